@@ -1,0 +1,44 @@
+# Everything below needs Python 3.11+ (with venv) and make, nothing else.
+PYTHON ?= python3
+UV := .uv/bin/uv
+RUN := .venv/bin/
+export UV_PYTHON_DOWNLOADS := never
+UP_ARGS ?=
+
+.PHONY: up down test check format bench chaos clean
+up: .venv/.locked        ## start everything; UP_ARGS="--replay FILE --speed 60" is handed on
+	@$(RUN)tickwork up $(UP_ARGS)
+
+down: .venv/.locked      ## stop what `make up` started, from another shell
+	@$(RUN)tickwork down
+
+test: .venv/.locked      ## every test but the benches, against real servers
+	$(RUN)python -m pytest -m "not bench"
+
+check: .venv/.locked     ## format, lint, types, import contracts
+	$(RUN)ruff format --check .
+	$(RUN)ruff check .
+	$(RUN)mypy
+	$(RUN)lint-imports
+
+format: .venv/.locked    ## put the code in order
+	$(RUN)ruff format .
+	$(RUN)ruff check --fix .
+
+bench: .venv/.locked     ## measure, against a control in the same run
+	$(RUN)python -m pytest -m bench -s tests/bench
+
+chaos: .venv/.locked     ## the long form of the tests that kill real processes
+	TICKWORK_CHAOS=long $(RUN)python -m pytest -m chaos -s --timeout 1800
+
+clean:                   ## forget the installation, keep the state
+	rm -rf .venv .uv
+
+.venv/.locked: uv.lock pyproject.toml $(UV)
+	@$(UV) sync --quiet --frozen --all-extras --python $(PYTHON)
+	@touch $@
+
+$(UV):
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Tickwork needs Python 3.11 or newer; say which: make PYTHON=python3.13")'
+	@$(PYTHON) -m venv .uv
+	@.uv/bin/pip install --quiet --disable-pip-version-check --require-hashes -r .uv-requirements.txt

@@ -1,0 +1,1 @@
+"""Run the whole stack on one computer: embedded servers and their supervisor."""

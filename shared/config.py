@@ -1,0 +1,142 @@
+"""The settings of every program: read once from the environment, frozen, refused with the variable's name."""
+
+import os
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from shared.errors import SettingsError
+
+_LOOPBACK = {"127.0.0.1", "localhost", "::1"}
+
+
+def environment() -> dict[str, str]:
+    """Return a copy of the environment; the only place that reads it."""
+    return dict(os.environ)
+
+
+def default_home() -> Path:
+    """Return where state lives when TICKWORK_HOME says nothing: /var/lib/tickwork for root, else per user."""
+    if os.geteuid() == 0:
+        return Path("/var/lib/tickwork")
+    data = os.environ.get("XDG_DATA_HOME")
+    return (Path(data) if data else Path.home() / ".local" / "share") / "tickwork"
+
+
+@dataclass(frozen=True, slots=True)
+class Venue:
+    """Where the venue is and who we are there. `is_simulator` decides what may be enabled by default."""
+
+    url: str
+    hubs_url: str
+    user: str
+    key: str
+    is_simulator: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What a program needs to know before it starts. URLs may be empty where a program does not need them."""
+
+    home: Path
+    database_url: str
+    redis_url: str
+    venue: Venue
+    market: str  # one database per market: its name, such as sim_seed_7, mgcm2_1m_2022_04, api_topstepx_com
+    contracts: tuple[str, ...]  # roots to track, such as MNQ; empty in a replay: the file's own
+    limits: bool  # False lifts the venue's request limits, for benches against the simulator
+    max_quantity: int  # most contracts one entry may ask for
+    entry_ttl: timedelta  # an entry not sent by then is dropped
+    receiver_url: str  # how the outside reaches the receiver
+    log_level: str
+
+    def need_database(self) -> str:
+        """Return DATABASE_URL or raise SettingsError with the cure."""
+        if not self.database_url:
+            raise SettingsError("DATABASE_URL is not set: start the stack with `tickwork up`, or set it to a "
+                                "PostgreSQL 15+ URL such as postgresql://user:password@127.0.0.1:5432/tickwork")  # fmt: skip
+        return self.database_url
+
+    def need_redis(self) -> str:
+        """Return REDIS_URL or raise SettingsError with the cure."""
+        if not self.redis_url:
+            raise SettingsError("REDIS_URL is not set: start the stack with `tickwork up`, or set it to a "
+                                "Redis 7+ or Valkey URL such as redis://:password@127.0.0.1:6379/0")  # fmt: skip
+        return self.redis_url
+
+
+def load_settings(env: Mapping[str, str] | None = None) -> Settings:
+    """Read the settings from `env` (default: the process's environment); raise SettingsError naming the variable."""
+    values = environment() if env is None else env
+    return Settings(
+        home=Path(values.get("TICKWORK_HOME") or default_home()),
+        database_url=_url(values, "DATABASE_URL", ("postgresql", "postgres")),
+        redis_url=_url(values, "REDIS_URL", ("redis", "rediss", "unix")),
+        venue=_venue(values),
+        market=values.get("TICKWORK_MARKET", ""),
+        contracts=tuple(
+            part.strip().upper() for part in values.get("TICKWORK_CONTRACTS", "").split(",") if part.strip()
+        ),
+        limits=_switch(values, "TICKWORK_LIMITS", default=True),
+        max_quantity=_count(values, "TICKWORK_MAX_QUANTITY", default=5),
+        entry_ttl=timedelta(seconds=_count(values, "TICKWORK_ENTRY_TTL", default=90)),
+        receiver_url=values.get("TICKWORK_RECEIVER_URL", ""),
+        log_level=_choice(values, "TICKWORK_LOG_LEVEL", ("DEBUG", "INFO", "WARNING", "ERROR"), default="INFO"),
+    )
+
+
+def _venue(values: Mapping[str, str]) -> Venue:
+    url = values.get("TICKWORK_VENUE_URL", "").rstrip("/")
+    hubs_url = values.get("TICKWORK_VENUE_HUBS_URL", "").rstrip("/")
+    for name, value in (("TICKWORK_VENUE_URL", url), ("TICKWORK_VENUE_HUBS_URL", hubs_url)):
+        parts = urlsplit(value)
+        if value and (parts.scheme not in {"http", "https", "ws", "wss"} or not parts.hostname):
+            raise SettingsError(f"{name} is {value!r}: give a URL such as https://api.topstepx.com")
+        if parts.scheme in {"http", "ws"} and parts.hostname not in _LOOPBACK:
+            raise SettingsError(
+                f"{name} is {value!r}: plain http is allowed for the simulator on this computer only, use https"
+            )
+    return Venue(
+        url=url,
+        hubs_url=hubs_url,
+        user=values.get("TICKWORK_VENUE_USER", ""),
+        key=values.get("TICKWORK_VENUE_KEY", ""),
+        is_simulator=_switch(values, "TICKWORK_VENUE_IS_SIMULATOR", default=False),
+    )
+
+
+def _url(values: Mapping[str, str], name: str, schemes: tuple[str, ...]) -> str:
+    value = values.get(name, "")
+    if value and urlsplit(value).scheme.split("+")[0] not in schemes:
+        raise SettingsError(f"{name} does not start with {' or '.join(f'{scheme}://' for scheme in schemes)}")
+    return value
+
+
+def _switch(values: Mapping[str, str], name: str, *, default: bool) -> bool:
+    value = values.get(name, "").strip().lower()
+    if not value:
+        return default
+    if value in {"1", "on", "true", "yes"}:
+        return True
+    if value in {"0", "off", "false", "no"}:
+        return False
+    raise SettingsError(f"{name} is {value!r}: give on or off")
+
+
+def _count(values: Mapping[str, str], name: str, *, default: int) -> int:
+    value = values.get(name, "").strip()
+    if not value:
+        return default
+    if not re.fullmatch(r"[0-9]{1,9}", value) or int(value) == 0:
+        raise SettingsError(f"{name} is {value!r}: give a whole number above 0")
+    return int(value)
+
+
+def _choice(values: Mapping[str, str], name: str, choices: tuple[str, ...], *, default: str) -> str:
+    value = values.get(name, "").strip().upper() or default
+    if value not in choices:
+        raise SettingsError(f"{name} is {value!r}: give one of {', '.join(choices)}")
+    return value

@@ -1,0 +1,1 @@
+"""Postgres: the memory and the truth."""

@@ -1,0 +1,41 @@
+"""One bar of a contract: open, high, low, close in ticks, and volume, over [start, start + timeframe)."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from decimal import Decimal
+
+MINUTE = timedelta(minutes=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Bar:
+    """A closed bar. Prices are whole ticks: price = ticks * contract.tick_size."""
+
+    start: datetime
+    open: int
+    high: int
+    low: int
+    close: int
+    volume: int
+
+    def __post_init__(self) -> None:
+        if not self.low <= min(self.open, self.close) <= max(self.open, self.close) <= self.high:
+            raise ValueError(f"bar of {self.start:%Y-%m-%d %H:%M} has low {self.low}, high {self.high} that do not "
+                             f"enclose open {self.open} and close {self.close}")  # fmt: skip
+        if self.volume < 0:
+            raise ValueError(f"bar of {self.start:%Y-%m-%d %H:%M} has negative volume {self.volume}")
+
+
+def to_ticks(price: Decimal, tick_size: Decimal) -> int:
+    """Return `price` in whole ticks; raise ValueError if it lies between two ticks."""
+    ticks = price / tick_size
+    whole = int(ticks.to_integral_value())
+    if whole * tick_size != price:
+        raise ValueError(f"price {price} is not a multiple of the tick {tick_size}")
+    return whole
+
+
+def in_order(bars: Iterable[Bar]) -> list[Bar]:
+    """Return the bars oldest first, one per start; a later duplicate wins."""
+    return [bar for _, bar in sorted({bar.start: bar for bar in bars}.items())]

@@ -1,0 +1,82 @@
+"""The life of an order: its states, sides and types, in our words."""
+
+from enum import StrEnum
+
+
+class Side(StrEnum):
+    """Which way an order goes."""
+
+    BUY = "BUY"
+    SELL = "SELL"
+
+    @property
+    def opposite(self) -> "Side":
+        """The other side."""
+        return Side.SELL if self is Side.BUY else Side.BUY
+
+    @property
+    def sign(self) -> int:
+        """+1 for BUY, -1 for SELL: what one contract adds to the net quantity."""
+        return 1 if self is Side.BUY else -1
+
+
+class Direction(StrEnum):
+    """Which way a position lies."""
+
+    LONG = "LONG"
+    SHORT = "SHORT"
+    FLAT = "FLAT"
+
+
+class OrderType(StrEnum):
+    """How an order is filled."""
+
+    MARKET = "MARKET"
+    LIMIT = "LIMIT"
+    STOP = "STOP"
+    TRAILING_STOP = "TRAILING_STOP"
+    UNKNOWN = "UNKNOWN"
+
+
+class OrderState(StrEnum):
+    """Where an order stands. UNKNOWN is settled by reconciliation alone."""
+
+    INTENDED = "INTENDED"
+    SUBMITTING = "SUBMITTING"
+    UNKNOWN = "UNKNOWN"
+    SUSPENDED = "SUSPENDED"
+    WORKING = "WORKING"
+    FILLED = "FILLED"
+    CANCELLED = "CANCELLED"
+    EXPIRED = "EXPIRED"
+    REJECTED = "REJECTED"
+    REFUSED = "REFUSED"
+
+    @property
+    def is_final(self) -> bool:
+        """Whether nothing can happen to the order any more."""
+        return self in _FINAL
+
+
+_FINAL = frozenset(
+    {OrderState.FILLED, OrderState.CANCELLED, OrderState.EXPIRED, OrderState.REJECTED, OrderState.REFUSED}
+)
+
+
+class Role(StrEnum):
+    """What an order is for."""
+
+    ENTRY = "ENTRY"
+    STOP_LOSS = "STOP_LOSS"
+    TAKE_PROFIT = "TAKE_PROFIT"
+    EXIT = "EXIT"
+
+
+class Origin(StrEnum):
+    """Who wished an order; EXTERNAL is one we found at the venue."""
+
+    ALERT = "alert"
+    STRATEGY = "strategy"
+    PERSON = "person"
+    PROTECTOR = "protector"
+    EXTERNAL = "EXTERNAL"

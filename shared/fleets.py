@@ -1,0 +1,65 @@
+"""The five queues, their deadlines, and which fleet of worker processes serves which."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+from enum import StrEnum
+
+
+class Queue(StrEnum):
+    """Where a job waits; the order of the members is the order of importance."""
+
+    CRITICAL = "critical"
+    HIGH = "high"
+    NORMAL = "normal"
+    LOW = "low"
+    BACKGROUND = "background"
+
+
+DEADLINES: dict[Queue, timedelta | None] = {
+    Queue.CRITICAL: timedelta(seconds=30),
+    Queue.HIGH: timedelta(seconds=60),
+    Queue.NORMAL: timedelta(seconds=120),
+    Queue.LOW: timedelta(seconds=300),
+    Queue.BACKGROUND: None,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Fleet:
+    """Worker processes that serve the same queues, most important first."""
+
+    name: str
+    queues: tuple[Queue, ...]
+    slots: int
+    niceness: int = 0
+
+    @property
+    def program(self) -> str:
+        """The name under which `up`, Compose and `status` know this fleet."""
+        return f"worker-{self.name}"
+
+    @property
+    def visibility(self) -> timedelta:
+        """How long Redis may wait for an acknowledgement: longer than any job this fleet may run."""
+        longest = max((DEADLINES[queue] or timedelta(hours=6) for queue in self.queues), default=timedelta())
+        return 2 * longest + timedelta(seconds=60)
+
+
+FLEETS: tuple[Fleet, ...] = (
+    Fleet("critical", (Queue.CRITICAL,), slots=4),
+    Fleet("trading", (Queue.HIGH, Queue.NORMAL), slots=8),
+    Fleet("bulk", (Queue.LOW, Queue.BACKGROUND), slots=8, niceness=10),
+)
+
+
+def fleet_named(name: str) -> Fleet:
+    """Return the fleet called `name`; raise LookupError naming the fleets there are."""
+    for fleet in FLEETS:
+        if fleet.name == name:
+            return fleet
+    raise LookupError(f"no fleet is called {name!r}; there are {', '.join(fleet.name for fleet in FLEETS)}")
+
+
+def slots_of(queue: Queue) -> int:
+    """How many jobs of `queue` can run at once across the fleets."""
+    return sum(fleet.slots for fleet in FLEETS if queue in fleet.queues)

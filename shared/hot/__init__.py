@@ -1,0 +1,1 @@
+"""Redis: what is read often and may be lost."""

@@ -1,0 +1,1 @@
+"""What may be asked of the workers: one frozen request type per job."""

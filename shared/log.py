@@ -1,0 +1,36 @@
+"""One line of log per event on stderr, with secrets masked."""
+
+import logging
+import re
+import sys
+
+# A password in a URL, a bearer token, a webhook token in a path: what must never be written down.
+_SECRETS = re.compile(r"(?<=://)([^\s:/@]*):[^\s@]+@|(?i:bearer )\S+|(?<=/hooks/tv/)[\w-]+|(access_token=)[^&\s]+")
+
+
+def masked(text: str) -> str:
+    """Return `text` with passwords, bearer tokens and webhook tokens replaced by stars."""
+    return _SECRETS.sub(_mask, text)
+
+
+def _mask(match: re.Match[str]) -> str:
+    found = match.group()
+    if found.endswith("@"):
+        return f"{match.group(1)}:***@"
+    if found.lower().startswith("bearer "):
+        return "Bearer ***"
+    return f"{match.group(2) or ''}***"
+
+
+class _MaskedFormatter(logging.Formatter):
+    def format(self, record: logging.LogRecord) -> str:
+        return masked(super().format(record))
+
+
+def set_up_logging(level: str = "INFO") -> None:
+    """Send every logger to stderr, one masked line per record; call once per program."""
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(_MaskedFormatter("%(asctime)s %(levelname)-7s %(name)s: %(message)s", "%H:%M:%S"))
+    root = logging.getLogger()
+    root.handlers[:] = [handler]
+    root.setLevel(level)

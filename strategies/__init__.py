@@ -1,0 +1,1 @@
+"""Decides a trade; sees only shared.domain."""

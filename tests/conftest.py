@@ -1,0 +1,3 @@
+"""Gathers the fixtures; see tests/fixtures, one subject a file."""
+
+pytest_plugins = ("tests.fixtures.servers", "tests.fixtures.venue", "tests.fixtures.recorded")

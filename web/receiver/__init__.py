@@ -1,0 +1,1 @@
+"""The public webhook: turns an alert into a durable job, and nothing else."""

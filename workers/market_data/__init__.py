@@ -1,0 +1,1 @@
+"""Jobs about bars and contracts."""

@@ -1,0 +1,1 @@
+"""Jobs that sum up what happened."""
