@@ -17,7 +17,7 @@ def monotonic() -> float:
 
 @dataclass(frozen=True, slots=True)
 class MarketClock:
-    """Converts machine time to market time: `market_origin` was at `machine_origin`, then time runs `speed` times as fast.
+    """Converts machine time to market time: `market_origin` was at `machine_origin`, then runs `speed` times as fast.
 
     With the live venue both origins are equal and the speed is 1, so market time is machine time.
     """

@@ -56,15 +56,19 @@ class Settings:
     def need_database(self) -> str:
         """Return DATABASE_URL or raise SettingsError with the cure."""
         if not self.database_url:
-            raise SettingsError("DATABASE_URL is not set: start the stack with `tickwork up`, or set it to a "
-                                "PostgreSQL 15+ URL such as postgresql://user:password@127.0.0.1:5432/tickwork")  # fmt: skip
+            raise SettingsError(
+                "DATABASE_URL is not set: start the stack with `tickwork up`, or set it to a PostgreSQL 15+ URL "
+                "such as postgresql://user:password@127.0.0.1:5432/tickwork"
+            )
         return self.database_url
 
     def need_redis(self) -> str:
         """Return REDIS_URL or raise SettingsError with the cure."""
         if not self.redis_url:
-            raise SettingsError("REDIS_URL is not set: start the stack with `tickwork up`, or set it to a "
-                                "Redis 7+ or Valkey URL such as redis://:password@127.0.0.1:6379/0")  # fmt: skip
+            raise SettingsError(
+                "REDIS_URL is not set: start the stack with `tickwork up`, or set it to a Redis 7+ or Valkey URL "
+                "such as redis://:password@127.0.0.1:6379/0"
+            )
         return self.redis_url
 
 

@@ -1,1 +1,1 @@
-"""Pretends the venue: the ProjectX Gateway over real sockets, with a market of its own."""
+"""Pretends to be the venue: its wire, its rules and its market, on this computer."""

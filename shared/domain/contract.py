@@ -108,7 +108,7 @@ def root_of_contract(contract_id: str) -> Root:
     root = _BY_PRODUCT.get(match["product"]) if match else None
     if root is None:
         raise ValueError(
-            f"{contract_id!r} is no contract we know: expected CON.F.US.<product>.<month><year>, such as CON.F.US.MNQ.Z26"
+            f"{contract_id!r} is no contract we know: expected CON.F.US.<product>.<month><year>, as in CON.F.US.MNQ.Z26"
         )
     return root
 

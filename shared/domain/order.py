@@ -70,6 +70,7 @@ class Role(StrEnum):
     STOP_LOSS = "STOP_LOSS"
     TAKE_PROFIT = "TAKE_PROFIT"
     EXIT = "EXIT"
+    OTHER = "OTHER"  # found at the venue, not ours
 
 
 class Origin(StrEnum):

@@ -1,0 +1,65 @@
+"""How a command shows what it found: an aligned table for a person, JSON for a script."""
+
+import json
+import sys
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from decimal import Decimal
+from enum import Enum
+from typing import Any
+from uuid import UUID
+
+from rich import box
+from rich.console import Console
+from rich.table import Table
+
+_NUMBERS = (int, Decimal)
+
+
+def print_json(value: object) -> None:
+    """Write `value` to stdout as JSON and nothing else; instants in ISO 8601, decimals as text, exactly."""
+    json.dump(value, sys.stdout, default=_plain, indent=2)
+    sys.stdout.write("\n")
+
+
+def _plain(value: object) -> str | float:
+    match value:
+        case datetime():
+            return value.isoformat()
+        case timedelta():
+            return value.total_seconds()
+        case Decimal() | UUID() | Enum():
+            return str(value)
+    raise TypeError(f"{type(value).__name__} has no JSON form here")
+
+
+def print_table(title: str, rows: Sequence[dict[str, Any]], columns: Sequence[str], *, empty: str) -> None:
+    """Show `columns` of the rows, numbers to the right; say `empty` when there are none."""
+    console = Console()
+    if not rows:
+        console.print(empty)
+        return
+    shown = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
+    for column in columns:
+        is_number = all(isinstance(row[column], _NUMBERS) for row in rows if row[column] is not None)
+        is_identifier = column in {"id", "contract", "name"}
+        shown.add_column(column.replace("_", " "), justify="right" if is_number else "left", no_wrap=is_identifier)
+    for row in rows:
+        shown.add_row(*(_text(row[column]) for column in columns))
+    # A pipe has no width of its own: give it room, so that no column is cut.
+    (console if console.is_terminal else Console(width=200)).print(shown)
+
+
+def _text(value: object) -> str:
+    match value:
+        case None:
+            return "-"
+        case datetime():
+            return f"{value:%m-%d %H:%M:%S}"
+        case Decimal():
+            return f"{value.normalize():f}"
+        case str():
+            line = value.strip().splitlines()[-1] if value.strip() else ""
+            return line if len(line) <= 60 else line[:59] + "…"  # noqa: PLR2004  # a cell a person can read
+        case _:
+            return str(value)

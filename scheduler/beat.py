@@ -1,0 +1,151 @@
+"""A Celery beat whose tick inserts rows: two of it are one schedule, and it touches no broker."""
+
+import dataclasses
+import logging
+import signal
+from datetime import datetime, timedelta
+from typing import Any
+
+from celery import Celery
+from celery.beat import Scheduler, Service
+from sqlalchemy.exc import SQLAlchemyError
+
+from scheduler.slots import Missed, plan, slot_at
+from scheduler.timetable import TIMETABLE
+from shared.clock import MarketClock, machine_now
+from shared.config import Settings
+from shared.db import contracts, market, schedules
+from shared.db.engine import make_engine
+from shared.db.schedules import ScheduleRow
+from shared.domain.bar import MINUTE
+from shared.domain.calendar import calendar_of
+from shared.domain.contract import ROOTS
+from shared.errors import SettingsError
+from shared.heartbeat import touch
+from shared.ledger.job import request_of, request_type
+from shared.ledger.ledger import Ledger, Transaction
+from shared.ledger.wake import Wake
+
+log = logging.getLogger(__name__)
+
+LONGEST_SLEEP_S = 0.5
+SHORTEST_EXPIRY = timedelta(seconds=10)
+
+
+class Beat:
+    """Turns due slots of the table `schedule` into jobs."""
+
+    def __init__(self, ledger: Ledger, clock: MarketClock) -> None:
+        self._ledger = ledger
+        self._clock = clock
+        self._ran_at: dict[str, datetime] = {}
+
+    def seed(self) -> None:
+        """Add the timetable's entries that the table lacks."""
+        rows = [
+            {
+                "name": entry.name,
+                "job_name": entry.request.job_name(),
+                "clock": entry.clock,
+                "every": entry.every,
+                "missed": entry.missed,
+                "only_when_open": entry.only_when_open,
+            }
+            for entry in TIMETABLE
+        ]
+        with self._ledger.engine.begin() as connection:
+            schedules.seed(connection, rows)
+
+    def tick(self) -> float:
+        """Enqueue what is due; return the seconds until it is worth looking again."""
+        with self._ledger.engine.connect() as connection:
+            entries = [entry for entry in schedules.entries(connection) if entry.is_enabled]
+            roots = contracts.tracked_roots(connection)
+        machine = machine_now()
+        wait = LONGEST_SLEEP_S
+        for entry in entries:
+            # At most one run per machine second, however fast the market's clock runs.
+            ran_at = self._ran_at.get(entry.name)
+            if ran_at is None or machine - ran_at >= timedelta(seconds=0.95):
+                self._deal_with(entry, machine, roots)
+            wait = min(wait, self._until_next(entry, machine))
+        return max(wait, 0.01)
+
+    def _deal_with(self, entry: ScheduleRow, machine: datetime, roots: list[str]) -> None:
+        now = self._clock.to_market(machine) if entry.clock == "market" else machine
+        due = plan(now, entry.every, entry.last_slot, Missed(entry.missed))
+        newest = due.run or (due.skipped[-1] if due.skipped else None)
+        if newest is None:
+            return
+        with self._ledger.transaction() as tx:
+            schedules.note_skipped(
+                tx.connection, entry.name, (slot for slot in due.skipped if self._is_open(entry, slot, roots))
+            )
+            schedules.deal_with(tx.connection, entry.name, newest)
+            if due.run is not None and self._is_open(entry, due.run, roots):
+                self._enqueue(tx, entry, due.run)
+                self._ran_at[entry.name] = machine
+
+    def _enqueue(self, tx: Transaction, entry: ScheduleRow, slot: datetime) -> None:
+        wants_slot = "slot" in {field.name for field in dataclasses.fields(request_type(entry.job_name))}
+        arguments = entry.arguments | ({"slot": slot.isoformat()} if wants_slot else {})
+        period = entry.every / self._clock.speed if entry.clock == "market" else entry.every
+        enqueued = tx.enqueue(
+            request_of(entry.job_name, arguments),
+            key=f"schedule:{entry.name}:{slot.isoformat()}",
+            expires_after=max(period, SHORTEST_EXPIRY),
+            wakes_itself=False,
+        )
+        schedules.note_run(tx.connection, entry.name, slot, enqueued.job_id)
+
+    def _is_open(self, entry: ScheduleRow, slot: datetime, roots: list[str]) -> bool:
+        """Whether the minute that closed at `slot` belongs to a session of anything we track."""
+        return not entry.only_when_open or any(calendar_of(ROOTS[root].group).is_open(slot - MINUTE) for root in roots)
+
+    def _until_next(self, entry: ScheduleRow, machine: datetime) -> float:
+        if entry.clock == "machine":
+            return (slot_at(machine, entry.every) + entry.every - machine).total_seconds()
+        now = self._clock.to_market(machine)
+        return (slot_at(now, entry.every) + entry.every - now).total_seconds() / self._clock.speed
+
+
+class LedgerScheduler(Scheduler):
+    """What Celery's beat service drives; Postgres being away costs a look, not the program."""
+
+    def __init__(self, *args: Any, beat: Beat, **kwargs: Any) -> None:  # noqa: ANN401  # Celery's signature
+        self._beat = beat
+        super().__init__(*args, **kwargs)
+
+    def setup_schedule(self) -> None:
+        """Keep Celery's own entries out: the table is the schedule."""
+
+    def tick(self, *_: Any, **__: Any) -> float:  # noqa: ANN401  # Celery's signature
+        """Do one look; return the seconds to sleep."""
+        try:
+            wait = self._beat.tick()
+            touch()
+        except SQLAlchemyError as error:
+            log.warning("the schedule cannot be read, trying again: %s", error)
+            return LONGEST_SLEEP_S
+        return wait
+
+
+def run(settings: Settings) -> None:
+    """Tick until SIGTERM or SIGINT."""
+    ledger = Ledger(make_engine(settings.need_database(), program="beat", pool_size=2), Wake(settings.need_redis()))
+    with ledger.engine.connect() as connection:
+        row = market.read(connection)
+    if row is None:
+        raise SettingsError("this database has met no market yet: start the stack with `tickwork up`")
+    beat = Beat(ledger, row.clock)
+    beat.seed()
+    app = Celery("tickwork", broker="memory://", set_as_current=False)
+
+    class _Service(Service):
+        def get_scheduler(self, *_: Any, **__: Any) -> Scheduler:  # noqa: ANN401  # Celery's signature
+            return LedgerScheduler(app=app, beat=beat)
+
+    service = _Service(app)
+    signal.signal(signal.SIGTERM, lambda *_: service.stop())
+    signal.signal(signal.SIGINT, lambda *_: service.stop())
+    service.start()

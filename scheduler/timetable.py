@@ -1,0 +1,35 @@
+"""What happens when: the entries that seed the table `schedule`, where a person may edit them."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+from shared.ledger.job import Job
+from shared.ledger.jobs.accounts import SnapshotAccounts
+from shared.ledger.jobs.market_data import FetchBars, RefreshContracts
+from shared.ledger.jobs.metrics import RollUp
+from shared.ledger.jobs.orders import ReconcileAccounts
+from shared.ledger.jobs.strategies import EvaluateDue
+from shared.ledger.jobs.upkeep import DeleteOldRows
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One line of the timetable; a request with an argument `slot` is told which slot it runs for."""
+
+    name: str
+    request: type[Job]
+    clock: str
+    every: timedelta
+    missed: str = "run_once"
+    only_when_open: bool = False
+
+
+TIMETABLE: tuple[Entry, ...] = (
+    Entry("fetch_bars", FetchBars, "market", timedelta(minutes=1), only_when_open=True),
+    Entry("evaluate_strategies", EvaluateDue, "market", timedelta(minutes=5), only_when_open=True),
+    Entry("refresh_contracts", RefreshContracts, "machine", timedelta(hours=1)),
+    Entry("snapshot_accounts", SnapshotAccounts, "machine", timedelta(minutes=1)),
+    Entry("reconcile_accounts", ReconcileAccounts, "machine", timedelta(seconds=30)),
+    Entry("roll_up_metrics", RollUp, "machine", timedelta(minutes=1)),
+    Entry("delete_old_rows", DeleteOldRows, "machine", timedelta(hours=1)),
+)

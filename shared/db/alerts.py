@@ -1,0 +1,52 @@
+"""Alerts as they came: the raw bytes, what we made of them, and the job that acts on them."""
+
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Insert, Select, Text, Uuid, cast, insert, literal, null, select
+from sqlalchemy.dialects.postgresql import JSONB
+
+from shared.db.tables import alert, hook, job
+
+
+def add_accepted(alert_id: UUID, hook_id: UUID, body: bytes, external_id: str | None, job_id: UUID) -> Insert:
+    """Insert an alert that was understood; `body` is UTF-8 JSON that jsonb can hold."""
+    return insert(alert).values(
+        id=alert_id,
+        hook_id=hook_id,
+        body=body,
+        payload=_payload(body),
+        external_id=external_id,
+        verdict="accepted",
+        job_id=job_id,
+    )
+
+
+def add_refused(alert_id: UUID, hook_id: UUID, body: bytes, reason: str, *, is_json: bool) -> Insert:
+    """Insert an alert that was refused; `is_json` says that jsonb can hold the body."""
+    return insert(alert).values(
+        id=alert_id,
+        hook_id=hook_id,
+        body=body,
+        payload=_payload(body) if is_json else null(),
+        verdict="refused",
+        reason=reason,
+    )
+
+
+def to_handle(alert_id: UUID) -> Select[bytes, int]:
+    """Select an alert's body and the account that its hook trades."""
+    return (
+        select(alert.c.body, hook.c.account_id).join(hook, hook.c.id == alert.c.hook_id).where(alert.c.id == alert_id)
+    )
+
+
+def body_behind(job_id: UUID) -> Select[bytes]:
+    """Select the body of the alert that a job was asked to handle."""
+    alert_id = cast(job.c.arguments["alert_id"].astext, Uuid)
+    return select(alert.c.body).join(job, alert.c.id == alert_id).where(job.c.id == job_id)
+
+
+def _payload(body: bytes) -> Any:  # noqa: ANN401  # SQLAlchemy's cast has no narrower type here
+    # Postgres parses the text itself, so that no number passes through a float on its way.
+    return cast(literal(body.decode(), Text), JSONB)

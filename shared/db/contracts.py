@@ -1,0 +1,84 @@
+"""Contracts we know, which of them we track, and the spans of bars we hold of each."""
+
+from collections.abc import Sequence
+
+from psycopg.types.multirange import TimestamptzMultirange
+from psycopg.types.range import TimestamptzRange
+from sqlalchemy import Connection, Row, cast, func, select, update
+from sqlalchemy.dialects.postgresql import TSTZMULTIRANGE, insert
+
+from shared.db.tables import contract
+from shared.domain.contract import Contract
+from shared.domain.coverage import Span
+
+_COLUMNS = [contract.c[name] for name in Contract.__dataclass_fields__]
+
+
+def _contract(row: Row[tuple[object, ...]]) -> Contract:
+    return Contract(**row._mapping)  # noqa: SLF001  # SQLAlchemy's documented name
+
+
+def store(connection: Connection, found: Sequence[Contract]) -> None:
+    """Keep what the venue says of these contracts."""
+    for one in found:
+        values = {name: getattr(one, name) for name in Contract.__dataclass_fields__ if name != "id"}
+        statement = insert(contract).values(id=one.id, **values)
+        connection.execute(
+            statement.on_conflict_do_update(index_elements=["id"], set_={**values, "updated_at": func.now()})
+        )
+
+
+def track_only(connection: Connection, contract_ids: Sequence[str]) -> None:
+    """Track exactly these contracts."""
+    connection.execute(update(contract).values(is_tracked=contract.c.id.in_(contract_ids)))
+
+
+def deactivate_all_but(connection: Connection, contract_ids: Sequence[str]) -> None:
+    """Mark every other contract as not active."""
+    connection.execute(update(contract).where(contract.c.id.not_in(contract_ids)).values(is_active=False))
+
+
+def get(connection: Connection, contract_id: str) -> Contract | None:
+    """Return the contract, or None."""
+    row = connection.execute(select(*_COLUMNS).where(contract.c.id == contract_id)).one_or_none()
+    return None if row is None else _contract(row)
+
+
+def known(connection: Connection, contract_id: str) -> Contract:
+    """Return the contract; raise LookupError naming it when we never met it."""
+    found = get(connection, contract_id)
+    if found is None:
+        raise LookupError(f"contract {contract_id} is unknown: the job market_data.refresh_contracts has not met it")
+    return found
+
+
+def active_of_root(connection: Connection, root: str) -> Contract | None:
+    """Return the root's active contract; None when there is none, or more than one (never a first match)."""
+    rows = connection.execute(select(*_COLUMNS).where(contract.c.root == root, contract.c.is_active)).all()
+    return _contract(rows[0]) if len(rows) == 1 else None
+
+
+def tracked(connection: Connection) -> list[Contract]:
+    """Return the contracts we track."""
+    return [
+        _contract(row)
+        for row in connection.execute(select(*_COLUMNS).where(contract.c.is_tracked).order_by(contract.c.id))
+    ]
+
+
+def tracked_roots(connection: Connection) -> list[str]:
+    """Return the roots of the contracts we track."""
+    return list(connection.execute(select(contract.c.root).where(contract.c.is_tracked).distinct()).scalars())
+
+
+def held(connection: Connection, contract_id: str) -> list[Span]:
+    """Return the spans in which we hold every bar there is, oldest first."""
+    ranges = connection.execute(select(contract.c.held).where(contract.c.id == contract_id)).scalar_one()
+    return [Span(one.lower, one.upper) for one in ranges]
+
+
+def add_held(connection: Connection, contract_id: str, span: Span) -> None:
+    """Note that we hold every bar of `span`."""
+    added = TimestamptzMultirange([TimestamptzRange(span.start, span.end, "[)")])
+    statement = update(contract).where(contract.c.id == contract_id)
+    connection.execute(statement.values(held=contract.c.held.op("+")(cast(added, TSTZMULTIRANGE))))

@@ -1,0 +1,59 @@
+"""Webhooks: who may post alerts, and for which account; a token is kept as its SHA-256 only."""
+
+import hashlib
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Insert, Row, Select, Update, func, select, update
+from sqlalchemy.dialects.postgresql import insert
+
+from shared.db.tables import hook
+
+
+@dataclass(frozen=True, slots=True)
+class Hook:
+    """One webhook; `revoked_at` ends it for good."""
+
+    id: UUID
+    name: str
+    token_hash: bytes
+    account_id: int
+    created_at: datetime
+    revoked_at: datetime | None
+
+
+def token_hash(token: str) -> bytes:
+    """Return what is kept of a token. A random 256-bit token needs no salt and no slow hash."""
+    return hashlib.sha256(token.encode()).digest()
+
+
+def hook_of(row: Row[Any]) -> Hook:
+    """Return the hook that a row of `with_token` or `all_by_name` holds."""
+    return Hook(**row._mapping)  # noqa: SLF001  # SQLAlchemy's documented name
+
+
+def with_token(hash_of_token: bytes) -> Select[Any]:
+    """Select the hook whose token has this hash, unless it was revoked."""
+    return select(*_columns()).where(hook.c.token_hash == hash_of_token, hook.c.revoked_at.is_(None))
+
+
+def all_by_name() -> Select[Any]:
+    """Select every hook, also the revoked ones."""
+    return select(*_columns()).order_by(hook.c.name)
+
+
+def add(hook_id: UUID, name: str, hash_of_token: bytes, account_id: int) -> Insert:
+    """Insert a hook; touches no row when the name is taken."""
+    statement = insert(hook).values(id=hook_id, name=name, token_hash=hash_of_token, account_id=account_id)
+    return statement.on_conflict_do_nothing(index_elements=["name"])
+
+
+def revoke(name: str) -> Update:
+    """End the hook called `name`; touches no row when there is none, or when it has ended already."""
+    return update(hook).where(hook.c.name == name, hook.c.revoked_at.is_(None)).values(revoked_at=func.now())
+
+
+def _columns() -> list[Any]:
+    return [hook.c[name] for name in Hook.__dataclass_fields__]

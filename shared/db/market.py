@@ -1,0 +1,43 @@
+"""Which market a database belongs to, and how its time runs: the one row of `market_clock`."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import Connection, select
+from sqlalchemy.dialects.postgresql import insert
+
+from shared.clock import MarketClock
+from shared.db.tables import market_clock
+
+
+@dataclass(frozen=True, slots=True)
+class MarketRow:
+    """A market's name, its kind (live, seeded or replay), its clock, and when a replay falls silent."""
+
+    market: str
+    kind: str
+    clock: MarketClock
+    ends_market_at: datetime | None = None
+
+
+def read(connection: Connection) -> MarketRow | None:
+    """Return the row, or None in a database that has met no market yet."""
+    row = connection.execute(select(market_clock)).one_or_none()
+    if row is None:
+        return None
+    clock = MarketClock(row.machine_origin_at, row.market_origin_at, row.speed)
+    return MarketRow(row.market, row.kind, clock, row.ends_market_at)
+
+
+def write(connection: Connection, row: MarketRow) -> None:
+    """Store the row in place of what was there; only `up` may, before any program starts."""
+    values = {
+        "market": row.market,
+        "kind": row.kind,
+        "machine_origin_at": row.clock.machine_origin,
+        "market_origin_at": row.clock.market_origin,
+        "speed": row.clock.speed,
+        "ends_market_at": row.ends_market_at,
+    }
+    statement = insert(market_clock).values(is_only=True, **values)
+    connection.execute(statement.on_conflict_do_update(index_elements=["is_only"], set_=values))

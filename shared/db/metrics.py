@@ -1,0 +1,100 @@
+"""Calls to the venue, and what calls and jobs add up to per minute."""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Connection, text
+from sqlalchemy.dialects.postgresql import insert
+
+from shared.db.tables import api_call
+from shared.gateway.ports import Call
+
+PERIOD = timedelta(minutes=1)
+
+
+def record_calls(connection: Connection, calls: Sequence[Call], job_id: UUID | None) -> None:
+    """Write down calls to the venue and the job that made them."""
+    values = [
+        {
+            "endpoint": call.endpoint,
+            "method": call.method,
+            "called_at": call.started_at,
+            "duration_ms": round(call.duration / timedelta(milliseconds=1), 3),
+            "status": call.status,
+            "error": call.error,
+            "job_id": job_id,
+        }
+        for call in calls
+    ]
+    connection.execute(insert(api_call), values)
+
+
+_ROLL_UP = text("""
+    INSERT INTO metric_rollup (period_start_at, kind, name, count, error_count, p50_ms, p95_ms, max_ms)
+    SELECT date_trunc('minute', happened_at), kind, name, count(*), count(*) FILTER (WHERE is_error),
+           percentile_disc(0.5) WITHIN GROUP (ORDER BY ms), percentile_disc(0.95) WITHIN GROUP (ORDER BY ms), max(ms)
+    FROM (
+        SELECT called_at AS happened_at, 'api' AS kind, endpoint AS name, error IS NOT NULL AS is_error, duration_ms AS ms
+        FROM api_call WHERE called_at >= :start AND called_at < :end
+        UNION ALL
+        SELECT finished_at, 'job', name, state IN ('failed', 'dead'),
+               round(extract(epoch FROM finished_at - started_at) * 1000, 3)
+        FROM job WHERE finished_at >= :start AND finished_at < :end
+    ) happened
+    GROUP BY 1, 2, 3
+    ON CONFLICT (period_start_at, kind, name) DO UPDATE
+    SET count = excluded.count, error_count = excluded.error_count,
+        p50_ms = excluded.p50_ms, p95_ms = excluded.p95_ms, max_ms = excluded.max_ms
+""")
+
+
+def roll_up(connection: Connection, start: datetime, end: datetime) -> int:
+    """Sum up what happened in [start, end), whole minutes; again gives the same rows. Return how many."""
+    return connection.execute(_ROLL_UP, {"start": start, "end": end}).rowcount
+
+
+def rolled_up_until(connection: Connection) -> datetime | None:
+    """Return the start of the newest minute that was summed up, or None."""
+    found: datetime | None = connection.execute(text("SELECT max(period_start_at) FROM metric_rollup")).scalar_one()
+    return found
+
+
+def _rows(connection: Connection, sql: str, **values: object) -> list[dict[str, Any]]:
+    return [dict(row) for row in connection.execute(text(sql), values).mappings()]
+
+
+def api_summary(connection: Connection, window: timedelta) -> list[dict[str, Any]]:
+    """Return per endpoint: count, errors, p50, p95 and slowest in milliseconds; slowest p95 first."""
+    return _rows(
+        connection,
+        """
+        SELECT endpoint, count(*) AS count, count(*) FILTER (WHERE error IS NOT NULL) AS error_count,
+               percentile_disc(0.5) WITHIN GROUP (ORDER BY duration_ms) AS p50_ms,
+               percentile_disc(0.95) WITHIN GROUP (ORDER BY duration_ms) AS p95_ms, max(duration_ms) AS max_ms
+        FROM api_call WHERE called_at > now() - :window GROUP BY endpoint ORDER BY p95_ms DESC
+        """,
+        window=window,
+    )
+
+
+def job_summary(connection: Connection) -> list[dict[str, Any]]:
+    """Return how many jobs each queue holds in each state."""
+    return _rows(connection, "SELECT queue, state, count(*) AS count FROM job GROUP BY queue, state")
+
+
+def strategy_summary(connection: Connection, window: timedelta) -> list[dict[str, Any]]:
+    """Return per strategy and contract: evaluations, decisions to trade, median duration, newest evaluation."""
+    return _rows(
+        connection,
+        """
+        SELECT strategy, contract_id, count(*) AS evaluation_count,
+               count(*) FILTER (WHERE decision <> 'none') AS decision_count,
+               percentile_disc(0.5) WITHIN GROUP (ORDER BY duration_ms) AS p50_ms,
+               max(closed_until_market_at) AS newest_market_at
+        FROM strategy_run WHERE evaluated_at > now() - :window
+        GROUP BY strategy, contract_id ORDER BY strategy, contract_id
+        """,
+        window=window,
+    )

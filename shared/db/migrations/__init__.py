@@ -1,0 +1,1 @@
+"""Run by Alembic, one file a step."""

@@ -1,0 +1,158 @@
+"""Orders: the intent before the call, and what became of it."""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Connection, Row, func, select, update
+from sqlalchemy.dialects.postgresql import insert
+
+from shared.db.tables import orders
+from shared.domain.order import OrderState, OrderType, Origin, Role, Side
+
+OPEN = [state.value for state in OrderState if not state.is_final]
+
+
+@dataclass(frozen=True, slots=True)
+class OrderRow:
+    """One order as we know it."""
+
+    id: UUID
+    account_id: int
+    contract_id: str
+    client_order_id: str | None
+    venue_order_id: int | None
+    parent_id: UUID | None
+    role: Role
+    side: Side
+    type: OrderType
+    quantity: int
+    stop_loss_ticks: int | None
+    take_profit_ticks: int | None
+    state: OrderState
+    filled_quantity: int
+    average_fill_price: Decimal | None
+    correlation_id: UUID
+    expires_at: datetime | None
+    submitted_at: datetime | None
+    submitted_market_at: datetime | None
+
+
+_COLUMNS = [orders.c[name] for name in OrderRow.__dataclass_fields__]
+_WORDS = {"role": Role, "side": Side, "type": OrderType, "state": OrderState}
+
+
+def _row(row: Row[tuple[object, ...]]) -> OrderRow:
+    values: dict[str, Any] = dict(row._mapping)  # noqa: SLF001  # SQLAlchemy's documented name
+    return OrderRow(**values | {name: word(values[name]) for name, word in _WORDS.items()})
+
+
+def intend(
+    connection: Connection,
+    *,
+    order_id: UUID,
+    account_id: int,
+    contract_id: str,
+    client_order_id: str,
+    signal_id: UUID,
+    origin: Origin,
+    side: Side,
+    quantity: int,
+    stop_loss_ticks: int,
+    take_profit_ticks: int | None,
+    expires_at: datetime | None,
+    correlation_id: UUID,
+) -> None:
+    """Write the intent of a market entry; nothing is sent yet."""
+    connection.execute(
+        insert(orders).values(
+            id=order_id,
+            account_id=account_id,
+            contract_id=contract_id,
+            client_order_id=client_order_id,
+            signal_id=signal_id,
+            origin=origin,
+            role=Role.ENTRY,
+            side=side,
+            type=OrderType.MARKET,
+            quantity=quantity,
+            stop_loss_ticks=stop_loss_ticks,
+            take_profit_ticks=take_profit_ticks,
+            state=OrderState.INTENDED,
+            expires_at=expires_at,
+            correlation_id=correlation_id,
+        )
+    )
+
+
+def get(connection: Connection, order_id: UUID) -> OrderRow | None:
+    """Return the order, or None."""
+    row = connection.execute(select(*_COLUMNS).where(orders.c.id == order_id)).one_or_none()
+    return None if row is None else _row(row)
+
+
+def move(
+    connection: Connection, order_id: UUID, sources: Collection[OrderState], target: OrderState, **values: object
+) -> bool:
+    """Set the order's state if it is one of `sources`; False means that somebody else moved it first."""
+    statement = update(orders).where(orders.c.id == order_id, orders.c.state.in_([state.value for state in sources]))
+    done = connection.execute(statement.values(state=target.value, updated_at=func.now(), **values))
+    return done.rowcount == 1
+
+
+def open_of(connection: Connection, account_id: int) -> list[OrderRow]:
+    """Return the account's orders that are not over, oldest first."""
+    statement = select(*_COLUMNS).where(orders.c.account_id == account_id, orders.c.state.in_(OPEN))
+    return [_row(row) for row in connection.execute(statement.order_by(orders.c.id))]
+
+
+def of_tags(connection: Connection, account_id: int, tags: Collection[str]) -> dict[str, OrderRow]:
+    """Return the orders that carry these tags, by tag."""
+    statement = select(*_COLUMNS).where(orders.c.account_id == account_id, orders.c.client_order_id.in_(tags))
+    return {row.client_order_id or "": row for row in map(_row, connection.execute(statement))}
+
+
+def has_unknown(connection: Connection, account_id: int) -> bool:
+    """Whether the fate of one of the account's orders is open."""
+    statement = select(orders.c.id).where(orders.c.account_id == account_id, orders.c.state == OrderState.UNKNOWN.value)
+    return connection.execute(statement.limit(1)).one_or_none() is not None
+
+
+def adopt(
+    connection: Connection,
+    *,
+    account_id: int,
+    venue_order_id: int,
+    contract_id: str,
+    values: dict[str, Any],
+    parent_id: UUID | None,
+    origin: Origin,
+    role: Role,
+    correlation_id: UUID,
+    order_id: UUID,
+) -> UUID:
+    """Write or refresh an order the venue showed us and we did not place ourselves; return our id of it."""
+    statement = insert(orders).values(
+        id=order_id,
+        account_id=account_id,
+        venue_order_id=venue_order_id,
+        contract_id=contract_id,
+        parent_id=parent_id,
+        origin=origin,
+        role=role,
+        correlation_id=correlation_id,
+        **values,
+    )
+    refreshed = statement.on_conflict_do_update(
+        index_elements=["account_id", "venue_order_id"], set_={**values, "updated_at": func.now()}
+    )
+    ours: UUID = connection.execute(refreshed.returning(orders.c.id)).scalar_one()
+    return ours
+
+
+def refresh(connection: Connection, order_id: UUID, values: dict[str, Any]) -> None:
+    """Write what the venue says of an order of ours."""
+    connection.execute(update(orders).where(orders.c.id == order_id).values(updated_at=func.now(), **values))

@@ -1,0 +1,35 @@
+"""Deletes what has outlived its keeping time, in chunks, so that no lock is held for long."""
+
+from collections.abc import Iterator
+from datetime import timedelta
+
+from sqlalchemy import Engine, text
+
+_CHUNK = 5_000
+
+# What is deleted, when it is old enough, and how long it is kept. Bars, orders, fills and alerts are kept for good.
+_KEPT: tuple[tuple[str, str, timedelta], ...] = (
+    ("api_call", "called_at", timedelta(days=7)),
+    ("job", "finished_at", timedelta(days=14)),
+    ("schedule_slot", "noted_at", timedelta(days=14)),
+    ("metric_rollup", "period_start_at", timedelta(days=90)),
+    ("job_key", "kept_until", timedelta(0)),
+)
+
+
+def delete_old(engine: Engine) -> Iterator[tuple[str, int]]:
+    """Delete chunk by chunk; yield the table and how many rows went, once per table. Dead jobs wait for a person."""
+    for table, column, kept in _KEPT:
+        spared = " AND state <> 'dead'" if table == "job" else ""
+        statement = text(
+            f"DELETE FROM {table} WHERE ctid IN (SELECT ctid FROM {table} "  # noqa: S608  # names from the table above
+            f"WHERE {column} < now() - :kept{spared} LIMIT {_CHUNK})"
+        )
+        deleted = 0
+        while True:
+            with engine.begin() as connection:
+                count = connection.execute(statement, {"kept": kept}).rowcount
+            deleted += count
+            if count < _CHUNK:
+                break
+        yield table, deleted

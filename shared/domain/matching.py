@@ -1,0 +1,141 @@
+"""When a resting order fills on the way the last price goes, and at what price; shared by simulator and backtest."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from shared.domain.bar import MINUTE, Bar
+from shared.domain.order import OrderType, Side
+
+
+@dataclass(frozen=True, slots=True)
+class Quote:
+    """Best bid, best ask and last price at one instant, in ticks."""
+
+    bid: int
+    ask: int
+    last: int
+
+    def taken_by(self, side: Side) -> int:
+        """Return the price a market order gets: the ask for a buy, the bid for a sell."""
+        return self.ask if side is Side.BUY else self.bid
+
+
+@dataclass(frozen=True, slots=True)
+class Move:
+    """The last price going straight from `start_price` to `end_price`, in ticks, over [start, end).
+
+    While it rises the last trade was at the ask, else at the bid; the other side is one tick away.
+    """
+
+    start: datetime
+    end: datetime
+    start_price: int
+    end_price: int
+    is_rising: bool
+
+    def price_at(self, at: datetime) -> int:
+        """Return the last price at an instant of the move."""
+        if at >= self.end:
+            return self.end_price
+        way = self.end_price - self.start_price
+        # Divided by microseconds, not floats, so that every run sees the same tick; towards the start.
+        gone = abs(way) * ((at - self.start) // _STEP) // ((self.end - self.start) // _STEP)
+        return self.start_price + (gone if way > 0 else -gone)
+
+    def quote_at(self, at: datetime) -> Quote:
+        """Return the quote at an instant of the move."""
+        return self.quote_of(self.price_at(at))
+
+    def when(self, price: int) -> datetime:
+        """Return the first instant the move is at `price`, which must lie on its way."""
+        way = abs(self.end_price - self.start_price)
+        return self.start if way == 0 else self.start + (self.end - self.start) * abs(price - self.start_price) / way
+
+    def clipped(self, start: datetime, end: datetime) -> "Move":
+        """Return the part of the move inside [start, end)."""
+        first, last = max(self.start, start), min(self.end, end)
+        return replace(
+            self, start=first, end=last, start_price=self.price_at(first), end_price=self.price_at(last)
+        )  # fmt: skip
+
+    def rest_from(self, hit: "Hit") -> "Move":
+        """Return what remains of the move after a fill on it."""
+        return replace(self, start=hit.at, start_price=hit.last)
+
+    def quote_of(self, last: int) -> Quote:
+        """Return the quote while the last price of this move is `last`."""
+        return Quote(last - 1, last, last) if self.is_rising else Quote(last, last + 1, last)
+
+
+_STEP = timedelta(microseconds=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """An order fills whole: at what price, when, and where the last price was; prices in ticks."""
+
+    at: datetime
+    price: int
+    last: int
+
+
+def moves_of(bar: Bar, duration: timedelta = MINUTE) -> Iterator[Move]:
+    """Yield the three moves of a bar: open, one extreme, the other, close; a bar that rose goes to its low first."""
+    rose = bar.close >= bar.open
+    prices = (bar.open, bar.low, bar.high, bar.close) if rose else (bar.open, bar.high, bar.low, bar.close)
+    for part in range(3):
+        is_rising = (part == 1) == rose
+        yield Move(
+            bar.start + duration * part / 3, bar.start + duration * (part + 1) / 3,
+            prices[part], prices[part + 1], is_rising,
+        )  # fmt: skip
+
+
+def on_arrival(type_: OrderType, side: Side, price: int | None, quote: Quote) -> int | None:
+    """Return the price an order fills at as it arrives, or None if it rests.
+
+    A market order takes the other side of the quote, and so does a limit that crosses it; a stop rests.
+    """
+    taken = quote.taken_by(side)
+    if type_ is OrderType.MARKET:
+        return taken
+    if type_ is OrderType.LIMIT and price is not None and (price - taken) * side.sign >= 0:
+        return taken
+    return None
+
+
+def on_move(type_: OrderType, side: Side, price: int, move: Move) -> Hit | None:
+    """Return how a resting stop or limit at `price` fills on `move`, or None.
+
+    A stop triggers when the last price touches it, or when the move begins beyond it (a gap), and then takes the
+    quote. A limit fills at its own price, and only when the last price goes through it: at a touch others may
+    stand before us.
+    """
+    if type_ is OrderType.STOP:
+        return _stop(side, price, move)
+    if type_ is OrderType.LIMIT:
+        return _limit(side, price, move)
+    raise ValueError(f"a {type_} order does not rest")
+
+
+def _stop(side: Side, price: int, move: Move) -> Hit | None:
+    if (move.start_price - price) * side.sign >= 0:
+        last = move.start_price
+    elif (move.end_price - price) * side.sign >= 0:
+        last = price
+    else:
+        return None
+    at = move.when(last)
+    return Hit(at, move.quote_of(last).taken_by(side), last)
+
+
+def _limit(side: Side, price: int, move: Move) -> Hit | None:
+    through = price - side.sign
+    if (through - move.start_price) * side.sign >= 0:
+        last = move.start_price
+    elif (through - move.end_price) * side.sign >= 0:
+        last = through
+    else:
+        return None
+    return Hit(move.when(last), price, last)

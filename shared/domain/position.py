@@ -1,0 +1,67 @@
+"""The net position of one account in one contract, and what each fill does to it."""
+
+from dataclasses import dataclass
+from decimal import ROUND_HALF_EVEN, Decimal
+from fractions import Fraction
+
+from shared.domain.order import Direction, Side
+
+_CENT = Decimal("0.01")
+
+
+@dataclass(frozen=True, slots=True)
+class Position:
+    """Net quantity, above zero when long, and its exact average price in ticks (zero when flat)."""
+
+    quantity: int = 0
+    average_price: Fraction = Fraction(0)
+
+    @property
+    def direction(self) -> Direction:
+        """Which way the position lies."""
+        if self.quantity == 0:
+            return Direction.FLAT
+        return Direction.LONG if self.quantity > 0 else Direction.SHORT
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """The part of a fill that only opens (`realised` is None) or only closes.
+
+    `realised` is the gross result in ticks, over all contracts of the part, before fees.
+    """
+
+    quantity: int
+    realised: Fraction | None
+
+
+def after_fill(position: Position, side: Side, quantity: int, price: int) -> tuple[Position, tuple[Part, ...]]:
+    """Return the position after a fill at `price` ticks, and the fill's parts: a reversal closes, then opens.
+
+    Opening more moves the average; closing keeps it.
+    """
+    if quantity <= 0:
+        raise ValueError(f"a fill of {quantity} contracts: give a quantity above 0")
+    is_against = position.quantity * side.sign < 0
+    closing = min(quantity, abs(position.quantity)) if is_against else 0
+    opening = quantity - closing
+    parts = []
+    if closing:
+        gain = (price - position.average_price) * -side.sign
+        parts.append(Part(closing, gain * closing))
+    if opening:
+        parts.append(Part(opening, None))
+    net = position.quantity + side.sign * quantity
+    if net == 0:
+        return Position(), tuple(parts)
+    if closing and not opening:
+        return Position(net, position.average_price), tuple(parts)
+    held = 0 if closing else abs(position.quantity)
+    average = (position.average_price * held + price * opening) / (held + opening)
+    return Position(net, average), tuple(parts)
+
+
+def in_money(realised: Fraction, tick_value: Decimal) -> Decimal:
+    """Return a result in ticks as dollars, rounded half-even to the cent; `tick_value` is dollars per tick."""
+    numerator, denominator = realised.as_integer_ratio()
+    return (numerator * tick_value / denominator).quantize(_CENT, ROUND_HALF_EVEN)

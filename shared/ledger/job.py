@@ -1,0 +1,55 @@
+"""What a job request is: a frozen type that names the work, its queue and its arguments."""
+
+import re
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any, ClassVar
+
+import msgspec
+
+from shared.fleets import DEADLINES, Queue
+
+_TYPES: dict[str, type["Job"]] = {}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Job:
+    """The base of every request; a subclass in shared/ledger/jobs adds arguments that JSON can carry.
+
+    `queue` and `attempts` are the defaults of its rows; `deadline` is the queue's unless the type says otherwise.
+    """
+
+    queue: ClassVar[Queue]
+    attempts: ClassVar[int] = 3
+    deadline: ClassVar[timedelta | None]
+
+    def __init_subclass__(cls) -> None:
+        """Register the type under its name, such as orders.place_order."""
+        super().__init_subclass__()
+        if "deadline" not in cls.__dict__:
+            cls.deadline = DEADLINES[cls.queue]
+        _TYPES[cls.job_name()] = cls
+
+    @classmethod
+    def job_name(cls) -> str:
+        """Return the Celery task's name: the area and the type in snake case."""
+        area = cls.__module__.rsplit(".", 1)[-1]
+        return f"{area}.{re.sub(r'(?<!^)(?=[A-Z])', '_', cls.__name__).lower()}"
+
+    def arguments(self) -> dict[str, Any]:
+        """Return the arguments as JSON-ready builtins."""
+        encoded: dict[str, Any] = msgspec.to_builtins(self)
+        return encoded
+
+
+def request_type(name: str) -> type[Job]:
+    """Return the request type called `name`; raise LookupError when no imported module defines it."""
+    try:
+        return _TYPES[name]
+    except KeyError:
+        raise LookupError(f"no job is called {name!r}; known are {', '.join(sorted(_TYPES))}") from None
+
+
+def request_of(name: str, arguments: dict[str, Any]) -> Job:
+    """Rebuild a request from its row; raise LookupError or msgspec.ValidationError when the row does not fit."""
+    return msgspec.convert(arguments, request_type(name), strict=False)

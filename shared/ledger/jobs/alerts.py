@@ -1,0 +1,17 @@
+"""Requests about alerts."""
+
+from dataclasses import dataclass
+from typing import ClassVar
+from uuid import UUID
+
+from shared.fleets import Queue
+from shared.ledger.job import Job
+
+
+@dataclass(frozen=True, kw_only=True)
+class HandleAlert(Job):
+    """Turn a stored alert into a signal, and the signal into an order or an exit."""
+
+    queue: ClassVar = Queue.HIGH
+    attempts: ClassVar = 5
+    alert_id: UUID

@@ -1,0 +1,32 @@
+"""Requests about contracts and bars."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import ClassVar
+
+from shared.fleets import Queue
+from shared.ledger.job import Job
+
+
+@dataclass(frozen=True, kw_only=True)
+class RefreshContracts(Job):
+    """Read the tradable contracts from the venue and mark those we track."""
+
+    queue: ClassVar = Queue.HIGH
+
+
+@dataclass(frozen=True, kw_only=True)
+class FetchBars(Job):
+    """Store the one-minute bars that every tracked contract lacks up to the minute that closed at `slot`."""
+
+    queue: ClassVar = Queue.NORMAL
+    slot: datetime
+
+
+@dataclass(frozen=True, kw_only=True)
+class FetchContractBars(Job):
+    """Store the one-minute bars that one contract lacks up to the minute that closed at `closed_until`."""
+
+    queue: ClassVar = Queue.NORMAL
+    contract_id: str
+    closed_until: datetime

@@ -1,0 +1,16 @@
+"""Requests to sum up what happened."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import ClassVar
+
+from shared.fleets import Queue
+from shared.ledger.job import Job
+
+
+@dataclass(frozen=True, kw_only=True)
+class RollUp(Job):
+    """Sum up calls and jobs of the period that ended at `slot`."""
+
+    queue: ClassVar = Queue.LOW
+    slot: datetime

@@ -1,0 +1,26 @@
+"""Requests to evaluate strategies."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import ClassVar
+
+from shared.fleets import Queue
+from shared.ledger.job import Job
+
+
+@dataclass(frozen=True, kw_only=True)
+class EvaluateStrategy(Job):
+    """Let one strategy decide on one contract, with bars closed at `closed_until`."""
+
+    queue: ClassVar = Queue.NORMAL
+    strategy: str
+    contract_id: str
+    closed_until: datetime
+
+
+@dataclass(frozen=True, kw_only=True)
+class EvaluateDue(Job):
+    """Ask for every evaluation that a closed bar should have asked for by `slot` and did not."""
+
+    queue: ClassVar = Queue.NORMAL
+    slot: datetime

@@ -1,0 +1,22 @@
+"""Requests that keep the house tidy."""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from shared.fleets import Queue
+from shared.ledger.job import Job
+
+
+@dataclass(frozen=True, kw_only=True)
+class DeleteOldRows(Job):
+    """Delete what has outlived its keeping time."""
+
+    queue: ClassVar = Queue.BACKGROUND
+
+
+@dataclass(frozen=True, kw_only=True)
+class DoNothing(Job):
+    """Prove that a queue is served; `note` comes back as the result."""
+
+    queue: ClassVar = Queue.NORMAL
+    note: str = ""

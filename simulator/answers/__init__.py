@@ -1,0 +1,1 @@
+"""What each endpoint answers, one subject a file."""

@@ -1,0 +1,45 @@
+"""Contract/search, searchById and available."""
+
+from shared.domain.contract import MONTHS, Contract
+from simulator import wire
+from simulator.market.listing import LISTINGS
+from simulator.venue.venue import Venue
+
+_MOST_FOUND = 20
+_MONTH_NAMES = (
+    "January", "February", "March", "April", "May", "June",
+    "July", "August", "September", "October", "November", "December",
+)  # fmt: skip
+
+
+def search(venue: Venue, body: wire.ContractSearch) -> bytes:
+    """Answer with active contracts whose name or description holds the text somewhere, ES in futurES as well."""
+    text = (body.search_text or "").lower()
+    found = [
+        model for model in _active(venue, live=body.live) if text in f"{model['name']} {model['description']}".lower()
+    ]
+    return wire.envelope(contracts=found[:_MOST_FOUND])
+
+
+def search_by_id(venue: Venue, body: wire.ContractById) -> bytes:
+    """Answer with one contract, active or not."""
+    contract = venue.market.contract(body.contract_id, venue.now())
+    if contract is None:
+        return wire.envelope(1, contract=None)
+    return wire.envelope(contract=wire.contract_model(contract, _description(contract)))
+
+
+def available(venue: Venue, body: wire.ContractsAvailable) -> bytes:
+    """Answer with every active contract; the live data tier is not ours, so it is empty."""
+    return wire.envelope(contracts=_active(venue, live=body.live))
+
+
+def _active(venue: Venue, *, live: bool) -> list[dict[str, object]]:
+    contracts = [] if live else venue.market.contracts(venue.now())
+    return [wire.contract_model(contract, _description(contract)) for contract in contracts]
+
+
+def _description(contract: Contract) -> str:
+    listing = LISTINGS.get(contract.root)
+    month, year = _MONTH_NAMES[MONTHS.index(contract.id[-3])], 2000 + int(contract.id[-2:])
+    return f"{listing.description if listing else contract.root} Futures: {month} {year}"

@@ -1,0 +1,73 @@
+"""Puts the simulator together: state, endpoints, and the task that keeps the matching going."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from simulator import wire
+from simulator.answers import accounts, bars, contracts, control, orders, positions
+from simulator.faults import Faults
+from simulator.gate import Endpoint, Gate
+from simulator.limits import Limits
+from simulator.logins import Logins
+from simulator.venue.venue import Venue
+from simulator.visits import Visits
+
+_STEP = 0.05  # seconds of machine time between two looks at the market
+
+ENDPOINTS = (
+    Endpoint("/api/Account/search", wire.AccountSearch, accounts.search),
+    Endpoint("/api/Contract/search", wire.ContractSearch, contracts.search),
+    Endpoint("/api/Contract/searchById", wire.ContractById, contracts.search_by_id),
+    Endpoint("/api/Contract/available", wire.ContractsAvailable, contracts.available),
+    Endpoint("/api/History/retrieveBars", wire.RetrieveBars, bars.retrieve),
+    Endpoint("/api/Order/place", wire.PlaceOrder, orders.place),
+    Endpoint("/api/Order/cancel", wire.OrderById, orders.cancel),
+    Endpoint("/api/Order/modify", wire.ModifyOrder, orders.modify),
+    Endpoint("/api/Order/search", wire.OrderSearch, orders.search),
+    Endpoint("/api/Order/searchOpen", wire.OfAccount, orders.search_open),
+    Endpoint("/api/Order/searchById", wire.OrderById, orders.search_by_id),
+    Endpoint("/api/Order/v2/query", wire.OrderQuery, orders.query),
+    Endpoint("/api/Position/searchOpen", wire.OfAccount, positions.search_open),
+    Endpoint("/api/Position/closeContract", wire.ClosePosition, positions.close),
+    Endpoint("/api/Position/partialCloseContract", wire.ClosePartOfPosition, positions.close_part),
+    Endpoint("/api/Trade/search", wire.TradeSearch, positions.search_trades),
+)
+
+
+def make_app(venue: Venue, logins: Logins, *, limits: bool) -> tuple[Starlette, Gate]:
+    """Return the ASGI application, and its gate, which still needs to learn how to cut a connection."""
+    visits, faults = Visits(), Faults()
+    gate = Gate(venue, logins, Limits(is_on=limits), visits, faults)
+    routes = [
+        Route("/api/Status/ping", gate.passing(_pong), methods=["GET"]),
+        Route("/api/Auth/loginKey", gate.passing(gate.log_in), methods=["POST"]),
+        Route("/api/Auth/validate", gate.passing(gate.validate), methods=["POST"]),
+        Route("/api/Auth/logout", gate.passing(gate.log_out), methods=["POST"]),
+        *(Route(endpoint.path, gate.serving(endpoint), methods=["POST"]) for endpoint in ENDPOINTS),
+        *control.Control(venue, visits, faults).routes,
+    ]
+
+    @contextlib.asynccontextmanager
+    async def lifespan(_: Starlette) -> AsyncIterator[None]:
+        matching = asyncio.create_task(_keep_matching(venue))
+        yield
+        matching.cancel()
+
+    return Starlette(routes=routes, lifespan=lifespan), gate
+
+
+def _pong(_: Request, __: bytes) -> Response:
+    return Response(b'"pong"', media_type="application/json; charset=utf-8")
+
+
+async def _keep_matching(venue: Venue) -> None:
+    """Fill what is due soon after it is, also when nobody asks."""
+    while True:
+        venue.now()
+        await asyncio.sleep(_STEP)

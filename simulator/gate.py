@@ -1,0 +1,141 @@
+"""What every request passes: the count, armed faults, the token, the limits, the body's form; then its answer."""
+
+import asyncio
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+from starlette.requests import Request
+from starlette.responses import Response
+
+from simulator import wire
+from simulator.faults import Fault, Faults
+from simulator.limits import Limits
+from simulator.logins import Logins
+from simulator.venue.venue import Venue
+from simulator.visits import Visits
+
+_JSON = "application/json; charset=utf-8"
+_PLACE_IN_BODY = re.compile(r" - at `(\$[^`]*)`")
+Cut = Callable[[Request], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """One path of the venue that needs a token: the body it takes, and what answers it."""
+
+    path: str
+    body: type[wire.Body]
+    answer: Callable[[Venue, Any], bytes]
+
+
+class Gate:
+    """Lets requests in. An answer is made without awaiting anything, so each sees and leaves a whole state."""
+
+    def __init__(self, venue: Venue, logins: Logins, limits: Limits, visits: Visits, faults: Faults) -> None:
+        self._venue = venue
+        self._logins = logins
+        self._limits = limits
+        self._visits = visits
+        self._faults = faults
+        self.cut: Cut = _cannot_cut  # the program puts in what closes a connection
+
+    def serving(self, endpoint: Endpoint) -> Callable[[Request], Any]:
+        """Return the handler of an endpoint that needs a token."""
+
+        def answer(request: Request, raw: bytes) -> Response:
+            user = self._logins.user_of(request.headers.get("authorization", ""))
+            if user is None:
+                return Response(status_code=401)
+            if not self._limits.may_pass(user, endpoint.path):
+                return Response(status_code=429)
+            try:
+                body = msgspec.json.decode(raw, type=endpoint.body)
+            except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+                return problem(error)
+            return Response(endpoint.answer(self._venue, body), media_type=_JSON)
+
+        return self.passing(answer)
+
+    def passing(self, answer: Callable[[Request, bytes], Response]) -> Callable[[Request], Any]:
+        """Return a handler that counts the request and suffers its faults around `answer`."""
+
+        async def handle(request: Request) -> Response:
+            raw = await request.body()
+            self._visits.record(request.url.path, raw)
+            fault = self._faults.meet(request.url.path)
+            if fault is None:
+                return answer(request, raw)
+            return await self._suffer(fault, request, raw, answer)
+
+        return handle
+
+    def log_in(self, request: Request, raw: bytes) -> Response:
+        """Answer Auth/loginKey; a wrong user or key is code 3, with status 200."""
+        try:
+            body = msgspec.json.decode(raw, type=wire.LoginKey)
+        except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+            return problem(error)
+        if not self._limits.may_pass(body.user_name, request.url.path):
+            return Response(status_code=429)
+        if not self._logins.may_login(body.user_name, body.api_key):
+            return Response(wire.envelope(3, token=None), media_type=_JSON)
+        return Response(wire.envelope(token=self._logins.issue()), media_type=_JSON)
+
+    def validate(self, request: Request, _: bytes) -> Response:
+        """Answer Auth/validate with a fresh token for a good one."""
+        return self._with_token(request, lambda: wire.envelope(newToken=self._logins.issue()))
+
+    def log_out(self, request: Request, _: bytes) -> Response:
+        """Answer Auth/logout: this token is over, others stay."""
+
+        def end() -> bytes:
+            self._logins.log_out(request.headers["authorization"])
+            return wire.envelope()
+
+        return self._with_token(request, end)
+
+    def _with_token(self, request: Request, answer: Callable[[], bytes]) -> Response:
+        user = self._logins.user_of(request.headers.get("authorization", ""))
+        if user is None:
+            return Response(status_code=401)
+        if not self._limits.may_pass(user, request.url.path):
+            return Response(status_code=429)
+        return Response(answer(), media_type=_JSON)
+
+    async def _suffer(
+        self, fault: Fault, request: Request, raw: bytes, answer: Callable[[Request, bytes], Response]
+    ) -> Response:
+        await asyncio.sleep(fault.delay_ms / 1000)
+        if fault.kind == "status":
+            return Response(status_code=fault.status)
+        if fault.kind == "delay":
+            return answer(request, raw)
+        if fault.kind == "lose_answer_after":
+            answer(request, raw)
+        self.cut(request)
+        # The connection is gone; wait until the server has noticed, then nothing is left to send.
+        while (await request.receive())["type"] != "http.disconnect":
+            pass
+        return Response(status_code=500)
+
+
+def problem(error: Exception) -> Response:
+    """Return what the venue's framework answers to a body that does not bind: RFC 7807, not the envelope."""
+    text = str(error)
+    place = _PLACE_IN_BODY.search(text)
+    field = place[1] if place else "$"
+    errors = {"request": ["The request field is required."], field: [_PLACE_IN_BODY.sub("", text)]}
+    body = {
+        "type": "https://tools.ietf.org/html/rfc9110#section-15.5.1",
+        "title": "One or more validation errors occurred.",
+        "status": 400,
+        "errors": errors,
+    }
+    return Response(wire.encoded(body), status_code=400, media_type="application/problem+json")
+
+
+def _cannot_cut(_: Request) -> None:
+    raise RuntimeError("this server cannot close a connection: faults that lose answers need the simulator's program")

@@ -1,0 +1,1 @@
+"""Where prices come from: a seeded walk or a recorded file."""

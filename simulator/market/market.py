@@ -1,0 +1,70 @@
+"""What the venue asks of a market, and the path of the last price that follows from its bars."""
+
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Protocol
+
+from shared.domain.bar import MINUTE, Bar
+from shared.domain.contract import Contract
+from shared.domain.coverage import Span
+from shared.domain.matching import Move, Quote, moves_of
+
+
+class Market(Protocol):
+    """Contracts and their one-minute bars. A bar is there before its minute is over: the caller must not look ahead."""
+
+    name: str
+    ends_market_at: datetime | None
+
+    def contracts(self, at: datetime) -> list[Contract]:
+        """Return the contracts that are active at a market instant."""
+        ...
+
+    def contract(self, contract_id: str, at: datetime) -> Contract | None:
+        """Return a contract, active or not, or None if the market never had it."""
+        ...
+
+    def is_open(self, contract: Contract, at: datetime) -> bool:
+        """Whether the contract trades at a market instant."""
+        ...
+
+    def session_start(self, contract: Contract, at: datetime) -> datetime:
+        """Return when the session opened that holds `at`; bars longer than a minute are counted from there."""
+        ...
+
+    def bars_backwards(self, contract: Contract, span: Span) -> Iterator[Bar]:
+        """Yield the one-minute bars that start in `span`, newest first."""
+        ...
+
+
+def moves(market: Market, contract: Contract, span: Span) -> Iterator[Move]:
+    """Yield the path of the last price inside `span`, oldest first; where no bar is, nothing moves."""
+    around = Span(span.start - MINUTE, span.end)
+    for bar in reversed(list(market.bars_backwards(contract, around))):
+        for move in moves_of(bar):
+            if move.end > span.start and move.start < span.end:
+                yield move.clipped(span.start, span.end)
+
+
+def quote(market: Market, contract: Contract, at: datetime) -> Quote | None:
+    """Return the quote at a market instant: inside a bar, or left behind by the last one; None before the first."""
+    bar = next(market.bars_backwards(contract, Span(_LONG_AGO.replace(tzinfo=at.tzinfo), at)), None)
+    if bar is None:
+        return None
+    path = list(moves_of(bar))
+    return next((move for move in path if at < move.end), path[-1]).quote_at(at)
+
+
+def bar_so_far(market: Market, contract: Contract, at: datetime) -> Bar | None:
+    """Return the forming bar of the minute that holds `at`, as far as it has come, or None."""
+    minute = at.replace(second=0, microsecond=0)
+    whole = next(market.bars_backwards(contract, Span(minute, minute + MINUTE)), None)
+    if whole is None or at == minute:
+        return None
+    seen = [move.clipped(minute, at) for move in moves_of(whole) if move.start < at]
+    prices = [price for move in seen for price in (move.start_price, move.end_price)]
+    volume = max(1, whole.volume * (at - minute) // MINUTE) if whole.volume else 0
+    return Bar(minute, prices[0], max(prices), min(prices), prices[-1], volume)
+
+
+_LONG_AGO = datetime(1970, 1, 1)  # noqa: DTZ001 - the caller's zone is put in

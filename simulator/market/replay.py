@@ -1,0 +1,101 @@
+"""A market made of a recorded file of one-minute bars, in the file's own dates."""
+
+import csv
+import gzip
+import io
+import re
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from decimal import Decimal, InvalidOperation
+from pathlib import Path
+
+from shared.domain.bar import MINUTE, Bar, in_order, to_ticks
+from shared.domain.calendar import calendar_of
+from shared.domain.contract import MONTHS, ROOTS, Contract, Root
+from shared.domain.coverage import Span
+from shared.errors import SettingsError
+from simulator.market.listing import make_contract
+
+_NAME = re.compile(rf"(?P<root>[A-Z0-9]+?)(?P<month>[{MONTHS}])(?P<year>\d{{1,2}})-1M\b")
+
+
+class ReplayMarket:
+    """Plays one file; silent after its last bar. Its one contract, named by the file, is always the active one."""
+
+    def __init__(self, file: Path) -> None:
+        root = _root_of(file)
+        self._bars = _read(file, root)
+        self._contract = _contract_of(file, root, self._bars[0].start)
+        self._starts = [bar.start for bar in self._bars]
+        self.name = f"file {file.name.removesuffix('.gz').removesuffix('.csv')}"
+        self.ends_market_at: datetime | None = self._starts[-1] + MINUTE
+        # A session without a bar in the file was closed, whatever the calendar says.
+        self._open = [
+            span
+            for span in calendar_of(root.group).open_spans(Span(self._starts[0], self.ends_market_at))
+            if bisect_left(self._starts, span.start) < bisect_left(self._starts, span.end)
+        ]
+
+    def contracts(self, at: datetime) -> list[Contract]:  # noqa: ARG002 - the same at any time
+        """Return the file's contract."""
+        return [self._contract]
+
+    def contract(self, contract_id: str, at: datetime) -> Contract | None:  # noqa: ARG002 - the same at any time
+        """Return the file's contract, or None for any other."""
+        return self._contract if contract_id == self._contract.id else None
+
+    def is_open(self, contract: Contract, at: datetime) -> bool:  # noqa: ARG002 - there is only one
+        """Whether the calendar says open, in a session of which the file has bars."""
+        return self._session(at) is not None
+
+    def session_start(self, contract: Contract, at: datetime) -> datetime:  # noqa: ARG002 - there is only one
+        """Return when the session opened that holds `at`, or `at` itself when none does."""
+        session = calendar_of(ROOTS[self._contract.root].group).session_at(at)
+        return session.opens if session else at
+
+    def bars_backwards(self, contract: Contract, span: Span) -> Iterator[Bar]:  # noqa: ARG002 - there is only one
+        """Yield the file's bars that start in `span`, newest first."""
+        first, end = bisect_left(self._starts, span.start), bisect_left(self._starts, span.end)
+        return (self._bars[index] for index in range(end - 1, first - 1, -1))
+
+    def _session(self, at: datetime) -> Span | None:
+        index = bisect_right(self._open, at, key=lambda span: span.start) - 1
+        return self._open[index] if index >= 0 and at < self._open[index].end else None
+
+
+def _root_of(file: Path) -> Root:
+    match = _NAME.match(file.name.upper())
+    root = ROOTS.get(match["root"]) if match else None
+    if root is None:
+        raise SettingsError(f"{file.name!r} does not name a contract: expected a name such as mgcm2-1m-2022-04.csv")
+    return root
+
+
+def _contract_of(file: Path, root: Root, first: datetime) -> Contract:
+    match = _NAME.match(file.name.upper())
+    assert match is not None  # noqa: S101 - _root_of has matched it
+    span = 10 ** len(match["year"])
+    # One digit of a year names the first such year that is not before the bars.
+    year = first.year + (int(match["year"]) - first.year) % span
+    return make_contract(root, year, match["month"], is_active=True)
+
+
+def _read(file: Path, root: Root) -> list[Bar]:
+    try:
+        text = gzip.decompress(file.read_bytes()) if file.suffix == ".gz" else file.read_bytes()
+        rows = csv.DictReader(io.StringIO(text.decode()))
+        bars = in_order(_bar(row, root) for row in rows)
+    except (OSError, EOFError, KeyError, ValueError, TypeError, InvalidOperation) as error:
+        raise SettingsError(
+            f"{file} cannot be replayed: {error!r}; expected rows t,o,h,l,c,v of one-minute bars"
+        ) from error
+    if not bars:
+        raise SettingsError(f"{file} holds no bar: expected rows t,o,h,l,c,v of one-minute bars")
+    return bars
+
+
+def _bar(row: dict[str, str], root: Root) -> Bar:
+    start = datetime.fromisoformat(row["t"])
+    prices = [to_ticks(Decimal(row[column]), root.tick_size) for column in "ohlc"]
+    return Bar(start.astimezone(UTC) if start.tzinfo else start.replace(tzinfo=UTC), *prices, int(row["v"]))

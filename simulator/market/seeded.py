@@ -1,0 +1,140 @@
+"""A market made of a seed: the same bars for the same seed, contract and trading day, whoever asks and whenever."""
+
+import random
+from collections.abc import Iterator
+from datetime import date, datetime, timedelta
+from functools import cache, lru_cache
+
+from shared.domain.bar import MINUTE, Bar, to_ticks
+from shared.domain.calendar import Session, calendar_of
+from shared.domain.contract import MONTHS, Contract, root_of_contract
+from shared.domain.coverage import Span
+from simulator.market.listing import LISTINGS, Listing, front, make_contract, rolls_on
+
+_BEGINS = date(2018, 1, 1)  # no bars before; prices are millionths of the listing's, counted from here
+_LISTED_BEFORE_ROLL, _TRADED_AFTER_ROLL = timedelta(days=200), timedelta(days=7)
+_DAILY_STEP, _PULL = 15_000, 60  # most millionths a day moves, and the part of the distance home it goes back
+_CARRY = 400  # millionths a contract costs more than that of the month before
+_MINUTES_PER_DAY = 1380
+_BUSY_FROM, _BUSY_UNTIL = 930, 1320  # minutes of a session that began at 17:00: from 8:30 to 15:00
+_DAYS_KEPT = 64
+
+
+class SeededMarket:
+    """Walks at random over the session calendar. Every minute of a session has a bar."""
+
+    ends_market_at = None
+
+    def __init__(self, seed: int) -> None:
+        self.name = f"seed {seed}"
+        self._seed = seed
+        self._day = lru_cache(_DAYS_KEPT)(self._make_day)
+        self._levels = cache(self._begin_levels)
+
+    def contracts(self, at: datetime) -> list[Contract]:
+        """Return the front contract of every listed root."""
+        return [self._front(listing, at) for listing in LISTINGS.values()]
+
+    def contract(self, contract_id: str, at: datetime) -> Contract | None:
+        """Return any month of a listed root, also one that has expired or is to come."""
+        try:
+            root = root_of_contract(contract_id)
+        except ValueError:
+            return None
+        month, year = contract_id[-3], 2000 + int(contract_id[-2:])
+        if root.name not in LISTINGS or month not in root.months:
+            return None
+        is_active = (year, month) == front(root, calendar_of(root.group).trading_day_of(at))
+        return make_contract(root, year, month, is_active=is_active)
+
+    def is_open(self, contract: Contract, at: datetime) -> bool:
+        """Whether the root's session is open."""
+        return calendar_of(LISTINGS[contract.root].root.group).is_open(at)
+
+    def session_start(self, contract: Contract, at: datetime) -> datetime:
+        """Return when the session opened that holds `at`, or `at` itself when none does."""
+        session = calendar_of(LISTINGS[contract.root].root.group).session_at(at)
+        return session.opens if session else at
+
+    def bars_backwards(self, contract: Contract, span: Span) -> Iterator[Bar]:
+        """Yield the bars that start in `span`, newest first; a day is made when it is reached."""
+        listing = LISTINGS[contract.root]
+        sessions = calendar_of(listing.root.group)
+        rolls = rolls_on(listing.root, 2000 + int(contract.id[-2:]), contract.id[-3])
+        first = max(rolls - _LISTED_BEFORE_ROLL, _BEGINS)
+        day = min(sessions.trading_day_of(span.end), rolls + _TRADED_AFTER_ROLL)
+        while day >= first:
+            session = sessions.session_on(day)
+            if session is not None and session.closes <= span.start:
+                return
+            if session is not None:
+                for bar in reversed(self._day(contract.id, day)):
+                    if bar.start < span.start:
+                        return
+                    if bar.start < span.end:
+                        yield bar
+            day -= timedelta(days=1)
+
+    def _front(self, listing: Listing, at: datetime) -> Contract:
+        year, month = front(listing.root, calendar_of(listing.root.group).trading_day_of(at))
+        return make_contract(listing.root, year, month, is_active=True)
+
+    def _make_day(self, contract_id: str, day: date) -> tuple[Bar, ...]:
+        listing = LISTINGS[root_of_contract(contract_id).name]
+        sessions = calendar_of(listing.root.group)
+        session = sessions.session_on(day)
+        if session is None:
+            return ()
+        # A day's walk is bent so that it ends where the next one begins: the price is continuous across days.
+        opens = self._level(listing, contract_id, day)
+        closes = self._level(listing, contract_id, sessions.next_session(session.closes).trading_day)
+        return _walk(random.Random(f"{self._seed} {contract_id} {day}"), listing, session, opens, closes)  # noqa: S311 - prices, not secrets
+
+    def _level(self, listing: Listing, contract_id: str, day: date) -> int:
+        """Return the price in ticks at which a contract opens on `day`."""
+        months = (int(contract_id[-2:]) - _BEGINS.year % 100) * 12 + MONTHS.index(contract_id[-3])
+        levels = self._levels(listing.walk)
+        millionths = levels[(day - _BEGINS).days] + months * _CARRY
+        return _base(listing) * (1_000_000 + millionths) // 1_000_000
+
+    def _begin_levels(self, walk: str) -> "_Levels":
+        return _Levels(random.Random(f"{self._seed} {walk}"))  # noqa: S311 - prices, not secrets
+
+
+class _Levels:
+    """Where one walk stands on each calendar day since it began, in millionths away from home."""
+
+    def __init__(self, source: random.Random) -> None:
+        self._source = source
+        self._levels = [0]
+
+    def __getitem__(self, day: int) -> int:
+        while len(self._levels) <= day:
+            level = self._levels[-1]
+            self._levels.append(level + self._source.randint(-_DAILY_STEP, _DAILY_STEP) - level // _PULL)
+        return self._levels[day]
+
+
+def _base(listing: Listing) -> int:
+    return to_ticks(listing.price, listing.root.tick_size)
+
+
+def _walk(source: random.Random, listing: Listing, session: Session, opens: int, closes: int) -> tuple[Bar, ...]:
+    minutes = (session.closes - session.opens) // MINUTE
+    # A day's move is about the square root of its minutes times a minute's; sqrt(1380) is 37.
+    step = max(1, _base(listing) * _DAILY_STEP // (1_000_000 * 37))
+    steps = source.choices(range(-step, step + 1), k=minutes)
+    highs = source.choices(range(step + 1), k=minutes)
+    lows = source.choices(range(step + 1), k=minutes)
+    gaps = source.choices((-1, 0, 0, 0, 1), k=minutes)
+    volumes = source.choices(range(listing.volume // 2, listing.volume * 3 // 2 + 1), k=minutes)
+    bend = closes - opens - sum(steps)
+    bars, walked, last = [], 0, opens
+    for minute in range(minutes):
+        walked += steps[minute]
+        start = last + gaps[minute]
+        last = opens + walked + bend * (minute + 1) // minutes
+        volume = max(1, volumes[minute] * (4 if _BUSY_FROM <= minute < _BUSY_UNTIL else 1))
+        high, low = max(start, last) + highs[minute] // 2, min(start, last) - lows[minute] // 2
+        bars.append(Bar(session.opens + minute * MINUTE, start, high, low, last, volume))
+    return tuple(bars)

@@ -1,0 +1,1 @@
+"""What the venue remembers and decides: accounts, orders, fills, positions."""

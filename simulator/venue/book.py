@@ -1,0 +1,104 @@
+"""The venue's state: every row it has, found by what it is asked for; changed only through the journal."""
+
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from decimal import Decimal
+
+from shared.domain.order import OrderState, Role
+from simulator.venue.journal import Journal
+from simulator.venue.records import Account, Change, Fill, Holding, Order
+
+_FIRST_ACCOUNT = Account(id=20001, name="PRAC-V2-20001-11071848", balance=Decimal(50_000))
+_ALIVE = frozenset({OrderState.SUBMITTING, OrderState.WORKING, OrderState.SUSPENDED})
+
+
+class Book:
+    """All accounts, orders, fills and holdings. Reading it costs nothing; `commit` is the only way to change it."""
+
+    def __init__(self, journal: Journal, now: datetime) -> None:
+        self.accounts: dict[int, Account] = {}
+        self.orders: dict[int, Order] = {}
+        self.alive: dict[int, Order] = {}
+        self.fills: list[Fill] = []
+        self.changed_market_at = datetime.min.replace(tzinfo=UTC)
+        self._holdings: dict[tuple[int, str], Holding] = {}
+        self._tags: set[tuple[int, str]] = set()
+        self._order_id, self._fill_id, self._holding_id = 1_000_000, 5_000_000, 300_000
+        self._journal = journal
+        for change in journal.replay():
+            self._apply(change)
+        if not self.accounts:
+            self.commit(Change(market_at=now, accounts=[_FIRST_ACCOUNT]))
+
+    def commit(self, change: Change) -> None:
+        """Write the change down, then make it true."""
+        self._journal.write(change)
+        self._apply(change)
+
+    def has_tag(self, account_id: int, tag: str) -> bool:
+        """Whether the tag was ever used on the account, even by a rejected order or as a bracket's own."""
+        return (account_id, tag) in self._tags
+
+    def holding(self, account_id: int, contract_id: str) -> Holding | None:
+        """Return the open position, or None when flat."""
+        return self._holdings.get((account_id, contract_id))
+
+    def holdings(self, account_id: int) -> list[Holding]:
+        """Return the account's open positions, oldest first."""
+        return sorted((row for row in self._holdings.values() if row.account_id == account_id), key=lambda row: row.id)
+
+    def children(self, order: Order) -> list[Order]:
+        """Return the bracket children of an order that may still fill."""
+        return [row for row in self.alive.values() if row.parent_order_id == order.id]
+
+    def accepted_tags(self) -> list[str]:
+        """Return the tag of every order that was placed and not rejected, as often as it was accepted."""
+        return [
+            order.tag
+            for order in self.orders.values()
+            if order.tag and order.parent_order_id is None and order.state is not OrderState.REJECTED
+        ]
+
+    def new_order_ids(self, count: int) -> list[int]:
+        """Take the next order ids; they never come again, not even after a crash, once they are in a change."""
+        self._order_id += count
+        return list(range(self._order_id - count + 1, self._order_id + 1))
+
+    def new_fill_id(self) -> int:
+        """Take the next fill id."""
+        self._fill_id += 1
+        return self._fill_id
+
+    def new_holding_id(self) -> int:
+        """Take the next position id."""
+        self._holding_id += 1
+        return self._holding_id
+
+    def _apply(self, change: Change) -> None:
+        self.changed_market_at = max(self.changed_market_at, change.market_at)
+        self.accounts.update((row.id, row) for row in change.accounts)
+        self._keep_orders(change.orders)
+        self.fills.extend(change.fills)
+        self._fill_id = max([self._fill_id, *(row.id for row in change.fills)])
+        for row in change.holdings:
+            self._holding_id = max(self._holding_id, row.id)
+            if row.quantity:
+                self._holdings[row.account_id, row.contract_id] = row
+            else:
+                self._holdings.pop((row.account_id, row.contract_id), None)
+
+    def _keep_orders(self, orders: Iterable[Order]) -> None:
+        for row in orders:
+            self._order_id = max(self._order_id, row.id)
+            self.orders[row.id] = row
+            if row.tag:
+                self._tags.add((row.account_id, row.tag))
+            if row.state in _ALIVE:
+                self.alive[row.id] = row
+            else:
+                self.alive.pop(row.id, None)
+
+
+def is_leg(order: Order) -> bool:
+    """Whether the order is a bracket child."""
+    return order.role in {Role.STOP_LOSS, Role.TAKE_PROFIT}

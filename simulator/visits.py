@@ -1,0 +1,29 @@
+"""What was asked since the start: counts by path, and the latest bodies, for tests to look at."""
+
+from collections import Counter, defaultdict, deque
+
+import msgspec
+
+_BODIES_KEPT = 500  # per path
+
+
+class Visits:
+    """Remembers requests by path. Bodies of Auth paths hold a key and are not kept."""
+
+    def __init__(self) -> None:
+        self.counts: Counter[str] = Counter()
+        self._bodies: defaultdict[str, deque[msgspec.Raw]] = defaultdict(lambda: deque(maxlen=_BODIES_KEPT))
+
+    def record(self, path: str, body: bytes) -> None:
+        """Count one request and keep its body if it is JSON."""
+        self.counts[path] += 1
+        if path.startswith("/api/Auth/"):
+            body = b""
+        try:
+            self._bodies[path].append(msgspec.Raw(body) if msgspec.json.decode(body or b"null") else msgspec.Raw(b"{}"))
+        except msgspec.DecodeError:
+            self._bodies[path].append(msgspec.Raw(b'"not JSON"'))
+
+    def bodies(self, path: str) -> list[msgspec.Raw]:
+        """Return the latest bodies of a path, oldest first; an empty one as {}."""
+        return list(self._bodies[path])

@@ -1,0 +1,316 @@
+"""The venue's wire: the bodies it takes and gives, in its words and numbers."""
+
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Annotated, Any
+
+import msgspec
+
+from shared.domain.bar import Bar
+from shared.domain.contract import Contract, root_of_contract
+from shared.domain.order import OrderState, OrderType, Role, Side
+from simulator.venue.records import Account, Fill, Holding, Order
+
+Int32 = Annotated[int, msgspec.Meta(ge=-(2**31), le=2**31 - 1)]
+Int64 = Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)]
+
+SIDES = {0: Side.BUY, 1: Side.SELL}
+TYPES = {1: OrderType.LIMIT, 2: OrderType.MARKET, 4: OrderType.STOP}
+STATUSES = {
+    OrderState.WORKING: 1,
+    OrderState.FILLED: 2,
+    OrderState.CANCELLED: 3,
+    OrderState.EXPIRED: 4,
+    OrderState.REJECTED: 5,
+    OrderState.SUBMITTING: 6,
+    OrderState.SUSPENDED: 8,
+}
+_SIDE_NUMBERS = {side: number for number, side in SIDES.items()}
+_TYPE_NUMBERS = {type_: number for number, type_ in TYPES.items()}
+_ENCODER = msgspec.json.Encoder(decimal_format="number")  # prices leave exact to the tick, never as floats
+
+
+class Body(msgspec.Struct, rename="camel", frozen=True, kw_only=True):
+    """A request. Unknown fields are ignored, as the venue does."""
+
+
+class NoBody(Body):
+    """A request without a body."""
+
+
+class LoginKey(Body):
+    """Auth/loginKey."""
+
+    user_name: str
+    api_key: str
+
+
+class AccountSearch(Body):
+    """Account/search."""
+
+    only_active_accounts: bool
+
+
+class ContractSearch(Body):
+    """Contract/search."""
+
+    live: bool
+    search_text: str | None = None
+
+
+class ContractById(Body):
+    """Contract/searchById."""
+
+    contract_id: str
+
+
+class ContractsAvailable(Body):
+    """Contract/available."""
+
+    live: bool
+
+
+class RetrieveBars(Body):
+    """History/retrieveBars."""
+
+    contract_id: str
+    live: bool
+    start_time: datetime
+    end_time: datetime
+    unit: Int32
+    unit_number: Int32
+    limit: Int32
+    include_partial_bar: bool
+
+
+class WireBracket(Body):
+    """A bracket of Order/place."""
+
+    ticks: Int32
+    type: Int32
+
+
+class PlaceOrder(Body):
+    """Order/place."""
+
+    account_id: Int32
+    contract_id: str
+    type: Int32
+    side: Annotated[int, msgspec.Meta(ge=0, le=1)]
+    size: Int32
+    limit_price: Decimal | None = None
+    stop_price: Decimal | None = None
+    trail_price: Decimal | None = None
+    custom_tag: str | None = None
+    stop_loss_bracket: WireBracket | None = None
+    take_profit_bracket: WireBracket | None = None
+
+
+class ModifyOrder(Body):
+    """Order/modify."""
+
+    account_id: Int32
+    order_id: Int64
+    size: Int32 | None = None
+    limit_price: Decimal | None = None
+    stop_price: Decimal | None = None
+    trail_price: Decimal | None = None
+
+
+class OrderById(Body):
+    """Order/cancel and Order/searchById."""
+
+    account_id: Int32
+    order_id: Int64
+
+
+class OrderSearch(Body):
+    """Order/search."""
+
+    account_id: Int32
+    start_timestamp: datetime
+    end_timestamp: datetime | None = None
+
+
+class OrderFilter(Body):
+    """The filter of Order/v2/query."""
+
+    account_id: Int32
+    statuses: list[Int32] | None = None
+    contract_id: str | None = None
+    created_after: datetime | None = None
+    created_before: datetime | None = None
+
+
+class OrderQuery(Body):
+    """Order/v2/query; the defaults are ours, the venue documents none."""
+
+    filter: OrderFilter
+    page_size: Annotated[int, msgspec.Meta(ge=1, le=1000)] | None = None
+    page_offset: Annotated[int, msgspec.Meta(ge=0, le=2**31 - 1)] | None = None
+    sort_by: Annotated[int, msgspec.Meta(ge=0, le=1)] | None = None
+    sort_direction: Annotated[int, msgspec.Meta(ge=0, le=1)] | None = None
+    include_total_count: bool | None = None
+
+
+class OfAccount(Body):
+    """Order/searchOpen and Position/searchOpen."""
+
+    account_id: Int32
+
+
+class ClosePosition(Body):
+    """Position/closeContract."""
+
+    account_id: Int32
+    contract_id: str
+
+
+class ClosePartOfPosition(Body):
+    """Position/partialCloseContract."""
+
+    account_id: Int32
+    contract_id: str
+    size: Int32
+
+
+class TradeSearch(Body):
+    """Trade/search."""
+
+    account_id: Int32
+    start_timestamp: datetime | None = None
+    end_timestamp: datetime | None = None
+
+
+def envelope(code: int = 0, message: str | None = None, **payload: object) -> bytes:
+    """Encode an answer; any code but 0 is a failure, still with HTTP status 200."""
+    return _ENCODER.encode({**payload, "success": code == 0, "errorCode": code, "errorMessage": message})
+
+
+def encoded(value: object) -> bytes:
+    """Encode a value that is no venue answer."""
+    return _ENCODER.encode(value)
+
+
+def utc(at: datetime) -> datetime:
+    """Return an instant of a request in UTC; the venue takes one without offset as UTC."""
+    return at.astimezone(UTC) if at.tzinfo else at.replace(tzinfo=UTC)
+
+
+def account_model(account: Account) -> dict[str, object]:
+    """Put an account in the venue's words."""
+    return {
+        "id": account.id,
+        "name": account.name,
+        "balance": account.balance,
+        "canTrade": account.can_trade,
+        "isVisible": True,
+        "simulated": True,
+    }
+
+
+def contract_model(contract: Contract, description: str) -> dict[str, object]:
+    """Put a contract in the venue's words."""
+    return {
+        "id": contract.id,
+        "name": contract.name,
+        "description": description,
+        "tickSize": contract.tick_size,
+        "tickValue": contract.tick_value,
+        "activeContract": contract.is_active,
+        "symbolId": _symbol_id(contract.id),
+    }
+
+
+def bar_models(bars: list[Bar], tick_size: Decimal) -> list[dict[str, Any]]:
+    """Put bars in the venue's words; each price is made once, 20,000 bars share few."""
+    prices: dict[int, Decimal] = {}
+
+    def price(ticks: int) -> Decimal:
+        found = prices.get(ticks)
+        if found is None:
+            found = prices[ticks] = ticks * tick_size
+        return found
+
+    return [
+        {
+            "t": _instant(bar.start),
+            "o": price(bar.open),
+            "h": price(bar.high),
+            "l": price(bar.low),
+            "c": price(bar.close),
+            "v": bar.volume,
+        }
+        for bar in bars
+    ]
+
+
+def order_model(order: Order) -> dict[str, object]:
+    """Put an order in the venue's words. A suspended child shows its distance where others show a price."""
+    tick_size = root_of_contract(order.contract_id).tick_size
+    price = None if order.price is None else order.price * tick_size
+    is_suspended = order.state is OrderState.SUSPENDED
+    distance = order.bracket_ticks if is_suspended else None
+    return {
+        "id": order.id,
+        "accountId": order.account_id,
+        "contractId": order.contract_id,
+        "symbolId": _symbol_id(order.contract_id),
+        "creationTimestamp": _instant(order.created_market_at),
+        "updateTimestamp": _instant(order.updated_market_at),
+        "status": STATUSES[order.state],
+        "type": _TYPE_NUMBERS.get(order.type, 0),
+        "side": _SIDE_NUMBERS[order.side],
+        "size": order.quantity,
+        "limitPrice": price if order.type is OrderType.LIMIT else None,
+        "stopPrice": price if order.type is OrderType.STOP else None,
+        "fillVolume": order.filled_quantity,
+        "filledPrice": None if order.fill_price is None else order.fill_price * tick_size,
+        "customTag": order.tag,
+        "trailDistance": distance,
+        "trailPrice": None if distance is None else distance * tick_size,
+        "parentOrderId": order.parent_order_id,
+        "linkedOrderId": order.linked_order_id if order.role is Role.TAKE_PROFIT else None,
+    }
+
+
+def fill_model(fill: Fill) -> dict[str, object]:
+    """Put a fill in the venue's words: a trade, one half-turn."""
+    return {
+        "id": fill.id,
+        "accountId": fill.account_id,
+        "contractId": fill.contract_id,
+        "creationTimestamp": _instant(fill.filled_market_at),
+        "price": fill.price * root_of_contract(fill.contract_id).tick_size,
+        "profitAndLoss": fill.gross_pnl,
+        "fees": fill.fees,
+        "commissions": fill.commissions,
+        "side": _SIDE_NUMBERS[fill.side],
+        "size": fill.quantity,
+        "voided": False,
+        "orderId": fill.order_id,
+    }
+
+
+def position_model(holding: Holding, contract_name: str) -> dict[str, object]:
+    """Put an open position in the venue's words; an average between two ticks has up to 9 decimals."""
+    numerator, denominator = holding.average_price.as_integer_ratio()
+    average = numerator * root_of_contract(holding.contract_id).tick_size / denominator
+    return {
+        "id": holding.id,
+        "accountId": holding.account_id,
+        "contractId": holding.contract_id,
+        "contractDisplayName": contract_name,
+        "creationTimestamp": _instant(holding.opened_market_at),
+        "type": 1 if holding.quantity > 0 else 2,
+        "size": abs(holding.quantity),
+        "averagePrice": round(average, 9),
+    }
+
+
+def _instant(at: datetime) -> str:
+    return at.isoformat()
+
+
+def _symbol_id(contract_id: str) -> str:
+    return f"F.US.{root_of_contract(contract_id).product}"

@@ -1,0 +1,292 @@
+"""The ledger's promises, against a real Postgres and a real Valkey."""
+
+import threading
+from collections.abc import Iterator
+from datetime import timedelta
+from uuid import UUID, uuid4
+
+import pytest
+import redis
+from sqlalchemy import Engine, select, text, update
+
+from shared.db.engine import make_engine
+from shared.db.tables import job
+from shared.fleets import Queue
+from shared.ledger import rows
+from shared.ledger.jobs.upkeep import DeleteOldRows, DoNothing
+from shared.ledger.ledger import LeaseLostError, Ledger
+from shared.ledger.wake import Wake, most_outstanding
+
+ME, OTHER = "trading@here.1/2", "trading@here.1/3"
+
+
+@pytest.fixture
+def engine(database_url: str) -> Iterator[Engine]:
+    engine = make_engine(database_url, program="tests", pool_size=8)
+    yield engine
+    engine.dispose()
+
+
+@pytest.fixture
+def ledger(engine: Engine, redis_url: str) -> Iterator[Ledger]:
+    wake = Wake(redis_url)
+    yield Ledger(engine, wake)
+    wake.close()
+
+
+@pytest.fixture
+def broker(redis_url: str) -> Iterator[redis.Redis]:
+    client = redis.Redis.from_url(redis_url)
+    yield client
+    client.close()
+
+
+def enqueue(ledger: Ledger, **options: object) -> UUID:
+    with ledger.transaction() as tx:
+        return tx.enqueue(DoNothing(note="x"), **options).job_id  # type: ignore[arg-type]  # tests pass any option
+
+
+def state(engine: Engine, job_id: UUID) -> str:
+    with engine.connect() as connection:
+        return str(connection.execute(select(job.c.state).where(job.c.id == job_id)).scalar_one())
+
+
+def make_due(engine: Engine) -> None:
+    with engine.begin() as connection:
+        connection.execute(update(job).values(run_at=text("now() - interval '1 minute'"), published_at=None))
+
+
+def test_a_job_and_its_cause_are_committed_together_or_not_at_all(
+    ledger: Ledger, engine: Engine, broker: redis.Redis
+) -> None:
+    with pytest.raises(ZeroDivisionError), ledger.transaction() as tx:
+        tx.enqueue(DoNothing(note=str(1 / 0 if tx.enqueue(DoNothing()) else "")))
+
+    with engine.connect() as connection:
+        assert [] == list(connection.execute(select(job.c.id)))
+    assert 0 == broker.llen("normal")
+
+
+def test_the_wake_up_follows_the_commit(ledger: Ledger, broker: redis.Redis) -> None:
+    with ledger.transaction() as tx:
+        tx.enqueue(DoNothing())
+        assert 0 == broker.llen("normal")
+
+    assert 1 == broker.llen("normal")
+
+
+def test_a_key_makes_two_requests_one_job(ledger: Ledger) -> None:
+    first = enqueue(ledger, key="alert:1")
+    with ledger.transaction() as tx:
+        second = tx.enqueue(DoNothing(note="other"), key="alert:1")
+
+    assert (first, True) == (second.job_id, second.is_duplicate)
+
+
+def test_twenty_requests_at_once_with_one_key_are_one_job(ledger: Ledger, engine: Engine) -> None:
+    found: list[UUID] = []
+    threads = [threading.Thread(target=lambda: found.append(enqueue(ledger, key="same"))) for _ in range(20)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert 1 == len(set(found))
+    with engine.connect() as connection:
+        assert 1 == len(connection.execute(select(job.c.id)).all())
+
+
+def test_one_of_many_claims_wins(ledger: Ledger) -> None:
+    job_id = enqueue(ledger)
+    won: list[object] = []
+    threads = [threading.Thread(target=lambda n=n: won.append(ledger.claim(job_id, f"w/{n}"))) for n in range(10)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert 1 == len([claim for claim in won if claim is not None])
+
+
+def test_a_job_that_is_not_due_or_has_expired_is_not_claimed(ledger: Ledger, engine: Engine) -> None:
+    later = enqueue(ledger, run_after=timedelta(hours=1))
+    expired = enqueue(ledger, expires_after=timedelta(microseconds=1))
+
+    assert (None, None) == (ledger.claim(later, ME), ledger.claim(expired, ME))
+    with engine.begin() as connection:
+        assert 1 == rows.expire(connection)
+    assert "expired" == state(engine, expired)
+
+
+def test_a_result_with_an_old_fence_is_refused(ledger: Ledger, engine: Engine) -> None:
+    job_id = enqueue(ledger)
+    first = ledger.claim(job_id, ME)
+    assert first is not None
+    with engine.begin() as connection:
+        rows.give_back(connection, ME, "lost")
+    second = ledger.claim(job_id, OTHER)
+    assert second is not None
+
+    with engine.begin() as connection:
+        assert not rows.finish(connection, first, "succeeded")
+        assert not rows.put_back(connection, first, timedelta(0), is_counted=True, error="late")
+        assert rows.finish(connection, second, "succeeded")
+
+
+def test_an_expired_lease_is_taken_back_and_the_attempt_counts(ledger: Ledger, engine: Engine) -> None:
+    job_id = enqueue(ledger)
+    ledger.claim(job_id, ME)
+    with engine.begin() as connection:
+        assert 0 == rows.take_back_expired_leases(connection)
+        connection.execute(update(job).values(lease_until=text("now() - interval '1 second'")))
+        assert 1 == rows.take_back_expired_leases(connection)
+
+    again = ledger.claim(job_id, OTHER)
+    assert again is not None
+    assert (2, 2) == (again.attempt, again.fence)
+
+
+def test_a_renewed_lease_is_not_taken_back(ledger: Ledger, engine: Engine) -> None:
+    job_id = enqueue(ledger)
+    ledger.claim(job_id, ME)
+    with engine.begin() as connection:
+        connection.execute(update(job).values(lease_until=text("now() - interval '1 second'")))
+        assert 1 == rows.renew(connection, [ME])
+        assert 0 == rows.take_back_expired_leases(connection)
+    assert "running" == state(engine, job_id)
+
+
+def test_a_job_that_keeps_killing_its_worker_ends_dead(ledger: Ledger, engine: Engine) -> None:
+    job_id = enqueue(ledger)
+    for _ in range(DoNothing.attempts):
+        assert ledger.claim(job_id, ME) is not None
+        with engine.begin() as connection:
+            rows.give_back(connection, ME, "signal 9")
+
+    assert "dead" == state(engine, job_id)
+
+
+def test_a_job_handed_back_at_shutdown_has_lost_no_attempt(ledger: Ledger, engine: Engine) -> None:
+    job_id = enqueue(ledger)
+    ledger.claim(job_id, ME)
+    with engine.begin() as connection:
+        assert 0 == rows.hand_back(connection, "trading@here.11")
+        assert 1 == rows.hand_back(connection, "trading@here.1")
+
+    again = ledger.claim(job_id, OTHER)
+    assert again is not None
+    assert 1 == again.attempt
+
+
+def test_jobs_of_one_order_key_run_one_at_a_time_in_order(ledger: Ledger, engine: Engine) -> None:
+    first, second = enqueue(ledger, order_key="account:7"), enqueue(ledger, order_key="account:7")
+
+    assert ledger.claim(second, OTHER) is None
+    claimed = ledger.claim(first, ME)
+    assert claimed is not None
+    assert ledger.claim(second, OTHER) is None
+    with engine.begin() as connection:
+        rows.finish(connection, claimed, "succeeded")
+    assert ledger.claim(second, OTHER) is not None
+
+
+def test_a_job_put_back_keeps_its_place_in_the_order(ledger: Ledger, engine: Engine) -> None:
+    first, second = enqueue(ledger, order_key="account:7"), enqueue(ledger, order_key="account:7")
+    claimed = ledger.claim(first, ME)
+    assert claimed is not None
+    with engine.begin() as connection:
+        rows.put_back(connection, claimed, timedelta(hours=1), is_counted=False, error="not yet")
+
+    assert ledger.claim(second, OTHER) is None
+
+
+def test_the_end_of_a_job_wakes_the_next_of_its_order_key(ledger: Ledger, engine: Engine, broker: redis.Redis) -> None:
+    first, _ = enqueue(ledger, order_key="account:7"), enqueue(ledger, order_key="account:7")
+    claimed = ledger.claim(first, ME)
+    assert claimed is not None
+    with engine.begin() as connection:
+        rows.finish(connection, claimed, "succeeded")
+    broker.flushdb()
+
+    ledger.wake_next(claimed)
+
+    assert 1 == broker.llen("normal")
+
+
+def test_a_hand_over_ends_one_job_and_runs_the_next_ahead_of_those_that_wait(ledger: Ledger, engine: Engine) -> None:
+    first, waiting = enqueue(ledger, order_key="k"), enqueue(ledger, order_key="k")
+    claimed = ledger.claim(first, ME)
+    assert claimed is not None
+    with ledger.transaction(cause=claimed) as tx:
+        tx.hand_over({"done": True}, DoNothing(note="next"))
+    follow_up = tx.follow_up
+    assert follow_up is not None
+
+    assert ("succeeded", "running") == (state(engine, first), state(engine, follow_up.id))
+    assert (claimed.correlation_id, ME) == (follow_up.correlation_id, follow_up.worker)
+    assert ledger.claim(waiting, OTHER) is None
+
+
+def test_a_hand_over_of_a_lost_job_commits_nothing(ledger: Ledger, engine: Engine) -> None:
+    claimed = ledger.claim(enqueue(ledger), ME)
+    assert claimed is not None
+    with engine.begin() as connection:
+        rows.give_back(connection, ME, "lost")
+
+    with pytest.raises(LeaseLostError), ledger.transaction(cause=claimed) as tx:
+        tx.hand_over(None, DoNothing())
+    with engine.connect() as connection:
+        assert 1 == len(connection.execute(select(job.c.id)).all())
+
+
+def test_the_relay_publishes_what_nobody_claimed_and_only_while_there_is_room(ledger: Ledger, engine: Engine) -> None:
+    for _ in range(3):
+        enqueue(ledger)
+    with engine.begin() as connection:
+        assert [] == rows.due(connection, Queue.NORMAL, 100)  # published a moment ago
+    make_due(engine)
+    with engine.begin() as connection:
+        assert 2 == len(rows.due(connection, Queue.NORMAL, 2))
+        assert 1 == len(rows.due(connection, Queue.NORMAL, 100))
+
+
+def test_the_relay_leaves_a_job_alone_whose_turn_it_is_not(ledger: Ledger, engine: Engine) -> None:
+    first, _ = enqueue(ledger, order_key="k"), enqueue(ledger, order_key="k")
+    make_due(engine)
+
+    with engine.begin() as connection:
+        assert [first] == [wake_up.job_id for wake_up in rows.due(connection, Queue.NORMAL, 10)]
+
+
+def test_a_full_queue_takes_no_more_wake_ups_and_loses_no_job(
+    ledger: Ledger, engine: Engine, broker: redis.Redis
+) -> None:
+    most = most_outstanding(Queue.BACKGROUND)
+    with ledger.transaction() as tx:
+        for _ in range(most + 10):
+            tx.enqueue(DeleteOldRows())
+
+    assert most == broker.llen("background")
+    with engine.connect() as connection:
+        assert most + 10 == len(connection.execute(select(job.c.id)).all())
+
+
+def test_a_dead_redis_costs_no_job(engine: Engine) -> None:
+    ledger = Ledger(engine, Wake("redis://127.0.0.1:1/0"))
+
+    assert "queued" == state(engine, enqueue(ledger))
+
+
+def test_a_lease_that_is_lost_covers_nothing(ledger: Ledger, engine: Engine) -> None:
+    claimed = ledger.claim(enqueue(ledger), ME)
+    assert claimed is not None
+    with engine.connect() as connection:
+        assert timedelta(seconds=5) < rows.lease_left(connection, claimed) <= rows.LEASE
+    with engine.begin() as connection:
+        rows.give_back(connection, ME, "lost")
+    with engine.connect() as connection:
+        assert timedelta(0) == rows.lease_left(connection, claimed)
+
+
+def test_an_unknown_job_is_nobodys(ledger: Ledger) -> None:
+    assert ledger.claim(uuid4(), ME) is None

@@ -1,0 +1,115 @@
+"""An alert that was answered with 202 is one row and one job, whatever happens next."""
+
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+from typing import Any
+
+import redis
+
+from tests.fixtures.receiver_process import ACCOUNT, ENTRY, ReceiverProcess, StartReceiver, until
+
+pytest_plugins = ("tests.fixtures.receiver",)
+
+
+def test_an_accepted_alert_is_a_row_and_a_job_anyone_can_look_up(receiver: ReceiverProcess) -> None:
+    raw = b'{"action": "buy", "symbol": "MNQ1!", "quantity": 1.0, "id": 7, "stop_loss_ticks": 40, "note": 1.10}'
+
+    answer = receiver.post(raw)
+
+    job_id = answer.json()["job_id"]
+    status_url = f"{receiver.url}/jobs/{job_id}"
+    assert 202 == answer.status_code
+    assert {"job_id": job_id, "status_url": status_url} == answer.json()
+    assert status_url == answer.headers["Location"]
+    stored = receiver.rows("SELECT body, payload->>'note', external_id, verdict, job_id::text FROM alert")
+    assert [(raw, "1.10", "7", "accepted", job_id)] == stored
+    asked_for = receiver.rows("SELECT name, arguments->>'alert_id' = (SELECT id::text FROM alert) FROM job")
+    assert [("alerts.handle_alert", True)] == asked_for
+    job = receiver.get(f"/jobs/{job_id}").json()
+    assert ("alerts.handle_alert", "queued", "high", 0) == (job["name"], job["state"], job["queue"], job["attempt"])
+    assert {"enqueued_at", "started_at", "finished_at", "result", "error", "job_id"} < job.keys()
+
+
+def test_entries_stand_in_line_and_expire_while_a_close_overtakes_them(receiver: ReceiverProcess) -> None:
+    receiver.post(ENTRY)
+    receiver.post({"action": "close", "symbol": "MNQ"})
+
+    jobs = receiver.rows("SELECT queue, order_key, expires_at - enqueued_at FROM job ORDER BY id")
+    expected: list[tuple[Any, ...]] = [
+        ("high", f"account:{ACCOUNT}:entries", timedelta(seconds=90)),
+        ("critical", None, None),
+    ]
+    assert expected == jobs
+
+
+def test_the_wake_up_follows_the_commit(receiver: ReceiverProcess, redis_url: str) -> None:
+    receiver.post(ENTRY)
+
+    with redis.Redis.from_url(redis_url) as broker:
+        until(lambda: broker.llen("high") == 1)
+
+
+def test_an_alert_is_accepted_while_redis_is_away(start_receiver: StartReceiver) -> None:
+    receiver = start_receiver(redis_url="redis://127.0.0.1:1/0")
+
+    assert 202 == receiver.post(ENTRY).status_code
+    assert 1 == receiver.count("job")
+
+
+def test_a_repeated_alert_is_answered_with_its_first_job(receiver: ReceiverProcess) -> None:
+    alert = ENTRY | {"id": "entry-1"}
+
+    first, second = receiver.post(alert), receiver.post(alert)
+
+    assert (202, first.json() | {"duplicate": True}) == (second.status_code, second.json())
+    assert (1, 1) == (receiver.count("alert"), receiver.count("job"))
+
+
+def test_an_id_that_comes_back_with_another_body_is_a_conflict(receiver: ReceiverProcess) -> None:
+    receiver.post(ENTRY | {"id": "entry-1"})
+
+    answer = receiver.post(ENTRY | {"id": "entry-1", "quantity": 2})
+
+    assert (409, "id") == (answer.status_code, answer.json()["field"])
+    assert 1 == receiver.count("job")
+    assert [("accepted",), ("refused",)] == receiver.rows("SELECT verdict FROM alert ORDER BY id")
+
+
+def test_an_id_belongs_to_one_hook(receiver: ReceiverProcess) -> None:
+    other = receiver.add_hook("second")
+
+    receiver.post(ENTRY | {"id": "entry-1"})
+    answer = receiver.post(ENTRY | {"id": "entry-1"}, other)
+
+    assert (202, False) == (answer.status_code, "duplicate" in answer.json())
+    assert 2 == receiver.count("job")
+
+
+def test_without_an_id_a_time_in_the_body_tells_a_repetition_from_a_new_wish(receiver: ReceiverProcess) -> None:
+    for alert in (ENTRY, ENTRY, ENTRY | {"time": "10:00"}, ENTRY | {"time": "10:00"}, ENTRY | {"timenow": "10:01"}):
+        assert 202 == receiver.post(alert).status_code
+
+    assert 4 == receiver.count("job")
+
+
+def test_twenty_copies_at_once_are_one_job(receiver: ReceiverProcess) -> None:
+    alert = ENTRY | {"id": "all-at-once"}
+
+    with ThreadPoolExecutor(20) as pool:
+        answers = list(pool.map(receiver.post, [alert] * 20))
+
+    assert {202} == {answer.status_code for answer in answers}
+    assert 1 == len({answer.json()["job_id"] for answer in answers})
+    assert 1 == sum("duplicate" not in answer.json() for answer in answers)
+    assert (1, 1) == (receiver.count("alert"), receiver.count("job"))
+
+
+def test_a_receiver_killed_right_after_its_answers_has_lost_none(receiver: ReceiverProcess) -> None:
+    with ThreadPoolExecutor(8) as pool:
+        answers = list(pool.map(receiver.post, [ENTRY] * 40))
+    receiver.kill()
+
+    promised = {answer.json()["job_id"] for answer in answers if answer.status_code == 202}
+    kept = {job_id for (job_id,) in receiver.rows("SELECT job_id::text FROM alert JOIN job ON job.id = job_id")}
+    assert 40 == len(promised)
+    assert promised == kept

@@ -1,0 +1,87 @@
+"""What the receiver does while Postgres is away, late or struck in the middle of a COMMIT."""
+
+import time
+from collections.abc import Iterator
+
+import pytest
+import requests
+
+from tests.fixtures.receiver_process import ENTRY, ReceiverProcess, StartReceiver, until
+from tests.fixtures.wire_tap import WireTap
+
+pytest_plugins = ("tests.fixtures.receiver",)
+
+
+@pytest.fixture
+def wire(database_url: str) -> Iterator[WireTap]:
+    with WireTap(database_url) as tap:
+        yield tap
+
+
+@pytest.fixture
+def tapped(wire: WireTap, start_receiver: StartReceiver) -> ReceiverProcess:
+    """A receiver that reaches Postgres through the wire, and has done so once."""
+    receiver = start_receiver(through=wire.url)
+    assert 202 == receiver.post(ENTRY | {"id": "before"}).status_code
+    return receiver
+
+
+def assert_asks_for_a_resend(answer: requests.Response) -> None:
+    assert (503, "5") == (answer.status_code, answer.headers["Retry-After"])
+    assert "application/problem+json" == answer.headers["Content-Type"]
+    assert "5 s" in answer.json()["cure"]
+
+
+def test_killed_connections_cost_no_alert(receiver: ReceiverProcess) -> None:
+    for _ in range(3):
+        assert 202 == receiver.post(ENTRY).status_code
+        killed = receiver.rows(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'tickwork receiver'"
+        )
+        assert [] != killed
+    assert 202 == receiver.post(ENTRY).status_code
+    assert 4 == receiver.count("job")
+
+
+def test_while_postgres_refuses_the_sender_is_asked_to_send_again(tapped: ReceiverProcess, wire: WireTap) -> None:
+    wire.refuse()
+    assert_asks_for_a_resend(tapped.post(ENTRY | {"id": "during"}))
+    assert_asks_for_a_resend(tapped.post(ENTRY, "a-wrong-token"))
+    assert_asks_for_a_resend(tapped.get(f"/jobs/{'0' * 32}"))
+    assert tapped.is_healthy()
+
+    wire.mend()
+    until(lambda: tapped.post(ENTRY | {"id": "during"}).status_code == 202)
+    assert [("before",), ("during",)] == tapped.rows("SELECT external_id FROM alert ORDER BY id")
+
+
+def test_while_postgres_hangs_the_answer_still_comes_within_tradingviews_three_seconds(
+    tapped: ReceiverProcess, wire: WireTap
+) -> None:
+    wire.block()
+    started = time.monotonic()
+    answer = tapped.post(ENTRY | {"id": "during"})
+    took = time.monotonic() - started
+
+    assert_asks_for_a_resend(answer)
+    assert 3 > took
+    assert tapped.is_healthy()
+    wire.mend()
+    until(lambda: tapped.post(ENTRY | {"id": "during"}).status_code == 202)
+    assert 2 == tapped.count("job")
+
+
+def test_an_alert_whose_commit_was_never_confirmed_is_one_job_after_its_resend(
+    tapped: ReceiverProcess, wire: WireTap
+) -> None:
+    # Without an id or a time two such alerts are two wishes, unless the first was answered with a 503.
+    wire.block_after(b"COMMIT")
+    assert_asks_for_a_resend(tapped.post(ENTRY))
+    until(lambda: tapped.count("job") == 2)
+
+    wire.mend()
+    until(lambda: tapped.post(ENTRY).status_code == 202)
+    assert 2 == tapped.count("job")
+    tapped.post(ENTRY)
+    assert 3 == tapped.count("job")
+    assert "Traceback" not in tapped.log()

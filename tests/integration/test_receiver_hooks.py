@@ -1,0 +1,150 @@
+"""`tickwork hooks`: a URL of its own for everyone who posts alerts."""
+
+import json
+import re
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+from sqlalchemy import Engine, insert, text
+
+from cli.hooks import command, tradingview_message
+from shared.db.engine import make_engine
+from shared.db.tables import account, contract
+from shared.domain.alert import Action, parse_alert
+from tests.fixtures.receiver_process import ACCOUNT, ENTRY, StartReceiver
+
+pytest_plugins = ("tests.fixtures.receiver",)
+URL = "https://alerts.example.com"
+
+
+class Operator:
+    """Someone who types `tickwork hooks ...` on the stack of a database."""
+
+    def __init__(self, database_url: str, home: Path, engine: Engine) -> None:
+        self.database_url = database_url
+        self.home = home
+        self.engine = engine
+
+    def types(self, *words: str, receiver_url: str = URL) -> Result:
+        env = {
+            "DATABASE_URL": self.database_url,
+            "TICKWORK_HOME": str(self.home),
+            "TICKWORK_RECEIVER_URL": receiver_url,
+        }
+        return CliRunner().invoke(command, words, env=env)
+
+    def sees_account(self, account_id: int, *, can_trade: bool = True) -> None:
+        with self.engine.begin() as connection:
+            row = insert(account).values(id=account_id, name=f"no. {account_id}", balance=1, can_trade=can_trade)
+            connection.execute(row)
+
+
+@pytest.fixture
+def operator(database_url: str, tmp_path: Path) -> Iterator[Operator]:
+    engine = make_engine(database_url, program="test")
+    yield Operator(database_url, tmp_path, engine)
+    engine.dispose()
+
+
+def test_the_url_of_a_new_hook_takes_alerts_until_it_is_revoked(
+    start_receiver: StartReceiver, operator: Operator
+) -> None:
+    receiver = start_receiver()
+    url = json.loads(operator.types("add", "mine", "--json", receiver_url=receiver.url).stdout)["url"]
+    token = url.removeprefix(f"{receiver.url}/hooks/tv/")
+
+    assert re.fullmatch(r"[\w-]{43}", token)
+    assert 202 == receiver.post(ENTRY, token).status_code
+    assert [(ACCOUNT,)] == receiver.rows("SELECT account_id FROM hook WHERE name = 'mine'")
+    assert token not in str(receiver.rows("SELECT * FROM hook"))
+
+    assert 0 == operator.types("revoke", "mine").exit_code
+    assert 404 == receiver.post(ENTRY, token).status_code
+    assert 1 == operator.types("revoke", "mine").exit_code
+
+
+def test_a_person_gets_the_url_with_examples_that_work(operator: Operator) -> None:
+    operator.sees_account(7)
+    with operator.engine.begin() as connection:
+        connection.execute(
+            insert(contract).values(
+                id="CON.F.US.MGC.M22",
+                name="MGCM2",
+                root="MGC",
+                tick_size=1,
+                tick_value=1,
+                is_active=True,
+                is_tracked=True,
+            )
+        )
+
+    shown = operator.types("add", "mine").stdout
+
+    assert "account 7 (no. 7)" in shown
+    example = re.search(r"curl -sS '(https://alerts.example.com/hooks/tv/[\w-]{43})' -d '(.*)'", shown)
+    assert example is not None
+    assert "MGC" == parse_alert(example[2].encode()).root.name
+    assert tradingview_message("MGC") in shown
+    assert "put a proxy" not in shown
+    assert "put a proxy" in operator.types("add", "other", receiver_url="http://127.0.0.1:8080").stdout
+
+
+def test_tradingview_fills_our_message_into_an_alert() -> None:
+    filled = tradingview_message("MNQ")
+    for placeholder, value in {
+        "{{strategy.order.action}}": "sell",
+        "{{strategy.order.contracts}}": "2",
+        "{{strategy.order.id}}": "Long exit",
+        "{{timenow}}": "2026-11-23T14:30:00Z",
+    }.items():
+        filled = filled.replace(placeholder, value)
+
+    alert = parse_alert(filled.encode())
+    assert (Action.SELL, 2, "2026-11-23T14:30:00Z") == (alert.action, alert.quantity, alert.alert_time)
+    assert "Long exit sell 2 2026-11-23T14:30:00Z" == alert.external_id
+
+
+def test_the_account_is_never_a_first_match(operator: Operator) -> None:
+    operator.sees_account(7)
+    operator.sees_account(8)
+    operator.sees_account(9, can_trade=False)
+
+    unsaid = operator.types("add", "mine", "--json")
+    unknown = operator.types("add", "mine", "--account", "6")
+    said = operator.types("add", "mine", "--account", "8", "--json")
+
+    assert (1, "") == (unsaid.exit_code, unsaid.stdout)
+    assert "--account ID, of those that may trade: 7 (no. 7), 8 (no. 8)" in unsaid.stderr
+    assert (1, 0) == (unknown.exit_code, said.exit_code)
+    hooks = json.loads(operator.types("list", "--json").stdout)["hooks"]
+    assert [("mine", 8, None)] == [(hook["name"], hook["account_id"], hook["revoked_at"]) for hook in hooks]
+
+
+def test_an_account_that_may_not_trade_is_not_taken_by_itself(operator: Operator) -> None:
+    operator.sees_account(9, can_trade=False)
+
+    assert 1 == operator.types("add", "mine").exit_code
+
+
+def test_a_name_is_used_once(operator: Operator) -> None:
+    operator.sees_account(7)
+    operator.types("add", "mine")
+
+    again = operator.types("add", "mine")
+
+    assert (1, True) == (again.exit_code, "choose another name" in again.stderr)
+
+
+def test_the_first_snapshot_of_the_accounts_is_waited_for(operator: Operator) -> None:
+    arrives = threading.Timer(1.0, operator.sees_account, (7,))
+    arrives.start()
+
+    added = operator.types("add", "mine", "--json")
+
+    arrives.join()
+    assert 0 == added.exit_code
+    with operator.engine.connect() as connection:
+        assert 7 == connection.execute(text("SELECT account_id FROM hook")).scalar_one()

@@ -1,0 +1,148 @@
+"""What the receiver refuses, how it says so, and that it never says more than it should."""
+
+import json
+import random
+import socket
+from typing import Any
+
+import requests
+
+from tests.fixtures.receiver_process import ENTRY, ReceiverProcess
+
+pytest_plugins = ("tests.fixtures.receiver",)
+
+
+def without(field: str) -> dict[str, Any]:
+    return {name: value for name, value in ENTRY.items() if name != field}
+
+
+BAD_ALERTS: dict[str, tuple[bytes | dict[str, Any], int, str]] = {
+    "broken JSON": (b'{"action": "buy", ', 400, "body"),
+    "no object": (b'["buy"]', 400, "body"),
+    "empty": (b"", 400, "body"),
+    "not UTF-8": (b'{"action": "\xff"}', 400, "body"),
+    "byte order mark": (b'\xef\xbb\xbf{"action": "buy"}', 400, "body"),
+    "a NUL byte": (b'{"action": "b\x00y"}', 400, "body"),
+    "deep nesting": (b"[" * 16_000, 400, "body"),
+    "an escaped NUL": (b'{"action": "buy\\u0000"}', 422, "action"),
+    "a lone surrogate": (b'{"note": "\\ud800"}', 422, "note"),
+    "a name given twice": (b'{"quantity": 1, "quantity": 5}', 422, "quantity"),
+    "NaN": (b'{"quantity": NaN}', 422, "quantity"),
+    "NaN as a text": (ENTRY | {"quantity": "NaN"}, 422, "quantity"),
+    "Infinity": (b'{"stop_loss": Infinity}', 422, "stop_loss"),
+    "a number of 5000 digits": (b'{"quantity": %s}' % (b"9" * 5000), 422, "quantity"),
+    "a huge exponent": (b'{"quantity": 1e400000000000}', 422, "quantity"),
+    "a huge quantity": (ENTRY | {"quantity": 10**15}, 422, "quantity"),
+    "quantity 0": (ENTRY | {"quantity": 0}, 422, "quantity"),
+    "a negative quantity": (ENTRY | {"quantity": -1}, 422, "quantity"),
+    "a broken quantity": (ENTRY | {"quantity": 1.5}, 422, "quantity"),
+    "a true quantity": (ENTRY | {"quantity": True}, 422, "quantity"),
+    "no quantity": (without("quantity"), 422, "quantity"),
+    "no symbol": (without("symbol"), 422, "symbol"),
+    "an unknown symbol": (ENTRY | {"symbol": "ABCD"}, 422, "symbol"),
+    "no action": (without("action"), 422, "action"),
+    "an unknown action": (ENTRY | {"action": "hold"}, 422, "action"),
+    "an unfilled placeholder": (ENTRY | {"symbol": "{{ticker}}"}, 422, "symbol"),
+    "an unfilled placeholder, unquoted": (b'{"action": "buy", "quantity": {{plot_0}}}', 422, "quantity"),
+    "a signed distance": (ENTRY | {"stop_loss_ticks": -40}, 422, "stop_loss_ticks"),
+    "two stops": (ENTRY | {"stop_loss": 21000}, 422, "stop_loss"),
+    "a long id": (ENTRY | {"id": "x" * 129}, 422, "id"),
+    "2 MB": (b'{"note": "%s"}' % (b"x" * 2_000_000), 413, "body"),
+}
+
+
+def test_every_bad_alert_is_a_problem_that_names_the_field_and_the_cure(receiver: ReceiverProcess) -> None:
+    told = {}
+    for name, (body, _, _) in BAD_ALERTS.items():
+        answer = receiver.post(body)
+        problem = answer.json()
+        told[name] = (answer.status_code, problem["field"])
+        assert "application/problem+json" == answer.headers["Content-Type"]
+        assert {"type", "title", "status", "detail", "field", "cure"} == problem.keys()
+        assert all(problem.values())
+        assert answer.status_code == problem["status"]
+
+    assert {name: (status, field) for name, (_, status, field) in BAD_ALERTS.items()} == told
+    assert 0 == receiver.count("job")
+    kept = receiver.rows("SELECT verdict, octet_length(body) <= 16384, reason IS NOT NULL FROM alert")
+    assert [("refused", True, True)] * len(BAD_ALERTS) == kept
+    assert receiver.token not in receiver.log()
+
+
+def test_a_refused_alert_is_kept_as_it_came_with_the_reason(receiver: ReceiverProcess) -> None:
+    receiver.post(b'{"action": "buy", "quantity": 0.0, "symbol": "MNQ"}')
+    receiver.post(b'{"action": "buy\x00\xff')
+
+    kept = receiver.rows("SELECT body, payload->>'quantity', reason, job_id FROM alert ORDER BY id")
+    assert (b'{"action": "buy", "quantity": 0.0, "symbol": "MNQ"}', "0.0", "422: quantity is 0.0", None) == kept[0]
+    assert (b'{"action": "buy\x00\xff', None, None) == (kept[1][0], kept[1][1], kept[1][3])
+
+
+def test_a_wrong_token_learns_nothing_and_leaves_nothing(receiver: ReceiverProcess) -> None:
+    revoked = receiver.add_hook("second")
+    receiver.revoke_hook("second")
+    wrong = [receiver.token[:-1], receiver.token + "x", revoked, "%00", "%ff", "\N{SNOWMAN}", "x" * 9_000]
+
+    answers = [receiver.post(body, token) for token in wrong for body in (ENTRY, b"{")]
+    elsewhere = [receiver.get(path) for path in ("/", "/hooks/tv/", "/jobs/nonsense", f"/jobs/{'0' * 32}")]
+
+    assert {(404, answers[0].content)} == {(answer.status_code, answer.content) for answer in answers + elsewhere}
+    assert "field" not in answers[0].json()
+    assert 0 == receiver.count("alert")
+
+
+def test_a_wrong_method_is_told_the_right_one(receiver: ReceiverProcess) -> None:
+    answer = receiver.get(f"/hooks/tv/{receiver.token}")
+
+    assert (405, "POST") == (answer.status_code, answer.headers["Allow"])
+    assert "application/problem+json" == answer.headers["Content-Type"]
+
+
+def test_health_is_cheap_and_the_server_is_not_named(receiver: ReceiverProcess) -> None:
+    answer = receiver.get("/health")
+
+    assert (200, {"status": "ok"}) == (answer.status_code, answer.json())
+    assert "Server" not in answer.headers
+
+
+def test_a_body_is_counted_while_it_streams(receiver: ReceiverProcess) -> None:
+    url = f"{receiver.url}/hooks/tv/{receiver.token}"
+
+    answer = requests.post(url, data=(b"x" * 1_000 for _ in range(300)), timeout=15)
+    fits = requests.post(url, data=(part for part in (json.dumps(ENTRY).encode(), b" " * 16_000)), timeout=15)
+
+    assert (413, 202) == (answer.status_code, fits.status_code)
+    assert [(16_384,)] == receiver.rows("SELECT octet_length(body) FROM alert WHERE verdict = 'refused'")
+
+
+def test_a_body_that_does_not_come_is_not_waited_for(receiver: ReceiverProcess) -> None:
+    _half_sent(receiver).close()  # a sender that goes away in the middle
+    with _half_sent(receiver) as late:
+        assert 202 == receiver.post(ENTRY).status_code
+        answer = late.recv(4096)
+
+    assert answer.startswith(b"HTTP/1.1 408 ")
+    assert b'"field":"body"' in answer
+    assert "Traceback" not in receiver.log()
+
+
+def test_mangled_alerts_never_make_the_receiver_fail(receiver: ReceiverProcess) -> None:
+    # What is accepted has passed Postgres' own JSON parser too, so this also holds the two parsers against each other.
+    dice = random.Random(20261123)
+    statuses = set()
+    for _ in range(400):
+        raw = bytearray(json.dumps(ENTRY | {"note": "\\ud83d\\ude80 \U0001f680 \x7f", "x": [1e300, -0.0]}).encode())
+        for _ in range(dice.choice((0, 1, 1, 2, 8))):
+            raw[dice.randrange(len(raw))] = dice.choice((dice.randrange(256), 0x22, 0x5C, 0x30, 0x65, 0x2E))
+        statuses.add(receiver.post(bytes(raw)).status_code)
+
+    assert {202, 400, 422} == statuses
+    assert "Traceback" not in receiver.log()
+
+
+def _half_sent(receiver: ReceiverProcess) -> socket.socket:
+    host, port = receiver.url.removeprefix("http://").split(":")
+    sender = socket.create_connection((host, int(port)), timeout=30)
+    head = f"POST /hooks/tv/{receiver.token} HTTP/1.1\r\nHost: {host}\r\nContent-Length: 100\r\n\r\n"
+    sender.sendall(head.encode() + b'{"action"')
+    return sender

@@ -1,0 +1,172 @@
+"""POST /hooks/tv/{token}: an alert is a committed row and a committed job before it is answered."""
+
+import hashlib
+import hmac
+import logging
+from dataclasses import dataclass
+from datetime import timedelta
+from http import HTTPStatus
+from uuid import UUID
+
+import msgspec
+from starlette.requests import Request
+from starlette.responses import Response
+
+from shared.db import alerts, hooks
+from shared.db.hooks import Hook
+from shared.domain.alert import BODY, Alert, RefusedAlertError, read_payload, understand
+from shared.fleets import Queue
+from shared.ids import new_id
+from shared.ledger.intake import AsyncTransaction, Intake
+from shared.ledger.jobs.alerts import HandleAlert
+from web.receiver.body import MOST_BYTES, Body, BodyLateError, read_body
+from web.receiver.patience import in_time
+from web.receiver.problem import nothing_here, problem
+from web.receiver.unanswered import Unanswered
+
+log = logging.getLogger("receiver")
+
+
+class AlertAnswer(msgspec.Struct, frozen=True, omit_defaults=True):
+    """The body of a 202."""
+
+    job_id: UUID
+    status_url: str
+    duplicate: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Why an alert is not accepted; `is_json` says that its body can be kept as jsonb as well."""
+
+    status: HTTPStatus
+    wrong: str
+    field: str
+    cure: str
+    is_json: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """The job that stands for an alert; a duplicate names the job of its first sending."""
+
+    job_id: UUID
+    is_duplicate: bool
+
+
+class AlertRoute:
+    """Takes alerts into the ledger."""
+
+    def __init__(self, intake: Intake, *, entry_ttl: timedelta, receiver_url: str) -> None:
+        self._intake = intake
+        self._entry_ttl = entry_ttl
+        self._receiver_url = receiver_url.rstrip("/")
+        self._unanswered = Unanswered()
+
+    async def post(self, request: Request) -> Response:
+        """Answer 202 once the alert and its job are committed; a wrong token meets the same work and a bare 404."""
+        token_hash = hooks.token_hash(request.path_params["token"])
+        try:
+            body = await read_body(request)
+        except BodyLateError as error:
+            return problem(HTTPStatus.REQUEST_TIMEOUT, str(error), field=BODY, cure="send the alert at once")
+        judged = judge(body)
+        fingerprint = hashlib.sha256(token_hash + body.raw).digest()
+        name = self._unanswered.name_of(fingerprint)
+        try:
+            outcome = await in_time(self._store(token_hash, body.raw, judged, name))
+        except Exception:
+            self._unanswered.note(fingerprint, name)
+            raise
+        match outcome:
+            case Accepted():
+                return self._accepted(outcome)
+            case Refusal():
+                return problem(outcome.status, outcome.wrong, field=outcome.field, cure=outcome.cure)
+            case None:
+                return nothing_here()
+
+    async def _store(
+        self, token_hash: bytes, raw: bytes, judged: Alert | Refusal, name: UUID
+    ) -> Accepted | Refusal | None:
+        """Commit what the alert leads to; None, and nothing stored, when no hook has this token."""
+        async with self._intake.transaction() as tx:
+            row = (await tx.connection.execute(hooks.with_token(token_hash))).one_or_none()
+            if row is None or not hmac.compare_digest(row.token_hash, token_hash):
+                return None
+            hook = hooks.hook_of(row)
+            outcome = await self._enqueue(tx, hook, raw, judged, name) if isinstance(judged, Alert) else judged
+            if isinstance(outcome, Refusal):
+                reason = f"{outcome.status.value}: {outcome.wrong}"
+                refused = alerts.add_refused(new_id(), hook.id, raw, reason, is_json=outcome.is_json)
+                await tx.connection.execute(refused)
+        log.info("hook %s: %s", hook.name, _told(outcome))
+        return outcome
+
+    async def _enqueue(
+        self, tx: AsyncTransaction, hook: Hook, raw: bytes, alert: Alert, name: UUID
+    ) -> Accepted | Refusal:
+        alert_id = new_id()
+        is_entry = alert.action.is_entry
+        job = await tx.enqueue(
+            HandleAlert(alert_id=alert_id),
+            key=job_key(hook.id, alert, raw, name),
+            order_key=f"account:{hook.account_id}:entries" if is_entry else None,
+            queue=Queue.HIGH if is_entry else Queue.CRITICAL,
+            expires_after=self._entry_ttl if is_entry else None,
+        )
+        if not job.is_duplicate:
+            await tx.connection.execute(alerts.add_accepted(alert_id, hook.id, raw, alert.external_id, job.job_id))
+            return Accepted(job.job_id, is_duplicate=False)
+        first = (await tx.connection.execute(alerts.body_behind(job.job_id))).scalar_one_or_none()
+        if first is None or first == raw:
+            return Accepted(job.job_id, is_duplicate=True)
+        return Refusal(
+            HTTPStatus.CONFLICT,
+            f"id is {alert.external_id!r}, which another alert of this hook had",
+            "id",
+            "give every alert an id of its own; only an exact repetition may carry the same one",
+            is_json=True,
+        )
+
+    def _accepted(self, accepted: Accepted) -> Response:
+        status_url = f"{self._receiver_url}/jobs/{accepted.job_id}"
+        answer = AlertAnswer(accepted.job_id, status_url, accepted.is_duplicate)
+        return Response(
+            msgspec.json.encode(answer),
+            HTTPStatus.ACCEPTED,
+            {"Location": status_url},
+            media_type="application/json",
+        )
+
+
+def judge(body: Body) -> Alert | Refusal:
+    """Return the alert that a body holds, or why it is refused."""
+    if body.is_too_large:
+        wrong = f"the body is larger than {MOST_BYTES} bytes"
+        return Refusal(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, wrong, BODY, "send one alert, with fewer or shorter fields")
+    is_json = False
+    try:
+        payload = read_payload(body.raw)
+        is_json = True
+        return understand(payload)
+    except RefusedAlertError as error:
+        status = HTTPStatus.BAD_REQUEST if error.field == BODY else HTTPStatus.UNPROCESSABLE_ENTITY
+        return Refusal(status, error.wrong, error.field, error.cure, is_json)
+
+
+def job_key(hook_id: UUID, alert: Alert, raw: bytes, name: UUID) -> str:
+    """Return what two sendings of one alert share: its id, else its whole body if that says when, else its `name`."""
+    if alert.external_id is not None:
+        return f"alert:{hook_id}:id:{alert.external_id}"
+    if alert.alert_time is not None:
+        return f"alert:{hook_id}:body:{hashlib.sha256(raw).hexdigest()}"
+    return f"alert:{hook_id}:sending:{name}"
+
+
+def _told(outcome: Accepted | Refusal) -> str:
+    match outcome:
+        case Accepted(job_id, is_duplicate):
+            return f"alert {'repeated' if is_duplicate else 'accepted'}, job {job_id}"
+        case Refusal():
+            return f"alert refused with {outcome.status.value}, {outcome.wrong}"

@@ -1,0 +1,114 @@
+"""Puts the receiver together: settings, connections, routes, and the server that listens."""
+
+import argparse
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager, suppress
+from http import HTTPStatus
+
+import uvicorn
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from shared.config import Settings, load_settings
+from shared.db.engine import make_async_engine
+from shared.ledger.intake import Intake
+from shared.ledger.wake import AsyncWake
+from shared.log import set_up_logging
+from web.receiver.alerts import AlertRoute
+from web.receiver.jobs import JobRoute
+from web.receiver.patience import PATIENCE_S, DatabaseDownError
+from web.receiver.problem import nothing_here, problem
+
+_CONNECTIONS = 8
+_RETRY_AFTER_S = 5
+
+
+def make_app(settings: Settings) -> Starlette:
+    """Return the receiver as an ASGI app; it connects when it is first asked for something."""
+    engine = make_async_engine(
+        settings.need_database(), program="receiver", pool_size=_CONNECTIONS, statement_timeout_s=PATIENCE_S
+    )
+    intake = Intake(engine, AsyncWake(settings.need_redis()))
+
+    @asynccontextmanager
+    async def lifespan(_: Starlette) -> AsyncIterator[None]:
+        yield
+        with suppress(TimeoutError):
+            async with asyncio.timeout(PATIENCE_S):
+                await intake.close()
+
+    alerts = AlertRoute(intake, entry_ttl=settings.entry_ttl, receiver_url=settings.receiver_url)
+    app = Starlette(
+        routes=[
+            Route("/hooks/tv/{token}", alerts.post, methods=["POST"]),
+            Route("/jobs/{job_id}", JobRoute(intake).get, methods=["GET"]),
+            Route("/health", _health, methods=["GET"]),
+        ],
+        exception_handlers={
+            HTTPException: _no_route,
+            DatabaseDownError: _database_down,
+            Exception: _our_fault,
+        },
+        lifespan=lifespan,
+    )
+    app.router.redirect_slashes = False  # a redirect would carry the token in its Location
+    return app
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Listen until told to stop."""
+    parser = argparse.ArgumentParser(prog="web.receiver", description="Takes alerts by webhook.")
+    parser.add_argument("--port", type=int, required=True)
+    parser.add_argument("--host", default="127.0.0.1")
+    options = parser.parse_args(arguments)
+    settings = load_settings()
+    set_up_logging(settings.log_level)
+    config = uvicorn.Config(
+        make_app(settings),
+        host=options.host,
+        port=options.port,
+        log_config=None,
+        log_level="warning",
+        access_log=False,  # it would write down the tokens
+        server_header=False,
+        proxy_headers=False,
+        ws="none",
+        timeout_graceful_shutdown=10,
+    )
+    logging.getLogger("receiver").info("takes alerts on http://%s:%d", options.host, options.port)
+    uvicorn.Server(config).run()
+
+
+async def _health(_: Request) -> Response:
+    return JSONResponse({"status": "ok"})
+
+
+async def _no_route(_: Request, error: Exception) -> Response:
+    if isinstance(error, HTTPException) and error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
+        return problem(
+            HTTPStatus.METHOD_NOT_ALLOWED,
+            "this URL does not take this method",
+            cure="an alert is sent with POST, a job is read with GET",
+            headers=error.headers,
+        )
+    return nothing_here()
+
+
+async def _database_down(_: Request, error: Exception) -> Response:
+    return problem(
+        HTTPStatus.SERVICE_UNAVAILABLE,
+        str(error),
+        cure=f"send the same again in {_RETRY_AFTER_S} s",
+        headers={"Retry-After": str(_RETRY_AFTER_S)},
+    )
+
+
+async def _our_fault(_: Request, __: Exception) -> Response:
+    return problem(
+        HTTPStatus.INTERNAL_SERVER_ERROR, "the receiver failed", cure="its log says why; send the same again"
+    )

@@ -1,0 +1,39 @@
+"""Reads a request's body without ever holding more than an alert may have."""
+
+import asyncio
+from dataclasses import dataclass
+
+from starlette.requests import ClientDisconnect, Request
+
+MOST_BYTES = 16 * 1024
+_MOST_DRAINED = 8 * 1024 * 1024  # a sender reads our answer only after it has sent everything
+_PATIENCE_S = 3.0  # as long as TradingView waits for our answer
+
+
+@dataclass(frozen=True, slots=True)
+class Body:
+    """What came: at most the first MOST_BYTES of it."""
+
+    raw: bytes
+    is_too_large: bool
+
+
+class BodyLateError(Exception):
+    """The body did not arrive in time, or its sender went away."""
+
+
+async def read_body(request: Request) -> Body:
+    """Return the body; of one that is too large only the head. Raise BodyLateError when it does not arrive."""
+    head = bytearray()
+    seen = 0
+    try:
+        async with asyncio.timeout(_PATIENCE_S):
+            async for chunk in request.stream():
+                head += chunk[: MOST_BYTES - len(head)]
+                seen += len(chunk)
+                if seen > _MOST_DRAINED:
+                    break
+    except (TimeoutError, ClientDisconnect):
+        if seen <= MOST_BYTES:
+            raise BodyLateError(f"the body did not arrive within {_PATIENCE_S:g} s") from None
+    return Body(bytes(head), is_too_large=seen > MOST_BYTES)

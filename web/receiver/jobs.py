@@ -1,0 +1,57 @@
+"""GET /jobs/{id}: what became of an alert."""
+
+from datetime import datetime
+from uuid import UUID
+
+import msgspec
+from starlette.requests import Request
+from starlette.responses import Response
+
+from shared.ledger.intake import Intake
+from web.receiver.patience import in_time
+from web.receiver.problem import nothing_here
+
+
+class JobAnswer(msgspec.Struct, frozen=True, kw_only=True):
+    """A job as its asker sees it."""
+
+    job_id: UUID
+    name: str
+    state: str
+    queue: str
+    attempt: int
+    enqueued_at: datetime
+    started_at: datetime | None
+    finished_at: datetime | None
+    result: object
+    error: str | None
+
+
+class JobRoute:
+    """Looks jobs up in the ledger."""
+
+    def __init__(self, intake: Intake) -> None:
+        self._intake = intake
+
+    async def get(self, request: Request) -> Response:
+        """Answer with the job's state, or 404."""
+        try:
+            job_id = UUID(request.path_params["job_id"])
+        except ValueError:
+            return nothing_here()
+        job = await in_time(self._intake.job(job_id))
+        if job is None:
+            return nothing_here()
+        answer = JobAnswer(
+            job_id=job.id,
+            name=job.name,
+            state=job.state,
+            queue=job.queue,
+            attempt=job.attempt,
+            enqueued_at=job.enqueued_at,
+            started_at=job.started_at,
+            finished_at=job.finished_at,
+            result=job.result,
+            error=job.error,
+        )
+        return Response(msgspec.json.encode(answer), media_type="application/json")

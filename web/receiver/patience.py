@@ -1,0 +1,55 @@
+"""Asks the database without letting it keep a sender waiting."""
+
+import asyncio
+import logging
+from collections.abc import Coroutine
+from typing import Any, TypeVar
+
+from sqlalchemy.exc import SQLAlchemyError
+
+from shared.errors import RetryableError
+
+# TradingView hangs up after 3 s and then never sends the alert again; after a 503 it does.
+PATIENCE_S = 2.5
+
+T = TypeVar("T")
+log = logging.getLogger("receiver")
+_given_up: set[asyncio.Task[Any]] = set()
+
+
+class DatabaseDownError(RetryableError):
+    """The database did not answer, in time or at all; whether it stored anything is not known."""
+
+
+async def in_time(work: Coroutine[Any, Any, T]) -> T:
+    """Return what `work` returns; raise DatabaseDownError when the database fails or is late.
+
+    Late work is cancelled but not waited for: a driver cancels a query by asking the server, which may hang as well.
+    """
+    task = asyncio.create_task(work)
+    try:
+        await asyncio.wait({task}, timeout=PATIENCE_S)
+    finally:
+        if not task.done():
+            _give_up(task)
+    if not task.done():
+        log.warning("the database did not answer within %g s", PATIENCE_S)
+        raise DatabaseDownError("the database did not answer in time")
+    try:
+        return task.result()
+    except (SQLAlchemyError, OSError, TimeoutError) as error:
+        # The first line only: the rest quotes the statement and what was in it.
+        log.warning("the database failed: %s", (str(error) or type(error).__name__).splitlines()[0])
+        raise DatabaseDownError("the database does not answer") from None
+
+
+def _give_up(task: asyncio.Task[Any]) -> None:
+    task.cancel()
+    _given_up.add(task)
+    task.add_done_callback(_forget)
+
+
+def _forget(task: asyncio.Task[Any]) -> None:
+    _given_up.discard(task)
+    if not task.cancelled():
+        task.exception()  # looked at, so that asyncio does not report it as forgotten

@@ -1,0 +1,31 @@
+"""Remembers alerts that may have been stored although their sender was told 503."""
+
+from collections import OrderedDict
+from uuid import UUID
+
+from shared.clock import monotonic
+from shared.ids import new_id
+
+_KEPT_S = 60.0  # TradingView sends an alert again 5 s after a 503, at most three times
+_MOST = 1_000
+
+
+class Unanswered:
+    """Gives the resend of an unanswered alert the name of its first sending, so that it becomes no second order.
+
+    It matters for alerts without an id or a time, which nothing else tells apart. It is lost when the program ends.
+    """
+
+    def __init__(self) -> None:
+        self._names: OrderedDict[bytes, tuple[UUID, float]] = OrderedDict()
+
+    def name_of(self, fingerprint: bytes) -> UUID:
+        """Return the name under which the alert goes: a new one, unless its last sending was not answered."""
+        name, noted = self._names.pop(fingerprint, (None, 0.0))
+        return name if name is not None and monotonic() - noted <= _KEPT_S else new_id()
+
+    def note(self, fingerprint: bytes, name: UUID) -> None:
+        """Keep the name of an alert that went unanswered."""
+        self._names[fingerprint] = (name, monotonic())
+        if len(self._names) > _MOST:
+            self._names.popitem(last=False)

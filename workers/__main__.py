@@ -1,0 +1,60 @@
+"""Runs one fleet of workers: `python -m workers critical`."""
+
+import os
+import socket
+import sys
+from typing import Any
+
+from celery import signals
+
+from shared.config import load_settings
+from shared.db.engine import make_engine
+from shared.fleets import fleet_named
+from shared.log import set_up_logging
+from workers.app import make_app, prepare_child
+from workers.build import tracebacks_folder
+from workers.heartbeat import HeartbeatFile
+from workers.leases import LeaseKeeper
+
+
+def main() -> None:
+    """Serve the fleet named on the command line until SIGTERM."""
+    fleet = fleet_named(sys.argv[1] if len(sys.argv) > 1 else "")
+    settings = load_settings()
+    set_up_logging(settings.log_level)
+    os.nice(fleet.niceness)
+    node = f"{fleet.name}@{socket.gethostname()}.{os.getpid()}"
+    app = make_app(settings, fleet)
+    app.steps["consumer"].add(HeartbeatFile)
+    engine = make_engine(settings.need_database(), program=f"{fleet.program} leases", pool_size=1)
+    worker = app.Worker(
+        hostname=node,
+        concurrency=fleet.slots,
+        pool_cls="prefork",
+        optimization="fair",
+        without_gossip=True,
+        without_mingle=True,
+        loglevel="WARNING",
+    )
+
+    def children() -> set[int]:
+        pool = getattr(worker.pool, "_pool", None)
+        return {process.pid for process in list(pool._pool)} if pool else set()  # noqa: SLF001  # billiard lists them nowhere else
+
+    keeper = LeaseKeeper(engine, node, children, tracebacks_folder(settings))
+
+    @signals.worker_process_init.connect(weak=False)
+    def _child(**_: Any) -> None:  # noqa: ANN401  # what Celery sends
+        prepare_child(settings, fleet, node)
+
+    @signals.worker_ready.connect(weak=False)
+    def _ready(**_: Any) -> None:  # noqa: ANN401  # what Celery sends
+        keeper.start()
+
+    worker.start()
+    keeper.stop()
+    sys.exit(worker.exitcode)
+
+
+if __name__ == "__main__":
+    main()

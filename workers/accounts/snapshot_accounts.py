@@ -1,0 +1,26 @@
+"""Keeps what the venue says of our accounts."""
+
+from shared.db import accounts
+from shared.ledger.jobs.accounts import SnapshotAccounts
+from workers.context import Context
+from workers.task import task
+
+
+@task(SnapshotAccounts)
+def snapshot_accounts(_: SnapshotAccounts, ctx: Context) -> dict[str, int]:
+    """Store every account's balance; an account the venue hides can trade no more. Twice adds a snapshot."""
+    found = ctx.gateway.accounts()
+    market_now = ctx.market_now
+    with ctx.transaction() as tx:
+        for account in found:
+            accounts.store(
+                tx.connection,
+                market_now,
+                account_id=account.id,
+                name=account.name,
+                balance=account.balance,
+                can_trade=account.can_trade,
+                is_simulated=account.is_simulated,
+            )
+        accounts.forbid_all_but(tx.connection, [account.id for account in found])
+    return {"accounts": len(found)}

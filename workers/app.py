@@ -1,0 +1,124 @@
+"""The composition root of a worker: Celery configured, tasks registered, one runner per child process."""
+
+import ctypes
+import importlib
+import logging
+import os
+import pkgutil
+import signal
+import sys
+from uuid import UUID
+
+from celery import Celery
+from celery.app.task import Task as CeleryTask
+from celery.exceptions import Retry
+from kombu import Queue as KombuQueue
+
+import workers
+from shared.config import Settings, load_settings
+from shared.fleets import FLEETS, Fleet, Queue
+from shared.log import set_up_logging
+from workers.build import build_runner
+from workers.run import NotRecordedError, Runner
+from workers.task import TASKS
+
+log = logging.getLogger(__name__)
+
+_PR_SET_PDEATHSIG = 1
+_runner: Runner | None = None  # one per child process, made after the fork
+
+
+class JobFailedError(Exception):
+    """What Flower shows for a job that ended failed or dead."""
+
+
+def import_tasks() -> None:
+    """Import every module below workers/, so that every task is registered."""
+    for module in pkgutil.walk_packages(workers.__path__, "workers."):
+        if not module.name.endswith("__main__"):
+            importlib.import_module(module.name)
+
+
+def make_app(settings: Settings, fleet: Fleet | None = None) -> Celery:
+    """Return the Celery app of `fleet`, or one that knows every queue (for Flower)."""
+    import_tasks()
+    served = fleet.queues if fleet else tuple(Queue)
+    name = fleet.name if fleet else "all"
+    app = Celery("tickwork", broker=settings.need_redis(), set_as_current=True)
+    app.conf.update(
+        accept_content=["json"],
+        task_serializer="json",
+        result_serializer="json",
+        task_ignore_result=True,  # the ledger keeps results
+        task_acks_late=True,  # with a prefetch of one: exactly one wake-up per slot
+        worker_prefetch_multiplier=1,
+        task_queues=[KombuQueue(queue) for queue in served],
+        task_create_missing_queues=False,
+        task_default_queue=Queue.NORMAL.value,
+        broker_connection_retry_on_startup=True,
+        broker_connection_max_retries=None,
+        broker_channel_error_retry=True,
+        worker_cancel_long_running_tasks_on_connection_loss=False,
+        worker_send_task_events=True,
+        worker_hijack_root_logger=False,
+        worker_redirect_stdouts=False,
+        worker_proc_alive_timeout=60,
+        worker_max_tasks_per_child=5000,
+        broker_transport_options={
+            "priority_steps": [0],
+            "queue_order_strategy": "priority",
+            "visibility_timeout": int((fleet or FLEETS[-1]).visibility.total_seconds()),
+            # Per fleet: the shortest visibility of all workers that share these keys would rule them all.
+            "unacked_key": f"unacked:{name}",
+            "unacked_index_key": f"unacked_index:{name}",
+            "unacked_mutex_key": f"unacked_mutex:{name}",
+            "unacked_mutex_expire": 15,
+            "unacked_restore_interval": 2,
+            "unacked_restore_throttle": 1,
+            "socket_timeout": 5,
+            "socket_connect_timeout": 3,
+            "socket_keepalive": True,
+            "health_check_interval": 5,
+            "client_name": f"worker-{name}",
+        },
+    )
+    for job_name in TASKS:
+        app.task(_run_job, name=job_name, bind=True)
+    return app
+
+
+def _run_job(self: CeleryTask, job_id: str) -> object:
+    """Look at one row of the ledger and do what it says, if it is ours to do."""
+    if _runner is None:
+        raise RuntimeError("this process has no runner: jobs run in pool children only")
+    try:
+        outcome = _runner.run(UUID(job_id))
+    except NotRecordedError:
+        log.exception("this process ends so that its parent gives the job back")
+        os._exit(os.EX_TEMPFAIL)
+    match outcome.state:
+        case "put_back":
+            raise Retry(outcome.error, when=None)
+        case "failed" | "dead":
+            raise JobFailedError(f"{outcome.state}: {outcome.error}")
+        case "duplicate":
+            return "duplicate"
+        case _:
+            return outcome.result
+
+
+def prepare_child(settings: Settings, fleet: Fleet, node: str) -> None:
+    """Connect the child that just started; it dies with its parent."""
+    global _runner  # noqa: PLW0603  # Celery offers a child no other place to keep what it built
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    _runner = build_runner(settings, f"{node}/{os.getpid()}", program=fleet.program)
+
+
+def __getattr__(name: str) -> Celery:
+    """Build `app` when somebody asks for it, such as `celery --app workers.app flower`."""
+    if name == "app":
+        settings = load_settings()
+        set_up_logging(settings.log_level)
+        return make_app(settings)
+    raise AttributeError(name)

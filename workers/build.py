@@ -1,0 +1,51 @@
+"""Builds what one worker process needs to run jobs: connections, clocks, gateway, runner."""
+
+from pathlib import Path
+from random import Random
+
+from shared.clock import MarketClock
+from shared.config import Settings
+from shared.db import market
+from shared.db.engine import make_engine
+from shared.errors import SettingsError
+from shared.gateway.client import GatewayClient
+from shared.hot.connection import connect
+from shared.hot.logins import RedisTokenStore
+from shared.hot.rate_limit import NoLimiter, RedisLimiter
+from shared.ledger.ledger import Ledger
+from shared.ledger.rows import ClaimedJob
+from shared.ledger.wake import Wake
+from workers.calls import BufferedCallLog
+from workers.context import Context
+from workers.deadline import Deadline
+from workers.run import Runner
+
+
+def tracebacks_folder(settings: Settings) -> Path:
+    """Return where worker processes leave the stacks they die with."""
+    return settings.home / "run" / "tracebacks"
+
+
+def build_runner(settings: Settings, worker: str, *, program: str) -> Runner:
+    """Connect to Postgres and Redis and return a runner whose jobs are claimed as `worker`."""
+    engine = make_engine(settings.need_database(), program=program, pool_size=2)
+    ledger = Ledger(engine, Wake(settings.need_redis()))
+    redis = connect(settings.need_redis())
+    limiter = RedisLimiter(redis, settings.venue) if settings.limits else NoLimiter()
+    calls = BufferedCallLog(engine)
+    gateway = GatewayClient(settings.venue, RedisTokenStore(redis, settings.venue), limiter, calls)
+    clock = _market_clock(ledger)
+    random = Random()  # noqa: S311  # spreads retries; guards no secret
+
+    def context_of(job: ClaimedJob) -> Context:
+        return Context(settings, ledger, clock, gateway, calls, random, job)
+
+    return Runner(ledger, context_of, worker, Deadline(tracebacks_folder(settings), worker))
+
+
+def _market_clock(ledger: Ledger) -> MarketClock:
+    with ledger.engine.connect() as connection:
+        row = market.read(connection)
+    if row is None:
+        raise SettingsError("this database has met no market yet: start the stack with `tickwork up`")
+    return row.clock

@@ -1,0 +1,60 @@
+"""What a task may use: connections, clocks and the ledger, handed in, one set per worker process."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from random import Random
+from typing import TYPE_CHECKING
+
+from shared.config import Settings
+from shared.db import accounts
+from shared.errors import HaltError
+from shared.ledger import rows
+from shared.ledger.ledger import Ledger, Transaction
+from shared.ledger.rows import ClaimedJob
+
+if TYPE_CHECKING:
+    from shared.clock import MarketClock
+    from shared.gateway.client import GatewayClient
+    from workers.calls import BufferedCallLog
+
+
+@dataclass(slots=True)
+class Context:
+    """The tools of one worker process, and the job it runs now."""
+
+    settings: Settings
+    ledger: Ledger
+    clock: MarketClock
+    gateway: GatewayClient
+    calls: BufferedCallLog
+    random: Random
+    job: ClaimedJob
+    follow_up: ClaimedJob | None = field(default=None)
+    is_finished: bool = field(default=False)
+
+    @property
+    def market_now(self) -> datetime:
+        """The market's time now."""
+        return self.clock.now()
+
+    @contextmanager
+    def transaction(self) -> Iterator[Transaction]:
+        """Commit together: SQL, jobs caused by this one, and this one's end if the transaction says so."""
+        with self.ledger.transaction(cause=self.job) as transaction:
+            yield transaction
+        self.is_finished = transaction.has_finished_cause
+        self.follow_up = transaction.follow_up
+
+    def lease_outlasts(self, duration: timedelta) -> bool:
+        """Whether this job is surely still ours after `duration`."""
+        with self.ledger.engine.connect() as connection:
+            return rows.lease_left(connection, self.job) > duration
+
+    def halt(self, error: HaltError) -> None:
+        """Stop new entries on every account until a person resumes them."""
+        with self.ledger.engine.begin() as connection:
+            accounts.halt(connection, f"{type(error).__name__}: {error}")

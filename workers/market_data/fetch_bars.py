@@ -1,0 +1,19 @@
+"""Asks for the bars of every tracked contract when a minute has closed."""
+
+from shared.db import contracts
+from shared.ledger.jobs.market_data import FetchBars, FetchContractBars
+from workers.context import Context
+from workers.task import task
+
+
+@task(FetchBars)
+def fetch_bars(job: FetchBars, ctx: Context) -> dict[str, int]:
+    """Enqueue one fetch per tracked contract and minute; its key makes a second run ask for nothing."""
+    with ctx.transaction() as tx:
+        tracked = contracts.tracked(tx.connection)
+        for contract in tracked:
+            tx.enqueue(
+                FetchContractBars(contract_id=contract.id, closed_until=job.slot),
+                key=f"bars:{contract.id}:{job.slot.isoformat()}",
+            )
+    return {"contracts": len(tracked)}

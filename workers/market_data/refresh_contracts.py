@@ -1,0 +1,32 @@
+"""Keeps the list of tradable contracts, and marks those we track."""
+
+from collections import Counter
+
+from shared.db import contracts
+from shared.errors import RefusedError
+from shared.ledger.jobs.market_data import FetchContractBars, RefreshContracts
+from workers.context import Context
+from workers.market_data.closed_minute import closed_minute
+from workers.task import task
+
+
+@task(RefreshContracts)
+def refresh_contracts(_: RefreshContracts, ctx: Context) -> dict[str, list[str]]:
+    """Store what the venue offers and ask for the bars of what we track; twice asks for nothing new."""
+    available = ctx.gateway.contracts_available()
+    per_root = Counter(contract.root for contract in available if contract.is_active)
+    tracked = [contract for contract in available if contract.is_active and contract.root in ctx.settings.contracts]
+    for root in ctx.settings.contracts:
+        if per_root[root] != 1:
+            raise RefusedError(
+                f"TICKWORK_CONTRACTS names {root}, of which the venue offers {per_root[root]} active contracts; "
+                f"it offers {', '.join(sorted(per_root))}"
+            )
+    closed_until = closed_minute(ctx.market_now)
+    with ctx.transaction() as tx:
+        contracts.store(tx.connection, available)
+        contracts.deactivate_all_but(tx.connection, [contract.id for contract in available])
+        contracts.track_only(tx.connection, [contract.id for contract in tracked])
+        for contract in tracked:
+            tx.enqueue(FetchContractBars(contract_id=contract.id, closed_until=closed_until))
+    return {"tracked": [contract.id for contract in tracked]}

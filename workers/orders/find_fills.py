@@ -1,0 +1,47 @@
+"""Looks up what the venue did with an order that it accepted."""
+
+from datetime import timedelta
+
+from shared.clock import machine_now
+from shared.db import fills, orders
+from shared.domain.order import OrderState
+from shared.errors import PostponedError, RefusedError
+from shared.ledger.jobs.orders import FindFills
+from workers.context import Context
+from workers.orders import sync
+from workers.orders.settle_order import OVERLAP
+from workers.task import task
+
+LOOK_EVERY = timedelta(seconds=0.05)
+LEFT_TO_RECONCILE_AFTER = timedelta(seconds=10)
+
+
+@task(FindFills)
+def find_fills(job: FindFills, ctx: Context) -> dict[str, str | int | None]:
+    """Write down the order's fills, its stop and target, and the position; looking twice writes nothing twice."""
+    with ctx.ledger.engine.connect() as connection:
+        order = orders.get(connection, job.order_id)
+    if order is None:
+        raise RefusedError(f"order {job.order_id} does not exist")
+    since = (order.submitted_market_at or ctx.market_now) - OVERLAP
+    age = machine_now() - (order.submitted_at or machine_now())
+    seen = ctx.gateway.orders_since(order.account_id, since)
+    entry = next((one for one in seen if one.id == order.venue_order_id), None)
+    if (entry is None or not entry.state.is_final) and age < LEFT_TO_RECONCILE_AFTER:
+        raise PostponedError(f"order {order.id} is not filled so far", LOOK_EVERY)
+    view = sync.VenueView(
+        order.account_id,
+        seen,
+        ctx.gateway.fills_since(order.account_id, since),
+        ctx.gateway.positions(order.account_id),
+    )
+    with ctx.transaction() as tx:
+        sync.write_down(tx.connection, view)
+        found = orders.get(tx.connection, order.id)
+        price = fills.average_price(tx.connection, order.id)
+    state = found.state if found else OrderState.UNKNOWN
+    # The order is filled before its fill is listed: ask again rather than miss the fill.
+    is_complete = state.is_final and (state is not OrderState.FILLED or price is not None)
+    if not is_complete and age < LEFT_TO_RECONCILE_AFTER:
+        raise PostponedError(f"order {order.id} is {state} so far", LOOK_EVERY)
+    return {"order": state, "average_fill_price": None if price is None else str(price)}

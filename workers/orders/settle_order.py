@@ -1,0 +1,60 @@
+"""Finds out what became of an order whose submission had no clear answer."""
+
+from datetime import timedelta
+
+from shared.clock import machine_now
+from shared.db import orders
+from shared.domain.order import OrderState
+from shared.errors import PostponedError, RefusedError
+from shared.ledger.jobs.orders import FindFills, PlaceOrder, SettleOrder
+from workers.context import Context
+from workers.orders import sync
+from workers.task import task
+
+# When to look, counted from the call, in machine time; after the last, absence is believed. Source: venue.md 11.1.
+POLLS = tuple(timedelta(seconds=seconds) for seconds in (0.5, 1, 2, 4, 8, 15))
+# Searches reach further back than the call, in market time: the two sides' clocks need not agree.
+OVERLAP = timedelta(minutes=2)
+
+
+def entries_key(account_id: int) -> str:
+    """Return the order_key that the entries of one account share: one at a time, in the order they came."""
+    return f"account:{account_id}:entries"
+
+
+@task(SettleOrder)
+def settle_order(job: SettleOrder, ctx: Context) -> dict[str, str]:
+    """Search the venue for the order's tag; a search may run any number of times.
+
+    Found: adopt it. Not found until the horizon: the venue never had it, so an entry that is still wanted is sent again
+    under the same tag (the venue refuses a second of one tag, for ever), and one that is not is EXPIRED.
+    """
+    with ctx.ledger.engine.connect() as connection:
+        order = orders.get(connection, job.order_id)
+    if order is None:
+        raise RefusedError(f"order {job.order_id} does not exist")
+    if order.state is not OrderState.UNKNOWN:
+        return {"order": order.state}
+    now = machine_now()
+    submitted_at = order.submitted_at or now
+    view = sync.look(ctx.gateway, order.account_id, (order.submitted_market_at or ctx.market_now) - OVERLAP)
+    if view.with_tag(order.client_order_id) is not None:
+        with ctx.transaction() as tx:
+            sync.write_down(tx.connection, view)
+            tx.enqueue(FindFills(order_id=order.id))
+            tx.finish({"order": "found"})
+        return {"order": "found"}
+    age = now - submitted_at
+    later = [poll for poll in POLLS if poll > age]
+    if later:
+        raise PostponedError(
+            f"order {order.id} not seen at the venue after {age.total_seconds():.1f} s", later[0] - age
+        )
+    with ctx.transaction() as tx:
+        if order.expires_at is not None and order.expires_at <= now:
+            reason = f"never seen at the venue within {POLLS[-1].total_seconds():.0f} s, and too late to send again"
+            orders.move(tx.connection, order.id, [OrderState.UNKNOWN], OrderState.EXPIRED, reason=reason)
+            return {"order": OrderState.EXPIRED}
+        orders.move(tx.connection, order.id, [OrderState.UNKNOWN], OrderState.INTENDED)
+        tx.enqueue(PlaceOrder(order_id=order.id), order_key=entries_key(order.account_id), turn=order.id)
+    return {"order": "sent again under the same tag"}

@@ -1,0 +1,147 @@
+"""Writes down what the venue shows of an account: orders, fills, positions; the venue is right."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection
+
+from shared.db import contracts, fills, orders, positions
+from shared.db.orders import OrderRow
+from shared.domain.contract import Contract, root_of_contract
+from shared.domain.order import OrderState, Origin, Role
+from shared.gateway.client import GatewayClient
+from shared.gateway.wire import VenueFill, VenueOrder, VenuePosition
+from shared.ids import new_id
+
+_LEGS = {"-SL": Role.STOP_LOSS, "-TP": Role.TAKE_PROFIT}
+
+
+@dataclass(frozen=True, slots=True)
+class VenueView:
+    """What the venue shows of one account at one time."""
+
+    account_id: int
+    orders: Sequence[VenueOrder]
+    fills: Sequence[VenueFill]
+    positions: Sequence[VenuePosition]
+
+    def with_tag(self, tag: str | None) -> VenueOrder | None:
+        """Return the order that carries `tag`, or None: not proof of absence within the first seconds."""
+        return next((order for order in self.orders if tag is not None and order.tag == tag), None)
+
+
+def look(gateway: GatewayClient, account_id: int, since_market_at: datetime) -> VenueView:
+    """Ask the venue for the account's working orders, and its orders and fills since `since_market_at`."""
+    seen = {order.id: order for order in gateway.orders_since(account_id, since_market_at)}
+    seen |= {order.id: order for order in gateway.orders_working(account_id)}
+    return VenueView(
+        account_id, list(seen.values()), gateway.fills_since(account_id, since_market_at), gateway.positions(account_id)
+    )
+
+
+def write_down(connection: Connection, view: VenueView) -> None:
+    """Bring our rows in line with the venue: orders by tag or venue id, strangers adopted, fills and positions kept."""
+    _know_contracts(connection, view)
+    ours = orders.of_tags(connection, view.account_id, [order.tag for order in view.orders if order.tag])
+    for order in sorted(view.orders, key=lambda order: order.id):
+        row = ours.get(order.tag or "")
+        if row is not None:
+            _refresh(connection, row, order)
+        else:
+            _adopt(connection, view.account_id, order, ours)
+    _write_fills(connection, view)
+    for position in sorted(view.positions, key=lambda position: position.contract_id):
+        positions.store(
+            connection,
+            account_id=view.account_id,
+            contract_id=position.contract_id,
+            direction=position.direction,
+            quantity=position.quantity,
+            average_price=position.average_price,
+            opened_market_at=position.opened_market_at,
+        )
+    positions.flat_all_but(connection, view.account_id, [position.contract_id for position in view.positions])
+
+
+def _refresh(connection: Connection, row: OrderRow, order: VenueOrder) -> None:
+    # A final state stays, and a state we cannot read says nothing.
+    if row.state.is_final or order.state is OrderState.UNKNOWN:
+        return
+    orders.refresh(connection, row.id, {"venue_order_id": order.id, **_values(order)})
+
+
+def _adopt(connection: Connection, account_id: int, order: VenueOrder, ours: Mapping[str, OrderRow]) -> None:
+    parent_tag, role = (order.tag[:-3], _LEGS.get(order.tag[-3:], Role.OTHER)) if order.tag else ("", Role.OTHER)
+    parent = ours.get(parent_tag) or orders.of_tags(connection, account_id, [parent_tag]).get(parent_tag)
+    order_id = new_id()
+    orders.adopt(
+        connection,
+        order_id=order_id,
+        account_id=account_id,
+        venue_order_id=order.id,
+        contract_id=order.contract_id,
+        values=_values(order)
+        | {
+            "client_order_id": order.tag,
+            "side": order.side.value,
+            "type": order.type.value,
+            "quantity": order.quantity,
+        },
+        parent_id=parent.id if parent else None,
+        origin=Origin.EXTERNAL if parent is None else Origin.PROTECTOR,
+        role=role if parent else Role.OTHER,
+        correlation_id=parent.correlation_id if parent else order_id,
+    )
+
+
+def _values(order: VenueOrder) -> dict[str, Any]:
+    values: dict[str, Any] = {
+        "state": order.state.value,
+        "filled_quantity": order.filled_quantity,
+        "average_fill_price": order.average_fill_price,
+        "limit_price": order.limit_price,
+        "stop_price": order.stop_price,
+    }
+    if order.state is OrderState.FILLED:
+        values["filled_market_at"] = order.updated_market_at
+    return values
+
+
+def _write_fills(connection: Connection, view: VenueView) -> None:
+    ours = fills.order_ids(connection, view.account_id, [fill.order_id for fill in view.fills])
+    rows = []
+    for fill in sorted(view.fills, key=lambda fill: fill.id):
+        row = asdict(fill)
+        rows.append(
+            row
+            | {
+                "venue_fill_id": row.pop("id"),
+                "venue_order_id": fill.order_id,
+                "order_id": ours.get(fill.order_id),
+                "side": fill.side.value,
+            }
+        )
+    fills.store(connection, rows)
+
+
+def _know_contracts(connection: Connection, view: VenueView) -> None:
+    """Make sure that rows can point at every contract the account touched, expired ones included."""
+    touched = {item.contract_id for item in (*view.orders, *view.fills, *view.positions)}
+    for contract_id in sorted(touched):
+        if contracts.get(connection, contract_id) is None:
+            root = root_of_contract(contract_id)
+            contracts.store(
+                connection,
+                [
+                    Contract(
+                        contract_id,
+                        contract_id.removeprefix("CON.F.US."),
+                        root.name,
+                        root.tick_size,
+                        root.tick_value,
+                        is_active=False,
+                    )
+                ],
+            )

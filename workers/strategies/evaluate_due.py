@@ -1,0 +1,19 @@
+"""The backstop: asks for evaluations that no stored bar asked for."""
+
+from shared.db import contracts
+from shared.ledger.jobs.strategies import EvaluateDue
+from workers.context import Context
+from workers.strategies.ask import ask_for_evaluations
+from workers.task import task
+
+
+@task(EvaluateDue)
+def evaluate_due(_: EvaluateDue, ctx: Context) -> dict[str, int]:
+    """Ask again for the newest closed bars of every tracked contract; what was asked before is not asked twice."""
+    asked = 0
+    with ctx.transaction() as tx:
+        for contract in contracts.tracked(tx.connection):
+            held = contracts.held(tx.connection, contract.id)
+            if held:
+                asked += ask_for_evaluations(tx, ctx.settings, contract, held[-1].end)
+    return {"asked": asked}
