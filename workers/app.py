@@ -10,7 +10,6 @@ import sys
 from uuid import UUID
 
 from celery import Celery
-from celery.app.task import Task as CeleryTask
 from celery.exceptions import Retry
 from kombu import Queue as KombuQueue
 
@@ -83,11 +82,11 @@ def make_app(settings: Settings, fleet: Fleet | None = None) -> Celery:
         },
     )
     for job_name in TASKS:
-        app.task(_run_job, name=job_name, bind=True)
+        app.task(_run_job, name=job_name)
     return app
 
 
-def _run_job(self: CeleryTask, job_id: str) -> object:
+def _run_job(job_id: str) -> object:
     """Look at one row of the ledger and do what it says, if it is ours to do."""
     if _runner is None:
         raise RuntimeError("this process has no runner: jobs run in pool children only")

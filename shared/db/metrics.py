@@ -36,7 +36,8 @@ _ROLL_UP = text("""
     SELECT date_trunc('minute', happened_at), kind, name, count(*), count(*) FILTER (WHERE is_error),
            percentile_disc(0.5) WITHIN GROUP (ORDER BY ms), percentile_disc(0.95) WITHIN GROUP (ORDER BY ms), max(ms)
     FROM (
-        SELECT called_at AS happened_at, 'api' AS kind, endpoint AS name, error IS NOT NULL AS is_error, duration_ms AS ms
+        SELECT called_at AS happened_at, 'api' AS kind, endpoint AS name, error IS NOT NULL AS is_error,
+               duration_ms AS ms
         FROM api_call WHERE called_at >= :start AND called_at < :end
         UNION ALL
         SELECT finished_at, 'job', name, state IN ('failed', 'dead'),

@@ -56,17 +56,18 @@ def intend(
     order_id: UUID,
     account_id: int,
     contract_id: str,
-    client_order_id: str,
+    client_order_id: str | None,
     signal_id: UUID,
     origin: Origin,
     side: Side,
     quantity: int,
-    stop_loss_ticks: int,
+    stop_loss_ticks: int | None,
     take_profit_ticks: int | None,
     expires_at: datetime | None,
     correlation_id: UUID,
+    refusal: str | None,
 ) -> None:
-    """Write the intent of a market entry; nothing is sent yet."""
+    """Write the intent of a market entry, INTENDED, or REFUSED when risk has refused it; nothing is sent yet."""
     connection.execute(
         insert(orders).values(
             id=order_id,
@@ -81,7 +82,8 @@ def intend(
             quantity=quantity,
             stop_loss_ticks=stop_loss_ticks,
             take_profit_ticks=take_profit_ticks,
-            state=OrderState.INTENDED,
+            state=OrderState.INTENDED if refusal is None else OrderState.REFUSED,
+            reason=refusal,
             expires_at=expires_at,
             correlation_id=correlation_id,
         )

@@ -10,10 +10,10 @@ from shared.db.tables import signal
 from shared.ids import new_id
 
 
-def of_alert(connection: Connection, alert_id: UUID) -> UUID | None:
-    """Return the signal an alert already became, or None."""
-    found: UUID | None = connection.execute(
-        select(signal.c.id).where(signal.c.alert_id == alert_id)
+def refusal_of_alert(connection: Connection, alert_id: UUID) -> str | None:
+    """Return why the alert was refused when it was handled before, or None."""
+    found: str | None = connection.execute(
+        select(signal.c.reason).where(signal.c.alert_id == alert_id, signal.c.verdict == "refused")
     ).scalar_one_or_none()
     return found
 

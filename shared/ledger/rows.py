@@ -96,8 +96,11 @@ def finish(
     return done.rowcount == 1
 
 
+# One that could start only after it expires ends now, with the reason, instead of waiting for its end.
 _PUT_BACK = text("""
-    UPDATE job SET state = 'queued', run_at = now() + :delay, lease_until = NULL, worker = NULL, published_at = NULL,
+    UPDATE job SET state = CASE WHEN expires_at <= now() + :delay THEN 'expired' ELSE 'queued' END,
+           finished_at = CASE WHEN expires_at <= now() + :delay THEN now() END,
+           run_at = now() + :delay, lease_until = NULL, worker = NULL, published_at = NULL,
            attempt = attempt - :uncounted, error = :error
     WHERE id = :id AND fence = :fence AND state = 'running'
 """)
@@ -107,7 +110,10 @@ _TELL_RELAY = text("SELECT pg_notify('job_due', '')")
 
 
 def put_back(connection: Connection, job: ClaimedJob, delay: timedelta, *, is_counted: bool, error: str) -> bool:
-    """Queue the job again after `delay`; False means that it is no longer ours and nothing was written."""
+    """Queue the job again after `delay`, or end it as expired if that is too late.
+
+    False means that it is no longer ours and nothing was written.
+    """
     connection.execute(_TELL_RELAY)
     done = connection.execute(
         _PUT_BACK,

@@ -1,0 +1,138 @@
+"""When markets are open: sessions and trading days of each group of contracts, in Chicago's time."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
+from functools import cache
+from zoneinfo import ZoneInfo
+
+from shared.domain.coverage import Span, gaps
+from shared.domain.holidays import early_close_on, is_closed_on
+
+CHICAGO = ZoneInfo("America/Chicago")
+_DAY = timedelta(days=1)
+_FRIDAY = 4
+_LONGEST_CLOSURE_DAYS = 10
+# TopstepX: flat by 15:10, no new position after 15:08; where a market closes earlier, flat 15 minutes before it.
+# Source: venue.md section 9.
+_FLAT_BY = time(15, 10)
+_FLAT_BEFORE_EARLY_CLOSE = timedelta(minutes=15)
+_NO_ENTRY_BEFORE_FLAT = timedelta(minutes=2)
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """One market session, half-open, in UTC; `pauses` lie inside it."""
+
+    trading_day: date
+    opens: datetime
+    closes: datetime
+    pauses: tuple[Span, ...] = ()
+
+    @property
+    def flat_by(self) -> datetime:
+        """When the firm wants every position closed."""
+        regular = _at(self.trading_day, _FLAT_BY)
+        return regular if self.closes > regular else self.closes - _FLAT_BEFORE_EARLY_CLOSE
+
+    @property
+    def last_entry(self) -> datetime:
+        """When the firm stops taking new positions."""
+        return self.flat_by - _NO_ENTRY_BEFORE_FLAT
+
+
+@dataclass(frozen=True, slots=True)
+class _Hours:
+    """Regular hours: opens on the evening before the trading day, or on the day itself."""
+
+    opens: time
+    closes: time
+    opens_evening_before: bool = True
+    pause: tuple[time, time] | None = None
+
+
+_GLOBEX = _Hours(time(17), time(16))
+# Source: venue.md section 8.4.
+_HOURS = {
+    "equity": _GLOBEX,
+    "metals": _GLOBEX,
+    "energy": _GLOBEX,
+    "currency": _GLOBEX,
+    "rates": _GLOBEX,
+    "crypto": _GLOBEX,
+    "grains": _Hours(time(19), time(13, 20), pause=(time(7, 45), time(8, 30))),
+    "livestock": _Hours(time(8, 30), time(13, 5), opens_evening_before=False),
+}
+
+
+class Calendar:
+    """The sessions of one group of contracts."""
+
+    def __init__(self, group: str) -> None:
+        self._group = group
+        self._hours = _HOURS[group]
+        self._known: dict[date, Session | None] = {}
+
+    def session_on(self, trading_day: date) -> Session | None:
+        """Return the session of a trading day; None on weekends and when the market is closed all day."""
+        if trading_day not in self._known:
+            self._known[trading_day] = self._make(trading_day)
+        return self._known[trading_day]
+
+    def session_at(self, at: datetime) -> Session | None:
+        """Return the session that holds the market instant `at`, pauses included, or None."""
+        today = at.astimezone(CHICAGO).date()
+        for day in (today, today + _DAY):
+            session = self.session_on(day)
+            if session and session.opens <= at < session.closes:
+                return session
+        return None
+
+    def next_session(self, at: datetime) -> Session:
+        """Return the first session that opens at `at` or later."""
+        day = at.astimezone(CHICAGO).date()
+        for _ in range(_LONGEST_CLOSURE_DAYS):
+            session = self.session_on(day)
+            if session and session.opens >= at:
+                return session
+            day += _DAY
+        raise ValueError(f"no session of {self._group} opens within {_LONGEST_CLOSURE_DAYS} days of {at}")
+
+    def is_open(self, at: datetime) -> bool:
+        """Whether the market trades at the instant `at`."""
+        session = self.session_at(at)
+        return session is not None and not any(pause.start <= at < pause.end for pause in session.pauses)
+
+    def trading_day_of(self, at: datetime) -> date:
+        """Return the trading day of the session that holds `at`, or of the next one."""
+        return (self.session_at(at) or self.next_session(at)).trading_day
+
+    def open_spans(self, span: Span) -> Iterator[Span]:
+        """Yield the parts of `span` in which the market trades, oldest first."""
+        day = span.start.astimezone(CHICAGO).date()
+        last = span.end.astimezone(CHICAGO).date() + _DAY
+        while day <= last:
+            session = self.session_on(day)
+            wanted = session and Span(session.opens, session.closes).overlap(span)
+            if session and wanted:
+                yield from gaps(wanted, session.pauses)
+            day += _DAY
+
+    def _make(self, trading_day: date) -> Session | None:
+        if trading_day.weekday() > _FRIDAY or is_closed_on(trading_day, self._group):
+            return None
+        hours = self._hours
+        opens = _at(trading_day - _DAY if hours.opens_evening_before else trading_day, hours.opens)
+        closes = _at(trading_day, early_close_on(trading_day, self._group) or hours.closes)
+        pause = hours.pause and Span(_at(trading_day, hours.pause[0]), _at(trading_day, hours.pause[1]))
+        return Session(trading_day, opens, closes, (pause,) if pause else ())
+
+
+@cache
+def calendar_of(group: str) -> Calendar:
+    """Return the calendar of a group of roots, such as equity; raise KeyError for a group nobody knows."""
+    return Calendar(group)
+
+
+def _at(day: date, clock: time) -> datetime:
+    return datetime.combine(day, clock, CHICAGO).astimezone(UTC)

@@ -1,0 +1,40 @@
+"""Every strategy we have: the one list that says what is evaluated."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+
+from shared.domain.bar import Bar
+from shared.domain.decision import Decision
+from shared.domain.order import Direction
+from strategies import mean_reversion
+
+
+@dataclass(frozen=True, slots=True)
+class Strategy:
+    """A strategy and what it must be given: `bars_needed` closed bars of `timeframe`, oldest first."""
+
+    name: str
+    timeframe: timedelta
+    bars_needed: int
+    decide: Callable[[Sequence[Bar], Direction], Decision | None]
+    is_enabled_on_simulator: bool
+
+
+STRATEGIES: tuple[Strategy, ...] = (
+    Strategy(
+        "mean_reversion",
+        mean_reversion.TIMEFRAME,
+        mean_reversion.BARS_NEEDED,
+        mean_reversion.decide,
+        is_enabled_on_simulator=True,
+    ),
+)
+
+
+def strategy_named(name: str) -> Strategy:
+    """Return the strategy; raise KeyError naming it and those we have."""
+    for strategy in STRATEGIES:
+        if strategy.name == name:
+            return strategy
+    raise KeyError(f"no strategy {name!r}; there are: {', '.join(strategy.name for strategy in STRATEGIES)}")

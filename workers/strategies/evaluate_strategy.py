@@ -1,0 +1,151 @@
+"""Lets one strategy decide on one contract's closed bars, and trades what it decided."""
+
+from dataclasses import dataclass
+from decimal import Decimal
+from uuid import UUID
+
+from sqlalchemy import Connection
+
+from shared.clock import machine_now, monotonic
+from shared.db import accounts, bars, contracts, positions, strategy_runs
+from shared.db.accounts import AccountRow
+from shared.domain.bar import Bar
+from shared.domain.contract import Contract
+from shared.domain.coverage import Span
+from shared.domain.decision import Decision
+from shared.domain.order import Direction, Origin
+from shared.domain.risk import Entry
+from shared.domain.rollup import roll_up
+from shared.errors import MarketClosedError
+from shared.ledger.jobs.orders import PlaceOrder
+from shared.ledger.jobs.strategies import EvaluateStrategy
+from shared.ledger.ledger import Transaction
+from strategies.registry import strategy_named
+from workers.context import Context
+from workers.market_data.fetch_contract_bars import HISTORY
+from workers.orders.intend import Wish, get_ready, intend, is_flat
+from workers.orders.settle_order import entries_key
+from workers.task import task
+
+QUANTITY = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluated:
+    """What the strategy decided, and why it was or was not traded."""
+
+    decision: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """What the strategy may look at; `account` is None unless exactly one may trade."""
+
+    contract: Contract
+    minutes: list[Bar]
+    account: AccountRow | None
+    direction: Direction
+
+
+@task(EvaluateStrategy)
+def evaluate_strategy(job: EvaluateStrategy, ctx: Context) -> Evaluated:
+    """Decide once per strategy, contract and bar: the kept row of the run makes a second run do nothing."""
+    started = monotonic()
+    with ctx.ledger.engine.connect() as connection:
+        if strategy_runs.is_done(connection, job.strategy, job.contract_id, job.closed_until):
+            return Evaluated("none", "evaluated before")
+        seen = _look(connection, job)
+    decision, reason = _decide(job, seen)
+    obstacle = _obstacle(job, ctx, seen) if decision else None
+    if decision is not None and seen.account is not None and obstacle is None:
+        with ctx.transaction() as tx:
+            evaluated, signal_id = _trade(tx, ctx, job, _wish(job, ctx, seen.contract, seen.account, decision))
+            _store(tx.connection, job, evaluated, started, signal_id)
+    else:
+        evaluated = Evaluated(decision.side, _not_traded(reason, obstacle)) if decision else Evaluated("none", reason)
+        with ctx.transaction() as tx:
+            _store(tx.connection, job, evaluated, started)
+    return evaluated
+
+
+def _look(connection: Connection, job: EvaluateStrategy) -> _Seen:
+    contract = contracts.known(connection, job.contract_id)
+    tradable = [account for account in accounts.every(connection) if account.can_trade]
+    account = tradable[0] if len(tradable) == 1 else None
+    return _Seen(
+        contract,
+        bars.within(connection, contract.id, Span(job.closed_until - HISTORY, job.closed_until)),
+        account,
+        positions.direction_of(connection, account.id, contract.id) if account else Direction.FLAT,
+    )
+
+
+def _decide(job: EvaluateStrategy, seen: _Seen) -> tuple[Decision | None, str]:
+    strategy = strategy_named(job.strategy)
+    rolled = roll_up(seen.minutes, strategy.timeframe, job.closed_until)
+    if not rolled or rolled[-1].start + strategy.timeframe != job.closed_until:
+        return None, "nothing was traded in the bar"
+    decision = strategy.decide(rolled[-strategy.bars_needed :], seen.direction)
+    return decision, decision.reason if decision else f"no entry; {len(rolled)} bars seen, position {seen.direction}"
+
+
+def _obstacle(job: EvaluateStrategy, ctx: Context, seen: _Seen) -> str | None:
+    if ctx.market_now >= job.closed_until + strategy_named(job.strategy).timeframe:
+        return "a newer bar has closed since"
+    if seen.account is None:
+        return "not exactly one account may trade"
+    try:
+        get_ready(ctx, seen.contract)
+    except MarketClosedError as error:
+        return str(error)
+    return None
+
+
+def _wish(job: EvaluateStrategy, ctx: Context, contract: Contract, account: AccountRow, decision: Decision) -> Wish:
+    entry = Entry(
+        decision.side,
+        QUANTITY,
+        stop_loss_ticks=decision.stop_loss_ticks,
+        take_profit_ticks=decision.take_profit_ticks,
+    )
+    return Wish(
+        account.id,
+        contract,
+        entry,
+        Origin.STRATEGY,
+        expires_at=machine_now() + ctx.settings.entry_ttl,
+        strategy=job.strategy,
+        reason=decision.reason,
+    )
+
+
+def _trade(tx: Transaction, ctx: Context, job: EvaluateStrategy, wish: Wish) -> tuple[Evaluated, UUID | None]:
+    side, reason = wish.entry.side, wish.reason or ""
+    accounts.lock(tx.connection, wish.account_id)  # before the look: nobody else may enter in between
+    if not is_flat(tx.connection, wish.account_id, job.contract_id):
+        return Evaluated(side, _not_traded(reason, "the account is not flat any more")), None
+    intent = intend(tx, ctx, wish)
+    if intent.refusal is not None:
+        return Evaluated(side, _not_traded(reason, str(intent.refusal))), intent.signal_id
+    tx.enqueue(PlaceOrder(order_id=intent.order_id), order_key=entries_key(wish.account_id))
+    return Evaluated(side, reason), intent.signal_id
+
+
+def _not_traded(reason: str, why: str | None) -> str:
+    return f"{reason}; not traded: {why}"
+
+
+def _store(
+    connection: Connection, job: EvaluateStrategy, evaluated: Evaluated, started: float, signal_id: UUID | None = None
+) -> None:
+    strategy_runs.store(
+        connection,
+        job.strategy,
+        job.contract_id,
+        job.closed_until,
+        decision=evaluated.decision,
+        reason=evaluated.reason,
+        signal_id=signal_id,
+        duration_ms=Decimal(f"{(monotonic() - started) * 1000:.3f}"),
+    )
