@@ -1,8 +1,12 @@
-"""`tickwork db`: the database's schema."""
+"""`tickwork db`: the database's schema, and the market it belongs to."""
 
 import click
 
 from cli.stack import settings_of_stack
+from shared.clock import live_clock
+from shared.db import market
+from shared.db.engine import make_engine
+from shared.db.market import MarketRow
 from shared.db.migrate import upgrade
 from shared.log import masked
 
@@ -13,8 +17,25 @@ def command() -> None:
 
 
 @command.command("upgrade")
-def upgrade_schema() -> None:
+@click.option(
+    "--market",
+    "name",
+    metavar="NAME",
+    help="Give a database that has no market yet this one, on this computer's clock.",
+)
+def upgrade_schema(name: str | None) -> None:
     """Bring the database to the newest schema; `up` does so by itself."""
     url = settings_of_stack().need_database()
     upgrade(url)
     click.echo(f"The schema is the newest: {masked(url)}")
+    if name is None:
+        return
+    engine = make_engine(url, program="db upgrade", pool_size=1)
+    with engine.begin() as connection:
+        known = market.read(connection)
+        if known is None:
+            market.write(connection, MarketRow(name, "seeded" if name.startswith("sim_") else "live", live_clock()))
+        elif known.market != name:
+            raise click.ClickException(f"this database belongs to the market {known.market}, not to {name}")
+    engine.dispose()
+    click.echo(f"The market is {name}")

@@ -7,8 +7,20 @@ from cli.stack import connect
 from shared.db import views
 from shared.domain.order import OrderState
 
-_ORDERS = ("intended_at", "contract_id", "role", "side", "quantity", "type", "state", "average_fill_price", "stop_price",
-           "limit_price", "origin", "reason")  # fmt: skip
+_ORDERS = (
+    "intended_at",
+    "contract_id",
+    "role",
+    "side",
+    "quantity",
+    "type",
+    "state",
+    "average_fill_price",
+    "stop_price",
+    "limit_price",
+    "origin",
+    "reason",
+)
 _FILLS = ("filled_market_at", "contract_id", "side", "quantity", "price", "gross_pnl", "fees", "commissions")
 _POSITIONS = ("account_name", "contract_id", "direction", "quantity", "average_price", "opened_market_at")
 

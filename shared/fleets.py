@@ -51,13 +51,16 @@ FLEETS: tuple[Fleet, ...] = (
     Fleet("bulk", (Queue.LOW, Queue.BACKGROUND), slots=8, niceness=10),
 )
 
+# Compose and Kubernetes run one of these per queue instead: each can then be scaled and limited alone.
+FLEET_PER_QUEUE: tuple[Fleet, ...] = tuple(Fleet(queue.value, (queue,), slots=4) for queue in Queue)
+
 
 def fleet_named(name: str) -> Fleet:
     """Return the fleet called `name`; raise LookupError naming the fleets there are."""
-    for fleet in FLEETS:
-        if fleet.name == name:
-            return fleet
-    raise LookupError(f"no fleet is called {name!r}; there are {', '.join(fleet.name for fleet in FLEETS)}")
+    fleets = {fleet.name: fleet for fleet in (*FLEET_PER_QUEUE, *FLEETS)}
+    if name not in fleets:
+        raise LookupError(f"no fleet is called {name!r}; there are {', '.join(sorted(fleets))}")
+    return fleets[name]
 
 
 def slots_of(queue: Queue) -> int:

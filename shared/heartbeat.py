@@ -1,8 +1,13 @@
-"""A program's sign of life for its supervisor: a file it touches from its main loop while it works."""
+"""A program's sign of life: a file it touches while it works; `python -m shared.heartbeat` checks it."""
 
+import sys
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from shared.clock import machine_now
 from shared.config import environment
+
+FRESH_FOR = timedelta(seconds=15)
 
 
 def touch() -> None:
@@ -10,3 +15,16 @@ def touch() -> None:
     name = environment().get("TICKWORK_HEARTBEAT_FILE")
     if name:
         Path(name).touch()
+
+
+def is_fresh(file: Path) -> bool:
+    """Whether the program that touches `file` gave a sign of life within FRESH_FOR."""
+    try:
+        touched_at = datetime.fromtimestamp(file.stat().st_mtime, UTC)
+    except FileNotFoundError:
+        return False
+    return machine_now() - touched_at < FRESH_FOR
+
+
+if __name__ == "__main__":
+    sys.exit(not is_fresh(Path(environment().get("TICKWORK_HEARTBEAT_FILE", ""))))

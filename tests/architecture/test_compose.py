@@ -1,0 +1,61 @@
+"""The composition for docker, held against the list of programs; no docker engine is needed."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from shared.fleets import FLEET_PER_QUEUE, fleet_named
+
+ROOT = Path(__file__).resolve().parents[2]
+ONE_EACH = {"postgres", "valkey", "simulator", "receiver", "beat", "relay", "flower"}
+ONCE_AT_START = {"prepare"}
+
+
+@pytest.fixture(scope="module")
+def services() -> dict[str, Any]:
+    composition = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
+    services: dict[str, Any] = composition["services"]
+    return services
+
+
+def test_there_is_one_service_per_program_and_one_per_queue(services: dict[str, Any]) -> None:
+    assert ONE_EACH | ONCE_AT_START | {fleet.program for fleet in FLEET_PER_QUEUE} == set(services)
+
+
+def test_every_service_that_stays_is_checked_and_never_by_asking_celery(services: dict[str, Any]) -> None:
+    checks = {name: service["healthcheck"] for name, service in services.items() if name not in ONCE_AT_START}
+
+    assert all("test" in check and "inspect" not in str(check["test"]) for check in checks.values())
+
+
+def test_a_worker_service_serves_the_queue_it_is_named_after(services: dict[str, Any]) -> None:
+    for fleet in FLEET_PER_QUEUE:
+        assert ["python", "-m", "workers", fleet.name] == services[fleet.program]["command"]
+        assert fleet.queues == fleet_named(fleet.name).queues
+
+
+def test_no_command_line_carries_a_secret(services: dict[str, Any]) -> None:
+    for name, service in services.items():
+        command = str(service.get("command", ""))
+        assert "${POSTGRES_PASSWORD" not in command, name
+        assert "${REDIS_PASSWORD" not in command, name
+
+
+def test_only_this_computer_reaches_a_published_port(services: dict[str, Any]) -> None:
+    published = [port for service in services.values() for port in service.get("ports", [])]
+
+    assert published
+    assert all(port.startswith("127.0.0.1:") for port in published)
+
+
+def test_everything_a_program_imports_is_copied_into_the_image() -> None:
+    copied = {
+        line.split()[1]
+        for line in (ROOT / "deploy" / "Dockerfile").read_text().splitlines()
+        if line.startswith("COPY ")
+    }
+    packages = {folder.name for folder in ROOT.iterdir() if (folder / "__init__.py").exists()} - {"tests"}
+
+    assert packages <= copied
