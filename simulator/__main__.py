@@ -40,7 +40,13 @@ def main() -> int:
     app, gate = make_app(venue, logins, limits=options.limits == "on")
     server = uvicorn.Server(
         uvicorn.Config(
-            app, host="127.0.0.1", port=options.port, access_log=False, log_config=None, timeout_graceful_shutdown=3
+            app,
+            host="127.0.0.1",
+            port=options.port,
+            access_log=False,
+            log_config=None,
+            log_level="warning",
+            timeout_graceful_shutdown=3,
         )
     )
 

@@ -2,6 +2,8 @@
 
 import asyncio
 import contextlib
+import logging
+import signal
 from collections.abc import AsyncIterator
 
 from starlette.applications import Starlette
@@ -18,6 +20,7 @@ from simulator.logins import Logins
 from simulator.venue.venue import Venue
 from simulator.visits import Visits
 
+_log = logging.getLogger("simulator")
 _STEP = 0.05  # seconds of machine time between two looks at the market
 
 ENDPOINTS = (
@@ -56,6 +59,7 @@ def make_app(venue: Venue, logins: Logins, *, limits: bool) -> tuple[Starlette, 
     @contextlib.asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
         matching = asyncio.create_task(_keep_matching(venue))
+        matching.add_done_callback(_stop_if_failed)
         yield
         matching.cancel()
 
@@ -71,3 +75,10 @@ async def _keep_matching(venue: Venue) -> None:
     while True:
         venue.now()
         await asyncio.sleep(_STEP)
+
+
+def _stop_if_failed(matching: "asyncio.Task[None]") -> None:
+    """End the program: a venue that no longer fills stops must not look alive; its journal makes it whole again."""
+    if not matching.cancelled() and (error := matching.exception()):
+        _log.critical("matching failed, the simulator stops", exc_info=error)
+        signal.raise_signal(signal.SIGTERM)

@@ -1,4 +1,4 @@
-"""Misfortunes that tests arm: an answer lost, a request lost, an error status, a delay."""
+"""Misfortunes that tests arm: an answer lost, a request lost, an error status, a delay, a refusal."""
 
 from typing import Annotated, Literal
 
@@ -8,15 +8,18 @@ import msgspec
 class Fault(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What happens to the next `count` requests of one path.
 
-    `lose_before` cuts the connection and does nothing, `lose_answer_after` does it and cuts, `status` answers only
-    that, `delay` does it late. `delay_ms` (machine time) comes first with every kind.
+    `lose_before` cuts the connection and does nothing, `lose_answer_after` does what was asked and cuts; `delay` does
+    it and answers `seconds` (machine time) late, `delay_before` does it so late, also for a client that has gone;
+    `status` answers only that status, `reject` only success=false with `error_code` and `message`, and does nothing.
     """
 
     path: str
-    kind: Literal["lose_before", "lose_answer_after", "status", "delay"]
+    kind: Literal["lose_before", "lose_answer_after", "delay", "delay_before", "status", "reject"]
     count: Annotated[int, msgspec.Meta(ge=1)] = 1
-    status: Annotated[int, msgspec.Meta(ge=200, le=599)] = 500
-    delay_ms: Annotated[int, msgspec.Meta(ge=0, le=600_000)] = 0
+    seconds: Annotated[float, msgspec.Meta(ge=0, le=600)] = 1
+    status: Annotated[int, msgspec.Meta(ge=400, le=599)] = 500
+    error_code: Annotated[int, msgspec.Meta(ge=1)] = 2
+    message: str | None = None
 
 
 class Faults:

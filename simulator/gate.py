@@ -53,9 +53,10 @@ class Gate:
                 return Response(status_code=429)
             try:
                 body = msgspec.json.decode(raw, type=endpoint.body)
-            except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+                return Response(endpoint.answer(self._venue, body), media_type=_JSON)
+            except (msgspec.DecodeError, UnicodeDecodeError, OverflowError) as error:
+                # Overflow: an instant at the edge of time, which no calendar can add a minute to.
                 return problem(error)
-            return Response(endpoint.answer(self._venue, body), media_type=_JSON)
 
         return self.passing(answer)
 
@@ -76,7 +77,7 @@ class Gate:
         """Answer Auth/loginKey; a wrong user or key is code 3, with status 200."""
         try:
             body = msgspec.json.decode(raw, type=wire.LoginKey)
-        except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
             return problem(error)
         if not self._limits.may_pass(body.user_name, request.url.path):
             return Response(status_code=429)
@@ -108,13 +109,20 @@ class Gate:
     async def _suffer(
         self, fault: Fault, request: Request, raw: bytes, answer: Callable[[Request, bytes], Response]
     ) -> Response:
-        await asyncio.sleep(fault.delay_ms / 1000)
-        if fault.kind == "status":
-            return Response(status_code=fault.status)
-        if fault.kind == "delay":
-            return answer(request, raw)
-        if fault.kind == "lose_answer_after":
-            answer(request, raw)
+        match fault.kind:
+            case "status":
+                return Response(status_code=fault.status)
+            case "reject":
+                return Response(wire.envelope(fault.error_code, fault.message), media_type=_JSON)
+            case "delay":
+                late = answer(request, raw)
+                await asyncio.sleep(fault.seconds)
+                return late
+            case "delay_before":
+                await asyncio.sleep(fault.seconds)
+                return answer(request, raw)
+            case "lose_answer_after":
+                answer(request, raw)
         self.cut(request)
         # The connection is gone; wait until the server has noticed, then nothing is left to send.
         while (await request.receive())["type"] != "http.disconnect":

@@ -34,43 +34,39 @@ class Body(msgspec.Struct, rename="camel", frozen=True, kw_only=True):
     """A request. Unknown fields are ignored, as the venue does."""
 
 
-class NoBody(Body):
-    """A request without a body."""
-
-
-class LoginKey(Body):
+class LoginKey(Body, frozen=True):
     """Auth/loginKey."""
 
     user_name: str
     api_key: str
 
 
-class AccountSearch(Body):
+class AccountSearch(Body, frozen=True):
     """Account/search."""
 
     only_active_accounts: bool
 
 
-class ContractSearch(Body):
+class ContractSearch(Body, frozen=True):
     """Contract/search."""
 
     live: bool
     search_text: str | None = None
 
 
-class ContractById(Body):
+class ContractById(Body, frozen=True):
     """Contract/searchById."""
 
     contract_id: str
 
 
-class ContractsAvailable(Body):
+class ContractsAvailable(Body, frozen=True):
     """Contract/available."""
 
     live: bool
 
 
-class RetrieveBars(Body):
+class RetrieveBars(Body, frozen=True):
     """History/retrieveBars."""
 
     contract_id: str
@@ -83,14 +79,14 @@ class RetrieveBars(Body):
     include_partial_bar: bool
 
 
-class WireBracket(Body):
+class WireBracket(Body, frozen=True):
     """A bracket of Order/place."""
 
     ticks: Int32
     type: Int32
 
 
-class PlaceOrder(Body):
+class PlaceOrder(Body, frozen=True):
     """Order/place."""
 
     account_id: Int32
@@ -106,7 +102,7 @@ class PlaceOrder(Body):
     take_profit_bracket: WireBracket | None = None
 
 
-class ModifyOrder(Body):
+class ModifyOrder(Body, frozen=True):
     """Order/modify."""
 
     account_id: Int32
@@ -117,14 +113,14 @@ class ModifyOrder(Body):
     trail_price: Decimal | None = None
 
 
-class OrderById(Body):
+class OrderById(Body, frozen=True):
     """Order/cancel and Order/searchById."""
 
     account_id: Int32
     order_id: Int64
 
 
-class OrderSearch(Body):
+class OrderSearch(Body, frozen=True):
     """Order/search."""
 
     account_id: Int32
@@ -132,7 +128,7 @@ class OrderSearch(Body):
     end_timestamp: datetime | None = None
 
 
-class OrderFilter(Body):
+class OrderFilter(Body, frozen=True):
     """The filter of Order/v2/query."""
 
     account_id: Int32
@@ -142,7 +138,7 @@ class OrderFilter(Body):
     created_before: datetime | None = None
 
 
-class OrderQuery(Body):
+class OrderQuery(Body, frozen=True):
     """Order/v2/query; the defaults are ours, the venue documents none."""
 
     filter: OrderFilter
@@ -153,20 +149,20 @@ class OrderQuery(Body):
     include_total_count: bool | None = None
 
 
-class OfAccount(Body):
+class OfAccount(Body, frozen=True):
     """Order/searchOpen and Position/searchOpen."""
 
     account_id: Int32
 
 
-class ClosePosition(Body):
+class ClosePosition(Body, frozen=True):
     """Position/closeContract."""
 
     account_id: Int32
     contract_id: str
 
 
-class ClosePartOfPosition(Body):
+class ClosePartOfPosition(Body, frozen=True):
     """Position/partialCloseContract."""
 
     account_id: Int32
@@ -174,7 +170,7 @@ class ClosePartOfPosition(Body):
     size: Int32
 
 
-class TradeSearch(Body):
+class TradeSearch(Body, frozen=True):
     """Trade/search."""
 
     account_id: Int32

@@ -9,7 +9,7 @@ from decimal import Decimal
 from shared.domain.contract import MONTHS, ROOTS, Contract, Root, contract_id
 
 _DAY = timedelta(days=1)
-_MONDAY, _WEDNESDAY, _FRIDAY = 0, 2, 4
+_WEDNESDAY, _FRIDAY = 2, 4
 
 
 @dataclass(frozen=True, slots=True)

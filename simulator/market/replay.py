@@ -97,5 +97,6 @@ def _read(file: Path, root: Root) -> list[Bar]:
 
 def _bar(row: dict[str, str], root: Root) -> Bar:
     start = datetime.fromisoformat(row["t"])
-    prices = [to_ticks(Decimal(row[column]), root.tick_size) for column in "ohlc"]
-    return Bar(start.astimezone(UTC) if start.tzinfo else start.replace(tzinfo=UTC), *prices, int(row["v"]))
+    opened, high, low, closed = (to_ticks(Decimal(row[column]), root.tick_size) for column in "ohlc")
+    utc = start.astimezone(UTC) if start.tzinfo else start.replace(tzinfo=UTC)
+    return Bar(utc, opened, high, low, closed, int(row["v"]))

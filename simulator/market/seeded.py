@@ -15,7 +15,6 @@ _BEGINS = date(2018, 1, 1)  # no bars before; prices are millionths of the listi
 _LISTED_BEFORE_ROLL, _TRADED_AFTER_ROLL = timedelta(days=200), timedelta(days=7)
 _DAILY_STEP, _PULL = 15_000, 60  # most millionths a day moves, and the part of the distance home it goes back
 _CARRY = 400  # millionths a contract costs more than that of the month before
-_MINUTES_PER_DAY = 1380
 _BUSY_FROM, _BUSY_UNTIL = 930, 1320  # minutes of a session that began at 17:00: from 8:30 to 15:00
 _DAYS_KEPT = 64
 
@@ -23,7 +22,7 @@ _DAYS_KEPT = 64
 class SeededMarket:
     """Walks at random over the session calendar. Every minute of a session has a bar."""
 
-    ends_market_at = None
+    ends_market_at: datetime | None = None
 
     def __init__(self, seed: int) -> None:
         self.name = f"seed {seed}"

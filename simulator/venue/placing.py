@@ -80,7 +80,7 @@ def _reasons_against_price(
     type_: OrderType, side: Side, price: Decimal | None, contract: Contract, quote: Quote
 ) -> Iterator[str]:
     last = quote.last * contract.tick_size
-    if price is None or abs(price - last) > abs(last) * _MOST_AWAY:
+    if price is None or not price.is_finite() or abs(price - last) > abs(last) * _MOST_AWAY:
         yield OUT_OF_RANGE
     elif price % contract.tick_size:
         yield MISALIGNED

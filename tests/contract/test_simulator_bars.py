@@ -1,0 +1,207 @@
+"""The simulator's bars: a file's own to the digit, newest first, none before its time, silence after the last."""
+
+import csv
+import gzip
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.fixtures.processes import until
+from tests.fixtures.venue import MNQ, OPEN_AT, RunningVenue, StartVenue, starting_venues, write_bars
+
+PATH = "/api/History/retrieveBars"
+MINUTE = timedelta(minutes=1)
+DAY = timedelta(days=1)
+ORIGIN = datetime(2022, 4, 4, 22, 5, tzinfo=UTC)  # 17:05 in Chicago, as `tickwork up` begins a replay of April
+MGC = "CON.F.US.MGC.M22"
+
+
+def body(start: str, end: str, **more: Any) -> dict[str, Any]:
+    return {
+        "contractId": MNQ, "live": False, "startTime": start, "endTime": end, "unit": 2, "unitNumber": 1,
+        "limit": 20_000, "includePartialBar": False,
+    } | more  # fmt: skip
+
+
+def ask(venue: RunningVenue, start: datetime, end: datetime, **more: Any) -> dict[str, Any]:
+    return venue.post(PATH, **body(start.isoformat(), end.isoformat(), **more))
+
+
+def bars(venue: RunningVenue, start: datetime, end: datetime, **more: Any) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = ask(venue, start, end, **more)["bars"]
+    return found
+
+
+def starts(rows: list[dict[str, Any]]) -> list[datetime]:
+    return [datetime.fromisoformat(row["t"]) for row in rows]
+
+
+@pytest.fixture(scope="module")
+def venue(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningVenue]:
+    with starting_venues(tmp_path_factory.mktemp("bars")) as start:
+        yield start()
+
+
+def test_a_replay_gives_the_closed_bars_of_its_file_exactly(start_venue: StartVenue, recorded_bars: Path) -> None:
+    with gzip.open(recorded_bars, "rt") as text:
+        recorded = [row for row in csv.DictReader(text) if datetime.fromisoformat(row["t"]) < ORIGIN]
+    venue = start_venue(replay=recorded_bars, market_origin=ORIGIN)
+    answer = venue.send(PATH, body("2022-04-01T00:00:00Z", "2022-04-04T22:05:00Z", contractId=MGC))
+    rows = answer.json(parse_float=Decimal)["bars"][::-1]
+
+    assert 1300 < len(recorded) == len(rows)
+    for expected, row in zip(recorded, rows, strict=True):
+        assert datetime.fromisoformat(expected["t"]) == datetime.fromisoformat(row["t"])
+        assert [Decimal(expected[key]) for key in "ohlcv"] == [row[key] for key in "ohlcv"]
+
+
+def test_a_minute_appears_when_it_is_over_and_equals_the_file(start_venue: StartVenue, tmp_path: Path) -> None:
+    opens = datetime(2026, 3, 9, 22, 0, tzinfo=UTC)
+    rows = [
+        (
+            (opens + n * MINUTE).isoformat(),
+            f"{25000 + n}.00",
+            f"{25001 + n}.25",
+            f"{24999 + n}.75",
+            f"{25000 + n}.50",
+            9,
+        )
+        for n in range(12)
+    ]
+    file = write_bars(tmp_path / "mnqh6-1m-2026-03.csv", rows)
+    venue = start_venue(replay=file, market_origin=opens + 5 * MINUTE, speed=120)
+    seen: list[datetime] = []
+
+    def has_played_all() -> bool:
+        found = starts(bars(venue, opens, opens + DAY))
+        now = datetime.fromisoformat(venue.get_status()["market_now"])
+        assert all(at + MINUTE <= now for at in found), f"by {now} a bar came before its minute was over"
+        seen.extend(at for at in found[::-1] if at not in seen)
+        return len(found) == len(rows)
+
+    until(has_played_all)
+
+    assert [datetime.fromisoformat(row[0]) for row in rows] == seen
+    last = bars(venue, opens, opens + DAY)[0]
+    assert [25011, 25012.25, 25010.75, 25011.5, 9] == [last[key] for key in "ohlcv"]
+    assert venue.get_status()["is_silent"]
+
+
+def test_the_market_is_silent_and_closed_after_the_files_last_bar(start_venue: StartVenue, tmp_path: Path) -> None:
+    file = write_bars(tmp_path / "mnqh6-1m-2026-03.csv", [(OPEN_AT.isoformat(), "1", "1", "1", "1", 1)])
+    venue = start_venue(replay=file, market_origin=OPEN_AT + MINUTE)
+    status, answer = venue.get_status(), venue.place()
+
+    assert (True, False) == (status["is_silent"], status["is_open"])
+    assert (OPEN_AT + MINUTE) == datetime.fromisoformat(status["ends_market_at"])
+    assert 2 == answer["errorCode"]
+    assert "not in an active trading status" in answer["errorMessage"]
+
+
+def test_bars_come_newest_first_and_the_limit_keeps_the_newest(venue: RunningVenue) -> None:
+    whole = bars(venue, OPEN_AT - DAY, OPEN_AT)
+    part = bars(venue, OPEN_AT - DAY, OPEN_AT, limit=7)
+
+    assert sorted(starts(whole), reverse=True) == starts(whole)
+    assert whole[:7] == part
+    assert OPEN_AT - MINUTE == starts(part)[0]
+
+
+def test_the_window_is_half_open(venue: RunningVenue) -> None:
+    found = starts(bars(venue, OPEN_AT - 10 * MINUTE, OPEN_AT - 5 * MINUTE))
+
+    assert [OPEN_AT - n * MINUTE for n in range(6, 11)] == found
+
+
+def test_the_forming_bar_comes_only_when_asked_for(venue: RunningVenue) -> None:
+    closed = starts(bars(venue, OPEN_AT - 5 * MINUTE, OPEN_AT + DAY))
+    all_ = starts(bars(venue, OPEN_AT - 5 * MINUTE, OPEN_AT + DAY, includePartialBar=True))
+    minute = venue.clock.now().replace(second=0, microsecond=0)
+
+    assert all(at < minute for at in closed)
+    assert minute - MINUTE <= all_[0] <= minute
+    assert closed[0] < all_[0]
+
+
+def test_pages_by_the_oldest_start_lose_and_repeat_nothing(venue: RunningVenue) -> None:
+    whole = starts(bars(venue, OPEN_AT - 2 * DAY, OPEN_AT))
+    paged: list[datetime] = []
+    end = OPEN_AT
+    while page := starts(bars(venue, OPEN_AT - 2 * DAY, end, limit=500)):
+        paged.extend(page)
+        end = page[-1]
+
+    assert whole == paged
+    assert len(whole) > 1500
+
+
+def test_twenty_thousand_bars_are_the_most(venue: RunningVenue) -> None:
+    assert 20_000 == len(bars(venue, OPEN_AT - 60 * DAY, OPEN_AT))
+    assert 4 == ask(venue, OPEN_AT - DAY, OPEN_AT, limit=20_001)["errorCode"]
+
+
+def test_minutes_outside_the_session_have_no_bar(venue: RunningVenue) -> None:
+    # 16:00 to 17:00 in Chicago on Monday the 9th, by then summer time: 21:00 to 22:00 UTC.
+    found = starts(bars(venue, datetime(2026, 3, 9, 20, 58, tzinfo=UTC), datetime(2026, 3, 9, 22, 2, tzinfo=UTC)))
+
+    assert ["22:01", "22:00", "20:59", "20:58"] == [f"{at:%H:%M}" for at in found]
+
+
+def test_longer_bars_are_made_of_the_minutes(venue: RunningVenue) -> None:
+    hour = OPEN_AT - timedelta(hours=1)
+    minutes = bars(venue, hour, OPEN_AT)
+    (one,) = bars(venue, hour, OPEN_AT, unit=3)
+    fives = bars(venue, hour, OPEN_AT, unitNumber=5)
+
+    assert hour == starts([one])[0]
+    assert minutes[-1]["o"] == one["o"]
+    assert minutes[0]["c"] == one["c"]
+    assert max(row["h"] for row in minutes) == one["h"] == max(row["h"] for row in fives)
+    assert min(row["l"] for row in minutes) == one["l"] == min(row["l"] for row in fives)
+    assert sum(row["v"] for row in minutes) == one["v"] == sum(row["v"] for row in fives)
+    assert [hour + n * 5 * MINUTE for n in range(11, -1, -1)] == starts(fives)
+
+
+def test_a_day_bar_is_stamped_at_the_opening_of_its_session(venue: RunningVenue) -> None:
+    assert [datetime(2026, 3, 8, 22, 0, tzinfo=UTC)] == starts(bars(venue, OPEN_AT - 2 * DAY, OPEN_AT, unit=4))
+
+
+def test_the_same_seed_is_the_same_market_and_another_is_not(venue: RunningVenue, start_venue: StartVenue) -> None:
+    again, other = start_venue(seed=7), start_venue(seed=8)
+    span = (OPEN_AT - DAY, OPEN_AT)
+
+    assert bars(venue, *span) == bars(again, *span)
+    assert bars(venue, *span) != bars(other, *span)
+
+
+def test_the_live_tier_has_no_bars_and_no_error(venue: RunningVenue) -> None:
+    answer = ask(venue, OPEN_AT - DAY, OPEN_AT, live=True)
+
+    assert (True, []) == (answer["success"], answer["bars"])
+
+
+@pytest.mark.parametrize(
+    ("wrong", "code"),
+    [
+        ({"contractId": "CON.F.US.NONE.H26"}, 1),
+        ({"unit": 0}, 2),
+        ({"unit": 8}, 2),
+        ({"unitNumber": 0}, 3),
+        ({"unitNumber": -1}, 3),
+        ({"limit": 0}, 4),
+    ],
+)
+def test_what_it_cannot_give_has_a_code(venue: RunningVenue, wrong: dict[str, Any], code: int) -> None:
+    assert code == ask(venue, OPEN_AT - DAY, OPEN_AT, **wrong)["errorCode"]
+
+
+def test_a_window_at_the_edge_of_time_or_backwards_is_no_crash(venue: RunningVenue) -> None:
+    long_ago = venue.send(PATH, body("0001-01-01T00:00:00Z", "2026-03-10T15:00:00Z", limit=1))
+    long_bars = venue.send(PATH, body("2026-03-09T15:00:00Z", "2026-03-10T15:00:00Z", unit=3, unitNumber=2**31 - 1))
+
+    assert {200, 400} >= {long_ago.status_code, long_bars.status_code}
+    assert [] == bars(venue, OPEN_AT, OPEN_AT - DAY)

@@ -1,0 +1,141 @@
+"""What the simulator has answered for outlives it: ids, tags, orders, positions and money after a SIGKILL."""
+
+import threading
+from typing import Any
+
+import psutil
+import pytest
+from requests import RequestException
+
+from tests.fixtures.processes import until
+from tests.fixtures.venue import MNQ, OPEN_AT, RunningVenue
+
+STOP = {"ticks": -4000, "type": 4}
+
+
+def everything(venue: RunningVenue) -> dict[str, Any]:
+    account = {"accountId": venue.account_id}
+    since = {"startTimestamp": OPEN_AT.isoformat()}
+    return {
+        "accounts": venue.post("/api/Account/search", onlyActiveAccounts=False)["accounts"],
+        "orders": venue.post("/api/Order/search", **account, **since)["orders"],
+        "positions": venue.post("/api/Position/searchOpen", **account)["positions"],
+        "trades": venue.post("/api/Trade/search", **account, **since)["trades"],
+    }
+
+
+def test_all_it_knew_it_knows_after_a_crash(venue: RunningVenue) -> None:
+    for number in range(3):
+        venue.place(customTag=f"tag-{number}", size=number + 1, stopLossBracket=STOP)
+    venue.place(customTag="tag-refused", size=0)
+    until(lambda: venue.position() == 6)
+    before = everything(venue)
+    venue.restart()
+
+    assert before == everything(venue)
+    assert 7 == len(before["orders"])
+
+
+def test_ids_go_on_and_tags_stay_used_after_a_crash(venue: RunningVenue) -> None:
+    first = venue.place(customTag="once", stopLossBracket=STOP)["orderId"]
+    refused = venue.place(customTag="never", size=0)["orderId"]
+    venue.restart()
+    again = [venue.place(customTag=tag) for tag in ("once", "once-SL", "never")]
+    new = venue.place(customTag="other")["orderId"]
+
+    assert [2, 2, 2] == [answer["errorCode"] for answer in again]
+    assert first + 2 == refused
+    assert [refused + 1, refused + 2, refused + 3, refused + 4] == [*(answer["orderId"] for answer in again), new]
+
+
+def test_a_market_order_accepted_just_before_a_crash_fills_after_it(venue: RunningVenue) -> None:
+    order_id = venue.place(customTag="in-flight")["orderId"]
+    venue.restart()
+
+    until(lambda: venue.order(order_id)["status"] == 2)
+    assert 1 == venue.position()
+
+
+def test_no_answered_order_is_lost_by_a_kill_in_the_middle_of_many(venue: RunningVenue) -> None:
+    answered: list[str] = []
+    sent: list[str] = []
+    venue.log_in()
+    killer = threading.Timer(0.4, venue.process.kill)
+    killer.start()
+    try:
+        for number in range(100_000):
+            sent.append(f"tag-{number}")
+            if venue.place(customTag=sent[-1])["success"]:
+                answered.append(sent[-1])
+    except RequestException:
+        venue.process.wait()
+    killer.join()
+    venue.start()
+    kept = venue.accepted_tags()
+
+    assert answered
+    assert len(set(kept)) == len(kept)
+    assert set(answered) <= set(kept) <= set(sent)
+    until(lambda: venue.position(MNQ) == len(kept))
+
+
+def test_a_line_torn_by_a_crash_is_cut_off_and_the_rest_kept(venue: RunningVenue) -> None:
+    venue.place(customTag="whole")
+    until(lambda: venue.position() == 1)
+    venue.kill()
+    journal = venue.state / "journal.jsonl"
+    with journal.open("ab") as file:
+        file.write(b'{"market_at":"2026-03-10T15:00:09Z","orders":[{"id":10')
+    venue.start()
+    venue.place(customTag="after")
+    until(lambda: venue.position() == 2)
+    venue.restart()
+
+    assert ["whole", "after"] == venue.accepted_tags()
+
+
+def test_the_state_of_one_market_is_not_continued_by_another(venue: RunningVenue) -> None:
+    venue.kill()
+    venue.source = ["--seed", "8"]
+
+    with pytest.raises(AssertionError, match="belongs to the market"):
+        venue.start()
+    assert 2 == venue.process.wait()
+
+
+def test_a_sigterm_ends_it_at_once(venue: RunningVenue) -> None:
+    venue.place(customTag="last")
+    venue.process.terminate()
+    venue.process.wait(timeout=10)
+    venue.start()
+
+    assert ["last"] == venue.accepted_tags()
+
+
+def test_an_order_that_cannot_be_written_down_is_not_taken(venue: RunningVenue) -> None:
+    venue.log_in()
+    limits = psutil.Process(venue.process.pid)
+    full = (venue.state / "journal.jsonl").stat().st_size + 10
+    limits.rlimit(psutil.RLIMIT_FSIZE, (full, psutil.RLIM_INFINITY))
+    body = {"accountId": venue.account_id, "contractId": MNQ, "type": 2, "side": 0, "size": 1, "customTag": "tag"}
+    answer = venue.send("/api/Order/place", body)
+    limits.rlimit(psutil.RLIMIT_FSIZE, (psutil.RLIM_INFINITY, psutil.RLIM_INFINITY))
+
+    assert 500 == answer.status_code
+    assert [] == venue.accepted_tags()
+    assert venue.place(customTag="tag")["success"]
+
+
+def test_it_stops_when_a_fill_cannot_be_written_down_and_fills_when_it_is_back(venue: RunningVenue) -> None:
+    journal = venue.state / "journal.jsonl"
+    venue.place(customTag="tag-1")
+    until(lambda: venue.position() == 1)
+    order_line = journal.read_bytes().splitlines()[2]
+    room = journal.stat().st_size + len(order_line) + 100
+    psutil.Process(venue.process.pid).rlimit(psutil.RLIMIT_FSIZE, (room, psutil.RLIM_INFINITY))
+    venue.place(customTag="tag-2")
+    venue.process.wait(timeout=30)
+    venue.start()
+
+    assert ["tag-1", "tag-2"] == venue.accepted_tags()
+    until(lambda: venue.position() == 2)
