@@ -1,3 +1,9 @@
 """Gathers the fixtures; see tests/fixtures, one subject a file."""
 
-pytest_plugins = ("tests.fixtures.servers", "tests.fixtures.venue", "tests.fixtures.recorded")
+pytest_plugins = (
+    "tests.fixtures.servers",
+    "tests.fixtures.venue",
+    "tests.fixtures.recorded",
+    "tests.fixtures.desk",
+    "tests.fixtures.stack",
+)

@@ -7,6 +7,7 @@ import os
 import pkgutil
 import signal
 import sys
+from contextlib import ExitStack
 from uuid import UUID
 
 from celery import Celery
@@ -17,7 +18,7 @@ import workers
 from shared.config import Settings, load_settings
 from shared.fleets import FLEETS, Fleet, Queue
 from shared.log import set_up_logging
-from workers.build import build_runner
+from workers.build import open_runner
 from workers.run import NotRecordedError, Runner
 from workers.task import TASKS
 
@@ -25,6 +26,7 @@ log = logging.getLogger(__name__)
 
 _PR_SET_PDEATHSIG = 1
 _runner: Runner | None = None  # one per child process, made after the fork
+_open = ExitStack()  # what the runner holds; it ends with the process
 
 
 class JobFailedError(Exception):
@@ -82,7 +84,7 @@ def make_app(settings: Settings, fleet: Fleet | None = None) -> Celery:
         },
     )
     for job_name in TASKS:
-        app.task(_run_job, name=job_name)
+        app.task(name=job_name)(_run_job)
     return app
 
 
@@ -111,7 +113,7 @@ def prepare_child(settings: Settings, fleet: Fleet, node: str) -> None:
     global _runner  # noqa: PLW0603  # Celery offers a child no other place to keep what it built
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-    _runner = build_runner(settings, f"{node}/{os.getpid()}", program=fleet.program)
+    _runner = _open.enter_context(open_runner(settings, f"{node}/{os.getpid()}", program=fleet.program))
 
 
 def __getattr__(name: str) -> Celery:

@@ -1,5 +1,7 @@
 """Builds what one worker process needs to run jobs: connections, clocks, gateway, runner."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from random import Random
 
@@ -26,8 +28,9 @@ def tracebacks_folder(settings: Settings) -> Path:
     return settings.home / "run" / "tracebacks"
 
 
-def build_runner(settings: Settings, worker: str, *, program: str) -> Runner:
-    """Connect to Postgres and Redis and return a runner whose jobs are claimed as `worker`."""
+@contextmanager
+def open_runner(settings: Settings, worker: str, *, program: str) -> Iterator[Runner]:
+    """Connect to Postgres and Redis and hold a runner whose jobs are claimed as `worker`."""
     engine = make_engine(settings.need_database(), program=program, pool_size=2)
     ledger = Ledger(engine, Wake(settings.need_redis()))
     redis = connect(settings.need_redis())
@@ -36,11 +39,18 @@ def build_runner(settings: Settings, worker: str, *, program: str) -> Runner:
     gateway = GatewayClient(settings.venue, RedisTokenStore(redis, settings.venue), limiter, calls)
     clock = _market_clock(ledger)
     random = Random()  # noqa: S311  # spreads retries; guards no secret
+    deadline = Deadline(tracebacks_folder(settings), worker)
 
     def context_of(job: ClaimedJob) -> Context:
         return Context(settings, ledger, clock, gateway, calls, random, job)
 
-    return Runner(ledger, context_of, worker, Deadline(tracebacks_folder(settings), worker))
+    try:
+        yield Runner(ledger, context_of, worker, deadline)
+    finally:
+        deadline.close()
+        gateway.close()
+        redis.close()
+        ledger.close()
 
 
 def _market_clock(ledger: Ledger) -> MarketClock:

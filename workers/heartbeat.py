@@ -10,7 +10,7 @@ from shared.heartbeat import touch
 class HeartbeatFile(bootsteps.StartStopStep):
     """Touches the heartbeat file from the worker's event loop while it is connected to its queues."""
 
-    requires = {"celery.worker.consumer.tasks:Tasks"}  # noqa: RUF012  # Celery's way of ordering steps
+    requires = ("celery.worker.consumer.tasks:Tasks",)
 
     def __init__(self, consumer: Any, **_: Any) -> None:  # noqa: ANN401  # Celery's consumer has no type
         self._entry: Any = None

@@ -89,6 +89,11 @@ class Ledger:
         if transaction.wake_ups:
             self._wake.publish(transaction.wake_ups)
 
+    def close(self) -> None:
+        """Close the connections to Postgres and Redis."""
+        self.engine.dispose()
+        self._wake.close()
+
     def claim(self, job_id: UUID, worker: str) -> ClaimedJob | None:
         """Take the job if it is due and its turn, else return None."""
         with self.engine.begin() as connection:

@@ -15,8 +15,9 @@ def refresh_contracts(_: RefreshContracts, ctx: Context) -> dict[str, list[str]]
     """Store what the venue offers and ask for the bars of what we track; twice asks for nothing new."""
     available = ctx.gateway.contracts_available()
     per_root = Counter(contract.root for contract in available if contract.is_active)
-    tracked = [contract for contract in available if contract.is_active and contract.root in ctx.settings.contracts]
-    for root in ctx.settings.contracts:
+    roots = ctx.settings.contracts or tuple(per_root)
+    tracked = [contract for contract in available if contract.is_active and contract.root in roots]
+    for root in roots:
         if per_root[root] != 1:
             raise RefusedError(
                 f"TICKWORK_CONTRACTS names {root}, of which the venue offers {per_root[root]} active contracts; "

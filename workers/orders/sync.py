@@ -128,7 +128,8 @@ def _write_fills(connection: Connection, view: VenueView) -> None:
 
 def _know_contracts(connection: Connection, view: VenueView) -> None:
     """Make sure that rows can point at every contract the account touched, expired ones included."""
-    touched = {item.contract_id for item in (*view.orders, *view.fills, *view.positions)}
+    touched = {order.contract_id for order in view.orders} | {fill.contract_id for fill in view.fills}
+    touched |= {position.contract_id for position in view.positions}
     for contract_id in sorted(touched):
         if contracts.get(connection, contract_id) is None:
             root = root_of_contract(contract_id)

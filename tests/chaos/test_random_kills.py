@@ -1,0 +1,131 @@
+"""Three hundred alerts while programs are killed at random: every 202 is one job in one end, and one order."""
+
+import os
+import random
+import signal
+import threading
+import time
+from collections import Counter
+from collections.abc import Iterator
+
+import pytest
+import requests
+
+from shared.config import environment
+from tests.fixtures.stack import ALERT, TERMINAL, Stack, eventually
+
+IS_LONG = environment().get("TICKWORK_CHAOS") == "long"
+ALERTS = 300 if IS_LONG else 60
+PER_SECOND = 15 if IS_LONG else 10
+VICTIMS = ["receiver", "relay", "beat", "worker-critical", "worker-trading", "worker-bulk", "simulator", "valkey"]
+
+
+@pytest.fixture
+def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    stack = Stack(tmp_path_factory.mktemp("chaos") / "home")
+    stack.up("--limits", "off")
+    yield stack
+    stack.stop()
+
+
+def send(url: str, number: int) -> str | None:
+    """Post one alert as a careful sender does, again until it is accepted; return its job."""
+    alert = ALERT | {
+        "id": f"alert-{number}",
+        "action": "buy" if number % 2 == 0 else "sell",
+        "stop_loss_ticks": 4000,
+        "take_profit_ticks": 4000,
+    }
+    for _ in range(100):
+        try:
+            answer = requests.post(url, json=alert, timeout=5)
+            if answer.status_code == 202:
+                return str(answer.json()["job_id"])
+        except requests.RequestException:
+            pass
+        time.sleep(0.2)
+    return None
+
+
+@pytest.mark.chaos
+@pytest.mark.timeout(1200)
+def test_every_accepted_alert_is_one_job_in_one_end_and_one_order(running: Stack) -> None:
+    url = running.hook("chaos")
+    eventually(
+        "the account is reconciled", lambda: running.rows("SELECT 1 FROM account WHERE reconciled_at IS NOT NULL")
+    )
+    accepted: dict[int, str] = {}
+    done = threading.Event()
+    killed: Counter[str] = Counter()
+
+    def kill() -> None:
+        dice = random.Random(7)
+        while not done.wait(dice.uniform(1.0, 3.0)):
+            victim = dice.choice(VICTIMS)
+            status = running.status() or {"programs": []}
+            for program in status["programs"]:
+                if program["name"] == victim and program["pid"]:
+                    try:
+                        os.kill(program["pid"], signal.SIGKILL)
+                        killed[victim] += 1
+                    except ProcessLookupError:
+                        pass
+
+    killer = threading.Thread(target=kill)
+    killer.start()
+    senders = []
+
+    def post(number: int) -> None:
+        job = send(url, number)
+        if job is not None:
+            accepted[number] = job
+
+    for number in range(ALERTS):
+        sender = threading.Thread(target=post, args=(number,))
+        sender.start()
+        senders.append(sender)
+        time.sleep(1 / PER_SECOND)
+    for sender in senders:
+        sender.join()
+    done.set()
+    killer.join()
+    running.wait_until_running()
+
+    assert ALERTS == len(accepted)
+    assert ALERTS == len(set(accepted.values()))
+    eventually(
+        "every job of an alert has ended",
+        lambda: all(state in TERMINAL for _, state in jobs(running, accepted)),
+        timeout=240,
+    )
+    eventually(
+        "no order hangs",
+        lambda: not running.rows("SELECT 1 FROM orders WHERE state IN ('INTENDED', 'SUBMITTING', 'UNKNOWN')"),
+        timeout=120,
+    )
+    ends = Counter(state for _, state in jobs(running, accepted))
+    placed = running.rows("SELECT client_order_id FROM orders WHERE role = 'ENTRY' AND state = 'FILLED'")
+    at_venue = Counter(tag for tag in entries_at_venue(running) if tag)
+    print(f"\nkilled {dict(killed)}; jobs {dict(ends)}; entries filled {len(placed)}; at the venue {len(at_venue)}")
+
+    assert {row[0] for row in placed} == set(at_venue)
+    assert set() == {tag for tag, count in at_venue.items() if count > 1}
+    entries = running.rows("SELECT count(*), count(DISTINCT correlation_id) FROM orders WHERE role = 'ENTRY'")
+    assert entries[0][0] == entries[0][1], "one alert became two orders"
+
+
+def jobs(stack: Stack, accepted: dict[int, str]) -> list[tuple[str, str]]:
+    return stack.rows(  # type: ignore[return-value]
+        "SELECT id::text, state FROM job WHERE id = ANY(%s::uuid[])", list(accepted.values())
+    )
+
+
+def entries_at_venue(stack: Stack) -> list[str]:
+    """The tags of all filled entries the simulator knows, legs left out."""
+    account = stack.rows("SELECT id FROM account")[0][0]
+    found = stack.at_venue("/api/Order/search", accountId=account, startTimestamp="2000-01-01T00:00:00Z")["orders"]
+    return [
+        order["customTag"] or ""
+        for order in found
+        if order["status"] == 2 and order["parentOrderId"] is None and order["type"] == 2
+    ]

@@ -1,0 +1,217 @@
+"""From an alert to a fill, and every way in which the venue's answer may go astray on the way."""
+
+import pytest
+
+from shared.domain.order import OrderState
+from shared.ledger.jobs.orders import PlaceOrder, ReconcileAccounts
+from tests.fixtures.desk import Desk
+from tests.fixtures.venue import MNQ
+
+PLACE = "/api/Order/place"
+ENTRY = "SELECT state, filled_quantity, client_order_id, reason FROM orders WHERE role = 'ENTRY'"
+
+
+def tags_at_venue(desk: Desk) -> list[str]:
+    """The tags the venue was asked to place, in order."""
+    return [body["customTag"] for body in desk.venue.requests(PLACE)]
+
+
+def believe_absence(desk: Desk) -> None:
+    """Let the horizon pass within which the venue may still show an order that it seems not to have."""
+    assert [OrderState.UNKNOWN] == [row[0] for row in desk.rows(ENTRY)]
+    desk.execute("UPDATE orders SET submitted_at = submitted_at - interval '16 seconds'")
+
+
+def test_an_alert_becomes_a_filled_order_with_a_working_stop_here_and_at_the_venue_alike(desk: Desk) -> None:
+    job = desk.alert(take_profit_ticks=800)
+    desk.work()
+
+    assert "succeeded" == desk.job(job)[0]
+    assert [(OrderState.FILLED, 1)] == [row[:2] for row in desk.rows(ENTRY)]
+    legs = desk.rows("SELECT role, state, type, side, quantity FROM orders WHERE parent_id IS NOT NULL ORDER BY role")
+    assert [("STOP_LOSS", "WORKING", "STOP", "SELL", 1), ("TAKE_PROFIT", "WORKING", "LIMIT", "SELL", 1)] == legs
+    assert [(1, "BUY")] == desk.rows("SELECT quantity, side FROM fill")
+    assert [("LONG", 1)] == desk.rows("SELECT direction, quantity FROM position")
+    assert 1 == desk.venue.position(MNQ)
+    filled = desk.rows("SELECT average_fill_price FROM orders WHERE role = 'ENTRY'")[0][0]
+    stop = desk.rows("SELECT stop_price FROM orders WHERE role = 'STOP_LOSS'")[0][0]
+    assert 100 == filled - stop  # 400 ticks of 0.25
+
+
+def test_one_story_shares_one_correlation_id(desk: Desk) -> None:
+    desk.alert()
+    desk.work()
+    stories = desk.rows(
+        "SELECT DISTINCT correlation_id FROM job WHERE name IN "
+        "('alerts.handle_alert', 'orders.place_order', 'orders.find_fills') "
+        "UNION SELECT correlation_id FROM orders UNION SELECT correlation_id FROM signal"
+    )
+
+    assert 1 == len(stories)
+
+
+def test_a_close_alert_leaves_nothing_working_and_nothing_held(desk: Desk) -> None:
+    desk.alert()
+    desk.work()
+    desk.alert(action="close")
+    desk.work()
+
+    assert 0 == desk.venue.position(MNQ)
+    assert [("FLAT", 0)] == desk.rows("SELECT direction, quantity FROM position")
+    assert [] == desk.rows("SELECT id FROM orders WHERE state IN ('WORKING', 'SUSPENDED')")
+
+
+def test_an_answer_lost_after_placing_is_found_by_its_tag_and_never_sent_again(desk: Desk) -> None:
+    desk.venue.faults(path=PLACE, kind="lose_answer_after")
+    desk.alert()
+    desk.work(60)
+
+    assert [OrderState.FILLED] == [row[0] for row in desk.rows(ENTRY)]
+    assert 1 == len(tags_at_venue(desk))
+    assert 1 == desk.venue.position(MNQ)
+
+
+def test_a_request_lost_on_its_way_goes_out_again_under_the_same_tag(desk: Desk) -> None:
+    desk.venue.faults(path=PLACE, kind="lose_before")
+    desk.runner.run(desk.alert())
+    believe_absence(desk)
+    desk.work()
+
+    assert [OrderState.FILLED] == [row[0] for row in desk.rows(ENTRY)]
+    assert 2 == len(tags_at_venue(desk))
+    assert 1 == len(set(tags_at_venue(desk)))
+    assert 1 == desk.venue.position(MNQ)
+
+
+@pytest.mark.parametrize("status", [500, 503])
+def test_a_server_error_is_ambiguous_and_settled_by_looking(desk: Desk, status: int) -> None:
+    desk.venue.faults(path=PLACE, kind="status", status=status)
+    desk.runner.run(desk.alert())
+    believe_absence(desk)
+    desk.work()
+
+    assert [OrderState.FILLED] == [row[0] for row in desk.rows(ENTRY)]
+    assert 1 == desk.venue.position(MNQ)
+
+
+def test_a_token_that_ends_between_two_calls_costs_a_login(desk: Desk) -> None:
+    desk.venue.faults(path=PLACE, kind="status", status=401)
+    desk.alert()
+    desk.work()
+
+    assert [OrderState.FILLED] == [row[0] for row in desk.rows(ENTRY)]
+    assert 1 == desk.venue.position(MNQ)
+
+
+def test_what_the_venue_rejects_is_rejected_here_with_its_words(desk: Desk) -> None:
+    desk.venue.faults(path=PLACE, kind="reject", error_code=2, message="Price is outside allowed range.")
+    desk.alert()
+    desk.work()
+
+    ((state, filled, _, reason),) = desk.rows(ENTRY)
+    assert (OrderState.REJECTED, 0) == (state, filled)
+    assert "Price is outside allowed range." in reason
+    assert 0 == desk.venue.position(MNQ)
+
+
+def test_a_venue_that_is_down_is_certainly_not_reached_and_the_order_waits(desk: Desk) -> None:
+    job = desk.alert()
+    claimed = desk.ledger.claim(job, "test/1")
+    assert claimed is not None
+    desk.venue.kill()
+    desk.execute("UPDATE job SET state = 'queued', lease_until = NULL")
+    desk.runner.run(job)
+    desk.venue.start()
+    desk.work(60)
+
+    assert [OrderState.FILLED] == [row[0] for row in desk.rows(ENTRY)]
+    assert 1 == desk.venue.position(MNQ)
+
+
+def test_a_second_run_that_finds_the_order_submitting_does_not_send(desk: Desk) -> None:
+    desk.alert()
+    desk.work()
+    ((order_id,),) = desk.rows("SELECT id FROM orders WHERE role = 'ENTRY'")
+    sent = len(tags_at_venue(desk))
+    desk.execute("UPDATE orders SET state = 'SUBMITTING', venue_order_id = NULL WHERE role = 'ENTRY'")
+    desk.do(PlaceOrder(order_id=order_id))
+
+    assert sent == len(tags_at_venue(desk))
+    assert [OrderState.FILLED] == [row[0] for row in desk.rows(ENTRY)]
+
+
+def test_an_unknown_order_blocks_the_next_entry_until_it_is_settled(desk: Desk) -> None:
+    desk.alert()
+    desk.work()
+    desk.execute("UPDATE orders SET state = 'UNKNOWN', venue_order_id = NULL WHERE role = 'ENTRY'")
+    second = desk.alert()
+    desk.runner.run(second)
+
+    state, _, error = desk.job(second)
+    assert "queued" == state
+    assert "fate is unknown" in (error or "")
+    desk.execute("UPDATE orders SET submitted_at = now() - interval '1 minute' WHERE state = 'UNKNOWN'")
+    desk.do(ReconcileAccounts())
+    desk.work()
+    assert "succeeded" == desk.job(second)[0]
+    assert 2 == desk.venue.position(MNQ)
+
+
+def test_an_account_that_was_not_reconciled_since_the_start_enters_nothing(desk: Desk) -> None:
+    desk.execute("UPDATE account SET reconciled_at = NULL")
+    job = desk.alert()
+    desk.runner.run(job)
+
+    state, _, error = desk.job(job)
+    assert "queued" == state
+    assert "not reconciled" in (error or "")
+    assert [] == tags_at_venue(desk)
+
+
+def test_what_risk_refuses_is_kept_as_refused_and_never_sent(desk: Desk) -> None:
+    job = desk.alert(quantity=6)
+    desk.work()
+
+    state, _, error = desk.job(job)
+    assert "failed" == state
+    assert "quantity 6 is above the limit of 5" in (error or "")
+    assert [("REFUSED",)] == desk.rows("SELECT state FROM orders")
+    assert [("refused",)] == desk.rows("SELECT verdict FROM signal")
+    assert [] == tags_at_venue(desk)
+
+
+def test_an_order_placed_elsewhere_is_adopted_as_external(desk: Desk) -> None:
+    desk.venue.place()
+    desk.do(ReconcileAccounts())
+
+    assert [("EXTERNAL", "FILLED")] == desk.rows("SELECT origin, state FROM orders")
+    assert [("LONG", 1)] == desk.rows("SELECT direction, quantity FROM position")
+
+
+def test_an_entry_whose_time_is_over_is_never_sent(desk: Desk) -> None:
+    desk.alert(quantity=6)
+    desk.work()
+    desk.execute("UPDATE orders SET state = 'INTENDED', expires_at = now() - interval '1 second'")
+    desk.do(ReconcileAccounts())
+
+    assert [("EXPIRED",)] == desk.rows("SELECT state FROM orders")
+    assert [] == tags_at_venue(desk)
+
+
+def test_reconcile_run_twice_changes_nothing(desk: Desk) -> None:
+    desk.alert(take_profit_ticks=800)
+    desk.work()
+    everything = "SELECT id, state, filled_quantity FROM orders ORDER BY id"
+    before = desk.rows(everything), desk.rows("SELECT * FROM fill")
+    desk.do(ReconcileAccounts())
+
+    assert before == (desk.rows(everything), desk.rows("SELECT * FROM fill"))
+
+
+def test_every_call_to_the_venue_is_written_down_without_the_key(desk: Desk) -> None:
+    desk.alert()
+    desk.work()
+    calls = desk.rows("SELECT endpoint, status, error FROM api_call")
+
+    assert (PLACE, 200, None) in calls
+    assert desk.venue.key not in str(calls)
