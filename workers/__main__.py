@@ -3,9 +3,11 @@
 import os
 import socket
 import sys
+import warnings
 from typing import Any
 
 from celery import signals
+from celery.exceptions import SecurityWarning
 
 from shared.config import load_settings
 from shared.db.engine import make_engine
@@ -22,6 +24,8 @@ def main() -> None:
     fleet = fleet_named(sys.argv[1] if len(sys.argv) > 1 else "")
     settings = load_settings()
     set_up_logging(settings.log_level)
+    # Celery fears pickle as root; we accept JSON only.
+    warnings.filterwarnings("ignore", category=SecurityWarning)
     os.nice(fleet.niceness)
     node = f"{fleet.name}@{socket.gethostname()}.{os.getpid()}"
     app = make_app(settings, fleet)
@@ -35,6 +39,7 @@ def main() -> None:
         without_gossip=True,
         without_mingle=True,
         loglevel="WARNING",
+        quiet=True,
     )
 
     def children() -> set[int]:

@@ -12,6 +12,7 @@ from uuid import UUID
 
 from celery import Celery
 from celery.exceptions import Retry
+from kombu import Exchange
 from kombu import Queue as KombuQueue
 
 import workers
@@ -53,7 +54,7 @@ def make_app(settings: Settings, fleet: Fleet | None = None) -> Celery:
         task_ignore_result=True,  # the ledger keeps results
         task_acks_late=True,  # with a prefetch of one: exactly one wake-up per slot
         worker_prefetch_multiplier=1,
-        task_queues=[KombuQueue(queue) for queue in served],
+        task_queues=[KombuQueue(queue, Exchange("tickwork"), routing_key=queue) for queue in served],
         task_create_missing_queues=False,
         task_default_queue=Queue.NORMAL.value,
         broker_connection_retry_on_startup=True,

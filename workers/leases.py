@@ -1,6 +1,8 @@
 """Renews the leases of a worker's children from the parent process, and gives back what a lost child ran."""
 
 import logging
+import os
+import signal
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -31,7 +33,15 @@ class LeaseKeeper(threading.Thread):
         self._lost: set[int] = set()  # gone, and not yet given back
 
     def run(self) -> None:
-        """Look for lost children four times a second and renew every three seconds, until stopped."""
+        """Keep leases until stopped; a worker that cannot must not go on claiming jobs, so it ends."""
+        try:
+            self._keep()
+        except Exception:
+            log.exception("leases are not kept any more, this worker ends")
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    def _keep(self) -> None:
+        """Look for lost children four times a second and renew every three seconds."""
         alive: set[int] = set()
         renewed_at = -RENEW_EVERY_S
         while not self._stopping.wait(LOOK_EVERY_S):
@@ -45,22 +55,22 @@ class LeaseKeeper(threading.Thread):
                 self._give_back_lost()
                 if is_renewal_due:
                     with self._engine.begin() as connection:
-                        rows.renew(connection, [self._name(pid) for pid in alive])
+                        rows.renew(connection, [self._worker(pid) for pid in alive])
                     renewed_at = monotonic()
             except SQLAlchemyError as error:
                 log.warning("leases of %s not renewed, trying again: %s", self._node, error)
 
     def _give_back_lost(self) -> None:
         for pid in sorted(self._lost):
-            words = last_words(self._tracebacks, self._name(pid))
+            words = last_words(self._tracebacks, self._worker(pid))
             reason = f"worker process {pid} was lost" + (f"; its last stack:\n{words}" if words else "")
             with self._engine.begin() as connection:
-                given_back = rows.give_back(connection, self._name(pid), reason)
+                given_back = rows.give_back(connection, self._worker(pid), reason)
             if given_back:
                 log.warning("child %s was lost with %s job(s), given back", pid, given_back)
             self._lost.discard(pid)
 
-    def _name(self, pid: int) -> str:
+    def _worker(self, pid: int) -> str:
         return f"{self._node}/{pid}"
 
     def stop(self) -> None:

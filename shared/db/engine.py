@@ -4,14 +4,15 @@ from typing import Any
 
 from sqlalchemy import Engine, create_engine
 from sqlalchemy.engine import URL, make_url
-from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 
-def _url(url: str) -> URL:
+def driver_url(url: str) -> URL:
+    """Return `url` for psycopg 3."""
     return make_url(url).set(drivername="postgresql+psycopg")
 
 
-def _options(program: str, pool_size: int, statement_timeout_s: float | None) -> dict[str, Any]:
+def options(program: str, pool_size: int, statement_timeout_s: float | None) -> dict[str, Any]:
+    """Return how every engine of ours connects."""
     settings = "-c timezone=UTC"
     if statement_timeout_s is not None:
         settings += f" -c statement_timeout={int(statement_timeout_s * 1000)}"
@@ -26,11 +27,4 @@ def _options(program: str, pool_size: int, statement_timeout_s: float | None) ->
 
 def make_engine(url: str, *, program: str, pool_size: int = 4, statement_timeout_s: float | None = None) -> Engine:
     """Return an engine on `url` whose connections Postgres lists under `program`."""
-    return create_engine(_url(url), **_options(program, pool_size, statement_timeout_s))
-
-
-def make_async_engine(
-    url: str, *, program: str, pool_size: int = 4, statement_timeout_s: float | None = None
-) -> AsyncEngine:
-    """Return the asyncio twin of `make_engine`."""
-    return create_async_engine(_url(url), **_options(program, pool_size, statement_timeout_s))
+    return create_engine(driver_url(url), **options(program, pool_size, statement_timeout_s))

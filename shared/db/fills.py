@@ -47,7 +47,5 @@ def newest_at(connection: Connection, account_id: int) -> datetime | None:
 def average_price(connection: Connection, order_id: object) -> Decimal | None:
     """Return the volume-weighted price of an order's fills, or None without any."""
     weighted = func.sum(fill.c.price * fill.c.quantity) / func.nullif(func.sum(fill.c.quantity), 0)
-    found: Decimal | None = connection.execute(
-        select(weighted).where(fill.c.order_id == order_id, ~fill.c.is_voided)
-    ).scalar_one()
-    return found
+    found = connection.execute(select(weighted).where(fill.c.order_id == order_id, ~fill.c.is_voided)).scalar_one()
+    return None if found is None else Decimal(found)

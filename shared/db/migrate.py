@@ -2,11 +2,7 @@
 
 from pathlib import Path
 
-from alembic import command
-from alembic.config import Config
-from alembic.runtime.migration import MigrationContext
-from alembic.script import ScriptDirectory
-from sqlalchemy import text
+from sqlalchemy import Connection, text
 
 from shared.db.engine import make_engine
 from shared.errors import SettingsError
@@ -25,11 +21,30 @@ def upgrade(url: str) -> None:
                 raise SettingsError(f"PostgreSQL {version} is too old: Tickwork needs {OLDEST_POSTGRES} or newer")
             # Two programs may start at once; the second waits here and then finds nothing to do.
             connection.execute(text("SELECT pg_advisory_xact_lock(hashtext('tickwork migrations'))"))
-            config = Config()
-            config.set_main_option("script_location", str(_SCRIPTS))
-            newest = ScriptDirectory.from_config(config).get_current_head()
-            if MigrationContext.configure(connection).get_current_revision() != newest:
-                config.attributes["connection"] = connection
-                command.upgrade(config, "head")
+            if _current(connection) != newest_revision():
+                _run_migrations(connection)
     finally:
         engine.dispose()
+
+
+def newest_revision() -> str:
+    """Return the revision that the newest migration brings: files are named by it, as in 0001_the_house.py."""
+    return max(file.name.partition("_")[0] for file in (_SCRIPTS / "versions").glob("[0-9]*_*.py"))
+
+
+def _current(connection: Connection) -> str | None:
+    if connection.execute(text("SELECT to_regclass('alembic_version')")).scalar_one() is None:
+        return None
+    found: str | None = connection.execute(text("SELECT version_num FROM alembic_version")).scalar_one_or_none()
+    return found
+
+
+def _run_migrations(connection: Connection) -> None:
+    # Imported only when there is work: Alembic takes longer to load than a start may spare.
+    from alembic import command  # noqa: PLC0415
+    from alembic.config import Config  # noqa: PLC0415
+
+    config = Config()
+    config.set_main_option("script_location", str(_SCRIPTS))
+    config.attributes["connection"] = connection
+    command.upgrade(config, "head")

@@ -17,7 +17,7 @@ from shared.gateway import wire
 from shared.gateway.auth import Login
 from shared.gateway.errors import NotSentError, TagInUseError
 from shared.gateway.ports import Budget, CallLog, Limiter, TokenStore
-from shared.gateway.transport import TokenRefusedError, Transport
+from shared.gateway.transport import TokenRefusedError, Transport, complaint
 from shared.gateway.wire import VenueAccount, VenueFill, VenueOrder, VenuePosition
 
 T = TypeVar("T")
@@ -27,11 +27,14 @@ log = logging.getLogger(__name__)
 # Below what a renewed lease surely has left (10 s, renewed every 3 s): no other worker may act while a call is out.
 TIMEOUT = timedelta(seconds=6)
 MOST_BARS = 20_000
+# Sources disagree on the venue's page: 20,000 bars, or silently 1,000. Either may mean that there is more.
+_FULL_PAGES = {MOST_BARS, 1_000}
 _PAGE = 500
 # Codes after which nobody knows what was done: still pending, and unknown. Source: venue.md sections 5.6, 5.8, 5.14.
 _UNCLEAR_PLACE = {6, 7}
 _UNCLEAR_CANCEL = {4, 5}
 _UNCLEAR_CLOSE = {6, 7}
+_NO_CONTRACT = 1
 _TAG_IN_USE = "custom tag is already in use"
 
 
@@ -59,19 +62,19 @@ class GatewayClient:
 
     def contracts_available(self) -> list[Contract]:
         """Return the contracts that may be traded now; one whose root or tick is not the one we know is left out."""
-        found = self._list("/api/Contract/available", {"live": False}, "contracts", dict)
-        return [contract for contract in map(_known_contract, found) if contract is not None]
+        found = self._list("/api/Contract/available", {"live": False}, "contracts", _known_contract)
+        return [contract for contract in found if contract is not None]
 
     def contract(self, contract_id: str) -> Contract | None:
-        """Return one contract, expired ones too, or None."""
-        answer = self._read("/api/Contract/searchById", {"contractId": contract_id})
-        found = answer.get("contract")
-        return wire.contract(found) if found else None
+        """Return one contract, expired ones too; None if the venue has none, or one whose root or tick is not ours."""
+        path = "/api/Contract/searchById"
+        found = self._read(path, {"contractId": contract_id}, absent=_NO_CONTRACT).get("contract")
+        return _translated(path, _known_contract, found) if found else None
 
     def search_contracts(self, text: str) -> list[Contract]:
         """Return at most 20 active contracts; the venue's search is fuzzy, so never take the first."""
-        found = self._list("/api/Contract/search", {"searchText": text, "live": False}, "contracts", dict)
-        return [contract for contract in map(_known_contract, found) if contract is not None]
+        found = self._list("/api/Contract/search", {"searchText": text, "live": False}, "contracts", _known_contract)
+        return [contract for contract in found if contract is not None]
 
     def bars(self, contract: Contract, wanted: Span) -> list[Bar]:
         """Return the one-minute bars that start in `wanted` and have closed by its end, oldest first."""
@@ -96,7 +99,7 @@ class GatewayClient:
             )
             found += page
             oldest = min((bar.start for bar in page), default=wanted.start)
-            if len(page) < MOST_BARS or not wanted.start < oldest < end:
+            if len(page) not in _FULL_PAGES or not wanted.start < oldest < end:
                 break
             end = oldest
         return in_order(bar for bar in found if wanted.start <= bar.start and bar.start + MINUTE <= wanted.end)
@@ -196,7 +199,7 @@ class GatewayClient:
         found = self._read(path, body, budget).get(field)
         if not isinstance(found, list):  # only an explicit list proves that there is none
             raise VenueDownError(f"{path}: the answer holds no list of {field}")
-        return [translate(one) for one in found]
+        return [_translated(path, translate, one) for one in found]
 
     @tenacity.retry(
         retry=tenacity.retry_if_exception_type((VenueDownError, NotSentError)),
@@ -204,11 +207,17 @@ class GatewayClient:
         wait=tenacity.wait_random_exponential(multiplier=0.05, max=0.3),
         reraise=True,
     )
-    def _read(self, path: str, body: Mapping[str, Any], budget: Budget = "other") -> dict[str, Any]:
+    def _read(
+        self, path: str, body: Mapping[str, Any], budget: Budget = "other", *, absent: int | None = None
+    ) -> dict[str, Any]:
+        """Return the answer; `absent` is the error code, if any, that only says that there is none."""
         answer = self._call(path, body, budget, is_mutation=False)
-        if answer.get("success") is True and answer.get("errorCode") == 0:
+        code, success = answer.get("errorCode"), answer.get("success")
+        if (success is True and code == 0) or (success is False and code is not None and code == absent):
             return answer
-        raise RefusedError(f"{path}: {_complaint(answer)}")
+        if success is not False or not isinstance(code, int) or code == 0:
+            raise VenueDownError(f"{path}: the answer contradicts itself: success {success}, {complaint(answer)}")
+        raise RefusedError(f"{path}: {complaint(answer)}")
 
     def _mutate(self, path: str, body: Mapping[str, Any], unclear: set[int]) -> dict[str, Any]:
         if not self._venue.is_simulator:
@@ -218,10 +227,10 @@ class GatewayClient:
         if success is True and code == 0:
             return answer
         if success is not False or not isinstance(code, int) or code == 0 or code in unclear:
-            raise AmbiguousOutcomeError(f"{path}: {_complaint(answer)}")
+            raise AmbiguousOutcomeError(f"{path}: {complaint(answer)}")
         if _TAG_IN_USE in str(answer.get("errorMessage")).lower():
-            raise TagInUseError(f"{path}: {_complaint(answer)}")
-        raise OrderRejectedError(f"{path}: {_complaint(answer)}")
+            raise TagInUseError(f"{path}: {complaint(answer)}")
+        raise OrderRejectedError(f"{path}: {complaint(answer)}")
 
     def _call(self, path: str, body: Mapping[str, Any], budget: Budget, *, is_mutation: bool) -> dict[str, Any]:
         self._limiter.acquire(budget)
@@ -237,8 +246,11 @@ class GatewayClient:
             raise NotSentError(f"{path}: the venue refuses a token that it has just given us") from None
 
 
-def _complaint(answer: Mapping[str, Any]) -> str:
-    return f"the venue says error {answer.get('errorCode')}: {answer.get('errorMessage') or 'no message'}"
+def _translated(path: str, translate: Callable[[dict[str, Any]], T], found: dict[str, Any]) -> T:
+    try:
+        return translate(found)
+    except (ArithmeticError, LookupError, TypeError, ValueError) as error:
+        raise VenueDownError(f"{path}: the answer cannot be read: {type(error).__name__}: {error}") from error
 
 
 def _known_contract(found: dict[str, Any]) -> Contract | None:

@@ -10,6 +10,7 @@ from typing import Any
 
 import requests
 from requests.adapters import HTTPAdapter
+from urllib3.exceptions import MaxRetryError, NewConnectionError
 
 from shared.clock import machine_now, monotonic, until
 from shared.errors import AmbiguousOutcomeError, RateLimitedError, RefusedError, TradingError, VenueDownError
@@ -51,7 +52,10 @@ class Transport:
         try:
             answer = self._send(path, body, token)
             status = answer.status_code
-            return _judged(path, answer, is_mutation=is_mutation)
+            document = _judged(path, answer, is_mutation=is_mutation)
+            if document.get("success") is not True:
+                error = complaint(document)
+            return document  # noqa: TRY300 - the error is for the log of calls, the caller knows the endpoint's codes
         except requests.RequestException as failure:
             problem = _failure(path, failure, is_mutation=is_mutation)
             error = f"{type(problem).__name__}: {type(failure).__name__}"
@@ -81,12 +85,23 @@ class Transport:
 
 
 def _failure(path: str, failure: requests.RequestException, *, is_mutation: bool) -> TradingError:
-    never_connected = isinstance(failure, requests.ConnectTimeout) or "NewConnectionError" in repr(failure)
-    if never_connected:
+    if _never_connected(failure):
         return NotSentError(f"{path}: no connection to the venue")
     if is_mutation:
         return AmbiguousOutcomeError(f"{path}: sent, and no answer came ({type(failure).__name__})")
     return VenueDownError(f"{path}: no answer from the venue ({type(failure).__name__})")
+
+
+def _never_connected(failure: requests.RequestException) -> bool:
+    """Whether it failed before the first byte left: refused, timed out while connecting, or a name without address."""
+    cause = failure.args[0] if failure.args else None
+    reason = cause.reason if isinstance(cause, MaxRetryError) else None
+    return isinstance(failure, requests.ConnectTimeout) or isinstance(reason, NewConnectionError)
+
+
+def complaint(answer: Mapping[str, Any]) -> str:
+    """Return what an answer without success says of itself, in the venue's words."""
+    return f"the venue says error {answer.get('errorCode')}: {answer.get('errorMessage') or 'no message'}"
 
 
 def _judged(path: str, answer: requests.Response, *, is_mutation: bool) -> dict[str, Any]:

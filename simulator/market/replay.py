@@ -29,11 +29,12 @@ class ReplayMarket:
         self._contract = _contract_of(file, root, self._bars[0].start)
         self._starts = [bar.start for bar in self._bars]
         self.name = f"file {file.name.removesuffix('.gz').removesuffix('.csv')}"
-        self.ends_market_at: datetime | None = self._starts[-1] + MINUTE
+        self.recorded = Span(self._starts[0], self._starts[-1] + MINUTE)
+        self.ends_market_at: datetime | None = self.recorded.end
         # A session without a bar in the file was closed, whatever the calendar says.
         self._open = [
             span
-            for span in calendar_of(root.group).open_spans(Span(self._starts[0], self.ends_market_at))
+            for span in calendar_of(root.group).open_spans(self.recorded)
             if bisect_left(self._starts, span.start) < bisect_left(self._starts, span.end)
         ]
 

@@ -15,7 +15,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from shared.config import Settings, load_settings
-from shared.db.engine import make_async_engine
+from shared.db.async_engine import make_async_engine
 from shared.ledger.intake import Intake
 from shared.ledger.wake import AsyncWake
 from shared.log import set_up_logging

@@ -1,0 +1,49 @@
+"""The unprivileged user that the servers run as when we are root: Postgres refuses root."""
+
+import os
+import pwd
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from shared.errors import SettingsError
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """A user of this computer."""
+
+    name: str
+    uid: int
+    gid: int
+
+    def own(self, path: Path) -> None:
+        """Make the user the owner of a file or folder."""
+        os.chown(path, self.uid, self.gid)
+
+    def as_user(self) -> dict[str, Any]:
+        """Return what makes subprocess run a program as this user, without root's groups."""
+        return {"user": self.uid, "group": self.gid, "extra_groups": []}
+
+
+def unprivileged() -> Account | None:
+    """Return whom to run servers as: None (ourselves) unless we are root, then `postgres` or `nobody`."""
+    if os.geteuid() != 0:
+        try:
+            pwd.getpwuid(os.geteuid())
+        except KeyError:
+            raise SettingsError(
+                f"user id {os.geteuid()} has no name on this computer, and Postgres needs one: "
+                "run as a user with an entry in /etc/passwd, or set DATABASE_URL and REDIS_URL"
+            ) from None
+        return None
+    for name in ("postgres", "nobody"):
+        try:
+            entry = pwd.getpwnam(name)
+        except KeyError:
+            continue
+        return Account(name, entry.pw_uid, entry.pw_gid)
+    raise SettingsError(
+        "Postgres refuses to run as root, and there is neither a user postgres nor nobody: "
+        "run as a normal user, or set DATABASE_URL and REDIS_URL"
+    )

@@ -1,0 +1,33 @@
+"""What a stack does first: distrust what it knew, and ask for contracts, accounts and a reconcile."""
+
+from shared.db import accounts, market
+from shared.db.engine import make_engine
+from shared.db.market import MarketRow
+from shared.ledger.jobs.accounts import SnapshotAccounts
+from shared.ledger.jobs.market_data import RefreshContracts
+from shared.ledger.jobs.orders import ReconcileAccounts
+from shared.ledger.ledger import Ledger
+from shared.ledger.wake import Wake
+
+
+def read_market(database_url: str) -> MarketRow | None:
+    """Return the market that a migrated database belongs to, or None."""
+    engine = make_engine(database_url, program="up", pool_size=1)
+    try:
+        with engine.connect() as connection:
+            return market.read(connection)
+    finally:
+        engine.dispose()
+
+
+def begin(database_url: str, redis_url: str, row: MarketRow) -> None:
+    """Write the market's row, forbid entries until a reconcile has run, and ask for the first jobs, in one commit."""
+    ledger = Ledger(make_engine(database_url, program="up", pool_size=1), Wake(redis_url))
+    try:
+        with ledger.transaction() as tx:
+            market.write(tx.connection, row)
+            accounts.forget_reconciliation(tx.connection)
+            for request in (SnapshotAccounts(), RefreshContracts(), ReconcileAccounts()):
+                tx.enqueue(request)
+    finally:
+        ledger.close()

@@ -1,0 +1,26 @@
+"""The stack's database on the embedded server: one per market, and another for every --fresh."""
+
+import re
+
+import psycopg
+from psycopg import sql
+
+
+def choose_database(server_url: str, market: str, *, is_fresh: bool) -> str:
+    """Return the name of the market's database, made now if it is missing; `server_url` names any database there."""
+    base = f"tickwork_{market}"
+    with psycopg.connect(server_url, autocommit=True) as connection:
+        names = [row[0] for row in connection.execute("SELECT datname FROM pg_database")]
+        newest = max((_number(name, base) for name in names), default=0)
+        wanted = newest + 1 if is_fresh else max(newest, 1)
+        name = base if wanted == 1 else f"{base}_{wanted}"
+        if name not in names:
+            connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
+    return name
+
+
+def _number(name: str, base: str) -> int:
+    if name == base:
+        return 1
+    found = re.fullmatch(rf"{re.escape(base)}_(\d+)", name)
+    return int(found.group(1)) if found else 0

@@ -1,0 +1,39 @@
+"""Servers of a killed stack that still finish their work: two on one data folder would ruin it."""
+
+import time
+from pathlib import Path
+
+import psutil
+
+from shared.errors import SettingsError
+
+_PATIENCE_S = 60.0
+
+
+def wait_for_old_server(pid_file: Path, folder: Path) -> None:
+    """Wait until the server that `pid_file` names is gone, then remove the file; a pid reused by another is no server.
+
+    Raise SettingsError when it does not end.
+    """
+    until = time.monotonic() + _PATIENCE_S
+    while (pid := _pid(pid_file)) is not None and _works_in(pid, folder):
+        if time.monotonic() > until:
+            raise SettingsError(f"process {pid} still uses {folder}: end it (kill {pid}) and try again")
+        time.sleep(0.05)
+    pid_file.unlink(missing_ok=True)
+
+
+def _pid(file: Path) -> int | None:
+    try:
+        first = file.read_text().splitlines()[:1]
+    except OSError:
+        return None
+    return int(first[0]) if first and first[0].strip().isdigit() else None
+
+
+def _works_in(pid: int, folder: Path) -> bool:
+    try:
+        process = psutil.Process(pid)
+        return process.status() != psutil.STATUS_ZOMBIE and Path(process.cwd()).resolve() == folder.resolve()
+    except (psutil.NoSuchProcess, psutil.AccessDenied, OSError):
+        return False

@@ -1,0 +1,148 @@
+"""Which market a stack trades: the real venue, a recorded file, or a seeded walk, and how its clock runs."""
+
+import json
+import subprocess
+import sys
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from shared.clock import MarketClock, live_clock, machine_now
+from shared.config import Settings
+from shared.db.market import MarketRow
+from shared.domain.calendar import calendar_of
+from shared.errors import SettingsError
+
+FASTEST = 60
+DEFAULT_SEED = 7
+DEFAULT_CONTRACTS = ("MNQ", "MES")
+# What the venue lets us ask of bars, a tenth below its limit; beat asks once per contract and minute, and at most
+# once per second of this computer.
+_BARS_PER_30_S = 45
+_LEFT_IN_SESSION = timedelta(minutes=30)
+_AFTER_OPEN = timedelta(minutes=5)
+_SEEDED_GROUP = "equity"
+
+
+@dataclass(frozen=True, slots=True)
+class Market:
+    """One market. `simulator` are the arguments of the simulator's program, empty for the real venue."""
+
+    name: str  # names the database
+    kind: str  # live, seeded or replay
+    title: str
+    contracts: tuple[str, ...]  # roots to track; empty: whatever the market offers
+    speed: int | None = None  # None: as it ran before, or 1
+    simulator: tuple[str, ...] = ()
+    starts_market_at: datetime | None = None
+    ends_market_at: datetime | None = None
+
+
+def choose_market(settings: Settings, replay: Path | None, seed: int | None, speed: int | None) -> Market:
+    """Return the market that options and settings name; raise SettingsError for what cannot be."""
+    venue = settings.venue
+    has_credentials = bool(venue.url and venue.user and venue.key)
+    if replay is None and seed is None and has_credentials:
+        if speed not in {None, 1}:
+            raise SettingsError(f"--speed {speed} is for the simulator: the real market runs at its own pace")
+        host = urlsplit(venue.url).hostname or venue.url
+        return Market(_as_name(host), "live", f"the venue {host}", settings.contracts or DEFAULT_CONTRACTS, 1)
+    if replay is None and seed is None and (venue.user or venue.key):
+        raise SettingsError(
+            "of TICKWORK_VENUE_URL, TICKWORK_VENUE_USER and TICKWORK_VENUE_KEY some are set and some are not: "
+            "set all three for the real venue, or none for the simulator"
+        )
+    if speed is not None and not 1 <= speed <= FASTEST:
+        raise SettingsError(f"--speed {speed}: give a whole number from 1 to {FASTEST}")
+    if replay is not None:
+        return _recorded(replay.resolve(), speed)
+    number = DEFAULT_SEED if seed is None else seed
+    return Market(
+        f"sim_seed_{number}",
+        "seeded",
+        f"a simulated market (seed {number}) inside an open session: no real order is sent",
+        settings.contracts or DEFAULT_CONTRACTS,
+        speed,
+        ("--seed", str(number)),
+    )
+
+
+def check_speed(market: Market, speed: int, *, limits: bool) -> None:
+    """Raise SettingsError if the venue's request limits cannot serve the contracts at this speed."""
+    wanted = max(len(market.contracts), 1) * speed / 60 * 30
+    if limits and wanted > _BARS_PER_30_S:
+        fits = int(_BARS_PER_30_S * 2 / max(len(market.contracts), 1))
+        raise SettingsError(
+            f"{len(market.contracts)} contracts at speed {speed} need {wanted:.0f} requests for bars in 30 s, and the "
+            f"venue allows {_BARS_PER_30_S}: use a speed up to {fits}, fewer TICKWORK_CONTRACTS, or --limits off"
+        )
+
+
+def row_of(market: Market, known: MarketRow | None) -> MarketRow:
+    """Return the market's row: as it was, moved forward if a seeded market is closed, or made now.
+
+    Raise SettingsError when the database belongs to another market, or runs at another speed.
+    """
+    if known is None:
+        return _new_row(market)
+    if known.market != market.name:
+        raise SettingsError(
+            f"this database belongs to the market {known.market}, and {market.name} was asked for: simulated and real "
+            "fills must never mix; set DATABASE_URL to another database"
+        )
+    if market.speed is not None and market.speed != known.clock.speed:
+        raise SettingsError(
+            f"this market runs at speed {known.clock.speed} since its start: leave --speed {market.speed} out, "
+            "or begin another database with --fresh"
+        )
+    if market.kind != "seeded":
+        return known
+    now = known.clock.now()
+    opens = _tradable_from(now)
+    return known if opens == now else replace(known, clock=_clock(opens, known.clock.speed))
+
+
+def _new_row(market: Market) -> MarketRow:
+    speed = market.speed or 1
+    if market.kind == "live":
+        return MarketRow(market.name, market.kind, live_clock())
+    starts = market.starts_market_at or _tradable_from(machine_now())
+    return MarketRow(market.name, market.kind, _clock(starts, speed), market.ends_market_at)
+
+
+def _clock(market_now: datetime, speed: int) -> MarketClock:
+    return MarketClock(machine_now(), market_now, speed)
+
+
+def _tradable_from(at: datetime) -> datetime:
+    """Return `at` if entries are possible for a while, else five minutes into the next session; never earlier."""
+    calendar = calendar_of(_SEEDED_GROUP)
+    session = calendar.session_at(at)
+    if session and at < session.flat_by - _LEFT_IN_SESSION:
+        return at
+    return calendar.next_session(at).opens + _AFTER_OPEN
+
+
+def _recorded(file: Path, speed: int | None) -> Market:
+    done = subprocess.run(
+        [sys.executable, "-m", "simulator.describe", file], capture_output=True, text=True, check=False
+    )
+    if done.returncode != 0:
+        raise SettingsError(f"--replay: {done.stderr.strip()}")
+    found = json.loads(done.stdout)
+    name = _as_name(file.name.removesuffix(".gz").removesuffix(".csv"))
+    return Market(
+        name,
+        "replay",
+        f"a replay of {file.name} ({found['contract']}): no real order is sent",
+        (),
+        speed,
+        ("--replay", str(file)),
+        datetime.fromisoformat(found["starts"]),
+        datetime.fromisoformat(found["ends"]),
+    )
+
+
+def _as_name(text: str) -> str:
+    return "".join(character if character.isalnum() else "_" for character in text.lower())[:40]

@@ -1,0 +1,65 @@
+"""Which port each program listens on: chosen once, remembered, and for the receiver never changed in silence."""
+
+import json
+import socket
+import time
+from collections.abc import Sequence
+
+from cli.local.home import Home, write_private
+from shared.errors import SettingsError
+
+DEFAULTS = {"receiver": 8700, "simulator": 8702, "flower": 5555, "postgres": 54320, "valkey": 63790}
+_PATIENCE_S = 5.0  # what a killed stack's programs need to let go of their ports
+
+
+def choose_ports(home: Home, names: Sequence[str]) -> tuple[dict[str, int], list[str]]:
+    """Return the port of each name, and what the operator must be told of changes.
+
+    Raise SettingsError when the receiver's port is taken: its URL lives in somebody's TradingView.
+    """
+    file = home.root / "ports.json"
+    remembered: dict[str, int] = json.loads(file.read_text()) if file.exists() else {}
+    notes: list[str] = []
+    for name in names:
+        wanted = remembered.get(name)
+        if wanted is None:
+            remembered[name] = DEFAULTS[name] if is_free(DEFAULTS[name]) else free_port()
+            if remembered[name] != DEFAULTS[name]:
+                notes.append(f"port {DEFAULTS[name]} is taken, the {name} uses {remembered[name]} from now on")
+        elif not _becomes_free(wanted):
+            if name == "receiver":
+                raise SettingsError(
+                    f"port {wanted} is taken by another program, and your alerts are posted to it: end that program "
+                    f'(lsof -i :{wanted} names it), or change "receiver" in {file} and the URLs of your alerts'
+                )
+            remembered[name] = free_port()
+            notes.append(f"port {wanted} is taken, the {name} uses {remembered[name]} from now on")
+    write_private(file, json.dumps(remembered, indent=2))
+    return {name: remembered[name] for name in names}, notes
+
+
+def is_free(port: int) -> bool:
+    """Whether a program could listen on the port of this computer now."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+    return True
+
+
+def free_port() -> int:
+    """Return a port that nobody listens on now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def _becomes_free(port: int) -> bool:
+    until = time.monotonic() + _PATIENCE_S
+    while not is_free(port):
+        if time.monotonic() > until:
+            return False
+        time.sleep(0.1)
+    return True

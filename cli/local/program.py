@@ -1,0 +1,66 @@
+"""A program that the supervisor runs, and how it is started so that it never outlives the supervisor."""
+
+import ctypes
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from cli.local.account import Account
+
+_PR_SET_PDEATHSIG = 1
+_libc = ctypes.CDLL(None)
+
+
+@dataclass(frozen=True)
+class Program:
+    """What to run, how to tell that it works, and how to stop it."""
+
+    name: str
+    command: Sequence[str | Path]
+    environment: dict[str, str]
+    is_ready: Callable[[], bool]
+    stop_signal: signal.Signals = signal.SIGTERM
+    death_signal: signal.Signals = signal.SIGKILL  # sent by the system when the supervisor is gone
+    account: Account | None = None
+    heartbeat: Path | None = None
+    patience_s: float = 3.0  # between the stop signal and SIGKILL
+
+
+def start(program: Program) -> "subprocess.Popen[bytes]":
+    """Start the program in a session of its own; its output comes through a pipe. Call from the main thread only.
+
+    The thread matters: Linux ends the child with the thread that forked it.
+    """
+    if program.heartbeat is not None:
+        program.heartbeat.unlink(missing_ok=True)
+    parent = os.getpid()
+
+    def tie_to_parent() -> None:
+        if sys.platform == "linux":
+            _libc.prctl(_PR_SET_PDEATHSIG, program.death_signal)
+            if os.getppid() != parent:  # it died before the line above
+                os._exit(1)
+
+    return subprocess.Popen(
+        program.command,
+        env=program.environment,
+        cwd="/" if program.account else None,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        start_new_session=True,
+        preexec_fn=tie_to_parent,  # noqa: PLW1509  # runs after the change of user, which would undo it
+        **(program.account.as_user() if program.account else {}),
+    )
+
+
+def kill_session(process: "subprocess.Popen[bytes]") -> None:
+    """Kill the program and everything it started."""
+    try:
+        os.killpg(process.pid, signal.SIGKILL)
+    except ProcessLookupError:
+        return

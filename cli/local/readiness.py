@@ -1,0 +1,25 @@
+"""How to tell from outside that a program works."""
+
+import urllib.request
+from http import HTTPStatus
+from pathlib import Path
+from urllib.error import URLError
+
+from shared.heartbeat import is_fresh
+
+_TIMEOUT_S = 2.0
+
+
+def answers_http(url: str) -> bool:
+    """Whether a GET of `url` on this computer is answered with 200."""
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    try:
+        with opener.open(url, timeout=_TIMEOUT_S) as answer:
+            return bool(answer.status == HTTPStatus.OK)
+    except (URLError, OSError, ValueError):
+        return False
+
+
+def beats(heartbeat: Path) -> bool:
+    """Whether the program that touches `heartbeat` gave a sign of life lately."""
+    return is_fresh(heartbeat)

@@ -1,0 +1,69 @@
+"""`tickwork status`: what runs, where, and what time it is in the market."""
+
+from typing import Any
+
+import click
+
+from cli.local.home import Home
+from cli.local.lock import holder
+from cli.local.state import read_state
+from cli.output import print_json, print_table
+from cli.stack import connect
+from shared.config import load_settings
+from shared.db import market
+from shared.log import masked
+
+_NOT_RUNNING = 3  # as systemctl says it
+
+
+@click.command("status")
+@click.option("--json", "as_json", is_flag=True, help="JSON on stdout, with full URLs: keep it to yourself.")
+def command(*, as_json: bool) -> None:
+    """Show every program and the addresses; ends with status 3 when no stack runs."""
+    home = Home(load_settings().home)
+    pid = holder(home.root)
+    state = read_state(home) or {"programs": [], "urls": {}}
+    programs = state["programs"]
+    if pid is None:  # what the file says is over
+        programs = [one | {"pid": None, "state": "stopped"} for one in programs]
+    about = _market() if pid is not None and state["urls"] else None
+    if as_json:
+        print_json({"programs": programs, "urls": state["urls"], "market": about})
+    elif pid is None:
+        click.echo(f"No stack runs in {home.root}: start one with `tickwork up`.")
+    else:
+        print_table("Programs", programs, ("name", "pid", "state", "restarts"), empty="Nothing is started so far.")
+        addresses = [{"what": name, "where": masked(url)} for name, url in state["urls"].items()]
+        print_table("Addresses", addresses, ("what", "where"), empty="No addresses so far.")
+        if about:
+            click.echo(_sentence(about))
+    if pid is None:
+        raise SystemExit(_NOT_RUNNING)
+
+
+def _market() -> dict[str, Any] | None:
+    with connect() as connection:
+        row = market.read(connection)
+    if row is None:
+        return None
+    now = row.clock.now()
+    return {
+        "name": row.market,
+        "kind": row.kind,
+        "speed": row.clock.speed,
+        "market_now": now,
+        "ends_market_at": row.ends_market_at,
+        "is_over": row.ends_market_at is not None and now >= row.ends_market_at,
+    }
+
+
+def _sentence(about: dict[str, Any]) -> str:
+    line = (
+        f"Market {about['name']} ({about['kind']}), {about['market_now']:%Y-%m-%d %H:%M:%S} UTC, speed {about['speed']}"
+    )
+    if about["is_over"]:
+        return (
+            f"{line}. The recorded file ended at {about['ends_market_at']:%Y-%m-%d %H:%M}: the market is silent. "
+            "Play it again with --fresh."
+        )
+    return f"{line}."

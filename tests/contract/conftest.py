@@ -1,0 +1,116 @@
+"""A gateway client with its real ports, towards the simulator or towards a venue that answers what a test scripts."""
+
+import json
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+import pytest
+
+from shared.config import Venue
+from shared.gateway.client import GatewayClient
+from shared.gateway.ports import Call
+from shared.hot.connection import connect
+from shared.hot.logins import RedisTokenStore
+from shared.hot.rate_limit import NoLimiter, RedisLimiter
+from tests.fixtures.venue import RunningVenue
+
+Answer = Callable[[dict[str, Any]], tuple[int, dict[str, str], bytes]]
+OpenGateway = Callable[..., GatewayClient]
+
+
+@dataclass
+class NotedCalls:
+    """The gateway's CallLog: keeps what it is told."""
+
+    calls: list[Call] = field(default_factory=list)
+
+    def record(self, call: Call) -> None:
+        self.calls.append(call)
+
+    def of(self, path: str) -> list[Call]:
+        return [call for call in self.calls if call.endpoint == path]
+
+
+class ScriptedVenue:
+    """A venue over a real socket that answers each path as the test says, and remembers what it was asked."""
+
+    def __init__(self) -> None:
+        self.answers: dict[str, Answer] = {}
+        self.asked: list[tuple[str, dict[str, Any]]] = []
+        self.says("/api/Auth/loginKey", token="a.scripted.token")
+        venue = self
+
+        class Handler(BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def do_POST(self) -> None:
+                body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+                venue.asked.append((self.path, body))
+                status, headers, content = venue.answers[self.path](body)
+                self.send_response(status)
+                for name, value in {**headers, "Content-Length": str(len(content))}.items():
+                    self.send_header(name, value)
+                self.end_headers()
+                self.wfile.write(content)
+
+            def log_message(self, *_: object) -> None:
+                """Say nothing."""
+
+        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.server.daemon_threads = True
+        self.thread = threading.Thread(target=self.server.serve_forever, args=(0.05,))
+        self.thread.start()
+
+    def says(self, path: str, **payload: Any) -> None:
+        """Answer success with this payload."""
+        self.answers_raw(path, json.dumps({"success": True, "errorCode": 0, "errorMessage": None, **payload}))
+
+    def answers_raw(self, path: str, text: str, status: int = 200, headers: dict[str, str] | None = None) -> None:
+        self.answers[path] = lambda _: (status, headers or {}, text.encode())
+
+    def venue(self) -> Venue:
+        url = f"http://127.0.0.1:{self.server.server_address[1]}"
+        return Venue(url=url, hubs_url="", user="a-trader", key="a-key-for-tests", is_simulator=True)
+
+    def close(self) -> None:
+        self.server.shutdown()
+        self.server.server_close()
+        self.thread.join()
+
+
+@pytest.fixture
+def calls() -> NotedCalls:
+    return NotedCalls()
+
+
+@pytest.fixture
+def open_gateway(redis_url: str, calls: NotedCalls) -> Iterator[OpenGateway]:
+    """Open gateways whose token is kept in Redis; all are closed at the end."""
+    redis = connect(redis_url)
+    opened: list[GatewayClient] = []
+
+    def open_one(venue: Venue, *, limits: bool = False, **options: Any) -> GatewayClient:
+        limiter = RedisLimiter(redis, venue) if limits else NoLimiter()
+        gateway = GatewayClient(venue, RedisTokenStore(redis, venue), limiter, calls, **options)
+        opened.append(gateway)
+        return gateway
+
+    yield open_one
+    for gateway in opened:
+        gateway.close()
+    redis.close()
+
+
+@pytest.fixture
+def gateway(open_gateway: OpenGateway, venue: RunningVenue) -> GatewayClient:
+    return open_gateway(venue.venue())
+
+
+@pytest.fixture
+def scripted() -> Iterator[ScriptedVenue]:
+    venue = ScriptedVenue()
+    yield venue
+    venue.close()

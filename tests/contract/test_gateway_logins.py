@@ -1,0 +1,104 @@
+"""Logging in through the gateway: once for all, again when a token ends, and never with a secret in sight."""
+
+import logging
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+
+import pytest
+
+from shared.errors import CredentialsRefusedError, RetryableError, TradingError, VenueDownError
+from shared.gateway.client import GatewayClient
+from tests.contract.conftest import NotedCalls, OpenGateway, ScriptedVenue
+from tests.fixtures.venue import RunningVenue
+
+ACCOUNTS, LOGIN = "/api/Account/search", "/api/Auth/loginKey"
+
+
+def test_many_threads_and_clients_share_one_login(
+    open_gateway: OpenGateway, venue: RunningVenue, calls: NotedCalls
+) -> None:
+    gateways = [open_gateway(venue.venue()) for _ in range(3)]
+    with ThreadPoolExecutor(12) as pool:
+        found = list(pool.map(lambda number: gateways[number % 3].accounts(), range(24)))
+
+    assert 24 == len(found)
+    assert 1 == len(calls.of(LOGIN))
+
+
+def test_a_token_that_ended_costs_a_read_one_login_and_one_more_call(
+    gateway: GatewayClient, venue: RunningVenue, calls: NotedCalls
+) -> None:
+    gateway.accounts()
+    venue.faults(path=ACCOUNTS, kind="status", status=401)
+    gateway.accounts()
+
+    assert [200, 401, 200] == [call.status for call in calls.of(ACCOUNTS)]
+    assert 2 == len(calls.of(LOGIN))
+
+
+def test_threads_that_meet_one_dead_token_log_in_once(
+    gateway: GatewayClient, venue: RunningVenue, calls: NotedCalls
+) -> None:
+    gateway.accounts()
+    venue.http.headers["Authorization"] = f"Bearer {gateway._login.token()}"  # noqa: SLF001 - the token to end
+    venue.send("/api/Auth/logout", {})
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(lambda _: gateway.accounts(), range(8)))
+
+    assert 2 == len(calls.of(LOGIN))
+
+
+def test_a_401_that_stays_is_the_venue_s_fault_and_ends(gateway: GatewayClient, venue: RunningVenue) -> None:
+    venue.faults(path=ACCOUNTS, kind="status", status=401, count=50)
+    with pytest.raises(RetryableError):
+        gateway.accounts()
+
+    assert len(venue.requests(ACCOUNTS)) <= 6
+
+
+def test_a_wrong_key_is_refused_and_the_key_is_not_told(
+    open_gateway: OpenGateway, venue: RunningVenue, calls: NotedCalls, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    gateway = open_gateway(replace(venue.venue(), key="a-wrong-secret"))
+    with pytest.raises(CredentialsRefusedError, match="error 3") as caught:
+        gateway.accounts()
+
+    assert "a-wrong-secret" not in f"{caught.value!r} {caplog.text} {calls.calls}"
+
+
+@pytest.mark.parametrize(
+    ("code", "kind"), [(7, CredentialsRefusedError), (8, VenueDownError), (9, CredentialsRefusedError)]
+)
+def test_a_login_the_venue_fails_is_sorted_by_whose_fault_it_is(
+    gateway: GatewayClient, venue: RunningVenue, code: int, kind: type[TradingError]
+) -> None:
+    venue.faults(path=LOGIN, kind="reject", error_code=code, count=5)
+    with pytest.raises(kind):
+        gateway.accounts()
+
+
+@pytest.mark.parametrize("fault", ["lose_before", "lose_answer_after"])
+def test_no_secret_is_in_any_message_log_or_call(
+    gateway: GatewayClient, venue: RunningVenue, calls: NotedCalls, caplog: pytest.LogCaptureFixture, fault: str
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    gateway.accounts()
+    token = gateway._login.token()  # noqa: SLF001 - what must not be seen
+    told = []
+    for path, ask in ((ACCOUNTS, gateway.accounts), ("/api/Order/cancel", lambda: gateway.cancel(1, 1))):
+        venue.faults(path=path, kind=fault, count=3)
+        with pytest.raises(TradingError) as caught:
+            ask()
+        told.append(f"{caught.value!r} {caught.value.__cause__!r}")
+
+    everything = f"{told} {caplog.text} {calls.calls}"
+    assert token not in everything
+    assert venue.key not in everything
+
+
+def test_a_login_without_a_token_in_it_is_no_login(open_gateway: OpenGateway, scripted: ScriptedVenue) -> None:
+    scripted.says(LOGIN, token=None)
+    gateway = open_gateway(scripted.venue())
+    with pytest.raises(TradingError):
+        gateway.accounts()

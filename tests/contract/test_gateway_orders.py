@@ -1,0 +1,218 @@
+"""Orders through the gateway: signs, refusals, and every way an answer can go astray, against the simulator."""
+
+from dataclasses import replace
+from datetime import timedelta
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from shared.domain.contract import Contract
+from shared.domain.order import Direction, OrderState, OrderType, Side
+from shared.errors import AmbiguousOutcomeError, OrderRejectedError, RateLimitedError, RefusedError, RetryableError
+from shared.gateway.client import GatewayClient
+from shared.gateway.errors import NotSentError, TagInUseError
+from tests.contract.conftest import NotedCalls, OpenGateway
+from tests.fixtures.processes import until
+from tests.fixtures.venue import MNQ, RunningVenue
+
+PLACE, LOGIN = "/api/Order/place", "/api/Auth/loginKey"
+CONTRACT = Contract(MNQ, "MNQH6", "MNQ", Decimal("0.25"), Decimal("0.5"), is_active=True)
+
+
+def place(gateway: GatewayClient, venue: RunningVenue, **changes: Any) -> int:
+    wanted: dict[str, Any] = {
+        "account_id": venue.account_id, "contract": CONTRACT, "side": Side.BUY, "quantity": 1, "tag": "tw-1",
+        "stop_loss_ticks": 400, "take_profit_ticks": 800,
+    }  # fmt: skip
+    return gateway.place_market(**wanted | changes)
+
+
+def states(gateway: GatewayClient, venue: RunningVenue) -> dict[str | None, OrderState]:
+    since = venue.clock.now() - timedelta(minutes=5)
+    return {order.tag: order.state for order in gateway.orders_since(venue.account_id, since)}
+
+
+@pytest.mark.parametrize(("side", "direction"), [(Side.BUY, Direction.LONG), (Side.SELL, Direction.SHORT)])
+def test_a_bracket_leaves_signed_and_its_legs_come_to_life_on_the_right_side(
+    gateway: GatewayClient, venue: RunningVenue, side: Side, direction: Direction
+) -> None:
+    stop, target = -400 * side.sign, 800 * side.sign
+    order_id = place(gateway, venue, side=side)
+    (sent,) = venue.requests(PLACE)
+    assert (stop, target) == (sent["stopLossBracket"]["ticks"], sent["takeProfitBracket"]["ticks"])
+
+    until(lambda: states(gateway, venue).get("tw-1-SL") is OrderState.WORKING, what="the stop")
+    since = venue.clock.now() - timedelta(minutes=5)
+    orders = {order.tag: order for order in gateway.orders_since(venue.account_id, since)}
+    entry, stop_order, target_order = orders["tw-1"], orders["tw-1-SL"], orders["tw-1-TP"]
+    assert (order_id, OrderState.FILLED, OrderType.MARKET, side) == (entry.id, entry.state, entry.type, entry.side)
+    price = entry.average_fill_price
+    assert isinstance(price, Decimal)
+    assert price + stop * CONTRACT.tick_size == stop_order.stop_price
+    assert price + target * CONTRACT.tick_size == target_order.limit_price
+    assert [order_id, order_id] == [stop_order.parent_order_id, target_order.parent_order_id]
+    assert {"tw-1-SL", "tw-1-TP"} == {order.tag for order in gateway.orders_working(venue.account_id)}
+    (fill,) = gateway.fills_since(venue.account_id, since)
+    assert (order_id, side, 1, price, None) == (fill.order_id, fill.side, fill.quantity, fill.price, fill.gross_pnl)
+    (position,) = gateway.positions(venue.account_id)
+    assert (direction, 1, price) == (position.direction, position.quantity, position.average_price)
+
+
+def test_a_cancelled_order_is_cancelled_and_a_closed_contract_is_flat(
+    gateway: GatewayClient, venue: RunningVenue
+) -> None:
+    place(gateway, venue, take_profit_ticks=None)
+    until(lambda: states(gateway, venue).get("tw-1-SL") is OrderState.WORKING, what="the stop")
+    (stop,) = gateway.orders_working(venue.account_id)
+    gateway.cancel(venue.account_id, stop.id)
+    gateway.close_contract(venue.account_id, MNQ)
+
+    until(lambda: not gateway.positions(venue.account_id), what="flat")
+    assert [] == gateway.orders_working(venue.account_id)
+    assert OrderState.CANCELLED is states(gateway, venue)["tw-1-SL"]
+
+
+def test_cancelling_or_closing_what_is_not_there_is_refused_definitely(
+    gateway: GatewayClient, venue: RunningVenue
+) -> None:
+    with pytest.raises(RefusedError):
+        gateway.cancel(venue.account_id, 999_999)
+    with pytest.raises(RefusedError):
+        gateway.close_contract(venue.account_id, MNQ)
+
+
+def test_what_the_venue_rejects_comes_with_its_words(gateway: GatewayClient, venue: RunningVenue) -> None:
+    with pytest.raises(OrderRejectedError, match="Price should be at least 4 ticks away"):
+        place(gateway, venue, stop_loss_ticks=1)
+
+
+def test_a_tag_that_is_taken_says_so_and_is_no_rejection(gateway: GatewayClient, venue: RunningVenue) -> None:
+    place(gateway, venue)
+    with pytest.raises(TagInUseError, match="already in use"):
+        place(gateway, venue)
+
+    assert ["tw-1"] == venue.accepted_tags()
+
+
+@pytest.mark.parametrize("code", [1, 2, 3, 4, 5, 8, 9, 10])
+def test_every_definite_code_is_a_rejection(gateway: GatewayClient, venue: RunningVenue, code: int) -> None:
+    venue.faults(path=PLACE, kind="reject", error_code=code, message="the venue's words")
+    with pytest.raises(OrderRejectedError, match="the venue's words"):
+        place(gateway, venue)
+
+
+@pytest.mark.parametrize("code", [6, 7])
+def test_pending_and_unknown_leave_it_open_what_happened(
+    gateway: GatewayClient, venue: RunningVenue, code: int
+) -> None:
+    venue.faults(path=PLACE, kind="reject", error_code=code)
+    with pytest.raises(AmbiguousOutcomeError):
+        place(gateway, venue)
+
+
+def test_an_answer_lost_after_placing_is_ambiguous_and_the_order_is_found_by_its_tag(
+    gateway: GatewayClient, venue: RunningVenue
+) -> None:
+    gateway.accounts()
+    venue.faults(path=PLACE, kind="lose_answer_after")
+    with pytest.raises(AmbiguousOutcomeError):
+        place(gateway, venue)
+
+    assert "tw-1" in states(gateway, venue)
+    assert 1 == len(venue.requests(PLACE))
+
+
+def test_a_request_lost_on_its_way_is_as_ambiguous_and_is_not_sent_again_by_itself(
+    gateway: GatewayClient, venue: RunningVenue
+) -> None:
+    gateway.accounts()
+    venue.faults(path=PLACE, kind="lose_before")
+    with pytest.raises(AmbiguousOutcomeError):
+        place(gateway, venue)
+
+    assert {} == states(gateway, venue)
+    assert 1 == len(venue.requests(PLACE))
+
+
+@pytest.mark.parametrize("status", [500, 502, 503])
+def test_a_server_error_is_ambiguous_and_not_sent_again_by_itself(
+    gateway: GatewayClient, venue: RunningVenue, status: int
+) -> None:
+    venue.faults(path=PLACE, kind="status", status=status)
+    with pytest.raises(AmbiguousOutcomeError):
+        place(gateway, venue)
+
+    assert 1 == len(venue.requests(PLACE))
+
+
+def test_an_answer_that_comes_too_late_is_ambiguous(open_gateway: OpenGateway, venue: RunningVenue) -> None:
+    gateway = open_gateway(venue.venue(), timeout=timedelta(seconds=0.5))
+    gateway.accounts()
+    venue.faults(path=PLACE, kind="delay", seconds=3)
+    with pytest.raises(AmbiguousOutcomeError):
+        place(gateway, venue)
+
+    assert "tw-1" in states(gateway, venue)
+
+
+@pytest.mark.parametrize("is_logged_in", [True, False])
+def test_a_refused_connection_is_certainly_not_sent(
+    gateway: GatewayClient, venue: RunningVenue, *, is_logged_in: bool
+) -> None:
+    if is_logged_in:
+        gateway.accounts()
+    venue.kill()
+    with pytest.raises(NotSentError):
+        place(gateway, venue)
+
+
+def test_a_name_that_does_not_resolve_is_certainly_not_sent(open_gateway: OpenGateway, venue: RunningVenue) -> None:
+    gateway = open_gateway(replace(venue.venue(), url="https://nowhere.invalid"))
+    gateway._login._tokens.put("a-token")  # noqa: SLF001 - a login kept from before the network was lost
+    with pytest.raises(NotSentError):
+        place(gateway, venue)
+
+
+def test_a_401_on_a_mutation_costs_one_login_and_one_more_call(
+    gateway: GatewayClient, venue: RunningVenue, calls: NotedCalls
+) -> None:
+    gateway.accounts()
+    venue.faults(path=PLACE, kind="status", status=401)
+    place(gateway, venue)
+
+    assert ["tw-1"] == venue.accepted_tags()
+    assert [401, 200] == [call.status for call in calls.of(PLACE)]
+    assert 2 == len(calls.of(LOGIN))
+
+
+def test_a_401_that_stays_is_certainly_not_done(gateway: GatewayClient, venue: RunningVenue) -> None:
+    venue.faults(path=PLACE, kind="status", status=401, count=5)
+    with pytest.raises(RetryableError):
+        place(gateway, venue)
+
+    assert 2 == len(venue.requests(PLACE))
+    assert [] == venue.accepted_tags()
+
+
+def test_too_many_requests_says_when_to_come_back(gateway: GatewayClient, venue: RunningVenue) -> None:
+    venue.faults(path=PLACE, kind="status", status=429)
+    with pytest.raises(RateLimitedError) as caught:
+        place(gateway, venue)
+
+    assert caught.value.retry_after > timedelta(0)
+
+
+def test_the_real_venue_is_read_only_and_is_not_even_asked(
+    open_gateway: OpenGateway, venue: RunningVenue, calls: NotedCalls
+) -> None:
+    gateway = open_gateway(replace(venue.venue(), is_simulator=False))
+    for mutate in (
+        lambda: place(gateway, venue),
+        lambda: gateway.cancel(venue.account_id, 1),
+        lambda: gateway.close_contract(venue.account_id, MNQ),
+    ):
+        with pytest.raises(RefusedError, match="read-only"):
+            mutate()
+
+    assert [] == calls.calls
