@@ -26,6 +26,7 @@ class OrderRow:
     client_order_id: str | None
     venue_order_id: int | None
     parent_id: UUID | None
+    origin: Origin
     role: Role
     side: Side
     type: OrderType
@@ -42,7 +43,7 @@ class OrderRow:
 
 
 _COLUMNS = [orders.c[name] for name in OrderRow.__dataclass_fields__]
-_WORDS = {"role": Role, "side": Side, "type": OrderType, "state": OrderState}
+_WORDS = {"origin": Origin, "role": Role, "side": Side, "type": OrderType, "state": OrderState}
 
 
 def _row(row: Row[tuple[object, ...]]) -> OrderRow:

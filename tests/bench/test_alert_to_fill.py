@@ -12,56 +12,46 @@ from tests.fixtures.stack import ALERT, Stack, eventually
 ALERTS = 200
 
 
-@pytest.fixture(scope="module")
-def running(tmp_path_factory: pytest.TempPathFactory) -> "Stack":
-    return Stack(tmp_path_factory.mktemp("bench") / "home")
-
-
 def percentile(values: list[float], percent: int) -> float:
     return sorted(values)[max(0, round(len(values) * percent / 100) - 1)]
 
 
 @pytest.mark.bench
 @pytest.mark.timeout(600)
-def test_alert_to_fill(running: Stack, capsys: pytest.CaptureFixture[str]) -> None:
-    try:
-        running.up("--limits", "off")
-        url = running.hook("bench")
-        eventually(
-            "the account is reconciled and bars are there",
-            lambda: running.rows("SELECT 1 FROM account, bar_minute WHERE reconciled_at IS NOT NULL LIMIT 1"),
-        )
-        http = requests.Session()
-        answered = []
-        jobs = []
-        for number in range(ALERTS):
-            side = "buy" if number % 2 == 0 else "sell"  # so that the position stays near flat
-            started = time.perf_counter()
-            answer = http.post(url, json=ALERT | {"action": side, "stop_loss_ticks": 4000, "take_profit_ticks": 4000})
-            answered.append((time.perf_counter() - started) * 1000)
-            assert 202 == answer.status_code, answer.text
-            jobs.append(answer.json()["job_id"])
-            time.sleep(0.05)
-        for job in jobs:
-            assert "succeeded" == running.wait_for_end(job)
-        eventually(
-            "every entry is filled",
-            lambda: (
-                running.rows("SELECT count(*) FROM orders WHERE role = 'ENTRY' AND state = 'FILLED'")[0][0] == ALERTS
-            ),
-        )
-        to_fill = [float(row[0]) for row in running.rows(_TO_FILL)]
-        control = [float(row[0]) for row in running.rows(_CONTROL)]
-        with capsys.disabled():
-            print(f"\n{ALERTS} alerts, 20 a second, seeded simulator, {Path(__file__).name}")
-            report("POST to 202", answered)
-            report("alert stored to order accepted by the venue", [float(row[0]) for row in running.rows(_TO_ACCEPTED)])
-            report("alert stored to fill known here", to_fill)
-            report("control: the venue's own Order/place call", control)
-            ratio = statistics.median(to_fill) / statistics.median(control)
-            print(f"{'alert to fill, p50, in calls of the control':50} {ratio:8.1f} x")
-    finally:
-        running.stop()
+def test_alert_to_fill(stack: Stack, capsys: pytest.CaptureFixture[str]) -> None:
+    stack.up("--limits", "off")
+    url = stack.hook("bench")
+    eventually(
+        "the account is reconciled and bars are there",
+        lambda: stack.rows("SELECT 1 FROM account, bar_minute WHERE reconciled_at IS NOT NULL LIMIT 1"),
+    )
+    http = requests.Session()
+    answered = []
+    jobs = []
+    for number in range(ALERTS):
+        side = "buy" if number % 2 == 0 else "sell"  # so that the position stays near flat
+        started = time.perf_counter()
+        answer = http.post(url, json=ALERT | {"action": side, "stop_loss_ticks": 4000, "take_profit_ticks": 4000})
+        answered.append((time.perf_counter() - started) * 1000)
+        assert 202 == answer.status_code, answer.text
+        jobs.append(answer.json()["job_id"])
+        time.sleep(0.05)
+    for job in jobs:
+        assert "succeeded" == stack.wait_for_end(job)
+    eventually(
+        "every entry is filled",
+        lambda: stack.rows("SELECT count(*) FROM orders WHERE role = 'ENTRY' AND state = 'FILLED'")[0][0] == ALERTS,
+    )
+    to_fill = [float(row[0]) for row in stack.rows(_TO_FILL)]
+    control = [float(row[0]) for row in stack.rows(_CONTROL)]
+    with capsys.disabled():
+        print(f"\n{ALERTS} alerts, 20 a second, seeded simulator, {Path(__file__).name}")
+        report("POST to 202", answered)
+        report("alert stored to order accepted by the venue", [float(row[0]) for row in stack.rows(_TO_ACCEPTED)])
+        report("alert stored to fill known here", to_fill)
+        report("control: the venue's own Order/place call", control)
+        ratio = statistics.median(to_fill) / statistics.median(control)
+        print(f"{'alert to fill, p50, in calls of the control':50} {ratio:8.1f} x")
 
 
 def report(name: str, values: list[float]) -> None:

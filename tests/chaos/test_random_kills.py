@@ -6,7 +6,6 @@ import signal
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterator
 
 import pytest
 import requests
@@ -18,14 +17,6 @@ IS_LONG = environment().get("TICKWORK_CHAOS") == "long"
 ALERTS = 300 if IS_LONG else 60
 PER_SECOND = 15 if IS_LONG else 10
 VICTIMS = ["receiver", "relay", "beat", "worker-critical", "worker-trading", "worker-bulk", "simulator", "valkey"]
-
-
-@pytest.fixture
-def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    stack = Stack(tmp_path_factory.mktemp("chaos") / "home")
-    stack.up("--limits", "off")
-    yield stack
-    stack.stop()
 
 
 def send(url: str, number: int) -> str | None:
@@ -49,11 +40,10 @@ def send(url: str, number: int) -> str | None:
 
 @pytest.mark.chaos
 @pytest.mark.timeout(1200)
-def test_every_accepted_alert_is_one_job_in_one_end_and_one_order(running: Stack) -> None:
-    url = running.hook("chaos")
-    eventually(
-        "the account is reconciled", lambda: running.rows("SELECT 1 FROM account WHERE reconciled_at IS NOT NULL")
-    )
+def test_every_accepted_alert_is_one_job_in_one_end_and_one_order(stack: Stack) -> None:
+    stack.up("--limits", "off")
+    url = stack.hook("chaos")
+    eventually("the account is reconciled", lambda: stack.rows("SELECT 1 FROM account WHERE reconciled_at IS NOT NULL"))
     accepted: dict[int, str] = {}
     done = threading.Event()
     killed: Counter[str] = Counter()
@@ -62,7 +52,7 @@ def test_every_accepted_alert_is_one_job_in_one_end_and_one_order(running: Stack
         dice = random.Random(7)
         while not done.wait(dice.uniform(1.0, 3.0)):
             victim = dice.choice(VICTIMS)
-            status = running.status() or {"programs": []}
+            status = stack.status() or {"programs": []}
             for program in status["programs"]:
                 if program["name"] == victim and program["pid"]:
                     try:
@@ -89,28 +79,28 @@ def test_every_accepted_alert_is_one_job_in_one_end_and_one_order(running: Stack
         sender.join()
     done.set()
     killer.join()
-    running.wait_until_running()
+    stack.wait_until_running()
 
     assert ALERTS == len(accepted)
     assert ALERTS == len(set(accepted.values()))
     eventually(
         "every job of an alert has ended",
-        lambda: all(state in TERMINAL for _, state in jobs(running, accepted)),
+        lambda: all(state in TERMINAL for _, state in jobs(stack, accepted)),
         timeout=240,
     )
     eventually(
         "no order hangs",
-        lambda: not running.rows("SELECT 1 FROM orders WHERE state IN ('INTENDED', 'SUBMITTING', 'UNKNOWN')"),
+        lambda: not stack.rows("SELECT 1 FROM orders WHERE state IN ('INTENDED', 'SUBMITTING', 'UNKNOWN')"),
         timeout=120,
     )
-    ends = Counter(state for _, state in jobs(running, accepted))
-    placed = running.rows("SELECT client_order_id FROM orders WHERE role = 'ENTRY' AND state = 'FILLED'")
-    at_venue = Counter(tag for tag in entries_at_venue(running) if tag)
+    ends = Counter(state for _, state in jobs(stack, accepted))
+    placed = stack.rows("SELECT client_order_id FROM orders WHERE role = 'ENTRY' AND state = 'FILLED'")
+    at_venue = Counter(tag for tag in entries_at_venue(stack) if tag)
     print(f"\nkilled {dict(killed)}; jobs {dict(ends)}; entries filled {len(placed)}; at the venue {len(at_venue)}")
 
     assert {row[0] for row in placed} == set(at_venue)
     assert set() == {tag for tag, count in at_venue.items() if count > 1}
-    entries = running.rows("SELECT count(*), count(DISTINCT correlation_id) FROM orders WHERE role = 'ENTRY'")
+    entries = stack.rows("SELECT count(*), count(DISTINCT correlation_id) FROM orders WHERE role = 'ENTRY'")
     assert entries[0][0] == entries[0][1], "one alert became two orders"
 
 

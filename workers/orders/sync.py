@@ -90,7 +90,7 @@ def _adopt(connection: Connection, account_id: int, order: VenueOrder, ours: Map
             "quantity": order.quantity,
         },
         parent_id=parent.id if parent else None,
-        origin=Origin.EXTERNAL if parent is None else Origin.PROTECTOR,
+        origin=parent.origin if parent else Origin.EXTERNAL,
         role=role if parent else Role.OTHER,
         correlation_id=parent.correlation_id if parent else order_id,
     )

@@ -1,5 +1,7 @@
 """Proves that a queue is served."""
 
+from threading import Event
+
 from shared.ledger.jobs.upkeep import DoNothing
 from workers.context import Context
 from workers.task import task
@@ -7,5 +9,6 @@ from workers.task import task
 
 @task(DoNothing)
 def do_nothing(job: DoNothing, ctx: Context) -> dict[str, str]:
-    """Return the note; may run any number of times."""
+    """Return the note after the seconds asked for; may run any number of times."""
+    Event().wait(job.seconds)
     return {"note": job.note, "worker": ctx.job.worker}

@@ -16,7 +16,8 @@ class DeleteOldRows(Job):
 
 @dataclass(frozen=True, kw_only=True)
 class DoNothing(Job):
-    """Prove that a queue is served; `note` comes back as the result."""
+    """Hold a slot for some seconds: proves that a queue is served, and gives a drill something to interrupt."""
 
     queue: ClassVar = Queue.NORMAL
     note: str = ""
+    seconds: int = 0

@@ -1,0 +1,58 @@
+"""A recorded market at sixty times its pace: bars equal to the file's, evaluations, and an alert that fills."""
+
+import csv
+import gzip
+from datetime import datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import requests
+
+from tests.fixtures.stack import ALERT, Stack, eventually
+
+CONTRACT = "CON.F.US.MGC.M22"
+
+
+def recorded(file: Path) -> dict[datetime, tuple[Decimal, ...]]:
+    with gzip.open(file, "rt") as opened:
+        return {
+            datetime.fromisoformat(row["t"]): tuple(Decimal(row[name]) for name in "ohlcv")
+            for row in csv.DictReader(opened)
+        }
+
+
+def test_a_recorded_market_flows_is_evaluated_and_trades(stack: Stack, recorded_bars: Path) -> None:
+    stack.up("--replay", str(recorded_bars), "--speed", "60")
+    url = stack.hook()
+    eventually("new bars", lambda: stack.rows("SELECT 1 FROM bars WHERE start >= '2022-04-03 22:08+00'"), 90)
+    eventually(
+        "an evaluation",
+        lambda: stack.rows("SELECT 1 FROM job WHERE name = 'strategies.evaluate_strategy' AND state = 'succeeded'"),
+        90,
+    )
+    alert = ALERT | {"symbol": "MGC1!", "stop_loss_ticks": 2000, "take_profit_ticks": 2000}
+    answer = requests.post(url, json=alert, timeout=10)
+    assert 202 == answer.status_code, answer.text
+    assert "succeeded" == stack.wait_for_end(answer.json()["job_id"], 90)
+    eventually(
+        "the entry is filled",
+        lambda: stack.rows("SELECT 1 FROM orders WHERE role = 'ENTRY' AND state = 'FILLED' AND origin = 'alert'"),
+    )
+
+    assert [(CONTRACT,)] == stack.rows("SELECT DISTINCT contract FROM bars")
+    file = recorded(recorded_bars)
+    held = stack.rows("SELECT start, open, high, low, close, volume FROM bars WHERE timeframe = '1m' ORDER BY start")
+    assert len(held) > 1000
+    wrong = [row for row in held if file.get(row[0]) != tuple(row[1:])]
+    assert [] == wrong
+    newest = held[-1][0]
+    assert {start for start in file if start <= newest} == {row[0] for row in held}, "a bar of the file is missing"
+    account = stack.rows("SELECT id FROM account")[0][0]
+    at_venue: list[dict[str, Any]] = stack.at_venue(
+        "/api/Trade/search", accountId=account, startTimestamp="2022-01-01T00:00:00Z"
+    )["trades"]
+    assert {trade["id"] for trade in at_venue} >= {row[0] for row in stack.rows("SELECT venue_fill_id FROM fill")}
+    status = stack.status()
+    assert status is not None
+    assert ("replay", 60, False) == tuple(status["market"][name] for name in ("kind", "speed", "is_over"))

@@ -1,0 +1,164 @@
+"""A whole stack as its trader sees it: started, used, broken on purpose, stopped."""
+
+import json
+import os
+import signal
+import stat
+import time
+
+import psutil
+import psycopg
+import pytest
+import redis
+import requests
+
+from shared.fleets import FLEETS
+from tests.fixtures.stack import ALERT, Stack, eventually
+
+PROGRAMS = {"postgres", "valkey", "simulator", "receiver", "beat", "relay", "flower"} | {
+    fleet.program for fleet in FLEETS
+}
+
+
+@pytest.fixture(scope="module")
+def running(stack: Stack) -> Stack:
+    stack.up()
+    return stack
+
+
+@pytest.fixture(scope="module")
+def hook(running: Stack) -> str:
+    return running.hook()
+
+
+def send(hook: str, **more: object) -> str:
+    answer = requests.post(hook, json=ALERT | {"stop_loss_ticks": 4000, "take_profit_ticks": 4000} | more, timeout=10)
+    assert 202 == answer.status_code, answer.text
+    return str(answer.json()["job_id"])
+
+
+def test_every_program_runs_and_the_addresses_are_true(running: Stack) -> None:
+    status = running.status()
+
+    assert status is not None
+    assert dict.fromkeys(PROGRAMS, "running") == {one["name"]: one["state"] for one in status["programs"]}
+    assert {"receiver", "flower", "simulator", "database", "redis"} == set(status["urls"])
+    with psycopg.connect(status["urls"]["database"]) as connection:
+        assert (1,) == connection.execute("SELECT 1").fetchone()
+    with redis.Redis.from_url(status["urls"]["redis"]) as client:
+        assert client.ping()
+    assert 200 == requests.get(f"{status['urls']['flower']}/", timeout=10).status_code
+
+
+def test_an_alert_becomes_an_order_with_its_stop_a_fill_and_a_position(running: Stack, hook: str) -> None:
+    assert "succeeded" == running.wait_for_end(send(hook))
+    eventually(
+        "the entry is filled here",
+        lambda: running.rows("SELECT 1 FROM orders WHERE role = 'ENTRY' AND state = 'FILLED'"),
+    )
+
+    assert [("STOP_LOSS",), ("TAKE_PROFIT",)] == running.rows(
+        "SELECT role FROM orders WHERE state = 'WORKING' ORDER BY role"
+    )
+    assert 1 == len(running.rows("SELECT 1 FROM fill"))
+    assert [("LONG", 1)] == running.rows("SELECT direction, quantity FROM position")
+    account = running.rows("SELECT id FROM account")[0][0]
+    (position,) = running.at_venue("/api/Position/searchOpen", accountId=account)["positions"]
+    assert (1, 1) == (position["type"], position["size"])
+
+
+def test_bars_flow_and_strategies_are_evaluated(running: Stack) -> None:
+    eventually("bars", lambda: running.rows("SELECT 1 FROM bars WHERE timeframe = '1m' LIMIT 1"))
+    eventually(
+        "an evaluation",
+        lambda: running.rows("SELECT 1 FROM job WHERE name = 'strategies.evaluate_strategy' AND state = 'succeeded'"),
+    )
+
+
+def test_flower_shows_the_workers_and_takes_no_orders(running: Stack) -> None:
+    status = running.status()
+    assert status is not None
+    flower = status["urls"]["flower"]
+    page = eventually(
+        "three fleets in Flower",
+        lambda: (text := requests.get(f"{flower}/workers?json=1", timeout=10).text) and "trading@" in text and text,
+    )
+
+    assert all(f"{fleet.name}@" in page for fleet in FLEETS)
+    worker = next(one["hostname"] for one in json.loads(page)["data"])
+    refused = requests.post(f"{flower}/api/worker/shutdown/{worker}", timeout=10)
+    assert 401 == refused.status_code
+    password = json.loads((running.home / "secrets.json").read_text())["valkey"]
+    for path in ("/", "/broker", f"/worker/{worker}", "/tasks"):
+        assert password not in requests.get(f"{flower}{path}", timeout=10).text
+
+
+def test_a_second_up_says_where_the_first_one_runs(running: Stack) -> None:
+    second = running.run("up", check=False)
+
+    assert 1 == second.returncode
+    assert f"process {running.pid}" in second.stderr
+
+
+def test_no_secret_is_in_a_command_line_a_log_or_a_file_that_others_can_read(running: Stack) -> None:
+    secrets = json.loads((running.home / "secrets.json").read_text()).values()
+    lines = [" ".join(process.info["cmdline"] or []) for process in psutil.process_iter(["cmdline"])]
+    logs = "\n".join(file.read_text() for file in (running.home / "logs").iterdir()) + running.log.read_text()
+
+    for secret in secrets:
+        assert not any(secret in line for line in lines)
+        assert secret not in logs
+    for name in ("secrets.json", "state.json"):
+        assert 0o600 == stat.S_IMODE((running.home / name).stat().st_mode)
+
+
+@pytest.mark.parametrize("program", sorted(PROGRAMS))
+def test_a_killed_program_comes_back_and_work_goes_on(running: Stack, hook: str, program: str) -> None:
+    pid = running.pid_of(program)
+    os.kill(pid, signal.SIGKILL)
+    eventually(f"{program} is another process", lambda: running.pid_of(program) not in {pid, None})
+    running.wait_until_running()
+
+    assert "succeeded" == eventually("an alert is handled", lambda: running.wait_for_end(send(hook)))
+
+
+def test_a_job_that_outlasts_the_drain_is_handed_back_uncounted(running: Stack) -> None:
+    claims = "SELECT attempt, fence FROM job WHERE name = 'upkeep.do_nothing' AND state = 'running'"
+    running.rows(
+        "INSERT INTO job (id, name, queue, arguments, max_attempts, correlation_id, turn) VALUES (gen_random_uuid(), "
+        "'upkeep.do_nothing', 'background', '{\"seconds\": 60}', 3, gen_random_uuid(), gen_random_uuid()) RETURNING id"
+    )
+    eventually("the long job runs", lambda: running.rows(claims))
+    began = time.monotonic()
+    down = running.run("down")
+    seconds = time.monotonic() - began
+
+    assert "stopped after" in down.stdout
+    assert seconds < 30
+    nothing = running.run("status", check=False)
+    assert (3, True) == (nothing.returncode, "No stack runs" in nothing.stdout)
+    said = json.loads(running.run("status", "--json", check=False).stdout)
+    assert {("stopped", None)} == {(one["state"], one["pid"]) for one in said["programs"]}
+    running.up()
+    assert [(1, 2)] == eventually("the long job runs again", lambda: running.rows(claims))
+
+
+def test_a_killed_up_leaves_no_orphan_and_the_next_one_loses_nothing(running: Stack, hook: str) -> None:
+    family = psutil.Process(running.pid).children(recursive=True)
+    accepted = [send(hook, id=f"before the end {number}") for number in range(5)]
+    running.kill()
+    gone, alive = psutil.wait_procs(family, timeout=5)
+
+    assert [] == [process for process in alive if process.is_running() and process.status() != psutil.STATUS_ZOMBIE]
+    assert gone or not alive
+    running.up()
+    assert {"succeeded"} == {running.wait_for_end(job) for job in accepted}
+    ended = running.run("status", "--json")
+    assert all(one["state"] == "running" for one in json.loads(ended.stdout)["programs"])
+
+
+def test_a_stopped_up_ends_well_and_leaves_nothing(running: Stack) -> None:
+    family = psutil.Process(running.pid).children(recursive=True)
+
+    assert 0 == running.stop()
+    assert [] == psutil.wait_procs(family, timeout=5)[1]
