@@ -12,7 +12,9 @@ from workers.orders import sync
 from workers.orders.settle_order import OVERLAP
 from workers.task import task
 
+FIRST_LOOK_AFTER = timedelta(seconds=0.02)  # a market order is filled some 10 ms after it was accepted
 LOOK_EVERY = timedelta(seconds=0.05)
+NARROW = timedelta(seconds=2)
 LEFT_TO_RECONCILE_AFTER = timedelta(seconds=10)
 
 
@@ -23,16 +25,18 @@ def find_fills(job: FindFills, ctx: Context) -> dict[str, str | int | None]:
         order = orders.get(connection, job.order_id)
     if order is None:
         raise RefusedError(f"order {job.order_id} does not exist")
-    since = (order.submitted_market_at or ctx.market_now) - OVERLAP
     age = machine_now() - (order.submitted_at or machine_now())
+    # At first a narrow look, which stays quick on a busy account; a wide one if the two sides' clocks disagree.
+    overlap = NARROW if age < timedelta(seconds=1) else OVERLAP
+    since = (order.submitted_market_at or ctx.market_now) - overlap
     seen = ctx.gateway.orders_since(order.account_id, since)
     entry = next((one for one in seen if one.id == order.venue_order_id), None)
     if (entry is None or not entry.state.is_final) and age < LEFT_TO_RECONCILE_AFTER:
         raise PostponedError(f"order {order.id} is not filled so far", LOOK_EVERY)
     view = sync.VenueView(
         order.account_id,
-        seen,
-        ctx.gateway.fills_since(order.account_id, since),
+        [one for one in seen if order.venue_order_id in {one.id, one.parent_order_id}],
+        [fill for fill in ctx.gateway.fills_since(order.account_id, since) if fill.order_id == order.venue_order_id],
         ctx.gateway.positions(order.account_id),
     )
     with ctx.transaction() as tx:

@@ -12,6 +12,7 @@ from shared.gateway.client import TIMEOUT
 from shared.gateway.errors import NotSentError
 from shared.ledger.jobs.orders import FindFills, PlaceOrder, SettleOrder
 from workers.context import Context
+from workers.orders.find_fills import FIRST_LOOK_AFTER
 from workers.orders.settle_order import POLLS
 from workers.task import task
 
@@ -69,7 +70,7 @@ def _send(ctx: Context, order: OrderRow) -> dict[str, str | None]:
     with ctx.transaction() as tx:
         # Reconcile may have met the order at the venue before the answer came: then it is written down already.
         orders.move(tx.connection, order.id, [OrderState.SUBMITTING], OrderState.WORKING, venue_order_id=venue_order_id)
-        tx.enqueue(FindFills(order_id=order.id))
+        tx.enqueue(FindFills(order_id=order.id), run_after=FIRST_LOOK_AFTER)
         result: dict[str, str | None] = {"order": OrderState.WORKING, "venue_order_id": str(venue_order_id)}
         tx.finish(result)
     return result
