@@ -1,0 +1,45 @@
+"""How long a second start takes until an alert is accepted, and until everything runs."""
+
+import time
+
+import pytest
+import requests
+
+from shared.fleets import FLEETS
+from tests.fixtures.stack import ALERT, Stack, eventually
+
+STARTS = 3
+PROGRAMS = {"postgres", "valkey", "simulator", "receiver", "beat", "relay", "flower"} | {
+    fleet.program for fleet in FLEETS
+}
+
+
+@pytest.mark.bench
+@pytest.mark.timeout(600)
+def test_a_second_start(stack: Stack, capsys: pytest.CaptureFixture[str]) -> None:
+    stack.up()
+    url = stack.hook("start")
+    accepted, everything, servers = [], [], []
+    for _ in range(STARTS):
+        stack.stop()
+        began = time.perf_counter()
+        stack.start()
+        eventually("both servers run", lambda: have_started(stack, {"postgres", "valkey"}))
+        servers.append(time.perf_counter() - began)
+        eventually("an alert is accepted", lambda: requests.post(url, json=ALERT, timeout=5).status_code == 202)
+        accepted.append(time.perf_counter() - began)
+        eventually("everything runs", lambda: have_started(stack, PROGRAMS))
+        everything.append(time.perf_counter() - began)
+        stack.wait_until_running()
+    with capsys.disabled():
+        print(f"\n{STARTS} starts of an existing home, worst of them")
+        print(f"{'first durable 202':40} {max(accepted):6.1f} s  (asked for: 5)")
+        print(f"{'everything runs':40} {max(everything):6.1f} s  (asked for: 12)")
+        print(f"{'control: both servers run':40} {max(servers):6.1f} s")
+        print(f"{'everything, against the control':40} {max(everything) / max(servers):6.1f} x")
+
+
+def have_started(stack: Stack, names: set[str]) -> bool:
+    written = stack.written()
+    running = {one["name"] for one in written["programs"] if one["state"] == "running"}
+    return written.get("pid") == stack.pid and names <= running
