@@ -27,7 +27,7 @@ _TRADINGVIEW_PORTS = {None, 80, 443}
 
 @click.group(name="hooks")
 def command() -> None:
-    """Make, list and revoke the URLs that alerts are posted to."""
+    """Make, list and remove the URLs that alerts are posted to."""
 
 
 @command.command("add")
@@ -36,6 +36,8 @@ def command() -> None:
 @click.option("--json", "as_json", is_flag=True, help='{"url": ...} on stdout, for scripts.')
 def add(name: str, account_id: int | None, *, as_json: bool) -> None:
     """Make a webhook NAME and print its URL; it is shown this once, for only its hash is kept."""
+    if not name.strip() or not name.isprintable():
+        raise click.ClickException(f"{name!r} is no name for a hook: give it a word, such as tradingview")
     settings = settings_of_stack()
     if not settings.receiver_url:
         raise click.ClickException("the receiver's URL is unknown: start the stack, or set TICKWORK_RECEIVER_URL")
@@ -45,7 +47,7 @@ def add(name: str, account_id: int | None, *, as_json: bool) -> None:
         account = chosen(_known_accounts(engine), account_id)
         with engine.begin() as connection:
             statement = hooks.add(new_id(), name, hooks.token_hash(token), account.id)
-            if connection.execute(statement).rowcount == 0:
+            if connection.execute(statement).one_or_none() is None:
                 raise click.ClickException(f"a hook was called {name!r} before: choose another name")
             tracked = contracts.tracked_roots(connection)
     if as_json:
@@ -58,7 +60,7 @@ def add(name: str, account_id: int | None, *, as_json: bool) -> None:
 @command.command("list")
 @click.option("--json", "as_json", is_flag=True, help="JSON on stdout, for scripts.")
 def list_hooks(*, as_json: bool) -> None:
-    """List the webhooks, also those that were revoked."""
+    """List the webhooks, also those that were removed."""
     with _engine(settings_of_stack()) as engine, engine.connect() as connection:
         found = [hooks.hook_of(row) for row in connection.execute(hooks.all_by_name())]
     columns = ("name", "account_id", "created_at", "revoked_at")
@@ -69,18 +71,18 @@ def list_hooks(*, as_json: bool) -> None:
         print_table("Hooks", rows, columns, empty="No hooks yet: `tickwork hooks add NAME` makes one.")
 
 
-@command.command("revoke")
+@command.command("remove")
 @click.argument("name")
 @click.option("--json", "as_json", is_flag=True, help="JSON on stdout, for scripts.")
-def revoke(name: str, *, as_json: bool) -> None:
+def remove(name: str, *, as_json: bool) -> None:
     """End webhook NAME for good: its URL answers like one that never was."""
     with _engine(settings_of_stack()) as engine, engine.begin() as connection:
-        if connection.execute(hooks.revoke(name)).rowcount == 0:
+        if connection.execute(hooks.revoke(name)).one_or_none() is None:
             raise click.ClickException(f"no hook called {name!r} is in use: `tickwork hooks list` shows them")
     if as_json:
-        print_json({"revoked": name})
+        print_json({"removed": name})
     else:
-        click.echo(f"Hook {name} is revoked.")
+        click.echo(f"Hook {name} is removed.")
 
 
 def chosen(known: Sequence[AccountRow], account_id: int | None) -> AccountRow:

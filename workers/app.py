@@ -14,6 +14,7 @@ from celery import Celery
 from celery.exceptions import Retry
 from kombu import Exchange
 from kombu import Queue as KombuQueue
+from sqlalchemy.exc import SQLAlchemyError
 
 import workers
 from shared.config import Settings, load_settings
@@ -26,8 +27,6 @@ from workers.task import TASKS
 log = logging.getLogger(__name__)
 
 _PR_SET_PDEATHSIG = 1
-_runner: Runner | None = None  # one per child process, made after the fork
-_open = ExitStack()  # what the runner holds; it ends with the process
 
 
 class JobFailedError(Exception):
@@ -91,10 +90,10 @@ def make_app(settings: Settings, fleet: Fleet | None = None) -> Celery:
 
 def _run_job(job_id: str) -> object:
     """Look at one row of the ledger and do what it says, if it is ours to do."""
-    if _runner is None:
-        raise RuntimeError("this process has no runner: jobs run in pool children only")
+    if _child is None:
+        raise RuntimeError("jobs run in the processes of a worker's pool, and nowhere else")
     try:
-        outcome = _runner.run(UUID(job_id))
+        outcome = _child.runner().run(UUID(job_id))
     except NotRecordedError:
         log.exception("this process ends so that its parent gives the job back")
         os._exit(os.EX_TEMPFAIL)
@@ -109,12 +108,37 @@ def _run_job(job_id: str) -> object:
             return outcome.result
 
 
+class _Child:
+    """One process of the pool, and the runner it keeps for all its jobs."""
+
+    def __init__(self, settings: Settings, fleet: Fleet, node: str) -> None:
+        self._settings = settings
+        self._fleet = fleet
+        self._worker = f"{node}/{os.getpid()}"
+        self._open = ExitStack()  # never closed: what it holds ends with the process
+        self._runner: Runner | None = None
+
+    def runner(self) -> Runner:
+        """Return the runner, connecting if that was not possible so far."""
+        if self._runner is None:
+            opening = open_runner(self._settings, self._worker, program=self._fleet.program)
+            self._runner = self._open.enter_context(opening)
+        return self._runner
+
+
+_child: _Child | None = None
+
+
 def prepare_child(settings: Settings, fleet: Fleet, node: str) -> None:
-    """Connect the child that just started; it dies with its parent."""
-    global _runner  # noqa: PLW0603  # Celery offers a child no other place to keep what it built
+    """Tie the child that just started to its parent, and connect it."""
+    global _child  # noqa: PLW0603  # Celery offers a child no other place to keep what it built
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-    _runner = _open.enter_context(open_runner(settings, f"{node}/{os.getpid()}", program=fleet.program))
+    _child = _Child(settings, fleet, node)
+    try:
+        _child.runner()
+    except SQLAlchemyError as error:  # Postgres may be starting: the first job tries again
+        log.warning("not connected so far: %s", error)
 
 
 def __getattr__(name: str) -> Celery:

@@ -55,9 +55,12 @@ class Runner:
     def run(self, job_id: UUID) -> Outcome:
         """Run the job if it is ours to run, then every job it hands over to; report the last one's outcome.
 
-        Raise NotRecordedError when the database was lost after the claim: this process must then end.
+        Raise NotRecordedError when the database was lost: this process must then end.
         """
-        claimed = self._ledger.claim(job_id, self._worker)
+        try:
+            claimed = self._ledger.claim(job_id, self._worker)
+        except DBAPIError as error:  # it may have been granted, and our lease would be renewed for ever
+            raise NotRecordedError(f"whether job {job_id} was claimed is not known: {error.orig}") from error
         outcome = Outcome("duplicate")
         while claimed is not None:
             context = self._context_of(claimed)

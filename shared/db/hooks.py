@@ -6,8 +6,9 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Insert, Row, Select, Update, func, select, update
+from sqlalchemy import Row, Select, func, select, update
 from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.sql.dml import ReturningInsert, ReturningUpdate
 
 from shared.db.tables import hook
 
@@ -44,15 +45,16 @@ def all_by_name() -> Select[Any]:
     return select(*_columns()).order_by(hook.c.name)
 
 
-def add(hook_id: UUID, name: str, hash_of_token: bytes, account_id: int) -> Insert:
-    """Insert a hook; touches no row when the name is taken."""
+def add(hook_id: UUID, name: str, hash_of_token: bytes, account_id: int) -> ReturningInsert[UUID]:
+    """Insert a hook; returns no row when the name is taken."""
     statement = insert(hook).values(id=hook_id, name=name, token_hash=hash_of_token, account_id=account_id)
-    return statement.on_conflict_do_nothing(index_elements=["name"])
+    return statement.on_conflict_do_nothing(index_elements=["name"]).returning(hook.c.id)
 
 
-def revoke(name: str) -> Update:
-    """End the hook called `name`; touches no row when there is none, or when it has ended already."""
-    return update(hook).where(hook.c.name == name, hook.c.revoked_at.is_(None)).values(revoked_at=func.now())
+def revoke(name: str) -> ReturningUpdate[UUID]:
+    """End the hook called `name`; returns no row when there is none, or when it has ended already."""
+    of_name = update(hook).where(hook.c.name == name, hook.c.revoked_at.is_(None))
+    return of_name.values(revoked_at=func.now()).returning(hook.c.id)
 
 
 def _columns() -> list[Any]:

@@ -38,6 +38,13 @@ def send(url: str, number: int) -> str | None:
     return None
 
 
+HANGING = """
+    SELECT orders.state, orders.reason, orders.submitted_at, job.name, job.state, job.attempt, job.error
+    FROM orders LEFT JOIN job USING (correlation_id)
+    WHERE orders.state IN ('INTENDED', 'SUBMITTING', 'UNKNOWN') ORDER BY orders.id, job.id LIMIT 40
+"""
+
+
 @pytest.mark.chaos
 @pytest.mark.timeout(1200)
 def test_every_accepted_alert_is_one_job_in_one_end_and_one_order(stack: Stack) -> None:
@@ -93,6 +100,7 @@ def test_every_accepted_alert_is_one_job_in_one_end_and_one_order(stack: Stack) 
         "no order hangs",
         lambda: not stack.rows("SELECT 1 FROM orders WHERE state IN ('INTENDED', 'SUBMITTING', 'UNKNOWN')"),
         timeout=120,
+        explain=lambda: stack.rows(HANGING),
     )
     ends = Counter(state for _, state in jobs(stack, accepted))
     placed = stack.rows("SELECT client_order_id FROM orders WHERE role = 'ENTRY' AND state = 'FILLED'")

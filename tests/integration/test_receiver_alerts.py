@@ -43,10 +43,10 @@ def test_entries_stand_in_line_and_expire_while_a_close_overtakes_them(receiver:
 
 
 def test_the_wake_up_follows_the_commit(receiver: ReceiverProcess, redis_url: str) -> None:
-    receiver.post(ENTRY)
+    job_id = receiver.post(ENTRY).json()["job_id"]
 
     with redis.Redis.from_url(redis_url) as broker:
-        until(lambda: broker.llen("high") == 1)
+        until(lambda: any(job_id.encode() in message for message in broker.lrange("high", 0, -1)))
 
 
 def test_an_alert_is_accepted_while_redis_is_away(start_receiver: StartReceiver) -> None:
@@ -65,7 +65,16 @@ def test_a_repeated_alert_is_answered_with_its_first_job(receiver: ReceiverProce
     assert (1, 1) == (receiver.count("alert"), receiver.count("job"))
 
 
-def test_an_id_that_comes_back_with_another_body_is_a_conflict(receiver: ReceiverProcess) -> None:
+def test_a_repetition_under_its_id_may_carry_a_fresh_time(receiver: ReceiverProcess) -> None:
+    first = receiver.post(ENTRY | {"id": "entry-1", "timenow": "10:00:00"})
+
+    second = receiver.post(ENTRY | {"id": "entry-1", "timenow": "10:00:05", "attempt": 2})
+
+    assert (202, first.json() | {"duplicate": True}) == (second.status_code, second.json())
+    assert (1, 1) == (receiver.count("alert"), receiver.count("job"))
+
+
+def test_an_id_that_comes_back_with_another_wish_is_a_conflict(receiver: ReceiverProcess) -> None:
     receiver.post(ENTRY | {"id": "entry-1"})
 
     answer = receiver.post(ENTRY | {"id": "entry-1", "quantity": 2})
@@ -104,7 +113,8 @@ def test_twenty_copies_at_once_are_one_job(receiver: ReceiverProcess) -> None:
     assert (1, 1) == (receiver.count("alert"), receiver.count("job"))
 
 
-def test_a_receiver_killed_right_after_its_answers_has_lost_none(receiver: ReceiverProcess) -> None:
+def test_a_receiver_killed_right_after_its_answers_has_lost_none(start_receiver: StartReceiver) -> None:
+    receiver = start_receiver()
     with ThreadPoolExecutor(8) as pool:
         answers = list(pool.map(receiver.post, [ENTRY] * 40))
     receiver.kill()

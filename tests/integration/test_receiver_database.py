@@ -1,8 +1,8 @@
 """What the receiver does while Postgres is away, late or struck in the middle of a COMMIT."""
 
 import time
-from collections.abc import Iterator
 
+import psycopg
 import pytest
 import requests
 
@@ -13,15 +13,8 @@ pytest_plugins = ("tests.fixtures.receiver",)
 
 
 @pytest.fixture
-def wire(database_url: str) -> Iterator[WireTap]:
-    with WireTap(database_url) as tap:
-        yield tap
-
-
-@pytest.fixture
-def tapped(wire: WireTap, start_receiver: StartReceiver) -> ReceiverProcess:
-    """A receiver that reaches Postgres through the wire, and has done so once."""
-    receiver = start_receiver(through=wire.url)
+def tapped(receiver: ReceiverProcess) -> ReceiverProcess:
+    """A receiver that has reached Postgres once."""
     assert 202 == receiver.post(ENTRY | {"id": "before"}).status_code
     return receiver
 
@@ -43,22 +36,46 @@ def test_killed_connections_cost_no_alert(receiver: ReceiverProcess) -> None:
     assert 4 == receiver.count("job")
 
 
-def test_while_postgres_refuses_the_sender_is_asked_to_send_again(tapped: ReceiverProcess, wire: WireTap) -> None:
-    wire.refuse()
+def test_while_postgres_refuses_the_sender_is_asked_to_send_again(
+    tapped: ReceiverProcess, to_postgres: WireTap
+) -> None:
+    to_postgres.refuse()
     assert_asks_for_a_resend(tapped.post(ENTRY | {"id": "during"}))
     assert_asks_for_a_resend(tapped.post(ENTRY, "a-wrong-token"))
     assert_asks_for_a_resend(tapped.get(f"/jobs/{'0' * 32}"))
     assert tapped.is_healthy()
 
-    wire.mend()
+    to_postgres.mend()
     until(lambda: tapped.post(ENTRY | {"id": "during"}).status_code == 202)
     assert [("before",), ("during",)] == tapped.rows("SELECT external_id FROM alert ORDER BY id")
 
 
+def test_a_receiver_may_start_before_postgres(database_url: str, start_receiver: StartReceiver) -> None:
+    with WireTap(database_url) as wire:
+        wire.refuse()
+        receiver = start_receiver(through=wire.url)
+        assert_asks_for_a_resend(receiver.post(ENTRY))
+
+        wire.mend()
+        assert 202 == receiver.post(ENTRY).status_code
+        assert 1 == receiver.count("job")
+
+
+def test_a_database_that_lets_us_wait_for_a_lock_does_not_keep_the_sender_waiting(tapped: ReceiverProcess) -> None:
+    with psycopg.connect(tapped.database_url) as other:
+        other.execute("LOCK TABLE hook")
+        started = time.monotonic()
+        assert_asks_for_a_resend(tapped.post(ENTRY | {"id": "during"}))
+        assert 3 > time.monotonic() - started
+
+    assert 202 == tapped.post(ENTRY | {"id": "during"}).status_code
+    assert 2 == tapped.count("job")
+
+
 def test_while_postgres_hangs_the_answer_still_comes_within_tradingviews_three_seconds(
-    tapped: ReceiverProcess, wire: WireTap
+    tapped: ReceiverProcess, to_postgres: WireTap
 ) -> None:
-    wire.block()
+    to_postgres.block()
     started = time.monotonic()
     answer = tapped.post(ENTRY | {"id": "during"})
     took = time.monotonic() - started
@@ -66,20 +83,20 @@ def test_while_postgres_hangs_the_answer_still_comes_within_tradingviews_three_s
     assert_asks_for_a_resend(answer)
     assert 3 > took
     assert tapped.is_healthy()
-    wire.mend()
+    to_postgres.mend()
     until(lambda: tapped.post(ENTRY | {"id": "during"}).status_code == 202)
     assert 2 == tapped.count("job")
 
 
 def test_an_alert_whose_commit_was_never_confirmed_is_one_job_after_its_resend(
-    tapped: ReceiverProcess, wire: WireTap
+    tapped: ReceiverProcess, to_postgres: WireTap
 ) -> None:
     # Without an id or a time two such alerts are two wishes, unless the first was answered with a 503.
-    wire.block_after(b"COMMIT")
+    to_postgres.block_after(b"COMMIT")
     assert_asks_for_a_resend(tapped.post(ENTRY))
     until(lambda: tapped.count("job") == 2)
 
-    wire.mend()
+    to_postgres.mend()
     until(lambda: tapped.post(ENTRY).status_code == 202)
     assert 2 == tapped.count("job")
     tapped.post(ENTRY)

@@ -49,7 +49,7 @@ def operator(database_url: str, tmp_path: Path) -> Iterator[Operator]:
     engine.dispose()
 
 
-def test_the_url_of_a_new_hook_takes_alerts_until_it_is_revoked(
+def test_the_url_of_a_new_hook_takes_alerts_until_it_is_removed(
     start_receiver: StartReceiver, operator: Operator
 ) -> None:
     receiver = start_receiver()
@@ -61,9 +61,9 @@ def test_the_url_of_a_new_hook_takes_alerts_until_it_is_revoked(
     assert [(ACCOUNT,)] == receiver.rows("SELECT account_id FROM hook WHERE name = 'mine'")
     assert token not in str(receiver.rows("SELECT * FROM hook"))
 
-    assert 0 == operator.types("revoke", "mine").exit_code
+    assert 0 == operator.types("remove", "mine").exit_code
     assert 404 == receiver.post(ENTRY, token).status_code
-    assert 1 == operator.types("revoke", "mine").exit_code
+    assert 1 == operator.types("remove", "mine").exit_code
 
 
 def test_a_person_gets_the_url_with_examples_that_work(operator: Operator) -> None:

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from shared.domain.alert import BODY, Action, Alert, RefusedAlertError, parse_alert
+from shared.domain.alert import Action, Alert, parse_alert
+from shared.domain.alert_payload import BODY, RefusedAlertError
 from shared.domain.contract import ROOTS
 from shared.errors import InvalidAlertError
 

@@ -14,7 +14,8 @@ from starlette.responses import Response
 
 from shared.db import alerts, hooks
 from shared.db.hooks import Hook
-from shared.domain.alert import BODY, Alert, RefusedAlertError, read_payload, understand
+from shared.domain.alert import Alert, understand
+from shared.domain.alert_payload import BODY, RefusedAlertError, read_payload
 from shared.fleets import Queue
 from shared.ids import new_id
 from shared.ledger.intake import AsyncTransaction, Intake
@@ -69,22 +70,21 @@ class AlertRoute:
         try:
             body = await read_body(request)
         except BodyLateError as error:
-            return problem(HTTPStatus.REQUEST_TIMEOUT, str(error), field=BODY, cure="send the alert at once")
-        judged = judge(body)
+            answer = problem(HTTPStatus.REQUEST_TIMEOUT, str(error), field=BODY, cure="send the alert at once")
+            return _hanging_up(answer)
+        answer = self._told(await self._take(token_hash, body))
+        return answer if body.is_whole else _hanging_up(answer)
+
+    async def _take(self, token_hash: bytes, body: Body) -> Accepted | Refusal | None:
+        """Store the alert in time; raise DatabaseDownError when nobody knows whether it was stored."""
+        judged = judge(body.raw, is_too_large=body.is_too_large)
         fingerprint = hashlib.sha256(token_hash + body.raw).digest()
         name = self._unanswered.name_of(fingerprint)
         try:
-            outcome = await in_time(self._store(token_hash, body.raw, judged, name))
+            return await in_time(self._store(token_hash, body.raw, judged, name))
         except Exception:
             self._unanswered.note(fingerprint, name)
             raise
-        match outcome:
-            case Accepted():
-                return self._accepted(outcome)
-            case Refusal():
-                return problem(outcome.status, outcome.wrong, field=outcome.field, cure=outcome.cure)
-            case None:
-                return nothing_here()
 
     async def _store(
         self, token_hash: bytes, raw: bytes, judged: Alert | Refusal, name: UUID
@@ -100,7 +100,7 @@ class AlertRoute:
                 reason = f"{outcome.status.value}: {outcome.wrong}"
                 refused = alerts.add_refused(new_id(), hook.id, raw, reason, is_json=outcome.is_json)
                 await tx.connection.execute(refused)
-        log.info("hook %s: %s", hook.name, _told(outcome))
+        log.info("hook %s: %s", hook.name, _noted(outcome))
         return outcome
 
     async def _enqueue(
@@ -119,35 +119,40 @@ class AlertRoute:
             await tx.connection.execute(alerts.add_accepted(alert_id, hook.id, raw, alert.external_id, job.job_id))
             return Accepted(job.job_id, is_duplicate=False)
         first = (await tx.connection.execute(alerts.body_behind(job.job_id))).scalar_one_or_none()
-        if first is None or first == raw:
+        if first is None or _is_repeated(alert, raw, first):
             return Accepted(job.job_id, is_duplicate=True)
         return Refusal(
             HTTPStatus.CONFLICT,
             f"id is {alert.external_id!r}, which another alert of this hook had",
             "id",
-            "give every alert an id of its own; only an exact repetition may carry the same one",
+            "give every alert an id of its own; only a repetition may carry the same one",
             is_json=True,
         )
 
-    def _accepted(self, accepted: Accepted) -> Response:
-        status_url = f"{self._receiver_url}/jobs/{accepted.job_id}"
-        answer = AlertAnswer(accepted.job_id, status_url, accepted.is_duplicate)
-        return Response(
-            msgspec.json.encode(answer),
-            HTTPStatus.ACCEPTED,
-            {"Location": status_url},
-            media_type="application/json",
-        )
+    def _told(self, outcome: Accepted | Refusal | None) -> Response:
+        match outcome:
+            case Accepted(job_id, is_duplicate):
+                status_url = f"{self._receiver_url}/jobs/{job_id}"
+                return Response(
+                    msgspec.json.encode(AlertAnswer(job_id, status_url, is_duplicate)),
+                    HTTPStatus.ACCEPTED,
+                    {"Location": status_url},
+                    media_type="application/json",
+                )
+            case Refusal():
+                return problem(outcome.status, outcome.wrong, field=outcome.field, cure=outcome.cure)
+            case None:
+                return nothing_here()
 
 
-def judge(body: Body) -> Alert | Refusal:
-    """Return the alert that a body holds, or why it is refused."""
-    if body.is_too_large:
+def judge(raw: bytes, *, is_too_large: bool = False) -> Alert | Refusal:
+    """Return the alert that a body holds, or why it is refused; of one that is too large `raw` is the head."""
+    if is_too_large:
         wrong = f"the body is larger than {MOST_BYTES} bytes"
         return Refusal(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, wrong, BODY, "send one alert, with fewer or shorter fields")
     is_json = False
     try:
-        payload = read_payload(body.raw)
+        payload = read_payload(raw)
         is_json = True
         return understand(payload)
     except RefusedAlertError as error:
@@ -164,7 +169,21 @@ def job_key(hook_id: UUID, alert: Alert, raw: bytes, name: UUID) -> str:
     return f"alert:{hook_id}:sending:{name}"
 
 
-def _told(outcome: Accepted | Refusal) -> str:
+def _is_repeated(alert: Alert, raw: bytes, first: bytes) -> bool:
+    """Whether an alert that came under a known id is its first sending again, perhaps with a fresh time in it."""
+    if raw == first:
+        return True
+    before = judge(first)
+    return isinstance(before, Alert) and alert.asks_the_same(before)
+
+
+def _hanging_up(answer: Response) -> Response:
+    """Close the connection after the answer: a sender must not trickle the rest of its body for ever."""
+    answer.headers["Connection"] = "close"
+    return answer
+
+
+def _noted(outcome: Accepted | Refusal) -> str:
     match outcome:
         case Accepted(job_id, is_duplicate):
             return f"alert {'repeated' if is_duplicate else 'accepted'}, job {job_id}"

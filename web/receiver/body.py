@@ -12,10 +12,11 @@ _PATIENCE_S = 3.0  # as long as TradingView waits for our answer
 
 @dataclass(frozen=True, slots=True)
 class Body:
-    """What came: at most the first MOST_BYTES of it."""
+    """What came: at most the first MOST_BYTES of it. `is_whole` says that nothing of it is still on its way."""
 
     raw: bytes
     is_too_large: bool
+    is_whole: bool
 
 
 class BodyLateError(Exception):
@@ -26,6 +27,7 @@ async def read_body(request: Request) -> Body:
     """Return the body; of one that is too large only the head. Raise BodyLateError when it does not arrive."""
     head = bytearray()
     seen = 0
+    is_whole = False
     try:
         async with asyncio.timeout(_PATIENCE_S):
             async for chunk in request.stream():
@@ -33,7 +35,9 @@ async def read_body(request: Request) -> Body:
                 seen += len(chunk)
                 if seen > _MOST_DRAINED:
                     break
+            else:
+                is_whole = True
     except (TimeoutError, ClientDisconnect):
         if seen <= MOST_BYTES:
             raise BodyLateError(f"the body did not arrive within {_PATIENCE_S:g} s") from None
-    return Body(bytes(head), is_too_large=seen > MOST_BYTES)
+    return Body(bytes(head), is_too_large=seen > MOST_BYTES, is_whole=is_whole)

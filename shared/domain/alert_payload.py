@@ -1,0 +1,153 @@
+"""A webhook's body as plain data that can be kept as it was sent, before anyone asks what it means."""
+
+import json
+import re
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import TypeAlias
+
+from shared.errors import InvalidAlertError
+
+Json: TypeAlias = "str | int | Decimal | bool | list[Json] | dict[str, Json] | None"
+
+BODY = "body"  # the field of an error that lies in no single field
+_LONGEST_SHOWN = 64  # of a value, in a refusal
+_DEEPEST = 8
+
+_LITERAL = re.compile(r"-?[0-9]{1,20}(\.[0-9]{1,20})?([eE][+-]?[0-9]{1,3})?")
+_BARE_PLACEHOLDER = re.compile(r'"(?P<field>\w{1,64})"\s*:\s*(?P<placeholder>\{\{[^{}"\s]{0,64}\}\})', re.ASCII)
+
+
+class RefusedAlertError(InvalidAlertError):
+    """An alert was refused: `wrong` is what was found, with the value, and `cure` what to send instead."""
+
+    def __init__(self, wrong: str, *, field: str, cure: str) -> None:
+        super().__init__(f"{wrong}: {cure}", field)
+        self.wrong = wrong
+        self.cure = cure
+
+
+def read_payload(raw: bytes) -> dict[str, Json]:
+    """Return the body's JSON object, which PostgreSQL's jsonb can hold as it stands, or raise RefusedAlertError.
+
+    Refused are repeated names, NUL and lone surrogates, numbers that are none or are too long, and deep nesting.
+    """
+    try:
+        document = json.loads(
+            _text(raw), parse_int=_Number, parse_float=_Number, parse_constant=_Number, object_pairs_hook=_Pairs
+        )
+    except json.JSONDecodeError as error:
+        _refuse_bare_placeholder(error.doc)
+        where = f"line {error.lineno}, column {error.colno}"
+        raise _broken(f"the body is not JSON ({error.msg} at {where})") from None
+    except RecursionError:
+        raise _broken("the body is nested too deeply") from None
+    if not isinstance(document, _Pairs):
+        raise _broken(f"the body is {shown(document)}, not an object")
+    return _object(document, BODY, 0)
+
+
+def shown(value: object) -> str:
+    """Return a value as a refusal may quote it: short, printable, never a whole body."""
+    match value:
+        case _Number():
+            return "a number"
+        case str():
+            return repr(value) if len(value) <= _LONGEST_SHOWN else f"a text of {len(value)} characters"
+        case bool() | None:
+            return json.dumps(value)
+        case list():
+            return "a list"
+        case dict():
+            return "an object"
+        case _:
+            return str(value)[:_LONGEST_SHOWN]
+
+
+class _Number(str):
+    """A number as it was written, not yet judged."""
+
+    __slots__ = ()
+
+
+@dataclass(frozen=True, slots=True)
+class _Pairs:
+    """An object as it was written, repeated names and all."""
+
+    items: list[tuple[str, "_Scanned"]]
+
+
+_Scanned: TypeAlias = _Number | str | bool | _Pairs | list["_Scanned"] | None
+
+
+def _text(raw: bytes) -> str:
+    if not raw.strip():
+        raise _broken("the body is empty")
+    if raw.startswith((b"\xef\xbb\xbf", b"\xff\xfe", b"\xfe\xff")):
+        raise RefusedAlertError("the body begins with a byte order mark", field=BODY, cure="send UTF-8 without it")
+    try:
+        return raw.decode()
+    except UnicodeDecodeError as error:
+        wrong = f"the body is not UTF-8 (byte 0x{raw[error.start]:02x} at offset {error.start})"
+        raise RefusedAlertError(wrong, field=BODY, cure="send it as UTF-8") from None
+
+
+def _refuse_bare_placeholder(text: str) -> None:
+    """Name the field when what breaks the JSON is a placeholder without quotes, such as `"quantity": {{plot_0}}`."""
+    bare = _BARE_PLACEHOLDER.search(text)
+    if bare:
+        wrong = f"{bare['field']} is {bare['placeholder']}, a placeholder that nobody filled in"
+        raise RefusedAlertError(
+            wrong, field=bare["field"], cure="use a placeholder that this kind of alert has, or a value"
+        )
+
+
+def _broken(wrong: str) -> RefusedAlertError:
+    cure = 'send one JSON object, such as {"action": "buy", "symbol": "MNQ", "quantity": 1, "stop_loss_ticks": 40}'
+    return RefusedAlertError(wrong, field=BODY, cure=cure)
+
+
+def _plain(value: _Scanned, field: str, depth: int) -> Json:
+    """Return a scanned value as plain data; `field` is the top-level name it stands under, for the refusal."""
+    if depth > _DEEPEST:
+        raise RefusedAlertError(
+            f"{field} is nested more than {_DEEPEST} deep", field=field, cure="send a flat object of names and values"
+        )
+    match value:
+        case _Number():
+            return _number(value, field)
+        case str():
+            return _storable(value, field)
+        case _Pairs():
+            return _object(value, field, depth)
+        case list():
+            return [_plain(item, field, depth + 1) for item in value]
+        case _:
+            return value
+
+
+def _object(pairs: _Pairs, field: str, depth: int) -> dict[str, Json]:
+    plain: dict[str, Json] = {}
+    for name, value in pairs.items:
+        within = repr(name)[1:-1][:_LONGEST_SHOWN] if depth == 0 else field
+        if _storable(name, within) in plain:
+            raise RefusedAlertError(f"{shown(name)} is given more than once", field=within, cure="give it once")
+        plain[name] = _plain(value, within, depth + 1)
+    return plain
+
+
+def _number(literal: str, field: str) -> int | Decimal:
+    if not _LITERAL.fullmatch(literal):
+        found = literal if len(literal) <= _LONGEST_SHOWN else f"a number of {len(literal)} characters"
+        cure = "send a plain number of at most 20 digits"
+        raise RefusedAlertError(f"{field} is {found}", field=field, cure=cure)
+    return int(literal) if literal.lstrip("-").isdigit() else Decimal(literal)
+
+
+def _storable(text: str, field: str) -> str:
+    if "\x00" in text:
+        raise RefusedAlertError(f"{field} holds a NUL character", field=field, cure="leave the character out")
+    if any("\ud800" <= character <= "\udfff" for character in text):
+        cure = "send whole characters: a \\ud83d is only one half of one"
+        raise RefusedAlertError(f"{field} holds half of a surrogate pair", field=field, cure=cure)
+    return text
