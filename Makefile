@@ -19,7 +19,7 @@ check: .venv/.locked     ## format, lint, types, import contracts
 	$(RUN)ruff format --check .
 	$(RUN)ruff check .
 	$(RUN)mypy
-	$(RUN)lint-imports
+	$(RUN)lint-imports --no-cache
 
 format: .venv/.locked    ## put the code in order
 	$(RUN)ruff format .

@@ -3,7 +3,7 @@
 import os
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -33,7 +33,7 @@ class Venue:
     url: str
     hubs_url: str
     user: str
-    key: str
+    key: str = field(repr=False)
     is_simulator: bool
 
 
@@ -42,8 +42,8 @@ class Settings:
     """What a program needs to know before it starts. URLs may be empty where a program does not need them."""
 
     home: Path
-    database_url: str
-    redis_url: str
+    database_url: str = field(repr=False)
+    redis_url: str = field(repr=False)
     venue: Venue
     market: str  # one database per market: its name, such as sim_seed_7, mgcm2_1m_2022_04, api_topstepx_com
     contracts: tuple[str, ...]  # roots to track, such as MNQ; empty in a replay: the file's own

@@ -1,12 +1,15 @@
 """Collects what a job asked of the venue and writes it down after the job, off its path."""
 
 import logging
+from datetime import timedelta
+from decimal import Decimal
 from uuid import UUID
 
 from sqlalchemy import Engine
 from sqlalchemy.exc import SQLAlchemyError
 
 from shared.db import metrics
+from shared.db.metrics import ApiCall
 from shared.gateway.ports import Call
 
 log = logging.getLogger(__name__)
@@ -30,6 +33,11 @@ class BufferedCallLog:
             return
         try:
             with self._engine.begin() as connection:
-                metrics.record_calls(connection, calls, job_id)
+                metrics.record_calls(connection, [_row(call, job_id) for call in calls])
         except SQLAlchemyError:
             log.exception("%s calls to the venue were not written down", len(calls))
+
+
+def _row(call: Call, job_id: UUID) -> ApiCall:
+    milliseconds = Decimal(call.duration // timedelta(microseconds=1)) / 1000
+    return ApiCall(call.endpoint, call.method, call.started_at, milliseconds, call.status, call.error, job_id)

@@ -1,7 +1,9 @@
 """Calls to the venue, and what calls and jobs add up to per minute."""
 
 from collections.abc import Sequence
+from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
+from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
@@ -9,25 +11,26 @@ from sqlalchemy import Connection, text
 from sqlalchemy.dialects.postgresql import insert
 
 from shared.db.tables import api_call
-from shared.gateway.ports import Call
 
 PERIOD = timedelta(minutes=1)
 
 
-def record_calls(connection: Connection, calls: Sequence[Call], job_id: UUID | None) -> None:
-    """Write down calls to the venue and the job that made them."""
-    values = [
-        {
-            "endpoint": call.endpoint,
-            "method": call.method,
-            "called_at": call.started_at,
-            "duration_ms": round(call.duration / timedelta(milliseconds=1), 3),
-            "status": call.status,
-            "error": call.error,
-            "job_id": job_id,
-        }
-        for call in calls
-    ]
+@dataclass(frozen=True, slots=True)
+class ApiCall:
+    """One call to the venue, as a row of `api_call`."""
+
+    endpoint: str
+    method: str
+    called_at: datetime
+    duration_ms: Decimal
+    status: int | None
+    error: str | None
+    job_id: UUID | None
+
+
+def record_calls(connection: Connection, calls: Sequence[ApiCall]) -> None:
+    """Write down calls to the venue."""
+    values = [asdict(call) for call in calls]
     connection.execute(insert(api_call), values)
 
 

@@ -36,8 +36,12 @@ class Login:
 
     def renew(self, refused: str) -> str:
         """Return another token than `refused`, which the venue answered with 401."""
-        self._tokens.drop(refused)
+        self.forget(refused)
         return self.token()
+
+    def forget(self, refused: str) -> None:
+        """Let no process use `refused` again."""
+        self._tokens.drop(refused)
 
     def _log_in(self) -> str:
         if not self._venue.user or not self._venue.key:

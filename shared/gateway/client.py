@@ -56,6 +56,10 @@ class GatewayClient:
         """Close the connections."""
         self._transport.close()
 
+    def get_ready(self) -> None:
+        """Log in if need be, so that the next call is one request and no more."""
+        self._login.token()
+
     def accounts(self) -> list[VenueAccount]:
         """Return the active accounts of the user."""
         return self._list("/api/Account/search", {"onlyActiveAccounts": True}, "accounts", wire.account)
@@ -237,7 +241,10 @@ class GatewayClient:
         token = self._login.token()
         try:
             return self._transport.post(path, body, token=token, is_mutation=is_mutation)
-        except TokenRefusedError:  # nothing was done, so that even a mutation may be sent once more
+        except TokenRefusedError:
+            if is_mutation:  # nothing was done; the job that asks again logs in first, while its lease is young
+                self._login.forget(token)
+                raise NotSentError(f"{path}: the token has run out") from None
             token = self._login.renew(token)
         self._limiter.acquire(budget)
         try:

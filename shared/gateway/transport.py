@@ -17,7 +17,7 @@ from shared.errors import AmbiguousOutcomeError, RateLimitedError, RefusedError,
 from shared.gateway.errors import NotSentError
 from shared.gateway.ports import Call, CallLog
 
-_CONNECT_TIMEOUT_S = 3.0
+_CONNECT_TIMEOUT_S = 2.0
 _RETRY_AFTER = timedelta(seconds=1)
 _LONGEST_RETRY_AFTER = timedelta(minutes=5)
 _POOL = 4
@@ -33,7 +33,8 @@ class Transport:
     def __init__(self, url: str, calls: CallLog, timeout: timedelta) -> None:
         self._url = url
         self._calls = calls
-        self._timeout = (min(_CONNECT_TIMEOUT_S, timeout.total_seconds()), timeout.total_seconds())
+        connect_s = min(_CONNECT_TIMEOUT_S, timeout.total_seconds() / 2)
+        self._timeout = (connect_s, timeout.total_seconds() - connect_s)
         self._http = requests.Session()
         self._http.trust_env = False  # no proxy: order flow leaves from this computer
         self._http.mount(url, HTTPAdapter(pool_connections=1, pool_maxsize=_POOL, max_retries=0))
@@ -117,7 +118,8 @@ def _judged(path: str, answer: requests.Response, *, is_mutation: bool) -> dict[
             document = None
         if isinstance(document, dict):
             return document
-    if HTTPStatus.BAD_REQUEST <= status < HTTPStatus.INTERNAL_SERVER_ERROR:
+    is_clear = HTTPStatus.BAD_REQUEST <= status < HTTPStatus.INTERNAL_SERVER_ERROR
+    if is_clear and status != HTTPStatus.REQUEST_TIMEOUT:
         raise RefusedError(f"{path}: the venue answered {status}: {answer.text[:300]!r}")
     if is_mutation:
         raise AmbiguousOutcomeError(f"{path}: sent, and the venue answered {status} without saying what it did")

@@ -9,7 +9,7 @@ import pytest
 
 from shared.domain.contract import Contract
 from shared.domain.order import Direction, OrderState, OrderType, Side
-from shared.errors import AmbiguousOutcomeError, OrderRejectedError, RateLimitedError, RefusedError, RetryableError
+from shared.errors import AmbiguousOutcomeError, OrderRejectedError, RateLimitedError, RefusedError
 from shared.gateway.client import GatewayClient
 from shared.gateway.errors import NotSentError, TagInUseError
 from tests.contract.conftest import NotedCalls, OpenGateway
@@ -174,25 +174,20 @@ def test_a_name_that_does_not_resolve_is_certainly_not_sent(open_gateway: OpenGa
         place(gateway, venue)
 
 
-def test_a_401_on_a_mutation_costs_one_login_and_one_more_call(
+def test_a_401_on_a_mutation_is_certainly_not_done_and_the_next_try_logs_in_first(
     gateway: GatewayClient, venue: RunningVenue, calls: NotedCalls
 ) -> None:
     gateway.accounts()
     venue.faults(path=PLACE, kind="status", status=401)
+    with pytest.raises(NotSentError):
+        place(gateway, venue)
+    assert 1 == len(calls.of(LOGIN))
+    gateway.get_ready()
     place(gateway, venue)
 
     assert ["tw-1"] == venue.accepted_tags()
     assert [401, 200] == [call.status for call in calls.of(PLACE)]
     assert 2 == len(calls.of(LOGIN))
-
-
-def test_a_401_that_stays_is_certainly_not_done(gateway: GatewayClient, venue: RunningVenue) -> None:
-    venue.faults(path=PLACE, kind="status", status=401, count=5)
-    with pytest.raises(RetryableError):
-        place(gateway, venue)
-
-    assert 2 == len(venue.requests(PLACE))
-    assert [] == venue.accepted_tags()
 
 
 def test_too_many_requests_says_when_to_come_back(gateway: GatewayClient, venue: RunningVenue) -> None:

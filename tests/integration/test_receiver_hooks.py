@@ -138,6 +138,13 @@ def test_a_name_is_used_once(operator: Operator) -> None:
     assert (1, True) == (again.exit_code, "choose another name" in again.stderr)
 
 
+@pytest.mark.parametrize("name", ["", " ", "a\nb", "\udcff"])
+def test_a_name_is_something_a_person_can_read(operator: Operator, name: str) -> None:
+    refused = operator.types("add", name)
+
+    assert (1, True) == (refused.exit_code, "is no name for a hook" in refused.stderr)
+
+
 def test_the_first_snapshot_of_the_accounts_is_waited_for(operator: Operator) -> None:
     arrives = threading.Timer(1.0, operator.sees_account, (7,))
     arrives.start()

@@ -7,7 +7,8 @@ from typing import Any
 
 import requests
 
-from tests.fixtures.receiver_process import ENTRY, ReceiverProcess
+from tests.fixtures.receiver_process import ENTRY, ReceiverProcess, until
+from tests.fixtures.wire_tap import WireTap
 
 pytest_plugins = ("tests.fixtures.receiver",)
 
@@ -18,6 +19,7 @@ def without(field: str) -> dict[str, Any]:
 
 BAD_ALERTS: dict[str, tuple[bytes | dict[str, Any], int, str]] = {
     "broken JSON": (b'{"action": "buy", ', 400, "body"),
+    "no JSON": (b"buy MNQ now", 400, "body"),
     "no object": (b'["buy"]', 400, "body"),
     "empty": (b"", 400, "body"),
     "not UTF-8": (b'{"action": "\xff"}', 400, "body"),
@@ -30,22 +32,30 @@ BAD_ALERTS: dict[str, tuple[bytes | dict[str, Any], int, str]] = {
     "NaN": (b'{"quantity": NaN}', 422, "quantity"),
     "NaN as a text": (ENTRY | {"quantity": "NaN"}, 422, "quantity"),
     "Infinity": (b'{"stop_loss": Infinity}', 422, "stop_loss"),
-    "a number of 5000 digits": (b'{"quantity": %s}' % (b"9" * 5000), 422, "quantity"),
+    "a number of 10000 digits": (b'{"quantity": %s}' % (b"9" * 10_000), 422, "quantity"),
+    "a fraction of 10000 digits": (b'{"note": 0.%s}' % (b"1" * 10_000), 422, "note"),
+    "a number beyond a float": (b'{"action": "buy", "symbol": "MNQ", "quantity": 1e400}', 422, "quantity"),
     "a huge exponent": (b'{"quantity": 1e400000000000}', 422, "quantity"),
+    "a deep field": (b'{"note": %s%s}' % (b"[" * 50, b"]" * 50), 422, "note"),
     "a huge quantity": (ENTRY | {"quantity": 10**15}, 422, "quantity"),
     "quantity 0": (ENTRY | {"quantity": 0}, 422, "quantity"),
     "a negative quantity": (ENTRY | {"quantity": -1}, 422, "quantity"),
     "a broken quantity": (ENTRY | {"quantity": 1.5}, 422, "quantity"),
     "a true quantity": (ENTRY | {"quantity": True}, 422, "quantity"),
     "no quantity": (without("quantity"), 422, "quantity"),
+    "a quantity in words": (ENTRY | {"quantity": "one"}, 422, "quantity"),
     "no symbol": (without("symbol"), 422, "symbol"),
     "an unknown symbol": (ENTRY | {"symbol": "ABCD"}, 422, "symbol"),
+    "a venue's contract of no root we know": (ENTRY | {"symbol": "CON.F.US.NOPE.Z26"}, 422, "symbol"),
     "no action": (without("action"), 422, "action"),
     "an unknown action": (ENTRY | {"action": "hold"}, 422, "action"),
     "an unfilled placeholder": (ENTRY | {"symbol": "{{ticker}}"}, 422, "symbol"),
     "an unfilled placeholder, unquoted": (b'{"action": "buy", "quantity": {{plot_0}}}', 422, "quantity"),
     "a signed distance": (ENTRY | {"stop_loss_ticks": -40}, 422, "stop_loss_ticks"),
     "two stops": (ENTRY | {"stop_loss": 21000}, 422, "stop_loss"),
+    "a stop at 0": (without("stop_loss_ticks") | {"stop_loss": 0}, 422, "stop_loss"),
+    "two targets": (ENTRY | {"take_profit": 1, "take_profit_ticks": 1}, 422, "take_profit"),
+    "an empty id": (ENTRY | {"id": ""}, 422, "id"),
     "a long id": (ENTRY | {"id": "x" * 129}, 422, "id"),
     "2 MB": (b'{"note": "%s"}' % (b"x" * 2_000_000), 413, "body"),
 }
@@ -108,18 +118,55 @@ def test_health_is_cheap_and_the_server_is_not_named(receiver: ReceiverProcess) 
 def test_a_body_is_counted_while_it_streams(receiver: ReceiverProcess) -> None:
     url = f"{receiver.url}/hooks/tv/{receiver.token}"
 
-    answer = requests.post(url, data=(b"x" * 1_000 for _ in range(300)), timeout=15)
+    answer = requests.post(url, data=(b"x" * 20_000 for _ in range(100)), timeout=15)
     fits = requests.post(url, data=(part for part in (json.dumps(ENTRY).encode(), b" " * 16_000)), timeout=15)
 
     assert (413, 202) == (answer.status_code, fits.status_code)
     assert [(16_384,)] == receiver.rows("SELECT octet_length(body) FROM alert WHERE verdict = 'refused'")
 
 
+def test_the_content_type_does_not_matter(receiver: ReceiverProcess) -> None:
+    url = f"{receiver.url}/hooks/tv/{receiver.token}"
+
+    for content_type in ("text/plain; charset=utf-8", "application/x-www-form-urlencoded", "image/png", "\xff", ""):
+        answer = requests.post(url, json.dumps(ENTRY), headers={"Content-Type": content_type}, timeout=15)
+        assert 202 == answer.status_code
+
+
+def test_a_token_is_in_no_log_and_on_no_wire_behind_the_receiver(
+    receiver: ReceiverProcess, to_postgres: WireTap, to_redis: WireTap
+) -> None:
+    for body in (ENTRY, b"{", b"x" * 20_000):
+        receiver.post(body)
+    until(lambda: b"alerts.handle_alert" in to_redis.heard)
+    to_postgres.refuse()
+    assert 503 == receiver.post(ENTRY).status_code
+    receiver.get(f"/hooks/tv/{receiver.token}")
+    receiver.get(f"/hooks/tv/{receiver.token}/")
+    _says(receiver, b"POST /hooks/tv/" + receiver.token.encode() + b"\xff HTTP/1.1\r\nHost: x\r\n\r\n")
+    _says(
+        receiver, b"POST /hooks/tv/" + receiver.token.encode() + b" HTTP/1.1\r\nHost: x\r\nContent-Length: -1\r\n\r\n"
+    )
+
+    assert "alert accepted" in receiver.log()
+    assert "Traceback" not in receiver.log()
+    for place in (receiver.log().encode(), bytes(to_postgres.heard), bytes(to_redis.heard)):
+        assert receiver.token.encode() not in place
+        assert place
+
+
+def test_what_is_no_http_is_refused(receiver: ReceiverProcess) -> None:
+    assert _says(receiver, b"POST /hooks/tv/\xff HTTP/1.1\r\nHost: x\r\n\r\n").startswith(b"HTTP/1.1 400 ")
+    broken_chunk = b"POST /hooks/tv/x HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n"
+    assert _says(receiver, broken_chunk).startswith(b"HTTP/1.1 400 ")
+    assert "Traceback" not in receiver.log()
+
+
 def test_a_body_that_does_not_come_is_not_waited_for(receiver: ReceiverProcess) -> None:
     _half_sent(receiver).close()  # a sender that goes away in the middle
     with _half_sent(receiver) as late:
         assert 202 == receiver.post(ENTRY).status_code
-        answer = late.recv(4096)
+        answer = late.makefile("rb").read()  # to the end: the connection is closed, for the rest must not be waited for
 
     assert answer.startswith(b"HTTP/1.1 408 ")
     assert b'"field":"body"' in answer
@@ -141,8 +188,18 @@ def test_mangled_alerts_never_make_the_receiver_fail(receiver: ReceiverProcess) 
 
 
 def _half_sent(receiver: ReceiverProcess) -> socket.socket:
-    host, port = receiver.url.removeprefix("http://").split(":")
-    sender = socket.create_connection((host, int(port)), timeout=30)
-    head = f"POST /hooks/tv/{receiver.token} HTTP/1.1\r\nHost: {host}\r\nContent-Length: 100\r\n\r\n"
+    sender = _connected(receiver)
+    head = f"POST /hooks/tv/{receiver.token} HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n"
     sender.sendall(head.encode() + b'{"action"')
     return sender
+
+
+def _says(receiver: ReceiverProcess, words: bytes) -> bytes:
+    with _connected(receiver) as sender:
+        sender.sendall(words)
+        return sender.makefile("rb").read()
+
+
+def _connected(receiver: ReceiverProcess) -> socket.socket:
+    host, port = receiver.url.removeprefix("http://").split(":")
+    return socket.create_connection((host, int(port)), timeout=30)

@@ -67,6 +67,29 @@ def test_an_action_has_several_words(word: str, action: str) -> None:
     assert action == alert(action=word).action
 
 
+@pytest.mark.parametrize(
+    ("symbol", "root"),
+    [
+        ("MNQ", "MNQ"),
+        (" mnq ", "MNQ"),
+        ("MNQ1!", "MNQ"),
+        ("MNQ2!", "MNQ"),
+        ("MNQZ6", "MNQ"),
+        ("MNQZ2026", "MNQ"),
+        ("CME_MINI:MNQZ2026", "MNQ"),
+        ("CME_MINI_DL:ES1!", "ES"),
+        ("M2K1!", "M2K"),
+        ("CME:6E1!", "6E"),
+        ("COMEX:MGCM2022", "MGC"),
+        ("CON.F.US.ENQ.Z26", "NQ"),
+    ],
+)
+def test_a_symbol_may_be_written_as_tradingview_or_the_venue_do(symbol: str, root: str) -> None:
+    understood = alert(symbol=symbol)
+
+    assert (root, symbol) == (understood.root.name, understood.symbol)
+
+
 @pytest.mark.parametrize("quantity", [1, 1.0, "1", "1.0", " 1 "])
 def test_one_contract_may_be_written_in_several_ways(quantity: object) -> None:
     assert 1 == alert(quantity=quantity).quantity
@@ -154,6 +177,12 @@ def test_a_price_and_a_distance_for_the_same_exit_contradict_each_other(price: s
 @pytest.mark.parametrize("external_id", ["x" * 129, "", " ", 1.5, True, None, ["a"]])
 def test_an_id_is_a_short_text_or_a_whole_number(external_id: object) -> None:
     assert "id" == refusal(BUY | {"id": external_id}).field
+
+
+def test_two_alerts_ask_the_same_whatever_their_times_and_remarks() -> None:
+    assert alert(id="a", timenow="10:00").asks_the_same(alert(id="a", time="10:01", comment="again"))
+    assert not alert(id="a").asks_the_same(alert(id="a", quantity=2))
+    assert not alert(id="a").asks_the_same(alert(id="a", take_profit_ticks=80))
 
 
 def test_the_time_of_the_alert_goes_before_the_time_of_its_bar() -> None:

@@ -39,6 +39,7 @@ def place_order(job: PlaceOrder, ctx: Context) -> dict[str, str | None]:
 
 
 def _send(ctx: Context, order: OrderRow) -> dict[str, str | None]:
+    ctx.gateway.get_ready()  # a login may take long or fail, and must do so before anything is SUBMITTING
     with ctx.ledger.engine.begin() as connection:
         contract = contracts.known(connection, order.contract_id)
         submitted = {
