@@ -18,8 +18,8 @@ class Account:
     gid: int
 
     def own(self, path: Path) -> None:
-        """Make the user the owner of a file or folder."""
-        os.chown(path, self.uid, self.gid)
+        """Make the user the owner of a file or folder that lies in a folder of ours; a link is not followed."""
+        os.chown(path, self.uid, self.gid, follow_symlinks=False)
 
     def as_user(self) -> dict[str, Any]:
         """Return what makes subprocess run a program as this user, without root's groups."""

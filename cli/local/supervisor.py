@@ -56,6 +56,7 @@ class Supervisor:
         self._show = show
         self._changed = changed
         self._is_ending = threading.Event()
+        self._states = threading.Lock()  # a probe's answer must not undo a death that was noted meanwhile
         self._prober = threading.Thread(target=self._probe_all, name="prober", daemon=True)
         self._prober.start()
 
@@ -98,7 +99,8 @@ class Supervisor:
             if child.process is not None and child.process.poll() is None:
                 child.process.send_signal(child.program.stop_signal)
         for child in ending:
-            process, child.state = child.process, ChildState.STOPPED
+            with self._states:
+                process, child.state = child.process, ChildState.STOPPED
             if process is None:
                 continue
             try:
@@ -119,10 +121,11 @@ class Supervisor:
         self._prober.join()
 
     def _start(self, child: Child) -> None:
-        child.state, child.started_at = ChildState.STARTING, time.monotonic()
-        child.process = start(child.program)
-        if child.process.stdout is not None:
-            follow(child.program.name, child.process.stdout, self._logs, self._show)
+        process = start(child.program)
+        with self._states:
+            child.state, child.started_at, child.process = ChildState.STARTING, time.monotonic(), process
+        if process.stdout is not None:
+            follow(child.program.name, process.stdout, self._logs, self._show)
         self._changed()
 
     def _note_death(self, child: Child, now: float) -> None:
@@ -131,7 +134,8 @@ class Supervisor:
         code = child.process.returncode
         how = f"signal {signal.Signals(-code).name}" if code < 0 else f"status {code}"
         self._show(f"{child.program.name} ended with {how}, it starts again in {child.pause_s:.1f} s")
-        child.process, child.state = None, ChildState.BACKOFF
+        with self._states:
+            child.process, child.state = None, ChildState.BACKOFF
         child.start_at, child.pause_s = now + child.pause_s, min(child.pause_s * 2, _LONGEST_PAUSE_S)
         self._changed()
 
@@ -147,9 +151,11 @@ class Supervisor:
             return
         child.probed_at = now
         state = ChildState.RUNNING if child.program.is_ready() else ChildState.STARTING
-        # Only if it is still the process that was asked.
-        if child.process is process and _is_live(child) and child.state is not state:
-            child.state = state
+        with self._states:
+            is_news = child.process is process and _is_live(child) and child.state is not state
+            if is_news:
+                child.state = state
+        if is_news:
             self._changed()
 
 

@@ -24,15 +24,21 @@ def valkey_url(port: int, password: str) -> str:
 
 def valkey_program(home: Home, account: Account | None, port: int, password: str) -> Program:
     """Return the server's program, with its configuration written and no older server on its data."""
+    # What its user owns is only what lies in `data`: a link planted there must lead nobody to our files.
     folder = home.root / "valkey"
-    folder.mkdir(mode=0o700, exist_ok=True)
+    folder.mkdir(mode=0o755, exist_ok=True)
+    data = folder / "data"
+    if not data.exists():
+        data.mkdir(mode=0o700)
+        if account:
+            account.own(data)
     server = valkey_server(home, account)
     # The password is in a private file, because everybody can read a command line.
     lines = [
         "bind 127.0.0.1",
         f"port {port}",
-        f'dir "{folder.resolve()}"',
-        f'pidfile "{folder.resolve() / "valkey.pid"}"',
+        f'dir "{data.resolve()}"',
+        f'pidfile "{data.resolve() / "valkey.pid"}"',
         f"requirepass {password}",
         "appendonly yes",
         "appendfsync everysec",
@@ -44,9 +50,8 @@ def valkey_program(home: Home, account: Account | None, port: int, password: str
     settings = folder / "valkey.conf"
     write_private(settings, "\n".join(lines) + "\n")
     if account:
-        for path in (folder, *folder.rglob("*")):
-            account.own(path)
-    wait_for_old_server(folder / "valkey.pid", folder)
+        account.own(settings)
+    wait_for_old_server(data / "valkey.pid", data)
     url = valkey_url(port, password)
     return Program(
         name="valkey",

@@ -1,11 +1,17 @@
 """From an alert to a fill, and every way in which the venue's answer may go astray on the way."""
 
+from dataclasses import replace
+from decimal import Decimal
+
 import pytest
 
-from shared.domain.order import OrderState
+from shared.clock import machine_now
+from shared.domain.order import Direction, OrderState
+from shared.gateway.wire import VenuePosition
 from shared.ledger.jobs.orders import PlaceOrder, ReconcileAccounts
 from tests.fixtures.desk import Desk
 from tests.fixtures.venue import MNQ
+from workers.orders.sync import VenueView, write_down
 
 PLACE = "/api/Order/place"
 ENTRY = "SELECT state, filled_quantity, client_order_id, reason FROM orders WHERE role = 'ENTRY'"
@@ -215,3 +221,14 @@ def test_every_call_to_the_venue_is_written_down_without_the_key(desk: Desk) -> 
 
     assert (PLACE, 200, None) in calls
     assert desk.venue.key not in str(calls)
+
+
+def test_what_an_account_holds_of_an_unknown_product_does_not_stop_the_rest(desk: Desk) -> None:
+    desk.alert()
+    desk.work()
+    held = VenuePosition(1, desk.venue.account_id, MNQ, Direction.LONG, 1, Decimal(20_000), machine_now())
+    with desk.ledger.engine.begin() as connection:
+        stranger = replace(held, contract_id="CON.F.US.NEWS.Z26")
+        write_down(connection, VenueView(desk.venue.account_id, [], [], [held, stranger]))
+
+    assert [(MNQ, "LONG")] == desk.rows("SELECT contract_id, direction FROM position")

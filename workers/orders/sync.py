@@ -1,5 +1,6 @@
 """Writes down what the venue shows of an account: orders, fills, positions; the venue is right."""
 
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
@@ -14,6 +15,8 @@ from shared.domain.order import OrderState, Origin, Role
 from shared.gateway.client import GatewayClient
 from shared.gateway.wire import VenueFill, VenueOrder, VenuePosition
 from shared.ids import new_id
+
+log = logging.getLogger(__name__)
 
 _LEGS = {"-SL": Role.STOP_LOSS, "-TP": Role.TAKE_PROFIT}
 
@@ -43,7 +46,7 @@ def look(gateway: GatewayClient, account_id: int, since_market_at: datetime) -> 
 
 def write_down(connection: Connection, view: VenueView) -> None:
     """Bring our rows in line with the venue: orders by tag or venue id, strangers adopted, fills and positions kept."""
-    _know_contracts(connection, view)
+    view = _of_known_contracts(connection, view)
     ours = orders.of_tags(connection, view.account_id, [order.tag for order in view.orders if order.tag])
     for order in sorted(view.orders, key=lambda order: order.id):
         row = ours.get(order.tag or "")
@@ -126,23 +129,33 @@ def _write_fills(connection: Connection, view: VenueView) -> None:
     fills.store(connection, rows)
 
 
-def _know_contracts(connection: Connection, view: VenueView) -> None:
-    """Make sure that rows can point at every contract the account touched, expired ones included."""
+def _of_known_contracts(connection: Connection, view: VenueView) -> VenueView:
+    """Make sure that rows can point at every contract the account touched, expired ones included.
+
+    What the trader does by hand in a product that is not in our table is left out: it must not stop the rest.
+    """
     touched = {order.contract_id for order in view.orders} | {fill.contract_id for fill in view.fills}
     touched |= {position.contract_id for position in view.positions}
-    for contract_id in sorted(touched):
-        if contracts.get(connection, contract_id) is None:
-            root = root_of_contract(contract_id)
-            contracts.store(
-                connection,
-                [
-                    Contract(
-                        contract_id,
-                        contract_id.removeprefix("CON.F.US."),
-                        root.name,
-                        root.tick_size,
-                        root.tick_value,
-                        is_active=False,
-                    )
-                ],
-            )
+    known = {contract_id for contract_id in sorted(touched) if _is_known(connection, contract_id)}
+    for contract_id in sorted(touched - known):
+        log.warning("account %s: %s is no contract we know, nothing of it is kept", view.account_id, contract_id)
+    return VenueView(
+        view.account_id,
+        [order for order in view.orders if order.contract_id in known],
+        [fill for fill in view.fills if fill.contract_id in known],
+        [position for position in view.positions if position.contract_id in known],
+    )
+
+
+def _is_known(connection: Connection, contract_id: str) -> bool:
+    if contracts.get(connection, contract_id) is not None:
+        return True
+    try:
+        root = root_of_contract(contract_id)
+    except ValueError:
+        return False
+    name = contract_id.removeprefix("CON.F.US.")
+    contracts.store(
+        connection, [Contract(contract_id, name, root.name, root.tick_size, root.tick_value, is_active=False)]
+    )
+    return True
