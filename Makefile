@@ -35,7 +35,7 @@ clean:                   ## forget the installation, keep the state
 	rm -rf .venv .uv
 
 .venv/.locked: uv.lock pyproject.toml $(UV)
-	@$(UV) sync --quiet --frozen --all-extras --python $(PYTHON)
+	@$(UV) sync --quiet --frozen --all-extras --compile-bytecode --python $(PYTHON)
 	@touch $@
 
 $(UV):

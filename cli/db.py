@@ -1,9 +1,16 @@
 """`tickwork db`: the database's schema, and the market it belongs to."""
 
+import os
+import shutil
+from urllib.parse import unquote, urlsplit
+
 import click
 
+from cli.local.binaries import postgres_folder
+from cli.local.home import Home
 from cli.stack import settings_of_stack
 from shared.clock import live_clock
+from shared.config import environment
 from shared.db import market
 from shared.db.engine import make_engine
 from shared.db.market import MarketRow
@@ -39,3 +46,16 @@ def upgrade_schema(name: str | None) -> None:
             raise click.ClickException(f"this database belongs to the market {known.market}, not to {name}")
     engine.dispose()
     click.echo(f"The market is {name}")
+
+
+@command.command("psql", context_settings={"ignore_unknown_options": True, "help_option_names": []})
+@click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
+def psql(arguments: tuple[str, ...]) -> None:
+    """Open psql on the stack's database; ARGUMENTS are its own, such as -c "SELECT * FROM bars LIMIT 5"."""
+    settings = settings_of_stack()
+    url = urlsplit(settings.need_database())
+    program = shutil.which("psql") or str(postgres_folder(Home(settings.home), None) / "psql")
+    # The password by environment: everybody can read a command line.
+    secret = {"PGPASSWORD": unquote(url.password)} if url.password else {}
+    without = url._replace(netloc=url.netloc.replace(f":{url.password}@", "@")).geturl()
+    os.execve(program, [program, f"--dbname={without}", *arguments], environment() | secret)  # noqa: S606  # it becomes psql

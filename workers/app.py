@@ -84,7 +84,7 @@ def make_app(settings: Settings, fleet: Fleet | None = None) -> Celery:
         },
     )
     for job_name in TASKS:
-        app.task(name=job_name)(_run_job)
+        app.task(name=job_name, throws=(JobFailedError,))(_run_job)  # the runner has logged it
     return app
 
 

@@ -93,8 +93,10 @@ class Runner:
                 return self._put_back(job, error.retry_after, error, is_counted=False)
             case HaltError():
                 context.halt(error)
+                log.error("%s %s failed: %s", job.name, job.id, _text(error))
                 return self._end(job, "failed", error=_text(error))
             case RefusedError():
+                log.warning("%s %s failed: %s", job.name, job.id, _text(error))
                 return self._end(job, "failed", error=_text(error))
         if job.attempt >= job.max_attempts:
             log.error("%s %s is dead after %s attempts", job.name, job.id, job.attempt, exc_info=error)

@@ -67,6 +67,12 @@ def test_an_alert_becomes_an_order_with_its_stop_a_fill_and_a_position(running: 
     assert (1, 1) == (position["type"], position["size"])
 
 
+def test_anyone_may_read_the_rows_with_psql(running: Stack) -> None:
+    shown = running.run("db", "psql", "-At", "-c", "SELECT state FROM orders WHERE role = 'ENTRY'").stdout
+
+    assert "FILLED" in shown
+
+
 def test_bars_flow_and_strategies_are_evaluated(running: Stack) -> None:
     eventually("bars", lambda: running.rows("SELECT 1 FROM bars WHERE timeframe = '1m' LIMIT 1"))
     eventually(
