@@ -25,7 +25,7 @@ format: .venv/.locked    ## put the code in order
 	$(RUN)ruff format .
 	$(RUN)ruff check --fix .
 
-bench: .venv/.locked     ## measure, against a control in the same run
+bench: .venv/.peers      ## measure, against a control in the same run
 	$(RUN)python -m pytest -m bench -s tests/bench
 
 chaos: .venv/.locked     ## the long form of the tests that kill real processes
@@ -36,6 +36,10 @@ clean:                   ## forget the installation, keep the state
 
 .venv/.locked: uv.lock pyproject.toml $(UV)
 	@$(UV) sync --quiet --frozen --all-extras --compile-bytecode --python $(PYTHON)
+	@touch $@
+
+.venv/.peers: .venv/.locked
+	@$(UV) sync --quiet --frozen --all-extras --group bench --compile-bytecode --python $(PYTHON)
 	@touch $@
 
 $(UV):
