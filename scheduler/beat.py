@@ -6,23 +6,23 @@ import signal
 from datetime import datetime, timedelta
 from typing import Any
 
+import msgspec
 from celery import Celery
 from celery.beat import Scheduler, Service
-from sqlalchemy.exc import SQLAlchemyError
 
 from scheduler.slots import Missed, plan, slot_at
 from scheduler.timetable import TIMETABLE
 from shared.clock import MarketClock, machine_now
 from shared.config import Settings
 from shared.db import contracts, market, schedules
-from shared.db.engine import make_engine
+from shared.db.engine import DATABASE_ERRORS, make_engine
 from shared.db.schedules import ScheduleRow
 from shared.domain.bar import MINUTE
 from shared.domain.calendar import calendar_of
 from shared.domain.contract import ROOTS
 from shared.errors import SettingsError
 from shared.heartbeat import touch
-from shared.ledger.job import request_of, request_type
+from shared.ledger.job import Job, request_of, request_type
 from shared.ledger.ledger import Ledger, Transaction
 from shared.ledger.wake import Wake
 
@@ -82,16 +82,21 @@ class Beat:
                 tx.connection, entry.name, (slot for slot in due.skipped if self._is_open(entry, slot, roots))
             )
             schedules.deal_with(tx.connection, entry.name, newest)
-            if due.run is not None and self._is_open(entry, due.run, roots):
-                self._enqueue(tx, entry, due.run)
-                self._ran_at[entry.name] = machine
+            if due.run is None or not self._is_open(entry, due.run, roots):
+                return
+            try:
+                request = _request(entry, due.run)
+            except (LookupError, msgspec.ValidationError) as error:  # of one line that a person wrote; the rest goes on
+                log.error("schedule %s: %s; slot %s is skipped: mend its row", entry.name, error, due.run)  # noqa: TRY400  # the message says all
+                schedules.note_skipped(tx.connection, entry.name, [due.run])
+                return
+            self._enqueue(tx, entry, due.run, request)
+            self._ran_at[entry.name] = machine
 
-    def _enqueue(self, tx: Transaction, entry: ScheduleRow, slot: datetime) -> None:
-        wants_slot = "slot" in {field.name for field in dataclasses.fields(request_type(entry.job_name))}
-        arguments = entry.arguments | ({"slot": slot.isoformat()} if wants_slot else {})
+    def _enqueue(self, tx: Transaction, entry: ScheduleRow, slot: datetime, request: Job) -> None:
         period = entry.every / self._clock.speed if entry.clock == "market" else entry.every
         enqueued = tx.enqueue(
-            request_of(entry.job_name, arguments),
+            request,
             key=f"schedule:{entry.name}:{slot.isoformat()}",
             expires_after=max(period, SHORTEST_EXPIRY),
             wakes_itself=False,
@@ -109,6 +114,11 @@ class Beat:
         return (slot_at(now, entry.every) + entry.every - now).total_seconds() / self._clock.speed
 
 
+def _request(entry: ScheduleRow, slot: datetime) -> Job:
+    wants_slot = "slot" in {field.name for field in dataclasses.fields(request_type(entry.job_name))}
+    return request_of(entry.job_name, entry.arguments | ({"slot": slot.isoformat()} if wants_slot else {}))
+
+
 class LedgerScheduler(Scheduler):
     """What Celery's beat service drives; Postgres being away costs a look, not the program."""
 
@@ -124,7 +134,7 @@ class LedgerScheduler(Scheduler):
         try:
             wait = self._beat.tick()
             touch()
-        except SQLAlchemyError as error:
+        except DATABASE_ERRORS as error:
             log.warning("the schedule cannot be read, trying again: %s", error)
             return LONGEST_SLEEP_S
         return wait

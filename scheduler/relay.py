@@ -6,19 +6,25 @@ import threading
 
 import psycopg
 from sqlalchemy import Engine
-from sqlalchemy.exc import SQLAlchemyError
 
 from shared.clock import monotonic
 from shared.config import Settings
-from shared.db.engine import make_engine
-from shared.fleets import Queue
+from shared.db.engine import DATABASE_ERRORS, driver, make_engine
+from shared.fleets import Queue, slots_of
 from shared.heartbeat import touch
 from shared.ledger import rows
+from shared.ledger.envelope import BATCH, WakeUp, batch_wake_up
+from shared.ledger.job import transactional_names
 from shared.ledger.wake import Wake
 
 log = logging.getLogger(__name__)
 
 POLL_S = 0.2
+BACKLOG_POLL_S = 0.02  # while a queue is full, and its room the limit
+# A backlog of more than this many jobs per slot runs in batches, where its jobs allow it.
+GROWN = 4
+BATCH_SIZE = 50
+BATCHED = (Queue.LOW, Queue.BACKGROUND)
 LEASES_EVERY_S = 1.0
 # After a silence of ours (Postgres was away), workers get time to renew before we call them silent.
 GRACE_AFTER_SILENCE_S = 5.0
@@ -34,33 +40,54 @@ class Relay:
         self._leases_from = monotonic() + GRACE_AFTER_SILENCE_S
 
     def look(self) -> float:
-        """Do one round; return the seconds until the next is worth it. Raise SQLAlchemyError when Postgres is away."""
+        """Do one round; return the seconds until the next is worth it. Postgres being away raises."""
         now = monotonic()
         if now - self._looked_at > rows.LEASE.total_seconds() / 2:
             self._leases_from = now + GRACE_AFTER_SILENCE_S
         if now >= self._leases_from:
             self._leases_from = now + LEASES_EVERY_S
             with self._engine.begin() as connection:
-                taken_back = rows.take_back_expired_leases(connection)
+                taken_back = rows.take_back_expired_leases(driver(connection))
             if taken_back:
                 log.warning("%s job(s) taken back from silent workers", taken_back)
         with self._engine.begin() as connection:
-            rows.expire(connection)
-        for queue in Queue:
-            self._publish(queue)
+            rows.expire(driver(connection))
+        full = [queue for queue in Queue if self._publish(queue)]
         with self._engine.connect() as connection:
-            next_due_in = rows.next_due_in(connection)
+            next_due_in = rows.next_due_in(driver(connection))
         self._looked_at = monotonic()
+        if full:
+            return BACKLOG_POLL_S
         return POLL_S if next_due_in is None else min(max(next_due_in.total_seconds(), 0.005), POLL_S)
 
-    def _publish(self, queue: Queue) -> None:
+    def _publish(self, queue: Queue) -> bool:
+        """Fill the queue's room with wake-ups; say whether more jobs wait than it holds."""
         room = self._wake.room(queue)
         if room == 0:
-            return
+            return True
         with self._engine.begin() as connection:
-            wake_ups = rows.due(connection, queue, room)
+            line = driver(connection)
+            batches = self._batches(line, queue, room)
+            batched = sorted({batch.name.removesuffix(BATCH) for batch in batches})
+            wake_ups = rows.due(line, queue, room - len(batches), batched)
+            wake_ups += batches
         if wake_ups:
             self._wake.publish(wake_ups)
+        return len(wake_ups) >= room
+
+    def _batches(self, line: rows.Line, queue: Queue, room: int) -> list[WakeUp]:
+        """Return wake-ups for many jobs at once, where a backlog has grown and its jobs allow it."""
+        names = transactional_names()
+        if queue not in BATCHED or not names:
+            return []
+        slots = slots_of(queue)
+        waiting = rows.grown(line, queue, names, GROWN * slots * BATCH_SIZE)
+        return [
+            batch_wake_up(name, queue, BATCH_SIZE)
+            for name, count in waiting.items()
+            if count >= GROWN * slots
+            for _ in range(min(-(-count // BATCH_SIZE), slots, room // len(waiting)))
+        ]
 
 
 def listen(url: str, changed: threading.Event, stopping: threading.Event) -> None:
@@ -97,7 +124,7 @@ def run(settings: Settings) -> None:
         try:
             wait = relay.look()
             touch()
-        except SQLAlchemyError as error:
+        except DATABASE_ERRORS as error:
             log.warning("the ledger does not answer, trying again: %s", error)
         changed.wait(wait)
         changed.clear()

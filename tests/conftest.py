@@ -6,4 +6,6 @@ pytest_plugins = (
     "tests.fixtures.recorded",
     "tests.fixtures.desk",
     "tests.fixtures.stack",
+    "tests.fixtures.fleet",
+    "tests.fixtures.workshop",
 )

@@ -56,6 +56,10 @@ def main() -> None:
     def _ready(**_: Any) -> None:  # noqa: ANN401  # what Celery sends
         keeper.start()
 
+    @signals.task_unknown.connect(weak=False)
+    def _unknown(name: str, id: str, **_: Any) -> None:  # noqa: A002, ANN401  # what Celery sends
+        keeper.refuse(id, f"no task is called {name!r}: this worker is older than who asked, or the name is wrong")
+
     worker.start()
     keeper.stop()
     sys.exit(worker.exitcode)

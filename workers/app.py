@@ -7,21 +7,25 @@ import os
 import pkgutil
 import signal
 import sys
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from uuid import UUID
 
 from celery import Celery
 from celery.exceptions import Retry
 from kombu import Exchange
 from kombu import Queue as KombuQueue
-from sqlalchemy.exc import SQLAlchemyError
 
 import workers
 from shared.config import Settings, load_settings
+from shared.db.engine import DATABASE_ERRORS
 from shared.fleets import FLEETS, Fleet, Queue
+from shared.ledger.envelope import BATCH
+from shared.ledger.job import transactional_names
 from shared.log import set_up_logging
 from workers.build import open_runner
-from workers.run import NotRecordedError, Runner
+from workers.context import NotRecordedError
+from workers.run import Runner
 from workers.task import TASKS
 
 log = logging.getLogger(__name__)
@@ -64,6 +68,7 @@ def make_app(settings: Settings, fleet: Fleet | None = None) -> Celery:
         worker_hijack_root_logger=False,
         worker_redirect_stdouts=False,
         worker_proc_alive_timeout=60,
+        worker_lost_wait=0.5,  # the ledger knows whether a lost process had finished: its slot need not wait
         worker_max_tasks_per_child=5000,
         broker_transport_options={
             "priority_steps": [0],
@@ -85,18 +90,35 @@ def make_app(settings: Settings, fleet: Fleet | None = None) -> Celery:
     )
     for job_name in TASKS:
         app.task(name=job_name, throws=(JobFailedError,))(_run_job)  # the runner has logged it
+    for job_name in transactional_names():
+        app.task(name=job_name + BATCH)(_batch_task(job_name))
     return app
+
+
+def _batch_task(name: str) -> Callable[[str, int], dict[str, int]]:
+    def run_batch(queue: str, most: int) -> dict[str, int]:
+        """Do up to `most` jobs of one name at a time, while there are so many."""
+        with _runner() as runner:
+            return runner.run_batch(name, Queue(queue), most)
+
+    return run_batch
+
+
+@contextmanager
+def _runner() -> Iterator[Runner]:
+    if _child is None:
+        raise RuntimeError("jobs run in the processes of a worker's pool, and nowhere else")
+    try:
+        yield _child.runner()
+    except NotRecordedError:
+        log.exception("this process ends so that its parent gives the job back")
+        os._exit(os.EX_TEMPFAIL)
 
 
 def _run_job(job_id: str) -> object:
     """Look at one row of the ledger and do what it says, if it is ours to do."""
-    if _child is None:
-        raise RuntimeError("jobs run in the processes of a worker's pool, and nowhere else")
-    try:
-        outcome = _child.runner().run(UUID(job_id))
-    except NotRecordedError:
-        log.exception("this process ends so that its parent gives the job back")
-        os._exit(os.EX_TEMPFAIL)
+    with _runner() as runner:
+        outcome = runner.run(UUID(job_id))
     match outcome.state:
         case "put_back":
             raise Retry(outcome.error, when=None)
@@ -137,7 +159,7 @@ def prepare_child(settings: Settings, fleet: Fleet, node: str) -> None:
     _child = _Child(settings, fleet, node)
     try:
         _child.runner()
-    except SQLAlchemyError as error:  # Postgres may be starting: the first job tries again
+    except DATABASE_ERRORS as error:  # Postgres may be starting: the first job tries again
         log.warning("not connected so far: %s", error)
 
 

@@ -5,6 +5,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from random import Random
 
+from sqlalchemy import Connection
+
 from shared.clock import MarketClock
 from shared.config import Settings
 from shared.db import market
@@ -41,8 +43,8 @@ def open_runner(settings: Settings, worker: str, *, program: str) -> Iterator[Ru
     random = Random()  # noqa: S311  # spreads retries; guards no secret
     deadline = Deadline(tracebacks_folder(settings), worker)
 
-    def context_of(job: ClaimedJob) -> Context:
-        return Context(settings, ledger, clock, gateway, calls, random, job)
+    def context_of(job: ClaimedJob, within: Connection | None) -> Context:
+        return Context(settings, ledger, clock, gateway, calls, random, job, within)
 
     try:
         yield Runner(ledger, context_of, worker, deadline)

@@ -6,9 +6,9 @@ from decimal import Decimal
 from uuid import UUID
 
 from sqlalchemy import Engine
-from sqlalchemy.exc import SQLAlchemyError
 
 from shared.db import metrics
+from shared.db.engine import DATABASE_ERRORS
 from shared.db.metrics import ApiCall
 from shared.gateway.ports import Call
 
@@ -34,7 +34,7 @@ class BufferedCallLog:
         try:
             with self._engine.begin() as connection:
                 metrics.record_calls(connection, [_row(call, job_id) for call in calls])
-        except SQLAlchemyError:
+        except DATABASE_ERRORS:
             log.exception("%s calls to the venue were not written down", len(calls))
 
 

@@ -9,10 +9,14 @@ from datetime import datetime, timedelta
 from random import Random
 from typing import TYPE_CHECKING
 
+from sqlalchemy import Connection
+
 from shared.config import Settings
 from shared.db import accounts
+from shared.db.engine import CONNECTION_ERRORS
 from shared.errors import HaltError
 from shared.ledger import rows
+from shared.ledger.envelope import WakeUp
 from shared.ledger.ledger import Ledger, Transaction
 from shared.ledger.rows import ClaimedJob
 
@@ -20,6 +24,10 @@ if TYPE_CHECKING:
     from shared.clock import MarketClock
     from shared.gateway.client import GatewayClient
     from workers.calls import BufferedCallLog
+
+
+class NotRecordedError(Exception):
+    """A job's end could not be written, or nobody knows; its lease is given back by whoever outlives this process."""
 
 
 @dataclass(slots=True)
@@ -33,7 +41,9 @@ class Context:
     calls: BufferedCallLog
     random: Random
     job: ClaimedJob
+    within: Connection | None = field(default=None)  # the transaction of a batch, if the job is one of many
     follow_up: ClaimedJob | None = field(default=None)
+    wake_ups: list[WakeUp] = field(default_factory=list)  # to publish when the batch has committed
     is_finished: bool = field(default=False)
 
     @property
@@ -43,16 +53,30 @@ class Context:
 
     @contextmanager
     def transaction(self) -> Iterator[Transaction]:
-        """Commit together: SQL, jobs caused by this one, and this one's end if the transaction says so."""
-        with self.ledger.transaction(cause=self.job) as transaction:
-            yield transaction
+        """Commit together: SQL, jobs caused by this one, and this one's end if the transaction says so.
+
+        In a batch this is a savepoint, and the commit comes with that of the whole batch.
+        """
+        if self.within is None:
+            transaction: Transaction | None = None
+            try:
+                with self.ledger.transaction(cause=self.job) as transaction:
+                    yield transaction
+            except CONNECTION_ERRORS as error:
+                if transaction is not None and transaction.has_finished_cause:
+                    raise NotRecordedError(f"whether {self.job.name} {self.job.id} ended is not known") from error
+                raise
+        else:
+            with self.within.begin_nested():
+                transaction = Transaction(self.within, self.job)
+                yield transaction
+            self.wake_ups += transaction.wake_ups
         self.is_finished = transaction.has_finished_cause
         self.follow_up = transaction.follow_up
 
     def lease_outlasts(self, duration: timedelta) -> bool:
         """Whether this job is surely still ours after `duration`."""
-        with self.ledger.engine.connect() as connection:
-            return rows.lease_left(connection, self.job) > duration
+        return rows.lease_left(self.ledger.line.open(), self.job) > duration
 
     def halt(self, error: HaltError) -> None:
         """Stop new entries on every account until a person resumes them."""

@@ -13,15 +13,19 @@ class HeartbeatFile(bootsteps.StartStopStep):
     requires = ("celery.worker.consumer.tasks:Tasks",)
 
     def __init__(self, consumer: Any, **_: Any) -> None:  # noqa: ANN401  # Celery's consumer has no type
-        self._entry: Any = None
+        self._entries: list[Any] = []
         super().__init__(consumer)
 
     def start(self, consumer: Any) -> None:  # noqa: ANN401  # as above
         """Begin to touch."""
         touch()
-        self._entry = consumer.timer.call_repeatedly(2, touch)
+        self._entries = [
+            consumer.timer.call_repeatedly(2, touch),
+            # Celery looks for ended processes every 5 s, and when told, which is often a moment too early to see it.
+            consumer.timer.call_repeatedly(0.25, consumer.pool.maintain_pool),
+        ]
 
     def stop(self, consumer: Any) -> None:  # noqa: ANN401, ARG002  # as above
         """Stop touching; the file grows old."""
-        if self._entry is not None:
-            self._entry.cancel()
+        for entry in self._entries:
+            entry.cancel()

@@ -6,11 +6,12 @@ import signal
 import threading
 from collections.abc import Callable
 from pathlib import Path
+from uuid import UUID
 
 from sqlalchemy import Engine
-from sqlalchemy.exc import SQLAlchemyError
 
 from shared.clock import monotonic
+from shared.db.engine import DATABASE_ERRORS, driver
 from shared.ledger import rows
 from workers.deadline import last_words
 
@@ -45,7 +46,7 @@ class LeaseKeeper(threading.Thread):
         alive: set[int] = set()
         renewed_at = -RENEW_EVERY_S
         while not self._stopping.wait(LOOK_EVERY_S):
-            seen = self._children()
+            seen = {pid for pid in self._children() if not _has_ended(pid)}
             self._lost |= alive - seen
             alive = seen
             is_renewal_due = monotonic() - renewed_at >= RENEW_EVERY_S
@@ -55,9 +56,12 @@ class LeaseKeeper(threading.Thread):
                 self._give_back_lost()
                 if is_renewal_due:
                     with self._engine.begin() as connection:
-                        rows.renew(connection, [self._worker(pid) for pid in alive])
+                        rows.renew(driver(connection), [self._worker(pid) for pid in alive])
+                        workers = rows.workers_of(driver(connection), self._node)
+                    running = {int(worker.rpartition("/")[2]) for worker in workers}
+                    self._lost |= {pid for pid in running - alive if _has_ended(pid)}  # too short-lived to be seen
                     renewed_at = monotonic()
-            except SQLAlchemyError as error:
+            except DATABASE_ERRORS as error:
                 log.warning("leases of %s not renewed, trying again: %s", self._node, error)
 
     def _give_back_lost(self) -> None:
@@ -65,10 +69,21 @@ class LeaseKeeper(threading.Thread):
             words = last_words(self._tracebacks, self._worker(pid))
             reason = f"worker process {pid} was lost" + (f"; its last stack:\n{words}" if words else "")
             with self._engine.begin() as connection:
-                given_back = rows.give_back(connection, self._worker(pid), reason)
+                given_back = rows.give_back(driver(connection), self._worker(pid), reason)
             if given_back:
                 log.warning("child %s was lost with %s job(s), given back", pid, given_back)
             self._lost.discard(pid)
+
+    def refuse(self, job_id: str, reason: str) -> None:
+        """End a job that no process of this worker can do as dead: a person may requeue it. Never raises."""
+        try:
+            with self._engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+                job = rows.claim(driver(connection), UUID(job_id), self._node)
+                if job is not None:
+                    rows.finish(driver(connection), job, "dead", error=reason)
+                    log.error("%s %s is dead: %s", job.name, job.id, reason)
+        except (*DATABASE_ERRORS, ValueError) as error:
+            log.warning("job %s was not refused, the relay sends it again: %s", job_id, error)
 
     def _worker(self, pid: int) -> str:
         return f"{self._node}/{pid}"
@@ -76,3 +91,11 @@ class LeaseKeeper(threading.Thread):
     def stop(self) -> None:
         """End the thread; leases then end by themselves."""
         self._stopping.set()
+
+
+def _has_ended(pid: int) -> bool:
+    """Whether a child is gone, or ended and is kept as a zombie until Celery looks; Celery's look is not taken away."""
+    try:
+        return os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
+    except ChildProcessError:
+        return True

@@ -3,11 +3,9 @@
 import socket
 from collections.abc import Callable
 
-from sqlalchemy.exc import SQLAlchemyError
-
 from cli.local.programs import Stack
 from cli.local.supervisor import Child, Supervisor
-from shared.db.engine import make_engine
+from shared.db.engine import DATABASE_ERRORS, driver, make_engine
 from shared.fleets import FLEETS
 from shared.ledger import rows
 
@@ -25,9 +23,9 @@ def drain(supervisor: Supervisor, stack: Stack | None, show: Callable[[str], Non
         engine = make_engine(stack.database_url, program="up", pool_size=1)
         try:
             with engine.begin() as connection:
-                count = rows.hand_back(connection, f"{fleet}@{socket.gethostname()}.{pid}")
+                count = rows.hand_back(driver(connection), f"{fleet}@{socket.gethostname()}.{pid}")
             show(f"{count} job(s) of {child.program.name} handed back")
-        except SQLAlchemyError as error:
+        except DATABASE_ERRORS as error:
             show(f"jobs of {child.program.name} come back when their leases end: {error}")
         finally:
             engine.dispose()

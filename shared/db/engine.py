@@ -1,9 +1,17 @@
 """Connections to Postgres, pooled; nothing connects before it is used."""
 
+import select
 from typing import Any
 
-from sqlalchemy import Engine, create_engine
+import psycopg
+from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.engine import URL, make_url
+from sqlalchemy.exc import DisconnectionError, InterfaceError, OperationalError, SQLAlchemyError
+
+# What says that Postgres could not be asked, or would not: through SQLAlchemy, or from psycopg itself.
+DATABASE_ERRORS = (SQLAlchemyError, psycopg.Error)
+# What leaves it open whether a commit happened.
+CONNECTION_ERRORS = (OperationalError, InterfaceError, psycopg.OperationalError, psycopg.InterfaceError)
 
 
 def driver_url(url: str) -> URL:
@@ -20,11 +28,35 @@ def options(program: str, pool_size: int, statement_timeout_s: float | None) -> 
         "pool_size": pool_size,
         "max_overflow": 2,
         "pool_timeout": 5,
-        "pool_pre_ping": True,  # a restarted server must cost a reconnect, not an error
         "connect_args": {"application_name": f"tickwork {program}", "connect_timeout": 5, "options": settings},
     }
 
 
 def make_engine(url: str, *, program: str, pool_size: int = 4, statement_timeout_s: float | None = None) -> Engine:
     """Return an engine on `url` whose connections Postgres lists under `program`."""
-    return create_engine(driver_url(url), **options(program, pool_size, statement_timeout_s))
+    engine = create_engine(driver_url(url), **options(program, pool_size, statement_timeout_s))
+    event.listen(engine, "checkout", drop_if_dead)
+    return engine
+
+
+def driver(connection: Connection) -> psycopg.Connection[Any]:
+    """Return the psycopg connection below, with the same transaction."""
+    found: psycopg.Connection[Any] = connection.connection.driver_connection  # type: ignore[assignment]  # typed as Any | None
+    return found
+
+
+def is_dead(descriptor: int) -> bool:
+    """Whether the server has hung up on an idle connection: then, and else hardly ever, it has something to say.
+
+    A restarted server must cost a reconnect and not an error, and asking each time would cost a round trip.
+    """
+    poll = select.poll()
+    poll.register(descriptor, select.POLLIN)
+    return bool(poll.poll(0))
+
+
+def drop_if_dead(_: object, record: Any, __: object) -> None:  # noqa: ANN401  # SQLAlchemy's event
+    """Let the pool connect again instead of handing out a connection that the server has ended."""
+    connection = record.driver_connection
+    if connection.closed or is_dead(connection.fileno()):
+        raise DisconnectionError("the server has hung up")

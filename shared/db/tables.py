@@ -68,7 +68,7 @@ job = Table(
     CheckConstraint("state IN ('queued','running','succeeded','failed','dead','cancelled','expired')", name="state"),
     CheckConstraint("queue IN ('critical','high','normal','low','background')", name="queue"),
 )
-Index("ix_job_due", job.c.queue, job.c.run_at, postgresql_where=text("state = 'queued'"))
+Index("ix_job_due", job.c.queue, job.c.run_at, job.c.id, postgresql_where=text("state = 'queued'"))
 Index("ix_job_expiring", job.c.expires_at, postgresql_where=text("state = 'queued' AND expires_at IS NOT NULL"))
 Index("ix_job_lease", job.c.lease_until, postgresql_where=text("state = 'running'"))
 Index(

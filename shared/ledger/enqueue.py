@@ -2,19 +2,33 @@
 
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import TypedDict, Unpack
+from typing import LiteralString, TypedDict, Unpack
 from uuid import UUID
 
-from sqlalchemy import Executable, func, literal, null, select
-from sqlalchemy.dialects.postgresql import insert
+from psycopg.types.json import Jsonb
 
-from shared.db.tables import job, job_key
 from shared.fleets import Queue
 from shared.ids import new_id
 from shared.ledger.envelope import WakeUp
 from shared.ledger.job import Job
 
 KEY_KEPT = timedelta(days=7)
+
+Statement = tuple[LiteralString, dict[str, object]]  # for psycopg
+
+_INSERT: LiteralString = """
+    INSERT INTO job (id, name, queue, arguments, max_attempts, deadline, run_at, expires_at, order_key, published_at,
+                     cause_id, turn, correlation_id)
+    SELECT %(id)s::uuid, %(name)s, %(queue)s, %(arguments)s::jsonb, %(max_attempts)s::integer, %(deadline)s::interval,
+           now() + %(run_after)s::interval, now() + %(expires_after)s::interval, %(order_key)s,
+           CASE WHEN %(is_published)s THEN now() END, %(cause_id)s::uuid, %(turn)s::uuid, %(correlation_id)s::uuid
+"""
+_INSERT_WITH_KEY: LiteralString = f"""
+    WITH taken AS (
+        INSERT INTO job_key (unique_key, job_id, kept_until)
+        VALUES (%(key)s, %(id)s::uuid, now() + %(kept)s::interval) ON CONFLICT DO NOTHING RETURNING job_id)
+    {_INSERT} FROM taken
+"""  # noqa: S608  # no value enters the text
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,38 +78,34 @@ class NewJob:
         """Return the message that tells its queue."""
         return WakeUp(self.id, self.request.job_name(), self.queue, self.request.deadline)
 
-    def take_key(self) -> Executable:
-        """Claim the key; returns no row when it was taken before."""
-        statement = insert(job_key).values(
-            unique_key=self.key, job_id=self.id, kept_until=func.now() + literal(KEY_KEPT)
-        )
-        return statement.on_conflict_do_nothing().returning(job_key.c.job_id)
+    def insert(self) -> Statement:
+        """Write the row, and its key if it has one; writes nothing when the key was taken before."""
+        values = {
+            "id": self.id,
+            "name": self.request.job_name(),
+            "queue": self.queue.value,
+            "arguments": Jsonb(self.request.arguments()),
+            "max_attempts": self.request.attempts,
+            "deadline": self.request.deadline,
+            "run_after": self.run_after,
+            "expires_after": self.expires_after,
+            "order_key": self.order_key,
+            "is_published": self.is_due_at_once,
+            "cause_id": self.cause_id,
+            "turn": self.turn,
+            "correlation_id": self.correlation_id,
+        }
+        if self.key is None:
+            return _INSERT, values
+        return _INSERT_WITH_KEY, values | {"key": self.key, "kept": KEY_KEPT}
 
-    def holder_of_key(self) -> Executable:
+    def holder_of_key(self) -> Statement:
         """Read the job that holds the key."""
-        return select(job_key.c.job_id).where(job_key.c.unique_key == self.key)
+        return "SELECT job_id FROM job_key WHERE unique_key = %(key)s", {"key": self.key}
 
-    def insert(self) -> Executable:
-        """Write the row."""
-        return insert(job).values(
-            id=self.id,
-            name=self.request.job_name(),
-            queue=self.queue,
-            arguments=self.request.arguments(),
-            max_attempts=self.request.attempts,
-            deadline=self.request.deadline,
-            run_at=func.now() + literal(self.run_after),
-            expires_at=null() if self.expires_after is None else func.now() + literal(self.expires_after),
-            order_key=self.order_key,
-            published_at=func.now() if self.is_due_at_once else null(),
-            cause_id=self.cause_id,
-            turn=self.turn,
-            correlation_id=self.correlation_id,
-        )
-
-    def tell_relay(self) -> Executable:
+    def tell_relay(self) -> Statement:
         """Wake the relay early; it would look anyway."""
-        return select(func.pg_notify("job_due", self.queue.value))
+        return "SELECT pg_notify('job_due', %(queue)s)", {"queue": self.queue.value}
 
 
 def new_job(request: Job, **options: Unpack[EnqueueOptions]) -> NewJob:

@@ -8,36 +8,60 @@ import base64
 import json
 from dataclasses import dataclass
 from datetime import timedelta
-from uuid import UUID, uuid4
+from functools import lru_cache
+from secrets import token_hex
+from uuid import UUID
 
 from shared.fleets import Queue
+from shared.ids import new_id
 
 _GRACE_S = 15  # Celery's own limit is the backstop behind the child's deadline and one hand-over
 
 
+BATCH = ".batch"
+
+
 @dataclass(frozen=True, slots=True)
 class WakeUp:
-    """Tells one queue that one job may be due."""
+    """Tells one queue that one job may be due; with `most`, that up to so many jobs of one name may be."""
 
     job_id: UUID
     name: str
     queue: Queue
     deadline: timedelta | None
+    most: int | None = None
+
+
+def batch_wake_up(name: str, queue: Queue, most: int) -> WakeUp:
+    """Return a wake-up for any jobs of one name: the task `NAME.batch` finds out which."""
+    return WakeUp(new_id(), name + BATCH, queue, None, most)
 
 
 def encoded(wake_up: WakeUp) -> bytes:
     """Return the message to LPUSH onto the list named like the queue."""
     job_id = str(wake_up.job_id)
-    body = [[job_id], {}, {"callbacks": None, "errbacks": None, "chain": None, "chord": None}]
-    hard_limit = None if wake_up.deadline is None else 2 * wake_up.deadline.total_seconds() + _GRACE_S
+    arguments = [job_id] if wake_up.most is None else [wake_up.queue.value, wake_up.most]
+    body = base64.b64encode(f"[{json.dumps(arguments)}, {_NO_KEYWORDS}]".encode()).decode()
+    message = _template(wake_up.name, wake_up.queue, wake_up.deadline)
+    return message.replace(_ID, job_id).replace(_BODY_MARK, body).replace(_TAG, token_hex(16)).encode()
+
+
+# What differs from message to message is put into the place of these marks.
+_ID, _BODY_MARK, _TAG = "<job id>", "<body>", "<delivery tag>"
+_NO_KEYWORDS = '{}, {"callbacks": null, "errbacks": null, "chain": null, "chord": null}'
+
+
+@lru_cache(maxsize=1000)
+def _template(name: str, queue: Queue, deadline: timedelta | None) -> str:
+    hard_limit = None if deadline is None else 2 * deadline.total_seconds() + _GRACE_S
     message = {
-        "body": base64.b64encode(json.dumps(body).encode()).decode(),
+        "body": _BODY_MARK,
         "content-encoding": "utf-8",
         "content-type": "application/json",
         "headers": {
             "lang": "py",
-            "task": wake_up.name,
-            "id": job_id,
+            "task": name,
+            "id": _ID,
             "shadow": None,
             "eta": None,
             "expires": None,
@@ -45,9 +69,9 @@ def encoded(wake_up: WakeUp) -> bytes:
             "group_index": None,
             "retries": 0,
             "timelimit": [hard_limit, None],
-            "root_id": job_id,
+            "root_id": _ID,
             "parent_id": None,
-            "argsrepr": f"['{job_id}']",
+            "argsrepr": f"['{_ID}']",
             "kwargsrepr": "{}",
             "origin": "tickwork",
             "ignore_result": True,
@@ -56,13 +80,13 @@ def encoded(wake_up: WakeUp) -> bytes:
             "stamps": {},
         },
         "properties": {
-            "correlation_id": job_id,
+            "correlation_id": _ID,
             "reply_to": "",
             "delivery_mode": 2,
-            "delivery_info": {"exchange": "", "routing_key": str(wake_up.queue)},
+            "delivery_info": {"exchange": "", "routing_key": queue.value},
             "priority": 0,
             "body_encoding": "base64",
-            "delivery_tag": str(uuid4()),
+            "delivery_tag": _TAG,
         },
     }
-    return json.dumps(message, separators=(",", ":")).encode()
+    return json.dumps(message, separators=(",", ":"))

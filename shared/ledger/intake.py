@@ -4,10 +4,11 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import datetime
-from typing import Unpack
+from typing import Any, Unpack
 from uuid import UUID
 
 import msgspec
+import psycopg
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
@@ -44,14 +45,14 @@ class AsyncTransaction:
     async def enqueue(self, request: Job, **options: Unpack[EnqueueOptions]) -> Enqueued:
         """Insert a job, unless its key is taken."""
         job = new_job(request, **options)
-        if job.key is not None and (await self.connection.execute(job.take_key())).one_or_none() is None:
-            holder: UUID = (await self.connection.execute(job.holder_of_key())).scalar_one()
-            return Enqueued(holder, is_duplicate=True)
-        await self.connection.execute(job.insert())
+        line: psycopg.AsyncConnection[Any] = (await self.connection.get_raw_connection()).driver_connection  # type: ignore[assignment]  # typed as Any | None
+        if (await line.execute(*job.insert())).rowcount == 0:
+            holder = await (await line.execute(*job.holder_of_key())).fetchall()
+            return Enqueued(holder[0][0], is_duplicate=True)
         if job.is_due_at_once:
             self.wake_ups.append(job.wake_up())
         else:
-            await self.connection.execute(job.tell_relay())
+            await line.execute(*job.tell_relay())
         return Enqueued(job.id, is_duplicate=False)
 
 

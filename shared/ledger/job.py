@@ -17,11 +17,14 @@ class Job:
     """The base of every request; a subclass in shared/ledger/jobs adds arguments that JSON can carry.
 
     `queue` and `attempts` are the defaults of its rows; `deadline` is the queue's unless the type says otherwise.
+    `is_transactional` says that all its effects are rows written through `Context.transaction`: then many of a grown
+    low or background backlog may run in one commit.
     """
 
     queue: ClassVar[Queue]
     attempts: ClassVar[int] = 3
     deadline: ClassVar[timedelta | None]
+    is_transactional: ClassVar[bool] = False
 
     def __init_subclass__(cls) -> None:
         """Register the type under its name, such as orders.place_order."""
@@ -48,6 +51,11 @@ def request_type(name: str) -> type[Job]:
         return _TYPES[name]
     except KeyError:
         raise LookupError(f"no job is called {name!r}; known are {', '.join(sorted(_TYPES))}") from None
+
+
+def transactional_names() -> list[str]:
+    """Return the names of the jobs that may run many in one commit, of all modules imported so far."""
+    return sorted(name for name, request in _TYPES.items() if request.is_transactional)
 
 
 def request_of(name: str, arguments: dict[str, Any]) -> Job:

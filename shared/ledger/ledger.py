@@ -1,18 +1,25 @@
 """The ledger as programs use it: one transaction commits the cause and its jobs; wake-ups follow the commit."""
 
-from collections.abc import Iterator
+import logging
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Unpack
 from uuid import UUID
 
+import psycopg
 from sqlalchemy import Connection, Engine
 
+from shared.db.engine import driver
+from shared.fleets import Queue
 from shared.ledger import rows
 from shared.ledger.enqueue import Enqueued, EnqueueOptions, new_job
 from shared.ledger.envelope import WakeUp
 from shared.ledger.job import Job
+from shared.ledger.line import KeptLine, LedgerDownError
 from shared.ledger.rows import ClaimedJob
 from shared.ledger.wake import Wake
+
+log = logging.getLogger(__name__)
 
 
 class LeaseLostError(Exception):
@@ -35,20 +42,19 @@ class Transaction:
             options.setdefault("correlation_id", self._cause.correlation_id)
             options.setdefault("cause_id", self._cause.id)
         job = new_job(request, **options)
-        if job.key is not None and self.connection.execute(job.take_key()).one_or_none() is None:
-            holder: UUID = self.connection.execute(job.holder_of_key()).scalar_one()
-            return Enqueued(holder, is_duplicate=True)
-        self.connection.execute(job.insert())
+        line = driver(self.connection)
+        if line.execute(*job.insert()).rowcount == 0:
+            return Enqueued(line.execute(*job.holder_of_key()).fetchall()[0][0], is_duplicate=True)
         if job.is_due_at_once:
             self.wake_ups.append(job.wake_up())
         else:
-            self.connection.execute(job.tell_relay())
+            line.execute(*job.tell_relay())
         return Enqueued(job.id, is_duplicate=False)
 
     def finish(self, result: object) -> None:
         """End the job that caused this, as succeeded, in this very commit; raise LeaseLostError if it is not ours."""
         job = self._job()
-        if not rows.finish(self.connection, job, "succeeded", result=result):
+        if not rows.finish(driver(self.connection), job, "succeeded", result=result):
             raise LeaseLostError(f"job {job.id} was taken back from {job.worker}")
         self.has_finished_cause = True
 
@@ -64,8 +70,9 @@ class Transaction:
             cause_id=job.id,
             wakes_itself=False,
         )
-        self.connection.execute(follow_up.insert())
-        self.follow_up = rows.claim_follow_up(self.connection, follow_up.id, job.worker)
+        line = driver(self.connection)
+        line.execute(*follow_up.insert())
+        self.follow_up = rows.claim_follow_up(line, follow_up.id, job.worker)
 
     def _job(self) -> ClaimedJob:
         if self._cause is None:
@@ -78,6 +85,7 @@ class Ledger:
 
     def __init__(self, engine: Engine, wake: Wake) -> None:
         self.engine = engine
+        self.line = KeptLine(engine)
         self._wake = wake
 
     @contextmanager
@@ -86,24 +94,47 @@ class Ledger:
         with self.engine.begin() as connection:
             transaction = Transaction(connection, cause)
             yield transaction
-        if transaction.wake_ups:
-            self._wake.publish(transaction.wake_ups)
+        self.wake(transaction.wake_ups)
+
+    def enqueue(self, request: Job, **options: Unpack[EnqueueOptions]) -> Enqueued:
+        """Commit a job that nothing needs to be committed with, in one round trip, and wake its queue."""
+        job = new_job(request, **options)
+        line = self.line.open()
+        if line.execute(*job.insert()).rowcount == 0:
+            return Enqueued(line.execute(*job.holder_of_key()).fetchall()[0][0], is_duplicate=True)
+        if job.is_due_at_once:
+            self._wake.publish([job.wake_up()])
+        else:
+            line.execute(*job.tell_relay())
+        return Enqueued(job.id, is_duplicate=False)
 
     def close(self) -> None:
         """Close the connections to Postgres and Redis."""
+        self.line.close()
         self.engine.dispose()
         self._wake.close()
 
     def claim(self, job_id: UUID, worker: str) -> ClaimedJob | None:
         """Take the job if it is due and its turn, else return None."""
-        with self.engine.begin() as connection:
-            return rows.claim(connection, job_id, worker)
+        return rows.claim(self.line.open(), job_id, worker)
+
+    def claim_batch(self, name: str, queue: Queue, worker: str, most: int) -> list[ClaimedJob]:
+        """Take up to `most` due jobs of one name."""
+        return rows.claim_batch(self.line.open(), name, queue, worker, most)
+
+    def wake(self, wake_ups: Sequence[WakeUp]) -> None:
+        """Publish wake-ups of jobs that a commit elsewhere holds."""
+        if wake_ups:
+            self._wake.publish(wake_ups)
 
     def wake_next(self, job: ClaimedJob) -> None:
-        """Tell the queue of the job that `job`, now ended, kept waiting."""
+        """Tell the queue of the job that `job`, now ended, kept waiting; the relay will if Postgres is away."""
         if job.order_key is None:
             return
-        with self.engine.connect() as connection:
-            waiting = rows.next_of_key(connection, job.order_key)
+        try:
+            waiting = rows.next_of_key(self.line.open(), job.order_key)
+        except (LedgerDownError, psycopg.Error) as error:
+            log.warning("who waits for %s is not known: %s", job.order_key, error)
+            return
         if waiting is not None:
             self._wake.publish([waiting])

@@ -9,7 +9,7 @@ import pytest
 import redis
 from sqlalchemy import Engine, select, text, update
 
-from shared.db.engine import make_engine
+from shared.db.engine import driver, make_engine
 from shared.db.tables import job
 from shared.fleets import Queue
 from shared.ledger import rows
@@ -29,9 +29,9 @@ def engine(database_url: str) -> Iterator[Engine]:
 
 @pytest.fixture
 def ledger(engine: Engine, redis_url: str) -> Iterator[Ledger]:
-    wake = Wake(redis_url)
-    yield Ledger(engine, wake)
-    wake.close()
+    ledger = Ledger(engine, Wake(redis_url))
+    yield ledger
+    ledger.close()
 
 
 @pytest.fixture
@@ -99,6 +99,7 @@ def test_twenty_requests_at_once_with_one_key_are_one_job(ledger: Ledger, engine
 def test_one_of_many_claims_wins(ledger: Ledger) -> None:
     job_id = enqueue(ledger)
     won: list[object] = []
+
     threads = [threading.Thread(target=lambda n=n: won.append(ledger.claim(job_id, f"w/{n}"))) for n in range(10)]
     for thread in threads:
         thread.start()
@@ -114,7 +115,7 @@ def test_a_job_that_is_not_due_or_has_expired_is_not_claimed(ledger: Ledger, eng
 
     assert (None, None) == (ledger.claim(later, ME), ledger.claim(expired, ME))
     with engine.begin() as connection:
-        assert 1 == rows.expire(connection)
+        assert 1 == rows.expire(driver(connection))
     assert "expired" == state(engine, expired)
 
 
@@ -123,23 +124,23 @@ def test_a_result_with_an_old_fence_is_refused(ledger: Ledger, engine: Engine) -
     first = ledger.claim(job_id, ME)
     assert first is not None
     with engine.begin() as connection:
-        rows.give_back(connection, ME, "lost")
+        rows.give_back(driver(connection), ME, "lost")
     second = ledger.claim(job_id, OTHER)
     assert second is not None
 
     with engine.begin() as connection:
-        assert not rows.finish(connection, first, "succeeded")
-        assert not rows.put_back(connection, first, timedelta(0), is_counted=True, error="late")
-        assert rows.finish(connection, second, "succeeded")
+        assert not rows.finish(driver(connection), first, "succeeded")
+        assert not rows.put_back(driver(connection), first, timedelta(0), is_counted=True, error="late")
+        assert rows.finish(driver(connection), second, "succeeded")
 
 
 def test_an_expired_lease_is_taken_back_and_the_attempt_counts(ledger: Ledger, engine: Engine) -> None:
     job_id = enqueue(ledger)
     ledger.claim(job_id, ME)
     with engine.begin() as connection:
-        assert 0 == rows.take_back_expired_leases(connection)
+        assert 0 == rows.take_back_expired_leases(driver(connection))
         connection.execute(update(job).values(lease_until=text("now() - interval '1 second'")))
-        assert 1 == rows.take_back_expired_leases(connection)
+        assert 1 == rows.take_back_expired_leases(driver(connection))
 
     again = ledger.claim(job_id, OTHER)
     assert again is not None
@@ -151,8 +152,8 @@ def test_a_renewed_lease_is_not_taken_back(ledger: Ledger, engine: Engine) -> No
     ledger.claim(job_id, ME)
     with engine.begin() as connection:
         connection.execute(update(job).values(lease_until=text("now() - interval '1 second'")))
-        assert 1 == rows.renew(connection, [ME])
-        assert 0 == rows.take_back_expired_leases(connection)
+        assert 1 == rows.renew(driver(connection), [ME])
+        assert 0 == rows.take_back_expired_leases(driver(connection))
     assert "running" == state(engine, job_id)
 
 
@@ -161,7 +162,7 @@ def test_a_job_that_keeps_killing_its_worker_ends_dead(ledger: Ledger, engine: E
     for _ in range(DoNothing.attempts):
         assert ledger.claim(job_id, ME) is not None
         with engine.begin() as connection:
-            rows.give_back(connection, ME, "signal 9")
+            rows.give_back(driver(connection), ME, "signal 9")
 
     assert "dead" == state(engine, job_id)
 
@@ -170,8 +171,8 @@ def test_a_job_handed_back_at_shutdown_has_lost_no_attempt(ledger: Ledger, engin
     job_id = enqueue(ledger)
     ledger.claim(job_id, ME)
     with engine.begin() as connection:
-        assert 0 == rows.hand_back(connection, "trading@here.11")
-        assert 1 == rows.hand_back(connection, "trading@here.1")
+        assert 0 == rows.hand_back(driver(connection), "trading@here.11")
+        assert 1 == rows.hand_back(driver(connection), "trading@here.1")
 
     again = ledger.claim(job_id, OTHER)
     assert again is not None
@@ -186,7 +187,7 @@ def test_jobs_of_one_order_key_run_one_at_a_time_in_order(ledger: Ledger, engine
     assert claimed is not None
     assert ledger.claim(second, OTHER) is None
     with engine.begin() as connection:
-        rows.finish(connection, claimed, "succeeded")
+        rows.finish(driver(connection), claimed, "succeeded")
     assert ledger.claim(second, OTHER) is not None
 
 
@@ -195,7 +196,7 @@ def test_a_job_put_back_keeps_its_place_in_the_order(ledger: Ledger, engine: Eng
     claimed = ledger.claim(first, ME)
     assert claimed is not None
     with engine.begin() as connection:
-        rows.put_back(connection, claimed, timedelta(hours=1), is_counted=False, error="not yet")
+        rows.put_back(driver(connection), claimed, timedelta(hours=1), is_counted=False, error="not yet")
 
     assert ledger.claim(second, OTHER) is None
 
@@ -205,7 +206,7 @@ def test_the_end_of_a_job_wakes_the_next_of_its_order_key(ledger: Ledger, engine
     claimed = ledger.claim(first, ME)
     assert claimed is not None
     with engine.begin() as connection:
-        rows.finish(connection, claimed, "succeeded")
+        rows.finish(driver(connection), claimed, "succeeded")
     broker.flushdb()
 
     ledger.wake_next(claimed)
@@ -231,7 +232,7 @@ def test_a_hand_over_of_a_lost_job_commits_nothing(ledger: Ledger, engine: Engin
     claimed = ledger.claim(enqueue(ledger), ME)
     assert claimed is not None
     with engine.begin() as connection:
-        rows.give_back(connection, ME, "lost")
+        rows.give_back(driver(connection), ME, "lost")
 
     with pytest.raises(LeaseLostError), ledger.transaction(cause=claimed) as tx:
         tx.hand_over(None, DoNothing())
@@ -243,11 +244,11 @@ def test_the_relay_publishes_what_nobody_claimed_and_only_while_there_is_room(le
     for _ in range(3):
         enqueue(ledger)
     with engine.begin() as connection:
-        assert [] == rows.due(connection, Queue.NORMAL, 100)  # published a moment ago
+        assert [] == rows.due(driver(connection), Queue.NORMAL, 100)  # published a moment ago
     make_due(engine)
     with engine.begin() as connection:
-        assert 2 == len(rows.due(connection, Queue.NORMAL, 2))
-        assert 1 == len(rows.due(connection, Queue.NORMAL, 100))
+        assert 2 == len(rows.due(driver(connection), Queue.NORMAL, 2))
+        assert 1 == len(rows.due(driver(connection), Queue.NORMAL, 100))
 
 
 def test_the_relay_leaves_a_job_alone_whose_turn_it_is_not(ledger: Ledger, engine: Engine) -> None:
@@ -255,7 +256,7 @@ def test_the_relay_leaves_a_job_alone_whose_turn_it_is_not(ledger: Ledger, engin
     make_due(engine)
 
     with engine.begin() as connection:
-        assert [first] == [wake_up.job_id for wake_up in rows.due(connection, Queue.NORMAL, 10)]
+        assert [first] == [wake_up.job_id for wake_up in rows.due(driver(connection), Queue.NORMAL, 10)]
 
 
 def test_a_full_queue_takes_no_more_wake_ups_and_loses_no_job(
@@ -281,11 +282,11 @@ def test_a_lease_that_is_lost_covers_nothing(ledger: Ledger, engine: Engine) -> 
     claimed = ledger.claim(enqueue(ledger), ME)
     assert claimed is not None
     with engine.connect() as connection:
-        assert timedelta(seconds=5) < rows.lease_left(connection, claimed) <= rows.LEASE
+        assert timedelta(seconds=5) < rows.lease_left(driver(connection), claimed) <= rows.LEASE
     with engine.begin() as connection:
-        rows.give_back(connection, ME, "lost")
+        rows.give_back(driver(connection), ME, "lost")
     with engine.connect() as connection:
-        assert timedelta(0) == rows.lease_left(connection, claimed)
+        assert timedelta(0) == rows.lease_left(driver(connection), claimed)
 
 
 def test_an_unknown_job_is_nobodys(ledger: Ledger) -> None:

@@ -5,8 +5,7 @@ import logging
 from collections.abc import Coroutine
 from typing import Any, TypeVar
 
-from sqlalchemy.exc import SQLAlchemyError
-
+from shared.db.engine import DATABASE_ERRORS
 from shared.errors import RetryableError
 
 # TradingView hangs up after 3 s and then never sends the alert again; after a 503 it does.
@@ -37,7 +36,7 @@ async def in_time(work: Coroutine[Any, Any, T]) -> T:
         raise DatabaseDownError("the database did not answer in time")
     try:
         return task.result()
-    except (SQLAlchemyError, OSError, TimeoutError) as error:
+    except (*DATABASE_ERRORS, OSError, TimeoutError) as error:
         # The first line only: the rest quotes the statement and what was in it.
         log.warning("the database failed: %s", (str(error) or type(error).__name__).splitlines()[0])
         raise DatabaseDownError("the database does not answer") from None

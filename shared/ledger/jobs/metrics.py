@@ -13,4 +13,5 @@ class RollUp(Job):
     """Sum up calls and jobs of the period that ended at `slot`."""
 
     queue: ClassVar = Queue.LOW
+    is_transactional: ClassVar = True
     slot: datetime

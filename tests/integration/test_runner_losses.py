@@ -1,0 +1,248 @@
+"""What becomes of a job that is woken twice, lost, handed over, or ends while Postgres is away: no Celery here."""
+
+import threading
+from contextlib import ExitStack, suppress
+from datetime import timedelta
+from typing import NoReturn
+from uuid import uuid4
+
+import pytest
+from sqlalchemy import text
+
+from shared.errors import (
+    OrderRejectedError,
+    RateLimitedError,
+    RetryableError,
+    VenueDownError,
+)
+from shared.ledger.jobs.upkeep import DoNothing
+from tests.fixtures.fleet import database_away
+from tests.fixtures.processes import until
+from tests.fixtures.wire_tap import WireTap
+from tests.fixtures.workshop import ME, Workshop, raising
+from workers.context import Context
+from workers.run import NotRecordedError, Outcome, Runner
+
+
+def test_many_wake_ups_for_one_job_run_it_once(workshop: Workshop) -> None:
+    started: list[str] = []
+    job_id = workshop.ask(lambda ctx: started.append(ctx.job.worker))
+    runners = [workshop.open_runner(f"trading@here.1/{number}") for number in range(10, 16)]
+    at_once = threading.Barrier(len(runners))
+    states: list[str] = []
+
+    def wake(runner: Runner) -> None:
+        at_once.wait()
+        states.extend(runner.run(job_id).state for _ in range(3))
+
+    threads = [threading.Thread(target=wake, args=(runner,)) for runner in runners]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert 1 == len(started)
+    assert ["duplicate"] * 17 + ["succeeded"] == sorted(states)
+
+
+def test_a_result_is_not_written_once_the_job_was_taken_back(workshop: Workshop) -> None:
+    job_id = workshop.ask(lambda ctx: workshop.lose(ctx.job))
+
+    assert "duplicate" == workshop.run(job_id).state
+    row = workshop.row(job_id)
+    assert ("queued", None, "went silent") == (row["state"], row["result"], row["error"])
+
+
+@pytest.mark.parametrize(
+    "error", [RetryableError("late"), OrderRejectedError("late"), RateLimitedError("late", timedelta(1))]
+)
+def test_an_error_is_not_written_once_the_job_was_taken_back(workshop: Workshop, error: Exception) -> None:
+    def act(ctx: Context) -> NoReturn:
+        workshop.lose(ctx.job)
+        raise error
+
+    job_id = workshop.ask(act)
+
+    assert "duplicate" == workshop.run(job_id).state
+    assert ("queued", "went silent") == (workshop.row(job_id)["state"], workshop.row(job_id)["error"])
+
+
+def test_who_lost_a_job_changes_nothing_of_what_the_next_one_made_of_it(workshop: Workshop) -> None:
+    other = workshop.open_runner("trading@here.9/9")
+
+    def act(ctx: Context) -> str:
+        if ctx.job.worker == ME:
+            workshop.lose(ctx.job)
+            assert "succeeded" == other.run(ctx.job.id).state
+        return ctx.job.worker
+
+    job_id = workshop.ask(act)
+
+    assert "duplicate" == workshop.run(job_id).state
+    row = workshop.row(job_id)
+    assert ("succeeded", "trading@here.9/9", 2, 2) == (row["state"], row["result"], row["fence"], row["attempt"])
+
+
+def test_what_a_lost_job_would_commit_with_its_end_is_rolled_back(workshop: Workshop) -> None:
+    def act(ctx: Context) -> None:
+        workshop.lose(ctx.job)
+        with ctx.transaction() as tx:
+            tx.connection.execute(text("UPDATE account SET balance = 1"))
+            tx.enqueue(DoNothing())
+            tx.finish({"done": True})
+
+    job_id = workshop.ask(act)
+
+    assert "duplicate" == workshop.run(job_id).state
+    assert [{"balance": 50_000}] == workshop.rows("SELECT balance FROM account")
+    assert [(job_id, "queued")] == [(row["id"], row["state"]) for row in workshop.rows("SELECT id, state FROM job")]
+
+
+def test_jobs_that_a_job_asks_for_continue_its_story_and_vanish_with_its_transaction(workshop: Workshop) -> None:
+    def act(ctx: Context) -> None:
+        with ctx.transaction() as tx:
+            tx.enqueue(DoNothing(note="kept"))
+        with ctx.transaction() as tx:
+            tx.enqueue(DoNothing(note="vanishes"))
+            raise RetryableError("in the middle")
+
+    parent = workshop.do(act)
+
+    (child,) = workshop.rows("SELECT * FROM job WHERE name = 'upkeep.do_nothing'")
+    assert "queued" == parent["state"]
+    assert {"note": "kept", "seconds": 0} == child["arguments"]
+    assert (parent["id"], parent["correlation_id"]) == (child["cause_id"], child["correlation_id"])
+
+
+def test_a_hand_over_runs_the_next_job_at_once_and_the_wake_up_reports_its_end(workshop: Workshop) -> None:
+    second = workshop.drill(lambda _: "second")
+
+    def first(ctx: Context) -> None:
+        with ctx.transaction() as tx:
+            tx.connection.execute(text("UPDATE account SET balance = 1"))
+            tx.hand_over("first", second)
+
+    job_id = workshop.ask(first, order_key="account:1")
+
+    assert Outcome("succeeded", "second") == workshop.run(job_id)
+    before, after = workshop.rows("SELECT * FROM job ORDER BY id")
+    assert [("succeeded", "first"), ("succeeded", "second")] == [
+        (row["state"], row["result"]) for row in (before, after)
+    ]
+    assert (before["id"], before["correlation_id"], before["turn"], ME) == (
+        after["cause_id"], after["correlation_id"], after["turn"], after["worker"]
+    )  # fmt: skip
+    assert [{"balance": 1}] == workshop.rows("SELECT balance FROM account")
+
+
+def test_a_hand_over_that_fails_before_its_commit_leaves_the_first_job_alone(workshop: Workshop) -> None:
+    second = workshop.drill(lambda _: "second")
+
+    def first(ctx: Context) -> None:
+        with ctx.transaction() as tx:
+            tx.hand_over("first", second)
+            raise RetryableError("before the commit")
+
+    row = workshop.do(first)
+
+    assert ("queued", None) == (row["state"], row["result"])
+    assert 1 == len(workshop.rows("SELECT id FROM job"))
+
+
+def test_an_error_after_the_hand_over_was_committed_costs_neither_job(workshop: Workshop) -> None:
+    second = workshop.drill(lambda _: "second")
+
+    def first(ctx: Context) -> None:
+        with ctx.transaction() as tx:
+            tx.hand_over("first", second)
+        raise ZeroDivisionError
+
+    workshop.do(first)
+
+    found = workshop.rows("SELECT state, result FROM job ORDER BY id")
+    assert [("succeeded", "first"), ("succeeded", "second")] == [(row["state"], row["result"]) for row in found]
+
+
+def test_a_handed_over_job_that_is_put_back_still_goes_before_those_that_wait(workshop: Workshop) -> None:
+    second = workshop.drill(raising(VenueDownError("down")))
+
+    def first(ctx: Context) -> None:
+        with ctx.transaction() as tx:
+            tx.hand_over("first", second)
+
+    job_id = workshop.ask(first, order_key="account:1")
+    waiting = workshop.ask(lambda _: "third", order_key="account:1")
+
+    assert "put_back" == workshop.run(job_id).state
+    assert "duplicate" == workshop.run(waiting).state
+    (put_back,) = workshop.rows(f"SELECT state, attempt FROM job WHERE cause_id = '{job_id}'")
+    assert {"state": "queued", "attempt": 1} == put_back
+
+
+def test_a_job_whose_end_cannot_be_written_is_left_to_whoever_outlives_this_process(workshop: Workshop) -> None:
+    with ExitStack() as outage:
+        job_id = workshop.ask(lambda _: outage.enter_context(database_away(workshop.database_url)))
+        with pytest.raises(NotRecordedError, match="ended unrecorded"):
+            workshop.runner.run(job_id)
+
+    assert ("running", ME) == (workshop.row(job_id)["state"], workshop.row(job_id)["worker"])
+
+
+def test_a_job_that_postgres_was_not_asked_for_stays_where_it_is(workshop: Workshop) -> None:
+    job_id = workshop.ask(lambda _: None)
+    with database_away(workshop.database_url):
+        assert "put_back" == workshop.runner.run(job_id).state
+
+    assert ("queued", 0) == (workshop.row(job_id)["state"], workshop.row(job_id)["attempt"])
+    assert "succeeded" == workshop.run(job_id).state
+
+
+def test_a_claim_that_was_never_answered_ends_the_process_too(workshop: Workshop) -> None:
+    job_id = workshop.ask(lambda _: None)
+    with WireTap(workshop.database_url) as wire:
+        runner = workshop.open_runner("trading@here.1/3", wire.url)
+        runner.run(uuid4())  # connects
+        wire.block_after(job_id.bytes)
+        threading.Timer(0.5, wire.mend).start()
+        with pytest.raises(NotRecordedError, match="not known"):
+            runner.run(job_id)
+
+    assert ("running", "trading@here.1/3") == (workshop.row(job_id)["state"], workshop.row(job_id)["worker"])
+
+
+def test_a_handed_over_job_is_never_left_claimed_by_a_process_that_lives_on(workshop: Workshop) -> None:
+    second = workshop.drill(lambda _: "second")
+    with ExitStack() as outage:
+
+        def first(ctx: Context) -> None:
+            with ctx.transaction() as tx:
+                tx.hand_over("first", second)
+            outage.enter_context(database_away(workshop.database_url))
+
+        job_id = workshop.ask(first, order_key="account:1")
+        with pytest.raises(NotRecordedError):  # else the parent renews the second job's lease for ever
+            workshop.runner.run(job_id)
+
+
+def test_a_handed_over_job_whose_commit_was_never_answered_is_not_left_claimed_either(workshop: Workshop) -> None:
+    second = workshop.drill(lambda _: "second")
+    with WireTap(workshop.database_url) as wire:
+        runner = workshop.open_runner("trading@here.1/3", wire.url)
+
+        def first(ctx: Context) -> None:
+            with ctx.transaction() as tx:
+                tx.hand_over("first", second)
+                wire.heard.clear()
+                wire.block_after(b"COMMIT")
+                threading.Thread(target=mend_after_the_commit).start()
+
+        def mend_after_the_commit() -> None:
+            until(lambda: b"COMMIT" in wire.heard)
+            until(lambda: workshop.rows("SELECT id FROM job WHERE state = 'succeeded'") != [])
+            wire.mend()
+
+        job_id = workshop.ask(first)
+        with suppress(NotRecordedError):  # the process ends: its parent gives back what it held
+            runner.run(job_id)
+            assert [] == workshop.rows("SELECT name, worker FROM job WHERE state = 'running'")
+    assert "succeeded" == workshop.row(job_id)["state"]
