@@ -2,16 +2,14 @@
 
 import faulthandler
 import os
-from collections.abc import Callable, Iterator
+import signal
+from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
 from typing import IO
 
-from shared.clock import monotonic
-
 _MOST_TRACEBACK = 8_000
-_REARM_AFTER_S = 0.1  # setting a limit starts a thread
 
 
 def traceback_file(folder: Path, worker: str) -> Path:
@@ -20,12 +18,17 @@ def traceback_file(folder: Path, worker: str) -> Path:
 
 
 class Deadline:
-    """A watchdog thread, in C, that dumps every thread's stack and ends the process: the parent records it."""
+    """An alarm whose handler, in C, dumps every thread's stack and ends the process: the parent records it.
+
+    Source: faulthandler.register with `chain`, which hands on to what SIGALRM does by default.
+    """
 
     def __init__(self, folder: Path, worker: str) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self._file: IO[str] = traceback_file(folder, worker).open("w", encoding="utf-8")
         faulthandler.enable(self._file)  # a crash in C code leaves its stack here too
+        signal.signal(signal.SIGALRM, signal.SIG_DFL)
+        faulthandler.register(signal.SIGALRM, self._file, all_threads=True, chain=True)
 
     @contextmanager
     def watch(self, limit: timedelta | None) -> Iterator[None]:
@@ -33,34 +36,15 @@ class Deadline:
         if limit is None:
             yield
             return
-        faulthandler.dump_traceback_later(limit.total_seconds(), exit=True, file=self._file)
+        signal.setitimer(signal.ITIMER_REAL, limit.total_seconds())
         try:
             yield
         finally:
-            faulthandler.cancel_dump_traceback_later()
-
-    @contextmanager
-    def watch_each(self) -> Iterator[Callable[[timedelta | None], None]]:
-        """Hand out what sets the limit of the next of many short jobs; it may come a tenth of a second early."""
-        armed: tuple[timedelta | None, float] = (None, -_REARM_AFTER_S)
-
-        def arm(limit: timedelta | None) -> None:
-            nonlocal armed
-            now = monotonic()
-            if limit == armed[0] and now - armed[1] < _REARM_AFTER_S:
-                return
-            faulthandler.cancel_dump_traceback_later()
-            if limit is not None:
-                faulthandler.dump_traceback_later(limit.total_seconds(), exit=True, file=self._file)
-            armed = limit, now
-
-        try:
-            yield arm
-        finally:
-            faulthandler.cancel_dump_traceback_later()
+            signal.setitimer(signal.ITIMER_REAL, 0)
 
     def close(self) -> None:
         """Forget the file of a process that ends well."""
+        faulthandler.unregister(signal.SIGALRM)
         faulthandler.disable()
         self._file.close()
         os.unlink(self._file.name)  # noqa: PTH108  # the file object knows its name as text

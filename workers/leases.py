@@ -67,7 +67,7 @@ class LeaseKeeper(threading.Thread):
     def _give_back_lost(self) -> None:
         for pid in sorted(self._lost):
             words = last_words(self._tracebacks, self._worker(pid))
-            reason = f"worker process {pid} was lost" + (f"; its last stack:\n{words}" if words else "")
+            reason = _reason(pid, words)
             with self._engine.begin() as connection:
                 given_back = rows.give_back(driver(connection), self._worker(pid), reason)
             if given_back:
@@ -94,8 +94,16 @@ class LeaseKeeper(threading.Thread):
 
 
 def _has_ended(pid: int) -> bool:
-    """Whether a child is gone, or ended and is kept as a zombie until Celery looks; Celery's look is not taken away."""
+    """Whether a child is gone, or ended and not yet looked at by Celery, from whom the news are not taken away."""
     try:
         return os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
     except ChildProcessError:
         return True
+
+
+def _reason(pid: int, words: str) -> str:
+    if not words:
+        return f"worker process {pid} was lost"
+    # faulthandler names a crash, and nothing when it was asked for.
+    how = "crashed" if words.startswith("Fatal") else "was stopped: its job overran the deadline"
+    return f"worker process {pid} {how}; its last stack:\n{words}"

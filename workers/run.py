@@ -110,8 +110,8 @@ class Runner:
         contexts: list[Context] = []
         with _recorded(jobs[0]):
             try:
-                with self._ledger.engine.begin() as connection, self._deadline.watch_each() as arm:
-                    outcomes = [self._do_within(connection, job, contexts, arm) for job in jobs]
+                with self._ledger.engine.begin() as connection:
+                    outcomes = [self._do_within(connection, job, contexts) for job in jobs]
                     _end_all(connection, contexts, outcomes)
             except (LeaseLostError, psycopg.DataError) as error:  # counted, so that each then runs alone
                 log.warning("%s jobs %s are undone and run one by one: %s", len(jobs), jobs[0].name, error)
@@ -131,13 +131,12 @@ class Runner:
         connection: Connection,
         job: ClaimedJob,
         contexts: list[Context],
-        arm: Callable[[timedelta | None], None],
     ) -> Outcome:
         context = self._context_of(job, connection)
         contexts.append(context)
-        arm(job.deadline)
         try:
-            result = self._result_of(job, context)
+            with self._deadline.watch(job.deadline):
+                result = self._result_of(job, context)
         except LeaseLostError:
             raise
         except Exception as error:  # noqa: BLE001  # whatever a task raises is recorded, as in _do
