@@ -38,13 +38,15 @@ def upgrade_schema(name: str | None) -> None:
     if name is None:
         return
     engine = make_engine(url, program="db upgrade", pool_size=1)
-    with engine.begin() as connection:
-        known = market.read(connection)
-        if known is None:
-            market.write(connection, MarketRow(name, "seeded" if name.startswith("sim_") else "live", live_clock()))
-        elif known.market != name:
-            raise click.ClickException(f"this database belongs to the market {known.market}, not to {name}")
-    engine.dispose()
+    try:
+        with engine.begin() as connection:
+            known = market.read(connection)
+            if known is None:
+                market.write(connection, MarketRow(name, "seeded" if name.startswith("sim_") else "live", live_clock()))
+            elif known.market != name:
+                raise click.ClickException(f"this database belongs to the market {known.market}, not to {name}")
+    finally:
+        engine.dispose()
     click.echo(f"The market is {name}")
 
 

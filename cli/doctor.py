@@ -6,6 +6,7 @@ import sys
 from collections.abc import Callable
 
 import click
+from sqlalchemy.exc import SQLAlchemyError
 
 from cli.local.account import unprivileged
 from cli.local.binaries import postgres_folder, valkey_server
@@ -18,6 +19,7 @@ from cli.stack import settings_of_stack
 from shared.config import load_settings
 from shared.db.migrate import upgrade
 from shared.errors import SettingsError
+from shared.log import masked
 
 _LEAST_DISK = 1_000_000_000
 
@@ -74,7 +76,11 @@ def _ports() -> str:
 
 
 def _database() -> str:
-    upgrade(settings_of_stack().need_database())
+    url = settings_of_stack().need_database()
+    try:
+        upgrade(url)
+    except SQLAlchemyError as error:
+        raise SettingsError(f"{masked(url)} does not answer: {str(getattr(error, 'orig', error)).strip()}") from None
     return "answers, with the newest schema"
 
 

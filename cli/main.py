@@ -44,17 +44,22 @@ def main() -> None:
     except TradingError as error:
         _fail(str(error), 1)
     except Exception as error:
-        if not _says_the_database_is_away(error):
+        said = _about_the_database(error)
+        if said is None:
             raise
-        _fail(f"the database does not answer: {str(getattr(error, 'orig', error)).strip()}", 1)
+        _fail(said, 1)
 
 
-def _says_the_database_is_away(error: Exception) -> bool:
+def _about_the_database(error: Exception) -> str | None:
     # By name: importing the libraries would slow down every command that needs neither.
-    return any(
-        base.__name__ == "OperationalError" and base.__module__.split(".")[0] in {"sqlalchemy", "psycopg"}
-        for base in type(error).__mro__
-    )
+    cause = getattr(error, "orig", error)
+    kinds = {base.__name__ for base in type(cause).__mro__ if base.__module__.split(".")[0] == "psycopg"}
+    if "OperationalError" in kinds:
+        return f"the database does not answer: {str(cause).strip()}"
+    if kinds & {"UndefinedTable", "UndefinedColumn"}:
+        first = str(cause).strip().partition("\n")[0]
+        return f"the database has not the newest schema ({first}): `tickwork db upgrade` brings it"
+    return None
 
 
 def _fail(message: str, status_code: int) -> None:

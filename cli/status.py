@@ -3,6 +3,7 @@
 from typing import Any
 
 import click
+from sqlalchemy.exc import SQLAlchemyError
 
 from cli.local.home import Home
 from cli.local.lock import holder
@@ -42,8 +43,11 @@ def command(*, as_json: bool) -> None:
 
 
 def _market() -> dict[str, Any] | None:
-    with connect() as connection:
-        row = market.read(connection)
+    try:
+        with connect() as connection:
+            row = market.read(connection)
+    except SQLAlchemyError:  # Postgres may be what does not run: the table of programs tells
+        return None
     if row is None:
         return None
     now = row.clock.now()

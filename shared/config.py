@@ -114,7 +114,16 @@ def _venue(values: Mapping[str, str]) -> Venue:
 
 def _url(values: Mapping[str, str], name: str, schemes: tuple[str, ...]) -> str:
     value = values.get(name, "")
-    if value and urlsplit(value).scheme.split("+")[0] not in schemes:
+    if not value:
+        return ""
+    try:
+        parts = urlsplit(value)
+        is_port_fine = parts.port != 0
+    except ValueError:  # its message would quote the URL, password and all
+        is_port_fine = False
+    if not is_port_fine:
+        raise SettingsError(f"{name} has a port that is no number from 1 to 65535")
+    if parts.scheme.split("+")[0] not in schemes:
         raise SettingsError(f"{name} does not start with {' or '.join(f'{scheme}://' for scheme in schemes)}")
     return value
 

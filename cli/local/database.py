@@ -13,7 +13,7 @@ def choose_database(server_url: str, market: str, *, is_fresh: bool) -> str:
         names = [row[0] for row in connection.execute("SELECT datname FROM pg_database")]
         newest = max((_number(name, base) for name in names), default=0)
         wanted = newest + 1 if is_fresh else max(newest, 1)
-        name = base if wanted == 1 else f"{base}_{wanted}"
+        name = base if wanted == 1 else f"{base}-{wanted}"
         if name not in names:
             connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
     return name
@@ -22,5 +22,6 @@ def choose_database(server_url: str, market: str, *, is_fresh: bool) -> str:
 def _number(name: str, base: str) -> int:
     if name == base:
         return 1
-    found = re.fullmatch(rf"{re.escape(base)}_(\d+)", name)
+    # A dash, which no market's name holds: mgc_2022_04 is a market of its own, and no database of mgc_2022.
+    found = re.fullmatch(rf"{re.escape(base)}-(\d+)", name)
     return int(found.group(1)) if found else 0

@@ -43,12 +43,13 @@ def choose_market(settings: Settings, replay: Path | None, seed: int | None, spe
     """Return the market that options and settings name; raise SettingsError for what cannot be."""
     venue = settings.venue
     has_credentials = bool(venue.url and venue.user and venue.key)
+    contracts = tuple(dict.fromkeys(settings.contracts)) or DEFAULT_CONTRACTS
     if replay is None and seed is None and has_credentials:
         if speed not in {None, 1}:
             raise SettingsError(f"--speed {speed} is for the simulator: the real market runs at its own pace")
         host = urlsplit(venue.url).hostname or venue.url
-        return Market(_as_name(host), "live", f"the venue {host}", settings.contracts or DEFAULT_CONTRACTS, 1)
-    if replay is None and seed is None and (venue.user or venue.key):
+        return Market(_as_name(host), "live", f"the venue {host}", contracts, 1)
+    if replay is None and seed is None and (venue.url or venue.user or venue.key):
         raise SettingsError(
             "of TICKWORK_VENUE_URL, TICKWORK_VENUE_USER and TICKWORK_VENUE_KEY some are set and some are not: "
             "set all three for the real venue, or none for the simulator"
@@ -62,7 +63,7 @@ def choose_market(settings: Settings, replay: Path | None, seed: int | None, spe
         f"sim_seed_{number}",
         "seeded",
         f"a simulated market (seed {number}) inside an open session: no real order is sent",
-        settings.contracts or DEFAULT_CONTRACTS,
+        contracts,
         speed,
         ("--seed", str(number)),
     )
@@ -86,10 +87,12 @@ def row_of(market: Market, known: MarketRow | None) -> MarketRow:
     """
     if known is None:
         return _new_row(market)
-    if known.market != market.name:
+    # The kind too: a recorded file may be called like the venue.
+    if (known.kind, known.market) != (market.kind, market.name):
         raise SettingsError(
-            f"this database belongs to the market {known.market}, and {market.name} was asked for: simulated and real "
-            "fills must never mix; set DATABASE_URL to another database"
+            f"this database belongs to the {known.kind} market {known.market}, and the {market.kind} market "
+            f"{market.name} was asked for: simulated and real fills must never mix; "
+            "set DATABASE_URL to another database"
         )
     if market.speed is not None and market.speed != known.clock.speed:
         raise SettingsError(

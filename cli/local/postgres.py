@@ -14,7 +14,7 @@ from cli.local.account import Account
 from cli.local.binaries import postgres_folder
 from cli.local.home import Home
 from cli.local.leftovers import wait_for_old_server
-from cli.local.program import Program
+from cli.local.program import Program, tied_to_us
 from shared.config import environment
 from shared.errors import SettingsError
 
@@ -89,6 +89,8 @@ def _cluster(home: Home, account: Account | None, binaries: Path, password: str)
             env=_plain_environment(),
             capture_output=True,
             text=True,
+            # One that outlived us would clean up in the folder of the next.
+            preexec_fn=tied_to_us(signal.SIGKILL),  # runs after the change of user, which would undo it
             **(account.as_user() if account else {}),
         )
     except subprocess.CalledProcessError as error:

@@ -37,14 +37,6 @@ def start(program: Program) -> "subprocess.Popen[bytes]":
     """
     if program.heartbeat is not None:
         program.heartbeat.unlink(missing_ok=True)
-    parent = os.getpid()
-
-    def tie_to_parent() -> None:
-        if sys.platform == "linux":
-            _libc.prctl(_PR_SET_PDEATHSIG, program.death_signal)
-            if os.getppid() != parent:  # it died before the line above
-                os._exit(1)
-
     return subprocess.Popen(
         program.command,
         env=program.environment,
@@ -53,9 +45,22 @@ def start(program: Program) -> "subprocess.Popen[bytes]":
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         start_new_session=True,
-        preexec_fn=tie_to_parent,  # noqa: PLW1509  # runs after the change of user, which would undo it
+        preexec_fn=tied_to_us(program.death_signal),  # noqa: PLW1509  # runs after the change of user, which would undo it
         **(program.account.as_user() if program.account else {}),
     )
+
+
+def tied_to_us(death_signal: signal.Signals) -> Callable[[], None]:
+    """Return what a new process must run so that Linux sends it this signal when we are gone."""
+    parent = os.getpid()
+
+    def tie() -> None:
+        if sys.platform == "linux":
+            _libc.prctl(_PR_SET_PDEATHSIG, death_signal)
+            if os.getppid() != parent:  # it died before the line above
+                os._exit(1)
+
+    return tie
 
 
 def kill_session(process: "subprocess.Popen[bytes]") -> None:

@@ -2,6 +2,7 @@
 
 import urllib.request
 from http import HTTPStatus
+from http.client import HTTPException
 from pathlib import Path
 from urllib.error import URLError
 
@@ -16,7 +17,7 @@ def answers_http(url: str) -> bool:
     try:
         with opener.open(url, timeout=_TIMEOUT_S) as answer:
             return bool(answer.status == HTTPStatus.OK)
-    except (URLError, OSError, ValueError):
+    except (URLError, HTTPException, OSError, ValueError):  # also what a stranger on this port may say
         return False
 
 

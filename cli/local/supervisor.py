@@ -150,13 +150,20 @@ class Supervisor:
         if process is None or not is_due or not _is_live(child):
             return
         child.probed_at = now
-        state = ChildState.RUNNING if child.program.is_ready() else ChildState.STARTING
+        state = ChildState.RUNNING if self._is_ready(child.program) else ChildState.STARTING
         with self._states:
             is_news = child.process is process and _is_live(child) and child.state is not state
             if is_news:
                 child.state = state
         if is_news:
             self._changed()
+
+    def _is_ready(self, program: Program) -> bool:
+        try:
+            return program.is_ready()
+        except Exception as error:  # noqa: BLE001  # one check's mistake must not end the watch over all the others
+            self._show(f"{program.name} cannot be checked: {error!r}")
+            return False
 
 
 def _is_live(child: Child) -> bool:

@@ -1,0 +1,342 @@
+"""The embedded Postgres and Valkey: what they keep, whom they trust, and what they do about what the last run left."""
+
+import os
+import signal
+import stat
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from uuid import uuid4
+
+import psutil
+import psycopg
+import pytest
+import redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
+
+from cli.local.account import unprivileged
+from cli.local.binaries import postgres_folder
+from cli.local.database import choose_database
+from cli.local.home import Home
+from cli.local.ports import free_port
+from cli.local.postgres import postgres_program, postgres_url
+from cli.local.program import Program, kill_session, start
+from cli.local.valkey import valkey_program, valkey_url
+from shared.errors import SettingsError
+from tests.fixtures.processes import until
+
+PASSWORD = "a-password-for-tests"
+AS_ROOT = pytest.mark.skipif(os.geteuid() != 0, reason="servers run as another user only when we are root")
+
+
+@pytest.fixture
+def home(open_folder: Path) -> Home:
+    home = Home(open_folder / f"home-{uuid4().hex[:8]}")
+    home.prepare()
+    return home
+
+
+@pytest.fixture(scope="module")
+def made(open_folder: Path) -> Home:
+    """A home with a cluster; tests run their servers in it one after another."""
+    home = Home(open_folder / "made")
+    home.prepare()
+    postgres(home)
+    return home
+
+
+def postgres(home: Home, port: int = 0) -> Program:
+    return postgres_program(home, unprivileged(), port or free_port(), PASSWORD)
+
+
+def valkey(home: Home, port: int = 0) -> Program:
+    return valkey_program(home, unprivileged(), port or free_port(), PASSWORD)
+
+
+@contextmanager
+def started(program: Program) -> Iterator["subprocess.Popen[bytes]"]:
+    """Run a server until the block ends."""
+    process = start(program)
+    assert process.stdout is not None
+    try:
+        until(program.is_ready, what=f"readiness of {program.name}")
+        yield process
+    finally:
+        process.send_signal(program.stop_signal)
+        try:
+            process.wait(20)
+        finally:
+            kill_session(process)
+            process.wait()
+            process.stdout.close()
+
+
+def cluster(home: Home) -> Path:
+    (folder,) = (folder for folder in (home.root / "postgres").glob("pg*") if folder.suffix != ".init")
+    return folder
+
+
+def put(file: Path, text: str) -> None:
+    """Write a file as the servers' user would."""
+    file.write_text(text)
+    if account := unprivileged():
+        account.own(file)
+
+
+def fake_binaries(home: Home, initdb: str) -> Path:
+    """Make a folder with the real postgres, and an initdb of our own: $data is the folder it is to fill."""
+    real = postgres_folder(home, unprivileged())
+    folder = home.root / "binaries"
+    folder.mkdir()
+    for name, script in (("postgres", f'exec "{real}/postgres" "$@"'), ("initdb", f'data="$2"\n{initdb}')):
+        (folder / name).write_text(f"#!/bin/sh\n{script}\n")
+        (folder / name).chmod(0o755)
+    return folder
+
+
+def test_the_data_of_another_major_is_refused_with_the_cure_and_left_alone(home: Home) -> None:
+    old = home.root / "postgres" / "pg15"
+    old.mkdir(parents=True)
+    (old / "PG_VERSION").write_text("15\n")
+
+    with pytest.raises(SettingsError, match="set PG_BINDIR to a PostgreSQL 15") as refused:
+        postgres(home)
+    assert "holds data of pg15" in str(refused.value)
+    assert [old] == list(old.parent.iterdir())
+
+
+def test_half_a_cluster_of_a_killed_initdb_is_never_used(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    half = 'echo 18 > "$data/PG_VERSION"; echo "$@" > "$data/arguments"; kill -9 $$'
+    monkeypatch.setenv("PG_BINDIR", str(fake_binaries(home, half)))
+    with pytest.raises(SettingsError, match="initdb failed"):
+        postgres(home)
+    (left,) = (home.root / "postgres").iterdir()
+    assert ".init" == left.suffix
+    assert PASSWORD not in (left / "arguments").read_text()
+
+    monkeypatch.delenv("PG_BINDIR")
+    port = free_port()
+    with started(postgres(home, port)), psycopg.connect(postgres_url(port, PASSWORD, "postgres")) as connection:
+        assert [("UTF8", "on")] == connection.execute(
+            "SELECT current_setting('server_encoding'), current_setting('data_checksums')"
+        ).fetchall()
+    assert [cluster(home)] == list((home.root / "postgres").iterdir())
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux ends a child with its parent")
+def test_an_initdb_ends_with_the_start_that_was_killed_and_cannot_spoil_the_next_one(home: Home) -> None:
+    binaries = fake_binaries(home, 'echo $$ > "$data/pid"; exec sleep 600')
+    code = (
+        "import sys; from pathlib import Path; from cli.local.home import Home\n"
+        "from cli.local.account import unprivileged; from cli.local.postgres import postgres_program\n"
+        "postgres_program(Home(Path(sys.argv[1])), unprivileged(), 1, 'secret')"
+    )
+    env = os.environ | {"PG_BINDIR": str(binaries)}
+    with subprocess.Popen([sys.executable, "-c", code, str(home.root)], env=env) as starter:
+        try:
+            until(lambda: any((home.root / "postgres").glob("*.init/pid")), what="an initdb")
+        finally:
+            starter.kill()
+    (file,) = (home.root / "postgres").glob("*.init/pid")
+    until(lambda: file.read_text().strip().isdigit(), what="its pid")
+    initdb = int(file.read_text())
+    try:
+        until(lambda: not psutil.pid_exists(initdb), seconds=10, what="the end of initdb")
+    finally:
+        if psutil.pid_exists(initdb):
+            os.kill(initdb, signal.SIGKILL)
+
+
+def test_an_initdb_that_fails_is_quoted(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PG_BINDIR", str(fake_binaries(home, "echo no space left >&2; exit 1")))
+
+    with pytest.raises(SettingsError, match="no space left"):
+        postgres(home)
+    assert not (home.root / "postgres" / ".password").exists()
+
+
+@pytest.mark.parametrize("text", [f"{os.getpid()}\n/elsewhere\n", "4194303999\n", "", "not a pid\n"])
+def test_pid_files_of_processes_that_are_no_server_of_ours_are_ignored(made: Home, text: str) -> None:
+    valkey(made)  # makes its folder
+    files = [cluster(made) / "postmaster.pid", made.root / "valkey" / "data" / "valkey.pid"]
+    for file in files:
+        put(file, text)
+    postgres(made)
+    valkey(made)
+
+    assert [False, False] == [file.exists() for file in files]
+
+
+def test_a_server_starts_over_the_pid_file_of_a_killed_one_whose_pid_another_process_has_now(made: Home) -> None:
+    port = free_port()
+    with started(postgres(made, port)) as killed:
+        file = cluster(made) / "postmaster.pid"
+        text = file.read_text()
+        killed.kill()
+        killed.wait()
+    put(file, text.replace(str(killed.pid), str(os.getpid())))
+
+    with started(postgres(made, port)):
+        assert str(os.getpid()) != file.read_text().splitlines()[0]
+
+
+@pytest.mark.parametrize("make", [postgres, valkey])
+def test_a_server_that_still_ends_is_waited_for(made: Home, make: Callable[[Home], Program]) -> None:
+    program = make(made)
+    old = start(program)
+    assert old.stdout is not None
+    try:
+        until(program.is_ready, what=f"readiness of {program.name}")
+        ends = threading.Timer(0.7, old.send_signal, [program.stop_signal])
+        ends.start()
+        began = time.monotonic()
+        make(made)
+        assert time.monotonic() - began >= 0.3
+        assert psutil.STATUS_ZOMBIE == psutil.Process(old.pid).status()
+        ends.join()
+    finally:
+        kill_session(old)
+        old.wait()
+        old.stdout.close()
+
+
+def test_a_server_that_does_not_end_is_named_and_never_joined_by_a_second_one(
+    made: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with started(valkey(made)) as old:
+        monkeypatch.setattr("cli.local.leftovers._PATIENCE_S", 0.2)
+        with pytest.raises(SettingsError, match=f"process {old.pid} still uses") as refused:
+            valkey(made)
+        assert f"kill {old.pid}" in str(refused.value)
+        assert (made.root / "valkey" / "data" / "valkey.pid").exists()
+
+
+@AS_ROOT
+def test_links_planted_by_the_servers_user_never_change_a_file_outside(made: Home) -> None:
+    account = unprivileged()
+    assert account is not None
+    valkey(made)
+    outside = made.root / "outside"
+    outside.mkdir()
+    precious = outside / "precious"
+    precious.write_text("7\n")
+    precious.chmod(0o600)
+    owners = [(file, file.stat().st_uid, file.stat().st_gid, file.stat().st_mode) for file in (outside, precious)]
+    data = made.root / "valkey" / "data"
+    links = [data / "valkey.pid", data / "valkey.conf", cluster(made) / "postmaster.pid"]
+    for link in links:
+        link.unlink(missing_ok=True)
+        link.symlink_to(precious)
+    port, broker_port = free_port(), free_port()
+    with started(postgres(made, port)), started(valkey(made, broker_port)):
+        pass
+    for link in links:
+        link.unlink(missing_ok=True)
+
+    assert "7\n" == precious.read_text()
+    assert owners == [
+        (file, file.stat().st_uid, file.stat().st_gid, file.stat().st_mode) for file in (outside, precious)
+    ]
+    assert [precious] == list(outside.iterdir())
+
+
+@AS_ROOT
+def test_the_servers_user_can_plant_nothing_beside_its_own_folders(made: Home) -> None:
+    account = unprivileged()
+    assert account is not None
+    valkey(made)
+    for folder in (made.root, made.root / "postgres", made.root / "valkey"):
+        assert (0, 0o755) == (folder.stat().st_uid, stat.S_IMODE(folder.stat().st_mode))
+    for folder in (cluster(made), made.root / "valkey" / "data"):
+        assert (account.uid, 0o700) == (folder.stat().st_uid, stat.S_IMODE(folder.stat().st_mode))
+
+
+@AS_ROOT
+def test_a_link_is_owned_itself_and_not_what_it_leads_to(tmp_path: Path) -> None:
+    account = unprivileged()
+    assert account is not None
+    (tmp_path / "precious").write_text("")
+    (tmp_path / "link").symlink_to(tmp_path / "precious")
+    account.own(tmp_path / "link")
+
+    assert (0, account.uid) == ((tmp_path / "precious").stat().st_uid, (tmp_path / "link").lstat().st_uid)
+
+
+def test_servers_ask_for_the_password_listen_here_only_and_show_it_nowhere(made: Home) -> None:
+    port, broker_port = free_port(), free_port()
+    with started(postgres(made, port)) as database, started(valkey(made, broker_port)) as broker:
+        for server, own_port in ((database, port), (broker, broker_port)):
+            process = psutil.Process(server.pid)
+            for one in (process, *process.children(recursive=True)):
+                assert PASSWORD not in " ".join(one.cmdline())
+                assert PASSWORD not in "".join(one.environ().values())
+            assert {("127.0.0.1", own_port)} == {
+                tuple(one.laddr) for one in process.net_connections() if one.status == psutil.CONN_LISTEN
+            }
+        with pytest.raises(psycopg.OperationalError, match="password authentication failed"):
+            psycopg.connect(postgres_url(port, "guessed", "postgres"))
+        with (
+            redis.Redis(port=broker_port, retry=Retry(NoBackoff(), 0)) as stranger,
+            pytest.raises(redis.AuthenticationError),
+        ):
+            stranger.ping()
+    assert 0o600 == stat.S_IMODE((made.root / "valkey" / "valkey.conf").stat().st_mode)
+
+
+def test_the_broker_keeps_a_log_of_writes_and_never_evicts_and_forgets_nothing_when_killed(made: Home) -> None:
+    port = free_port()
+    with started(valkey(made, port)) as server, redis.Redis.from_url(valkey_url(port, PASSWORD)) as client:
+        found = client.config_get("append*") | client.config_get("maxmemory-policy") | client.config_get("save")
+        assert ("yes", "everysec") == (found["appendonly"], found["appendfsync"])
+        assert ("noeviction", "") == (found["maxmemory-policy"], found["save"])
+        client.set("kept", "well")
+        assert [1, 0] == client.execute_command("WAITAOF", 1, 0, 20_000)
+        server.kill()
+        server.wait()
+
+    with started(valkey(made, port)), redis.Redis.from_url(valkey_url(port, PASSWORD)) as client:
+        assert b"well" == client.get("kept")
+
+
+def test_a_committed_row_outlives_a_killed_server(made: Home) -> None:
+    port = free_port()
+    url = postgres_url(port, PASSWORD, "postgres")
+    with started(postgres(made, port)) as server, psycopg.connect(url, autocommit=True) as connection:
+        connection.execute("CREATE TABLE kept (n int)")
+        connection.execute("INSERT INTO kept VALUES (7)")
+        server.kill()
+        server.wait()
+
+    with started(postgres(made, port)), psycopg.connect(url) as connection:
+        assert (7,) == connection.execute("SELECT n FROM kept").fetchone()
+
+
+def test_a_market_keeps_its_database_until_another_one_is_begun(made: Home) -> None:
+    port = free_port()
+    with started(postgres(made, port)):
+        server = postgres_url(port, PASSWORD, "postgres")
+
+        assert "tickwork_gold" == choose_database(server, "gold", is_fresh=False)
+        assert "tickwork_gold" == choose_database(server, "gold", is_fresh=False)
+        second = choose_database(server, "gold", is_fresh=True)
+        assert "tickwork_gold" != second
+        assert second == choose_database(server, "gold", is_fresh=False)
+        third = choose_database(server, "gold", is_fresh=True)
+        assert third not in {"tickwork_gold", second}
+        assert third == choose_database(server, "gold", is_fresh=False)
+
+
+def test_a_market_whose_name_begins_like_anothers_has_a_database_of_its_own(made: Home) -> None:
+    port = free_port()
+    with started(postgres(made, port)):
+        server = postgres_url(port, PASSWORD, "postgres")
+        april = choose_database(server, "mgc_2022_04", is_fresh=False)
+
+        assert "tickwork_mgc_2022" == choose_database(server, "mgc_2022", is_fresh=False) != april
+        fresh = choose_database(server, "mgc_2022", is_fresh=True)
+        assert april == choose_database(server, "mgc_2022_04", is_fresh=False) != fresh

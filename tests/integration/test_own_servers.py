@@ -1,0 +1,96 @@
+"""Servers of one's own, which variables name: refused, and the variable said, when they cannot serve us."""
+
+import re
+import socket
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from uuid import uuid4
+
+import psycopg
+import pytest
+
+from cli.local.account import Account, unprivileged
+from cli.local.binaries import postgres_folder, valkey_server
+from cli.local.home import Home
+from cli.local.ports import free_port
+from cli.local.postgres import postgres_program
+from cli.local.valkey import check_version
+from shared.db.migrate import upgrade
+from shared.errors import SettingsError
+
+PASSWORD = "a-password-for-tests"
+
+
+@pytest.fixture
+def home(open_folder: Path) -> Home:
+    home = Home(open_folder / f"home-{uuid4().hex[:8]}")
+    home.prepare()
+    return home
+
+
+@pytest.mark.parametrize(
+    ("variable", "find"), [("PG_BINDIR", postgres_folder), ("VALKEY_SERVER", valkey_server)], ids=["postgres", "valkey"]
+)
+@pytest.mark.parametrize("place", ["/nowhere/at/all", "/etc/passwd", "/"])
+def test_a_server_of_ones_own_that_is_not_there_is_refused_with_the_variables_name(
+    home: Home,
+    monkeypatch: pytest.MonkeyPatch,
+    variable: str,
+    find: Callable[[Home, Account | None], Path],
+    place: str,
+) -> None:
+    monkeypatch.setenv(variable, place)
+
+    with pytest.raises(SettingsError, match=f"{variable} is {place}") as refused:
+        find(home, unprivileged())
+    assert "set DATABASE_URL and REDIS_URL" in str(refused.value)
+
+
+def test_another_program_called_postgres_is_refused(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = home.root / "binaries"
+    folder.mkdir()
+    (folder / "postgres").write_text("#!/bin/sh\necho mysql 9\n")
+    (folder / "postgres").chmod(0o755)
+    monkeypatch.setenv("PG_BINDIR", str(folder))
+
+    with pytest.raises(SettingsError, match="calls itself 'mysql 9'"):
+        postgres_program(home, unprivileged(), free_port(), PASSWORD)
+
+
+def test_a_database_too_old_is_refused_before_anything_is_made_in_it(empty_database_url: str) -> None:
+    with psycopg.connect(empty_database_url, autocommit=True) as connection:
+        connection.execute("SET allow_system_table_mods = on")
+        connection.execute(
+            "CREATE OR REPLACE FUNCTION pg_catalog.version() RETURNS text LANGUAGE sql STABLE "
+            "AS $$ SELECT 'PostgreSQL 14.19 on an old computer' $$"
+        )
+
+        with pytest.raises(SettingsError, match="too old: Tickwork needs 15 or newer"):
+            upgrade(empty_database_url)
+        assert [] == connection.execute("SELECT tablename FROM pg_tables WHERE schemaname = 'public'").fetchall()
+
+
+def test_a_redis_that_does_not_answer_is_named_without_its_password() -> None:
+    with pytest.raises(SettingsError, match=r"REDIS_URL redis://:\*\*\*@127\.0\.0\.1") as refused:
+        check_version(f"redis://:{PASSWORD}@127.0.0.1:{free_port()}/0")
+    assert PASSWORD not in str(refused.value)
+
+
+def test_a_redis_too_old_is_refused() -> None:
+    info = b"# Server\r\nredis_version:6.2.14\r\n"
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def speak() -> None:
+            connection, _ = listener.accept()
+            with connection:
+                while asked := connection.recv(65536):
+                    for command in re.split(rb"(?=\*\d+\r\n)", asked)[1:]:
+                        is_info = b"INFO\r\n" in command and b"SETINFO" not in command
+                        connection.sendall(b"$%d\r\n%s\r\n" % (len(info), info) if is_info else b"+OK\r\n")
+
+        old_redis = threading.Thread(target=speak)
+        old_redis.start()
+        with pytest.raises(SettingsError, match=r"Redis 6\.2\.14 at .* is too old: Tickwork needs 7 or newer"):
+            check_version(f"redis://127.0.0.1:{listener.getsockname()[1]}/0?protocol=2")
+        old_redis.join()
