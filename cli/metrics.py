@@ -8,10 +8,11 @@ import psutil
 
 from cli.output import print_json, print_table
 from cli.stack import connect, running_programs
-from shared.db import metrics
+from shared.db import metrics, queue_states
 from shared.fleets import Queue
 
 _API = ("endpoint", "count", "error_count", "error_rate", "p50_ms", "p95_ms", "max_ms")
+_CANARIES = ("queue", "queued", "republished_count", "duplicate_count", "canary_wait_ms", "canary_age_s")
 _STRATEGIES = ("strategy", "contract_id", "evaluation_count", "decision_count", "p50_ms", "newest_market_at")
 _STATES = ("queued", "running", "succeeded", "failed", "dead", "expired", "cancelled")
 
@@ -27,16 +28,19 @@ def command(minutes: int, *, as_json: bool) -> None:
     with connect() as connection:
         api = metrics.api_summary(connection, window)
         counts = metrics.job_summary(connection)
+        canaries = queue_states.all_of_them(connection)
         strategies = metrics.strategy_summary(connection, window)
     for row in api:
         row["error_rate"] = f"{100 * row['error_count'] / row['count']:.1f} %"
     queues = _by_queue(counts)
     system = _system()
     if as_json:
-        print_json({"minutes": minutes, "api": api, "queues": queues, "system": system, "strategies": strategies})
+        figures = {"api": api, "queues": queues, "canaries": canaries, "system": system, "strategies": strategies}
+        print_json({"minutes": minutes, **figures})
         return
     print_table(f"Calls to the venue, last {minutes} min, slowest first", api, _API, empty="No calls to the venue.")
     print_table("Jobs", queues, ("queue", *_STATES), empty="")
+    print_table("Queues: what was repaired, and the canary sent through each", canaries, _CANARIES, empty="")
     print_table(
         "System",
         system["programs"],

@@ -20,7 +20,7 @@ from shared.db.schedules import ScheduleRow
 from shared.domain.bar import MINUTE
 from shared.domain.calendar import calendar_of
 from shared.domain.contract import ROOTS
-from shared.errors import SettingsError
+from shared.errors import QueueFullError, SettingsError
 from shared.heartbeat import touch
 from shared.ledger.job import Job, request_of, request_type
 from shared.ledger.ledger import Ledger, Transaction
@@ -90,7 +90,12 @@ class Beat:
                 log.error("schedule %s: %s; slot %s is skipped: mend its row", entry.name, error, due.run)  # noqa: TRY400  # the message says all
                 schedules.note_skipped(tx.connection, entry.name, [due.run])
                 return
-            self._enqueue(tx, entry, due.run, request)
+            try:
+                self._enqueue(tx, entry, due.run, request)
+            except QueueFullError as error:
+                log.warning("schedule %s: slot %s is skipped: %s", entry.name, due.run, error)
+                schedules.note_skipped(tx.connection, entry.name, [due.run])
+                return
             self._ran_at[entry.name] = machine
 
     def _enqueue(self, tx: Transaction, entry: ScheduleRow, slot: datetime, request: Job) -> None:

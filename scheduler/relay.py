@@ -3,6 +3,7 @@
 import logging
 import signal
 import threading
+from datetime import timedelta
 
 import psycopg
 from sqlalchemy import Engine
@@ -12,9 +13,12 @@ from shared.config import Settings
 from shared.db.engine import DATABASE_ERRORS, driver, make_engine
 from shared.fleets import Queue, slots_of
 from shared.heartbeat import touch
-from shared.ledger import rows
+from shared.ledger import queues, rows
 from shared.ledger.envelope import BATCH, WakeUp, batch_wake_up
 from shared.ledger.job import transactional_names
+from shared.ledger.jobs.upkeep import Canary
+from shared.ledger.ledger import Ledger
+from shared.ledger.line import LedgerDownError
 from shared.ledger.wake import Wake
 
 log = logging.getLogger(__name__)
@@ -26,6 +30,8 @@ GROWN = 4
 BATCH_SIZE = 50
 BATCHED = (Queue.LOW, Queue.BACKGROUND)
 LEASES_EVERY_S = 1.0
+QUEUES_EVERY_S = 1.0
+CANARY_EVERY = timedelta(seconds=10)
 # After a silence of ours (Postgres was away), workers get time to renew before we call them silent.
 GRACE_AFTER_SILENCE_S = 5.0
 
@@ -36,8 +42,10 @@ class Relay:
     def __init__(self, engine: Engine, wake: Wake) -> None:
         self._engine = engine
         self._wake = wake
+        self._ledger = Ledger(engine, wake)
         self._looked_at = monotonic()
         self._leases_from = monotonic() + GRACE_AFTER_SILENCE_S
+        self._queues_from = 0.0
 
     def look(self) -> float:
         """Do one round; return the seconds until the next is worth it. Postgres being away raises."""
@@ -52,6 +60,9 @@ class Relay:
                 log.warning("%s job(s) taken back from silent workers", taken_back)
         with self._engine.begin() as connection:
             rows.expire(driver(connection))
+        if now >= self._queues_from:
+            self._queues_from = now + QUEUES_EVERY_S
+            self._look_at_queues()
         full = [queue for queue in Queue if self._publish(queue)]
         with self._engine.connect() as connection:
             next_due_in = rows.next_due_in(driver(connection))
@@ -59,6 +70,13 @@ class Relay:
         if full:
             return BACKLOG_POLL_S
         return POLL_S if next_due_in is None else min(max(next_due_in.total_seconds(), 0.005), POLL_S)
+
+    def _look_at_queues(self) -> None:
+        with self._engine.begin() as connection:
+            queues.look(driver(connection))
+            asked = queues.canaries_due(driver(connection), CANARY_EVERY)
+        for queue in asked:
+            self._ledger.enqueue(Canary(), queue=queue, expires_after=3 * CANARY_EVERY)
 
     def _publish(self, queue: Queue) -> bool:
         """Fill the queue's room with wake-ups; say whether more jobs wait than it holds."""
@@ -69,7 +87,9 @@ class Relay:
             line = driver(connection)
             batches = self._batches(line, queue, room)
             batched = sorted({batch.name.removesuffix(BATCH) for batch in batches})
-            wake_ups = rows.due(line, queue, room - len(batches), batched)
+            wake_ups, again = rows.due(line, queue, room - len(batches), batched)
+            if again:
+                queues.note_republished(line, queue, again)
             wake_ups += batches
         if wake_ups:
             self._wake.publish(wake_ups)
@@ -124,7 +144,7 @@ def run(settings: Settings) -> None:
         try:
             wait = relay.look()
             touch()
-        except DATABASE_ERRORS as error:
+        except (*DATABASE_ERRORS, LedgerDownError) as error:
             log.warning("the ledger does not answer, trying again: %s", error)
         changed.wait(wait)
         changed.clear()

@@ -15,6 +15,10 @@ class RetryableError(TradingError):
     """Trying again later may help; an attempt is counted."""
 
 
+class QueueFullError(RetryableError):
+    """A queue that has a limit holds as many jobs as it may; nothing was enqueued."""
+
+
 class VenueDownError(RetryableError):
     """The venue did not answer, or answered that it cannot."""
 

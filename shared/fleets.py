@@ -24,6 +24,10 @@ DEADLINES: dict[Queue, timedelta | None] = {
 }
 
 
+# How many jobs may wait before more are refused. What money depends on is never refused.
+MOST_QUEUED: dict[Queue, int] = {Queue.LOW: 100_000, Queue.BACKGROUND: 100_000}
+
+
 @dataclass(frozen=True, slots=True)
 class Fleet:
     """Worker processes that serve the same queues, most important first."""

@@ -17,6 +17,7 @@ from workers.app import make_app, prepare_child
 from workers.build import tracebacks_folder
 from workers.heartbeat import HeartbeatFile
 from workers.leases import LeaseKeeper
+from workers.progress import ProgressWatch, end_at_once
 
 
 def main() -> None:
@@ -30,7 +31,7 @@ def main() -> None:
     node = f"{fleet.name}@{socket.gethostname()}.{os.getpid()}"
     app = make_app(settings, fleet)
     app.steps["consumer"].add(HeartbeatFile)
-    engine = make_engine(settings.need_database(), program=f"{fleet.program} leases", pool_size=1)
+    engine = make_engine(settings.need_database(), program=f"{fleet.program} leases", pool_size=2)
     worker = app.Worker(
         hostname=node,
         concurrency=fleet.slots,
@@ -60,6 +61,9 @@ def main() -> None:
     def _unknown(name: str, id: str, **_: Any) -> None:  # noqa: A002, ANN401  # what Celery sends
         keeper.refuse(id, f"no task is called {name!r}: this worker is older than who asked, or the name is wrong")
 
+    watch = ProgressWatch(engine, fleet, node, end_at_once)
+    watch.start()
+    signals.worker_shutting_down.connect(lambda **_: watch.stop(), weak=False)
     worker.start()
     keeper.stop()
     sys.exit(worker.exitcode)

@@ -4,7 +4,15 @@ from typing import Any
 
 from celery import bootsteps
 
+from shared.clock import monotonic
 from shared.heartbeat import touch
+
+_lost_at: float | None = monotonic()  # since when this process is without its broker
+
+
+def lost_for() -> float:
+    """Return for how many seconds this worker has been without its broker, 0 while it consumes."""
+    return 0.0 if _lost_at is None else monotonic() - _lost_at
 
 
 class HeartbeatFile(bootsteps.StartStopStep):
@@ -18,6 +26,8 @@ class HeartbeatFile(bootsteps.StartStopStep):
 
     def start(self, consumer: Any) -> None:  # noqa: ANN401  # as above
         """Begin to touch."""
+        global _lost_at  # noqa: PLW0603  # Celery builds this step itself, and anew after each loss
+        _lost_at = None
         touch()
         self._entries = [
             consumer.timer.call_repeatedly(2, touch),
@@ -27,5 +37,7 @@ class HeartbeatFile(bootsteps.StartStopStep):
 
     def stop(self, consumer: Any) -> None:  # noqa: ANN401, ARG002  # as above
         """Stop touching; the file grows old."""
+        global _lost_at  # noqa: PLW0603  # as above
+        _lost_at = monotonic()
         for entry in self._entries:
             entry.cancel()

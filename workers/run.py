@@ -3,7 +3,7 @@
 import logging
 import traceback
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from random import Random
@@ -18,7 +18,7 @@ from shared.db.engine import DATABASE_ERRORS, driver
 from shared.domain.backoff import delay
 from shared.errors import HaltError, PostponedError, RefusedError
 from shared.fleets import Queue
-from shared.ledger import rows
+from shared.ledger import queues, rows
 from shared.ledger.job import request_of
 from shared.ledger.ledger import LeaseLostError, Ledger
 from shared.ledger.line import LedgerDownError
@@ -71,7 +71,14 @@ class Runner:
             return Outcome("put_back", error=str(error))
         except psycopg.Error as error:  # it may have been granted, and our lease would be renewed for ever
             raise NotRecordedError(f"whether job {job_id} was claimed is not known: {error}") from error
-        return Outcome("duplicate") if claimed is None else self._run_chain(claimed)
+        if claimed is None:
+            self._note_duplicate(job_id)
+            return Outcome("duplicate")
+        return self._run_chain(claimed)
+
+    def _note_duplicate(self, job_id: UUID) -> None:
+        with suppress(psycopg.Error, LedgerDownError):  # a count, and no more
+            queues.note_duplicate(self._ledger.line.open(), job_id)
 
     def _run_chain(self, first: ClaimedJob) -> Outcome:
         claimed: ClaimedJob | None = first

@@ -17,19 +17,26 @@ _KEPT: tuple[tuple[str, str, timedelta], ...] = (
 )
 
 
+CANARY = "upkeep.canary"
+_CANARIES_KEPT = timedelta(minutes=10)
+
+
 def delete_old(engine: Engine) -> Iterator[tuple[str, int]]:
     """Delete chunk by chunk; yield the table and how many rows went, once per table. Dead jobs wait for a person."""
+    yield "canaries", _delete(engine, "job", f"finished_at < now() - :kept AND name = '{CANARY}'", _CANARIES_KEPT)
     for table, column, kept in _KEPT:
         spared = " AND state <> 'dead'" if table == "job" else ""
-        statement = text(
-            f"DELETE FROM {table} WHERE ctid IN (SELECT ctid FROM {table} "  # noqa: S608  # names from the table above
-            f"WHERE {column} < now() - :kept{spared} LIMIT {_CHUNK})"
-        )
-        deleted = 0
-        while True:
-            with engine.begin() as connection:
-                count = connection.execute(statement, {"kept": kept}).rowcount
-            deleted += count
-            if count < _CHUNK:
-                break
-        yield table, deleted
+        yield table, _delete(engine, table, f"{column} < now() - :kept{spared}", kept)
+
+
+def _delete(engine: Engine, table: str, condition: str, kept: timedelta) -> int:
+    statement = text(
+        f"DELETE FROM {table} WHERE ctid IN (SELECT ctid FROM {table} WHERE {condition} LIMIT {_CHUNK})"  # noqa: S608  # names from the table above
+    )
+    deleted = 0
+    while True:
+        with engine.begin() as connection:
+            count = connection.execute(statement, {"kept": kept}).rowcount
+        deleted += count
+        if count < _CHUNK:
+            return deleted

@@ -96,6 +96,20 @@ job_key = Table(
 )
 Index("ix_job_key_kept_until", job_key.c.kept_until)
 
+# What the relay and the workers know of each queue.
+queue_state = Table(
+    "queue_state",
+    metadata,
+    Column("queue", Text, primary_key=True),
+    Column("queued", Integer, nullable=False, server_default="0"),
+    Column("looked_at", DateTime(timezone=True)),
+    Column("republished_count", BigInteger, nullable=False, server_default="0"),
+    Column("duplicate_count", BigInteger, nullable=False, server_default="0"),
+    Column("canary_asked_at", DateTime(timezone=True)),
+    Column("canary_done_at", DateTime(timezone=True)),
+    Column("canary_wait", Interval),
+)
+
 schedule = Table(
     "schedule",
     metadata,

@@ -1,5 +1,6 @@
 """The statements that put a job into the ledger, the same for sync and async programs."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import LiteralString, TypedDict, Unpack
@@ -7,7 +8,8 @@ from uuid import UUID
 
 from psycopg.types.json import Jsonb
 
-from shared.fleets import Queue
+from shared.errors import QueueFullError
+from shared.fleets import MOST_QUEUED, Queue
 from shared.ids import new_id
 from shared.ledger.envelope import WakeUp
 from shared.ledger.job import Job
@@ -23,10 +25,16 @@ _INSERT: LiteralString = """
            now() + %(run_after)s::interval, now() + %(expires_after)s::interval, %(order_key)s,
            CASE WHEN %(is_published)s THEN now() END, %(cause_id)s::uuid, %(turn)s::uuid, %(correlation_id)s::uuid
 """
+_HAS_ROOM: LiteralString = """
+    (%(most)s::integer IS NULL
+     OR NOT EXISTS (SELECT 1 FROM queue_state WHERE queue = %(queue)s AND queued >= %(most)s::integer))
+"""
+_INSERT_ALONE: LiteralString = f"{_INSERT} WHERE {_HAS_ROOM}"
 _INSERT_WITH_KEY: LiteralString = f"""
     WITH taken AS (
         INSERT INTO job_key (unique_key, job_id, kept_until)
-        VALUES (%(key)s, %(id)s::uuid, now() + %(kept)s::interval) ON CONFLICT DO NOTHING RETURNING job_id)
+        SELECT %(key)s, %(id)s::uuid, now() + %(kept)s::interval WHERE {_HAS_ROOM}
+        ON CONFLICT DO NOTHING RETURNING job_id)
     {_INSERT} FROM taken
 """  # noqa: S608  # no value enters the text
 
@@ -79,7 +87,7 @@ class NewJob:
         return WakeUp(self.id, self.request.job_name(), self.queue, self.request.deadline)
 
     def insert(self) -> Statement:
-        """Write the row, and its key if it has one; writes nothing when the key was taken before."""
+        """Write the row, and its key if it has one; writes nothing when the key was taken or the queue is full."""
         values = {
             "id": self.id,
             "name": self.request.job_name(),
@@ -94,14 +102,24 @@ class NewJob:
             "cause_id": self.cause_id,
             "turn": self.turn,
             "correlation_id": self.correlation_id,
+            "most": MOST_QUEUED.get(self.queue),
         }
         if self.key is None:
-            return _INSERT, values
+            return _INSERT_ALONE, values
         return _INSERT_WITH_KEY, values | {"key": self.key, "kept": KEY_KEPT}
 
     def holder_of_key(self) -> Statement:
         """Read the job that holds the key."""
         return "SELECT job_id FROM job_key WHERE unique_key = %(key)s", {"key": self.key}
+
+    def not_inserted(self, holder: Sequence[Sequence[UUID]]) -> Enqueued:
+        """Return whose job stands for this one; raise QueueFullError when it is nobody's, and so no key was taken."""
+        if holder:
+            return Enqueued(holder[0][0], is_duplicate=True)
+        raise QueueFullError(
+            f"{self.request.job_name()} was not enqueued: {self.queue} holds {MOST_QUEUED.get(self.queue)} jobs or "
+            "more; try again when `tickwork metrics` shows fewer"
+        )
 
     def tell_relay(self) -> Statement:
         """Wake the relay early; it would look anyway."""

@@ -47,8 +47,7 @@ class AsyncTransaction:
         job = new_job(request, **options)
         line: psycopg.AsyncConnection[Any] = (await self.connection.get_raw_connection()).driver_connection  # type: ignore[assignment]  # typed as Any | None
         if (await line.execute(*job.insert())).rowcount == 0:
-            holder = await (await line.execute(*job.holder_of_key())).fetchall()
-            return Enqueued(holder[0][0], is_duplicate=True)
+            return job.not_inserted(await (await line.execute(*job.holder_of_key())).fetchall())
         if job.is_due_at_once:
             self.wake_ups.append(job.wake_up())
         else:

@@ -44,7 +44,7 @@ class Transaction:
         job = new_job(request, **options)
         line = driver(self.connection)
         if line.execute(*job.insert()).rowcount == 0:
-            return Enqueued(line.execute(*job.holder_of_key()).fetchall()[0][0], is_duplicate=True)
+            return job.not_inserted(line.execute(*job.holder_of_key()).fetchall())
         if job.is_due_at_once:
             self.wake_ups.append(job.wake_up())
         else:
@@ -101,7 +101,7 @@ class Ledger:
         job = new_job(request, **options)
         line = self.line.open()
         if line.execute(*job.insert()).rowcount == 0:
-            return Enqueued(line.execute(*job.holder_of_key()).fetchall()[0][0], is_duplicate=True)
+            return job.not_inserted(line.execute(*job.holder_of_key()).fetchall())
         if job.is_due_at_once:
             self._wake.publish([job.wake_up()])
         else:

@@ -23,7 +23,7 @@ Line = Connection[Any]  # of psycopg
 LEASE = timedelta(seconds=10)
 
 # An earlier job of the same order_key that is still to run, or running, goes first.
-_IS_ITS_TURN = """
+IS_ITS_TURN = """
     (order_key IS NULL OR NOT EXISTS (
         SELECT 1 FROM job earlier
         WHERE earlier.order_key = job.order_key AND earlier.turn < job.turn
@@ -32,8 +32,8 @@ _IS_ITS_TURN = """
 """
 
 
-_IS_DUE = "run_at <= now() AND (expires_at IS NULL OR expires_at > now())"
-_MAY_BE_BATCHED = f"attempt = 0 AND order_key IS NULL AND {_IS_DUE}"
+IS_DUE = "run_at <= now() AND (expires_at IS NULL OR expires_at > now())"
+_MAY_BE_BATCHED = f"attempt = 0 AND order_key IS NULL AND {IS_DUE}"
 _CLAIMED_COLUMNS = """
     job.id, name, queue, arguments, attempt, max_attempts, deadline, expires_at, order_key, turn, fence, worker,
     correlation_id, enqueued_at
@@ -68,7 +68,7 @@ _CLAIM = f"""
            started_at = now(), lease_until = now() + %(lease)s::interval
     FROM lax
     WHERE id = %(id)s AND state = 'queued' AND run_at <= now() AND (expires_at IS NULL OR expires_at > now())
-      AND {_IS_ITS_TURN}
+      AND {IS_ITS_TURN}
     RETURNING {_CLAIMED_COLUMNS}
 """  # noqa: S608  # no value enters the text
 
@@ -284,27 +284,26 @@ def grown(connection: Line, queue: Queue, names: Sequence[str], most: int) -> di
 
 
 _DUE = f"""
-    UPDATE job SET published_at = now()
-    WHERE id IN (
-        SELECT id FROM job
+    WITH found AS MATERIALIZED (
+        SELECT id, published_at IS NOT NULL AS is_again FROM job
         WHERE state = 'queued' AND queue = %(queue)s AND run_at <= now() AND (expires_at IS NULL OR expires_at > now())
           AND (published_at IS NULL OR published_at < run_at OR published_at < now() - interval '1 second')
           AND NOT (name = ANY(%(batched)s) AND {_MAY_BE_BATCHED})
-          AND {_IS_ITS_TURN}
+          AND {IS_ITS_TURN}
         ORDER BY run_at, id LIMIT %(limit)s FOR UPDATE SKIP LOCKED)
-    RETURNING id, name, queue, deadline
+    UPDATE job SET published_at = now() FROM found WHERE job.id = found.id
+    RETURNING job.id, name, queue, deadline, is_again
 """  # noqa: S608  # no value enters the text
 
 
-def due(connection: Line, queue: Queue, limit: int, batched: Sequence[str] = ()) -> list[WakeUp]:
-    """Return wake-ups for up to `limit` due jobs that nobody claimed for a second, noting them as published.
+def due(connection: Line, queue: Queue, limit: int, batched: Sequence[str] = ()) -> tuple[list[WakeUp], int]:
+    """Return wake-ups for up to `limit` due jobs that nobody claimed for a second, and how many were published before.
 
-    Jobs called as in `batched` are left out when they may run in batches.
+    They are noted as published. Jobs called as in `batched` are left out when they may run in batches.
     """
-    return [
-        _wake_up(row)
-        for row in connection.execute(_DUE, {"queue": queue.value, "limit": limit, "batched": list(batched)})
-    ]
+    values = {"queue": queue.value, "limit": limit, "batched": list(batched)}
+    found = connection.execute(_DUE, values).fetchall()
+    return [_wake_up(row[:4]) for row in found], sum(row[4] for row in found)
 
 
 _NEXT_DUE_IN = "SELECT min(run_at) - clock_timestamp() FROM job WHERE state = 'queued' AND run_at > now()"

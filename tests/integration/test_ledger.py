@@ -244,11 +244,11 @@ def test_the_relay_publishes_what_nobody_claimed_and_only_while_there_is_room(le
     for _ in range(3):
         enqueue(ledger)
     with engine.begin() as connection:
-        assert [] == rows.due(driver(connection), Queue.NORMAL, 100)  # published a moment ago
+        assert [] == rows.due(driver(connection), Queue.NORMAL, 100)[0]  # published a moment ago
     make_due(engine)
     with engine.begin() as connection:
-        assert 2 == len(rows.due(driver(connection), Queue.NORMAL, 2))
-        assert 1 == len(rows.due(driver(connection), Queue.NORMAL, 100))
+        assert 2 == len(rows.due(driver(connection), Queue.NORMAL, 2)[0])
+        assert 1 == len(rows.due(driver(connection), Queue.NORMAL, 100)[0])
 
 
 def test_the_relay_leaves_a_job_alone_whose_turn_it_is_not(ledger: Ledger, engine: Engine) -> None:
@@ -256,7 +256,7 @@ def test_the_relay_leaves_a_job_alone_whose_turn_it_is_not(ledger: Ledger, engin
     make_due(engine)
 
     with engine.begin() as connection:
-        assert [first] == [wake_up.job_id for wake_up in rows.due(driver(connection), Queue.NORMAL, 10)]
+        assert [first] == [wake_up.job_id for wake_up in rows.due(driver(connection), Queue.NORMAL, 10)[0]]
 
 
 def test_a_full_queue_takes_no_more_wake_ups_and_loses_no_job(

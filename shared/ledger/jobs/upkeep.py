@@ -15,6 +15,14 @@ class DeleteOldRows(Job):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Canary(Job):
+    """Go through a queue and tell that it is served."""
+
+    queue: ClassVar = Queue.NORMAL  # each queue gets its own
+    attempts: ClassVar = 1
+
+
+@dataclass(frozen=True, kw_only=True)
 class DoNothing(Job):
     """Hold a slot for some seconds: proves that a queue is served, and gives a drill something to interrupt."""
 
