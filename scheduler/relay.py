@@ -24,13 +24,14 @@ from shared.ledger.wake import Wake
 log = logging.getLogger(__name__)
 
 POLL_S = 0.2
-BACKLOG_POLL_S = 0.02  # while a queue is full, and its room the limit
+BACKLOG_POLL_S = 0.02  # while more waits than a queue has room for, and the room is used up quickly
+FULL_POLL_S = 0.05
 # A backlog of more than this many jobs per slot runs in batches, where its jobs allow it.
 GROWN = 4
 BATCH_SIZE = 50
 BATCHED = (Queue.LOW, Queue.BACKGROUND)
 LEASES_EVERY_S = 1.0
-QUEUES_EVERY_S = 1.0
+QUEUES_EVERY_S = 3.0
 CANARY_EVERY = timedelta(seconds=10)
 # After a silence of ours (Postgres was away), workers get time to renew before we call them silent.
 GRACE_AFTER_SILENCE_S = 5.0
@@ -63,13 +64,11 @@ class Relay:
         if now >= self._queues_from:
             self._queues_from = now + QUEUES_EVERY_S
             self._look_at_queues()
-        full = [queue for queue in Queue if self._publish(queue)]
+        rests = [self._publish(queue) for queue in Queue]
         with self._engine.connect() as connection:
             next_due_in = rows.next_due_in(driver(connection))
         self._looked_at = monotonic()
-        if full:
-            return BACKLOG_POLL_S
-        return POLL_S if next_due_in is None else min(max(next_due_in.total_seconds(), 0.005), POLL_S)
+        return min(*rests, POLL_S if next_due_in is None else max(next_due_in.total_seconds(), 0.005))
 
     def _look_at_queues(self) -> None:
         with self._engine.begin() as connection:
@@ -78,11 +77,11 @@ class Relay:
         for queue in asked:
             self._ledger.enqueue(Canary(), queue=queue, expires_after=3 * CANARY_EVERY)
 
-    def _publish(self, queue: Queue) -> bool:
-        """Fill the queue's room with wake-ups; say whether more jobs wait than it holds."""
+    def _publish(self, queue: Queue) -> float:
+        """Fill the queue's room with wake-ups; return the seconds until it may have room for more that wait."""
         room = self._wake.room(queue)
         if room == 0:
-            return True
+            return FULL_POLL_S
         with self._engine.begin() as connection:
             line = driver(connection)
             batches = self._batches(line, queue, room)
@@ -93,7 +92,7 @@ class Relay:
             wake_ups += batches
         if wake_ups:
             self._wake.publish(wake_ups)
-        return len(wake_ups) >= room
+        return BACKLOG_POLL_S if len(wake_ups) >= room else POLL_S
 
     def _batches(self, line: rows.Line, queue: Queue, room: int) -> list[WakeUp]:
         """Return wake-ups for many jobs at once, where a backlog has grown and its jobs allow it."""

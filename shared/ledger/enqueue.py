@@ -6,6 +6,7 @@ from datetime import timedelta
 from typing import LiteralString, TypedDict, Unpack
 from uuid import UUID
 
+import msgspec
 from psycopg.types.json import Jsonb
 
 from shared.errors import QueueFullError
@@ -92,7 +93,7 @@ class NewJob:
             "id": self.id,
             "name": self.request.job_name(),
             "queue": self.queue.value,
-            "arguments": Jsonb(self.request.arguments()),
+            "arguments": Jsonb(self.request, dumps=msgspec.json.encode),
             "max_attempts": self.request.attempts,
             "deadline": self.request.deadline,
             "run_after": self.run_after,

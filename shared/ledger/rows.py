@@ -11,7 +11,6 @@ from uuid import UUID
 
 from psycopg import Connection
 from psycopg.errors import UniqueViolation
-from psycopg.rows import dict_row
 from psycopg.types.json import Jsonb
 
 from shared.fleets import Queue
@@ -34,6 +33,7 @@ IS_ITS_TURN = """
 
 IS_DUE = "run_at <= now() AND (expires_at IS NULL OR expires_at > now())"
 _MAY_BE_BATCHED = f"attempt = 0 AND order_key IS NULL AND {IS_DUE}"
+# In the order of ClaimedJob's fields.
 _CLAIMED_COLUMNS = """
     job.id, name, queue, arguments, attempt, max_attempts, deadline, expires_at, order_key, turn, fence, worker,
     correlation_id, enqueued_at
@@ -85,9 +85,13 @@ def claim(connection: Line, job_id: UUID, worker: str) -> ClaimedJob | None:
 
 
 def _claimed(connection: Line, statement: LiteralString, values: dict[str, object]) -> ClaimedJob | None:
-    with connection.cursor(row_factory=dict_row) as cursor:
-        row = cursor.execute(statement, values).fetchone()
-    return None if row is None else ClaimedJob(**{**row, "queue": Queue(row["queue"])})
+    row = connection.execute(statement, values).fetchone()
+    return None if row is None else _job(row)
+
+
+def _job(row: Sequence[Any]) -> ClaimedJob:
+    job_id, name, queue, *others = row
+    return ClaimedJob(job_id, name, Queue(queue), *others)
 
 
 # Only first attempts: one that killed its process must not take others along again.
@@ -106,9 +110,7 @@ _CLAIM_BATCH = f"""
 def claim_batch(connection: Line, name: str, queue: Queue, worker: str, most: int) -> list[ClaimedJob]:
     """Take up to `most` due jobs of one name, the oldest first. `connection` commits by itself."""
     values = {"name": name, "queue": queue.value, "worker": worker, "most": most, "lease": LEASE}
-    with connection.cursor(row_factory=dict_row) as cursor:
-        rows = cursor.execute(_CLAIM_BATCH, values).fetchall()
-    return sorted((ClaimedJob(**{**row, "queue": Queue(row["queue"])}) for row in rows), key=lambda job: job.id)
+    return sorted(map(_job, connection.execute(_CLAIM_BATCH, values)), key=lambda job: job.id)
 
 
 _CLAIM_FOLLOW_UP = f"""
@@ -271,9 +273,9 @@ def expire(connection: Line) -> int:
 
 _GROWN = f"""
     SELECT name, count(*) FROM (
-        SELECT name FROM job
-        WHERE state = 'queued' AND queue = %(queue)s AND name = ANY(%(names)s) AND {_MAY_BE_BATCHED}
+        SELECT * FROM job WHERE state = 'queued' AND queue = %(queue)s AND run_at <= now()
         ORDER BY run_at, id LIMIT %(most)s) AS head
+    WHERE name = ANY(%(names)s) AND {_MAY_BE_BATCHED}
     GROUP BY name
 """  # noqa: S608  # no value enters the text
 
@@ -306,12 +308,18 @@ def due(connection: Line, queue: Queue, limit: int, batched: Sequence[str] = ())
     return [_wake_up(row[:4]) for row in found], sum(row[4] for row in found)
 
 
-_NEXT_DUE_IN = "SELECT min(run_at) - clock_timestamp() FROM job WHERE state = 'queued' AND run_at > now()"
+# Queue by queue, as the index is ordered: a backlog that is due must not be read through.
+_NEXT_DUE_IN = """
+    SELECT min(next.run_at) - clock_timestamp()
+    FROM unnest(%(queues)s::text[]) AS one (queue),
+    LATERAL (SELECT run_at FROM job WHERE state = 'queued' AND queue = one.queue AND run_at > now()
+             ORDER BY run_at LIMIT 1) AS next
+"""
 
 
 def next_due_in(connection: Line) -> timedelta | None:
     """Return how long until a queued job that is not yet due becomes so, or None."""
-    row = connection.execute(_NEXT_DUE_IN).fetchone()
+    row = connection.execute(_NEXT_DUE_IN, {"queues": [queue.value for queue in Queue]}).fetchone()
     wait: timedelta | None = row[0] if row else None
     return wait
 

@@ -1,0 +1,166 @@
+"""How fast a backlog of short low jobs is worked off, and what a job costs: ours and others, same machine, same run."""
+
+import asyncio
+import os
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import psutil
+import psycopg
+import pytest
+import redis
+
+from shared.config import environment
+from shared.fleets import Queue, fleet_named
+from tests.bench.test_queue_latency import backlog
+from tests.fixtures.fleet import Floor
+from tests.fixtures.peers import peers_redis, plain_celery, running
+from tests.fixtures.processes import until
+from tests.fixtures.trial.trials import Nothing, Small
+
+OURS, THEIRS = 20_000, 5_000
+SLOTS = fleet_named("bulk").slots
+Figures = tuple[float, float]  # jobs a second, ms of CPU a job
+
+
+def cpu(processes: list[psutil.Process]) -> float:
+    """Return the seconds of CPU that these processes and their children have used."""
+    seconds = 0.0
+    for process in processes:
+        for one in (process, *process.children(recursive=True)):
+            used = one.cpu_times()
+            seconds += used.user + used.system
+    return seconds
+
+
+def drained(left: Callable[[], int], count: int, processes: list[psutil.Process]) -> Figures:
+    """Watch a backlog end; the clock runs from a tenth done to all done, so that no start is in it."""
+    until(lambda: left() <= count * 0.9, 120, "the first tenth")
+    began, first, used = time.monotonic(), left(), cpu(processes)
+    until(lambda: left() == 0, 300, "the end of the backlog")
+    took = time.monotonic() - began
+    return first / took, (cpu(processes) - used) / first * 1000
+
+
+def servers() -> list[psutil.Process]:
+    """Return Postgres and Valkey, whose work counts too."""
+    names = {"postgres", "valkey-server", "redis-server"}
+    ours = psutil.Process().children()
+    return [process for process in ours if process.name() in names]
+
+
+def ours(floor: Floor, request: type[Nothing] | type[Small], count: int) -> Figures:
+    backlog(floor, request(), Queue.LOW, count)
+    worker = floor.start("tests.fixtures.trial", "bulk")
+    relay = floor.start("tests.fixtures.trial.relay")
+
+    def left() -> int:
+        state = "state IN ('queued', 'running')"
+        return int(floor.rows(f"SELECT count(*) AS n FROM job WHERE {state} AND queue = 'low'")[0]["n"])
+
+    processes = [psutil.Process(worker.pid), psutil.Process(relay.pid), *servers()]
+    try:
+        return drained(left, count, processes)
+    finally:
+        worker.kill()
+        relay.kill()
+        floor.execute("TRUNCATE job")
+        floor.redis.flushdb()
+
+
+def plain(redis_url: str, log: Path) -> Figures:
+    broker = peers_redis(redis_url)
+    os.environ["PLAIN_BROKER"] = broker
+    from tests.fixtures.trial import plain as app  # noqa: PLC0415  # it connects to what the line above names
+
+    for _ in range(THEIRS):
+        app.nothing.delay()
+    with redis.Redis.from_url(broker) as client, plain_celery(broker, SLOTS, log) as worker:
+        return drained(
+            lambda: int(client.llen("plain")) + int(client.hlen("unacked")),
+            THEIRS,
+            [psutil.Process(worker.pid), *servers()],
+        )
+
+
+def dramatiq(redis_url: str, log: Path) -> Figures:
+    broker = peers_redis(redis_url)
+    os.environ["PLAIN_BROKER"] = broker
+    from tests.fixtures.trial import dramatiq_app  # noqa: PLC0415  # as above
+
+    for _ in range(THEIRS):
+        dramatiq_app.nothing.send()
+    command = [sys.executable, "-m", "dramatiq", "tests.fixtures.trial.dramatiq_app", "--processes", "2"]
+    with (
+        redis.Redis.from_url(broker) as client,
+        running([*command, "--threads", str(SLOTS // 2)], environment(), log) as worker,
+    ):
+        return drained(
+            lambda: int(client.hlen("dramatiq:default.msgs")), THEIRS, [psutil.Process(worker.pid), *servers()]
+        )
+
+
+def taskiq(redis_url: str, log: Path) -> Figures:
+    broker = peers_redis(redis_url)
+    os.environ["PLAIN_BROKER"] = broker
+    from tests.fixtures.trial import taskiq_app  # noqa: PLC0415  # as above
+
+    async def send() -> None:
+        await taskiq_app.broker.startup()
+        for _ in range(THEIRS):
+            await taskiq_app.nothing.kiq()
+        await taskiq_app.broker.shutdown()
+
+    asyncio.run(send())
+    command = [sys.executable, "-m", "taskiq", "worker", "tests.fixtures.trial.taskiq_app:broker", "--workers", "2"]
+    with redis.Redis.from_url(broker) as client, running(command, environment(), log) as worker:
+
+        def left() -> int:
+            group = client.xinfo_groups("taskiq")[0]
+            return int(group["lag"] or 0) + int(group["pending"])
+
+        return drained(left, THEIRS, [psutil.Process(worker.pid), *servers()])
+
+
+def procrastinate(database_url: str, log: Path) -> Figures:
+    os.environ["PEERS_DATABASE"] = database_url
+    from tests.fixtures.trial import procrastinate_app  # noqa: PLC0415  # as above
+
+    async def send() -> None:
+        async with procrastinate_app.app.open_async():
+            await procrastinate_app.app.schema_manager.apply_schema_async()
+            await procrastinate_app.nothing.batch_defer_async(*({} for _ in range(THEIRS)))
+
+    asyncio.run(send())
+    command = [sys.executable, "-m", "procrastinate", "--app=tests.fixtures.trial.procrastinate_app.app", "worker"]
+    todo = "SELECT count(*) FROM procrastinate_jobs WHERE status IN ('todo', 'doing')"
+    with (
+        psycopg.connect(database_url, autocommit=True) as connection,
+        running([*command, f"--concurrency={SLOTS}"], environment(), log) as worker,
+    ):
+        return drained(
+            lambda: int(connection.execute(todo).fetchall()[0][0]), THEIRS, [psutil.Process(worker.pid), *servers()]
+        )
+
+
+@pytest.mark.bench
+@pytest.mark.timeout(900)
+def test_a_backlog_of_short_low_jobs_is_worked_off(
+    floor: Floor, redis_url: str, empty_database_url: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    log = tmp_path / "peers.log"
+    figures = {
+        "ours, transactional jobs in batches": ours(floor, Nothing, OURS),
+        "ours, one wake-up per job": ours(floor, Small, THEIRS),
+        "control: plain Celery, late acks, prefork": plain(redis_url, log),
+        "dramatiq, 2 processes": dramatiq(redis_url, log),
+        "taskiq, 2 processes, streams with acks": taskiq(redis_url, log),
+        "procrastinate": procrastinate(empty_database_url, log),
+    }
+    control = figures["control: plain Celery, late acks, prefork"][0]
+    with capsys.disabled():
+        print(f"\na backlog of no-op jobs, {SLOTS} slots")
+        for name, (rate, cost) in figures.items():
+            print(f"{name:44} {rate:9,.0f} jobs/s   {cost:6.2f} ms CPU a job   {rate / control:6.2f} x the control")

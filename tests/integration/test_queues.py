@@ -1,0 +1,124 @@
+"""Whole queues: limits that refuse, counts that tell, canaries that prove, workers that end when they do not work."""
+
+from datetime import timedelta
+
+import pytest
+
+from shared.db.engine import driver
+from shared.errors import QueueFullError
+from shared.fleets import MOST_QUEUED, Queue
+from shared.ledger import queues
+from shared.ledger.jobs.upkeep import DoNothing
+from tests.fixtures.fleet import Floor
+from tests.fixtures.processes import until
+from tests.fixtures.wire_tap import WireTap
+
+
+def say_that_it_holds(floor: Floor, queue: Queue, count: int) -> None:
+    floor.execute(f"UPDATE queue_state SET queued = {count} WHERE queue = '{queue}'")
+
+
+@pytest.mark.parametrize("queue", [Queue.LOW, Queue.BACKGROUND])
+def test_a_full_low_or_background_queue_refuses_and_says_so(floor: Floor, queue: Queue) -> None:
+    say_that_it_holds(floor, queue, MOST_QUEUED[queue])
+
+    with pytest.raises(QueueFullError, match=f"{queue} holds 100000 jobs"):
+        floor.ledger.enqueue(DoNothing(), queue=queue)
+    with pytest.raises(QueueFullError), floor.ledger.transaction() as tx:
+        tx.enqueue(DoNothing(), queue=queue, key="a key")
+    assert [] == floor.rows("SELECT 1 FROM job UNION ALL SELECT 1 FROM job_key")
+
+    say_that_it_holds(floor, queue, MOST_QUEUED[queue] - 1)
+    assert not floor.ledger.enqueue(DoNothing(), queue=queue, key="a key").is_duplicate
+
+
+@pytest.mark.parametrize("queue", [Queue.CRITICAL, Queue.HIGH, Queue.NORMAL])
+def test_what_money_depends_on_is_never_refused(floor: Floor, queue: Queue) -> None:
+    say_that_it_holds(floor, queue, 10_000_000)
+
+    assert not floor.ledger.enqueue(DoNothing(), queue=queue).is_duplicate
+
+
+def test_a_repetition_on_a_full_queue_is_told_its_first_job(floor: Floor) -> None:
+    first = floor.ledger.enqueue(DoNothing(), queue=Queue.LOW, key="a key").job_id
+    say_that_it_holds(floor, Queue.LOW, MOST_QUEUED[Queue.LOW])
+    again = floor.ledger.enqueue(DoNothing(), queue=Queue.LOW, key="a key")
+
+    assert (first, True) == (again.job_id, again.is_duplicate)
+
+
+def test_the_relay_counts_what_waits_and_what_it_sends_again(floor: Floor) -> None:
+    for _ in range(3):
+        floor.ledger.enqueue(DoNothing(), queue=Queue.LOW)
+    floor.redis.flushdb()
+    floor.start("scheduler", "relay")
+
+    def state() -> dict[str, int]:
+        return floor.rows("SELECT queued, republished_count FROM queue_state WHERE queue = 'low'")[0]
+
+    until(lambda: state()["queued"] >= 3 and state()["republished_count"] >= 3, what="three jobs waiting, sent again")
+
+
+def test_a_canary_goes_through_every_queue_that_is_served_and_shows_which_is_not(floor: Floor) -> None:
+    floor.start("scheduler", "relay")
+    floor.start("workers", "critical")
+    floor.start("workers", "bulk")
+    served = "SELECT queue FROM queue_state WHERE canary_done_at IS NOT NULL ORDER BY queue"
+    until(lambda: 3 == len(floor.rows(served)), 60, "three canaries")
+
+    assert ["background", "critical", "low"] == [row["queue"] for row in floor.rows(served)]
+    assert [] == floor.rows("SELECT 1 FROM queue_state WHERE canary_done_at IS NOT NULL AND canary_wait IS NULL")
+
+
+def test_of_two_relays_one_asks_for_a_canary(floor: Floor) -> None:
+    with floor.ledger.engine.begin() as one, floor.ledger.engine.connect() as other:
+        first = queues.canaries_due(driver(one), timedelta(seconds=10))
+        one.commit()
+        second = queues.canaries_due(driver(other), timedelta(seconds=10))
+
+    assert (set(Queue), []) == (set(first), second)
+
+
+def is_stuck(floor: Floor) -> bool:
+    with floor.ledger.engine.connect() as connection:
+        return queues.is_stuck(driver(connection), "low@here.1", (Queue.LOW,), 2, timedelta(seconds=15))
+
+
+def test_a_node_is_stuck_when_jobs_wait_slots_are_free_and_nothing_begins(floor: Floor) -> None:
+    old = "published_at = now(), run_at = now() - interval '20 seconds'"
+    waiting = floor.ask(DoNothing(), old, queue=Queue.LOW, wakes_itself=False)
+    assert is_stuck(floor)
+
+    floor.execute(f"UPDATE job SET run_at = now() WHERE id = '{waiting}'")
+    assert not is_stuck(floor)  # it waits for a moment only
+    floor.execute(f"UPDATE job SET {old}")
+    begun = floor.ask(DoNothing(), queue=Queue.LOW, wakes_itself=False)
+    floor.ledger.claim(begun, "low@here.1/7")
+    assert not is_stuck(floor)  # something began
+    floor.execute(f"UPDATE job SET started_at = now() - interval '20 seconds' WHERE id = '{begun}'")
+    assert is_stuck(floor)
+    also = floor.ask(DoNothing(), queue=Queue.LOW, wakes_itself=False)
+    floor.ledger.claim(also, "low@here.1/8")
+    floor.execute("UPDATE job SET started_at = now() - interval '20 seconds' WHERE state = 'running'")
+    assert not is_stuck(floor)  # every slot is taken by long jobs
+
+
+def test_a_worker_without_its_broker_ends_after_its_patience(floor: Floor) -> None:
+    with WireTap(floor.redis_url) as wire:
+        worker = floor.start("workers", "low", REDIS_URL=wire.url)
+        worker.wait_until_running()
+        wire.refuse()
+        until(lambda: not worker.is_alive(), 60, "its end")
+
+    assert "without its broker for 5 s" in worker.log.read_text()
+
+
+def test_a_worker_without_its_broker_finishes_what_it_runs(floor: Floor) -> None:
+    with WireTap(floor.redis_url) as wire:
+        worker = floor.start("workers", "low", REDIS_URL=wire.url)
+        job_id = floor.ask(DoNothing(seconds=8), queue=Queue.LOW)
+        floor.wait_for("running", job_id)
+        wire.refuse()
+        until(lambda: not worker.is_alive(), 60, "its end")
+
+    assert ("succeeded", 1) == (floor.row(job_id)["state"], floor.row(job_id)["attempt"])
