@@ -103,11 +103,17 @@ def test_every_accepted_alert_is_one_job_in_one_end_and_one_order(stack: Stack) 
         explain=lambda: stack.rows(HANGING),
     )
     ends = Counter(state for _, state in jobs(stack, accepted))
-    placed = stack.rows("SELECT client_order_id FROM orders WHERE role = 'ENTRY' AND state = 'FILLED'")
     at_venue = Counter(tag for tag in entries_at_venue(stack) if tag)
+    eventually(
+        "every fill at the venue is known here",
+        lambda: set(at_venue) <= filled_here(stack),
+        timeout=120,
+        explain=lambda: stack.rows("SELECT state, count(*) FROM orders WHERE role = 'ENTRY' GROUP BY state"),
+    )
+    placed = filled_here(stack)
     print(f"\nkilled {dict(killed)}; jobs {dict(ends)}; entries filled {len(placed)}; at the venue {len(at_venue)}")
 
-    assert {row[0] for row in placed} == set(at_venue)
+    assert placed == set(at_venue)
     assert set() == {tag for tag, count in at_venue.items() if count > 1}
     entries = stack.rows("SELECT count(*), count(DISTINCT correlation_id) FROM orders WHERE role = 'ENTRY'")
     assert entries[0][0] == entries[0][1], "one alert became two orders"
@@ -117,6 +123,13 @@ def jobs(stack: Stack, accepted: dict[int, str]) -> list[tuple[str, str]]:
     return stack.rows(  # type: ignore[return-value]
         "SELECT id::text, state FROM job WHERE id = ANY(%s::uuid[])", list(accepted.values())
     )
+
+
+def filled_here(stack: Stack) -> set[str]:
+    """The tags of all filled entries that we know."""
+    return {
+        row[0] for row in stack.rows("SELECT client_order_id FROM orders WHERE role = 'ENTRY' AND state = 'FILLED'")
+    }
 
 
 def entries_at_venue(stack: Stack) -> list[str]:
