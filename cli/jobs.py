@@ -1,5 +1,10 @@
-"""`tickwork jobs`: what was asked of the workers, and what became of it."""
+"""`tickwork jobs`: what was asked of the workers, what became of it, and what a person does about it."""
 
+import re
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from functools import partial
+from typing import Any
 from uuid import UUID
 
 import click
@@ -7,44 +12,161 @@ import click
 from cli.output import print_json, print_table
 from cli.stack import connect
 from shared.db import views
-from shared.errors import SettingsError
+from shared.db.engine import driver
+from shared.errors import RefusedError, SettingsError
 from shared.fleets import Queue
+from shared.ledger import mending
+from shared.ledger.rows import Line
 
 STATES = ("queued", "running", "succeeded", "failed", "dead", "cancelled", "expired")
 _COLUMNS = ("id", "name", "queue", "state", "attempt", "enqueued_at", "finished_at", "error")
+_SHORTEST_PREFIX = 8
+_as_json = click.option("--json", "as_json", is_flag=True, help="JSON on stdout, for scripts.")
+
+
+class _JobId(click.ParamType[str]):
+    """A job's id, or its beginning."""
+
+    name = "job id"
+
+    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """Refuse what can be neither."""
+        if not re.fullmatch(rf"[0-9a-fA-F-]{{{_SHORTEST_PREFIX},36}}", value):
+            self.fail(
+                f"{value!r} is no job's id: give it, or its first {_SHORTEST_PREFIX} characters or more", param, ctx
+            )
+        return value
 
 
 @click.group(name="jobs", invoke_without_command=True)
 @click.option("--state", type=click.Choice(STATES), help="Only jobs in this state.")
 @click.option("--queue", type=click.Choice([queue.value for queue in Queue]), help="Only jobs of this queue.")
+@click.option("--name", help="Only jobs of this name, such as orders.place_order.")
 @click.option("--limit", default=20, show_default=True, type=click.IntRange(1, 10_000))
-@click.option("--json", "as_json", is_flag=True, help="JSON on stdout, for scripts.")
+@_as_json
 @click.pass_context
-def command(ctx: click.Context, state: str | None, queue: str | None, limit: int, *, as_json: bool) -> None:
+def command(
+    ctx: click.Context, state: str | None, queue: str | None, name: str | None, limit: int, *, as_json: bool
+) -> None:
     """List jobs, newest first; `jobs show ID` tells one job's whole story."""
     if ctx.invoked_subcommand is not None:
         return
     with connect() as connection:
-        rows = views.jobs(connection, state=state, queue=queue, limit=limit)
+        rows = views.jobs(connection, state=state, queue=queue, name=name, limit=limit)
     if as_json:
         print_json({"jobs": rows})
     else:
         print_table("Jobs", rows, _COLUMNS, empty="No such jobs.")
 
 
-@command.command("show")
-@click.argument("job_id", type=click.UUID)
-@click.option("--json", "as_json", is_flag=True, help="JSON on stdout, for scripts.")
-def show(job_id: UUID, *, as_json: bool) -> None:
-    """Tell the story of a job: it, what it asked for, and what asked for it."""
+@command.command("dead")
+@click.option("--name", help="Only jobs of this name.")
+@click.option("--limit", default=50, show_default=True, type=click.IntRange(1, 10_000))
+@_as_json
+def dead(name: str | None, limit: int, *, as_json: bool) -> None:
+    """List the jobs whose attempts are spent, and which wait for a person."""
     with connect() as connection:
-        rows = views.one_job(connection, job_id)
-    if not rows:
-        raise SettingsError(f"no job has the id {job_id}: `tickwork jobs` lists those there are")
+        rows = views.jobs(connection, state="dead", queue=None, name=name, limit=limit)
+    if as_json:
+        print_json({"jobs": rows})
+        return
+    print_table("Dead jobs", rows, _COLUMNS, empty="No job is dead.")
+    if rows:
+        click.echo("`tickwork jobs show ID` tells why; then `jobs requeue ID` or `jobs discard ID`.")
+
+
+@command.command("show")
+@click.argument("job_id", metavar="ID", type=_JobId())
+@_as_json
+def show(job_id: str, *, as_json: bool) -> None:
+    """Tell the story of a job: it, what it asked for, and what asked for it. ID may be cut after 8 characters."""
+    with connect() as connection:
+        rows = views.one_job(connection, _whole(driver(connection), job_id))
     if as_json:
         print_json({"jobs": rows})
         return
     print_table("Its story, oldest first", rows, (*_COLUMNS[:-1], "worker"), empty="")
     for row in rows:
-        if row["error"]:
-            click.echo(f"\n{row['name']} {row['id']}:\n{row['error'].rstrip()}")
+        _print_details(row)
+
+
+@command.command("requeue")
+@click.argument("job_ids", metavar="ID...", nargs=-1, type=_JobId())
+@click.option("--all-dead", is_flag=True, help="Every dead job instead of those named by ID.")
+@click.option("--name", help="With --all-dead: only jobs of this name.")
+@click.option("--past-expiry", is_flag=True, help="Also one whose time is over; never an entry.")
+@_as_json
+def requeue(job_ids: tuple[str, ...], name: str | None, *, all_dead: bool, past_expiry: bool, as_json: bool) -> None:
+    """Queue ended jobs again, with all their attempts."""
+    if bool(job_ids) == all_dead or (name is not None and not all_dead):
+        raise SettingsError("say which: `jobs requeue ID...`, or `jobs requeue --all-dead [--name NAME]`")
+    with _line() as line:
+        found = mending.dead_ids(line, name) if all_dead else [_whole(line, text) for text in job_ids]
+        _each("requeued", found, partial(mending.requeue, line, is_late_fine=past_expiry), as_json=as_json)
+
+
+@command.command("discard")
+@click.argument("job_ids", metavar="ID...", nargs=-1, type=_JobId(), required=True)
+@_as_json
+def discard(job_ids: tuple[str, ...], *, as_json: bool) -> None:
+    """End dead or failed jobs that nobody needs to look at any more."""
+    with _line() as line:
+        found = [_whole(line, text) for text in job_ids]
+        _each("discarded", found, partial(mending.discard, line), as_json=as_json)
+
+
+@command.command("cancel")
+@click.argument("job_ids", metavar="ID...", nargs=-1, type=_JobId(), required=True)
+@_as_json
+def cancel(job_ids: tuple[str, ...], *, as_json: bool) -> None:
+    """Cancel jobs that have not begun."""
+    with _line() as line:
+        found = [_whole(line, text) for text in job_ids]
+        _each("cancelled", found, partial(mending.cancel, line), as_json=as_json)
+
+
+@contextmanager
+def _line() -> Iterator[Line]:
+    with connect() as connection:
+        yield driver(connection.execution_options(isolation_level="AUTOCOMMIT"))
+
+
+def _whole(line: Line, text: str) -> UUID:
+    found = mending.ids_starting(line, text)
+    if not found:
+        raise SettingsError(f"no job has the id {text}: `tickwork jobs` lists those there are")
+    if len(found) > 1:
+        raise SettingsError(f"{text} is the beginning of more than one id ({found[0]}, {found[1]}): give more of it")
+    return found[0]
+
+
+def _each(done: str, job_ids: Iterable[UUID], act: Callable[[UUID], None], *, as_json: bool) -> None:
+    changed: list[UUID] = []
+    refused: list[str] = []
+    for job_id in job_ids:
+        try:
+            act(job_id)
+        except RefusedError as error:
+            refused.append(str(error))
+        else:
+            changed.append(job_id)
+    if as_json:
+        print_json({done: changed, "refused": refused})
+    else:
+        for job_id in changed:
+            click.echo(f"{done} {job_id}")
+        if not changed and not refused:
+            click.echo("There is none.")
+        for reason in refused:
+            click.echo(f"tickwork: {reason}", err=True)
+    if refused:
+        raise click.exceptions.Exit(1)
+
+
+def _print_details(row: dict[str, Any]) -> None:
+    click.echo(f"\n{row['name']} {row['id']}, {row['state']}, attempt {row['attempt']} of {row['max_attempts']}")
+    for name in ("arguments", "result", "order_key", "expires_at", "lease_until", "fence", "deadline"):
+        if row[name] not in (None, {}):
+            click.echo(f"  {name.replace('_', ' '):12} {row[name]}")
+    if row["error"]:
+        click.echo("  " + row["error"].rstrip().replace("\n", "\n  "))

@@ -36,7 +36,7 @@ def tickwork() -> None:
 def main() -> None:
     """Run one command; an error is one short message, and JSON when JSON was asked for."""
     try:
-        tickwork(standalone_mode=False)
+        sys.exit(tickwork(standalone_mode=False))
     except click.exceptions.Abort:
         sys.exit(_INTERRUPTED)
     except click.ClickException as error:

@@ -17,7 +17,9 @@ def _all(connection: Connection, statement: Select[Any]) -> list[dict[str, Any]]
     return [dict(row) for row in connection.execute(statement).mappings()]
 
 
-def jobs(connection: Connection, *, state: str | None, queue: str | None, limit: int) -> list[dict[str, Any]]:
+def jobs(
+    connection: Connection, *, state: str | None, queue: str | None, name: str | None, limit: int
+) -> list[dict[str, Any]]:
     """Return jobs without their arguments and results, and without canaries: those show in the metrics."""
     columns = (
         "id",
@@ -37,6 +39,8 @@ def jobs(connection: Connection, *, state: str | None, queue: str | None, limit:
         statement = statement.where(job.c.state == state)
     if queue is not None:
         statement = statement.where(job.c.queue == queue)
+    if name is not None:
+        statement = statement.where(job.c.name == name)
     return _all(connection, statement)
 
 
