@@ -7,11 +7,12 @@ from celery import bootsteps
 from shared.clock import monotonic
 from shared.heartbeat import touch
 
-_lost_at: float | None = monotonic()  # since when this process is without its broker
+_STARTING_S = 30.0  # what a start may take on a busy computer before a missing broker counts
+_lost_at: float | None = monotonic() + _STARTING_S  # since when this process is without its broker
 
 
 def lost_for() -> float:
-    """Return for how many seconds this worker has been without its broker, 0 while it consumes."""
+    """Return for how many seconds this worker has been without its broker, 0 or less while it consumes or starts."""
     return 0.0 if _lost_at is None else monotonic() - _lost_at
 
 

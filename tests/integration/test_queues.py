@@ -1,5 +1,7 @@
 """Whole queues: limits that refuse, counts that tell, canaries that prove, workers that end when they do not work."""
 
+import subprocess
+import sys
 from datetime import timedelta
 
 import pytest
@@ -122,3 +124,14 @@ def test_a_worker_without_its_broker_finishes_what_it_runs(floor: Floor) -> None
         until(lambda: not worker.is_alive(), 60, "its end")
 
     assert ("succeeded", 1) == (floor.row(job_id)["state"], floor.row(job_id)["attempt"])
+
+
+def test_a_worker_that_starts_slowly_on_a_busy_computer_is_not_ended_for_it() -> None:
+    said = subprocess.run(
+        [sys.executable, "-c", "from workers.heartbeat import lost_for; print(lost_for())"],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+
+    assert -30 <= float(said.stdout) < -20
