@@ -45,7 +45,8 @@ def main() -> None:
 
     def children() -> set[int]:
         pool = getattr(worker.pool, "_pool", None)
-        return {process.pid for process in list(pool._pool)} if pool else set()  # noqa: SLF001  # billiard lists them nowhere else
+        # One that is being forked has no pid yet.
+        return {process.pid for process in list(pool._pool) if process.pid} if pool else set()  # noqa: SLF001  # billiard lists them nowhere else
 
     keeper = LeaseKeeper(engine, node, children, tracebacks_folder(settings))
 

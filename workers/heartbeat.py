@@ -8,12 +8,19 @@ from shared.clock import monotonic
 from shared.heartbeat import touch
 
 _STARTING_S = 30.0  # what a start may take on a busy computer before a missing broker counts
-_lost_at: float | None = monotonic() + _STARTING_S  # since when this process is without its broker
+
+_consumes_since: float | None = None
+_lost_at = monotonic() + _STARTING_S  # since when this process is without its broker, if it does not consume
 
 
 def lost_for() -> float:
     """Return for how many seconds this worker has been without its broker, 0 or less while it consumes or starts."""
-    return 0.0 if _lost_at is None else monotonic() - _lost_at
+    return 0.0 if _consumes_since is not None else monotonic() - _lost_at
+
+
+def consumes_for() -> float:
+    """Return for how many seconds this worker has been connected to its queues, 0 if it is not."""
+    return 0.0 if _consumes_since is None else monotonic() - _consumes_since
 
 
 class HeartbeatFile(bootsteps.StartStopStep):
@@ -27,8 +34,8 @@ class HeartbeatFile(bootsteps.StartStopStep):
 
     def start(self, consumer: Any) -> None:  # noqa: ANN401  # as above
         """Begin to touch."""
-        global _lost_at  # noqa: PLW0603  # Celery builds this step itself, and anew after each loss
-        _lost_at = None
+        global _consumes_since  # noqa: PLW0603  # Celery builds this step itself, and anew after each loss
+        _consumes_since = monotonic()
         touch()
         self._entries = [
             consumer.timer.call_repeatedly(2, touch),
@@ -38,7 +45,8 @@ class HeartbeatFile(bootsteps.StartStopStep):
 
     def stop(self, consumer: Any) -> None:  # noqa: ANN401, ARG002  # as above
         """Stop touching; the file grows old."""
-        global _lost_at  # noqa: PLW0603  # as above
-        _lost_at = monotonic()
+        global _consumes_since, _lost_at  # as above
+        if _consumes_since is not None:  # Celery also stops what never began
+            _consumes_since, _lost_at = None, monotonic()
         for entry in self._entries:
             entry.cancel()

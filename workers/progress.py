@@ -11,7 +11,7 @@ from sqlalchemy import Engine
 from shared.db.engine import DATABASE_ERRORS, driver
 from shared.fleets import Fleet
 from shared.ledger import queues, rows
-from workers.heartbeat import lost_for
+from workers.heartbeat import consumes_for, lost_for
 
 log = logging.getLogger(__name__)
 
@@ -50,6 +50,8 @@ class ProgressWatch(threading.Thread):
             if lost_for() > WITHOUT_BROKER_S:
                 # Jobs under way do without the broker, and are waited for.
                 return None if rows.workers_of(line, self._node) else f"without its broker for {WITHOUT_BROKER_S:.0f} s"
+            if timedelta(seconds=consumes_for()) < STUCK_AFTER:
+                return None
             if queues.is_stuck(line, self._node, self._fleet.queues, self._fleet.slots, STUCK_AFTER):
                 return f"nothing begun for {STUCK_AFTER.total_seconds():.0f} s, though jobs are due and slots free"
         return None
