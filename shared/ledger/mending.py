@@ -1,35 +1,40 @@
 """What a person may do to a job: requeue, discard, cancel; each is one statement, so that two people do it once."""
 
-from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import LiteralString
 from uuid import UUID
 
+from shared.db.retention import CANARY
 from shared.errors import RefusedError
 from shared.ledger.rows import Line
 
-# An entry sent late is another trade: these are never begun after their time, whoever asks.
+# An entry sent late is another trade: these are never begun after their time, whoever asks. A place_order that a
+# hand-over made has no such time of its own; its order has, and the task ends it as expired.
 _NEVER_LATE = ("alerts.handle_alert", "orders.place_order")
+_ENDED_BADLY = ("dead", "failed", "expired", "cancelled")
+_ID_DIGITS = 32
 
+# The error stays until the job ends again. started_at goes: a duration must not count the days in between.
 _REQUEUE: LiteralString = """
     WITH mended AS (
-    UPDATE job SET state = 'queued', attempt = 0, fence = fence + 1, run_at = now(), finished_at = NULL, result = NULL,
-           lease_until = NULL, worker = NULL, published_at = NULL,
-           expires_at = CASE WHEN expires_at <= now() THEN NULL ELSE expires_at END
-    WHERE id = %(id)s AND state IN ('dead', 'failed', 'expired', 'cancelled')
+    UPDATE job SET state = 'queued', attempt = 0, fence = fence + 1, run_at = now(), started_at = NULL,
+           finished_at = NULL, result = NULL, lease_until = NULL, worker = NULL, published_at = NULL,
+           expires_at = CASE WHEN expires_at > now() THEN expires_at END
+    WHERE id = %(id)s AND state = ANY(%(ended)s)
       AND (expires_at IS NULL OR expires_at > now() OR %(is_late_fine)s AND NOT name = ANY(%(never_late)s))
     RETURNING id)
     SELECT pg_notify('job_due', '') FROM mended
 """
 _DISCARD: LiteralString = """
-    WITH mended AS (
-    UPDATE job SET state = 'cancelled', error = 'discarded by a person: ' || coalesce(error, '')
+    UPDATE job SET state = 'cancelled', error = 'discarded by a person: ' || coalesce(error, 'no error was kept')
     WHERE id = %(id)s AND state IN ('dead', 'failed')
-    RETURNING id)
-    SELECT pg_notify('job_due', '') FROM mended
 """
+# The next of its order_key need not wait any more: the relay is told.
 _CANCEL: LiteralString = """
     WITH mended AS (
-    UPDATE job SET state = 'cancelled', finished_at = now(), error = 'cancelled by a person'
+    UPDATE job SET state = 'cancelled', finished_at = now(),
+           error = 'cancelled by a person' || coalesce('; before that: ' || error, '')
     WHERE id = %(id)s AND state = 'queued'
     RETURNING id)
     SELECT pg_notify('job_due', '') FROM mended
@@ -39,45 +44,81 @@ _CANCEL: LiteralString = """
 def requeue(connection: Line, job_id: UUID, *, is_late_fine: bool = False) -> None:
     """Queue an ended job again, its attempts not counted; raise RefusedError when it may not be.
 
-    One whose time is over is refused unless `is_late_fine`; an entry is refused even then.
+    One whose time is over is refused unless `is_late_fine`, which gives it time without end; an entry is refused even
+    then. It takes its old place among the jobs of its order_key.
     """
-    values = {"id": job_id, "is_late_fine": is_late_fine, "never_late": list(_NEVER_LATE)}
-    _mend(connection, _REQUEUE, values, "only one that is dead, failed, expired or cancelled is queued again")
+    values = {
+        "id": job_id,
+        "ended": list(_ENDED_BADLY),
+        "is_late_fine": is_late_fine,
+        "never_late": list(_NEVER_LATE),
+    }
+    if connection.execute(_REQUEUE, values).rowcount == 1:
+        return
+    seen = _see(connection, job_id)
+    if seen.is_late and seen.state in _ENDED_BADLY:
+        cure = "an entry is never sent late: post the alert again" if seen.name in _NEVER_LATE else "add --past-expiry"
+        raise RefusedError(f"{seen.name} {job_id} had to begin by {seen.expires_at:%Y-%m-%d %H:%M:%S} UTC: {cure}")
+    raise _refused(job_id, seen, "only one that is dead, failed, expired or cancelled is queued again")
 
 
 def discard(connection: Line, job_id: UUID) -> None:
-    """End a dead or failed job that nobody needs to look at any more as cancelled; raise RefusedError otherwise."""
-    _mend(connection, _DISCARD, {"id": job_id}, "only one that is dead or failed is discarded")
+    """End a dead or failed job that nobody needs to look at any more as cancelled; raise RefusedError otherwise.
+
+    Its error stays, behind the words that say who let it go.
+    """
+    if connection.execute(_DISCARD, {"id": job_id}).rowcount == 0:
+        raise _refused(job_id, _see(connection, job_id), "only one that is dead or failed is discarded")
 
 
 def cancel(connection: Line, job_id: UUID) -> None:
-    """Cancel a job that has not begun; raise RefusedError otherwise."""
-    cure = "only one that has not begun is cancelled; a running one ends by itself, at its deadline at the latest"
-    _mend(connection, _CANCEL, {"id": job_id}, cure)
-
-
-def _mend(connection: Line, statement: LiteralString, values: dict[str, object], cure: str) -> None:
-    if connection.execute(statement, values).rowcount == 1:
+    """Cancel a job that is queued; raise RefusedError otherwise."""
+    if connection.execute(_CANCEL, {"id": job_id}).rowcount == 1:
         return
-    row = connection.execute(
-        "SELECT name, state, expires_at, expires_at <= now() FROM job WHERE id = %(id)s", {"id": values["id"]}
-    ).fetchone()
+    seen = _see(connection, job_id)
+    rule = "only one that is queued is cancelled"
+    if seen.state == "running":
+        limit = "" if seen.deadline is None else f" {seen.deadline.total_seconds():.0f} s after it began at the latest,"
+        rule += f"; this attempt ends by itself,{limit} and if it fails you can cancel the next one while it waits"
+    raise _refused(job_id, seen, rule)
+
+
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """A job that was not changed, a moment later."""
+
+    name: str
+    state: str
+    expires_at: datetime | None
+    is_late: bool
+    deadline: timedelta | None
+
+
+def _see(connection: Line, job_id: UUID) -> _Seen:
+    statement = """
+        SELECT name, state, expires_at, coalesce(expires_at <= now(), false), deadline FROM job WHERE id = %(id)s
+    """
+    row = connection.execute(statement, {"id": job_id}).fetchone()
     if row is None:
-        raise RefusedError(f"no job has the id {values['id']}: `tickwork jobs` lists those there are")
-    name, state, expires_at, is_late = row
-    if is_late and statement is _REQUEUE and state != "queued":
-        late = "an entry is never sent late: post the alert again" if name in _NEVER_LATE else "add --past-expiry"
-        raise RefusedError(f"{name} {values['id']} had to begin by {expires_at:%Y-%m-%d %H:%M:%S} UTC: {late}")
-    raise RefusedError(f"{name} {values['id']} is {state}: {cure}")
+        raise RefusedError(f"no job has the id {job_id}: `tickwork jobs` lists those there are")
+    return _Seen(*row)
 
 
-def ids_starting(connection: Line, prefix: str) -> list[UUID]:
-    """Return the ids of up to three jobs whose id starts with `prefix`."""
-    statement = "SELECT id FROM job WHERE starts_with(id::text, %(prefix)s) ORDER BY id DESC LIMIT 3"
-    return [job_id for (job_id,) in connection.execute(statement, {"prefix": prefix.lower()})]
+def _refused(job_id: UUID, seen: _Seen, rule: str) -> RefusedError:
+    return RefusedError(f"{seen.name} {job_id} is {seen.state}: {rule}")
 
 
-def dead_ids(connection: Line, name: str | None) -> Sequence[UUID]:
-    """Return every dead job, or every one of this name, oldest first."""
-    statement = "SELECT id FROM job WHERE state = 'dead' AND (%(name)s::text IS NULL OR name = %(name)s) ORDER BY id"
-    return [job_id for (job_id,) in connection.execute(statement, {"name": name})]
+def ids_starting(connection: Line, digits: str) -> list[UUID]:
+    """Return the ids of up to three jobs whose id starts with these hexadecimal digits, the newest first."""
+    first, last = UUID(digits.ljust(_ID_DIGITS, "0")), UUID(digits.ljust(_ID_DIGITS, "f"))
+    statement = "SELECT id FROM job WHERE id BETWEEN %(first)s AND %(last)s ORDER BY id DESC LIMIT 3"
+    return [job_id for (job_id,) in connection.execute(statement, {"first": first, "last": last})]
+
+
+def dead_ids(connection: Line, name: str | None) -> list[UUID]:
+    """Return every dead job, or every one of this name, oldest first; canaries are nobody's to mend."""
+    statement = """
+        SELECT id FROM job WHERE state = 'dead' AND name <> %(canary)s AND (%(name)s::text IS NULL OR name = %(name)s)
+        ORDER BY id
+    """
+    return [job_id for (job_id,) in connection.execute(statement, {"name": name, "canary": CANARY})]

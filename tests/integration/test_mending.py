@@ -1,36 +1,31 @@
-"""What a person may do to a job, by hand and by `tickwork jobs`: requeue, discard, cancel, show."""
+"""What a person may do to a job, whoever else touches it at that moment: requeue, discard, cancel."""
 
-import json
 import threading
 from collections.abc import Callable
+from datetime import timedelta
 from uuid import UUID, uuid4
 
+import psycopg
 import pytest
 
-from cli.main import main
 from shared.db.engine import driver
 from shared.errors import RefusedError
-from shared.ledger import mending
+from shared.fleets import Queue
+from shared.ledger import mending, rows
 from shared.ledger.jobs.upkeep import DoNothing
 from tests.fixtures.fleet import Floor
 
-Run = Callable[..., tuple[int, str, str]]
+ME, OTHER = "trading@here.1/2", "trading@here.1/3"
+ENDED_BADLY = ["dead", "failed", "expired", "cancelled"]
+ENTRIES = ["alerts.handle_alert", "orders.place_order"]
+LATE = "expires_at = now() - interval '1 minute'"
 
 
 @pytest.fixture
-def tickwork(floor: Floor, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
-    monkeypatch.setenv("DATABASE_URL", floor.database_url)
-    monkeypatch.setenv("COLUMNS", "200")
-
-    def run(*arguments: str) -> tuple[int, str, str]:
-        capsys.readouterr()
-        monkeypatch.setattr("sys.argv", ["tickwork", *arguments])
-        with pytest.raises(SystemExit) as end:
-            main()
-        said = capsys.readouterr()
-        return int(end.value.code or 0), said.out, said.err
-
-    return run
+def floor(shared_floor: Floor) -> Floor:
+    """One database for all tests here, emptied."""
+    shared_floor.execute("TRUNCATE job, job_key")
+    return shared_floor
 
 
 def job_that_is(floor: Floor, state: str, more: str = "error = 'ValueError: broken'") -> UUID:
@@ -44,138 +39,305 @@ def requeue(floor: Floor, job_id: UUID, *, is_late_fine: bool = False) -> None:
         mending.requeue(driver(connection), job_id, is_late_fine=is_late_fine)
 
 
-@pytest.mark.parametrize("state", ["dead", "failed", "expired", "cancelled"])
+def discard(floor: Floor, job_id: UUID) -> None:
+    with floor.ledger.engine.begin() as connection:
+        mending.discard(driver(connection), job_id)
+
+
+def cancel(floor: Floor, job_id: UUID) -> None:
+    with floor.ledger.engine.begin() as connection:
+        mending.cancel(driver(connection), job_id)
+
+
+def at_once(*acts: Callable[[], object]) -> list[object]:
+    """Return what each act returned, or the error it refused with; all begin together."""
+    barrier, answers = threading.Barrier(len(acts)), [object()] * len(acts)
+
+    def do(place: int) -> None:
+        barrier.wait()
+        try:
+            answers[place] = acts[place]()
+        except RefusedError as error:
+            answers[place] = error
+
+    threads = [threading.Thread(target=do, args=(place,)) for place in range(len(acts))]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return answers
+
+
+def is_told(floor: Floor, act: Callable[[], object]) -> bool:
+    """Whether the relay hears of what `act` does."""
+    with psycopg.connect(floor.database_url, autocommit=True) as connection:
+        connection.execute("LISTEN job_due")
+        act()
+        return any(True for _ in connection.notifies(timeout=30, stop_after=1))
+
+
+def wanted(floor: Floor) -> list[UUID]:
+    """Return the jobs that the relay would wake the queue for now."""
+    with floor.ledger.engine.begin() as connection:
+        return [wake_up.job_id for wake_up in rows.due(driver(connection), Queue.NORMAL, 10)[0]]
+
+
+def ended_as(floor: Floor, job: rows.ClaimedJob | None, state: str) -> bool:
+    assert job is not None
+    with floor.ledger.engine.begin() as connection:
+        return rows.finish(driver(connection), job, state, error="ValueError: broken")
+
+
+# --- requeue ------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("state", ENDED_BADLY)
 def test_an_ended_job_is_queued_again_with_all_its_attempts_and_a_new_fence(floor: Floor, state: str) -> None:
     job_id = job_that_is(floor, state)
     requeue(floor, job_id)
 
     row = floor.row(job_id)
-    assert ("queued", 0, 4, None) == (row["state"], row["attempt"], row["fence"], row["finished_at"])
+    assert ("queued", 0, 4) == (row["state"], row["attempt"], row["fence"])
+    assert {None} == {row[name] for name in ("started_at", "finished_at", "lease_until", "worker", "published_at")}
     assert "ValueError: broken" == row["error"]  # until it ends again
 
 
 @pytest.mark.parametrize("state", ["queued", "running", "succeeded"])
 def test_a_job_that_has_not_failed_is_not_queued_again(floor: Floor, state: str) -> None:
-    job_id = job_that_is(floor, state)
+    job_id = job_that_is(floor, state, LATE)
+    before = floor.row(job_id)
 
-    with pytest.raises(RefusedError, match=f"is {state}: only one that is dead"):
+    with pytest.raises(RefusedError, match=f"upkeep.do_nothing {job_id} is {state}: only one that is dead"):
         requeue(floor, job_id)
-    assert (state, 3) == (floor.row(job_id)["state"], floor.row(job_id)["fence"])
+    assert before == floor.row(job_id)
+
+
+def test_a_job_queued_again_forgets_its_error_once_it_succeeds(floor: Floor) -> None:
+    job_id = job_that_is(floor, "dead")
+    requeue(floor, job_id)
+    claimed = floor.ledger.claim(job_id, ME)
+    assert claimed is not None
+    with floor.ledger.engine.begin() as connection:
+        assert rows.finish(driver(connection), claimed, "succeeded")
+
+    row = floor.row(job_id)
+    assert (1, "succeeded", None) == (row["attempt"], row["state"], row["error"])
 
 
 def test_a_job_whose_time_is_over_is_queued_again_only_if_late_is_fine(floor: Floor) -> None:
-    job_id = job_that_is(floor, "expired", "expires_at = now() - interval '1 minute'")
+    job_id = job_that_is(floor, "expired", LATE)
 
-    with pytest.raises(RefusedError, match="--past-expiry"):
+    with pytest.raises(RefusedError, match=r"had to begin by .* UTC: add --past-expiry"):
         requeue(floor, job_id)
     requeue(floor, job_id, is_late_fine=True)
     assert ("queued", None) == (floor.row(job_id)["state"], floor.row(job_id)["expires_at"])
 
 
-@pytest.mark.parametrize("name", ["alerts.handle_alert", "orders.place_order"])
-def test_an_entry_is_never_sent_late_whoever_asks(floor: Floor, name: str) -> None:
-    job_id = job_that_is(floor, "expired", f"name = '{name}', expires_at = now() - interval '1 minute'")
+@pytest.mark.parametrize("is_late_fine", [False, True])
+def test_a_job_that_still_has_time_keeps_the_end_of_it(floor: Floor, is_late_fine: bool) -> None:  # noqa: FBT001  # pytest passes by name
+    job_id = job_that_is(floor, "dead", "expires_at = now() + interval '1 hour'")
+    ends_at = floor.row(job_id)["expires_at"]
+    requeue(floor, job_id, is_late_fine=is_late_fine)
 
-    with pytest.raises(RefusedError, match="never sent late"):
-        requeue(floor, job_id, is_late_fine=True)
-    assert "expired" == floor.row(job_id)["state"]
+    assert ("queued", ends_at) == (floor.row(job_id)["state"], floor.row(job_id)["expires_at"])
 
 
-def test_two_people_at_once_queue_it_again_once(floor: Floor) -> None:
+@pytest.mark.parametrize("state", ENDED_BADLY)
+@pytest.mark.parametrize("name", ENTRIES)
+def test_an_entry_is_never_sent_late_whoever_asks(floor: Floor, name: str, state: str) -> None:
+    job_id = job_that_is(floor, state, f"name = '{name}', {LATE}")
+
+    for is_late_fine in (False, True):
+        with pytest.raises(RefusedError, match="never sent late: post the alert again"):
+            requeue(floor, job_id, is_late_fine=is_late_fine)
+    assert state == floor.row(job_id)["state"]
+
+
+@pytest.mark.parametrize("name", ENTRIES)
+def test_an_entry_that_still_has_time_is_queued_again_and_nobody_begins_it_later(floor: Floor, name: str) -> None:
+    job_id = job_that_is(floor, "dead", f"name = '{name}', expires_at = now() + interval '1 hour'")
+    requeue(floor, job_id, is_late_fine=True)
+    floor.execute(f"UPDATE job SET {LATE}")
+
+    assert floor.ledger.claim(job_id, ME) is None
+
+
+def test_four_people_at_once_queue_it_again_once(floor: Floor) -> None:
     job_id = job_that_is(floor, "dead")
-    told: list[str] = []
+    answers = at_once(*[lambda: requeue(floor, job_id)] * 4)
 
-    def ask() -> None:
-        try:
-            requeue(floor, job_id)
-            told.append("done")
-        except RefusedError:
-            told.append("refused")
+    assert [None] == [answer for answer in answers if not isinstance(answer, RefusedError)]
+    assert ("queued", 4) == (floor.row(job_id)["state"], floor.row(job_id)["fence"])
 
-    threads = [threading.Thread(target=ask) for _ in range(4)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
 
-    assert ["done", "refused", "refused", "refused"] == sorted(told)
-    assert 4 == floor.row(job_id)["fence"]
+def test_a_late_worker_of_an_older_claim_writes_nothing_after_a_requeue(floor: Floor) -> None:
+    job_id = floor.ask(DoNothing(), wakes_itself=False)
+    late = floor.ledger.claim(job_id, ME)
+    assert late is not None
+    floor.execute("UPDATE job SET state = 'dead', lease_until = NULL, finished_at = now()")
+    requeue(floor, job_id)
+
+    assert not ended_as(floor, late, "succeeded")
+    again = floor.ledger.claim(job_id, OTHER)
+    assert again is not None
+    assert (late.fence + 2, 1) == (again.fence, again.attempt)
+    assert not ended_as(floor, late, "succeeded")
+    with floor.ledger.engine.begin() as connection:
+        line = driver(connection)
+        assert not rows.put_back(line, late, timedelta(0), is_counted=True, error="late")
+        assert timedelta(0) == rows.lease_left(line, late)
+    assert ended_as(floor, again, "succeeded")
+
+
+def test_a_requeue_tells_the_relay_which_wakes_the_queue_at_once(floor: Floor) -> None:
+    job_id = job_that_is(floor, "dead", "published_at = now(), run_at = now() - interval '1 day'")
+
+    assert is_told(floor, lambda: requeue(floor, job_id))
+    assert [job_id] == wanted(floor)
+
+
+# --- discard and cancel -------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("state", ["dead", "failed"])
+def test_a_discarded_job_is_cancelled_and_still_tells_why_it_failed(floor: Floor, state: str) -> None:
+    job_id = job_that_is(floor, state)
+    ended_at = floor.row(job_id)["finished_at"]
+    discard(floor, job_id)
+
+    row = floor.row(job_id)
+    assert ("cancelled", "discarded by a person: ValueError: broken") == (row["state"], row["error"])
+    assert ended_at == row["finished_at"]
+
+
+@pytest.mark.parametrize("state", ["queued", "running", "succeeded", "expired", "cancelled"])
+def test_only_what_is_dead_or_failed_is_discarded(floor: Floor, state: str) -> None:
+    job_id = job_that_is(floor, state)
+    before = floor.row(job_id)
+
+    with pytest.raises(RefusedError, match=f"{job_id} is {state}: only one that is dead or failed is discarded"):
+        discard(floor, job_id)
+    assert before == floor.row(job_id)
+
+
+def test_a_job_that_waits_is_cancelled_and_runs_no_more(floor: Floor) -> None:
+    fresh, tried = floor.ask(DoNothing(), wakes_itself=False), job_that_is(floor, "queued")
+    for job_id in (fresh, tried):
+        cancel(floor, job_id)
+
+    assert [None, None] == [floor.ledger.claim(job_id, ME) for job_id in (fresh, tried)]
+    assert ("cancelled", "cancelled by a person") == (floor.row(fresh)["state"], floor.row(fresh)["error"])
+    assert "cancelled by a person; before that: ValueError: broken" == floor.row(tried)["error"]
+    assert floor.row(fresh)["finished_at"] is not None
+
+
+@pytest.mark.parametrize("state", ["running", "succeeded", *ENDED_BADLY])
+def test_only_what_is_queued_is_cancelled(floor: Floor, state: str) -> None:
+    job_id = job_that_is(floor, state)
+    before = floor.row(job_id)
+
+    with pytest.raises(RefusedError, match=f"{job_id} is {state}: only one that is queued is cancelled"):
+        cancel(floor, job_id)
+    assert before == floor.row(job_id)
+
+
+@pytest.mark.parametrize(("deadline", "when"), [("NULL", ", and"), ("'90 s'", ", 90 s after it began at the latest,")])
+def test_who_cancels_a_running_job_hears_when_it_ends(floor: Floor, deadline: str, when: str) -> None:
+    job_id = job_that_is(floor, "running", f"deadline = {deadline}")
+
+    with pytest.raises(RefusedError, match=f"this attempt ends by itself{when}"):
+        cancel(floor, job_id)
+
+
+def test_a_job_is_begun_or_cancelled_never_both(floor: Floor) -> None:
+    for _ in range(10):
+        job_id = floor.ask(DoNothing(), wakes_itself=False)
+        claimed, cancelled = at_once(
+            lambda job_id=job_id: floor.ledger.claim(job_id, ME),  # type: ignore[misc]  # mypy knows no such default
+            lambda job_id=job_id: cancel(floor, job_id),  # type: ignore[misc]  # as above
+        )
+
+        assert (claimed is None) == (cancelled is None)
+        assert ("running" if claimed else "cancelled") == floor.row(job_id)["state"]
+
+
+def test_a_job_that_nobody_knows_is_refused_by_its_id(floor: Floor) -> None:
+    for act in (requeue, discard, cancel):
+        unknown = uuid4()
+        with pytest.raises(RefusedError, match=f"no job has the id {unknown}: `tickwork jobs` lists"):
+            act(floor, unknown)
+
+
+# --- jobs of one order key ----------------------------------------------------------------------------------------
+
+
+def two_of_one_key(floor: Floor) -> tuple[UUID, UUID]:
+    first, second = (floor.ask(DoNothing(), order_key="account:1", wakes_itself=False) for _ in range(2))
+    return first, second
 
 
 def test_cancelling_the_first_of_an_order_key_lets_the_next_one_run(floor: Floor) -> None:
-    first, second = (floor.ask(DoNothing(), order_key="account:1", wakes_itself=False) for _ in range(2))
-    assert floor.ledger.claim(second, "normal@here.1/1") is None
-    with floor.ledger.engine.begin() as connection:
-        mending.cancel(driver(connection), first)
+    first, second = two_of_one_key(floor)
+    assert floor.ledger.claim(second, ME) is None
 
-    assert floor.ledger.claim(first, "normal@here.1/1") is None
-    assert floor.ledger.claim(second, "normal@here.1/1") is not None
-
-
-def test_a_running_job_is_not_cancelled_and_a_queued_one_not_discarded(floor: Floor) -> None:
-    with floor.ledger.engine.begin() as connection:
-        with pytest.raises(RefusedError, match="ends by itself"):
-            mending.cancel(driver(connection), job_that_is(floor, "running"))
-        with pytest.raises(RefusedError, match="dead or failed"):
-            mending.discard(driver(connection), job_that_is(floor, "queued"))
-        with pytest.raises(RefusedError, match="no job has the id"):
-            mending.discard(driver(connection), uuid4())
+    assert is_told(floor, lambda: cancel(floor, first))
+    assert [second] == wanted(floor)
+    assert floor.ledger.claim(second, ME) is not None
 
 
-def test_a_person_finds_the_dead_reads_why_and_queues_them_again(floor: Floor, tickwork: Run) -> None:
-    job_id = job_that_is(floor, "dead")
-    status, shown, _ = tickwork("jobs", "dead")
-    assert (0, True, True) == (status, str(job_id) in shown, "jobs requeue" in shown)
+def test_a_dead_job_keeps_nobody_waiting_discarded_or_not(floor: Floor) -> None:
+    first, second = two_of_one_key(floor)
+    assert ended_as(floor, floor.ledger.claim(first, ME), "dead")
+    assert ended_as(floor, floor.ledger.claim(second, ME), "dead")
+    discard(floor, first)
+    requeue(floor, second)
 
-    status, shown, _ = tickwork("jobs", "show", str(job_id)[:20])
-    assert (0, True, True) == (status, "ValueError: broken" in shown, "attempt 3 of" in shown)
-    assert (0, f"requeued {job_id}\n", "") == tickwork("jobs", "requeue", str(job_id))
-    assert "queued" == floor.row(job_id)["state"]
-    assert (0, "No job is dead.\n", "") == tickwork("jobs", "dead")
+    assert floor.ledger.claim(second, ME) is not None
 
 
-def test_scripts_get_json_and_the_exit_status_tells_of_a_refusal(floor: Floor, tickwork: Run) -> None:
-    dead, queued = job_that_is(floor, "dead"), job_that_is(floor, "queued")
-    status, shown, _ = tickwork("jobs", "discard", str(dead), str(queued), "--json")
+def test_a_job_queued_again_takes_its_old_place_in_the_order(floor: Floor) -> None:
+    first, second = two_of_one_key(floor)
+    assert ended_as(floor, floor.ledger.claim(first, ME), "dead")
+    requeue(floor, first)
 
-    answer = json.loads(shown)
-    assert (1, [str(dead)]) == (status, answer["discarded"])
-    assert f"{queued} is queued" in answer["refused"][0]
-    assert "cancelled" == floor.row(dead)["state"]
-    status, shown, _ = tickwork("jobs", "cancel", str(queued), "--json")
-    assert (0, {"cancelled": [str(queued)], "refused": []}) == (status, json.loads(shown))
+    assert floor.ledger.claim(second, OTHER) is None
+    assert ended_as(floor, floor.ledger.claim(first, ME), "succeeded")
+    assert floor.ledger.claim(second, OTHER) is not None
 
 
-def test_all_dead_of_a_name_are_queued_again_at_once(floor: Floor, tickwork: Run) -> None:
-    ours = [job_that_is(floor, "dead") for _ in range(3)]
+def test_a_job_queued_again_waits_for_the_one_of_its_order_key_that_runs(floor: Floor) -> None:
+    first, second = two_of_one_key(floor)
+    assert ended_as(floor, floor.ledger.claim(first, ME), "dead")
+    running = floor.ledger.claim(second, OTHER)
+    requeue(floor, first)
+
+    assert floor.ledger.claim(first, ME) is None
+    assert ended_as(floor, running, "succeeded")
+    assert floor.ledger.claim(first, ME) is not None
+
+
+# --- finding them -------------------------------------------------------------------------------------------------
+
+
+def test_dead_canaries_are_nobodys_to_mend(floor: Floor) -> None:
+    ours = job_that_is(floor, "dead")
     other = job_that_is(floor, "dead", "name = 'metrics.roll_up'")
-    status, shown, _ = tickwork("jobs", "requeue", "--all-dead", "--name", "upkeep.do_nothing", "--json")
+    job_that_is(floor, "dead", "name = 'upkeep.canary'")
+    job_that_is(floor, "failed")
 
-    assert (0, [str(job) for job in ours]) == (status, json.loads(shown)["requeued"])
-    assert "dead" == floor.row(other)["state"]
-
-
-@pytest.mark.parametrize(
-    ("arguments", "complaint"),
-    [
-        (("show", "00000000"), "no job has the id 00000000"),
-        (("requeue",), "say which"),
-        (("requeue", "--name", "x"), "say which"),
-    ],
-)
-def test_what_is_not_understood_names_the_value_and_the_cure(
-    tickwork: Run, arguments: tuple[str, ...], complaint: str
-) -> None:
-    status, shown, error = tickwork("jobs", *arguments)
-
-    assert (1, "", True) == (status, shown, complaint in error)
+    with floor.ledger.engine.connect() as connection:
+        line = driver(connection)
+        assert [ours, other] == mending.dead_ids(line, None)
+        assert [other] == mending.dead_ids(line, "metrics.roll_up")
 
 
-def test_a_beginning_that_fits_two_ids_is_not_enough(floor: Floor, tickwork: Run) -> None:
-    first, second = job_that_is(floor, "dead"), job_that_is(floor, "dead")
-    common = next(
-        str(first)[:length] for length in range(8, 36) if str(first)[: length + 1] != str(second)[: length + 1]
-    )
-    status, _, error = tickwork("jobs", "show", common)
+def test_a_beginning_finds_the_ids_that_start_with_it(floor: Floor) -> None:
+    alike = [UUID(f"01234567-89ab-7000-8000-00000000000{digit}") for digit in range(4)]
+    for job_id in alike:
+        floor.execute(f"UPDATE job SET id = '{job_id}' WHERE id = '{floor.ask(DoNothing(), wakes_itself=False)}'")
 
-    assert (1, True) == (status, "more than one id" in error)
+    with floor.ledger.engine.connect() as connection:
+        line = driver(connection)
+        assert alike[:0:-1] == mending.ids_starting(line, "01234567")
+        assert [alike[2]] == mending.ids_starting(line, alike[2].hex)
+        assert [] == mending.ids_starting(line, "01234568")

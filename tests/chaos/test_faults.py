@@ -1,0 +1,143 @@
+"""Every job ends once and takes effect once, whatever is killed, frozen, cut off, emptied or used up meanwhile."""
+
+import random
+import time
+from collections import Counter
+
+import pytest
+
+from shared.config import environment
+from tests.fixtures.faults import Hit, Kind, deal, inflict, kinds
+from tests.fixtures.load import ControlLoad, Ends, OurLoad
+from tests.fixtures.plant import Plant
+from tests.fixtures.recovery import measured
+
+IS_LONG = environment().get("TICKWORK_CHAOS") == "long"
+SEED = int(environment().get("TICKWORK_SEED") or random.SystemRandom().randrange(10**6))
+KILLS = 200 if IS_LONG else 5
+PAUSES = (0.5, 1.5) if IS_LONG else (0.5, 1.0)
+PER_SECOND = 20
+LONGEST_FREEZE_S = 12.0 if IS_LONG else 4.0
+
+OUT_OF_TURN = """
+    SELECT later.order_key, later.id FROM job earlier JOIN job later USING (order_key)
+    WHERE earlier.turn < later.turn AND later.started_at < earlier.finished_at LIMIT 10
+"""
+UNTIDY = "SELECT id, state, worker, lease_until FROM job WHERE state <> 'running' AND lease_until IS NOT NULL LIMIT 10"
+DONE_AND_RUNNING = "SELECT 1 FROM job WHERE state = 'running'"
+
+
+def inflict_many(plant: Plant, dice: random.Random) -> list[Hit]:
+    """Deal faults until enough have killed something and each kind has come."""
+    of = kinds(LONGEST_FREEZE_S)
+    hits: list[Hit] = []
+    for kind in deal(dice, of, one_of_each=not IS_LONG):
+        plant.rest(dice.uniform(*PAUSES))
+        while (hit := inflict(plant, dice, kind)) is None:
+            plant.rest(0.2)
+        hits.append(hit)
+        if sum(one.kind.is_kill for one in hits) >= KILLS and {one.kind for one in hits} == set(of):
+            return hits
+    raise AssertionError
+
+
+@pytest.mark.chaos
+@pytest.mark.timeout(1500)
+def test_every_job_ends_once_and_takes_effect_once_whatever_fails(
+    plant: Plant, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with capsys.disabled():
+        print(f"\nTICKWORK_SEED={SEED} repeats the faults")
+    dice = random.Random(SEED)
+    for fleet in ("normal", "normal", "bulk") if IS_LONG else ("normal", "bulk"):
+        plant.worker(fleet)
+    for _ in range(2):
+        plant.relay()
+    for _ in range(2 if IS_LONG else 0):
+        plant.control(4)
+    plant.settle()
+    ours = OurLoad(plant, PER_SECOND, SEED)
+    control = ControlLoad(plant, PER_SECOND, SEED) if IS_LONG else None
+    began = time.monotonic()
+    ours.start()
+    if control is not None:
+        control.start()
+
+    hits = inflict_many(plant, dice)
+    faults_s = time.monotonic() - began
+    ours.finish()
+    if control is not None:
+        control.finish()
+    plant.settle()
+    plant.until(lambda: ours.unended() == 0, 300, "the end of every job")
+    quiet_s = time.monotonic() - began - faults_s
+    if control is not None:
+        wait_until_quiet(plant, control)
+    ends = ours.ends()
+    with capsys.disabled():
+        for line in table(hits, ours, ends, control):
+            print(line)
+        print(f"workers ended by themselves: {dict(plant.remarks())}")
+        print(f"faults for {faults_s:.0f} s, all of ours over {quiet_s:.1f} s later")
+
+    assert {("succeeded", len(ours.asked))} == states(plant)
+    assert ({}, {}) == (ends.lost, ends.duplicated)
+    assert [] == plant.floor.rows(UNTIDY)
+    assert [] == plant.floor.rows(OUT_OF_TURN)
+    plant.until(lambda: not plant.floor.rows(DONE_AND_RUNNING), 60, "nothing running")
+    if IS_LONG:
+        with capsys.disabled():
+            for line in measured(plant):
+                print(line)
+
+
+def states(plant: Plant) -> set[tuple[str, int]]:
+    """How many of the jobs that were asked for are in which state."""
+    found = plant.floor.rows("SELECT state, count(*) FROM job WHERE name ~ 'effect' GROUP BY state")
+    return {(row["state"], row["count"]) for row in found}
+
+
+def wait_until_quiet(plant: Plant, control: ControlLoad, patience_s: float = 40) -> None:
+    """Give the control four times what it needs to deliver again what was not acknowledged."""
+    seen, since = -1, time.monotonic()
+    while time.monotonic() - since < patience_s:
+        count = sum(map(len, control.marks().values()))
+        if count != seen:
+            seen, since = count, time.monotonic()
+        if len(control.marks()) == len(control.asked):
+            patience_s = min(patience_s, 12)  # only what is delivered twice is still to come
+        plant.rest(0.5)
+
+
+def blamed(times: dict[int, float], hits: list[Hit], *, is_control: bool) -> Counter[Kind]:
+    """Count by the fault that was nearest, of those that can have done it: an estimate, as faults come fast."""
+    able = [hit for hit in hits if hit.kind.reaches_control or not is_control]
+    return Counter(min(able, key=lambda hit: abs(hit.at - at)).kind for at in times.values())
+
+
+def table(hits: list[Hit], ours: OurLoad, ends: Ends, control: ControlLoad | None) -> list[str]:
+    """Return a line for each kind of fault, and the sums."""
+    control_ends = Ends({}, {}) if control is None else control.ends()
+    columns = [
+        Counter(hit.kind for hit in hits),
+        blamed(ends.lost, hits, is_control=False),
+        blamed(ends.duplicated, hits, is_control=False),
+        blamed(control_ends.lost, hits, is_control=True),
+        blamed(control_ends.duplicated, hits, is_control=True),
+    ]
+    heads = ["count", "ours lost", "twice", "control lost", "twice"]
+    lines = [f"{'fault':24}" + "".join(f"{head:>14}" for head in heads)]
+    for kind in columns[0]:
+        shown = [column[kind] for column in columns[:3]]
+        of_control = [
+            f"{column[kind]:>14}" if control and kind.reaches_control else f"{'-':>14}" for column in columns[3:]
+        ]
+        lines.append(f"{kind.name:24}" + "".join(f"{count:>14}" for count in shown) + "".join(of_control))
+    sums = [f"{column.total():>14}" for column in columns]
+    lines.append(f"{'all':24}" + "".join(sums if control else sums[:3]))
+    kills = sum(hit.kind.is_kill for hit in hits)
+    lines.append(f"{kills} kills; {len(ours.asked)} jobs of ours, {len(ours.raised)} of them asked for again")
+    if control is not None:
+        again = f"{len(control.raised)} asked for again, whose duplicates are not counted"
+        lines.append(f"{len(control.asked)} of the control's, {again}; {len(control.held())} late, still in the queue")
+    return lines
