@@ -11,7 +11,6 @@ from typing import Any
 from uuid import UUID
 
 import click
-from rich.markup import escape
 
 from cli.output import print_json, print_table
 from cli.stack import connect
@@ -216,8 +215,8 @@ def _detail(value: object) -> str:
 
 
 def _headlined(row: dict[str, Any]) -> dict[str, Any]:
-    """Return the row as a table shows it: one line of its error, whose brackets are no markup."""
-    return row | {"error": row["error"] and escape(_headline(row["error"]))}
+    """Return the row as a table shows it: one line of its error."""
+    return row | {"error": row["error"] and _headline(row["error"])}
 
 
 def _headline(error: str) -> str:

@@ -35,7 +35,7 @@ def _plain(value: object) -> str | float:
 
 def print_table(title: str, rows: Sequence[dict[str, Any]], columns: Sequence[str], *, empty: str) -> None:
     """Show `columns` of the rows, numbers to the right; say `empty` when there are none."""
-    console = Console()
+    console = Console(markup=False)  # what a job or a venue said is no markup
     if not rows:
         console.print(empty)
         return
@@ -47,7 +47,7 @@ def print_table(title: str, rows: Sequence[dict[str, Any]], columns: Sequence[st
     for row in rows:
         shown.add_row(*(_text(row[column]) for column in columns))
     # A pipe has no width of its own: give it room, so that no column is cut.
-    (console if console.is_terminal else Console(width=200)).print(shown)
+    (console if console.is_terminal else Console(width=200, markup=False)).print(shown)
 
 
 def _text(value: object) -> str:

@@ -29,8 +29,8 @@ def floor(shared_floor: Floor) -> Floor:
 
 
 def job_that_is(floor: Floor, state: str, more: str = "error = 'ValueError: broken'") -> UUID:
-    ended = "now()" if state not in {"queued", "running"} else "NULL"
-    change = f"state = '{state}', attempt = 3, fence = 3, finished_at = {ended}, {more}"
+    ended = "" if state in {"queued", "running"} or "finished_at" in more else "finished_at = now(), "
+    change = f"state = '{state}', attempt = 3, fence = 3, {ended}{more}"
     return floor.ask(DoNothing(), change, wakes_itself=False)
 
 
@@ -93,12 +93,14 @@ def ended_as(floor: Floor, job: rows.ClaimedJob | None, state: str) -> bool:
 
 @pytest.mark.parametrize("state", ENDED_BADLY)
 def test_an_ended_job_is_queued_again_with_all_its_attempts_and_a_new_fence(floor: Floor, state: str) -> None:
-    job_id = job_that_is(floor, state)
+    last = dict.fromkeys(("started_at", "finished_at", "lease_until", "published_at"), "now()")
+    last |= {"worker": "'trading@here.1/2'", "result": "'1'", "error": "'ValueError: broken'"}
+    job_id = job_that_is(floor, state, ", ".join(f"{name} = {value}" for name, value in last.items()))
     requeue(floor, job_id)
 
     row = floor.row(job_id)
     assert ("queued", 0, 4) == (row["state"], row["attempt"], row["fence"])
-    assert {None} == {row[name] for name in ("started_at", "finished_at", "lease_until", "worker", "published_at")}
+    assert ["error"] == [name for name in last if row[name] is not None]
     assert "ValueError: broken" == row["error"]  # until it ends again
 
 
