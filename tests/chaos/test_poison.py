@@ -51,7 +51,7 @@ def works_all_its_slots(floor: Floor, plant: Plant, file: Path) -> None:
     plant.wait_for("running", *held)
     file.unlink()
     assert {1} == {row["attempt"] for row in plant.wait_for("succeeded", *held)}
-    assert 0 == plant.restarts(), plant.remarks()
+    assert 0 == plant.restarts(), (plant.said, plant.remarks())
 
 
 @pytest.mark.chaos

@@ -126,6 +126,19 @@ def test_a_worker_without_its_broker_finishes_what_it_runs(floor: Floor) -> None
     assert ("succeeded", 1) == (floor.row(job_id)["state"], floor.row(job_id)["attempt"])
 
 
+def test_a_broker_away_for_a_moment_costs_no_restart(floor: Floor) -> None:
+    with WireTap(floor.redis_url) as wire:
+        worker = floor.start("workers", "low", REDIS_URL=wire.url)
+        worker.wait_until_running()
+        wire.refuse()
+        until(lambda: "no broker, trying again" in worker.log.read_text(), 60, "its first try")
+        wire.mend()
+        floor.wait_for("succeeded", floor.ask(DoNothing(), queue=Queue.LOW))
+
+        assert worker.is_alive()
+    assert "started again" not in worker.log.read_text()
+
+
 def test_a_worker_that_starts_slowly_on_a_busy_computer_is_not_ended_for_it() -> None:
     said = subprocess.run(
         [sys.executable, "-c", "from workers.heartbeat import lost_for; print(lost_for())"],
