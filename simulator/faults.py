@@ -37,6 +37,6 @@ class Faults:
         self._armed.clear()
 
     def meet(self, path: str) -> Fault | None:
-        """Take the next fault of a path, or None."""
+        """Take the next fault of a path or of something that happens at a hub, such as `hub_drop`, or None."""
         waiting = self._armed.get(path)
         return waiting.pop(0) if waiting else None

@@ -1,6 +1,6 @@
 """The venue's state: every row it has, found by what it is asked for; changed only through the journal."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from decimal import Decimal
 
@@ -21,6 +21,7 @@ class Book:
         self.alive: dict[int, Order] = {}
         self.fills: list[Fill] = []
         self.changed_market_at = datetime.min.replace(tzinfo=UTC)
+        self.listeners: list[Callable[[Change], None]] = []
         self._holdings: dict[tuple[int, str], Holding] = {}
         self._tags: set[tuple[int, str]] = set()
         self._order_id, self._fill_id, self._holding_id = 1_000_000, 5_000_000, 300_000
@@ -31,9 +32,11 @@ class Book:
             self.commit(Change(market_at=now, accounts=[_FIRST_ACCOUNT]))
 
     def commit(self, change: Change) -> None:
-        """Write the change down, then make it true."""
+        """Write the change down, make it true, then tell whoever listens."""
         self._journal.write(change)
         self._apply(change)
+        for listener in self.listeners:
+            listener(change)
 
     def has_tag(self, account_id: int, tag: str) -> bool:
         """Whether the tag was ever used on the account, even by a rejected order or as a bracket's own."""
