@@ -1,5 +1,6 @@
 """Which market a stack trades: the real venue, a recorded file, or a seeded walk, and how its clock runs."""
 
+import hashlib
 import json
 import subprocess
 import sys
@@ -23,6 +24,7 @@ _BARS_PER_30_S = 45
 _LEFT_IN_SESSION = timedelta(minutes=30)
 _AFTER_OPEN = timedelta(minutes=5)
 _SEEDED_GROUP = "equity"
+_LONGEST_NAME, _DIGEST = 40, 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,4 +150,9 @@ def _recorded(file: Path, speed: int | None) -> Market:
 
 
 def _as_name(text: str) -> str:
-    return "".join(character if character.isalnum() else "_" for character in text.lower())[:40]
+    """Return a name for a database: two texts never share one, also when they begin alike and are long."""
+    plain = "".join(character if character.isalnum() else "_" for character in text.lower())
+    if len(plain) <= _LONGEST_NAME:
+        return plain
+    digest = hashlib.sha256(text.lower().encode()).hexdigest()[:_DIGEST]
+    return f"{plain[: _LONGEST_NAME - _DIGEST - 1]}_{digest}"

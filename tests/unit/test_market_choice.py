@@ -47,6 +47,14 @@ def test_with_all_credentials_the_market_is_the_venue_and_no_simulator_runs() ->
     assert (("MGC",), 1) == (market.contracts, market.speed)
 
 
+def test_two_long_names_that_begin_alike_are_two_markets() -> None:
+    hosts = [f"https://api.{'x' * 50}.{end}" for end in ("projectx.com", "projectx.net")]
+    names = {choose_market(settings(**VENUE | {"TICKWORK_VENUE_URL": host}), None, None, None).name for host in hosts}
+
+    assert 2 == len(names)
+    assert all(len(name) == 40 for name in names)
+
+
 def test_a_seed_wins_over_credentials() -> None:
     assert "sim_seed_11" == choose_market(settings(**VENUE), None, 11, None).name
 
