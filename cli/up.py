@@ -3,6 +3,7 @@
 import os
 import signal
 import time
+from datetime import UTC, datetime
 from pathlib import Path
 
 import click
@@ -17,7 +18,7 @@ from cli.local.drain import drain
 from cli.local.home import Home
 from cli.local.keys import load_keys
 from cli.local.lock import AlreadyRunningError, Lock
-from cli.local.market import check_speed, choose_market, row_of
+from cli.local.market import Market, check_speed, choose_market, row_of
 from cli.local.output import show_on_terminal
 from cli.local.ports import choose_ports
 from cli.local.postgres import postgres_program, postgres_url
@@ -27,6 +28,7 @@ from cli.local.supervisor import Child, Supervisor
 from cli.local.valkey import check_version, valkey_program, valkey_url
 from shared.config import Settings, load_settings
 from shared.db.migrate import upgrade
+from shared.domain.calendar import CHICAGO
 from shared.errors import SettingsError
 from shared.log import masked
 
@@ -40,13 +42,24 @@ _LOOK_EVERY_S = 0.05
 @click.option("--replay", type=click.Path(path_type=Path), metavar="FILE", help="Play recorded bars: t,o,h,l,c,v.")
 @click.option("--seed", type=int, metavar="N", help="The simulated market to make; 7 unless said.")
 @click.option("--speed", type=int, metavar="N", help="Market seconds per second, 1 to 60; only of a new market.")
+@click.option(
+    "--at",
+    "at",
+    metavar="TIME",
+    help="When the seeded market begins, in Chicago: 2026-03-08T17:00; only of a new market.",
+)
 @click.option("--fresh", is_flag=True, help="Begin another database for this market; the old one is kept.")
 @click.option("--limits", type=click.Choice(["on", "off"]), default=None, help="The venue's request limits.")
-def command(replay: Path | None, seed: int | None, speed: int | None, *, fresh: bool, limits: str | None) -> None:
+def command(
+    replay: Path | None, seed: int | None, speed: int | None, at: str | None, *, fresh: bool, limits: str | None
+) -> None:
     """Start everything and keep it running until Ctrl-C."""
     if replay is not None and seed is not None:
         raise SettingsError("--replay and --seed name two markets: give one of them")
     settings = load_settings()
+    market = choose_market(
+        settings, replay=replay, seed=seed, speed=speed, starts_market_at=_in_chicago(at) if at else None
+    )
     home = Home(settings.home)
     home.prepare()
     lock = Lock(home.root)
@@ -55,9 +68,8 @@ def command(replay: Path | None, seed: int | None, speed: int | None, *, fresh: 
     except AlreadyRunningError as error:
         raise SettingsError(_runs_already(home, error.pid)) from None
     try:
-        _Up(home, settings, is_fresh=fresh, limits=settings.limits if limits is None else limits == "on").run(
-            replay, seed, speed
-        )
+        limited = settings.limits if limits is None else limits == "on"
+        _Up(home, settings, market, is_fresh=fresh, limits=limited).run()
     finally:
         lock.close()
 
@@ -65,9 +77,10 @@ def command(replay: Path | None, seed: int | None, speed: int | None, *, fresh: 
 class _Up:
     """One run of `up`."""
 
-    def __init__(self, home: Home, settings: Settings, *, is_fresh: bool, limits: bool) -> None:
+    def __init__(self, home: Home, settings: Settings, market: Market, *, is_fresh: bool, limits: bool) -> None:
         self._home = home
         self._settings = settings
+        self._market = market
         self._is_fresh = is_fresh
         self._limits = limits
         self._stack: Stack | None = None
@@ -77,10 +90,10 @@ class _Up:
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             signal.signal(number, self._stop)
 
-    def run(self, replay: Path | None, seed: int | None, speed: int | None) -> None:
+    def run(self) -> None:
         """Start, watch, and stop everything."""
         try:
-            self._start(replay, seed, speed)
+            self._start()
             while not self._is_stopping:
                 self._supervisor.look()
                 self._write_state()
@@ -93,9 +106,8 @@ class _Up:
             self._write_state()
             click.echo("Stopped.")
 
-    def _start(self, replay: Path | None, seed: int | None, speed: int | None) -> None:
-        began = time.monotonic()
-        market = choose_market(self._settings, replay, seed, speed)
+    def _start(self) -> None:
+        began, market = time.monotonic(), self._market
         click.echo(f"Tickwork on {market.title}")
         keys = load_keys(self._home)
         wanted = ["receiver", *(["simulator"] if market.simulator else []), "flower"]
@@ -205,6 +217,14 @@ class _Up:
         else:
             late = ", ".join(child.program.name for child in children if child.state.value != "running")
             click.echo(f"After {seconds:.0f} s these do not work: {late}. Their last words are in {self._home.logs}.")
+
+
+def _in_chicago(text: str) -> datetime:
+    try:
+        at = datetime.fromisoformat(text)
+    except ValueError:
+        raise SettingsError(f"--at {text!r} is no time: give one such as 2026-03-08T17:00") from None
+    return (at if at.tzinfo else at.replace(tzinfo=CHICAGO)).astimezone(UTC)
 
 
 def _runs_already(home: Home, pid: int | None) -> str:

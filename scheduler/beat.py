@@ -10,7 +10,7 @@ import msgspec
 from celery import Celery
 from celery.beat import Scheduler, Service
 
-from scheduler.slots import Missed, plan, slot_at
+from scheduler.slots import Missed, Plan, plan, slot_at
 from scheduler.timetable import TIMETABLE
 from shared.clock import MarketClock, machine_now
 from shared.config import Settings
@@ -30,6 +30,8 @@ log = logging.getLogger(__name__)
 
 LONGEST_SLEEP_S = 0.5
 SHORTEST_EXPIRY = timedelta(seconds=10)
+# At most one run of an entry per machine second, however fast the market's clock runs and however many beats there are.
+ONE_RUN_IN = timedelta(seconds=0.95)
 
 
 class Beat:
@@ -38,7 +40,6 @@ class Beat:
     def __init__(self, ledger: Ledger, clock: MarketClock) -> None:
         self._ledger = ledger
         self._clock = clock
-        self._ran_at: dict[str, datetime] = {}
 
     def seed(self) -> None:
         """Add the timetable's entries that the table lacks."""
@@ -64,20 +65,26 @@ class Beat:
         machine = machine_now()
         wait = LONGEST_SLEEP_S
         for entry in entries:
-            # At most one run per machine second, however fast the market's clock runs.
-            ran_at = self._ran_at.get(entry.name)
-            if ran_at is None or machine - ran_at >= timedelta(seconds=0.95):
-                self._deal_with(entry, machine, roots)
+            if self._due(entry, machine) != Plan(None):
+                self._deal_with(entry.name, machine, roots)
             wait = min(wait, self._until_next(entry, machine))
         return max(wait, 0.01)
 
-    def _deal_with(self, entry: ScheduleRow, machine: datetime, roots: list[str]) -> None:
+    def _due(self, entry: ScheduleRow, machine: datetime) -> Plan:
+        if entry.ran_at is not None and abs(machine - entry.ran_at) < ONE_RUN_IN:
+            return Plan(None)
         now = self._clock.to_market(machine) if entry.clock == "market" else machine
-        due = plan(now, entry.every, entry.last_slot, Missed(entry.missed))
-        newest = due.run or (due.skipped[-1] if due.skipped else None)
-        if newest is None:
-            return
+        return plan(now, entry.every, entry.last_slot, Missed(entry.missed))
+
+    def _deal_with(self, name: str, machine: datetime, roots: list[str]) -> None:
         with self._ledger.transaction() as tx:
+            entry = schedules.held(tx.connection, name)
+            if entry is None or not entry.is_enabled:
+                return
+            due = self._due(entry, machine)  # again: another beat may have dealt with it meanwhile
+            newest = due.run or (due.skipped[-1] if due.skipped else None)
+            if newest is None:
+                return
             schedules.note_skipped(
                 tx.connection, entry.name, (slot for slot in due.skipped if self._is_open(entry, slot, roots))
             )
@@ -91,14 +98,12 @@ class Beat:
                 schedules.note_skipped(tx.connection, entry.name, [due.run])
                 return
             try:
-                self._enqueue(tx, entry, due.run, request)
+                self._enqueue(tx, entry, due.run, request, machine)
             except QueueFullError as error:
                 log.warning("schedule %s: slot %s is skipped: %s", entry.name, due.run, error)
                 schedules.note_skipped(tx.connection, entry.name, [due.run])
-                return
-            self._ran_at[entry.name] = machine
 
-    def _enqueue(self, tx: Transaction, entry: ScheduleRow, slot: datetime, request: Job) -> None:
+    def _enqueue(self, tx: Transaction, entry: ScheduleRow, slot: datetime, request: Job, machine: datetime) -> None:
         period = entry.every / self._clock.speed if entry.clock == "market" else entry.every
         enqueued = tx.enqueue(
             request,
@@ -106,7 +111,7 @@ class Beat:
             expires_after=max(period, SHORTEST_EXPIRY),
             wakes_itself=False,
         )
-        schedules.note_run(tx.connection, entry.name, slot, enqueued.job_id)
+        schedules.note_run(tx.connection, entry.name, slot, enqueued.job_id, machine)
 
     def _is_open(self, entry: ScheduleRow, slot: datetime, roots: list[str]) -> bool:
         """Whether the minute that closed at `slot` belongs to a session of anything we track."""

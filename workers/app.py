@@ -57,6 +57,8 @@ def make_app(settings: Settings, fleet: Fleet | None = None) -> Celery:
         task_ignore_result=True,  # the ledger keeps results
         task_acks_late=True,  # with a prefetch of one: exactly one wake-up per slot
         worker_prefetch_multiplier=1,
+        # After a reconnect Celery would fetch one message at a time, and a long job would idle the other slots.
+        worker_enable_prefetch_count_reduction=False,
         task_queues=[KombuQueue(queue, Exchange("tickwork"), routing_key=queue) for queue in served],
         task_create_missing_queues=False,
         task_default_queue=Queue.NORMAL.value,

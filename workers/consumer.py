@@ -1,4 +1,4 @@
-"""Celery's consumer, which looks for a lost broker more often."""
+"""Celery's consumer, which survives the loss of its broker and looks for it more often."""
 
 import logging
 from typing import Any
@@ -13,6 +13,22 @@ FIRST_PAUSE_S, LONGER_BY_S, LONGEST_PAUSE_S = 0.2, 0.2, 1.0
 
 class Consumer(consumer.Consumer):
     """Tries again within a second, where Celery's own pauses of 2, 4, 6 ... s make a short outage a long one."""
+
+    connection_errors: tuple[type[Exception], ...]
+
+    def __init__(self, *args: Any, **options: Any) -> None:  # noqa: ANN401  # Celery's signature
+        super().__init__(*args, **options)
+        # Kombu 5.7.0 fails with an AttributeError when a job that outlived its connection is acknowledged, or when the
+        # messages of a connection are given back through it; Celery would call that unrecoverable and end the worker.
+        # Redis, or the ledger, has such a job done all the same.
+        self.connection_errors = (*self.connection_errors, AttributeError)
+
+    def on_connection_error_after_connected(self, exc: Exception) -> None:
+        """Close the lost connection as far as it can be closed."""
+        try:
+            super().on_connection_error_after_connected(exc)
+        except AttributeError as error:  # as above
+            log.warning("the lost connection could not be closed: %s", error)
 
     def ensure_connected(self, conn: Any) -> Any:  # noqa: ANN401  # kombu's connection has no type
         """Return the connection once it stands; a shutdown asked for meanwhile ends the wait."""

@@ -1,5 +1,6 @@
 """Which market a stack trades: the real venue, a recorded file, or a seeded walk, and how its clock runs."""
 
+import hashlib
 import json
 import subprocess
 import sys
@@ -11,7 +12,7 @@ from urllib.parse import urlsplit
 from shared.clock import MarketClock, live_clock, machine_now
 from shared.config import Settings
 from shared.db.market import MarketRow
-from shared.domain.calendar import calendar_of
+from shared.domain.calendar import CHICAGO, calendar_of
 from shared.errors import SettingsError
 
 FASTEST = 60
@@ -23,6 +24,7 @@ _BARS_PER_30_S = 45
 _LEFT_IN_SESSION = timedelta(minutes=30)
 _AFTER_OPEN = timedelta(minutes=5)
 _SEEDED_GROUP = "equity"
+_LONGEST_NAME, _DIGEST = 40, 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,11 +41,20 @@ class Market:
     ends_market_at: datetime | None = None
 
 
-def choose_market(settings: Settings, replay: Path | None, seed: int | None, speed: int | None) -> Market:
+def choose_market(
+    settings: Settings,
+    *,
+    replay: Path | None = None,
+    seed: int | None = None,
+    speed: int | None = None,
+    starts_market_at: datetime | None = None,
+) -> Market:
     """Return the market that options and settings name; raise SettingsError for what cannot be."""
     venue = settings.venue
     has_credentials = bool(venue.url and venue.user and venue.key)
     contracts = tuple(dict.fromkeys(settings.contracts)) or DEFAULT_CONTRACTS
+    if starts_market_at is not None and (replay is not None or (seed is None and has_credentials)):
+        raise SettingsError("--at is for the seeded market: a recorded one begins with its file, the real one is now")
     if replay is None and seed is None and has_credentials:
         if speed not in {None, 1}:
             raise SettingsError(f"--speed {speed} is for the simulator: the real market runs at its own pace")
@@ -59,6 +70,8 @@ def choose_market(settings: Settings, replay: Path | None, seed: int | None, spe
     if replay is not None:
         return _recorded(replay.resolve(), speed)
     number = DEFAULT_SEED if seed is None else seed
+    if starts_market_at is not None:
+        _check_open(starts_market_at)
     return Market(
         f"sim_seed_{number}",
         "seeded",
@@ -66,7 +79,18 @@ def choose_market(settings: Settings, replay: Path | None, seed: int | None, spe
         contracts,
         speed,
         ("--seed", str(number)),
+        starts_market_at,
     )
+
+
+def _check_open(at: datetime) -> None:
+    calendar = calendar_of(_SEEDED_GROUP)
+    if not calendar.is_open(at):
+        opens = calendar.next_session(at).opens
+        raise SettingsError(
+            f"--at {at.astimezone(CHICAGO):%Y-%m-%dT%H:%M}: the market is closed then in Chicago, "
+            f"and opens at {opens.astimezone(CHICAGO):%Y-%m-%dT%H:%M}"
+        )
 
 
 def check_speed(market: Market, speed: int, *, limits: bool) -> None:
@@ -98,6 +122,11 @@ def row_of(market: Market, known: MarketRow | None) -> MarketRow:
         raise SettingsError(
             f"this market runs at speed {known.clock.speed} since its start: leave --speed {market.speed} out, "
             "or begin another database with --fresh"
+        )
+    if market.kind == "seeded" and market.starts_market_at is not None:
+        raise SettingsError(
+            f"this market's time has run since its start, it is {known.clock.now().astimezone(CHICAGO):%Y-%m-%dT%H:%M} "
+            "in Chicago: leave --at out, or begin another database with --fresh"
         )
     if market.kind != "seeded":
         return known
@@ -148,4 +177,9 @@ def _recorded(file: Path, speed: int | None) -> Market:
 
 
 def _as_name(text: str) -> str:
-    return "".join(character if character.isalnum() else "_" for character in text.lower())[:40]
+    """Return a name for a database: two texts never share one, also when they begin alike and are long."""
+    plain = "".join(character if character.isalnum() else "_" for character in text.lower())
+    if len(plain) <= _LONGEST_NAME:
+        return plain
+    digest = hashlib.sha256(text.lower().encode()).hexdigest()[:_DIGEST]
+    return f"{plain[: _LONGEST_NAME - _DIGEST - 1]}_{digest}"

@@ -122,6 +122,7 @@ schedule = Table(
     Column("only_when_open", Boolean, nullable=False, server_default=text("false")),
     Column("is_enabled", Boolean, nullable=False, server_default=text("true")),
     Column("last_slot", DateTime(timezone=True)),
+    _at("ran_at"),
     CheckConstraint("clock IN ('machine','market')", name="clock"),
     CheckConstraint("missed IN ('skip','run_once','catch_up')", name="missed"),
     CheckConstraint("every >= interval '1 second'", name="every"),

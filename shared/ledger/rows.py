@@ -261,7 +261,8 @@ def take_back_expired_leases(connection: Line) -> int:
 
 
 _EXPIRE = """
-    UPDATE job SET state = 'expired', finished_at = now(), error = coalesce(error, 'not started before it expired')
+    UPDATE job SET state = 'expired', finished_at = now(),
+           error = concat_ws('; before that: ', 'not started before it expired', error)
     WHERE id IN (SELECT id FROM job WHERE state = 'queued' AND expires_at <= now() LIMIT 500 FOR UPDATE SKIP LOCKED)
 """
 

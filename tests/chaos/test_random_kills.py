@@ -6,6 +6,8 @@ import signal
 import threading
 import time
 from collections import Counter
+from collections.abc import Callable
+from contextlib import suppress
 
 import pytest
 import requests
@@ -15,6 +17,7 @@ from tests.fixtures.stack import ALERT, TERMINAL, Stack, eventually
 
 IS_LONG = environment().get("TICKWORK_CHAOS") == "long"
 ALERTS = 300 if IS_LONG else 60
+ROUNDS_OF_UP = 3 if IS_LONG else 1
 PER_SECOND = 15 if IS_LONG else 10
 # Postgres that is asked to end by SIGTERM waits for its last client: `up` uses SIGINT.
 IN_HASTE = {signal.SIGKILL: signal.SIGKILL, signal.SIGTERM: signal.SIGINT}
@@ -29,7 +32,7 @@ def send(url: str, number: int) -> str | None:
         "stop_loss_ticks": 4000,
         "take_profit_ticks": 4000,
     }
-    for _ in range(100):
+    for _ in range(300):
         try:
             answer = requests.post(url, json=alert, timeout=5)
             if answer.status_code == 202:
@@ -57,49 +60,74 @@ def running(stack: Stack) -> Stack:
 @pytest.mark.timeout(1200)
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM], ids=["killed", "asked to end"])
 def test_every_accepted_alert_is_one_job_in_one_end_and_one_order(running: Stack, how: signal.Signals) -> None:
-    stack = running
-    url = stack.hook(how.name)
-    eventually("the account is reconciled", lambda: stack.rows("SELECT 1 FROM account WHERE reconciled_at IS NOT NULL"))
-    accepted: dict[int, str] = {}
-    done = threading.Event()
-    killed: Counter[str] = Counter()
+    hit: Counter[str] = Counter()
+    turn: list[str] = []
+    dice = random.Random()
 
-    def kill() -> None:
-        dice = random.Random()
-        turn: list[str] = []
+    def strike(done: threading.Event) -> None:
+        nonlocal turn
         while not done.wait(dice.uniform(0.5, 2.0)):
             turn = turn or dice.sample(VICTIMS, len(VICTIMS))
             victim = turn.pop()
-            for program in stack.written()["programs"]:
+            for program in running.written()["programs"]:
                 if program["name"] == victim and program["pid"]:
-                    try:
+                    with suppress(ProcessLookupError):
                         os.kill(program["pid"], how if victim != "postgres" else IN_HASTE[how])
-                        killed[victim] += 1
-                    except ProcessLookupError:
-                        pass
+                        hit[victim] += 1
 
-    killer = threading.Thread(target=kill)
-    killer.start()
-    senders = []
+    accepted = accept_all(running, how.name, ALERTS, strike)
+    assert_each_is_one_job_and_one_order(running, accepted, f"{how.name} {dict(hit)}")
+
+
+@pytest.mark.chaos
+@pytest.mark.timeout(1200)
+def test_an_up_that_is_frozen_or_killed_loses_no_alert_and_repeats_none(running: Stack) -> None:
+    def strike(done: threading.Event) -> None:
+        os.kill(running.pid, signal.SIGSTOP)
+        done.wait(3)  # programs work on without their supervisor
+        os.kill(running.pid, signal.SIGCONT)
+        for _ in range(ROUNDS_OF_UP):
+            done.wait(1)
+            running.kill()
+            running.up("--limits", "off")
+
+    accepted = accept_all(running, "up", ALERTS // 3, strike)
+    assert_each_is_one_job_and_one_order(running, accepted, f"up frozen once and killed {ROUNDS_OF_UP} times")
+
+
+def accept_all(stack: Stack, name: str, count: int, strike: Callable[[threading.Event], None]) -> dict[int, str]:
+    """Send so many alerts while `strike` does its work, and return the job of each that was accepted."""
+    eventually("the account is reconciled", lambda: stack.rows("SELECT 1 FROM account WHERE reconciled_at IS NOT NULL"))
+    url = stack.hook(name)
+    accepted: dict[int, str] = {}
+    done = threading.Event()
 
     def post(number: int) -> None:
         job = send(url, number)
         if job is not None:
             accepted[number] = job
 
-    for number in range(ALERTS):
-        sender = threading.Thread(target=post, args=(number,))
-        sender.start()
-        senders.append(sender)
-        time.sleep(1 / PER_SECOND)
-    for sender in senders:
-        sender.join()
-    done.set()
-    killer.join()
-    stack.wait_until_running()
+    def post_all() -> None:
+        senders = [threading.Thread(target=post, args=(number,)) for number in range(count)]
+        for sender in senders:
+            sender.start()
+            time.sleep(1 / PER_SECOND)
+        for sender in senders:
+            sender.join()
+        done.set()
 
-    assert ALERTS == len(accepted)
-    assert ALERTS == len(set(accepted.values()))
+    sending = threading.Thread(target=post_all)
+    sending.start()
+    strike(done)
+    sending.join()
+    stack.wait_until_running()
+    assert count == len(accepted)
+    assert count == len(set(accepted.values()))
+    return accepted
+
+
+def assert_each_is_one_job_and_one_order(stack: Stack, accepted: dict[int, str], what: str) -> None:
+    """Wait until all has come to its end, and hold our books against the venue's."""
     eventually(
         "every job of an alert has ended",
         lambda: all(state in TERMINAL for _, state in jobs(stack, accepted)),
@@ -120,7 +148,7 @@ def test_every_accepted_alert_is_one_job_in_one_end_and_one_order(running: Stack
         explain=lambda: stack.rows("SELECT state, count(*) FROM orders WHERE role = 'ENTRY' GROUP BY state"),
     )
     placed = filled_here(stack)
-    print(f"\n{how.name} {dict(killed)}; jobs {dict(ends)}; entries filled {len(placed)}; at the venue {len(at_venue)}")
+    print(f"\n{what}; jobs {dict(ends)}; entries filled {len(placed)}; at the venue {len(at_venue)}")
 
     assert placed == set(at_venue)
     assert set() == {tag for tag, count in at_venue.items() if count > 1}

@@ -4,6 +4,7 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from itertools import pairwise
 
+import psycopg
 import pytest
 
 from scheduler.timetable import TIMETABLE
@@ -94,6 +95,33 @@ def test_two_beats_at_once_are_one_schedule_and_one_carries_on_alone(floor: Floo
     dealt_with = sorted(slots(floor, "drill") + slots(floor, "drill", "skipped"))
     assert [SECOND] * (len(dealt_with) - 1) == [after - before for before, after in pairwise(dealt_with)]
     assert dealt_with[-1] == last_slot(floor, "drill")
+
+
+def test_a_beat_that_lagged_behind_notes_no_slot_that_another_has_dealt_with(floor: Floor) -> None:
+    schedule(floor, "drill", "1 second", ", last_slot", ", date_trunc('second', now()) - interval '10 seconds'")
+    with psycopg.connect(floor.database_url) as other:
+        other.execute("SELECT * FROM schedule WHERE name = 'drill' FOR UPDATE")
+        beat = floor.start("scheduler", "beat")
+        until(lambda: [] != floor.rows("SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock'"), 60, "its turn")
+        other.execute("UPDATE schedule SET last_slot = date_trunc('second', now()) + interval '1 hour'")
+    beat.wait_until_running()
+
+    assert 0 == beat.stop()
+    assert ([], []) == (slots(floor, "drill"), slots(floor, "drill", "skipped"))
+
+
+def test_two_beats_of_a_fast_market_run_an_entry_once_a_second(open_floor: OpenFloor) -> None:
+    floor = open_floor(MarketClock(machine_now(), SUNDAY_OPENING, speed=600))
+    schedule(floor, "fast", "1 minute")
+    floor.execute("UPDATE schedule SET clock = 'market'")
+    beats = [floor.start("scheduler", "beat") for _ in range(2)]
+    for beat in beats:
+        beat.wait_until_running()
+    wait_for_slots(floor, "fast", 3)
+
+    asked = [row["enqueued_at"] for row in floor.rows(
+        "SELECT enqueued_at FROM job WHERE name = 'upkeep.do_nothing' ORDER BY enqueued_at")]  # fmt: skip
+    assert all(after - before > 0.9 * SECOND for before, after in pairwise(asked))
 
 
 def test_bars_are_fetched_for_the_minutes_of_a_session_and_for_no_other(open_floor: OpenFloor) -> None:

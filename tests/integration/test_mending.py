@@ -104,6 +104,17 @@ def test_an_ended_job_is_queued_again_with_all_its_attempts_and_a_new_fence(floo
     assert "ValueError: broken" == row["error"]  # until it ends again
 
 
+def test_a_requeued_job_that_expires_says_so_and_why_it_failed_before(floor: Floor) -> None:
+    job_id = job_that_is(floor, "dead", "error = 'ValueError: broken', expires_at = now() + interval '1 hour'")
+    requeue(floor, job_id)
+    floor.execute(f"UPDATE job SET {LATE} WHERE id = '{job_id}'")
+    with floor.ledger.engine.begin() as connection:
+        rows.expire(driver(connection))
+
+    row = floor.row(job_id)
+    assert ("expired", "not started before it expired; before that: ValueError: broken") == (row["state"], row["error"])
+
+
 @pytest.mark.parametrize("state", ["queued", "running", "succeeded"])
 def test_a_job_that_has_not_failed_is_not_queued_again(floor: Floor, state: str) -> None:
     job_id = job_that_is(floor, state, LATE)

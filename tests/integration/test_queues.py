@@ -139,6 +139,26 @@ def test_a_broker_away_for_a_moment_costs_no_restart(floor: Floor) -> None:
     assert "started again" not in worker.log.read_text()
 
 
+def test_jobs_that_outlive_their_connection_cost_neither_the_worker_nor_a_slot(floor: Floor) -> None:
+    with WireTap(floor.redis_url) as wire:
+        worker = floor.start("workers", "low", REDIS_URL=wire.url)
+        outliving = [floor.ask(DoNothing(seconds=3), queue=Queue.LOW) for _ in range(4)]
+        for job_id in outliving:
+            floor.wait_for("running", job_id)
+        wire.refuse()
+        until(lambda: "no broker, trying again" in worker.log.read_text(), 60, "its first try")
+        wire.mend()
+        for job_id in outliving:
+            floor.wait_for("succeeded", job_id)
+        long = floor.ask(DoNothing(seconds=60), queue=Queue.LOW)
+        floor.wait_for("running", long)
+        for job_id in [floor.ask(DoNothing(), queue=Queue.LOW) for _ in range(3)]:
+            floor.wait_for("succeeded", job_id)
+
+        assert ("running", True) == (floor.row(long)["state"], worker.is_alive())
+    assert "Unrecoverable" not in worker.log.read_text()
+
+
 def test_a_worker_that_starts_slowly_on_a_busy_computer_is_not_ended_for_it() -> None:
     said = subprocess.run(
         [sys.executable, "-c", "from workers.heartbeat import lost_for; print(lost_for())"],

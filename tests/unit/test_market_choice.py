@@ -25,7 +25,7 @@ def settings(**env: str) -> Settings:
 
 
 def seeded(**more: str) -> Market:
-    return choose_market(settings(**more), None, None, None)
+    return choose_market(settings(**more))
 
 
 def known(market: Market, market_now: datetime, speed: int = 1) -> MarketRow:
@@ -41,14 +41,22 @@ def test_without_credentials_the_market_is_simulated_and_says_that_no_real_order
 
 
 def test_with_all_credentials_the_market_is_the_venue_and_no_simulator_runs() -> None:
-    market = choose_market(settings(**VENUE, TICKWORK_CONTRACTS="mgc"), None, None, None)
+    market = choose_market(settings(**VENUE, TICKWORK_CONTRACTS="mgc"))
 
     assert ("api_topstepx_com", "live", ()) == (market.name, market.kind, market.simulator)
     assert (("MGC",), 1) == (market.contracts, market.speed)
 
 
+def test_two_long_names_that_begin_alike_are_two_markets() -> None:
+    hosts = [f"https://api.{'x' * 50}.{end}" for end in ("projectx.com", "projectx.net")]
+    names = {choose_market(settings(**VENUE | {"TICKWORK_VENUE_URL": host})).name for host in hosts}
+
+    assert 2 == len(names)
+    assert all(len(name) == 40 for name in names)
+
+
 def test_a_seed_wins_over_credentials() -> None:
-    assert "sim_seed_11" == choose_market(settings(**VENUE), None, 11, None).name
+    assert "sim_seed_11" == choose_market(settings(**VENUE), seed=11).name
 
 
 @pytest.mark.parametrize(
@@ -66,20 +74,38 @@ def test_credentials_set_in_part_are_refused_instead_of_simulating_in_silence(mi
     partly = {name: value for name, value in VENUE.items() if name not in missing}
 
     with pytest.raises(SettingsError, match="some are set and some are not") as refused:
-        choose_market(settings(**partly), None, None, None)
+        choose_market(settings(**partly))
     assert all(name in str(refused.value) for name in VENUE)
+
+
+def test_a_seeded_market_begins_when_it_is_told_to_and_only_once() -> None:
+    market = choose_market(settings(), starts_market_at=SUNDAY_OPEN)
+
+    assert SUNDAY_OPEN <= row_of(market, None).clock.now() < SUNDAY_OPEN + timedelta(minutes=1)
+    with pytest.raises(SettingsError, match="leave --at out"):
+        row_of(market, known(seeded(), MONDAY_NIGHT))
+
+
+def test_a_market_that_is_closed_at_its_beginning_says_when_it_opens() -> None:
+    with pytest.raises(SettingsError, match=r"2026-11-21T06:00: the market is closed .* opens at 2026-11-22T17:00"):
+        choose_market(settings(), starts_market_at=SATURDAY)
+
+
+def test_a_real_or_recorded_market_begins_when_it_began() -> None:
+    with pytest.raises(SettingsError, match="--at is for the seeded market"):
+        choose_market(settings(**VENUE), starts_market_at=SUNDAY_OPEN)
 
 
 @pytest.mark.parametrize("speed", [-1, 0, 61])
 def test_a_speed_outside_1_to_60_is_refused(speed: int) -> None:
     with pytest.raises(SettingsError, match="from 1 to 60"):
-        choose_market(settings(), None, None, speed)
+        choose_market(settings(), speed=speed)
 
 
 def test_the_real_market_has_no_speed_but_its_own() -> None:
-    assert 1 == choose_market(settings(**VENUE), None, None, 1).speed
+    assert 1 == choose_market(settings(**VENUE), speed=1).speed
     with pytest.raises(SettingsError, match="its own pace"):
-        choose_market(settings(**VENUE), None, None, 2)
+        choose_market(settings(**VENUE), speed=2)
 
 
 def test_contracts_times_speed_beyond_what_the_venue_serves_is_refused_with_a_speed_that_fits() -> None:
@@ -115,7 +141,7 @@ def test_a_replay_named_like_the_venue_never_enters_the_venues_database() -> Non
 
 
 def test_another_speed_than_the_markets_own_is_refused() -> None:
-    market = choose_market(settings(), None, None, 10)
+    market = choose_market(settings(), speed=10)
 
     with pytest.raises(SettingsError, match="runs at speed 5 since its start"):
         row_of(market, known(market, MONDAY_NIGHT, speed=5))
@@ -154,7 +180,7 @@ def test_a_market_that_moved_forward_does_not_move_again() -> None:
 
 
 def test_a_new_seeded_market_begins_where_entries_are_possible() -> None:
-    row = row_of(choose_market(settings(), None, None, 4), None)
+    row = row_of(choose_market(settings(), speed=4), None)
     session = calendar_of("equity").session_at(row.clock.market_origin)
 
     assert ("sim_seed_7", "seeded", 4) == (row.market, row.kind, row.clock.speed)
@@ -163,7 +189,7 @@ def test_a_new_seeded_market_begins_where_entries_are_possible() -> None:
 
 
 def test_the_real_market_runs_on_this_computers_clock() -> None:
-    row = row_of(choose_market(settings(**VENUE), None, None, None), None)
+    row = row_of(choose_market(settings(**VENUE)), None)
     now = machine_now()
 
     assert now == row.clock.to_market(now)
@@ -178,7 +204,7 @@ def test_a_closed_replay_stays_where_it_is() -> None:
 
 def test_a_replay_of_a_file_that_is_not_there_is_refused_with_its_name(tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match=r"--replay: .*nothing\.csv"):
-        choose_market(settings(), tmp_path / "nothing.csv", None, None)
+        choose_market(settings(), replay=tmp_path / "nothing.csv")
 
 
 @pytest.mark.parametrize(
@@ -196,19 +222,19 @@ def test_a_replay_of_a_file_without_bars_is_refused_in_one_line(tmp_path: Path, 
     file.write_bytes(content)
 
     with pytest.raises(SettingsError, match="--replay: ") as refused:
-        choose_market(settings(), file, None, None)
+        choose_market(settings(), replay=file)
     assert "Traceback" not in str(refused.value)
     assert 1 == len(str(refused.value).splitlines())
 
 
 def test_a_folder_cannot_be_replayed(tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match="--replay: ") as refused:
-        choose_market(settings(), tmp_path, None, None)
+        choose_market(settings(), replay=tmp_path)
     assert "Traceback" not in str(refused.value)
 
 
 def test_the_recorded_file_begins_when_its_second_trading_day_opens(recorded_bars: Path) -> None:
-    market = choose_market(settings(), recorded_bars, None, 30)
+    market = choose_market(settings(), replay=recorded_bars, speed=30)
 
     assert ("replay", 30, ()) == (market.kind, market.speed, market.contracts)
     assert market.starts_market_at is not None
@@ -222,6 +248,6 @@ def test_the_recorded_file_begins_when_its_second_trading_day_opens(recorded_bar
 def test_a_replays_name_fits_into_the_name_of_a_database(recorded_bars: Path, tmp_path: Path, name: str) -> None:
     file = tmp_path / f"{name[:80]}.csv.gz"
     file.symlink_to(recorded_bars)
-    market = choose_market(settings(), tmp_path / file.name, None, None)
+    market = choose_market(settings(), replay=tmp_path / file.name)
 
     assert len(f"tickwork_{market.name}_999".encode()) <= 63

@@ -1,0 +1,183 @@
+"""The calendar of every year we know, held against a plain oracle that reads Chicago's wall clock."""
+
+from collections.abc import Iterator
+from datetime import UTC, date, datetime, time, timedelta
+from itertools import pairwise
+
+import pytest
+from dateutil.easter import easter
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from shared.domain.calendar import CHICAGO, calendar_of
+from shared.domain.coverage import Span
+from shared.domain.holidays import early_close_on, is_closed_on
+
+YEARS = range(2022, 2028)
+GLOBEX = ["equity", "metals", "energy", "currency", "rates", "crypto"]
+GROUPS = [*GLOBEX, "grains", "livestock"]
+DAY, HOUR = timedelta(days=1), timedelta(hours=1)
+MONDAY, THURSDAY, FRIDAY, SUNDAY = 0, 3, 4, 6
+minutes = st.integers(0, int((date(2027, 12, 30) - date(2022, 1, 3)) / timedelta(minutes=1)))
+instants = minutes.map(lambda number: datetime(2022, 1, 3, tzinfo=UTC) + number * timedelta(minutes=1))
+
+
+def days() -> Iterator[date]:
+    day = date(YEARS[0], 1, 3)
+    while day < date(YEARS[-1], 12, 31):
+        yield day
+        day += DAY
+
+
+def nth(year: int, month: int, weekday: int, count: int) -> date:
+    first = date(year, month, 1)
+    return first + (weekday - first.weekday()) % 7 * DAY + (count - 1) * 7 * DAY
+
+
+def clock_changes(year: int) -> tuple[date, date]:
+    """Return the Sundays on which summer time begins and ends in Chicago: second of March, first of November."""
+    return nth(year, 3, SUNDAY, 2), nth(year, 11, SUNDAY, 1)
+
+
+def observed(day: date) -> date:
+    return day - DAY if day.weekday() == FRIDAY + 1 else day + DAY if day.weekday() == SUNDAY else day
+
+
+def holidays_of(year: int) -> set[date]:
+    """Return the days on which United States markets rest or stop early, by their rules and not by our table."""
+    memorial = nth(year, 5, MONDAY, 4)
+    moving = {
+        nth(year, 1, MONDAY, 3),  # Martin Luther King
+        nth(year, 2, MONDAY, 3),  # Presidents
+        easter(year) - 2 * DAY,  # Good Friday
+        memorial + 7 * DAY if (memorial + 7 * DAY).month == 5 else memorial,
+        nth(year, 9, MONDAY, 1),  # Labor
+        nth(year, 11, THURSDAY, 4),  # Thanksgiving
+        nth(year, 11, THURSDAY, 4) + DAY,
+    }
+    new_year = date(year, 1, 1)
+    fixed = {observed(date(year, 6, 19)), observed(date(year, 7, 4)), observed(date(year, 12, 25))}
+    return moving | fixed | ({observed(new_year)} if new_year.weekday() != FRIDAY + 1 else set())
+
+
+def is_open_by_the_wall(group: str, at: datetime) -> bool:
+    """Whether the market trades, told from the wall clock in Chicago and the holiday table alone."""
+    wall = at.astimezone(CHICAGO)
+    clock, today, tomorrow = wall.time(), wall.date(), wall.date() + DAY
+    if group == "livestock":
+        return _trades(group, today) and time(8, 30) <= clock < _close(group, today, time(13, 5))
+    if group == "grains":
+        is_paused = time(7, 45) <= clock < time(8, 30)
+        evening = clock >= time(19) and _trades(group, tomorrow)
+        return evening or (_trades(group, today) and clock < _close(group, today, time(13, 20)) and not is_paused)
+    evening = clock >= time(17) and _trades(group, tomorrow)
+    return evening or (_trades(group, today) and clock < _close(group, today, time(16)))
+
+
+def _trades(group: str, day: date) -> bool:
+    return day.weekday() <= FRIDAY and not is_closed_on(day, group)
+
+
+def _close(group: str, day: date, regular: time) -> time:
+    return early_close_on(day, group) or regular
+
+
+@given(instants, st.sampled_from(GROUPS))
+@example(datetime(2026, 3, 8, 22, tzinfo=UTC), "equity")  # the first Sunday of summer time, 17:00
+@example(datetime(2026, 3, 8, 21, 59, tzinfo=UTC), "equity")
+@example(datetime(2026, 11, 1, 23, tzinfo=UTC), "equity")  # the first Sunday of winter time, 17:00
+@example(datetime(2026, 11, 1, 22, 59, tzinfo=UTC), "equity")
+def test_a_market_is_open_when_the_wall_clock_in_chicago_says_so(at: datetime, group: str) -> None:
+    assert is_open_by_the_wall(group, at) is calendar_of(group).is_open(at)
+
+
+@pytest.mark.parametrize("year", YEARS)
+@pytest.mark.parametrize("group", GROUPS)
+def test_every_minute_around_both_clock_changes_agrees_with_the_wall_clock(year: int, group: str) -> None:
+    calendar = calendar_of(group)
+    for sunday in clock_changes(year):
+        friday_noon = datetime.combine(sunday - 2 * DAY, time(12), UTC)
+        for minute in range(0, 96 * 60, 5):
+            at = friday_noon + minute * timedelta(minutes=1)
+            assert is_open_by_the_wall(group, at) is calendar.is_open(at), at
+
+
+@pytest.mark.parametrize("group", GLOBEX)
+def test_every_regular_session_opens_at_17_and_lasts_23_hours_also_when_clocks_change(group: str) -> None:
+    for day in days():
+        session = calendar_of(group).session_on(day)
+        if session is None:
+            assert day.weekday() > FRIDAY or is_closed_on(day, group), day
+            continue
+        assert datetime.combine(day - DAY, time(17)) == session.opens.astimezone(CHICAGO).replace(tzinfo=None)
+        if early_close_on(day, group) is None:
+            assert 23 * HOUR == session.closes - session.opens, day
+
+
+@pytest.mark.parametrize("year", YEARS)
+def test_the_week_after_a_clock_change_opens_on_its_sunday_an_hour_apart_in_utc(year: int) -> None:
+    for sunday, hour_before, hour_after in zip(clock_changes(year), (23, 22), (22, 23), strict=True):
+        before = calendar_of("equity").session_on(sunday - 2 * DAY)
+        after = calendar_of("equity").session_on(sunday + DAY)
+        assert before is not None
+        assert after is not None
+        assert (hour_before, hour_after) == (before.opens.hour, after.opens.hour)
+        assert sunday == after.opens.date()
+
+
+@pytest.mark.parametrize("year", YEARS)
+@pytest.mark.parametrize("group", GROUPS)
+def test_the_table_holds_every_holiday_that_the_rules_give(year: int, group: str) -> None:
+    missing = [
+        day for day in sorted(holidays_of(year)) if not is_closed_on(day, group) and early_close_on(day, group) is None
+    ]
+
+    assert [] == missing
+
+
+@pytest.mark.parametrize("year", YEARS)
+def test_the_table_holds_no_other_day_but_eves_and_those_named_here(year: int) -> None:
+    extra = {date(2025, 1, 9)}  # a day of mourning
+    known = holidays_of(year) | extra | {date(year, 7, 3), date(year, 12, 24)}
+    special = {
+        day
+        for day in days()
+        if day.year == year and any(is_closed_on(day, group) or early_close_on(day, group) for group in GROUPS)
+    }
+
+    assert set() == special - known
+
+
+@pytest.mark.parametrize("group", GLOBEX)
+def test_an_early_close_ends_the_session_and_the_trading_before_it(group: str) -> None:
+    calendar = calendar_of(group)
+    for day in days():
+        early, session = early_close_on(day, group), calendar.session_on(day)
+        if early is None or session is None:
+            continue
+        closes = datetime.combine(day, early, CHICAGO)
+        assert closes == session.closes
+        assert (True, False) == (calendar.is_open(closes - timedelta(minutes=1)), calendar.is_open(closes))
+        assert session.flat_by <= closes - timedelta(minutes=15) or session.flat_by.astimezone(CHICAGO).time() == time(
+            15, 10
+        )
+        assert session.last_entry == session.flat_by - timedelta(minutes=2)
+
+
+@given(instants, st.integers(1, 20_000), st.sampled_from(GROUPS))
+def test_open_time_adds_up_over_any_cut(at: datetime, length: int, group: str) -> None:
+    calendar, end = calendar_of(group), at + length * timedelta(minutes=1)
+    middle = at + (end - at) / 2
+
+    def total(span: Span) -> timedelta:
+        return sum((one.end - one.start for one in calendar.open_spans(span)), timedelta())
+
+    assert total(Span(at, end)) == total(Span(at, middle)) + total(Span(middle, end))
+
+
+@pytest.mark.parametrize("group", GROUPS)
+def test_sessions_follow_each_other_without_overlap_through_all_years(group: str) -> None:
+    sessions = [session for day in days() if (session := calendar_of(group).session_on(day)) is not None]
+
+    assert all(one.closes <= two.opens for one, two in pairwise(sessions))
+    assert all(two == calendar_of(group).next_session(one.closes) for one, two in pairwise(sessions))
