@@ -40,7 +40,7 @@ def test_threads_that_meet_one_dead_token_log_in_once(
     gateway: GatewayClient, venue: RunningVenue, calls: NotedCalls
 ) -> None:
     gateway.accounts()
-    venue.http.headers["Authorization"] = f"Bearer {gateway._login.token()}"  # noqa: SLF001 - the token to end
+    venue.http.headers["Authorization"] = f"Bearer {gateway.token()}"
     venue.send("/api/Auth/logout", {})
     with ThreadPoolExecutor(4) as pool:
         list(pool.map(lambda _: gateway.accounts(), range(8)))
@@ -84,7 +84,7 @@ def test_no_secret_is_in_any_message_log_or_call(
 ) -> None:
     caplog.set_level(logging.DEBUG)
     gateway.accounts()
-    token = gateway._login.token()  # noqa: SLF001 - what must not be seen
+    token = gateway.token()
     told = []
     for path, ask in ((ACCOUNTS, gateway.accounts), ("/api/Order/cancel", lambda: gateway.cancel(1, 1))):
         venue.faults(path=path, kind=fault, count=3)
