@@ -15,7 +15,7 @@ from shared.errors import SettingsError
 from shared.gateway.client import GatewayClient
 from shared.hot.connection import Patience, connect
 from shared.hot.logins import RedisTokenStore
-from shared.hot.rate_limit import NoLimiter, RedisLimiter
+from shared.hot.rate_limit import NoLimiter, RedisLimiter, windows_for
 from shared.ledger.ledger import Ledger
 from shared.ledger.rows import ClaimedJob
 from shared.ledger.wake import Wake
@@ -37,7 +37,8 @@ def open_runner(settings: Settings, worker: str, *, program: str) -> Iterator[Ru
     ledger = Ledger(engine, Wake(settings.need_redis()))
     redis = connect(settings.need_redis())
     patience = Patience()
-    limiter = RedisLimiter(redis, settings.venue, patience) if settings.limits else NoLimiter()
+    windows = windows_for(settings.bars_limit)
+    limiter = RedisLimiter(redis, settings.venue, patience, windows=windows) if settings.limits else NoLimiter()
     calls = BufferedCallLog(engine)
     gateway = GatewayClient(settings.venue, RedisTokenStore(redis, settings.venue, patience), limiter, calls)
     clock = _market_clock(ledger)

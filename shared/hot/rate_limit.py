@@ -58,6 +58,7 @@ WINDOWS: Mapping[str, Window] = {
 }
 # An older copy of the venue's page says 30 in 30 s: believed when chosen, and for an hour after bars met a 429.
 SLOW_BARS = Window(27, timedelta(seconds=30), trading=27, bulk=18, alone=1, alone_critical=5)
+_DOCUMENTED_OF_SLOW = 30
 _SLOW_FOR = timedelta(hours=1)
 
 _MARGIN = timedelta(milliseconds=250)
@@ -107,6 +108,11 @@ redis.call('SET', KEYS[1], '1', 'PX', pause)
 if tonumber(ARGV[6]) > 0 then redis.call('SET', KEYS[3], '1', 'PX', ARGV[6]) end
 return pause
 """
+
+
+def windows_for(bars_limit: int) -> Mapping[str, Window]:
+    """Return the windows for a venue that allows so many requests for bars in 30 s: 50, or 30."""
+    return WINDOWS if bars_limit > _DOCUMENTED_OF_SLOW else {**WINDOWS, "bars": SLOW_BARS}
 
 
 class RedisLimiter:
