@@ -18,6 +18,7 @@ from shared.hot.connection import Patience, RedisAwayError
 _LOGIN_AT_MOST_S = 10
 _RENEWAL_AT_MOST_S = 60
 _ALONE_EVERY_S = 60.0
+_AFTER_FAILURE_S = 5.0  # an exit may be waiting
 
 _DROP = "if redis.call('HGET', KEYS[1], 'text') == ARGV[1] then return redis.call('DEL', KEYS[1]) end return 0"
 
@@ -35,7 +36,7 @@ class RedisTokenStore:
         self._key = f"tickwork:token:{user_key(venue)}"
         self._known: Token | None = None
         self._alone = threading.Lock()
-        self._logged_in_alone_at: float | None = None
+        self._may_log_in_alone_at = 0.0
 
     def get(self) -> Token | None:
         """Return the token, or None when there is none or it is over."""
@@ -82,8 +83,7 @@ class RedisTokenStore:
         with suppress(RedisAwayError), self._patience.asking():
             is_ours = lock.acquire()
         if is_ours is None:
-            with self._alone:
-                self._log_in_alone()
+            with self._alone, self._once_a_minute():
                 yield
         elif is_ours:
             try:
@@ -94,12 +94,15 @@ class RedisTokenStore:
         else:
             raise RetryableError("another process is logging in to the venue, and takes long")
 
-    def _log_in_alone(self) -> None:
-        now, last = monotonic(), self._logged_in_alone_at
-        if self.get() is None and last is not None and now - last < _ALONE_EVERY_S:
-            wait = timedelta(seconds=_ALONE_EVERY_S - (now - last))
+    @contextmanager
+    def _once_a_minute(self) -> Iterator[None]:
+        left_s = self._may_log_in_alone_at - monotonic()
+        if self.get() is None and left_s > 0:
+            wait = timedelta(seconds=left_s)
             raise RateLimitedError("Redis is away and this process has logged in to the venue just now", wait)
-        self._logged_in_alone_at = now
+        self._may_log_in_alone_at = monotonic() + _AFTER_FAILURE_S
+        yield
+        self._may_log_in_alone_at = monotonic() + _ALONE_EVERY_S
 
 
 def user_key(venue: Venue) -> str:

@@ -136,6 +136,16 @@ def test_without_redis_a_process_logs_in_for_itself_and_at_most_once_a_minute(no
     assert timedelta(seconds=50) < caught.value.retry_after <= timedelta(seconds=60)
 
 
+def test_without_redis_a_login_that_failed_may_be_tried_again_soon(nobody: "redis.Redis") -> None:
+    store = RedisTokenStore(nobody, VENUE)
+    with pytest.raises(ValueError, match="down"), store.login():
+        raise ValueError("the venue is down")
+    with pytest.raises(RateLimitedError) as caught, store.login():
+        pytest.fail("too soon")
+
+    assert caught.value.retry_after <= timedelta(seconds=5)
+
+
 def test_a_redis_that_hangs_is_waited_for_once_and_its_password_is_told_to_nobody(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
