@@ -31,13 +31,14 @@ def token_of(text: str, issued_at: datetime) -> Token:
     ends_at = _expiry(text)
     # A token that is over when it is issued tells of clocks that disagree: a 401 will say for certain.
     life = _LIFE if ends_at is None or ends_at <= issued_at else ends_at - issued_at
-    renew_at = issued_at + life / 2 + _drawn(text) * life / 24
+    renew_at = issued_at + life / 2 + _drawn(text, life / 24)
     return Token(text, renew_at, issued_at + life - min(_LEFT_AT_END, life / 10))
 
 
-def _drawn(text: str) -> float:
-    """Return a number from -1 to 1 that looks random and is the same for the same text."""
-    return int.from_bytes(hashlib.sha256(text.encode()).digest()[:4], "big") / 2**31 - 1
+def _drawn(text: str, most: timedelta) -> timedelta:
+    """Return a duration from -`most` to `most` that looks random and is the same for the same text."""
+    drawn = int.from_bytes(hashlib.sha256(text.encode()).digest()[:4], "big")
+    return most * (drawn - 2**31) / 2**31
 
 
 def _expiry(text: str) -> datetime | None:
