@@ -52,7 +52,7 @@ def test_a_repetition_on_a_full_queue_is_told_its_first_job(floor: Floor) -> Non
 def test_the_relay_counts_what_waits_and_what_it_sends_again(floor: Floor) -> None:
     for _ in range(3):
         floor.ledger.enqueue(DoNothing(), queue=Queue.LOW)
-    floor.redis.flushdb()
+    floor.broker.forget()
     floor.start("scheduler", "relay")
 
     def state() -> dict[str, int]:
@@ -106,8 +106,8 @@ def test_a_node_is_stuck_when_jobs_wait_slots_are_free_and_nothing_begins(floor:
 
 
 def test_a_worker_without_its_broker_ends_after_its_patience(floor: Floor) -> None:
-    with WireTap(floor.redis_url) as wire:
-        worker = floor.start("workers", "low", REDIS_URL=wire.url)
+    with WireTap(floor.broker.url) as wire:
+        worker = floor.start("workers", "low", BROKER_URL=wire.url)
         worker.wait_until_running()
         wire.refuse()
         until(lambda: not worker.is_alive(), 60, "its end")
@@ -116,8 +116,8 @@ def test_a_worker_without_its_broker_ends_after_its_patience(floor: Floor) -> No
 
 
 def test_a_worker_without_its_broker_finishes_what_it_runs(floor: Floor) -> None:
-    with WireTap(floor.redis_url) as wire:
-        worker = floor.start("workers", "low", REDIS_URL=wire.url)
+    with WireTap(floor.broker.url) as wire:
+        worker = floor.start("workers", "low", BROKER_URL=wire.url)
         job_id = floor.ask(DoNothing(seconds=8), queue=Queue.LOW)
         floor.wait_for("running", job_id)
         wire.refuse()
