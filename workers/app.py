@@ -110,7 +110,7 @@ def _rabbitmq(served: Sequence[Queue], name: str) -> dict[str, Any]:
         "task_queues": [quorum_queue(queue) for queue in served],
         "worker_detect_quorum_queues": True,  # they know no global limit of prefetched messages: one per queue it is
         "worker_consumer": "workers.consumer:Consumer",
-        "broker_heartbeat": 10,  # a broker, or a worker, that hangs is given up within 20 s
+        "broker_heartbeat": 10,  # a broker, or a worker, that hangs is given up after some twenty seconds
         "broker_connection_timeout": 3,
         "broker_transport_options": {"client_properties": {"connection_name": f"worker-{name}"}},
     }

@@ -19,6 +19,7 @@ PER_SECOND = 15 if IS_LONG else 10
 # Postgres that is asked to end by SIGTERM waits for its last client: `up` uses SIGINT.
 IN_HASTE = {signal.SIGKILL: signal.SIGKILL, signal.SIGTERM: signal.SIGINT}
 VICTIMS = ["receiver", "relay", "beat", "worker-critical", "worker-trading", "simulator", "valkey", "postgres"]
+BROKER = "the broker"  # where it is a program of its own
 
 
 def send(url: str, number: int) -> str | None:
@@ -38,6 +39,24 @@ def send(url: str, number: int) -> str | None:
             pass
         time.sleep(0.2)
     return None
+
+
+def kill_in_turn(stack: Stack, how: signal.Signals, done: threading.Event, killed: Counter[str]) -> None:
+    """End one program after another, until done."""
+    dice = random.Random()
+    turn: list[str] = []
+    while not done.wait(dice.uniform(0.5, 2.0)):
+        turn = turn or dice.sample([*VICTIMS, BROKER], len(VICTIMS) + 1)
+        victim = turn.pop()
+        if victim == BROKER:
+            killed[victim] += stack.broker.end(how)
+        for program in stack.written()["programs"]:
+            if program["name"] == victim and program["pid"]:
+                try:
+                    os.kill(program["pid"], how if victim != "postgres" else IN_HASTE[how])
+                    killed[victim] += 1
+                except ProcessLookupError:
+                    pass
 
 
 HANGING = """
@@ -64,21 +83,7 @@ def test_every_accepted_alert_is_one_job_in_one_end_and_one_order(running: Stack
     done = threading.Event()
     killed: Counter[str] = Counter()
 
-    def kill() -> None:
-        dice = random.Random()
-        turn: list[str] = []
-        while not done.wait(dice.uniform(0.5, 2.0)):
-            turn = turn or dice.sample(VICTIMS, len(VICTIMS))
-            victim = turn.pop()
-            for program in stack.written()["programs"]:
-                if program["name"] == victim and program["pid"]:
-                    try:
-                        os.kill(program["pid"], how if victim != "postgres" else IN_HASTE[how])
-                        killed[victim] += 1
-                    except ProcessLookupError:
-                        pass
-
-    killer = threading.Thread(target=kill)
+    killer = threading.Thread(target=kill_in_turn, args=(stack, how, done, killed))
     killer.start()
     senders = []
 
@@ -91,11 +96,13 @@ def test_every_accepted_alert_is_one_job_in_one_end_and_one_order(running: Stack
         sender = threading.Thread(target=post, args=(number,))
         sender.start()
         senders.append(sender)
+        stack.broker.keep()
         time.sleep(1 / PER_SECOND)
     for sender in senders:
         sender.join()
     done.set()
     killer.join()
+    stack.broker.keep_until_it_answers()
     stack.wait_until_running()
 
     assert ALERTS == len(accepted)

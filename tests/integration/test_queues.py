@@ -3,6 +3,7 @@
 import subprocess
 import sys
 from datetime import timedelta
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -10,7 +11,9 @@ from shared.db.engine import driver
 from shared.errors import QueueFullError
 from shared.fleets import MOST_QUEUED, Queue
 from shared.ledger import queues
+from shared.ledger.envelope import WakeUp
 from shared.ledger.jobs.upkeep import DoNothing
+from shared.ledger.wake import open_wake
 from tests.fixtures.fleet import Floor
 from tests.fixtures.processes import until
 from tests.fixtures.wire_tap import WireTap
@@ -124,6 +127,17 @@ def test_a_worker_without_its_broker_finishes_what_it_runs(floor: Floor) -> None
         until(lambda: not worker.is_alive(), 60, "its end")
 
     assert ("succeeded", 1) == (floor.row(job_id)["state"], floor.row(job_id)["attempt"])
+
+
+def test_another_redis_than_the_hot_one_may_be_the_broker(floor: Floor) -> None:
+    elsewhere = urlsplit(floor.redis_url)._replace(path="/5").geturl()
+    floor.start("workers", "low", BROKER_URL=elsewhere)
+    job_id = floor.ask(DoNothing(), queue=Queue.LOW, wakes_itself=False)
+    wake = open_wake(elsewhere)
+    wake.publish([WakeUp(job_id, DoNothing.job_name(), Queue.LOW, None)])
+    wake.close()
+
+    floor.wait_for("succeeded", job_id)
 
 
 def test_a_worker_that_starts_slowly_on_a_busy_computer_is_not_ended_for_it() -> None:

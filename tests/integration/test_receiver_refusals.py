@@ -5,6 +5,7 @@ import random
 import socket
 from typing import Any
 
+import pytest
 import requests
 
 from tests.fixtures.receiver_process import ENTRY, ReceiverProcess, until
@@ -133,6 +134,7 @@ def test_the_content_type_does_not_matter(receiver: ReceiverProcess) -> None:
         assert 202 == answer.status_code
 
 
+@pytest.mark.usefixtures("broker")  # with room for a wake-up
 def test_a_token_is_in_no_log_and_on_no_wire_behind_the_receiver(
     receiver: ReceiverProcess, to_postgres: WireTap, to_broker: WireTap
 ) -> None:
