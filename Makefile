@@ -5,7 +5,7 @@ RUN := .venv/bin/
 export UV_PYTHON_DOWNLOADS := never
 UP_ARGS ?=
 
-.PHONY: up down test check format bench chaos clean
+.PHONY: up down test check format bench chaos rabbitmq clean
 up: .venv/.locked        ## start everything; UP_ARGS="--replay FILE --speed 60" is handed on
 	@$(RUN)tickwork up $(UP_ARGS)
 
@@ -13,7 +13,7 @@ down: .venv/.locked      ## stop what `make up` started, from another shell
 	@$(RUN)tickwork down
 
 test: .venv/.locked      ## every test but the benches, against real servers
-	$(RUN)python -m pytest -m "not bench"
+	$(RUN)python -m pytest -m "not bench and not rabbitmq"
 
 check: .venv/.locked     ## format, lint, types, import contracts
 	$(RUN)ruff format --check .
@@ -30,6 +30,15 @@ bench: .venv/.peers      ## measure, against a control in the same run
 
 chaos: .venv/.locked     ## the long form of the tests that kill real processes
 	TICKWORK_CHAOS=long $(RUN)python -m pytest -m chaos -s --timeout 1800
+
+# What speaks to the broker, and what kills it. Starts a RabbitMQ of its own, or uses the one of RABBITMQ_URL.
+rabbitmq: .venv/.locked  ## the queues' tests with RabbitMQ as the broker
+	TICKWORK_TEST_BROKER=rabbitmq $(RUN)python -m pytest -m "not bench" $(addprefix tests/, \
+		unit/test_envelope.py unit/test_broker_url.py integration/test_rabbitmq.py integration/test_ledger.py \
+		integration/test_relay.py integration/test_queues.py integration/test_batches.py \
+		integration/test_worker_processes.py integration/test_receiver_alerts.py \
+		integration/test_receiver_refusals.py system/test_up.py \
+		chaos/test_poison.py chaos/test_faults.py chaos/test_random_kills.py)
 
 clean:                   ## forget the installation, keep the state
 	rm -rf .venv .uv

@@ -10,6 +10,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from cli.local.account import unprivileged
 from cli.local.binaries import postgres_folder, valkey_server
+from cli.local.broker import check_broker
 from cli.local.home import Home
 from cli.local.lock import holder
 from cli.local.ports import DEFAULTS, is_free
@@ -28,7 +29,8 @@ _LEAST_DISK = 1_000_000_000
 @click.option("--json", "as_json", is_flag=True, help="JSON on stdout, for scripts.")
 def command(*, as_json: bool) -> None:
     """Check this computer and the running stack; ends with status 1 when something is wrong."""
-    home = Home(load_settings().home)
+    settings = load_settings()
+    home = Home(settings.home)
     checks: dict[str, Callable[[], str]] = {
         "python": lambda: f"{platform.python_version()} at {sys.executable}",
         "home": lambda: _home(home),
@@ -38,8 +40,12 @@ def command(*, as_json: bool) -> None:
     }
     if holder(home.root) is None:
         checks["ports"] = _ports
+        broker_url = settings.broker_url
     else:
         checks |= {"database": _database, "redis": _redis}
+        broker_url = settings_of_stack().broker_url
+    if broker_url:
+        checks["broker"] = lambda: f"{check_broker(broker_url)} answers, with every queue"
     found = [_checked(name, check) for name, check in checks.items()]
     if as_json:
         print_json({"checks": found})

@@ -13,6 +13,7 @@ from rich.table import Table
 
 from cli.local.account import unprivileged
 from cli.local.begin import begin, read_market
+from cli.local.broker import check_broker
 from cli.local.database import choose_database
 from cli.local.drain import drain
 from cli.local.home import Home
@@ -121,11 +122,13 @@ class _Up:
             return
         redis_url = self._settings.redis_url or valkey_url(ports["valkey"], keys.valkey)
         check_version(redis_url)
+        if self._settings.broker_url:
+            check_broker(self._settings.broker_url)
         database, database_url = self._database(ports, keys.postgres, market.name)
         upgrade(database_url)
         row = row_of(market, read_market(database_url))
         check_speed(market, row.clock.speed, limits=self._limits)
-        begin(database_url, redis_url, row)
+        begin(database_url, self._settings.broker_url or redis_url, row)
         self._stack = Stack(
             home=self._home,
             settings=self._settings,
@@ -135,6 +138,7 @@ class _Up:
             database=database,
             database_url=database_url,
             redis_url=redis_url,
+            broker_url=self._settings.broker_url,
             venue_key=keys.venue,
             limits=self._limits,
         )

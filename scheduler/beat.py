@@ -24,7 +24,7 @@ from shared.errors import QueueFullError, SettingsError
 from shared.heartbeat import touch
 from shared.ledger.job import Job, request_of, request_type
 from shared.ledger.ledger import Ledger, Transaction
-from shared.ledger.wake import Wake
+from shared.ledger.wake import open_wake
 
 log = logging.getLogger(__name__)
 
@@ -152,7 +152,9 @@ class LedgerScheduler(Scheduler):
 
 def run(settings: Settings) -> None:
     """Tick until SIGTERM or SIGINT."""
-    ledger = Ledger(make_engine(settings.need_database(), program="beat", pool_size=2), Wake(settings.need_redis()))
+    ledger = Ledger(
+        make_engine(settings.need_database(), program="beat", pool_size=2), open_wake(settings.need_broker())
+    )
     with ledger.engine.connect() as connection:
         row = market.read(connection)
     if row is None:

@@ -19,7 +19,7 @@ from shared.ledger.job import transactional_names
 from shared.ledger.jobs.upkeep import Canary
 from shared.ledger.ledger import Ledger
 from shared.ledger.line import LedgerDownError
-from shared.ledger.wake import Wake
+from shared.ledger.wake import Wake, open_wake
 
 log = logging.getLogger(__name__)
 
@@ -136,7 +136,7 @@ def run(settings: Settings) -> None:
     signal.signal(signal.SIGTERM, stop)
     signal.signal(signal.SIGINT, stop)
     url = settings.need_database()
-    relay = Relay(make_engine(url, program="relay", pool_size=2), Wake(settings.need_redis()))
+    relay = Relay(make_engine(url, program="relay", pool_size=2), open_wake(settings.need_broker()))
     threading.Thread(target=listen, args=(url, changed, stopping), name="listener", daemon=True).start()
     while not stopping.is_set():
         wait = 0.5

@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 
 from shared.errors import SettingsError
 
+_BROKERS = ("amqp", "amqps", "redis", "rediss")
 _LOOPBACK = {"127.0.0.1", "localhost", "::1"}
 
 
@@ -44,6 +45,7 @@ class Settings:
     home: Path
     database_url: str = field(repr=False)
     redis_url: str = field(repr=False)
+    broker_url: str = field(repr=False)  # empty: Redis carries the wake-ups too
     venue: Venue
     market: str  # one database per market: its name, such as sim_seed_7, mgcm2_1m_2022_04, api_topstepx_com
     contracts: tuple[str, ...]  # roots to track, such as MNQ; empty in a replay: the file's own
@@ -72,6 +74,10 @@ class Settings:
             )
         return self.redis_url
 
+    def need_broker(self) -> str:
+        """Return where wake-ups go, BROKER_URL or else REDIS_URL; raise SettingsError when there is neither."""
+        return self.broker_url or self.need_redis()
+
 
 def load_settings(env: Mapping[str, str] | None = None) -> Settings:
     """Read the settings from `env` (default: the process's environment); raise SettingsError naming the variable."""
@@ -80,6 +86,7 @@ def load_settings(env: Mapping[str, str] | None = None) -> Settings:
         home=Path(values.get("TICKWORK_HOME") or default_home()),
         database_url=_url(values, "DATABASE_URL", ("postgresql", "postgres")),
         redis_url=_url(values, "REDIS_URL", ("redis", "rediss", "unix")),
+        broker_url=_broker_url(values),
         venue=_venue(values),
         market=values.get("TICKWORK_MARKET", ""),
         contracts=tuple(
@@ -128,6 +135,23 @@ def _url(values: Mapping[str, str], name: str, schemes: tuple[str, ...]) -> str:
     if parts.scheme.split("+")[0] not in schemes:
         raise SettingsError(f"{name} does not start with {' or '.join(f'{scheme}://' for scheme in schemes)}")
     return value
+
+
+def _broker_url(values: Mapping[str, str]) -> str:
+    value = values.get("BROKER_URL", "")
+    if value and urlsplit(value).scheme not in _BROKERS:
+        raise SettingsError(
+            f"BROKER_URL is {_without_password(value)!r}: give a RabbitMQ URL such as "
+            "amqp://user:password@127.0.0.1:5672/vhost, a Redis or Valkey URL such as "
+            "redis://:password@127.0.0.1:6379/0, or nothing, and REDIS_URL is the broker too"
+        )
+    return _url(values, "BROKER_URL", _BROKERS)
+
+
+def _without_password(url: str) -> str:
+    scheme, mark, rest = url.partition("://") if "://" in url else ("", "", url)
+    who, at, where = rest.partition("?")[0].rpartition("@")
+    return scheme + mark + (f"***{at}" if who else "") + where
 
 
 def _switch(values: Mapping[str, str], name: str, *, default: bool) -> bool:

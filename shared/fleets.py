@@ -44,7 +44,7 @@ class Fleet:
 
     @property
     def visibility(self) -> timedelta:
-        """How long Redis may wait for an acknowledgement: longer than any job this fleet may run."""
+        """How long Redis, as the broker, may wait for an acknowledgement: longer than any job this fleet may run."""
         longest = max((DEADLINES[queue] or timedelta(hours=6) for queue in self.queues), default=timedelta())
         return 2 * longest + timedelta(seconds=60)
 
@@ -70,3 +70,8 @@ def fleet_named(name: str) -> Fleet:
 def slots_of(queue: Queue) -> int:
     """How many jobs of `queue` can run at once across the fleets."""
     return sum(fleet.slots for fleet in FLEETS if queue in fleet.queues)
+
+
+def most_outstanding(queue: Queue) -> int:
+    """How many wake-ups a queue may hold: enough to keep every slot busy, few enough to forget."""
+    return 4 * max(slots_of(queue), 1)

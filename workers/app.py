@@ -7,8 +7,9 @@ import os
 import pkgutil
 import signal
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from typing import Any
 from uuid import UUID
 
 from celery import Celery
@@ -22,6 +23,8 @@ from shared.db.engine import DATABASE_ERRORS
 from shared.fleets import FLEETS, Fleet, Queue
 from shared.ledger.envelope import BATCH
 from shared.ledger.job import transactional_names
+from shared.ledger.wake import is_amqp
+from shared.ledger.wake_amqp import quorum_queue
 from shared.log import set_up_logging
 from workers.build import open_runner
 from workers.context import NotRecordedError
@@ -49,7 +52,8 @@ def make_app(settings: Settings, fleet: Fleet | None = None) -> Celery:
     import_tasks()
     served = fleet.queues if fleet else tuple(Queue)
     name = fleet.name if fleet else "all"
-    app = Celery("tickwork", broker=settings.need_redis(), set_as_current=True)
+    broker_url = settings.need_broker()
+    app = Celery("tickwork", broker=broker_url, set_as_current=True)
     app.conf.update(
         accept_content=["json"],
         task_serializer="json",
@@ -59,7 +63,6 @@ def make_app(settings: Settings, fleet: Fleet | None = None) -> Celery:
         worker_prefetch_multiplier=1,
         # After a reconnect Celery would fetch one message at a time, and a long job would idle the other slots.
         worker_enable_prefetch_count_reduction=False,
-        task_queues=[KombuQueue(queue, Exchange("tickwork"), routing_key=queue) for queue in served],
         task_create_missing_queues=False,
         task_default_queue=Queue.NORMAL.value,
         worker_consumer="workers.consumer:Consumer",
@@ -72,10 +75,22 @@ def make_app(settings: Settings, fleet: Fleet | None = None) -> Celery:
         worker_proc_alive_timeout=60,
         worker_lost_wait=0.5,  # the ledger knows whether a lost process had finished: its slot need not wait
         worker_max_tasks_per_child=5000,
-        broker_transport_options={
+        **(_rabbitmq(served, name) if is_amqp(broker_url) else _redis(served, name, fleet or FLEETS[-1])),
+    )
+    for job_name in TASKS:
+        app.task(name=job_name, throws=(JobFailedError,))(_run_job)  # the runner has logged it
+    for job_name in transactional_names():
+        app.task(name=job_name + BATCH)(_batch_task(job_name))
+    return app
+
+
+def _redis(served: Sequence[Queue], name: str, fleet: Fleet) -> dict[str, Any]:
+    return {
+        "task_queues": [KombuQueue(queue, Exchange("tickwork"), routing_key=queue) for queue in served],
+        "broker_transport_options": {
             "priority_steps": [0],
             "queue_order_strategy": "priority",
-            "visibility_timeout": int((fleet or FLEETS[-1]).visibility.total_seconds()),
+            "visibility_timeout": int(fleet.visibility.total_seconds()),
             # Per fleet: the shortest visibility of all workers that share these keys would rule them all.
             "unacked_key": f"unacked:{name}",
             "unacked_index_key": f"unacked_index:{name}",
@@ -89,12 +104,17 @@ def make_app(settings: Settings, fleet: Fleet | None = None) -> Celery:
             "health_check_interval": 5,
             "client_name": f"worker-{name}",
         },
-    )
-    for job_name in TASKS:
-        app.task(name=job_name, throws=(JobFailedError,))(_run_job)  # the runner has logged it
-    for job_name in transactional_names():
-        app.task(name=job_name + BATCH)(_batch_task(job_name))
-    return app
+    }
+
+
+def _rabbitmq(served: Sequence[Queue], name: str) -> dict[str, Any]:
+    return {
+        "task_queues": [quorum_queue(queue) for queue in served],
+        "worker_detect_quorum_queues": True,  # they know no global limit of prefetched messages: one per queue it is
+        "broker_heartbeat": 10,  # a broker, or a worker, that hangs is given up after some twenty seconds
+        "broker_connection_timeout": 3,
+        "broker_transport_options": {"client_properties": {"connection_name": f"worker-{name}"}},
+    }
 
 
 def _batch_task(name: str) -> Callable[[str, int], dict[str, int]]:

@@ -18,7 +18,7 @@ from shared.hot.logins import RedisTokenStore
 from shared.hot.rate_limit import NoLimiter, RedisLimiter, windows_for
 from shared.ledger.ledger import Ledger
 from shared.ledger.rows import ClaimedJob
-from shared.ledger.wake import Wake
+from shared.ledger.wake import open_wake
 from workers.calls import BufferedCallLog
 from workers.context import Context
 from workers.deadline import Deadline
@@ -32,9 +32,9 @@ def tracebacks_folder(settings: Settings) -> Path:
 
 @contextmanager
 def open_runner(settings: Settings, worker: str, *, program: str) -> Iterator[Runner]:
-    """Connect to Postgres and Redis and hold a runner whose jobs are claimed as `worker`."""
+    """Connect to Postgres, Redis and the broker, and hold a runner whose jobs are claimed as `worker`."""
     engine = make_engine(settings.need_database(), program=program, pool_size=2)
-    ledger = Ledger(engine, Wake(settings.need_redis()))
+    ledger = Ledger(engine, open_wake(settings.need_broker()))
     redis = connect(settings.need_redis())
     patience = Patience()
     windows = windows_for(settings.bars_limit)

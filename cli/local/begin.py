@@ -7,7 +7,7 @@ from shared.ledger.jobs.accounts import SnapshotAccounts
 from shared.ledger.jobs.market_data import RefreshContracts
 from shared.ledger.jobs.orders import ReconcileAccounts
 from shared.ledger.ledger import Ledger
-from shared.ledger.wake import Wake
+from shared.ledger.wake import open_wake
 
 
 def read_market(database_url: str) -> MarketRow | None:
@@ -20,9 +20,9 @@ def read_market(database_url: str) -> MarketRow | None:
         engine.dispose()
 
 
-def begin(database_url: str, redis_url: str, row: MarketRow) -> None:
+def begin(database_url: str, broker_url: str, row: MarketRow) -> None:
     """Write the market's row, forbid entries until a reconcile has run, and ask for the first jobs, in one commit."""
-    ledger = Ledger(make_engine(database_url, program="up", pool_size=1), Wake(redis_url))
+    ledger = Ledger(make_engine(database_url, program="up", pool_size=1), open_wake(broker_url))
     try:
         with ledger.transaction() as tx:
             market.write(tx.connection, row)

@@ -30,6 +30,7 @@ class Stack:
     database: str
     database_url: str
     redis_url: str
+    broker_url: str  # empty: Redis is the broker too
     venue_key: str
     limits: bool
 
@@ -42,7 +43,8 @@ class Stack:
         }
         if self.market.simulator:
             urls["simulator"] = f"http://127.0.0.1:{self.ports['simulator']}"
-        return urls | {"database": self.database_url, "redis": self.redis_url}
+        urls |= {"database": self.database_url, "redis": self.redis_url}
+        return urls | ({"broker": self.broker_url} if self.broker_url else {})
 
     def environment(self) -> dict[str, str]:
         """Return the settings of this stack; secrets go this way, and never into a command line."""
@@ -52,6 +54,7 @@ class Stack:
             "TICKWORK_HOME": str(self.home.root),
             "DATABASE_URL": self.database_url,
             "REDIS_URL": self.redis_url,
+            "BROKER_URL": self.broker_url,
             "TICKWORK_VENUE_URL": self.urls["simulator"] if is_simulated else venue.url,
             "TICKWORK_VENUE_HUBS_URL": self.urls["simulator"] if is_simulated else venue.hubs_url,
             "TICKWORK_VENUE_USER": "simulator" if is_simulated else venue.user,

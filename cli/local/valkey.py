@@ -71,13 +71,13 @@ def answers(url: str) -> bool:
     return False
 
 
-def check_version(url: str) -> None:
-    """Raise SettingsError unless a Redis 7 or newer, or a Valkey, answers at `url`."""
+def check_version(url: str, variable: str = "REDIS_URL") -> None:
+    """Raise SettingsError, naming the variable, unless a Redis 7 or newer, or a Valkey, answers at `url`."""
     try:
         with redis.Redis.from_url(url, socket_timeout=3, socket_connect_timeout=3) as client:
             found = str(client.info("server")["redis_version"])
     except redis.RedisError as error:
-        raise SettingsError(f"REDIS_URL {masked(url)} does not answer: {error}") from None
+        raise SettingsError(f"{variable} {masked(url)} does not answer: {error}") from None
     if int(found.split(".", maxsplit=1)[0]) < OLDEST_REDIS:
         raise SettingsError(
             f"Redis {found} at {masked(url)} is too old: Tickwork needs {OLDEST_REDIS} or newer, or Valkey"

@@ -1,15 +1,17 @@
-"""The wake-up as a worker reads it from Redis: a Celery message (protocol 2) in kombu's wrapping.
+"""The wake-up as a worker reads it: a Celery message (protocol 2), for Redis in kombu's wrapping.
 
-Written by hand so that a wake-up costs one LPUSH and the receiver needs no Celery; a test holds it against the
-message that Celery itself would send. Sources: Celery's "Message Protocol" page; kombu's virtual transport.
+Written by hand so that a wake-up costs one LPUSH and the receiver needs no Celery; tests hold it against the messages
+that Celery itself would send. Sources: Celery's "Message Protocol" page; kombu's virtual transport.
 """
 
 import base64
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import lru_cache
 from secrets import token_hex
+from typing import Any
 from uuid import UUID
 
 from shared.fleets import Queue
@@ -35,6 +37,32 @@ class WakeUp:
 def batch_wake_up(name: str, queue: Queue, most: int) -> WakeUp:
     """Return a wake-up for any jobs of one name: the task `NAME.batch` finds out which."""
     return WakeUp(new_id(), name + BATCH, queue, None, most)
+
+
+def by_queue(wake_ups: Sequence[WakeUp]) -> dict[Queue, list[WakeUp]]:
+    """Return the wake-ups of each queue, in their order."""
+    sorted_out: dict[Queue, list[WakeUp]] = {}
+    for wake_up in wake_ups:
+        sorted_out.setdefault(wake_up.queue, []).append(wake_up)
+    return sorted_out
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """A wake-up without a wrapping, as AMQP carries it; `properties` have AMQP's names."""
+
+    body: bytes
+    headers: dict[str, Any]
+    properties: dict[str, Any]
+
+
+def unwrapped(wake_up: WakeUp) -> Message:
+    """Return the message to publish to the AMQP queue named like the queue."""
+    wrapped = json.loads(encoded(wake_up))
+    kept = ("correlation_id", "reply_to", "delivery_mode", "priority")
+    properties = {name: wrapped["properties"][name] for name in kept}
+    properties |= {"content_type": wrapped["content-type"], "content_encoding": wrapped["content-encoding"]}
+    return Message(base64.b64decode(wrapped["body"]), wrapped["headers"], properties)
 
 
 def encoded(wake_up: WakeUp) -> bytes:

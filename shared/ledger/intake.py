@@ -65,7 +65,7 @@ class Intake:
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[AsyncTransaction]:
-        """Commit everything done inside, or nothing; push the wake-ups after COMMIT without waiting for Redis."""
+        """Commit everything done inside, or nothing; push the wake-ups after COMMIT without waiting for the broker."""
         async with self.engine.begin() as connection:
             transaction = AsyncTransaction(connection)
             yield transaction

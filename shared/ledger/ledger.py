@@ -81,7 +81,7 @@ class Transaction:
 
 
 class Ledger:
-    """Jobs as rows in Postgres, with Redis to tell the workers."""
+    """Jobs as rows in Postgres, with a broker to tell the workers."""
 
     def __init__(self, engine: Engine, wake: Wake) -> None:
         self.engine = engine
@@ -109,7 +109,7 @@ class Ledger:
         return Enqueued(job.id, is_duplicate=False)
 
     def close(self) -> None:
-        """Close the connections to Postgres and Redis."""
+        """Close the connections to Postgres and the broker."""
         self.line.close()
         self.engine.dispose()
         self._wake.close()

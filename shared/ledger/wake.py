@@ -1,88 +1,55 @@
-"""Publishes wake-ups to Redis; a lost one costs a second, never a job, so nothing here raises."""
+"""Publishes wake-ups to the broker; a lost one costs a second, never a job, so nothing here raises."""
 
-import logging
 from collections.abc import Sequence
+from typing import Protocol
+from urllib.parse import urlsplit
 
-import redis
-import redis.asyncio
-
-from shared.fleets import Queue, slots_of
-from shared.ledger.envelope import WakeUp, encoded
-
-log = logging.getLogger(__name__)
-
-# Push unless the queue already holds enough wake-ups; the relay sends the rest when there is room.
-_PUSH = """
-local room = tonumber(ARGV[1]) - redis.call('LLEN', KEYS[1])
-local pushed = 0
-for i = 2, #ARGV do
-  if room <= 0 then break end
-  redis.call('LPUSH', KEYS[1], ARGV[i])
-  room = room - 1
-  pushed = pushed + 1
-end
-return pushed
-"""
+from shared.fleets import Queue
+from shared.ledger.envelope import WakeUp
+from shared.ledger.wake_redis import AsyncRedisWake, RedisWake
 
 
-def most_outstanding(queue: Queue) -> int:
-    """How many wake-ups a queue may hold: enough to keep every slot busy, few enough to forget."""
-    return 4 * max(slots_of(queue), 1)
-
-
-def _by_queue(wake_ups: Sequence[WakeUp]) -> dict[Queue, list[bytes]]:
-    messages: dict[Queue, list[bytes]] = {}
-    for wake_up in wake_ups:
-        messages.setdefault(wake_up.queue, []).append(encoded(wake_up))
-    return messages
-
-
-class Wake:
-    """The publisher of a synchronous program."""
-
-    def __init__(self, redis_url: str) -> None:
-        self._redis = redis.Redis.from_url(redis_url, socket_timeout=1, socket_connect_timeout=1)
+class Wake(Protocol):
+    """The publisher of a synchronous program; its threads may share it."""
 
     def publish(self, wake_ups: Sequence[WakeUp]) -> int:
-        """Push the wake-ups their queues have room for; return how many, 0 when Redis does not answer."""
-        pushed = 0
-        try:
-            for queue, messages in _by_queue(wake_ups).items():
-                pushed += int(str(self._redis.eval(_PUSH, 1, queue, str(most_outstanding(queue)), *messages)))
-        except redis.RedisError as error:
-            log.warning("wake-ups not published, the relay will: %s", error)
-        return pushed
+        """Publish the wake-ups their queues have room for; return how many, 0 when the broker does not answer."""
 
     def room(self, queue: Queue) -> int:
-        """How many more wake-ups `queue` may hold; 0 when Redis does not answer."""
-        try:
-            return max(most_outstanding(queue) - int(str(self._redis.llen(queue))), 0)
-        except redis.RedisError as error:
-            log.warning("cannot see queue %s: %s", queue, error)
-            return 0
+        """How many more wake-ups `queue` may hold; 0 when the broker does not answer."""
 
     def close(self) -> None:
         """Close the connections."""
-        self._redis.close()
 
 
-class AsyncWake:
+class AsyncWake(Protocol):
     """The publisher of an asyncio program."""
-
-    def __init__(self, redis_url: str) -> None:
-        self._redis = redis.asyncio.Redis.from_url(redis_url, socket_timeout=1, socket_connect_timeout=1)
 
     async def publish(self, wake_ups: Sequence[WakeUp]) -> int:
         """As Wake.publish."""
-        pushed = 0
-        try:
-            for queue, messages in _by_queue(wake_ups).items():
-                reply = await self._redis.eval(_PUSH, 1, queue, str(most_outstanding(queue)), *messages)
-                pushed += int(str(reply))
-        except redis.RedisError as error:
-            log.warning("wake-ups not published, the relay will: %s", error)
-        return pushed
 
     async def close(self) -> None:
         """Close the connections."""
-        await self._redis.aclose()
+
+
+def is_amqp(broker_url: str) -> bool:
+    """Whether RabbitMQ is the broker, and not a Redis."""
+    return urlsplit(broker_url).scheme in {"amqp", "amqps"}
+
+
+def open_wake(broker_url: str) -> Wake:
+    """Return the publisher for the broker of this URL; it connects when there is something to publish."""
+    if is_amqp(broker_url):
+        from shared.ledger.wake_amqp import AmqpWake  # noqa: PLC0415  # only who has a RabbitMQ loads kombu
+
+        return AmqpWake(broker_url)
+    return RedisWake(broker_url)
+
+
+def open_async_wake(broker_url: str) -> AsyncWake:
+    """Return the publisher of an asyncio program, as open_wake does."""
+    if is_amqp(broker_url):
+        from shared.ledger.wake_amqp import AsyncAmqpWake  # noqa: PLC0415  # as above
+
+        return AsyncAmqpWake(broker_url)
+    return AsyncRedisWake(broker_url)

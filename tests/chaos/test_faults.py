@@ -29,7 +29,7 @@ DONE_AND_RUNNING = "SELECT 1 FROM job WHERE state = 'running'"
 
 def inflict_many(plant: Plant, dice: random.Random) -> list[Hit]:
     """Deal faults until enough have killed something and each kind has come."""
-    of = kinds(LONGEST_FREEZE_S)
+    of = kinds(plant, LONGEST_FREEZE_S)
     hits: list[Hit] = []
     for kind in deal(dice, of, one_of_each=not IS_LONG):
         plant.rest(dice.uniform(*PAUSES))

@@ -21,6 +21,7 @@ ROUNDS_OF_UP = 3 if IS_LONG else 1
 PER_SECOND = 15 if IS_LONG else 10
 # Postgres that is asked to end by SIGTERM waits for its last client: `up` uses SIGINT.
 IN_HASTE = {signal.SIGKILL: signal.SIGKILL, signal.SIGTERM: signal.SIGINT}
+BROKER = "the broker"  # where it is a program of its own
 VICTIMS = ["receiver", "relay", "beat", "worker-critical", "worker-trading", "simulator", "valkey", "postgres"]
 
 
@@ -67,8 +68,11 @@ def test_every_accepted_alert_is_one_job_in_one_end_and_one_order(running: Stack
     def strike(done: threading.Event) -> None:
         nonlocal turn
         while not done.wait(dice.uniform(0.5, 2.0)):
-            turn = turn or dice.sample(VICTIMS, len(VICTIMS))
+            running.broker.keep()
+            turn = turn or dice.sample([*VICTIMS, BROKER], len(VICTIMS) + 1)
             victim = turn.pop()
+            if victim == BROKER:
+                hit[victim] += running.broker.end(how)
             for program in running.written()["programs"]:
                 if program["name"] == victim and program["pid"]:
                     with suppress(ProcessLookupError):
@@ -120,6 +124,7 @@ def accept_all(stack: Stack, name: str, count: int, strike: Callable[[threading.
     sending.start()
     strike(done)
     sending.join()
+    stack.broker.keep_until_it_answers()
     stack.wait_until_running()
     assert count == len(accepted)
     assert count == len(set(accepted.values()))

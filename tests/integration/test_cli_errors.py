@@ -47,7 +47,9 @@ class Shell:
     def __init__(self, home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
         self.home = home
         self._monkeypatch, self._capsys = monkeypatch, capsys
-        for name in [name for name in os.environ if name.startswith(("TICKWORK_", "DATABASE_URL", "REDIS_URL"))]:
+        for name in [
+            name for name in os.environ if name.startswith(("TICKWORK_", "DATABASE_URL", "REDIS_URL", "BROKER_URL"))
+        ]:
             monkeypatch.delenv(name)
         monkeypatch.setenv("TICKWORK_HOME", str(home))
 
@@ -273,6 +275,7 @@ def test_up_refuses_what_cannot_be_and_lets_go_of_the_home(shell: Shell, options
         ("TICKWORK_MAX_QUANTITY", "0"),
         ("DATABASE_URL", "mysql://127.0.0.1/x"),
         ("REDIS_URL", "http://127.0.0.1"),
+        ("BROKER_URL", "kafka://127.0.0.1"),
         ("TICKWORK_VENUE_URL", "http://api.topstepx.com"),
     ],
 )

@@ -1,4 +1,4 @@
-"""The ledger's promises, against a real Postgres and a real Valkey."""
+"""The ledger's promises, against a real Postgres and a real broker."""
 
 import threading
 from collections.abc import Iterator
@@ -6,16 +6,16 @@ from datetime import timedelta
 from uuid import UUID, uuid4
 
 import pytest
-import redis
 from sqlalchemy import Engine, select, text, update
 
 from shared.db.engine import driver, make_engine
 from shared.db.tables import job
-from shared.fleets import Queue
+from shared.fleets import Queue, most_outstanding
 from shared.ledger import rows
 from shared.ledger.jobs.upkeep import DeleteOldRows, DoNothing
 from shared.ledger.ledger import LeaseLostError, Ledger
-from shared.ledger.wake import Wake, most_outstanding
+from shared.ledger.wake import open_wake
+from tests.fixtures.broker import Broker
 
 ME, OTHER = "trading@here.1/2", "trading@here.1/3"
 
@@ -28,17 +28,10 @@ def engine(database_url: str) -> Iterator[Engine]:
 
 
 @pytest.fixture
-def ledger(engine: Engine, redis_url: str) -> Iterator[Ledger]:
-    ledger = Ledger(engine, Wake(redis_url))
+def ledger(engine: Engine, broker: Broker) -> Iterator[Ledger]:
+    ledger = Ledger(engine, open_wake(broker.url))
     yield ledger
     ledger.close()
-
-
-@pytest.fixture
-def broker(redis_url: str) -> Iterator[redis.Redis]:
-    client = redis.Redis.from_url(redis_url)
-    yield client
-    client.close()
 
 
 def enqueue(ledger: Ledger, **options: object) -> UUID:
@@ -57,22 +50,22 @@ def make_due(engine: Engine) -> None:
 
 
 def test_a_job_and_its_cause_are_committed_together_or_not_at_all(
-    ledger: Ledger, engine: Engine, broker: redis.Redis
+    ledger: Ledger, engine: Engine, broker: Broker
 ) -> None:
     with pytest.raises(ZeroDivisionError), ledger.transaction() as tx:
         tx.enqueue(DoNothing(note=str(1 / 0 if tx.enqueue(DoNothing()) else "")))
 
     with engine.connect() as connection:
         assert [] == list(connection.execute(select(job.c.id)))
-    assert 0 == broker.llen("normal")
+    assert 0 == broker.waiting("normal")
 
 
-def test_the_wake_up_follows_the_commit(ledger: Ledger, broker: redis.Redis) -> None:
+def test_the_wake_up_follows_the_commit(ledger: Ledger, broker: Broker) -> None:
     with ledger.transaction() as tx:
         tx.enqueue(DoNothing())
-        assert 0 == broker.llen("normal")
+        assert 0 == broker.waiting("normal")
 
-    assert 1 == broker.llen("normal")
+    assert 1 == broker.waiting("normal")
 
 
 def test_a_key_makes_two_requests_one_job(ledger: Ledger) -> None:
@@ -201,17 +194,17 @@ def test_a_job_put_back_keeps_its_place_in_the_order(ledger: Ledger, engine: Eng
     assert ledger.claim(second, OTHER) is None
 
 
-def test_the_end_of_a_job_wakes_the_next_of_its_order_key(ledger: Ledger, engine: Engine, broker: redis.Redis) -> None:
+def test_the_end_of_a_job_wakes_the_next_of_its_order_key(ledger: Ledger, engine: Engine, broker: Broker) -> None:
     first, _ = enqueue(ledger, order_key="account:7"), enqueue(ledger, order_key="account:7")
     claimed = ledger.claim(first, ME)
     assert claimed is not None
     with engine.begin() as connection:
         rows.finish(driver(connection), claimed, "succeeded")
-    broker.flushdb()
+    broker.forget()
 
     ledger.wake_next(claimed)
 
-    assert 1 == broker.llen("normal")
+    assert 1 == broker.waiting("normal")
 
 
 def test_a_hand_over_ends_one_job_and_runs_the_next_ahead_of_those_that_wait(ledger: Ledger, engine: Engine) -> None:
@@ -259,21 +252,20 @@ def test_the_relay_leaves_a_job_alone_whose_turn_it_is_not(ledger: Ledger, engin
         assert [first] == [wake_up.job_id for wake_up in rows.due(driver(connection), Queue.NORMAL, 10)[0]]
 
 
-def test_a_full_queue_takes_no_more_wake_ups_and_loses_no_job(
-    ledger: Ledger, engine: Engine, broker: redis.Redis
-) -> None:
+def test_a_full_queue_takes_no_more_wake_ups_and_loses_no_job(ledger: Ledger, engine: Engine, broker: Broker) -> None:
     most = most_outstanding(Queue.BACKGROUND)
     with ledger.transaction() as tx:
         for _ in range(most + 10):
             tx.enqueue(DeleteOldRows())
 
-    assert most == broker.llen("background")
+    assert most == broker.waiting("background")
     with engine.connect() as connection:
         assert most + 10 == len(connection.execute(select(job.c.id)).all())
 
 
-def test_a_dead_redis_costs_no_job(engine: Engine) -> None:
-    ledger = Ledger(engine, Wake("redis://127.0.0.1:1/0"))
+@pytest.mark.parametrize("nobody", ["redis://127.0.0.1:1/0", "amqp://me:secret@127.0.0.1:1/"])
+def test_a_dead_broker_costs_no_job(engine: Engine, nobody: str) -> None:
+    ledger = Ledger(engine, open_wake(nobody))
 
     assert "queued" == state(engine, enqueue(ledger))
 

@@ -12,6 +12,7 @@ import pytest
 
 from cli.local.account import Account, unprivileged
 from cli.local.binaries import postgres_folder, valkey_server
+from cli.local.broker import check_broker
 from cli.local.home import Home
 from cli.local.ports import free_port
 from cli.local.postgres import postgres_program
@@ -74,6 +75,13 @@ def test_a_database_too_old_is_refused_before_anything_is_made_in_it(empty_datab
 def test_a_redis_that_does_not_answer_is_named_without_its_password() -> None:
     with pytest.raises(SettingsError, match=r"REDIS_URL redis://:\*\*\*@127\.0\.0\.1") as refused:
         check_version(f"redis://:{PASSWORD}@127.0.0.1:{free_port()}/0")
+    assert PASSWORD not in str(refused.value)
+
+
+@pytest.mark.parametrize("scheme", ["amqp", "redis"])
+def test_a_broker_that_does_not_answer_is_named_without_its_password(scheme: str) -> None:
+    with pytest.raises(SettingsError, match=rf"BROKER_URL {scheme}://me:\*\*\*@127\.0\.0\.1") as refused:
+        check_broker(f"{scheme}://me:{PASSWORD}@127.0.0.1:{free_port()}/0")
     assert PASSWORD not in str(refused.value)
 
 

@@ -3,6 +3,7 @@
 import subprocess
 import sys
 from datetime import timedelta
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -10,7 +11,9 @@ from shared.db.engine import driver
 from shared.errors import QueueFullError
 from shared.fleets import MOST_QUEUED, Queue
 from shared.ledger import queues
+from shared.ledger.envelope import WakeUp
 from shared.ledger.jobs.upkeep import DoNothing
+from shared.ledger.wake import open_wake
 from tests.fixtures.fleet import Floor
 from tests.fixtures.processes import until
 from tests.fixtures.wire_tap import WireTap
@@ -52,7 +55,7 @@ def test_a_repetition_on_a_full_queue_is_told_its_first_job(floor: Floor) -> Non
 def test_the_relay_counts_what_waits_and_what_it_sends_again(floor: Floor) -> None:
     for _ in range(3):
         floor.ledger.enqueue(DoNothing(), queue=Queue.LOW)
-    floor.redis.flushdb()
+    floor.broker.forget()
     floor.start("scheduler", "relay")
 
     def state() -> dict[str, int]:
@@ -106,8 +109,8 @@ def test_a_node_is_stuck_when_jobs_wait_slots_are_free_and_nothing_begins(floor:
 
 
 def test_a_worker_without_its_broker_ends_after_its_patience(floor: Floor) -> None:
-    with WireTap(floor.redis_url) as wire:
-        worker = floor.start("workers", "low", REDIS_URL=wire.url)
+    with WireTap(floor.broker.url) as wire:
+        worker = floor.start("workers", "low", BROKER_URL=wire.url)
         worker.wait_until_running()
         wire.refuse()
         until(lambda: not worker.is_alive(), 60, "its end")
@@ -116,8 +119,8 @@ def test_a_worker_without_its_broker_ends_after_its_patience(floor: Floor) -> No
 
 
 def test_a_worker_without_its_broker_finishes_what_it_runs(floor: Floor) -> None:
-    with WireTap(floor.redis_url) as wire:
-        worker = floor.start("workers", "low", REDIS_URL=wire.url)
+    with WireTap(floor.broker.url) as wire:
+        worker = floor.start("workers", "low", BROKER_URL=wire.url)
         job_id = floor.ask(DoNothing(seconds=8), queue=Queue.LOW)
         floor.wait_for("running", job_id)
         wire.refuse()
@@ -127,8 +130,8 @@ def test_a_worker_without_its_broker_finishes_what_it_runs(floor: Floor) -> None
 
 
 def test_a_broker_away_for_a_moment_costs_no_restart(floor: Floor) -> None:
-    with WireTap(floor.redis_url) as wire:
-        worker = floor.start("workers", "low", REDIS_URL=wire.url)
+    with WireTap(floor.broker.url) as wire:
+        worker = floor.start("workers", "low", BROKER_URL=wire.url)
         worker.wait_until_running()
         wire.refuse()
         until(lambda: "no broker, trying again" in worker.log.read_text(), 60, "its first try")
@@ -140,8 +143,8 @@ def test_a_broker_away_for_a_moment_costs_no_restart(floor: Floor) -> None:
 
 
 def test_jobs_that_outlive_their_connection_cost_neither_the_worker_nor_a_slot(floor: Floor) -> None:
-    with WireTap(floor.redis_url) as wire:
-        worker = floor.start("workers", "low", REDIS_URL=wire.url)
+    with WireTap(floor.broker.url) as wire:
+        worker = floor.start("workers", "low", BROKER_URL=wire.url)
         outliving = [floor.ask(DoNothing(seconds=3), queue=Queue.LOW) for _ in range(4)]
         for job_id in outliving:
             floor.wait_for("running", job_id)
@@ -157,6 +160,17 @@ def test_jobs_that_outlive_their_connection_cost_neither_the_worker_nor_a_slot(f
 
         assert ("running", True) == (floor.row(long)["state"], worker.is_alive())
     assert "Unrecoverable" not in worker.log.read_text()
+
+
+def test_another_redis_than_the_hot_one_may_be_the_broker(floor: Floor) -> None:
+    elsewhere = urlsplit(floor.redis_url)._replace(path="/5").geturl()
+    floor.start("workers", "low", BROKER_URL=elsewhere)
+    job_id = floor.ask(DoNothing(), queue=Queue.LOW, wakes_itself=False)
+    wake = open_wake(elsewhere)
+    wake.publish([WakeUp(job_id, DoNothing.job_name(), Queue.LOW, None)])
+    wake.close()
+
+    floor.wait_for("succeeded", job_id)
 
 
 def test_a_worker_that_starts_slowly_on_a_busy_computer_is_not_ended_for_it() -> None:

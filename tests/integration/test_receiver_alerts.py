@@ -4,8 +4,9 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from typing import Any
 
-import redis
+import pytest
 
+from tests.fixtures.broker import Broker
 from tests.fixtures.receiver_process import ACCOUNT, ENTRY, ReceiverProcess, StartReceiver, until
 
 pytest_plugins = ("tests.fixtures.receiver",)
@@ -42,15 +43,15 @@ def test_entries_stand_in_line_and_expire_while_a_close_overtakes_them(receiver:
     assert expected == jobs
 
 
-def test_the_wake_up_follows_the_commit(receiver: ReceiverProcess, redis_url: str) -> None:
+def test_the_wake_up_follows_the_commit(receiver: ReceiverProcess, broker: Broker) -> None:
     job_id = receiver.post(ENTRY).json()["job_id"]
 
-    with redis.Redis.from_url(redis_url) as broker:
-        until(lambda: any(job_id.encode() in message for message in broker.lrange("high", 0, -1)))
+    until(lambda: any(job_id == headers["id"] for headers in broker.take("high")))
 
 
-def test_an_alert_is_accepted_while_redis_is_away(start_receiver: StartReceiver) -> None:
-    receiver = start_receiver(redis_url="redis://127.0.0.1:1/0")
+@pytest.mark.parametrize("nobody", ["redis://127.0.0.1:1/0", "amqp://me:secret@127.0.0.1:1/"])
+def test_an_alert_is_accepted_while_the_broker_is_away(start_receiver: StartReceiver, nobody: str) -> None:
+    receiver = start_receiver(broker_url=nobody)
 
     assert 202 == receiver.post(ENTRY).status_code
     assert 1 == receiver.count("job")

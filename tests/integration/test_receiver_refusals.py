@@ -5,6 +5,7 @@ import random
 import socket
 from typing import Any
 
+import pytest
 import requests
 
 from tests.fixtures.receiver_process import ENTRY, ReceiverProcess, until
@@ -133,12 +134,13 @@ def test_the_content_type_does_not_matter(receiver: ReceiverProcess) -> None:
         assert 202 == answer.status_code
 
 
+@pytest.mark.usefixtures("broker")  # with room for a wake-up
 def test_a_token_is_in_no_log_and_on_no_wire_behind_the_receiver(
-    receiver: ReceiverProcess, to_postgres: WireTap, to_redis: WireTap
+    receiver: ReceiverProcess, to_postgres: WireTap, to_broker: WireTap
 ) -> None:
     for body in (ENTRY, b"{", b"x" * 20_000):
         receiver.post(body)
-    until(lambda: b"alerts.handle_alert" in to_redis.heard)
+    until(lambda: b"alerts.handle_alert" in to_broker.heard)
     to_postgres.refuse()
     assert 503 == receiver.post(ENTRY).status_code
     receiver.get(f"/hooks/tv/{receiver.token}")
@@ -150,7 +152,7 @@ def test_a_token_is_in_no_log_and_on_no_wire_behind_the_receiver(
 
     assert "alert accepted" in receiver.log()
     assert "Traceback" not in receiver.log()
-    for place in (receiver.log().encode(), bytes(to_postgres.heard), bytes(to_redis.heard)):
+    for place in (receiver.log().encode(), bytes(to_postgres.heard), bytes(to_broker.heard)):
         assert receiver.token.encode() not in place
         assert place
 

@@ -1,15 +1,14 @@
 """The relay as its own process: it pushes what nobody claimed, and takes back what nobody finished."""
 
-import json
 from datetime import timedelta
 from uuid import UUID
 
 import pytest
 
 from shared.db.engine import driver
+from shared.fleets import most_outstanding
 from shared.ledger.jobs.upkeep import DoNothing
 from shared.ledger.rows import ClaimedJob, finish, renew
-from shared.ledger.wake import most_outstanding
 from tests.fixtures.fleet import Floor, Program, database_away
 from tests.fixtures.processes import until
 
@@ -29,14 +28,13 @@ def floor(shared_floor: Floor, relay: Program) -> Floor:
     """No job, no wake-up, and the one relay, which ran through all tests before."""
     assert relay.is_alive(), relay.log.read_text()
     shared_floor.execute("TRUNCATE job, job_key")
-    shared_floor.redis.flushdb()
+    shared_floor.broker.forget()
     return shared_floor
 
 
 def pushed(floor: Floor) -> list[UUID]:
     """Take every wake-up from the queue, as workers would; return their jobs, oldest first."""
-    messages = [message for message in iter(lambda: floor.redis.rpop(QUEUE), None) if isinstance(message, bytes)]
-    return [UUID(json.loads(message)["headers"]["id"]) for message in messages]
+    return floor.broker.jobs(QUEUE)
 
 
 def wait_for_push(floor: Floor, *job_ids: UUID) -> None:
@@ -65,20 +63,18 @@ def let_the_relay_look(floor: Floor) -> None:
 def test_a_job_whose_wake_up_was_never_sent_is_pushed_within_about_a_second(floor: Floor) -> None:
     job_id = floor.ask(DoNothing(), wakes_itself=False)
 
-    until(lambda: floor.redis.llen(QUEUE) > 0, what="a wake-up")
-    (message,) = {bytes(message) for message in floor.redis.lrange(QUEUE, 0, 0)}
-    assert ("upkeep.do_nothing", str(job_id)) == (
-        json.loads(message)["headers"]["task"], json.loads(message)["headers"]["id"]
-    )  # fmt: skip
+    until(lambda: floor.broker.waiting(QUEUE) > 0, what="a wake-up")
+    message = floor.broker.take(QUEUE)[0]
+    assert ("upkeep.do_nothing", str(job_id)) == (message["task"], message["id"])
     row = floor.row(job_id)
     assert row["published_at"] - row["enqueued_at"] < timedelta(seconds=5)  # a busy machine's second
 
 
-def test_a_wake_up_that_redis_lost_is_pushed_again_until_somebody_claims_the_job(floor: Floor) -> None:
+def test_a_wake_up_that_the_broker_lost_is_pushed_again_until_somebody_claims_the_job(floor: Floor) -> None:
     job_id = floor.ask(DoNothing())
     assert [job_id] == pushed(floor)[:1]
     for _ in range(2):
-        floor.redis.flushall()
+        floor.broker.forget()
         wait_for_push(floor, job_id)
     claim(floor, job_id)
     let_the_relay_look(floor)
@@ -148,10 +144,10 @@ def test_a_lease_that_ran_out_on_the_last_attempt_leaves_a_dead_job_that_names_t
 def test_a_queue_is_never_overfull_and_all_its_jobs_are_pushed_as_there_is_room(floor: Floor) -> None:
     most = most_outstanding(QUEUE)
     job_ids = [floor.ask(DoNothing(), wakes_itself=False) for _ in range(2 * most + 5)]
-    until(lambda: floor.redis.llen(QUEUE) == most, what="a full queue")
+    until(lambda: floor.broker.waiting(QUEUE) == most, what="a full queue")
     let_the_relay_look_at_a_full_queue = floor.ask(DoNothing(), expires_after=timedelta(microseconds=1))
     floor.wait_for("expired", let_the_relay_look_at_a_full_queue)
-    assert most == floor.redis.llen(QUEUE)
+    assert most == floor.broker.waiting(QUEUE)
 
     wait_for_push(floor, *job_ids)
 
@@ -176,10 +172,10 @@ def test_a_relay_outlives_a_postgres_that_goes_away_and_workers_get_time_to_rene
     assert relay.is_alive()
 
 
-def test_a_relay_outlives_a_redis_that_drops_its_connections_and_hangs(floor: Floor, relay: Program) -> None:
-    floor.redis.execute_command("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes")
+def test_a_relay_outlives_a_broker_that_drops_its_connections_and_hangs(floor: Floor, relay: Program) -> None:
+    floor.broker.cut()
     wait_for_push(floor, floor.ask(DoNothing(), wakes_itself=False))
-    floor.redis.execute_command("CLIENT", "PAUSE", "1500")
+    floor.broker.hang(1.5)
 
     wait_for_push(floor, floor.ask(DoNothing(), wakes_itself=False))
     assert relay.is_alive()

@@ -1,4 +1,4 @@
-"""What a fleet of real worker processes does when its children, itself, Postgres or Redis go away."""
+"""What a fleet of real worker processes does when its children, itself, Postgres or the broker go away."""
 
 import os
 import signal
@@ -121,25 +121,25 @@ def test_many_wake_ups_for_one_job_start_it_once(floor: Floor) -> None:
     floor.wake.publish([WakeUp(job_id, DoNothing.job_name(), DoNothing.queue, DoNothing.deadline)] * 20)
 
     (row,) = floor.wait_for("succeeded", job_id)
-    until(lambda: floor.redis.llen(FLEET) == 0, what="an empty queue")
+    until(lambda: floor.broker.waiting(FLEET) == 0, what="an empty queue")
     floor.wait_for("succeeded", floor.ask(DoNothing(note="behind them all")))
     assert row == floor.row(job_id)
     assert (1, 1) == (row["attempt"], row["fence"])
 
 
 @pytest.mark.usefixtures("worker")
-def test_a_redis_that_forgets_everything_costs_no_job_and_runs_none_twice(floor: Floor) -> None:
+def test_a_broker_that_forgets_everything_costs_no_job_and_runs_none_twice(floor: Floor) -> None:
     running = [floor.ask(DoNothing(seconds=2)) for _ in range(SLOTS)]
     floor.wait_for("running", *running)
     waiting = [floor.ask(DoNothing()) for _ in range(10)]
-    floor.redis.flushall()
+    floor.broker.forget()
 
     assert {(1, 1)} == {(row["attempt"], row["fence"]) for row in floor.wait_for("succeeded", *running, *waiting)}
 
 
 @pytest.mark.usefixtures("worker")
 def test_a_message_that_is_no_wake_up_stops_nobody(floor: Floor) -> None:
-    floor.redis.lpush(FLEET, "{}")
+    floor.broker.put(FLEET, b"{}")
 
     floor.wait_for("succeeded", floor.ask(DoNothing()))
 

@@ -17,7 +17,7 @@ from starlette.routing import Route
 from shared.config import Settings, load_settings
 from shared.db.async_engine import make_async_engine
 from shared.ledger.intake import Intake
-from shared.ledger.wake import AsyncWake
+from shared.ledger.wake import open_async_wake
 from shared.log import set_up_logging
 from web.receiver.alerts import AlertRoute
 from web.receiver.jobs import JobRoute
@@ -33,7 +33,7 @@ def make_app(settings: Settings) -> Starlette:
     engine = make_async_engine(
         settings.need_database(), program="receiver", pool_size=_CONNECTIONS, statement_timeout_s=PATIENCE_S
     )
-    intake = Intake(engine, AsyncWake(settings.need_redis()))
+    intake = Intake(engine, open_async_wake(settings.need_broker()))
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:

@@ -1,0 +1,185 @@
+"""RabbitMQ as the broker: what is said on its wire, what its queues are, and what happens when it is not there."""
+
+import json
+import threading
+from datetime import timedelta
+from typing import Any
+from urllib.parse import urlsplit
+
+import amqp
+import kombu
+import pytest
+from celery import Celery
+
+from cli.local.broker import check_broker
+from shared.clock import monotonic
+from shared.errors import SettingsError
+from shared.fleets import Queue, most_outstanding
+from shared.ids import new_id
+from shared.ledger.envelope import WakeUp
+from shared.ledger.jobs.upkeep import DoNothing
+from shared.ledger.wake import Wake, open_wake
+from shared.ledger.wake_amqp import AmqpWake
+from tests.fixtures.broker import Broker
+from tests.fixtures.fleet import Floor
+from tests.fixtures.processes import until
+from tests.fixtures.wire_tap import WireTap
+
+pytestmark = pytest.mark.rabbitmq
+
+QUEUE = Queue.NORMAL
+MOST = most_outstanding(QUEUE)
+_DIFFERS = {"origin", "timelimit", "reply_to"}  # who sends it, and what we choose ourselves
+
+
+def wake_ups(count: int) -> list[WakeUp]:
+    return [WakeUp(new_id(), "upkeep.do_nothing", QUEUE, timedelta(seconds=30)) for _ in range(count)]
+
+
+def first_of(broker: Broker, queue: str) -> Any:
+    with kombu.Connection(broker.url) as connection:
+        return kombu.Queue(queue, channel=connection.channel()).get(no_ack=True)
+
+
+@pytest.fixture
+def wake(broker: Broker) -> Any:
+    wake = open_wake(broker.url)
+    yield wake
+    wake.close()
+
+
+def test_our_message_is_celerys_own(broker: Broker, wake: Wake) -> None:
+    (ours,) = wake_ups(1)
+    wake.publish([ours])
+    mine = first_of(broker, QUEUE)
+    with Celery(broker=broker.url, set_as_current=False) as app:
+        job_id = str(ours.job_id)
+        options = {"task_id": job_id, "queue": kombu.Queue(QUEUE.value, no_declare=True), "ignore_result": True}
+        app.send_task("upkeep.do_nothing", args=[job_id], exchange="", routing_key=QUEUE.value, **options)
+        until(lambda: broker.waiting(QUEUE) == 1)
+    theirs = first_of(broker, QUEUE)
+
+    assert json.loads(theirs.body) == json.loads(mine.body)
+    for part in ("headers", "properties"):
+        expected, found = ({**getattr(one, part)} for one in (theirs, mine))
+        expected, found = (one | one.pop("application_headers", {}) for one in (expected, found))
+        assert {k: v for k, v in expected.items() if k not in _DIFFERS} == {
+            k: v for k, v in found.items() if k not in _DIFFERS
+        }
+    assert (theirs.content_type, theirs.content_encoding) == (mine.content_type, mine.content_encoding)
+
+
+def test_every_queue_is_a_quorum_queue(broker: Broker) -> None:
+    check_broker(broker.url)
+    for queue in Queue:
+        with kombu.Connection(broker.url) as connection, pytest.raises(amqp.PreconditionFailed, match="'quorum'"):
+            kombu.Queue(queue.value, durable=True, channel=connection.channel()).queue_declare()
+
+
+def test_a_queue_takes_as_many_wake_ups_as_there_is_room_for(broker: Broker, wake: Wake) -> None:
+    assert (MOST, MOST) == (wake.room(QUEUE), wake.publish(wake_ups(MOST + 10)))
+    assert (0, 0) == (wake.room(QUEUE), wake.publish(wake_ups(1)))
+    assert MOST == broker.waiting(QUEUE)
+
+
+def test_threads_share_a_publisher(broker: Broker, wake: Wake) -> None:
+    sent: list[int] = []
+    threads = [threading.Thread(target=lambda: sent.append(wake.publish(wake_ups(3)))) for _ in range(MOST)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert (MOST, MOST) == (sum(sent), broker.waiting(QUEUE))
+
+
+def test_a_publisher_whose_connection_was_cut_has_another_at_once(broker: Broker, wake: Wake) -> None:
+    for _ in range(3):
+        assert 1 == wake.publish(wake_ups(1))
+        broker.cut()
+    assert 1 == wake.publish(wake_ups(1))
+
+
+def test_a_broker_that_hangs_costs_one_caller_a_second_and_the_next_ones_nothing(broker: Broker) -> None:
+    with WireTap(broker.url) as wire:
+        wake = AmqpWake(wire.url)
+        assert 1 == wake.publish(wake_ups(1))
+        wire.block()
+        began = monotonic()
+        assert (0, 0) == (wake.publish(wake_ups(1)), wake.room(QUEUE))
+        assert monotonic() - began < 10  # a busy computer's second
+        began = monotonic()
+        assert {0} == {wake.room(QUEUE) for _ in range(30)}  # one of them may be the one that tries
+        assert monotonic() - began < 10
+        wire.mend()
+        until(lambda: wake.publish(wake_ups(1)) == 1, what="a wake-up after it")
+        wake.close()
+
+
+def test_what_a_killed_worker_held_is_delivered_again_and_nobody_runs_it_beside_its_lease(floor: Floor) -> None:
+    first = floor.start("workers", "normal")
+    job_ids = [floor.ask(DoNothing(seconds=60)) for _ in range(4)]
+    floor.wait_for("running", *job_ids)
+    assert 0 == floor.broker.waiting(QUEUE)
+    first.kill()
+    until(lambda: floor.broker.waiting(QUEUE) == 4, what="the four wake-ups, delivered again")
+
+    floor.start("workers", "normal")
+    until(lambda: floor.broker.waiting(QUEUE) == 0, 60, "a worker that looks at them")
+    floor.wait_for("succeeded", floor.ask(DoNothing(note="behind them")))
+    assert {("running", 1, 1)} == {(row["state"], row["attempt"], row["fence"]) for row in map(floor.row, job_ids)}
+    floor.execute("UPDATE job SET arguments = '{}', lease_until = now() WHERE state = 'running'")
+    floor.start("scheduler", "relay")
+    assert {(2, 2)} == {(row["attempt"], row["fence"]) for row in floor.wait_for("succeeded", *job_ids)}
+
+
+def test_a_worker_whose_connection_is_cut_goes_on_as_the_same_process(floor: Floor) -> None:
+    worker = floor.start("workers", "normal")
+    worker.wait_until_running()
+    job_id = floor.ask(DoNothing(seconds=3))
+    floor.wait_for("running", job_id)
+    floor.broker.cut()
+
+    floor.wait_for("succeeded", job_id, floor.ask(DoNothing(note="after it")))
+    assert (1, 1) == (floor.row(job_id)["attempt"], floor.row(job_id)["fence"])
+    assert worker.is_alive()
+    assert "Connection to broker lost" in worker.log.read_text()  # it was cut indeed
+
+
+def test_a_worker_takes_one_wake_up_per_slot_and_leaves_the_others_to_others(floor: Floor) -> None:
+    floor.start("workers", "normal").wait_until_running()
+    job_ids = [floor.ask(DoNothing(seconds=60)) for _ in range(6)]
+    floor.wait_for("running", *job_ids[:4])
+
+    assert 2 == floor.broker.waiting(QUEUE)
+
+
+@pytest.mark.parametrize(
+    ("user", "path", "cure"),
+    [
+        ("tickwork:wrong", "tickwork", "Check user and password"),
+        ("", "nobodys", "Make the vhost"),
+    ],
+)
+def test_a_rabbitmq_that_does_not_let_us_in_is_named_with_the_cure(
+    broker: Broker, user: str, path: str, cure: str
+) -> None:
+    parts = urlsplit(broker.url)
+    who, _, where = parts.netloc.rpartition("@")
+
+    with pytest.raises(SettingsError, match=cure) as refused:
+        check_broker(parts._replace(netloc=f"{user or who}@{where}", path=f"/{path}").geturl())
+    assert "wrong" not in str(refused.value)
+    assert (parts.password or "") not in str(refused.value)
+
+
+def test_another_programs_queue_of_our_name_is_refused_with_the_cure(broker: Broker) -> None:
+    with kombu.Connection(broker.url) as connection:
+        in_the_way = kombu.Queue(Queue.LOW.value, durable=True, channel=connection.channel())
+        in_the_way.delete()
+        in_the_way.queue_declare()
+        try:
+            with pytest.raises(SettingsError, match="give Tickwork a vhost of its own"):
+                check_broker(broker.url)
+        finally:
+            in_the_way.delete()

@@ -1,0 +1,71 @@
+"""BROKER_URL: what it may be, what it is without it, and how a worker is set up for each."""
+
+import pytest
+
+from shared.config import Settings, load_settings
+from shared.errors import SettingsError
+from shared.fleets import Queue, fleet_named
+from shared.ledger.wake import is_amqp
+from workers.app import make_app
+
+REDIS = "redis://:hush@127.0.0.1:6379/0"
+RABBIT = "amqp://me:hush@127.0.0.1:5672/work"
+
+
+def settings(**env: str) -> Settings:
+    return load_settings({"TICKWORK_HOME": "/nowhere", "REDIS_URL": REDIS} | env)
+
+
+@pytest.mark.parametrize("url", [RABBIT, "amqps://me:hush@broker.test/work", "redis://:hush@127.0.0.1:6379/7"])
+def test_wake_ups_go_where_broker_url_says(url: str) -> None:
+    assert (url, REDIS) == (settings(BROKER_URL=url).need_broker(), settings(BROKER_URL=url).need_redis())
+
+
+@pytest.mark.parametrize("env", [{}, {"BROKER_URL": ""}])
+def test_without_it_redis_is_the_broker_too(env: dict[str, str]) -> None:
+    assert REDIS == settings(**env).need_broker()
+
+
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        ("kafka://me:hush@host:9092/x", "'kafka://***@host:9092/x'"),
+        ("me:hush@host:5672", "'***@host:5672'"),
+        ("pyamqp://me:hu/sh@host", "'pyamqp://***@host'"),
+        ("sqs://host/x?password=hush", "'sqs://host/x'"),
+        ("127.0.0.1:5672", "'127.0.0.1:5672'"),
+    ],
+)
+def test_another_scheme_is_refused_with_the_value_and_the_cure_and_without_the_password(url: str, shown: str) -> None:
+    with pytest.raises(SettingsError, match=r"BROKER_URL is .*: give a RabbitMQ URL such as amqp://") as refused:
+        settings(BROKER_URL=url)
+    assert shown in str(refused.value)
+    assert "hush" not in str(refused.value)
+    assert "hu/sh" not in str(refused.value)
+
+
+@pytest.mark.parametrize("url", [RABBIT, "amqps://me:hush@h/", "redis://h", "rediss://h"])
+def test_amqp_and_amqps_are_rabbitmq(url: str) -> None:
+    assert url.startswith("amqp") == is_amqp(url)
+
+
+def test_a_worker_of_rabbitmq_has_quorum_queues_and_no_option_of_redis() -> None:
+    conf = make_app(settings(BROKER_URL=RABBIT), fleet_named("trading")).conf
+
+    assert [("high", "quorum"), ("normal", "quorum")] == [
+        (queue.name, queue.queue_arguments["x-queue-type"]) for queue in conf.task_queues
+    ]
+    assert {"client_properties"} == set(conf.broker_transport_options)
+    assert (True, 1, True) == (
+        conf.worker_detect_quorum_queues, conf.worker_prefetch_multiplier, conf.task_acks_late
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("env", [{}, {"BROKER_URL": "redis://127.0.0.1:6379/7"}])
+def test_a_worker_of_redis_has_its_options(env: dict[str, str]) -> None:
+    conf = make_app(settings(**env)).conf
+
+    assert [None] * len(Queue) == [queue.queue_arguments for queue in conf.task_queues]
+    assert ("priority", 5) == (
+        conf.broker_transport_options["queue_order_strategy"], conf.broker_transport_options["socket_timeout"]
+    )  # fmt: skip
