@@ -1,0 +1,76 @@
+"""A path of prices a person wrote for one contract, and the minute bars it makes."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from shared.domain.bar import Bar
+from shared.domain.matching import Move, moves_of
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Step:
+    """One piece of a script, in ticks: the price goes straight to `price` within `seconds` of market time.
+
+    With `is_jump` it is there at once and stays; with `high` and `low` it is a bar that ends at `price` and goes to
+    its extremes as any bar does. `volume` is traded evenly over the step.
+    """
+
+    price: int
+    seconds: float
+    is_jump: bool = False
+    high: int | None = None
+    low: int | None = None
+    volume: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Script:
+    """What a contract's price does from `starts_market_at` on; no step gives the contract back to its own market."""
+
+    contract_id: str
+    starts_market_at: datetime
+    steps: list[Step] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class Leg:
+    """A step as it lies in time: its moves, and what is traded on them."""
+
+    moves: tuple[Move, ...]
+    volume: int
+
+    def volume_in(self, start: datetime, end: datetime) -> int:
+        """Return what is traded in [start, end); the parts of a step add up to its volume."""
+        first, last = self.moves[0].start, self.moves[-1].end
+        done = [self.volume * ((min(max(at, first), last) - first) // _STEP) // ((last - first) // _STEP)
+                for at in (start, end)]  # fmt: skip
+        return done[1] - done[0]
+
+
+_STEP = timedelta(microseconds=1)
+
+
+def legs_of(script: Script, before: int) -> Iterator[Leg]:
+    """Yield the steps of a script in time; `before` is the last price when it starts."""
+    at, last = script.starts_market_at, before
+    for step in script.steps:
+        length = timedelta(seconds=step.seconds)
+        yield Leg(tuple(_moves(step, at, length, last)), step.volume)
+        at, last = at + length, step.price
+
+
+def _moves(step: Step, at: datetime, length: timedelta, last: int) -> Iterator[Move]:
+    first = step.price if step.is_jump else last
+    if step.high is None and step.low is None:
+        yield Move(at, at + length, first, step.price, is_rising=step.price > last)
+        return
+    prices = (first, step.price)
+    high, low = max(*prices, step.high or max(prices)), min(*prices, step.low or min(prices))
+    yield from moves_of(Bar(at, first, high, low, step.price, step.volume), length)
+
+
+def bar_of(start: datetime, moves: list[Move], volume: int) -> Bar:
+    """Return the bar that a path makes: `moves` are those of one minute, oldest first."""
+    prices = [price for move in moves for price in (move.start_price, move.end_price)]
+    return Bar(start, prices[0], max(prices), min(prices), prices[-1], volume)
