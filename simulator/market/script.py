@@ -26,7 +26,7 @@ class Step:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Script:
-    """What a contract's price does from `starts_market_at` on; no step gives the contract back to its own market."""
+    """What a contract's price does from `starts_market_at` on; after the last step it stands."""
 
     contract_id: str
     starts_market_at: datetime
@@ -40,15 +40,36 @@ class Leg:
     moves: tuple[Move, ...]
     volume: int
 
+    @property
+    def start(self) -> datetime:
+        """When the step begins."""
+        return self.moves[0].start
+
+    @property
+    def end(self) -> datetime:
+        """When the next one begins."""
+        return self.moves[-1].end
+
+    def until(self, at: datetime) -> "Leg":
+        """Return the step as far as an instant after its start."""
+        if self.end <= at:
+            return self
+        moves = tuple(move.clipped(self.start, at) for move in self.moves if move.start < at)
+        return Leg(moves, self.volume_in(self.start, at))
+
     def volume_in(self, start: datetime, end: datetime) -> int:
         """Return what is traded in [start, end); the parts of a step add up to its volume."""
-        first, last = self.moves[0].start, self.moves[-1].end
-        done = [self.volume * ((min(max(at, first), last) - first) // _STEP) // ((last - first) // _STEP)
-                for at in (start, end)]  # fmt: skip
-        return done[1] - done[0]
+        length = (self.end - self.start) // _STEP
+        since, until = ((min(max(at, self.start), self.end) - self.start) // _STEP for at in (start, end))
+        return self.volume * until // length - self.volume * since // length
 
 
 _STEP = timedelta(microseconds=1)
+
+
+def still(start: datetime, end: datetime, price: int) -> Leg:
+    """Return a step in which nothing happens."""
+    return Leg((Move(start, end, price, price, is_rising=False),), 0)
 
 
 def legs_of(script: Script, before: int) -> Iterator[Leg]:

@@ -10,7 +10,7 @@ from shared.domain.contract import Contract
 from shared.domain.coverage import Span
 from shared.domain.matching import Move
 from simulator.market.market import Market, quote
-from simulator.market.script import Leg, Script, bar_of, legs_of
+from simulator.market.script import Leg, Script, bar_of, legs_of, still
 
 
 class ScriptedMarket:
@@ -22,19 +22,23 @@ class ScriptedMarket:
 
     def __init__(self, under: Market) -> None:
         self._under = under
-        self._playing: dict[str, tuple[Script, list[Leg]]] = {}
+        self._playing: dict[str, list[Leg]] = {}
         self.name = under.name
         self.ends_market_at = under.ends_market_at
         self.is_always_open = under.is_always_open
 
     def play(self, script: Script) -> None:
-        """Let a contract follow a script from its start on; a script without steps gives the contract back."""
-        self._playing.pop(script.contract_id, None)
-        contract = self._under.contract(script.contract_id, script.starts_market_at)
-        if not script.steps or contract is None:
+        """Let a contract follow a script from its start on; a script without steps lets the price stand there."""
+        starts = script.starts_market_at
+        contract = self._under.contract(script.contract_id, starts)
+        if contract is None:
             return
-        before = quote(self._under, contract, script.starts_market_at)
-        self._playing[script.contract_id] = script, list(legs_of(script, before.last if before else 0))
+        now = quote(self, contract, starts)
+        last = now.last if now else 0
+        before = [leg.until(starts) for leg in self._playing.get(contract.id, []) if leg.start < starts]
+        stood = [still(before[-1].end, starts, last)] if before and before[-1].end < starts else []
+        legs = list(legs_of(script, last)) or [still(starts, starts + MINUTE, last)]
+        self._playing[contract.id] = [*before, *stood, *legs]
 
     def contracts(self, at: datetime) -> list[Contract]:
         """Return the contracts that are active."""
@@ -58,12 +62,11 @@ class ScriptedMarket:
 
     def bars_backwards(self, contract: Contract, span: Span) -> Iterator[Bar]:
         """Yield the one-minute bars that start in `span`, newest first; a scripted minute has one if it trades."""
-        playing = self._playing.get(contract.id)
-        if playing is None:
+        legs = self._playing.get(contract.id)
+        if legs is None:
             yield from self._under.bars_backwards(contract, span)
             return
-        starts = playing[0].starts_market_at
-        minute = starts.replace(second=0, microsecond=0)
+        minute = legs[0].start.replace(second=0, microsecond=0)
         at = _minute_before(span.end)
         while at >= max(span.start, minute):
             if at == minute or self.is_open(contract, at):
@@ -73,23 +76,23 @@ class ScriptedMarket:
 
     def path(self, contract: Contract, bar: Bar) -> Sequence[Move]:
         """Return how the price goes through a minute: as the script says, from its start on."""
-        playing = self._playing.get(contract.id)
-        if playing is None or bar.start + MINUTE <= playing[0].starts_market_at:
+        legs = self._playing.get(contract.id)
+        if legs is None or bar.start + MINUTE <= legs[0].start:
             return self._under.path(contract, bar)
         return self._moves(contract, bar.start)
 
     def _scripted(self, contract: Contract, minute: datetime) -> Bar:
-        script, legs = self._playing[contract.id]
-        end = minute + MINUTE
+        legs = self._playing[contract.id]
+        end, starts = minute + MINUTE, legs[0].start
         volume = sum(leg.volume_in(minute, end) for leg in legs)
-        if minute < script.starts_market_at:
+        if minute < starts:
             whole = next(self._under.bars_backwards(contract, Span(minute, end)), None)
-            volume += whole.volume * ((script.starts_market_at - minute) // _TICK) // (MINUTE // _TICK) if whole else 0
+            volume += whole.volume * ((starts - minute) // _TICK) // (MINUTE // _TICK) if whole else 0
         return bar_of(minute, self._moves(contract, minute), volume)
 
     def _moves(self, contract: Contract, minute: datetime) -> list[Move]:
-        script, legs = self._playing[contract.id]
-        end, starts = minute + MINUTE, script.starts_market_at
+        legs = self._playing[contract.id]
+        end, starts = minute + MINUTE, legs[0].start
         moves: list[Move] = []
         if minute < starts:
             before = next(self._under.bars_backwards(contract, Span(minute, end)), None)
@@ -99,8 +102,8 @@ class ScriptedMarket:
             moves.extend(move.clipped(minute, end) for move in leg.moves if move.end > minute and move.start < end)
         last = legs[-1].moves[-1]
         if last.end < end:
-            still = last.end_price
-            moves.append(Move(max(last.end, minute), end, still, still, is_rising=last.is_rising))
+            since = max(last.end, minute)
+            moves.append(Move(since, end, last.end_price, last.end_price, is_rising=last.is_rising))
         return moves
 
 

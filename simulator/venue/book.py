@@ -26,7 +26,7 @@ class Book:
         self.orders: dict[int, Order] = {}
         self.alive: dict[int, Order] = {}
         self.fills: list[Fill] = []
-        self.scripts: dict[str, Script] = {}
+        self.scripts: list[Script] = []
         self.changed_market_at = datetime.min.replace(tzinfo=UTC)
         self.listeners: list[Callable[[Change], None]] = []
         self._order_ids: defaultdict[int, list[int]] = defaultdict(list)
@@ -117,7 +117,7 @@ class Book:
     def _apply(self, change: Change) -> None:
         self.changed_market_at = max(self.changed_market_at, change.market_at)
         self.accounts.update((row.id, row) for row in change.accounts)
-        self.scripts.update((row.contract_id, row) for row in change.scripts)
+        self.scripts.extend(change.scripts)
         self._keep_orders(sorted(change.orders, key=lambda row: row.id))
         self.fills.extend(change.fills)
         for fill in change.fills:

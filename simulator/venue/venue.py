@@ -71,7 +71,7 @@ class Venue:
         self.clock = clock
         self.book = Book(journal, clock.now())
         self.market = ScriptedMarket(market)
-        for script in self.book.scripts.values():
+        for script in self.book.scripts:
             self.market.play(script)
         self._referee = Referee(self.book, self.market)
         self._matcher = Matcher(self.book, self.market, self._referee, _LATENCY, clock.speed)
@@ -204,7 +204,7 @@ class Venue:
         return True
 
     def play(self, contract_id: str, steps: list[Step]) -> Script:
-        """Let a contract's price follow steps from now on, also after a restart; no steps end what plays.
+        """Let a contract's price follow steps from now on, also after a restart; after them it stands.
 
         Raise LookupError for a contract the market does not know.
         """
