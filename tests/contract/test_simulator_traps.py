@@ -1,5 +1,6 @@
 """The traps of the venue that belong to orders, positions and bars, each by its number in venue.md section 0."""
 
+import json
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -41,7 +42,8 @@ def enter(venue: RunningVenue, **order: Any) -> int:
 def with_accounts(venue: RunningVenue, *accounts: Account) -> None:
     """Restart the venue with more accounts, written down while it is away."""
     venue.kill()
-    journal = Journal(venue.state / "journal.jsonl", f"{venue.source[0].removeprefix('--')} {venue.source[1]}")
+    file = venue.state / "journal.jsonl"
+    journal = Journal(file, json.loads(file.read_text().splitlines()[0])["market"])
     list(journal.replay())
     journal.write(Change(market_at=venue.clock.market_origin, accounts=[*accounts]))
     journal.close()
@@ -213,6 +215,22 @@ def test_join_bid_and_join_ask_rest_at_the_quote(play: PlayPrices) -> None:
 
     assert (6, 1, 25000.00) == (bid["type"], bid["status"], bid["limitPrice"])
     assert (7, 1, 25000.25) == (ask["type"], ask["status"], ask["limitPrice"])
+
+
+def test_a_combine_that_touches_its_loss_limit_is_over(play: PlayPrices) -> None:
+    venue = play("24990.00", "24975.00", "25000.00")
+    combine = new_account(20002, "", Stage.COMBINE, 50_000)
+    with_accounts(venue, combine)
+    venue.account_id = combine.id
+    too_many = venue.place(size=51)
+    entry = enter(venue, size=50, stopLossBracket={"ticks": -400, "type": 4})
+    venue.skip_to(OPEN_AT + 13 * MINUTE - timedelta(seconds=5))
+    after = venue.place()
+
+    assert (2, True) == (too_many["errorCode"], "Maximum position exceeded" in too_many["errorMessage"])
+    assert (0, 3) == (venue.position(), venue.order(entry + 1)["status"])
+    assert (4, None) == (after["errorCode"], after["orderId"])
+    assert [20001] == [row["id"] for row in venue.post("/api/Account/search", onlyActiveAccounts=True)["accounts"]]
 
 
 def test_positions_are_closed_at_1510_and_orders_die(start_venue: StartVenue) -> None:

@@ -18,9 +18,11 @@ from simulator.venue.filling import Execution, average
 
 START = datetime(2026, 3, 10, 15, 0, 30, tzinfo=UTC)
 MNQ = "CON.F.US.MNQ.H26"
+PRICES = st.integers(99_900, 100_100)
 STEPS = st.builds(
     Step,
-    price=st.integers(99_900, 100_100), seconds=st.floats(0.5, 90), is_jump=st.booleans(), volume=st.integers(0, 100),
+    price=PRICES, seconds=st.floats(0.5, 90), open=st.none() | PRICES, high=st.none() | PRICES, low=st.none() | PRICES,
+    volume=st.integers(0, 100),
 )  # fmt: skip
 
 
@@ -54,7 +56,7 @@ def test_a_second_script_goes_on_from_the_first_and_changes_nothing_before_it() 
     market = ScriptedMarket(SeededMarket(7))
     contract = market.contract(MNQ, START)
     assert contract is not None
-    market.play(Script(contract_id=MNQ, starts_market_at=START, steps=[Step(price=100_000, seconds=600, is_jump=True)]))
+    market.play(Script(contract_id=MNQ, starts_market_at=START, steps=[Step(price=100_000, seconds=600, open=100_000)]))
     later = START + 3 * MINUTE
     past = Span(START - 5 * MINUTE, later.replace(second=0))
     before = list(market.bars_backwards(contract, past))
