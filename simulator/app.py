@@ -46,10 +46,12 @@ ENDPOINTS = (
 def make_app(venue: Venue, logins: Logins, *, limits: bool) -> tuple[Starlette, Gate]:
     """Return the ASGI application, and its gate, which still needs to learn how to cut a connection."""
     visits, faults = Visits(), Faults()
+    venue.suffer(faults.meet)
     gate = Gate(venue, logins, Limits(is_on=limits), visits, faults)
     routes = [
         Route("/api/Status/ping", gate.passing(_pong), methods=["GET"]),
         Route("/api/Auth/loginKey", gate.passing(gate.log_in), methods=["POST"]),
+        Route("/api/Auth/loginApp", gate.passing(gate.log_in_by_app), methods=["POST"]),
         Route("/api/Auth/validate", gate.passing(gate.validate), methods=["POST"]),
         Route("/api/Auth/logout", gate.passing(gate.log_out), methods=["POST"]),
         *(Route(endpoint.path, gate.serving(endpoint), methods=["POST"]) for endpoint in ENDPOINTS),

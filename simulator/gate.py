@@ -14,6 +14,7 @@ from simulator import wire
 from simulator.faults import Fault, Faults
 from simulator.limits import Limits
 from simulator.logins import Logins
+from simulator.venue.desk import Desk
 from simulator.venue.venue import Venue
 from simulator.visits import Visits
 
@@ -28,7 +29,7 @@ class Endpoint:
 
     path: str
     body: type[wire.Body]
-    answer: Callable[[Venue, Any], bytes]
+    answer: Callable[[Desk, Any], bytes]
 
 
 class Gate:
@@ -51,9 +52,10 @@ class Gate:
                 return Response(status_code=401)
             if not self._limits.may_pass(user, endpoint.path):
                 return Response(status_code=429)
+            desk = Desk(self._venue, user, self._logins.owner)
             try:
                 body = msgspec.json.decode(raw, type=endpoint.body)
-                return Response(endpoint.answer(self._venue, body), media_type=_JSON)
+                return Response(endpoint.answer(desk, body), media_type=_JSON)
             except (msgspec.DecodeError, UnicodeDecodeError, OverflowError) as error:
                 # Overflow: an instant at the edge of time, which no calendar can add a minute to.
                 return problem(error)
@@ -83,28 +85,38 @@ class Gate:
             return Response(status_code=429)
         if not self._logins.may_login(body.user_name, body.api_key):
             return Response(wire.envelope(3, token=None), media_type=_JSON)
-        return Response(wire.envelope(token=self._logins.issue()), media_type=_JSON)
+        return Response(wire.envelope(token=self._logins.issue(body.user_name)), media_type=_JSON)
+
+    def log_in_by_app(self, request: Request, raw: bytes) -> Response:
+        """Answer Auth/loginApp, the flow of firms: there is no app here, so it is code 4, with status 200."""
+        try:
+            body = msgspec.json.decode(raw, type=wire.LoginApp)
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            return problem(error)
+        if not self._limits.may_pass(body.user_name, request.url.path):
+            return Response(status_code=429)
+        return Response(wire.envelope(4, token=None), media_type=_JSON)
 
     def validate(self, request: Request, _: bytes) -> Response:
         """Answer Auth/validate with a fresh token for a good one."""
-        return self._with_token(request, lambda: wire.envelope(newToken=self._logins.issue()))
+        return self._with_token(request, lambda user: wire.envelope(newToken=self._logins.issue(user)))
 
     def log_out(self, request: Request, _: bytes) -> Response:
         """Answer Auth/logout: this token is over, others stay."""
 
-        def end() -> bytes:
+        def end(_: str) -> bytes:
             self._logins.log_out(request.headers["authorization"])
             return wire.envelope()
 
         return self._with_token(request, end)
 
-    def _with_token(self, request: Request, answer: Callable[[], bytes]) -> Response:
+    def _with_token(self, request: Request, answer: Callable[[str], bytes]) -> Response:
         user = self._logins.user_of(request.headers.get("authorization", ""))
         if user is None:
             return Response(status_code=401)
         if not self._limits.may_pass(user, request.url.path):
             return Response(status_code=429)
-        return Response(answer(), media_type=_JSON)
+        return Response(answer(user), media_type=_JSON)
 
     async def _suffer(
         self, fault: Fault, request: Request, raw: bytes, answer: Callable[[Request, bytes], Response]

@@ -10,17 +10,9 @@ from starlette.routing import Route
 
 from simulator import wire
 from simulator.faults import Fault, Faults
-from simulator.venue.records import BracketMode
+from simulator.venue.records import AccountSettings
 from simulator.venue.venue import Venue
 from simulator.visits import Visits
-
-
-class AccountSettings(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
-    """What a person would set in the platform; what is left out stays."""
-
-    account_id: int
-    bracket_mode: BracketMode | None = None
-    can_trade: bool | None = None
 
 
 class Control:
@@ -75,12 +67,14 @@ class Control:
         return Response(status_code=204)
 
     async def set_account(self, request: Request) -> Response:
-        """Change an account's bracket mode, or whether it may trade."""
+        """Change an account's settings."""
         try:
-            wanted = msgspec.json.decode(await request.body(), type=AccountSettings)
+            body = msgspec.json.decode(await request.body(), type=dict[str, object])
+            account_id = msgspec.convert(body.pop("account_id", None), int)
+            settings = msgspec.convert(body, AccountSettings)
         except msgspec.MsgspecError as error:
             return _json({"detail": str(error)}, status=400)
-        is_known = self._venue.set_account(wanted.account_id, wanted.bracket_mode, wanted.can_trade)
+        is_known = self._venue.set_account(account_id, settings)
         return Response(status_code=204 if is_known else 404)
 
 
