@@ -2,7 +2,9 @@
 
 import argparse
 import logging
+import socket
 import sys
+from collections import Counter
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -14,10 +16,15 @@ from shared.config import load_settings
 from shared.errors import SettingsError
 from shared.log import set_up_logging
 from simulator.app import make_app
+from simulator.faults import Faults
+from simulator.limits import Limits
 from simulator.logins import Logins
+from simulator.market.clocks import Clock, SteppedClock
 from simulator.market.market import Market
 from simulator.market.replay import ReplayMarket
 from simulator.market.seeded import SeededMarket
+from simulator.server import TwoDoors
+from simulator.venue import accounts
 from simulator.venue.journal import Journal
 from simulator.venue.venue import Venue
 
@@ -30,17 +37,18 @@ def main() -> int:
     try:
         settings = load_settings()
         set_up_logging(settings.log_level)
-        market: Market = ReplayMarket(options.replay) if options.replay else SeededMarket(options.seed)
-        clock = MarketClock(options.machine_origin, options.market_origin, options.speed)
+        market = _market(options)
+        clock = _clock(options)
         venue = Venue(market, clock, Journal(options.state / "journal.jsonl", market.name))
         logins = Logins(settings.venue.user, settings.venue.key, options.state / "token.key")
     except SettingsError as error:
         print(f"simulator: {error}", file=sys.stderr)  # noqa: T201 - logging may not be set up yet
         return 2
-    app, gate = make_app(venue, logins, limits=options.limits == "on")
+    _open_accounts(venue, options.accounts)
+    app, steering, gate = make_app(venue, logins, Limits(options.limits), Faults(options.fault_seed))
     server = uvicorn.Server(
         uvicorn.Config(
-            app,
+            TwoDoors(app, steering, options.control_port),
             host="127.0.0.1",
             port=options.port,
             access_log=False,
@@ -57,8 +65,42 @@ def main() -> int:
 
     gate.cut = cut
     _log.info("%s, market time %s, speed %d", market.name, clock.now().isoformat(timespec="seconds"), clock.speed)
-    server.run()
+    try:
+        server.run(sockets=[_listening(port) for port in (options.port, options.control_port) if port is not None])
+    except OSError as error:
+        print(f"simulator: {error}", file=sys.stderr)  # noqa: T201 - said before the program has begun
+        return 2
     return 0
+
+
+def _market(options: argparse.Namespace) -> Market:
+    if options.replay:
+        return ReplayMarket(options.replay, is_always_open=options.always_open)
+    return SeededMarket(options.seed, is_always_open=options.always_open)
+
+
+def _clock(options: argparse.Namespace) -> Clock:
+    if options.stepped:
+        return SteppedClock(options.market_origin)
+    return MarketClock(options.machine_origin, options.market_origin, options.speed)
+
+
+def _open_accounts(venue: Venue, wanted: str) -> None:
+    """Open the owner's accounts that are not there yet, by stage and size."""
+    have = Counter((account.stage, account.size) for account in venue.book.accounts.values() if not account.user)
+    for name in filter(None, wanted.split(",")):
+        stage, size = accounts.programme(name)
+        if have[stage, size]:
+            have[stage, size] -= 1
+        else:
+            venue.add_account("", stage, size)
+
+
+def _listening(port: int) -> socket.socket:
+    try:
+        return socket.create_server(("127.0.0.1", port), backlog=2048)
+    except OSError as error:
+        raise OSError(f"port {port} of 127.0.0.1 cannot be used ({error.strerror}): free it, or give another") from None
 
 
 def _options() -> argparse.Namespace:
@@ -71,7 +113,17 @@ def _options() -> argparse.Namespace:
     source = parser.add_mutually_exclusive_group(required=True)
     source.add_argument("--replay", type=Path, help="CSV of one-minute bars, may be gzipped")
     source.add_argument("--seed", type=int, help="number that makes the market")
-    parser.add_argument("--limits", choices=("on", "off"), default="on", help="the venue's request limits")
+    parser.add_argument("--control-port", type=int, help="where /sim listens: looks inside, faults, scripts, users")
+    parser.add_argument("--stepped", action="store_true", help="market time stands until PUT /sim/clock moves it")
+    parser.add_argument("--always-open", action="store_true", help="no weekends, halts and holidays")
+    parser.add_argument("--accounts", default="", help="more accounts of the user, such as 50KTC,EXPRESS")
+    parser.add_argument(
+        "--limits",
+        choices=("on", "30", "off"),
+        default="on",
+        help="the venue's request limits; 30: bars by its old page",
+    )
+    parser.add_argument("--fault-seed", type=int, help="makes what chance decides repeatable")
     return parser.parse_args()
 
 

@@ -43,11 +43,11 @@ ENDPOINTS = (
 )
 
 
-def make_app(venue: Venue, logins: Logins, *, limits: bool) -> tuple[Starlette, Gate]:
-    """Return the ASGI application, and its gate, which still needs to learn how to cut a connection."""
-    visits, faults = Visits(), Faults()
+def make_app(venue: Venue, logins: Logins, limits: Limits, faults: Faults) -> tuple[Starlette, Starlette, Gate]:
+    """Return the venue, its control, and its gate, which still needs to learn how to cut a connection."""
+    visits = Visits()
     venue.suffer(faults.meet)
-    gate = Gate(venue, logins, Limits(is_on=limits), visits, faults)
+    gate = Gate(venue, logins, limits, visits, faults)
     routes = [
         Route("/api/Status/ping", gate.passing(_pong), methods=["GET"]),
         Route("/api/Auth/loginKey", gate.passing(gate.log_in), methods=["POST"]),
@@ -55,7 +55,6 @@ def make_app(venue: Venue, logins: Logins, *, limits: bool) -> tuple[Starlette, 
         Route("/api/Auth/validate", gate.passing(gate.validate), methods=["POST"]),
         Route("/api/Auth/logout", gate.passing(gate.log_out), methods=["POST"]),
         *(Route(endpoint.path, gate.serving(endpoint), methods=["POST"]) for endpoint in ENDPOINTS),
-        *control.Control(venue, visits, faults).routes,
     ]
 
     @contextlib.asynccontextmanager
@@ -65,7 +64,8 @@ def make_app(venue: Venue, logins: Logins, *, limits: bool) -> tuple[Starlette, 
         yield
         matching.cancel()
 
-    return Starlette(routes=routes, lifespan=lifespan), gate
+    steering = control.Control(venue, logins, limits, visits, faults).app
+    return Starlette(routes=routes, lifespan=lifespan), steering, gate
 
 
 def _pong(_: Request, __: bytes) -> Response:

@@ -4,6 +4,7 @@ import asyncio
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from http import HTTPStatus
 from typing import Any
 
 import msgspec
@@ -14,6 +15,7 @@ from simulator import wire
 from simulator.faults import Fault, Faults
 from simulator.limits import Limits
 from simulator.logins import Logins
+from simulator.spoiling import Spoiler
 from simulator.venue.desk import Desk
 from simulator.venue.venue import Venue
 from simulator.visits import Visits
@@ -41,6 +43,7 @@ class Gate:
         self._limits = limits
         self._visits = visits
         self._faults = faults
+        self._spoiler = Spoiler()
         self.cut: Cut = _cannot_cut  # the program puts in what closes a connection
 
     def serving(self, endpoint: Endpoint) -> Callable[[Request], Any]:
@@ -70,7 +73,7 @@ class Gate:
             self._visits.record(request.url.path, raw)
             fault = self._faults.meet(request.url.path)
             if fault is None:
-                return answer(request, raw)
+                return self._answered(request, raw, answer)
             return await self._suffer(fault, request, raw, answer)
 
         return handle
@@ -118,28 +121,47 @@ class Gate:
             return Response(status_code=429)
         return Response(answer(user), media_type=_JSON)
 
+    def _answered(self, request: Request, raw: bytes, answer: Callable[[Request, bytes], Response]) -> Response:
+        given = answer(request, raw)
+        if given.status_code == HTTPStatus.OK:
+            self._spoiler.remember(request.url.path, raw, bytes(given.body))
+        return given
+
+    def _spoiled(self, kind: str, request: Request, raw: bytes, good: Response) -> Response:
+        if good.status_code != HTTPStatus.OK:
+            return good
+        return Response(self._spoiler.spoil(kind, request.url.path, raw, bytes(good.body)), media_type=_JSON)
+
     async def _suffer(
         self, fault: Fault, request: Request, raw: bytes, answer: Callable[[Request, bytes], Response]
     ) -> Response:
         match fault.kind:
-            case "status":
-                return Response(status_code=fault.status)
-            case "reject":
-                return Response(wire.envelope(fault.error_code, fault.message), media_type=_JSON)
+            case "status" | "reject":
+                return _instead(fault)
             case "delay":
-                late = answer(request, raw)
+                late = self._answered(request, raw, answer)
                 await asyncio.sleep(fault.seconds)
                 return late
             case "delay_before":
                 await asyncio.sleep(fault.seconds)
-                return answer(request, raw)
-            case "lose_answer_after":
-                answer(request, raw)
+                return self._answered(request, raw, answer)
+            case "lose_answer_after" | "lose_before":
+                if fault.kind == "lose_answer_after":
+                    answer(request, raw)
+            case spoiling:
+                return self._spoiled(spoiling, request, raw, answer(request, raw))
         self.cut(request)
         # The connection is gone; wait until the server has noticed, then nothing is left to send.
         while (await request.receive())["type"] != "http.disconnect":
             pass
         return Response(status_code=500)
+
+
+def _instead(fault: Fault) -> Response:
+    if fault.kind == "reject":
+        return Response(wire.envelope(fault.error_code, fault.message), media_type=_JSON)
+    headers = None if fault.retry_after is None else {"Retry-After": fault.retry_after}
+    return Response(status_code=fault.status, headers=headers)
 
 
 def problem(error: Exception) -> Response:
