@@ -6,9 +6,6 @@ import sys
 from datetime import UTC, datetime
 from pathlib import Path
 
-import uvicorn
-from starlette.requests import Request
-
 from shared.clock import MarketClock
 from shared.config import load_settings
 from shared.errors import SettingsError
@@ -18,6 +15,7 @@ from simulator.logins import Logins
 from simulator.market.market import Market
 from simulator.market.replay import ReplayMarket
 from simulator.market.seeded import SeededMarket
+from simulator.server import Server
 from simulator.venue.journal import Journal
 from simulator.venue.venue import Venue
 
@@ -37,25 +35,9 @@ def main() -> int:
     except SettingsError as error:
         print(f"simulator: {error}", file=sys.stderr)  # noqa: T201 - logging may not be set up yet
         return 2
-    app, gate = make_app(venue, logins, limits=options.limits == "on")
-    server = uvicorn.Server(
-        uvicorn.Config(
-            app,
-            host="127.0.0.1",
-            port=options.port,
-            access_log=False,
-            log_config=None,
-            log_level="warning",
-            timeout_graceful_shutdown=3,
-        )
-    )
-
-    def cut(request: Request) -> None:
-        for connection in server.server_state.connections:
-            if connection.transport is not None and connection.transport.get_extra_info("peername") == request.client:
-                connection.transport.abort()
-
-    gate.cut = cut
+    app, gate, hubs = make_app(venue, logins, limits=options.limits == "on")
+    server = Server(app, options.port, hubs.say_goodbye)
+    gate.cut = server.cut
     _log.info("%s, market time %s, speed %d", market.name, clock.now().isoformat(timespec="seconds"), clock.speed)
     server.run()
     return 0
