@@ -2,14 +2,10 @@
 
 import argparse
 import logging
-import socket
 import sys
 from collections import Counter
 from datetime import UTC, datetime
 from pathlib import Path
-
-import uvicorn
-from starlette.requests import Request
 
 from shared.clock import MarketClock
 from shared.config import load_settings
@@ -17,13 +13,14 @@ from shared.errors import SettingsError
 from shared.log import set_up_logging
 from simulator.app import make_app
 from simulator.faults import Faults
+from simulator.hubs.connection import Manners
 from simulator.limits import Limits
 from simulator.logins import Logins
 from simulator.market.clocks import Clock, SteppedClock
 from simulator.market.market import Market
 from simulator.market.replay import ReplayMarket
 from simulator.market.seeded import SeededMarket
-from simulator.server import TwoDoors
+from simulator.server import Server
 from simulator.venue import accounts
 from simulator.venue.journal import Journal
 from simulator.venue.venue import Venue
@@ -41,35 +38,27 @@ def main() -> int:
         clock = _clock(options)
         venue = Venue(market, clock, Journal(options.state / "journal.jsonl", market.name))
         logins = Logins(settings.venue.user, settings.venue.key, options.state / "token.key")
-    except SettingsError as error:
+        _open_accounts(venue, options.accounts)
+    except (SettingsError, ValueError) as error:
         print(f"simulator: {error}", file=sys.stderr)  # noqa: T201 - logging may not be set up yet
         return 2
-    _open_accounts(venue, options.accounts)
-    app, steering, gate = make_app(venue, logins, Limits(options.limits), Faults(options.fault_seed))
-    server = uvicorn.Server(
-        uvicorn.Config(
-            TwoDoors(app, steering, options.control_port),
-            host="127.0.0.1",
-            port=options.port,
-            access_log=False,
-            log_config=None,
-            log_level="warning",
-            timeout_graceful_shutdown=3,
-        )
+    app, gate, hubs = make_app(
+        venue,
+        logins,
+        Limits(options.limits),
+        Faults(options.fault_seed),
+        control_port=options.control_port,
+        manners=Manners(),
     )
-
-    def cut(request: Request) -> None:
-        for connection in server.server_state.connections:
-            if connection.transport is not None and connection.transport.get_extra_info("peername") == request.client:
-                connection.transport.abort()
-
-    gate.cut = cut
-    _log.info("%s, market time %s, speed %d", market.name, clock.now().isoformat(timespec="seconds"), clock.speed)
     try:
-        server.run(sockets=[_listening(port) for port in (options.port, options.control_port) if port is not None])
+        ports = [options.port] if options.control_port is None else [options.port, options.control_port]
+        server = Server(app, ports, hubs.say_goodbye)
     except OSError as error:
         print(f"simulator: {error}", file=sys.stderr)  # noqa: T201 - said before the program has begun
         return 2
+    gate.cut = server.cut
+    _log.info("%s, market time %s, speed %d", market.name, clock.now().isoformat(timespec="seconds"), clock.speed)
+    server.serve_until_told_to_stop()
     return 0
 
 
@@ -94,13 +83,6 @@ def _open_accounts(venue: Venue, wanted: str) -> None:
             have[stage, size] -= 1
         else:
             venue.add_account("", stage, size)
-
-
-def _listening(port: int) -> socket.socket:
-    try:
-        return socket.create_server(("127.0.0.1", port), backlog=2048)
-    except OSError as error:
-        raise OSError(f"port {port} of 127.0.0.1 cannot be used ({error.strerror}): free it, or give another") from None
 
 
 def _options() -> argparse.Namespace:

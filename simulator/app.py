@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import itertools
 import logging
 import signal
 from collections.abc import AsyncIterator
@@ -15,13 +16,18 @@ from simulator import wire
 from simulator.answers import accounts, bars, contracts, control, orders, positions
 from simulator.faults import Faults
 from simulator.gate import Endpoint, Gate
+from simulator.hubs.connection import Manners
+from simulator.hubs.hubs import Hubs
+from simulator.hubs.user import UserHub
 from simulator.limits import Limits
 from simulator.logins import Logins
+from simulator.server import TwoDoors
 from simulator.venue.venue import Venue
 from simulator.visits import Visits
 
 _log = logging.getLogger("simulator")
-_STEP = 0.05  # seconds of machine time between two looks at the market
+_STEP = 0.025  # seconds of machine time between two looks at the market
+_LOOKS_BETWEEN_MISFORTUNES = 40  # so the faults of a connection are met about once a second
 
 ENDPOINTS = (
     Endpoint("/api/Account/search", wire.AccountSearch, accounts.search),
@@ -43,11 +49,15 @@ ENDPOINTS = (
 )
 
 
-def make_app(venue: Venue, logins: Logins, limits: Limits, faults: Faults) -> tuple[Starlette, Starlette, Gate]:
-    """Return the venue, its control, and its gate, which still needs to learn how to cut a connection."""
+def make_app(
+    venue: Venue, logins: Logins, limits: Limits, faults: Faults, *, control_port: int | None, manners: Manners
+) -> tuple[TwoDoors, Gate, Hubs]:
+    """Return the ASGI application, its gate, which still needs to learn how to cut a connection, and its hubs."""
     visits = Visits()
     venue.suffer(faults.meet)
     gate = Gate(venue, logins, limits, visits, faults)
+    users = UserHub(venue, logins.owner, faults)
+    hubs = Hubs([users], gate, logins, faults, manners)
     routes = [
         Route("/api/Status/ping", gate.passing(_pong), methods=["GET"]),
         Route("/api/Auth/loginKey", gate.passing(gate.log_in), methods=["POST"]),
@@ -55,27 +65,30 @@ def make_app(venue: Venue, logins: Logins, limits: Limits, faults: Faults) -> tu
         Route("/api/Auth/validate", gate.passing(gate.validate), methods=["POST"]),
         Route("/api/Auth/logout", gate.passing(gate.log_out), methods=["POST"]),
         *(Route(endpoint.path, gate.serving(endpoint), methods=["POST"]) for endpoint in ENDPOINTS),
+        *hubs.routes,
     ]
 
     @contextlib.asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
-        matching = asyncio.create_task(_keep_matching(venue))
+        matching = asyncio.create_task(_keep_going(venue, hubs))
         matching.add_done_callback(_stop_if_failed)
         yield
         matching.cancel()
 
     steering = control.Control(venue, logins, limits, visits, faults).app
-    return Starlette(routes=routes, lifespan=lifespan), steering, gate
+    return TwoDoors(Starlette(routes=routes, lifespan=lifespan), steering, control_port), gate, hubs
 
 
 def _pong(_: Request, __: bytes) -> Response:
     return Response(b'"pong"', media_type="application/json; charset=utf-8")
 
 
-async def _keep_matching(venue: Venue) -> None:
-    """Fill what is due soon after it is, also when nobody asks."""
-    while True:
+async def _keep_going(venue: Venue, hubs: Hubs) -> None:
+    """Fill what is due and tell what happens soon after it does, also when nobody asks."""
+    for look in itertools.count(1):
         venue.now()
+        if look % _LOOKS_BETWEEN_MISFORTUNES == 0:
+            hubs.suffer()
         await asyncio.sleep(_STEP)
 
 

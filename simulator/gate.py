@@ -8,7 +8,7 @@ from http import HTTPStatus
 from typing import Any
 
 import msgspec
-from starlette.requests import Request
+from starlette.requests import HTTPConnection, Request
 from starlette.responses import Response
 
 from simulator import wire
@@ -22,7 +22,7 @@ from simulator.visits import Visits
 
 _JSON = "application/json; charset=utf-8"
 _PLACE_IN_BODY = re.compile(r" - at `(\$[^`]*)`")
-Cut = Callable[[Request], None]
+Cut = Callable[[HTTPConnection], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,5 +179,5 @@ def problem(error: Exception) -> Response:
     return Response(wire.encoded(body), status_code=400, media_type="application/problem+json")
 
 
-def _cannot_cut(_: Request) -> None:
+def _cannot_cut(_: HTTPConnection) -> None:
     raise RuntimeError("this server cannot close a connection: faults that lose answers need the simulator's program")

@@ -3,6 +3,7 @@
 pytest_plugins = (
     "tests.fixtures.servers",
     "tests.fixtures.venue",
+    "tests.fixtures.hubs",
     "tests.fixtures.pit",
     "tests.fixtures.recorded",
     "tests.fixtures.desk",

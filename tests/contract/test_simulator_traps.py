@@ -192,7 +192,7 @@ def test_another_users_account_is_not_there_for_any_route(venue: RunningVenue) -
 
 def test_a_partial_fill_is_two_trades_and_an_open_order_in_between_also_over_a_crash(play: PlayPrices) -> None:
     venue = play("25000.00")
-    venue.faults(path="partial_fill", kind="delay", seconds=30)
+    venue.faults(path="partial_fill", seconds=30)
     order_id = venue.place(size=5, customTag="parts", **LONG)["orderId"]
     until(lambda: venue.order(order_id)["fillVolume"] == 2)
     half, legs = venue.order(order_id), [venue.order(order_id + n) for n in (1, 2)]
