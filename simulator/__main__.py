@@ -15,6 +15,7 @@ from simulator.logins import Logins
 from simulator.market.market import Market
 from simulator.market.replay import ReplayMarket
 from simulator.market.seeded import SeededMarket
+from simulator.market.tape import PRINTS_A_MINUTE
 from simulator.server import Server
 from simulator.venue.journal import Journal
 from simulator.venue.venue import Venue
@@ -35,7 +36,9 @@ def main() -> int:
     except SettingsError as error:
         print(f"simulator: {error}", file=sys.stderr)  # noqa: T201 - logging may not be set up yet
         return 2
-    app, gate, hubs = make_app(venue, logins, limits=options.limits == "on")
+    app, gate, hubs = make_app(
+        venue, logins, limits=options.limits == "on", prints_per_minute=options.prints_per_minute
+    )
     server = Server(app, options.port, hubs.say_goodbye)
     gate.cut = server.cut
     _log.info("%s, market time %s, speed %d", market.name, clock.now().isoformat(timespec="seconds"), clock.speed)
@@ -54,6 +57,7 @@ def _options() -> argparse.Namespace:
     source.add_argument("--replay", type=Path, help="CSV of one-minute bars, may be gzipped")
     source.add_argument("--seed", type=int, help="number that makes the market")
     parser.add_argument("--limits", choices=("on", "off"), default="on", help="the venue's request limits")
+    parser.add_argument("--prints-per-minute", type=int, default=PRINTS_A_MINUTE, help="how busy the market hub is")
     return parser.parse_args()
 
 
