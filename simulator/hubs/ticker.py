@@ -16,7 +16,8 @@ from simulator.market.market import Market, quote
 from simulator.market.tape import Print, prints_on
 
 _LONGEST_LOOK = timedelta(minutes=15)  # market time a look makes up for at least, if the one before is long ago
-_MOST_STEPS = 20  # prices of one move that are shown in one look; more are skipped evenly
+_MOST_STEPS = 20  # prices that are shown in one look, unless it spans many moves; more are skipped evenly
+_MOVE = MINUTE / 3
 _STEP = timedelta(microseconds=1)
 _LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
 _LAST = "lastPrice"
@@ -60,6 +61,7 @@ class Ticker:
         self._prints: list[Print] = []
         self._volume = 0  # of the day, before the minute `_bar`
         self._told = 0  # of the volume of `_bar`
+        self._most_steps = _MOST_STEPS
         self.until = now
         self._begin(now)
 
@@ -70,6 +72,7 @@ class Ticker:
             self.until = now - self._longest_look
             self._begin(self.until)
         heard.before = self.ladder()
+        self._most_steps = max(2, _MOST_STEPS * _MOVE // max(_MOVE, now - self.until))
         minute = self.until.replace(second=0, microsecond=0)
         for bar in reversed(list(self._market.bars_backwards(self.contract, Span(minute, now)))):
             self._take_up(bar)
@@ -156,7 +159,7 @@ class Ticker:
         for move in self._path:
             since, until = max(start, move.start), min(end, move.end)
             if since < until:
-                found += ((at, current, False) for at, current in _steps(move, since, until))
+                found += ((at, current, False) for at, current in _steps(move, since, until, self._most_steps))
                 found += ((at, move.quote_at(at), True) for at in self._beats(since, until))
         found.sort(key=lambda quoted: quoted[0])
         return found
@@ -208,13 +211,13 @@ class Ticker:
         return words | {"lastUpdated": stamp, "timestamp": stamp}
 
 
-def _steps(move: Move, since: datetime, until: datetime) -> Iterator[tuple[datetime, Quote]]:
-    """Yield each price a move comes to in [since, until), with its quote; only some if there are very many."""
+def _steps(move: Move, since: datetime, until: datetime, most: int) -> Iterator[tuple[datetime, Quote]]:
+    """Yield each price a move comes to in [since, until), with its quote; about `most` if there are more."""
     if since == move.start:
         yield since, move.quote_at(since)
     first, last = move.price_at(since), move.price_at(until - _STEP)
     sign = 1 if last > first else -1
-    skip = max(1, abs(last - first) // _MOST_STEPS)
+    skip = max(1, abs(last - first) // most)
     prices = [*range(first + sign * skip, last, sign * skip), last] if last != first else []
     for price in prices:
         # Rounded, the instant may lie just before the price is there.
