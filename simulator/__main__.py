@@ -13,13 +13,13 @@ from shared.errors import SettingsError
 from shared.log import set_up_logging
 from simulator.app import make_app
 from simulator.faults import Faults
-from simulator.hubs.connection import Manners
 from simulator.limits import Limits
 from simulator.logins import Logins
 from simulator.market.clocks import Clock, SteppedClock
 from simulator.market.market import Market
 from simulator.market.replay import ReplayMarket
 from simulator.market.seeded import SeededMarket
+from simulator.market.tape import PRINTS_A_MINUTE
 from simulator.server import Server
 from simulator.venue import accounts
 from simulator.venue.journal import Journal
@@ -48,7 +48,7 @@ def main() -> int:
         Limits(options.limits),
         Faults(options.fault_seed),
         control_port=options.control_port,
-        manners=Manners(),
+        prints_per_minute=options.prints_per_minute,
     )
     try:
         ports = [options.port] if options.control_port is None else [options.port, options.control_port]
@@ -105,6 +105,7 @@ def _options() -> argparse.Namespace:
         default="on",
         help="the venue's request limits; 30: bars by its old page",
     )
+    parser.add_argument("--prints-per-minute", type=int, default=PRINTS_A_MINUTE, help="how busy the market hub is")
     parser.add_argument("--fault-seed", type=int, help="makes what chance decides repeatable")
     return parser.parse_args()
 

@@ -18,9 +18,11 @@ from simulator.faults import Faults
 from simulator.gate import Endpoint, Gate
 from simulator.hubs.connection import Manners
 from simulator.hubs.hubs import Hubs
+from simulator.hubs.market import MarketHub
 from simulator.hubs.user import UserHub
 from simulator.limits import Limits
 from simulator.logins import Logins
+from simulator.market.tape import PRINTS_A_MINUTE
 from simulator.server import TwoDoors
 from simulator.venue.venue import Venue
 from simulator.visits import Visits
@@ -50,14 +52,21 @@ ENDPOINTS = (
 
 
 def make_app(
-    venue: Venue, logins: Logins, limits: Limits, faults: Faults, *, control_port: int | None, manners: Manners
+    venue: Venue,
+    logins: Logins,
+    limits: Limits,
+    faults: Faults,
+    *,
+    control_port: int | None = None,
+    prints_per_minute: int = PRINTS_A_MINUTE,
+    manners: Manners | None = None,
 ) -> tuple[TwoDoors, Gate, Hubs]:
     """Return the ASGI application, its gate, which still needs to learn how to cut a connection, and its hubs."""
     visits = Visits()
     venue.suffer(faults.meet)
     gate = Gate(venue, logins, limits, visits, faults)
-    users = UserHub(venue, logins.owner, faults)
-    hubs = Hubs([users], gate, logins, faults, manners)
+    prices = MarketHub(venue, prints_per_minute)
+    hubs = Hubs([UserHub(venue, logins.owner, faults), prices], gate, logins, faults, manners or Manners())
     routes = [
         Route("/api/Status/ping", gate.passing(_pong), methods=["GET"]),
         Route("/api/Auth/loginKey", gate.passing(gate.log_in), methods=["POST"]),
@@ -70,7 +79,7 @@ def make_app(
 
     @contextlib.asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
-        matching = asyncio.create_task(_keep_going(venue, hubs))
+        matching = asyncio.create_task(_keep_going(venue, prices, hubs))
         matching.add_done_callback(_stop_if_failed)
         yield
         matching.cancel()
@@ -83,10 +92,10 @@ def _pong(_: Request, __: bytes) -> Response:
     return Response(b'"pong"', media_type="application/json; charset=utf-8")
 
 
-async def _keep_going(venue: Venue, hubs: Hubs) -> None:
+async def _keep_going(venue: Venue, prices: MarketHub, hubs: Hubs) -> None:
     """Fill what is due and tell what happens soon after it does, also when nobody asks."""
     for look in itertools.count(1):
-        venue.now()
+        prices.tell(venue.now())
         if look % _LOOKS_BETWEEN_MISFORTUNES == 0:
             hubs.suffer()
         await asyncio.sleep(_STEP)

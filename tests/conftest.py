@@ -3,8 +3,8 @@
 pytest_plugins = (
     "tests.fixtures.servers",
     "tests.fixtures.venue",
-    "tests.fixtures.hubs",
     "tests.fixtures.pit",
+    "tests.fixtures.hubs",
     "tests.fixtures.recorded",
     "tests.fixtures.desk",
     "tests.fixtures.stack",

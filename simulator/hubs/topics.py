@@ -42,9 +42,9 @@ class Topics:
         """Return who listens, in the order they came."""
         return tuple(self._listeners.get(topic, ()))
 
-    def subjects(self, target: str) -> set[Subject]:
-        """Return what the events of a target are wanted about."""
-        return {subject for name, subject in self._listeners if name == target}
+    def subjects(self) -> set[Subject]:
+        """Return what anything is wanted about."""
+        return {subject for _, subject in self._listeners}
 
 
 class Hub:

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from contextlib import suppress
 from signal import SIGTERM
 
 import pytest
@@ -9,7 +10,7 @@ from requests import post
 from websockets.exceptions import InvalidStatus
 from websockets.sync.client import connect
 
-from tests.fixtures.hubs import RS, ConnectHub
+from tests.fixtures.hubs import RS, ConnectHub, StartHubs
 from tests.fixtures.venue import MNQ, RunningVenue, StartVenue, starting_venues
 
 TEXT_ONLY = [{"transport": "WebSockets", "transferFormats": ["Text", "Binary"]}]
@@ -178,3 +179,64 @@ def test_a_venue_that_stops_tells_its_clients_and_they_may_come_back(
 
     assert (1000, {"type": 7, "allowReconnect": True}) == (code, client.records[-1])
     assert -SIGTERM == venue.process.wait(20)
+
+
+def test_a_quiet_hub_pings(hubs_here: StartHubs, connect_hub: ConnectHub) -> None:
+    client = connect_hub(hubs_here(ping=0.05))
+
+    assert [{"type": 6}, {"type": 6}] == [client.next(lambda _: True) for _ in range(2)]
+
+
+def test_a_client_that_says_no_handshake_is_closed(hubs_here: StartHubs, connect_hub: ConnectHub) -> None:
+    client = connect_hub(hubs_here(handshake=0.2, ping=0.05), greeted=False)
+    code = client.read_to_the_end()
+
+    assert (1000, [{"error": "Handshake was canceled."}]) == (code, client.records)
+
+
+def test_a_silent_client_is_closed_and_one_that_pings_stays(hubs_here: StartHubs, connect_hub: ConnectHub) -> None:
+    hubs = hubs_here(client=1.5)
+    silent, alive = connect_hub(hubs), connect_hub(hubs)
+    while len(silent.records) < 2:
+        alive.say({"type": 6})
+        with suppress(TimeoutError):
+            silent.read(seconds=0.3)
+
+    assert [{}, {"type": 7, "error": "Connection closed with an error."}] == silent.records
+    assert "error" not in alive.invoke("SubscribeAccounts")
+
+
+def test_a_client_that_does_not_read_is_dropped_and_others_are_served(
+    hubs_here: StartHubs, connect_hub: ConnectHub, caplog: pytest.LogCaptureFixture
+) -> None:
+    hubs = hubs_here(outbox=64 * 1024)
+    stalled, reading = connect_hub(hubs, "market"), connect_hub(hubs, "market")
+    for _ in range(2_000):
+        # Each answer is a whole order book; nobody takes them.
+        stalled.say(*[{"type": 1, "target": "SubscribeContractMarketDepth", "arguments": [MNQ]}] * 20)
+        if "does not read" in caplog.text:
+            break
+
+    assert "a client of /hubs/market does not read and is dropped" in caplog.text
+    assert "error" not in reading.invoke("SubscribeContractQuotes", MNQ)
+
+
+def test_a_token_stays_out_of_the_log_at_any_level(
+    start_venue: StartVenue, connect_hub: ConnectHub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TICKWORK_LOG_LEVEL", "DEBUG")
+    venue = start_venue()
+    token = venue.log_in()
+    client = connect_hub(venue, token=token)
+    client.socket.send("{" + RS)
+    client.read_to_the_end()
+    with (
+        pytest.raises(InvalidStatus),
+        connect(f"{venue.url.replace('http', 'ws', 1)}/hubs/user?access_token=x.{token}"),
+    ):
+        pass
+    venue.close()
+    log = (venue.state / "stderr").read_text()
+
+    assert log
+    assert [] == [part for part in token.split(".")[1:] if part in log]
