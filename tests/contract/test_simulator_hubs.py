@@ -84,6 +84,13 @@ def test_what_is_no_handshake_of_ours_gets_an_error_and_is_closed(
     assert (1000, [{"error": error}]) == (code, client.records)
 
 
+def test_a_client_that_says_version_zero_is_welcome(venue: RunningVenue, connect_hub: ConnectHub) -> None:
+    client = connect_hub(venue, greeted=False)
+    client.say({"protocol": "json", "version": 0})
+
+    assert [{}] == client.read()
+
+
 def test_records_may_share_a_frame_and_be_torn_apart(venue: RunningVenue, connect_hub: ConnectHub) -> None:
     client = connect_hub(venue, greeted=False)
     calls = [{"type": 1, "target": "SubscribeAccounts", "arguments": [], "invocationId": str(n)} for n in range(3)]
