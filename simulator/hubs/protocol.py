@@ -64,7 +64,7 @@ class Splitter:
 def check_handshake(record: str) -> None:
     """Return if the client speaks JSON, of version 1 or before; raise HandshakeRefusedError with what it shall hear.
 
-    .NET takes every version up to its own, and a client for Python that is in use (signalrcore 1.0) says 0.
+    [SIM] A lower version is taken too: signalrcore 1.0, a client for Python that is in use, says 0.
     """
     try:
         handshake = msgspec.json.decode(record, type=Handshake)
