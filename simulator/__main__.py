@@ -58,7 +58,7 @@ def main() -> int:
         return 2
     gate.cut = server.cut
     _log.info("%s, market time %s, speed %d", market.name, clock.now().isoformat(timespec="seconds"), clock.speed)
-    server.serve_until_told_to_stop()
+    server.run()
     return 0
 
 

@@ -44,9 +44,9 @@ class Server(uvicorn.Server):
         self._goodbye = goodbye
         self._listening = [_listening(port) for port in ports]
 
-    def serve_until_told_to_stop(self) -> None:
-        """Serve until SIGINT or SIGTERM."""
-        self.run(sockets=self._listening)
+    async def serve(self, sockets: list[socket.socket] | None = None) -> None:
+        """Serve until told to stop."""
+        await super().serve(sockets or self._listening)
 
     def cut(self, connection: HTTPConnection) -> None:
         """Close a client's connection at once, without a word."""
