@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Connection, Row, func, select, update
+from sqlalchemy import ColumnElement, Connection, Row, case, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from shared.db.tables import orders
@@ -151,7 +151,13 @@ def adopt(
     )
     refreshed = statement.on_conflict_do_update(
         index_elements=["account_id", "venue_order_id"],
-        set_={**values, "updated_at": func.now()},
+        # A leg may be told of before its entry: later it finds its parent.
+        set_={
+            **values,
+            "parent_id": func.coalesce(statement.excluded.parent_id, orders.c.parent_id),
+            "role": case((statement.excluded.parent_id.is_(None), orders.c.role), else_=statement.excluded.role),
+            "updated_at": func.now(),
+        },
         where=_may_become(values["changed_market_at"]),
     )
     connection.execute(refreshed)

@@ -7,7 +7,7 @@ from datetime import timedelta
 import msgspec
 import redis.asyncio
 
-from shared.hot.forming_bars import KEPT_FOR, FormingBar, forming_bar_key
+from shared.hot.forming_bars import KEPT_FOR, FormingBar, ended_bar_key, forming_bar_key
 from shared.hot.positions import HotPosition, positions_key
 from shared.hot.quotes import FRESH_FOR, Quote, quote_key
 
@@ -24,12 +24,16 @@ class FeedWriter:
     def __init__(self, redis_url: str) -> None:
         self._redis = redis.asyncio.Redis.from_url(redis_url, socket_timeout=1, socket_connect_timeout=1)
 
-    async def write_market(self, quotes: Mapping[str, Quote], bars: Mapping[str, FormingBar]) -> bool:
-        """Keep the newest quotes, for as long as they are fresh, and the forming bars; False if Redis is away."""
+    async def write_market(
+        self, quotes: Mapping[str, Quote], forming: Mapping[str, FormingBar], ended: Mapping[str, FormingBar]
+    ) -> bool:
+        """Keep the newest quotes, for as long as they are fresh, and the newest bars; False if Redis is away."""
         together = self._redis.pipeline(transaction=False)
         for contract_id, quote in quotes.items():
             together.set(quote_key(contract_id), _encode(quote), px=FRESH_FOR)
-        for contract_id, bar in bars.items():
+        for contract_id, bar in ended.items():
+            together.set(ended_bar_key(contract_id), _encode(bar), px=KEPT_FOR)
+        for contract_id, bar in forming.items():
             together.set(forming_bar_key(contract_id), _encode(bar), px=KEPT_FOR)
         return await self._done(together)
 

@@ -96,7 +96,6 @@ class MarketSide:
     async def _write(self) -> None:
         while True:
             await asyncio.sleep(WRITE_EVERY_S)
-            quotes, bars = self._prices.new_quotes, self._prices.new_bars
-            if quotes or bars:
-                self._prices.new_quotes, self._prices.new_bars = {}, {}
-                await self._writer.write_market(quotes, bars)
+            news = self._prices.taken()
+            if news.quotes or news.forming:
+                await self._writer.write_market(news.quotes, news.forming, news.ended)

@@ -11,14 +11,27 @@ from shared.hot.quotes import Quote
 
 
 @dataclass(slots=True)
-class Prices:
-    """All contracts of one connection; what is not yet written is in `new_quotes` and `new_bars`."""
+class News:
+    """What has not been written yet, by contract."""
 
-    new_quotes: dict[str, Quote] = field(default_factory=dict)
-    new_bars: dict[str, FormingBar] = field(default_factory=dict)
+    quotes: dict[str, Quote] = field(default_factory=dict)
+    forming: dict[str, FormingBar] = field(default_factory=dict)
+    ended: dict[str, FormingBar] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class Prices:
+    """All contracts of one connection, and what of them is news."""
+
+    news: News = field(default_factory=News)
     _quotes: dict[str, Quote] = field(default_factory=dict)
     _bars: dict[str, FormingBar] = field(default_factory=dict)
     _listens_since: dict[str, datetime] = field(default_factory=dict)
+
+    def taken(self) -> News:
+        """Return what is news, which then is none any more."""
+        news, self.news = self.news, News()
+        return news
 
     def forget(self) -> None:
         """Begin anew after a loss: what was missed is not known, and a bar that has begun is not complete."""
@@ -40,7 +53,7 @@ class Prices:
             changed_market_at=change.changed_market_at or before.changed_market_at,
             received_at=received_at,
         )
-        self._quotes[contract_id] = self.new_quotes[contract_id] = merged
+        self._quotes[contract_id] = self.news.quotes[contract_id] = merged
 
     def take_trade(self, contract_id: str, trade: Trade) -> None:
         """Add a trade to the bar of its minute; one of a minute that is over is too late."""
@@ -59,13 +72,15 @@ class Prices:
                 is_complete=before.is_complete,
             )
         else:
+            if before is not None:
+                self.news.ended[contract_id] = before
             since = self._listens_since.get(contract_id)
             price = trade.price
             bar = FormingBar(
                 start=start, open=price, high=price, low=price, close=price, volume=trade.quantity,
                 is_complete=since is not None and since <= start < start + MINUTE,
             )  # fmt: skip
-        self._bars[contract_id] = self.new_bars[contract_id] = bar
+        self._bars[contract_id] = self.news.forming[contract_id] = bar
 
 
 def _newer(changed: Decimal | None, before: Decimal | None) -> Decimal | None:

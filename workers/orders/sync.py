@@ -74,16 +74,16 @@ def write_orders(connection: Connection, account_id: int, shown: Sequence[VenueO
     A final state stays, and what the venue said later is not undone by what it said before.
     """
     known = _known(connection, account_id, {order.contract_id for order in shown})
-    of_tags = [order.tag for order in shown if order.tag]
-    ours = orders.of_tags(connection, account_id, of_tags + [tag[:-3] for tag in of_tags])
+    ours = orders.of_tags(connection, account_id, [order.tag for order in shown if order.tag])
     for order in sorted(shown, key=lambda order: order.id):
         if order.contract_id not in known:
             continue
         row = ours.get(order.tag or "")
-        if row is not None:
-            _refresh(connection, row, order)
-        else:
+        is_orphan = row is not None and row.parent_id is None and order.parent_order_id is not None
+        if row is None or is_orphan:
             _adopt(connection, account_id, order, ours)
+        else:
+            _refresh(connection, row, order)
 
 
 def _refresh(connection: Connection, row: OrderRow, order: VenueOrder) -> None:
@@ -96,7 +96,7 @@ def _adopt(connection: Connection, account_id: int, order: VenueOrder, ours: Map
         log.error("account %s: order %s has no side that we know, and is not kept", account_id, order.id)
         return
     parent_tag, role = (order.tag[:-3], _LEGS.get(order.tag[-3:], Role.OTHER)) if order.tag else ("", Role.OTHER)
-    parent = ours.get(parent_tag)
+    parent = ours.get(parent_tag) or orders.of_tags(connection, account_id, [parent_tag]).get(parent_tag)
     order_id = new_id()
     orders.adopt(
         connection,
