@@ -12,13 +12,13 @@ from shared.domain.matching import Move, moves_of
 class Step:
     """One piece of a script, in ticks: the price goes straight to `price` within `seconds` of market time.
 
-    With `is_jump` it is there at once and stays; with `high` and `low` it is a bar that ends at `price` and goes to
-    its extremes as any bar does. `volume` is traded evenly over the step.
+    With `open` it begins there instead of where it was, so that an `open` like the `price` is a jump. With `high` or
+    `low` it is a bar that ends at `price` and goes to its extremes as any bar does. `volume` is traded evenly.
     """
 
     price: int
     seconds: float
-    is_jump: bool = False
+    open: int | None = None
     high: int | None = None
     low: int | None = None
     volume: int = 0
@@ -82,12 +82,13 @@ def legs_of(script: Script, before: int) -> Iterator[Leg]:
 
 
 def _moves(step: Step, at: datetime, length: timedelta, last: int) -> Iterator[Move]:
-    first = step.price if step.is_jump else last
+    first = last if step.open is None else step.open
     if step.high is None and step.low is None:
-        yield Move(at, at + length, first, step.price, is_rising=step.price > last)
+        yield Move(at, at + length, first, step.price, is_rising=step.price > first)
         return
     prices = (first, step.price)
-    high, low = max(*prices, step.high or max(prices)), min(*prices, step.low or min(prices))
+    high = max(prices) if step.high is None else max(*prices, step.high)
+    low = min(prices) if step.low is None else min(*prices, step.low)
     yield from moves_of(Bar(at, first, high, low, step.price, step.volume), length)
 
 

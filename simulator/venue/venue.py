@@ -212,8 +212,8 @@ class Venue:
         if self.market.contract(contract_id, now) is None:
             raise LookupError(f"{contract_id} is no contract of this market")
         script = Script(contract_id=contract_id, starts_market_at=now, steps=steps)
-        self.market.play(script)
         self.book.commit(Change(market_at=now, scripts=[script]))
+        self.market.play(script)
         return script
 
     def step(self, duration: timedelta) -> datetime:

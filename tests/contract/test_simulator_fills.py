@@ -8,10 +8,12 @@ import pytest
 
 from shared.domain.order import OrderState, OrderType, Role, Side
 from simulator.venue.records import AccountSettings, Change
+from simulator.venue.venue import Modification
 from tests.fixtures.pit import MOMENT, Pit
 from tests.fixtures.venue import MNQ
 
 WORKING, FILLED, CANCELLED = OrderState.WORKING, OrderState.FILLED, OrderState.CANCELLED
+SUSPENDED = OrderState.SUSPENDED
 
 
 def told(changes: list[Change]) -> list[list[tuple[Role, OrderState]]]:
@@ -24,7 +26,7 @@ def test_a_bracket_entry_is_told_as_one_acceptance_and_one_fill(pit: Pit) -> Non
     accepted, filled = pit.changes
 
     assert [
-        [(Role.STOP_LOSS, OrderState.SUSPENDED), (Role.ENTRY, OrderState.SUBMITTING), (Role.TAKE_PROFIT, OrderState.SUSPENDED)],
+        [(Role.STOP_LOSS, SUSPENDED), (Role.ENTRY, OrderState.SUBMITTING), (Role.TAKE_PROFIT, SUSPENDED)],
         [(Role.ENTRY, FILLED), (Role.TAKE_PROFIT, WORKING), (Role.STOP_LOSS, WORKING)],
     ] == told(pit.changes)  # fmt: skip
     assert [entry.id + 1, entry.id, entry.id + 2] == [row.id for row in accepted.orders]
@@ -136,8 +138,6 @@ def test_a_trailing_stop_follows_the_price_and_never_goes_back(pit: Pit) -> None
 
 
 def test_a_trailing_stop_measures_anew_when_modified_and_without_a_cap(pit: Pit) -> None:
-    from simulator.venue.venue import Modification
-
     order_id = pit.place(type=OrderType.TRAILING_STOP, side=Side.SELL, price="24990.00").order_id
     assert order_id is not None
 
