@@ -13,18 +13,15 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from simulator import wire
-from simulator.answers import accounts, bars, contracts, control, orders, positions
-from simulator.faults import Faults
+from simulator.answers import accounts, bars, contracts, orders, positions
 from simulator.gate import Endpoint, Gate
 from simulator.hubs.connection import Manners
 from simulator.hubs.hubs import Hubs
 from simulator.hubs.market import MarketHub
 from simulator.hubs.user import UserHub
-from simulator.limits import Limits
 from simulator.logins import Logins
 from simulator.market.tape import PRINTS_A_MINUTE
 from simulator.venue.venue import Venue
-from simulator.visits import Visits
 
 _log = logging.getLogger("simulator")
 _STEP = 0.025  # seconds of machine time between two looks at the market
@@ -53,15 +50,14 @@ ENDPOINTS = (
 def make_app(
     venue: Venue,
     logins: Logins,
+    gate: Gate,
     *,
-    limits: bool,
     prints_per_minute: int = PRINTS_A_MINUTE,
     manners: Manners | None = None,
-) -> tuple[Starlette, Gate, Hubs]:
-    """Return the ASGI application, its gate, which still needs to learn how to cut a connection, and its hubs."""
-    visits, faults = Visits(), Faults()
+) -> tuple[Starlette, Hubs]:
+    """Return the ASGI application of the venue, and its hubs; the gate still needs to learn to cut a connection."""
+    faults = gate.faults
     venue.suffer(faults.meet)
-    gate = Gate(venue, logins, Limits(is_on=limits), visits, faults)
     prices = MarketHub(venue, prints_per_minute)
     hubs = Hubs([UserHub(venue, logins.owner, faults), prices], gate, logins, faults, manners or Manners())
     routes = [
@@ -72,7 +68,6 @@ def make_app(
         Route("/api/Auth/logout", gate.passing(gate.log_out), methods=["POST"]),
         *(Route(endpoint.path, gate.serving(endpoint), methods=["POST"]) for endpoint in ENDPOINTS),
         *hubs.routes,
-        *control.Control(venue, visits, faults).routes,
     ]
 
     @contextlib.asynccontextmanager
@@ -82,7 +77,7 @@ def make_app(
         yield
         matching.cancel()
 
-    return Starlette(routes=routes, lifespan=lifespan), gate, hubs
+    return Starlette(routes=routes, lifespan=lifespan), hubs
 
 
 def _pong(_: Request, __: bytes) -> Response:

@@ -42,6 +42,7 @@ class Stack:
         }
         if self.market.simulator:
             urls["simulator"] = f"http://127.0.0.1:{self.ports['simulator']}"
+            urls["simulator-control"] = f"http://127.0.0.1:{self.ports['simulator-control']}/sim"
         return urls | {"database": self.database_url, "redis": self.redis_url}
 
     def environment(self) -> dict[str, str]:
@@ -79,6 +80,7 @@ def others(stack: Stack) -> Iterator[Program]:
             [
                 "simulator",
                 *("--port", str(stack.ports["simulator"])),
+                *("--control-port", str(stack.ports["simulator-control"])),
                 *("--state", str(stack.home.root / "simulator" / stack.database)),
                 *("--machine-origin", clock.machine_origin.isoformat()),
                 *("--market-origin", clock.market_origin.isoformat()),
