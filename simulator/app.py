@@ -13,19 +13,15 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from simulator import wire
-from simulator.answers import accounts, bars, contracts, control, orders, positions
-from simulator.faults import Faults
+from simulator.answers import accounts, bars, contracts, orders, positions
 from simulator.gate import Endpoint, Gate
 from simulator.hubs.connection import Manners
 from simulator.hubs.hubs import Hubs
 from simulator.hubs.market import MarketHub
 from simulator.hubs.user import UserHub
-from simulator.limits import Limits
 from simulator.logins import Logins
 from simulator.market.tape import PRINTS_A_MINUTE
-from simulator.server import TwoDoors
 from simulator.venue.venue import Venue
-from simulator.visits import Visits
 
 _log = logging.getLogger("simulator")
 _STEP = 0.025  # seconds of machine time between two looks at the market
@@ -54,17 +50,14 @@ ENDPOINTS = (
 def make_app(
     venue: Venue,
     logins: Logins,
-    limits: Limits,
-    faults: Faults,
+    gate: Gate,
     *,
-    control_port: int | None = None,
     prints_per_minute: int = PRINTS_A_MINUTE,
     manners: Manners | None = None,
-) -> tuple[TwoDoors, Gate, Hubs]:
-    """Return the ASGI application, its gate, which still needs to learn how to cut a connection, and its hubs."""
-    visits = Visits()
+) -> tuple[Starlette, Hubs]:
+    """Return the ASGI application of the venue, and its hubs; the gate still needs to learn to cut a connection."""
+    faults = gate.faults
     venue.suffer(faults.meet)
-    gate = Gate(venue, logins, limits, visits, faults)
     prices = MarketHub(venue, prints_per_minute)
     hubs = Hubs([UserHub(venue, logins.owner, faults), prices], gate, logins, faults, manners or Manners())
     routes = [
@@ -84,8 +77,7 @@ def make_app(
         yield
         matching.cancel()
 
-    steering = control.Control(venue, logins, limits, visits, faults).app
-    return TwoDoors(Starlette(routes=routes, lifespan=lifespan), steering, control_port), gate, hubs
+    return Starlette(routes=routes, lifespan=lifespan), hubs
 
 
 def _pong(_: Request, __: bytes) -> Response:

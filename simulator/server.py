@@ -1,52 +1,54 @@
-"""The simulator's web server: on loopback, able to cut a connection, and polite to the hubs' clients when it stops."""
+"""The simulator's web servers, on loopback: the venue's, which can cut a connection, and the control port's."""
 
+import asyncio
+import contextlib
 import socket
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Generator
 
 import uvicorn
+from starlette.applications import Starlette
 from starlette.requests import HTTPConnection
-from starlette.types import ASGIApp, Receive, Scope, Send
+
+from shared.errors import SettingsError
+
+HOST = "127.0.0.1"
 
 
-class TwoDoors:
-    """One program behind two ports: the venue, and its control."""
+class ControlServer(uvicorn.Server):
+    """Serves the simulator's own endpoints beside the venue, in its loop."""
 
-    def __init__(self, venue: ASGIApp, control: ASGIApp, control_port: int | None) -> None:
-        self._venue = venue
-        self._control = control
-        self._control_port = control_port
+    def __init__(self, app: Starlette, port: int) -> None:
+        super().__init__(_config(app, port))
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Hand a request to the application of the port it came in by."""
-        port = (scope.get("server") or ("", None))[1]
-        is_control = self._control_port is not None and port == self._control_port
-        await (self._control if is_control else self._venue)(scope, receive, send)
+    @contextlib.contextmanager
+    def capture_signals(self) -> Generator[None, None, None]:
+        """Leave signals to the venue's server."""
+        yield
 
 
 class Server(uvicorn.Server):
-    """Serves an application on ports of loopback; `goodbye` is awaited before the connections are closed.
+    """Serves the venue, and what is beside it as long; `goodbye` is awaited before the connections are closed."""
 
-    Raise OSError naming the port that cannot be used.
-    """
-
-    def __init__(self, app: ASGIApp, ports: Sequence[int], goodbye: Callable[[], Awaitable[None]]) -> None:
-        super().__init__(
-            uvicorn.Config(
-                app,
-                access_log=False,  # an access token stands in a hub's address
-                log_config=None,
-                log_level="warning",
-                timeout_graceful_shutdown=3,
-                ws_per_message_deflate=False,
-                ws_ping_interval=None,  # the hubs' own protocol pings
-            )
-        )
+    def __init__(
+        self, app: Starlette, port: int, goodbye: Callable[[], Awaitable[None]], control: ControlServer | None = None
+    ) -> None:
+        super().__init__(_config(app, port))
         self._goodbye = goodbye
-        self._listening = [_listening(port) for port in ports]
+        self._control = control
+        self._beside: asyncio.Task[None] | None = None
 
-    async def serve(self, sockets: list[socket.socket] | None = None) -> None:
-        """Serve until told to stop."""
-        await super().serve(sockets or self._listening)
+    def listen_and_run(self) -> None:
+        """Serve until told to stop; raise SettingsError for a port that is taken, before anything is served."""
+        listener = _listen(self.config.port)
+        beside = _listen(self._control.config.port) if self._control else None
+
+        async def run() -> None:
+            if self._control and beside:
+                self._beside = asyncio.create_task(self._control.serve([beside]))
+            await self.serve([listener])
+
+        with contextlib.suppress(KeyboardInterrupt):  # Ctrl-C has done its work by then
+            asyncio.run(run())
 
     def cut(self, connection: HTTPConnection) -> None:
         """Close a client's connection at once, without a word."""
@@ -58,10 +60,33 @@ class Server(uvicorn.Server):
         """Take leave, then stop."""
         await self._goodbye()
         await super().shutdown(sockets)
+        if self._control and self._beside:
+            self._control.should_exit = True
+            await self._beside
 
 
-def _listening(port: int) -> socket.socket:
+def _config(app: Starlette, port: int) -> uvicorn.Config:
+    return uvicorn.Config(
+        app,
+        host=HOST,
+        port=port,
+        access_log=False,  # an access token stands in a hub's address
+        log_config=None,
+        log_level="warning",
+        timeout_graceful_shutdown=3,
+        ws_per_message_deflate=False,
+        ws_ping_interval=None,  # the hubs' own protocol pings
+    )
+
+
+def _listen(port: int) -> socket.socket:
+    listener = socket.socket()
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
-        return socket.create_server(("127.0.0.1", port), backlog=2048)
+        listener.bind((HOST, port))
+        listener.listen(2048)
     except OSError as error:
-        raise OSError(f"port {port} of 127.0.0.1 cannot be used ({error.strerror}): free it, or give another") from None
+        listener.close()
+        raise SettingsError(f"port {port} cannot be listened on ({error.strerror}): give another") from None
+    listener.setblocking(False)  # noqa: FBT003 - the standard library's own signature
+    return listener

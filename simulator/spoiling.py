@@ -1,62 +1,108 @@
-"""What clients of the real venue saw in answers, done to ours: lists gone, instants without zone, unknown numbers."""
+"""Answers as the venue gives them on its odd days: pure functions from the document it would give to the odd one."""
 
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
-from simulator import wire
-
-_INSTANT = re.compile(r"^(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(\.\d+)?(Z|\+00:00)$")
+Document = dict[str, Any]
+LISTS: Mapping[str, str] = {
+    "/api/Account/search": "accounts",
+    "/api/Contract/search": "contracts",
+    "/api/Contract/available": "contracts",
+    "/api/History/retrieveBars": "bars",
+    "/api/Order/search": "orders",
+    "/api/Order/searchOpen": "orders",
+    "/api/Order/v2/query": "orders",
+    "/api/Position/searchOpen": "positions",
+    "/api/Trade/search": "trades",
+}
+OPEN = ("/api/Order/searchOpen", "/api/Position/searchOpen")
+BARS = "/api/History/retrieveBars"
+_ENUMS = {"orders": "status", "positions": "type", "trades": "side"}
 _UNKNOWN = 99
-_SEARCHES = ("/api/Order/searchOpen", "/api/Position/searchOpen")
+_INSTANT = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:\.(\d{1,6}))?(Z|[+-]\d\d:\d\d)")
 
 
-class Spoiler:
-    """Spoils answers; it remembers the searches of open rows, to give an old answer once more."""
+@dataclass(frozen=True, slots=True)
+class Spoil:
+    """How an answer is spoiled, given its path, itself, and what the same question was answered with before."""
 
-    def __init__(self) -> None:
-        self._last: dict[tuple[str, bytes], bytes] = {}
-
-    def remember(self, path: str, request: bytes, answer: bytes) -> None:
-        """Take note of an answer before it goes out."""
-        if path in _SEARCHES:
-            self._last[path, request] = answer
-
-    def spoil(self, kind: str, path: str, request: bytes, answer: bytes) -> bytes:
-        """Return the answer as the fault leaves it; one that has nothing to spoil stays as it is.
-
-        null_list and absent_list: the list of rows is null, or not there. naive_timestamps: without their offset.
-        seven_digits: with seven digits of a second. unknown_enum: a type nobody has heard of. stale_search_open: what
-        was open at the last search. short_page: only the newest half of the bars.
-        """
-        if kind == "stale_search_open":
-            return self._last.get((path, request), answer)
-        document = json.loads(answer, parse_float=Decimal)
-        if not isinstance(document, dict):
-            return answer
-        lists = [name for name, value in document.items() if isinstance(value, list)]
-        for name in lists:
-            if kind == "null_list":
-                document[name] = None
-            elif kind == "absent_list":
-                del document[name]
-            elif kind == "short_page" and name == "bars":
-                document[name] = document[name][: len(document[name]) // 2]
-            elif kind == "unknown_enum" and name in {"orders", "positions"}:
-                document[name] = [row | {"type": _UNKNOWN} for row in document[name]]
-        if kind == "naive_timestamps":
-            document = _instants(document, lambda found: found[1] + (found[2] or ""))
-        elif kind == "seven_digits":
-            document = _instants(document, lambda found: f"{found[1]}{(found[2] or '.').ljust(8, '0')}{found[3]}")
-        return wire.encoded(document)
+    can_spoil: Callable[[str], bool]
+    spoiled: Callable[[str, Document, Document | None], Document]
 
 
-def _instants(value: Any, rewrite: Callable[[re.Match[str]], str]) -> Any:  # noqa: ANN401  # any JSON
-    if isinstance(value, dict):
-        return {name: _instants(one, rewrite) for name, one in value.items()}
-    if isinstance(value, list):
-        return [_instants(one, rewrite) for one in value]
-    found = _INSTANT.match(value) if isinstance(value, str) else None
-    return rewrite(found) if found else value
+def document_of(answer: bytes) -> Document:
+    """Decode an answer; its prices stay exact."""
+    found: Document = json.loads(answer, parse_float=Decimal)
+    return found
+
+
+def _null_list(path: str, document: Document, _: Document | None) -> Document:
+    return document | {LISTS[path]: None}
+
+
+def _absent_list(path: str, document: Document, _: Document | None) -> Document:
+    return {name: value for name, value in document.items() if name != LISTS[path]}
+
+
+def _empty_if_new(path: str, document: Document, before: Document | None) -> Document:
+    """Return what was true when it was last asked; nothing is open for one who never asked."""
+    return document | {LISTS[path]: []} if before is None else before
+
+
+def _short_page(path: str, document: Document, _: Document | None) -> Document:
+    """Keep the newer half of the bars, which come newest first."""
+    rows = document[LISTS[path]] or []
+    return document | {LISTS[path]: rows[: len(rows) // 2]}
+
+
+def _unknown_enum(path: str, document: Document, _: Document | None) -> Document:
+    name = LISTS[path]
+    return document | {name: [row | {_ENUMS[name]: _UNKNOWN} for row in document[name] or []]}
+
+
+def _naive_timestamps(_: str, document: Document, __: Document | None) -> Document:
+    return {
+        name: _with_instants(value, lambda match: match[1] + (f".{match[2]}" if match[2] else ""))
+        for name, value in document.items()
+    }
+
+
+def _seven_digits(_: str, document: Document, __: Document | None) -> Document:
+    return {
+        name: _with_instants(value, lambda match: f"{match[1]}.{match[2] or '':0<7}{match[3]}")
+        for name, value in document.items()
+    }
+
+
+def _with_instants(value: Any, put: Callable[[re.Match[str]], str]) -> Any:  # noqa: ANN401 - any JSON
+    match value:
+        case dict():
+            return {name: _with_instants(part, put) for name, part in value.items()}
+        case list():
+            return [_with_instants(part, put) for part in value]
+        case str() if found := _INSTANT.fullmatch(value):
+            return put(found)
+    return value
+
+
+def _has_list(path: str) -> bool:
+    return path in LISTS
+
+
+def _has_instants(path: str) -> bool:
+    return LISTS.get(path) in {"bars", *_ENUMS}
+
+
+SPOILS: Mapping[str, Spoil] = {
+    "null_list": Spoil(_has_list, _null_list),
+    "absent_list": Spoil(_has_list, _absent_list),
+    "naive_timestamps": Spoil(_has_instants, _naive_timestamps),
+    "seven_digits": Spoil(_has_instants, _seven_digits),
+    "unknown_enum": Spoil(lambda path: LISTS.get(path) in _ENUMS, _unknown_enum),
+    "stale_search_open": Spoil(OPEN.__contains__, _empty_if_new),
+    "short_page": Spoil(BARS.__eq__, _short_page),
+}

@@ -1,12 +1,14 @@
-"""The simulator's own endpoints under /sim, on a port of their own: they look at the venue, and steer it.
+"""The simulator's own endpoints, under /sim on a port of their own: look at the venue, move it, make it misbehave.
 
-They need no token: the program listens on loopback only.
+They need no token: the port is on loopback, and a page of a web site that a browser shows is not let in.
 """
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection
+from dataclasses import asdict
 from datetime import timedelta
 from decimal import Decimal
-from typing import Annotated, Any, TypeVar
+from http import HTTPStatus
+from typing import Annotated, Any
 
 import msgspec
 from starlette.applications import Starlette
@@ -14,213 +16,261 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from shared.clock import machine_now
 from shared.domain.bar import to_ticks
+from shared.domain.contract import Contract
 from simulator import wire
-from simulator.faults import Fault, Faults, storm
-from simulator.limits import Limits
+from simulator.faults import EVERYWHERE, STREAM_KINDS, Fault, Preset
+from simulator.gate import Gate
 from simulator.logins import Logins
+from simulator.market.clocks import SteppedClock
 from simulator.market.script import Step
-from simulator.venue.records import AccountSettings, Stage
+from simulator.venue.records import Account, AccountSettings, Stage
 from simulator.venue.venue import Venue
-from simulator.visits import Visits
 
-T = TypeVar("T")
-
-
-class _Body(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What a request says; a misspelt field is refused."""
+_HERE = {"127.0.0.1", "localhost"}
+_LONGEST_STEP = 31 * 86_400
+Answer = Callable[[Request, bytes], Response]
 
 
-class Storm(_Body, frozen=True):
-    """Faults of every kind, each request meeting one with this probability."""
+class RefusedError(Exception):
+    """What was asked cannot be done; the text says why, the status what kind of mistake it is."""
 
-    storm: Annotated[float, msgspec.Meta(gt=0, le=1)]
+    def __init__(self, detail: str, status: HTTPStatus = HTTPStatus.BAD_REQUEST) -> None:
+        super().__init__(detail)
+        self.status = status
 
 
-class ScriptStep(_Body, frozen=True):
-    """A step of a script, as simulator.market.script.Step, with prices in money."""
+class PriceStep(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One piece of a path: straight to `price` within `seconds` of market time; see simulator.market.script.Step."""
 
     price: Decimal
-    seconds: Annotated[float, msgspec.Meta(gt=0)]
+    seconds: Annotated[float, msgspec.Meta(gt=0, le=86_400)] = 1
     open: Decimal | None = None
     high: Decimal | None = None
     low: Decimal | None = None
     volume: Annotated[int, msgspec.Meta(ge=0)] = 0
 
 
-class Play(_Body, frozen=True):
-    """What a contract shall do from now on."""
+class PricePath(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What a contract, named by its id or its root (MNQ), does from now on."""
 
-    contract_id: str
-    steps: list[ScriptStep]
+    contract: str
+    steps: list[PriceStep]
 
 
-class NewAccount(_Body, frozen=True):
-    """An account to open."""
+class NewUser(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Who else may log in."""
+
+    user: str
+    key: str
+
+
+class NewAccount(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """An account to open, for the simulator's own user unless said; `balance` replaces what its stage begins with."""
 
     stage: Stage
+    user: str = ""
     size: int = 50_000
     balance: Decimal | None = None
 
 
-class User(_Body, frozen=True):
-    """A user to let in, with accounts to open; the user of the settings keeps their key."""
+class ClockStep(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How far market time moves on, in seconds."""
 
-    user: str
-    key: str | None = None
-    accounts: list[NewAccount] = []
+    step: Annotated[float, msgspec.Meta(gt=0, le=_LONGEST_STEP)]
 
 
-class Move(_Body, frozen=True):
-    """How far a stepped clock shall move, in seconds of market time."""
+def make_control(venue: Venue, logins: Logins, gate: Gate, paths: Collection[str]) -> Starlette:
+    """Return the application of the control port; `paths` are those of the venue, where faults can happen."""
+    return Starlette(routes=_Control(venue, logins, gate, paths).routes)
 
-    seconds: Annotated[float, msgspec.Meta(ge=0)]
 
+class _Control:
+    """Looks at the venue, and changes what its clients cannot."""
 
-class Control:
-    """Looks at one venue and what surrounds it."""
-
-    def __init__(self, venue: Venue, logins: Logins, limits: Limits, visits: Visits, faults: Faults) -> None:
+    def __init__(self, venue: Venue, logins: Logins, gate: Gate, paths: Collection[str]) -> None:
         self._venue = venue
         self._logins = logins
-        self._limits = limits
-        self._visits = visits
-        self._faults = faults
-        self._routes: list[Route] = []
-        self._serve("GET", "/sim", self.overview)
-        self._serve("GET", "/sim/status", self.status)
-        self._serve("GET", "/sim/requests", self.requests)
-        self._serve("GET", "/sim/faults", self.faults)
-        self._serve("PUT", "/sim/faults", self.set_faults)
-        self._serve("POST", "/sim/faults", self.add_fault)
-        self._serve("DELETE", "/sim/faults", self.disarm)
-        self._serve("PUT", "/sim/market", self.play)
-        self._serve("PUT", "/sim/users", self.set_user)
-        self._serve("PUT", "/sim/accounts/{account_id:int}", self.set_account)
-        self._serve("PUT", "/sim/clock", self.move_clock)
-        self.app = Starlette(routes=self._routes)
+        self._gate = gate
+        self._paths = paths
+        self._listing = [
+            ("GET", "/sim", "this list", self._list),
+            ("GET", "/sim/status", "what time it is in the market, whether it trades, who there is", self._status),
+            (
+                "GET",
+                "/sim/requests",
+                "requests by path, 429s by user, tags; ?path= for its last bodies",
+                self._requests,
+            ),
+            ("GET", "/sim/faults", "the faults that are switched on, and how often each was met", self._faults),
+            (
+                "PUT",
+                "/sim/faults",
+                "switch on a fault, a list of them, or a preset, and no other",
+                self._replace_faults,
+            ),
+            ("POST", "/sim/faults", "switch on a fault beside those that are", self._add_faults),
+            ("DELETE", "/sim/faults", "switch off every fault", self._disarm),
+            ("PUT", "/sim/market", "let a contract's price follow a path from now on", self._play),
+            ("PUT", "/sim/clock", "move a stepped market on by some seconds", self._step),
+            ("PUT", "/sim/users", "let in another user, or one with another key", self._add_user),
+            ("POST", "/sim/accounts", "open an account", self._open_account),
+            ("PUT", "/sim/accounts/{id}", "change an account's settings, such as its bracket_mode", self._set_account),
+        ]
+        self.routes = [Route(path, _guarded(answer), methods=[method]) for method, path, _, answer in self._listing]
 
-    def _serve(self, method: str, path: str, answer: Callable[[Request, bytes], object]) -> None:
-        self._routes.append(Route(path, _answering(answer), methods=[method]))
+    def _list(self, _: Request, __: bytes) -> Response:
+        endpoints = [{"method": method, "path": path, "does": does} for method, path, does, _ in self._listing]
+        return _json({"what": "the control port of the Tickwork simulator", "endpoints": endpoints})
 
-    def overview(self, _: Request, __: bytes) -> object:
-        """List what there is."""
-        return {
-            "endpoints": {
-                f"{method} {route.path}": str(route.name)
-                for route in self._routes
-                for method in sorted((route.methods or set()) - {"HEAD"})
-            },
-            "users": self._logins.users(),
-        }
-
-    def status(self, _: Request, __: bytes) -> object:
-        """Say what time it is in the market, and whether it trades."""
+    def _status(self, _: Request, __: bytes) -> Response:
         now, market = self._venue.now(), self._venue.market
         ends = market.ends_market_at
-        return {
-            "market": market.name,
-            "market_now": now,
-            "is_open": any(market.is_open(contract, now) for contract in market.contracts(now)),
-            "is_silent": ends is not None and now >= ends,
-            "ends_market_at": ends,
-            "order_count": len(self._venue.book.orders),
-            "fill_count": len(self._venue.book.fills),
-        }
+        return _json(
+            {
+                "market": market.name,
+                "market_now": now,
+                "machine_now": machine_now(),
+                "speed": self._venue.clock.speed,
+                "is_stepped": isinstance(self._venue.clock, SteppedClock),
+                "is_open": any(market.is_open(contract, now) for contract in market.contracts(now)),
+                "is_silent": ends is not None and now >= ends,
+                "ends_market_at": ends,
+                "limits": self._gate.limits.profile,
+                "order_count": len(self._venue.book.orders),
+                "fill_count": len(self._venue.book.fills),
+                "users": self._logins.users(),
+                "accounts": [_shown(account) for account in self._venue.book.accounts.values()],
+            }
+        )
 
-    def requests(self, request: Request, _: bytes) -> object:
-        """Count requests since the start, those refused with 429, and list accepted tags; with ?path= latest bodies."""
+    def _requests(self, request: Request, _: bytes) -> Response:
         path = request.query_params.get("path")
         if path is not None:
-            return self._visits.bodies(path)
-        return {
-            "counts": dict(self._visits.counts),
-            "refused": dict(self._limits.refused),
-            "tags": self._venue.book.accepted_tags(),
-        }
+            return _json(self._gate.visits.bodies(path))
+        limited: dict[str, dict[str, int]] = {}
+        for (user, where), count in self._gate.limits.refused.items():
+            limited.setdefault(user, {})[where] = count
+        counts = dict(self._gate.visits.counts)
+        return _json({"counts": counts, "limited": limited, "tags": self._venue.book.accepted_tags()})
 
-    def faults(self, _: Request, __: bytes) -> object:
-        """List what is armed, and how often each was met."""
-        return {"armed": self._faults.armed(), "met": dict(self._faults.met)}
+    def _faults(self, _: Request, __: bytes) -> Response:
+        return _json([msgspec.to_builtins(row.fault) | {"left": row.left, "met": row.met}
+                      for row in self._gate.faults.armed])  # fmt: skip
 
-    def set_faults(self, _: Request, body: bytes) -> object:
-        """Arm these faults, and no others: a list of them, or {"storm": 0.05}."""
-        wanted = _read(body, list[Fault] | Storm)
-        self._faults.disarm()
-        self._faults.arm(storm(wanted.storm) if isinstance(wanted, Storm) else wanted)
-        return None
+    def _replace_faults(self, request: Request, raw: bytes) -> Response:
+        faults, seed = self._read_faults(raw)
+        self._gate.faults.replace(faults, seed)
+        return self._faults(request, raw)
 
-    def add_fault(self, _: Request, body: bytes) -> object:
-        """Arm one more fault."""
-        self._faults.arm([_read(body, Fault)])
-        return None
+    def _add_faults(self, request: Request, raw: bytes) -> Response:
+        faults, _ = self._read_faults(raw)
+        for fault in faults:
+            self._gate.faults.arm(fault)
+        return self._faults(request, raw)
 
-    def disarm(self, _: Request, __: bytes) -> object:
-        """Forget every armed fault."""
-        self._faults.disarm()
-        return None
+    def _disarm(self, _: Request, __: bytes) -> Response:
+        self._gate.faults.disarm()
+        return Response(status_code=HTTPStatus.NO_CONTENT)
 
-    def play(self, _: Request, body: bytes) -> object:
-        """Let a contract's price follow these steps from now on; without steps it stands."""
-        wanted = _read(body, Play)
-        contract = self._venue.market.contract(wanted.contract_id, self._venue.now())
-        if contract is None:
-            raise LookupError(f"the market has no contract {wanted.contract_id!r}")
+    def _read_faults(self, raw: bytes) -> tuple[list[Fault], int | None]:
+        body = msgspec.json.decode(raw)
+        if isinstance(body, dict) and "preset" in body:
+            preset = msgspec.convert(body, Preset)
+            return preset.faults(), preset.seed
+        faults = msgspec.convert(body if isinstance(body, list) else [body], list[Fault])
+        for fault in faults:
+            if fault.on != EVERYWHERE and (fault.kind in STREAM_KINDS or fault.on not in self._paths):
+                raise RefusedError(f"{fault.kind} cannot happen on {fault.on!r}: {_WHERE} {', '.join(self._paths)}")
+        return faults, None
 
-        def ticks(price: Decimal | None) -> int | None:
-            return None if price is None else to_ticks(price, contract.tick_size)
-
-        steps = [
-            Step(
-                price=to_ticks(step.price, contract.tick_size), seconds=step.seconds, open=ticks(step.open),
-                high=ticks(step.high), low=ticks(step.low), volume=step.volume,
-            )
-            for step in wanted.steps
-        ]  # fmt: skip
-        self._venue.play(contract.id, steps)
-        return None
-
-    def set_user(self, _: Request, body: bytes) -> object:
-        """Let in a user, and open accounts for them; return the accounts' ids."""
-        wanted = _read(body, User)
-        if wanted.key is not None:
-            self._logins.add_user(wanted.user, wanted.key)
-        elif wanted.user.lower() not in self._logins.users():
-            raise ValueError(f"user {wanted.user!r} is not known: give a key to let them in")
-        opened = [
-            self._venue.add_account(wanted.user, new.stage, new.size, balance=new.balance) for new in wanted.accounts
-        ]
-        return {"accounts": [{"id": account.id, "name": account.name} for account in opened]}
-
-    def set_account(self, request: Request, body: bytes) -> object:
-        """Change an account's settings, as its owner or the firm would."""
-        account_id = int(request.path_params["account_id"])
-        if not self._venue.set_account(account_id, _read(body, AccountSettings)):
-            raise LookupError(f"there is no account {account_id}")
-        return None
-
-    def move_clock(self, _: Request, body: bytes) -> object:
-        """Move the market's clock on, if it is one that stands."""
-        return {"market_now": self._venue.step(timedelta(seconds=_read(body, Move).seconds))}
-
-
-def _read(body: bytes, type_: type[T] | Any) -> Any:  # noqa: ANN401  # a union is no type to a type checker
-    return msgspec.json.decode(body, type=type_)
-
-
-def _answering(answer: Callable[[Request, bytes], object]) -> Callable[[Request], Awaitable[Response]]:
-    async def handle(request: Request) -> Response:
+    def _play(self, _: Request, raw: bytes) -> Response:
+        path = msgspec.json.decode(raw, type=PricePath)
+        contract = self._contract(path.contract)
         try:
-            found = answer(request, await request.body())
-        except LookupError as error:
-            return _json({"detail": str(error.args[0])}, 404)
-        except (msgspec.MsgspecError, ValueError) as error:
-            return _json({"detail": str(error)}, 400)
-        return Response(status_code=204) if found is None else _json(found)
+            steps = [_in_ticks(step, contract.tick_size) for step in path.steps]
+        except ValueError as error:
+            raise RefusedError(str(error)) from None
+        script = self._venue.play(contract.id, steps)
+        return _json({"contract_id": script.contract_id, "starts_market_at": script.starts_market_at})
 
-    handle.__name__ = answer.__name__
+    def _contract(self, name: str) -> Contract:
+        now, market = self._venue.now(), self._venue.market
+        by_root = {contract.root: contract for contract in market.contracts(now)}
+        found = by_root.get(name) or market.contract(name, now)
+        if found is None:
+            raise RefusedError(f"{name} is no contract of this market: {', '.join(by_root)}", HTTPStatus.NOT_FOUND)
+        return found
+
+    def _step(self, _: Request, raw: bytes) -> Response:
+        wanted = msgspec.json.decode(raw, type=ClockStep)
+        try:
+            return _json({"market_now": self._venue.step(timedelta(seconds=wanted.step))})
+        except ValueError as error:
+            raise RefusedError(str(error), HTTPStatus.CONFLICT) from None
+
+    def _add_user(self, _: Request, raw: bytes) -> Response:
+        wanted = msgspec.json.decode(raw, type=NewUser)
+        try:
+            self._logins.add_user(wanted.user, wanted.key)
+        except ValueError as error:
+            raise RefusedError(str(error)) from None
+        return _json({"users": self._logins.users()})
+
+    def _open_account(self, _: Request, raw: bytes) -> Response:
+        wanted = msgspec.json.decode(raw, type=NewAccount)
+        user = wanted.user.lower()
+        if user and user not in self._logins.users():
+            raise RefusedError(f"there is no user {wanted.user!r}: PUT /sim/users first", HTTPStatus.NOT_FOUND)
+        try:
+            account = self._venue.add_account(
+                "" if user == self._logins.owner else user, wanted.stage, wanted.size, balance=wanted.balance
+            )
+        except ValueError as error:
+            raise RefusedError(str(error)) from None
+        return _json(_shown(account))
+
+    def _set_account(self, request: Request, raw: bytes) -> Response:
+        body = msgspec.json.decode(raw, type=dict[str, object])
+        unknown = set(body) - set(AccountSettings.__dataclass_fields__)
+        if unknown:
+            raise RefusedError(f"an account has no {', '.join(sorted(unknown))}")
+        settings, id_ = msgspec.convert(body, AccountSettings), request.path_params["id"]
+        if not id_.isdecimal() or not self._venue.set_account(int(id_), settings):
+            raise RefusedError(f"there is no account {id_}", HTTPStatus.NOT_FOUND)
+        return _json(_shown(self._venue.book.accounts[int(id_)]))
+
+
+_WHERE = 'leave "on" out for hubs, events and fills; else it is "*" or one of'
+
+
+def _guarded(answer: Answer) -> Callable[[Request], Awaitable[Response]]:
+    """Return a handler that lets in programs of this computer, but no web site that a browser of it shows."""
+
+    async def handle(request: Request) -> Response:
+        origin = request.headers.get("origin")
+        if request.url.hostname not in _HERE or origin not in {None, str(request.base_url).rstrip("/")}:
+            return _json({"detail": "this port is for programs on this computer"}, HTTPStatus.FORBIDDEN)
+        try:
+            return answer(request, await request.body())
+        except RefusedError as error:
+            return _json({"detail": str(error)}, error.status)
+        except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+            return _json({"detail": str(error)}, HTTPStatus.BAD_REQUEST)
+
     return handle
 
 
-def _json(value: object, status: int = 200) -> Response:
+def _in_ticks(step: PriceStep, tick_size: Decimal) -> Step:
+    open_, high, low = (None if at is None else to_ticks(at, tick_size) for at in (step.open, step.high, step.low))
+    price = to_ticks(step.price, tick_size)
+    return Step(price=price, seconds=step.seconds, open=open_, high=high, low=low, volume=step.volume)
+
+
+def _shown(account: Account) -> dict[str, Any]:
+    return asdict(account) | {"may_trade": account.may_trade}
+
+
+def _json(value: object, status: HTTPStatus = HTTPStatus.OK) -> Response:
     return Response(wire.encoded(value), status_code=status, media_type="application/json")

@@ -1,9 +1,19 @@
 """How a new account begins: its name tells the stage, its stage the balance and the limits."""
 
+from collections.abc import Mapping
 from decimal import Decimal
 
 from simulator.venue import rules
 from simulator.venue.records import Account, Stage
+
+# What a person calls the kinds of account: the first part of their names, and the size where that does not tell it.
+FAMILIES: Mapping[str, tuple[Stage, int]] = {
+    "PRAC": (Stage.PRACTICE, 50_000),
+    "50KTC": (Stage.COMBINE, 50_000),
+    "100KTC": (Stage.COMBINE, 100_000),
+    "150KTC": (Stage.COMBINE, 150_000),
+    "EXPRESS": (Stage.EXPRESS, 50_000),
+}
 
 
 def new_account(id_: int, user: str, stage: Stage, size: int, balance: Decimal | None = None) -> Account:
@@ -22,26 +32,9 @@ def new_account(id_: int, user: str, stage: Stage, size: int, balance: Decimal |
     )
 
 
-def programme(name: str) -> tuple[Stage, int]:
-    """Return stage and size of a programme's short name: PRAC, 50KTC, 100KTC, 150KTC, EXPRESS or EXPRESS100K.
-
-    Raise ValueError naming those there are.
-    """
-    found = _PROGRAMMES.get(name.strip().upper())
-    if found is None:
-        raise ValueError(f"no account is called {name!r}: give {', '.join(_PROGRAMMES)}")
-    return found
-
-
-_PROGRAMMES = {
-    "PRAC": (Stage.PRACTICE, 150_000),
-    "50KTC": (Stage.COMBINE, 50_000),
-    "100KTC": (Stage.COMBINE, 100_000),
-    "150KTC": (Stage.COMBINE, 150_000),
-    "EXPRESS": (Stage.EXPRESS, 50_000),
-    "EXPRESS100K": (Stage.EXPRESS, 100_000),
-    "EXPRESS150K": (Stage.EXPRESS, 150_000),
-}
+def family_of(account: Account) -> str:
+    """Return what a person calls the kind of an account."""
+    return account.name.partition("-")[0]
 
 
 def _name(id_: int, stage: Stage, size: int) -> str:
