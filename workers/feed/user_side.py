@@ -17,9 +17,10 @@ from shared.gateway import hub_events, wire
 from shared.gateway.hubs import Access, Hub
 from shared.hot.feed_writer import FeedWriter
 from shared.hot.positions import HotPosition
+from shared.ledger.enqueue import EnqueueOptions
 from shared.ledger.intake import Intake
 from shared.ledger.job import Job
-from shared.ledger.jobs.accounts import SnapshotAccounts
+from shared.ledger.jobs.accounts import RecordAccount, SnapshotAccounts
 from shared.ledger.jobs.orders import ReconcileAccounts, RecordFill, RecordOrderUpdate
 
 log = logging.getLogger(__name__)
@@ -44,7 +45,7 @@ class UserSide:
         self._intake = intake
         self._accounts = accounts
         self._subscribed: set[int] = set()
-        self._waiting: asyncio.Queue[tuple[str, Job]] = asyncio.Queue(MOST_WAITING)
+        self._waiting: asyncio.Queue[tuple[Job, EnqueueOptions]] = asyncio.Queue(MOST_WAITING)
         self._positions: dict[int, dict[str, HotPosition]] = {}
 
     async def run(self) -> None:
@@ -109,12 +110,15 @@ class UserSide:
                     self._positions.setdefault(position.account_id, {})[position.contract_id] = told
             case "GatewayUserAccount":
                 account = wire.account(entity)
-                key = f"{account.id}:{account.balance}:{account.can_trade}:{machine_now():%Y%m%dT%H%M%S}"
-                self._put(f"feed:account:{key}", SnapshotAccounts())
+                self._put(
+                    f"account:{account.id}:{machine_now():%Y%m%dT%H%M%S.%f}",
+                    RecordAccount(document=_plain(entity)),
+                    order_key=f"account:{account.id}:told",
+                )
 
-    def _put(self, key: str, request: Job) -> None:
+    def _put(self, key: str, request: Job, order_key: str | None = None) -> None:
         try:
-            self._waiting.put_nowait((key, request))
+            self._waiting.put_nowait((request, {"key": key, "order_key": order_key, "queue": Queue.CRITICAL}))
         except asyncio.QueueFull:
             log.error("%s events wait for Postgres, one more is left to the next reconcile", MOST_WAITING)  # noqa: TRY400  # foreseen
 
@@ -131,10 +135,10 @@ class UserSide:
         wait=wait_fixed(AGAIN_AFTER_S),
         before_sleep=before_sleep_log(log, logging.WARNING),
     )
-    async def _commit(self, batch: list[tuple[str, Job]]) -> None:
+    async def _commit(self, batch: list[tuple[Job, EnqueueOptions]]) -> None:
         async with self._intake.transaction() as tx:
-            for key, request in batch:
-                await tx.enqueue(request, key=key, queue=Queue.CRITICAL)
+            for request, options in batch:
+                await tx.enqueue(request, **options)
 
     async def _write_positions(self) -> None:
         while True:
