@@ -26,7 +26,12 @@ def consumes_for() -> float:
 class HeartbeatFile(bootsteps.StartStopStep):
     """Touches the heartbeat file from the worker's event loop while it is connected to its queues."""
 
-    requires = ("celery.worker.consumer.tasks:Tasks",)
+    # Last of all: those before may wait for ever for a broker that went away in between, and that is no work.
+    requires = (
+        "celery.worker.consumer.tasks:Tasks",
+        "celery.worker.consumer.heart:Heart",
+        "celery.worker.consumer.control:Control",
+    )
 
     def __init__(self, consumer: Any, **_: Any) -> None:  # noqa: ANN401  # Celery's consumer has no type
         self._entries: list[Any] = []
