@@ -16,6 +16,11 @@ SPEED = 60
 STARTS, MINUTES = ("2026-03-08T17:00", 23 * 60) if IS_LONG else ("2026-03-09T14:40", 35)
 EVERY_S = 5.0 if IS_LONG else 2.0
 STORM = {"preset": "storm", "probability": 0.05, "seed": 20260308}
+LOOKS = """
+    SELECT name, state, attempt, error, finished_at FROM job
+    WHERE name = 'orders.reconcile_accounts' ORDER BY enqueued_at DESC LIMIT 5
+"""
+ALERTS = "SELECT state FROM job WHERE name = 'alerts.handle_alert'"
 OPEN = "SELECT state, reason FROM orders WHERE state IN ('INTENDED', 'SUBMITTING', 'UNKNOWN')"
 BUSY = (
     "SELECT name, state, attempt, error FROM job WHERE queue = 'critical' AND state IN ('queued', 'running') LIMIT 20"
@@ -53,6 +58,7 @@ def money(value: object) -> Decimal:
 def test_after_a_day_of_faults_orders_fills_positions_and_balance_equal_the_venues(
     stack: Stack, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    stack.env["TICKWORK_CONTRACTS"] = "MNQ"  # the venue's windows are machine time: at this speed they serve one
     stack.up("--at", STARTS, "--speed", str(SPEED))
     eventually("the account is reconciled", lambda: stack.rows("SELECT 1 FROM account WHERE reconciled_at IS NOT NULL"))
     url = stack.hook("day")
@@ -67,7 +73,12 @@ def test_after_a_day_of_faults_orders_fills_positions_and_balance_equal_the_venu
     def books() -> tuple[list[Any], list[Any]]:
         return ours(stack), theirs(stack)
 
-    eventually("both books agree", lambda: len(set(map(repr, books()))) == 1, 120, lambda: differences(*books()))
+    eventually(
+        "both books agree",
+        lambda: len(set(map(repr, books()))) == 1,
+        120,
+        lambda: "\n".join(map(str, [*differences(*books()), *stack.rows(LOOKS)])),
+    )
     requests_made = control(stack, "GET", "requests")
     with capsys.disabled():
         orders, fills, _, balance = theirs(stack)

@@ -145,7 +145,12 @@ def written(*steps: tuple[str, float, int]) -> ScriptedMarket:
     """Return a market in which MNQ jumps to the first price at 15:00 and goes straight to each of the next."""
     market = ScriptedMarket(MARKET)
     pieces = [
-        Step(price=int(Decimal(price) / TICK), seconds=seconds, is_jump=index == 0, volume=volume)
+        Step(
+            price=int(Decimal(price) / TICK),
+            seconds=seconds,
+            open=int(Decimal(price) / TICK) if index == 0 else None,
+            volume=volume,
+        )
         for index, (price, seconds, volume) in enumerate(steps)
     ]
     market.play(Script(contract_id=MNQ, starts_market_at=OPEN_AT, steps=pieces))
