@@ -1,6 +1,7 @@
 """A trading day of market time at speed 60 while everything goes wrong now and then: at its end both books agree."""
 
 import time
+from collections import Counter
 from decimal import Decimal
 from typing import Any
 
@@ -15,7 +16,7 @@ SPEED = 60
 # A whole day from Sunday's opening to Monday's end of trading, or its last half hour.
 STARTS, MINUTES = ("2026-03-08T17:00", 23 * 60) if IS_LONG else ("2026-03-09T14:40", 35)
 EVERY_S = 5.0 if IS_LONG else 2.0
-STORM = {"preset": "storm", "probability": 0.05, "seed": 20260308}
+STORM = {"preset": "storm", "probability": 0.05 if IS_LONG else 0.2}
 LOOKS = """
     SELECT name, state, attempt, error, finished_at FROM job
     WHERE name = 'orders.reconcile_accounts' ORDER BY enqueued_at DESC LIMIT 5
@@ -64,7 +65,9 @@ def test_after_a_day_of_faults_orders_fills_positions_and_balance_equal_the_venu
     url = stack.hook("day")
     control(stack, "PUT", "faults", STORM)
     accepted = post_alerts(url, MINUTES * 60 / SPEED)
-    met = {fault["kind"]: fault["met"] for fault in control(stack, "GET", "faults")}
+    met: Counter[str] = Counter()
+    for fault in control(stack, "GET", "faults"):
+        met[fault["kind"]] += fault["met"]
     control(stack, "DELETE", "faults")
     eventually("every alert's job has ended", lambda: {row[0] for row in stack.rows(ALERTS)} <= TERMINAL, 240)
     eventually("no order hangs", lambda: not stack.rows(OPEN), 240, lambda: stack.rows(OPEN))
@@ -85,11 +88,11 @@ def test_after_a_day_of_faults_orders_fills_positions_and_balance_equal_the_venu
         made, limited = sum(requests_made["counts"].values()), requests_made["limited"]
         print(f"\n{MINUTES} minutes of market at speed {SPEED}: {accepted} alerts, {len(orders)} orders,")
         print(f"{len(fills)} fills, balance {balance[0][0]}; {made} requests, 429 for our own doing: {limited};")
-        print(f"faults met {sum(met.values())}: {met}")
+        print(f"faults met {met.total()}: {dict(met)}")
 
     assert accepted > 0
     assert {} == requests_made["limited"]
-    assert all(count > 0 for kind, count in met.items() if kind in {"lose_answer_after", "lose_before"})
+    assert all(met.values()) if IS_LONG else met.total() > 0
 
 
 def ours(stack: Stack) -> list[Any]:
