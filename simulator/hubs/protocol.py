@@ -62,14 +62,17 @@ class Splitter:
 
 
 def check_handshake(record: str) -> None:
-    """Return if the client speaks JSON, version 1; raise HandshakeRefusedError with what it shall hear."""
+    """Return if the client speaks JSON, up to version 1; raise HandshakeRefusedError with what it shall hear.
+
+    .NET takes any version up to its own, and signalrcore says 0 after a negotiation of version 0.
+    """
     try:
         handshake = msgspec.json.decode(record, type=Handshake)
     except msgspec.MsgspecError as error:
         raise HandshakeRefusedError("An unexpected error occurred during connection handshake.") from error
     if handshake.protocol != "json":
         raise HandshakeRefusedError(f"The protocol '{handshake.protocol}' is not supported.")
-    if handshake.version != 1:
+    if handshake.version > 1:
         raise HandshakeRefusedError(f"The server does not support version {handshake.version} of the 'json' protocol.")
 
 
