@@ -62,9 +62,9 @@ class Splitter:
 
 
 def check_handshake(record: str) -> None:
-    """Return if the client speaks JSON, up to version 1; raise HandshakeRefusedError with what it shall hear.
+    """Return if the client speaks JSON, of version 1 or before; raise HandshakeRefusedError with what it shall hear.
 
-    .NET takes any version up to its own, and signalrcore says 0 after a negotiation of version 0.
+    [SIM] A lower version is taken too: signalrcore 1.0, a client for Python that is in use, says 0.
     """
     try:
         handshake = msgspec.json.decode(record, type=Handshake)

@@ -2,12 +2,15 @@
 
 from collections.abc import Iterator
 from decimal import Decimal
+from functools import partial
 from typing import Any
 
 import pytest
 from websockets.exceptions import ConnectionClosed
 
-from tests.fixtures.hubs import ConnectHub, Told
+from simulator.venue.records import AccountSettings, Stage
+from tests.fixtures.hubs import ConnectHub, StartHubs, Told
+from tests.fixtures.pit import Pit
 from tests.fixtures.processes import until
 from tests.fixtures.venue import MNQ, RunningVenue, starting_venues
 
@@ -116,6 +119,23 @@ def test_only_what_was_subscribed_comes_until_it_is_unsubscribed(venue: RunningV
     quiet.invoke("SubscribeAccounts")
 
     assert ([TRADE], []) == ([target for target, _ in trades.events()], quiet.events())
+
+
+def test_nobody_hears_of_the_accounts_of_another_user(hubs_here: StartHubs, connect_hub: ConnectHub, pit: Pit) -> None:
+    hubs = hubs_here()
+    hubs.logins.add_user("another", "another-key")
+    theirs = hubs.call(lambda: pit.venue.add_account("another", Stage.PRACTICE))
+    owner, another = connect_hub(hubs), connect_hub(hubs, token=hubs.logins.issue("another"))
+    answers = [owner.invoke("SubscribeOrders", theirs.id), another.invoke("SubscribeTrades", 20001)]
+    for client in (owner, another):
+        assert "error" not in client.invoke("SubscribeAccounts")
+    answers += [owner.invoke("SubscribeOrders", 20001), another.invoke("SubscribeTrades", theirs.id)]
+    for id_ in (20001, theirs.id):
+        assert hubs.call(partial(pit.venue.set_account, id_, AccountSettings(can_trade=False)))
+
+    assert ["Account not found.", "Account not found.", None, None] == [answer.get("error") for answer in answers]
+    assert [20001] == [data["id"] for _, data in contents(owner.told(1))]
+    assert [theirs.id] == [data["id"] for _, data in contents(another.told(1))]
 
 
 def test_trap_10_a_dropped_client_comes_back_to_silence(venue: RunningVenue, connect_hub: ConnectHub) -> None:
