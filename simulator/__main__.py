@@ -12,6 +12,7 @@ from shared.clock import MarketClock
 from shared.config import load_settings
 from shared.errors import SettingsError
 from shared.log import set_up_logging
+from simulator import openapi
 from simulator.answers.control import make_control
 from simulator.app import make_app
 from simulator.faults import Faults
@@ -53,7 +54,7 @@ def _serve(venue: Venue, logins: Logins, options: argparse.Namespace) -> None:
     app, hubs = make_app(venue, logins, gate, prints_per_minute=options.prints_per_minute)
     control = None
     if options.control_port is not None:
-        paths = [route.path for route in app.routes if isinstance(route, Route)]
+        paths = [route.path for route in app.routes if isinstance(route, Route) and route.path != openapi.PATH]
         control = ControlServer(make_control(venue, logins, gate, paths), options.control_port)
     server = Server(app, options.port, hubs.say_goodbye, control)
     gate.cut = server.cut

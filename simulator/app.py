@@ -12,7 +12,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from simulator import wire
+from simulator import openapi, wire
 from simulator.answers import accounts, bars, contracts, orders, positions
 from simulator.gate import Endpoint, Gate
 from simulator.hubs.connection import Manners
@@ -46,6 +46,13 @@ ENDPOINTS = (
     Endpoint("/api/Trade/search", wire.TradeSearch, positions.search_trades),
 )
 
+LOGINS: dict[str, type[wire.Body] | None] = {
+    "/api/Auth/loginKey": wire.LoginKey,
+    "/api/Auth/loginApp": wire.LoginApp,
+    "/api/Auth/validate": None,
+    "/api/Auth/logout": None,
+}
+
 
 def make_app(
     venue: Venue,
@@ -58,6 +65,7 @@ def make_app(
     """Return the ASGI application of the venue, and its hubs; the gate still needs to learn to cut a connection."""
     faults = gate.faults
     venue.suffer(faults.meet)
+    described = wire.encoded(openapi.document_of(LOGINS | {endpoint.path: endpoint.body for endpoint in ENDPOINTS}))
     prices = MarketHub(venue, prints_per_minute)
     hubs = Hubs([UserHub(venue, logins.owner, faults), prices], gate, logins, faults, manners or Manners())
     routes = [
@@ -68,6 +76,7 @@ def make_app(
         Route("/api/Auth/logout", gate.passing(gate.log_out), methods=["POST"]),
         *(Route(endpoint.path, gate.serving(endpoint), methods=["POST"]) for endpoint in ENDPOINTS),
         *hubs.routes,
+        Route(openapi.PATH, lambda _: Response(described, media_type="application/json")),
     ]
 
     @contextlib.asynccontextmanager

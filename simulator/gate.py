@@ -18,6 +18,7 @@ from simulator import spoiling, wire
 from simulator.faults import Fault, Faults
 from simulator.limits import Limits
 from simulator.logins import Logins
+from simulator.shapes import SHAPES
 from simulator.spoiling import SPOILS
 from simulator.venue.desk import Desk
 from simulator.venue.venue import Venue
@@ -138,7 +139,7 @@ class Gate:
             answer(request, raw)
         if fault.kind == "end_token":
             self._logins.log_out(request.headers.get("authorization", ""))
-        response = _refusal(fault) or answer(request, raw)
+        response = _refusal(fault, request.url.path) or answer(request, raw)
         if fault.kind == "delay":
             await asyncio.sleep(fault.seconds)
         return self._spoiled(fault.kind, request, raw, response) if fault.kind in SPOILS else response
@@ -173,10 +174,11 @@ class Gate:
         return user or "", request.url.path, raw
 
 
-def _refusal(fault: Fault) -> Response | None:
+def _refusal(fault: Fault, path: str) -> Response | None:
     """Return what a fault answers instead of the venue, if it does."""
     if fault.kind == "reject":
-        return Response(wire.envelope(fault.error_code, fault.message), media_type=_JSON)
+        nothing = dict.fromkeys(SHAPES[path].payload) if path in SHAPES else {}
+        return Response(wire.envelope(fault.error_code, fault.message, **nothing), media_type=_JSON)
     return Response(status_code=fault.status, headers=_retry_after(fault)) if fault.kind == "status" else None
 
 

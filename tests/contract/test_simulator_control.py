@@ -1,13 +1,19 @@
 """The simulator's own endpoints: on a port of their own, for programs of this computer, and they do what they say."""
 
+import re
+import shutil
+import subprocess
 from collections.abc import Iterator
-from typing import Any
+from pathlib import Path
+from typing import Any, get_args
 
 import pytest
 from requests import Response, get, post, request
 
+from simulator.faults import STREAM_KINDS, RequestKind
 from tests.fixtures.venue import MNQ, RunningVenue, StartVenue, starting_venues
 
+DOCUMENTATION = Path(__file__).resolve().parents[2] / "docs" / "simulator.md"
 BARS = "/api/History/retrieveBars"
 
 
@@ -182,3 +188,24 @@ def test_users_have_windows_of_their_own_and_logins_count_in_them(start_venue: S
     assert [200] * 200 + [429] * 2 == statuses
     assert {"bea": {"/api/Auth/loginKey": 2}} == ask(venue, "GET", "requests").json()["limited"]
     assert venue.log_in()
+
+
+@pytest.mark.skipif(shutil.which("curl") is None, reason="there is no curl")
+def test_every_example_of_the_documentation_works(start_venue: StartVenue) -> None:
+    venue = start_venue(options=["--stepped"])
+    examples = re.findall(r"^curl .*", DOCUMENTATION.read_text(), re.MULTILINE)
+    port = str(venue.control_port)
+
+    assert 11 == len(examples)
+    for example in examples:
+        strict = example.replace("curl", "curl --silent --show-error --fail-with-body", 1)
+        command = f"SIM=http://127.0.0.1:{port}/sim; {strict}"
+        done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, timeout=30, check=False)
+        assert 0 == done.returncode, (example, done.stdout, done.stderr)
+
+
+def test_the_documentation_names_every_kind_of_fault_and_every_endpoint(venue: RunningVenue) -> None:
+    text = DOCUMENTATION.read_text()
+
+    assert all(f"`{kind}`" in text for kind in (*STREAM_KINDS, *get_args(RequestKind)))
+    assert all(one["path"] in text for one in get(f"{venue.control_url}/sim", timeout=30).json()["endpoints"])
