@@ -13,9 +13,9 @@ from shared.db import market
 from shared.db.engine import make_engine
 from shared.errors import SettingsError
 from shared.gateway.client import GatewayClient
-from shared.hot.connection import connect
+from shared.hot.connection import Patience, connect
 from shared.hot.logins import RedisTokenStore
-from shared.hot.rate_limit import NoLimiter, RedisLimiter
+from shared.hot.rate_limit import NoLimiter, RedisLimiter, windows_for
 from shared.ledger.ledger import Ledger
 from shared.ledger.rows import ClaimedJob
 from shared.ledger.wake import Wake
@@ -36,15 +36,17 @@ def open_runner(settings: Settings, worker: str, *, program: str) -> Iterator[Ru
     engine = make_engine(settings.need_database(), program=program, pool_size=2)
     ledger = Ledger(engine, Wake(settings.need_redis()))
     redis = connect(settings.need_redis())
-    limiter = RedisLimiter(redis, settings.venue) if settings.limits else NoLimiter()
+    patience = Patience()
+    windows = windows_for(settings.bars_limit)
+    limiter = RedisLimiter(redis, settings.venue, patience, windows=windows) if settings.limits else NoLimiter()
     calls = BufferedCallLog(engine)
-    gateway = GatewayClient(settings.venue, RedisTokenStore(redis, settings.venue), limiter, calls)
+    gateway = GatewayClient(settings.venue, RedisTokenStore(redis, settings.venue, patience), limiter, calls)
     clock = _market_clock(ledger)
     random = Random()  # noqa: S311  # spreads retries; guards no secret
     deadline = Deadline(tracebacks_folder(settings), worker)
 
     def context_of(job: ClaimedJob, within: Connection | None) -> Context:
-        return Context(settings, ledger, clock, gateway, calls, random, job, within)
+        return Context(settings, ledger, clock, gateway.for_queue(job.queue), calls, random, job, within)
 
     try:
         yield Runner(ledger, context_of, worker, deadline)

@@ -5,6 +5,7 @@ from sqlalchemy import (
     Boolean,
     CheckConstraint,
     Column,
+    Computed,
     DateTime,
     ForeignKey,
     Index,
@@ -365,6 +366,8 @@ api_call = Table(
     Column("status", Integer),
     Column("error", Text),
     Column("job_id", Uuid),
+    Column("queue", Text),  # of the job that asked; empty in rows from before this was kept
+    Column("success", Boolean, Computed("error IS NULL", persisted=True), nullable=False),
 )
 Index("ix_api_call_called_at", api_call.c.called_at)
 

@@ -56,6 +56,11 @@ def write_down(connection: Connection, view: VenueView) -> None:
             _adopt(connection, view.account_id, order, ours)
     _write_fills(connection, view)
     for position in sorted(view.positions, key=lambda position: position.contract_id):
+        if position.direction is None:  # our row stays as it is
+            log.error(
+                "account %s: which way its position in %s lies is not known", view.account_id, position.contract_id
+            )
+            continue
         positions.store(
             connection,
             account_id=view.account_id,
@@ -76,6 +81,9 @@ def _refresh(connection: Connection, row: OrderRow, order: VenueOrder) -> None:
 
 
 def _adopt(connection: Connection, account_id: int, order: VenueOrder, ours: Mapping[str, OrderRow]) -> None:
+    if order.side is None:
+        log.error("account %s: order %s has no side that we know, and is not kept", account_id, order.id)
+        return
     parent_tag, role = (order.tag[:-3], _LEGS.get(order.tag[-3:], Role.OTHER)) if order.tag else ("", Role.OTHER)
     parent = ours.get(parent_tag) or orders.of_tags(connection, account_id, [parent_tag]).get(parent_tag)
     order_id = new_id()
@@ -116,6 +124,9 @@ def _write_fills(connection: Connection, view: VenueView) -> None:
     ours = fills.order_ids(connection, view.account_id, [fill.order_id for fill in view.fills])
     rows = []
     for fill in sorted(view.fills, key=lambda fill: fill.id):
+        if fill.side is None:
+            log.error("account %s: fill %s has no side that we know, and is not kept", view.account_id, fill.id)
+            continue
         row = asdict(fill)
         rows.append(
             row
