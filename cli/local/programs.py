@@ -88,6 +88,7 @@ def others(stack: Stack) -> Iterator[Program]:
             ],
             "/api/Status/ping",
         )
+    yield _by_heartbeat(stack, "feed", ["workers.feed"])
     for fleet in FLEETS:
         yield _by_heartbeat(stack, fleet.program, ["workers", fleet.name], patience_s=WORKERS_PATIENCE_S)
     yield _by_heartbeat(stack, "relay", ["scheduler", "relay"])

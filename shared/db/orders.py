@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Connection, Row, func, select, update
+from sqlalchemy import ColumnElement, Connection, Row, case, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from shared.db.tables import orders
@@ -136,8 +136,8 @@ def adopt(
     role: Role,
     correlation_id: UUID,
     order_id: UUID,
-) -> UUID:
-    """Write or refresh an order the venue showed us and we did not place ourselves; return our id of it."""
+) -> None:
+    """Write or refresh an order the venue showed us and we did not place ourselves, as `refresh` does."""
     statement = insert(orders).values(
         id=order_id,
         account_id=account_id,
@@ -150,12 +150,25 @@ def adopt(
         **values,
     )
     refreshed = statement.on_conflict_do_update(
-        index_elements=["account_id", "venue_order_id"], set_={**values, "updated_at": func.now()}
+        index_elements=["account_id", "venue_order_id"],
+        # A leg may be told of before its entry: later it finds its parent.
+        set_={
+            **values,
+            "parent_id": func.coalesce(statement.excluded.parent_id, orders.c.parent_id),
+            "role": case((statement.excluded.parent_id.is_(None), orders.c.role), else_=statement.excluded.role),
+            "updated_at": func.now(),
+        },
+        where=_may_become(values["changed_market_at"]),
     )
-    ours: UUID = connection.execute(refreshed.returning(orders.c.id)).scalar_one()
-    return ours
+    connection.execute(refreshed)
 
 
 def refresh(connection: Connection, order_id: UUID, values: dict[str, Any]) -> None:
-    """Write what the venue says of an order of ours."""
-    connection.execute(update(orders).where(orders.c.id == order_id).values(updated_at=func.now(), **values))
+    """Write what the venue says of an order of ours, unless it is over or the venue has said something later."""
+    statement = update(orders).where(orders.c.id == order_id, _may_become(values["changed_market_at"]))
+    connection.execute(statement.values(updated_at=func.now(), **values))
+
+
+def _may_become(changed_market_at: datetime) -> ColumnElement[bool]:
+    is_news = orders.c.changed_market_at.is_(None) | (orders.c.changed_market_at <= changed_market_at)
+    return orders.c.state.in_(OPEN) & is_news

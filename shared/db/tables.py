@@ -285,6 +285,7 @@ orders = Table(
     _at("submitted_at"),  # of the last call to the venue
     _at("submitted_market_at"),
     _at("filled_market_at"),
+    _at("changed_market_at"),  # by the venue's own word
     _at("updated_at", nullable=False, now=True),
     UniqueConstraint("account_id", "client_order_id"),
     UniqueConstraint("account_id", "venue_order_id"),
