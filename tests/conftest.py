@@ -10,4 +10,5 @@ pytest_plugins = (
     "tests.fixtures.stack",
     "tests.fixtures.fleet",
     "tests.fixtures.workshop",
+    "tests.fixtures.feeds",
 )

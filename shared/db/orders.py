@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Connection, Row, case, func, select, update
+from sqlalchemy import ColumnElement, Connection, Row, and_, case, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from shared.db.tables import orders
@@ -118,6 +118,12 @@ def of_tags(connection: Connection, account_id: int, tags: Collection[str]) -> d
     return {row.client_order_id or "": row for row in map(_row, connection.execute(statement))}
 
 
+def working_leg_count(connection: Connection, parent_id: UUID) -> int:
+    """Return how many legs of an entry's bracket are in the market, or were."""
+    statement = select(func.count()).where(orders.c.parent_id == parent_id, orders.c.state != OrderState.SUSPENDED)
+    return connection.execute(statement.select_from(orders)).scalar_one()
+
+
 def has_unknown(connection: Connection, account_id: int) -> bool:
     """Whether the fate of one of the account's orders is open."""
     statement = select(orders.c.id).where(orders.c.account_id == account_id, orders.c.state == OrderState.UNKNOWN.value)
@@ -158,17 +164,29 @@ def adopt(
             "role": case((statement.excluded.parent_id.is_(None), orders.c.role), else_=statement.excluded.role),
             "updated_at": func.now(),
         },
-        where=_may_become(values["changed_market_at"]),
+        where=_may_become(values),
     )
     connection.execute(refreshed)
 
 
 def refresh(connection: Connection, order_id: UUID, values: dict[str, Any]) -> None:
     """Write what the venue says of an order of ours, unless it is over or the venue has said something later."""
-    statement = update(orders).where(orders.c.id == order_id, _may_become(values["changed_market_at"]))
+    statement = update(orders).where(orders.c.id == order_id, _may_become(values))
     connection.execute(statement.values(updated_at=func.now(), **values))
 
 
-def _may_become(changed_market_at: datetime) -> ColumnElement[bool]:
-    is_news = orders.c.changed_market_at.is_(None) | (orders.c.changed_market_at <= changed_market_at)
-    return orders.c.state.in_(OPEN) & is_news
+def _may_become(values: dict[str, Any]) -> ColumnElement[bool]:
+    """Whether what the venue says is news of an order that is not over: said later, or further on at the same instant.
+
+    Two changes may carry one instant: an entry that is filled in the millisecond of its acceptance.
+    """
+    changed_market_at = values["changed_market_at"]
+    is_further = (orders.c.filled_quantity <= values["filled_quantity"]) & (
+        (orders.c.state != OrderState.WORKING.value) | (values["state"] != OrderState.SUSPENDED.value)
+    )
+    is_news = (
+        orders.c.changed_market_at.is_(None)
+        | (orders.c.changed_market_at < changed_market_at)
+        | ((orders.c.changed_market_at == changed_market_at) & is_further)
+    )
+    return and_(orders.c.state.in_(OPEN), is_news)

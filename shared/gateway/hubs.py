@@ -1,186 +1,197 @@
-"""One of the venue's two hubs, by SignalR's JSON protocol: connects, stays, and comes back after every loss.
+"""One of the venue's two hubs: connects, stays, and comes back after every loss.
 
-Source: venue.md sections 7.1 and 7.4, and SignalR's HubProtocol.md. Why it is ours: docs/decisions/0007.
+Source: venue.md sections 3.5, 7.1, 7.4 and 7.5. Why it is ours: docs/decisions/0005-hub-client.md.
 """
 
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
-from contextlib import suppress
+from dataclasses import dataclass
 from datetime import timedelta
 from http import HTTPStatus
 from itertools import count
 from random import Random
-from typing import Any, Protocol
+from urllib.parse import quote
 
 import msgspec
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import InvalidStatus, WebSocketException
 
-from shared.clock import monotonic
+from shared.clock import machine_now, monotonic
+from shared.domain.login import token_of
 from shared.errors import CredentialsRefusedError, TradingError
+from shared.gateway import hub_records
+from shared.gateway.hub_records import Kind, MalformedRecordError, Record
+from shared.gateway.hub_session import HubSession
 from shared.log import masked
 
 log = logging.getLogger(__name__)
+# At DEBUG the library writes down what it sends, the URL with the token first.
+_quiet = logging.getLogger(f"{__name__}.socket")
+_quiet.setLevel(logging.WARNING)
 
-_END = "\x1e"
-_INVOCATION, _COMPLETION, _PING, _CLOSE = 1, 3, 6, 7
-_HANDSHAKE = '{"protocol":"json","version":1}' + _END
-_PING_RECORD = '{"type":6}' + _END
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.2, 10.0
-_MOST_LOGOUTS, _LOGOUTS_WITHIN_S = 5, 120.0
+_FRESH_TOKEN_AGAIN_S = 600.0
 
 
 class HubError(TradingError):
     """The hub cannot be used as it is now; a new connection may help."""
 
 
-class _LoggedOutError(HubError):
+class LoggedOutError(HubError):
     """The venue has ended the session of our token."""
 
 
-class Access(Protocol):
-    """Where a hub gets its token: asked anew for every connection."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Patience:
+    """How long what may take, in machine time; the defaults are the protocol's.
 
-    async def token(self) -> str:
-        """Return the token that all processes share."""
-        ...
-
-    async def renewed(self, refused: str) -> str:
-        """Return another token than one that the venue refuses."""
-        ...
-
-
-class Record(msgspec.Struct):
-    """One record of the protocol, as far as a client needs it."""
-
-    type: int = 0
-    target: str = ""
-    arguments: list[msgspec.Raw] = []
-    invocationId: str | None = None  # noqa: N815  # the protocol's name
-    error: str | None = None
-
-
-class Patience(msgspec.Struct, frozen=True):
-    """How long what may take; the defaults are the protocol's, and the token's 24 hours with room."""
+    A connection serves for `token_share` of what is left of its token's life: 20 of 24 hours.
+    """
 
     handshake: timedelta = timedelta(seconds=15)
     ping_every: timedelta = timedelta(seconds=15)
-    silence: timedelta = timedelta(seconds=30)  # of pings too: then the other side is dead
+    silence: timedelta = timedelta(seconds=30)  # without a record, pings counted: then the other side is dead
     answer: timedelta = timedelta(seconds=10)
-    connection: timedelta = timedelta(hours=20)  # then it is built anew, with the token of that time
+    token_share: float = 5 / 6
+
+
+class _Connect(connect):
+    """As `connect`, but follows no redirect: it would carry the token elsewhere."""
+
+    def process_redirect(self, exc: Exception) -> Exception | str:
+        return exc
 
 
 class Hub:
     """Calls `on_event(target, arguments)` for what the hub says, and awaits `on_connected` after every connection.
 
-    What was subscribed dies with a connection: `on_connected` subscribes, and closes the gap. Its failure is a loss.
+    What was subscribed dies with a connection: `on_connected` subscribes, and closes the gap. If it fails the
+    connection is given up. `on_event` must be quick: the next record waits for it.
     """
 
     def __init__(
         self,
         url: str,
-        access: Access,
+        session: HubSession,
         on_event: Callable[[str, list[msgspec.Raw]], None],
         on_connected: Callable[["Hub"], Awaitable[None]],
         patience: Patience | None = None,
     ) -> None:
-        self._url = url.replace("http", "ws", 1) + "?access_token="
         self.name = url.rsplit("/", 1)[-1]
-        self._access = access
+        self.connections = 0
+        self.is_ready = False
+        self.lost_at: float | None = None
+        self.last_gap_s: float | None = None
+        self._url = url.replace("http", "ws", 1)
+        self._session = session
         self._on_event = on_event
         self._on_connected = on_connected
         self._patience = patience or Patience()
         self._socket: ClientConnection | None = None
+        self._speaking = asyncio.Lock()
         self._heard_at = self._said_at = monotonic()
         self._numbers = count(1)
         self._waiting: dict[str, asyncio.Future[None]] = {}
-        self._logouts: list[float] = []
         self._random = Random()  # noqa: S311  # spreads retries; guards no secret
-        self.connections = 0
+        session.join(self.drop)
 
     @property
     def is_connected(self) -> bool:
         """Whether a connection stands; whether it says anything is another question."""
         return self._socket is not None
 
+    @property
+    def silent_s(self) -> float:
+        """How long ago the last record came, of any kind."""
+        return monotonic() - self._heard_at
+
     async def run(self) -> None:
-        """Stay connected until cancelled; raise CredentialsRefusedError when the venue keeps throwing us out."""
+        """Stay connected until cancelled; raise CredentialsRefusedError when the venue does not want us."""
         failures = 0
-        refused = ""
         while True:
-            began = monotonic()
+            began, token = monotonic(), ""
             try:
-                token = await (self._access.renewed(refused) if refused else self._access.token())
-                refused = ""
+                token = await self._session.token()
                 await self._connection(token)
-            except _LoggedOutError:
-                refused = token
-                self._count_logout()
-            except InvalidStatus as error:
-                refused = token if error.response.status_code == HTTPStatus.UNAUTHORIZED else ""
-                log.warning("hub %s: the venue answered %s", self.name, error.response.status_code)
             except CredentialsRefusedError:
                 raise
-            except (TradingError, OSError, WebSocketException, TimeoutError, msgspec.MsgspecError) as error:
+            except LoggedOutError:
+                self._session.note_logout(token)
+            except InvalidStatus as error:
+                log.warning("hub %s: the venue answered %s", self.name, error.response.status_code)
+                if error.response.status_code == HTTPStatus.UNAUTHORIZED:
+                    self._session.note_refused(token)
+            except (TradingError, OSError, WebSocketException, MalformedRecordError) as error:
                 log.warning("hub %s lost: %s", self.name, masked(f"{type(error).__name__}: {error}"))
             failures = 0 if monotonic() - began > _LONGEST_PAUSE_S else failures + 1
             most = min(_LONGEST_PAUSE_S, _FIRST_PAUSE_S * 2 ** min(failures, 10))
             await asyncio.sleep(self._random.uniform(_FIRST_PAUSE_S / 2, most))
 
     async def invoke(self, target: str, *arguments: object) -> None:
-        """Call a method of the hub and wait until it has been done; raise HubError if it was not."""
+        """Call a method of the hub and wait until it is done; raise HubError if it was not, TimeoutError if unsaid."""
         number = str(next(self._numbers))
         done = asyncio.get_running_loop().create_future()
         self._waiting[number] = done
-        call = {"type": _INVOCATION, "invocationId": number, "target": target, "arguments": arguments}
         try:
-            await self._say(msgspec.json.encode(call).decode() + _END)
-            await asyncio.wait_for(done, self._patience.answer.total_seconds())
+            async with asyncio.timeout(self._patience.answer.total_seconds()):
+                await self._say(hub_records.invocation(number, target, arguments))
+                await done
         finally:
             self._waiting.pop(number, None)
 
     def drop(self) -> None:
-        """Give the connection up, so that another is built."""
+        """Give the connection up at once, with what has not been read of it; another is built."""
         if self._socket is not None:
             self._socket.transport.abort()
 
     async def _connection(self, token: str) -> None:
         """Connect and stay until the connection is lost, which raises."""
         patience_s = self._patience.handshake.total_seconds()
-        async with connect(
-            self._url + token, proxy=None, compression=None, ping_interval=None, max_size=2**24, max_queue=None,
-            open_timeout=patience_s, close_timeout=1,
+        async with _Connect(
+            f"{self._url}?access_token={quote(token)}", logger=_quiet, proxy=None, compression=None, ping_interval=None,
+            max_size=hub_records.MOST_FRAME, max_queue=64, open_timeout=patience_s, close_timeout=1,
         ) as socket:  # fmt: skip
+            splitter = hub_records.Splitter()
+            async with asyncio.timeout(patience_s):
+                await socket.send(hub_records.HANDSHAKE)
+                records = await self._shake_hands(socket, splitter)
+            self._begin(socket)
             try:
-                async with asyncio.timeout(patience_s):
-                    await socket.send(_HANDSHAKE)
-                    rest = await self._shake_hands(socket)
-                self._socket = socket
-                self._heard_at = self._said_at = monotonic()
-                self.connections += 1
-                await self._stay(socket, rest)
+                await self._stay(socket, splitter, records, token)
             finally:
-                self._socket = None
-                for waiting in self._waiting.values():
-                    if not waiting.done():
-                        waiting.set_exception(HubError("the connection was lost"))
+                self._end()
 
-    async def _shake_hands(self, socket: ClientConnection) -> str:
+    def _begin(self, socket: ClientConnection) -> None:
+        now = monotonic()
+        self._socket = socket
+        self._heard_at = self._said_at = now
+        self.connections += 1
+        if self.lost_at is not None:
+            self.last_gap_s = now - self.lost_at
+
+    def _end(self) -> None:
+        self._socket, self.is_ready, self.lost_at = None, False, monotonic()
+        for waiting in self._waiting.values():
+            if not waiting.done():
+                waiting.set_exception(HubError(f"hub {self.name}: the connection was lost"))
+
+    async def _shake_hands(self, socket: ClientConnection, splitter: hub_records.Splitter) -> list[str]:
         """Return what came along behind the hub's answer to the handshake."""
-        heard = ""
-        while _END not in heard:
-            heard += _text(await socket.recv())
-        answer, _, rest = heard.partition(_END)
-        if error := msgspec.json.decode(answer, type=Record).error:
+        while not (records := splitter.feed(hub_records.text_of(await socket.recv()))):
+            pass
+        if error := hub_records.parsed(records.pop(0)).error:
             raise HubError(f"the handshake was refused: {error}")
-        return rest
+        return records
 
-    async def _stay(self, socket: ClientConnection, rest: str) -> None:
+    async def _stay(
+        self, socket: ClientConnection, splitter: hub_records.Splitter, records: list[str], token: str
+    ) -> None:
         tasks = [
-            asyncio.create_task(self._read(socket, rest), name=f"read {self.name}"),
+            asyncio.create_task(self._read(socket, splitter, records), name=f"read {self.name}"),
             asyncio.create_task(self._keep_alive(), name=f"keep {self.name} alive"),
-            asyncio.create_task(self._call_connected(), name=f"subscribe {self.name}"),
+            asyncio.create_task(self._end_before(token), name=f"end {self.name} before its token"),
+            asyncio.create_task(self._get_ready(), name=f"subscribe {self.name}"),
         ]
         try:
             await asyncio.wait(tasks, return_when=asyncio.FIRST_EXCEPTION)
@@ -188,67 +199,67 @@ class Hub:
             for task in tasks:
                 task.cancel()
             ends = await asyncio.gather(*tasks, return_exceptions=True)
-        for end in ends:
-            if isinstance(end, Exception):
-                raise end
+        failures = [end for end in ends if isinstance(end, Exception)]
+        # What says why comes first: a socket that has gone is often only what follows from it.
+        raise min(failures, key=lambda end: (not isinstance(end, LoggedOutError), not isinstance(end, TradingError)))
 
-    async def _call_connected(self) -> None:
+    async def _get_ready(self) -> None:
         await self._on_connected(self)
+        self.is_ready = True
 
-    async def _read(self, socket: ClientConnection, rest: str) -> None:
+    async def _read(self, socket: ClientConnection, splitter: hub_records.Splitter, records: list[str]) -> None:
         while True:
-            *records, rest = rest.split(_END)
             for record in records:
-                self._take(record)
-            rest += _text(await socket.recv())
-            self._heard_at = monotonic()
+                self._take(hub_records.parsed(record))
+            records = splitter.feed(hub_records.text_of(await socket.recv()))
+            if records:
+                self._heard_at = monotonic()
 
-    def _take(self, text: str) -> None:
-        record = msgspec.json.decode(text, type=Record)
-        if record.type == _INVOCATION:
-            if record.target == "GatewayLogout":
-                raise _LoggedOutError("the venue has ended the session")
-            self._on_event(record.target, record.arguments)
-        elif record.type == _COMPLETION:
-            waiting = self._waiting.get(record.invocationId or "")
-            if waiting is not None and not waiting.done():
-                if record.error is None:
-                    waiting.set_result(None)
-                else:
-                    waiting.set_exception(HubError(f"hub {self.name}: {record.error}"))
-        elif record.type == _CLOSE:
-            raise HubError(f"the venue closes the connection: {record.error or 'no reason given'}")
+    def _take(self, record: Record) -> None:
+        match record.type:
+            case Kind.INVOCATION if record.target == "GatewayLogout":
+                raise LoggedOutError("the venue has ended the session")
+            case Kind.INVOCATION:
+                self._on_event(record.target, record.arguments)
+            case Kind.COMPLETION:
+                waiting = self._waiting.get(record.invocationId or "")
+                if waiting is not None and not waiting.done():
+                    if record.error is None:
+                        waiting.set_result(None)
+                    else:
+                        waiting.set_exception(HubError(f"hub {self.name}: {record.error}"))
+            case Kind.CLOSE:
+                raise HubError(f"the venue closes the connection: {record.error or 'no reason given'}")
 
     async def _keep_alive(self) -> None:
-        began, every_s = monotonic(), self._patience.ping_every.total_seconds()
+        every_s, silence_s = self._patience.ping_every.total_seconds(), self._patience.silence.total_seconds()
         while True:
-            await asyncio.sleep(every_s / 5)
-            now = monotonic()
-            if now - self._heard_at > self._patience.silence.total_seconds():
-                raise HubError(f"nothing heard for {now - self._heard_at:.0f} s")
-            if now - began > self._patience.connection.total_seconds():
-                raise HubError("the connection is as old as it may become")
-            if now - self._said_at >= every_s:
-                await self._say(_PING_RECORD)
+            await asyncio.sleep(min(every_s, silence_s) / 5)
+            if self.silent_s > silence_s:
+                self.drop()  # nobody is there to say goodbye to
+                raise HubError(f"nothing was heard for {self.silent_s:.0f} s")
+            if monotonic() - self._said_at >= every_s:
+                async with asyncio.timeout(silence_s):
+                    await self._say(hub_records.PING)
+
+    async def _end_before(self, token: str) -> None:
+        """End the connection while its token is still good, once there is another to connect with."""
+        left = token_of(token, machine_now()).ends_at - machine_now()
+        await asyncio.sleep(left.total_seconds() * self._patience.token_share)
+        while True:
+            try:
+                await self._session.fresh(token)
+            except CredentialsRefusedError:
+                raise
+            except TradingError as error:
+                log.warning("hub %s: no fresh token for a connection whose own ends soon: %s", self.name, error)
+                await asyncio.sleep(_FRESH_TOKEN_AGAIN_S)
+            else:
+                raise HubError("its token will end: connecting anew with a fresh one")
 
     async def _say(self, record: str) -> None:
-        if self._socket is None:
-            raise HubError("there is no connection")
-        self._said_at = monotonic()
-        await self._socket.send(record)
-
-    def _count_logout(self) -> None:
-        now = monotonic()
-        self._logouts = [at for at in self._logouts if now - at < _LOGOUTS_WITHIN_S] + [now]
-        log.warning("hub %s: the venue has logged us out (%s times in two minutes)", self.name, len(self._logouts))
-        if len(self._logouts) > _MOST_LOGOUTS:
-            raise CredentialsRefusedError(
-                f"the venue has logged us out {len(self._logouts)} times within two minutes: another login of the same "
-                "user may be at work; stop it, then start the feed again"
-            )
-
-
-def _text(frame: Any) -> str:  # noqa: ANN401  # a text frame, or bytes of one
-    with suppress(AttributeError):
-        return str(frame.decode())
-    return str(frame)
+        async with self._speaking:  # a record is never written into another
+            if self._socket is None:
+                raise HubError(f"hub {self.name}: there is no connection")
+            self._said_at = monotonic()
+            await self._socket.send(record)

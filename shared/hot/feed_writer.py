@@ -7,14 +7,15 @@ from datetime import timedelta
 import msgspec
 import redis.asyncio
 
+from shared.clock import machine_now
+from shared.hot.feed_health import HEALTH_KEY, SHOWN_FOR, FeedHealth
 from shared.hot.forming_bars import KEPT_FOR, FormingBar, ended_bar_key, forming_bar_key
 from shared.hot.positions import HotPosition, positions_key
 from shared.hot.quotes import FRESH_FOR, Quote, quote_key
 
 log = logging.getLogger(__name__)
 
-HEALTH_KEY = "tickwork:feed"
-_HEALTH_FOR = timedelta(minutes=1)
+_MILLISECOND = timedelta(milliseconds=1)
 _encode = msgspec.json.Encoder().encode
 
 
@@ -27,12 +28,20 @@ class FeedWriter:
     async def write_market(
         self, quotes: Mapping[str, Quote], forming: Mapping[str, FormingBar], ended: Mapping[str, FormingBar]
     ) -> bool:
-        """Keep the newest quotes, for as long as they are fresh, and the newest bars; False if Redis is away."""
+        """Keep the newest quotes, for as long as they are fresh, and the newest bars; False if Redis is away.
+
+        A bar that has ended is no longer the forming one.
+        """
+        now = machine_now()
         together = self._redis.pipeline(transaction=False)
         for contract_id, quote in quotes.items():
-            together.set(quote_key(contract_id), _encode(quote), px=FRESH_FOR)
+            left = int((FRESH_FOR - quote.age(now)) / _MILLISECOND)
+            if left > 0:
+                together.set(quote_key(contract_id), _encode(quote), px=left)
         for contract_id, bar in ended.items():
             together.set(ended_bar_key(contract_id), _encode(bar), px=KEPT_FOR)
+            if contract_id not in forming:
+                together.delete(forming_bar_key(contract_id))
         for contract_id, bar in forming.items():
             together.set(forming_bar_key(contract_id), _encode(bar), px=KEPT_FOR)
         return await self._done(together)
@@ -44,10 +53,18 @@ class FeedWriter:
             together.hset(positions_key(account_id), contract_id, _encode(position))
         return await self._done(together)
 
-    async def write_health(self, health: object) -> bool:
+    async def replace_positions(self, account_id: int, positions: Mapping[str, HotPosition]) -> bool:
+        """Keep these positions and no others of the account; False if Redis is away."""
+        together = self._redis.pipeline(transaction=True)
+        together.delete(positions_key(account_id))
+        for contract_id, position in positions.items():
+            together.hset(positions_key(account_id), contract_id, _encode(position))
+        return await self._done(together)
+
+    async def write_health(self, health: FeedHealth) -> bool:
         """Say how the feed is; False if Redis is away."""
         together = self._redis.pipeline(transaction=False)
-        together.set(HEALTH_KEY, _encode(health), px=_HEALTH_FOR)
+        together.set(HEALTH_KEY, _encode(health), px=SHOWN_FOR)
         return await self._done(together)
 
     async def close(self) -> None:

@@ -10,13 +10,17 @@ FRESH_FOR = timedelta(seconds=5)
 
 
 class Quote(msgspec.Struct, frozen=True, kw_only=True):
-    """Prices in money; None was never told. `received_at` is when it reached us, in machine time."""
+    """Prices in money, None if never told. `at` is the market's time of it, `received_at` the machine's."""
 
     bid: Decimal | None = None
     ask: Decimal | None = None
     last: Decimal | None = None
-    changed_market_at: datetime | None = None
+    at: datetime | None = None
     received_at: datetime
+
+    def age(self, machine_now: datetime) -> timedelta:
+        """Return how long ago it reached us."""
+        return machine_now - self.received_at
 
 
 def quote_key(contract_id: str) -> str:

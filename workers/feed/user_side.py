@@ -1,152 +1,178 @@
 """The user hub's side of the feed: fills and order updates become jobs, positions go to Redis."""
 
 import asyncio
+import hashlib
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 import msgspec
-import psycopg
-from sqlalchemy.exc import SQLAlchemyError
-from tenacity import before_sleep_log, retry, retry_if_exception_type, wait_fixed
 
 from shared.clock import machine_now, monotonic
 from shared.domain.order import Direction
+from shared.errors import TradingError
 from shared.fleets import Queue
 from shared.gateway import hub_events, wire
-from shared.gateway.hubs import Access, Hub
+from shared.gateway.hub_session import HubSession
+from shared.gateway.hubs import Hub, HubError
+from shared.gateway.wire import VenuePosition
 from shared.hot.feed_writer import FeedWriter
 from shared.hot.positions import HotPosition
-from shared.ledger.enqueue import EnqueueOptions
-from shared.ledger.intake import Intake
-from shared.ledger.job import Job
-from shared.ledger.jobs.accounts import RecordAccount, SnapshotAccounts
-from shared.ledger.jobs.orders import ReconcileAccounts, RecordFill, RecordOrderUpdate
+from shared.ledger.jobs.accounts import SnapshotAccounts
+from shared.ledger.jobs.orders import RecordFill, RecordOrderUpdate
+from workers.feed.outbox import Outbox
 
 log = logging.getLogger(__name__)
 
-# What waits while Postgres is away; beyond that the snapshot after the gap has to find it.
-MOST_WAITING = 10_000
-AGAIN_AFTER_S = 0.5
-LOOK_FOR_ACCOUNTS_EVERY_S = 10.0
-_BATCH = 100
-_TOPICS = ("SubscribeOrders", "SubscribePositions", "SubscribeTrades")
+LOOK_FOR_ACCOUNTS_EVERY_S = 5.0
+WRITE_EVERY_S = 0.05
+STOOD_STILL_S = 2.0
+_MOST_READS = 5
+_TOPICS = ("Orders", "Positions", "Trades")
+
+Accounts = Callable[[], Awaitable[Sequence[int]]]
+ReadPositions = Callable[[int], Awaitable[Sequence[VenuePosition]]]
 
 
 class UserSide:
-    """Takes what happens to the user's accounts; after every connection a snapshot by REST closes the gap before it."""
+    """Takes what happens to the user's accounts; after every connection a snapshot by REST closes the gap before it.
+
+    The stream has no replay and no numbers: what was missed is only to be found by reading everything again.
+    """
 
     def __init__(
-        self, url: str, access: Access, writer: FeedWriter, intake: Intake, accounts: Callable[[], Awaitable[list[int]]]
+        self,
+        hubs: tuple[str, HubSession],
+        writer: FeedWriter,
+        outbox: Outbox,
+        *,
+        accounts: Accounts,
+        read_positions: ReadPositions,
     ) -> None:
-        self.hub = Hub(f"{url}/hubs/user", access, self._take, self._subscribe)
-        self.heard_at = monotonic()
+        """Listen to the accounts that `accounts` names; `read_positions` asks by REST."""
+        url, session = hubs
+        self.hub = Hub(f"{url}/hubs/user", session, self._take, self._subscribe)
         self._writer = writer
-        self._intake = intake
+        self._outbox = outbox
         self._accounts = accounts
+        self._read_positions = read_positions
         self._subscribed: set[int] = set()
-        self._waiting: asyncio.Queue[tuple[Job, EnqueueOptions]] = asyncio.Queue(MOST_WAITING)
-        self._positions: dict[int, dict[str, HotPosition]] = {}
+        self._new_positions: dict[int, dict[str, HotPosition]] = {}
+        self._position_events: dict[int, int] = {}
 
     async def run(self) -> None:
         """Feed until cancelled."""
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self.hub.run(), name="user hub")
-            tasks.create_task(self._enqueue(), name="enqueue events")
+            tasks.create_task(self._outbox.run(), name="enqueue events")
             tasks.create_task(self._write_positions(), name="write positions")
             tasks.create_task(self._follow_accounts(), name="follow accounts")
 
     async def _subscribe(self, hub: Hub) -> None:
         self._subscribed.clear()
         await hub.invoke("SubscribeAccounts")
-        for account_id in await self._accounts():
-            await self._listen_to(account_id)
-        # Only now: what happens from here on is heard, what happened before is read.
-        number = f"{machine_now():%Y%m%dT%H%M%S.%f}"
-        self._put(f"feed:snapshot:{number}", SnapshotAccounts())
-        self._put(f"feed:reconcile:{number}", ReconcileAccounts())
+        await self._listen_to(await self._accounts())
 
-    async def _listen_to(self, account_id: int) -> None:
-        for topic in _TOPICS:
-            await self.hub.invoke(topic, account_id)
-        self._subscribed.add(account_id)
+    async def _listen_to(self, account_ids: Sequence[int]) -> None:
+        """Subscribe, and only then read: what happens from here on is heard, what happened before is read."""
+        for account_id in account_ids:
+            try:
+                for topic in _TOPICS:
+                    await self.hub.invoke(f"Subscribe{topic}", account_id)
+            except HubError as error:  # one account that is refused must not silence the others
+                log.error("account %s is not heard, only read every half minute: %s", account_id, error)  # noqa: TRY400  # foreseen
+            else:
+                self._subscribed.add(account_id)
+        self._outbox.ask_for_snapshot()
+        for account_id in account_ids:
+            await self._refresh_positions(account_id)
 
     async def _follow_accounts(self) -> None:
         while True:
             await asyncio.sleep(LOOK_FOR_ACCOUNTS_EVERY_S)
-            wanted = await self._accounts()
-            if self.hub.is_connected and set(wanted) - self._subscribed:
-                self.hub.drop()  # so that its snapshot comes after its subscription
+            try:
+                missing = sorted(set(await self._accounts()) - self._subscribed)
+                if self.hub.is_ready and missing:
+                    await self._listen_to(missing)
+            except (TradingError, TimeoutError) as error:
+                log.warning("accounts cannot be followed for now: %s", error)
+
+    async def _refresh_positions(self, account_id: int) -> None:
+        """Replace what Redis holds by what REST says, again if an event came meanwhile: it may be the newer word."""
+        for _ in range(_MOST_READS):
+            seen = self._position_events.get(account_id, 0)
+            try:
+                found = await self._read_positions(account_id)
+            except TradingError as error:
+                log.warning("the positions of account %s cannot be read: %s", account_id, error)
+                return
+            if seen == self._position_events.get(account_id, 0):
+                told = [(one.contract_id, _hot(one)) for one in found]
+                await self._writer.replace_positions(account_id, {name: hot for name, hot in told if hot is not None})
+                return
 
     def _take(self, target: str, arguments: list[msgspec.Raw]) -> None:
-        self.heard_at = monotonic()
         try:
             for entity in hub_events.entities(arguments):
                 self._take_entity(target, entity)
         except (LookupError, TypeError, ValueError, ArithmeticError) as error:
-            log.warning("a %s cannot be read, the next reconcile will see it: %s", target, error)
-            self._put(f"feed:reconcile:{machine_now():%Y%m%dT%H%M%S}", ReconcileAccounts())
+            log.warning("a %s cannot be read, REST will tell: %s: %s", target, type(error).__name__, error)
+            self._outbox.ask_for_snapshot()
 
     def _take_entity(self, target: str, entity: dict[str, Any]) -> None:
         match target:
             case "GatewayUserOrder":
-                order = wire.order(entity)
-                key = f"{order.account_id}:{order.id}:{entity.get('status')}:{order.filled_quantity}"
-                changed = entity.get("updateTimestamp") or entity["creationTimestamp"]
-                self._put(f"order-update:{key}:{changed}", RecordOrderUpdate(document=_plain(entity)))
+                self._outbox.put(_order_key(entity), RecordOrderUpdate(document=_plain(entity)))
             case "GatewayUserTrade":
                 fill = wire.fill(entity)
                 void = ":voided" if fill.is_voided else ""
-                self._put(f"fill:{fill.account_id}:{fill.id}{void}", RecordFill(document=_plain(entity)))
+                self._outbox.put(f"fill:{fill.account_id}:{fill.id}{void}", RecordFill(document=_plain(entity)))
             case "GatewayUserPosition":
                 position = wire.position(entity)
-                if position.direction is not None:
-                    told = HotPosition(
-                        direction=position.direction if position.quantity else Direction.FLAT,
-                        quantity=position.quantity,
-                        average_price=position.average_price,
-                        told_at=machine_now(),
-                    )
-                    self._positions.setdefault(position.account_id, {})[position.contract_id] = told
+                if (hot := _hot(position)) is not None:
+                    account_id = position.account_id
+                    self._position_events[account_id] = self._position_events.get(account_id, 0) + 1
+                    self._new_positions.setdefault(account_id, {})[position.contract_id] = hot
             case "GatewayUserAccount":
                 account = wire.account(entity)
-                self._put(
-                    f"account:{account.id}:{machine_now():%Y%m%dT%H%M%S.%f}",
-                    RecordAccount(document=_plain(entity)),
-                    order_key=f"account:{account.id}:told",
-                )
-
-    def _put(self, key: str, request: Job, order_key: str | None = None) -> None:
-        try:
-            self._waiting.put_nowait((request, {"key": key, "order_key": order_key, "queue": Queue.CRITICAL}))
-        except asyncio.QueueFull:
-            log.error("%s events wait for Postgres, one more is left to the next reconcile", MOST_WAITING)  # noqa: TRY400  # foreseen
-
-    async def _enqueue(self) -> None:
-        """Turn events into jobs in the order they came; while Postgres is away they wait here."""
-        while True:
-            batch = [await self._waiting.get()]
-            while len(batch) < _BATCH and not self._waiting.empty():
-                batch.append(self._waiting.get_nowait())
-            await self._commit(batch)
-
-    @retry(
-        retry=retry_if_exception_type((SQLAlchemyError, psycopg.Error, OSError)),
-        wait=wait_fixed(AGAIN_AFTER_S),
-        before_sleep=before_sleep_log(log, logging.WARNING),
-    )
-    async def _commit(self, batch: list[tuple[Job, EnqueueOptions]]) -> None:
-        async with self._intake.transaction() as tx:
-            for request, options in batch:
-                await tx.enqueue(request, **options)
+                key = f"{account.id}:{account.balance}:{account.can_trade}:{machine_now():%Y%m%dT%H%M%S}"
+                self._outbox.put(f"feed:account:{key}", SnapshotAccounts(), Queue.HIGH)
+            case _:
+                log.debug("a %s is of no interest", target)
 
     async def _write_positions(self) -> None:
+        wrote_at = monotonic()
         while True:
-            await asyncio.sleep(AGAIN_AFTER_S / 10)
-            told, self._positions = self._positions, {}
+            await asyncio.sleep(WRITE_EVERY_S)
+            stood_still_s, wrote_at = monotonic() - wrote_at, monotonic()
+            told, self._new_positions = self._new_positions, {}
+            if stood_still_s > STOOD_STILL_S:  # another feed may have told newer ones
+                self.hub.drop()
+                continue
             for account_id, positions in told.items():
                 if not await self._writer.write_positions(account_id, positions):
-                    self._positions[account_id] = positions | self._positions.get(account_id, {})
+                    self._new_positions[account_id] = positions | self._new_positions.get(account_id, {})
+                wrote_at = monotonic()
+
+
+def _order_key(entity: dict[str, Any]) -> str:
+    order = wire.order(entity)
+    # Without an instant of its change only its content tells one update from another.
+    changed = entity.get("updateTimestamp") or hashlib.sha256(msgspec.json.encode(entity)).hexdigest()[:16]
+    return f"order-update:{order.account_id}:{order.id}:{entity.get('status')}:{order.filled_quantity}:{changed}"
+
+
+def _hot(position: VenuePosition) -> HotPosition | None:
+    """Return what Redis keeps of a position; None when the venue names a direction that we do not know."""
+    if position.direction is None and position.quantity:
+        return None
+    direction = position.direction if position.direction is not None and position.quantity else Direction.FLAT
+    return HotPosition(
+        direction=direction,
+        quantity=position.quantity,
+        average_price=position.average_price if position.quantity else None,
+        told_at=machine_now(),
+    )
 
 
 def _plain(entity: dict[str, Any]) -> dict[str, Any]:

@@ -95,6 +95,8 @@ def _declare_unknown(ctx: Context, order_id: UUID, reason: str) -> dict[str, str
 
 
 def _end(ctx: Context, order_id: UUID, state: OrderState, reason: str) -> dict[str, str | None]:
+    # The hub may have told of a rejection before the answer came, without a reason.
+    sources = [OrderState.INTENDED, OrderState.SUBMITTING, *({OrderState.REJECTED} & {state})]
     with ctx.ledger.engine.begin() as connection:
-        orders.move(connection, order_id, [OrderState.INTENDED, OrderState.SUBMITTING], state, reason=reason)
+        orders.move(connection, order_id, sources, state, reason=reason)
     return {"order": state, "reason": reason}

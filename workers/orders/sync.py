@@ -84,6 +84,7 @@ def write_orders(connection: Connection, account_id: int, shown: Sequence[VenueO
             _adopt(connection, account_id, order, ours)
         else:
             _refresh(connection, row, order)
+    fills.tie(connection, account_id, [order.id for order in shown])
 
 
 def _refresh(connection: Connection, row: OrderRow, order: VenueOrder) -> None:
