@@ -76,11 +76,12 @@ _MARKET, _CLIENTS, _PLACE = "Market", "Clients", "Ports and state"
 )  # fmt: skip
 @click.option("--user", cls=_Option, section=_CLIENTS, metavar="NAME", help=f"Who may log in; {_USER} unless said.")
 @click.option(
-    "--key", cls=_Option, section=_CLIENTS, metavar="KEY",
-    help="With which key; else TICKWORK_VENUE_KEY, else one made once and kept in the state folder. Other users of "
-    "this computer can see what is typed here.",
-)  # fmt: skip
-@click.option("--show-key", cls=_Option, section=_CLIENTS, is_flag=True, help="Print the key at the start.")
+    "--show-key",
+    cls=_Option,
+    section=_CLIENTS,
+    is_flag=True,
+    help="Print the key: TICKWORK_VENUE_KEY, or one made once and kept in the state folder.",
+)
 @click.option(
     "--limits", cls=_Option, section=_CLIENTS, type=click.Choice(["on", "off", "30"]), default="on",
     help="Requests a user may make: bars 50 in 30 s (30: as older documents say), the rest 200 in 60 s; or all.",
@@ -111,7 +112,6 @@ def command(
     always_open: bool,
     accounts: str | None,
     user: str | None,
-    key: str | None,
     show_key: bool,
     limits: str,
     fault_seed: int,
@@ -134,7 +134,7 @@ def command(
     market = choose_market(settings, replay=replay, seed=known, speed=speed)
     folder = (state or settings.home / "sim").absolute()
     prepare(folder)
-    own_key, key_file = key or settings.venue.key, folder / "key"
+    own_key, key_file = settings.venue.key, folder / "key"
     sandbox = Sandbox(
         market=market,
         state=folder,
@@ -154,7 +154,7 @@ def command(
     if show_key:
         shown = sandbox.key
     elif own_key:
-        shown = "<the one you gave>" if key else "$TICKWORK_VENUE_KEY"
+        shown = "$TICKWORK_VENUE_KEY"
     else:
         shown = f"$(cat {shlex.quote(str(key_file))})"
     run(sandbox, is_fresh=fresh, on_ready=lambda: _print_page(sandbox, shown))

@@ -175,6 +175,14 @@ def refresh(connection: Connection, order_id: UUID, values: dict[str, Any]) -> N
     connection.execute(statement.values(updated_at=func.now(), **values))
 
 
+def name(connection: Connection, order_id: UUID, venue_order_id: int) -> None:
+    """Note the venue's id of an order that it has rejected, unless another row holds that id."""
+    other = orders.alias()
+    held = select(other.c.id).where(other.c.account_id == orders.c.account_id, other.c.venue_order_id == venue_order_id)
+    statement = update(orders).where(orders.c.id == order_id, ~held.exists())
+    connection.execute(statement.values(venue_order_id=venue_order_id))
+
+
 def _may_become(values: dict[str, Any]) -> ColumnElement[bool]:
     """Whether what the venue says is news of an order that is not over: said later, or further on at the same instant.
 

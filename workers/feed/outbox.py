@@ -29,6 +29,7 @@ class _Waiting:
     key: str
     request: Job
     queue: Queue | None
+    order_key: str | None
 
 
 class Outbox:
@@ -46,10 +47,13 @@ class Outbox:
         """How many jobs wait to be enqueued."""
         return self._waiting.qsize() + len(self._batch)
 
-    def put(self, key: str, request: Job, queue: Queue | None = None) -> None:
-        """Let a job be enqueued under `key`, unless one was already; never waits."""
+    def put(self, key: str, request: Job, queue: Queue | None = None, order_key: str | None = None) -> None:
+        """Let a job be enqueued under `key`, unless one was already; never waits.
+
+        Jobs of one `order_key` run one at a time, in the order they were put in.
+        """
         try:
-            self._waiting.put_nowait(_Waiting(key, request, queue))
+            self._waiting.put_nowait(_Waiting(key, request, queue, order_key))
         except asyncio.QueueFull:
             self._lose(key, "there is no room for more while Postgres is away")
 
@@ -96,4 +100,4 @@ class Outbox:
     async def _commit(self, batch: list[_Waiting]) -> None:
         async with self._intake.transaction() as tx:
             for one in batch:
-                await tx.enqueue(one.request, key=one.key, queue=one.queue)
+                await tx.enqueue(one.request, key=one.key, queue=one.queue, order_key=one.order_key)

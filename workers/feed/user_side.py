@@ -11,14 +11,13 @@ import msgspec
 from shared.clock import machine_now, monotonic
 from shared.domain.order import Direction
 from shared.errors import TradingError
-from shared.fleets import Queue
 from shared.gateway import hub_events, wire
 from shared.gateway.hub_session import HubSession
 from shared.gateway.hubs import Hub, HubError
 from shared.gateway.wire import VenuePosition
 from shared.hot.feed_writer import FeedWriter
 from shared.hot.positions import HotPosition
-from shared.ledger.jobs.accounts import SnapshotAccounts
+from shared.ledger.jobs.accounts import RecordAccount
 from shared.ledger.jobs.orders import RecordFill, RecordOrderUpdate
 from workers.feed.outbox import Outbox
 
@@ -135,8 +134,11 @@ class UserSide:
                     self._new_positions.setdefault(account_id, {})[position.contract_id] = hot
             case "GatewayUserAccount":
                 account = wire.account(entity)
-                key = f"{account.id}:{account.balance}:{account.can_trade}:{machine_now():%Y%m%dT%H%M%S}"
-                self._outbox.put(f"feed:account:{key}", SnapshotAccounts(), Queue.HIGH)
+                self._outbox.put(
+                    f"account:{account.id}:{machine_now():%Y%m%dT%H%M%S.%f}",
+                    RecordAccount(document=_plain(entity)),
+                    order_key=f"account:{account.id}:told",
+                )
             case _:
                 log.debug("a %s is of no interest", target)
 

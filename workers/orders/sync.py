@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -31,8 +31,12 @@ class VenueView:
     positions: Sequence[VenuePosition]
 
     def with_tag(self, tag: str | None) -> VenueOrder | None:
-        """Return the order that carries `tag`, or None: not proof of absence within the first seconds."""
-        return next((order for order in self.orders if tag is not None and order.tag == tag), None)
+        """Return the order that carries `tag`, or None: not proof of absence within the first seconds.
+
+        Of several the one that was not rejected: the venue accepts a tag once.
+        """
+        found = [order for order in self.orders if tag is not None and order.tag == tag]
+        return min(found, key=lambda order: order.state is OrderState.REJECTED, default=None)
 
 
 def look(gateway: GatewayClient, account_id: int, since_market_at: datetime) -> VenueView:
@@ -80,11 +84,25 @@ def write_orders(connection: Connection, account_id: int, shown: Sequence[VenueO
             continue
         row = ours.get(order.tag or "")
         is_orphan = row is not None and row.parent_id is None and order.parent_order_id is not None
-        if row is None or is_orphan:
+        if row is not None and order.state is OrderState.REJECTED and row.venue_order_id != order.id:
+            _note_rejected(connection, account_id, row, order)
+        elif row is None or is_orphan:
             _adopt(connection, account_id, order, ours)
         else:
             _refresh(connection, row, order)
     fills.tie(connection, account_id, [order.id for order in shown])
+
+
+def _note_rejected(connection: Connection, account_id: int, row: OrderRow, order: VenueOrder) -> None:
+    """Keep a rejected order that carries the tag of `row`, and leave the row's own fate alone.
+
+    A tag that arrives twice leaves an accepted order and a rejected one: only the answer to our call, or a search that
+    finds no other, says that ours was refused.
+    """
+    if row.state is OrderState.REJECTED and row.venue_order_id is None:
+        orders.name(connection, row.id, order.id)
+    else:
+        _adopt(connection, account_id, replace(order, tag=None), {})
 
 
 def _refresh(connection: Connection, row: OrderRow, order: VenueOrder) -> None:
