@@ -16,7 +16,7 @@ import requests
 from shared.fleets import FLEETS
 from tests.fixtures.stack import ALERT, Stack, eventually
 
-PROGRAMS = {"postgres", "valkey", "simulator", "receiver", "beat", "relay", "flower"} | {
+PROGRAMS = {"postgres", "valkey", "simulator", "receiver", "beat", "relay", "feed", "flower"} | {
     fleet.program for fleet in FLEETS
 }
 
