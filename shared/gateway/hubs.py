@@ -1,6 +1,6 @@
 """One of the venue's two hubs: connects, stays, and comes back after every loss.
 
-Source: venue.md sections 3.5, 7.1, 7.4 and 7.5. Why it is ours: docs/decisions/0005-hub-client.md.
+Source: venue.md sections 3.5, 7.1, 7.4 and 7.5. Why it is ours: docs/decisions/0007-hub-client.md.
 """
 
 import asyncio
