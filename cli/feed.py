@@ -64,6 +64,7 @@ def _hub(hub: HubHealth) -> dict[str, Any]:
         "silent_s": hub.silent_s,
         "reconnect_count": max(hub.connection_count - 1, 0),
         "gap_s": hub.gap_s,
+        "event_count": hub.event_count,
     }
 
 

@@ -80,6 +80,7 @@ class Hub:
     ) -> None:
         self.name = url.rsplit("/", 1)[-1]
         self.connections = 0
+        self.event_count = 0
         self.is_ready = False
         self.lost_at: float | None = None
         self.last_gap_s: float | None = None
@@ -220,6 +221,7 @@ class Hub:
             case Kind.INVOCATION if record.target == "GatewayLogout":
                 raise LoggedOutError("the venue has ended the session")
             case Kind.INVOCATION:
+                self.event_count += 1
                 self._on_event(record.target, record.arguments)
             case Kind.COMPLETION:
                 waiting = self._waiting.get(record.invocationId or "")

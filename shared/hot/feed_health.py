@@ -16,6 +16,7 @@ class HubHealth(msgspec.Struct, frozen=True, kw_only=True):
     is_subscribed: bool
     silent_s: float
     connection_count: int
+    event_count: int  # since the feed became the active one
     gap_s: float | None
 
 

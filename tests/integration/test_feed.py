@@ -168,3 +168,15 @@ def test_the_token_is_in_no_log(feeds: Feeds) -> None:
     assert "lost" in said
     assert "eyJ" not in said
     assert "access_token=e" not in said
+
+
+def test_a_venue_that_keeps_logging_us_out_ends_the_feed_and_halts_entries(feeds: Feeds) -> None:
+    feed = feeds.start()
+    feeds.wait_until_fed()
+    feeds.fault("logout", count=50)
+    until(lambda: not feed.is_alive(), 120, "the feed's end")
+
+    assert 1 == feed.process.returncode
+    assert "the feed stops" in feed.log.read_text()
+    ((reason,),) = feeds.desk.rows("SELECT halt_reason FROM account WHERE halted_at IS NOT NULL")
+    assert "ended our session" in reason

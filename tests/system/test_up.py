@@ -54,6 +54,16 @@ def test_every_program_runs_and_the_addresses_are_true(running: Stack) -> None:
         assert 200 == requests.get(url, timeout=10).status_code
 
 
+def test_status_tells_how_old_the_last_word_about_each_contract_is(running: Stack) -> None:
+    def is_fed() -> bool:
+        feed = (running.status() or {}).get("feed")
+        return feed is not None and bool(feed["contracts"]) and feed["user"]["is_subscribed"]
+
+    eventually("both hubs are subscribed", is_fed)
+    assert "Feed: active; market hub subscribed" in running.run("status").stdout
+    assert "Feed: active" in running.run("metrics").stdout
+
+
 def test_an_alert_becomes_an_order_with_its_stop_a_fill_and_a_position(running: Stack, hook: str) -> None:
     job = send(hook)
     assert "succeeded" == running.wait_for_end(job)

@@ -120,6 +120,7 @@ def _hub_health(hub: Hub) -> HubHealth:
         is_subscribed=hub.is_ready,
         silent_s=round(hub.silent_s, 3),
         connection_count=hub.connections,
+        event_count=hub.event_count,
         gap_s=None if hub.last_gap_s is None else round(hub.last_gap_s, 3),
     )
 

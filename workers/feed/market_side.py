@@ -39,6 +39,8 @@ class MarketSide:
         *,
         contracts: Contracts,
         has_traded: HasTraded,
+        silence: Silence | None = None,
+        look_every_s: float = LOOK_FOR_CONTRACTS_EVERY_S,
     ) -> None:
         """Take the contracts from `contracts`: by id, whether each is in session.
 
@@ -51,7 +53,8 @@ class MarketSide:
         self._contracts = contracts
         self._has_traded = has_traded
         self._prices = Prices()
-        self._silence = Silence()
+        self._silence = silence or Silence()
+        self._look_every_s = look_every_s
         self._in_session: Mapping[str, bool] = {}
         self._heard_at: dict[str, float] = {}  # or subscribed at
         self._spoke: set[str] = set()
@@ -91,7 +94,7 @@ class MarketSide:
     async def _follow_contracts(self) -> None:
         """Keep to what is tracked, and see to contracts that have gone silent."""
         while True:
-            await asyncio.sleep(LOOK_FOR_CONTRACTS_EVERY_S)
+            await asyncio.sleep(self._look_every_s)
             wanted = await self._contracts()
             if not self.hub.is_ready:
                 continue

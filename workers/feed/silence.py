@@ -21,18 +21,19 @@ class Silence:
     nobody; the connection, with all other contracts on it, is given up only if REST shows that there was trading.
     """
 
+    after_s: float = SILENT_AFTER_S
     _suspected: dict[str, _Suspicion] = field(default_factory=dict)
 
     def look(self, heard_at: Mapping[str, float], in_session: Mapping[str, bool], now: float) -> list[tuple[str, bool]]:
         """Return the silent contracts whose turn it is, each with whether REST is to be asked about it."""
         found = []
         for contract_id, at in heard_at.items():
-            if not in_session.get(contract_id, False) or now - at <= SILENT_AFTER_S:
+            if not in_session.get(contract_id, False) or now - at <= self.after_s:
                 self._suspected.pop(contract_id, None)
                 continue
             suspicion = self._suspected.setdefault(contract_id, _Suspicion(0, now))
             if now >= suspicion.again_at:
                 found.append((contract_id, suspicion.tried_count > 0))
-                suspicion.again_at = now + min(SILENT_AFTER_S * 2**suspicion.tried_count, _LONGEST_PAUSE_S)
+                suspicion.again_at = now + min(self.after_s * 2**suspicion.tried_count, _LONGEST_PAUSE_S)
                 suspicion.tried_count += 1
         return found
