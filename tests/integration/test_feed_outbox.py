@@ -9,13 +9,13 @@ import psycopg
 from shared.db.async_engine import make_async_engine
 from shared.ledger.intake import Intake
 from shared.ledger.jobs.orders import RecordFill
-from shared.ledger.wake import AsyncWake
+from shared.ledger.wake import open_async_wake
 from workers.feed.outbox import Outbox
 
 
 @asynccontextmanager
 async def intake_to(database_url: str, redis_url: str) -> AsyncIterator[Intake]:
-    intake = Intake(make_async_engine(database_url, program="test", pool_size=1), AsyncWake(redis_url))
+    intake = Intake(make_async_engine(database_url, program="test", pool_size=1), open_async_wake(redis_url))
     try:
         yield intake
     finally:
