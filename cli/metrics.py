@@ -6,6 +6,7 @@ from typing import Any
 import click
 import psutil
 
+from cli.feed import feed_figures, print_feed
 from cli.output import print_json, print_table
 from cli.stack import connect, running_programs
 from shared.db import metrics, queue_states
@@ -32,15 +33,23 @@ def command(minutes: int, *, as_json: bool) -> None:
         strategies = metrics.strategy_summary(connection, window)
     for row in api:
         row["error_rate"] = f"{100 * row['error_count'] / row['count']:.1f} %"
-    queues = _by_queue(counts)
+    queues, feed = _by_queue(counts), feed_figures()
     system = _system()
     if as_json:
-        figures = {"api": api, "queues": queues, "canaries": canaries, "system": system, "strategies": strategies}
+        figures = {
+            "api": api,
+            "queues": queues,
+            "canaries": canaries,
+            "system": system,
+            "strategies": strategies,
+            "feed": feed,
+        }
         print_json({"minutes": minutes, **figures})
         return
     print_table(f"Calls to the venue, last {minutes} min, slowest first", api, _API, empty="No calls to the venue.")
     print_table("Jobs", queues, ("queue", *_STATES), empty="")
     print_table("Queues: what was repaired, and the canary sent through each", canaries, _CANARIES, empty="")
+    print_feed(feed)
     print_table(
         "System",
         system["programs"],

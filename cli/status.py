@@ -5,6 +5,7 @@ from typing import Any
 import click
 from sqlalchemy.exc import SQLAlchemyError
 
+from cli.feed import feed_figures, print_feed
 from cli.local.home import Home
 from cli.local.lock import holder
 from cli.local.state import read_state
@@ -27,15 +28,18 @@ def command(*, as_json: bool) -> None:
     programs = state["programs"]
     if pid is None:  # what the file says is over
         programs = [one | {"pid": None, "state": "stopped"} for one in programs]
-    about = _market() if pid is not None and state["urls"] else None
+    is_up = pid is not None and bool(state["urls"])
+    about, feed = (_market(), feed_figures()) if is_up else (None, None)
     if as_json:
-        print_json({"programs": programs, "urls": state["urls"], "market": about})
+        print_json({"programs": programs, "urls": state["urls"], "market": about, "feed": feed})
     elif pid is None:
         click.echo(f"No stack runs in {home.root}: start one with `tickwork up`.")
     else:
         print_table("Programs", programs, ("name", "pid", "state", "restarts"), empty="Nothing is started so far.")
         addresses = [{"what": name, "where": masked(url)} for name, url in state["urls"].items()]
         print_table("Addresses", addresses, ("what", "where"), empty="No addresses so far.")
+        if is_up:
+            print_feed(feed)
         if about:
             click.echo(_sentence(about))
     if pid is None:

@@ -111,7 +111,7 @@ class _Up:
         began, market = time.monotonic(), self._market
         click.echo(f"Tickwork on {market.title}")
         keys = load_keys(self._home)
-        wanted = ["receiver", *(["simulator"] if market.simulator else []), "flower"]
+        wanted = ["receiver", *(["simulator", "simulator-control"] if market.simulator else []), "flower"]
         wanted += [] if self._settings.database_url else ["postgres"]
         wanted += [] if self._settings.redis_url else ["valkey"]
         ports, notes = choose_ports(self._home, wanted)

@@ -50,6 +50,7 @@ class Settings:
     market: str  # one database per market: its name, such as sim_seed_7, mgcm2_1m_2022_04, api_topstepx_com
     contracts: tuple[str, ...]  # roots to track, such as MNQ; empty in a replay: the file's own
     limits: bool  # False lifts the venue's request limits, for benches against the simulator
+    bars_limit: int  # requests for bars in 30 s that the venue allows: 50, or 30 as an older page of it says
     max_quantity: int  # most contracts one entry may ask for
     entry_ttl: timedelta  # an entry not sent by then is dropped
     receiver_url: str  # how the outside reaches the receiver
@@ -92,6 +93,7 @@ def load_settings(env: Mapping[str, str] | None = None) -> Settings:
             part.strip().upper() for part in values.get("TICKWORK_CONTRACTS", "").split(",") if part.strip()
         ),
         limits=_switch(values, "TICKWORK_LIMITS", default=True),
+        bars_limit=int(_choice(values, "TICKWORK_BARS_LIMIT", ("50", "30"), default="50")),
         max_quantity=_count(values, "TICKWORK_MAX_QUANTITY", default=5),
         entry_ttl=timedelta(seconds=_count(values, "TICKWORK_ENTRY_TTL", default=90)),
         receiver_url=values.get("TICKWORK_RECEIVER_URL", ""),

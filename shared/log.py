@@ -4,12 +4,15 @@ import logging
 import re
 import sys
 
-# A password in a URL, a bearer token, a webhook token in a path: what must never be written down.
-_SECRETS = re.compile(r"(?<=://)([^\s:/@]*):[^\s@]+@|(?i:bearer )\S+|(?<=/hooks/tv/)[\w-]+|(access_token=)[^&\s]+")
+# A password in a URL, a bearer token, any JWT, a webhook token in a path, the venue's key: never to be written down.
+_SECRETS = re.compile(
+    r"(?<=://)([^\s:/@]*):[^\s@]+@|(?i:bearer )\S+|(?<=/hooks/tv/)[\w-]+|(access_token=)[^&\s]+"
+    r"|\beyJ[\w-]+\.[\w-]+\.[\w-]*|(\bapiKey\W{1,5})[^\s\"',}]+"
+)
 
 
 def masked(text: str) -> str:
-    """Return `text` with passwords, bearer tokens and webhook tokens replaced by stars."""
+    """Return `text` with passwords, keys and tokens replaced by stars."""
     return _SECRETS.sub(_mask, text)
 
 
@@ -19,7 +22,7 @@ def _mask(match: re.Match[str]) -> str:
         return f"{match.group(1)}:***@"
     if found.lower().startswith("bearer "):
         return "Bearer ***"
-    return f"{match.group(2) or ''}***"
+    return f"{match.group(2) or match.group(3) or ''}***"
 
 
 class _MaskedFormatter(logging.Formatter):

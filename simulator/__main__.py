@@ -6,18 +6,26 @@ import sys
 from datetime import UTC, datetime
 from pathlib import Path
 
-import uvicorn
-from starlette.requests import Request
+from starlette.routing import Route
 
 from shared.clock import MarketClock
 from shared.config import load_settings
 from shared.errors import SettingsError
 from shared.log import set_up_logging
+from simulator import openapi
+from simulator.answers.control import make_control
 from simulator.app import make_app
+from simulator.faults import Faults
+from simulator.gate import Gate
+from simulator.limits import PROFILES, Limits
 from simulator.logins import Logins
+from simulator.market.clocks import Clock, SteppedClock
 from simulator.market.market import Market
 from simulator.market.replay import ReplayMarket
 from simulator.market.seeded import SeededMarket
+from simulator.market.tape import PRINTS_A_MINUTE
+from simulator.server import ControlServer, Server
+from simulator.venue.accounts import FAMILIES, family_of
 from simulator.venue.journal import Journal
 from simulator.venue.venue import Venue
 
@@ -30,35 +38,48 @@ def main() -> int:
     try:
         settings = load_settings()
         set_up_logging(settings.log_level)
-        market: Market = ReplayMarket(options.replay) if options.replay else SeededMarket(options.seed)
-        clock = MarketClock(options.machine_origin, options.market_origin, options.speed)
-        venue = Venue(market, clock, Journal(options.state / "journal.jsonl", market.name))
+        market = _market(options)
+        venue = Venue(market, _clock(options), Journal(options.state / "journal.jsonl", market.name))
         logins = Logins(settings.venue.user, settings.venue.key, options.state / "token.key")
+        _open_accounts(venue, options.accounts)
+        _serve(venue, logins, options)
     except SettingsError as error:
         print(f"simulator: {error}", file=sys.stderr)  # noqa: T201 - logging may not be set up yet
         return 2
-    app, gate = make_app(venue, logins, limits=options.limits == "on")
-    server = uvicorn.Server(
-        uvicorn.Config(
-            app,
-            host="127.0.0.1",
-            port=options.port,
-            access_log=False,
-            log_config=None,
-            log_level="warning",
-            timeout_graceful_shutdown=3,
-        )
-    )
-
-    def cut(request: Request) -> None:
-        for connection in server.server_state.connections:
-            if connection.transport is not None and connection.transport.get_extra_info("peername") == request.client:
-                connection.transport.abort()
-
-    gate.cut = cut
-    _log.info("%s, market time %s, speed %d", market.name, clock.now().isoformat(timespec="seconds"), clock.speed)
-    server.run()
     return 0
+
+
+def _serve(venue: Venue, logins: Logins, options: argparse.Namespace) -> None:
+    gate = Gate(venue, logins, Limits(options.limits), Faults(options.fault_seed))
+    app, hubs = make_app(venue, logins, gate, prints_per_minute=options.prints_per_minute)
+    control = None
+    if options.control_port is not None:
+        paths = [route.path for route in app.routes if isinstance(route, Route) and route.path != openapi.PATH]
+        control = ControlServer(make_control(venue, logins, gate, paths), options.control_port)
+    server = Server(app, options.port, hubs.say_goodbye, control)
+    gate.cut = server.cut
+    now = venue.clock.now().isoformat(timespec="seconds")
+    _log.info("%s, market time %s, speed %d", venue.market.name, now, venue.clock.speed)
+    server.listen_and_run()
+
+
+def _market(options: argparse.Namespace) -> Market:
+    if options.replay:
+        return ReplayMarket(options.replay, is_always_open=options.always_open)
+    return SeededMarket(options.seed, is_always_open=options.always_open)
+
+
+def _clock(options: argparse.Namespace) -> Clock:
+    clock = MarketClock(options.machine_origin, options.market_origin, options.speed)
+    return SteppedClock(clock.now()) if options.stepped else clock
+
+
+def _open_accounts(venue: Venue, families: list[str]) -> None:
+    """Open an account of each family that the simulator's own user has none of yet."""
+    had = {family_of(account) for account in venue.book.accounts.values() if not account.user}
+    for family in families:
+        if family not in had:
+            venue.add_account("", *FAMILIES[family])
 
 
 def _options() -> argparse.Namespace:
@@ -71,13 +92,27 @@ def _options() -> argparse.Namespace:
     source = parser.add_mutually_exclusive_group(required=True)
     source.add_argument("--replay", type=Path, help="CSV of one-minute bars, may be gzipped")
     source.add_argument("--seed", type=int, help="number that makes the market")
-    parser.add_argument("--limits", choices=("on", "off"), default="on", help="the venue's request limits")
+    parser.add_argument("--stepped", action="store_true", help="market time stands until PUT /sim/clock moves it")
+    parser.add_argument("--always-open", action="store_true", help="trade around the clock")
+    parser.add_argument("--accounts", type=_families, default=[], help=f"open these: {','.join(FAMILIES)}")
+    parser.add_argument("--limits", choices=tuple(PROFILES), default="on", help="the venue's request limits")
+    parser.add_argument("--fault-seed", type=int, default=0, help="number that makes the draws of faults")
+    parser.add_argument("--control-port", type=int, help="of the simulator's own endpoints; without it there are none")
+    parser.add_argument("--prints-per-minute", type=int, default=PRINTS_A_MINUTE, help="how busy the market hub is")
     return parser.parse_args()
 
 
 def _instant(text: str) -> datetime:
     at = datetime.fromisoformat(text)
     return at.astimezone(UTC) if at.tzinfo else at.replace(tzinfo=UTC)
+
+
+def _families(text: str) -> list[str]:
+    families = [part.strip().upper() for part in text.split(",") if part.strip()]
+    for family in families:
+        if family not in FAMILIES:
+            raise argparse.ArgumentTypeError(f"{family} is no kind of account: give some of {','.join(FAMILIES)}")
+    return families
 
 
 def _speed(text: str) -> int:

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import itertools
 import logging
 import signal
 from collections.abc import AsyncIterator
@@ -11,17 +12,20 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from simulator import wire
-from simulator.answers import accounts, bars, contracts, control, orders, positions
-from simulator.faults import Faults
+from simulator import openapi, wire
+from simulator.answers import accounts, bars, contracts, orders, positions
 from simulator.gate import Endpoint, Gate
-from simulator.limits import Limits
+from simulator.hubs.connection import Manners
+from simulator.hubs.hubs import Hubs
+from simulator.hubs.market import MarketHub
+from simulator.hubs.user import UserHub
 from simulator.logins import Logins
+from simulator.market.tape import PRINTS_A_MINUTE
 from simulator.venue.venue import Venue
-from simulator.visits import Visits
 
 _log = logging.getLogger("simulator")
-_STEP = 0.05  # seconds of machine time between two looks at the market
+_STEP = 0.025  # seconds of machine time between two looks at the market
+_LOOKS_BETWEEN_MISFORTUNES = 40  # so the faults of a connection are met about once a second
 
 ENDPOINTS = (
     Endpoint("/api/Account/search", wire.AccountSearch, accounts.search),
@@ -42,38 +46,59 @@ ENDPOINTS = (
     Endpoint("/api/Trade/search", wire.TradeSearch, positions.search_trades),
 )
 
+LOGINS: dict[str, type[wire.Body] | None] = {
+    "/api/Auth/loginKey": wire.LoginKey,
+    "/api/Auth/loginApp": wire.LoginApp,
+    "/api/Auth/validate": None,
+    "/api/Auth/logout": None,
+}
 
-def make_app(venue: Venue, logins: Logins, *, limits: bool) -> tuple[Starlette, Gate]:
-    """Return the ASGI application, and its gate, which still needs to learn how to cut a connection."""
-    visits, faults = Visits(), Faults()
-    gate = Gate(venue, logins, Limits(is_on=limits), visits, faults)
+
+def make_app(
+    venue: Venue,
+    logins: Logins,
+    gate: Gate,
+    *,
+    prints_per_minute: int = PRINTS_A_MINUTE,
+    manners: Manners | None = None,
+) -> tuple[Starlette, Hubs]:
+    """Return the ASGI application of the venue, and its hubs; the gate still needs to learn to cut a connection."""
+    faults = gate.faults
+    venue.suffer(faults.meet)
+    described = wire.encoded(openapi.document_of(LOGINS | {endpoint.path: endpoint.body for endpoint in ENDPOINTS}))
+    prices = MarketHub(venue, prints_per_minute)
+    hubs = Hubs([UserHub(venue, logins.owner, faults), prices], gate, logins, faults, manners or Manners())
     routes = [
         Route("/api/Status/ping", gate.passing(_pong), methods=["GET"]),
         Route("/api/Auth/loginKey", gate.passing(gate.log_in), methods=["POST"]),
+        Route("/api/Auth/loginApp", gate.passing(gate.log_in_by_app), methods=["POST"]),
         Route("/api/Auth/validate", gate.passing(gate.validate), methods=["POST"]),
         Route("/api/Auth/logout", gate.passing(gate.log_out), methods=["POST"]),
         *(Route(endpoint.path, gate.serving(endpoint), methods=["POST"]) for endpoint in ENDPOINTS),
-        *control.Control(venue, visits, faults).routes,
+        *hubs.routes,
+        Route(openapi.PATH, lambda _: Response(described, media_type="application/json")),
     ]
 
     @contextlib.asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
-        matching = asyncio.create_task(_keep_matching(venue))
+        matching = asyncio.create_task(_keep_going(venue, prices, hubs))
         matching.add_done_callback(_stop_if_failed)
         yield
         matching.cancel()
 
-    return Starlette(routes=routes, lifespan=lifespan), gate
+    return Starlette(routes=routes, lifespan=lifespan), hubs
 
 
 def _pong(_: Request, __: bytes) -> Response:
     return Response(b'"pong"', media_type="application/json; charset=utf-8")
 
 
-async def _keep_matching(venue: Venue) -> None:
-    """Fill what is due soon after it is, also when nobody asks."""
-    while True:
-        venue.now()
+async def _keep_going(venue: Venue, prices: MarketHub, hubs: Hubs) -> None:
+    """Fill what is due and tell what happens soon after it does, also when nobody asks."""
+    for look in itertools.count(1):
+        prices.tell(venue.now())
+        if look % _LOOKS_BETWEEN_MISFORTUNES == 0:
+            hubs.suffer()
         await asyncio.sleep(_STEP)
 
 

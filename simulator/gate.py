@@ -4,22 +4,30 @@ import asyncio
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import timedelta
+from email.utils import format_datetime
+from http import HTTPStatus
 from typing import Any
 
 import msgspec
-from starlette.requests import Request
+from starlette.requests import HTTPConnection, Request
 from starlette.responses import Response
 
-from simulator import wire
+from shared.clock import machine_now
+from simulator import spoiling, wire
 from simulator.faults import Fault, Faults
 from simulator.limits import Limits
 from simulator.logins import Logins
+from simulator.shapes import SHAPES
+from simulator.spoiling import SPOILS
+from simulator.venue.desk import Desk
 from simulator.venue.venue import Venue
 from simulator.visits import Visits
 
 _JSON = "application/json; charset=utf-8"
+_ANSWERS_KEPT = 1000  # of questions that can be answered as they were before
 _PLACE_IN_BODY = re.compile(r" - at `(\$[^`]*)`")
-Cut = Callable[[Request], None]
+Cut = Callable[[HTTPConnection], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,18 +36,19 @@ class Endpoint:
 
     path: str
     body: type[wire.Body]
-    answer: Callable[[Venue, Any], bytes]
+    answer: Callable[[Desk, Any], bytes]
 
 
 class Gate:
     """Lets requests in. An answer is made without awaiting anything, so each sees and leaves a whole state."""
 
-    def __init__(self, venue: Venue, logins: Logins, limits: Limits, visits: Visits, faults: Faults) -> None:
+    def __init__(self, venue: Venue, logins: Logins, limits: Limits, faults: Faults) -> None:
+        self.visits = Visits()
+        self.faults = faults
+        self.limits = limits
         self._venue = venue
         self._logins = logins
-        self._limits = limits
-        self._visits = visits
-        self._faults = faults
+        self._before: dict[tuple[str, str, bytes], bytes] = {}
         self.cut: Cut = _cannot_cut  # the program puts in what closes a connection
 
     def serving(self, endpoint: Endpoint) -> Callable[[Request], Any]:
@@ -49,14 +58,15 @@ class Gate:
             user = self._logins.user_of(request.headers.get("authorization", ""))
             if user is None:
                 return Response(status_code=401)
-            if not self._limits.may_pass(user, endpoint.path):
+            if not self.limits.may_pass(user, endpoint.path):
                 return Response(status_code=429)
+            desk = Desk(self._venue, user, self._logins.owner)
             try:
-                body = msgspec.json.decode(raw, type=endpoint.body)
-                return Response(endpoint.answer(self._venue, body), media_type=_JSON)
+                said = endpoint.answer(desk, msgspec.json.decode(raw, type=endpoint.body))
             except (msgspec.DecodeError, UnicodeDecodeError, OverflowError) as error:
                 # Overflow: an instant at the edge of time, which no calendar can add a minute to.
                 return problem(error)
+            return Response(said, media_type=_JSON)
 
         return self.passing(answer)
 
@@ -65,10 +75,10 @@ class Gate:
 
         async def handle(request: Request) -> Response:
             raw = await request.body()
-            self._visits.record(request.url.path, raw)
-            fault = self._faults.meet(request.url.path)
+            self.visits.record(request.url.path, raw)
+            fault = self.faults.meet(request.url.path)
             if fault is None:
-                return answer(request, raw)
+                return self._noted(request, raw, answer(request, raw))
             return await self._suffer(fault, request, raw, answer)
 
         return handle
@@ -79,55 +89,105 @@ class Gate:
             body = msgspec.json.decode(raw, type=wire.LoginKey)
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
             return problem(error)
-        if not self._limits.may_pass(body.user_name, request.url.path):
+        if not self.limits.may_pass(body.user_name, request.url.path):
             return Response(status_code=429)
         if not self._logins.may_login(body.user_name, body.api_key):
             return Response(wire.envelope(3, token=None), media_type=_JSON)
-        return Response(wire.envelope(token=self._logins.issue()), media_type=_JSON)
+        return Response(wire.envelope(token=self._logins.issue(body.user_name)), media_type=_JSON)
+
+    def log_in_by_app(self, request: Request, raw: bytes) -> Response:
+        """Answer Auth/loginApp, the flow of firms: there is no app here, so it is code 4, with status 200."""
+        try:
+            body = msgspec.json.decode(raw, type=wire.LoginApp)
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            return problem(error)
+        if not self.limits.may_pass(body.user_name, request.url.path):
+            return Response(status_code=429)
+        return Response(wire.envelope(4, token=None), media_type=_JSON)
 
     def validate(self, request: Request, _: bytes) -> Response:
         """Answer Auth/validate with a fresh token for a good one."""
-        return self._with_token(request, lambda: wire.envelope(newToken=self._logins.issue()))
+        return self._with_token(request, lambda user: wire.envelope(newToken=self._logins.issue(user)))
 
     def log_out(self, request: Request, _: bytes) -> Response:
         """Answer Auth/logout: this token is over, others stay."""
 
-        def end() -> bytes:
+        def end(_: str) -> bytes:
             self._logins.log_out(request.headers["authorization"])
             return wire.envelope()
 
         return self._with_token(request, end)
 
-    def _with_token(self, request: Request, answer: Callable[[], bytes]) -> Response:
+    def _with_token(self, request: Request, answer: Callable[[str], bytes]) -> Response:
         user = self._logins.user_of(request.headers.get("authorization", ""))
         if user is None:
             return Response(status_code=401)
-        if not self._limits.may_pass(user, request.url.path):
+        if not self.limits.may_pass(user, request.url.path):
             return Response(status_code=429)
-        return Response(answer(), media_type=_JSON)
+        return Response(answer(user), media_type=_JSON)
 
     async def _suffer(
         self, fault: Fault, request: Request, raw: bytes, answer: Callable[[Request, bytes], Response]
     ) -> Response:
-        match fault.kind:
-            case "status":
-                return Response(status_code=fault.status)
-            case "reject":
-                return Response(wire.envelope(fault.error_code, fault.message), media_type=_JSON)
-            case "delay":
-                late = answer(request, raw)
-                await asyncio.sleep(fault.seconds)
-                return late
-            case "delay_before":
-                await asyncio.sleep(fault.seconds)
-                return answer(request, raw)
-            case "lose_answer_after":
+        if fault.kind in {"lose_before", "lose_answer_after"}:
+            if fault.kind == "lose_answer_after":
                 answer(request, raw)
+            return await self._cut_off(request)
+        if fault.kind == "delay_before":
+            await asyncio.sleep(fault.seconds)
+        if fault.kind == "duplicate":
+            answer(request, raw)
+        if fault.kind == "end_token":
+            self._logins.log_out(request.headers.get("authorization", ""))
+        response = _refusal(fault, request.url.path) or answer(request, raw)
+        if fault.kind == "delay":
+            await asyncio.sleep(fault.seconds)
+        return self._spoiled(fault.kind, request, raw, response) if fault.kind in SPOILS else response
+
+    async def _cut_off(self, request: Request) -> Response:
         self.cut(request)
         # The connection is gone; wait until the server has noticed, then nothing is left to send.
         while (await request.receive())["type"] != "http.disconnect":
             pass
         return Response(status_code=500)
+
+    def _spoiled(self, kind: str, request: Request, raw: bytes, response: Response) -> Response:
+        path, said = request.url.path, bytes(response.body)
+        if response.status_code != HTTPStatus.OK or not (document := spoiling.document_of(said))["success"]:
+            return response
+        before = self._before.get(self._question(request, raw))
+        spoiled = SPOILS[kind].spoiled(path, document, spoiling.document_of(before) if before else None)
+        return Response(wire.encoded(spoiled), media_type=_JSON)
+
+    def _noted(self, request: Request, raw: bytes, response: Response) -> Response:
+        """Keep an answer that may come again when it is no longer true."""
+        if request.url.path in spoiling.OPEN and response.status_code == HTTPStatus.OK:
+            question = self._question(request, raw)
+            self._before.pop(question, None)
+            self._before[question] = bytes(response.body)
+            if len(self._before) > _ANSWERS_KEPT:
+                del self._before[next(iter(self._before))]
+        return response
+
+    def _question(self, request: Request, raw: bytes) -> tuple[str, str, bytes]:
+        user = self._logins.user_of(request.headers.get("authorization", ""))
+        return user or "", request.url.path, raw
+
+
+def _refusal(fault: Fault, path: str) -> Response | None:
+    """Return what a fault answers instead of the venue, if it does."""
+    if fault.kind == "reject":
+        nothing = dict.fromkeys(SHAPES[path].payload) if path in SHAPES else {}
+        return Response(wire.envelope(fault.error_code, fault.message, **nothing), media_type=_JSON)
+    return Response(status_code=fault.status, headers=_retry_after(fault)) if fault.kind == "status" else None
+
+
+def _retry_after(fault: Fault) -> dict[str, str]:
+    if fault.retry_after is None:
+        return {}
+    at = machine_now() + timedelta(seconds=fault.retry_after)
+    said = format_datetime(at, usegmt=True) if fault.retry_after_as == "date" else str(fault.retry_after)
+    return {"Retry-After": said}
 
 
 def problem(error: Exception) -> Response:
@@ -145,5 +205,5 @@ def problem(error: Exception) -> Response:
     return Response(wire.encoded(body), status_code=400, media_type="application/problem+json")
 
 
-def _cannot_cut(_: Request) -> None:
+def _cannot_cut(_: HTTPConnection) -> None:
     raise RuntimeError("this server cannot close a connection: faults that lose answers need the simulator's program")

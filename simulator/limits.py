@@ -1,31 +1,37 @@
 """How many requests a user may make: two sliding windows of machine time, one for bars and one for all the rest."""
 
-from collections import defaultdict, deque
+from collections import Counter, defaultdict, deque
+from collections.abc import Mapping
 
 from shared.clock import monotonic
 
-# Requests and seconds, as the venue documents them (venue.md section 4).
-_BARS = (50, 30.0)
-_OTHER = (200, 60.0)
+Window = tuple[int, float]  # requests, and the seconds in which no more may come
+BARS = "/api/History/retrieveBars"
+OTHER: Window = (200, 60.0)
+# What `retrieveBars` may take, by profile, as the venue documents it now and in older copies (venue.md section 4).
+PROFILES: Mapping[str, Window | None] = {"on": (50, 30.0), "30": (30, 30.0), "off": None}
 
 
 class Limits:
-    """Counts what it lets through; a request refused is not counted."""
+    """Counts what it lets through; a request refused takes no place in the window. `off` lets everything through."""
 
-    def __init__(self, *, is_on: bool) -> None:
-        self._is_on = is_on
+    def __init__(self, profile: str = "on") -> None:
+        self.profile = profile
+        self.refused: Counter[tuple[str, str]] = Counter()  # by user and path, since the start
+        self._bars = PROFILES[profile]
         self._times: defaultdict[tuple[str, bool], deque[float]] = defaultdict(deque)
 
     def may_pass(self, user: str, path: str) -> bool:
         """Whether the user may make this request now."""
-        if not self._is_on:
+        if self._bars is None:
             return True
-        is_bars = path == "/api/History/retrieveBars"
-        most, seconds = _BARS if is_bars else _OTHER
+        is_bars = path == BARS
+        most, seconds = self._bars if is_bars else OTHER
         times, now = self._times[user.lower(), is_bars], monotonic()
         while times and times[0] <= now - seconds:
             times.popleft()
         if len(times) >= most:
+            self.refused[user.lower(), path] += 1
             return False
         times.append(now)
         return True

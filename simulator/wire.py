@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime
 from decimal import Decimal
+from fractions import Fraction
 from typing import Annotated, Any
 
 import msgspec
@@ -15,7 +16,8 @@ Int32 = Annotated[int, msgspec.Meta(ge=-(2**31), le=2**31 - 1)]
 Int64 = Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)]
 
 SIDES = {0: Side.BUY, 1: Side.SELL}
-TYPES = {1: OrderType.LIMIT, 2: OrderType.MARKET, 4: OrderType.STOP}
+TYPES = {1: OrderType.LIMIT, 2: OrderType.MARKET, 4: OrderType.STOP, 5: OrderType.TRAILING_STOP}
+JOINS = {6: Side.BUY, 7: Side.SELL}  # a limit at the best bid, at the best ask
 STATUSES = {
     OrderState.WORKING: 1,
     OrderState.FILLED: 2,
@@ -27,6 +29,8 @@ STATUSES = {
 }
 _SIDE_NUMBERS = {side: number for number, side in SIDES.items()}
 _TYPE_NUMBERS = {type_: number for number, type_ in TYPES.items()}
+_JOIN_NUMBERS = {side: number for number, side in JOINS.items()}
+_STOPS = {OrderType.STOP, OrderType.TRAILING_STOP}
 _ENCODER = msgspec.json.Encoder(decimal_format="number")  # prices leave exact to the tick, never as floats
 
 
@@ -39,6 +43,16 @@ class LoginKey(Body, frozen=True):
 
     user_name: str
     api_key: str
+
+
+class LoginApp(Body, frozen=True):
+    """Auth/loginApp, the flow of firms."""
+
+    user_name: str
+    password: str
+    device_id: str
+    app_id: str
+    verify_key: str
 
 
 class AccountSearch(Body, frozen=True):
@@ -194,14 +208,14 @@ def utc(at: datetime) -> datetime:
 
 
 def account_model(account: Account) -> dict[str, object]:
-    """Put an account in the venue's words."""
+    """Put an account in the venue's words; funded Express accounts are simulated too, only live ones are not."""
     return {
         "id": account.id,
         "name": account.name,
         "balance": account.balance,
-        "canTrade": account.can_trade,
+        "canTrade": account.may_trade,
         "isVisible": True,
-        "simulated": True,
+        "simulated": not account.is_live,
     }
 
 
@@ -242,11 +256,14 @@ def bar_models(bars: list[Bar], tick_size: Decimal) -> list[dict[str, Any]]:
 
 
 def order_model(order: Order) -> dict[str, object]:
-    """Put an order in the venue's words. A suspended child shows its distance where others show a price."""
+    """Put an order in the venue's words.
+
+    A suspended child shows its signed distance where others show a price; a trailing stop shows its distance beside
+    the level it stands at now.
+    """
     tick_size = root_of_contract(order.contract_id).tick_size
     price = None if order.price is None else order.price * tick_size
-    is_suspended = order.state is OrderState.SUSPENDED
-    distance = order.bracket_ticks if is_suspended else None
+    distance = order.bracket_ticks if order.state is OrderState.SUSPENDED else order.trail_ticks
     return {
         "id": order.id,
         "accountId": order.account_id,
@@ -255,13 +272,13 @@ def order_model(order: Order) -> dict[str, object]:
         "creationTimestamp": _instant(order.created_market_at),
         "updateTimestamp": _instant(order.updated_market_at),
         "status": STATUSES[order.state],
-        "type": _TYPE_NUMBERS.get(order.type, 0),
+        "type": _TYPE_NUMBERS.get(order.type, 0) if order.joined is None else _JOIN_NUMBERS[order.joined],
         "side": _SIDE_NUMBERS[order.side],
         "size": order.quantity,
         "limitPrice": price if order.type is OrderType.LIMIT else None,
-        "stopPrice": price if order.type is OrderType.STOP else None,
+        "stopPrice": price if order.type in _STOPS else None,
         "fillVolume": order.filled_quantity,
-        "filledPrice": None if order.fill_price is None else order.fill_price * tick_size,
+        "filledPrice": None if order.fill_price is None else _average(order.fill_price, tick_size),
         "customTag": order.tag,
         "trailDistance": distance,
         "trailPrice": None if distance is None else distance * tick_size,
@@ -290,8 +307,6 @@ def fill_model(fill: Fill) -> dict[str, object]:
 
 def position_model(holding: Holding, contract_name: str) -> dict[str, object]:
     """Put an open position in the venue's words; an average between two ticks has up to 9 decimals."""
-    numerator, denominator = holding.average_price.as_integer_ratio()
-    average = numerator * root_of_contract(holding.contract_id).tick_size / denominator
     return {
         "id": holding.id,
         "accountId": holding.account_id,
@@ -300,8 +315,14 @@ def position_model(holding: Holding, contract_name: str) -> dict[str, object]:
         "creationTimestamp": _instant(holding.opened_market_at),
         "type": 1 if holding.quantity > 0 else 2,
         "size": abs(holding.quantity),
-        "averagePrice": round(average, 9),
+        "averagePrice": _average(holding.average_price, root_of_contract(holding.contract_id).tick_size),
     }
+
+
+def _average(ticks: Fraction, tick_size: Decimal) -> Decimal:
+    numerator, denominator = ticks.as_integer_ratio()
+    average = numerator * tick_size / denominator
+    return average if denominator == 1 else round(average, 9)
 
 
 def _instant(at: datetime) -> str:

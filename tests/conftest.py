@@ -3,9 +3,12 @@
 pytest_plugins = (
     "tests.fixtures.servers",
     "tests.fixtures.venue",
+    "tests.fixtures.pit",
+    "tests.fixtures.hubs",
     "tests.fixtures.recorded",
     "tests.fixtures.desk",
     "tests.fixtures.stack",
     "tests.fixtures.fleet",
     "tests.fixtures.workshop",
+    "tests.fixtures.feeds",
 )

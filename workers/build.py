@@ -13,9 +13,10 @@ from shared.db import market
 from shared.db.engine import make_engine
 from shared.errors import SettingsError
 from shared.gateway.client import GatewayClient
-from shared.hot.connection import connect
+from shared.gateway.ports import CallLog
+from shared.hot.connection import Patience, connect
 from shared.hot.logins import RedisTokenStore
-from shared.hot.rate_limit import NoLimiter, RedisLimiter
+from shared.hot.rate_limit import NoLimiter, RedisLimiter, windows_for
 from shared.ledger.ledger import Ledger
 from shared.ledger.rows import ClaimedJob
 from shared.ledger.wake import open_wake
@@ -35,24 +36,35 @@ def open_runner(settings: Settings, worker: str, *, program: str) -> Iterator[Ru
     """Connect to Postgres, Redis and the broker, and hold a runner whose jobs are claimed as `worker`."""
     engine = make_engine(settings.need_database(), program=program, pool_size=2)
     ledger = Ledger(engine, open_wake(settings.need_broker()))
-    redis = connect(settings.need_redis())
-    limiter = RedisLimiter(redis, settings.venue) if settings.limits else NoLimiter()
     calls = BufferedCallLog(engine)
-    gateway = GatewayClient(settings.venue, RedisTokenStore(redis, settings.venue), limiter, calls)
-    clock = _market_clock(ledger)
     random = Random()  # noqa: S311  # spreads retries; guards no secret
     deadline = Deadline(tracebacks_folder(settings), worker)
+    with open_gateway(settings, calls) as gateway:
+        clock = _market_clock(ledger)
 
-    def context_of(job: ClaimedJob, within: Connection | None) -> Context:
-        return Context(settings, ledger, clock, gateway, calls, random, job, within)
+        def context_of(job: ClaimedJob, within: Connection | None) -> Context:
+            return Context(settings, ledger, clock, gateway.for_queue(job.queue), calls, random, job, within)
 
+        try:
+            yield Runner(ledger, context_of, worker, deadline)
+        finally:
+            deadline.close()
+            ledger.close()
+
+
+@contextmanager
+def open_gateway(settings: Settings, calls: CallLog) -> Iterator[GatewayClient]:
+    """Hold a client of the venue that shares token and request budget with every other process."""
+    redis = connect(settings.need_redis())
+    patience = Patience()
+    windows = windows_for(settings.bars_limit)
+    limiter = RedisLimiter(redis, settings.venue, patience, windows=windows) if settings.limits else NoLimiter()
+    gateway = GatewayClient(settings.venue, RedisTokenStore(redis, settings.venue, patience), limiter, calls)
     try:
-        yield Runner(ledger, context_of, worker, deadline)
+        yield gateway
     finally:
-        deadline.close()
         gateway.close()
         redis.close()
-        ledger.close()
 
 
 def _market_clock(ledger: Ledger) -> MarketClock:

@@ -131,7 +131,7 @@ def row_of(market: Market, known: MarketRow | None) -> MarketRow:
     if market.kind != "seeded":
         return known
     now = known.clock.now()
-    opens = _tradable_from(now)
+    opens = tradable_from(now)
     return known if opens == now else replace(known, clock=_clock(opens, known.clock.speed))
 
 
@@ -139,7 +139,7 @@ def _new_row(market: Market) -> MarketRow:
     speed = market.speed or 1
     if market.kind == "live":
         return MarketRow(market.name, market.kind, live_clock())
-    starts = market.starts_market_at or _tradable_from(machine_now())
+    starts = market.starts_market_at or tradable_from(machine_now())
     return MarketRow(market.name, market.kind, _clock(starts, speed), market.ends_market_at)
 
 
@@ -147,7 +147,7 @@ def _clock(market_now: datetime, speed: int) -> MarketClock:
     return MarketClock(machine_now(), market_now, speed)
 
 
-def _tradable_from(at: datetime) -> datetime:
+def tradable_from(at: datetime) -> datetime:
     """Return `at` if entries are possible for a while, else five minutes into the next session; never earlier."""
     calendar = calendar_of(_SEEDED_GROUP)
     session = calendar.session_at(at)

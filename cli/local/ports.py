@@ -9,7 +9,14 @@ from pathlib import Path
 from cli.local.home import Home, write_private
 from shared.errors import SettingsError
 
-DEFAULTS = {"receiver": 8700, "simulator": 8702, "flower": 5555, "postgres": 54320, "valkey": 63790}
+DEFAULTS = {
+    "receiver": 8700,
+    "simulator": 8702,
+    "simulator-control": 8703,
+    "flower": 5555,
+    "postgres": 54320,
+    "valkey": 63790,
+}
 _LAST = 65535
 _PATIENCE_S = 5.0  # what a killed stack's programs need to let go of their ports
 

@@ -43,8 +43,8 @@ class Stack:
         }
         if self.market.simulator:
             urls["simulator"] = f"http://127.0.0.1:{self.ports['simulator']}"
-        urls |= {"database": self.database_url, "redis": self.redis_url}
-        return urls | ({"broker": self.broker_url} if self.broker_url else {})
+            urls["simulator-control"] = f"http://127.0.0.1:{self.ports['simulator-control']}/sim"
+        return urls | {"database": self.database_url, "redis": self.redis_url}
 
     def environment(self) -> dict[str, str]:
         """Return the settings of this stack; secrets go this way, and never into a command line."""
@@ -82,6 +82,7 @@ def others(stack: Stack) -> Iterator[Program]:
             [
                 "simulator",
                 *("--port", str(stack.ports["simulator"])),
+                *("--control-port", str(stack.ports["simulator-control"])),
                 *("--state", str(stack.home.root / "simulator" / stack.database)),
                 *("--machine-origin", clock.machine_origin.isoformat()),
                 *("--market-origin", clock.market_origin.isoformat()),
@@ -91,6 +92,7 @@ def others(stack: Stack) -> Iterator[Program]:
             ],
             "/api/Status/ping",
         )
+    yield _by_heartbeat(stack, "feed", ["workers.feed"])
     for fleet in FLEETS:
         yield _by_heartbeat(stack, fleet.program, ["workers", fleet.name], patience_s=WORKERS_PATIENCE_S)
     yield _by_heartbeat(stack, "relay", ["scheduler", "relay"])

@@ -17,7 +17,7 @@ PERIOD = timedelta(minutes=1)
 
 @dataclass(frozen=True, slots=True)
 class ApiCall:
-    """One call to the venue, as a row of `api_call`."""
+    """One call to the venue, as a row of `api_call`, which adds `success`: there was no error."""
 
     endpoint: str
     method: str
@@ -26,6 +26,7 @@ class ApiCall:
     status: int | None
     error: str | None
     job_id: UUID | None
+    queue: str
 
 
 def record_calls(connection: Connection, calls: Sequence[ApiCall]) -> None:

@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Connection, Row, func, select, update
+from sqlalchemy import ColumnElement, Connection, Row, and_, case, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from shared.db.tables import orders
@@ -118,6 +118,12 @@ def of_tags(connection: Connection, account_id: int, tags: Collection[str]) -> d
     return {row.client_order_id or "": row for row in map(_row, connection.execute(statement))}
 
 
+def working_leg_count(connection: Connection, parent_id: UUID) -> int:
+    """Return how many legs of an entry's bracket are in the market, or were."""
+    statement = select(func.count()).where(orders.c.parent_id == parent_id, orders.c.state != OrderState.SUSPENDED)
+    return connection.execute(statement.select_from(orders)).scalar_one()
+
+
 def has_unknown(connection: Connection, account_id: int) -> bool:
     """Whether the fate of one of the account's orders is open."""
     statement = select(orders.c.id).where(orders.c.account_id == account_id, orders.c.state == OrderState.UNKNOWN.value)
@@ -136,8 +142,8 @@ def adopt(
     role: Role,
     correlation_id: UUID,
     order_id: UUID,
-) -> UUID:
-    """Write or refresh an order the venue showed us and we did not place ourselves; return our id of it."""
+) -> None:
+    """Write or refresh an order the venue showed us and we did not place ourselves, as `refresh` does."""
     statement = insert(orders).values(
         id=order_id,
         account_id=account_id,
@@ -150,12 +156,45 @@ def adopt(
         **values,
     )
     refreshed = statement.on_conflict_do_update(
-        index_elements=["account_id", "venue_order_id"], set_={**values, "updated_at": func.now()}
+        index_elements=["account_id", "venue_order_id"],
+        # A leg may be told of before its entry: later it finds its parent.
+        set_={
+            **values,
+            "parent_id": func.coalesce(statement.excluded.parent_id, orders.c.parent_id),
+            "role": case((statement.excluded.parent_id.is_(None), orders.c.role), else_=statement.excluded.role),
+            "updated_at": func.now(),
+        },
+        where=_may_become(values),
     )
-    ours: UUID = connection.execute(refreshed.returning(orders.c.id)).scalar_one()
-    return ours
+    connection.execute(refreshed)
 
 
 def refresh(connection: Connection, order_id: UUID, values: dict[str, Any]) -> None:
-    """Write what the venue says of an order of ours."""
-    connection.execute(update(orders).where(orders.c.id == order_id).values(updated_at=func.now(), **values))
+    """Write what the venue says of an order of ours, unless it is over or the venue has said something later."""
+    statement = update(orders).where(orders.c.id == order_id, _may_become(values))
+    connection.execute(statement.values(updated_at=func.now(), **values))
+
+
+def name(connection: Connection, order_id: UUID, venue_order_id: int) -> None:
+    """Note the venue's id of an order that it has rejected, unless another row holds that id."""
+    other = orders.alias()
+    held = select(other.c.id).where(other.c.account_id == orders.c.account_id, other.c.venue_order_id == venue_order_id)
+    statement = update(orders).where(orders.c.id == order_id, ~held.exists())
+    connection.execute(statement.values(venue_order_id=venue_order_id))
+
+
+def _may_become(values: dict[str, Any]) -> ColumnElement[bool]:
+    """Whether what the venue says is news of an order that is not over: said later, or further on at the same instant.
+
+    Two changes may carry one instant: an entry that is filled in the millisecond of its acceptance.
+    """
+    changed_market_at = values["changed_market_at"]
+    is_further = (orders.c.filled_quantity <= values["filled_quantity"]) & (
+        (orders.c.state != OrderState.WORKING.value) | (values["state"] != OrderState.SUSPENDED.value)
+    )
+    is_news = (
+        orders.c.changed_market_at.is_(None)
+        | (orders.c.changed_market_at < changed_market_at)
+        | ((orders.c.changed_market_at == changed_market_at) & is_further)
+    )
+    return and_(orders.c.state.in_(OPEN), is_news)

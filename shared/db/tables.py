@@ -5,6 +5,7 @@ from sqlalchemy import (
     Boolean,
     CheckConstraint,
     Column,
+    Computed,
     DateTime,
     ForeignKey,
     Index,
@@ -285,6 +286,7 @@ orders = Table(
     _at("submitted_at"),  # of the last call to the venue
     _at("submitted_market_at"),
     _at("filled_market_at"),
+    _at("changed_market_at"),  # by the venue's own word
     _at("updated_at", nullable=False, now=True),
     UniqueConstraint("account_id", "client_order_id"),
     UniqueConstraint("account_id", "venue_order_id"),
@@ -366,6 +368,8 @@ api_call = Table(
     Column("status", Integer),
     Column("error", Text),
     Column("job_id", Uuid),
+    Column("queue", Text),  # of the job that asked; empty in rows from before this was kept
+    Column("success", Boolean, Computed("error IS NULL", persisted=True), nullable=False),
 )
 Index("ix_api_call_called_at", api_call.c.called_at)
 

@@ -105,18 +105,26 @@ def on_arrival(type_: OrderType, side: Side, price: int | None, quote: Quote) ->
     return None
 
 
-def on_move(type_: OrderType, side: Side, price: int, move: Move) -> Hit | None:
+def on_move(type_: OrderType, side: Side, price: int, move: Move, trail: int | None = None) -> Hit | None:
     """Return how a resting stop or limit at `price` fills on `move`, or None.
 
     A stop triggers when the last price touches it, or when the move begins beyond it (a gap), and then takes the
     quote. A limit fills at its own price, and only when the last price goes through it: at a touch others may
-    stand before us.
+    stand before us. A trailing stop stands at `price` as the move begins and follows it `trail` ticks away.
     """
     if type_ is OrderType.STOP:
         return _stop(side, price, move)
+    if type_ is OrderType.TRAILING_STOP and trail is not None:
+        # A move goes one way: it drives the stop before it, or comes towards it, so only its beginning can do both.
+        return _stop(side, trailed(side, price, trail, move.start_price), move)
     if type_ is OrderType.LIMIT:
         return _limit(side, price, move)
     raise ValueError(f"a {type_} order does not rest")
+
+
+def trailed(side: Side, price: int, trail: int, last: int) -> int:
+    """Return where a trailing stop stands once the last price has been at `last`: it never moves away from it."""
+    return max(price, last - trail) if side is Side.SELL else min(price, last + trail)
 
 
 def _stop(side: Side, price: int, move: Move) -> Hit | None:

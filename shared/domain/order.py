@@ -35,6 +35,8 @@ class OrderType(StrEnum):
     LIMIT = "LIMIT"
     STOP = "STOP"
     TRAILING_STOP = "TRAILING_STOP"
+    JOIN_BID = "JOIN_BID"  # a limit at the best bid of the moment it arrives
+    JOIN_ASK = "JOIN_ASK"
     UNKNOWN = "UNKNOWN"
 
 

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
 
+from shared.domain.account import Stage, stage_of
 from shared.domain.bar import MINUTE, Bar
 from shared.domain.calendar import Calendar
 from shared.domain.contract import Contract
@@ -70,6 +71,11 @@ def check_entry(entry: Entry, facts: Facts, market_now: datetime) -> Bracket:
 
     Raise RiskLimitError when the entry must never be sent, PostponedError when a fact may still come.
     """
+    if stage_of(facts.account_name) is Stage.UNKNOWN:
+        raise RiskLimitError(
+            f"account {facts.account_name!r} is of no stage we know, so it is not traded: "
+            "names begin with PRAC-, 50KTC-, 100KTC-, 150KTC- or EXPRESS-"
+        )
     if not facts.may_trade:
         raise RiskLimitError(f"account {facts.account_name} may not trade: the venue says so")
     if facts.halt_reason is not None:

@@ -1,28 +1,34 @@
 """The venue's JSON, read into our words: beyond this file nobody knows how the venue calls things."""
 
+import logging
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
-from typing import Any
+from typing import Any, TypeVar
 
+from shared.domain.account import Stage, stage_of
 from shared.domain.bar import Bar, to_ticks
 from shared.domain.contract import Contract, root_of_contract
 from shared.domain.order import Direction, OrderState, OrderType, Side
 
 Json = dict[str, Any]
+W = TypeVar("W")
 
-LIMIT, MARKET, STOP = 1, 2, 4
+log = logging.getLogger(__name__)
+
 WORKING = (1, 6, 7, 8)
-SIDES = {0: Side.BUY, 1: Side.SELL}
-SIDE_NUMBERS = {side: number for number, side in SIDES.items()}
+_SIDES = {0: Side.BUY, 1: Side.SELL}
+SIDE_NUMBERS = {side: number for number, side in _SIDES.items()}
 _TYPES = {
-    LIMIT: OrderType.LIMIT,
-    MARKET: OrderType.MARKET,
-    STOP: OrderType.STOP,
+    1: OrderType.LIMIT,
+    2: OrderType.MARKET,
+    4: OrderType.STOP,
     5: OrderType.TRAILING_STOP,
-    6: OrderType.LIMIT,  # JoinBid: a limit at the best bid
-    7: OrderType.LIMIT,  # JoinAsk
+    6: OrderType.JOIN_BID,
+    7: OrderType.JOIN_ASK,
 }
+TYPE_NUMBERS = {type_: number for number, type_ in _TYPES.items()}
 _STATES = {
     1: OrderState.WORKING,
     2: OrderState.FILLED,
@@ -33,12 +39,15 @@ _STATES = {
     7: OrderState.WORKING,  # PendingCancellation: may still fill
     8: OrderState.SUSPENDED,
 }
-_DIRECTIONS = {1: Direction.LONG, 2: Direction.SHORT}
+_DIRECTIONS = {0: Direction.FLAT, 1: Direction.LONG, 2: Direction.SHORT}
 
 
 @dataclass(frozen=True, slots=True)
 class VenueAccount:
-    """An account as the venue shows it. `balance` is realised, in dollars."""
+    """An account as the venue shows it. `balance` is realised, in dollars.
+
+    `is_simulated` says where orders execute, and is True for funded accounts too: `stage` tells what is at stake.
+    """
 
     id: int
     name: str
@@ -46,22 +55,33 @@ class VenueAccount:
     can_trade: bool
     is_simulated: bool | None
 
+    @property
+    def stage(self) -> Stage:
+        """Practice, combine or express, as its name says; UNKNOWN is not to be traded."""
+        return stage_of(self.name)
+
 
 @dataclass(frozen=True, slots=True)
 class VenueOrder:
-    """An order as the venue shows it. `state` is UNKNOWN for a status we cannot read."""
+    """An order as the venue shows it. `state` and `type` are UNKNOWN, and `side` None, for a number we cannot read.
+
+    `trail_ticks` and `trail_distance` say how far a trailing stop stays behind, in ticks and as a price difference,
+    never the level that was asked for; a suspended leg shows its signed offset from the fill there.
+    """
 
     id: int
     account_id: int
     contract_id: str
     state: OrderState
     type: OrderType
-    side: Side
+    side: Side | None
     quantity: int
     filled_quantity: int
     average_fill_price: Decimal | None
     limit_price: Decimal | None
     stop_price: Decimal | None
+    trail_ticks: int | None
+    trail_distance: Decimal | None
     tag: str | None
     parent_order_id: int | None
     linked_order_id: int | None
@@ -71,13 +91,17 @@ class VenueOrder:
 
 @dataclass(frozen=True, slots=True)
 class VenueFill:
-    """One execution, one side. `gross_pnl` is None when it opened a position, and knows no fees."""
+    """One execution of one side; its fees are for that side alone.
+
+    `gross_pnl` is None when it opened a position, and has neither fees nor commissions taken off; `side` is None when
+    the venue names none that we know.
+    """
 
     id: int
     order_id: int
     account_id: int
     contract_id: str
-    side: Side
+    side: Side | None
     quantity: int
     price: Decimal
     gross_pnl: Decimal | None
@@ -89,12 +113,12 @@ class VenueFill:
 
 @dataclass(frozen=True, slots=True)
 class VenuePosition:
-    """An open position: one per account and contract, `quantity` above zero."""
+    """An open position: one per account and contract. `direction` is None when the venue names none that we know."""
 
     id: int
     account_id: int
     contract_id: str
-    direction: Direction
+    direction: Direction | None
     quantity: int
     average_price: Decimal
     opened_market_at: datetime
@@ -132,14 +156,16 @@ def order(found: Json) -> VenueOrder:
         id=found["id"],
         account_id=found["accountId"],
         contract_id=found["contractId"],
-        state=_STATES.get(found["status"], OrderState.UNKNOWN),
-        type=_TYPES.get(found["type"], OrderType.UNKNOWN),
-        side=SIDES[found["side"]],
+        state=_known(found, "status", _STATES) or OrderState.UNKNOWN,
+        type=_known(found, "type", _TYPES) or OrderType.UNKNOWN,
+        side=_known(found, "side", _SIDES),
         quantity=found["size"],
         filled_quantity=found.get("fillVolume") or 0,
         average_fill_price=_optional(found.get("filledPrice")),
         limit_price=_optional(found.get("limitPrice")),
         stop_price=_optional(found.get("stopPrice")),
+        trail_ticks=found.get("trailDistance"),
+        trail_distance=_optional(found.get("trailPrice")),
         tag=found.get("customTag") or None,
         parent_order_id=found.get("parentOrderId"),
         linked_order_id=found.get("linkedOrderId"),
@@ -155,7 +181,7 @@ def fill(found: Json) -> VenueFill:
         order_id=found["orderId"],
         account_id=found["accountId"],
         contract_id=found["contractId"],
-        side=SIDES[found["side"]],
+        side=_known(found, "side", _SIDES),
         quantity=found["size"],
         price=_decimal(found["price"]),
         gross_pnl=_optional(found.get("profitAndLoss")),
@@ -172,11 +198,20 @@ def position(found: Json) -> VenuePosition:
         id=found["id"],
         account_id=found["accountId"],
         contract_id=found["contractId"],
-        direction=_DIRECTIONS[found["type"]],
+        direction=_known(found, "type", _DIRECTIONS),
         quantity=found["size"],
         average_price=_decimal(found["averagePrice"]),
         opened_market_at=instant(found["creationTimestamp"]),
     )
+
+
+def _known(found: Json, field: str, words: Mapping[int, W]) -> W | None:
+    """Return our word for the number in a field; None, and a line of log, if it is left out or new to us."""
+    number = found.get(field)
+    word = words.get(number) if type(number) is int else None
+    if word is None:
+        log.warning("%s %s has %s %s, which we do not know", found.get("contractId"), found.get("id"), field, number)
+    return word
 
 
 def instant(text: str) -> datetime:

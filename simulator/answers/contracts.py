@@ -3,7 +3,7 @@
 from shared.domain.contract import MONTHS, Contract
 from simulator import wire
 from simulator.market.listing import LISTINGS
-from simulator.venue.venue import Venue
+from simulator.venue.desk import Desk
 
 _MOST_FOUND = 20
 _MONTH_NAMES = (
@@ -12,30 +12,30 @@ _MONTH_NAMES = (
 )  # fmt: skip
 
 
-def search(venue: Venue, body: wire.ContractSearch) -> bytes:
+def search(desk: Desk, body: wire.ContractSearch) -> bytes:
     """Answer with active contracts whose name or description holds the text somewhere, ES in futurES as well."""
     text = (body.search_text or "").lower()
     found = [
-        model for model in _active(venue, live=body.live) if text in f"{model['name']} {model['description']}".lower()
+        model for model in _active(desk, live=body.live) if text in f"{model['name']} {model['description']}".lower()
     ]
     return wire.envelope(contracts=found[:_MOST_FOUND])
 
 
-def search_by_id(venue: Venue, body: wire.ContractById) -> bytes:
+def search_by_id(desk: Desk, body: wire.ContractById) -> bytes:
     """Answer with one contract, active or not."""
-    contract = venue.market.contract(body.contract_id, venue.now())
+    contract = desk.venue.market.contract(body.contract_id, desk.now())
     if contract is None:
         return wire.envelope(1, contract=None)
     return wire.envelope(contract=wire.contract_model(contract, _description(contract)))
 
 
-def available(venue: Venue, body: wire.ContractsAvailable) -> bytes:
+def available(desk: Desk, body: wire.ContractsAvailable) -> bytes:
     """Answer with every active contract; the live data tier is not ours, so it is empty."""
-    return wire.envelope(contracts=_active(venue, live=body.live))
+    return wire.envelope(contracts=_active(desk, live=body.live))
 
 
-def _active(venue: Venue, *, live: bool) -> list[dict[str, object]]:
-    contracts = [] if live else venue.market.contracts(venue.now())
+def _active(desk: Desk, *, live: bool) -> list[dict[str, object]]:
+    contracts = [] if live else desk.venue.market.contracts(desk.now())
     return [wire.contract_model(contract, _description(contract)) for contract in contracts]
 
 

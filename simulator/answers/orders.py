@@ -1,87 +1,92 @@
 """Order/place, cancel, modify and the four ways to look orders up."""
 
-from datetime import datetime
-
 from shared.domain.order import OrderState, OrderType
 from simulator import wire
+from simulator.venue.desk import Desk
 from simulator.venue.placing import Bracket, Wanted
 from simulator.venue.records import Order
-from simulator.venue.venue import ACCOUNT_NOT_FOUND, Venue, Verdict
+from simulator.venue.venue import ACCOUNT_NOT_FOUND, Modification, Verdict
 
 _PAGE_SIZE = 50
+_ALIVE = {1, 6, 7, 8}
 
 
-def place(venue: Venue, body: wire.PlaceOrder) -> bytes:
+def place(desk: Desk, body: wire.PlaceOrder) -> bytes:
     """Take or reject an order."""
-    type_ = wire.TYPES.get(body.type, OrderType.UNKNOWN)
-    verdict = venue.place(
+    if desk.account(body.account_id) is None:
+        return wire.envelope(ACCOUNT_NOT_FOUND.code, orderId=None)
+    joined = wire.JOINS.get(body.type)
+    type_ = OrderType.LIMIT if joined else wire.TYPES.get(body.type, OrderType.UNKNOWN)
+    price = {OrderType.LIMIT: body.limit_price, OrderType.TRAILING_STOP: body.trail_price}.get(type_, body.stop_price)
+    verdict = desk.venue.place(
         Wanted(
             account_id=body.account_id,
             contract_id=body.contract_id,
             type=type_,
             side=wire.SIDES[body.side],
             quantity=body.size,
-            price=body.limit_price if type_ is OrderType.LIMIT else body.stop_price,
+            price=price,
             tag=body.custom_tag or None,
             stop_loss=_bracket(body.stop_loss_bracket),
             take_profit=_bracket(body.take_profit_bracket),
+            joined=joined,
         )
     )
     return wire.envelope(verdict.code, verdict.message, orderId=verdict.order_id)
 
 
-def cancel(venue: Venue, body: wire.OrderById) -> bytes:
+def cancel(desk: Desk, body: wire.OrderById) -> bytes:
     """Cancel an order."""
-    return _answer(venue.cancel(body.account_id, body.order_id))
+    if desk.account(body.account_id) is None:
+        return wire.envelope(ACCOUNT_NOT_FOUND.code)
+    return _answer(desk.venue.cancel(body.account_id, body.order_id))
 
 
-def modify(venue: Venue, body: wire.ModifyOrder) -> bytes:
-    """Change an order's size or price; trailing stops are not there to be moved."""
-    if body.trail_price is not None:
-        return wire.envelope(3, "Trail Distance not set.")
-    return _answer(venue.modify(body.account_id, body.order_id, body.size, body.limit_price, body.stop_price))
+def modify(desk: Desk, body: wire.ModifyOrder) -> bytes:
+    """Change an order's size or price."""
+    if desk.account(body.account_id) is None:
+        return wire.envelope(ACCOUNT_NOT_FOUND.code)
+    wanted = Modification(quantity=body.size, limit=body.limit_price, stop=body.stop_price, trail=body.trail_price)
+    return _answer(desk.venue.modify(body.account_id, body.order_id, wanted))
 
 
-def search(venue: Venue, body: wire.OrderSearch) -> bytes:
+def search(desk: Desk, body: wire.OrderSearch) -> bytes:
     """Answer with the orders created in a window, whatever became of them, newest first."""
-    found = _of_account(venue, body.account_id)
+    desk.now()
+    if desk.account(body.account_id) is None:
+        return wire.envelope(ACCOUNT_NOT_FOUND.code, orders=None)
     start = wire.utc(body.start_timestamp)
     end = wire.utc(body.end_timestamp) if body.end_timestamp else None
-    return _orders(found and [row for row in found[::-1] if _is_within(row.created_market_at, start, end)], found)
+    return _orders(desk.book.orders_of(body.account_id, start, end)[::-1])
 
 
-def search_open(venue: Venue, body: wire.OfAccount) -> bytes:
+def search_open(desk: Desk, body: wire.OfAccount) -> bytes:
     """Answer with the open orders only: suspended bracket children are not among them."""
-    found = _of_account(venue, body.account_id)
-    return _orders(found and [row for row in found if row.state is OrderState.WORKING], found)
+    desk.now()
+    if desk.account(body.account_id) is None:
+        return wire.envelope(ACCOUNT_NOT_FOUND.code, orders=None)
+    return _orders([row for row in desk.book.alive_of(body.account_id) if row.state is OrderState.WORKING])
 
 
-def search_by_id(venue: Venue, body: wire.OrderById) -> bytes:
-    """Answer with one order."""
-    venue.now()
-    order = venue.book.orders.get(body.order_id)
-    if order is None or order.account_id != body.account_id:
+def search_by_id(desk: Desk, body: wire.OrderById) -> bytes:
+    """Answer with one order; an account of somebody else has none."""
+    desk.now()
+    order = desk.book.orders.get(body.order_id)
+    if order is None or order.account_id != body.account_id or desk.account(body.account_id) is None:
         return wire.envelope(1, order=None)
     return wire.envelope(order=wire.order_model(order))
 
 
-def query(venue: Venue, body: wire.OrderQuery) -> bytes:
+def query(desk: Desk, body: wire.OrderQuery) -> bytes:
     """Answer with a page of the orders that match a filter; the offset counts rows."""
     by = body.filter
-    found = _of_account(venue, by.account_id)
-    if found is None:
-        return wire.envelope(1, orders=None, totalCount=None)
-    after = wire.utc(by.created_after) if by.created_after else None
-    before = wire.utc(by.created_before) if by.created_before else None
-    rows = [
-        row
-        for row in found
-        if (by.statuses is None or wire.STATUSES[row.state] in by.statuses)
-        and by.contract_id in {None, row.contract_id}
-        and _is_within(row.created_market_at, after, before)
-    ]
-    # Ids are given in the order of creation, so both fields sort alike.
-    rows.sort(key=lambda row: row.id, reverse=body.sort_direction == 1)
+    desk.now()
+    if desk.account(by.account_id) is None:
+        return wire.envelope(ACCOUNT_NOT_FOUND.code, orders=None, totalCount=None)
+    # Ids are given in the order of creation, so both fields sort alike, and rows come sorted.
+    rows = [row for row in _candidates(desk, by) if _matches(row, by)]
+    if body.sort_direction == 1:
+        rows.reverse()
     first = body.page_offset or 0
     page = rows[first : first + (body.page_size or _PAGE_SIZE)]
     return wire.envelope(
@@ -89,21 +94,28 @@ def query(venue: Venue, body: wire.OrderQuery) -> bytes:
     )
 
 
-def _of_account(venue: Venue, account_id: int) -> list[Order] | None:
-    venue.now()
-    if account_id not in venue.book.accounts:
-        return None
-    return [row for row in venue.book.orders.values() if row.account_id == account_id]
+def _candidates(desk: Desk, by: wire.OrderFilter) -> list[Order]:
+    """Return the rows that may match, oldest first: few when only working ones are asked for."""
+    after = wire.utc(by.created_after) if by.created_after else None
+    before = wire.utc(by.created_before) if by.created_before else None
+    if by.statuses is None or not _ALIVE.issuperset(by.statuses):
+        return desk.book.orders_of(by.account_id, after, before)
+    alive = sorted(desk.book.alive_of(by.account_id), key=lambda row: row.id)
+    return [
+        row
+        for row in alive
+        if (after is None or row.created_market_at >= after) and (before is None or row.created_market_at <= before)
+    ]
 
 
-def _orders(rows: list[Order] | None, found: list[Order] | None) -> bytes:
-    if found is None:
-        return wire.envelope(ACCOUNT_NOT_FOUND.code, orders=None)
-    return wire.envelope(orders=[wire.order_model(row) for row in rows or []])
+def _matches(row: Order, by: wire.OrderFilter) -> bool:
+    return by.contract_id in {None, row.contract_id} and (
+        by.statuses is None or wire.STATUSES[row.state] in by.statuses
+    )
 
 
-def _is_within(at: datetime, start: datetime | None, end: datetime | None) -> bool:
-    return (start is None or at >= start) and (end is None or at <= end)
+def _orders(rows: list[Order]) -> bytes:
+    return wire.envelope(orders=[wire.order_model(row) for row in rows])
 
 
 def _bracket(asked: wire.WireBracket | None) -> Bracket | None:

@@ -1,9 +1,14 @@
-"""Bars longer than a minute, made of the market's one-minute bars, newest first."""
+"""Bars longer and shorter than a minute, made of the market's one-minute bars, newest first."""
 
-from collections.abc import Callable, Iterable, Iterator
-from datetime import datetime
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from datetime import UTC, date, datetime, time, timedelta
 
-from shared.domain.bar import Bar
+from shared.domain.bar import MINUTE, Bar
+from shared.domain.calendar import CHICAGO
+from shared.domain.matching import Move
+
+_OPENS = time(17)
+_SECOND = timedelta(seconds=1)
 
 
 def aggregated(newest_first: Iterable[Bar], start_of: Callable[[datetime], datetime]) -> Iterator[Bar]:
@@ -27,3 +32,33 @@ def _joined(newest_first: list[Bar], start_of: Callable[[datetime], datetime]) -
         close=newest_first[0].close,
         volume=sum(bar.volume for bar in newest_first),
     )
+
+
+def period_of(trading_day: date, unit: str, number: int) -> datetime:
+    """Return the start of the run of `number` days, weeks or months that holds a trading day: 17:00 the evening before.
+
+    Weeks begin on Monday, whether it trades or not.
+    """
+    if unit == "month":
+        months = (trading_day.year * 12 + trading_day.month - 1) // number * number
+        first = date(months // 12, months % 12 + 1, 1)
+    elif unit == "week":
+        week = (trading_day.toordinal() - 1) // 7 // number * number
+        first = date.fromordinal(week * 7 + 1)
+    else:
+        first = date.fromordinal(max(1, trading_day.toordinal() // number * number))
+    return datetime.combine(first - timedelta(days=1), _OPENS, CHICAGO).astimezone(UTC)
+
+
+def seconds_of(path: Sequence[Move], minute: Bar, now: datetime) -> Iterator[Bar]:
+    """Yield the seconds of a minute as far as `now`, newest first; they add up to it once it is over."""
+    seconds = min(MINUTE, now - minute.start) // _SECOND
+    whole = max(1, seconds)
+    for number in range(seconds - 1, -1, -1):
+        start = minute.start + number * _SECOND
+        end = start + _SECOND
+        pieces = [move.clipped(start, end) for move in path if move.end > start and move.start < end]
+        prices = [price for move in pieces for price in (move.start_price, move.end_price)]
+        if prices:
+            volume = minute.volume * (number + 1) // whole - minute.volume * number // whole
+            yield Bar(start, prices[0], max(prices), min(prices), prices[-1], volume)

@@ -1,13 +1,14 @@
 """What the venue asks of a market, and the path of the last price that follows from its bars."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import Protocol
 
 from shared.domain.bar import MINUTE, Bar
+from shared.domain.calendar import Session
 from shared.domain.contract import Contract
 from shared.domain.coverage import Span
-from shared.domain.matching import Move, Quote, moves_of
+from shared.domain.matching import Move, Quote
 
 
 class Market(Protocol):
@@ -15,6 +16,7 @@ class Market(Protocol):
 
     name: str
     ends_market_at: datetime | None
+    is_always_open: bool  # trades around the clock, and nobody has to be flat in the afternoon
 
     def contracts(self, at: datetime) -> list[Contract]:
         """Return the contracts that are active at a market instant."""
@@ -28,6 +30,10 @@ class Market(Protocol):
         """Whether the contract trades at a market instant."""
         ...
 
+    def session(self, contract: Contract, at: datetime) -> Session:
+        """Return the session that holds `at`, or the next one."""
+        ...
+
     def session_start(self, contract: Contract, at: datetime) -> datetime:
         """Return when the session opened that holds `at`; bars longer than a minute are counted from there."""
         ...
@@ -36,12 +42,16 @@ class Market(Protocol):
         """Yield the one-minute bars that start in `span`, newest first."""
         ...
 
+    def path(self, contract: Contract, bar: Bar) -> Sequence[Move]:
+        """Return how the last price goes through one of the contract's bars, oldest move first."""
+        ...
+
 
 def moves(market: Market, contract: Contract, span: Span) -> Iterator[Move]:
     """Yield the path of the last price inside `span`, oldest first; where no bar is, nothing moves."""
     around = Span(span.start - MINUTE, span.end)
     for bar in reversed(list(market.bars_backwards(contract, around))):
-        for move in moves_of(bar):
+        for move in market.path(contract, bar):
             if move.end > span.start and move.start < span.end:
                 yield move.clipped(span.start, span.end)
 
@@ -51,7 +61,7 @@ def quote(market: Market, contract: Contract, at: datetime) -> Quote | None:
     bar = next(market.bars_backwards(contract, Span(_LONG_AGO.replace(tzinfo=at.tzinfo), at)), None)
     if bar is None:
         return None
-    path = list(moves_of(bar))
+    path = market.path(contract, bar)
     return next((move for move in path if at < move.end), path[-1]).quote_at(at)
 
 
@@ -61,7 +71,7 @@ def bar_so_far(market: Market, contract: Contract, at: datetime) -> Bar | None:
     whole = next(market.bars_backwards(contract, Span(minute, minute + MINUTE)), None)
     if whole is None or at == minute:
         return None
-    seen = [move.clipped(minute, at) for move in moves_of(whole) if move.start < at]
+    seen = [move.clipped(minute, at) for move in market.path(contract, whole) if move.start < at]
     prices = [price for move in seen for price in (move.start_price, move.end_price)]
     volume = max(1, whole.volume * (at - minute) // MINUTE) if whole.volume else 0
     return Bar(minute, prices[0], max(prices), min(prices), prices[-1], volume)

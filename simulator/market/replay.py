@@ -5,15 +5,16 @@ import gzip
 import io
 import re
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
 
 from shared.domain.bar import MINUTE, Bar, in_order, to_ticks
-from shared.domain.calendar import calendar_of
+from shared.domain.calendar import Session, calendar_of
 from shared.domain.contract import MONTHS, ROOTS, Contract, Root
 from shared.domain.coverage import Span
+from shared.domain.matching import Move, moves_of
 from shared.errors import SettingsError
 from simulator.market.listing import make_contract
 
@@ -21,9 +22,13 @@ _NAME = re.compile(rf"(?P<root>[A-Z0-9]+?)(?P<month>[{MONTHS}])(?P<year>\d{{1,2}
 
 
 class ReplayMarket:
-    """Plays one file; silent after its last bar. Its one contract, named by the file, is always the active one."""
+    """Plays one file; silent after its last bar. Its one contract, named by the file, is always the active one.
 
-    def __init__(self, file: Path) -> None:
+    With `is_always_open` it also trades while the file has no bars, at the price the last one left behind.
+    """
+
+    def __init__(self, file: Path, *, is_always_open: bool = False) -> None:
+        self.is_always_open = is_always_open
         root = _root_of(file)
         self._bars = _read(file, root)
         self._contract = _contract_of(file, root, self._bars[0].start)
@@ -48,7 +53,14 @@ class ReplayMarket:
 
     def is_open(self, contract: Contract, at: datetime) -> bool:  # noqa: ARG002 - there is only one
         """Whether the calendar says open, in a session of which the file has bars."""
+        if self.is_always_open:
+            return self.recorded.start <= at < self.recorded.end
         return self._session(at) is not None
+
+    def session(self, contract: Contract, at: datetime) -> Session:
+        """Return the calendar's session that holds `at`, or the next one."""
+        calendar = calendar_of(ROOTS[contract.root].group)
+        return calendar.session_at(at) or calendar.next_session(at)
 
     def session_start(self, contract: Contract, at: datetime) -> datetime:  # noqa: ARG002 - there is only one
         """Return when the session opened that holds `at`, or `at` itself when none does."""
@@ -59,6 +71,10 @@ class ReplayMarket:
         """Yield the file's bars that start in `span`, newest first."""
         first, end = bisect_left(self._starts, span.start), bisect_left(self._starts, span.end)
         return (self._bars[index] for index in range(end - 1, first - 1, -1))
+
+    def path(self, contract: Contract, bar: Bar) -> Sequence[Move]:  # noqa: ARG002 - every bar goes as any does
+        """Return the three moves of a bar."""
+        return tuple(moves_of(bar))
 
     def _session(self, at: datetime) -> Span | None:
         index = bisect_right(self._open, at, key=lambda span: span.start) - 1

@@ -1,14 +1,16 @@
 """A market made of a seed: the same bars for the same seed, contract and trading day, whoever asks and whenever."""
 
 import random
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import date, datetime, timedelta
 from functools import cache, lru_cache
 
 from shared.domain.bar import MINUTE, Bar, to_ticks
-from shared.domain.calendar import Session, calendar_of
+from shared.domain.calendar import Calendar, Session, calendar_of
 from shared.domain.contract import MONTHS, Contract, root_of_contract
 from shared.domain.coverage import Span
+from shared.domain.matching import Move, moves_of
+from simulator.market.around_the_clock import AROUND_THE_CLOCK
 from simulator.market.listing import LISTINGS, Listing, front, make_contract, rolls_on
 
 _BEGINS = date(2018, 1, 1)  # no bars before; prices are millionths of the listing's, counted from here
@@ -20,12 +22,13 @@ _DAYS_KEPT = 64
 
 
 class SeededMarket:
-    """Walks at random over the session calendar. Every minute of a session has a bar."""
+    """Walks at random over the session calendar, or around the clock. Every minute of a session has a bar."""
 
     ends_market_at: datetime | None = None
 
-    def __init__(self, seed: int) -> None:
-        self.name = f"seed {seed}"
+    def __init__(self, seed: int, *, is_always_open: bool = False) -> None:
+        self.name = f"seed {seed}{' around the clock' if is_always_open else ''}"
+        self.is_always_open = is_always_open
         self._seed = seed
         self._day = lru_cache(_DAYS_KEPT)(self._make_day)
         self._levels = cache(self._begin_levels)
@@ -48,17 +51,22 @@ class SeededMarket:
 
     def is_open(self, contract: Contract, at: datetime) -> bool:
         """Whether the root's session is open."""
-        return calendar_of(LISTINGS[contract.root].root.group).is_open(at)
+        return self.is_always_open or calendar_of(LISTINGS[contract.root].root.group).is_open(at)
+
+    def session(self, contract: Contract, at: datetime) -> Session:
+        """Return the session that holds `at`, or the next one."""
+        sessions = self._sessions(LISTINGS[contract.root])
+        return sessions.session_at(at) or sessions.next_session(at)
 
     def session_start(self, contract: Contract, at: datetime) -> datetime:
         """Return when the session opened that holds `at`, or `at` itself when none does."""
-        session = calendar_of(LISTINGS[contract.root].root.group).session_at(at)
+        session = self._sessions(LISTINGS[contract.root]).session_at(at)
         return session.opens if session else at
 
     def bars_backwards(self, contract: Contract, span: Span) -> Iterator[Bar]:
         """Yield the bars that start in `span`, newest first; a day is made when it is reached."""
         listing = LISTINGS[contract.root]
-        sessions = calendar_of(listing.root.group)
+        sessions = self._sessions(listing)
         rolls = rolls_on(listing.root, 2000 + int(contract.id[-2:]), contract.id[-3])
         first = max(rolls - _LISTED_BEFORE_ROLL, _BEGINS)
         day = min(sessions.trading_day_of(span.end), rolls + _TRADED_AFTER_ROLL)
@@ -67,12 +75,20 @@ class SeededMarket:
             if session is not None and session.closes <= span.start:
                 return
             if session is not None:
-                for bar in reversed(self._day(contract.id, day)):
-                    if bar.start < span.start:
+                bars = self._day(contract.id, day)
+                # There is one for each minute: the newest before the span's end is found by counting.
+                for index in range(min(len(bars), -((session.opens - span.end) // MINUTE)) - 1, -1, -1):
+                    if bars[index].start < span.start:
                         return
-                    if bar.start < span.end:
-                        yield bar
+                    yield bars[index]
             day -= timedelta(days=1)
+
+    def path(self, contract: Contract, bar: Bar) -> Sequence[Move]:  # noqa: ARG002 - every bar goes as any does
+        """Return the three moves of a bar."""
+        return tuple(moves_of(bar))
+
+    def _sessions(self, listing: Listing) -> Calendar:
+        return AROUND_THE_CLOCK if self.is_always_open else calendar_of(listing.root.group)
 
     def _front(self, listing: Listing, at: datetime) -> Contract:
         year, month = front(listing.root, calendar_of(listing.root.group).trading_day_of(at))
@@ -80,7 +96,7 @@ class SeededMarket:
 
     def _make_day(self, contract_id: str, day: date) -> tuple[Bar, ...]:
         listing = LISTINGS[root_of_contract(contract_id).name]
-        sessions = calendar_of(listing.root.group)
+        sessions = self._sessions(listing)
         session = sessions.session_on(day)
         if session is None:
             return ()

@@ -1,10 +1,13 @@
 """The venue's state: every row it has, found by what it is asked for; changed only through the journal."""
 
-from collections.abc import Iterable
+from bisect import bisect_left, bisect_right
+from collections import defaultdict
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from decimal import Decimal
 
 from shared.domain.order import OrderState, Role
+from simulator.market.script import Script
 from simulator.venue.journal import Journal
 from simulator.venue.records import Account, Change, Fill, Holding, Order
 
@@ -13,15 +16,23 @@ _ALIVE = frozenset({OrderState.SUBMITTING, OrderState.WORKING, OrderState.SUSPEN
 
 
 class Book:
-    """All accounts, orders, fills and holdings. Reading it costs nothing; `commit` is the only way to change it."""
+    """All accounts, orders, fills and holdings. Reading costs what is found; `commit` is the only way to change it.
+
+    Ids are given in the order of market time, so the rows of an account lie in both orders at once.
+    """
 
     def __init__(self, journal: Journal, now: datetime) -> None:
         self.accounts: dict[int, Account] = {}
         self.orders: dict[int, Order] = {}
         self.alive: dict[int, Order] = {}
         self.fills: list[Fill] = []
+        self.scripts: list[Script] = []
         self.changed_market_at = datetime.min.replace(tzinfo=UTC)
+        self.listeners: list[Callable[[Change], None]] = []
+        self._order_ids: defaultdict[int, list[int]] = defaultdict(list)
+        self._fills_of: defaultdict[int, list[Fill]] = defaultdict(list)
         self._holdings: dict[tuple[int, str], Holding] = {}
+        self._children: defaultdict[int, set[int]] = defaultdict(set)
         self._tags: set[tuple[int, str]] = set()
         self._order_id, self._fill_id, self._holding_id = 1_000_000, 5_000_000, 300_000
         self._journal = journal
@@ -31,25 +42,50 @@ class Book:
             self.commit(Change(market_at=now, accounts=[_FIRST_ACCOUNT]))
 
     def commit(self, change: Change) -> None:
-        """Write the change down, then make it true."""
+        """Write the change down, make it true, then tell whoever listens."""
         self._journal.write(change)
         self._apply(change)
+        for listener in self.listeners:
+            listener(change)
 
     def has_tag(self, account_id: int, tag: str) -> bool:
         """Whether the tag was ever used on the account, even by a rejected order or as a bracket's own."""
         return (account_id, tag) in self._tags
 
+    def orders_of(self, account_id: int, start: datetime | None = None, end: datetime | None = None) -> list[Order]:
+        """Return the account's orders created in [start, end], oldest first; None leaves that end open."""
+        ids = self._order_ids.get(account_id, [])
+        first = bisect_left(ids, start, key=self._created) if start else 0
+        last = bisect_right(ids, end, key=self._created) if end else len(ids)
+        return [self.orders[id_] for id_ in ids[first:last]]
+
+    def alive_of(self, account_id: int, contract_id: str | None = None) -> list[Order]:
+        """Return the account's orders that may still fill, oldest first, of one contract or of all."""
+        return [
+            row
+            for row in self.alive.values()
+            if row.account_id == account_id and contract_id in {None, row.contract_id}
+        ]
+
+    def fills_of(self, account_id: int, start: datetime | None = None, end: datetime | None = None) -> list[Fill]:
+        """Return the account's fills of [start, end], oldest first; None leaves that end open."""
+        rows = self._fills_of.get(account_id, [])
+        first = bisect_left(rows, start, key=_filled) if start else 0
+        last = bisect_right(rows, end, key=_filled) if end else len(rows)
+        return rows[first:last]
+
     def holding(self, account_id: int, contract_id: str) -> Holding | None:
         """Return the open position, or None when flat."""
         return self._holdings.get((account_id, contract_id))
 
-    def holdings(self, account_id: int) -> list[Holding]:
-        """Return the account's open positions, oldest first."""
-        return sorted((row for row in self._holdings.values() if row.account_id == account_id), key=lambda row: row.id)
+    def holdings(self, account_id: int | None = None) -> list[Holding]:
+        """Return the open positions of an account, or of all, oldest first."""
+        found = (row for row in self._holdings.values() if account_id in {None, row.account_id})
+        return sorted(found, key=lambda row: row.id)
 
-    def children(self, order: Order) -> list[Order]:
-        """Return the bracket children of an order that may still fill."""
-        return [row for row in self.alive.values() if row.parent_order_id == order.id]
+    def children(self, parent_id: int) -> list[Order]:
+        """Return the bracket children of an order that may still fill, the stop first."""
+        return [self.alive[id_] for id_ in sorted(self._children.get(parent_id, ()))]
 
     def accepted_tags(self) -> list[str]:
         """Return the tag of every order that was placed and not rejected, as often as it was accepted."""
@@ -58,6 +94,10 @@ class Book:
             for order in self.orders.values()
             if order.tag and order.parent_order_id is None and order.state is not OrderState.REJECTED
         ]
+
+    def new_account_id(self) -> int:
+        """Return the id of the next account."""
+        return max(self.accounts) + 1
 
     def new_order_ids(self, count: int) -> list[int]:
         """Take the next order ids; they never come again, not even after a crash, once they are in a change."""
@@ -77,8 +117,11 @@ class Book:
     def _apply(self, change: Change) -> None:
         self.changed_market_at = max(self.changed_market_at, change.market_at)
         self.accounts.update((row.id, row) for row in change.accounts)
-        self._keep_orders(change.orders)
+        self.scripts.extend(change.scripts)
+        self._keep_orders(sorted(change.orders, key=lambda row: row.id))
         self.fills.extend(change.fills)
+        for fill in change.fills:
+            self._fills_of[fill.account_id].append(fill)
         self._fill_id = max([self._fill_id, *(row.id for row in change.fills)])
         for row in change.holdings:
             self._holding_id = max(self._holding_id, row.id)
@@ -90,6 +133,8 @@ class Book:
     def _keep_orders(self, orders: Iterable[Order]) -> None:
         for row in orders:
             self._order_id = max(self._order_id, row.id)
+            if row.id not in self.orders:
+                self._order_ids[row.account_id].append(row.id)
             self.orders[row.id] = row
             if row.tag:
                 self._tags.add((row.account_id, row.tag))
@@ -97,6 +142,23 @@ class Book:
                 self.alive[row.id] = row
             else:
                 self.alive.pop(row.id, None)
+            if row.parent_order_id is not None:
+                self._keep_child(row.parent_order_id, row)
+
+    def _keep_child(self, parent_id: int, row: Order) -> None:
+        if row.state in _ALIVE:
+            self._children[parent_id].add(row.id)
+        elif parent_id in self._children:
+            self._children[parent_id].discard(row.id)
+            if not self._children[parent_id]:
+                del self._children[parent_id]
+
+    def _created(self, order_id: int) -> datetime:
+        return self.orders[order_id].created_market_at
+
+
+def _filled(fill: Fill) -> datetime:
+    return fill.filled_market_at
 
 
 def is_leg(order: Order) -> bool:

@@ -65,3 +65,7 @@ class Journal:
         if os.write(self._file, line) != len(line):
             os.ftruncate(self._file, length)
             raise OSError(f"{self._path} took only a part of a line: is the disk full?")
+
+    def close(self) -> None:
+        """Let another process have the file."""
+        os.close(self._file)

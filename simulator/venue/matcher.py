@@ -1,126 +1,171 @@
-"""Brings the book up to a market instant: which orders filled on the way, and what each fill changes."""
+"""Brings the book up to a market instant: everything that happens on the way happens in the order of market time."""
 
+from collections import deque
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime, timedelta
 
 from shared.domain.contract import Contract
 from shared.domain.coverage import Span
-from shared.domain.matching import Move, on_move
-from shared.domain.order import OrderState
-from shared.domain.position import Position, after_fill, in_money
+from shared.domain.matching import Hit, Move, on_move, trailed
+from shared.domain.order import OrderState, OrderType, Role
+from simulator.faults import Fault
 from simulator.market.market import Market, moves, quote
-from simulator.venue.book import Book, is_leg
-from simulator.venue.fees import fees_of
-from simulator.venue.records import Change, Fill, Holding, Order
+from simulator.venue.book import Book
+from simulator.venue.filling import Execution, cancelled, change_of
+from simulator.venue.records import Change, Order
+from simulator.venue.referee import Referee
+
+Meet = Callable[[str], Fault | None]
+_MARKET_AFTER_REST = {OrderType.MARKET, OrderType.STOP, OrderType.TRAILING_STOP}  # once triggered, a stop is at market
 
 
 class Matcher:
-    """Walks the path of the prices since the last time, also over the time the process was down."""
+    """Walks the path of the prices since the last time, also over the time the process was down.
 
-    def __init__(self, book: Book, market: Market, latency: timedelta) -> None:
+    The way is cut where something may happen: a move ends, a market order falls due, a bell rings (15:10, 17:00). In
+    between each price goes straight, so the first order or limit it meets is found without looking at every tick.
+    """
+
+    def __init__(self, book: Book, market: Market, referee: Referee, latency: timedelta, speed: int) -> None:
+        self.meet: Meet = lambda _: None  # faults; the program puts in those that tests arm
         self._book = book
         self._market = market
-        self._latency = latency  # market time from a market order's acceptance to its fill
-        # Nothing filled after the last change that was written down, or it would have been written down.
+        self._referee = referee
+        self._latency = latency * speed  # market time from a market order's acceptance to its fill
+        self._speed = speed
+        self._paths: dict[str, deque[Move]] = {}
+        # Nothing happened after the last change that was written down, or it would have been written down.
         self.matched_until = book.changed_market_at
 
     def advance(self, now: datetime) -> None:
         """Match every order up to `now`; the past stays as it is."""
-        waiting = [order for order in self._book.alive.values() if order.state is OrderState.SUBMITTING]
-        for order in sorted(waiting, key=lambda order: order.id):
-            due = max(order.created_market_at + self._latency, self.matched_until)
-            if due <= now:
-                self._match_until(due)
-                self.fill_at_market(order, due)
-        self._match_until(now)
+        self._paths.clear()
+        while self._step(now):
+            pass
 
-    def fill_at_market(self, order: Order, at: datetime) -> None:
-        """Fill an order whole at the quote of a market instant."""
+    def fill(self, order: Order, price: int, at: datetime) -> None:
+        """Fill an order at a price, whole, or with the fault `partial_fill` one half now and the rest after a while.
+
+        The fault is met by every fill of more than one contract, so two of them make three fills; its `seconds` are
+        machine time. What is left of a market order or a triggered stop then takes the market, of a limit it rests.
+        """
+        quantity = order.open_quantity
+        fault = self.meet("partial_fill") if quantity > 1 else None
+        rest_at = at + timedelta(seconds=fault.seconds) * self._speed if fault else None
+        execution = Execution(quantity // 2 if fault else quantity, price, at, rest_at)
         contract = self._contract(order.contract_id, at)
-        now = quote(self._market, contract, at)
+        self._book.commit(change_of(self._book, contract, order, execution))
+
+    def _step(self, now: datetime) -> bool:
+        """Go on to the next thing that happens, at `now` at the latest; False when nothing more does until then."""
+        due = min(((self._due(row), row.id) for row in self._book.alive.values() if self._is_timed(row)), default=None)
+        if due and due[0] <= self.matched_until:
+            self._fill_at_market(self._book.orders[due[1]], self.matched_until)
+            return True
+        if self.matched_until >= now:
+            return False
+        start = self.matched_until
+        bell = self._referee.next_bell(start)
+        end = min(now, bell, due[0] if due else now, *self._rests(start))
+        end, current = self._moves_until(start, end, now)
+        hit = self._first_hit(current, start)
+        breach = self._referee.first_breach(current, start, end)
+        if breach and (hit is None or breach.at < hit[0].at):
+            self.matched_until = breach.at
+            self._referee.stop(breach)
+        elif hit:
+            self.matched_until = hit[0].at
+            self.fill(hit[1], hit[0].price, hit[0].at)
+        else:
+            self._trail(current, end)
+            self.matched_until = end
+            if end == bell:
+                self._referee.ring(bell)
+        return True
+
+    def _is_timed(self, order: Order) -> bool:
+        is_triggered = order.resumes_market_at is not None and order.type in _MARKET_AFTER_REST
+        return order.state is OrderState.SUBMITTING or is_triggered
+
+    def _due(self, order: Order) -> datetime:
+        return order.resumes_market_at or order.created_market_at + self._latency
+
+    def _rests(self, after: datetime) -> list[datetime]:
+        return [at for row in self._book.alive.values() if (at := row.resumes_market_at) and at > after]
+
+    def _moves_until(self, start: datetime, end: datetime, now: datetime) -> tuple[datetime, dict[str, Move]]:
+        """Return an end at or before `end` up to which every price goes straight, and those moves by contract."""
+        found: dict[str, Move] = {}
+        for contract_id in self._watched():
+            path = self._path(contract_id, start, now)
+            while path and path[0].end <= start:
+                path.popleft()
+            if path and path[0].start <= start:
+                found[contract_id] = path[0]
+                end = min(end, path[0].end)
+            elif path:
+                end = min(end, path[0].start)
+        return end, {contract_id: move.clipped(start, end) for contract_id, move in found.items()}
+
+    def _watched(self) -> set[str]:
+        return {order.contract_id for order in self._book.alive.values()} | self._referee.watched()
+
+    def _path(self, contract_id: str, start: datetime, now: datetime) -> deque[Move]:
+        if contract_id not in self._paths:
+            contract = self._contract(contract_id, now)
+            self._paths[contract_id] = deque(moves(self._market, contract, Span(start, now)))
+        return self._paths[contract_id]
+
+    def _first_hit(self, current: dict[str, Move], start: datetime) -> tuple[Hit, Order] | None:
+        hits = [
+            (hit, order)
+            for order in self._resting(start)
+            if order.price is not None
+            and (move := current.get(order.contract_id))
+            and (hit := on_move(order.type, order.side, order.price, move, order.trail_ticks))
+        ]
+        return min(hits, key=lambda pair: (pair[0].at, pair[1].id), default=None)
+
+    def _resting(self, at: datetime) -> list[Order]:
+        return [
+            order
+            for order in self._book.alive.values()
+            if order.state is OrderState.WORKING
+            and order.type is not OrderType.MARKET
+            and (order.resumes_market_at is None or order.resumes_market_at <= at)
+        ]
+
+    def _trail(self, current: dict[str, Move], at: datetime) -> None:
+        moved = []
+        for order in self._resting(at):
+            move = current.get(order.contract_id)
+            if move is None or order.price is None or order.trail_ticks is None:
+                continue
+            level = order.price
+            for last in (move.start_price, move.end_price):
+                level = trailed(order.side, level, order.trail_ticks, last)
+            if level != order.price:
+                moved.append(replace(order, price=level, updated_market_at=at))
+        if moved:
+            self._book.commit(Change(market_at=at, orders=moved))
+
+    def _fill_at_market(self, order: Order, at: datetime) -> None:
+        if order.role is Role.EXIT:
+            order = self._capped(order)
+            if not order.open_quantity:
+                self._book.commit(Change(market_at=at, orders=[cancelled(order, at)]))
+                return
+        now = quote(self._market, self._contract(order.contract_id, at), at)
         if now is None:
             raise LookupError(f"{order.contract_id} has no price at {at}, yet order {order.id} was accepted")
         self.fill(order, now.taken_by(order.side), at)
 
-    def fill(self, order: Order, price: int, at: datetime) -> None:
-        """Fill an order whole: its fills, the position, the balance, its bracket and its sibling in one change."""
-        contract = self._contract(order.contract_id, at)
-        account = self._book.accounts[order.account_id]
+    def _capped(self, order: Order) -> Order:
+        """Return an exit over no more than there still is to close: another order may have been faster."""
         held = self._book.holding(order.account_id, order.contract_id)
-        before = held.position if held else Position()
-        after, parts = after_fill(before, order.side, order.quantity, price)
-        fills = []
-        for part in parts:
-            fees, commissions = fees_of(contract.root, part.quantity)
-            fills.append(
-                Fill(
-                    id=self._book.new_fill_id(), order_id=order.id, account_id=order.account_id,
-                    contract_id=order.contract_id, side=order.side, quantity=part.quantity, price=price,
-                    gross_pnl=None if part.realised is None else in_money(part.realised, contract.tick_value),
-                    fees=fees, commissions=commissions, filled_market_at=at,
-                )
-            )  # fmt: skip
-        earned = sum((fill.gross_pnl or 0) - fill.fees - fill.commissions for fill in fills)
-        is_new = held is None or before.quantity * after.quantity < 0
-        holding = Holding(
-            id=self._book.new_holding_id() if held is None or is_new else held.id,
-            account_id=order.account_id,
-            contract_id=order.contract_id,
-            opened_market_at=at if held is None or is_new else held.opened_market_at,
-            quantity=after.quantity,
-            average_price=after.average_price,
-        )
-        filled = replace(
-            order, state=OrderState.FILLED, filled_quantity=order.quantity, fill_price=price, updated_market_at=at
-        )
-        self._book.commit(
-            Change(
-                market_at=at,
-                accounts=[replace(account, balance=account.balance + earned)],
-                orders=[filled, *self._followers(filled, price, at)],
-                fills=fills,
-                holdings=[holding],
-            )
-        )
-
-    def _followers(self, order: Order, price: int, at: datetime) -> list[Order]:
-        """Return the orders that a fill wakes (its bracket) or ends (the other leg)."""
-        if is_leg(order):
-            siblings = (row for row in self._book.alive.values() if row.parent_order_id == order.parent_order_id)
-            return [
-                replace(row, state=OrderState.CANCELLED, updated_market_at=at) for row in siblings if row.id != order.id
-            ]
-        return [
-            replace(row, state=OrderState.WORKING, price=price + (row.bracket_ticks or 0), updated_market_at=at)
-            for row in self._book.children(order)
-        ]
-
-    def _match_until(self, until: datetime) -> None:
-        span = Span(self.matched_until, until)
-        if span.start >= span.end:
-            return
-        for contract_id in sorted({order.contract_id for order in self._working()}):
-            for move in moves(self._market, self._contract(contract_id, until), span):
-                self._match(contract_id, move)
-        self.matched_until = until
-
-    def _match(self, contract_id: str, move: Move) -> None:
-        while True:
-            hits = [
-                (hit, order)
-                for order in self._working()
-                if order.contract_id == contract_id
-                and order.price is not None
-                and (hit := on_move(order.type, order.side, order.price, move))
-            ]
-            if not hits:
-                return
-            hit, order = min(hits, key=lambda pair: (pair[0].at, pair[1].id))
-            self.fill(order, hit.price, hit.at)
-            move = move.rest_from(hit)
-
-    def _working(self) -> list[Order]:
-        return [order for order in self._book.alive.values() if order.state is OrderState.WORKING]
+        left = max(0, -order.side.sign * held.quantity) if held else 0
+        return replace(order, quantity=order.filled_quantity + min(order.open_quantity, left))
 
     def _contract(self, contract_id: str, at: datetime) -> Contract:
         contract = self._market.contract(contract_id, at)

@@ -1,4 +1,7 @@
-"""The rows the venue remembers; prices are ticks, instants market time."""
+"""The rows the venue remembers; prices are ticks, instants market time.
+
+A new field has a default, because journals written before it lack it.
+"""
 
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -8,6 +11,7 @@ from fractions import Fraction
 
 from shared.domain.order import OrderState, OrderType, Role, Side
 from shared.domain.position import Position
+from simulator.market.script import Script
 
 
 class BracketMode(StrEnum):
@@ -17,15 +21,66 @@ class BracketMode(StrEnum):
     POSITION = "position"
 
 
+class Stage(StrEnum):
+    """Which programme an account is in; it decides the account's name and rules."""
+
+    PRACTICE = "practice"
+    COMBINE = "combine"
+    EXPRESS = "express"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Standing:
+    """Where an account stands with the rules, in dollars.
+
+    `floor` is the least equity it may have (None: no such rule), `day_balance` the balance its trading day began with
+    (None: as it is now). Locked lasts until the next trading day, violated for ever.
+    """
+
+    floor: Decimal | None = None
+    day_balance: Decimal | None = None
+    is_locked: bool = False
+    is_violated: bool = False
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Account:
-    """One trading account."""
+    """One trading account. `user` is its owner's login name in lower case; "" means the user of the settings.
+
+    `size` is the programme's: 50000, 100000 or 150000. `can_trade` is what its owner set; `may_trade` is what holds.
+    """
 
     id: int
     name: str
     balance: Decimal
     can_trade: bool = True
     bracket_mode: BracketMode = BracketMode.AUTO_OCO
+    user: str = ""
+    stage: Stage = Stage.PRACTICE
+    size: int = 150_000
+    daily_loss_limit: Decimal | None = None
+    is_follower: bool = False
+    is_live: bool = False
+    close_cancels_legs: bool = False
+    standing: Standing = field(default_factory=Standing)
+
+    @property
+    def may_trade(self) -> bool:
+        """Whether the account takes orders: its owner lets it, and no rule forbids it."""
+        return self.can_trade and not self.standing.is_locked and not self.standing.is_violated
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AccountSettings:
+    """What a person or the firm would change about an account; None keeps what it is."""
+
+    bracket_mode: BracketMode | None = None
+    can_trade: bool | None = None
+    is_follower: bool | None = None
+    is_live: bool | None = None
+    close_cancels_legs: bool | None = None
+    daily_loss_limit: Decimal | None = None
+    balance: Decimal | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,6 +88,9 @@ class Order:
     """One order. `price` is the limit or stop price; `bracket_ticks` is a child's signed distance from the fill.
 
     SUBMITTING is a market order accepted and not yet filled, WORKING one that rests, SUSPENDED a child before the fill.
+    A trailing stop has its distance in `trail_ticks` and its level of now in `price`. `joined` is the side of the quote
+    a JoinBid (BUY) or JoinAsk (SELL) took its price from. After a partial fill the rest waits for `resumes_market_at`;
+    `fill_price` is the average of its fills.
     """
 
     id: int
@@ -51,7 +109,15 @@ class Order:
     parent_order_id: int | None = None
     linked_order_id: int | None = None
     filled_quantity: int = 0
-    fill_price: int | None = None
+    fill_price: Fraction | None = None
+    trail_ticks: int | None = None
+    joined: Side | None = None
+    resumes_market_at: datetime | None = None
+
+    @property
+    def open_quantity(self) -> int:
+        """What may still fill."""
+        return self.quantity - self.filled_quantity
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,10 +156,15 @@ class Holding:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Change:
-    """Rows that change together, as one line of the journal; a row with a known id replaces the one before."""
+    """Rows that change together, as one line of the journal; a row with a known id replaces the one before.
+
+    Rows stand in the order they are told: on acceptance the stop, the entry, the target; on a fill the order that
+    filled, then its target and its stop as they wake, or its sibling as it ends.
+    """
 
     market_at: datetime
     accounts: list[Account] = field(default_factory=list)
     orders: list[Order] = field(default_factory=list)
     fills: list[Fill] = field(default_factory=list)
     holdings: list[Holding] = field(default_factory=list)
+    scripts: list[Script] = field(default_factory=list)

@@ -1,20 +1,38 @@
 """The venue itself: what an account may ask for, answered with the wire's error codes."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 
-from shared.clock import MarketClock
 from shared.domain.bar import to_ticks
 from shared.domain.contract import Contract
-from shared.domain.matching import on_arrival
-from shared.domain.order import OrderState, OrderType, Role, Side
+from shared.domain.matching import Quote, on_arrival
+from shared.domain.order import OrderState, OrderType
+from simulator.market.clocks import Clock, SteppedClock
 from simulator.market.market import Market, quote
+from simulator.market.script import Script, Step
+from simulator.market.scripted import ScriptedMarket
+from simulator.venue.accounts import new_account
 from simulator.venue.book import Book, is_leg
+from simulator.venue.filling import cancelled
 from simulator.venue.journal import Journal
-from simulator.venue.matcher import Matcher
-from simulator.venue.placing import CLOSED, Wanted, accepted_rows, reason_against, reason_against_price, rejected_row
-from simulator.venue.records import BracketMode, Change, Holding, Order
+from simulator.venue.matcher import Matcher, Meet
+from simulator.venue.placing import (
+    CLOSED,
+    NO_LAST,
+    NO_TRAIL,
+    Circumstances,
+    Wanted,
+    accepted_rows,
+    reason_against,
+    reason_against_price,
+    reason_against_trail,
+    rejected_row,
+    trail_ticks,
+    trailing,
+)
+from simulator.venue.records import Account, AccountSettings, Change, Holding, Order, Stage
+from simulator.venue.referee import Referee, exit_order
 
 _LATENCY = timedelta(milliseconds=10)  # machine time from acceptance to the fill of a market order
 
@@ -28,17 +46,35 @@ class Verdict:
     order_id: int | None = None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Modification:
+    """What shall change about an order; None keeps what it has. `trail` is the level a trailing stop begins at."""
+
+    quantity: int | None = None
+    limit: Decimal | None = None
+    stop: Decimal | None = None
+    trail: Decimal | None = None
+
+
 ACCOUNT_NOT_FOUND = Verdict(1)
+_VIOLATED = "The account has violated its maximum loss limit."
+_NOT_ALLOWED = "Account is not allowed to trade."
+_LOCKED = "The account has reached its daily loss limit and is locked until 17:00 CT."
+_FOLLOWER = "Follower accounts cannot cancel orders"
+_LIVE = "Live accounts not supported"
 
 
 class Venue:
     """Accounts that trade one market. Every question is answered as of now: what is due has happened first."""
 
-    def __init__(self, market: Market, clock: MarketClock, journal: Journal) -> None:
-        self.market = market
+    def __init__(self, market: Market, clock: Clock, journal: Journal) -> None:
         self.clock = clock
         self.book = Book(journal, clock.now())
-        self._matcher = Matcher(self.book, market, _LATENCY * clock.speed)
+        self.market = ScriptedMarket(market)
+        for script in self.book.scripts:
+            self.market.play(script)
+        self._referee = Referee(self.book, self.market)
+        self._matcher = Matcher(self.book, self.market, self._referee, _LATENCY, clock.speed)
 
     def now(self) -> datetime:
         """Match what is due and return the market's time, which never goes back."""
@@ -46,133 +82,197 @@ class Venue:
         self._matcher.advance(now)
         return now
 
+    def suffer(self, meet: Meet) -> None:
+        """Let fills meet the faults that `meet` hands out: see Matcher.fill."""
+        self._matcher.meet = meet
+
     def place(self, wanted: Wanted) -> Verdict:
         """Take or reject an order (PlaceOrderErrorCode); code 2 leaves a rejected order and uses up the tag."""
         now = self.now()
         account = self.book.accounts.get(wanted.account_id)
         if account is None:
             return ACCOUNT_NOT_FOUND
-        if not account.can_trade:
-            return Verdict(10, "Account is not allowed to trade.")
+        if not account.may_trade:
+            return _barred(account)
         contract = self.market.contract(wanted.contract_id, now)
         if contract is None:
             return Verdict(8, f"Contract {wanted.contract_id} was not found.")
         if not contract.is_active:
             return Verdict(9, f"Contract {wanted.contract_id} is not active.")
-        current, is_open = quote(self.market, contract, now), self.market.is_open(contract, now)
-        reason = reason_against(wanted, account, contract, current, self.book, is_open=is_open)
-        if reason is not None:
+        current = self._quote(contract, now)
+        met = Circumstances(
+            quote=current,
+            clock=self._referee.reason_against(wanted, account, now),
+            size=self._referee.reason_against_size(wanted, account),
+        )
+        reason = reason_against(wanted, account, contract, self.book, met)
+        if reason is not None or current is None:
             row = rejected_row(wanted, self.book, now)
             self.book.commit(Change(market_at=now, orders=[row]))
             return Verdict(2, reason, row.id)
-        rows = accepted_rows(wanted, contract, self.book, now)
+        rows = accepted_rows(wanted, contract, current, self.book, now)
         self.book.commit(Change(market_at=now, orders=rows))
-        self._fill_if_crossing(rows[0], contract, now)
-        return Verdict(order_id=rows[0].id)
+        entry = next(row for row in rows if row.parent_order_id is None)
+        self._fill_if_crossing(entry, contract, now)
+        return Verdict(order_id=entry.id)
 
     def cancel(self, account_id: int, order_id: int) -> Verdict:
-        """Cancel an order that has not filled, and its bracket (CancelOrderErrorCode)."""
-        now = self.now()
-        if account_id not in self.book.accounts:
-            return ACCOUNT_NOT_FOUND
-        order = self.book.orders.get(order_id)
-        if order is None or order.account_id != account_id:
-            return Verdict(2)
-        if order.state.is_final:
-            return Verdict(5)
-        if order.state is OrderState.SUBMITTING:
-            return Verdict(3)
-        rows = [order] if is_leg(order) else [order, *self.book.children(order)]
-        self.book.commit(
-            Change(
-                market_at=now,
-                orders=[replace(row, state=OrderState.CANCELLED, updated_market_at=now) for row in rows],
-            )
-        )
-        return Verdict()
+        """Cancel an order that has not filled, and the part of its bracket that sleeps (CancelOrderErrorCode).
 
-    def modify(
-        self, account_id: int, order_id: int, quantity: int | None, limit: Decimal | None, stop: Decimal | None
-    ) -> Verdict:
-        """Change a resting order; None keeps what it has (ModifyOrderErrorCode)."""
-        now = self.now()
-        if account_id not in self.book.accounts:
-            return ACCOUNT_NOT_FOUND
-        order = self.book.orders.get(order_id)
-        if order is None or order.account_id != account_id:
-            return Verdict(2)
-        contract = self.market.contract(order.contract_id, now)
-        if order.state is not OrderState.WORKING or contract is None or (quantity is not None and quantity <= 0):
-            return Verdict(3)
-        price = limit if order.type is OrderType.LIMIT else stop
-        changed = replace(order, quantity=quantity or order.quantity, updated_market_at=now)
-        if price is not None:
-            current = quote(self.market, contract, now)
-            if current is None:
-                return Verdict(3, CLOSED)
-            if reason := reason_against_price(order.type, order.side, price, contract, current):
-                return Verdict(3, reason)
-            changed = replace(changed, price=to_ticks(price, contract.tick_size))
-        self.book.commit(Change(market_at=now, orders=[changed]))
-        self._fill_if_crossing(changed, contract, now)
-        return Verdict()
-
-    def close(self, account_id: int, contract_id: str, quantity: int | None = None) -> Verdict:
-        """Close a position, or `quantity` of it, with a market order without tag; resting orders stay as they are.
-
-        The codes are those of closeContract; InvalidCloseSize is 5 and moves the later ones up by one if `quantity`
-        is given, as in partialCloseContract.
+        The legs of what a partial fill has opened stay. [SIM] Cancelling one leg leaves the other alone.
         """
         now = self.now()
         account = self.book.accounts.get(account_id)
         if account is None:
             return ACCOUNT_NOT_FOUND
-        contract = self.market.contract(contract_id, now)
+        order = self.book.orders.get(order_id)
+        if order is None or order.account_id != account_id:
+            return Verdict(2)
+        if account.is_follower or account.is_live:
+            return Verdict(6, _FOLLOWER if account.is_follower else _LIVE)
+        if order.state.is_final:
+            return Verdict(5)
+        if order.state is OrderState.SUBMITTING:
+            return Verdict(3)
+        asleep = [row for row in self.book.children(order.id) if row.state is OrderState.SUSPENDED]
+        rows = [order] if is_leg(order) else [order, *asleep]
+        self.book.commit(Change(market_at=now, orders=[cancelled(row, now) for row in rows]))
+        return Verdict()
+
+    def modify(self, account_id: int, order_id: int, wanted: Modification) -> Verdict:
+        """Change a resting order (ModifyOrderErrorCode); one leg of a bracket leaves the other alone.
+
+        [SIM] A suspended leg cannot be changed, nor a quantity to what has already filled.
+        """
+        now = self.now()
+        account, order = self.book.accounts.get(account_id), self.book.orders.get(order_id)
+        if account is None:
+            return ACCOUNT_NOT_FOUND
+        if order is None or order.account_id != account_id:
+            return Verdict(2)
+        contract = self.market.contract(order.contract_id, now)
+        if not account.may_trade or contract is None:
+            return Verdict(6, _barred(account).message) if contract else Verdict(7)
+        quantity = order.quantity if wanted.quantity is None else wanted.quantity
+        if order.state is not OrderState.WORKING or quantity <= order.filled_quantity:
+            return Verdict(3)
+        changed = self._repriced(order, wanted, contract, now)
+        if isinstance(changed, Verdict):
+            return changed
+        changed = replace(changed, quantity=quantity, updated_market_at=now)
+        self.book.commit(Change(market_at=now, orders=[changed]))
+        self._fill_if_crossing(changed, contract, now)
+        return Verdict()
+
+    def close(self, account_id: int, contract_id: str, quantity: int | None = None) -> Verdict:
+        """Close a position, or `quantity` of it, with a market order without tag.
+
+        Resting orders stay as they are, unless the account's `close_cancels_legs` ends the legs once it is flat. The
+        closing order fills like any market order, over no more than there still is. The codes are those of
+        closeContract; InvalidCloseSize is 5 and moves the later ones up by one if `quantity` is given, as in
+        partialCloseContract. [SIM] An account that may not trade may still close.
+        """
+        now = self.now()
+        account, contract = self.book.accounts.get(account_id), self.market.contract(contract_id, now)
+        if account is None:
+            return ACCOUNT_NOT_FOUND
         if contract is None:
             return Verdict(3)
         held = self.book.holding(account_id, contract_id)
-        if held is None:
-            return Verdict(2)
-        if quantity is not None and not 0 < quantity <= abs(held.quantity):
-            return Verdict(5)
-        if not self.market.is_open(contract, now):
-            return Verdict(5 if quantity is None else 6, CLOSED)
-        order = _exit_order(self.book.new_order_ids(1)[0], held, quantity or abs(held.quantity), now)
+        reason = self._reason_not_to_close(account, contract, held, quantity)
+        if reason is not None or held is None:
+            return reason or Verdict(2)
+        order = exit_order(self.book.new_order_ids(1)[0], held, quantity or abs(held.quantity), now)
         self.book.commit(Change(market_at=now, orders=[order]))
-        self._matcher.fill_at_market(order, now)
         return Verdict()
 
-    def set_account(self, account_id: int, bracket_mode: BracketMode | None, can_trade: bool | None) -> bool:  # noqa: FBT001 - None keeps what it is
-        """Change an account's settings, as its owner would in the platform; False if there is no such account."""
+    def add_account(self, user: str, stage: Stage, size: int = 50_000, *, balance: Decimal | None = None) -> Account:
+        """Open an account for a user ("" is the one of the settings); raise ValueError for a size nobody sells."""
+        account = new_account(self.book.new_account_id(), user, stage, size, balance)
+        self.book.commit(Change(market_at=self.now(), accounts=[account]))
+        return account
+
+    def set_account(self, account_id: int, settings: AccountSettings) -> bool:
+        """Change an account's settings, as its owner or the firm would; False if there is no such account."""
+        now = self.now()
         account = self.book.accounts.get(account_id)
         if account is None:
             return False
-        changed = replace(
-            account,
-            bracket_mode=bracket_mode or account.bracket_mode,
-            can_trade=account.can_trade if can_trade is None else can_trade,
-        )
-        self.book.commit(Change(market_at=self.now(), accounts=[changed]))
+        values = {field.name: getattr(settings, field.name) for field in fields(settings)}
+        changed = replace(account, **{name: value for name, value in values.items() if value is not None})
+        self.book.commit(Change(market_at=now, accounts=[changed]))
         return True
 
+    def play(self, contract_id: str, steps: list[Step]) -> Script:
+        """Let a contract's price follow steps from now on, also after a restart; after them it stands.
+
+        Raise LookupError for a contract the market does not know.
+        """
+        now = self.now()
+        if self.market.contract(contract_id, now) is None:
+            raise LookupError(f"{contract_id} is no contract of this market")
+        script = Script(contract_id=contract_id, starts_market_at=now, steps=steps)
+        self.book.commit(Change(market_at=now, scripts=[script]))
+        self.market.play(script)
+        return script
+
+    def step(self, duration: timedelta) -> datetime:
+        """Move a standing clock on and return the market's time; raise ValueError if the clock runs by itself."""
+        if not isinstance(self.clock, SteppedClock):
+            raise ValueError("this market's time runs by itself: start the simulator with a stepped clock")  # noqa: TRY004 - a caller's mistake about a state
+        self.clock.move_on(self.now() + duration)
+        return self.now()
+
+    def _quote(self, contract: Contract, now: datetime) -> Quote | None:
+        """Return the quote, or None while the market is closed."""
+        return quote(self.market, contract, now) if self.market.is_open(contract, now) else None
+
+    def _reason_not_to_close(
+        self, account: Account, contract: Contract, held: Holding | None, quantity: int | None
+    ) -> Verdict | None:
+        later = 0 if quantity is None else 1
+        if account.is_live:
+            return Verdict(8 + later, _LIVE)
+        if held is None or not contract.is_active:
+            return Verdict(2 if contract.is_active else 4)
+        if quantity is not None and not 0 < quantity <= abs(held.quantity):
+            return Verdict(5)
+        if not self.market.is_open(contract, self._matcher.matched_until):
+            return Verdict(5 + later, None if later else CLOSED)
+        return None
+
+    def _repriced(self, order: Order, wanted: Modification, contract: Contract, now: datetime) -> Order | Verdict:
+        """Return the order at the price asked for, or why it cannot be there."""
+        if order.type is OrderType.TRAILING_STOP:
+            return self._retrailed(order, wanted.trail, contract, now)
+        if wanted.trail is not None:
+            return Verdict(3, NO_TRAIL)
+        price = wanted.limit if order.type is OrderType.LIMIT else wanted.stop
+        if price is None:
+            return order
+        current = self._quote(contract, now)
+        reason = reason_against_price(order.type, order.side, price, contract, current) if current else CLOSED
+        return Verdict(3, reason) if reason else replace(order, price=to_ticks(price, contract.tick_size))
+
+    def _retrailed(self, order: Order, price: Decimal | None, contract: Contract, now: datetime) -> Order | Verdict:
+        if price is None:
+            return order
+        current = self._quote(contract, now)
+        reason = reason_against_trail(price, contract, current, most=None) if current else NO_LAST
+        if current is None or reason:
+            return Verdict(3, reason)
+        return trailing(order, trail_ticks(price, contract, current), current)
+
     def _fill_if_crossing(self, order: Order, contract: Contract, now: datetime) -> None:
-        current = quote(self.market, contract, now)
-        if order.type is OrderType.LIMIT and current is not None:
+        current = self._quote(contract, now)
+        if order.type is OrderType.LIMIT and current is not None and order.resumes_market_at is None:
             price = on_arrival(order.type, order.side, order.price, current)
-            if price is not None and self.market.is_open(contract, now):
+            if price is not None:
                 self._matcher.fill(order, price, now)
 
 
-def _exit_order(id_: int, held: Holding, quantity: int, now: datetime) -> Order:
-    return Order(
-        id=id_,
-        account_id=held.account_id,
-        contract_id=held.contract_id,
-        state=OrderState.SUBMITTING,
-        type=OrderType.MARKET,
-        side=Side.SELL if held.quantity > 0 else Side.BUY,
-        quantity=quantity,
-        role=Role.EXIT,
-        created_market_at=now,
-        updated_market_at=now,
-    )
+def _barred(account: Account) -> Verdict:
+    """Return what an account that may not trade hears. [SIM] Which code a daily lock has is not known."""
+    if account.standing.is_violated:
+        return Verdict(4, _VIOLATED)
+    return Verdict(10, _LOCKED if account.standing.is_locked else _NOT_ALLOWED)

@@ -1,11 +1,15 @@
 """Logging in through the gateway: once for all, again when a token ends, and never with a secret in sight."""
 
+import json
 import logging
+import traceback
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import pytest
 
+from shared.clock import machine_now
+from shared.domain.login import token_of
 from shared.errors import CredentialsRefusedError, RetryableError, TradingError, VenueDownError
 from shared.gateway.client import GatewayClient
 from tests.contract.conftest import NotedCalls, OpenGateway, ScriptedVenue
@@ -40,7 +44,7 @@ def test_threads_that_meet_one_dead_token_log_in_once(
     gateway: GatewayClient, venue: RunningVenue, calls: NotedCalls
 ) -> None:
     gateway.accounts()
-    venue.http.headers["Authorization"] = f"Bearer {gateway._login.token()}"  # noqa: SLF001 - the token to end
+    venue.http.headers["Authorization"] = f"Bearer {gateway.token()}"
     venue.send("/api/Auth/logout", {})
     with ThreadPoolExecutor(4) as pool:
         list(pool.map(lambda _: gateway.accounts(), range(8)))
@@ -84,7 +88,7 @@ def test_no_secret_is_in_any_message_log_or_call(
 ) -> None:
     caplog.set_level(logging.DEBUG)
     gateway.accounts()
-    token = gateway._login.token()  # noqa: SLF001 - what must not be seen
+    token = gateway.token()
     told = []
     for path, ask in ((ACCOUNTS, gateway.accounts), ("/api/Order/cancel", lambda: gateway.cancel(1, 1))):
         venue.faults(path=path, kind=fault, count=3)
@@ -102,3 +106,28 @@ def test_a_login_without_a_token_in_it_is_no_login(open_gateway: OpenGateway, sc
     gateway = open_gateway(scripted.venue())
     with pytest.raises(TradingError):
         gateway.accounts()
+
+
+def test_a_venue_that_repeats_our_secrets_does_not_make_us_tell_them(
+    open_gateway: OpenGateway, scripted: ScriptedVenue, calls: NotedCalls, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    venue = scripted.venue()
+    gateway = open_gateway(venue)
+    text = gateway.token()
+    told = [repr(gateway), repr(venue), repr(token_of(text, machine_now()))]
+    echo = f"{text} of {venue.key}"
+    for status, body in (
+        (400, echo),
+        (200, json.dumps({"success": False, "errorCode": 2, "errorMessage": echo})),
+        (500, echo),
+    ):
+        scripted.answers_raw("/api/Position/searchOpen", body, status=status)
+        with pytest.raises(TradingError) as caught:
+            gateway.positions(1)
+        told.append("".join(traceback.format_exception(caught.value)))
+    everything = f"{told} {calls.calls} {caplog.text}"
+
+    assert "***" in everything
+    assert text not in everything
+    assert venue.key not in everything

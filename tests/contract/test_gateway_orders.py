@@ -7,11 +7,16 @@ from typing import Any
 
 import pytest
 
+from shared.clock import machine_now
 from shared.domain.contract import Contract
+from shared.domain.login import token_of
 from shared.domain.order import Direction, OrderState, OrderType, Side
-from shared.errors import AmbiguousOutcomeError, OrderRejectedError, RateLimitedError, RefusedError
+from shared.errors import AmbiguousOutcomeError, OrderRejectedError, RefusedError
 from shared.gateway.client import GatewayClient
 from shared.gateway.errors import NotSentError, TagInUseError
+from shared.gateway.ticket import OrderTicket
+from shared.hot.connection import connect
+from shared.hot.logins import RedisTokenStore
 from tests.contract.conftest import NotedCalls, OpenGateway
 from tests.fixtures.processes import until
 from tests.fixtures.venue import MNQ, RunningVenue
@@ -25,7 +30,7 @@ def place(gateway: GatewayClient, venue: RunningVenue, **changes: Any) -> int:
         "account_id": venue.account_id, "contract": CONTRACT, "side": Side.BUY, "quantity": 1, "tag": "tw-1",
         "stop_loss_ticks": 400, "take_profit_ticks": 800,
     }  # fmt: skip
-    return gateway.place_market(**wanted | changes)
+    return gateway.place(OrderTicket(**wanted | changes))
 
 
 def states(gateway: GatewayClient, venue: RunningVenue) -> dict[str | None, OrderState]:
@@ -167,9 +172,13 @@ def test_a_refused_connection_is_certainly_not_sent(
         place(gateway, venue)
 
 
-def test_a_name_that_does_not_resolve_is_certainly_not_sent(open_gateway: OpenGateway, venue: RunningVenue) -> None:
-    gateway = open_gateway(replace(venue.venue(), url="https://nowhere.invalid"))
-    gateway._login._tokens.put("a-token")  # noqa: SLF001 - a login kept from before the network was lost
+def test_a_name_that_does_not_resolve_is_certainly_not_sent(
+    open_gateway: OpenGateway, venue: RunningVenue, redis_url: str
+) -> None:
+    nowhere = replace(venue.venue(), url="https://nowhere.invalid")
+    gateway = open_gateway(nowhere)
+    with connect(redis_url) as redis:  # a login kept from before the network was lost
+        RedisTokenStore(redis, nowhere).put(token_of("a-token", machine_now()))
     with pytest.raises(NotSentError):
         place(gateway, venue)
 
@@ -190,12 +199,18 @@ def test_a_401_on_a_mutation_is_certainly_not_done_and_the_next_try_logs_in_firs
     assert 2 == len(calls.of(LOGIN))
 
 
-def test_too_many_requests_says_when_to_come_back(gateway: GatewayClient, venue: RunningVenue) -> None:
-    venue.faults(path=PLACE, kind="status", status=429)
-    with pytest.raises(RateLimitedError) as caught:
+@pytest.mark.parametrize("fault", ["lose_before", "lose_answer_after", "status 500", "status 429"])
+def test_trap_15_a_mutation_without_a_clear_answer_is_sent_once_and_found_or_not_by_its_tag(
+    gateway: GatewayClient, venue: RunningVenue, fault: str
+) -> None:
+    gateway.accounts()
+    kind, _, status = fault.partition(" ")
+    venue.faults(path=PLACE, kind=kind, status=int(status or 500))
+    with pytest.raises(AmbiguousOutcomeError):
         place(gateway, venue)
 
-    assert caught.value.retry_after > timedelta(0)
+    assert 1 == len(venue.requests(PLACE))
+    assert (fault == "lose_answer_after") is ("tw-1" in states(gateway, venue))
 
 
 def test_the_real_venue_is_read_only_and_is_not_even_asked(

@@ -107,7 +107,7 @@ def test_our_own_limit_is_met_before_the_venue_s_and_nothing_is_sent(
     with pytest.raises(RateLimitedError) as caught:
         gateway.bars(CONTRACT, minute)
 
-    assert timedelta(0) < caught.value.retry_after <= timedelta(seconds=30)
+    assert timedelta(0) < caught.value.retry_after <= timedelta(seconds=31)
     assert 45 == len(venue.requests(BARS))
     assert gateway.accounts()
 

@@ -170,6 +170,36 @@ def test_a_day_bar_is_stamped_at_the_opening_of_its_session(venue: RunningVenue)
     assert [datetime(2026, 3, 8, 22, 0, tzinfo=UTC)] == starts(bars(venue, OPEN_AT - 2 * DAY, OPEN_AT, unit=4))
 
 
+def test_weeks_and_months_are_made_of_days_and_begin_on_the_evening_before(venue: RunningVenue) -> None:
+    span = (OPEN_AT - 40 * DAY, OPEN_AT)
+    days, weeks, months = (bars(venue, *span, unit=unit) for unit in (4, 5, 6))
+
+    assert [datetime(2026, 3, 1, 23, 0, tzinfo=UTC), datetime(2026, 2, 22, 23, 0, tzinfo=UTC)] == starts(weeks)[:2]
+    assert [datetime(2026, 1, 31, 23, 0, tzinfo=UTC)] == starts(months)
+    week = [
+        row for row, at in zip(days, starts(days), strict=True) if starts(weeks)[0] <= at < starts(weeks)[0] + 6 * DAY
+    ]
+    assert 5 == len(week)
+    assert (week[-1]["o"], week[0]["c"]) == (weeks[0]["o"], weeks[0]["c"])
+    assert (max(row["h"] for row in week), sum(row["v"] for row in week)) == (weeks[0]["h"], weeks[0]["v"])
+
+
+def test_seconds_add_up_to_their_minute(venue: RunningVenue) -> None:
+    (minute,) = bars(venue, OPEN_AT - MINUTE, OPEN_AT)
+    seconds = bars(venue, OPEN_AT - MINUTE, OPEN_AT, unit=1)
+    fives = bars(venue, OPEN_AT - MINUTE, OPEN_AT, unit=1, unitNumber=5)
+
+    assert [OPEN_AT - n * timedelta(seconds=1) for n in range(1, 61)] == starts(seconds)
+    for rows in (seconds, fives):
+        assert (minute["o"], minute["c"]) == (rows[-1]["o"], rows[0]["c"])
+        assert (minute["h"], minute["l"]) == (max(row["h"] for row in rows), min(row["l"] for row in rows))
+        assert minute["v"] == sum(row["v"] for row in rows)
+
+
+def test_there_are_no_bars_of_ticks(venue: RunningVenue) -> None:
+    assert [] == bars(venue, OPEN_AT - MINUTE, OPEN_AT, unit=7)
+
+
 def test_the_same_seed_is_the_same_market_and_another_is_not(venue: RunningVenue, start_venue: StartVenue) -> None:
     again, other = start_venue(seed=7), start_venue(seed=8)
     span = (OPEN_AT - DAY, OPEN_AT)

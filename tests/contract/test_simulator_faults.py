@@ -1,14 +1,21 @@
 """The misfortunes a test can arm do what they say, once for each time they are armed."""
 
+import contextlib
+import re
 from collections.abc import Iterator
+from datetime import timedelta
+from email.utils import parsedate_to_datetime
+from typing import get_args
 from uuid import uuid4
 
 import pytest
 from requests import ConnectionError as ConnectionFailedError
-from requests import ReadTimeout
+from requests import ReadTimeout, request
 
+from shared.clock import machine_now
+from simulator.faults import STREAM_KINDS, RequestKind
 from tests.fixtures.processes import until
-from tests.fixtures.venue import RunningVenue, starting_venues
+from tests.fixtures.venue import MNQ, RunningVenue, starting_venues
 
 PLACE = "/api/Order/place"
 
@@ -103,3 +110,200 @@ def test_what_was_asked_can_be_looked_at(venue: RunningVenue, tag: str) -> None:
 
     assert tag == venue.requests(PLACE)[-1]["customTag"]
     assert all("apiKey" not in body for body in venue.requests("/api/Auth/loginKey"))
+
+
+def place_resting(venue: RunningVenue) -> int:
+    """Place a stop a thousand points above the market, where it waits, and return its id."""
+    wanted = {
+        "contractId": MNQ, "live": False, "startTime": "2026-03-10T14:00:00Z", "endTime": "2026-03-10T15:00:00Z",
+        "unit": 2, "unitNumber": 1, "limit": 1, "includePartialBar": False,
+    }  # fmt: skip
+    last = venue.post("/api/History/retrieveBars", **wanted)["bars"][0]["c"]
+    answer = venue.place(type=4, stopPrice=last + 1000)
+    assert answer["success"], answer
+    order_id: int = answer["orderId"]
+    return order_id
+
+
+def test_a_429_may_say_when_to_come_again_in_seconds_or_as_a_date(venue: RunningVenue) -> None:
+    found = []
+    for more in ({}, {"retry_after": 7}, {"retry_after": 7, "retry_after_as": "date"}):
+        venue.faults(path=PLACE, kind="status", status=429, **more)
+        found.append(venue.send(PLACE, {}).headers.get("Retry-After"))
+
+    nothing, seconds, date = found
+    assert (None, "7") == (nothing, seconds)
+    assert date is not None
+    wait = parsedate_to_datetime(date) - machine_now()
+    assert timedelta(seconds=-30) < wait <= timedelta(seconds=8)
+
+
+def test_a_request_that_arrives_twice_is_answered_as_the_second_and_its_tag_saves_it(
+    venue: RunningVenue, tag: str
+) -> None:
+    venue.faults(path=PLACE, kind="duplicate")
+    answer = venue.place(customTag=tag)
+
+    assert (2, "Specified custom tag is already in use") == (answer["errorCode"], answer["errorMessage"])
+    assert 1 == venue.accepted_tags().count(tag)
+
+
+def test_trap_15_a_mutation_without_tag_that_is_sent_twice_trades_twice(venue: RunningVenue) -> None:
+    before = len(
+        venue.post("/api/Order/search", accountId=venue.account_id, startTimestamp="2026-03-01T00:00:00Z")["orders"]
+    )
+    venue.faults(path=PLACE, kind="duplicate")
+    assert venue.place()["success"]
+
+    after = len(
+        venue.post("/api/Order/search", accountId=venue.account_id, startTimestamp="2026-03-01T00:00:00Z")["orders"]
+    )
+    assert before + 2 == after
+
+
+@pytest.mark.parametrize("kind", ["status", "lose_answer_after", "delay"])
+def test_trap_15_after_any_lost_answer_the_tag_tells_whether_the_order_is_there(
+    venue: RunningVenue, tag: str, kind: str
+) -> None:
+    venue.faults(path=PLACE, kind=kind, seconds=600)
+    with contextlib.suppress(ConnectionFailedError, ReadTimeout):
+        order = {"accountId": venue.account_id, "contractId": MNQ, "type": 2, "side": 0, "size": 1, "customTag": tag}
+        venue.send(PLACE, order, timeout=0.5)
+    is_there = tag in venue.accepted_tags()
+
+    assert (kind != "status") == is_there
+    assert is_there == (venue.place(customTag=tag)["errorCode"] == 2)
+
+
+def test_trap_01_a_failure_of_business_has_status_200(venue: RunningVenue) -> None:
+    for path, body in (
+        ("/api/Order/place", {"accountId": 1, "contractId": MNQ, "type": 2, "side": 0, "size": 1}),
+        ("/api/Order/searchOpen", {"accountId": 1}),
+        ("/api/Contract/searchById", {"contractId": "CON.F.US.NOPE.Z26"}),
+        ("/api/Position/closeContract", {"accountId": venue.account_id, "contractId": "CON.F.US.NOPE.Z26"}),
+    ):
+        answer = venue.send(path, body)
+        assert (200, False) == (answer.status_code, answer.json()["success"]), path
+
+
+def test_a_token_ends_in_the_middle_of_a_session(venue: RunningVenue) -> None:
+    venue.log_in()
+    venue.faults(path="/api/Account/search", kind="end_token")
+    body = {"onlyActiveAccounts": False}
+
+    assert [401, 401] == [venue.send("/api/Account/search", body).status_code for _ in range(2)]
+    venue.log_in()
+    assert 200 == venue.send("/api/Account/search", body).status_code
+
+
+@pytest.mark.parametrize(("kind", "said"), [("null_list", {"accounts": None}), ("absent_list", {})])
+def test_a_list_is_null_or_absent(venue: RunningVenue, kind: str, said: dict[str, None]) -> None:
+    venue.faults(kind=kind)
+    answer = venue.post("/api/Account/search", onlyActiveAccounts=False)
+
+    assert {"success": True, "errorCode": 0, "errorMessage": None} | said == answer
+    assert venue.post("/api/Account/search", onlyActiveAccounts=False)["accounts"]
+
+
+@pytest.mark.parametrize(
+    ("kind", "form"), [("naive_timestamps", r"[-\d]{10}T[:\d]{8}(\.\d{6})?"), ("seven_digits", r"\S{19}\.\d{7}\+00:00")]
+)
+def test_instants_come_without_offset_or_with_seven_digits(venue: RunningVenue, kind: str, form: str) -> None:
+    order_id = place_resting(venue)
+    exact = venue.order(order_id)
+    venue.faults(kind=kind)
+    odd = venue.order(order_id)
+    venue.forget_faults()
+    venue.faults(kind=kind)
+    searched = venue.post("/api/Order/searchOpen", accountId=venue.account_id)["orders"][-1]
+
+    assert exact == odd  # it is no list: the fault waits for one
+    assert re.fullmatch(form, searched["creationTimestamp"])
+    assert order_id == searched["id"]
+    assert exact["creationTimestamp"][:19] == searched["creationTimestamp"][:19]
+
+
+def test_an_enumeration_has_a_value_nobody_knows(venue: RunningVenue) -> None:
+    place_resting(venue)
+    venue.faults(kind="unknown_enum")
+
+    assert {99} == {row["status"] for row in venue.post("/api/Order/searchOpen", accountId=20001)["orders"]}
+
+
+def test_what_is_open_comes_as_it_was_when_it_was_last_asked(venue: RunningVenue) -> None:
+    def open_ids() -> list[int]:
+        return [row["id"] for row in venue.post("/api/Order/searchOpen", accountId=venue.account_id)["orders"]]
+
+    before = open_ids()
+    order_id = place_resting(venue)
+    venue.faults(kind="stale_search_open")
+
+    assert order_id not in before
+    assert before == open_ids()
+    assert order_id in open_ids()
+
+
+def test_a_page_of_bars_is_half_as_long_and_prices_stay_exact(venue: RunningVenue) -> None:
+    wanted = {
+        "contractId": MNQ, "live": False, "startTime": "2026-03-10T14:00:00Z", "endTime": "2026-03-10T15:00:00Z",
+        "unit": 2, "unitNumber": 1, "limit": 60, "includePartialBar": False,
+    }  # fmt: skip
+    whole = venue.send("/api/History/retrieveBars", wanted)
+    venue.faults(kind="short_page")
+    short = venue.send("/api/History/retrieveBars", wanted)
+
+    assert 60 == len(whole.json()["bars"])
+    assert whole.json()["bars"][:30] == short.json()["bars"]
+    assert short.text.removesuffix(short.text[short.text.index("]") :]) in whole.text
+
+
+def test_a_fault_with_a_probability_meets_about_as_many_and_the_same_again(venue: RunningVenue) -> None:
+    def statuses() -> list[int]:
+        venue.control("PUT", "faults", {"kind": "status", "on": "/api/Account/search", "probability": 0.3})
+        return [venue.send("/api/Account/search", {"onlyActiveAccounts": True}).status_code for _ in range(100)]
+
+    first = statuses()
+
+    assert {200, 500} == set(first)
+    assert 15 <= first.count(500) <= 45
+    assert first == statuses()
+
+
+def test_a_fault_without_count_stays_and_says_how_often_it_was_met(venue: RunningVenue, tag: str) -> None:
+    venue.control("PUT", "faults", [{"kind": "reject", "on": PLACE, "count": 2}, {"kind": "delay", "seconds": 0}])
+    answers = [venue.place(customTag=tag)["success"] for _ in range(3)]
+
+    assert [False, False, True] == answers
+    assert [(0, 2), (None, 1)] == [(row["left"], row["met"]) for row in venue.control("GET", "faults").json()]
+
+
+def test_the_storm_lets_about_a_twentieth_go_wrong_in_many_ways(venue: RunningVenue) -> None:
+    venue.control("PUT", "faults", {"preset": "storm", "probability": 0.2, "seed": 3})
+    kinds = {row["kind"] for row in venue.control("GET", "faults").json()}
+    for _ in range(150):
+        with contextlib.suppress(ConnectionFailedError):
+            venue.send("/api/Account/search", {"onlyActiveAccounts": True})
+    rows = venue.control("GET", "faults").json()
+
+    assert set(get_args(RequestKind)) - {"reject"} | STREAM_KINDS == kinds
+    assert 20 <= sum(row["met"] for row in rows) <= 100
+    assert 5 <= sum(row["met"] > 0 for row in rows)
+
+
+@pytest.mark.parametrize(
+    ("fault", "why"),
+    [
+        ({"kind": "status", "on": "/api/Order/plaice"}, "/api/Order/place"),
+        ({"kind": "hub_drop", "on": PLACE}, "leave"),
+        ({"kind": "stautus"}, "stautus"),
+        ({"kind": "status", "probability": 2}, "probability"),
+        ({"kind": "status", "count": 0}, "count"),
+    ],
+)
+def test_a_fault_that_could_never_happen_is_refused_with_a_reason(
+    venue: RunningVenue, fault: dict[str, object], why: str
+) -> None:
+    answer = request("PUT", f"{venue.control_url}/sim/faults", json=fault, timeout=30)
+
+    assert 400 == answer.status_code
+    assert why in answer.json()["detail"]

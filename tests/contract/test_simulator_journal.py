@@ -1,12 +1,23 @@
 """What the simulator has answered for outlives it: ids, tags, orders, positions and money after a SIGKILL."""
 
+import json
+import shutil
 import threading
+from pathlib import Path
 from typing import Any
 
 import psutil
 import pytest
 from requests import RequestException
 
+from shared.domain.order import Side
+from simulator.market.market import quote
+from simulator.market.scripted import ScriptedMarket
+from simulator.market.seeded import SeededMarket
+from simulator.venue.book import Book
+from simulator.venue.journal import Journal
+from simulator.venue.records import Stage
+from tests.fixtures.pit import Pit
 from tests.fixtures.processes import until
 from tests.fixtures.venue import MNQ, OPEN_AT, RunningVenue
 
@@ -101,6 +112,57 @@ def test_the_state_of_one_market_is_not_continued_by_another(venue: RunningVenue
     with pytest.raises(AssertionError, match="belongs to the market"):
         venue.start()
     assert 2 == venue.process.wait()
+
+
+def test_a_journal_from_before_users_and_stages_is_continued(venue: RunningVenue) -> None:
+    venue.kill()
+    opened = {
+        "id": 1000001, "account_id": venue.account_id, "contract_id": MNQ, "state": "FILLED", "type": "MARKET",
+        "side": "BUY", "quantity": 1, "role": "ENTRY", "created_market_at": OPEN_AT.isoformat(),
+        "updated_market_at": OPEN_AT.isoformat(), "price": None, "tag": "old", "bracket_ticks": None,
+        "parent_order_id": None, "linked_order_id": None, "filled_quantity": 1, "fill_price": 100001,
+    }  # fmt: skip
+    account = {
+        "id": venue.account_id, "name": "PRAC-V2-20001-11071848", "balance": "49999.39", "can_trade": True,
+        "bracket_mode": "autoOCO",
+    }  # fmt: skip
+    changes = [{"accounts": [account]}, {"orders": [opened]}]
+    lines = [
+        json.dumps({"market": "seed 7"}, separators=(",", ":")),
+        *(json.dumps({"market_at": OPEN_AT.isoformat()} | row) for row in changes),
+    ]
+    (venue.state / "journal.jsonl").write_text("".join(f"{line}\n" for line in lines))
+    venue.start()
+    found = everything(venue)
+
+    assert [(venue.account_id, 49_999.39, True)] == [
+        (row["id"], row["balance"], row["canTrade"]) for row in found["accounts"]
+    ]
+    assert [("old", 25000.25)] == [(row["customTag"], row["filledPrice"]) for row in found["orders"]]
+    assert venue.place(customTag="new")["success"]
+
+
+def test_what_a_user_was_given_outlives_a_crash(pit: Pit) -> None:
+    pit.open_account(Stage.COMBINE, 100_000)
+    pit.goes_to("25010.00")
+    pit.enter(quantity=3, stop_loss=-40, take_profit=80)
+    pit.partial.append(60.0)
+    pit.enter(side=Side.SELL, quantity=2)
+    book, price = pit.venue.book, quote(pit.venue.market, pit.contract(), pit.now())
+    again = Book(Journal(copied(pit.folder / "journal.jsonl"), "seed 7"), pit.now())
+
+    assert (book.accounts, book.orders, book.alive) == (again.accounts, again.orders, again.alive)
+    assert (book.fills, book.holdings()) == (again.fills, again.holdings())
+    market = ScriptedMarket(SeededMarket(7))
+    for script in again.scripts:
+        market.play(script)
+    assert price == quote(market, pit.contract(), pit.now())
+
+
+def copied(journal: Path) -> Path:
+    copy = journal.with_suffix(".copy")
+    shutil.copy(journal, copy)
+    return copy
 
 
 def test_a_sigterm_ends_it_at_once(venue: RunningVenue) -> None:

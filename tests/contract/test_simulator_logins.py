@@ -32,6 +32,14 @@ def test_ping_needs_no_token(venue: RunningVenue) -> None:
     assert "pong" == requests.get(f"{venue.url}/api/Status/ping", timeout=30).json()
 
 
+def test_the_login_of_firms_finds_no_app(venue: RunningVenue) -> None:
+    body = dict.fromkeys(("userName", "password", "deviceId", "appId", "verifyKey"), "x")
+    answers = [requests.post(f"{venue.url}/api/Auth/loginApp", json=sent, timeout=30) for sent in (body, {})]
+
+    assert (200, 4, None) == (answers[0].status_code, answers[0].json()["errorCode"], answers[0].json()["token"])
+    assert 400 == answers[1].status_code
+
+
 def test_the_user_is_known_in_any_case(venue: RunningVenue) -> None:
     answer = log_in(venue, {"userName": venue.user.upper(), "apiKey": venue.key}).json()
 

@@ -143,7 +143,7 @@ def test_commands_of_the_database_without_a_stack_say_so(shell: Shell, command: 
 
 
 def test_status_without_a_stack_ends_with_3_and_nothing_in_it(shell: Shell) -> None:
-    assert {"programs": [], "urls": {}, "market": None} == shell.json("status", expected=3)
+    assert {"programs": [], "urls": {}, "market": None, "feed": None} == shell.json("status", expected=3)
 
 
 def test_down_without_a_stack_is_no_error(shell: Shell) -> None:

@@ -232,3 +232,18 @@ def test_what_an_account_holds_of_an_unknown_product_does_not_stop_the_rest(desk
         write_down(connection, VenueView(desk.venue.account_id, [], [], [held, stranger]))
 
     assert [(MNQ, "LONG")] == desk.rows("SELECT contract_id, direction FROM position")
+
+
+def test_a_tag_that_arrived_twice_is_the_accepted_order_and_the_rejected_one_changes_nothing(desk: Desk) -> None:
+    desk.venue.faults(path=PLACE, kind="duplicate")
+    desk.alert()
+    desk.work()
+    desk.do(ReconcileAccounts())
+
+    assert [(OrderState.FILLED, 1)] == [row[:2] for row in desk.rows(ENTRY)]
+    assert 1 == desk.venue.position(MNQ)
+    shown = desk.venue.post("/api/Order/search", accountId=desk.venue.account_id, startTimestamp="2000-01-01T00:00:00Z")
+    at_venue = {row["id"]: row["status"] for row in shown["orders"]}
+    here = dict(desk.rows("SELECT venue_order_id, state FROM orders"))
+    assert set(at_venue) == set(here)
+    assert {"REJECTED"} == {here[id_] for id_, status in at_venue.items() if status == 5}

@@ -18,7 +18,7 @@ from shared.fleets import FLEETS
 from tests.fixtures.rabbitmq import is_wanted
 from tests.fixtures.stack import ALERT, Stack, eventually
 
-PROGRAMS = {"postgres", "valkey", "simulator", "receiver", "beat", "relay", "flower"} | {
+PROGRAMS = {"postgres", "valkey", "simulator", "feed", "receiver", "beat", "relay", "flower"} | {
     fleet.program for fleet in FLEETS
 }
 
@@ -45,13 +45,23 @@ def test_every_program_runs_and_the_addresses_are_true(running: Stack) -> None:
 
     assert status is not None
     assert dict.fromkeys(PROGRAMS, "running") == {one["name"]: one["state"] for one in status["programs"]}
-    brokers = {"broker"} if is_wanted() else set()
-    assert {"receiver", "flower", "simulator", "database", "redis"} | brokers == set(status["urls"])
+    assert {"receiver", "flower", "simulator", "simulator-control", "database", "redis"} == set(status["urls"])
     with psycopg.connect(status["urls"]["database"]) as connection:
         assert (1,) == connection.execute("SELECT 1").fetchone()
     with redis.Redis.from_url(status["urls"]["redis"]) as client:
         assert client.ping()
-    assert 200 == requests.get(f"{status['urls']['flower']}/", timeout=10).status_code
+    for url in (f"{status['urls']['flower']}/", status["urls"]["simulator-control"]):
+        assert 200 == requests.get(url, timeout=10).status_code
+
+
+def test_status_tells_how_old_the_last_word_about_each_contract_is(running: Stack) -> None:
+    def is_fed() -> bool:
+        feed = (running.status() or {}).get("feed")
+        return feed is not None and bool(feed["contracts"]) and feed["user"]["is_subscribed"]
+
+    eventually("both hubs are subscribed", is_fed)
+    assert "Feed: active; market hub subscribed" in running.run("status").stdout
+    assert "Feed: active" in running.run("metrics").stdout
 
 
 def test_an_alert_becomes_an_order_with_its_stop_a_fill_and_a_position(running: Stack, hook: str) -> None:

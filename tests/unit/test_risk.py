@@ -17,7 +17,7 @@ NOW = datetime(2026, 11, 24, 15, 0, 30, tzinfo=UTC)
 MNQ = Contract("CON.F.US.MNQ.Z26", "MNQZ6", "MNQ", Decimal("0.25"), Decimal("0.5"), is_active=True)
 LAST = Bar(NOW.replace(second=0) - timedelta(minutes=1), 84_000, 84_010, 83_990, 84_000, 10)  # closes at 21000.00
 FACTS = Facts(
-    "SIM",
+    "PRAC-1",
     may_trade=True,
     halt_reason=None,
     is_reconciled=True,
@@ -47,8 +47,9 @@ def test_a_price_becomes_its_distance_from_the_last_close(entry: Entry, expected
 @pytest.mark.parametrize(
     ("facts", "entry", "message"),
     [
-        (replace(FACTS, may_trade=False), BUY, "SIM may not trade"),
-        (replace(FACTS, halt_reason="by hand"), BUY, "SIM is halted: by hand"),
+        (replace(FACTS, may_trade=False), BUY, "PRAC-1 may not trade"),
+        (replace(FACTS, account_name="LIVE-1"), BUY, "'LIVE-1' is of no stage we know"),
+        (replace(FACTS, halt_reason="by hand"), BUY, "PRAC-1 is halted: by hand"),
         (replace(FACTS, contract=replace(MNQ, is_active=False)), BUY, "not the active contract of MNQ"),
         (FACTS, replace(BUY, quantity=6), "quantity 6 is above the limit of 5"),
         (FACTS, replace(BUY, quantity=0), "quantity 0"),

@@ -4,6 +4,7 @@ from datetime import timedelta
 
 from shared.clock import machine_now
 from shared.db import fills, orders
+from shared.db.orders import OrderRow
 from shared.domain.order import OrderState
 from shared.errors import PostponedError, RefusedError
 from shared.ledger.jobs.orders import FindFills
@@ -25,6 +26,8 @@ def find_fills(job: FindFills, ctx: Context) -> dict[str, str | int | None]:
         order = orders.get(connection, job.order_id)
     if order is None:
         raise RefusedError(f"order {job.order_id} does not exist")
+    if _is_told(ctx, order):
+        return _with_position(ctx, order)
     age = machine_now() - (order.submitted_at or machine_now())
     # At first a narrow look, which stays quick on a busy account; a wide one if the two sides' clocks disagree.
     overlap = NARROW if age < timedelta(seconds=1) else OVERLAP
@@ -49,3 +52,22 @@ def find_fills(job: FindFills, ctx: Context) -> dict[str, str | int | None]:
     if not is_complete and age < LEFT_TO_RECONCILE_AFTER:
         raise PostponedError(f"order {order.id} is {state} so far", LOOK_EVERY)
     return {"order": state, "average_fill_price": None if price is None else str(price)}
+
+
+def _is_told(ctx: Context, order: OrderRow) -> bool:
+    """Whether the hub has told of the order's fills and of its bracket already."""
+    leg_count = (order.stop_loss_ticks is not None) + (order.take_profit_ticks is not None)
+    with ctx.ledger.engine.connect() as connection:
+        return (
+            order.state is OrderState.FILLED
+            and fills.quantity_of(connection, order.id) == order.filled_quantity
+            and orders.working_leg_count(connection, order.id) >= leg_count
+        )
+
+
+def _with_position(ctx: Context, order: OrderRow) -> dict[str, str | int | None]:
+    view = sync.VenueView(order.account_id, [], [], ctx.gateway.positions(order.account_id))
+    with ctx.transaction() as tx:
+        sync.write_down(tx.connection, view)
+        price = fills.average_price(tx.connection, order.id)
+    return {"order": order.state, "average_fill_price": None if price is None else str(price)}

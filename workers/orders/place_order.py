@@ -8,8 +8,9 @@ from shared.db import contracts, orders
 from shared.db.orders import OrderRow
 from shared.domain.order import OrderState
 from shared.errors import AmbiguousOutcomeError, RefusedError, RetryableError
-from shared.gateway.client import TIMEOUT
+from shared.gateway.asker import TIMEOUT
 from shared.gateway.errors import NotSentError
+from shared.gateway.ticket import OrderTicket
 from shared.ledger.jobs.orders import FindFills, PlaceOrder, SettleOrder
 from workers.context import Context
 from workers.orders.find_fills import FIRST_LOOK_AFTER
@@ -50,7 +51,7 @@ def _send(ctx: Context, order: OrderRow) -> dict[str, str | None]:
             return {"order": "moved by another"}
     try:
         _need_lease(ctx)
-        venue_order_id = ctx.gateway.place_market(
+        ticket = OrderTicket(
             account_id=order.account_id,
             contract=contract,
             side=order.side,
@@ -59,6 +60,7 @@ def _send(ctx: Context, order: OrderRow) -> dict[str, str | None]:
             stop_loss_ticks=order.stop_loss_ticks,
             take_profit_ticks=order.take_profit_ticks,
         )
+        venue_order_id = ctx.gateway.place(ticket)
     except RetryableError:  # certainly not sent
         with ctx.ledger.engine.begin() as connection:
             orders.move(connection, order.id, [OrderState.SUBMITTING], OrderState.INTENDED)
@@ -93,6 +95,8 @@ def _declare_unknown(ctx: Context, order_id: UUID, reason: str) -> dict[str, str
 
 
 def _end(ctx: Context, order_id: UUID, state: OrderState, reason: str) -> dict[str, str | None]:
+    # The hub may have told of a rejection before the answer came, without a reason.
+    sources = [OrderState.INTENDED, OrderState.SUBMITTING, *({OrderState.REJECTED} & {state})]
     with ctx.ledger.engine.begin() as connection:
-        orders.move(connection, order_id, [OrderState.INTENDED, OrderState.SUBMITTING], state, reason=reason)
+        orders.move(connection, order_id, sources, state, reason=reason)
     return {"order": state, "reason": reason}

@@ -3,7 +3,7 @@
 from datetime import datetime, timedelta
 
 from shared.clock import machine_now
-from shared.db import accounts, orders
+from shared.db import accounts, fills, orders
 from shared.db.accounts import AccountRow
 from shared.domain.order import OrderState
 from shared.ledger.jobs.accounts import SnapshotAccounts
@@ -16,6 +16,7 @@ from workers.task import task
 
 # Nothing we sent can still be under way after this: the HTTP timeout and the lease have both run out.
 SUBMITTING_AT_MOST = timedelta(seconds=30)
+LONGEST_LOOK = timedelta(days=1)
 
 
 @task(ReconcileAccounts)
@@ -36,7 +37,10 @@ def reconcile_accounts(_: ReconcileAccounts, ctx: Context) -> dict[str, int]:
 def _reconcile(ctx: Context, account: AccountRow) -> None:
     with ctx.ledger.engine.connect() as connection:
         ours = orders.open_of(connection, account.id)
-    view = sync.look(ctx.gateway, account.id, _since(ctx, [order.submitted_market_at for order in ours]))
+        newest_fill_at = fills.newest_at(connection, account.id)
+    watermark = newest_fill_at if account.reconciled_at is None else ctx.clock.to_market(account.reconciled_at)
+    since = _since(ctx, watermark, [order.submitted_market_at for order in ours])
+    view = sync.look(ctx.gateway, account.id, since)
     now = machine_now()
     with ctx.transaction() as tx:
         sync.write_down(tx.connection, view)
@@ -57,7 +61,11 @@ def _reconcile(ctx: Context, account: AccountRow) -> None:
         accounts.note_reconciled(tx.connection, account.id)
 
 
-def _since(ctx: Context, submitted: list[datetime | None]) -> datetime:
-    """Look back to the oldest order that is open, and ten minutes in any case, on both clocks."""
+def _since(ctx: Context, watermark: datetime | None, submitted: list[datetime | None]) -> datetime:
+    """Look back to the oldest order that is open, and ten minutes in any case, on both clocks.
+
+    What happened while nobody looked, as while this computer slept, lies behind the watermark; a day of it is read.
+    """
     recent = ctx.clock.to_market(machine_now() - timedelta(minutes=10))
-    return min([recent, *(at for at in submitted if at is not None)]) - OVERLAP
+    unseen = max(watermark or recent, ctx.market_now - LONGEST_LOOK)
+    return min([recent, unseen, *(at for at in submitted if at is not None)]) - OVERLAP

@@ -1,11 +1,13 @@
 """Finds out what became of an order whose submission had no clear answer."""
 
 from datetime import timedelta
+from uuid import UUID
 
 from shared.clock import machine_now
 from shared.db import orders
 from shared.domain.order import OrderState
 from shared.errors import PostponedError, RefusedError
+from shared.gateway.wire import VenueOrder
 from shared.ledger.jobs.orders import FindFills, PlaceOrder, SettleOrder
 from workers.context import Context
 from workers.orders import sync
@@ -38,13 +40,17 @@ def settle_order(job: SettleOrder, ctx: Context) -> dict[str, str]:
     now = machine_now()
     submitted_at = order.submitted_at or now
     view = sync.look(ctx.gateway, order.account_id, (order.submitted_market_at or ctx.market_now) - OVERLAP)
-    if view.with_tag(order.client_order_id) is not None:
+    age = now - submitted_at
+    found = view.with_tag(order.client_order_id)
+    # A rejected one may be the second arrival of a request whose first was accepted and is not shown so far.
+    if found is not None and (found.state is not OrderState.REJECTED or age > POLLS[-1]):
+        if found.state is OrderState.REJECTED:
+            return _rejected(ctx, order.id, found)
         with ctx.transaction() as tx:
             sync.write_down(tx.connection, view)
             tx.enqueue(FindFills(order_id=order.id))
             tx.finish({"order": "found"})
         return {"order": "found"}
-    age = now - submitted_at
     later = [poll for poll in POLLS if poll > age]
     if later:
         raise PostponedError(
@@ -58,3 +64,12 @@ def settle_order(job: SettleOrder, ctx: Context) -> dict[str, str]:
         orders.move(tx.connection, order.id, [OrderState.UNKNOWN], OrderState.INTENDED)
         tx.enqueue(PlaceOrder(order_id=order.id), order_key=entries_key(order.account_id), turn=order.id)
     return {"order": "sent again under the same tag"}
+
+
+def _rejected(ctx: Context, order_id: UUID, found: VenueOrder) -> dict[str, str]:
+    with ctx.transaction() as tx:
+        reason = "rejected by the venue, as a search for its tag has shown"
+        orders.move(tx.connection, order_id, [OrderState.UNKNOWN], OrderState.REJECTED, reason=reason)
+        orders.name(tx.connection, order_id, found.id)
+        tx.finish({"order": OrderState.REJECTED})
+    return {"order": OrderState.REJECTED}

@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -31,8 +31,12 @@ class VenueView:
     positions: Sequence[VenuePosition]
 
     def with_tag(self, tag: str | None) -> VenueOrder | None:
-        """Return the order that carries `tag`, or None: not proof of absence within the first seconds."""
-        return next((order for order in self.orders if tag is not None and order.tag == tag), None)
+        """Return the order that carries `tag`, or None: not proof of absence within the first seconds.
+
+        Of several the one that was not rejected: the venue accepts a tag once.
+        """
+        found = [order for order in self.orders if tag is not None and order.tag == tag]
+        return min(found, key=lambda order: order.state is OrderState.REJECTED, default=None)
 
 
 def look(gateway: GatewayClient, account_id: int, since_market_at: datetime) -> VenueView:
@@ -46,16 +50,16 @@ def look(gateway: GatewayClient, account_id: int, since_market_at: datetime) -> 
 
 def write_down(connection: Connection, view: VenueView) -> None:
     """Bring our rows in line with the venue: orders by tag or venue id, strangers adopted, fills and positions kept."""
-    view = _of_known_contracts(connection, view)
-    ours = orders.of_tags(connection, view.account_id, [order.tag for order in view.orders if order.tag])
-    for order in sorted(view.orders, key=lambda order: order.id):
-        row = ours.get(order.tag or "")
-        if row is not None:
-            _refresh(connection, row, order)
-        else:
-            _adopt(connection, view.account_id, order, ours)
-    _write_fills(connection, view)
-    for position in sorted(view.positions, key=lambda position: position.contract_id):
+    write_orders(connection, view.account_id, view.orders)
+    write_fills(connection, view.account_id, view.fills)
+    known = _known(connection, view.account_id, {position.contract_id for position in view.positions})
+    shown = [position for position in view.positions if position.contract_id in known]
+    for position in sorted(shown, key=lambda position: position.contract_id):
+        if position.direction is None:  # our row stays as it is
+            log.error(
+                "account %s: which way its position in %s lies is not known", view.account_id, position.contract_id
+            )
+            continue
         positions.store(
             connection,
             account_id=view.account_id,
@@ -65,17 +69,51 @@ def write_down(connection: Connection, view: VenueView) -> None:
             average_price=position.average_price,
             opened_market_at=position.opened_market_at,
         )
-    positions.flat_all_but(connection, view.account_id, [position.contract_id for position in view.positions])
+    positions.flat_all_but(connection, view.account_id, [position.contract_id for position in shown])
+
+
+def write_orders(connection: Connection, account_id: int, shown: Sequence[VenueOrder]) -> None:
+    """Bring our rows of these orders in line, by tag or venue id; strangers are adopted.
+
+    A final state stays, and what the venue said later is not undone by what it said before.
+    """
+    known = _known(connection, account_id, {order.contract_id for order in shown})
+    ours = orders.of_tags(connection, account_id, [order.tag for order in shown if order.tag])
+    for order in sorted(shown, key=lambda order: order.id):
+        if order.contract_id not in known:
+            continue
+        row = ours.get(order.tag or "")
+        is_orphan = row is not None and row.parent_id is None and order.parent_order_id is not None
+        if row is not None and order.state is OrderState.REJECTED and row.venue_order_id != order.id:
+            _note_rejected(connection, account_id, row, order)
+        elif row is None or is_orphan:
+            _adopt(connection, account_id, order, ours)
+        else:
+            _refresh(connection, row, order)
+    fills.tie(connection, account_id, [order.id for order in shown])
+
+
+def _note_rejected(connection: Connection, account_id: int, row: OrderRow, order: VenueOrder) -> None:
+    """Keep a rejected order that carries the tag of `row`, and leave the row's own fate alone.
+
+    A tag that arrives twice leaves an accepted order and a rejected one: only the answer to our call, or a search that
+    finds no other, says that ours was refused.
+    """
+    if row.state is OrderState.REJECTED and row.venue_order_id is None:
+        orders.name(connection, row.id, order.id)
+    else:
+        _adopt(connection, account_id, replace(order, tag=None), {})
 
 
 def _refresh(connection: Connection, row: OrderRow, order: VenueOrder) -> None:
-    # A final state stays, and a state we cannot read says nothing.
-    if row.state.is_final or order.state is OrderState.UNKNOWN:
-        return
-    orders.refresh(connection, row.id, {"venue_order_id": order.id, **_values(order)})
+    if order.state is not OrderState.UNKNOWN:  # a state we cannot read says nothing
+        orders.refresh(connection, row.id, {"venue_order_id": order.id, **_values(order)})
 
 
 def _adopt(connection: Connection, account_id: int, order: VenueOrder, ours: Mapping[str, OrderRow]) -> None:
+    if order.side is None:
+        log.error("account %s: order %s has no side that we know, and is not kept", account_id, order.id)
+        return
     parent_tag, role = (order.tag[:-3], _LEGS.get(order.tag[-3:], Role.OTHER)) if order.tag else ("", Role.OTHER)
     parent = ours.get(parent_tag) or orders.of_tags(connection, account_id, [parent_tag]).get(parent_tag)
     order_id = new_id()
@@ -106,16 +144,24 @@ def _values(order: VenueOrder) -> dict[str, Any]:
         "average_fill_price": order.average_fill_price,
         "limit_price": order.limit_price,
         "stop_price": order.stop_price,
+        "changed_market_at": order.updated_market_at or order.created_market_at,
     }
     if order.state is OrderState.FILLED:
         values["filled_market_at"] = order.updated_market_at
     return values
 
 
-def _write_fills(connection: Connection, view: VenueView) -> None:
-    ours = fills.order_ids(connection, view.account_id, [fill.order_id for fill in view.fills])
+def write_fills(connection: Connection, account_id: int, shown: Sequence[VenueFill]) -> None:
+    """Keep these fills, tied to the orders of ours that they filled."""
+    known = _known(connection, account_id, {fill.contract_id for fill in shown})
+    ours = fills.order_ids(connection, account_id, [fill.order_id for fill in shown])
     rows = []
-    for fill in sorted(view.fills, key=lambda fill: fill.id):
+    for fill in sorted(shown, key=lambda fill: fill.id):
+        if fill.contract_id not in known:
+            continue
+        if fill.side is None:
+            log.error("account %s: fill %s has no side that we know, and is not kept", account_id, fill.id)
+            continue
         row = asdict(fill)
         rows.append(
             row
@@ -129,22 +175,15 @@ def _write_fills(connection: Connection, view: VenueView) -> None:
     fills.store(connection, rows)
 
 
-def _of_known_contracts(connection: Connection, view: VenueView) -> VenueView:
-    """Make sure that rows can point at every contract the account touched, expired ones included.
+def _known(connection: Connection, account_id: int, touched: set[str]) -> set[str]:
+    """Return those of the contracts that rows can point at, expired ones included.
 
     What the trader does by hand in a product that is not in our table is left out: it must not stop the rest.
     """
-    touched = {order.contract_id for order in view.orders} | {fill.contract_id for fill in view.fills}
-    touched |= {position.contract_id for position in view.positions}
     known = {contract_id for contract_id in sorted(touched) if _is_known(connection, contract_id)}
     for contract_id in sorted(touched - known):
-        log.warning("account %s: %s is no contract we know, nothing of it is kept", view.account_id, contract_id)
-    return VenueView(
-        view.account_id,
-        [order for order in view.orders if order.contract_id in known],
-        [fill for fill in view.fills if fill.contract_id in known],
-        [position for position in view.positions if position.contract_id in known],
-    )
+        log.warning("account %s: %s is no contract we know, nothing of it is kept", account_id, contract_id)
+    return known
 
 
 def _is_known(connection: Connection, contract_id: str) -> bool:

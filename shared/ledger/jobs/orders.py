@@ -1,7 +1,7 @@
 """Requests about orders, fills and positions."""
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 from uuid import UUID
 
 from shared.fleets import Queue
@@ -50,3 +50,21 @@ class ReconcileAccounts(Job):
     """Compare every account's orders, fills and positions with the venue and repair ours."""
 
     queue: ClassVar = Queue.HIGH
+
+
+@dataclass(frozen=True, kw_only=True)
+class RecordOrderUpdate(Job):
+    """Write down what the venue told of an order; `document` is its OrderModel."""
+
+    queue: ClassVar = Queue.CRITICAL
+    attempts: ClassVar = 20
+    document: dict[str, Any]
+
+
+@dataclass(frozen=True, kw_only=True)
+class RecordFill(Job):
+    """Write down an execution that the venue told of; `document` is its HalfTradeModel."""
+
+    queue: ClassVar = Queue.CRITICAL
+    attempts: ClassVar = 20
+    document: dict[str, Any]

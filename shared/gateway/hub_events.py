@@ -1,0 +1,86 @@
+"""What the hubs say, read into our words: sparse quotes, trades in arrays, entities wrapped or not."""
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+import msgspec
+
+from shared.gateway import wire
+
+
+class QuoteChange(msgspec.Struct, rename="camel", frozen=True):
+    """What has changed of a quote; None has not, and never means zero."""
+
+    best_bid: Decimal | None = None
+    best_ask: Decimal | None = None
+    last_price: Decimal | None = None
+    volume: Decimal | None = None
+    timestamp: str | None = None
+    last_updated: str | None = None
+
+    @property
+    def changed_market_at(self) -> datetime | None:
+        """When the venue says that it changed."""
+        text = self.timestamp or self.last_updated
+        return None if text is None else wire.instant(text)
+
+
+class _Trade(msgspec.Struct, rename="camel", frozen=True):
+    price: Decimal | None = None
+    volume: Decimal | None = None
+    timestamp: str | None = None
+    type: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Trade:
+    """One trade of the market; `is_buy` says whether the buyer came to the seller."""
+
+    price: Decimal
+    quantity: int
+    traded_market_at: datetime
+    is_buy: bool
+
+
+_QUOTE = msgspec.json.Decoder(QuoteChange)
+_TRADES = msgspec.json.Decoder(list[_Trade | None] | _Trade)
+_CONTRACT = msgspec.json.Decoder(str)
+
+
+def contract_of(arguments: list[msgspec.Raw]) -> str:
+    """Return which contract an event of the market hub is about: its first argument, never its `symbol`."""
+    return _CONTRACT.decode(arguments[0])
+
+
+def quote(arguments: list[msgspec.Raw]) -> QuoteChange:
+    """Read a GatewayQuote."""
+    return _QUOTE.decode(arguments[1])
+
+
+def trades(arguments: list[msgspec.Raw]) -> Iterator[Trade]:
+    """Yield the trades of a GatewayTrade: of an object, or of an array padded with nulls."""
+    found = _TRADES.decode(arguments[1])
+    for one in found if isinstance(found, list) else [found]:
+        if one is not None and one.price is not None and one.volume is not None and one.timestamp is not None:
+            yield Trade(one.price, int(one.volume), wire.instant(one.timestamp), one.type == 0)
+
+
+def entities(arguments: list[msgspec.Raw]) -> Iterator[dict[str, Any]]:
+    """Yield the entities of an event of the user hub: wrapped in {action, data} or not, one or an array of them."""
+    for argument in arguments:
+        yield from _unwrapped(json.loads(bytes(argument), parse_float=Decimal))
+
+
+def _unwrapped(found: object) -> Iterator[dict[str, Any]]:
+    if isinstance(found, list):
+        for one in found:
+            yield from _unwrapped(one)
+    elif isinstance(found, dict):
+        if "data" in found and "id" not in found:
+            yield from _unwrapped(found["data"])
+        else:
+            yield found

@@ -1,0 +1,267 @@
+"""One of the venue's two hubs: connects, stays, and comes back after every loss.
+
+Source: venue.md sections 3.5, 7.1, 7.4 and 7.5. Why it is ours: docs/decisions/0007-hub-client.md.
+"""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import timedelta
+from http import HTTPStatus
+from itertools import count
+from random import Random
+from urllib.parse import quote
+
+import msgspec
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import InvalidStatus, WebSocketException
+
+from shared.clock import machine_now, monotonic
+from shared.domain.login import token_of
+from shared.errors import CredentialsRefusedError, TradingError
+from shared.gateway import hub_records
+from shared.gateway.hub_records import Kind, MalformedRecordError, Record
+from shared.gateway.hub_session import HubSession
+from shared.log import masked
+
+log = logging.getLogger(__name__)
+# At DEBUG the library writes down what it sends, the URL with the token first.
+_quiet = logging.getLogger(f"{__name__}.socket")
+_quiet.setLevel(logging.WARNING)
+
+_FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.2, 10.0
+_FRESH_TOKEN_AGAIN_S = 600.0
+
+
+class HubError(TradingError):
+    """The hub cannot be used as it is now; a new connection may help."""
+
+
+class LoggedOutError(HubError):
+    """The venue has ended the session of our token."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Patience:
+    """How long what may take, in machine time; the defaults are the protocol's.
+
+    A connection serves for `token_share` of what is left of its token's life: 20 of 24 hours.
+    """
+
+    handshake: timedelta = timedelta(seconds=15)
+    ping_every: timedelta = timedelta(seconds=15)
+    silence: timedelta = timedelta(seconds=30)  # without a record, pings counted: then the other side is dead
+    answer: timedelta = timedelta(seconds=10)
+    token_share: float = 5 / 6
+
+
+class _Connect(connect):
+    """As `connect`, but follows no redirect: it would carry the token elsewhere."""
+
+    def process_redirect(self, exc: Exception) -> Exception | str:
+        return exc
+
+
+class Hub:
+    """Calls `on_event(target, arguments)` for what the hub says, and awaits `on_connected` after every connection.
+
+    What was subscribed dies with a connection: `on_connected` subscribes, and closes the gap. If it fails the
+    connection is given up. `on_event` must be quick: the next record waits for it.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        session: HubSession,
+        on_event: Callable[[str, list[msgspec.Raw]], None],
+        on_connected: Callable[["Hub"], Awaitable[None]],
+        patience: Patience | None = None,
+    ) -> None:
+        self.name = url.rsplit("/", 1)[-1]
+        self.connections = 0
+        self.event_count = 0
+        self.is_ready = False
+        self.lost_at: float | None = None
+        self.last_gap_s: float | None = None
+        self._url = url.replace("http", "ws", 1)
+        self._session = session
+        self._on_event = on_event
+        self._on_connected = on_connected
+        self._patience = patience or Patience()
+        self._socket: ClientConnection | None = None
+        self._speaking = asyncio.Lock()
+        self._heard_at = self._said_at = monotonic()
+        self._numbers = count(1)
+        self._waiting: dict[str, asyncio.Future[None]] = {}
+        self._random = Random()  # noqa: S311  # spreads retries; guards no secret
+        session.join(self.drop)
+
+    @property
+    def is_connected(self) -> bool:
+        """Whether a connection stands; whether it says anything is another question."""
+        return self._socket is not None
+
+    @property
+    def silent_s(self) -> float:
+        """How long ago the last record came, of any kind."""
+        return monotonic() - self._heard_at
+
+    async def run(self) -> None:
+        """Stay connected until cancelled; raise CredentialsRefusedError when the venue does not want us."""
+        failures = 0
+        while True:
+            began, token = monotonic(), ""
+            try:
+                token = await self._session.token()
+                await self._connection(token)
+            except CredentialsRefusedError:
+                raise
+            except LoggedOutError:
+                self._session.note_logout(token)
+            except InvalidStatus as error:
+                log.warning("hub %s: the venue answered %s", self.name, error.response.status_code)
+                if error.response.status_code == HTTPStatus.UNAUTHORIZED:
+                    self._session.note_refused(token)
+            except (TradingError, OSError, WebSocketException, MalformedRecordError) as error:
+                log.warning("hub %s lost: %s", self.name, masked(f"{type(error).__name__}: {error}"))
+            failures = 0 if monotonic() - began > _LONGEST_PAUSE_S else failures + 1
+            most = min(_LONGEST_PAUSE_S, _FIRST_PAUSE_S * 2 ** min(failures, 10))
+            await asyncio.sleep(self._random.uniform(_FIRST_PAUSE_S / 2, most))
+
+    async def invoke(self, target: str, *arguments: object) -> None:
+        """Call a method of the hub and wait until it is done; raise HubError if it was not, TimeoutError if unsaid."""
+        number = str(next(self._numbers))
+        done = asyncio.get_running_loop().create_future()
+        self._waiting[number] = done
+        try:
+            async with asyncio.timeout(self._patience.answer.total_seconds()):
+                await self._say(hub_records.invocation(number, target, arguments))
+                await done
+        finally:
+            self._waiting.pop(number, None)
+
+    def drop(self) -> None:
+        """Give the connection up at once, with what has not been read of it; another is built."""
+        if self._socket is not None:
+            self._socket.transport.abort()
+
+    async def _connection(self, token: str) -> None:
+        """Connect and stay until the connection is lost, which raises."""
+        patience_s = self._patience.handshake.total_seconds()
+        async with _Connect(
+            f"{self._url}?access_token={quote(token)}", logger=_quiet, proxy=None, compression=None, ping_interval=None,
+            max_size=hub_records.MOST_FRAME, max_queue=64, open_timeout=patience_s, close_timeout=1,
+        ) as socket:  # fmt: skip
+            splitter = hub_records.Splitter()
+            async with asyncio.timeout(patience_s):
+                await socket.send(hub_records.HANDSHAKE)
+                records = await self._shake_hands(socket, splitter)
+            self._begin(socket)
+            try:
+                await self._stay(socket, splitter, records, token)
+            finally:
+                self._end()
+
+    def _begin(self, socket: ClientConnection) -> None:
+        now = monotonic()
+        self._socket = socket
+        self._heard_at = self._said_at = now
+        self.connections += 1
+        if self.lost_at is not None:
+            self.last_gap_s = now - self.lost_at
+
+    def _end(self) -> None:
+        self._socket, self.is_ready, self.lost_at = None, False, monotonic()
+        for waiting in self._waiting.values():
+            if not waiting.done():
+                waiting.set_exception(HubError(f"hub {self.name}: the connection was lost"))
+
+    async def _shake_hands(self, socket: ClientConnection, splitter: hub_records.Splitter) -> list[str]:
+        """Return what came along behind the hub's answer to the handshake."""
+        while not (records := splitter.feed(hub_records.text_of(await socket.recv()))):
+            pass
+        if error := hub_records.parsed(records.pop(0)).error:
+            raise HubError(f"the handshake was refused: {error}")
+        return records
+
+    async def _stay(
+        self, socket: ClientConnection, splitter: hub_records.Splitter, records: list[str], token: str
+    ) -> None:
+        tasks = [
+            asyncio.create_task(self._read(socket, splitter, records), name=f"read {self.name}"),
+            asyncio.create_task(self._keep_alive(), name=f"keep {self.name} alive"),
+            asyncio.create_task(self._end_before(token), name=f"end {self.name} before its token"),
+            asyncio.create_task(self._get_ready(), name=f"subscribe {self.name}"),
+        ]
+        try:
+            await asyncio.wait(tasks, return_when=asyncio.FIRST_EXCEPTION)
+        finally:
+            for task in tasks:
+                task.cancel()
+            ends = await asyncio.gather(*tasks, return_exceptions=True)
+        failures = [end for end in ends if isinstance(end, Exception)]
+        # What says why comes first: a socket that has gone is often only what follows from it.
+        raise min(failures, key=lambda end: (not isinstance(end, LoggedOutError), not isinstance(end, TradingError)))
+
+    async def _get_ready(self) -> None:
+        await self._on_connected(self)
+        self.is_ready = True
+
+    async def _read(self, socket: ClientConnection, splitter: hub_records.Splitter, records: list[str]) -> None:
+        while True:
+            for record in records:
+                self._take(hub_records.parsed(record))
+            records = splitter.feed(hub_records.text_of(await socket.recv()))
+            if records:
+                self._heard_at = monotonic()
+
+    def _take(self, record: Record) -> None:
+        match record.type:
+            case Kind.INVOCATION if record.target == "GatewayLogout":
+                raise LoggedOutError("the venue has ended the session")
+            case Kind.INVOCATION:
+                self.event_count += 1
+                self._on_event(record.target, record.arguments)
+            case Kind.COMPLETION:
+                waiting = self._waiting.get(record.invocationId or "")
+                if waiting is not None and not waiting.done():
+                    if record.error is None:
+                        waiting.set_result(None)
+                    else:
+                        waiting.set_exception(HubError(f"hub {self.name}: {record.error}"))
+            case Kind.CLOSE:
+                raise HubError(f"the venue closes the connection: {record.error or 'no reason given'}")
+
+    async def _keep_alive(self) -> None:
+        every_s, silence_s = self._patience.ping_every.total_seconds(), self._patience.silence.total_seconds()
+        while True:
+            await asyncio.sleep(min(every_s, silence_s) / 5)
+            if self.silent_s > silence_s:
+                self.drop()  # nobody is there to say goodbye to
+                raise HubError(f"nothing was heard for {self.silent_s:.0f} s")
+            if monotonic() - self._said_at >= every_s:
+                async with asyncio.timeout(silence_s):
+                    await self._say(hub_records.PING)
+
+    async def _end_before(self, token: str) -> None:
+        """End the connection while its token is still good, once there is another to connect with."""
+        left = token_of(token, machine_now()).ends_at - machine_now()
+        await asyncio.sleep(left.total_seconds() * self._patience.token_share)
+        while True:
+            try:
+                await self._session.fresh(token)
+            except CredentialsRefusedError:
+                raise
+            except TradingError as error:
+                log.warning("hub %s: no fresh token for a connection whose own ends soon: %s", self.name, error)
+                await asyncio.sleep(_FRESH_TOKEN_AGAIN_S)
+            else:
+                raise HubError("its token will end: connecting anew with a fresh one")
+
+    async def _say(self, record: str) -> None:
+        async with self._speaking:  # a record is never written into another
+            if self._socket is None:
+                raise HubError(f"hub {self.name}: there is no connection")
+            self._said_at = monotonic()
+            await self._socket.send(record)

@@ -1,0 +1,25 @@
+"""A calendar without weekends, halts and holidays: sessions follow one another from 17:00 to 17:00 in Chicago."""
+
+from datetime import UTC, date, datetime, time, timedelta
+
+from shared.domain.calendar import CHICAGO, Calendar, Session
+
+_OPENS = time(17)
+_DAY = timedelta(days=1)
+
+
+class AroundTheClock(Calendar):
+    """One session for every calendar day, named by the day it ends on."""
+
+    def __init__(self) -> None:
+        super().__init__("equity")
+
+    def _make(self, trading_day: date) -> Session:
+        return Session(trading_day, _at_five(trading_day - _DAY), _at_five(trading_day))
+
+
+def _at_five(day: date) -> datetime:
+    return datetime.combine(day, _OPENS, CHICAGO).astimezone(UTC)
+
+
+AROUND_THE_CLOCK = AroundTheClock()

@@ -1,0 +1,99 @@
+"""The OpenAPI document of the REST part, made of the bodies it takes and the shapes it gives."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+
+from simulator import wire
+from simulator.shapes import SHAPES, Shape
+
+Json = dict[str, Any]
+PATH = "/swagger/v1/swagger.json"
+_REF = "#/components/schemas/{name}"
+_PROBLEM: Json = {
+    "type": "object",
+    "required": ["type", "title", "status", "errors"],
+    "properties": {
+        "type": {"type": "string"},
+        "title": {"type": "string"},
+        "status": {"type": "integer"},
+        "errors": {"type": "object", "additionalProperties": {"type": "array", "items": {"type": "string"}}},
+    },
+}
+_INFO = {
+    "title": "ProjectX Gateway API, simulated by Tickwork",
+    "version": "v1",
+    "description": "A failure of business has status 200 with success false and an error code of its endpoint's own. "
+    "The realtime hubs at /hubs/user and /hubs/market speak SignalR and are not part of this document.",
+}
+
+
+def document_of(bodies: Mapping[str, type[wire.Body] | None]) -> Json:
+    """Return the document: `bodies` are the POST paths, in order, and what each takes, None for no body."""
+    types = [body for body in bodies.values() if body is not None]
+    payloads = [type_ for path in bodies for type_ in SHAPES[path].payload.values()]
+    schemas, components = msgspec.json.schema_components([*types, *payloads], ref_template=_REF)
+    taken = dict(zip(types, schemas, strict=False))
+    given = iter(schemas[len(types) :])
+    paths: Json = {"/api/Status/ping": {"get": _ping()}}
+    for path, body in bodies.items():
+        payload = {name: next(given) for name in SHAPES[path].payload}
+        paths[path] = {"post": _operation(path, taken[body] if body else None, _answer(SHAPES[path], payload))}
+    document: Json = {
+        "openapi": "3.1.0",
+        "info": _INFO,
+        "paths": paths,
+        "components": {
+            "schemas": components | {"ProblemDetails": _PROBLEM},
+            "securitySchemes": {"bearer": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}},
+        },
+    }
+    return _numbers(document)  # type: ignore[no-any-return]
+
+
+def _ping() -> Json:
+    answer = {"description": "It answers.", "content": _content({"type": "string", "const": "pong"})}
+    return {"tags": ["Status"], "operationId": "Status_ping", "security": [], "responses": {"200": answer}}
+
+
+def _operation(path: str, body: Json | None, answer: Json) -> Json:
+    _, _, tag, *rest = path.split("/")
+    responses: Json = {
+        "200": {"description": "What was asked, or why not: see errorCode.", "content": _content(answer)},
+        "429": {"description": "More requests than the user has in this window; no body."},
+    }
+    operation: Json = {"tags": [tag], "operationId": "_".join([tag, *rest]), "responses": responses}
+    if body is not None:
+        operation["requestBody"] = {"required": True, "content": _content(body)}
+        responses["400"] = {
+            "description": "The body does not bind.",
+            "content": {"application/problem+json": {"schema": {"$ref": _REF.format(name="ProblemDetails")}}},
+        }
+    if path.startswith("/api/Auth/login"):
+        return operation | {"security": []}
+    responses["401"] = {"description": "The token is missing, wrong, or over; no body."}
+    return operation | {"security": [{"bearer": []}]}
+
+
+def _answer(shape: Shape, payload: Json) -> Json:
+    names = shape.codes.split()
+    code = {"type": "integer", "enum": list(range(len(names))), "x-enum-varnames": names}
+    envelope = {"success": {"type": "boolean"}, "errorCode": code, "errorMessage": {"type": ["string", "null"]}}
+    return {"type": "object", "required": ["success", "errorCode"], "properties": payload | envelope}
+
+
+def _content(schema: Json) -> Json:
+    return {"application/json": {"schema": schema}}
+
+
+def _numbers(value: Any) -> Any:  # noqa: ANN401 - any JSON
+    """Say that decimals are numbers on this wire, which msgspec takes for text."""
+    match value:
+        case {"type": "string", "format": "decimal"}:
+            return {"type": "number", "format": "decimal"}
+        case dict():
+            return {name: _numbers(part) for name, part in value.items()}
+        case list():
+            return [_numbers(part) for part in value]
+    return value

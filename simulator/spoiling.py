@@ -1,0 +1,108 @@
+"""Answers as the venue gives them on its odd days: pure functions from the document it would give to the odd one."""
+
+import json
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+
+Document = dict[str, Any]
+LISTS: Mapping[str, str] = {
+    "/api/Account/search": "accounts",
+    "/api/Contract/search": "contracts",
+    "/api/Contract/available": "contracts",
+    "/api/History/retrieveBars": "bars",
+    "/api/Order/search": "orders",
+    "/api/Order/searchOpen": "orders",
+    "/api/Order/v2/query": "orders",
+    "/api/Position/searchOpen": "positions",
+    "/api/Trade/search": "trades",
+}
+OPEN = ("/api/Order/searchOpen", "/api/Position/searchOpen")
+BARS = "/api/History/retrieveBars"
+_ENUMS = {"orders": "status", "positions": "type", "trades": "side"}
+_UNKNOWN = 99
+_INSTANT = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:\.(\d{1,6}))?(Z|[+-]\d\d:\d\d)")
+
+
+@dataclass(frozen=True, slots=True)
+class Spoil:
+    """How an answer is spoiled, given its path, itself, and what the same question was answered with before."""
+
+    can_spoil: Callable[[str], bool]
+    spoiled: Callable[[str, Document, Document | None], Document]
+
+
+def document_of(answer: bytes) -> Document:
+    """Decode an answer; its prices stay exact."""
+    found: Document = json.loads(answer, parse_float=Decimal)
+    return found
+
+
+def _null_list(path: str, document: Document, _: Document | None) -> Document:
+    return document | {LISTS[path]: None}
+
+
+def _absent_list(path: str, document: Document, _: Document | None) -> Document:
+    return {name: value for name, value in document.items() if name != LISTS[path]}
+
+
+def _empty_if_new(path: str, document: Document, before: Document | None) -> Document:
+    """Return what was true when it was last asked; nothing is open for one who never asked."""
+    return document | {LISTS[path]: []} if before is None else before
+
+
+def _short_page(path: str, document: Document, _: Document | None) -> Document:
+    """Keep the newer half of the bars, which come newest first."""
+    rows = document[LISTS[path]] or []
+    return document | {LISTS[path]: rows[: len(rows) // 2]}
+
+
+def _unknown_enum(path: str, document: Document, _: Document | None) -> Document:
+    name = LISTS[path]
+    return document | {name: [row | {_ENUMS[name]: _UNKNOWN} for row in document[name] or []]}
+
+
+def _naive_timestamps(_: str, document: Document, __: Document | None) -> Document:
+    return {
+        name: _with_instants(value, lambda match: match[1] + (f".{match[2]}" if match[2] else ""))
+        for name, value in document.items()
+    }
+
+
+def _seven_digits(_: str, document: Document, __: Document | None) -> Document:
+    return {
+        name: _with_instants(value, lambda match: f"{match[1]}.{match[2] or '':0<7}{match[3]}")
+        for name, value in document.items()
+    }
+
+
+def _with_instants(value: Any, put: Callable[[re.Match[str]], str]) -> Any:  # noqa: ANN401 - any JSON
+    match value:
+        case dict():
+            return {name: _with_instants(part, put) for name, part in value.items()}
+        case list():
+            return [_with_instants(part, put) for part in value]
+        case str() if found := _INSTANT.fullmatch(value):
+            return put(found)
+    return value
+
+
+def _has_list(path: str) -> bool:
+    return path in LISTS
+
+
+def _has_instants(path: str) -> bool:
+    return LISTS.get(path) in {"bars", *_ENUMS}
+
+
+SPOILS: Mapping[str, Spoil] = {
+    "null_list": Spoil(_has_list, _null_list),
+    "absent_list": Spoil(_has_list, _absent_list),
+    "naive_timestamps": Spoil(_has_instants, _naive_timestamps),
+    "seven_digits": Spoil(_has_instants, _seven_digits),
+    "unknown_enum": Spoil(lambda path: LISTS.get(path) in _ENUMS, _unknown_enum),
+    "stale_search_open": Spoil(OPEN.__contains__, _empty_if_new),
+    "short_page": Spoil(BARS.__eq__, _short_page),
+}

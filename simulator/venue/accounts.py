@@ -1,0 +1,42 @@
+"""How a new account begins: its name tells the stage, its stage the balance and the limits."""
+
+from collections.abc import Mapping
+from decimal import Decimal
+
+from simulator.venue import rules
+from simulator.venue.records import Account, Stage
+
+# What a person calls the kinds of account: the first part of their names, and the size where that does not tell it.
+FAMILIES: Mapping[str, tuple[Stage, int]] = {
+    "PRAC": (Stage.PRACTICE, 50_000),
+    "50KTC": (Stage.COMBINE, 50_000),
+    "100KTC": (Stage.COMBINE, 100_000),
+    "150KTC": (Stage.COMBINE, 150_000),
+    "EXPRESS": (Stage.EXPRESS, 50_000),
+}
+
+
+def new_account(id_: int, user: str, stage: Stage, size: int, balance: Decimal | None = None) -> Account:
+    """Return a new account; `balance` replaces the one its stage begins with, the limits stay those of the size."""
+    if size not in rules.SIZES:
+        raise ValueError(f"no account has the size {size}: give one of {', '.join(map(str, rules.SIZES))}")
+    starts = rules.starting_balance(stage, size) if balance is None else balance
+    return Account(
+        id=id_,
+        name=_name(id_, stage, size),
+        balance=starts,
+        user=user.lower(),
+        stage=stage,
+        size=size,
+        standing=rules.first_standing(stage, size, starts),
+    )
+
+
+def family_of(account: Account) -> str:
+    """Return what a person calls the kind of an account."""
+    return account.name.partition("-")[0]
+
+
+def _name(id_: int, stage: Stage, size: int) -> str:
+    family = {Stage.PRACTICE: "PRAC", Stage.COMBINE: f"{size // 1000}KTC", Stage.EXPRESS: "EXPRESS"}[stage]
+    return f"{family}-V2-{id_}-{id_ * 7919 % 10**8:08}"

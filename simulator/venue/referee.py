@@ -1,0 +1,179 @@
+"""Applies the firm's rules to the book: limits that are touched, the bell at 15:10, and the one that ends the day."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from shared.domain.contract import root_of_contract
+from shared.domain.matching import Move
+from shared.domain.order import OrderState, OrderType, Role, Side
+from simulator.market.market import Market, quote
+from simulator.venue import rules
+from simulator.venue.book import Book, is_leg
+from simulator.venue.filling import cancelled
+from simulator.venue.placing import Wanted
+from simulator.venue.records import Account, Change, Holding, Order
+
+_LATE = "No new positions after 15:08 CT: everything must be closed by 15:10 CT."
+_OVER = "Trading is closed until 17:00 CT: everything must be closed by 15:10 CT."
+
+
+@dataclass(frozen=True, slots=True)
+class Breach:
+    """An account touches a limit at a market instant."""
+
+    account_id: int
+    at: datetime
+    is_violation: bool
+
+
+class Referee:
+    """Watches the accounts that have limits, and closes the day for all of them."""
+
+    def __init__(self, book: Book, market: Market) -> None:
+        self._book = book
+        self._market = market
+        self._flat_by: dict[str, datetime] = {}
+        self._day_begins: datetime | None = None
+
+    def watched(self) -> set[str]:
+        """Return the contracts whose prices decide about an account."""
+        return {row.contract_id for row in self._book.holdings() if self._limit(row.account_id)}
+
+    def next_bell(self, after: datetime) -> datetime:
+        """Return the next instant at which time alone changes something: a contract must be flat, or a day begins."""
+        if self._day_begins is None or self._day_begins <= after:
+            self._day_begins = rules.next_day_begins(after)
+        return min([self._day_begins, *(self._next_flat_by(row, after) for row in self._exposed())])
+
+    def ring(self, at: datetime) -> None:
+        """Do what is due at a bell, for all accounts in one change: cancel and close, or begin a new day.
+
+        Everything of a contract is cancelled and closed at its own bell; the closing orders fill like any other, some
+        milliseconds later. [SIM] The real firm begins about ten seconds earlier.
+        """
+        closing = {contract_id for contract_id in self._exposed() if self._flat_by.get(contract_id) == at}
+        orders = [row for account_id in self._book.accounts for row in self._swept(account_id, closing, at)]
+        accounts = [] if at != self._day_begins else [
+            replace(account, standing=standing)
+            for account in self._book.accounts.values()
+            if (standing := rules.next_day(account)) != account.standing
+        ]  # fmt: skip
+        if orders or accounts:
+            self._book.commit(Change(market_at=at, accounts=accounts, orders=orders))
+
+    def first_breach(self, current: Mapping[str, Move], start: datetime, end: datetime) -> Breach | None:
+        """Return the first touch of a limit in [start, end), while prices go along `current` or stand."""
+        found = []
+        for account in self._book.accounts.values():
+            limit = rules.least_equity(account)
+            if limit is None:
+                continue
+            stakes = [self._stake(row, current, start, end) for row in self._book.holdings(account.id)]
+            at = rules.first_touch(limit[0], account.balance, stakes, start, end)
+            if at is not None:
+                found.append(Breach(account.id, at, limit[1]))
+        return min(found, key=lambda breach: breach.at, default=None)
+
+    def stop(self, breach: Breach) -> None:
+        """Cancel all, close all, and let the account trade no more: for the day, or for good."""
+        account = self._book.accounts[breach.account_id]
+        standing = replace(
+            account.standing,
+            is_violated=account.standing.is_violated or breach.is_violation,
+            is_locked=account.standing.is_locked or not breach.is_violation,
+        )
+        orders = self._swept(account.id, None, breach.at)
+        self._book.commit(Change(market_at=breach.at, accounts=[replace(account, standing=standing)], orders=orders))
+
+    def reason_against(self, wanted: Wanted, account: Account, at: datetime) -> str | None:
+        """Return why the clock forbids an order, or None. [SIM] The texts are ours: no source tells the venue's."""
+        if self._market.is_always_open:
+            return None
+        contract = self._market.contract(wanted.contract_id, at)
+        if contract is None:
+            return None
+        session = self._market.session(contract, at)
+        held = self._book.holding(account.id, wanted.contract_id)
+        if session.opens <= at and at >= rules.flat_by(session):
+            return _OVER
+        is_late = session.opens <= at and at >= rules.last_entry(session)
+        return _LATE if is_late and rules.opens(held.quantity if held else 0, wanted.side, wanted.quantity) else None
+
+    def reason_against_size(self, wanted: Wanted, account: Account) -> str | None:
+        """Return why an order is too large for its account, or None; a bracket's legs do not count."""
+        held = {row.contract_id: _micros(row.contract_id, row.quantity) for row in self._book.holdings(account.id)}
+        working: dict[str, int] = {}
+        for row in self._book.alive_of(account.id):
+            if row.side is wanted.side and not is_leg(row) and row.role is not Role.EXIT:
+                working[row.contract_id] = working.get(row.contract_id, 0) + _micros(row.contract_id, row.open_quantity)
+        before = rules.exposure(held, working, wanted.side)
+        more = _micros(wanted.contract_id, wanted.quantity)
+        working[wanted.contract_id] = working.get(wanted.contract_id, 0) + more
+        after, most = rules.exposure(held, working, wanted.side), rules.most_micros(account)
+        if after <= most or after <= before:
+            return None
+        return f"Maximum position exceeded: {most} micros are allowed, a mini is ten, this would make {after}."
+
+    def _swept(self, account_id: int, contracts: set[str] | None, at: datetime) -> list[Order]:
+        """Return an account's orders cancelled and its positions' closing orders, in some contracts or (None) all."""
+        ended = [
+            cancelled(row, at)
+            for row in self._book.alive_of(account_id)
+            if (contracts is None or row.contract_id in contracts) and row.role is not Role.EXIT
+        ]
+        held = [row for row in self._book.holdings(account_id) if contracts is None or row.contract_id in contracts]
+        ids = self._book.new_order_ids(len(held))
+        return ended + [exit_order(id_, row, abs(row.quantity), at) for id_, row in zip(ids, held, strict=True)]
+
+    def _exposed(self) -> set[str]:
+        if self._market.is_always_open:
+            return set()
+        rows = (self._book.alive.values(), self._book.holdings())
+        return {row.contract_id for some in rows for row in some}
+
+    def _next_flat_by(self, contract_id: str, after: datetime) -> datetime:
+        known = self._flat_by.get(contract_id)
+        if known is not None and known > after:
+            return known
+        contract = self._market.contract(contract_id, after)
+        if contract is None:
+            raise LookupError(f"the market does not know {contract_id}, yet there is an order or a position in it")
+        session = self._market.session(contract, after)
+        found = rules.flat_by(session)
+        if found <= after:
+            found = rules.flat_by(self._market.session(contract, session.closes))
+        self._flat_by[contract_id] = found
+        return found
+
+    def _limit(self, account_id: int) -> bool:
+        return rules.least_equity(self._book.accounts[account_id]) is not None
+
+    def _stake(self, row: Holding, current: Mapping[str, Move], start: datetime, end: datetime) -> rules.Stake:
+        move = current.get(row.contract_id)
+        if move is None:
+            contract = self._market.contract(row.contract_id, start)
+            now = quote(self._market, contract, start) if contract else None
+            last = now.last if now else round(row.average_price)
+            move = Move(start, end, last, last, is_rising=False)
+        return rules.Stake(row.quantity, row.average_price, root_of_contract(row.contract_id).tick_value, move)
+
+
+def exit_order(id_: int, held: Holding, quantity: int, at: datetime) -> Order:
+    """Return the market order that closes `quantity` of a position; it fills over no more than is there by then."""
+    return Order(
+        id=id_,
+        account_id=held.account_id,
+        contract_id=held.contract_id,
+        state=OrderState.SUBMITTING,
+        type=OrderType.MARKET,
+        side=Side.SELL if held.quantity > 0 else Side.BUY,
+        quantity=quantity,
+        role=Role.EXIT,
+        created_market_at=at,
+        updated_market_at=at,
+    )
+
+
+def _micros(contract_id: str, quantity: int) -> int:
+    return rules.micros(root_of_contract(contract_id).name, quantity)

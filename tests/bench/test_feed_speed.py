@@ -1,0 +1,106 @@
+"""How long a quote and a fill take from the venue to us, and whether 2,000 quotes a second are read without lag."""
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+from shared.clock import MarketClock, machine_now
+from shared.hot.quotes import read_quote
+from tests.fixtures.feeds import Feeds
+from tests.fixtures.figures import line
+from tests.fixtures.processes import until
+from tests.fixtures.venue import MNQ, OPEN_AT, RunningVenue
+
+SECONDS = 60
+ASKED = 2_000  # quotes a second
+FILLS = 100
+
+
+@pytest.fixture(params=[240, ASKED * 60], ids=["usual", "2000-a-second"])
+def venue(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[RunningVenue]:
+    """A simulator whose one contract is heard as often as the test's name says."""
+    clock = MarketClock(machine_now(), OPEN_AT)
+    density = ["--prints-per-minute", str(request.param)]
+    venue = RunningVenue(tmp_path / "simulator", clock, ["--seed", "7", *density], limits=False)
+    yield venue
+    venue.close()
+
+
+@pytest.mark.bench
+@pytest.mark.timeout(300)
+def test_quotes_from_the_venue_to_redis(
+    feeds: Feeds, request: pytest.FixtureRequest, capsys: pytest.CaptureFixture[str]
+) -> None:
+    feed = feeds.start()
+    feeds.wait_until_fed()
+    process = psutil.Process(feed.pid)
+    began, spent, before = time.monotonic(), sum(process.cpu_times()[:2]), feeds.health().market.event_count
+    lags: list[float] = []
+    seen: Any = None
+    while time.monotonic() - began < SECONDS:
+        quote = read_quote(feeds.hot, MNQ)
+        now = machine_now()
+        if quote is not None and quote.at is not None and quote.at != seen:
+            seen = quote.at
+            lags.append((now - feeds.desk.venue.clock.to_machine(quote.at)) / timedelta(milliseconds=1))
+        time.sleep(0.002)
+    rate = (feeds.health().market.event_count - before) / (time.monotonic() - began)
+    load = (sum(process.cpu_times()[:2]) - spent) / (time.monotonic() - began)
+    half = len(lags) // 2
+    with capsys.disabled():
+        memory = process.memory_info().rss // 2**20
+        print(f"\n{rate:.0f} messages a second; feed's CPU {load:4.0%} of one core, memory {memory} MB")
+        print(line("venue's time of a quote to Redis, first half", lags[:half]))
+        print(line("the same, second half: no more if nothing piles up", lags[half:]))
+    assert rate > 0.95 * ASKED or "usual" in request.node.name
+    assert sorted(lags[half:])[half // 2] < sorted(lags[:half])[half // 2] + 100
+    assert 1 == feeds.health().market.connection_count
+
+
+@contextmanager
+def critical_worker(feeds: Feeds) -> Iterator[None]:
+    worker = feeds.start_worker("critical")
+    try:
+        yield
+    finally:
+        worker.kill()
+
+
+@pytest.mark.bench
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("venue", [240], indirect=True)
+def test_a_fill_at_the_venue_to_the_job_that_writes_it(feeds: Feeds, capsys: pytest.CaptureFixture[str]) -> None:
+    feeds.start()
+    feeds.wait_until_fed()
+    feeds.desk.work()
+    asked = "SELECT count(*) FROM job WHERE name = 'orders.record_fill' AND state = 'succeeded'"
+    with critical_worker(feeds):
+        for number in range(FILLS):
+            feeds.desk.venue.place(customTag=f"bench-{number}", side=number % 2)
+            time.sleep(0.1)
+        until(lambda: feeds.desk.rows(asked) == [(FILLS,)], 60, "every fill")
+    started = feeds.desk.rows(
+        "SELECT job.started_at, job.enqueued_at, job.finished_at, fill.filled_market_at FROM job JOIN fill"
+        " ON fill.venue_fill_id = (job.arguments->'document'->>'id')::bigint WHERE job.name = 'orders.record_fill'"
+    )
+    to_machine = feeds.desk.venue.clock.to_machine
+    millisecond = timedelta(milliseconds=1)
+    with capsys.disabled():
+        print()
+        print(
+            line("fill at the venue to its job's row", [(row[1] - to_machine(row[3])) / millisecond for row in started])
+        )
+        print(
+            line(
+                "fill at the venue to its job's start", [(row[0] - to_machine(row[3])) / millisecond for row in started]
+            )
+        )
+        print(
+            line("fill at the venue to its row here", [(row[2] - to_machine(row[3])) / millisecond for row in started])
+        )

@@ -1,0 +1,50 @@
+"""Connections to the venue: kept for the next request, and never trusted longer than the venue keeps them."""
+
+from decimal import Decimal
+
+import pytest
+
+from shared.domain.contract import Contract
+from shared.domain.order import Side
+from shared.gateway import connections
+from shared.gateway.ticket import OrderTicket
+from tests.contract.conftest import OpenGateway
+from tests.fixtures.venue_sockets import raw_venue
+
+MNQ = Contract("CON.F.US.MNQ.H26", "MNQH6", "MNQ", Decimal("0.25"), Decimal("0.5"), is_active=True)
+TICKET = OrderTicket(account_id=1, contract=MNQ, side=Side.BUY, quantity=1, tag="tw-1")
+
+
+def test_requests_that_follow_one_another_use_one_connection(open_gateway: OpenGateway) -> None:
+    with raw_venue() as venue:
+        gateway = open_gateway(venue.venue())
+        for _ in range(9):
+            gateway.accounts()
+        gateway.place(TICKET)
+
+        assert [11] == venue.requests_of  # the login too
+
+
+def test_a_connection_that_the_venue_has_closed_meanwhile_makes_no_mutation_ambiguous(
+    open_gateway: OpenGateway,
+) -> None:
+    with raw_venue(closes_after=2) as venue:
+        gateway = open_gateway(venue.venue())
+        gateway.accounts()
+        assert venue.closed.wait(10)
+
+        assert 501 == gateway.place(TICKET)
+        assert [2, 1] == venue.requests_of
+        assert 1 == venue.paths.count("/api/Order/place")
+
+
+def test_a_connection_that_was_idle_for_longer_than_a_venue_may_keep_it_is_not_used(
+    open_gateway: OpenGateway, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with raw_venue() as venue:
+        gateway = open_gateway(venue.venue())
+        gateway.accounts()
+        monkeypatch.setattr(connections, "IDLE_AT_MOST_S", 0.0)
+        gateway.place(TICKET)
+
+        assert [2, 1] == venue.requests_of

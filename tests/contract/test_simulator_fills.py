@@ -1,0 +1,199 @@
+"""What fills, how much of it, and what is told in which order: partial fills, brackets, trailing and joined orders."""
+
+from datetime import timedelta
+from decimal import Decimal
+from fractions import Fraction
+
+import pytest
+
+from shared.domain.order import OrderState, OrderType, Role, Side
+from simulator.venue.records import AccountSettings, Change
+from simulator.venue.venue import Modification
+from tests.fixtures.pit import MOMENT, Pit
+from tests.fixtures.venue import MNQ
+
+WORKING, FILLED, CANCELLED = OrderState.WORKING, OrderState.FILLED, OrderState.CANCELLED
+SUSPENDED = OrderState.SUSPENDED
+
+
+def told(changes: list[Change]) -> list[list[tuple[Role, OrderState]]]:
+    return [[(row.role, row.state) for row in change.orders] for change in changes]
+
+
+def test_a_bracket_entry_is_told_as_one_acceptance_and_one_fill(pit: Pit) -> None:
+    pit.changes.clear()
+    entry = pit.enter(stop_loss=-40, take_profit=80)
+    accepted, filled = pit.changes
+
+    assert [
+        [(Role.STOP_LOSS, SUSPENDED), (Role.ENTRY, OrderState.SUBMITTING), (Role.TAKE_PROFIT, SUSPENDED)],
+        [(Role.ENTRY, FILLED), (Role.TAKE_PROFIT, WORKING), (Role.STOP_LOSS, WORKING)],
+    ] == told(pit.changes)  # fmt: skip
+    assert [entry.id + 1, entry.id, entry.id + 2] == [row.id for row in accepted.orders]
+    assert (1, 1, 1) == (len(filled.fills), len(filled.holdings), len(filled.accounts))
+    assert entry.created_market_at + MOMENT == filled.market_at
+
+
+def test_a_leg_that_fills_and_the_sibling_it_ends_are_told_together(pit: Pit) -> None:
+    pit.enter(stop_loss=-40, take_profit=80)
+    pit.changes.clear()
+    pit.goes_to("24980.00")
+    (change,) = [change for change in pit.changes if change.fills]
+
+    assert [(Role.STOP_LOSS, FILLED), (Role.TAKE_PROFIT, CANCELLED)] == told([change])[0]
+    assert 0 == pit.position()
+
+
+def test_a_market_order_does_not_fill_before_its_ten_milliseconds(pit: Pit) -> None:
+    order_id = pit.place().order_id
+    assert order_id is not None
+    pit.step(milliseconds=9)
+    early = pit.state(order_id)
+    pit.step(milliseconds=1)
+
+    assert [OrderState.SUBMITTING, FILLED] == [early, pit.state(order_id)]
+
+
+def test_a_partly_filled_order_stays_open_and_shows_its_average_price(pit: Pit) -> None:
+    pit.partial.append(1.0)
+    entry = pit.enter(quantity=5)
+    first = entry
+    pit.goes_to("25010.00", seconds=0.5)
+    pit.step(seconds=1)
+    whole = pit.order(entry.id)
+    one, two = pit.fills()
+
+    assert (WORKING, 2, one.price) == (first.state, first.filled_quantity, first.fill_price)
+    assert (FILLED, 5) == (whole.state, whole.filled_quantity)
+    assert Fraction(2 * one.price + 3 * two.price, 5) == whole.fill_price
+    assert one.price < two.price
+    assert 5 == pit.position()
+
+
+def test_legs_cover_what_has_filled_and_grow_with_it(pit: Pit) -> None:
+    pit.partial.append(1.0)
+    entry = pit.enter(quantity=4, stop_loss=-40, take_profit=80)
+    first = [(pit.order(entry.id + n).state, pit.order(entry.id + n).quantity) for n in (1, 2)]
+    price = pit.order(entry.id + 1).price
+    pit.step(seconds=2)
+
+    assert [(WORKING, 2), (WORKING, 2)] == first
+    assert [(WORKING, 4), (WORKING, 4)] == [
+        (pit.order(entry.id + n).state, pit.order(entry.id + n).quantity) for n in (1, 2)
+    ]
+    assert price == pit.order(entry.id + 1).price
+
+
+def test_cancelling_a_partly_filled_entry_leaves_its_position_protected(pit: Pit) -> None:
+    pit.partial.append(60.0)
+    entry = pit.enter(quantity=4, stop_loss=-40)
+
+    assert 0 == pit.venue.cancel(pit.account_id, entry.id).code
+    pit.step(minutes=2)
+    assert (CANCELLED, 2) == (pit.state(entry.id), pit.order(entry.id).filled_quantity)
+    assert (WORKING, 2) == (pit.state(entry.id + 1), pit.order(entry.id + 1).quantity)
+    assert 2 == pit.position()
+
+
+def test_a_leg_that_fills_in_part_shrinks_its_sibling_and_the_rest_goes_at_market(pit: Pit) -> None:
+    entry = pit.enter(quantity=4, stop_loss=-40, take_profit=80)
+    pit.partial.append(5.0)
+    pit.goes_to("24980.00")
+    stop, target = pit.order(entry.id + 1), pit.order(entry.id + 2)
+    pit.step(seconds=6)
+
+    assert (WORKING, 2) == (stop.state, stop.filled_quantity)
+    assert (WORKING, 2) == (target.state, target.quantity)
+    assert [FILLED, CANCELLED] == [pit.state(entry.id + 1), pit.state(entry.id + 2)]
+    assert 0 == pit.position()
+
+
+def test_the_rest_of_a_limit_rests_at_its_price(pit: Pit) -> None:
+    pit.partial.append(1.0)
+    order_id = pit.place(type=OrderType.LIMIT, price="24990.00", quantity=2).order_id
+    assert order_id is not None
+    pit.goes_to("24985.00", "25000.00", seconds=0.5)
+    pit.step(seconds=5)
+    half = pit.order(order_id)
+    pit.goes_to("24985.00")
+
+    assert (WORKING, 1) == (half.state, half.filled_quantity)
+    assert (FILLED, 24990 * 4) == (pit.state(order_id), pit.order(order_id).fill_price)
+
+
+def test_a_trailing_stop_follows_the_price_and_never_goes_back(pit: Pit) -> None:
+    pit.enter()
+    order_id = pit.place(type=OrderType.TRAILING_STOP, side=Side.SELL, price="24990.00").order_id
+    assert order_id is not None
+    levels = [pit.order(order_id).price]
+    for price in ("25020.00", "25015.00", "25030.00"):
+        pit.goes_to(price)
+        levels.append(pit.order(order_id).price)
+    pit.goes_to("25015.00")
+
+    assert [24990 * 4, 25010 * 4, 25010 * 4, 25020 * 4] == levels
+    assert 40 == pit.order(order_id).trail_ticks
+    assert (FILLED, 25020 * 4) == (pit.state(order_id), pit.order(order_id).fill_price)
+    assert 0 == pit.position()
+
+
+def test_a_trailing_stop_measures_anew_when_modified_and_without_a_cap(pit: Pit) -> None:
+    order_id = pit.place(type=OrderType.TRAILING_STOP, side=Side.SELL, price="24990.00").order_id
+    assert order_id is not None
+
+    def modify(price: str) -> int:
+        return pit.venue.modify(pit.account_id, order_id, Modification(trail=Decimal(price))).code
+
+    assert 0 == modify("24000.00")
+    assert (4000, 24000 * 4) == (pit.order(order_id).trail_ticks, pit.order(order_id).price)
+    assert 3 == modify("24999.90")
+    assert 3 == pit.venue.modify(pit.account_id, order_id, Modification(trail=Decimal("NaN"))).code
+
+
+def test_a_trailing_stop_loss_wakes_at_its_distance_and_trails(pit: Pit) -> None:
+    entry = pit.enter(stop_loss=-40, stop_type=OrderType.TRAILING_STOP)
+    asleep, price = pit.order(entry.id + 1), entry.fill_price
+    pit.goes_to("25050.00")
+
+    assert (OrderType.TRAILING_STOP, 40, price and price - 40) == (asleep.type, asleep.trail_ticks, asleep.price)
+    assert 25040 * 4 == pit.order(entry.id + 1).price
+
+
+@pytest.mark.parametrize(("joined", "side"), [(Side.BUY, Side.BUY), (Side.SELL, Side.SELL)])
+def test_a_joined_order_rests_at_the_best_price_of_its_acceptance(pit: Pit, joined: Side, side: Side) -> None:
+    order_id = pit.place(type=OrderType.LIMIT, side=side, joined=joined).order_id
+    assert order_id is not None
+    order = pit.order(order_id)
+    pit.goes_to("25010.00" if side is Side.SELL else "24990.00")
+
+    assert (WORKING, joined) == (order.state, order.joined)
+    assert order.price in {25000 * 4, 25000 * 4 + (1 if side is Side.SELL else -1)}
+    assert (FILLED, order.price) == (pit.state(order_id), pit.order(order_id).fill_price)
+
+
+def test_two_closings_at_once_close_what_there_is_and_turn_nothing(pit: Pit) -> None:
+    pit.enter(quantity=2)
+
+    assert [0, 0] == [pit.venue.close(pit.account_id, MNQ).code for _ in range(2)]
+    pit.step(seconds=1)
+    assert 0 == pit.position()
+
+
+def test_an_account_may_let_a_closing_end_the_legs(pit: Pit) -> None:
+    pit.venue.set_account(pit.account_id, AccountSettings(close_cancels_legs=True))
+    entry = pit.enter(stop_loss=-40, take_profit=80)
+    pit.venue.close(pit.account_id, MNQ)
+    pit.step(seconds=1)
+
+    assert [CANCELLED, CANCELLED] == [pit.state(entry.id + n) for n in (1, 2)]
+
+
+def test_what_happens_in_several_contracts_happens_in_the_order_of_time(pit: Pit) -> None:
+    mes = "CON.F.US.MES.H26"
+    pit.enter(stop_loss=-40)
+    pit.enter(contract_id=mes, stop_loss=-4)
+    pit.goes_to("24900.00", seconds=3600)
+
+    assert sorted(fill.filled_market_at for fill in pit.fills()) == [fill.filled_market_at for fill in pit.fills()]
+    assert sorted(fill.id for fill in pit.fills()) == [fill.id for fill in pit.fills()]
+    assert timedelta(0) < pit.fills()[-1].filled_market_at - pit.fills()[0].filled_market_at

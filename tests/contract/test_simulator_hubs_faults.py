@@ -1,0 +1,131 @@
+"""The misfortunes of a stream: events lost, twice, late or out of order, and clients thrown out."""
+
+from collections.abc import Iterator
+from time import monotonic
+
+import pytest
+from requests import post
+from websockets.exceptions import ConnectionClosed, InvalidStatus
+
+from tests.fixtures.hubs import ConnectHub, HubClient
+from tests.fixtures.processes import until
+from tests.fixtures.venue import MNQ, RunningVenue, starting_venues
+
+RESTING = {"type": 1, "limitPrice": 20000}
+
+
+@pytest.fixture(scope="module")
+def shared_venue(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningVenue]:
+    with starting_venues(tmp_path_factory.mktemp("hubs")) as start:
+        yield start()
+
+
+@pytest.fixture
+def venue(shared_venue: RunningVenue) -> Iterator[RunningVenue]:
+    yield shared_venue
+    shared_venue.forget_faults()
+
+
+@pytest.fixture
+def client(venue: RunningVenue, connect_hub: ConnectHub) -> HubClient:
+    client = connect_hub(venue)
+    assert "error" not in client.invoke("SubscribeOrders", venue.account_id)
+    return client
+
+
+def arm(venue: RunningVenue, kind: str, **more: object) -> None:
+    venue.faults(path=kind, **more)
+
+
+def statuses(client: HubClient, count: int) -> list[tuple[int, int]]:
+    """Return order id and status of the first `count` events."""
+    return [(payload[0]["data"]["id"], payload[0]["data"]["status"]) for _, payload in client.told(count)]
+
+
+def test_an_event_is_lost(venue: RunningVenue, client: HubClient) -> None:
+    arm(venue, "event_lost")
+    order = venue.place(**RESTING)["orderId"]
+    other = venue.place(**RESTING)["orderId"]
+
+    assert [(order, 1), (other, 6), (other, 1)] == statuses(client, 3)
+
+
+def test_an_event_comes_twice(venue: RunningVenue, client: HubClient) -> None:
+    arm(venue, "event_duplicate")
+    order = venue.place(**RESTING)["orderId"]
+
+    assert [(order, 6), (order, 6), (order, 1)] == statuses(client, 3)
+
+
+def test_an_event_comes_after_the_next(venue: RunningVenue, client: HubClient) -> None:
+    arm(venue, "event_reorder", seconds=600)
+    order = venue.place(**RESTING)["orderId"]
+
+    assert [(order, 1), (order, 6)] == statuses(client, 2)
+
+
+def test_an_event_that_waits_for_the_next_does_not_wait_for_ever(venue: RunningVenue, client: HubClient) -> None:
+    order = venue.place(**RESTING)["orderId"]
+    client.told(2)
+    arm(venue, "event_reorder", seconds=0.1)
+    venue.post("/api/Order/cancel", accountId=venue.account_id, orderId=order)
+
+    assert [(order, 6), (order, 1), (order, 3)] == statuses(client, 3)
+
+
+def test_an_event_comes_late(venue: RunningVenue, client: HubClient) -> None:
+    arm(venue, "event_late", seconds=0.5)
+    since = monotonic()
+    order = venue.place(**RESTING)["orderId"]
+
+    assert [(order, 1), (order, 6)] == statuses(client, 2)
+    assert monotonic() - since >= 0.5
+
+
+def test_a_fault_waits_until_somebody_listens(venue: RunningVenue, connect_hub: ConnectHub) -> None:
+    arm(venue, "event_duplicate")
+    venue.place(**RESTING)
+    client = connect_hub(venue)
+    client.invoke("SubscribeOrders", venue.account_id)
+    order = venue.place(**RESTING)["orderId"]
+
+    assert [(order, 6), (order, 6), (order, 1)] == statuses(client, 3)
+
+
+def test_a_login_that_ends_is_told_and_the_connection_closed(venue: RunningVenue, client: HubClient) -> None:
+    arm(venue, "logout")
+    code = client.read_to_the_end()
+
+    assert (1000, [("GatewayLogout", [])]) == (code, client.events())
+    assert {"type": 7} == client.records[-1]
+
+
+def test_an_outage_cuts_everybody_and_lets_nobody_in_for_a_while(
+    venue: RunningVenue, client: HubClient, connect_hub: ConnectHub
+) -> None:
+    market = connect_hub(venue, "market")
+    token = venue.log_in()
+    arm(venue, "hub_gap", seconds=1.5)
+    codes = [cut.read_to_the_end() for cut in (client, market)]
+    with pytest.raises(InvalidStatus) as refused:
+        connect_hub(venue, token=token)
+
+    assert ([1006, 1006], 503) == (codes, refused.value.response.status_code)
+    assert 503 == post(f"{venue.url}/hubs/user/negotiate?access_token={token}", timeout=30).status_code
+    assert venue.place(**RESTING)["success"]
+
+    def is_back() -> bool:
+        try:
+            return "error" not in connect_hub(venue, token=token).invoke("SubscribeAccounts")
+        except (InvalidStatus, ConnectionClosed):
+            return False
+
+    until(is_back, what="the end of the outage")
+
+
+def test_only_one_client_is_dropped_at_a_time(venue: RunningVenue, client: HubClient, connect_hub: ConnectHub) -> None:
+    market = connect_hub(venue, "market")
+    arm(venue, "hub_drop")
+
+    assert 1006 == client.read_to_the_end()
+    assert "error" not in market.invoke("SubscribeContractTrades", MNQ)

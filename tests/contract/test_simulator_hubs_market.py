@@ -1,0 +1,201 @@
+"""The market hub tells one market: the one whose bars REST shows, and whose quote fills orders."""
+
+from collections.abc import Callable, Iterator
+from datetime import datetime, timedelta
+from decimal import Decimal
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from shared.domain.bar import MINUTE
+from tests.fixtures.hubs import ConnectHub, HubClient
+from tests.fixtures.processes import until
+from tests.fixtures.venue import MES, MNQ, OPEN_AT, RunningVenue, StartVenue, starting_venues, write_bars
+
+NQ = "CON.F.US.ENQ.H26"
+QUOTE_FIELDS = {
+    "symbol", "symbolName", "lastPrice", "bestBid", "bestAsk", "change", "changePercent", "open", "high", "low",
+    "volume", "lastUpdated", "timestamp",
+}  # fmt: skip
+FAST = 60
+
+
+@pytest.fixture(scope="module")
+def venue(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningVenue]:
+    """A market that runs a minute in a second."""
+    with starting_venues(tmp_path_factory.mktemp("hubs")) as start:
+        yield start(speed=FAST)
+
+
+def of(client: HubClient, target: str, contract_id: str = MNQ) -> list[Any]:
+    return [told[1][1] for told in client.events() if told[0] == target and told[1][0] == contract_id]
+
+
+def read_until(client: HubClient, is_there: Callable[[], bool]) -> None:
+    client.next(lambda _: is_there())
+
+
+def test_trap_11_the_first_quote_is_whole_and_later_ones_only_what_changed(
+    venue: RunningVenue, connect_hub: ConnectHub
+) -> None:
+    client = connect_hub(venue, "market")
+    assert "error" not in client.invoke("SubscribeContractQuotes", NQ)
+    read_until(client, lambda: len(of(client, "GatewayQuote", NQ)) > 100)
+    first, *others = of(client, "GatewayQuote", NQ)
+
+    assert QUOTE_FIELDS == set(first)
+    assert "F.US.ENQ" == first["symbol"]
+    assert all({"timestamp", "lastUpdated"} <= set(quote) for quote in others)
+    assert any("lastPrice" not in quote for quote in others)
+    assert any("lastPrice" in quote and "open" not in quote for quote in others)
+    merged = dict(first)
+    for quote in others:
+        unchanged = {name for name in set(quote) - {"timestamp", "lastUpdated"} if merged[name] == quote[name]}
+        assert not unchanged - {"changePercent"}
+        merged |= quote
+        assert Decimal("0.25") == Decimal(merged["bestAsk"]) - Decimal(merged["bestBid"])
+        assert merged["lastPrice"] in {merged["bestAsk"], merged["bestBid"]}
+
+
+def test_trap_11_trades_and_depth_come_as_arrays_padded_with_nulls(
+    venue: RunningVenue, connect_hub: ConnectHub
+) -> None:
+    client = connect_hub(venue, "market")
+    client.invoke("SubscribeContractTrades", MNQ)
+    client.invoke("SubscribeContractMarketDepth", MNQ)
+    read_until(client, lambda: any(None in payload for payload in of(client, "GatewayTrade")))
+    read_until(client, lambda: len(of(client, "GatewayDepth")) > 3)
+    trades = [trade for payload in of(client, "GatewayTrade") for trade in payload if trade]
+
+    assert {"symbolId", "price", "timestamp", "type", "volume"} == set(trades[0])
+    assert ("F.US.MNQ", True) == (trades[0]["symbolId"], {trade["type"] for trade in trades} <= {0, 1})
+    assert any(None in payload for payload in of(client, "GatewayDepth"))
+
+
+def test_a_book_begins_with_a_reset_and_a_large_snapshot_and_then_changes(
+    venue: RunningVenue, connect_hub: ConnectHub
+) -> None:
+    client = connect_hub(venue, "market")
+    client.invoke("SubscribeContractMarketDepth", MNQ)
+    read_until(client, lambda: len(of(client, "GatewayDepth")) > 10)
+    snapshot, *later = of(client, "GatewayDepth")
+
+    assert 6 == snapshot[0]["type"]
+    assert len(str(snapshot)) > 10_000
+    assert {1: 60, 2: 60} == {side: len([row for row in snapshot if row and row["type"] == side]) for side in (1, 2)}
+    book: dict[tuple[int, str], int] = {}
+    for payload in (snapshot, *later):
+        for row in payload:
+            if row and row["type"] in {1, 2}:
+                book[row["type"], row["price"]] = row["volume"]
+    bids, asks = (
+        [Decimal(price) for (type_, price), size in book.items() if size and type_ == side] for side in (2, 1)
+    )
+    assert (60, 60) == (len(bids), len(asks))
+    assert max(bids) + Decimal("0.25") == min(asks)
+
+
+def test_a_minute_made_of_trades_is_the_bar_that_rest_shows(venue: RunningVenue, connect_hub: ConnectHub) -> None:
+    client = connect_hub(venue, "market")
+    client.invoke("SubscribeContractTrades", MNQ)
+
+    def minutes() -> list[datetime]:
+        return sorted({minute_of(trade) for payload in of(client, "GatewayTrade") for trade in payload if trade})
+
+    read_until(client, lambda: len(minutes()) > 4)
+    whole = minutes()[1:-1]
+    bars = venue.post(
+        "/api/History/retrieveBars", contractId=MNQ, live=False, startTime=whole[0].isoformat(),
+        endTime=(whole[-1] + MINUTE).isoformat(), unit=2, unitNumber=1, limit=100, includePartialBar=False,
+    )["bars"]  # fmt: skip
+    trades = [trade for payload in of(client, "GatewayTrade") for trade in payload if trade]
+    made = []
+    for minute in reversed(whole):
+        rows = [trade for trade in trades if minute_of(trade) == minute]
+        prices = [float(row["price"]) for row in rows]
+        made.append(
+            {
+                "t": minute.isoformat(),
+                "o": prices[0],
+                "h": max(prices),
+                "l": min(prices),
+                "c": prices[-1],
+                "v": sum(row["volume"] for row in rows),
+            }
+        )
+
+    assert bars == made
+    assert all(earlier["timestamp"] <= later["timestamp"] for earlier, later in pairwise(trades))
+
+
+def minute_of(trade: dict[str, Any]) -> datetime:
+    return datetime.fromisoformat(trade["timestamp"]).replace(second=0, microsecond=0)
+
+
+def test_a_market_order_fills_at_the_price_the_quote_showed(venue: RunningVenue, connect_hub: ConnectHub) -> None:
+    client = connect_hub(venue, "market")
+    client.invoke("SubscribeContractQuotes", MES)
+    placed = []
+    for side in (0, 1, 0, 1):
+        placed.append((side, venue.place(contractId=MES, side=side)["orderId"]))
+        read_until(client, lambda: len(of(client, "GatewayQuote", MES)) % 40 == 0)
+    until(lambda: all(venue.order(id_)["status"] == 2 for _, id_ in placed))
+    fills = [(side, venue.order(id_)) for side, id_ in placed]
+    last = max(order["updateTimestamp"] for _, order in fills)
+    read_until(client, lambda: of(client, "GatewayQuote", MES)[-1]["timestamp"] > last)
+    for side, order in fills:
+        shown: dict[str, Any] = {}
+        for quote in of(client, "GatewayQuote", MES):
+            # A price is told at most a microsecond after it is there.
+            if at(quote["timestamp"]) <= at(order["updateTimestamp"]) + timedelta(microseconds=1):
+                shown |= quote
+
+        assert float(shown["bestAsk" if side == 0 else "bestBid"]) == order["filledPrice"]
+
+
+def at(text: str) -> datetime:
+    return datetime.fromisoformat(text)
+
+
+def test_only_contracts_subscribed_are_heard_until_they_are_unsubscribed(
+    venue: RunningVenue, connect_hub: ConnectHub
+) -> None:
+    client, other = connect_hub(venue, "market"), connect_hub(venue, "market")
+    other.invoke("SubscribeContractTrades", MES)
+    client.invoke("SubscribeContractQuotes", MNQ)
+    read_until(client, lambda: len(of(client, "GatewayQuote")) > 3)
+    client.invoke("UnsubscribeContractQuotes", MNQ)
+    heard = len(client.events())
+    read_until(other, lambda: len(other.events()) > 40)
+    client.invoke("UnsubscribeContractQuotes", MNQ)
+
+    assert heard == len(client.events())
+    assert {("GatewayQuote", MNQ)} == {(target, arguments[0]) for target, arguments in client.events()}
+    assert {("GatewayTrade", MES)} == {(target, arguments[0]) for target, arguments in other.events()}
+
+
+def test_a_contract_the_market_does_not_know_is_an_error(venue: RunningVenue, connect_hub: ConnectHub) -> None:
+    client = connect_hub(venue, "market")
+
+    assert "Contract not found." == client.invoke("SubscribeContractQuotes", "CON.F.US.XYZ.H26")["error"]
+    assert "error" in client.invoke("SubscribeContractQuotes", 7)
+
+
+def test_nothing_is_told_before_the_first_price_and_then_all(
+    start_venue: StartVenue, connect_hub: ConnectHub, tmp_path: Path
+) -> None:
+    opens = OPEN_AT + timedelta(minutes=2)
+    rows = [((opens + n * MINUTE).isoformat(), "25000", "25001", "24999", "25000.5", 10) for n in range(30)]
+    file = write_bars(tmp_path / "mnqh6-1m-2026-03.csv", rows)
+    venue = start_venue(replay=file, market_origin=OPEN_AT, speed=FAST)
+    client = connect_hub(venue, "market")
+    for what in ("Quotes", "Trades", "MarketDepth"):
+        assert "error" not in client.invoke(f"SubscribeContract{what}", MNQ)
+    client.told(3)
+    read_until(client, lambda: bool(of(client, "GatewayDepth") and of(client, "GatewayQuote")))
+
+    assert QUOTE_FIELDS - {"changePercent"} <= set(of(client, "GatewayQuote")[0])
+    assert 6 == of(client, "GatewayDepth")[0][0]["type"]
+    assert opens <= at(of(client, "GatewayQuote")[0]["timestamp"]) < opens + MINUTE

@@ -1,0 +1,155 @@
+"""The user hub tells what happens to the accounts a client subscribed to, in the order the venue was seen to."""
+
+from collections.abc import Iterator
+from decimal import Decimal
+from functools import partial
+from typing import Any
+
+import pytest
+from websockets.exceptions import ConnectionClosed
+
+from simulator.venue.records import AccountSettings, Stage
+from tests.fixtures.hubs import ConnectHub, StartHubs, Told
+from tests.fixtures.pit import Pit
+from tests.fixtures.processes import until
+from tests.fixtures.venue import MNQ, RunningVenue, starting_venues
+
+ENTRY, TRADE, POSITION, ACCOUNT = "GatewayUserOrder", "GatewayUserTrade", "GatewayUserPosition", "GatewayUserAccount"
+BRACKET = {"stopLossBracket": {"ticks": -400, "type": 4}, "takeProfitBracket": {"ticks": 400, "type": 1}}
+
+
+@pytest.fixture(scope="module")
+def shared_venue(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningVenue]:
+    with starting_venues(tmp_path_factory.mktemp("hubs")) as start:
+        yield start()
+
+
+@pytest.fixture
+def venue(shared_venue: RunningVenue) -> Iterator[RunningVenue]:
+    yield shared_venue
+    shared_venue.forget_faults()
+    shared_venue.post("/api/Position/closeContract", accountId=shared_venue.account_id, contractId=MNQ)
+    until(lambda: shared_venue.position() == 0)
+
+
+def shape(told: list[Told]) -> list[tuple[str, int]]:
+    """Return each event's kind, with the status of an order or the type of a position."""
+    return [(target, data.get("status", data.get("type", 0))) for target, data in contents(told)]
+
+
+def contents(told: list[Told]) -> list[tuple[str, dict[str, Any]]]:
+    return [(target, payload[0].get("data", payload[0])) for target, payload in told]
+
+
+def test_a_filled_bracket_entry_is_told_in_the_order_seen_at_the_venue(
+    venue: RunningVenue, connect_hub: ConnectHub
+) -> None:
+    client = connect_hub(venue)
+    client.subscribe_user(venue.account_id)
+    placed = venue.place(customTag="hub-1", **BRACKET)["orderId"]
+    told = client.told(9)
+
+    assert [
+        (ENTRY, 8), (ENTRY, 6), (ENTRY, 8), (ENTRY, 2), (TRADE, 0), (POSITION, 1), (ACCOUNT, 0), (ENTRY, 1), (ENTRY, 1),
+    ] == shape(told)  # fmt: skip
+    assert [placed + 1, placed, placed + 2, placed] == [data["id"] for _, data in contents(told)[:4]]
+    assert [placed + 2, placed + 1] == [data["id"] for _, data in contents(told)[7:]]
+    assert [1, 1, 1, 1, 0, 1, 1, 1, 1] == [payload[0]["action"] for _, payload in told]
+    assert all(value is not None for _, data in contents(told) for value in data.values())
+
+
+def test_trap_12_events_are_wrapped_and_now_and_then_not(venue: RunningVenue, connect_hub: ConnectHub) -> None:
+    client = connect_hub(venue)
+    assert "error" not in client.invoke("SubscribeOrders", venue.account_id)
+    venue.place(type=1, limitPrice=20000)
+    client.told(2)
+    venue.faults(path="event_unwrapped")
+    venue.place(type=1, limitPrice=20000)
+    told = client.told(4)
+
+    assert [{"action", "data"}, {"action", "data"}] == [set(payload[0]) for _, payload in told[:2]]
+    assert ("accountId" in told[2][1][0], {"action", "data"}) == (True, set(told[3][1][0]))
+
+
+def test_a_closed_position_is_told_as_type_and_size_zero_with_action_two(
+    venue: RunningVenue, connect_hub: ConnectHub
+) -> None:
+    venue.place()
+    until(lambda: venue.position() == 1)
+    client = connect_hub(venue)
+    assert "error" not in client.invoke("SubscribePositions", venue.account_id)
+    venue.post("/api/Position/closeContract", accountId=venue.account_id, contractId=MNQ)
+    [(target, [payload])] = client.told(1)
+
+    assert (POSITION, 2, 0, 0) == (target, payload["action"], payload["data"]["type"], payload["data"]["size"])
+    assert (MNQ, "MNQH6") == (payload["data"]["contractId"], payload["data"]["contractDisplayName"])
+
+
+def test_a_position_shows_what_rest_shows(venue: RunningVenue, connect_hub: ConnectHub) -> None:
+    client = connect_hub(venue)
+    client.subscribe_user(venue.account_id)
+    venue.place()
+    told = contents(client.told(5))
+    [position] = venue.post("/api/Position/searchOpen", accountId=venue.account_id)["positions"]
+    trade = venue.post("/api/Trade/search", accountId=venue.account_id, startTimestamp="2020-01-01T00:00:00Z")[
+        "trades"
+    ][0]
+    [account] = venue.post("/api/Account/search", onlyActiveAccounts=True)["accounts"]
+
+    assert position == numbers(told[3][1])
+    assert {name: value for name, value in trade.items() if value is not None} == numbers(told[2][1])
+    assert account == numbers(told[4][1])
+
+
+def numbers(data: dict[str, Any]) -> dict[str, Any]:
+    """Return an event's data with its fractions as the JSON of REST answers is read."""
+    prices = ("price", "averagePrice", "balance", "fees", "commissions")
+    return {name: float(Decimal(value)) if name in prices else value for name, value in data.items()}
+
+
+def test_only_what_was_subscribed_comes_until_it_is_unsubscribed(venue: RunningVenue, connect_hub: ConnectHub) -> None:
+    quiet, trades = connect_hub(venue), connect_hub(venue)
+    trades.invoke("SubscribeTrades", venue.account_id)
+    venue.place()
+    trades.told(1)
+    trades.invoke("UnsubscribeTrades", venue.account_id)
+    venue.place()
+    until(lambda: venue.position() == 2)
+    trades.invoke("UnsubscribeTrades", venue.account_id)
+    quiet.invoke("SubscribeAccounts")
+
+    assert ([TRADE], []) == ([target for target, _ in trades.events()], quiet.events())
+
+
+def test_nobody_hears_of_the_accounts_of_another_user(hubs_here: StartHubs, connect_hub: ConnectHub, pit: Pit) -> None:
+    hubs = hubs_here()
+    hubs.logins.add_user("another", "another-key")
+    theirs = hubs.call(lambda: pit.venue.add_account("another", Stage.PRACTICE))
+    owner, another = connect_hub(hubs), connect_hub(hubs, token=hubs.logins.issue("another"))
+    answers = [owner.invoke("SubscribeOrders", theirs.id), another.invoke("SubscribeTrades", 20001)]
+    for client in (owner, another):
+        assert "error" not in client.invoke("SubscribeAccounts")
+    answers += [owner.invoke("SubscribeOrders", 20001), another.invoke("SubscribeTrades", theirs.id)]
+    for id_ in (20001, theirs.id):
+        assert hubs.call(partial(pit.venue.set_account, id_, AccountSettings(can_trade=False)))
+
+    assert ["Account not found.", "Account not found.", None, None] == [answer.get("error") for answer in answers]
+    assert [20001] == [data["id"] for _, data in contents(owner.told(1))]
+    assert [theirs.id] == [data["id"] for _, data in contents(another.told(1))]
+
+
+def test_trap_10_a_dropped_client_comes_back_to_silence(venue: RunningVenue, connect_hub: ConnectHub) -> None:
+    client = connect_hub(venue)
+    client.subscribe_user(venue.account_id)
+    venue.faults(path="hub_drop")
+    with pytest.raises(ConnectionClosed) as dropped:
+        client.next(lambda _: False)
+    venue.place()
+    until(lambda: venue.position() == 1)
+    again = connect_hub(venue)
+    venue.place()
+    until(lambda: venue.position() == 2)
+    again.invoke("SubscribeAccounts")
+
+    assert dropped.value.rcvd is None
+    assert [] == again.events()

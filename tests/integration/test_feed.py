@@ -1,0 +1,182 @@
+"""The feed as its own process, between the simulator's hubs and Postgres and Redis."""
+
+from collections.abc import Callable
+from datetime import timedelta
+
+import pytest
+
+from shared.clock import machine_now
+from shared.domain.order import Direction
+from shared.hot.positions import read_positions
+from shared.hot.quotes import read_quote
+from tests.fixtures.feeds import Feeds
+from tests.fixtures.processes import until
+from tests.fixtures.venue import MNQ
+
+ORDER = "SELECT state, filled_quantity FROM orders WHERE venue_order_id = %s"
+
+
+def test_quotes_reach_redis_and_are_gone_when_they_are_no_longer_fresh(feeds: Feeds) -> None:
+    feed = feeds.start()
+    feeds.wait_until_fed()
+    quote = read_quote(feeds.hot, MNQ)
+
+    assert quote is not None
+    assert quote.bid is not None
+    assert quote.ask is not None
+    assert quote.bid < quote.ask
+    assert quote.age(machine_now()) < timedelta(seconds=10)
+    feed.kill()
+    until(lambda: read_quote(feeds.hot, MNQ) is None, 30, "the quote's end")
+
+
+def test_an_order_of_somebody_else_is_known_with_fill_and_bracket_without_asking(feeds: Feeds) -> None:
+    feeds.start()
+    feeds.wait_until_fed()
+    feeds.desk.work()
+    asked = len(feeds.desk.venue.requests("/api/Order/search"))
+    placed = feeds.desk.venue.place(customTag="by-hand", stopLossBracket={"ticks": -40, "type": 4})
+
+    feeds.work_until(lambda: [("FILLED", 1)] == feeds.desk.rows(ORDER, placed["orderId"]))
+    feeds.work_until(lambda: [(1, True)] == feeds.desk.rows("SELECT quantity, order_id IS NOT NULL FROM fill"))
+    legs = "SELECT role, state FROM orders WHERE parent_id IS NOT NULL"
+    feeds.work_until(lambda: [("STOP_LOSS", "WORKING")] == feeds.desk.rows(legs))
+    feeds.wait_for_position(Direction.LONG)
+    assert asked == len(feeds.desk.venue.requests("/api/Order/search"))
+
+
+def test_an_order_of_ours_is_matched_by_its_tag_and_written_once_however_it_is_told(feeds: Feeds) -> None:
+    feeds.start()
+    feeds.wait_until_fed()
+    feeds.fault("event_duplicate", count=20)
+    feeds.fault("event_reorder", count=3, seconds=0.2)
+    feeds.desk.alert()
+
+    entry = "SELECT state, filled_quantity FROM orders WHERE role = 'ENTRY'"
+    feeds.work_until(lambda: [("FILLED", 1)] == feeds.desk.rows(entry))
+    feeds.work_until(lambda: [(1,)] == feeds.desk.rows("SELECT quantity FROM fill WHERE order_id IS NOT NULL"))
+    stop = "SELECT state FROM orders WHERE role = 'STOP_LOSS'"
+    feeds.work_until(lambda: [("WORKING",)] == feeds.desk.rows(stop))
+
+
+@pytest.mark.parametrize("kind", ["hub_drop", "hub_gap", "logout"])
+def test_trap_10_what_happened_while_the_stream_was_away_is_read_after_every_return(feeds: Feeds, kind: str) -> None:
+    feeds.start()
+    feeds.wait_until_fed()
+    feeds.desk.work()
+    feeds.fault("event_lost", count=20)  # what the gap swallows
+    placed = feeds.desk.venue.place(customTag="unheard")
+    feeds.forget_faults()
+    assert [] == feeds.desk.rows(ORDER, placed["orderId"])
+    assert {} == read_positions(feeds.hot, feeds.desk.venue.account_id)
+    feeds.fault(kind, count=2, seconds=1)
+
+    feeds.wait_until_fed(connection_count=2)
+    feeds.work_until(lambda: [("FILLED", 1)] == feeds.desk.rows(ORDER, placed["orderId"]))
+    feeds.wait_for_position(Direction.LONG)
+
+
+def test_trap_12_unwrapped_events_are_understood(feeds: Feeds) -> None:
+    feeds.start()
+    feeds.wait_until_fed()
+    feeds.fault("event_unwrapped", count=20)
+    placed = feeds.desk.venue.place(customTag="bare")
+
+    feeds.work_until(lambda: [("FILLED", 1)] == feeds.desk.rows(ORDER, placed["orderId"]))
+
+
+def test_an_older_word_never_overwrites_a_newer_one(feeds: Feeds) -> None:
+    feeds.start()
+    feeds.wait_until_fed()
+    feeds.fault("event_late", count=1, seconds=1)  # the acceptance comes after the fill
+    placed = feeds.desk.venue.place(customTag="late")
+
+    feeds.work_until(lambda: feeds.recorded("orders.record_order_update") >= 2)
+    assert [("FILLED", 1)] == feeds.desk.rows(ORDER, placed["orderId"])
+
+
+def test_a_position_that_was_closed_unheard_does_not_stay(feeds: Feeds) -> None:
+    feeds.start()
+    feeds.wait_until_fed()
+    feeds.desk.venue.place(customTag="in")
+    feeds.wait_for_position(Direction.LONG)
+    feeds.fault("event_lost", count=50)
+    feeds.desk.venue.place(customTag="out", side=1)
+    feeds.forget_faults()
+    feeds.fault("hub_gap", count=1, seconds=0.5)
+
+    until(lambda: read_positions(feeds.hot, feeds.desk.venue.account_id) == {}, 60, "a flat account")
+
+
+@pytest.mark.parametrize("stop", [lambda feed: feed.kill(), lambda feed: feed.freeze()], ids=["SIGKILL", "SIGSTOP"])
+def test_a_standby_takes_over_within_five_seconds_of_the_lease(feeds: Feeds, stop: Callable[..., None]) -> None:
+    first = feeds.start()
+    feeds.wait_until_fed()
+    second = feeds.start()
+    assert "is the active one" not in second.log.read_text()
+    stop(first)
+    until(lambda: not feeds.lease_is_held(), 30, "the lease's end", every=0.005)
+    ended_at = machine_now()
+
+    until(lambda: feeds.has_quote_since(ended_at), 60, "a quote of the standby's")
+    took = machine_now() - ended_at
+    assert "is the active one" in second.log.read_text()
+    assert took < timedelta(seconds=5)
+
+
+def test_a_feed_that_was_frozen_stands_by_and_tells_nothing_old(feeds: Feeds) -> None:
+    first = feeds.start()
+    feeds.wait_until_fed()
+    second = feeds.start()
+    first.freeze()
+    until(lambda: "is the active one" in second.log.read_text(), 60, "the standby's turn")
+    until(lambda: feeds.health().fence > 1, 60, "its word")
+    fence = feeds.health().fence
+    first.thaw()
+    until(lambda: "this one stands by" in first.log.read_text(), 60, "the first one's rest")
+
+    assert "stood still" in first.log.read_text()
+    assert fence == feeds.health().fence
+    second.kill()
+    until(lambda: first.log.read_text().count("is the active one") == 2, 60, "the first one's return")
+
+
+def test_what_happens_while_postgres_is_away_is_written_down_later(feeds: Feeds) -> None:
+    feeds.start()
+    feeds.wait_until_fed()
+    feeds.desk.work()
+    with feeds.postgres_away():
+        placed = feeds.desk.venue.place(customTag="unwritten")
+        until(lambda: "Retrying" in feeds.running[0].log.read_text(), 30, "a try")
+        quote = read_quote(feeds.hot, MNQ)
+        assert quote is not None
+        until(lambda: feeds.has_quote_since(quote.received_at), 30, "prices that go on")
+
+    feeds.work_until(lambda: [("FILLED", 1)] == feeds.desk.rows(ORDER, placed["orderId"]))
+    assert 1 == feeds.health().user.connection_count
+    assert 0 == feeds.health().event_lost_count
+
+
+def test_the_token_is_in_no_log(feeds: Feeds) -> None:
+    feed = feeds.start(TICKWORK_LOG_LEVEL="DEBUG")
+    feeds.wait_until_fed()
+    feeds.fault("logout", count=1)
+    feeds.fault("hub_drop", count=2)
+    feeds.wait_until_fed(connection_count=2)
+
+    said = feed.log.read_text()
+    assert "lost" in said
+    assert "eyJ" not in said
+    assert "access_token=e" not in said
+
+
+def test_a_venue_that_keeps_logging_us_out_ends_the_feed_and_halts_entries(feeds: Feeds) -> None:
+    feed = feeds.start()
+    feeds.wait_until_fed()
+    feeds.fault("logout", count=50)
+    until(lambda: not feed.is_alive(), 120, "the feed's end")
+
+    assert 1 == feed.process.returncode
+    assert "the feed stops" in feed.log.read_text()
+    ((reason,),) = feeds.desk.rows("SELECT halt_reason FROM account WHERE halted_at IS NOT NULL")
+    assert "ended our session" in reason

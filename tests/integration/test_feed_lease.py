@@ -1,0 +1,57 @@
+"""Which of several feeds is the active one."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import redis
+
+from shared.config import Venue
+from shared.hot.feed_lease import FeedLease
+
+VENUE = Venue(url="http://127.0.0.1:1", hubs_url="", user="a-trader", key="", is_simulator=True)
+
+
+@asynccontextmanager
+async def two(redis_url: str) -> AsyncIterator[tuple[FeedLease, FeedLease]]:
+    one, other = FeedLease(redis_url, VENUE), FeedLease(redis_url, VENUE)
+    try:
+        yield one, other
+    finally:
+        await one.give_up()
+        await other.give_up()
+
+
+def test_one_is_the_active_one_until_it_gives_up_and_each_holder_has_a_fence_of_its_own(redis_url: str) -> None:
+    async def test() -> None:
+        async with two(redis_url) as (one, other):
+            assert (True, False) == (await one.look(), await other.look())
+            assert (True, 1) == (await one.look(), one.fence)
+            await one.give_up()
+            assert (True, 2) == (await other.look(), other.fence)
+
+    asyncio.run(test())
+
+
+def test_who_does_not_renew_is_replaced_and_learns_of_it(redis_url: str) -> None:
+    async def test() -> None:
+        async with two(redis_url) as (one, other):
+            await one.look()
+            async with asyncio.timeout(30):
+                while not await other.look():  # noqa: ASYNC110  # Redis tells nobody
+                    await asyncio.sleep(0.1)
+            assert not await one.look()
+            assert not one.is_held
+
+    asyncio.run(test())
+
+
+def test_while_redis_does_not_answer_the_active_one_goes_on_and_nobody_else_begins(redis_url: str) -> None:
+    async def test() -> None:
+        async with two(redis_url) as (one, other):
+            await one.look()
+            with redis.Redis.from_url(redis_url) as client:
+                client.execute_command("CLIENT", "PAUSE", 3000, "ALL")
+            assert [True, False] == await asyncio.gather(one.look(), other.look())
+
+    asyncio.run(test())

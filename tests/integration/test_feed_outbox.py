@@ -1,0 +1,79 @@
+"""What the user hub told, on its way into a real ledger."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+
+import psycopg
+
+from shared.db.async_engine import make_async_engine
+from shared.ledger.intake import Intake
+from shared.ledger.jobs.orders import RecordFill
+from shared.ledger.wake import open_async_wake
+from workers.feed.outbox import Outbox
+
+
+@asynccontextmanager
+async def intake_to(database_url: str, redis_url: str) -> AsyncIterator[Intake]:
+    intake = Intake(make_async_engine(database_url, program="test", pool_size=1), open_async_wake(redis_url))
+    try:
+        yield intake
+    finally:
+        await intake.close()
+
+
+def keys(database_url: str) -> list[str]:
+    with psycopg.connect(database_url, autocommit=True) as connection:
+        rows = connection.execute("SELECT unique_key FROM job_key ORDER BY job_id").fetchall()
+    return [str(key) for (key,) in rows]
+
+
+async def run_until(outbox: Outbox, condition: Callable[[], bool]) -> None:
+    running = asyncio.create_task(outbox.run())
+    async with asyncio.timeout(30):
+        while not condition():  # noqa: ASYNC110  # Postgres tells nobody
+            await asyncio.sleep(0.05)
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
+
+
+def test_what_cannot_be_kept_holds_up_nothing_and_is_left_to_a_reconcile(database_url: str, redis_url: str) -> None:
+    async def test() -> None:
+        async with intake_to(database_url, redis_url) as intake:
+            outbox = Outbox(intake)
+            outbox.put("fill:1", RecordFill(document={"id": 1}))
+            outbox.put("fill:2", RecordFill(document={"id": "\x00"}))  # no text for Postgres
+            outbox.put("fill:3", RecordFill(document={"id": 3}))
+            await run_until(outbox, lambda: len(keys(database_url)) >= 4)
+            assert 1 == outbox.lost_count
+
+    asyncio.run(test())
+    kept = keys(database_url)
+    assert ["fill:1", "fill:3"] == kept[:2]
+    assert [True, True] == [kept[2].startswith("feed:snapshot"), kept[3].startswith("feed:reconcile")]
+
+
+def test_what_there_is_no_room_for_is_left_to_a_reconcile(database_url: str, redis_url: str) -> None:
+    async def test() -> None:
+        async with intake_to(database_url, redis_url) as intake:
+            outbox = Outbox(intake, most_waiting=2)
+            for number in range(5):
+                outbox.put(f"fill:{number}", RecordFill(document={"id": number}))
+            assert (2, 3) == (outbox.waiting_count, outbox.lost_count)
+            await run_until(outbox, lambda: len(keys(database_url)) >= 4)
+
+    asyncio.run(test())
+    assert ["fill:0", "fill:1"] == keys(database_url)[:2]
+
+
+def test_the_same_event_told_twice_or_to_two_feeds_is_one_job(database_url: str, redis_url: str) -> None:
+    async def test() -> None:
+        async with intake_to(database_url, redis_url) as one, intake_to(database_url, redis_url) as other:
+            boxes = [Outbox(one), Outbox(other)]
+            for outbox in boxes:
+                for _ in range(2):
+                    outbox.put("fill:7", RecordFill(document={"id": 7}))
+            await asyncio.gather(*(run_until(outbox, lambda box=outbox: box.waiting_count == 0) for outbox in boxes))
+
+    asyncio.run(test())
+    assert ["fill:7"] == keys(database_url)

@@ -1,0 +1,166 @@
+"""The shared token in a real Redis, and in one process alone while Redis is away."""
+
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+import redis
+
+from shared.clock import machine_now
+from shared.config import Venue
+from shared.domain.login import Token, token_of
+from shared.errors import RateLimitedError
+from shared.fleets import Queue
+from shared.hot.connection import Patience, connect
+from shared.hot.logins import RedisTokenStore
+from shared.hot.rate_limit import RedisLimiter
+from tests.fixtures.processes import free_port
+
+VENUE = Venue(url="https://venue.test", hubs_url="", user="a-trader", key="a-secret-key", is_simulator=False)
+
+
+@pytest.fixture
+def client(redis_url: str) -> "Iterator[redis.Redis]":
+    client = connect(redis_url)
+    yield client
+    client.close()
+
+
+@pytest.fixture
+def nobody() -> "Iterator[redis.Redis]":
+    """A client of a Redis that is not there."""
+    client = connect(f"redis://:a-password@127.0.0.1:{free_port()}/0")
+    yield client
+    client.close()
+
+
+def token(text: str, ends_in: timedelta = timedelta(hours=24)) -> Token:
+    return Token(text, machine_now(), machine_now() + ends_in)
+
+
+def text_of(kept: Token | None) -> str | None:
+    return None if kept is None else kept.text
+
+
+def test_a_token_is_seen_by_every_process_of_the_user_and_by_no_other(client: "redis.Redis") -> None:
+    kept = token_of("a-token", machine_now())
+    RedisTokenStore(client, VENUE).put(kept)
+
+    assert kept == RedisTokenStore(client, VENUE).get()
+    assert RedisTokenStore(client, replace(VENUE, user="another")).get() is None
+    assert RedisTokenStore(client, replace(VENUE, url="https://elsewhere.test")).get() is None
+
+
+def test_a_token_is_forgotten_when_it_is_over(client: "redis.Redis") -> None:
+    store = RedisTokenStore(client, VENUE)
+    store.put(token("a-token", timedelta(hours=3)))
+    (key,) = client.keys("tickwork:*")
+
+    assert 3 * 3600 - 60 < int(str(client.ttl(key))) <= 3 * 3600
+    store.put(token("a-token", timedelta(seconds=-1)))
+    assert store.get() is None
+
+
+def test_dropping_a_dead_token_leaves_the_one_that_came_meanwhile(client: "redis.Redis") -> None:
+    store = RedisTokenStore(client, VENUE)
+    store.put(token("the new one"))
+    store.drop("the old one")
+    assert "the new one" == text_of(store.get())
+
+    store.drop("the new one")
+    assert store.get() is None
+
+
+def test_only_one_logs_in_at_a_time_and_the_next_one_gets_its_turn(client: "redis.Redis") -> None:
+    inside, most = 0, 0
+    count = threading.Lock()
+
+    def log_in(_: int) -> None:
+        nonlocal inside, most
+        with RedisTokenStore(client, VENUE).login():
+            with count:
+                inside += 1
+                most = max(most, inside)
+            time.sleep(0.01)
+            with count:
+                inside -= 1
+
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(log_in, range(8)))
+
+    assert (0, 1) == (inside, most)
+
+
+def test_one_of_all_is_told_to_renew(client: "redis.Redis") -> None:
+    with ThreadPoolExecutor(4) as pool:
+        told = list(pool.map(lambda _: RedisTokenStore(client, VENUE).may_renew(), range(12)))
+
+    assert 1 == sum(told)
+
+
+def test_what_is_kept_in_redis_names_neither_user_nor_key(client: "redis.Redis") -> None:
+    RedisTokenStore(client, VENUE).put(token("a-token"))
+    with RedisLimiter(client, VENUE).counted("other", Queue.NORMAL):
+        everything = " ".join(str(key) for key in client.keys("*"))
+
+    assert everything
+    assert VENUE.user not in everything
+    assert VENUE.key not in everything
+
+
+def test_without_redis_the_token_known_last_still_serves(client: "redis.Redis", nobody: "redis.Redis") -> None:
+    store = RedisTokenStore(client, VENUE)
+    store.put(token("shared"))
+    store._redis = nobody  # noqa: SLF001  # the same process, and Redis gone
+
+    assert "shared" == text_of(store.get())
+    store.drop("shared")
+    assert store.get() is None
+    assert not store.may_renew()
+
+
+def test_without_redis_a_process_logs_in_for_itself_and_at_most_once_a_minute(nobody: "redis.Redis") -> None:
+    store = RedisTokenStore(nobody, VENUE)
+    with store.login():
+        store.put(token("my own"))
+    assert "my own" == text_of(store.get())
+
+    store.drop("my own")
+    with pytest.raises(RateLimitedError) as caught, store.login():
+        pytest.fail("a second login within the minute")
+    assert timedelta(seconds=50) < caught.value.retry_after <= timedelta(seconds=60)
+
+
+def test_without_redis_a_login_that_failed_may_be_tried_again_soon(nobody: "redis.Redis") -> None:
+    store = RedisTokenStore(nobody, VENUE)
+    with pytest.raises(ValueError, match="down"), store.login():
+        raise ValueError("the venue is down")
+    with pytest.raises(RateLimitedError) as caught, store.login():
+        pytest.fail("too soon")
+
+    assert caught.value.retry_after <= timedelta(seconds=5)
+
+
+def test_a_redis_that_hangs_is_waited_for_once_and_its_password_is_told_to_nobody(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:  # takes connections and never answers
+        hanging = connect(f"redis://:a-password@127.0.0.1:{silent.getsockname()[1]}/0")
+        patience = Patience()
+        store = RedisTokenStore(hanging, VENUE, patience)
+        limiter = RedisLimiter(hanging, VENUE, patience)
+        began = time.monotonic()
+        for _ in range(20):
+            store.get()
+        with limiter.counted("other", Queue.CRITICAL):
+            waited = time.monotonic() - began
+        hanging.close()
+
+    assert waited < 4.5
+    assert 1 == caplog.text.count("Redis does not answer")
+    assert "a-password" not in caplog.text

@@ -1,0 +1,112 @@
+"""What the user hub tells, written down in whatever order it is told."""
+
+from typing import Any
+
+import pytest
+
+from shared.ids import new_id
+from shared.ledger.jobs.orders import FindFills, RecordFill, RecordOrderUpdate
+from tests.fixtures.desk import Desk
+from tests.fixtures.venue import MNQ
+
+EARLY, LATE = "2026-03-10T15:00:00.100Z", "2026-03-10T15:00:00.200Z"
+
+
+def update(desk: Desk, status: int, at: str, **more: Any) -> dict[str, Any]:
+    """Return an OrderModel of one bought MNQ as the hub tells it, nulls left out."""
+    return {
+        "id": 501, "accountId": desk.venue.account_id, "contractId": MNQ, "symbolId": "F.US.MNQ", "status": status,
+        "type": 2, "side": 0, "size": 2, "fillVolume": 0, "customTag": "told", "creationTimestamp": EARLY,
+        "updateTimestamp": at,
+    } | more  # fmt: skip
+
+
+def filled(desk: Desk, at: str) -> dict[str, Any]:
+    return update(desk, 2, at, fillVolume=2, filledPrice="25000.25")
+
+
+def fill(desk: Desk, **more: Any) -> dict[str, Any]:
+    return {
+        "id": 9001, "orderId": 501, "accountId": desk.venue.account_id, "contractId": MNQ, "side": 0, "size": 2,
+        "price": "25000.25", "profitAndLoss": None, "fees": "0.72", "voided": False, "creationTimestamp": LATE,
+    } | more  # fmt: skip
+
+
+def tell(desk: Desk, *documents: dict[str, Any]) -> list[tuple[Any, ...]]:
+    """Record order updates one after another, and return what we hold of the order."""
+    for document in documents:
+        state, _, error = desk.do(RecordOrderUpdate(document=document))
+        assert "succeeded" == state, error
+    return desk.rows("SELECT state, filled_quantity FROM orders WHERE venue_order_id = 501")
+
+
+def test_updates_in_order_bring_an_order_to_its_end(desk: Desk) -> None:
+    assert [("WORKING", 0)] == tell(desk, update(desk, 6, EARLY))
+    assert [("WORKING", 1)] == tell(desk, update(desk, 1, LATE, fillVolume=1))
+    assert [("FILLED", 2)] == tell(desk, filled(desk, "2026-03-10T15:00:00.300Z"))
+
+
+def test_an_older_update_never_overwrites_a_newer_one(desk: Desk) -> None:
+    assert [("WORKING", 1)] == tell(desk, update(desk, 1, LATE, fillVolume=1), update(desk, 6, EARLY))
+
+
+def test_a_final_state_stays_whatever_is_told_later(desk: Desk) -> None:
+    assert [("FILLED", 2)] == tell(desk, filled(desk, EARLY), update(desk, 1, LATE), update(desk, 3, LATE))
+
+
+@pytest.mark.parametrize("later", [8, 1])
+def test_of_two_updates_of_one_instant_the_one_that_is_further_stays(desk: Desk, later: int) -> None:
+    working = update(desk, 1, LATE, fillVolume=1)
+
+    assert [("WORKING", 1)] == tell(desk, working, update(desk, later, LATE))
+
+
+def test_an_update_without_its_instant_counts_from_the_orders_creation(desk: Desk) -> None:
+    nameless = update(desk, 6, EARLY)
+    del nameless["updateTimestamp"]
+
+    assert [("WORKING", 0)] == tell(desk, nameless)
+
+
+def test_a_status_that_is_new_to_us_says_nothing(desk: Desk) -> None:
+    assert [("WORKING", 0)] == tell(desk, update(desk, 1, EARLY), update(desk, 42, LATE))
+
+
+def test_an_event_that_comes_before_the_venues_answer_finds_our_order_by_its_tag(desk: Desk) -> None:
+    order_id = new_id()
+    desk.execute(
+        "INSERT INTO orders (id, account_id, contract_id, client_order_id, origin, role, side, type, quantity, state, "
+        f"correlation_id) VALUES ('{order_id}', {desk.venue.account_id}, '{MNQ}', 'told', 'person', 'ENTRY', 'BUY', "
+        f"'MARKET', 2, 'SUBMITTING', '{order_id}')"
+    )
+    tell(desk, filled(desk, LATE))
+
+    assert [(order_id, 501, "FILLED")] == desk.rows("SELECT id, venue_order_id, state FROM orders")
+
+
+def test_a_fill_told_before_its_order_is_tied_to_it_later_and_told_twice_is_one(desk: Desk) -> None:
+    for _ in range(2):
+        assert "succeeded" == desk.do(RecordFill(document=fill(desk)))[0]
+    assert [(None,)] == desk.rows("SELECT order_id FROM fill")
+    tell(desk, filled(desk, LATE))
+
+    assert [("FILLED",)] == desk.rows("SELECT state FROM fill JOIN orders ON orders.id = order_id")
+
+
+def test_a_fill_that_is_voided_later_is_noted_as_such(desk: Desk) -> None:
+    desk.do(RecordFill(document=fill(desk)))
+    desk.do(RecordFill(document=fill(desk, voided=True)))
+
+    assert [(True,)] == desk.rows("SELECT is_voided FROM fill")
+
+
+def test_a_look_for_fills_that_were_told_asks_for_the_position_alone(desk: Desk) -> None:
+    desk.alert()
+    desk.work()
+    ((order_id,),) = desk.rows("SELECT id FROM orders WHERE role = 'ENTRY' AND state = 'FILLED'")
+    paths = ("/api/Order/search", "/api/Trade/search", "/api/Position/searchOpen")
+    before = [len(desk.venue.requests(path)) for path in paths]
+    state, result, error = desk.do(FindFills(order_id=order_id))
+
+    assert ("succeeded", "FILLED") == (state, result["order"]), error
+    assert [0, 0, 1] == [len(desk.venue.requests(path)) - count for path, count in zip(paths, before, strict=True)]

@@ -1,0 +1,74 @@
+"""A run in which everything fails tells neither the key nor a token: not in logs, rows, tracebacks or reprs."""
+
+import io
+import json
+import logging
+from collections.abc import Iterator
+
+import pytest
+
+from shared.hot.connection import connect
+from shared.hot.logins import RedisTokenStore
+from shared.ledger.jobs.accounts import SnapshotAccounts
+from shared.ledger.jobs.orders import CloseContract, ReconcileAccounts
+from shared.log import masked, set_up_logging
+from tests.fixtures.desk import Desk
+from tests.fixtures.venue import KEY, MNQ
+
+PATHS = ("/api/Account/search", "/api/Order/search", "/api/Order/v2/query", "/api/Order/place", "/api/Auth/loginKey")
+FAULTS = ({"kind": "lose_before"}, {"kind": "status", "status": 401}, {"kind": "status", "status": 500},
+          {"kind": "reject", "error_code": 3}, {"kind": "status", "status": 429})  # fmt: skip
+
+
+@pytest.fixture
+def written() -> Iterator[io.StringIO]:
+    """What a program's stderr would show, at the chattiest level."""
+    root = logging.getLogger()
+    kept, level = root.handlers[:], root.level
+    set_up_logging("DEBUG")
+    stream = io.StringIO()
+    root.handlers[0].setStream(stream)  # type: ignore[attr-defined]
+    yield stream
+    root.handlers[:] = kept
+    root.setLevel(level)
+
+
+def test_a_whole_run_that_fails_tells_no_secret(desk: Desk, written: io.StringIO) -> None:
+    secrets = {KEY}
+    with connect(desk.settings.redis_url) as redis:
+        tokens = RedisTokenStore(redis, desk.settings.venue)
+        for fault in FAULTS:
+            for path in PATHS:
+                desk.venue.faults(path=path, count=2, **fault)  # type: ignore[arg-type]
+            asked = [desk.ask(job) for job in (SnapshotAccounts(), ReconcileAccounts())]
+            asked.append(desk.ask(CloseContract(account_id=desk.venue.account_id, contract_id=MNQ)))
+            asked.append(desk.alert())
+            for job in asked:
+                desk.runner.run(job)
+                kept = tokens.get()
+                secrets |= {kept.text} if kept else set()
+            desk.venue.forget_faults()
+    rows = desk.rows(
+        "SELECT row_to_json(job)::text FROM job UNION ALL SELECT row_to_json(api_call)::text FROM api_call"
+    )
+    everything = written.getvalue() + json.dumps(rows)
+
+    assert len(secrets) > 2
+    assert "Error" in everything
+    assert [] == [secret for secret in secrets if secret in everything]
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "Authorization: Bearer SECRET",
+        "wss://rtc.test/hubs/user?access_token=SECRET&x=1",
+        '{"userName": "a", "apiKey": "SECRET"}',
+        "apiKey=SECRET",
+        "the token eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJhIn0.SECRET was refused",
+        "redis://:SECRET@127.0.0.1/0",
+    ],
+)
+def test_a_line_of_log_is_masked_wherever_a_secret_stands(line: str) -> None:
+    assert "SECRET" not in masked(line)
+    assert "***" in masked(line)

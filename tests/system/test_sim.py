@@ -1,0 +1,211 @@
+"""`tickwork sim` as a stranger uses it: one command, nothing else installed or running, any client."""
+
+import json
+import os
+import re
+import signal
+import stat
+import subprocess
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+import requests
+
+from tests.fixtures.processes import free_port, until
+from tests.fixtures.stack import TICKWORK
+
+
+class Sim:
+    """One `tickwork sim` on ports of its own; `said` is what it wrote."""
+
+    def __init__(self, home: Path, *arguments: str, **env: str) -> None:
+        ours = ("TICKWORK_", "DATABASE_URL", "REDIS_URL")
+        kept = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
+        self.home = home
+        self.port, self.control_port = free_port(), free_port()
+        self.log = home / f"said-{self.port}"
+        home.mkdir(parents=True, exist_ok=True)
+        with self.log.open("wb") as log:
+            self.process = subprocess.Popen(
+                [*TICKWORK, "sim", "--port", str(self.port), "--control-port", str(self.control_port), *arguments],
+                env=kept | {"TICKWORK_HOME": str(home), "COLUMNS": "120"} | env, stdout=log, stderr=log,
+            )  # fmt: skip
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def said(self) -> str:
+        return self.log.read_text()
+
+    def wait(self) -> "Sim":
+        def is_up() -> bool:
+            assert self.process.poll() is None, self.said
+            return "Stop with Ctrl-C." in self.said
+
+        until(is_up, 60, "the page")
+        return self
+
+    def key(self) -> str:
+        return (self.home / "sim" / "key").read_text().strip()
+
+    def log_in(self, user: str = "simulator", key: str | None = None) -> dict[str, Any]:
+        body = {"userName": user, "apiKey": key or self.key()}
+        answer: dict[str, Any] = requests.post(f"{self.url}/api/Auth/loginKey", json=body, timeout=30).json()
+        return answer
+
+    def post(self, path: str, **body: object) -> dict[str, Any]:
+        headers = {"Authorization": f"Bearer {self.log_in()['token']}"}
+        answer: dict[str, Any] = requests.post(f"{self.url}{path}", json=body, headers=headers, timeout=30).json()
+        return answer
+
+    def status(self) -> dict[str, Any]:
+        found: dict[str, Any] = requests.get(f"http://127.0.0.1:{self.control_port}/sim/status", timeout=30).json()
+        return found
+
+    def stop(self, number: signal.Signals = signal.SIGINT) -> int:
+        if self.process.poll() is None:
+            self.process.send_signal(number)
+        return self.process.wait(30)
+
+
+StartSim = Callable[..., Sim]
+
+
+@pytest.fixture
+def start_sim(tmp_path: Path) -> Iterator[StartSim]:
+    """Start `tickwork sim` in one home; all are stopped at the end."""
+    running: list[Sim] = []
+
+    def start(*arguments: str, home: Path = tmp_path / "home", **env: str) -> Sim:
+        running.append(Sim(home, *arguments, **env))
+        return running[-1]
+
+    yield start
+    for sim in running:
+        sim.stop()
+
+
+def test_one_command_and_the_page_that_it_prints_is_true(start_sim: StartSim) -> None:
+    sim = start_sim("--always-open", "--accounts", "50KTC,EXPRESS").wait()
+    example = re.search(r"  curl .*?\n.*?\n", sim.said)
+    assert example
+    curl = subprocess.run(["bash", "-c", example[0]], capture_output=True, text=True, timeout=30, check=True)
+    account = sim.post("/api/Account/search", onlyActiveAccounts=True)["accounts"][0]["id"]
+    contract = sim.post("/api/Contract/search", searchText="MNQ", live=False)["contracts"][0]["id"]
+    order = {"accountId": account, "contractId": contract, "type": 2, "side": 0, "size": 1}
+
+    assert json.loads(curl.stdout)["token"]
+    for what in (sim.url, f"{sim.url}/hubs/user", f"{sim.url}/hubs/market", f":{sim.control_port}/sim", "PRAC-",
+                 "50KTC-", "EXPRESS-", f"{sim.url}/swagger/v1/swagger.json"):  # fmt: skip
+        assert what in sim.said
+    assert sim.key() not in sim.said
+    assert sim.post("/api/Order/place", **order)["success"]
+    assert 200 == requests.get(f"{sim.url}/swagger/v1/swagger.json", timeout=30).status_code
+
+
+def test_the_key_is_made_once_and_nobody_else_can_read_it(start_sim: StartSim) -> None:
+    sim = start_sim().wait()
+    file = sim.home / "sim" / "key"
+    key = sim.key()
+    lines = [" ".join(process.info["cmdline"] or []) for process in psutil.process_iter(["cmdline"])]
+    sim.stop()
+    again = start_sim("--show-key").wait()
+
+    assert 0o600 == stat.S_IMODE(file.stat().st_mode)
+    assert not any(key in line for line in lines)
+    assert key == again.key()
+    assert key in again.said
+    assert 3 == again.log_in(key="another")["errorCode"]
+
+
+def test_user_and_key_may_come_from_the_environment(start_sim: StartSim) -> None:
+    sim = start_sim("--user", "me", TICKWORK_VENUE_KEY="a key of mine").wait()
+
+    assert sim.log_in("ME", "a key of mine")["token"]
+    assert not (sim.home / "sim" / "key").exists()
+    assert "a key of mine" not in sim.said
+
+
+def test_ctrl_c_ends_it_and_the_next_start_goes_on_where_it_was(start_sim: StartSim) -> None:
+    sim = start_sim("--always-open").wait()
+    account = sim.post("/api/Account/search", onlyActiveAccounts=True)["accounts"][0]["id"]
+    contract = sim.post("/api/Contract/search", searchText="MNQ", live=False)["contracts"][0]["id"]
+    placed = sim.post("/api/Order/place", accountId=account, contractId=contract, type=2, side=0, size=1)
+    child = psutil.Process(sim.process.pid).children()
+
+    assert 0 == sim.stop(signal.SIGINT)
+    assert sim.said.endswith("Stopped.\n")
+    assert "Traceback" not in sim.said
+    assert not any(process.is_running() for process in child)
+    again = start_sim("--always-open").wait()
+    assert placed["orderId"] == again.post("/api/Order/searchById", accountId=account, orderId=placed["orderId"])[
+        "order"
+    ]["id"]  # fmt: skip
+    assert 0 == again.stop(signal.SIGTERM)
+    assert 0 == start_sim("--always-open", "--fresh").wait().status()["order_count"]
+
+
+def test_a_taken_port_is_named_with_the_cure(start_sim: StartSim, tmp_path: Path) -> None:
+    first = start_sim().wait()
+    second = start_sim("--port", str(first.port), home=tmp_path / "other")
+
+    assert 1 == second.process.wait(30)
+    assert f"port {first.port} is taken" in second.said
+    assert "--port" in second.said
+
+
+def test_a_second_one_on_the_same_state_says_which_runs_already(start_sim: StartSim) -> None:
+    first = start_sim().wait()
+    second = start_sim()
+
+    assert 1 == second.process.wait(30)
+    assert f"process {first.process.pid}" in second.said
+    assert "--state" in second.said
+
+
+def test_a_stepped_market_begins_open_and_stands(start_sim: StartSim) -> None:
+    sim = start_sim("--stepped").wait()
+    before = sim.status()
+
+    assert (True, True) == (before["is_stepped"], before["is_open"])
+    assert before["market_now"] == sim.status()["market_now"]
+
+
+def test_a_market_keeps_the_speed_it_began_with(start_sim: StartSim) -> None:
+    start_sim("--speed", "10").wait().stop()
+    other = start_sim("--speed", "20")
+
+    assert 1 == other.process.wait(30)
+    assert "--fresh" in other.said
+    assert 10 == start_sim().wait().status()["speed"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "why"),
+    [
+        (["--seed", "1", "--replay", "x.csv"], "two markets"),
+        (["--stepped", "--speed", "5"], "exclude"),
+        (["--speed", "100"], "1 to 60"),
+        (["--accounts", "GOLD"], "PRAC"),
+        (["--replay", "nowhere.csv"], "nowhere.csv"),
+        (["--limits", "45"], "30"),
+    ],
+)
+def test_what_cannot_be_is_refused_with_a_reason(start_sim: StartSim, arguments: list[str], why: str) -> None:
+    sim = start_sim(*arguments)
+
+    assert 0 != sim.process.wait(30)
+    assert why in sim.said
+    assert "Traceback" not in sim.said
+
+
+def test_the_help_explains_every_option_in_sections_with_examples() -> None:
+    done = subprocess.run([*TICKWORK, "sim", "--help"], capture_output=True, text=True, timeout=30, check=True)
+
+    for section in ("Market:", "Clients:", "Ports and state:", "Examples:", "tickwork sim --always-open"):
+        assert section in done.stdout

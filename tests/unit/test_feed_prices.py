@@ -1,0 +1,178 @@
+"""Quotes merged out of sparse ones, and bars made of trades; pure."""
+
+import json
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as some
+
+from shared.domain.bar import MINUTE
+from shared.gateway import hub_events
+from shared.gateway.hub_events import QuoteChange, Trade
+from shared.hot.forming_bars import FormingBar
+from workers.feed.prices import News, Prices
+
+NINE = datetime(2026, 3, 10, 9, 0, tzinfo=UTC)
+NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
+LONG_AGO = NINE - timedelta(hours=1)
+MNQ = "CON.F.US.MNQ.H26"
+
+
+def raw(*arguments: object) -> list[msgspec.Raw]:
+    return [msgspec.Raw(json.dumps(one).encode()) for one in arguments]
+
+
+def trade(seconds: float, price: str = "100", quantity: int = 1) -> Trade:
+    return Trade(Decimal(price), quantity, NINE + timedelta(seconds=seconds), is_buy=True)
+
+
+def listening(since: datetime = LONG_AGO) -> Prices:
+    prices = Prices()
+    prices.listen(MNQ, since)
+    return prices
+
+
+def ended(news: News) -> FormingBar:
+    return news.ended[MNQ]
+
+
+def test_trap_11_a_sparse_quote_changes_only_what_it_names_and_never_becomes_zero() -> None:
+    prices = Prices()
+    whole = {
+        "symbol": "F.US.MNQ",
+        "bestBid": 25000.25,
+        "bestAsk": 25000.5,
+        "lastPrice": 25000.25,
+        "timestamp": "2026-03-10T15:00:00Z",
+    }
+    prices.take_quote(MNQ, hub_events.quote(raw(MNQ, whole)), NOW)
+    prices.take_quote(MNQ, hub_events.quote(raw(MNQ, {"symbol": "F.US.MNQ", "bestBid": 25000.0})), NOW)
+    quote = prices.taken().quotes[MNQ]
+
+    assert (Decimal("25000.0"), Decimal("25000.5"), Decimal("25000.25")) == (quote.bid, quote.ask, quote.last)
+    assert datetime(2026, 3, 10, 15, 0, tzinfo=UTC) == quote.at
+
+
+def test_trap_11_quotes_are_kept_apart_by_contract_though_their_symbol_is_the_same() -> None:
+    prices = Prices()
+    for contract_id, bid in ((MNQ, 1), ("CON.F.US.MNQ.M26", 2)):
+        arguments = raw(contract_id, {"symbol": "F.US.MNQ", "bestBid": bid})
+        prices.take_quote(hub_events.contract_of(arguments), hub_events.quote(arguments), NOW)
+
+    assert [Decimal(1), Decimal(2)] == [quote.bid for quote in prices.taken().quotes.values()]
+
+
+ONE = {
+    "symbolId": "F.US.MNQ",
+    "price": 25000.5,
+    "timestamp": "2026-03-10T15:00:00.1234567+00:00",
+    "type": 0,
+    "volume": 2,
+}
+
+
+@pytest.mark.parametrize(
+    ("payload", "count"), [(ONE, 1), ([ONE], 1), ([ONE, None, ONE, None], 2), ([None], 0), ([], 0)]
+)
+def test_trap_11_trades_come_as_object_or_array_padded_with_nulls(payload: object, count: int) -> None:
+    found = list(hub_events.trades(raw(MNQ, payload)))
+
+    assert count == len(found)
+    assert all((Decimal("25000.5"), 2) == (one.price, one.quantity) for one in found)
+
+
+ENTITY = {"id": 1, "accountId": 7}
+
+
+@pytest.mark.parametrize(
+    "payload",
+    [ENTITY, {"action": 1, "data": ENTITY}, [ENTITY], {"action": 0, "data": [ENTITY]}, [{"action": 2, "data": ENTITY}]],
+)
+def test_trap_12_entities_come_wrapped_unwrapped_or_in_arrays(payload: object) -> None:
+    assert [ENTITY] == list(hub_events.entities(raw(payload)))
+
+
+def test_prices_are_decimals_to_the_last_digit() -> None:
+    (argument,) = [msgspec.Raw(b'{"price":0.000000500000000001,"volume":1,"timestamp":"2026-03-10T15:00:00"}')]
+
+    assert [Decimal("0.000000500000000001")] == [one.price for one in hub_events.trades([argument, argument])]
+
+
+def test_a_burst_of_quotes_is_one_write_of_the_newest() -> None:
+    prices = Prices()
+    for bid in range(1, 1001):
+        prices.take_quote(MNQ, QuoteChange(best_bid=Decimal(bid)), NOW)
+
+    assert [Decimal(1000)] == [quote.bid for quote in prices.taken().quotes.values()]
+    assert not prices.taken()
+
+
+@given(some.lists(some.tuples(some.floats(0, 59.999), some.integers(1, 400), some.integers(1, 9)), min_size=1))
+def test_a_bar_is_what_its_trades_say(trades: list[tuple[float, int, int]]) -> None:
+    prices = listening()
+    for seconds, price, quantity in sorted(trades, key=lambda one: one[0]):
+        prices.take_trade(MNQ, trade(seconds, str(price), quantity))
+    in_order = [price for _, price, _ in sorted(trades, key=lambda one: one[0])]
+    bar = prices.taken().forming[MNQ]
+
+    assert (in_order[0], max(in_order), min(in_order), in_order[-1]) == (bar.open, bar.high, bar.low, bar.close)
+    assert sum(quantity for _, _, quantity in trades) == bar.volume
+    assert bar.is_complete
+
+
+def test_the_next_minutes_trade_ends_a_bar() -> None:
+    prices = listening()
+    prices.take_trade(MNQ, trade(30))
+    prices.take_trade(MNQ, trade(60))
+    news = prices.taken()
+
+    assert (NINE, NINE + MINUTE) == (ended(news).start, news.forming[MNQ].start)
+
+
+def test_the_clock_ends_a_bar_after_which_nobody_trades() -> None:
+    prices = listening()
+    prices.take_trade(MNQ, trade(30))
+    prices.end_minutes(NINE + MINUTE + timedelta(seconds=1))
+    assert not prices.taken().ended
+    prices.end_minutes(NINE + MINUTE + timedelta(seconds=2))
+    news = prices.taken()
+
+    assert NINE == ended(news).start
+    assert not news.forming
+
+
+def test_a_trade_that_comes_too_late_makes_its_bar_incomplete() -> None:
+    prices = listening()
+    prices.take_trade(MNQ, trade(30))
+    prices.take_trade(MNQ, trade(61))
+    assert ended(prices.taken()).is_complete
+    prices.take_trade(MNQ, trade(59))
+
+    assert not ended(prices.taken()).is_complete
+
+
+def test_a_bar_that_began_before_we_listened_is_incomplete_and_the_next_is_not() -> None:
+    prices = listening(NINE + timedelta(seconds=10))
+    prices.take_trade(MNQ, trade(30))
+    prices.take_trade(MNQ, trade(61))
+    news = prices.taken()
+
+    assert (False, True) == (ended(news).is_complete, news.forming[MNQ].is_complete)
+
+
+def test_a_loss_makes_the_bar_under_way_incomplete_and_forgets_the_quote() -> None:
+    prices = listening()
+    prices.take_quote(MNQ, QuoteChange(best_bid=Decimal(1), best_ask=Decimal(2)), NOW)
+    prices.take_trade(MNQ, trade(10))
+    prices.taken()
+    prices.forget()
+    prices.listen(MNQ, NINE + timedelta(seconds=40))
+    prices.take_quote(MNQ, QuoteChange(best_bid=Decimal(3)), NOW)
+    prices.take_trade(MNQ, trade(50))
+    news = prices.taken()
+
+    assert (Decimal(3), None) == (news.quotes[MNQ].bid, news.quotes[MNQ].ask)
+    assert not news.forming[MNQ].is_complete

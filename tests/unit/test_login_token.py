@@ -1,0 +1,49 @@
+"""When a token should be renewed, and when it is over."""
+
+import json
+from base64 import urlsafe_b64encode
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from shared.domain.login import token_of
+
+NOW = datetime(2026, 3, 10, 15, 0, tzinfo=UTC)
+HOUR = timedelta(hours=1)
+
+
+def jwt(**claims: object) -> str:
+    return ".".join(
+        urlsafe_b64encode(part).rstrip(b"=").decode() for part in (b"{}", json.dumps(claims).encode(), b"s")
+    )
+
+
+@given(st.text(max_size=40))
+def test_a_token_that_tells_nothing_lives_a_day_and_is_renewed_after_about_half_of_it(text: str) -> None:
+    token = token_of(text, NOW)
+
+    assert NOW + 11 * HOUR <= token.renew_at <= NOW + 13 * HOUR
+    assert NOW + 24 * HOUR - timedelta(minutes=1) == token.ends_at
+
+
+@given(st.integers(1, 7 * 24 * 3600))
+def test_a_token_that_names_its_end_is_renewed_before_it(seconds: int) -> None:
+    ends_at = NOW + timedelta(seconds=seconds)
+    token = token_of(jwt(exp=ends_at.timestamp()), NOW)
+
+    assert NOW < token.renew_at < token.ends_at < ends_at
+
+
+@pytest.mark.parametrize("claims", [{}, {"exp": None}, {"exp": "soon"}, {"exp": 1e40}, {"exp": 0}])
+def test_an_end_that_cannot_be_is_not_believed(claims: dict[str, object]) -> None:
+    assert NOW + 23 * HOUR < token_of(jwt(**claims), NOW).ends_at
+
+
+def test_two_tokens_are_not_renewed_at_the_same_time() -> None:
+    assert len({token_of(f"token {number}", NOW).renew_at for number in range(20)}) > 10
+
+
+def test_a_token_does_not_show_itself() -> None:
+    assert "secret" not in repr(token_of("a-secret-token", NOW))

@@ -1,0 +1,103 @@
+"""Prices a person writes: the path they make, and the bars and trailing stops that follow from it."""
+
+from datetime import UTC, datetime, timedelta
+from fractions import Fraction
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from shared.domain.bar import MINUTE
+from shared.domain.coverage import Span
+from shared.domain.matching import Move, on_move, trailed
+from shared.domain.order import OrderType, Side
+from simulator.market.market import moves, quote
+from simulator.market.script import Script, Step
+from simulator.market.scripted import ScriptedMarket
+from simulator.market.seeded import SeededMarket
+from simulator.venue.filling import Execution, average
+
+START = datetime(2026, 3, 10, 15, 0, 30, tzinfo=UTC)
+MNQ = "CON.F.US.MNQ.H26"
+PRICES = st.integers(99_900, 100_100)
+STEPS = st.builds(
+    Step,
+    price=PRICES, seconds=st.floats(0.5, 90), open=st.none() | PRICES, high=st.none() | PRICES, low=st.none() | PRICES,
+    volume=st.integers(0, 100),
+)  # fmt: skip
+
+
+@given(st.lists(STEPS, min_size=1, max_size=8))
+def test_the_bars_of_a_script_are_those_of_its_path_and_keep_its_volume(steps: list[Step]) -> None:
+    market = ScriptedMarket(SeededMarket(7))
+    contract = market.contract(MNQ, START)
+    assert contract is not None
+    under = SeededMarket(7)
+    market.play(Script(contract_id=MNQ, starts_market_at=START, steps=steps))
+    end = START + timedelta(seconds=sum(step.seconds for step in steps))
+    minute = START.replace(second=0)
+    span = Span(minute, end.replace(second=0, microsecond=0) + MINUTE)
+    bars = list(market.bars_backwards(contract, span))[::-1]
+    first = next(under.bars_backwards(contract, Span(minute, minute + MINUTE)))
+
+    assert [minute + n * MINUTE for n in range(len(bars))] == [bar.start for bar in bars]
+    assert sum(step.volume for step in steps) + first.volume // 2 == sum(bar.volume for bar in bars)
+    for bar in bars:
+        prices = [
+            price for move in moves(market, contract, Span(bar.start, bar.start + MINUTE))
+            for price in (move.start_price, move.end_price)
+        ]  # fmt: skip
+        assert (prices[0], max(prices), min(prices), prices[-1]) == (bar.open, bar.high, bar.low, bar.close)
+    now = quote(market, contract, end + 5 * MINUTE)
+    assert now is not None
+    assert steps[-1].price == now.last
+
+
+def test_a_second_script_goes_on_from_the_first_and_changes_nothing_before_it() -> None:
+    market = ScriptedMarket(SeededMarket(7))
+    contract = market.contract(MNQ, START)
+    assert contract is not None
+    market.play(Script(contract_id=MNQ, starts_market_at=START, steps=[Step(price=100_000, seconds=600, open=100_000)]))
+    later = START + 3 * MINUTE
+    past = Span(START - 5 * MINUTE, later.replace(second=0))
+    before = list(market.bars_backwards(contract, past))
+    market.play(Script(contract_id=MNQ, starts_market_at=later, steps=[Step(price=100_050, seconds=60)]))
+    (first, *_) = moves(market, contract, Span(later, later + MINUTE))
+
+    assert before == list(market.bars_backwards(contract, past))
+    assert (100_000, later) == (first.start_price, first.start)
+
+
+@given(st.lists(st.integers(900, 1100), min_size=2, max_size=30), st.integers(1, 60), st.sampled_from(Side))
+def test_a_trailing_stop_does_on_moves_what_it_does_tick_by_tick(path: list[int], trail: int, side: Side) -> None:
+    ticks = [path[0]]
+    for price in path[1:]:
+        step = 1 if price > ticks[-1] else -1
+        ticks.extend(range(ticks[-1] + step, price + step, step) if price != ticks[-1] else [price])
+    level, expected = path[0] + trail * side.sign, None
+    for last in ticks:
+        if (last - level) * side.sign >= 0:
+            expected = level
+            break
+        level = trailed(side, level, trail, last)
+
+    price, hit = path[0] + trail * side.sign, None
+    for number in range(len(path) - 1):
+        a, b = path[number], path[number + 1]
+        at = START + number * MINUTE
+        move = Move(at, at + MINUTE, a, b, is_rising=b > a)
+        hit = on_move(OrderType.TRAILING_STOP, side, price, move, trail)
+        if hit:
+            break
+        price = trailed(side, trailed(side, price, trail, a), trail, b)
+
+    assert expected == (hit.last if hit else None)
+
+
+@given(st.lists(st.tuples(st.integers(1, 50), st.integers(1, 1000)), min_size=1, max_size=10))
+def test_the_price_of_an_order_is_the_average_over_its_contracts(parts: list[tuple[int, int]]) -> None:
+    price, quantity = None, 0
+    for size, at in parts:
+        price = average(price, quantity, Execution(size, at, START))
+        quantity += size
+
+    assert Fraction(sum(size * at for size, at in parts), quantity) == price

@@ -1,0 +1,86 @@
+"""The prints of a minute are inside it, in order, and make its bar again."""
+
+from datetime import UTC, datetime, timedelta
+from itertools import pairwise
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from shared.domain.bar import MINUTE, Bar
+from shared.domain.matching import Move, moves_of
+from simulator.market.script import bar_of
+from simulator.market.tape import Print, prints_of, prints_on
+
+START = datetime(2026, 3, 10, 15, 0, tzinfo=UTC)
+
+
+@st.composite
+def bars(draw: st.DrawFn) -> Bar:
+    prices = [draw(st.integers(-500, 500)) + 100_000 for _ in range(4)]
+    return Bar(START, prices[0], max(prices), min(prices), prices[1], draw(st.integers(0, 5_000)))
+
+
+@st.composite
+def paths(draw: st.DrawFn) -> list[Move]:
+    """A minute that somebody wrote: pieces of any length, with jumps between some."""
+    cuts = draw(st.lists(st.integers(1_000, 59_999_000), unique=True, max_size=6).map(sorted))
+    instants = [START, *(START + timedelta(microseconds=cut) for cut in cuts), START + MINUTE]
+    price = draw(st.integers(-200, 200))
+    path = []
+    for start, end in pairwise(instants):
+        first = draw(st.just(price) | st.integers(-200, 200))
+        price = draw(st.integers(-200, 200))
+        path.append(Move(start, end, first, price, is_rising=price > first))
+    return path
+
+
+def aggregated(prints: list[Print]) -> Bar:
+    prices = [row.price_ticks for row in prints]
+    return Bar(START, prices[0], max(prices), min(prices), prices[-1], sum(row.volume for row in prints))
+
+
+@given(bars(), st.integers(1, 1_000))
+def test_the_prints_of_any_bar_make_the_bar_again(bar: Bar, most: int) -> None:
+    assert bar == aggregated(list(prints_of(bar, most=most)))
+
+
+@given(paths(), st.integers(0, 2_000))
+def test_the_prints_of_any_path_make_its_bar(path: list[Move], volume: int) -> None:
+    bar = bar_of(START, path, volume)
+
+    assert bar == aggregated(list(prints_of(bar, path)))
+
+
+@given(bars())
+def test_prints_never_go_back_and_stay_inside_the_minute(bar: Bar) -> None:
+    instants = [row.at for row in prints_of(bar)]
+
+    assert sorted(instants) == instants
+    assert START == instants[0]
+    assert START + MINUTE > instants[-1]
+
+
+@given(bars())
+def test_a_bar_has_at_most_240_prints_and_none_without_volume_if_there_is_enough(bar: Bar) -> None:
+    prints = list(prints_of(bar))
+
+    assert max(min(240, bar.volume), 4) >= len(prints)
+    assert bar.volume < 4 or all(row.volume > 0 for row in prints)
+
+
+@given(bars())
+def test_a_print_is_where_the_price_is_on_its_way(bar: Bar) -> None:
+    path = list(moves_of(bar))
+    for row in prints_of(bar):
+        move = next(move for move in path if row.at < move.end)
+        assert 1 >= abs(move.price_at(row.at) - row.price_ticks)
+        assert move.is_rising == row.is_buyer
+
+
+@given(paths(), st.integers(0, 2_000), st.integers(0, 59))
+def test_the_rest_of_a_minute_adds_up_to_what_is_left(path: list[Move], volume: int, seconds: int) -> None:
+    since = START + timedelta(seconds=seconds)
+    rest = [move.clipped(since, move.end) for move in path if move.end > since]
+
+    assert volume == sum(row.volume for row in prints_on(rest, volume, 240))
+    assert rest[-1].end_price == list(prints_on(rest, volume, 240))[-1].price_ticks

@@ -1,0 +1,112 @@
+"""What an order must be before it is sent: tag, price on the tick, the prices of its type, and a bracket with signs."""
+
+from dataclasses import replace
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from shared.domain.account import Stage, stage_of
+from shared.domain.contract import Contract
+from shared.domain.order import OrderType, Side
+from shared.errors import RefusedError
+from shared.gateway.ticket import OrderChange, OrderTicket
+
+MNQ = Contract("CON.F.US.MNQ.H26", "MNQH6", "MNQ", Decimal("0.25"), Decimal("0.5"), is_active=True)
+TICKET = OrderTicket(account_id=7, contract=MNQ, side=Side.BUY, quantity=2, tag="tw-1")
+CHANGE = OrderChange(account_id=7, contract=MNQ, order_id=501, quantity=1)
+PRICE = Decimal("25000.25")
+
+
+@pytest.mark.parametrize(
+    ("type_", "price", "sent"),
+    [
+        (OrderType.LIMIT, {"limit_price": PRICE}, {"type": 1, "limitPrice": PRICE}),
+        (OrderType.MARKET, {}, {"type": 2}),
+        (OrderType.STOP, {"stop_price": PRICE}, {"type": 4, "stopPrice": PRICE}),
+        (OrderType.TRAILING_STOP, {"trail_price": PRICE}, {"type": 5, "trailPrice": PRICE}),
+        (OrderType.JOIN_BID, {}, {"type": 6}),
+        (OrderType.JOIN_ASK, {}, {"type": 7}),
+    ],
+)
+def test_every_type_leaves_with_its_number_and_its_own_price_and_no_other(
+    type_: OrderType, price: dict[str, Decimal], sent: dict[str, Any]
+) -> None:
+    rest = {"accountId": 7, "contractId": MNQ.id, "side": 0, "size": 2, "customTag": "tw-1"}
+
+    assert rest | sent == replace(TICKET, type=type_, **price).body()
+
+
+@given(side=st.sampled_from(Side), stop=st.integers(1, 999), target=st.integers(1, 999))
+def test_trap_04_a_bracket_given_unsigned_leaves_signed_by_its_side(side: Side, stop: int, target: int) -> None:
+    body = replace(TICKET, side=side, stop_loss_ticks=stop, take_profit_ticks=target).body()
+    sign = 1 if side is Side.BUY else -1
+
+    assert {"ticks": -sign * stop, "type": 4} == body["stopLossBracket"]
+    assert {"ticks": sign * target, "type": 1} == body["takeProfitBracket"]
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        ({"tag": ""}, "tag '' must have 1 to 60"),
+        ({"tag": "t" * 61}, "must have 1 to 60 printable characters"),
+        ({"tag": "a\nb"}, "printable"),
+        ({"quantity": 0}, "quantity must be a whole number above 0, not 0"),
+        ({"quantity": 1.0}, "not 1.0"),
+        ({"type": OrderType.UNKNOWN}, "cannot be placed"),
+        ({"type": OrderType.LIMIT}, "a LIMIT order needs limit_price"),
+        ({"type": OrderType.STOP, "limit_price": PRICE, "stop_price": PRICE}, "must have no limit_price"),
+        ({"limit_price": PRICE}, "a MARKET order must have no limit_price"),
+        ({"type": OrderType.LIMIT, "limit_price": Decimal("25000.3")}, "25000.3 is not a multiple of .* tick 0.25"),
+        ({"type": OrderType.LIMIT, "limit_price": 25000.25}, "must be a Decimal, not 25000.25"),
+        ({"type": OrderType.LIMIT, "limit_price": Decimal("NaN")}, "must be a Decimal"),
+        ({"stop_loss_ticks": -40}, "stop_loss_ticks, an unsigned distance, must be .* not -40"),
+        ({"take_profit_ticks": 0}, "take_profit_ticks"),
+    ],
+)
+def test_what_the_venue_would_refuse_is_refused_before_it_is_sent(wrong: dict[str, Any], message: str) -> None:
+    with pytest.raises(RefusedError, match=message):
+        replace(TICKET, **wrong)
+
+
+def test_a_tag_of_sixty_characters_leaves_room_for_those_of_its_legs() -> None:
+    assert "t" * 60 == replace(TICKET, tag="t" * 60).body()["customTag"]
+
+
+def test_a_change_sends_only_what_changes() -> None:
+    body = replace(CHANGE, quantity=None, stop_price=PRICE).body()
+
+    assert {"accountId": 7, "orderId": 501, "stopPrice": PRICE} == body
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        ({"quantity": None}, "nothing is to change"),
+        ({"quantity": 0}, "above 0"),
+        ({"trail_price": Decimal("0.1")}, "not a multiple"),
+    ],
+)
+def test_a_change_that_cannot_be_is_refused_before_it_is_sent(wrong: dict[str, Any], message: str) -> None:
+    with pytest.raises(RefusedError, match=message):
+        replace(CHANGE, **wrong)
+
+
+@pytest.mark.parametrize(
+    ("name", "stage"),
+    [
+        ("PRAC-V2-20001-11071848", Stage.PRACTICE),
+        ("50KTC-V2-1-2", Stage.COMBINE),
+        ("150KTC-1", Stage.COMBINE),
+        ("EXPRESS-V2-1", Stage.EXPRESS),
+        ("250KTC-1", Stage.UNKNOWN),
+        ("MY-PRAC-1", Stage.UNKNOWN),
+        ("LIVE-1", Stage.UNKNOWN),
+        ("", Stage.UNKNOWN),
+    ],
+)
+def test_trap_14_the_stage_of_an_account_is_what_its_name_begins_with_and_nothing_else(name: str, stage: Stage) -> None:
+    assert stage is stage_of(name)

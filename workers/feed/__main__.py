@@ -1,0 +1,50 @@
+"""Runs the feed: `python -m workers.feed`; a second one stands by."""
+
+import asyncio
+import logging
+import signal
+import sys
+
+from shared.config import load_settings
+from shared.db import market
+from shared.db.engine import make_engine
+from shared.errors import CredentialsRefusedError, SettingsError
+from shared.log import set_up_logging
+from workers.build import open_gateway
+from workers.feed.access import LoggedCalls
+from workers.feed.feed import Feed
+
+log = logging.getLogger("workers.feed")
+
+
+def main() -> int:
+    """Feed until SIGTERM or SIGINT; return the exit code."""
+    settings = load_settings()
+    set_up_logging(settings.log_level)
+    if not settings.venue.hubs_url:
+        raise SettingsError("TICKWORK_VENUE_HUBS_URL is not set: give a URL such as https://rtc.topstepx.com")
+    engine = make_engine(settings.need_database(), program="feed", pool_size=1)
+    with engine.connect() as connection:
+        row = market.read(connection)
+    engine.dispose()
+    if row is None:
+        raise SettingsError("this database has met no market yet: start the stack with `tickwork up`")
+    with open_gateway(settings, LoggedCalls()) as gateway:
+        return asyncio.run(_until_told_to_stop(Feed(settings, gateway, row.clock)))
+
+
+async def _until_told_to_stop(feed: Feed) -> int:
+    running = asyncio.ensure_future(feed.run())
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, running.cancel)
+    try:
+        await running
+    except asyncio.CancelledError:
+        return 0
+    except CredentialsRefusedError as error:
+        log.critical("the feed stops, and no entry is made until a person resumes: %s", error)
+    return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,71 @@
+"""What Postgres says that the feed shall listen to, and what it said last while it is away."""
+
+import asyncio
+import logging
+from collections.abc import Callable, Sequence
+from typing import TypeVar
+
+from sqlalchemy import Connection, Engine
+from sqlalchemy.exc import SQLAlchemyError
+
+from shared.clock import MarketClock
+from shared.db import accounts, contracts
+from shared.domain.calendar import calendar_of
+from shared.domain.contract import ROOTS, Contract
+from shared.errors import RetryableError
+
+log = logging.getLogger(__name__)
+
+T = TypeVar("T")
+
+
+class Books:
+    """The tradable accounts, the tracked contracts. Methods raise RetryableError when Postgres has never answered."""
+
+    def __init__(self, engine: Engine, clock: MarketClock) -> None:
+        self._engine = engine
+        self._clock = clock
+        self._accounts: list[int] | None = None
+        self._contracts: list[Contract] | None = None
+
+    async def accounts(self) -> Sequence[int]:
+        """Return the accounts that may trade."""
+        self._accounts = await self._asked(
+            lambda connection: [one.id for one in accounts.every(connection) if one.can_trade], self._accounts
+        )
+        return self._accounts
+
+    async def contracts(self) -> dict[str, bool]:
+        """Return the tracked contracts, each with whether it is in session now."""
+        self._contracts = await self._asked(contracts.tracked, self._contracts)
+        now = self._clock.now()
+        return {one.id: calendar_of(ROOTS[one.root].group).is_open(now) for one in self._contracts}
+
+    def contract(self, contract_id: str) -> Contract | None:
+        """Return a contract that was tracked when last asked."""
+        return next((one for one in self._contracts or () if one.id == contract_id), None)
+
+    async def halt(self, reason: str) -> None:
+        """Stop new entries of every account, if Postgres answers."""
+
+        def write() -> None:
+            with self._engine.begin() as connection:
+                accounts.halt(connection, reason)
+
+        try:
+            await asyncio.to_thread(write)
+        except SQLAlchemyError as error:
+            log.critical("entries cannot be halted, Postgres does not answer: %s", type(error).__name__)
+
+    async def _asked(self, read: Callable[[Connection], T], kept: T | None) -> T:
+        def ask() -> T:
+            with self._engine.connect() as connection:
+                return read(connection)
+
+        try:
+            return await asyncio.to_thread(ask)
+        except SQLAlchemyError as error:
+            if kept is None:
+                raise RetryableError(f"Postgres does not say what to listen to: {type(error).__name__}") from None
+            log.warning("Postgres does not answer, the feed listens to what it did: %s", type(error).__name__)
+            return kept
