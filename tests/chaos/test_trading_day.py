@@ -40,7 +40,8 @@ def post_alerts(url: str, seconds: float) -> int:
     """Buy and sell in turns for a while; return how many alerts were accepted."""
     end, count = time.monotonic() + seconds, 0
     while time.monotonic() < end:
-        alert = ALERT | {"id": f"day-{count}", "action": ("buy", "sell", "close")[count % 3], "stop_loss_ticks": 200}
+        action = ("buy", "sell", "close")[count % 3]
+        alert = ALERT | {"id": f"day-{count}", "action": action, "quantity": 2, "stop_loss_ticks": 200}
         count += requests.post(url, json=alert, timeout=10).status_code == 202
         time.sleep(EVERY_S)
     return count
