@@ -153,10 +153,11 @@ class Matcher:
 
     def _fill_at_market(self, order: Order, at: datetime) -> None:
         if order.role is Role.EXIT:
-            order = self._capped(order)
-            if not order.open_quantity:
+            capped = self._capped(order)
+            if not capped.open_quantity:
                 self._book.commit(Change(market_at=at, orders=[cancelled(order, at)]))
                 return
+            order = capped
         now = quote(self._market, self._contract(order.contract_id, at), at)
         if now is None:
             raise LookupError(f"{order.contract_id} has no price at {at}, yet order {order.id} was accepted")
