@@ -104,43 +104,56 @@ class Preset(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     seed: int | None = None
 
     def faults(self) -> list[Fault]:
-        """Return the faults. The kinds of one line of the table share the probability: it is that of any of them."""
+        """Return the faults. The kinds of one line of the table share the probability: it is that of any of them.
+
+        For a hub's client it is a tenth of that: it is drawn every second, and a venue that ends a session every few
+        seconds is one that a careful client stops talking to.
+        """
         return [
-            Fault(**fault, probability=1 - (1 - self.probability) ** (1 / len(kinds)))
-            for kinds in _STORM
+            Fault(**fault, probability=1 - (1 - self.probability * often) ** (1 / len(kinds)))
+            for often, kinds in _STORM
             for fault in kinds
         ]
 
 
-# What befalls a request, an answer, a hub's client (about once a second), an event, a fill.
-_STORM: tuple[tuple[dict[str, Any], ...], ...] = (
+# How often, and what befalls a request, an answer, a hub's client (about once a second), an event, a fill.
+_STORM: tuple[tuple[float, tuple[dict[str, Any], ...]], ...] = (
     (
-        {"kind": "status", "status": 429, "retry_after": 1},
-        {"kind": "status", "status": 429},
-        {"kind": "status", "status": 500},
-        {"kind": "end_token"},
-        {"kind": "lose_before"},
-        {"kind": "lose_answer_after"},
-        {"kind": "duplicate"},
-        {"kind": "delay", "seconds": 2},
-        {"kind": "delay_before", "seconds": 2},
+        1,
+        (
+            {"kind": "status", "status": 429, "retry_after": 1},
+            {"kind": "status", "status": 429},
+            {"kind": "status", "status": 500},
+            {"kind": "end_token"},
+            {"kind": "lose_before"},
+            {"kind": "lose_answer_after"},
+            {"kind": "duplicate"},
+            {"kind": "delay", "seconds": 2},
+            {"kind": "delay_before", "seconds": 2},
+        ),
     ),
     (
-        {"kind": "null_list"},
-        {"kind": "absent_list"},
-        {"kind": "naive_timestamps"},
-        {"kind": "seven_digits"},
-        {"kind": "unknown_enum"},
-        {"kind": "stale_search_open"},
-        {"kind": "short_page"},
+        1,
+        (
+            {"kind": "null_list"},
+            {"kind": "absent_list"},
+            {"kind": "naive_timestamps"},
+            {"kind": "seven_digits"},
+            {"kind": "unknown_enum"},
+            {"kind": "stale_search_open"},
+            {"kind": "short_page"},
+        ),
     ),
-    ({"kind": "hub_drop"}, {"kind": "hub_gap", "seconds": 5}, {"kind": "logout"}),
+    (0.1, ({"kind": "hub_drop"}, {"kind": "hub_gap", "seconds": 5}, {"kind": "logout"})),
     (
-        {"kind": "event_lost"},
-        {"kind": "event_late", "seconds": 2},
-        {"kind": "event_duplicate"},
-        {"kind": "event_reorder"},
-        {"kind": "event_unwrapped"},
+        1,
+        (
+            {"kind": "event_lost"},
+            {"kind": "event_late", "seconds": 2},
+            {"kind": "event_duplicate"},
+            {"kind": "event_reorder"},
+            {"kind": "event_unwrapped"},
+        ),
     ),
-    ({"kind": "partial_fill"},),
+    (1, ({"kind": "partial_fill"},)),
 )

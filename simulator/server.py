@@ -39,8 +39,8 @@ class Server(uvicorn.Server):
 
     def listen_and_run(self) -> None:
         """Serve until told to stop; raise SettingsError for a port that is taken, before anything is served."""
-        listener = _listen(self.config.port)
-        beside = _listen(self._control.config.port) if self._control else None
+        listener = listen_on(self.config.port)
+        beside = listen_on(self._control.config.port) if self._control else None
 
         async def run() -> None:
             if self._control and beside:
@@ -79,8 +79,13 @@ def _config(app: Starlette, port: int) -> uvicorn.Config:
     )
 
 
-def _listen(port: int) -> socket.socket:
-    listener = socket.socket()
+def listen_on(port: int) -> socket.socket:
+    """Return a listener of loopback; raise SettingsError for a port that is taken.
+
+    It names its protocol: only then does asyncio switch Nagle's algorithm off for what it accepts, which with delayed
+    acknowledgements would hold each answer back for 40 ms.
+    """
+    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listener.bind((HOST, port))

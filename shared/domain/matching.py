@@ -105,12 +105,15 @@ def on_arrival(type_: OrderType, side: Side, price: int | None, quote: Quote) ->
     return None
 
 
-def on_move(type_: OrderType, side: Side, price: int, move: Move, trail: int | None = None) -> Hit | None:
+def on_move(
+    type_: OrderType, side: Side, price: int, move: Move, trail: int | None = None, *, is_touch_enough: bool = False
+) -> Hit | None:
     """Return how a resting stop or limit at `price` fills on `move`, or None.
 
     A stop triggers when the last price touches it, or when the move begins beyond it (a gap), and then takes the
     quote. A limit fills at its own price, and only when the last price goes through it: at a touch others may
-    stand before us. A trailing stop stands at `price` as the move begins and follows it `trail` ticks away.
+    stand before us, unless `is_touch_enough`. A trailing stop stands at `price` as the move begins and follows it
+    `trail` ticks away.
     """
     if type_ is OrderType.STOP:
         return _stop(side, price, move)
@@ -118,7 +121,7 @@ def on_move(type_: OrderType, side: Side, price: int, move: Move, trail: int | N
         # A move goes one way: it drives the stop before it, or comes towards it, so only its beginning can do both.
         return _stop(side, trailed(side, price, trail, move.start_price), move)
     if type_ is OrderType.LIMIT:
-        return _limit(side, price, move)
+        return _limit(side, price, price if is_touch_enough else price - side.sign, move)
     raise ValueError(f"a {type_} order does not rest")
 
 
@@ -138,8 +141,7 @@ def _stop(side: Side, price: int, move: Move) -> Hit | None:
     return Hit(at, move.quote_of(last).taken_by(side), last)
 
 
-def _limit(side: Side, price: int, move: Move) -> Hit | None:
-    through = price - side.sign
+def _limit(side: Side, price: int, through: int, move: Move) -> Hit | None:
     if (through - move.start_price) * side.sign >= 0:
         last = move.start_price
     elif (through - move.end_price) * side.sign >= 0:

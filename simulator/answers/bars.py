@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
-from itertools import chain, islice
+from itertools import chain, islice, takewhile
 
 from shared.domain.bar import MINUTE, Bar
 from shared.domain.contract import Contract
@@ -37,6 +37,10 @@ def retrieve(desk: Desk, body: wire.RetrieveBars) -> bytes:
     if not 1 <= body.limit <= _MOST_BARS:
         return wire.envelope(4, bars=None)
     found = iter(()) if body.live or body.unit == _TICK else _bars(desk.venue.market, contract, body, now)
+    days = desk.book.habits.minute_days
+    if days is not None and body.unit in {_SECOND, _MINUTE}:
+        kept_from = now - timedelta(days=days)
+        found = takewhile(lambda bar: contract.is_active and bar.start >= kept_from, found)
     return wire.envelope(bars=wire.bar_models(list(islice(found, body.limit)), contract.tick_size))
 
 

@@ -25,6 +25,7 @@ from simulator.gate import Gate
 from simulator.logins import Logins
 from simulator.market.clocks import SteppedClock
 from simulator.market.script import Step
+from simulator.venue.habits import Habits
 from simulator.venue.records import Account, AccountSettings, Stage
 from simulator.venue.venue import Venue
 
@@ -113,6 +114,8 @@ class _Control:
             ("POST", "/sim/faults", "switch on a fault beside those that are", self._add_faults),
             ("DELETE", "/sim/faults", "switch off every fault", self._disarm),
             ("PUT", "/sim/market", "let a contract's price follow a path from now on", self._play),
+            ("GET", "/sim/habits", "how the venue does what no document says", self._habits),
+            ("PUT", "/sim/habits", "let it do so otherwise: see the page on the simulator", self._take_on),
             ("PUT", "/sim/clock", "move a stepped market on by some seconds", self._step),
             ("PUT", "/sim/users", "let in another user, or one with another key", self._add_user),
             ("POST", "/sim/accounts", "open an account", self._open_account),
@@ -202,6 +205,17 @@ class _Control:
         if found is None:
             raise RefusedError(f"{name} is no contract of this market: {', '.join(by_root)}", HTTPStatus.NOT_FOUND)
         return found
+
+    def _habits(self, _: Request, __: bytes) -> Response:
+        return _json(asdict(self._venue.book.habits))
+
+    def _take_on(self, request: Request, raw: bytes) -> Response:
+        body = msgspec.json.decode(raw, type=dict[str, object])
+        unknown = set(body) - set(Habits.__dataclass_fields__)
+        if unknown:
+            raise RefusedError(f"the venue has no habit {', '.join(sorted(unknown))}")
+        self._venue.take_on(msgspec.convert(body, Habits))
+        return self._habits(request, raw)
 
     def _step(self, _: Request, raw: bytes) -> Response:
         wanted = msgspec.json.decode(raw, type=ClockStep)

@@ -1,5 +1,6 @@
 """The market hub: quotes, trades and order books of the contracts that somebody listens to."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import ClassVar
 
@@ -61,7 +62,8 @@ class MarketHub(Hub):
         if target == QUOTE and quote is not None:
             connection.send(invocation(QUOTE, contract_id, quote))
         if target == DEPTH and ladder is not None:
-            connection.send(invocation(DEPTH, contract_id, snapshot(ladder, contract.tick_size, ticker.until)))
+            for payload in self._payloads(snapshot(ladder, contract.tick_size, ticker.until)):
+                connection.send(invocation(DEPTH, contract_id, payload))
 
     def tell(self, now: datetime) -> None:
         """Send what happened since the last look to whoever listens."""
@@ -75,13 +77,24 @@ class MarketHub(Hub):
         contract = ticker.contract
         for start in range(0, len(heard.prints), _BATCH):
             batch = [_trade(print_, ticker) for print_ in heard.prints[start : start + _BATCH]]
-            self._broadcast(TRADE, contract.id, padded(batch))
+            self._broadcast_all(TRADE, contract.id, padded(batch))
         for quote in heard.quotes:
             self._broadcast(QUOTE, contract.id, quote)
         if heard.after and heard.before is None:
-            self._broadcast(DEPTH, contract.id, snapshot(heard.after, contract.tick_size, ticker.until))
+            self._broadcast_all(DEPTH, contract.id, snapshot(heard.after, contract.tick_size, ticker.until))
         elif heard.after and heard.before and heard.before != heard.after:
-            self._broadcast(DEPTH, contract.id, changes(heard.before, heard.after, contract.tick_size, ticker.until))
+            entries = changes(heard.before, heard.after, contract.tick_size, ticker.until)
+            self._broadcast_all(DEPTH, contract.id, entries)
+
+    def _payloads(self, entries: Sequence[object | None]) -> Sequence[object]:
+        """Return entries as one array, or each by itself, as the habit is."""
+        if self._venue.book.habits.market_payloads == "array":
+            return [entries]
+        return [entry for entry in entries if entry is not None]
+
+    def _broadcast_all(self, target: str, contract_id: str, entries: Sequence[object | None]) -> None:
+        for payload in self._payloads(entries):
+            self._broadcast(target, contract_id, payload)
 
     def _broadcast(self, target: str, contract_id: str, payload: object) -> None:
         listeners = self.topics.listeners((target, contract_id))

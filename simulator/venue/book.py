@@ -8,6 +8,7 @@ from decimal import Decimal
 
 from shared.domain.order import OrderState, Role
 from simulator.market.script import Script
+from simulator.venue.habits import Habits
 from simulator.venue.journal import Journal
 from simulator.venue.records import Account, Change, Fill, Holding, Order
 
@@ -27,6 +28,7 @@ class Book:
         self.alive: dict[int, Order] = {}
         self.fills: list[Fill] = []
         self.scripts: list[Script] = []
+        self.habits = Habits()
         self.changed_market_at = datetime.min.replace(tzinfo=UTC)
         self.listeners: list[Callable[[Change], None]] = []
         self._order_ids: defaultdict[int, list[int]] = defaultdict(list)
@@ -118,6 +120,7 @@ class Book:
         self.changed_market_at = max(self.changed_market_at, change.market_at)
         self.accounts.update((row.id, row) for row in change.accounts)
         self.scripts.extend(change.scripts)
+        self.habits = change.habits or self.habits
         self._keep_orders(sorted(change.orders, key=lambda row: row.id))
         self.fills.extend(change.fills)
         for fill in change.fills:

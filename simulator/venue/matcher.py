@@ -76,7 +76,7 @@ class Matcher:
             self._referee.stop(breach)
         elif hit:
             self.matched_until = hit[0].at
-            self.fill(hit[1], hit[0].price, hit[0].at)
+            self.fill(hit[1], self._slipped(hit[1], hit[0].price), hit[0].at)
         else:
             self._trail(current, end)
             self.matched_until = end
@@ -118,12 +118,13 @@ class Matcher:
         return self._paths[contract_id]
 
     def _first_hit(self, current: dict[str, Move], start: datetime) -> tuple[Hit, Order] | None:
+        at_touch = self._book.habits.limits_fill == "touch"
         hits = [
             (hit, order)
             for order in self._resting(start)
             if order.price is not None
             and (move := current.get(order.contract_id))
-            and (hit := on_move(order.type, order.side, order.price, move, order.trail_ticks))
+            and (hit := on_move(order.type, order.side, order.price, move, order.trail_ticks, is_touch_enough=at_touch))
         ]
         return min(hits, key=lambda pair: (pair[0].at, pair[1].id), default=None)
 
@@ -152,14 +153,20 @@ class Matcher:
 
     def _fill_at_market(self, order: Order, at: datetime) -> None:
         if order.role is Role.EXIT:
-            order = self._capped(order)
-            if not order.open_quantity:
+            capped = self._capped(order)
+            if not capped.open_quantity:
                 self._book.commit(Change(market_at=at, orders=[cancelled(order, at)]))
                 return
+            order = capped
         now = quote(self._market, self._contract(order.contract_id, at), at)
         if now is None:
             raise LookupError(f"{order.contract_id} has no price at {at}, yet order {order.id} was accepted")
-        self.fill(order, now.taken_by(order.side), at)
+        self.fill(order, self._slipped(order, now.taken_by(order.side)), at)
+
+    def _slipped(self, order: Order, price: int) -> int:
+        """Return what an order gets that takes the market: as much worse as the venue's habits say."""
+        worse = self._book.habits.slippage_ticks if order.type in _MARKET_AFTER_REST else 0
+        return price + worse * order.side.sign
 
     def _capped(self, order: Order) -> Order:
         """Return an exit over no more than there still is to close: another order may have been faster."""

@@ -12,6 +12,7 @@ from fractions import Fraction
 from shared.domain.order import OrderState, OrderType, Role, Side
 from shared.domain.position import Position
 from simulator.market.script import Script
+from simulator.venue.habits import Habits
 
 
 class BracketMode(StrEnum):
@@ -168,3 +169,4 @@ class Change:
     fills: list[Fill] = field(default_factory=list)
     holdings: list[Holding] = field(default_factory=list)
     scripts: list[Script] = field(default_factory=list)
+    habits: Habits | None = None  # None: as before

@@ -88,17 +88,20 @@ class Referee:
 
     def reason_against(self, wanted: Wanted, account: Account, at: datetime) -> str | None:
         """Return why the clock forbids an order, or None. [SIM] The texts are ours: no source tells the venue's."""
-        if self._market.is_always_open:
-            return None
-        contract = self._market.contract(wanted.contract_id, at)
+        held = self._book.holding(account.id, wanted.contract_id)
+        opens = rules.opens(held.quantity if held else 0, wanted.side, wanted.quantity)
+        root = root_of_contract(wanted.contract_id)
+        event = rules.event_against(self._book.habits.events, root, at)
+        if opens and event is not None:
+            return f"No new positions in equity index minis within 5 minutes of {event}."
+        contract = None if self._market.is_always_open else self._market.contract(wanted.contract_id, at)
         if contract is None:
             return None
         session = self._market.session(contract, at)
-        held = self._book.holding(account.id, wanted.contract_id)
         if session.opens <= at and at >= rules.flat_by(session):
             return _OVER
         is_late = session.opens <= at and at >= rules.last_entry(session)
-        return _LATE if is_late and rules.opens(held.quantity if held else 0, wanted.side, wanted.quantity) else None
+        return _LATE if is_late and opens else None
 
     def reason_against_size(self, wanted: Wanted, account: Account) -> str | None:
         """Return why an order is too large for its account, or None; a bracket's legs do not count."""

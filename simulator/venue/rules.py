@@ -11,8 +11,10 @@ from decimal import Decimal
 from fractions import Fraction
 
 from shared.domain.calendar import CHICAGO, Session
+from shared.domain.contract import Root
 from shared.domain.matching import Move
 from shared.domain.order import Side
+from simulator.venue.habits import Event
 from simulator.venue.records import Account, Stage, Standing
 
 SIZES = (50_000, 100_000, 150_000)
@@ -34,6 +36,7 @@ _FLAT_BY = time(15, 10)
 _DAY_BEGINS = time(17)
 _BEFORE_EARLY_CLOSE = timedelta(minutes=15)
 _NO_ENTRY_BEFORE_FLAT = timedelta(minutes=2)
+_AROUND_EVENT = timedelta(minutes=5)
 _FINEST = timedelta(milliseconds=1)  # how exactly the instant of a breach is found
 
 
@@ -134,6 +137,13 @@ def micros(root: str, quantity: int) -> int:
     if root in _HEAVY_MICROS:
         return 2 * quantity
     return quantity if root in _MICROS else _MICROS_IN_MINI * quantity
+
+
+def event_against(events: Sequence[Event], root: Root, at: datetime) -> str | None:
+    """Return the event around which no new position is taken in a root, or None: it concerns equity index minis."""
+    if root.group != "equity" or root.name in _MICROS:
+        return None
+    return next((event.name for event in events if abs(at - event.at) <= _AROUND_EVENT), None)
 
 
 def exposure(held: Mapping[str, int], wanted: Mapping[str, int], side: Side) -> int:

@@ -15,6 +15,7 @@ from simulator.market.scripted import ScriptedMarket
 from simulator.venue.accounts import new_account
 from simulator.venue.book import Book, is_leg
 from simulator.venue.filling import cancelled
+from simulator.venue.habits import Habits
 from simulator.venue.journal import Journal
 from simulator.venue.matcher import Matcher, Meet
 from simulator.venue.placing import (
@@ -57,6 +58,7 @@ class Modification:
 
 
 ACCOUNT_NOT_FOUND = Verdict(1)
+_REJECTED = 2
 _VIOLATED = "The account has violated its maximum loss limit."
 _NOT_ALLOWED = "Account is not allowed to trade."
 _LOCKED = "The account has reached its daily loss limit and is locked until 17:00 CT."
@@ -92,13 +94,9 @@ class Venue:
         account = self.book.accounts.get(wanted.account_id)
         if account is None:
             return ACCOUNT_NOT_FOUND
-        if not account.may_trade:
-            return _barred(account)
         contract = self.market.contract(wanted.contract_id, now)
-        if contract is None:
-            return Verdict(8, f"Contract {wanted.contract_id} was not found.")
-        if not contract.is_active:
-            return Verdict(9, f"Contract {wanted.contract_id} is not active.")
+        if not account.may_trade or contract is None or not contract.is_active:
+            return _not_at_all(wanted, account, contract)
         current = self._quote(contract, now)
         met = Circumstances(
             quote=current,
@@ -106,10 +104,12 @@ class Venue:
             size=self._referee.reason_against_size(wanted, account),
         )
         reason = reason_against(wanted, account, contract, self.book, met)
+        if reason == CLOSED and self.book.habits.closed_code != _REJECTED:
+            return Verdict(self.book.habits.closed_code, reason)
         if reason is not None or current is None:
             row = rejected_row(wanted, self.book, now)
             self.book.commit(Change(market_at=now, orders=[row]))
-            return Verdict(2, reason, row.id)
+            return Verdict(_REJECTED, reason, row.id)
         rows = accepted_rows(wanted, contract, current, self.book, now)
         self.book.commit(Change(market_at=now, orders=rows))
         entry = next(row for row in rows if row.parent_order_id is None)
@@ -216,6 +216,10 @@ class Venue:
         self.market.play(script)
         return script
 
+    def take_on(self, habits: Habits) -> None:
+        """Have these habits from now on, also after a restart."""
+        self.book.commit(Change(market_at=self.now(), habits=habits))
+
     def step(self, duration: timedelta) -> datetime:
         """Move a standing clock on and return the market's time; raise ValueError if the clock runs by itself."""
         if not isinstance(self.clock, SteppedClock):
@@ -269,6 +273,15 @@ class Venue:
             price = on_arrival(order.type, order.side, order.price, current)
             if price is not None:
                 self._matcher.fill(order, price, now)
+
+
+def _not_at_all(wanted: Wanted, account: Account, contract: Contract | None) -> Verdict:
+    """Return what an order hears that is not even looked at; it leaves no row, and its tag stays free."""
+    if not account.may_trade:
+        return _barred(account)
+    if contract is None:
+        return Verdict(8, f"Contract {wanted.contract_id} was not found.")
+    return Verdict(9, f"Contract {wanted.contract_id} is not active.")
 
 
 def _barred(account: Account) -> Verdict:

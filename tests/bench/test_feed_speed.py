@@ -27,7 +27,7 @@ def venue(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[RunningVen
     """A simulator whose one contract is heard as often as the test's name says."""
     clock = MarketClock(machine_now(), OPEN_AT)
     density = ["--prints-per-minute", str(request.param)]
-    venue = RunningVenue(tmp_path / "simulator", clock, ["--seed", "7", *density], limits=False)
+    venue = RunningVenue(tmp_path / "simulator", clock, ["--seed", "7", *density], limits="off")
     yield venue
     venue.close()
 

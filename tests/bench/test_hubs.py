@@ -26,7 +26,7 @@ def test_quotes_a_second(
 ) -> None:
     clock = MarketClock(machine_now(), OPEN_AT)
     density = ["--prints-per-minute", str(ASKED * 60 // contract_count)]
-    venue = RunningVenue(tmp_path / "simulator", clock, ["--seed", "7", *density], limits=False)
+    venue = RunningVenue(tmp_path / "simulator", clock, ["--seed", "7", *density], limits="off")
     try:
         client = connect_hub(venue, "market")
         for root in ROOTS[:contract_count]:

@@ -38,8 +38,8 @@ def log_in(venue: RunningVenue, user: str, key: str) -> dict[str, Any]:
 def test_the_list_names_every_endpoint_and_the_venues_port_has_none_of_them(venue: RunningVenue) -> None:
     listed = get(f"{venue.control_url}/sim", timeout=30).json()["endpoints"]
 
-    assert {"/sim", "/sim/status", "/sim/requests", "/sim/faults", "/sim/market", "/sim/clock", "/sim/users",
-            "/sim/accounts", "/sim/accounts/{id}"} == {one["path"] for one in listed}  # fmt: skip
+    assert {"/sim", "/sim/status", "/sim/requests", "/sim/faults", "/sim/market", "/sim/habits", "/sim/clock",
+            "/sim/users", "/sim/accounts", "/sim/accounts/{id}"} == {one["path"] for one in listed}  # fmt: skip
     for one in listed:
         assert 404 == request(one["method"], f"{venue.url}{one['path']}", timeout=30).status_code
         assert 404 == request(one["method"], f"{venue.url}/simulator/status", timeout=30).status_code
@@ -196,7 +196,7 @@ def test_every_example_of_the_documentation_works(start_venue: StartVenue) -> No
     examples = re.findall(r"^curl .*", DOCUMENTATION.read_text(), re.MULTILINE)
     port = str(venue.control_port)
 
-    assert 11 == len(examples)
+    assert 12 == len(examples)
     for example in examples:
         strict = example.replace("curl", "curl --silent --show-error --fail-with-body", 1)
         command = f"SIM=http://127.0.0.1:{port}/sim; {strict}"

@@ -179,6 +179,16 @@ def test_two_closings_at_once_close_what_there_is_and_turn_nothing(pit: Pit) -> 
     assert 0 == pit.position()
 
 
+def test_a_closing_that_finds_nothing_left_to_close_is_cancelled_with_the_size_it_had(pit: Pit) -> None:
+    pit.enter(quantity=2)
+    pit.venue.close(pit.account_id, MNQ)
+    pit.venue.close(pit.account_id, MNQ)
+    pit.step(seconds=1)
+    *_, first, second = sorted(pit.venue.book.orders.values(), key=lambda order: order.id)
+
+    assert [(OrderState.FILLED, 2), (OrderState.CANCELLED, 2)] == [(one.state, one.quantity) for one in (first, second)]
+
+
 def test_an_account_may_let_a_closing_end_the_legs(pit: Pit) -> None:
     pit.venue.set_account(pit.account_id, AccountSettings(close_cancels_legs=True))
     entry = pit.enter(stop_loss=-40, take_profit=80)

@@ -74,6 +74,19 @@ def test_trap_11_trades_and_depth_come_as_arrays_padded_with_nulls(
     assert any(None in payload for payload in of(client, "GatewayDepth"))
 
 
+def test_trap_11_trades_and_depth_come_as_objects_where_that_is_the_habit(
+    start_venue: StartVenue, connect_hub: ConnectHub
+) -> None:
+    venue = start_venue(speed=FAST)
+    venue.control("PUT", "habits", {"market_payloads": "object"})
+    client = connect_hub(venue, "market")
+    client.invoke("SubscribeContractTrades", MNQ)
+    client.invoke("SubscribeContractMarketDepth", MNQ)
+    read_until(client, lambda: len(of(client, "GatewayTrade")) > 3 and len(of(client, "GatewayDepth")) > 3)
+
+    assert {dict} == {type(payload) for target in ("GatewayTrade", "GatewayDepth") for payload in of(client, target)}
+
+
 def test_a_book_begins_with_a_reset_and_a_large_snapshot_and_then_changes(
     venue: RunningVenue, connect_hub: ConnectHub
 ) -> None:

@@ -72,6 +72,10 @@ def test_a_status_that_is_new_to_us_says_nothing(desk: Desk) -> None:
     assert [("WORKING", 0)] == tell(desk, update(desk, 1, EARLY), update(desk, 42, LATE))
 
 
+def test_an_order_over_no_contracts_is_left_out_and_its_job_ends(desk: Desk) -> None:
+    assert [] == tell(desk, update(desk, 3, LATE, size=0))
+
+
 def test_an_event_that_comes_before_the_venues_answer_finds_our_order_by_its_tag(desk: Desk) -> None:
     order_id = new_id()
     desk.execute(

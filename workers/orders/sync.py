@@ -114,6 +114,9 @@ def _adopt(connection: Connection, account_id: int, order: VenueOrder, ours: Map
     if order.side is None:
         log.error("account %s: order %s has no side that we know, and is not kept", account_id, order.id)
         return
+    if order.quantity < 1:
+        log.error("account %s: order %s is one of %s contracts, and is not kept", account_id, order.id, order.quantity)
+        return
     parent_tag, role = (order.tag[:-3], _LEGS.get(order.tag[-3:], Role.OTHER)) if order.tag else ("", Role.OTHER)
     parent = ours.get(parent_tag) or orders.of_tags(connection, account_id, [parent_tag]).get(parent_tag)
     order_id = new_id()

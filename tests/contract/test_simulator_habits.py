@@ -1,0 +1,113 @@
+"""The simulator's habits: what no document says of the venue, chosen by a test; section 10 of the contract."""
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+import requests
+
+from shared.domain.order import OrderState, OrderType, Side
+from simulator.venue.habits import Event, Habits
+from tests.fixtures.pit import OpenPit, Pit
+from tests.fixtures.venue import MNQ, OPEN_AT, RunningVenue, StartVenue
+
+ES = "CON.F.US.EP.H26"
+TICKS = 4 * 25_000
+
+
+@pytest.mark.parametrize(("limits_fill", "state"), [("through", OrderState.WORKING), ("touch", OrderState.FILLED)])
+def test_a_limit_fills_at_a_touch_or_once_its_price_is_traded_through(pit: Pit, limits_fill: str, state: str) -> None:
+    pit.venue.take_on(replace(Habits(), limits_fill=limits_fill))
+    order_id = pit.place(type=OrderType.LIMIT, price="24990.00").order_id
+    assert order_id is not None
+    pit.goes_to("24990.00", "25000.00")
+
+    assert state == pit.state(order_id)
+
+
+@pytest.mark.parametrize(("side", "worse"), [(Side.BUY, 3), (Side.SELL, -3)])
+def test_market_orders_and_stops_slip_and_limits_do_not(open_pit: OpenPit, side: Side, worse: int) -> None:
+    def filled(habits: Habits) -> list[int]:
+        pit = open_pit()
+        pit.venue.take_on(habits)
+        price = 25_000 + 5 * side.sign
+        pit.enter(side=side)
+        pit.place(type=OrderType.STOP, side=side, price=f"{price}.00")
+        pit.place(type=OrderType.LIMIT, side=side.opposite, price=f"{price}.00")
+        pit.goes_to(f"{price + side.sign}.00")
+        return [fill.price for fill in pit.fills()]
+
+    market, limit, stop = filled(Habits())
+    assert sorted([market + worse, limit, stop + worse]) == sorted(filled(replace(Habits(), slippage_ticks=3)))
+
+
+def test_a_closed_market_answers_code_2_with_a_row_or_code_5_without(open_pit: OpenPit) -> None:
+    pit = open_pit(market_at=OPEN_AT - timedelta(days=2))  # a Sunday
+    closed = pit.place(tag="one")
+    pit.venue.take_on(replace(Habits(), closed_code=5))
+    outside = pit.place(tag="two")
+
+    assert (2, OrderState.REJECTED) == (closed.code, pit.state(closed.order_id or 0))
+    assert (5, None) == (outside.code, outside.order_id)
+    assert closed.message == outside.message
+    assert not pit.venue.book.has_tag(pit.account_id, "two")
+
+
+@pytest.mark.parametrize(("minutes", "code"), [(-6, 0), (-5, 2), (5, 2), (6, 0)])
+def test_around_an_event_no_new_minis_of_an_equity_index_are_taken(pit: Pit, minutes: int, code: int) -> None:
+    pit.venue.take_on(replace(Habits(), events=[Event(name="CPI", at=pit.now() - timedelta(minutes=minutes))]))
+    mini, micro = pit.place(contract_id=ES), pit.place()
+
+    assert (code, 0) == (mini.code, micro.code)
+    assert (code == 2) == ("CPI" in (mini.message or ""))
+
+
+def test_an_exit_passes_an_event(pit: Pit) -> None:
+    pit.enter(contract_id=ES)
+    pit.venue.take_on(replace(Habits(), events=[Event(name="CPI", at=pit.now())]))
+
+    assert 2 == pit.place(contract_id=ES).code
+    assert 0 == pit.place(contract_id=ES, side=Side.SELL).code
+
+
+def test_minutes_end_some_days_back_and_hours_do_not(venue: RunningVenue) -> None:
+    def oldest(unit: int, number: int) -> str:
+        bars = venue.post(
+            "/api/History/retrieveBars",
+            contractId=MNQ, live=False, unit=unit, unitNumber=number, limit=20_000, includePartialBar=False,
+            startTime=f"{OPEN_AT - timedelta(days=5):%Y-%m-%dT%H:%M:%SZ}", endTime=f"{OPEN_AT:%Y-%m-%dT%H:%M:%SZ}",
+        )["bars"]  # fmt: skip
+        return str(bars[-1]["t"])
+
+    minutes, hours = oldest(2, 1), oldest(3, 1)
+    venue.control("PUT", "habits", {"minute_days": 1})
+
+    assert minutes < f"{OPEN_AT - timedelta(days=1):%Y-%m-%dT%H:%M}" <= oldest(2, 1)
+    assert hours == oldest(3, 1)
+
+
+def test_habits_are_kept_over_a_restart_and_what_is_left_out_is_as_at_the_beginning(start_venue: StartVenue) -> None:
+    venue = start_venue()
+    venue.control("PUT", "habits", {"slippage_ticks": 2, "closed_code": 5})
+    venue.restart()
+    kept = venue.control("GET", "habits").json()
+    again = venue.control("PUT", "habits", {"limits_fill": "touch"}).json()
+
+    assert (2, 5) == (kept["slippage_ticks"], kept["closed_code"])
+    assert ("touch", 0, 2) == (again["limits_fill"], again["slippage_ticks"], again["closed_code"])
+
+
+@pytest.mark.parametrize(
+    ("body", "said"),
+    [
+        ({"slippage": 1}, "no habit slippage"),
+        ({"slippage_ticks": -1}, "slippage_ticks"),
+        ({"closed_code": 4}, "closed_code"),
+        ({"events": [{"name": "CPI", "at": "2026-03-10T13:30:00"}]}, "timezone"),
+    ],
+)
+def test_what_is_no_habit_is_refused_with_its_name(venue: RunningVenue, body: dict[str, object], said: str) -> None:
+    answer = requests.put(f"{venue.control_url}/sim/habits", json=body, timeout=30)
+
+    assert 400 == answer.status_code
+    assert said in answer.json()["detail"]
