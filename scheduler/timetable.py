@@ -8,6 +8,7 @@ from shared.ledger.jobs.accounts import SnapshotAccounts
 from shared.ledger.jobs.market_data import FetchBars, RefreshContracts
 from shared.ledger.jobs.metrics import RollUp
 from shared.ledger.jobs.orders import ReconcileAccounts
+from shared.ledger.jobs.risk import WatchAccounts
 from shared.ledger.jobs.strategies import EvaluateDue
 from shared.ledger.jobs.upkeep import DeleteOldRows
 
@@ -29,6 +30,7 @@ TIMETABLE: tuple[Entry, ...] = (
     Entry("evaluate_strategies", EvaluateDue, "market", timedelta(minutes=5), only_when_open=True),
     Entry("refresh_contracts", RefreshContracts, "machine", timedelta(hours=1)),
     Entry("snapshot_accounts", SnapshotAccounts, "machine", timedelta(minutes=1)),
+    Entry("watch_accounts", WatchAccounts, "machine", timedelta(seconds=1)),
     Entry("reconcile_accounts", ReconcileAccounts, "machine", timedelta(seconds=30)),
     Entry("roll_up_metrics", RollUp, "machine", timedelta(minutes=1)),
     Entry("delete_old_rows", DeleteOldRows, "machine", timedelta(hours=1)),

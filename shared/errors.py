@@ -68,7 +68,11 @@ class AmbiguousOutcomeError(TradingError):
 
 
 class HaltError(TradingError):
-    """New entries must stop until a person has looked."""
+    """New entries must stop until a person has looked: on the account `account_id`, or on all."""
+
+    def __init__(self, message: str, account_id: int | None = None) -> None:
+        super().__init__(message)
+        self.account_id = account_id
 
 
 class PositionMismatchError(HaltError):

@@ -5,17 +5,18 @@ from contextlib import contextmanager
 from pathlib import Path
 from random import Random
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, Engine
 
 from shared.clock import MarketClock
 from shared.config import Settings
-from shared.db import market
+from shared.db import accounts, market
 from shared.db.engine import make_engine
 from shared.errors import SettingsError
 from shared.gateway.client import GatewayClient
-from shared.gateway.ports import CallLog
+from shared.gateway.ports import CallLog, LiveSwitch
 from shared.hot.connection import Patience, connect
 from shared.hot.logins import RedisTokenStore
+from shared.hot.quotes import QuoteReader
 from shared.hot.rate_limit import NoLimiter, RedisLimiter, windows_for
 from shared.ledger.ledger import Ledger
 from shared.ledger.rows import ClaimedJob
@@ -39,11 +40,11 @@ def open_runner(settings: Settings, worker: str, *, program: str) -> Iterator[Ru
     calls = BufferedCallLog(engine)
     random = Random()  # noqa: S311  # spreads retries; guards no secret
     deadline = Deadline(tracebacks_folder(settings), worker)
-    with open_gateway(settings, calls) as gateway:
+    with open_gateway(settings, calls, AccountSwitch(engine)) as gateway, open_quotes(settings) as quotes:
         clock = _market_clock(ledger)
 
         def context_of(job: ClaimedJob, within: Connection | None) -> Context:
-            return Context(settings, ledger, clock, gateway.for_queue(job.queue), calls, random, job, within)
+            return Context(settings, ledger, clock, gateway.for_queue(job.queue), quotes, calls, random, job, within)
 
         try:
             yield Runner(ledger, context_of, worker, deadline)
@@ -53,18 +54,47 @@ def open_runner(settings: Settings, worker: str, *, program: str) -> Iterator[Ru
 
 
 @contextmanager
-def open_gateway(settings: Settings, calls: CallLog) -> Iterator[GatewayClient]:
-    """Hold a client of the venue that shares token and request budget with every other process."""
+def open_gateway(settings: Settings, calls: CallLog, switch: LiveSwitch | None = None) -> Iterator[GatewayClient]:
+    """Hold a client of the venue that shares token and request budget with every other process.
+
+    Without a `switch` it only reads, unless the venue is the simulator.
+    """
     redis = connect(settings.need_redis())
     patience = Patience()
     windows = windows_for(settings.bars_limit)
     limiter = RedisLimiter(redis, settings.venue, patience, windows=windows) if settings.limits else NoLimiter()
-    gateway = GatewayClient(settings.venue, RedisTokenStore(redis, settings.venue, patience), limiter, calls)
+    tokens = RedisTokenStore(redis, settings.venue, patience)
+    gateway = GatewayClient(settings.venue, tokens, limiter, calls, switch=switch)
     try:
         yield gateway
     finally:
         gateway.close()
         redis.close()
+
+
+@contextmanager
+def open_quotes(settings: Settings) -> Iterator[QuoteReader]:
+    """Hold a reader of the quotes that the feed writes."""
+    redis = connect(settings.need_redis())
+    try:
+        yield QuoteReader(redis, Patience())
+    finally:
+        redis.close()
+
+
+class AccountSwitch:
+    """The live switch as each account's row says it now."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    def lets_through(self, account_id: int, *, is_entry: bool) -> bool:
+        """Whether live orders are on; after they were, what is no entry passes: a position must be closable."""
+        with self._engine.connect() as connection:
+            account = accounts.get(connection, account_id)
+        if account is None:
+            return False
+        return account.live_orders or (not is_entry and account.live_since_at is not None)
 
 
 def _market_clock(ledger: Ledger) -> MarketClock:

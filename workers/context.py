@@ -23,6 +23,7 @@ from shared.ledger.rows import ClaimedJob
 if TYPE_CHECKING:
     from shared.clock import MarketClock
     from shared.gateway.client import GatewayClient
+    from shared.hot.quotes import QuoteReader
     from workers.calls import BufferedCallLog
 
 
@@ -38,6 +39,7 @@ class Context:
     ledger: Ledger
     clock: MarketClock
     gateway: GatewayClient
+    quotes: QuoteReader
     calls: BufferedCallLog
     random: Random
     job: ClaimedJob
@@ -79,6 +81,6 @@ class Context:
         return rows.lease_left(self.ledger.line.open(), self.job) > duration
 
     def halt(self, error: HaltError) -> None:
-        """Stop new entries on every account until a person resumes them."""
+        """Stop new entries on the account that the error names, or on every one, until a person resumes them."""
         with self.ledger.engine.begin() as connection:
-            accounts.halt(connection, f"{type(error).__name__}: {error}")
+            accounts.halt(connection, f"{type(error).__name__}: {error}", error.account_id)

@@ -1,6 +1,7 @@
 """Runs jobs, without Celery: claim, do, record, and whatever a job hands over to."""
 
 import logging
+import sys
 import traceback
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -14,6 +15,7 @@ import psycopg
 from sqlalchemy import Connection
 
 from shared.clock import monotonic
+from shared.config import load_settings
 from shared.db.engine import DATABASE_ERRORS, driver
 from shared.domain.backoff import delay
 from shared.errors import HaltError, PostponedError, RefusedError
@@ -23,6 +25,7 @@ from shared.ledger.job import request_of
 from shared.ledger.ledger import LeaseLostError, Ledger
 from shared.ledger.line import LedgerDownError
 from shared.ledger.rows import ClaimedJob
+from shared.log import set_up_logging
 from workers.context import Context, NotRecordedError
 from workers.deadline import Deadline
 from workers.task import TASKS
@@ -228,3 +231,22 @@ def _text(error: Exception) -> str:
 
 def _with_traceback(error: Exception) -> str:
     return "".join(traceback.format_exception(error))
+
+
+def main() -> int:
+    """Do the job that the command line names, to its end: `python -m workers.run JOB_ID`; return the exit status."""
+    from workers.alone import run_alone  # noqa: PLC0415  # it builds on this module
+
+    settings = load_settings()
+    set_up_logging(settings.log_level)
+    try:
+        job_id = UUID(sys.argv[1] if len(sys.argv) == 2 else "")  # noqa: PLR2004  # the program and one argument
+    except ValueError:
+        raise SystemExit("usage: python -m workers.run JOB_ID, a UUID as `tickwork jobs` shows it") from None
+    outcome = run_alone(settings, job_id)
+    sys.stdout.write(f"{outcome.state}: {outcome.error or outcome.result}\n")
+    return 0 if outcome.state == "succeeded" else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,19 +1,22 @@
-"""Trading accounts as the venue last described them, and their halts."""
+"""Trading accounts: what the venue last said of them, what they may do here, their halts and their history."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal
+from typing import Any
 
 from sqlalchemy import Connection, Row, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 
-from shared.db.tables import account, account_snapshot
+from shared.db.tables import account, account_day, account_event, account_snapshot, flattening
+from shared.domain.calendar import trading_day_at
+from shared.ids import new_id
 
 
 @dataclass(frozen=True, slots=True)
 class AccountRow:
-    """What we know of an account."""
+    """What we know of an account; `rules` names a preset and `rule_changes` what a person changed of it."""
 
     id: int
     name: str
@@ -22,6 +25,24 @@ class AccountRow:
     halted_at: datetime | None
     halt_reason: str | None
     reconciled_at: datetime | None
+    met_at: datetime | None
+    live_orders: bool
+    live_since_at: datetime | None
+    rules: str | None
+    rule_changes: Mapping[str, str]
+    default_stop_ticks: int | None
+    trading_day: date | None
+    day_opening_balance: Decimal | None
+    highest_close: Decimal | None
+    breached_market_at: datetime | None
+    locked_on: date | None
+    cut_on: date | None
+    block_reason: str | None
+
+    @property
+    def halt(self) -> str | None:
+        """Why nothing may be entered, or None."""
+        return None if self.halted_at is None else self.halt_reason or "no reason was kept"
 
 
 _COLUMNS = [account.c[name] for name in AccountRow.__dataclass_fields__]
@@ -36,10 +57,34 @@ def every(connection: Connection) -> list[AccountRow]:
     return [_row(row) for row in connection.execute(select(*_COLUMNS).order_by(account.c.id))]
 
 
-def lock(connection: Connection, account_id: int) -> AccountRow | None:
-    """Return the account and hold its row, so that two entries cannot both pass a limit."""
-    row = connection.execute(select(*_COLUMNS).where(account.c.id == account_id).with_for_update()).one_or_none()
+def get(connection: Connection, account_id: int) -> AccountRow | None:
+    """Return the account, or None."""
+    row = connection.execute(select(*_COLUMNS).where(account.c.id == account_id)).one_or_none()
     return None if row is None else _row(row)
+
+
+def lock(connection: Connection, account_id: int) -> AccountRow | None:
+    """Return the account and hold its row, so that two entries cannot both pass a limit; rows may still point at it."""
+    statement = select(*_COLUMNS).where(account.c.id == account_id).with_for_update(key_share=True)
+    row = connection.execute(statement).one_or_none()
+    return None if row is None else _row(row)
+
+
+def obstacle(connection: Connection, account_id: int, contract_id: str) -> str | None:
+    """Return why no entry may leave now, or None; neither a halt nor a flattening can come before the caller's commit.
+
+    A halt is written to the row that is held here, and whoever asks to be flat holds it too.
+    """
+    being_flattened = select(flattening.c.id).where(
+        flattening.c.account_id == account_id,
+        flattening.c.flat_at.is_(None),
+        flattening.c.contract_id.is_(None) | (flattening.c.contract_id == contract_id),
+    )
+    statement = select(account.c.halted_at, account.c.halt_reason, being_flattened.exists())
+    row = connection.execute(statement.where(account.c.id == account_id).with_for_update(read=True, of=account)).one()
+    if row[0] is not None:
+        return f"the account is halted: {row[1] or 'no reason was kept'}"
+    return "the account is being flattened" if row[2] else None
 
 
 def store(
@@ -52,8 +97,14 @@ def store(
     can_trade: bool,
     is_simulated: bool | None,
 ) -> None:
-    """Keep what the venue says of one account now, and a snapshot of it."""
-    values = {"name": name, "balance": balance, "can_trade": can_trade, "is_simulated": is_simulated}
+    """Keep what the venue says of one account now, a snapshot of it, and the day that has ended since the last word."""
+    before = lock(connection, account_id)
+    today = trading_day_at(taken_market_at)
+    values: dict[str, Any] = {"name": name, "balance": balance, "can_trade": can_trade, "is_simulated": is_simulated}
+    if before is None or before.trading_day is None:
+        values |= {"trading_day": today, "day_opening_balance": balance, "highest_close": balance}
+    elif before.trading_day < today:
+        values |= _new_day(connection, before, today)
     statement = insert(account).values(id=account_id, **values)
     connection.execute(
         statement.on_conflict_do_update(index_elements=["id"], set_={**values, "updated_at": func.now()})
@@ -62,6 +113,27 @@ def store(
         account_id=account_id, taken_market_at=taken_market_at, balance=balance, can_trade=can_trade
     )
     connection.execute(snapshot.on_conflict_do_nothing())
+
+
+def _new_day(connection: Connection, before: AccountRow, today: date) -> dict[str, Any]:
+    """Write down the day that is over; its last balance is what the loss limit's floor follows."""
+    opening = before.balance if before.day_opening_balance is None else before.day_opening_balance
+    ended = insert(account_day).values(
+        account_id=before.id,
+        trading_day=before.trading_day,
+        opening_balance=opening,
+        closing_balance=before.balance,
+    )
+    connection.execute(ended.on_conflict_do_nothing())
+    highest = before.balance if before.highest_close is None else max(before.highest_close, before.balance)
+    return {"trading_day": today, "day_opening_balance": before.balance, "highest_close": highest}
+
+
+def days(connection: Connection, account_id: int) -> list[tuple[date, Decimal]]:
+    """Return the trading days that are over, oldest first, each with its result in dollars."""
+    result = account_day.c.closing_balance - account_day.c.opening_balance
+    statement = select(account_day.c.trading_day, result).where(account_day.c.account_id == account_id)
+    return [(day, change) for day, change in connection.execute(statement.order_by(account_day.c.trading_day))]
 
 
 def forbid_all_but(connection: Connection, seen: Sequence[int]) -> None:
@@ -76,12 +148,44 @@ def forget_reconciliation(connection: Connection) -> None:
 
 def note_reconciled(connection: Connection, account_id: int) -> None:
     """Note that the account was compared with the venue just now."""
-    connection.execute(update(account).where(account.c.id == account_id).values(reconciled_at=func.now()))
+    values = {"reconciled_at": func.now(), "met_at": func.coalesce(account.c.met_at, func.now())}
+    connection.execute(update(account).where(account.c.id == account_id).values(**values))
 
 
-def halt(connection: Connection, reason: str, account_id: int | None = None) -> None:
-    """Stop new entries on the account, or on all; an older halt keeps its reason."""
+def halt(connection: Connection, reason: str, account_id: int | None = None) -> list[int]:
+    """Stop new entries on the account, or on all; an older halt keeps its reason. Return whom it stopped."""
     statement = update(account).where(account.c.halted_at.is_(None)).values(halted_at=func.now(), halt_reason=reason)
+    return _noted(connection, statement, account_id, "halted", reason)
+
+
+def resume(connection: Connection, reason: str, account_id: int | None = None) -> list[int]:
+    """Let the account, or all, enter again. Return who was halted."""
+    statement = update(account).where(account.c.halted_at.is_not(None)).values(halted_at=None, halt_reason=None)
+    return _noted(connection, statement, account_id, "resumed", reason)
+
+
+def _noted(connection: Connection, statement: Any, account_id: int | None, kind: str, message: str) -> list[int]:  # noqa: ANN401  # SQLAlchemy's Update, with or without a where
     if account_id is not None:
         statement = statement.where(account.c.id == account_id)
-    connection.execute(statement)
+    changed = list(connection.execute(statement.returning(account.c.id)).scalars())
+    for one in changed:
+        note(connection, one, kind, message)
+    return changed
+
+
+def change(connection: Connection, account_id: int, **values: object) -> None:
+    """Set what a person, or the watch, decides about an account."""
+    connection.execute(update(account).where(account.c.id == account_id).values(updated_at=func.now(), **values))
+
+
+def note(connection: Connection, account_id: int, kind: str, message: str) -> None:
+    """Keep what happened to an account, for good."""
+    connection.execute(insert(account_event).values(id=new_id(), account_id=account_id, kind=kind, message=message))
+
+
+def events(connection: Connection, account_id: int, *, limit: int) -> list[dict[str, Any]]:
+    """Return what happened to an account, newest first."""
+    columns = (account_event.c.happened_at, account_event.c.kind, account_event.c.message)
+    statement = select(*columns).where(account_event.c.account_id == account_id)
+    rows = connection.execute(statement.order_by(account_event.c.id.desc()).limit(limit))
+    return [dict(row) for row in rows.mappings()]

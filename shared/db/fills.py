@@ -1,7 +1,7 @@
 """Executions, one row per fill the venue reports, whoever asks how often."""
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -11,10 +11,17 @@ from sqlalchemy.dialects.postgresql import insert
 from shared.db.tables import fill, orders
 
 
-def store(connection: Connection, fills: Sequence[dict[str, Any]]) -> int:
-    """Store the fills we lack, tied to our order by the venue's order id; refresh what may still change."""
+def store(connection: Connection, fills: Sequence[dict[str, Any]]) -> list[tuple[int, str]]:
+    """Store the fills we lack, tied to our order by the venue's order id; refresh what may still change.
+
+    Return id and contract of those that change a position: the new ones, and those that have become void.
+    """
     if not fills:
-        return 0
+        return []
+    known = select(fill.c.venue_fill_id, fill.c.is_voided).where(
+        fill.c.account_id == fills[0]["account_id"], fill.c.venue_fill_id.in_([row["venue_fill_id"] for row in fills])
+    )
+    before = {row.venue_fill_id: row.is_voided for row in connection.execute(known)}
     statement = insert(fill)
     kept = statement.on_conflict_do_update(
         index_elements=["account_id", "venue_fill_id"],
@@ -25,7 +32,11 @@ def store(connection: Connection, fills: Sequence[dict[str, Any]]) -> int:
         },
     )
     connection.execute(kept, fills)
-    return len(fills)
+    return [
+        (row["venue_fill_id"], row["contract_id"])
+        for row in fills
+        if before.get(row["venue_fill_id"], True) != row["is_voided"]
+    ]
 
 
 def order_ids(connection: Connection, account_id: int, venue_order_ids: Sequence[int]) -> dict[int, Any]:
@@ -69,3 +80,28 @@ def average_price(connection: Connection, order_id: object) -> Decimal | None:
     weighted = func.sum(fill.c.price * fill.c.quantity) / func.nullif(func.sum(fill.c.quantity), 0)
     found = connection.execute(select(weighted).where(fill.c.order_id == order_id, ~fill.c.is_voided)).scalar_one()
     return None if found is None else Decimal(found)
+
+
+def note_guarded(connection: Connection, account_id: int, contract_id: str, how: str) -> int:
+    """Note that what these fills made is guarded now, `how`; return how many waited for that."""
+    statement = update(fill).where(
+        fill.c.account_id == account_id, fill.c.contract_id == contract_id, fill.c.guarded_at.is_(None)
+    )
+    return connection.execute(statement.values(guarded_at=func.now(), guarded_by=how)).rowcount
+
+
+def unguarded_since(connection: Connection, account_id: int, contract_id: str) -> datetime | None:
+    """Return since when a fill of the contract waits for the proof of a working stop, or None."""
+    statement = select(func.min(fill.c.recorded_at)).where(
+        fill.c.account_id == account_id, fill.c.contract_id == contract_id, fill.c.guarded_at.is_(None)
+    )
+    found: datetime | None = connection.execute(statement).scalar_one()
+    return found
+
+
+def unguarded(connection: Connection, longer_than: timedelta) -> list[tuple[int, str]]:
+    """Return account and contract of fills that have waited for their proof for longer than that."""
+    statement = select(fill.c.account_id, fill.c.contract_id).where(
+        fill.c.guarded_at.is_(None), fill.c.recorded_at < func.now() - longer_than
+    )
+    return [(account_id, contract_id) for account_id, contract_id in connection.execute(statement.distinct())]

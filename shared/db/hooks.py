@@ -1,16 +1,17 @@
 """Webhooks: who may post alerts, and for which account; a token is kept as its SHA-256 only."""
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Row, Select, func, select, update
+from sqlalchemy import Connection, Row, Select, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.sql.dml import ReturningInsert, ReturningUpdate
 
-from shared.db.tables import hook
+from shared.db.tables import alert, hook, hook_copy
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,3 +60,15 @@ def revoke(name: str) -> ReturningUpdate[UUID]:
 
 def _columns() -> list[Any]:
     return [hook.c[name] for name in Hook.__dataclass_fields__]
+
+
+def copy_to(connection: Connection, hook_id: UUID, account_ids: Sequence[int]) -> None:
+    """Let further accounts trade what the hook is told."""
+    for account_id in account_ids:
+        connection.execute(insert(hook_copy).values(hook_id=hook_id, account_id=account_id))
+
+
+def copies(connection: Connection, alert_id: UUID) -> list[int]:
+    """Return the further accounts that trade an alert."""
+    statement = select(hook_copy.c.account_id).join(alert, alert.c.hook_id == hook_copy.c.hook_id)
+    return list(connection.execute(statement.where(alert.c.id == alert_id).order_by(hook_copy.c.account_id)).scalars())

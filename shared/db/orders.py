@@ -33,6 +33,11 @@ class OrderRow:
     quantity: int
     stop_loss_ticks: int | None
     take_profit_ticks: int | None
+    limit_price: Decimal | None
+    stop_price: Decimal | None
+    trail_price: Decimal | None
+    breakeven_ticks: int | None
+    trail_ticks: int | None
     state: OrderState
     filled_quantity: int
     average_fill_price: Decimal | None
@@ -51,42 +56,42 @@ def _row(row: Row[tuple[object, ...]]) -> OrderRow:
     return OrderRow(**values | {name: word(values[name]) for name, word in _WORDS.items()})
 
 
+def tag_of(order_id: UUID) -> str:
+    """Return the tag that an order of ours carries at the venue: the same one whoever sends it, after any restart."""
+    return f"tw-{order_id.hex}"
+
+
 def intend(
     connection: Connection,
     *,
     order_id: UUID,
     account_id: int,
     contract_id: str,
-    client_order_id: str | None,
-    signal_id: UUID,
     origin: Origin,
+    role: Role,
     side: Side,
     quantity: int,
-    stop_loss_ticks: int | None,
-    take_profit_ticks: int | None,
-    expires_at: datetime | None,
     correlation_id: UUID,
-    refusal: str | None,
+    type_: OrderType = OrderType.MARKET,
+    refusal: str | None = None,
+    **more: object,
 ) -> None:
-    """Write the intent of a market entry, INTENDED, or REFUSED when risk has refused it; nothing is sent yet."""
+    """Write an intent, INTENDED, or REFUSED when risk has refused it; nothing is sent yet. `more` are columns."""
     connection.execute(
         insert(orders).values(
             id=order_id,
             account_id=account_id,
             contract_id=contract_id,
-            client_order_id=client_order_id,
-            signal_id=signal_id,
+            client_order_id=tag_of(order_id) if refusal is None else None,
             origin=origin,
-            role=Role.ENTRY,
+            role=role,
             side=side,
-            type=OrderType.MARKET,
+            type=type_,
             quantity=quantity,
-            stop_loss_ticks=stop_loss_ticks,
-            take_profit_ticks=take_profit_ticks,
             state=OrderState.INTENDED if refusal is None else OrderState.REFUSED,
             reason=refusal,
-            expires_at=expires_at,
             correlation_id=correlation_id,
+            **more,
         )
     )
 
@@ -100,7 +105,11 @@ def get(connection: Connection, order_id: UUID) -> OrderRow | None:
 def move(
     connection: Connection, order_id: UUID, sources: Collection[OrderState], target: OrderState, **values: object
 ) -> bool:
-    """Set the order's state if it is one of `sources`; False means that somebody else moved it first."""
+    """Set the order's state if it is one of `sources`; False means that somebody else moved it first.
+
+    `sources` must be states from which `target` can be reached: see TRANSITIONS.
+    """
+    assert all(source.may_become(target) or source is target for source in sources)  # noqa: S101  # ours to know
     statement = update(orders).where(orders.c.id == order_id, orders.c.state.in_([state.value for state in sources]))
     done = connection.execute(statement.values(state=target.value, updated_at=func.now(), **values))
     return done.rowcount == 1
@@ -110,6 +119,64 @@ def open_of(connection: Connection, account_id: int) -> list[OrderRow]:
     """Return the account's orders that are not over, oldest first."""
     statement = select(*_COLUMNS).where(orders.c.account_id == account_id, orders.c.state.in_(OPEN))
     return [_row(row) for row in connection.execute(statement.order_by(orders.c.id))]
+
+
+def open_in(connection: Connection, account_id: int, contract_id: str) -> list[OrderRow]:
+    """Return the account's orders in one contract that are not over, oldest first."""
+    return [order for order in open_of(connection, account_id) if order.contract_id == contract_id]
+
+
+def of_venue_id(connection: Connection, account_id: int, venue_order_id: int) -> OrderRow | None:
+    """Return the order with the venue's id, or None."""
+    statement = select(*_COLUMNS).where(orders.c.account_id == account_id, orders.c.venue_order_id == venue_order_id)
+    row = connection.execute(statement).one_or_none()
+    return None if row is None else _row(row)
+
+
+def newest_entry(connection: Connection, account_id: int, contract_id: str) -> OrderRow | None:
+    """Return the newest entry of the contract that was filled, if only in part, or None."""
+    statement = select(*_COLUMNS).where(
+        orders.c.account_id == account_id,
+        orders.c.contract_id == contract_id,
+        orders.c.role == Role.ENTRY.value,
+        orders.c.filled_quantity > 0,
+    )
+    row = connection.execute(statement.order_by(orders.c.id.desc()).limit(1)).one_or_none()
+    return None if row is None else _row(row)
+
+
+def newest_stop_of_ours(connection: Connection, account_id: int, contract_id: str, since: datetime) -> OrderRow | None:
+    """Return the newest stop that the protector intended in the contract since `since`, or None."""
+    statement = select(*_COLUMNS).where(
+        orders.c.account_id == account_id,
+        orders.c.contract_id == contract_id,
+        orders.c.origin == Origin.PROTECTOR.value,
+        orders.c.role == Role.STOP_LOSS.value,
+        orders.c.intended_at >= since,
+    )
+    row = connection.execute(statement.order_by(orders.c.id.desc()).limit(1)).one_or_none()
+    return None if row is None else _row(row)
+
+
+def given_up_since(connection: Connection, account_id: int, since: datetime) -> list[OrderRow]:
+    """Return the orders that were sent, never seen at the venue and given up, intended since `since`, oldest first."""
+    statement = select(*_COLUMNS).where(
+        orders.c.account_id == account_id, orders.c.intended_at >= since, _is_given_up()
+    )
+    return [_row(row) for row in connection.execute(statement.order_by(orders.c.id))]
+
+
+def cancel_intended(connection: Connection, account_id: int, contract_id: str | None, reason: str) -> int:
+    """Cancel the account's entries that were certainly not sent, of one contract or of all; return how many."""
+    statement = update(orders).where(
+        orders.c.account_id == account_id,
+        orders.c.state == OrderState.INTENDED.value,
+        orders.c.role == Role.ENTRY.value,
+    )
+    if contract_id is not None:
+        statement = statement.where(orders.c.contract_id == contract_id)
+    values = {"state": OrderState.CANCELLED.value, "reason": reason, "updated_at": func.now()}
+    return connection.execute(statement.values(**values)).rowcount
 
 
 def of_tags(connection: Connection, account_id: int, tags: Collection[str]) -> dict[str, OrderRow]:
@@ -142,7 +209,7 @@ def adopt(
     role: Role,
     correlation_id: UUID,
     order_id: UUID,
-) -> None:
+) -> bool:
     """Write or refresh an order the venue showed us and we did not place ourselves, as `refresh` does."""
     statement = insert(orders).values(
         id=order_id,
@@ -166,13 +233,24 @@ def adopt(
         },
         where=_may_become(values),
     )
-    connection.execute(refreshed)
+    return connection.execute(refreshed).rowcount == 1
 
 
-def refresh(connection: Connection, order_id: UUID, values: dict[str, Any]) -> None:
+def refresh(connection: Connection, order_id: UUID, values: dict[str, Any]) -> bool:
     """Write what the venue says of an order of ours, unless it is over or the venue has said something later."""
     statement = update(orders).where(orders.c.id == order_id, _may_become(values))
-    connection.execute(statement.values(updated_at=func.now(), **values))
+    return connection.execute(statement.values(updated_at=func.now(), **values)).rowcount == 1
+
+
+def settled(connection: Connection, account_id: int, venue_order_ids: Collection[int]) -> set[int]:
+    """Return those of the venue's ids whose orders are over here, and of which nothing more can be learnt."""
+    statement = select(orders.c.venue_order_id).where(
+        orders.c.account_id == account_id,
+        orders.c.venue_order_id.in_(venue_order_ids),
+        orders.c.state.not_in(OPEN),
+        (orders.c.parent_id.is_not(None)) | (orders.c.role != Role.OTHER.value),
+    )
+    return set(connection.execute(statement).scalars())
 
 
 def name(connection: Connection, order_id: UUID, venue_order_id: int) -> None:
@@ -197,4 +275,13 @@ def _may_become(values: dict[str, Any]) -> ColumnElement[bool]:
         | (orders.c.changed_market_at < changed_market_at)
         | ((orders.c.changed_market_at == changed_market_at) & is_further)
     )
-    return and_(orders.c.state.in_(OPEN), is_news)
+    return and_(orders.c.state.in_(OPEN) | _is_given_up(), is_news)
+
+
+def _is_given_up() -> ColumnElement[bool]:
+    """Whether the order was sent and never seen: found late, it is an order of ours again."""
+    return and_(
+        orders.c.state == OrderState.EXPIRED.value,
+        orders.c.submitted_at.is_not(None),
+        orders.c.venue_order_id.is_(None),
+    )

@@ -1,62 +1,148 @@
-"""Net positions as the venue last showed them, a row per account and contract."""
+"""Net positions, a row per account and contract: what was carried in, and every fill we know since."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
+from fractions import Fraction
 
-from sqlalchemy import Connection, func, select, update
+from sqlalchemy import ColumnElement, Connection, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 
-from shared.db.tables import position
-from shared.domain.order import Direction
+from shared.db.tables import fill, position
+from shared.domain.contract import Contract
+from shared.domain.order import Direction, Side
+from shared.domain.position import Position, after_fill
+
+_PRICE = Decimal("0.000000001")  # as exact as the venue tells an average
 
 
-def store(
+@dataclass(frozen=True, slots=True)
+class PositionRow:
+    """A position as our fills add up; `quantity` is signed, above zero when long; prices are in money."""
+
+    account_id: int
+    contract_id: str
+    quantity: int
+    average_price: Decimal | None
+    opened_market_at: datetime | None
+
+
+def hold(connection: Connection, account_id: int, contract_id: str) -> bool:
+    """Hold the position's row, so that two fills cannot miss each other; return whether it is new."""
+    key = {"account_id": account_id, "contract_id": contract_id}
+    flat = insert(position).values(**key, direction=Direction.FLAT.value, quantity=0)
+    is_new = connection.execute(flat.on_conflict_do_nothing()).rowcount == 1
+    connection.execute(
+        select(position.c.quantity).where(_is_of(account_id, contract_id)).with_for_update(key_share=True)
+    )
+    return is_new
+
+
+def add_up(connection: Connection, account_id: int, contract: Contract) -> int:
+    """Set the row, which the caller holds, to what its fills add up to; return the signed quantity."""
+    carried = connection.execute(
+        select(position.c.carried_quantity, position.c.carried_price, position.c.carried_until_fill_id,
+               position.c.opened_market_at).where(_is_of(account_id, contract.id))
+    ).one()  # fmt: skip
+    now = Position(carried.carried_quantity, _in_ticks(carried.carried_price, contract))
+    opened = carried.opened_market_at if now.quantity else None
+    statement = select(fill.c.side, fill.c.quantity, fill.c.price, fill.c.filled_market_at).where(
+        fill.c.account_id == account_id,
+        fill.c.contract_id == contract.id,
+        fill.c.venue_fill_id > carried.carried_until_fill_id,
+        fill.c.is_voided.is_(False),
+    )
+    for row in connection.execute(statement.order_by(fill.c.filled_market_at, fill.c.venue_fill_id)):
+        before = now
+        now, _ = after_fill(now, Side(row.side), row.quantity, int(row.price / contract.tick_size))
+        if now.quantity * before.quantity <= 0:
+            opened = row.filled_market_at
+    _write(connection, account_id, contract, now, opened)
+    return now.quantity
+
+
+def carry(
     connection: Connection,
-    *,
     account_id: int,
-    contract_id: str,
-    direction: Direction,
+    contract: Contract,
+    *,
     quantity: int,
-    average_price: Decimal,
-    opened_market_at: datetime,
+    price: Decimal | None,
+    opened_market_at: datetime | None,
+    until_fill_id: int,
 ) -> None:
-    """Keep one open position."""
-    values = {
-        "direction": direction.value,
-        "quantity": quantity,
-        "average_price": average_price,
-        "opened_market_at": opened_market_at,
-    }
-    statement = insert(position).values(account_id=account_id, contract_id=contract_id, **values)
+    """Take the venue's word for what is held after the fill `until_fill_id`; later fills add to it."""
     connection.execute(
-        statement.on_conflict_do_update(
-            index_elements=["account_id", "contract_id"], set_={**values, "updated_at": func.now()}
+        update(position)
+        .where(_is_of(account_id, contract.id))
+        .values(
+            carried_quantity=quantity,
+            carried_price=price,
+            carried_until_fill_id=until_fill_id,
+            opened_market_at=opened_market_at,
         )
     )
+    add_up(connection, account_id, contract)
 
 
-def flat_all_but(connection: Connection, account_id: int, open_contracts: Sequence[str]) -> None:
-    """Mark every other position of the account as flat."""
-    statement = update(position).where(
-        position.c.account_id == account_id,
-        position.c.contract_id.not_in(open_contracts),
-        position.c.direction != Direction.FLAT.value,
+def newest_fill_id(connection: Connection, account_id: int, contract_id: str) -> int:
+    """Return the id of the newest fill we know of the contract; 0 when there is none."""
+    statement = select(func.max(fill.c.venue_fill_id)).where(
+        fill.c.account_id == account_id, fill.c.contract_id == contract_id
     )
-    connection.execute(
-        statement.values(
-            direction=Direction.FLAT.value,
-            quantity=0,
-            average_price=None,
-            opened_market_at=None,
-            updated_at=func.now(),
+    return connection.execute(statement).scalar_one() or 0
+
+
+def of_account(connection: Connection, account_id: int) -> list[PositionRow]:
+    """Return the account's positions that are not flat."""
+    return in_accounts(connection, [account_id])
+
+
+def in_accounts(connection: Connection, account_ids: Sequence[int]) -> list[PositionRow]:
+    """Return the positions of these accounts that are not flat."""
+    statement = select(position).where(
+        position.c.account_id.in_(account_ids), position.c.direction != Direction.FLAT.value
+    )
+    return [
+        PositionRow(
+            row.account_id,
+            row.contract_id,
+            row.quantity if row.direction == Direction.LONG.value else -row.quantity,
+            row.average_price,
+            row.opened_market_at,
         )
-    )
+        for row in connection.execute(statement.order_by(position.c.account_id, position.c.contract_id))
+    ]
+
+
+def quantity_of(connection: Connection, account_id: int, contract_id: str) -> int:
+    """Return what the account holds of the contract, above zero when long."""
+    found = [row for row in of_account(connection, account_id) if row.contract_id == contract_id]
+    return found[0].quantity if found else 0
 
 
 def direction_of(connection: Connection, account_id: int, contract_id: str) -> Direction:
     """Return which way the account lies in the contract."""
-    found = connection.execute(
-        select(position.c.direction).where(position.c.account_id == account_id, position.c.contract_id == contract_id)
-    ).scalar_one_or_none()
-    return Direction(found) if found else Direction.FLAT
+    return Position(quantity_of(connection, account_id, contract_id)).direction
+
+
+def _write(connection: Connection, account_id: int, contract: Contract, now: Position, opened: datetime | None) -> None:
+    numerator, denominator = now.average_price.as_integer_ratio()
+    average = (numerator * contract.tick_size / denominator).quantize(_PRICE).normalize() if now.quantity else None
+    values = {
+        "direction": now.direction.value,
+        "quantity": abs(now.quantity),
+        "average_price": average,
+        "opened_market_at": opened if now.quantity else None,
+        "updated_at": func.now(),
+    }
+    connection.execute(update(position).where(_is_of(account_id, contract.id)).values(**values))
+
+
+def _in_ticks(price: Decimal | None, contract: Contract) -> Fraction:
+    return Fraction(0) if price is None else Fraction(price) / Fraction(contract.tick_size)
+
+
+def _is_of(account_id: int, contract_id: str) -> ColumnElement[bool]:
+    return (position.c.account_id == account_id) & (position.c.contract_id == contract_id)

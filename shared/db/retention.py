@@ -17,13 +17,20 @@ _KEPT: tuple[tuple[str, str, timedelta], ...] = (
 )
 
 
-CANARY = "upkeep.canary"
-_CANARIES_KEPT = timedelta(minutes=10)
+# Jobs that only look: there are too many of them to keep or to list.
+LOOKS = ("upkeep.canary", "risk.watch_accounts")
+_LOOKS_KEPT = timedelta(minutes=10)
+_WATCH = "watch_accounts"  # of the schedule, each second
 
 
 def delete_old(engine: Engine) -> Iterator[tuple[str, int]]:
     """Delete chunk by chunk; yield the table and how many rows went, once per table. Dead jobs wait for a person."""
-    yield "canaries", _delete(engine, "job", f"finished_at < now() - :kept AND name = '{CANARY}'", _CANARIES_KEPT)
+    names = ", ".join(f"'{name}'" for name in LOOKS)
+    yield "looks", _delete(engine, "job", f"finished_at < now() - :kept AND name IN ({names})", _LOOKS_KEPT)
+    yield (
+        "looks' slots",
+        _delete(engine, "schedule_slot", f"noted_at < now() - :kept AND name = '{_WATCH}'", _LOOKS_KEPT),
+    )
     for table, column, kept in _KEPT:
         spared = " AND state <> 'dead'" if table == "job" else ""
         yield table, _delete(engine, table, f"{column} < now() - :kept{spared}", kept)

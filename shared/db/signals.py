@@ -10,10 +10,12 @@ from shared.db.tables import signal
 from shared.ids import new_id
 
 
-def refusal_of_alert(connection: Connection, alert_id: UUID) -> str | None:
-    """Return why the alert was refused when it was handled before, or None."""
+def refusal_of_alert(connection: Connection, alert_id: UUID, account_id: int) -> str | None:
+    """Return why the alert was refused when it was handled for the account before, or None."""
     found: str | None = connection.execute(
-        select(signal.c.reason).where(signal.c.alert_id == alert_id, signal.c.verdict == "refused")
+        select(signal.c.reason).where(
+            signal.c.alert_id == alert_id, signal.c.account_id == account_id, signal.c.verdict == "refused"
+        )
     ).scalar_one_or_none()
     return found
 

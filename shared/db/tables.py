@@ -6,6 +6,7 @@ from sqlalchemy import (
     CheckConstraint,
     Column,
     Computed,
+    Date,
     DateTime,
     ForeignKey,
     Index,
@@ -198,8 +199,43 @@ account = Table(
     _at("halted_at"),
     Column("halt_reason", Text),
     _at("reconciled_at"),
+    _at("met_at"),  # the first time that it was compared with the venue
+    Column("live_orders", Boolean, nullable=False, server_default=text("false")),  # towards the real venue
+    _at("live_since_at"),
+    Column("rules", Text),  # the preset; None: the one that its name tells
+    Column("rule_changes", JSONB, nullable=False, server_default=text("'{}'")),
+    Column("default_stop_ticks", Integer),
+    Column("trading_day", Date),  # whose opening balance this is
+    Column("day_opening_balance", Numeric),
+    Column("highest_close", Numeric),
+    _at("breached_market_at"),
+    Column("locked_on", Date),  # the trading day on which the daily loss limit was touched
+    Column("cut_on", Date),  # the trading day on which half was closed
+    Column("block_reason", Text),  # why the watch lets nothing in
     _at("updated_at", nullable=False, now=True),
 )
+
+account_day = Table(
+    "account_day",
+    metadata,
+    Column("account_id", BigInteger, ForeignKey("account.id"), primary_key=True),
+    Column("trading_day", Date, primary_key=True),
+    Column("opening_balance", Numeric, nullable=False),
+    Column("closing_balance", Numeric, nullable=False),
+    Column("floor", Numeric),
+    _at("closed_at", nullable=False, now=True),
+)
+
+account_event = Table(
+    "account_event",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("account_id", BigInteger, ForeignKey("account.id"), nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("message", Text, nullable=False),
+    _at("happened_at", nullable=False, now=True),
+)
+Index("ix_account_event_account_id_happened_at", account_event.c.account_id, account_event.c.happened_at)
 
 account_snapshot = Table(
     "account_snapshot",
@@ -219,6 +255,14 @@ hook = Table(
     Column("account_id", BigInteger, ForeignKey("account.id"), nullable=False),
     _at("created_at", nullable=False, now=True),
     _at("revoked_at"),
+)
+
+# The further accounts that trade what a hook is told.
+hook_copy = Table(
+    "hook_copy",
+    metadata,
+    Column("hook_id", Uuid, ForeignKey("hook.id"), primary_key=True),
+    Column("account_id", BigInteger, ForeignKey("account.id"), primary_key=True),
 )
 
 alert = Table(
@@ -255,7 +299,13 @@ signal = Table(
     _at("decided_market_at", nullable=False),
     CheckConstraint("verdict IN ('accepted','refused')", name="verdict"),
 )
-Index("uq_signal_alert_id", signal.c.alert_id, unique=True, postgresql_where=text("alert_id IS NOT NULL"))
+Index(
+    "uq_signal_alert_id",
+    signal.c.alert_id,
+    signal.c.account_id,
+    unique=True,
+    postgresql_where=text("alert_id IS NOT NULL"),
+)
 
 orders = Table(
     "orders",
@@ -276,6 +326,9 @@ orders = Table(
     Column("take_profit_ticks", Integer),
     Column("limit_price", Numeric),
     Column("stop_price", Numeric),
+    Column("trail_price", Numeric),  # where a trailing stop began
+    Column("breakeven_ticks", Integer),  # profit from which the stop goes to the entry's price
+    Column("trail_ticks", Integer),  # how far behind the best price the stop follows
     Column("state", Text, nullable=False),
     Column("reason", Text),
     Column("filled_quantity", Integer, nullable=False, server_default="0"),
@@ -305,6 +358,49 @@ Index(
 )
 Index("ix_orders_correlation", orders.c.correlation_id)
 Index("ix_orders_intended_at", orders.c.intended_at)
+Index("ix_orders_account_id_intended_at", orders.c.account_id, orders.c.intended_at)
+Index("ix_orders_parent_id", orders.c.parent_id, postgresql_where=text("parent_id IS NOT NULL"))
+
+# A wish to cancel or modify an order; None leaves a part as it is.
+order_change = Table(
+    "order_change",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("order_id", Uuid, ForeignKey("orders.id"), nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("quantity", Integer),
+    Column("limit_price", Numeric),
+    Column("stop_price", Numeric),
+    Column("state", Text, nullable=False),
+    Column("origin", Text, nullable=False),
+    Column("reason", Text),
+    Column("outcome", Text),
+    Column("sent_count", Integer, nullable=False, server_default="0"),
+    Column("correlation_id", Uuid, nullable=False),
+    _at("intended_at", nullable=False, now=True),
+    _at("submitted_at"),
+    _at("settled_at"),
+    CheckConstraint("kind IN ('CANCEL','MODIFY')", name="kind"),
+    CheckConstraint("state IN ('INTENDED','SUBMITTING','UNKNOWN','DONE','OVERTAKEN','REJECTED')", name="state"),
+)
+Index("ix_order_change_order_id", order_change.c.order_id)
+
+# A wish to be flat; open until the venue has said so.
+flattening = Table(
+    "flattening",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("account_id", BigInteger, ForeignKey("account.id"), nullable=False),
+    Column("contract_id", Text, ForeignKey("contract.id")),  # None: everything of the account
+    Column("origin", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("sweep_count", Integer, nullable=False, server_default="0"),
+    Column("progress", Text),
+    Column("correlation_id", Uuid, nullable=False),
+    _at("asked_at", nullable=False, now=True),
+    _at("flat_at"),
+)
+Index("ix_flattening_open", flattening.c.account_id, postgresql_where=text("flat_at IS NULL"))
 
 fill = Table(
     "fill",
@@ -323,9 +419,13 @@ fill = Table(
     Column("is_voided", Boolean, nullable=False, server_default=text("false")),
     _at("filled_market_at", nullable=False),
     _at("recorded_at", nullable=False, now=True),
+    _at("guarded_at"),  # when a working stop, or flat, was proven after it
+    Column("guarded_by", Text),
     CheckConstraint("quantity > 0", name="quantity"),
 )
 Index("ix_fill_order_id", fill.c.order_id)
+Index("ix_fill_unguarded", fill.c.account_id, fill.c.contract_id, postgresql_where=text("guarded_at IS NULL"))
+Index("ix_fill_account_id_contract_id", fill.c.account_id, fill.c.contract_id, fill.c.venue_fill_id)
 
 position = Table(
     "position",
@@ -336,6 +436,10 @@ position = Table(
     Column("quantity", Integer, nullable=False),
     Column("average_price", Numeric),
     _at("opened_market_at"),
+    # What was held before the first fill that we count; fills after that one make the rest.
+    Column("carried_quantity", Integer, nullable=False, server_default="0"),
+    Column("carried_price", Numeric),
+    Column("carried_until_fill_id", BigInteger, nullable=False, server_default="0"),
     _at("updated_at", nullable=False, now=True),
     CheckConstraint("direction IN ('LONG','SHORT','FLAT')", name="direction"),
     CheckConstraint("(direction = 'FLAT') = (quantity = 0)", name="flat"),

@@ -7,7 +7,7 @@ from uuid import UUID
 from sqlalchemy import Connection, Select, or_, select, table, text
 from sqlalchemy import column as named
 
-from shared.db.retention import CANARY
+from shared.db.retention import LOOKS
 from shared.db.tables import account, fill, job, orders, position
 
 _BARS = table("bars", *map(named, ("contract", "timeframe", "start", "open", "high", "low", "close", "volume")))
@@ -20,7 +20,7 @@ def _all(connection: Connection, statement: Select[Any]) -> list[dict[str, Any]]
 def jobs(
     connection: Connection, *, state: str | None, queue: str | None, name: str | None, limit: int
 ) -> list[dict[str, Any]]:
-    """Return jobs without their arguments and results, and without canaries: those show in the metrics."""
+    """Return jobs without their arguments and results, and without those that only look: the metrics show them."""
     columns = (
         "id",
         "name",
@@ -33,7 +33,7 @@ def jobs(
         "finished_at",
         "error",
     )
-    statement = select(*(job.c[name] for name in columns)).where(job.c.name != CANARY)
+    statement = select(*(job.c[name] for name in columns)).where(job.c.name.not_in(LOOKS))
     statement = statement.order_by(job.c.id.desc()).limit(limit)
     if state is not None:
         statement = statement.where(job.c.state == state)

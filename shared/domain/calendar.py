@@ -15,6 +15,7 @@ _FRIDAY = 4
 _LONGEST_CLOSURE_DAYS = 10
 # TopstepX: flat by 15:10, no new position after 15:08; where a market closes earlier, flat 15 minutes before it.
 # Source: venue.md section 9.
+_DAY_BEGINS = time(17)
 _FLAT_BY = time(15, 10)
 _FLAT_BEFORE_EARLY_CLOSE = timedelta(minutes=15)
 _NO_ENTRY_BEFORE_FLAT = timedelta(minutes=2)
@@ -132,6 +133,21 @@ class Calendar:
 def calendar_of(group: str) -> Calendar:
     """Return the calendar of a group of roots, such as equity; raise KeyError for a group nobody knows."""
     return Calendar(group)
+
+
+def trading_day_at(at: datetime) -> date:
+    """Return the firm's trading day that holds `at`: it begins at 17:00 in Chicago; a weekend belongs to Monday.
+
+    Days on which a market is closed are days all the same. Source: venue.md section 9.
+    """
+    local = at.astimezone(CHICAGO)
+    day = local.date() + _DAY if local.time() >= _DAY_BEGINS else local.date()
+    return day + _DAY * max(0, 7 - day.weekday()) if day.weekday() > _FRIDAY else day
+
+
+def day_ends(trading_day: date) -> datetime:
+    """Return when a trading day ends and what is locked for the day opens again: 17:00 in Chicago."""
+    return _at(trading_day, _DAY_BEGINS)
 
 
 def _at(day: date, clock: time) -> datetime:

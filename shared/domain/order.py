@@ -59,10 +59,54 @@ class OrderState(StrEnum):
         """Whether nothing can happen to the order any more."""
         return self in _FINAL
 
+    def may_become(self, target: "OrderState") -> bool:
+        """Whether an order may go from here to `target`; the table order_transition holds the same moves."""
+        return target in TRANSITIONS[self]
+
 
 _FINAL = frozenset(
     {OrderState.FILLED, OrderState.CANCELLED, OrderState.EXPIRED, OrderState.REJECTED, OrderState.REFUSED}
 )
+_ENDS_AT_VENUE = frozenset({OrderState.FILLED, OrderState.CANCELLED, OrderState.EXPIRED, OrderState.REJECTED})
+_AT_VENUE = _ENDS_AT_VENUE | {OrderState.WORKING}
+
+# Every move there is. The venue is right: what it shows of an order may come at any time before the order's end.
+# An EXPIRED one may be an order that we gave up, and that the venue shows after all.
+TRANSITIONS: dict[OrderState, frozenset[OrderState]] = {
+    OrderState.INTENDED: _AT_VENUE | {OrderState.SUBMITTING, OrderState.REFUSED},
+    OrderState.SUBMITTING: _AT_VENUE | {OrderState.INTENDED, OrderState.UNKNOWN},
+    OrderState.UNKNOWN: _AT_VENUE | {OrderState.INTENDED},
+    OrderState.SUSPENDED: _AT_VENUE,
+    OrderState.WORKING: _ENDS_AT_VENUE | {OrderState.SUSPENDED},
+    OrderState.EXPIRED: _AT_VENUE - {OrderState.EXPIRED},
+    OrderState.FILLED: frozenset(),
+    OrderState.CANCELLED: frozenset(),
+    OrderState.REJECTED: frozenset(),
+    OrderState.REFUSED: frozenset(),
+}
+
+
+class ChangeKind(StrEnum):
+    """What a change asks of an order."""
+
+    CANCEL = "CANCEL"
+    MODIFY = "MODIFY"
+
+
+class ChangeState(StrEnum):
+    """Where a change stands. OVERTAKEN: the order ended otherwise first, as when a fill wins against a cancel."""
+
+    INTENDED = "INTENDED"
+    SUBMITTING = "SUBMITTING"
+    UNKNOWN = "UNKNOWN"
+    DONE = "DONE"
+    OVERTAKEN = "OVERTAKEN"
+    REJECTED = "REJECTED"
+
+    @property
+    def is_final(self) -> bool:
+        """Whether the change is settled."""
+        return self in {ChangeState.DONE, ChangeState.OVERTAKEN, ChangeState.REJECTED}
 
 
 class Role(StrEnum):

@@ -1,45 +1,61 @@
-"""Whether an entry may be sent: every rule that must hold, closed when a fact is missing."""
+"""What must be true of an entry before the rule book is even asked: its account, its price, and a stop in ticks."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
 
 from shared.domain.account import Stage, stage_of
-from shared.domain.bar import MINUTE, Bar
+from shared.domain.bar import to_ticks
 from shared.domain.calendar import Calendar
 from shared.domain.contract import Contract
-from shared.domain.order import Side
+from shared.domain.order import OrderType, Side
 from shared.errors import MarketClosedError, PostponedError, RiskLimitError
 
-FRESH_FOR = timedelta(minutes=2)  # of market time, since the newest bar closed
 _LOOK_AGAIN = timedelta(seconds=0.5)
 _MOST_TICKS = 999_999
+_PRICES = {OrderType.LIMIT: "limit_price", OrderType.STOP: "stop_price", OrderType.TRAILING_STOP: "trail_price"}
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Entry:
-    """A wish to enter at the market; a protective level is given in ticks from the entry or as a price, not both."""
+    """A wish to enter; a protective level is given in unsigned ticks from the entry or as a price, not both.
+
+    `breakeven_ticks` of profit move the stop to the entry's price; `trail_ticks` let it follow the best price.
+    """
 
     side: Side
     quantity: int
+    type: OrderType = OrderType.MARKET
+    limit_price: Decimal | None = None
+    stop_price: Decimal | None = None
+    trail_price: Decimal | None = None
     stop_loss_ticks: int | None = None
     take_profit_ticks: int | None = None
     stop_loss: Decimal | None = None
     take_profit: Decimal | None = None
+    breakeven_ticks: int | None = None
+    trail_ticks: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Facts:
-    """What is known when the entry is judged; `is_reconciled` means since this stack started."""
+    """What is known when the entry is judged; `is_reconciled` means since this stack started.
 
+    `price` is what a market order would get by the fresh quote, None without one. `is_live` says that nothing but
+    money stands behind an order: the simulator, or an account whose live orders are on.
+    """
+
+    account_id: int
     account_name: str
     may_trade: bool
+    is_live: bool
     halt_reason: str | None
     is_reconciled: bool
     has_unknown_order: bool
+    is_being_flattened: bool
     contract: Contract
-    newest_bar: Bar | None
-    max_quantity: int
+    price: Decimal | None
+    default_stop_ticks: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,11 +82,46 @@ def check_session(calendar: Calendar, contract: Contract, market_now: datetime, 
     )
 
 
-def check_entry(entry: Entry, facts: Facts, market_now: datetime) -> Bracket:
-    """Return the entry's bracket if every rule holds.
+def check_entry(entry: Entry, facts: Facts) -> Bracket:
+    """Return the entry's bracket if the account may enter and the entry makes sense.
 
     Raise RiskLimitError when the entry must never be sent, PostponedError when a fact may still come.
     """
+    _check_account(facts)
+    stop_ticks = entry.stop_loss_ticks
+    if stop_ticks is None and entry.stop_loss is None:
+        stop_ticks = facts.default_stop_ticks
+        if stop_ticks is None:
+            raise RiskLimitError(
+                "the entry has no stop: send stop_loss_ticks or stop_loss, or name a default with "
+                f"`tickwork accounts stop {facts.account_id} TICKS`"
+            )
+    reference = _own_price(entry, facts.contract)
+    if not facts.is_reconciled:
+        raise PostponedError(f"account {facts.account_name} is not reconciled since the start", _LOOK_AGAIN)
+    if facts.has_unknown_order:
+        raise PostponedError(f"account {facts.account_name} has an order whose fate is unknown", _LOOK_AGAIN)
+    if facts.is_being_flattened:
+        raise PostponedError(f"{facts.contract.id} is being flattened", _LOOK_AGAIN)
+    if facts.price is None:
+        raise PostponedError(f"no fresh quote of {facts.contract.id}, so nothing is entered", _LOOK_AGAIN)
+    basis = facts.price if reference is None else reference
+    stop = _distance(
+        "stop_loss", stop_ticks, entry.stop_loss, basis=basis, sign=-entry.side.sign, contract=facts.contract
+    )
+    target = _distance(
+        "take_profit",
+        entry.take_profit_ticks,
+        entry.take_profit,
+        basis=basis,
+        sign=entry.side.sign,
+        contract=facts.contract,
+    )
+    assert stop is not None  # noqa: S101  # one of the two was given, see above
+    return Bracket(stop, target)
+
+
+def _check_account(facts: Facts) -> None:
     if stage_of(facts.account_name) is Stage.UNKNOWN:
         raise RiskLimitError(
             f"account {facts.account_name!r} is of no stage we know, so it is not traded: "
@@ -78,63 +129,45 @@ def check_entry(entry: Entry, facts: Facts, market_now: datetime) -> Bracket:
         )
     if not facts.may_trade:
         raise RiskLimitError(f"account {facts.account_name} may not trade: the venue says so")
+    if not facts.is_live:
+        raise RiskLimitError(
+            f"live orders of account {facts.account_name} are off: `tickwork accounts live {facts.account_id} on` "
+            "lets them reach the real venue"
+        )
     if facts.halt_reason is not None:
         raise RiskLimitError(f"account {facts.account_name} is halted: {facts.halt_reason}")
     if not facts.contract.is_active:
         raise RiskLimitError(f"{facts.contract.id} is not the active contract of {facts.contract.root}")
-    if not 1 <= entry.quantity <= facts.max_quantity:
-        raise RiskLimitError(
-            f"quantity {entry.quantity} is above the limit of {facts.max_quantity} contracts an order: "
-            "send less, or raise TICKWORK_MAX_QUANTITY"
-        )
-    if entry.stop_loss_ticks is None and entry.stop_loss is None:
-        raise RiskLimitError("the entry has no stop: send stop_loss_ticks or stop_loss")
-    if not facts.is_reconciled:
-        raise PostponedError(f"account {facts.account_name} is not reconciled since the start", _LOOK_AGAIN)
-    if facts.has_unknown_order:
-        raise PostponedError(f"account {facts.account_name} has an order whose fate is unknown", _LOOK_AGAIN)
-    reference = _fresh(facts, market_now)
-    stop_loss_ticks = _distance(
-        "stop_loss",
-        entry.stop_loss_ticks,
-        entry.stop_loss,
-        reference=reference,
-        sign=-entry.side.sign,
-        contract=facts.contract,
-    )
-    take_profit_ticks = _distance(
-        "take_profit",
-        entry.take_profit_ticks,
-        entry.take_profit,
-        reference=reference,
-        sign=entry.side.sign,
-        contract=facts.contract,
-    )
-    assert stop_loss_ticks is not None  # noqa: S101  # one of the two was given, see above
-    return Bracket(stop_loss_ticks, take_profit_ticks)
 
 
-def _fresh(facts: Facts, market_now: datetime) -> int:
-    bar = facts.newest_bar
-    if bar is None or bar.start + MINUTE < market_now - FRESH_FOR:
-        age = "none is held" if bar is None else f"the newest closed {bar.start + MINUTE:%H:%M} UTC of market time"
-        raise PostponedError(f"no fresh price of {facts.contract.id}: {age}", _LOOK_AGAIN)
-    return bar.close
+def _own_price(entry: Entry, contract: Contract) -> Decimal | None:
+    """Return the price the entry itself names, checked; None for one at the market."""
+    name = _PRICES.get(entry.type)
+    for other in _PRICES.values():
+        price = getattr(entry, other)
+        if (price is not None) is (other != name):
+            cure = "needs a" if price is None else "must have no"
+            raise RiskLimitError(f"a {entry.type} order {cure} {other}")
+        if price is not None:
+            try:
+                to_ticks(price, contract.tick_size)
+            except ValueError as error:
+                raise RiskLimitError(f"{other} of {contract.id}: {error}") from None
+    found: Decimal | None = getattr(entry, name) if name else None
+    return found
 
 
 def _distance(
-    field: str, ticks: int | None, price: Decimal | None, *, reference: int, sign: int, contract: Contract
+    field: str, ticks: int | None, price: Decimal | None, *, basis: Decimal, sign: int, contract: Contract
 ) -> int | None:
-    """Return the unsigned distance of a level; a price is measured from the last close, to the nearest tick."""
+    """Return the unsigned distance of a level; a price is measured from where the entry fills, to the nearest tick."""
     if ticks is None:
         if price is None:
             return None
-        ticks = sign * (int((price / contract.tick_size).to_integral_value()) - reference)
+        ticks = sign * int(((price - basis) / contract.tick_size).to_integral_value())
         if ticks < 1:
             where = "above" if sign > 0 else "below"
-            raise RiskLimitError(
-                f"{field} {price} must lie {where} the last close {reference * contract.tick_size} of {contract.id}"
-            )
+            raise RiskLimitError(f"{field} {price} must lie {where} the entry at {basis} of {contract.id}")
     if not 1 <= ticks <= _MOST_TICKS:
         raise RiskLimitError(f"{field}_ticks {ticks} must lie between 1 and {_MOST_TICKS}")
     return ticks

@@ -11,6 +11,7 @@ from shared.errors import AmbiguousOutcomeError, OrderRejectedError, RateLimited
 from shared.fleets import Queue
 from shared.gateway.auth import Login
 from shared.gateway.errors import BudgetSpentError, NotSentError, TagInUseError
+from shared.gateway.ports import LiveSwitch
 from shared.gateway.transport import Request, TokenRefusedError, Transport, complaint
 
 T = TypeVar("T")
@@ -37,20 +38,20 @@ def _pause(state: tenacity.RetryCallState) -> float:
 
 
 class Asker:
-    """Asks in the name of one queue; `may_mutate` is False towards the real venue, which is read-only so far."""
+    """Asks in the name of one queue; mutations only as far as the live switch lets them."""
 
     def __init__(
-        self, transport: Transport, login: Login, queue: Queue, timeout: timedelta, *, may_mutate: bool
+        self, transport: Transport, login: Login, queue: Queue, timeout: timedelta, switch: LiveSwitch
     ) -> None:
         self.transport = transport
         self.login = login
         self.queue = queue
         self._timeout = timeout
-        self._may_mutate = may_mutate
+        self._switch = switch
 
     def for_queue(self, queue: Queue) -> "Asker":
         """Return one that asks in the name of another queue, over the same connections."""
-        return Asker(self.transport, self.login, queue, self._timeout, may_mutate=self._may_mutate)
+        return Asker(self.transport, self.login, queue, self._timeout, self._switch)
 
     @tenacity.retry(
         retry=tenacity.retry_if_exception(_may_help),
@@ -85,15 +86,21 @@ class Asker:
             raise VenueDownError(f"{path}: the answer holds no list of {field}")
         return [translated(path, translate, one) for one in found]
 
-    def mutate(self, path: str, body: Mapping[str, Any], definite: Collection[int]) -> dict[str, Any]:
-        """Send a mutation once and return the answer of one that was done.
+    def mutate(
+        self, path: str, body: Mapping[str, Any], definite: Collection[int], *, is_entry: bool = False
+    ) -> dict[str, Any]:
+        """Send a mutation of the account that `body` names, once, and return the answer of one that was done.
 
         `definite` are the error codes that say it was not done. Raise OrderRejectedError for those, NotSentError when
         it certainly did not reach the venue (BudgetSpentError when our own limit kept it), TagInUseError when the tag
         is known there, AmbiguousOutcomeError when nobody knows.
         """
-        if not self._may_mutate:
-            raise RefusedError(f"{path}: the real venue is read-only in this version, only the simulator takes orders")
+        account_id = body["accountId"]
+        if not self._switch.lets_through(account_id, is_entry=is_entry):
+            raise RefusedError(
+                f"{path}: live orders of account {account_id} are off, nothing was sent: "
+                f"`tickwork accounts live {account_id} on` lets orders reach the real venue"
+            )
         ends = monotonic() + self._timeout.total_seconds()
         try:
             token = self.login.token(self.queue, may_renew=False)

@@ -8,7 +8,7 @@ from shared.fleets import Queue
 from shared.gateway.asker import TIMEOUT, Asker
 from shared.gateway.auth import Login
 from shared.gateway.mutations import Mutations
-from shared.gateway.ports import CallLog, Limiter, TokenStore
+from shared.gateway.ports import AlwaysLive, CallLog, Limiter, LiveSwitch, NeverLive, TokenStore
 from shared.gateway.reads import Reads
 from shared.gateway.transport import Transport
 
@@ -16,17 +16,27 @@ _PING = "/api/Status/ping"
 
 
 class GatewayClient(Reads, Mutations):
-    """Speaks to one venue for one user; safe to share between threads. The real venue is read-only so far.
+    """Speaks to one venue for one user; safe to share between threads.
+
+    Towards the real venue `switch` says whose orders may leave; without one none do. The simulator takes all.
 
     Every method may raise VenueDownError, RateLimitedError, CredentialsRefusedError, or NotSentError.
     """
 
     def __init__(
-        self, venue: Venue, tokens: TokenStore, limiter: Limiter, calls: CallLog, *, timeout: timedelta = TIMEOUT
+        self,
+        venue: Venue,
+        tokens: TokenStore,
+        limiter: Limiter,
+        calls: CallLog,
+        *,
+        timeout: timedelta = TIMEOUT,
+        switch: LiveSwitch | None = None,
     ) -> None:
         transport = Transport(venue.url, limiter, calls, timeout, secret=venue.key)
         login = Login(venue, transport, tokens)
-        super().__init__(Asker(transport, login, Queue.NORMAL, timeout, may_mutate=venue.is_simulator))
+        allowed: LiveSwitch = AlwaysLive() if venue.is_simulator else switch or NeverLive()
+        super().__init__(Asker(transport, login, Queue.NORMAL, timeout, allowed))
 
     def for_queue(self, queue: Queue) -> "GatewayClient":
         """Return this client as jobs of `queue` see it: over the same connections, with that queue's request budget."""

@@ -27,7 +27,7 @@ class Mutations:
 
         Raise TagInUseError when the tag is known there; a rejected order has used up its tag too.
         """
-        answer = self._asker.mutate("/api/Order/place", ticket.body(), _NOT_PLACED)
+        answer = self._asker.mutate("/api/Order/place", ticket.body(), _NOT_PLACED, is_entry=ticket.is_entry)
         order_id = answer.get("orderId")
         if not isinstance(order_id, int):
             raise AmbiguousOutcomeError(f"the venue accepted order {ticket.tag} and named no id")

@@ -64,3 +64,26 @@ class CallLog(Protocol):
 
     def record(self, call: Call) -> None:
         """Take note of one call; must be quick and must not raise."""
+
+
+class LiveSwitch(Protocol):
+    """Says whose orders may reach the venue."""
+
+    def lets_through(self, account_id: int, *, is_entry: bool) -> bool:
+        """Whether an order of the account may leave; what only reduces passes also after it was switched off again."""
+
+
+class AlwaysLive:
+    """The switch of the simulator, where nothing is at stake."""
+
+    def lets_through(self, account_id: int, *, is_entry: bool) -> bool:  # noqa: ARG002  # as the port has it
+        """Let everything through."""
+        return True
+
+
+class NeverLive:
+    """The switch of who only reads."""
+
+    def lets_through(self, account_id: int, *, is_entry: bool) -> bool:  # noqa: ARG002  # as the port has it
+        """Let nothing through."""
+        return False

@@ -28,6 +28,7 @@ class OrderTicket:
     """An order to place. One that exists can be sent: what cannot raises RefusedError when it is made.
 
     `trail_price` is the level at which a trailing stop begins. A bracket's ticks are unsigned distances from the fill.
+    What is no entry may also leave on an account whose live orders are off.
     """
 
     account_id: int
@@ -41,6 +42,7 @@ class OrderTicket:
     trail_price: Decimal | None = None
     stop_loss_ticks: int | None = None
     take_profit_ticks: int | None = None
+    is_entry: bool = True
 
     def __post_init__(self) -> None:
         if not 1 <= len(self.tag) <= LONGEST_TAG or not self.tag.isprintable():

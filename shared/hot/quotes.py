@@ -1,10 +1,13 @@
 """The newest quote of each contract in Redis, gone when it is no longer fresh."""
 
+from collections.abc import Collection
 from datetime import datetime, timedelta
 from decimal import Decimal
 
 import msgspec
 import redis
+
+from shared.hot.connection import Patience, RedisAwayError
 
 FRESH_FOR = timedelta(seconds=5)
 
@@ -32,3 +35,27 @@ def read_quote(client: "redis.Redis", contract_id: str) -> Quote | None:
     """Return the quote, or None when there is none that is fresh; redis.RedisError when Redis does not answer."""
     found = client.get(quote_key(contract_id))
     return None if found is None else msgspec.json.decode(str(found), type=Quote)
+
+
+class QuoteReader:
+    """Reads fresh quotes; while Redis is away there is none."""
+
+    def __init__(self, client: "redis.Redis", patience: Patience) -> None:
+        self._client = client
+        self._patience = patience
+
+    def read(self, contract_ids: Collection[str]) -> dict[str, Quote]:
+        """Return the fresh quotes there are, by contract."""
+        wanted = sorted(contract_ids)
+        if not wanted:
+            return {}
+        try:
+            with self._patience.asking():
+                found = self._client.mget([quote_key(contract_id) for contract_id in wanted])
+        except RedisAwayError:
+            return {}
+        return {
+            contract_id: msgspec.json.decode(str(value), type=Quote)
+            for contract_id, value in zip(wanted, list(found), strict=True)
+            if value is not None
+        }

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from typing import LiteralString
 from uuid import UUID
 
-from shared.db.retention import CANARY
+from shared.db.retention import LOOKS
 from shared.errors import RefusedError
 from shared.ledger.rows import Line
 
@@ -116,9 +116,10 @@ def ids_starting(connection: Line, digits: str) -> list[UUID]:
 
 
 def dead_ids(connection: Line, name: str | None) -> list[UUID]:
-    """Return every dead job, or every one of this name, oldest first; canaries are nobody's to mend."""
+    """Return every dead job, or every one of this name, oldest first; those that only look are nobody's to mend."""
     statement = """
-        SELECT id FROM job WHERE state = 'dead' AND name <> %(canary)s AND (%(name)s::text IS NULL OR name = %(name)s)
+        SELECT id FROM job
+        WHERE state = 'dead' AND name <> ALL(%(looks)s) AND (%(name)s::text IS NULL OR name = %(name)s)
         ORDER BY id
     """
-    return [job_id for (job_id,) in connection.execute(statement, {"name": name, "canary": CANARY})]
+    return [job_id for (job_id,) in connection.execute(statement, {"name": name, "looks": list(LOOKS)})]

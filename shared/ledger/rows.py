@@ -190,6 +190,15 @@ def put_back(connection: Line, job: ClaimedJob, delay: timedelta, *, is_counted:
     return done.rowcount == 1
 
 
+_STATE_OF = "SELECT state, run_at FROM job WHERE id = %(id)s"
+
+
+def state_of(connection: Line, job_id: UUID) -> tuple[str, datetime] | None:
+    """Return a job's state and when it may run; None when there is no such job."""
+    row = connection.execute(_STATE_OF, {"id": job_id}).fetchone()
+    return None if row is None else (row[0], row[1])
+
+
 _LEASE_LEFT = """
     SELECT lease_until - clock_timestamp() FROM job WHERE id = %(id)s AND fence = %(fence)s AND state = 'running'
 """

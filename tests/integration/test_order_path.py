@@ -6,8 +6,8 @@ from decimal import Decimal
 import pytest
 
 from shared.clock import machine_now
-from shared.domain.order import Direction, OrderState
-from shared.gateway.wire import VenuePosition
+from shared.domain.order import OrderState, Side
+from shared.gateway.wire import VenueFill
 from shared.ledger.jobs.orders import PlaceOrder, ReconcileAccounts
 from tests.fixtures.desk import Desk
 from tests.fixtures.venue import MNQ
@@ -180,7 +180,7 @@ def test_what_risk_refuses_is_kept_as_refused_and_never_sent(desk: Desk) -> None
 
     state, _, error = desk.job(job)
     assert "failed" == state
-    assert "quantity 6 is above the limit of 5" in (error or "")
+    assert "quantity 6 is not between 1 and 5 an order" in (error or "")
     assert [("REFUSED",)] == desk.rows("SELECT state FROM orders")
     assert [("refused",)] == desk.rows("SELECT verdict FROM signal")
     assert [] == tags_at_venue(desk)
@@ -190,7 +190,7 @@ def test_an_order_placed_elsewhere_is_adopted_as_external(desk: Desk) -> None:
     desk.venue.place()
     desk.do(ReconcileAccounts())
 
-    assert [("EXTERNAL", "FILLED")] == desk.rows("SELECT origin, state FROM orders")
+    assert [("EXTERNAL", "FILLED")] == desk.rows("SELECT origin, state FROM orders WHERE role = 'OTHER'")
     assert [("LONG", 1)] == desk.rows("SELECT direction, quantity FROM position")
 
 
@@ -226,12 +226,15 @@ def test_every_call_to_the_venue_is_written_down_without_the_key(desk: Desk) -> 
 def test_what_an_account_holds_of_an_unknown_product_does_not_stop_the_rest(desk: Desk) -> None:
     desk.alert()
     desk.work()
-    held = VenuePosition(1, desk.venue.account_id, MNQ, Direction.LONG, 1, Decimal(20_000), machine_now())
-    with desk.ledger.engine.begin() as connection:
-        stranger = replace(held, contract_id="CON.F.US.NEWS.Z26")
-        write_down(connection, VenueView(desk.venue.account_id, [], [], [held, stranger]))
+    shown = VenueFill(
+        9, 8, desk.venue.account_id, MNQ, Side.BUY, 1, Decimal(20_000), None, Decimal(0), Decimal(0),
+        is_voided=False, filled_market_at=machine_now(),
+    )  # fmt: skip
+    with desk.ledger.transaction() as tx:
+        stranger = replace(shown, id=10, contract_id="CON.F.US.NEWS.Z26")
+        write_down(tx, VenueView(desk.venue.account_id, [], [shown, stranger], []))
 
-    assert [(MNQ, "LONG")] == desk.rows("SELECT contract_id, direction FROM position")
+    assert [(MNQ, "LONG", 2)] == desk.rows("SELECT contract_id, direction, quantity FROM position")
 
 
 def test_a_tag_that_arrived_twice_is_the_accepted_order_and_the_rejected_one_changes_nothing(desk: Desk) -> None:

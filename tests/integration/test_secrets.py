@@ -10,7 +10,7 @@ import pytest
 from shared.hot.connection import connect
 from shared.hot.logins import RedisTokenStore
 from shared.ledger.jobs.accounts import SnapshotAccounts
-from shared.ledger.jobs.orders import CloseContract, ReconcileAccounts
+from shared.ledger.jobs.orders import ReconcileAccounts
 from shared.log import masked, set_up_logging
 from tests.fixtures.desk import Desk
 from tests.fixtures.venue import KEY, MNQ
@@ -41,7 +41,7 @@ def test_a_whole_run_that_fails_tells_no_secret(desk: Desk, written: io.StringIO
             for path in PATHS:
                 desk.venue.faults(path=path, count=2, **fault)  # type: ignore[arg-type]
             asked = [desk.ask(job) for job in (SnapshotAccounts(), ReconcileAccounts())]
-            asked.append(desk.ask(CloseContract(account_id=desk.venue.account_id, contract_id=MNQ)))
+            asked.append(desk.flatten(MNQ))
             asked.append(desk.alert())
             for job in asked:
                 desk.runner.run(job)

@@ -1,47 +1,57 @@
 """Which entries risk lets through: every rule, and closed when a fact is missing."""
 
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from decimal import Decimal
 
 import pytest
 
-from shared.domain.bar import Bar
 from shared.domain.calendar import calendar_of
 from shared.domain.contract import Contract
-from shared.domain.order import Side
+from shared.domain.order import OrderType, Side
 from shared.domain.risk import Bracket, Entry, Facts, check_entry, check_session
 from shared.errors import MarketClosedError, PostponedError, RiskLimitError
 
-NOW = datetime(2026, 11, 24, 15, 0, 30, tzinfo=UTC)
 MNQ = Contract("CON.F.US.MNQ.Z26", "MNQZ6", "MNQ", Decimal("0.25"), Decimal("0.5"), is_active=True)
-LAST = Bar(NOW.replace(second=0) - timedelta(minutes=1), 84_000, 84_010, 83_990, 84_000, 10)  # closes at 21000.00
 FACTS = Facts(
-    "PRAC-1",
+    account_id=7,
+    account_name="PRAC-1",
     may_trade=True,
+    is_live=True,
     halt_reason=None,
     is_reconciled=True,
     has_unknown_order=False,
+    is_being_flattened=False,
     contract=MNQ,
-    newest_bar=LAST,
-    max_quantity=5,
+    price=Decimal(21000),
 )
-BUY = Entry(Side.BUY, 1, stop_loss_ticks=40)
+BUY = Entry(side=Side.BUY, quantity=1, stop_loss_ticks=40)
+SELL = replace(BUY, side=Side.SELL)
 
 
 def test_an_entry_with_a_stop_passes_and_keeps_its_distances() -> None:
-    assert Bracket(40, 80) == check_entry(replace(BUY, take_profit_ticks=80), FACTS, NOW)
+    assert Bracket(40, 80) == check_entry(replace(BUY, take_profit_ticks=80), FACTS)
+
+
+def test_an_entry_without_a_stop_takes_the_accounts_default() -> None:
+    assert Bracket(60, None) == check_entry(replace(BUY, stop_loss_ticks=None), replace(FACTS, default_stop_ticks=60))
+
+
+def priced(entry: Entry, **prices: str) -> Entry:
+    return replace(entry, stop_loss_ticks=None, **{name: Decimal(price) for name, price in prices.items()})
 
 
 @pytest.mark.parametrize(
     ("entry", "expected"),
     [
-        (Entry(Side.BUY, 1, stop_loss=Decimal(20990), take_profit=Decimal("21005.5")), Bracket(40, 22)),
-        (Entry(Side.SELL, 1, stop_loss=Decimal("21010.1"), take_profit=Decimal(20990)), Bracket(40, 40)),
+        (priced(BUY, stop_loss="20990", take_profit="21005.5"), Bracket(40, 22)),
+        (priced(SELL, stop_loss="21010.1", take_profit="20990"), Bracket(40, 40)),
+        (priced(replace(BUY, type=OrderType.LIMIT), limit_price="20980", stop_loss="20970"), Bracket(40, None)),
+        (priced(replace(SELL, type=OrderType.STOP), stop_price="20980", stop_loss="20990"), Bracket(40, None)),
     ],
 )
-def test_a_price_becomes_its_distance_from_the_last_close(entry: Entry, expected: Bracket) -> None:
-    assert expected == check_entry(entry, FACTS, NOW)
+def test_a_price_becomes_its_distance_from_where_the_entry_fills(entry: Entry, expected: Bracket) -> None:
+    assert expected == check_entry(entry, FACTS)
 
 
 @pytest.mark.parametrize(
@@ -49,20 +59,22 @@ def test_a_price_becomes_its_distance_from_the_last_close(entry: Entry, expected
     [
         (replace(FACTS, may_trade=False), BUY, "PRAC-1 may not trade"),
         (replace(FACTS, account_name="LIVE-1"), BUY, "'LIVE-1' is of no stage we know"),
+        (replace(FACTS, is_live=False), BUY, "live orders of account PRAC-1 are off: `tickwork accounts live 7 on`"),
         (replace(FACTS, halt_reason="by hand"), BUY, "PRAC-1 is halted: by hand"),
         (replace(FACTS, contract=replace(MNQ, is_active=False)), BUY, "not the active contract of MNQ"),
-        (FACTS, replace(BUY, quantity=6), "quantity 6 is above the limit of 5"),
-        (FACTS, replace(BUY, quantity=0), "quantity 0"),
         (FACTS, replace(BUY, stop_loss_ticks=None), "no stop"),
-        (FACTS, Entry(Side.BUY, 1, stop_loss=Decimal(21000)), "stop_loss 21000 must lie below the last close 21000"),
-        (FACTS, Entry(Side.SELL, 1, stop_loss=Decimal(20990)), "must lie above the last close"),
+        (FACTS, priced(BUY, stop_loss="21000"), "stop_loss 21000 must lie below the entry at 21000"),
+        (FACTS, priced(SELL, stop_loss="20990"), "must lie above the entry"),
         (FACTS, replace(BUY, take_profit=Decimal(20999)), "take_profit 20999 must lie above"),
         (FACTS, replace(BUY, stop_loss_ticks=0), "stop_loss_ticks 0"),
+        (FACTS, replace(BUY, type=OrderType.LIMIT), "a LIMIT order needs a limit_price"),
+        (FACTS, replace(BUY, limit_price=Decimal(21000)), "a MARKET order must have no limit_price"),
+        (FACTS, replace(BUY, type=OrderType.LIMIT, limit_price=Decimal("20999.9")), "20999.9 is not a multiple"),
     ],
 )
 def test_what_must_never_be_sent_is_refused_with_the_value(facts: Facts, entry: Entry, message: str) -> None:
     with pytest.raises(RiskLimitError, match=message):
-        check_entry(entry, facts, NOW)
+        check_entry(entry, facts)
 
 
 @pytest.mark.parametrize(
@@ -70,13 +82,13 @@ def test_what_must_never_be_sent_is_refused_with_the_value(facts: Facts, entry: 
     [
         (replace(FACTS, is_reconciled=False), "not reconciled"),
         (replace(FACTS, has_unknown_order=True), "fate is unknown"),
-        (replace(FACTS, newest_bar=None), "no fresh price of CON.F.US.MNQ.Z26: none is held"),
-        (replace(FACTS, newest_bar=replace(LAST, start=NOW - timedelta(minutes=4))), "no fresh price"),
+        (replace(FACTS, is_being_flattened=True), "CON.F.US.MNQ.Z26 is being flattened"),
+        (replace(FACTS, price=None), "no fresh quote of CON.F.US.MNQ.Z26"),
     ],
 )
 def test_a_missing_fact_postpones_the_entry(facts: Facts, message: str) -> None:
     with pytest.raises(PostponedError, match=message):
-        check_entry(BUY, facts, NOW)
+        check_entry(BUY, facts)
 
 
 @pytest.mark.parametrize(

@@ -1,17 +1,21 @@
 """Turns a stored alert into a signal, and the signal into an order or an exit."""
 
 from datetime import datetime
+from uuid import UUID
 
-from shared.db import alerts, contracts, signals
+from shared.clock import until
+from shared.db import accounts, alerts, contracts, flattenings, hooks, signals
 from shared.domain.alert import Action, Alert, parse_alert
 from shared.domain.contract import Contract
 from shared.domain.order import Origin, Side
 from shared.domain.risk import Entry
 from shared.errors import RefusedError, RiskLimitError
-from shared.ledger.jobs.alerts import HandleAlert
-from shared.ledger.jobs.orders import CloseContract, PlaceOrder
+from shared.ledger.jobs.alerts import CopyAlert, HandleAlert
+from shared.ledger.jobs.orders import Flatten, PlaceOrder
+from shared.ledger.ledger import Transaction
 from workers.context import Context
 from workers.orders.intend import Wish, get_ready, intend
+from workers.orders.settle_order import entries_key
 from workers.task import task
 
 _SIDES = {Action.BUY: Side.BUY, Action.SELL: Side.SELL}
@@ -19,32 +23,59 @@ _SIDES = {Action.BUY: Side.BUY, Action.SELL: Side.SELL}
 
 @task(HandleAlert)
 def handle_alert(job: HandleAlert, ctx: Context) -> dict[str, str]:
-    """Act on one alert; signal, intent and the end of this job are one commit, so a second run finds nothing to do."""
+    """Act on one alert; signal, intent and the end of this job are one commit, so a second run finds nothing to do.
+
+    A hook may trade further accounts: each gets a job of its own first, so that none waits for another's trouble.
+    """
     with ctx.ledger.engine.connect() as connection:
         row = connection.execute(alerts.to_handle(job.alert_id)).one_or_none()
-        refused_before = signals.refusal_of_alert(connection, job.alert_id)
-    if refused_before is not None:
-        raise RiskLimitError(refused_before)
+        others = hooks.copies(connection, job.alert_id)
     if row is None:
         raise RefusedError(f"alert {job.alert_id} does not exist")
-    alert = parse_alert(row.body)
+    if others:
+        with ctx.transaction() as tx:
+            for account_id in others:
+                _ask_for_copy(tx, ctx, job.alert_id, account_id)
+    return act(ctx, job.alert_id, row.account_id)
+
+
+def _ask_for_copy(tx: Transaction, ctx: Context, alert_id: UUID, account_id: int) -> None:
+    is_entry = ctx.job.expires_at is not None
+    tx.enqueue(
+        CopyAlert(alert_id=alert_id, account_id=account_id),
+        key=f"copy:{alert_id}:{account_id}",
+        order_key=entries_key(account_id) if is_entry else None,
+        queue=ctx.job.queue,
+        expires_after=until(ctx.job.expires_at) if ctx.job.expires_at is not None else None,
+    )
+
+
+def act(ctx: Context, alert_id: UUID, account_id: int) -> dict[str, str]:
+    """Do what the alert asks for on one account."""
     with ctx.ledger.engine.connect() as connection:
+        row = connection.execute(alerts.to_handle(alert_id)).one_or_none()
+        refused_before = signals.refusal_of_alert(connection, alert_id, account_id)
+        if refused_before is not None:
+            raise RiskLimitError(refused_before)
+        if row is None:
+            raise RefusedError(f"alert {alert_id} does not exist")
+        alert = parse_alert(row.body)
         contract = contracts.active_of_root(connection, alert.root.name)
     if contract is None:
         raise RefusedError(f"the venue offers no single active contract of {alert.root.name} (symbol {alert.symbol})")
     if alert.action is Action.CLOSE:
-        return _close(job, ctx, contract, row.account_id)
-    return _enter(job, ctx, contract, row.account_id, alert)
+        return _close(ctx, contract, alert_id, account_id)
+    return _enter(ctx, contract, alert_id, account_id, alert)
 
 
-def _enter(job: HandleAlert, ctx: Context, contract: Contract, account_id: int, alert: Alert) -> dict[str, str]:
+def _enter(ctx: Context, contract: Contract, alert_id: UUID, account_id: int, alert: Alert) -> dict[str, str]:
     get_ready(ctx, contract)
     wish = Wish(
         account_id,
         contract,
         Entry(
-            _SIDES[alert.action],
-            alert.quantity or 0,
+            side=_SIDES[alert.action],
+            quantity=alert.quantity or 0,
             stop_loss_ticks=alert.stop_loss_ticks,
             take_profit_ticks=alert.take_profit_ticks,
             stop_loss=alert.stop_loss,
@@ -52,7 +83,7 @@ def _enter(job: HandleAlert, ctx: Context, contract: Contract, account_id: int, 
         ),
         Origin.ALERT,
         expires_at=_expires_at(ctx),
-        alert_id=job.alert_id,
+        alert_id=alert_id,
     )
     with ctx.transaction() as tx:
         intent = intend(tx, ctx, wish)
@@ -69,7 +100,7 @@ def _expires_at(ctx: Context) -> datetime:
     return ctx.job.expires_at or ctx.job.enqueued_at + ctx.settings.entry_ttl
 
 
-def _close(job: HandleAlert, ctx: Context, contract: Contract, account_id: int) -> dict[str, str]:
+def _close(ctx: Context, contract: Contract, alert_id: UUID, account_id: int) -> dict[str, str]:
     with ctx.transaction() as tx:
         signal_id = signals.store(
             tx.connection,
@@ -82,8 +113,17 @@ def _close(job: HandleAlert, ctx: Context, contract: Contract, account_id: int) 
             reason="a close means everything of the contract",
             correlation_id=ctx.job.correlation_id,
             decided_market_at=ctx.market_now,
-            alert_id=job.alert_id,
+            alert_id=alert_id,
         )
         result = {"signal_id": str(signal_id), "closes": contract.id}
-        tx.hand_over(result, CloseContract(account_id=account_id, contract_id=contract.id))
+        accounts.lock(tx.connection, account_id)
+        wish = flattenings.ask(
+            tx.connection,
+            account_id,
+            contract.id,
+            origin=Origin.ALERT,
+            reason="an alert says close",
+            correlation_id=ctx.job.correlation_id,
+        )
+        tx.hand_over(result, Flatten(flattening_id=wish))
     return result

@@ -5,7 +5,7 @@ from datetime import timedelta
 from shared.clock import machine_now
 from shared.db import fills, orders
 from shared.db.orders import OrderRow
-from shared.domain.order import OrderState
+from shared.domain.order import OrderState, OrderType
 from shared.errors import PostponedError, RefusedError
 from shared.ledger.jobs.orders import FindFills
 from workers.context import Context
@@ -21,35 +21,39 @@ LEFT_TO_RECONCILE_AFTER = timedelta(seconds=10)
 
 @task(FindFills)
 def find_fills(job: FindFills, ctx: Context) -> dict[str, str | int | None]:
-    """Write down the order's fills, its stop and target, and the position; looking twice writes nothing twice."""
+    """Write down the order's fills, its stop and target; looking twice writes nothing twice.
+
+    What rests in the market is looked at once: the hub, or the next reconcile, tells what becomes of it.
+    """
     with ctx.ledger.engine.connect() as connection:
         order = orders.get(connection, job.order_id)
     if order is None:
         raise RefusedError(f"order {job.order_id} does not exist")
     if _is_told(ctx, order):
-        return _with_position(ctx, order)
+        return _found(ctx, order)
     age = machine_now() - (order.submitted_at or machine_now())
     # At first a narrow look, which stays quick on a busy account; a wide one if the two sides' clocks disagree.
     overlap = NARROW if age < timedelta(seconds=1) else OVERLAP
     since = (order.submitted_market_at or ctx.market_now) - overlap
     seen = ctx.gateway.orders_since(order.account_id, since)
     entry = next((one for one in seen if one.id == order.venue_order_id), None)
-    if (entry is None or not entry.state.is_final) and age < LEFT_TO_RECONCILE_AFTER:
+    is_waited_for = order.type is OrderType.MARKET and age < LEFT_TO_RECONCILE_AFTER
+    if (entry is None or not entry.state.is_final) and is_waited_for:
         raise PostponedError(f"order {order.id} is not filled so far", LOOK_EVERY)
     view = sync.VenueView(
         order.account_id,
         [one for one in seen if order.venue_order_id in {one.id, one.parent_order_id}],
         [fill for fill in ctx.gateway.fills_since(order.account_id, since) if fill.order_id == order.venue_order_id],
-        ctx.gateway.positions(order.account_id),
+        [],
     )
     with ctx.transaction() as tx:
-        sync.write_down(tx.connection, view)
+        sync.write_down(tx, view)
         found = orders.get(tx.connection, order.id)
         price = fills.average_price(tx.connection, order.id)
     state = found.state if found else OrderState.UNKNOWN
     # The order is filled before its fill is listed: ask again rather than miss the fill.
     is_complete = state.is_final and (state is not OrderState.FILLED or price is not None)
-    if not is_complete and age < LEFT_TO_RECONCILE_AFTER:
+    if not is_complete and is_waited_for:
         raise PostponedError(f"order {order.id} is {state} so far", LOOK_EVERY)
     return {"order": state, "average_fill_price": None if price is None else str(price)}
 
@@ -65,9 +69,7 @@ def _is_told(ctx: Context, order: OrderRow) -> bool:
         )
 
 
-def _with_position(ctx: Context, order: OrderRow) -> dict[str, str | int | None]:
-    view = sync.VenueView(order.account_id, [], [], ctx.gateway.positions(order.account_id))
-    with ctx.transaction() as tx:
-        sync.write_down(tx.connection, view)
-        price = fills.average_price(tx.connection, order.id)
+def _found(ctx: Context, order: OrderRow) -> dict[str, str | int | None]:
+    with ctx.ledger.engine.connect() as connection:
+        price = fills.average_price(connection, order.id)
     return {"order": order.state, "average_fill_price": None if price is None else str(price)}

@@ -1,29 +1,39 @@
 """Turns a wish to enter into an intent: risk, signal and order in one transaction that holds the account's row."""
 
-from dataclasses import dataclass
-from datetime import datetime
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from decimal import Decimal
 from uuid import UUID
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, text
 
-from shared.db import accounts, bars, orders, positions, signals
+from shared.db import accounts, flattenings, orders, positions, signals, standings
 from shared.db.accounts import AccountRow
-from shared.domain.bar import MINUTE
+from shared.db.standings import Stand
 from shared.domain.calendar import calendar_of
 from shared.domain.contract import ROOTS, Contract
-from shared.domain.order import Direction, Origin, Role
-from shared.domain.risk import Entry, Facts, check_entry, check_session
-from shared.errors import RefusedError, RiskLimitError
+from shared.domain.entry_limits import EntryWish, against_entry
+from shared.domain.limits import Finding, quantity_for, when
+from shared.domain.order import Direction, Origin, Role, Side
+from shared.domain.product_family import family_of
+from shared.domain.risk import Bracket, Entry, Facts, check_entry, check_session
+from shared.errors import PostponedError, RefusedError, RiskLimitError
+from shared.hot.quotes import Quote
 from shared.ids import new_id
 from shared.ledger.ledger import Transaction
 from workers.context import Context
-from workers.market_data.closed_minute import closed_minute
-from workers.market_data.fetch_contract_bars import store_missing
+
+_LOOK_AGAIN = timedelta(seconds=0.5)
+_ONE_FAMILY_AT_A_TIME = text("SELECT pg_advisory_xact_lock(hashtext('family ' || :family))")
 
 
 @dataclass(frozen=True, slots=True)
 class Wish:
-    """Who wishes which entry; `alert_id` or `strategy` says where it comes from."""
+    """Who wishes which entry; `alert_id` or `strategy` says where it comes from.
+
+    With `risk`, in dollars, the quantity is what that pays for at the stop: rounded down, never up.
+    """
 
     account_id: int
     contract: Contract
@@ -33,6 +43,17 @@ class Wish:
     alert_id: UUID | None = None
     strategy: str | None = None
     reason: str | None = None
+    risk: Decimal | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """What risk says of a wish: its entry with the quantity that counts, its bracket, and every rule it breaks."""
+
+    entry: Entry
+    bracket: Bracket | None
+    findings: list[Finding]
+    refusal: RiskLimitError | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,13 +66,8 @@ class Intent:
 
 
 def get_ready(ctx: Context, contract: Contract) -> None:
-    """Check that the firm takes entries now, and fetch the newest bar if ours has aged; no transaction is held."""
+    """Check that the firm takes entries now; no transaction is held."""
     check_session(calendar_of(ROOTS[contract.root].group), contract, ctx.market_now, speed=ctx.clock.speed)
-    newest_close = closed_minute(ctx.market_now)
-    with ctx.ledger.engine.connect() as connection:
-        newest = bars.newest(connection, contract.id, ctx.market_now)
-    if newest is None or newest.start + MINUTE < newest_close:
-        store_missing(ctx, contract, newest_close)
 
 
 def intend(tx: Transaction, ctx: Context, wish: Wish) -> Intent:
@@ -62,21 +78,18 @@ def intend(tx: Transaction, ctx: Context, wish: Wish) -> Intent:
     account = accounts.lock(tx.connection, wish.account_id)
     if account is None:
         raise RefusedError(f"account {wish.account_id} is unknown: accounts.snapshot_accounts has not met it")
-    refusal, bracket = None, None
-    try:
-        bracket = check_entry(wish.entry, _facts(tx.connection, ctx, account, wish.contract), ctx.market_now)
-    except RiskLimitError as error:
-        refusal = error
-    reason = wish.reason if refusal is None else str(refusal)
+    judged = judge(tx.connection, ctx, wish, account)
+    entry, bracket = judged.entry, judged.bracket
+    refusal = None if judged.refusal is None else str(judged.refusal)
     signal_id = signals.store(
         tx.connection,
         origin=wish.origin,
         account_id=account.id,
         contract_id=wish.contract.id,
-        action=wish.entry.side,
-        quantity=wish.entry.quantity,
+        action=entry.side,
+        quantity=entry.quantity,
         verdict="accepted" if refusal is None else "refused",
-        reason=reason,
+        reason=wish.reason if refusal is None else refusal,
         correlation_id=ctx.job.correlation_id,
         decided_market_at=ctx.market_now,
         alert_id=wish.alert_id,
@@ -88,36 +101,114 @@ def intend(tx: Transaction, ctx: Context, wish: Wish) -> Intent:
         order_id=order_id,
         account_id=account.id,
         contract_id=wish.contract.id,
-        client_order_id=f"tw-{order_id.hex}" if refusal is None else None,
         signal_id=signal_id,
         origin=wish.origin,
-        side=wish.entry.side,
-        quantity=wish.entry.quantity,
-        stop_loss_ticks=bracket.stop_loss_ticks if bracket else wish.entry.stop_loss_ticks,
-        take_profit_ticks=bracket.take_profit_ticks if bracket else wish.entry.take_profit_ticks,
+        role=Role.ENTRY,
+        side=entry.side,
+        type_=entry.type,
+        quantity=max(entry.quantity, 1),  # one that risk's budget does not pay for is refused, and a row has one
+        limit_price=entry.limit_price,
+        stop_price=entry.stop_price,
+        trail_price=entry.trail_price,
+        stop_loss_ticks=bracket.stop_loss_ticks if bracket else entry.stop_loss_ticks,
+        take_profit_ticks=bracket.take_profit_ticks if bracket else entry.take_profit_ticks,
+        breakeven_ticks=entry.breakeven_ticks,
+        trail_ticks=entry.trail_ticks,
         expires_at=wish.expires_at,
         correlation_id=ctx.job.correlation_id,
-        refusal=None if refusal is None else str(refusal),
+        refusal=refusal,
     )
-    return Intent(order_id, signal_id, refusal)
+    return Intent(order_id, signal_id, judged.refusal)
+
+
+def judge(connection: Connection, ctx: Context, wish: Wish, account: AccountRow) -> Judgement:
+    """Hold a wish against every rule; raise PostponedError while a fact is missing that may still come."""
+    everyone = accounts.every(connection)
+    if len(everyone) > 1:  # two accounts that enter at once must see one another
+        connection.execute(_ONE_FAMILY_AT_A_TIME, {"family": family_of(wish.contract.root)})
+    held = positions.in_accounts(connection, [account.id])
+    quotes = ctx.quotes.read({wish.contract.id, *(row.contract_id for row in held)})
+    entry, bracket = wish.entry, None
+    try:
+        bracket = check_entry(entry, _facts(connection, ctx, account, wish, quotes))
+    except RiskLimitError as refusal:
+        return Judgement(entry, None, [], refusal)
+    found = standings.read(
+        connection, everyone, [account.id], ctx.clock, exit_price_by(quotes), max_quantity=ctx.settings.max_quantity
+    )
+    stand = found[account.id]
+    if wish.risk is not None:
+        entry = replace(entry, quantity=_paid_for(stand, wish, bracket))
+    market_now = ctx.market_now
+    calendar = calendar_of(ROOTS[wish.contract.root].group)
+    findings = against_entry(
+        EntryWish(wish.contract, entry.side, entry.quantity, bracket.stop_loss_ticks),
+        stand.standing,
+        stand.book,
+        market_now,
+        session=calendar.session_at(market_now),
+        calendar=calendar,
+    )
+    if any(finding.rule == "price" for finding in findings):
+        raise PostponedError("; ".join(finding.message for finding in findings if finding.rule == "price"), _LOOK_AGAIN)
+    if not findings:
+        return Judgement(entry, bracket, [], None)
+    return _refused(entry, bracket, findings, "; ".join(map(said, findings)))
+
+
+def said(finding: Finding) -> str:
+    """Return what a rule says, and when time lifts it."""
+    lifts = finding.lifts_market_at
+    return finding.message if lifts is None else f"{finding.message} (lifts {when(lifts)})"
+
+
+def _refused(entry: Entry, bracket: Bracket | None, findings: list[Finding], why: str) -> Judgement:
+    return Judgement(entry, bracket, findings, RiskLimitError(why))
+
+
+def _paid_for(stand: Stand, wish: Wish, bracket: Bracket) -> int:
+    costs = stand.book.costs_of(wish.contract.root, 1)
+    return quantity_for(wish.risk or Decimal(0), bracket.stop_loss_ticks, wish.contract.tick_value, costs)
+
+
+def exit_price_by(quotes: Mapping[str, Quote]) -> standings.ExitPrice:
+    """Return what says at which price a position could be closed now: the bid for a long, the ask for a short."""
+
+    def exit_price(contract_id: str, quantity: int) -> Decimal | None:
+        quote = quotes.get(contract_id)
+        if quote is None:
+            return None
+        return quote.bid if quantity > 0 else quote.ask
+
+    return exit_price
 
 
 def is_flat(connection: Connection, account_id: int, contract_id: str) -> bool:
     """Whether the account holds nothing of the contract and no entry in it is under way."""
     return positions.direction_of(connection, account_id, contract_id) is Direction.FLAT and not any(
-        order.role is Role.ENTRY and order.contract_id == contract_id
-        for order in orders.open_of(connection, account_id)
+        order.role is Role.ENTRY for order in orders.open_in(connection, account_id, contract_id)
     )
 
 
-def _facts(connection: Connection, ctx: Context, account: AccountRow, contract: Contract) -> Facts:
+def _facts(connection: Connection, ctx: Context, account: AccountRow, wish: Wish, quotes: Mapping[str, Quote]) -> Facts:
+    quote = quotes.get(wish.contract.id)
+    price = None
+    if quote is not None:
+        price = quote.ask if wish.entry.side is Side.BUY else quote.bid
+    flattening = flattenings.open_on(connection, account.id, wish.contract.id)
+    halt = account.halt
+    if halt is None and flattening is not None and flattening.contract_id is None:
+        halt = f"it is being flattened: {flattening.reason}"
     return Facts(
+        account_id=account.id,
         account_name=account.name,
         may_trade=account.can_trade,
-        halt_reason=None if account.halted_at is None else account.halt_reason or "no reason was kept",
+        is_live=ctx.settings.venue.is_simulator or account.live_orders,
+        halt_reason=halt,
         is_reconciled=account.reconciled_at is not None,
         has_unknown_order=orders.has_unknown(connection, account.id),
-        contract=contract,
-        newest_bar=bars.newest(connection, contract.id, ctx.market_now),
-        max_quantity=ctx.settings.max_quantity,
+        is_being_flattened=flattening is not None,
+        contract=wish.contract,
+        price=price,
+        default_stop_ticks=account.default_stop_ticks,
     )

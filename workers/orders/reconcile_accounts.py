@@ -1,71 +1,39 @@
-"""Compares every account with the venue and repairs our rows."""
+"""Has every account compared with the venue, each in a job of its own: one account's trouble holds up no other."""
 
-from datetime import datetime, timedelta
+from datetime import timedelta
 
-from shared.clock import machine_now
-from shared.db import accounts, fills, orders
-from shared.db.accounts import AccountRow
-from shared.domain.order import OrderState
+from shared.db import accounts, orders, positions
 from shared.ledger.jobs.accounts import SnapshotAccounts
-from shared.ledger.jobs.orders import PlaceOrder, ReconcileAccounts, SettleOrder
+from shared.ledger.jobs.orders import ReconcileAccount, ReconcileAccounts
 from workers.accounts.snapshot_accounts import snapshot_accounts
 from workers.context import Context
-from workers.orders import sync
-from workers.orders.settle_order import OVERLAP, entries_key
 from workers.task import task
 
-# Nothing we sent can still be under way after this: the HTTP timeout and the lease have both run out.
-SUBMITTING_AT_MOST = timedelta(seconds=30)
-LONGEST_LOOK = timedelta(days=1)
+_WORTH_DOING_FOR = timedelta(seconds=60)
 
 
 @task(ReconcileAccounts)
 def reconcile_accounts(_: ReconcileAccounts, ctx: Context) -> dict[str, int]:
-    """Write down what the venue shows, settle what hangs; it only reads, so it may run any number of times."""
+    """Ask for the comparison of every account that may trade, or has something open; twice compares twice."""
     with ctx.ledger.engine.connect() as connection:
-        known = accounts.every(connection)
-    if not known:
+        is_first = not accounts.every(connection)
+    if is_first:
         snapshot_accounts(SnapshotAccounts(), ctx)
-        with ctx.ledger.engine.connect() as connection:
-            known = accounts.every(connection)
-    tradable = [account for account in known if account.can_trade]
-    for account in tradable:
-        _reconcile(ctx, account)
-    return {"accounts": len(tradable)}
-
-
-def _reconcile(ctx: Context, account: AccountRow) -> None:
-    with ctx.ledger.engine.connect() as connection:
-        ours = orders.open_of(connection, account.id)
-        newest_fill_at = fills.newest_at(connection, account.id)
-    watermark = newest_fill_at if account.reconciled_at is None else ctx.clock.to_market(account.reconciled_at)
-    since = _since(ctx, watermark, [order.submitted_market_at for order in ours])
-    view = sync.look(ctx.gateway, account.id, since)
-    now = machine_now()
     with ctx.transaction() as tx:
-        sync.write_down(tx.connection, view)
-        for order in orders.open_of(tx.connection, account.id):
-            hangs_since = now - (order.submitted_at or now)
-            if order.state is OrderState.SUBMITTING and hangs_since > SUBMITTING_AT_MOST:
-                orders.move(
-                    tx.connection, order.id, [OrderState.SUBMITTING], OrderState.UNKNOWN, reason="no answer kept"
-                )
-            if order.state in {OrderState.SUBMITTING, OrderState.UNKNOWN} and hangs_since > SUBMITTING_AT_MOST:
-                tx.enqueue(SettleOrder(order_id=order.id), key=f"settle:{order.id}:{now:%Y%m%d%H%M}")
-            if order.state is OrderState.INTENDED and order.expires_at is not None and order.expires_at <= now:
-                tx.enqueue(
-                    PlaceOrder(order_id=order.id),  # finds it expired and says so
-                    key=f"place:{order.id}:{now:%Y%m%d%H%M}",
-                    order_key=entries_key(account.id),
-                )
-        accounts.note_reconciled(tx.connection, account.id)
-
-
-def _since(ctx: Context, watermark: datetime | None, submitted: list[datetime | None]) -> datetime:
-    """Look back to the oldest order that is open, and ten minutes in any case, on both clocks.
-
-    What happened while nobody looked, as while this computer slept, lies behind the watermark; a day of it is read.
-    """
-    recent = ctx.clock.to_market(machine_now() - timedelta(minutes=10))
-    unseen = max(watermark or recent, ctx.market_now - LONGEST_LOOK)
-    return min([recent, unseen, *(at for at in submitted if at is not None)]) - OVERLAP
+        wanted = [
+            account.id
+            for account in accounts.every(tx.connection)
+            if account.can_trade
+            or positions.of_account(tx.connection, account.id)
+            or orders.open_of(tx.connection, account.id)
+        ]
+        for account_id in wanted:
+            tx.enqueue(
+                ReconcileAccount(account_id=account_id),
+                queue=ctx.job.queue,  # after a gap of the stream it is critical
+                order_key=f"account:{account_id}:reconcile",
+                expires_after=_WORTH_DOING_FOR,
+            )
+        result = {"accounts": len(wanted)}
+        tx.finish(result)
+    return result

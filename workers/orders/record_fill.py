@@ -12,6 +12,6 @@ def record_fill(job: RecordFill, ctx: Context) -> dict[str, int]:
     """Keep the fill, tied to our order if we know it; told twice, the second changes nothing."""
     fill = wire.fill(job.document)
     with ctx.transaction() as tx:
-        sync.write_fills(tx.connection, fill.account_id, [fill])
+        sync.write_fills(tx, fill.account_id, [fill])
         tx.finish({"fill": fill.id})
     return {"fill": fill.id}

@@ -12,6 +12,6 @@ def record_order_update(job: RecordOrderUpdate, ctx: Context) -> dict[str, str |
     """Bring our row in line, unless we know of something newer; told twice, the second changes nothing."""
     order = wire.order(job.document)
     with ctx.transaction() as tx:
-        sync.write_orders(tx.connection, order.account_id, [order])
+        sync.write_orders(tx, order.account_id, [order])
         tx.finish({"order": order.id, "state": order.state.value})
     return {"order": order.id, "state": order.state.value}

@@ -5,7 +5,7 @@ from uuid import UUID
 
 from shared.clock import machine_now
 from shared.db import orders
-from shared.domain.order import OrderState
+from shared.domain.order import OrderState, Role
 from shared.errors import PostponedError, RefusedError
 from shared.gateway.wire import VenueOrder
 from shared.ledger.jobs.orders import FindFills, PlaceOrder, SettleOrder
@@ -29,7 +29,9 @@ def settle_order(job: SettleOrder, ctx: Context) -> dict[str, str]:
     """Search the venue for the order's tag; a search may run any number of times.
 
     Found: adopt it. Not found until the horizon: the venue never had it, so an entry that is still wanted is sent again
-    under the same tag (the venue refuses a second of one tag, for ever), and one that is not is EXPIRED.
+    under the same tag (the venue refuses a second of one tag, for ever), and one that is not is EXPIRED. What is no
+    entry is never sent again: whoever wanted it reads the position first and asks anew. A tag that was given up is
+    still looked for by every reconcile of its trading day.
     """
     with ctx.ledger.engine.connect() as connection:
         order = orders.get(connection, job.order_id)
@@ -47,7 +49,7 @@ def settle_order(job: SettleOrder, ctx: Context) -> dict[str, str]:
         if found.state is OrderState.REJECTED:
             return _rejected(ctx, order.id, found)
         with ctx.transaction() as tx:
-            sync.write_down(tx.connection, view)
+            sync.write_down(tx, view)
             tx.enqueue(FindFills(order_id=order.id))
             tx.finish({"order": "found"})
         return {"order": "found"}
@@ -57,8 +59,8 @@ def settle_order(job: SettleOrder, ctx: Context) -> dict[str, str]:
             f"order {order.id} not seen at the venue after {age.total_seconds():.1f} s", later[0] - age
         )
     with ctx.transaction() as tx:
-        if order.expires_at is not None and order.expires_at <= now:
-            reason = f"never seen at the venue within {POLLS[-1].total_seconds():.0f} s, and too late to send again"
+        if order.role is not Role.ENTRY or (order.expires_at is not None and order.expires_at <= now):
+            reason = f"never seen at the venue within {POLLS[-1].total_seconds():.0f} s, and not to be sent again"
             orders.move(tx.connection, order.id, [OrderState.UNKNOWN], OrderState.EXPIRED, reason=reason)
             return {"order": OrderState.EXPIRED}
         orders.move(tx.connection, order.id, [OrderState.UNKNOWN], OrderState.INTENDED)

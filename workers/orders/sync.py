@@ -8,17 +8,23 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from shared.db import contracts, fills, orders, positions
+from shared.db import changes, contracts, fills, orders, positions
 from shared.db.orders import OrderRow
 from shared.domain.contract import Contract, root_of_contract
-from shared.domain.order import OrderState, Origin, Role
+from shared.domain.order import Direction, OrderState, Origin, Role
 from shared.gateway.client import GatewayClient
 from shared.gateway.wire import VenueFill, VenueOrder, VenuePosition
 from shared.ids import new_id
+from shared.ledger.jobs.orders import GuardPosition
+from shared.ledger.ledger import Transaction
+from workers.context import Context
 
 log = logging.getLogger(__name__)
 
+MOST_VANISHED = 20  # asked for one by one; the rest when the next look comes
+
 _LEGS = {"-SL": Role.STOP_LOSS, "-TP": Role.TAKE_PROFIT}
+_GONE = {OrderState.CANCELLED, OrderState.EXPIRED, OrderState.REJECTED}
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,38 +54,45 @@ def look(gateway: GatewayClient, account_id: int, since_market_at: datetime) -> 
     )
 
 
-def write_down(connection: Connection, view: VenueView) -> None:
-    """Bring our rows in line with the venue: orders by tag or venue id, strangers adopted, fills and positions kept."""
-    write_orders(connection, view.account_id, view.orders)
-    write_fills(connection, view.account_id, view.fills)
-    known = _known(connection, view.account_id, {position.contract_id for position in view.positions})
-    shown = [position for position in view.positions if position.contract_id in known]
-    for position in sorted(shown, key=lambda position: position.contract_id):
-        if position.direction is None:  # our row stays as it is
-            log.error(
-                "account %s: which way its position in %s lies is not known", view.account_id, position.contract_id
-            )
-            continue
-        positions.store(
-            connection,
-            account_id=view.account_id,
-            contract_id=position.contract_id,
-            direction=position.direction,
-            quantity=position.quantity,
-            average_price=position.average_price,
-            opened_market_at=position.opened_market_at,
-        )
-    positions.flat_all_but(connection, view.account_id, [position.contract_id for position in shown])
+def look_whole(ctx: Context, account_id: int, since_market_at: datetime) -> VenueView:
+    """Look as `look` does, and ask for each order that is open here and that the venue did not show."""
+    view = look(ctx.gateway, account_id, since_market_at)
+    shown = {order.id for order in view.orders}
+    with ctx.ledger.engine.connect() as connection:
+        ours = orders.open_of(connection, account_id)
+    vanished = [row.venue_order_id for row in ours if row.venue_order_id and row.venue_order_id not in shown]
+    found = [ctx.gateway.order(account_id, order_id) for order_id in vanished[:MOST_VANISHED]]
+    return replace(view, orders=[*view.orders, *(order for order in found if order is not None)])
 
 
-def write_orders(connection: Connection, account_id: int, shown: Sequence[VenueOrder]) -> None:
-    """Bring our rows of these orders in line, by tag or venue id; strangers are adopted.
+def quantity_at_venue(view: VenueView, contract_id: str) -> int:
+    """Return what the venue says is held of a contract, above zero when long."""
+    signs = {Direction.LONG: 1, Direction.SHORT: -1}
+    return sum(
+        one.quantity * signs.get(one.direction or Direction.FLAT, 0)
+        for one in view.positions
+        if one.contract_id == contract_id
+    )
+
+
+def write_down(tx: Transaction, view: VenueView) -> None:
+    """Bring our rows in line with the venue: orders by tag or venue id, strangers adopted, fills kept and added up."""
+    write_orders(tx, view.account_id, view.orders)
+    write_fills(tx, view.account_id, view.fills)
+
+
+def write_orders(tx: Transaction, account_id: int, shown: Sequence[VenueOrder]) -> None:
+    """Bring our rows of these orders in line, by tag or venue id; strangers are adopted, changes settled.
 
     A final state stays, and what the venue said later is not undone by what it said before.
     """
-    known = _known(connection, account_id, {order.contract_id for order in shown})
-    ours = orders.of_tags(connection, account_id, [order.tag for order in shown if order.tag])
-    for order in sorted(shown, key=lambda order: order.id):
+    connection = tx.connection
+    over = orders.settled(connection, account_id, [order.id for order in shown])
+    news = [order for order in sorted(shown, key=lambda order: order.id) if order.id not in over]
+    known = known_contracts(connection, account_id, {order.contract_id for order in news})
+    ours = orders.of_tags(connection, account_id, [order.tag for order in news if order.tag])
+    gone = []
+    for order in news:
         if order.contract_id not in known:
             continue
         row = ours.get(order.tag or "")
@@ -87,10 +100,27 @@ def write_orders(connection: Connection, account_id: int, shown: Sequence[VenueO
         if row is not None and order.state is OrderState.REJECTED and row.venue_order_id != order.id:
             _note_rejected(connection, account_id, row, order)
         elif row is None or is_orphan:
-            _adopt(connection, account_id, order, ours)
+            gone += [order] * (_adopt(connection, account_id, order, ours) and order.state in _GONE)
         else:
-            _refresh(connection, row, order)
-    fills.tie(connection, account_id, [order.id for order in shown])
+            gone += [order] * (_refresh(connection, row, order) and order.state in _GONE)
+    fills.tie(connection, account_id, [order.id for order in news])
+    changes.settle(connection, account_id, [order.id for order in shown])
+    for order in gone:  # it may have been the stop
+        if positions.quantity_of(connection, account_id, order.contract_id):
+            _ask_for_guard(tx, account_id, order.contract_id, f"order:{order.id}:{order.state}")
+
+
+def _ask_for_guard(tx: Transaction, account_id: int, contract_id: str, why: str) -> None:
+    tx.enqueue(
+        GuardPosition(account_id=account_id, contract_id=contract_id),
+        key=f"guard:{account_id}:{why}",
+        order_key=guard_key(account_id, contract_id),
+    )
+
+
+def guard_key(account_id: int, contract_id: str) -> str:
+    """Return the order_key of whoever guards a position: one at a time."""
+    return f"guard:{account_id}:{contract_id}"
 
 
 def _note_rejected(connection: Connection, account_id: int, row: OrderRow, order: VenueOrder) -> None:
@@ -105,22 +135,23 @@ def _note_rejected(connection: Connection, account_id: int, row: OrderRow, order
         _adopt(connection, account_id, replace(order, tag=None), {})
 
 
-def _refresh(connection: Connection, row: OrderRow, order: VenueOrder) -> None:
-    if order.state is not OrderState.UNKNOWN:  # a state we cannot read says nothing
-        orders.refresh(connection, row.id, {"venue_order_id": order.id, **_values(order)})
+def _refresh(connection: Connection, row: OrderRow, order: VenueOrder) -> bool:
+    if order.state is OrderState.UNKNOWN:  # a state we cannot read says nothing
+        return False
+    return orders.refresh(connection, row.id, {"venue_order_id": order.id, **_values(order)})
 
 
-def _adopt(connection: Connection, account_id: int, order: VenueOrder, ours: Mapping[str, OrderRow]) -> None:
+def _adopt(connection: Connection, account_id: int, order: VenueOrder, ours: Mapping[str, OrderRow]) -> bool:
     if order.side is None:
         log.error("account %s: order %s has no side that we know, and is not kept", account_id, order.id)
-        return
+        return False
     if order.quantity < 1:
         log.error("account %s: order %s is one of %s contracts, and is not kept", account_id, order.id, order.quantity)
-        return
+        return False
     parent_tag, role = (order.tag[:-3], _LEGS.get(order.tag[-3:], Role.OTHER)) if order.tag else ("", Role.OTHER)
     parent = ours.get(parent_tag) or orders.of_tags(connection, account_id, [parent_tag]).get(parent_tag)
     order_id = new_id()
-    orders.adopt(
+    return orders.adopt(
         connection,
         order_id=order_id,
         account_id=account_id,
@@ -131,7 +162,6 @@ def _adopt(connection: Connection, account_id: int, order: VenueOrder, ours: Map
             "client_order_id": order.tag,
             "side": order.side.value,
             "type": order.type.value,
-            "quantity": order.quantity,
         },
         parent_id=parent.id if parent else None,
         origin=parent.origin if parent else Origin.EXTERNAL,
@@ -149,19 +179,23 @@ def _values(order: VenueOrder) -> dict[str, Any]:
         "stop_price": order.stop_price,
         "changed_market_at": order.updated_market_at or order.created_market_at,
     }
+    if order.quantity > 0:
+        values["quantity"] = order.quantity
     if order.state is OrderState.FILLED:
         values["filled_market_at"] = order.updated_market_at
     return values
 
 
-def write_fills(connection: Connection, account_id: int, shown: Sequence[VenueFill]) -> None:
-    """Keep these fills, tied to the orders of ours that they filled."""
-    known = _known(connection, account_id, {fill.contract_id for fill in shown})
-    ours = fills.order_ids(connection, account_id, [fill.order_id for fill in shown])
+def write_fills(tx: Transaction, account_id: int, shown: Sequence[VenueFill]) -> None:
+    """Keep these fills, tied to the orders of ours that they filled, add up the positions, and have them guarded."""
+    connection = tx.connection
+    known = known_contracts(connection, account_id, {fill.contract_id for fill in shown})
+    kept = [fill for fill in sorted(shown, key=lambda fill: fill.id) if fill.contract_id in known]
+    for contract_id in sorted({fill.contract_id for fill in kept}):
+        positions.hold(connection, account_id, contract_id)
+    ours = fills.order_ids(connection, account_id, [fill.order_id for fill in kept])
     rows = []
-    for fill in sorted(shown, key=lambda fill: fill.id):
-        if fill.contract_id not in known:
-            continue
+    for fill in kept:
         if fill.side is None:
             log.error("account %s: fill %s has no side that we know, and is not kept", account_id, fill.id)
             continue
@@ -175,10 +209,15 @@ def write_fills(connection: Connection, account_id: int, shown: Sequence[VenueFi
                 "side": fill.side.value,
             }
         )
-    fills.store(connection, rows)
+    moved = fills.store(connection, rows)
+    for contract_id in sorted({contract_id for _, contract_id in moved}):
+        positions.add_up(connection, account_id, contracts.known(connection, contract_id))
+    void = {fill.id for fill in kept if fill.is_voided}
+    for fill_id, contract_id in moved:
+        _ask_for_guard(tx, account_id, contract_id, f"fill:{fill_id}{':void' if fill_id in void else ''}")
 
 
-def _known(connection: Connection, account_id: int, touched: set[str]) -> set[str]:
+def known_contracts(connection: Connection, account_id: int, touched: set[str]) -> set[str]:
     """Return those of the contracts that rows can point at, expired ones included.
 
     What the trader does by hand in a product that is not in our table is left out: it must not stop the rest.

@@ -104,8 +104,8 @@ def _obstacle(job: EvaluateStrategy, ctx: Context, seen: _Seen) -> str | None:
 
 def _wish(job: EvaluateStrategy, ctx: Context, contract: Contract, account: AccountRow, decision: Decision) -> Wish:
     entry = Entry(
-        decision.side,
-        QUANTITY,
+        side=decision.side,
+        quantity=QUANTITY,
         stop_loss_ticks=decision.stop_loss_ticks,
         take_profit_ticks=decision.take_profit_ticks,
     )

@@ -15,3 +15,13 @@ class HandleAlert(Job):
     queue: ClassVar = Queue.HIGH
     attempts: ClassVar = 5
     alert_id: UUID
+
+
+@dataclass(frozen=True, kw_only=True)
+class CopyAlert(Job):
+    """Act on a stored alert for one further account of its hook."""
+
+    queue: ClassVar = Queue.HIGH
+    attempts: ClassVar = 5
+    alert_id: UUID
+    account_id: int

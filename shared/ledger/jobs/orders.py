@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 from uuid import UUID
 
+from shared.domain.order import OrderType, Side
 from shared.fleets import Queue
 from shared.ledger.job import Job
 
@@ -36,20 +37,85 @@ class SettleOrder(Job):
 
 
 @dataclass(frozen=True, kw_only=True)
-class CloseContract(Job):
-    """Cancel the working orders of one contract and close its position, until the venue says flat."""
+class EnterByHand(Job):
+    """Judge, and unless it is a rehearsal send, an entry that a person typed; `quantity` or `risk` (dollars) is given.
+
+    Prices are decimals as text; a level is given in ticks from the entry or as a price.
+    """
+
+    queue: ClassVar = Queue.HIGH
+    attempts: ClassVar = 5
+    account_id: int
+    symbol: str
+    side: Side
+    type: OrderType = OrderType.MARKET
+    quantity: int | None = None
+    risk: str | None = None
+    limit_price: str | None = None
+    stop_price: str | None = None
+    trail_price: str | None = None
+    stop_loss_ticks: int | None = None
+    take_profit_ticks: int | None = None
+    stop_loss: str | None = None
+    take_profit: str | None = None
+    breakeven_ticks: int | None = None
+    trail_ticks: int | None = None
+    is_rehearsal: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReducePosition(Job):
+    """Close `quantity` contracts of a position with a market order, capped by what is held."""
 
     queue: ClassVar = Queue.CRITICAL
     attempts: ClassVar = 20
+    account_id: int
+    contract_id: str
+    quantity: int
+    is_rehearsal: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class ChangeOrder(Job):
+    """Cancel or modify an order as its change says, until the venue shows that it was done or came too late."""
+
+    queue: ClassVar = Queue.CRITICAL
+    attempts: ClassVar = 50
+    change_id: UUID
+
+
+@dataclass(frozen=True, kw_only=True)
+class Flatten(Job):
+    """Cancel and close, again and again, until the venue itself says flat."""
+
+    queue: ClassVar = Queue.CRITICAL
+    attempts: ClassVar = 1_000
+    flattening_id: UUID
+
+
+@dataclass(frozen=True, kw_only=True)
+class GuardPosition(Job):
+    """Prove that a working stop covers the position in one contract, or place one, or flatten; sweep when flat."""
+
+    queue: ClassVar = Queue.CRITICAL
+    attempts: ClassVar = 50
     account_id: int
     contract_id: str
 
 
 @dataclass(frozen=True, kw_only=True)
 class ReconcileAccounts(Job):
-    """Compare every account's orders, fills and positions with the venue and repair ours."""
+    """Compare every account with the venue, each in a job of its own."""
 
     queue: ClassVar = Queue.HIGH
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReconcileAccount(Job):
+    """Compare one account's orders, fills, positions and balance with the venue and repair ours."""
+
+    queue: ClassVar = Queue.HIGH
+    account_id: int
 
 
 @dataclass(frozen=True, kw_only=True)

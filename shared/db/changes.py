@@ -1,0 +1,153 @@
+"""Wishes to cancel or modify orders: a row before the call, settled by what the venue shows of the order."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Connection, Row, case, func, or_, select, update
+from sqlalchemy.dialects.postgresql import insert
+
+from shared.db.tables import order_change, orders
+from shared.domain.order import ChangeKind, ChangeState, OrderState, Origin
+from shared.ids import new_id
+
+_OPEN = [state.value for state in ChangeState if not state.is_final]
+_FINAL = [state.value for state in OrderState if state.is_final]
+
+
+@dataclass(frozen=True, slots=True)
+class ChangeRow:
+    """One wish about one order; a part that is None stays as it is."""
+
+    id: UUID
+    order_id: UUID
+    kind: ChangeKind
+    quantity: int | None
+    limit_price: Decimal | None
+    stop_price: Decimal | None
+    state: ChangeState
+    outcome: str | None
+    sent_count: int
+    intended_at: datetime
+    submitted_at: datetime | None
+
+
+_COLUMNS = [order_change.c[name] for name in ChangeRow.__dataclass_fields__]
+
+
+def _row(row: Row[tuple[object, ...]]) -> ChangeRow:
+    values: dict[str, Any] = dict(row._mapping)  # noqa: SLF001  # SQLAlchemy's documented name
+    return ChangeRow(**values | {"kind": ChangeKind(values["kind"]), "state": ChangeState(values["state"])})
+
+
+def intend(
+    connection: Connection,
+    order_id: UUID,
+    kind: ChangeKind,
+    *,
+    origin: Origin,
+    reason: str,
+    correlation_id: UUID,
+    quantity: int | None = None,
+    limit_price: Decimal | None = None,
+    stop_price: Decimal | None = None,
+) -> ChangeRow:
+    """Write down a wish, or return the open cancel of the same order: to cancel twice is to cancel once."""
+    if kind is ChangeKind.CANCEL and (standing := _open_cancel(connection, order_id)) is not None:
+        return standing
+    row = connection.execute(
+        insert(order_change)
+        .values(
+            id=new_id(),
+            order_id=order_id,
+            kind=kind,
+            quantity=quantity,
+            limit_price=limit_price,
+            stop_price=stop_price,
+            state=ChangeState.INTENDED,
+            origin=origin,
+            reason=reason,
+            correlation_id=correlation_id,
+        )
+        .returning(*_COLUMNS)
+    ).one()
+    return _row(row)
+
+
+def _open_cancel(connection: Connection, order_id: UUID) -> ChangeRow | None:
+    statement = select(*_COLUMNS).where(
+        order_change.c.order_id == order_id,
+        order_change.c.kind == ChangeKind.CANCEL.value,
+        order_change.c.state.in_(_OPEN),
+    )
+    row = connection.execute(statement.limit(1)).one_or_none()
+    return None if row is None else _row(row)
+
+
+def get(connection: Connection, change_id: UUID) -> ChangeRow | None:
+    """Return the change, or None."""
+    row = connection.execute(select(*_COLUMNS).where(order_change.c.id == change_id)).one_or_none()
+    return None if row is None else _row(row)
+
+
+def has_open(connection: Connection, order_id: UUID) -> bool:
+    """Whether a change of the order is under way."""
+    statement = select(order_change.c.id).where(order_change.c.order_id == order_id, order_change.c.state.in_(_OPEN))
+    return connection.execute(statement.limit(1)).one_or_none() is not None
+
+
+def move(connection: Connection, change_id: UUID, target: ChangeState, outcome: str | None = None) -> None:
+    """Set the state of a change that is not settled."""
+    values: dict[str, Any] = {"state": target.value}
+    if outcome is not None:
+        values["outcome"] = outcome
+    if target is ChangeState.SUBMITTING:
+        values |= {"submitted_at": func.now(), "sent_count": order_change.c.sent_count + 1}
+    if target.is_final:
+        values["settled_at"] = func.now()
+    statement = update(order_change).where(order_change.c.id == change_id, order_change.c.state.in_(_OPEN))
+    connection.execute(statement.values(**values))
+
+
+def settle(connection: Connection, account_id: int, venue_order_ids: Sequence[int]) -> None:
+    """Settle the open changes of these orders by what their rows, the venue's word, say now."""
+    if not venue_order_ids:
+        return
+    is_cancel = order_change.c.kind == ChangeKind.CANCEL.value
+    was_sent = order_change.c.sent_count > 0
+    is_done = case(
+        (is_cancel, orders.c.state == OrderState.CANCELLED.value),
+        else_=was_sent
+        & or_(order_change.c.quantity.is_(None), order_change.c.quantity == orders.c.quantity)
+        & or_(order_change.c.limit_price.is_(None), order_change.c.limit_price == orders.c.limit_price)
+        & or_(order_change.c.stop_price.is_(None), order_change.c.stop_price == orders.c.stop_price),
+    )
+    is_over = orders.c.state.in_(_FINAL)
+    target = case((is_done, ChangeState.DONE.value), else_=ChangeState.OVERTAKEN.value)
+    connection.execute(
+        update(order_change)
+        .where(
+            order_change.c.order_id == orders.c.id,
+            orders.c.account_id == account_id,
+            orders.c.venue_order_id.in_(venue_order_ids),
+            order_change.c.state.in_(_OPEN),
+            or_(is_done, is_over),
+        )
+        .values(state=target, outcome=func.concat("the order is ", orders.c.state), settled_at=func.now())
+    )
+
+
+def open_of(connection: Connection, account_id: int) -> list[ChangeRow]:
+    """Return the account's changes that are not settled, oldest first."""
+    statement = select(*_COLUMNS).join(orders, orders.c.id == order_change.c.order_id)
+    found = statement.where(orders.c.account_id == account_id, order_change.c.state.in_(_OPEN))
+    return [_row(row) for row in connection.execute(found.order_by(order_change.c.id))]
+
+
+def note(connection: Connection, change_id: UUID, outcome: str) -> None:
+    """Keep what the venue answered; the change stays as it is."""
+    statement = update(order_change).where(order_change.c.id == change_id, order_change.c.state.in_(_OPEN))
+    connection.execute(statement.values(outcome=outcome))

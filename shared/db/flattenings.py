@@ -1,0 +1,94 @@
+"""Wishes to be flat: kept until the venue's own word says so; while one is open nothing is entered there."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Connection, func, or_, select, update
+from sqlalchemy.dialects.postgresql import insert
+
+from shared.db.tables import account, flattening
+from shared.domain.order import Origin
+from shared.ids import new_id
+
+
+@dataclass(frozen=True, slots=True)
+class FlatteningRow:
+    """One wish to be flat: in a contract, or (None) in everything the account holds."""
+
+    id: UUID
+    account_id: int
+    contract_id: str | None
+    origin: str
+    reason: str
+    sweep_count: int
+    progress: str | None
+    asked_at: datetime
+    flat_at: datetime | None
+
+    def covers(self, contract_id: str) -> bool:
+        """Whether it is about a contract."""
+        return self.contract_id in {None, contract_id}
+
+
+_COLUMNS = [flattening.c[name] for name in FlatteningRow.__dataclass_fields__]
+
+
+def ask(
+    connection: Connection,
+    account_id: int,
+    contract_id: str | None,
+    *,
+    origin: Origin,
+    reason: str,
+    correlation_id: UUID,
+) -> UUID:
+    """Keep a wish to be flat and return its id; the caller enqueues the job that fulfils it in the same commit."""
+    flattening_id = new_id()
+    connection.execute(
+        insert(flattening).values(
+            id=flattening_id,
+            account_id=account_id,
+            contract_id=contract_id,
+            origin=origin,
+            reason=reason,
+            correlation_id=correlation_id,
+        )
+    )
+    return flattening_id
+
+
+def get(connection: Connection, flattening_id: UUID) -> FlatteningRow | None:
+    """Return the wish, or None."""
+    row = connection.execute(select(*_COLUMNS).where(flattening.c.id == flattening_id)).one_or_none()
+    return None if row is None else FlatteningRow(*row)
+
+
+def open_on(connection: Connection, account_id: int, contract_id: str | None = None) -> FlatteningRow | None:
+    """Return an open wish that covers the contract (or, for None, the whole account), the oldest first."""
+    covers = or_(flattening.c.contract_id.is_(None), flattening.c.contract_id == contract_id)
+    statement = select(*_COLUMNS).where(flattening.c.account_id == account_id, flattening.c.flat_at.is_(None), covers)
+    row = connection.execute(statement.order_by(flattening.c.id).limit(1)).one_or_none()
+    return None if row is None else FlatteningRow(*row)
+
+
+def note_sweep(connection: Connection, flattening_id: UUID, progress: str) -> None:
+    """Keep how far it has come."""
+    values: dict[str, Any] = {"sweep_count": flattening.c.sweep_count + 1, "progress": progress}
+    connection.execute(update(flattening).where(flattening.c.id == flattening_id).values(**values))
+
+
+def end(connection: Connection, flattening_id: UUID, venue_says: str) -> None:
+    """Note that the venue said flat."""
+    statement = update(flattening).where(flattening.c.id == flattening_id, flattening.c.flat_at.is_(None))
+    connection.execute(statement.values(flat_at=func.now(), progress=venue_says))
+
+
+def newest(connection: Connection, *, limit: int) -> list[dict[str, Any]]:
+    """Return the newest wishes, with their accounts' names."""
+    statement = select(*_COLUMNS, account.c.name.label("account_name")).join(
+        account, account.c.id == flattening.c.account_id
+    )
+    rows = connection.execute(statement.order_by(flattening.c.id.desc()).limit(limit))
+    return [dict(row) for row in rows.mappings()]

@@ -1,0 +1,173 @@
+"""Where accounts stand with their rules: everything that Postgres knows of it, in one round trip for all of them."""
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import date, timedelta
+from decimal import Decimal
+from typing import Any
+
+from sqlalchemy import Connection, Row, text
+
+from shared.clock import MarketClock
+from shared.db.accounts import AccountRow
+from shared.domain.account import Stage, stage_of
+from shared.domain.calendar import day_ends, trading_day_at
+from shared.domain.contract import ROOTS, root_of_contract
+from shared.domain.order import Direction, Side
+from shared.domain.product_family import family_of
+from shared.domain.rule_book import PRESETS, RuleBook, preset_for
+from shared.domain.rule_changes import with_changes
+from shared.domain.standing import Holding, Standing, Working
+
+# A contract and the signed quantity held -> what closing it brings now; None without a fresh quote.
+ExitPrice = Callable[[str, int], Decimal | None]
+
+_FACTS = text("""
+    SELECT 'held' AS kind, account_id, contract_id, CASE direction WHEN 'LONG' THEN quantity ELSE -quantity END AS n,
+           average_price AS price, NULL::integer AS ticks, NULL::text AS side, opened_market_at AS at
+    FROM position WHERE quantity > 0
+    UNION ALL
+    SELECT 'entry', account_id, contract_id, quantity - filled_quantity, NULL, stop_loss_ticks, side, NULL
+    FROM orders WHERE state IN ('INTENDED', 'SUBMITTING', 'UNKNOWN', 'WORKING') AND role IN ('ENTRY', 'OTHER')
+    UNION ALL
+    SELECT 'stop', account_id, contract_id, quantity - filled_quantity, stop_price, NULL, side, NULL
+    FROM orders WHERE state = 'WORKING' AND role = 'STOP_LOSS' AND stop_price IS NOT NULL
+    UNION ALL
+    SELECT 'traded', account_id, '', count(*), NULL, NULL, NULL, NULL
+    FROM orders WHERE role = 'ENTRY' AND filled_quantity > 0 AND state <> 'WORKING'
+      AND intended_at > now() - interval '1 day' AND submitted_market_at >= :day_began GROUP BY account_id
+    UNION ALL
+    SELECT 'sent', account_id, '', count(*), NULL, NULL, NULL, min(submitted_at)
+    FROM orders WHERE intended_at > now() - interval '5 minutes' AND submitted_at > now() - interval '1 minute'
+    GROUP BY account_id
+    UNION ALL
+    SELECT 'day', account_id, '', 0, closing_balance - opening_balance, NULL, NULL, NULL
+    FROM account_day WHERE account_id = ANY(:accounts)
+""")
+
+
+@dataclass(frozen=True, slots=True)
+class Stand:
+    """An account, its rule book, and where it stands."""
+
+    account: AccountRow
+    book: RuleBook
+    standing: Standing
+
+
+@dataclass(slots=True)
+class _Facts:
+    held: list[Row[Any]] = field(default_factory=list)
+    entry: list[Row[Any]] = field(default_factory=list)
+    stop: list[Row[Any]] = field(default_factory=list)
+    traded: list[Row[Any]] = field(default_factory=list)
+    sent: list[Row[Any]] = field(default_factory=list)
+    day: list[Row[Any]] = field(default_factory=list)
+
+
+def book_of(account: AccountRow, *, max_quantity: int | None = None) -> RuleBook:
+    """Return the rules of an account: the preset it names, or its name tells, with what a person changed.
+
+    `max_quantity` stands in for the preset's, as the setting TICKWORK_MAX_QUANTITY says, unless a person changed it.
+    """
+    preset = PRESETS[account.rules] if account.rules in PRESETS else preset_for(account.name, account.balance)
+    if max_quantity is not None:
+        preset = replace(preset, max_quantity=max_quantity)
+    return with_changes(preset, account.rule_changes)
+
+
+def read(
+    connection: Connection,
+    accounts: Sequence[AccountRow],
+    wanted: Iterable[int],
+    clock: MarketClock,
+    exit_price: ExitPrice,
+    *,
+    max_quantity: int | None = None,
+) -> dict[int, Stand]:
+    """Return where the `wanted` of these accounts stand; those of no stage we know are left out.
+
+    The others are needed too: no two accounts of one owner may lie on opposite sides.
+    """
+    market_now = clock.now()
+    day = trading_day_at(market_now)
+    facts: defaultdict[int, _Facts] = defaultdict(_Facts)
+    values = {"day_began": day_ends(day) - timedelta(days=1), "accounts": [one.id for one in accounts]}
+    for row in connection.execute(_FACTS, values):
+        getattr(facts[row.account_id], row.kind).append(row)
+    directions = {one.id: _directions(facts[one.id]) for one in accounts}
+    by_id = {one.id: one for one in accounts}
+    found = {}
+    for account_id in wanted:
+        account = by_id[account_id]
+        if account.rules is None and stage_of(account.name) is Stage.UNKNOWN:
+            continue
+        others = [directions[other] for other in directions if other != account_id]
+        standing = _standing(account, facts[account_id], day=day, clock=clock, exit_price=exit_price, others=others)
+        found[account_id] = Stand(account, book_of(account, max_quantity=max_quantity), standing)
+    return found
+
+
+def _standing(
+    account: AccountRow,
+    facts: _Facts,
+    *,
+    day: date,
+    clock: MarketClock,
+    exit_price: ExitPrice,
+    others: Sequence[Mapping[str, frozenset[Direction]]],
+) -> Standing:
+    sent = facts.sent[0] if facts.sent else None
+    return Standing(
+        balance=account.balance,
+        day_opening_balance=account.day_opening_balance if account.trading_day == day else account.balance,
+        highest_close=account.highest_close,
+        is_breached=account.breached_market_at is not None,
+        is_day_locked=account.locked_on == day,
+        is_cut=account.cut_on == day,
+        holdings=tuple(_holding(row, facts.stop, exit_price) for row in facts.held),
+        working=tuple(_working(row) for row in facts.entry if row.n > 0),
+        trade_count_today=facts.traded[0].n if facts.traded else 0,
+        order_count_last_minute=sent.n if sent else 0,
+        oldest_order_market_at=clock.to_market(sent.at) if sent else None,
+        days=tuple(row.price for row in facts.day),
+        other_directions=_merged(others),
+    )
+
+
+def _holding(row: Row[Any], stops: Sequence[Row[Any]], exit_price: ExitPrice) -> Holding:
+    root = root_of_contract(row.contract_id).name
+    price = exit_price(row.contract_id, row.n)
+    closing = Side.SELL if row.n > 0 else Side.BUY
+    left, risk = abs(row.n), Decimal(0)
+    basis = row.price if price is None else price
+    value = ROOTS[root].tick_value / ROOTS[root].tick_size
+    mine = [stop for stop in stops if stop.contract_id == row.contract_id and stop.side == closing]
+    for stop in sorted(mine, key=lambda stop: stop.price * closing.sign):
+        covered = min(left, stop.n)
+        left -= covered
+        risk += max(Decimal(0), (basis - stop.price) * -closing.sign) * covered * value
+    return Holding(row.contract_id, root, row.n, row.price, price, risk)
+
+
+def _working(row: Row[Any]) -> Working:
+    root = root_of_contract(row.contract_id).name
+    risk = (row.ticks or 0) * ROOTS[root].tick_value * row.n
+    return Working(row.contract_id, root, Side(row.side), row.n, risk)
+
+
+def _directions(facts: _Facts) -> dict[str, frozenset[Direction]]:
+    found: defaultdict[str, set[Direction]] = defaultdict(set)
+    for row in facts.held:
+        found[family_of(root_of_contract(row.contract_id).name)].add(Direction.LONG if row.n > 0 else Direction.SHORT)
+    for row in facts.entry:
+        if row.n > 0:
+            way = Direction.LONG if row.side == Side.BUY else Direction.SHORT
+            found[family_of(root_of_contract(row.contract_id).name)].add(way)
+    return {family: frozenset(ways) for family, ways in found.items()}
+
+
+def _merged(several: Sequence[Mapping[str, frozenset[Direction]]]) -> dict[str, frozenset[Direction]]:
+    families = {family for one in several for family in one}
+    return {family: frozenset().union(*(one.get(family, frozenset()) for one in several)) for family in families}

@@ -1,0 +1,127 @@
+"""Cancels or modifies one order at the venue, until what the venue shows settles the change."""
+
+from datetime import timedelta
+
+from shared.clock import machine_now
+from shared.db import changes, contracts, orders
+from shared.db.changes import ChangeRow
+from shared.db.orders import OrderRow
+from shared.domain.order import ChangeKind, ChangeState, OrderState
+from shared.errors import AmbiguousOutcomeError, PostponedError, RefusedError, RetryableError
+from shared.gateway.ticket import OrderChange
+from shared.ledger.jobs.orders import ChangeOrder
+from workers.context import Context
+from workers.orders import sync
+from workers.orders.submit import need_lease
+from workers.task import task
+
+LOOK_EVERY = timedelta(seconds=0.1)
+SEND_AGAIN_AFTER = timedelta(seconds=1)
+MODIFY_WITHIN = timedelta(seconds=15)
+CANCEL_WITHIN = timedelta(minutes=10)
+_NOT_AT_VENUE = {OrderState.SUBMITTING, OrderState.UNKNOWN}
+
+
+@task(ChangeOrder)
+def change_order(job: ChangeOrder, ctx: Context) -> dict[str, str | None]:
+    """Aim at what the change asks for: a second run reads what the order is before anything is sent again."""
+    with ctx.ledger.engine.connect() as connection:
+        change = changes.get(connection, job.change_id)
+        order = None if change is None else orders.get(connection, change.order_id)
+    if change is None or order is None:
+        raise RefusedError(f"change {job.change_id} does not exist")
+    if not change.state.is_final and change.sent_count:
+        order = _look(ctx, order)
+        change = _again(ctx, change)
+    if not change.state.is_final:
+        change = _advance(ctx, change, order)
+    if change.state is ChangeState.REJECTED:
+        raise RefusedError(change.outcome or "the venue rejected the change")
+    if change.state.is_final:
+        return {"change": change.state, "outcome": change.outcome}
+    age = machine_now() - change.intended_at
+    if age > (CANCEL_WITHIN if change.kind is ChangeKind.CANCEL else MODIFY_WITHIN):
+        _give_up(ctx, change, f"the venue has not shown it after {age.total_seconds():.0f} s")
+    raise PostponedError(f"{change.kind} of order {order.id} is {change.state} so far", LOOK_EVERY)
+
+
+def _advance(ctx: Context, change: ChangeRow, order: OrderRow) -> ChangeRow:
+    if order.state is OrderState.INTENDED and change.kind is ChangeKind.CANCEL:
+        with ctx.ledger.engine.begin() as connection:
+            if orders.move(connection, order.id, [OrderState.INTENDED], OrderState.CANCELLED, reason="cancelled"):
+                changes.move(connection, change.id, ChangeState.DONE, "it was never sent")
+        return _again(ctx, change)
+    if order.state.is_final:
+        is_done = change.kind is ChangeKind.CANCEL and order.state is OrderState.CANCELLED
+        with ctx.ledger.engine.begin() as connection:
+            target = ChangeState.DONE if is_done else ChangeState.OVERTAKEN
+            changes.move(connection, change.id, target, f"the order is {order.state}")
+        return _again(ctx, change)
+    is_fresh = change.submitted_at is not None and machine_now() - change.submitted_at < SEND_AGAIN_AFTER
+    if order.venue_order_id is None or order.state in _NOT_AT_VENUE or is_fresh:
+        return change
+    return send(ctx, change, order)
+
+
+def send(ctx: Context, change: ChangeRow, order: OrderRow) -> ChangeRow:
+    """Send a change once and return it as it stands then; acknowledged is not done.
+
+    Raise RetryableError, and leave it INTENDED, when it certainly was not sent.
+    """
+    ctx.gateway.get_ready()
+    with ctx.ledger.engine.begin() as connection:
+        contract = contracts.known(connection, order.contract_id)
+        changes.move(connection, change.id, ChangeState.SUBMITTING)
+    state, outcome = ChangeState.SUBMITTING, "acknowledged by the venue"
+    try:
+        need_lease(ctx)
+        if change.kind is ChangeKind.CANCEL:
+            ctx.gateway.cancel(order.account_id, order.venue_order_id or 0)
+        else:
+            ctx.gateway.modify(
+                OrderChange(
+                    account_id=order.account_id,
+                    contract=contract,
+                    order_id=order.venue_order_id or 0,
+                    quantity=change.quantity,
+                    limit_price=change.limit_price,
+                    stop_price=change.stop_price,
+                )
+            )
+    except RetryableError:
+        with ctx.ledger.engine.begin() as connection:
+            changes.move(connection, change.id, ChangeState.INTENDED)
+        raise
+    except RefusedError as error:
+        # A cancel that is refused may have come too late: what the order is now tells.
+        state = ChangeState.UNKNOWN if change.kind is ChangeKind.CANCEL else ChangeState.REJECTED
+        outcome = str(error)
+    except AmbiguousOutcomeError as error:
+        state, outcome = ChangeState.UNKNOWN, str(error)
+    with ctx.ledger.engine.begin() as connection:
+        if state is ChangeState.SUBMITTING:
+            changes.note(connection, change.id, outcome)
+        else:
+            changes.move(connection, change.id, state, outcome)
+    return _again(ctx, change)
+
+
+def _look(ctx: Context, order: OrderRow) -> OrderRow:
+    if order.venue_order_id is None:
+        return order
+    found = ctx.gateway.order(order.account_id, order.venue_order_id)
+    with ctx.transaction() as tx:
+        if found is not None:
+            sync.write_orders(tx, order.account_id, [found])
+        return orders.get(tx.connection, order.id) or order
+
+
+def _again(ctx: Context, change: ChangeRow) -> ChangeRow:
+    with ctx.ledger.engine.connect() as connection:
+        return changes.get(connection, change.id) or change
+
+
+def _give_up(ctx: Context, change: ChangeRow, why: str) -> None:
+    with ctx.ledger.engine.begin() as connection:
+        changes.move(connection, change.id, ChangeState.REJECTED, why)
+    raise RefusedError(f"{change.kind} of order {change.order_id}: {why}")

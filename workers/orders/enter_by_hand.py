@@ -1,0 +1,111 @@
+"""Judges an entry that a person typed, and sends it unless it is a rehearsal."""
+
+import re
+from decimal import Decimal
+from typing import Any
+
+from shared.db import accounts, contracts
+from shared.domain.contract import Contract, root_of_symbol
+from shared.domain.order import Origin
+from shared.domain.risk import Entry
+from shared.errors import RefusedError
+from shared.ledger.jobs.orders import EnterByHand, PlaceOrder
+from workers.context import Context
+from workers.orders.intend import Wish, get_ready, intend, judge, said
+from workers.task import task
+
+_PRICES = ("limit_price", "stop_price", "trail_price", "stop_loss", "take_profit")
+_NUMERAL = re.compile(r"[0-9]{1,9}(\.[0-9]{1,9})?")
+
+
+@task(EnterByHand)
+def enter_by_hand(job: EnterByHand, ctx: Context) -> dict[str, Any]:
+    """Write signal, intent and the end of this job in one commit, and hand over: a second run finds nothing to do."""
+    contract = _contract(ctx, job.symbol)
+    wish = _wish(job, ctx, contract)
+    if job.is_rehearsal:
+        return _rehearse(ctx, wish)
+    get_ready(ctx, contract)
+    with ctx.transaction() as tx:
+        intent = intend(tx, ctx, wish)
+        result = {"signal_id": str(intent.signal_id), "order_id": str(intent.order_id)}
+        if intent.refusal is None:
+            tx.hand_over(result, PlaceOrder(order_id=intent.order_id))
+    if intent.refusal is not None:
+        raise intent.refusal
+    return result
+
+
+def _rehearse(ctx: Context, wish: Wish) -> dict[str, Any]:
+    """Return what would be sent and what risk says of it; nothing is written."""
+    with ctx.ledger.engine.connect() as connection:
+        account = accounts.get(connection, wish.account_id)
+        if account is None:
+            raise RefusedError(f"account {wish.account_id} is unknown: accounts.snapshot_accounts has not met it")
+        judged = judge(connection, ctx, wish, account)
+    entry, bracket = judged.entry, judged.bracket
+    return {
+        "rehearsal": "nothing was sent",
+        "would_send": None
+        if judged.refusal is not None
+        else {
+            "account": account.name,
+            "contract_id": wish.contract.id,
+            "side": entry.side,
+            "type": entry.type,
+            "quantity": entry.quantity,
+            "limit_price": entry.limit_price,
+            "stop_price": entry.stop_price,
+            "trail_price": entry.trail_price,
+            "stop_loss_ticks": bracket.stop_loss_ticks if bracket else None,
+            "take_profit_ticks": bracket.take_profit_ticks if bracket else None,
+            "loss_at_stop": bracket.stop_loss_ticks * wish.contract.tick_value * entry.quantity if bracket else None,
+        },
+        "refused": None if judged.refusal is None else str(judged.refusal),
+        "rules": [{"rule": finding.rule, "says": said(finding)} for finding in judged.findings],
+    }
+
+
+def _contract(ctx: Context, symbol: str) -> Contract:
+    try:
+        root = root_of_symbol(symbol)
+    except ValueError as error:
+        raise RefusedError(str(error)) from None
+    with ctx.ledger.engine.connect() as connection:
+        contract = contracts.active_of_root(connection, root.name)
+    if contract is None:
+        raise RefusedError(f"the venue offers no single active contract of {root.name} (symbol {symbol})")
+    return contract
+
+
+def _wish(job: EnterByHand, ctx: Context, contract: Contract) -> Wish:
+    if (job.quantity is None) is (job.risk is None):
+        raise RefusedError("an entry needs a quantity, or the dollars it may risk, and not both")
+    prices = {name: _decimal(name, getattr(job, name)) for name in _PRICES}
+    entry = Entry(
+        side=job.side,
+        type=job.type,
+        quantity=job.quantity or 0,
+        stop_loss_ticks=job.stop_loss_ticks,
+        take_profit_ticks=job.take_profit_ticks,
+        breakeven_ticks=job.breakeven_ticks,
+        trail_ticks=job.trail_ticks,
+        **prices,
+    )
+    return Wish(
+        job.account_id,
+        contract,
+        entry,
+        Origin.PERSON,
+        expires_at=ctx.job.expires_at or ctx.job.enqueued_at + ctx.settings.entry_ttl,
+        reason="typed by hand",
+        risk=_decimal("risk", job.risk),
+    )
+
+
+def _decimal(name: str, text: str | None) -> Decimal | None:
+    if text is None:
+        return None
+    if not _NUMERAL.fullmatch(text) or not Decimal(text):
+        raise RefusedError(f"{name} is {text!r}: give a number above 0, such as 21500.25")
+    return Decimal(text)

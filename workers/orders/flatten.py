@@ -1,0 +1,159 @@
+"""Cancels and closes until the venue itself says that nothing is held and nothing works."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+from shared.clock import machine_now
+from shared.db import accounts, changes, fills, flattenings, orders
+from shared.db.flattenings import FlatteningRow
+from shared.db.orders import OrderRow
+from shared.domain.order import ChangeKind, OrderState, Origin, Role
+from shared.errors import AmbiguousOutcomeError, PostponedError, RateLimitedError, RefusedError, RetryableError
+from shared.gateway.wire import VenueOrder, VenuePosition
+from shared.ledger.jobs.orders import Flatten
+from workers.context import Context
+from workers.orders import sync
+from workers.orders.change_order import SEND_AGAIN_AFTER, send
+from workers.orders.settle_order import OVERLAP
+from workers.orders.submit import need_lease
+from workers.task import task
+
+SWEEPS_AT_ONCE = 6
+SWEEP_EVERY = timedelta(seconds=0.1)
+# Two closings under way at once could turn a position around: the first must have had its time.
+CLOSE_AGAIN_AFTER = timedelta(seconds=0.5)
+WHILE_VENUE_IS_AWAY = timedelta(seconds=0.5)
+_LEGS = {Role.STOP_LOSS, Role.TAKE_PROFIT}
+_UNSEEN = {OrderState.SUBMITTING, OrderState.UNKNOWN}
+
+
+@dataclass(frozen=True, slots=True)
+class _Sight:
+    """What the venue shows within the wish, and which of our entries may still arrive there."""
+
+    working: list[VenueOrder]
+    held: list[VenuePosition]
+    on_their_way: list[OrderRow]
+
+    @property
+    def is_flat(self) -> bool:
+        return not (self.working or self.held or self.on_their_way)
+
+    def __str__(self) -> str:
+        held = ", ".join(f"{one.direction} {one.quantity} {one.contract_id}" for one in self.held) or "no position"
+        waiting = f", {len(self.on_their_way)} order(s) of unknown fate" if self.on_their_way else ""
+        return f"{held}, {len(self.working)} order(s) working{waiting}"
+
+
+@task(Flatten)
+def flatten(job: Flatten, ctx: Context) -> dict[str, str | int]:
+    """Aim at flat, whatever was done before: each sweep reads the venue first and acts on what it shows.
+
+    Entries go first, then the position is closed under the shelter of its stops, and the legs go when it is flat. It
+    ends with the venue's own word; while the venue does not answer it keeps trying, and says so in its row.
+    """
+    with ctx.transaction() as tx:
+        wish = flattenings.get(tx.connection, job.flattening_id)
+        if wish is None:
+            raise RefusedError(f"flattening {job.flattening_id} does not exist")
+        if wish.flat_at is not None:
+            return {"venue_says": wish.progress or "flat"}
+        accounts.lock(tx.connection, wish.account_id)
+        orders.cancel_intended(tx.connection, wish.account_id, wish.contract_id, f"flattened: {wish.reason}")
+    said, closing = "nothing so far", set[str]()
+    try:
+        for _ in range(SWEEPS_AT_ONCE):
+            sight = _look(ctx, wish)
+            if sight.is_flat:
+                return _end(ctx, wish)
+            said = str(sight)
+            _sweep(ctx, wish, sight, closing)
+    except RetryableError as error:
+        wait = error.retry_after if isinstance(error, RateLimitedError) else WHILE_VENUE_IS_AWAY
+        raise _kept_trying(ctx, wish, f"the venue could not be asked: {error}", wait) from error
+    raise _kept_trying(ctx, wish, f"the venue says {said}", CLOSE_AGAIN_AFTER if closing else SWEEP_EVERY)
+
+
+def _look(ctx: Context, wish: FlatteningRow) -> _Sight:
+    # Orders before positions: a leg that works while its entry fills is not mistaken for one that is left over.
+    working = [one for one in ctx.gateway.orders_working(wish.account_id) if wish.covers(one.contract_id)]
+    held = [one for one in ctx.gateway.positions(wish.account_id) if wish.covers(one.contract_id)]
+    with ctx.ledger.engine.connect() as connection:
+        ours = orders.open_of(connection, wish.account_id)
+    shown = {one.tag for one in working}
+    on_their_way = [
+        row
+        for row in ours
+        if row.state in _UNSEEN and wish.covers(row.contract_id) and row.client_order_id not in shown
+    ]
+    return _Sight(working, held, on_their_way)
+
+
+def _sweep(ctx: Context, wish: FlatteningRow, sight: _Sight, closing: set[str]) -> None:
+    held = {one.contract_id for one in sight.held}
+    working = {one.id for one in sight.working}
+    with ctx.transaction() as tx:
+        sync.write_orders(tx, wish.account_id, sight.working)
+        rows = {row.venue_order_id: row for row in orders.open_of(tx.connection, wish.account_id)}
+    for order in sight.working:
+        row = rows.get(order.id)
+        shelters = order.contract_id in held and (
+            order.parent_order_id is not None or (row is not None and row.role in _LEGS)
+        )
+        goes_with_parent = order.state is OrderState.SUSPENDED and order.parent_order_id in working
+        if not shelters and not goes_with_parent:
+            _cancel(ctx, wish, order, row)
+    for position in sight.held:
+        if position.contract_id in closing:
+            continue
+        closing.add(position.contract_id)
+        # Refused or unclear, the next sweep reads what became of it.
+        try:
+            need_lease(ctx)
+            ctx.gateway.close_contract(wish.account_id, position.contract_id)
+        except (RefusedError, AmbiguousOutcomeError) as error:
+            _note(ctx, wish, f"closing {position.contract_id}: {error}")
+
+
+def _cancel(ctx: Context, wish: FlatteningRow, order: VenueOrder, row: OrderRow | None) -> None:
+    if row is None:  # of a product that we do not know
+        try:
+            ctx.gateway.cancel(wish.account_id, order.id)
+        except (RefusedError, AmbiguousOutcomeError) as error:
+            _note(ctx, wish, f"cancelling order {order.id}: {error}")
+        return
+    with ctx.ledger.engine.begin() as connection:
+        change = changes.intend(
+            connection,
+            row.id,
+            ChangeKind.CANCEL,
+            origin=Origin(wish.origin),
+            reason=f"flattened: {wish.reason}",
+            correlation_id=row.correlation_id,
+        )
+    if change.submitted_at is None or machine_now() - change.submitted_at > SEND_AGAIN_AFTER:
+        send(ctx, change, row)
+
+
+def _end(ctx: Context, wish: FlatteningRow) -> dict[str, str | int]:
+    said = "flat: no position, no working order"
+    view = sync.look_whole(ctx, wish.account_id, ctx.clock.to_market(wish.asked_at) - OVERLAP)
+    result: dict[str, str | int] = {"venue_says": said, "sweeps": wish.sweep_count + 1}
+    with ctx.transaction() as tx:
+        sync.write_down(tx, view)
+        touched = {one.contract_id for one in view.orders} | {one.contract_id for one in view.fills}
+        for contract_id in sorted(filter(wish.covers, touched)):
+            fills.note_guarded(tx.connection, wish.account_id, contract_id, "flattened")
+        flattenings.end(tx.connection, wish.id, said)
+        tx.finish(result)
+    return result
+
+
+def _kept_trying(ctx: Context, wish: FlatteningRow, progress: str, wait: timedelta) -> PostponedError:
+    _note(ctx, wish, progress)
+    return PostponedError(f"account {wish.account_id} is not flat so far: {progress}", wait)
+
+
+def _note(ctx: Context, wish: FlatteningRow, progress: str) -> None:
+    with ctx.ledger.engine.begin() as connection:
+        flattenings.note_sweep(connection, wish.id, progress)

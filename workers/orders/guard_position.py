@@ -1,0 +1,258 @@
+"""Proves that a working stop covers a position, else places one, else flattens; sweeps what is left when flat."""
+
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from decimal import Decimal
+from uuid import UUID
+
+from sqlalchemy import Connection
+
+from shared.clock import machine_now
+from shared.db import accounts, changes, contracts, fills, flattenings, orders, positions
+from shared.db.orders import OrderRow
+from shared.db.positions import PositionRow
+from shared.domain.contract import Contract
+from shared.domain.order import ChangeKind, OrderState, OrderType, Origin, Role, Side
+from shared.domain.protection import Closer, Plan, plan
+from shared.errors import PostponedError, RetryableError
+from shared.ids import new_id
+from shared.ledger.jobs.orders import Flatten, GuardPosition
+from workers.context import Context
+from workers.orders import sync
+from workers.orders.change_order import send
+from workers.orders.settle_order import OVERLAP
+from workers.orders.submit import submit
+from workers.task import task
+
+# The venue's events tell of the stop within milliseconds of its fill; asking before that would ask too early.
+GRACE = timedelta(seconds=0.25)
+LOOK_EVERY = timedelta(seconds=0.1)
+# By then a stop of our own must stand, or the position goes.
+FLATTEN_AFTER = timedelta(seconds=1.4)
+WHILE_VENUE_IS_AWAY = timedelta(seconds=0.5)
+# For a position of which nobody said where its stop belongs: this part of what the account may still lose.
+STRANGERS_SHARE = Decimal("0.10")
+_STRANGERS_ROOM = Decimal(2_000)  # of the smallest account, where no rule tells
+_LEAST_TICKS = 4  # the venue takes no stop nearer than this; source: venue.md section 5.6
+_ON_THEIR_WAY = {OrderState.INTENDED, OrderState.SUBMITTING, OrderState.UNKNOWN}
+_SHOWN = {OrderState.WORKING}
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What our rows, the venue's words, say of one contract; `quantity` is signed."""
+
+    contract: Contract
+    quantity: int
+    position: PositionRow | None
+    open_orders: list[OrderRow]
+
+    @property
+    def plan(self) -> Plan:
+        """What is to do."""
+        return plan(self.quantity, [_closer(row, self.contract) for row in self.open_orders if row.state in _SHOWN])
+
+    @property
+    def has_stop_on_its_way(self) -> bool:
+        """Whether a stop of ours was sent and is not shown so far."""
+        return any(row.role is Role.STOP_LOSS and row.state in _ON_THEIR_WAY for row in self.open_orders)
+
+
+@task(GuardPosition)
+def guard_position(job: GuardPosition, ctx: Context) -> dict[str, str | int]:
+    """Aim at a stop of the position's size; each run reads what is there first, so any number may run."""
+    waited = machine_now() - ctx.job.enqueued_at
+    with ctx.transaction() as tx:
+        if flattenings.open_on(tx.connection, job.account_id, job.contract_id) is not None:
+            return {"left_to": "a flattening"}
+        seen = see(tx.connection, job.account_id, job.contract_id)
+        if seen.plan.is_covered:
+            _prove(tx.connection, job, seen)
+        if seen.plan.is_empty:
+            return _said(seen)
+    if waited < GRACE:
+        raise PostponedError(f"{job.contract_id}: {_words(seen)}; the venue may still tell", LOOK_EVERY)
+    try:
+        seen = _ask_venue(ctx, job)
+        if seen.plan.is_empty:
+            return _said(seen)
+        if seen.plan.missing and _must_flatten(ctx, job, seen, waited):
+            return _flatten(ctx, job, f"no working stop within {waited.total_seconds():.1f} s")
+        return _mend(ctx, job, seen)
+    except PostponedError:
+        raise
+    except RetryableError as error:  # an attempt that the venue did not hear is none
+        raise PostponedError(str(error), WHILE_VENUE_IS_AWAY) from error
+
+
+def see(connection: Connection, account_id: int, contract_id: str) -> Seen:
+    """Return what our rows say of the contract."""
+    held = [row for row in positions.of_account(connection, account_id) if row.contract_id == contract_id]
+    return Seen(
+        contracts.known(connection, contract_id),
+        held[0].quantity if held else 0,
+        held[0] if held else None,
+        orders.open_in(connection, account_id, contract_id),
+    )
+
+
+def _closer(row: OrderRow, contract: Contract) -> Closer:
+    price = row.stop_price if row.stop_price is not None else row.limit_price
+    return Closer(
+        id=row.id,
+        role=row.role,
+        type=row.type,
+        side=row.side,
+        quantity=max(row.quantity - row.filled_quantity, 0),
+        price=0 if price is None else int(price / contract.tick_size),
+        is_ours=row.role is not Role.OTHER,
+    )
+
+
+def _prove(connection: Connection, job: GuardPosition, seen: Seen) -> None:
+    how = "flat"
+    if seen.quantity:
+        by_us = any(row.origin is Origin.PROTECTOR and row.state in _SHOWN for row in seen.open_orders)
+        how = "a stop of the protector" if by_us else "the bracket's stop"
+    fills.note_guarded(connection, job.account_id, job.contract_id, how)
+
+
+def _ask_venue(ctx: Context, job: GuardPosition) -> Seen:
+    view = sync.look_whole(ctx, job.account_id, ctx.market_now - OVERLAP)
+    theirs = sync.quantity_at_venue(view, job.contract_id)
+    with ctx.transaction() as tx:
+        sync.write_down(tx, view)
+        seen = see(tx.connection, job.account_id, job.contract_id)
+        if seen.quantity != theirs:
+            if machine_now() - ctx.job.enqueued_at < FLATTEN_AFTER:
+                raise PostponedError(
+                    f"{job.contract_id}: the venue holds {theirs}, our fills make {seen.quantity}", LOOK_EVERY
+                )
+            seen = replace(seen, quantity=theirs)  # the venue is right; reconcile finds out why
+        if seen.plan.is_covered:
+            _prove(tx.connection, job, seen)
+    return seen
+
+
+def _must_flatten(ctx: Context, job: GuardPosition, seen: Seen, waited: timedelta) -> bool:
+    """Whether our own stop had its chance: rejected, or not seen to work in time."""
+    tried = _last_try(ctx, job)
+    if tried is None:
+        return False
+    return tried.state is OrderState.REJECTED or (waited > FLATTEN_AFTER and not seen.plan.is_covered)
+
+
+def _last_try(ctx: Context, job: GuardPosition) -> OrderRow | None:
+    with ctx.ledger.engine.connect() as connection:
+        return orders.newest_stop_of_ours(connection, job.account_id, job.contract_id, ctx.job.enqueued_at)
+
+
+def _mend(ctx: Context, job: GuardPosition, seen: Seen) -> dict[str, str | int]:
+    todo = seen.plan
+    if todo.missing and not seen.has_stop_on_its_way:
+        refusal = _place_stop(ctx, job, seen, todo.missing)
+        if refusal is not None:
+            return _flatten(ctx, job, f"the stop was rejected: {refusal}")
+    rows = {row.id: row for row in seen.open_orders}
+    for order_id in todo.cancels:
+        _change(ctx, rows[order_id], ChangeKind.CANCEL, "nothing is left for it to close")
+    for order_id, quantity in todo.shrinks:
+        _change(ctx, rows[order_id], ChangeKind.MODIFY, "larger than the position", quantity=quantity)
+    raise PostponedError(f"{job.contract_id}: {_words(seen)}; mended, looking again", LOOK_EVERY)
+
+
+def _change(ctx: Context, order: OrderRow, kind: ChangeKind, reason: str, quantity: int | None = None) -> None:
+    with ctx.ledger.engine.begin() as connection:
+        change = changes.intend(
+            connection,
+            order.id,
+            kind,
+            origin=Origin.PROTECTOR,
+            reason=reason,
+            correlation_id=order.correlation_id,
+            quantity=None if quantity is None else order.filled_quantity + quantity,
+        )
+    if order.venue_order_id is not None:
+        send(ctx, change, order)
+
+
+def _place_stop(ctx: Context, job: GuardPosition, seen: Seen, missing: int) -> str | None:
+    """Place a stop for what has none; return why the venue rejects it, if it does."""
+    order_id = _intend_stop(ctx, job, seen, missing)
+    with ctx.ledger.engine.connect() as connection:
+        order = orders.get(connection, order_id)
+    if order is None:
+        return None
+    answer = submit(ctx, order)
+    if answer.state is OrderState.UNKNOWN:
+        with ctx.ledger.engine.begin() as connection:
+            orders.move(connection, order.id, [OrderState.SUBMITTING], OrderState.UNKNOWN, reason=answer.reason)
+    elif answer.state is OrderState.WORKING:
+        with ctx.ledger.engine.begin() as connection:
+            orders.move(
+                connection, order.id, [OrderState.SUBMITTING], OrderState.WORKING, venue_order_id=answer.venue_order_id
+            )
+    return answer.reason if answer.state is OrderState.REJECTED else None
+
+
+def _intend_stop(ctx: Context, job: GuardPosition, seen: Seen, missing: int) -> UUID:
+    order_id = new_id()
+    with ctx.ledger.engine.begin() as connection:
+        price = _stop_price(connection, job, seen)
+        orders.intend(
+            connection,
+            order_id=order_id,
+            account_id=job.account_id,
+            contract_id=job.contract_id,
+            origin=Origin.PROTECTOR,
+            role=Role.STOP_LOSS,
+            side=Side.SELL if seen.quantity > 0 else Side.BUY,
+            quantity=missing,
+            correlation_id=ctx.job.correlation_id,
+            type_=OrderType.STOP,
+            stop_price=price,
+        )
+    return order_id
+
+
+def _stop_price(connection: Connection, job: GuardPosition, seen: Seen) -> Decimal:
+    """Return where the stop belongs: as far from the average price as the newest entry, or the account, says."""
+    account = accounts.get(connection, job.account_id)
+    entry = orders.newest_entry(connection, job.account_id, job.contract_id)
+    ticks = entry.stop_loss_ticks if entry is not None else None
+    ticks = ticks or (account.default_stop_ticks if account else None)
+    if ticks is None:
+        budget = _STRANGERS_ROOM * STRANGERS_SHARE
+        ticks = max(_LEAST_TICKS, int(budget / (abs(seen.quantity) * seen.contract.tick_value)))
+    average = seen.position.average_price if seen.position else None
+    basis = average if average is not None else (entry.average_fill_price if entry else None)
+    if basis is None:
+        raise PostponedError(f"{job.contract_id}: the price of the position is not known so far", LOOK_EVERY)
+    nearest = int((basis / seen.contract.tick_size).to_integral_value())
+    return (nearest - ticks * (1 if seen.quantity > 0 else -1)) * seen.contract.tick_size
+
+
+def _flatten(ctx: Context, job: GuardPosition, reason: str) -> dict[str, str | int]:
+    result: dict[str, str | int] = {"flattens": job.contract_id, "reason": reason}
+    with ctx.transaction() as tx:
+        accounts.lock(tx.connection, job.account_id)
+        accounts.note(tx.connection, job.account_id, "unprotected", f"{job.contract_id}: {reason}; flattened")
+        wish = flattenings.ask(
+            tx.connection,
+            job.account_id,
+            job.contract_id,
+            origin=Origin.PROTECTOR,
+            reason=reason,
+            correlation_id=ctx.job.correlation_id,
+        )
+        tx.hand_over(result, Flatten(flattening_id=wish))
+    return result
+
+
+def _said(seen: Seen) -> dict[str, str | int]:
+    return {"held": seen.quantity, "guarded_by": "a working stop" if seen.quantity else "flat, nothing working"}
+
+
+def _words(seen: Seen) -> str:
+    todo = seen.plan
+    return f"{seen.quantity} held, {todo.missing} without a stop, {len(todo.cancels) + len(todo.shrinks)} too many"

@@ -1,0 +1,161 @@
+"""Compares one account with the venue and repairs our rows; what does not add up halts it and says why."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import Connection
+
+from shared.clock import machine_now
+from shared.db import accounts, changes, contracts, fills, orders, positions
+from shared.db.accounts import AccountRow
+from shared.domain.calendar import day_ends, trading_day_at
+from shared.domain.order import OrderState
+from shared.errors import PositionMismatchError, PostponedError, RefusedError
+from shared.ledger.jobs.orders import ChangeOrder, GuardPosition, PlaceOrder, ReconcileAccount, SettleOrder
+from shared.ledger.ledger import Transaction
+from workers.context import Context
+from workers.orders import sync
+from workers.orders.guard_position import see
+from workers.orders.settle_order import OVERLAP, entries_key
+from workers.task import task
+
+# Nothing we sent can still be under way after this: the HTTP timeout and the lease have both run out.
+SUBMITTING_AT_MOST = timedelta(seconds=30)
+LONGEST_LOOK = timedelta(days=1)
+_LOOKS = 3
+_PAUSE = timedelta(seconds=0.5)
+
+
+@dataclass(frozen=True, slots=True)
+class _Gap:
+    """A contract of which the venue says another quantity than our fills add up to; both signed."""
+
+    contract_id: str
+    ours: int
+    theirs: int
+
+    def __str__(self) -> str:
+        return f"{self.contract_id}: the venue holds {self.theirs:+d}, our fills make {self.ours:+d}"
+
+
+@task(ReconcileAccount)
+def reconcile_account(job: ReconcileAccount, ctx: Context) -> dict[str, int | list[str]]:
+    """Write down what the venue shows, settle what hangs; it only reads, so it may run any number of times."""
+    with ctx.ledger.engine.connect() as connection:
+        account = accounts.get(connection, job.account_id)
+    if account is None:
+        raise RefusedError(f"account {job.account_id} is unknown: accounts.snapshot_accounts has not met it")
+    since = _since(ctx, account)
+    gaps: list[_Gap] = []
+    for look in range(_LOOKS):
+        # A fill may come between two answers: only what stays is a mismatch. The last look goes back a whole day.
+        view = sync.look_whole(ctx, account.id, since if look < _LOOKS - 1 else ctx.market_now - LONGEST_LOOK)
+        with ctx.transaction() as tx:
+            accounts.lock(tx.connection, account.id)
+            sync.write_down(tx, view)
+            before, gaps = gaps, _gaps(tx.connection, view)
+            if not gaps or (look == _LOOKS - 1 and before == gaps):
+                return _conclude(tx, ctx, account, view, gaps)
+    raise PostponedError(f"account {account.id} moves too fast to be compared: {_listed(gaps)}", _PAUSE)
+
+
+def _conclude(
+    tx: Transaction, ctx: Context, account: AccountRow, view: sync.VenueView, gaps: Sequence[_Gap]
+) -> dict[str, int | list[str]]:
+    result: dict[str, int | list[str]] = {"orders": len(view.orders), "fills": len(view.fills)}
+    if gaps:
+        result["carried"] = [str(gap) for gap in gaps]
+        _take_their_word(tx.connection, account.id, view, gaps)
+        if account.met_at is not None:  # what it held at our first sight is no mismatch
+            accounts.halt(tx.connection, f"{PositionMismatchError.__name__}: {_listed(gaps)}", account.id)
+        accounts.note(tx.connection, account.id, "carried in", _listed(gaps))
+    _settle_what_hangs(tx, account.id)
+    _guard_what_is_held(tx, ctx, account.id)
+    accounts.note_reconciled(tx.connection, account.id)
+    tx.finish(result)
+    return result
+
+
+def _gaps(connection: Connection, view: sync.VenueView) -> list[_Gap]:
+    readable = [one for one in view.positions if one.direction is not None]
+    unreadable = {one.contract_id for one in view.positions} - {one.contract_id for one in readable}
+    known = sync.known_contracts(connection, view.account_id, {one.contract_id for one in readable})
+    ours = {row.contract_id: row.quantity for row in positions.of_account(connection, view.account_id)}
+    found = []
+    for contract_id in sorted((known | set(ours)) - unreadable):
+        theirs = sync.quantity_at_venue(view, contract_id)
+        if theirs != ours.get(contract_id, 0):
+            found.append(_Gap(contract_id, ours.get(contract_id, 0), theirs))
+    return found
+
+
+def _take_their_word(connection: Connection, account_id: int, view: sync.VenueView, gaps: Sequence[_Gap]) -> None:
+    """The venue is right: exits and stops must go by what is held there, whatever our fills say."""
+    shown = {one.contract_id: one for one in view.positions}
+    for gap in gaps:
+        held = shown.get(gap.contract_id)
+        positions.hold(connection, account_id, gap.contract_id)
+        positions.carry(
+            connection,
+            account_id,
+            contracts.known(connection, gap.contract_id),
+            quantity=gap.theirs,
+            price=held.average_price if held else None,
+            opened_market_at=held.opened_market_at if held else None,
+            until_fill_id=positions.newest_fill_id(connection, account_id, gap.contract_id),
+        )
+
+
+def _listed(gaps: Sequence[_Gap]) -> str:
+    return "; ".join(map(str, gaps))
+
+
+def _settle_what_hangs(tx: Transaction, account_id: int) -> None:
+    now = machine_now()
+    minute = f"{now:%Y%m%d%H%M}"
+    for order in orders.open_of(tx.connection, account_id):
+        hangs_since = now - (order.submitted_at or now)
+        if order.state is OrderState.SUBMITTING and hangs_since > SUBMITTING_AT_MOST:
+            orders.move(tx.connection, order.id, [OrderState.SUBMITTING], OrderState.UNKNOWN, reason="no answer kept")
+        if order.state in {OrderState.SUBMITTING, OrderState.UNKNOWN} and hangs_since > SUBMITTING_AT_MOST:
+            tx.enqueue(SettleOrder(order_id=order.id), key=f"settle:{order.id}:{minute}")
+        if order.state is OrderState.INTENDED and order.expires_at is not None and order.expires_at <= now:
+            tx.enqueue(
+                PlaceOrder(order_id=order.id),  # finds it expired and says so
+                key=f"place:{order.id}:{minute}",
+                order_key=entries_key(account_id),
+            )
+    for change in changes.open_of(tx.connection, account_id):
+        if now - change.intended_at > SUBMITTING_AT_MOST:
+            tx.enqueue(ChangeOrder(change_id=change.id), key=f"change:{change.id}:{minute}")
+
+
+def _guard_what_is_held(tx: Transaction, ctx: Context, account_id: int) -> None:
+    """Have every contract looked at in which a stop is missing, or an order is left over."""
+    touched = {row.contract_id for row in positions.of_account(tx.connection, account_id)}
+    touched |= {row.contract_id for row in orders.open_of(tx.connection, account_id)}
+    for contract_id in sorted(touched):
+        if not see(tx.connection, account_id, contract_id).plan.is_empty:
+            tx.enqueue(
+                GuardPosition(account_id=account_id, contract_id=contract_id),
+                key=f"guard:{account_id}:reconcile:{ctx.job.id}:{contract_id}",
+                order_key=sync.guard_key(account_id, contract_id),
+            )
+
+
+def _since(ctx: Context, account: AccountRow) -> datetime:
+    """Look back to the oldest order that is open or given up, and ten minutes in any case, on both clocks.
+
+    What happened while nobody looked, as while this computer slept, lies behind the watermark; a day of it is read. A
+    tag that was given up is searched for until the session ends.
+    """
+    day_began = ctx.clock.to_machine(day_ends(trading_day_at(ctx.market_now)) - LONGEST_LOOK)
+    with ctx.ledger.engine.connect() as connection:
+        hanging = orders.open_of(connection, account.id) + orders.given_up_since(connection, account.id, day_began)
+        newest_fill_at = fills.newest_at(connection, account.id)
+    watermark = newest_fill_at if account.reconciled_at is None else ctx.clock.to_market(account.reconciled_at)
+    recent = ctx.clock.to_market(machine_now() - timedelta(minutes=10))
+    unseen = max(watermark or recent, ctx.market_now - LONGEST_LOOK)
+    submitted = [order.submitted_market_at for order in hanging]
+    return min([recent, unseen, *(at for at in submitted if at is not None)]) - OVERLAP

@@ -1,0 +1,105 @@
+"""Sends an intended order to the venue, once, whoever asks: claimed in Postgres before the call, judged after it."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+from shared.clock import machine_now
+from shared.db import accounts, contracts, orders
+from shared.db.orders import OrderRow
+from shared.domain.contract import Contract
+from shared.domain.order import OrderState, Role
+from shared.errors import AmbiguousOutcomeError, RefusedError, RetryableError
+from shared.gateway.asker import TIMEOUT
+from shared.gateway.errors import NotSentError
+from shared.gateway.ticket import OrderTicket
+from workers.context import Context
+
+_MARGIN = timedelta(seconds=0.5)
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What became of the call: WORKING with the venue's id, UNKNOWN, or an end with its reason.
+
+    An end is written down already; WORKING and UNKNOWN are for the caller, who commits them with what follows.
+    `refusal` is the error to end a job with.
+    """
+
+    state: OrderState
+    venue_order_id: int | None = None
+    reason: str | None = None
+    refusal: RefusedError | None = None
+
+
+def submit(ctx: Context, order: OrderRow) -> Answer:
+    """Send an order that is INTENDED; raise RetryableError, and leave it INTENDED, when it certainly was not sent.
+
+    An entry is let through only while its account is neither halted nor being flattened; that is read in the very
+    transaction that makes it SUBMITTING.
+    """
+    if order.expires_at is not None and order.expires_at <= machine_now():
+        return _end(ctx, order, OrderState.EXPIRED, f"not sent before {order.expires_at:%H:%M:%S} UTC")
+    ctx.gateway.get_ready()  # a login may take long or fail, and must do so before anything is SUBMITTING
+    claimed = _claim(ctx, order)
+    if isinstance(claimed, Answer):
+        return claimed
+    try:
+        need_lease(ctx)
+        venue_order_id = ctx.gateway.place(_ticket(order, claimed))
+    except RetryableError:  # certainly not sent
+        with ctx.ledger.engine.begin() as connection:
+            orders.move(connection, order.id, [OrderState.SUBMITTING], OrderState.INTENDED)
+        raise
+    except RefusedError as error:
+        return _end(ctx, order, OrderState.REJECTED, str(error), error)
+    except AmbiguousOutcomeError as error:
+        return Answer(OrderState.UNKNOWN, reason=str(error))
+    return Answer(OrderState.WORKING, venue_order_id)
+
+
+def _claim(ctx: Context, order: OrderRow) -> Contract | Answer:
+    with ctx.ledger.engine.begin() as connection:
+        obstacle = None
+        if order.role is Role.ENTRY:
+            obstacle = accounts.obstacle(connection, order.account_id, order.contract_id)
+        if obstacle is not None:
+            orders.move(connection, order.id, [OrderState.INTENDED], OrderState.REFUSED, reason=obstacle)
+            return Answer(OrderState.REFUSED, reason=obstacle, refusal=RefusedError(obstacle))
+        submitted = {
+            "submitted_at": machine_now(),
+            "submitted_market_at": order.submitted_market_at or ctx.market_now,  # the first call: searches start there
+        }
+        if not orders.move(connection, order.id, [OrderState.INTENDED], OrderState.SUBMITTING, **submitted):
+            return Answer(order.state, reason="moved by another")
+        return contracts.known(connection, order.contract_id)
+
+
+def need_lease(ctx: Context) -> None:
+    """Never start a call that somebody else might repeat before it ends: raise NotSentError."""
+    if not ctx.lease_outlasts(TIMEOUT + _MARGIN):
+        raise NotSentError("the lease would not outlast the call")
+
+
+def _ticket(order: OrderRow, contract: Contract) -> OrderTicket:
+    return OrderTicket(
+        account_id=order.account_id,
+        contract=contract,
+        side=order.side,
+        quantity=order.quantity,
+        tag=order.client_order_id or orders.tag_of(order.id),
+        type=order.type,
+        limit_price=order.limit_price,
+        stop_price=order.stop_price,
+        trail_price=order.trail_price,
+        stop_loss_ticks=order.stop_loss_ticks,
+        take_profit_ticks=order.take_profit_ticks,
+        is_entry=order.role is Role.ENTRY,
+    )
+
+
+def _end(ctx: Context, order: OrderRow, state: OrderState, reason: str, refusal: RefusedError | None = None) -> Answer:
+    # The hub may have told of a rejection before the answer came, without a reason.
+    sources = [OrderState.INTENDED, OrderState.SUBMITTING, *({OrderState.REJECTED} & {state})]
+    with ctx.ledger.engine.begin() as connection:
+        orders.move(connection, order.id, sources, state, reason=reason)
+    return Answer(state, reason=reason, refusal=refusal)

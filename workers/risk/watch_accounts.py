@@ -1,0 +1,191 @@
+"""Looks once a second at every account: its rules, the stops that follow a price, and fills without a proven stop."""
+
+import logging
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
+from decimal import Decimal
+
+from shared.clock import machine_now
+from shared.db import accounts, changes, contracts, fills, flattenings, orders, positions, standings
+from shared.db.positions import PositionRow
+from shared.db.standings import Stand
+from shared.domain.calendar import Session, calendar_of, trading_day_at
+from shared.domain.contract import ROOTS, Contract
+from shared.domain.limits import Action, Finding, flat_first, strongest, watch
+from shared.domain.order import ChangeKind, OrderState, OrderType, Origin, Role, Side
+from shared.domain.protection import followed
+from shared.domain.standing import marked
+from shared.errors import RefusedError
+from shared.hot.quotes import Quote
+from shared.ledger.jobs.orders import ChangeOrder, Flatten, GuardPosition, ReducePosition
+from shared.ledger.jobs.risk import WatchAccounts
+from shared.ledger.ledger import Transaction
+from workers.context import Context
+from workers.orders.intend import exit_price_by, said
+from workers.orders.sync import guard_key
+from workers.task import task
+
+log = logging.getLogger(__name__)
+
+UNGUARDED_FOR = timedelta(seconds=1)
+_AGAIN_AFTER_S = 5
+_OF_FLAT_ACCOUNTS = "equity"
+
+
+@task(WatchAccounts)
+def watch_accounts(_: WatchAccounts, ctx: Context) -> dict[str, int]:
+    """Judge every account by itself, so that one account's trouble hides no other; judging twice acts once."""
+    with ctx.ledger.engine.connect() as connection:
+        everyone = accounts.every(connection)
+        held = positions.in_accounts(connection, [account.id for account in everyone])
+        quotes = ctx.quotes.read({row.contract_id for row in held})
+        stands = standings.read(
+            connection,
+            everyone,
+            [account.id for account in everyone],
+            ctx.clock,
+            exit_price_by(quotes),
+            max_quantity=ctx.settings.max_quantity,
+        )
+    _ask_for_guards(ctx)
+    by_account: defaultdict[int, list[PositionRow]] = defaultdict(list)
+    for row in held:
+        by_account[row.account_id].append(row)
+    acted = 0
+    for account_id, stand in stands.items():
+        try:
+            acted += _watch(ctx, stand)
+            _follow(ctx, by_account[account_id], quotes)
+        except (RefusedError, LookupError, ArithmeticError, ValueError):
+            log.exception("account %s could not be watched", account_id)
+    return {"accounts": len(stands), "acted": acted}
+
+
+def _ask_for_guards(ctx: Context) -> None:
+    """A fill whose guard was lost, or could not act, gets another."""
+    with ctx.transaction() as tx:
+        for account_id, contract_id in fills.unguarded(tx.connection, UNGUARDED_FOR):
+            slot = int(machine_now().timestamp()) // _AGAIN_AFTER_S
+            tx.enqueue(
+                GuardPosition(account_id=account_id, contract_id=contract_id),
+                key=f"guard:{account_id}:{contract_id}:watch:{slot}",
+                order_key=guard_key(account_id, contract_id),
+            )
+
+
+def _watch(ctx: Context, stand: Stand) -> int:
+    market_now = ctx.market_now
+    session = _session(stand, ctx)
+    found = watch(stand.standing, stand.book, market_now, session)
+    now_marked = marked(stand.standing, stand.book)
+    serious = [one for one in found if one.action >= Action.BLOCK]
+    reason = "; ".join(map(said, serious)) or None
+    account, day = stand.account, trading_day_at(market_now)
+    changed: dict[str, object] = {}
+    if now_marked.is_breached and account.breached_market_at is None:
+        changed["breached_market_at"] = market_now
+    if now_marked.is_day_locked and account.locked_on != day:
+        changed["locked_on"] = day
+    action = strongest(found) if session is not None else Action.NONE  # what is closed cannot be closed
+    if not changed and reason == account.block_reason and action < Action.CUT:
+        return 0
+    with ctx.transaction() as tx:
+        if accounts.lock(tx.connection, account.id) is None:
+            return 0
+        if reason != account.block_reason:
+            changed["block_reason"] = reason
+            if account.block_reason is None or reason is None:
+                accounts.note(tx.connection, account.id, "blocked" if reason else "unblocked", reason or "")
+        if action is Action.CUT:
+            changed["cut_on"] = day
+            _cut(tx, stand, serious)
+        if changed:
+            accounts.change(tx.connection, account.id, **changed)
+        return _flatten(tx, ctx, stand, serious) if action is Action.FLATTEN else 0
+
+
+def _session(stand: Stand, ctx: Context) -> Session | None:
+    """Return the session of what is held or on its way; of a flat account that of the share indexes."""
+    roots = {one.root for one in stand.standing.holdings} | {one.root for one in stand.standing.working}
+    groups = {ROOTS[root].group for root in roots} or {_OF_FLAT_ACCOUNTS}
+    return flat_first([calendar_of(group).session_at(ctx.market_now) for group in sorted(groups)])
+
+
+def _flatten(tx: Transaction, ctx: Context, stand: Stand, found: Sequence[Finding]) -> int:
+    if flattenings.open_on(tx.connection, stand.account.id) is not None:
+        return 0
+    reason = "; ".join(one.message for one in found if one.action is Action.FLATTEN)
+    accounts.note(tx.connection, stand.account.id, "flattened", reason)
+    wish = flattenings.ask(
+        tx.connection,
+        stand.account.id,
+        None,
+        origin=Origin.PROTECTOR,
+        reason=reason,
+        correlation_id=ctx.job.id,
+    )
+    tx.enqueue(Flatten(flattening_id=wish), correlation_id=ctx.job.id)
+    return 1
+
+
+def _cut(tx: Transaction, stand: Stand, found: Sequence[Finding]) -> None:
+    """Close half of everything, rounded up, once a day."""
+    accounts.note(tx.connection, stand.account.id, "cut", "; ".join(one.message for one in found))
+    for holding in stand.standing.holdings:
+        tx.enqueue(
+            ReducePosition(
+                account_id=stand.account.id,
+                contract_id=holding.contract_id,
+                quantity=(abs(holding.quantity) + 1) // 2,
+            )
+        )
+
+
+def _follow(ctx: Context, held: Sequence[PositionRow], quotes: Mapping[str, Quote]) -> None:
+    """Move the stops whose entry asked for breakeven or for a distance behind the best price."""
+    for position in held:
+        price = exit_price_by(quotes)(position.contract_id, position.quantity)
+        if price is None:
+            continue
+        with ctx.transaction() as tx:
+            entry = orders.newest_entry(tx.connection, position.account_id, position.contract_id)
+            if entry is None or (entry.breakeven_ticks is None and entry.trail_ticks is None):
+                continue
+            _move_stops(tx, position, price, entry.breakeven_ticks, entry.trail_ticks)
+
+
+def _move_stops(
+    tx: Transaction, position: PositionRow, price: Decimal, breakeven_ticks: int | None, trail_ticks: int | None
+) -> None:
+    contract = contracts.known(tx.connection, position.contract_id)
+    side = Side.BUY if position.quantity > 0 else Side.SELL
+    for order in orders.open_in(tx.connection, position.account_id, position.contract_id):
+        is_stop = order.role is Role.STOP_LOSS and order.type is OrderType.STOP and order.state is OrderState.WORKING
+        if not is_stop or order.stop_price is None or position.average_price is None:
+            continue
+        now = _ticks(order.stop_price, contract)
+        wanted = followed(
+            side,
+            _ticks(position.average_price, contract),
+            _ticks(price, contract),
+            now,
+            breakeven_ticks=breakeven_ticks,
+            trail_ticks=trail_ticks,
+        )
+        if wanted == now or changes.has_open(tx.connection, order.id):
+            continue
+        change = changes.intend(
+            tx.connection,
+            order.id,
+            ChangeKind.MODIFY,
+            origin=Origin.PROTECTOR,
+            reason=f"the price is {price}",
+            correlation_id=order.correlation_id,
+            stop_price=wanted * contract.tick_size,
+        )
+        tx.enqueue(ChangeOrder(change_id=change.id), correlation_id=order.correlation_id)
+
+
+def _ticks(price: Decimal, contract: Contract) -> int:
+    return int((price / contract.tick_size).to_integral_value())
