@@ -72,3 +72,11 @@ def copies(connection: Connection, alert_id: UUID) -> list[int]:
     """Return the further accounts that trade an alert."""
     statement = select(hook_copy.c.account_id).join(alert, alert.c.hook_id == hook_copy.c.hook_id)
     return list(connection.execute(statement.where(alert.c.id == alert_id).order_by(hook_copy.c.account_id)).scalars())
+
+
+def further_accounts(connection: Connection) -> dict[UUID, list[int]]:
+    """Return the further accounts of every hook that has some."""
+    found: dict[UUID, list[int]] = {}
+    for row in connection.execute(select(hook_copy).order_by(hook_copy.c.hook_id, hook_copy.c.account_id)):
+        found.setdefault(row.hook_id, []).append(row.account_id)
+    return found
