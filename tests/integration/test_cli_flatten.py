@@ -93,9 +93,33 @@ def test_it_says_what_holds_it_up_and_gives_up_when_told_to(operator: Type, desk
     assert 0 == desk.venue.position(MNQ)
 
 
-def test_ctrl_c_leaves_it_to_the_workers_and_says_so(operator: Type, desk: Desk) -> None:
+def test_what_a_worker_took_along_when_it_died_is_taken_back(operator: Type, desk: Desk) -> None:
     hold_two(desk)
-    assert operator("accounts").status == 0
+    gone = "state = 'running', worker = 'gone@here.1/2', lease_until = now() - interval '5 seconds'"
+    desk.execute(f"UPDATE job SET {gone}, attempt = 1, fence = 1 WHERE id = '{desk.flatten()}'")
+    said = operator("flatten", "--yes")
+
+    assert 0 == said.status, said
+    assert (0, 1) == (desk.venue.position(MNQ), len(desk.rows("SELECT id FROM flattening")))
+
+
+def test_a_process_that_cannot_do_the_job_is_told_of_and_the_job_is_kept(
+    operator: Type, desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hold_two(desk)
+    monkeypatch.setenv("BROKER_URL", desk.settings.redis_url)
+    monkeypatch.setenv("REDIS_URL", "")
+    said = operator("flatten", "--yes", "--json")
+
+    assert (1, "") == (said.status, said.error)
+    assert "a process of its own ends with status 1: the end of" in said.json["error"]
+    assert "REDIS_URL is not set" in (desk.settings.home / "logs" / "alone.log").read_text()
+    assert [("queued",)] == desk.rows("SELECT state FROM job WHERE name = 'orders.flatten'")
+
+
+@pytest.mark.usefixtures("operator")  # its environment
+def test_ctrl_c_leaves_it_to_the_workers_and_says_so(desk: Desk) -> None:
+    hold_two(desk)
     desk.venue.kill()
     command = [sys.executable, "-m", "cli.main", "flatten", "--yes"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
