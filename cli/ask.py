@@ -139,16 +139,22 @@ class Asker:
         return self.ledger.engine.connect()
 
     def wait(
-        self, job_ids: Sequence[UUID], longest_s: float | None, progress: Progress | None = None, *, quiet: bool
+        self,
+        job_ids: Sequence[UUID],
+        longest_s: float | None,
+        progress: Progress | None = None,
+        *,
+        quiet: bool,
+        with_caused: bool = True,
     ) -> Ending:
-        """Wait until the jobs and all they caused are over, at most so long; show on stderr how far they are.
+        """Wait until the jobs, and all they caused, are over, at most so long; show on stderr how far they are.
 
         Ctrl-C leaves them to the workers, and says so.
         """
         pause, began, ending = Event(), monotonic(), Ending(list(job_ids), [])
         try:
             while True:
-                ending = Ending(list(job_ids), self._look(job_ids))
+                ending = Ending(list(job_ids), self._look(job_ids, with_caused=with_caused))
                 if not ending.live or (longest_s is not None and monotonic() - began > longest_s):
                     return ending
                 if not quiet:
@@ -162,11 +168,11 @@ class Asker:
                 part_from(process, is_done=bool(ending.jobs) and not ending.live)
             self._alone.clear()
 
-    def _look(self, job_ids: Sequence[UUID]) -> list[Followed]:
+    def _look(self, job_ids: Sequence[UUID], *, with_caused: bool) -> list[Followed]:
         patience = _PATIENCE_ALONE if self._alone else _PATIENCE
         with self.ledger.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
             line = driver(connection)
-            found = look(line, job_ids, patience)
+            found = [job for job in look(line, job_ids, patience) if with_caused or job.id in job_ids]
             if any(job.is_lost for job in found):  # as the relay does, which may be dead too
                 rows.take_back_expired_leases(line)
         for job in found:

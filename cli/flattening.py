@@ -70,7 +70,9 @@ def flatten(
             for wish in flattenings.these(connection, list(asked))
         )
 
-    ending = asker.wait(list(dict.fromkeys(asked.values())), wait_s, progress, quiet=as_json)
+    # What it causes is the guard's own business: flat is what the person waits for.
+    job_ids = list(dict.fromkeys(asked.values()))
+    ending = asker.wait(job_ids, wait_s, progress, quiet=as_json, with_caused=False)
     with asker.connect() as connection:
         wishes = flattenings.these(connection, list(asked))
     rows = [

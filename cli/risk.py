@@ -10,7 +10,7 @@ from sqlalchemy import Connection
 from cli.chosen import some_accounts
 from cli.output import print_json, print_table
 from cli.stack import connect, settings_of_stack
-from cli.stands import Picture, findings_of, live_word, picture
+from cli.stands import Picture, findings_of, live_word, picture, print_findings
 from shared.db import flattenings, orders
 from shared.db.accounts import AccountRow
 from shared.db.standings import Stand
@@ -39,9 +39,7 @@ def command(account_word: str | None, *, as_json: bool) -> None:
         click.echo(f"{one['name']} ({one['id']}, {one['live_orders']}): {one['verdict']}")
         rows = [row | {"room_left": _bar(row["left"], row["limit"])} for row in one["rules"]]
         print_table("Room by rule", rows, _COLUMNS, empty="No rules are known for it.")
-        print_table(
-            "What the rules say", one["findings"], ("rule", "action", "says", "lifts"), empty="Nothing is near."
-        )
+        print_findings(one["findings"])
 
 
 def _told(connection: Connection, found: Picture, row: AccountRow) -> dict[str, Any]:
