@@ -92,7 +92,7 @@ def command(ctx: click.Context, /, limit: int, *, as_json: bool, **filters: Any)
     if as_json:
         print_json({"round_trips": rows})
         return
-    print_table("Round trips (market time)", [_shown(row) for row in rows], _COLUMNS, empty="No such round trips.")
+    print_table("Round trips (market time, UTC)", [_shown(row) for row in rows], _COLUMNS, empty="No such round trips.")
     if any(row["is_carried_in"] for row in rows):
         click.echo(
             "*: some of it was held before the first fill we know; its entry price is what the venue's result says."
@@ -153,7 +153,7 @@ def _shown(row: dict[str, Any]) -> dict[str, Any]:
         "contract": row["contract_id"].removeprefix("CON.F.US."),
         "direction": f"{row['direction']}{mark}",
         "costs": row["fees"] + row["commissions"],
-        "held": str(row["closed_market_at"] - row["opened_market_at"]).partition(".")[0],
+        "held": None if mark else str(row["closed_market_at"] - row["opened_market_at"]).partition(".")[0],
         "strategy": label_of(row["strategy"], row["origin"]),
     }
 

@@ -58,7 +58,8 @@ class RoundTrip:
     """One stretch of holding from flat to flat; prices are averages over all contracts, money is in dollars.
 
     `quantity` is the most that was held at once. `part` is 1 when the opening fill first closed another round trip (a
-    reversal), else 0. `is_carried_in` says that some of it was held before the first fill we know.
+    reversal), else 0. `is_carried_in` says that some of it was held before the first fill we know:
+    then `opened_market_at` is the time of that fill.
     """
 
     opening_fill_id: int

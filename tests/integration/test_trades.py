@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import pytest
@@ -16,6 +17,8 @@ from shared.db import bars, contracts, fills, round_trips
 from shared.db.round_trips import Key, Wanted
 from shared.domain.bar import Bar
 from shared.domain.coverage import Span
+from shared.domain.order import Side
+from shared.domain.position import Position, after_fill, in_money
 from shared.ledger.jobs.accounts import BookRoundTrips
 from shared.ledger.jobs.orders import ReconcileAccounts
 from tests.fixtures.desk import Desk
@@ -147,6 +150,37 @@ def test_a_fill_that_comes_late_repairs_the_past_and_leaves_what_was_before(book
     books.book()
 
     assert [(1, False), (3, False), (5, False)] == [(row[0], row[6]) for row in books.desk.rows(TRIPS)]
+
+
+@pytest.mark.parametrize("seed", range(2))
+def test_however_fills_arrive_and_are_voided_the_books_end_as_if_written_at_once(books: Books, seed: int) -> None:
+    random = Random(seed)
+    position, told = Position(), []
+    for id_ in range(1, 31):
+        side = random.choice(list(Side))
+        quantity, ticks = random.randint(1, 3), random.randint(390, 410)
+        position, parts = after_fill(position, side, quantity, ticks)
+        pnl = None if parts[0].realised is None else in_money(parts[0].realised, Decimal("0.50"))
+        told.append((id_, side, quantity, ticks * Decimal("0.25"), pnl))
+    arrived = told + random.sample(told, 10)
+    random.shuffle(arrived)
+    voided = random.sample(told, 6)
+    while arrived or voided:
+        if (voided and random.random() < 0.2) or not arrived:
+            books.fill(*voided.pop(), is_voided=True)
+        else:
+            books.fill(*arrived.pop())
+        if random.random() < 0.6:
+            books.book()
+    books.book()
+    step_by_step = books.desk.rows(EVERYTHING)
+    books.desk.execute("DELETE FROM round_trip")
+    books.desk.execute("UPDATE fill SET fees = fees + 1")
+    books.desk.execute("UPDATE fill SET fees = fees - 1")
+    books.book()
+
+    assert step_by_step
+    assert [row[:-1] for row in books.desk.rows(EVERYTHING)] == [row[:-1] for row in step_by_step]
 
 
 def test_accounts_and_contracts_do_not_mix(books: Books) -> None:
