@@ -25,7 +25,7 @@ class _Commands(click.Group):
         return command
 
 
-COMMANDS = ("up", "status", "down", "sim", "jobs", "orders", "bars", "hooks", "metrics", "db", "doctor")
+COMMANDS = ("up", "status", "down", "sim", "jobs", "orders", "trades", "bars", "hooks", "metrics", "db", "doctor")
 
 
 @click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})

@@ -129,6 +129,11 @@ class Calendar:
         return Session(trading_day, opens, closes, (pause,) if pause else ())
 
 
+def trading_day_begins(day: date) -> datetime:
+    """Return when the trading day of Chicago begins: at 17:00 of the evening before, for every group."""
+    return _at(day - _DAY, _GLOBEX.opens)
+
+
 @cache
 def calendar_of(group: str) -> Calendar:
     """Return the calendar of a group of roots, such as equity; raise KeyError for a group nobody knows."""

@@ -23,13 +23,15 @@ NEED_A_STACK = [
     ("jobs",),
     ("jobs", "show", str(uuid4())),
     ("orders",),
+    ("trades",),
+    ("trades", "stats"),
     ("bars",),
     ("metrics",),
     ("hooks", "list"),
     ("hooks", "add", "try"),
     ("hooks", "remove", "try"),
 ]
-READ = [("jobs",), ("orders",), ("bars",), ("metrics", "--minutes", "5"), ("hooks", "list")]
+READ = [("jobs",), ("orders",), ("trades",), ("bars",), ("metrics", "--minutes", "5"), ("hooks", "list")]
 
 
 @dataclass(frozen=True)

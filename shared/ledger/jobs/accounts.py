@@ -21,3 +21,11 @@ class RecordAccount(Job):
     queue: ClassVar = Queue.CRITICAL
     attempts: ClassVar = 20
     document: dict[str, Any]
+
+
+@dataclass(frozen=True, kw_only=True)
+class BookRoundTrips(Job):
+    """Book the fills that came or changed into round trips, of every account."""
+
+    queue: ClassVar = Queue.LOW
+    is_transactional: ClassVar = True
