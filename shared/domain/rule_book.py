@@ -1,0 +1,187 @@
+"""What an account may lose, hold and do: one frozen book of rules per stage and size, every figure of it changeable."""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime, time, timedelta
+from decimal import Decimal
+
+from shared.domain.account import Stage, stage_of
+from shared.domain.product_family import is_micro
+from shared.errors import RefusedError
+
+SIZES = (50_000, 100_000, 150_000)
+_ONE = Decimal(1)
+
+
+@dataclass(frozen=True, slots=True)
+class Rung:
+    """One step of the scaling plan: so many minis from a balance on, or only above it. None is the lowest step."""
+
+    minis: int
+    balance: Decimal | None = None
+    is_only_above: bool = False
+
+    def is_reached_with(self, balance: Decimal) -> bool:
+        """Whether a balance at the start of the session is enough for this step."""
+        if self.balance is None:
+            return True
+        return balance > self.balance if self.is_only_above else balance >= self.balance
+
+
+@dataclass(frozen=True, slots=True)
+class NewsWindow:
+    """Minutes around an event in which no new position in minis of a share index is taken; both ends belong to it."""
+
+    name: str
+    at: datetime  # market time
+    before: timedelta = timedelta(minutes=5)
+    after: timedelta = timedelta(minutes=5)
+    blocks_micros: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RuleBook:
+    """The rules of one account. Money is dollars; None switches a rule off.
+
+    The four shares say what happens once so much of the room to a loss limit is used up: warn, block entries,
+    close half, flatten. Raise ValueError for shares out of order, or a scaling plan that does not rise.
+    """
+
+    name: str
+    version: str  # the month of the source
+    source: str
+    stage: Stage
+    size: int
+    starting_balance: Decimal  # the floor stops rising here
+    maximum_loss: Decimal | None
+    daily_loss: Decimal | None = None
+    has_been_paid: bool = False  # after an Express account's first payout its floor is the starting balance
+    profit_target: Decimal | None = None
+    consistency_share: Decimal | None = None
+    most_minis: int
+    ladder: tuple[Rung, ...] = ()
+    micros_per_mini: int = 10
+    # The firm says that these weigh more than one micro and not how much. Two is our assumption.
+    heavy_micros: tuple[str, ...] = ("SIL", "MBT", "MET")
+    heavy_micro_weight: int = 2
+    max_quantity: int = 5  # contracts of one order
+    max_trades_per_day: int | None = None
+    max_orders_per_minute: int = 30
+    risk_per_trade: Decimal | None = None
+    # What a contract is taken to cost, in and out: the dearest mini and micro of the firm's list, SI and SIL.
+    costs_per_mini: Decimal = Decimal("4.32")
+    costs_per_micro: Decimal = Decimal("2.72")
+    trading_hours: tuple[time, time] | None = None  # Chicago, half-open; may span midnight
+    news: tuple[NewsWindow, ...] = ()
+    forbid_opposite_sides: bool = True  # the firm closes accounts for good that hedge each other
+    warn_at: Decimal = Decimal("0.50")
+    block_at: Decimal = Decimal("0.75")
+    cut_at: Decimal | None = None
+    flatten_at: Decimal = Decimal("0.90")
+
+    def __post_init__(self) -> None:
+        shares = [(name, share) for name in _SHARES if (share := getattr(self, name)) is not None]
+        for (low_name, low), (name, share) in zip([("nothing", Decimal(0)), *shares], shares, strict=False):
+            if share < low or not 0 < share <= _ONE:
+                raise ValueError(
+                    f"{name} {share} does not fit {low_name} {low}: give shares above 0 and up to 1 with "
+                    "warn_at <= block_at <= cut_at <= flatten_at"
+                )
+        balances = [rung.balance for rung in self.ladder]
+        rising = [balance for balance in balances[1:] if balance is not None]
+        if balances and (balances[0] is not None or len(rising) < len(balances) - 1 or rising != sorted(set(rising))):
+            raise ValueError("ladder must begin with a count of minis for every balance, then name rising balances")
+
+    def micros(self, root: str, quantity: int) -> int:
+        """Return how many micros a quantity of a root counts as."""
+        if root in self.heavy_micros:
+            return self.heavy_micro_weight * quantity
+        return quantity if is_micro(root) else self.micros_per_mini * quantity
+
+    def most_micros(self, day_opening_balance: Decimal) -> int:
+        """Return the largest position in micros: by size, and by the balance the day began with where a plan scales."""
+        steps = [rung.minis for rung in self.ladder if rung.is_reached_with(day_opening_balance)]
+        return min([self.most_minis, *steps[-1:]]) * self.micros_per_mini
+
+    def costs_of(self, root: str, quantity: int) -> Decimal:
+        """Return what a quantity of a root is taken to cost in fees, in and out."""
+        return quantity * (self.costs_per_micro if is_micro(root) else self.costs_per_mini)
+
+
+_SHARES = ("warn_at", "block_at", "cut_at", "flatten_at")
+_VERSION = "2026-09"
+_SOURCE = "TopstepX programme rules as of September 2026: venue.md section 9"
+_MAXIMUM_LOSS = {50_000: Decimal(2_000), 100_000: Decimal(3_000), 150_000: Decimal(4_500)}
+DAILY_LOSS = {50_000: Decimal(1_000), 100_000: Decimal(2_000), 150_000: Decimal(3_000)}  # where one was chosen
+_PROFIT_TARGET = {50_000: Decimal(3_000), 100_000: Decimal(6_000), 150_000: Decimal(9_000)}
+_MOST_MINIS = {50_000: 5, 100_000: 10, 150_000: 15}
+_CONSISTENCY = {Stage.COMBINE: Decimal("0.55"), Stage.EXPRESS: Decimal("0.40")}
+# A step begins at its balance where the source says "<1.5k" of the one below. The balance that two ranges share
+# ("1.5-2k", "2-3k") belongs to the lower: the stricter reading, until the firm's own table is seen.
+_FROM_1500 = Decimal(1_500)
+_LADDERS = {
+    50_000: (Rung(2), Rung(3, _FROM_1500), Rung(5, Decimal(2_000), is_only_above=True)),
+    100_000: (
+        Rung(3),
+        Rung(4, _FROM_1500),
+        Rung(5, Decimal(2_000), is_only_above=True),
+        Rung(10, Decimal(3_000), is_only_above=True),
+    ),
+    150_000: (
+        Rung(3),
+        Rung(4, _FROM_1500),
+        Rung(5, Decimal(2_000), is_only_above=True),
+        Rung(10, Decimal(3_000), is_only_above=True),
+        Rung(15, Decimal(4_500), is_only_above=True),
+    ),
+}
+
+
+def _preset(stage: Stage, size: int) -> RuleBook:
+    return RuleBook(
+        name=f"{stage.value.lower()}-{size // 1000}k",
+        version=_VERSION,
+        source=_SOURCE,
+        stage=stage,
+        size=size,
+        starting_balance=Decimal(0) if stage is Stage.EXPRESS else Decimal(size),
+        # No source gives a practice account's maximum loss: it rehearses the Combine, so it keeps the Combine's.
+        maximum_loss=_MAXIMUM_LOSS[size],
+        daily_loss=DAILY_LOSS[size] if stage is Stage.PRACTICE else None,
+        profit_target=_PROFIT_TARGET[size] if stage is Stage.COMBINE else None,
+        consistency_share=_CONSISTENCY.get(stage),
+        most_minis=_MOST_MINIS[size],
+        ladder=_LADDERS[size] if stage is Stage.EXPRESS else (),
+    )
+
+
+def _presets() -> Iterator[RuleBook]:
+    for stage in (Stage.COMBINE, Stage.EXPRESS, Stage.PRACTICE):
+        for size in SIZES:
+            yield _preset(stage, size)
+
+
+PRESETS: dict[str, RuleBook] = {book.name: book for book in _presets()}
+
+
+def preset_for(account_name: str, balance: Decimal) -> RuleBook:
+    """Return the book for an account as far as its name and balance tell it; raise RefusedError for no known stage.
+
+    A Combine's name says its size. A practice account has the largest size that its balance would not have breached.
+    An Express account begins at zero whatever its size, so it gets the smallest, the strictest, until a person names
+    another preset.
+    """
+    stage = stage_of(account_name)
+    if stage is Stage.UNKNOWN:
+        raise RefusedError(
+            f"account {account_name!r} is of no stage we know, so no rules are known for it: "
+            "names begin with PRAC-, 50KTC-, 100KTC-, 150KTC- or EXPRESS-"
+        )
+    size = SIZES[0]
+    named = re.match(r"(\d+)KTC-", account_name)
+    if named:
+        size = int(named[1]) * 1000
+    elif stage is Stage.PRACTICE:
+        size = max((size for size in SIZES if size - _MAXIMUM_LOSS[size] < balance), default=SIZES[0])
+    return PRESETS[f"{stage.value.lower()}-{size // 1000}k"]

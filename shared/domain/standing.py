@@ -1,0 +1,166 @@
+"""Where an account stands: what it owns, holds and has on its way, and what of that lasts for a day or for good."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, time, timedelta
+from decimal import ROUND_HALF_EVEN, Decimal
+
+from shared.domain.calendar import CHICAGO
+from shared.domain.contract import ROOTS
+from shared.domain.order import Direction, Side
+from shared.domain.rule_book import RuleBook
+
+_CENT = Decimal("0.01")
+_DAY_ENDS = time(17)  # Chicago. Source: venue.md sections 8.4 and 9.
+
+
+@dataclass(frozen=True, slots=True)
+class Holding:
+    """A position: `quantity` is above zero when long; `exit_price` is the bid for a long and the ask for a short.
+
+    `exit_price` is None without a fresh quote. `stop_risk` is what it can still lose down to its stop, in dollars,
+    where that is known.
+    """
+
+    contract_id: str
+    root: str
+    quantity: int
+    average_price: Decimal
+    exit_price: Decimal | None
+    stop_risk: Decimal = Decimal(0)
+
+
+@dataclass(frozen=True, slots=True)
+class Working:
+    """An entry that is intended, on its way or working, with its open quantity; protective orders do not count."""
+
+    contract_id: str
+    root: str
+    side: Side
+    quantity: int
+    stop_risk: Decimal = Decimal(0)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Standing:
+    """All that the rules need to know of an account at one instant; None is a fact that is missing.
+
+    Balances are of closed trades, after fees. `days` are the results of the earlier trading days.
+    """
+
+    balance: Decimal | None
+    day_opening_balance: Decimal | None
+    highest_close: Decimal | None  # the highest balance at the end of a trading day, the first balance included
+    is_breached: bool = False  # the maximum loss was touched: for good
+    is_day_locked: bool = False  # the daily loss was touched: until 17:00 in Chicago
+    is_cut: bool = False  # half was closed today already
+    holdings: tuple[Holding, ...] = ()
+    working: tuple[Working, ...] = ()
+    trade_count_today: int = 0  # entries of this trading day that are no longer among `working`
+    order_count_last_minute: int = 0
+    oldest_order_market_at: datetime | None = None  # of those in the last minute
+    days: tuple[Decimal, ...] = ()
+    # What the owner's other accounts hold or enter, by family of products.
+    other_directions: Mapping[str, frozenset[Direction]] = field(default_factory=dict)
+
+    @property
+    def is_flat(self) -> bool:
+        """Whether nothing is held and no entry is on its way."""
+        return not self.working and not any(holding.quantity for holding in self.holdings)
+
+    @property
+    def equity(self) -> Decimal | None:
+        """The balance and the open profit; None when a price or the balance is missing."""
+        profit = open_profit(self.holdings)
+        return None if self.balance is None or profit is None else self.balance + profit
+
+    def held(self, contract_id: str) -> int:
+        """Return the net quantity of a contract, above zero when long."""
+        return sum(holding.quantity for holding in self.holdings if holding.contract_id == contract_id)
+
+
+def open_profit(holdings: Iterable[Holding]) -> Decimal | None:
+    """Return what closing everything now would bring before fees, half-even to the cent; None if a price is missing."""
+    total = Decimal(0)
+    for holding in holdings:
+        root = ROOTS.get(holding.root)
+        if holding.quantity == 0:
+            continue
+        if root is None or holding.exit_price is None:
+            return None
+        gain = (holding.exit_price - holding.average_price) * holding.quantity
+        total += gain * root.tick_value / root.tick_size
+    return total.quantize(_CENT, ROUND_HALF_EVEN)
+
+
+def floor(book: RuleBook, highest_close: Decimal) -> Decimal | None:
+    """Return the equity that ends an account when touched, or None without a maximum loss.
+
+    It follows the highest end-of-day balance, never falls, and stops for good at the starting balance.
+    """
+    if book.maximum_loss is None:
+        return None
+    if book.has_been_paid:
+        return book.starting_balance
+    highest = max(highest_close, book.starting_balance)
+    return min(highest - book.maximum_loss, book.starting_balance)
+
+
+def floor_of(standing: Standing, book: RuleBook) -> Decimal | None:
+    """Return the floor of an account as it stands; None without a maximum loss or when the highest close is missing."""
+    highest, opening = standing.highest_close, standing.day_opening_balance
+    if highest is None:
+        return None
+    # A day opens with the balance of an end of day, so it counts even where nobody wrote it down as the highest.
+    return floor(book, highest if opening is None else max(highest, opening))
+
+
+def day_result(standing: Standing) -> Decimal | None:
+    """Return what the day's closed trades have brought so far, after fees."""
+    if standing.balance is None or standing.day_opening_balance is None:
+        return None
+    return standing.balance - standing.day_opening_balance
+
+
+def marked(standing: Standing, book: RuleBook) -> Standing:
+    """Return the standing with what its equity touches right now noted: for good, or for the day.
+
+    Keep what it returns before anything else is decided: a later, better price does not undo a touch.
+    """
+    equity, opening, least = standing.equity, standing.day_opening_balance, floor_of(standing, book)
+    if equity is None:
+        return standing
+    is_breached = least is not None and equity <= least
+    is_locked = opening is not None and book.daily_loss is not None and equity <= opening - book.daily_loss
+    return replace(
+        standing,
+        is_breached=standing.is_breached or is_breached,
+        is_day_locked=standing.is_day_locked or is_locked,
+    )
+
+
+def next_day(standing: Standing) -> Standing:
+    """Return where an account stands when its trading day has ended, at 17:00 in Chicago.
+
+    What lasted for the day is gone, a breach stays, and the balance may be a new highest close. A day without a
+    result, a Saturday say, leaves none. A balance that is missing leaves the day's opening unknown.
+    """
+    result, balance, highest = day_result(standing), standing.balance, standing.highest_close
+    return replace(
+        standing,
+        day_opening_balance=balance,
+        highest_close=highest if highest is None or balance is None else max(highest, balance),
+        is_day_locked=False,
+        is_cut=False,
+        trade_count_today=0,
+        days=(*standing.days, result) if result else standing.days,
+    )
+
+
+def day_ends(after: datetime) -> datetime:
+    """Return the first end of a trading day, 17:00 in Chicago, that lies after an instant."""
+    here = after.astimezone(CHICAGO)
+    today = datetime.combine(here.date(), _DAY_ENDS, CHICAGO).astimezone(UTC)
+    if today > after:
+        return today
+    return datetime.combine(here.date() + timedelta(days=1), _DAY_ENDS, CHICAGO).astimezone(UTC)
