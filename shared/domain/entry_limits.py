@@ -1,0 +1,209 @@
+"""Which rules a wished entry breaks; an exit is never asked here, exits always pass."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, time, timedelta
+from decimal import Decimal
+
+from shared.domain.calendar import CHICAGO, Calendar, Session
+from shared.domain.contract import Contract
+from shared.domain.limits import Action, Finding, limit_findings, when
+from shared.domain.order import Direction, Side
+from shared.domain.product_family import family_of, is_equity_index, is_micro
+from shared.domain.rule_book import RuleBook
+from shared.domain.standing import Holding, Standing, Working, day_ends, floor_of
+
+_MINUTE = timedelta(minutes=1)
+_DAY = timedelta(days=1)
+_JUST_AFTER = timedelta(seconds=1)
+_AGAINST = {Side.BUY: Direction.SHORT, Side.SELL: Direction.LONG}
+
+
+@dataclass(frozen=True, slots=True)
+class EntryWish:
+    """A wish to open, add to or turn a position, with its stop in ticks from the fill."""
+
+    contract: Contract
+    side: Side
+    quantity: int
+    stop_loss_ticks: int | None
+
+    @property
+    def stop_risk(self) -> Decimal | None:
+        """What the stop loses in dollars, before fees; None without a stop."""
+        if self.stop_loss_ticks is None:
+            return None
+        return self.stop_loss_ticks * self.contract.tick_value * self.quantity
+
+
+def against_entry(
+    entry: EntryWish,
+    standing: Standing,
+    book: RuleBook,
+    market_now: datetime,
+    *,
+    session: Session | None,
+    calendar: Calendar,
+) -> list[Finding]:
+    """Return everything that forbids an entry, each with its figures and when it lifts; empty when it may be sent.
+
+    `standing` counts everything but the entry itself. `session` is the one of the entry's contract at `market_now`,
+    None while its market is closed. A fact that is missing forbids it.
+    """
+    return [
+        *(finding for finding in limit_findings(standing, book, market_now) if finding.action >= Action.BLOCK),
+        *_size_findings(entry, standing, book, market_now),
+        *_time_findings(entry, book, market_now, session, calendar),
+        *_pace_findings(standing, book, market_now),
+        *_side_findings(entry, standing, book),
+        *_stop_findings(entry, standing, book),
+    ]
+
+
+def only_reduces(entry: EntryWish, standing: Standing) -> bool:
+    """Whether an entry leaves a smaller position, even after everything else that works on its side has filled."""
+    against = -standing.held(entry.contract.id) * entry.side.sign
+    return entry.quantity <= against - _working(standing, entry.side, entry.contract.id)
+
+
+def _working(standing: Standing, side: Side, contract_id: str) -> int:
+    return sum(order.quantity for order in standing.working if order.side is side and order.contract_id == contract_id)
+
+
+def _size_findings(entry: EntryWish, standing: Standing, book: RuleBook, market_now: datetime) -> Iterator[Finding]:
+    if not 1 <= entry.quantity <= book.max_quantity:
+        yield _block("max_quantity", f"quantity {entry.quantity} is not between 1 and {book.max_quantity} an order")
+    if only_reduces(entry, standing) or standing.day_opening_balance is None:
+        return
+    # Every position counts, whichever way it lies, and what works on the entry's side. Source: venue.md section 9.
+    held = sum(book.micros(holding.root, abs(holding.quantity)) for holding in standing.holdings)
+    working = sum(book.micros(order.root, order.quantity) for order in standing.working if order.side is entry.side)
+    wished = book.micros(entry.contract.root, entry.quantity)
+    most = book.most_micros(standing.day_opening_balance)
+    if held + working + wished > most:
+        yield _block(
+            "contracts",
+            f"contracts allowed: {held} held, {working} working to {entry.side} and {wished} wished are more than "
+            f"{most} micros ({most // book.micros_per_mini} minis) over the whole account",
+            day_ends(market_now) if book.ladder else None,
+        )
+
+
+def _time_findings(
+    entry: EntryWish, book: RuleBook, market_now: datetime, session: Session | None, calendar: Calendar
+) -> Iterator[Finding]:
+    if session is None or not session.opens <= market_now < session.closes:
+        yield _block(
+            "session",
+            f"the market of {entry.contract.id} is closed at {when(market_now)}, or its session is not known",
+            _next_opening(calendar, market_now),
+        )
+    elif market_now >= session.last_entry:
+        yield _block(
+            "last_entry",
+            f"no new position in {entry.contract.id} from {when(session.last_entry)} on, flat by "
+            f"{when(session.flat_by)}",
+            _next_opening(calendar, market_now),
+        )
+    else:
+        for pause in session.pauses:
+            if pause.start <= market_now < pause.end:
+                yield _block("session", f"{entry.contract.id} pauses until {when(pause.end)}", pause.end)
+    if book.trading_hours is not None and not _is_within(book.trading_hours, market_now):
+        opens, ends = book.trading_hours
+        yield _block(
+            "trading_hours",
+            f"trading hours: {when(market_now)} is not within {opens:%H:%M} to {ends:%H:%M}",
+            _next_time(opens, market_now),
+        )
+    if not is_equity_index(entry.contract.root):
+        return
+    for window in book.news:
+        concerns = window.blocks_micros or not is_micro(entry.contract.root)
+        if concerns and window.at - window.before <= market_now <= window.at + window.after:
+            yield _block(
+                "news",
+                f"news: {window.name} at {when(window.at)} allows no new position in {entry.contract.root} from "
+                f"{when(window.at - window.before)} to {when(window.at + window.after)}",
+                window.at + window.after + _JUST_AFTER,
+            )
+
+
+def _pace_findings(standing: Standing, book: RuleBook, market_now: datetime) -> Iterator[Finding]:
+    # An entry on its way will be a trade of today, so it counts before it has filled.
+    trades = standing.trade_count_today + len(standing.working)
+    if book.max_trades_per_day is not None and trades >= book.max_trades_per_day:
+        yield _block(
+            "max_trades_per_day",
+            f"trades a day: {trades} of {book.max_trades_per_day} are made or on their way",
+            day_ends(market_now),
+        )
+    if standing.order_count_last_minute >= book.max_orders_per_minute:
+        yield _block(
+            "max_orders_per_minute",
+            f"orders a minute: {standing.order_count_last_minute} of {book.max_orders_per_minute} were sent in the "
+            "last minute",
+            (standing.oldest_order_market_at or market_now) + _MINUTE,
+        )
+
+
+def _side_findings(entry: EntryWish, standing: Standing, book: RuleBook) -> Iterator[Finding]:
+    family = family_of(entry.contract.root)
+    against = _AGAINST[entry.side]
+    if book.forbid_opposite_sides and against in standing.other_directions.get(family, frozenset()):
+        yield _block(
+            "forbid_opposite_sides",
+            f"opposite sides: another account of yours is {against} in {family}, and the firm closes accounts for "
+            f"good that hedge each other: no {entry.side} of {entry.contract.root} until it is flat",
+        )
+
+
+def _stop_findings(entry: EntryWish, standing: Standing, book: RuleBook) -> Iterator[Finding]:
+    risk = entry.stop_risk
+    if risk is None or entry.stop_loss_ticks is None or entry.stop_loss_ticks < 1:
+        yield _block("stop_loss", f"a stop of {entry.stop_loss_ticks} ticks is no stop: give 1 tick or more")
+        return
+    if book.risk_per_trade is not None and risk > book.risk_per_trade:
+        yield _block(
+            "risk_per_trade",
+            f"risk per trade: {entry.quantity} x {entry.stop_loss_ticks} ticks x {entry.contract.tick_value} = "
+            f"{risk:,.2f} is more than {book.risk_per_trade:,.2f}",
+        )
+    least, equity = floor_of(standing, book), standing.equity
+    if least is None or equity is None or only_reduces(entry, standing):
+        return
+    parts: tuple[Holding | Working, ...] = (*standing.holdings, *standing.working)
+    others = sum((part.stop_risk for part in parts), start=Decimal(0))
+    costs = sum((book.costs_of(part.root, abs(part.quantity)) for part in parts), start=Decimal(0))
+    costs += book.costs_of(entry.contract.root, entry.quantity)
+    worst = equity - others - risk - costs
+    if worst <= least:
+        yield _block(
+            "stop_loss",
+            f"loss at the stop: equity {equity:,.2f} less {risk:,.2f} at this stop, {others:,.2f} at other stops and "
+            f"{costs:,.2f} of costs is {worst:,.2f}, not above the floor of {least:,.2f}",
+        )
+
+
+def _block(rule: str, message: str, lifts: datetime | None = None) -> Finding:
+    return Finding(rule, Action.BLOCK, message, lifts)
+
+
+def _is_within(hours: tuple[time, time], market_now: datetime) -> bool:
+    starts, ends = hours
+    here = market_now.astimezone(CHICAGO).time()
+    return starts <= here < ends if starts < ends else here >= starts or here < ends
+
+
+def _next_time(clock: time, after: datetime) -> datetime:
+    """Return the next instant after `after` at which Chicago's clock shows `clock`."""
+    today = after.astimezone(CHICAGO).date()
+    instants = (datetime.combine(today + days * _DAY, clock, CHICAGO).astimezone(UTC) for days in range(3))
+    return next(instant for instant in instants if instant > after)
+
+
+def _next_opening(calendar: Calendar, market_now: datetime) -> datetime | None:
+    try:
+        return calendar.next_session(market_now).opens
+    except ValueError:
+        return None  # no session within reach of the calendar: no instant to promise
