@@ -97,8 +97,10 @@ class PlainFirm:
         self.lots.append((root, way, self.prices[root]))
 
     def wait(self, minutes: int) -> None:
-        for _ in range(minutes):
-            self.clock += timedelta(minutes=1)
+        while minutes:
+            hop = min(minutes, 60 - self.clock.minute)  # from one full hour to the next
+            minutes -= hop
+            self.clock += timedelta(minutes=hop)
             here = self.clock.astimezone(CHICAGO)
             if (here.hour, here.minute) == (17, 0):
                 self.ends.append(self.balance)
@@ -224,25 +226,33 @@ class Ours:
 quantities = st.sampled_from([-3, -2, -1, 1, 2, 3])
 roots = st.sampled_from(ROOTS)
 probes = st.one_of(st.integers(-60, 60), st.sampled_from([20, 30, 50, 100])).filter(bool)
-steps = st.one_of(
+results = st.builds(Result, st.sampled_from([-4, -3, -2, -2, -1, 1, 2, 4, 6]).map(lambda quarters: 250 * quarters))
+passes = st.builds(Pass, st.sampled_from([1, 2, 20, 60, 300]))
+busy_day = st.one_of(
     st.builds(Fill, roots, quantities),
     st.builds(Price, roots, st.integers(-3, 3).map(lambda points: 25 * points)),
     st.builds(Order, roots, quantities),
-    st.builds(Result, st.integers(-3, 6).map(lambda quarters: 250 * quarters)),
-    st.builds(Pass, st.sampled_from([1, 2, 20, 60, 300, 1440])),
+    results,
+    passes,
 )
+many_days = st.one_of(results, results, passes, st.just(Pass(1440)))
 # Before the clocks change, before they change back, and before Thanksgiving; some minutes before the edges of a day.
 days = st.sampled_from([datetime(2026, 3, 5), datetime(2026, 10, 29), datetime(2026, 11, 23)])
-minutes = st.builds(lambda hour, minute: 60 * hour + minute, st.integers(0, 96), st.sampled_from([0, 7, 50]))
+hours = st.builds(lambda day, hour: 24 * day + hour, st.integers(0, 4), st.sampled_from([3, 14, 17, 20, 21, 22, 23]))
+minutes = st.builds(lambda hour, minute: 60 * hour + minute, hours, st.sampled_from([0, 7, 50]))
 
 
-@settings(max_examples=400)
+def path_of(steps: st.SearchStrategy[Step]) -> st.SearchStrategy[list[tuple[Step, Order]]]:
+    return st.lists(st.tuples(steps, st.builds(Order, roots, probes)), min_size=8, max_size=30)
+
+
+@settings(max_examples=250)
 @given(
     st.sampled_from(["combine", "express"]),
     st.sampled_from([50_000, 100_000, 150_000]),
     st.sampled_from([None, 1_000, 3_000]),
     st.tuples(days, minutes),
-    st.lists(st.tuples(steps, st.builds(Order, roots, probes)), min_size=10, max_size=40),
+    st.one_of(path_of(busy_day), path_of(many_days)),
 )
 def test_our_rules_and_the_plain_reading_agree_at_every_step(
     stage: str, size: int, daily: int | None, begins: tuple[datetime, int], path: list[tuple[Step, Order]]
