@@ -3,7 +3,7 @@
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import date, timedelta
+from datetime import date
 from decimal import Decimal
 from typing import Any
 
@@ -12,7 +12,7 @@ from sqlalchemy import Connection, Row, text
 from shared.clock import MarketClock
 from shared.db.accounts import AccountRow
 from shared.domain.account import Stage, stage_of
-from shared.domain.calendar import day_ends, trading_day_at
+from shared.domain.calendar import trading_day_at, trading_day_begins
 from shared.domain.contract import ROOTS, root_of_contract
 from shared.domain.order import Direction, Side
 from shared.domain.product_family import family_of
@@ -93,7 +93,7 @@ def read(
     market_now = clock.now()
     day = trading_day_at(market_now)
     facts: defaultdict[int, _Facts] = defaultdict(_Facts)
-    values = {"day_began": day_ends(day) - timedelta(days=1), "accounts": [one.id for one in accounts]}
+    values = {"day_began": trading_day_begins(day), "accounts": [one.id for one in accounts]}
     for row in connection.execute(_FACTS, values):
         getattr(facts[row.account_id], row.kind).append(row)
     directions = {one.id: _directions(facts[one.id]) for one in accounts}

@@ -150,10 +150,5 @@ def trading_day_at(at: datetime) -> date:
     return day + _DAY * max(0, 7 - day.weekday()) if day.weekday() > _FRIDAY else day
 
 
-def day_ends(trading_day: date) -> datetime:
-    """Return when a trading day ends and what is locked for the day opens again: 17:00 in Chicago."""
-    return _at(trading_day, _DAY_BEGINS)
-
-
 def _at(day: date, clock: time) -> datetime:
     return datetime.combine(day, clock, CHICAGO).astimezone(UTC)
