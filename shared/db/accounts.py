@@ -70,6 +70,11 @@ def lock(connection: Connection, account_id: int) -> AccountRow | None:
     return None if row is None else _row(row)
 
 
+def hold_family(connection: Connection, family: str) -> None:
+    """Hold a family of products until the transaction ends: no two accounts may enter its opposite sides at once."""
+    connection.execute(select(func.pg_advisory_xact_lock(func.hashtext(f"family {family}"))))
+
+
 def obstacle(connection: Connection, account_id: int, contract_id: str) -> str | None:
     """Return why no entry may leave now, or None; neither a halt nor a flattening can come before the caller's commit.
 

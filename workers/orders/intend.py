@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from uuid import UUID
 
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection
 
 from shared.db import accounts, flattenings, orders, positions, signals, standings
 from shared.db.accounts import AccountRow
@@ -25,7 +25,6 @@ from shared.ledger.ledger import Transaction
 from workers.context import Context
 
 _LOOK_AGAIN = timedelta(seconds=0.5)
-_ONE_FAMILY_AT_A_TIME = text("SELECT pg_advisory_xact_lock(hashtext('family ' || :family))")
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +124,7 @@ def judge(connection: Connection, ctx: Context, wish: Wish, account: AccountRow)
     """Hold a wish against every rule; raise PostponedError while a fact is missing that may still come."""
     everyone = accounts.every(connection)
     if len(everyone) > 1:  # two accounts that enter at once must see one another
-        connection.execute(_ONE_FAMILY_AT_A_TIME, {"family": family_of(wish.contract.root)})
+        accounts.hold_family(connection, family_of(wish.contract.root))
     held = positions.in_accounts(connection, [account.id])
     quotes = ctx.quotes.read({wish.contract.id, *(row.contract_id for row in held)})
     entry, bracket = wish.entry, None
