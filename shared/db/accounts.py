@@ -9,7 +9,8 @@ from typing import Any
 from sqlalchemy import Connection, Row, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 
-from shared.db.tables import account, account_day, account_event, account_snapshot, flattening
+from shared.db.account_tables import account, account_day, account_event, account_snapshot
+from shared.db.order_tables import flattening
 from shared.domain.calendar import trading_day_at
 from shared.ids import new_id
 

@@ -6,7 +6,8 @@ from uuid import UUID
 from sqlalchemy import Insert, Select, Text, Uuid, cast, insert, literal, null, select
 from sqlalchemy.dialects.postgresql import JSONB
 
-from shared.db.tables import alert, hook, job
+from shared.db.account_tables import alert, hook
+from shared.db.tables import job
 
 
 def add_accepted(alert_id: UUID, hook_id: UUID, body: bytes, external_id: str | None, job_id: UUID) -> Insert:

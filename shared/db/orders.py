@@ -10,7 +10,7 @@ from uuid import UUID
 from sqlalchemy import ColumnElement, Connection, Row, and_, case, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 
-from shared.db.tables import orders
+from shared.db.order_tables import orders
 from shared.domain.order import OrderState, OrderType, Origin, Role, Side
 
 OPEN = [state.value for state in OrderState if not state.is_final]

@@ -9,7 +9,9 @@ import msgspec
 from sqlalchemy import ColumnElement, Connection, delete, func, insert, select, tuple_, update
 from sqlalchemy import text as sql
 
-from shared.db.tables import contract, fill, orders, signal
+from shared.db.account_tables import signal
+from shared.db.order_tables import fill, orders
+from shared.db.tables import contract
 from shared.db.trade_tables import booking_due, round_trip
 from shared.domain.order import Direction, Side
 from shared.domain.round_trip import Fill, Lot, RoundTrip

@@ -20,7 +20,8 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 
-from shared.db.tables import fill, metadata
+from shared.db.order_tables import fill
+from shared.db.tables import metadata
 
 round_trip = Table(
     "round_trip",

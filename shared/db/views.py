@@ -7,8 +7,10 @@ from uuid import UUID
 from sqlalchemy import Connection, Select, or_, select, table, text
 from sqlalchemy import column as named
 
+from shared.db.account_tables import account
+from shared.db.order_tables import fill, orders, position
 from shared.db.retention import LOOKS
-from shared.db.tables import account, fill, job, orders, position
+from shared.db.tables import job
 
 _BARS = table("bars", *map(named, ("contract", "timeframe", "start", "open", "high", "low", "close", "volume")))
 
