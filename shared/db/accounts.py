@@ -71,26 +71,31 @@ def lock(connection: Connection, account_id: int) -> AccountRow | None:
     return None if row is None else _row(row)
 
 
-def hold_family(connection: Connection, family: str) -> None:
-    """Hold a family of products until the transaction ends: no two accounts may enter its opposite sides at once."""
+def lock_to_enter(connection: Connection, account_id: int, family: str) -> AccountRow | None:
+    """Return the account, and hold its row and a family of products: no two accounts enter its opposite sides at once.
+
+    Read what else counts in a later statement: this one, if it waited, has seen what was before.
+    """
     connection.execute(select(func.pg_advisory_xact_lock(func.hashtext(f"family {family}"))))
+    return lock(connection, account_id)
 
 
 def obstacle(connection: Connection, account_id: int, contract_id: str) -> str | None:
     """Return why no entry may leave now, or None; neither a halt nor a flattening can come before the caller's commit.
 
-    A halt is written to the row that is held here, and whoever asks to be flat holds it too.
+    A halt is written to the row that is held here, and whoever asks to be flat holds it too; so that is asked after.
     """
+    held = select(account.c.halted_at, account.c.halt_reason).where(account.c.id == account_id)
+    halted_at, reason = connection.execute(held.with_for_update(read=True)).one()
+    if halted_at is not None:
+        return f"the account is halted: {reason or 'no reason was kept'}"
     being_flattened = select(flattening.c.id).where(
         flattening.c.account_id == account_id,
         flattening.c.flat_at.is_(None),
         flattening.c.contract_id.is_(None) | (flattening.c.contract_id == contract_id),
     )
-    statement = select(account.c.halted_at, account.c.halt_reason, being_flattened.exists())
-    row = connection.execute(statement.where(account.c.id == account_id).with_for_update(read=True, of=account)).one()
-    if row[0] is not None:
-        return f"the account is halted: {row[1] or 'no reason was kept'}"
-    return "the account is being flattened" if row[2] else None
+    found = connection.execute(being_flattened.limit(1)).one_or_none()
+    return None if found is None else "the account is being flattened"
 
 
 def store(

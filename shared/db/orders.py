@@ -191,12 +191,6 @@ def working_leg_count(connection: Connection, parent_id: UUID) -> int:
     return connection.execute(statement.select_from(orders)).scalar_one()
 
 
-def has_unknown(connection: Connection, account_id: int) -> bool:
-    """Whether the fate of one of the account's orders is open."""
-    statement = select(orders.c.id).where(orders.c.account_id == account_id, orders.c.state == OrderState.UNKNOWN.value)
-    return connection.execute(statement.limit(1)).one_or_none() is not None
-
-
 def adopt(
     connection: Connection,
     *,

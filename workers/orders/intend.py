@@ -8,7 +8,7 @@ from uuid import UUID
 
 from sqlalchemy import Connection
 
-from shared.db import accounts, flattenings, orders, positions, signals, standings
+from shared.db import accounts, orders, positions, signals, standings
 from shared.db.accounts import AccountRow
 from shared.db.standings import Stand
 from shared.domain.calendar import calendar_of
@@ -74,7 +74,7 @@ def intend(tx: Transaction, ctx: Context, wish: Wish) -> Intent:
 
     Raise PostponedError, with nothing written, while a fact is missing that may still come.
     """
-    account = accounts.lock(tx.connection, wish.account_id)
+    account = accounts.lock_to_enter(tx.connection, wish.account_id, family_of(wish.contract.root))
     if account is None:
         raise RefusedError(f"account {wish.account_id} is unknown: accounts.snapshot_accounts has not met it")
     judged = judge(tx.connection, ctx, wish, account)
@@ -122,20 +122,20 @@ def intend(tx: Transaction, ctx: Context, wish: Wish) -> Intent:
 
 def judge(connection: Connection, ctx: Context, wish: Wish, account: AccountRow) -> Judgement:
     """Hold a wish against every rule; raise PostponedError while a fact is missing that may still come."""
-    everyone = accounts.every(connection)
-    if len(everyone) > 1:  # two accounts that enter at once must see one another
-        accounts.hold_family(connection, family_of(wish.contract.root))
-    held = positions.in_accounts(connection, [account.id])
-    quotes = ctx.quotes.read({wish.contract.id, *(row.contract_id for row in held)})
-    entry, bracket = wish.entry, None
+    quotes: dict[str, Quote] = {}
+
+    def exit_prices(held: set[str]) -> standings.ExitPrice:
+        quotes.update(ctx.quotes.read(held | {wish.contract.id}))
+        return exit_price_by(quotes)
+
+    max_quantity = ctx.settings.max_quantity
+    stand = standings.read(connection, [account], ctx.clock, exit_prices, max_quantity=max_quantity).get(account.id)
+    entry = wish.entry
     try:
-        bracket = check_entry(entry, _facts(connection, ctx, account, wish, quotes))
+        bracket = check_entry(entry, _facts(ctx, account, wish, stand, quotes.get(wish.contract.id)))
     except RiskLimitError as refusal:
         return Judgement(entry, None, [], refusal)
-    found = standings.read(
-        connection, everyone, [account.id], ctx.clock, exit_price_by(quotes), max_quantity=ctx.settings.max_quantity
-    )
-    stand = found[account.id]
+    assert stand is not None  # noqa: S101  # an account of no stage was refused
     if wish.risk is not None:
         entry = replace(entry, quantity=_paid_for(stand, wish, bracket))
     market_now = ctx.market_now
@@ -189,15 +189,14 @@ def is_flat(connection: Connection, account_id: int, contract_id: str) -> bool:
     )
 
 
-def _facts(connection: Connection, ctx: Context, account: AccountRow, wish: Wish, quotes: Mapping[str, Quote]) -> Facts:
-    quote = quotes.get(wish.contract.id)
+def _facts(ctx: Context, account: AccountRow, wish: Wish, stand: Stand | None, quote: Quote | None) -> Facts:
     price = None
     if quote is not None:
         price = quote.ask if wish.entry.side is Side.BUY else quote.bid
-    flattening = flattenings.open_on(connection, account.id, wish.contract.id)
+    flattenings = dict(stand.flattenings) if stand else {}
     halt = account.halt
-    if halt is None and flattening is not None and flattening.contract_id is None:
-        halt = f"it is being flattened: {flattening.reason}"
+    if halt is None and "" in flattenings:
+        halt = f"it is being flattened: {flattenings['']}"
     return Facts(
         account_id=account.id,
         account_name=account.name,
@@ -205,8 +204,8 @@ def _facts(connection: Connection, ctx: Context, account: AccountRow, wish: Wish
         is_live=ctx.settings.venue.is_simulator or account.live_orders,
         halt_reason=halt,
         is_reconciled=account.reconciled_at is not None,
-        has_unknown_order=orders.has_unknown(connection, account.id),
-        is_being_flattened=flattening is not None,
+        has_unknown_order=stand is None or stand.has_unknown_order,
+        is_being_flattened=wish.contract.id in flattenings,
         contract=wish.contract,
         price=price,
         default_stop_ticks=account.default_stop_ticks,

@@ -40,14 +40,9 @@ def watch_accounts(_: WatchAccounts, ctx: Context) -> dict[str, int]:
         everyone = accounts.every(connection)
         held = positions.in_accounts(connection, [account.id for account in everyone])
         quotes = ctx.quotes.read({row.contract_id for row in held})
-        stands = standings.read(
-            connection,
-            everyone,
-            [account.id for account in everyone],
-            ctx.clock,
-            exit_price_by(quotes),
-            max_quantity=ctx.settings.max_quantity,
-        )
+        max_quantity = ctx.settings.max_quantity
+        prices = exit_price_by(quotes)
+        stands = standings.read(connection, everyone, ctx.clock, lambda _: prices, max_quantity=max_quantity)
     _ask_for_guards(ctx)
     by_account: defaultdict[int, list[PositionRow]] = defaultdict(list)
     for row in held:
