@@ -32,6 +32,7 @@ account = Table(
     at_column("halted_at"),
     Column("halt_reason", Text),
     at_column("reconciled_at"),
+    at_column("told_at"),  # when its balance was told or asked
     at_column("met_at"),  # the first time that it was compared with the venue
     Column("live_orders", Boolean, nullable=False, server_default=text("false")),  # towards the real venue
     at_column("live_since_at"),

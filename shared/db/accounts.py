@@ -27,6 +27,7 @@ class AccountRow:
     halt_reason: str | None
     reconciled_at: datetime | None
     met_at: datetime | None
+    told_at: datetime | None
     live_orders: bool
     live_since_at: datetime | None
     rules: str | None
@@ -107,11 +108,18 @@ def store(
     balance: Decimal,
     can_trade: bool,
     is_simulated: bool | None,
+    told_at: datetime,
 ) -> None:
-    """Keep what the venue says of one account now, a snapshot of it, and the day that has ended since the last word."""
+    """Keep what the venue says of one account, a snapshot of it, and the day that has ended since the last word.
+
+    `told_at` is when it was told or asked: the venue gives a balance no time of its own, and an older one is left out.
+    """
     before = lock(connection, account_id)
+    if before is not None and before.told_at is not None and before.told_at > told_at:
+        return
     today = trading_day_at(taken_market_at)
     values: dict[str, Any] = {"name": name, "balance": balance, "can_trade": can_trade, "is_simulated": is_simulated}
+    values["told_at"] = told_at
     if before is None or before.trading_day is None:
         values |= {"trading_day": today, "day_opening_balance": balance, "highest_close": balance}
     elif before.trading_day < today:

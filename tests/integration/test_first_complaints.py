@@ -6,9 +6,10 @@ from decimal import Decimal
 
 import psycopg
 
+from shared.clock import machine_now
 from shared.db import contracts
 from shared.domain.contract import Contract
-from shared.ledger.jobs.orders import ReconcileAccounts, RecordFill
+from shared.ledger.jobs.orders import ReconcileAccounts, RecordEvents
 from shared.ledger.jobs.strategies import EvaluateStrategy
 from tests.fixtures.desk import Desk
 from tests.fixtures.venue import MNQ
@@ -94,7 +95,7 @@ def test_complaint_9_a_fill_that_is_pushed_needs_no_question_to_be_booked_and_gu
     asked = len(desk.venue.requests("/api/Position/searchOpen"))
     desk.execute("TRUNCATE job_key")
     began = time.monotonic()
-    desk.do(RecordFill(document=told))
+    desk.do(RecordEvents(account_id=desk.venue.account_id, told_at=machine_now(), fills=[told]))
 
     assert [("LONG", 1)] == desk.rows("SELECT direction, quantity FROM position")
     assert [("the bracket's stop",)] == desk.rows("SELECT guarded_by FROM fill")

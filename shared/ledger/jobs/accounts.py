@@ -1,7 +1,7 @@
 """Requests about trading accounts."""
 
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from shared.fleets import Queue
 from shared.ledger.job import Job
@@ -12,15 +12,6 @@ class SnapshotAccounts(Job):
     """Read every account's balance from the venue and keep it."""
 
     queue: ClassVar = Queue.HIGH
-
-
-@dataclass(frozen=True, kw_only=True)
-class RecordAccount(Job):
-    """Keep what the venue told of one account; `document` is its TradingAccountModel."""
-
-    queue: ClassVar = Queue.CRITICAL
-    attempts: ClassVar = 20
-    document: dict[str, Any]
 
 
 @dataclass(frozen=True, kw_only=True)
