@@ -5,6 +5,7 @@ import logging
 from sqlalchemy.exc import DataError, IntegrityError
 
 from shared.db import accounts
+from shared.errors import RefusedError
 from shared.gateway import wire
 from shared.ledger.jobs.orders import RecordEvents
 from workers.context import Context
@@ -22,9 +23,9 @@ def record_events(job: RecordEvents, ctx: Context) -> dict[str, int]:
     """
     try:
         return _record(job, ctx)
-    except (DataError, IntegrityError):
+    except (DataError, IntegrityError) as error:
         if job.count == 1:
-            raise
+            raise RefusedError(f"account {job.account_id}: the event cannot be kept: {error}") from error
         log.warning("account %s: one of %s events cannot be kept, each goes by itself", job.account_id, job.count)
     with ctx.transaction() as tx:
         for one in job.one_by_one():
