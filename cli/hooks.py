@@ -2,7 +2,7 @@
 
 import json
 import secrets
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from threading import Event
 from urllib.parse import urlsplit
@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 import click
 from sqlalchemy import Engine
 
+from cli.chosen import account
 from cli.output import print_json, print_table
 from cli.stack import settings_of_stack
 from shared.clock import monotonic
@@ -32,9 +33,15 @@ def command() -> None:
 
 @command.command("add")
 @click.argument("name")
-@click.option("--account", "account_id", type=int, help="The account's id; may be left out if exactly one may trade.")
+@click.option(
+    "--account",
+    "account_words",
+    multiple=True,
+    metavar="ACCOUNT",
+    help="Its id or name; may be left out if exactly one may trade, and given again for accounts that copy the first.",
+)
 @click.option("--json", "as_json", is_flag=True, help='{"url": ...} on stdout, for scripts.')
-def add(name: str, account_id: int | None, *, as_json: bool) -> None:
+def add(name: str, account_words: tuple[str, ...], *, as_json: bool) -> None:
     """Make a webhook NAME and print its URL; it is shown this once, for only its hash is kept."""
     if not name.strip() or not name.isprintable():
         raise click.ClickException(f"{name!r} is no name for a hook: give it a word, such as tradingview")
@@ -44,16 +51,21 @@ def add(name: str, account_id: int | None, *, as_json: bool) -> None:
     token = secrets.token_urlsafe(_TOKEN_BYTES)
     url = f"{settings.receiver_url.rstrip('/')}/hooks/tv/{token}"
     with _engine(settings) as engine:
-        account = chosen(_known_accounts(engine), account_id)
+        known, hook_id = _known_accounts(engine), new_id()
+        trading, *copying = list(
+            {one.id: one for one in (account(known, word) for word in account_words or [None])}.values()
+        )
         with engine.begin() as connection:
-            statement = hooks.add(new_id(), name, hooks.token_hash(token), account.id)
+            statement = hooks.add(hook_id, name, hooks.token_hash(token), trading.id)
             if connection.execute(statement).one_or_none() is None:
                 raise click.ClickException(f"a hook was called {name!r} before: choose another name")
+            hooks.copy_to(connection, hook_id, [one.id for one in copying])
             tracked = contracts.tracked_roots(connection)
     if as_json:
         print_json({"url": url})
     else:
-        click.echo(f"Hook {name} trades account {account.id} ({account.name}). Its URL, shown only now:\n\n  {url}\n")
+        traded = ", then ".join(f"account {one.id} ({one.name})" for one in (trading, *copying))
+        click.echo(f"Hook {name} trades {traded}. Its URL, shown only now:\n\n  {url}\n")
         click.echo("\n".join(guidance(url, min(tracked, default=_EXAMPLE_ROOT))))
 
 
@@ -63,12 +75,17 @@ def list_hooks(*, as_json: bool) -> None:
     """List the webhooks, also those that were removed."""
     with _engine(settings_of_stack()) as engine, engine.connect() as connection:
         found = [hooks.hook_of(row) for row in connection.execute(hooks.all_by_name())]
+        further = hooks.further_accounts(connection)
     columns = ("name", "account_id", "created_at", "revoked_at")
-    rows = [{column: getattr(hook, column) for column in columns} for hook in found]
+    rows = [
+        {column: getattr(hook, column) for column in columns} | {"copy_account_ids": further.get(hook.id, [])}
+        for hook in found
+    ]
     if as_json:
         print_json({"hooks": rows})
     else:
-        print_table("Hooks", rows, columns, empty="No hooks yet: `tickwork hooks add NAME` makes one.")
+        shown = [row | {"copied_to": ", ".join(map(str, row["copy_account_ids"])) or None} for row in rows]
+        print_table("Hooks", shown, (*columns, "copied_to"), empty="No hooks yet: `tickwork hooks add NAME` makes one.")
 
 
 @command.command("remove")
@@ -83,24 +100,6 @@ def remove(name: str, *, as_json: bool) -> None:
         print_json({"removed": name})
     else:
         click.echo(f"Hook {name} is removed.")
-
-
-def chosen(known: Sequence[AccountRow], account_id: int | None) -> AccountRow:
-    """Return the account that was named, or the only one that may trade; never the first of several."""
-    shown = ", ".join(f"{account.id} ({account.name})" for account in known if account.can_trade)
-    if not known:
-        raise click.ClickException(
-            f"no account is known yet, after {_FIRST_SNAPSHOT_S:g} s: is everything running? `tickwork status` tells"
-        )
-    if account_id is not None:
-        matches = [account for account in known if account.id == account_id]
-        cure = f"account {account_id} is unknown: those that may trade are {shown or 'none'}"
-    else:
-        matches = [account for account in known if account.can_trade]
-        cure = f"say which account with --account ID, of those that may trade: {shown or 'none'}"
-    if len(matches) != 1:
-        raise click.ClickException(cure)
-    return matches[0]
 
 
 def guidance(url: str, root: str) -> Iterator[str]:

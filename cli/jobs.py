@@ -13,6 +13,7 @@ from uuid import UUID
 import click
 
 from cli.output import print_json, print_table
+from cli.said import headline
 from cli.stack import connect
 from shared.db import views
 from shared.db.engine import driver
@@ -27,7 +28,6 @@ _DEAD_COLUMNS = ("id", "name", "queue", "attempts", "finished_at", "error")
 _STORY_COLUMNS = ("id", "name", "queue", "state", "attempt", "enqueued_at", "started_at", "finished_at", "worker")
 _DETAILS = ("arguments", "result", "order_key", "expires_at", "lease_until", "worker", "fence", "deadline")
 _SHORTEST_PREFIX = 8
-_TRACEBACK = "Traceback (most recent call last):"
 _as_json = click.option("--json", "as_json", is_flag=True, help="JSON on stdout, for scripts.")
 
 
@@ -216,14 +216,4 @@ def _detail(value: object) -> str:
 
 def _headlined(row: dict[str, Any]) -> dict[str, Any]:
     """Return the row as a table shows it: one line of its error."""
-    return row | {"error": row["error"] and _headline(row["error"])}
-
-
-def _headline(error: str) -> str:
-    """Return the line of an error that says most: the first, or of a traceback the one that names the exception."""
-    first = error.strip().partition("\n")[0]
-    if not first.endswith(_TRACEBACK):
-        return first
-    after = error.rpartition(_TRACEBACK)[2].splitlines()
-    named = next((line for line in after if line and not line.startswith(" ")), _TRACEBACK)
-    return first.removesuffix(_TRACEBACK) + named
+    return row | {"error": row["error"] and headline(row["error"])}

@@ -1,5 +1,6 @@
 """The command `tickwork`: everything an operator types."""
 
+import logging
 import sys
 from importlib import import_module
 
@@ -25,7 +26,26 @@ class _Commands(click.Group):
         return command
 
 
-COMMANDS = ("up", "status", "down", "sim", "jobs", "orders", "trades", "bars", "hooks", "metrics", "db", "doctor")
+COMMANDS = (
+    "up",
+    "status",
+    "down",
+    "sim",
+    "accounts",
+    "positions",
+    "orders",
+    "risk",
+    "flatten",
+    "halt",
+    "resume",
+    "trades",
+    "jobs",
+    "bars",
+    "hooks",
+    "metrics",
+    "db",
+    "doctor",
+)
 
 
 @click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
@@ -35,6 +55,8 @@ def tickwork() -> None:
 
 def main() -> None:
     """Run one command; an error is one short message, and JSON when JSON was asked for."""
+    # What a library of ours logs, as that the broker is away, is no word of the command: what it says is.
+    logging.basicConfig(handlers=[logging.NullHandler()])
     try:
         sys.exit(tickwork(standalone_mode=False))
     except click.exceptions.Abort:

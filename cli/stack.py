@@ -19,13 +19,15 @@ def running_state(settings: Settings | None = None) -> Json | None:
     return read_state(Home(home)) if holder(home) is not None else None
 
 
+def environment_of_stack() -> dict[str, str]:
+    """Return what a program of the running stack, else of the environment, must be told; secrets are among it."""
+    state = running_state()
+    return environment() | (state["environment"] if state is not None else {})
+
+
 def settings_of_stack() -> Settings:
     """Return the settings of the running stack, else of the environment; raise SettingsError when there are none."""
-    env = environment()
-    state = running_state()
-    if state is not None:
-        env |= state["environment"]
-    settings = load_settings(env)
+    settings = load_settings(environment_of_stack())
     if not settings.database_url:
         raise SettingsError(
             f"no stack runs in {settings.home}: start one with `tickwork up`, "
@@ -43,6 +45,13 @@ def connect() -> Iterator[Connection]:
             yield connection
     finally:
         engine.dispose()
+
+
+@contextmanager
+def begin() -> Iterator[Connection]:
+    """Connect to the stack's database and commit everything done inside, or nothing."""
+    with connect() as connection, connection.begin():
+        yield connection
 
 
 def running_programs() -> list[tuple[str, int]]:

@@ -11,8 +11,9 @@ from cli.local.lock import holder
 from cli.local.state import read_state
 from cli.output import print_json, print_table
 from cli.stack import connect
+from cli.stands import alarming
 from shared.config import load_settings
-from shared.db import market
+from shared.db import accounts, market
 from shared.log import masked
 
 _NOT_RUNNING = 3  # as systemctl says it
@@ -30,8 +31,9 @@ def command(*, as_json: bool) -> None:
         programs = [one | {"pid": None, "state": "stopped"} for one in programs]
     is_up = pid is not None and bool(state["urls"])
     about, feed = (_market(), feed_figures()) if is_up else (None, None)
+    alarms = _alarms(is_live=about["kind"] == "live") if about else []
     if as_json:
-        print_json({"programs": programs, "urls": state["urls"], "market": about, "feed": feed})
+        print_json({"programs": programs, "urls": state["urls"], "market": about, "feed": feed, "accounts": alarms})
     elif pid is None:
         click.echo(f"No stack runs in {home.root}: start one with `tickwork up`.")
     else:
@@ -42,6 +44,8 @@ def command(*, as_json: bool) -> None:
             print_feed(feed)
         if about:
             click.echo(_sentence(about))
+        for alarm in alarms:
+            click.echo(alarm)
     if pid is None:
         raise SystemExit(_NOT_RUNNING)
 
@@ -63,6 +67,14 @@ def _market() -> dict[str, Any] | None:
         "ends_market_at": row.ends_market_at,
         "is_over": row.ends_market_at is not None and now >= row.ends_market_at,
     }
+
+
+def _alarms(*, is_live: bool) -> list[str]:
+    try:
+        with connect() as connection:
+            return alarming(accounts.every(connection), is_simulated=not is_live)
+    except SQLAlchemyError:  # as above, or the schema is an older one
+        return []
 
 
 def _sentence(about: dict[str, Any]) -> str:

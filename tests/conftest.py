@@ -7,6 +7,7 @@ pytest_plugins = (
     "tests.fixtures.hubs",
     "tests.fixtures.recorded",
     "tests.fixtures.desk",
+    "tests.fixtures.operator",
     "tests.fixtures.stack",
     "tests.fixtures.fleet",
     "tests.fixtures.workshop",

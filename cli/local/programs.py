@@ -64,6 +64,10 @@ class Stack:
             "TICKWORK_CONTRACTS": ",".join(self.market.contracts),
             "TICKWORK_LIMITS": "on" if self.limits else "off",
             "TICKWORK_RECEIVER_URL": self.settings.receiver_url or self.urls["receiver"],
+            # What every shell must judge alike, whatever it was told itself.
+            "TICKWORK_BARS_LIMIT": str(self.settings.bars_limit),
+            "TICKWORK_MAX_QUANTITY": str(self.settings.max_quantity),
+            "TICKWORK_ENTRY_TTL": str(int(self.settings.entry_ttl.total_seconds())),
         }
 
 

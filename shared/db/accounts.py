@@ -197,6 +197,15 @@ def change(connection: Connection, account_id: int, **values: object) -> None:
     connection.execute(update(account).where(account.c.id == account_id).values(updated_at=func.now(), **values))
 
 
+def switch_live(connection: Connection, account_id: int, message: str, *, is_on: bool) -> None:
+    """Let orders reach the real venue, or no more; what it once let through stays closable."""
+    values: dict[str, Any] = {"live_orders": is_on, "updated_at": func.now()}
+    if is_on:
+        values["live_since_at"] = func.now()
+    connection.execute(update(account).where(account.c.id == account_id).values(**values))
+    note(connection, account_id, "live_on" if is_on else "live_off", message)
+
+
 def note(connection: Connection, account_id: int, kind: str, message: str) -> None:
     """Keep what happened to an account, for good."""
     connection.execute(insert(account_event).values(id=new_id(), account_id=account_id, kind=kind, message=message))

@@ -1,5 +1,6 @@
 """Wishes to be flat: kept until the venue's own word says so; while one is open nothing is entered there."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -72,6 +73,12 @@ def open_on(connection: Connection, account_id: int, contract_id: str | None = N
     statement = select(*_COLUMNS).where(flattening.c.account_id == account_id, flattening.c.flat_at.is_(None), covers)
     row = connection.execute(statement.order_by(flattening.c.id).limit(1)).one_or_none()
     return None if row is None else FlatteningRow(*row)
+
+
+def these(connection: Connection, flattening_ids: Sequence[UUID]) -> list[FlatteningRow]:
+    """Return these wishes, oldest first."""
+    statement = select(*_COLUMNS).where(flattening.c.id.in_(flattening_ids)).order_by(flattening.c.id)
+    return [FlatteningRow(*row) for row in connection.execute(statement)]
 
 
 def note_sweep(connection: Connection, flattening_id: UUID, progress: str) -> None:

@@ -66,3 +66,11 @@ def copy_to(connection: Connection, hook_id: UUID, account_ids: Sequence[int]) -
     """Let further accounts trade what the hook is told."""
     for account_id in account_ids:
         connection.execute(insert(hook_copy).values(hook_id=hook_id, account_id=account_id))
+
+
+def further_accounts(connection: Connection) -> dict[UUID, list[int]]:
+    """Return the further accounts of every hook that has some."""
+    found: dict[UUID, list[int]] = {}
+    for row in connection.execute(select(hook_copy).order_by(hook_copy.c.hook_id, hook_copy.c.account_id)):
+        found.setdefault(row.hook_id, []).append(row.account_id)
+    return found

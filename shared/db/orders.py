@@ -7,12 +7,13 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Connection, Row, and_, case, func, select, update
+from sqlalchemy import ColumnElement, Connection, Row, Text, and_, case, cast, func, or_, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from shared.db.order_tables import orders
 from shared.domain.order import OrderState, OrderType, Origin, Role, Side
 
+_ID_DIGITS = 32
 OPEN = [state.value for state in OrderState if not state.is_final]
 
 
@@ -100,6 +101,20 @@ def get(connection: Connection, order_id: UUID) -> OrderRow | None:
     """Return the order, or None."""
     row = connection.execute(select(*_COLUMNS).where(orders.c.id == order_id)).one_or_none()
     return None if row is None else _row(row)
+
+
+def like(connection: Connection, digits: str) -> list[OrderRow]:
+    """Return up to three orders whose id begins or ends with these hexadecimal digits, the newest first."""
+    first, last = UUID(digits.ljust(_ID_DIGITS, "0")), UUID(digits.ljust(_ID_DIGITS, "f"))
+    plain = func.replace(cast(orders.c.id, Text), "-", "")
+    statement = select(*_COLUMNS).where(or_(orders.c.id.between(first, last), func.right(plain, len(digits)) == digits))
+    return [_row(row) for row in connection.execute(statement.order_by(orders.c.id.desc()).limit(3))]
+
+
+def follow(connection: Connection, order_id: UUID, trail_ticks: int | None) -> None:
+    """Let the stop of an entry follow so many ticks behind the best price, or no more."""
+    statement = update(orders).where(orders.c.id == order_id)
+    connection.execute(statement.values(trail_ticks=trail_ticks, updated_at=func.now()))
 
 
 def move(

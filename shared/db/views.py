@@ -6,9 +6,10 @@ from uuid import UUID
 
 from sqlalchemy import Connection, Select, or_, select, table, text
 from sqlalchemy import column as named
+from sqlalchemy.dialects.postgresql import distinct_on
 
 from shared.db.account_tables import account
-from shared.db.order_tables import fill, orders, position
+from shared.db.order_tables import fill, order_change, orders, position
 from shared.db.retention import LOOKS
 from shared.db.tables import job
 
@@ -53,11 +54,43 @@ def one_job(connection: Connection, job_id: UUID) -> list[dict[str, Any]]:
 
 
 def orders_of(connection: Connection, *, state: str | None, limit: int) -> list[dict[str, Any]]:
-    """Return orders."""
-    statement = select(orders).order_by(orders.c.id.desc()).limit(limit)
+    """Return orders, with their accounts' names."""
+    statement = select(orders, account.c.name.label("account_name"))
+    statement = statement.join(account, account.c.id == orders.c.account_id).order_by(orders.c.id.desc()).limit(limit)
     if state is not None:
         statement = statement.where(orders.c.state == state)
     return _all(connection, statement)
+
+
+def one_order(connection: Connection, order_id: UUID) -> dict[str, list[dict[str, Any]]]:
+    """Return an order (with its entry, if it is a leg), its legs, the changes asked of it, and its fills."""
+    statement = select(orders, account.c.name.label("account_name"))
+    statement = statement.join(account, account.c.id == orders.c.account_id)
+    parent = select(orders.c.parent_id).where(orders.c.id == order_id).scalar_subquery()
+    return {
+        "order": _all(connection, statement.where(orders.c.id == order_id)),
+        "entry": _all(connection, statement.where(orders.c.id == parent)),
+        "legs": _all(connection, statement.where(orders.c.parent_id == order_id).order_by(orders.c.id)),
+        "changes": _all(
+            connection, select(order_change).where(order_change.c.order_id == order_id).order_by(order_change.c.id)
+        ),
+        "fills": _all(connection, select(fill).where(fill.c.order_id == order_id).order_by(fill.c.filled_market_at)),
+    }
+
+
+def guards(connection: Connection) -> dict[tuple[int, str], tuple[datetime | None, str | None]]:
+    """Return of the newest fill of each contract when and how a working stop was proven after it."""
+    columns = (fill.c.account_id, fill.c.contract_id, fill.c.guarded_at, fill.c.guarded_by)
+    held = select(position.c.account_id).where(
+        position.c.account_id == fill.c.account_id,
+        position.c.contract_id == fill.c.contract_id,
+        position.c.direction != "FLAT",
+    )
+    statement = select(*columns).ext(distinct_on(fill.c.account_id, fill.c.contract_id)).where(held.exists())
+    statement = statement.order_by(fill.c.account_id, fill.c.contract_id, fill.c.venue_fill_id.desc())
+    return {
+        (row.account_id, row.contract_id): (row.guarded_at, row.guarded_by) for row in connection.execute(statement)
+    }
 
 
 def fills(connection: Connection, *, limit: int) -> list[dict[str, Any]]:

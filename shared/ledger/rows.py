@@ -190,7 +190,11 @@ def put_back(connection: Line, job: ClaimedJob, delay: timedelta, *, is_counted:
     return done.rowcount == 1
 
 
-_STATE_OF = "SELECT state, run_at FROM job WHERE id = %(id)s"
+# Where no relay runs, nobody has written down that its time is over.
+_STATE_OF = """
+    SELECT CASE WHEN state = 'queued' AND expires_at <= now() THEN 'expired' ELSE state END, run_at
+    FROM job WHERE id = %(id)s
+"""
 
 
 def state_of(connection: Line, job_id: UUID) -> tuple[str, datetime] | None:

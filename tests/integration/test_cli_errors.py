@@ -25,13 +25,32 @@ NEED_A_STACK = [
     ("orders",),
     ("trades",),
     ("trades", "stats"),
+    ("orders", "show", str(uuid4())),
+    ("orders", "market", "MNQ", "buy", "1"),
+    ("orders", "cancel", "--all"),
+    ("positions",),
+    ("positions", "close", "MNQ"),
+    ("flatten", "--yes"),
+    ("halt", "try"),
+    ("resume", "try"),
+    ("accounts",),
+    ("accounts", "live", "1", "off"),
+    ("risk",),
     ("bars",),
     ("metrics",),
     ("hooks", "list"),
     ("hooks", "add", "try"),
     ("hooks", "remove", "try"),
 ]
-READ = [("jobs",), ("orders",), ("trades",), ("bars",), ("metrics", "--minutes", "5"), ("hooks", "list")]
+READ = [
+    ("jobs",),
+    ("orders",),
+    ("positions",),
+    ("trades",),
+    ("bars",),
+    ("metrics", "--minutes", "5"),
+    ("hooks", "list"),
+]
 
 
 @dataclass(frozen=True)
@@ -145,7 +164,8 @@ def test_commands_of_the_database_without_a_stack_say_so(shell: Shell, command: 
 
 
 def test_status_without_a_stack_ends_with_3_and_nothing_in_it(shell: Shell) -> None:
-    assert {"programs": [], "urls": {}, "market": None, "feed": None} == shell.json("status", expected=3)
+    empty = {"programs": [], "urls": {}, "market": None, "feed": None, "accounts": []}
+    assert empty == shell.json("status", expected=3)
 
 
 def test_down_without_a_stack_is_no_error(shell: Shell) -> None:

@@ -1,6 +1,5 @@
 """Turns a wish to enter into an intent: risk, signal and order in one transaction that holds the account's row."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -19,7 +18,7 @@ from shared.domain.order import Direction, Origin, Role, Side
 from shared.domain.product_family import family_of
 from shared.domain.risk import Bracket, Entry, Facts, check_entry, check_session
 from shared.errors import PostponedError, RefusedError, RiskLimitError
-from shared.hot.quotes import Quote
+from shared.hot.quotes import Quote, exit_price_by
 from shared.ids import new_id
 from shared.ledger.ledger import Transaction
 from workers.context import Context
@@ -168,18 +167,6 @@ def _refused(entry: Entry, bracket: Bracket | None, findings: list[Finding], why
 def _paid_for(stand: Stand, wish: Wish, bracket: Bracket) -> int:
     costs = stand.book.costs_of(wish.contract.root, 1)
     return quantity_for(wish.risk or Decimal(0), bracket.stop_loss_ticks, wish.contract.tick_value, costs)
-
-
-def exit_price_by(quotes: Mapping[str, Quote]) -> standings.ExitPrice:
-    """Return what says at which price a position could be closed now: the bid for a long, the ask for a short."""
-
-    def exit_price(contract_id: str, quantity: int) -> Decimal | None:
-        quote = quotes.get(contract_id)
-        if quote is None:
-            return None
-        return quote.bid if quantity > 0 else quote.ask
-
-    return exit_price
 
 
 def is_flat(connection: Connection, account_id: int, contract_id: str) -> bool:

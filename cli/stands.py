@@ -1,0 +1,124 @@
+"""Where accounts stand, as commands show it: rules, fresh quotes, and what the rules say right now."""
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import click
+from sqlalchemy import Connection
+
+from shared.clock import MarketClock
+from shared.config import Settings
+from shared.db import accounts, market, positions, standings
+from shared.db.accounts import AccountRow
+from shared.db.market import MarketRow
+from shared.db.standings import Stand
+from shared.domain.limits import Finding, session_of, watch, when
+from shared.errors import SettingsError
+from shared.hot.connection import Patience
+from shared.hot.connection import connect as connect_redis
+from shared.hot.quotes import Quote, QuoteReader, exit_price_by
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """All accounts, their standings, and the quotes that were fresh; `is_simulated` is about the venue."""
+
+    accounts: list[AccountRow]
+    stands: dict[int, Stand]
+    quotes: Mapping[str, Quote]
+    clock: MarketClock
+    is_simulated: bool
+
+    def findings(self, account_id: int) -> list[Finding]:
+        """Return what the watch finds of an account now; nothing of one whose rules nobody knows."""
+        stand = self.stands.get(account_id)
+        if stand is None:
+            return []
+        market_now = self.clock.now()
+        return watch(stand.standing, stand.book, market_now, session_of(stand.standing, market_now))
+
+
+def picture(connection: Connection, settings: Settings) -> Picture:
+    """Return where every account stands now."""
+    everyone = accounts.every(connection)
+    ids = [one.id for one in everyone]
+    row = need_market(connection)
+    held = {position.contract_id for position in positions.in_accounts(connection, ids)}
+    quotes = fresh_quotes(settings, held)
+    prices, max_quantity = exit_price_by(quotes), settings.max_quantity
+    stands = standings.read(connection, everyone, row.clock, lambda _: prices, max_quantity=max_quantity)
+    return Picture(everyone, stands, quotes, row.clock, is_simulated=row.kind != "live")
+
+
+def findings_of(found: Picture, account_id: int) -> list[dict[str, Any]]:
+    """Return what the rules say of an account now, as rows."""
+    return [
+        {
+            "rule": one.rule,
+            "action": one.action.name,
+            "says": one.message,
+            "lifts": None if one.lifts_market_at is None else when(one.lifts_market_at),
+        }
+        for one in found.findings(account_id)
+    ]
+
+
+def print_findings(rows: Sequence[dict[str, Any]]) -> None:
+    """Show them whole, a line each: a table would cut the figures off."""
+    if not rows:
+        click.echo("The rules say nothing against it.")
+    for row in rows:
+        click.echo(f"  {row['action']:7} {row['says']}" + (f" (lifts {row['lifts']})" if row["lifts"] else ""))
+
+
+def need_market(connection: Connection) -> MarketRow:
+    """Return which market the database belongs to."""
+    row = market.read(connection)
+    if row is None:
+        raise SettingsError("this database has met no market yet: start the stack with `tickwork up`")
+    return row
+
+
+def fresh_quotes(settings: Settings, contract_ids: Collection[str]) -> dict[str, Quote]:
+    """Return the fresh quotes there are; none while Redis is away."""
+    if not contract_ids or not settings.redis_url:
+        return {}
+    with _redis(settings) as reader:
+        return reader.read(contract_ids)
+
+
+@contextmanager
+def _redis(settings: Settings) -> Iterator[QuoteReader]:
+    client = connect_redis(settings.redis_url)
+    try:
+        yield QuoteReader(client, Patience())
+    finally:
+        client.close()
+
+
+def live_word(account: AccountRow, *, is_simulated: bool) -> str:
+    """Return whether orders of the account reach real money."""
+    if is_simulated:
+        return "simulator"
+    return "LIVE" if account.live_orders else "off"
+
+
+def may_close(account: AccountRow, *, is_simulated: bool) -> bool:
+    """Whether the venue would be asked to close anything of the account: not where live orders were never on."""
+    return is_simulated or account.live_orders or account.live_since_at is not None
+
+
+def alarming(known: Sequence[AccountRow], *, is_simulated: bool) -> list[str]:
+    """Return a line for each account that a person must know about at any glance: it is live, or halted."""
+    found = []
+    for one in known:
+        words = []
+        if live_word(one, is_simulated=is_simulated) == "LIVE":
+            words.append("LIVE: orders reach real money")
+        if one.halt is not None:
+            words.append(f"HALTED: {one.halt}")
+        if words:
+            found.append(f"Account {one.id} ({one.name}) is {'; '.join(words)}.")
+    return found

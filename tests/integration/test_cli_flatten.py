@@ -1,0 +1,179 @@
+"""`tickwork flatten`, `halt` and `resume`: they work whatever else does not, and say what the venue said."""
+
+import signal
+import subprocess
+import sys
+
+import pytest
+
+from tests.fixtures.desk import Desk
+from tests.fixtures.operator import Type, worker_at
+from tests.fixtures.processes import until
+from tests.fixtures.venue import MNQ
+
+CLOSE, POSITIONS = "/api/Position/closeContract", "/api/Position/searchOpen"
+FLAT = "flat: no position, no working order"
+
+
+def hold_two(desk: Desk) -> None:
+    desk.alert(quantity=2)
+    desk.work()
+    assert 2 == desk.venue.position(MNQ)
+
+
+def test_it_ends_flat_at_the_venue_with_every_worker_dead_and_the_broker_away(
+    operator: Type, desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hold_two(desk)
+    monkeypatch.setenv("BROKER_URL", "redis://127.0.0.1:1/0")
+    said = operator("flatten", "--yes", "--reason", "going home")
+
+    assert 0 == said.status, said
+    assert FLAT in said.out
+    assert 0 == desk.venue.position(MNQ)
+    assert [("person", "going home", FLAT)] == desk.rows(
+        "SELECT origin, reason, progress FROM flattening WHERE flat_at IS NOT NULL"
+    )
+    assert [] == desk.rows("SELECT id FROM orders WHERE state IN ('WORKING', 'SUSPENDED')")
+
+
+def test_one_contract_is_flattened_with_a_worker_and_told_as_json(operator: Type, desk: Desk) -> None:
+    hold_two(desk)
+    with worker_at(desk):
+        said = operator("flatten", "--contract", "MNQ", "--account", "20001", "--yes", "--json")
+
+    assert (0, "") == (said.status, said.error)
+    (row,) = said.json["flattened"]
+    assert (20001, MNQ, FLAT, True) == tuple(row[name] for name in ("account_id", "contract", "venue_says", "is_flat"))
+
+
+def test_it_asks_a_person_naming_the_accounts_and_needs_yes_from_a_script(operator: Type, desk: Desk) -> None:
+    hold_two(desk)
+    (name,) = desk.rows("SELECT name FROM account")[0]
+    asked = operator("flatten", typed="n\n")
+    assert (1, "") == (asked.status, asked.out)
+    assert f"Flatten everything of {name} (20001) LONG 2 {MNQ}" in asked.error
+    assert "nothing was flattened" in asked.error
+    for more in ((), ("--json",)):
+        said = operator("flatten", *more)
+        assert 1 == said.status
+        assert "add --yes" in said.words
+    for wrong, words in {
+        ("--account", "7"): "account 7 is unknown: those that may trade are 20001",
+        ("--contract", "XYZ"): "'XYZ' is no symbol we know",
+        ("--contract", "CON.F.US.MNQ.Z30"): "contract CON.F.US.MNQ.Z30 is unknown",
+    }.items():
+        assert words in operator("flatten", "--yes", *wrong).error
+    assert [] == desk.rows("SELECT id FROM flattening")
+
+
+def test_who_is_being_flattened_is_joined_and_not_asked_twice(operator: Type, desk: Desk) -> None:
+    hold_two(desk)
+    job = desk.flatten()
+    said = operator("flatten", "--yes")
+
+    assert 0 == said.status, said
+    assert ("succeeded", 1) == (desk.job(job)[0], len(desk.rows("SELECT id FROM flattening")))
+    assert 1 == len(desk.venue.requests(CLOSE))
+
+
+def test_it_says_what_holds_it_up_and_gives_up_when_told_to(operator: Type, desk: Desk) -> None:
+    hold_two(desk)
+    desk.venue.kill()
+    said = operator("flatten", "--yes", "--wait", "15")
+    assert 1 == said.status
+    assert "the venue could not be asked" in said.words
+    assert "it is left to the workers: `tickwork jobs show" in said.words
+    desk.venue.start()
+    until(
+        lambda: desk.rows("SELECT 1 FROM flattening WHERE flat_at IS NOT NULL") == [(1,)],
+        30,
+        "flat, though nobody waits",
+    )
+    assert 0 == desk.venue.position(MNQ)
+
+
+def test_what_a_worker_took_along_when_it_died_is_taken_back(operator: Type, desk: Desk) -> None:
+    hold_two(desk)
+    gone = "state = 'running', worker = 'gone@here.1/2', lease_until = now() - interval '5 seconds'"
+    desk.execute(f"UPDATE job SET {gone}, attempt = 1, fence = 1 WHERE id = '{desk.flatten()}'")
+    said = operator("flatten", "--yes")
+
+    assert 0 == said.status, said
+    assert (0, 1) == (desk.venue.position(MNQ), len(desk.rows("SELECT id FROM flattening")))
+
+
+def test_a_process_that_cannot_do_the_job_is_told_of_and_the_job_is_kept(
+    operator: Type, desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hold_two(desk)
+    monkeypatch.setenv("BROKER_URL", desk.settings.redis_url)
+    monkeypatch.setenv("REDIS_URL", "")
+    said = operator("flatten", "--yes", "--json")
+
+    assert (1, "") == (said.status, said.error)
+    assert "a process of its own ends with status 1: the end of" in said.json["error"]
+    assert "REDIS_URL is not set" in (desk.settings.home / "logs" / "alone.log").read_text()
+    assert [("queued",)] == desk.rows("SELECT state FROM job WHERE name = 'orders.flatten'")
+
+
+@pytest.mark.usefixtures("operator")  # its environment
+def test_ctrl_c_leaves_it_to_the_workers_and_says_so(desk: Desk) -> None:
+    hold_two(desk)
+    desk.venue.kill()
+    command = [sys.executable, "-m", "cli.main", "flatten", "--yes"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        until(
+            lambda: desk.rows("SELECT 1 FROM flattening WHERE progress LIKE '%%asked%%'") == [(1,)], 30, "a first try"
+        )
+        process.send_signal(signal.SIGINT)
+        _, error = process.communicate(timeout=20)
+    assert 130 == process.returncode
+    assert "the flattening is" in error
+    assert "it is left to the workers" in error
+    desk.venue.start()
+    until(
+        lambda: desk.rows("SELECT 1 FROM flattening WHERE flat_at IS NOT NULL") == [(1,)],
+        30,
+        "flat, though nobody waits",
+    )
+
+
+# --- halt and resume ----------------------------------------------------------------------------------------------
+
+
+def test_a_halt_refuses_the_next_entry_and_a_resume_lets_it_through(operator: Type, desk: Desk) -> None:
+    said = operator("halt", "news", "in", "an", "hour")
+    assert (0, "") == (said.status, said.error)
+    assert "is halted: news in an hour" in said.out
+    again = operator("halt", "something", "else")
+    assert "was halted before, and keeps its reason: news in an hour" in again.out
+    refused = desk.alert()
+    desk.work()
+    assert "failed" == desk.job(refused)[0]
+    assert "halted: news in an hour" in str(desk.job(refused)[2])
+    assert ["news in an hour"] == [one["halted"] for one in operator("accounts", "--json").json["accounts"]]
+    assert "NO ENTRY: halted: news in an hour" in operator("risk").words
+
+    assert "may enter again; it was halted: news in an hour" in operator("resume", "it", "is", "over").out
+    assert "was not halted" in operator("resume", "once more").out
+    assert [("halted", "news in an hour"), ("resumed", "it is over")] == desk.rows(
+        "SELECT kind, message FROM account_event WHERE kind IN ('halted', 'resumed') ORDER BY id"
+    )
+    hold_two(desk)
+
+
+def test_halt_and_flatten_are_one_command_and_the_halt_stands_without_yes(operator: Type, desk: Desk) -> None:
+    hold_two(desk)
+    said = operator("halt", "enough", "--flatten")
+    assert 1 == said.status
+    assert "add --yes" in said.error
+    assert [("enough",)] == desk.rows("SELECT halt_reason FROM account")
+    said = operator("halt", "enough", "--flatten", "--yes", "--account", "20001")
+
+    assert 0 == said.status, said
+    assert FLAT in said.out
+    assert 0 == desk.venue.position(MNQ)
+    assert "account 7 is unknown" in operator("halt", "x", "--account", "7").error
+    assert "REASON" in operator("halt", "--account", "20001").error
+    assert "account 7 is unknown" in operator("resume", "x", "--account", "7").error

@@ -1,0 +1,317 @@
+"""`tickwork orders` and `positions` as a person uses them: with a worker, with none, and with mistakes."""
+
+from collections.abc import Iterator
+from decimal import Decimal
+from typing import Any
+from uuid import uuid4
+
+import pytest
+
+from shared.domain.order import OrderState
+from tests.fixtures.desk import Desk
+from tests.fixtures.operator import Type, quotes_at, worker_at
+from tests.fixtures.venue import MNQ
+
+PLACE, MODIFY, CLOSE = "/api/Order/place", "/api/Order/modify", "/api/Position/closeContract"
+
+
+@pytest.fixture
+def worker(desk: Desk) -> Iterator[None]:
+    """A worker that does what is asked."""
+    with worker_at(desk):
+        yield
+
+
+def resting(operator: Type, desk: Desk, *more: str) -> dict[str, Any]:
+    """A buy limit far below the market; return it as the command told of it."""
+    price = nearest(desk) - 100
+    said = operator("orders", "limit", "MNQ", "buy", "1", "--price", str(price), "--stop", "40", "--json", *more)
+    assert 0 == said.status, said
+    found: dict[str, Any] = said.json["order"]
+    return found
+
+
+def nearest(desk: Desk) -> Decimal:
+    price: Decimal = desk.rows("SELECT close_ticks * 0.25 FROM bar_minute ORDER BY start DESC LIMIT 1")[0][0]
+    return price
+
+
+def state_of(desk: Desk, order_id: str) -> str:
+    return str(desk.rows("SELECT state FROM orders WHERE id = %s", order_id)[0][0])
+
+
+# --- entries ------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.usefixtures("worker")
+def test_an_entry_by_hand_is_filled_and_guarded_when_the_command_ends(operator: Type, desk: Desk) -> None:
+    said = operator("orders", "bracket", "MNQ", "buy", "1", "--stop", "400", "--target", "800")
+
+    assert 0 == said.status, said
+    assert f"BUY 1 {MNQ} MARKET: FILLED at " in said.out
+    assert f"stop loss: SELL 1 {MNQ} STOP at " in said.out
+    assert f"take profit: SELL 1 {MNQ} LIMIT at " in said.out
+    assert [("person", "a working stop")] == desk.rows(
+        "SELECT origin, 'a working stop' FROM orders JOIN fill ON order_id = orders.id WHERE guarded_at IS NOT NULL"
+    )
+    assert 1 == desk.venue.position(MNQ)
+
+
+def test_an_entry_is_filled_and_guarded_with_every_worker_dead(operator: Type, desk: Desk) -> None:
+    with quotes_at(desk):
+        said = operator("orders", "market", "MNQ", "sell", "1", "--stop", "400")
+
+    assert 0 == said.status, said
+    assert f"SELL 1 {MNQ} MARKET: FILLED at " in said.out
+    assert -1 == desk.venue.position(MNQ)
+    assert [] == desk.rows("SELECT name FROM job WHERE state IN ('queued', 'running') AND queue = 'critical'")
+
+
+@pytest.mark.usefixtures("worker")
+@pytest.mark.parametrize(
+    ("kind", "offset", "type_"), [("limit", -100, "LIMIT"), ("stop", 100, "STOP"), ("trail", 100, "TRAILING_STOP")]
+)
+def test_every_kind_of_entry_works_in_the_market(
+    operator: Type, desk: Desk, kind: str, offset: int, type_: str
+) -> None:
+    price = nearest(desk) + offset
+    said = operator("orders", kind, "MNQ1!", "long", "2", "--price", str(price), "--stop", "40", "--json")
+
+    assert 0 == said.status, said
+    order = said.json["order"]
+    assert ("WORKING", type_, "BUY", 2) == tuple(order[name] for name in ("state", "type", "side", "quantity"))
+    assert str(price.normalize()) in {
+        f"{Decimal(order[name]).normalize()}" for name in ("limit_price", "stop_price", "trail_price") if order[name]
+    }
+
+
+@pytest.mark.usefixtures("worker")
+def test_dollars_at_risk_buy_as_many_contracts_as_they_pay_for(operator: Type, desk: Desk) -> None:
+    price = nearest(desk) - 100
+    arguments = ("--price", str(price), "--stop", "40", "--breakeven", "20", "--trail", "30", "--json")
+    said = operator("orders", "limit", "MNQ", "buy", "--risk", "50", *arguments)
+
+    assert 2 == said.json["order"]["quantity"]  # 40 ticks of 0.50 and 2.72 of costs, each
+    assert (20, 30) == (said.json["order"]["breakeven_ticks"], said.json["order"]["trail_ticks"])
+
+
+@pytest.mark.usefixtures("worker")
+def test_what_risk_refuses_ends_with_its_words_and_status_1(operator: Type, desk: Desk) -> None:
+    said = operator("orders", "market", "MNQ", "buy", "9", "--stop", "40")
+
+    assert (1, "") == (said.status, said.out)
+    assert said.error.startswith("tickwork: quantity 9 is not between 1 and 5 an order")
+    said = operator("orders", "market", "MNQ", "buy", "1", "--json")
+    assert (1, "") == (said.status, said.error)
+    assert "the entry has no stop" in said.json["error"]
+    assert [] == desk.venue.requests(PLACE)
+
+
+@pytest.mark.usefixtures("worker")
+def test_what_the_venue_rejects_is_told_with_its_words(operator: Type, desk: Desk) -> None:
+    desk.venue.faults(path=PLACE, kind="reject", error_code=2, message="Price is outside allowed range.")
+    said = operator("orders", "market", "MNQ", "buy", "1", "--stop", "40")
+
+    assert (1, "") == (said.status, said.out)
+    assert "Price is outside allowed range." in said.error
+
+
+def test_a_rehearsal_tells_what_would_be_sent_and_sends_nothing(operator: Type, desk: Desk) -> None:
+    with quotes_at(desk):
+        fine = operator("orders", "market", "MNQ", "buy", "2", "--stop", "40", "--dry-run", "--json")
+        refused = operator("orders", "market", "MNQ", "buy", "9", "--stop", "40", "--dry-run")
+
+    assert 0 == fine.status, fine
+    sent = fine.json["would_send"]
+    assert (MNQ, "BUY", 2, 40) == tuple(sent[name] for name in ("contract_id", "side", "quantity", "stop_loss_ticks"))
+    assert (1, "") == (refused.status, refused.error)
+    assert "Nothing was sent" in refused.out
+    assert "quantity 9 is not between 1 and 5" in refused.words
+    assert ([], []) == (desk.venue.requests(PLACE), desk.rows("SELECT id FROM orders"))
+
+
+MISTAKES = [
+    (("market", "MNQ", "buy"), "say how much: QUANTITY contracts, or --risk DOLLARS"),
+    (("market", "MNQ", "buy", "1", "--risk", "50"), "and not both"),
+    (("market", "MNQ", "up", "1"), "'up' is no side: give buy, long, sell, short"),
+    (("market", "XYZ", "buy", "1"), "'XYZ' is no symbol we know: use a root such as MNQ"),
+    (("market", "CON.F.US.MNQ.Z30", "buy", "1"), f"is not the active contract of MNQ: that is {MNQ}"),
+    (("market", "MNQ", "buy", "0"), "0 is not in the range x>=1"),
+    (("market", "MNQ", "buy", "1", "--stop", "4", "--stop-price", "5"), "--stop 4 and --stop-price 5 name two"),
+    (("limit", "MNQ", "buy", "1"), "Missing option '--price'"),
+    (("limit", "MNQ", "buy", "1", "--price", "-3"), "'-3' cannot be used: give a number above 0"),
+    (("limit", "MNQ", "buy", "1", "--price", "100.1"), "100.1 is not a multiple of"),
+    (("bracket", "MNQ", "buy", "1", "--stop", "4"), "a bracket needs a target: add --target TICKS"),
+    (("bracket", "MNQ", "buy", "1", "--target", "4"), "a bracket needs a stop: add --stop TICKS"),
+    (("market", "MNQ", "buy", "1", "--account", "7"), "account 7 is unknown: those that may trade are 20001"),
+    (("show", "12345678"), "no order has an id that begins or ends with 12345678: `tickwork orders` lists"),
+    (("cancel", "1234"), "'1234' is no order's id: give it, or 8 or more"),
+    (("cancel",), "say which: `orders cancel ID...`, or `orders cancel --all"),
+    (("cancel", "12345678", "--all"), "say which"),
+    (("cancel", str(uuid4())), "no order has an id"),
+    (("modify", "12345678"), "say what is to change: --quantity N, --limit PRICE or --stop PRICE"),
+]
+
+
+def test_a_mistake_is_named_with_its_cure(operator: Type, desk: Desk) -> None:
+    for arguments, words in MISTAKES:
+        said = operator("orders", *arguments)
+
+        assert said.status in {1, 2}, arguments
+        assert "" == said.out
+        assert words in said.words
+    assert [] == desk.rows("SELECT id FROM job WHERE name = 'orders.enter_by_hand'")
+
+
+def test_of_two_accounts_none_is_chosen_by_itself(operator: Type, desk: Desk) -> None:
+    desk.execute("INSERT INTO account (id, name, balance, can_trade) VALUES (30001, 'PRAC-OTHER', 50000, true)")
+    said = operator("orders", "market", "MNQ", "buy", "1")
+
+    assert 1 == said.status
+    assert "say which account with --account ID, of those that may trade: 20001 (" in said.error
+
+
+# --- list, show, cancel, modify -----------------------------------------------------------------------------------
+
+
+@pytest.mark.usefixtures("worker")
+def test_a_listed_id_shows_modifies_and_cancels_the_order(operator: Type, desk: Desk) -> None:
+    order = resting(operator, desk)
+    short = order["id"][-8:]
+    assert short in operator("orders").out
+    assert order["account_name"] in operator("orders").out
+    new = nearest(desk) - 120
+
+    assert f"modified {order['id']}" in operator("orders", "modify", short, "--limit", str(new), "--quantity", "2").out
+    shown = operator("orders", "show", short, "--json").json
+    assert (new, 2) == (Decimal(shown["order"]["limit_price"]), shown["order"]["quantity"])
+    assert [("MODIFY", "DONE")] == [(one["kind"], one["state"]) for one in shown["changes"]]
+    assert "Changes asked of it" in operator("orders", "show", order["id"]).out
+    said = operator("orders", "cancel", order["id"][:18], "--json")
+    assert (0, {"cancelled": [order["id"]], "refused": []}) == (said.status, said.json)
+    assert OrderState.CANCELLED == state_of(desk, order["id"])
+    said = operator("orders", "cancel", short)
+    assert (1, "") == (said.status, said.out)
+    assert "is CANCELLED: nothing is left to cancel" in said.error
+
+
+def test_a_cancel_gets_through_with_every_worker_dead_and_the_broker_away(
+    operator: Type, desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with worker_at(desk):
+        order = resting(operator, desk)
+    monkeypatch.setenv("BROKER_URL", "redis://127.0.0.1:1/0")
+    said = operator("orders", "cancel", order["id"], "--json")
+
+    assert (0, "", [order["id"]]) == (said.status, said.error, said.json["cancelled"])
+
+
+@pytest.mark.usefixtures("worker")
+def test_all_entries_are_cancelled_and_the_stop_of_what_is_held_stays(operator: Type, desk: Desk) -> None:
+    operator("orders", "market", "MNQ", "buy", "1", "--stop", "400")
+    orders = [resting(operator, desk)["id"] for _ in range(2)]
+    rehearsed = operator("orders", "cancel", "--all", "--dry-run", "--json")
+    assert set(orders) == {row["id"] for row in rehearsed.json["would_send"]}
+    said = operator("orders", "cancel", "--all", "--contract", "MNQ", "--json")
+
+    assert (0, set(orders)) == (said.status, set(said.json["cancelled"]))
+    assert [("WORKING",)] == desk.rows("SELECT state FROM orders WHERE role = 'STOP_LOSS' AND state = 'WORKING'")
+    assert "There is none." in operator("orders", "cancel", "--all").out
+
+
+@pytest.mark.usefixtures("worker")
+def test_a_change_that_makes_no_sense_is_refused_before_it_is_asked(operator: Type, desk: Desk) -> None:
+    order = resting(operator, desk)["id"]
+
+    for arguments, words in {
+        ("--stop", "100"): "is a LIMIT, which has no stop_price to set to 100",
+        ("--limit", "100.1"): "--limit 100.1 is not a multiple of",
+    }.items():
+        said = operator("orders", "modify", order, *arguments)
+        assert (1, "") == (said.status, said.out)
+        assert words in said.error
+    dry = operator("orders", "modify", order, "--limit", "100", "--dry-run")
+    assert "Nothing was sent" in dry.out
+    assert [] == desk.venue.requests(MODIFY)
+
+
+# --- positions ----------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def long(operator: Type, desk: Desk, worker: None) -> Decimal:  # noqa: ARG001  # it does the work
+    """A long position of two; return its average price."""
+    assert 0 == operator("orders", "market", "MNQ", "buy", "2", "--stop", "400").status
+    average: Decimal = desk.rows("SELECT average_price FROM position")[0][0]
+    return average
+
+
+@pytest.mark.usefixtures("long")
+def test_positions_tell_open_profit_stop_and_guard(operator: Type) -> None:
+    (row,) = operator("positions", "--json").json["positions"]
+
+    assert (MNQ, "LONG", 2, "the bracket's stop") == tuple(
+        row[name] for name in ("contract", "direction", "quantity", "guarded_by")
+    )
+    gain = (Decimal(row["price"]) - Decimal(row["average"])) * 2 * 2
+    assert gain == Decimal(row["open_profit"])
+    assert row["stop"].startswith("2 at ")
+    assert "LONG" in operator("positions").out
+
+
+@pytest.mark.usefixtures("long")
+def test_a_part_and_then_the_rest_is_closed(operator: Type, desk: Desk) -> None:
+    dry = operator("positions", "close", "MNQ", "1", "--dry-run"), operator("positions", "close", "MNQ", "--dry-run")
+    assert [0, 0] == [said.status for said in dry]
+    assert f"It would SELL 1 {MNQ}" in dry[0].out
+    assert (2, []) == (desk.venue.position(MNQ), desk.venue.requests(CLOSE))
+    part = operator("positions", "close", "MNQ", "1")
+    assert (0, f"Closed 1 of {MNQ} (SELL); held now: 1.\n") == (part.status, part.out)
+    said = operator("positions", "close", "MNQ")
+
+    assert 0 == said.status, said
+    assert "flat: no position, no working order" in said.out
+    assert 0 == desk.venue.position(MNQ)
+    said = operator("positions", "close", "MNQ", "1")
+    assert (1, "") == (said.status, said.out)
+    assert "holds 0 of" in said.error
+
+
+@pytest.mark.usefixtures("long")
+def test_the_stop_goes_to_the_entry_unless_the_market_is_through_it(operator: Type, desk: Desk) -> None:
+    through, fine = nearest(desk) + 50, nearest(desk) - 50
+    desk.execute(f"UPDATE position SET average_price = {through}")
+    said = operator("positions", "breakeven", "MNQ")
+    assert (1, "") == (said.status, said.out)
+    assert f"could be closed at {nearest(desk) - Decimal('0.25')}, and the entry's average is {through}" in said.error
+    assert [] == desk.venue.requests(MODIFY)
+    desk.execute(f"UPDATE position SET average_price = {fine + Decimal('0.1')}")
+    assert "Nothing was sent" in operator("positions", "breakeven", "MNQ", "--dry-run").out
+    assert [] == desk.venue.requests(MODIFY)
+    said = operator("positions", "breakeven", "MNQ")
+
+    assert 0 == said.status, said
+    assert [(fine,)] == desk.rows("SELECT stop_price FROM orders WHERE role = 'STOP_LOSS'")
+    assert 1 == len(desk.venue.requests(MODIFY))
+    assert "stands at" in operator("positions", "breakeven", "MNQ").out  # there already: nothing is asked again
+    assert 1 == len(desk.venue.requests(MODIFY))
+
+
+def test_a_stop_that_follows_is_noted_on_the_entry_and_told(operator: Type, desk: Desk, long: Decimal) -> None:
+    said = operator("positions", "trail", "MNQ", "60")
+
+    assert long
+    assert (0, "") == (said.status, said.error)
+    assert "the stop follows by 60 ticks from now on, never back" in said.out
+    assert [(60,)] == desk.rows("SELECT trail_ticks FROM orders WHERE role = 'ENTRY'")
+    operator("positions", "trail", "MNQ", "none")
+    assert [(None,)] == desk.rows("SELECT trail_ticks FROM orders WHERE role = 'ENTRY'")
+    assert "'x' is no distance: give ticks from 1 to 999999" in operator("positions", "trail", "MNQ", "x").error
+
+
+@pytest.mark.parametrize("verb", [("breakeven", "MNQ"), ("trail", "MNQ", "40")], ids=" ".join)
+def test_a_flat_account_has_nothing_to_guard(operator: Type, verb: tuple[str, ...]) -> None:
+    said = operator("positions", *verb)
+
+    assert (1, "") == (said.status, said.out)
+    assert f"holds nothing of {MNQ}: `tickwork positions` shows what is held" in said.error

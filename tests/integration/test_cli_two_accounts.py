@@ -1,0 +1,42 @@
+"""Commands that are about every account, at a venue where their owner has two."""
+
+import pytest
+
+from tests.fixtures.desk import Desk
+from tests.fixtures.operator import Type
+from tests.fixtures.venue import MNQ, RunningVenue, StartVenue
+
+
+@pytest.fixture
+def venue(start_venue: StartVenue) -> RunningVenue:
+    """A simulator with a practice account and a Combine."""
+    return start_venue(options=("--accounts", "50KTC"))
+
+
+def test_flatten_is_about_every_account_unless_one_is_named(operator: Type, desk: Desk) -> None:
+    first, second = [row[0] for row in desk.rows("SELECT id FROM account ORDER BY id")]
+    for account_id in (first, second):
+        assert desk.venue.place(accountId=account_id)["success"]
+    assert "say which account with --account ID" in operator("positions", "close", "MNQ").error
+    one = operator("flatten", "--yes", "--account", str(second), "--json").json["flattened"]
+    assert [(second, True)] == [(row["account_id"], row["is_flat"]) for row in one]
+    assert 1 == desk.venue.position(MNQ)
+    said = operator("flatten", "--yes", "--json")
+
+    assert 0 == said.status, said
+    assert [(first, True), (second, True)] == [(row["account_id"], row["is_flat"]) for row in said.json["flattened"]]
+    assert 0 == desk.venue.position(MNQ)
+    assert [(3,)] == desk.rows("SELECT count(*) FROM flattening WHERE flat_at IS NOT NULL")
+
+
+def test_halt_and_resume_are_about_every_account_unless_one_is_named(operator: Type, desk: Desk) -> None:
+    first, second = [row[0] for row in desk.rows("SELECT id FROM account ORDER BY id")]
+    assert [second] == [one["id"] for one in operator("halt", "x", "--account", str(second), "--json").json["halted"]]
+    every = operator("halt", "y", "--json").json
+    assert ([first], ["x"]) == (
+        [one["id"] for one in every["halted"]],
+        [one["reason"] for one in every["already_halted"]],
+    )
+    resumed = operator("resume", "z", "--json").json["resumed"]
+
+    assert [first, second] == [one["id"] for one in resumed]
