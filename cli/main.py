@@ -38,6 +38,7 @@ COMMANDS = (
     "flatten",
     "halt",
     "resume",
+    "trades",
     "jobs",
     "bars",
     "hooks",

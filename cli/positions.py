@@ -12,7 +12,7 @@ from cli.chosen import account_option, concerned_contract, one_account
 from cli.flattening import flatten, what_is_there
 from cli.output import print_json, print_table
 from cli.stack import begin, connect, settings_of_stack
-from cli.stands import exit_price_by, fresh_quotes
+from cli.stands import fresh_quotes
 from shared.config import Settings
 from shared.db import accounts, contracts, orders, positions, views
 from shared.db.accounts import AccountRow
@@ -22,6 +22,7 @@ from shared.domain.contract import Contract
 from shared.domain.order import ChangeKind, Direction, OrderState, OrderType, Role, Side
 from shared.domain.standing import Holding, open_profit
 from shared.errors import RefusedError
+from shared.hot.quotes import exit_price_by
 from shared.ledger.jobs.orders import ReducePosition
 
 _COLUMNS = ("account", "contract", "direction", "quantity", "average", "price", "open_profit", "stop", "guarded_by")

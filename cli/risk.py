@@ -5,13 +5,11 @@ from decimal import Decimal
 from typing import Any
 
 import click
-from sqlalchemy import Connection
 
 from cli.chosen import some_accounts
 from cli.output import print_json, print_table
 from cli.stack import connect, settings_of_stack
 from cli.stands import Picture, findings_of, live_word, picture, print_findings
-from shared.db import flattenings, orders
 from shared.db.accounts import AccountRow
 from shared.db.standings import Stand
 from shared.domain.account import Stage, stage_of
@@ -31,7 +29,7 @@ def command(account_word: str | None, *, as_json: bool) -> None:
     with connect() as connection:
         chosen = some_accounts(connection, account_word)
         found = picture(connection, settings)
-        told = [_told(connection, found, one) for one in chosen]
+        told = [_told(found, one) for one in chosen]
     if as_json:
         print_json({"accounts": told})
         return
@@ -42,10 +40,10 @@ def command(account_word: str | None, *, as_json: bool) -> None:
         print_findings(one["findings"])
 
 
-def _told(connection: Connection, found: Picture, row: AccountRow) -> dict[str, Any]:
+def _told(found: Picture, row: AccountRow) -> dict[str, Any]:
     stand = found.stands.get(row.id)
     findings = findings_of(found, row.id)
-    obstacles = list(_obstacles(connection, found, row))
+    obstacles = list(_obstacles(found, row))
     return {
         "id": row.id,
         "name": row.name,
@@ -60,7 +58,7 @@ def _told(connection: Connection, found: Picture, row: AccountRow) -> dict[str, 
     }
 
 
-def _obstacles(connection: Connection, found: Picture, row: AccountRow) -> Iterator[str]:
+def _obstacles(found: Picture, row: AccountRow) -> Iterator[str]:
     """Yield what refuses any entry of the account now, in the order in which risk asks."""
     if stage_of(row.name) is Stage.UNKNOWN:
         yield "its name is of no stage we know, so it is never traded"
@@ -72,10 +70,11 @@ def _obstacles(connection: Connection, found: Picture, row: AccountRow) -> Itera
         yield f"halted: {row.halt}; `tickwork resume REASON --account {row.id}`"
     if row.reconciled_at is None:
         yield "not reconciled with the venue since the start"
-    if orders.has_unknown(connection, row.id):
+    stand = found.stands.get(row.id)
+    if stand is not None and stand.has_unknown_order:
         yield "the fate of an order is unknown, which is being settled"
-    if flattenings.open_on(connection, row.id) is not None:
-        yield "it is being flattened"
+    for contract_id, reason in stand.flattenings if stand is not None else ():
+        yield f"{contract_id or 'everything'} is being flattened: {reason}"
     for one in found.findings(row.id):
         if one.action >= Action.BLOCK:
             lifts = "" if one.lifts_market_at is None else f" (lifts {when(one.lifts_market_at)})"

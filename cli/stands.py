@@ -14,15 +14,11 @@ from shared.db import accounts, market, positions, standings
 from shared.db.accounts import AccountRow
 from shared.db.market import MarketRow
 from shared.db.standings import Stand
-from shared.domain.calendar import Session, calendar_of
-from shared.domain.contract import ROOTS
-from shared.domain.limits import Finding, flat_first, watch, when
+from shared.domain.limits import Finding, session_of, watch, when
 from shared.errors import SettingsError
 from shared.hot.connection import Patience
 from shared.hot.connection import connect as connect_redis
-from shared.hot.quotes import Quote, QuoteReader
-
-_OF_FLAT_ACCOUNTS = "equity"
+from shared.hot.quotes import Quote, QuoteReader, exit_price_by
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +37,7 @@ class Picture:
         if stand is None:
             return []
         market_now = self.clock.now()
-        return watch(stand.standing, stand.book, market_now, _session(stand, self.clock))
+        return watch(stand.standing, stand.book, market_now, session_of(stand.standing, market_now))
 
 
 def picture(connection: Connection, settings: Settings) -> Picture:
@@ -51,9 +47,8 @@ def picture(connection: Connection, settings: Settings) -> Picture:
     row = need_market(connection)
     held = {position.contract_id for position in positions.in_accounts(connection, ids)}
     quotes = fresh_quotes(settings, held)
-    stands = standings.read(
-        connection, everyone, ids, row.clock, exit_price_by(quotes), max_quantity=settings.max_quantity
-    )
+    prices, max_quantity = exit_price_by(quotes), settings.max_quantity
+    stands = standings.read(connection, everyone, row.clock, lambda _: prices, max_quantity=max_quantity)
     return Picture(everyone, stands, quotes, row.clock, is_simulated=row.kind != "live")
 
 
@@ -103,13 +98,6 @@ def _redis(settings: Settings) -> Iterator[QuoteReader]:
         client.close()
 
 
-def exit_price_by(quotes: Mapping[str, Quote]) -> standings.ExitPrice:
-    """Return what says at which price a position could be closed now: the bid for a long, the ask for a short."""
-    return lambda contract_id, quantity: (
-        None if (quote := quotes.get(contract_id)) is None else quote.bid if quantity > 0 else quote.ask
-    )
-
-
 def live_word(account: AccountRow, *, is_simulated: bool) -> str:
     """Return whether orders of the account reach real money."""
     if is_simulated:
@@ -134,10 +122,3 @@ def alarming(known: Sequence[AccountRow], *, is_simulated: bool) -> list[str]:
         if words:
             found.append(f"Account {one.id} ({one.name}) is {'; '.join(words)}.")
     return found
-
-
-def _session(stand: Stand, clock: MarketClock) -> Session | None:
-    """Return the session of what is held or on its way, as the watch does; of a flat account that of share indexes."""
-    roots = {one.root for one in stand.standing.holdings} | {one.root for one in stand.standing.working}
-    groups = {ROOTS[root].group for root in roots} or {_OF_FLAT_ACCOUNTS}
-    return flat_first([calendar_of(group).session_at(clock.now()) for group in sorted(groups)])

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from shared.ledger.job import Job
-from shared.ledger.jobs.accounts import SnapshotAccounts
+from shared.ledger.jobs.accounts import BookRoundTrips, SnapshotAccounts
 from shared.ledger.jobs.market_data import FetchBars, RefreshContracts
 from shared.ledger.jobs.metrics import RollUp
 from shared.ledger.jobs.orders import ReconcileAccounts
@@ -32,6 +32,7 @@ TIMETABLE: tuple[Entry, ...] = (
     Entry("snapshot_accounts", SnapshotAccounts, "machine", timedelta(minutes=1)),
     Entry("watch_accounts", WatchAccounts, "machine", timedelta(seconds=1)),
     Entry("reconcile_accounts", ReconcileAccounts, "machine", timedelta(seconds=30)),
+    Entry("book_round_trips", BookRoundTrips, "machine", timedelta(minutes=1)),
     Entry("roll_up_metrics", RollUp, "machine", timedelta(minutes=1)),
     Entry("delete_old_rows", DeleteOldRows, "machine", timedelta(hours=1)),
 )

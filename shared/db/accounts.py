@@ -9,7 +9,8 @@ from typing import Any
 from sqlalchemy import Connection, Row, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 
-from shared.db.tables import account, account_day, account_event, account_snapshot, flattening
+from shared.db.account_tables import account, account_day, account_event, account_snapshot
+from shared.db.order_tables import flattening
 from shared.domain.calendar import trading_day_at
 from shared.ids import new_id
 
@@ -26,6 +27,7 @@ class AccountRow:
     halt_reason: str | None
     reconciled_at: datetime | None
     met_at: datetime | None
+    told_at: datetime | None
     live_orders: bool
     live_since_at: datetime | None
     rules: str | None
@@ -70,21 +72,31 @@ def lock(connection: Connection, account_id: int) -> AccountRow | None:
     return None if row is None else _row(row)
 
 
+def lock_to_enter(connection: Connection, account_id: int, family: str) -> AccountRow | None:
+    """Return the account, and hold its row and a family of products: no two accounts enter its opposite sides at once.
+
+    Read what else counts in a later statement: this one, if it waited, has seen what was before.
+    """
+    connection.execute(select(func.pg_advisory_xact_lock(func.hashtext(f"family {family}"))))
+    return lock(connection, account_id)
+
+
 def obstacle(connection: Connection, account_id: int, contract_id: str) -> str | None:
     """Return why no entry may leave now, or None; neither a halt nor a flattening can come before the caller's commit.
 
-    A halt is written to the row that is held here, and whoever asks to be flat holds it too.
+    A halt is written to the row that is held here, and whoever asks to be flat holds it too; so that is asked after.
     """
+    held = select(account.c.halted_at, account.c.halt_reason).where(account.c.id == account_id)
+    halted_at, reason = connection.execute(held.with_for_update(read=True)).one()
+    if halted_at is not None:
+        return f"the account is halted: {reason or 'no reason was kept'}"
     being_flattened = select(flattening.c.id).where(
         flattening.c.account_id == account_id,
         flattening.c.flat_at.is_(None),
         flattening.c.contract_id.is_(None) | (flattening.c.contract_id == contract_id),
     )
-    statement = select(account.c.halted_at, account.c.halt_reason, being_flattened.exists())
-    row = connection.execute(statement.where(account.c.id == account_id).with_for_update(read=True, of=account)).one()
-    if row[0] is not None:
-        return f"the account is halted: {row[1] or 'no reason was kept'}"
-    return "the account is being flattened" if row[2] else None
+    found = connection.execute(being_flattened.limit(1)).one_or_none()
+    return None if found is None else "the account is being flattened"
 
 
 def store(
@@ -96,11 +108,18 @@ def store(
     balance: Decimal,
     can_trade: bool,
     is_simulated: bool | None,
+    told_at: datetime,
 ) -> None:
-    """Keep what the venue says of one account now, a snapshot of it, and the day that has ended since the last word."""
+    """Keep what the venue says of one account, a snapshot of it, and the day that has ended since the last word.
+
+    `told_at` is when it was told or asked: the venue gives a balance no time of its own, and an older one is left out.
+    """
     before = lock(connection, account_id)
+    if before is not None and before.told_at is not None and before.told_at > told_at:
+        return
     today = trading_day_at(taken_market_at)
     values: dict[str, Any] = {"name": name, "balance": balance, "can_trade": can_trade, "is_simulated": is_simulated}
+    values["told_at"] = told_at
     if before is None or before.trading_day is None:
         values |= {"trading_day": today, "day_opening_balance": balance, "highest_close": balance}
     elif before.trading_day < today:

@@ -3,10 +3,11 @@
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Insert, Select, Text, Uuid, cast, insert, literal, null, select
+from sqlalchemy import Insert, Select, Text, Uuid, cast, func, insert, literal, null, select
 from sqlalchemy.dialects.postgresql import JSONB
 
-from shared.db.tables import alert, hook, job
+from shared.db.account_tables import alert, hook, hook_copy
+from shared.db.tables import job
 
 
 def add_accepted(alert_id: UUID, hook_id: UUID, body: bytes, external_id: str | None, job_id: UUID) -> Insert:
@@ -34,10 +35,13 @@ def add_refused(alert_id: UUID, hook_id: UUID, body: bytes, reason: str, *, is_j
     )
 
 
-def to_handle(alert_id: UUID) -> Select[bytes, int]:
-    """Select an alert's body and the account that its hook trades."""
+def to_handle(alert_id: UUID) -> Select[bytes, int, list[int]]:
+    """Select an alert's body, the account that its hook trades, and the further accounts that trade it too."""
+    others = select(hook_copy.c.account_id).where(hook_copy.c.hook_id == hook.c.id).order_by(hook_copy.c.account_id)
     return (
-        select(alert.c.body, hook.c.account_id).join(hook, hook.c.id == alert.c.hook_id).where(alert.c.id == alert_id)
+        select(alert.c.body, hook.c.account_id, func.array(others.scalar_subquery()).label("others"))
+        .join(hook, hook.c.id == alert.c.hook_id)
+        .where(alert.c.id == alert_id)
     )
 
 

@@ -10,7 +10,7 @@ from uuid import UUID
 from sqlalchemy import Connection, Row, case, func, or_, select, update
 from sqlalchemy.dialects.postgresql import insert
 
-from shared.db.tables import order_change, orders
+from shared.db.order_tables import order_change, orders
 from shared.domain.order import ChangeKind, ChangeState, OrderState, Origin
 from shared.ids import new_id
 

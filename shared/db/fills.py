@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import Connection, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 
-from shared.db.tables import fill, orders
+from shared.db.order_tables import fill, orders
 
 
 def store(connection: Connection, fills: Sequence[dict[str, Any]]) -> list[tuple[int, str]]:

@@ -9,7 +9,8 @@ from uuid import UUID
 from sqlalchemy import Connection, func, or_, select, update
 from sqlalchemy.dialects.postgresql import insert
 
-from shared.db.tables import account, flattening
+from shared.db.account_tables import account
+from shared.db.order_tables import flattening
 from shared.domain.order import Origin
 from shared.ids import new_id
 

@@ -11,7 +11,7 @@ from sqlalchemy import Connection, Row, Select, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.sql.dml import ReturningInsert, ReturningUpdate
 
-from shared.db.tables import alert, hook, hook_copy
+from shared.db.account_tables import hook, hook_copy
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,12 +66,6 @@ def copy_to(connection: Connection, hook_id: UUID, account_ids: Sequence[int]) -
     """Let further accounts trade what the hook is told."""
     for account_id in account_ids:
         connection.execute(insert(hook_copy).values(hook_id=hook_id, account_id=account_id))
-
-
-def copies(connection: Connection, alert_id: UUID) -> list[int]:
-    """Return the further accounts that trade an alert."""
-    statement = select(hook_copy.c.account_id).join(alert, alert.c.hook_id == hook_copy.c.hook_id)
-    return list(connection.execute(statement.where(alert.c.id == alert_id).order_by(hook_copy.c.account_id)).scalars())
 
 
 def further_accounts(connection: Connection) -> dict[UUID, list[int]]:

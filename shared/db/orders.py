@@ -10,7 +10,7 @@ from uuid import UUID
 from sqlalchemy import ColumnElement, Connection, Row, Text, and_, case, cast, func, or_, select, update
 from sqlalchemy.dialects.postgresql import insert
 
-from shared.db.tables import orders
+from shared.db.order_tables import orders
 from shared.domain.order import OrderState, OrderType, Origin, Role, Side
 
 _ID_DIGITS = 32
@@ -204,12 +204,6 @@ def working_leg_count(connection: Connection, parent_id: UUID) -> int:
     """Return how many legs of an entry's bracket are in the market, or were."""
     statement = select(func.count()).where(orders.c.parent_id == parent_id, orders.c.state != OrderState.SUSPENDED)
     return connection.execute(statement.select_from(orders)).scalar_one()
-
-
-def has_unknown(connection: Connection, account_id: int) -> bool:
-    """Whether the fate of one of the account's orders is open."""
-    statement = select(orders.c.id).where(orders.c.account_id == account_id, orders.c.state == OrderState.UNKNOWN.value)
-    return connection.execute(statement.limit(1)).one_or_none() is not None
 
 
 def adopt(

@@ -9,7 +9,7 @@ from fractions import Fraction
 from sqlalchemy import ColumnElement, Connection, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 
-from shared.db.tables import fill, position
+from shared.db.order_tables import fill, position
 from shared.domain.contract import Contract
 from shared.domain.order import Direction, Side
 from shared.domain.position import Position, after_fill

@@ -6,7 +6,7 @@ from uuid import UUID
 from sqlalchemy import Connection, select
 from sqlalchemy.dialects.postgresql import insert
 
-from shared.db.tables import signal
+from shared.db.account_tables import signal
 from shared.ids import new_id
 
 

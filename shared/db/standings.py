@@ -1,9 +1,9 @@
 """Where accounts stand with their rules: everything that Postgres knows of it, in one round trip for all of them."""
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import date, timedelta
+from datetime import date
 from decimal import Decimal
 from typing import Any
 
@@ -12,7 +12,7 @@ from sqlalchemy import Connection, Row, text
 from shared.clock import MarketClock
 from shared.db.accounts import AccountRow
 from shared.domain.account import Stage, stage_of
-from shared.domain.calendar import day_ends, trading_day_at
+from shared.domain.calendar import trading_day_at, trading_day_begins
 from shared.domain.contract import ROOTS, root_of_contract
 from shared.domain.order import Direction, Side
 from shared.domain.product_family import family_of
@@ -22,6 +22,7 @@ from shared.domain.standing import Holding, Standing, Working
 
 # A contract and the signed quantity held -> what closing it brings now; None without a fresh quote.
 ExitPrice = Callable[[str, int], Decimal | None]
+ExitPrices = Callable[[set[str]], ExitPrice]  # of these contracts
 
 _FACTS = text("""
     SELECT 'held' AS kind, account_id, contract_id, CASE direction WHEN 'LONG' THEN quantity ELSE -quantity END AS n,
@@ -42,6 +43,11 @@ _FACTS = text("""
     FROM orders WHERE intended_at > now() - interval '5 minutes' AND submitted_at > now() - interval '1 minute'
     GROUP BY account_id
     UNION ALL
+    SELECT 'unknown', account_id, contract_id, 1, NULL, NULL, NULL, NULL FROM orders WHERE state = 'UNKNOWN'
+    UNION ALL
+    SELECT 'flattening', account_id, coalesce(contract_id, ''), 1, NULL, NULL, reason, asked_at
+    FROM flattening WHERE flat_at IS NULL
+    UNION ALL
     SELECT 'day', account_id, '', 0, closing_balance - opening_balance, NULL, NULL, NULL
     FROM account_day WHERE account_id = ANY(:accounts)
 """)
@@ -49,11 +55,16 @@ _FACTS = text("""
 
 @dataclass(frozen=True, slots=True)
 class Stand:
-    """An account, its rule book, and where it stands."""
+    """An account, its rule book, and where it stands.
+
+    `flattenings` are the open wishes to be flat: their contract, "" for everything, and their reason.
+    """
 
     account: AccountRow
     book: RuleBook
     standing: Standing
+    has_unknown_order: bool
+    flattenings: tuple[tuple[str, str], ...]
 
 
 @dataclass(slots=True)
@@ -63,6 +74,8 @@ class _Facts:
     stop: list[Row[Any]] = field(default_factory=list)
     traded: list[Row[Any]] = field(default_factory=list)
     sent: list[Row[Any]] = field(default_factory=list)
+    unknown: list[Row[Any]] = field(default_factory=list)
+    flattening: list[Row[Any]] = field(default_factory=list)
     day: list[Row[Any]] = field(default_factory=list)
 
 
@@ -80,33 +93,37 @@ def book_of(account: AccountRow, *, max_quantity: int | None = None) -> RuleBook
 def read(
     connection: Connection,
     accounts: Sequence[AccountRow],
-    wanted: Iterable[int],
     clock: MarketClock,
-    exit_price: ExitPrice,
+    exit_prices: ExitPrices,
     *,
     max_quantity: int | None = None,
 ) -> dict[int, Stand]:
-    """Return where the `wanted` of these accounts stand; those of no stage we know are left out.
+    """Return where these accounts stand, in one round trip; those of no stage we know are left out.
 
-    The others are needed too: no two accounts of one owner may lie on opposite sides.
+    `exit_prices` is asked once, with every contract that they hold.
     """
-    market_now = clock.now()
-    day = trading_day_at(market_now)
+    day = trading_day_at(clock.now())
     facts: defaultdict[int, _Facts] = defaultdict(_Facts)
-    values = {"day_began": day_ends(day) - timedelta(days=1), "accounts": [one.id for one in accounts]}
+    values = {"day_began": trading_day_begins(day), "accounts": [one.id for one in accounts]}
     for row in connection.execute(_FACTS, values):
         getattr(facts[row.account_id], row.kind).append(row)
-    directions = {one.id: _directions(facts[one.id]) for one in accounts}
-    by_id = {one.id: one for one in accounts}
-    found = {}
-    for account_id in wanted:
-        account = by_id[account_id]
+    exit_price = exit_prices({row.contract_id for one in accounts for row in facts[one.id].held})
+    # No two accounts of one owner may lie on opposite sides, whether or not the others are asked for.
+    directions = {account_id: _directions(found) for account_id, found in facts.items()}
+    stands = {}
+    for account in accounts:
         if account.rules is None and stage_of(account.name) is Stage.UNKNOWN:
             continue
-        others = [directions[other] for other in directions if other != account_id]
-        standing = _standing(account, facts[account_id], day=day, clock=clock, exit_price=exit_price, others=others)
-        found[account_id] = Stand(account, book_of(account, max_quantity=max_quantity), standing)
-    return found
+        found = facts[account.id]
+        others = [ways for other, ways in directions.items() if other != account.id]
+        stands[account.id] = Stand(
+            account,
+            book_of(account, max_quantity=max_quantity),
+            _standing(account, found, day=day, clock=clock, exit_price=exit_price, others=others),
+            bool(found.unknown),
+            tuple((row.contract_id, row.side) for row in found.flattening),
+        )
+    return stands
 
 
 def _standing(

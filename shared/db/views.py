@@ -8,8 +8,10 @@ from sqlalchemy import Connection, Select, or_, select, table, text
 from sqlalchemy import column as named
 from sqlalchemy.dialects.postgresql import distinct_on
 
+from shared.db.account_tables import account
+from shared.db.order_tables import fill, order_change, orders, position
 from shared.db.retention import LOOKS
-from shared.db.tables import account, fill, job, order_change, orders, position
+from shared.db.tables import job
 
 _BARS = table("bars", *map(named, ("contract", "timeframe", "start", "open", "high", "low", "close", "volume")))
 

@@ -129,6 +129,11 @@ class Calendar:
         return Session(trading_day, opens, closes, (pause,) if pause else ())
 
 
+def trading_day_begins(day: date) -> datetime:
+    """Return when the trading day of Chicago begins: at 17:00 of the evening before, for every group."""
+    return _at(day - _DAY, _GLOBEX.opens)
+
+
 @cache
 def calendar_of(group: str) -> Calendar:
     """Return the calendar of a group of roots, such as equity; raise KeyError for a group nobody knows."""
@@ -143,11 +148,6 @@ def trading_day_at(at: datetime) -> date:
     local = at.astimezone(CHICAGO)
     day = local.date() + _DAY if local.time() >= _DAY_BEGINS else local.date()
     return day + _DAY * max(0, 7 - day.weekday()) if day.weekday() > _FRIDAY else day
-
-
-def day_ends(trading_day: date) -> datetime:
-    """Return when a trading day ends and what is locked for the day opens again: 17:00 in Chicago."""
-    return _at(trading_day, _DAY_BEGINS)
 
 
 def _at(day: date, clock: time) -> datetime:

@@ -3,6 +3,7 @@
 import re
 from dataclasses import dataclass
 from decimal import Decimal
+from fractions import Fraction
 
 MONTHS = "FGHJKMNQUVXZ"  # January to December
 _CONTRACT_ID = re.compile(rf"CON\.F\.US\.(?P<product>[A-Z0-9]+)\.(?P<month>[{MONTHS}])(?P<year>\d{{2}})")
@@ -30,6 +31,11 @@ class Contract:
     tick_size: Decimal
     tick_value: Decimal
     is_active: bool
+
+    @property
+    def point_value(self) -> Fraction:
+        """What a price change of 1 is worth in one contract, in dollars: 2 for MNQ."""
+        return Fraction(self.tick_value) / Fraction(self.tick_size)
 
 
 def _root(row: str) -> Root:

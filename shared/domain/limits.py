@@ -6,12 +6,14 @@ from datetime import datetime, timedelta
 from decimal import ROUND_FLOOR, Decimal
 from enum import IntEnum
 
-from shared.domain.calendar import CHICAGO, Session
+from shared.domain.calendar import CHICAGO, Session, calendar_of
+from shared.domain.contract import ROOTS
 from shared.domain.rule_book import RuleBook
 from shared.domain.standing import Standing, day_ends, day_result, floor_of, marked
 
 # The firm begins to flatten some 10 s before its time; ours has to be done by then. Source: venue.md section 9.
 FLATTEN_AHEAD = timedelta(seconds=30)
+_OF_FLAT_ACCOUNTS = "equity"
 
 
 class Action(IntEnum):
@@ -92,6 +94,13 @@ def flat_first(sessions: Iterable[Session | None]) -> Session | None:
         if earliest is None or session.flat_by < earliest.flat_by:
             earliest = session
     return earliest
+
+
+def session_of(standing: Standing, market_now: datetime) -> Session | None:
+    """Return the session of what is held or on its way, first to be flat; of a flat account that of share indexes."""
+    roots = {one.root for one in standing.holdings} | {one.root for one in standing.working}
+    groups = {ROOTS[root].group for root in roots} or {_OF_FLAT_ACCOUNTS}
+    return flat_first([calendar_of(group).session_at(market_now) for group in sorted(groups)])
 
 
 def quantity_for(

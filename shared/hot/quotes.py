@@ -1,6 +1,6 @@
 """The newest quote of each contract in Redis, gone when it is no longer fresh."""
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection, Mapping
 from datetime import datetime, timedelta
 from decimal import Decimal
 
@@ -59,3 +59,18 @@ class QuoteReader:
             for contract_id, value in zip(wanted, list(found), strict=True)
             if value is not None
         }
+
+
+def exit_price_by(quotes: Mapping[str, Quote]) -> Callable[[str, int], Decimal | None]:
+    """Return what says at which price a position, signed, could be closed now: the bid for a long, the ask for a short.
+
+    It says None without a fresh quote.
+    """
+
+    def exit_price(contract_id: str, quantity: int) -> Decimal | None:
+        quote = quotes.get(contract_id)
+        if quote is None:
+            return None
+        return quote.bid if quantity > 0 else quote.ask
+
+    return exit_price

@@ -25,6 +25,7 @@ def test_alert_to_fill(stack: Stack, capsys: pytest.CaptureFixture[str]) -> None
         "the account is reconciled and bars are there",
         lambda: stack.rows("SELECT 1 FROM account, bar_minute WHERE reconciled_at IS NOT NULL LIMIT 1"),
     )
+    stack.loosen_rules()
     http = requests.Session()
     answered = []
     jobs = []

@@ -2,13 +2,13 @@
 
 import time
 from collections import Counter
-from decimal import Decimal
 from typing import Any
 
 import pytest
 import requests
 
 from shared.config import environment
+from tests.fixtures.books import differences, ours, theirs
 from tests.fixtures.stack import ALERT, TERMINAL, Stack, eventually
 
 IS_LONG = environment().get("TICKWORK_CHAOS") == "long"
@@ -30,12 +30,6 @@ BUSY = (
 )
 
 
-def control(stack: Stack, method: str, path: str, body: object = None) -> Any:
-    answer = requests.request(method, f"{stack.written()['urls']['simulator-control']}/{path}", json=body, timeout=30)
-    answer.raise_for_status()
-    return answer.json() if answer.content else None
-
-
 def post_alerts(url: str, seconds: float) -> int:
     """Buy and sell in turns for a while; return how many alerts were accepted."""
     end, count = time.monotonic() + seconds, 0
@@ -47,16 +41,6 @@ def post_alerts(url: str, seconds: float) -> int:
     return count
 
 
-def at_venue(stack: Stack, path: str, field: str, **body: object) -> list[dict[str, Any]]:
-    account_id = stack.rows("SELECT id FROM account")[0][0]
-    found: list[dict[str, Any]] = stack.at_venue(path, accountId=account_id, **body)[field]
-    return found
-
-
-def money(value: object) -> Decimal:
-    return Decimal(str(value))
-
-
 @pytest.mark.chaos
 @pytest.mark.timeout(2400)
 def test_after_a_day_of_faults_orders_fills_positions_and_balance_equal_the_venues(
@@ -65,19 +49,20 @@ def test_after_a_day_of_faults_orders_fills_positions_and_balance_equal_the_venu
     stack.env["TICKWORK_CONTRACTS"] = "MNQ"  # the venue's windows are machine time: at this speed they serve one
     stack.up("--at", STARTS, "--speed", str(SPEED))
     eventually("the account is reconciled", lambda: stack.rows("SELECT 1 FROM account WHERE reconciled_at IS NOT NULL"))
+    ((account_id,),) = stack.rows("SELECT id FROM account")
     url = stack.hook("day")
-    control(stack, "PUT", "faults", STORM)
+    stack.control("PUT", "faults", STORM)
     accepted = post_alerts(url, MINUTES * 60 / SPEED)
     met: Counter[str] = Counter()
-    for fault in control(stack, "GET", "faults"):
+    for fault in stack.control("GET", "faults"):
         met[fault["kind"]] += fault["met"]
-    control(stack, "DELETE", "faults")
+    stack.control("DELETE", "faults")
     eventually("every alert's job has ended", lambda: {row[0] for row in stack.rows(ALERTS)} <= TERMINAL, 240)
     eventually("no order hangs", lambda: not stack.rows(OPEN), 240, lambda: stack.rows(OPEN))
     eventually("what money depends on is done", lambda: not stack.rows(BUSY), 120, lambda: stack.rows(BUSY))
 
     def books() -> tuple[list[Any], list[Any]]:
-        return ours(stack), theirs(stack)
+        return ours(stack, account_id), theirs(stack, account_id)
 
     eventually(
         "both books agree",
@@ -85,9 +70,9 @@ def test_after_a_day_of_faults_orders_fills_positions_and_balance_equal_the_venu
         120,
         lambda: "\n".join(map(str, [*differences(*books()), *stack.rows(LOOKS)])),
     )
-    requests_made = control(stack, "GET", "requests")
+    requests_made = stack.control("GET", "requests")
     with capsys.disabled():
-        orders, fills, _, balance = theirs(stack)
+        orders, fills, _, balance = theirs(stack, account_id)
         made, limited = sum(requests_made["counts"].values()), requests_made["limited"]
         print(f"\n{MINUTES} minutes of market at speed {SPEED}: {accepted} alerts, {len(orders)} orders,")
         print(f"{len(fills)} fills, balance {balance[0][0]}; {made} requests, 429 for our own doing: {limited};")
@@ -97,57 +82,3 @@ def test_after_a_day_of_faults_orders_fills_positions_and_balance_equal_the_venu
     assert stack.rows(ENTRIES)[0][0] > accepted / 6, stack.rows(ENDS)
     assert {} == requests_made["limited"]
     assert all(met.values()) if IS_LONG else met.total() > 0
-
-
-def ours(stack: Stack) -> list[Any]:
-    """Our orders, fills, positions and balance, in the venue's numbers."""
-    orders = stack.rows(
-        "SELECT venue_order_id, state, filled_quantity, average_fill_price FROM orders "
-        "WHERE venue_order_id IS NOT NULL ORDER BY 1"
-    )
-    fills = stack.rows("SELECT venue_fill_id, price, quantity, side, gross_pnl, fees, commissions FROM fill ORDER BY 1")
-    positions = stack.rows("SELECT contract_id, direction, quantity FROM position WHERE quantity <> 0 ORDER BY 1")
-    balance = stack.rows("SELECT balance FROM account")
-    return [
-        [(id_, state, filled, average and money(average).normalize()) for id_, state, filled, average in orders],
-        [(id_, *(None if one is None else one if isinstance(one, str) else money(one).normalize() for one in rest))
-         for id_, *rest in fills],
-        positions,
-        [(money(balance[0][0]).normalize(),)],
-    ]  # fmt: skip
-
-
-STATES = {1: "WORKING", 2: "FILLED", 3: "CANCELLED", 4: "EXPIRED", 5: "REJECTED", 6: "WORKING", 8: "SUSPENDED"}
-
-
-def theirs(stack: Stack) -> list[Any]:
-    """The venue's."""
-    since = "2000-01-01T00:00:00Z"
-    orders = at_venue(stack, "/api/Order/search", "orders", startTimestamp=since)
-    fills = at_venue(stack, "/api/Trade/search", "trades", startTimestamp=since)
-    positions = at_venue(stack, "/api/Position/searchOpen", "positions")
-    accounts = stack.at_venue("/api/Account/search", onlyActiveAccounts=True)["accounts"]
-    return [
-        sorted(
-            (row["id"], STATES[row["status"]], row["fillVolume"],
-             None if row["filledPrice"] is None else money(row["filledPrice"]).normalize())
-            for row in orders
-        ),
-        sorted(
-            (row["id"], money(row["price"]).normalize(), money(row["size"]).normalize(), ("BUY", "SELL")[row["side"]],
-             None if row["profitAndLoss"] is None else money(row["profitAndLoss"]).normalize(),
-             money(row["fees"]).normalize(), money(row["commissions"]).normalize())
-            for row in fills
-        ),
-        sorted((row["contractId"], "LONG" if row["type"] == 1 else "SHORT", row["size"]) for row in positions),
-        [(money(accounts[0]["balance"]).normalize(),)],
-    ]  # fmt: skip
-
-
-def differences(ours: list[Any], theirs: list[Any]) -> list[Any]:
-    """Return what only one of the two books holds."""
-    return [
-        (name, [row for row in one if row not in other][:10], [row for row in other if row not in one][:10])
-        for name, one, other in zip(("orders", "fills", "positions", "balance"), ours, theirs, strict=True)
-        if one != other
-    ]

@@ -23,6 +23,8 @@ NEED_A_STACK = [
     ("jobs",),
     ("jobs", "show", str(uuid4())),
     ("orders",),
+    ("trades",),
+    ("trades", "stats"),
     ("orders", "show", str(uuid4())),
     ("orders", "market", "MNQ", "buy", "1"),
     ("orders", "cancel", "--all"),
@@ -40,7 +42,15 @@ NEED_A_STACK = [
     ("hooks", "add", "try"),
     ("hooks", "remove", "try"),
 ]
-READ = [("jobs",), ("orders",), ("positions",), ("bars",), ("metrics", "--minutes", "5"), ("hooks", "list")]
+READ = [
+    ("jobs",),
+    ("orders",),
+    ("positions",),
+    ("trades",),
+    ("bars",),
+    ("metrics", "--minutes", "5"),
+    ("hooks", "list"),
+]
 
 
 @dataclass(frozen=True)

@@ -91,7 +91,7 @@ def test_an_older_word_never_overwrites_a_newer_one(feeds: Feeds) -> None:
     feeds.fault("event_late", count=1, seconds=1)  # the acceptance comes after the fill
     placed = feeds.desk.venue.place(customTag="late")
 
-    feeds.work_until(lambda: feeds.recorded("orders.record_order_update") >= 2)
+    feeds.work_until(lambda: feeds.recorded("orders.record_events") >= 2)
     assert [("FILLED", 1)] == feeds.desk.rows(ORDER, placed["orderId"])
 
 

@@ -3,12 +3,14 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from typing import Any
 
 import psycopg
 
+from shared.clock import machine_now
 from shared.db.async_engine import make_async_engine
 from shared.ledger.intake import Intake
-from shared.ledger.jobs.orders import RecordFill
+from shared.ledger.jobs.orders import RecordEvents
 from shared.ledger.wake import open_async_wake
 from workers.feed.outbox import Outbox
 
@@ -20,6 +22,10 @@ async def intake_to(database_url: str, redis_url: str) -> AsyncIterator[Intake]:
         yield intake
     finally:
         await intake.close()
+
+
+def told(fill: dict[str, Any]) -> RecordEvents:
+    return RecordEvents(account_id=1, told_at=machine_now(), fills=[fill])
 
 
 def keys(database_url: str) -> list[str]:
@@ -41,9 +47,9 @@ def test_what_cannot_be_kept_holds_up_nothing_and_is_left_to_a_reconcile(databas
     async def test() -> None:
         async with intake_to(database_url, redis_url) as intake:
             outbox = Outbox(intake)
-            outbox.put("fill:1", RecordFill(document={"id": 1}))
-            outbox.put("fill:2", RecordFill(document={"id": "\x00"}))  # no text for Postgres
-            outbox.put("fill:3", RecordFill(document={"id": 3}))
+            outbox.put("fill:1", told({"id": 1}))
+            outbox.put("fill:2", told({"id": "\x00"}))  # no text for Postgres
+            outbox.put("fill:3", told({"id": 3}))
             await run_until(outbox, lambda: len(keys(database_url)) >= 4)
             assert 1 == outbox.lost_count
 
@@ -58,7 +64,7 @@ def test_what_there_is_no_room_for_is_left_to_a_reconcile(database_url: str, red
         async with intake_to(database_url, redis_url) as intake:
             outbox = Outbox(intake, most_waiting=2)
             for number in range(5):
-                outbox.put(f"fill:{number}", RecordFill(document={"id": number}))
+                outbox.put(f"fill:{number}", told({"id": number}))
             assert (2, 3) == (outbox.waiting_count, outbox.lost_count)
             await run_until(outbox, lambda: len(keys(database_url)) >= 4)
 
@@ -72,7 +78,7 @@ def test_the_same_event_told_twice_or_to_two_feeds_is_one_job(database_url: str,
             boxes = [Outbox(one), Outbox(other)]
             for outbox in boxes:
                 for _ in range(2):
-                    outbox.put("fill:7", RecordFill(document={"id": 7}))
+                    outbox.put("fill:7", told({"id": 7}))
             await asyncio.gather(*(run_until(outbox, lambda box=outbox: box.waiting_count == 0) for outbox in boxes))
 
     asyncio.run(test())

@@ -4,8 +4,9 @@ from typing import Any
 
 import pytest
 
+from shared.clock import machine_now
 from shared.ids import new_id
-from shared.ledger.jobs.orders import FindFills, RecordFill, RecordOrderUpdate
+from shared.ledger.jobs.orders import FindFills, RecordEvents
 from tests.fixtures.desk import Desk
 from tests.fixtures.venue import MNQ
 
@@ -32,10 +33,14 @@ def fill(desk: Desk, **more: Any) -> dict[str, Any]:
     } | more  # fmt: skip
 
 
+def events(desk: Desk, **told: list[dict[str, Any]]) -> RecordEvents:
+    return RecordEvents(account_id=desk.venue.account_id, told_at=machine_now(), **told)
+
+
 def tell(desk: Desk, *documents: dict[str, Any]) -> list[tuple[Any, ...]]:
     """Record order updates one after another, and return what we hold of the order."""
     for document in documents:
-        state, _, error = desk.do(RecordOrderUpdate(document=document))
+        state, _, error = desk.do(events(desk, orders=[document]))
         assert "succeeded" == state, error
     return desk.rows("SELECT state, filled_quantity FROM orders WHERE venue_order_id = 501")
 
@@ -90,7 +95,7 @@ def test_an_event_that_comes_before_the_venues_answer_finds_our_order_by_its_tag
 
 def test_a_fill_told_before_its_order_is_tied_to_it_later_and_told_twice_is_one(desk: Desk) -> None:
     for _ in range(2):
-        assert "succeeded" == desk.do(RecordFill(document=fill(desk)))[0]
+        assert "succeeded" == desk.do(events(desk, fills=[fill(desk)]))[0]
     assert [(None,)] == desk.rows("SELECT order_id FROM fill")
     tell(desk, filled(desk, LATE))
 
@@ -98,13 +103,13 @@ def test_a_fill_told_before_its_order_is_tied_to_it_later_and_told_twice_is_one(
 
 
 def test_a_fill_that_is_voided_later_is_noted_as_such(desk: Desk) -> None:
-    desk.do(RecordFill(document=fill(desk)))
-    desk.do(RecordFill(document=fill(desk, voided=True)))
+    desk.do(events(desk, fills=[fill(desk)]))
+    desk.do(events(desk, fills=[fill(desk, voided=True)]))
 
     assert [(True,)] == desk.rows("SELECT is_voided FROM fill")
 
 
-def test_a_look_for_fills_that_were_told_asks_for_the_position_alone(desk: Desk) -> None:
+def test_a_look_for_fills_that_were_told_asks_the_venue_for_nothing(desk: Desk) -> None:
     desk.alert()
     desk.work()
     ((order_id,),) = desk.rows("SELECT id FROM orders WHERE role = 'ENTRY' AND state = 'FILLED'")
@@ -113,4 +118,21 @@ def test_a_look_for_fills_that_were_told_asks_for_the_position_alone(desk: Desk)
     state, result, error = desk.do(FindFills(order_id=order_id))
 
     assert ("succeeded", "FILLED") == (state, result["order"]), error
-    assert [0, 0, 1] == [len(desk.venue.requests(path)) - count for path, count in zip(paths, before, strict=True)]
+    assert before == [len(desk.venue.requests(path)) for path in paths]
+
+
+def test_an_event_that_cannot_be_kept_holds_up_none_that_were_told_with_it(desk: Desk) -> None:
+    good, bad = fill(desk), fill(desk, id=9002, price="1e200000")
+    desk.do(events(desk, fills=[bad, good], orders=[filled(desk, LATE)]))
+
+    assert [(9001,)] == desk.rows("SELECT venue_fill_id FROM fill")
+    assert [("FILLED",)] == desk.rows("SELECT state FROM orders WHERE venue_order_id = 501")
+
+
+def test_an_older_balance_never_overwrites_a_newer_one(desk: Desk) -> None:
+    shown = {"id": desk.venue.account_id, "name": "PRAC-1", "balance": "50100.00", "canTrade": True, "simulated": True}
+    late = events(desk, accounts=[shown | {"balance": "50000.00"}])
+    desk.do(events(desk, accounts=[shown]))
+    desk.do(late)
+
+    assert "50100.00" == str(desk.rows("SELECT balance FROM account")[0][0])

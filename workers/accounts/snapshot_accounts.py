@@ -1,5 +1,6 @@
 """Keeps what the venue says of our accounts."""
 
+from shared.clock import machine_now
 from shared.db import accounts
 from shared.ledger.jobs.accounts import SnapshotAccounts
 from workers.context import Context
@@ -9,6 +10,7 @@ from workers.task import task
 @task(SnapshotAccounts)
 def snapshot_accounts(_: SnapshotAccounts, ctx: Context) -> dict[str, int]:
     """Store every account's balance; an account the venue hides can trade no more. Twice adds a snapshot."""
+    asked_at = machine_now()
     found = ctx.gateway.accounts()
     market_now = ctx.market_now
     with ctx.transaction() as tx:
@@ -21,6 +23,7 @@ def snapshot_accounts(_: SnapshotAccounts, ctx: Context) -> dict[str, int]:
                 balance=account.balance,
                 can_trade=account.can_trade,
                 is_simulated=account.is_simulated,
+                told_at=asked_at,
             )
         accounts.forbid_all_but(tx.connection, [account.id for account in found])
     return {"accounts": len(found)}

@@ -1,5 +1,7 @@
 """Acts on a stored alert for one further account of its hook: each account has an outcome of its own."""
 
+from shared.db import alerts
+from shared.errors import RefusedError
 from shared.ledger.jobs.alerts import CopyAlert
 from workers.alerts.handle_alert import act
 from workers.context import Context
@@ -9,4 +11,8 @@ from workers.task import task
 @task(CopyAlert)
 def copy_alert(job: CopyAlert, ctx: Context) -> dict[str, str]:
     """Act as `handle_alert` does; signal, intent and the end of this job are one commit."""
-    return act(ctx, job.alert_id, job.account_id)
+    with ctx.ledger.engine.connect() as connection:
+        row = connection.execute(alerts.to_handle(job.alert_id)).one_or_none()
+    if row is None:
+        raise RefusedError(f"alert {job.alert_id} does not exist")
+    return act(ctx, job.alert_id, job.account_id, row.body)

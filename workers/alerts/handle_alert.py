@@ -4,7 +4,7 @@ from datetime import datetime
 from uuid import UUID
 
 from shared.clock import until
-from shared.db import accounts, alerts, contracts, flattenings, hooks, signals
+from shared.db import accounts, alerts, contracts, flattenings, signals
 from shared.domain.alert import Action, Alert, parse_alert
 from shared.domain.contract import Contract
 from shared.domain.order import Origin, Side
@@ -29,14 +29,13 @@ def handle_alert(job: HandleAlert, ctx: Context) -> dict[str, str]:
     """
     with ctx.ledger.engine.connect() as connection:
         row = connection.execute(alerts.to_handle(job.alert_id)).one_or_none()
-        others = hooks.copies(connection, job.alert_id)
     if row is None:
         raise RefusedError(f"alert {job.alert_id} does not exist")
-    if others:
+    if row.others:
         with ctx.transaction() as tx:
-            for account_id in others:
+            for account_id in row.others:
                 _ask_for_copy(tx, ctx, job.alert_id, account_id)
-    return act(ctx, job.alert_id, row.account_id)
+    return act(ctx, job.alert_id, row.account_id, row.body)
 
 
 def _ask_for_copy(tx: Transaction, ctx: Context, alert_id: UUID, account_id: int) -> None:
@@ -50,16 +49,13 @@ def _ask_for_copy(tx: Transaction, ctx: Context, alert_id: UUID, account_id: int
     )
 
 
-def act(ctx: Context, alert_id: UUID, account_id: int) -> dict[str, str]:
-    """Do what the alert asks for on one account."""
+def act(ctx: Context, alert_id: UUID, account_id: int, body: bytes) -> dict[str, str]:
+    """Do what the alert with this body asks for on one account."""
+    alert = parse_alert(body)
     with ctx.ledger.engine.connect() as connection:
-        row = connection.execute(alerts.to_handle(alert_id)).one_or_none()
         refused_before = signals.refusal_of_alert(connection, alert_id, account_id)
         if refused_before is not None:
             raise RiskLimitError(refused_before)
-        if row is None:
-            raise RefusedError(f"alert {alert_id} does not exist")
-        alert = parse_alert(row.body)
         contract = contracts.active_of_root(connection, alert.root.name)
     if contract is None:
         raise RefusedError(f"the venue offers no single active contract of {alert.root.name} (symbol {alert.symbol})")

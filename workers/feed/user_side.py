@@ -17,14 +17,14 @@ from shared.gateway.hubs import Hub, HubError
 from shared.gateway.wire import VenuePosition
 from shared.hot.feed_writer import FeedWriter
 from shared.hot.positions import HotPosition
-from shared.ledger.jobs.accounts import RecordAccount
-from shared.ledger.jobs.orders import RecordFill, RecordOrderUpdate
+from shared.ledger.jobs.orders import RecordEvents
 from workers.feed.outbox import Outbox
 
 log = logging.getLogger(__name__)
 
 LOOK_FOR_ACCOUNTS_EVERY_S = 5.0
 WRITE_EVERY_S = 0.05
+MOMENT_S = 0.01
 STOOD_STILL_S = 2.0
 _MOST_READS = 5
 _TOPICS = ("Orders", "Positions", "Trades")
@@ -58,11 +58,14 @@ class UserSide:
         self._subscribed: set[int] = set()
         self._new_positions: dict[int, dict[str, HotPosition]] = {}
         self._position_events: dict[int, int] = {}
+        self._told: dict[int, dict[str, list[dict[str, Any]]]] = {}
+        self._has_told = asyncio.Event()
 
     async def run(self) -> None:
         """Feed until cancelled."""
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self.hub.run(), name="user hub")
+            tasks.create_task(self._hand_over(), name="hand events over")
             tasks.create_task(self._outbox.run(), name="enqueue events")
             tasks.create_task(self._write_positions(), name="write positions")
             tasks.create_task(self._follow_accounts(), name="follow accounts")
@@ -121,11 +124,9 @@ class UserSide:
     def _take_entity(self, target: str, entity: dict[str, Any]) -> None:
         match target:
             case "GatewayUserOrder":
-                self._outbox.put(_order_key(entity), RecordOrderUpdate(document=_plain(entity)))
+                self._note(wire.order(entity).account_id, "orders", entity)
             case "GatewayUserTrade":
-                fill = wire.fill(entity)
-                void = ":voided" if fill.is_voided else ""
-                self._outbox.put(f"fill:{fill.account_id}:{fill.id}{void}", RecordFill(document=_plain(entity)))
+                self._note(wire.fill(entity).account_id, "fills", entity)
             case "GatewayUserPosition":
                 position = wire.position(entity)
                 if (hot := _hot(position)) is not None:
@@ -133,14 +134,27 @@ class UserSide:
                     self._position_events[account_id] = self._position_events.get(account_id, 0) + 1
                     self._new_positions.setdefault(account_id, {})[position.contract_id] = hot
             case "GatewayUserAccount":
-                account = wire.account(entity)
-                self._outbox.put(
-                    f"account:{account.id}:{machine_now():%Y%m%dT%H%M%S.%f}",
-                    RecordAccount(document=_plain(entity)),
-                    order_key=f"account:{account.id}:told",
-                )
+                self._note(wire.account(entity).id, "accounts", entity)
             case _:
                 log.debug("a %s is of no interest", target)
+
+    def _note(self, account_id: int, kind: str, entity: dict[str, Any]) -> None:
+        self._told.setdefault(account_id, {}).setdefault(kind, []).append(_plain(entity))
+        self._has_told.set()
+
+    async def _hand_over(self) -> None:
+        """Make a job of what is told of an account within a moment: an order and its legs, a fill and its balance."""
+        while True:
+            await self._has_told.wait()
+            await asyncio.sleep(MOMENT_S)
+            self._has_told.clear()
+            told, self._told = self._told, {}
+            for account_id, events in told.items():
+                at = machine_now()
+                job = RecordEvents(account_id=account_id, told_at=at, **events)
+                # The same told twice is one job. A balance has no time of its own: it may come back to what it was.
+                digest = hashlib.sha256(msgspec.json.encode([events, at if job.accounts else None])).hexdigest()
+                self._outbox.put(f"told:{account_id}:{digest[:32]}", job)
 
     async def _write_positions(self) -> None:
         wrote_at = monotonic()
@@ -155,13 +169,6 @@ class UserSide:
                 if not await self._writer.write_positions(account_id, positions):
                     self._new_positions[account_id] = positions | self._new_positions.get(account_id, {})
                 wrote_at = monotonic()
-
-
-def _order_key(entity: dict[str, Any]) -> str:
-    order = wire.order(entity)
-    # Without an instant of its change only its content tells one update from another.
-    changed = entity.get("updateTimestamp") or hashlib.sha256(msgspec.json.encode(entity)).hexdigest()[:16]
-    return f"order-update:{order.account_id}:{order.id}:{entity.get('status')}:{order.filled_quantity}:{changed}"
 
 
 def _hot(position: VenuePosition) -> HotPosition | None:

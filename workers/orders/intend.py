@@ -1,14 +1,13 @@
 """Turns a wish to enter into an intent: risk, signal and order in one transaction that holds the account's row."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 from uuid import UUID
 
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection
 
-from shared.db import accounts, flattenings, orders, positions, signals, standings
+from shared.db import accounts, orders, positions, signals, standings
 from shared.db.accounts import AccountRow
 from shared.db.standings import Stand
 from shared.domain.calendar import calendar_of
@@ -19,13 +18,12 @@ from shared.domain.order import Direction, Origin, Role, Side
 from shared.domain.product_family import family_of
 from shared.domain.risk import Bracket, Entry, Facts, check_entry, check_session
 from shared.errors import PostponedError, RefusedError, RiskLimitError
-from shared.hot.quotes import Quote
+from shared.hot.quotes import Quote, exit_price_by
 from shared.ids import new_id
 from shared.ledger.ledger import Transaction
 from workers.context import Context
 
 _LOOK_AGAIN = timedelta(seconds=0.5)
-_ONE_FAMILY_AT_A_TIME = text("SELECT pg_advisory_xact_lock(hashtext('family ' || :family))")
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +73,7 @@ def intend(tx: Transaction, ctx: Context, wish: Wish) -> Intent:
 
     Raise PostponedError, with nothing written, while a fact is missing that may still come.
     """
-    account = accounts.lock(tx.connection, wish.account_id)
+    account = accounts.lock_to_enter(tx.connection, wish.account_id, family_of(wish.contract.root))
     if account is None:
         raise RefusedError(f"account {wish.account_id} is unknown: accounts.snapshot_accounts has not met it")
     judged = judge(tx.connection, ctx, wish, account)
@@ -123,20 +121,20 @@ def intend(tx: Transaction, ctx: Context, wish: Wish) -> Intent:
 
 def judge(connection: Connection, ctx: Context, wish: Wish, account: AccountRow) -> Judgement:
     """Hold a wish against every rule; raise PostponedError while a fact is missing that may still come."""
-    everyone = accounts.every(connection)
-    if len(everyone) > 1:  # two accounts that enter at once must see one another
-        connection.execute(_ONE_FAMILY_AT_A_TIME, {"family": family_of(wish.contract.root)})
-    held = positions.in_accounts(connection, [account.id])
-    quotes = ctx.quotes.read({wish.contract.id, *(row.contract_id for row in held)})
-    entry, bracket = wish.entry, None
+    quotes: dict[str, Quote] = {}
+
+    def exit_prices(held: set[str]) -> standings.ExitPrice:
+        quotes.update(ctx.quotes.read(held | {wish.contract.id}))
+        return exit_price_by(quotes)
+
+    max_quantity = ctx.settings.max_quantity
+    stand = standings.read(connection, [account], ctx.clock, exit_prices, max_quantity=max_quantity).get(account.id)
+    entry = wish.entry
     try:
-        bracket = check_entry(entry, _facts(connection, ctx, account, wish, quotes))
+        bracket = check_entry(entry, _facts(ctx, account, wish, stand, quotes.get(wish.contract.id)))
     except RiskLimitError as refusal:
         return Judgement(entry, None, [], refusal)
-    found = standings.read(
-        connection, everyone, [account.id], ctx.clock, exit_price_by(quotes), max_quantity=ctx.settings.max_quantity
-    )
-    stand = found[account.id]
+    assert stand is not None  # noqa: S101  # an account of no stage was refused
     if wish.risk is not None:
         entry = replace(entry, quantity=_paid_for(stand, wish, bracket))
     market_now = ctx.market_now
@@ -171,18 +169,6 @@ def _paid_for(stand: Stand, wish: Wish, bracket: Bracket) -> int:
     return quantity_for(wish.risk or Decimal(0), bracket.stop_loss_ticks, wish.contract.tick_value, costs)
 
 
-def exit_price_by(quotes: Mapping[str, Quote]) -> standings.ExitPrice:
-    """Return what says at which price a position could be closed now: the bid for a long, the ask for a short."""
-
-    def exit_price(contract_id: str, quantity: int) -> Decimal | None:
-        quote = quotes.get(contract_id)
-        if quote is None:
-            return None
-        return quote.bid if quantity > 0 else quote.ask
-
-    return exit_price
-
-
 def is_flat(connection: Connection, account_id: int, contract_id: str) -> bool:
     """Whether the account holds nothing of the contract and no entry in it is under way."""
     return positions.direction_of(connection, account_id, contract_id) is Direction.FLAT and not any(
@@ -190,15 +176,14 @@ def is_flat(connection: Connection, account_id: int, contract_id: str) -> bool:
     )
 
 
-def _facts(connection: Connection, ctx: Context, account: AccountRow, wish: Wish, quotes: Mapping[str, Quote]) -> Facts:
-    quote = quotes.get(wish.contract.id)
+def _facts(ctx: Context, account: AccountRow, wish: Wish, stand: Stand | None, quote: Quote | None) -> Facts:
     price = None
     if quote is not None:
         price = quote.ask if wish.entry.side is Side.BUY else quote.bid
-    flattening = flattenings.open_on(connection, account.id, wish.contract.id)
+    flattenings = dict(stand.flattenings) if stand else {}
     halt = account.halt
-    if halt is None and flattening is not None and flattening.contract_id is None:
-        halt = f"it is being flattened: {flattening.reason}"
+    if halt is None and "" in flattenings:
+        halt = f"it is being flattened: {flattenings['']}"
     return Facts(
         account_id=account.id,
         account_name=account.name,
@@ -206,8 +191,8 @@ def _facts(connection: Connection, ctx: Context, account: AccountRow, wish: Wish
         is_live=ctx.settings.venue.is_simulator or account.live_orders,
         halt_reason=halt,
         is_reconciled=account.reconciled_at is not None,
-        has_unknown_order=orders.has_unknown(connection, account.id),
-        is_being_flattened=flattening is not None,
+        has_unknown_order=stand is None or stand.has_unknown_order,
+        is_being_flattened=wish.contract.id in flattenings,
         contract=wish.contract,
         price=price,
         default_stop_ticks=account.default_stop_ticks,

@@ -9,7 +9,7 @@ from sqlalchemy import Connection
 from shared.clock import machine_now
 from shared.db import accounts, changes, contracts, fills, orders, positions
 from shared.db.accounts import AccountRow
-from shared.domain.calendar import day_ends, trading_day_at
+from shared.domain.calendar import trading_day_at, trading_day_begins
 from shared.domain.order import OrderState
 from shared.errors import PositionMismatchError, PostponedError, RefusedError
 from shared.ledger.jobs.orders import ChangeOrder, GuardPosition, PlaceOrder, ReconcileAccount, SettleOrder
@@ -150,7 +150,7 @@ def _since(ctx: Context, account: AccountRow) -> datetime:
     What happened while nobody looked, as while this computer slept, lies behind the watermark; a day of it is read. A
     tag that was given up is searched for until the session ends.
     """
-    day_began = ctx.clock.to_machine(day_ends(trading_day_at(ctx.market_now)) - LONGEST_LOOK)
+    day_began = ctx.clock.to_machine(trading_day_begins(trading_day_at(ctx.market_now)))
     with ctx.ledger.engine.connect() as connection:
         hanging = orders.open_of(connection, account.id) + orders.given_up_since(connection, account.id, day_began)
         newest_fill_at = fills.newest_at(connection, account.id)

@@ -10,19 +10,19 @@ from shared.clock import machine_now
 from shared.db import accounts, changes, contracts, fills, flattenings, orders, positions, standings
 from shared.db.positions import PositionRow
 from shared.db.standings import Stand
-from shared.domain.calendar import Session, calendar_of, trading_day_at
-from shared.domain.contract import ROOTS, Contract
-from shared.domain.limits import Action, Finding, flat_first, strongest, watch
+from shared.domain.calendar import trading_day_at
+from shared.domain.contract import Contract
+from shared.domain.limits import Action, Finding, session_of, strongest, watch
 from shared.domain.order import ChangeKind, OrderState, OrderType, Origin, Role, Side
 from shared.domain.protection import followed
 from shared.domain.standing import marked
 from shared.errors import RefusedError
-from shared.hot.quotes import Quote
+from shared.hot.quotes import Quote, exit_price_by
 from shared.ledger.jobs.orders import ChangeOrder, Flatten, GuardPosition, ReducePosition
 from shared.ledger.jobs.risk import WatchAccounts
 from shared.ledger.ledger import Transaction
 from workers.context import Context
-from workers.orders.intend import exit_price_by, said
+from workers.orders.intend import said
 from workers.orders.sync import guard_key
 from workers.task import task
 
@@ -30,7 +30,6 @@ log = logging.getLogger(__name__)
 
 UNGUARDED_FOR = timedelta(seconds=1)
 _AGAIN_AFTER_S = 5
-_OF_FLAT_ACCOUNTS = "equity"
 
 
 @task(WatchAccounts)
@@ -40,14 +39,9 @@ def watch_accounts(_: WatchAccounts, ctx: Context) -> dict[str, int]:
         everyone = accounts.every(connection)
         held = positions.in_accounts(connection, [account.id for account in everyone])
         quotes = ctx.quotes.read({row.contract_id for row in held})
-        stands = standings.read(
-            connection,
-            everyone,
-            [account.id for account in everyone],
-            ctx.clock,
-            exit_price_by(quotes),
-            max_quantity=ctx.settings.max_quantity,
-        )
+        max_quantity = ctx.settings.max_quantity
+        prices = exit_price_by(quotes)
+        stands = standings.read(connection, everyone, ctx.clock, lambda _: prices, max_quantity=max_quantity)
     _ask_for_guards(ctx)
     by_account: defaultdict[int, list[PositionRow]] = defaultdict(list)
     for row in held:
@@ -76,7 +70,7 @@ def _ask_for_guards(ctx: Context) -> None:
 
 def _watch(ctx: Context, stand: Stand) -> int:
     market_now = ctx.market_now
-    session = _session(stand, ctx)
+    session = session_of(stand.standing, market_now)
     found = watch(stand.standing, stand.book, market_now, session)
     now_marked = marked(stand.standing, stand.book)
     serious = [one for one in found if one.action >= Action.BLOCK]
@@ -103,13 +97,6 @@ def _watch(ctx: Context, stand: Stand) -> int:
         if changed:
             accounts.change(tx.connection, account.id, **changed)
         return _flatten(tx, ctx, stand, serious) if action is Action.FLATTEN else 0
-
-
-def _session(stand: Stand, ctx: Context) -> Session | None:
-    """Return the session of what is held or on its way; of a flat account that of the share indexes."""
-    roots = {one.root for one in stand.standing.holdings} | {one.root for one in stand.standing.working}
-    groups = {ROOTS[root].group for root in roots} or {_OF_FLAT_ACCOUNTS}
-    return flat_first([calendar_of(group).session_at(ctx.market_now) for group in sorted(groups)])
 
 
 def _flatten(tx: Transaction, ctx: Context, stand: Stand, found: Sequence[Finding]) -> int:

@@ -2,6 +2,7 @@
 
 from alembic import context
 
+from shared.db import account_tables, order_tables, trade_tables  # noqa: F401  # they add themselves
 from shared.db.tables import metadata
 
 context.configure(connection=context.config.attributes["connection"], target_metadata=metadata)

@@ -1,7 +1,7 @@
 """Requests about trading accounts."""
 
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from shared.fleets import Queue
 from shared.ledger.job import Job
@@ -15,9 +15,8 @@ class SnapshotAccounts(Job):
 
 
 @dataclass(frozen=True, kw_only=True)
-class RecordAccount(Job):
-    """Keep what the venue told of one account; `document` is its TradingAccountModel."""
+class BookRoundTrips(Job):
+    """Book the fills that came or changed into round trips, of every account."""
 
-    queue: ClassVar = Queue.CRITICAL
-    attempts: ClassVar = 20
-    document: dict[str, Any]
+    queue: ClassVar = Queue.LOW
+    is_transactional: ClassVar = True

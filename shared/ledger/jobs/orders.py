@@ -1,6 +1,8 @@
 """Requests about orders, fills and positions."""
 
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any, ClassVar
 from uuid import UUID
 
@@ -119,18 +121,27 @@ class ReconcileAccount(Job):
 
 
 @dataclass(frozen=True, kw_only=True)
-class RecordOrderUpdate(Job):
-    """Write down what the venue told of an order; `document` is its OrderModel."""
+class RecordEvents(Job):
+    """Write down what the venue told of one account within a moment, each kind in the order it was told.
+
+    `orders` are OrderModels, `fills` HalfTradeModels, `accounts` TradingAccountModels.
+    """
 
     queue: ClassVar = Queue.CRITICAL
     attempts: ClassVar = 20
-    document: dict[str, Any]
+    account_id: int
+    told_at: datetime
+    orders: list[dict[str, Any]] = field(default_factory=list)
+    fills: list[dict[str, Any]] = field(default_factory=list)
+    accounts: list[dict[str, Any]] = field(default_factory=list)
 
+    @property
+    def count(self) -> int:
+        """How many events these are."""
+        return len(self.orders) + len(self.fills) + len(self.accounts)
 
-@dataclass(frozen=True, kw_only=True)
-class RecordFill(Job):
-    """Write down an execution that the venue told of; `document` is its HalfTradeModel."""
-
-    queue: ClassVar = Queue.CRITICAL
-    attempts: ClassVar = 20
-    document: dict[str, Any]
+    def one_by_one(self) -> Iterator["RecordEvents"]:
+        """Yield each event by itself."""
+        for name in ("orders", "fills", "accounts"):
+            for document in getattr(self, name):
+                yield RecordEvents(account_id=self.account_id, told_at=self.told_at, **{name: [document]})

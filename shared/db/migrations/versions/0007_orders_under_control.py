@@ -90,6 +90,7 @@ def upgrade() -> None:
     """)
     op.execute("""
         ALTER TABLE account
+            ADD COLUMN told_at timestamptz,
             ADD COLUMN met_at timestamptz,
             ADD COLUMN live_orders boolean NOT NULL DEFAULT false,
             ADD COLUMN live_since_at timestamptz,

@@ -1,0 +1,142 @@
+"""The tables of accounts, and of what is asked for them: hooks, alerts, signals."""
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    CheckConstraint,
+    Column,
+    Date,
+    DateTime,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    Numeric,
+    Table,
+    Text,
+    Uuid,
+    text,
+)
+from sqlalchemy.dialects.postgresql import JSONB
+
+from shared.db.tables import at_column, metadata
+
+account = Table(
+    "account",
+    metadata,
+    Column("id", BigInteger, primary_key=True, autoincrement=False),
+    Column("name", Text, nullable=False),
+    Column("balance", Numeric, nullable=False),
+    Column("can_trade", Boolean, nullable=False),
+    Column("is_simulated", Boolean),
+    at_column("halted_at"),
+    Column("halt_reason", Text),
+    at_column("reconciled_at"),
+    at_column("told_at"),  # when its balance was told or asked
+    at_column("met_at"),  # the first time that it was compared with the venue
+    Column("live_orders", Boolean, nullable=False, server_default=text("false")),  # towards the real venue
+    at_column("live_since_at"),
+    Column("rules", Text),  # the preset; None: the one that its name tells
+    Column("rule_changes", JSONB, nullable=False, server_default=text("'{}'")),
+    Column("default_stop_ticks", Integer),
+    Column("trading_day", Date),  # whose opening balance this is
+    Column("day_opening_balance", Numeric),
+    Column("highest_close", Numeric),
+    at_column("breached_market_at"),
+    Column("locked_on", Date),  # the trading day on which the daily loss limit was touched
+    Column("cut_on", Date),  # the trading day on which half was closed
+    Column("block_reason", Text),  # why the watch lets nothing in
+    at_column("updated_at", nullable=False, now=True),
+)
+
+account_day = Table(
+    "account_day",
+    metadata,
+    Column("account_id", BigInteger, ForeignKey("account.id"), primary_key=True),
+    Column("trading_day", Date, primary_key=True),
+    Column("opening_balance", Numeric, nullable=False),
+    Column("closing_balance", Numeric, nullable=False),
+    Column("floor", Numeric),
+    at_column("closed_at", nullable=False, now=True),
+)
+
+account_event = Table(
+    "account_event",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("account_id", BigInteger, ForeignKey("account.id"), nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("message", Text, nullable=False),
+    at_column("happened_at", nullable=False, now=True),
+)
+Index("ix_account_event_account_id_happened_at", account_event.c.account_id, account_event.c.happened_at)
+
+account_snapshot = Table(
+    "account_snapshot",
+    metadata,
+    Column("account_id", BigInteger, ForeignKey("account.id"), primary_key=True),
+    Column("taken_market_at", DateTime(timezone=True), primary_key=True),
+    Column("balance", Numeric, nullable=False),
+    Column("can_trade", Boolean, nullable=False),
+)
+
+hook = Table(
+    "hook",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("name", Text, nullable=False, unique=True),
+    Column("token_hash", LargeBinary, nullable=False, unique=True),
+    Column("account_id", BigInteger, ForeignKey("account.id"), nullable=False),
+    at_column("created_at", nullable=False, now=True),
+    at_column("revoked_at"),
+)
+
+# The further accounts that trade what a hook is told.
+hook_copy = Table(
+    "hook_copy",
+    metadata,
+    Column("hook_id", Uuid, ForeignKey("hook.id"), primary_key=True),
+    Column("account_id", BigInteger, ForeignKey("account.id"), primary_key=True),
+)
+
+alert = Table(
+    "alert",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("hook_id", Uuid, ForeignKey("hook.id"), nullable=False),
+    at_column("received_at", nullable=False, now=True),
+    Column("body", LargeBinary, nullable=False),
+    Column("payload", JSONB),
+    Column("external_id", Text),
+    Column("verdict", Text, nullable=False),
+    Column("reason", Text),
+    Column("job_id", Uuid),
+    CheckConstraint("verdict IN ('accepted','refused')", name="verdict"),
+)
+Index("ix_alert_hook_id_received_at", alert.c.hook_id, alert.c.received_at)
+
+signal = Table(
+    "signal",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("origin", Text, nullable=False),
+    Column("alert_id", Uuid, ForeignKey("alert.id")),
+    Column("strategy", Text),
+    Column("account_id", BigInteger, ForeignKey("account.id"), nullable=False),
+    Column("contract_id", Text, ForeignKey("contract.id")),
+    Column("action", Text, nullable=False),
+    Column("quantity", Integer),
+    Column("verdict", Text, nullable=False),
+    Column("reason", Text),
+    Column("correlation_id", Uuid, nullable=False),
+    at_column("decided_at", nullable=False, now=True),
+    at_column("decided_market_at", nullable=False),
+    CheckConstraint("verdict IN ('accepted','refused')", name="verdict"),
+)
+Index(
+    "uq_signal_alert_id",
+    signal.c.alert_id,
+    signal.c.account_id,
+    unique=True,
+    postgresql_where=text("alert_id IS NOT NULL"),
+)

@@ -1,0 +1,157 @@
+"""The tables of orders and their changes, of fills, positions, and wishes to be flat."""
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    CheckConstraint,
+    Column,
+    ForeignKey,
+    Index,
+    Integer,
+    Numeric,
+    Table,
+    Text,
+    UniqueConstraint,
+    Uuid,
+    text,
+)
+
+from shared.db.tables import at_column, metadata
+
+orders = Table(
+    "orders",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("account_id", BigInteger, ForeignKey("account.id"), nullable=False),
+    Column("contract_id", Text, ForeignKey("contract.id"), nullable=False),
+    Column("client_order_id", Text),  # our customTag at the venue
+    Column("venue_order_id", BigInteger),
+    Column("parent_id", Uuid, ForeignKey("orders.id")),
+    Column("signal_id", Uuid, ForeignKey("signal.id")),
+    Column("origin", Text, nullable=False),
+    Column("role", Text, nullable=False),
+    Column("side", Text, nullable=False),
+    Column("type", Text, nullable=False),
+    Column("quantity", Integer, nullable=False),
+    Column("stop_loss_ticks", Integer),
+    Column("take_profit_ticks", Integer),
+    Column("limit_price", Numeric),
+    Column("stop_price", Numeric),
+    Column("trail_price", Numeric),  # where a trailing stop began
+    Column("breakeven_ticks", Integer),  # profit from which the stop goes to the entry's price
+    Column("trail_ticks", Integer),  # how far behind the best price the stop follows
+    Column("state", Text, nullable=False),
+    Column("reason", Text),
+    Column("filled_quantity", Integer, nullable=False, server_default="0"),
+    Column("average_fill_price", Numeric),
+    Column("correlation_id", Uuid, nullable=False),
+    at_column("expires_at"),
+    at_column("intended_at", nullable=False, now=True),
+    at_column("submitted_at"),  # of the last call to the venue
+    at_column("submitted_market_at"),
+    at_column("filled_market_at"),
+    at_column("changed_market_at"),  # by the venue's own word
+    at_column("updated_at", nullable=False, now=True),
+    UniqueConstraint("account_id", "client_order_id"),
+    UniqueConstraint("account_id", "venue_order_id"),
+    CheckConstraint("quantity > 0", name="quantity"),
+    CheckConstraint(
+        "state IN ('INTENDED','SUBMITTING','UNKNOWN','SUSPENDED','WORKING','FILLED','CANCELLED','EXPIRED','REJECTED',"
+        "'REFUSED')",
+        name="state",
+    ),
+)
+Index(
+    "ix_orders_open",
+    orders.c.account_id,
+    orders.c.state,
+    postgresql_where=text("state IN ('INTENDED','SUBMITTING','UNKNOWN','SUSPENDED','WORKING')"),
+)
+Index("ix_orders_correlation", orders.c.correlation_id)
+Index("ix_orders_intended_at", orders.c.intended_at)
+Index("ix_orders_account_id_intended_at", orders.c.account_id, orders.c.intended_at)
+Index("ix_orders_parent_id", orders.c.parent_id, postgresql_where=text("parent_id IS NOT NULL"))
+
+# A wish to cancel or modify an order; None leaves a part as it is.
+order_change = Table(
+    "order_change",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("order_id", Uuid, ForeignKey("orders.id"), nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("quantity", Integer),
+    Column("limit_price", Numeric),
+    Column("stop_price", Numeric),
+    Column("state", Text, nullable=False),
+    Column("origin", Text, nullable=False),
+    Column("reason", Text),
+    Column("outcome", Text),
+    Column("sent_count", Integer, nullable=False, server_default="0"),
+    Column("correlation_id", Uuid, nullable=False),
+    at_column("intended_at", nullable=False, now=True),
+    at_column("submitted_at"),
+    at_column("settled_at"),
+    CheckConstraint("kind IN ('CANCEL','MODIFY')", name="kind"),
+    CheckConstraint("state IN ('INTENDED','SUBMITTING','UNKNOWN','DONE','OVERTAKEN','REJECTED')", name="state"),
+)
+Index("ix_order_change_order_id", order_change.c.order_id)
+
+# A wish to be flat; open until the venue has said so.
+flattening = Table(
+    "flattening",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("account_id", BigInteger, ForeignKey("account.id"), nullable=False),
+    Column("contract_id", Text, ForeignKey("contract.id")),  # None: everything of the account
+    Column("origin", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("sweep_count", Integer, nullable=False, server_default="0"),
+    Column("progress", Text),
+    Column("correlation_id", Uuid, nullable=False),
+    at_column("asked_at", nullable=False, now=True),
+    at_column("flat_at"),
+)
+Index("ix_flattening_open", flattening.c.account_id, postgresql_where=text("flat_at IS NULL"))
+
+fill = Table(
+    "fill",
+    metadata,
+    Column("account_id", BigInteger, ForeignKey("account.id"), primary_key=True),
+    Column("venue_fill_id", BigInteger, primary_key=True),
+    Column("order_id", Uuid, ForeignKey("orders.id")),
+    Column("venue_order_id", BigInteger, nullable=False),
+    Column("contract_id", Text, ForeignKey("contract.id"), nullable=False),
+    Column("side", Text, nullable=False),
+    Column("quantity", Integer, nullable=False),
+    Column("price", Numeric, nullable=False),
+    Column("gross_pnl", Numeric),
+    Column("fees", Numeric, nullable=False),
+    Column("commissions", Numeric, nullable=False),
+    Column("is_voided", Boolean, nullable=False, server_default=text("false")),
+    at_column("filled_market_at", nullable=False),
+    at_column("recorded_at", nullable=False, now=True),
+    at_column("guarded_at"),  # when a working stop, or flat, was proven after it
+    Column("guarded_by", Text),
+    CheckConstraint("quantity > 0", name="quantity"),
+)
+Index("ix_fill_order_id", fill.c.order_id)
+Index("ix_fill_unguarded", fill.c.account_id, fill.c.contract_id, postgresql_where=text("guarded_at IS NULL"))
+Index("ix_fill_account_id_contract_id", fill.c.account_id, fill.c.contract_id, fill.c.venue_fill_id)
+
+position = Table(
+    "position",
+    metadata,
+    Column("account_id", BigInteger, ForeignKey("account.id"), primary_key=True),
+    Column("contract_id", Text, ForeignKey("contract.id"), primary_key=True),
+    Column("direction", Text, nullable=False),
+    Column("quantity", Integer, nullable=False),
+    Column("average_price", Numeric),
+    at_column("opened_market_at"),
+    # What was held before the first fill that we count; fills after that one make the rest.
+    Column("carried_quantity", Integer, nullable=False, server_default="0"),
+    Column("carried_price", Numeric),
+    Column("carried_until_fill_id", BigInteger, nullable=False, server_default="0"),
+    at_column("updated_at", nullable=False, now=True),
+    CheckConstraint("direction IN ('LONG','SHORT','FLAT')", name="direction"),
+    CheckConstraint("(direction = 'FLAT') = (quantity = 0)", name="flat"),
+)

@@ -1,0 +1,206 @@
+"""Round trips: booked from fills, idempotent by fill id, and repaired when a fill comes late or is voided."""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from typing import Any, NamedTuple
+
+import msgspec
+from sqlalchemy import ColumnElement, Connection, delete, func, insert, select, tuple_, update
+from sqlalchemy import text as sql
+
+from shared.db.account_tables import signal
+from shared.db.order_tables import fill, orders
+from shared.db.tables import contract
+from shared.db.trade_tables import booking_due, round_trip
+from shared.domain.order import Direction, Side
+from shared.domain.round_trip import Fill, Lot, RoundTrip
+from shared.domain.statistics import NOBODY_KNOWN, Excursions, Result
+
+_label = func.coalesce(round_trip.c.strategy, round_trip.c.origin, NOBODY_KNOWN)
+_key = tuple_(*(round_trip.c[name] for name in ("closed_market_at", *(key.name for key in round_trip.primary_key))))
+_RESULT = [round_trip.c[name] for name in Result.__dataclass_fields__]
+
+
+class Key(NamedTuple):
+    """Where a listing goes on: the round trip it ended with."""
+
+    closed_market_at: datetime
+    account_id: int
+    contract_id: str
+    opening_fill_id: int
+    part: int
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Which round trips: None means any. `strategy` may be an origin too, for what no strategy asked for.
+
+    They closed at `since_market_at` or later, and before `until_market_at`.
+    """
+
+    account_id: int | None = None
+    contract_id: str | None = None
+    root: str | None = None
+    strategy: str | None = None
+    since_market_at: datetime | None = None
+    until_market_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Due:
+    """A contract of an account whose fills have changed, the earliest of them at `since_market_at`."""
+
+    account_id: int
+    contract_id: str
+    since_market_at: datetime
+
+
+class Flat(NamedTuple):
+    """A point before which the account was flat: the fill, by time and id, that opened a round trip from there."""
+
+    market_at: datetime
+    fill_id: int
+
+
+@dataclass(frozen=True, slots=True)
+class Unmeasured:
+    """A round trip whose excursions are not known, while every bar of its span is held by now."""
+
+    key: Key
+    direction: Direction
+    opened_market_at: datetime
+    lots: tuple[Lot, ...]
+
+
+def may_book(connection: Connection) -> bool:
+    """Take the right to book until the transaction ends; False when somebody else books just now."""
+    statement = sql("SELECT pg_try_advisory_xact_lock(hashtext('tickwork round trips'))")
+    return bool(connection.execute(statement).scalar_one())
+
+
+def take_due(connection: Connection) -> list[Due]:
+    """Return what is to be booked, and forget it when this transaction commits."""
+    columns = (booking_due.c.account_id, booking_due.c.contract_id, booking_due.c.filled_market_at)
+    taken = delete(booking_due).returning(*columns).cte("taken")
+    earliest = func.min(taken.c.filled_market_at)
+    statement = select(taken.c.account_id, taken.c.contract_id, earliest).group_by(
+        taken.c.account_id, taken.c.contract_id
+    )
+    return sorted(
+        (Due(*row) for row in connection.execute(statement)), key=lambda due: (due.account_id, due.contract_id)
+    )
+
+
+def last_flat(connection: Connection, due: Due) -> Flat | None:
+    """Return the newest point before the change at which the account was flat; None is its beginning.
+
+    A reversal is no such point. Round trips that began earlier than the change are still true up to their beginning.
+    """
+    begun = (round_trip.c.opened_market_at, round_trip.c.opening_fill_id)
+    statement = select(*begun).where(
+        *_is_of(due), round_trip.c.part == 0, round_trip.c.opened_market_at < due.since_market_at
+    )
+    row = connection.execute(statement.order_by(*(column.desc() for column in begun)).limit(1)).one_or_none()
+    return None if row is None else Flat(*row)
+
+
+def fills_since(connection: Connection, due: Due, flat: Flat | None) -> list[Fill]:
+    """Return the fills of the account and contract from `flat` on, with the strategy or origin of their orders."""
+    parent, parents_signal = orders.alias(), signal.alias()
+    statement = (
+        select(
+            fill.c.venue_fill_id.label("id"),
+            *(fill.c[name] for name in Fill.__dataclass_fields__ if name in fill.c),
+            func.coalesce(signal.c.strategy, parents_signal.c.strategy).label("strategy"),
+            orders.c.origin,
+        )
+        .select_from(fill)
+        .outerjoin(orders, orders.c.id == fill.c.order_id)
+        .outerjoin(signal, signal.c.id == orders.c.signal_id)
+        .outerjoin(parent, parent.c.id == orders.c.parent_id)
+        .outerjoin(parents_signal, parents_signal.c.id == parent.c.signal_id)
+        .where(fill.c.account_id == due.account_id, fill.c.contract_id == due.contract_id)
+        .order_by(fill.c.filled_market_at, fill.c.venue_fill_id)
+    )
+    if flat is not None:
+        statement = statement.where(tuple_(fill.c.filled_market_at, fill.c.venue_fill_id) >= tuple_(*flat))
+    found = connection.execute(statement).mappings()
+    return [Fill(**{**row, "side": Side(row["side"])}) for row in found]
+
+
+def replace_since(connection: Connection, due: Due, flat: Flat | None, trips: Sequence[RoundTrip]) -> None:
+    """Put `trips` in the place of every round trip of the account and contract that began at `flat` or later."""
+    statement = delete(round_trip).where(*_is_of(due))
+    if flat is not None:
+        begun = tuple_(round_trip.c.opened_market_at, round_trip.c.opening_fill_id)
+        statement = statement.where(begun >= tuple_(*flat))
+    connection.execute(statement)
+    whose = {"account_id": due.account_id, "contract_id": due.contract_id}
+    rows = [asdict(trip) | whose | {"lots": msgspec.to_builtins(trip.lots)} for trip in trips]
+    if rows:
+        connection.execute(insert(round_trip), rows)
+
+
+def unmeasured(connection: Connection, limit: int) -> list[Unmeasured]:
+    """Return round trips whose excursions can be told now, the newest first."""
+    minute = sql("'minute'")
+    span = func.tstzrange(
+        func.date_trunc(minute, round_trip.c.opened_market_at),
+        func.date_trunc(minute, round_trip.c.closed_market_at) + sql("interval '1 minute'"),
+    )
+    columns = (*(round_trip.c[name] for name in Key._fields), round_trip.c.direction, round_trip.c.opened_market_at)
+    statement = (
+        select(*columns, round_trip.c.lots)
+        .join(contract, contract.c.id == round_trip.c.contract_id)
+        .where(round_trip.c.mae.is_(None), ~round_trip.c.is_carried_in, contract.c.held.op("@>")(span))
+        .order_by(_key.desc())
+        .limit(limit)
+    )
+    return [
+        Unmeasured(
+            Key(*row[:5]), Direction(row.direction), row.opened_market_at, msgspec.convert(row.lots, tuple[Lot, ...])
+        )
+        for row in connection.execute(statement)
+    ]
+
+
+def note_excursions(connection: Connection, key: Key, found: Excursions) -> None:
+    """Keep how far a round trip went for and against its holder."""
+    where = [round_trip.c[name] == value for name, value in key._asdict().items()]
+    connection.execute(update(round_trip).where(*where).values(mae=found.mae, mfe=found.mfe))
+
+
+def page(connection: Connection, wanted: Wanted, *, limit: int, before: Key | None = None) -> list[dict[str, Any]]:
+    """Return round trips, newest first; `before` is the last one of the page before this."""
+    statement = select(round_trip).where(*_is_wanted(wanted)).order_by(_key.desc()).limit(limit)
+    if before is not None:
+        statement = statement.where(_key < tuple_(*before))
+    return [dict(row) for row in connection.execute(statement).mappings()]
+
+
+def results(connection: Connection, wanted: Wanted) -> list[Result]:
+    """Return what statistics need of every round trip that is wanted, oldest first."""
+    statement = select(*_RESULT).where(*_is_wanted(wanted)).order_by(_key)
+    return [Result(*row) for row in connection.execute(statement)]
+
+
+def _is_of(due: Due) -> tuple[ColumnElement[bool], ...]:
+    return round_trip.c.account_id == due.account_id, round_trip.c.contract_id == due.contract_id
+
+
+def _is_wanted(wanted: Wanted) -> list[ColumnElement[bool]]:
+    conditions: list[ColumnElement[bool]] = []
+    if wanted.account_id is not None:
+        conditions.append(round_trip.c.account_id == wanted.account_id)
+    if wanted.contract_id is not None:
+        conditions.append(round_trip.c.contract_id == wanted.contract_id)
+    if wanted.root is not None:
+        conditions.append(round_trip.c.contract_id.in_(select(contract.c.id).where(contract.c.root == wanted.root)))
+    if wanted.strategy is not None:
+        conditions.append(_label == wanted.strategy)
+    if wanted.since_market_at is not None:
+        conditions.append(round_trip.c.closed_market_at >= wanted.since_market_at)
+    if wanted.until_market_at is not None:
+        conditions.append(round_trip.c.closed_market_at < wanted.until_market_at)
+    return conditions

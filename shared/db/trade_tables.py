@@ -1,0 +1,68 @@
+"""The tables of the trade history: round trips, and which fills are not yet booked into them."""
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    CheckConstraint,
+    Column,
+    Computed,
+    DateTime,
+    ForeignKey,
+    Identity,
+    Index,
+    Integer,
+    Numeric,
+    Table,
+    Text,
+    Uuid,
+    func,
+    text,
+)
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
+
+from shared.db.order_tables import fill
+from shared.db.tables import metadata
+
+round_trip = Table(
+    "round_trip",
+    metadata,
+    Column("account_id", BigInteger, ForeignKey("account.id"), primary_key=True),
+    Column("contract_id", Text, ForeignKey("contract.id"), primary_key=True),
+    Column("opening_fill_id", BigInteger, primary_key=True),
+    Column("part", Integer, primary_key=True),  # 1 when that fill first closed another round trip
+    Column("direction", Text, nullable=False),
+    Column("quantity", Integer, nullable=False),  # the most that was held at once
+    Column("opened_market_at", DateTime(timezone=True), nullable=False),
+    Column("closed_market_at", DateTime(timezone=True), nullable=False),
+    Column("entry_price", Numeric, nullable=False),
+    Column("exit_price", Numeric, nullable=False),
+    Column("gross", Numeric, nullable=False),
+    Column("fees", Numeric, nullable=False),
+    Column("commissions", Numeric, nullable=False),
+    Column("net", Numeric, Computed("gross - fees - commissions", persisted=True), nullable=False),
+    Column("fill_ids", ARRAY(BigInteger), nullable=False),
+    Column("entry_order_id", Uuid, ForeignKey("orders.id")),
+    Column("strategy", Text),
+    Column("origin", Text),
+    Column("is_carried_in", Boolean, nullable=False),
+    Column("lots", JSONB, nullable=False),
+    Column("mae", Numeric),
+    Column("mfe", Numeric),
+    Column("booked_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
+    CheckConstraint("direction IN ('LONG','SHORT')", name="direction"),
+    CheckConstraint("quantity > 0", name="quantity"),
+)
+Index("ix_round_trip_closed_market_at", round_trip.c.closed_market_at)
+Index("ix_round_trip_unmeasured", round_trip.c.closed_market_at, postgresql_where=text("mae IS NULL"))
+Index("ix_fill_in_order", fill.c.account_id, fill.c.contract_id, fill.c.filled_market_at, fill.c.venue_fill_id)
+
+# Filled by a trigger on `fill`, in the same transaction: one row for each fill that came or was changed, a void too.
+# Nothing here is unique, so that those who write fills never wait for one another.
+booking_due = Table(
+    "booking_due",
+    metadata,
+    Column("id", BigInteger, Identity(always=True), primary_key=True),
+    Column("account_id", BigInteger, nullable=False),
+    Column("contract_id", Text, nullable=False),
+    Column("filled_market_at", DateTime(timezone=True), nullable=False),
+)

@@ -1,0 +1,212 @@
+"""What round trips add up to: results, rates, drawdown, and how far each went for and against its holder."""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from fractions import Fraction
+
+from shared.domain.bar import MINUTE, Bar
+from shared.domain.calendar import calendar_of
+from shared.domain.contract import Contract, root_of_contract
+from shared.domain.order import Direction
+from shared.domain.rollup import start_of
+from shared.domain.round_trip import Lot
+
+_CENT = Decimal("0.01")
+_RATE_STEP = Decimal("0.0001")
+_ZERO = Decimal(0)
+NOBODY_KNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class Excursions:
+    """How far a round trip went against its holder (`mae`, at most 0) and with him (`mfe`, at least 0), in dollars.
+
+    Maximum adverse and maximum favourable excursion. Source: J. Sweeney, Maximum Adverse Excursion, 1996.
+    """
+
+    mae: Decimal
+    mfe: Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What statistics need of one round trip; `mae` and `mfe` are None where bars were lacking."""
+
+    contract_id: str
+    strategy: str | None
+    origin: str | None
+    closed_market_at: datetime
+    gross: Decimal
+    fees: Decimal
+    commissions: Decimal
+    mae: Decimal | None = None
+    mfe: Decimal | None = None
+
+    @property
+    def net(self) -> Decimal:
+        """What it earned, after fees and commissions."""
+        return self.gross - self.fees - self.commissions
+
+
+@dataclass(frozen=True, slots=True)
+class Drawdown:
+    """The deepest fall of the cumulative net result below its highest so far, which is 0 before the first round trip.
+
+    `from_market_at` is the close of the round trip that made the high, None for the 0 at the beginning;
+    `to_market_at` that of the one that made the low, None when there was no fall.
+    """
+
+    amount: Decimal = _ZERO
+    from_market_at: datetime | None = None
+    to_market_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Statistics:
+    """What some round trips add up to. Money is in dollars, and won or lost is judged by `net`, after costs.
+
+    `win_rate` = wins / count, and `expectancy` = net / count, break-even ones included. `profit_factor` = net of all
+    wins / -(net of all losses), None without a loss: never 0 for want of one. Averages are means; whatever has nothing
+    to divide by is None. `average_mae` and `average_mfe` are over the `measured_count` round trips that have them.
+    """
+
+    count: int
+    wins: int
+    losses: int
+    break_even: int
+    win_rate: Decimal | None
+    gross: Decimal
+    fees: Decimal
+    commissions: Decimal
+    net: Decimal
+    average_win: Decimal | None
+    average_loss: Decimal | None
+    largest_win: Decimal | None
+    largest_loss: Decimal | None
+    profit_factor: Decimal | None
+    expectancy: Decimal | None
+    max_drawdown: Drawdown
+    measured_count: int
+    average_mae: Decimal | None
+    average_mfe: Decimal | None
+
+
+def statistics_of(results: Iterable[Result]) -> Statistics:
+    """Return what the round trips add up to, in whatever order they come."""
+    trips = sorted(results, key=lambda result: result.closed_market_at)
+    wins = [trip.net for trip in trips if trip.net > 0]
+    losses = [trip.net for trip in trips if trip.net < 0]
+    maes = [trip.mae for trip in trips if trip.mae is not None]
+    mfes = [trip.mfe for trip in trips if trip.mfe is not None]
+    net = _sum(trip.net for trip in trips)
+    return Statistics(
+        count=len(trips),
+        wins=len(wins),
+        losses=len(losses),
+        break_even=len(trips) - len(wins) - len(losses),
+        win_rate=_ratio(Decimal(len(wins)), Decimal(len(trips)), _RATE_STEP),
+        gross=_sum(trip.gross for trip in trips),
+        fees=_sum(trip.fees for trip in trips),
+        commissions=_sum(trip.commissions for trip in trips),
+        net=net,
+        average_win=_mean(wins),
+        average_loss=_mean(losses),
+        largest_win=max(wins, default=None),
+        largest_loss=min(losses, default=None),
+        profit_factor=_ratio(_sum(wins), -_sum(losses), _RATE_STEP),
+        expectancy=_ratio(net, Decimal(len(trips)), _CENT),
+        max_drawdown=max_drawdown(trips),
+        measured_count=len(maes),
+        average_mae=_mean(maes),
+        average_mfe=_mean(mfes),
+    )
+
+
+def max_drawdown(trips: Sequence[Result]) -> Drawdown:
+    """Return the deepest fall of the cumulative net result; `trips` come in the order of their close."""
+    deepest = Drawdown()
+    total = high = _ZERO
+    high_at: datetime | None = None
+    for trip in trips:
+        total += trip.net
+        if total > high:
+            high, high_at = total, trip.closed_market_at
+        elif high - total > deepest.amount:
+            deepest = Drawdown(high - total, high_at, trip.closed_market_at)
+    return deepest
+
+
+def label_of(strategy: str | None, origin: str | None) -> str:
+    """Return under whose name a round trip counts: the strategy's, else what its order came from."""
+    return strategy or origin or NOBODY_KNOWN
+
+
+def _day_of(result: Result) -> str:
+    """Return the Chicago trading day in which it closed; one that ends at 18:00 belongs to the next day."""
+    calendar = calendar_of(root_of_contract(result.contract_id).group)
+    return calendar.trading_day_of(result.closed_market_at).isoformat()
+
+
+GROUPINGS: dict[str, Callable[[Result], str]] = {
+    "strategy": lambda result: label_of(result.strategy, result.origin),
+    "contract": lambda result: result.contract_id,
+    "day": _day_of,
+}
+
+
+def grouped(results: Iterable[Result], by: str) -> list[tuple[str, Statistics]]:
+    """Return the statistics per strategy, contract or day (a key of GROUPINGS), sorted by its name."""
+    key = GROUPINGS[by]
+    groups: dict[str, list[Result]] = {}
+    for result in results:
+        groups.setdefault(key(result), []).append(result)
+    return [(name, statistics_of(group)) for name, group in sorted(groups.items())]
+
+
+def excursions(direction: Direction, lots: Sequence[Lot], bars: Iterable[Bar], contract: Contract) -> Excursions | None:
+    """Return the worst and the best open result of a round trip, minute by minute, before costs.
+
+    In each minute the open result is that of the lots held then, each from its own entry: the quantity held times the
+    distance of the bar's low or high from the average entry of what is held. The minutes of entry and exit count whole,
+    so prices of before and after the holding may count; the result is never too small. None when a lot has no bar at
+    all, or was held before the first fill; the caller sees to it that no other bar is lacking.
+    """
+    by_start = {bar.start: bar for bar in bars}
+    against: dict[datetime, Fraction] = {}
+    along: dict[datetime, Fraction] = {}
+    sign = -1 if direction is Direction.SHORT else 1
+    for lot in lots:
+        first, last = start_of(lot.entered_market_at, MINUTE), start_of(lot.exited_market_at, MINUTE)
+        held = [bar for start, bar in by_start.items() if first <= start <= last]
+        if not held or lot.entry_fill_id is None:
+            return None
+        worth = contract.point_value * sign * lot.quantity
+        for bar in held:
+            edges = [
+                (ticks * Fraction(contract.tick_size) - Fraction(lot.entry_price)) * worth
+                for ticks in (bar.low, bar.high)
+            ]
+            against[bar.start] = against.get(bar.start, Fraction(0)) + min(edges)
+            along[bar.start] = along.get(bar.start, Fraction(0)) + max(edges)
+    if not against:
+        return None
+    return Excursions(_cents(min(Fraction(0), *against.values())), _cents(max(Fraction(0), *along.values())))
+
+
+def _sum(amounts: Iterable[Decimal]) -> Decimal:
+    return sum(amounts, start=_ZERO)
+
+
+def _mean(amounts: Sequence[Decimal]) -> Decimal | None:
+    return _ratio(_sum(amounts), Decimal(len(amounts)), _CENT)
+
+
+def _ratio(of: Decimal, to: Decimal, step: Decimal) -> Decimal | None:
+    """Return the ratio rounded half-even to `step`, None when there is nothing to divide by."""
+    return round(Fraction(of) / Fraction(to) / Fraction(step)) * step if to else None
+
+
+def _cents(value: Fraction) -> Decimal:
+    return round(value / Fraction(_CENT)) * _CENT

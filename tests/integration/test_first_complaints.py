@@ -1,0 +1,103 @@
+"""What users of other systems complain about first, each as a test; 1, 2, 3 and 14 are told where their subject is."""
+
+import threading
+import time
+from decimal import Decimal
+
+import psycopg
+
+from shared.clock import machine_now
+from shared.db import contracts
+from shared.domain.contract import Contract
+from shared.ledger.jobs.orders import ReconcileAccounts, RecordEvents
+from shared.ledger.jobs.strategies import EvaluateStrategy
+from tests.fixtures.desk import Desk
+from tests.fixtures.venue import MNQ
+from workers.market_data.closed_minute import closed_minute
+
+PLACE = "/api/Order/place"
+
+
+def test_complaint_4_an_order_is_not_lost_track_of_by_a_network_error_and_a_restart(desk: Desk) -> None:
+    """The answer is lost, the worker dies, and nothing but what Postgres holds is left."""
+    desk.venue.faults(path=PLACE, kind="lose_answer_after")
+    desk.runner.run(desk.alert(quantity=2))
+    desk.execute("DELETE FROM job WHERE state IN ('queued', 'running')")
+    desk.execute("UPDATE account SET reconciled_at = NULL")
+    desk.execute("UPDATE orders SET submitted_at = submitted_at - interval '1 minute' WHERE role = 'ENTRY'")
+    desk.do(ReconcileAccounts())
+
+    assert [("FILLED", 2)] == desk.rows("SELECT state, filled_quantity FROM orders WHERE role = 'ENTRY'")
+    assert 2 == desk.venue.position(MNQ)
+    assert [("LONG", 2)] == desk.rows("SELECT direction, quantity FROM position")
+
+
+def test_complaint_5_a_fill_that_the_database_cannot_take_now_is_written_when_it_can(desk: Desk) -> None:
+    """Somebody holds the table while the fill is told: the writer waits, and no trade is lost."""
+    with psycopg.connect(desk.settings.database_url) as other:
+        other.execute("LOCK TABLE fill IN ACCESS EXCLUSIVE MODE")
+        release = threading.Timer(1.0, other.rollback)
+        release.start()
+        desk.alert()
+        desk.work(40)
+        release.join()
+
+    assert [("LONG", 1)] == desk.rows("SELECT direction, quantity FROM position")
+    assert [(1,)] == desk.rows("SELECT quantity FROM fill")
+
+
+def test_complaint_6_with_a_dead_feed_nothing_is_entered_and_everything_can_be_closed(desk: Desk) -> None:
+    desk.alert()
+    desk.work()
+    desk.redis.flushdb()
+    waiting = desk.alert()
+    sent = len(desk.venue.requests(PLACE))
+    desk.runner.run(waiting)
+    assert "no fresh quote" in (desk.job(waiting)[2] or "")
+    assert sent == len(desk.venue.requests(PLACE))
+
+    desk.runner.run(desk.flatten())
+    assert 0 == desk.venue.position(MNQ)
+
+
+def test_complaint_7_a_strategy_sees_closed_bars_only(desk: Desk) -> None:
+    """The minute under way is neither stored nor decided on."""
+    now = closed_minute(desk.venue.clock.now())
+    newest = desk.rows("SELECT max(start) FROM bar_minute WHERE contract_id = %s", MNQ)[0][0]
+    assert newest < now
+
+    too_early = now.replace(second=0, microsecond=0)
+    _, result, _ = desk.do(EvaluateStrategy(strategy="mean_reversion", contract_id=MNQ, closed_until=too_early))
+    assert "none" == result["decision"]
+
+
+def test_complaint_8_the_contract_traded_is_the_one_the_venue_calls_active_never_one_we_computed(desk: Desk) -> None:
+    wrong_month = Contract("CON.F.US.MNQ.M26", "MNQM6", "MNQ", Decimal("0.25"), Decimal("0.5"), is_active=True)
+    with desk.ledger.engine.begin() as connection:
+        contracts.store(connection, [wrong_month])
+    refused = desk.alert()
+    desk.work()
+
+    assert "no single active contract of MNQ" in (desk.job(refused)[2] or "")
+    desk.execute("UPDATE contract SET is_active = false WHERE id = 'CON.F.US.MNQ.M26'")
+    desk.alert()
+    desk.work()
+    assert [MNQ] == [body["contractId"] for body in desk.venue.requests(PLACE)]
+
+
+def test_complaint_9_a_fill_that_is_pushed_needs_no_question_to_be_booked_and_guarded(desk: Desk) -> None:
+    """The documents are the hub's; nothing is asked of the venue between them and the position."""
+    desk.alert()
+    desk.work()
+    (told,) = desk.venue.post("/api/Trade/search", accountId=desk.venue.account_id)["trades"]
+    desk.execute("DELETE FROM fill")
+    desk.execute("UPDATE position SET quantity = 0, direction = 'FLAT', average_price = NULL")
+    asked = len(desk.venue.requests("/api/Position/searchOpen"))
+    desk.execute("TRUNCATE job_key")
+    began = time.monotonic()
+    desk.do(RecordEvents(account_id=desk.venue.account_id, told_at=machine_now(), fills=[told]))
+
+    assert [("LONG", 1)] == desk.rows("SELECT direction, quantity FROM position")
+    assert [("the bracket's stop",)] == desk.rows("SELECT guarded_by FROM fill")
+    assert asked == len(desk.venue.requests("/api/Position/searchOpen"))
+    assert time.monotonic() - began < 10

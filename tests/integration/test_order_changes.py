@@ -1,0 +1,242 @@
+"""Cancel and modify: rows under the same protocol as orders, settled by what the venue shows."""
+
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+import pytest
+
+from shared.db import changes
+from shared.db.changes import ChangeRow
+from shared.domain.order import TRANSITIONS, ChangeKind, OrderType, Origin, Side
+from shared.ids import new_id
+from shared.ledger.jobs.orders import ChangeOrder, EnterByHand, ReconcileAccounts, ReducePosition
+from tests.fixtures.desk import Desk
+from tests.fixtures.venue import MNQ
+
+CANCEL, MODIFY, PLACE = "/api/Order/cancel", "/api/Order/modify", "/api/Order/place"
+CHANGES = "SELECT kind, state, outcome FROM order_change"
+
+
+def last_price(desk: Desk) -> Decimal:
+    price: Decimal = desk.rows("SELECT close_ticks * 0.25 FROM bar_minute ORDER BY start DESC LIMIT 1")[0][0]
+    return price
+
+
+def by_hand(desk: Desk, **more: Any) -> EnterByHand:
+    """An entry as a person types it: by default a limit to buy one MNQ 100 points below the market."""
+    wanted: dict[str, Any] = {
+        "account_id": desk.venue.account_id, "symbol": "MNQ", "side": Side.BUY, "type": OrderType.LIMIT, "quantity": 1,
+        "stop_loss_ticks": 40, "limit_price": str(last_price(desk) - 100),
+    }  # fmt: skip
+    return EnterByHand(**wanted | more)
+
+
+def rest(desk: Desk) -> UUID:
+    """Leave a limit below the market; return our order's id."""
+    state, _, error = desk.do(by_hand(desk))
+    assert "succeeded" == state, error
+    ((order_id,),) = desk.rows("SELECT id FROM orders WHERE role = 'ENTRY' AND state = 'WORKING'")
+    found: UUID = order_id
+    return found
+
+
+def wish(desk: Desk, order_id: UUID, kind: ChangeKind = ChangeKind.CANCEL, **parts: Any) -> tuple[ChangeRow, UUID]:
+    """Ask for a change as the CLI does; return it and its job."""
+    with desk.ledger.transaction() as tx:
+        change = changes.intend(
+            tx.connection, order_id, kind, origin=Origin.PERSON, reason="a test", correlation_id=new_id(), **parts
+        )
+        return change, tx.enqueue(ChangeOrder(change_id=change.id), wakes_itself=False).job_id
+
+
+def at_venue(desk: Desk, order_id: UUID) -> dict[str, Any]:
+    ((venue_order_id,),) = desk.rows("SELECT venue_order_id FROM orders WHERE id = %s", order_id)
+    return desk.venue.order(venue_order_id)
+
+
+def state(desk: Desk, order_id: UUID) -> str:
+    found: str = desk.rows("SELECT state FROM orders WHERE id = %s", order_id)[0][0]
+    return found
+
+
+def test_a_cancel_is_done_when_the_venue_shows_it(desk: Desk) -> None:
+    order_id = rest(desk)
+    _, job = wish(desk, order_id)
+    desk.work()
+
+    assert "succeeded" == desk.job(job)[0]
+    assert "CANCELLED" == state(desk, order_id)
+    assert 3 == at_venue(desk, order_id)["status"]
+    assert [("CANCEL", "DONE")] == [row[:2] for row in desk.rows(CHANGES)]
+
+
+def test_a_modify_is_done_when_the_venue_shows_the_new_price_and_size(desk: Desk) -> None:
+    order_id = rest(desk)
+    price = last_price(desk) - 200
+    wish(desk, order_id, ChangeKind.MODIFY, limit_price=price, quantity=2)
+    desk.work()
+
+    shown = at_venue(desk, order_id)
+    assert (price, 2) == (Decimal(str(shown["limitPrice"])), shown["size"])
+    assert [("MODIFY", "DONE")] == [row[:2] for row in desk.rows(CHANGES)]
+
+
+@pytest.mark.parametrize("kind", ["lose_before", "lose_answer_after", "status"])
+@pytest.mark.parametrize("what", [ChangeKind.CANCEL, ChangeKind.MODIFY])
+def test_an_ambiguous_answer_is_settled_by_reading_the_order(desk: Desk, what: ChangeKind, kind: str) -> None:
+    order_id = rest(desk)
+    desk.venue.faults(path=CANCEL if what is ChangeKind.CANCEL else MODIFY, kind=kind)
+    parts = {} if what is ChangeKind.CANCEL else {"limit_price": last_price(desk) - 200}
+    wish(desk, order_id, what, **parts)
+    desk.work()
+
+    assert [(what, "DONE")] == [row[:2] for row in desk.rows(CHANGES)]
+    assert (what is ChangeKind.CANCEL) is (state(desk, order_id) == "CANCELLED")
+
+
+def test_what_was_done_although_the_answer_was_lost_is_not_sent_again(desk: Desk) -> None:
+    order_id = rest(desk)
+    desk.venue.faults(path=CANCEL, kind="lose_answer_after")
+    wish(desk, order_id)
+    desk.work()
+
+    assert 1 == len(desk.venue.requests(CANCEL))
+
+
+def test_a_fill_wins_against_a_cancel_and_the_change_says_so(desk: Desk) -> None:
+    order_id = rest(desk)
+    far = last_price(desk) - 150
+    desk.venue.control("PUT", "market", {"contract": "MNQ", "steps": [{"price": str(far), "seconds": 0.05}]})
+    desk.tell_quote()
+    wish(desk, order_id)
+    desk.work()
+
+    assert "FILLED" == state(desk, order_id)
+    assert [("CANCEL", "OVERTAKEN", "the order is FILLED")] == desk.rows(CHANGES)[:1]
+
+
+def test_a_modify_that_the_venue_rejects_fails_with_its_words(desk: Desk) -> None:
+    order_id = rest(desk)
+    desk.venue.faults(
+        path=MODIFY, kind="reject", error_code=3, message="Invalid price. Price is outside allowed range."
+    )
+    _, job = wish(desk, order_id, ChangeKind.MODIFY, limit_price=last_price(desk) - 200)
+    desk.work()
+
+    assert "failed" == desk.job(job)[0]
+    assert "outside allowed range" in (desk.job(job)[2] or "")
+    assert [("MODIFY", "REJECTED")] == [row[:2] for row in desk.rows(CHANGES)]
+    assert "WORKING" == state(desk, order_id)
+
+
+def test_cancelling_twice_is_cancelling_once(desk: Desk) -> None:
+    order_id = rest(desk)
+    first, _ = wish(desk, order_id)
+    second, _ = wish(desk, order_id)
+    desk.work()
+
+    assert first.id == second.id
+    assert 1 == len(desk.venue.requests(CANCEL))
+
+
+def test_an_order_that_was_never_sent_is_cancelled_here(desk: Desk) -> None:
+    order_id = rest(desk)
+    sent = len(desk.venue.requests(CANCEL))
+    desk.execute(f"UPDATE orders SET state = 'INTENDED', venue_order_id = NULL WHERE id = '{order_id}'")
+    wish(desk, order_id)
+    desk.work()
+
+    assert "CANCELLED" == state(desk, order_id)
+    assert sent == len(desk.venue.requests(CANCEL))
+
+
+def test_an_order_cannot_move_against_the_rules_not_even_by_sql(desk: Desk) -> None:
+    order_id = rest(desk)
+    wish(desk, order_id)
+    desk.work()
+    with pytest.raises(Exception, match="cannot go from CANCELLED to WORKING"):
+        desk.rows("UPDATE orders SET state = 'WORKING' WHERE id = %s RETURNING 1", order_id)
+
+
+def test_the_moves_in_postgres_are_those_of_the_domain(desk: Desk) -> None:
+    pure = {(source.value, target.value) for source, targets in TRANSITIONS.items() for target in targets}
+    assert pure == set(desk.rows("SELECT source, target FROM order_transition"))
+
+
+def test_a_part_of_a_position_is_closed_and_never_more_than_is_held(desk: Desk) -> None:
+    desk.alert(quantity=3)
+    desk.work()
+    account_id = desk.venue.account_id
+    desk.do(ReducePosition(account_id=account_id, contract_id=MNQ, quantity=2))
+    assert 1 == desk.venue.position(MNQ)
+    desk.do(ReducePosition(account_id=account_id, contract_id=MNQ, quantity=5))
+    assert 0 == desk.venue.position(MNQ)
+
+    status, _, error = desk.do(ReducePosition(account_id=account_id, contract_id=MNQ, quantity=1))
+    assert ("failed", True) == (status, "holds nothing of" in (error or ""))
+
+
+def test_an_exit_of_unknown_fate_is_never_sent_again(desk: Desk) -> None:
+    desk.alert(quantity=2)
+    desk.work()
+    desk.venue.faults(path=PLACE, kind="lose_before")
+    desk.runner.run(desk.ask(ReducePosition(account_id=desk.venue.account_id, contract_id=MNQ, quantity=1)))
+    desk.execute("UPDATE orders SET submitted_at = submitted_at - interval '16 seconds' WHERE role = 'EXIT'")
+    sent = len(desk.venue.requests(PLACE))
+    desk.work()
+
+    assert [("EXPIRED",)] == desk.rows("SELECT state FROM orders WHERE role = 'EXIT'")
+    assert sent == len(desk.venue.requests(PLACE))
+    assert 2 == desk.venue.position(MNQ)
+
+
+def test_a_tag_given_up_and_found_late_is_an_order_of_ours_again(desk: Desk) -> None:
+    desk.alert()
+    desk.work()
+    desk.execute(
+        "UPDATE orders SET state = 'EXPIRED', venue_order_id = NULL, filled_quantity = 0, changed_market_at = NULL "
+        "WHERE role = 'ENTRY'"
+    )
+    desk.do(ReconcileAccounts())
+
+    assert [("FILLED", 1)] == desk.rows("SELECT state, filled_quantity FROM orders WHERE role = 'ENTRY'")
+
+
+@pytest.mark.parametrize(
+    ("more", "message"),
+    [
+        ({"quantity": None}, "needs a quantity, or the dollars it may risk"),
+        ({"limit_price": "12.1"}, "limit_price of CON.F.US.MNQ.H26: price 12.1 is not a multiple"),
+        ({"limit_price": "a lot"}, "limit_price is 'a lot': give a number above 0"),
+        ({"symbol": "XYZ"}, "'XYZ' is no symbol we know"),
+        ({"stop_loss_ticks": None}, "has no stop"),
+        ({"quantity": 77}, "quantity 77 is not between 1 and 5"),
+    ],
+)
+def test_what_cannot_be_entered_says_why_and_what_to_do(desk: Desk, more: dict[str, Any], message: str) -> None:
+    status, _, error = desk.do(by_hand(desk, **more))
+
+    assert "failed" == status
+    assert message in (error or "")
+    assert [] == desk.venue.requests(PLACE)
+
+
+AT_MARKET: dict[str, Any] = {"type": OrderType.MARKET, "limit_price": None, "quantity": None}
+
+
+def test_a_rehearsal_says_what_would_be_sent_and_sends_nothing(desk: Desk) -> None:
+    status, result, _ = desk.do(by_hand(desk, **AT_MARKET, risk="100", is_rehearsal=True))
+
+    assert "succeeded" == status
+    assert 4 == result["would_send"]["quantity"]  # 40 ticks of 0.50 and 2.72 of costs: 22.72 each, 4.4 rounded down
+    assert [] == desk.venue.requests(PLACE)
+    assert [] == desk.rows("SELECT 1 FROM orders")
+
+
+def test_a_quantity_from_risk_is_never_rounded_up_to_one(desk: Desk) -> None:
+    status, _, error = desk.do(by_hand(desk, **AT_MARKET, risk="20"))
+
+    assert "failed" == status
+    assert "quantity 0 is not between 1 and 5" in (error or "")
+    assert [] == desk.venue.requests(PLACE)

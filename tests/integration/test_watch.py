@@ -1,0 +1,120 @@
+"""The watch: equity against the rule book in real time, and what it does about it."""
+
+from decimal import Decimal
+
+import pytest
+
+from shared.ledger.jobs.risk import WatchAccounts
+from tests.fixtures.desk import Desk
+from tests.fixtures.venue import MNQ
+from workers.build import open_runner
+
+EVENTS = "SELECT kind, message FROM account_event ORDER BY id"
+
+
+def entry_price(desk: Desk) -> Decimal:
+    price: Decimal = desk.rows("SELECT average_fill_price FROM orders WHERE role = 'ENTRY'")[0][0]
+    return price
+
+
+def watch_at(desk: Desk, bid: Decimal) -> None:
+    """Let the watch look while the quote stands at `bid`."""
+    desk.tell_quote(bid=bid)
+    desk.runner.run(desk.ask(WatchAccounts()))
+
+
+@pytest.fixture
+def long_two(desk: Desk) -> Desk:
+    """Long two MNQ, 4 dollars a point, on rules whose room is 2,000 dollars with no daily limit."""
+    desk.execute("""UPDATE account SET rules = 'combine-50k', day_opening_balance = 50000, highest_close = 50000""")
+    desk.alert(quantity=2, stop_loss_ticks=1000)
+    desk.work()
+    assert 2 == desk.venue.position(MNQ)
+    return desk
+
+
+def test_half_the_room_used_warns_and_lets_trade(long_two: Desk) -> None:
+    watch_at(long_two, entry_price(long_two) - 270)
+
+    assert [] == long_two.rows("SELECT 1 FROM flattening")
+    assert [(None,)] == long_two.rows("SELECT block_reason FROM account")
+
+
+def test_three_quarters_used_block_entries_and_the_refusal_names_rule_figures_and_when_it_lifts(long_two: Desk) -> None:
+    low = entry_price(long_two) - 400
+    watch_at(long_two, low)
+
+    ((blocked,),) = long_two.rows("SELECT block_reason FROM account")
+    assert "maximum loss: 1,60" in blocked
+    assert ["blocked"] == [kind for kind, _ in long_two.rows(EVENTS)]
+    refused = long_two.alert()
+    long_two.tell_quote(bid=low)
+    long_two.runner.run(refused)
+    error = long_two.job(refused)[2] or ""
+    assert "block_at is 75" in error
+    assert "lifts 2026-03-10 17:00:00 Chicago" in error
+
+
+def test_ninety_percent_used_flatten_before_the_floor_is_touched(long_two: Desk) -> None:
+    watch_at(long_two, entry_price(long_two) - 460)
+    long_two.work()
+
+    assert 0 == long_two.venue.position(MNQ)
+    assert [(None,)] == long_two.rows("SELECT breached_market_at FROM account")
+    ((reason,),) = long_two.rows("SELECT reason FROM flattening WHERE flat_at IS NOT NULL")
+    assert "flatten_at is 90" in reason
+
+
+def test_a_touched_floor_is_for_good(long_two: Desk) -> None:
+    watch_at(long_two, entry_price(long_two) - 510)
+    long_two.work()
+    refused = long_two.alert()
+    long_two.work()
+
+    assert [(True,)] == long_two.rows("SELECT breached_market_at IS NOT NULL FROM account")
+    assert "breached for good" in (long_two.job(refused)[2] or "")
+
+
+def test_a_daily_loss_locks_the_day_and_flattens(long_two: Desk) -> None:
+    long_two.execute("""UPDATE account SET rule_changes = '{"daily_loss": "1000"}'""")
+    watch_at(long_two, entry_price(long_two) - 260)
+    long_two.work()
+
+    assert 0 == long_two.venue.position(MNQ)
+    assert [(True,)] == long_two.rows("SELECT locked_on IS NOT NULL FROM account")
+
+
+def test_a_cut_closes_half_once_a_day(long_two: Desk) -> None:
+    long_two.execute("""UPDATE account SET rule_changes = '{"cut_at": "0.80"}'""")
+    low = entry_price(long_two) - 420
+    watch_at(long_two, low)
+    long_two.work()
+    assert 1 == long_two.venue.position(MNQ)
+    watch_at(long_two, low)
+    long_two.work()
+
+    assert 1 == long_two.venue.position(MNQ)
+
+
+def test_without_a_price_of_what_is_held_nothing_is_entered(long_two: Desk) -> None:
+    long_two.redis.flushdb()
+    long_two.runner.run(long_two.ask(WatchAccounts()))
+
+    ((blocked,),) = long_two.rows("SELECT block_reason FROM account")
+    assert "without a fresh price" in blocked
+    assert 2 == long_two.venue.position(MNQ)
+
+
+def test_everything_is_flat_by_ten_past_three(long_two: Desk) -> None:
+    """At 15:09:40 in Chicago: the firm begins ten seconds before its time, and we twenty before the firm."""
+    long_two.execute(
+        "UPDATE market_clock SET machine_origin_at = now(), market_origin_at = '2026-03-10 20:09:40+00', speed = 1"
+    )
+    long_two.tell_quote(bid=entry_price(long_two))
+    with open_runner(long_two.settings, "late/1", program="test") as late:
+        late.run(long_two.ask(WatchAccounts()))
+    long_two.work()
+
+    assert 0 == long_two.venue.position(MNQ)
+    ((reason,),) = long_two.rows("SELECT reason FROM flattening")
+    assert "everything must be flat by 2026-03-10 15:10:00 Chicago" in reason

@@ -1,0 +1,229 @@
+"""What the rules say of an account: how much of the room is used, what the clock asks for, and what is missing."""
+
+from dataclasses import replace
+from datetime import datetime, timedelta
+from decimal import Decimal
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from shared.domain.calendar import Session, calendar_of
+from shared.domain.limits import Action, Finding, flat_first, quantity_for, strongest, watch
+from shared.domain.order import Side
+from shared.domain.rule_book import PRESETS
+from shared.domain.rule_changes import with_changes
+from shared.domain.standing import Standing, Working
+from tests.fixtures.standings import COMBINE, EXPRESS, NOON, TODAY, chicago, held, rules_of, session_on, standing
+
+ENTRY = Working("CON.F.US.MNQ.Z26", "MNQ", Side.BUY, 1)
+
+
+def losing(dollars: str) -> Standing:
+    """A fresh 50K Combine whose one open position has lost so much."""
+    points = -Decimal(dollars) / 2
+    return replace(standing(), holdings=(held("MNQ", 1, str(points)),))
+
+
+def found(now: Standing, at: datetime = NOON, session: Session | None = TODAY) -> list[Finding]:
+    return watch(now, COMBINE, at, session)
+
+
+def test_an_account_that_lost_nothing_has_no_findings() -> None:
+    assert [] == found(replace(standing(), holdings=(held("MNQ", 1),)))
+
+
+@pytest.mark.parametrize(
+    ("loss", "expected"),
+    [
+        ("999.99", Action.NONE),
+        ("1000", Action.WARN),
+        ("1499.99", Action.WARN),
+        ("1500", Action.BLOCK),
+        ("1799.99", Action.BLOCK),
+        ("1800", Action.FLATTEN),
+        ("2000", Action.FLATTEN),
+    ],
+)
+def test_the_share_of_the_days_room_decides_what_is_done(loss: str, expected: Action) -> None:
+    assert expected is strongest(found(losing(loss)))
+
+
+def test_half_is_cut_where_a_person_says_so_and_only_once_a_day() -> None:
+    book = with_changes(COMBINE, {"cut_at": "0.8"})
+
+    assert Action.BLOCK is strongest(watch(losing("1599.99"), book, NOON, TODAY))
+    assert Action.CUT is strongest(watch(losing("1600"), book, NOON, TODAY))
+    assert Action.BLOCK is strongest(watch(replace(losing("1600"), is_cut=True), book, NOON, TODAY))
+    assert Action.FLATTEN is strongest(watch(replace(losing("1800"), is_cut=True), book, NOON, TODAY))
+
+
+def test_the_room_is_what_the_day_could_lose_when_it_opened() -> None:
+    halfway = replace(standing(49_000, opening=49_000), holdings=(held("MNQ", 1, "-375"),))
+
+    (finding,) = found(halfway)
+    assert (Action.BLOCK, chicago("2026-11-24T17:00")) == (finding.action, finding.lifts_market_at)
+    assert finding.message == (
+        "maximum loss: 750.00 of the day's room of 1,000.00 is used, and block_at is 75%: equity 48,250.00"
+    )
+
+
+def test_a_breach_asks_to_flatten_and_a_flat_account_is_blocked_for_good() -> None:
+    (finding,) = found(losing("2000"))
+    assert ("maximum_loss", Action.FLATTEN, None) == (finding.rule, finding.action, finding.lifts_market_at)
+    assert "equity 48,000.00 touched the floor 48,000.00" in finding.message
+
+    (finding,) = found(replace(standing(50_900), is_breached=True))
+    assert ("maximum_loss", Action.BLOCK) == (finding.rule, finding.action)
+
+
+def test_the_daily_loss_has_its_own_room_and_lifts_at_1700() -> None:
+    book = with_changes(COMBINE, {"daily_loss": "1000"})
+
+    for loss, action in {"499.99": Action.NONE, "500": Action.WARN, "750": Action.BLOCK, "900": Action.FLATTEN}.items():
+        assert action is strongest(watch(losing(loss), book, NOON, TODAY))
+    findings = watch(losing("1000"), book, NOON, TODAY)
+    assert ["daily_loss", "maximum_loss"] == rules_of(findings)
+    assert (Action.FLATTEN, chicago("2026-11-24T17:00")) == (findings[0].action, findings[0].lifts_market_at)
+    assert "touched -1,000.00" in findings[0].message
+    (finding,) = watch(replace(standing(), is_day_locked=True), book, NOON, TODAY)
+    assert Action.BLOCK is finding.action
+
+
+@pytest.mark.parametrize("missing", ["balance", "day_opening_balance", "highest_close"])
+def test_a_missing_balance_blocks_and_is_named(missing: str) -> None:
+    blind = Standing(
+        balance=None if missing == "balance" else Decimal(50_000),
+        day_opening_balance=None if missing == "day_opening_balance" else Decimal(50_000),
+        highest_close=None if missing == "highest_close" else Decimal(50_000),
+    )
+    (finding,) = found(blind)
+
+    assert (missing, Action.BLOCK) == (finding.rule, finding.action)
+    assert f"{missing} of the account is missing" in finding.message
+
+
+def test_a_missing_price_of_something_held_blocks_and_is_named() -> None:
+    blind = replace(standing(), holdings=(replace(held("MNQ", 1), exit_price=None), held("MES", 1)))
+    (finding,) = found(blind)
+
+    assert ("price", Action.BLOCK) == (finding.rule, finding.action)
+    assert "CON.F.US.MNQ.Z26 is held without a fresh price" in finding.message
+
+
+@pytest.mark.parametrize(
+    ("day", "clock", "expected"),
+    [
+        ("2026-11-24", "15:07:59.999999", Action.NONE),
+        ("2026-11-24", "15:08:00", Action.BLOCK),
+        ("2026-11-24", "15:09:29.999999", Action.BLOCK),
+        ("2026-11-24", "15:09:30", Action.FLATTEN),
+        ("2026-11-24", "15:59:59", Action.FLATTEN),
+        ("2026-11-24", "16:00", Action.FLATTEN),  # held over the close
+        ("2026-07-01", "15:09:30", Action.FLATTEN),  # another hour in UTC
+        ("2026-11-26", "11:42:59", Action.NONE),  # Thanksgiving closes at 12:00
+        ("2026-11-26", "11:43", Action.BLOCK),
+        ("2026-11-26", "11:44:30", Action.FLATTEN),
+    ],
+)
+def test_what_is_held_is_flattened_before_the_firm_does_it(day: str, clock: str, expected: Action) -> None:
+    at = chicago(f"{day}T{clock}")
+    session = calendar_of("equity").session_at(at)
+
+    assert expected is strongest(found(replace(standing(), holdings=(held("MNQ", 1),)), at, session))
+    assert expected is strongest(found(replace(standing(), working=(ENTRY,)), at, session))
+    assert min(expected, Action.BLOCK) is strongest(found(standing(), at, session))
+
+
+def test_a_session_that_does_not_hold_the_instant_is_none() -> None:
+    (finding,) = found(standing(), NOON, session_on("2026-11-23"))
+
+    assert ("session", Action.BLOCK) == (finding.rule, finding.action)
+
+
+def test_of_several_sessions_the_one_to_be_flat_first_counts_and_a_closed_one_before_all() -> None:
+    grains = session_on("2026-11-24", "grains")
+
+    assert grains == flat_first([TODAY, grains])
+    assert flat_first([TODAY, None, grains]) is None
+    assert flat_first([]) is None
+
+
+@pytest.mark.parametrize(("balance", "rules"), [("52999.99", []), ("53000", ["profit_target"])])
+def test_the_profit_target_is_told_when_it_is_reached(balance: str, rules: list[str]) -> None:
+    days = (Decimal(1_500), Decimal(1_400))
+    findings = found(replace(standing(balance, opening=52_900, highest=52_900), days=days))
+
+    assert rules == rules_of(findings)
+    assert strongest(findings) <= Action.WARN
+
+
+@pytest.mark.parametrize(
+    ("days", "expected"),
+    [
+        ((1_650, 1_350), None),  # 55 percent exactly
+        ((1_651, 1_349), "3,001.82"),
+        ((1_651, 1_500), None),
+        ((1_000,), None),  # all of the profit, but less than its share of the target
+        ((3_000,), "5,454.55"),
+        ((1_700, -900), "3,090.91"),
+    ],
+)
+def test_a_best_day_above_its_share_raises_the_target(days: tuple[int, ...], expected: str | None) -> None:
+    profit = 50_000 + sum(days)
+    findings = found(replace(standing(profit, profit, profit), days=tuple(map(Decimal, days))))
+    told = [finding.message for finding in findings if finding.rule == "consistency_share"]
+
+    assert (expected is not None) == bool(told)
+    if expected is not None:
+        assert f"must reach {expected}" in told[0]
+        assert f"the best day {max(days):,.2f} is more than 55% of the total profit {sum(days):,.2f}" in told[0]
+
+
+def test_today_counts_as_a_day() -> None:
+    now = replace(standing(52_000, opening=50_000), days=())
+
+    assert ["consistency_share"] == rules_of(found(now))
+
+
+def test_an_express_account_is_measured_by_40_percent_and_practice_by_none() -> None:
+    now = replace(standing(1_000, opening=1_000, highest=1_000), days=(Decimal(401), Decimal(300), Decimal(299)))
+
+    assert ["consistency_share"] == rules_of(watch(now, EXPRESS, NOON, TODAY))
+    assert [] == rules_of(watch(standing(59_000, 50_000, 59_000), PRESETS["practice-50k"], NOON, TODAY))
+
+
+@pytest.mark.parametrize(
+    ("budget", "ticks", "costs", "expected"),
+    [
+        ("100", 40, "0", 5),
+        ("99.99", 40, "0", 4),
+        ("100", 40, "1.22", 4),
+        ("19.99", 40, "0", 0),
+        ("0", 40, "0", 0),
+        ("-5", 40, "0", 0),
+    ],
+)
+def test_a_budget_buys_whole_contracts_and_never_one_it_cannot_pay(
+    budget: str, ticks: int, costs: str, expected: int
+) -> None:
+    assert expected == quantity_for(Decimal(budget), ticks, Decimal("0.5"), Decimal(costs))
+
+
+@given(st.integers(-100, 10_000_00), st.integers(1, 5_000), st.sampled_from(["0.05", "0.5", "4.20", "7.8125"]))
+def test_no_quantity_risks_more_than_the_budget_and_one_more_would(cents: int, ticks: int, tick_value: str) -> None:
+    budget, loss = Decimal(cents) / 100, ticks * Decimal(tick_value)
+    quantity = quantity_for(budget, ticks, Decimal(tick_value))
+
+    assert quantity * loss <= max(budget, Decimal(0)) < (quantity + 1) * loss
+
+
+def test_a_quantity_needs_a_stop() -> None:
+    with pytest.raises(ValueError, match="a stop of 0 ticks"):
+        quantity_for(Decimal(100), 0, Decimal("0.5"))
+
+
+def test_a_time_that_lifts_lies_ahead() -> None:
+    for finding in found(losing("1800"), chicago("2026-11-24T15:09:40")):
+        assert finding.lifts_market_at is not None
+        assert timedelta(0) < finding.lifts_market_at - chicago("2026-11-24T15:09:40") < timedelta(days=1)

@@ -1,0 +1,188 @@
+"""Recorded months traded without any sense: the rules alone keep every account above its floor."""
+
+import csv
+import gzip
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from decimal import Decimal
+from fractions import Fraction
+from itertools import groupby
+from pathlib import Path
+
+import pytest
+
+from shared.domain.bar import Bar
+from shared.domain.calendar import Session, calendar_of
+from shared.domain.contract import ROOTS, Contract, contract_id
+from shared.domain.entry_limits import EntryWish, against_entry
+from shared.domain.limits import Action, quantity_for, strongest, watch
+from shared.domain.matching import Quote, moves_of
+from shared.domain.order import Side
+from shared.domain.position import Position, after_fill, in_money
+from shared.domain.rule_book import PRESETS
+from shared.domain.rule_changes import with_changes
+from shared.domain.standing import Holding, Standing, day_ends, floor_of, marked, next_day
+
+MGC = ROOTS["MGC"]
+METALS = calendar_of("metals")
+CONTRACT = Contract(contract_id(MGC, "G", 2025), "MGCG5", "MGC", MGC.tick_size, MGC.tick_value, is_active=True)
+BOOK = with_changes(PRESETS["combine-50k"], {"max_quantity": "1000", "cut_at": "0.80"})
+SLIPPAGE = 2  # ticks, against us, at every fill
+FEES = Decimal("0.61")  # a contract and side
+STOPS = (40, 80, 150)  # ticks, one after the other by day
+FLIPS_EVERY = 7  # bars
+TICKS_A_LOOK = 4  # quotes come with the price, so the watch looks oftener when it runs
+
+
+@dataclass
+class Gambler:
+    """Always in with the most that is let through, turning with every seventh bar, its stop far away."""
+
+    is_ruled: bool
+    now: Standing
+    stop_ticks: int
+    position: Position = field(default_factory=Position)
+    stop: int | None = None
+    least_spare: Decimal = Decimal(10**6)  # equity above the floor
+    entry_count: int = 0
+    bar_count: int = 0
+
+    def trade(self, bars: list[Bar], session: Session) -> None:
+        for bar in bars:
+            for move in moves_of(bar) if self.position.quantity else ():
+                looks = 1 + abs(move.end_price - move.start_price) // TICKS_A_LOOK
+                for look in range(1, looks + 1):
+                    if self.position.quantity:
+                        at = move.start + (move.end - move.start) * look / looks
+                        self.look(move.quote_at(at), at, session)
+            if not self.is_ruled and self.least_spare <= 0:
+                return
+            self.bar_count += 1
+            quote = Quote(bar.close, bar.close + 1, bar.close)
+            at = bar.start + timedelta(seconds=59)
+            if self.bar_count % FLIPS_EVERY == 0 and self.position.quantity:
+                self.close(abs(self.position.quantity), quote)
+            if not self.position.quantity:
+                self.enter(Side.BUY if self.bar_count // FLIPS_EVERY % 2 else Side.SELL, quote, at, session)
+
+    def look(self, quote: Quote, at: datetime, session: Session) -> None:
+        """Fill the stop if it is touched, then do what the watch says."""
+        sign = 1 if self.position.quantity > 0 else -1
+        self.price(quote)
+        if self.stop is not None and (quote.last - self.stop) * sign <= 0:
+            self.close(abs(self.position.quantity), quote)
+            return
+        if not self.is_ruled:
+            return
+        self.now = marked(self.now, BOOK)
+        action = strongest(watch(self.now, BOOK, at, session))
+        if action is Action.FLATTEN:
+            self.close(abs(self.position.quantity), quote)
+        elif action is Action.CUT:
+            self.close((abs(self.position.quantity) + 1) // 2, quote)
+            self.now = replace(self.now, is_cut=True)
+
+    def enter(self, side: Side, quote: Quote, at: datetime, session: Session) -> None:
+        if self.is_ruled:
+            equity, least = self.now.equity, floor_of(self.now, BOOK)
+            assert equity is not None
+            assert least is not None
+            costs = BOOK.costs_per_micro
+            wished = min(50, quantity_for(equity - least - 1, self.stop_ticks, MGC.tick_value, costs))
+            wish = EntryWish(CONTRACT, side, wished, self.stop_ticks)
+            if against_entry(wish, self.now, BOOK, at, session=session, calendar=METALS):
+                return
+        else:
+            wished = 50
+            if at >= session.flat_by - timedelta(minutes=2):
+                return
+        self.fill(side, wished, quote)
+        self.stop = int(self.position.average_price) - side.sign * self.stop_ticks
+        self.entry_count += 1
+
+    def close(self, quantity: int, quote: Quote) -> None:
+        self.fill(Side.SELL if self.position.quantity > 0 else Side.BUY, quantity, quote)
+
+    def fill(self, side: Side, quantity: int, quote: Quote) -> None:
+        price = quote.taken_by(side) + side.sign * SLIPPAGE
+        self.position, parts = after_fill(self.position, side, quantity, price)
+        realised = sum((part.realised for part in parts if part.realised is not None), start=Fraction(0))
+        assert self.now.balance is not None
+        balance = self.now.balance + in_money(realised, MGC.tick_value) - FEES * quantity
+        self.now = replace(self.now, balance=balance)
+        self.price(quote)
+
+    def price(self, quote: Quote) -> None:
+        """Note what closing would bring now, and how near the floor that is."""
+        held: tuple[Holding, ...] = ()
+        if self.position.quantity:
+            average = self.position.average_price
+            exit_price = quote.bid if self.position.quantity > 0 else quote.ask
+            held = (
+                Holding(
+                    CONTRACT.id, "MGC", self.position.quantity,
+                    Decimal(average.numerator) * MGC.tick_size / average.denominator, exit_price * MGC.tick_size,
+                ),
+            )  # fmt: skip
+        self.now = replace(self.now, holdings=held)
+        equity, least = self.now.equity, floor_of(self.now, BOOK)
+        assert equity is not None
+        assert least is not None
+        self.least_spare = min(self.least_spare, equity - least)
+
+
+def fresh(stop_ticks: int, *, is_ruled: bool) -> Gambler:
+    start = Decimal(50_000)
+    return Gambler(is_ruled, Standing(balance=start, day_opening_balance=start, highest_close=start), stop_ticks)
+
+
+def trading_days(file: Path) -> Iterator[tuple[Session, list[Bar]]]:
+    if not file.exists():
+        pytest.skip(f"{file.name} is not on this machine")
+    with gzip.open(file, "rt") as text:
+        bars = [
+            Bar(
+                datetime.fromisoformat(row["t"]),
+                *(int(Decimal(row[name]) / MGC.tick_size) for name in "ohlc"),
+                volume=int(row["v"]),
+            )
+            for row in csv.DictReader(text)
+        ]
+    for _, of_day in groupby(sorted(bars, key=lambda bar: bar.start), key=lambda bar: day_ends(bar.start)):
+        bars_of_day = list(of_day)
+        session = METALS.session_at(bars_of_day[0].start)
+        if session is not None:
+            yield session, bars_of_day
+
+
+MONTHS = pytest.mark.parametrize("name", ["mgcg5-1m-2024-12", "mgcm2-1m-2022-04"])
+
+
+@MONTHS
+def test_an_account_traded_without_sense_for_a_month_never_touches_its_floor(recorded_bars: Path, name: str) -> None:
+    one = fresh(STOPS[-1], is_ruled=True)
+    for number, (session, bars) in enumerate(trading_days(recorded_bars.parent / f"{name}.csv.gz")):
+        one.stop_ticks = STOPS[number % len(STOPS)]
+        one.trade(bars, session)
+        assert not one.position.quantity, "flat over night"
+        one.now = next_day(one.now)
+
+    assert one.entry_count > 20
+    assert not one.now.is_breached
+    assert one.least_spare > 0
+
+
+@MONTHS
+def test_a_new_account_every_day_never_touches_its_floor_and_without_the_rules_some_do(
+    recorded_bars: Path, name: str
+) -> None:
+    spared: dict[bool, list[Decimal]] = {True: [], False: []}
+    for number, (session, bars) in enumerate(trading_days(recorded_bars.parent / f"{name}.csv.gz")):
+        for is_ruled, least in spared.items():
+            gambler = fresh(STOPS[number % len(STOPS)], is_ruled=is_ruled)
+            gambler.trade(bars, session)
+            least.append(gambler.least_spare)
+
+    assert min(spared[True]) > 0
+    assert min(spared[False]) <= 0

@@ -1,0 +1,237 @@
+"""Round trips from fills: first in first out, exact to the cent, whatever the order of arrival."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from fractions import Fraction
+from itertools import count
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from shared.domain.contract import ROOTS, Contract
+from shared.domain.order import Direction, Side
+from shared.domain.position import Position, after_fill, in_money
+from shared.domain.round_trip import Fill, RoundTrip, follow
+
+BUY, SELL = Side.BUY, Side.SELL
+BEGINS = datetime(2026, 3, 10, 15, 0, tzinfo=UTC)
+MNQ = Fraction(2)
+
+
+def fill(id_: int, side: Side, quantity: int, price: object, gross_pnl: object = None, **others: Any) -> Fill:
+    """A fill in the minute of its id, at 0.36 fees and 0.25 commissions a contract."""
+    values = {
+        "fees": Decimal("0.36") * quantity,
+        "commissions": Decimal("0.25") * quantity,
+        "is_voided": False,
+        "filled_market_at": BEGINS + timedelta(minutes=id_),
+    }
+    pnl = None if gross_pnl is None else Decimal(str(gross_pnl))
+    return Fill(id_, side, quantity, Decimal(str(price)), gross_pnl=pnl, **values | others)
+
+
+def trips(*fills: Fill, point_value: Fraction = MNQ) -> Sequence[RoundTrip]:
+    return follow(fills, point_value).round_trips
+
+
+def test_a_buy_and_a_sell_are_one_round_trip() -> None:
+    (trip,) = trips(fill(1, BUY, 2, 20000, strategy="breakout"), fill(2, SELL, 2, "20010.25", 41))
+
+    assert (Direction.LONG, 2, Decimal(20000), Decimal("20010.25")) == (
+        trip.direction, trip.quantity, trip.entry_price, trip.exit_price,
+    )  # fmt: skip
+    assert (Decimal("41.00"), Decimal("1.44"), Decimal("1.00")) == (trip.gross, trip.fees, trip.commissions)
+    assert Decimal("38.56") == trip.net
+    assert ((1, 2), "breakout", 1, 0, False) == (
+        trip.fill_ids, trip.strategy, trip.opening_fill_id, trip.part, trip.is_carried_in,
+    )  # fmt: skip
+
+
+def test_a_short_earns_when_the_price_falls() -> None:
+    (trip,) = trips(fill(1, SELL, 1, 20000), fill(2, BUY, 1, 19990, 20))
+
+    assert (Direction.SHORT, Decimal(20)) == (trip.direction, trip.gross)
+
+
+def test_partial_fills_and_scaling_out_are_one_round_trip_of_many_lots() -> None:
+    (trip,) = trips(
+        fill(1, BUY, 2, 100), fill(2, BUY, 1, 103), fill(3, SELL, 1, 110, 18), fill(4, SELL, 2, 104, 12),
+    )  # fmt: skip
+
+    assert [(1, 3, 1), (1, 4, 1), (2, 4, 1)] == [
+        (lot.entry_fill_id, lot.exit_fill_id, lot.quantity) for lot in trip.lots
+    ]
+    assert [Decimal(20), Decimal(8), Decimal(2)] == [lot.gross for lot in trip.lots]  # the venue says 18 and 12
+    assert (3, Decimal(30)) == (trip.quantity, trip.gross)
+    assert (Decimal(101), Decimal(106)) == (trip.entry_price, trip.exit_price)
+
+
+def test_while_it_is_held_it_is_no_round_trip() -> None:
+    history = follow([fill(1, SELL, 3, 100), fill(2, BUY, 1, 90, 20)], MNQ)
+
+    assert ((), -2) == (history.round_trips, history.held)
+
+
+@pytest.mark.parametrize("gross_pnl", [None, 20])
+def test_a_reversal_ends_one_and_begins_another_and_splits_its_costs_to_the_cent(gross_pnl: int | None) -> None:
+    reversal = fill(2, SELL, 3, 110, gross_pnl, fees=Decimal("1.00"), commissions=Decimal("0.50"))
+    first, second = trips(fill(1, BUY, 1, 100), reversal, fill(3, BUY, 2, 100, 40))
+
+    assert [(1, 0), (2, 1)] == [(trip.opening_fill_id, trip.part) for trip in (first, second)]
+    assert (Direction.SHORT, 2, Decimal(40)) == (second.direction, second.quantity, second.gross)
+    assert (Decimal("0.67"), Decimal("0.33")) == (second.fees - Decimal("0.72"), first.fees - Decimal("0.36"))
+    assert Decimal("0.50") == first.commissions - Decimal("0.25") + second.commissions - Decimal("0.50")
+
+
+def test_the_closing_part_of_a_reversal_bears_the_odd_cent() -> None:
+    reversal = fill(2, SELL, 2, 100, fees=Decimal("0.05"), commissions=Decimal(0))
+    first, second = trips(fill(1, BUY, 1, 100, fees=Decimal(0)), reversal, fill(3, BUY, 1, 100, 0, fees=Decimal(0)))
+
+    assert (Decimal("0.03"), Decimal("0.02")) == (first.fees, second.fees)
+
+
+def test_a_first_order_outside_the_window_does_not_flip_the_pairing() -> None:
+    """The first system made of two longs, +40 and +20, one SHORT of -40 once the first BUY lay outside its window."""
+    seen = [fill(2, SELL, 1, 20020, 40), fill(3, BUY, 1, 20040), fill(4, SELL, 1, 20050, 20)]
+    whole = trips(fill(1, BUY, 1, 20000), *seen)
+    late = trips(*seen)
+
+    for found in (whole, late):
+        assert [(Direction.LONG, Decimal(40)), (Direction.LONG, Decimal(20))] == [
+            (trip.direction, trip.gross) for trip in found
+        ]
+    assert [True, False] == [trip.is_carried_in for trip in late]
+    assert Decimal(20000) == late[0].entry_price  # 20020 - 40 / 2
+
+
+def test_what_was_filled_counts_and_not_what_was_ordered() -> None:
+    """An order of 5, filled 2 and sold 2, left the first system a phantom 3 that the next short would close."""
+    history = follow(
+        [fill(1, BUY, 2, 100), fill(2, SELL, 2, 101, 4), fill(3, SELL, 1, 110), fill(4, BUY, 1, 100, 20)], MNQ
+    )
+
+    assert 0 == history.held
+    assert [(Direction.LONG, 2), (Direction.SHORT, 1)] == [
+        (trip.direction, trip.quantity) for trip in history.round_trips
+    ]
+
+
+def test_a_row_that_comes_twice_counts_once() -> None:
+    """Duplicate rows of its cache doubled the first system's trades."""
+    rows = [fill(1, BUY, 1, 100), fill(2, SELL, 1, 110, 20)]
+
+    assert trips(*rows) == trips(*rows, *rows)
+    assert [Decimal(20)] == [trip.gross for trip in trips(*rows, *rows)]
+
+
+def test_a_voided_fill_never_happened() -> None:
+    voided = fill(2, BUY, 1, 90, is_voided=True)
+    rows = (fill(1, BUY, 1, 100), fill(3, SELL, 1, 110, 20))
+
+    assert trips(*rows) == trips(*rows, voided) == trips(*rows, fill(2, BUY, 1, 90), voided)
+
+
+def test_a_point_of_m2k_is_worth_5_dollars() -> None:
+    root = ROOTS["M2K"]
+    contract = Contract("CON.F.US.M2K.H26", "M2KH6", "M2K", root.tick_size, root.tick_value, is_active=True)
+    (trip,) = trips(fill(1, BUY, 1, "2100.0"), fill(2, SELL, 1, "2110.0", 50), point_value=contract.point_value)
+
+    assert (Fraction(5), Decimal(50)) == (contract.point_value, trip.gross)
+
+
+def test_closings_of_one_position_from_before_are_one_round_trip() -> None:
+    (trip, later) = trips(
+        fill(1, BUY, 1, 90, 20), fill(2, BUY, 2, 95, 20), fill(3, BUY, 1, 95), fill(4, SELL, 1, 96, 2)
+    )
+
+    assert (Direction.SHORT, 3, Decimal(40), True) == (trip.direction, trip.quantity, trip.gross, trip.is_carried_in)
+    assert [Decimal(100), Decimal(100)] == [lot.entry_price for lot in trip.lots]
+    assert trip.entry_order_id is None
+    assert not later.is_carried_in
+
+
+def test_more_closed_than_we_know_of_is_carried_in_and_no_phantom_of_the_other_side() -> None:
+    """Two were held before the first fill: BUY 1 adds to them, SELL 3 closes all, which is no reversal."""
+    history = follow([fill(1, BUY, 1, 103), fill(2, SELL, 3, 110, 54)], MNQ)
+    (trip,) = history.round_trips
+
+    assert (0, Decimal(54), 3, True) == (history.held, trip.gross, trip.quantity, trip.is_carried_in)
+    assert [Decimal(103), Decimal(100)] == [lot.entry_price for lot in trip.lots]
+
+
+def test_an_average_between_two_ticks_keeps_ten_decimals_and_the_cents_are_exact() -> None:
+    (trip,) = trips(fill(1, BUY, 1, 100), fill(2, BUY, 2, "100.25"), fill(3, SELL, 3, 100, -1))
+
+    assert (Decimal("100.1666666667"), Decimal("-1.00")) == (trip.entry_price, trip.gross)
+
+
+STEPS = st.lists(st.tuples(st.sampled_from(Side), st.integers(1, 5), st.integers(79_900, 80_100)), max_size=25)
+
+
+@st.composite
+def tapes(draw: st.DrawFn, *, ends_flat: bool) -> list[Fill]:
+    """Fills as the venue reports them, their results by average price; a reversal is one row or two."""
+    is_split = draw(st.booleans())
+    steps = draw(STEPS)
+    held = sum(side.sign * quantity for side, quantity, _ in steps)
+    if ends_flat and held:
+        steps.append((SELL if held > 0 else BUY, abs(held), draw(st.integers(79_900, 80_100))))
+    position, ids, fills = Position(), count(1), []
+    for side, quantity, ticks in steps:
+        position, parts = after_fill(position, side, quantity, ticks)
+        told = [(part.quantity, part.realised) for part in parts] if is_split else [(quantity, parts[0].realised)]
+        for size, realised in told:
+            pnl = None if realised is None else in_money(realised, Decimal("0.50"))
+            costs = draw(st.tuples(st.integers(0, 500), st.integers(0, 500)))
+            fees, commissions = (Decimal(cents) / 100 for cents in costs)
+            price = ticks * Decimal("0.25")
+            fills.append(fill(next(ids), side, size, price, pnl, fees=fees, commissions=commissions))
+    return fills
+
+
+@given(tapes(ends_flat=True))
+def test_from_flat_to_flat_net_is_the_cash_that_flowed_and_agrees_with_the_venue(fills: list[Fill]) -> None:
+    history = follow(fills, MNQ)
+
+    cash = sum((-one.side.sign * one.quantity * one.price * 2 for one in fills), start=Decimal(0))
+    costs = sum((one.fees + one.commissions for one in fills), start=Decimal(0))
+    assert cash - costs == sum((trip.net for trip in history.round_trips), start=Decimal(0))
+    assert 0 == history.held
+    # The venue rounds each fill to the cent, from its average price.
+    closing = [one.gross_pnl for one in fills if one.gross_pnl is not None]
+    assert abs(cash - sum(closing, start=Decimal(0))) <= Decimal("0.005") * len(closing)
+    assert not any(trip.is_carried_in for trip in history.round_trips)
+
+
+@given(tapes(ends_flat=False), st.randoms(use_true_random=False))
+def test_order_of_arrival_and_duplicates_do_not_matter(fills: list[Fill], random: Any) -> None:
+    arrived = fills + random.sample(fills, k=len(fills) // 2)
+    random.shuffle(arrived)
+
+    assert follow(fills, MNQ) == follow(arrived, MNQ)
+
+
+@given(tapes(ends_flat=False))
+def test_every_contract_is_in_one_lot_on_each_side_or_still_held(fills: list[Fill]) -> None:
+    history = follow(fills, MNQ)
+    lots = [lot for trip in history.round_trips for lot in trip.lots]
+
+    assert history.held == sum(one.side.sign * one.quantity for one in fills)
+    if history.held == 0:
+        assert sum(one.quantity for one in fills) == 2 * sum(lot.quantity for lot in lots)
+    assert len(history.round_trips) == len({(trip.opening_fill_id, trip.part) for trip in history.round_trips})
+
+
+@given(tapes(ends_flat=True), st.integers(0, 30))
+def test_from_any_round_trip_that_began_flat_the_rest_can_be_made_anew(fills: list[Fill], index: int) -> None:
+    whole = follow(fills, MNQ).round_trips
+    begun_flat = [trip for trip in whole if trip.part == 0]
+    if not begun_flat:
+        return
+    chosen = begun_flat[index % len(begun_flat)]
+    rest = follow([one for one in fills if one.id >= chosen.opening_fill_id], MNQ).round_trips
+
+    assert tuple(trip for trip in whole if trip.opening_fill_id >= chosen.opening_fill_id) == rest

@@ -1,0 +1,243 @@
+"""What the rule book says per stage and size, and how a person changes it."""
+
+import re
+from dataclasses import replace
+from datetime import UTC, datetime, time, timedelta
+from decimal import Decimal
+
+import pytest
+
+from shared.domain.account import Stage
+from shared.domain.product_family import family_of, is_equity_index
+from shared.domain.rule_book import PRESETS, SIZES, NewsWindow, RuleBook, Rung, preset_for
+from shared.domain.rule_changes import describe, with_changes
+from shared.errors import RefusedError
+from tests.fixtures.standings import COMBINE, EXPRESS
+
+
+def test_there_is_a_book_for_every_stage_and_size_that_is_traded() -> None:
+    assert {f"{stage}-{size}k" for stage in ("combine", "express", "practice") for size in (50, 100, 150)} == set(
+        PRESETS
+    )
+    assert {"2026-09"} == {book.version for book in PRESETS.values()}
+
+
+@pytest.mark.parametrize(
+    ("name", "figures"),  # maximum loss, daily loss, target, start, minis
+    [
+        ("combine-50k", (2_000, None, 3_000, 50_000, 5)),
+        ("combine-100k", (3_000, None, 6_000, 100_000, 10)),
+        ("combine-150k", (4_500, None, 9_000, 150_000, 15)),
+        ("express-50k", (2_000, None, None, 0, 5)),
+        ("express-150k", (4_500, None, None, 0, 15)),
+        ("practice-50k", (2_000, 1_000, None, 50_000, 5)),
+        ("practice-100k", (3_000, 2_000, None, 100_000, 10)),
+        ("practice-150k", (4_500, 3_000, None, 150_000, 15)),
+    ],
+)
+def test_a_preset_has_the_figures_of_its_stage_and_size(name: str, figures: tuple[int | None, ...]) -> None:
+    book = PRESETS[name]
+
+    assert figures == (
+        book.maximum_loss, book.daily_loss, book.profit_target, book.starting_balance, book.most_minis,
+    )  # fmt: skip
+
+
+def test_consistency_is_55_percent_in_a_combine_40_in_an_express_account_and_none_in_practice() -> None:
+    shares = {Stage.COMBINE: Decimal("0.55"), Stage.EXPRESS: Decimal("0.40"), Stage.PRACTICE: None}
+
+    assert [shares[book.stage] for book in PRESETS.values()] == [book.consistency_share for book in PRESETS.values()]
+
+
+@pytest.mark.parametrize(
+    ("account_name", "balance", "expected"),
+    [
+        ("50KTC-V2-1", 0, "combine-50k"),
+        ("100KTC-V2-1", 0, "combine-100k"),
+        ("150KTC-V2-1", 50_000, "combine-150k"),  # the name says it, not the balance
+        ("EXPRESS-V2-1", 9_000, "express-50k"),  # no size said: the strictest
+        ("PRAC-V2-1", 150_000, "practice-150k"),
+        ("PRAC-V2-1", "145500.01", "practice-150k"),
+        ("PRAC-V2-1", 145_500, "practice-100k"),  # a 150K would be breached here
+        ("PRAC-V2-1", 97_000, "practice-50k"),
+        ("PRAC-V2-1", 50_000, "practice-50k"),
+        ("PRAC-V2-1", 3, "practice-50k"),
+    ],
+)
+def test_a_preset_is_chosen_by_what_name_and_balance_tell(account_name: str, balance: str, expected: str) -> None:
+    assert expected == preset_for(account_name, Decimal(balance)).name
+
+
+def test_an_account_of_no_known_stage_has_no_rules() -> None:
+    with pytest.raises(RefusedError, match="'LIVE-7' is of no stage we know"):
+        preset_for("LIVE-7", Decimal(50_000))
+
+
+@pytest.mark.parametrize(
+    ("size", "ladder"),
+    [
+        (50, {"-500": 2, "1499.99": 2, "1500": 3, "2000": 3, "2000.01": 5}),
+        (100, {"0": 3, "1499.99": 3, "1500": 4, "2000": 4, "2000.01": 5, "3000": 5, "3000.01": 10}),
+        (150, {"0": 3, "1500": 4, "2000.01": 5, "3000": 5, "3000.01": 10, "4500": 10, "4500.01": 15}),
+    ],
+)
+def test_an_express_account_scales_and_a_shared_edge_belongs_to_the_lower_step(
+    size: int, ladder: dict[str, int]
+) -> None:
+    book = PRESETS[f"express-{size}k"]
+
+    assert ladder == {balance: book.most_micros(Decimal(balance)) // 10 for balance in ladder}
+
+
+def test_a_lower_count_of_minis_holds_on_every_step() -> None:
+    assert [20, 30, 40] == [
+        with_changes(EXPRESS, {"most_minis": "4"}).most_micros(Decimal(balance)) for balance in (0, 2_000, 9_000)
+    ]
+
+
+def test_a_mini_is_ten_micros_a_heavy_micro_two_and_what_nobody_knows_is_a_mini() -> None:
+    assert [50, 5, 10, 10, 30] == [
+        COMBINE.micros(root, quantity) for root, quantity in (("ES", 5), ("MNQ", 5), ("SIL", 5), ("QM", 1), ("XYZ", 3))
+    ]
+
+
+def test_a_mini_and_its_micro_are_one_family_and_what_nobody_knows_is_its_own() -> None:
+    assert ["NQ", "NQ", "CL", "SI", "6E", "ZN", "XYZ"] == [
+        family_of(root) for root in ("NQ", "MNQ", "QM", "SIL", "E7", "ZN", "XYZ")
+    ]
+    assert [True, False, True] == [is_equity_index(root) for root in ("M2K", "MGC", "XYZ")]
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "expected"),
+    [
+        ("maximum_loss", "1500", Decimal(1_500)),
+        ("maximum_loss", "none", None),
+        ("daily_loss", " 750.50 ", Decimal("750.50")),
+        ("daily_loss", "None", None),
+        ("starting_balance", "0", Decimal(0)),
+        ("has_been_paid", "yes", True),
+        ("consistency_share", "0.5", Decimal("0.5")),
+        ("most_minis", "3", 3),
+        ("max_trades_per_day", "4", 4),
+        ("trading_hours", "08:30-15:00", (time(8, 30), time(15))),
+        ("trading_hours", "18:00 - 02:00", (time(18), time(2))),
+        ("heavy_micros", "sil, mbt", ("SIL", "MBT")),
+        ("heavy_micros", "none", ()),
+        ("ladder", "2, 3 from 1500, 5 above 2000", EXPRESS.ladder),
+        ("ladder", "none", ()),
+        (
+            "news",
+            "CPI, 2026-12-10T13:30Z, 5, 5; FOMC, 2026-12-09T13:00-06:00, 0, 30, micros",
+            (
+                NewsWindow("CPI", datetime(2026, 12, 10, 13, 30, tzinfo=UTC)),
+                NewsWindow(
+                    "FOMC", datetime(2026, 12, 9, 19, tzinfo=UTC), timedelta(0), timedelta(minutes=30),
+                    blocks_micros=True,
+                ),
+            ),
+        ),
+        ("forbid_opposite_sides", "no", False),
+        ("cut_at", "0.8", Decimal("0.8")),
+        ("flatten_at", "1", Decimal(1)),
+    ],
+)  # fmt: skip
+def test_a_person_changes_a_rule_by_text(name: str, text: str, expected: object) -> None:
+    changed = with_changes(COMBINE, {name: text})
+
+    assert expected == getattr(changed, name)
+    assert COMBINE == replace(changed, **{name: getattr(COMBINE, name)}), "and nothing else"
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("maximum_loss", "1,500"),
+        ("maximum_loss", "-1500"),
+        ("maximum_loss", "0"),
+        ("maximum_loss", "NaN"),
+        ("maximum_loss", "1_500"),
+        ("maximum_loss", "1500.005"),
+        ("maximum_loss", "1e9"),
+        ("maximum_loss", "٣"),
+        ("maximum_loss", ""),
+        ("starting_balance", "none"),
+        ("consistency_share", "55"),
+        ("consistency_share", "0"),
+        ("most_minis", "0"),
+        ("most_minis", "2.5"),
+        ("max_quantity", "none"),
+        ("max_orders_per_minute", "-1"),
+        ("trading_hours", "08:30"),
+        ("trading_hours", "08:30-24:00"),
+        ("trading_hours", "08:30-08:30"),
+        ("heavy_micros", "SIL, XYZ"),
+        ("ladder", "2, 3 beyond 1500"),
+        ("ladder", "0"),
+        ("news", "CPI, 2026-12-10T13:30, 5, 5"),  # no offset
+        ("news", "CPI, 2026-12-10T13:30Z"),
+        ("news", ", 2026-12-10T13:30Z, 5, 5"),
+        ("news", "CPI, 2026-12-10T13:30Z, 5, 5, minis"),
+        ("news", "CPI, 2026-12-10T13:30Z, 5, 5000"),
+        ("forbid_opposite_sides", "maybe"),
+        ("warn_at", "none"),
+        ("warn_at", "1.01"),
+    ],
+)
+def test_what_cannot_be_used_is_refused_with_rule_value_and_cure(name: str, text: str) -> None:
+    with pytest.raises(RefusedError, match=re.escape(f"{name} {text!r} cannot be used: give ")):
+        with_changes(COMBINE, {name: text})
+
+
+def test_an_unknown_rule_is_refused_with_the_list_of_rules() -> None:
+    with pytest.raises(RefusedError, match=r"'max_loss' is no rule of the book: the rules are .*maximum_loss.*"):
+        with_changes(COMBINE, {"max_loss": "1500"})
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"warn_at": "0.8"}, r"warn_at '0.8': block_at 0.75 does not fit warn_at 0.8: give shares"),
+        ({"block_at": "0.95"}, "flatten_at 0.90 does not fit block_at 0.95"),
+        ({"cut_at": "0.7"}, "cut_at 0.7 does not fit block_at 0.75"),
+        ({"cut_at": "0.95"}, "flatten_at 0.90 does not fit cut_at 0.95"),
+        ({"ladder": "2 from 100, 3"}, "ladder must begin with"),
+        ({"ladder": "2, 3 from 2000, 4 from 1500"}, "ladder must begin with"),
+        ({"ladder": "2, 3 from 2000, 4 above 2000"}, "ladder must begin with"),
+    ],
+)
+def test_rules_that_do_not_fit_together_are_refused(changes: dict[str, str], message: str) -> None:
+    with pytest.raises(RefusedError, match=message):
+        with_changes(COMBINE, changes)
+
+
+def test_shares_may_be_equal_and_are_judged_after_all_changes() -> None:
+    shares = {"warn_at": "1", "block_at": "1", "cut_at": "1", "flatten_at": "1"}
+
+    assert Decimal(1) == with_changes(COMBINE, shares).warn_at
+
+
+@pytest.mark.parametrize("book", PRESETS.values(), ids=lambda book: book.name)
+def test_what_is_described_can_be_read_back(book: RuleBook) -> None:
+    full = with_changes(
+        book,
+        {"trading_hours": "18:00-02:00", "news": "CPI, 2026-12-10T13:30Z, 5, 6, micros; NFP, 2026-12-04T13:30Z, 5, 5"},
+    )
+    for each in (book, full):
+        told = {rule: value for rule, value, _ in describe(each)}
+        other = PRESETS[f"{each.stage.value.lower()}-{SIZES[-1] // 1000}k"]
+        same = replace(other, name=each.name, size=each.size)
+
+        assert each == with_changes(same, told)
+        assert all(source for *_, source in describe(each))
+
+
+def test_a_practice_accounts_maximum_loss_is_told_as_our_assumption() -> None:
+    sources = {rule: source for rule, _, source in describe(PRESETS["practice-50k"])}
+
+    assert "our cautious assumption" in sources["maximum_loss"]
+    assert "venue.md section 9" == {rule: source for rule, _, source in describe(COMBINE)}["maximum_loss"]
+
+
+def test_a_scaling_plan_with_one_step_for_all_is_a_plan() -> None:
+    assert 20 == replace(COMBINE, ladder=(Rung(2),)).most_micros(Decimal(0))

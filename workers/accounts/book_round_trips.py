@@ -1,0 +1,50 @@
+"""Books fills into round trips, and measures how far each went for and against its holder."""
+
+from sqlalchemy import Connection
+
+from shared.db import bars, contracts, round_trips
+from shared.db.round_trips import Due, Unmeasured
+from shared.domain.bar import MINUTE
+from shared.domain.coverage import Span
+from shared.domain.rollup import start_of
+from shared.domain.round_trip import follow
+from shared.domain.statistics import excursions
+from shared.ledger.jobs.accounts import BookRoundTrips
+from workers.context import Context
+from workers.task import task
+
+_MEASURED_AT_ONCE = 500
+
+
+@task(BookRoundTrips)
+def book_round_trips(_: BookRoundTrips, ctx: Context) -> dict[str, int]:
+    """Book what changed since the last booking; what is booked is what all fills say, so a second run changes nothing.
+
+    Every round trip since the account was last flat before the change is made anew: a fill that came late or was
+    voided repairs the past. While another run books, this one leaves it to that and to the next.
+    """
+    with ctx.transaction() as tx:
+        if not round_trips.may_book(tx.connection):
+            return {"booked": 0, "measured": 0}
+        booked = sum(_book(tx.connection, due) for due in round_trips.take_due(tx.connection))
+        measured = sum(
+            _measure(tx.connection, trip) for trip in round_trips.unmeasured(tx.connection, _MEASURED_AT_ONCE)
+        )
+        return {"booked": booked, "measured": measured}
+
+
+def _book(connection: Connection, due: Due) -> int:
+    flat = round_trips.last_flat(connection, due)
+    point_value = contracts.known(connection, due.contract_id).point_value
+    trips = follow(round_trips.fills_since(connection, due, flat), point_value).round_trips
+    round_trips.replace_since(connection, due, flat, trips)
+    return len(trips)
+
+
+def _measure(connection: Connection, trip: Unmeasured) -> bool:
+    contract = contracts.known(connection, trip.key.contract_id)
+    span = Span(start_of(trip.opened_market_at, MINUTE), trip.key.closed_market_at + MINUTE)
+    found = excursions(trip.direction, trip.lots, bars.within(connection, contract.id, span), contract)
+    if found is not None:
+        round_trips.note_excursions(connection, trip.key, found)
+    return found is not None

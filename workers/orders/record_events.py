@@ -1,0 +1,60 @@
+"""Writes down what the hub told of one account: orders, executions, its balance."""
+
+import logging
+
+from sqlalchemy.exc import DataError, IntegrityError
+
+from shared.db import accounts
+from shared.errors import RefusedError
+from shared.gateway import wire
+from shared.ledger.jobs.orders import RecordEvents
+from workers.context import Context
+from workers.orders import sync
+from workers.task import task
+
+log = logging.getLogger(__name__)
+
+
+@task(RecordEvents)
+def record_events(job: RecordEvents, ctx: Context) -> dict[str, int]:
+    """Bring our rows in line, unless we know of something newer; told twice, the second changes nothing.
+
+    What cannot be kept must not hold up what can: then each event goes by itself.
+    """
+    try:
+        return _record(job, ctx)
+    except (DataError, IntegrityError) as error:
+        if job.count == 1:
+            raise RefusedError(f"account {job.account_id}: the event cannot be kept: {error}") from error
+        log.warning("account %s: one of %s events cannot be kept, each goes by itself", job.account_id, job.count)
+    with ctx.transaction() as tx:
+        for one in job.one_by_one():
+            tx.enqueue(one)
+        result = {"split": job.count}
+        tx.finish(result)
+    return result
+
+
+def _record(job: RecordEvents, ctx: Context) -> dict[str, int]:
+    orders = [wire.order(document) for document in job.orders]
+    fills = [wire.fill(document) for document in job.fills]
+    # The account's row is locked, and must not be while orders are: its balance goes first, by itself.
+    for document in job.accounts[-1:]:
+        account = wire.account(document)
+        with ctx.transaction() as tx:
+            accounts.store(
+                tx.connection,
+                ctx.clock.to_market(job.told_at),
+                account_id=account.id,
+                name=account.name,
+                balance=account.balance,
+                can_trade=account.can_trade,
+                is_simulated=account.is_simulated,
+                told_at=job.told_at,
+            )
+    result = {"orders": len(orders), "fills": len(fills), "accounts": len(job.accounts)}
+    with ctx.transaction() as tx:
+        sync.write_orders(tx, job.account_id, orders)
+        sync.write_fills(tx, job.account_id, fills)
+        tx.finish(result)
+    return result
