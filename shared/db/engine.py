@@ -6,12 +6,22 @@ from typing import Any
 import psycopg
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.engine import URL, make_url
-from sqlalchemy.exc import DisconnectionError, InterfaceError, OperationalError, SQLAlchemyError
+from sqlalchemy.exc import (
+    DataError,
+    DisconnectionError,
+    IntegrityError,
+    InterfaceError,
+    OperationalError,
+    SQLAlchemyError,
+)
 
 # What says that Postgres could not be asked, or would not: through SQLAlchemy, or from psycopg itself.
 DATABASE_ERRORS = (SQLAlchemyError, psycopg.Error)
 # What leaves it open whether a commit happened.
 CONNECTION_ERRORS = (OperationalError, InterfaceError, psycopg.OperationalError, psycopg.InterfaceError)
+
+# What says that a row cannot be kept as it is.
+UNFIT_ERRORS = (DataError, IntegrityError)
 
 
 def driver_url(url: str) -> URL:

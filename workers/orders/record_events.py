@@ -2,9 +2,8 @@
 
 import logging
 
-from sqlalchemy.exc import DataError, IntegrityError
-
 from shared.db import accounts
+from shared.db.engine import UNFIT_ERRORS
 from shared.errors import RefusedError
 from shared.gateway import wire
 from shared.ledger.jobs.orders import RecordEvents
@@ -23,7 +22,7 @@ def record_events(job: RecordEvents, ctx: Context) -> dict[str, int]:
     """
     try:
         return _record(job, ctx)
-    except (DataError, IntegrityError) as error:
+    except UNFIT_ERRORS as error:
         if job.count == 1:
             raise RefusedError(f"account {job.account_id}: the event cannot be kept: {error}") from error
         log.warning("account %s: one of %s events cannot be kept, each goes by itself", job.account_id, job.count)
