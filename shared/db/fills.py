@@ -90,13 +90,13 @@ def note_guarded(connection: Connection, account_id: int, contract_id: str, how:
     return connection.execute(statement.values(guarded_at=func.now(), guarded_by=how)).rowcount
 
 
-def unguarded_since(connection: Connection, account_id: int, contract_id: str) -> datetime | None:
-    """Return since when a fill of the contract waits for the proof of a working stop, or None."""
-    statement = select(func.min(fill.c.recorded_at)).where(
+def waiting(connection: Connection, account_id: int, contract_id: str) -> tuple[datetime | None, datetime | None]:
+    """Return when the contract's newest fill that lacks the proof of a working stop was recorded, and its oldest."""
+    statement = select(func.max(fill.c.recorded_at), func.min(fill.c.recorded_at)).where(
         fill.c.account_id == account_id, fill.c.contract_id == contract_id, fill.c.guarded_at.is_(None)
     )
-    found: datetime | None = connection.execute(statement).scalar_one()
-    return found
+    newest, oldest = connection.execute(statement).one()
+    return newest, oldest
 
 
 def unguarded(connection: Connection, longer_than: timedelta) -> list[tuple[int, str]]:

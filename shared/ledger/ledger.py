@@ -58,6 +58,10 @@ class Transaction:
             raise LeaseLostError(f"job {job.id} was taken back from {job.worker}")
         self.has_finished_cause = True
 
+    def supersede(self) -> int:
+        """Cancel what waits under this job's name and order_key, for a job that aims at a state and not at an event."""
+        return rows.supersede(driver(self.connection), self._job())
+
     def hand_over(self, result: object, request: Job) -> None:
         """End the job that caused this and insert `request` as claimed by the same worker, which runs it at once."""
         job = self._job()

@@ -60,9 +60,12 @@ class Seen:
 
 @task(GuardPosition)
 def guard_position(job: GuardPosition, ctx: Context) -> dict[str, str | int]:
-    """Aim at a stop of the position's size; each run reads what is there first, so any number may run."""
-    waited = machine_now() - ctx.job.enqueued_at
+    """Aim at a stop of the position's size; each run reads what is there first, so any number may run.
+
+    One run stands for all that were asked for until it began.
+    """
     with ctx.transaction() as tx:
+        tx.supersede()
         if flattenings.open_on(tx.connection, job.account_id, job.contract_id) is not None:
             return {"left_to": "a flattening"}
         seen = see(tx.connection, job.account_id, job.contract_id)
@@ -70,10 +73,13 @@ def guard_position(job: GuardPosition, ctx: Context) -> dict[str, str | int]:
             _prove(tx.connection, job, seen)
         if seen.plan.is_empty:
             return _said(seen)
-    if waited < GRACE:
+        newest, unguarded = fills.waiting(tx.connection, job.account_id, job.contract_id)
+    now = machine_now()
+    if newest is not None and now - newest < GRACE:
         raise PostponedError(f"{job.contract_id}: {_words(seen)}; the venue may still tell", LOOK_EVERY)
+    waited = now - (unguarded or ctx.job.enqueued_at)
     try:
-        seen = _ask_venue(ctx, job)
+        seen = _ask_venue(ctx, job, waited)
         if seen.plan.is_empty:
             return _said(seen)
         if seen.plan.missing and _must_flatten(ctx, job, seen, waited):
@@ -117,14 +123,14 @@ def _prove(connection: Connection, job: GuardPosition, seen: Seen) -> None:
     fills.note_guarded(connection, job.account_id, job.contract_id, how)
 
 
-def _ask_venue(ctx: Context, job: GuardPosition) -> Seen:
+def _ask_venue(ctx: Context, job: GuardPosition, waited: timedelta) -> Seen:
     view = sync.look_whole(ctx, job.account_id, ctx.market_now - OVERLAP)
     theirs = sync.quantity_at_venue(view, job.contract_id)
     with ctx.transaction() as tx:
         sync.write_down(tx, view)
         seen = see(tx.connection, job.account_id, job.contract_id)
         if seen.quantity != theirs:
-            if machine_now() - ctx.job.enqueued_at < FLATTEN_AFTER:
+            if waited < FLATTEN_AFTER:
                 raise PostponedError(
                     f"{job.contract_id}: the venue holds {theirs}, our fills make {seen.quantity}", LOOK_EVERY
                 )
