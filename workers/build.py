@@ -10,7 +10,7 @@ from sqlalchemy import Connection, Engine
 from shared.clock import MarketClock
 from shared.config import Settings
 from shared.db import accounts, market
-from shared.db.engine import make_engine
+from shared.db.engine import autocommit, make_engine
 from shared.errors import SettingsError
 from shared.gateway.client import GatewayClient
 from shared.gateway.ports import CallLog, LiveSwitch
@@ -90,7 +90,7 @@ class AccountSwitch:
 
     def lets_through(self, account_id: int, *, is_entry: bool) -> bool:
         """Whether live orders are on; after they were, what is no entry passes: a position must be closable."""
-        with self._engine.connect() as connection:
+        with autocommit(self._engine) as connection:
             account = accounts.get(connection, account_id)
         if account is None:
             return False

@@ -13,7 +13,7 @@ from sqlalchemy import Connection
 
 from shared.config import Settings
 from shared.db import accounts
-from shared.db.engine import CONNECTION_ERRORS
+from shared.db.engine import CONNECTION_ERRORS, autocommit
 from shared.errors import HaltError
 from shared.ledger import rows
 from shared.ledger.envelope import WakeUp
@@ -52,6 +52,12 @@ class Context:
     def market_now(self) -> datetime:
         """The market's time now."""
         return self.clock.now()
+
+    @contextmanager
+    def autocommit(self) -> Iterator[Connection]:
+        """Connect so that each statement is a transaction by itself, for questions most of all."""
+        with autocommit(self.ledger.engine) as connection:
+            yield connection
 
     @contextmanager
     def transaction(self) -> Iterator[Transaction]:

@@ -10,7 +10,6 @@ from sqlalchemy import Connection, Row, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from shared.db.account_tables import account, account_day, account_event, account_snapshot
-from shared.db.order_tables import flattening
 from shared.domain.calendar import trading_day_at
 from shared.ids import new_id
 
@@ -79,24 +78,6 @@ def lock_to_enter(connection: Connection, account_id: int, family: str) -> Accou
     """
     connection.execute(select(func.pg_advisory_xact_lock(func.hashtext(f"family {family}"))))
     return lock(connection, account_id)
-
-
-def obstacle(connection: Connection, account_id: int, contract_id: str) -> str | None:
-    """Return why no entry may leave now, or None; neither a halt nor a flattening can come before the caller's commit.
-
-    A halt is written to the row that is held here, and whoever asks to be flat holds it too; so that is asked after.
-    """
-    held = select(account.c.halted_at, account.c.halt_reason).where(account.c.id == account_id)
-    halted_at, reason = connection.execute(held.with_for_update(read=True)).one()
-    if halted_at is not None:
-        return f"the account is halted: {reason or 'no reason was kept'}"
-    being_flattened = select(flattening.c.id).where(
-        flattening.c.account_id == account_id,
-        flattening.c.flat_at.is_(None),
-        flattening.c.contract_id.is_(None) | (flattening.c.contract_id == contract_id),
-    )
-    found = connection.execute(being_flattened.limit(1)).one_or_none()
-    return None if found is None else "the account is being flattened"
 
 
 def store(

@@ -1,6 +1,8 @@
 """Connections to Postgres, pooled; nothing connects before it is used."""
 
 import select
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import psycopg
@@ -47,6 +49,13 @@ def make_engine(url: str, *, program: str, pool_size: int = 4, statement_timeout
     engine = create_engine(driver_url(url), **options(program, pool_size, statement_timeout_s))
     event.listen(engine, "checkout", drop_if_dead)
     return engine
+
+
+@contextmanager
+def autocommit(engine: Engine) -> Iterator[Connection]:
+    """Connect so that each statement is a transaction by itself: one round trip, without BEGIN and COMMIT."""
+    with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        yield connection
 
 
 def driver(connection: Connection) -> psycopg.Connection[Any]:

@@ -117,6 +117,15 @@ def follow(connection: Connection, order_id: UUID, trail_ticks: int | None) -> N
     connection.execute(statement.values(trail_ticks=trail_ticks, updated_at=func.now()))
 
 
+def submit(connection: Connection, order_id: UUID, *, machine_now: datetime, market_now: datetime) -> str | None:
+    """Make an INTENDED order SUBMITTING, as the function submit_order in Postgres says; return why not, or None.
+
+    An entry becomes REFUSED while its account is halted or being flattened: neither can come before this commits.
+    """
+    found: str = connection.execute(select(func.submit_order(order_id, machine_now, market_now))).scalar_one()
+    return None if found == "submitting" else found
+
+
 def move(
     connection: Connection, order_id: UUID, sources: Collection[OrderState], target: OrderState, **values: object
 ) -> bool:

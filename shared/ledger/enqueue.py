@@ -31,6 +31,14 @@ _HAS_ROOM: LiteralString = """
      OR NOT EXISTS (SELECT 1 FROM queue_state WHERE queue = %(queue)s AND queued >= %(most)s::integer))
 """
 _INSERT_ALONE: LiteralString = f"{_INSERT} WHERE {_HAS_ROOM}"
+# A follow-up begins as claimed by the worker that asks for it: ahead of those that wait for the same order_key.
+_INSERT_CLAIMED: LiteralString = """
+    INSERT INTO job (id, name, queue, arguments, max_attempts, deadline, order_key, cause_id, turn, correlation_id,
+                     state, fence, attempt, worker, started_at, lease_until)
+    SELECT %(id)s::uuid, %(name)s, %(queue)s, %(arguments)s::jsonb, %(max_attempts)s::integer, %(deadline)s::interval,
+           %(order_key)s, %(cause_id)s::uuid, %(turn)s::uuid, %(correlation_id)s::uuid,
+           'running', 1, 1, %(worker)s, now(), now() + %(lease)s::interval
+"""
 _INSERT_WITH_KEY: LiteralString = f"""
     WITH taken AS (
         INSERT INTO job_key (unique_key, job_id, kept_until)
@@ -108,6 +116,11 @@ class NewJob:
         if self.key is None:
             return _INSERT_ALONE, values
         return _INSERT_WITH_KEY, values | {"key": self.key, "kept": KEY_KEPT}
+
+    def insert_claimed(self, worker: str, lease: timedelta, returning: LiteralString) -> Statement:
+        """Write the row as one that `worker` runs; it returns the columns asked for."""
+        _, values = self.insert()
+        return f"{_INSERT_CLAIMED} RETURNING {returning}", values | {"worker": worker, "lease": lease}
 
     def holder_of_key(self) -> Statement:
         """Read the job that holds the key."""

@@ -74,9 +74,7 @@ class Transaction:
             cause_id=job.id,
             wakes_itself=False,
         )
-        line = driver(self.connection)
-        line.execute(*follow_up.insert())
-        self.follow_up = rows.claim_follow_up(line, follow_up.id, job.worker)
+        self.follow_up = rows.insert_follow_up(driver(self.connection), follow_up, job.worker)
 
     def _job(self) -> ClaimedJob:
         if self._cause is None:

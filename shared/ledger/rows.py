@@ -14,6 +14,7 @@ from psycopg.errors import UniqueViolation
 from psycopg.types.json import Jsonb
 
 from shared.fleets import Queue
+from shared.ledger.enqueue import NewJob
 from shared.ledger.envelope import WakeUp
 
 Line = Connection[Any]  # of psycopg
@@ -113,19 +114,11 @@ def claim_batch(connection: Line, name: str, queue: Queue, worker: str, most: in
     return sorted(map(_job, connection.execute(_CLAIM_BATCH, values)), key=lambda job: job.id)
 
 
-_CLAIM_FOLLOW_UP = f"""
-    UPDATE job SET state = 'running', fence = 1, attempt = 1, worker = %(worker)s, started_at = now(),
-           lease_until = now() + %(lease)s::interval
-    WHERE id = %(id)s
-    RETURNING {_CLAIMED_COLUMNS}
-"""  # noqa: S608  # no value enters the text
-
-
-def claim_follow_up(connection: Line, job_id: UUID, worker: str) -> ClaimedJob:
-    """Take a job that this very transaction inserted, ahead of those that wait for the same order_key."""
-    claimed = _claimed(connection, _CLAIM_FOLLOW_UP, {"id": job_id, "worker": worker, "lease": LEASE})
-    assert claimed is not None  # noqa: S101  # this transaction inserted it
-    return claimed
+def insert_follow_up(connection: Line, job: NewJob, worker: str) -> ClaimedJob:
+    """Insert a job that `worker` runs at once, in the transaction that ends the one which asked for it."""
+    row = connection.execute(*job.insert_claimed(worker, LEASE, _CLAIMED_COLUMNS)).fetchone()
+    assert row is not None  # noqa: S101  # an INSERT without a condition
+    return _job(row)
 
 
 _FINISH = """

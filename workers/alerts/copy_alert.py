@@ -11,7 +11,7 @@ from workers.task import task
 @task(CopyAlert)
 def copy_alert(job: CopyAlert, ctx: Context) -> dict[str, str]:
     """Act as `handle_alert` does; signal, intent and the end of this job are one commit."""
-    with ctx.ledger.engine.connect() as connection:
+    with ctx.autocommit() as connection:
         row = connection.execute(alerts.to_handle(job.alert_id)).one_or_none()
     if row is None:
         raise RefusedError(f"alert {job.alert_id} does not exist")

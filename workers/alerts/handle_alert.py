@@ -27,7 +27,7 @@ def handle_alert(job: HandleAlert, ctx: Context) -> dict[str, str]:
 
     A hook may trade further accounts: each gets a job of its own first, so that none waits for another's trouble.
     """
-    with ctx.ledger.engine.connect() as connection:
+    with ctx.autocommit() as connection:
         row = connection.execute(alerts.to_handle(job.alert_id)).one_or_none()
     if row is None:
         raise RefusedError(f"alert {job.alert_id} does not exist")
@@ -52,7 +52,7 @@ def _ask_for_copy(tx: Transaction, ctx: Context, alert_id: UUID, account_id: int
 def act(ctx: Context, alert_id: UUID, account_id: int, body: bytes) -> dict[str, str]:
     """Do what the alert with this body asks for on one account."""
     alert = parse_alert(body)
-    with ctx.ledger.engine.connect() as connection:
+    with ctx.autocommit() as connection:
         refused_before = signals.refusal_of_alert(connection, alert_id, account_id)
         if refused_before is not None:
             raise RiskLimitError(refused_before)

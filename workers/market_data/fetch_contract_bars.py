@@ -31,7 +31,7 @@ class BarsStored:
 @task(FetchContractBars)
 def fetch_contract_bars(job: FetchContractBars, ctx: Context) -> BarsStored:
     """Store every bar the last days lack; run twice, the second run asks the venue for nothing."""
-    with ctx.ledger.engine.connect() as connection:
+    with ctx.autocommit() as connection:
         contract = contracts.get(connection, job.contract_id)
     if contract is None:
         raise RefusedError(f"contract {job.contract_id} is unknown: refresh_contracts has not met it")
@@ -41,7 +41,7 @@ def fetch_contract_bars(job: FetchContractBars, ctx: Context) -> BarsStored:
 def store_missing(ctx: Context, contract: Contract, closed_until: datetime) -> BarsStored:
     """Fetch and store what we lack of `contract` up to `closed_until`; one request, or none."""
     calendar = calendar_of(ROOTS[contract.root].group)
-    with ctx.ledger.engine.connect() as connection:
+    with ctx.autocommit() as connection:
         held = contracts.held(connection, contract.id)
     wanted = [
         gap

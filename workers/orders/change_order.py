@@ -25,7 +25,7 @@ _NOT_AT_VENUE = {OrderState.SUBMITTING, OrderState.UNKNOWN}
 @task(ChangeOrder)
 def change_order(job: ChangeOrder, ctx: Context) -> dict[str, str | None]:
     """Aim at what the change asks for: a second run reads what the order is before anything is sent again."""
-    with ctx.ledger.engine.connect() as connection:
+    with ctx.autocommit() as connection:
         change = changes.get(connection, job.change_id)
         order = None if change is None else orders.get(connection, change.order_id)
     if change is None or order is None:
@@ -117,7 +117,7 @@ def _look(ctx: Context, order: OrderRow) -> OrderRow:
 
 
 def _again(ctx: Context, change: ChangeRow) -> ChangeRow:
-    with ctx.ledger.engine.connect() as connection:
+    with ctx.autocommit() as connection:
         return changes.get(connection, change.id) or change
 
 

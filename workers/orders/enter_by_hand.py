@@ -38,7 +38,7 @@ def enter_by_hand(job: EnterByHand, ctx: Context) -> dict[str, Any]:
 
 def _rehearse(ctx: Context, wish: Wish) -> dict[str, Any]:
     """Return what would be sent and what risk says of it; nothing is written."""
-    with ctx.ledger.engine.connect() as connection:
+    with ctx.autocommit() as connection:
         account = accounts.get(connection, wish.account_id)
         if account is None:
             raise RefusedError(f"account {wish.account_id} is unknown: accounts.snapshot_accounts has not met it")
@@ -71,7 +71,7 @@ def _contract(ctx: Context, symbol: str) -> Contract:
         root = root_of_symbol(symbol)
     except ValueError as error:
         raise RefusedError(str(error)) from None
-    with ctx.ledger.engine.connect() as connection:
+    with ctx.autocommit() as connection:
         contract = contracts.active_of_root(connection, root.name)
     if contract is None:
         raise RefusedError(f"the venue offers no single active contract of {root.name} (symbol {symbol})")

@@ -27,7 +27,7 @@ def find_fills(job: FindFills, ctx: Context) -> dict[str, str | int | None]:
 
     What rests in the market is looked at once: the hub, or the next reconcile, tells what becomes of it.
     """
-    with ctx.ledger.engine.connect() as connection:
+    with ctx.autocommit() as connection:
         order = orders.get(connection, job.order_id)
     if order is None:
         raise RefusedError(f"order {job.order_id} does not exist")
@@ -65,7 +65,7 @@ def find_fills(job: FindFills, ctx: Context) -> dict[str, str | int | None]:
 def _is_told(ctx: Context, order: OrderRow) -> bool:
     """Whether the hub has told of the order's fills and of its bracket already."""
     leg_count = (order.stop_loss_ticks is not None) + (order.take_profit_ticks is not None)
-    with ctx.ledger.engine.connect() as connection:
+    with ctx.autocommit() as connection:
         return (
             order.state is OrderState.FILLED
             and fills.quantity_of(connection, order.id) == order.filled_quantity
@@ -74,6 +74,6 @@ def _is_told(ctx: Context, order: OrderRow) -> bool:
 
 
 def _found(ctx: Context, order: OrderRow) -> dict[str, str | int | None]:
-    with ctx.ledger.engine.connect() as connection:
+    with ctx.autocommit() as connection:
         price = fills.average_price(connection, order.id)
     return {"order": order.state, "average_fill_price": None if price is None else str(price)}

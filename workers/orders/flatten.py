@@ -78,7 +78,7 @@ def _look(ctx: Context, wish: FlatteningRow) -> _Sight:
     # Orders before positions: a leg that works while its entry fills is not mistaken for one that is left over.
     working = [one for one in ctx.gateway.orders_working(wish.account_id) if wish.covers(one.contract_id)]
     held = [one for one in ctx.gateway.positions(wish.account_id) if wish.covers(one.contract_id)]
-    with ctx.ledger.engine.connect() as connection:
+    with ctx.autocommit() as connection:
         ours = orders.open_of(connection, wish.account_id)
     shown = {one.tag for one in working}
     on_their_way = [

@@ -149,7 +149,7 @@ def _must_flatten(ctx: Context, job: GuardPosition, seen: Seen, waited: timedelt
 
 
 def _last_try(ctx: Context, job: GuardPosition) -> OrderRow | None:
-    with ctx.ledger.engine.connect() as connection:
+    with ctx.autocommit() as connection:
         return orders.newest_stop_of_ours(connection, job.account_id, job.contract_id, ctx.job.enqueued_at)
 
 
@@ -185,7 +185,7 @@ def _change(ctx: Context, order: OrderRow, kind: ChangeKind, reason: str, quanti
 def _place_stop(ctx: Context, job: GuardPosition, seen: Seen, missing: int) -> str | None:
     """Place a stop for what has none; return why the venue rejects it, if it does."""
     order_id = _intend_stop(ctx, job, seen, missing)
-    with ctx.ledger.engine.connect() as connection:
+    with ctx.autocommit() as connection:
         order = orders.get(connection, order_id)
     if order is None:
         return None

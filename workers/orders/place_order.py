@@ -19,7 +19,7 @@ def place_order(job: PlaceOrder, ctx: Context) -> dict[str, str | None]:
 
     A second run that finds it SUBMITTING does not send: it declares the outcome UNKNOWN and leaves it to be settled.
     """
-    with ctx.ledger.engine.connect() as connection:
+    with ctx.autocommit() as connection:
         order = orders.get(connection, job.order_id)
     if order is None:
         raise RefusedError(f"order {job.order_id} does not exist")

@@ -42,7 +42,7 @@ class _Gap:
 @task(ReconcileAccount)
 def reconcile_account(job: ReconcileAccount, ctx: Context) -> dict[str, int | list[str]]:
     """Write down what the venue shows, settle what hangs; it only reads, so it may run any number of times."""
-    with ctx.ledger.engine.connect() as connection:
+    with ctx.autocommit() as connection:
         account = accounts.get(connection, job.account_id)
     if account is None:
         raise RefusedError(f"account {job.account_id} is unknown: accounts.snapshot_accounts has not met it")
@@ -151,7 +151,7 @@ def _since(ctx: Context, account: AccountRow) -> datetime:
     tag that was given up is searched for until the session ends.
     """
     day_began = ctx.clock.to_machine(trading_day_begins(trading_day_at(ctx.market_now)))
-    with ctx.ledger.engine.connect() as connection:
+    with ctx.autocommit() as connection:
         hanging = orders.open_of(connection, account.id) + orders.given_up_since(connection, account.id, day_began)
         newest_fill_at = fills.newest_at(connection, account.id)
     watermark = newest_fill_at if account.reconciled_at is None else ctx.clock.to_market(account.reconciled_at)

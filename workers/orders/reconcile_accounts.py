@@ -15,7 +15,7 @@ _WORTH_DOING_FOR = timedelta(seconds=60)
 @task(ReconcileAccounts)
 def reconcile_accounts(_: ReconcileAccounts, ctx: Context) -> dict[str, int]:
     """Ask for the comparison of every account that may trade, or has something open; twice compares twice."""
-    with ctx.ledger.engine.connect() as connection:
+    with ctx.autocommit() as connection:
         is_first = not accounts.every(connection)
     if is_first:
         snapshot_accounts(SnapshotAccounts(), ctx)

@@ -33,7 +33,7 @@ def settle_order(job: SettleOrder, ctx: Context) -> dict[str, str]:
     entry is never sent again: whoever wanted it reads the position first and asks anew. A tag that was given up is
     still looked for by every reconcile of its trading day.
     """
-    with ctx.ledger.engine.connect() as connection:
+    with ctx.autocommit() as connection:
         order = orders.get(connection, job.order_id)
     if order is None:
         raise RefusedError(f"order {job.order_id} does not exist")

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from shared.clock import machine_now
-from shared.db import accounts, contracts, orders
+from shared.db import contracts, orders
 from shared.db.orders import OrderRow
 from shared.domain.contract import Contract
 from shared.domain.order import OrderState, Role
@@ -58,20 +58,14 @@ def submit(ctx: Context, order: OrderRow) -> Answer:
 
 
 def _claim(ctx: Context, order: OrderRow) -> Contract | Answer:
-    with ctx.ledger.engine.begin() as connection:
-        obstacle = None
-        if order.role is Role.ENTRY:
-            obstacle = accounts.obstacle(connection, order.account_id, order.contract_id)
-        if obstacle is not None:
-            orders.move(connection, order.id, [OrderState.INTENDED], OrderState.REFUSED, reason=obstacle)
-            return Answer(OrderState.REFUSED, reason=obstacle, refusal=RefusedError(obstacle))
-        submitted = {
-            "submitted_at": machine_now(),
-            "submitted_market_at": order.submitted_market_at or ctx.market_now,  # the first call: searches start there
-        }
-        if not orders.move(connection, order.id, [OrderState.INTENDED], OrderState.SUBMITTING, **submitted):
-            return Answer(order.state, reason="moved by another")
-        return contracts.known(connection, order.contract_id)
+    with ctx.autocommit() as connection:
+        contract = contracts.known(connection, order.contract_id)
+        obstacle = orders.submit(connection, order.id, machine_now=machine_now(), market_now=ctx.market_now)
+    if obstacle is None:
+        return contract
+    if obstacle == "moved":
+        return Answer(order.state, reason="moved by another")
+    return Answer(OrderState.REFUSED, reason=obstacle, refusal=RefusedError(obstacle))
 
 
 def need_lease(ctx: Context) -> None:

@@ -58,7 +58,7 @@ def look_whole(ctx: Context, account_id: int, since_market_at: datetime) -> Venu
     """Look as `look` does, and ask for each order that is open here and that the venue did not show."""
     view = look(ctx.gateway, account_id, since_market_at)
     shown = {order.id for order in view.orders}
-    with ctx.ledger.engine.connect() as connection:
+    with ctx.autocommit() as connection:
         ours = orders.open_of(connection, account_id)
     vanished = [row.venue_order_id for row in ours if row.venue_order_id and row.venue_order_id not in shown]
     found = [ctx.gateway.order(account_id, order_id) for order_id in vanished[:MOST_VANISHED]]

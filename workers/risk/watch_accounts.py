@@ -35,7 +35,7 @@ _AGAIN_AFTER_S = 5
 @task(WatchAccounts)
 def watch_accounts(_: WatchAccounts, ctx: Context) -> dict[str, int]:
     """Judge every account by itself, so that one account's trouble hides no other; judging twice acts once."""
-    with ctx.ledger.engine.connect() as connection:
+    with ctx.autocommit() as connection:
         everyone = accounts.every(connection)
         held = positions.in_accounts(connection, [account.id for account in everyone])
         quotes = ctx.quotes.read({row.contract_id for row in held})

@@ -52,7 +52,7 @@ class _Seen:
 def evaluate_strategy(job: EvaluateStrategy, ctx: Context) -> Evaluated:
     """Decide once per strategy, contract and bar: the kept row of the run makes a second run do nothing."""
     started = monotonic()
-    with ctx.ledger.engine.connect() as connection:
+    with ctx.autocommit() as connection:
         if strategy_runs.is_done(connection, job.strategy, job.contract_id, job.closed_until):
             return Evaluated("none", "evaluated before")
         seen = _look(connection, job)

@@ -135,4 +135,36 @@ def upgrade() -> None:
         )
     """)
     op.execute("DROP INDEX uq_signal_alert_id")
+    # What must be known before an order leaves, in one round trip; each statement in here sees what the lock waited for.
+    op.execute("""
+        CREATE FUNCTION submit_order(wanted uuid, machine_now timestamptz, market_now timestamptz) RETURNS text
+        LANGUAGE plpgsql AS $$
+        DECLARE
+            it orders;
+            obstacle text;
+            halt record;
+        BEGIN
+            SELECT * INTO it FROM orders WHERE id = wanted;
+            IF it.role = 'ENTRY' THEN
+                SELECT halted_at, halt_reason INTO halt FROM account WHERE id = it.account_id FOR SHARE;
+                IF halt.halted_at IS NOT NULL THEN
+                    obstacle := 'the account is halted: ' || coalesce(halt.halt_reason, 'no reason was kept');
+                ELSIF EXISTS (
+                    SELECT FROM flattening WHERE account_id = it.account_id AND flat_at IS NULL
+                    AND (contract_id IS NULL OR contract_id = it.contract_id)
+                ) THEN
+                    obstacle := 'the account is being flattened';
+                END IF;
+                IF obstacle IS NOT NULL THEN
+                    UPDATE orders SET state = 'REFUSED', reason = obstacle, updated_at = now()
+                    WHERE id = wanted AND state = 'INTENDED';
+                    RETURN obstacle;
+                END IF;
+            END IF;
+            UPDATE orders SET state = 'SUBMITTING', updated_at = now(), submitted_at = machine_now,
+                   submitted_market_at = coalesce(submitted_market_at, market_now)
+            WHERE id = wanted AND state = 'INTENDED';
+            RETURN CASE WHEN FOUND THEN 'submitting' ELSE 'moved' END;
+        END $$
+    """)
     op.execute("CREATE UNIQUE INDEX uq_signal_alert_id ON signal (alert_id, account_id) WHERE alert_id IS NOT NULL")
