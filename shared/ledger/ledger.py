@@ -51,6 +51,14 @@ class Transaction:
             line.execute(*job.tell_relay())
         return Enqueued(job.id, is_duplicate=False)
 
+    def enqueue_once(self, request: Job, line: str, **options: Unpack[EnqueueOptions]) -> Enqueued:
+        """Insert a job that aims at a state, unless one of its name and order_key (`line`) waits: it will see this commit."""
+        waiting = rows.hold_queued(driver(self.connection), request.job_name(), line)
+        if waiting is not None:
+            return Enqueued(waiting, is_duplicate=True)
+        options["order_key"] = line
+        return self.enqueue(request, **options)
+
     def finish(self, result: object) -> None:
         """End the job that caused this, as succeeded, in this very commit; raise LeaseLostError if it is not ours."""
         job = self._job()

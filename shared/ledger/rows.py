@@ -196,6 +196,21 @@ def supersede(connection: Line, job: ClaimedJob) -> int:
     return connection.execute(_SUPERSEDE, values).rowcount
 
 
+_HOLD_QUEUED = """
+    SELECT id FROM job WHERE order_key = %(order_key)s AND name = %(name)s AND state = 'queued'
+    LIMIT 1 FOR UPDATE SKIP LOCKED
+"""
+
+
+def hold_queued(connection: Line, name: str, order_key: str) -> UUID | None:
+    """Return a queued job of this name and order_key, held until the transaction ends; None when there is none.
+
+    Nobody can claim it before, so it will see what the transaction writes.
+    """
+    row = connection.execute(_HOLD_QUEUED, {"name": name, "order_key": order_key}).fetchone()
+    return None if row is None else row[0]
+
+
 _STATE_OF = """
     SELECT CASE WHEN state = 'queued' AND expires_at <= now() THEN 'expired' ELSE state END, run_at
     FROM job WHERE id = %(id)s

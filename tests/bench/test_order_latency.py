@@ -22,8 +22,8 @@ from tests.fixtures.figures import percentile
 from tests.fixtures.processes import until
 from tests.fixtures.stack import ALERT, Stack, eventually
 
-ALERTS = 200
-PER_SECOND = 4
+ALERTS = 100
+PER_SECOND = 2
 FLAT_OF = ("MNQ", "MES", "M2K")
 CONTRACT = "SELECT id FROM contract WHERE root = 'MNQ' AND is_active"
 _ORDERS = "/api/Order/search"
@@ -83,8 +83,7 @@ def in_turns(stack: Stack, hook: str, control: str) -> tuple[list[float], list[f
     http, posted = requests.Session(), ([], [])  # type: ignore[var-annotated]
     for number in range(2 * ALERTS):
         which = number % 2
-        action = "buy" if number % 4 < 2 else "sell"
-        body = ALERT | {"action": action, "stop_loss_ticks": 4000, "take_profit_ticks": 4000}
+        body = ALERT | {"stop_loss_ticks": 4000, "take_profit_ticks": 4000}
         began = time.time()
         posted[which].append(began)
         answer = http.post((hook, control)[which], json=body, timeout=10)
@@ -126,7 +125,9 @@ def test_alert_to_order_idle_and_while_low_and_background_are_saturated(
     done = running.run("hooks", "add", "latency", "--account", str(account_id), "--json")
     hook = done.stdout.split('"')[3]
     in_turns_warm = in_turns(running, hook, control)
+    running.flatten()
     idle = in_turns(running, hook, control)
+    running.flatten()
     saturate(running)
     busy = in_turns(running, hook, control)
     ((waiting,),) = running.rows("SELECT count(*) FROM job WHERE queue IN ('low', 'background') AND state = 'queued'")
@@ -156,7 +157,7 @@ def test_halt_to_flat_of_five_accounts_with_three_positions_each(
     running: Stack, capsys: pytest.CaptureFixture[str]
 ) -> None:
     account_ids = [row[0] for row in running.rows("SELECT id FROM account ORDER BY id")]
-    running.run("flatten", "--yes", "--reason", "the bench begins")
+    running.flatten()
     for account_id in account_ids:
         done = running.run("hooks", "add", f"flat-{account_id}", "--account", str(account_id), "--json")
         for symbol in FLAT_OF:

@@ -24,7 +24,7 @@ log = logging.getLogger(__name__)
 
 LOOK_FOR_ACCOUNTS_EVERY_S = 5.0
 WRITE_EVERY_S = 0.05
-MOMENT_S = 0.01
+MOMENT_S = 0.025  # an order's acceptance and its fill at the market belong together
 STOOD_STILL_S = 2.0
 _MOST_READS = 5
 _TOPICS = ("Orders", "Positions", "Trades")

@@ -124,19 +124,22 @@ def _prove(connection: Connection, job: GuardPosition, seen: Seen) -> None:
 
 
 def _ask_venue(ctx: Context, job: GuardPosition, waited: timedelta) -> Seen:
-    view = sync.look_whole(ctx, job.account_id, ctx.market_now - OVERLAP)
+    view = sync.look_now(ctx, job.account_id)
+    with ctx.autocommit() as connection:
+        known = positions.quantity_of(connection, job.account_id, job.contract_id)
+    if sync.quantity_at_venue(view, job.contract_id) != known:  # a fill that nobody has told of
+        view = sync.look_whole(ctx, job.account_id, ctx.market_now - OVERLAP)
     theirs = sync.quantity_at_venue(view, job.contract_id)
     with ctx.transaction() as tx:
         sync.write_down(tx, view)
         seen = see(tx.connection, job.account_id, job.contract_id)
-        if seen.quantity != theirs:
-            if waited < FLATTEN_AFTER:
-                raise PostponedError(
-                    f"{job.contract_id}: the venue holds {theirs}, our fills make {seen.quantity}", LOOK_EVERY
-                )
+        ours = seen.quantity
+        if ours != theirs and waited >= FLATTEN_AFTER:
             seen = replace(seen, quantity=theirs)  # the venue is right; reconcile finds out why
-        if seen.plan.is_covered:
+        if seen.quantity == theirs and seen.plan.is_covered:
             _prove(tx.connection, job, seen)
+    if seen.quantity != theirs:
+        raise PostponedError(f"{job.contract_id}: the venue holds {theirs}, our fills make {ours}", LOOK_EVERY)
     return seen
 
 

@@ -23,6 +23,7 @@ from workers.task import task
 # Nothing we sent can still be under way after this: the HTTP timeout and the lease have both run out.
 SUBMITTING_AT_MOST = timedelta(seconds=30)
 LONGEST_LOOK = timedelta(days=1)
+FIRST_LOOK = timedelta(minutes=10)
 _LOOKS = 3
 _PAUSE = timedelta(seconds=0.5)
 
@@ -137,15 +138,13 @@ def _guard_what_is_held(tx: Transaction, ctx: Context, account_id: int) -> None:
     touched |= {row.contract_id for row in orders.open_of(tx.connection, account_id)}
     for contract_id in sorted(touched):
         if not see(tx.connection, account_id, contract_id).plan.is_empty:
-            tx.enqueue(
-                GuardPosition(account_id=account_id, contract_id=contract_id),
-                key=f"guard:{account_id}:reconcile:{ctx.job.id}:{contract_id}",
-                order_key=sync.guard_key(account_id, contract_id),
-            )
+            request = GuardPosition(account_id=account_id, contract_id=contract_id)
+            key = f"guard:{account_id}:reconcile:{ctx.job.id}:{contract_id}"
+            tx.enqueue_once(request, sync.guard_key(account_id, contract_id), key=key)
 
 
 def _since(ctx: Context, account: AccountRow) -> datetime:
-    """Look back to the oldest order that is open or given up, and ten minutes in any case, on both clocks.
+    """Look back to the last look, and to the oldest order whose id at the venue is not known, given up or not.
 
     What happened while nobody looked, as while this computer slept, lies behind the watermark; a day of it is read. A
     tag that was given up is searched for until the session ends.
@@ -155,7 +154,6 @@ def _since(ctx: Context, account: AccountRow) -> datetime:
         hanging = orders.open_of(connection, account.id) + orders.given_up_since(connection, account.id, day_began)
         newest_fill_at = fills.newest_at(connection, account.id)
     watermark = newest_fill_at if account.reconciled_at is None else ctx.clock.to_market(account.reconciled_at)
-    recent = ctx.clock.to_market(machine_now() - timedelta(minutes=10))
-    unseen = max(watermark or recent, ctx.market_now - LONGEST_LOOK)
-    submitted = [order.submitted_market_at for order in hanging]
-    return min([recent, unseen, *(at for at in submitted if at is not None)]) - OVERLAP
+    unseen = max(watermark or ctx.market_now - FIRST_LOOK, ctx.market_now - LONGEST_LOOK)
+    submitted = [order.submitted_market_at for order in hanging if order.venue_order_id is None]
+    return min([unseen, *(at for at in submitted if at is not None)]) - OVERLAP

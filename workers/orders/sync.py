@@ -56,12 +56,21 @@ def look(gateway: GatewayClient, account_id: int, since_market_at: datetime) -> 
 
 def look_whole(ctx: Context, account_id: int, since_market_at: datetime) -> VenueView:
     """Look as `look` does, and ask for each order that is open here and that the venue did not show."""
-    view = look(ctx.gateway, account_id, since_market_at)
+    return _with_vanished(ctx, look(ctx.gateway, account_id, since_market_at))
+
+
+def look_now(ctx: Context, account_id: int) -> VenueView:
+    """Look at what works and what is held now, and at what became of what is open here: as little as a guard needs."""
+    view = VenueView(account_id, ctx.gateway.orders_working(account_id), [], ctx.gateway.positions(account_id))
+    return _with_vanished(ctx, view)
+
+
+def _with_vanished(ctx: Context, view: VenueView) -> VenueView:
     shown = {order.id for order in view.orders}
     with ctx.autocommit() as connection:
-        ours = orders.open_of(connection, account_id)
+        ours = orders.open_of(connection, view.account_id)
     vanished = [row.venue_order_id for row in ours if row.venue_order_id and row.venue_order_id not in shown]
-    found = [ctx.gateway.order(account_id, order_id) for order_id in vanished[:MOST_VANISHED]]
+    found = [ctx.gateway.order(view.account_id, order_id) for order_id in vanished[:MOST_VANISHED]]
     return replace(view, orders=[*view.orders, *(order for order in found if order is not None)])
 
 
@@ -111,11 +120,8 @@ def write_orders(tx: Transaction, account_id: int, shown: Sequence[VenueOrder]) 
 
 
 def _ask_for_guard(tx: Transaction, account_id: int, contract_id: str, why: str) -> None:
-    tx.enqueue(
-        GuardPosition(account_id=account_id, contract_id=contract_id),
-        key=f"guard:{account_id}:{why}",
-        order_key=guard_key(account_id, contract_id),
-    )
+    request = GuardPosition(account_id=account_id, contract_id=contract_id)
+    tx.enqueue_once(request, guard_key(account_id, contract_id), key=f"guard:{account_id}:{why}")
 
 
 def guard_key(account_id: int, contract_id: str) -> str:

@@ -61,11 +61,9 @@ def _ask_for_guards(ctx: Context) -> None:
     with ctx.transaction() as tx:
         for account_id, contract_id in fills.unguarded(tx.connection, UNGUARDED_FOR):
             slot = int(machine_now().timestamp()) // _AGAIN_AFTER_S
-            tx.enqueue(
-                GuardPosition(account_id=account_id, contract_id=contract_id),
-                key=f"guard:{account_id}:{contract_id}:watch:{slot}",
-                order_key=guard_key(account_id, contract_id),
-            )
+            request = GuardPosition(account_id=account_id, contract_id=contract_id)
+            key = f"guard:{account_id}:{contract_id}:watch:{slot}"
+            tx.enqueue_once(request, guard_key(account_id, contract_id), key=key)
 
 
 def _watch(ctx: Context, stand: Stand) -> int:
