@@ -52,7 +52,7 @@ class Transaction:
         return Enqueued(job.id, is_duplicate=False)
 
     def enqueue_once(self, request: Job, line: str, **options: Unpack[EnqueueOptions]) -> Enqueued:
-        """Insert a job that aims at a state, unless one of its name and order_key (`line`) waits: it will see this commit."""
+        """Insert a job that aims at a state, unless one of its name and order_key `line` waits, which will see this."""
         waiting = rows.hold_queued(driver(self.connection), request.job_name(), line)
         if waiting is not None:
             return Enqueued(waiting, is_duplicate=True)
