@@ -213,7 +213,7 @@ def test_trap_15_a_mutation_without_a_clear_answer_is_sent_once_and_found_or_not
     assert (fault == "lose_answer_after") is ("tw-1" in states(gateway, venue))
 
 
-def test_the_real_venue_is_read_only_and_is_not_even_asked(
+def test_the_real_venue_is_not_even_asked_for_an_account_whose_live_orders_are_off(
     open_gateway: OpenGateway, venue: RunningVenue, calls: NotedCalls
 ) -> None:
     gateway = open_gateway(replace(venue.venue(), is_simulator=False))
@@ -222,7 +222,34 @@ def test_the_real_venue_is_read_only_and_is_not_even_asked(
         lambda: gateway.cancel(venue.account_id, 1),
         lambda: gateway.close_contract(venue.account_id, MNQ),
     ):
-        with pytest.raises(RefusedError, match="read-only"):
+        with pytest.raises(RefusedError, match="live orders of account 20001 are off"):
             mutate()
 
     assert [] == calls.calls
+
+
+class Switch:
+    """A switch that notes what it was asked."""
+
+    def __init__(self, *, is_on: bool) -> None:
+        self.is_on = is_on
+        self.asked: list[tuple[int, bool]] = []
+
+    def lets_through(self, account_id: int, *, is_entry: bool) -> bool:
+        self.asked.append((account_id, is_entry))
+        return self.is_on
+
+
+def test_the_live_switch_is_asked_for_each_order_and_knows_entries_from_exits(
+    open_gateway: OpenGateway, venue: RunningVenue
+) -> None:
+    switch = Switch(is_on=True)
+    gateway = open_gateway(replace(venue.venue(), is_simulator=False), switch=switch)
+    gateway.accounts()
+    place(gateway, venue)
+    gateway.close_contract(venue.account_id, MNQ)
+    switch.is_on = False
+    with pytest.raises(RefusedError, match="tickwork accounts live 20001 on"):
+        gateway.close_contract(venue.account_id, MNQ)
+
+    assert [(venue.account_id, True), (venue.account_id, False), (venue.account_id, False)] == switch.asked

@@ -11,6 +11,7 @@ from shared.gateway.wire import VenueFill
 from shared.ledger.jobs.orders import PlaceOrder, ReconcileAccounts
 from tests.fixtures.desk import Desk
 from tests.fixtures.venue import MNQ
+from workers.build import AccountSwitch
 from workers.orders.sync import VenueView, write_down
 
 PLACE = "/api/Order/place"
@@ -250,3 +251,24 @@ def test_a_tag_that_arrived_twice_is_the_accepted_order_and_the_rejected_one_cha
     here = dict(desk.rows("SELECT venue_order_id, state FROM orders"))
     assert set(at_venue) == set(here)
     assert {"REJECTED"} == {here[id_] for id_, status in at_venue.items() if status == 5}
+
+
+@pytest.mark.parametrize(
+    ("columns", "may_enter", "may_close"),
+    [
+        ("live_orders = false", False, False),
+        ("live_orders = true, live_since_at = now()", True, True),
+        ("live_orders = false, live_since_at = now()", False, True),
+    ],
+    ids=["never on", "on", "off again"],
+)
+def test_an_accounts_live_switch_lets_through_what_it_says(
+    desk: Desk, columns: str, *, may_enter: bool, may_close: bool
+) -> None:
+    desk.execute(f"UPDATE account SET {columns}")
+    switch = AccountSwitch(desk.ledger.engine)
+    account_id = desk.venue.account_id
+
+    assert may_enter is switch.lets_through(account_id, is_entry=True)
+    assert may_close is switch.lets_through(account_id, is_entry=False)
+    assert not switch.lets_through(1, is_entry=False)
