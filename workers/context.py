@@ -13,6 +13,7 @@ from sqlalchemy import Connection
 
 from shared.config import Settings
 from shared.db import accounts
+from shared.db.accounts import AccountRow
 from shared.db.engine import CONNECTION_ERRORS, autocommit
 from shared.errors import HaltError
 from shared.ledger import rows
@@ -52,6 +53,10 @@ class Context:
     def market_now(self) -> datetime:
         """The market's time now."""
         return self.clock.now()
+
+    def may_act_for(self, account: AccountRow) -> bool:
+        """Whether anything may be sent for an account by itself: one whose live orders were never on is left alone."""
+        return self.settings.venue.is_simulator or account.live_since_at is not None
 
     @contextmanager
     def autocommit(self) -> Iterator[Connection]:

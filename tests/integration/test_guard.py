@@ -1,5 +1,6 @@
 """No position without a working stop of its size, and no order left over when flat."""
 
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
@@ -9,6 +10,7 @@ from shared.ledger.jobs.orders import GuardPosition, ReconcileAccounts
 from shared.ledger.jobs.risk import WatchAccounts
 from tests.fixtures.desk import Desk
 from tests.fixtures.venue import MNQ
+from workers.build import open_runner
 
 PLACE = "/api/Order/place"
 STOPS = "SELECT side, quantity, stop_price FROM orders WHERE role = 'STOP_LOSS' AND state = 'WORKING'"
@@ -123,6 +125,27 @@ def test_a_fill_whose_guard_was_lost_is_guarded_by_the_watch(desk: Desk) -> None
     desk.do(WatchAccounts())
 
     assert [] == desk.rows("SELECT 1 FROM fill WHERE guarded_at IS NULL")
+
+
+def test_an_account_whose_live_orders_were_never_on_is_left_alone(desk: Desk) -> None:
+    """The simulator poses as the real venue; somebody trades there by hand, without a stop."""
+    desk.venue.place()
+    placed = len(desk.venue.requests(PLACE))
+    real = replace(desk.settings, venue=replace(desk.settings.venue, is_simulator=False))
+    with open_runner(real, "real/1", program="test") as runner:
+        runner.run(desk.ask(ReconcileAccounts()))
+        for name in ("orders.reconcile_account", "orders.guard_position"):
+            for (job_id,) in desk.rows("SELECT id FROM job WHERE name = %s AND state = 'queued'", name):
+                runner.run(job_id)
+        runner.run(desk.ask(WatchAccounts()))
+        closed = desk.alert(action="close")
+        runner.run(closed)
+
+    assert 1 == desk.venue.position(MNQ)
+    assert placed == len(desk.venue.requests(PLACE))
+    assert [("its owner: live orders were never on",)] == desk.rows("SELECT guarded_by FROM fill")
+    assert [] == desk.rows("SELECT 1 FROM flattening")
+    assert "were never on" in (desk.job(closed)[2] or "")
 
 
 def test_guarding_twice_changes_nothing(desk: Desk) -> None:

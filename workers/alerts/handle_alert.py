@@ -18,6 +18,7 @@ from workers.orders.intend import Wish, get_ready, intend
 from workers.orders.settle_order import entries_key
 from workers.task import task
 
+_NEVER_LIVE = "live orders of account {0} were never on: `tickwork accounts live {0} on` lets them reach the real venue"
 _SIDES = {Action.BUY: Side.BUY, Action.SELL: Side.SELL}
 
 
@@ -98,6 +99,8 @@ def _expires_at(ctx: Context) -> datetime:
 
 def _close(ctx: Context, contract: Contract, alert_id: UUID, account_id: int) -> dict[str, str]:
     with ctx.transaction() as tx:
+        account = accounts.lock(tx.connection, account_id)
+        refusal = None if account is not None and ctx.may_act_for(account) else _NEVER_LIVE.format(account_id)
         signal_id = signals.store(
             tx.connection,
             origin=Origin.ALERT,
@@ -105,21 +108,23 @@ def _close(ctx: Context, contract: Contract, alert_id: UUID, account_id: int) ->
             contract_id=contract.id,
             action=Action.CLOSE,
             quantity=None,
-            verdict="accepted",
-            reason="a close means everything of the contract",
+            verdict="accepted" if refusal is None else "refused",
+            reason="a close means everything of the contract" if refusal is None else refusal,
             correlation_id=ctx.job.correlation_id,
             decided_market_at=ctx.market_now,
             alert_id=alert_id,
         )
         result = {"signal_id": str(signal_id), "closes": contract.id}
-        accounts.lock(tx.connection, account_id)
-        wish = flattenings.ask(
-            tx.connection,
-            account_id,
-            contract.id,
-            origin=Origin.ALERT,
-            reason="an alert says close",
-            correlation_id=ctx.job.correlation_id,
-        )
-        tx.hand_over(result, Flatten(flattening_id=wish))
+        if refusal is None:
+            wish = flattenings.ask(
+                tx.connection,
+                account_id,
+                contract.id,
+                origin=Origin.ALERT,
+                reason="an alert says close",
+                correlation_id=ctx.job.correlation_id,
+            )
+            tx.hand_over(result, Flatten(flattening_id=wish))
+    if refusal is not None:
+        raise RiskLimitError(refusal)
     return result

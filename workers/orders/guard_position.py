@@ -34,6 +34,7 @@ WHILE_VENUE_IS_AWAY = timedelta(seconds=0.5)
 STRANGERS_SHARE = Decimal("0.10")
 _STRANGERS_ROOM = Decimal(2_000)  # of the smallest account, where no rule tells
 _LEAST_TICKS = 4  # the venue takes no stop nearer than this; source: venue.md section 5.6
+_LEFT_ALONE = "its owner: live orders were never on"
 _ON_THEIR_WAY = {OrderState.INTENDED, OrderState.SUBMITTING, OrderState.UNKNOWN}
 _SHOWN = {OrderState.WORKING}
 
@@ -66,6 +67,10 @@ def guard_position(job: GuardPosition, ctx: Context) -> dict[str, str | int]:
     """
     with ctx.transaction() as tx:
         tx.supersede()
+        account = accounts.get(tx.connection, job.account_id)
+        if account is None or not ctx.may_act_for(account):
+            fills.note_guarded(tx.connection, job.account_id, job.contract_id, _LEFT_ALONE)
+            return {"left_to": _LEFT_ALONE}
         if flattenings.open_on(tx.connection, job.account_id, job.contract_id) is not None:
             return {"left_to": "a flattening"}
         seen = see(tx.connection, job.account_id, job.contract_id)

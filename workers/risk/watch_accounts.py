@@ -50,7 +50,8 @@ def watch_accounts(_: WatchAccounts, ctx: Context) -> dict[str, int]:
     for account_id, stand in stands.items():
         try:
             acted += _watch(ctx, stand)
-            _follow(ctx, by_account[account_id], quotes)
+            if ctx.may_act_for(stand.account):
+                _follow(ctx, by_account[account_id], quotes)
         except (RefusedError, LookupError, ArithmeticError, ValueError):
             log.exception("account %s could not be watched", account_id)
     return {"accounts": len(stands), "acted": acted}
@@ -79,7 +80,9 @@ def _watch(ctx: Context, stand: Stand) -> int:
         changed["breached_market_at"] = market_now
     if now_marked.is_day_locked and account.locked_on != day:
         changed["locked_on"] = day
-    action = strongest(found) if session is not None else Action.NONE  # what is closed cannot be closed
+    # What is closed cannot be closed, and what is not ours to trade is not ours to close.
+    may_act = session is not None and ctx.may_act_for(account)
+    action = strongest(found) if may_act else Action.NONE
     if not changed and reason == account.block_reason and action < Action.CUT:
         return 0
     with ctx.transaction() as tx:
