@@ -52,9 +52,11 @@ def reconcile_account(job: ReconcileAccount, ctx: Context) -> dict[str, int | li
     for look in range(_LOOKS):
         # A fill may come between two answers: only what stays is a mismatch. The last look goes back a whole day.
         view = sync.look_whole(ctx, account.id, since if look < _LOOKS - 1 else ctx.market_now - LONGEST_LOOK)
+        # Writing down may take long, and no entry must wait for it: the account is held only for the conclusion.
+        with ctx.transaction() as tx:
+            sync.write_down(tx, view)
         with ctx.transaction() as tx:
             accounts.lock(tx.connection, account.id)
-            sync.write_down(tx, view)
             before, gaps = gaps, _gaps(tx.connection, view)
             if not gaps or (look == _LOOKS - 1 and before == gaps):
                 return _conclude(tx, ctx, account, view, gaps)
