@@ -111,7 +111,7 @@ class RuleBook:
 
 _SHARES = ("warn_at", "block_at", "cut_at", "flatten_at")
 _VERSION = "2026-09"
-_SOURCE = "TopstepX programme rules as of September 2026: venue.md section 9"
+_SOURCE = "TopstepX programme rules, help centre as of September 2026"
 _MAXIMUM_LOSS = {50_000: Decimal(2_000), 100_000: Decimal(3_000), 150_000: Decimal(4_500)}
 DAILY_LOSS = {50_000: Decimal(1_000), 100_000: Decimal(2_000), 150_000: Decimal(3_000)}  # where one was chosen
 _PROFIT_TARGET = {50_000: Decimal(3_000), 100_000: Decimal(6_000), 150_000: Decimal(9_000)}

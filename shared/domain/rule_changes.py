@@ -143,8 +143,8 @@ class _Rule:
     show: Callable[[Any], str] = _plain
 
 
-_FIRM = "venue.md section 9"
-_CAUTIOUS = "venue.md section 9 leaves it open: our cautious assumption"
+_FIRM = "TopstepX, 2026-09"
+_CAUTIOUS = "TopstepX leaves it open: our cautious assumption"
 _OURS = "our own limit"
 _DOLLARS = "dollars above 0 such as 1500 or 1500.50"
 _DOLLARS_OR_NONE = f"{_DOLLARS}, or none"
@@ -166,10 +166,10 @@ _RULES = {
     "heavy_micro_weight": _Rule(_count, _A_COUNT, _CAUTIOUS),
     "max_quantity": _Rule(_count, _A_COUNT, _OURS),
     "max_trades_per_day": _Rule(_or_none(_count), f"{_A_COUNT}, or none", _OURS),
-    "max_orders_per_minute": _Rule(_count, _A_COUNT, "our own limit; venue.md section 9: keep order rates low"),
+    "max_orders_per_minute": _Rule(_count, _A_COUNT, "our own limit; TopstepX: keep order rates low"),
     "risk_per_trade": _Rule(_or_none(_money_above_zero), _DOLLARS_OR_NONE, _OURS),
-    "costs_per_mini": _Rule(_money, "dollars in and out, such as 4.32", "venue.md section 9: the dearest mini, SI"),
-    "costs_per_micro": _Rule(_money, "dollars in and out, such as 2.72", "venue.md section 9: the dearest micro, SIL"),
+    "costs_per_mini": _Rule(_money, "dollars in and out, such as 4.32", "TopstepX, 2026-07: the dearest mini, SI"),
+    "costs_per_micro": _Rule(_money, "dollars in and out, such as 2.72", "TopstepX, 2026-07: the dearest micro, SIL"),
     "trading_hours": _Rule(
         _or_none(_hours), "two different times of Chicago such as 08:30-15:00, or none", _OURS, _show_hours
     ),

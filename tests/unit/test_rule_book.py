@@ -236,7 +236,7 @@ def test_a_practice_accounts_maximum_loss_is_told_as_our_assumption() -> None:
     sources = {rule: source for rule, _, source in describe(PRESETS["practice-50k"])}
 
     assert "our cautious assumption" in sources["maximum_loss"]
-    assert "venue.md section 9" == {rule: source for rule, _, source in describe(COMBINE)}["maximum_loss"]
+    assert "TopstepX, 2026-09" == {rule: source for rule, _, source in describe(COMBINE)}["maximum_loss"]
 
 
 def test_a_scaling_plan_with_one_step_for_all_is_a_plan() -> None:
