@@ -66,6 +66,7 @@ def test_trap_10_what_happened_while_the_stream_was_away_is_read_after_every_ret
     feeds.desk.work()
     feeds.fault("event_lost", count=20)  # what the gap swallows
     placed = feeds.desk.venue.place(customTag="unheard")
+    until(lambda: feeds.desk.venue.order(placed["orderId"])["status"] == 2, 10, "the fill that nobody hears of")
     feeds.forget_faults()
     assert [] == feeds.desk.rows(ORDER, placed["orderId"])
     assert {} == read_positions(feeds.hot, feeds.desk.venue.account_id)
