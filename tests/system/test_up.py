@@ -35,7 +35,7 @@ def hook(running: Stack) -> str:
 
 
 def send(hook: str, **more: object) -> str:
-    answer = requests.post(hook, json=ALERT | {"stop_loss_ticks": 4000, "take_profit_ticks": 4000} | more, timeout=10)
+    answer = requests.post(hook, json=ALERT | {"stop_loss_ticks": 400, "take_profit_ticks": 400} | more, timeout=10)
     assert 202 == answer.status_code, answer.text
     return str(answer.json()["job_id"])
 
@@ -66,7 +66,7 @@ def test_status_tells_how_old_the_last_word_about_each_contract_is(running: Stac
 
 def test_an_alert_becomes_an_order_with_its_stop_a_fill_and_a_position(running: Stack, hook: str) -> None:
     job = send(hook)
-    assert "succeeded" == running.wait_for_end(job)
+    assert "succeeded" == running.wait_for_end(job), running.job(job)
     # Of this alert only: the strategy may trade in the same minute.
     story = f"correlation_id = (SELECT correlation_id FROM job WHERE id = '{job}')"
     eventually(
