@@ -150,13 +150,6 @@ def open_in(connection: Connection, account_id: int, contract_id: str) -> list[O
     return [order for order in open_of(connection, account_id) if order.contract_id == contract_id]
 
 
-def of_venue_id(connection: Connection, account_id: int, venue_order_id: int) -> OrderRow | None:
-    """Return the order with the venue's id, or None."""
-    statement = select(*_COLUMNS).where(orders.c.account_id == account_id, orders.c.venue_order_id == venue_order_id)
-    row = connection.execute(statement).one_or_none()
-    return None if row is None else _row(row)
-
-
 def newest_entry(connection: Connection, account_id: int, contract_id: str) -> OrderRow | None:
     """Return the newest entry of the contract that was filled, if only in part, or None."""
     statement = select(*_COLUMNS).where(

@@ -47,6 +47,7 @@ class Seen:
     quantity: int
     position: PositionRow | None
     open_orders: list[OrderRow]
+    shown: frozenset[int] = frozenset()  # the venue's ids that it showed before it told the position
 
     @property
     def plan(self) -> Plan:
@@ -137,7 +138,8 @@ def _ask_venue(ctx: Context, job: GuardPosition, waited: timedelta) -> Seen:
     theirs = sync.quantity_at_venue(view, job.contract_id)
     with ctx.transaction() as tx:
         sync.write_down(tx, view)
-        seen = see(tx.connection, job.account_id, job.contract_id)
+        shown = frozenset(order.id for order in view.orders)
+        seen = replace(see(tx.connection, job.account_id, job.contract_id), shown=shown)
         ours = seen.quantity
         if ours != theirs and waited >= FLATTEN_AFTER:
             seen = replace(seen, quantity=theirs)  # the venue is right; reconcile finds out why
@@ -169,6 +171,8 @@ def _mend(ctx: Context, job: GuardPosition, seen: Seen) -> dict[str, str | int]:
             return _flatten(ctx, job, f"the stop was rejected: {refusal}")
     rows = {row.id: row for row in seen.open_orders}
     for order_id in todo.cancels:
+        if rows[order_id].venue_order_id not in seen.shown:
+            continue  # it came to work after the position was told: it may guard a fill that we do not know of
         _change(ctx, rows[order_id], ChangeKind.CANCEL, "nothing is left for it to close")
     for order_id, quantity in todo.shrinks:
         _change(ctx, rows[order_id], ChangeKind.MODIFY, "larger than the position", quantity=quantity)
