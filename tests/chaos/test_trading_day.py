@@ -13,8 +13,8 @@ from tests.fixtures.stack import ALERT, TERMINAL, Stack, eventually
 
 IS_LONG = environment().get("TICKWORK_CHAOS") == "long"
 SPEED = 60
-# A whole day from Sunday's opening to Monday's end of trading, or its last hour.
-STARTS, MINUTES = ("2026-03-08T17:00", 23 * 60) if IS_LONG else ("2026-03-09T14:20", 55)
+# A whole day from Sunday's opening to Monday's end of trading, or its last hour; a start takes a third of that.
+STARTS, MINUTES = ("2026-03-08T17:00", 23 * 60) if IS_LONG else ("2026-03-09T13:50", 60)
 EVERY_S = 5.0 if IS_LONG else 2.0
 STORM = {"preset": "storm", "probability": 0.05 if IS_LONG else 0.2}
 LOOKS = """

@@ -36,6 +36,11 @@ def hook(running: Stack) -> str:
     return url
 
 
+STORY = """
+    SELECT role, side, quantity, filled_quantity, state, origin, reason, intended_at FROM orders ORDER BY id
+"""
+
+
 def send(hook: str, **more: object) -> str:
     answer = requests.post(hook, json=ALERT | {"stop_loss_ticks": 400, "take_profit_ticks": 400} | more, timeout=10)
     assert 202 == answer.status_code, answer.text
@@ -80,7 +85,11 @@ def test_an_alert_becomes_an_order_with_its_stop_a_fill_and_a_position(running: 
     )
 
     assert [(1,)] == running.rows(f"SELECT fill.quantity FROM fill JOIN orders ON orders.id = order_id WHERE {story}")
-    eventually("position here and at the venue alike", lambda: held(running) and held(running) == at_venue(running))
+    eventually(
+        "position here and at the venue alike",
+        lambda: held(running) and held(running) == at_venue(running),
+        explain=lambda: (held(running), at_venue(running), running.rows(STORY)),
+    )
     shown = running.run("db", "psql", "-At", "-c", f"SELECT state FROM orders WHERE role = 'ENTRY' AND {story}").stdout
     assert "FILLED" == shown.strip()
 
