@@ -2,6 +2,8 @@
 
 import pytest
 
+from shared.ledger.jobs.accounts import BookRoundTrips
+from shared.ledger.jobs.orders import ReconcileAccounts
 from tests.fixtures.desk import Desk
 from tests.fixtures.operator import Type
 from tests.fixtures.venue import MNQ, RunningVenue, StartVenue
@@ -40,3 +42,23 @@ def test_halt_and_resume_are_about_every_account_unless_one_is_named(operator: T
     resumed = operator("resume", "z", "--json").json["resumed"]
 
     assert [first, second] == [one["id"] for one in resumed]
+
+
+def test_complaint_10_one_view_shows_every_account_side_by_side(operator: Type, desk: Desk) -> None:
+    both = [row[0] for row in desk.rows("SELECT id FROM account ORDER BY id")]
+    for account_id in both:
+        desk.tell_quote()
+        asked = operator("orders", "market", "MNQ", "buy", "1", "--stop", "40", "--account", str(account_id))
+        assert 0 == asked.status, asked
+        desk.work()
+
+    assert both == [row["id"] for row in operator("accounts", "--json").json["accounts"]]
+    assert both == [row["id"] for row in operator("risk", "--json").json["accounts"]]
+    assert both == [row["account_id"] for row in operator("positions", "--json").json["positions"]]
+    told = operator("orders", "--json").json
+    for kind in ("orders", "positions", "fills"):
+        assert set(both) == {row["account_id"] for row in told[kind]}, kind
+    assert 0 == operator("flatten", "--yes").status
+    for request in (ReconcileAccounts(), BookRoundTrips()):  # no feed tells of the fills, no beat asks for trips
+        desk.do(request)
+    assert both == sorted(row["account_id"] for row in operator("trades", "--json").json["round_trips"])

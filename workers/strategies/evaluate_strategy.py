@@ -14,6 +14,7 @@ from shared.domain.contract import Contract
 from shared.domain.coverage import Span
 from shared.domain.decision import Decision
 from shared.domain.order import Direction, Origin
+from shared.domain.product_family import family_of
 from shared.domain.risk import Entry
 from shared.domain.rollup import roll_up
 from shared.errors import MarketClosedError
@@ -122,7 +123,8 @@ def _wish(job: EvaluateStrategy, ctx: Context, contract: Contract, account: Acco
 
 def _trade(tx: Transaction, ctx: Context, job: EvaluateStrategy, wish: Wish) -> tuple[Evaluated, UUID | None]:
     side, reason = wish.entry.side, wish.reason or ""
-    accounts.lock(tx.connection, wish.account_id)  # before the look: nobody else may enter in between
+    # Before the look: nobody else may enter in between. As `intend` locks, which waits for nothing then.
+    accounts.lock_to_enter(tx.connection, wish.account_id, family_of(wish.contract.root))
     if not is_flat(tx.connection, wish.account_id, job.contract_id):
         return Evaluated(side, _not_traded(reason, "the account is not flat any more")), None
     intent = intend(tx, ctx, wish)
