@@ -1,7 +1,9 @@
 """Connections to Postgres, pooled; nothing connects before it is used."""
 
+import os
 import select
-from collections.abc import Iterator
+import threading
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -47,8 +49,23 @@ def options(program: str, pool_size: int, statement_timeout_s: float | None) -> 
 def make_engine(url: str, *, program: str, pool_size: int = 4, statement_timeout_s: float | None = None) -> Engine:
     """Return an engine on `url` whose connections Postgres lists under `program`."""
     engine = create_engine(driver_url(url), **options(program, pool_size, statement_timeout_s))
+    event.listen(engine, "do_connect", connect_unforked)
     event.listen(engine, "checkout", drop_if_dead)
     return engine
+
+
+# A process forked while another thread is within OpenSSL, which libpq asks when it connects, inherits its locks, held by
+# nobody: the child's own first connect would wait for ever. So a fork waits for who connects, 5 s at most.
+_connecting = threading.Lock()
+os.register_at_fork(
+    before=_connecting.acquire, after_in_parent=_connecting.release, after_in_child=_connecting.release
+)
+
+
+def connect_unforked(dialect: Any, _: object, arguments: Sequence[Any], options: Mapping[str, Any]) -> Any:  # noqa: ANN401  # SQLAlchemy's event
+    """Connect while nothing forks this process."""
+    with _connecting:
+        return dialect.connect(*arguments, **options)
 
 
 @contextmanager

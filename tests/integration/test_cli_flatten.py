@@ -122,12 +122,15 @@ def test_ctrl_c_leaves_it_to_the_workers_and_says_so(desk: Desk) -> None:
     hold_two(desk)
     desk.venue.kill()
     command = [sys.executable, "-m", "cli.main", "flatten", "--yes"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    try:
         until(
             lambda: desk.rows("SELECT 1 FROM flattening WHERE progress LIKE '%%asked%%'") == [(1,)], 30, "a first try"
         )
         process.send_signal(signal.SIGINT)
         _, error = process.communicate(timeout=20)
+    finally:
+        process.kill()
     assert 130 == process.returncode
     assert "the flattening is" in error
     assert "it is left to the workers" in error

@@ -1,0 +1,52 @@
+"""A process forked while a thread of its parent connects to Postgres, as a worker's pool is, can connect itself."""
+
+import subprocess
+import sys
+
+WORKERS = 75
+PROGRAM = f"""
+import os, sys, threading, time
+from shared.db.engine import make_engine
+
+def new_engine():
+    return make_engine(sys.argv[1], program="test", pool_size=1)
+
+def connect(engine):
+    with engine.connect() as connection:
+        connection.exec_driver_sql("SELECT 1")
+
+def wait_for(pid, hundredths):
+    for _ in range(hundredths):
+        done, status = os.waitpid(pid, os.WNOHANG)
+        if done:
+            return os.waitstatus_to_exitcode(status)
+        time.sleep(0.01)
+    os.kill(pid, 9)
+    return "hangs"
+
+def work(number):
+    first = threading.Thread(target=connect, args=(new_engine(),), daemon=True)  # as who keeps leases does
+    first.start()
+    time.sleep(number % 15 / 1000)
+    child = os.fork()
+    if child == 0:
+        connect(new_engine())
+        os._exit(0)
+    os._exit(0 if wait_for(child, 500) == 0 else 1)
+
+new_engine()  # loads what engines need
+for number in range({WORKERS}):
+    worker = os.fork()
+    if worker == 0:
+        work(number)
+    if (how := wait_for(worker, 1000)) != 0:
+        sys.exit(f"the child of worker {{number}} did not connect: {{how}}")
+"""
+
+
+def test_a_child_forked_while_a_thread_connects_for_the_first_time_can_connect(database_url: str) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", PROGRAM, database_url], capture_output=True, text=True, check=False, timeout=100
+    )
+
+    assert 0 == done.returncode, done.stderr
