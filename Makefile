@@ -3,6 +3,8 @@ PYTHON ?= python3
 UV := .uv/bin/uv
 RUN := .venv/bin/
 export UV_PYTHON_DOWNLOADS := never
+# Ten programs and hundreds of tests' processes must not compile our sources anew at every start.
+export PYTHONDONTWRITEBYTECODE :=
 UP_ARGS ?=
 
 .PHONY: up down test check format bench chaos rabbitmq clean

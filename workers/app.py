@@ -41,9 +41,9 @@ class JobFailedError(Exception):
 
 
 def import_tasks() -> None:
-    """Import every module below workers/, so that every task is registered."""
+    """Import every module below workers/ but the feed's, a program of its own, so that every task is registered."""
     for module in pkgutil.walk_packages(workers.__path__, "workers."):
-        if not module.name.endswith("__main__"):
+        if not module.name.endswith("__main__") and not module.name.startswith("workers.feed."):
             importlib.import_module(module.name)
 
 

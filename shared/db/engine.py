@@ -54,12 +54,10 @@ def make_engine(url: str, *, program: str, pool_size: int = 4, statement_timeout
     return engine
 
 
-# A process forked while another thread is within OpenSSL, which libpq asks when it connects, inherits its locks, held by
-# nobody: the child's own first connect would wait for ever. So a fork waits for who connects, 5 s at most.
+# A process forked while another thread is within OpenSSL, which libpq asks when it connects, inherits its locks, which
+# nobody holds then: the child's own first connect would wait for ever. So a fork waits for who connects, 5 s at most.
 _connecting = threading.Lock()
-os.register_at_fork(
-    before=_connecting.acquire, after_in_parent=_connecting.release, after_in_child=_connecting.release
-)
+os.register_at_fork(before=_connecting.acquire, after_in_parent=_connecting.release, after_in_child=_connecting.release)
 
 
 def connect_unforked(dialect: Any, _: object, arguments: Sequence[Any], options: Mapping[str, Any]) -> Any:  # noqa: ANN401  # SQLAlchemy's event

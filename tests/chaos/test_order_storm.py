@@ -20,7 +20,7 @@ from tests.fixtures.stack import ALERT, TERMINAL, Stack, eventually
 
 IS_LONG = environment().get("TICKWORK_CHAOS") == "long"
 INTENTS = 1_000 if IS_LONG else 60
-PACED = 100 if IS_LONG else 15
+PACED = 100 if IS_LONG else 8
 ACCOUNTS = 5
 PER_SECOND = 3.0 if IS_LONG else 6.0
 NAKED_AT_MOST_S = 2.0
