@@ -9,7 +9,7 @@ from uuid import UUID
 import click
 
 from cli.ask import Asker
-from cli.output import print_json, print_table
+from cli.output import print_json, print_outcome, print_table
 from cli.said import short
 from shared.db import changes
 from shared.db.orders import OrderRow
@@ -85,21 +85,7 @@ def carry_out(asker: Asker, wishes: Sequence[Wish], done: str, wait_s: float, *,
                 f"order {wish.order.id} is not {done} so far: it is left to the workers, `tickwork jobs show {job_id}` "
                 "tells what becomes of it"
             )
-    _report(done, changed, refused, as_json=as_json)
-
-
-def _report(done: str, changed: list[UUID], refused: list[str], *, as_json: bool) -> None:
-    if as_json:
-        print_json({done: changed, "refused": refused})
-    else:
-        for order_id in changed:
-            click.echo(f"{done} {order_id}")
-        if not changed and not refused:
-            click.echo("There is none.")
-        for reason in refused:
-            click.echo(f"tickwork: {reason}", err=True)
-    if refused:
-        raise click.exceptions.Exit(1)
+    print_outcome(done, changed, refused, as_json=as_json)
 
 
 def refuse_ended(wishes: Sequence[Wish]) -> None:

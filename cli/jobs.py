@@ -12,7 +12,7 @@ from uuid import UUID
 
 import click
 
-from cli.output import print_json, print_table
+from cli.output import print_json, print_outcome, print_table
 from cli.said import headline
 from cli.stack import connect
 from shared.db import views
@@ -182,17 +182,7 @@ def _each(done: str, job_ids: Iterable[UUID], act: Callable[[UUID], None], *, as
             refused.append(str(error))
         else:
             changed.append(job_id)
-    if as_json:
-        print_json({done: changed, "refused": refused})
-    else:
-        for job_id in changed:
-            click.echo(f"{done} {job_id}")
-        if not changed and not refused:
-            click.echo("There is none.")
-        for reason in refused:
-            click.echo(f"tickwork: {reason}", err=True)
-    if refused:
-        raise click.exceptions.Exit(1)
+    print_outcome(done, changed, refused, as_json=as_json)
 
 
 def _print_details(row: dict[str, Any]) -> None:

@@ -9,6 +9,7 @@ from enum import Enum
 from typing import Any
 from uuid import UUID
 
+import click
 from rich import box
 from rich.console import Console
 from rich.table import Table
@@ -20,6 +21,21 @@ def print_json(value: object) -> None:
     """Write `value` to stdout as JSON and nothing else; instants in ISO 8601, decimals as text, exactly."""
     json.dump(value, sys.stdout, default=_plain, indent=2)
     sys.stdout.write("\n")
+
+
+def print_outcome(done: str, changed: Sequence[UUID], refused: Sequence[str], *, as_json: bool) -> None:
+    """Say what was `done` to which rows and why others were refused; end with status 1 when one was."""
+    if as_json:
+        print_json({done: changed, "refused": refused})
+    else:
+        for one in changed:
+            click.echo(f"{done} {one}")
+        if not changed and not refused:
+            click.echo("There is none.")
+        for reason in refused:
+            click.echo(f"tickwork: {reason}", err=True)
+    if refused:
+        raise click.exceptions.Exit(1)
 
 
 def _plain(value: object) -> str | float:

@@ -11,7 +11,7 @@ from sqlalchemy import Engine
 from shared.clock import monotonic
 from shared.config import Settings
 from shared.db.engine import DATABASE_ERRORS, driver, make_engine
-from shared.fleets import Queue, slots_of
+from shared.fleets import Queue, most_outstanding, slots_of
 from shared.heartbeat import touch
 from shared.ledger import queues, rows
 from shared.ledger.envelope import BATCH, WakeUp, batch_wake_up
@@ -25,7 +25,6 @@ log = logging.getLogger(__name__)
 
 POLL_S = 0.2
 BACKLOG_POLL_S = 0.02  # while more waits than a queue has room for, and the room is used up quickly
-FULL_POLL_S = 0.05
 # A backlog of more than this many jobs per slot runs in batches, where its jobs allow it.
 GROWN = 4
 BATCH_SIZE = 50
@@ -47,6 +46,7 @@ class Relay:
         self._looked_at = monotonic()
         self._leases_from = monotonic() + GRACE_AFTER_SILENCE_S
         self._queues_from = 0.0
+        self._filled_at = dict.fromkeys(Queue, monotonic())  # when each queue was last as full as may be
 
     def look(self) -> float:
         """Do one round; return the seconds until the next is worth it. Postgres being away raises."""
@@ -81,7 +81,8 @@ class Relay:
         """Fill the queue's room with wake-ups; return the seconds until it may have room for more that wait."""
         room = self._wake.room(queue)
         if room == 0:
-            return FULL_POLL_S
+            self._filled_at[queue] = monotonic()
+            return POLL_S
         with self._engine.begin() as connection:
             line = driver(connection)
             batches = self._batches(line, queue, room)
@@ -92,7 +93,11 @@ class Relay:
             wake_ups += batches
         if wake_ups:
             self._wake.publish(wake_ups)
-        return BACKLOG_POLL_S if len(wake_ups) >= room else POLL_S
+        if len(wake_ups) < room:
+            return POLL_S
+        # More waits than there was room for: come back when, at this pace, half of what was filled is used up.
+        took, self._filled_at[queue] = monotonic() - self._filled_at[queue], monotonic()
+        return min(max(took * most_outstanding(queue) / (2 * room), BACKLOG_POLL_S), POLL_S)
 
     def _batches(self, line: rows.Line, queue: Queue, room: int) -> list[WakeUp]:
         """Return wake-ups for many jobs at once, where a backlog has grown and its jobs allow it."""

@@ -87,9 +87,9 @@ class Context:
         self.is_finished = transaction.has_finished_cause
         self.follow_up = transaction.follow_up
 
-    def lease_outlasts(self, duration: timedelta) -> bool:
-        """Whether this job is surely still ours after `duration`."""
-        return rows.lease_left(self.ledger.line.open(), self.job) > duration
+    def lease_left(self) -> timedelta:
+        """For how long this job is surely still ours; zero or less when it is not."""
+        return rows.lease_left(self.ledger.line.open(), self.job)
 
     def halt(self, error: HaltError) -> None:
         """Stop new entries on the account that the error names, or on every one, until a person resumes them."""

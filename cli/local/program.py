@@ -28,6 +28,7 @@ class Program:
     account: Account | None = None
     heartbeat: Path | None = None
     patience_s: float = 3.0  # between the stop signal and SIGKILL
+    niceness: int = 0  # above zero: gives way to the others
 
 
 def start(program: Program) -> "subprocess.Popen[bytes]":
@@ -45,16 +46,17 @@ def start(program: Program) -> "subprocess.Popen[bytes]":
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         start_new_session=True,
-        preexec_fn=tied_to_us(program.death_signal),  # noqa: PLW1509  # runs after the change of user, which would undo it
+        preexec_fn=tied_to_us(program.death_signal, program.niceness),  # noqa: PLW1509  # runs after the change of user, which would undo it
         **(program.account.as_user() if program.account else {}),
     )
 
 
-def tied_to_us(death_signal: signal.Signals) -> Callable[[], None]:
-    """Return what a new process must run so that Linux sends it this signal when we are gone."""
+def tied_to_us(death_signal: signal.Signals, niceness: int = 0) -> Callable[[], None]:
+    """Return what a new process must run so that Linux sends it this signal when we are gone, and to give way."""
     parent = os.getpid()
 
     def tie() -> None:
+        os.nice(niceness)
         if sys.platform == "linux":
             _libc.prctl(_PR_SET_PDEATHSIG, death_signal)
             if os.getppid() != parent:  # it died before the line above

@@ -103,12 +103,12 @@ def others(stack: Stack) -> Iterator[Program]:
     yield _by_heartbeat(stack, "beat", ["scheduler", "beat"])
     port = stack.ports["flower"]
     flower = ["celery", "--app", "workers.app", "flower", f"--port={port}", *_FLOWER_OPTIONS]
-    yield _by_http(stack, "flower", flower, "/healthcheck")
+    yield _by_http(stack, "flower", flower, "/healthcheck", niceness=10)  # who looks must not slow who trades
 
 
-def _by_http(stack: Stack, name: str, module: list[str], path: str) -> Program:
+def _by_http(stack: Stack, name: str, module: list[str], path: str, *, niceness: int = 0) -> Program:
     url = f"http://127.0.0.1:{stack.ports[name]}{path}"
-    return Program(name, _python(module), _environment(stack), lambda: answers_http(url))
+    return Program(name, _python(module), _environment(stack), lambda: answers_http(url), niceness=niceness)
 
 
 def _by_heartbeat(stack: Stack, name: str, module: list[str], *, patience_s: float = 3.0) -> Program:

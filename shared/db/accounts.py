@@ -6,7 +6,7 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import Connection, Row, func, select, update
+from sqlalchemy import Connection, Row, func, select, true, update
 from sqlalchemy.dialects.postgresql import insert
 
 from shared.db.account_tables import account, account_day, account_event, account_snapshot
@@ -76,8 +76,15 @@ def lock_to_enter(connection: Connection, account_id: int, family: str) -> Accou
 
     Read what else counts in a later statement: this one, if it waited, has seen what was before.
     """
-    connection.execute(select(func.pg_advisory_xact_lock(func.hashtext(f"family {family}"))))
-    return lock(connection, account_id)
+    # One round trip; the row is locked last of all, and told as it is then.
+    held = (
+        select(func.pg_advisory_xact_lock(func.hashtext(f"family {family}")).label("held"))
+        .cte()
+        .prefix_with("MATERIALIZED")
+    )
+    statement = select(*_COLUMNS).join_from(account, held, true()).where(account.c.id == account_id)
+    row = connection.execute(statement.with_for_update(key_share=True, of=account)).one_or_none()
+    return None if row is None else _row(row)
 
 
 def store(

@@ -6,7 +6,7 @@ from uuid import UUID
 from sqlalchemy import Insert, Select, Text, Uuid, cast, func, insert, literal, null, select
 from sqlalchemy.dialects.postgresql import JSONB
 
-from shared.db.account_tables import alert, hook, hook_copy
+from shared.db.account_tables import alert, hook, hook_copy, signal
 from shared.db.tables import job
 
 
@@ -35,11 +35,23 @@ def add_refused(alert_id: UUID, hook_id: UUID, body: bytes, reason: str, *, is_j
     )
 
 
-def to_handle(alert_id: UUID) -> Select[bytes, int, list[int]]:
-    """Select an alert's body, the account that its hook trades, and the further accounts that trade it too."""
+def to_handle(alert_id: UUID, account_id: int | None = None) -> Select[bytes, int, list[int], str | None]:
+    """Select an alert's body, the account that its hook trades, and the further accounts that trade it too.
+
+    And why it was refused when it was handled before, for `account_id` or the first account; or None.
+    """
     others = select(hook_copy.c.account_id).where(hook_copy.c.hook_id == hook.c.id).order_by(hook_copy.c.account_id)
+    whose = hook.c.account_id if account_id is None else account_id
+    refusal = select(signal.c.reason).where(
+        signal.c.alert_id == alert.c.id, signal.c.account_id == whose, signal.c.verdict == "refused"
+    )
     return (
-        select(alert.c.body, hook.c.account_id, func.array(others.scalar_subquery()).label("others"))
+        select(
+            alert.c.body,
+            hook.c.account_id,
+            func.array(others.scalar_subquery()).label("others"),
+            refusal.scalar_subquery().label("refusal"),
+        )
         .join(hook, hook.c.id == alert.c.hook_id)
         .where(alert.c.id == alert_id)
     )

@@ -1,10 +1,11 @@
 """Contracts we know, which of them we track, and the spans of bars we hold of each."""
 
 from collections.abc import Sequence
+from typing import Any
 
 from psycopg.types.multirange import TimestamptzMultirange
 from psycopg.types.range import TimestamptzRange
-from sqlalchemy import Connection, Row, cast, func, select, update
+from sqlalchemy import ColumnElement, Connection, Row, cast, func, select, update
 from sqlalchemy.dialects.postgresql import TSTZMULTIRANGE, insert
 
 from shared.db.tables import contract
@@ -46,10 +47,16 @@ def get(connection: Connection, contract_id: str) -> Contract | None:
 
 def known(connection: Connection, contract_id: str) -> Contract:
     """Return the contract; raise LookupError naming it when we never met it."""
-    found = get(connection, contract_id)
+    found: Contract = known_with(connection, contract_id, [])[-1]
+    return found
+
+
+def known_with(connection: Connection, contract_id: str, more: Sequence[ColumnElement[Any]]) -> tuple[Any, ...]:
+    """Return what `more` selects, and last the contract; raise LookupError, with nothing done, if we never met it."""
+    found = connection.execute(select(*more, *_COLUMNS).where(contract.c.id == contract_id)).one_or_none()
     if found is None:
         raise LookupError(f"contract {contract_id} is unknown: the job market_data.refresh_contracts has not met it")
-    return found
+    return (*found[: len(more)], Contract(*found[len(more) :]))
 
 
 def active_of_root(connection: Connection, root: str) -> Contract | None:

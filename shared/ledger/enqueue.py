@@ -31,13 +31,18 @@ _HAS_ROOM: LiteralString = """
      OR NOT EXISTS (SELECT 1 FROM queue_state WHERE queue = %(queue)s AND queued >= %(most)s::integer))
 """
 _INSERT_ALONE: LiteralString = f"{_INSERT} WHERE {_HAS_ROOM}"
-# A follow-up begins as claimed by the worker that asks for it: ahead of those that wait for the same order_key.
-_INSERT_CLAIMED: LiteralString = """
+# The job that asks ends, and the follow-up begins as claimed by the same worker: ahead of those that wait for the same
+# order_key. Neither happens unless the first is still that worker's.
+_HAND_OVER: LiteralString = """
+    WITH done AS (
+        UPDATE job SET state = 'succeeded', finished_at = now(), lease_until = NULL, result = %(result)s::jsonb
+        WHERE id = %(cause_id)s AND fence = %(cause_fence)s AND state = 'running' RETURNING id)
     INSERT INTO job (id, name, queue, arguments, max_attempts, deadline, order_key, cause_id, turn, correlation_id,
                      state, fence, attempt, worker, started_at, lease_until)
     SELECT %(id)s::uuid, %(name)s, %(queue)s, %(arguments)s::jsonb, %(max_attempts)s::integer, %(deadline)s::interval,
            %(order_key)s, %(cause_id)s::uuid, %(turn)s::uuid, %(correlation_id)s::uuid,
            'running', 1, 1, %(worker)s, now(), now() + %(lease)s::interval
+    FROM done
 """
 _INSERT_WITH_KEY: LiteralString = f"""
     WITH taken AS (
@@ -117,10 +122,14 @@ class NewJob:
             return _INSERT_ALONE, values
         return _INSERT_WITH_KEY, values | {"key": self.key, "kept": KEY_KEPT}
 
-    def insert_claimed(self, worker: str, lease: timedelta, returning: LiteralString) -> Statement:
-        """Write the row as one that `worker` runs; it returns the columns asked for."""
+    def hand_over(self, cause_fence: int, result: object, worker: str, lease: timedelta) -> Statement:
+        """End the job that caused this one, and write the row as one that the same `worker` runs.
+
+        Add RETURNING. Without a row in the answer the first job was lost, and nothing is written.
+        """
         _, values = self.insert()
-        return f"{_INSERT_CLAIMED} RETURNING {returning}", values | {"worker": worker, "lease": lease}
+        more = {"cause_fence": cause_fence, "result": None if result is None else Jsonb(result)}
+        return _HAND_OVER, values | more | {"worker": worker, "lease": lease}
 
     def holder_of_key(self) -> Statement:
         """Read the job that holds the key."""

@@ -71,9 +71,11 @@ class Transaction:
         return rows.supersede(driver(self.connection), self._job())
 
     def hand_over(self, result: object, request: Job) -> None:
-        """End the job that caused this and insert `request` as claimed by the same worker, which runs it at once."""
+        """End the job that caused this and insert `request` as claimed by the same worker, which runs it at once.
+
+        Raise LeaseLostError if the first is not ours any more.
+        """
         job = self._job()
-        self.finish(result)
         follow_up = new_job(
             request,
             order_key=job.order_key,
@@ -82,7 +84,10 @@ class Transaction:
             cause_id=job.id,
             wakes_itself=False,
         )
-        self.follow_up = rows.insert_follow_up(driver(self.connection), follow_up, job.worker)
+        self.follow_up = rows.hand_over(driver(self.connection), job, result, follow_up)
+        if self.follow_up is None:
+            raise LeaseLostError(f"job {job.id} was taken back from {job.worker}")
+        self.has_finished_cause = True
 
     def _job(self) -> ClaimedJob:
         if self._cause is None:

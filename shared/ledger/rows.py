@@ -114,11 +114,13 @@ def claim_batch(connection: Line, name: str, queue: Queue, worker: str, most: in
     return sorted(map(_job, connection.execute(_CLAIM_BATCH, values)), key=lambda job: job.id)
 
 
-def insert_follow_up(connection: Line, job: NewJob, worker: str) -> ClaimedJob:
-    """Insert a job that `worker` runs at once, in the transaction that ends the one which asked for it."""
-    row = connection.execute(*job.insert_claimed(worker, LEASE, _CLAIMED_COLUMNS)).fetchone()
-    assert row is not None  # noqa: S101  # an INSERT without a condition
-    return _job(row)
+def hand_over(connection: Line, job: ClaimedJob, result: object, follow_up: NewJob) -> ClaimedJob | None:
+    """End `job` as succeeded and insert what its worker runs next, in the caller's transaction.
+
+    None means that it is no longer ours and nothing was written.
+    """
+    statement, values = follow_up.hand_over(job.fence, result, job.worker, LEASE)
+    return _claimed(connection, f"{statement} RETURNING {_CLAIMED_COLUMNS}", values)
 
 
 _FINISH = """

@@ -119,6 +119,11 @@ def test_bars_flow_and_strategies_are_evaluated(running: Stack) -> None:
     )
 
 
+def test_flower_gives_way_to_what_trades(running: Stack) -> None:
+    assert 10 == psutil.Process(running.pid_of("flower")).nice() - psutil.Process(running.pid).nice()
+    assert psutil.Process(running.pid).nice() == psutil.Process(running.pid_of("worker-critical")).nice()
+
+
 def test_flower_shows_the_workers_and_takes_no_orders(running: Stack) -> None:
     status = running.status()
     assert status is not None

@@ -10,6 +10,7 @@ from shared.domain.contract import Contract
 from shared.domain.order import Origin, Side
 from shared.domain.risk import Entry
 from shared.errors import RefusedError, RiskLimitError
+from shared.ids import new_id
 from shared.ledger.jobs.alerts import CopyAlert, HandleAlert
 from shared.ledger.jobs.orders import Flatten, PlaceOrder
 from shared.ledger.ledger import Transaction
@@ -36,7 +37,7 @@ def handle_alert(job: HandleAlert, ctx: Context) -> dict[str, str]:
         with ctx.transaction() as tx:
             for account_id in row.others:
                 _ask_for_copy(tx, ctx, job.alert_id, account_id)
-    return act(ctx, job.alert_id, row.account_id, row.body)
+    return act(ctx, job.alert_id, row.account_id, row.body, row.refusal)
 
 
 def _ask_for_copy(tx: Transaction, ctx: Context, alert_id: UUID, account_id: int) -> None:
@@ -50,13 +51,12 @@ def _ask_for_copy(tx: Transaction, ctx: Context, alert_id: UUID, account_id: int
     )
 
 
-def act(ctx: Context, alert_id: UUID, account_id: int, body: bytes) -> dict[str, str]:
-    """Do what the alert with this body asks for on one account."""
+def act(ctx: Context, alert_id: UUID, account_id: int, body: bytes, refused_before: str | None) -> dict[str, str]:
+    """Do what the alert with this body asks for on one account, unless it was refused there before."""
+    if refused_before is not None:
+        raise RiskLimitError(refused_before)
     alert = parse_alert(body)
     with ctx.autocommit() as connection:
-        refused_before = signals.refusal_of_alert(connection, alert_id, account_id)
-        if refused_before is not None:
-            raise RiskLimitError(refused_before)
         contract = contracts.active_of_root(connection, alert.root.name)
     if contract is None:
         raise RefusedError(f"the venue offers no single active contract of {alert.root.name} (symbol {alert.symbol})")
@@ -101,18 +101,21 @@ def _close(ctx: Context, contract: Contract, alert_id: UUID, account_id: int) ->
     with ctx.transaction() as tx:
         account = accounts.lock(tx.connection, account_id)
         refusal = None if account is not None and ctx.may_act_for(account) else _NEVER_LIVE.format(account_id)
-        signal_id = signals.store(
-            tx.connection,
-            origin=Origin.ALERT,
-            account_id=account_id,
-            contract_id=contract.id,
-            action=Action.CLOSE,
-            quantity=None,
-            verdict="accepted" if refusal is None else "refused",
-            reason="a close means everything of the contract" if refusal is None else refusal,
-            correlation_id=ctx.job.correlation_id,
-            decided_market_at=ctx.market_now,
-            alert_id=alert_id,
+        signal_id = new_id()
+        tx.connection.execute(
+            signals.add(
+                signal_id,
+                origin=Origin.ALERT,
+                account_id=account_id,
+                contract_id=contract.id,
+                action=Action.CLOSE,
+                quantity=None,
+                verdict="accepted" if refusal is None else "refused",
+                reason="a close means everything of the contract" if refusal is None else refusal,
+                correlation_id=ctx.job.correlation_id,
+                decided_market_at=ctx.market_now,
+                alert_id=alert_id,
+            )
         )
         result = {"signal_id": str(signal_id), "closes": contract.id}
         if refusal is None:

@@ -14,8 +14,7 @@ from workers.orders.settle_order import OVERLAP
 from workers.task import task
 
 # A market order is filled some 10 ms after it was accepted, and the hub tells of it: the venue is asked if it did not.
-FIRST_LOOK_AFTER = timedelta(seconds=0.1)
-ASK_AFTER = timedelta(seconds=0.3)
+FIRST_LOOK_AFTER = timedelta(seconds=0.3)
 LOOK_EVERY = timedelta(seconds=0.1)
 NARROW = timedelta(seconds=2)
 LEFT_TO_RECONCILE_AFTER = timedelta(seconds=10)
@@ -34,8 +33,6 @@ def find_fills(job: FindFills, ctx: Context) -> dict[str, str | int | None]:
     if _is_told(ctx, order):
         return _found(ctx, order)
     age = machine_now() - (order.submitted_at or machine_now())
-    if age < ASK_AFTER:
-        raise PostponedError(f"order {order.id} is not told of so far", ASK_AFTER - age)
     # At first a narrow look, which stays quick on a busy account; a wide one if the two sides' clocks disagree.
     overlap = NARROW if age < timedelta(seconds=1) else OVERLAP
     since = (order.submitted_market_at or ctx.market_now) - overlap

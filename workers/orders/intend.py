@@ -79,8 +79,9 @@ def intend(tx: Transaction, ctx: Context, wish: Wish) -> Intent:
     judged = judge(tx.connection, ctx, wish, account)
     entry, bracket = judged.entry, judged.bracket
     refusal = None if judged.refusal is None else str(judged.refusal)
-    signal_id = signals.store(
-        tx.connection,
+    order_id, signal_id = new_id(), new_id()
+    signal = signals.add(
+        signal_id,
         origin=wish.origin,
         account_id=account.id,
         contract_id=wish.contract.id,
@@ -93,7 +94,6 @@ def intend(tx: Transaction, ctx: Context, wish: Wish) -> Intent:
         alert_id=wish.alert_id,
         strategy=wish.strategy,
     )
-    order_id = new_id()
     orders.intend(
         tx.connection,
         order_id=order_id,
@@ -115,6 +115,7 @@ def intend(tx: Transaction, ctx: Context, wish: Wish) -> Intent:
         expires_at=wish.expires_at,
         correlation_id=ctx.job.correlation_id,
         refusal=refusal,
+        along=signal,
     )
     return Intent(order_id, signal_id, judged.refusal)
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from shared.clock import machine_now
-from shared.db import contracts, orders
+from shared.db import orders
 from shared.db.orders import OrderRow
 from shared.domain.contract import Contract
 from shared.domain.order import OrderState, Role
@@ -40,12 +40,17 @@ def submit(ctx: Context, order: OrderRow) -> Answer:
     if order.expires_at is not None and order.expires_at <= machine_now():
         return _end(ctx, order, OrderState.EXPIRED, f"not sent before {order.expires_at:%H:%M:%S} UTC")
     ctx.gateway.get_ready()  # a login may take long or fail, and must do so before anything is SUBMITTING
-    claimed = _claim(ctx, order)
-    if isinstance(claimed, Answer):
-        return claimed
+    with ctx.autocommit() as connection:
+        found = orders.submit(
+            connection, order, ctx.job.id, ctx.job.fence, machine_now=machine_now(), market_now=ctx.market_now
+        )
+    if found.obstacle == "moved":
+        return Answer(order.state, reason="moved by another")
+    if found.obstacle is not None:
+        return Answer(OrderState.REFUSED, reason=found.obstacle, refusal=RefusedError(found.obstacle))
     try:
-        need_lease(ctx)
-        venue_order_id = ctx.gateway.place(_ticket(order, claimed))
+        need(found.lease_left)
+        venue_order_id = ctx.gateway.place(_ticket(order, found.contract))
     except RetryableError:  # certainly not sent
         with ctx.ledger.engine.begin() as connection:
             orders.move(connection, order.id, [OrderState.SUBMITTING], OrderState.INTENDED)
@@ -57,20 +62,14 @@ def submit(ctx: Context, order: OrderRow) -> Answer:
     return Answer(OrderState.WORKING, venue_order_id)
 
 
-def _claim(ctx: Context, order: OrderRow) -> Contract | Answer:
-    with ctx.autocommit() as connection:
-        contract = contracts.known(connection, order.contract_id)
-        obstacle = orders.submit(connection, order.id, machine_now=machine_now(), market_now=ctx.market_now)
-    if obstacle is None:
-        return contract
-    if obstacle == "moved":
-        return Answer(order.state, reason="moved by another")
-    return Answer(OrderState.REFUSED, reason=obstacle, refusal=RefusedError(obstacle))
-
-
 def need_lease(ctx: Context) -> None:
     """Never start a call that somebody else might repeat before it ends: raise NotSentError."""
-    if not ctx.lease_outlasts(TIMEOUT + _MARGIN):
+    need(ctx.lease_left())
+
+
+def need(lease_left: timedelta) -> None:
+    """As `need_lease`, of a lease that was asked for already."""
+    if lease_left <= TIMEOUT + _MARGIN:
         raise NotSentError("the lease would not outlast the call")
 
 

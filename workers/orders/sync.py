@@ -4,7 +4,6 @@ import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
-from typing import Any
 
 from sqlalchemy import Connection
 
@@ -96,8 +95,9 @@ def write_orders(tx: Transaction, account_id: int, shown: Sequence[VenueOrder]) 
     A final state stays, and what the venue said later is not undone by what it said before.
     """
     connection = tx.connection
-    over = orders.settled(connection, account_id, [order.id for order in shown])
-    news = [order for order in sorted(shown, key=lambda order: order.id) if order.id not in over]
+    looks = {order.id: (_shown(order), order.tag is not None) for order in shown}
+    old = orders.without_news(connection, account_id, looks)
+    news = [order for order in sorted(shown, key=lambda order: order.id) if order.id not in old]
     known = known_contracts(connection, account_id, {order.contract_id for order in news})
     ours = orders.of_tags(connection, account_id, [order.tag for order in news if order.tag])
     gone = []
@@ -144,7 +144,7 @@ def _note_rejected(connection: Connection, account_id: int, row: OrderRow, order
 def _refresh(connection: Connection, row: OrderRow, order: VenueOrder) -> bool:
     if order.state is OrderState.UNKNOWN:  # a state we cannot read says nothing
         return False
-    return orders.refresh(connection, row.id, {"venue_order_id": order.id, **_values(order)})
+    return orders.refresh(connection, row.id, _shown(order))
 
 
 def _adopt(connection: Connection, account_id: int, order: VenueOrder, ours: Mapping[str, OrderRow]) -> bool:
@@ -159,16 +159,13 @@ def _adopt(connection: Connection, account_id: int, order: VenueOrder, ours: Map
     order_id = new_id()
     return orders.adopt(
         connection,
-        order_id=order_id,
+        _shown(order),
+        id=order_id,
         account_id=account_id,
-        venue_order_id=order.id,
         contract_id=order.contract_id,
-        values=_values(order)
-        | {
-            "client_order_id": order.tag,
-            "side": order.side.value,
-            "type": order.type.value,
-        },
+        client_order_id=order.tag,
+        side=order.side.value,
+        type=order.type.value,
         parent_id=parent.id if parent else None,
         origin=parent.origin if parent else Origin.EXTERNAL,
         role=role if parent else Role.OTHER,
@@ -176,20 +173,18 @@ def _adopt(connection: Connection, account_id: int, order: VenueOrder, ours: Map
     )
 
 
-def _values(order: VenueOrder) -> dict[str, Any]:
-    values: dict[str, Any] = {
-        "state": order.state.value,
-        "filled_quantity": order.filled_quantity,
-        "average_fill_price": order.average_fill_price,
-        "limit_price": order.limit_price,
-        "stop_price": order.stop_price,
-        "changed_market_at": order.updated_market_at or order.created_market_at,
-    }
-    if order.quantity > 0:
-        values["quantity"] = order.quantity
-    if order.state is OrderState.FILLED:
-        values["filled_market_at"] = order.updated_market_at
-    return values
+def _shown(order: VenueOrder) -> orders.Shown:
+    return orders.Shown(
+        venue_order_id=order.id,
+        state=order.state,
+        filled_quantity=order.filled_quantity,
+        average_fill_price=order.average_fill_price,
+        limit_price=order.limit_price,
+        stop_price=order.stop_price,
+        changed_market_at=order.updated_market_at or order.created_market_at,
+        quantity=order.quantity if order.quantity > 0 else None,
+        filled_market_at=order.updated_market_at if order.state is OrderState.FILLED else None,
+    )
 
 
 def write_fills(tx: Transaction, account_id: int, shown: Sequence[VenueFill]) -> None:
