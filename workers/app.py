@@ -28,7 +28,7 @@ from shared.ledger.wake_amqp import quorum_queue
 from shared.log import set_up_logging
 from workers.build import open_runner
 from workers.context import NotRecordedError
-from workers.run import Runner
+from workers.runner import Runner
 from workers.task import TASKS
 
 log = logging.getLogger(__name__)

@@ -24,7 +24,7 @@ from shared.ledger.wake import open_wake
 from workers.calls import BufferedCallLog
 from workers.context import Context
 from workers.deadline import Deadline
-from workers.run import Runner
+from workers.runner import Runner
 
 
 def tracebacks_folder(settings: Settings) -> Path:

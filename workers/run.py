@@ -1,242 +1,87 @@
-"""Runs jobs, without Celery: claim, do, record, and whatever a job hands over to."""
+"""Does one job to its end in a process of its own, without Celery or a broker: `python -m workers.run JOB_ID`."""
 
 import logging
+import os
+import socket
 import sys
-import traceback
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
-from dataclasses import dataclass
-from datetime import timedelta
-from random import Random
+import threading
 from uuid import UUID
 
-import msgspec
-import psycopg
-from sqlalchemy import Connection
-
-from shared.clock import monotonic
-from shared.config import load_settings
-from shared.db.engine import DATABASE_ERRORS, driver
-from shared.domain.backoff import delay
-from shared.errors import HaltError, PostponedError, RefusedError
-from shared.fleets import Queue
-from shared.ledger import queues, rows
-from shared.ledger.job import request_of
-from shared.ledger.ledger import LeaseLostError, Ledger
-from shared.ledger.line import LedgerDownError
-from shared.ledger.rows import ClaimedJob
+from shared.clock import machine_now
+from shared.config import Settings, load_settings
+from shared.db.engine import DATABASE_ERRORS, driver, make_engine
+from shared.ledger import rows
 from shared.log import set_up_logging
-from workers.context import Context, NotRecordedError
-from workers.deadline import Deadline
-from workers.task import TASKS
+from workers.app import import_tasks
+from workers.build import open_runner
+from workers.leases import RENEW_EVERY_S
+from workers.runner import Outcome
 
 log = logging.getLogger(__name__)
 
-RETRY_BASE = timedelta(seconds=0.5)
-RETRY_CAP = timedelta(minutes=5)
-# A slot that works off a backlog looks again after this long, so that a drain or another name is not kept waiting.
-BATCHES_FOR_S = 1.0
+_LONGEST_PAUSE_S = 0.5
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """What a wake-up came to: `duplicate`, `put_back`, or the state its last job ended in."""
+def run_alone(settings: Settings, job_id: UUID) -> Outcome:
+    """Run the job until it has ended, however often it is put back; return how it ended.
 
-    state: str
-    result: object = None
-    error: str | None = None
-
-
-class Runner:
-    """Does jobs for one worker process, called `worker` in their rows."""
-
-    def __init__(
-        self,
-        ledger: Ledger,
-        context_of: Callable[[ClaimedJob, Connection | None], Context],
-        worker: str,
-        deadline: Deadline,
-    ) -> None:
-        self._ledger = ledger
-        self._context_of = context_of
-        self._worker = worker
-        self._deadline = deadline
-        self._random = Random()  # noqa: S311  # spreads retries; guards no secret
-
-    def run(self, job_id: UUID) -> Outcome:
-        """Run the job if it is ours to run, then every job it hands over to; report the last one's outcome.
-
-        Raise NotRecordedError when the database was lost: this process must then end.
-        """
-        try:
-            claimed = self._ledger.claim(job_id, self._worker)
-        except LedgerDownError as error:
-            return Outcome("put_back", error=str(error))
-        except psycopg.Error as error:  # it may have been granted, and our lease would be renewed for ever
-            raise NotRecordedError(f"whether job {job_id} was claimed is not known: {error}") from error
-        if claimed is None:
-            self._note_duplicate(job_id)
-            return Outcome("duplicate")
-        return self._run_chain(claimed)
-
-    def _note_duplicate(self, job_id: UUID) -> None:
-        with suppress(psycopg.Error, LedgerDownError):  # a count, and no more
-            queues.note_duplicate(self._ledger.line.open(), job_id)
-
-    def _run_chain(self, first: ClaimedJob) -> Outcome:
-        claimed: ClaimedJob | None = first
-        outcome = Outcome("duplicate")
-        while claimed is not None:
-            context = self._context_of(claimed, None)
-            with self._deadline.watch(claimed.deadline), _recorded(claimed):
-                outcome = self._do(claimed, context)
-            context.calls.flush(claimed.id)
-            claimed = context.follow_up
-        self._ledger.wake_next(first)
-        return outcome
-
-    def run_batch(self, name: str, queue: Queue, most: int) -> dict[str, int]:
-        """Run jobs of one name, up to `most` in a commit, while there are so many; return how many ended how.
-
-        Raise NotRecordedError when the database was lost: this process must then end.
-        """
-        counts: dict[str, int] = {}
-        began = monotonic()
-        while monotonic() - began < BATCHES_FOR_S:
-            try:
-                jobs = self._ledger.claim_batch(name, queue, self._worker, most)
-            except LedgerDownError:
-                break
-            except psycopg.Error as error:
-                raise NotRecordedError(f"whether jobs {name} were claimed is not known: {error}") from error
-            if jobs:
-                for state in self._do_batch(jobs):
-                    counts[state] = counts.get(state, 0) + 1
-            if len(jobs) < most:
-                break
-        return counts
-
-    def _do_batch(self, jobs: list[ClaimedJob]) -> list[str]:
-        contexts: list[Context] = []
-        with _recorded(jobs[0]):
-            try:
-                with self._ledger.engine.begin() as connection:
-                    outcomes = [self._do_within(connection, job, contexts) for job in jobs]
-                    _end_all(connection, contexts, outcomes)
-            except (LeaseLostError, psycopg.DataError) as error:  # counted, so that each then runs alone
-                log.warning("%s jobs %s are undone and run one by one: %s", len(jobs), jobs[0].name, error)
-                return [
-                    self._put_back(self._ledger.line.open(), job, timedelta(0), error, is_counted=True).state
-                    for job in jobs
-                ]
-        for context in contexts:
-            self._ledger.wake(context.wake_ups)
-            context.calls.flush(context.job.id)
-            if context.follow_up is not None:
-                self._run_chain(context.follow_up)
-        return [outcome.state for outcome in outcomes]
-
-    def _do_within(
-        self,
-        connection: Connection,
-        job: ClaimedJob,
-        contexts: list[Context],
-    ) -> Outcome:
-        context = self._context_of(job, connection)
-        contexts.append(context)
-        try:
-            with self._deadline.watch(job.deadline):
-                result = self._result_of(job, context)
-        except LeaseLostError:
-            raise
-        except Exception as error:  # noqa: BLE001  # whatever a task raises is recorded, as in _do
-            return self._record_failure(driver(connection), job, context, error)
-        return Outcome("succeeded", result)
-
-    def _result_of(self, job: ClaimedJob, context: Context) -> object:
-        request = request_of(job.name, job.arguments)
-        return msgspec.to_builtins(TASKS[job.name].do(request, context))
-
-    def _do(self, job: ClaimedJob, context: Context) -> Outcome:
-        line = self._ledger.line
-        try:
-            result = self._result_of(job, context)
-        except NotRecordedError:
-            raise
-        except Exception as error:  # whatever a task raises is recorded, never lost
-            if context.is_finished:
-                log.exception("%s %s failed after its end was recorded", job.name, job.id)
-                return Outcome("succeeded")
-            return self._record_failure(line.open(), job, context, error)
-        return Outcome("succeeded", result) if context.is_finished else self._end(line.open(), job, "succeeded", result)
-
-    def _record_failure(self, line: rows.Line, job: ClaimedJob, context: Context, error: Exception) -> Outcome:
-        match error:
-            case LeaseLostError():
-                return Outcome("duplicate", error=str(error))
-            case PostponedError():
-                return self._put_back(line, job, error.retry_after, error, is_counted=False)
-            case HaltError():
-                context.halt(error)
-                log.error("%s %s failed: %s", job.name, job.id, _text(error))
-                return self._end(line, job, "failed", error=_text(error))
-            case RefusedError():
-                log.warning("%s %s failed: %s", job.name, job.id, _text(error))
-                return self._end(line, job, "failed", error=_text(error))
-        if job.attempt >= job.max_attempts:
-            log.error("%s %s is dead after %s attempts", job.name, job.id, job.attempt, exc_info=error)
-            return self._end(line, job, "dead", error=_with_traceback(error))
-        pause = delay(job.attempt, base=RETRY_BASE, cap=RETRY_CAP, fraction=self._random.random())
-        return self._put_back(line, job, pause, error, is_counted=True)
-
-    def _end(
-        self, line: rows.Line, job: ClaimedJob, state: str, result: object = None, error: str | None = None
-    ) -> Outcome:
-        try:
-            is_ours = rows.finish(line, job, state, result=result, error=error)
-        except psycopg.DataError as refused:  # Postgres cannot store the result, such as text with NUL
-            return self._end(line, job, "dead", error=f"the result cannot be stored: {refused}")
-        return Outcome(state, result, error) if is_ours else Outcome("duplicate", error="the lease was lost")
-
-    def _put_back(
-        self, line: rows.Line, job: ClaimedJob, pause: timedelta, error: Exception, *, is_counted: bool
-    ) -> Outcome:
-        message = _with_traceback(error) if is_counted else _text(error)
-        is_ours = rows.put_back(line, job, pause, is_counted=is_counted, error=message)
-        return Outcome("put_back", error=_text(error)) if is_ours else Outcome("duplicate", error="the lease was lost")
-
-
-def _end_all(connection: Connection, contexts: Sequence[Context], outcomes: Sequence[Outcome]) -> None:
-    done = [
-        (context.job, outcome.result)
-        for context, outcome in zip(contexts, outcomes, strict=True)
-        if outcome.state == "succeeded" and not context.is_finished
-    ]
-    if not rows.finish_batch(driver(connection), done):
-        raise LeaseLostError(f"some of {len(done)} jobs were taken back")
-
-
-@contextmanager
-def _recorded(job: ClaimedJob) -> Iterator[None]:
-    """Turn a lost database into NotRecordedError: nobody knows then what became of the job's row."""
+    The queue may be full and every worker dead: the row is claimed in Postgres like any other, so that a worker which
+    comes to life meanwhile does nothing of it twice.
+    """
+    import_tasks()
+    worker = f"alone@{socket.gethostname()}.{os.getpid()}/{os.getpid()}"
+    keeper = _Keeper(settings, worker)
+    keeper.start()
     try:
-        yield
-    except (*DATABASE_ERRORS, LedgerDownError) as error:
-        raise NotRecordedError(f"{job.name} {job.id} ended unrecorded: {error}") from error
+        with open_runner(settings, worker, program="alone") as runner:
+            while True:
+                outcome = runner.run(job_id)
+                if outcome.state not in {"put_back", "duplicate"}:
+                    return outcome
+                seen = keeper.look(job_id)
+                if seen is None or seen[0] not in {"queued", "running"}:
+                    return Outcome(seen[0] if seen else "duplicate", error=outcome.error)
+                keeper.wait(min(max(seen[1], 0.01), _LONGEST_PAUSE_S))
+    finally:
+        keeper.stop()
 
 
-def _text(error: Exception) -> str:
-    return f"{type(error).__name__}: {error}"
+class _Keeper(threading.Thread):
+    """Renews this process's leases, as the parent of a worker does for its children."""
 
+    def __init__(self, settings: Settings, worker: str) -> None:
+        super().__init__(name="lease keeper", daemon=True)
+        self._engine = make_engine(settings.need_database(), program="alone leases", pool_size=2)
+        self._worker = worker
+        self._stopping = threading.Event()
 
-def _with_traceback(error: Exception) -> str:
-    return "".join(traceback.format_exception(error))
+    def run(self) -> None:
+        """Renew every three seconds until stopped."""
+        while not self._stopping.wait(RENEW_EVERY_S):
+            try:
+                with self._engine.begin() as connection:
+                    rows.renew(driver(connection), [self._worker])
+            except DATABASE_ERRORS as error:
+                log.warning("leases of %s not renewed, trying again: %s", self._worker, error)
+
+    def look(self, job_id: UUID) -> tuple[str, float] | None:
+        """Return the job's state and in how many seconds it is due; None when there is no such job."""
+        with self._engine.connect() as connection:
+            found = rows.state_of(driver(connection), job_id)
+        return None if found is None else (found[0], (found[1] - machine_now()).total_seconds())
+
+    def wait(self, seconds: float) -> None:
+        """Wait until the job may be due again."""
+        self._stopping.wait(seconds)
+
+    def stop(self) -> None:
+        """End the thread and hang up."""
+        self._stopping.set()
+        self._engine.dispose()
 
 
 def main() -> int:
     """Do the job that the command line names, to its end: `python -m workers.run JOB_ID`; return the exit status."""
-    from workers.alone import run_alone  # noqa: PLC0415  # it builds on this module
-
     settings = load_settings()
     set_up_logging(settings.log_level)
     try:

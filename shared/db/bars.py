@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from sqlalchemy import Connection, select
-from sqlalchemy.dialects.postgresql import insert
 
+from shared.db.engine import driver
 from shared.db.tables import bar_minute
 from shared.domain.bar import Bar
 from shared.domain.coverage import Span
@@ -19,26 +19,23 @@ _COLUMNS = (
     bar_minute.c.volume,
 )
 _ROWS_AT_ONCE = 5_000
+# One statement for all of them: a row each is ten times as slow.
+_STORE = """
+    INSERT INTO bar_minute (contract_id, start, open_ticks, high_ticks, low_ticks, close_ticks, volume)
+    SELECT %(contract_id)s, *
+    FROM unnest(%(start)s::timestamptz[], %(open)s::bigint[], %(high)s::bigint[], %(low)s::bigint[],
+                %(close)s::bigint[], %(volume)s::bigint[])
+    ON CONFLICT DO NOTHING
+"""
 
 
 def store(connection: Connection, contract_id: str, bars: Sequence[Bar]) -> int:
     """Store the bars we lack; a bar already held is left as it is. Return how many were new."""
     new = 0
     for first in range(0, len(bars), _ROWS_AT_ONCE):
-        values = [
-            {
-                "contract_id": contract_id,
-                "start": bar.start,
-                "open_ticks": bar.open,
-                "high_ticks": bar.high,
-                "low_ticks": bar.low,
-                "close_ticks": bar.close,
-                "volume": bar.volume,
-            }
-            for bar in bars[first : first + _ROWS_AT_ONCE]
-        ]
-        statement = insert(bar_minute).on_conflict_do_nothing().returning(bar_minute.c.start)
-        new += len(connection.execute(statement, values).all())
+        some = bars[first : first + _ROWS_AT_ONCE]
+        columns = {name: [getattr(bar, name) for bar in some] for name in Bar.__dataclass_fields__}
+        new += driver(connection).execute(_STORE, columns | {"contract_id": contract_id}).rowcount
     return new
 
 

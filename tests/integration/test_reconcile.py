@@ -131,3 +131,15 @@ def test_the_balance_here_is_the_venues_to_the_cent_and_the_fills_explain_it(des
     ((earned,),) = desk.rows("SELECT sum(coalesce(gross_pnl, 0) - fees - commissions) FROM fill")
     shown = desk.venue.post("/api/Account/search", onlyActiveAccounts=True)["accounts"][0]["balance"]
     assert before + earned == balance == Decimal(str(shown))
+
+
+def test_a_look_that_shows_nothing_new_writes_nothing(desk: Desk) -> None:
+    desk.alert(take_profit_ticks=400)
+    desk.work()
+    versions = "SELECT role, state, xmin::text FROM orders ORDER BY id"  # every write of a row makes another version
+    before = desk.rows(versions)
+    assert ["FILLED", "WORKING", "WORKING"] == sorted(row[1] for row in before)
+
+    assert "succeeded" == desk.do(ReconcileAccounts())[0]
+
+    assert before == desk.rows(versions)

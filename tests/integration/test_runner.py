@@ -21,7 +21,7 @@ from shared.errors import (
 from shared.ledger.rows import expire
 from tests.fixtures.workshop import ME, Drill, Workshop, raising
 from workers.context import Context
-from workers.run import RETRY_BASE
+from workers.runner import RETRY_BASE
 
 
 def test_what_a_job_returns_is_its_result(workshop: Workshop) -> None:

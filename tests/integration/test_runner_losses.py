@@ -21,7 +21,7 @@ from tests.fixtures.processes import until
 from tests.fixtures.wire_tap import WireTap
 from tests.fixtures.workshop import ME, Workshop, raising
 from workers.context import Context
-from workers.run import NotRecordedError, Outcome, Runner
+from workers.runner import NotRecordedError, Outcome, Runner
 
 
 def test_many_wake_ups_for_one_job_run_it_once(workshop: Workshop) -> None:

@@ -7,8 +7,9 @@ from datetime import datetime
 
 from sqlalchemy import Connection
 
-from shared.db import changes, contracts, fills, orders, positions
+from shared.db import changes, contracts, fills, orders, positions, shown_orders
 from shared.db.orders import OrderRow
+from shared.db.shown_orders import Shown
 from shared.domain.contract import Contract, root_of_contract
 from shared.domain.order import Direction, OrderState, Origin, Role
 from shared.gateway.client import GatewayClient
@@ -96,7 +97,7 @@ def write_orders(tx: Transaction, account_id: int, shown: Sequence[VenueOrder]) 
     """
     connection = tx.connection
     looks = {order.id: (_shown(order), order.tag is not None) for order in shown}
-    old = orders.without_news(connection, account_id, looks)
+    old = shown_orders.without_news(connection, account_id, looks)
     news = [order for order in sorted(shown, key=lambda order: order.id) if order.id not in old]
     known = known_contracts(connection, account_id, {order.contract_id for order in news})
     ours = orders.of_tags(connection, account_id, [order.tag for order in news if order.tag])
@@ -144,7 +145,7 @@ def _note_rejected(connection: Connection, account_id: int, row: OrderRow, order
 def _refresh(connection: Connection, row: OrderRow, order: VenueOrder) -> bool:
     if order.state is OrderState.UNKNOWN:  # a state we cannot read says nothing
         return False
-    return orders.refresh(connection, row.id, _shown(order))
+    return shown_orders.refresh(connection, row.id, _shown(order))
 
 
 def _adopt(connection: Connection, account_id: int, order: VenueOrder, ours: Mapping[str, OrderRow]) -> bool:
@@ -157,7 +158,7 @@ def _adopt(connection: Connection, account_id: int, order: VenueOrder, ours: Map
     parent_tag, role = (order.tag[:-3], _LEGS.get(order.tag[-3:], Role.OTHER)) if order.tag else ("", Role.OTHER)
     parent = ours.get(parent_tag) or orders.of_tags(connection, account_id, [parent_tag]).get(parent_tag)
     order_id = new_id()
-    return orders.adopt(
+    return shown_orders.adopt(
         connection,
         _shown(order),
         id=order_id,
@@ -173,8 +174,8 @@ def _adopt(connection: Connection, account_id: int, order: VenueOrder, ours: Map
     )
 
 
-def _shown(order: VenueOrder) -> orders.Shown:
-    return orders.Shown(
+def _shown(order: VenueOrder) -> Shown:
+    return Shown(
         venue_order_id=order.id,
         state=order.state,
         filled_quantity=order.filled_quantity,
