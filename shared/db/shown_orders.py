@@ -1,6 +1,6 @@
 """Orders as the venue shows them: strangers adopted, ours refreshed, and what is no news left as it is."""
 
-from collections.abc import Mapping
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
@@ -104,20 +104,33 @@ def refresh(connection: Connection, order_id: UUID, shown: Shown) -> bool:
     return connection.execute(_REFRESH, shown.values() | {"order_id": order_id}).rowcount == 1
 
 
-def without_news(connection: Connection, account_id: int, shown: Mapping[int, tuple[Shown, bool]]) -> set[int]:
-    """Return those of the venue's ids of which nothing can be learnt: over here, or written down as they are shown.
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """An order as it is written down; `is_stranger` when we hold it without the entry that it may belong to."""
 
-    Each comes with whether its tag may name a parent: one that we hold without its parent may still find it.
-    """
+    shown: Shown
+    is_stranger: bool
+
+    def knows(self, now: Shown, *, may_find_parent: bool) -> bool:
+        """Whether nothing can be learnt from what is shown now: it is over here, or written down just so.
+
+        A stranger whose tag may name its entry can still find it.
+        """
+        if self.is_stranger and may_find_parent:
+            return False
+        is_over = self.shown.state not in OPEN and not self.is_stranger
+        return is_over or self.shown == now.completed_by(self.shown)
+
+
+def kept(connection: Connection, account_id: int, venue_order_ids: Collection[int]) -> dict[int, Kept]:
+    """Return what we hold of these orders, by the venue's id."""
     statement = select(*(orders.c[name] for name in _SHOWN), orders.c.parent_id, orders.c.role).where(
-        orders.c.account_id == account_id, orders.c.venue_order_id.in_(shown)
+        orders.c.account_id == account_id, orders.c.venue_order_id.in_(venue_order_ids)
     )
-    found = set()
-    for row in connection.execute(statement):
-        now, may_find_parent = shown[row.venue_order_id]
-        is_stranger = row.parent_id is None and row.role == Role.OTHER.value
-        is_over = row.state not in OPEN and not is_stranger
-        as_written = Shown(**{name: getattr(row, name) for name in _SHOWN})
-        if is_over or (as_written == now.completed_by(as_written) and not (is_stranger and may_find_parent)):
-            found.add(row.venue_order_id)
-    return found
+    return {
+        row.venue_order_id: Kept(
+            Shown(**{name: getattr(row, name) for name in _SHOWN}),
+            is_stranger=row.parent_id is None and row.role == Role.OTHER.value,
+        )
+        for row in connection.execute(statement)
+    }

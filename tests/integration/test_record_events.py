@@ -1,6 +1,7 @@
 """What the user hub tells, written down in whatever order it is told."""
 
 from typing import Any
+from uuid import UUID
 
 import pytest
 
@@ -81,16 +82,33 @@ def test_an_order_over_no_contracts_is_left_out_and_its_job_ends(desk: Desk) -> 
     assert [] == tell(desk, update(desk, 3, LATE, size=0))
 
 
-def test_an_event_that_comes_before_the_venues_answer_finds_our_order_by_its_tag(desk: Desk) -> None:
+def submit(desk: Desk) -> UUID:
+    """Have an order of ours under way whose tag the events carry."""
     order_id = new_id()
     desk.execute(
         "INSERT INTO orders (id, account_id, contract_id, client_order_id, origin, role, side, type, quantity, state, "
         f"correlation_id) VALUES ('{order_id}', {desk.venue.account_id}, '{MNQ}', 'told', 'person', 'ENTRY', 'BUY', "
         f"'MARKET', 2, 'SUBMITTING', '{order_id}')"
     )
+    return order_id
+
+
+def test_an_event_that_comes_before_the_venues_answer_finds_our_order_by_its_tag(desk: Desk) -> None:
+    order_id = submit(desk)
     tell(desk, filled(desk, LATE))
 
     assert [(order_id, 501, "FILLED")] == desk.rows("SELECT id, venue_order_id, state FROM orders")
+
+
+@pytest.mark.parametrize("turn", [1, -1])
+def test_what_is_told_once_more_in_the_same_moment_hides_no_news(desk: Desk, turn: int) -> None:
+    submit(desk)
+    assert [("WORKING", 0)] == tell(desk, update(desk, 1, EARLY))
+    together = [update(desk, 1, EARLY), filled(desk, LATE)][::turn]
+
+    assert "succeeded" == desk.do(events(desk, orders=together))[0]
+
+    assert [("FILLED", 2)] == desk.rows("SELECT state, filled_quantity FROM orders")
 
 
 def test_a_fill_told_before_its_order_is_tied_to_it_later_and_told_twice_is_one(desk: Desk) -> None:

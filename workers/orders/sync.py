@@ -9,7 +9,7 @@ from sqlalchemy import Connection
 
 from shared.db import changes, contracts, fills, orders, positions, shown_orders
 from shared.db.orders import OrderRow
-from shared.db.shown_orders import Shown
+from shared.db.shown_orders import Kept, Shown
 from shared.domain.contract import Contract, root_of_contract
 from shared.domain.order import Direction, OrderState, Origin, Role
 from shared.gateway.client import GatewayClient
@@ -96,9 +96,9 @@ def write_orders(tx: Transaction, account_id: int, shown: Sequence[VenueOrder]) 
     A final state stays, and what the venue said later is not undone by what it said before.
     """
     connection = tx.connection
-    looks = {order.id: (_shown(order), order.tag is not None) for order in shown}
-    old = shown_orders.without_news(connection, account_id, looks)
-    news = [order for order in sorted(shown, key=lambda order: order.id) if order.id not in old]
+    kept = shown_orders.kept(connection, account_id, {order.id for order in shown})
+    # One order may be shown several times, out of order: each is judged by itself.
+    news = [order for order in sorted(shown, key=lambda order: order.id) if not _is_kept(kept.get(order.id), order)]
     known = known_contracts(connection, account_id, {order.contract_id for order in news})
     ours = orders.of_tags(connection, account_id, [order.tag for order in news if order.tag])
     gone = []
@@ -118,6 +118,10 @@ def write_orders(tx: Transaction, account_id: int, shown: Sequence[VenueOrder]) 
     for order in gone:  # it may have been the stop
         if positions.quantity_of(connection, account_id, order.contract_id):
             _ask_for_guard(tx, account_id, order.contract_id, f"order:{order.id}:{order.state}")
+
+
+def _is_kept(kept: Kept | None, order: VenueOrder) -> bool:
+    return kept is not None and kept.knows(_shown(order), may_find_parent=order.tag is not None)
 
 
 def _ask_for_guard(tx: Transaction, account_id: int, contract_id: str, why: str) -> None:
