@@ -6,7 +6,7 @@ from typing import Any
 import click
 
 from cli.account_rules import rule_rows, rules
-from cli.chosen import one_account
+from cli.chosen import one_account, ticks_or_none
 from cli.output import print_json, print_table
 from cli.stack import begin, connect, settings_of_stack
 from cli.stands import Picture, findings_of, live_word, need_market, picture
@@ -128,9 +128,7 @@ def _need_name(row: AccountRow, name: str | None, *, as_json: bool) -> None:
 @_as_json
 def stop(account: str, ticks: str, *, as_json: bool) -> None:
     """Set the stop of entries that name none; `none`, and they are refused."""
-    if ticks.lower() != "none" and (not ticks.isdigit() or not 1 <= int(ticks) <= 999_999):  # noqa: PLR2004  # risk's bound
-        raise RefusedError(f"{ticks!r} is no stop: give ticks from 1 to 999999, or none")
-    distance = None if ticks.lower() == "none" else int(ticks)
+    distance = ticks_or_none(ticks)
     with begin() as connection:
         row = one_account(connection, account)
         accounts.change(connection, row.id, default_stop_ticks=distance)

@@ -12,7 +12,7 @@ from shared.db.accounts import AccountRow
 from shared.db.orders import OrderRow
 from shared.domain.bar import to_ticks
 from shared.domain.contract import Contract, root_of_contract, root_of_symbol
-from shared.domain.order import Side
+from shared.domain.order import MOST_TICKS, Side
 from shared.errors import RefusedError
 
 SHORTEST_ID = 8
@@ -158,3 +158,12 @@ def _root(word: str) -> str:
         return root_of_symbol(word).name
     except ValueError as error:
         raise RefusedError(str(error)) from None
+
+
+def ticks_or_none(word: str) -> int | None:
+    """Return a distance in ticks, or None for the word `none`."""
+    if word.lower() == "none":
+        return None
+    if not word.isdecimal() or not 1 <= int(word) <= MOST_TICKS:
+        raise RefusedError(f"{word!r} is no distance: give ticks from 1 to {MOST_TICKS}, or none")
+    return int(word)

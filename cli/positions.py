@@ -8,7 +8,7 @@ from sqlalchemy import Connection
 
 from cli.ask import Asker, asking, wait_option
 from cli.changing import Wish, carry_out
-from cli.chosen import account_option, concerned_contract, one_account
+from cli.chosen import account_option, concerned_contract, one_account, ticks_or_none
 from cli.flattening import flatten, what_is_there
 from cli.output import print_json, print_table
 from cli.stack import begin, connect, settings_of_stack
@@ -151,7 +151,7 @@ def breakeven(symbol: str, account_word: str | None, wait_s: float, *, dry_run: 
 @_as_json
 def trail(symbol: str, ticks: str, account_word: str | None, *, as_json: bool) -> None:
     """Let the stop follow TICKS behind the best price from now on: `positions trail MNQ 40`; `none` ends it."""
-    distance = _ticks(ticks)
+    distance = ticks_or_none(ticks)
     with begin() as connection:
         position, contract, _ = _guarded(connection, symbol, account_word)
         account = accounts.get(connection, position.account_id)
@@ -237,11 +237,3 @@ def _stops(connection: Connection, position: PositionRow) -> list[OrderRow]:
 def _nearest(price: Decimal | None, contract: Contract) -> Decimal:
     ticks = ((price or Decimal(0)) / contract.tick_size).to_integral_value()
     return ticks * contract.tick_size
-
-
-def _ticks(text: str) -> int | None:
-    if text.lower() == "none":
-        return None
-    if not text.isdigit() or not 1 <= int(text) <= 999_999:  # noqa: PLR2004  # as many as the venue takes
-        raise RefusedError(f"{text!r} is no distance: give ticks from 1 to 999999, or none")
-    return int(text)

@@ -9,9 +9,9 @@ from typing import Self
 
 from shared.domain.alert_payload import Json, RefusedAlertError, read_payload, shown
 from shared.domain.contract import Root, root_of_symbol
+from shared.domain.order import MOST_TICKS
 
 MOST_CONTRACTS = 9_999
-MOST_TICKS = 999_999
 LONGEST_ID = 128
 _LONGEST_WORD = 64  # of a symbol or a time
 

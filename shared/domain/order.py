@@ -2,6 +2,8 @@
 
 from enum import StrEnum
 
+MOST_TICKS = 999_999  # between an entry and its stop or target
+
 
 class Side(StrEnum):
     """Which way an order goes."""

@@ -8,11 +8,10 @@ from shared.domain.account import Stage, stage_of
 from shared.domain.bar import to_ticks
 from shared.domain.calendar import Calendar
 from shared.domain.contract import Contract
-from shared.domain.order import OrderType, Side
+from shared.domain.order import MOST_TICKS, OrderType, Side
 from shared.errors import MarketClosedError, PostponedError, RiskLimitError
 
 _LOOK_AGAIN = timedelta(seconds=0.5)
-_MOST_TICKS = 999_999
 _PRICES = {OrderType.LIMIT: "limit_price", OrderType.STOP: "stop_price", OrderType.TRAILING_STOP: "trail_price"}
 
 
@@ -168,6 +167,6 @@ def _distance(
         if ticks < 1:
             where = "above" if sign > 0 else "below"
             raise RiskLimitError(f"{field} {price} must lie {where} the entry at {basis} of {contract.id}")
-    if not 1 <= ticks <= _MOST_TICKS:
-        raise RiskLimitError(f"{field}_ticks {ticks} must lie between 1 and {_MOST_TICKS}")
+    if not 1 <= ticks <= MOST_TICKS:
+        raise RiskLimitError(f"{field}_ticks {ticks} must lie between 1 and {MOST_TICKS}")
     return ticks

@@ -124,7 +124,9 @@ def test_a_default_stop_lets_entries_without_one_through(operator: Type, desk: D
     assert [(400,)] == desk.rows("SELECT stop_loss_ticks FROM orders WHERE role = 'ENTRY'")
 
     assert "without a stop are refused" in operator("accounts", "stop", "20001", "none").out
-    assert "'0' is no stop: give ticks from 1 to 999999, or none" in operator("accounts", "stop", "20001", "0").error
+    assert (
+        "'0' is no distance: give ticks from 1 to 999999, or none" in operator("accounts", "stop", "20001", "0").error
+    )
 
 
 def test_rules_are_listed_changed_and_taken_back(operator: Type, desk: Desk) -> None:
