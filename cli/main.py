@@ -41,6 +41,7 @@ COMMANDS = (
     "trades",
     "jobs",
     "bars",
+    "strategies",
     "hooks",
     "metrics",
     "db",

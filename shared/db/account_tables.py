@@ -80,6 +80,16 @@ account_snapshot = Table(
     Column("can_trade", Boolean, nullable=False),
 )
 
+# What a person said; an account without a row trades a strategy only if no other may.
+strategy_account = Table(
+    "strategy_account",
+    metadata,
+    Column("strategy", Text, primary_key=True),
+    Column("account_id", BigInteger, ForeignKey("account.id"), primary_key=True),
+    Column("is_on", Boolean, nullable=False),
+    at_column("switched_at", nullable=False, now=True),
+)
+
 hook = Table(
     "hook",
     metadata,

@@ -2,20 +2,24 @@
 
 from datetime import datetime
 from decimal import Decimal
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import Connection, select
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.dialects.postgresql import distinct_on, insert
 
 from shared.db.tables import strategy_run
 
 
-def is_done(connection: Connection, strategy: str, contract_id: str, closed_until: datetime) -> bool:
-    """Whether the strategy has already decided on these bars."""
+def is_done(
+    connection: Connection, strategy: str, contract_id: str, closed_until: datetime, account_id: int | None
+) -> bool:
+    """Whether the strategy has already decided on these bars for this account, or for none."""
     statement = select(strategy_run.c.strategy).where(
         strategy_run.c.strategy == strategy,
         strategy_run.c.contract_id == contract_id,
         strategy_run.c.closed_until_market_at == closed_until,
+        strategy_run.c.account_id.is_not_distinct_from(account_id),
     )
     return connection.execute(statement).one_or_none() is not None
 
@@ -25,20 +29,37 @@ def store(
     strategy: str,
     contract_id: str,
     closed_until: datetime,
+    account_id: int | None,
     *,
     decision: str,
     reason: str,
     signal_id: UUID | None,
     duration_ms: Decimal,
 ) -> None:
-    """Keep one evaluation; a second of the same bars changes nothing."""
+    """Keep one evaluation; a second of the same bars for the same account changes nothing."""
     statement = insert(strategy_run).values(
         strategy=strategy,
         contract_id=contract_id,
         closed_until_market_at=closed_until,
+        account_id=account_id,
         decision=decision,
         reason=reason,
         signal_id=signal_id,
         duration_ms=duration_ms,
     )
     connection.execute(statement.on_conflict_do_nothing())
+
+
+def newest(connection: Connection) -> dict[tuple[str, int | None], dict[str, Any]]:
+    """Return the newest evaluation per strategy and account, whatever the contract."""
+    columns = (
+        strategy_run.c.strategy,
+        strategy_run.c.account_id,
+        strategy_run.c.contract_id,
+        strategy_run.c.closed_until_market_at,
+        strategy_run.c.decision,
+        strategy_run.c.reason,
+    )
+    whose = (strategy_run.c.strategy, strategy_run.c.account_id)
+    statement = select(*columns).ext(distinct_on(*whose)).order_by(*whose, strategy_run.c.evaluated_at.desc())
+    return {(row["strategy"], row["account_id"]): dict(row) for row in connection.execute(statement).mappings()}

@@ -15,6 +15,7 @@ from sqlalchemy import (
     Numeric,
     Table,
     Text,
+    UniqueConstraint,
     Uuid,
     func,
     text,
@@ -189,15 +190,24 @@ bar_minute = Table(
 strategy_run = Table(
     "strategy_run",
     metadata,
-    Column("strategy", Text, primary_key=True),
-    Column("contract_id", Text, ForeignKey("contract.id"), primary_key=True),
-    Column("closed_until_market_at", DateTime(timezone=True), primary_key=True),
+    Column("strategy", Text, nullable=False),
+    Column("contract_id", Text, ForeignKey("contract.id"), nullable=False),
+    at_column("closed_until_market_at", nullable=False),
     Column("decision", Text, nullable=False),
     Column("reason", Text, nullable=False),
     Column("signal_id", Uuid, ForeignKey("signal.id")),
     Column("duration_ms", Numeric, nullable=False),
     at_column("evaluated_at", nullable=False, now=True),
+    Column("account_id", BigInteger, ForeignKey("account.id")),  # None: no account traded it then
     CheckConstraint("decision IN ('BUY','SELL','none')", name="decision"),
+    UniqueConstraint(
+        "strategy",
+        "contract_id",
+        "closed_until_market_at",
+        "account_id",
+        name="uq_strategy_run_evaluation",
+        postgresql_nulls_not_distinct=True,
+    ),
 )
 
 api_call = Table(

@@ -3,6 +3,7 @@
 from datetime import UTC, datetime, timedelta
 
 from shared.config import Settings
+from shared.db import strategy_accounts
 from shared.domain.contract import Contract
 from shared.ledger.jobs.strategies import EvaluateStrategy
 from shared.ledger.ledger import Transaction
@@ -12,17 +13,25 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def ask_for_evaluations(tx: Transaction, settings: Settings, contract: Contract, known_until: datetime) -> int:
-    """Enqueue, per enabled strategy, the evaluation of its newest bar that closed by `known_until`; return how many."""
+    """Enqueue, per enabled strategy, the evaluations of its newest bar that closed by `known_until`; return how many.
+
+    There is one for each account that trades it, so that none waits for another; without any, one that shows what it
+    would do.
+    """
     asked = 0
     for strategy in STRATEGIES:
         if not settings.venue.is_simulator or not strategy.is_enabled_on_simulator:
             continue
         closed_until = newest_close(known_until, strategy.timeframe)
-        enqueued = tx.enqueue(
-            EvaluateStrategy(strategy=strategy.name, contract_id=contract.id, closed_until=closed_until),
-            key=f"evaluate:{strategy.name}:{contract.id}:{closed_until.isoformat()}",
-        )
-        asked += not enqueued.is_duplicate
+        trading: list[int | None] = [one.id for one in strategy_accounts.trading(tx.connection, strategy.name)]
+        for account_id in trading or [None]:
+            enqueued = tx.enqueue(
+                EvaluateStrategy(
+                    strategy=strategy.name, contract_id=contract.id, closed_until=closed_until, account_id=account_id
+                ),
+                key=f"evaluate:{strategy.name}:{account_id}:{contract.id}:{closed_until.isoformat()}",
+            )
+            asked += not enqueued.is_duplicate
     return asked
 
 

@@ -1,4 +1,4 @@
-"""Lets one strategy decide on one contract's closed bars, and trades what it decided."""
+"""Lets one strategy decide on one contract's closed bars for one account, and trades what it decided."""
 
 from dataclasses import dataclass
 from decimal import Decimal
@@ -7,7 +7,7 @@ from uuid import UUID
 from sqlalchemy import Connection
 
 from shared.clock import machine_now, monotonic
-from shared.db import accounts, bars, contracts, positions, strategy_runs
+from shared.db import accounts, bars, contracts, positions, strategy_accounts, strategy_runs
 from shared.db.accounts import AccountRow
 from shared.domain.bar import Bar
 from shared.domain.contract import Contract
@@ -29,6 +29,7 @@ from workers.orders.settle_order import entries_key
 from workers.task import task
 
 QUANTITY = 1
+_NOBODY = "no account trades it: `tickwork strategies on` says which shall"
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +42,7 @@ class Evaluated:
 
 @dataclass(frozen=True, slots=True)
 class _Seen:
-    """What the strategy may look at; `account` is None unless exactly one may trade."""
+    """What the strategy may look at, and the account that it trades; None when that does not trade it now."""
 
     contract: Contract
     minutes: list[Bar]
@@ -51,10 +52,10 @@ class _Seen:
 
 @task(EvaluateStrategy)
 def evaluate_strategy(job: EvaluateStrategy, ctx: Context) -> Evaluated:
-    """Decide once per strategy, contract and bar: the kept row of the run makes a second run do nothing."""
+    """Decide once per strategy, contract, bar and account: the kept row of the run makes a second run do nothing."""
     started = monotonic()
     with ctx.autocommit() as connection:
-        if strategy_runs.is_done(connection, job.strategy, job.contract_id, job.closed_until):
+        if strategy_runs.is_done(connection, job.strategy, job.contract_id, job.closed_until, job.account_id):
             return Evaluated("none", "evaluated before")
         seen = _look(connection, job)
     decision, reason = _decide(job, seen)
@@ -72,8 +73,8 @@ def evaluate_strategy(job: EvaluateStrategy, ctx: Context) -> Evaluated:
 
 def _look(connection: Connection, job: EvaluateStrategy) -> _Seen:
     contract = contracts.known(connection, job.contract_id)
-    tradable = [account for account in accounts.every(connection) if account.can_trade]
-    account = tradable[0] if len(tradable) == 1 else None
+    trading = strategy_accounts.trading(connection, job.strategy)
+    account = next((one for one in trading if one.id == job.account_id), None)
     return _Seen(
         contract,
         bars.within(connection, contract.id, Span(job.closed_until - HISTORY, job.closed_until)),
@@ -95,7 +96,7 @@ def _obstacle(job: EvaluateStrategy, ctx: Context, seen: _Seen) -> str | None:
     if ctx.market_now >= job.closed_until + strategy_named(job.strategy).timeframe:
         return "a newer bar has closed since"
     if seen.account is None:
-        return "not exactly one account may trade"
+        return _NOBODY if job.account_id is None else f"account {job.account_id} trades {job.strategy} no longer"
     try:
         get_ready(ctx, seen.contract)
     except MarketClosedError as error:
@@ -130,7 +131,7 @@ def _trade(tx: Transaction, ctx: Context, job: EvaluateStrategy, wish: Wish) -> 
     intent = intend(tx, ctx, wish)
     if intent.refusal is not None:
         return Evaluated(side, _not_traded(reason, str(intent.refusal))), intent.signal_id
-    tx.enqueue(PlaceOrder(order_id=intent.order_id), order_key=entries_key(wish.account_id))
+    tx.enqueue(PlaceOrder(order_id=intent.order.id), order_key=entries_key(wish.account_id))
     return Evaluated(side, reason), intent.signal_id
 
 
@@ -146,6 +147,7 @@ def _store(
         job.strategy,
         job.contract_id,
         job.closed_until,
+        job.account_id,
         decision=evaluated.decision,
         reason=evaluated.reason,
         signal_id=signal_id,

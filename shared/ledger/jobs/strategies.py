@@ -10,12 +10,13 @@ from shared.ledger.job import Job
 
 @dataclass(frozen=True, kw_only=True)
 class EvaluateStrategy(Job):
-    """Let one strategy decide on one contract, with bars closed at `closed_until`."""
+    """Let one strategy decide on one contract for one account, or for show, with bars closed at `closed_until`."""
 
     queue: ClassVar = Queue.NORMAL
     strategy: str
     contract_id: str
     closed_until: datetime
+    account_id: int | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

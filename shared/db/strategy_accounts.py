@@ -1,0 +1,52 @@
+"""Which accounts trade a strategy: those a person switched on, else the only one that may trade."""
+
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+from sqlalchemy import Connection, func, select
+from sqlalchemy.dialects.postgresql import insert
+
+from shared.db import accounts
+from shared.db.account_tables import strategy_account
+from shared.db.accounts import AccountRow
+
+
+class Share(NamedTuple):
+    """Whether an account trades a strategy, and why or why not."""
+
+    account: AccountRow
+    trades: bool
+    why: str
+
+
+def shares(connection: Connection, strategy: str) -> list[Share]:
+    """Return every account's part in a strategy."""
+    statement = select(strategy_account.c.account_id, strategy_account.c.is_on)
+    rows = connection.execute(statement.where(strategy_account.c.strategy == strategy))
+    switched = {row.account_id: row.is_on for row in rows}
+    known = accounts.every(connection)
+    return [_share(one, known, switched) for one in known]
+
+
+def _share(account: AccountRow, known: Sequence[AccountRow], switched: Mapping[int, bool]) -> Share:
+    if not account.can_trade:
+        return Share(account, trades=False, why="the venue lets it trade nothing")
+    if account.id in switched:
+        is_on = switched[account.id]
+        return Share(account, trades=is_on, why=f"switched {'on' if is_on else 'off'} by hand")
+    if sum(one.can_trade for one in known) == 1:
+        return Share(account, trades=True, why="the only account that may trade")
+    return Share(account, trades=False, why="never switched on, and it is not the only account")
+
+
+def trading(connection: Connection, strategy: str) -> list[AccountRow]:
+    """Return the accounts that trade a strategy now."""
+    return [one.account for one in shares(connection, strategy) if one.trades]
+
+
+def switch(connection: Connection, strategy: str, account_id: int, *, is_on: bool) -> None:
+    """Say that an account trades a strategy, or that it does not; what it holds and has ordered stays."""
+    values = {"is_on": is_on, "switched_at": func.now()}
+    statement = insert(strategy_account).values(strategy=strategy, account_id=account_id, **values)
+    connection.execute(statement.on_conflict_do_update(index_elements=["strategy", "account_id"], set_=values))
+    accounts.note(connection, account_id, f"strategy_{'on' if is_on else 'off'}", f"{strategy}, by hand")
