@@ -45,7 +45,9 @@ class Context:
     random: Random
     job: ClaimedJob
     within: Connection | None = field(default=None)  # the transaction of a batch, if the job is one of many
+    handed: object = field(default=None)  # by the job before, if this very process ran it
     follow_up: ClaimedJob | None = field(default=None)
+    hands: object = field(default=None)  # to the follow-up
     wake_ups: list[WakeUp] = field(default_factory=list)  # to publish when the batch has committed
     is_finished: bool = field(default=False)
 
@@ -85,7 +87,7 @@ class Context:
                 yield transaction
             self.wake_ups += transaction.wake_ups
         self.is_finished = transaction.has_finished_cause
-        self.follow_up = transaction.follow_up
+        self.follow_up, self.hands = transaction.follow_up, transaction.handed
 
     def lease_left(self) -> timedelta:
         """For how long this job is surely still ours; zero or less when it is not."""

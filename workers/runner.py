@@ -80,15 +80,16 @@ class Runner:
         with suppress(psycopg.Error, LedgerDownError):  # a count, and no more
             queues.note_duplicate(self._ledger.line.open(), job_id)
 
-    def _run_chain(self, first: ClaimedJob) -> Outcome:
+    def _run_chain(self, first: ClaimedJob, handed: object = None) -> Outcome:
         claimed: ClaimedJob | None = first
         outcome = Outcome("duplicate")
         while claimed is not None:
             context = self._context_of(claimed, None)
+            context.handed = handed
             with self._deadline.watch(claimed.deadline), _recorded(claimed):
                 outcome = self._do(claimed, context)
             context.calls.flush(claimed.id)
-            claimed = context.follow_up
+            claimed, handed = context.follow_up, context.hands
         self._ledger.wake_next(first)
         return outcome
 
@@ -130,7 +131,7 @@ class Runner:
             self._ledger.wake(context.wake_ups)
             context.calls.flush(context.job.id)
             if context.follow_up is not None:
-                self._run_chain(context.follow_up)
+                self._run_chain(context.follow_up, context.hands)
         return [outcome.state for outcome in outcomes]
 
     def _do_within(

@@ -7,10 +7,10 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Connection, Row, case, func, or_, select, update
+from sqlalchemy import Connection, Row, Update, any_, bindparam, case, func, or_, select, update
 from sqlalchemy.dialects.postgresql import insert
 
-from shared.db.order_tables import order_change, orders
+from shared.db.order_tables import IDS, order_change, orders
 from shared.domain.order import ChangeKind, ChangeState, OrderState, Origin
 from shared.ids import new_id
 
@@ -112,10 +112,7 @@ def move(connection: Connection, change_id: UUID, target: ChangeState, outcome: 
     connection.execute(statement.values(**values))
 
 
-def settle(connection: Connection, account_id: int, venue_order_ids: Sequence[int]) -> None:
-    """Settle the open changes of these orders by what their rows, the venue's word, say now."""
-    if not venue_order_ids:
-        return
+def _settling() -> Update:
     is_cancel = order_change.c.kind == ChangeKind.CANCEL.value
     was_sent = order_change.c.sent_count > 0
     is_done = case(
@@ -127,17 +124,23 @@ def settle(connection: Connection, account_id: int, venue_order_ids: Sequence[in
     )
     is_over = orders.c.state.in_(_FINAL)
     target = case((is_done, ChangeState.DONE.value), else_=ChangeState.OVERTAKEN.value)
-    connection.execute(
-        update(order_change)
-        .where(
-            order_change.c.order_id == orders.c.id,
-            orders.c.account_id == account_id,
-            orders.c.venue_order_id.in_(venue_order_ids),
-            order_change.c.state.in_(_OPEN),
-            or_(is_done, is_over),
-        )
-        .values(state=target, outcome=func.concat("the order is ", orders.c.state), settled_at=func.now())
+    statement = update(order_change).where(
+        order_change.c.order_id == orders.c.id,
+        orders.c.account_id == bindparam("account"),
+        orders.c.venue_order_id == any_(bindparam("ids", type_=IDS)),
+        order_change.c.state.in_(_OPEN),
+        or_(is_done, is_over),
     )
+    return statement.values(state=target, outcome=func.concat("the order is ", orders.c.state), settled_at=func.now())
+
+
+_SETTLE = _settling()
+
+
+def settle(connection: Connection, account_id: int, venue_order_ids: Sequence[int]) -> None:
+    """Settle the open changes of these orders by what their rows, the venue's word, say now."""
+    if venue_order_ids:
+        connection.execute(_SETTLE, {"account": account_id, "ids": list(venue_order_ids)})
 
 
 def open_of(connection: Connection, account_id: int) -> list[ChangeRow]:

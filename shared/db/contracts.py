@@ -5,7 +5,7 @@ from typing import Any
 
 from psycopg.types.multirange import TimestamptzMultirange
 from psycopg.types.range import TimestamptzRange
-from sqlalchemy import ColumnElement, Connection, Row, cast, func, select, update
+from sqlalchemy import ColumnElement, Connection, Row, bindparam, cast, func, select, update
 from sqlalchemy.dialects.postgresql import TSTZMULTIRANGE, insert
 
 from shared.db.tables import contract
@@ -13,6 +13,8 @@ from shared.domain.contract import Contract
 from shared.domain.coverage import Span
 
 _COLUMNS = [contract.c[name] for name in Contract.__dataclass_fields__]
+_GET = select(*_COLUMNS).where(contract.c.id == bindparam("contract"))
+_ACTIVE = select(*_COLUMNS).where(contract.c.root == bindparam("root"), contract.c.is_active)
 
 
 def _contract(row: Row[tuple[object, ...]]) -> Contract:
@@ -41,7 +43,7 @@ def deactivate_all_but(connection: Connection, contract_ids: Sequence[str]) -> N
 
 def get(connection: Connection, contract_id: str) -> Contract | None:
     """Return the contract, or None."""
-    row = connection.execute(select(*_COLUMNS).where(contract.c.id == contract_id)).one_or_none()
+    row = connection.execute(_GET, {"contract": contract_id}).one_or_none()
     return None if row is None else _contract(row)
 
 
@@ -61,7 +63,7 @@ def known_with(connection: Connection, contract_id: str, more: Sequence[ColumnEl
 
 def active_of_root(connection: Connection, root: str) -> Contract | None:
     """Return the root's active contract; None when there is none, or more than one (never a first match)."""
-    rows = connection.execute(select(*_COLUMNS).where(contract.c.root == root, contract.c.is_active)).all()
+    rows = connection.execute(_ACTIVE, {"root": root}).all()
     return _contract(rows[0]) if len(rows) == 1 else None
 
 

@@ -5,10 +5,39 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import Connection, func, select, update
+from sqlalchemy import Connection, any_, bindparam, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 
-from shared.db.order_tables import fill, orders
+from shared.db.order_tables import IDS, fill, orders
+
+# Built once: these statements run with every event.
+_IDS = any_(bindparam("ids", type_=IDS))
+_KNOWN = select(fill.c.venue_fill_id, fill.c.is_voided).where(
+    fill.c.account_id == bindparam("account"), fill.c.venue_fill_id == _IDS
+)
+_KEEP = insert(fill)
+_KEEP = _KEEP.on_conflict_do_update(
+    index_elements=["account_id", "venue_fill_id"],
+    set_={
+        "order_id": func.coalesce(_KEEP.excluded.order_id, fill.c.order_id),
+        "gross_pnl": func.coalesce(_KEEP.excluded.gross_pnl, fill.c.gross_pnl),
+        "is_voided": _KEEP.excluded.is_voided,
+    },
+)
+_ORDER_IDS = select(orders.c.venue_order_id, orders.c.id).where(
+    orders.c.account_id == bindparam("account"), orders.c.venue_order_id == _IDS
+)
+_TIE = (
+    update(fill)
+    .where(
+        fill.c.account_id == bindparam("account"),
+        fill.c.venue_order_id == _IDS,
+        fill.c.order_id.is_(None),
+        orders.c.account_id == fill.c.account_id,
+        orders.c.venue_order_id == fill.c.venue_order_id,
+    )
+    .values(order_id=orders.c.id)
+)
 
 
 def store(connection: Connection, fills: Sequence[dict[str, Any]]) -> list[tuple[int, str]]:
@@ -18,20 +47,9 @@ def store(connection: Connection, fills: Sequence[dict[str, Any]]) -> list[tuple
     """
     if not fills:
         return []
-    known = select(fill.c.venue_fill_id, fill.c.is_voided).where(
-        fill.c.account_id == fills[0]["account_id"], fill.c.venue_fill_id.in_([row["venue_fill_id"] for row in fills])
-    )
-    before = {row.venue_fill_id: row.is_voided for row in connection.execute(known)}
-    statement = insert(fill)
-    kept = statement.on_conflict_do_update(
-        index_elements=["account_id", "venue_fill_id"],
-        set_={
-            "order_id": func.coalesce(statement.excluded.order_id, fill.c.order_id),
-            "gross_pnl": func.coalesce(statement.excluded.gross_pnl, fill.c.gross_pnl),
-            "is_voided": statement.excluded.is_voided,
-        },
-    )
-    connection.execute(kept, fills)
+    values = {"account": fills[0]["account_id"], "ids": [row["venue_fill_id"] for row in fills]}
+    before = {row.venue_fill_id: row.is_voided for row in connection.execute(_KNOWN, values)}
+    connection.execute(_KEEP, fills)
     return [
         (row["venue_fill_id"], row["contract_id"])
         for row in fills
@@ -41,24 +59,13 @@ def store(connection: Connection, fills: Sequence[dict[str, Any]]) -> list[tuple
 
 def order_ids(connection: Connection, account_id: int, venue_order_ids: Sequence[int]) -> dict[int, Any]:
     """Return our order ids by the venue's."""
-    statement = select(orders.c.venue_order_id, orders.c.id).where(
-        orders.c.account_id == account_id, orders.c.venue_order_id.in_(venue_order_ids)
-    )
-    return {row.venue_order_id: row.id for row in connection.execute(statement)}
+    found = connection.execute(_ORDER_IDS, {"account": account_id, "ids": list(venue_order_ids)})
+    return {row.venue_order_id: row.id for row in found}
 
 
 def tie(connection: Connection, account_id: int, venue_order_ids: Sequence[int]) -> None:
     """Tie fills that were told of before their orders to the orders we know by now."""
-    statement = update(fill).values(order_id=orders.c.id)
-    connection.execute(
-        statement.where(
-            fill.c.account_id == account_id,
-            fill.c.venue_order_id.in_(venue_order_ids),
-            fill.c.order_id.is_(None),
-            orders.c.account_id == fill.c.account_id,
-            orders.c.venue_order_id == fill.c.venue_order_id,
-        )
-    )
+    connection.execute(_TIE, {"account": account_id, "ids": list(venue_order_ids)})
 
 
 def newest_at(connection: Connection, account_id: int) -> datetime | None:

@@ -1,6 +1,7 @@
 """The tables of orders and their changes, of fills, positions, and wishes to be flat."""
 
 from sqlalchemy import (
+    ARRAY,
     BigInteger,
     Boolean,
     CheckConstraint,
@@ -17,6 +18,8 @@ from sqlalchemy import (
 )
 
 from shared.db.tables import at_column, metadata
+
+IDS = ARRAY(BigInteger)  # of the venue: any number of them leaves the text of a statement as it is
 
 orders = Table(
     "orders",

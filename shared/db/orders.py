@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Connection, Insert, Row, Text, and_, cast, func, or_, select, update
+from sqlalchemy import ARRAY, Connection, Insert, Row, Text, and_, any_, bindparam, cast, func, or_, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from shared.db import contracts
@@ -58,6 +58,12 @@ class OrderRow:
 
 
 _COLUMNS = [orders.c[name] for name in OrderRow.__dataclass_fields__]
+# Built once: these are asked for with every event.
+_GET = select(*_COLUMNS).where(orders.c.id == bindparam("order"))
+_OF_ACCOUNT = select(*_COLUMNS).where(orders.c.account_id == bindparam("account"))
+_OPEN_OF = _OF_ACCOUNT.where(orders.c.state.in_(OPEN)).order_by(orders.c.id)
+_OPEN_IN = _OPEN_OF.where(orders.c.contract_id == bindparam("contract"))
+_OF_TAGS = _OF_ACCOUNT.where(orders.c.client_order_id == any_(bindparam("tags", type_=ARRAY(Text))))
 _WORDS = {"origin": Origin, "role": Role, "side": Side, "type": OrderType, "state": OrderState}
 
 
@@ -83,37 +89,38 @@ def intend(
     quantity: int,
     correlation_id: UUID,
     type_: OrderType = OrderType.MARKET,
-    refusal: str | None = None,
+    state: OrderState = OrderState.INTENDED,
     along: Insert | None = None,
     **more: object,
-) -> None:
-    """Write an intent, INTENDED, or REFUSED when risk has refused it; nothing is sent yet. `more` are columns.
+) -> OrderRow:
+    """Write an intent, and return it; nothing is sent yet. `more` are columns.
 
+    `state` is REFUSED when risk has refused it, and SUBMITTING when whoever writes it sends it right after the commit.
     `along` is done in the same round trip: the row that this one points at.
     """
     statement = insert(orders) if along is None else insert(orders).add_cte(along.cte("along"))
-    connection.execute(
+    row = connection.execute(
         statement.values(
             id=order_id,
             account_id=account_id,
             contract_id=contract_id,
-            client_order_id=tag_of(order_id) if refusal is None else None,
+            client_order_id=None if state is OrderState.REFUSED else tag_of(order_id),
             origin=origin,
             role=role,
             side=side,
             type=type_,
             quantity=quantity,
-            state=OrderState.INTENDED if refusal is None else OrderState.REFUSED,
-            reason=refusal,
+            state=state,
             correlation_id=correlation_id,
             **more,
-        )
-    )
+        ).returning(*_COLUMNS)
+    ).one()
+    return _row(row)
 
 
 def get(connection: Connection, order_id: UUID) -> OrderRow | None:
     """Return the order, or None."""
-    row = connection.execute(select(*_COLUMNS).where(orders.c.id == order_id)).one_or_none()
+    row = connection.execute(_GET, {"order": order_id}).one_or_none()
     return None if row is None else _row(row)
 
 
@@ -175,13 +182,13 @@ def move(
 
 def open_of(connection: Connection, account_id: int) -> list[OrderRow]:
     """Return the account's orders that are not over, oldest first."""
-    statement = select(*_COLUMNS).where(orders.c.account_id == account_id, orders.c.state.in_(OPEN))
-    return [_row(row) for row in connection.execute(statement.order_by(orders.c.id))]
+    return [_row(row) for row in connection.execute(_OPEN_OF, {"account": account_id})]
 
 
 def open_in(connection: Connection, account_id: int, contract_id: str) -> list[OrderRow]:
     """Return the account's orders in one contract that are not over, oldest first."""
-    return [order for order in open_of(connection, account_id) if order.contract_id == contract_id]
+    values = {"account": account_id, "contract": contract_id}
+    return [_row(row) for row in connection.execute(_OPEN_IN, values)]
 
 
 def newest_entry(connection: Connection, account_id: int, contract_id: str) -> OrderRow | None:
@@ -230,8 +237,8 @@ def cancel_intended(connection: Connection, account_id: int, contract_id: str | 
 
 def of_tags(connection: Connection, account_id: int, tags: Collection[str]) -> dict[str, OrderRow]:
     """Return the orders that carry these tags, by tag."""
-    statement = select(*_COLUMNS).where(orders.c.account_id == account_id, orders.c.client_order_id.in_(tags))
-    return {row.client_order_id or "": row for row in map(_row, connection.execute(statement))}
+    found = connection.execute(_OF_TAGS, {"account": account_id, "tags": list(tags)}) if tags else ()
+    return {row.client_order_id or "": row for row in map(_row, found)}
 
 
 def working_leg_count(connection: Connection, parent_id: UUID) -> int:

@@ -6,14 +6,19 @@ from datetime import datetime
 from decimal import Decimal
 from fractions import Fraction
 
-from sqlalchemy import ColumnElement, Connection, func, select, update
+from sqlalchemy import ColumnElement, Connection, any_, bindparam, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 
-from shared.db.order_tables import fill, position
+from shared.db.order_tables import IDS, fill, position
 from shared.domain.contract import Contract
 from shared.domain.order import Direction, Side
 from shared.domain.position import Position, after_fill
 
+_IN_ACCOUNTS = (
+    select(position)
+    .where(position.c.account_id == any_(bindparam("ids", type_=IDS)), position.c.direction != Direction.FLAT.value)
+    .order_by(position.c.account_id, position.c.contract_id)
+)
 _PRICE = Decimal("0.000000001")  # as exact as the venue tells an average
 
 
@@ -101,9 +106,6 @@ def of_account(connection: Connection, account_id: int) -> list[PositionRow]:
 
 def in_accounts(connection: Connection, account_ids: Sequence[int]) -> list[PositionRow]:
     """Return the positions of these accounts that are not flat."""
-    statement = select(position).where(
-        position.c.account_id.in_(account_ids), position.c.direction != Direction.FLAT.value
-    )
     return [
         PositionRow(
             row.account_id,
@@ -112,7 +114,7 @@ def in_accounts(connection: Connection, account_ids: Sequence[int]) -> list[Posi
             row.average_price,
             row.opened_market_at,
         )
-        for row in connection.execute(statement.order_by(position.c.account_id, position.c.contract_id))
+        for row in connection.execute(_IN_ACCOUNTS, {"ids": list(account_ids)})
     ]
 
 

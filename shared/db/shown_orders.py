@@ -6,10 +6,10 @@ from datetime import datetime
 from decimal import Decimal
 from uuid import UUID
 
-from sqlalchemy import Connection, and_, bindparam, case, func, select, update
+from sqlalchemy import Connection, and_, any_, bindparam, case, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 
-from shared.db.order_tables import orders
+from shared.db.order_tables import IDS, orders
 from shared.db.orders import IS_GIVEN_UP, OPEN
 from shared.domain.order import OrderState, Role
 
@@ -122,15 +122,18 @@ class Kept:
         return is_over or self.shown == now.completed_by(self.shown)
 
 
+_KEPT = select(*(orders.c[name] for name in _SHOWN), orders.c.parent_id, orders.c.role).where(
+    orders.c.account_id == bindparam("account"), orders.c.venue_order_id == any_(bindparam("ids", type_=IDS))
+)
+
+
 def kept(connection: Connection, account_id: int, venue_order_ids: Collection[int]) -> dict[int, Kept]:
     """Return what we hold of these orders, by the venue's id."""
-    statement = select(*(orders.c[name] for name in _SHOWN), orders.c.parent_id, orders.c.role).where(
-        orders.c.account_id == account_id, orders.c.venue_order_id.in_(venue_order_ids)
-    )
+    values = {"account": account_id, "ids": list(venue_order_ids)}
     return {
         row.venue_order_id: Kept(
             Shown(**{name: getattr(row, name) for name in _SHOWN}),
             is_stranger=row.parent_id is None and row.role == Role.OTHER.value,
         )
-        for row in connection.execute(statement)
+        for row in connection.execute(_KEPT, values)
     }

@@ -45,6 +45,11 @@ class Login:
             return self._renewed_early(kept, queue)
         return kept.text
 
+    def is_at_hand(self) -> bool:
+        """Whether there is a token that serves without asking the venue for anything."""
+        kept = self._tokens.get()
+        return kept is not None and machine_now() < kept.renew_at
+
     def renewed(self, refused: str, queue: Queue) -> str:
         """Return another token than `refused`, which the venue answered with 401."""
         self.forget(refused)

@@ -52,6 +52,10 @@ class GatewayClient(Reads, Mutations):
         """Log in or renew the token if need be, so that the next call is one request and no more."""
         self.token()
 
+    def is_ready(self) -> bool:
+        """Whether the next call is one request already: there is a login, and it need not be renewed."""
+        return self._asker.login.is_at_hand()
+
     def token(self) -> str:
         """Return the token that all processes share, logging in if there is none; it is a secret."""
         return self._asker.login.token(self._asker.queue)

@@ -41,7 +41,7 @@ _HAND_OVER: LiteralString = """
                      state, fence, attempt, worker, started_at, lease_until)
     SELECT %(id)s::uuid, %(name)s, %(queue)s, %(arguments)s::jsonb, %(max_attempts)s::integer, %(deadline)s::interval,
            %(order_key)s, %(cause_id)s::uuid, %(turn)s::uuid, %(correlation_id)s::uuid,
-           'running', 1, 1, %(worker)s, now(), now() + %(lease)s::interval
+           'running', 1, 1, %(worker)s, now(), clock_timestamp() + %(lease)s::interval
     FROM done
 """
 _INSERT_WITH_KEY: LiteralString = f"""

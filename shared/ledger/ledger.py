@@ -34,6 +34,7 @@ class Transaction:
         self.wake_ups: list[WakeUp] = []
         self.has_finished_cause = False
         self.follow_up: ClaimedJob | None = None
+        self.handed: object = None
         self._cause = cause
 
     def enqueue(self, request: Job, **options: Unpack[EnqueueOptions]) -> Enqueued:
@@ -70,10 +71,11 @@ class Transaction:
         """Cancel what waits under this job's name and order_key, for a job that aims at a state and not at an event."""
         return rows.supersede(driver(self.connection), self._job())
 
-    def hand_over(self, result: object, request: Job) -> None:
+    def hand_over(self, result: object, request: Job, handed: object = None) -> None:
         """End the job that caused this and insert `request` as claimed by the same worker, which runs it at once.
 
-        Raise LeaseLostError if the first is not ours any more.
+        What is `handed` reaches that run through this process' memory, and no other: proof that it is the first.
+        Raise LeaseLostError if the job that asks is not ours any more.
         """
         job = self._job()
         follow_up = new_job(
@@ -87,6 +89,7 @@ class Transaction:
         self.follow_up = rows.hand_over(driver(self.connection), job, result, follow_up)
         if self.follow_up is None:
             raise LeaseLostError(f"job {job.id} was taken back from {job.worker}")
+        self.handed = handed
         self.has_finished_cause = True
 
     def _job(self) -> ClaimedJob:

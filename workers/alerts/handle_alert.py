@@ -12,10 +12,10 @@ from shared.domain.risk import Entry
 from shared.errors import RefusedError, RiskLimitError
 from shared.ids import new_id
 from shared.ledger.jobs.alerts import CopyAlert, HandleAlert
-from shared.ledger.jobs.orders import Flatten, PlaceOrder
+from shared.ledger.jobs.orders import Flatten
 from shared.ledger.ledger import Transaction
 from workers.context import Context
-from workers.orders.intend import Wish, get_ready, intend
+from workers.orders.intend import Wish, enter, get_ready
 from workers.orders.settle_order import entries_key
 from workers.task import task
 
@@ -82,14 +82,7 @@ def _enter(ctx: Context, contract: Contract, alert_id: UUID, account_id: int, al
         expires_at=_expires_at(ctx),
         alert_id=alert_id,
     )
-    with ctx.transaction() as tx:
-        intent = intend(tx, ctx, wish)
-        result = {"signal_id": str(intent.signal_id), "order_id": str(intent.order_id)}
-        if intent.refusal is None:
-            tx.hand_over(result, PlaceOrder(order_id=intent.order_id))
-    if intent.refusal is not None:
-        raise intent.refusal
-    return result
+    return enter(ctx, wish)
 
 
 def _expires_at(ctx: Context) -> datetime:

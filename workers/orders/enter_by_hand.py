@@ -9,9 +9,9 @@ from shared.domain.contract import Contract, root_of_symbol
 from shared.domain.order import Origin
 from shared.domain.risk import Entry
 from shared.errors import RefusedError
-from shared.ledger.jobs.orders import EnterByHand, PlaceOrder
+from shared.ledger.jobs.orders import EnterByHand
 from workers.context import Context
-from workers.orders.intend import Wish, get_ready, intend, judge, said
+from workers.orders.intend import Wish, enter, get_ready, judge, said
 from workers.task import task
 
 _PRICES = ("limit_price", "stop_price", "trail_price", "stop_loss", "take_profit")
@@ -26,14 +26,7 @@ def enter_by_hand(job: EnterByHand, ctx: Context) -> dict[str, Any]:
     if job.is_rehearsal:
         return _rehearse(ctx, wish)
     get_ready(ctx, contract)
-    with ctx.transaction() as tx:
-        intent = intend(tx, ctx, wish)
-        result = {"signal_id": str(intent.signal_id), "order_id": str(intent.order_id)}
-        if intent.refusal is None:
-            tx.hand_over(result, PlaceOrder(order_id=intent.order_id))
-    if intent.refusal is not None:
-        raise intent.refusal
-    return result
+    return enter(ctx, wish)
 
 
 def _rehearse(ctx: Context, wish: Wish) -> dict[str, Any]:

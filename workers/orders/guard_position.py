@@ -3,7 +3,6 @@
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from decimal import Decimal
-from uuid import UUID
 
 from sqlalchemy import Connection
 
@@ -196,11 +195,7 @@ def _change(ctx: Context, order: OrderRow, kind: ChangeKind, reason: str, quanti
 
 def _place_stop(ctx: Context, job: GuardPosition, seen: Seen, missing: int) -> str | None:
     """Place a stop for what has none; return why the venue rejects it, if it does."""
-    order_id = _intend_stop(ctx, job, seen, missing)
-    with ctx.autocommit() as connection:
-        order = orders.get(connection, order_id)
-    if order is None:
-        return None
+    order = _intend_stop(ctx, job, seen, missing)
     answer = submit(ctx, order)
     if answer.state is OrderState.UNKNOWN:
         with ctx.ledger.engine.begin() as connection:
@@ -213,13 +208,12 @@ def _place_stop(ctx: Context, job: GuardPosition, seen: Seen, missing: int) -> s
     return answer.reason if answer.state is OrderState.REJECTED else None
 
 
-def _intend_stop(ctx: Context, job: GuardPosition, seen: Seen, missing: int) -> UUID:
-    order_id = new_id()
+def _intend_stop(ctx: Context, job: GuardPosition, seen: Seen, missing: int) -> OrderRow:
     with ctx.ledger.engine.begin() as connection:
         price = _stop_price(connection, job, seen)
-        orders.intend(
+        return orders.intend(
             connection,
-            order_id=order_id,
+            order_id=new_id(),
             account_id=job.account_id,
             contract_id=job.contract_id,
             origin=Origin.PROTECTOR,
@@ -230,7 +224,6 @@ def _intend_stop(ctx: Context, job: GuardPosition, seen: Seen, missing: int) -> 
             type_=OrderType.STOP,
             stop_price=price,
         )
-    return order_id
 
 
 def _stop_price(connection: Connection, job: GuardPosition, seen: Seen) -> Decimal:

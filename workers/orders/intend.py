@@ -7,21 +7,25 @@ from uuid import UUID
 
 from sqlalchemy import Connection
 
+from shared.clock import machine_now, monotonic
 from shared.db import accounts, orders, positions, signals, standings
 from shared.db.accounts import AccountRow
+from shared.db.orders import OrderRow
 from shared.db.standings import Stand
 from shared.domain.calendar import calendar_of
 from shared.domain.contract import ROOTS, Contract
 from shared.domain.entry_limits import EntryWish, against_entry
 from shared.domain.limits import Finding, quantity_for, when
-from shared.domain.order import Direction, Origin, Role, Side
+from shared.domain.order import Direction, OrderState, Origin, Role, Side
 from shared.domain.product_family import family_of
 from shared.domain.risk import Bracket, Entry, Facts, check_entry, check_session
 from shared.errors import PostponedError, RefusedError, RiskLimitError
 from shared.hot.quotes import Quote, exit_price_by
 from shared.ids import new_id
+from shared.ledger.jobs.orders import PlaceOrder
 from shared.ledger.ledger import Transaction
 from workers.context import Context
+from workers.orders.submit import Submitted
 
 _LOOK_AGAIN = timedelta(seconds=0.5)
 
@@ -58,9 +62,15 @@ class Judgement:
 class Intent:
     """The order row that the wish became, and why risk refused it, if it did."""
 
-    order_id: UUID
+    order: OrderRow
+    contract: Contract
     signal_id: UUID
     refusal: RiskLimitError | None
+
+    @property
+    def result(self) -> dict[str, str]:
+        """What the job that asked reports."""
+        return {"signal_id": str(self.signal_id), "order_id": str(self.order.id)}
 
 
 def get_ready(ctx: Context, contract: Contract) -> None:
@@ -68,9 +78,26 @@ def get_ready(ctx: Context, contract: Contract) -> None:
     check_session(calendar_of(ROOTS[contract.root].group), contract, ctx.market_now, speed=ctx.clock.speed)
 
 
-def intend(tx: Transaction, ctx: Context, wish: Wish) -> Intent:
+def enter(ctx: Context, wish: Wish) -> dict[str, str]:
+    """Write the wish down and have it sent by this process, next; raise the refusal, written down too, if risk refuses.
+
+    Intent, SUBMITTING and the hand-over are one commit if the call can follow at once; else SUBMITTING waits for that.
+    """
+    is_next = ctx.gateway.is_ready() and (wish.expires_at is None or machine_now() < wish.expires_at)
+    with ctx.transaction() as tx:
+        intent = intend(tx, ctx, wish, is_sent_next=is_next)
+        if intent.refusal is None:
+            submitted = Submitted(intent.order, intent.contract, monotonic()) if is_next else None
+            tx.hand_over(intent.result, PlaceOrder(order_id=intent.order.id), submitted)
+    if intent.refusal is not None:
+        raise intent.refusal
+    return intent.result
+
+
+def intend(tx: Transaction, ctx: Context, wish: Wish, *, is_sent_next: bool = False) -> Intent:
     """Judge the wish and write its signal and order; a refused one is written too, and nobody may send it.
 
+    With `is_sent_next` the order is SUBMITTING: no halt can come before this commits, and who flattens waits for it.
     Raise PostponedError, with nothing written, while a fact is missing that may still come.
     """
     account = accounts.lock_to_enter(tx.connection, wish.account_id, family_of(wish.contract.root))
@@ -94,7 +121,12 @@ def intend(tx: Transaction, ctx: Context, wish: Wish) -> Intent:
         alert_id=wish.alert_id,
         strategy=wish.strategy,
     )
-    orders.intend(
+    more: dict[str, object] = {"reason": refusal}
+    state = OrderState.INTENDED if refusal is None else OrderState.REFUSED
+    if is_sent_next and refusal is None:
+        state = OrderState.SUBMITTING
+        more |= {"submitted_at": machine_now(), "submitted_market_at": ctx.market_now}
+    order = orders.intend(
         tx.connection,
         order_id=order_id,
         account_id=account.id,
@@ -114,10 +146,11 @@ def intend(tx: Transaction, ctx: Context, wish: Wish) -> Intent:
         trail_ticks=entry.trail_ticks,
         expires_at=wish.expires_at,
         correlation_id=ctx.job.correlation_id,
-        refusal=refusal,
+        state=state,
         along=signal,
+        **more,
     )
-    return Intent(order_id, signal_id, judged.refusal)
+    return Intent(order, wish.contract, signal_id, judged.refusal)
 
 
 def judge(connection: Connection, ctx: Context, wish: Wish, account: AccountRow) -> Judgement:

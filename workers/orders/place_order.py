@@ -3,13 +3,14 @@
 from uuid import UUID
 
 from shared.db import orders
+from shared.db.orders import OrderRow
 from shared.domain.order import OrderState
 from shared.errors import RefusedError
 from shared.ledger.jobs.orders import FindFills, PlaceOrder, SettleOrder
 from workers.context import Context
 from workers.orders.find_fills import FIRST_LOOK_AFTER
 from workers.orders.settle_order import POLLS
-from workers.orders.submit import submit
+from workers.orders.submit import Answer, Submitted, send, submit
 from workers.task import task
 
 
@@ -17,8 +18,12 @@ from workers.task import task
 def place_order(job: PlaceOrder, ctx: Context) -> dict[str, str | None]:
     """Place the order if it was certainly never sent.
 
-    A second run that finds it SUBMITTING does not send: it declares the outcome UNKNOWN and leaves it to be settled.
+    A run that finds it SUBMITTING, and was not handed it by the one who made it so, does not send: it declares the
+    outcome UNKNOWN and leaves it to be settled.
     """
+    if isinstance(ctx.handed, Submitted) and ctx.handed.order.id == job.order_id:
+        made = ctx.handed
+        return _write_down(ctx, made.order, send(ctx, made.order, made.contract, made.lease_left))
     with ctx.autocommit() as connection:
         order = orders.get(connection, job.order_id)
     if order is None:
@@ -27,7 +32,10 @@ def place_order(job: PlaceOrder, ctx: Context) -> dict[str, str | None]:
         return declare_unknown(ctx, order.id, "the process that sent it was lost")
     if order.state is not OrderState.INTENDED:
         return {"order": order.state}
-    answer = submit(ctx, order)
+    return _write_down(ctx, order, submit(ctx, order))
+
+
+def _write_down(ctx: Context, order: OrderRow, answer: Answer) -> dict[str, str | None]:
     if answer.refusal is not None:
         raise answer.refusal
     if answer.state is OrderState.UNKNOWN:

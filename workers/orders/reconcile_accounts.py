@@ -3,6 +3,7 @@
 from datetime import timedelta
 
 from shared.db import accounts, orders, positions
+from shared.fleets import Queue
 from shared.ledger.jobs.accounts import SnapshotAccounts
 from shared.ledger.jobs.orders import ReconcileAccount, ReconcileAccounts
 from workers.accounts.snapshot_accounts import snapshot_accounts
@@ -10,28 +11,36 @@ from workers.context import Context
 from workers.task import task
 
 _WORTH_DOING_FOR = timedelta(seconds=60)
+# All at once they would take every core from an alert that comes meanwhile.
+_APART, _ALL_WITHIN = timedelta(seconds=2), timedelta(seconds=20)
 
 
 @task(ReconcileAccounts)
 def reconcile_accounts(_: ReconcileAccounts, ctx: Context) -> dict[str, int]:
-    """Ask for the comparison of every account that may trade, or has something open; twice compares twice."""
+    """Ask for the comparison of every account that may trade, or has something open; twice compares twice.
+
+    One follows the other, but for those that may not enter before it: after a start, or a gap of the stream.
+    """
     with ctx.autocommit() as connection:
         is_first = not accounts.every(connection)
     if is_first:
         snapshot_accounts(SnapshotAccounts(), ctx)
     with ctx.transaction() as tx:
         wanted = [
-            account.id
+            account
             for account in accounts.every(tx.connection)
             if account.can_trade
             or positions.of_account(tx.connection, account.id)
             or orders.open_of(tx.connection, account.id)
         ]
-        for account_id in wanted:
+        apart = min(_APART, _ALL_WITHIN / max(len(wanted), 1))
+        for number, account in enumerate(wanted):
+            is_waited_for = account.reconciled_at is None or ctx.job.queue is Queue.CRITICAL
             tx.enqueue(
-                ReconcileAccount(account_id=account_id),
+                ReconcileAccount(account_id=account.id),
                 queue=ctx.job.queue,  # after a gap of the stream it is critical
-                order_key=f"account:{account_id}:reconcile",
+                order_key=f"account:{account.id}:reconcile",
+                run_after=timedelta(0) if is_waited_for else number * apart,
                 expires_after=_WORTH_DOING_FOR,
             )
         result = {"accounts": len(wanted)}

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import timedelta
 
-from shared.clock import machine_now
+from shared.clock import machine_now, monotonic
 from shared.db import orders
 from shared.db.orders import OrderRow
 from shared.domain.contract import Contract
@@ -12,9 +12,24 @@ from shared.errors import AmbiguousOutcomeError, RefusedError, RetryableError
 from shared.gateway.asker import TIMEOUT
 from shared.gateway.errors import NotSentError
 from shared.gateway.ticket import OrderTicket
+from shared.ledger.rows import LEASE
 from workers.context import Context
 
 _MARGIN = timedelta(seconds=0.5)
+
+
+@dataclass(frozen=True, slots=True)
+class Submitted:
+    """An order that is SUBMITTING, and that the process which made it so has not sent; `at` is when, monotonic."""
+
+    order: OrderRow
+    contract: Contract
+    at: float
+
+    @property
+    def lease_left(self) -> timedelta:
+        """For how long the job that was handed this is surely still ours."""
+        return LEASE - timedelta(seconds=monotonic() - self.at)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,9 +63,14 @@ def submit(ctx: Context, order: OrderRow) -> Answer:
         return Answer(order.state, reason="moved by another")
     if found.obstacle is not None:
         return Answer(OrderState.REFUSED, reason=found.obstacle, refusal=RefusedError(found.obstacle))
+    return send(ctx, order, found.contract, found.lease_left)
+
+
+def send(ctx: Context, order: OrderRow, contract: Contract, lease_left: timedelta) -> Answer:
+    """Send an order that is SUBMITTING by this very run of the job, which stays ours for `lease_left`; as `submit`."""
     try:
-        need(found.lease_left)
-        venue_order_id = ctx.gateway.place(_ticket(order, found.contract))
+        need(lease_left)
+        venue_order_id = ctx.gateway.place(_ticket(order, contract))
     except RetryableError:  # certainly not sent
         with ctx.ledger.engine.begin() as connection:
             orders.move(connection, order.id, [OrderState.SUBMITTING], OrderState.INTENDED)

@@ -95,13 +95,26 @@ def write_orders(tx: Transaction, account_id: int, shown: Sequence[VenueOrder]) 
 
     A final state stays, and what the venue said later is not undone by what it said before.
     """
+    if not shown:
+        return
     connection = tx.connection
     kept = shown_orders.kept(connection, account_id, {order.id for order in shown})
     # One order may be shown several times, out of order: each is judged by itself.
     news = [order for order in sorted(shown, key=lambda order: order.id) if not _is_kept(kept.get(order.id), order)]
+    gone = _write_news(tx, account_id, news) if news else []
+    changes.settle(connection, account_id, [order.id for order in shown])
+    for order in gone:  # it may have been the stop
+        if positions.quantity_of(connection, account_id, order.contract_id):
+            _ask_for_guard(tx, account_id, order.contract_id, f"order:{order.id}:{order.state}")
+
+
+def _write_news(tx: Transaction, account_id: int, news: Sequence[VenueOrder]) -> list[VenueOrder]:
+    """Write down orders of which the venue says something new; return those that are gone unfilled."""
+    connection = tx.connection
     known = known_contracts(connection, account_id, {order.contract_id for order in news})
-    ours = orders.of_tags(connection, account_id, [order.tag for order in news if order.tag])
-    gone = []
+    tags = {order.tag for order in news if order.tag}
+    ours = orders.of_tags(connection, account_id, tags | {tag[:-3] for tag in tags if tag[-3:] in _LEGS})
+    gone: list[VenueOrder] = []
     for order in news:
         if order.contract_id not in known:
             continue
@@ -114,10 +127,7 @@ def write_orders(tx: Transaction, account_id: int, shown: Sequence[VenueOrder]) 
         else:
             gone += [order] * (_refresh(connection, row, order) and order.state in _GONE)
     fills.tie(connection, account_id, [order.id for order in news])
-    changes.settle(connection, account_id, [order.id for order in shown])
-    for order in gone:  # it may have been the stop
-        if positions.quantity_of(connection, account_id, order.contract_id):
-            _ask_for_guard(tx, account_id, order.contract_id, f"order:{order.id}:{order.state}")
+    return gone
 
 
 def _is_kept(kept: Kept | None, order: VenueOrder) -> bool:
@@ -160,7 +170,9 @@ def _adopt(connection: Connection, account_id: int, order: VenueOrder, ours: Map
         log.error("account %s: order %s is one of %s contracts, and is not kept", account_id, order.id, order.quantity)
         return False
     parent_tag, role = (order.tag[:-3], _LEGS.get(order.tag[-3:], Role.OTHER)) if order.tag else ("", Role.OTHER)
-    parent = ours.get(parent_tag) or orders.of_tags(connection, account_id, [parent_tag]).get(parent_tag)
+    parent = ours.get(parent_tag)
+    if parent is None and parent_tag:  # perhaps adopted in this very moment
+        parent = orders.of_tags(connection, account_id, [parent_tag]).get(parent_tag)
     order_id = new_id()
     return shown_orders.adopt(
         connection,
@@ -194,6 +206,8 @@ def _shown(order: VenueOrder) -> Shown:
 
 def write_fills(tx: Transaction, account_id: int, shown: Sequence[VenueFill]) -> None:
     """Keep these fills, tied to the orders of ours that they filled, add up the positions, and have them guarded."""
+    if not shown:
+        return
     connection = tx.connection
     known = known_contracts(connection, account_id, {fill.contract_id for fill in shown})
     kept = [fill for fill in sorted(shown, key=lambda fill: fill.id) if fill.contract_id in known]
