@@ -6,7 +6,7 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import Connection, Row, func, select, true, update
+from sqlalchemy import Connection, Row, Text, bindparam, func, select, true, update
 from sqlalchemy.dialects.postgresql import insert
 
 from shared.db.account_tables import account, account_day, account_event, account_snapshot
@@ -47,6 +47,21 @@ class AccountRow:
 
 
 _COLUMNS = [account.c[name] for name in AccountRow.__dataclass_fields__]
+# Built once: an entry waits for them.
+_OF = select(*_COLUMNS).where(account.c.id == bindparam("account"))
+_LOCK = _OF.with_for_update(key_share=True)
+_FAMILY_HELD = (
+    select(func.pg_advisory_xact_lock(func.hashtext(bindparam("family", type_=Text))).label("held"))
+    .cte()
+    .prefix_with("MATERIALIZED")
+)
+# One round trip; the row is locked last of all, and told as it is then.
+_LOCK_TO_ENTER = (
+    select(*_COLUMNS)
+    .join_from(account, _FAMILY_HELD, true())
+    .where(account.c.id == bindparam("account"))
+    .with_for_update(key_share=True, of=account)
+)
 
 
 def _row(row: Row[tuple[object, ...]]) -> AccountRow:
@@ -60,14 +75,13 @@ def every(connection: Connection) -> list[AccountRow]:
 
 def get(connection: Connection, account_id: int) -> AccountRow | None:
     """Return the account, or None."""
-    row = connection.execute(select(*_COLUMNS).where(account.c.id == account_id)).one_or_none()
+    row = connection.execute(_OF, {"account": account_id}).one_or_none()
     return None if row is None else _row(row)
 
 
 def lock(connection: Connection, account_id: int) -> AccountRow | None:
     """Return the account and hold its row, so that two entries cannot both pass a limit; rows may still point at it."""
-    statement = select(*_COLUMNS).where(account.c.id == account_id).with_for_update(key_share=True)
-    row = connection.execute(statement).one_or_none()
+    row = connection.execute(_LOCK, {"account": account_id}).one_or_none()
     return None if row is None else _row(row)
 
 
@@ -76,14 +90,7 @@ def lock_to_enter(connection: Connection, account_id: int, family: str) -> Accou
 
     Read what else counts in a later statement: this one, if it waited, has seen what was before.
     """
-    # One round trip; the row is locked last of all, and told as it is then.
-    held = (
-        select(func.pg_advisory_xact_lock(func.hashtext(f"family {family}")).label("held"))
-        .cte()
-        .prefix_with("MATERIALIZED")
-    )
-    statement = select(*_COLUMNS).join_from(account, held, true()).where(account.c.id == account_id)
-    row = connection.execute(statement.with_for_update(key_share=True, of=account)).one_or_none()
+    row = connection.execute(_LOCK_TO_ENTER, {"account": account_id, "family": f"family {family}"}).one_or_none()
     return None if row is None else _row(row)
 
 

@@ -3,7 +3,22 @@
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Insert, Select, Text, Uuid, cast, func, insert, literal, null, select
+from sqlalchemy import (
+    BigInteger,
+    Connection,
+    Insert,
+    Row,
+    Select,
+    Text,
+    Uuid,
+    bindparam,
+    cast,
+    func,
+    insert,
+    literal,
+    null,
+    select,
+)
 from sqlalchemy.dialects.postgresql import JSONB
 
 from shared.db.account_tables import alert, hook, hook_copy, signal
@@ -35,13 +50,9 @@ def add_refused(alert_id: UUID, hook_id: UUID, body: bytes, reason: str, *, is_j
     )
 
 
-def to_handle(alert_id: UUID, account_id: int | None = None) -> Select[bytes, int, list[int], str | None]:
-    """Select an alert's body, the account that its hook trades, and the further accounts that trade it too.
-
-    And why it was refused when it was handled before, for `account_id` or the first account; or None.
-    """
+def _to_handle() -> Select[bytes, int, list[int], str | None]:
     others = select(hook_copy.c.account_id).where(hook_copy.c.hook_id == hook.c.id).order_by(hook_copy.c.account_id)
-    whose = hook.c.account_id if account_id is None else account_id
+    whose = func.coalesce(bindparam("account", type_=BigInteger), hook.c.account_id)
     refusal = select(signal.c.reason).where(
         signal.c.alert_id == alert.c.id, signal.c.account_id == whose, signal.c.verdict == "refused"
     )
@@ -53,8 +64,21 @@ def to_handle(alert_id: UUID, account_id: int | None = None) -> Select[bytes, in
             refusal.scalar_subquery().label("refusal"),
         )
         .join(hook, hook.c.id == alert.c.hook_id)
-        .where(alert.c.id == alert_id)
+        .where(alert.c.id == bindparam("alert", type_=Uuid))
     )
+
+
+_TO_HANDLE = _to_handle()  # built once: an alert waits for it
+
+
+def to_handle(
+    connection: Connection, alert_id: UUID, account_id: int | None = None
+) -> Row[bytes, int, list[int], str | None] | None:
+    """Return an alert's body, the account that its hook trades, and the further accounts that trade it too; or None.
+
+    And why it was refused when it was handled before, for `account_id` or the first account; or None.
+    """
+    return connection.execute(_TO_HANDLE, {"alert": alert_id, "account": account_id}).one_or_none()
 
 
 def body_behind(job_id: UUID) -> Select[bytes]:

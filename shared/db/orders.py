@@ -7,11 +7,12 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ARRAY, Connection, Insert, Row, Text, and_, any_, bindparam, cast, func, or_, select, update
+from sqlalchemy import ARRAY, Connection, Row, Text, and_, any_, bindparam, cast, func, or_, select, update
 from sqlalchemy.dialects.postgresql import insert
 
-from shared.db import contracts
+from shared.db import contracts, signals
 from shared.db.order_tables import orders
+from shared.db.signals import NewSignal
 from shared.db.tables import job
 from shared.domain.contract import Contract
 from shared.domain.order import OrderState, OrderType, Origin, Role, Side
@@ -64,6 +65,13 @@ _OF_ACCOUNT = select(*_COLUMNS).where(orders.c.account_id == bindparam("account"
 _OPEN_OF = _OF_ACCOUNT.where(orders.c.state.in_(OPEN)).order_by(orders.c.id)
 _OPEN_IN = _OPEN_OF.where(orders.c.contract_id == bindparam("contract"))
 _OF_TAGS = _OF_ACCOUNT.where(orders.c.client_order_id == any_(bindparam("tags", type_=ARRAY(Text))))
+_NEW = tuple(column.name for column in orders.c if column.server_default is None)
+_INTEND = (
+    insert(orders)
+    .values({name: bindparam(f"new_{name}", type_=orders.c[name].type) for name in _NEW})
+    .returning(*_COLUMNS)
+)
+_INTEND_ALONG = _INTEND.add_cte(signals.ADD.cte("along"))
 _WORDS = {"origin": Origin, "role": Role, "side": Side, "type": OrderType, "state": OrderState}
 
 
@@ -90,32 +98,31 @@ def intend(
     correlation_id: UUID,
     type_: OrderType = OrderType.MARKET,
     state: OrderState = OrderState.INTENDED,
-    along: Insert | None = None,
+    along: NewSignal | None = None,
     **more: object,
 ) -> OrderRow:
     """Write an intent, and return it; nothing is sent yet. `more` are columns.
 
     `state` is REFUSED when risk has refused it, and SUBMITTING when whoever writes it sends it right after the commit.
-    `along` is done in the same round trip: the row that this one points at.
+    `along` is written in the same round trip: the signal that the row points at.
     """
-    statement = insert(orders) if along is None else insert(orders).add_cte(along.cte("along"))
-    row = connection.execute(
-        statement.values(
-            id=order_id,
-            account_id=account_id,
-            contract_id=contract_id,
-            client_order_id=None if state is OrderState.REFUSED else tag_of(order_id),
-            origin=origin,
-            role=role,
-            side=side,
-            type=type_,
-            quantity=quantity,
-            state=state,
-            correlation_id=correlation_id,
-            **more,
-        ).returning(*_COLUMNS)
-    ).one()
-    return _row(row)
+    known = more | {
+        "id": order_id,
+        "account_id": account_id,
+        "contract_id": contract_id,
+        "client_order_id": None if state is OrderState.REFUSED else tag_of(order_id),
+        "origin": origin,
+        "role": role,
+        "side": side,
+        "type": type_,
+        "quantity": quantity,
+        "state": state,
+        "correlation_id": correlation_id,
+    }
+    values = {f"new_{name}": known.get(name) for name in _NEW}
+    if along is None:
+        return _row(connection.execute(_INTEND, values).one())
+    return _row(connection.execute(_INTEND_ALONG, values | {"new_signal_id": along.id} | along.values()).one())
 
 
 def get(connection: Connection, order_id: UUID) -> OrderRow | None:

@@ -1,40 +1,40 @@
 """Wishes to trade, from alerts and strategies, with what risk said of them."""
 
+from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import Insert, insert
+from sqlalchemy import Connection, bindparam, insert
 
 from shared.db.account_tables import signal
 
 
-def add(
-    signal_id: UUID,
-    *,
-    origin: str,
-    account_id: int,
-    contract_id: str | None,
-    action: str,
-    quantity: int | None,
-    verdict: str,
-    reason: str | None,
-    correlation_id: UUID,
-    decided_market_at: datetime,
-    alert_id: UUID | None = None,
-    strategy: str | None = None,
-) -> Insert:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewSignal:
+    """One signal on its way into its table."""
+
+    id: UUID
+    origin: str
+    account_id: int
+    contract_id: str | None
+    action: str
+    quantity: int | None
+    verdict: str
+    reason: str | None
+    correlation_id: UUID
+    decided_market_at: datetime
+    alert_id: UUID | None = None
+    strategy: str | None = None
+
+    def values(self) -> dict[str, object]:
+        """Return what ADD binds."""
+        return {f"signal_{name}": getattr(self, name) for name in _NAMES}
+
+
+_NAMES = tuple(NewSignal.__dataclass_fields__)
+ADD = insert(signal).values({name: bindparam(f"signal_{name}", type_=signal.c[name].type) for name in _NAMES})
+
+
+def add(connection: Connection, new: NewSignal) -> None:
     """Insert one signal."""
-    return insert(signal).values(
-        id=signal_id,
-        origin=origin,
-        alert_id=alert_id,
-        strategy=strategy,
-        account_id=account_id,
-        contract_id=contract_id,
-        action=action,
-        quantity=quantity,
-        verdict=verdict,
-        reason=reason,
-        correlation_id=correlation_id,
-        decided_market_at=decided_market_at,
-    )
+    connection.execute(ADD, new.values())

@@ -23,7 +23,8 @@ from tests.fixtures.processes import until
 from tests.fixtures.stack import ALERT, Stack, eventually
 
 ALERTS = 100
-PER_SECOND = 2
+# In turns with the control, so one of either each half second: what an order causes is over before the next one comes.
+PER_SECOND = 1
 # Then all is flattened: no account holds more than the firm allows it, fifteen contracts and their brackets.
 ROUND = 10
 FLAT_OF = ("MNQ", "MES", "M2K")

@@ -5,6 +5,7 @@ from uuid import UUID
 
 from shared.clock import until
 from shared.db import accounts, alerts, contracts, flattenings, signals
+from shared.db.signals import NewSignal
 from shared.domain.alert import Action, Alert, parse_alert
 from shared.domain.contract import Contract
 from shared.domain.order import Origin, Side
@@ -30,7 +31,7 @@ def handle_alert(job: HandleAlert, ctx: Context) -> dict[str, str]:
     A hook may trade further accounts: each gets a job of its own first, so that none waits for another's trouble.
     """
     with ctx.autocommit() as connection:
-        row = connection.execute(alerts.to_handle(job.alert_id)).one_or_none()
+        row = alerts.to_handle(connection, job.alert_id)
     if row is None:
         raise RefusedError(f"alert {job.alert_id} does not exist")
     if row.others:
@@ -95,9 +96,10 @@ def _close(ctx: Context, contract: Contract, alert_id: UUID, account_id: int) ->
         account = accounts.lock(tx.connection, account_id)
         refusal = None if account is not None and ctx.may_act_for(account) else _NEVER_LIVE.format(account_id)
         signal_id = new_id()
-        tx.connection.execute(
-            signals.add(
-                signal_id,
+        signals.add(
+            tx.connection,
+            NewSignal(
+                id=signal_id,
                 origin=Origin.ALERT,
                 account_id=account_id,
                 contract_id=contract.id,
@@ -108,7 +110,7 @@ def _close(ctx: Context, contract: Contract, alert_id: UUID, account_id: int) ->
                 correlation_id=ctx.job.correlation_id,
                 decided_market_at=ctx.market_now,
                 alert_id=alert_id,
-            )
+            ),
         )
         result = {"signal_id": str(signal_id), "closes": contract.id}
         if refusal is None:

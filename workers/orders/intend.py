@@ -8,9 +8,10 @@ from uuid import UUID
 from sqlalchemy import Connection
 
 from shared.clock import machine_now, monotonic
-from shared.db import accounts, orders, positions, signals, standings
+from shared.db import accounts, orders, positions, standings
 from shared.db.accounts import AccountRow
 from shared.db.orders import OrderRow
+from shared.db.signals import NewSignal
 from shared.db.standings import Stand
 from shared.domain.calendar import calendar_of
 from shared.domain.contract import ROOTS, Contract
@@ -107,8 +108,8 @@ def intend(tx: Transaction, ctx: Context, wish: Wish, *, is_sent_next: bool = Fa
     entry, bracket = judged.entry, judged.bracket
     refusal = None if judged.refusal is None else str(judged.refusal)
     order_id, signal_id = new_id(), new_id()
-    signal = signals.add(
-        signal_id,
+    signal = NewSignal(
+        id=signal_id,
         origin=wish.origin,
         account_id=account.id,
         contract_id=wish.contract.id,
