@@ -7,6 +7,7 @@ from sqlalchemy import (
     BigInteger,
     Connection,
     Insert,
+    LargeBinary,
     Row,
     Select,
     Text,
@@ -25,17 +26,28 @@ from shared.db.account_tables import alert, hook, hook_copy, signal
 from shared.db.tables import job
 
 
-def add_accepted(alert_id: UUID, hook_id: UUID, body: bytes, external_id: str | None, job_id: UUID) -> Insert:
+def _payload(text: Any) -> Any:  # noqa: ANN401  # SQLAlchemy's cast has no narrower type here
+    # Postgres parses the text itself, so that no number passes through a float on its way.
+    return cast(text, JSONB)
+
+
+_ADD_ACCEPTED = insert(alert).values(  # built once: a sender waits for it
+    id=bindparam("new_id", type_=Uuid),
+    hook_id=bindparam("hook", type_=Uuid),
+    body=bindparam("raw", type_=LargeBinary),
+    payload=_payload(bindparam("text", type_=Text)),
+    external_id=bindparam("external", type_=Text),
+    verdict="accepted",
+    job_id=bindparam("job", type_=Uuid),
+)
+
+
+def add_accepted(
+    alert_id: UUID, hook_id: UUID, body: bytes, external_id: str | None, job_id: UUID
+) -> tuple[Insert, dict[str, object]]:
     """Insert an alert that was understood; `body` is UTF-8 JSON that jsonb can hold."""
-    return insert(alert).values(
-        id=alert_id,
-        hook_id=hook_id,
-        body=body,
-        payload=_payload(body),
-        external_id=external_id,
-        verdict="accepted",
-        job_id=job_id,
-    )
+    known = {"new_id": alert_id, "hook": hook_id, "raw": body, "text": body.decode()}
+    return _ADD_ACCEPTED, known | {"external": external_id, "job": job_id}
 
 
 def add_refused(alert_id: UUID, hook_id: UUID, body: bytes, reason: str, *, is_json: bool) -> Insert:
@@ -44,7 +56,7 @@ def add_refused(alert_id: UUID, hook_id: UUID, body: bytes, reason: str, *, is_j
         id=alert_id,
         hook_id=hook_id,
         body=body,
-        payload=_payload(body) if is_json else null(),
+        payload=_payload(literal(body.decode(), Text)) if is_json else null(),
         verdict="refused",
         reason=reason,
     )
@@ -85,8 +97,3 @@ def body_behind(job_id: UUID) -> Select[bytes]:
     """Select the body of the alert that a job was asked to handle."""
     alert_id = cast(job.c.arguments["alert_id"].astext, Uuid)
     return select(alert.c.body).join(job, alert.c.id == alert_id).where(job.c.id == job_id)
-
-
-def _payload(body: bytes) -> Any:  # noqa: ANN401  # SQLAlchemy's cast has no narrower type here
-    # Postgres parses the text itself, so that no number passes through a float on its way.
-    return cast(literal(body.decode(), Text), JSONB)

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Connection, Row, Select, func, select, update
+from sqlalchemy import Connection, Row, Select, bindparam, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.sql.dml import ReturningInsert, ReturningUpdate
 
@@ -36,14 +36,19 @@ def hook_of(row: Row[Any]) -> Hook:
     return Hook(**row._mapping)  # noqa: SLF001  # SQLAlchemy's documented name
 
 
-def with_token(hash_of_token: bytes) -> Select[Any]:
+_COLUMNS = [hook.c[name] for name in Hook.__dataclass_fields__]
+# Built once: an alert waits for it.
+_WITH_TOKEN = select(*_COLUMNS).where(hook.c.token_hash == bindparam("hash"), hook.c.revoked_at.is_(None))
+
+
+def with_token(hash_of_token: bytes) -> tuple[Select[Any], dict[str, object]]:
     """Select the hook whose token has this hash, unless it was revoked."""
-    return select(*_columns()).where(hook.c.token_hash == hash_of_token, hook.c.revoked_at.is_(None))
+    return _WITH_TOKEN, {"hash": hash_of_token}
 
 
 def all_by_name() -> Select[Any]:
     """Select every hook, also the revoked ones."""
-    return select(*_columns()).order_by(hook.c.name)
+    return select(*_COLUMNS).order_by(hook.c.name)
 
 
 def add(hook_id: UUID, name: str, hash_of_token: bytes, account_id: int) -> ReturningInsert[UUID]:
@@ -56,10 +61,6 @@ def revoke(name: str) -> ReturningUpdate[UUID]:
     """End the hook called `name`; returns no row when there is none, or when it has ended already."""
     of_name = update(hook).where(hook.c.name == name, hook.c.revoked_at.is_(None))
     return of_name.values(revoked_at=func.now()).returning(hook.c.id)
-
-
-def _columns() -> list[Any]:
-    return [hook.c[name] for name in Hook.__dataclass_fields__]
 
 
 def copy_to(connection: Connection, hook_id: UUID, account_ids: Sequence[int]) -> None:

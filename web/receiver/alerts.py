@@ -91,7 +91,7 @@ class AlertRoute:
     ) -> Accepted | Refusal | None:
         """Commit what the alert leads to; None, and nothing stored, when no hook has this token."""
         async with self._intake.transaction() as tx:
-            row = (await tx.connection.execute(hooks.with_token(token_hash))).one_or_none()
+            row = (await tx.connection.execute(*hooks.with_token(token_hash))).one_or_none()
             if row is None or not hmac.compare_digest(row.token_hash, token_hash):
                 return None
             hook = hooks.hook_of(row)
@@ -116,7 +116,7 @@ class AlertRoute:
             expires_after=self._entry_ttl if is_entry else None,
         )
         if not job.is_duplicate:
-            await tx.connection.execute(alerts.add_accepted(alert_id, hook.id, raw, alert.external_id, job.job_id))
+            await tx.connection.execute(*alerts.add_accepted(alert_id, hook.id, raw, alert.external_id, job.job_id))
             return Accepted(job.job_id, is_duplicate=False)
         first = (await tx.connection.execute(alerts.body_behind(job.job_id))).scalar_one_or_none()
         if first is None or _is_repeated(alert, raw, first):
