@@ -1,12 +1,13 @@
 """`tickwork accounts`: what may be lost, what is allowed, and whether orders reach real money."""
 
 import sys
+from decimal import Decimal
 from typing import Any
 
 import click
 
 from cli.account_rules import rule_rows, rules
-from cli.chosen import one_account, ticks_or_none
+from cli.chosen import Money, one_account, ticks_or_none
 from cli.output import print_json, print_table
 from cli.stack import begin, connect, settings_of_stack
 from cli.stands import Picture, findings_of, live_word, need_market, picture
@@ -141,6 +142,22 @@ def stop(account: str, ticks: str, *, as_json: bool) -> None:
         click.echo(f"Entries of account {row.id} ({row.name}) without a stop are refused.")
     else:
         click.echo(f"Entries of account {row.id} ({row.name}) without a stop get one {distance} ticks away.")
+
+
+@command.command("high")
+@click.argument("account")
+@click.argument("balance", type=Money())
+@_as_json
+def high(account: str, balance: Decimal, *, as_json: bool) -> None:
+    """Say the highest balance at the end of a day, which the maximum loss follows: the firm's dashboard shows it."""
+    with begin() as connection:
+        row = one_account(connection, account)
+        accounts.change(connection, row.id, highest_close=balance)
+        accounts.note(connection, row.id, "highest_close", f"{balance}, by hand; it was {row.highest_close}")
+    if as_json:
+        print_json({"id": row.id, "name": row.name, "highest_close": balance})
+    else:
+        click.echo(f"The highest close of account {row.id} ({row.name}) is {balance}; `tickwork risk` shows its floor.")
 
 
 def facts(found: Picture, row: AccountRow) -> dict[str, Any]:

@@ -54,6 +54,18 @@ class Price(click.ParamType[Decimal]):
         return Decimal(value)
 
 
+class Money(click.ParamType[Decimal]):
+    """Dollars, exactly as typed; an Express account may stand below zero."""
+
+    name = "dollars"
+
+    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> Decimal:
+        """Refuse what is none."""
+        if not _NUMERAL.fullmatch(value.removeprefix("-")):
+            self.fail(f"{value!r} cannot be used: give dollars, such as 52150.75", param, ctx)
+        return Decimal(value)
+
+
 class Sides(click.ParamType[Side]):
     """Which way to go."""
 

@@ -170,6 +170,11 @@ def modify(
             raise RefusedError(
                 f"{order.filled_quantity} of order {order.id} are filled: --quantity {quantity} is too few"
             )
+        if quantity is not None and quantity > order.quantity and order.role not in _LEGS:
+            raise RefusedError(
+                f"order {order.id} was judged with {order.quantity} contracts: place another for the rest, which risk "
+                "judges, as `tickwork orders market, limit, stop` do"
+            )
         carry_out(asker, [wish], "modified", wait_s, dry_run=dry_run, as_json=as_json)
 
 

@@ -48,7 +48,8 @@ class Consumer(consumer.Consumer):
         super().shutdown()
 
     def on_connection_error_after_connected(self, exc: Exception) -> None:
-        """Close the lost connection as far as it can be closed."""
+        """Close the lost connection as far as it can be closed; what Flower is still to be told is kept."""
+        self._flush_events()
         try:
             super().on_connection_error_after_connected(exc)
         except AttributeError as error:  # as above

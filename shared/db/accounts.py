@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -11,6 +11,7 @@ from sqlalchemy.dialects.postgresql import insert
 
 from shared.db.account_tables import account, account_day, account_event, account_snapshot
 from shared.domain.calendar import trading_day_at
+from shared.domain.rule_book import first_highest_close
 from shared.ids import new_id
 
 
@@ -46,6 +47,7 @@ class AccountRow:
         return None if self.halted_at is None else self.halt_reason or "no reason was kept"
 
 
+_SATURDAY = 5
 _COLUMNS = [account.c[name] for name in AccountRow.__dataclass_fields__]
 # Built once: an entry waits for them.
 _OF = select(*_COLUMNS).where(account.c.id == bindparam("account"))
@@ -116,9 +118,10 @@ def store(
     values: dict[str, Any] = {"name": name, "balance": balance, "can_trade": can_trade, "is_simulated": is_simulated}
     values["told_at"] = told_at
     if before is None or before.trading_day is None:
-        values |= {"trading_day": today, "day_opening_balance": balance, "highest_close": balance}
+        values |= {"trading_day": today, "day_opening_balance": balance}
+        values["highest_close"] = first_highest_close(name, balance)
     elif before.trading_day < today:
-        values |= _new_day(connection, before, today)
+        values |= _new_day(connection, before, today, balance)
     statement = insert(account).values(id=account_id, **values)
     connection.execute(
         statement.on_conflict_do_update(index_elements=["id"], set_={**values, "updated_at": func.now()})
@@ -129,8 +132,12 @@ def store(
     connection.execute(snapshot.on_conflict_do_nothing())
 
 
-def _new_day(connection: Connection, before: AccountRow, today: date) -> dict[str, Any]:
-    """Write down the day that is over; its last balance is what the loss limit's floor follows."""
+def _new_day(connection: Connection, before: AccountRow, today: date, balance: Decimal) -> dict[str, Any]:
+    """Write down the day that is over; its last balance is what the loss limit's floor follows.
+
+    A balance that moved since the last word moved while nobody listened: the higher one counts as the day's last. Where
+    more than one day has ended so, the highest is not known, and a person must say it.
+    """
     opening = before.balance if before.day_opening_balance is None else before.day_opening_balance
     ended = insert(account_day).values(
         account_id=before.id,
@@ -139,8 +146,15 @@ def _new_day(connection: Connection, before: AccountRow, today: date) -> dict[st
         closing_balance=before.balance,
     )
     connection.execute(ended.on_conflict_do_nothing())
-    highest = before.balance if before.highest_close is None else max(before.highest_close, before.balance)
-    return {"trading_day": today, "day_opening_balance": before.balance, "highest_close": highest}
+    last = max(before.balance, balance)
+    highest = None if before.highest_close is None else max(before.highest_close, last)
+    if balance != before.balance and _weekdays_between(before.trading_day or today, today) > 1:
+        highest = None
+    return {"trading_day": today, "day_opening_balance": last, "highest_close": highest}
+
+
+def _weekdays_between(first: date, last: date) -> int:
+    return sum((first + timedelta(days=number)).weekday() < _SATURDAY for number in range((last - first).days))
 
 
 def days(connection: Connection, account_id: int) -> list[tuple[date, Decimal]]:

@@ -8,6 +8,7 @@ from psycopg.types.range import TimestamptzRange
 from sqlalchemy import ColumnElement, Connection, Row, bindparam, cast, func, select, update
 from sqlalchemy.dialects.postgresql import TSTZMULTIRANGE, insert
 
+from shared.db.order_tables import orders, position
 from shared.db.tables import contract
 from shared.domain.contract import Contract
 from shared.domain.coverage import Span
@@ -73,6 +74,14 @@ def tracked(connection: Connection) -> list[Contract]:
         _contract(row)
         for row in connection.execute(select(*_COLUMNS).where(contract.c.is_tracked).order_by(contract.c.id))
     ]
+
+
+def watched(connection: Connection) -> list[Contract]:
+    """Return the contracts whose prices matter: those we track, and whatever is held or has an order at work."""
+    held = select(position.c.contract_id).where(position.c.direction != "FLAT")
+    at_work = select(orders.c.contract_id).where(orders.c.state.in_(["WORKING", "SUBMITTING", "UNKNOWN"]))
+    matters = contract.c.is_tracked | contract.c.id.in_(held) | contract.c.id.in_(at_work)
+    return [_contract(row) for row in connection.execute(select(*_COLUMNS).where(matters).order_by(contract.c.id))]
 
 
 def tracked_roots(connection: Connection) -> list[str]:

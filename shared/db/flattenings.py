@@ -2,15 +2,16 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Connection, func, or_, select, update
+from sqlalchemy import Connection, Text, cast, func, or_, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from shared.db.account_tables import account
 from shared.db.order_tables import flattening
+from shared.db.tables import job
 from shared.domain.order import Origin
 from shared.ids import new_id
 
@@ -79,6 +80,16 @@ def these(connection: Connection, flattening_ids: Sequence[UUID]) -> list[Flatte
     """Return these wishes, oldest first."""
     statement = select(*_COLUMNS).where(flattening.c.id.in_(flattening_ids)).order_by(flattening.c.id)
     return [FlatteningRow(*row) for row in connection.execute(statement)]
+
+
+def forsaken(connection: Connection, longer_than: timedelta) -> list[FlatteningRow]:
+    """Return the open wishes, older than that, which no job is about any more."""
+    about = job.c.arguments["flattening_id"].astext == cast(flattening.c.id, Text)
+    alive = select(job.c.id).where(job.c.name == "orders.flatten", job.c.state.in_(["queued", "running"]), about)
+    statement = select(*_COLUMNS).where(
+        flattening.c.flat_at.is_(None), flattening.c.asked_at < func.now() - longer_than, ~alive.exists()
+    )
+    return [FlatteningRow(*row) for row in connection.execute(statement.order_by(flattening.c.id))]
 
 
 def note_sweep(connection: Connection, flattening_id: UUID, progress: str) -> None:

@@ -119,6 +119,7 @@ def intend(
         "state": state,
         "correlation_id": correlation_id,
     }
+    assert known.keys() <= set(_NEW), known.keys() - set(_NEW)  # noqa: S101  # ours to know
     values = {f"new_{name}": known.get(name) for name in _NEW}
     if along is None:
         return _row(connection.execute(_INTEND, values).one())
@@ -198,6 +199,16 @@ def open_in(connection: Connection, account_id: int, contract_id: str) -> list[O
     return [_row(row) for row in connection.execute(_OPEN_IN, values)]
 
 
+def moved_since(connection: Connection, account_id: int, contract_id: str, since_market_at: datetime) -> bool:
+    """Whether an order of the contract was sent, or changed at the venue as far as we know, since then."""
+    statement = select(orders.c.id).where(
+        orders.c.account_id == account_id,
+        orders.c.contract_id == contract_id,
+        func.greatest(orders.c.submitted_market_at, orders.c.changed_market_at) >= since_market_at,
+    )
+    return connection.execute(statement.limit(1)).first() is not None
+
+
 def newest_entry(connection: Connection, account_id: int, contract_id: str) -> OrderRow | None:
     """Return the newest entry of the contract that was filled, if only in part, or None."""
     statement = select(*_COLUMNS).where(
@@ -211,13 +222,14 @@ def newest_entry(connection: Connection, account_id: int, contract_id: str) -> O
 
 
 def newest_stop_of_ours(connection: Connection, account_id: int, contract_id: str, since: datetime) -> OrderRow | None:
-    """Return the newest stop that the protector intended in the contract since `since`, or None."""
+    """Return the newest stop that the protector sent in the contract since `since`, or None."""
     statement = select(*_COLUMNS).where(
         orders.c.account_id == account_id,
         orders.c.contract_id == contract_id,
         orders.c.origin == Origin.PROTECTOR.value,
         orders.c.role == Role.STOP_LOSS.value,
         orders.c.intended_at >= since,
+        or_(orders.c.state != OrderState.CANCELLED.value, orders.c.venue_order_id.is_not(None)),
     )
     row = connection.execute(statement.order_by(orders.c.id.desc()).limit(1)).one_or_none()
     return None if row is None else _row(row)
@@ -230,14 +242,23 @@ def given_up_since(connection: Connection, account_id: int, since: datetime) -> 
 
 
 def cancel_intended(connection: Connection, account_id: int, contract_id: str | None, reason: str) -> int:
-    """Cancel the account's entries that were certainly not sent, of one contract or of all; return how many."""
-    statement = update(orders).where(
-        orders.c.account_id == account_id,
-        orders.c.state == OrderState.INTENDED.value,
-        orders.c.role == Role.ENTRY.value,
-    )
+    """Cancel the account's orders that were certainly not sent, of one contract or of all; return how many."""
+    statement = update(orders).where(orders.c.account_id == account_id, orders.c.state == OrderState.INTENDED.value)
     if contract_id is not None:
         statement = statement.where(orders.c.contract_id == contract_id)
+    values = {"state": OrderState.CANCELLED.value, "reason": reason, "updated_at": func.now()}
+    return connection.execute(statement.values(**values)).rowcount
+
+
+def cancel_unsent_stops(connection: Connection, account_id: int, contract_id: str, reason: str) -> int:
+    """Cancel the protector's stops in a contract that were certainly not sent; return how many."""
+    statement = update(orders).where(
+        orders.c.account_id == account_id,
+        orders.c.contract_id == contract_id,
+        orders.c.state == OrderState.INTENDED.value,
+        orders.c.origin == Origin.PROTECTOR.value,
+        orders.c.role == Role.STOP_LOSS.value,
+    )
     values = {"state": OrderState.CANCELLED.value, "reason": reason, "updated_at": func.now()}
     return connection.execute(statement.values(**values)).rowcount
 

@@ -1,4 +1,4 @@
-"""Which accounts trade a strategy: those a person switched on, else the only one that may trade."""
+"""Which accounts trade a strategy: those a person switched on; before anybody said a word, the only one there is."""
 
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
@@ -34,9 +34,9 @@ def _share(account: AccountRow, known: Sequence[AccountRow], switched: Mapping[i
     if account.id in switched:
         is_on = switched[account.id]
         return Share(account, trades=is_on, why=f"switched {'on' if is_on else 'off'} by hand")
-    if sum(one.can_trade for one in known) == 1:
+    if not switched and sum(one.can_trade for one in known) == 1:
         return Share(account, trades=True, why="the only account that may trade")
-    return Share(account, trades=False, why="never switched on, and it is not the only account")
+    return Share(account, trades=False, why="not switched on")
 
 
 def trading(connection: Connection, strategy: str) -> list[AccountRow]:

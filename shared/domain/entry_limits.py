@@ -48,12 +48,14 @@ def against_entry(
     """Return everything that forbids an entry, each with its figures and when it lifts; empty when it may be sent.
 
     `standing` counts everything but the entry itself. `session` is the one of the entry's contract at `market_now`,
-    None while its market is closed. A fact that is missing forbids it.
+    None while its market is closed. A fact that is missing forbids it. One that only makes a position smaller is an
+    exit: no loss and no other account's side forbids that.
     """
+    losses = [] if only_reduces(entry, standing) else limit_findings(standing, book, market_now)
     return [
-        *(finding for finding in limit_findings(standing, book, market_now) if finding.action >= Action.BLOCK),
+        *(finding for finding in losses if finding.action >= Action.BLOCK),
         *_size_findings(entry, standing, book, market_now),
-        *_time_findings(entry, book, market_now, session, calendar),
+        *time_findings(entry.contract, book, market_now, session=session, calendar=calendar),
         *_pace_findings(standing, book, market_now),
         *_side_findings(entry, standing, book),
         *_stop_findings(entry, standing, book),
@@ -89,26 +91,26 @@ def _size_findings(entry: EntryWish, standing: Standing, book: RuleBook, market_
         )
 
 
-def _time_findings(
-    entry: EntryWish, book: RuleBook, market_now: datetime, session: Session | None, calendar: Calendar
+def time_findings(
+    contract: Contract, book: RuleBook, market_now: datetime, *, session: Session | None, calendar: Calendar
 ) -> Iterator[Finding]:
+    """Yield why nothing may be entered in a contract at this time: session, last entry, hours, news."""
     if session is None or not session.opens <= market_now < session.closes:
         yield _block(
             "session",
-            f"the market of {entry.contract.id} is closed at {when(market_now)}, or its session is not known",
+            f"the market of {contract.id} is closed at {when(market_now)}, or its session is not known",
             _next_opening(calendar, market_now),
         )
     elif market_now >= session.last_entry:
         yield _block(
             "last_entry",
-            f"no new position in {entry.contract.id} from {when(session.last_entry)} on, flat by "
-            f"{when(session.flat_by)}",
+            f"no new position in {contract.id} from {when(session.last_entry)} on, flat by {when(session.flat_by)}",
             _next_opening(calendar, market_now),
         )
     else:
         for pause in session.pauses:
             if pause.start <= market_now < pause.end:
-                yield _block("session", f"{entry.contract.id} pauses until {when(pause.end)}", pause.end)
+                yield _block("session", f"{contract.id} pauses until {when(pause.end)}", pause.end)
     if book.trading_hours is not None and not _is_within(book.trading_hours, market_now):
         opens, ends = book.trading_hours
         yield _block(
@@ -116,14 +118,14 @@ def _time_findings(
             f"trading hours: {when(market_now)} is not within {opens:%H:%M} to {ends:%H:%M}",
             _next_time(opens, market_now),
         )
-    if not is_equity_index(entry.contract.root):
+    if not is_equity_index(contract.root):
         return
     for window in book.news:
-        concerns = window.blocks_micros or not is_micro(entry.contract.root)
+        concerns = window.blocks_micros or not is_micro(contract.root)
         if concerns and window.at - window.before <= market_now <= window.at + window.after:
             yield _block(
                 "news",
-                f"news: {window.name} at {when(window.at)} allows no new position in {entry.contract.root} from "
+                f"news: {window.name} at {when(window.at)} allows no new position in {contract.root} from "
                 f"{when(window.at - window.before)} to {when(window.at + window.after)}",
                 window.at + window.after + _JUST_AFTER,
             )
@@ -150,6 +152,8 @@ def _pace_findings(standing: Standing, book: RuleBook, market_now: datetime) -> 
 def _side_findings(entry: EntryWish, standing: Standing, book: RuleBook) -> Iterator[Finding]:
     family = family_of(entry.contract.root)
     against = _AGAINST[entry.side]
+    if only_reduces(entry, standing):
+        return
     if book.forbid_opposite_sides and against in standing.other_directions.get(family, frozenset()):
         yield _block(
             "forbid_opposite_sides",

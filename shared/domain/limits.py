@@ -130,11 +130,11 @@ def _missing(standing: Standing) -> Iterator[Finding]:
         "day_opening_balance": standing.day_opening_balance,
         "highest_close": standing.highest_close,
     }
+    cures = {"highest_close": "`tickwork accounts high ACCOUNT BALANCE` says it, from the firm's own dashboard"}
     for name, value in facts.items():
         if value is None:
-            yield Finding(
-                name, Action.BLOCK, f"{name} of the account is missing, so no limit can be judged: read it anew"
-            )
+            cure = cures.get(name, "read it anew")
+            yield Finding(name, Action.BLOCK, f"{name} of the account is missing, so no limit can be judged: {cure}")
     if standing.balance is not None and standing.equity is None:
         missing = ", ".join(
             holding.contract_id for holding in standing.holdings if holding.quantity and holding.exit_price is None

@@ -165,6 +165,22 @@ def _presets() -> Iterator[RuleBook]:
 PRESETS: dict[str, RuleBook] = {book.name: book for book in _presets()}
 
 
+def first_highest_close(account_name: str, balance: Decimal) -> Decimal | None:
+    """Return the highest end-of-day balance of an account met for the first time, or None: then a person must say it.
+
+    It is known of one that has its first balance, or so much that the floor has stopped rising. A practice account,
+    which ends nothing, is taken to have had no more than it has. Of no known stage: its balance, for it is not traded.
+    """
+    stage = stage_of(account_name)
+    if stage is Stage.UNKNOWN:
+        return balance
+    book = preset_for(account_name, balance)
+    is_locked = book.maximum_loss is not None and balance >= book.starting_balance + _MAXIMUM_LOSS[SIZES[-1]]
+    if stage is Stage.PRACTICE or balance == book.starting_balance or is_locked:
+        return balance
+    return None
+
+
 def preset_for(account_name: str, balance: Decimal) -> RuleBook:
     """Return the book for an account as far as its name and balance tell it; raise RefusedError for no known stage.
 

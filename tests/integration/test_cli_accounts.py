@@ -40,6 +40,23 @@ def test_accounts_are_listed_with_what_may_be_lost(operator: Type, desk: Desk) -
     assert name_of(desk) in operator("accounts").out
 
 
+def test_an_account_of_no_known_high_enters_nothing_until_a_person_says_it(operator: Type, desk: Desk) -> None:
+    desk.execute("UPDATE account SET highest_close = NULL")
+    refused = desk.alert()
+    desk.work()
+    assert "`tickwork accounts high ACCOUNT BALANCE` says it" in (desk.job(refused)[2] or "")
+    assert "'a lot' cannot be used: give dollars" in operator("accounts", "high", "20001", "a lot").error
+    said = operator("accounts", "high", "20001", "50150.75", "--json").json
+
+    assert {"id": 20001, "name": name_of(desk), "highest_close": "50150.75"} == said
+    allowed = desk.alert()
+    desk.work()
+    assert "succeeded" == desk.job(allowed)[0]
+    assert ("highest_close", "50150.75, by hand; it was None") == desk.rows(
+        "SELECT kind, message FROM account_event WHERE kind = 'highest_close'"
+    )[0]
+
+
 def test_an_account_is_shown_whole_by_id_and_by_name(operator: Type, desk: Desk) -> None:
     operator("halt", "for a test")
     found = shown(operator, name_of(desk).lower())

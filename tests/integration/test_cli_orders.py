@@ -22,10 +22,11 @@ def worker(desk: Desk) -> Iterator[None]:
         yield
 
 
-def resting(operator: Type, desk: Desk, *more: str) -> dict[str, Any]:
+def resting(operator: Type, desk: Desk, *more: str, quantity: int = 1) -> dict[str, Any]:
     """A buy limit far below the market; return it as the command told of it."""
+    wanted = ("orders", "limit", "MNQ", "buy", str(quantity))
     price = nearest(desk) - 100
-    said = operator("orders", "limit", "MNQ", "buy", "1", "--price", str(price), "--stop", "40", "--json", *more)
+    said = operator(*wanted, "--price", str(price), "--stop", "40", "--json", *more)
     assert 0 == said.status, said
     found: dict[str, Any] = said.json["order"]
     return found
@@ -176,15 +177,15 @@ def test_of_two_accounts_none_is_chosen_by_itself(operator: Type, desk: Desk) ->
 
 @pytest.mark.usefixtures("worker")
 def test_a_listed_id_shows_modifies_and_cancels_the_order(operator: Type, desk: Desk) -> None:
-    order = resting(operator, desk)
+    order = resting(operator, desk, quantity=2)
     short = order["id"][-8:]
     assert short in operator("orders").out
     assert order["account_name"] in operator("orders").out
     new = nearest(desk) - 120
 
-    assert f"modified {order['id']}" in operator("orders", "modify", short, "--limit", str(new), "--quantity", "2").out
+    assert f"modified {order['id']}" in operator("orders", "modify", short, "--limit", str(new), "--quantity", "1").out
     shown = operator("orders", "show", short, "--json").json
-    assert (new, 2) == (Decimal(shown["order"]["limit_price"]), shown["order"]["quantity"])
+    assert (new, 1) == (Decimal(shown["order"]["limit_price"]), shown["order"]["quantity"])
     assert [("MODIFY", "DONE")] == [(one["kind"], one["state"]) for one in shown["changes"]]
     assert "Changes asked of it" in operator("orders", "show", order["id"]).out
     said = operator("orders", "cancel", order["id"][:18], "--json")
@@ -226,6 +227,7 @@ def test_a_change_that_makes_no_sense_is_refused_before_it_is_asked(operator: Ty
     for arguments, words in {
         ("--stop", "100"): "is a LIMIT, which has no stop_price to set to 100",
         ("--limit", "100.1"): "--limit 100.1 is not a multiple of",
+        ("--quantity", "2"): "was judged with 1 contracts: place another for the rest",
     }.items():
         said = operator("orders", "modify", order, *arguments)
         assert (1, "") == (said.status, said.out)

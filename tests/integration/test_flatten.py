@@ -11,6 +11,7 @@ import pytest
 from shared.config import environment
 from shared.db import accounts
 from shared.ledger.jobs.orders import PlaceOrder
+from shared.ledger.jobs.risk import WatchAccounts
 from tests.fixtures.desk import Desk
 from tests.fixtures.venue import MES, MNQ
 
@@ -122,6 +123,47 @@ def test_an_outage_is_never_mistaken_for_flat(desk: Desk) -> None:
     assert "queued" == desk.job(job)[0]
     desk.venue.forget_faults()
     desk.work()
+    assert is_flat(desk)
+
+
+@pytest.mark.parametrize("status", [403, 404])
+def test_a_refusal_in_between_does_not_end_it(desk: Desk, status: int) -> None:
+    desk.alert()
+    desk.work()
+    job = desk.flatten()
+    desk.venue.faults(path="/api/Position/searchOpen", kind="status", status=status)
+    desk.runner.run(job)
+
+    assert "queued" == desk.job(job)[0]
+    assert "the venue refuses to say" in desk.rows("SELECT progress FROM flattening")[0][0]
+    desk.work()
+    assert is_flat(desk)
+
+
+def test_a_wish_whose_job_was_lost_gets_another_from_the_watch(desk: Desk) -> None:
+    desk.alert()
+    desk.work()
+    job = desk.flatten()
+    desk.execute(f"UPDATE job SET state = 'dead', error = 'lost', finished_at = now() WHERE id = '{job}'")
+    desk.runner.run(desk.ask(WatchAccounts()))
+    assert [] == desk.rows("SELECT 1 FROM job WHERE name = 'orders.flatten' AND state = 'queued'")
+    desk.execute("UPDATE flattening SET asked_at = now() - interval '10 seconds'")
+    for _ in range(2):
+        desk.runner.run(desk.ask(WatchAccounts()))
+
+    assert 1 == len(desk.rows("SELECT 1 FROM job WHERE name = 'orders.flatten' AND state = 'queued'"))
+    desk.work()
+    assert is_flat(desk)
+
+
+def test_an_order_that_one_answer_leaves_out_is_not_mistaken_for_flat(desk: Desk) -> None:
+    desk.venue.faults(path="/api/Order/searchOpen", kind="stale_search_open", count=2)
+    working(desk)
+    rest_a_limit(desk)
+    job = desk.flatten()
+    desk.work()
+
+    assert "succeeded" == desk.job(job)[0]
     assert is_flat(desk)
 
 

@@ -75,6 +75,36 @@ def test_a_stop_whose_answer_was_lost_is_found_and_not_placed_twice(desk: Desk) 
     assert 1 == desk.venue.position(MNQ)
 
 
+def test_a_stop_that_was_never_sent_keeps_no_later_one_from_being_placed(desk: Desk) -> None:
+    desk.alert()
+    desk.work()
+    desk.execute(f"""
+        INSERT INTO orders (id, account_id, contract_id, client_order_id, origin, role, side, type, quantity,
+                            stop_price, state, correlation_id)
+        SELECT gen_random_uuid(), account_id, contract_id, 'tw-lost', 'protector', 'STOP_LOSS', 'SELL', 'STOP', 1, 1000,
+               'INTENDED', gen_random_uuid() FROM position WHERE contract_id = '{MNQ}'
+    """)
+    (stop,) = stops_at_venue(desk)
+    desk.venue.post("/api/Order/cancel", accountId=desk.venue.account_id, orderId=stop["id"])
+    desk.do(ReconcileAccounts())
+
+    assert 1 == len(stops_at_venue(desk))
+    assert [("CANCELLED", "its guard did not send it")] == desk.rows(
+        "SELECT state, reason FROM orders WHERE client_order_id = 'tw-lost'"
+    )
+
+
+def test_a_stop_that_could_not_be_sent_is_placed_as_soon_as_it_can_be(desk: Desk) -> None:
+    desk.venue.place()
+    desk.redis.delete(*desk.redis.keys("*token*"))
+    desk.venue.faults(path=PLACE, kind="status", status=401, count=2)
+    desk.do(ReconcileAccounts())
+
+    assert [("SELL", 1)] == [row[:2] for row in desk.rows(STOPS)]
+    assert 1 == len(stops_at_venue(desk))
+    assert [] == desk.rows("SELECT 1 FROM orders WHERE state = 'INTENDED'")
+
+
 def test_legs_that_outlive_their_position_are_swept(desk: Desk) -> None:
     desk.alert(take_profit_ticks=800)
     desk.work()

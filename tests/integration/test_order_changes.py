@@ -11,6 +11,7 @@ from shared.db.changes import ChangeRow
 from shared.domain.order import TRANSITIONS, ChangeKind, OrderType, Origin, Side
 from shared.ids import new_id
 from shared.ledger.jobs.orders import ChangeOrder, EnterByHand, ReconcileAccounts, ReducePosition
+from shared.ledger.jobs.risk import WatchAccounts
 from tests.fixtures.desk import Desk
 from tests.fixtures.venue import MNQ
 
@@ -164,6 +165,33 @@ def test_the_moves_in_postgres_are_those_of_the_domain(desk: Desk) -> None:
     assert pure == set(desk.rows("SELECT source, target FROM order_transition"))
 
 
+@pytest.mark.parametrize(
+    ("rule", "why"),
+    [
+        ("halted_at = now(), halt_reason = 'lunch'", "the account is halted: lunch"),
+        ("""rule_changes = '{"trading_hours": "02:00-02:01"}'""", "trading hours"),
+    ],
+)
+def test_an_entry_that_rests_is_taken_back_once_it_could_not_be_placed_any_more(
+    desk: Desk, rule: str, why: str
+) -> None:
+    desk.alert()
+    desk.work()
+    order_id = rest(desk)
+    desk.runner.run(desk.ask(WatchAccounts()))
+    assert [] == desk.rows(CHANGES)
+    desk.execute(f"UPDATE account SET {rule}".replace('": "', '"\\: "').replace("02:", "02\\:"))
+    desk.runner.run(desk.ask(WatchAccounts()))
+    desk.work()
+
+    assert "CANCELLED" == state(desk, order_id)
+    assert 3 == at_venue(desk, order_id)["status"]
+    ((reason, origin),) = desk.rows("SELECT reason, origin FROM order_change")
+    assert why in reason
+    assert "protector" == origin
+    assert [("WORKING",)] == desk.rows("SELECT state FROM orders WHERE role = 'STOP_LOSS' AND state = 'WORKING'")
+
+
 def test_a_part_of_a_position_is_closed_and_never_more_than_is_held(desk: Desk) -> None:
     desk.alert(quantity=3)
     desk.work()
@@ -189,6 +217,32 @@ def test_an_exit_of_unknown_fate_is_never_sent_again(desk: Desk) -> None:
     assert [("EXPIRED",)] == desk.rows("SELECT state FROM orders WHERE role = 'EXIT'")
     assert sent == len(desk.venue.requests(PLACE))
     assert 2 == desk.venue.position(MNQ)
+
+
+def test_an_exit_that_could_not_be_sent_reads_the_position_again_before_the_next(desk: Desk) -> None:
+    desk.alert(quantity=2)
+    desk.work()
+    desk.venue.faults(path=PLACE, kind="status", status=401)
+    desk.runner.run(desk.ask(ReducePosition(account_id=desk.venue.account_id, contract_id=MNQ, quantity=1)))
+    assert [("CANCELLED",)] == desk.rows("SELECT state FROM orders WHERE role = 'EXIT'")
+    desk.venue.post("/api/Position/closeContract", accountId=desk.venue.account_id, contractId=MNQ)
+    desk.work()
+
+    assert 0 == desk.venue.position(MNQ)
+    (error,) = [row[0] for row in desk.rows("SELECT error FROM job WHERE state = 'failed'")]
+    assert "holds nothing of" in error
+
+
+def test_an_exit_that_could_not_be_sent_is_sent_once_it_can_be(desk: Desk) -> None:
+    desk.alert(quantity=2)
+    desk.work()
+    desk.venue.faults(path=PLACE, kind="status", status=401)
+    desk.do(ReducePosition(account_id=desk.venue.account_id, contract_id=MNQ, quantity=1))
+
+    assert ["CANCELLED", "FILLED"] == [
+        row[0] for row in desk.rows("SELECT state FROM orders WHERE role = 'EXIT' ORDER BY id")
+    ]
+    assert 1 == desk.venue.position(MNQ)
 
 
 def test_a_tag_given_up_and_found_late_is_an_order_of_ours_again(desk: Desk) -> None:

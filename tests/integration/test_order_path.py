@@ -4,15 +4,17 @@ import os
 import sys
 from dataclasses import replace
 from decimal import Decimal
-from threading import Thread
+from threading import Thread, Timer
 from types import FrameType
 from uuid import UUID
 
+import psycopg
 import pytest
 
 from shared.clock import machine_now
-from shared.domain.order import OrderState, Side
-from shared.gateway.wire import VenueFill
+from shared.db import accounts, contracts
+from shared.domain.order import Direction, OrderState, Side
+from shared.gateway.wire import VenueFill, VenuePosition
 from shared.ledger import rows
 from shared.ledger.jobs.orders import PlaceOrder, ReconcileAccounts
 from tests.fixtures.desk import Desk
@@ -20,6 +22,7 @@ from tests.fixtures.processes import until
 from tests.fixtures.venue import MNQ
 from workers.build import AccountSwitch, open_runner
 from workers.orders import submit
+from workers.orders.reconcile_account import halt_over_strangers
 from workers.orders.sync import VenueView, write_down
 
 PLACE = "/api/Order/place"
@@ -74,6 +77,25 @@ def test_a_close_alert_leaves_nothing_working_and_nothing_held(desk: Desk) -> No
     assert 0 == desk.venue.position(MNQ)
     assert [("FLAT", 0)] == desk.rows("SELECT direction, quantity FROM position")
     assert [] == desk.rows("SELECT id FROM orders WHERE state IN ('WORKING', 'SUSPENDED')")
+
+
+def test_what_is_held_of_another_month_is_priced_and_closed_too(desk: Desk) -> None:
+    old = "CON.F.US.MNQ.Z25"
+    desk.execute(
+        f"INSERT INTO contract (id, name, root, tick_size, tick_value, is_active) SELECT '{old}', 'MNQZ5', root, "
+        f"tick_size, tick_value, false FROM contract WHERE id = '{MNQ}'"
+    )
+    desk.execute(
+        "INSERT INTO position (account_id, contract_id, direction, quantity, average_price) "
+        f"VALUES ({desk.venue.account_id}, '{old}', 'LONG', 1, 25000)"
+    )
+    with desk.ledger.engine.begin() as connection:
+        assert {MNQ, old} == {one.id for one in contracts.watched(connection)}
+    closed = desk.alert(action="close")
+    desk.work()
+
+    assert f"{MNQ}, {old}" == desk.rows("SELECT result ->> 'closes' FROM job WHERE id = %s", closed)[0][0]
+    assert {(MNQ, True), (old, True)} == set(desk.rows("SELECT contract_id, flat_at IS NOT NULL FROM flattening"))
 
 
 def test_an_answer_lost_after_placing_is_found_by_its_tag_and_never_sent_again(desk: Desk) -> None:
@@ -206,6 +228,20 @@ def _send_and_die(desk: Desk, job_id: UUID) -> None:
         os._exit(os.EX_SOFTWARE)
 
 
+def test_an_entry_whose_time_ran_out_while_it_waited_for_the_account_is_not_sent(desk: Desk) -> None:
+    handled = desk.alert()
+    desk.execute(f"UPDATE job SET expires_at = now() + interval '1 second' WHERE id = '{handled}'")
+    with psycopg.connect(desk.settings.database_url) as holding:
+        holding.execute("SELECT 1 FROM account FOR UPDATE")
+        lets_go = Timer(2, holding.rollback)
+        lets_go.start()
+        desk.runner.run(handled)
+        lets_go.join()
+
+    assert [OrderState.EXPIRED] == [row[0] for row in desk.rows(ENTRY)]
+    assert [] == tags_at_venue(desk)
+
+
 def test_without_a_login_at_hand_the_order_waits_for_one_before_it_is_submitting(desk: Desk) -> None:
     logins = len(desk.venue.requests("/api/Auth/loginKey"))
     desk.redis.delete(*desk.redis.keys("*token*"))
@@ -305,6 +341,24 @@ def test_what_an_account_holds_of_an_unknown_product_does_not_stop_the_rest(desk
         write_down(tx, VenueView(desk.venue.account_id, [], [shown, stranger], []))
 
     assert [(MNQ, "LONG", 2)] == desk.rows("SELECT contract_id, direction, quantity FROM position")
+
+
+def test_holding_a_product_that_we_do_not_know_halts_the_account_and_names_it(desk: Desk) -> None:
+    def look(*contract_ids: str) -> None:
+        account_id = desk.venue.account_id
+        held = [
+            VenuePosition(7, account_id, one, Direction.LONG, 1, Decimal(100), machine_now()) for one in contract_ids
+        ]
+        with desk.ledger.transaction() as tx:
+            account = accounts.get(tx.connection, account_id)
+            assert account is not None
+            halt_over_strangers(tx.connection, account, VenueView(account_id, [], [], held))
+
+    look(MNQ)
+    assert [(None,)] == desk.rows("SELECT halt_reason FROM account")
+    look(MNQ, "CON.F.US.NEWS.Z26")
+    ((reason,),) = desk.rows("SELECT halt_reason FROM account")
+    assert "it holds CON.F.US.NEWS.Z26, a product that we do not know" in reason
 
 
 def test_a_tag_that_arrived_twice_is_the_accepted_order_and_the_rejected_one_changes_nothing(desk: Desk) -> None:

@@ -1,7 +1,9 @@
 """Reconcile: what the venue shows is right, what does not add up halts one account, and one's trouble is no other's."""
 
+from datetime import timedelta
 from decimal import Decimal
 
+from shared.fleets import Queue
 from shared.ledger.jobs.accounts import SnapshotAccounts
 from shared.ledger.jobs.orders import ReconcileAccount, ReconcileAccounts
 from tests.fixtures.desk import Desk
@@ -88,6 +90,19 @@ def test_the_tag_of_an_order_is_the_same_after_any_restart(desk: Desk) -> None:
 
     assert f"tw-{order_id.hex}" == tag
     assert len(tag) <= 60
+
+
+def test_a_reconcile_that_waits_for_its_time_holds_up_none_that_is_urgent(desk: Desk) -> None:
+    account_id = desk.venue.account_id
+    key = f"account:{account_id}:reconcile"
+    waiting = desk.ask(ReconcileAccount(account_id=account_id), order_key=key, run_after=timedelta(seconds=15))
+    desk.execute("UPDATE account SET reconciled_at = NULL")
+    desk.runner.run(desk.ask(ReconcileAccounts(), queue=Queue.CRITICAL))
+    ((urgent,),) = desk.rows("SELECT id FROM job WHERE order_key = %s AND queue = 'critical'", key)
+    desk.runner.run(urgent)
+
+    assert ("succeeded", "queued") == (desk.job(urgent)[0], desk.job(waiting)[0])
+    assert [(account_id,)] == desk.rows("SELECT id FROM account WHERE reconciled_at IS NOT NULL")
 
 
 def test_one_accounts_trouble_holds_up_no_other(desk: Desk) -> None:

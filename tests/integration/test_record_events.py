@@ -78,6 +78,12 @@ def test_a_status_that_is_new_to_us_says_nothing(desk: Desk) -> None:
     assert [("WORKING", 0)] == tell(desk, update(desk, 1, EARLY), update(desk, 42, LATE))
 
 
+def test_a_status_that_is_new_to_us_of_an_order_placed_elsewhere_says_that_it_is_there_and_no_more(desk: Desk) -> None:
+    assert [("WORKING", 0)] == tell(desk, update(desk, 42, EARLY, customTag=None))
+    assert [("WORKING", 0)] == tell(desk, update(desk, 42, LATE, customTag=None))
+    assert [("CANCELLED", 0)] == tell(desk, update(desk, 3, "2026-03-10T15:00:00.300Z", customTag=None))
+
+
 def test_an_order_over_no_contracts_is_left_out_and_its_job_ends(desk: Desk) -> None:
     assert [] == tell(desk, update(desk, 3, LATE, size=0))
 

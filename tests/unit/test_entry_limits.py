@@ -10,6 +10,7 @@ from shared.domain.calendar import calendar_of
 from shared.domain.entry_limits import EntryWish, against_entry, only_reduces
 from shared.domain.limits import Action, Finding
 from shared.domain.order import Direction, Side
+from shared.domain.product_family import family_of
 from shared.domain.rule_book import NewsWindow, RuleBook
 from shared.domain.rule_changes import with_changes
 from shared.domain.standing import Standing, Working
@@ -120,6 +121,15 @@ def test_an_order_that_only_reduces_passes_even_over_the_limit() -> None:
 
     assert "contracts" not in rules_of(against(sell, over))
     assert "contracts" in rules_of(against(replace(sell, quantity=7), over)), "turning is no reducing"
+
+
+def test_an_exit_passes_whatever_was_lost_and_whichever_way_another_account_lies() -> None:
+    both = {family_of("NQ"): frozenset({Direction.LONG})}
+    now = replace(standing(), holdings=(held("NQ", 2),), other_directions=both, is_breached=True)
+    sell = EntryWish(contract("NQ"), Side.SELL, 2, 1)
+
+    assert {"maximum_loss", "forbid_opposite_sides"} & set(rules_of(against(replace(sell, quantity=3), now)))
+    assert not {"maximum_loss", "forbid_opposite_sides"} & set(rules_of(against(sell, now)))
 
 
 def test_what_works_already_may_not_reduce_twice() -> None:

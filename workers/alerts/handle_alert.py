@@ -1,13 +1,14 @@
 """Turns a stored alert into a signal, and the signal into an order or an exit."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
 
 from shared.clock import until
-from shared.db import accounts, alerts, contracts, flattenings, signals
+from shared.db import accounts, alerts, contracts, flattenings, orders, positions, signals
 from shared.db.signals import NewSignal
 from shared.domain.alert import Action, Alert, parse_alert
-from shared.domain.contract import Contract
+from shared.domain.contract import Contract, root_of_contract
 from shared.domain.order import Origin, Side
 from shared.domain.risk import Entry
 from shared.errors import RefusedError, RiskLimitError
@@ -62,7 +63,7 @@ def act(ctx: Context, alert_id: UUID, account_id: int, body: bytes, refused_befo
     if contract is None:
         raise RefusedError(f"the venue offers no single active contract of {alert.root.name} (symbol {alert.symbol})")
     if alert.action is Action.CLOSE:
-        return _close(ctx, contract, alert_id, account_id)
+        return _close(ctx, contract, alert_id, account_id, also=_also_held(ctx, contract, account_id))
     return _enter(ctx, contract, alert_id, account_id, alert)
 
 
@@ -91,7 +92,15 @@ def _expires_at(ctx: Context) -> datetime:
     return ctx.job.expires_at or ctx.job.enqueued_at + ctx.settings.entry_ttl
 
 
-def _close(ctx: Context, contract: Contract, alert_id: UUID, account_id: int) -> dict[str, str]:
+def _also_held(ctx: Context, active: Contract, account_id: int) -> list[str]:
+    """Return the other contracts of the root that are held or have orders, as after the active month has changed."""
+    with ctx.autocommit() as connection:
+        ids = {row.contract_id for row in positions.of_account(connection, account_id)}
+        ids |= {row.contract_id for row in orders.open_of(connection, account_id)}
+    return sorted(one for one in ids - {active.id} if root_of_contract(one).name == active.root)
+
+
+def _close(ctx: Context, contract: Contract, alert_id: UUID, account_id: int, also: Sequence[str]) -> dict[str, str]:
     with ctx.transaction() as tx:
         account = accounts.lock(tx.connection, account_id)
         refusal = None if account is not None and ctx.may_act_for(account) else _NEVER_LIVE.format(account_id)
@@ -112,17 +121,23 @@ def _close(ctx: Context, contract: Contract, alert_id: UUID, account_id: int) ->
                 alert_id=alert_id,
             ),
         )
-        result = {"signal_id": str(signal_id), "closes": contract.id}
+        result = {"signal_id": str(signal_id), "closes": ", ".join((contract.id, *also))}
         if refusal is None:
-            wish = flattenings.ask(
-                tx.connection,
-                account_id,
-                contract.id,
-                origin=Origin.ALERT,
-                reason="an alert says close",
-                correlation_id=ctx.job.correlation_id,
-            )
+            wish, *others = [_ask_for_flat(tx, ctx, account_id, contract_id) for contract_id in (contract.id, *also)]
+            for other in others:
+                tx.enqueue(Flatten(flattening_id=other))
             tx.hand_over(result, Flatten(flattening_id=wish))
     if refusal is not None:
         raise RiskLimitError(refusal)
     return result
+
+
+def _ask_for_flat(tx: Transaction, ctx: Context, account_id: int, contract_id: str) -> UUID:
+    return flattenings.ask(
+        tx.connection,
+        account_id,
+        contract_id,
+        origin=Origin.ALERT,
+        reason="an alert says close",
+        correlation_id=ctx.job.correlation_id,
+    )

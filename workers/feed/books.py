@@ -20,7 +20,10 @@ T = TypeVar("T")
 
 
 class Books:
-    """The tradable accounts, the tracked contracts. Methods raise RetryableError when Postgres has never answered."""
+    """The tradable accounts, and the contracts whose prices matter.
+
+    Methods raise RetryableError when Postgres has never answered.
+    """
 
     def __init__(self, engine: Engine, clock: MarketClock) -> None:
         self._engine = engine
@@ -36,13 +39,13 @@ class Books:
         return self._accounts
 
     async def contracts(self) -> dict[str, bool]:
-        """Return the tracked contracts, each with whether it is in session now."""
-        self._contracts = await self._asked(contracts.tracked, self._contracts)
+        """Return the contracts that are tracked or held, each with whether it is in session now."""
+        self._contracts = await self._asked(contracts.watched, self._contracts)
         now = self._clock.now()
         return {one.id: calendar_of(ROOTS[one.root].group).is_open(now) for one in self._contracts}
 
     def contract(self, contract_id: str) -> Contract | None:
-        """Return a contract that was tracked when last asked."""
+        """Return a contract that was tracked or held when last asked."""
         return next((one for one in self._contracts or () if one.id == contract_id), None)
 
     async def halt(self, reason: str) -> None:

@@ -8,7 +8,14 @@ from shared.db import accounts, changes, fills, flattenings, orders
 from shared.db.flattenings import FlatteningRow
 from shared.db.orders import OrderRow
 from shared.domain.order import ChangeKind, OrderState, Origin, Role
-from shared.errors import AmbiguousOutcomeError, PostponedError, RateLimitedError, RefusedError, RetryableError
+from shared.errors import (
+    AmbiguousOutcomeError,
+    HaltError,
+    PostponedError,
+    RateLimitedError,
+    RefusedError,
+    RetryableError,
+)
 from shared.gateway.wire import VenueOrder, VenuePosition
 from shared.ledger.jobs.orders import Flatten
 from workers.context import Context
@@ -23,7 +30,9 @@ SWEEP_EVERY = timedelta(seconds=0.1)
 # Two closings under way at once could turn a position around: the first must have had its time.
 CLOSE_AGAIN_AFTER = timedelta(seconds=0.5)
 WHILE_VENUE_IS_AWAY = timedelta(seconds=0.5)
+WHILE_VENUE_REFUSES = timedelta(seconds=2)
 _LEGS = {Role.STOP_LOSS, Role.TAKE_PROFIT}
+_AT_WORK = {OrderState.WORKING, OrderState.SUSPENDED}
 _UNSEEN = {OrderState.SUBMITTING, OrderState.UNKNOWN}
 
 
@@ -64,22 +73,29 @@ def flatten(job: Flatten, ctx: Context) -> dict[str, str | int]:
     try:
         for _ in range(SWEEPS_AT_ONCE):
             sight = _look(ctx, wish)
-            if sight.is_flat:
-                return _end(ctx, wish)
             said = str(sight)
+            ended = _end(ctx, wish) if sight.is_flat else None
+            if ended is not None:
+                return ended
             _sweep(ctx, wish, sight, closing)
     except RetryableError as error:
         wait = error.retry_after if isinstance(error, RateLimitedError) else WHILE_VENUE_IS_AWAY
         raise _kept_trying(ctx, wish, f"the venue could not be asked: {error}", wait) from error
+    except HaltError as error:
+        ctx.halt(error)
+        raise _kept_trying(ctx, wish, f"the venue does not let us in: {error}", WHILE_VENUE_REFUSES) from error
+    except RefusedError as error:  # as by a proxy in between: a refusal ends no wish to be flat
+        raise _kept_trying(ctx, wish, f"the venue refuses to say: {error}", WHILE_VENUE_REFUSES) from error
     raise _kept_trying(ctx, wish, f"the venue says {said}", CLOSE_AGAIN_AFTER if closing else SWEEP_EVERY)
 
 
 def _look(ctx: Context, wish: FlatteningRow) -> _Sight:
-    # Orders before positions: a leg that works while its entry fills is not mistaken for one that is left over.
-    working = [one for one in ctx.gateway.orders_working(wish.account_id) if wish.covers(one.contract_id)]
-    held = [one for one in ctx.gateway.positions(wish.account_id) if wish.covers(one.contract_id)]
+    # Our rows first: what is on its way now is shown, held, or waited for. Orders before positions: a leg that works
+    # while its entry fills is not mistaken for one that is left over.
     with ctx.autocommit() as connection:
         ours = orders.open_of(connection, wish.account_id)
+    working = [one for one in ctx.gateway.orders_working(wish.account_id) if wish.covers(one.contract_id)]
+    held = [one for one in ctx.gateway.positions(wish.account_id) if wish.covers(one.contract_id)]
     shown = {one.tag for one in working}
     on_their_way = [
         row
@@ -135,9 +151,14 @@ def _cancel(ctx: Context, wish: FlatteningRow, order: VenueOrder, row: OrderRow 
         send(ctx, change, row)
 
 
-def _end(ctx: Context, wish: FlatteningRow) -> dict[str, str | int]:
+def _end(ctx: Context, wish: FlatteningRow) -> dict[str, str | int] | None:
+    """Take the venue's word for flat; None if a whole look shows an entry that came between two questions."""
     said = "flat: no position, no working order"
     view = sync.look_whole(ctx, wish.account_id, ctx.clock.to_market(wish.asked_at) - OVERLAP)
+    if any(wish.covers(one.contract_id) for one in view.positions) or any(
+        wish.covers(one.contract_id) and one.state in _AT_WORK for one in view.orders
+    ):
+        return None
     result: dict[str, str | int] = {"venue_says": said, "sweeps": wish.sweep_count + 1}
     with ctx.transaction() as tx:
         sync.write_down(tx, view)

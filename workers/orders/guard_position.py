@@ -164,6 +164,9 @@ def _last_try(ctx: Context, job: GuardPosition) -> OrderRow | None:
 
 def _mend(ctx: Context, job: GuardPosition, seen: Seen) -> dict[str, str | int]:
     todo = seen.plan
+    if any(row.state is OrderState.INTENDED and row.origin is Origin.PROTECTOR for row in seen.open_orders):
+        _give_up_unsent(ctx, job)  # its guard was lost before it could send
+        raise PostponedError(f"{job.contract_id}: a stop was intended and never sent; looking again", LOOK_EVERY)
     if todo.missing and not seen.has_stop_on_its_way:
         refusal = _place_stop(ctx, job, seen, todo.missing)
         if refusal is not None:
@@ -196,7 +199,11 @@ def _change(ctx: Context, order: OrderRow, kind: ChangeKind, reason: str, quanti
 def _place_stop(ctx: Context, job: GuardPosition, seen: Seen, missing: int) -> str | None:
     """Place a stop for what has none; return why the venue rejects it, if it does."""
     order = _intend_stop(ctx, job, seen, missing)
-    answer = submit(ctx, order)
+    try:
+        answer = submit(ctx, order)
+    except RetryableError:  # certainly not sent, and nobody else would send it: the next look places another
+        _give_up_unsent(ctx, job)
+        raise
     if answer.state is OrderState.UNKNOWN:
         with ctx.ledger.engine.begin() as connection:
             orders.move(connection, order.id, [OrderState.SUBMITTING], OrderState.UNKNOWN, reason=answer.reason)
@@ -206,6 +213,12 @@ def _place_stop(ctx: Context, job: GuardPosition, seen: Seen, missing: int) -> s
                 connection, order.id, [OrderState.SUBMITTING], OrderState.WORKING, venue_order_id=answer.venue_order_id
             )
     return answer.reason if answer.state is OrderState.REJECTED else None
+
+
+def _give_up_unsent(ctx: Context, job: GuardPosition) -> None:
+    """Cancel the stops that a guard has intended and not sent: one guards at a time, so none is on its way any more."""
+    with ctx.ledger.engine.begin() as connection:
+        orders.cancel_unsent_stops(connection, job.account_id, job.contract_id, "its guard did not send it")
 
 
 def _intend_stop(ctx: Context, job: GuardPosition, seen: Seen, missing: int) -> OrderRow:

@@ -88,7 +88,7 @@ def enter(ctx: Context, wish: Wish) -> dict[str, str]:
     with ctx.transaction() as tx:
         intent = intend(tx, ctx, wish, is_sent_next=is_next)
         if intent.refusal is None:
-            submitted = Submitted(intent.order, intent.contract, monotonic()) if is_next else None
+            submitted = Submitted(intent.order, intent.contract, machine_now(), monotonic()) if is_next else None
             tx.hand_over(intent.result, PlaceOrder(order_id=intent.order.id), submitted)
     if intent.refusal is not None:
         raise intent.refusal

@@ -1,17 +1,20 @@
 """Sends an intended order to the venue, once."""
 
+from datetime import timedelta
 from uuid import UUID
 
 from shared.db import orders
 from shared.db.orders import OrderRow
-from shared.domain.order import OrderState
-from shared.errors import RefusedError
-from shared.ledger.jobs.orders import FindFills, PlaceOrder, SettleOrder
+from shared.domain.order import OrderState, Role
+from shared.errors import RefusedError, RetryableError
+from shared.ledger.jobs.orders import FindFills, PlaceOrder, ReducePosition, SettleOrder
 from workers.context import Context
 from workers.orders.find_fills import FIRST_LOOK_AFTER
 from workers.orders.settle_order import POLLS
 from workers.orders.submit import Answer, Submitted, send, submit
 from workers.task import task
+
+_ASK_AGAIN = timedelta(seconds=0.5)
 
 
 @task(PlaceOrder)
@@ -32,7 +35,29 @@ def place_order(job: PlaceOrder, ctx: Context) -> dict[str, str | None]:
         return declare_unknown(ctx, order.id, "the process that sent it was lost")
     if order.state is not OrderState.INTENDED:
         return {"order": order.state}
-    return _write_down(ctx, order, submit(ctx, order))
+    if order.role is Role.EXIT and ctx.job.attempt > 1:
+        return _ask_anew(ctx, order, "its first sender was lost", timedelta(0))
+    try:
+        answer = submit(ctx, order)
+    except RetryableError as error:
+        if order.role is not Role.EXIT:
+            raise
+        return _ask_anew(ctx, order, str(error), getattr(error, "retry_after", _ASK_AGAIN))
+    return _write_down(ctx, order, answer)
+
+
+def _ask_anew(ctx: Context, order: OrderRow, why: str, pause: timedelta) -> dict[str, str | None]:
+    """Give up an exit that was certainly not sent, and have the position read again: its stop may have closed it."""
+    result: dict[str, str | None] = {"order": OrderState.CANCELLED, "reason": why}
+    with ctx.transaction() as tx:
+        reason = f"not sent, the position is read again: {why}"
+        if orders.move(tx.connection, order.id, [OrderState.INTENDED], OrderState.CANCELLED, reason=reason):
+            request = ReducePosition(
+                account_id=order.account_id, contract_id=order.contract_id, quantity=order.quantity
+            )
+            tx.enqueue(request, run_after=pause)
+        tx.finish(result)
+    return result
 
 
 def _write_down(ctx: Context, order: OrderRow, answer: Answer) -> dict[str, str | None]:

@@ -26,6 +26,7 @@ LONGEST_LOOK = timedelta(days=1)
 FIRST_LOOK = timedelta(minutes=10)
 _LOOKS = 3
 _PAUSE = timedelta(seconds=0.5)
+_LISTED_WITHIN = timedelta(seconds=5)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,9 +59,16 @@ def reconcile_account(job: ReconcileAccount, ctx: Context) -> dict[str, int | li
         with ctx.transaction() as tx:
             accounts.lock(tx.connection, account.id)
             before, gaps = gaps, _gaps(tx.connection, view)
-            if not gaps or (look == _LOOKS - 1 and before == gaps):
+            is_sure = look == _LOOKS - 1 and before == gaps and not _has_just_moved(tx.connection, ctx, account, gaps)
+            if not gaps or is_sure:
                 return _conclude(tx, ctx, account, view, gaps)
     raise PostponedError(f"account {account.id} moves too fast to be compared: {_listed(gaps)}", _PAUSE)
+
+
+def _has_just_moved(connection: Connection, ctx: Context, account: AccountRow, gaps: Sequence[_Gap]) -> bool:
+    """Whether a contract with a gap was ordered or filled moments ago: its fill may be listed after its position."""
+    since = ctx.market_now - _LISTED_WITHIN * ctx.clock.speed
+    return any(orders.moved_since(connection, account.id, gap.contract_id, since) for gap in gaps)
 
 
 def _conclude(
@@ -73,6 +81,7 @@ def _conclude(
         if account.met_at is not None:  # what it held at our first sight is no mismatch
             accounts.halt(tx.connection, f"{PositionMismatchError.__name__}: {_listed(gaps)}", account.id)
         accounts.note(tx.connection, account.id, "carried in", _listed(gaps))
+    halt_over_strangers(tx.connection, account, view)
     _settle_what_hangs(tx, account.id)
     _guard_what_is_held(tx, ctx, account.id)
     accounts.note_reconciled(tx.connection, account.id)
@@ -91,6 +100,17 @@ def _gaps(connection: Connection, view: sync.VenueView) -> list[_Gap]:
         if theirs != ours.get(contract_id, 0):
             found.append(_Gap(contract_id, ours.get(contract_id, 0), theirs))
     return found
+
+
+def halt_over_strangers(connection: Connection, account: AccountRow, view: sync.VenueView) -> None:
+    """Stop entries while a product is held that is in no table of ours: no rule can count it and no guard closes it."""
+    held = {one.contract_id for one in view.positions}
+    strangers = sorted(held - sync.known_contracts(connection, account.id, held))
+    if strangers and account.halted_at is None:
+        reason = (
+            f"it holds {', '.join(strangers)}, a product that we do not know: no rule can count it, close it by hand"
+        )
+        accounts.halt(connection, f"{PositionMismatchError.__name__}: {reason}", account.id)
 
 
 def _take_their_word(connection: Connection, account_id: int, view: sync.VenueView, gaps: Sequence[_Gap]) -> None:

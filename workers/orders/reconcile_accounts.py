@@ -1,9 +1,11 @@
 """Has every account compared with the venue, each in a job of its own: one account's trouble holds up no other."""
 
 from datetime import timedelta
+from uuid import UUID
 
 from shared.db import accounts, orders, positions
 from shared.fleets import Queue
+from shared.ledger.enqueue import EnqueueOptions
 from shared.ledger.jobs.accounts import SnapshotAccounts
 from shared.ledger.jobs.orders import ReconcileAccount, ReconcileAccounts
 from workers.accounts.snapshot_accounts import snapshot_accounts
@@ -11,6 +13,7 @@ from workers.context import Context
 from workers.task import task
 
 _WORTH_DOING_FOR = timedelta(seconds=60)
+_AHEAD_OF_ALL = UUID(int=0)  # also of one that waits for its time
 # All at once they would take every core from an alert that comes meanwhile.
 _APART, _ALL_WITHIN = timedelta(seconds=2), timedelta(seconds=20)
 
@@ -36,13 +39,16 @@ def reconcile_accounts(_: ReconcileAccounts, ctx: Context) -> dict[str, int]:
         apart = min(_APART, _ALL_WITHIN / max(len(wanted), 1))
         for number, account in enumerate(wanted):
             is_waited_for = account.reconciled_at is None or ctx.job.queue is Queue.CRITICAL
-            tx.enqueue(
-                ReconcileAccount(account_id=account.id),
-                queue=ctx.job.queue,  # after a gap of the stream it is critical
-                order_key=f"account:{account.id}:reconcile",
-                run_after=timedelta(0) if is_waited_for else number * apart,
-                expires_after=_WORTH_DOING_FOR,
-            )
+            options: EnqueueOptions = {
+                "queue": ctx.job.queue,  # after a gap of the stream it is critical
+                "order_key": f"account:{account.id}:reconcile",
+                "expires_after": _WORTH_DOING_FOR,
+            }
+            if is_waited_for:
+                options["turn"] = _AHEAD_OF_ALL
+            else:
+                options["run_after"] = number * apart
+            tx.enqueue(ReconcileAccount(account_id=account.id), **options)
         result = {"accounts": len(wanted)}
         tx.finish(result)
     return result

@@ -1,14 +1,14 @@
 """Sends an intended order to the venue, once, whoever asks: claimed in Postgres before the call, judged after it."""
 
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from shared.clock import machine_now, monotonic
 from shared.db import orders
 from shared.db.orders import OrderRow
 from shared.domain.contract import Contract
 from shared.domain.order import OrderState, Role
-from shared.errors import AmbiguousOutcomeError, RefusedError, RetryableError
+from shared.errors import AmbiguousOutcomeError, HaltError, RefusedError, RetryableError, SettingsError
 from shared.gateway.asker import TIMEOUT
 from shared.gateway.errors import NotSentError
 from shared.gateway.ticket import OrderTicket
@@ -20,16 +20,17 @@ _MARGIN = timedelta(seconds=0.5)
 
 @dataclass(frozen=True, slots=True)
 class Submitted:
-    """An order that is SUBMITTING, and that the process which made it so has not sent; `at` is when, monotonic."""
+    """An order that is SUBMITTING, and that the process which made it so has not sent; by both clocks, when."""
 
     order: OrderRow
     contract: Contract
-    at: float
+    at: datetime
+    at_s: float
 
     @property
     def lease_left(self) -> timedelta:
-        """For how long the job that was handed this is surely still ours."""
-        return LEASE - timedelta(seconds=monotonic() - self.at)
+        """For how long the job that was handed this is surely still ours; a computer that slept has lost it."""
+        return LEASE - max(timedelta(seconds=monotonic() - self.at_s), machine_now() - self.at)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,8 +53,8 @@ def submit(ctx: Context, order: OrderRow) -> Answer:
     An entry is let through only while its account is neither halted nor being flattened; that is read in the very
     transaction that makes it SUBMITTING.
     """
-    if order.expires_at is not None and order.expires_at <= machine_now():
-        return _end(ctx, order, OrderState.EXPIRED, f"not sent before {order.expires_at:%H:%M:%S} UTC")
+    if _is_too_late(order):
+        return _end_too_late(ctx, order)
     ctx.gateway.get_ready()  # a login may take long or fail, and must do so before anything is SUBMITTING
     with ctx.autocommit() as connection:
         found = orders.submit(
@@ -68,10 +69,12 @@ def submit(ctx: Context, order: OrderRow) -> Answer:
 
 def send(ctx: Context, order: OrderRow, contract: Contract, lease_left: timedelta) -> Answer:
     """Send an order that is SUBMITTING by this very run of the job, which stays ours for `lease_left`; as `submit`."""
+    if _is_too_late(order):
+        return _end_too_late(ctx, order)
     try:
         need(lease_left)
         venue_order_id = ctx.gateway.place(_ticket(order, contract))
-    except RetryableError:  # certainly not sent
+    except (RetryableError, HaltError, SettingsError):  # certainly not sent, as without a login
         with ctx.ledger.engine.begin() as connection:
             orders.move(connection, order.id, [OrderState.SUBMITTING], OrderState.INTENDED)
         raise
@@ -80,6 +83,15 @@ def send(ctx: Context, order: OrderRow, contract: Contract, lease_left: timedelt
     except AmbiguousOutcomeError as error:
         return Answer(OrderState.UNKNOWN, reason=str(error))
     return Answer(OrderState.WORKING, venue_order_id)
+
+
+def _is_too_late(order: OrderRow) -> bool:
+    """Whether nobody wants the order sent any more."""
+    return order.expires_at is not None and order.expires_at <= machine_now()
+
+
+def _end_too_late(ctx: Context, order: OrderRow) -> Answer:
+    return _end(ctx, order, OrderState.EXPIRED, f"not sent before {order.expires_at:%H:%M:%S} UTC")
 
 
 def need_lease(ctx: Context) -> None:

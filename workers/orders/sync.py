@@ -101,14 +101,16 @@ def write_orders(tx: Transaction, account_id: int, shown: Sequence[VenueOrder]) 
     kept = shown_orders.kept(connection, account_id, {order.id for order in shown})
     # One order may be shown several times, out of order: each is judged by itself.
     news = [order for order in sorted(shown, key=lambda order: order.id) if not _is_kept(kept.get(order.id), order)]
-    gone = _write_news(tx, account_id, news) if news else []
+    gone = _write_news(tx, account_id, news, kept) if news else []
     changes.settle(connection, account_id, [order.id for order in shown])
     for order in gone:  # it may have been the stop
         if positions.quantity_of(connection, account_id, order.contract_id):
             _ask_for_guard(tx, account_id, order.contract_id, f"order:{order.id}:{order.state}")
 
 
-def _write_news(tx: Transaction, account_id: int, news: Sequence[VenueOrder]) -> list[VenueOrder]:
+def _write_news(
+    tx: Transaction, account_id: int, news: Sequence[VenueOrder], kept: Mapping[int, Kept]
+) -> list[VenueOrder]:
     """Write down orders of which the venue says something new; return those that are gone unfilled."""
     connection = tx.connection
     known = known_contracts(connection, account_id, {order.contract_id for order in news})
@@ -122,6 +124,8 @@ def _write_news(tx: Transaction, account_id: int, news: Sequence[VenueOrder]) ->
         is_orphan = row is not None and row.parent_id is None and order.parent_order_id is not None
         if row is not None and order.state is OrderState.REJECTED and row.venue_order_id != order.id:
             _note_rejected(connection, account_id, row, order)
+        elif order.state is OrderState.UNKNOWN and order.id in kept:  # a state that we cannot read says nothing
+            continue
         elif row is None or is_orphan:
             gone += [order] * (_adopt(connection, account_id, order, ours) and order.state in _GONE)
         else:
@@ -157,7 +161,7 @@ def _note_rejected(connection: Connection, account_id: int, row: OrderRow, order
 
 
 def _refresh(connection: Connection, row: OrderRow, order: VenueOrder) -> bool:
-    if order.state is OrderState.UNKNOWN:  # a state we cannot read says nothing
+    if order.state is OrderState.UNKNOWN:
         return False
     return shown_orders.refresh(connection, row.id, _shown(order))
 
@@ -173,10 +177,13 @@ def _adopt(connection: Connection, account_id: int, order: VenueOrder, ours: Map
     parent = ours.get(parent_tag)
     if parent is None and parent_tag:  # perhaps adopted in this very moment
         parent = orders.of_tags(connection, account_id, [parent_tag]).get(parent_tag)
+    shown = _shown(order)
+    if order.state is OrderState.UNKNOWN:  # a state that we cannot read: it is there, until the venue says otherwise
+        shown = replace(shown, state=OrderState.WORKING)
     order_id = new_id()
     return shown_orders.adopt(
         connection,
-        _shown(order),
+        shown,
         id=order_id,
         account_id=account_id,
         contract_id=order.contract_id,

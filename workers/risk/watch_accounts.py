@@ -3,15 +3,16 @@
 import logging
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 
 from shared.clock import machine_now
 from shared.db import accounts, changes, contracts, fills, flattenings, orders, positions, standings
 from shared.db.positions import PositionRow
 from shared.db.standings import Stand
-from shared.domain.calendar import trading_day_at
-from shared.domain.contract import Contract
+from shared.domain.calendar import calendar_of, trading_day_at
+from shared.domain.contract import ROOTS, Contract
+from shared.domain.entry_limits import time_findings
 from shared.domain.limits import Action, Finding, session_of, strongest, watch
 from shared.domain.order import ChangeKind, OrderState, OrderType, Origin, Role, Side
 from shared.domain.protection import followed
@@ -29,7 +30,9 @@ from workers.task import task
 log = logging.getLogger(__name__)
 
 UNGUARDED_FOR = timedelta(seconds=1)
+FORSAKEN_AFTER = timedelta(seconds=3)
 _AGAIN_AFTER_S = 5
+_LOSSES = {"maximum_loss", "daily_loss"}
 
 
 @task(WatchAccounts)
@@ -43,6 +46,7 @@ def watch_accounts(_: WatchAccounts, ctx: Context) -> dict[str, int]:
         prices = exit_price_by(quotes)
         stands = standings.read(connection, everyone, ctx.clock, lambda _: prices, max_quantity=max_quantity)
     _ask_for_guards(ctx)
+    _ask_for_flattens(ctx)
     by_account: defaultdict[int, list[PositionRow]] = defaultdict(list)
     for row in held:
         by_account[row.account_id].append(row)
@@ -55,6 +59,13 @@ def watch_accounts(_: WatchAccounts, ctx: Context) -> dict[str, int]:
         except (RefusedError, LookupError, ArithmeticError, ValueError):
             log.exception("account %s could not be watched", account_id)
     return {"accounts": len(stands), "acted": acted}
+
+
+def _ask_for_flattens(ctx: Context) -> None:
+    """A wish to be flat whose job has ended without the venue's word gets another."""
+    with ctx.transaction() as tx:
+        for wish in flattenings.forsaken(tx.connection, FORSAKEN_AFTER):
+            tx.enqueue(Flatten(flattening_id=wish.id), correlation_id=ctx.job.id)
 
 
 def _ask_for_guards(ctx: Context) -> None:
@@ -83,6 +94,8 @@ def _watch(ctx: Context, stand: Stand) -> int:
     # What is closed cannot be closed, and what is not ours to trade is not ours to close.
     may_act = session is not None and ctx.may_act_for(account)
     action = strongest(found) if may_act else Action.NONE
+    if may_act and stand.standing.working:
+        _take_entries_back(ctx, stand, found)
     if not changed and reason == account.block_reason and action < Action.CUT:
         return 0
     with ctx.transaction() as tx:
@@ -98,6 +111,36 @@ def _watch(ctx: Context, stand: Stand) -> int:
         if changed:
             accounts.change(tx.connection, account.id, **changed)
         return _flatten(tx, ctx, stand, serious) if action is Action.FLATTEN else 0
+
+
+def _take_entries_back(ctx: Context, stand: Stand, found: Sequence[Finding]) -> None:
+    """Cancel entries that rest in the market and that could not be placed now: a fill would be a new position."""
+    why = None if stand.account.halt is None else f"the account is halted: {stand.account.halt}"
+    why = why or next((said(one) for one in found if one.action >= Action.BLOCK and one.rule in _LOSSES), None)
+    market_now = ctx.market_now
+    with ctx.transaction() as tx:
+        for order in orders.open_of(tx.connection, stand.account.id):
+            if order.role is not Role.ENTRY or order.state is not OrderState.WORKING:
+                continue
+            reason = why or _barred(contracts.known(tx.connection, order.contract_id), stand, market_now)
+            if reason is None or changes.has_open(tx.connection, order.id):
+                continue
+            change = changes.intend(
+                tx.connection,
+                order.id,
+                ChangeKind.CANCEL,
+                origin=Origin.PROTECTOR,
+                reason=reason,
+                correlation_id=order.correlation_id,
+            )
+            tx.enqueue(ChangeOrder(change_id=change.id), correlation_id=order.correlation_id)
+
+
+def _barred(contract: Contract, stand: Stand, market_now: datetime) -> str | None:
+    calendar = calendar_of(ROOTS[contract.root].group)
+    session = calendar.session_at(market_now)
+    barred = time_findings(contract, stand.book, market_now, session=session, calendar=calendar)
+    return next((said(one) for one in barred if one.rule != "session"), None)  # a closed market cancels nothing
 
 
 def _flatten(tx: Transaction, ctx: Context, stand: Stand, found: Sequence[Finding]) -> int:

@@ -96,7 +96,7 @@ def _obstacle(job: EvaluateStrategy, ctx: Context, seen: _Seen) -> str | None:
     if ctx.market_now >= job.closed_until + strategy_named(job.strategy).timeframe:
         return "a newer bar has closed since"
     if seen.account is None:
-        return _NOBODY if job.account_id is None else f"account {job.account_id} trades {job.strategy} no longer"
+        return _NOBODY if job.account_id is None else _no_longer(job)
     try:
         get_ready(ctx, seen.contract)
     except MarketClosedError as error:
@@ -126,6 +126,8 @@ def _trade(tx: Transaction, ctx: Context, job: EvaluateStrategy, wish: Wish) -> 
     side, reason = wish.entry.side, wish.reason or ""
     # Before the look: nobody else may enter in between. As `intend` locks, which waits for nothing then.
     accounts.lock_to_enter(tx.connection, wish.account_id, family_of(wish.contract.root))
+    if wish.account_id not in {one.id for one in strategy_accounts.trading(tx.connection, job.strategy)}:
+        return Evaluated(side, _not_traded(reason, _no_longer(job))), None
     if not is_flat(tx.connection, wish.account_id, job.contract_id):
         return Evaluated(side, _not_traded(reason, "the account is not flat any more")), None
     intent = intend(tx, ctx, wish)
@@ -133,6 +135,10 @@ def _trade(tx: Transaction, ctx: Context, job: EvaluateStrategy, wish: Wish) -> 
         return Evaluated(side, _not_traded(reason, str(intent.refusal))), intent.signal_id
     tx.enqueue(PlaceOrder(order_id=intent.order.id), order_key=entries_key(wish.account_id))
     return Evaluated(side, reason), intent.signal_id
+
+
+def _no_longer(job: EvaluateStrategy) -> str:
+    return f"account {job.account_id} trades {job.strategy} no longer"
 
 
 def _not_traded(reason: str, why: str | None) -> str:

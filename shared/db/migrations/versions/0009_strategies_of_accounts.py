@@ -23,3 +23,5 @@ def upgrade() -> None:
             ADD CONSTRAINT uq_strategy_run_evaluation
                 UNIQUE NULLS NOT DISTINCT (strategy, contract_id, closed_until_market_at, account_id)
     """)
+    # Until now one account traded them all: the one of the signal.
+    op.execute("UPDATE strategy_run SET account_id = signal.account_id FROM signal WHERE signal.id = signal_id")
