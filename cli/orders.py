@@ -22,6 +22,7 @@ from cli.chosen import (
 from cli.entries import sentence
 from cli.output import print_json, print_table
 from cli.stack import connect
+from cli.stands import alarms
 from shared.db import contracts, orders, positions, views
 from shared.db.orders import OrderRow
 from shared.domain.order import ChangeKind, OrderState, OrderType, Role
@@ -65,9 +66,12 @@ def command(ctx: click.Context, state: str | None, limit: int, *, as_json: bool)
         found = views.orders_of(connection, state=state, limit=limit)
         fills = views.fills(connection, limit=limit)
         held = views.positions(connection)
+        warned = alarms(connection)
     if as_json:
-        print_json({"positions": held, "orders": found, "fills": fills})
+        print_json({"positions": held, "orders": found, "fills": fills, "alarms": warned})
         return
+    for line in warned:
+        click.echo(line)
     print_table("Positions", held, _POSITIONS, empty="Flat: no open position.")
     print_table("Orders", [_listed(row) for row in found], _ORDERS, empty="No such orders.")
     print_table("Fills (market time)", fills, _FILLS, empty="No fills.")

@@ -12,7 +12,7 @@ from cli.chosen import account_option, concerned_contract, one_account, ticks_or
 from cli.flattening import flatten, what_is_there
 from cli.output import print_json, print_table
 from cli.stack import begin, connect, settings_of_stack
-from cli.stands import fresh_quotes
+from cli.stands import alarms, fresh_quotes
 from shared.config import Settings
 from shared.db import accounts, contracts, orders, positions, views
 from shared.db.accounts import AccountRow
@@ -40,9 +40,12 @@ def command(ctx: click.Context, *, as_json: bool) -> None:
     settings = settings_of_stack()
     with connect() as connection:
         rows = _listed(connection, settings)
+        warned = alarms(connection)
     if as_json:
-        print_json({"positions": rows})
+        print_json({"positions": rows, "alarms": warned})
         return
+    for line in warned:
+        click.echo(line)
     print_table("Positions", rows, _COLUMNS, empty="Flat: no open position.")
     if any(row["price"] is None for row in rows):
         click.echo("Without a fresh quote no open profit is shown: is the feed running? `tickwork status` tells.")

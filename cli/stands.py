@@ -110,6 +110,12 @@ def may_close(account: AccountRow, *, is_simulated: bool) -> bool:
     return is_simulated or account.live_orders or account.live_since_at is not None
 
 
+def alarms(connection: Connection) -> list[str]:
+    """Return what a person must know at any glance about the accounts there are; see `alarming`."""
+    row = market.read(connection)
+    return alarming(accounts.every(connection), is_simulated=row is not None and row.kind != "live")
+
+
 def alarming(known: Sequence[AccountRow], *, is_simulated: bool) -> list[str]:
     """Return a line for each account that a person must know about at any glance: it is live, or halted."""
     found = []

@@ -21,6 +21,9 @@ _KEEP = _KEEP.on_conflict_do_update(
     set_={
         "order_id": func.coalesce(_KEEP.excluded.order_id, fill.c.order_id),
         "gross_pnl": func.coalesce(_KEEP.excluded.gross_pnl, fill.c.gross_pnl),
+        # The hub may tell of a fill before its costs are known.
+        "fees": func.greatest(_KEEP.excluded.fees, fill.c.fees),
+        "commissions": func.greatest(_KEEP.excluded.commissions, fill.c.commissions),
         "is_voided": _KEEP.excluded.is_voided,
     },
 )

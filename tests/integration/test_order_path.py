@@ -3,6 +3,7 @@
 import os
 import sys
 from dataclasses import replace
+from datetime import timedelta
 from decimal import Decimal
 from threading import Thread, Timer
 from types import FrameType
@@ -240,6 +241,19 @@ def test_an_entry_whose_time_ran_out_while_it_waited_for_the_account_is_not_sent
 
     assert [OrderState.EXPIRED] == [row[0] for row in desk.rows(ENTRY)]
     assert [] == tags_at_venue(desk)
+
+
+def test_no_entry_is_sent_after_the_last_entry_of_the_day_however_long_the_alert_is_worth_it(desk: Desk) -> None:
+    """At 15:07:30 in Chicago, half a minute before nothing new may be entered."""
+    desk.execute(
+        "UPDATE market_clock SET machine_origin_at = now(), market_origin_at = '2026-03-10 20:07:30+00', speed = 1"
+    )
+    handled = desk.alert()
+    with open_runner(desk.settings, "late/1", program="test") as late:
+        late.run(handled)
+
+    ((left,),) = desk.rows("SELECT expires_at - intended_at FROM orders WHERE role = 'ENTRY'")
+    assert timedelta(seconds=20) < left < timedelta(seconds=30)
 
 
 def test_without_a_login_at_hand_the_order_waits_for_one_before_it_is_submitting(desk: Desk) -> None:

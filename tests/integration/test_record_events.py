@@ -1,5 +1,6 @@
 """What the user hub tells, written down in whatever order it is told."""
 
+from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
@@ -72,6 +73,14 @@ def test_an_update_without_its_instant_counts_from_the_orders_creation(desk: Des
     del nameless["updateTimestamp"]
 
     assert [("WORKING", 0)] == tell(desk, nameless)
+
+
+def test_costs_that_are_told_later_are_kept_and_never_forgotten(desk: Desk) -> None:
+    tell(desk, filled(desk, LATE))
+    for fees in ("0", "0.72", "0"):
+        assert "succeeded" == desk.do(events(desk, fills=[fill(desk, fees=fees)]))[0]
+
+    assert [(Decimal("0.72"),)] == desk.rows("SELECT fees FROM fill")
 
 
 def test_a_status_that_is_new_to_us_says_nothing(desk: Desk) -> None:

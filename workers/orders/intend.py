@@ -145,13 +145,20 @@ def intend(tx: Transaction, ctx: Context, wish: Wish, *, is_sent_next: bool = Fa
         take_profit_ticks=bracket.take_profit_ticks if bracket else entry.take_profit_ticks,
         breakeven_ticks=entry.breakeven_ticks,
         trail_ticks=entry.trail_ticks,
-        expires_at=wish.expires_at,
+        expires_at=_wanted_until(ctx, wish),
         correlation_id=ctx.job.correlation_id,
         state=state,
         along=signal,
         **more,
     )
     return Intent(order, wish.contract, signal_id, judged.refusal)
+
+
+def _wanted_until(ctx: Context, wish: Wish) -> datetime | None:
+    """Until when the wish may be sent: as long as it is worth it, and no position may be new after the last entry."""
+    session = calendar_of(ROOTS[wish.contract.root].group).session_at(ctx.market_now)
+    last_entry = None if session is None else ctx.clock.to_machine(session.last_entry)
+    return min((at for at in (wish.expires_at, last_entry) if at is not None), default=None)
 
 
 def judge(connection: Connection, ctx: Context, wish: Wish, account: AccountRow) -> Judgement:
