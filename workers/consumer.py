@@ -42,11 +42,6 @@ class Consumer(consumer.Consumer):
             self._events_told_at = now + EVENTS_EVERY_S
             self.hub.call_later(EVENTS_EVERY_S, self._flush_events)
 
-    def shutdown(self) -> None:
-        """Tell Flower the end of the last jobs before the connection goes."""
-        self._flush_events()
-        super().shutdown()
-
     def on_connection_error_after_connected(self, exc: Exception) -> None:
         """Close the lost connection as far as it can be closed; what Flower is still to be told is kept."""
         self._flush_events()

@@ -1,5 +1,7 @@
 """What a fleet of real worker processes does when its children, itself, Postgres or the broker go away."""
 
+import base64
+import json
 import os
 import signal
 from typing import Any
@@ -167,6 +169,24 @@ def test_a_worker_asked_to_end_finishes_what_it_runs_and_leaves_the_rest_to_othe
     assert [(row["worker"], 1) for row in started] == [(row["worker"], row["attempt"]) for row in ended]
     assert {1} == {row["attempt"] for row in floor.wait_for("succeeded", *waiting)}
     other.stop()
+
+
+def test_flower_is_told_of_every_job_also_of_the_last_before_the_end(floor: Floor, worker: Program) -> None:
+    listening = floor.redis.pubsub()
+    listening.psubscribe("*celeryev*")
+    assert "psubscribe" == listening.get_message(timeout=5)["type"]
+    before = [floor.ask(DoNothing()) for _ in range(20)]
+    floor.wait_for("succeeded", *before)
+    last = floor.ask(DoNothing(seconds=1))
+    floor.wait_for("running", last)
+    assert 0 == worker.stop()
+
+    told: set[tuple[str, str]] = set()
+    while (message := listening.get_message(timeout=1)) is not None:
+        body = json.loads(base64.b64decode(json.loads(message["data"])["body"]))
+        told |= {(one["type"], one["uuid"]) for one in (body if isinstance(body, list) else [body]) if "uuid" in one}
+    wanted = {(type_, str(job_id)) for type_ in ("task-started", "task-succeeded") for job_id in (*before, last)}
+    assert set() == wanted - told
 
 
 def test_another_worker_runs_what_a_killed_and_a_frozen_one_held_and_late_results_change_nothing(

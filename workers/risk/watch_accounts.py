@@ -45,8 +45,7 @@ def watch_accounts(_: WatchAccounts, ctx: Context) -> dict[str, int]:
         max_quantity = ctx.settings.max_quantity
         prices = exit_price_by(quotes)
         stands = standings.read(connection, everyone, ctx.clock, lambda _: prices, max_quantity=max_quantity)
-    _ask_for_guards(ctx)
-    _ask_for_flattens(ctx)
+    _ask_again(ctx)
     by_account: defaultdict[int, list[PositionRow]] = defaultdict(list)
     for row in held:
         by_account[row.account_id].append(row)
@@ -61,21 +60,16 @@ def watch_accounts(_: WatchAccounts, ctx: Context) -> dict[str, int]:
     return {"accounts": len(stands), "acted": acted}
 
 
-def _ask_for_flattens(ctx: Context) -> None:
-    """A wish to be flat whose job has ended without the venue's word gets another."""
-    with ctx.transaction() as tx:
-        for wish in flattenings.forsaken(tx.connection, FORSAKEN_AFTER):
-            tx.enqueue(Flatten(flattening_id=wish.id), correlation_id=ctx.job.id)
-
-
-def _ask_for_guards(ctx: Context) -> None:
-    """A fill whose guard was lost, or could not act, gets another."""
+def _ask_again(ctx: Context) -> None:
+    """A fill whose guard was lost, or could not act, gets another; so does a wish to be flat that no job is about."""
     with ctx.transaction() as tx:
         for account_id, contract_id in fills.unguarded(tx.connection, UNGUARDED_FOR):
             slot = int(machine_now().timestamp()) // _AGAIN_AFTER_S
             request = GuardPosition(account_id=account_id, contract_id=contract_id)
             key = f"guard:{account_id}:{contract_id}:watch:{slot}"
             tx.enqueue_once(request, guard_key(account_id, contract_id), key=key)
+        for wish in flattenings.forsaken(tx.connection, FORSAKEN_AFTER):
+            tx.enqueue(Flatten(flattening_id=wish.id), correlation_id=ctx.job.id)
 
 
 def _watch(ctx: Context, stand: Stand) -> int:
