@@ -10,6 +10,7 @@ from sqlalchemy import Connection, Row, Text, bindparam, func, select, true, upd
 from sqlalchemy.dialects.postgresql import insert
 
 from shared.db.account_tables import account, account_day, account_event, account_snapshot
+from shared.domain.account import Stage, stage_of
 from shared.domain.calendar import trading_day_at
 from shared.domain.rule_book import first_highest_close
 from shared.ids import new_id
@@ -136,7 +137,7 @@ def _new_day(connection: Connection, before: AccountRow, today: date, balance: D
     """Write down the day that is over; its last balance is what the loss limit's floor follows.
 
     A balance that moved since the last word moved while nobody listened: the higher one counts as the day's last. Where
-    more than one day has ended so, the highest is not known, and a person must say it.
+    more than one day has ended so, the highest is not known, and a person must say it, but of a practice account.
     """
     opening = before.balance if before.day_opening_balance is None else before.day_opening_balance
     ended = insert(account_day).values(
@@ -148,7 +149,8 @@ def _new_day(connection: Connection, before: AccountRow, today: date, balance: D
     connection.execute(ended.on_conflict_do_nothing())
     last = max(before.balance, balance)
     highest = None if before.highest_close is None else max(before.highest_close, last)
-    if balance != before.balance and _weekdays_between(before.trading_day or today, today) > 1:
+    was_unseen = balance != before.balance and _weekdays_between(before.trading_day or today, today) > 1
+    if was_unseen and stage_of(before.name) is not Stage.PRACTICE:
         highest = None
     return {"trading_day": today, "day_opening_balance": last, "highest_close": highest}
 

@@ -1,5 +1,6 @@
 """What the maximum loss follows: the balance at the end of each trading day, also of those that nobody watched."""
 
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
@@ -16,16 +17,28 @@ DAY = timedelta(days=1)
 
 
 @pytest.fixture
-def connection(database_url: str) -> Connection:
-    return make_engine(database_url, program="test", pool_size=1).connect()
+def connection(database_url: str) -> Iterator[Connection]:
+    engine = make_engine(database_url, program="test", pool_size=1)
+    with engine.connect() as connection:
+        yield connection
+    engine.dispose()
 
 
-def tell(connection: Connection, at: datetime, balance: str, name: str = "50KTC-V2-1") -> accounts.AccountRow:
+def tell(
+    connection: Connection, at: datetime, balance: str, name: str = "50KTC-V2-1", account_id: int = 1
+) -> accounts.AccountRow:
     """Let the venue say a balance, and return what is known of the account then."""
     accounts.store(
-        connection, at, account_id=1, name=name, balance=Decimal(balance), can_trade=True, is_simulated=True, told_at=at
+        connection,
+        at,
+        account_id=account_id,
+        name=name,
+        balance=Decimal(balance),
+        can_trade=True,
+        is_simulated=True,
+        told_at=at,
     )
-    row = accounts.get(connection, 1)
+    row = accounts.get(connection, account_id)
     assert row is not None
     return row
 
@@ -80,6 +93,8 @@ def test_after_days_that_nobody_watched_the_highest_close_must_be_said(connectio
     tell(connection, MONDAY, "50000")
     assert 50_000 == tell(connection, MONDAY + 3 * DAY, "50000").highest_close, "nothing was traded meanwhile"
     assert tell(connection, MONDAY + 5 * DAY, "50100").highest_close is None
+    tell(connection, MONDAY, "50000", "PRAC-V2-2", account_id=2)
+    assert 50_100 == tell(connection, MONDAY + 5 * DAY, "50100", "PRAC-V2-2", account_id=2).highest_close
     friday = MONDAY + 11 * DAY
     accounts.change(connection, 1, highest_close=Decimal(52_000))
     tell(connection, friday, "50100")
