@@ -1,4 +1,4 @@
-"""What users of other systems complain about first, each as a test; 1, 2, 3 and 14 are told where their subject is."""
+"""What users of other systems complain about first, each as a test; 1, 2, 3, 7, 10 and 14 are told where their subject is."""
 
 import threading
 import time
@@ -10,10 +10,8 @@ from shared.clock import machine_now
 from shared.db import contracts
 from shared.domain.contract import Contract
 from shared.ledger.jobs.orders import ReconcileAccounts, RecordEvents
-from shared.ledger.jobs.strategies import EvaluateStrategy
 from tests.fixtures.desk import Desk
 from tests.fixtures.venue import MNQ
-from workers.market_data.closed_minute import closed_minute
 
 PLACE = "/api/Order/place"
 
@@ -58,17 +56,6 @@ def test_complaint_6_with_a_dead_feed_nothing_is_entered_and_everything_can_be_c
 
     desk.runner.run(desk.flatten())
     assert 0 == desk.venue.position(MNQ)
-
-
-def test_complaint_7_a_strategy_sees_closed_bars_only(desk: Desk) -> None:
-    """The minute under way is neither stored nor decided on."""
-    now = closed_minute(desk.venue.clock.now())
-    newest = desk.rows("SELECT max(start) FROM bar_minute WHERE contract_id = %s", MNQ)[0][0]
-    assert newest < now
-
-    too_early = now.replace(second=0, microsecond=0)
-    _, result, _ = desk.do(EvaluateStrategy(strategy="mean_reversion", contract_id=MNQ, closed_until=too_early))
-    assert "none" == result["decision"]
 
 
 def test_complaint_8_the_contract_traded_is_the_one_the_venue_calls_active_never_one_we_computed(desk: Desk) -> None:

@@ -95,6 +95,24 @@ def test_a_strategy_trades_each_account_it_is_switched_on_for_and_has_one_run_of
     assert 2 == len(entries(desk))
 
 
+def test_complaint_7_a_strategy_sees_closed_bars_only(desk: Desk, operator: Type) -> None:
+    """The bar under way is not decided on, though a minute of it is stored, or one asks for it too early."""
+    first, _ = accounts_of(desk)
+    operator("strategies", "on", "mean_reversion", str(first))
+    closed_until = let_fall(desk)
+    desk.execute(
+        "INSERT INTO bar_minute (contract_id, start, open_ticks, high_ticks, low_ticks, close_ticks, volume) "
+        f"SELECT contract_id, '{closed_until.isoformat()}', close_ticks, close_ticks + 900, close_ticks, "
+        f"close_ticks + 900, 10 FROM bar_minute WHERE contract_id = '{MNQ}' ORDER BY start DESC LIMIT 1"
+    )
+
+    too_early = evaluate(desk, first, closed_until + timedelta(minutes=1))
+    assert ("none", "nothing was traded in the bar") == (too_early["decision"], too_early["reason"])
+    asked = evaluate(desk, first, closed_until)
+    assert "BUY" == asked["decision"], "a rise after the bar's end is not seen"
+    assert "RSI 0.0" in asked["reason"]
+
+
 def test_one_account_in_trouble_holds_a_strategy_up_on_no_other(desk: Desk, operator: Type) -> None:
     first, second = accounts_of(desk)
     for account_id in (first, second):
