@@ -1,4 +1,4 @@
-"""What users of other systems complain about first, each as a test; 1, 2, 3, 7, 10, 14 are told where their subject is."""
+"""What users of other systems complain about first, a test each; 1, 2, 3, 7, 10, 14 are told where their subject is."""
 
 import threading
 import time
