@@ -11,6 +11,7 @@ import click
 from cli.ask import Asker
 from cli.output import print_json, print_outcome, print_table
 from cli.said import short
+from cli.stands import findings_of, picture, print_findings
 from shared.db import changes
 from shared.db.orders import OrderRow
 from shared.domain.order import ChangeKind, Origin
@@ -45,13 +46,7 @@ class Wish:
 def carry_out(asker: Asker, wishes: Sequence[Wish], done: str, wait_s: float, *, dry_run: bool, as_json: bool) -> None:
     """Ask for the changes and wait until the venue shows them; end with status 1 when one was not done."""
     if dry_run:
-        rows = [wish.shown() for wish in wishes]
-        if as_json:
-            print_json({"rehearsal": "nothing was sent", "would_send": rows})
-        else:
-            click.echo("Nothing was sent: this is a rehearsal.")
-            columns = ("id", "kind", "contract_id", "order", "quantity", "limit_price", "stop_price")
-            print_table("Would be asked of the venue", rows, columns, empty="There is none.")
+        _rehearse(asker, wishes, as_json=as_json)
         return
     asked: dict[UUID, Wish] = {}
     with asker.transaction() as tx:
@@ -86,6 +81,23 @@ def carry_out(asker: Asker, wishes: Sequence[Wish], done: str, wait_s: float, *,
                 "tells what becomes of it"
             )
     print_outcome(done, changed, refused, as_json=as_json)
+
+
+def _rehearse(asker: Asker, wishes: Sequence[Wish], *, as_json: bool) -> None:
+    """Show what would be asked of the venue, and what the rules say of the accounts it is about."""
+    rows = [wish.shown() for wish in wishes]
+    with asker.connect() as connection:
+        found = picture(connection, asker.settings)
+    rules = {account_id: findings_of(found, account_id) for account_id in {wish.order.account_id for wish in wishes}}
+    if as_json:
+        print_json({"rehearsal": "nothing was sent", "would_send": rows, "rules": rules})
+        return
+    click.echo("Nothing was sent: this is a rehearsal.")
+    columns = ("id", "kind", "contract_id", "order", "quantity", "limit_price", "stop_price")
+    print_table("Would be asked of the venue", rows, columns, empty="There is none.")
+    for account_id, said in sorted(rules.items()):
+        click.echo(f"What the rules say of account {account_id} now:")
+        print_findings(said)
 
 
 def refuse_ended(wishes: Sequence[Wish]) -> None:

@@ -234,6 +234,7 @@ def test_a_change_that_makes_no_sense_is_refused_before_it_is_asked(operator: Ty
         assert words in said.error
     dry = operator("orders", "modify", order, "--limit", "100", "--dry-run")
     assert "Nothing was sent" in dry.out
+    assert "What the rules say of account 20001 now: The rules say nothing against it." in dry.words
     assert [] == desk.venue.requests(MODIFY)
 
 
