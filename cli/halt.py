@@ -45,7 +45,8 @@ def command(
             )
     if not also_flattens:
         if not as_json:
-            click.echo("Positions are kept, and exits pass. `tickwork resume REASON` lets entries through again.")
+            click.echo("Entries that rest are taken back; positions are kept, and exits pass.")
+            click.echo("`tickwork resume REASON` lets entries through again.")
         return
     with asking() as asker:
         with asker.connect() as connection:

@@ -84,7 +84,8 @@ def _switch(name: str, help_text: str, *, is_on: bool) -> None:
             print_json({"strategy": strategy.name, "trading": [one.id for one in trading]})
             return
         traded = ", ".join(f"account {one.id} ({one.name})" for one in trading) or "no account"
-        click.echo(f"{strategy.name} trades {traded}, from the newest bar on.")
+        when = "from the newest bar on" if is_on else "and what has become an order still goes"
+        click.echo(f"{strategy.name} trades {traded}, {when}.")
         if row.id not in {one.id for one in trading} and is_on:
             click.echo(f"Account {row.id} may not trade at the venue; {strategy.name} begins when it may.")
 
