@@ -10,7 +10,7 @@ from cli.account_rules import rule_rows, rules
 from cli.chosen import Money, one_account, ticks_or_none
 from cli.output import print_json, print_table
 from cli.stack import begin, connect, settings_of_stack
-from cli.stands import Picture, findings_of, live_word, need_market, picture
+from cli.stands import Picture, findings_of, need_market, picture
 from shared.db import accounts
 from shared.db.accounts import AccountRow
 from shared.domain.account import Stage, stage_of
@@ -157,7 +157,8 @@ def high(account: str, balance: Decimal, *, as_json: bool) -> None:
     if as_json:
         print_json({"id": row.id, "name": row.name, "highest_close": balance})
     else:
-        click.echo(f"The highest close of account {row.id} ({row.name}) is {balance}; `tickwork risk` shows its floor.")
+        click.echo(f"The highest close of account {row.id} ({row.name}) is {balance}.")
+        click.echo(f"`tickwork accounts show {row.id}` shows its floor.")
 
 
 def facts(found: Picture, row: AccountRow) -> dict[str, Any]:
@@ -175,7 +176,7 @@ def facts(found: Picture, row: AccountRow) -> dict[str, Any]:
         "equity": equity,
         "floor": floor,
         "room_to_floor": None if equity is None or floor is None else equity - floor,
-        "live_orders": live_word(row, is_simulated=found.is_simulated),
+        "live_orders": row.live_word(is_simulated=found.is_simulated),
         "live_since_at": row.live_since_at,
         "can_trade": row.can_trade,
         "halted": row.halt,

@@ -9,7 +9,7 @@ import click
 from cli.chosen import some_accounts
 from cli.output import print_json, print_table
 from cli.stack import connect, settings_of_stack
-from cli.stands import Picture, findings_of, live_word, picture, print_findings
+from cli.stands import Picture, findings_of, picture, print_findings
 from shared.db.accounts import AccountRow
 from shared.db.standings import Stand
 from shared.domain.account import Stage, stage_of
@@ -47,7 +47,7 @@ def _told(found: Picture, row: AccountRow) -> dict[str, Any]:
     return {
         "id": row.id,
         "name": row.name,
-        "live_orders": live_word(row, is_simulated=found.is_simulated),
+        "live_orders": row.live_word(is_simulated=found.is_simulated),
         "may_enter": not obstacles,
         "verdict": "entries are let through" if not obstacles else f"NO ENTRY: {'; '.join(obstacles)}",
         "obstacles": obstacles,
@@ -64,7 +64,7 @@ def _obstacles(found: Picture, row: AccountRow) -> Iterator[str]:
         yield "its name is of no stage we know, so it is never traded"
     if not row.can_trade:
         yield "the venue says that it may not trade"
-    if live_word(row, is_simulated=found.is_simulated) == "off":
+    if row.live_word(is_simulated=found.is_simulated) == "off":
         yield f"live orders are off: `tickwork accounts live {row.id} on`"
     if row.halt is not None:
         yield f"halted: {row.halt}; `tickwork resume REASON --account {row.id}`"

@@ -98,13 +98,6 @@ def _redis(settings: Settings) -> Iterator[QuoteReader]:
         client.close()
 
 
-def live_word(account: AccountRow, *, is_simulated: bool) -> str:
-    """Return whether orders of the account reach real money."""
-    if is_simulated:
-        return "simulator"
-    return "LIVE" if account.live_orders else "off"
-
-
 def may_close(account: AccountRow, *, is_simulated: bool) -> bool:
     """Whether the venue would be asked to close anything of the account: not where live orders were never on."""
     return is_simulated or account.live_orders or account.live_since_at is not None
@@ -121,7 +114,7 @@ def alarming(known: Sequence[AccountRow], *, is_simulated: bool) -> list[str]:
     found = []
     for one in known:
         words = []
-        if live_word(one, is_simulated=is_simulated) == "LIVE":
+        if one.live_word(is_simulated=is_simulated) == "LIVE":
             words.append("LIVE: orders reach real money")
         if one.halt is not None:
             words.append(f"HALTED: {one.halt}")

@@ -47,6 +47,12 @@ class AccountRow:
         """Why nothing may be entered, or None."""
         return None if self.halted_at is None else self.halt_reason or "no reason was kept"
 
+    def live_word(self, *, is_simulated: bool) -> str:
+        """Return whether orders reach real money: `simulator`, LIVE or `off`; `is_simulated` is about the venue."""
+        if is_simulated:
+            return "simulator"
+        return "LIVE" if self.live_orders else "off"
+
 
 _SATURDAY = 5
 _COLUMNS = [account.c[name] for name in AccountRow.__dataclass_fields__]

@@ -12,6 +12,7 @@ from shared.db.order_tables import orders, position
 from shared.db.tables import contract
 from shared.domain.contract import Contract
 from shared.domain.coverage import Span
+from shared.domain.order import Direction, OrderState
 
 _COLUMNS = [contract.c[name] for name in Contract.__dataclass_fields__]
 _GET = select(*_COLUMNS).where(contract.c.id == bindparam("contract"))
@@ -78,8 +79,10 @@ def tracked(connection: Connection) -> list[Contract]:
 
 def watched(connection: Connection) -> list[Contract]:
     """Return the contracts whose prices matter: those we track, and whatever is held or has an order at work."""
-    held = select(position.c.contract_id).where(position.c.direction != "FLAT")
-    at_work = select(orders.c.contract_id).where(orders.c.state.in_(["WORKING", "SUBMITTING", "UNKNOWN"]))
+    held = select(position.c.contract_id).where(position.c.direction != Direction.FLAT.value)
+    at_work = select(orders.c.contract_id).where(
+        orders.c.state.in_([state.value for state in OrderState if not state.is_final])
+    )
     matters = contract.c.is_tracked | contract.c.id.in_(held) | contract.c.id.in_(at_work)
     return [_contract(row) for row in connection.execute(select(*_COLUMNS).where(matters).order_by(contract.c.id))]
 

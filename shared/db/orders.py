@@ -241,24 +241,15 @@ def given_up_since(connection: Connection, account_id: int, since: datetime) -> 
     return [_row(row) for row in connection.execute(statement.order_by(orders.c.id))]
 
 
-def cancel_intended(connection: Connection, account_id: int, contract_id: str | None, reason: str) -> int:
-    """Cancel the account's orders that were certainly not sent, of one contract or of all; return how many."""
+def cancel_intended(
+    connection: Connection, account_id: int, contract_id: str | None, reason: str, role: Role | None = None
+) -> int:
+    """Cancel the account's orders that were certainly not sent, of one contract or role or of all; return how many."""
     statement = update(orders).where(orders.c.account_id == account_id, orders.c.state == OrderState.INTENDED.value)
     if contract_id is not None:
         statement = statement.where(orders.c.contract_id == contract_id)
-    values = {"state": OrderState.CANCELLED.value, "reason": reason, "updated_at": func.now()}
-    return connection.execute(statement.values(**values)).rowcount
-
-
-def cancel_unsent_stops(connection: Connection, account_id: int, contract_id: str, reason: str) -> int:
-    """Cancel the protector's stops in a contract that were certainly not sent; return how many."""
-    statement = update(orders).where(
-        orders.c.account_id == account_id,
-        orders.c.contract_id == contract_id,
-        orders.c.state == OrderState.INTENDED.value,
-        orders.c.origin == Origin.PROTECTOR.value,
-        orders.c.role == Role.STOP_LOSS.value,
-    )
+    if role is not None:
+        statement = statement.where(orders.c.role == role.value)
     values = {"state": OrderState.CANCELLED.value, "reason": reason, "updated_at": func.now()}
     return connection.execute(statement.values(**values)).rowcount
 

@@ -175,6 +175,7 @@ def first_highest_close(account_name: str, balance: Decimal) -> Decimal | None:
     if stage is Stage.UNKNOWN:
         return balance
     book = preset_for(account_name, balance)
+    # Whatever the size: an Express account's is not known.
     is_locked = book.maximum_loss is not None and balance >= book.starting_balance + _MAXIMUM_LOSS[SIZES[-1]]
     if stage is Stage.PRACTICE or balance == book.starting_balance or is_locked:
         return balance

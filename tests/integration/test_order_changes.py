@@ -192,6 +192,18 @@ def test_an_entry_that_rests_is_taken_back_once_it_could_not_be_placed_any_more(
     assert [("WORKING",)] == desk.rows("SELECT state FROM orders WHERE role = 'STOP_LOSS' AND state = 'WORKING'")
 
 
+def test_what_rests_and_only_makes_a_position_smaller_is_an_exit_and_stays(desk: Desk) -> None:
+    desk.alert(quantity=2)
+    desk.work()
+    state, _, error = desk.do(by_hand(desk, side=Side.SELL, limit_price=str(last_price(desk) + 100)))
+    assert "succeeded" == state, error
+    desk.execute("UPDATE account SET halted_at = now(), halt_reason = 'lunch'")
+    desk.runner.run(desk.ask(WatchAccounts()))
+
+    assert [] == desk.rows(CHANGES)
+    assert [("SELL", 1)] == desk.rows("SELECT side, quantity FROM orders WHERE role = 'ENTRY' AND state = 'WORKING'")
+
+
 def test_a_part_of_a_position_is_closed_and_never_more_than_is_held(desk: Desk) -> None:
     desk.alert(quantity=3)
     desk.work()

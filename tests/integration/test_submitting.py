@@ -71,10 +71,10 @@ def _send_and_die(desk: Desk, job_id: UUID) -> None:
 
 def test_an_entry_whose_time_ran_out_while_it_waited_for_the_account_is_not_sent(desk: Desk) -> None:
     handled = desk.alert()
-    desk.execute(f"UPDATE job SET expires_at = now() + interval '1 second' WHERE id = '{handled}'")
+    desk.execute(f"UPDATE job SET expires_at = now() + interval '2 seconds' WHERE id = '{handled}'")
     with psycopg.connect(desk.settings.database_url) as holding:
         holding.execute("SELECT 1 FROM account FOR UPDATE")
-        lets_go = Timer(2, holding.rollback)
+        lets_go = Timer(3, holding.rollback)  # before the quote is stale
         lets_go.start()
         desk.runner.run(handled)
         lets_go.join()

@@ -5,7 +5,6 @@ from decimal import Decimal
 from typing import Any
 
 from shared.db import accounts, contracts
-from shared.db.accounts import AccountRow
 from shared.domain.contract import Contract, root_of_symbol
 from shared.domain.order import Origin
 from shared.domain.risk import Entry
@@ -44,7 +43,7 @@ def _rehearse(ctx: Context, wish: Wish) -> dict[str, Any]:
         if judged.refusal is not None
         else {
             "account": account.name,
-            "live_orders": _live_word(ctx, account),
+            "live_orders": account.live_word(is_simulated=ctx.settings.venue.is_simulator),
             "contract_id": wish.contract.id,
             "side": entry.side,
             "type": entry.type,
@@ -59,12 +58,6 @@ def _rehearse(ctx: Context, wish: Wish) -> dict[str, Any]:
         "refused": None if judged.refusal is None else str(judged.refusal),
         "rules": [{"rule": finding.rule, "says": said(finding)} for finding in judged.findings],
     }
-
-
-def _live_word(ctx: Context, account: AccountRow) -> str:
-    if ctx.settings.venue.is_simulator:
-        return "simulator"
-    return "LIVE" if account.live_orders else "off"
 
 
 def _contract(ctx: Context, symbol: str) -> Contract:

@@ -164,7 +164,7 @@ def _last_try(ctx: Context, job: GuardPosition) -> OrderRow | None:
 
 def _mend(ctx: Context, job: GuardPosition, seen: Seen) -> dict[str, str | int]:
     todo = seen.plan
-    if any(row.state is OrderState.INTENDED and row.origin is Origin.PROTECTOR for row in seen.open_orders):
+    if any(row.state is OrderState.INTENDED and row.role is Role.STOP_LOSS for row in seen.open_orders):
         _give_up_unsent(ctx, job)  # its guard was lost before it could send
         raise PostponedError(f"{job.contract_id}: a stop was intended and never sent; looking again", LOOK_EVERY)
     if todo.missing and not seen.has_stop_on_its_way:
@@ -218,7 +218,8 @@ def _place_stop(ctx: Context, job: GuardPosition, seen: Seen, missing: int) -> s
 def _give_up_unsent(ctx: Context, job: GuardPosition) -> None:
     """Cancel the stops that a guard has intended and not sent: one guards at a time, so none is on its way any more."""
     with ctx.ledger.engine.begin() as connection:
-        orders.cancel_unsent_stops(connection, job.account_id, job.contract_id, "its guard did not send it")
+        reason = "its guard did not send it"
+        orders.cancel_intended(connection, job.account_id, job.contract_id, reason, Role.STOP_LOSS)
 
 
 def _intend_stop(ctx: Context, job: GuardPosition, seen: Seen, missing: int) -> OrderRow:

@@ -64,7 +64,6 @@ class Intent:
     """The order row that the wish became, and why risk refused it, if it did."""
 
     order: OrderRow
-    contract: Contract
     signal_id: UUID
     refusal: RiskLimitError | None
 
@@ -88,7 +87,7 @@ def enter(ctx: Context, wish: Wish) -> dict[str, str]:
     with ctx.transaction() as tx:
         intent = intend(tx, ctx, wish, is_sent_next=is_next)
         if intent.refusal is None:
-            submitted = Submitted(intent.order, intent.contract, machine_now(), monotonic()) if is_next else None
+            submitted = Submitted(intent.order, wish.contract, machine_now(), monotonic()) if is_next else None
             tx.hand_over(intent.result, PlaceOrder(order_id=intent.order.id), submitted)
     if intent.refusal is not None:
         raise intent.refusal
@@ -151,7 +150,7 @@ def intend(tx: Transaction, ctx: Context, wish: Wish, *, is_sent_next: bool = Fa
         along=signal,
         **more,
     )
-    return Intent(order, wish.contract, signal_id, judged.refusal)
+    return Intent(order, signal_id, judged.refusal)
 
 
 def _wanted_until(ctx: Context, wish: Wish) -> datetime | None:

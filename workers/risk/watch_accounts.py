@@ -8,11 +8,12 @@ from decimal import Decimal
 
 from shared.clock import machine_now
 from shared.db import accounts, changes, contracts, fills, flattenings, orders, positions, standings
+from shared.db.orders import OrderRow
 from shared.db.positions import PositionRow
 from shared.db.standings import Stand
 from shared.domain.calendar import calendar_of, trading_day_at
 from shared.domain.contract import ROOTS, Contract
-from shared.domain.entry_limits import time_findings
+from shared.domain.entry_limits import EntryWish, only_reduces, time_findings
 from shared.domain.limits import Action, Finding, session_of, strongest, watch
 from shared.domain.order import ChangeKind, OrderState, OrderType, Origin, Role, Side
 from shared.domain.protection import followed
@@ -108,7 +109,7 @@ def _watch(ctx: Context, stand: Stand) -> int:
 
 
 def _take_entries_back(ctx: Context, stand: Stand, found: Sequence[Finding]) -> None:
-    """Cancel entries that rest in the market and that could not be placed now: a fill would be a new position."""
+    """Cancel entries that rest and could not be placed now: a fill would be a new position. Exits stay."""
     why = None if stand.account.halt is None else f"the account is halted: {stand.account.halt}"
     why = why or next((said(one) for one in found if one.action >= Action.BLOCK and one.rule in _LOSSES), None)
     market_now = ctx.market_now
@@ -116,18 +117,27 @@ def _take_entries_back(ctx: Context, stand: Stand, found: Sequence[Finding]) -> 
         for order in orders.open_of(tx.connection, stand.account.id):
             if order.role is not Role.ENTRY or order.state is not OrderState.WORKING:
                 continue
-            reason = why or _barred(contracts.known(tx.connection, order.contract_id), stand, market_now)
-            if reason is None or changes.has_open(tx.connection, order.id):
+            contract = contracts.known(tx.connection, order.contract_id)
+            if only_reduces(EntryWish(contract, order.side, 0, None), stand.standing):  # it is counted already
                 continue
-            change = changes.intend(
-                tx.connection,
-                order.id,
-                ChangeKind.CANCEL,
-                origin=Origin.PROTECTOR,
-                reason=reason,
-                correlation_id=order.correlation_id,
-            )
-            tx.enqueue(ChangeOrder(change_id=change.id), correlation_id=order.correlation_id)
+            reason = why or _barred(contract, stand, market_now)
+            if reason is not None and not changes.has_open(tx.connection, order.id):
+                _ask_for_change(tx, order, ChangeKind.CANCEL, reason)
+
+
+def _ask_for_change(
+    tx: Transaction, order: OrderRow, kind: ChangeKind, reason: str, stop_price: Decimal | None = None
+) -> None:
+    change = changes.intend(
+        tx.connection,
+        order.id,
+        kind,
+        origin=Origin.PROTECTOR,
+        reason=reason,
+        correlation_id=order.correlation_id,
+        stop_price=stop_price,
+    )
+    tx.enqueue(ChangeOrder(change_id=change.id), correlation_id=order.correlation_id)
 
 
 def _barred(contract: Contract, stand: Stand, market_now: datetime) -> str | None:
@@ -200,16 +210,7 @@ def _move_stops(
         )
         if wanted == now or changes.has_open(tx.connection, order.id):
             continue
-        change = changes.intend(
-            tx.connection,
-            order.id,
-            ChangeKind.MODIFY,
-            origin=Origin.PROTECTOR,
-            reason=f"the price is {price}",
-            correlation_id=order.correlation_id,
-            stop_price=wanted * contract.tick_size,
-        )
-        tx.enqueue(ChangeOrder(change_id=change.id), correlation_id=order.correlation_id)
+        _ask_for_change(tx, order, ChangeKind.MODIFY, f"the price is {price}", wanted * contract.tick_size)
 
 
 def _ticks(price: Decimal, contract: Contract) -> int:
