@@ -6,16 +6,22 @@ export UV_PYTHON_DOWNLOADS := never
 # Ten programs and hundreds of tests' processes must not compile our sources anew at every start.
 export PYTHONDONTWRITEBYTECODE :=
 UP_ARGS ?=
+T ?= tests
+# A file's tests run in one process, whose servers and programs they share; the slowest files begin first.
+PARALLEL := --numprocesses auto --dist loadfile --no-loadscope-reorder
 
-.PHONY: up down test check format bench chaos rabbitmq clean
+.PHONY: up down test test-unit check format bench chaos rabbitmq clean
 up: .venv/.locked        ## start everything; UP_ARGS="--replay FILE --speed 60" is handed on
 	@$(RUN)tickwork up $(UP_ARGS)
 
 down: .venv/.locked      ## stop what `make up` started, from another shell
 	@$(RUN)tickwork down
 
-test: .venv/.locked      ## every test but the benches, against real servers
-	$(RUN)python -m pytest -m "not bench and not rabbitmq"
+test: .venv/.locked      ## every test but the benches, against real servers; T=tests/integration/orders is a part
+	$(RUN)python -m pytest -m "not bench and not rabbitmq" $(PARALLEL) $(T)
+
+test-unit: .venv/.locked ## what needs no server
+	$(RUN)python -m pytest tests/architecture tests/unit
 
 check: .venv/.locked     ## format, lint, types, import contracts
 	$(RUN)ruff format --check .
@@ -36,11 +42,11 @@ chaos: .venv/.locked     ## the long form of the tests that kill real processes
 # What speaks to the broker, and what kills it. Starts a RabbitMQ of its own, or uses the one of RABBITMQ_URL.
 rabbitmq: .venv/.locked  ## the queues' tests with RabbitMQ as the broker
 	TICKWORK_TEST_BROKER=rabbitmq $(RUN)python -m pytest -m "not bench" $(addprefix tests/, \
-		unit/test_envelope.py unit/test_broker_url.py integration/test_rabbitmq.py integration/test_ledger.py \
-		integration/test_relay.py integration/test_queues.py integration/test_batches.py \
-		integration/test_worker_processes.py integration/test_receiver_alerts.py \
-		integration/test_receiver_refusals.py system/test_up.py \
-		chaos/test_poison.py chaos/test_faults.py chaos/test_random_kills.py)
+		unit/test_envelope.py unit/test_broker_url.py \
+		$(addprefix integration/, ledger/test_rabbitmq.py ledger/test_ledger.py ledger/test_queues.py \
+			ledger/test_batches.py scheduler/test_relay.py workers/test_worker_processes.py \
+			alerts/test_receiver_alerts.py alerts/test_receiver_refusals.py) \
+		system/test_up.py chaos/test_poison.py chaos/test_faults.py chaos/test_random_kills.py)
 
 clean:                   ## forget the installation, keep the state
 	rm -rf .venv .uv

@@ -1,6 +1,10 @@
-"""Gathers the fixtures; see tests/fixtures, one subject a file."""
+"""Gathers the fixtures (see tests/fixtures), orders the tests, and says how many run at a time."""
 
+import os
 import signal
+from pathlib import Path
+
+import pytest
 
 # A shell that starts something in the background makes it deaf to Ctrl-C, and whatever that starts: some tests send it.
 signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -18,3 +22,22 @@ pytest_plugins = (
     "tests.fixtures.workshop",
     "tests.fixtures.feeds",
 )
+
+TESTS = Path(__file__).parent
+SLOWEST_FIRST = ("chaos", "system", "integration", "contract", "architecture", "unit")
+MOST_PROCESSES = 8  # each has a Postgres and a Valkey of its own
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Let files that take long begin first, so that no process is left with one at the end."""
+    items.sort(key=lambda item: _rank(item.path))
+
+
+def _rank(file: Path) -> int:
+    folder = file.relative_to(TESTS).parts[0]
+    return SLOWEST_FIRST.index(folder) if folder in SLOWEST_FIRST else len(SLOWEST_FIRST)
+
+
+def pytest_xdist_auto_num_workers() -> int:
+    """Return two processes a core: half of a test's time is waiting for other programs."""
+    return min(2 * (os.cpu_count() or 1), MOST_PROCESSES)

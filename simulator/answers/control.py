@@ -3,9 +3,10 @@
 They need no token: the port is on loopback, and a page of a web site that a browser shows is not let in.
 """
 
+import asyncio
 from collections.abc import Awaitable, Callable, Collection
 from dataclasses import asdict
-from datetime import timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 from http import HTTPStatus
 from typing import Annotated, Any
@@ -31,7 +32,7 @@ from simulator.venue.venue import Venue
 
 _HERE = {"127.0.0.1", "localhost"}
 _LONGEST_STEP = 31 * 86_400
-Answer = Callable[[Request, bytes], Response]
+Answer = Callable[[Request, bytes], Response | Awaitable[Response]]
 
 
 class RefusedError(Exception):
@@ -54,10 +55,14 @@ class PriceStep(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
 
 
 class PricePath(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What a contract, named by its id or its root (MNQ), does from now on."""
+    """What a contract, named by its id or its root (MNQ), does from now on.
+
+    With `wait` the answer comes once the price has reached the end of the path.
+    """
 
     contract: str
     steps: list[PriceStep]
+    wait: bool = False
 
 
 class NewUser(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -113,7 +118,7 @@ class _Control:
             ),
             ("POST", "/sim/faults", "switch on a fault beside those that are", self._add_faults),
             ("DELETE", "/sim/faults", "switch off every fault", self._disarm),
-            ("PUT", "/sim/market", "let a contract's price follow a path from now on", self._play),
+            ("PUT", "/sim/market", "let a contract's price follow a path from now on; `wait` for its end", self._play),
             ("GET", "/sim/habits", "how the venue does what no document says", self._habits),
             ("PUT", "/sim/habits", "let it do so otherwise: see the page on the simulator", self._take_on),
             ("PUT", "/sim/clock", "move a stepped market on by some seconds", self._step),
@@ -188,15 +193,29 @@ class _Control:
                 raise RefusedError(f"{fault.kind} cannot happen on {fault.on!r}: {_WHERE} {', '.join(self._paths)}")
         return faults, None
 
-    def _play(self, _: Request, raw: bytes) -> Response:
+    async def _play(self, _: Request, raw: bytes) -> Response:
         path = msgspec.json.decode(raw, type=PricePath)
+        if path.wait and isinstance(self._venue.clock, SteppedClock):
+            raise RefusedError("wait: this market's time stands until PUT /sim/clock moves it", HTTPStatus.CONFLICT)
         contract = self._contract(path.contract)
         try:
             steps = [_in_ticks(step, contract.tick_size) for step in path.steps]
         except ValueError as error:
             raise RefusedError(str(error)) from None
         script = self._venue.play(contract.id, steps)
-        return _json({"contract_id": script.contract_id, "starts_market_at": script.starts_market_at})
+        if path.wait:
+            await self._reach(script.ends_market_at)
+        return _json({
+            "contract_id": script.contract_id,
+            "starts_market_at": script.starts_market_at,
+            "ends_market_at": script.ends_market_at,
+            "market_now": self._venue.now(),
+        })  # fmt: skip
+
+    async def _reach(self, market_at: datetime) -> None:
+        """Wait until everything due at a market instant has happened."""
+        while (left := market_at - self._venue.now()) > timedelta():  # noqa: ASYNC110  # time passes, no event tells
+            await asyncio.sleep(left.total_seconds() / self._venue.clock.speed)
 
     def _contract(self, name: str) -> Contract:
         now, market = self._venue.now(), self._venue.market
@@ -267,7 +286,8 @@ def _guarded(answer: Answer) -> Callable[[Request], Awaitable[Response]]:
         if request.url.hostname not in _HERE or origin not in {None, str(request.base_url).rstrip("/")}:
             return _json({"detail": "this port is for programs on this computer"}, HTTPStatus.FORBIDDEN)
         try:
-            return answer(request, await request.body())
+            answered = answer(request, await request.body())
+            return answered if isinstance(answered, Response) else await answered
         except RefusedError as error:
             return _json({"detail": str(error)}, error.status)
         except (msgspec.MsgspecError, UnicodeDecodeError) as error:

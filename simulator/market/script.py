@@ -23,6 +23,11 @@ class Step:
     low: int | None = None
     volume: int = 0
 
+    @property
+    def length(self) -> timedelta:
+        """How long it takes, in market time."""
+        return timedelta(seconds=self.seconds)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Script:
@@ -31,6 +36,11 @@ class Script:
     contract_id: str
     starts_market_at: datetime
     steps: list[Step] = field(default_factory=list)
+
+    @property
+    def ends_market_at(self) -> datetime:
+        """When the last step is over."""
+        return self.starts_market_at + sum((step.length for step in self.steps), timedelta())
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,12 +86,12 @@ def legs_of(script: Script, before: int) -> Iterator[Leg]:
     """Yield the steps of a script in time; `before` is the last price when it starts."""
     at, last = script.starts_market_at, before
     for step in script.steps:
-        length = timedelta(seconds=step.seconds)
-        yield Leg(tuple(_moves(step, at, length, last)), step.volume)
-        at, last = at + length, step.price
+        yield Leg(tuple(_moves(step, at, last)), step.volume)
+        at, last = at + step.length, step.price
 
 
-def _moves(step: Step, at: datetime, length: timedelta, last: int) -> Iterator[Move]:
+def _moves(step: Step, at: datetime, last: int) -> Iterator[Move]:
+    length = step.length
     first = last if step.open is None else step.open
     if step.high is None and step.low is None:
         yield Move(at, at + length, first, step.price, is_rising=step.price > first)

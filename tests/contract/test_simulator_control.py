@@ -4,6 +4,7 @@ import re
 import shutil
 import subprocess
 from collections.abc import Iterator
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, get_args
 
@@ -11,6 +12,7 @@ import pytest
 from requests import Response, get, post, request
 
 from simulator.faults import STREAM_KINDS, RequestKind
+from tests.fixtures.processes import until
 from tests.fixtures.venue import MNQ, RunningVenue, StartVenue, starting_venues
 
 DOCUMENTATION = Path(__file__).resolve().parents[2] / "docs" / "simulator.md"
@@ -94,6 +96,28 @@ def test_a_price_follows_the_path_that_was_written_for_it(venue: RunningVenue) -
 
     assert MNQ == answer.json()["contract_id"]
     assert 25010 == trades[0]["price"]
+
+
+def test_who_waits_for_a_path_is_answered_once_the_price_has_reached_its_end(start_venue: StartVenue) -> None:
+    venue = start_venue(speed=10)
+    steps = [{"price": 25000, "seconds": 2}, {"price": 25010, "seconds": 3}]
+    answer = ask(venue, "PUT", "market", {"contract": "MNQ", "steps": steps, "wait": True}).json()
+    began, ends, now = (
+        datetime.fromisoformat(answer[name]) for name in ("starts_market_at", "ends_market_at", "market_now")
+    )
+    venue.place()
+    until(lambda: 1 == venue.position(), what="the fill")
+    (position,) = venue.post("/api/Position/searchOpen", accountId=venue.account_id)["positions"]
+
+    assert began + timedelta(seconds=5) == ends <= now
+    assert 25010 == position["averagePrice"]
+
+
+def test_nobody_can_wait_for_a_path_in_a_market_that_stands(venue: RunningVenue) -> None:
+    answer = ask(venue, "PUT", "market", {"contract": "MNQ", "steps": [{"price": 25000}], "wait": True})
+
+    assert 409 == answer.status_code
+    assert "PUT /sim/clock" in answer.json()["detail"]
 
 
 @pytest.mark.parametrize(

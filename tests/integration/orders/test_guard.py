@@ -198,7 +198,7 @@ def test_breakeven_and_trailing_moves_really_happen(desk: Desk, asked: dict[str,
     columns = ", ".join(f"{name} = {value}" for name, value in asked.items())
     desk.execute(f"UPDATE orders SET {columns} WHERE role = 'ENTRY'")
     up = entry + 5
-    desk.venue.control("PUT", "market", {"contract": "MNQ", "steps": [{"price": str(up), "seconds": 0.1}]})
+    desk.venue.move_price(up)
     desk.tell_quote(bid=up)
     job = desk.ask(WatchAccounts())
     desk.runner.run(job)

@@ -107,8 +107,7 @@ def test_what_was_done_although_the_answer_was_lost_is_not_sent_again(desk: Desk
 
 def test_a_fill_wins_against_a_cancel_and_the_change_says_so(desk: Desk) -> None:
     order_id = rest(desk)
-    far = last_price(desk) - 150
-    desk.venue.control("PUT", "market", {"contract": "MNQ", "steps": [{"price": str(far), "seconds": 0.05}]})
+    desk.venue.move_price(last_price(desk) - 150)
     desk.tell_quote()
     wish(desk, order_id)
     desk.work()
