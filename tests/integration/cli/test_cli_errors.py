@@ -8,7 +8,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
 
 import pytest
 
@@ -21,11 +20,11 @@ from cli.main import main
 PASSWORD = "a-password-for-tests"
 NEED_A_STACK = [
     ("jobs",),
-    ("jobs", "show", str(uuid4())),
+    ("jobs", "show", "01a22198-0000-7000-8000-000000000000"),
     ("orders",),
     ("trades",),
     ("trades", "stats"),
-    ("orders", "show", str(uuid4())),
+    ("orders", "show", "01a22198-0000-7000-8000-000000000000"),
     ("orders", "market", "MNQ", "buy", "1"),
     ("orders", "cancel", "--all"),
     ("positions",),
@@ -235,7 +234,7 @@ def test_a_database_without_our_tables_is_refused_with_the_cure(shell: Shell, em
 
 
 def test_what_is_asked_for_and_not_there_is_named(shell: Shell, database_url: str) -> None:
-    job = str(uuid4())
+    job = "01a22198-0000-7000-8000-000000000000"
 
     unknown_job = shell.json("jobs", "show", job, expected=1, DATABASE_URL=database_url)
     assert f"no job has the id {job}" in unknown_job["error"]
