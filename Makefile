@@ -18,7 +18,7 @@ down: .venv/.locked      ## stop what `make up` started, from another shell
 	@$(RUN)tickwork down
 
 test: .venv/.locked      ## every test but the benches, against real servers; T=tests/integration/orders is a part
-	$(RUN)python -m pytest -m "not bench and not rabbitmq" $(PARALLEL) $(T)
+	$(RUN)python -m pytest -m "not bench and not rabbitmq and not long" $(PARALLEL) $(T)
 
 test-unit: .venv/.locked ## what needs no server
 	$(RUN)python -m pytest tests/architecture tests/unit
@@ -41,7 +41,7 @@ chaos: .venv/.locked     ## the long form of the tests that kill real processes
 
 # What speaks to the broker, and what kills it. Starts a RabbitMQ of its own, or uses the one of RABBITMQ_URL.
 rabbitmq: .venv/.locked  ## the queues' tests with RabbitMQ as the broker
-	TICKWORK_TEST_BROKER=rabbitmq $(RUN)python -m pytest -m "not bench" $(addprefix tests/, \
+	TICKWORK_TEST_BROKER=rabbitmq $(RUN)python -m pytest -m "not bench and not long" $(addprefix tests/, \
 		unit/test_envelope.py unit/test_broker_url.py \
 		$(addprefix integration/, ledger/test_rabbitmq.py ledger/test_ledger.py ledger/test_queues.py \
 			ledger/test_batches.py scheduler/test_relay.py workers/test_worker_processes.py \

@@ -60,6 +60,8 @@ def effects(floor: Floor) -> Counter[int]:
 
 @pytest.mark.chaos
 def test_workers_and_relays_whose_clocks_differ_by_hours_run_every_job_once(plant: Plant, tmp_path: Path) -> None:
+    if shutil.which("cc") is None:
+        pytest.skip("a wrong clock needs a C compiler called cc")
     floor, library = plant.floor, built(tmp_path)
     shown = subprocess.run(
         [sys.executable, "-c", "import time; print(time.time())"],

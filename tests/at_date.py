@@ -1,0 +1,34 @@
+"""Runs a command on a computer whose clock says another date: `python -m tests.at_date 2026-12-24T10:00 make test`.
+
+Every program the command starts is told the wrong time by a library that /etc/ld.so.preload names, in a view of /etc of
+its own: nothing else on the computer sees it. Needs Linux, root, a C compiler, and a kernel with overlayfs.
+"""
+
+import os
+import sys
+import tempfile
+from datetime import datetime
+from pathlib import Path
+
+from tests.fixtures.wrong_clock import built
+
+_IN_ITS_OWN_VIEW = """
+mount -t tmpfs tmpfs "$0" && mkdir "$0/etc" "$0/work" && echo "$1" > "$0/etc/ld.so.preload" &&
+mount -t overlay overlay -o "lowerdir=/etc,upperdir=$0/etc,workdir=$0/work" /etc && shift && date && exec "$@"
+"""
+
+
+def main() -> None:
+    """Become the command."""
+    at = datetime.fromisoformat(sys.argv[1]).astimezone()
+    folder = Path(tempfile.mkdtemp(prefix="tickwork-at-date-"))
+    folder.chmod(0o755)
+    view = folder / "view"
+    view.mkdir()
+    wrong_by = round((at - datetime.now().astimezone()).total_seconds())
+    library = built(folder, seconds=wrong_by, shifts_files=True)
+    os.execvp("unshare", ["unshare", "--mount", "sh", "-c", _IN_ITS_OWN_VIEW, str(view), str(library), *sys.argv[2:]])
+
+
+if __name__ == "__main__":
+    main()
