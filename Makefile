@@ -7,6 +7,7 @@ export UV_PYTHON_DOWNLOADS := never
 export PYTHONDONTWRITEBYTECODE :=
 UP_ARGS ?=
 T ?= tests
+AT ?=
 # A file's tests run in one process, whose servers and programs they share; the slowest files begin first.
 PARALLEL := --numprocesses auto --dist loadfile --no-loadscope-reorder
 
@@ -17,8 +18,8 @@ up: .venv/.locked        ## start everything; UP_ARGS="--replay FILE --speed 60"
 down: .venv/.locked      ## stop what `make up` started, from another shell
 	@$(RUN)tickwork down
 
-test: .venv/.locked      ## every test but the benches, against real servers; T=tests/integration/orders is a part
-	$(RUN)python -m pytest -m "not bench and not rabbitmq and not long" $(PARALLEL) $(T)
+test: .venv/.locked      ## every test but the benches, against real servers; T=tests/integration/orders is a part, AT=2026-12-24T10:00 another date
+	$(if $(AT),$(RUN)python -m tests.at_date $(AT)) $(RUN)python -m pytest -m "not bench and not rabbitmq and not long" $(PARALLEL) $(T)
 
 test-unit: .venv/.locked ## what needs no server
 	$(RUN)python -m pytest tests/architecture tests/unit
