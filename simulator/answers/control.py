@@ -100,7 +100,7 @@ class _Control:
         self._logins = logins
         self._gate = gate
         self._paths = paths
-        self._listing = [
+        self._listing: list[tuple[str, str, str, Answer]] = [
             ("GET", "/sim", "this list", self._list),
             ("GET", "/sim/status", "what time it is in the market, whether it trades, who there is", self._status),
             (

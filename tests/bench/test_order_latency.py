@@ -94,7 +94,8 @@ def _one_round(stack: Stack, hook: str, control: str) -> tuple[list[float], list
     ours_id = stack.rows("SELECT min(id) FROM account")[0][0]
     control_id = stack.rows("SELECT max(id) FROM account")[0][0]
     before = len(at_venue(stack, ours_id)), len(at_venue(stack, control_id))
-    http, posted = requests.Session(), ([], [])  # type: ignore[var-annotated]
+    http = requests.Session()
+    posted: tuple[list[float], list[float]] = ([], [])
     for number in range(2 * ROUND):
         which = number % 2
         body = ALERT | {"stop_loss_ticks": 4000, "take_profit_ticks": 4000}

@@ -3,6 +3,7 @@
 import os
 import time
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 from psycopg import Connection
@@ -71,12 +72,12 @@ def test_a_job_starts_about_as_soon_as_plain_celerys_though_its_row_is_committed
         print(f"{'ours against the control, p50':52} {ratio:11.2f} x   (asked for: 1.5)")
 
 
-def waits_of_plain(plain: object, file: Path, count: int) -> list[float]:
+def waits_of_plain(plain: ModuleType, file: Path, count: int) -> list[float]:
     began: dict[str, int] = {}
     for number in range(count):
         name = f"{file.name}-{number}"
         began[name] = time.monotonic_ns()
-        plain.leave_mark.delay(str(file), name)  # type: ignore[attr-defined]  # a module
+        plain.leave_mark.delay(str(file), name)
         time.sleep(PAUSE_S)
     until(lambda: len(marks(file)) >= count, 120, "every mark")
     return [(at - began[name]) / 1e6 for name, at in marks(file).items()]

@@ -132,12 +132,17 @@ def settle(stack: Stack, account_ids: list[int]) -> None:
     eventually("no order hangs", lambda: not stack.rows(HANGING), 240, lambda: stack.rows(HANGING))
     eventually("what money depends on is done", lambda: not stack.rows(BUSY), 120, lambda: stack.rows(BUSY))
     for id_ in account_ids:
-        eventually(
-            f"both books of account {id_} agree",
-            lambda id_=id_: ours(stack, id_) == theirs(stack, id_),
-            120,
-            lambda id_=id_: "\n".join(map(str, differences(ours(stack, id_), theirs(stack, id_)))),
-        )
+        agree(stack, id_)
+
+
+def agree(stack: Stack, account_id: int) -> None:
+    """Wait until both books of an account agree."""
+    eventually(
+        f"both books of account {account_id} agree",
+        lambda: ours(stack, account_id) == theirs(stack, account_id),
+        120,
+        lambda: "\n".join(map(str, differences(ours(stack, account_id), theirs(stack, account_id)))),
+    )
 
 
 @pytest.fixture(scope="module")

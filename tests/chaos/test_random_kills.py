@@ -176,9 +176,7 @@ def assert_each_is_one_job_and_one_order(stack: Stack, accepted: dict[int, str],
 
 
 def jobs(stack: Stack, accepted: dict[int, str]) -> list[tuple[str, str]]:
-    return stack.rows(  # type: ignore[return-value]
-        "SELECT id::text, state FROM job WHERE id = ANY(%s::uuid[])", list(accepted.values())
-    )
+    return stack.rows("SELECT id::text, state FROM job WHERE id = ANY(%s::uuid[])", list(accepted.values()))
 
 
 def filled_here(stack: Stack) -> set[str]:

@@ -15,7 +15,7 @@ from requests import ReadTimeout, request
 from shared.clock import machine_now
 from simulator.faults import STREAM_KINDS, RequestKind
 from tests.fixtures.processes import until
-from tests.fixtures.venue import MNQ, RunningVenue, starting_venues
+from tests.fixtures.venue import MNQ, FaultDetails, RunningVenue, starting_venues
 
 PLACE = "/api/Order/place"
 
@@ -127,8 +127,11 @@ def place_resting(venue: RunningVenue) -> int:
 
 def test_a_429_may_say_when_to_come_again_in_seconds_or_as_a_date(venue: RunningVenue) -> None:
     found = []
-    for more in ({}, {"retry_after": 7}, {"retry_after": 7, "retry_after_as": "date"}):
-        venue.faults(path=PLACE, kind="status", status=429, **more)
+    ways: list[FaultDetails] = [
+        {"status": 429}, {"status": 429, "retry_after": 7}, {"status": 429, "retry_after": 7, "retry_after_as": "date"},
+    ]  # fmt: skip
+    for details in ways:
+        venue.faults(path=PLACE, kind="status", **details)
         found.append(venue.send(PLACE, {}).headers.get("Retry-After"))
 
     nothing, seconds, date = found

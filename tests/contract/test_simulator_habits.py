@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from datetime import timedelta
+from typing import Literal
 
 import pytest
 import requests
@@ -16,7 +17,9 @@ TICKS = 4 * 25_000
 
 
 @pytest.mark.parametrize(("limits_fill", "state"), [("through", OrderState.WORKING), ("touch", OrderState.FILLED)])
-def test_a_limit_fills_at_a_touch_or_once_its_price_is_traded_through(pit: Pit, limits_fill: str, state: str) -> None:
+def test_a_limit_fills_at_a_touch_or_once_its_price_is_traded_through(
+    pit: Pit, limits_fill: Literal["through", "touch"], state: OrderState
+) -> None:
     pit.venue.take_on(replace(Habits(), limits_fill=limits_fill))
     order_id = pit.place(type=OrderType.LIMIT, price="24990.00").order_id
     assert order_id is not None

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from time import monotonic
+from typing import Unpack
 
 import pytest
 from requests import post
@@ -9,7 +10,7 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from tests.fixtures.hubs import ConnectHub, HubClient
 from tests.fixtures.processes import until
-from tests.fixtures.venue import MNQ, RunningVenue, starting_venues
+from tests.fixtures.venue import MNQ, FaultDetails, RunningVenue, starting_venues
 
 RESTING = {"type": 1, "limitPrice": 20000}
 
@@ -33,7 +34,7 @@ def client(venue: RunningVenue, connect_hub: ConnectHub) -> HubClient:
     return client
 
 
-def arm(venue: RunningVenue, kind: str, **more: object) -> None:
+def arm(venue: RunningVenue, kind: str, **more: Unpack[FaultDetails]) -> None:
     venue.faults(path=kind, **more)
 
 

@@ -171,7 +171,7 @@ def test_another_users_account_is_not_there_for_any_route(venue: RunningVenue) -
     venue.user, venue.key = "somebody", "another-key"
     venue.log_in()
     theirs = venue.post("/api/Account/search", onlyActiveAccounts=True)["accounts"]
-    bodies = {
+    bodies: dict[str, dict[str, object]] = {
         "Order/place": {"contractId": MNQ, "type": 2, "side": 0, "size": 1},
         "Order/cancel": {"orderId": order_id}, "Order/modify": {"orderId": order_id, "size": 2},
         "Order/search": {"startTimestamp": OPEN_AT.isoformat()}, "Order/searchOpen": {},

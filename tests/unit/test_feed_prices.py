@@ -115,7 +115,7 @@ def test_a_bar_is_what_its_trades_say(trades: list[tuple[float, int, int]]) -> N
     prices = listening()
     for seconds, price, quantity in sorted(trades, key=lambda one: one[0]):
         prices.take_trade(MNQ, trade(seconds, str(price), quantity))
-    in_order = [price for _, price, _ in sorted(trades, key=lambda one: one[0])]
+    in_order = [Decimal(price) for _, price, _ in sorted(trades, key=lambda one: one[0])]
     bar = prices.taken().forming[MNQ]
 
     assert (in_order[0], max(in_order), min(in_order), in_order[-1]) == (bar.open, bar.high, bar.low, bar.close)

@@ -34,7 +34,7 @@ def test_losing_900_a_day_of_3000_allowed_locks_no_day() -> None:
         assert "daily_loss" not in [finding.rule for finding in watch(now, book, clock, TODAY)]
         now, clock = at_clock(now, clock, clock + timedelta(days=1)), clock + timedelta(days=1)
 
-    assert (146_400, (-900,) * 4) == (now.balance, now.days)
+    assert (Decimal(146_400), (Decimal(-900),) * 4) == (now.balance, now.days)
 
 
 @pytest.mark.parametrize("midnight", ["2026-11-24T00:00+00:00", "2026-07-07T00:00+00:00"])
@@ -90,6 +90,6 @@ def test_a_budget_too_small_for_one_contract_buys_none() -> None:
 
 
 def test_there_is_one_table_of_limits() -> None:
-    assert {(50_000, 2_000), (100_000, 3_000), (150_000, 4_500)} == {
+    assert {(50_000, Decimal(2_000)), (100_000, Decimal(3_000)), (150_000, Decimal(4_500))} == {
         (book.size, book.maximum_loss) for book in PRESETS.values()
     }

@@ -137,18 +137,16 @@ def fresh(stop_ticks: int, *, is_ruled: bool) -> Gambler:
     return Gambler(is_ruled, Standing(balance=start, day_opening_balance=start, highest_close=start), stop_ticks)
 
 
+def bar_of(row: dict[str, str]) -> Bar:
+    open_, high, low, close = (int(Decimal(row[name]) / MGC.tick_size) for name in "ohlc")
+    return Bar(datetime.fromisoformat(row["t"]), open_, high, low, close, int(row["v"]))
+
+
 def trading_days(file: Path) -> Iterator[tuple[Session, list[Bar]]]:
     if not file.exists():
         pytest.skip(f"{file.name} is not on this machine")
     with gzip.open(file, "rt") as text:
-        bars = [
-            Bar(
-                datetime.fromisoformat(row["t"]),
-                *(int(Decimal(row[name]) / MGC.tick_size) for name in "ohlc"),
-                volume=int(row["v"]),
-            )
-            for row in csv.DictReader(text)
-        ]
+        bars = [bar_of(row) for row in csv.DictReader(text)]
     for _, of_day in groupby(sorted(bars, key=lambda bar: bar.start), key=lambda bar: day_ends(bar.start)):
         bars_of_day = list(of_day)
         session = METALS.session_at(bars_of_day[0].start)

@@ -37,8 +37,9 @@ def test_an_entry_without_a_stop_takes_the_accounts_default() -> None:
     assert Bracket(60, None) == check_entry(replace(BUY, stop_loss_ticks=None), replace(FACTS, default_stop_ticks=60))
 
 
-def priced(entry: Entry, **prices: str) -> Entry:
-    return replace(entry, stop_loss_ticks=None, **{name: Decimal(price) for name, price in prices.items()})
+def priced(entry: Entry, stop_loss: str, take_profit: str | None = None) -> Entry:
+    target = None if take_profit is None else Decimal(take_profit)
+    return replace(entry, stop_loss_ticks=None, stop_loss=Decimal(stop_loss), take_profit=target)
 
 
 @pytest.mark.parametrize(
@@ -46,8 +47,8 @@ def priced(entry: Entry, **prices: str) -> Entry:
     [
         (priced(BUY, stop_loss="20990", take_profit="21005.5"), Bracket(40, 22)),
         (priced(SELL, stop_loss="21010.1", take_profit="20990"), Bracket(40, 40)),
-        (priced(replace(BUY, type=OrderType.LIMIT), limit_price="20980", stop_loss="20970"), Bracket(40, None)),
-        (priced(replace(SELL, type=OrderType.STOP), stop_price="20980", stop_loss="20990"), Bracket(40, None)),
+        (priced(replace(BUY, type=OrderType.LIMIT, limit_price=Decimal(20980)), stop_loss="20970"), Bracket(40, None)),
+        (priced(replace(SELL, type=OrderType.STOP, stop_price=Decimal(20980)), stop_loss="20990"), Bracket(40, None)),
     ],
 )
 def test_a_price_becomes_its_distance_from_where_the_entry_fills(entry: Entry, expected: Bracket) -> None:

@@ -21,7 +21,7 @@ from tests.fixtures.standings import contract
 
 CHICAGO = ZoneInfo("America/Chicago")
 ROOTS = ("NQ", "MNQ", "MES", "MBT")
-DOLLARS_PER_POINT = {"NQ": 20, "MNQ": 2, "MES": 5, "MBT": Fraction(1, 10)}
+DOLLARS_PER_POINT: dict[str, int | Fraction] = {"NQ": 20, "MNQ": 2, "MES": 5, "MBT": Fraction(1, 10)}
 START_PRICE = 20_000
 
 

@@ -1,11 +1,12 @@
 """Round trips from fills: first in first out, exact to the cent, whatever the order of arrival."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from fractions import Fraction
 from itertools import count
-from typing import Any
+from typing import Any, TypedDict, Unpack
 
 import pytest
 from hypothesis import given
@@ -21,16 +22,23 @@ BEGINS = datetime(2026, 3, 10, 15, 0, tzinfo=UTC)
 MNQ = Fraction(2)
 
 
-def fill(id_: int, side: Side, quantity: int, price: object, gross_pnl: object = None, **others: Any) -> Fill:
+class Others(TypedDict, total=False):
+    fees: Decimal
+    commissions: Decimal
+    is_voided: bool
+    strategy: str | None
+
+
+def fill(
+    id_: int, side: Side, quantity: int, price: object, gross_pnl: object = None, **others: Unpack[Others]
+) -> Fill:
     """A fill in the minute of its id, at 0.36 fees and 0.25 commissions a contract."""
-    values = {
-        "fees": Decimal("0.36") * quantity,
-        "commissions": Decimal("0.25") * quantity,
-        "is_voided": False,
-        "filled_market_at": BEGINS + timedelta(minutes=id_),
-    }
     pnl = None if gross_pnl is None else Decimal(str(gross_pnl))
-    return Fill(id_, side, quantity, Decimal(str(price)), gross_pnl=pnl, **values | others)
+    plain = Fill(
+        id_, side, quantity, Decimal(str(price)), Decimal("0.36") * quantity, Decimal("0.25") * quantity, pnl,
+        is_voided=False, filled_market_at=BEGINS + timedelta(minutes=id_),
+    )  # fmt: skip
+    return replace(plain, **others)
 
 
 def trips(*fills: Fill, point_value: Fraction = MNQ) -> Sequence[RoundTrip]:

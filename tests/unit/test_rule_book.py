@@ -35,7 +35,7 @@ def test_there_is_a_book_for_every_stage_and_size_that_is_traded() -> None:
         ("practice-150k", (4_500, 3_000, None, 150_000, 15)),
     ],
 )
-def test_a_preset_has_the_figures_of_its_stage_and_size(name: str, figures: tuple[int | None, ...]) -> None:
+def test_a_preset_has_the_figures_of_its_stage_and_size(name: str, figures: tuple[Decimal | int | None, ...]) -> None:
     book = PRESETS[name]
 
     assert figures == (

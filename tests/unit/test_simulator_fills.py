@@ -63,7 +63,7 @@ def test_a_partly_filled_order_stays_open_and_shows_its_average_price(pit: Pit) 
     whole = pit.order(entry.id)
     one, two = pit.fills()
 
-    assert (WORKING, 2, one.price) == (first.state, first.filled_quantity, first.fill_price)
+    assert (WORKING, 2, Fraction(one.price)) == (first.state, first.filled_quantity, first.fill_price)
     assert (FILLED, 5) == (whole.state, whole.filled_quantity)
     assert Fraction(2 * one.price + 3 * two.price, 5) == whole.fill_price
     assert one.price < two.price
@@ -118,7 +118,7 @@ def test_the_rest_of_a_limit_rests_at_its_price(pit: Pit) -> None:
     pit.goes_to("24985.00")
 
     assert (WORKING, 1) == (half.state, half.filled_quantity)
-    assert (FILLED, 24990 * 4) == (pit.state(order_id), pit.order(order_id).fill_price)
+    assert (FILLED, Fraction(24990 * 4)) == (pit.state(order_id), pit.order(order_id).fill_price)
 
 
 def test_a_trailing_stop_follows_the_price_and_never_goes_back(pit: Pit) -> None:
@@ -133,7 +133,7 @@ def test_a_trailing_stop_follows_the_price_and_never_goes_back(pit: Pit) -> None
 
     assert [24990 * 4, 25010 * 4, 25010 * 4, 25020 * 4] == levels
     assert 40 == pit.order(order_id).trail_ticks
-    assert (FILLED, 25020 * 4) == (pit.state(order_id), pit.order(order_id).fill_price)
+    assert (FILLED, Fraction(25020 * 4)) == (pit.state(order_id), pit.order(order_id).fill_price)
     assert 0 == pit.position()
 
 
@@ -168,7 +168,7 @@ def test_a_joined_order_rests_at_the_best_price_of_its_acceptance(pit: Pit, join
 
     assert (WORKING, joined) == (order.state, order.joined)
     assert order.price in {25000 * 4, 25000 * 4 + (1 if side is Side.SELL else -1)}
-    assert (FILLED, order.price) == (pit.state(order_id), pit.order(order_id).fill_price)
+    assert (FILLED, Fraction(order.price)) == (pit.state(order_id), pit.order(order_id).fill_price)
 
 
 def test_two_closings_at_once_close_what_there_is_and_turn_nothing(pit: Pit) -> None:

@@ -117,7 +117,10 @@ def test_a_new_day_frees_the_lock_keeps_the_breach_and_remembers_the_result() ->
     )  # fmt: skip
     begun = next_day(ended)
 
-    assert (51_000, 51_000, (400, 600)) == (begun.day_opening_balance, begun.highest_close, begun.days)
+    balance = Decimal(51_000)
+    assert (balance, balance, (Decimal(400), Decimal(600))) == (
+        begun.day_opening_balance, begun.highest_close, begun.days,
+    )  # fmt: skip
     assert (True, False, False, 0) == (begun.is_breached, begun.is_day_locked, begun.is_cut, begun.trade_count_today)
     assert begun == next_day(begun), "a Saturday leaves no result"
 
@@ -125,7 +128,7 @@ def test_a_new_day_frees_the_lock_keeps_the_breach_and_remembers_the_result() ->
 def test_a_day_that_ends_without_a_balance_opens_without_one() -> None:
     begun = next_day(replace(standing(highest=52_000), balance=None))
 
-    assert (None, 52_000) == (begun.day_opening_balance, begun.highest_close)
+    assert (None, Decimal(52_000)) == (begun.day_opening_balance, begun.highest_close)
     assert next_day(replace(standing(), highest_close=None)).highest_close is None
 
 

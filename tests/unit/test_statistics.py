@@ -84,9 +84,9 @@ def test_groups_are_named_by_strategy_else_origin_and_by_contract_and_day() -> N
         result(4, evening, contract_id="CON.F.US.MES.H26"),
     ]
 
-    assert [("breakout", 1), ("person", 2), ("unknown", 4)] == nets(trips, "strategy")
-    assert [("CON.F.US.MES.H26", 4), (MNQ.id, 3)] == nets(trips, "contract")
-    assert [("2026-03-10", 3), ("2026-03-11", 4)] == nets(trips, "day")
+    assert [("breakout", Decimal(1)), ("person", Decimal(2)), ("unknown", Decimal(4))] == nets(trips, "strategy")
+    assert [("CON.F.US.MES.H26", Decimal(4)), (MNQ.id, Decimal(3))] == nets(trips, "contract")
+    assert [("2026-03-10", Decimal(3)), ("2026-03-11", Decimal(4))] == nets(trips, "day")
 
 
 def nets(trips: list[Result], by: str) -> list[tuple[str, Decimal]]:

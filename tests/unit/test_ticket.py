@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 from decimal import Decimal
-from typing import Any
+from typing import Any, TypedDict
 
 import pytest
 from hypothesis import given
@@ -20,6 +20,12 @@ CHANGE = OrderChange(account_id=7, contract=MNQ, order_id=501, quantity=1)
 PRICE = Decimal("25000.25")
 
 
+class Prices(TypedDict, total=False):
+    limit_price: Decimal
+    stop_price: Decimal
+    trail_price: Decimal
+
+
 @pytest.mark.parametrize(
     ("type_", "price", "sent"),
     [
@@ -32,7 +38,7 @@ PRICE = Decimal("25000.25")
     ],
 )
 def test_every_type_leaves_with_its_number_and_its_own_price_and_no_other(
-    type_: OrderType, price: dict[str, Decimal], sent: dict[str, Any]
+    type_: OrderType, price: Prices, sent: dict[str, Any]
 ) -> None:
     rest = {"accountId": 7, "contractId": MNQ.id, "side": 0, "size": 2, "customTag": "tw-1"}
 

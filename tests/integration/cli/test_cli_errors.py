@@ -163,7 +163,7 @@ def test_commands_of_the_database_without_a_stack_say_so(shell: Shell, command: 
 
 
 def test_status_without_a_stack_ends_with_3_and_nothing_in_it(shell: Shell) -> None:
-    empty = {"programs": [], "urls": {}, "market": None, "feed": None, "accounts": []}
+    empty: dict[str, object] = {"programs": [], "urls": {}, "market": None, "feed": None, "accounts": []}
     assert empty == shell.json("status", expected=3)
 
 

@@ -52,6 +52,6 @@ def test_while_redis_does_not_answer_the_active_one_goes_on_and_nobody_else_begi
             await one.look()
             with redis.Redis.from_url(redis_url) as client:
                 client.execute_command("CLIENT", "PAUSE", 3000, "ALL")
-            assert [True, False] == await asyncio.gather(one.look(), other.look())
+            assert [True, False] == list(await asyncio.gather(one.look(), other.look()))
 
     asyncio.run(test())

@@ -43,6 +43,10 @@ async def run_until(outbox: Outbox, condition: Callable[[], bool]) -> None:
     await asyncio.gather(running, return_exceptions=True)
 
 
+async def run_until_empty(outbox: Outbox) -> None:
+    await run_until(outbox, lambda: outbox.waiting_count == 0)
+
+
 def test_what_cannot_be_kept_holds_up_nothing_and_is_left_to_a_reconcile(database_url: str, redis_url: str) -> None:
     async def test() -> None:
         async with intake_to(database_url, redis_url) as intake:
@@ -79,7 +83,7 @@ def test_the_same_event_told_twice_or_to_two_feeds_is_one_job(database_url: str,
             for outbox in boxes:
                 for _ in range(2):
                     outbox.put("fill:7", told({"id": 7}))
-            await asyncio.gather(*(run_until(outbox, lambda box=outbox: box.waiting_count == 0) for outbox in boxes))
+            await asyncio.gather(*(run_until_empty(outbox) for outbox in boxes))
 
     asyncio.run(test())
     assert ["fill:7"] == keys(database_url)

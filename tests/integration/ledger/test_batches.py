@@ -12,17 +12,17 @@ from shared.fleets import Queue, slots_of
 from shared.ledger import rows
 from tests.fixtures.fleet import Floor
 from tests.fixtures.trial.trials import Effect, Nothing
-from tests.fixtures.workshop import ME, Workshop, raising
+from tests.fixtures.workshop import ME, Act, Workshop, raising
 from workers.context import Context
 
 NAME = "workshop.drill"
 
 
-def ask(workshop: Workshop, *acts: object) -> list[UUID]:
-    return [workshop.ask(act) for act in acts]  # type: ignore[arg-type]  # acts, whatever their type
+def ask(workshop: Workshop, *acts: Act) -> list[UUID]:
+    return [workshop.ask(act) for act in acts]
 
 
-def effect(number: int, *, finish: bool = False) -> object:
+def effect(number: int, *, finish: bool = False) -> Act:
     def act(ctx: Context) -> str:
         with ctx.transaction() as tx:
             tx.connection.execute(text("INSERT INTO effect VALUES (:number)"), {"number": number})

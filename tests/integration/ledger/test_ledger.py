@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Iterator
 from datetime import timedelta
+from typing import Unpack
 from uuid import UUID, uuid4
 
 import pytest
@@ -12,6 +13,7 @@ from shared.db.engine import driver, make_engine
 from shared.db.tables import job
 from shared.fleets import Queue, most_outstanding
 from shared.ledger import rows
+from shared.ledger.enqueue import EnqueueOptions
 from shared.ledger.jobs.upkeep import DeleteOldRows, DoNothing
 from shared.ledger.ledger import LeaseLostError, Ledger
 from shared.ledger.wake import open_wake
@@ -34,9 +36,9 @@ def ledger(engine: Engine, broker: Broker) -> Iterator[Ledger]:
     ledger.close()
 
 
-def enqueue(ledger: Ledger, **options: object) -> UUID:
+def enqueue(ledger: Ledger, **options: Unpack[EnqueueOptions]) -> UUID:
     with ledger.transaction() as tx:
-        return tx.enqueue(DoNothing(note="x"), **options).job_id  # type: ignore[arg-type]  # tests pass any option
+        return tx.enqueue(DoNothing(note="x"), **options).job_id
 
 
 def state(engine: Engine, job_id: UUID) -> str:

@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Callable
 from datetime import timedelta
+from functools import partial
 from uuid import UUID, uuid4
 
 import psycopg
@@ -265,10 +266,7 @@ def test_who_cancels_a_running_job_hears_when_it_ends(floor: Floor, deadline: st
 def test_a_job_is_begun_or_cancelled_never_both(floor: Floor) -> None:
     for _ in range(10):
         job_id = floor.ask(DoNothing(), wakes_itself=False)
-        claimed, cancelled = at_once(
-            lambda job_id=job_id: floor.ledger.claim(job_id, ME),  # type: ignore[misc]  # mypy knows no such default
-            lambda job_id=job_id: cancel(floor, job_id),  # type: ignore[misc]  # as above
-        )
+        claimed, cancelled = at_once(partial(floor.ledger.claim, job_id, ME), partial(cancel, floor, job_id))
 
         assert (claimed is None) == (cancelled is None)
         assert ("running" if claimed else "cancelled") == floor.row(job_id)["state"]

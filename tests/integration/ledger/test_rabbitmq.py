@@ -54,8 +54,12 @@ def test_our_message_is_celerys_own(broker: Broker, wake: Wake) -> None:
     mine = first_of(broker, QUEUE)
     with Celery(broker=broker.url, set_as_current=False) as app:
         job_id = str(ours.job_id)
-        options = {"task_id": job_id, "queue": kombu.Queue(QUEUE.value, no_declare=True), "ignore_result": True}
-        app.send_task("upkeep.do_nothing", args=[job_id], exchange="", routing_key=QUEUE.value, **options)
+        queue = kombu.Queue(QUEUE.value, no_declare=True)
+        app.send_task(
+            "upkeep.do_nothing", args=[job_id], task_id=job_id, exchange="", routing_key=QUEUE.value,
+            queue=queue,  # type: ignore[arg-type]  # the stub knows a queue's name only
+            ignore_result=True,
+        )  # fmt: skip
         until(lambda: broker.waiting(QUEUE) == 1)
     theirs = first_of(broker, QUEUE)
 

@@ -86,7 +86,7 @@ def test_a_balance_that_moved_while_nobody_listened_counts_as_the_days_last_if_i
     tell(connection, MONDAY, "50000")
     begun = tell(connection, MONDAY + DAY, "51500")
 
-    assert (51_500, 51_500) == (begun.highest_close, begun.day_opening_balance)
+    assert (Decimal(51_500), Decimal(51_500)) == (begun.highest_close, begun.day_opening_balance)
 
 
 def test_after_days_that_nobody_watched_the_highest_close_must_be_said(connection: Connection) -> None:

@@ -62,7 +62,7 @@ def asked_for(desk: Desk) -> list[int | None]:
     """Evaluate what is due, and return for which accounts that was."""
     assert "succeeded" == desk.do(EvaluateDue(slot=desk.venue.clock.now()))[0]
     rows = desk.rows("SELECT arguments ->> 'account_id' FROM job WHERE name = 'strategies.evaluate_strategy'")
-    return sorted(None if row[0] is None else int(row[0]) for row in rows)
+    return sorted((None if row[0] is None else int(row[0]) for row in rows), key=lambda account_id: account_id or 0)
 
 
 def entries(desk: Desk) -> list[tuple[Any, ...]]:

@@ -20,8 +20,8 @@ from tests.fixtures.fleet import database_away
 from tests.fixtures.processes import until
 from tests.fixtures.wire_tap import WireTap
 from tests.fixtures.workshop import ME, Workshop, raising
-from workers.context import Context
-from workers.runner import NotRecordedError, Outcome, Runner
+from workers.context import Context, NotRecordedError
+from workers.runner import Outcome, Runner
 
 
 def test_many_wake_ups_for_one_job_run_it_once(workshop: Workshop) -> None:

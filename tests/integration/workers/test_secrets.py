@@ -13,11 +13,13 @@ from shared.ledger.jobs.accounts import SnapshotAccounts
 from shared.ledger.jobs.orders import ReconcileAccounts
 from shared.log import masked, set_up_logging
 from tests.fixtures.desk import Desk
-from tests.fixtures.venue import KEY, MNQ
+from tests.fixtures.venue import KEY, MNQ, FaultDetails
 
 PATHS = ("/api/Account/search", "/api/Order/search", "/api/Order/v2/query", "/api/Order/place", "/api/Auth/loginKey")
-FAULTS = ({"kind": "lose_before"}, {"kind": "status", "status": 401}, {"kind": "status", "status": 500},
-          {"kind": "reject", "error_code": 3}, {"kind": "status", "status": 429})  # fmt: skip
+FAULTS: tuple[tuple[str, FaultDetails], ...] = (
+    ("lose_before", {}), ("status", {"status": 401}), ("status", {"status": 500}),
+    ("reject", {"error_code": 3}), ("status", {"status": 429}),
+)  # fmt: skip
 
 
 @pytest.fixture
@@ -27,7 +29,9 @@ def written() -> Iterator[io.StringIO]:
     kept, level = root.handlers[:], root.level
     set_up_logging("DEBUG")
     stream = io.StringIO()
-    root.handlers[0].setStream(stream)  # type: ignore[attr-defined]
+    handler = root.handlers[0]
+    assert isinstance(handler, logging.StreamHandler)
+    handler.setStream(stream)
     yield stream
     root.handlers[:] = kept
     root.setLevel(level)
@@ -37,9 +41,9 @@ def test_a_whole_run_that_fails_tells_no_secret(desk: Desk, written: io.StringIO
     secrets = {KEY}
     with connect(desk.settings.redis_url) as redis:
         tokens = RedisTokenStore(redis, desk.settings.venue)
-        for fault in FAULTS:
+        for kind, details in FAULTS:
             for path in PATHS:
-                desk.venue.faults(path=path, count=2, **fault)  # type: ignore[arg-type]
+                desk.venue.faults(path=path, kind=kind, count=2, **details)
             asked = [desk.ask(job) for job in (SnapshotAccounts(), ReconcileAccounts())]
             asked.append(desk.flatten(MNQ))
             asked.append(desk.alert())

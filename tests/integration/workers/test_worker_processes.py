@@ -172,7 +172,7 @@ def test_a_worker_asked_to_end_finishes_what_it_runs_and_leaves_the_rest_to_othe
 
 
 def test_flower_is_told_of_every_job_also_of_the_last_before_the_end(floor: Floor, worker: Program) -> None:
-    listening = floor.redis.pubsub()
+    listening = floor.redis.pubsub()  # type: ignore[no-untyped-call]  # redis types its commands only
     listening.psubscribe("*celeryev*")
     assert "psubscribe" == listening.get_message(timeout=5)["type"]
     before = [floor.ask(DoNothing()) for _ in range(20)]
