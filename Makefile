@@ -22,7 +22,7 @@ test: .venv/.locked      ## every test but the benches, against real servers; T=
 	$(if $(AT),$(RUN)python -m tests.at_date $(AT)) $(RUN)python -m pytest -m "not bench and not rabbitmq and not long" $(PARALLEL) $(T)
 
 test-unit: .venv/.locked ## what needs no server
-	$(RUN)python -m pytest tests/architecture tests/unit
+	$(RUN)python -m pytest $(PARALLEL) tests/architecture tests/unit
 
 check: .venv/.locked     ## format, lint, types, import contracts
 	$(RUN)ruff format --check .
@@ -37,8 +37,9 @@ format: .venv/.locked    ## put the code in order
 bench: .venv/.peers      ## measure, against a control in the same run
 	$(RUN)python -m pytest -m bench -s tests/bench
 
-chaos: .venv/.locked     ## the long form of the tests that kill real processes
+chaos: .venv/.locked     ## the long form of the tests that kill real processes, and many examples of the rest
 	TICKWORK_CHAOS=long $(RUN)python -m pytest -m chaos -s --timeout 1800
+	TICKWORK_CHAOS=long $(RUN)python -m pytest $(PARALLEL) tests/unit
 
 # What speaks to the broker, and what kills it. Starts a RabbitMQ of its own, or uses the one of RABBITMQ_URL.
 rabbitmq: .venv/.locked  ## the queues' tests with RabbitMQ as the broker

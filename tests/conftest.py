@@ -5,6 +5,7 @@ import signal
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 # A shell that starts something in the background makes it deaf to Ctrl-C, and whatever that starts: some tests send it.
 signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -22,6 +23,11 @@ pytest_plugins = (
     "tests.fixtures.workshop",
     "tests.fixtures.feeds",
 )
+
+# The same examples on every machine, however slow it is; `make chaos` looks for new ones.
+settings.register_profile("same", derandomize=True, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("new", settings.get_profile("same"), derandomize=False, max_examples=1000)
+settings.load_profile("new" if os.environ.get("TICKWORK_CHAOS") == "long" else "same")
 
 TESTS = Path(__file__).parent
 SLOWEST_FIRST = ("chaos", "system", "integration", "contract", "architecture", "unit")
