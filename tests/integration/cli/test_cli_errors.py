@@ -14,9 +14,9 @@ import pytest
 
 from cli.local.home import Home
 from cli.local.lock import Lock
-from cli.local.ports import free_port
 from cli.local.state import write_state
 from cli.main import main
+from tests.fixtures.processes import free_port
 
 PASSWORD = "a-password-for-tests"
 NEED_A_STACK = [
