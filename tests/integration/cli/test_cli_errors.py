@@ -91,7 +91,7 @@ class Shell:
     def run_process(self, *arguments: str) -> Done:
         """Run one command as the process that it is for everybody else."""
         command = [sys.executable, "-m", "cli.main", *arguments]
-        done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+        done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
         assert "Traceback" not in done.stderr, done.stderr
         return self._done(done.returncode, done.stdout, done.stderr)
 
