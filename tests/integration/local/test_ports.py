@@ -31,7 +31,7 @@ def short_patience(monkeypatch: pytest.MonkeyPatch) -> None:
 @contextmanager
 def taken(port: int = 0) -> Iterator[int]:
     """Listen on a port as a stranger's program would."""
-    with socket.create_server(("127.0.0.1", port)) as listener:
+    with socket.create_server(("127.0.0.1", port or free_port())) as listener:
         yield listener.getsockname()[1]
 
 
@@ -112,7 +112,7 @@ def test_a_taken_receivers_port_is_refused_for_alerts_are_posted_to_it(home: Hom
 
 
 def test_a_killed_stack_that_still_holds_its_port_is_waited_for(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
-    listener = socket.create_server(("127.0.0.1", 0))
+    listener = socket.create_server(("127.0.0.1", free_port()))
     port = listener.getsockname()[1]
     remember(home, receiver=port)
     waits: list[float] = []
