@@ -11,7 +11,6 @@ from typing import Any
 import pytest
 import requests
 
-from cli.local.ports import free_port
 from shared.config import environment, load_settings
 from shared.db.engine import make_engine
 from shared.fleets import Queue
@@ -19,7 +18,7 @@ from shared.ledger.jobs.upkeep import DoNothing
 from shared.ledger.ledger import Ledger
 from shared.ledger.wake import open_wake
 from tests.fixtures.figures import percentile
-from tests.fixtures.processes import until
+from tests.fixtures.processes import free_port, until
 from tests.fixtures.stack import ALERT, Stack, eventually
 
 ALERTS = 100

@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from tests.fixtures.broker import Broker
-from tests.fixtures.receiver_process import ACCOUNT, ENTRY, ReceiverProcess, StartReceiver, until
+from tests.fixtures.processes import until
+from tests.fixtures.receiver_process import ACCOUNT, ENTRY, ReceiverProcess, StartReceiver
 
 pytest_plugins = ("tests.fixtures.receiver",)
 
@@ -46,7 +47,7 @@ def test_entries_stand_in_line_and_expire_while_a_close_overtakes_them(receiver:
 def test_the_wake_up_follows_the_commit(receiver: ReceiverProcess, broker: Broker) -> None:
     job_id = receiver.post(ENTRY).json()["job_id"]
 
-    until(lambda: any(job_id == headers["id"] for headers in broker.take("high")))
+    until(lambda: any(job_id == headers["id"] for headers in broker.take("high")), 60)
 
 
 @pytest.mark.parametrize("nobody", ["redis://127.0.0.1:1/0", "amqp://me:secret@127.0.0.1:1/"])

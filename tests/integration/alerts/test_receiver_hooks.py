@@ -2,9 +2,9 @@
 
 import json
 import re
-import threading
 from collections.abc import Iterator
 from pathlib import Path
+from threading import Event
 
 import pytest
 from click.testing import CliRunner, Result
@@ -146,13 +146,21 @@ def test_a_name_is_something_a_person_can_read(operator: Operator, name: str) ->
     assert (1, True) == (refused.exit_code, "is no name for a hook" in refused.stderr)
 
 
-def test_the_first_snapshot_of_the_accounts_is_waited_for(operator: Operator) -> None:
-    arrives = threading.Timer(1.0, operator.sees_account, (7,))
-    arrives.start()
+def test_the_first_snapshot_of_the_accounts_is_waited_for(operator: Operator, monkeypatch: pytest.MonkeyPatch) -> None:
+    pauses: list[float | None] = []
+
+    class Pause(Event):
+        def wait(self, timeout: float | None = None) -> bool:
+            pauses.append(timeout)
+            if len(pauses) == 2:
+                operator.sees_account(7)
+            return False
+
+    monkeypatch.setattr("cli.hooks.Event", Pause)
+    monkeypatch.setattr("cli.hooks._FIRST_SNAPSHOT_S", 600.0)
 
     added = operator.types("add", "mine", "--json")
 
-    arrives.join()
-    assert 0 == added.exit_code
+    assert (0, 2) == (added.exit_code, len(pauses))
     with operator.engine.connect() as connection:
         assert 7 == connection.execute(text("SELECT account_id FROM hook")).scalar_one()

@@ -13,9 +13,9 @@ import pytest
 
 from cli.local.home import Home
 from cli.local.lock import Lock
-from cli.local.ports import free_port
 from cli.local.state import write_state
 from cli.main import main
+from tests.fixtures.processes import free_port
 
 PASSWORD = "a-password-for-tests"
 NEED_A_STACK = [
@@ -90,7 +90,7 @@ class Shell:
     def run_process(self, *arguments: str) -> Done:
         """Run one command as the process that it is for everybody else."""
         command = [sys.executable, "-m", "cli.main", *arguments]
-        done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+        done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
         assert "Traceback" not in done.stderr, done.stderr
         return self._done(done.returncode, done.stdout, done.stderr)
 

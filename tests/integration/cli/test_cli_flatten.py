@@ -6,12 +6,14 @@ import sys
 
 import pytest
 
+from shared.clock import monotonic
 from tests.fixtures.desk import Desk
 from tests.fixtures.operator import Type, worker_at
 from tests.fixtures.processes import until
 from tests.fixtures.venue import MNQ
 
 CLOSE, POSITIONS = "/api/Position/closeContract", "/api/Position/searchOpen"
+IS_HELD_UP = "SELECT 1 FROM flattening WHERE progress LIKE '%%could not be asked%%'"
 FLAT = "flat: no position, no working order"
 
 
@@ -77,17 +79,21 @@ def test_who_is_being_flattened_is_joined_and_not_asked_twice(operator: Type, de
     assert 1 == len(desk.venue.requests(CLOSE))
 
 
-def test_it_says_what_holds_it_up_and_gives_up_when_told_to(operator: Type, desk: Desk) -> None:
+def test_it_says_what_holds_it_up_and_gives_up_when_told_to(
+    operator: Type, desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
     hold_two(desk)
     desk.venue.kill()
-    said = operator("flatten", "--yes", "--wait", "15")
+    # The time that it waits is over as soon as something has held it up.
+    monkeypatch.setattr("cli.ask.monotonic", lambda: monotonic() + 1000 * len(desk.rows(IS_HELD_UP)))
+    said = operator("flatten", "--yes", "--wait", "900")
     assert 1 == said.status
     assert "the venue could not be asked" in said.words
     assert "it is left to the workers: `tickwork jobs show" in said.words
     desk.venue.start()
     until(
         lambda: desk.rows("SELECT 1 FROM flattening WHERE flat_at IS NOT NULL") == [(1,)],
-        30,
+        60,
         "flat, though nobody waits",
     )
     assert 0 == desk.venue.position(MNQ)
@@ -109,6 +115,7 @@ def test_a_process_that_cannot_do_the_job_is_told_of_and_the_job_is_kept(
     hold_two(desk)
     monkeypatch.setenv("BROKER_URL", desk.settings.redis_url)
     monkeypatch.setenv("REDIS_URL", "")
+    monkeypatch.setattr("cli.ask._MOST_ENDED", 1)  # each takes seconds to start
     said = operator("flatten", "--yes", "--json")
 
     assert (1, "") == (said.status, said.error)
@@ -124,11 +131,9 @@ def test_ctrl_c_leaves_it_to_the_workers_and_says_so(desk: Desk) -> None:
     command = [sys.executable, "-m", "cli.main", "flatten", "--yes"]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     try:
-        until(
-            lambda: desk.rows("SELECT 1 FROM flattening WHERE progress LIKE '%%asked%%'") == [(1,)], 30, "a first try"
-        )
+        until(lambda: desk.rows(IS_HELD_UP) == [(1,)], 60, "a first try")
         process.send_signal(signal.SIGINT)
-        _, error = process.communicate(timeout=20)
+        _, error = process.communicate(timeout=60)
     finally:
         process.kill()
     assert 130 == process.returncode
@@ -137,7 +142,7 @@ def test_ctrl_c_leaves_it_to_the_workers_and_says_so(desk: Desk) -> None:
     desk.venue.start()
     until(
         lambda: desk.rows("SELECT 1 FROM flattening WHERE flat_at IS NOT NULL") == [(1,)],
-        30,
+        60,
         "flat, though nobody waits",
     )
 

@@ -9,7 +9,7 @@ import pytest
 
 from shared.domain.order import OrderState
 from tests.fixtures.desk import Desk
-from tests.fixtures.operator import Type, quotes_at, worker_at
+from tests.fixtures.operator import Type, worker_at
 from tests.fixtures.venue import MNQ
 
 PLACE, MODIFY, CLOSE = "/api/Order/place", "/api/Order/modify", "/api/Position/closeContract"
@@ -59,8 +59,7 @@ def test_an_entry_by_hand_is_filled_and_guarded_when_the_command_ends(operator: 
 
 
 def test_an_entry_is_filled_and_guarded_with_every_worker_dead(operator: Type, desk: Desk) -> None:
-    with quotes_at(desk):
-        said = operator("orders", "market", "MNQ", "sell", "1", "--stop", "400")
+    said = operator("orders", "market", "MNQ", "sell", "1", "--stop", "400")
 
     assert 0 == said.status, said
     assert f"SELL 1 {MNQ} MARKET: FILLED at " in said.out
@@ -117,10 +116,10 @@ def test_what_the_venue_rejects_is_told_with_its_words(operator: Type, desk: Des
     assert "Price is outside allowed range." in said.error
 
 
+@pytest.mark.usefixtures("worker")
 def test_a_rehearsal_tells_what_would_be_sent_and_sends_nothing(operator: Type, desk: Desk) -> None:
-    with quotes_at(desk):
-        fine = operator("orders", "market", "MNQ", "buy", "2", "--stop", "40", "--dry-run", "--json")
-        refused = operator("orders", "market", "MNQ", "buy", "9", "--stop", "40", "--dry-run")
+    fine = operator("orders", "market", "MNQ", "buy", "2", "--stop", "40", "--dry-run", "--json")
+    refused = operator("orders", "market", "MNQ", "buy", "9", "--stop", "40", "--dry-run")
 
     assert 0 == fine.status, fine
     sent = fine.json["would_send"]

@@ -5,7 +5,7 @@ import pytest
 from shared.ledger.jobs.accounts import BookRoundTrips
 from shared.ledger.jobs.orders import ReconcileAccounts
 from tests.fixtures.desk import Desk
-from tests.fixtures.operator import Type
+from tests.fixtures.operator import Type, worker_at
 from tests.fixtures.venue import MNQ, RunningVenue, StartVenue
 
 
@@ -18,12 +18,14 @@ def venue(start_venue: StartVenue) -> RunningVenue:
 def test_flatten_is_about_every_account_unless_one_is_named(operator: Type, desk: Desk) -> None:
     first, second = [row[0] for row in desk.rows("SELECT id FROM account ORDER BY id")]
     for account_id in (first, second):
-        assert desk.venue.place(accountId=account_id)["success"]
+        desk.venue.trade(accountId=account_id)
     assert "say which account with --account ID" in operator("positions", "close", "MNQ").error
-    one = operator("flatten", "--yes", "--account", str(second), "--json").json["flattened"]
+    with worker_at(desk):
+        one = operator("flatten", "--yes", "--account", str(second), "--json").json["flattened"]
     assert [(second, True)] == [(row["account_id"], row["is_flat"]) for row in one]
     assert 1 == desk.venue.position(MNQ)
-    said = operator("flatten", "--yes", "--json")
+    with worker_at(desk):
+        said = operator("flatten", "--yes", "--json")
 
     assert 0 == said.status, said
     assert [(first, True), (second, True)] == [(row["account_id"], row["is_flat"]) for row in said.json["flattened"]]
@@ -46,11 +48,10 @@ def test_halt_and_resume_are_about_every_account_unless_one_is_named(operator: T
 
 def test_complaint_10_one_view_shows_every_account_side_by_side(operator: Type, desk: Desk) -> None:
     both = [row[0] for row in desk.rows("SELECT id FROM account ORDER BY id")]
-    for account_id in both:
-        desk.tell_quote()
-        asked = operator("orders", "market", "MNQ", "buy", "1", "--stop", "40", "--account", str(account_id))
-        assert 0 == asked.status, asked
-        desk.work()
+    with worker_at(desk):
+        for account_id in both:
+            asked = operator("orders", "market", "MNQ", "buy", "1", "--stop", "40", "--account", str(account_id))
+            assert 0 == asked.status, asked
 
     assert both == [row["id"] for row in operator("accounts", "--json").json["accounts"]]
     assert both == [row["id"] for row in operator("risk", "--json").json["accounts"]]
@@ -58,7 +59,8 @@ def test_complaint_10_one_view_shows_every_account_side_by_side(operator: Type, 
     told = operator("orders", "--json").json
     for kind in ("orders", "positions", "fills"):
         assert set(both) == {row["account_id"] for row in told[kind]}, kind
-    assert 0 == operator("flatten", "--yes").status
+    with worker_at(desk):
+        assert 0 == operator("flatten", "--yes").status
     for request in (ReconcileAccounts(), BookRoundTrips()):  # no feed tells of the fills, no beat asks for trips
         desk.do(request)
     assert both == sorted(row["account_id"] for row in operator("trades", "--json").json["round_trips"])

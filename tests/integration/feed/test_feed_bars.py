@@ -1,4 +1,4 @@
-"""The bars that the feed makes of trades, beside those that REST gives, in a market that runs five times as fast."""
+"""The bars that the feed makes of trades, beside those that REST gives, in a market that runs ten times as fast."""
 
 from decimal import Decimal
 
@@ -13,7 +13,7 @@ from tests.fixtures.venue import MNQ, RunningVenue, StartVenue
 
 @pytest.fixture
 def venue(start_venue: StartVenue) -> RunningVenue:
-    return start_venue(speed=5)
+    return start_venue(speed=10)
 
 
 def test_trap_11_the_bar_made_of_trades_in_arrays_is_the_one_that_rest_gives_later(feeds: Feeds) -> None:

@@ -1,6 +1,5 @@
 """The request windows in a real Redis: shared by all, with a share that only critical work may use."""
 
-import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -12,6 +11,7 @@ import redis
 from shared.config import Venue
 from shared.errors import RateLimitedError
 from shared.fleets import FLEETS, Queue
+from shared.hot import rate_limit
 from shared.hot.connection import connect
 from shared.hot.rate_limit import SLOW_BARS, WINDOWS, NoLimiter, RedisLimiter
 from tests.fixtures.processes import free_port
@@ -22,6 +22,7 @@ VENUE = Venue(url="https://venue.test", hubs_url="", user="a-trader", key="a-sec
 @pytest.fixture
 def client(redis_url: str) -> "Iterator[redis.Redis]":
     client = connect(redis_url)
+    client.connection_pool.connection_kwargs["socket_timeout"] = 60  # a slow computer's Redis is no dead one
     yield client
     client.close()
 
@@ -82,41 +83,52 @@ def test_the_window_is_shared_by_all_who_use_the_user_and_the_budgets_are_apart(
     assert take(RedisLimiter(client, replace(VENUE, user="another")), "bars")
 
 
+def let_pass(client: "redis.Redis", span: timedelta) -> None:
+    """Make everything that the windows know that much older, as if so much time had passed."""
+    for key in map(str, client.keys("tickwork:requests:*")):
+        if client.type(key) == "zset":
+            for request in client.zrange(key, 0, -1):
+                client.zincrby(key, -span / timedelta(microseconds=1), request)
+
+
 def test_a_place_in_the_window_is_free_again_a_whole_span_after_its_request_has_ended(client: "redis.Redis") -> None:
-    short = replace(WINDOWS["bars"], most=1, trading=1, span=timedelta(seconds=0.3))
-    limiter = RedisLimiter(client, VENUE, windows={"bars": short})
+    minute = timedelta(minutes=1)
+    limiter = RedisLimiter(client, VENUE, windows={"bars": replace(WINDOWS["bars"], most=1, trading=1, span=minute)})
     with limiter.counted("bars", Queue.NORMAL):
-        time.sleep(0.4)  # under way for longer than the span: the venue may have counted it just now
-    ended = time.monotonic()
+        let_pass(client, 2 * minute)  # under way for longer than the span: the venue may have counted it just now
     with pytest.raises(RateLimitedError) as caught, limiter.counted("bars", Queue.NORMAL):
         pytest.fail("the venue may still count the first")
-    time.sleep(caught.value.retry_after.total_seconds() + 0.02)
+    assert 0.5 * minute < caught.value.retry_after <= minute + timedelta(seconds=1)
+    let_pass(client, 0.25 * minute)
+    assert not take(limiter, "bars")
+    let_pass(client, minute)
 
     assert take(limiter, "bars")
-    assert time.monotonic() - ended >= 0.3
 
 
 def test_a_429_closes_the_window_for_every_process_and_queue_as_long_as_the_venue_said(client: "redis.Redis") -> None:
     one, other = RedisLimiter(client, VENUE), RedisLimiter(client, VENUE)
-    assert timedelta(seconds=7) == one.refused("other", timedelta(seconds=7))
+    assert timedelta(seconds=107) == one.refused("other", timedelta(seconds=107))
     with pytest.raises(RateLimitedError) as caught, other.counted("other", Queue.CRITICAL):
         pytest.fail("the venue said no")
 
-    assert timedelta(seconds=5) < caught.value.retry_after <= timedelta(seconds=7)
+    assert timedelta(seconds=70) < caught.value.retry_after <= timedelta(seconds=107)
     assert take(other, "bars")
 
 
 def test_a_429_that_says_nothing_closes_it_for_longer_each_time_and_together_count_as_one(
-    client: "redis.Redis",
+    client: "redis.Redis", monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(rate_limit, "_FIRST_PAUSE_S", 100.0)  # so that it is not over before the next line
+    monkeypatch.setattr(rate_limit, "_LONGEST_PAUSE_S", 3000.0)
     first = RedisLimiter(client, VENUE).refused("other", None)
     again = RedisLimiter(client, VENUE).refused("other", None)
     client.delete(*list(client.keys("*:closed")))
     second = RedisLimiter(client, VENUE).refused("other", None)
 
-    assert timedelta(seconds=1) <= first <= timedelta(seconds=1.25)
+    assert timedelta(seconds=100) <= first <= timedelta(seconds=125)
     assert again <= first
-    assert timedelta(seconds=2) <= second <= timedelta(seconds=2.5)
+    assert timedelta(seconds=200) <= second <= timedelta(seconds=250)
 
 
 def test_bars_that_met_a_429_go_on_at_the_older_limit(client: "redis.Redis") -> None:

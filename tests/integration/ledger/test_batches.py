@@ -157,7 +157,7 @@ def test_a_grown_backlog_is_worked_off_in_batches_by_real_workers(floor: Floor) 
     floor.start("tests.fixtures.trial", "bulk")
     floor.start("tests.fixtures.trial.relay")
     jobs = [row["id"] for row in floor.rows("SELECT id FROM job WHERE name <> 'upkeep.canary'")]
-    floor.wait_for("succeeded", *jobs, seconds=90)
+    floor.wait_for("succeeded", *jobs, seconds=300)
 
     assert count // 10 == floor.rows("SELECT count(DISTINCT number) AS n FROM effect")[0]["n"]
     assert count // 10 == floor.rows("SELECT count(*) AS n FROM effect")[0]["n"]

@@ -74,7 +74,7 @@ def is_told(floor: Floor, act: Callable[[], object]) -> bool:
     with psycopg.connect(floor.database_url, autocommit=True) as connection:
         connection.execute("LISTEN job_due")
         act()
-        return any(True for _ in connection.notifies(timeout=30, stop_after=1))
+        return any(True for _ in connection.notifies(timeout=60, stop_after=1))
 
 
 def wanted(floor: Floor) -> list[UUID]:

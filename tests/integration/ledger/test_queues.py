@@ -3,6 +3,7 @@
 import subprocess
 import sys
 from datetime import timedelta
+from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
@@ -16,6 +17,8 @@ from shared.ledger.jobs.upkeep import DoNothing
 from shared.ledger.wake import open_wake
 from tests.fixtures.fleet import Floor
 from tests.fixtures.processes import until
+from tests.fixtures.trial.trials import Hold
+from tests.fixtures.tuned import tuned
 from tests.fixtures.wire_tap import WireTap
 
 
@@ -61,7 +64,7 @@ def test_the_relay_counts_what_waits_and_what_it_sends_again(floor: Floor) -> No
     def state() -> dict[str, int]:
         return floor.rows("SELECT queued, republished_count FROM queue_state WHERE queue = 'low'")[0]
 
-    until(lambda: state()["queued"] >= 3 and state()["republished_count"] >= 3, what="three jobs waiting, sent again")
+    until(lambda: state()["queued"] >= 3 and state()["republished_count"] >= 3, 60, "three jobs waiting, sent again")
 
 
 def test_a_canary_goes_through_every_queue_that_is_served_and_shows_which_is_not(floor: Floor) -> None:
@@ -69,7 +72,7 @@ def test_a_canary_goes_through_every_queue_that_is_served_and_shows_which_is_not
     floor.start("workers", "critical")
     floor.start("workers", "bulk")
     served = "SELECT queue FROM queue_state WHERE canary_done_at IS NOT NULL ORDER BY queue"
-    until(lambda: 3 == len(floor.rows(served)), 60, "three canaries")
+    until(lambda: 3 == len(floor.rows(served)), 300, "three canaries")  # the bulk fleet is nice to all others
 
     assert ["background", "critical", "low"] == [row["queue"] for row in floor.rows(served)]
     assert [] == floor.rows("SELECT 1 FROM queue_state WHERE canary_done_at IS NOT NULL AND canary_wait IS NULL")
@@ -108,25 +111,35 @@ def test_a_node_is_stuck_when_jobs_wait_slots_are_free_and_nothing_begins(floor:
     assert not is_stuck(floor)  # every slot is taken by long jobs
 
 
+IMPATIENT = tuned({"workers.progress:WITHOUT_BROKER_S": 1, "workers.progress:LOOK_EVERY_S": 0.2}, "workers", "low")
+
+
 def test_a_worker_without_its_broker_ends_after_its_patience(floor: Floor) -> None:
     with WireTap(floor.broker.url) as wire:
-        worker = floor.start("workers", "low", BROKER_URL=wire.url)
+        worker = floor.start(*IMPATIENT, BROKER_URL=wire.url)
         worker.wait_until_running()
         wire.refuse()
         until(lambda: not worker.is_alive(), 60, "its end")
 
-    assert "without its broker for 5 s" in worker.log.read_text()
+    assert "without its broker for 1 s" in worker.log.read_text()
 
 
-def test_a_worker_without_its_broker_finishes_what_it_runs(floor: Floor) -> None:
+def test_a_worker_without_its_broker_finishes_what_it_runs(floor: Floor, tmp_path: Path) -> None:
+    file = tmp_path / "held"
+    file.touch()
     with WireTap(floor.broker.url) as wire:
-        worker = floor.start("workers", "low", BROKER_URL=wire.url)
-        job_id = floor.ask(DoNothing(seconds=8), queue=Queue.LOW)
-        floor.wait_for("running", job_id)
+        knows_the_trials = (*IMPATIENT[:-2], "tests.fixtures.trial", "low")
+        worker = floor.start(*knows_the_trials, BROKER_URL=wire.url)
+        (row,) = floor.wait_for("running", floor.ask(Hold(file=str(file)), queue=Queue.LOW))
+        idle = floor.start(*IMPATIENT, BROKER_URL=wire.url)
+        idle.wait_until_running()
         wire.refuse()
+        until(lambda: not idle.is_alive(), 60, "the end of one that runs nothing, whose patience began no sooner")
+        assert worker.is_alive()
+        file.unlink()
         until(lambda: not worker.is_alive(), 60, "its end")
 
-    assert ("succeeded", 1) == (floor.row(job_id)["state"], floor.row(job_id)["attempt"])
+    assert ("succeeded", 1) == (floor.row(row["id"])["state"], floor.row(row["id"])["attempt"])
 
 
 def test_a_broker_away_for_a_moment_costs_no_restart(floor: Floor) -> None:
@@ -142,18 +155,19 @@ def test_a_broker_away_for_a_moment_costs_no_restart(floor: Floor) -> None:
     assert "started again" not in worker.log.read_text()
 
 
-def test_jobs_that_outlive_their_connection_cost_neither_the_worker_nor_a_slot(floor: Floor) -> None:
+def test_jobs_that_outlive_their_connection_cost_neither_the_worker_nor_a_slot(floor: Floor, tmp_path: Path) -> None:
+    file = tmp_path / "held"
+    file.touch()
     with WireTap(floor.broker.url) as wire:
-        worker = floor.start("workers", "low", BROKER_URL=wire.url)
-        outliving = [floor.ask(DoNothing(seconds=3), queue=Queue.LOW) for _ in range(4)]
-        for job_id in outliving:
-            floor.wait_for("running", job_id)
+        worker = floor.start("tests.fixtures.trial", "low", BROKER_URL=wire.url)
+        outliving = [floor.ask(Hold(file=str(file)), queue=Queue.LOW) for _ in range(4)]
+        floor.wait_for("running", *outliving)
         wire.refuse()
         until(lambda: "no broker, trying again" in worker.log.read_text(), 60, "its first try")
         wire.mend()
-        for job_id in outliving:
-            floor.wait_for("succeeded", job_id)
-        long = floor.ask(DoNothing(seconds=60), queue=Queue.LOW)
+        file.unlink()
+        floor.wait_for("succeeded", *outliving)
+        long = floor.ask(Hold(file=__file__), queue=Queue.LOW)  # for ever
         floor.wait_for("running", long)
         for job_id in [floor.ask(DoNothing(), queue=Queue.LOW) for _ in range(3)]:
             floor.wait_for("succeeded", job_id)

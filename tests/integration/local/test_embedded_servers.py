@@ -5,11 +5,10 @@ import signal
 import stat
 import subprocess
 import sys
-import threading
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from threading import Event
 from uuid import uuid4
 
 import psutil
@@ -23,12 +22,11 @@ from cli.local.account import unprivileged
 from cli.local.binaries import postgres_folder
 from cli.local.database import choose_database
 from cli.local.home import Home
-from cli.local.ports import free_port
 from cli.local.postgres import postgres_program, postgres_url
 from cli.local.program import Program, kill_session, start
 from cli.local.valkey import valkey_program, valkey_url
 from shared.errors import SettingsError
-from tests.fixtures.processes import until
+from tests.fixtures.processes import free_port, until
 
 PASSWORD = "a-password-for-tests"
 AS_ROOT = pytest.mark.skipif(os.geteuid() != 0, reason="servers run as another user only when we are root")
@@ -64,12 +62,12 @@ def started(program: Program) -> Iterator["subprocess.Popen[bytes]"]:
     process = start(program)
     assert process.stdout is not None
     try:
-        until(program.is_ready, what=f"readiness of {program.name}")
+        until(program.is_ready, 60, f"readiness of {program.name}")
         yield process
     finally:
         process.send_signal(program.stop_signal)
         try:
-            process.wait(20)
+            process.wait(60)
         finally:
             kill_session(process)
             process.wait()
@@ -146,7 +144,7 @@ def test_an_initdb_ends_with_the_start_that_was_killed_and_cannot_spoil_the_next
     until(lambda: file.read_text().strip().isdigit(), what="its pid")
     initdb = int(file.read_text())
     try:
-        until(lambda: not psutil.pid_exists(initdb), seconds=10, what="the end of initdb")
+        until(lambda: not psutil.pid_exists(initdb), seconds=60, what="the end of initdb")
     finally:
         if psutil.pid_exists(initdb):
             os.kill(initdb, signal.SIGKILL)
@@ -186,19 +184,26 @@ def test_a_server_starts_over_the_pid_file_of_a_killed_one_whose_pid_another_pro
 
 
 @pytest.mark.parametrize("make", [postgres, valkey])
-def test_a_server_that_still_ends_is_waited_for(made: Home, make: Callable[[Home], Program]) -> None:
+def test_a_server_that_still_ends_is_waited_for(
+    made: Home, make: Callable[[Home], Program], monkeypatch: pytest.MonkeyPatch
+) -> None:
     program = make(made)
     old = start(program)
     assert old.stdout is not None
     try:
-        until(program.is_ready, what=f"readiness of {program.name}")
-        ends = threading.Timer(0.7, old.send_signal, [program.stop_signal])
-        ends.start()
-        began = time.monotonic()
+        until(program.is_ready, 60, f"readiness of {program.name}")
+        waits: list[float] = []
+
+        def end_it_while_it_is_waited_for(seconds: float) -> None:
+            waits.append(seconds)
+            if len(waits) == 3:
+                old.send_signal(program.stop_signal)
+            Event().wait(seconds)
+
+        monkeypatch.setattr("cli.local.leftovers.time.sleep", end_it_while_it_is_waited_for)
         make(made)
-        assert time.monotonic() - began >= 0.3
+        assert len(waits) >= 3
         assert psutil.STATUS_ZOMBIE == psutil.Process(old.pid).status()
-        ends.join()
     finally:
         kill_session(old)
         old.wait()

@@ -14,11 +14,11 @@ from cli.local.account import Account, unprivileged
 from cli.local.binaries import postgres_folder, valkey_server
 from cli.local.broker import check_broker
 from cli.local.home import Home
-from cli.local.ports import free_port
 from cli.local.postgres import postgres_program
 from cli.local.valkey import check_version
 from shared.db.migrate import upgrade
 from shared.errors import SettingsError
+from tests.fixtures.processes import free_port
 
 PASSWORD = "a-password-for-tests"
 

@@ -3,8 +3,6 @@
 import json
 import socket
 import stat
-import threading
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,8 +10,9 @@ from pathlib import Path
 import pytest
 
 from cli.local.home import Home
-from cli.local.ports import DEFAULTS, choose_ports, free_port, is_free
+from cli.local.ports import DEFAULTS, choose_ports, is_free
 from shared.errors import SettingsError
+from tests.fixtures.processes import free_port
 
 
 @pytest.fixture
@@ -32,7 +31,7 @@ def short_patience(monkeypatch: pytest.MonkeyPatch) -> None:
 @contextmanager
 def taken(port: int = 0) -> Iterator[int]:
     """Listen on a port as a stranger's program would."""
-    with socket.create_server(("127.0.0.1", port)) as listener:
+    with socket.create_server(("127.0.0.1", port or free_port())) as listener:
         yield listener.getsockname()[1]
 
 
@@ -112,17 +111,20 @@ def test_a_taken_receivers_port_is_refused_for_alerts_are_posted_to_it(home: Hom
     assert {"receiver": port} == json.loads(file.read_text())
 
 
-def test_a_killed_stack_that_still_holds_its_port_is_waited_for(home: Home) -> None:
-    listener = socket.create_server(("127.0.0.1", 0))
+def test_a_killed_stack_that_still_holds_its_port_is_waited_for(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    listener = socket.create_server(("127.0.0.1", free_port()))
     port = listener.getsockname()[1]
     remember(home, receiver=port)
-    let_go = threading.Timer(0.5, listener.close)
-    let_go.start()
-    began = time.monotonic()
+    waits: list[float] = []
 
+    def let_go_while_it_is_waited_for(seconds: float) -> None:
+        waits.append(seconds)
+        if len(waits) == 3:
+            listener.close()
+
+    monkeypatch.setattr("cli.local.ports.time.sleep", let_go_while_it_is_waited_for)
     assert ({"receiver": port}, []) == choose_ports(home, ["receiver"])
-    assert time.monotonic() - began >= 0.3
-    let_go.join()
+    assert 3 == len(waits)
 
 
 def test_what_is_not_asked_for_stays_remembered(home: Home) -> None:

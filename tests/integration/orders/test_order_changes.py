@@ -16,7 +16,7 @@ from tests.fixtures.desk import Desk
 from tests.fixtures.venue import MNQ
 
 CANCEL, MODIFY, PLACE = "/api/Order/cancel", "/api/Order/modify", "/api/Order/place"
-CHANGES = "SELECT kind, state, outcome FROM order_change"
+CHANGES = "SELECT kind, state, outcome FROM order_change ORDER BY id"
 
 
 def last_price(desk: Desk) -> Decimal:
@@ -236,7 +236,7 @@ def test_an_exit_that_could_not_be_sent_reads_the_position_again_before_the_next
     desk.venue.faults(path=PLACE, kind="status", status=401)
     desk.runner.run(desk.ask(ReducePosition(account_id=desk.venue.account_id, contract_id=MNQ, quantity=1)))
     assert [("CANCELLED",)] == desk.rows("SELECT state FROM orders WHERE role = 'EXIT'")
-    desk.venue.post("/api/Position/closeContract", accountId=desk.venue.account_id, contractId=MNQ)
+    desk.venue.close_position()
     desk.work()
 
     assert 0 == desk.venue.position(MNQ)

@@ -79,7 +79,7 @@ def test_what_is_held_of_another_month_is_priced_and_closed_too(desk: Desk) -> N
 def test_an_answer_lost_after_placing_is_found_by_its_tag_and_never_sent_again(desk: Desk) -> None:
     desk.venue.faults(path=PLACE, kind="lose_answer_after")
     desk.alert()
-    desk.work(60)
+    desk.work()
 
     assert [OrderState.FILLED] == [row[0] for row in desk.rows(ENTRY)]
     assert 1 == len(tags_at_venue(desk))
@@ -137,7 +137,7 @@ def test_a_venue_that_is_down_is_certainly_not_reached_and_the_order_waits(desk:
     desk.execute("UPDATE job SET state = 'queued', lease_until = NULL")
     desk.runner.run(job)
     desk.venue.start()
-    desk.work(60)
+    desk.work()
 
     assert [OrderState.FILLED] == [row[0] for row in desk.rows(ENTRY)]
     assert 1 == desk.venue.position(MNQ)
@@ -196,7 +196,7 @@ def test_what_risk_refuses_is_kept_as_refused_and_never_sent(desk: Desk) -> None
 
 
 def test_an_order_placed_elsewhere_is_adopted_as_external(desk: Desk) -> None:
-    desk.venue.place()
+    desk.venue.trade()
     desk.do(ReconcileAccounts())
 
     assert [("EXTERNAL", "FILLED")] == desk.rows("SELECT origin, state FROM orders WHERE role = 'OTHER'")

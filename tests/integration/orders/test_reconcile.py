@@ -3,11 +3,14 @@
 from datetime import timedelta
 from decimal import Decimal
 
+import pytest
+
 from shared.fleets import Queue
 from shared.ledger.jobs.accounts import SnapshotAccounts
 from shared.ledger.jobs.orders import ReconcileAccount, ReconcileAccounts
 from tests.fixtures.desk import Desk
 from tests.fixtures.venue import MNQ
+from workers.orders import reconcile_account
 
 HALT = "SELECT halt_reason FROM account WHERE id = %s"
 
@@ -23,7 +26,7 @@ def second_account(desk: Desk) -> int:
 
 def test_a_position_held_at_our_first_sight_is_carried_in_and_halts_nobody(desk: Desk) -> None:
     desk.execute("UPDATE account SET met_at = NULL")
-    desk.venue.place(size=2)
+    desk.venue.trade(size=2)
     desk.venue.faults(path="/api/Trade/search", kind="null_list", count=1)  # not even its fill is known
     desk.do(ReconcileAccount(account_id=desk.venue.account_id))
 
@@ -31,7 +34,10 @@ def test_a_position_held_at_our_first_sight_is_carried_in_and_halts_nobody(desk:
     assert [(None,)] == desk.rows(HALT, desk.venue.account_id)
 
 
-def test_a_position_that_our_fills_do_not_make_is_repaired_and_halts_the_account_with_the_figures(desk: Desk) -> None:
+def test_a_position_that_our_fills_do_not_make_is_repaired_and_halts_the_account_with_the_figures(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reconcile_account, "_LISTED_WITHIN", timedelta())  # what was ordered just now is listed
     desk.alert(quantity=2)
     desk.work()
     desk.execute("UPDATE position SET carried_quantity = 3")  # as if a fill of three had been made up

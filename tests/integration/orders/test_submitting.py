@@ -1,46 +1,50 @@
 """Between the commit that makes an order SUBMITTING and the call: who sees it, who may still send it, until when."""
 
-import os
+import subprocess
 import sys
 from datetime import timedelta
-from threading import Thread, Timer
-from types import FrameType
-from uuid import UUID
+from threading import Thread
 
 import psycopg
+import pytest
 
+from shared.clock import machine_now
 from shared.domain.order import OrderState
+from shared.gateway.client import GatewayClient
+from shared.gateway.mutations import Mutations
+from shared.gateway.ticket import OrderTicket
 from shared.ledger import rows
+from tests.fixtures.alone import env_of
 from tests.fixtures.desk import Desk
-from tests.fixtures.entries import ENTRY, PLACE, believe_absence, tags_at_venue
+from tests.fixtures.entries import ENTRY, believe_absence, tags_at_venue
 from tests.fixtures.processes import until
 from workers.build import open_runner
 from workers.orders import submit
 
+WAITS_FOR_A_LOCK = "SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
 
-def test_an_order_is_submitting_for_all_to_see_before_the_venue_hears_of_it(desk: Desk) -> None:
-    desk.venue.faults(path=PLACE, kind="delay_before", seconds=1)
-    handled, seen = desk.alert(), list[tuple[str, str]]()
 
-    def look() -> None:
-        until(lambda: bool(tags_at_venue(desk)), 10, "the venue's hearing of it")
-        seen.extend((row[0], row[2]) for row in desk.rows(ENTRY))
+def test_an_order_is_submitting_for_all_to_see_before_the_venue_hears_of_it(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    handled, seen = desk.alert(), list[tuple[str, str, list[str]]]()
+    place = Mutations.place
 
-    looks = Thread(target=look)
-    looks.start()
+    def look_first(gateway: GatewayClient, ticket: OrderTicket) -> int:
+        seen.extend((row[0], row[2], tags_at_venue(desk)) for row in desk.rows(ENTRY))
+        return place(gateway, ticket)
+
+    monkeypatch.setattr(Mutations, "place", look_first)
     desk.runner.run(handled)
-    looks.join()
 
-    assert [(OrderState.SUBMITTING, tags_at_venue(desk)[0])] == seen
+    assert [(OrderState.SUBMITTING, tags_at_venue(desk)[0], [])] == seen
     assert "succeeded" == desk.job(handled)[0]
 
 
 def test_a_process_killed_between_the_commit_and_the_call_leaves_an_order_that_is_looked_for_first(desk: Desk) -> None:
     handled = desk.alert()
-    process = os.fork()
-    if process == 0:
-        _send_and_die(desk, handled)
-    os.waitpid(process, 0)
+    command = [sys.executable, "-m", "tests.fixtures.dying", "dying/1", str(handled)]
+    subprocess.run(command, env=env_of(desk), check=True, timeout=100)
     assert [OrderState.SUBMITTING] == [row[0] for row in desk.rows(ENTRY)]
     assert [] == tags_at_venue(desk)
     ((place,),) = desk.rows("SELECT id FROM job WHERE name = 'orders.place_order' AND state = 'running'")
@@ -54,46 +58,41 @@ def test_a_process_killed_between_the_commit_and_the_call_leaves_an_order_that_i
     assert 1 == len(tags_at_venue(desk))
 
 
-def _send_and_die(desk: Desk, job_id: UUID) -> None:
-    """Run the job in this process, which is forked, until it begins to call the venue for an order; end there."""
-
-    def look(frame: FrameType, event: str, _: object) -> None:
-        if event == "call" and frame.f_code is submit.send.__code__:
-            os._exit(os.EX_OK)
-
-    try:
-        with open_runner(desk.settings, "dying/1", program="test") as runner:
-            sys.setprofile(look)
-            runner.run(job_id)
-    finally:
-        os._exit(os.EX_SOFTWARE)
-
-
-def test_an_entry_whose_time_ran_out_while_it_waited_for_the_account_is_not_sent(desk: Desk) -> None:
+def test_an_entry_whose_time_ran_out_while_it_waited_for_the_account_is_not_sent(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
     handled = desk.alert()
-    desk.execute(f"UPDATE job SET expires_at = now() + interval '2 seconds' WHERE id = '{handled}'")
     with psycopg.connect(desk.settings.database_url) as holding:
         holding.execute("SELECT 1 FROM account FOR UPDATE")
-        lets_go = Timer(3, holding.rollback)  # before the quote is stale
-        lets_go.start()
+
+        def let_its_time_run_out() -> None:
+            until(lambda: [] != desk.rows(WAITS_FOR_A_LOCK), 60, "an entry that waits")
+            after_it = desk.settings.entry_ttl + timedelta(minutes=1)
+            monkeypatch.setattr(submit, "machine_now", lambda: machine_now() + after_it)
+            holding.rollback()
+
+        time_runs = Thread(target=let_its_time_run_out)
+        time_runs.start()
         desk.runner.run(handled)
-        lets_go.join()
+        time_runs.join()
 
     assert [OrderState.EXPIRED] == [row[0] for row in desk.rows(ENTRY)]
     assert [] == tags_at_venue(desk)
 
 
 def test_no_entry_is_sent_after_the_last_entry_of_the_day_however_long_the_alert_is_worth_it(desk: Desk) -> None:
-    """At 15:07:30 in Chicago, half a minute before nothing new may be entered."""
-    desk.execute(
-        "UPDATE market_clock SET machine_origin_at = now(), market_origin_at = '2026-03-10 20:07:30+00', speed = 1"
+    """At 15:00 in Chicago, eight minutes before nothing new may be entered; the alert itself is worth an hour."""
+    ((market_began_at,),) = desk.rows(
+        "UPDATE market_clock SET machine_origin_at = now(), market_origin_at = '2026-03-10 20:00:00+00', speed = 1 "
+        "RETURNING machine_origin_at"
     )
     handled = desk.alert()
     with open_runner(desk.settings, "late/1", program="test") as late:
         late.run(handled)
 
-    ((left,),) = desk.rows("SELECT expires_at - intended_at FROM orders WHERE role = 'ENTRY'")
-    assert timedelta(seconds=20) < left < timedelta(seconds=30)
+    assert [(market_began_at + timedelta(minutes=8),)] == desk.rows(
+        "SELECT expires_at FROM orders WHERE role = 'ENTRY' AND intended_at < expires_at"
+    )
 
 
 def test_without_a_login_at_hand_the_order_waits_for_one_before_it_is_submitting(desk: Desk) -> None:

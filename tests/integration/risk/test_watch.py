@@ -106,9 +106,9 @@ def test_without_a_price_of_what_is_held_nothing_is_entered(long_two: Desk) -> N
 
 
 def test_everything_is_flat_by_ten_past_three(long_two: Desk) -> None:
-    """At 15:09:40 in Chicago: the firm begins ten seconds before its time, and we twenty before the firm."""
+    """From 15:09:30 in Chicago on: the firm begins ten seconds before its time, and we twenty before the firm."""
     long_two.execute(
-        "UPDATE market_clock SET machine_origin_at = now(), market_origin_at = '2026-03-10 20:09:40+00', speed = 1"
+        "UPDATE market_clock SET machine_origin_at = now(), market_origin_at = '2026-03-10 20:09:31+00', speed = 1"
     )
     long_two.tell_quote(bid=entry_price(long_two))
     with open_runner(long_two.settings, "late/1", program="test") as late:

@@ -203,7 +203,12 @@ def test_a_claim_that_was_never_answered_ends_the_process_too(workshop: Workshop
         runner = workshop.open_runner("trading@here.1/3", wire.url)
         runner.run(uuid4())  # connects
         wire.block_after(job_id.bytes)
-        threading.Timer(0.5, wire.mend).start()
+
+        def mend_after_the_claim() -> None:
+            until(lambda: workshop.row(job_id)["state"] == "running", 60, "the claim, which Postgres has heard")
+            wire.mend()
+
+        threading.Thread(target=mend_after_the_claim).start()
         with pytest.raises(NotRecordedError, match="not known"):
             runner.run(job_id)
 
@@ -237,8 +242,8 @@ def test_a_handed_over_job_whose_commit_was_never_answered_is_not_left_claimed_e
                 threading.Thread(target=mend_after_the_commit).start()
 
         def mend_after_the_commit() -> None:
-            until(lambda: b"COMMIT" in wire.heard)
-            until(lambda: workshop.rows("SELECT id FROM job WHERE state = 'succeeded'") != [])
+            until(lambda: b"COMMIT" in wire.heard, 60)
+            until(lambda: workshop.rows("SELECT id FROM job WHERE state = 'succeeded'") != [], 60)
             wire.mend()
 
         job_id = workshop.ask(first)

@@ -4,47 +4,71 @@ import base64
 import json
 import os
 import signal
+from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 from uuid import UUID
 
 import psutil
 import pytest
 
+from shared.fleets import Queue
 from shared.ledger.envelope import WakeUp
 from shared.ledger.jobs.upkeep import DoNothing
 from tests.fixtures.fleet import Floor, Program, database_away
 from tests.fixtures.processes import until
+from tests.fixtures.trial.trials import HangOnce, Hold
 
 FLEET = "normal"  # one queue, four slots
 SLOTS = 4
-LONG = DoNothing(seconds=60)
-AT_ONCE = """arguments = '{"note": "", "seconds": 0}'"""
+LONG = Hold(file=__file__)  # for ever
+Held = tuple[Callable[..., list[UUID]], Path]  # the fixture `held`
+AT_ONCE = """arguments = '{"file": "/nowhere"}'"""
+
+
+def new_worker(floor: Floor) -> Program:
+    return floor.start("tests.fixtures.trial", FLEET)
 
 
 @pytest.fixture(scope="module")
 def floor(shared_floor: Floor) -> Floor:
-    shared_floor.start("scheduler", "relay").wait_until_running()
+    shared_floor.start("tests.fixtures.trial.relay").wait_until_running()
     return shared_floor
 
 
 @pytest.fixture(scope="module")
 def running(floor: Floor) -> list[Program]:
-    return [floor.start("workers", FLEET)]
+    return [new_worker(floor)]
 
 
 @pytest.fixture
 def worker(floor: Floor, running: list[Program]) -> Program:
     """The one worker that runs; another when the test before ended it."""
     if not running[-1].is_alive():
-        running.append(floor.start("workers", FLEET))
+        running.append(new_worker(floor))
     running[-1].wait_until_running()
     return running[-1]
+
+
+@pytest.fixture
+def held(floor: Floor, tmp_path: Path) -> Iterator[Held]:
+    """What asks for jobs and returns them once they run, and the file that they hold their slots for."""
+    file = tmp_path / "held"
+    file.touch()
+
+    def ask(count: int = SLOTS) -> list[UUID]:
+        job_ids = [floor.ask(Hold(file=str(file)), queue=Queue.NORMAL) for _ in range(count)]
+        floor.wait_for("running", *job_ids)
+        return job_ids
+
+    yield ask, file
+    file.unlink(missing_ok=True)
 
 
 def wait_for_renewal(floor: Floor, job_id: UUID) -> dict[str, Any]:
     """Return the job's row once the parent of the process that runs it has seen that process."""
     (claimed,) = floor.wait_for("running", job_id)
-    until(lambda: floor.row(job_id)["lease_until"] > claimed["lease_until"], what="a renewed lease")
+    until(lambda: floor.row(job_id)["lease_until"] > claimed["lease_until"], 60, "a renewed lease")
     return floor.row(job_id)
 
 
@@ -52,17 +76,17 @@ def child_of(worker: str) -> int:
     return int(worker.rsplit("/", 1)[-1])
 
 
-def jobs_of(floor: Floor, workers: list[Program]) -> list[UUID]:
-    """Keep asking for long jobs until each of the workers runs one; return all that run."""
+def jobs_of(floor: Floor, workers: list[Program], file: Path) -> list[UUID]:
+    """Keep asking for jobs that a file holds until each of the workers runs one; return all that run."""
     asked: list[UUID] = []
 
     def does_each_hold_one() -> bool:
         held_by = [floor.row(job_id)["worker"] or "" for job_id in asked]
         if len(asked) < len(workers) * SLOTS:
-            asked.append(floor.ask(LONG))
+            asked.append(floor.ask(Hold(file=str(file)), queue=Queue.NORMAL))
         return all(any(f".{worker.pid}/" in holder for holder in held_by) for worker in workers)
 
-    until(does_each_hold_one, what="a job at each worker")
+    until(does_each_hold_one, 60, "a job at each worker")
     return [row["id"] for row in floor.wait_for("running", *asked)]
 
 
@@ -75,7 +99,7 @@ def is_gone(pid: int) -> bool:
 
 @pytest.mark.usefixtures("worker")
 def test_a_job_whose_process_is_killed_is_given_back_and_runs_again(floor: Floor) -> None:
-    job_id = floor.ask(LONG)
+    job_id = floor.ask(LONG, queue=Queue.NORMAL)
     before = wait_for_renewal(floor, job_id)
     floor.execute(f"UPDATE job SET {AT_ONCE} WHERE id = '{job_id}'")
     os.kill(child_of(before["worker"]), signal.SIGKILL)
@@ -88,7 +112,7 @@ def test_a_job_whose_process_is_killed_is_given_back_and_runs_again(floor: Floor
 
 @pytest.mark.usefixtures("worker")
 def test_a_job_that_loses_the_process_of_its_last_attempt_ends_dead_and_names_it(floor: Floor) -> None:
-    job_id = floor.ask(LONG, "max_attempts = 1")
+    job_id = floor.ask(LONG, "max_attempts = 1", queue=Queue.NORMAL)
     process = child_of(wait_for_renewal(floor, job_id)["worker"])
     os.kill(process, signal.SIGKILL)
 
@@ -97,22 +121,25 @@ def test_a_job_that_loses_the_process_of_its_last_attempt_ends_dead_and_names_it
 
 
 @pytest.mark.usefixtures("worker")
-def test_a_job_that_overruns_is_stopped_leaves_where_it_stood_and_frees_its_slot(floor: Floor) -> None:
-    late = [floor.ask(LONG, "deadline = interval '1 second', max_attempts = 1") for _ in range(SLOTS)]
+def test_a_job_that_overruns_is_stopped_leaves_where_it_stood_and_frees_its_slot(floor: Floor, held: Held) -> None:
+    late = [
+        floor.ask(LONG, "deadline = interval '1 second', max_attempts = 1", queue=Queue.NORMAL) for _ in range(SLOTS)
+    ]
 
     for row in floor.wait_for("dead", *late):
         assert "was stopped: its job overran the deadline; its last stack:" in row["error"]
-        assert "in do_nothing" in row["error"]
-    again = [floor.ask(DoNothing(seconds=1, note="all slots work")) for _ in range(SLOTS)]
-    floor.wait_for("running", *again)
+        assert "in hold_slot" in row["error"]
+    ask, file = held
+    again = ask()  # all slots work
+    file.unlink()
     assert {1} == {row["attempt"] for row in floor.wait_for("succeeded", *again)}
 
 
 @pytest.mark.usefixtures("worker")
 def test_a_job_that_overran_once_is_tried_again(floor: Floor) -> None:
-    job_id = floor.ask(LONG, "deadline = interval '1 second'")
+    job_id = floor.ask(HangOnce(), "deadline = interval '1 second'", queue=Queue.NORMAL)
     floor.wait_for("running", job_id)
-    floor.execute(f"UPDATE job SET {AT_ONCE} WHERE id = '{job_id}'")
+    floor.execute(f"UPDATE job SET deadline = NULL WHERE id = '{job_id}'")  # of later attempts
 
     assert 2 == floor.wait_for("succeeded", job_id)[0]["attempt"]
 
@@ -123,18 +150,19 @@ def test_many_wake_ups_for_one_job_start_it_once(floor: Floor) -> None:
     floor.wake.publish([WakeUp(job_id, DoNothing.job_name(), DoNothing.queue, DoNothing.deadline)] * 20)
 
     (row,) = floor.wait_for("succeeded", job_id)
-    until(lambda: floor.broker.waiting(FLEET) == 0, what="an empty queue")
+    until(lambda: floor.broker.waiting(FLEET) == 0, 60, "an empty queue")
     floor.wait_for("succeeded", floor.ask(DoNothing(note="behind them all")))
     assert row == floor.row(job_id)
     assert (1, 1) == (row["attempt"], row["fence"])
 
 
 @pytest.mark.usefixtures("worker")
-def test_a_broker_that_forgets_everything_costs_no_job_and_runs_none_twice(floor: Floor) -> None:
-    running = [floor.ask(DoNothing(seconds=2)) for _ in range(SLOTS)]
-    floor.wait_for("running", *running)
+def test_a_broker_that_forgets_everything_costs_no_job_and_runs_none_twice(floor: Floor, held: Held) -> None:
+    ask, file = held
+    running = ask()
     waiting = [floor.ask(DoNothing()) for _ in range(10)]
     floor.broker.forget()
+    file.unlink()
 
     assert {(1, 1)} == {(row["attempt"], row["fence"]) for row in floor.wait_for("succeeded", *running, *waiting)}
 
@@ -147,39 +175,45 @@ def test_a_message_that_is_no_wake_up_stops_nobody(floor: Floor) -> None:
 
 
 @pytest.mark.usefixtures("worker")
-def test_jobs_outlive_a_postgres_that_goes_away_while_they_run(floor: Floor) -> None:
-    job_ids = [floor.ask(DoNothing(seconds=1)) for _ in range(SLOTS)]
-    children = [child_of(row["worker"]) for row in floor.wait_for("running", *job_ids)]
+def test_jobs_outlive_a_postgres_that_goes_away_while_they_run(floor: Floor, held: Held) -> None:
+    ask, file = held
+    job_ids = ask()
+    children = [child_of(floor.row(job_id)["worker"]) for job_id in job_ids]
     with database_away(floor.database_url):
-        until(lambda: all(is_gone(child) for child in children), what="the end of those that could not write theirs")
+        file.unlink()
+        until(lambda: all(map(is_gone, children)), 60, "the end of those that could not write theirs")
 
     floor.wait_for("succeeded", *job_ids, floor.ask(DoNothing(note="after it")))
 
 
 def test_a_worker_asked_to_end_finishes_what_it_runs_and_leaves_the_rest_to_others(
-    floor: Floor, worker: Program
+    floor: Floor, worker: Program, held: Held
 ) -> None:
-    running = [floor.ask(DoNothing(seconds=2)) for _ in range(SLOTS)]
-    started = floor.wait_for("running", *running)
+    ask, file = held
+    started = [floor.row(job_id) for job_id in ask()]
     waiting = [floor.ask(DoNothing()) for _ in range(10)]
-    other = floor.start("workers", FLEET)
+    other = new_worker(floor)
 
-    assert 0 == worker.stop()
-    ended = floor.wait_for("succeeded", *running)
+    worker.ask_to_end()
+    assert {1} == {row["attempt"] for row in floor.wait_for("succeeded", *waiting)}  # by the other
+    file.unlink()
+    assert 0 == worker.process.wait(60)
+    ended = floor.wait_for("succeeded", *(row["id"] for row in started))
     assert [(row["worker"], 1) for row in started] == [(row["worker"], row["attempt"]) for row in ended]
-    assert {1} == {row["attempt"] for row in floor.wait_for("succeeded", *waiting)}
     other.stop()
 
 
-def test_flower_is_told_of_every_job_also_of_the_last_before_the_end(floor: Floor, worker: Program) -> None:
+def test_flower_is_told_of_every_job_also_of_the_last_before_the_end(floor: Floor, worker: Program, held: Held) -> None:
     listening = floor.redis.pubsub()  # type: ignore[no-untyped-call]  # redis types its commands only
     listening.psubscribe("*celeryev*")
-    assert "psubscribe" == listening.get_message(timeout=5)["type"]
+    assert "psubscribe" == listening.get_message(timeout=60)["type"]
     before = [floor.ask(DoNothing()) for _ in range(20)]
     floor.wait_for("succeeded", *before)
-    last = floor.ask(DoNothing(seconds=1))
-    floor.wait_for("running", last)
-    assert 0 == worker.stop()
+    ask, file = held
+    (last,) = ask(1)
+    worker.ask_to_end()
+    file.unlink()
+    assert 0 == worker.process.wait(60)
 
     told: set[tuple[str, str]] = set()
     while (message := listening.get_message(timeout=1)) is not None:
@@ -190,16 +224,18 @@ def test_flower_is_told_of_every_job_also_of_the_last_before_the_end(floor: Floo
 
 
 def test_another_worker_runs_what_a_killed_and_a_frozen_one_held_and_late_results_change_nothing(
-    floor: Floor, worker: Program
+    floor: Floor, worker: Program, tmp_path: Path, held: Held
 ) -> None:
-    frozen, killed = worker, floor.start("workers", FLEET)
+    file = tmp_path / "late"
+    file.touch()
+    frozen, killed = worker, new_worker(floor)
     killed.wait_until_running()
-    held_by = jobs_of(floor, [frozen, killed])
+    held_by = jobs_of(floor, [frozen, killed], file)
     family = killed.family()
     frozen.freeze()
     killed.kill()
-    other = floor.start("workers", FLEET)
-    floor.execute("UPDATE job SET arguments = '{}', lease_until = now() + interval '1 second' WHERE state = 'running'")
+    other = new_worker(floor)
+    floor.execute(f"UPDATE job SET {AT_ONCE}, lease_until = now() + interval '1 second' WHERE state = 'running'")
 
     rows = floor.wait_for("succeeded", *held_by)
     assert {(2, 2)} == {(row["attempt"], row["fence"]) for row in rows}
@@ -207,7 +243,9 @@ def test_another_worker_runs_what_a_killed_and_a_frozen_one_held_and_late_result
     assert all(is_gone(process.pid) for process in family)  # no child outlives its parent
     frozen.thaw()
     other.stop()
-    floor.wait_for("succeeded", floor.ask(DoNothing(note="the thawed one works again")))
+    file.unlink()
+    ask, _ = held
+    ask()  # every slot of the thawed one works again, so whatever came late has come
     assert rows == [floor.row(row["id"]) for row in rows]
 
 
@@ -222,5 +260,5 @@ def test_another_worker_runs_what_a_killed_and_a_frozen_one_held_and_late_result
 def test_a_row_that_no_worker_understands_ends_dead_with_the_reason(floor: Floor, change: str, complaint: str) -> None:
     job_id = floor.ask(DoNothing(), change, wakes_itself=False)
 
-    (row,) = floor.wait_for("dead", job_id, seconds=8)
+    (row,) = floor.wait_for("dead", job_id)
     assert complaint in row["error"]
