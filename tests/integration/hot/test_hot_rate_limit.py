@@ -87,7 +87,7 @@ def let_pass(client: "redis.Redis", span: timedelta) -> None:
     """Make everything that the windows know that much older, as if so much time had passed."""
     for key in map(str, client.keys("tickwork:requests:*")):
         if client.type(key) == "zset":
-            for request in client.zrange(key, 0, -1):
+            for request, _ in client.zscan_iter(key):
                 client.zincrby(key, -span / timedelta(microseconds=1), request)
 
 
