@@ -14,6 +14,7 @@ import redis
 from shared.config import Venue
 from shared.gateway.client import GatewayClient
 from shared.gateway.ports import Call, Limiter
+from shared.hot import logins
 from shared.hot.connection import connect
 from shared.hot.logins import RedisTokenStore
 from shared.hot.rate_limit import WINDOWS, NoLimiter, RedisLimiter, Window
@@ -107,11 +108,12 @@ def hot(redis_url: str) -> "Iterator[redis.Redis]":
 
 
 @pytest.fixture
-def open_gateway(hot: "redis.Redis", calls: NotedCalls) -> Iterator[OpenGateway]:
+def open_gateway(hot: "redis.Redis", calls: NotedCalls, monkeypatch: pytest.MonkeyPatch) -> Iterator[OpenGateway]:
     """Open gateways whose token is kept in Redis, and that wait for answers as long as a slow machine may need.
 
     All are closed at the end.
     """
+    monkeypatch.setattr(logins, "_LOGIN_AT_MOST_S", LONG.total_seconds())
     opened: list[GatewayClient] = []
 
     def open_one(
