@@ -12,7 +12,6 @@ from simulator.venue.habits import Event, Habits
 from tests.fixtures.pit import OpenPit, Pit
 from tests.fixtures.venue import MNQ, OPEN_AT, RunningVenue, StartVenue, starting_venues
 
-
 ES = "CON.F.US.EP.H26"
 
 
