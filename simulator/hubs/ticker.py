@@ -67,11 +67,10 @@ class Ticker:
 
     def go_on(self, now: datetime) -> Heard:
         """Return what happened since the last look, before `now`."""
-        heard = Heard()
+        heard = Heard(before=self.ladder())  # what listeners know, however long ago it was
         if now - self.until > self._longest_look:
             self.until = now - self._longest_look
             self._begin(self.until)
-        heard.before = self.ladder()
         self._most_steps = max(2, _MOST_STEPS * _MOVE // max(_MOVE, now - self.until))
         minute = self.until.replace(second=0, microsecond=0)
         for bar in reversed(list(self._market.bars_backwards(self.contract, Span(minute, now)))):

@@ -2,23 +2,29 @@
 
 import json
 import threading
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import pytest
+import redis
 
 from shared.config import Venue
 from shared.gateway.client import GatewayClient
-from shared.gateway.ports import Call
+from shared.gateway.ports import Call, Limiter
+from shared.hot import logins
 from shared.hot.connection import connect
 from shared.hot.logins import RedisTokenStore
-from shared.hot.rate_limit import NoLimiter, RedisLimiter
+from shared.hot.rate_limit import WINDOWS, NoLimiter, RedisLimiter, Window
 from tests.fixtures.venue import RunningVenue
 
 Answer = Callable[[dict[str, Any]], tuple[int, dict[str, str], bytes]]
 OpenGateway = Callable[..., GatewayClient]
+LONG = timedelta(minutes=2)
+# The windows as they are, but that nothing leaves them while a test looks.
+LASTING: Mapping[str, Window] = {name: replace(window, span=timedelta(hours=1)) for name, window in WINDOWS.items()}
 
 
 @dataclass
@@ -86,22 +92,41 @@ def calls() -> NotedCalls:
     return NotedCalls()
 
 
+def patient(url: str) -> "redis.Redis":
+    """Return a client of Redis as our programs have it, but one for which a slow machine is no Redis that is away."""
+    client = connect(url)
+    client.connection_pool.connection_kwargs |= {"socket_timeout": 60, "socket_connect_timeout": 60}
+    return client
+
+
 @pytest.fixture
-def open_gateway(redis_url: str, calls: NotedCalls) -> Iterator[OpenGateway]:
-    """Open gateways whose token is kept in Redis; all are closed at the end."""
-    redis = connect(redis_url)
+def hot(redis_url: str) -> "Iterator[redis.Redis]":
+    """Redis, empty."""
+    client = patient(redis_url)
+    yield client
+    client.close()
+
+
+@pytest.fixture
+def open_gateway(hot: "redis.Redis", calls: NotedCalls, monkeypatch: pytest.MonkeyPatch) -> Iterator[OpenGateway]:
+    """Open gateways whose token is kept in Redis, and that wait for answers as long as a slow machine may need.
+
+    All are closed at the end.
+    """
+    monkeypatch.setattr(logins, "_LOGIN_AT_MOST_S", LONG.total_seconds())
     opened: list[GatewayClient] = []
 
-    def open_one(venue: Venue, *, limits: bool = False, **options: Any) -> GatewayClient:
-        limiter = RedisLimiter(redis, venue) if limits else NoLimiter()
-        gateway = GatewayClient(venue, RedisTokenStore(redis, venue), limiter, calls, **options)
+    def open_one(
+        venue: Venue, *, limiter: Limiter | None = None, limits: bool = False, **options: Any
+    ) -> GatewayClient:
+        limiter = limiter or (RedisLimiter(hot, venue, windows=LASTING) if limits else NoLimiter())
+        gateway = GatewayClient(venue, RedisTokenStore(hot, venue), limiter, calls, **{"timeout": LONG, **options})
         opened.append(gateway)
         return gateway
 
     yield open_one
     for gateway in opened:
         gateway.close()
-    redis.close()
 
 
 @pytest.fixture

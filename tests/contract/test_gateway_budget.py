@@ -1,11 +1,14 @@
 """What happens when there is no request left, when the venue says so, and when Redis cannot say."""
 
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 from decimal import Decimal
 from email.utils import format_datetime
 
 import pytest
+import redis
 
 from shared.clock import machine_now
 from shared.domain.contract import Contract
@@ -18,9 +21,9 @@ from shared.gateway.errors import NotSentError
 from shared.gateway.ticket import OrderTicket
 from shared.hot.connection import connect
 from shared.hot.logins import RedisTokenStore
-from shared.hot.rate_limit import WINDOWS, RedisLimiter
-from tests.contract.conftest import NotedCalls, OpenGateway, ScriptedVenue
-from tests.fixtures.processes import free_port
+from shared.hot.rate_limit import WINDOWS, NoLimiter, RedisLimiter
+from tests.contract.conftest import LASTING, LONG, NotedCalls, OpenGateway, ScriptedVenue
+from tests.fixtures.processes import free_port, until
 from tests.fixtures.venue import MNQ, RunningVenue
 
 PLACE, ACCOUNTS, LOGIN = "/api/Order/place", "/api/Account/search", "/api/Auth/loginKey"
@@ -47,7 +50,7 @@ def test_without_budget_a_mutation_is_not_sent_and_says_when_it_may_be_while_cri
         trading.place(ticket(venue))
 
     assert isinstance(caught.value, RateLimitedError)
-    assert timedelta(0) < caught.value.retry_after <= timedelta(seconds=61)
+    assert timedelta(0) < caught.value.retry_after <= LASTING["other"].span + timedelta(seconds=1)
     assert [] == venue.requests(PLACE)
     assert gateway.for_queue(Queue.CRITICAL).place(ticket(venue))
 
@@ -57,51 +60,93 @@ def test_a_429_is_told_to_every_client_and_a_second_is_not_provoked(
 ) -> None:
     one, other = (open_gateway(venue.venue(), limits=True) for _ in range(2))
     one.accounts()
-    venue.faults(path=PLACE, kind="status", status=429)
+    venue.faults(path=PLACE, kind="status", status=429, retry_after=300)
     with pytest.raises(AmbiguousOutcomeError):
         one.place(ticket(venue))
     with pytest.raises(RateLimitedError) as caught:
         other.accounts()
 
-    assert timedelta(seconds=0.5) < caught.value.retry_after <= timedelta(seconds=1.25)
+    assert timedelta(seconds=100) < caught.value.retry_after <= timedelta(seconds=300)
     assert 1 == len(calls.of(ACCOUNTS))
 
 
-@pytest.mark.parametrize("said", ["7", "a date"])
-def test_how_long_to_stay_away_is_read_as_seconds_or_as_a_date(
-    open_gateway: OpenGateway, scripted: ScriptedVenue, said: str
+class Noted(RedisLimiter):
+    """The limiter, which notes for how long it lets nobody ask."""
+
+    pause = timedelta(0)
+
+    def refused(self, budget: str, retry_after: timedelta | None) -> timedelta:
+        self.pause = super().refused(budget, retry_after)
+        return self.pause
+
+
+def test_a_429_that_does_not_say_for_how_long_is_taken_for_a_second(
+    open_gateway: OpenGateway, venue: RunningVenue, hot: "redis.Redis"
 ) -> None:
-    in_seven = format_datetime(machine_now() + timedelta(seconds=8), usegmt=True)
-    scripted.answers_raw(ACCOUNTS, "", status=429, headers={"Retry-After": "7" if said == "7" else in_seven})
+    limiter = Noted(hot, venue.venue())
+    gateway = open_gateway(venue.venue(), limiter=limiter)
+    gateway.get_ready()
+    venue.faults(path=PLACE, kind="status", status=429)
+    with pytest.raises(AmbiguousOutcomeError):
+        gateway.place(ticket(venue))
+
+    assert timedelta(seconds=0.5) < limiter.pause <= timedelta(seconds=1.25)
+
+
+def test_how_long_to_stay_away_may_be_told_in_seconds(open_gateway: OpenGateway, scripted: ScriptedVenue) -> None:
+    scripted.answers_raw(ACCOUNTS, "", status=429, headers={"Retry-After": "7"})
     with pytest.raises(RateLimitedError) as caught:
         open_gateway(scripted.venue()).accounts()
 
-    assert timedelta(seconds=5) < caught.value.retry_after <= timedelta(seconds=8)
+    assert timedelta(seconds=7) == caught.value.retry_after
+
+
+def test_how_long_to_stay_away_may_be_told_as_a_date(open_gateway: OpenGateway, scripted: ScriptedVenue) -> None:
+    at = machine_now().replace(microsecond=0) + timedelta(seconds=200)  # with time to spare until it is one second
+    scripted.answers_raw(ACCOUNTS, "", status=429, headers={"Retry-After": format_datetime(at, usegmt=True)})
+    asked_at = machine_now()
+    with pytest.raises(RateLimitedError) as caught:
+        open_gateway(scripted.venue()).accounts()
+
+    assert at - machine_now() <= caught.value.retry_after <= at - asked_at
+
+
+class Closed(NoLimiter):
+    """A limiter that lets nothing through the next time it is asked, and says that it soon will."""
+
+    soon = timedelta(seconds=0.4)
+    is_closed = True
+
+    @contextmanager
+    def counted(self, _budget: str, _queue: Queue) -> Iterator[None]:
+        was_closed, self.is_closed = self.is_closed, False
+        if was_closed:
+            raise RateLimitedError("no request is left", self.soon)
+        yield
 
 
 def test_a_short_wait_is_waited_by_a_read_and_never_by_a_mutation(
-    open_gateway: OpenGateway, venue: RunningVenue, redis_url: str
+    open_gateway: OpenGateway, venue: RunningVenue
 ) -> None:
-    gateway = open_gateway(venue.venue(), limits=True)
-    gateway.accounts()
-    with connect(redis_url) as redis:
-        limiter = RedisLimiter(redis, venue.venue())
-        limiter.refused("other", timedelta(seconds=0.4))
-        with pytest.raises(NotSentError):
-            gateway.place(ticket(venue))
-        began = time.monotonic()
+    open_gateway(venue.venue()).get_ready()
+    limiter = Closed()
+    gateway = open_gateway(venue.venue(), limiter=limiter)
+    with pytest.raises(NotSentError):
+        gateway.place(ticket(venue))
+    assert [] == venue.requests(PLACE)
+    limiter.is_closed = True
+    began = time.monotonic()
 
-        assert gateway.accounts()
-        assert 0.1 < time.monotonic() - began
+    assert gateway.accounts()
+    assert limiter.soon.total_seconds() <= time.monotonic() - began
 
 
 def test_a_token_half_through_its_life_is_renewed_by_one_read_and_by_no_mutation(
-    open_gateway: OpenGateway, venue: RunningVenue, calls: NotedCalls, redis_url: str
+    open_gateway: OpenGateway, venue: RunningVenue, calls: NotedCalls, hot: "redis.Redis"
 ) -> None:
     gateway = open_gateway(venue.venue())
     text = gateway.token()
-    with connect(redis_url) as redis:
-        RedisTokenStore(redis, venue.venue()).put(Token(text, machine_now(), machine_now() + timedelta(hours=12)))
+    RedisTokenStore(hot, venue.venue()).put(Token(text, machine_now(), machine_now() + timedelta(hours=12)))
     gateway.place(ticket(venue))
     assert [] == calls.of(VALIDATE)
     for client in (gateway, open_gateway(venue.venue())):
@@ -113,12 +158,11 @@ def test_a_token_half_through_its_life_is_renewed_by_one_read_and_by_no_mutation
 
 
 def test_a_token_that_cannot_be_renewed_serves_on(
-    open_gateway: OpenGateway, venue: RunningVenue, redis_url: str
+    open_gateway: OpenGateway, venue: RunningVenue, hot: "redis.Redis"
 ) -> None:
     gateway = open_gateway(venue.venue())
     text = gateway.token()
-    with connect(redis_url) as redis:
-        RedisTokenStore(redis, venue.venue()).put(Token(text, machine_now(), machine_now() + timedelta(hours=12)))
+    RedisTokenStore(hot, venue.venue()).put(Token(text, machine_now(), machine_now() + timedelta(hours=12)))
     for path in (VALIDATE, LOGIN):
         venue.faults(path=path, kind="status", status=503, count=9)
 
@@ -127,17 +171,19 @@ def test_a_token_that_cannot_be_renewed_serves_on(
 
 
 def test_an_exit_passes_while_redis_is_away(venue: RunningVenue, calls: NotedCalls) -> None:
-    redis = connect(f"redis://127.0.0.1:{free_port()}/0")
+    away = connect(f"redis://127.0.0.1:{free_port()}/0")
     where = venue.venue()
-    client = GatewayClient(where, RedisTokenStore(redis, where), RedisLimiter(redis, where), calls)
+    limiter = RedisLimiter(away, where, windows=LASTING)
+    client = GatewayClient(where, RedisTokenStore(away, where), limiter, calls, timeout=LONG)
     gateway = client.for_queue(Queue.CRITICAL)
     gateway.place(ticket(venue))
     for number in range(12):
         gateway.positions(venue.account_id)
         gateway.place(ticket(venue, f"tw-more-{number}"))
+    until(lambda: venue.position() > 0, what="a fill")
     gateway.close_contract(venue.account_id, MNQ)
 
     assert 1 == len(calls.of(LOGIN))
     assert {Queue.CRITICAL} == {call.queue for call in calls.calls}
     client.close()
-    redis.close()
+    away.close()

@@ -12,7 +12,13 @@ from tests.contract.conftest import OpenGateway
 from tests.fixtures.venue_sockets import raw_venue
 
 MNQ = Contract("CON.F.US.MNQ.H26", "MNQH6", "MNQ", Decimal("0.25"), Decimal("0.5"), is_active=True)
+LONG_S = 600.0
 TICKET = OrderTicket(account_id=1, contract=MNQ, side=Side.BUY, quantity=1, tag="tw-1")
+
+
+@pytest.fixture(autouse=True)
+def _no_pause_is_idleness(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(connections, "IDLE_AT_MOST_S", LONG_S)
 
 
 def test_requests_that_follow_one_another_use_one_connection(open_gateway: OpenGateway) -> None:
@@ -31,7 +37,7 @@ def test_a_connection_that_the_venue_has_closed_meanwhile_makes_no_mutation_ambi
     with raw_venue(closes_after=2) as venue:
         gateway = open_gateway(venue.venue())
         gateway.accounts()
-        assert venue.closed.wait(10)
+        assert venue.closed.wait(60)
 
         assert 501 == gateway.place(TICKET)
         assert [2, 1] == venue.requests_of

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Callable, Coroutine
+from dataclasses import dataclass
 from datetime import timedelta
 from functools import wraps
 from typing import Any
@@ -10,21 +11,36 @@ from typing import Any
 import pytest
 
 from shared.errors import CredentialsRefusedError
+from shared.gateway import hubs
 from shared.gateway.hub_session import HubSession
 from shared.gateway.hubs import HubError, Patience
-from tests.fixtures.scripted_hub import RS, Caller, Tokens, listening, scripted_hub, well_behaved
+from tests.fixtures.scripted_hub import MINUTES, RS, Caller, Tokens, listening, scripted_hub, well_behaved
 
 EVENT = {"type": 1, "target": "GatewayQuote", "arguments": ["CON", {"lastPrice": 1}]}
 HEARD = ("GatewayQuote", ["CON", {"lastPrice": 1}])
-QUICK = Patience(ping_every=timedelta(seconds=0.2), silence=timedelta(seconds=0.6), answer=timedelta(seconds=1))
 
 
 def on_a_loop(test: Callable[..., Coroutine[Any, Any, None]]) -> Callable[..., None]:
     @wraps(test)
     def run(*args: Any, **kwargs: Any) -> None:
-        asyncio.run(asyncio.wait_for(test(*args, **kwargs), 60))
+        asyncio.run(asyncio.wait_for(test(*args, **kwargs), 100))
 
     return run
+
+
+@pytest.fixture(autouse=True)
+def _come_back_soon(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(hubs, "_FIRST_PAUSE_S", 0.01)
+
+
+@dataclass
+class StandingClock:
+    """The hub client's clock, which a test moves on."""
+
+    now: float = 0
+
+    def __call__(self) -> float:
+        return self.now
 
 
 @on_a_loop
@@ -73,18 +89,28 @@ async def test_a_call_that_the_hub_cannot_do_raises_what_it_said() -> None:
 
 
 @on_a_loop
-async def test_a_call_does_not_wait_for_ever_nor_for_a_connection_that_was_lost() -> None:
+async def test_a_call_does_not_wait_for_ever() -> None:
     async def say_nothing(caller: Caller) -> None:
         await caller.greet()
         await caller.hear()
-        await caller.hear()
-        caller.socket.transport.abort()
+        await caller.socket.wait_closed()
 
-    hasty = Patience(answer=timedelta(seconds=1))
-    async with scripted_hub(say_nothing, well_behaved) as venue, listening(venue.url, patience=hasty) as client:
+    hasty = Patience(handshake=MINUTES, silence=MINUTES, answer=timedelta(seconds=0.1))
+    async with scripted_hub(say_nothing) as venue, listening(venue.url, patience=hasty) as client:
         await client.until(lambda: client.hub.is_ready)
         with pytest.raises(TimeoutError):
             await client.hub.invoke("SubscribeContractQuotes", "CON")
+
+
+@on_a_loop
+async def test_a_call_does_not_wait_for_a_connection_that_was_lost() -> None:
+    async def cut(caller: Caller) -> None:
+        await caller.greet()
+        await caller.hear()
+        caller.socket.transport.abort()
+
+    async with scripted_hub(cut, well_behaved) as venue, listening(venue.url) as client:
+        await client.until(lambda: client.hub.is_ready)
         with pytest.raises(HubError, match="lost"):
             await client.hub.invoke("SubscribeContractQuotes", "CON")
 
@@ -134,20 +160,27 @@ async def test_a_subscription_that_fails_is_a_loss() -> None:
 
 
 @on_a_loop
-async def test_silence_of_pings_too_is_a_dead_peer_and_pings_keep_a_quiet_one() -> None:
+async def test_silence_of_pings_too_is_a_dead_peer_and_pings_keep_a_quiet_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock, callers = StandingClock(), list[Caller]()
+    monkeypatch.setattr(hubs, "monotonic", clock)
+
     async def fall_silent(caller: Caller) -> None:
+        callers.append(caller)
         await caller.greet()
         await caller.socket.wait_closed()
 
-    async def only_ping(caller: Caller) -> None:
-        await caller.greet()
-        while True:
-            await asyncio.sleep(0.1)
-            await caller.say({"type": 6})
-
-    async with scripted_hub(fall_silent, only_ping) as venue, listening(venue.url, patience=QUICK) as client:
-        await client.until(lambda: client.hub.connections == 2)
-        await asyncio.sleep(1.5)
+    # It looks at the clock every hundredth of a second.
+    patience = Patience(ping_every=timedelta(seconds=0.05), silence=timedelta(seconds=30), handshake=MINUTES)
+    async with scripted_hub(fall_silent) as venue, listening(venue.url, patience=patience) as client:
+        await client.until(lambda: client.hub.is_ready)
+        clock.now = 31
+        await client.until(lambda: client.hub.connections == 2 and client.hub.is_ready)
+        for _ in range(4):
+            clock.now += 20
+            await callers[1].say({"type": 6})
+            await client.until(lambda: client.hub.silent_s == 0)
+            heard = await callers[1].socket.recv()  # it looks at the clock, and has pinged
+            assert str(heard).endswith('{"type":6}' + RS)
 
         assert 2 == client.hub.connections
         assert client.hub.is_connected
@@ -164,7 +197,8 @@ async def test_an_idle_client_pings() -> None:
             pings += str(await caller.socket.recv()).count('{"type":6}')
             await caller.say({"type": 6})
 
-    async with scripted_hub(count_pings) as venue, listening(venue.url, patience=QUICK) as client:
+    often = Patience(ping_every=timedelta(seconds=0.1), silence=MINUTES, handshake=MINUTES)
+    async with scripted_hub(count_pings) as venue, listening(venue.url, patience=often) as client:
         await client.until(lambda: pings >= 3)
 
         assert 1 == client.hub.connections
@@ -221,9 +255,9 @@ async def test_a_venue_that_logs_us_out_again_and_again_is_left_alone() -> None:
 @on_a_loop
 async def test_a_connection_is_rebuilt_with_a_fresh_token_before_its_own_ends() -> None:
     access = Tokens()
-    patience = Patience(token_share=0.5 / 86_400)  # half a second of a day
+    patience = Patience(token_share=0.2 / 86_400, handshake=MINUTES)  # a fifth of a second of a day
     async with scripted_hub() as venue, listening(venue.url, access=access, patience=patience) as client:
-        await client.until(lambda: client.hub.connections == 2)
+        await client.until(lambda: client.hub.connections >= 2)
 
     assert ["token-1", "token-2"] == venue.tokens[:2]
 
@@ -256,10 +290,7 @@ async def test_the_token_is_in_no_log_no_error_and_no_task(caplog: pytest.LogCap
         caller.socket.transport.abort()
 
     secret = "token-1"
-    async with (
-        scripted_hub(cut, well_behaved, refusals=[500, 503]) as venue,
-        listening(venue.url, patience=QUICK) as client,
-    ):
+    async with scripted_hub(cut, well_behaved, refusals=[500, 503]) as venue, listening(venue.url) as client:
         await client.until(lambda: client.hub.connections == 2)
         tasks = [repr(task) for task in asyncio.all_tasks()]
         names = [task.get_name() for task in asyncio.all_tasks()]

@@ -13,7 +13,8 @@ from shared.domain.contract import Contract
 from shared.domain.coverage import Span
 from shared.errors import RateLimitedError, RefusedError, VenueDownError
 from shared.gateway.client import GatewayClient
-from tests.contract.conftest import NotedCalls, OpenGateway, ScriptedVenue
+from tests.contract.conftest import LASTING, NotedCalls, OpenGateway, ScriptedVenue
+from tests.fixtures.forked import stand_still_for_limits
 from tests.fixtures.venue import MNQ, OPEN_AT, RunningVenue
 
 ACCOUNTS, BARS, POSITIONS = "/api/Account/search", "/api/History/retrieveBars", "/api/Position/searchOpen"
@@ -99,7 +100,7 @@ def test_too_many_requests_is_not_asked_again_and_says_when(open_gateway: OpenGa
 def test_our_own_limit_is_met_before_the_venue_s_and_nothing_is_sent(
     open_gateway: OpenGateway, start_venue: Callable[..., RunningVenue]
 ) -> None:
-    venue = start_venue(limits=True)
+    venue = start_venue(limits=True, change=stand_still_for_limits)
     gateway = open_gateway(venue.venue(), limits=True)
     minute = Span(OPEN_AT - MINUTE, OPEN_AT)
     for _ in range(45):
@@ -107,7 +108,7 @@ def test_our_own_limit_is_met_before_the_venue_s_and_nothing_is_sent(
     with pytest.raises(RateLimitedError) as caught:
         gateway.bars(CONTRACT, minute)
 
-    assert timedelta(0) < caught.value.retry_after <= timedelta(seconds=31)
+    assert timedelta(0) < caught.value.retry_after <= LASTING["bars"].span + timedelta(seconds=1)
     assert 45 == len(venue.requests(BARS))
     assert gateway.accounts()
 

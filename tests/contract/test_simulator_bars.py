@@ -10,7 +10,6 @@ from typing import Any
 
 import pytest
 
-from tests.fixtures.processes import until
 from tests.fixtures.venue import MNQ, OPEN_AT, RunningVenue, StartVenue, starting_venues, write_bars
 
 PATH = "/api/History/retrieveBars"
@@ -42,8 +41,9 @@ def starts(rows: list[dict[str, Any]]) -> list[datetime]:
 
 @pytest.fixture(scope="module")
 def venue(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningVenue]:
+    """A market that stands in the middle of a minute."""
     with starting_venues(tmp_path_factory.mktemp("bars")) as start:
-        yield start()
+        yield start(market_origin=OPEN_AT + timedelta(seconds=30), options=["--stepped"])
 
 
 def test_a_replay_gives_the_closed_bars_of_its_file_exactly(start_venue: StartVenue, recorded_bars: Path) -> None:
@@ -73,19 +73,14 @@ def test_a_minute_appears_when_it_is_over_and_equals_the_file(start_venue: Start
         for n in range(12)
     ]
     file = write_bars(tmp_path / "mnqh6-1m-2026-03.csv", rows)
-    venue = start_venue(replay=file, market_origin=opens + 5 * MINUTE, speed=120)
-    seen: list[datetime] = []
+    venue = start_venue(replay=file, market_origin=opens, options=["--stepped"])
+    for number in range(5, len(rows) + 1):
+        over = [opens + n * MINUTE for n in range(number)]
+        venue.step_to(opens + number * MINUTE - timedelta(seconds=1))
+        assert over[:-1] == starts(bars(venue, opens, opens + DAY))[::-1], "a bar came before its minute was over"
+        venue.step_to(opens + number * MINUTE)
+        assert over == starts(bars(venue, opens, opens + DAY))[::-1], "a bar did not come when its minute was over"
 
-    def has_played_all() -> bool:
-        found = starts(bars(venue, opens, opens + DAY))
-        now = datetime.fromisoformat(venue.get_status()["market_now"])
-        assert all(at + MINUTE <= now for at in found), f"by {now} a bar came before its minute was over"
-        seen.extend(at for at in found[::-1] if at not in seen)
-        return len(found) == len(rows)
-
-    until(has_played_all)
-
-    assert [datetime.fromisoformat(row[0]) for row in rows] == seen
     last = bars(venue, opens, opens + DAY)[0]
     assert [25011, 25012.25, 25010.75, 25011.5, 9] == [last[key] for key in "ohlcv"]
     assert venue.get_status()["is_silent"]
@@ -120,11 +115,10 @@ def test_the_window_is_half_open(venue: RunningVenue) -> None:
 def test_the_forming_bar_comes_only_when_asked_for(venue: RunningVenue) -> None:
     closed = starts(bars(venue, OPEN_AT - 5 * MINUTE, OPEN_AT + DAY))
     all_ = starts(bars(venue, OPEN_AT - 5 * MINUTE, OPEN_AT + DAY, includePartialBar=True))
-    minute = venue.clock.now().replace(second=0, microsecond=0)
+    minute = datetime.fromisoformat(venue.get_status()["market_now"]).replace(second=0, microsecond=0)
 
-    assert all(at < minute for at in closed)
-    assert minute - MINUTE <= all_[0] <= minute
-    assert closed[0] < all_[0]
+    assert minute - MINUTE == closed[0]
+    assert [minute, *closed] == all_
 
 
 def test_pages_by_the_oldest_start_lose_and_repeat_nothing(venue: RunningVenue) -> None:

@@ -19,20 +19,24 @@ PlayPrices = Callable[..., RunningVenue]
 
 @pytest.fixture
 def play(start_venue: StartVenue, tmp_path: Path) -> PlayPrices:
-    """Start a replay that stands at 25000.00 for ten minutes and then visits `prices`, one a minute, flat bars."""
+    """Begin a replay that stands at 25000.00 for ten minutes and then visits `prices`, one a minute, flat bars.
+
+    Its time stands too, until the test moves it on.
+    """
 
     def start(*prices: str) -> RunningVenue:
         path = ["25000.00"] * 10 + [*prices]
         rows = [((OPEN_AT + n * MINUTE).isoformat(), price, price, price, price, 5) for n, price in enumerate(path)]
         file = write_bars(tmp_path / "mnqh6-1m-2026-03.csv", rows)
-        return start_venue(replay=file, market_origin=OPEN_AT + timedelta(seconds=5))
+        return start_venue(replay=file, market_origin=OPEN_AT + timedelta(seconds=5), options=["--stepped"])
 
     return start
 
 
 def enter(venue: RunningVenue, **order: Any) -> int:
     order_id: int = venue.place(**order)["orderId"]
-    until(lambda: venue.order(order_id)["status"] == 2)
+    venue.step(1)
+    assert 2 == venue.order(order_id)["status"]
     return order_id
 
 
@@ -52,7 +56,7 @@ def test_a_market_buy_pays_the_ask_and_a_market_sell_gets_the_bid(play: PlayPric
 def test_a_stop_that_is_reached_closes_the_long_and_ends_its_target(play: PlayPrices) -> None:
     venue = play("24995.00", "24990.00", "24980.00")
     entry = enter(venue, **LONG)
-    venue.skip_to(OPEN_AT + 12 * MINUTE - timedelta(seconds=1))
+    venue.step_to(OPEN_AT + 12 * MINUTE - timedelta(seconds=1))
 
     assert (2, 3) == legs(venue, entry)
     assert 24990.00 == venue.order(entry + 1)["filledPrice"]
@@ -62,7 +66,7 @@ def test_a_stop_that_is_reached_closes_the_long_and_ends_its_target(play: PlayPr
 def test_a_stop_jumped_over_fills_where_the_market_is(play: PlayPrices) -> None:
     venue = play("24900.00")
     entry = enter(venue, **LONG)
-    venue.skip_to(OPEN_AT + 10 * MINUTE + timedelta(seconds=30))
+    venue.step_to(OPEN_AT + 10 * MINUTE + timedelta(seconds=30))
 
     assert (2, 3) == legs(venue, entry)
     assert 24900.00 == venue.order(entry + 1)["filledPrice"]
@@ -71,9 +75,9 @@ def test_a_stop_jumped_over_fills_where_the_market_is(play: PlayPrices) -> None:
 def test_a_target_only_touched_does_not_fill_and_one_gone_through_does(play: PlayPrices) -> None:
     venue = play("25020.25", "25020.50")
     entry = enter(venue, **LONG)
-    venue.skip_to(OPEN_AT + 11 * MINUTE - timedelta(seconds=1))
+    venue.step_to(OPEN_AT + 11 * MINUTE - timedelta(seconds=1))
     touched = legs(venue, entry)
-    venue.skip_to(OPEN_AT + 12 * MINUTE - timedelta(seconds=1))
+    venue.step_to(OPEN_AT + 12 * MINUTE - timedelta(seconds=1))
 
     assert (1, 1) == touched
     assert (3, 2) == legs(venue, entry)
@@ -84,7 +88,7 @@ def test_a_target_only_touched_does_not_fill_and_one_gone_through_does(play: Pla
 def test_a_short_has_its_stop_above_and_its_target_below(play: PlayPrices) -> None:
     venue = play("25005.00", "25011.00")
     entry = enter(venue, **SHORT)
-    venue.skip_to(OPEN_AT + 12 * MINUTE - timedelta(seconds=1))
+    venue.step_to(OPEN_AT + 12 * MINUTE - timedelta(seconds=1))
 
     assert (2, 3) == legs(venue, entry)
     assert 25010.00 <= venue.order(entry + 1)["filledPrice"] <= 25011.25
@@ -96,9 +100,9 @@ def test_a_bar_that_holds_both_ends_at_whichever_its_path_meets_first(start_venu
     quiet = [((OPEN_AT + n * MINUTE).isoformat(), *still) for n in range(10)]
     wild = ((OPEN_AT + 10 * MINUTE).isoformat(), "25000.00", "25050.00", "24950.00", "25001.00", 5)
     file = write_bars(tmp_path / "mnqh6-1m-2026-03.csv", [*quiet, wild])
-    venue = start_venue(replay=file, market_origin=OPEN_AT)
+    venue = start_venue(replay=file, market_origin=OPEN_AT, options=["--stepped"])
     entry = enter(venue, **LONG)
-    venue.skip_to(OPEN_AT + 11 * MINUTE)
+    venue.step_to(OPEN_AT + 11 * MINUTE)
 
     assert (2, 3) == legs(venue, entry), "a bar that closed higher went to its low first"
     assert venue.order(entry)["filledPrice"] - 10 == venue.order(entry + 1)["filledPrice"]
@@ -108,8 +112,9 @@ def test_an_orphaned_stop_opens_a_position_as_it_would_at_the_venue(play: PlayPr
     venue = play("24980.00")
     enter(venue, **LONG)
     venue.post("/api/Position/closeContract", accountId=venue.account_id, contractId=MNQ)
-    until(lambda: venue.position() == 0)
-    venue.skip_to(OPEN_AT + 11 * MINUTE)
+    venue.step(1)
+    assert 0 == venue.position()
+    venue.step_to(OPEN_AT + 11 * MINUTE)
 
     assert -1 == venue.position()
 
@@ -137,6 +142,7 @@ def test_a_stop_fills_soon_after_its_time_while_nobody_asks(play: PlayPrices) ->
     venue = play("24980.00", "24980.00")
     enter(venue, **LONG)
     journal = venue.state / "journal.jsonl"
+    venue.options.clear()  # from now on its time runs by itself, and fast
     venue.clock = replace(venue.clock, speed=60)
     venue.skip_to(OPEN_AT + 10 * MINUTE - timedelta(seconds=30))
     # Read from its file: whatever we asked it would make it look at the market.

@@ -12,6 +12,7 @@ import pytest
 from requests import Response, get, post, request
 
 from simulator.faults import STREAM_KINDS, RequestKind
+from tests.fixtures.forked import stand_still_for_limits
 from tests.fixtures.processes import until
 from tests.fixtures.venue import MNQ, RunningVenue, StartVenue, starting_venues
 
@@ -74,7 +75,7 @@ def test_a_stepped_market_stands_until_it_is_moved_on(venue: RunningVenue) -> No
     assert before == venue.get_status()["market_now"]
     moved = ask(venue, "PUT", "clock", {"step": 90}).json()["market_now"]
 
-    assert ("15:00:00", "15:01:30") == (before[11:19], moved[11:19])
+    assert timedelta(seconds=90) == datetime.fromisoformat(moved) - datetime.fromisoformat(before)
 
 
 def test_a_market_that_runs_by_itself_cannot_be_moved(start_venue: StartVenue) -> None:
@@ -193,7 +194,7 @@ def test_requests_are_counted_by_path_and_no_body_of_a_login_is_kept(venue: Runn
 def test_bars_have_a_window_of_their_own_and_429s_are_counted_by_user(
     start_venue: StartVenue, limits: str, most: int
 ) -> None:
-    venue = start_venue(limits=limits)
+    venue = start_venue(limits=limits, change=stand_still_for_limits)
     statuses = [venue.send(BARS, {}).status_code for _ in range(most + 3)]
 
     assert [400] * most + [429] * 3 == statuses
@@ -202,7 +203,7 @@ def test_bars_have_a_window_of_their_own_and_429s_are_counted_by_user(
 
 
 def test_users_have_windows_of_their_own_and_logins_count_in_them(start_venue: StartVenue) -> None:
-    venue = start_venue(limits="on")
+    venue = start_venue(limits="on", change=stand_still_for_limits)
     ask(venue, "PUT", "users", {"user": "bea", "key": "beas key"})
     statuses = [
         post(f"{venue.url}/api/Auth/loginKey", json={"userName": "Bea", "apiKey": "wrong"}, timeout=30).status_code
@@ -224,7 +225,7 @@ def test_every_example_of_the_documentation_works(start_venue: StartVenue) -> No
     for example in examples:
         strict = example.replace("curl", "curl --silent --show-error --fail-with-body", 1)
         command = f"SIM=http://127.0.0.1:{port}/sim; {strict}"
-        done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, timeout=30, check=False)
+        done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, timeout=60, check=False)
         assert 0 == done.returncode, (example, done.stdout, done.stderr)
 
 

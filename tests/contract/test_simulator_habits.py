@@ -1,5 +1,6 @@
 """The simulator's habits: what no document says of the venue, chosen by a test; section 10 of the contract."""
 
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
 from typing import Literal
@@ -10,10 +11,15 @@ import requests
 from shared.domain.order import OrderState, OrderType, Side
 from simulator.venue.habits import Event, Habits
 from tests.fixtures.pit import OpenPit, Pit
-from tests.fixtures.venue import MNQ, OPEN_AT, RunningVenue, StartVenue
+from tests.fixtures.venue import MNQ, OPEN_AT, RunningVenue, StartVenue, starting_venues
 
 ES = "CON.F.US.EP.H26"
-TICKS = 4 * 25_000
+
+
+@pytest.fixture(scope="module")
+def shared_venue(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningVenue]:
+    with starting_venues(tmp_path_factory.mktemp("habits")) as start:
+        yield start()
 
 
 @pytest.mark.parametrize(("limits_fill", "state"), [("through", OrderState.WORKING), ("touch", OrderState.FILLED)])
@@ -109,8 +115,10 @@ def test_habits_are_kept_over_a_restart_and_what_is_left_out_is_as_at_the_beginn
         ({"events": [{"name": "CPI", "at": "2026-03-10T13:30:00"}]}, "timezone"),
     ],
 )
-def test_what_is_no_habit_is_refused_with_its_name(venue: RunningVenue, body: dict[str, object], said: str) -> None:
-    answer = requests.put(f"{venue.control_url}/sim/habits", json=body, timeout=30)
+def test_what_is_no_habit_is_refused_with_its_name(
+    shared_venue: RunningVenue, body: dict[str, object], said: str
+) -> None:
+    answer = requests.put(f"{shared_venue.control_url}/sim/habits", json=body, timeout=60)
 
     assert 400 == answer.status_code
     assert said in answer.json()["detail"]

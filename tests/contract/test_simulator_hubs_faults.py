@@ -10,7 +10,7 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from tests.fixtures.hubs import ConnectHub, HubClient
 from tests.fixtures.processes import until
-from tests.fixtures.venue import MNQ, FaultDetails, RunningVenue, starting_venues
+from tests.fixtures.venue import MNQ, FaultDetails, RunningVenue, StartVenue, starting_venues
 
 RESTING = {"type": 1, "limitPrice": 20000}
 
@@ -101,19 +101,24 @@ def test_a_login_that_ends_is_told_and_the_connection_closed(venue: RunningVenue
     assert {"type": 7} == client.records[-1]
 
 
-def test_an_outage_cuts_everybody_and_lets_nobody_in_for_a_while(
-    venue: RunningVenue, client: HubClient, connect_hub: ConnectHub
-) -> None:
-    market = connect_hub(venue, "market")
+def test_an_outage_cuts_everybody_and_lets_nobody_in(start_venue: StartVenue, connect_hub: ConnectHub) -> None:
+    venue = start_venue()
     token = venue.log_in()
-    arm(venue, "hub_gap", seconds=1.5)
-    codes = [cut.read_to_the_end() for cut in (client, market)]
+    user, market = connect_hub(venue, token=token), connect_hub(venue, "market", token=token)
+    arm(venue, "hub_gap", seconds=600)
+    codes = [cut.read_to_the_end() for cut in (user, market)]
     with pytest.raises(InvalidStatus) as refused:
         connect_hub(venue, token=token)
 
     assert ([1006, 1006], 503) == (codes, refused.value.response.status_code)
-    assert 503 == post(f"{venue.url}/hubs/user/negotiate?access_token={token}", timeout=30).status_code
+    assert 503 == post(f"{venue.url}/hubs/user/negotiate?access_token={token}", timeout=60).status_code
     assert venue.place(**RESTING)["success"]
+
+
+def test_an_outage_is_over_after_a_while(venue: RunningVenue, client: HubClient, connect_hub: ConnectHub) -> None:
+    token = venue.log_in()
+    since = monotonic()
+    arm(venue, "hub_gap", seconds=0.3)
 
     def is_back() -> bool:
         try:
@@ -121,7 +126,9 @@ def test_an_outage_cuts_everybody_and_lets_nobody_in_for_a_while(
         except (InvalidStatus, ConnectionClosed):
             return False
 
+    assert 1006 == client.read_to_the_end()
     until(is_back, what="the end of the outage")
+    assert monotonic() - since >= 0.3
 
 
 def test_only_one_client_is_dropped_at_a_time(venue: RunningVenue, client: HubClient, connect_hub: ConnectHub) -> None:

@@ -1,8 +1,10 @@
 """The market hub tells one market: the one whose bars REST shows, and whose quote fills orders."""
 
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from datetime import datetime, timedelta
 from decimal import Decimal
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -11,7 +13,6 @@ import pytest
 
 from shared.domain.bar import MINUTE
 from tests.fixtures.hubs import ConnectHub, HubClient
-from tests.fixtures.processes import until
 from tests.fixtures.venue import MES, MNQ, OPEN_AT, RunningVenue, StartVenue, starting_venues, write_bars
 
 NQ = "CON.F.US.ENQ.H26"
@@ -19,22 +20,30 @@ QUOTE_FIELDS = {
     "symbol", "symbolName", "lastPrice", "bestBid", "bestAsk", "change", "changePercent", "open", "high", "low",
     "volume", "lastUpdated", "timestamp",
 }  # fmt: skip
-FAST = 60
+STANDING = ["--stepped"]
 
 
 @pytest.fixture(scope="module")
 def venue(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningVenue]:
-    """A market that runs a minute in a second."""
+    """A market whose time stands until a test lets it go on."""
     with starting_venues(tmp_path_factory.mktemp("hubs")) as start:
-        yield start(speed=FAST)
+        yield start(options=STANDING)
 
 
 def of(client: HubClient, target: str, contract_id: str = MNQ) -> list[Any]:
     return [told[1][1] for told in client.events() if told[0] == target and told[1][0] == contract_id]
 
 
-def read_until(client: HubClient, is_there: Callable[[], bool]) -> None:
-    client.next(lambda _: is_there())
+def has_more(quotes: Callable[[], list[Any]], count: int) -> bool:
+    return len(quotes()) > count
+
+
+def go_on_until(venue: RunningVenue, client: HubClient, is_there: Callable[[], bool], seconds: float = 10) -> None:
+    """Let the market go on by some seconds, and read what came of it, until it is there."""
+    while not is_there():
+        venue.step(seconds)
+        with suppress(TimeoutError):  # what is where it was is no news
+            client.read(seconds=2)
 
 
 def test_trap_11_the_first_quote_is_whole_and_later_ones_only_what_changed(
@@ -42,7 +51,7 @@ def test_trap_11_the_first_quote_is_whole_and_later_ones_only_what_changed(
 ) -> None:
     client = connect_hub(venue, "market")
     assert "error" not in client.invoke("SubscribeContractQuotes", NQ)
-    read_until(client, lambda: len(of(client, "GatewayQuote", NQ)) > 100)
+    go_on_until(venue, client, lambda: len(of(client, "GatewayQuote", NQ)) > 100)
     first, *others = of(client, "GatewayQuote", NQ)
 
     assert QUOTE_FIELDS == set(first)
@@ -65,8 +74,8 @@ def test_trap_11_trades_and_depth_come_as_arrays_padded_with_nulls(
     client = connect_hub(venue, "market")
     client.invoke("SubscribeContractTrades", MNQ)
     client.invoke("SubscribeContractMarketDepth", MNQ)
-    read_until(client, lambda: any(None in payload for payload in of(client, "GatewayTrade")))
-    read_until(client, lambda: len(of(client, "GatewayDepth")) > 3)
+    go_on_until(venue, client, lambda: any(None in payload for payload in of(client, "GatewayTrade")))
+    go_on_until(venue, client, lambda: len(of(client, "GatewayDepth")) > 3)
     trades = [trade for payload in of(client, "GatewayTrade") for trade in payload if trade]
 
     assert {"symbolId", "price", "timestamp", "type", "volume"} == set(trades[0])
@@ -77,12 +86,12 @@ def test_trap_11_trades_and_depth_come_as_arrays_padded_with_nulls(
 def test_trap_11_trades_and_depth_come_as_objects_where_that_is_the_habit(
     start_venue: StartVenue, connect_hub: ConnectHub
 ) -> None:
-    venue = start_venue(speed=FAST)
+    venue = start_venue(options=STANDING)
     venue.control("PUT", "habits", {"market_payloads": "object"})
     client = connect_hub(venue, "market")
     client.invoke("SubscribeContractTrades", MNQ)
     client.invoke("SubscribeContractMarketDepth", MNQ)
-    read_until(client, lambda: len(of(client, "GatewayTrade")) > 3 and len(of(client, "GatewayDepth")) > 3)
+    go_on_until(venue, client, lambda: len(of(client, "GatewayTrade")) > 3 and len(of(client, "GatewayDepth")) > 3)
 
     assert {dict} == {type(payload) for target in ("GatewayTrade", "GatewayDepth") for payload in of(client, target)}
 
@@ -92,7 +101,8 @@ def test_a_book_begins_with_a_reset_and_a_large_snapshot_and_then_changes(
 ) -> None:
     client = connect_hub(venue, "market")
     client.invoke("SubscribeContractMarketDepth", MNQ)
-    read_until(client, lambda: len(of(client, "GatewayDepth")) > 10)
+    client.invoke("SubscribeContractQuotes", MNQ)  # which come also while the price stays where it is
+    go_on_until(venue, client, lambda: len(of(client, "GatewayDepth")) > 10)
     snapshot, *later = of(client, "GatewayDepth")
 
     assert 6 == snapshot[0]["type"]
@@ -117,7 +127,7 @@ def test_a_minute_made_of_trades_is_the_bar_that_rest_shows(venue: RunningVenue,
     def minutes() -> list[datetime]:
         return sorted({minute_of(trade) for payload in of(client, "GatewayTrade") for trade in payload if trade})
 
-    read_until(client, lambda: len(minutes()) > 4)
+    go_on_until(venue, client, lambda: len(minutes()) > 4, seconds=30)
     whole = minutes()[1:-1]
     bars = venue.post(
         "/api/History/retrieveBars", contractId=MNQ, live=False, startTime=whole[0].isoformat(),
@@ -150,17 +160,19 @@ def minute_of(trade: dict[str, Any]) -> datetime:
 def test_a_market_order_fills_at_the_price_the_quote_showed(venue: RunningVenue, connect_hub: ConnectHub) -> None:
     client = connect_hub(venue, "market")
     client.invoke("SubscribeContractQuotes", MES)
+    quotes = partial(of, client, "GatewayQuote", MES)
     placed = []
     for side in (0, 1, 0, 1):
         placed.append((side, venue.place(contractId=MES, side=side)["orderId"]))
-        read_until(client, lambda: len(of(client, "GatewayQuote", MES)) % 40 == 0)
-    until(lambda: all(venue.order(id_)["status"] == 2 for _, id_ in placed))
+        told = len(quotes())
+        go_on_until(venue, client, partial(has_more, quotes, told + 20), seconds=1)
     fills = [(side, venue.order(id_)) for side, id_ in placed]
-    last = max(order["updateTimestamp"] for _, order in fills)
-    read_until(client, lambda: of(client, "GatewayQuote", MES)[-1]["timestamp"] > last)
+    assert {2} == {order["status"] for _, order in fills}
+    last = max(at(order["updateTimestamp"]) for _, order in fills)
+    go_on_until(venue, client, lambda: at(quotes()[-1]["timestamp"]) > last, seconds=1)
     for side, order in fills:
         shown: dict[str, Any] = {}
-        for quote in of(client, "GatewayQuote", MES):
+        for quote in quotes():
             # A price is told at most a microsecond after it is there.
             if at(quote["timestamp"]) <= at(order["updateTimestamp"]) + timedelta(microseconds=1):
                 shown |= quote
@@ -178,10 +190,10 @@ def test_only_contracts_subscribed_are_heard_until_they_are_unsubscribed(
     client, other = connect_hub(venue, "market"), connect_hub(venue, "market")
     other.invoke("SubscribeContractTrades", MES)
     client.invoke("SubscribeContractQuotes", MNQ)
-    read_until(client, lambda: len(of(client, "GatewayQuote")) > 3)
+    go_on_until(venue, client, lambda: len(of(client, "GatewayQuote")) > 3)
     client.invoke("UnsubscribeContractQuotes", MNQ)
     heard = len(client.events())
-    read_until(other, lambda: len(other.events()) > 40)
+    go_on_until(venue, other, lambda: len(other.events()) > 5)
     client.invoke("UnsubscribeContractQuotes", MNQ)
 
     assert heard == len(client.events())
@@ -202,12 +214,16 @@ def test_nothing_is_told_before_the_first_price_and_then_all(
     opens = OPEN_AT + timedelta(minutes=2)
     rows = [((opens + n * MINUTE).isoformat(), "25000", "25001", "24999", "25000.5", 10) for n in range(30)]
     file = write_bars(tmp_path / "mnqh6-1m-2026-03.csv", rows)
-    venue = start_venue(replay=file, market_origin=OPEN_AT, speed=FAST)
+    venue = start_venue(replay=file, market_origin=OPEN_AT, options=STANDING)
     client = connect_hub(venue, "market")
     for what in ("Quotes", "Trades", "MarketDepth"):
         assert "error" not in client.invoke(f"SubscribeContract{what}", MNQ)
-    client.told(3)
-    read_until(client, lambda: bool(of(client, "GatewayDepth") and of(client, "GatewayQuote")))
+    venue.step_to(opens - timedelta(seconds=1))
+    venue.step(0.5)
+    assert "error" not in client.invoke("UnsubscribeContractTrades", MNQ)
+    assert [] == client.events()
+    venue.step_to(opens + MINUTE - timedelta(seconds=1))
+    go_on_until(venue, client, lambda: bool(of(client, "GatewayDepth") and of(client, "GatewayQuote")))
 
     assert QUOTE_FIELDS - {"changePercent"} <= set(of(client, "GatewayQuote")[0])
     assert 6 == of(client, "GatewayDepth")[0][0]["type"]

@@ -15,7 +15,7 @@ from tests.fixtures.processes import until
 from tests.fixtures.venue import MNQ, RunningVenue, starting_venues
 
 ENTRY, TRADE, POSITION, ACCOUNT = "GatewayUserOrder", "GatewayUserTrade", "GatewayUserPosition", "GatewayUserAccount"
-BRACKET = {"stopLossBracket": {"ticks": -400, "type": 4}, "takeProfitBracket": {"ticks": 400, "type": 1}}
+BRACKET = {"stopLossBracket": {"ticks": -4000, "type": 4}, "takeProfitBracket": {"ticks": 4000, "type": 1}}
 
 
 @pytest.fixture(scope="module")

@@ -71,7 +71,12 @@ def test_no_answered_order_is_lost_by_a_kill_in_the_middle_of_many(venue: Runnin
     answered: list[str] = []
     sent: list[str] = []
     venue.log_in()
-    killer = threading.Timer(0.4, venue.process.kill)
+
+    def kill_in_the_middle() -> None:
+        until(lambda: len(answered) >= 30)
+        venue.process.kill()
+
+    killer = threading.Thread(target=kill_in_the_middle)
     killer.start()
     try:
         for number in range(100_000):
@@ -168,7 +173,7 @@ def copied(journal: Path) -> Path:
 def test_a_sigterm_ends_it_at_once(venue: RunningVenue) -> None:
     venue.place(customTag="last")
     venue.process.terminate()
-    venue.process.wait(timeout=10)
+    venue.process.wait(timeout=60)
     venue.start()
 
     assert ["last"] == venue.accepted_tags()
@@ -196,7 +201,7 @@ def test_it_stops_when_a_fill_cannot_be_written_down_and_fills_when_it_is_back(v
     room = journal.stat().st_size + len(order_line) + 100
     psutil.Process(venue.process.pid).rlimit(psutil.RLIMIT_FSIZE, (room, psutil.RLIM_INFINITY))
     venue.place(customTag="tag-2")
-    venue.process.wait(timeout=30)
+    venue.process.wait(timeout=60)
     venue.start()
 
     assert ["tag-1", "tag-2"] == venue.accepted_tags()

@@ -7,7 +7,6 @@ from uuid import uuid4
 
 import pytest
 
-from tests.fixtures.processes import until
 from tests.fixtures.venue import MES, MNQ, OPEN_AT, RunningVenue, StartVenue, starting_venues
 
 STOP = {"ticks": -400, "type": 4}  # far enough not to be reached while a test looks
@@ -17,8 +16,9 @@ WORKING = [1, 6, 7, 8]
 
 @pytest.fixture(scope="module")
 def shared_venue(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningVenue]:
+    """A market whose time stands, but for what a market order takes to fill."""
     with starting_venues(tmp_path_factory.mktemp("orders")) as start:
-        yield start()
+        yield start(options=["--stepped"])
 
 
 @pytest.fixture
@@ -29,12 +29,14 @@ def venue(shared_venue: RunningVenue) -> RunningVenue:
 
 
 def sweep(venue: RunningVenue) -> None:
-    until(lambda: not query(venue, statuses=[6]))
+    venue.step(1)
+    assert [] == query(venue, statuses=[6])
     for row in query(venue, statuses=WORKING):
         venue.post("/api/Order/cancel", accountId=venue.account_id, orderId=row["id"])
     for contract in (MNQ, MES):
         venue.post("/api/Position/closeContract", accountId=venue.account_id, contractId=contract)
-    until(lambda: not venue.position(MNQ) and not venue.position(MES))
+    venue.step(1)
+    assert (0, 0) == (venue.position(MNQ), venue.position(MES))
 
 
 def query(venue: RunningVenue, **by: Any) -> list[dict[str, Any]]:
@@ -52,8 +54,10 @@ def placed(venue: RunningVenue, **order: Any) -> int:
 
 def filled(venue: RunningVenue, **order: Any) -> dict[str, Any]:
     order_id = placed(venue, **order)
-    until(lambda: venue.order(order_id)["status"] == 2)
-    return venue.order(order_id)
+    venue.step(1)
+    order = venue.order(order_id)
+    assert 2 == order["status"]
+    return order
 
 
 def trades(venue: RunningVenue, order_id: int) -> list[dict[str, Any]]:
@@ -67,7 +71,7 @@ def balance(venue: RunningVenue) -> float:
 
 
 def last_price(venue: RunningVenue) -> float:
-    now = venue.clock.now()
+    now = datetime.fromisoformat(venue.get_status()["market_now"])
     found = venue.post(
         "/api/History/retrieveBars", contractId=MNQ, live=False, unit=2, unitNumber=1, limit=1, includePartialBar=True,
         startTime=(now - timedelta(minutes=5)).isoformat(), endTime=(now + timedelta(minutes=5)).isoformat(),
@@ -298,7 +302,8 @@ def test_closing_a_contract_flattens_it_and_leaves_its_orders_working(venue: Run
     of = {"accountId": venue.account_id, "contractId": MNQ}
 
     assert venue.post("/api/Position/closeContract", **of)["success"]
-    until(lambda: venue.position() == 0)
+    venue.step(1)
+    assert 0 == venue.position()
     assert 1 == venue.order(entry["id"] + 1)["status"]
     assert 2 == venue.post("/api/Position/closeContract", **of)["errorCode"]
 
@@ -309,7 +314,8 @@ def test_a_part_of_a_position_is_closed(venue: RunningVenue) -> None:
 
     assert 5 == venue.post("/api/Position/partialCloseContract", **of, size=4)["errorCode"]
     assert venue.post("/api/Position/partialCloseContract", **of, size=2)["success"]
-    until(lambda: venue.position() == -1)
+    venue.step(1)
+    assert -1 == venue.position()
 
 
 def test_contracts_are_held_apart(venue: RunningVenue) -> None:

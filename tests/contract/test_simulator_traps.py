@@ -12,7 +12,6 @@ from simulator.logins import Logins
 from simulator.venue.accounts import new_account
 from simulator.venue.journal import Journal
 from simulator.venue.records import Account, Change, Stage
-from tests.fixtures.processes import until
 from tests.fixtures.venue import MNQ, OPEN_AT, RunningVenue, StartVenue, write_bars
 
 MINUTE = timedelta(minutes=1)
@@ -22,20 +21,30 @@ PlayPrices = Callable[..., RunningVenue]
 
 @pytest.fixture
 def play(start_venue: StartVenue, tmp_path: Path) -> PlayPrices:
-    """Start a replay that stands at 25000.00 for ten minutes and then visits `prices`, one a minute, flat bars."""
+    """Begin a replay that stands at 25000.00 for ten minutes and then visits `prices`, one a minute, flat bars.
+
+    Its time stands too, until the test moves it on.
+    """
 
     def start(*prices: str) -> RunningVenue:
         path = ["25000.00"] * 10 + [*prices]
         rows = [((OPEN_AT + n * MINUTE).isoformat(), price, price, price, price, 5) for n, price in enumerate(path)]
         file = write_bars(tmp_path / "mnqh6-1m-2026-03.csv", rows)
-        return start_venue(replay=file, market_origin=OPEN_AT + timedelta(seconds=5))
+        return start_venue(replay=file, market_origin=OPEN_AT + timedelta(seconds=5), options=["--stepped"])
 
     return start
 
 
+@pytest.fixture
+def venue(start_venue: StartVenue) -> RunningVenue:
+    """A seeded market whose time stands."""
+    return start_venue(options=["--stepped"])
+
+
 def enter(venue: RunningVenue, **order: Any) -> int:
     order_id: int = venue.place(**order)["orderId"]
-    until(lambda: venue.order(order_id)["status"] == 2)
+    venue.step(1)
+    assert 2 == venue.order(order_id)["status"]
     return order_id
 
 
@@ -100,8 +109,9 @@ def test_trap_07_an_orphaned_stop_opens_a_naked_position(play: PlayPrices) -> No
     venue = play("24980.00")
     enter(venue, **LONG)
     venue.post("/api/Position/closeContract", accountId=venue.account_id, contractId=MNQ)
-    until(lambda: venue.position() == 0)
-    venue.skip_to(OPEN_AT + 11 * MINUTE)
+    venue.step(1)
+    assert 0 == venue.position()
+    venue.step_to(OPEN_AT + 11 * MINUTE)
 
     assert -1 == venue.position()
 
@@ -128,9 +138,9 @@ def test_trap_09_a_trail_is_written_as_a_level_and_read_as_a_distance(play: Play
     modified = venue.post("/api/Order/modify", **of, trailPrice=24000.00)
     widened = venue.order(order_id)
     venue.post("/api/Order/modify", **of, trailPrice=24990.00)
-    venue.skip_to(OPEN_AT + 11 * MINUTE - timedelta(seconds=5))
+    venue.step_to(OPEN_AT + 11 * MINUTE - timedelta(seconds=5))
     ratcheted = venue.order(order_id)
-    venue.skip_to(OPEN_AT + 12 * MINUTE - timedelta(seconds=5))
+    venue.step_to(OPEN_AT + 12 * MINUTE - timedelta(seconds=5))
 
     assert (5, 10, 40, 24990) == tuple(at_first[key] for key in ("type", "trailPrice", "trailDistance", "stopPrice"))
     assert modified["success"]
@@ -192,13 +202,13 @@ def test_another_users_account_is_not_there_for_any_route(venue: RunningVenue) -
 
 def test_a_partial_fill_is_two_trades_and_an_open_order_in_between_also_over_a_crash(play: PlayPrices) -> None:
     venue = play("25000.00")
-    venue.faults(path="partial_fill", seconds=30)
+    venue.faults(path="partial_fill", seconds=300)
     order_id = venue.place(size=5, customTag="parts", **LONG)["orderId"]
-    until(lambda: venue.order(order_id)["fillVolume"] == 2)
+    venue.step(1)
     half, legs = venue.order(order_id), [venue.order(order_id + n) for n in (1, 2)]
     venue.restart()
     again = venue.order(order_id)
-    venue.skip_to(OPEN_AT + 2 * MINUTE)
+    venue.step_to(OPEN_AT + 9 * MINUTE)
     trades = venue.post("/api/Trade/search", accountId=venue.account_id, startTimestamp=OPEN_AT.isoformat())["trades"]
 
     assert (1, 5, 2) == (half["status"], half["size"], half["fillVolume"])
@@ -224,7 +234,7 @@ def test_a_combine_that_touches_its_loss_limit_is_over(play: PlayPrices) -> None
     venue.account_id = combine.id
     too_many = venue.place(size=51)
     entry = enter(venue, size=50, stopLossBracket={"ticks": -400, "type": 4})
-    venue.skip_to(OPEN_AT + 13 * MINUTE - timedelta(seconds=5))
+    venue.step_to(OPEN_AT + 13 * MINUTE - timedelta(seconds=5))
     after = venue.place()
 
     assert (2, True) == (too_many["errorCode"], "Maximum position exceeded" in too_many["errorMessage"])
@@ -235,11 +245,11 @@ def test_a_combine_that_touches_its_loss_limit_is_over(play: PlayPrices) -> None
 
 def test_positions_are_closed_at_1510_and_orders_die(start_venue: StartVenue) -> None:
     flat_by = datetime(2026, 3, 10, 20, 10, tzinfo=UTC)
-    venue = start_venue(market_origin=flat_by - timedelta(minutes=5))
+    venue = start_venue(market_origin=flat_by - timedelta(minutes=5), options=["--stepped"])
     entry = enter(venue, stopLossBracket={"ticks": -4000, "type": 4})
-    venue.skip_to(flat_by - timedelta(seconds=60))
+    venue.step_to(flat_by - timedelta(seconds=60))
     late = venue.place()
-    venue.skip_to(flat_by + timedelta(seconds=1))
+    venue.step_to(flat_by + timedelta(seconds=1))
 
     assert (2, True) == (late["errorCode"], "15:08" in late["errorMessage"])
     assert (0, 3) == (venue.position(), venue.order(entry + 1)["status"])

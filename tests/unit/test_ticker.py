@@ -129,6 +129,15 @@ def test_a_look_after_a_long_time_tells_the_last_quarter_of_an_hour() -> None:
     assert_same_but_for_the_latest_trades(ticker_of(at), ticker)
 
 
+def test_a_look_after_a_long_time_changes_the_book_that_its_listeners_know() -> None:
+    ticker, at = ticker_of(OPEN_AT), OPEN_AT + timedelta(hours=2)
+    known = ticker.ladder()
+    heard = ticker.go_on(at)
+
+    assert known != ticker_of(at - timedelta(minutes=15)).ladder()
+    assert (known, ticker.ladder()) == (heard.before, heard.after)
+
+
 def assert_same_but_for_the_latest_trades(fresh: Ticker, old: Ticker) -> None:
     """What was traded since the last beat, a quarter of a second ago, is told with the next quote."""
     expected, found = content_of([fresh.full_quote()]), content_of([old.full_quote()])
