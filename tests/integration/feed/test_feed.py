@@ -1,11 +1,13 @@
 """The feed as its own process, between the simulator's hubs and Postgres and Redis."""
 
 from collections.abc import Callable
+from datetime import timedelta
 
 import pytest
 
 from shared.clock import machine_now
 from shared.domain.order import Direction
+from shared.hot.feed_lease import LOOK_EVERY
 from shared.hot.positions import read_positions
 from shared.hot.quotes import read_quote
 from tests.fixtures.feeds import Feeds
@@ -126,6 +128,7 @@ def test_a_standby_takes_over_once_the_lease_has_ended(feeds: Feeds, stop: Calla
     until(lambda: "is the active one" in second.log.read_text(), 60, "the standby's turn")
     until(lambda: feeds.has_quote_since(stopped_at), 60, "a quote of the standby's")
     assert 2 == feeds.health().fence
+    assert timedelta(seconds=0.25) >= LOOK_EVERY  # how soon, on a computer that has time
 
 
 def test_a_feed_that_was_frozen_stands_by_and_tells_nothing_old(feeds: Feeds) -> None:

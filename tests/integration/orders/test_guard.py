@@ -25,12 +25,13 @@ def stops_at_venue(desk: Desk) -> list[dict[str, Any]]:
 
 
 def test_every_fill_is_guarded_by_the_brackets_stop_at_the_first_look(desk: Desk) -> None:
-    """So a slow computer does not lengthen the time without a proof by a wait."""
+    """It was due as soon as it was asked for: only the slowness of a computer is between a fill and its proof."""
     desk.alert()
     desk.work()
 
     assert [("the bracket's stop", True)] == desk.rows("SELECT guarded_by, guarded_at >= recorded_at FROM fill")
     assert [("succeeded", 1, None)] == desk.rows(GUARDED)
+    assert [(True,)] == desk.rows("SELECT run_at <= enqueued_at FROM job WHERE name = 'orders.guard_position'")
     assert 1 == len(stops_at_venue(desk))
 
 
