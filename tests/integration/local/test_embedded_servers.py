@@ -158,7 +158,11 @@ def test_an_initdb_that_fails_is_quoted(home: Home, monkeypatch: pytest.MonkeyPa
     assert not (home.root / "postgres" / ".password").exists()
 
 
-@pytest.mark.parametrize("text", [f"{os.getpid()}\n/elsewhere\n", "4194303999\n", "", "not a pid\n"])
+@pytest.mark.parametrize(
+    "text",
+    [f"{os.getpid()}\n/elsewhere\n", "4194303999\n", "", "not a pid\n"],
+    ids=["of another folder", "of no process", "empty", "not a pid"],
+)
 def test_pid_files_of_processes_that_are_no_server_of_ours_are_ignored(made: Home, text: str) -> None:
     valkey(made)  # makes its folder
     files = [cluster(made) / "postmaster.pid", made.root / "valkey" / "data" / "valkey.pid"]
