@@ -128,6 +128,7 @@ class Killer(threading.Thread):
 
 def settle(stack: Stack, account_ids: list[int]) -> None:
     """Wait until nothing is under way, then until both books of each account agree."""
+    stack.hurry()
     eventually("every alert's job has ended", lambda: {row[0] for row in stack.rows(ALERTS)} <= TERMINAL, 240)
     eventually("no order hangs", lambda: not stack.rows(HANGING), 240, lambda: stack.rows(HANGING))
     eventually("what money depends on is done", lambda: not stack.rows(BUSY), 120, lambda: stack.rows(BUSY))

@@ -59,6 +59,7 @@ def test_after_a_day_of_faults_orders_fills_positions_and_balance_equal_the_venu
     for fault in stack.control("GET", "faults"):
         met[fault["kind"]] += fault["met"]
     stack.control("DELETE", "faults")
+    stack.hurry()
     eventually("every alert's job has ended", lambda: {row[0] for row in stack.rows(ALERTS)} <= TERMINAL, 240)
     eventually("no order hangs", lambda: not stack.rows(OPEN), 240, lambda: stack.rows(OPEN))
     eventually("what money depends on is done", lambda: not stack.rows(BUSY), 120, lambda: stack.rows(BUSY))
