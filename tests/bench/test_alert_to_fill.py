@@ -10,6 +10,7 @@ import requests
 from tests.fixtures.stack import ALERT, Stack, eventually
 
 ALERTS = 200
+PROVEN_WITHIN_MS = 2000
 
 
 def percentile(values: list[float], percent: int) -> float:
@@ -45,6 +46,8 @@ def test_alert_to_fill(stack: Stack, capsys: pytest.CaptureFixture[str]) -> None
     )
     at_venue = [float(row[0]) for row in stack.rows(_TO_FILL_AT_VENUE)]
     to_fill = [float(row[0]) for row in stack.rows(_TO_FILL)]
+    eventually("every fill is guarded", lambda: not stack.rows("SELECT 1 FROM fill WHERE guarded_at IS NULL"))
+    guarded = [float(row[0]) for row in stack.rows(_TO_PROVEN_STOP)]
     control = [float(row[0]) for row in stack.rows(_CONTROL)]
     with capsys.disabled():
         print(f"\n{ALERTS} alerts, 20 a second, seeded simulator, {Path(__file__).name}")
@@ -52,9 +55,11 @@ def test_alert_to_fill(stack: Stack, capsys: pytest.CaptureFixture[str]) -> None
         report("alert stored to order accepted by the venue", [float(row[0]) for row in stack.rows(_TO_ACCEPTED)])
         report("alert stored to fill at the venue", at_venue)
         report("alert stored to fill known here", to_fill)
+        report("fill known here to its stop proven", guarded)
         report("control: the venue's own Order/place call", control)
         ratio = statistics.median(at_venue) / statistics.median(control)
         print(f"{'alert to fill at the venue, p50, against the control':50} {ratio:8.1f} x")
+    assert max(guarded) < PROVEN_WITHIN_MS
 
 
 def report(name: str, values: list[float]) -> None:
@@ -75,4 +80,5 @@ _TO_FILL_AT_VENUE = f"""
 """
 _TO_FILL = f"SELECT extract(epoch FROM filled.finished_at - asked.enqueued_at) * 1000 {_STORY}"
 _TO_ACCEPTED = f"SELECT extract(epoch FROM placed.finished_at - asked.enqueued_at) * 1000 {_STORY}"
+_TO_PROVEN_STOP = "SELECT extract(epoch FROM guarded_at - recorded_at) * 1000 FROM fill"
 _CONTROL = "SELECT duration_ms FROM api_call WHERE endpoint = '/api/Order/place'"

@@ -4,6 +4,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -11,15 +12,19 @@ import psutil
 import pytest
 
 from shared.clock import MarketClock, machine_now
+from shared.hot.feed_lease import HELD_FOR
 from shared.hot.quotes import read_quote
 from tests.fixtures.feeds import Feeds
 from tests.fixtures.figures import line
+from tests.fixtures.fleet import Program
 from tests.fixtures.processes import until
 from tests.fixtures.venue import MNQ, OPEN_AT, RunningVenue
 
 SECONDS = 60
 ASKED = 2_000  # quotes a second
 FILLS = 100
+TAKEOVERS = 5
+TAKEN_OVER_WITHIN_MS = 5000
 
 
 @pytest.fixture(params=[240, ASKED * 60], ids=["usual", "2000-a-second"])
@@ -61,6 +66,10 @@ def test_quotes_from_the_venue_to_redis(
     assert rate > 0.95 * ASKED or "usual" in request.node.name
     assert sorted(lags[half:])[half // 2] < sorted(lags[:half])[half // 2] + 100
     assert 1 == feeds.health().market.connection_count
+
+
+def is_active(feed: Program) -> bool:
+    return "is the active one" in feed.log.read_text()
 
 
 @contextmanager
@@ -105,3 +114,26 @@ def test_a_fill_at_the_venue_to_the_job_that_writes_it(feeds: Feeds, capsys: pyt
         print(
             line("fill at the venue to its row here", [(row[2] - to_machine(row[3])) / millisecond for row in started])
         )
+
+
+@pytest.mark.bench
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("venue", [240], indirect=True)
+def test_a_standby_takes_over_within_five_seconds(feeds: Feeds, capsys: pytest.CaptureFixture[str]) -> None:
+    """The control is the lease itself: nobody may take over before it has ended."""
+    active = feeds.start()
+    feeds.wait_until_fed()
+    took = []
+    for _ in range(TAKEOVERS):
+        standby = feeds.start()
+        active.kill()
+        killed_at = time.monotonic()
+        until(partial(is_active, standby), 60, "the standby's turn")
+        took.append((time.monotonic() - killed_at) * 1000)
+        active = standby
+    lease = HELD_FOR / timedelta(milliseconds=1)
+    with capsys.disabled():
+        print()
+        print(line("feed killed to its standby active", took))
+        print(f"{'control: the lease':52} {lease:11.2f} ms; longest takeover {max(took) / lease:.2f} x")
+    assert max(took) < TAKEN_OVER_WITHIN_MS

@@ -2,6 +2,8 @@
 
 from collections.abc import Callable
 from datetime import timedelta
+from functools import partial
+from time import monotonic
 
 import pytest
 
@@ -13,6 +15,7 @@ from shared.hot.quotes import read_quote
 from tests.fixtures.feeds import Feeds
 from tests.fixtures.processes import until
 from tests.fixtures.venue import MNQ
+from workers.feed.market_side import STOOD_STILL_S
 
 ACCEPTANCE = """
     SELECT 1 FROM job, jsonb_array_elements(arguments -> 'orders') AS told
@@ -142,10 +145,24 @@ def test_a_feed_that_was_frozen_stands_by_and_tells_nothing_old(feeds: Feeds) ->
     first.thaw()
     until(lambda: "this one stands by" in first.log.read_text(), 60, "the first one's rest")
 
-    assert "stood still" in first.log.read_text()
     assert fence == feeds.health().fence
     second.kill()
     until(lambda: first.log.read_text().count("is the active one") == 2, 60, "the first one's return")
+
+
+def test_a_feed_that_stood_still_and_was_not_replaced_begins_anew(feeds: Feeds) -> None:
+    feed = feeds.start({"shared.hot.feed_lease:HELD_FOR": 600})  # it may stand still for long, and is the active one
+    feeds.wait_until_fed()
+    feed.freeze()
+    until(partial(is_past, monotonic() + STOOD_STILL_S + 0.5), 60, "long enough")
+    feed.thaw()
+
+    until(lambda: "stood still" in feed.log.read_text(), 60, "its noticing")
+    feeds.wait_until_fed(connection_count=2)
+
+
+def is_past(at: float) -> bool:
+    return monotonic() > at
 
 
 def test_what_happens_while_postgres_is_away_is_written_down_later(feeds: Feeds) -> None:
