@@ -8,7 +8,7 @@ export PYTHONDONTWRITEBYTECODE :=
 UP_ARGS ?=
 T ?= tests
 AT ?=
-# A file's tests run in one process, whose servers and programs they share; the slowest files begin first.
+# A file's tests run in one process, whose servers and programs they share; folders with slow tests begin first.
 PARALLEL := --numprocesses auto --dist loadfile --no-loadscope-reorder
 
 .PHONY: up down test test-unit check format bench chaos rabbitmq clean
@@ -18,7 +18,7 @@ up: .venv/.locked        ## start everything; UP_ARGS="--replay FILE --speed 60"
 down: .venv/.locked      ## stop what `make up` started, from another shell
 	@$(RUN)tickwork down
 
-test: .venv/.locked      ## every test but the benches, against real servers; T=tests/integration/orders is a part, AT=2026-12-24T10:00 another date
+test: .venv/.locked      ## the test suite in parallel, but for bench, rabbitmq and long; T=tests/integration/orders: a part; AT=2026-12-24T10:00: another date
 	$(if $(AT),$(RUN)python -m tests.at_date $(AT)) $(RUN)python -m pytest -m "not bench and not rabbitmq and not long" $(PARALLEL) $(T)
 
 test-unit: .venv/.locked ## what needs no server
@@ -37,15 +37,15 @@ format: .venv/.locked    ## put the code in order
 bench: .venv/.peers      ## measure, against a control in the same run
 	$(RUN)python -m pytest -m bench -s tests/bench
 
-chaos: .venv/.locked     ## the long form of the tests that kill real processes, and many examples of the rest
-	TICKWORK_CHAOS=long $(RUN)python -m pytest -m chaos -s --timeout 1800
+chaos: .venv/.locked     ## the long form of the tests that kill real processes, and 1,000 random examples of each property
+	TICKWORK_CHAOS=long $(RUN)python -m pytest -m "chaos or long" -s --timeout 1800
 	TICKWORK_CHAOS=long $(RUN)python -m pytest $(PARALLEL) tests/unit
 
 # What speaks to the broker, and what kills it. Starts a RabbitMQ of its own, or uses the one of RABBITMQ_URL.
 rabbitmq: .venv/.locked  ## the queues' tests with RabbitMQ as the broker
 	TICKWORK_TEST_BROKER=rabbitmq $(RUN)python -m pytest -m "not bench and not long" $(addprefix tests/, \
-		unit/test_envelope.py unit/test_broker_url.py \
-		$(addprefix integration/, ledger/test_rabbitmq.py ledger/test_ledger.py ledger/test_queues.py \
+		unit/test_broker_url.py \
+		$(addprefix integration/, ledger/test_envelope.py ledger/test_rabbitmq.py ledger/test_ledger.py ledger/test_queues.py \
 			ledger/test_batches.py scheduler/test_relay.py workers/test_worker_processes.py \
 			alerts/test_receiver_alerts.py alerts/test_receiver_refusals.py) \
 		system/test_up.py chaos/test_poison.py chaos/test_faults.py chaos/test_random_kills.py)

@@ -5,6 +5,7 @@ its own: nothing else on the computer sees it. Needs Linux, root, a C compiler, 
 """
 
 import os
+import shutil
 import sys
 import tempfile
 from datetime import datetime
@@ -20,13 +21,18 @@ mount -t overlay overlay -o "lowerdir=/etc,upperdir=$0/etc,workdir=$0/work" /etc
 
 def main() -> None:
     """Become the command."""
-    at = datetime.fromisoformat(sys.argv[1]).astimezone()
+    try:
+        at = datetime.fromisoformat(sys.argv[1]).astimezone()
+    except ValueError:
+        sys.exit(f"invalid date {sys.argv[1]!r}: expected a local time such as 2026-12-24T10:00")
+    if sys.platform != "linux" or os.geteuid() != 0 or shutil.which("cc") is None:
+        sys.exit("another date needs Linux, root and a C compiler called cc")
     folder = Path(tempfile.mkdtemp(prefix="tickwork-at-date-"))
     folder.chmod(0o755)
     view = folder / "view"
     view.mkdir()
     wrong_by = round((at - datetime.now().astimezone()).total_seconds())
-    library = built(folder, seconds=wrong_by, shifts_files=True)
+    library = built(folder, for_all_by=wrong_by)
     os.execvp("unshare", ["unshare", "--mount", "sh", "-c", _IN_ITS_OWN_VIEW, str(view), str(library), *sys.argv[2:]])
 
 

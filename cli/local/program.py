@@ -51,9 +51,12 @@ def start(program: Program) -> "subprocess.Popen[bytes]":
     )
 
 
-def tied_to_us(death_signal: signal.Signals, niceness: int = 0) -> Callable[[], None]:
-    """Return what a new process must run so that Linux sends it this signal when we are gone, and to give way."""
-    parent = os.getpid()
+def tied_to_us(death_signal: signal.Signals, niceness: int = 0, parent: int | None = None) -> Callable[[], None]:
+    """Return what a new process must run so that Linux sends it this signal when we are gone, and to give way.
+
+    `parent` is the process that starts it, where that is another one than this.
+    """
+    parent = os.getpid() if parent is None else parent
 
     def tie() -> None:
         os.nice(niceness)

@@ -82,6 +82,6 @@ def test_after_a_day_of_faults_orders_fills_positions_and_balance_equal_the_venu
         print(f"faults met {met.total()}: {dict(met)}; ends of alerts: {stack.rows(ENDS)}")
 
     # Most of what was asked for was traded: a day on which everything is halted would prove nothing.
-    assert stack.rows(ENTRIES)[0][0] >= (accepted // 6 if IS_LONG else 1), stack.rows(ENDS)
+    assert stack.rows(ENTRIES)[0][0] > (accepted / 6 if IS_LONG else 0), stack.rows(ENDS)
     assert {} == requests_made["limited"]
     assert all(met.values()) if IS_LONG else met.total() > 0

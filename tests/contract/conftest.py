@@ -15,14 +15,13 @@ from shared.config import Venue
 from shared.gateway.client import GatewayClient
 from shared.gateway.ports import Call, Limiter
 from shared.hot import logins
-from shared.hot.connection import connect
 from shared.hot.logins import RedisTokenStore
 from shared.hot.rate_limit import WINDOWS, NoLimiter, RedisLimiter, Window
+from tests.fixtures.redis_client import LONG, patient
 from tests.fixtures.venue import RunningVenue
 
 Answer = Callable[[dict[str, Any]], tuple[int, dict[str, str], bytes]]
 OpenGateway = Callable[..., GatewayClient]
-LONG = timedelta(minutes=2)
 # The windows as they are, but that nothing leaves them while a test looks.
 LASTING: Mapping[str, Window] = {name: replace(window, span=timedelta(hours=1)) for name, window in WINDOWS.items()}
 
@@ -90,13 +89,6 @@ class ScriptedVenue:
 @pytest.fixture
 def calls() -> NotedCalls:
     return NotedCalls()
-
-
-def patient(url: str) -> "redis.Redis":
-    """Return a client of Redis as our programs have it, but one for which a slow machine is no Redis that is away."""
-    client = connect(url)
-    client.connection_pool.connection_kwargs |= {"socket_timeout": 60, "socket_connect_timeout": 60}
-    return client
 
 
 @pytest.fixture

@@ -22,8 +22,9 @@ from shared.gateway.ticket import OrderTicket
 from shared.hot.connection import connect
 from shared.hot.logins import RedisTokenStore
 from shared.hot.rate_limit import WINDOWS, NoLimiter, RedisLimiter
-from tests.contract.conftest import LASTING, LONG, NotedCalls, OpenGateway, ScriptedVenue
+from tests.contract.conftest import LASTING, NotedCalls, OpenGateway, ScriptedVenue
 from tests.fixtures.processes import free_port, until
+from tests.fixtures.redis_client import LONG
 from tests.fixtures.venue import MNQ, RunningVenue
 
 PLACE, ACCOUNTS, LOGIN = "/api/Order/place", "/api/Account/search", "/api/Auth/loginKey"

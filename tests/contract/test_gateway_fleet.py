@@ -34,7 +34,8 @@ def test_five_processes_that_ask_as_fast_as_they_may_meet_no_429(
     # Most requests take long on their way: the venue counts them later than we sent them.
     venue.faults(path=BARS, kind="delay_before", seconds=0.5, count=40)
     is_over, told = forks.Event(), forks.SimpleQueue()
-    fleet = [forks.Process(target=hammer.main, args=(venue.url, redis_url, queue, is_over, told)) for queue in Queue]
+    asks = [(venue.url, redis_url, queue, is_over, told) for queue in Queue]
+    fleet = [forks.Process(target=hammer.main, args=arguments, daemon=True) for arguments in asks]
     for process in fleet:
         process.start()
 
@@ -48,8 +49,9 @@ def test_five_processes_that_ask_as_fast_as_they_may_meet_no_429(
         until(has_begun_another_window, 100)
     finally:
         is_over.set()
-    for process in fleet:
-        process.join()
+        for process in fleet:
+            process.join(100)
+            process.kill()
     assert {0} == {process.exitcode for process in fleet}
     came = [told.get() for _ in fleet]
     statuses = sum((statuses for statuses, _ in came), Counter[str]())

@@ -221,6 +221,7 @@ def test_a_client_that_only_pings_stays(
     for _ in range(5):
         now += 20  # what was heard last was heard too long ago when the next ping but one comes
         client.say(PING)
+        assert "error" not in client.invoke("SubscribeAccounts")  # it has been read
 
     assert "error" not in client.invoke("SubscribeAccounts")
 

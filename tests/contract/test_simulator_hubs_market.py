@@ -40,10 +40,13 @@ def has_more(quotes: Callable[[], list[Any]], count: int) -> bool:
 
 def go_on_until(venue: RunningVenue, client: HubClient, is_there: Callable[[], bool], seconds: float = 10) -> None:
     """Let the market go on by some seconds, and read what came of it, until it is there."""
-    while not is_there():
+    for _ in range(200):
+        if is_there():
+            return
         venue.step(seconds)
         with suppress(TimeoutError):  # what is where it was is no news
             client.read(seconds=2)
+    pytest.fail(f"the market went on by {200 * seconds:.0f} s for nothing")
 
 
 def test_trap_11_the_first_quote_is_whole_and_later_ones_only_what_changed(

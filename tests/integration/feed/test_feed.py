@@ -13,6 +13,7 @@ from shared.hot.feed_lease import LOOK_EVERY
 from shared.hot.positions import read_positions
 from shared.hot.quotes import read_quote
 from tests.fixtures.feeds import Feeds
+from tests.fixtures.fleet import database_away
 from tests.fixtures.processes import until
 from tests.fixtures.venue import MNQ
 from workers.feed.market_side import STOOD_STILL_S
@@ -169,7 +170,7 @@ def test_what_happens_while_postgres_is_away_is_written_down_later(feeds: Feeds)
     feeds.start()
     feeds.wait_until_fed()
     feeds.desk.work()
-    with feeds.postgres_away():
+    with database_away(feeds.desk.settings.database_url):
         placed = feeds.desk.venue.place(customTag="unwritten")
         until(lambda: "Retrying" in feeds.running[0].log.read_text(), 60, "a try")
         quote = read_quote(feeds.hot, MNQ)

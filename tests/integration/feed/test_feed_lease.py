@@ -3,10 +3,13 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import timedelta
 
+import pytest
 import redis
 
 from shared.config import Venue
+from shared.hot import feed_lease
 from shared.hot.feed_lease import FeedLease
 
 VENUE = Venue(url="http://127.0.0.1:1", hubs_url="", user="a-trader", key="", is_simulator=True)
@@ -22,6 +25,13 @@ async def two(redis_url: str) -> AsyncIterator[tuple[FeedLease, FeedLease]]:
         await other.give_up()
 
 
+@pytest.fixture
+def lasting(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let no lease end while a slow computer gets on with the test."""
+    monkeypatch.setattr(feed_lease, "HELD_FOR", timedelta(minutes=10))
+
+
+@pytest.mark.usefixtures("lasting")
 def test_one_is_the_active_one_until_it_gives_up_and_each_holder_has_a_fence_of_its_own(redis_url: str) -> None:
     async def test() -> None:
         async with two(redis_url) as (one, other):
@@ -46,6 +56,7 @@ def test_who_does_not_renew_is_replaced_and_learns_of_it(redis_url: str) -> None
     asyncio.run(test())
 
 
+@pytest.mark.usefixtures("lasting")
 def test_while_redis_does_not_answer_the_active_one_goes_on_and_nobody_else_begins(redis_url: str) -> None:
     async def test() -> None:
         async with two(redis_url) as (one, other):

@@ -171,5 +171,6 @@ def test_a_redis_that_hangs_is_waited_for_once_and_its_password_is_told_to_nobod
                 tries += 1
 
     assert tries <= 2  # one question, asked once more over a new connection
+    assert hanging.connection_pool.connection_kwargs["socket_timeout"] <= 1  # so long each of the two
     assert 1 == caplog.text.count("Redis does not answer")
     assert "a-password" not in caplog.text

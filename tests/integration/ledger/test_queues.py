@@ -121,11 +121,12 @@ def has_begun_or_ended(worker: Program) -> bool:
 
 def start_impatient(floor: Floor, wire: WireTap, package: str = "workers") -> Program:
     """Start a worker as its supervisor does: again, when it had no patience left before it had reached its broker."""
-    while True:
+    for _ in range(20):
         worker = floor.start(*tuned(IMPATIENT, package, "low"), BROKER_URL=wire.url)
         until(partial(has_begun_or_ended, worker), 60, "its start or its end")
         if worker.is_alive():
             return worker
+    pytest.fail("a worker ends before it has begun")
 
 
 def test_a_worker_without_its_broker_ends_after_its_patience(floor: Floor) -> None:

@@ -138,7 +138,7 @@ def test_a_job_that_overruns_is_stopped_leaves_where_it_stood_and_frees_its_slot
 @pytest.mark.usefixtures("worker")
 def test_a_job_that_overran_once_is_tried_again(floor: Floor) -> None:
     job_id = floor.ask(HangOnce(), "deadline = interval '1 second'", queue=Queue.NORMAL)
-    floor.wait_for("running", job_id)
+    until(lambda: floor.row(job_id)["attempt"] > 0, 60, "its first attempt")
     floor.execute(f"UPDATE job SET deadline = NULL WHERE id = '{job_id}'")  # of later attempts
 
     assert 2 == floor.wait_for("succeeded", job_id)[0]["attempt"]
