@@ -88,6 +88,7 @@ def test_while_postgres_hangs_the_answer_comes_when_the_receivers_patience_is_ov
     to_postgres.block()
 
     assert_asks_for_a_resend(tapped.post(ENTRY | {"id": "during"}))  # it hangs still
+    assert 1 == tapped.log().count("the database did not answer within")  # it waited once, and not twice in a row
     assert tapped.is_healthy()
     to_postgres.mend()
     post(tapped, ENTRY | {"id": "during"})
