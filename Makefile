@@ -22,7 +22,7 @@ test: .venv/.locked      ## the test suite in parallel, but for bench, rabbitmq 
 	$(if $(AT),$(RUN)python -m tests.at_date $(AT)) $(RUN)python -m pytest -m "not bench and not rabbitmq and not long" $(PARALLEL) $(T)
 
 test-unit: .venv/.locked ## what needs no server
-	$(RUN)python -m pytest $(PARALLEL) tests/architecture tests/unit
+	$(RUN)python -m pytest --numprocesses 2 --dist worksteal tests/architecture tests/unit
 
 check: .venv/.locked     ## format, lint, types, import contracts
 	$(RUN)ruff format --check .
