@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 from fractions import Fraction
+from functools import cache
 from itertools import groupby
 from pathlib import Path
 
@@ -32,6 +33,7 @@ SLIPPAGE = 2  # ticks, against us, at every fill
 FEES = Decimal("0.61")  # a contract and side
 STOPS = (40, 80, 150)  # ticks, one after the other by day
 FLIPS_EVERY = 7  # bars
+ASKS_AGAIN_AFTER = 5  # bars without a position, in which a refusal stays what it is
 TICKS_A_LOOK = 4  # quotes come with the price, so the watch looks oftener when it runs
 
 
@@ -47,6 +49,7 @@ class Gambler:
     least_spare: Decimal = Decimal(10**6)  # equity above the floor
     entry_count: int = 0
     bar_count: int = 0
+    asks_from: int = 0  # the count of bars from which it tries again to enter
 
     def trade(self, bars: list[Bar], session: Session) -> None:
         for bar in bars:
@@ -63,7 +66,7 @@ class Gambler:
             at = bar.start + timedelta(seconds=59)
             if self.bar_count % FLIPS_EVERY == 0 and self.position.quantity:
                 self.close(abs(self.position.quantity), quote)
-            if not self.position.quantity:
+            if not self.position.quantity and self.bar_count >= self.asks_from:
                 self.enter(Side.BUY if self.bar_count // FLIPS_EVERY % 2 else Side.SELL, quote, at, session)
 
     def look(self, quote: Quote, at: datetime, session: Session) -> None:
@@ -92,6 +95,7 @@ class Gambler:
             wished = min(50, quantity_for(equity - least - 1, self.stop_ticks, MGC.tick_value, costs))
             wish = EntryWish(CONTRACT, side, wished, self.stop_ticks)
             if against_entry(wish, self.now, BOOK, at, session=session, calendar=METALS):
+                self.asks_from = self.bar_count + ASKS_AGAIN_AFTER
                 return
         else:
             wished = 50
@@ -142,12 +146,16 @@ def bar_of(row: dict[str, str]) -> Bar:
     return Bar(datetime.fromisoformat(row["t"]), open_, high, low, close, int(row["v"]))
 
 
+@cache
+def bars_of(file: Path) -> list[Bar]:
+    with gzip.open(file, "rt") as text:
+        return sorted(map(bar_of, csv.DictReader(text)), key=lambda bar: bar.start)
+
+
 def trading_days(file: Path) -> Iterator[tuple[Session, list[Bar]]]:
     if not file.exists():
         pytest.skip(f"{file.name} is not on this machine")
-    with gzip.open(file, "rt") as text:
-        bars = [bar_of(row) for row in csv.DictReader(text)]
-    for _, of_day in groupby(sorted(bars, key=lambda bar: bar.start), key=lambda bar: day_ends(bar.start)):
+    for _, of_day in groupby(bars_of(file), key=lambda bar: day_ends(bar.start)):
         bars_of_day = list(of_day)
         session = METALS.session_at(bars_of_day[0].start)
         if session is not None:

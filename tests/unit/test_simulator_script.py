@@ -18,6 +18,7 @@ from simulator.venue.filling import Execution, average
 
 START = datetime(2026, 3, 10, 15, 0, 30, tzinfo=UTC)
 MNQ = "CON.F.US.MNQ.H26"
+UNDER = SeededMarket(7)  # it keeps the days it has made
 PRICES = st.integers(99_900, 100_100)
 STEPS = st.builds(
     Step,
@@ -28,16 +29,15 @@ STEPS = st.builds(
 
 @given(st.lists(STEPS, min_size=1, max_size=8))
 def test_the_bars_of_a_script_are_those_of_its_path_and_keep_its_volume(steps: list[Step]) -> None:
-    market = ScriptedMarket(SeededMarket(7))
+    market = ScriptedMarket(UNDER)
     contract = market.contract(MNQ, START)
     assert contract is not None
-    under = SeededMarket(7)
     market.play(Script(contract_id=MNQ, starts_market_at=START, steps=steps))
     end = START + timedelta(seconds=sum(step.seconds for step in steps))
     minute = START.replace(second=0)
     span = Span(minute, end.replace(second=0, microsecond=0) + MINUTE)
     bars = list(market.bars_backwards(contract, span))[::-1]
-    first = next(under.bars_backwards(contract, Span(minute, minute + MINUTE)))
+    first = next(UNDER.bars_backwards(contract, Span(minute, minute + MINUTE)))
 
     assert [minute + n * MINUTE for n in range(len(bars))] == [bar.start for bar in bars]
     assert sum(step.volume for step in steps) + first.volume // 2 == sum(bar.volume for bar in bars)
@@ -53,7 +53,7 @@ def test_the_bars_of_a_script_are_those_of_its_path_and_keep_its_volume(steps: l
 
 
 def test_a_second_script_goes_on_from_the_first_and_changes_nothing_before_it() -> None:
-    market = ScriptedMarket(SeededMarket(7))
+    market = ScriptedMarket(UNDER)
     contract = market.contract(MNQ, START)
     assert contract is not None
     market.play(Script(contract_id=MNQ, starts_market_at=START, steps=[Step(price=100_000, seconds=600, open=100_000)]))
