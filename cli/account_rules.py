@@ -11,8 +11,8 @@ from cli.stack import begin, connect, settings_of_stack
 from shared.db import accounts
 from shared.db.accounts import AccountRow
 from shared.db.standings import book_of
-from shared.domain.rule_book import PRESETS
-from shared.domain.rule_changes import describe
+from shared.domain.risk.rule_book import PRESETS
+from shared.domain.risk.rule_changes import describe
 from shared.errors import RefusedError
 
 RULE_COLUMNS = ("rule", "value", "source", "preset_says")

@@ -13,8 +13,8 @@ from cli.stack import begin, connect, settings_of_stack
 from cli.stands import Picture, findings_of, need_market, picture
 from shared.db import accounts
 from shared.db.accounts import AccountRow
-from shared.domain.account import Stage, stage_of
-from shared.domain.standing import floor_of
+from shared.domain.accounts.stage import Stage, stage_of
+from shared.domain.risk.account_risk import floor_of
 from shared.errors import RefusedError, SettingsError
 
 _COLUMNS = (

@@ -14,7 +14,7 @@ from cli.said import short
 from cli.stands import findings_of, picture, print_findings
 from shared.db import changes
 from shared.db.orders import OrderRow
-from shared.domain.order import ChangeKind, Origin
+from shared.domain.orders.order import ChangeKind, Origin
 from shared.errors import RefusedError
 from shared.ids import new_id
 from shared.ledger.jobs.orders import ChangeOrder

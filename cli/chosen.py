@@ -10,9 +10,9 @@ from sqlalchemy import Connection
 from shared.db import accounts, contracts, orders, positions
 from shared.db.accounts import AccountRow
 from shared.db.orders import OrderRow
-from shared.domain.bar import to_ticks
-from shared.domain.contract import Contract, root_of_contract, root_of_symbol
-from shared.domain.order import MOST_TICKS, Side
+from shared.domain.market_data.bar import to_ticks
+from shared.domain.market_data.contract import Contract, root_of_contract, root_of_symbol
+from shared.domain.orders.order import MOST_TICKS, Side
 from shared.errors import RefusedError
 
 SHORTEST_ID = 8

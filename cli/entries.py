@@ -13,7 +13,7 @@ from cli.ask import Asker, asking, wait_option
 from cli.chosen import Price, Sides, account_option, active_contract, need_tick, one_account, short_id
 from cli.output import print_json, print_table
 from shared.db import views
-from shared.domain.order import MOST_TICKS, OrderState, OrderType, Side
+from shared.domain.orders.order import MOST_TICKS, OrderState, OrderType, Side
 from shared.ledger.jobs.orders import EnterByHand
 
 _PRICE_OF = {OrderType.LIMIT: "limit_price", OrderType.STOP: "stop_price", OrderType.TRAILING_STOP: "trail_price"}

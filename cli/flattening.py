@@ -12,7 +12,7 @@ from cli.output import print_json, print_table
 from shared.db import accounts, flattenings, orders, positions
 from shared.db.accounts import AccountRow
 from shared.db.engine import driver
-from shared.domain.order import Direction, Origin
+from shared.domain.orders.order import Direction, Origin
 from shared.errors import SettingsError
 from shared.ids import new_id
 from shared.ledger.following import live_with

@@ -25,7 +25,7 @@ from cli.stack import connect
 from cli.stands import alarms
 from shared.db import contracts, orders, positions, views
 from shared.db.orders import OrderRow
-from shared.domain.order import ChangeKind, OrderState, OrderType, Role
+from shared.domain.orders.order import ChangeKind, OrderState, OrderType, Role
 from shared.errors import RefusedError, SettingsError
 
 _ORDERS = (

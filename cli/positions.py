@@ -18,9 +18,9 @@ from shared.db import accounts, contracts, orders, positions, views
 from shared.db.accounts import AccountRow
 from shared.db.orders import OrderRow
 from shared.db.positions import PositionRow
-from shared.domain.contract import Contract
-from shared.domain.order import ChangeKind, Direction, OrderState, OrderType, Role, Side
-from shared.domain.standing import Holding, open_profit
+from shared.domain.market_data.contract import Contract
+from shared.domain.orders.order import ChangeKind, Direction, OrderState, OrderType, Role, Side
+from shared.domain.risk.account_risk import Holding, open_profit
 from shared.errors import RefusedError
 from shared.hot.quotes import exit_price_by
 from shared.ledger.jobs.orders import ReducePosition

@@ -12,9 +12,9 @@ from cli.stack import connect, settings_of_stack
 from cli.stands import Picture, findings_of, picture, print_findings
 from shared.db.accounts import AccountRow
 from shared.db.standings import Stand
-from shared.domain.account import Stage, stage_of
-from shared.domain.limits import Action, when
-from shared.domain.standing import floor_of
+from shared.domain.accounts.stage import Stage, stage_of
+from shared.domain.risk.account_risk import floor_of
+from shared.domain.risk.account_rules import Action, when
 
 _BAR_WIDTH = 20
 _COLUMNS = ("rule", "used", "limit", "left", "room_left")

@@ -14,7 +14,7 @@ from shared.db import accounts, market, positions, standings
 from shared.db.accounts import AccountRow
 from shared.db.market import MarketRow
 from shared.db.standings import Stand
-from shared.domain.limits import Finding, session_of, watch, when
+from shared.domain.risk.account_rules import Finding, session_of, watch, when
 from shared.errors import SettingsError
 from shared.hot.connection import Patience
 from shared.hot.connection import connect as connect_redis

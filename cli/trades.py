@@ -11,9 +11,9 @@ from cli.output import print_json, print_table
 from cli.stack import connect
 from shared.db import accounts, round_trips
 from shared.db.round_trips import Wanted
-from shared.domain.calendar import trading_day_begins
-from shared.domain.contract import ROOTS, root_of_contract, root_of_symbol
-from shared.domain.statistics import GROUPINGS, Statistics, grouped, label_of, statistics_of
+from shared.domain.market_data.calendar import trading_day_begins
+from shared.domain.market_data.contract import ROOTS, root_of_contract, root_of_symbol
+from shared.domain.trades.statistics import GROUPINGS, Statistics, grouped, label_of, statistics_of
 
 _COLUMNS = (
     "closed_market_at", "contract", "direction", "quantity", "entry_price", "exit_price", "gross", "costs", "net",

@@ -29,7 +29,7 @@ from cli.local.supervisor import Child, Supervisor
 from cli.local.valkey import check_version, valkey_program, valkey_url
 from shared.config import Settings, load_settings
 from shared.db.migrate import upgrade
-from shared.domain.calendar import CHICAGO
+from shared.domain.market_data.calendar import CHICAGO
 from shared.errors import SettingsError
 from shared.log import masked
 

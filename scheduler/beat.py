@@ -17,9 +17,9 @@ from shared.config import Settings
 from shared.db import contracts, market, schedules
 from shared.db.engine import DATABASE_ERRORS, make_engine
 from shared.db.schedules import ScheduleRow
-from shared.domain.bar import MINUTE
-from shared.domain.calendar import calendar_of
-from shared.domain.contract import ROOTS
+from shared.domain.market_data.bar import MINUTE
+from shared.domain.market_data.calendar import calendar_of
+from shared.domain.market_data.contract import ROOTS
 from shared.errors import QueueFullError, SettingsError
 from shared.heartbeat import touch
 from shared.ledger.job import Job, request_of, request_type

@@ -5,8 +5,8 @@ import sys
 from datetime import timedelta
 from pathlib import Path
 
-from shared.domain.calendar import calendar_of
-from shared.domain.contract import ROOTS
+from shared.domain.market_data.calendar import calendar_of
+from shared.domain.market_data.contract import ROOTS
 from shared.errors import SettingsError
 from simulator.market.replay import ReplayMarket
 

@@ -7,9 +7,9 @@ from typing import Annotated, Any
 
 import msgspec
 
-from shared.domain.bar import Bar
-from shared.domain.contract import Contract, root_of_contract
-from shared.domain.order import OrderState, OrderType, Role, Side
+from shared.domain.market_data.bar import Bar
+from shared.domain.market_data.contract import Contract, root_of_contract
+from shared.domain.orders.order import OrderState, OrderType, Role, Side
 from simulator.venue.records import Account, Fill, Holding, Order
 
 Int32 = Annotated[int, msgspec.Meta(ge=-(2**31), le=2**31 - 1)]

@@ -4,10 +4,10 @@ from collections.abc import Sequence
 from datetime import timedelta
 from math import ceil
 
-from shared.domain.bar import Bar
-from shared.domain.decision import Decision
-from shared.domain.indicators import average_true_range, relative_strength, simple_average
-from shared.domain.order import Direction, Side
+from shared.domain.market_data.bar import Bar
+from shared.domain.orders.order import Direction, Side
+from shared.domain.strategies.decision import Decision
+from shared.domain.strategies.indicators import average_true_range, relative_strength, simple_average
 
 TIMEFRAME = timedelta(minutes=5)
 RSI_LENGTH, OVERSOLD, OVERBOUGHT = 14, 30, 70

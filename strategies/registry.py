@@ -4,9 +4,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
-from shared.domain.bar import Bar
-from shared.domain.decision import Decision
-from shared.domain.order import Direction
+from shared.domain.market_data.bar import Bar
+from shared.domain.orders.order import Direction
+from shared.domain.strategies.decision import Decision
 from strategies import mean_reversion
 
 

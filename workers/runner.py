@@ -15,7 +15,7 @@ from sqlalchemy import Connection
 
 from shared.clock import monotonic
 from shared.db.engine import DATABASE_ERRORS, driver
-from shared.domain.backoff import delay
+from shared.domain.upkeep.backoff import delay
 from shared.errors import HaltError, PostponedError, RefusedError
 from shared.fleets import Queue
 from shared.ledger import queues, rows

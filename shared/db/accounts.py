@@ -10,9 +10,9 @@ from sqlalchemy import Connection, Row, Text, bindparam, func, select, true, upd
 from sqlalchemy.dialects.postgresql import insert
 
 from shared.db.account_tables import account, account_day, account_event, account_snapshot
-from shared.domain.account import Stage, stage_of
-from shared.domain.calendar import trading_day_at
-from shared.domain.rule_book import first_highest_close
+from shared.domain.accounts.stage import Stage, stage_of
+from shared.domain.market_data.calendar import trading_day_at
+from shared.domain.risk.rule_book import first_highest_close
 from shared.ids import new_id
 
 

@@ -7,8 +7,8 @@ from sqlalchemy import Connection, select
 
 from shared.db.engine import driver
 from shared.db.tables import bar_minute
-from shared.domain.bar import Bar
-from shared.domain.coverage import Span
+from shared.domain.market_data.bar import Bar
+from shared.domain.market_data.coverage import Span
 
 _COLUMNS = (
     bar_minute.c.start,

@@ -11,7 +11,7 @@ from sqlalchemy import Connection, Row, Update, any_, bindparam, case, func, or_
 from sqlalchemy.dialects.postgresql import insert
 
 from shared.db.order_tables import IDS, order_change, orders
-from shared.domain.order import ChangeKind, ChangeState, OrderState, Origin
+from shared.domain.orders.order import ChangeKind, ChangeState, OrderState, Origin
 from shared.ids import new_id
 
 _OPEN = [state.value for state in ChangeState if not state.is_final]

@@ -10,9 +10,9 @@ from sqlalchemy.dialects.postgresql import TSTZMULTIRANGE, insert
 
 from shared.db.order_tables import orders, position
 from shared.db.tables import contract
-from shared.domain.contract import Contract
-from shared.domain.coverage import Span
-from shared.domain.order import Direction, OrderState
+from shared.domain.market_data.contract import Contract
+from shared.domain.market_data.coverage import Span
+from shared.domain.orders.order import Direction, OrderState
 
 _COLUMNS = [contract.c[name] for name in Contract.__dataclass_fields__]
 _GET = select(*_COLUMNS).where(contract.c.id == bindparam("contract"))

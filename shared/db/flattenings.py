@@ -12,7 +12,7 @@ from sqlalchemy.dialects.postgresql import insert
 from shared.db.account_tables import account
 from shared.db.order_tables import flattening
 from shared.db.tables import job
-from shared.domain.order import Origin
+from shared.domain.orders.order import Origin
 from shared.ids import new_id
 
 

@@ -14,8 +14,8 @@ from shared.db import contracts, signals
 from shared.db.order_tables import orders
 from shared.db.signals import NewSignal
 from shared.db.tables import job
-from shared.domain.contract import Contract
-from shared.domain.order import OrderState, OrderType, Origin, Role, Side
+from shared.domain.market_data.contract import Contract
+from shared.domain.orders.order import OrderState, OrderType, Origin, Role, Side
 
 _ID_DIGITS = 32
 OPEN = [state.value for state in OrderState if not state.is_final]

@@ -10,9 +10,9 @@ from sqlalchemy import ColumnElement, Connection, any_, bindparam, func, select,
 from sqlalchemy.dialects.postgresql import insert
 
 from shared.db.order_tables import IDS, fill, position
-from shared.domain.contract import Contract
-from shared.domain.order import Direction, Side
-from shared.domain.position import Position, after_fill
+from shared.domain.market_data.contract import Contract
+from shared.domain.orders.order import Direction, Side
+from shared.domain.orders.position import Position, after_fill
 
 _IN_ACCOUNTS = (
     select(position)

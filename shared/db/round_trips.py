@@ -13,9 +13,9 @@ from shared.db.account_tables import signal
 from shared.db.order_tables import fill, orders
 from shared.db.tables import contract
 from shared.db.trade_tables import booking_due, round_trip
-from shared.domain.order import Direction, Side
-from shared.domain.round_trip import Fill, Lot, RoundTrip
-from shared.domain.statistics import NOBODY_KNOWN, Excursions, Result
+from shared.domain.orders.order import Direction, Side
+from shared.domain.trades.round_trip import Fill, Lot, RoundTrip
+from shared.domain.trades.statistics import NOBODY_KNOWN, Excursions, Result
 
 _label = func.coalesce(round_trip.c.strategy, round_trip.c.origin, NOBODY_KNOWN)
 _key = tuple_(*(round_trip.c[name] for name in ("closed_market_at", *(key.name for key in round_trip.primary_key))))

@@ -11,7 +11,7 @@ from sqlalchemy.dialects.postgresql import insert
 
 from shared.db.order_tables import IDS, orders
 from shared.db.orders import IS_GIVEN_UP, OPEN
-from shared.domain.order import OrderState, Role
+from shared.domain.orders.order import OrderState, Role
 
 # Built once: these statements run for every order that the hub or an answer tells of.
 # Quantity and filled_market_at may be left out.

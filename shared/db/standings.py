@@ -11,14 +11,14 @@ from sqlalchemy import Connection, Row, text
 
 from shared.clock import MarketClock
 from shared.db.accounts import AccountRow
-from shared.domain.account import Stage, stage_of
-from shared.domain.calendar import trading_day_at, trading_day_begins
-from shared.domain.contract import ROOTS, root_of_contract
-from shared.domain.order import Direction, Side
-from shared.domain.product_family import family_of
-from shared.domain.rule_book import PRESETS, RuleBook, preset_for
-from shared.domain.rule_changes import with_changes
-from shared.domain.standing import Holding, Standing, Working
+from shared.domain.accounts.stage import Stage, stage_of
+from shared.domain.market_data.calendar import trading_day_at, trading_day_begins
+from shared.domain.market_data.contract import ROOTS, root_of_contract
+from shared.domain.market_data.product_family import family_of
+from shared.domain.orders.order import Direction, Side
+from shared.domain.risk.account_risk import Holding, Standing, Working
+from shared.domain.risk.rule_book import PRESETS, RuleBook, preset_for
+from shared.domain.risk.rule_changes import with_changes
 
 # A contract and the signed quantity held -> what closing it brings now; None without a fresh quote.
 ExitPrice = Callable[[str, int], Decimal | None]

@@ -4,7 +4,7 @@ import logging
 
 from shared.clock import machine_now
 from shared.config import Venue
-from shared.domain.login import Token, token_of
+from shared.domain.accounts.login import Token, token_of
 from shared.errors import CredentialsRefusedError, RefusedError, SettingsError, TradingError, VenueDownError
 from shared.fleets import Queue
 from shared.gateway.ports import TokenStore

@@ -18,7 +18,7 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import InvalidStatus, WebSocketException
 
 from shared.clock import machine_now, monotonic
-from shared.domain.login import token_of
+from shared.domain.accounts.login import token_of
 from shared.errors import CredentialsRefusedError, TradingError
 from shared.gateway import hub_records
 from shared.gateway.hub_records import Kind, MalformedRecordError, Record

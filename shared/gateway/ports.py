@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Literal, Protocol
 
-from shared.domain.login import Token
+from shared.domain.accounts.login import Token
 from shared.fleets import Queue
 
 Budget = Literal["bars", "other"]  # the venue counts History/retrieveBars apart from everything else

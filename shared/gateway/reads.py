@@ -6,9 +6,9 @@ from datetime import datetime, timedelta
 from enum import IntEnum
 from typing import Any, TypeVar
 
-from shared.domain.bar import MINUTE, Bar, in_order
-from shared.domain.contract import Contract
-from shared.domain.coverage import Span
+from shared.domain.market_data.bar import MINUTE, Bar, in_order
+from shared.domain.market_data.contract import Contract
+from shared.domain.market_data.coverage import Span
 from shared.gateway import wire
 from shared.gateway.asker import Asker, translated
 from shared.gateway.transport import BARS

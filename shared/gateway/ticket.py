@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
-from shared.domain.bar import to_ticks
-from shared.domain.contract import Contract
-from shared.domain.order import OrderType, Side
+from shared.domain.market_data.bar import to_ticks
+from shared.domain.market_data.contract import Contract
+from shared.domain.orders.order import OrderType, Side
 from shared.errors import RefusedError
 from shared.gateway import wire
 

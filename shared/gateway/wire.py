@@ -7,10 +7,10 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any, TypeVar
 
-from shared.domain.account import Stage, stage_of
-from shared.domain.bar import Bar, to_ticks
-from shared.domain.contract import Contract, root_of_contract
-from shared.domain.order import Direction, OrderState, OrderType, Side
+from shared.domain.accounts.stage import Stage, stage_of
+from shared.domain.market_data.bar import Bar, to_ticks
+from shared.domain.market_data.contract import Contract, root_of_contract
+from shared.domain.orders.order import Direction, OrderState, OrderType, Side
 
 Json = dict[str, Any]
 W = TypeVar("W")

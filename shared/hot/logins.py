@@ -11,7 +11,7 @@ from redis.exceptions import LockError
 
 from shared.clock import machine_now, monotonic
 from shared.config import Venue
-from shared.domain.login import Token
+from shared.domain.accounts.login import Token
 from shared.errors import RateLimitedError, RetryableError
 from shared.hot.connection import Patience, RedisAwayError
 

@@ -6,7 +6,7 @@ from decimal import Decimal
 import msgspec
 import redis
 
-from shared.domain.order import Direction
+from shared.domain.orders.order import Direction
 
 
 class HotPosition(msgspec.Struct, frozen=True, kw_only=True):

@@ -4,9 +4,9 @@ from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
 from itertools import chain, islice, takewhile
 
-from shared.domain.bar import MINUTE, Bar
-from shared.domain.contract import Contract
-from shared.domain.coverage import Span
+from shared.domain.market_data.bar import MINUTE, Bar
+from shared.domain.market_data.contract import Contract
+from shared.domain.market_data.coverage import Span
 from simulator import wire
 from simulator.market.aggregate import aggregated, period_of, seconds_of
 from simulator.market.market import Market, bar_so_far

@@ -1,6 +1,6 @@
 """Contract/search, searchById and available."""
 
-from shared.domain.contract import MONTHS, Contract
+from shared.domain.market_data.contract import MONTHS, Contract
 from simulator import wire
 from simulator.market.listing import LISTINGS
 from simulator.venue.desk import Desk

@@ -18,8 +18,8 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from shared.clock import machine_now
-from shared.domain.bar import to_ticks
-from shared.domain.contract import Contract
+from shared.domain.market_data.bar import to_ticks
+from shared.domain.market_data.contract import Contract
 from simulator import wire
 from simulator.faults import EVERYWHERE, STREAM_KINDS, Fault, Preset
 from simulator.gate import Gate

@@ -1,6 +1,6 @@
 """Order/place, cancel, modify and the four ways to look orders up."""
 
-from shared.domain.order import OrderState, OrderType
+from shared.domain.orders.order import OrderState, OrderType
 from simulator import wire
 from simulator.venue.desk import Desk
 from simulator.venue.placing import Bracket, Wanted

@@ -4,8 +4,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
-from shared.domain.contract import root_of_contract
-from shared.domain.order import OrderState, OrderType
+from shared.domain.market_data.contract import root_of_contract
+from shared.domain.orders.order import OrderState, OrderType
 from simulator import wire
 from simulator.venue.records import Account, Change, Fill, Holding, Order
 

@@ -7,10 +7,10 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
-from shared.domain.bar import MINUTE, Bar
-from shared.domain.contract import Contract, root_of_contract
-from shared.domain.coverage import Span
-from shared.domain.matching import Move, Quote
+from shared.domain.market_data.bar import MINUTE, Bar
+from shared.domain.market_data.contract import Contract, root_of_contract
+from shared.domain.market_data.coverage import Span
+from shared.domain.orders.matching import Move, Quote
 from simulator.hubs.depth import Ladder
 from simulator.market.market import Market, quote
 from simulator.market.tape import Print, prints_on

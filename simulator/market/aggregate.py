@@ -3,9 +3,9 @@
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import UTC, date, datetime, time, timedelta
 
-from shared.domain.bar import MINUTE, Bar
-from shared.domain.calendar import CHICAGO
-from shared.domain.matching import Move
+from shared.domain.market_data.bar import MINUTE, Bar
+from shared.domain.market_data.calendar import CHICAGO
+from shared.domain.orders.matching import Move
 
 _OPENS = time(17)
 _SECOND = timedelta(seconds=1)

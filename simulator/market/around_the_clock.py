@@ -2,7 +2,7 @@
 
 from datetime import UTC, date, datetime, time, timedelta
 
-from shared.domain.calendar import CHICAGO, Calendar, Session
+from shared.domain.market_data.calendar import CHICAGO, Calendar, Session
 
 _OPENS = time(17)
 _DAY = timedelta(days=1)

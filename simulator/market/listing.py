@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import Decimal
 
-from shared.domain.contract import MONTHS, ROOTS, Contract, Root, contract_id
+from shared.domain.market_data.contract import MONTHS, ROOTS, Contract, Root, contract_id
 
 _DAY = timedelta(days=1)
 _WEDNESDAY, _FRIDAY = 2, 4

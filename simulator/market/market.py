@@ -4,11 +4,11 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import Protocol
 
-from shared.domain.bar import MINUTE, Bar
-from shared.domain.calendar import Session
-from shared.domain.contract import Contract
-from shared.domain.coverage import Span
-from shared.domain.matching import Move, Quote
+from shared.domain.market_data.bar import MINUTE, Bar
+from shared.domain.market_data.calendar import Session
+from shared.domain.market_data.contract import Contract
+from shared.domain.market_data.coverage import Span
+from shared.domain.orders.matching import Move, Quote
 
 
 class Market(Protocol):

@@ -10,11 +10,11 @@ from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
 
-from shared.domain.bar import MINUTE, Bar, in_order, to_ticks
-from shared.domain.calendar import Session, calendar_of
-from shared.domain.contract import MONTHS, ROOTS, Contract, Root
-from shared.domain.coverage import Span
-from shared.domain.matching import Move, moves_of
+from shared.domain.market_data.bar import MINUTE, Bar, in_order, to_ticks
+from shared.domain.market_data.calendar import Session, calendar_of
+from shared.domain.market_data.contract import MONTHS, ROOTS, Contract, Root
+from shared.domain.market_data.coverage import Span
+from shared.domain.orders.matching import Move, moves_of
 from shared.errors import SettingsError
 from simulator.market.listing import make_contract
 

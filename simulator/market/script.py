@@ -4,8 +4,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from shared.domain.bar import Bar
-from shared.domain.matching import Move, moves_of
+from shared.domain.market_data.bar import Bar
+from shared.domain.orders.matching import Move, moves_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,11 +4,11 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 from itertools import takewhile
 
-from shared.domain.bar import MINUTE, Bar
-from shared.domain.calendar import Session
-from shared.domain.contract import Contract
-from shared.domain.coverage import Span
-from shared.domain.matching import Move
+from shared.domain.market_data.bar import MINUTE, Bar
+from shared.domain.market_data.calendar import Session
+from shared.domain.market_data.contract import Contract
+from shared.domain.market_data.coverage import Span
+from shared.domain.orders.matching import Move
 from simulator.market.market import Market, quote
 from simulator.market.script import Leg, Script, bar_of, legs_of, still
 

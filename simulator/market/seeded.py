@@ -5,11 +5,11 @@ from collections.abc import Iterator, Sequence
 from datetime import date, datetime, timedelta
 from functools import cache, lru_cache
 
-from shared.domain.bar import MINUTE, Bar, to_ticks
-from shared.domain.calendar import Calendar, Session, calendar_of
-from shared.domain.contract import MONTHS, Contract, root_of_contract
-from shared.domain.coverage import Span
-from shared.domain.matching import Move, moves_of
+from shared.domain.market_data.bar import MINUTE, Bar, to_ticks
+from shared.domain.market_data.calendar import Calendar, Session, calendar_of
+from shared.domain.market_data.contract import MONTHS, Contract, root_of_contract
+from shared.domain.market_data.coverage import Span
+from shared.domain.orders.matching import Move, moves_of
 from simulator.market.around_the_clock import AROUND_THE_CLOCK
 from simulator.market.listing import LISTINGS, Listing, front, make_contract, rolls_on
 

@@ -4,8 +4,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from shared.domain.bar import Bar
-from shared.domain.matching import Move, moves_of
+from shared.domain.market_data.bar import Bar
+from shared.domain.orders.matching import Move, moves_of
 
 PRINTS_A_MINUTE = 240
 _LEAST = timedelta(microseconds=1)

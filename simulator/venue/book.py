@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from decimal import Decimal
 
-from shared.domain.order import OrderState, Role
+from shared.domain.orders.order import OrderState, Role
 from simulator.market.script import Script
 from simulator.venue.habits import Habits
 from simulator.venue.journal import Journal

@@ -5,10 +5,10 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from shared.domain.contract import Contract
-from shared.domain.coverage import Span
-from shared.domain.matching import Hit, Move, on_move, trailed
-from shared.domain.order import OrderState, OrderType, Role
+from shared.domain.market_data.contract import Contract
+from shared.domain.market_data.coverage import Span
+from shared.domain.orders.matching import Hit, Move, on_move, trailed
+from shared.domain.orders.order import OrderState, OrderType, Role
 from simulator.faults import Fault
 from simulator.market.market import Market, moves, quote
 from simulator.venue.book import Book

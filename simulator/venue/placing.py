@@ -5,10 +5,10 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
 
-from shared.domain.bar import to_ticks
-from shared.domain.contract import Contract
-from shared.domain.matching import Quote
-from shared.domain.order import OrderState, OrderType, Role, Side
+from shared.domain.market_data.bar import to_ticks
+from shared.domain.market_data.contract import Contract
+from shared.domain.orders.matching import Quote
+from shared.domain.orders.order import OrderState, OrderType, Role, Side
 from simulator.venue.book import Book
 from simulator.venue.records import Account, BracketMode, Order
 

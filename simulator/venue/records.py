@@ -9,8 +9,8 @@ from decimal import Decimal
 from enum import StrEnum
 from fractions import Fraction
 
-from shared.domain.order import OrderState, OrderType, Role, Side
-from shared.domain.position import Position
+from shared.domain.orders.order import OrderState, OrderType, Role, Side
+from shared.domain.orders.position import Position
 from simulator.market.script import Script
 from simulator.venue.habits import Habits
 

@@ -4,9 +4,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from shared.domain.contract import root_of_contract
-from shared.domain.matching import Move
-from shared.domain.order import OrderState, OrderType, Role, Side
+from shared.domain.market_data.contract import root_of_contract
+from shared.domain.orders.matching import Move
+from shared.domain.orders.order import OrderState, OrderType, Role, Side
 from simulator.market.market import Market, quote
 from simulator.venue import rules
 from simulator.venue.book import Book, is_leg

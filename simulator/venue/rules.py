@@ -10,10 +10,10 @@ from datetime import UTC, datetime, time, timedelta
 from decimal import Decimal
 from fractions import Fraction
 
-from shared.domain.calendar import CHICAGO, Session
-from shared.domain.contract import Root
-from shared.domain.matching import Move
-from shared.domain.order import Side
+from shared.domain.market_data.calendar import CHICAGO, Session
+from shared.domain.market_data.contract import Root
+from shared.domain.orders.matching import Move
+from shared.domain.orders.order import Side
 from simulator.venue.habits import Event
 from simulator.venue.records import Account, Stage, Standing
 

@@ -4,10 +4,10 @@ from dataclasses import dataclass, fields, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 
-from shared.domain.bar import to_ticks
-from shared.domain.contract import Contract
-from shared.domain.matching import Quote, on_arrival
-from shared.domain.order import OrderState, OrderType
+from shared.domain.market_data.bar import to_ticks
+from shared.domain.market_data.contract import Contract
+from shared.domain.orders.matching import Quote, on_arrival
+from shared.domain.orders.order import OrderState, OrderType
 from simulator.market.clocks import Clock, SteppedClock
 from simulator.market.market import Market, quote
 from simulator.market.script import Script, Step

@@ -3,11 +3,11 @@
 import ast
 from pathlib import Path
 
-from shared.domain.contract import ROOTS
+from shared.domain.market_data.contract import ROOTS
 
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGES = ("cli", "scheduler", "shared", "simulator", "strategies", "web", "workers")
-THE_TABLE = ROOT / "shared" / "domain" / "contract.py"
+THE_TABLE = ROOT / "shared" / "domain" / "market_data" / "contract.py"
 COSTS = ROOT / "simulator" / "venue" / "fees.py"  # what the venue charges a contract, which is not what it is worth
 
 

@@ -11,9 +11,9 @@ import pytest
 import redis
 
 from shared.clock import machine_now
-from shared.domain.contract import Contract
-from shared.domain.login import Token
-from shared.domain.order import Side
+from shared.domain.accounts.login import Token
+from shared.domain.market_data.contract import Contract
+from shared.domain.orders.order import Side
 from shared.errors import AmbiguousOutcomeError, RateLimitedError
 from shared.fleets import Queue
 from shared.gateway.client import GatewayClient

@@ -4,8 +4,8 @@ from decimal import Decimal
 
 import pytest
 
-from shared.domain.contract import Contract
-from shared.domain.order import Side
+from shared.domain.market_data.contract import Contract
+from shared.domain.orders.order import Side
 from shared.gateway import connections
 from shared.gateway.ticket import OrderTicket
 from tests.contract.conftest import OpenGateway

@@ -9,7 +9,7 @@ from dataclasses import replace
 import pytest
 
 from shared.clock import machine_now
-from shared.domain.login import token_of
+from shared.domain.accounts.login import token_of
 from shared.errors import CredentialsRefusedError, RetryableError, TradingError, VenueDownError
 from shared.gateway.client import GatewayClient
 from tests.contract.conftest import NotedCalls, OpenGateway, ScriptedVenue

@@ -10,9 +10,9 @@ import pytest
 import redis
 
 from shared.clock import machine_now
-from shared.domain.contract import Contract
-from shared.domain.login import token_of
-from shared.domain.order import Direction, OrderState, OrderType, Side
+from shared.domain.accounts.login import token_of
+from shared.domain.market_data.contract import Contract
+from shared.domain.orders.order import Direction, OrderState, OrderType, Side
 from shared.errors import AmbiguousOutcomeError, OrderRejectedError, RefusedError
 from shared.gateway import asker, transport
 from shared.gateway.client import GatewayClient

@@ -8,9 +8,9 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.domain.bar import MINUTE
-from shared.domain.contract import ROOTS, Contract
-from shared.domain.coverage import Span
+from shared.domain.market_data.bar import MINUTE
+from shared.domain.market_data.contract import ROOTS, Contract
+from shared.domain.market_data.coverage import Span
 from shared.gateway import wire
 from tests.contract.conftest import OpenGateway, ScriptedVenue
 from tests.fixtures.venue import OPEN_AT

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from shared.domain.bar import MINUTE
-from shared.domain.contract import Contract
-from shared.domain.coverage import Span
+from shared.domain.market_data.bar import MINUTE
+from shared.domain.market_data.contract import Contract
+from shared.domain.market_data.coverage import Span
 from shared.errors import RateLimitedError, RefusedError, VenueDownError
 from shared.gateway.client import GatewayClient
 from tests.contract.conftest import LASTING, NotedCalls, OpenGateway, ScriptedVenue

@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
-from shared.domain.account import Stage
-from shared.domain.bar import MINUTE
-from shared.domain.contract import Contract
-from shared.domain.coverage import Span
-from shared.domain.order import Direction, OrderType, Side
+from shared.domain.accounts.stage import Stage
+from shared.domain.market_data.bar import MINUTE
+from shared.domain.market_data.contract import Contract
+from shared.domain.market_data.coverage import Span
+from shared.domain.orders.order import Direction, OrderType, Side
 from shared.errors import AmbiguousOutcomeError, OrderRejectedError, RefusedError
 from shared.gateway.client import GatewayClient
 from shared.gateway.reads import BarUnit

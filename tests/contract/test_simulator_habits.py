@@ -8,7 +8,7 @@ from typing import Literal
 import pytest
 import requests
 
-from shared.domain.order import OrderState, OrderType, Side
+from shared.domain.orders.order import OrderState, OrderType, Side
 from simulator.venue.habits import Event, Habits
 from tests.fixtures.pit import OpenPit, Pit
 from tests.fixtures.venue import MNQ, OPEN_AT, RunningVenue, StartVenue, starting_venues

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from shared.domain.bar import MINUTE
+from shared.domain.market_data.bar import MINUTE
 from tests.fixtures.hubs import ConnectHub, HubClient
 from tests.fixtures.venue import MES, MNQ, OPEN_AT, RunningVenue, StartVenue, starting_venues, write_bars
 

@@ -10,7 +10,7 @@ import psutil
 import pytest
 from requests import RequestException
 
-from shared.domain.order import Side
+from shared.domain.orders.order import Side
 from simulator.market.market import quote
 from simulator.market.scripted import ScriptedMarket
 from simulator.market.seeded import SeededMarket

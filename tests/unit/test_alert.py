@@ -8,9 +8,9 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from shared.domain.alert import Action, Alert, parse_alert
-from shared.domain.alert_payload import BODY, RefusedAlertError
-from shared.domain.contract import ROOTS
+from shared.domain.alerts.alert import Action, Alert, parse_alert
+from shared.domain.alerts.payload import BODY, RefusedAlertError
+from shared.domain.market_data.contract import ROOTS
 from shared.errors import InvalidAlertError
 
 BUY = {"action": "buy", "symbol": "MNQ", "quantity": 1, "stop_loss_ticks": 40}

@@ -5,7 +5,7 @@ from datetime import timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.domain.backoff import delay
+from shared.domain.upkeep.backoff import delay
 
 BASE, CAP = timedelta(seconds=0.5), timedelta(minutes=5)
 

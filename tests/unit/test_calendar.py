@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.domain.bar import MINUTE
-from shared.domain.calendar import CHICAGO, calendar_of
-from shared.domain.coverage import Span
+from shared.domain.market_data.bar import MINUTE
+from shared.domain.market_data.calendar import CHICAGO, calendar_of
+from shared.domain.market_data.coverage import Span
 
 GROUPS = ["equity", "metals", "energy", "currency", "rates", "crypto", "grains", "livestock"]
 instants = st.datetimes(min_value=datetime(2022, 1, 10), max_value=datetime(2027, 11, 30), timezones=st.just(UTC))

@@ -9,9 +9,9 @@ from dateutil.easter import easter
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from shared.domain.calendar import CHICAGO, calendar_of
-from shared.domain.coverage import Span
-from shared.domain.holidays import early_close_on, is_closed_on
+from shared.domain.market_data.calendar import CHICAGO, calendar_of
+from shared.domain.market_data.coverage import Span
+from shared.domain.market_data.holidays import early_close_on, is_closed_on
 
 YEARS = range(2022, 2028)
 GLOBEX = ["equity", "metals", "energy", "currency", "rates", "crypto"]

@@ -6,14 +6,14 @@ from decimal import Decimal
 
 import pytest
 
-from shared.domain.calendar import calendar_of
-from shared.domain.entry_limits import EntryWish, against_entry, only_reduces
-from shared.domain.limits import Action, Finding
-from shared.domain.order import Direction, Side
-from shared.domain.product_family import family_of
-from shared.domain.rule_book import NewsWindow, RuleBook
-from shared.domain.rule_changes import with_changes
-from shared.domain.standing import Standing, Working
+from shared.domain.market_data.calendar import calendar_of
+from shared.domain.market_data.product_family import family_of
+from shared.domain.orders.order import Direction, Side
+from shared.domain.risk.account_risk import Standing, Working
+from shared.domain.risk.account_rules import Action, Finding
+from shared.domain.risk.entry_rules import EntryWish, against_entry, only_reduces
+from shared.domain.risk.rule_book import NewsWindow, RuleBook
+from shared.domain.risk.rule_changes import with_changes
 from tests.fixtures.standings import COMBINE, EXPRESS, NOON, chicago, contract, held, rules_of, standing
 
 BUY = EntryWish(contract("MNQ"), Side.BUY, 1, 40)

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as some
 
-from shared.domain.bar import MINUTE
+from shared.domain.market_data.bar import MINUTE
 from shared.gateway import hub_events
 from shared.gateway.hub_events import QuoteChange, Trade
 from shared.hot.forming_bars import FormingBar

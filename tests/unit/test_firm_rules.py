@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.domain.bar import MINUTE
-from shared.domain.calendar import calendar_of
-from shared.domain.matching import Move
-from shared.domain.order import Side
+from shared.domain.market_data.bar import MINUTE
+from shared.domain.market_data.calendar import calendar_of
+from shared.domain.orders.matching import Move
+from shared.domain.orders.order import Side
 from simulator.venue import rules
 from simulator.venue.accounts import new_account
 from simulator.venue.records import Account, Stage

@@ -6,13 +6,13 @@ from decimal import Decimal
 
 import pytest
 
-from shared.domain.calendar import calendar_of
-from shared.domain.entry_limits import EntryWish, against_entry
-from shared.domain.limits import Action, quantity_for, strongest, watch
-from shared.domain.order import Side
-from shared.domain.rule_book import PRESETS, preset_for
-from shared.domain.rule_changes import with_changes
-from shared.domain.standing import Standing, day_ends, floor_of, marked, next_day
+from shared.domain.market_data.calendar import calendar_of
+from shared.domain.orders.order import Side
+from shared.domain.risk.account_risk import Standing, day_ends, floor_of, marked, next_day
+from shared.domain.risk.account_rules import Action, quantity_for, strongest, watch
+from shared.domain.risk.entry_rules import EntryWish, against_entry
+from shared.domain.risk.rule_book import PRESETS, preset_for
+from shared.domain.risk.rule_changes import with_changes
 from shared.errors import RefusedError
 from tests.fixtures.standings import COMBINE, NOON, TODAY, chicago, contract, held, standing
 

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from shared.domain.order import OrderType, Side
+from shared.domain.orders.order import OrderType, Side
 from simulator.hubs.events import Event, events_of
 from simulator.venue.records import Change, Stage
 from simulator.venue.venue import Modification

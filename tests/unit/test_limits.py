@@ -8,12 +8,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.domain.calendar import Session, calendar_of
-from shared.domain.limits import Action, Finding, flat_first, quantity_for, strongest, watch
-from shared.domain.order import Side
-from shared.domain.rule_book import PRESETS
-from shared.domain.rule_changes import with_changes
-from shared.domain.standing import Standing, Working
+from shared.domain.market_data.calendar import Session, calendar_of
+from shared.domain.orders.order import Side
+from shared.domain.risk.account_risk import Standing, Working
+from shared.domain.risk.account_rules import Action, Finding, flat_first, quantity_for, strongest, watch
+from shared.domain.risk.rule_book import PRESETS
+from shared.domain.risk.rule_changes import with_changes
 from tests.fixtures.standings import COMBINE, EXPRESS, NOON, TODAY, chicago, held, rules_of, session_on, standing
 
 ENTRY = Working("CON.F.US.MNQ.Z26", "MNQ", Side.BUY, 1)

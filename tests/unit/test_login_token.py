@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.domain.login import token_of
+from shared.domain.accounts.login import token_of
 
 NOW = datetime(2026, 3, 10, 15, 0, tzinfo=UTC)
 HOUR = timedelta(hours=1)

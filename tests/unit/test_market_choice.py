@@ -11,7 +11,7 @@ from cli.local.market import Market, check_speed, choose_market, row_of
 from shared.clock import MarketClock, live_clock, machine_now
 from shared.config import Settings, load_settings
 from shared.db.market import MarketRow
-from shared.domain.calendar import calendar_of
+from shared.domain.market_data.calendar import calendar_of
 from shared.errors import SettingsError
 
 VENUE = {"TICKWORK_VENUE_URL": "https://api.topstepx.com", "TICKWORK_VENUE_USER": "me", "TICKWORK_VENUE_KEY": "key"}

@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.domain.bar import MINUTE, Bar
-from shared.domain.matching import Hit, Move, Quote, moves_of, on_arrival, on_move
-from shared.domain.order import OrderType, Side
+from shared.domain.market_data.bar import MINUTE, Bar
+from shared.domain.orders.matching import Hit, Move, Quote, moves_of, on_arrival, on_move
+from shared.domain.orders.order import OrderType, Side
 
 START = datetime(2026, 3, 10, 15, 0, tzinfo=UTC)
 PRICES = st.integers(900, 1100)

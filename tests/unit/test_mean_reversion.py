@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.domain.bar import Bar
-from shared.domain.indicators import average_true_range, relative_strength, simple_average
-from shared.domain.order import Direction, Side
+from shared.domain.market_data.bar import Bar
+from shared.domain.orders.order import Direction, Side
+from shared.domain.strategies.indicators import average_true_range, relative_strength, simple_average
 from strategies.mean_reversion import BARS_NEEDED, decide
 
 START = datetime(2026, 11, 23, 23, 0, tzinfo=UTC)

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.domain.order import Direction, Side
-from shared.domain.position import Part, Position, after_fill, in_money
+from shared.domain.orders.order import Direction, Side
+from shared.domain.orders.position import Part, Position, after_fill, in_money
 
 FILLS = st.lists(st.tuples(st.sampled_from(Side), st.integers(1, 9), st.integers(1, 100_000)), max_size=30)
 

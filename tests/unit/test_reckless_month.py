@@ -13,17 +13,17 @@ from pathlib import Path
 
 import pytest
 
-from shared.domain.bar import Bar
-from shared.domain.calendar import Session, calendar_of
-from shared.domain.contract import ROOTS, Contract, contract_id
-from shared.domain.entry_limits import EntryWish, against_entry
-from shared.domain.limits import Action, quantity_for, strongest, watch
-from shared.domain.matching import Quote, moves_of
-from shared.domain.order import Side
-from shared.domain.position import Position, after_fill, in_money
-from shared.domain.rule_book import PRESETS
-from shared.domain.rule_changes import with_changes
-from shared.domain.standing import Holding, Standing, day_ends, floor_of, marked, next_day
+from shared.domain.market_data.bar import Bar
+from shared.domain.market_data.calendar import Session, calendar_of
+from shared.domain.market_data.contract import ROOTS, Contract, contract_id
+from shared.domain.orders.matching import Quote, moves_of
+from shared.domain.orders.order import Side
+from shared.domain.orders.position import Position, after_fill, in_money
+from shared.domain.risk.account_risk import Holding, Standing, day_ends, floor_of, marked, next_day
+from shared.domain.risk.account_rules import Action, quantity_for, strongest, watch
+from shared.domain.risk.entry_rules import EntryWish, against_entry
+from shared.domain.risk.rule_book import PRESETS
+from shared.domain.risk.rule_changes import with_changes
 
 MGC = ROOTS["MGC"]
 METALS = calendar_of("metals")

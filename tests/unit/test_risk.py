@@ -6,10 +6,10 @@ from decimal import Decimal
 
 import pytest
 
-from shared.domain.calendar import calendar_of
-from shared.domain.contract import Contract
-from shared.domain.order import OrderType, Side
-from shared.domain.risk import Bracket, Entry, Facts, check_entry, check_session
+from shared.domain.market_data.calendar import calendar_of
+from shared.domain.market_data.contract import Contract
+from shared.domain.orders.order import OrderType, Side
+from shared.domain.risk.pre_trade import Bracket, Entry, Facts, check_entry, check_session
 from shared.errors import MarketClosedError, PostponedError, RiskLimitError
 
 MNQ = Contract("CON.F.US.MNQ.Z26", "MNQZ6", "MNQ", Decimal("0.25"), Decimal("0.5"), is_active=True)

@@ -10,13 +10,13 @@ from zoneinfo import ZoneInfo
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from shared.domain.calendar import calendar_of
-from shared.domain.entry_limits import EntryWish, against_entry
-from shared.domain.limits import Action, strongest, watch
-from shared.domain.order import Side
-from shared.domain.rule_book import PRESETS, RuleBook
-from shared.domain.rule_changes import with_changes
-from shared.domain.standing import Holding, Standing, Working, day_ends, marked, next_day
+from shared.domain.market_data.calendar import calendar_of
+from shared.domain.orders.order import Side
+from shared.domain.risk.account_risk import Holding, Standing, Working, day_ends, marked, next_day
+from shared.domain.risk.account_rules import Action, strongest, watch
+from shared.domain.risk.entry_rules import EntryWish, against_entry
+from shared.domain.risk.rule_book import PRESETS, RuleBook
+from shared.domain.risk.rule_changes import with_changes
 from tests.fixtures.standings import contract
 
 CHICAGO = ZoneInfo("America/Chicago")

@@ -5,8 +5,8 @@ from datetime import UTC, datetime, timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.domain.bar import MINUTE, Bar
-from shared.domain.rollup import roll_up, start_of
+from shared.domain.market_data.bar import MINUTE, Bar
+from shared.domain.market_data.rollup import roll_up, start_of
 
 OPEN = datetime(2026, 11, 23, 23, 0, tzinfo=UTC)
 FIVE = timedelta(minutes=5)

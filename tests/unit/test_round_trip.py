@@ -12,10 +12,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.domain.contract import ROOTS, Contract
-from shared.domain.order import Direction, Side
-from shared.domain.position import Position, after_fill, in_money
-from shared.domain.round_trip import Fill, RoundTrip, follow
+from shared.domain.market_data.contract import ROOTS, Contract
+from shared.domain.orders.order import Direction, Side
+from shared.domain.orders.position import Position, after_fill, in_money
+from shared.domain.trades.round_trip import Fill, RoundTrip, follow
 
 BUY, SELL = Side.BUY, Side.SELL
 BEGINS = datetime(2026, 3, 10, 15, 0, tzinfo=UTC)

@@ -7,10 +7,10 @@ from decimal import Decimal
 
 import pytest
 
-from shared.domain.account import Stage
-from shared.domain.product_family import family_of, is_equity_index
-from shared.domain.rule_book import PRESETS, SIZES, NewsWindow, RuleBook, Rung, preset_for
-from shared.domain.rule_changes import describe, with_changes
+from shared.domain.accounts.stage import Stage
+from shared.domain.market_data.product_family import family_of, is_equity_index
+from shared.domain.risk.rule_book import PRESETS, SIZES, NewsWindow, RuleBook, Rung, preset_for
+from shared.domain.risk.rule_changes import describe, with_changes
 from shared.errors import RefusedError
 from tests.fixtures.standings import COMBINE, EXPRESS
 

@@ -6,7 +6,7 @@ from fractions import Fraction
 
 import pytest
 
-from shared.domain.order import OrderState, OrderType, Role, Side
+from shared.domain.orders.order import OrderState, OrderType, Role, Side
 from simulator.venue.records import AccountSettings, Change
 from simulator.venue.venue import Modification
 from tests.fixtures.pit import MOMENT, Pit

@@ -4,7 +4,7 @@ from datetime import date, timedelta
 
 import pytest
 
-from shared.domain.contract import ROOTS
+from shared.domain.market_data.contract import ROOTS
 from simulator.market.listing import LISTINGS, front, make_contract, rolls_on
 
 

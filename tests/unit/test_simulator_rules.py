@@ -5,7 +5,7 @@ from decimal import Decimal
 
 import pytest
 
-from shared.domain.order import OrderState, OrderType, Side
+from shared.domain.orders.order import OrderState, OrderType, Side
 from simulator.venue.records import AccountSettings, Stage
 from tests.fixtures.pit import OpenPit, Pit
 from tests.fixtures.venue import MNQ

@@ -6,10 +6,10 @@ from fractions import Fraction
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.domain.bar import MINUTE
-from shared.domain.coverage import Span
-from shared.domain.matching import Move, on_move, trailed
-from shared.domain.order import OrderType, Side
+from shared.domain.market_data.bar import MINUTE
+from shared.domain.market_data.coverage import Span
+from shared.domain.orders.matching import Move, on_move, trailed
+from shared.domain.orders.order import OrderType, Side
 from simulator.market.market import moves, quote
 from simulator.market.script import Script, Step
 from simulator.market.scripted import ScriptedMarket

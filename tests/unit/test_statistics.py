@@ -7,12 +7,12 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.domain.bar import Bar
-from shared.domain.calendar import calendar_of, trading_day_begins
-from shared.domain.contract import Contract
-from shared.domain.order import Direction
-from shared.domain.round_trip import Lot
-from shared.domain.statistics import Drawdown, Excursions, Result, excursions, grouped, statistics_of
+from shared.domain.market_data.bar import Bar
+from shared.domain.market_data.calendar import calendar_of, trading_day_begins
+from shared.domain.market_data.contract import Contract
+from shared.domain.orders.order import Direction
+from shared.domain.trades.round_trip import Lot
+from shared.domain.trades.statistics import Drawdown, Excursions, Result, excursions, grouped, statistics_of
 
 BEGINS = datetime(2026, 3, 10, 15, 0, tzinfo=UTC)
 MNQ = Contract("CON.F.US.MNQ.H26", "MNQH6", "MNQ", Decimal("0.25"), Decimal("0.50"), is_active=True)

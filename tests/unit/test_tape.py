@@ -6,8 +6,8 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.domain.bar import MINUTE, Bar
-from shared.domain.matching import Move, moves_of
+from shared.domain.market_data.bar import MINUTE, Bar
+from shared.domain.orders.matching import Move, moves_of
 from simulator.market.script import bar_of
 from simulator.market.tape import Print, prints_of, prints_on
 

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from shared.domain.bar import MINUTE, Bar
-from shared.domain.coverage import Span
+from shared.domain.market_data.bar import MINUTE, Bar
+from shared.domain.market_data.coverage import Span
 from simulator.hubs.market import density_of
 from simulator.hubs.ticker import Ticker
 from simulator.market.market import Market, quote

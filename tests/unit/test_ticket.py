@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.domain.account import Stage, stage_of
-from shared.domain.contract import Contract
-from shared.domain.order import OrderType, Side
+from shared.domain.accounts.stage import Stage, stage_of
+from shared.domain.market_data.contract import Contract
+from shared.domain.orders.order import OrderType, Side
 from shared.errors import RefusedError
 from shared.gateway.ticket import OrderChange, OrderTicket
 

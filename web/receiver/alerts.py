@@ -14,8 +14,8 @@ from starlette.responses import Response
 
 from shared.db import alerts, hooks
 from shared.db.hooks import Hook
-from shared.domain.alert import Alert, understand
-from shared.domain.alert_payload import BODY, RefusedAlertError, read_payload
+from shared.domain.alerts.alert import Alert, understand
+from shared.domain.alerts.payload import BODY, RefusedAlertError, read_payload
 from shared.fleets import Queue
 from shared.ids import new_id
 from shared.ledger.intake import AsyncTransaction, Intake

@@ -4,11 +4,11 @@ from sqlalchemy import Connection
 
 from shared.db import bars, contracts, round_trips
 from shared.db.round_trips import Due, Unmeasured
-from shared.domain.bar import MINUTE
-from shared.domain.coverage import Span
-from shared.domain.rollup import start_of
-from shared.domain.round_trip import follow
-from shared.domain.statistics import excursions
+from shared.domain.market_data.bar import MINUTE
+from shared.domain.market_data.coverage import Span
+from shared.domain.market_data.rollup import start_of
+from shared.domain.trades.round_trip import follow
+from shared.domain.trades.statistics import excursions
 from shared.ledger.jobs.accounts import BookRoundTrips
 from workers.context import Context
 from workers.task import task

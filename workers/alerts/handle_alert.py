@@ -7,10 +7,10 @@ from uuid import UUID
 from shared.clock import until
 from shared.db import accounts, alerts, contracts, flattenings, orders, positions, signals
 from shared.db.signals import NewSignal
-from shared.domain.alert import Action, Alert, parse_alert
-from shared.domain.contract import Contract, root_of_contract
-from shared.domain.order import Origin, Side
-from shared.domain.risk import Entry
+from shared.domain.alerts.alert import Action, Alert, parse_alert
+from shared.domain.market_data.contract import Contract, root_of_contract
+from shared.domain.orders.order import Origin, Side
+from shared.domain.risk.pre_trade import Entry
 from shared.errors import RefusedError, RiskLimitError
 from shared.ids import new_id
 from shared.ledger.jobs.alerts import CopyAlert, HandleAlert

@@ -10,8 +10,8 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from shared.clock import MarketClock
 from shared.db import accounts, contracts
-from shared.domain.calendar import calendar_of
-from shared.domain.contract import ROOTS, Contract
+from shared.domain.market_data.calendar import calendar_of
+from shared.domain.market_data.contract import ROOTS, Contract
 from shared.errors import RetryableError
 
 log = logging.getLogger(__name__)

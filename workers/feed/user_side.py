@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 
 from shared.clock import machine_now, monotonic
-from shared.domain.order import Direction
+from shared.domain.orders.order import Direction
 from shared.errors import TradingError
 from shared.gateway import hub_events, wire
 from shared.gateway.hub_session import HubSession

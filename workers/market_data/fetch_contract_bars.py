@@ -4,10 +4,10 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from shared.db import bars, contracts
-from shared.domain.bar import MINUTE, Bar
-from shared.domain.calendar import calendar_of
-from shared.domain.contract import ROOTS, Contract
-from shared.domain.coverage import Span, gaps
+from shared.domain.market_data.bar import MINUTE, Bar
+from shared.domain.market_data.calendar import calendar_of
+from shared.domain.market_data.contract import ROOTS, Contract
+from shared.domain.market_data.coverage import Span, gaps
 from shared.errors import RefusedError
 from shared.ledger.jobs.market_data import FetchContractBars
 from shared.ledger.ledger import Transaction

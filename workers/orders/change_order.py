@@ -6,7 +6,7 @@ from shared.clock import machine_now
 from shared.db import changes, contracts, orders
 from shared.db.changes import ChangeRow
 from shared.db.orders import OrderRow
-from shared.domain.order import ChangeKind, ChangeState, OrderState
+from shared.domain.orders.order import ChangeKind, ChangeState, OrderState
 from shared.errors import AmbiguousOutcomeError, PostponedError, RefusedError, RetryableError
 from shared.gateway.ticket import OrderChange
 from shared.ledger.jobs.orders import ChangeOrder

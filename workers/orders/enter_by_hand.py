@@ -5,9 +5,9 @@ from decimal import Decimal
 from typing import Any
 
 from shared.db import accounts, contracts
-from shared.domain.contract import Contract, root_of_symbol
-from shared.domain.order import Origin
-from shared.domain.risk import Entry
+from shared.domain.market_data.contract import Contract, root_of_symbol
+from shared.domain.orders.order import Origin
+from shared.domain.risk.pre_trade import Entry
 from shared.errors import RefusedError
 from shared.ledger.jobs.orders import EnterByHand
 from workers.context import Context

@@ -5,7 +5,7 @@ from datetime import timedelta
 from shared.clock import machine_now
 from shared.db import fills, orders
 from shared.db.orders import OrderRow
-from shared.domain.order import OrderState, OrderType
+from shared.domain.orders.order import OrderState, OrderType
 from shared.errors import PostponedError, RefusedError
 from shared.ledger.jobs.orders import FindFills
 from workers.context import Context

@@ -7,7 +7,7 @@ from shared.clock import machine_now
 from shared.db import accounts, changes, fills, flattenings, orders
 from shared.db.flattenings import FlatteningRow
 from shared.db.orders import OrderRow
-from shared.domain.order import ChangeKind, OrderState, Origin, Role
+from shared.domain.orders.order import ChangeKind, OrderState, Origin, Role
 from shared.errors import (
     AmbiguousOutcomeError,
     HaltError,

@@ -10,9 +10,9 @@ from shared.clock import machine_now
 from shared.db import accounts, changes, contracts, fills, flattenings, orders, positions
 from shared.db.orders import OrderRow
 from shared.db.positions import PositionRow
-from shared.domain.contract import Contract
-from shared.domain.order import ChangeKind, OrderState, OrderType, Origin, Role, Side
-from shared.domain.protection import Closer, Plan, plan
+from shared.domain.market_data.contract import Contract
+from shared.domain.orders.order import ChangeKind, OrderState, OrderType, Origin, Role, Side
+from shared.domain.orders.protection import Closer, Plan, plan
 from shared.errors import PostponedError, RetryableError
 from shared.ids import new_id
 from shared.ledger.jobs.orders import Flatten, GuardPosition

@@ -13,13 +13,13 @@ from shared.db.accounts import AccountRow
 from shared.db.orders import OrderRow
 from shared.db.signals import NewSignal
 from shared.db.standings import Stand
-from shared.domain.calendar import calendar_of
-from shared.domain.contract import ROOTS, Contract
-from shared.domain.entry_limits import EntryWish, against_entry
-from shared.domain.limits import Finding, quantity_for, when
-from shared.domain.order import Direction, OrderState, Origin, Role, Side
-from shared.domain.product_family import family_of
-from shared.domain.risk import Bracket, Entry, Facts, check_entry, check_session
+from shared.domain.market_data.calendar import calendar_of
+from shared.domain.market_data.contract import ROOTS, Contract
+from shared.domain.market_data.product_family import family_of
+from shared.domain.orders.order import Direction, OrderState, Origin, Role, Side
+from shared.domain.risk.account_rules import Finding, quantity_for, when
+from shared.domain.risk.entry_rules import EntryWish, against_entry
+from shared.domain.risk.pre_trade import Bracket, Entry, Facts, check_entry, check_session
 from shared.errors import PostponedError, RefusedError, RiskLimitError
 from shared.hot.quotes import Quote, exit_price_by
 from shared.ids import new_id

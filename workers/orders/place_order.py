@@ -5,7 +5,7 @@ from uuid import UUID
 
 from shared.db import orders
 from shared.db.orders import OrderRow
-from shared.domain.order import OrderState, Role
+from shared.domain.orders.order import OrderState, Role
 from shared.errors import RefusedError, RetryableError
 from shared.ledger.jobs.orders import FindFills, PlaceOrder, ReducePosition, SettleOrder
 from workers.context import Context

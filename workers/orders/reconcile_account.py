@@ -9,8 +9,8 @@ from sqlalchemy import Connection
 from shared.clock import machine_now
 from shared.db import accounts, changes, contracts, fills, orders, positions
 from shared.db.accounts import AccountRow
-from shared.domain.calendar import trading_day_at, trading_day_begins
-from shared.domain.order import OrderState
+from shared.domain.market_data.calendar import trading_day_at, trading_day_begins
+from shared.domain.orders.order import OrderState
 from shared.errors import PositionMismatchError, PostponedError, RefusedError
 from shared.ledger.jobs.orders import ChangeOrder, GuardPosition, PlaceOrder, ReconcileAccount, SettleOrder
 from shared.ledger.ledger import Transaction

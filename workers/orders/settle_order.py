@@ -5,7 +5,7 @@ from uuid import UUID
 
 from shared.clock import machine_now
 from shared.db import orders
-from shared.domain.order import OrderState, Role
+from shared.domain.orders.order import OrderState, Role
 from shared.errors import PostponedError, RefusedError
 from shared.gateway.wire import VenueOrder
 from shared.ledger.jobs.orders import FindFills, PlaceOrder, SettleOrder

@@ -6,8 +6,8 @@ from datetime import datetime, timedelta
 from shared.clock import machine_now, monotonic
 from shared.db import orders
 from shared.db.orders import OrderRow
-from shared.domain.contract import Contract
-from shared.domain.order import OrderState, Role
+from shared.domain.market_data.contract import Contract
+from shared.domain.orders.order import OrderState, Role
 from shared.errors import AmbiguousOutcomeError, HaltError, RefusedError, RetryableError, SettingsError
 from shared.gateway.asker import TIMEOUT
 from shared.gateway.errors import NotSentError

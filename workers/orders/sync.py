@@ -10,8 +10,8 @@ from sqlalchemy import Connection
 from shared.db import changes, contracts, fills, orders, positions, shown_orders
 from shared.db.orders import OrderRow
 from shared.db.shown_orders import Kept, Shown
-from shared.domain.contract import Contract, root_of_contract
-from shared.domain.order import Direction, OrderState, Origin, Role
+from shared.domain.market_data.contract import Contract, root_of_contract
+from shared.domain.orders.order import Direction, OrderState, Origin, Role
 from shared.gateway.client import GatewayClient
 from shared.gateway.wire import VenueFill, VenueOrder, VenuePosition
 from shared.ids import new_id

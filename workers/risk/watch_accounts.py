@@ -11,13 +11,13 @@ from shared.db import accounts, changes, contracts, fills, flattenings, orders, 
 from shared.db.orders import OrderRow
 from shared.db.positions import PositionRow
 from shared.db.standings import Stand
-from shared.domain.calendar import calendar_of, trading_day_at
-from shared.domain.contract import ROOTS, Contract
-from shared.domain.entry_limits import EntryWish, only_reduces, time_findings
-from shared.domain.limits import Action, Finding, session_of, strongest, watch
-from shared.domain.order import ChangeKind, OrderState, OrderType, Origin, Role, Side
-from shared.domain.protection import followed
-from shared.domain.standing import marked
+from shared.domain.market_data.calendar import calendar_of, trading_day_at
+from shared.domain.market_data.contract import ROOTS, Contract
+from shared.domain.orders.order import ChangeKind, OrderState, OrderType, Origin, Role, Side
+from shared.domain.orders.protection import followed
+from shared.domain.risk.account_risk import marked
+from shared.domain.risk.account_rules import Action, Finding, session_of, strongest, watch
+from shared.domain.risk.entry_rules import EntryWish, only_reduces, time_findings
 from shared.errors import RefusedError
 from shared.hot.quotes import Quote, exit_price_by
 from shared.ledger.jobs.orders import ChangeOrder, Flatten, GuardPosition, ReducePosition

@@ -9,14 +9,14 @@ from sqlalchemy import Connection
 from shared.clock import machine_now, monotonic
 from shared.db import accounts, bars, contracts, positions, strategy_accounts, strategy_runs
 from shared.db.accounts import AccountRow
-from shared.domain.bar import Bar
-from shared.domain.contract import Contract
-from shared.domain.coverage import Span
-from shared.domain.decision import Decision
-from shared.domain.order import Direction, Origin
-from shared.domain.product_family import family_of
-from shared.domain.risk import Entry
-from shared.domain.rollup import roll_up
+from shared.domain.market_data.bar import Bar
+from shared.domain.market_data.contract import Contract
+from shared.domain.market_data.coverage import Span
+from shared.domain.market_data.product_family import family_of
+from shared.domain.market_data.rollup import roll_up
+from shared.domain.orders.order import Direction, Origin
+from shared.domain.risk.pre_trade import Entry
+from shared.domain.strategies.decision import Decision
 from shared.errors import MarketClosedError
 from shared.ledger.jobs.orders import PlaceOrder
 from shared.ledger.jobs.strategies import EvaluateStrategy

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any, ClassVar
 from uuid import UUID
 
-from shared.domain.order import OrderType, Side
+from shared.domain.orders.order import OrderType, Side
 from shared.fleets import Queue
 from shared.ledger.job import Job
 

@@ -5,7 +5,7 @@ from typing import Any
 from cli.local.home import Home
 from cli.local.lock import Lock
 from cli.local.state import write_state
-from shared.domain.order import Side
+from shared.domain.orders.order import Side
 from shared.ledger.jobs.orders import EnterByHand
 from tests.fixtures.desk import Desk
 from tests.fixtures.operator import Type

@@ -14,7 +14,7 @@ from cli.hooks import command, tradingview_message
 from shared.db.account_tables import account
 from shared.db.engine import make_engine
 from shared.db.tables import contract
-from shared.domain.alert import Action, parse_alert
+from shared.domain.alerts.alert import Action, parse_alert
 from tests.fixtures.receiver_process import ACCOUNT, ENTRY, StartReceiver
 
 pytest_plugins = ("tests.fixtures.receiver",)

@@ -7,7 +7,7 @@ from uuid import uuid4
 
 import pytest
 
-from shared.domain.order import OrderState
+from shared.domain.orders.order import OrderState
 from tests.fixtures.desk import Desk
 from tests.fixtures.operator import Type, worker_at
 from tests.fixtures.venue import MNQ

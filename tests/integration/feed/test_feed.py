@@ -8,7 +8,7 @@ from time import monotonic
 import pytest
 
 from shared.clock import machine_now
-from shared.domain.order import Direction
+from shared.domain.orders.order import Direction
 from shared.hot.feed_lease import LOOK_EVERY
 from shared.hot.positions import read_positions
 from shared.hot.quotes import read_quote

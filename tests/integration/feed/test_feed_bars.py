@@ -4,7 +4,7 @@ from decimal import Decimal
 
 import pytest
 
-from shared.domain.bar import MINUTE
+from shared.domain.market_data.bar import MINUTE
 from shared.hot.forming_bars import FormingBar, read_ended_bar
 from tests.fixtures.feeds import Feeds
 from tests.fixtures.processes import until

@@ -14,7 +14,7 @@ import redis
 
 from shared.clock import machine_now
 from shared.config import Venue
-from shared.domain.login import Token, token_of
+from shared.domain.accounts.login import Token, token_of
 from shared.errors import RateLimitedError
 from shared.fleets import Queue
 from shared.hot import connection

@@ -7,7 +7,7 @@ import psycopg
 
 from shared.clock import machine_now
 from shared.db import contracts
-from shared.domain.contract import Contract
+from shared.domain.market_data.contract import Contract
 from shared.ledger.jobs.orders import ReconcileAccounts, RecordEvents
 from tests.fixtures.desk import Desk
 from tests.fixtures.entries import GUARDED

@@ -8,7 +8,7 @@ import pytest
 
 from shared.db import changes
 from shared.db.changes import ChangeRow
-from shared.domain.order import TRANSITIONS, ChangeKind, OrderType, Origin, Side
+from shared.domain.orders.order import TRANSITIONS, ChangeKind, OrderType, Origin, Side
 from shared.ids import new_id
 from shared.ledger.jobs.orders import ChangeOrder, EnterByHand, ReconcileAccounts, ReducePosition
 from shared.ledger.jobs.risk import WatchAccounts

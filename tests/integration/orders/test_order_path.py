@@ -7,7 +7,7 @@ import pytest
 
 from shared.clock import machine_now
 from shared.db import accounts, contracts
-from shared.domain.order import Direction, OrderState, Side
+from shared.domain.orders.order import Direction, OrderState, Side
 from shared.gateway.wire import VenueFill, VenuePosition
 from shared.ledger.jobs.orders import PlaceOrder, ReconcileAccounts
 from tests.fixtures.desk import Desk

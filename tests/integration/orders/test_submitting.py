@@ -9,7 +9,7 @@ import psycopg
 import pytest
 
 from shared.clock import machine_now
-from shared.domain.order import OrderState
+from shared.domain.orders.order import OrderState
 from shared.gateway.client import GatewayClient
 from shared.gateway.mutations import Mutations
 from shared.gateway.ticket import OrderTicket

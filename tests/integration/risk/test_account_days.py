@@ -9,8 +9,8 @@ from sqlalchemy import Connection
 
 from shared.db import accounts
 from shared.db.engine import make_engine
-from shared.domain.rule_book import PRESETS
-from shared.domain.standing import floor
+from shared.domain.risk.account_risk import floor
+from shared.domain.risk.rule_book import PRESETS
 
 MONDAY = datetime(2026, 3, 9, 15, 0, tzinfo=UTC)  # 10:00 in Chicago
 DAY = timedelta(days=1)

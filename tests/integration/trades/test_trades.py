@@ -15,10 +15,10 @@ from sqlalchemy import text
 from cli.main import main
 from shared.db import bars, contracts, fills, round_trips
 from shared.db.round_trips import Key, Wanted
-from shared.domain.bar import Bar
-from shared.domain.coverage import Span
-from shared.domain.order import Side
-from shared.domain.position import Position, after_fill, in_money
+from shared.domain.market_data.bar import Bar
+from shared.domain.market_data.coverage import Span
+from shared.domain.orders.order import Side
+from shared.domain.orders.position import Position, after_fill, in_money
 from shared.ledger.jobs.accounts import BookRoundTrips
 from shared.ledger.jobs.orders import ReconcileAccounts
 from tests.fixtures.desk import Desk

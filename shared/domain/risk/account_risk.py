@@ -5,10 +5,10 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, time, timedelta
 from decimal import ROUND_HALF_EVEN, Decimal
 
-from shared.domain.calendar import CHICAGO
-from shared.domain.contract import ROOTS
-from shared.domain.order import Direction, Side
-from shared.domain.rule_book import RuleBook
+from shared.domain.market_data.calendar import CHICAGO
+from shared.domain.market_data.contract import ROOTS
+from shared.domain.orders.order import Direction, Side
+from shared.domain.risk.rule_book import RuleBook
 
 _CENT = Decimal("0.01")
 _DAY_ENDS = time(17)  # Chicago. Source: venue.md sections 8.4 and 9.

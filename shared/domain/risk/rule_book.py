@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from datetime import datetime, time, timedelta
 from decimal import Decimal
 
-from shared.domain.account import Stage, stage_of
-from shared.domain.product_family import is_micro
+from shared.domain.accounts.stage import Stage, stage_of
+from shared.domain.market_data.product_family import is_micro
 from shared.errors import RefusedError
 
 SIZES = (50_000, 100_000, 150_000)

@@ -1,6 +1,6 @@
 """Which roots are the same thing in another size: a mini and its micro move as one."""
 
-from shared.domain.contract import ROOTS
+from shared.domain.market_data.contract import ROOTS
 
 # Source: venue.md section 8.2, and its section 9 for which of them the firm counts as micros.
 _FAMILIES = (

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from itertools import pairwise
 
-from shared.domain.bar import Bar
+from shared.domain.market_data.bar import Bar
 
 
 def simple_average(values: Sequence[float], length: int) -> float:

@@ -4,8 +4,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from shared.domain.bar import MINUTE, Bar
-from shared.domain.order import OrderType, Side
+from shared.domain.market_data.bar import MINUTE, Bar
+from shared.domain.orders.order import OrderType, Side
 
 
 @dataclass(frozen=True, slots=True)

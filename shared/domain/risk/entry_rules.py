@@ -5,13 +5,13 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta
 from decimal import Decimal
 
-from shared.domain.calendar import CHICAGO, Calendar, Session
-from shared.domain.contract import Contract
-from shared.domain.limits import Action, Finding, limit_findings, when
-from shared.domain.order import Direction, Side
-from shared.domain.product_family import family_of, is_equity_index, is_micro
-from shared.domain.rule_book import RuleBook
-from shared.domain.standing import Holding, Standing, Working, day_ends, floor_of
+from shared.domain.market_data.calendar import CHICAGO, Calendar, Session
+from shared.domain.market_data.contract import Contract
+from shared.domain.market_data.product_family import family_of, is_equity_index, is_micro
+from shared.domain.orders.order import Direction, Side
+from shared.domain.risk.account_risk import Holding, Standing, Working, day_ends, floor_of
+from shared.domain.risk.account_rules import Action, Finding, limit_findings, when
+from shared.domain.risk.rule_book import RuleBook
 
 _MINUTE = timedelta(minutes=1)
 _DAY = timedelta(days=1)

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from itertools import groupby
 
-from shared.domain.bar import Bar
+from shared.domain.market_data.bar import Bar
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from shared.domain.order import Side
+from shared.domain.orders.order import Side
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,10 +6,10 @@ from datetime import datetime, timedelta
 from decimal import ROUND_FLOOR, Decimal
 from enum import IntEnum
 
-from shared.domain.calendar import CHICAGO, Session, calendar_of
-from shared.domain.contract import ROOTS
-from shared.domain.rule_book import RuleBook
-from shared.domain.standing import Standing, day_ends, day_result, floor_of, marked
+from shared.domain.market_data.calendar import CHICAGO, Session, calendar_of
+from shared.domain.market_data.contract import ROOTS
+from shared.domain.risk.account_risk import Standing, day_ends, day_result, floor_of, marked
+from shared.domain.risk.rule_book import RuleBook
 
 # The firm begins to flatten some 10 s before its time; ours has to be done by then. Source: venue.md section 9.
 FLATTEN_AHEAD = timedelta(seconds=30)

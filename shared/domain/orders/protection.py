@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
-from shared.domain.order import OrderType, Role, Side
+from shared.domain.orders.order import OrderType, Role, Side
 
 _STOPS = frozenset({OrderType.STOP, OrderType.TRAILING_STOP})
 _CLOSERS = frozenset({Role.STOP_LOSS, Role.TAKE_PROFIT, Role.EXIT})

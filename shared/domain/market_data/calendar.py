@@ -6,8 +6,8 @@ from datetime import UTC, date, datetime, time, timedelta
 from functools import cache
 from zoneinfo import ZoneInfo
 
-from shared.domain.coverage import Span, gaps
-from shared.domain.holidays import early_close_on, is_closed_on
+from shared.domain.market_data.coverage import Span, gaps
+from shared.domain.market_data.holidays import early_close_on, is_closed_on
 
 CHICAGO = ZoneInfo("America/Chicago")
 _DAY = timedelta(days=1)

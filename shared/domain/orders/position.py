@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from decimal import ROUND_HALF_EVEN, Decimal
 from fractions import Fraction
 
-from shared.domain.order import Direction, Side
+from shared.domain.orders.order import Direction, Side
 
 _CENT = Decimal("0.01")
 

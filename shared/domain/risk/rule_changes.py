@@ -7,9 +7,9 @@ from datetime import datetime, time, timedelta
 from decimal import Decimal
 from typing import Any
 
-from shared.domain.account import Stage
-from shared.domain.contract import ROOTS
-from shared.domain.rule_book import NewsWindow, RuleBook, Rung
+from shared.domain.accounts.stage import Stage
+from shared.domain.market_data.contract import ROOTS
+from shared.domain.risk.rule_book import NewsWindow, RuleBook, Rung
 from shared.errors import RefusedError
 
 _NONE = "none"

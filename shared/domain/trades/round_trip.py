@@ -8,7 +8,7 @@ from decimal import Decimal
 from fractions import Fraction
 from uuid import UUID
 
-from shared.domain.order import Direction, Side
+from shared.domain.orders.order import Direction, Side
 
 _CENT = Decimal("0.01")
 _PRICE_STEP = Decimal("0.0000000001")  # an average lies between ticks; the smallest tick, of 6J, has seven decimals

@@ -4,11 +4,11 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
 
-from shared.domain.account import Stage, stage_of
-from shared.domain.bar import to_ticks
-from shared.domain.calendar import Calendar
-from shared.domain.contract import Contract
-from shared.domain.order import MOST_TICKS, OrderType, Side
+from shared.domain.accounts.stage import Stage, stage_of
+from shared.domain.market_data.bar import to_ticks
+from shared.domain.market_data.calendar import Calendar
+from shared.domain.market_data.contract import Contract
+from shared.domain.orders.order import MOST_TICKS, OrderType, Side
 from shared.errors import MarketClosedError, PostponedError, RiskLimitError
 
 _LOOK_AGAIN = timedelta(seconds=0.5)

@@ -7,9 +7,9 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import Self
 
-from shared.domain.alert_payload import Json, RefusedAlertError, read_payload, shown
-from shared.domain.contract import Root, root_of_symbol
-from shared.domain.order import MOST_TICKS
+from shared.domain.alerts.payload import Json, RefusedAlertError, read_payload, shown
+from shared.domain.market_data.contract import Root, root_of_symbol
+from shared.domain.orders.order import MOST_TICKS
 
 MOST_CONTRACTS = 9_999
 LONGEST_ID = 128

@@ -6,12 +6,12 @@ from datetime import datetime
 from decimal import Decimal
 from fractions import Fraction
 
-from shared.domain.bar import MINUTE, Bar
-from shared.domain.calendar import calendar_of
-from shared.domain.contract import Contract, root_of_contract
-from shared.domain.order import Direction
-from shared.domain.rollup import start_of
-from shared.domain.round_trip import Lot
+from shared.domain.market_data.bar import MINUTE, Bar
+from shared.domain.market_data.calendar import calendar_of
+from shared.domain.market_data.contract import Contract, root_of_contract
+from shared.domain.market_data.rollup import start_of
+from shared.domain.orders.order import Direction
+from shared.domain.trades.round_trip import Lot
 
 _CENT = Decimal("0.01")
 _RATE_STEP = Decimal("0.0001")

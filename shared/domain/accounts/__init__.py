@@ -1,0 +1,1 @@
+"""The stage of an account, and the login that reaches it; pure."""

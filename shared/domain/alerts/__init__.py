@@ -1,0 +1,1 @@
+"""Webhook alerts: the payload, and what it asks for; pure."""

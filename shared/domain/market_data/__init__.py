@@ -1,0 +1,1 @@
+"""Contracts, sessions and bars; pure."""

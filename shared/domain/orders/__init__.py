@@ -1,0 +1,1 @@
+"""Orders, positions, matching and protection; pure."""

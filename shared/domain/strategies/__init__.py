@@ -1,0 +1,1 @@
+"""What a strategy decides, and the indicators it uses; pure."""

@@ -1,0 +1,1 @@
+"""What every program needs to keep running; pure."""
