@@ -8,9 +8,9 @@ import click
 from cli.chosen import one_account
 from cli.output import print_json, print_table
 from cli.stack import begin, connect, settings_of_stack
-from shared.db import accounts
-from shared.db.accounts import AccountRow
-from shared.db.standings import book_of
+from shared.db.accounts import accounts
+from shared.db.accounts.accounts import AccountRow
+from shared.db.risk.risk_snapshots import book_of
 from shared.domain.risk.rule_book import PRESETS
 from shared.domain.risk.rule_changes import describe
 from shared.errors import RefusedError

@@ -11,8 +11,8 @@ from cli.chosen import Money, one_account, ticks_or_none
 from cli.output import print_json, print_table
 from cli.stack import begin, connect, settings_of_stack
 from cli.stands import Picture, findings_of, need_market, picture
-from shared.db import accounts
-from shared.db.accounts import AccountRow
+from shared.db.accounts import accounts
+from shared.db.accounts.accounts import AccountRow
 from shared.domain.accounts.stage import Stage, stage_of
 from shared.domain.risk.account_risk import floor_of
 from shared.errors import RefusedError, SettingsError

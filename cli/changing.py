@@ -12,8 +12,8 @@ from cli.ask import Asker
 from cli.output import print_json, print_outcome, print_table
 from cli.said import short
 from cli.stands import findings_of, picture, print_findings
-from shared.db import changes
-from shared.db.orders import OrderRow
+from shared.db.orders import changes
+from shared.db.orders.orders import OrderRow
 from shared.domain.orders.order import ChangeKind, Origin
 from shared.errors import RefusedError
 from shared.ids import new_id

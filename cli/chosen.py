@@ -7,9 +7,11 @@ from decimal import Decimal
 import click
 from sqlalchemy import Connection
 
-from shared.db import accounts, contracts, orders, positions
-from shared.db.accounts import AccountRow
-from shared.db.orders import OrderRow
+from shared.db.accounts import accounts
+from shared.db.accounts.accounts import AccountRow
+from shared.db.market_data import contracts
+from shared.db.orders import orders, positions
+from shared.db.orders.orders import OrderRow
 from shared.domain.market_data.bar import to_ticks
 from shared.domain.market_data.contract import Contract, root_of_contract, root_of_symbol
 from shared.domain.orders.order import MOST_TICKS, Side

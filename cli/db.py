@@ -11,9 +11,9 @@ from cli.local.home import Home
 from cli.stack import settings_of_stack
 from shared.clock import live_clock
 from shared.config import environment
-from shared.db import market
 from shared.db.engine import make_engine
-from shared.db.market import MarketRow
+from shared.db.market_data import market_clock
+from shared.db.market_data.market_clock import MarketRow
 from shared.db.migrate import upgrade
 from shared.log import masked
 
@@ -40,9 +40,11 @@ def upgrade_schema(name: str | None) -> None:
     engine = make_engine(url, program="db upgrade", pool_size=1)
     try:
         with engine.begin() as connection:
-            known = market.read(connection)
+            known = market_clock.read(connection)
             if known is None:
-                market.write(connection, MarketRow(name, "seeded" if name.startswith("sim_") else "live", live_clock()))
+                market_clock.write(
+                    connection, MarketRow(name, "seeded" if name.startswith("sim_") else "live", live_clock())
+                )
             elif known.market != name:
                 raise click.ClickException(f"this database belongs to the market {known.market}, not to {name}")
     finally:

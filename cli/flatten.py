@@ -9,7 +9,7 @@ from cli.ask import asking
 from cli.chosen import concerned_contract, some_accounts
 from cli.flattening import confirm, flatten, what_is_there
 from cli.stands import may_close, need_market
-from shared.db.accounts import AccountRow
+from shared.db.accounts.accounts import AccountRow
 from shared.errors import RefusedError
 
 wait_option = click.option(

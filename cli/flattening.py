@@ -9,9 +9,10 @@ from sqlalchemy import Connection
 
 from cli.ask import Asker
 from cli.output import print_json, print_table
-from shared.db import accounts, flattenings, orders, positions
-from shared.db.accounts import AccountRow
+from shared.db.accounts import accounts
+from shared.db.accounts.accounts import AccountRow
 from shared.db.engine import driver
+from shared.db.orders import flattenings, orders, positions
 from shared.domain.orders.order import Direction, Origin
 from shared.errors import SettingsError
 from shared.ids import new_id

@@ -8,7 +8,7 @@ from cli.flatten import closable
 from cli.flattening import confirm, flatten, what_is_there
 from cli.output import print_json
 from cli.stack import begin
-from shared.db import accounts
+from shared.db.accounts import accounts
 
 
 @click.command("halt")

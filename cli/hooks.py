@@ -15,9 +15,11 @@ from cli.output import print_json, print_table
 from cli.stack import settings_of_stack
 from shared.clock import monotonic
 from shared.config import Settings
-from shared.db import accounts, contracts, hooks
-from shared.db.accounts import AccountRow
+from shared.db.accounts import accounts
+from shared.db.accounts.accounts import AccountRow
+from shared.db.alerts import hooks
 from shared.db.engine import make_engine
+from shared.db.market_data import contracts
 from shared.ids import new_id
 
 _TOKEN_BYTES = 32

@@ -9,7 +9,7 @@ import psutil
 from cli.feed import feed_figures, print_feed
 from cli.output import print_json, print_table
 from cli.stack import connect, running_programs
-from shared.db import metrics, queue_states
+from shared.db.metrics import metrics, queue_states
 from shared.fleets import Queue
 
 _API = ("endpoint", "count", "error_count", "error_rate", "p50_ms", "p95_ms", "max_ms")

@@ -23,8 +23,10 @@ from cli.entries import sentence
 from cli.output import print_json, print_table
 from cli.stack import connect
 from cli.stands import alarms
-from shared.db import contracts, orders, positions, views
-from shared.db.orders import OrderRow
+from shared.db import views
+from shared.db.market_data import contracts
+from shared.db.orders import orders, positions
+from shared.db.orders.orders import OrderRow
 from shared.domain.orders.order import ChangeKind, OrderState, OrderType, Role
 from shared.errors import RefusedError, SettingsError
 

@@ -14,10 +14,13 @@ from cli.output import print_json, print_table
 from cli.stack import begin, connect, settings_of_stack
 from cli.stands import alarms, fresh_quotes
 from shared.config import Settings
-from shared.db import accounts, contracts, orders, positions, views
-from shared.db.accounts import AccountRow
-from shared.db.orders import OrderRow
-from shared.db.positions import PositionRow
+from shared.db import views
+from shared.db.accounts import accounts
+from shared.db.accounts.accounts import AccountRow
+from shared.db.market_data import contracts
+from shared.db.orders import orders, positions
+from shared.db.orders.orders import OrderRow
+from shared.db.orders.positions import PositionRow
 from shared.domain.market_data.contract import Contract
 from shared.domain.orders.order import ChangeKind, Direction, OrderState, OrderType, Role, Side
 from shared.domain.risk.account_risk import Holding, open_profit

@@ -5,7 +5,7 @@ import click
 from cli.chosen import some_accounts
 from cli.output import print_json
 from cli.stack import begin
-from shared.db import accounts
+from shared.db.accounts import accounts
 
 
 @click.command("resume")

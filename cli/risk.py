@@ -10,8 +10,8 @@ from cli.chosen import some_accounts
 from cli.output import print_json, print_table
 from cli.stack import connect, settings_of_stack
 from cli.stands import Picture, findings_of, picture, print_findings
-from shared.db.accounts import AccountRow
-from shared.db.standings import Stand
+from shared.db.accounts.accounts import AccountRow
+from shared.db.risk.risk_snapshots import Stand
 from shared.domain.accounts.stage import Stage, stage_of
 from shared.domain.risk.account_risk import floor_of
 from shared.domain.risk.account_rules import Action, when

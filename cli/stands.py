@@ -10,10 +10,13 @@ from sqlalchemy import Connection
 
 from shared.clock import MarketClock
 from shared.config import Settings
-from shared.db import accounts, market, positions, standings
-from shared.db.accounts import AccountRow
-from shared.db.market import MarketRow
-from shared.db.standings import Stand
+from shared.db.accounts import accounts
+from shared.db.accounts.accounts import AccountRow
+from shared.db.market_data import market_clock
+from shared.db.market_data.market_clock import MarketRow
+from shared.db.orders import positions
+from shared.db.risk import risk_snapshots
+from shared.db.risk.risk_snapshots import Stand
 from shared.domain.risk.account_rules import Finding, session_of, watch, when
 from shared.errors import SettingsError
 from shared.hot.connection import Patience
@@ -48,7 +51,7 @@ def picture(connection: Connection, settings: Settings) -> Picture:
     held = {position.contract_id for position in positions.in_accounts(connection, ids)}
     quotes = fresh_quotes(settings, held)
     prices, max_quantity = exit_price_by(quotes), settings.max_quantity
-    stands = standings.read(connection, everyone, row.clock, lambda _: prices, max_quantity=max_quantity)
+    stands = risk_snapshots.read(connection, everyone, row.clock, lambda _: prices, max_quantity=max_quantity)
     return Picture(everyone, stands, quotes, row.clock, is_simulated=row.kind != "live")
 
 
@@ -75,7 +78,7 @@ def print_findings(rows: Sequence[dict[str, Any]]) -> None:
 
 def need_market(connection: Connection) -> MarketRow:
     """Return which market the database belongs to."""
-    row = market.read(connection)
+    row = market_clock.read(connection)
     if row is None:
         raise SettingsError("this database has met no market yet: start the stack with `tickwork up`")
     return row
@@ -105,7 +108,7 @@ def may_close(account: AccountRow, *, is_simulated: bool) -> bool:
 
 def alarms(connection: Connection) -> list[str]:
     """Return what a person must know at any glance about the accounts there are; see `alarming`."""
-    row = market.read(connection)
+    row = market_clock.read(connection)
     return alarming(accounts.every(connection), is_simulated=row is not None and row.kind != "live")
 
 

@@ -13,7 +13,8 @@ from cli.output import print_json, print_table
 from cli.stack import connect
 from cli.stands import alarming
 from shared.config import load_settings
-from shared.db import accounts, market
+from shared.db.accounts import accounts
+from shared.db.market_data import market_clock
 from shared.log import masked
 
 _NOT_RUNNING = 3  # as systemctl says it
@@ -53,7 +54,7 @@ def command(*, as_json: bool) -> None:
 def _market() -> dict[str, Any] | None:
     try:
         with connect() as connection:
-            row = market.read(connection)
+            row = market_clock.read(connection)
     except SQLAlchemyError:  # Postgres may be what does not run: the table of programs tells
         return None
     if row is None:

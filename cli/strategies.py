@@ -9,8 +9,8 @@ from cli.chosen import one_account
 from cli.output import print_json, print_table
 from cli.stack import begin, connect
 from cli.stands import need_market
-from shared.db import strategy_accounts, strategy_runs
-from shared.db.strategy_accounts import Share
+from shared.db.strategies import strategy_accounts, strategy_runs
+from shared.db.strategies.strategy_accounts import Share
 from strategies.registry import STRATEGIES, Strategy, strategy_named
 
 _NEWEST = ("contract_id", "closed_until_market_at", "decision", "reason")  # of its newest evaluation

@@ -9,8 +9,9 @@ import click
 
 from cli.output import print_json, print_table
 from cli.stack import connect
-from shared.db import accounts, round_trips
-from shared.db.round_trips import Wanted
+from shared.db.accounts import accounts
+from shared.db.trades import round_trips
+from shared.db.trades.round_trips import Wanted
 from shared.domain.market_data.calendar import trading_day_begins
 from shared.domain.market_data.contract import ROOTS, root_of_contract, root_of_symbol
 from shared.domain.trades.statistics import GROUPINGS, Statistics, grouped, label_of, statistics_of

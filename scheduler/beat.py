@@ -14,9 +14,10 @@ from scheduler.slots import Missed, Plan, plan, slot_at
 from scheduler.timetable import TIMETABLE
 from shared.clock import MarketClock, machine_now
 from shared.config import Settings
-from shared.db import contracts, market, schedules
 from shared.db.engine import DATABASE_ERRORS, make_engine
-from shared.db.schedules import ScheduleRow
+from shared.db.market_data import contracts, market_clock
+from shared.db.upkeep import schedules
+from shared.db.upkeep.schedules import ScheduleRow
 from shared.domain.market_data.bar import MINUTE
 from shared.domain.market_data.calendar import calendar_of
 from shared.domain.market_data.contract import ROOTS
@@ -156,7 +157,7 @@ def run(settings: Settings) -> None:
         make_engine(settings.need_database(), program="beat", pool_size=2), open_wake(settings.need_broker())
     )
     with ledger.engine.connect() as connection:
-        row = market.read(connection)
+        row = market_clock.read(connection)
     if row is None:
         raise SettingsError("this database has met no market yet: start the stack with `tickwork up`")
     beat = Beat(ledger, row.clock)

@@ -9,8 +9,9 @@ from sqlalchemy import Connection, Engine
 
 from shared.clock import MarketClock
 from shared.config import Settings
-from shared.db import accounts, market
+from shared.db.accounts import accounts
 from shared.db.engine import autocommit, make_engine
+from shared.db.market_data import market_clock
 from shared.errors import SettingsError
 from shared.gateway.client import GatewayClient
 from shared.gateway.ports import CallLog, LiveSwitch
@@ -99,7 +100,7 @@ class AccountSwitch:
 
 def _market_clock(ledger: Ledger) -> MarketClock:
     with ledger.engine.connect() as connection:
-        row = market.read(connection)
+        row = market_clock.read(connection)
     if row is None:
         raise SettingsError("this database has met no market yet: start the stack with `tickwork up`")
     return row.clock

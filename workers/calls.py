@@ -7,9 +7,9 @@ from uuid import UUID
 
 from sqlalchemy import Engine
 
-from shared.db import metrics
 from shared.db.engine import DATABASE_ERRORS
-from shared.db.metrics import ApiCall
+from shared.db.metrics import metrics
+from shared.db.metrics.metrics import ApiCall
 from shared.gateway.ports import Call
 
 # A job that backfills for hours asks a few thousand times: its memory must not grow with it.

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 from sqlalchemy import Connection
 
 from shared.config import Settings
-from shared.db import accounts
-from shared.db.accounts import AccountRow
+from shared.db.accounts import accounts
+from shared.db.accounts.accounts import AccountRow
 from shared.db.engine import CONNECTION_ERRORS, autocommit
 from shared.errors import HaltError
 from shared.ledger import rows

@@ -1,8 +1,9 @@
 """What a stack does first: distrust what it knew, and ask for contracts, accounts and a reconcile."""
 
-from shared.db import accounts, market
+from shared.db.accounts import accounts
 from shared.db.engine import make_engine
-from shared.db.market import MarketRow
+from shared.db.market_data import market_clock
+from shared.db.market_data.market_clock import MarketRow
 from shared.ledger.jobs.accounts import SnapshotAccounts
 from shared.ledger.jobs.market_data import RefreshContracts
 from shared.ledger.jobs.orders import ReconcileAccounts
@@ -15,7 +16,7 @@ def read_market(database_url: str) -> MarketRow | None:
     engine = make_engine(database_url, program="up", pool_size=1)
     try:
         with engine.connect() as connection:
-            return market.read(connection)
+            return market_clock.read(connection)
     finally:
         engine.dispose()
 
@@ -25,7 +26,7 @@ def begin(database_url: str, broker_url: str, row: MarketRow) -> None:
     ledger = Ledger(make_engine(database_url, program="up", pool_size=1), open_wake(broker_url))
     try:
         with ledger.transaction() as tx:
-            market.write(tx.connection, row)
+            market_clock.write(tx.connection, row)
             accounts.forget_reconciliation(tx.connection)
             for request in (SnapshotAccounts(), RefreshContracts(), ReconcileAccounts()):
                 tx.enqueue(request)

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 from shared.clock import MarketClock, live_clock, machine_now
 from shared.config import Settings
-from shared.db.market import MarketRow
+from shared.db.market_data.market_clock import MarketRow
 from shared.domain.market_data.calendar import CHICAGO, calendar_of
 from shared.errors import SettingsError
 

@@ -10,8 +10,8 @@ from sqlalchemy.dialects.postgresql import distinct_on
 
 from shared.db.account_tables import account
 from shared.db.order_tables import fill, order_change, orders, position
-from shared.db.retention import LOOKS
 from shared.db.tables import job
+from shared.db.upkeep.retention import LOOKS
 
 _BARS = table("bars", *map(named, ("contract", "timeframe", "start", "open", "high", "low", "close", "volume")))
 

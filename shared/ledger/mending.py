@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from typing import LiteralString
 from uuid import UUID
 
-from shared.db.retention import LOOKS
+from shared.db.upkeep.retention import LOOKS
 from shared.errors import RefusedError
 from shared.ledger.rows import Line
 

@@ -10,7 +10,7 @@ import pytest
 from cli.local.market import Market, check_speed, choose_market, row_of
 from shared.clock import MarketClock, live_clock, machine_now
 from shared.config import Settings, load_settings
-from shared.db.market import MarketRow
+from shared.db.market_data.market_clock import MarketRow
 from shared.domain.market_data.calendar import calendar_of
 from shared.errors import SettingsError
 

@@ -12,8 +12,8 @@ import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
-from shared.db import alerts, hooks
-from shared.db.hooks import Hook
+from shared.db.alerts import alerts, hooks
+from shared.db.alerts.hooks import Hook
 from shared.domain.alerts.alert import Alert, understand
 from shared.domain.alerts.payload import BODY, RefusedAlertError, read_payload
 from shared.fleets import Queue

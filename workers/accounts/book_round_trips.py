@@ -2,8 +2,9 @@
 
 from sqlalchemy import Connection
 
-from shared.db import bars, contracts, round_trips
-from shared.db.round_trips import Due, Unmeasured
+from shared.db.market_data import bars, contracts
+from shared.db.trades import round_trips
+from shared.db.trades.round_trips import Due, Unmeasured
 from shared.domain.market_data.bar import MINUTE
 from shared.domain.market_data.coverage import Span
 from shared.domain.market_data.rollup import start_of

@@ -1,7 +1,7 @@
 """Keeps what the venue says of our accounts."""
 
 from shared.clock import machine_now
-from shared.db import accounts
+from shared.db.accounts import accounts
 from shared.ledger.jobs.accounts import SnapshotAccounts
 from workers.context import Context
 from workers.task import task

@@ -1,6 +1,6 @@
 """Acts on a stored alert for one further account of its hook: each account has an outcome of its own."""
 
-from shared.db import alerts
+from shared.db.alerts import alerts
 from shared.errors import RefusedError
 from shared.ledger.jobs.alerts import CopyAlert
 from workers.alerts.handle_alert import act

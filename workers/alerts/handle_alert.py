@@ -5,8 +5,11 @@ from datetime import datetime
 from uuid import UUID
 
 from shared.clock import until
-from shared.db import accounts, alerts, contracts, flattenings, orders, positions, signals
-from shared.db.signals import NewSignal
+from shared.db.accounts import accounts
+from shared.db.alerts import alerts, signals
+from shared.db.alerts.signals import NewSignal
+from shared.db.market_data import contracts
+from shared.db.orders import flattenings, orders, positions
 from shared.domain.alerts.alert import Action, Alert, parse_alert
 from shared.domain.market_data.contract import Contract, root_of_contract
 from shared.domain.orders.order import Origin, Side

@@ -6,8 +6,8 @@ import signal
 import sys
 
 from shared.config import load_settings
-from shared.db import market
 from shared.db.engine import make_engine
+from shared.db.market_data import market_clock
 from shared.errors import CredentialsRefusedError, SettingsError
 from shared.log import set_up_logging
 from workers.build import open_gateway
@@ -25,7 +25,7 @@ def main() -> int:
         raise SettingsError("TICKWORK_VENUE_HUBS_URL is not set: give a URL such as https://rtc.topstepx.com")
     engine = make_engine(settings.need_database(), program="feed", pool_size=1)
     with engine.connect() as connection:
-        row = market.read(connection)
+        row = market_clock.read(connection)
     engine.dispose()
     if row is None:
         raise SettingsError("this database has met no market yet: start the stack with `tickwork up`")

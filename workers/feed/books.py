@@ -9,7 +9,8 @@ from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import SQLAlchemyError
 
 from shared.clock import MarketClock
-from shared.db import accounts, contracts
+from shared.db.accounts import accounts
+from shared.db.market_data import contracts
 from shared.domain.market_data.calendar import calendar_of
 from shared.domain.market_data.contract import ROOTS, Contract
 from shared.errors import RetryableError

@@ -1,6 +1,6 @@
 """Asks for the bars of every tracked contract when a minute has closed."""
 
-from shared.db import contracts
+from shared.db.market_data import contracts
 from shared.ledger.jobs.market_data import FetchBars, FetchContractBars
 from workers.context import Context
 from workers.task import task

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from shared.db import bars, contracts
+from shared.db.market_data import bars, contracts
 from shared.domain.market_data.bar import MINUTE, Bar
 from shared.domain.market_data.calendar import calendar_of
 from shared.domain.market_data.contract import ROOTS, Contract

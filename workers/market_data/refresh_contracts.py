@@ -2,7 +2,7 @@
 
 from collections import Counter
 
-from shared.db import contracts
+from shared.db.market_data import contracts
 from shared.errors import RefusedError
 from shared.ledger.jobs.market_data import FetchContractBars, RefreshContracts
 from workers.context import Context

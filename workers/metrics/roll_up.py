@@ -2,7 +2,7 @@
 
 from datetime import timedelta
 
-from shared.db import metrics
+from shared.db.metrics import metrics
 from shared.ledger.jobs.metrics import RollUp
 from workers.context import Context
 from workers.task import task

@@ -3,9 +3,10 @@
 from datetime import timedelta
 
 from shared.clock import machine_now
-from shared.db import changes, contracts, orders
-from shared.db.changes import ChangeRow
-from shared.db.orders import OrderRow
+from shared.db.market_data import contracts
+from shared.db.orders import changes, orders
+from shared.db.orders.changes import ChangeRow
+from shared.db.orders.orders import OrderRow
 from shared.domain.orders.order import ChangeKind, ChangeState, OrderState
 from shared.errors import AmbiguousOutcomeError, PostponedError, RefusedError, RetryableError
 from shared.gateway.ticket import OrderChange

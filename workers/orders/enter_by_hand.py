@@ -4,7 +4,8 @@ import re
 from decimal import Decimal
 from typing import Any
 
-from shared.db import accounts, contracts
+from shared.db.accounts import accounts
+from shared.db.market_data import contracts
 from shared.domain.market_data.contract import Contract, root_of_symbol
 from shared.domain.orders.order import Origin
 from shared.domain.risk.pre_trade import Entry

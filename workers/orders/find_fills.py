@@ -3,8 +3,8 @@
 from datetime import timedelta
 
 from shared.clock import machine_now
-from shared.db import fills, orders
-from shared.db.orders import OrderRow
+from shared.db.orders import fills, orders
+from shared.db.orders.orders import OrderRow
 from shared.domain.orders.order import OrderState, OrderType
 from shared.errors import PostponedError, RefusedError
 from shared.ledger.jobs.orders import FindFills

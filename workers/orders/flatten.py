@@ -4,9 +4,10 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from shared.clock import machine_now
-from shared.db import accounts, changes, fills, flattenings, orders
-from shared.db.flattenings import FlatteningRow
-from shared.db.orders import OrderRow
+from shared.db.accounts import accounts
+from shared.db.orders import changes, fills, flattenings, orders
+from shared.db.orders.flattenings import FlatteningRow
+from shared.db.orders.orders import OrderRow
 from shared.domain.orders.order import ChangeKind, OrderState, Origin, Role
 from shared.errors import (
     AmbiguousOutcomeError,

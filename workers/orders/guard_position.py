@@ -7,9 +7,11 @@ from decimal import Decimal
 from sqlalchemy import Connection
 
 from shared.clock import machine_now
-from shared.db import accounts, changes, contracts, fills, flattenings, orders, positions
-from shared.db.orders import OrderRow
-from shared.db.positions import PositionRow
+from shared.db.accounts import accounts
+from shared.db.market_data import contracts
+from shared.db.orders import changes, fills, flattenings, orders, positions
+from shared.db.orders.orders import OrderRow
+from shared.db.orders.positions import PositionRow
 from shared.domain.market_data.contract import Contract
 from shared.domain.orders.order import ChangeKind, OrderState, OrderType, Origin, Role, Side
 from shared.domain.orders.protection import Closer, Plan, plan

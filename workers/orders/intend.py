@@ -8,11 +8,13 @@ from uuid import UUID
 from sqlalchemy import Connection
 
 from shared.clock import machine_now, monotonic
-from shared.db import accounts, orders, positions, standings
-from shared.db.accounts import AccountRow
-from shared.db.orders import OrderRow
-from shared.db.signals import NewSignal
-from shared.db.standings import Stand
+from shared.db.accounts import accounts
+from shared.db.accounts.accounts import AccountRow
+from shared.db.alerts.signals import NewSignal
+from shared.db.orders import orders, positions
+from shared.db.orders.orders import OrderRow
+from shared.db.risk import risk_snapshots
+from shared.db.risk.risk_snapshots import Stand
 from shared.domain.market_data.calendar import calendar_of
 from shared.domain.market_data.contract import ROOTS, Contract
 from shared.domain.market_data.product_family import family_of
@@ -164,12 +166,14 @@ def judge(connection: Connection, ctx: Context, wish: Wish, account: AccountRow)
     """Hold a wish against every rule; raise PostponedError while a fact is missing that may still come."""
     quotes: dict[str, Quote] = {}
 
-    def exit_prices(held: set[str]) -> standings.ExitPrice:
+    def exit_prices(held: set[str]) -> risk_snapshots.ExitPrice:
         quotes.update(ctx.quotes.read(held | {wish.contract.id}))
         return exit_price_by(quotes)
 
     max_quantity = ctx.settings.max_quantity
-    stand = standings.read(connection, [account], ctx.clock, exit_prices, max_quantity=max_quantity).get(account.id)
+    stand = risk_snapshots.read(connection, [account], ctx.clock, exit_prices, max_quantity=max_quantity).get(
+        account.id
+    )
     entry = wish.entry
     try:
         bracket = check_entry(entry, _facts(ctx, account, wish, stand, quotes.get(wish.contract.id)))

@@ -3,8 +3,8 @@
 from datetime import timedelta
 from uuid import UUID
 
-from shared.db import orders
-from shared.db.orders import OrderRow
+from shared.db.orders import orders
+from shared.db.orders.orders import OrderRow
 from shared.domain.orders.order import OrderState, Role
 from shared.errors import RefusedError, RetryableError
 from shared.ledger.jobs.orders import FindFills, PlaceOrder, ReducePosition, SettleOrder

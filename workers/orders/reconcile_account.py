@@ -7,8 +7,10 @@ from datetime import datetime, timedelta
 from sqlalchemy import Connection
 
 from shared.clock import machine_now
-from shared.db import accounts, changes, contracts, fills, orders, positions
-from shared.db.accounts import AccountRow
+from shared.db.accounts import accounts
+from shared.db.accounts.accounts import AccountRow
+from shared.db.market_data import contracts
+from shared.db.orders import changes, fills, orders, positions
 from shared.domain.market_data.calendar import trading_day_at, trading_day_begins
 from shared.domain.orders.order import OrderState
 from shared.errors import PositionMismatchError, PostponedError, RefusedError

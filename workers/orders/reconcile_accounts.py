@@ -3,7 +3,8 @@
 from datetime import timedelta
 from uuid import UUID
 
-from shared.db import accounts, orders, positions
+from shared.db.accounts import accounts
+from shared.db.orders import orders, positions
 from shared.fleets import Queue
 from shared.ledger.enqueue import EnqueueOptions
 from shared.ledger.jobs.accounts import SnapshotAccounts

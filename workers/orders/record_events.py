@@ -2,7 +2,7 @@
 
 import logging
 
-from shared.db import accounts
+from shared.db.accounts import accounts
 from shared.db.engine import UNFIT_ERRORS
 from shared.errors import RefusedError
 from shared.gateway import wire

@@ -1,6 +1,7 @@
 """Closes a part of a position with a market order of our own, never more than the venue says is held."""
 
-from shared.db import contracts, orders
+from shared.db.market_data import contracts
+from shared.db.orders import orders
 from shared.domain.orders.order import Direction, Origin, Role, Side
 from shared.errors import RefusedError
 from shared.ids import new_id

@@ -4,7 +4,7 @@ from datetime import timedelta
 from uuid import UUID
 
 from shared.clock import machine_now
-from shared.db import orders
+from shared.db.orders import orders
 from shared.domain.orders.order import OrderState, Role
 from shared.errors import PostponedError, RefusedError
 from shared.gateway.wire import VenueOrder

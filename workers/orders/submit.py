@@ -4,8 +4,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from shared.clock import machine_now, monotonic
-from shared.db import orders
-from shared.db.orders import OrderRow
+from shared.db.orders import orders
+from shared.db.orders.orders import OrderRow
 from shared.domain.market_data.contract import Contract
 from shared.domain.orders.order import OrderState, Role
 from shared.errors import AmbiguousOutcomeError, HaltError, RefusedError, RetryableError, SettingsError

@@ -7,9 +7,10 @@ from datetime import datetime
 
 from sqlalchemy import Connection
 
-from shared.db import changes, contracts, fills, orders, positions, shown_orders
-from shared.db.orders import OrderRow
-from shared.db.shown_orders import Kept, Shown
+from shared.db.market_data import contracts
+from shared.db.orders import changes, fills, orders, positions, venue_orders
+from shared.db.orders.orders import OrderRow
+from shared.db.orders.venue_orders import Kept, Shown
 from shared.domain.market_data.contract import Contract, root_of_contract
 from shared.domain.orders.order import Direction, OrderState, Origin, Role
 from shared.gateway.client import GatewayClient
@@ -98,7 +99,7 @@ def write_orders(tx: Transaction, account_id: int, shown: Sequence[VenueOrder]) 
     if not shown:
         return
     connection = tx.connection
-    kept = shown_orders.kept(connection, account_id, {order.id for order in shown})
+    kept = venue_orders.kept(connection, account_id, {order.id for order in shown})
     # One order may be shown several times, out of order: each is judged by itself.
     news = [order for order in sorted(shown, key=lambda order: order.id) if not _is_kept(kept.get(order.id), order)]
     gone = _write_news(tx, account_id, news, kept) if news else []
@@ -163,7 +164,7 @@ def _note_rejected(connection: Connection, account_id: int, row: OrderRow, order
 def _refresh(connection: Connection, row: OrderRow, order: VenueOrder) -> bool:
     if order.state is OrderState.UNKNOWN:
         return False
-    return shown_orders.refresh(connection, row.id, _shown(order))
+    return venue_orders.refresh(connection, row.id, _shown(order))
 
 
 def _adopt(connection: Connection, account_id: int, order: VenueOrder, ours: Mapping[str, OrderRow]) -> bool:
@@ -181,7 +182,7 @@ def _adopt(connection: Connection, account_id: int, order: VenueOrder, ours: Map
     if order.state is OrderState.UNKNOWN:  # a state that we cannot read: it is there, until the venue says otherwise
         shown = replace(shown, state=OrderState.WORKING)
     order_id = new_id()
-    return shown_orders.adopt(
+    return venue_orders.adopt(
         connection,
         shown,
         id=order_id,

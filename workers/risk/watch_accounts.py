@@ -7,10 +7,13 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 
 from shared.clock import machine_now
-from shared.db import accounts, changes, contracts, fills, flattenings, orders, positions, standings
-from shared.db.orders import OrderRow
-from shared.db.positions import PositionRow
-from shared.db.standings import Stand
+from shared.db.accounts import accounts
+from shared.db.market_data import contracts
+from shared.db.orders import changes, fills, flattenings, orders, positions
+from shared.db.orders.orders import OrderRow
+from shared.db.orders.positions import PositionRow
+from shared.db.risk import risk_snapshots
+from shared.db.risk.risk_snapshots import Stand
 from shared.domain.market_data.calendar import calendar_of, trading_day_at
 from shared.domain.market_data.contract import ROOTS, Contract
 from shared.domain.orders.order import ChangeKind, OrderState, OrderType, Origin, Role, Side
@@ -45,7 +48,7 @@ def watch_accounts(_: WatchAccounts, ctx: Context) -> dict[str, int]:
         quotes = ctx.quotes.read({row.contract_id for row in held})
         max_quantity = ctx.settings.max_quantity
         prices = exit_price_by(quotes)
-        stands = standings.read(connection, everyone, ctx.clock, lambda _: prices, max_quantity=max_quantity)
+        stands = risk_snapshots.read(connection, everyone, ctx.clock, lambda _: prices, max_quantity=max_quantity)
     _ask_again(ctx)
     by_account: defaultdict[int, list[PositionRow]] = defaultdict(list)
     for row in held:

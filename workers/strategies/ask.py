@@ -3,7 +3,7 @@
 from datetime import UTC, datetime, timedelta
 
 from shared.config import Settings
-from shared.db import strategy_accounts
+from shared.db.strategies import strategy_accounts
 from shared.domain.market_data.contract import Contract
 from shared.ledger.jobs.strategies import EvaluateStrategy
 from shared.ledger.ledger import Transaction

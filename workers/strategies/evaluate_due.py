@@ -1,6 +1,6 @@
 """The backstop: asks for evaluations that no stored bar asked for."""
 
-from shared.db import contracts
+from shared.db.market_data import contracts
 from shared.ledger.jobs.strategies import EvaluateDue
 from workers.context import Context
 from workers.strategies.ask import ask_for_evaluations

@@ -7,8 +7,11 @@ from uuid import UUID
 from sqlalchemy import Connection
 
 from shared.clock import machine_now, monotonic
-from shared.db import accounts, bars, contracts, positions, strategy_accounts, strategy_runs
-from shared.db.accounts import AccountRow
+from shared.db.accounts import accounts
+from shared.db.accounts.accounts import AccountRow
+from shared.db.market_data import bars, contracts
+from shared.db.orders import positions
+from shared.db.strategies import strategy_accounts, strategy_runs
 from shared.domain.market_data.bar import Bar
 from shared.domain.market_data.contract import Contract
 from shared.domain.market_data.coverage import Span

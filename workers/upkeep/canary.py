@@ -1,6 +1,6 @@
 """Proves, end to end, that a queue is served."""
 
-from shared.db import queue_states
+from shared.db.metrics import queue_states
 from shared.ledger.jobs.upkeep import Canary
 from workers.context import Context
 from workers.task import task

@@ -1,6 +1,6 @@
 """Deletes what has outlived its keeping time."""
 
-from shared.db.retention import delete_old
+from shared.db.upkeep.retention import delete_old
 from shared.ledger.jobs.upkeep import DeleteOldRows
 from workers.context import Context
 from workers.task import task

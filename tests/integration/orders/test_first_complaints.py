@@ -6,7 +6,7 @@ from decimal import Decimal
 import psycopg
 
 from shared.clock import machine_now
-from shared.db import contracts
+from shared.db.market_data import contracts
 from shared.domain.market_data.contract import Contract
 from shared.ledger.jobs.orders import ReconcileAccounts, RecordEvents
 from tests.fixtures.desk import Desk

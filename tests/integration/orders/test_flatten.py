@@ -8,7 +8,7 @@ from uuid import UUID
 
 import pytest
 
-from shared.db import accounts
+from shared.db.accounts import accounts
 from shared.ledger.jobs.orders import PlaceOrder
 from shared.ledger.jobs.risk import WatchAccounts
 from tests.fixtures.alone import env_of

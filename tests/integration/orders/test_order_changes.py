@@ -6,8 +6,8 @@ from uuid import UUID
 
 import pytest
 
-from shared.db import changes
-from shared.db.changes import ChangeRow
+from shared.db.orders import changes
+from shared.db.orders.changes import ChangeRow
 from shared.domain.orders.order import TRANSITIONS, ChangeKind, OrderType, Origin, Side
 from shared.ids import new_id
 from shared.ledger.jobs.orders import ChangeOrder, EnterByHand, ReconcileAccounts, ReducePosition

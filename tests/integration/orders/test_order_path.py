@@ -6,7 +6,8 @@ from decimal import Decimal
 import pytest
 
 from shared.clock import machine_now
-from shared.db import accounts, contracts
+from shared.db.accounts import accounts
+from shared.db.market_data import contracts
 from shared.domain.orders.order import Direction, OrderState, Side
 from shared.gateway.wire import VenueFill, VenuePosition
 from shared.ledger.jobs.orders import PlaceOrder, ReconcileAccounts

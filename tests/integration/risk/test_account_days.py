@@ -7,7 +7,7 @@ from decimal import Decimal
 import pytest
 from sqlalchemy import Connection
 
-from shared.db import accounts
+from shared.db.accounts import accounts
 from shared.db.engine import make_engine
 from shared.domain.risk.account_risk import floor
 from shared.domain.risk.rule_book import PRESETS

@@ -9,7 +9,7 @@ import pytest
 
 from scheduler.timetable import TIMETABLE
 from shared.clock import MarketClock, machine_now
-from shared.db import contracts
+from shared.db.market_data import contracts
 from shared.domain.market_data.contract import Contract
 from tests.fixtures.fleet import Floor, OpenFloor, database_away
 from tests.fixtures.processes import until

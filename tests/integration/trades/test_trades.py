@@ -13,8 +13,10 @@ import pytest
 from sqlalchemy import text
 
 from cli.main import main
-from shared.db import bars, contracts, fills, round_trips
-from shared.db.round_trips import Key, Wanted
+from shared.db.market_data import bars, contracts
+from shared.db.orders import fills
+from shared.db.trades import round_trips
+from shared.db.trades.round_trips import Key, Wanted
 from shared.domain.market_data.bar import Bar
 from shared.domain.market_data.coverage import Span
 from shared.domain.orders.order import Side

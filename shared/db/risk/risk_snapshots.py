@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, text
 
 from shared.clock import MarketClock
-from shared.db.accounts import AccountRow
+from shared.db.accounts.accounts import AccountRow
 from shared.domain.accounts.stage import Stage, stage_of
 from shared.domain.market_data.calendar import trading_day_at, trading_day_begins
 from shared.domain.market_data.contract import ROOTS, root_of_contract

@@ -6,9 +6,9 @@ from typing import NamedTuple
 from sqlalchemy import Connection, func, select
 from sqlalchemy.dialects.postgresql import insert
 
-from shared.db import accounts
 from shared.db.account_tables import strategy_account
-from shared.db.accounts import AccountRow
+from shared.db.accounts import accounts
+from shared.db.accounts.accounts import AccountRow
 
 
 class Share(NamedTuple):

@@ -10,7 +10,7 @@ from sqlalchemy import Connection, and_, any_, bindparam, case, func, select, up
 from sqlalchemy.dialects.postgresql import insert
 
 from shared.db.order_tables import IDS, orders
-from shared.db.orders import IS_GIVEN_UP, OPEN
+from shared.db.orders.orders import IS_GIVEN_UP, OPEN
 from shared.domain.orders.order import OrderState, Role
 
 # Built once: these statements run for every order that the hub or an answer tells of.

@@ -10,9 +10,10 @@ from uuid import UUID
 from sqlalchemy import ARRAY, Connection, Row, Text, and_, any_, bindparam, cast, func, or_, select, update
 from sqlalchemy.dialects.postgresql import insert
 
-from shared.db import contracts, signals
+from shared.db.alerts import signals
+from shared.db.alerts.signals import NewSignal
+from shared.db.market_data import contracts
 from shared.db.order_tables import orders
-from shared.db.signals import NewSignal
 from shared.db.tables import job
 from shared.domain.market_data.contract import Contract
 from shared.domain.orders.order import OrderState, OrderType, Origin, Role, Side

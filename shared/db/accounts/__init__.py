@@ -1,0 +1,1 @@
+"""Accounts and their days, events and halts, as rows."""

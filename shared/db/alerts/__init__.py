@@ -1,0 +1,1 @@
+"""Webhooks, the alerts they took and the signals they became, as rows."""

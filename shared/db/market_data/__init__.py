@@ -1,0 +1,1 @@
+"""Contracts, one-minute bars and the clock of the market, as rows."""

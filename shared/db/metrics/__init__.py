@@ -1,0 +1,1 @@
+"""What calls, jobs and queues add up to, as rows."""

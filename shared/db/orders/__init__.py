@@ -1,0 +1,1 @@
+"""Orders, their changes, fills, positions and flatten requests, as rows."""

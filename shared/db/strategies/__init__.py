@@ -1,0 +1,1 @@
+"""Which accounts trade a strategy, and what it decided, as rows."""

@@ -1,0 +1,1 @@
+"""The schedule, and what is deleted when it is old, as rows."""
