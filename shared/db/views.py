@@ -8,9 +8,9 @@ from sqlalchemy import Connection, Select, or_, select, table, text
 from sqlalchemy import column as named
 from sqlalchemy.dialects.postgresql import distinct_on
 
-from shared.db.account_tables import account
-from shared.db.order_tables import fill, order_change, orders, position
-from shared.db.tables import job
+from shared.db.tables.accounts import account
+from shared.db.tables.ledger import job
+from shared.db.tables.orders import fill, order_change, orders, position
 from shared.db.upkeep.retention import LOOKS
 
 _BARS = table("bars", *map(named, ("contract", "timeframe", "start", "open", "high", "low", "close", "volume")))

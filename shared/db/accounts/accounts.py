@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, Text, bindparam, func, select, true, update
 from sqlalchemy.dialects.postgresql import insert
 
-from shared.db.account_tables import account, account_day, account_event, account_snapshot
+from shared.db.tables.accounts import account, account_day, account_event, account_snapshot
 from shared.domain.accounts.stage import Stage, stage_of
 from shared.domain.market_data.calendar import trading_day_at
 from shared.domain.risk.rule_book import first_highest_close

@@ -22,8 +22,8 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import JSONB
 
-from shared.db.account_tables import alert, hook, hook_copy, signal
-from shared.db.tables import job
+from shared.db.tables.alerts import alert, hook, hook_copy, signal
+from shared.db.tables.ledger import job
 
 
 def _payload(text: Any) -> Any:  # noqa: ANN401  # SQLAlchemy's cast has no narrower type here

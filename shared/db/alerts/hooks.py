@@ -11,7 +11,7 @@ from sqlalchemy import Connection, Row, Select, bindparam, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.sql.dml import ReturningInsert, ReturningUpdate
 
-from shared.db.account_tables import hook, hook_copy
+from shared.db.tables.alerts import hook, hook_copy
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from sqlalchemy import Connection, bindparam, insert
 
-from shared.db.account_tables import signal
+from shared.db.tables.alerts import signal
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

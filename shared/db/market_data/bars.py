@@ -6,7 +6,7 @@ from datetime import datetime
 from sqlalchemy import Connection, select
 
 from shared.db.engine import driver
-from shared.db.tables import bar_minute
+from shared.db.tables.market_data import bar_minute
 from shared.domain.market_data.bar import Bar
 from shared.domain.market_data.coverage import Span
 

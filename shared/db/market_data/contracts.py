@@ -8,8 +8,8 @@ from psycopg.types.range import TimestamptzRange
 from sqlalchemy import ColumnElement, Connection, Row, bindparam, cast, func, select, update
 from sqlalchemy.dialects.postgresql import TSTZMULTIRANGE, insert
 
-from shared.db.order_tables import orders, position
-from shared.db.tables import contract
+from shared.db.tables.market_data import contract
+from shared.db.tables.orders import orders, position
 from shared.domain.market_data.contract import Contract
 from shared.domain.market_data.coverage import Span
 from shared.domain.orders.order import Direction, OrderState

@@ -7,7 +7,7 @@ from sqlalchemy import Connection, select
 from sqlalchemy.dialects.postgresql import insert
 
 from shared.clock import MarketClock
-from shared.db.tables import market_clock
+from shared.db.tables.market_data import market_clock
 
 
 @dataclass(frozen=True, slots=True)

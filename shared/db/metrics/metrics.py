@@ -10,7 +10,7 @@ from uuid import UUID
 from sqlalchemy import Connection, text
 from sqlalchemy.dialects.postgresql import insert
 
-from shared.db.tables import api_call
+from shared.db.tables.metrics import api_call
 
 PERIOD = timedelta(minutes=1)
 

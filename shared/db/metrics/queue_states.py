@@ -5,7 +5,7 @@ from typing import Any
 
 from sqlalchemy import Connection, func, literal, select, update
 
-from shared.db.tables import queue_state
+from shared.db.tables.ledger import queue_state
 from shared.fleets import Queue
 
 

@@ -2,8 +2,8 @@
 
 from alembic import context
 
-from shared.db import account_tables, order_tables, trade_tables  # noqa: F401  # they add themselves
-from shared.db.tables import metadata
+from shared.db.tables import accounts, alerts, ledger, market_data, metrics, orders, strategies, trades  # noqa: F401  # they add themselves
+from shared.db.tables.metadata import metadata
 
 context.configure(connection=context.config.attributes["connection"], target_metadata=metadata)
 with context.begin_transaction():

@@ -10,7 +10,7 @@ from uuid import UUID
 from sqlalchemy import Connection, Row, Update, any_, bindparam, case, func, or_, select, update
 from sqlalchemy.dialects.postgresql import insert
 
-from shared.db.order_tables import IDS, order_change, orders
+from shared.db.tables.orders import IDS, order_change, orders
 from shared.domain.orders.order import ChangeKind, ChangeState, OrderState, Origin
 from shared.ids import new_id
 

@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import Connection, any_, bindparam, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 
-from shared.db.order_tables import IDS, fill, orders
+from shared.db.tables.orders import IDS, fill, orders
 
 # Built once: these statements run with every event.
 _IDS = any_(bindparam("ids", type_=IDS))

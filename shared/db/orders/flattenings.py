@@ -9,9 +9,9 @@ from uuid import UUID
 from sqlalchemy import Connection, Text, cast, func, or_, select, update
 from sqlalchemy.dialects.postgresql import insert
 
-from shared.db.account_tables import account
-from shared.db.order_tables import flattening
-from shared.db.tables import job
+from shared.db.tables.accounts import account
+from shared.db.tables.ledger import job
+from shared.db.tables.orders import flattening
 from shared.domain.orders.order import Origin
 from shared.ids import new_id
 

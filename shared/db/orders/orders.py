@@ -13,8 +13,8 @@ from sqlalchemy.dialects.postgresql import insert
 from shared.db.alerts import signals
 from shared.db.alerts.signals import NewSignal
 from shared.db.market_data import contracts
-from shared.db.order_tables import orders
-from shared.db.tables import job
+from shared.db.tables.ledger import job
+from shared.db.tables.orders import orders
 from shared.domain.market_data.contract import Contract
 from shared.domain.orders.order import OrderState, OrderType, Origin, Role, Side
 

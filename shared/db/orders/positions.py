@@ -9,7 +9,7 @@ from fractions import Fraction
 from sqlalchemy import ColumnElement, Connection, any_, bindparam, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 
-from shared.db.order_tables import IDS, fill, position
+from shared.db.tables.orders import IDS, fill, position
 from shared.domain.market_data.contract import Contract
 from shared.domain.orders.order import Direction, Side
 from shared.domain.orders.position import Position, after_fill

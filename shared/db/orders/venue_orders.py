@@ -9,8 +9,8 @@ from uuid import UUID
 from sqlalchemy import Connection, and_, any_, bindparam, case, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 
-from shared.db.order_tables import IDS, orders
 from shared.db.orders.orders import IS_GIVEN_UP, OPEN
+from shared.db.tables.orders import IDS, orders
 from shared.domain.orders.order import OrderState, Role
 
 # Built once: these statements run for every order that the hub or an answer tells of.

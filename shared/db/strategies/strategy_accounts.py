@@ -6,9 +6,9 @@ from typing import NamedTuple
 from sqlalchemy import Connection, func, select
 from sqlalchemy.dialects.postgresql import insert
 
-from shared.db.account_tables import strategy_account
 from shared.db.accounts import accounts
 from shared.db.accounts.accounts import AccountRow
+from shared.db.tables.strategies import strategy_account
 
 
 class Share(NamedTuple):

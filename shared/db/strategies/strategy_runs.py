@@ -8,7 +8,7 @@ from uuid import UUID
 from sqlalchemy import Connection, select
 from sqlalchemy.dialects.postgresql import distinct_on, insert
 
-from shared.db.tables import strategy_run
+from shared.db.tables.strategies import strategy_run
 
 
 def is_done(

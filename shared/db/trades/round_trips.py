@@ -9,10 +9,10 @@ import msgspec
 from sqlalchemy import ColumnElement, Connection, delete, func, insert, select, tuple_, update
 from sqlalchemy import text as sql
 
-from shared.db.account_tables import signal
-from shared.db.order_tables import fill, orders
-from shared.db.tables import contract
-from shared.db.trade_tables import booking_due, round_trip
+from shared.db.tables.alerts import signal
+from shared.db.tables.market_data import contract
+from shared.db.tables.orders import fill, orders
+from shared.db.tables.trades import booking_due, round_trip
 from shared.domain.orders.order import Direction, Side
 from shared.domain.trades.round_trip import Fill, Lot, RoundTrip
 from shared.domain.trades.statistics import NOBODY_KNOWN, Excursions, Result

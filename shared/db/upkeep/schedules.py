@@ -9,7 +9,7 @@ from uuid import UUID
 from sqlalchemy import Connection, select, update
 from sqlalchemy.dialects.postgresql import insert
 
-from shared.db.tables import schedule, schedule_slot
+from shared.db.tables.ledger import schedule, schedule_slot
 
 
 @dataclass(frozen=True, slots=True)

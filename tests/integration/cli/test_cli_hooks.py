@@ -11,9 +11,9 @@ from click.testing import CliRunner, Result
 from sqlalchemy import Engine, insert, text
 
 from cli.hooks import command, tradingview_message
-from shared.db.account_tables import account
 from shared.db.engine import make_engine
-from shared.db.tables import contract
+from shared.db.tables.accounts import account
+from shared.db.tables.market_data import contract
 from shared.domain.alerts.alert import Action, parse_alert
 from tests.fixtures.receiver_process import ACCOUNT, ENTRY, StartReceiver
 

@@ -3,11 +3,20 @@
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 
-from shared.db import account_tables, order_tables, trade_tables
 from shared.db.engine import make_engine
-from shared.db.tables import metadata
+from shared.db.tables import accounts, alerts, ledger, market_data, metrics, orders, strategies, trades
+from shared.db.tables.metadata import metadata
 
-PARTS = (account_tables, order_tables, trade_tables)  # they add their tables to the metadata
+PARTS = (
+    accounts,
+    alerts,
+    ledger,
+    market_data,
+    metrics,
+    orders,
+    strategies,
+    trades,
+)  # they add their tables to the metadata
 
 
 def test_the_tables_are_what_the_migrations_make(database_url: str) -> None:

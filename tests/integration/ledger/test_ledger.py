@@ -11,7 +11,7 @@ from sqlalchemy import Engine, select, text, update
 
 from shared.clock import machine_now
 from shared.db.engine import driver, make_engine
-from shared.db.tables import job
+from shared.db.tables.ledger import job
 from shared.fleets import Queue, most_outstanding
 from shared.ledger import rows
 from shared.ledger.enqueue import EnqueueOptions

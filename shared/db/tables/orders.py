@@ -17,7 +17,7 @@ from sqlalchemy import (
     text,
 )
 
-from shared.db.tables import at_column, metadata
+from shared.db.tables.metadata import at_column, metadata
 
 IDS = ARRAY(BigInteger)  # of the venue: any number of them leaves the text of a statement as it is
 

@@ -1,16 +1,14 @@
-"""The tables of accounts, and of what is asked for them: hooks, alerts, signals."""
+"""The tables of accounts: what the venue says of them, their days and events."""
 
 from sqlalchemy import (
     BigInteger,
     Boolean,
-    CheckConstraint,
     Column,
     Date,
     DateTime,
     ForeignKey,
     Index,
     Integer,
-    LargeBinary,
     Numeric,
     Table,
     Text,
@@ -19,7 +17,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import JSONB
 
-from shared.db.tables import at_column, metadata
+from shared.db.tables.metadata import at_column, metadata
 
 account = Table(
     "account",
@@ -69,6 +67,7 @@ account_event = Table(
     Column("message", Text, nullable=False),
     at_column("happened_at", nullable=False, now=True),
 )
+
 Index("ix_account_event_account_id_happened_at", account_event.c.account_id, account_event.c.happened_at)
 
 account_snapshot = Table(
@@ -78,75 +77,4 @@ account_snapshot = Table(
     Column("taken_market_at", DateTime(timezone=True), primary_key=True),
     Column("balance", Numeric, nullable=False),
     Column("can_trade", Boolean, nullable=False),
-)
-
-# What a person said; an account without a row trades a strategy only if no other may.
-strategy_account = Table(
-    "strategy_account",
-    metadata,
-    Column("strategy", Text, primary_key=True),
-    Column("account_id", BigInteger, ForeignKey("account.id"), primary_key=True),
-    Column("is_on", Boolean, nullable=False),
-    at_column("switched_at", nullable=False, now=True),
-)
-
-hook = Table(
-    "hook",
-    metadata,
-    Column("id", Uuid, primary_key=True),
-    Column("name", Text, nullable=False, unique=True),
-    Column("token_hash", LargeBinary, nullable=False, unique=True),
-    Column("account_id", BigInteger, ForeignKey("account.id"), nullable=False),
-    at_column("created_at", nullable=False, now=True),
-    at_column("revoked_at"),
-)
-
-# The further accounts that trade what a hook is told.
-hook_copy = Table(
-    "hook_copy",
-    metadata,
-    Column("hook_id", Uuid, ForeignKey("hook.id"), primary_key=True),
-    Column("account_id", BigInteger, ForeignKey("account.id"), primary_key=True),
-)
-
-alert = Table(
-    "alert",
-    metadata,
-    Column("id", Uuid, primary_key=True),
-    Column("hook_id", Uuid, ForeignKey("hook.id"), nullable=False),
-    at_column("received_at", nullable=False, now=True),
-    Column("body", LargeBinary, nullable=False),
-    Column("payload", JSONB),
-    Column("external_id", Text),
-    Column("verdict", Text, nullable=False),
-    Column("reason", Text),
-    Column("job_id", Uuid),
-    CheckConstraint("verdict IN ('accepted','refused')", name="verdict"),
-)
-Index("ix_alert_hook_id_received_at", alert.c.hook_id, alert.c.received_at)
-
-signal = Table(
-    "signal",
-    metadata,
-    Column("id", Uuid, primary_key=True),
-    Column("origin", Text, nullable=False),
-    Column("alert_id", Uuid, ForeignKey("alert.id")),
-    Column("strategy", Text),
-    Column("account_id", BigInteger, ForeignKey("account.id"), nullable=False),
-    Column("contract_id", Text, ForeignKey("contract.id")),
-    Column("action", Text, nullable=False),
-    Column("quantity", Integer),
-    Column("verdict", Text, nullable=False),
-    Column("reason", Text),
-    Column("correlation_id", Uuid, nullable=False),
-    at_column("decided_at", nullable=False, now=True),
-    at_column("decided_market_at", nullable=False),
-    CheckConstraint("verdict IN ('accepted','refused')", name="verdict"),
-)
-Index(
-    "uq_signal_alert_id",
-    signal.c.alert_id,
-    signal.c.account_id,
-    unique=True,
-    postgresql_where=text("alert_id IS NOT NULL"),
 )

@@ -20,8 +20,8 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 
-from shared.db.order_tables import fill
-from shared.db.tables import metadata
+from shared.db.tables.metadata import metadata
+from shared.db.tables.orders import fill
 
 round_trip = Table(
     "round_trip",

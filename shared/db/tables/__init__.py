@@ -1,0 +1,1 @@
+"""The tables of Postgres, as SQLAlchemy Core; migrations/ brings a database to this shape."""

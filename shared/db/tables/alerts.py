@@ -1,0 +1,81 @@
+"""The tables of alerts: webhooks, what they took, and the signals that came of it."""
+
+from sqlalchemy import (
+    BigInteger,
+    CheckConstraint,
+    Column,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    Table,
+    Text,
+    Uuid,
+    text,
+)
+from sqlalchemy.dialects.postgresql import JSONB
+
+from shared.db.tables.metadata import at_column, metadata
+
+hook = Table(
+    "hook",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("name", Text, nullable=False, unique=True),
+    Column("token_hash", LargeBinary, nullable=False, unique=True),
+    Column("account_id", BigInteger, ForeignKey("account.id"), nullable=False),
+    at_column("created_at", nullable=False, now=True),
+    at_column("revoked_at"),
+)
+
+# The further accounts that trade what a hook is told.
+hook_copy = Table(
+    "hook_copy",
+    metadata,
+    Column("hook_id", Uuid, ForeignKey("hook.id"), primary_key=True),
+    Column("account_id", BigInteger, ForeignKey("account.id"), primary_key=True),
+)
+
+alert = Table(
+    "alert",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("hook_id", Uuid, ForeignKey("hook.id"), nullable=False),
+    at_column("received_at", nullable=False, now=True),
+    Column("body", LargeBinary, nullable=False),
+    Column("payload", JSONB),
+    Column("external_id", Text),
+    Column("verdict", Text, nullable=False),
+    Column("reason", Text),
+    Column("job_id", Uuid),
+    CheckConstraint("verdict IN ('accepted','refused')", name="verdict"),
+)
+
+Index("ix_alert_hook_id_received_at", alert.c.hook_id, alert.c.received_at)
+
+signal = Table(
+    "signal",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("origin", Text, nullable=False),
+    Column("alert_id", Uuid, ForeignKey("alert.id")),
+    Column("strategy", Text),
+    Column("account_id", BigInteger, ForeignKey("account.id"), nullable=False),
+    Column("contract_id", Text, ForeignKey("contract.id")),
+    Column("action", Text, nullable=False),
+    Column("quantity", Integer),
+    Column("verdict", Text, nullable=False),
+    Column("reason", Text),
+    Column("correlation_id", Uuid, nullable=False),
+    at_column("decided_at", nullable=False, now=True),
+    at_column("decided_market_at", nullable=False),
+    CheckConstraint("verdict IN ('accepted','refused')", name="verdict"),
+)
+
+Index(
+    "uq_signal_alert_id",
+    signal.c.alert_id,
+    signal.c.account_id,
+    unique=True,
+    postgresql_where=text("alert_id IS NOT NULL"),
+)

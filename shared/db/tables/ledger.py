@@ -1,0 +1,129 @@
+"""The tables of the ledger: jobs, their keys, queues, the schedule and its slots."""
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    CheckConstraint,
+    Column,
+    DateTime,
+    Index,
+    Integer,
+    Interval,
+    Table,
+    Text,
+    Uuid,
+    text,
+)
+from sqlalchemy.dialects.postgresql import JSONB
+
+from shared.db.tables.metadata import at_column, metadata
+
+job = Table(
+    "job",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("name", Text, nullable=False),
+    Column("queue", Text, nullable=False),
+    Column("arguments", JSONB, nullable=False),
+    Column("state", Text, nullable=False, server_default="queued"),
+    Column("attempt", Integer, nullable=False, server_default="0"),
+    Column("max_attempts", Integer, nullable=False),
+    Column("deadline", Interval),
+    at_column("run_at", nullable=False, now=True),
+    at_column("expires_at"),
+    Column("order_key", Text),
+    Column("turn", Uuid, nullable=False),  # orders the jobs of one order_key; a hand-over inherits it
+    at_column("lease_until"),
+    Column("fence", BigInteger, nullable=False, server_default="0"),
+    Column("worker", Text),
+    at_column("enqueued_at", nullable=False, now=True),
+    at_column("published_at"),
+    at_column("started_at"),
+    at_column("finished_at"),
+    Column("result", JSONB),
+    Column("error", Text),
+    Column("cause_id", Uuid),  # no foreign key: finished rows are deleted in chunks
+    Column("correlation_id", Uuid, nullable=False),
+    CheckConstraint("state IN ('queued','running','succeeded','failed','dead','cancelled','expired')", name="state"),
+    CheckConstraint("queue IN ('critical','high','normal','low','background')", name="queue"),
+)
+
+Index("ix_job_due", job.c.queue, job.c.run_at, job.c.id, postgresql_where=text("state = 'queued'"))
+
+Index("ix_job_expiring", job.c.expires_at, postgresql_where=text("state = 'queued' AND expires_at IS NOT NULL"))
+
+Index("ix_job_lease", job.c.lease_until, postgresql_where=text("state = 'running'"))
+
+Index(
+    "ix_job_order_key",
+    job.c.order_key,
+    job.c.turn,
+    postgresql_where=text("order_key IS NOT NULL AND state IN ('queued','running')"),
+)
+
+# One running job per order_key, whatever the claims race for.
+Index(
+    "uq_job_order_key_running",
+    job.c.order_key,
+    unique=True,
+    postgresql_where=text("order_key IS NOT NULL AND state = 'running'"),
+)
+
+Index("ix_job_correlation", job.c.correlation_id)
+
+Index("ix_job_finished", job.c.finished_at, postgresql_where=text("finished_at IS NOT NULL"))
+
+job_key = Table(
+    "job_key",
+    metadata,
+    Column("unique_key", Text, primary_key=True),
+    Column("job_id", Uuid, nullable=False),
+    at_column("kept_until", nullable=False),
+)
+
+Index("ix_job_key_kept_until", job_key.c.kept_until)
+
+# What the relay and the workers know of each queue.
+queue_state = Table(
+    "queue_state",
+    metadata,
+    Column("queue", Text, primary_key=True),
+    Column("queued", Integer, nullable=False, server_default="0"),
+    Column("looked_at", DateTime(timezone=True)),
+    Column("republished_count", BigInteger, nullable=False, server_default="0"),
+    Column("duplicate_count", BigInteger, nullable=False, server_default="0"),
+    Column("canary_asked_at", DateTime(timezone=True)),
+    Column("canary_done_at", DateTime(timezone=True)),
+    Column("canary_wait", Interval),
+)
+
+schedule = Table(
+    "schedule",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("job_name", Text, nullable=False),
+    Column("arguments", JSONB, nullable=False, server_default=text("'{}'::jsonb")),
+    Column("clock", Text, nullable=False),
+    Column("every", Interval, nullable=False),
+    Column("missed", Text, nullable=False, server_default="run_once"),
+    Column("only_when_open", Boolean, nullable=False, server_default=text("false")),
+    Column("is_enabled", Boolean, nullable=False, server_default=text("true")),
+    Column("last_slot", DateTime(timezone=True)),
+    at_column("ran_at"),
+    CheckConstraint("clock IN ('machine','market')", name="clock"),
+    CheckConstraint("missed IN ('skip','run_once','catch_up')", name="missed"),
+    CheckConstraint("every >= interval '1 second'", name="every"),
+)
+
+schedule_slot = Table(
+    "schedule_slot",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("slot", DateTime(timezone=True), primary_key=True),
+    Column("outcome", Text, nullable=False),
+    Column("job_id", Uuid),
+    at_column("noted_at", nullable=False, now=True),
+    CheckConstraint("outcome IN ('enqueued','skipped')", name="outcome"),
+)
+
+Index("ix_schedule_slot_noted_at", schedule_slot.c.noted_at)

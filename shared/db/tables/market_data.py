@@ -1,0 +1,62 @@
+"""The tables of the market: its clock, contracts and one-minute bars."""
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    CheckConstraint,
+    Column,
+    DateTime,
+    ForeignKey,
+    Index,
+    Integer,
+    Numeric,
+    Table,
+    Text,
+    text,
+)
+from sqlalchemy.dialects.postgresql import TSTZMULTIRANGE
+
+from shared.db.tables.metadata import at_column, metadata
+
+market_clock = Table(
+    "market_clock",
+    metadata,
+    Column("is_only", Boolean, primary_key=True, server_default=text("true")),
+    Column("market", Text, nullable=False),
+    Column("kind", Text, nullable=False),
+    at_column("machine_origin_at", nullable=False),
+    at_column("market_origin_at", nullable=False),
+    Column("speed", Integer, nullable=False),
+    at_column("ends_market_at"),
+    CheckConstraint("is_only", name="one_row"),
+    CheckConstraint("kind IN ('live','seeded','replay')", name="kind"),
+    CheckConstraint("speed >= 1", name="speed"),
+)
+
+contract = Table(
+    "contract",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("name", Text, nullable=False),
+    Column("root", Text, nullable=False),
+    Column("tick_size", Numeric, nullable=False),
+    Column("tick_value", Numeric, nullable=False),
+    Column("is_active", Boolean, nullable=False),
+    Column("is_tracked", Boolean, nullable=False, server_default=text("false")),
+    Column("held", TSTZMULTIRANGE, nullable=False, server_default=text("'{}'")),
+    at_column("updated_at", nullable=False, now=True),
+)
+
+Index("ix_contract_root", contract.c.root)
+
+bar_minute = Table(
+    "bar_minute",
+    metadata,
+    Column("contract_id", Text, ForeignKey("contract.id"), primary_key=True),
+    Column("start", DateTime(timezone=True), primary_key=True),
+    Column("open_ticks", BigInteger, nullable=False),
+    Column("high_ticks", BigInteger, nullable=False),
+    Column("low_ticks", BigInteger, nullable=False),
+    Column("close_ticks", BigInteger, nullable=False),
+    Column("volume", BigInteger, nullable=False),
+)

@@ -1,0 +1,49 @@
+"""The tables of metrics: calls to the venue, and rollups by minute."""
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    CheckConstraint,
+    Column,
+    Computed,
+    DateTime,
+    Index,
+    Integer,
+    Numeric,
+    Table,
+    Text,
+    Uuid,
+)
+
+from shared.db.tables.metadata import at_column, metadata
+
+api_call = Table(
+    "api_call",
+    metadata,
+    Column("id", BigInteger, primary_key=True, autoincrement=True),
+    Column("endpoint", Text, nullable=False),
+    Column("method", Text, nullable=False),
+    at_column("called_at", nullable=False),
+    Column("duration_ms", Numeric, nullable=False),
+    Column("status", Integer),
+    Column("error", Text),
+    Column("job_id", Uuid),
+    Column("queue", Text),  # of the job that asked; empty in rows from before this was kept
+    Column("success", Boolean, Computed("error IS NULL", persisted=True), nullable=False),
+)
+
+Index("ix_api_call_called_at", api_call.c.called_at)
+
+metric_rollup = Table(
+    "metric_rollup",
+    metadata,
+    Column("period_start_at", DateTime(timezone=True), primary_key=True),
+    Column("kind", Text, primary_key=True),
+    Column("name", Text, primary_key=True),
+    Column("count", BigInteger, nullable=False),
+    Column("error_count", BigInteger, nullable=False),
+    Column("p50_ms", Numeric),
+    Column("p95_ms", Numeric),
+    Column("max_ms", Numeric),
+    CheckConstraint("kind IN ('api','job')", name="kind"),
+)

@@ -1,0 +1,49 @@
+"""The tables of strategies: which accounts trade one, and what it decided."""
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    CheckConstraint,
+    Column,
+    ForeignKey,
+    Numeric,
+    Table,
+    Text,
+    UniqueConstraint,
+    Uuid,
+)
+
+from shared.db.tables.metadata import at_column, metadata
+
+strategy_run = Table(
+    "strategy_run",
+    metadata,
+    Column("strategy", Text, nullable=False),
+    Column("contract_id", Text, ForeignKey("contract.id"), nullable=False),
+    at_column("closed_until_market_at", nullable=False),
+    Column("decision", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("signal_id", Uuid, ForeignKey("signal.id")),
+    Column("duration_ms", Numeric, nullable=False),
+    at_column("evaluated_at", nullable=False, now=True),
+    Column("account_id", BigInteger, ForeignKey("account.id")),  # None: no account traded it then
+    CheckConstraint("decision IN ('BUY','SELL','none')", name="decision"),
+    UniqueConstraint(
+        "strategy",
+        "contract_id",
+        "closed_until_market_at",
+        "account_id",
+        name="uq_strategy_run_evaluation",
+        postgresql_nulls_not_distinct=True,
+    ),
+)
+
+# What a person said; an account without a row trades a strategy only if no other may.
+strategy_account = Table(
+    "strategy_account",
+    metadata,
+    Column("strategy", Text, primary_key=True),
+    Column("account_id", BigInteger, ForeignKey("account.id"), primary_key=True),
+    Column("is_on", Boolean, nullable=False),
+    at_column("switched_at", nullable=False, now=True),
+)
