@@ -23,9 +23,9 @@ from cli.stack import environment_of_stack, settings_of_stack
 from shared.clock import monotonic
 from shared.config import Settings
 from shared.db.engine import driver, make_engine
-from shared.ledger import rows
-from shared.ledger.following import Followed, look
+from shared.ledger import transitions
 from shared.ledger.ledger import Ledger, Transaction
+from shared.ledger.progress import Followed, look
 from shared.ledger.wake import open_wake
 
 _LOOK_EVERY_S = 0.05
@@ -174,7 +174,7 @@ class Asker:
             line = driver(connection)
             found = [job for job in look(line, job_ids, patience) if with_caused or job.id in job_ids]
             if any(job.is_lost for job in found):  # as the relay does, which may be dead too
-                rows.take_back_expired_leases(line)
+                transitions.take_back_expired_leases(line)
         for job in found:
             if job.to_start is not None:
                 self._start(job.to_start)

@@ -16,9 +16,9 @@ from shared.db.orders import flattenings, orders, positions
 from shared.domain.orders.order import Direction, Origin
 from shared.errors import SettingsError
 from shared.ids import new_id
-from shared.ledger.following import live_with
 from shared.ledger.jobs.orders import Flatten
 from shared.ledger.ledger import Transaction
+from shared.ledger.progress import live_with
 
 _COLUMNS = ("account", "contract", "venue_says", "sweeps", "asked_at", "flat_at")
 

@@ -19,8 +19,8 @@ from shared.db import views
 from shared.db.engine import driver
 from shared.errors import RefusedError, SettingsError
 from shared.fleets import Queue
-from shared.ledger import mending
-from shared.ledger.rows import Line
+from shared.ledger import operations
+from shared.ledger.transitions import Line
 
 STATES = ("queued", "running", "succeeded", "failed", "dead", "cancelled", "expired")
 _COLUMNS = ("id", "name", "queue", "state", "attempt", "enqueued_at", "finished_at", "error")
@@ -114,10 +114,10 @@ def requeue(
     if bool(job_ids) == all_dead or (name is not None and not all_dead):
         raise SettingsError("say which: `jobs requeue ID...`, or `jobs requeue --all-dead [--name NAME]`")
     with _line() as line:
-        found = mending.dead_ids(line, name) if all_dead else _whole(line, job_ids)
+        found = operations.dead_ids(line, name) if all_dead else _whole(line, job_ids)
         if all_dead and found and not yes:
             _ask(len(found), may_ask=not as_json)
-        _each("requeued", found, partial(mending.requeue, line, is_late_fine=past_expiry), as_json=as_json)
+        _each("requeued", found, partial(operations.requeue, line, is_late_fine=past_expiry), as_json=as_json)
 
 
 @command.command("discard")
@@ -126,7 +126,7 @@ def requeue(
 def discard(job_ids: tuple[str, ...], *, as_json: bool) -> None:
     """End dead or failed jobs that nobody needs to look at any more."""
     with _line() as line:
-        _each("discarded", _whole(line, job_ids), partial(mending.discard, line), as_json=as_json)
+        _each("discarded", _whole(line, job_ids), partial(operations.discard, line), as_json=as_json)
 
 
 @command.command("cancel")
@@ -135,7 +135,7 @@ def discard(job_ids: tuple[str, ...], *, as_json: bool) -> None:
 def cancel(job_ids: tuple[str, ...], *, as_json: bool) -> None:
     """Cancel jobs that have not begun."""
     with _line() as line:
-        _each("cancelled", _whole(line, job_ids), partial(mending.cancel, line), as_json=as_json)
+        _each("cancelled", _whole(line, job_ids), partial(operations.cancel, line), as_json=as_json)
 
 
 @contextmanager
@@ -157,7 +157,7 @@ def _whole(line: Line, beginnings: Sequence[str]) -> list[UUID]:
 
 
 def _only(line: Line, digits: str) -> UUID:
-    found = mending.ids_starting(line, digits)
+    found = operations.ids_starting(line, digits)
     if not found:
         raise SettingsError(f"no job has the id {_written(digits)}: `tickwork jobs` lists those there are")
     if len(found) > 1:

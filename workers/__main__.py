@@ -14,10 +14,10 @@ from shared.db.engine import make_engine
 from shared.fleets import fleet_named
 from shared.log import set_up_logging
 from workers.app import make_app, prepare_child
-from workers.build import tracebacks_folder
 from workers.heartbeat import HeartbeatFile
 from workers.leases import LeaseKeeper
-from workers.progress import ProgressWatch, end_at_once
+from workers.watchdog import ProgressWatch, end_at_once
+from workers.wiring import tracebacks_folder
 
 
 def main() -> None:

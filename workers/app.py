@@ -26,10 +26,10 @@ from shared.ledger.job import transactional_names
 from shared.ledger.wake import is_amqp
 from shared.ledger.wake_amqp import quorum_queue
 from shared.log import set_up_logging
-from workers.build import open_runner
 from workers.context import NotRecordedError
 from workers.runner import Runner
 from workers.task import TASKS
+from workers.wiring import open_runner
 
 log = logging.getLogger(__name__)
 

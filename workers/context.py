@@ -16,16 +16,16 @@ from shared.db.accounts import accounts
 from shared.db.accounts.accounts import AccountRow
 from shared.db.engine import CONNECTION_ERRORS, autocommit
 from shared.errors import HaltError
-from shared.ledger import rows
+from shared.ledger import transitions
 from shared.ledger.envelope import WakeUp
 from shared.ledger.ledger import Ledger, Transaction
-from shared.ledger.rows import ClaimedJob
+from shared.ledger.transitions import ClaimedJob
 
 if TYPE_CHECKING:
     from shared.clock import MarketClock
     from shared.gateway.client import GatewayClient
     from shared.hot.quotes import QuoteReader
-    from workers.calls import BufferedCallLog
+    from workers.call_log import BufferedCallLog
 
 
 class NotRecordedError(Exception):
@@ -91,7 +91,7 @@ class Context:
 
     def lease_left(self) -> timedelta:
         """For how long this job is surely still ours; zero or less when it is not."""
-        return rows.lease_left(self.ledger.line.open(), self.job)
+        return transitions.lease_left(self.ledger.line.open(), self.job)
 
     def halt(self, error: HaltError) -> None:
         """Stop new entries on the account that the error names, or on every one, until a person resumes them."""

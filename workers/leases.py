@@ -12,7 +12,7 @@ from sqlalchemy import Engine
 
 from shared.clock import monotonic
 from shared.db.engine import DATABASE_ERRORS, driver
-from shared.ledger import rows
+from shared.ledger import transitions
 from workers.deadline import last_words
 
 log = logging.getLogger(__name__)
@@ -56,8 +56,8 @@ class LeaseKeeper(threading.Thread):
                 self._give_back_lost()
                 if is_renewal_due:
                     with self._engine.begin() as connection:
-                        rows.renew(driver(connection), [self._worker(pid) for pid in alive])
-                        workers = rows.workers_of(driver(connection), self._node)
+                        transitions.renew(driver(connection), [self._worker(pid) for pid in alive])
+                        workers = transitions.workers_of(driver(connection), self._node)
                     running = {int(worker.rpartition("/")[2]) for worker in workers}
                     self._lost |= {pid for pid in running - alive if _has_ended(pid)}  # too short-lived to be seen
                     renewed_at = monotonic()
@@ -69,7 +69,7 @@ class LeaseKeeper(threading.Thread):
             words = last_words(self._tracebacks, self._worker(pid))
             reason = _reason(pid, words)
             with self._engine.begin() as connection:
-                given_back = rows.give_back(driver(connection), self._worker(pid), reason)
+                given_back = transitions.give_back(driver(connection), self._worker(pid), reason)
             if given_back:
                 log.warning("child %s was lost with %s job(s), given back", pid, given_back)
             self._lost.discard(pid)
@@ -78,9 +78,9 @@ class LeaseKeeper(threading.Thread):
         """End a job that no process of this worker can do as dead: a person may requeue it. Never raises."""
         try:
             with self._engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-                job = rows.claim(driver(connection), UUID(job_id), self._node)
+                job = transitions.claim(driver(connection), UUID(job_id), self._node)
                 if job is not None:
-                    rows.finish(driver(connection), job, "dead", error=reason)
+                    transitions.finish(driver(connection), job, "dead", error=reason)
                     log.error("%s %s is dead: %s", job.name, job.id, reason)
         except (*DATABASE_ERRORS, ValueError) as error:
             log.warning("job %s was not refused, the relay sends it again: %s", job_id, error)

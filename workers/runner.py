@@ -18,11 +18,11 @@ from shared.db.engine import DATABASE_ERRORS, driver
 from shared.domain.upkeep.backoff import delay
 from shared.errors import HaltError, PostponedError, RefusedError
 from shared.fleets import Queue
-from shared.ledger import queues, rows
+from shared.ledger import queues, transitions
+from shared.ledger.connection import LedgerDownError
 from shared.ledger.job import request_of
 from shared.ledger.ledger import LeaseLostError, Ledger
-from shared.ledger.line import LedgerDownError
-from shared.ledger.rows import ClaimedJob
+from shared.ledger.transitions import ClaimedJob
 from workers.context import Context, NotRecordedError
 from workers.deadline import Deadline
 from workers.task import TASKS
@@ -168,7 +168,7 @@ class Runner:
             return self._record_failure(line.open(), job, context, error)
         return Outcome("succeeded", result) if context.is_finished else self._end(line.open(), job, "succeeded", result)
 
-    def _record_failure(self, line: rows.Line, job: ClaimedJob, context: Context, error: Exception) -> Outcome:
+    def _record_failure(self, line: transitions.Line, job: ClaimedJob, context: Context, error: Exception) -> Outcome:
         match error:
             case LeaseLostError():
                 return Outcome("duplicate", error=str(error))
@@ -188,19 +188,19 @@ class Runner:
         return self._put_back(line, job, pause, error, is_counted=True)
 
     def _end(
-        self, line: rows.Line, job: ClaimedJob, state: str, result: object = None, error: str | None = None
+        self, line: transitions.Line, job: ClaimedJob, state: str, result: object = None, error: str | None = None
     ) -> Outcome:
         try:
-            is_ours = rows.finish(line, job, state, result=result, error=error)
+            is_ours = transitions.finish(line, job, state, result=result, error=error)
         except psycopg.DataError as refused:  # Postgres cannot store the result, such as text with NUL
             return self._end(line, job, "dead", error=f"the result cannot be stored: {refused}")
         return Outcome(state, result, error) if is_ours else Outcome("duplicate", error="the lease was lost")
 
     def _put_back(
-        self, line: rows.Line, job: ClaimedJob, pause: timedelta, error: Exception, *, is_counted: bool
+        self, line: transitions.Line, job: ClaimedJob, pause: timedelta, error: Exception, *, is_counted: bool
     ) -> Outcome:
         message = _with_traceback(error) if is_counted else _text(error)
-        is_ours = rows.put_back(line, job, pause, is_counted=is_counted, error=message)
+        is_ours = transitions.put_back(line, job, pause, is_counted=is_counted, error=message)
         return Outcome("put_back", error=_text(error)) if is_ours else Outcome("duplicate", error="the lease was lost")
 
 
@@ -210,7 +210,7 @@ def _end_all(connection: Connection, contexts: Sequence[Context], outcomes: Sequ
         for context, outcome in zip(contexts, outcomes, strict=True)
         if outcome.state == "succeeded" and not context.is_finished
     ]
-    if not rows.finish_batch(driver(connection), done):
+    if not transitions.finish_batch(driver(connection), done):
         raise LeaseLostError(f"some of {len(done)} jobs were taken back")
 
 

@@ -1,4 +1,4 @@
-"""A process that does one job by itself, for when no worker does: `python -m workers.run JOB_ID`."""
+"""A process that does one job by itself, for when no worker does: `python -m workers.run_job JOB_ID`."""
 
 import subprocess
 import sys
@@ -15,7 +15,7 @@ def start_alone(job_id: UUID, environment: dict[str, str], home: Home) -> "subpr
     home.prepare()
     with (home.logs / LOG).open("ab") as log:
         return subprocess.Popen(
-            [sys.executable, "-m", "workers.run", str(job_id)],
+            [sys.executable, "-m", "workers.run_job", str(job_id)],
             env=environment | {"PYTHONUNBUFFERED": "1"},
             stdin=subprocess.DEVNULL,
             stdout=log,

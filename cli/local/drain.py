@@ -7,7 +7,7 @@ from cli.local.programs import Stack
 from cli.local.supervisor import Child, Supervisor
 from shared.db.engine import DATABASE_ERRORS, driver, make_engine
 from shared.fleets import FLEETS
-from shared.ledger import rows
+from shared.ledger import transitions
 
 _FLEETS = {fleet.program: fleet.name for fleet in FLEETS}
 _ORDER = (("receiver",), ("beat", "relay", "flower"), tuple(_FLEETS), ("simulator",), ("valkey",), ("postgres",))
@@ -23,7 +23,7 @@ def drain(supervisor: Supervisor, stack: Stack | None, show: Callable[[str], Non
         engine = make_engine(stack.database_url, program="up", pool_size=1)
         try:
             with engine.begin() as connection:
-                count = rows.hand_back(driver(connection), f"{fleet}@{socket.gethostname()}.{pid}")
+                count = transitions.hand_back(driver(connection), f"{fleet}@{socket.gethostname()}.{pid}")
             show(f"{count} job(s) of {child.program.name} handed back")
         except DATABASE_ERRORS as error:
             show(f"jobs of {child.program.name} come back when their leases end: {error}")

@@ -5,12 +5,12 @@ from datetime import timedelta
 
 from shared.config import Venue
 from shared.fleets import Queue
-from shared.gateway.asker import TIMEOUT, Asker
-from shared.gateway.auth import Login
-from shared.gateway.mutations import Mutations
+from shared.gateway.orders.mutations import Mutations
 from shared.gateway.ports import AlwaysLive, CallLog, Limiter, LiveSwitch, NeverLive, TokenStore
-from shared.gateway.reads import Reads
-from shared.gateway.transport import Transport
+from shared.gateway.rest.auth import Login
+from shared.gateway.rest.reads import Reads
+from shared.gateway.rest.requester import TIMEOUT, Asker
+from shared.gateway.rest.transport import Transport
 
 _PING = "/api/Status/ping"
 

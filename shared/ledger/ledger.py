@@ -11,12 +11,12 @@ from sqlalchemy import Connection, Engine
 
 from shared.db.engine import driver
 from shared.fleets import Queue
-from shared.ledger import rows
+from shared.ledger import transitions
+from shared.ledger.connection import KeptLine, LedgerDownError
 from shared.ledger.enqueue import Enqueued, EnqueueOptions, new_job
 from shared.ledger.envelope import WakeUp
 from shared.ledger.job import Job
-from shared.ledger.line import KeptLine, LedgerDownError
-from shared.ledger.rows import ClaimedJob
+from shared.ledger.transitions import ClaimedJob
 from shared.ledger.wake import Wake
 
 log = logging.getLogger(__name__)
@@ -54,7 +54,7 @@ class Transaction:
 
     def enqueue_once(self, request: Job, line: str, **options: Unpack[EnqueueOptions]) -> Enqueued:
         """Insert a job that aims at a state, unless one of its name and order_key `line` waits, which will see this."""
-        waiting = rows.hold_queued(driver(self.connection), request.job_name(), line)
+        waiting = transitions.hold_queued(driver(self.connection), request.job_name(), line)
         if waiting is not None:
             return Enqueued(waiting, is_duplicate=True)
         options["order_key"] = line
@@ -63,13 +63,13 @@ class Transaction:
     def finish(self, result: object) -> None:
         """End the job that caused this, as succeeded, in this very commit; raise LeaseLostError if it is not ours."""
         job = self._job()
-        if not rows.finish(driver(self.connection), job, "succeeded", result=result):
+        if not transitions.finish(driver(self.connection), job, "succeeded", result=result):
             raise LeaseLostError(f"job {job.id} was taken back from {job.worker}")
         self.has_finished_cause = True
 
     def supersede(self) -> int:
         """Cancel what waits under this job's name and order_key, for a job that aims at a state and not at an event."""
-        return rows.supersede(driver(self.connection), self._job())
+        return transitions.supersede(driver(self.connection), self._job())
 
     def hand_over(self, result: object, request: Job, handed: object = None) -> None:
         """End the job that caused this and insert `request` as claimed by the same worker, which runs it at once.
@@ -86,7 +86,7 @@ class Transaction:
             cause_id=job.id,
             wakes_itself=False,
         )
-        self.follow_up = rows.hand_over(driver(self.connection), job, result, follow_up)
+        self.follow_up = transitions.hand_over(driver(self.connection), job, result, follow_up)
         if self.follow_up is None:
             raise LeaseLostError(f"job {job.id} was taken back from {job.worker}")
         self.handed = handed
@@ -134,11 +134,11 @@ class Ledger:
 
     def claim(self, job_id: UUID, worker: str) -> ClaimedJob | None:
         """Take the job if it is due and its turn, else return None."""
-        return rows.claim(self.line.open(), job_id, worker)
+        return transitions.claim(self.line.open(), job_id, worker)
 
     def claim_batch(self, name: str, queue: Queue, worker: str, most: int) -> list[ClaimedJob]:
         """Take up to `most` due jobs of one name."""
-        return rows.claim_batch(self.line.open(), name, queue, worker, most)
+        return transitions.claim_batch(self.line.open(), name, queue, worker, most)
 
     def wake(self, wake_ups: Sequence[WakeUp]) -> None:
         """Publish wake-ups of jobs that a commit elsewhere holds."""
@@ -150,7 +150,7 @@ class Ledger:
         if job.order_key is None:
             return
         try:
-            waiting = rows.next_of_key(self.line.open(), job.order_key)
+            waiting = transitions.next_of_key(self.line.open(), job.order_key)
         except (LedgerDownError, psycopg.Error) as error:
             log.warning("who waits for %s is not known: %s", job.order_key, error)
             return

@@ -5,7 +5,7 @@ from datetime import timedelta
 from uuid import UUID
 
 from shared.fleets import Queue
-from shared.ledger.rows import IS_DUE, IS_ITS_TURN, Line
+from shared.ledger.transitions import IS_DUE, IS_ITS_TURN, Line
 
 _LOOK = """
     UPDATE queue_state SET looked_at = now(), queued = coalesce(counted.queued, 0)

@@ -18,7 +18,7 @@ from shared.errors import AmbiguousOutcomeError, RateLimitedError
 from shared.fleets import Queue
 from shared.gateway.client import GatewayClient
 from shared.gateway.errors import NotSentError
-from shared.gateway.ticket import OrderTicket
+from shared.gateway.orders.order_request import OrderTicket
 from shared.hot.connection import connect
 from shared.hot.logins import RedisTokenStore
 from shared.hot.rate_limit import WINDOWS, NoLimiter, RedisLimiter

@@ -6,8 +6,8 @@ import pytest
 
 from shared.domain.market_data.contract import Contract
 from shared.domain.orders.order import Side
-from shared.gateway import connections
-from shared.gateway.ticket import OrderTicket
+from shared.gateway.orders.order_request import OrderTicket
+from shared.gateway.rest import connections
 from tests.contract.conftest import OpenGateway
 from tests.fixtures.venue_sockets import raw_venue
 

@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 
 from shared.errors import CredentialsRefusedError
-from shared.gateway import hubs
-from shared.gateway.hub_session import HubSession
-from shared.gateway.hubs import HubError, Patience
+from shared.gateway.hubs import hub
+from shared.gateway.hubs.hub import HubError, Patience
+from shared.gateway.hubs.session import HubSession
 from tests.fixtures.scripted_hub import MINUTES, RS, Caller, Tokens, listening, scripted_hub, well_behaved
 
 EVENT = {"type": 1, "target": "GatewayQuote", "arguments": ["CON", {"lastPrice": 1}]}
@@ -30,7 +30,7 @@ def on_a_loop(test: Callable[..., Coroutine[Any, Any, None]]) -> Callable[..., N
 
 @pytest.fixture(autouse=True)
 def _come_back_soon(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(hubs, "_FIRST_PAUSE_S", 0.01)
+    monkeypatch.setattr(hub, "_FIRST_PAUSE_S", 0.01)
 
 
 @dataclass
@@ -162,7 +162,7 @@ async def test_a_subscription_that_fails_is_a_loss() -> None:
 @on_a_loop
 async def test_silence_of_pings_too_is_a_dead_peer_and_pings_keep_a_quiet_one(monkeypatch: pytest.MonkeyPatch) -> None:
     clock, callers = StandingClock(), list[Caller]()
-    monkeypatch.setattr(hubs, "monotonic", clock)
+    monkeypatch.setattr(hub, "monotonic", clock)
 
     async def fall_silent(caller: Caller) -> None:
         callers.append(caller)

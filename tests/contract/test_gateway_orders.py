@@ -14,10 +14,10 @@ from shared.domain.accounts.login import token_of
 from shared.domain.market_data.contract import Contract
 from shared.domain.orders.order import Direction, OrderState, OrderType, Side
 from shared.errors import AmbiguousOutcomeError, OrderRejectedError, RefusedError
-from shared.gateway import asker, transport
 from shared.gateway.client import GatewayClient
 from shared.gateway.errors import NotSentError, TagInUseError
-from shared.gateway.ticket import OrderTicket
+from shared.gateway.orders.order_request import OrderTicket
+from shared.gateway.rest import requester, transport
 from shared.hot.logins import RedisTokenStore
 from tests.contract.conftest import NotedCalls, OpenGateway
 from tests.fixtures.processes import until
@@ -157,7 +157,7 @@ def test_an_answer_that_comes_too_late_is_ambiguous(
     gateway: GatewayClient, open_gateway: OpenGateway, venue: RunningVenue, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     gateway.get_ready()
-    for module in (asker, transport):  # getting ready takes no time, or it would be too late to send it
+    for module in (requester, transport):  # getting ready takes no time, or it would be too late to send it
         monkeypatch.setattr(module, "monotonic", lambda: 0.0)
     for number in range(1, 9):
         # The first who waits until the venue has the order: on a slow machine that may take long.

@@ -14,8 +14,8 @@ from shared.domain.market_data.coverage import Span
 from shared.domain.orders.order import Direction, OrderType, Side
 from shared.errors import AmbiguousOutcomeError, OrderRejectedError, RefusedError
 from shared.gateway.client import GatewayClient
-from shared.gateway.reads import BarUnit
-from shared.gateway.ticket import OrderChange, OrderTicket
+from shared.gateway.orders.order_request import OrderChange, OrderTicket
+from shared.gateway.rest.reads import BarUnit
 from tests.contract.conftest import OpenGateway, ScriptedVenue
 from tests.fixtures.processes import until
 from tests.fixtures.venue import MNQ, OPEN_AT, RunningVenue

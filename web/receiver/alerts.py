@@ -18,7 +18,7 @@ from shared.domain.alerts.alert import Alert, understand
 from shared.domain.alerts.payload import BODY, RefusedAlertError, read_payload
 from shared.fleets import Queue
 from shared.ids import new_id
-from shared.ledger.intake import AsyncTransaction, Intake
+from shared.ledger.async_ledger import AsyncTransaction, Intake
 from shared.ledger.jobs.alerts import HandleAlert
 from web.receiver.body import MOST_BYTES, Body, BodyLateError, read_body
 from web.receiver.patience import in_time

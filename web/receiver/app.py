@@ -16,7 +16,7 @@ from starlette.routing import Route
 
 from shared.config import Settings, load_settings
 from shared.db.async_engine import make_async_engine
-from shared.ledger.intake import Intake
+from shared.ledger.async_ledger import Intake
 from shared.ledger.wake import open_async_wake
 from shared.log import set_up_logging
 from web.receiver.alerts import AlertRoute

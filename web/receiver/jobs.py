@@ -7,7 +7,7 @@ import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
-from shared.ledger.intake import Intake
+from shared.ledger.async_ledger import Intake
 from web.receiver.patience import in_time
 from web.receiver.problem import nothing_here
 

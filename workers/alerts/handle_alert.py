@@ -20,8 +20,8 @@ from shared.ledger.jobs.alerts import CopyAlert, HandleAlert
 from shared.ledger.jobs.orders import Flatten
 from shared.ledger.ledger import Transaction
 from workers.context import Context
-from workers.orders.intend import Wish, enter, get_ready
-from workers.orders.settle_order import entries_key
+from workers.orders.entry import Wish, enter, get_ready
+from workers.orders.resolve_in_doubt_order import entries_key
 from workers.task import task
 
 _NEVER_LIVE = "live orders of account {0} were never on: `tickwork accounts live {0} on` lets them reach the real venue"

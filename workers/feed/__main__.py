@@ -10,9 +10,9 @@ from shared.db.engine import make_engine
 from shared.db.market_data import market_clock
 from shared.errors import CredentialsRefusedError, SettingsError
 from shared.log import set_up_logging
-from workers.build import open_gateway
-from workers.feed.access import LoggedCalls
 from workers.feed.feed import Feed
+from workers.feed.token_source import LoggedCalls
+from workers.wiring import open_gateway
 
 log = logging.getLogger("workers.feed")
 

@@ -13,19 +13,19 @@ from shared.domain.market_data.coverage import Span
 from shared.errors import CredentialsRefusedError, TradingError
 from shared.fleets import Queue
 from shared.gateway.client import GatewayClient
-from shared.gateway.hub_session import HubSession
-from shared.gateway.hubs import Hub
+from shared.gateway.hubs.hub import Hub
+from shared.gateway.hubs.session import HubSession
 from shared.gateway.wire import VenuePosition
 from shared.heartbeat import touch
 from shared.hot.feed_health import FeedHealth, HubHealth
 from shared.hot.feed_lease import LOOK_EVERY, RENEW_EVERY, FeedLease
 from shared.hot.feed_writer import FeedWriter
-from shared.ledger.intake import Intake
+from shared.ledger.async_ledger import Intake
 from shared.ledger.wake import open_async_wake
-from workers.feed.access import FleetAccess
-from workers.feed.books import Books
 from workers.feed.market_side import MarketSide
 from workers.feed.outbox import Outbox
+from workers.feed.subscriptions import Books
+from workers.feed.token_source import FleetAccess
 from workers.feed.user_side import UserSide
 
 log = logging.getLogger(__name__)

@@ -8,9 +8,9 @@ from datetime import datetime, timedelta
 import msgspec
 
 from shared.clock import MarketClock, machine_now, monotonic
-from shared.gateway import hub_events
-from shared.gateway.hub_session import HubSession
-from shared.gateway.hubs import Hub
+from shared.gateway.hubs import messages
+from shared.gateway.hubs.hub import Hub
+from shared.gateway.hubs.session import HubSession
 from shared.hot.feed_health import ContractHealth
 from shared.hot.feed_writer import FeedWriter
 from workers.feed.prices import Prices
@@ -130,11 +130,11 @@ class MarketSide:
     def _take(self, target: str, arguments: list[msgspec.Raw]) -> None:
         try:
             if target == "GatewayQuote":
-                contract_id = hub_events.contract_of(arguments)
-                self._prices.take_quote(contract_id, hub_events.quote(arguments), machine_now())
+                contract_id = messages.contract_of(arguments)
+                self._prices.take_quote(contract_id, messages.quote(arguments), machine_now())
             elif target == "GatewayTrade":
-                contract_id = hub_events.contract_of(arguments)
-                for trade in hub_events.trades(arguments):
+                contract_id = messages.contract_of(arguments)
+                for trade in messages.trades(arguments):
                     self._prices.take_trade(contract_id, trade)
             else:
                 return

@@ -11,7 +11,7 @@ from tenacity import before_sleep_log, retry, retry_if_not_exception_type, wait_
 from shared.clock import machine_now
 from shared.errors import TradingError
 from shared.fleets import Queue
-from shared.ledger.intake import Intake
+from shared.ledger.async_ledger import Intake
 from shared.ledger.job import Job
 from shared.ledger.jobs.accounts import SnapshotAccounts
 from shared.ledger.jobs.orders import ReconcileAccounts

@@ -7,7 +7,7 @@ from decimal import Decimal
 import msgspec
 
 from shared.domain.market_data.bar import MINUTE
-from shared.gateway.hub_events import QuoteChange, Trade
+from shared.gateway.hubs.messages import QuoteChange, Trade
 from shared.hot.forming_bars import FormingBar
 from shared.hot.quotes import Quote
 

@@ -11,9 +11,10 @@ import msgspec
 from shared.clock import machine_now, monotonic
 from shared.domain.orders.order import Direction
 from shared.errors import TradingError
-from shared.gateway import hub_events, wire
-from shared.gateway.hub_session import HubSession
-from shared.gateway.hubs import Hub, HubError
+from shared.gateway import wire
+from shared.gateway.hubs import messages
+from shared.gateway.hubs.hub import Hub, HubError
+from shared.gateway.hubs.session import HubSession
 from shared.gateway.wire import VenuePosition
 from shared.hot.feed_writer import FeedWriter
 from shared.hot.positions import HotPosition
@@ -115,7 +116,7 @@ class UserSide:
 
     def _take(self, target: str, arguments: list[msgspec.Raw]) -> None:
         try:
-            for entity in hub_events.entities(arguments):
+            for entity in messages.entities(arguments):
                 self._take_entity(target, entity)
         except (LookupError, TypeError, ValueError, ArithmeticError) as error:
             log.warning("a %s cannot be read, REST will tell: %s: %s", target, type(error).__name__, error)

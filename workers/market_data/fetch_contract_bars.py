@@ -12,7 +12,7 @@ from shared.errors import RefusedError
 from shared.ledger.jobs.market_data import FetchContractBars
 from shared.ledger.ledger import Transaction
 from workers.context import Context
-from workers.strategies.ask import ask_for_evaluations
+from workers.strategies.request_evaluations import ask_for_evaluations
 from workers.task import task
 
 HISTORY = timedelta(days=4)  # a strategy that starts on a Sunday evening still sees Friday

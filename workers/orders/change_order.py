@@ -9,10 +9,10 @@ from shared.db.orders.changes import ChangeRow
 from shared.db.orders.orders import OrderRow
 from shared.domain.orders.order import ChangeKind, ChangeState, OrderState
 from shared.errors import AmbiguousOutcomeError, PostponedError, RefusedError, RetryableError
-from shared.gateway.ticket import OrderChange
+from shared.gateway.orders.order_request import OrderChange
 from shared.ledger.jobs.orders import ChangeOrder
 from workers.context import Context
-from workers.orders import sync
+from workers.orders import venue_state
 from workers.orders.submit import need_lease
 from workers.task import task
 
@@ -113,7 +113,7 @@ def _look(ctx: Context, order: OrderRow) -> OrderRow:
     found = ctx.gateway.order(order.account_id, order.venue_order_id)
     with ctx.transaction() as tx:
         if found is not None:
-            sync.write_orders(tx, order.account_id, [found])
+            venue_state.write_orders(tx, order.account_id, [found])
         return orders.get(tx.connection, order.id) or order
 
 

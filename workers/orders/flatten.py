@@ -20,9 +20,9 @@ from shared.errors import (
 from shared.gateway.wire import VenueOrder, VenuePosition
 from shared.ledger.jobs.orders import Flatten
 from workers.context import Context
-from workers.orders import sync
+from workers.orders import venue_state
 from workers.orders.change_order import SEND_AGAIN_AFTER, send
-from workers.orders.settle_order import OVERLAP
+from workers.orders.resolve_in_doubt_order import OVERLAP
 from workers.orders.submit import need_lease
 from workers.task import task
 
@@ -110,7 +110,7 @@ def _sweep(ctx: Context, wish: FlatteningRow, sight: _Sight, closing: set[str]) 
     held = {one.contract_id for one in sight.held}
     working = {one.id for one in sight.working}
     with ctx.transaction() as tx:
-        sync.write_orders(tx, wish.account_id, sight.working)
+        venue_state.write_orders(tx, wish.account_id, sight.working)
         rows = {row.venue_order_id: row for row in orders.open_of(tx.connection, wish.account_id)}
     for order in sight.working:
         row = rows.get(order.id)
@@ -155,14 +155,14 @@ def _cancel(ctx: Context, wish: FlatteningRow, order: VenueOrder, row: OrderRow 
 def _end(ctx: Context, wish: FlatteningRow) -> dict[str, str | int] | None:
     """Take the venue's word for flat; None if a whole look shows an entry that came between two questions."""
     said = "flat: no position, no working order"
-    view = sync.look_whole(ctx, wish.account_id, ctx.clock.to_market(wish.asked_at) - OVERLAP)
+    view = venue_state.look_whole(ctx, wish.account_id, ctx.clock.to_market(wish.asked_at) - OVERLAP)
     if any(wish.covers(one.contract_id) for one in view.positions) or any(
         wish.covers(one.contract_id) and one.state in _AT_WORK for one in view.orders
     ):
         return None
     result: dict[str, str | int] = {"venue_says": said, "sweeps": wish.sweep_count + 1}
     with ctx.transaction() as tx:
-        sync.write_down(tx, view)
+        venue_state.write_down(tx, view)
         touched = {one.contract_id for one in view.orders} | {one.contract_id for one in view.fills}
         for contract_id in sorted(filter(wish.covers, touched)):
             fills.note_guarded(tx.connection, wish.account_id, contract_id, "flattened")

@@ -19,9 +19,9 @@ from shared.errors import PostponedError, RetryableError
 from shared.ids import new_id
 from shared.ledger.jobs.orders import Flatten, GuardPosition
 from workers.context import Context
-from workers.orders import sync
+from workers.orders import venue_state
 from workers.orders.change_order import send
-from workers.orders.settle_order import OVERLAP
+from workers.orders.resolve_in_doubt_order import OVERLAP
 from workers.orders.submit import submit
 from workers.task import task
 
@@ -131,14 +131,14 @@ def _prove(connection: Connection, job: GuardPosition, seen: Seen) -> None:
 
 
 def _ask_venue(ctx: Context, job: GuardPosition, waited: timedelta) -> Seen:
-    view = sync.look_now(ctx, job.account_id)
+    view = venue_state.look_now(ctx, job.account_id)
     with ctx.autocommit() as connection:
         known = positions.quantity_of(connection, job.account_id, job.contract_id)
-    if sync.quantity_at_venue(view, job.contract_id) != known:  # a fill that nobody has told of
-        view = sync.look_whole(ctx, job.account_id, ctx.market_now - OVERLAP)
-    theirs = sync.quantity_at_venue(view, job.contract_id)
+    if venue_state.quantity_at_venue(view, job.contract_id) != known:  # a fill that nobody has told of
+        view = venue_state.look_whole(ctx, job.account_id, ctx.market_now - OVERLAP)
+    theirs = venue_state.quantity_at_venue(view, job.contract_id)
     with ctx.transaction() as tx:
-        sync.write_down(tx, view)
+        venue_state.write_down(tx, view)
         shown = frozenset(order.id for order in view.orders)
         seen = replace(see(tx.connection, job.account_id, job.contract_id), shown=shown)
         ours = seen.quantity

@@ -9,8 +9,8 @@ from shared.domain.orders.order import OrderState, Role
 from shared.errors import RefusedError, RetryableError
 from shared.ledger.jobs.orders import FindFills, PlaceOrder, ReducePosition, SettleOrder
 from workers.context import Context
-from workers.orders.find_fills import FIRST_LOOK_AFTER
-from workers.orders.settle_order import POLLS
+from workers.orders.poll_fills import FIRST_LOOK_AFTER
+from workers.orders.resolve_in_doubt_order import POLLS
 from workers.orders.submit import Answer, Submitted, send, submit
 from workers.task import task
 

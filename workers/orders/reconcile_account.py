@@ -17,9 +17,9 @@ from shared.errors import PositionMismatchError, PostponedError, RefusedError
 from shared.ledger.jobs.orders import ChangeOrder, GuardPosition, PlaceOrder, ReconcileAccount, SettleOrder
 from shared.ledger.ledger import Transaction
 from workers.context import Context
-from workers.orders import sync
+from workers.orders import venue_state
 from workers.orders.guard_position import see
-from workers.orders.settle_order import OVERLAP, entries_key
+from workers.orders.resolve_in_doubt_order import OVERLAP, entries_key
 from workers.task import task
 
 # Nothing we sent can still be under way after this: the HTTP timeout and the lease have both run out.
@@ -54,10 +54,10 @@ def reconcile_account(job: ReconcileAccount, ctx: Context) -> dict[str, int | li
     gaps: list[_Gap] = []
     for look in range(_LOOKS):
         # A fill may come between two answers: only what stays is a mismatch. The last look goes back a whole day.
-        view = sync.look_whole(ctx, account.id, since if look < _LOOKS - 1 else ctx.market_now - LONGEST_LOOK)
+        view = venue_state.look_whole(ctx, account.id, since if look < _LOOKS - 1 else ctx.market_now - LONGEST_LOOK)
         # Writing down may take long, and no entry must wait for it: the account is held only for the conclusion.
         with ctx.transaction() as tx:
-            sync.write_down(tx, view)
+            venue_state.write_down(tx, view)
         with ctx.transaction() as tx:
             accounts.lock(tx.connection, account.id)
             before, gaps = gaps, _gaps(tx.connection, view)
@@ -74,7 +74,7 @@ def _has_just_moved(connection: Connection, ctx: Context, account: AccountRow, g
 
 
 def _conclude(
-    tx: Transaction, ctx: Context, account: AccountRow, view: sync.VenueView, gaps: Sequence[_Gap]
+    tx: Transaction, ctx: Context, account: AccountRow, view: venue_state.VenueView, gaps: Sequence[_Gap]
 ) -> dict[str, int | list[str]]:
     result: dict[str, int | list[str]] = {"orders": len(view.orders), "fills": len(view.fills)}
     if gaps:
@@ -91,23 +91,23 @@ def _conclude(
     return result
 
 
-def _gaps(connection: Connection, view: sync.VenueView) -> list[_Gap]:
+def _gaps(connection: Connection, view: venue_state.VenueView) -> list[_Gap]:
     readable = [one for one in view.positions if one.direction is not None]
     unreadable = {one.contract_id for one in view.positions} - {one.contract_id for one in readable}
-    known = sync.known_contracts(connection, view.account_id, {one.contract_id for one in readable})
+    known = venue_state.known_contracts(connection, view.account_id, {one.contract_id for one in readable})
     ours = {row.contract_id: row.quantity for row in positions.of_account(connection, view.account_id)}
     found = []
     for contract_id in sorted((known | set(ours)) - unreadable):
-        theirs = sync.quantity_at_venue(view, contract_id)
+        theirs = venue_state.quantity_at_venue(view, contract_id)
         if theirs != ours.get(contract_id, 0):
             found.append(_Gap(contract_id, ours.get(contract_id, 0), theirs))
     return found
 
 
-def halt_over_strangers(connection: Connection, account: AccountRow, view: sync.VenueView) -> None:
+def halt_over_strangers(connection: Connection, account: AccountRow, view: venue_state.VenueView) -> None:
     """Stop entries while a product is held that is in no table of ours: no rule can count it and no guard closes it."""
     held = {one.contract_id for one in view.positions}
-    strangers = sorted(held - sync.known_contracts(connection, account.id, held))
+    strangers = sorted(held - venue_state.known_contracts(connection, account.id, held))
     if strangers and account.halted_at is None:
         reason = (
             f"it holds {', '.join(strangers)}, a product that we do not know: no rule can count it, close it by hand"
@@ -115,7 +115,9 @@ def halt_over_strangers(connection: Connection, account: AccountRow, view: sync.
         accounts.halt(connection, f"{PositionMismatchError.__name__}: {reason}", account.id)
 
 
-def _take_their_word(connection: Connection, account_id: int, view: sync.VenueView, gaps: Sequence[_Gap]) -> None:
+def _take_their_word(
+    connection: Connection, account_id: int, view: venue_state.VenueView, gaps: Sequence[_Gap]
+) -> None:
     """The venue is right: exits and stops must go by what is held there, whatever our fills say."""
     shown = {one.contract_id: one for one in view.positions}
     for gap in gaps:
@@ -164,7 +166,7 @@ def _guard_what_is_held(tx: Transaction, ctx: Context, account_id: int) -> None:
         if not see(tx.connection, account_id, contract_id).plan.is_empty:
             request = GuardPosition(account_id=account_id, contract_id=contract_id)
             key = f"guard:{account_id}:reconcile:{ctx.job.id}:{contract_id}"
-            tx.enqueue_once(request, sync.guard_key(account_id, contract_id), key=key)
+            tx.enqueue_once(request, venue_state.guard_key(account_id, contract_id), key=key)
 
 
 def _since(ctx: Context, account: AccountRow) -> datetime:

@@ -9,10 +9,10 @@ from shared.db.orders.orders import OrderRow
 from shared.domain.market_data.contract import Contract
 from shared.domain.orders.order import OrderState, Role
 from shared.errors import AmbiguousOutcomeError, HaltError, RefusedError, RetryableError, SettingsError
-from shared.gateway.asker import TIMEOUT
 from shared.gateway.errors import NotSentError
-from shared.gateway.ticket import OrderTicket
-from shared.ledger.rows import LEASE
+from shared.gateway.orders.order_request import OrderTicket
+from shared.gateway.rest.requester import TIMEOUT
+from shared.ledger.transitions import LEASE
 from workers.context import Context
 
 _MARGIN = timedelta(seconds=0.5)

@@ -27,8 +27,8 @@ from shared.ledger.jobs.orders import ChangeOrder, Flatten, GuardPosition, Reduc
 from shared.ledger.jobs.risk import WatchAccounts
 from shared.ledger.ledger import Transaction
 from workers.context import Context
-from workers.orders.intend import said
-from workers.orders.sync import guard_key
+from workers.orders.entry import said
+from workers.orders.venue_state import guard_key
 from workers.task import task
 
 log = logging.getLogger(__name__)

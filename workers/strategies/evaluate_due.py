@@ -3,7 +3,7 @@
 from shared.db.market_data import contracts
 from shared.ledger.jobs.strategies import EvaluateDue
 from workers.context import Context
-from workers.strategies.ask import ask_for_evaluations
+from workers.strategies.request_evaluations import ask_for_evaluations
 from workers.task import task
 
 

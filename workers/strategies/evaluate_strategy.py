@@ -27,8 +27,8 @@ from shared.ledger.ledger import Transaction
 from strategies.registry import strategy_named
 from workers.context import Context
 from workers.market_data.fetch_contract_bars import HISTORY
-from workers.orders.intend import Wish, get_ready, intend, is_flat
-from workers.orders.settle_order import entries_key
+from workers.orders.entry import Wish, get_ready, intend, is_flat
+from workers.orders.resolve_in_doubt_order import entries_key
 from workers.task import task
 
 QUANTITY = 1

@@ -9,7 +9,7 @@ import psycopg
 
 from shared.clock import machine_now
 from shared.db.async_engine import make_async_engine
-from shared.ledger.intake import Intake
+from shared.ledger.async_ledger import Intake
 from shared.ledger.jobs.orders import RecordEvents
 from shared.ledger.wake import open_async_wake
 from workers.feed.outbox import Outbox

@@ -7,7 +7,7 @@ from datetime import datetime
 import pytest
 
 from shared.clock import live_clock
-from shared.gateway.hub_session import HubSession
+from shared.gateway.hubs.session import HubSession
 from shared.hot.feed_writer import FeedWriter
 from tests.fixtures.scripted_hub import Caller, Tokens, scripted_hub
 from workers.feed.market_side import MarketSide

@@ -9,7 +9,7 @@ from sqlalchemy import text
 from scheduler.relay import GROWN
 from shared.db.engine import driver
 from shared.fleets import Queue, slots_of
-from shared.ledger import rows
+from shared.ledger import transitions
 from tests.fixtures.fleet import Floor
 from tests.fixtures.trial.trials import Effect, Nothing
 from tests.fixtures.workshop import ME, Act, Workshop, raising
@@ -87,7 +87,7 @@ def test_when_one_is_taken_back_nothing_of_the_batch_is_kept_and_each_runs_again
         if not lost:
             lost.append(ctx.job.id)
             with workshop.ledger.engine.begin() as elsewhere:
-                rows.give_back(driver(elsewhere), ctx.job.worker, "went silent")
+                transitions.give_back(driver(elsewhere), ctx.job.worker, "went silent")
 
     jobs = ask(workshop, effect(1), lose_me, effect(2))
     workshop.runner.run_batch(NAME, Queue.NORMAL, 10)
@@ -137,7 +137,7 @@ def test_two_workers_share_a_backlog_without_a_row_run_twice(workshop: Workshop)
     other = workshop.open_runner("trading@here.1/3")
     with workshop.ledger.engine.connect() as connection:
         line = driver(connection)
-        mine = rows.claim_batch(line, NAME, Queue.NORMAL, ME, 15)  # not yet committed: locked
+        mine = transitions.claim_batch(line, NAME, Queue.NORMAL, ME, 15)  # not yet committed: locked
         counts = other.run_batch(NAME, Queue.NORMAL, 100)
         connection.commit()
 

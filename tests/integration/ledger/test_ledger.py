@@ -13,7 +13,7 @@ from shared.clock import machine_now
 from shared.db.engine import driver, make_engine
 from shared.db.tables.ledger import job
 from shared.fleets import Queue, most_outstanding
-from shared.ledger import rows
+from shared.ledger import transitions
 from shared.ledger.enqueue import EnqueueOptions
 from shared.ledger.jobs.upkeep import DeleteOldRows, DoNothing
 from shared.ledger.ledger import LeaseLostError, Ledger
@@ -111,7 +111,7 @@ def test_a_job_that_is_not_due_or_has_expired_is_not_claimed(ledger: Ledger, eng
 
     assert (None, None) == (ledger.claim(later, ME), ledger.claim(expired, ME))
     with engine.begin() as connection:
-        assert 1 == rows.expire(driver(connection))
+        assert 1 == transitions.expire(driver(connection))
     assert "expired" == state(engine, expired)
 
 
@@ -120,23 +120,23 @@ def test_a_result_with_an_old_fence_is_refused(ledger: Ledger, engine: Engine) -
     first = ledger.claim(job_id, ME)
     assert first is not None
     with engine.begin() as connection:
-        rows.give_back(driver(connection), ME, "lost")
+        transitions.give_back(driver(connection), ME, "lost")
     second = ledger.claim(job_id, OTHER)
     assert second is not None
 
     with engine.begin() as connection:
-        assert not rows.finish(driver(connection), first, "succeeded")
-        assert not rows.put_back(driver(connection), first, timedelta(0), is_counted=True, error="late")
-        assert rows.finish(driver(connection), second, "succeeded")
+        assert not transitions.finish(driver(connection), first, "succeeded")
+        assert not transitions.put_back(driver(connection), first, timedelta(0), is_counted=True, error="late")
+        assert transitions.finish(driver(connection), second, "succeeded")
 
 
 def test_an_expired_lease_is_taken_back_and_the_attempt_counts(ledger: Ledger, engine: Engine) -> None:
     job_id = enqueue(ledger)
     ledger.claim(job_id, ME)
     with engine.begin() as connection:
-        assert 0 == rows.take_back_expired_leases(driver(connection))
+        assert 0 == transitions.take_back_expired_leases(driver(connection))
         connection.execute(update(job).values(lease_until=text("now() - interval '1 second'")))
-        assert 1 == rows.take_back_expired_leases(driver(connection))
+        assert 1 == transitions.take_back_expired_leases(driver(connection))
 
     again = ledger.claim(job_id, OTHER)
     assert again is not None
@@ -148,8 +148,8 @@ def test_a_renewed_lease_is_not_taken_back(ledger: Ledger, engine: Engine) -> No
     ledger.claim(job_id, ME)
     with engine.begin() as connection:
         connection.execute(update(job).values(lease_until=text("now() - interval '1 second'")))
-        assert 1 == rows.renew(driver(connection), [ME])
-        assert 0 == rows.take_back_expired_leases(driver(connection))
+        assert 1 == transitions.renew(driver(connection), [ME])
+        assert 0 == transitions.take_back_expired_leases(driver(connection))
     assert "running" == state(engine, job_id)
 
 
@@ -158,7 +158,7 @@ def test_a_job_that_keeps_killing_its_worker_ends_dead(ledger: Ledger, engine: E
     for _ in range(DoNothing.attempts):
         assert ledger.claim(job_id, ME) is not None
         with engine.begin() as connection:
-            rows.give_back(driver(connection), ME, "signal 9")
+            transitions.give_back(driver(connection), ME, "signal 9")
 
     assert "dead" == state(engine, job_id)
 
@@ -167,8 +167,8 @@ def test_a_job_handed_back_at_shutdown_has_lost_no_attempt(ledger: Ledger, engin
     job_id = enqueue(ledger)
     ledger.claim(job_id, ME)
     with engine.begin() as connection:
-        assert 0 == rows.hand_back(driver(connection), "trading@here.11")
-        assert 1 == rows.hand_back(driver(connection), "trading@here.1")
+        assert 0 == transitions.hand_back(driver(connection), "trading@here.11")
+        assert 1 == transitions.hand_back(driver(connection), "trading@here.1")
 
     again = ledger.claim(job_id, OTHER)
     assert again is not None
@@ -183,7 +183,7 @@ def test_jobs_of_one_order_key_run_one_at_a_time_in_order(ledger: Ledger, engine
     assert claimed is not None
     assert ledger.claim(second, OTHER) is None
     with engine.begin() as connection:
-        rows.finish(driver(connection), claimed, "succeeded")
+        transitions.finish(driver(connection), claimed, "succeeded")
     assert ledger.claim(second, OTHER) is not None
 
 
@@ -192,7 +192,7 @@ def test_a_job_put_back_keeps_its_place_in_the_order(ledger: Ledger, engine: Eng
     claimed = ledger.claim(first, ME)
     assert claimed is not None
     with engine.begin() as connection:
-        rows.put_back(driver(connection), claimed, timedelta(hours=1), is_counted=False, error="not yet")
+        transitions.put_back(driver(connection), claimed, timedelta(hours=1), is_counted=False, error="not yet")
 
     assert ledger.claim(second, OTHER) is None
 
@@ -202,7 +202,7 @@ def test_the_end_of_a_job_wakes_the_next_of_its_order_key(ledger: Ledger, engine
     claimed = ledger.claim(first, ME)
     assert claimed is not None
     with engine.begin() as connection:
-        rows.finish(driver(connection), claimed, "succeeded")
+        transitions.finish(driver(connection), claimed, "succeeded")
     broker.forget()
 
     ledger.wake_next(claimed)
@@ -228,7 +228,7 @@ def test_a_hand_over_of_a_lost_job_commits_nothing(ledger: Ledger, engine: Engin
     claimed = ledger.claim(enqueue(ledger), ME)
     assert claimed is not None
     with engine.begin() as connection:
-        rows.give_back(driver(connection), ME, "lost")
+        transitions.give_back(driver(connection), ME, "lost")
 
     with pytest.raises(LeaseLostError), ledger.transaction(cause=claimed) as tx:
         tx.hand_over(None, DoNothing())
@@ -241,11 +241,11 @@ def test_the_relay_publishes_what_nobody_claimed_and_only_while_there_is_room(le
         enqueue(ledger)
     with engine.begin() as connection:
         connection.execute(update(job).values(published_at=text("now()")))  # a moment ago, however slow we are
-        assert [] == rows.due(driver(connection), Queue.NORMAL, 100)[0]
+        assert [] == transitions.due(driver(connection), Queue.NORMAL, 100)[0]
     make_due(engine)
     with engine.begin() as connection:
-        assert 2 == len(rows.due(driver(connection), Queue.NORMAL, 2)[0])
-        assert 1 == len(rows.due(driver(connection), Queue.NORMAL, 100)[0])
+        assert 2 == len(transitions.due(driver(connection), Queue.NORMAL, 2)[0])
+        assert 1 == len(transitions.due(driver(connection), Queue.NORMAL, 100)[0])
 
 
 def test_the_relay_leaves_a_job_alone_whose_turn_it_is_not(ledger: Ledger, engine: Engine) -> None:
@@ -253,7 +253,7 @@ def test_the_relay_leaves_a_job_alone_whose_turn_it_is_not(ledger: Ledger, engin
     make_due(engine)
 
     with engine.begin() as connection:
-        assert [first] == [wake_up.job_id for wake_up in rows.due(driver(connection), Queue.NORMAL, 10)[0]]
+        assert [first] == [wake_up.job_id for wake_up in transitions.due(driver(connection), Queue.NORMAL, 10)[0]]
 
 
 def test_a_full_queue_takes_no_more_wake_ups_and_loses_no_job(ledger: Ledger, engine: Engine, broker: Broker) -> None:
@@ -279,13 +279,13 @@ def test_a_lease_that_is_lost_covers_nothing(ledger: Ledger, engine: Engine) -> 
     assert claimed is not None
     with engine.connect() as connection:
         until = connection.execute(select(job.c.lease_until)).scalar_one()
-        asked_at, left, answered_at = machine_now(), rows.lease_left(driver(connection), claimed), machine_now()
+        asked_at, left, answered_at = machine_now(), transitions.lease_left(driver(connection), claimed), machine_now()
         assert until - answered_at <= left <= until - asked_at
-        assert left <= rows.LEASE
+        assert left <= transitions.LEASE
     with engine.begin() as connection:
-        rows.give_back(driver(connection), ME, "lost")
+        transitions.give_back(driver(connection), ME, "lost")
     with engine.connect() as connection:
-        assert timedelta(0) == rows.lease_left(driver(connection), claimed)
+        assert timedelta(0) == transitions.lease_left(driver(connection), claimed)
 
 
 def test_an_unknown_job_is_nobodys(ledger: Ledger) -> None:

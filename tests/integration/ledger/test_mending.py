@@ -12,7 +12,7 @@ import pytest
 from shared.db.engine import driver
 from shared.errors import RefusedError
 from shared.fleets import Queue
-from shared.ledger import mending, rows
+from shared.ledger import operations, transitions
 from shared.ledger.jobs.upkeep import DoNothing
 from tests.fixtures.fleet import Floor
 
@@ -37,17 +37,17 @@ def job_that_is(floor: Floor, state: str, more: str = "error = 'ValueError: brok
 
 def requeue(floor: Floor, job_id: UUID, *, is_late_fine: bool = False) -> None:
     with floor.ledger.engine.begin() as connection:
-        mending.requeue(driver(connection), job_id, is_late_fine=is_late_fine)
+        operations.requeue(driver(connection), job_id, is_late_fine=is_late_fine)
 
 
 def discard(floor: Floor, job_id: UUID) -> None:
     with floor.ledger.engine.begin() as connection:
-        mending.discard(driver(connection), job_id)
+        operations.discard(driver(connection), job_id)
 
 
 def cancel(floor: Floor, job_id: UUID) -> None:
     with floor.ledger.engine.begin() as connection:
-        mending.cancel(driver(connection), job_id)
+        operations.cancel(driver(connection), job_id)
 
 
 def at_once(*acts: Callable[[], object]) -> list[object]:
@@ -80,13 +80,13 @@ def is_told(floor: Floor, act: Callable[[], object]) -> bool:
 def wanted(floor: Floor) -> list[UUID]:
     """Return the jobs that the relay would wake the queue for now."""
     with floor.ledger.engine.begin() as connection:
-        return [wake_up.job_id for wake_up in rows.due(driver(connection), Queue.NORMAL, 10)[0]]
+        return [wake_up.job_id for wake_up in transitions.due(driver(connection), Queue.NORMAL, 10)[0]]
 
 
-def ended_as(floor: Floor, job: rows.ClaimedJob | None, state: str) -> bool:
+def ended_as(floor: Floor, job: transitions.ClaimedJob | None, state: str) -> bool:
     assert job is not None
     with floor.ledger.engine.begin() as connection:
-        return rows.finish(driver(connection), job, state, error="ValueError: broken")
+        return transitions.finish(driver(connection), job, state, error="ValueError: broken")
 
 
 # --- requeue ------------------------------------------------------------------------------------------------------
@@ -110,7 +110,7 @@ def test_a_requeued_job_that_expires_says_so_and_why_it_failed_before(floor: Flo
     requeue(floor, job_id)
     floor.execute(f"UPDATE job SET {LATE} WHERE id = '{job_id}'")
     with floor.ledger.engine.begin() as connection:
-        rows.expire(driver(connection))
+        transitions.expire(driver(connection))
 
     row = floor.row(job_id)
     assert ("expired", "not started before it expired; before that: ValueError: broken") == (row["state"], row["error"])
@@ -132,7 +132,7 @@ def test_a_job_queued_again_forgets_its_error_once_it_succeeds(floor: Floor) -> 
     claimed = floor.ledger.claim(job_id, ME)
     assert claimed is not None
     with floor.ledger.engine.begin() as connection:
-        assert rows.finish(driver(connection), claimed, "succeeded")
+        assert transitions.finish(driver(connection), claimed, "succeeded")
 
     row = floor.row(job_id)
     assert (1, "succeeded", None) == (row["attempt"], row["state"], row["error"])
@@ -198,8 +198,8 @@ def test_a_late_worker_of_an_older_claim_writes_nothing_after_a_requeue(floor: F
     assert not ended_as(floor, late, "succeeded")
     with floor.ledger.engine.begin() as connection:
         line = driver(connection)
-        assert not rows.put_back(line, late, timedelta(0), is_counted=True, error="late")
-        assert timedelta(0) == rows.lease_left(line, late)
+        assert not transitions.put_back(line, late, timedelta(0), is_counted=True, error="late")
+        assert timedelta(0) == transitions.lease_left(line, late)
     assert ended_as(floor, again, "succeeded")
 
 
@@ -338,8 +338,8 @@ def test_dead_canaries_are_nobodys_to_mend(floor: Floor) -> None:
 
     with floor.ledger.engine.connect() as connection:
         line = driver(connection)
-        assert [ours, other] == mending.dead_ids(line, None)
-        assert [other] == mending.dead_ids(line, "metrics.roll_up")
+        assert [ours, other] == operations.dead_ids(line, None)
+        assert [other] == operations.dead_ids(line, "metrics.roll_up")
 
 
 def test_a_beginning_finds_the_ids_that_start_with_it(floor: Floor) -> None:
@@ -349,6 +349,6 @@ def test_a_beginning_finds_the_ids_that_start_with_it(floor: Floor) -> None:
 
     with floor.ledger.engine.connect() as connection:
         line = driver(connection)
-        assert alike[:0:-1] == mending.ids_starting(line, "01234567")
-        assert [alike[2]] == mending.ids_starting(line, alike[2].hex)
-        assert [] == mending.ids_starting(line, "01234568")
+        assert alike[:0:-1] == operations.ids_starting(line, "01234567")
+        assert [alike[2]] == operations.ids_starting(line, alike[2].hex)
+        assert [] == operations.ids_starting(line, "01234568")

@@ -111,7 +111,7 @@ def test_a_node_is_stuck_when_jobs_wait_slots_are_free_and_nothing_begins(floor:
     assert not is_stuck(floor)  # every slot is taken by long jobs
 
 
-IMPATIENT = {"workers.progress:WITHOUT_BROKER_S": 1, "workers.progress:LOOK_EVERY_S": 0.2}
+IMPATIENT = {"workers.watchdog:WITHOUT_BROKER_S": 1, "workers.watchdog:LOOK_EVERY_S": 0.2}
 
 
 def test_a_worker_without_its_broker_ends_after_its_patience(floor: Floor) -> None:

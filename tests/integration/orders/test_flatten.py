@@ -258,14 +258,18 @@ def test_one_process_alone_says_what_it_cannot_do(desk: Desk, tmp_path: Path) ->
     assert 1 == done.returncode
     assert "does not exist" in done.stdout
     usage = subprocess.run(
-        [sys.executable, "-m", "workers.run", "nonsense"], env=env_of(desk), capture_output=True, text=True, check=False
+        [sys.executable, "-m", "workers.run_job", "nonsense"],
+        env=env_of(desk),
+        capture_output=True,
+        text=True,
+        check=False,
     )
-    assert "usage: python -m workers.run JOB_ID" in usage.stderr
+    assert "usage: python -m workers.run_job JOB_ID" in usage.stderr
 
 
 def run_alone(desk: Desk, job: UUID, folder: Path) -> "subprocess.CompletedProcess[str]":
     return subprocess.run(
-        [sys.executable, "-m", "workers.run", str(job)],
+        [sys.executable, "-m", "workers.run_job", str(job)],
         env=env_of(desk) | {"TICKWORK_HOME": str(folder / "alone")},
         capture_output=True,
         text=True,

@@ -11,7 +11,7 @@ from shared.ledger.jobs.risk import WatchAccounts
 from tests.fixtures.desk import Desk
 from tests.fixtures.entries import GUARDED
 from tests.fixtures.venue import MNQ
-from workers.build import open_runner
+from workers.wiring import open_runner
 
 PLACE = "/api/Order/place"
 STOPS = "SELECT side, quantity, stop_price FROM orders WHERE role = 'STOP_LOSS' AND state = 'WORKING'"

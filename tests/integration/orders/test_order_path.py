@@ -14,9 +14,9 @@ from shared.ledger.jobs.orders import PlaceOrder, ReconcileAccounts
 from tests.fixtures.desk import Desk
 from tests.fixtures.entries import ENTRY, PLACE, believe_absence, tags_at_venue
 from tests.fixtures.venue import MNQ
-from workers.build import AccountSwitch
 from workers.orders.reconcile_account import halt_over_strangers
-from workers.orders.sync import VenueView, write_down
+from workers.orders.venue_state import VenueView, write_down
+from workers.wiring import AccountSwitch
 
 
 def test_an_alert_becomes_a_filled_order_with_a_working_stop_here_and_at_the_venue_alike(desk: Desk) -> None:

@@ -7,7 +7,7 @@ import pytest
 from shared.ledger.jobs.risk import WatchAccounts
 from tests.fixtures.desk import Desk
 from tests.fixtures.venue import MNQ
-from workers.build import open_runner
+from workers.wiring import open_runner
 
 EVENTS = "SELECT kind, message FROM account_event ORDER BY id"
 

@@ -10,7 +10,7 @@ from scheduler.relay import POLL_S
 from shared.db.engine import driver
 from shared.fleets import most_outstanding
 from shared.ledger.jobs.upkeep import DoNothing
-from shared.ledger.rows import ClaimedJob, finish, renew
+from shared.ledger.transitions import ClaimedJob, finish, renew
 from tests.fixtures.fleet import Floor, Program, database_away
 from tests.fixtures.processes import until
 

@@ -9,7 +9,7 @@ from shared.ledger.jobs.strategies import EvaluateDue, EvaluateStrategy
 from tests.fixtures.desk import Desk
 from tests.fixtures.operator import Type
 from tests.fixtures.venue import MNQ, RunningVenue, StartVenue
-from workers.strategies.ask import newest_close
+from workers.strategies.request_evaluations import newest_close
 
 TIMEFRAME = timedelta(minutes=5)
 # What mean reversion buys: tests/unit/test_mean_reversion.py.

@@ -11,8 +11,8 @@ from shared.fleets import Queue
 from shared.gateway.ports import Call
 from shared.ledger.jobs.accounts import SnapshotAccounts
 from tests.fixtures.desk import Desk
-from workers import calls
-from workers.calls import BufferedCallLog
+from workers import call_log
+from workers.call_log import BufferedCallLog
 
 
 def call(error: str | None = None) -> Call:
@@ -33,7 +33,7 @@ def test_a_call_is_kept_with_its_job_its_queue_its_duration_and_whether_it_went_
 def test_a_job_that_asks_without_end_keeps_the_first_calls_and_says_how_many_it_left_out(
     desk: Desk, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(calls, "MOST_KEPT", 3)
+    monkeypatch.setattr(call_log, "MOST_KEPT", 3)
     engine = make_engine(desk.settings.database_url, program="test", pool_size=1)
     log, job_id = BufferedCallLog(engine), uuid4()
     for number in range(20):

@@ -18,7 +18,7 @@ from shared.errors import (
     RiskLimitError,
     VenueDownError,
 )
-from shared.ledger.rows import expire
+from shared.ledger.transitions import expire
 from tests.fixtures.workshop import ME, Drill, Workshop, raising
 from workers.context import Context
 from workers.runner import RETRY_BASE

@@ -9,8 +9,8 @@ from shared.domain.orders.order import OrderState, OrderType
 from shared.errors import PostponedError, RefusedError
 from shared.ledger.jobs.orders import FindFills
 from workers.context import Context
-from workers.orders import sync
-from workers.orders.settle_order import OVERLAP
+from workers.orders import venue_state
+from workers.orders.resolve_in_doubt_order import OVERLAP
 from workers.task import task
 
 # A market order is filled some 10 ms after it was accepted, and the hub tells of it: the venue is asked if it did not.
@@ -41,14 +41,14 @@ def find_fills(job: FindFills, ctx: Context) -> dict[str, str | int | None]:
     is_waited_for = order.type is OrderType.MARKET and age < LEFT_TO_RECONCILE_AFTER
     if (entry is None or not entry.state.is_final) and is_waited_for:
         raise PostponedError(f"order {order.id} is not filled so far", LOOK_EVERY)
-    view = sync.VenueView(
+    view = venue_state.VenueView(
         order.account_id,
         [one for one in seen if order.venue_order_id in {one.id, one.parent_order_id}],
         [fill for fill in ctx.gateway.fills_since(order.account_id, since) if fill.order_id == order.venue_order_id],
         [],
     )
     with ctx.transaction() as tx:
-        sync.write_down(tx, view)
+        venue_state.write_down(tx, view)
         found = orders.get(tx.connection, order.id)
         price = fills.average_price(tx.connection, order.id)
     state = found.state if found else OrderState.UNKNOWN

@@ -10,7 +10,7 @@ from shared.errors import PostponedError, RefusedError
 from shared.gateway.wire import VenueOrder
 from shared.ledger.jobs.orders import FindFills, PlaceOrder, SettleOrder
 from workers.context import Context
-from workers.orders import sync
+from workers.orders import venue_state
 from workers.task import task
 
 # When to look, counted from the call, in machine time; after the last, absence is believed. Source: venue.md 11.1.
@@ -41,7 +41,7 @@ def settle_order(job: SettleOrder, ctx: Context) -> dict[str, str]:
         return {"order": order.state}
     now = machine_now()
     submitted_at = order.submitted_at or now
-    view = sync.look(ctx.gateway, order.account_id, (order.submitted_market_at or ctx.market_now) - OVERLAP)
+    view = venue_state.look(ctx.gateway, order.account_id, (order.submitted_market_at or ctx.market_now) - OVERLAP)
     age = now - submitted_at
     found = view.with_tag(order.client_order_id)
     # A rejected one may be the second arrival of a request whose first was accepted and is not shown so far.
@@ -49,7 +49,7 @@ def settle_order(job: SettleOrder, ctx: Context) -> dict[str, str]:
         if found.state is OrderState.REJECTED:
             return _rejected(ctx, order.id, found)
         with ctx.transaction() as tx:
-            sync.write_down(tx, view)
+            venue_state.write_down(tx, view)
             tx.enqueue(FindFills(order_id=order.id))
             tx.finish({"order": "found"})
         return {"order": "found"}

@@ -12,7 +12,7 @@ from shared.domain.risk.pre_trade import Entry
 from shared.errors import RefusedError
 from shared.ledger.jobs.orders import EnterByHand
 from workers.context import Context
-from workers.orders.intend import Wish, enter, get_ready, judge, said
+from workers.orders.entry import Wish, enter, get_ready, judge, said
 from workers.task import task
 
 _PRICES = ("limit_price", "stop_price", "trail_price", "stop_loss", "take_profit")

@@ -7,7 +7,7 @@ from uuid import UUID
 
 from shared.db.upkeep.retention import LOOKS
 from shared.errors import RefusedError
-from shared.ledger.rows import Line
+from shared.ledger.transitions import Line
 
 # An entry sent late is another trade: these are never begun after their time, whoever asks. A place_order that a
 # hand-over made has no such time of its own; its order has, and the task ends it as expired.

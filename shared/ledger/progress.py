@@ -6,7 +6,7 @@ from datetime import timedelta
 from typing import LiteralString
 from uuid import UUID
 
-from shared.ledger.rows import Line
+from shared.ledger.transitions import Line
 
 _LEASE_GRACE = timedelta(seconds=1)
 

@@ -20,9 +20,9 @@ from shared.hot.logins import RedisTokenStore
 from shared.hot.quotes import QuoteReader
 from shared.hot.rate_limit import NoLimiter, RedisLimiter, windows_for
 from shared.ledger.ledger import Ledger
-from shared.ledger.rows import ClaimedJob
+from shared.ledger.transitions import ClaimedJob
 from shared.ledger.wake import open_wake
-from workers.calls import BufferedCallLog
+from workers.call_log import BufferedCallLog
 from workers.context import Context
 from workers.deadline import Deadline
 from workers.runner import Runner

@@ -20,9 +20,9 @@ from websockets.exceptions import InvalidStatus, WebSocketException
 from shared.clock import machine_now, monotonic
 from shared.domain.accounts.login import token_of
 from shared.errors import CredentialsRefusedError, TradingError
-from shared.gateway import hub_records
-from shared.gateway.hub_records import Kind, MalformedRecordError, Record
-from shared.gateway.hub_session import HubSession
+from shared.gateway.hubs import protocol
+from shared.gateway.hubs.protocol import Kind, MalformedRecordError, Record
+from shared.gateway.hubs.session import HubSession
 from shared.log import masked
 
 log = logging.getLogger(__name__)
@@ -136,7 +136,7 @@ class Hub:
         self._waiting[number] = done
         try:
             async with asyncio.timeout(self._patience.answer.total_seconds()):
-                await self._say(hub_records.invocation(number, target, arguments))
+                await self._say(protocol.invocation(number, target, arguments))
                 await done
         finally:
             self._waiting.pop(number, None)
@@ -151,11 +151,11 @@ class Hub:
         patience_s = self._patience.handshake.total_seconds()
         async with _Connect(
             f"{self._url}?access_token={quote(token)}", logger=_quiet, proxy=None, compression=None, ping_interval=None,
-            max_size=hub_records.MOST_FRAME, max_queue=64, open_timeout=patience_s, close_timeout=1,
+            max_size=protocol.MOST_FRAME, max_queue=64, open_timeout=patience_s, close_timeout=1,
         ) as socket:  # fmt: skip
-            splitter = hub_records.Splitter()
+            splitter = protocol.Splitter()
             async with asyncio.timeout(patience_s):
-                await socket.send(hub_records.HANDSHAKE)
+                await socket.send(protocol.HANDSHAKE)
                 records = await self._shake_hands(socket, splitter)
             self._begin(socket)
             try:
@@ -177,16 +177,16 @@ class Hub:
             if not waiting.done():
                 waiting.set_exception(HubError(f"hub {self.name}: the connection was lost"))
 
-    async def _shake_hands(self, socket: ClientConnection, splitter: hub_records.Splitter) -> list[str]:
+    async def _shake_hands(self, socket: ClientConnection, splitter: protocol.Splitter) -> list[str]:
         """Return what came along behind the hub's answer to the handshake."""
-        while not (records := splitter.feed(hub_records.text_of(await socket.recv()))):
+        while not (records := splitter.feed(protocol.text_of(await socket.recv()))):
             pass
-        if error := hub_records.parsed(records.pop(0)).error:
+        if error := protocol.parsed(records.pop(0)).error:
             raise HubError(f"the handshake was refused: {error}")
         return records
 
     async def _stay(
-        self, socket: ClientConnection, splitter: hub_records.Splitter, records: list[str], token: str
+        self, socket: ClientConnection, splitter: protocol.Splitter, records: list[str], token: str
     ) -> None:
         tasks = [
             asyncio.create_task(self._read(socket, splitter, records), name=f"read {self.name}"),
@@ -208,11 +208,11 @@ class Hub:
         await self._on_connected(self)
         self.is_ready = True
 
-    async def _read(self, socket: ClientConnection, splitter: hub_records.Splitter, records: list[str]) -> None:
+    async def _read(self, socket: ClientConnection, splitter: protocol.Splitter, records: list[str]) -> None:
         while True:
             for record in records:
-                self._take(hub_records.parsed(record))
-            records = splitter.feed(hub_records.text_of(await socket.recv()))
+                self._take(protocol.parsed(record))
+            records = splitter.feed(protocol.text_of(await socket.recv()))
             if records:
                 self._heard_at = monotonic()
 
@@ -242,7 +242,7 @@ class Hub:
                 raise HubError(f"nothing was heard for {self.silent_s:.0f} s")
             if monotonic() - self._said_at >= every_s:
                 async with asyncio.timeout(silence_s):
-                    await self._say(hub_records.PING)
+                    await self._say(protocol.PING)
 
     async def _end_before(self, token: str) -> None:
         """End the connection while its token is still good, once there is another to connect with."""

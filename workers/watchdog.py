@@ -10,7 +10,7 @@ from sqlalchemy import Engine
 
 from shared.db.engine import DATABASE_ERRORS, driver
 from shared.fleets import Fleet
-from shared.ledger import queues, rows
+from shared.ledger import queues, transitions
 from workers.heartbeat import consumes_for, lost_for
 
 log = logging.getLogger(__name__)
@@ -49,7 +49,11 @@ class ProgressWatch(threading.Thread):
             line = driver(connection)
             if lost_for() > WITHOUT_BROKER_S:
                 # Jobs under way do without the broker, and are waited for.
-                return None if rows.workers_of(line, self._node) else f"without its broker for {WITHOUT_BROKER_S:.0f} s"
+                return (
+                    None
+                    if transitions.workers_of(line, self._node)
+                    else f"without its broker for {WITHOUT_BROKER_S:.0f} s"
+                )
             if timedelta(seconds=consumes_for()) < STUCK_AFTER:
                 return None
             if queues.is_stuck(line, self._node, self._fleet.queues, self._fleet.slots, STUCK_AFTER):

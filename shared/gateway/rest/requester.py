@@ -9,10 +9,10 @@ import tenacity
 from shared.clock import monotonic
 from shared.errors import AmbiguousOutcomeError, OrderRejectedError, RateLimitedError, RefusedError, VenueDownError
 from shared.fleets import Queue
-from shared.gateway.auth import Login
 from shared.gateway.errors import BudgetSpentError, NotSentError, TagInUseError
 from shared.gateway.ports import LiveSwitch
-from shared.gateway.transport import Request, TokenRefusedError, Transport, complaint
+from shared.gateway.rest.auth import Login
+from shared.gateway.rest.transport import Request, TokenRefusedError, Transport, complaint
 
 T = TypeVar("T")
 

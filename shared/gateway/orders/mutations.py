@@ -1,8 +1,8 @@
 """What may be changed at the venue: orders placed, modified and cancelled, positions closed; each is sent once."""
 
 from shared.errors import AmbiguousOutcomeError
-from shared.gateway.asker import Asker
-from shared.gateway.ticket import OrderChange, OrderTicket
+from shared.gateway.orders.order_request import OrderChange, OrderTicket
+from shared.gateway.rest.requester import Asker
 
 # Codes that say it was not done; after any other nobody knows. Source: venue.md sections 5.6 to 5.8, 5.14 and 5.15.
 _NOT_PLACED = {1, 2, 3, 4, 5, 8, 9, 10}

@@ -8,7 +8,7 @@ from shared.errors import RefusedError
 from shared.gateway import wire
 from shared.ledger.jobs.orders import RecordEvents
 from workers.context import Context
-from workers.orders import sync
+from workers.orders import venue_state
 from workers.task import task
 
 log = logging.getLogger(__name__)
@@ -53,7 +53,7 @@ def _record(job: RecordEvents, ctx: Context) -> dict[str, int]:
             )
     result = {"orders": len(orders), "fills": len(fills), "accounts": len(job.accounts)}
     with ctx.transaction() as tx:
-        sync.write_orders(tx, job.account_id, orders)
-        sync.write_fills(tx, job.account_id, fills)
+        venue_state.write_orders(tx, job.account_id, orders)
+        venue_state.write_fills(tx, job.account_id, fills)
         tx.finish(result)
     return result

@@ -10,8 +10,8 @@ from shared.domain.market_data.bar import MINUTE, Bar, in_order
 from shared.domain.market_data.contract import Contract
 from shared.domain.market_data.coverage import Span
 from shared.gateway import wire
-from shared.gateway.asker import Asker, translated
-from shared.gateway.transport import BARS
+from shared.gateway.rest.requester import Asker, translated
+from shared.gateway.rest.transport import BARS
 from shared.gateway.wire import VenueAccount, VenueFill, VenueOrder, VenuePosition
 
 T = TypeVar("T")

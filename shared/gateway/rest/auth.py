@@ -8,7 +8,7 @@ from shared.domain.accounts.login import Token, token_of
 from shared.errors import CredentialsRefusedError, RefusedError, SettingsError, TradingError, VenueDownError
 from shared.fleets import Queue
 from shared.gateway.ports import TokenStore
-from shared.gateway.transport import Request, TokenRefusedError, Transport, complaint
+from shared.gateway.rest.transport import Request, TokenRefusedError, Transport, complaint
 
 LOGIN, VALIDATE, LOGOUT = "/api/Auth/loginKey", "/api/Auth/validate", "/api/Auth/logout"
 _UNKNOWN_ERROR = 8

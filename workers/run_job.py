@@ -1,4 +1,4 @@
-"""Does one job to its end in a process of its own, without Celery or a broker: `python -m workers.run JOB_ID`."""
+"""Does one job to its end in a process of its own, without Celery or a broker: `python -m workers.run_job JOB_ID`."""
 
 import logging
 import os
@@ -10,12 +10,12 @@ from uuid import UUID
 from shared.clock import machine_now
 from shared.config import Settings, load_settings
 from shared.db.engine import DATABASE_ERRORS, driver, make_engine
-from shared.ledger import rows
+from shared.ledger import transitions
 from shared.log import set_up_logging
 from workers.app import import_tasks
-from workers.build import open_runner
 from workers.leases import RENEW_EVERY_S
 from workers.runner import Outcome
+from workers.wiring import open_runner
 
 log = logging.getLogger(__name__)
 
@@ -60,14 +60,14 @@ class _Keeper(threading.Thread):
         while not self._stopping.wait(RENEW_EVERY_S):
             try:
                 with self._engine.begin() as connection:
-                    rows.renew(driver(connection), [self._worker])
+                    transitions.renew(driver(connection), [self._worker])
             except DATABASE_ERRORS as error:
                 log.warning("leases of %s not renewed, trying again: %s", self._worker, error)
 
     def look(self, job_id: UUID) -> tuple[str, float] | None:
         """Return the job's state and in how many seconds it is due; None when there is no such job."""
         with self._engine.connect() as connection:
-            found = rows.state_of(driver(connection), job_id)
+            found = transitions.state_of(driver(connection), job_id)
         return None if found is None else (found[0], (found[1] - machine_now()).total_seconds())
 
     def wait(self, seconds: float) -> None:
@@ -81,13 +81,13 @@ class _Keeper(threading.Thread):
 
 
 def main() -> int:
-    """Do the job that the command line names, to its end: `python -m workers.run JOB_ID`; return the exit status."""
+    """Do the job that the command line names, to its end: `python -m workers.run_job JOB_ID`; return the exit status."""
     settings = load_settings()
     set_up_logging(settings.log_level)
     try:
         job_id = UUID(sys.argv[1] if len(sys.argv) == 2 else "")  # noqa: PLR2004  # the program and one argument
     except ValueError:
-        raise SystemExit("usage: python -m workers.run JOB_ID, a UUID as `tickwork jobs` shows it") from None
+        raise SystemExit("usage: python -m workers.run_job JOB_ID, a UUID as `tickwork jobs` shows it") from None
     outcome = run_alone(settings, job_id)
     sys.stdout.write(f"{outcome.state}: {outcome.error or outcome.result}\n")
     return 0 if outcome.state == "succeeded" else 1

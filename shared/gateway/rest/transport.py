@@ -17,9 +17,9 @@ from urllib3.exceptions import MaxRetryError, NewConnectionError
 from shared.clock import machine_now, monotonic, until
 from shared.errors import AmbiguousOutcomeError, RateLimitedError, RefusedError, TradingError, VenueDownError
 from shared.fleets import Queue
-from shared.gateway.connections import KeptConnections
 from shared.gateway.errors import NotSentError
 from shared.gateway.ports import Budget, Call, CallLog, Limiter
+from shared.gateway.rest.connections import KeptConnections
 
 BARS = "/api/History/retrieveBars"
 _CONNECT_TIMEOUT_S = 2.0

@@ -1,0 +1,1 @@
+"""The two SignalR hubs of the venue: connections and messages."""

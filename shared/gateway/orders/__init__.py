@@ -1,0 +1,1 @@
+"""What changes something at the venue: orders and positions, each request sent once."""
