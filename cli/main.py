@@ -6,7 +6,7 @@ from importlib import import_module
 
 import click
 
-from cli.output import print_json
+from cli.console.output import print_json
 from shared.errors import TradingError
 from shared.log import masked
 
@@ -22,7 +22,7 @@ class _Commands(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002  # as above
         if cmd_name not in COMMANDS:
             return None
-        command: click.Command = import_module(f"cli.{cmd_name}").command
+        command: click.Command = import_module(f"cli.commands.{cmd_name}").command
         return command
 
 

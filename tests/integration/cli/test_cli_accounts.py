@@ -2,9 +2,9 @@
 
 from typing import Any
 
-from cli.local.home import Home
-from cli.local.lock import Lock
-from cli.local.state import write_state
+from cli.local.home.folder import Home
+from cli.local.home.lock import Lock
+from cli.local.home.state import write_state
 from shared.domain.orders.order import Side
 from shared.ledger.jobs.orders import EnterByHand
 from tests.fixtures.desk import Desk

@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 
-from cli.local.home import Home
-from cli.local.lock import Lock
-from cli.local.state import write_state
+from cli.local.home.folder import Home
+from cli.local.home.lock import Lock
+from cli.local.home.state import write_state
 from cli.main import main
 from tests.fixtures.processes import free_port
 

@@ -85,7 +85,7 @@ def test_it_says_what_holds_it_up_and_gives_up_when_told_to(
     hold_two(desk)
     desk.venue.kill()
     # The time that it waits is over as soon as something has held it up.
-    monkeypatch.setattr("cli.ask.monotonic", lambda: monotonic() + 1000 * len(desk.rows(IS_HELD_UP)))
+    monkeypatch.setattr("cli.client.job_client.monotonic", lambda: monotonic() + 1000 * len(desk.rows(IS_HELD_UP)))
     said = operator("flatten", "--yes", "--wait", "900")
     assert 1 == said.status
     assert "the venue could not be asked" in said.words
@@ -115,7 +115,7 @@ def test_a_process_that_cannot_do_the_job_is_told_of_and_the_job_is_kept(
     hold_two(desk)
     monkeypatch.setenv("BROKER_URL", desk.settings.redis_url)
     monkeypatch.setenv("REDIS_URL", "")
-    monkeypatch.setattr("cli.ask._MOST_ENDED", 1)  # each takes seconds to start
+    monkeypatch.setattr("cli.client.job_client._MOST_ENDED", 1)  # each takes seconds to start
     said = operator("flatten", "--yes", "--json")
 
     assert (1, "") == (said.status, said.error)

@@ -10,7 +10,7 @@ import pytest
 from click.testing import CliRunner, Result
 from sqlalchemy import Engine, insert, text
 
-from cli.hooks import command, tradingview_message
+from cli.commands.hooks import command, tradingview_message
 from shared.db.engine import make_engine
 from shared.db.tables.accounts import account
 from shared.db.tables.market_data import contract
@@ -156,8 +156,8 @@ def test_the_first_snapshot_of_the_accounts_is_waited_for(operator: Operator, mo
                 operator.sees_account(7)
             return False
 
-    monkeypatch.setattr("cli.hooks.Event", Pause)
-    monkeypatch.setattr("cli.hooks._FIRST_SNAPSHOT_S", 600.0)
+    monkeypatch.setattr("cli.commands.hooks.Event", Pause)
+    monkeypatch.setattr("cli.commands.hooks._FIRST_SNAPSHOT_S", 600.0)
 
     added = operator.types("add", "mine", "--json")
 

@@ -11,7 +11,7 @@ import kombu
 import pytest
 from celery import Celery
 
-from cli.local.broker import check_broker
+from cli.local.servers.broker import check_broker
 from shared.clock import monotonic
 from shared.errors import SettingsError
 from shared.fleets import Queue, most_outstanding

@@ -18,13 +18,13 @@ import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-from cli.local.account import unprivileged
-from cli.local.binaries import postgres_folder
-from cli.local.database import choose_database
-from cli.local.home import Home
-from cli.local.postgres import postgres_program, postgres_url
-from cli.local.program import Program, kill_session, start
-from cli.local.valkey import valkey_program, valkey_url
+from cli.local.home.folder import Home
+from cli.local.processes.program import Program, kill_session, start
+from cli.local.servers.binaries import postgres_folder
+from cli.local.servers.database import choose_database
+from cli.local.servers.postgres import postgres_program, postgres_url
+from cli.local.servers.unix_user import unprivileged
+from cli.local.servers.valkey import valkey_program, valkey_url
 from shared.errors import SettingsError
 from tests.fixtures.processes import free_port, until
 
@@ -130,8 +130,8 @@ def test_half_a_cluster_of_a_killed_initdb_is_never_used(home: Home, monkeypatch
 def test_an_initdb_ends_with_the_start_that_was_killed_and_cannot_spoil_the_next_one(home: Home) -> None:
     binaries = fake_binaries(home, 'echo $$ > "$data/pid"; exec sleep 600')
     code = (
-        "import sys; from pathlib import Path; from cli.local.home import Home\n"
-        "from cli.local.account import unprivileged; from cli.local.postgres import postgres_program\n"
+        "import sys; from pathlib import Path; from cli.local.home.folder import Home\n"
+        "from cli.local.servers.unix_user import unprivileged; from cli.local.servers.postgres import postgres_program\n"
         "postgres_program(Home(Path(sys.argv[1])), unprivileged(), 1, 'secret')"
     )
     env = os.environ | {"PG_BINDIR": str(binaries)}
@@ -204,7 +204,7 @@ def test_a_server_that_still_ends_is_waited_for(
                 old.send_signal(program.stop_signal)
             Event().wait(seconds)
 
-        monkeypatch.setattr("cli.local.leftovers.time.sleep", end_it_while_it_is_waited_for)
+        monkeypatch.setattr("cli.local.servers.stale_server.time.sleep", end_it_while_it_is_waited_for)
         make(made)
         assert len(waits) >= 3
         # A server takes its pid file away as the last thing it does, and is gone a moment later.
@@ -219,7 +219,7 @@ def test_a_server_that_does_not_end_is_named_and_never_joined_by_a_second_one(
     made: Home, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with started(valkey(made)) as old:
-        monkeypatch.setattr("cli.local.leftovers._PATIENCE_S", 0.2)
+        monkeypatch.setattr("cli.local.servers.stale_server._PATIENCE_S", 0.2)
         with pytest.raises(SettingsError, match=f"process {old.pid} still uses") as refused:
             valkey(made)
         assert f"kill {old.pid}" in str(refused.value)

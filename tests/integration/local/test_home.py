@@ -13,10 +13,10 @@ from pathlib import Path
 
 import pytest
 
-from cli.local.home import Home, write_private
-from cli.local.keys import load_keys
-from cli.local.lock import AlreadyRunningError, Lock, holder
-from cli.local.state import read_state, write_state
+from cli.local.home.credentials import load_keys
+from cli.local.home.folder import Home, write_private
+from cli.local.home.lock import AlreadyRunningError, Lock, holder
+from cli.local.home.state import read_state, write_state
 from shared.errors import SettingsError
 from tests.fixtures.processes import until
 
@@ -24,7 +24,7 @@ from tests.fixtures.processes import until
 HOLDER = """
 import sys
 from pathlib import Path
-from cli.local.lock import Lock
+from cli.local.home.lock import Lock
 lock = Lock(Path(sys.argv[1]))
 lock.take()
 print("taken", flush=True)

@@ -10,12 +10,12 @@ from uuid import uuid4
 import psycopg
 import pytest
 
-from cli.local.account import Account, unprivileged
-from cli.local.binaries import postgres_folder, valkey_server
-from cli.local.broker import check_broker
-from cli.local.home import Home
-from cli.local.postgres import postgres_program
-from cli.local.valkey import check_version
+from cli.local.home.folder import Home
+from cli.local.servers.binaries import postgres_folder, valkey_server
+from cli.local.servers.broker import check_broker
+from cli.local.servers.postgres import postgres_program
+from cli.local.servers.unix_user import Account, unprivileged
+from cli.local.servers.valkey import check_version
 from shared.db.migrate import upgrade
 from shared.errors import SettingsError
 from tests.fixtures.processes import free_port

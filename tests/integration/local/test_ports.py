@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from cli.local.home import Home
-from cli.local.ports import DEFAULTS, choose_ports, is_free
+from cli.local.home.folder import Home
+from cli.local.home.ports import DEFAULTS, choose_ports, is_free
 from shared.errors import SettingsError
 from tests.fixtures.processes import free_port
 
@@ -25,7 +25,7 @@ def home(tmp_path: Path) -> Home:
 @pytest.fixture
 def short_patience(monkeypatch: pytest.MonkeyPatch) -> None:
     """For ports that never become free; what matters is the answer, not how long it takes."""
-    monkeypatch.setattr("cli.local.ports._PATIENCE_S", 0.3)
+    monkeypatch.setattr("cli.local.home.ports._PATIENCE_S", 0.3)
 
 
 @contextmanager
@@ -122,7 +122,7 @@ def test_a_killed_stack_that_still_holds_its_port_is_waited_for(home: Home, monk
         if len(waits) == 3:
             listener.close()
 
-    monkeypatch.setattr("cli.local.ports.time.sleep", let_go_while_it_is_waited_for)
+    monkeypatch.setattr("cli.local.home.ports.time.sleep", let_go_while_it_is_waited_for)
     assert ({"receiver": port}, []) == choose_ports(home, ["receiver"])
     assert 3 == len(waits)
 

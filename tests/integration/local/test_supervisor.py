@@ -15,9 +15,9 @@ from pathlib import Path
 import psutil
 import pytest
 
-from cli.local.program import Program
-from cli.local.readiness import answers_http
-from cli.local.supervisor import Child, ChildState, Supervisor
+from cli.local.processes.program import Program
+from cli.local.processes.readiness import answers_http
+from cli.local.processes.supervisor import Child, ChildState, Supervisor
 from tests.fixtures.processes import until
 
 SLEEPS = ["sleep", "600"]
@@ -30,8 +30,8 @@ PARENT = ["sh", "-c", 'sleep 600 & echo "$$ $!" > "$0.new"; mv "$0.new" "$0"; wa
 SUPERVISOR = """
 import sys, time
 from pathlib import Path
-from cli.local.program import Program
-from cli.local.supervisor import Supervisor
+from cli.local.processes.program import Program
+from cli.local.processes.supervisor import Supervisor
 folder = Path(sys.argv[1])
 supervisor = Supervisor(folder, lambda line: None, lambda: None)
 deaf = ["sh", "-c", "trap '' TERM INT; while :; do sleep 1; done"]

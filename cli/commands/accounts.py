@@ -1,0 +1,195 @@
+"""`tickwork accounts`: what may be lost, what is allowed, and whether orders reach real money."""
+
+import sys
+from decimal import Decimal
+from typing import Any
+
+import click
+
+from cli.client.lookup import one_account
+from cli.client.risk_view import Picture, findings_of, need_market, picture
+from cli.client.stack import begin, connect, settings_of_stack
+from cli.commands.account_rules import rule_rows, rules
+from cli.console.output import print_json, print_table
+from cli.console.params import Money, ticks_or_none
+from shared.db.accounts import accounts
+from shared.db.accounts.accounts import AccountRow
+from shared.domain.accounts.stage import Stage, stage_of
+from shared.domain.risk.account_risk import floor_of
+from shared.errors import RefusedError, SettingsError
+
+_COLUMNS = (
+    "id",
+    "name",
+    "stage",
+    "balance",
+    "equity",
+    "room_to_floor",
+    "live_orders",
+    "halted",
+    "blocked",
+    "reconciled_at",
+)
+_FACTS = ("stage", "preset", "live_orders", "live_since_at", "can_trade", "halted", "blocked", "reconciled_at",
+          "default_stop_ticks", "balance", "equity", "floor", "room_to_floor", "day_opening_balance", "highest_close",
+          "breached_market_at", "locked_on")  # fmt: skip
+_EVENTS_SHOWN = 20
+_WHAT_LIVE_MEANS = (
+    "From then on every alert, strategy and command that risk lets through trades real money on this account at the "
+    "venue. `tickwork accounts live {id} off` ends that for entries; what is held can always be closed."
+)
+_as_json = click.option("--json", "as_json", is_flag=True, help="JSON on stdout, for scripts.")
+
+
+@click.group(name="accounts", invoke_without_command=True)
+@_as_json
+@click.pass_context
+def command(ctx: click.Context, *, as_json: bool) -> None:
+    """List the accounts; with a verb, show one, or say what it may do."""
+    if ctx.invoked_subcommand is not None:
+        return
+    settings = settings_of_stack()
+    with connect() as connection:
+        found = picture(connection, settings)
+    rows = [facts(found, one) for one in found.accounts]
+    if as_json:
+        print_json({"accounts": rows})
+    else:
+        print_table("Accounts", rows, _COLUMNS, empty="No account is known yet: `tickwork status` tells what runs.")
+
+
+command.add_command(rules)
+
+
+@command.command("show")
+@click.argument("account")
+@_as_json
+def show(account: str, *, as_json: bool) -> None:
+    """Show an account's rules, where it stands, what the rules say of it, and what happened to it."""
+    settings = settings_of_stack()
+    with connect() as connection:
+        row = one_account(connection, account)
+        found = picture(connection, settings)
+        events = accounts.events(connection, row.id, limit=_EVENTS_SHOWN)
+        days = [{"trading_day": str(day), "result": result} for day, result in accounts.days(connection, row.id)]
+    about = facts(found, row)
+    book = [] if found.stands.get(row.id) is None else rule_rows(row)
+    said = findings_of(found, row.id)
+    if as_json:
+        print_json({"account": about, "rules": book, "findings": said, "events": events, "days": days})
+        return
+    click.echo(f"Account {row.id} ({row.name})")
+    for name in _FACTS:
+        click.echo(f"  {name.replace('_', ' '):20} {_word(about[name])}")
+    print_table("What the rules say now", said, ("rule", "action", "says"), empty="The rules say nothing against it.")
+    print_table(
+        "Rules", book, ("rule", "value", "source"), empty="No rules are known for an account of no known stage."
+    )
+    print_table("Trading days", days[-10:], ("trading_day", "result"), empty="No trading day is over yet.")
+    print_table("Newest events", events, ("happened_at", "kind", "message"), empty="Nothing happened to it.")
+
+
+@command.command("live")
+@click.argument("account")
+@click.argument("switch", type=click.Choice(["on", "off"]))
+@click.option("--name", help="The account's exact name, for scripts; else it has to be typed.")
+@_as_json
+def live(account: str, switch: str, name: str | None, *, as_json: bool) -> None:
+    """Let orders of an account reach the real venue, or no more; `on` needs the account's exact name."""
+    is_on = switch == "on"
+    with connect() as connection:
+        row = one_account(connection, account)
+        is_simulated = need_market(connection).kind != "live"
+    if is_on:
+        if stage_of(row.name) is Stage.UNKNOWN:
+            raise RefusedError(f"account {row.name!r} is of no stage we know, so it is never traded")
+        _need_name(row, name, as_json=as_json)
+    with begin() as connection:
+        accounts.switch_live(connection, row.id, f"live orders {switch}, by hand", is_on=is_on)
+    if as_json:
+        print_json({"id": row.id, "name": row.name, "live_orders": is_on, "is_simulated": is_simulated})
+        return
+    click.echo(f"Live orders of account {row.id} ({row.name}) are {'ON' if is_on else 'off'}.")
+    if is_simulated:
+        click.echo("This stack's venue is the simulator: no order reaches real money, whatever the switch says.")
+
+
+def _need_name(row: AccountRow, name: str | None, *, as_json: bool) -> None:
+    if name is None:
+        if as_json or not sys.stdin.isatty():
+            raise SettingsError(f"live orders on need the account's exact name: add --name {row.name}")
+        click.echo(_WHAT_LIVE_MEANS.format(id=row.id), err=True)
+        name = click.prompt("Type the account's name", err=True)
+    if name != row.name:
+        raise RefusedError(f"{name!r} is not the name of account {row.id}, which is {row.name}: nothing was switched")
+
+
+@command.command("stop")
+@click.argument("account")
+@click.argument("ticks", metavar="TICKS|none")
+@_as_json
+def stop(account: str, ticks: str, *, as_json: bool) -> None:
+    """Set the stop of entries that name none; `none`, and they are refused."""
+    distance = ticks_or_none(ticks)
+    with begin() as connection:
+        row = one_account(connection, account)
+        accounts.change(connection, row.id, default_stop_ticks=distance)
+        accounts.note(
+            connection, row.id, "default_stop", f"{distance or 'none'}, by hand; it was {row.default_stop_ticks}"
+        )
+    if as_json:
+        print_json({"id": row.id, "name": row.name, "default_stop_ticks": distance})
+    elif distance is None:
+        click.echo(f"Entries of account {row.id} ({row.name}) without a stop are refused.")
+    else:
+        click.echo(f"Entries of account {row.id} ({row.name}) without a stop get one {distance} ticks away.")
+
+
+@command.command("high")
+@click.argument("account")
+@click.argument("balance", type=Money())
+@_as_json
+def high(account: str, balance: Decimal, *, as_json: bool) -> None:
+    """Say the highest balance at the end of a day, which the maximum loss follows: the firm's dashboard shows it."""
+    with begin() as connection:
+        row = one_account(connection, account)
+        accounts.change(connection, row.id, highest_close=balance)
+        accounts.note(connection, row.id, "highest_close", f"{balance}, by hand; it was {row.highest_close}")
+    if as_json:
+        print_json({"id": row.id, "name": row.name, "highest_close": balance})
+    else:
+        click.echo(f"The highest close of account {row.id} ({row.name}) is {balance}.")
+        click.echo(f"`tickwork accounts show {row.id}` shows its floor.")
+
+
+def facts(found: Picture, row: AccountRow) -> dict[str, Any]:
+    """Return what is to be said of an account in one row."""
+    stand = found.stands.get(row.id)
+    equity = floor = None
+    if stand is not None:
+        equity, floor = stand.standing.equity, floor_of(stand.standing, stand.book)
+    return {
+        "id": row.id,
+        "name": row.name,
+        "stage": stage_of(row.name).value,
+        "preset": None if stand is None else stand.book.name,
+        "balance": row.balance,
+        "equity": equity,
+        "floor": floor,
+        "room_to_floor": None if equity is None or floor is None else equity - floor,
+        "live_orders": row.live_word(is_simulated=found.is_simulated),
+        "live_since_at": row.live_since_at,
+        "can_trade": row.can_trade,
+        "halted": row.halt,
+        "blocked": row.block_reason,
+        "reconciled_at": row.reconciled_at,
+        "default_stop_ticks": row.default_stop_ticks,
+        "day_opening_balance": row.day_opening_balance,
+        "highest_close": row.highest_close,
+        "breached_market_at": row.breached_market_at,
+        "locked_on": None if row.locked_on is None else str(row.locked_on),
+    }
+
+
+def _word(value: object) -> str:
+    return "-" if value is None else str(value)

@@ -1,0 +1,25 @@
+"""`tickwork bars`: the bars we hold."""
+
+import click
+
+from cli.client.stack import connect
+from cli.console.output import print_json, print_table
+from shared.db import views
+
+_COLUMNS = ("contract", "timeframe", "start", "open", "high", "low", "close", "volume")
+
+
+@click.command(name="bars")
+@click.argument("contract", required=False)
+@click.option("--limit", default=20, show_default=True, type=click.IntRange(1, 100_000))
+@click.option("--json", "as_json", is_flag=True, help="JSON on stdout, for scripts.")
+def command(contract: str | None, limit: int, *, as_json: bool) -> None:
+    """Show the newest bars of CONTRACT (the venue's id, or its product such as MNQ), and what is held of each."""
+    with connect() as connection:
+        rows = views.bars(connection, contract=contract, since=None, limit=limit)
+        held = views.coverage(connection)
+    if as_json:
+        print_json({"bars": rows, "held": held})
+        return
+    print_table("Held", held, ("contract", "count", "first", "newest"), empty="No bars yet.")
+    print_table("Newest bars (market time, UTC)", rows, _COLUMNS, empty="No such bars.")

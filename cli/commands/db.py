@@ -1,0 +1,65 @@
+"""`tickwork db`: the database's schema, and the market it belongs to."""
+
+import os
+import shutil
+from urllib.parse import unquote, urlsplit
+
+import click
+
+from cli.client.stack import settings_of_stack
+from cli.local.home.folder import Home
+from cli.local.servers.binaries import postgres_folder
+from shared.clock import live_clock
+from shared.config import environment
+from shared.db.engine import make_engine
+from shared.db.market_data import market_clock
+from shared.db.market_data.market_clock import MarketRow
+from shared.db.migrate import upgrade
+from shared.log import masked
+
+
+@click.group(name="db")
+def command() -> None:
+    """Look after the database."""
+
+
+@command.command("upgrade")
+@click.option(
+    "--market",
+    "name",
+    metavar="NAME",
+    help="Give a database that has no market yet this one, on this computer's clock.",
+)
+def upgrade_schema(name: str | None) -> None:
+    """Bring the database to the newest schema; `up` does so by itself."""
+    url = settings_of_stack().need_database()
+    upgrade(url)
+    click.echo(f"The schema is the newest: {masked(url)}")
+    if name is None:
+        return
+    engine = make_engine(url, program="db upgrade", pool_size=1)
+    try:
+        with engine.begin() as connection:
+            known = market_clock.read(connection)
+            if known is None:
+                market_clock.write(
+                    connection, MarketRow(name, "seeded" if name.startswith("sim_") else "live", live_clock())
+                )
+            elif known.market != name:
+                raise click.ClickException(f"this database belongs to the market {known.market}, not to {name}")
+    finally:
+        engine.dispose()
+    click.echo(f"The market is {name}")
+
+
+@command.command("psql", context_settings={"ignore_unknown_options": True, "help_option_names": []})
+@click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
+def psql(arguments: tuple[str, ...]) -> None:
+    """Open psql on the stack's database; ARGUMENTS are its own, such as -c "SELECT * FROM bars LIMIT 5"."""
+    settings = settings_of_stack()
+    url = urlsplit(settings.need_database())
+    program = shutil.which("psql") or str(postgres_folder(Home(settings.home), None) / "psql")
+    # The password by environment: everybody can read a command line.
+    secret = {"PGPASSWORD": unquote(url.password)} if url.password else {}
+    without = url._replace(netloc=url.netloc.replace(f":{url.password}@", "@")).geturl()
+    os.execve(program, [program, f"--dbname={without}", *arguments], environment() | secret)  # noqa: S606  # it becomes psql

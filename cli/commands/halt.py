@@ -1,0 +1,56 @@
+"""`tickwork halt`: no new entry on an account, or on all, until a person resumes; exits always pass."""
+
+import click
+
+from cli.client.flatten import confirm, flatten, what_is_there
+from cli.client.job_client import asking
+from cli.client.lookup import some_accounts
+from cli.client.stack import begin
+from cli.commands.flatten import closable
+from cli.console.output import print_json
+from shared.db.accounts import accounts
+
+
+@click.command("halt")
+@click.argument("reason", nargs=-1, required=True)
+@click.option("--account", "account_word", metavar="ACCOUNT", help="Only this account, by id or name; else all.")
+@click.option("--flatten", "also_flattens", is_flag=True, help="Then flatten what was halted.")
+@click.option("--yes", is_flag=True, help="With --flatten: do not ask.")
+@click.option("--json", "as_json", is_flag=True, help="JSON on stdout, for scripts.")
+def command(
+    reason: tuple[str, ...], account_word: str | None, *, also_flattens: bool, yes: bool, as_json: bool
+) -> None:
+    """Stop new entries at once, for REASON; no worker is needed for it."""
+    why = " ".join(reason)
+    with begin() as connection:
+        chosen = some_accounts(connection, account_word)
+        if account_word is None:
+            halted = accounts.halt(connection, why)
+        else:
+            halted = accounts.halt(connection, why, chosen[0].id)
+    already = [one for one in chosen if one.id not in halted]
+    if as_json and not also_flattens:
+        print_json(
+            {
+                "halted": [{"id": one.id, "name": one.name, "reason": why} for one in chosen if one.id in halted],
+                "already_halted": [{"id": one.id, "name": one.name, "reason": one.halt} for one in already],
+            }
+        )
+    if not as_json:
+        for one in chosen:
+            click.echo(
+                f"Account {one.id} ({one.name}) is halted: {why}"
+                if one.id in halted
+                else f"Account {one.id} ({one.name}) was halted before, and keeps its reason: {one.halt}"
+            )
+    if not also_flattens:
+        if not as_json:
+            click.echo("Entries that rest are taken back; positions are kept, and exits pass.")
+            click.echo("`tickwork resume REASON` lets entries through again.")
+        return
+    with asking() as asker:
+        with asker.connect() as connection:
+            to_flatten, _ = closable(connection, account_word)
+            found = what_is_there(connection, to_flatten, None)
+        confirm(f"It is halted. Flatten everything of {found}?", yes=yes, as_json=as_json)
+        flatten(asker, to_flatten, None, f"halted: {why}", None, as_json=as_json)

@@ -1,0 +1,100 @@
+"""`tickwork metrics`: calls to the venue, jobs, the system, strategies."""
+
+from datetime import timedelta
+from typing import Any
+
+import click
+import psutil
+
+from cli.client.feed_health import feed_figures, print_feed
+from cli.client.stack import connect, running_programs
+from cli.console.output import print_json, print_table
+from shared.db.metrics import metrics, queue_states
+from shared.fleets import Queue
+
+_API = ("endpoint", "count", "error_count", "error_rate", "p50_ms", "p95_ms", "max_ms")
+_CANARIES = ("queue", "queued", "republished_count", "duplicate_count", "canary_wait_ms", "canary_age_s")
+_STRATEGIES = ("strategy", "contract_id", "evaluation_count", "decision_count", "p50_ms", "newest_market_at")
+_STATES = ("queued", "running", "succeeded", "failed", "dead", "expired", "cancelled")
+
+
+@click.command(name="metrics")
+@click.option(
+    "--minutes", default=60, show_default=True, type=click.IntRange(1, 7 * 24 * 60), help="How far back to look."
+)
+@click.option("--json", "as_json", is_flag=True, help="JSON on stdout, for scripts.")
+def command(minutes: int, *, as_json: bool) -> None:
+    """Sum up the last minutes."""
+    window = timedelta(minutes=minutes)
+    with connect() as connection:
+        api = metrics.api_summary(connection, window)
+        counts = metrics.job_summary(connection)
+        canaries = queue_states.all_of_them(connection)
+        strategies = metrics.strategy_summary(connection, window)
+    for row in api:
+        row["error_rate"] = f"{100 * row['error_count'] / row['count']:.1f} %"
+    queues, feed = _by_queue(counts), feed_figures()
+    system = _system()
+    if as_json:
+        figures = {
+            "api": api,
+            "queues": queues,
+            "canaries": canaries,
+            "system": system,
+            "strategies": strategies,
+            "feed": feed,
+        }
+        print_json({"minutes": minutes, **figures})
+        return
+    print_table(f"Calls to the venue, last {minutes} min, slowest first", api, _API, empty="No calls to the venue.")
+    print_table("Jobs", queues, ("queue", *_STATES), empty="")
+    print_table("Queues: what was repaired, and the canary sent through each", canaries, _CANARIES, empty="")
+    print_feed(feed)
+    print_table(
+        "System",
+        system["programs"],
+        ("name", "cpu_percent", "memory_mb", "processes"),
+        empty="No stack is running here.",
+    )
+    click.echo(
+        f"Computer: CPU {system['cpu_percent']} %, memory {system['memory_percent']} % used, load {system['load']}\n"
+    )
+    print_table(f"Strategies, last {minutes} min", strategies, _STRATEGIES, empty="No strategy was evaluated.")
+
+
+def _by_queue(counts: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    found = {(row["queue"], row["state"]): row["count"] for row in counts}
+    return [
+        {"queue": queue.value, **{state: found.get((queue.value, state), 0) for state in _STATES}} for queue in Queue
+    ]
+
+
+def _system() -> dict[str, Any]:
+    programs = []
+    for name, pid in running_programs():
+        try:
+            family = [psutil.Process(pid), *psutil.Process(pid).children(recursive=True)]
+            for process in family:
+                process.cpu_percent()
+        except psutil.Error:
+            continue
+        programs.append((name, family))
+    cpu = psutil.cpu_percent(interval=0.3)
+    return {
+        "cpu_percent": cpu,
+        "memory_percent": psutil.virtual_memory().percent,
+        "load": " ".join(f"{load:.2f}" for load in psutil.getloadavg()),
+        "programs": [_usage(name, family) for name, family in programs],
+    }
+
+
+def _usage(name: str, family: list[psutil.Process]) -> dict[str, Any]:
+    cpu, memory, count = 0.0, 0, 0
+    for process in family:
+        try:
+            cpu += process.cpu_percent()
+            memory += process.memory_info().rss
+        except psutil.Error:  # it ended since
+            continue
+        count += 1
+    return {"name": name, "cpu_percent": round(cpu), "memory_mb": memory // 2**20, "processes": count}

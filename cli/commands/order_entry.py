@@ -1,0 +1,214 @@
+"""`tickwork orders market`, `limit`, `stop`, `trail` and `bracket`: entries typed by hand, judged like any other."""
+
+from collections.abc import Callable
+from datetime import timedelta
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+import click
+from sqlalchemy import Connection
+
+from cli.client.job_client import Asker, asking, wait_option
+from cli.client.lookup import active_contract, need_tick, one_account, short_id
+from cli.console.output import print_json, print_table
+from cli.console.params import Price, Sides, account_option
+from shared.db import views
+from shared.domain.orders.order import MOST_TICKS, OrderState, OrderType, Side
+from shared.ledger.jobs.orders import EnterByHand
+
+_PRICE_OF = {OrderType.LIMIT: "limit_price", OrderType.STOP: "stop_price", OrderType.TRAILING_STOP: "trail_price"}
+_FAILED = {OrderState.REJECTED, OrderState.REFUSED, OrderState.EXPIRED, OrderState.CANCELLED}
+_TICKS = click.IntRange(1, MOST_TICKS)
+_OPTIONS = [
+    click.argument("symbol"),
+    click.argument("side", type=Sides(), metavar="SIDE"),
+    click.argument("quantity", type=click.IntRange(min=1), required=False),
+    account_option,
+    click.option("--stop", "stop_ticks", type=_TICKS, metavar="TICKS", help="Stop loss, so far from the entry."),
+    click.option("--stop-price", "stop_loss", type=Price(), metavar="PRICE", help="Stop loss at this price."),
+    click.option("--target", "target_ticks", type=_TICKS, metavar="TICKS", help="Take profit, so far from the entry."),
+    click.option("--target-price", "take_profit", type=Price(), metavar="PRICE", help="Take profit at this price."),
+    click.option("--breakeven", type=_TICKS, metavar="TICKS", help="Profit at which the stop goes to the entry."),
+    click.option("--trail", type=_TICKS, metavar="TICKS", help="How far the stop follows behind the best price."),
+    click.option("--risk", type=Price(), metavar="DOLLARS", help="What the stop may cost, instead of QUANTITY."),
+    click.option("--dry-run", is_flag=True, help="Say what would be sent and what risk says; send nothing."),
+    wait_option,
+    click.option("--json", "as_json", is_flag=True, help="JSON on stdout, for scripts."),
+]
+
+
+def _entry(function: Callable[..., None]) -> Callable[..., None]:
+    for option in reversed(_OPTIONS):
+        function = option(function)
+    return function
+
+
+@click.command("market")
+@_entry
+def market_order(**given: Any) -> None:  # noqa: ANN401  # click's own, each checked by its type
+    """Enter at the market: `orders market MNQ buy 1 --stop 40`."""
+    _enter(OrderType.MARKET, None, **given)
+
+
+@click.command("limit")
+@click.option("--price", type=Price(), required=True, help="Where to buy or sell.")
+@_entry
+def limit_order(price: Decimal, **given: Any) -> None:  # noqa: ANN401  # as above
+    """Enter at a price or better: `orders limit MNQ buy 1 --price 21500.25 --stop 40`."""
+    _enter(OrderType.LIMIT, price, **given)
+
+
+@click.command("stop")
+@click.option("--price", type=Price(), required=True, help="From where on to buy or sell at the market.")
+@_entry
+def stop_order(price: Decimal, **given: Any) -> None:  # noqa: ANN401  # as above
+    """Enter when the market goes through a price: `orders stop MNQ sell 1 --price 21400 --stop 40`."""
+    _enter(OrderType.STOP, price, **given)
+
+
+@click.command("trail")
+@click.option("--price", type=Price(), required=True, help="Where the trailing order begins; its distance stays.")
+@_entry
+def trailing_order(price: Decimal, **given: Any) -> None:  # noqa: ANN401  # as above
+    """Enter by an order that follows the market: `orders trail MNQ buy 1 --price 21520 --stop 40`."""
+    _enter(OrderType.TRAILING_STOP, price, **given)
+
+
+@click.command("bracket")
+@click.option("--price", type=Price(), help="Enter by a limit at this price; without it at the market.")
+@_entry
+def bracket_order(price: Decimal | None, **given: Any) -> None:  # noqa: ANN401  # as above
+    """Enter with a stop and a target, both needed: `orders bracket MNQ buy 1 --stop 40 --target 80`."""
+    if given["stop_ticks"] is None and given["stop_loss"] is None:
+        raise click.UsageError("a bracket needs a stop: add --stop TICKS or --stop-price PRICE")
+    if given["target_ticks"] is None and given["take_profit"] is None:
+        raise click.UsageError("a bracket needs a target: add --target TICKS or --target-price PRICE")
+    _enter(OrderType.MARKET if price is None else OrderType.LIMIT, price, **given)
+
+
+COMMANDS = (market_order, limit_order, stop_order, trailing_order, bracket_order)
+
+
+def _enter(
+    type_: OrderType,
+    price: Decimal | None,
+    *,
+    dry_run: bool,
+    wait_s: float,
+    as_json: bool,
+    **given: Any,  # noqa: ANN401  # as above
+) -> None:
+    _refuse_contradictions(given)
+    with asking() as asker:
+        with asker.transaction() as tx:
+            request = _request(tx.connection, type_, price, given, is_rehearsal=dry_run)
+            # A rehearsal is nobody's business once its command has ended.
+            keeps = timedelta(seconds=wait_s) if dry_run else asker.settings.entry_ttl
+            job_id = tx.enqueue(request, expires_after=keeps).job_id
+        ending = asker.wait([job_id], wait_s, quiet=as_json)
+        root = ending.of(job_id)
+        if dry_run or root.state != "succeeded":
+            ending.demand_success()
+        if dry_run:
+            _print_rehearsal(ending.result(job_id), as_json=as_json)
+            return
+        order_id = UUID(ending.result(job_id)["order_id"])
+        shown = _shown(asker, order_id)
+        order = shown["order"][0]
+        if order["state"] in _FAILED:
+            raise click.ClickException(f"the order is {order['state']}: {order['reason'] or 'no reason was given'}")
+        trouble = ending.trouble()
+        if as_json:
+            print_json({"job_id": job_id, **shown, "order": order, "error": trouble})
+        else:
+            _print_order(order, shown["legs"])
+        if trouble is not None:
+            if not as_json:
+                click.echo(f"tickwork: {trouble}", err=True)
+            raise click.exceptions.Exit(1)
+
+
+def _refuse_contradictions(given: dict[str, Any]) -> None:
+    if (given["quantity"] is None) is (given["risk"] is None):
+        raise click.UsageError("say how much: QUANTITY contracts, or --risk DOLLARS, and not both")
+    for ticks, price, name in (("stop_ticks", "stop_loss", "--stop"), ("target_ticks", "take_profit", "--target")):
+        if given[ticks] is not None and given[price] is not None:
+            raise click.UsageError(
+                f"{name} {given[ticks]} and {name}-price {given[price]} name two levels: give one of them"
+            )
+
+
+def _request(
+    connection: Connection,
+    type_: OrderType,
+    price: Decimal | None,
+    given: dict[str, Any],
+    *,
+    is_rehearsal: bool,
+) -> EnterByHand:
+    account = one_account(connection, given["account_word"])
+    contract = active_contract(connection, given["symbol"])
+    need_tick("--price", price, contract)
+    side: Side = given["side"]
+    return EnterByHand(
+        account_id=account.id,
+        symbol=contract.id,
+        side=side,
+        type=type_,
+        quantity=given["quantity"],
+        risk=_text(given["risk"]),
+        stop_loss_ticks=given["stop_ticks"],
+        take_profit_ticks=given["target_ticks"],
+        stop_loss=_text(given["stop_loss"]),
+        take_profit=_text(given["take_profit"]),
+        breakeven_ticks=given["breakeven"],
+        trail_ticks=given["trail"],
+        is_rehearsal=is_rehearsal,
+        **({_PRICE_OF[type_]: str(price)} if type_ in _PRICE_OF else {}),
+    )
+
+
+def _text(number: Decimal | None) -> str | None:
+    return None if number is None else str(number)
+
+
+def _shown(asker: Asker, order_id: UUID) -> dict[str, Any]:
+    with asker.connect() as connection:
+        return views.one_order(connection, order_id)
+
+
+def _print_order(order: dict[str, Any], legs: list[dict[str, Any]]) -> None:
+    click.echo(f"{sentence(order)}, id …{short_id(order['id'])}")
+    for leg in legs:
+        click.echo(f"  {leg['role'].lower().replace('_', ' ')}: {sentence(leg)}, id …{short_id(leg['id'])}")
+
+
+def sentence(order: dict[str, Any]) -> str:
+    """Return what an order is and how it stands, in one line."""
+    at = next((order[name] for name in ("limit_price", "stop_price", "trail_price") if order[name] is not None), None)
+    price = "" if at is None else f" at {at.normalize():f}"
+    filled = order["average_fill_price"]
+    state = f"{order['state']}{f' at {filled.normalize():f}' if filled is not None else ''}"
+    if 0 < order["filled_quantity"] < order["quantity"]:
+        state += f", {order['filled_quantity']} of {order['quantity']} filled"
+    return f"{order['side']} {order['quantity']} {order['contract_id']} {order['type']}{price}: {state}"
+
+
+def _print_rehearsal(result: dict[str, Any], *, as_json: bool) -> None:
+    refused = result.get("refused")
+    if as_json:
+        print_json(result)
+    else:
+        click.echo("Nothing was sent: this is a rehearsal.")
+        wanted = result.get("would_send") or {}
+        rows = [{"what": name.replace("_", " "), "value": value} for name, value in wanted.items() if value is not None]
+        if rows:
+            print_table("Would be sent", rows, ("what", "value"), empty="")
+            click.echo("No rule forbids it.")
+        else:
+            click.echo("Risk would refuse it:")
+            said = [f"{rule['rule']}: {rule['says']}" for rule in result.get("rules") or []]
+            click.echo("\n".join(f"  {line}" for line in said or [str(refused)]))
+    if refused:
+        raise click.exceptions.Exit(1)

@@ -1,0 +1,113 @@
+"""`tickwork risk`: how much room each rule leaves, what is blocked, and when it lifts."""
+
+from collections.abc import Iterator
+from decimal import Decimal
+from typing import Any
+
+import click
+
+from cli.client.lookup import some_accounts
+from cli.client.risk_view import Picture, findings_of, picture, print_findings
+from cli.client.stack import connect, settings_of_stack
+from cli.console.output import print_json, print_table
+from shared.db.accounts.accounts import AccountRow
+from shared.db.risk.risk_snapshots import Stand
+from shared.domain.accounts.stage import Stage, stage_of
+from shared.domain.risk.account_risk import floor_of
+from shared.domain.risk.account_rules import Action, when
+
+_BAR_WIDTH = 20
+_COLUMNS = ("rule", "used", "limit", "left", "room_left")
+
+
+@click.command("risk")
+@click.option("--account", "account_word", metavar="ACCOUNT", help="Only this account, by id or name; else all.")
+@click.option("--json", "as_json", is_flag=True, help="JSON on stdout, for scripts.")
+def command(account_word: str | None, *, as_json: bool) -> None:
+    """Show per account what the rules allow now, in figures, and whether the next entry would pass."""
+    settings = settings_of_stack()
+    with connect() as connection:
+        chosen = some_accounts(connection, account_word)
+        found = picture(connection, settings)
+        told = [_told(found, one) for one in chosen]
+    if as_json:
+        print_json({"accounts": told})
+        return
+    for one in told:
+        click.echo(f"{one['name']} ({one['id']}, {one['live_orders']}): {one['verdict']}")
+        rows = [row | {"room_left": _bar(row["left"], row["limit"])} for row in one["rules"]]
+        print_table("Room by rule", rows, _COLUMNS, empty="No rules are known for it.")
+        print_findings(one["findings"])
+
+
+def _told(found: Picture, row: AccountRow) -> dict[str, Any]:
+    stand = found.stands.get(row.id)
+    findings = findings_of(found, row.id)
+    obstacles = list(_obstacles(found, row))
+    return {
+        "id": row.id,
+        "name": row.name,
+        "live_orders": row.live_word(is_simulated=found.is_simulated),
+        "may_enter": not obstacles,
+        "verdict": "entries are let through" if not obstacles else f"NO ENTRY: {'; '.join(obstacles)}",
+        "obstacles": obstacles,
+        "equity": None if stand is None else stand.standing.equity,
+        "floor": None if stand is None else floor_of(stand.standing, stand.book),
+        "rules": [] if stand is None else list(_room(stand)),
+        "findings": findings,
+    }
+
+
+def _obstacles(found: Picture, row: AccountRow) -> Iterator[str]:
+    """Yield what refuses any entry of the account now, in the order in which risk asks."""
+    if stage_of(row.name) is Stage.UNKNOWN:
+        yield "its name is of no stage we know, so it is never traded"
+    if not row.can_trade:
+        yield "the venue says that it may not trade"
+    if row.live_word(is_simulated=found.is_simulated) == "off":
+        yield f"live orders are off: `tickwork accounts live {row.id} on`"
+    if row.halt is not None:
+        yield f"halted: {row.halt}; `tickwork resume REASON --account {row.id}`"
+    if row.reconciled_at is None:
+        yield "not reconciled with the venue since the start"
+    stand = found.stands.get(row.id)
+    if stand is not None and stand.has_unknown_order:
+        yield "the fate of an order is unknown, which is being settled"
+    for contract_id, reason in stand.flattenings if stand is not None else ():
+        yield f"{contract_id or 'everything'} is being flattened: {reason}"
+    for one in found.findings(row.id):
+        if one.action >= Action.BLOCK:
+            lifts = "" if one.lifts_market_at is None else f" (lifts {when(one.lifts_market_at)})"
+            yield f"{one.message}{lifts}"
+
+
+def _room(stand: Stand) -> Iterator[dict[str, Any]]:
+    """Yield the rules that have figures: what is used, the limit, and what is left."""
+    standing, book = stand.standing, stand.book
+    equity, opening, least = standing.equity, standing.day_opening_balance, floor_of(standing, book)
+    used = None if equity is None or opening is None else max(Decimal(0), opening - equity)
+    if least is not None and opening is not None:
+        yield _row("maximum_loss", used, opening - least)
+    if book.daily_loss is not None:
+        yield _row("daily_loss", used, book.daily_loss)
+    if opening is not None:
+        held = sum(book.micros(one.root, abs(one.quantity)) for one in standing.holdings)
+        working = sum(book.micros(one.root, one.quantity) for one in standing.working)
+        yield _row("contracts (micros)", Decimal(held + working), Decimal(book.most_micros(opening)))
+    if book.max_trades_per_day is not None:
+        trades = standing.trade_count_today + len(standing.working)
+        yield _row("trades a day", Decimal(trades), Decimal(book.max_trades_per_day))
+    yield _row("orders a minute", Decimal(standing.order_count_last_minute), Decimal(book.max_orders_per_minute))
+
+
+def _row(rule: str, used: Decimal | None, limit: Decimal) -> dict[str, Any]:
+    return {"rule": rule, "used": used, "limit": limit, "left": None if used is None else limit - used}
+
+
+def _bar(left: Decimal | None, limit: Decimal) -> str:
+    """Return the room left as a bar: full is all of it."""
+    if left is None:
+        return "unknown"
+    share = max(Decimal(0), min(Decimal(1), left / limit)) if limit > 0 else Decimal(0)
+    full = int((share * _BAR_WIDTH).to_integral_value())
+    return f"{'█' * full}{'░' * (_BAR_WIDTH - full)} {share:.0%}"

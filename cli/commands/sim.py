@@ -1,0 +1,189 @@
+"""`tickwork sim`: the simulator alone, for any client of the ProjectX Gateway API."""
+
+import shlex
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import click
+
+from cli.local.market import DEFAULT_SEED, FASTEST, choose_market
+from cli.local.processes.readiness import get_json
+from cli.local.processes.sandbox import Sandbox, key_of, prepare, run
+from shared.config import load_settings
+from shared.errors import SettingsError
+
+_USER = "simulator"
+_PORT = 8765
+_LAST_PORT = 65_534
+_EXAMPLES = """\b
+Examples:
+  tickwork sim                              a market like today's, in its hours
+  tickwork sim --always-open                one that trades now, also at night
+  tickwork sim --speed 30 --fresh           half a minute of market per second
+  tickwork sim --replay mnqz6-1m.csv        what a file of bars recorded
+  tickwork sim --stepped                    time stands until you move it on
+  tickwork sim --accounts 50KTC,EXPRESS     accounts with the firm's rules
+"""
+
+
+class _Option(click.Option):
+    """An option that stands in a section of the help."""
+
+    def __init__(self, *args: Any, section: str, **kwargs: Any) -> None:  # noqa: ANN401  # click's
+        super().__init__(*args, **kwargs)
+        self.section = section
+
+
+class _Sectioned(click.Command):
+    """Shows its options in sections, in the order in which they are declared."""
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        sections: dict[str, list[tuple[str, str]]] = {}
+        for parameter in self.get_params(ctx):
+            record = parameter.get_help_record(ctx)
+            if record is not None:
+                sections.setdefault(getattr(parameter, "section", "Other"), []).append(record)
+        for name, records in sections.items():
+            with formatter.section(name):
+                formatter.write_dl(records)
+
+
+_MARKET, _CLIENTS, _PLACE = "Market", "Clients", "Ports and state"
+
+
+@click.command("sim", cls=_Sectioned, epilog=_EXAMPLES)
+@click.option(
+    "--seed", cls=_Option, section=_MARKET, type=int, metavar="N", help="Which market to make; 7 unless said."
+)
+@click.option(
+    "--replay", cls=_Option, section=_MARKET, type=click.Path(path_type=Path), metavar="FILE",
+    help="Play recorded one-minute bars instead: CSV with t,o,h,l,c,v, named like mnqz6-1m.csv.",
+)  # fmt: skip
+@click.option(
+    "--speed", cls=_Option, section=_MARKET, type=int, metavar="N",
+    help=f"Market seconds per second, 1 to {FASTEST}; only of a new market.",
+)  # fmt: skip
+@click.option(
+    "--stepped", cls=_Option, section=_MARKET, is_flag=True, help="Let time stand until PUT /sim/clock moves it on."
+)
+@click.option(
+    "--always-open", cls=_Option, section=_MARKET, is_flag=True, help="Trade around the clock, also on weekends."
+)
+@click.option(
+    "--accounts", cls=_Option, section=_CLIENTS, metavar="KINDS",
+    help="Open these too: PRAC, 50KTC, 100KTC, 150KTC, EXPRESS; with commas. A practice account is always there.",
+)  # fmt: skip
+@click.option("--user", cls=_Option, section=_CLIENTS, metavar="NAME", help=f"Who may log in; {_USER} unless said.")
+@click.option(
+    "--show-key",
+    cls=_Option,
+    section=_CLIENTS,
+    is_flag=True,
+    help="Print the key: TICKWORK_VENUE_KEY, or one made once and kept in the state folder.",
+)
+@click.option(
+    "--limits", cls=_Option, section=_CLIENTS, type=click.Choice(["on", "off", "30"]), default="on",
+    help="Requests a user may make: bars 50 in 30 s (30: as older documents say), the rest 200 in 60 s; or all.",
+)  # fmt: skip
+@click.option(
+    "--fault-seed", cls=_Option, section=_CLIENTS, type=int, metavar="N", default=0,
+    help="What makes the draws of faults with a probability; 0 unless said.",
+)  # fmt: skip
+@click.option(
+    "--port", cls=_Option, section=_PLACE, type=click.IntRange(1, _LAST_PORT), metavar="P", default=_PORT,
+    help=f"Of the venue's REST endpoints and hubs; {_PORT} unless said.",
+)  # fmt: skip
+@click.option(
+    "--control-port", cls=_Option, section=_PLACE, type=click.IntRange(1, _LAST_PORT + 1), metavar="P",
+    help="Of the simulator's own endpoints, under /sim; the next one unless said.",
+)  # fmt: skip
+@click.option(
+    "--state", cls=_Option, section=_PLACE, type=click.Path(path_type=Path), metavar="DIR",
+    help="Where orders and the key outlive a stop; TICKWORK_HOME/sim unless said.",
+)  # fmt: skip
+@click.option("--fresh", cls=_Option, section=_PLACE, is_flag=True, help="Begin this market anew; its past is kept.")
+def command(
+    *,
+    seed: int | None,
+    replay: Path | None,
+    speed: int | None,
+    stepped: bool,
+    always_open: bool,
+    accounts: str | None,
+    user: str | None,
+    show_key: bool,
+    limits: str,
+    fault_seed: int,
+    port: int,
+    control_port: int | None,
+    state: Path | None,
+    fresh: bool,
+) -> None:
+    """Run the venue's simulator alone: the sandbox that TopstepX lacks.
+
+    It speaks the ProjectX Gateway API, REST and both realtime hubs, on this computer. Point any client at it; no real
+    order is sent, and nothing else needs to run. Ctrl-C ends it, and the next start goes on where it was.
+    """
+    if replay is not None and seed is not None:
+        raise SettingsError("--replay and --seed name two markets: give one of them")
+    if stepped and speed not in {None, 1}:
+        raise SettingsError("--stepped and --speed exclude each other: a stepped market does not run by itself")
+    settings = load_settings()
+    known = DEFAULT_SEED if seed is None and replay is None else seed
+    market = choose_market(settings, replay=replay, seed=known, speed=speed)
+    folder = (state or settings.home / "sim").absolute()
+    prepare(folder)
+    own_key, key_file = settings.venue.key, folder / "key"
+    sandbox = Sandbox(
+        market=market,
+        state=folder,
+        port=port,
+        control_port=port + 1 if control_port is None else control_port,
+        user=user or settings.venue.user or _USER,
+        key=own_key or key_of(key_file),
+        is_stepped=stepped,
+        is_always_open=always_open,
+        options=(
+            *("--limits", limits, "--fault-seed", str(fault_seed)),
+            *(("--accounts", accounts) if accounts else ()),
+        ),
+    )
+    if sandbox.port == sandbox.control_port:
+        raise SettingsError(f"--port and --control-port are both {port}: give two")
+    if show_key:
+        shown = sandbox.key
+    elif own_key:
+        shown = "$TICKWORK_VENUE_KEY"
+    else:
+        shown = f"$(cat {shlex.quote(str(key_file))})"
+    run(sandbox, is_fresh=fresh, on_ready=lambda: _print_page(sandbox, shown))
+    click.echo("Stopped.")
+
+
+def _print_page(sandbox: Sandbox, key: str) -> None:
+    status = get_json(f"{sandbox.control_url}/status")
+    now = datetime.fromisoformat(status["market_now"])
+    pace = "time stands" if status["is_stepped"] else f"speed {status['speed']}"
+    is_open = "open" if status["is_open"] else "closed (--always-open trades around the clock)"
+    own = [account for account in status["accounts"] if not account["user"]]
+    login = f'{{\\"userName\\":\\"{sandbox.user}\\",\\"apiKey\\":\\"{key}\\"}}'
+    lines = {
+        "market": f"{status['market']}, {now:%Y-%m-%d %H:%M:%S} UTC, {pace}, {is_open}",
+        "REST": sandbox.url,
+        "user hub": f"{sandbox.url}/hubs/user",
+        "market hub": f"{sandbox.url}/hubs/market",
+        "user": sandbox.user,
+        "key": key,
+        "accounts": ", ".join(f"{account['id']} {account['name']}" for account in own),
+        "limits": f"{status['limits']}",
+        "OpenAPI": f"{sandbox.url}/swagger/v1/swagger.json",
+        "control": sandbox.control_url,
+        "state": str(sandbox.folder),
+    }
+    click.echo("The ProjectX Gateway API of a simulated market: no real order is sent.\n")
+    for name, text in lines.items():
+        click.echo(f"  {name:<12}{text}")
+    click.echo("\nTry it:")
+    click.echo(f"  curl -s {sandbox.url}/api/Auth/loginKey -H 'Content-Type: application/json' \\\n    -d \"{login}\"")
+    click.echo("\nStop with Ctrl-C.")

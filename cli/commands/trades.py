@@ -1,0 +1,179 @@
+"""`tickwork trades`: round trips, flat to flat, and what they add up to."""
+
+from collections.abc import Callable
+from dataclasses import asdict
+from datetime import date, timedelta
+from typing import Any
+
+import click
+
+from cli.client.stack import connect
+from cli.console.output import print_json, print_table
+from shared.db.accounts import accounts
+from shared.db.trades import round_trips
+from shared.db.trades.round_trips import Wanted
+from shared.domain.market_data.calendar import trading_day_begins
+from shared.domain.market_data.contract import ROOTS, root_of_contract, root_of_symbol
+from shared.domain.trades.statistics import GROUPINGS, Statistics, grouped, label_of, statistics_of
+
+_COLUMNS = (
+    "closed_market_at", "contract", "direction", "quantity", "entry_price", "exit_price", "gross", "costs", "net",
+    "mae", "mfe", "held", "strategy",
+)  # fmt: skip
+_BY_COLUMNS = (
+    "name", "count", "wins", "losses", "win_rate", "gross", "costs", "net", "expectancy", "average_win",
+    "average_loss", "profit_factor", "max_drawdown", "average_mae", "average_mfe",
+)  # fmt: skip
+_FILTERS = ("account_id", "contract", "strategy", "since", "until")
+
+
+class _Day(click.ParamType[date]):
+    """A trading day."""
+
+    name = "date"
+
+    def convert(self, value: str | date, param: click.Parameter | None, ctx: click.Context | None) -> date:
+        """Refuse what is no day."""
+        try:
+            return value if isinstance(value, date) else date.fromisoformat(value)
+        except ValueError:
+            self.fail(f"{value!r} is no day: write it as in 2026-03-10", param, ctx)
+
+
+class _Contract(click.ParamType[str]):
+    """A root such as MNQ, or the venue's id of one contract."""
+
+    name = "contract"
+
+    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """Refuse what names no contract, or a month by another name than the venue's."""
+        text = value.strip().upper()
+        try:
+            root = root_of_contract(text) if text.startswith("CON.") else root_of_symbol(text)
+        except ValueError as error:
+            self.fail(str(error), param, ctx)
+        if not text.startswith("CON.") and text != root.name:
+            self.fail(
+                f"{value!r} is not how round trips are kept: give the root, {root.name}, or the venue's id of one "
+                f"contract, as in CON.F.US.{root.product}.{root.months[0]}27",
+                param,
+                ctx,
+            )
+        return text
+
+
+def _filtered(command: Callable[..., None]) -> Callable[..., None]:
+    """Add the options that say which round trips, and --json."""
+    for option in reversed(
+        [
+            click.option("--account", "account_id", type=int, metavar="ID", help="Only this account's."),
+            click.option("--contract", type=_Contract(), metavar="MNQ|ID", help="Only of this root or contract."),
+            click.option("--strategy", metavar="NAME", help="Only of this strategy, or origin, such as person."),
+            click.option("--since", type=_Day(), metavar="DATE", help="Closed on this trading day or later."),
+            click.option("--until", type=_Day(), metavar="DATE", help="Closed on this trading day or earlier."),
+            click.option("--json", "as_json", is_flag=True, help="JSON on stdout, for scripts."),
+        ]
+    ):
+        command = option(command)
+    return command
+
+
+@click.group(name="trades", invoke_without_command=True)
+@click.option("--limit", default=20, show_default=True, type=click.IntRange(1, 10_000))
+@_filtered
+@click.pass_context
+def command(ctx: click.Context, /, limit: int, *, as_json: bool, **filters: Any) -> None:  # noqa: ANN401  # as _FILTERS
+    """List round trips, newest first; `trades stats` sums them up."""
+    if ctx.invoked_subcommand is not None:
+        return
+    wanted = _wanted(**filters)
+    with connect() as connection:
+        _check_account(wanted, [account.id for account in accounts.every(connection)])
+        rows = round_trips.page(connection, wanted, limit=limit)
+    if as_json:
+        print_json({"round_trips": rows})
+        return
+    print_table("Round trips (market time, UTC)", [_shown(row) for row in rows], _COLUMNS, empty="No such round trips.")
+    if any(row["is_carried_in"] for row in rows):
+        click.echo(
+            "*: some of it was held before the first fill we know; its entry price is what the venue's result says."
+        )
+
+
+@command.command("stats")
+@click.option("--by", type=click.Choice(list(GROUPINGS)), help="One line for each.")
+@_filtered
+@click.pass_context
+def stats(ctx: click.Context, /, by: str | None, *, as_json: bool, **filters: Any) -> None:  # noqa: ANN401  # as _FILTERS
+    """Sum up every round trip that is wanted, however many they are."""
+    before = ctx.parent.params if ctx.parent else {}
+    wanted = _wanted(**{name: before.get(name) if filters[name] is None else filters[name] for name in _FILTERS})
+    with connect() as connection:
+        _check_account(wanted, [account.id for account in accounts.every(connection)])
+        results = round_trips.results(connection, wanted)
+    total, groups = statistics_of(results), grouped(results, by) if by else []
+    if as_json or before.get("as_json"):
+        found: dict[str, Any] = {"total": asdict(total)}
+        print_json(found | ({"by": by, "groups": [{"name": name} | asdict(one) for name, one in groups]} if by else {}))
+    elif not results:
+        click.echo("No such round trips.")
+    elif by:
+        print_table(
+            f"Round trips by {by}", [_line(*group) for group in [*groups, ("total", total)]], _BY_COLUMNS, empty=""
+        )
+    else:
+        rows = [{"figure": name.replace("_", " "), "value": value} for name, value in _figures(total).items()]
+        print_table("Round trips", rows, ("figure", "value"), empty="")
+
+
+def _wanted(
+    *, account_id: int | None, contract: str | None, strategy: str | None, since: date | None, until: date | None
+) -> Wanted:
+    if since and until and since > until:
+        raise click.UsageError(f"--since {since} is later than --until {until}: exchange them")
+    is_root = contract in ROOTS
+    return Wanted(
+        account_id=account_id,
+        contract_id=None if is_root else contract,
+        root=contract if is_root else None,
+        strategy=strategy,
+        since_market_at=trading_day_begins(since) if since else None,
+        until_market_at=trading_day_begins(until + timedelta(days=1)) if until else None,
+    )
+
+
+def _check_account(wanted: Wanted, known: list[int]) -> None:
+    if wanted.account_id is not None and wanted.account_id not in known:
+        shown = ", ".join(map(str, known)) or "none yet"
+        raise click.UsageError(f"account {wanted.account_id} is unknown: those we know are {shown}")
+
+
+def _shown(row: dict[str, Any]) -> dict[str, Any]:
+    mark = "*" if row["is_carried_in"] else ""
+    return row | {
+        "contract": row["contract_id"].removeprefix("CON.F.US."),
+        "direction": f"{row['direction']}{mark}",
+        "costs": row["fees"] + row["commissions"],
+        "held": None if mark else str(row["closed_market_at"] - row["opened_market_at"]).partition(".")[0],
+        "strategy": label_of(row["strategy"], row["origin"]),
+    }
+
+
+def _figures(one: Statistics) -> dict[str, Any]:
+    fall = one.max_drawdown
+    since = f"{fall.from_market_at:%m-%d %H:%M}" if fall.from_market_at else "the beginning"
+    when = f", from {since} to {fall.to_market_at:%m-%d %H:%M}" if fall.to_market_at else ""
+    return asdict(one) | {"win_rate": _percent(one), "max_drawdown": f"{fall.amount}{when}"}
+
+
+def _line(name: str, one: Statistics) -> dict[str, Any]:
+    return asdict(one) | {
+        "name": name,
+        "costs": one.fees + one.commissions,
+        "win_rate": _percent(one),
+        "max_drawdown": one.max_drawdown.amount,
+    }
+
+
+def _percent(one: Statistics) -> str | None:
+    return None if one.win_rate is None else f"{100 * one.win_rate:.1f} %"

@@ -1,0 +1,239 @@
+"""`tickwork up`: starts everything, keeps it running, and stops it in order."""
+
+import os
+import signal
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+
+import click
+from rich import box
+from rich.console import Console
+from rich.table import Table
+
+from cli.local.home.credentials import load_keys
+from cli.local.home.folder import Home
+from cli.local.home.lock import AlreadyRunningError, Lock
+from cli.local.home.ports import choose_ports
+from cli.local.home.state import Json, read_state, write_state
+from cli.local.market import Market, check_speed, choose_market, row_of
+from cli.local.processes.bootstrap import begin, read_market
+from cli.local.processes.output import show_on_terminal
+from cli.local.processes.programs import Stack, others, receiver
+from cli.local.processes.shutdown import drain
+from cli.local.processes.supervisor import Child, Supervisor
+from cli.local.servers.broker import check_broker
+from cli.local.servers.database import choose_database
+from cli.local.servers.postgres import postgres_program, postgres_url
+from cli.local.servers.unix_user import unprivileged
+from cli.local.servers.valkey import check_version, valkey_program, valkey_url
+from shared.config import Settings, load_settings
+from shared.db.migrate import upgrade
+from shared.domain.market_data.calendar import CHICAGO
+from shared.errors import SettingsError
+from shared.log import masked
+
+_SERVERS_WITHIN_S = 60.0
+_RECEIVER_WITHIN_S = 5.0
+_PROGRAMS_WITHIN_S = 60.0
+_LOOK_EVERY_S = 0.05
+
+
+@click.command("up")
+@click.option("--replay", type=click.Path(path_type=Path), metavar="FILE", help="Play recorded bars: t,o,h,l,c,v.")
+@click.option("--seed", type=int, metavar="N", help="The simulated market to make; 7 unless said.")
+@click.option("--speed", type=int, metavar="N", help="Market seconds per second, 1 to 60; only of a new market.")
+@click.option(
+    "--at",
+    "at",
+    metavar="TIME",
+    help="When the seeded market begins, in Chicago: 2026-03-08T17:00; only of a new market.",
+)
+@click.option("--fresh", is_flag=True, help="Begin another database for this market; the old one is kept.")
+@click.option("--limits", type=click.Choice(["on", "off"]), default=None, help="The venue's request limits.")
+def command(
+    replay: Path | None, seed: int | None, speed: int | None, at: str | None, *, fresh: bool, limits: str | None
+) -> None:
+    """Start everything and keep it running until Ctrl-C."""
+    if replay is not None and seed is not None:
+        raise SettingsError("--replay and --seed name two markets: give one of them")
+    settings = load_settings()
+    market = choose_market(
+        settings, replay=replay, seed=seed, speed=speed, starts_market_at=_in_chicago(at) if at else None
+    )
+    home = Home(settings.home)
+    home.prepare()
+    lock = Lock(home.root)
+    try:
+        lock.take()
+    except AlreadyRunningError as error:
+        raise SettingsError(_runs_already(home, error.pid)) from None
+    try:
+        limited = settings.limits if limits is None else limits == "on"
+        _Up(home, settings, market, is_fresh=fresh, limits=limited).run()
+    finally:
+        lock.close()
+
+
+class _Up:
+    """One run of `up`."""
+
+    def __init__(self, home: Home, settings: Settings, market: Market, *, is_fresh: bool, limits: bool) -> None:
+        self._home = home
+        self._settings = settings
+        self._market = market
+        self._is_fresh = is_fresh
+        self._limits = limits
+        self._stack: Stack | None = None
+        self._is_stopping = False
+        self._has_changed = True
+        self._supervisor = Supervisor(home.logs, show_on_terminal, self._note_change)
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            signal.signal(number, self._stop)
+
+    def run(self) -> None:
+        """Start, watch, and stop everything."""
+        try:
+            self._start()
+            while not self._is_stopping:
+                self._supervisor.look()
+                self._write_state()
+                time.sleep(_LOOK_EVERY_S)  # noqa: TID251  # the supervisor's own pulse
+        finally:
+            click.echo("Stopping: work in hand is finished, or handed back after 10 s.")
+            drain(self._supervisor, self._stack, show_on_terminal)
+            self._supervisor.close()
+            self._has_changed = True
+            self._write_state()
+            click.echo("Stopped.")
+
+    def _start(self) -> None:
+        began, market = time.monotonic(), self._market
+        click.echo(f"Tickwork on {market.title}")
+        keys = load_keys(self._home)
+        wanted = ["receiver", *(["simulator", "simulator-control"] if market.simulator else []), "flower"]
+        wanted += [] if self._settings.database_url else ["postgres"]
+        wanted += [] if self._settings.redis_url else ["valkey"]
+        ports, notes = choose_ports(self._home, wanted)
+        for note in notes:
+            click.echo(f"Note: {note}")
+        self._start_servers(ports, keys.postgres, keys.valkey)
+        if self._is_stopping:
+            return
+        redis_url = self._settings.redis_url or valkey_url(ports["valkey"], keys.valkey)
+        check_version(redis_url)
+        if self._settings.broker_url:
+            check_broker(self._settings.broker_url)
+        database, database_url = self._database(ports, keys.postgres, market.name)
+        upgrade(database_url)
+        row = row_of(market, read_market(database_url))
+        check_speed(market, row.clock.speed, limits=self._limits)
+        begin(database_url, self._settings.broker_url or redis_url, row)
+        self._stack = Stack(
+            home=self._home,
+            settings=self._settings,
+            market=market,
+            clock=row.clock,
+            ports=ports,
+            database=database,
+            database_url=database_url,
+            redis_url=redis_url,
+            broker_url=self._settings.broker_url,
+            venue_key=keys.venue,
+            limits=self._limits,
+        )
+        # Alone at first: alerts must not wait until twenty workers have been loaded.
+        children = [self._supervisor.add(receiver(self._stack))]
+        self._supervisor.wait_for(children, _RECEIVER_WITHIN_S, self._look_up)
+        children += [self._supervisor.add(program) for program in others(self._stack)]
+        is_up = self._supervisor.wait_for(children, _PROGRAMS_WITHIN_S, self._look_up)
+        self._write_state()
+        if not self._is_stopping:
+            self._print_addresses(children, time.monotonic() - began, is_up=is_up)
+
+    def _start_servers(self, ports: dict[str, int], postgres_password: str, valkey_password: str) -> None:
+        servers = []
+        account = None if self._settings.database_url and self._settings.redis_url else unprivileged()
+        if not self._settings.redis_url:
+            program = valkey_program(self._home, account, ports["valkey"], valkey_password)
+            servers.append(self._supervisor.add(program))
+        if not self._settings.database_url:
+            program = postgres_program(self._home, account, ports["postgres"], postgres_password)
+            servers.append(self._supervisor.add(program))
+        if not self._supervisor.wait_for(servers, _SERVERS_WITHIN_S, self._look_up) and not self._is_stopping:
+            raise SettingsError(f"the servers did not start: read {self._home.logs}")
+
+    def _database(self, ports: dict[str, int], password: str, market: str) -> tuple[str, str]:
+        if not self._settings.database_url:
+            server = postgres_url(ports["postgres"], password, "postgres")
+            name = choose_database(server, market, is_fresh=self._is_fresh)
+            return name, postgres_url(ports["postgres"], password, name)
+        if self._is_fresh:
+            raise SettingsError("--fresh makes a database on the embedded server: set DATABASE_URL to an empty one")
+        return f"tickwork_{market}", self._settings.database_url
+
+    def _look_up(self) -> bool:
+        self._write_state()
+        return self._is_stopping
+
+    def _stop(self, *_: object) -> None:
+        self._is_stopping = True
+
+    def _note_change(self) -> None:
+        self._has_changed = True
+
+    def _write_state(self) -> None:
+        if not self._has_changed:
+            return
+        self._has_changed = False
+        state: Json = {
+            "pid": os.getpid(),
+            "programs": [
+                {
+                    "name": child.program.name,
+                    "pid": child.pid,
+                    "state": child.state.value,
+                    "restarts": child.restarts,
+                }
+                for child in self._supervisor.children
+            ],
+            "urls": self._stack.urls if self._stack else {},
+            "environment": self._stack.environment() if self._stack else {},
+        }
+        write_state(self._home, state)
+
+    def _print_addresses(self, children: list[Child], seconds: float, *, is_up: bool) -> None:
+        assert self._stack is not None  # noqa: S101  # the caller has made it
+        table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+        table.add_column("what")
+        table.add_column("where", no_wrap=True)
+        for name, url in self._stack.urls.items():
+            table.add_row(name, masked(url))
+        table.add_row("state, logs", str(self._home.root))
+        Console(width=max(Console().width, 100)).print(table)
+        market_now = self._stack.clock.now()
+        click.echo(
+            f"Market time {market_now:%Y-%m-%d %H:%M} UTC, speed {self._stack.clock.speed}. "
+            f"Next: `tickwork hooks add NAME`, `tickwork status`. Stop with Ctrl-C."
+        )
+        if is_up:
+            click.echo(f"Everything runs after {seconds:.1f} s.")
+        else:
+            late = ", ".join(child.program.name for child in children if child.state.value != "running")
+            click.echo(f"After {seconds:.0f} s these do not work: {late}. Their last words are in {self._home.logs}.")
+
+
+def _in_chicago(text: str) -> datetime:
+    try:
+        at = datetime.fromisoformat(text)
+    except ValueError:
+        raise SettingsError(f"--at {text!r} is no time: give one such as 2026-03-08T17:00") from None
+    return (at if at.tzinfo else at.replace(tzinfo=CHICAGO)).astimezone(UTC)
+
+
+def _runs_already(home: Home, pid: int | None) -> str:
+    state = read_state(home) or {"urls": {}}
+    receiver_url = state["urls"].get("receiver")
+    where = f", its receiver at {receiver_url}" if receiver_url else ""
+    cure = "`tickwork status` shows it, `tickwork down` ends it"
+    return f"a stack runs in {home.root} already: process {pid}{where}. {cure}"

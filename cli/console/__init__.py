@@ -1,0 +1,1 @@
+"""How commands speak: options, tables, JSON and errors."""

@@ -1,0 +1,1 @@
+"""The folder of a stack, and what lies in it."""

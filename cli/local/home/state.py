@@ -1,0 +1,22 @@
+"""What a running stack tells other shells: a private file beside its lock."""
+
+import json
+from typing import Any
+
+from cli.local.home.folder import Home, write_private
+
+Json = dict[str, Any]
+
+
+def write_state(home: Home, state: Json) -> None:
+    """Replace the state."""
+    write_private(home.root / "state.json", json.dumps(state, indent=2))
+
+
+def read_state(home: Home) -> Json | None:
+    """Return the state as it was last written, or None; whether it is true now, only the lock says."""
+    try:
+        found: Json = json.loads((home.root / "state.json").read_text())
+    except (OSError, ValueError):
+        return None
+    return found

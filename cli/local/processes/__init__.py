@@ -1,0 +1,1 @@
+"""The programs of a stack, and the supervisor that keeps them running."""

@@ -1,0 +1,131 @@
+"""The programs of a stack beside its servers: what to run for each, and how to tell that it works."""
+
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from cli.local.home.folder import Home
+from cli.local.market import Market
+from cli.local.processes.program import Program
+from cli.local.processes.readiness import answers_http, beats
+from shared.clock import MarketClock
+from shared.config import Settings, environment
+from shared.fleets import FLEETS
+
+# `up` hands jobs back that still run this long after a worker was asked to end.
+WORKERS_PATIENCE_S = 10.0
+_FLOWER_OPTIONS = ("--address=127.0.0.1", "--max_tasks=10000", "--persistent=False", "--logging=error")
+
+
+@dataclass(frozen=True, slots=True)
+class Stack:
+    """What every program of one stack must be told."""
+
+    home: Home
+    settings: Settings
+    market: Market
+    clock: MarketClock
+    ports: dict[str, int]
+    database: str
+    database_url: str
+    redis_url: str
+    broker_url: str  # empty: Redis is the broker too
+    venue_key: str
+    limits: bool
+
+    @property
+    def urls(self) -> dict[str, str]:
+        """Where to find what a person or script may want to open."""
+        urls = {
+            "receiver": f"http://127.0.0.1:{self.ports['receiver']}",
+            "flower": f"http://127.0.0.1:{self.ports['flower']}",
+        }
+        if self.market.simulator:
+            urls["simulator"] = f"http://127.0.0.1:{self.ports['simulator']}"
+            urls["simulator-control"] = f"http://127.0.0.1:{self.ports['simulator-control']}/sim"
+        return urls | {"database": self.database_url, "redis": self.redis_url}
+
+    def environment(self) -> dict[str, str]:
+        """Return the settings of this stack; secrets go this way, and never into a command line."""
+        venue = self.settings.venue
+        is_simulated = bool(self.market.simulator)
+        return {
+            "TICKWORK_HOME": str(self.home.root),
+            "DATABASE_URL": self.database_url,
+            "REDIS_URL": self.redis_url,
+            "BROKER_URL": self.broker_url,
+            "TICKWORK_VENUE_URL": self.urls["simulator"] if is_simulated else venue.url,
+            "TICKWORK_VENUE_HUBS_URL": self.urls["simulator"] if is_simulated else venue.hubs_url,
+            "TICKWORK_VENUE_USER": "simulator" if is_simulated else venue.user,
+            "TICKWORK_VENUE_KEY": self.venue_key if is_simulated else venue.key,
+            "TICKWORK_VENUE_IS_SIMULATOR": "on" if is_simulated else "off",
+            "TICKWORK_MARKET": self.market.name,
+            "TICKWORK_CONTRACTS": ",".join(self.market.contracts),
+            "TICKWORK_LIMITS": "on" if self.limits else "off",
+            "TICKWORK_RECEIVER_URL": self.settings.receiver_url or self.urls["receiver"],
+            # What every shell must judge alike, whatever it was told itself.
+            "TICKWORK_BARS_LIMIT": str(self.settings.bars_limit),
+            "TICKWORK_MAX_QUANTITY": str(self.settings.max_quantity),
+            "TICKWORK_ENTRY_TTL": str(int(self.settings.entry_ttl.total_seconds())),
+        }
+
+
+def receiver(stack: Stack) -> Program:
+    """Return the receiver, which comes first: alerts must not wait for the rest."""
+    return _by_http(stack, "receiver", ["web.receiver", "--port", str(stack.ports["receiver"])], "/health")
+
+
+def others(stack: Stack) -> Iterator[Program]:
+    """Yield the other programs, in the order in which they are started."""
+    if stack.market.simulator:
+        clock = stack.clock
+        yield _by_http(
+            stack,
+            "simulator",
+            [
+                "simulator",
+                *("--port", str(stack.ports["simulator"])),
+                *("--control-port", str(stack.ports["simulator-control"])),
+                *("--state", str(stack.home.root / "simulator" / stack.database)),
+                *("--machine-origin", clock.machine_origin.isoformat()),
+                *("--market-origin", clock.market_origin.isoformat()),
+                *("--speed", str(clock.speed)),
+                *("--limits", "on" if stack.limits else "off"),
+                *stack.market.simulator,
+            ],
+            "/api/Status/ping",
+        )
+    yield _by_heartbeat(stack, "feed", ["workers.feed"])
+    for fleet in FLEETS:
+        yield _by_heartbeat(stack, fleet.program, ["workers", fleet.name], patience_s=WORKERS_PATIENCE_S)
+    yield _by_heartbeat(stack, "relay", ["scheduler", "relay"])
+    yield _by_heartbeat(stack, "beat", ["scheduler", "beat"])
+    port = stack.ports["flower"]
+    flower = ["celery", "--app", "workers.app", "flower", f"--port={port}", *_FLOWER_OPTIONS]
+    yield _by_http(stack, "flower", flower, "/healthcheck", niceness=10)  # who looks must not slow who trades
+
+
+def _by_http(stack: Stack, name: str, module: list[str], path: str, *, niceness: int = 0) -> Program:
+    url = f"http://127.0.0.1:{stack.ports[name]}{path}"
+    return Program(name, _python(module), _environment(stack), lambda: answers_http(url), niceness=niceness)
+
+
+def _by_heartbeat(stack: Stack, name: str, module: list[str], *, patience_s: float = 3.0) -> Program:
+    heartbeat = stack.home.run / f"{name}.heartbeat"
+    return Program(
+        name,
+        _python(module),
+        _environment(stack) | {"TICKWORK_HEARTBEAT_FILE": str(heartbeat)},
+        lambda: beats(heartbeat),
+        heartbeat=heartbeat,
+        patience_s=patience_s,
+    )
+
+
+def _python(module: list[str]) -> list[str | Path]:
+    return [sys.executable, "-m", *module]
+
+
+def _environment(stack: Stack) -> dict[str, str]:
+    return environment() | stack.environment() | {"PYTHONUNBUFFERED": "1"}

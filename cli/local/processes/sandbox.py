@@ -1,0 +1,186 @@
+"""The simulator on its own: where it keeps its state, its clock and its key, and its one process."""
+
+import json
+import secrets
+import signal
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from cli.local.home.folder import write_private
+from cli.local.home.lock import AlreadyRunningError, Lock
+from cli.local.home.ports import is_free
+from cli.local.market import Market, tradable_from
+from cli.local.processes.output import follow, show_on_terminal
+from cli.local.processes.program import Program, kill_session, start
+from cli.local.processes.readiness import answers_http
+from shared.clock import MarketClock, live_clock, machine_now
+from shared.config import environment
+from shared.errors import SettingsError, TradingError
+
+_READY_WITHIN_S, _ENDS_WITHIN_S = 60.0, 8.0
+_LOOK_EVERY_S = 0.05
+_STOPS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sandbox:
+    """What to run. `state` is the folder of all markets, `folder` that of this one."""
+
+    market: Market
+    state: Path
+    port: int
+    control_port: int
+    user: str
+    key: str
+    is_stepped: bool
+    is_always_open: bool
+    options: tuple[str, ...]
+
+    @property
+    def folder(self) -> Path:
+        """Where this market's journal and users are: one that trades by other hours is another market."""
+        kinds = ("around_the_clock" if self.is_always_open else "", "stepped" if self.is_stepped else "")
+        return self.state / "_".join(filter(None, (self.market.name, *kinds)))
+
+    @property
+    def url(self) -> str:
+        """The base of the venue's REST endpoints and hubs."""
+        return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def control_url(self) -> str:
+        """The base of the simulator's own endpoints."""
+        return f"http://127.0.0.1:{self.control_port}/sim"
+
+    def program(self, clock: MarketClock) -> Program:
+        """Return the process; user and key go by its environment, never by its command line."""
+        command = [
+            *(sys.executable, "-m", "simulator", *self.market.simulator, "--state", str(self.folder)),
+            *("--port", str(self.port), "--control-port", str(self.control_port)),
+            *("--machine-origin", clock.machine_origin.isoformat(), "--market-origin", clock.market_origin.isoformat()),
+            *("--speed", str(clock.speed), *(["--stepped"] if self.is_stepped else [])),
+            *(["--always-open"] if self.is_always_open else []),
+            *self.options,
+        ]
+        own = {"TICKWORK_VENUE_USER": self.user, "TICKWORK_VENUE_KEY": self.key, "PYTHONUNBUFFERED": "1"}
+        ready = f"{self.url}/api/Status/ping"
+        return Program("simulator", command, environment() | own, lambda: answers_http(ready))
+
+
+def key_of(file: Path) -> str:
+    """Return the key kept in a file, made now if there is none; only its owner can read it."""
+    try:
+        if kept := file.read_text().strip():
+            return kept
+    except FileNotFoundError:
+        pass
+    key = secrets.token_urlsafe(24)
+    write_private(file, f"{key}\n")
+    return key
+
+
+def prepare(folder: Path) -> None:
+    """Make a folder that only we can enter; raise SettingsError naming it when that cannot be."""
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise SettingsError(f"{folder} cannot be used ({error.strerror}): give another --state") from None
+
+
+def run(sandbox: Sandbox, *, is_fresh: bool, on_ready: Callable[[], None]) -> None:
+    """Run the simulator until Ctrl-C; raise TradingError when it does not start or dies."""
+    for name, port in (("--port", sandbox.port), ("--control-port", sandbox.control_port)):
+        if not is_free(port):
+            raise SettingsError(
+                f"port {port} is taken by another program: end it (lsof -i :{port} names it), or give another {name}"
+            )
+    prepare(sandbox.folder)
+    lock = Lock(sandbox.folder)
+    try:
+        lock.take()
+        if is_fresh:
+            _put_away(sandbox.folder)
+        _keep_running(sandbox, sandbox.program(_clock(sandbox)), on_ready)
+    except AlreadyRunningError as error:
+        raise SettingsError(
+            f"process {error.pid} runs a simulator on {sandbox.folder} already: end it, or give another --state"
+        ) from None
+    finally:
+        lock.close()
+
+
+def _put_away(folder: Path) -> None:
+    """Keep the past of a market in a folder inside; what runs next begins without it."""
+    away = folder / f"until-{machine_now():%Y%m%d-%H%M%S-%f}"
+    past = [file for file in folder.iterdir() if file.is_file() and file.name != "lock"]
+    if past:
+        away.mkdir(mode=0o700)
+    for file in past:
+        file.rename(away / file.name)
+
+
+def _clock(sandbox: Sandbox) -> MarketClock:
+    """Return the market's clock as it runs since its first start; raise SettingsError for another speed."""
+    file, speed = sandbox.folder / "clock.json", sandbox.market.speed
+    try:
+        kept = json.loads(file.read_text())
+        machine_origin, market_origin = (datetime.fromisoformat(kept[name]).astimezone(UTC) for name in _ORIGINS)
+        clock = MarketClock(machine_origin, market_origin, int(kept["speed"]))
+    except FileNotFoundError:
+        clock = _new_clock(sandbox)
+        origins = {name: getattr(clock, name).isoformat() for name in _ORIGINS}
+        write_private(file, json.dumps(origins | {"speed": clock.speed}))
+    except (ValueError, KeyError, TypeError):
+        raise SettingsError(f"{file} is damaged: begin anew with --fresh") from None
+    if speed is not None and speed != clock.speed:
+        raise SettingsError(
+            f"this market runs at speed {clock.speed} since its start: leave --speed {speed} out, or begin anew with "
+            "--fresh"
+        )
+    return clock
+
+
+_ORIGINS = ("machine_origin", "market_origin")
+
+
+def _new_clock(sandbox: Sandbox) -> MarketClock:
+    now, market = machine_now(), sandbox.market
+    starts = market.starts_market_at or (tradable_from(now) if sandbox.is_stepped else now)
+    return live_clock() if starts == now and market.speed in {None, 1} else MarketClock(now, starts, market.speed or 1)
+
+
+def _keep_running(sandbox: Sandbox, program: Program, on_ready: Callable[[], None]) -> None:
+    is_stopping = False
+
+    def stop(*_: object) -> None:
+        nonlocal is_stopping
+        is_stopping = True
+
+    for number in _STOPS:
+        signal.signal(number, stop)
+    process = start(program)
+    assert process.stdout is not None  # noqa: S101  # start asks for a pipe
+    output = follow(program.name, process.stdout, sandbox.folder, show_on_terminal)
+    is_ready, until = False, time.monotonic() + _READY_WITHIN_S
+    try:
+        while not is_stopping and process.poll() is None:
+            if not is_ready and program.is_ready():
+                is_ready = True
+                on_ready()
+            if not is_ready and time.monotonic() > until:
+                raise TradingError(f"the simulator does not answer after {_READY_WITHIN_S:.0f} s")
+            time.sleep(_LOOK_EVERY_S)
+        if not is_stopping:
+            output.join(1)
+            what = "ended by itself" if is_ready else "did not start"
+            raise TradingError(f"the simulator {what}: its last words are above, and in {sandbox.folder}/simulator.log")
+    finally:
+        process.terminate()
+        try:
+            process.wait(_ENDS_WITHIN_S)
+        finally:
+            kill_session(process)

@@ -1,0 +1,1 @@
+"""The embedded servers: Postgres and Valkey, and the broker of one's own."""

