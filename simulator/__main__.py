@@ -13,10 +13,9 @@ from shared.config import load_settings
 from shared.errors import SettingsError
 from shared.log import set_up_logging
 from simulator import openapi
-from simulator.answers.control import make_control
 from simulator.app import make_app
+from simulator.endpoints.control import make_control
 from simulator.faults import Faults
-from simulator.gate import Gate
 from simulator.limits import PROFILES, Limits
 from simulator.logins import Logins
 from simulator.market.clocks import Clock, SteppedClock
@@ -24,6 +23,7 @@ from simulator.market.market import Market
 from simulator.market.replay import ReplayMarket
 from simulator.market.seeded import SeededMarket
 from simulator.market.tape import PRINTS_A_MINUTE
+from simulator.pipeline import Gate
 from simulator.server import ControlServer, Server
 from simulator.venue.accounts import FAMILIES, family_of
 from simulator.venue.journal import Journal

@@ -13,14 +13,14 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from simulator import openapi, wire
-from simulator.answers import accounts, bars, contracts, orders, positions
-from simulator.gate import Endpoint, Gate
+from simulator.endpoints import accounts, bars, contracts, orders, positions
 from simulator.hubs.connection import Manners
 from simulator.hubs.hubs import Hubs
 from simulator.hubs.market import MarketHub
 from simulator.hubs.user import UserHub
 from simulator.logins import Logins
 from simulator.market.tape import PRINTS_A_MINUTE
+from simulator.pipeline import Endpoint, Gate
 from simulator.venue.venue import Venue
 
 _log = logging.getLogger("simulator")

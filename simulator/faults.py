@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal, get_args
 
 import msgspec
 
-from simulator.spoiling import SPOILS
+from simulator.response_faults import SPOILS
 
 # What happens to a request or its answer. The last line spoils the answer's document.
 RequestKind = Literal[

@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 
 from simulator import wire
-from simulator.shapes import SHAPES, Shape
+from simulator.schemas import SHAPES, Shape
 
 Json = dict[str, Any]
 PATH = "/swagger/v1/swagger.json"

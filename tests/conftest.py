@@ -13,14 +13,14 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 pytest_plugins = (
     "tests.fixtures.servers",
     "tests.fixtures.venue",
-    "tests.fixtures.pit",
+    "tests.fixtures.venue_core",
     "tests.fixtures.hubs",
     "tests.fixtures.recorded",
-    "tests.fixtures.desk",
+    "tests.fixtures.worker_env",
     "tests.fixtures.operator",
     "tests.fixtures.stack",
-    "tests.fixtures.fleet",
-    "tests.fixtures.workshop",
+    "tests.fixtures.ledger_env",
+    "tests.fixtures.runner_env",
     "tests.fixtures.feeds",
 )
 

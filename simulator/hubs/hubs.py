@@ -13,11 +13,11 @@ from starlette.websockets import WebSocket
 from shared.clock import monotonic
 from simulator import wire
 from simulator.faults import Faults
-from simulator.gate import Gate
 from simulator.hubs import protocol
 from simulator.hubs.connection import Connection, Manners
 from simulator.hubs.topics import Hub
 from simulator.logins import Logins
+from simulator.pipeline import Gate
 
 _TRANSPORTS = [{"transport": "WebSockets", "transferFormats": ["Text", "Binary"]}]
 _LOGGED_OUT = protocol.invocation("GatewayLogout")

@@ -8,8 +8,8 @@ from simulator.hubs.connection import Connection
 from simulator.hubs.events import Event, events_of
 from simulator.hubs.protocol import invocation
 from simulator.hubs.topics import ACCOUNT, NOTHING, Hub, Topic
-from simulator.venue.desk import Desk
 from simulator.venue.records import Change
+from simulator.venue.user_view import Desk
 from simulator.venue.venue import Venue
 
 NOT_THEIRS = "Account not found."

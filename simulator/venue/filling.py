@@ -8,9 +8,9 @@ from fractions import Fraction
 from shared.domain.market_data.contract import Contract
 from shared.domain.orders.order import OrderState, OrderType, Role
 from shared.domain.orders.position import Position, after_fill, in_money
-from simulator.venue.book import Book, is_leg
 from simulator.venue.fees import fees_of
 from simulator.venue.records import Change, Fill, Holding, Order
+from simulator.venue.state import Book, is_leg
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,10 +11,10 @@ from shared.domain.orders.matching import Hit, Move, on_move, trailed
 from shared.domain.orders.order import OrderState, OrderType, Role
 from simulator.faults import Fault
 from simulator.market.market import Market, moves, quote
-from simulator.venue.book import Book
 from simulator.venue.filling import Execution, cancelled, change_of
 from simulator.venue.records import Change, Order
-from simulator.venue.referee import Referee
+from simulator.venue.rule_enforcer import Referee
+from simulator.venue.state import Book
 
 Meet = Callable[[str], Fault | None]
 _MARKET_AFTER_REST = {OrderType.MARKET, OrderType.STOP, OrderType.TRAILING_STOP}  # once triggered, a stop is at market

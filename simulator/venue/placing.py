@@ -9,8 +9,8 @@ from shared.domain.market_data.bar import to_ticks
 from shared.domain.market_data.contract import Contract
 from shared.domain.orders.matching import Quote
 from shared.domain.orders.order import OrderState, OrderType, Role, Side
-from simulator.venue.book import Book
 from simulator.venue.records import Account, BracketMode, Order
+from simulator.venue.state import Book
 
 _LEAST_BRACKET_TICKS = 4
 _MOST_TRAIL_TICKS = 1000  # on place; modify has no cap

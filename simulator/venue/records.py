@@ -12,7 +12,7 @@ from fractions import Fraction
 from shared.domain.orders.order import OrderState, OrderType, Role, Side
 from shared.domain.orders.position import Position
 from simulator.market.script import Script
-from simulator.venue.habits import Habits
+from simulator.venue.behaviour import Habits
 
 
 class BracketMode(StrEnum):

@@ -14,7 +14,7 @@ from shared.domain.market_data.calendar import CHICAGO, Session
 from shared.domain.market_data.contract import Root
 from shared.domain.orders.matching import Move
 from shared.domain.orders.order import Side
-from simulator.venue.habits import Event
+from simulator.venue.behaviour import Event
 from simulator.venue.records import Account, Stage, Standing
 
 SIZES = (50_000, 100_000, 150_000)

@@ -13,9 +13,8 @@ from simulator.market.market import Market, quote
 from simulator.market.script import Script, Step
 from simulator.market.scripted import ScriptedMarket
 from simulator.venue.accounts import new_account
-from simulator.venue.book import Book, is_leg
+from simulator.venue.behaviour import Habits
 from simulator.venue.filling import cancelled
-from simulator.venue.habits import Habits
 from simulator.venue.journal import Journal
 from simulator.venue.matcher import Matcher, Meet
 from simulator.venue.placing import (
@@ -33,7 +32,8 @@ from simulator.venue.placing import (
     trailing,
 )
 from simulator.venue.records import Account, AccountSettings, Change, Holding, Order, Stage
-from simulator.venue.referee import Referee, exit_order
+from simulator.venue.rule_enforcer import Referee, exit_order
+from simulator.venue.state import Book, is_leg
 
 _LATENCY = timedelta(milliseconds=10)  # machine time from acceptance to the fill of a market order
 

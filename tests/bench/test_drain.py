@@ -15,7 +15,7 @@ import redis
 from shared.config import environment
 from shared.fleets import Queue, fleet_named
 from tests.bench.test_queue_latency import backlog
-from tests.fixtures.fleet import Floor
+from tests.fixtures.ledger_env import Floor
 from tests.fixtures.peers import peers_redis, plain_celery, running
 from tests.fixtures.processes import until
 from tests.fixtures.trial.trials import Nothing, Small

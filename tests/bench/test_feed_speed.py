@@ -16,7 +16,7 @@ from shared.hot.feed_lease import HELD_FOR
 from shared.hot.quotes import read_quote
 from tests.fixtures.feeds import Feeds
 from tests.fixtures.figures import line
-from tests.fixtures.fleet import Program
+from tests.fixtures.ledger_env import Program
 from tests.fixtures.processes import until
 from tests.fixtures.venue import MNQ, OPEN_AT, RunningVenue
 

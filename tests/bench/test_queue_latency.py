@@ -13,7 +13,7 @@ from shared.fleets import FLEETS, Queue
 from shared.ledger.enqueue import new_job
 from shared.ledger.job import Job
 from tests.fixtures.figures import line, marks, percentile
-from tests.fixtures.fleet import Floor
+from tests.fixtures.ledger_env import Floor
 from tests.fixtures.peers import peers_redis, plain_celery
 from tests.fixtures.processes import until
 from tests.fixtures.trial.trials import Mark

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.fixtures.plant import Plant
+from tests.fixtures.killable_stack import Plant
 
 
 @pytest.fixture(scope="module")

@@ -8,8 +8,8 @@ import pytest
 
 from shared.config import environment
 from tests.fixtures.faults import Hit, Kind, deal, inflict, kinds
+from tests.fixtures.killable_stack import Plant
 from tests.fixtures.load import ControlLoad, Ends, OurLoad
-from tests.fixtures.plant import Plant
 from tests.fixtures.recovery import measured
 
 IS_LONG = environment().get("TICKWORK_CHAOS") == "long"

@@ -17,8 +17,8 @@ import psutil
 import pytest
 import redis
 
-from tests.fixtures.fleet import Floor
-from tests.fixtures.plant import Plant, family
+from tests.fixtures.killable_stack import Plant, family
+from tests.fixtures.ledger_env import Floor
 from tests.fixtures.trial.trials import Effect
 from tests.fixtures.wrong_clock import built, clock_wrong_by
 

@@ -14,9 +14,9 @@ import pytest
 import requests
 
 from shared.config import environment
-from tests.fixtures.books import differences, ours, theirs
-from tests.fixtures.naked import NakedWatch
+from tests.fixtures.both_states import differences, ours, theirs
 from tests.fixtures.stack import ALERT, TERMINAL, Stack, eventually
+from tests.fixtures.unprotected_watch import NakedWatch
 
 IS_LONG = environment().get("TICKWORK_CHAOS") == "long"
 INTENTS = 1_000 if IS_LONG else 16

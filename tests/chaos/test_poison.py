@@ -6,8 +6,8 @@ import pytest
 
 from shared.fleets import Queue
 from shared.ledger.jobs.upkeep import DoNothing
-from tests.fixtures.fleet import Floor
-from tests.fixtures.plant import Plant
+from tests.fixtures.killable_stack import Plant
+from tests.fixtures.ledger_env import Floor
 from tests.fixtures.trial.trials import Hold, Misbehave
 
 FLEET, SLOTS = "low", 4

@@ -9,7 +9,7 @@ import pytest
 import requests
 
 from shared.config import environment
-from tests.fixtures.books import differences, ours, theirs
+from tests.fixtures.both_states import differences, ours, theirs
 from tests.fixtures.stack import ALERT, TERMINAL, Stack, eventually
 
 IS_LONG = environment().get("TICKWORK_CHAOS") == "long"

@@ -19,12 +19,12 @@ from requests import ConnectionError as ConnectionFailedError
 from requests import request
 
 from shared.clock import machine_now
-from simulator import gate
+from simulator import pipeline
 from simulator.faults import STREAM_KINDS, Fault, RequestKind
 from tests.fixtures.hubs import StartHubs
-from tests.fixtures.pit import Pit
 from tests.fixtures.processes import until
 from tests.fixtures.venue import MNQ, FaultDetails, RunningVenue, starting_venues
+from tests.fixtures.venue_core import Pit
 
 PLACE = "/api/Order/place"
 
@@ -95,7 +95,7 @@ def test_a_delayed_request_takes_effect_after_the_client_has_gone(
         delays.append(seconds)
         await asyncio.to_thread(is_over.wait)
 
-    monkeypatch.setattr(gate, "asyncio", SimpleNamespace(sleep=held))
+    monkeypatch.setattr(pipeline, "asyncio", SimpleNamespace(sleep=held))
     server = hubs_here()
     server.gate.faults.arm(Fault(kind="delay_before", on=PLACE, count=1, seconds=1.5))
     send_and_hang_up(server.port, server.log_in(), "late", lambda: bool(delays))

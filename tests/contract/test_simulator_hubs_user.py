@@ -10,9 +10,9 @@ from websockets.exceptions import ConnectionClosed
 
 from simulator.venue.records import AccountSettings, Stage
 from tests.fixtures.hubs import ConnectHub, StartHubs, Told
-from tests.fixtures.pit import Pit
 from tests.fixtures.processes import until
 from tests.fixtures.venue import MNQ, RunningVenue, starting_venues
+from tests.fixtures.venue_core import Pit
 
 ENTRY, TRADE, POSITION, ACCOUNT = "GatewayUserOrder", "GatewayUserTrade", "GatewayUserPosition", "GatewayUserAccount"
 BRACKET = {"stopLossBracket": {"ticks": -4000, "type": 4}, "takeProfitBracket": {"ticks": 4000, "type": 1}}

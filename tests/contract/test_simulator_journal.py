@@ -14,12 +14,12 @@ from shared.domain.orders.order import Side
 from simulator.market.market import quote
 from simulator.market.scripted import ScriptedMarket
 from simulator.market.seeded import SeededMarket
-from simulator.venue.book import Book
 from simulator.venue.journal import Journal
 from simulator.venue.records import Stage
-from tests.fixtures.pit import Pit
+from simulator.venue.state import Book
 from tests.fixtures.processes import until
 from tests.fixtures.venue import MNQ, OPEN_AT, RunningVenue
+from tests.fixtures.venue_core import Pit
 
 STOP = {"ticks": -4000, "type": 4}
 

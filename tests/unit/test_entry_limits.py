@@ -14,7 +14,7 @@ from shared.domain.risk.account_rules import Action, Finding
 from shared.domain.risk.entry_rules import EntryWish, against_entry, only_reduces
 from shared.domain.risk.rule_book import NewsWindow, RuleBook
 from shared.domain.risk.rule_changes import with_changes
-from tests.fixtures.standings import COMBINE, EXPRESS, NOON, chicago, contract, held, rules_of, standing
+from tests.fixtures.account_risks import COMBINE, EXPRESS, NOON, chicago, contract, held, rules_of, standing
 
 BUY = EntryWish(contract("MNQ"), Side.BUY, 1, 40)
 BOOK = with_changes(COMBINE, {"max_quantity": "100"})

@@ -14,7 +14,7 @@ from shared.domain.risk.entry_rules import EntryWish, against_entry
 from shared.domain.risk.rule_book import PRESETS, preset_for
 from shared.domain.risk.rule_changes import with_changes
 from shared.errors import RefusedError
-from tests.fixtures.standings import COMBINE, NOON, TODAY, chicago, contract, held, standing
+from tests.fixtures.account_risks import COMBINE, NOON, TODAY, chicago, contract, held, standing
 
 
 def at_clock(now: Standing, was: datetime, at: datetime) -> Standing:

@@ -6,7 +6,7 @@ from shared.domain.orders.order import OrderType, Side
 from simulator.hubs.events import Event, events_of
 from simulator.venue.records import Change, Stage
 from simulator.venue.venue import Modification
-from tests.fixtures.pit import Pit
+from tests.fixtures.venue_core import Pit
 
 ORDER, TRADE, POSITION, ACCOUNT = "GatewayUserOrder", "GatewayUserTrade", "GatewayUserPosition", "GatewayUserAccount"
 

@@ -14,7 +14,7 @@ from shared.domain.risk.account_risk import Standing, Working
 from shared.domain.risk.account_rules import Action, Finding, flat_first, quantity_for, strongest, watch
 from shared.domain.risk.rule_book import PRESETS
 from shared.domain.risk.rule_changes import with_changes
-from tests.fixtures.standings import COMBINE, EXPRESS, NOON, TODAY, chicago, held, rules_of, session_on, standing
+from tests.fixtures.account_risks import COMBINE, EXPRESS, NOON, TODAY, chicago, held, rules_of, session_on, standing
 
 ENTRY = Working("CON.F.US.MNQ.Z26", "MNQ", Side.BUY, 1)
 

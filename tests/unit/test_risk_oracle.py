@@ -17,7 +17,7 @@ from shared.domain.risk.account_rules import Action, strongest, watch
 from shared.domain.risk.entry_rules import EntryWish, against_entry
 from shared.domain.risk.rule_book import PRESETS, RuleBook
 from shared.domain.risk.rule_changes import with_changes
-from tests.fixtures.standings import contract
+from tests.fixtures.account_risks import contract
 
 CHICAGO = ZoneInfo("America/Chicago")
 ROOTS = ("NQ", "MNQ", "MES", "MBT")

@@ -12,7 +12,7 @@ from shared.domain.market_data.product_family import family_of, is_equity_index
 from shared.domain.risk.rule_book import PRESETS, SIZES, NewsWindow, RuleBook, Rung, preset_for
 from shared.domain.risk.rule_changes import describe, with_changes
 from shared.errors import RefusedError
-from tests.fixtures.standings import COMBINE, EXPRESS
+from tests.fixtures.account_risks import COMBINE, EXPRESS
 
 
 def test_there_is_a_book_for_every_stage_and_size_that_is_traded() -> None:

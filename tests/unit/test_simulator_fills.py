@@ -9,8 +9,8 @@ import pytest
 from shared.domain.orders.order import OrderState, OrderType, Role, Side
 from simulator.venue.records import AccountSettings, Change
 from simulator.venue.venue import Modification
-from tests.fixtures.pit import MOMENT, Pit
 from tests.fixtures.venue import MNQ
+from tests.fixtures.venue_core import MOMENT, Pit
 
 WORKING, FILLED, CANCELLED = OrderState.WORKING, OrderState.FILLED, OrderState.CANCELLED
 SUSPENDED = OrderState.SUSPENDED

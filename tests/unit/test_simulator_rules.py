@@ -7,8 +7,8 @@ import pytest
 
 from shared.domain.orders.order import OrderState, OrderType, Side
 from simulator.venue.records import AccountSettings, Stage
-from tests.fixtures.pit import OpenPit, Pit
 from tests.fixtures.venue import MNQ
+from tests.fixtures.venue_core import OpenPit, Pit
 
 ES = "CON.F.US.EP.H26"
 NOT_NEW, FLAT, REOPENS = (

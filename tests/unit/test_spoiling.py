@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from simulator.spoiling import LISTS, SPOILS, document_of
+from simulator.response_faults import LISTS, SPOILS, document_of
 from simulator.wire import envelope
 
 ORDERS, BARS = "/api/Order/searchOpen", "/api/History/retrieveBars"

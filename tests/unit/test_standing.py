@@ -12,7 +12,7 @@ from shared.domain.orders.order import Side
 from shared.domain.risk.account_risk import Working, day_ends, floor, floor_of, marked, next_day, open_profit
 from shared.domain.risk.rule_book import PRESETS
 from shared.domain.risk.rule_changes import with_changes
-from tests.fixtures.standings import COMBINE, EXPRESS, chicago, held, standing
+from tests.fixtures.account_risks import COMBINE, EXPRESS, chicago, held, standing
 
 CENT = Decimal("0.01")
 

@@ -7,9 +7,9 @@ from cli.local.home.lock import Lock
 from cli.local.home.state import write_state
 from shared.domain.orders.order import Side
 from shared.ledger.jobs.orders import EnterByHand
-from tests.fixtures.desk import Desk
 from tests.fixtures.operator import Type
 from tests.fixtures.venue import MNQ
+from tests.fixtures.worker_env import Desk
 
 OTHER = 30001
 

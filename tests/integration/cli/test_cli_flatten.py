@@ -7,10 +7,10 @@ import sys
 import pytest
 
 from shared.clock import monotonic
-from tests.fixtures.desk import Desk
 from tests.fixtures.operator import Type, worker_at
 from tests.fixtures.processes import until
 from tests.fixtures.venue import MNQ
+from tests.fixtures.worker_env import Desk
 
 CLOSE, POSITIONS = "/api/Position/closeContract", "/api/Position/searchOpen"
 IS_HELD_UP = "SELECT 1 FROM flattening WHERE progress LIKE '%%could not be asked%%'"

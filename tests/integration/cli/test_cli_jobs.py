@@ -12,7 +12,7 @@ import pytest
 
 from cli.main import main
 from shared.ledger.jobs.upkeep import DoNothing
-from tests.fixtures.fleet import Floor
+from tests.fixtures.ledger_env import Floor
 
 TRACEBACK = """Traceback (most recent call last):
   File "a.py", line 1, in a

@@ -8,9 +8,9 @@ from uuid import uuid4
 import pytest
 
 from shared.domain.orders.order import OrderState
-from tests.fixtures.desk import Desk
 from tests.fixtures.operator import Type, worker_at
 from tests.fixtures.venue import MNQ
+from tests.fixtures.worker_env import Desk
 
 PLACE, MODIFY, CLOSE = "/api/Order/place", "/api/Order/modify", "/api/Position/closeContract"
 

@@ -4,9 +4,9 @@ import pytest
 
 from shared.ledger.jobs.accounts import BookRoundTrips
 from shared.ledger.jobs.orders import ReconcileAccounts
-from tests.fixtures.desk import Desk
 from tests.fixtures.operator import Type, worker_at
 from tests.fixtures.venue import MNQ, RunningVenue, StartVenue
+from tests.fixtures.worker_env import Desk
 
 
 @pytest.fixture

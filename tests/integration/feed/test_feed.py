@@ -13,7 +13,7 @@ from shared.hot.feed_lease import LOOK_EVERY
 from shared.hot.positions import read_positions
 from shared.hot.quotes import read_quote
 from tests.fixtures.feeds import Feeds
-from tests.fixtures.fleet import database_away
+from tests.fixtures.ledger_env import database_away
 from tests.fixtures.processes import until
 from tests.fixtures.venue import MNQ
 from workers.feed.market_side import STOOD_STILL_S

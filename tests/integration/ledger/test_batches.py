@@ -10,9 +10,9 @@ from scheduler.relay import GROWN
 from shared.db.engine import driver
 from shared.fleets import Queue, slots_of
 from shared.ledger import transitions
-from tests.fixtures.fleet import Floor
+from tests.fixtures.ledger_env import Floor
+from tests.fixtures.runner_env import ME, Act, Workshop, raising
 from tests.fixtures.trial.trials import Effect, Nothing
-from tests.fixtures.workshop import ME, Act, Workshop, raising
 from workers.context import Context
 
 NAME = "workshop.drill"

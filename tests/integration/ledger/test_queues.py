@@ -15,11 +15,11 @@ from shared.ledger import queues
 from shared.ledger.envelope import WakeUp
 from shared.ledger.jobs.upkeep import DoNothing
 from shared.ledger.wake import open_wake
-from tests.fixtures.fleet import Floor
+from tests.fixtures.ledger_env import Floor
 from tests.fixtures.processes import until
 from tests.fixtures.trial.trials import Hold
-from tests.fixtures.tuned import tuned
 from tests.fixtures.wire_tap import WireTap
+from tests.fixtures.with_constants import tuned
 
 
 def say_that_it_holds(floor: Floor, queue: Queue, count: int) -> None:

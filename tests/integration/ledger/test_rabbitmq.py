@@ -21,7 +21,7 @@ from shared.ledger.jobs.upkeep import DoNothing
 from shared.ledger.wake import Wake, open_wake
 from shared.ledger.wake_amqp import AmqpWake
 from tests.fixtures.broker import Broker
-from tests.fixtures.fleet import Floor
+from tests.fixtures.ledger_env import Floor
 from tests.fixtures.processes import until
 from tests.fixtures.wire_tap import WireTap
 

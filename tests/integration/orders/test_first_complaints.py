@@ -9,10 +9,10 @@ from shared.clock import machine_now
 from shared.db.market_data import contracts
 from shared.domain.market_data.contract import Contract
 from shared.ledger.jobs.orders import ReconcileAccounts, RecordEvents
-from tests.fixtures.desk import Desk
 from tests.fixtures.entries import GUARDED
 from tests.fixtures.processes import until
 from tests.fixtures.venue import MNQ
+from tests.fixtures.worker_env import Desk
 
 PLACE = "/api/Order/place"
 WAITS_FOR_A_LOCK = "SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"

@@ -11,9 +11,9 @@ import pytest
 from shared.db.accounts import accounts
 from shared.ledger.jobs.orders import PlaceOrder
 from shared.ledger.jobs.risk import WatchAccounts
-from tests.fixtures.alone import env_of
-from tests.fixtures.desk import Desk
+from tests.fixtures.program_env import env_of
 from tests.fixtures.venue import MES, MNQ
+from tests.fixtures.worker_env import Desk
 
 CLOSE = "/api/Position/closeContract"
 CANCEL = "/api/Order/cancel"

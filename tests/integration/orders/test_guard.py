@@ -8,9 +8,9 @@ import pytest
 
 from shared.ledger.jobs.orders import GuardPosition, ReconcileAccounts
 from shared.ledger.jobs.risk import WatchAccounts
-from tests.fixtures.desk import Desk
 from tests.fixtures.entries import GUARDED
 from tests.fixtures.venue import MNQ
+from tests.fixtures.worker_env import Desk
 from workers.wiring import open_runner
 
 PLACE = "/api/Order/place"

@@ -12,8 +12,8 @@ from shared.domain.orders.order import TRANSITIONS, ChangeKind, OrderType, Origi
 from shared.ids import new_id
 from shared.ledger.jobs.orders import ChangeOrder, EnterByHand, ReconcileAccounts, ReducePosition
 from shared.ledger.jobs.risk import WatchAccounts
-from tests.fixtures.desk import Desk
 from tests.fixtures.venue import MNQ
+from tests.fixtures.worker_env import Desk
 
 CANCEL, MODIFY, PLACE = "/api/Order/cancel", "/api/Order/modify", "/api/Order/place"
 CHANGES = "SELECT kind, state, outcome FROM order_change ORDER BY id"

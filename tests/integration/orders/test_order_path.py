@@ -11,9 +11,9 @@ from shared.db.market_data import contracts
 from shared.domain.orders.order import Direction, OrderState, Side
 from shared.gateway.wire import VenueFill, VenuePosition
 from shared.ledger.jobs.orders import PlaceOrder, ReconcileAccounts
-from tests.fixtures.desk import Desk
 from tests.fixtures.entries import ENTRY, PLACE, believe_absence, tags_at_venue
 from tests.fixtures.venue import MNQ
+from tests.fixtures.worker_env import Desk
 from workers.orders.reconcile_account import halt_over_strangers
 from workers.orders.venue_state import VenueView, write_down
 from workers.wiring import AccountSwitch

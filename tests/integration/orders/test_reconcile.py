@@ -8,8 +8,8 @@ import pytest
 from shared.fleets import Queue
 from shared.ledger.jobs.accounts import SnapshotAccounts
 from shared.ledger.jobs.orders import ReconcileAccount, ReconcileAccounts
-from tests.fixtures.desk import Desk
 from tests.fixtures.venue import MNQ
+from tests.fixtures.worker_env import Desk
 from workers.orders import reconcile_account
 
 HALT = "SELECT halt_reason FROM account WHERE id = %s"

@@ -14,10 +14,10 @@ from shared.gateway.client import GatewayClient
 from shared.gateway.orders.mutations import Mutations
 from shared.gateway.orders.order_request import OrderTicket
 from shared.ledger import transitions
-from tests.fixtures.alone import env_of
-from tests.fixtures.desk import Desk
 from tests.fixtures.entries import ENTRY, believe_absence, tags_at_venue
 from tests.fixtures.processes import until
+from tests.fixtures.program_env import env_of
+from tests.fixtures.worker_env import Desk
 from workers.orders import submit
 from workers.wiring import open_runner
 
@@ -43,7 +43,7 @@ def test_an_order_is_submitting_for_all_to_see_before_the_venue_hears_of_it(
 
 def test_a_process_killed_between_the_commit_and_the_call_leaves_an_order_that_is_looked_for_first(desk: Desk) -> None:
     handled = desk.alert()
-    command = [sys.executable, "-m", "tests.fixtures.dying", "dying/1", str(handled)]
+    command = [sys.executable, "-m", "tests.fixtures.crash_before_submit", "dying/1", str(handled)]
     subprocess.run(command, env=env_of(desk), check=True, timeout=100)
     assert [OrderState.SUBMITTING] == [row[0] for row in desk.rows(ENTRY)]
     assert [] == tags_at_venue(desk)

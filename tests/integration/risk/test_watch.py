@@ -5,8 +5,8 @@ from decimal import Decimal
 import pytest
 
 from shared.ledger.jobs.risk import WatchAccounts
-from tests.fixtures.desk import Desk
 from tests.fixtures.venue import MNQ
+from tests.fixtures.worker_env import Desk
 from workers.wiring import open_runner
 
 EVENTS = "SELECT kind, message FROM account_event ORDER BY id"

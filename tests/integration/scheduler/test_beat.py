@@ -11,7 +11,7 @@ from scheduler.timetable import TIMETABLE
 from shared.clock import MarketClock, machine_now
 from shared.db.market_data import contracts
 from shared.domain.market_data.contract import Contract
-from tests.fixtures.fleet import Floor, OpenFloor, database_away
+from tests.fixtures.ledger_env import Floor, OpenFloor, database_away
 from tests.fixtures.processes import until
 
 MNQ = Contract("CON.F.US.MNQ.H26", "MNQH6", "MNQ", Decimal("0.25"), Decimal("0.5"), is_active=True)

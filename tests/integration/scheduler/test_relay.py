@@ -11,7 +11,7 @@ from shared.db.engine import driver
 from shared.fleets import most_outstanding
 from shared.ledger.jobs.upkeep import DoNothing
 from shared.ledger.transitions import ClaimedJob, finish, renew
-from tests.fixtures.fleet import Floor, Program, database_away
+from tests.fixtures.ledger_env import Floor, Program, database_away
 from tests.fixtures.processes import until
 
 QUEUE = DoNothing.queue

@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 
 from shared.ledger.jobs.strategies import EvaluateDue, EvaluateStrategy
-from tests.fixtures.desk import Desk
 from tests.fixtures.operator import Type
 from tests.fixtures.venue import MNQ, RunningVenue, StartVenue
+from tests.fixtures.worker_env import Desk
 from workers.strategies.request_evaluations import newest_close
 
 TIMEFRAME = timedelta(minutes=5)

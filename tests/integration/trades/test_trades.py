@@ -23,8 +23,8 @@ from shared.domain.orders.order import Side
 from shared.domain.orders.position import Position, after_fill, in_money
 from shared.ledger.jobs.accounts import BookRoundTrips
 from shared.ledger.jobs.orders import ReconcileAccounts
-from tests.fixtures.desk import Desk
 from tests.fixtures.venue import MES, MNQ
+from tests.fixtures.worker_env import Desk
 
 BEGINS = datetime(2026, 3, 10, 15, 0, tzinfo=UTC)
 TRIPS = (

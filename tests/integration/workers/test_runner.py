@@ -19,7 +19,7 @@ from shared.errors import (
     VenueDownError,
 )
 from shared.ledger.transitions import expire
-from tests.fixtures.workshop import ME, Drill, Workshop, raising
+from tests.fixtures.runner_env import ME, Drill, Workshop, raising
 from workers.context import Context
 from workers.runner import RETRY_BASE
 

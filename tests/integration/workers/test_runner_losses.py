@@ -16,10 +16,10 @@ from shared.errors import (
     VenueDownError,
 )
 from shared.ledger.jobs.upkeep import DoNothing
-from tests.fixtures.fleet import database_away
+from tests.fixtures.ledger_env import database_away
 from tests.fixtures.processes import until
+from tests.fixtures.runner_env import ME, Workshop, raising
 from tests.fixtures.wire_tap import WireTap
-from tests.fixtures.workshop import ME, Workshop, raising
 from workers.context import Context, NotRecordedError
 from workers.runner import Outcome, Runner
 

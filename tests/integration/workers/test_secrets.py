@@ -12,8 +12,8 @@ from shared.hot.logins import RedisTokenStore
 from shared.ledger.jobs.accounts import SnapshotAccounts
 from shared.ledger.jobs.orders import ReconcileAccounts
 from shared.log import masked, set_up_logging
-from tests.fixtures.desk import Desk
 from tests.fixtures.venue import KEY, MNQ, FaultDetails
+from tests.fixtures.worker_env import Desk
 
 PATHS = ("/api/Account/search", "/api/Order/search", "/api/Order/v2/query", "/api/Order/place", "/api/Auth/loginKey")
 FAULTS: tuple[tuple[str, FaultDetails], ...] = (

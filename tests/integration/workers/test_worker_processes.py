@@ -15,7 +15,7 @@ import pytest
 from shared.fleets import Queue
 from shared.ledger.envelope import WakeUp
 from shared.ledger.jobs.upkeep import DoNothing
-from tests.fixtures.fleet import Floor, Program, database_away
+from tests.fixtures.ledger_env import Floor, Program, database_away
 from tests.fixtures.processes import until
 from tests.fixtures.trial.trials import HangOnce, Hold
 

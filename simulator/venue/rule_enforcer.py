@@ -9,10 +9,10 @@ from shared.domain.orders.matching import Move
 from shared.domain.orders.order import OrderState, OrderType, Role, Side
 from simulator.market.market import Market, quote
 from simulator.venue import rules
-from simulator.venue.book import Book, is_leg
 from simulator.venue.filling import cancelled
 from simulator.venue.placing import Wanted
 from simulator.venue.records import Account, Change, Holding, Order
+from simulator.venue.state import Book, is_leg
 
 _LATE = "No new positions after 15:08 CT: everything must be closed by 15:10 CT."
 _OVER = "Trading is closed until 17:00 CT: everything must be closed by 15:10 CT."

@@ -8,7 +8,7 @@ from decimal import Decimal
 
 from shared.domain.orders.order import OrderState, Role
 from simulator.market.script import Script
-from simulator.venue.habits import Habits
+from simulator.venue.behaviour import Habits
 from simulator.venue.journal import Journal
 from simulator.venue.records import Account, Change, Fill, Holding, Order
 

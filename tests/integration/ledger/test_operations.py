@@ -14,7 +14,7 @@ from shared.errors import RefusedError
 from shared.fleets import Queue
 from shared.ledger import operations, transitions
 from shared.ledger.jobs.upkeep import DoNothing
-from tests.fixtures.fleet import Floor
+from tests.fixtures.ledger_env import Floor
 
 ME, OTHER = "trading@here.1/2", "trading@here.1/3"
 ENDED_BADLY = ["dead", "failed", "expired", "cancelled"]

@@ -1,7 +1,7 @@
 """Account/search."""
 
 from simulator import wire
-from simulator.venue.desk import Desk
+from simulator.venue.user_view import Desk
 
 
 def search(desk: Desk, body: wire.AccountSearch) -> bytes:

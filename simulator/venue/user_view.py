@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from simulator.venue.book import Book
 from simulator.venue.records import Account
+from simulator.venue.state import Book
 from simulator.venue.venue import Venue
 
 

@@ -10,7 +10,7 @@ from shared.db.engine import make_engine
 from shared.fleets import Queue
 from shared.gateway.ports import Call
 from shared.ledger.jobs.accounts import SnapshotAccounts
-from tests.fixtures.desk import Desk
+from tests.fixtures.worker_env import Desk
 from workers import call_log
 from workers.call_log import BufferedCallLog
 

@@ -3,7 +3,7 @@
 from shared.domain.market_data.contract import MONTHS, Contract
 from simulator import wire
 from simulator.market.listing import LISTINGS
-from simulator.venue.desk import Desk
+from simulator.venue.user_view import Desk
 
 _MOST_FOUND = 20
 _MONTH_NAMES = (

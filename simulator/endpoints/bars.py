@@ -10,7 +10,7 @@ from shared.domain.market_data.coverage import Span
 from simulator import wire
 from simulator.market.aggregate import aggregated, period_of, seconds_of
 from simulator.market.market import Market, bar_so_far
-from simulator.venue.desk import Desk
+from simulator.venue.user_view import Desk
 
 _MOST_BARS = 20_000
 _UNITS = range(1, 8)

@@ -9,8 +9,8 @@ import pytest
 from shared.clock import machine_now
 from shared.ids import new_id
 from shared.ledger.jobs.orders import FindFills, RecordEvents
-from tests.fixtures.desk import Desk
 from tests.fixtures.venue import MNQ
+from tests.fixtures.worker_env import Desk
 
 EARLY, LATE = "2026-03-10T15:00:00.100Z", "2026-03-10T15:00:00.200Z"
 

@@ -22,11 +22,11 @@ from shared.domain.market_data.bar import to_ticks
 from shared.domain.market_data.contract import Contract
 from simulator import wire
 from simulator.faults import EVERYWHERE, STREAM_KINDS, Fault, Preset
-from simulator.gate import Gate
 from simulator.logins import Logins
 from simulator.market.clocks import SteppedClock
 from simulator.market.script import Step
-from simulator.venue.habits import Habits
+from simulator.pipeline import Gate
+from simulator.venue.behaviour import Habits
 from simulator.venue.records import Account, AccountSettings, Stage
 from simulator.venue.venue import Venue
 

@@ -14,15 +14,15 @@ from starlette.requests import HTTPConnection, Request
 from starlette.responses import Response
 
 from shared.clock import machine_now
-from simulator import spoiling, wire
+from simulator import response_faults, wire
 from simulator.faults import Fault, Faults
 from simulator.limits import Limits
 from simulator.logins import Logins
-from simulator.shapes import SHAPES
-from simulator.spoiling import SPOILS
-from simulator.venue.desk import Desk
+from simulator.request_log import Visits
+from simulator.response_faults import SPOILS
+from simulator.schemas import SHAPES
+from simulator.venue.user_view import Desk
 from simulator.venue.venue import Venue
-from simulator.visits import Visits
 
 _JSON = "application/json; charset=utf-8"
 _ANSWERS_KEPT = 1000  # of questions that can be answered as they were before
@@ -153,15 +153,15 @@ class Gate:
 
     def _spoiled(self, kind: str, request: Request, raw: bytes, response: Response) -> Response:
         path, said = request.url.path, bytes(response.body)
-        if response.status_code != HTTPStatus.OK or not (document := spoiling.document_of(said))["success"]:
+        if response.status_code != HTTPStatus.OK or not (document := response_faults.document_of(said))["success"]:
             return response
         before = self._before.get(self._question(request, raw))
-        spoiled = SPOILS[kind].spoiled(path, document, spoiling.document_of(before) if before else None)
+        spoiled = SPOILS[kind].spoiled(path, document, response_faults.document_of(before) if before else None)
         return Response(wire.encoded(spoiled), media_type=_JSON)
 
     def _noted(self, request: Request, raw: bytes, response: Response) -> Response:
         """Keep an answer that may come again when it is no longer true."""
-        if request.url.path in spoiling.OPEN and response.status_code == HTTPStatus.OK:
+        if request.url.path in response_faults.OPEN and response.status_code == HTTPStatus.OK:
             question = self._question(request, raw)
             self._before.pop(question, None)
             self._before[question] = bytes(response.body)

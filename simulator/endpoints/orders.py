@@ -2,9 +2,9 @@
 
 from shared.domain.orders.order import OrderState, OrderType
 from simulator import wire
-from simulator.venue.desk import Desk
 from simulator.venue.placing import Bracket, Wanted
 from simulator.venue.records import Order
+from simulator.venue.user_view import Desk
 from simulator.venue.venue import ACCOUNT_NOT_FOUND, Modification, Verdict
 
 _PAGE_SIZE = 50

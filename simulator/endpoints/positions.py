@@ -1,7 +1,7 @@
 """Position/searchOpen, closeContract and partialCloseContract, and Trade/search."""
 
 from simulator import wire
-from simulator.venue.desk import Desk
+from simulator.venue.user_view import Desk
 from simulator.venue.venue import ACCOUNT_NOT_FOUND
 
 

@@ -9,9 +9,9 @@ import pytest
 import requests
 
 from shared.domain.orders.order import OrderState, OrderType, Side
-from simulator.venue.habits import Event, Habits
-from tests.fixtures.pit import OpenPit, Pit
+from simulator.venue.behaviour import Event, Habits
 from tests.fixtures.venue import MNQ, OPEN_AT, RunningVenue, StartVenue, starting_venues
+from tests.fixtures.venue_core import OpenPit, Pit
 
 ES = "CON.F.US.EP.H26"
 
