@@ -12,7 +12,7 @@ from tests.fixtures.worker_env import Desk
 from workers.strategies.request_evaluations import newest_close
 
 TIMEFRAME = timedelta(minutes=5)
-# What mean reversion buys: tests/unit/test_mean_reversion.py.
+# What mean reversion buys: tests/unit/strategies/test_mean_reversion.py.
 FALL = [0] * 14 + [-1, -2, -3, -4, -6, -40]
 RUNS = "SELECT account_id, decision, reason, signal_id IS NOT NULL FROM strategy_run ORDER BY account_id"
 
