@@ -7,7 +7,7 @@ from importlib import import_module
 import click
 
 from cli.console.output import print_json
-from shared.errors import TradingError
+from shared.errors import TickworkError
 from shared.log import masked
 
 _INTERRUPTED = 130
@@ -64,7 +64,7 @@ def main() -> None:
         sys.exit(_INTERRUPTED)
     except click.ClickException as error:
         _fail(error.format_message(), error.exit_code)
-    except TradingError as error:
+    except TickworkError as error:
         _fail(str(error), 1)
     except Exception as error:
         said = _about_the_database(error)

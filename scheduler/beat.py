@@ -110,7 +110,7 @@ class Beat:
             request,
             key=f"schedule:{entry.name}:{slot.isoformat()}",
             expires_after=max(period, SHORTEST_EXPIRY),
-            wakes_itself=False,
+            publish_on_commit=False,
         )
         schedules.note_run(tx.connection, entry.name, slot, enqueued.job_id, machine)
 

@@ -13,8 +13,8 @@ from shared.config import Settings
 from shared.db.engine import DATABASE_ERRORS, driver, make_engine
 from shared.fleets import Queue, most_outstanding, slots_of
 from shared.heartbeat import touch
-from shared.ledger import queues, transitions
-from shared.ledger.connection import LedgerDownError
+from shared.ledger import queues, recovery, transitions
+from shared.ledger.connection import LedgerUnavailableError
 from shared.ledger.envelope import BATCH, WakeUp, batch_wake_up
 from shared.ledger.job import transactional_names
 from shared.ledger.jobs.upkeep import Canary
@@ -56,23 +56,23 @@ class Relay:
         if now >= self._leases_from:
             self._leases_from = now + LEASES_EVERY_S
             with self._engine.begin() as connection:
-                taken_back = transitions.take_back_expired_leases(driver(connection))
+                taken_back = recovery.reclaim_expired_leases(driver(connection))
             if taken_back:
                 log.warning("%s job(s) taken back from silent workers", taken_back)
         with self._engine.begin() as connection:
-            transitions.expire(driver(connection))
+            recovery.expire(driver(connection))
         if now >= self._queues_from:
             self._queues_from = now + QUEUES_EVERY_S
             self._look_at_queues()
         rests = [self._publish(queue) for queue in Queue]
         with self._engine.connect() as connection:
-            next_due_in = transitions.next_due_in(driver(connection))
+            next_due_in = queues.next_due_in(driver(connection))
         self._looked_at = monotonic()
         return min(*rests, POLL_S if next_due_in is None else max(next_due_in.total_seconds(), 0.005))
 
     def _look_at_queues(self) -> None:
         with self._engine.begin() as connection:
-            queues.look(driver(connection))
+            queues.count_queued(driver(connection))
             asked = queues.canaries_due(driver(connection), CANARY_EVERY)
         for queue in asked:
             self._ledger.enqueue(Canary(), queue=queue, expires_after=3 * CANARY_EVERY)
@@ -87,7 +87,7 @@ class Relay:
             line = driver(connection)
             batches = self._batches(line, queue, room)
             batched = sorted({batch.name.removesuffix(BATCH) for batch in batches})
-            wake_ups, again = transitions.due(line, queue, room - len(batches), batched)
+            wake_ups, again = queues.take_due(line, queue, room - len(batches), batched)
             if again:
                 queues.note_republished(line, queue, again)
             wake_ups += batches
@@ -99,13 +99,13 @@ class Relay:
         took, self._filled_at[queue] = monotonic() - self._filled_at[queue], monotonic()
         return min(max(took * most_outstanding(queue) / (2 * room), BACKLOG_POLL_S), POLL_S)
 
-    def _batches(self, line: transitions.Line, queue: Queue, room: int) -> list[WakeUp]:
-        """Return wake-ups for many jobs at once, where a backlog has grown and its jobs allow it."""
+    def _batches(self, line: transitions.LedgerConnection, queue: Queue, room: int) -> list[WakeUp]:
+        """Return wake-ups for many jobs at once, where there is a backlog and its jobs allow it."""
         names = transactional_names()
         if queue not in BATCHED or not names:
             return []
         slots = slots_of(queue)
-        waiting = transitions.grown(line, queue, names, GROWN * slots * BATCH_SIZE)
+        waiting = queues.backlog_by_name(line, queue, names, GROWN * slots * BATCH_SIZE)
         return [
             batch_wake_up(name, queue, BATCH_SIZE)
             for name, count in waiting.items()
@@ -148,7 +148,7 @@ def run(settings: Settings) -> None:
         try:
             wait = relay.look()
             touch()
-        except (*DATABASE_ERRORS, LedgerDownError) as error:
+        except (*DATABASE_ERRORS, LedgerUnavailableError) as error:
             log.warning("the ledger does not answer, trying again: %s", error)
         changed.wait(wait)
         changed.clear()

@@ -3,15 +3,15 @@
 from datetime import datetime, timedelta
 
 
-class TradingError(Exception):
+class TickworkError(Exception):
     """Something went wrong that we foresaw; the message names the value and the cure."""
 
 
-class SettingsError(TradingError):
+class SettingsError(TickworkError):
     """A setting is missing or unusable; the program must not start."""
 
 
-class RetryableError(TradingError):
+class RetryableError(TickworkError):
     """Trying again later may help; an attempt is counted."""
 
 
@@ -43,7 +43,7 @@ class MarketClosedError(PostponedError):
         self.opens_market_at = opens_market_at
 
 
-class RefusedError(TradingError):
+class RefusedError(TickworkError):
     """The request itself is wrong; trying again cannot help."""
 
 
@@ -63,11 +63,11 @@ class InvalidAlertError(RefusedError):
         self.field = field
 
 
-class AmbiguousOutcomeError(TradingError):
+class AmbiguousOutcomeError(TickworkError):
     """A mutation was sent and nobody knows whether it happened; only reconciliation may settle it."""
 
 
-class HaltError(TradingError):
+class HaltError(TickworkError):
     """New entries must stop until a person has looked: on the account `account_id`, or on all."""
 
     def __init__(self, message: str, account_id: int | None = None) -> None:

@@ -26,7 +26,7 @@ from shared.ledger.job import transactional_names
 from shared.ledger.wake import is_amqp
 from shared.ledger.wake_amqp import quorum_queue
 from shared.log import set_up_logging
-from workers.context import NotRecordedError
+from workers.context import JobOutcomeUnknownError
 from workers.runner import Runner
 from workers.task import TASKS
 from workers.wiring import open_runner
@@ -132,7 +132,7 @@ def _runner() -> Iterator[Runner]:
         raise RuntimeError("jobs run in the processes of a worker's pool, and nowhere else")
     try:
         yield _child.runner()
-    except NotRecordedError:
+    except JobOutcomeUnknownError:
         log.exception("this process ends so that its parent gives the job back")
         os._exit(os.EX_TEMPFAIL)
 
@@ -142,7 +142,7 @@ def _run_job(job_id: str) -> object:
     with _runner() as runner:
         outcome = runner.run(UUID(job_id))
     match outcome.state:
-        case "put_back":
+        case "reschedule":
             raise Retry(outcome.error, when=None)
         case "failed" | "dead":
             raise JobFailedError(f"{outcome.state}: {outcome.error}")

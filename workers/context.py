@@ -1,4 +1,4 @@
-"""What a task may use: connections, clocks and the ledger, handed in, one set per worker process."""
+"""What a task may use: connections, clocks and the ledger, passed in, one set per worker process."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from workers.call_log import BufferedCallLog
 
 
-class NotRecordedError(Exception):
+class JobOutcomeUnknownError(Exception):
     """A job's end could not be written, or nobody knows; its lease is given back by whoever outlives this process."""
 
 
@@ -45,9 +45,9 @@ class Context:
     random: Random
     job: ClaimedJob
     within: Connection | None = field(default=None)  # the transaction of a batch, if the job is one of many
-    handed: object = field(default=None)  # by the job before, if this very process ran it
+    handoff: object = field(default=None)  # by the job before, if this very process ran it
     follow_up: ClaimedJob | None = field(default=None)
-    hands: object = field(default=None)  # to the follow-up
+    next_handoff: object = field(default=None)  # to the follow-up
     wake_ups: list[WakeUp] = field(default_factory=list)  # to publish when the batch has committed
     is_finished: bool = field(default=False)
 
@@ -78,16 +78,16 @@ class Context:
                 with self.ledger.transaction(cause=self.job) as transaction:
                     yield transaction
             except CONNECTION_ERRORS as error:
-                if transaction is not None and transaction.has_finished_cause:
-                    raise NotRecordedError(f"whether {self.job.name} {self.job.id} ended is not known") from error
+                if transaction is not None and transaction.has_finished_job:
+                    raise JobOutcomeUnknownError(f"whether {self.job.name} {self.job.id} ended is not known") from error
                 raise
         else:
             with self.within.begin_nested():
                 transaction = Transaction(self.within, self.job)
                 yield transaction
             self.wake_ups += transaction.wake_ups
-        self.is_finished = transaction.has_finished_cause
-        self.follow_up, self.hands = transaction.follow_up, transaction.handed
+        self.is_finished = transaction.has_finished_job
+        self.follow_up, self.next_handoff = transaction.follow_up, transaction.handoff
 
     def lease_left(self) -> timedelta:
         """For how long this job is surely still ours; zero or less when it is not."""

@@ -12,7 +12,7 @@ from sqlalchemy import Engine
 
 from shared.clock import monotonic
 from shared.db.engine import DATABASE_ERRORS, driver
-from shared.ledger import transitions
+from shared.ledger import recovery, transitions
 from workers.deadline import last_words
 
 log = logging.getLogger(__name__)
@@ -53,23 +53,23 @@ class LeaseKeeper(threading.Thread):
             if not self._lost and not is_renewal_due:
                 continue
             try:
-                self._give_back_lost()
+                self._release_lost()
                 if is_renewal_due:
                     with self._engine.begin() as connection:
-                        transitions.renew(driver(connection), [self._worker(pid) for pid in alive])
-                        workers = transitions.workers_of(driver(connection), self._node)
+                        recovery.renew(driver(connection), [self._worker(pid) for pid in alive])
+                        workers = recovery.workers_of(driver(connection), self._node)
                     running = {int(worker.rpartition("/")[2]) for worker in workers}
                     self._lost |= {pid for pid in running - alive if _has_ended(pid)}  # too short-lived to be seen
                     renewed_at = monotonic()
             except DATABASE_ERRORS as error:
                 log.warning("leases of %s not renewed, trying again: %s", self._node, error)
 
-    def _give_back_lost(self) -> None:
+    def _release_lost(self) -> None:
         for pid in sorted(self._lost):
             words = last_words(self._tracebacks, self._worker(pid))
             reason = _reason(pid, words)
             with self._engine.begin() as connection:
-                given_back = transitions.give_back(driver(connection), self._worker(pid), reason)
+                given_back = recovery.release_lost(driver(connection), self._worker(pid), reason)
             if given_back:
                 log.warning("child %s was lost with %s job(s), given back", pid, given_back)
             self._lost.discard(pid)

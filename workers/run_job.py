@@ -10,7 +10,7 @@ from uuid import UUID
 from shared.clock import machine_now
 from shared.config import Settings, load_settings
 from shared.db.engine import DATABASE_ERRORS, driver, make_engine
-from shared.ledger import transitions
+from shared.ledger import recovery, transitions
 from shared.log import set_up_logging
 from workers.app import import_tasks
 from workers.leases import RENEW_EVERY_S
@@ -36,7 +36,7 @@ def run_alone(settings: Settings, job_id: UUID) -> Outcome:
         with open_runner(settings, worker, program="alone") as runner:
             while True:
                 outcome = runner.run(job_id)
-                if outcome.state not in {"put_back", "duplicate"}:
+                if outcome.state not in {"reschedule", "duplicate"}:
                     return outcome
                 seen = keeper.look(job_id)
                 if seen is None or seen[0] not in {"queued", "running"}:
@@ -60,7 +60,7 @@ class _Keeper(threading.Thread):
         while not self._stopping.wait(RENEW_EVERY_S):
             try:
                 with self._engine.begin() as connection:
-                    transitions.renew(driver(connection), [self._worker])
+                    recovery.renew(driver(connection), [self._worker])
             except DATABASE_ERRORS as error:
                 log.warning("leases of %s not renewed, trying again: %s", self._worker, error)
 

@@ -1,4 +1,4 @@
-"""Runs jobs, without Celery: claim, do, record, and whatever a job hands over to."""
+"""Runs jobs, without Celery: claim, do, record, and continue with the follow-up job."""
 
 import logging
 import traceback
@@ -19,11 +19,11 @@ from shared.domain.upkeep.backoff import delay
 from shared.errors import HaltError, PostponedError, RefusedError
 from shared.fleets import Queue
 from shared.ledger import queues, transitions
-from shared.ledger.connection import LedgerDownError
+from shared.ledger.connection import LedgerUnavailableError
 from shared.ledger.job import request_of
 from shared.ledger.ledger import LeaseLostError, Ledger
 from shared.ledger.transitions import ClaimedJob
-from workers.context import Context, NotRecordedError
+from workers.context import Context, JobOutcomeUnknownError
 from workers.deadline import Deadline
 from workers.task import TASKS
 
@@ -37,7 +37,7 @@ BATCHES_FOR_S = 1.0
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What a wake-up came to: `duplicate`, `put_back`, or the state its last job ended in."""
+    """What a wake-up came to: `duplicate`, `reschedule`, or the state its last job ended in."""
 
     state: str
     result: object = None
@@ -61,52 +61,52 @@ class Runner:
         self._random = Random()  # noqa: S311  # spreads retries; guards no secret
 
     def run(self, job_id: UUID) -> Outcome:
-        """Run the job if it is ours to run, then every job it hands over to; report the last one's outcome.
+        """Run the job if it is ours to run, then every follow-up job; report the last one's outcome.
 
-        Raise NotRecordedError when the database was lost: this process must then end.
+        Raise JobOutcomeUnknownError when the database was lost: this process must then end.
         """
         try:
             claimed = self._ledger.claim(job_id, self._worker)
-        except LedgerDownError as error:
-            return Outcome("put_back", error=str(error))
+        except LedgerUnavailableError as error:
+            return Outcome("reschedule", error=str(error))
         except psycopg.Error as error:  # it may have been granted, and our lease would be renewed for ever
-            raise NotRecordedError(f"whether job {job_id} was claimed is not known: {error}") from error
+            raise JobOutcomeUnknownError(f"whether job {job_id} was claimed is not known: {error}") from error
         if claimed is None:
             self._note_duplicate(job_id)
             return Outcome("duplicate")
         return self._run_chain(claimed)
 
     def _note_duplicate(self, job_id: UUID) -> None:
-        with suppress(psycopg.Error, LedgerDownError):  # a count, and no more
+        with suppress(psycopg.Error, LedgerUnavailableError):  # a count, and no more
             queues.note_duplicate(self._ledger.line.open(), job_id)
 
-    def _run_chain(self, first: ClaimedJob, handed: object = None) -> Outcome:
+    def _run_chain(self, first: ClaimedJob, handoff: object = None) -> Outcome:
         claimed: ClaimedJob | None = first
         outcome = Outcome("duplicate")
         while claimed is not None:
             context = self._context_of(claimed, None)
-            context.handed = handed
+            context.handoff = handoff
             with self._deadline.watch(claimed.deadline), _recorded(claimed):
                 outcome = self._do(claimed, context)
             context.calls.flush(claimed.id)
-            claimed, handed = context.follow_up, context.hands
+            claimed, handoff = context.follow_up, context.next_handoff
         self._ledger.wake_next(first)
         return outcome
 
     def run_batch(self, name: str, queue: Queue, most: int) -> dict[str, int]:
         """Run jobs of one name, up to `most` in a commit, while there are so many; return how many ended how.
 
-        Raise NotRecordedError when the database was lost: this process must then end.
+        Raise JobOutcomeUnknownError when the database was lost: this process must then end.
         """
         counts: dict[str, int] = {}
         began = monotonic()
         while monotonic() - began < BATCHES_FOR_S:
             try:
                 jobs = self._ledger.claim_batch(name, queue, self._worker, most)
-            except LedgerDownError:
+            except LedgerUnavailableError:
                 break
             except psycopg.Error as error:
-                raise NotRecordedError(f"whether jobs {name} were claimed is not known: {error}") from error
+                raise JobOutcomeUnknownError(f"whether jobs {name} were claimed is not known: {error}") from error
             if jobs:
                 for state in self._do_batch(jobs):
                     counts[state] = counts.get(state, 0) + 1
@@ -124,14 +124,14 @@ class Runner:
             except (LeaseLostError, psycopg.DataError) as error:  # counted, so that each then runs alone
                 log.warning("%s jobs %s are undone and run one by one: %s", len(jobs), jobs[0].name, error)
                 return [
-                    self._put_back(self._ledger.line.open(), job, timedelta(0), error, is_counted=True).state
+                    self._reschedule(self._ledger.line.open(), job, timedelta(0), error, is_counted=True).state
                     for job in jobs
                 ]
         for context in contexts:
             self._ledger.wake(context.wake_ups)
             context.calls.flush(context.job.id)
             if context.follow_up is not None:
-                self._run_chain(context.follow_up, context.hands)
+                self._run_chain(context.follow_up, context.next_handoff)
         return [outcome.state for outcome in outcomes]
 
     def _do_within(
@@ -159,7 +159,7 @@ class Runner:
         line = self._ledger.line
         try:
             result = self._result_of(job, context)
-        except NotRecordedError:
+        except JobOutcomeUnknownError:
             raise
         except Exception as error:  # whatever a task raises is recorded, never lost
             if context.is_finished:
@@ -168,12 +168,14 @@ class Runner:
             return self._record_failure(line.open(), job, context, error)
         return Outcome("succeeded", result) if context.is_finished else self._end(line.open(), job, "succeeded", result)
 
-    def _record_failure(self, line: transitions.Line, job: ClaimedJob, context: Context, error: Exception) -> Outcome:
+    def _record_failure(
+        self, line: transitions.LedgerConnection, job: ClaimedJob, context: Context, error: Exception
+    ) -> Outcome:
         match error:
             case LeaseLostError():
                 return Outcome("duplicate", error=str(error))
             case PostponedError():
-                return self._put_back(line, job, error.retry_after, error, is_counted=False)
+                return self._reschedule(line, job, error.retry_after, error, is_counted=False)
             case HaltError():
                 context.halt(error)
                 log.error("%s %s failed: %s", job.name, job.id, _text(error))
@@ -185,10 +187,15 @@ class Runner:
             log.error("%s %s is dead after %s attempts", job.name, job.id, job.attempt, exc_info=error)
             return self._end(line, job, "dead", error=_with_traceback(error))
         pause = delay(job.attempt, base=RETRY_BASE, cap=RETRY_CAP, fraction=self._random.random())
-        return self._put_back(line, job, pause, error, is_counted=True)
+        return self._reschedule(line, job, pause, error, is_counted=True)
 
     def _end(
-        self, line: transitions.Line, job: ClaimedJob, state: str, result: object = None, error: str | None = None
+        self,
+        line: transitions.LedgerConnection,
+        job: ClaimedJob,
+        state: str,
+        result: object = None,
+        error: str | None = None,
     ) -> Outcome:
         try:
             is_ours = transitions.finish(line, job, state, result=result, error=error)
@@ -196,12 +203,20 @@ class Runner:
             return self._end(line, job, "dead", error=f"the result cannot be stored: {refused}")
         return Outcome(state, result, error) if is_ours else Outcome("duplicate", error="the lease was lost")
 
-    def _put_back(
-        self, line: transitions.Line, job: ClaimedJob, pause: timedelta, error: Exception, *, is_counted: bool
+    def _reschedule(
+        self,
+        line: transitions.LedgerConnection,
+        job: ClaimedJob,
+        pause: timedelta,
+        error: Exception,
+        *,
+        is_counted: bool,
     ) -> Outcome:
         message = _with_traceback(error) if is_counted else _text(error)
-        is_ours = transitions.put_back(line, job, pause, is_counted=is_counted, error=message)
-        return Outcome("put_back", error=_text(error)) if is_ours else Outcome("duplicate", error="the lease was lost")
+        is_ours = transitions.reschedule(line, job, pause, is_counted=is_counted, error=message)
+        return (
+            Outcome("reschedule", error=_text(error)) if is_ours else Outcome("duplicate", error="the lease was lost")
+        )
 
 
 def _end_all(connection: Connection, contexts: Sequence[Context], outcomes: Sequence[Outcome]) -> None:
@@ -216,11 +231,11 @@ def _end_all(connection: Connection, contexts: Sequence[Context], outcomes: Sequ
 
 @contextmanager
 def _recorded(job: ClaimedJob) -> Iterator[None]:
-    """Turn a lost database into NotRecordedError: nobody knows then what became of the job's row."""
+    """Turn a lost database into JobOutcomeUnknownError: nobody knows then what became of the job's row."""
     try:
         yield
-    except (*DATABASE_ERRORS, LedgerDownError) as error:
-        raise NotRecordedError(f"{job.name} {job.id} ended unrecorded: {error}") from error
+    except (*DATABASE_ERRORS, LedgerUnavailableError) as error:
+        raise JobOutcomeUnknownError(f"{job.name} {job.id} ended unrecorded: {error}") from error
 
 
 def _text(error: Exception) -> str:

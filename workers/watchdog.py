@@ -10,7 +10,7 @@ from sqlalchemy import Engine
 
 from shared.db.engine import DATABASE_ERRORS, driver
 from shared.fleets import Fleet
-from shared.ledger import queues, transitions
+from shared.ledger import queues, recovery
 from workers.heartbeat import consumes_for, lost_for
 
 log = logging.getLogger(__name__)
@@ -51,7 +51,7 @@ class ProgressWatch(threading.Thread):
                 # Jobs under way do without the broker, and are waited for.
                 return (
                     None
-                    if transitions.workers_of(line, self._node)
+                    if recovery.workers_of(line, self._node)
                     else f"without its broker for {WITHOUT_BROKER_S:.0f} s"
                 )
             if timedelta(seconds=consumes_for()) < STUCK_AFTER:

@@ -18,7 +18,7 @@ from shared.errors import SettingsError
 from shared.ids import new_id
 from shared.ledger.jobs.orders import Flatten
 from shared.ledger.ledger import Transaction
-from shared.ledger.progress import live_with
+from shared.ledger.progress import find_live_job
 
 _COLUMNS = ("account", "contract", "venue_says", "sweeps", "asked_at", "flat_at")
 
@@ -104,13 +104,13 @@ def _ask(tx: Transaction, account: AccountRow, contract_id: str | None, reason: 
     standing = flattenings.open_on(tx.connection, account.id, contract_id)
     if standing is not None:
         wish, story = standing.id, new_id()
-        job_id = live_with(driver(tx.connection), Flatten.job_name(), "flattening_id", wish)
+        job_id = find_live_job(driver(tx.connection), Flatten.job_name(), "flattening_id", wish)
         if job_id is not None:
             return wish, job_id
     else:
         story = new_id()
         wish = flattenings.ask(
-            tx.connection, account.id, contract_id, origin=Origin.PERSON, reason=reason, correlation_id=story
+            tx.connection, account.id, contract_id, origin=Origin.MANUAL, reason=reason, correlation_id=story
         )
         accounts.note(tx.connection, account.id, "flattened", f"{contract_id or 'everything'}: {reason}")
     return wish, tx.enqueue(Flatten(flattening_id=wish), correlation_id=story).job_id

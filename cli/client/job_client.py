@@ -23,9 +23,9 @@ from cli.local.processes.one_shot import LOG, part_from, start_alone
 from shared.clock import monotonic
 from shared.config import Settings
 from shared.db.engine import driver, make_engine
-from shared.ledger import transitions
+from shared.ledger import recovery
 from shared.ledger.ledger import Ledger, Transaction
-from shared.ledger.progress import Followed, look
+from shared.ledger.progress import JobProgress, read_progress
 from shared.ledger.wake import open_wake
 
 _LOOK_EVERY_S = 0.05
@@ -33,7 +33,7 @@ _PATIENCE = timedelta(seconds=1)
 _PATIENCE_ALONE = timedelta(seconds=0.2)  # once it has turned out that no worker is there
 _START_AGAIN_S = 1.0
 _MOST_ENDED = 4  # times that such a process may end before its job
-_CALLED = {"orders.enter_by_hand": "the entry", "orders.place_order": "the order", "orders.flatten": "the flattening"}
+_CALLED = {"orders.enter_manually": "the entry", "orders.place_order": "the order", "orders.flatten": "the flattening"}
 
 wait_option = click.option(
     "--wait",
@@ -52,15 +52,15 @@ class Ending:
     """What jobs and everything they caused had come to when the waiting ended."""
 
     roots: list[UUID]
-    jobs: list[Followed]
+    jobs: list[JobProgress]
 
     @property
-    def failed(self) -> list[Followed]:
+    def failed(self) -> list[JobProgress]:
         """The jobs that ended otherwise than asked."""
         return [job for job in self.jobs if job.is_over and job.state != "succeeded"]
 
     @property
-    def live(self) -> list[Followed]:
+    def live(self) -> list[JobProgress]:
         """The jobs that are not over."""
         return [job for job in self.jobs if not job.is_over]
 
@@ -69,7 +69,7 @@ class Ending:
         found = next((job.result for job in self.jobs if job.id == job_id), None)
         return found if isinstance(found, dict) else {}
 
-    def of(self, job_id: UUID) -> Followed:
+    def of(self, job_id: UUID) -> JobProgress:
         """Return one of the jobs asked for."""
         return next(job for job in self.jobs if job.id == job_id)
 
@@ -86,7 +86,7 @@ class Ending:
             raise click.ClickException(trouble)
 
 
-def _why(job: Followed) -> str:
+def _why(job: JobProgress) -> str:
     if job.state == "expired":
         return f"{_called(job)} was not begun in time, so it is dropped: {short(job.error)}"
     if job.state == "cancelled":
@@ -94,7 +94,7 @@ def _why(job: Followed) -> str:
     return short(job.error)
 
 
-def _left(jobs: Sequence[Followed]) -> str:
+def _left(jobs: Sequence[JobProgress]) -> str:
     job = jobs[0]
     last = f" ({short(job.error)})" if job.error else ""
     return (
@@ -103,7 +103,7 @@ def _left(jobs: Sequence[Followed]) -> str:
     )
 
 
-def _called(job: Followed) -> str:
+def _called(job: JobProgress) -> str:
     return _CALLED.get(job.name, job.name)
 
 
@@ -168,13 +168,13 @@ class Asker:
                 part_from(process, is_done=bool(ending.jobs) and not ending.live)
             self._alone.clear()
 
-    def _look(self, job_ids: Sequence[UUID], *, with_caused: bool) -> list[Followed]:
+    def _look(self, job_ids: Sequence[UUID], *, with_caused: bool) -> list[JobProgress]:
         patience = _PATIENCE_ALONE if self._alone else _PATIENCE
         with self.ledger.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
             line = driver(connection)
-            found = [job for job in look(line, job_ids, patience) if with_caused or job.id in job_ids]
+            found = [job for job in read_progress(line, job_ids, patience) if with_caused or job.id in job_ids]
             if any(job.is_lost for job in found):  # as the relay does, which may be dead too
-                transitions.take_back_expired_leases(line)
+                recovery.reclaim_expired_leases(line)
         for job in found:
             if job.to_start is not None:
                 self._start(job.to_start)

@@ -20,13 +20,13 @@ from shared.db.engine import driver
 from shared.errors import RefusedError, SettingsError
 from shared.fleets import Queue
 from shared.ledger import operations
-from shared.ledger.transitions import Line
+from shared.ledger.transitions import LedgerConnection
 
 STATES = ("queued", "running", "succeeded", "failed", "dead", "cancelled", "expired")
 _COLUMNS = ("id", "name", "queue", "state", "attempt", "enqueued_at", "finished_at", "error")
 _DEAD_COLUMNS = ("id", "name", "queue", "attempts", "finished_at", "error")
 _STORY_COLUMNS = ("id", "name", "queue", "state", "attempt", "enqueued_at", "started_at", "finished_at", "worker")
-_DETAILS = ("arguments", "result", "order_key", "expires_at", "lease_until", "worker", "fence", "deadline")
+_DETAILS = ("arguments", "result", "sequence_key", "expires_at", "lease_until", "worker", "fence", "deadline")
 _SHORTEST_PREFIX = 8
 _as_json = click.option("--json", "as_json", is_flag=True, help="JSON on stdout, for scripts.")
 
@@ -139,7 +139,7 @@ def cancel(job_ids: tuple[str, ...], *, as_json: bool) -> None:
 
 
 @contextmanager
-def _line() -> Iterator[Line]:
+def _line() -> Iterator[LedgerConnection]:
     with connect() as connection:
         yield driver(connection.execution_options(isolation_level="AUTOCOMMIT"))
 
@@ -151,12 +151,12 @@ def _ask(count: int, *, may_ask: bool) -> None:
         raise SettingsError("nothing was queued again")
 
 
-def _whole(line: Line, beginnings: Sequence[str]) -> list[UUID]:
+def _whole(line: LedgerConnection, beginnings: Sequence[str]) -> list[UUID]:
     """Return the ids that begin so, each once."""
     return list(dict.fromkeys(_only(line, digits) for digits in beginnings))
 
 
-def _only(line: Line, digits: str) -> UUID:
+def _only(line: LedgerConnection, digits: str) -> UUID:
     found = operations.ids_starting(line, digits)
     if not found:
         raise SettingsError(f"no job has the id {_written(digits)}: `tickwork jobs` lists those there are")

@@ -15,10 +15,10 @@ from cli.console.output import print_json, print_table
 from cli.console.params import Price, Sides, account_option
 from shared.db import views
 from shared.domain.orders.order import MOST_TICKS, OrderState, OrderType, Side
-from shared.ledger.jobs.orders import EnterByHand
+from shared.ledger.jobs.orders import EnterManually
 
 _PRICE_OF = {OrderType.LIMIT: "limit_price", OrderType.STOP: "stop_price", OrderType.TRAILING_STOP: "trail_price"}
-_FAILED = {OrderState.REJECTED, OrderState.REFUSED, OrderState.EXPIRED, OrderState.CANCELLED}
+_FAILED = {OrderState.REJECTED, OrderState.DENIED, OrderState.EXPIRED, OrderState.CANCELLED}
 _TICKS = click.IntRange(1, MOST_TICKS)
 _OPTIONS = [
     click.argument("symbol"),
@@ -146,12 +146,12 @@ def _request(
     given: dict[str, Any],
     *,
     is_rehearsal: bool,
-) -> EnterByHand:
+) -> EnterManually:
     account = one_account(connection, given["account_word"])
     contract = active_contract(connection, given["symbol"])
     need_tick("--price", price, contract)
     side: Side = given["side"]
-    return EnterByHand(
+    return EnterManually(
         account_id=account.id,
         symbol=contract.id,
         side=side,

@@ -71,7 +71,7 @@ def _obstacles(found: Picture, row: AccountRow) -> Iterator[str]:
     if row.reconciled_at is None:
         yield "not reconciled with the venue since the start"
     stand = found.stands.get(row.id)
-    if stand is not None and stand.has_unknown_order:
+    if stand is not None and stand.has_in_doubt_order:
         yield "the fate of an order is unknown, which is being settled"
     for contract_id, reason in stand.flattenings if stand is not None else ():
         yield f"{contract_id or 'everything'} is being flattened: {reason}"

@@ -63,7 +63,7 @@ class VenueAccount:
 
 @dataclass(frozen=True, slots=True)
 class VenueOrder:
-    """An order as the venue shows it. `state` and `type` are UNKNOWN, and `side` None, for a number we cannot read.
+    """An order as the venue shows it. `state` is IN_DOUBT, `type` UNKNOWN, and `side` None, for a number we cannot read.
 
     `trail_ticks` and `trail_distance` say how far a trailing stop stays behind, in ticks and as a price difference,
     never the level that was asked for; a suspended leg shows its signed offset from the fill there.
@@ -156,7 +156,7 @@ def order(found: Json) -> VenueOrder:
         id=found["id"],
         account_id=found["accountId"],
         contract_id=found["contractId"],
-        state=_known(found, "status", _STATES) or OrderState.UNKNOWN,
+        state=_known(found, "status", _STATES) or OrderState.IN_DOUBT,
         type=_known(found, "type", _TYPES) or OrderType.UNKNOWN,
         side=_known(found, "side", _SIDES),
         quantity=found["size"],

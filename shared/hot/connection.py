@@ -28,7 +28,7 @@ def connect(url: str) -> "redis.Redis":
     )
 
 
-class RedisAwayError(Exception):
+class RedisUnavailableError(Exception):
     """Redis does not answer, or did not a moment ago; what was asked may or may not have been done."""
 
 
@@ -40,12 +40,12 @@ class Patience:
 
     @contextmanager
     def asking(self) -> Iterator[None]:
-        """Turn every failure of Redis inside into RedisAwayError; raise it at once while Redis is left alone."""
+        """Turn every failure of Redis inside into RedisUnavailableError; raise it at once while Redis is left alone."""
         if monotonic() < self._away_until:
-            raise RedisAwayError("Redis did not answer a moment ago")
+            raise RedisUnavailableError("Redis did not answer a moment ago")
         try:
             yield
         except redis.RedisError as error:
             self._away_until = monotonic() + _LEFT_ALONE_FOR_S
             log.warning("Redis does not answer, this process goes on without: %s", type(error).__name__)
-            raise RedisAwayError(f"Redis does not answer: {type(error).__name__}") from None
+            raise RedisUnavailableError(f"Redis does not answer: {type(error).__name__}") from None

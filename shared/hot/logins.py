@@ -13,7 +13,7 @@ from shared.clock import machine_now, monotonic
 from shared.config import Venue
 from shared.domain.accounts.login import Token
 from shared.errors import RateLimitedError, RetryableError
-from shared.hot.connection import Patience, RedisAwayError
+from shared.hot.connection import Patience, RedisUnavailableError
 
 _LOGIN_AT_MOST_S = 10
 _RENEWAL_AT_MOST_S = 60
@@ -43,7 +43,7 @@ class RedisTokenStore:
         try:
             with self._patience.asking():
                 kept = self._redis.hmget(self._key, "text", "renew_at", "ends_at")
-        except RedisAwayError:
+        except RedisUnavailableError:
             pass
         else:
             self._known = None if None in kept else _token(*map(str, kept))
@@ -53,7 +53,7 @@ class RedisTokenStore:
     def put(self, token: Token) -> None:
         """Keep the token in place of any other until it is over."""
         self._known = token
-        with suppress(RedisAwayError), self._patience.asking(), self._redis.pipeline() as together:
+        with suppress(RedisUnavailableError), self._patience.asking(), self._redis.pipeline() as together:
             together.hset(self._key, "text", token.text)
             together.hset(self._key, "renew_at", token.renew_at.isoformat())
             together.hset(self._key, "ends_at", token.ends_at.isoformat())
@@ -64,7 +64,7 @@ class RedisTokenStore:
         """Forget the token if it is still the one that is kept."""
         if self._known is not None and self._known.text == text:
             self._known = None
-        with suppress(RedisAwayError), self._patience.asking():
+        with suppress(RedisUnavailableError), self._patience.asking():
             self._redis.eval(_DROP, 1, self._key, text)
 
     def may_renew(self) -> bool:
@@ -72,7 +72,7 @@ class RedisTokenStore:
         try:
             with self._patience.asking():
                 return bool(self._redis.set(f"{self._key}:renewing", "1", nx=True, ex=_RENEWAL_AT_MOST_S))
-        except RedisAwayError:
+        except RedisUnavailableError:
             return False
 
     @contextmanager
@@ -80,7 +80,7 @@ class RedisTokenStore:
         """Hold the right to log in; raise RetryableError when another holds it for too long or did so just now."""
         lock = self._redis.lock(f"{self._key}:lock", timeout=_LOGIN_AT_MOST_S, blocking_timeout=_LOGIN_AT_MOST_S)
         is_ours: bool | None = None
-        with suppress(RedisAwayError), self._patience.asking():
+        with suppress(RedisUnavailableError), self._patience.asking():
             is_ours = lock.acquire()
         if is_ours is None:
             with self._alone, self._once_a_minute():

@@ -15,7 +15,7 @@ class HotPosition(msgspec.Struct, frozen=True, kw_only=True):
     direction: Direction
     quantity: int
     average_price: Decimal | None
-    told_at: datetime
+    reported_at: datetime
 
 
 def positions_key(account_id: int) -> str:

@@ -7,7 +7,7 @@ from decimal import Decimal
 import msgspec
 import redis
 
-from shared.hot.connection import Patience, RedisAwayError
+from shared.hot.connection import Patience, RedisUnavailableError
 
 FRESH_FOR = timedelta(seconds=5)
 
@@ -52,7 +52,7 @@ class QuoteReader:
         try:
             with self._patience.asking():
                 found = self._client.mget([quote_key(contract_id) for contract_id in wanted])
-        except RedisAwayError:
+        except RedisUnavailableError:
             return {}
         return {
             contract_id: msgspec.json.decode(str(value), type=Quote)

@@ -14,7 +14,7 @@ from shared.clock import monotonic
 from shared.config import Venue
 from shared.errors import RateLimitedError
 from shared.fleets import Queue
-from shared.hot.connection import Patience, RedisAwayError
+from shared.hot.connection import Patience, RedisUnavailableError
 from shared.hot.logins import user_key
 from shared.ids import new_id
 
@@ -139,7 +139,7 @@ class RedisLimiter:
         request = new_id().hex
         try:
             wait = self._take(budget, queue, request)
-        except RedisAwayError:
+        except RedisUnavailableError:
             wait = self._alone.wait(budget, queue)
         if wait > timedelta(0):
             raise RateLimitedError(f"the budget of {budget} requests is spent for {queue} jobs, nothing was sent", wait)
@@ -147,7 +147,7 @@ class RedisLimiter:
         try:
             yield
         finally:
-            with suppress(RedisAwayError), self._patience.asking():
+            with suppress(RedisUnavailableError), self._patience.asking():
                 self._redis.eval(_END, 1, self._key(budget), request)
 
     def refused(self, budget: str, retry_after: timedelta | None) -> timedelta:
@@ -164,7 +164,7 @@ class RedisLimiter:
             _milliseconds(_MEMORY_OF_REFUSALS),
             _milliseconds(slow),
         )
-        with suppress(RedisAwayError), self._patience.asking():
+        with suppress(RedisUnavailableError), self._patience.asking():
             pause = timedelta(milliseconds=int(str(self._redis.eval(_REFUSED, len(keys), *keys, *arguments))))
         self._alone.close(budget, pause)
         return pause

@@ -51,11 +51,11 @@ class AsyncTransaction:
         if job.is_due_at_once:
             self.wake_ups.append(job.wake_up())
         else:
-            await line.execute(*job.tell_relay())
+            await line.execute(*job.notify_relay())
         return Enqueued(job.id, is_duplicate=False)
 
 
-class Intake:
+class AsyncLedger:
     """Enqueues from an asyncio program; the wake-up is pushed off the caller's path and may fail."""
 
     def __init__(self, engine: AsyncEngine, wake: AsyncWake) -> None:

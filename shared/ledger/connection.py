@@ -10,11 +10,11 @@ from shared.db.engine import DATABASE_ERRORS, is_dead
 from shared.errors import RetryableError
 
 
-class LedgerDownError(RetryableError):
+class LedgerUnavailableError(RetryableError):
     """Postgres could not be reached, and nothing was asked of it."""
 
 
-class KeptLine:
+class AutocommitConnection:
     """Connects as `engine` does, when first asked, and again when the server has hung up; every thread has its own."""
 
     def __init__(self, engine: Engine) -> None:
@@ -23,7 +23,7 @@ class KeptLine:
         self._all: list[psycopg.Connection[Any]] = []
 
     def open(self) -> psycopg.Connection[Any]:
-        """Return this thread's connection; raise LedgerDownError when there is none to be had."""
+        """Return this thread's connection; raise LedgerUnavailableError when there is none to be had."""
         line: psycopg.Connection[Any] | None = getattr(self._mine, "line", None)
         if line is not None:
             if not line.closed and not is_dead(line.fileno()):
@@ -39,7 +39,7 @@ class KeptLine:
             pooled = self._engine.raw_connection()
         except DATABASE_ERRORS as error:
             self._mine.line = None
-            raise LedgerDownError(f"Postgres does not answer: {error}") from error
+            raise LedgerUnavailableError(f"Postgres does not answer: {error}") from error
         line: psycopg.Connection[Any] = pooled.driver_connection  # type: ignore[assignment]  # typed as Any | None
         pooled.detach()
         line.autocommit = True

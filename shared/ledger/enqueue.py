@@ -15,16 +15,16 @@ from shared.ids import new_id
 from shared.ledger.envelope import WakeUp
 from shared.ledger.job import Job
 
-KEY_KEPT = timedelta(days=7)
+KEY_RETENTION = timedelta(days=7)
 
 Statement = tuple[LiteralString, dict[str, object]]  # for psycopg
 
 _INSERT: LiteralString = """
-    INSERT INTO job (id, name, queue, arguments, max_attempts, deadline, run_at, expires_at, order_key, published_at,
-                     cause_id, turn, correlation_id)
+    INSERT INTO job (id, name, queue, arguments, max_attempts, deadline, run_at, expires_at, sequence_key, published_at,
+                     parent_id, sequence_id, correlation_id)
     SELECT %(id)s::uuid, %(name)s, %(queue)s, %(arguments)s::jsonb, %(max_attempts)s::integer, %(deadline)s::interval,
-           now() + %(run_after)s::interval, now() + %(expires_after)s::interval, %(order_key)s,
-           CASE WHEN %(is_published)s THEN now() END, %(cause_id)s::uuid, %(turn)s::uuid, %(correlation_id)s::uuid
+           now() + %(run_after)s::interval, now() + %(expires_after)s::interval, %(sequence_key)s,
+           CASE WHEN %(is_published)s THEN now() END, %(parent_id)s::uuid, %(sequence_id)s::uuid, %(correlation_id)s::uuid
 """
 _HAS_ROOM: LiteralString = """
     (%(most)s::integer IS NULL
@@ -32,21 +32,21 @@ _HAS_ROOM: LiteralString = """
 """
 _INSERT_ALONE: LiteralString = f"{_INSERT} WHERE {_HAS_ROOM}"
 # The job that asks ends, and the follow-up begins as claimed by the same worker: ahead of those that wait for the same
-# order_key. Neither happens unless the first is still that worker's.
-_HAND_OVER: LiteralString = """
+# sequence_key. Neither happens unless the first is still that worker's.
+_CONTINUE_WITH: LiteralString = """
     WITH done AS (
         UPDATE job SET state = 'succeeded', finished_at = now(), lease_until = NULL, result = %(result)s::jsonb
-        WHERE id = %(cause_id)s AND fence = %(cause_fence)s AND state = 'running' RETURNING id)
-    INSERT INTO job (id, name, queue, arguments, max_attempts, deadline, order_key, cause_id, turn, correlation_id,
+        WHERE id = %(parent_id)s AND fence = %(parent_fence)s AND state = 'running' RETURNING id)
+    INSERT INTO job (id, name, queue, arguments, max_attempts, deadline, sequence_key, parent_id, sequence_id, correlation_id,
                      state, fence, attempt, worker, started_at, lease_until)
     SELECT %(id)s::uuid, %(name)s, %(queue)s, %(arguments)s::jsonb, %(max_attempts)s::integer, %(deadline)s::interval,
-           %(order_key)s, %(cause_id)s::uuid, %(turn)s::uuid, %(correlation_id)s::uuid,
+           %(sequence_key)s, %(parent_id)s::uuid, %(sequence_id)s::uuid, %(correlation_id)s::uuid,
            'running', 1, 1, %(worker)s, now(), clock_timestamp() + %(lease)s::interval
     FROM done
 """
 _INSERT_WITH_KEY: LiteralString = f"""
     WITH taken AS (
-        INSERT INTO job_key (unique_key, job_id, kept_until)
+        INSERT INTO job_key (idempotency_key, job_id, kept_until)
         SELECT %(key)s, %(id)s::uuid, now() + %(kept)s::interval WHERE {_HAS_ROOM}
         ON CONFLICT DO NOTHING RETURNING job_id)
     {_INSERT} FROM taken
@@ -65,14 +65,14 @@ class EnqueueOptions(TypedDict, total=False):
     """What the asker may say about a job, beyond what its type says."""
 
     key: str | None  # at most one job per key, ever (as long as keys are kept)
-    order_key: str | None  # jobs that share it run one at a time, in order
+    sequence_key: str | None  # jobs that share it run one at a time, in order
     queue: Queue | None
     run_after: timedelta
     expires_after: timedelta | None  # not started by then: expired
     correlation_id: UUID | None
-    cause_id: UUID | None
-    turn: UUID  # its place among the jobs of its order_key; its own id unless it carries on for another
-    wakes_itself: bool
+    parent_id: UUID | None
+    sequence_id: UUID  # its place among the jobs of its sequence_key; its own id unless it carries on for another
+    publish_on_commit: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,18 +83,18 @@ class NewJob:
     id: UUID
     queue: Queue
     key: str | None
-    order_key: str | None
+    sequence_key: str | None
     run_after: timedelta
     expires_after: timedelta | None
     correlation_id: UUID
-    cause_id: UUID | None
-    turn: UUID
-    wakes_itself: bool  # False leaves the wake-up to the relay
+    parent_id: UUID | None
+    sequence_id: UUID
+    publish_on_commit: bool  # False leaves the wake-up to the relay
 
     @property
     def is_due_at_once(self) -> bool:
         """Whether its wake-up may be published right after the commit."""
-        return self.wakes_itself and self.run_after <= timedelta(0)
+        return self.publish_on_commit and self.run_after <= timedelta(0)
 
     def wake_up(self) -> WakeUp:
         """Return the message that tells its queue."""
@@ -111,29 +111,29 @@ class NewJob:
             "deadline": self.request.deadline,
             "run_after": self.run_after,
             "expires_after": self.expires_after,
-            "order_key": self.order_key,
+            "sequence_key": self.sequence_key,
             "is_published": self.is_due_at_once,
-            "cause_id": self.cause_id,
-            "turn": self.turn,
+            "parent_id": self.parent_id,
+            "sequence_id": self.sequence_id,
             "correlation_id": self.correlation_id,
             "most": MOST_QUEUED.get(self.queue),
         }
         if self.key is None:
             return _INSERT_ALONE, values
-        return _INSERT_WITH_KEY, values | {"key": self.key, "kept": KEY_KEPT}
+        return _INSERT_WITH_KEY, values | {"key": self.key, "kept": KEY_RETENTION}
 
-    def hand_over(self, cause_fence: int, result: object, worker: str, lease: timedelta) -> Statement:
+    def continue_with(self, parent_fence: int, result: object, worker: str, lease: timedelta) -> Statement:
         """End the job that caused this one, and write the row as one that the same `worker` runs.
 
         Add RETURNING. Without a row in the answer the first job was lost, and nothing is written.
         """
         _, values = self.insert()
-        more = {"cause_fence": cause_fence, "result": None if result is None else Jsonb(result)}
-        return _HAND_OVER, values | more | {"worker": worker, "lease": lease}
+        more = {"parent_fence": parent_fence, "result": None if result is None else Jsonb(result)}
+        return _CONTINUE_WITH, values | more | {"worker": worker, "lease": lease}
 
     def holder_of_key(self) -> Statement:
         """Read the job that holds the key."""
-        return "SELECT job_id FROM job_key WHERE unique_key = %(key)s", {"key": self.key}
+        return "SELECT job_id FROM job_key WHERE idempotency_key = %(key)s", {"key": self.key}
 
     def not_inserted(self, holder: Sequence[Sequence[UUID]]) -> Enqueued:
         """Return whose job stands for this one; raise QueueFullError when it is nobody's, and so no key was taken."""
@@ -144,7 +144,7 @@ class NewJob:
             "more; try again when `tickwork metrics` shows fewer"
         )
 
-    def tell_relay(self) -> Statement:
+    def notify_relay(self) -> Statement:
         """Wake the relay early; it would look anyway."""
         return "SELECT pg_notify('job_due', %(queue)s)", {"queue": self.queue.value}
 
@@ -157,11 +157,11 @@ def new_job(request: Job, **options: Unpack[EnqueueOptions]) -> NewJob:
         id=job_id,
         queue=options.get("queue") or request.queue,
         key=options.get("key"),
-        order_key=options.get("order_key"),
+        sequence_key=options.get("sequence_key"),
         run_after=options.get("run_after", timedelta(0)),
         expires_after=options.get("expires_after"),
         correlation_id=options.get("correlation_id") or job_id,
-        cause_id=options.get("cause_id"),
-        turn=options.get("turn") or job_id,
-        wakes_itself=options.get("wakes_itself", True),
+        parent_id=options.get("parent_id"),
+        sequence_id=options.get("sequence_id") or job_id,
+        publish_on_commit=options.get("publish_on_commit", True),
     )

@@ -17,7 +17,7 @@ class Job:
     """The base of every request; a subclass in shared/ledger/jobs adds arguments that JSON can carry.
 
     `queue` and `attempts` are the defaults of its rows; `deadline` is the queue's unless the type says otherwise.
-    `is_transactional` says that all its effects are rows written through `Context.transaction`: then many of a grown
+    `is_transactional` says that all its effects are rows written through `Context.transaction`: then many of a
     low or background backlog may run in one commit.
     """
 

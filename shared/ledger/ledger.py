@@ -11,8 +11,8 @@ from sqlalchemy import Connection, Engine
 
 from shared.db.engine import driver
 from shared.fleets import Queue
-from shared.ledger import transitions
-from shared.ledger.connection import KeptLine, LedgerDownError
+from shared.ledger import queues, transitions
+from shared.ledger.connection import AutocommitConnection, LedgerUnavailableError
 from shared.ledger.enqueue import Enqueued, EnqueueOptions, new_job
 from shared.ledger.envelope import WakeUp
 from shared.ledger.job import Job
@@ -32,16 +32,16 @@ class Transaction:
     def __init__(self, connection: Connection, cause: ClaimedJob | None = None) -> None:
         self.connection = connection
         self.wake_ups: list[WakeUp] = []
-        self.has_finished_cause = False
+        self.has_finished_job = False
         self.follow_up: ClaimedJob | None = None
-        self.handed: object = None
+        self.handoff: object = None
         self._cause = cause
 
     def enqueue(self, request: Job, **options: Unpack[EnqueueOptions]) -> Enqueued:
         """Insert a job, unless its key is taken; it carries on the story (correlation id) of the job that asks."""
         if self._cause is not None:
             options.setdefault("correlation_id", self._cause.correlation_id)
-            options.setdefault("cause_id", self._cause.id)
+            options.setdefault("parent_id", self._cause.id)
         job = new_job(request, **options)
         line = driver(self.connection)
         if line.execute(*job.insert()).rowcount == 0:
@@ -49,15 +49,15 @@ class Transaction:
         if job.is_due_at_once:
             self.wake_ups.append(job.wake_up())
         else:
-            line.execute(*job.tell_relay())
+            line.execute(*job.notify_relay())
         return Enqueued(job.id, is_duplicate=False)
 
-    def enqueue_once(self, request: Job, line: str, **options: Unpack[EnqueueOptions]) -> Enqueued:
-        """Insert a job that aims at a state, unless one of its name and order_key `line` waits, which will see this."""
-        waiting = transitions.hold_queued(driver(self.connection), request.job_name(), line)
+    def enqueue_unless_queued(self, request: Job, line: str, **options: Unpack[EnqueueOptions]) -> Enqueued:
+        """Insert a job that aims at a state, unless one of its name and sequence_key `line` waits, which will see this."""
+        waiting = transitions.lock_queued(driver(self.connection), request.job_name(), line)
         if waiting is not None:
             return Enqueued(waiting, is_duplicate=True)
-        options["order_key"] = line
+        options["sequence_key"] = line
         return self.enqueue(request, **options)
 
     def finish(self, result: object) -> None:
@@ -65,32 +65,32 @@ class Transaction:
         job = self._job()
         if not transitions.finish(driver(self.connection), job, "succeeded", result=result):
             raise LeaseLostError(f"job {job.id} was taken back from {job.worker}")
-        self.has_finished_cause = True
+        self.has_finished_job = True
 
     def supersede(self) -> int:
-        """Cancel what waits under this job's name and order_key, for a job that aims at a state and not at an event."""
+        """Cancel what waits under this job's name and sequence_key, for a job that aims at a state and not at an event."""
         return transitions.supersede(driver(self.connection), self._job())
 
-    def hand_over(self, result: object, request: Job, handed: object = None) -> None:
+    def continue_with(self, result: object, request: Job, handoff: object = None) -> None:
         """End the job that caused this and insert `request` as claimed by the same worker, which runs it at once.
 
-        What is `handed` reaches that run through this process' memory, and no other: proof that it is the first.
+        `handoff` reaches that run through the memory of this process only: it proves that the run is the first.
         Raise LeaseLostError if the job that asks is not ours any more.
         """
         job = self._job()
         follow_up = new_job(
             request,
-            order_key=job.order_key,
-            turn=job.turn,
+            sequence_key=job.sequence_key,
+            sequence_id=job.sequence_id,
             correlation_id=job.correlation_id,
-            cause_id=job.id,
-            wakes_itself=False,
+            parent_id=job.id,
+            publish_on_commit=False,
         )
-        self.follow_up = transitions.hand_over(driver(self.connection), job, result, follow_up)
+        self.follow_up = transitions.continue_with(driver(self.connection), job, result, follow_up)
         if self.follow_up is None:
             raise LeaseLostError(f"job {job.id} was taken back from {job.worker}")
-        self.handed = handed
-        self.has_finished_cause = True
+        self.handoff = handoff
+        self.has_finished_job = True
 
     def _job(self) -> ClaimedJob:
         if self._cause is None:
@@ -103,7 +103,7 @@ class Ledger:
 
     def __init__(self, engine: Engine, wake: Wake) -> None:
         self.engine = engine
-        self.line = KeptLine(engine)
+        self.line = AutocommitConnection(engine)
         self._wake = wake
 
     @contextmanager
@@ -123,7 +123,7 @@ class Ledger:
         if job.is_due_at_once:
             self._wake.publish([job.wake_up()])
         else:
-            line.execute(*job.tell_relay())
+            line.execute(*job.notify_relay())
         return Enqueued(job.id, is_duplicate=False)
 
     def close(self) -> None:
@@ -133,7 +133,7 @@ class Ledger:
         self._wake.close()
 
     def claim(self, job_id: UUID, worker: str) -> ClaimedJob | None:
-        """Take the job if it is due and its turn, else return None."""
+        """Take the job if it is due and the next of its sequence, else return None."""
         return transitions.claim(self.line.open(), job_id, worker)
 
     def claim_batch(self, name: str, queue: Queue, worker: str, most: int) -> list[ClaimedJob]:
@@ -147,12 +147,12 @@ class Ledger:
 
     def wake_next(self, job: ClaimedJob) -> None:
         """Tell the queue of the job that `job`, now ended, kept waiting; the relay will if Postgres is away."""
-        if job.order_key is None:
+        if job.sequence_key is None:
             return
         try:
-            waiting = transitions.next_of_key(self.line.open(), job.order_key)
-        except (LedgerDownError, psycopg.Error) as error:
-            log.warning("who waits for %s is not known: %s", job.order_key, error)
+            waiting = queues.next_in_sequence(self.line.open(), job.sequence_key)
+        except (LedgerUnavailableError, psycopg.Error) as error:
+            log.warning("who waits for %s is not known: %s", job.sequence_key, error)
             return
         if waiting is not None:
             self._wake.publish([waiting])

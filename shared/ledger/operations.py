@@ -7,7 +7,7 @@ from uuid import UUID
 
 from shared.db.upkeep.retention import LOOKS
 from shared.errors import RefusedError
-from shared.ledger.transitions import Line
+from shared.ledger.transitions import LedgerConnection
 
 # An entry sent late is another trade: these are never begun after their time, whoever asks. A place_order that a
 # hand-over made has no such time of its own; its order has, and the task ends it as expired.
@@ -30,7 +30,7 @@ _DISCARD: LiteralString = """
     UPDATE job SET state = 'cancelled', error = 'discarded by a person: ' || coalesce(error, 'no error was kept')
     WHERE id = %(id)s AND state IN ('dead', 'failed')
 """
-# The next of its order_key need not wait any more: the relay is told.
+# The next of its sequence_key need not wait any more: the relay is told.
 _CANCEL: LiteralString = """
     WITH mended AS (
     UPDATE job SET state = 'cancelled', finished_at = now(),
@@ -41,11 +41,11 @@ _CANCEL: LiteralString = """
 """
 
 
-def requeue(connection: Line, job_id: UUID, *, is_late_fine: bool = False) -> None:
+def requeue(connection: LedgerConnection, job_id: UUID, *, is_late_fine: bool = False) -> None:
     """Queue an ended job again, its attempts not counted; raise RefusedError when it may not be.
 
     One whose time is over is refused unless `is_late_fine`, which gives it time without end; an entry is refused even
-    then. It takes its old place among the jobs of its order_key.
+    then. It takes its old place among the jobs of its sequence_key.
     """
     values = {
         "id": job_id,
@@ -62,7 +62,7 @@ def requeue(connection: Line, job_id: UUID, *, is_late_fine: bool = False) -> No
     raise _refused(job_id, seen, "only one that is dead, failed, expired or cancelled is queued again")
 
 
-def discard(connection: Line, job_id: UUID) -> None:
+def discard(connection: LedgerConnection, job_id: UUID) -> None:
     """End a dead or failed job that nobody needs to look at any more as cancelled; raise RefusedError otherwise.
 
     Its error stays, behind the words that say who let it go.
@@ -71,7 +71,7 @@ def discard(connection: Line, job_id: UUID) -> None:
         raise _refused(job_id, _see(connection, job_id), "only one that is dead or failed is discarded")
 
 
-def cancel(connection: Line, job_id: UUID) -> None:
+def cancel(connection: LedgerConnection, job_id: UUID) -> None:
     """Cancel a job that is queued; raise RefusedError otherwise."""
     if connection.execute(_CANCEL, {"id": job_id}).rowcount == 1:
         return
@@ -94,7 +94,7 @@ class _Seen:
     deadline: timedelta | None
 
 
-def _see(connection: Line, job_id: UUID) -> _Seen:
+def _see(connection: LedgerConnection, job_id: UUID) -> _Seen:
     statement = """
         SELECT name, state, expires_at, coalesce(expires_at <= now(), false), deadline FROM job WHERE id = %(id)s
     """
@@ -108,14 +108,14 @@ def _refused(job_id: UUID, seen: _Seen, rule: str) -> RefusedError:
     return RefusedError(f"{seen.name} {job_id} is {seen.state}: {rule}")
 
 
-def ids_starting(connection: Line, digits: str) -> list[UUID]:
+def ids_starting(connection: LedgerConnection, digits: str) -> list[UUID]:
     """Return the ids of up to three jobs whose id starts with these hexadecimal digits, the newest first."""
     first, last = UUID(digits.ljust(_ID_DIGITS, "0")), UUID(digits.ljust(_ID_DIGITS, "f"))
     statement = "SELECT id FROM job WHERE id BETWEEN %(first)s AND %(last)s ORDER BY id DESC LIMIT 3"
     return [job_id for (job_id,) in connection.execute(statement, {"first": first, "last": last})]
 
 
-def dead_ids(connection: Line, name: str | None) -> list[UUID]:
+def dead_ids(connection: LedgerConnection, name: str | None) -> list[UUID]:
     """Return every dead job, or every one of this name, oldest first; those that only look are nobody's to mend."""
     statement = """
         SELECT id FROM job

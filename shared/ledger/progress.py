@@ -6,31 +6,31 @@ from datetime import timedelta
 from typing import LiteralString
 from uuid import UUID
 
-from shared.ledger.transitions import Line
+from shared.ledger.transitions import LedgerConnection
 
 _LEASE_GRACE = timedelta(seconds=1)
 
-# `to_start` is who has to be run so that it gets on: itself, or the first of its order_key, if nobody claimed it.
-_LOOK: LiteralString = """
+# `to_start` is who has to be run so that it gets on: itself, or the first of its sequence_key, if nobody claimed it.
+_READ: LiteralString = """
     WITH RECURSIVE mine AS (
         SELECT id, correlation_id FROM job WHERE id = ANY(%(roots)s)
         UNION
         SELECT job.id, job.correlation_id FROM job
-        JOIN mine ON job.correlation_id = mine.correlation_id AND job.cause_id = mine.id)
+        JOIN mine ON job.correlation_id = mine.correlation_id AND job.parent_id = mine.id)
     SELECT job.id, job.name,
            CASE WHEN job.state = 'queued' AND job.expires_at <= now() THEN 'expired' ELSE job.state END,
            job.result, job.error,
            (SELECT first.id FROM job first
             WHERE job.state = 'queued' AND first.state = 'queued' AND first.run_at <= now() - %(patience)s::interval
               AND (first.expires_at IS NULL OR first.expires_at > now())
-              AND (first.id = job.id OR first.order_key = job.order_key AND first.turn < job.turn)
+              AND (first.id = job.id OR first.sequence_key = job.sequence_key AND first.sequence_id < job.sequence_id)
               AND NOT EXISTS (SELECT 1 FROM job other
-                              WHERE other.order_key = job.order_key AND other.state = 'running')
-            ORDER BY first.turn LIMIT 1) AS to_start,
+                              WHERE other.sequence_key = job.sequence_key AND other.state = 'running')
+            ORDER BY first.sequence_id LIMIT 1) AS to_start,
            coalesce(job.state = 'running' AND job.lease_until < now() - %(grace)s::interval, false) AS is_lost
     FROM mine JOIN job ON job.id = mine.id ORDER BY job.id
 """
-_LIVE_WITH = """
+_FIND_LIVE_JOB = """
     SELECT id FROM job WHERE name = %(name)s AND arguments ->> %(argument)s = %(value)s
       AND (state = 'running' OR state = 'queued' AND (expires_at IS NULL OR expires_at > now()))
     ORDER BY id LIMIT 1
@@ -38,7 +38,7 @@ _LIVE_WITH = """
 
 
 @dataclass(frozen=True, slots=True)
-class Followed:
+class JobProgress:
     """A job as it stands; `to_start` has waited too long for a worker, `is_lost` says that its worker is silent."""
 
     id: UUID
@@ -55,14 +55,14 @@ class Followed:
         return self.state not in {"queued", "running"}
 
 
-def look(connection: Line, roots: Sequence[UUID], patience: timedelta) -> list[Followed]:
+def read_progress(connection: LedgerConnection, roots: Sequence[UUID], patience: timedelta) -> list[JobProgress]:
     """Return these jobs and all they caused, oldest first; `patience` is how long a due job waits to be claimed."""
     values = {"roots": list(roots), "patience": patience, "grace": _LEASE_GRACE}
-    return [Followed(*row) for row in connection.execute(_LOOK, values)]
+    return [JobProgress(*row) for row in connection.execute(_READ, values)]
 
 
-def live_with(connection: Line, name: str, argument: str, value: UUID) -> UUID | None:
+def find_live_job(connection: LedgerConnection, name: str, argument: str, value: UUID) -> UUID | None:
     """Return the job of this name that is not over and carries this argument, or None."""
     values = {"name": name, "argument": argument, "value": str(value)}
-    row = connection.execute(_LIVE_WITH, values).fetchone()
+    row = connection.execute(_FIND_LIVE_JOB, values).fetchone()
     return None if row is None else row[0]

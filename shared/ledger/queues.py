@@ -1,13 +1,15 @@
-"""The SQL of whole queues: how long they are, whether they are served, and what had to be repaired."""
+"""The SQL of whole queues: which jobs are due, how long the backlog is, and whether anyone serves it."""
 
 from collections.abc import Sequence
 from datetime import timedelta
+from typing import Any
 from uuid import UUID
 
 from shared.fleets import Queue
-from shared.ledger.transitions import IS_DUE, IS_ITS_TURN, Line
+from shared.ledger.envelope import WakeUp
+from shared.ledger.transitions import IS_DUE, IS_NEXT_IN_SEQUENCE, MAY_BE_BATCHED, LedgerConnection
 
-_LOOK = """
+_COUNT = """
     UPDATE queue_state SET looked_at = now(), queued = coalesce(counted.queued, 0)
     FROM queue_state old LEFT JOIN (SELECT queue, count(*) AS queued FROM job WHERE state = 'queued' GROUP BY queue)
          AS counted ON counted.queue = old.queue
@@ -15,12 +17,12 @@ _LOOK = """
 """
 
 
-def look(connection: Line) -> None:
-    """Note how many jobs each queue holds; enqueue refuses by it where a queue has a limit."""
-    connection.execute(_LOOK)
+def count_queued(connection: LedgerConnection) -> None:
+    """Count the queued jobs of each queue into `queue_state`, by which `enqueue` refuses where a queue has a limit."""
+    connection.execute(_COUNT)
 
 
-def note_republished(connection: Line, queue: Queue, count: int) -> None:
+def note_republished(connection: LedgerConnection, queue: Queue, count: int) -> None:
     """Count wake-ups that had to be sent again."""
     statement = "UPDATE queue_state SET republished_count = republished_count + %(count)s WHERE queue = %(queue)s"
     connection.execute(statement, {"queue": queue.value, "count": count})
@@ -32,7 +34,7 @@ _NOTE_DUPLICATE = """
 """
 
 
-def note_duplicate(connection: Line, job_id: UUID) -> None:
+def note_duplicate(connection: LedgerConnection, job_id: UUID) -> None:
     """Count a wake-up for a job that another had claimed, or that was over."""
     connection.execute(_NOTE_DUPLICATE, {"job_id": job_id})
 
@@ -44,7 +46,7 @@ _ASK_FOR_CANARIES = """
 """
 
 
-def canaries_due(connection: Line, every: timedelta) -> list[Queue]:
+def canaries_due(connection: LedgerConnection, every: timedelta) -> list[Queue]:
     """Return the queues whose next canary is due, noting that it was asked for; of many askers one gets it."""
     return [Queue(queue) for (queue,) in connection.execute(_ASK_FOR_CANARIES, {"every": every})]
 
@@ -57,12 +59,86 @@ _IS_STUCK = f"""
        AND NOT EXISTS (SELECT 1 FROM job WHERE finished_at > now() - %(patience)s::interval
                        AND starts_with(worker, %(node)s))
        AND EXISTS (SELECT 1 FROM job WHERE state = 'queued' AND queue = ANY(%(queues)s) AND {IS_DUE}
-                   AND run_at < now() - %(patience)s::interval AND published_at IS NOT NULL AND {IS_ITS_TURN})
+                   AND run_at < now() - %(patience)s::interval AND published_at IS NOT NULL AND {IS_NEXT_IN_SEQUENCE})
 """  # noqa: S608  # no value enters the text
 
 
-def is_stuck(connection: Line, node: str, queues: Sequence[Queue], slots: int, patience: timedelta) -> bool:
+def is_stuck(connection: LedgerConnection, node: str, queues: Sequence[Queue], slots: int, patience: timedelta) -> bool:
     """Whether a node with free slots has begun nothing for `patience` though its queues held due jobs all the time."""
     values = {"node": f"{node}/", "queues": [queue.value for queue in queues], "slots": slots, "patience": patience}
     row = connection.execute(_IS_STUCK, values).fetchone()
     return bool(row and row[0])
+
+
+_BACKLOG = f"""
+    SELECT name, count(*) FROM (
+        SELECT * FROM job WHERE state = 'queued' AND queue = %(queue)s AND run_at <= now()
+        ORDER BY run_at, id LIMIT %(most)s) AS head
+    WHERE name = ANY(%(names)s) AND {MAY_BE_BATCHED}
+    GROUP BY name
+"""  # noqa: S608  # no value enters the text
+
+
+def backlog_by_name(connection: LedgerConnection, queue: Queue, names: Sequence[str], most: int) -> dict[str, int]:
+    """Return how many jobs of each name wait at the head of the queue and may run in batches; `most` are looked at."""
+    return dict(connection.execute(_BACKLOG, {"queue": queue.value, "names": list(names), "most": most}).fetchall())
+
+
+_DUE = f"""
+    WITH found AS MATERIALIZED (
+        SELECT id, published_at IS NOT NULL AS is_again FROM job
+        WHERE state = 'queued' AND queue = %(queue)s AND run_at <= now() AND (expires_at IS NULL OR expires_at > now())
+          AND (published_at IS NULL OR published_at < run_at OR published_at < now() - interval '1 second')
+          AND NOT (name = ANY(%(batched)s) AND {MAY_BE_BATCHED})
+          AND {IS_NEXT_IN_SEQUENCE}
+        ORDER BY run_at, id LIMIT %(limit)s FOR UPDATE SKIP LOCKED)
+    UPDATE job SET published_at = now() FROM found WHERE job.id = found.id
+    RETURNING job.id, name, queue, deadline, is_again
+"""  # noqa: S608  # no value enters the text
+
+
+def take_due(
+    connection: LedgerConnection, queue: Queue, limit: int, batched: Sequence[str] = ()
+) -> tuple[list[WakeUp], int]:
+    """Return wake-ups for up to `limit` due jobs that nobody claimed for a second, and how many were published before.
+
+    They are noted as published. Jobs called as in `batched` are left out when they may run in batches.
+    """
+    values = {"queue": queue.value, "limit": limit, "batched": list(batched)}
+    found = connection.execute(_DUE, values).fetchall()
+    return [_wake_up(row[:4]) for row in found], sum(row[4] for row in found)
+
+
+# Queue by queue, as the index is ordered: a backlog that is due must not be read through.
+_NEXT_DUE_IN = """
+    SELECT min(next.run_at) - clock_timestamp()
+    FROM unnest(%(queues)s::text[]) AS one (queue),
+    LATERAL (SELECT run_at FROM job WHERE state = 'queued' AND queue = one.queue AND run_at > now()
+             ORDER BY run_at LIMIT 1) AS next
+"""
+
+
+def next_due_in(connection: LedgerConnection) -> timedelta | None:
+    """Return how long until a queued job that is not yet due becomes so, or None."""
+    row = connection.execute(_NEXT_DUE_IN, {"queues": [queue.value for queue in Queue]}).fetchone()
+    wait: timedelta | None = row[0] if row else None
+    return wait
+
+
+_NEXT_IN_SEQUENCE = """
+    SELECT id, name, queue, deadline FROM job
+    WHERE sequence_key = %(sequence_key)s AND state = 'queued' AND run_at <= now()
+      AND (expires_at IS NULL OR expires_at > now())
+    ORDER BY sequence_id LIMIT 1
+"""
+
+
+def next_in_sequence(connection: LedgerConnection, sequence_key: str) -> WakeUp | None:
+    """Return a wake-up for the job that an ended one of the same sequence_key kept waiting, if it is due."""
+    row = connection.execute(_NEXT_IN_SEQUENCE, {"sequence_key": sequence_key}).fetchone()
+    return None if row is None else _wake_up(row)
+
+
+def _wake_up(row: Sequence[Any]) -> WakeUp:
+    job_id, name, queue, deadline = row
+    return WakeUp(job_id, name, Queue(queue), deadline)

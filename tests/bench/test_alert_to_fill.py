@@ -70,7 +70,7 @@ _STORY = """
     FROM job asked
     JOIN orders entry ON entry.correlation_id = asked.correlation_id AND entry.role = 'ENTRY'
     JOIN job placed ON placed.correlation_id = asked.correlation_id AND placed.name = 'orders.place_order'
-    JOIN job filled ON filled.correlation_id = asked.correlation_id AND filled.name = 'orders.find_fills'
+    JOIN job filled ON filled.correlation_id = asked.correlation_id AND filled.name = 'orders.poll_fills'
     WHERE asked.name = 'alerts.handle_alert'
 """
 _TO_FILL_AT_VENUE = f"""

@@ -97,7 +97,7 @@ def test_a_fill_at_the_venue_to_the_job_that_writes_it(feeds: Feeds, capsys: pyt
     started = feeds.desk.rows(
         "SELECT job.started_at, job.enqueued_at, job.finished_at, fill.filled_market_at FROM job"
         " CROSS JOIN jsonb_array_elements(job.arguments->'fills') AS told"
-        " JOIN fill ON fill.venue_fill_id = (told->>'id')::bigint WHERE job.name = 'orders.record_events'"
+        " JOIN fill ON fill.venue_fill_id = (told->>'id')::bigint WHERE job.name = 'orders.apply_execution_reports'"
     )
     to_machine = feeds.desk.venue.clock.to_machine
     millisecond = timedelta(milliseconds=1)

@@ -25,7 +25,7 @@ BACKLOG = 50_000
 
 def backlog(floor: Floor, request: Job, queue: Queue, count: int) -> None:
     """Put jobs into a queue without a wake-up each."""
-    statements = [new_job(request, queue=queue, wakes_itself=False).insert() for _ in range(count)]
+    statements = [new_job(request, queue=queue, publish_on_commit=False).insert() for _ in range(count)]
     with floor.ledger.engine.begin() as connection:
         line: Connection[tuple[object, ...]] = driver(connection)
         with line.cursor() as cursor:

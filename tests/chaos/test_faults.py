@@ -20,8 +20,8 @@ PER_SECOND = 20
 LONGEST_FREEZE_S = 12.0 if IS_LONG else 4.0
 
 OUT_OF_TURN = """
-    SELECT later.order_key, later.id FROM job earlier JOIN job later USING (order_key)
-    WHERE earlier.turn < later.turn AND later.started_at < earlier.finished_at LIMIT 10
+    SELECT later.sequence_key, later.id FROM job earlier JOIN job later USING (sequence_key)
+    WHERE earlier.sequence_id < later.sequence_id AND later.started_at < earlier.finished_at LIMIT 10
 """
 UNTIDY = "SELECT id, state, worker, lease_until FROM job WHERE state <> 'running' AND lease_until IS NOT NULL LIMIT 10"
 DONE_AND_RUNNING = "SELECT 1 FROM job WHERE state = 'running'"

@@ -122,7 +122,7 @@ def test_a_worker_that_starts_slowly_behind_old_jobs_begins_them(plant: Plant) -
     for process in stopped:
         process.suspend()
     old = "run_at = now() - interval '1 minute', published_at = now()"
-    waiting = [floor.ask(Effect(number=2000 + number), old, wakes_itself=False) for number in range(4)]
+    waiting = [floor.ask(Effect(number=2000 + number), old, publish_on_commit=False) for number in range(4)]
     worker = plant.worker("normal")
     plant.relay()
     plant.rest(4)

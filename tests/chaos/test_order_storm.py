@@ -50,7 +50,7 @@ FAULTS: list[dict[str, Any]] = [
 ]
 ALERTS = "SELECT state FROM job WHERE name = 'alerts.handle_alert'"
 ENDS = "SELECT state, left(error, 120), count(*) FROM job WHERE name = 'alerts.handle_alert' GROUP BY 1, 2 ORDER BY 3"
-HANGING = "SELECT account_id, state, role, reason FROM orders WHERE state IN ('INTENDED', 'SUBMITTING', 'UNKNOWN')"
+HANGING = "SELECT account_id, state, role, reason FROM orders WHERE state IN ('CREATED', 'SUBMITTING', 'IN_DOUBT')"
 BUSY = (
     "SELECT name, state, attempt, left(error, 200) FROM job WHERE queue = 'critical' "
     "AND state IN ('queued', 'running') AND name <> 'risk.watch_accounts' LIMIT 20"

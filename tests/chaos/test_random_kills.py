@@ -48,7 +48,7 @@ def send(url: str, number: int) -> str:
 HANGING = """
     SELECT orders.state, orders.reason, orders.submitted_at, job.name, job.state, job.attempt, job.error
     FROM orders LEFT JOIN job USING (correlation_id)
-    WHERE orders.state IN ('INTENDED', 'SUBMITTING', 'UNKNOWN') ORDER BY orders.id, job.id LIMIT 40
+    WHERE orders.state IN ('CREATED', 'SUBMITTING', 'IN_DOUBT') ORDER BY orders.id, job.id LIMIT 40
 """
 
 
@@ -163,7 +163,7 @@ def assert_each_is_one_job_and_one_order(stack: Stack, accepted: dict[int, str],
     )
     eventually(
         "no order hangs",
-        lambda: not stack.rows("SELECT 1 FROM orders WHERE state IN ('INTENDED', 'SUBMITTING', 'UNKNOWN')"),
+        lambda: not stack.rows("SELECT 1 FROM orders WHERE state IN ('CREATED', 'SUBMITTING', 'IN_DOUBT')"),
         timeout=120,
         explain=lambda: stack.rows(HANGING),
     )

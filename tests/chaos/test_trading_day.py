@@ -28,7 +28,7 @@ LOOKS = """
 ALERTS = "SELECT state FROM job WHERE name = 'alerts.handle_alert'"
 ENDS = "SELECT state, left(error, 150), count(*) FROM job WHERE name = 'alerts.handle_alert' GROUP BY 1, 2 ORDER BY 3"
 ENTRIES = "SELECT count(*) FROM orders WHERE role = 'ENTRY' AND state = 'FILLED'"
-OPEN = "SELECT state, reason FROM orders WHERE state IN ('INTENDED', 'SUBMITTING', 'UNKNOWN')"
+OPEN = "SELECT state, reason FROM orders WHERE state IN ('CREATED', 'SUBMITTING', 'IN_DOUBT')"
 BUSY = (
     "SELECT name, state, attempt, error FROM job WHERE queue = 'critical' AND state IN ('queued', 'running') LIMIT 20"
 )

@@ -10,7 +10,7 @@ import pytest
 
 from shared.clock import machine_now
 from shared.domain.accounts.login import token_of
-from shared.errors import CredentialsRefusedError, RetryableError, TradingError, VenueDownError
+from shared.errors import CredentialsRefusedError, RetryableError, TickworkError, VenueDownError
 from shared.gateway.client import GatewayClient
 from tests.contract.conftest import NotedCalls, OpenGateway, ScriptedVenue
 from tests.fixtures.venue import RunningVenue
@@ -75,7 +75,7 @@ def test_a_wrong_key_is_refused_and_the_key_is_not_told(
     ("code", "kind"), [(7, CredentialsRefusedError), (8, VenueDownError), (9, CredentialsRefusedError)]
 )
 def test_a_login_the_venue_fails_is_sorted_by_whose_fault_it_is(
-    gateway: GatewayClient, venue: RunningVenue, code: int, kind: type[TradingError]
+    gateway: GatewayClient, venue: RunningVenue, code: int, kind: type[TickworkError]
 ) -> None:
     venue.faults(path=LOGIN, kind="reject", error_code=code, count=5)
     with pytest.raises(kind):
@@ -92,7 +92,7 @@ def test_no_secret_is_in_any_message_log_or_call(
     told = []
     for path, ask in ((ACCOUNTS, gateway.accounts), ("/api/Order/cancel", lambda: gateway.cancel(1, 1))):
         venue.faults(path=path, kind=fault, count=3)
-        with pytest.raises(TradingError) as caught:
+        with pytest.raises(TickworkError) as caught:
             ask()
         told.append(f"{caught.value!r} {caught.value.__cause__!r}")
 
@@ -104,7 +104,7 @@ def test_no_secret_is_in_any_message_log_or_call(
 def test_a_login_without_a_token_in_it_is_no_login(open_gateway: OpenGateway, scripted: ScriptedVenue) -> None:
     scripted.says(LOGIN, token=None)
     gateway = open_gateway(scripted.venue())
-    with pytest.raises(TradingError):
+    with pytest.raises(TickworkError):
         gateway.accounts()
 
 
@@ -123,7 +123,7 @@ def test_a_venue_that_repeats_our_secrets_does_not_make_us_tell_them(
         (500, echo),
     ):
         scripted.answers_raw("/api/Position/searchOpen", body, status=status)
-        with pytest.raises(TradingError) as caught:
+        with pytest.raises(TickworkError) as caught:
             gateway.positions(1)
         told.append("".join(traceback.format_exception(caught.value)))
     everything = f"{told} {calls.calls} {caplog.text}"

@@ -18,7 +18,7 @@ from shared.domain.alerts.alert import Alert, understand
 from shared.domain.alerts.payload import BODY, RefusedAlertError, read_payload
 from shared.fleets import Queue
 from shared.ids import new_id
-from shared.ledger.async_ledger import AsyncTransaction, Intake
+from shared.ledger.async_ledger import AsyncLedger, AsyncTransaction
 from shared.ledger.jobs.alerts import HandleAlert
 from web.receiver.body import MOST_BYTES, Body, BodyLateError, read_body
 from web.receiver.patience import in_time
@@ -58,8 +58,8 @@ class Accepted:
 class AlertRoute:
     """Takes alerts into the ledger."""
 
-    def __init__(self, intake: Intake, *, entry_ttl: timedelta, receiver_url: str) -> None:
-        self._intake = intake
+    def __init__(self, ledger: AsyncLedger, *, entry_ttl: timedelta, receiver_url: str) -> None:
+        self._ledger = ledger
         self._entry_ttl = entry_ttl
         self._receiver_url = receiver_url.rstrip("/")
         self._unanswered = Unanswered()
@@ -90,7 +90,7 @@ class AlertRoute:
         self, token_hash: bytes, raw: bytes, judged: Alert | Refusal, name: UUID
     ) -> Accepted | Refusal | None:
         """Commit what the alert leads to; None, and nothing stored, when no hook has this token."""
-        async with self._intake.transaction() as tx:
+        async with self._ledger.transaction() as tx:
             row = (await tx.connection.execute(*hooks.with_token(token_hash))).one_or_none()
             if row is None or not hmac.compare_digest(row.token_hash, token_hash):
                 return None
@@ -111,7 +111,7 @@ class AlertRoute:
         job = await tx.enqueue(
             HandleAlert(alert_id=alert_id),
             key=job_key(hook.id, alert, raw, name),
-            order_key=f"account:{hook.account_id}:entries" if is_entry else None,
+            sequence_key=f"account:{hook.account_id}:entries" if is_entry else None,
             queue=Queue.HIGH if is_entry else Queue.CRITICAL,
             expires_after=self._entry_ttl if is_entry else None,
         )

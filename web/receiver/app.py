@@ -16,7 +16,7 @@ from starlette.routing import Route
 
 from shared.config import Settings, load_settings
 from shared.db.async_engine import make_async_engine
-from shared.ledger.async_ledger import Intake
+from shared.ledger.async_ledger import AsyncLedger
 from shared.ledger.wake import open_async_wake
 from shared.log import set_up_logging
 from web.receiver.alerts import AlertRoute
@@ -33,20 +33,20 @@ def make_app(settings: Settings) -> Starlette:
     engine = make_async_engine(
         settings.need_database(), program="receiver", pool_size=_CONNECTIONS, statement_timeout_s=PATIENCE_S
     )
-    intake = Intake(engine, open_async_wake(settings.need_broker()))
+    ledger = AsyncLedger(engine, open_async_wake(settings.need_broker()))
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
         yield
         with suppress(TimeoutError):
             async with asyncio.timeout(PATIENCE_S):
-                await intake.close()
+                await ledger.close()
 
-    alerts = AlertRoute(intake, entry_ttl=settings.entry_ttl, receiver_url=settings.receiver_url)
+    alerts = AlertRoute(ledger, entry_ttl=settings.entry_ttl, receiver_url=settings.receiver_url)
     app = Starlette(
         routes=[
             Route("/hooks/tv/{token}", alerts.post, methods=["POST"]),
-            Route("/jobs/{job_id}", JobRoute(intake).get, methods=["GET"]),
+            Route("/jobs/{job_id}", JobRoute(ledger).get, methods=["GET"]),
             Route("/health", _health, methods=["GET"]),
         ],
         exception_handlers={

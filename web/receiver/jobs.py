@@ -7,7 +7,7 @@ import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
-from shared.ledger.async_ledger import Intake
+from shared.ledger.async_ledger import AsyncLedger
 from web.receiver.patience import in_time
 from web.receiver.problem import nothing_here
 
@@ -30,8 +30,8 @@ class JobAnswer(msgspec.Struct, frozen=True, kw_only=True):
 class JobRoute:
     """Looks jobs up in the ledger."""
 
-    def __init__(self, intake: Intake) -> None:
-        self._intake = intake
+    def __init__(self, ledger: AsyncLedger) -> None:
+        self._ledger = ledger
 
     async def get(self, request: Request) -> Response:
         """Answer with the job's state, or 404."""
@@ -39,7 +39,7 @@ class JobRoute:
             job_id = UUID(request.path_params["job_id"])
         except ValueError:
             return nothing_here()
-        job = await in_time(self._intake.job(job_id))
+        job = await in_time(self._ledger.job(job_id))
         if job is None:
             return nothing_here()
         answer = JobAnswer(

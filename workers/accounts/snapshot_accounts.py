@@ -23,7 +23,7 @@ def snapshot_accounts(_: SnapshotAccounts, ctx: Context) -> dict[str, int]:
                 balance=account.balance,
                 can_trade=account.can_trade,
                 is_simulated=account.is_simulated,
-                told_at=asked_at,
+                reported_at=asked_at,
             )
         accounts.forbid_all_but(tx.connection, [account.id for account in found])
     return {"accounts": len(found)}

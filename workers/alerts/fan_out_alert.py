@@ -2,14 +2,14 @@
 
 from shared.db.alerts import alerts
 from shared.errors import RefusedError
-from shared.ledger.jobs.alerts import CopyAlert
+from shared.ledger.jobs.alerts import FanOutAlert
 from workers.alerts.handle_alert import act
 from workers.context import Context
 from workers.task import task
 
 
-@task(CopyAlert)
-def copy_alert(job: CopyAlert, ctx: Context) -> dict[str, str]:
+@task(FanOutAlert)
+def fan_out_alert(job: FanOutAlert, ctx: Context) -> dict[str, str]:
     """Act as `handle_alert` does; signal, intent and the end of this job are one commit."""
     with ctx.autocommit() as connection:
         row = alerts.to_handle(connection, job.alert_id, job.account_id)

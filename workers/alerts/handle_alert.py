@@ -16,7 +16,7 @@ from shared.domain.orders.order import Origin, Side
 from shared.domain.risk.pre_trade import Entry
 from shared.errors import RefusedError, RiskLimitError
 from shared.ids import new_id
-from shared.ledger.jobs.alerts import CopyAlert, HandleAlert
+from shared.ledger.jobs.alerts import FanOutAlert, HandleAlert
 from shared.ledger.jobs.orders import Flatten
 from shared.ledger.ledger import Transaction
 from workers.context import Context
@@ -48,9 +48,9 @@ def handle_alert(job: HandleAlert, ctx: Context) -> dict[str, str]:
 def _ask_for_copy(tx: Transaction, ctx: Context, alert_id: UUID, account_id: int) -> None:
     is_entry = ctx.job.expires_at is not None
     tx.enqueue(
-        CopyAlert(alert_id=alert_id, account_id=account_id),
+        FanOutAlert(alert_id=alert_id, account_id=account_id),
         key=f"copy:{alert_id}:{account_id}",
-        order_key=entries_key(account_id) if is_entry else None,
+        sequence_key=entries_key(account_id) if is_entry else None,
         queue=ctx.job.queue,
         expires_after=until(ctx.job.expires_at) if ctx.job.expires_at is not None else None,
     )
@@ -129,7 +129,7 @@ def _close(ctx: Context, contract: Contract, alert_id: UUID, account_id: int, al
             wish, *others = [_ask_for_flat(tx, ctx, account_id, contract_id) for contract_id in (contract.id, *also)]
             for other in others:
                 tx.enqueue(Flatten(flattening_id=other))
-            tx.hand_over(result, Flatten(flattening_id=wish))
+            tx.continue_with(result, Flatten(flattening_id=wish))
     if refusal is not None:
         raise RiskLimitError(refusal)
     return result

@@ -10,7 +10,7 @@ from shared.db.async_engine import make_async_engine
 from shared.db.engine import make_engine
 from shared.domain.market_data.bar import MINUTE
 from shared.domain.market_data.coverage import Span
-from shared.errors import CredentialsRefusedError, TradingError
+from shared.errors import CredentialsRefusedError, TickworkError
 from shared.fleets import Queue
 from shared.gateway.client import GatewayClient
 from shared.gateway.hubs.hub import Hub
@@ -20,7 +20,7 @@ from shared.heartbeat import touch
 from shared.hot.feed_health import FeedHealth, HubHealth
 from shared.hot.feed_lease import LOOK_EVERY, RENEW_EVERY, FeedLease
 from shared.hot.feed_writer import FeedWriter
-from shared.ledger.async_ledger import Intake
+from shared.ledger.async_ledger import AsyncLedger
 from shared.ledger.wake import open_async_wake
 from workers.feed.market_side import MarketSide
 from workers.feed.outbox import Outbox
@@ -44,7 +44,7 @@ class Feed:
         line = make_async_engine(
             settings.need_database(), program="feed", pool_size=2, statement_timeout_s=_STATEMENT_TIMEOUT_S
         )
-        self._intake = Intake(line, open_async_wake(settings.need_broker()))
+        self._intake = AsyncLedger(line, open_async_wake(settings.need_broker()))
         self._outbox = Outbox(self._intake)  # outlives a time of standing by: what it holds must reach the ledger
         self._books = Books(self._engine, clock)
         self._writer = FeedWriter(settings.need_redis())
@@ -108,7 +108,7 @@ class Feed:
         wanted = Span(since_market_at, max(self._clock.now(), since_market_at + timedelta(microseconds=1)))
         try:
             bars = await asyncio.to_thread(self._gateway.bars, contract, wanted)
-        except TradingError as error:
+        except TickworkError as error:
             log.warning("whether %s trades cannot be asked: %s", contract_id, error)
             return False
         return any(bar.start + MINUTE > since_market_at and bar.volume for bar in bars)

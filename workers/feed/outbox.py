@@ -9,9 +9,9 @@ import sqlalchemy.exc
 from tenacity import before_sleep_log, retry, retry_if_not_exception_type, wait_fixed
 
 from shared.clock import machine_now
-from shared.errors import TradingError
+from shared.errors import TickworkError
 from shared.fleets import Queue
-from shared.ledger.async_ledger import Intake
+from shared.ledger.async_ledger import AsyncLedger
 from shared.ledger.job import Job
 from shared.ledger.jobs.accounts import SnapshotAccounts
 from shared.ledger.jobs.orders import ReconcileAccounts
@@ -21,7 +21,7 @@ log = logging.getLogger(__name__)
 MOST_WAITING = 10_000
 AGAIN_AFTER_S = 0.5
 _BATCH = 100
-_UNFIT = (psycopg.DataError, sqlalchemy.exc.DataError, TradingError, TypeError)
+_UNFIT = (psycopg.DataError, sqlalchemy.exc.DataError, TickworkError, TypeError)
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,13 +29,13 @@ class _Waiting:
     key: str
     request: Job
     queue: Queue | None
-    order_key: str | None
+    sequence_key: str | None
 
 
 class Outbox:
     """Enqueues jobs in the order they came, in batches; what it has no room for, a reconcile finds at the venue."""
 
-    def __init__(self, intake: Intake, *, most_waiting: int = MOST_WAITING) -> None:
+    def __init__(self, intake: AsyncLedger, *, most_waiting: int = MOST_WAITING) -> None:
         self._intake = intake
         self._waiting: asyncio.Queue[_Waiting] = asyncio.Queue(most_waiting)
         self._batch: list[_Waiting] = []  # kept until it is committed
@@ -47,13 +47,13 @@ class Outbox:
         """How many jobs wait to be enqueued."""
         return self._waiting.qsize() + len(self._batch)
 
-    def put(self, key: str, request: Job, queue: Queue | None = None, order_key: str | None = None) -> None:
+    def put(self, key: str, request: Job, queue: Queue | None = None, sequence_key: str | None = None) -> None:
         """Let a job be enqueued under `key`, unless one was already; never waits.
 
-        Jobs of one `order_key` run one at a time, in the order they were put in.
+        Jobs of one `sequence_key` run one at a time, in the order they were put in.
         """
         try:
-            self._waiting.put_nowait(_Waiting(key, request, queue, order_key))
+            self._waiting.put_nowait(_Waiting(key, request, queue, sequence_key))
         except asyncio.QueueFull:
             self._lose(key, "there is no room for more while Postgres is away")
 
@@ -100,4 +100,4 @@ class Outbox:
     async def _commit(self, batch: list[_Waiting]) -> None:
         async with self._intake.transaction() as tx:
             for one in batch:
-                await tx.enqueue(one.request, key=one.key, queue=one.queue, order_key=one.order_key)
+                await tx.enqueue(one.request, key=one.key, queue=one.queue, sequence_key=one.sequence_key)

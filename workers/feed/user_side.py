@@ -10,7 +10,7 @@ import msgspec
 
 from shared.clock import machine_now, monotonic
 from shared.domain.orders.order import Direction
-from shared.errors import TradingError
+from shared.errors import TickworkError
 from shared.gateway import wire
 from shared.gateway.hubs import messages
 from shared.gateway.hubs.hub import Hub, HubError
@@ -18,7 +18,7 @@ from shared.gateway.hubs.session import HubSession
 from shared.gateway.wire import VenuePosition
 from shared.hot.feed_writer import FeedWriter
 from shared.hot.positions import HotPosition
-from shared.ledger.jobs.orders import RecordEvents
+from shared.ledger.jobs.orders import ApplyExecutionReports
 from workers.feed.outbox import Outbox
 
 log = logging.getLogger(__name__)
@@ -97,7 +97,7 @@ class UserSide:
                 missing = sorted(set(await self._accounts()) - self._subscribed)
                 if self.hub.is_ready and missing:
                     await self._listen_to(missing)
-            except (TradingError, TimeoutError) as error:
+            except (TickworkError, TimeoutError) as error:
                 log.warning("accounts cannot be followed for now: %s", error)
 
     async def _refresh_positions(self, account_id: int) -> None:
@@ -106,7 +106,7 @@ class UserSide:
             seen = self._position_events.get(account_id, 0)
             try:
                 found = await self._read_positions(account_id)
-            except TradingError as error:
+            except TickworkError as error:
                 log.warning("the positions of account %s cannot be read: %s", account_id, error)
                 return
             if seen == self._position_events.get(account_id, 0):
@@ -152,7 +152,7 @@ class UserSide:
             told, self._told = self._told, {}
             for account_id, events in told.items():
                 at = machine_now()
-                job = RecordEvents(account_id=account_id, told_at=at, **events)
+                job = ApplyExecutionReports(account_id=account_id, reported_at=at, **events)
                 # The same told twice is one job. A balance has no time of its own: it may come back to what it was.
                 digest = hashlib.sha256(msgspec.json.encode([events, at if job.accounts else None])).hexdigest()
                 self._outbox.put(f"told:{account_id}:{digest[:32]}", job)
@@ -181,7 +181,7 @@ def _hot(position: VenuePosition) -> HotPosition | None:
         direction=direction,
         quantity=position.quantity,
         average_price=position.average_price if position.quantity else None,
-        told_at=machine_now(),
+        reported_at=machine_now(),
     )
 
 

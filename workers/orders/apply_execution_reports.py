@@ -6,7 +6,7 @@ from shared.db.accounts import accounts
 from shared.db.engine import UNFIT_ERRORS
 from shared.errors import RefusedError
 from shared.gateway import wire
-from shared.ledger.jobs.orders import RecordEvents
+from shared.ledger.jobs.orders import ApplyExecutionReports
 from workers.context import Context
 from workers.orders import venue_state
 from workers.task import task
@@ -14,8 +14,8 @@ from workers.task import task
 log = logging.getLogger(__name__)
 
 
-@task(RecordEvents)
-def record_events(job: RecordEvents, ctx: Context) -> dict[str, int]:
+@task(ApplyExecutionReports)
+def apply_execution_reports(job: ApplyExecutionReports, ctx: Context) -> dict[str, int]:
     """Bring our rows in line, unless we know of something newer; told twice, the second changes nothing.
 
     What cannot be kept must not hold up what can: then each event goes by itself.
@@ -34,7 +34,7 @@ def record_events(job: RecordEvents, ctx: Context) -> dict[str, int]:
     return result
 
 
-def _record(job: RecordEvents, ctx: Context) -> dict[str, int]:
+def _record(job: ApplyExecutionReports, ctx: Context) -> dict[str, int]:
     orders = [wire.order(document) for document in job.orders]
     fills = [wire.fill(document) for document in job.fills]
     # The account's row is locked, and must not be while orders are: its balance goes first, by itself.
@@ -43,13 +43,13 @@ def _record(job: RecordEvents, ctx: Context) -> dict[str, int]:
         with ctx.transaction() as tx:
             accounts.store(
                 tx.connection,
-                ctx.clock.to_market(job.told_at),
+                ctx.clock.to_market(job.reported_at),
                 account_id=account.id,
                 name=account.name,
                 balance=account.balance,
                 can_trade=account.can_trade,
                 is_simulated=account.is_simulated,
-                told_at=job.told_at,
+                reported_at=job.reported_at,
             )
     result = {"orders": len(orders), "fills": len(fills), "accounts": len(job.accounts)}
     with ctx.transaction() as tx:

@@ -20,7 +20,7 @@ LOOK_EVERY = timedelta(seconds=0.1)
 SEND_AGAIN_AFTER = timedelta(seconds=1)
 MODIFY_WITHIN = timedelta(seconds=15)
 CANCEL_WITHIN = timedelta(minutes=10)
-_NOT_AT_VENUE = {OrderState.SUBMITTING, OrderState.UNKNOWN}
+_NOT_AT_VENUE = {OrderState.SUBMITTING, OrderState.IN_DOUBT}
 
 
 @task(ChangeOrder)
@@ -47,15 +47,15 @@ def change_order(job: ChangeOrder, ctx: Context) -> dict[str, str | None]:
 
 
 def _advance(ctx: Context, change: ChangeRow, order: OrderRow) -> ChangeRow:
-    if order.state is OrderState.INTENDED and change.kind is ChangeKind.CANCEL:
+    if order.state is OrderState.CREATED and change.kind is ChangeKind.CANCEL:
         with ctx.ledger.engine.begin() as connection:
-            if orders.move(connection, order.id, [OrderState.INTENDED], OrderState.CANCELLED, reason="cancelled"):
+            if orders.move(connection, order.id, [OrderState.CREATED], OrderState.CANCELLED, reason="cancelled"):
                 changes.move(connection, change.id, ChangeState.DONE, "it was never sent")
         return _again(ctx, change)
     if order.state.is_final:
         is_done = change.kind is ChangeKind.CANCEL and order.state is OrderState.CANCELLED
         with ctx.ledger.engine.begin() as connection:
-            target = ChangeState.DONE if is_done else ChangeState.OVERTAKEN
+            target = ChangeState.DONE if is_done else ChangeState.TOO_LATE
             changes.move(connection, change.id, target, f"the order is {order.state}")
         return _again(ctx, change)
     is_fresh = change.submitted_at is not None and machine_now() - change.submitted_at < SEND_AGAIN_AFTER
@@ -67,7 +67,7 @@ def _advance(ctx: Context, change: ChangeRow, order: OrderRow) -> ChangeRow:
 def send(ctx: Context, change: ChangeRow, order: OrderRow) -> ChangeRow:
     """Send a change once and return it as it stands then; acknowledged is not done.
 
-    Raise RetryableError, and leave it INTENDED, when it certainly was not sent.
+    Raise RetryableError, and leave it CREATED, when it certainly was not sent.
     """
     ctx.gateway.get_ready()
     with ctx.ledger.engine.begin() as connection:
@@ -91,14 +91,14 @@ def send(ctx: Context, change: ChangeRow, order: OrderRow) -> ChangeRow:
             )
     except RetryableError:
         with ctx.ledger.engine.begin() as connection:
-            changes.move(connection, change.id, ChangeState.INTENDED)
+            changes.move(connection, change.id, ChangeState.CREATED)
         raise
     except RefusedError as error:
         # A cancel that is refused may have come too late: what the order is now tells.
-        state = ChangeState.UNKNOWN if change.kind is ChangeKind.CANCEL else ChangeState.REJECTED
+        state = ChangeState.IN_DOUBT if change.kind is ChangeKind.CANCEL else ChangeState.REJECTED
         outcome = str(error)
     except AmbiguousOutcomeError as error:
-        state, outcome = ChangeState.UNKNOWN, str(error)
+        state, outcome = ChangeState.IN_DOUBT, str(error)
     with ctx.ledger.engine.begin() as connection:
         if state is ChangeState.SUBMITTING:
             changes.note(connection, change.id, outcome)

@@ -10,7 +10,7 @@ from shared.domain.market_data.contract import Contract, root_of_symbol
 from shared.domain.orders.order import Origin
 from shared.domain.risk.pre_trade import Entry
 from shared.errors import RefusedError
-from shared.ledger.jobs.orders import EnterByHand
+from shared.ledger.jobs.orders import EnterManually
 from workers.context import Context
 from workers.orders.entry import Wish, enter, get_ready, judge, said
 from workers.task import task
@@ -19,8 +19,8 @@ _PRICES = ("limit_price", "stop_price", "trail_price", "stop_loss", "take_profit
 _NUMERAL = re.compile(r"[0-9]{1,9}(\.[0-9]{1,9})?")
 
 
-@task(EnterByHand)
-def enter_by_hand(job: EnterByHand, ctx: Context) -> dict[str, Any]:
+@task(EnterManually)
+def enter_manually(job: EnterManually, ctx: Context) -> dict[str, Any]:
     """Write signal, intent and the end of this job in one commit, and hand over: a second run finds nothing to do."""
     contract = _contract(ctx, job.symbol)
     wish = _wish(job, ctx, contract)
@@ -73,7 +73,7 @@ def _contract(ctx: Context, symbol: str) -> Contract:
     return contract
 
 
-def _wish(job: EnterByHand, ctx: Context, contract: Contract) -> Wish:
+def _wish(job: EnterManually, ctx: Context, contract: Contract) -> Wish:
     if (job.quantity is None) is (job.risk is None):
         raise RefusedError("an entry needs a quantity, or the dollars it may risk, and not both")
     prices = {name: _decimal(name, getattr(job, name)) for name in _PRICES}
@@ -91,7 +91,7 @@ def _wish(job: EnterByHand, ctx: Context, contract: Contract) -> Wish:
         job.account_id,
         contract,
         entry,
-        Origin.PERSON,
+        Origin.MANUAL,
         expires_at=ctx.job.expires_at or ctx.job.enqueued_at + ctx.settings.entry_ttl,
         reason="typed by hand",
         risk=_decimal("risk", job.risk),

@@ -90,7 +90,7 @@ def enter(ctx: Context, wish: Wish) -> dict[str, str]:
         intent = intend(tx, ctx, wish, is_sent_next=is_next)
         if intent.refusal is None:
             submitted = Submitted(intent.order, wish.contract, machine_now(), monotonic()) if is_next else None
-            tx.hand_over(intent.result, PlaceOrder(order_id=intent.order.id), submitted)
+            tx.continue_with(intent.result, PlaceOrder(order_id=intent.order.id), submitted)
     if intent.refusal is not None:
         raise intent.refusal
     return intent.result
@@ -124,7 +124,7 @@ def intend(tx: Transaction, ctx: Context, wish: Wish, *, is_sent_next: bool = Fa
         strategy=wish.strategy,
     )
     more: dict[str, object] = {"reason": refusal}
-    state = OrderState.INTENDED if refusal is None else OrderState.REFUSED
+    state = OrderState.CREATED if refusal is None else OrderState.DENIED
     if is_sent_next and refusal is None:
         state = OrderState.SUBMITTING
         more |= {"submitted_at": machine_now(), "submitted_market_at": ctx.market_now}
@@ -236,7 +236,7 @@ def _facts(ctx: Context, account: AccountRow, wish: Wish, stand: Stand | None, q
         is_live=ctx.settings.venue.is_simulator or account.live_orders,
         halt_reason=halt,
         is_reconciled=account.reconciled_at is not None,
-        has_unknown_order=stand is None or stand.has_unknown_order,
+        has_in_doubt_order=stand is None or stand.has_in_doubt_order,
         is_being_flattened=wish.contract.id in flattenings,
         contract=wish.contract,
         price=price,

@@ -34,7 +34,7 @@ WHILE_VENUE_IS_AWAY = timedelta(seconds=0.5)
 WHILE_VENUE_REFUSES = timedelta(seconds=2)
 _LEGS = {Role.STOP_LOSS, Role.TAKE_PROFIT}
 _AT_WORK = {OrderState.WORKING, OrderState.SUSPENDED}
-_UNSEEN = {OrderState.SUBMITTING, OrderState.UNKNOWN}
+_UNSEEN = {OrderState.SUBMITTING, OrderState.IN_DOUBT}
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +69,7 @@ def flatten(job: Flatten, ctx: Context) -> dict[str, str | int]:
         if wish.flat_at is not None:
             return {"venue_says": wish.progress or "flat"}
         accounts.lock(tx.connection, wish.account_id)
-        orders.cancel_intended(tx.connection, wish.account_id, wish.contract_id, f"flattened: {wish.reason}")
+        orders.cancel_created(tx.connection, wish.account_id, wish.contract_id, f"flattened: {wish.reason}")
     said, closing = "nothing so far", set[str]()
     try:
         for _ in range(SWEEPS_AT_ONCE):

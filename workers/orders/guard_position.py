@@ -36,7 +36,7 @@ STRANGERS_SHARE = Decimal("0.10")
 _STRANGERS_ROOM = Decimal(2_000)  # of the smallest account, where no rule tells
 _LEAST_TICKS = 4  # the venue takes no stop nearer than this; source: venue.md section 5.6
 _LEFT_ALONE = "its owner: live orders were never on"
-_ON_THEIR_WAY = {OrderState.INTENDED, OrderState.SUBMITTING, OrderState.UNKNOWN}
+_ON_THEIR_WAY = {OrderState.CREATED, OrderState.SUBMITTING, OrderState.IN_DOUBT}
 _SHOWN = {OrderState.WORKING}
 
 
@@ -166,7 +166,7 @@ def _last_try(ctx: Context, job: GuardPosition) -> OrderRow | None:
 
 def _mend(ctx: Context, job: GuardPosition, seen: Seen) -> dict[str, str | int]:
     todo = seen.plan
-    if any(row.state is OrderState.INTENDED and row.role is Role.STOP_LOSS for row in seen.open_orders):
+    if any(row.state is OrderState.CREATED and row.role is Role.STOP_LOSS for row in seen.open_orders):
         _give_up_unsent(ctx, job)  # its guard was lost before it could send
         raise PostponedError(f"{job.contract_id}: a stop was intended and never sent; looking again", LOOK_EVERY)
     if todo.missing and not seen.has_stop_on_its_way:
@@ -206,9 +206,9 @@ def _place_stop(ctx: Context, job: GuardPosition, seen: Seen, missing: int) -> s
     except RetryableError:  # certainly not sent, and nobody else would send it: the next look places another
         _give_up_unsent(ctx, job)
         raise
-    if answer.state is OrderState.UNKNOWN:
+    if answer.state is OrderState.IN_DOUBT:
         with ctx.ledger.engine.begin() as connection:
-            orders.move(connection, order.id, [OrderState.SUBMITTING], OrderState.UNKNOWN, reason=answer.reason)
+            orders.move(connection, order.id, [OrderState.SUBMITTING], OrderState.IN_DOUBT, reason=answer.reason)
     elif answer.state is OrderState.WORKING:
         with ctx.ledger.engine.begin() as connection:
             orders.move(
@@ -221,7 +221,7 @@ def _give_up_unsent(ctx: Context, job: GuardPosition) -> None:
     """Cancel the stops that a guard has intended and not sent: one guards at a time, so none is on its way any more."""
     with ctx.ledger.engine.begin() as connection:
         reason = "its guard did not send it"
-        orders.cancel_intended(connection, job.account_id, job.contract_id, reason, Role.STOP_LOSS)
+        orders.cancel_created(connection, job.account_id, job.contract_id, reason, Role.STOP_LOSS)
 
 
 def _intend_stop(ctx: Context, job: GuardPosition, seen: Seen, missing: int) -> OrderRow:
@@ -272,7 +272,7 @@ def _flatten(ctx: Context, job: GuardPosition, reason: str) -> dict[str, str | i
             reason=reason,
             correlation_id=ctx.job.correlation_id,
         )
-        tx.hand_over(result, Flatten(flattening_id=wish))
+        tx.continue_with(result, Flatten(flattening_id=wish))
     return result
 
 

@@ -7,7 +7,7 @@ from shared.db.orders import orders
 from shared.db.orders.orders import OrderRow
 from shared.domain.orders.order import OrderState, Role
 from shared.errors import RefusedError, RetryableError
-from shared.ledger.jobs.orders import FindFills, PlaceOrder, ReducePosition, SettleOrder
+from shared.ledger.jobs.orders import PlaceOrder, PollFills, ReducePosition, ResolveInDoubtOrder
 from workers.context import Context
 from workers.orders.poll_fills import FIRST_LOOK_AFTER
 from workers.orders.resolve_in_doubt_order import POLLS
@@ -21,19 +21,19 @@ _ASK_AGAIN = timedelta(seconds=0.5)
 def place_order(job: PlaceOrder, ctx: Context) -> dict[str, str | None]:
     """Place the order if it was certainly never sent.
 
-    A run that finds it SUBMITTING, and was not handed it by the one who made it so, does not send: it declares the
+    A run that finds it SUBMITTING, and has no handoff from the run that made it so, does not send: it declares the
     outcome UNKNOWN and leaves it to be settled.
     """
-    if isinstance(ctx.handed, Submitted) and ctx.handed.order.id == job.order_id:
-        made = ctx.handed
+    if isinstance(ctx.handoff, Submitted) and ctx.handoff.order.id == job.order_id:
+        made = ctx.handoff
         return _write_down(ctx, made.order, send(ctx, made.order, made.contract, made.lease_left))
     with ctx.autocommit() as connection:
         order = orders.get(connection, job.order_id)
     if order is None:
         raise RefusedError(f"order {job.order_id} does not exist")
     if order.state is OrderState.SUBMITTING:
-        return declare_unknown(ctx, order.id, "the process that sent it was lost")
-    if order.state is not OrderState.INTENDED:
+        return mark_in_doubt(ctx, order.id, "the process that sent it was lost")
+    if order.state is not OrderState.CREATED:
         return {"order": order.state}
     if order.role is Role.EXIT and ctx.job.attempt > 1:
         return _ask_anew(ctx, order, "its first sender was lost", timedelta(0))
@@ -51,7 +51,7 @@ def _ask_anew(ctx: Context, order: OrderRow, why: str, pause: timedelta) -> dict
     result: dict[str, str | None] = {"order": OrderState.CANCELLED, "reason": why}
     with ctx.transaction() as tx:
         reason = f"not sent, the position is read again: {why}"
-        if orders.move(tx.connection, order.id, [OrderState.INTENDED], OrderState.CANCELLED, reason=reason):
+        if orders.move(tx.connection, order.id, [OrderState.CREATED], OrderState.CANCELLED, reason=reason):
             request = ReducePosition(
                 account_id=order.account_id, contract_id=order.contract_id, quantity=order.quantity
             )
@@ -63,8 +63,8 @@ def _ask_anew(ctx: Context, order: OrderRow, why: str, pause: timedelta) -> dict
 def _write_down(ctx: Context, order: OrderRow, answer: Answer) -> dict[str, str | None]:
     if answer.refusal is not None:
         raise answer.refusal
-    if answer.state is OrderState.UNKNOWN:
-        return declare_unknown(ctx, order.id, answer.reason or "")
+    if answer.state is OrderState.IN_DOUBT:
+        return mark_in_doubt(ctx, order.id, answer.reason or "")
     if answer.state is not OrderState.WORKING:
         return {"order": answer.state, "reason": answer.reason}
     result: dict[str, str | None] = {"order": OrderState.WORKING, "venue_order_id": str(answer.venue_order_id)}
@@ -77,16 +77,16 @@ def _write_down(ctx: Context, order: OrderRow, answer: Answer) -> dict[str, str 
             OrderState.WORKING,
             venue_order_id=answer.venue_order_id,
         )
-        tx.enqueue(FindFills(order_id=order.id), run_after=FIRST_LOOK_AFTER)
+        tx.enqueue(PollFills(order_id=order.id), run_after=FIRST_LOOK_AFTER)
         tx.finish(result)
     return result
 
 
-def declare_unknown(ctx: Context, order_id: UUID, reason: str) -> dict[str, str | None]:
+def mark_in_doubt(ctx: Context, order_id: UUID, reason: str) -> dict[str, str | None]:
     """Leave an order of unknown fate to be settled, and end the job that sent it."""
-    result: dict[str, str | None] = {"order": OrderState.UNKNOWN, "reason": reason}
+    result: dict[str, str | None] = {"order": OrderState.IN_DOUBT, "reason": reason}
     with ctx.transaction() as tx:
-        if orders.move(tx.connection, order_id, [OrderState.SUBMITTING], OrderState.UNKNOWN, reason=reason):
-            tx.enqueue(SettleOrder(order_id=order_id), run_after=POLLS[0])
+        if orders.move(tx.connection, order_id, [OrderState.SUBMITTING], OrderState.IN_DOUBT, reason=reason):
+            tx.enqueue(ResolveInDoubtOrder(order_id=order_id), run_after=POLLS[0])
         tx.finish(result)
     return result

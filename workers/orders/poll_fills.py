@@ -7,7 +7,7 @@ from shared.db.orders import fills, orders
 from shared.db.orders.orders import OrderRow
 from shared.domain.orders.order import OrderState, OrderType
 from shared.errors import PostponedError, RefusedError
-from shared.ledger.jobs.orders import FindFills
+from shared.ledger.jobs.orders import PollFills
 from workers.context import Context
 from workers.orders import venue_state
 from workers.orders.resolve_in_doubt_order import OVERLAP
@@ -20,8 +20,8 @@ NARROW = timedelta(seconds=2)
 LEFT_TO_RECONCILE_AFTER = timedelta(seconds=10)
 
 
-@task(FindFills)
-def find_fills(job: FindFills, ctx: Context) -> dict[str, str | int | None]:
+@task(PollFills)
+def poll_fills(job: PollFills, ctx: Context) -> dict[str, str | int | None]:
     """Write down the order's fills, its stop and target; looking twice writes nothing twice.
 
     What rests in the market is looked at once: the hub, or the next reconcile, tells what becomes of it.
@@ -51,7 +51,7 @@ def find_fills(job: FindFills, ctx: Context) -> dict[str, str | int | None]:
         venue_state.write_down(tx, view)
         found = orders.get(tx.connection, order.id)
         price = fills.average_price(tx.connection, order.id)
-    state = found.state if found else OrderState.UNKNOWN
+    state = found.state if found else OrderState.IN_DOUBT
     # The order is filled before its fill is listed: ask again rather than miss the fill.
     is_complete = state.is_final and (state is not OrderState.FILLED or price is not None)
     if not is_complete and is_waited_for:

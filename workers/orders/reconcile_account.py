@@ -14,7 +14,7 @@ from shared.db.orders import changes, fills, orders, positions
 from shared.domain.market_data.calendar import trading_day_at, trading_day_begins
 from shared.domain.orders.order import OrderState
 from shared.errors import PositionMismatchError, PostponedError, RefusedError
-from shared.ledger.jobs.orders import ChangeOrder, GuardPosition, PlaceOrder, ReconcileAccount, SettleOrder
+from shared.ledger.jobs.orders import ChangeOrder, GuardPosition, PlaceOrder, ReconcileAccount, ResolveInDoubtOrder
 from shared.ledger.ledger import Transaction
 from workers.context import Context
 from workers.orders import venue_state
@@ -80,7 +80,7 @@ def _conclude(
     if gaps:
         result["carried"] = [str(gap) for gap in gaps]
         _take_their_word(tx.connection, account.id, view, gaps)
-        if account.met_at is not None:  # what it held at our first sight is no mismatch
+        if account.first_seen_at is not None:  # what it held at our first sight is no mismatch
             accounts.halt(tx.connection, f"{PositionMismatchError.__name__}: {_listed(gaps)}", account.id)
         accounts.note(tx.connection, account.id, "carried in", _listed(gaps))
     halt_over_strangers(tx.connection, account, view)
@@ -144,14 +144,14 @@ def _settle_what_hangs(tx: Transaction, account_id: int) -> None:
     for order in orders.open_of(tx.connection, account_id):
         hangs_since = now - (order.submitted_at or now)
         if order.state is OrderState.SUBMITTING and hangs_since > SUBMITTING_AT_MOST:
-            orders.move(tx.connection, order.id, [OrderState.SUBMITTING], OrderState.UNKNOWN, reason="no answer kept")
-        if order.state in {OrderState.SUBMITTING, OrderState.UNKNOWN} and hangs_since > SUBMITTING_AT_MOST:
-            tx.enqueue(SettleOrder(order_id=order.id), key=f"settle:{order.id}:{minute}")
-        if order.state is OrderState.INTENDED and order.expires_at is not None and order.expires_at <= now:
+            orders.move(tx.connection, order.id, [OrderState.SUBMITTING], OrderState.IN_DOUBT, reason="no answer kept")
+        if order.state in {OrderState.SUBMITTING, OrderState.IN_DOUBT} and hangs_since > SUBMITTING_AT_MOST:
+            tx.enqueue(ResolveInDoubtOrder(order_id=order.id), key=f"settle:{order.id}:{minute}")
+        if order.state is OrderState.CREATED and order.expires_at is not None and order.expires_at <= now:
             tx.enqueue(
                 PlaceOrder(order_id=order.id),  # finds it expired and says so
                 key=f"place:{order.id}:{minute}",
-                order_key=entries_key(account_id),
+                sequence_key=entries_key(account_id),
             )
     for change in changes.open_of(tx.connection, account_id):
         if now - change.intended_at > SUBMITTING_AT_MOST:
@@ -166,7 +166,7 @@ def _guard_what_is_held(tx: Transaction, ctx: Context, account_id: int) -> None:
         if not see(tx.connection, account_id, contract_id).plan.is_empty:
             request = GuardPosition(account_id=account_id, contract_id=contract_id)
             key = f"guard:{account_id}:reconcile:{ctx.job.id}:{contract_id}"
-            tx.enqueue_once(request, venue_state.guard_key(account_id, contract_id), key=key)
+            tx.enqueue_unless_queued(request, venue_state.guard_key(account_id, contract_id), key=key)
 
 
 def _since(ctx: Context, account: AccountRow) -> datetime:

@@ -42,11 +42,11 @@ def reconcile_accounts(_: ReconcileAccounts, ctx: Context) -> dict[str, int]:
             is_waited_for = account.reconciled_at is None or ctx.job.queue is Queue.CRITICAL
             options: EnqueueOptions = {
                 "queue": ctx.job.queue,  # after a gap of the stream it is critical
-                "order_key": f"account:{account.id}:reconcile",
+                "sequence_key": f"account:{account.id}:reconcile",
                 "expires_after": _WORTH_DOING_FOR,
             }
             if is_waited_for:
-                options["turn"] = _AHEAD_OF_ALL
+                options["sequence_id"] = _AHEAD_OF_ALL
             else:
                 options["run_after"] = number * apart
             tx.enqueue(ReconcileAccount(account_id=account.id), **options)

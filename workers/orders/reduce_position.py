@@ -29,12 +29,12 @@ def reduce_position(job: ReducePosition, ctx: Context) -> dict[str, str | int]:
             order_id=order_id,
             account_id=job.account_id,
             contract_id=job.contract_id,
-            origin=Origin.PERSON,
+            origin=Origin.MANUAL,
             role=Role.EXIT,
             side=side,
             quantity=quantity,
             correlation_id=ctx.job.correlation_id,
         )
         result["order_id"] = str(order_id)
-        tx.hand_over(result, PlaceOrder(order_id=order_id))
+        tx.continue_with(result, PlaceOrder(order_id=order_id))
     return result

@@ -8,7 +8,7 @@ from shared.db.orders import orders
 from shared.domain.orders.order import OrderState, Role
 from shared.errors import PostponedError, RefusedError
 from shared.gateway.wire import VenueOrder
-from shared.ledger.jobs.orders import FindFills, PlaceOrder, SettleOrder
+from shared.ledger.jobs.orders import PlaceOrder, PollFills, ResolveInDoubtOrder
 from workers.context import Context
 from workers.orders import venue_state
 from workers.task import task
@@ -20,12 +20,12 @@ OVERLAP = timedelta(minutes=2)
 
 
 def entries_key(account_id: int) -> str:
-    """Return the order_key that the entries of one account share: one at a time, in the order they came."""
+    """Return the sequence_key that the entries of one account share: one at a time, in the order they came."""
     return f"account:{account_id}:entries"
 
 
-@task(SettleOrder)
-def settle_order(job: SettleOrder, ctx: Context) -> dict[str, str]:
+@task(ResolveInDoubtOrder)
+def resolve_in_doubt_order(job: ResolveInDoubtOrder, ctx: Context) -> dict[str, str]:
     """Search the venue for the order's tag; a search may run any number of times.
 
     Found: adopt it. Not found until the horizon: the venue never had it, so an entry that is still wanted is sent again
@@ -37,7 +37,7 @@ def settle_order(job: SettleOrder, ctx: Context) -> dict[str, str]:
         order = orders.get(connection, job.order_id)
     if order is None:
         raise RefusedError(f"order {job.order_id} does not exist")
-    if order.state is not OrderState.UNKNOWN:
+    if order.state is not OrderState.IN_DOUBT:
         return {"order": order.state}
     now = machine_now()
     submitted_at = order.submitted_at or now
@@ -50,7 +50,7 @@ def settle_order(job: SettleOrder, ctx: Context) -> dict[str, str]:
             return _rejected(ctx, order.id, found)
         with ctx.transaction() as tx:
             venue_state.write_down(tx, view)
-            tx.enqueue(FindFills(order_id=order.id))
+            tx.enqueue(PollFills(order_id=order.id))
             tx.finish({"order": "found"})
         return {"order": "found"}
     later = [poll for poll in POLLS if poll > age]
@@ -61,17 +61,17 @@ def settle_order(job: SettleOrder, ctx: Context) -> dict[str, str]:
     with ctx.transaction() as tx:
         if order.role is not Role.ENTRY or (order.expires_at is not None and order.expires_at <= now):
             reason = f"never seen at the venue within {POLLS[-1].total_seconds():.0f} s, and not to be sent again"
-            orders.move(tx.connection, order.id, [OrderState.UNKNOWN], OrderState.EXPIRED, reason=reason)
+            orders.move(tx.connection, order.id, [OrderState.IN_DOUBT], OrderState.EXPIRED, reason=reason)
             return {"order": OrderState.EXPIRED}
-        orders.move(tx.connection, order.id, [OrderState.UNKNOWN], OrderState.INTENDED)
-        tx.enqueue(PlaceOrder(order_id=order.id), order_key=entries_key(order.account_id), turn=order.id)
+        orders.move(tx.connection, order.id, [OrderState.IN_DOUBT], OrderState.CREATED)
+        tx.enqueue(PlaceOrder(order_id=order.id), sequence_key=entries_key(order.account_id), sequence_id=order.id)
     return {"order": "sent again under the same tag"}
 
 
 def _rejected(ctx: Context, order_id: UUID, found: VenueOrder) -> dict[str, str]:
     with ctx.transaction() as tx:
         reason = "rejected by the venue, as a search for its tag has shown"
-        orders.move(tx.connection, order_id, [OrderState.UNKNOWN], OrderState.REJECTED, reason=reason)
+        orders.move(tx.connection, order_id, [OrderState.IN_DOUBT], OrderState.REJECTED, reason=reason)
         orders.name(tx.connection, order_id, found.id)
         tx.finish({"order": OrderState.REJECTED})
     return {"order": OrderState.REJECTED}

@@ -29,7 +29,7 @@ class Submitted:
 
     @property
     def lease_left(self) -> timedelta:
-        """For how long the job that was handed this is surely still ours; a computer that slept has lost it."""
+        """For how long the job with this handoff is surely still ours; a computer that slept has lost it."""
         return LEASE - max(timedelta(seconds=monotonic() - self.at_s), machine_now() - self.at)
 
 
@@ -48,7 +48,7 @@ class Answer:
 
 
 def submit(ctx: Context, order: OrderRow) -> Answer:
-    """Send an order that is INTENDED; raise RetryableError, and leave it INTENDED, when it certainly was not sent.
+    """Send an order that is CREATED; raise RetryableError, and leave it CREATED, when it certainly was not sent.
 
     An entry is let through only while its account is neither halted nor being flattened; that is read in the very
     transaction that makes it SUBMITTING.
@@ -63,7 +63,7 @@ def submit(ctx: Context, order: OrderRow) -> Answer:
     if found.obstacle == "moved":
         return Answer(order.state, reason="moved by another")
     if found.obstacle is not None:
-        return Answer(OrderState.REFUSED, reason=found.obstacle, refusal=RefusedError(found.obstacle))
+        return Answer(OrderState.DENIED, reason=found.obstacle, refusal=RefusedError(found.obstacle))
     return send(ctx, order, found.contract, found.lease_left)
 
 
@@ -76,12 +76,12 @@ def send(ctx: Context, order: OrderRow, contract: Contract, lease_left: timedelt
         venue_order_id = ctx.gateway.place(_ticket(order, contract))
     except (RetryableError, HaltError, SettingsError):  # certainly not sent, as without a login
         with ctx.ledger.engine.begin() as connection:
-            orders.move(connection, order.id, [OrderState.SUBMITTING], OrderState.INTENDED)
+            orders.move(connection, order.id, [OrderState.SUBMITTING], OrderState.CREATED)
         raise
     except RefusedError as error:
         return _end(ctx, order, OrderState.REJECTED, str(error), error)
     except AmbiguousOutcomeError as error:
-        return Answer(OrderState.UNKNOWN, reason=str(error))
+        return Answer(OrderState.IN_DOUBT, reason=str(error))
     return Answer(OrderState.WORKING, venue_order_id)
 
 
@@ -124,7 +124,7 @@ def _ticket(order: OrderRow, contract: Contract) -> OrderTicket:
 
 def _end(ctx: Context, order: OrderRow, state: OrderState, reason: str, refusal: RefusedError | None = None) -> Answer:
     # The hub may have told of a rejection before the answer came, without a reason.
-    sources = [OrderState.INTENDED, OrderState.SUBMITTING, *({OrderState.REJECTED} & {state})]
+    sources = [OrderState.CREATED, OrderState.SUBMITTING, *({OrderState.REJECTED} & {state})]
     with ctx.ledger.engine.begin() as connection:
         orders.move(connection, order.id, sources, state, reason=reason)
     return Answer(state, reason=reason, refusal=refusal)

@@ -125,7 +125,7 @@ def _write_news(
         is_orphan = row is not None and row.parent_id is None and order.parent_order_id is not None
         if row is not None and order.state is OrderState.REJECTED and row.venue_order_id != order.id:
             _note_rejected(connection, account_id, row, order)
-        elif order.state is OrderState.UNKNOWN and order.id in kept:  # a state that we cannot read says nothing
+        elif order.state is OrderState.IN_DOUBT and order.id in kept:  # a state that we cannot read says nothing
             continue
         elif row is None or is_orphan:
             gone += [order] * (_adopt(connection, account_id, order, ours) and order.state in _GONE)
@@ -141,11 +141,11 @@ def _is_kept(kept: Kept | None, order: VenueOrder) -> bool:
 
 def _ask_for_guard(tx: Transaction, account_id: int, contract_id: str, why: str) -> None:
     request = GuardPosition(account_id=account_id, contract_id=contract_id)
-    tx.enqueue_once(request, guard_key(account_id, contract_id), key=f"guard:{account_id}:{why}")
+    tx.enqueue_unless_queued(request, guard_key(account_id, contract_id), key=f"guard:{account_id}:{why}")
 
 
 def guard_key(account_id: int, contract_id: str) -> str:
-    """Return the order_key of whoever guards a position: one at a time."""
+    """Return the sequence_key of whoever guards a position: one at a time."""
     return f"guard:{account_id}:{contract_id}"
 
 
@@ -162,7 +162,7 @@ def _note_rejected(connection: Connection, account_id: int, row: OrderRow, order
 
 
 def _refresh(connection: Connection, row: OrderRow, order: VenueOrder) -> bool:
-    if order.state is OrderState.UNKNOWN:
+    if order.state is OrderState.IN_DOUBT:
         return False
     return venue_orders.refresh(connection, row.id, _shown(order))
 
@@ -179,7 +179,7 @@ def _adopt(connection: Connection, account_id: int, order: VenueOrder, ours: Map
     if parent is None and parent_tag:  # perhaps adopted in this very moment
         parent = orders.of_tags(connection, account_id, [parent_tag]).get(parent_tag)
     shown = _shown(order)
-    if order.state is OrderState.UNKNOWN:  # a state that we cannot read: it is there, until the venue says otherwise
+    if order.state is OrderState.IN_DOUBT:  # a state that we cannot read: it is there, until the venue says otherwise
         shown = replace(shown, state=OrderState.WORKING)
     order_id = new_id()
     return venue_orders.adopt(

@@ -71,7 +71,7 @@ def _ask_again(ctx: Context) -> None:
             slot = int(machine_now().timestamp()) // _AGAIN_AFTER_S
             request = GuardPosition(account_id=account_id, contract_id=contract_id)
             key = f"guard:{account_id}:{contract_id}:watch:{slot}"
-            tx.enqueue_once(request, guard_key(account_id, contract_id), key=key)
+            tx.enqueue_unless_queued(request, guard_key(account_id, contract_id), key=key)
         for wish in flattenings.forsaken(tx.connection, FORSAKEN_AFTER):
             tx.enqueue(Flatten(flattening_id=wish.id), correlation_id=ctx.job.id)
 

@@ -136,7 +136,7 @@ def _trade(tx: Transaction, ctx: Context, job: EvaluateStrategy, wish: Wish) -> 
     intent = intend(tx, ctx, wish)
     if intent.refusal is not None:
         return Evaluated(side, _not_traded(reason, str(intent.refusal))), intent.signal_id
-    tx.enqueue(PlaceOrder(order_id=intent.order.id), order_key=entries_key(wish.account_id))
+    tx.enqueue(PlaceOrder(order_id=intent.order.id), sequence_key=entries_key(wish.account_id))
     return Evaluated(side, reason), intent.signal_id
 
 

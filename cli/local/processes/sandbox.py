@@ -19,7 +19,7 @@ from cli.local.processes.program import Program, kill_session, start
 from cli.local.processes.readiness import answers_http
 from shared.clock import MarketClock, live_clock, machine_now
 from shared.config import environment
-from shared.errors import SettingsError, TradingError
+from shared.errors import SettingsError, TickworkError
 
 _READY_WITHIN_S, _ENDS_WITHIN_S = 60.0, 8.0
 _LOOK_EVERY_S = 0.05
@@ -92,7 +92,7 @@ def prepare(folder: Path) -> None:
 
 
 def run(sandbox: Sandbox, *, is_fresh: bool, on_ready: Callable[[], None]) -> None:
-    """Run the simulator until Ctrl-C; raise TradingError when it does not start or dies."""
+    """Run the simulator until Ctrl-C; raise TickworkError when it does not start or dies."""
     for name, port in (("--port", sandbox.port), ("--control-port", sandbox.control_port)):
         if not is_free(port):
             raise SettingsError(
@@ -172,12 +172,14 @@ def _keep_running(sandbox: Sandbox, program: Program, on_ready: Callable[[], Non
                 is_ready = True
                 on_ready()
             if not is_ready and time.monotonic() > until:
-                raise TradingError(f"the simulator does not answer after {_READY_WITHIN_S:.0f} s")
+                raise TickworkError(f"the simulator does not answer after {_READY_WITHIN_S:.0f} s")
             time.sleep(_LOOK_EVERY_S)
         if not is_stopping:
             output.join(1)
             what = "ended by itself" if is_ready else "did not start"
-            raise TradingError(f"the simulator {what}: its last words are above, and in {sandbox.folder}/simulator.log")
+            raise TickworkError(
+                f"the simulator {what}: its last words are above, and in {sandbox.folder}/simulator.log"
+            )
     finally:
         process.terminate()
         try:

@@ -7,7 +7,7 @@ from cli.local.processes.programs import Stack
 from cli.local.processes.supervisor import Child, Supervisor
 from shared.db.engine import DATABASE_ERRORS, driver, make_engine
 from shared.fleets import FLEETS
-from shared.ledger import transitions
+from shared.ledger import recovery
 
 _FLEETS = {fleet.program: fleet.name for fleet in FLEETS}
 _ORDER = (("receiver",), ("beat", "relay", "flower"), tuple(_FLEETS), ("simulator",), ("valkey",), ("postgres",))
@@ -16,14 +16,14 @@ _ORDER = (("receiver",), ("beat", "relay", "flower"), tuple(_FLEETS), ("simulato
 def drain(supervisor: Supervisor, stack: Stack | None, show: Callable[[str], None]) -> None:
     """Stop everything within 25 s; jobs of workers that had to be killed are handed back to the queue."""
 
-    def hand_back(child: Child, pid: int) -> None:
+    def release_on_shutdown(child: Child, pid: int) -> None:
         fleet = _FLEETS.get(child.program.name)
         if fleet is None or stack is None:
             return
         engine = make_engine(stack.database_url, program="up", pool_size=1)
         try:
             with engine.begin() as connection:
-                count = transitions.hand_back(driver(connection), f"{fleet}@{socket.gethostname()}.{pid}")
+                count = recovery.release_on_shutdown(driver(connection), f"{fleet}@{socket.gethostname()}.{pid}")
             show(f"{count} job(s) of {child.program.name} handed back")
         except DATABASE_ERRORS as error:
             show(f"jobs of {child.program.name} come back when their leases end: {error}")
@@ -31,4 +31,4 @@ def drain(supervisor: Supervisor, stack: Stack | None, show: Callable[[str], Non
             engine.dispose()
 
     for names in _ORDER:
-        supervisor.stop(names, on_kill=hand_back)
+        supervisor.stop(names, on_kill=release_on_shutdown)

@@ -27,8 +27,8 @@ class AccountRow:
     halted_at: datetime | None
     halt_reason: str | None
     reconciled_at: datetime | None
-    met_at: datetime | None
-    told_at: datetime | None
+    first_seen_at: datetime | None
+    reported_at: datetime | None
     live_orders: bool
     live_since_at: datetime | None
     rules: str | None
@@ -112,18 +112,18 @@ def store(
     balance: Decimal,
     can_trade: bool,
     is_simulated: bool | None,
-    told_at: datetime,
+    reported_at: datetime,
 ) -> None:
     """Keep what the venue says of one account, a snapshot of it, and the day that has ended since the last word.
 
-    `told_at` is when it was told or asked: the venue gives a balance no time of its own, and an older one is left out.
+    `reported_at` is when it was told or asked: the venue gives a balance no time of its own, and an older one is left out.
     """
     before = lock(connection, account_id)
-    if before is not None and before.told_at is not None and before.told_at > told_at:
+    if before is not None and before.reported_at is not None and before.reported_at > reported_at:
         return
     today = trading_day_at(taken_market_at)
     values: dict[str, Any] = {"name": name, "balance": balance, "can_trade": can_trade, "is_simulated": is_simulated}
-    values["told_at"] = told_at
+    values["reported_at"] = reported_at
     if before is None or before.trading_day is None:
         values |= {"trading_day": today, "day_opening_balance": balance}
         values["highest_close"] = first_highest_close(name, balance)
@@ -184,7 +184,7 @@ def forget_reconciliation(connection: Connection) -> None:
 
 def note_reconciled(connection: Connection, account_id: int) -> None:
     """Note that the account was compared with the venue just now."""
-    values = {"reconciled_at": func.now(), "met_at": func.coalesce(account.c.met_at, func.now())}
+    values = {"reconciled_at": func.now(), "first_seen_at": func.coalesce(account.c.first_seen_at, func.now())}
     connection.execute(update(account).where(account.c.id == account_id).values(**values))
 
 

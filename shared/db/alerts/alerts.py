@@ -22,7 +22,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import JSONB
 
-from shared.db.tables.alerts import alert, hook, hook_copy, signal
+from shared.db.tables.alerts import alert, hook, hook_follower, signal
 from shared.db.tables.ledger import job
 
 
@@ -63,7 +63,11 @@ def add_refused(alert_id: UUID, hook_id: UUID, body: bytes, reason: str, *, is_j
 
 
 def _to_handle() -> Select[bytes, int, list[int], str | None]:
-    others = select(hook_copy.c.account_id).where(hook_copy.c.hook_id == hook.c.id).order_by(hook_copy.c.account_id)
+    others = (
+        select(hook_follower.c.account_id)
+        .where(hook_follower.c.hook_id == hook.c.id)
+        .order_by(hook_follower.c.account_id)
+    )
     whose = func.coalesce(bindparam("account", type_=BigInteger), hook.c.account_id)
     refusal = select(signal.c.reason).where(
         signal.c.alert_id == alert.c.id, signal.c.account_id == whose, signal.c.verdict == "refused"

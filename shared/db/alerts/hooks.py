@@ -11,7 +11,7 @@ from sqlalchemy import Connection, Row, Select, bindparam, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.sql.dml import ReturningInsert, ReturningUpdate
 
-from shared.db.tables.alerts import hook, hook_copy
+from shared.db.tables.alerts import hook, hook_follower
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,12 +66,12 @@ def revoke(name: str) -> ReturningUpdate[UUID]:
 def copy_to(connection: Connection, hook_id: UUID, account_ids: Sequence[int]) -> None:
     """Let further accounts trade what the hook is told."""
     for account_id in account_ids:
-        connection.execute(insert(hook_copy).values(hook_id=hook_id, account_id=account_id))
+        connection.execute(insert(hook_follower).values(hook_id=hook_id, account_id=account_id))
 
 
 def further_accounts(connection: Connection) -> dict[UUID, list[int]]:
     """Return the further accounts of every hook that has some."""
     found: dict[UUID, list[int]] = {}
-    for row in connection.execute(select(hook_copy).order_by(hook_copy.c.hook_id, hook_copy.c.account_id)):
+    for row in connection.execute(select(hook_follower).order_by(hook_follower.c.hook_id, hook_follower.c.account_id)):
         found.setdefault(row.hook_id, []).append(row.account_id)
     return found

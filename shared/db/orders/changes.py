@@ -67,7 +67,7 @@ def intend(
             quantity=quantity,
             limit_price=limit_price,
             stop_price=stop_price,
-            state=ChangeState.INTENDED,
+            state=ChangeState.CREATED,
             origin=origin,
             reason=reason,
             correlation_id=correlation_id,
@@ -123,7 +123,7 @@ def _settling() -> Update:
         & or_(order_change.c.stop_price.is_(None), order_change.c.stop_price == orders.c.stop_price),
     )
     is_over = orders.c.state.in_(_FINAL)
-    target = case((is_done, ChangeState.DONE.value), else_=ChangeState.OVERTAKEN.value)
+    target = case((is_done, ChangeState.DONE.value), else_=ChangeState.TOO_LATE.value)
     statement = update(order_change).where(
         order_change.c.order_id == orders.c.id,
         orders.c.account_id == bindparam("account"),

@@ -98,20 +98,20 @@ def intend(
     quantity: int,
     correlation_id: UUID,
     type_: OrderType = OrderType.MARKET,
-    state: OrderState = OrderState.INTENDED,
+    state: OrderState = OrderState.CREATED,
     along: NewSignal | None = None,
     **more: object,
 ) -> OrderRow:
     """Write an intent, and return it; nothing is sent yet. `more` are columns.
 
-    `state` is REFUSED when risk has refused it, and SUBMITTING when whoever writes it sends it right after the commit.
+    `state` is DENIED when risk has refused it, and SUBMITTING when whoever writes it sends it right after the commit.
     `along` is written in the same round trip: the signal that the row points at.
     """
     known = more | {
         "id": order_id,
         "account_id": account_id,
         "contract_id": contract_id,
-        "client_order_id": None if state is OrderState.REFUSED else tag_of(order_id),
+        "client_order_id": None if state is OrderState.DENIED else tag_of(order_id),
         "origin": origin,
         "role": role,
         "side": side,
@@ -159,9 +159,9 @@ class Submission:
 def submit(
     connection: Connection, order: OrderRow, job_id: UUID, fence: int, *, machine_now: datetime, market_now: datetime
 ) -> Submission:
-    """Make an INTENDED order SUBMITTING, as the function submit_order in Postgres says, in one round trip.
+    """Make an CREATED order SUBMITTING, as the function submit_order in Postgres says, in one round trip.
 
-    An entry becomes REFUSED while its account is halted or being flattened: neither can come before this commits.
+    An entry becomes DENIED while its account is halted or being flattened: neither can come before this commits.
     Raise LookupError for a contract that we never met.
     """
     lease = select(job.c.lease_until - func.clock_timestamp()).where(
@@ -242,11 +242,11 @@ def given_up_since(connection: Connection, account_id: int, since: datetime) -> 
     return [_row(row) for row in connection.execute(statement.order_by(orders.c.id))]
 
 
-def cancel_intended(
+def cancel_created(
     connection: Connection, account_id: int, contract_id: str | None, reason: str, role: Role | None = None
 ) -> int:
     """Cancel the account's orders that were certainly not sent, of one contract or role or of all; return how many."""
-    statement = update(orders).where(orders.c.account_id == account_id, orders.c.state == OrderState.INTENDED.value)
+    statement = update(orders).where(orders.c.account_id == account_id, orders.c.state == OrderState.CREATED.value)
     if contract_id is not None:
         statement = statement.where(orders.c.contract_id == contract_id)
     if role is not None:

@@ -30,7 +30,7 @@ _FACTS = text("""
     FROM position WHERE quantity > 0
     UNION ALL
     SELECT 'entry', account_id, contract_id, quantity - filled_quantity, NULL, stop_loss_ticks, side, NULL
-    FROM orders WHERE state IN ('INTENDED', 'SUBMITTING', 'UNKNOWN', 'WORKING') AND role IN ('ENTRY', 'OTHER')
+    FROM orders WHERE state IN ('CREATED', 'SUBMITTING', 'IN_DOUBT', 'WORKING') AND role IN ('ENTRY', 'OTHER')
     UNION ALL
     SELECT 'stop', account_id, contract_id, quantity - filled_quantity, stop_price, NULL, side, NULL
     FROM orders WHERE state = 'WORKING' AND role = 'STOP_LOSS' AND stop_price IS NOT NULL
@@ -43,7 +43,7 @@ _FACTS = text("""
     FROM orders WHERE intended_at > now() - interval '5 minutes' AND submitted_at > now() - interval '1 minute'
     GROUP BY account_id
     UNION ALL
-    SELECT 'unknown', account_id, contract_id, 1, NULL, NULL, NULL, NULL FROM orders WHERE state = 'UNKNOWN'
+    SELECT 'unknown', account_id, contract_id, 1, NULL, NULL, NULL, NULL FROM orders WHERE state = 'IN_DOUBT'
     UNION ALL
     SELECT 'flattening', account_id, coalesce(contract_id, ''), 1, NULL, NULL, reason, asked_at
     FROM flattening WHERE flat_at IS NULL
@@ -63,7 +63,7 @@ class Stand:
     account: AccountRow
     book: RuleBook
     standing: Standing
-    has_unknown_order: bool
+    has_in_doubt_order: bool
     flattenings: tuple[tuple[str, str], ...]
 
 

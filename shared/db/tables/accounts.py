@@ -30,8 +30,8 @@ account = Table(
     at_column("halted_at"),
     Column("halt_reason", Text),
     at_column("reconciled_at"),
-    at_column("told_at"),  # when its balance was told or asked
-    at_column("met_at"),  # the first time that it was compared with the venue
+    at_column("reported_at"),  # when its balance was told or asked
+    at_column("first_seen_at"),  # the first time that it was compared with the venue
     Column("live_orders", Boolean, nullable=False, server_default=text("false")),  # towards the real venue
     at_column("live_since_at"),
     Column("rules", Text),  # the preset; None: the one that its name tells

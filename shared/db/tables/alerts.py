@@ -29,8 +29,8 @@ hook = Table(
 )
 
 # The further accounts that trade what a hook is told.
-hook_copy = Table(
-    "hook_copy",
+hook_follower = Table(
+    "hook_follower",
     metadata,
     Column("hook_id", Uuid, ForeignKey("hook.id"), primary_key=True),
     Column("account_id", BigInteger, ForeignKey("account.id"), primary_key=True),

@@ -31,8 +31,8 @@ job = Table(
     Column("deadline", Interval),
     at_column("run_at", nullable=False, now=True),
     at_column("expires_at"),
-    Column("order_key", Text),
-    Column("turn", Uuid, nullable=False),  # orders the jobs of one order_key; a hand-over inherits it
+    Column("sequence_key", Text),
+    Column("sequence_id", Uuid, nullable=False),  # orders the jobs of one sequence_key; a hand-over inherits it
     at_column("lease_until"),
     Column("fence", BigInteger, nullable=False, server_default="0"),
     Column("worker", Text),
@@ -42,7 +42,7 @@ job = Table(
     at_column("finished_at"),
     Column("result", JSONB),
     Column("error", Text),
-    Column("cause_id", Uuid),  # no foreign key: finished rows are deleted in chunks
+    Column("parent_id", Uuid),  # no foreign key: finished rows are deleted in chunks
     Column("correlation_id", Uuid, nullable=False),
     CheckConstraint("state IN ('queued','running','succeeded','failed','dead','cancelled','expired')", name="state"),
     CheckConstraint("queue IN ('critical','high','normal','low','background')", name="queue"),
@@ -55,18 +55,18 @@ Index("ix_job_expiring", job.c.expires_at, postgresql_where=text("state = 'queue
 Index("ix_job_lease", job.c.lease_until, postgresql_where=text("state = 'running'"))
 
 Index(
-    "ix_job_order_key",
-    job.c.order_key,
-    job.c.turn,
-    postgresql_where=text("order_key IS NOT NULL AND state IN ('queued','running')"),
+    "ix_job_sequence_key",
+    job.c.sequence_key,
+    job.c.sequence_id,
+    postgresql_where=text("sequence_key IS NOT NULL AND state IN ('queued','running')"),
 )
 
-# One running job per order_key, whatever the claims race for.
+# One running job per sequence_key, whatever the claims race for.
 Index(
-    "uq_job_order_key_running",
-    job.c.order_key,
+    "uq_job_sequence_key_running",
+    job.c.sequence_key,
     unique=True,
-    postgresql_where=text("order_key IS NOT NULL AND state = 'running'"),
+    postgresql_where=text("sequence_key IS NOT NULL AND state = 'running'"),
 )
 
 Index("ix_job_correlation", job.c.correlation_id)
@@ -76,7 +76,7 @@ Index("ix_job_finished", job.c.finished_at, postgresql_where=text("finished_at I
 job_key = Table(
     "job_key",
     metadata,
-    Column("unique_key", Text, primary_key=True),
+    Column("idempotency_key", Text, primary_key=True),
     Column("job_id", Uuid, nullable=False),
     at_column("kept_until", nullable=False),
 )

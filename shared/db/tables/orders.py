@@ -59,8 +59,8 @@ orders = Table(
     UniqueConstraint("account_id", "venue_order_id"),
     CheckConstraint("quantity > 0", name="quantity"),
     CheckConstraint(
-        "state IN ('INTENDED','SUBMITTING','UNKNOWN','SUSPENDED','WORKING','FILLED','CANCELLED','EXPIRED','REJECTED',"
-        "'REFUSED')",
+        "state IN ('CREATED','SUBMITTING','IN_DOUBT','SUSPENDED','WORKING','FILLED','CANCELLED','EXPIRED','REJECTED',"
+        "'DENIED')",
         name="state",
     ),
 )
@@ -68,7 +68,7 @@ Index(
     "ix_orders_open",
     orders.c.account_id,
     orders.c.state,
-    postgresql_where=text("state IN ('INTENDED','SUBMITTING','UNKNOWN','SUSPENDED','WORKING')"),
+    postgresql_where=text("state IN ('CREATED','SUBMITTING','IN_DOUBT','SUSPENDED','WORKING')"),
 )
 Index("ix_orders_correlation", orders.c.correlation_id)
 Index("ix_orders_intended_at", orders.c.intended_at)
@@ -95,7 +95,7 @@ order_change = Table(
     at_column("submitted_at"),
     at_column("settled_at"),
     CheckConstraint("kind IN ('CANCEL','MODIFY')", name="kind"),
-    CheckConstraint("state IN ('INTENDED','SUBMITTING','UNKNOWN','DONE','OVERTAKEN','REJECTED')", name="state"),
+    CheckConstraint("state IN ('CREATED','SUBMITTING','IN_DOUBT','DONE','TOO_LATE','REJECTED')", name="state"),
 )
 Index("ix_order_change_order_id", order_change.c.order_id)
 

@@ -43,18 +43,18 @@ class OrderType(StrEnum):
 
 
 class OrderState(StrEnum):
-    """Where an order stands. UNKNOWN is settled by reconciliation alone."""
+    """Where an order stands. IN_DOUBT is settled by reconciliation alone."""
 
-    INTENDED = "INTENDED"
+    CREATED = "CREATED"
     SUBMITTING = "SUBMITTING"
-    UNKNOWN = "UNKNOWN"
+    IN_DOUBT = "IN_DOUBT"
     SUSPENDED = "SUSPENDED"
     WORKING = "WORKING"
     FILLED = "FILLED"
     CANCELLED = "CANCELLED"
     EXPIRED = "EXPIRED"
     REJECTED = "REJECTED"
-    REFUSED = "REFUSED"
+    DENIED = "DENIED"
 
     @property
     def is_final(self) -> bool:
@@ -67,7 +67,7 @@ class OrderState(StrEnum):
 
 
 _FINAL = frozenset(
-    {OrderState.FILLED, OrderState.CANCELLED, OrderState.EXPIRED, OrderState.REJECTED, OrderState.REFUSED}
+    {OrderState.FILLED, OrderState.CANCELLED, OrderState.EXPIRED, OrderState.REJECTED, OrderState.DENIED}
 )
 _ENDS_AT_VENUE = frozenset({OrderState.FILLED, OrderState.CANCELLED, OrderState.EXPIRED, OrderState.REJECTED})
 _AT_VENUE = _ENDS_AT_VENUE | {OrderState.WORKING}
@@ -75,16 +75,16 @@ _AT_VENUE = _ENDS_AT_VENUE | {OrderState.WORKING}
 # Every move there is. The venue is right: what it shows of an order may come at any time before the order's end.
 # An EXPIRED one may be an order that we gave up, and that the venue shows after all.
 TRANSITIONS: dict[OrderState, frozenset[OrderState]] = {
-    OrderState.INTENDED: _AT_VENUE | {OrderState.SUBMITTING, OrderState.REFUSED},
-    OrderState.SUBMITTING: _AT_VENUE | {OrderState.INTENDED, OrderState.UNKNOWN},
-    OrderState.UNKNOWN: _AT_VENUE | {OrderState.INTENDED},
+    OrderState.CREATED: _AT_VENUE | {OrderState.SUBMITTING, OrderState.DENIED},
+    OrderState.SUBMITTING: _AT_VENUE | {OrderState.CREATED, OrderState.IN_DOUBT},
+    OrderState.IN_DOUBT: _AT_VENUE | {OrderState.CREATED},
     OrderState.SUSPENDED: _AT_VENUE,
     OrderState.WORKING: _ENDS_AT_VENUE | {OrderState.SUSPENDED},
     OrderState.EXPIRED: _AT_VENUE - {OrderState.EXPIRED},
     OrderState.FILLED: frozenset(),
     OrderState.CANCELLED: frozenset(),
     OrderState.REJECTED: frozenset(),
-    OrderState.REFUSED: frozenset(),
+    OrderState.DENIED: frozenset(),
 }
 
 
@@ -96,19 +96,19 @@ class ChangeKind(StrEnum):
 
 
 class ChangeState(StrEnum):
-    """Where a change stands. OVERTAKEN: the order ended otherwise first, as when a fill wins against a cancel."""
+    """Where a change stands. TOO_LATE: the order ended otherwise first, as when a fill wins against a cancel."""
 
-    INTENDED = "INTENDED"
+    CREATED = "CREATED"
     SUBMITTING = "SUBMITTING"
-    UNKNOWN = "UNKNOWN"
+    IN_DOUBT = "IN_DOUBT"
     DONE = "DONE"
-    OVERTAKEN = "OVERTAKEN"
+    TOO_LATE = "TOO_LATE"
     REJECTED = "REJECTED"
 
     @property
     def is_final(self) -> bool:
         """Whether the change is settled."""
-        return self in {ChangeState.DONE, ChangeState.OVERTAKEN, ChangeState.REJECTED}
+        return self in {ChangeState.DONE, ChangeState.TOO_LATE, ChangeState.REJECTED}
 
 
 class Role(StrEnum):
@@ -126,6 +126,6 @@ class Origin(StrEnum):
 
     ALERT = "alert"
     STRATEGY = "strategy"
-    PERSON = "person"
+    MANUAL = "manual"
     PROTECTOR = "protector"
     EXTERNAL = "EXTERNAL"

@@ -50,7 +50,7 @@ class Facts:
     is_live: bool
     halt_reason: str | None
     is_reconciled: bool
-    has_unknown_order: bool
+    has_in_doubt_order: bool
     is_being_flattened: bool
     contract: Contract
     price: Decimal | None
@@ -98,7 +98,7 @@ def check_entry(entry: Entry, facts: Facts) -> Bracket:
     reference = _own_price(entry, facts.contract)
     if not facts.is_reconciled:
         raise PostponedError(f"account {facts.account_name} is not reconciled since the start", _LOOK_AGAIN)
-    if facts.has_unknown_order:
+    if facts.has_in_doubt_order:
         raise PostponedError(f"account {facts.account_name} has an order whose fate is unknown", _LOOK_AGAIN)
     if facts.is_being_flattened:
         raise PostponedError(f"{facts.contract.id} is being flattened", _LOOK_AGAIN)

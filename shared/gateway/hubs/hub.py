@@ -19,7 +19,7 @@ from websockets.exceptions import InvalidStatus, WebSocketException
 
 from shared.clock import machine_now, monotonic
 from shared.domain.accounts.login import token_of
-from shared.errors import CredentialsRefusedError, TradingError
+from shared.errors import CredentialsRefusedError, TickworkError
 from shared.gateway.hubs import protocol
 from shared.gateway.hubs.protocol import Kind, MalformedRecordError, Record
 from shared.gateway.hubs.session import HubSession
@@ -34,7 +34,7 @@ _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.2, 10.0
 _FRESH_TOKEN_AGAIN_S = 600.0
 
 
-class HubError(TradingError):
+class HubError(TickworkError):
     """The hub cannot be used as it is now; a new connection may help."""
 
 
@@ -123,7 +123,7 @@ class Hub:
                 log.warning("hub %s: the venue answered %s", self.name, error.response.status_code)
                 if error.response.status_code == HTTPStatus.UNAUTHORIZED:
                     self._session.note_refused(token)
-            except (TradingError, OSError, WebSocketException, MalformedRecordError) as error:
+            except (TickworkError, OSError, WebSocketException, MalformedRecordError) as error:
                 log.warning("hub %s lost: %s", self.name, masked(f"{type(error).__name__}: {error}"))
             failures = 0 if monotonic() - began > _LONGEST_PAUSE_S else failures + 1
             most = min(_LONGEST_PAUSE_S, _FIRST_PAUSE_S * 2 ** min(failures, 10))
@@ -202,7 +202,7 @@ class Hub:
             ends = await asyncio.gather(*tasks, return_exceptions=True)
         failures = [end for end in ends if isinstance(end, Exception)]
         # What says why comes first: a socket that has gone is often only what follows from it.
-        raise min(failures, key=lambda end: (not isinstance(end, LoggedOutError), not isinstance(end, TradingError)))
+        raise min(failures, key=lambda end: (not isinstance(end, LoggedOutError), not isinstance(end, TickworkError)))
 
     async def _get_ready(self) -> None:
         await self._on_connected(self)
@@ -253,7 +253,7 @@ class Hub:
                 await self._session.fresh(token)
             except CredentialsRefusedError:
                 raise
-            except TradingError as error:
+            except TickworkError as error:
                 log.warning("hub %s: no fresh token for a connection whose own ends soon: %s", self.name, error)
                 await asyncio.sleep(_FRESH_TOKEN_AGAIN_S)
             else:

@@ -5,7 +5,7 @@ import logging
 from shared.clock import machine_now
 from shared.config import Venue
 from shared.domain.accounts.login import Token, token_of
-from shared.errors import CredentialsRefusedError, RefusedError, SettingsError, TradingError, VenueDownError
+from shared.errors import CredentialsRefusedError, RefusedError, SettingsError, TickworkError, VenueDownError
 from shared.fleets import Queue
 from shared.gateway.ports import TokenStore
 from shared.gateway.rest.transport import Request, TokenRefusedError, Transport, complaint
@@ -84,7 +84,7 @@ class Login:
     def _renewed_early(self, kept: Token, queue: Queue) -> str:
         try:
             fresh = self._validated(kept.text, queue) or self._asked_for(queue)
-        except TradingError as error:  # the old one still serves
+        except TickworkError as error:  # the old one still serves
             log.error("the token is not renewed, and ends at %s: %s", f"{kept.ends_at:%Y-%m-%d %H:%M} UTC", error)  # noqa: TRY400  # foreseen
             return kept.text
         self._tokens.put(fresh)

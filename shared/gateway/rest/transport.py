@@ -15,7 +15,7 @@ import requests
 from urllib3.exceptions import MaxRetryError, NewConnectionError
 
 from shared.clock import machine_now, monotonic, until
-from shared.errors import AmbiguousOutcomeError, RateLimitedError, RefusedError, TradingError, VenueDownError
+from shared.errors import AmbiguousOutcomeError, RateLimitedError, RefusedError, TickworkError, VenueDownError
 from shared.fleets import Queue
 from shared.gateway.errors import NotSentError
 from shared.gateway.ports import Budget, Call, CallLog, Limiter
@@ -28,7 +28,7 @@ _LONGEST_RETRY_AFTER = timedelta(minutes=5)
 _BODY = msgspec.json.Encoder(decimal_format="number")  # a price leaves exact to the tick, never as a float
 
 
-class TokenRefusedError(TradingError):
+class TokenRefusedError(TickworkError):
     """The venue answered 401: nothing was done, and the token is worth nothing."""
 
 
@@ -106,7 +106,7 @@ class Transport:
             problem = _failure(request, failure)
             told.error = f"{type(problem).__name__}: {type(failure).__name__}"
             raise problem from None  # the cause may quote headers
-        except TradingError as problem:
+        except TickworkError as problem:
             told.error = str(problem)
             raise
         finally:
@@ -188,7 +188,7 @@ def _no_number(token: str) -> NoReturn:
     raise ValueError(f"{token} is no number in JSON")
 
 
-def _failure(request: Request, failure: requests.RequestException) -> TradingError:
+def _failure(request: Request, failure: requests.RequestException) -> TickworkError:
     if _never_connected(failure):
         return NotSentError(f"{request.path}: no connection to the venue")
     if request.is_mutation:

@@ -18,7 +18,7 @@ class HandleAlert(Job):
 
 
 @dataclass(frozen=True, kw_only=True)
-class CopyAlert(Job):
+class FanOutAlert(Job):
     """Act on a stored alert for one further account of its hook."""
 
     queue: ClassVar = Queue.HIGH

@@ -21,7 +21,7 @@ class PlaceOrder(Job):
 
 
 @dataclass(frozen=True, kw_only=True)
-class FindFills(Job):
+class PollFills(Job):
     """Look up what the venue did with an order that it accepted: fills, stop, target, position."""
 
     queue: ClassVar = Queue.CRITICAL
@@ -30,7 +30,7 @@ class FindFills(Job):
 
 
 @dataclass(frozen=True, kw_only=True)
-class SettleOrder(Job):
+class ResolveInDoubtOrder(Job):
     """Find out what became of an order whose submission had no clear answer."""
 
     queue: ClassVar = Queue.CRITICAL
@@ -39,7 +39,7 @@ class SettleOrder(Job):
 
 
 @dataclass(frozen=True, kw_only=True)
-class EnterByHand(Job):
+class EnterManually(Job):
     """Judge, and unless it is a rehearsal send, an entry that a person typed; `quantity` or `risk` (dollars) is given.
 
     Prices are decimals as text; a level is given in ticks from the entry or as a price.
@@ -121,7 +121,7 @@ class ReconcileAccount(Job):
 
 
 @dataclass(frozen=True, kw_only=True)
-class RecordEvents(Job):
+class ApplyExecutionReports(Job):
     """Write down what the venue told of one account within a moment, each kind in the order it was told.
 
     `orders` are OrderModels, `fills` HalfTradeModels, `accounts` TradingAccountModels.
@@ -130,7 +130,7 @@ class RecordEvents(Job):
     queue: ClassVar = Queue.CRITICAL
     attempts: ClassVar = 20
     account_id: int
-    told_at: datetime
+    reported_at: datetime
     orders: list[dict[str, Any]] = field(default_factory=list)
     fills: list[dict[str, Any]] = field(default_factory=list)
     accounts: list[dict[str, Any]] = field(default_factory=list)
@@ -140,8 +140,10 @@ class RecordEvents(Job):
         """How many events these are."""
         return len(self.orders) + len(self.fills) + len(self.accounts)
 
-    def one_by_one(self) -> Iterator["RecordEvents"]:
+    def one_by_one(self) -> Iterator["ApplyExecutionReports"]:
         """Yield each event by itself."""
         for name in ("orders", "fills", "accounts"):
             for document in getattr(self, name):
-                yield RecordEvents(account_id=self.account_id, told_at=self.told_at, **{name: [document]})
+                yield ApplyExecutionReports(
+                    account_id=self.account_id, reported_at=self.reported_at, **{name: [document]}
+                )

@@ -36,7 +36,7 @@ def test_entries_stand_in_line_and_expire_while_a_close_overtakes_them(receiver:
     receiver.post(ENTRY)
     receiver.post({"action": "close", "symbol": "MNQ"})
 
-    jobs = receiver.rows("SELECT queue, order_key, expires_at - enqueued_at FROM job ORDER BY id")
+    jobs = receiver.rows("SELECT queue, sequence_key, expires_at - enqueued_at FROM job ORDER BY id")
     expected: list[tuple[Any, ...]] = [
         ("high", f"account:{ACCOUNT}:entries", timedelta(seconds=90)),
         ("critical", None, None),

@@ -6,7 +6,7 @@ from cli.local.home.folder import Home
 from cli.local.home.lock import Lock
 from cli.local.home.state import write_state
 from shared.domain.orders.order import Side
-from shared.ledger.jobs.orders import EnterByHand
+from shared.ledger.jobs.orders import EnterManually
 from tests.fixtures.operator import Type
 from tests.fixtures.venue import MNQ
 from tests.fixtures.worker_env import Desk
@@ -136,7 +136,7 @@ def test_status_has_a_line_for_each_account_that_is_live_or_halted(operator: Typ
 
 def test_a_default_stop_lets_entries_without_one_through(operator: Type, desk: Desk) -> None:
     assert "get one 400 ticks away" in operator("accounts", "stop", "20001", "400").out
-    state, _, error = desk.do(EnterByHand(account_id=20001, symbol="MNQ", side=Side.BUY, quantity=1))
+    state, _, error = desk.do(EnterManually(account_id=20001, symbol="MNQ", side=Side.BUY, quantity=1))
     assert "succeeded" == state, error
     assert [(400,)] == desk.rows("SELECT stop_loss_ticks FROM orders WHERE role = 'ENTRY'")
 

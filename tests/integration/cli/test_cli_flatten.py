@@ -33,7 +33,7 @@ def test_it_ends_flat_at_the_venue_with_every_worker_dead_and_the_broker_away(
     assert 0 == said.status, said
     assert FLAT in said.out
     assert 0 == desk.venue.position(MNQ)
-    assert [("person", "going home", FLAT)] == desk.rows(
+    assert [("manual", "going home", FLAT)] == desk.rows(
         "SELECT origin, reason, progress FROM flattening WHERE flat_at IS NOT NULL"
     )
     assert [] == desk.rows("SELECT id FROM orders WHERE state IN ('WORKING', 'SUSPENDED')")

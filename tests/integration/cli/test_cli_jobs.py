@@ -85,7 +85,7 @@ def jobs(floor: Floor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: 
 def job_that_is(floor: Floor, state: str, more: str = "error = 'ValueError: broken'") -> UUID:
     ended = "now()" if state not in {"queued", "running"} else "NULL"
     change = f"state = '{state}', attempt = 3, fence = 3, finished_at = {ended}, {more}"
-    return floor.ask(DoNothing(note="of a test"), change, wakes_itself=False)
+    return floor.ask(DoNothing(note="of a test"), change, publish_on_commit=False)
 
 
 def state(floor: Floor, job_id: UUID) -> str:
@@ -147,7 +147,9 @@ def test_the_dead_may_be_asked_for_by_name_and_number(floor: Floor, jobs: Run) -
 
 
 def test_show_tells_everything_of_a_job_and_of_its_story(floor: Floor, jobs: Run) -> None:
-    first = job_that_is(floor, "dead", f"error = '{TRACEBACK}', worker = 'trading@here.1/2', order_key = 'account:7'")
+    first = job_that_is(
+        floor, "dead", f"error = '{TRACEBACK}', worker = 'trading@here.1/2', sequence_key = 'account:7'"
+    )
     story = f"correlation_id = '{first}', expires_at = '2031-02-03 04:05:06+00', result = '[1]'"
     second = job_that_is(floor, "succeeded", story)
     shown = jobs("show", str(first))

@@ -52,7 +52,7 @@ def test_an_entry_by_hand_is_filled_and_guarded_when_the_command_ends(operator: 
     assert f"BUY 1 {MNQ} MARKET: FILLED at " in said.out
     assert f"stop loss: SELL 1 {MNQ} STOP at " in said.out
     assert f"take profit: SELL 1 {MNQ} LIMIT at " in said.out
-    assert [("person", "a working stop")] == desk.rows(
+    assert [("manual", "a working stop")] == desk.rows(
         "SELECT origin, 'a working stop' FROM orders JOIN fill ON order_id = orders.id WHERE guarded_at IS NOT NULL"
     )
     assert 1 == desk.venue.position(MNQ)
@@ -160,7 +160,7 @@ def test_a_mistake_is_named_with_its_cure(operator: Type, desk: Desk) -> None:
         assert said.status in {1, 2}, arguments
         assert "" == said.out
         assert words in said.words
-    assert [] == desk.rows("SELECT id FROM job WHERE name = 'orders.enter_by_hand'")
+    assert [] == desk.rows("SELECT id FROM job WHERE name = 'orders.enter_manually'")
 
 
 def test_of_two_accounts_none_is_chosen_by_itself(operator: Type, desk: Desk) -> None:

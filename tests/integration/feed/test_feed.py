@@ -20,7 +20,7 @@ from workers.feed.market_side import STOOD_STILL_S
 
 ACCEPTANCE = """
     SELECT 1 FROM job, jsonb_array_elements(arguments -> 'orders') AS told
-    WHERE job.name = 'orders.record_events' AND job.state = 'succeeded' AND told ->> 'id' = %s
+    WHERE job.name = 'orders.apply_execution_reports' AND job.state = 'succeeded' AND told ->> 'id' = %s
       AND told ->> 'fillVolume' = '0'
 """
 ORDER = "SELECT state, filled_quantity FROM orders WHERE venue_order_id = %s"

@@ -9,28 +9,28 @@ import psycopg
 
 from shared.clock import machine_now
 from shared.db.async_engine import make_async_engine
-from shared.ledger.async_ledger import Intake
-from shared.ledger.jobs.orders import RecordEvents
+from shared.ledger.async_ledger import AsyncLedger
+from shared.ledger.jobs.orders import ApplyExecutionReports
 from shared.ledger.wake import open_async_wake
 from workers.feed.outbox import Outbox
 
 
 @asynccontextmanager
-async def intake_to(database_url: str, redis_url: str) -> AsyncIterator[Intake]:
-    intake = Intake(make_async_engine(database_url, program="test", pool_size=1), open_async_wake(redis_url))
+async def intake_to(database_url: str, redis_url: str) -> AsyncIterator[AsyncLedger]:
+    ledger = AsyncLedger(make_async_engine(database_url, program="test", pool_size=1), open_async_wake(redis_url))
     try:
-        yield intake
+        yield ledger
     finally:
-        await intake.close()
+        await ledger.close()
 
 
-def told(fill: dict[str, Any]) -> RecordEvents:
-    return RecordEvents(account_id=1, told_at=machine_now(), fills=[fill])
+def told(fill: dict[str, Any]) -> ApplyExecutionReports:
+    return ApplyExecutionReports(account_id=1, reported_at=machine_now(), fills=[fill])
 
 
 def keys(database_url: str) -> list[str]:
     with psycopg.connect(database_url, autocommit=True) as connection:
-        rows = connection.execute("SELECT unique_key FROM job_key ORDER BY job_id").fetchall()
+        rows = connection.execute("SELECT idempotency_key FROM job_key ORDER BY job_id").fetchall()
     return [str(key) for (key,) in rows]
 
 
@@ -49,8 +49,8 @@ async def run_until_empty(outbox: Outbox) -> None:
 
 def test_what_cannot_be_kept_holds_up_nothing_and_is_left_to_a_reconcile(database_url: str, redis_url: str) -> None:
     async def test() -> None:
-        async with intake_to(database_url, redis_url) as intake:
-            outbox = Outbox(intake)
+        async with intake_to(database_url, redis_url) as ledger:
+            outbox = Outbox(ledger)
             outbox.put("fill:1", told({"id": 1}))
             outbox.put("fill:2", told({"id": "\x00"}))  # no text for Postgres
             outbox.put("fill:3", told({"id": 3}))
@@ -65,8 +65,8 @@ def test_what_cannot_be_kept_holds_up_nothing_and_is_left_to_a_reconcile(databas
 
 def test_what_there_is_no_room_for_is_left_to_a_reconcile(database_url: str, redis_url: str) -> None:
     async def test() -> None:
-        async with intake_to(database_url, redis_url) as intake:
-            outbox = Outbox(intake, most_waiting=2)
+        async with intake_to(database_url, redis_url) as ledger:
+            outbox = Outbox(ledger, most_waiting=2)
             for number in range(5):
                 outbox.put(f"fill:{number}", told({"id": number}))
             assert (2, 3) == (outbox.waiting_count, outbox.lost_count)

@@ -9,7 +9,7 @@ from sqlalchemy import text
 from scheduler.relay import GROWN
 from shared.db.engine import driver
 from shared.fleets import Queue, slots_of
-from shared.ledger import transitions
+from shared.ledger import recovery, transitions
 from tests.fixtures.ledger_env import Floor
 from tests.fixtures.runner_env import ME, Act, Workshop, raising
 from tests.fixtures.trial.trials import Effect, Nothing
@@ -65,7 +65,7 @@ def test_one_that_fails_takes_only_its_own_effects_along(workshop: Workshop) -> 
     jobs = ask(workshop, effect(1), half, lambda ctx: ctx.transaction().__enter__().connection, broken, effect(2))
     counts = workshop.runner.run_batch(NAME, Queue.NORMAL, 10)
 
-    assert {"succeeded": 2, "put_back": 3} == counts
+    assert {"succeeded": 2, "reschedule": 3} == counts
     assert ["succeeded", "queued", "queued", "queued", "succeeded"] == states(workshop, jobs)
     assert [1, 2] == numbers(workshop)
     assert "half way" in workshop.row(jobs[1])["error"]
@@ -77,7 +77,7 @@ def test_a_failed_one_is_tried_again_alone(workshop: Workshop) -> None:
     workshop.execute("UPDATE job SET run_at = now()")
 
     assert {} == workshop.runner.run_batch(NAME, Queue.NORMAL, 10)
-    assert "put_back" == workshop.runner.run(job).state
+    assert "reschedule" == workshop.runner.run(job).state
 
 
 def test_when_one_is_taken_back_nothing_of_the_batch_is_kept_and_each_runs_again(workshop: Workshop) -> None:
@@ -87,7 +87,7 @@ def test_when_one_is_taken_back_nothing_of_the_batch_is_kept_and_each_runs_again
         if not lost:
             lost.append(ctx.job.id)
             with workshop.ledger.engine.begin() as elsewhere:
-                transitions.give_back(driver(elsewhere), ctx.job.worker, "went silent")
+                recovery.release_lost(driver(elsewhere), ctx.job.worker, "went silent")
 
     jobs = ask(workshop, effect(1), lose_me, effect(2))
     workshop.runner.run_batch(NAME, Queue.NORMAL, 10)
@@ -101,7 +101,7 @@ def test_a_result_that_no_row_can_hold_does_not_keep_the_others_from_ending(work
     jobs = ask(workshop, effect(1), lambda _: {"text": "a\x00b"}, effect(2))
     workshop.runner.run_batch(NAME, Queue.NORMAL, 10)
     for job in jobs:
-        while workshop.run(job).state == "put_back":
+        while workshop.run(job).state == "reschedule":
             pass
 
     assert ["succeeded", "dead", "succeeded"] == states(workshop, jobs)
@@ -116,13 +116,13 @@ def test_jobs_asked_for_in_a_batch_are_there_after_it_and_not_if_it_was_undone(w
     ask(workshop, asks, effect(1))
     assert {"succeeded": 2} == workshop.runner.run_batch(NAME, Queue.NORMAL, 10)
 
-    assert 1 == len(workshop.rows("SELECT 1 FROM job WHERE state = 'queued' AND cause_id IS NOT NULL"))
+    assert 1 == len(workshop.rows("SELECT 1 FROM job WHERE state = 'queued' AND parent_id IS NOT NULL"))
 
 
-def test_only_first_attempts_without_an_order_key_that_are_due_run_in_batches(workshop: Workshop) -> None:
+def test_only_first_attempts_without_an_sequence_key_that_are_due_run_in_batches(workshop: Workshop) -> None:
     due, keyed, later, tried = (
         workshop.ask(lambda _: None),
-        workshop.ask(lambda _: None, order_key="account:1"),
+        workshop.ask(lambda _: None, sequence_key="account:1"),
         workshop.ask(lambda _: None, run_after=timedelta(hours=1)),
         workshop.ask(lambda _: None),
     )
@@ -151,9 +151,9 @@ def test_a_grown_backlog_is_worked_off_in_batches_by_real_workers(floor: Floor) 
     count = GROWN * slots * 10
     with floor.ledger.transaction() as tx:
         for number in range(count):
-            tx.enqueue(Nothing(), wakes_itself=False)
+            tx.enqueue(Nothing(), publish_on_commit=False)
             if number % 10 == 0:  # not transactional by its type, so one per wake-up
-                tx.enqueue(Effect(number=number), queue=Queue.LOW, wakes_itself=False)
+                tx.enqueue(Effect(number=number), queue=Queue.LOW, publish_on_commit=False)
     floor.start("tests.fixtures.trial", "bulk")
     floor.start("tests.fixtures.trial.relay")
     jobs = [row["id"] for row in floor.rows("SELECT id FROM job WHERE name <> 'upkeep.canary'")]

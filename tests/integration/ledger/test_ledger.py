@@ -13,7 +13,7 @@ from shared.clock import machine_now
 from shared.db.engine import driver, make_engine
 from shared.db.tables.ledger import job
 from shared.fleets import Queue, most_outstanding
-from shared.ledger import transitions
+from shared.ledger import queues, recovery, transitions
 from shared.ledger.enqueue import EnqueueOptions
 from shared.ledger.jobs.upkeep import DeleteOldRows, DoNothing
 from shared.ledger.ledger import LeaseLostError, Ledger
@@ -111,7 +111,7 @@ def test_a_job_that_is_not_due_or_has_expired_is_not_claimed(ledger: Ledger, eng
 
     assert (None, None) == (ledger.claim(later, ME), ledger.claim(expired, ME))
     with engine.begin() as connection:
-        assert 1 == transitions.expire(driver(connection))
+        assert 1 == recovery.expire(driver(connection))
     assert "expired" == state(engine, expired)
 
 
@@ -120,13 +120,13 @@ def test_a_result_with_an_old_fence_is_refused(ledger: Ledger, engine: Engine) -
     first = ledger.claim(job_id, ME)
     assert first is not None
     with engine.begin() as connection:
-        transitions.give_back(driver(connection), ME, "lost")
+        recovery.release_lost(driver(connection), ME, "lost")
     second = ledger.claim(job_id, OTHER)
     assert second is not None
 
     with engine.begin() as connection:
         assert not transitions.finish(driver(connection), first, "succeeded")
-        assert not transitions.put_back(driver(connection), first, timedelta(0), is_counted=True, error="late")
+        assert not transitions.reschedule(driver(connection), first, timedelta(0), is_counted=True, error="late")
         assert transitions.finish(driver(connection), second, "succeeded")
 
 
@@ -134,9 +134,9 @@ def test_an_expired_lease_is_taken_back_and_the_attempt_counts(ledger: Ledger, e
     job_id = enqueue(ledger)
     ledger.claim(job_id, ME)
     with engine.begin() as connection:
-        assert 0 == transitions.take_back_expired_leases(driver(connection))
+        assert 0 == recovery.reclaim_expired_leases(driver(connection))
         connection.execute(update(job).values(lease_until=text("now() - interval '1 second'")))
-        assert 1 == transitions.take_back_expired_leases(driver(connection))
+        assert 1 == recovery.reclaim_expired_leases(driver(connection))
 
     again = ledger.claim(job_id, OTHER)
     assert again is not None
@@ -148,8 +148,8 @@ def test_a_renewed_lease_is_not_taken_back(ledger: Ledger, engine: Engine) -> No
     ledger.claim(job_id, ME)
     with engine.begin() as connection:
         connection.execute(update(job).values(lease_until=text("now() - interval '1 second'")))
-        assert 1 == transitions.renew(driver(connection), [ME])
-        assert 0 == transitions.take_back_expired_leases(driver(connection))
+        assert 1 == recovery.renew(driver(connection), [ME])
+        assert 0 == recovery.reclaim_expired_leases(driver(connection))
     assert "running" == state(engine, job_id)
 
 
@@ -158,7 +158,7 @@ def test_a_job_that_keeps_killing_its_worker_ends_dead(ledger: Ledger, engine: E
     for _ in range(DoNothing.attempts):
         assert ledger.claim(job_id, ME) is not None
         with engine.begin() as connection:
-            transitions.give_back(driver(connection), ME, "signal 9")
+            recovery.release_lost(driver(connection), ME, "signal 9")
 
     assert "dead" == state(engine, job_id)
 
@@ -167,16 +167,16 @@ def test_a_job_handed_back_at_shutdown_has_lost_no_attempt(ledger: Ledger, engin
     job_id = enqueue(ledger)
     ledger.claim(job_id, ME)
     with engine.begin() as connection:
-        assert 0 == transitions.hand_back(driver(connection), "trading@here.11")
-        assert 1 == transitions.hand_back(driver(connection), "trading@here.1")
+        assert 0 == recovery.release_on_shutdown(driver(connection), "trading@here.11")
+        assert 1 == recovery.release_on_shutdown(driver(connection), "trading@here.1")
 
     again = ledger.claim(job_id, OTHER)
     assert again is not None
     assert 1 == again.attempt
 
 
-def test_jobs_of_one_order_key_run_one_at_a_time_in_order(ledger: Ledger, engine: Engine) -> None:
-    first, second = enqueue(ledger, order_key="account:7"), enqueue(ledger, order_key="account:7")
+def test_jobs_of_one_sequence_key_run_one_at_a_time_in_order(ledger: Ledger, engine: Engine) -> None:
+    first, second = enqueue(ledger, sequence_key="account:7"), enqueue(ledger, sequence_key="account:7")
 
     assert ledger.claim(second, OTHER) is None
     claimed = ledger.claim(first, ME)
@@ -187,18 +187,18 @@ def test_jobs_of_one_order_key_run_one_at_a_time_in_order(ledger: Ledger, engine
     assert ledger.claim(second, OTHER) is not None
 
 
-def test_a_job_put_back_keeps_its_place_in_the_order(ledger: Ledger, engine: Engine) -> None:
-    first, second = enqueue(ledger, order_key="account:7"), enqueue(ledger, order_key="account:7")
+def test_a_job_reschedule_keeps_its_place_in_the_order(ledger: Ledger, engine: Engine) -> None:
+    first, second = enqueue(ledger, sequence_key="account:7"), enqueue(ledger, sequence_key="account:7")
     claimed = ledger.claim(first, ME)
     assert claimed is not None
     with engine.begin() as connection:
-        transitions.put_back(driver(connection), claimed, timedelta(hours=1), is_counted=False, error="not yet")
+        transitions.reschedule(driver(connection), claimed, timedelta(hours=1), is_counted=False, error="not yet")
 
     assert ledger.claim(second, OTHER) is None
 
 
-def test_the_end_of_a_job_wakes_the_next_of_its_order_key(ledger: Ledger, engine: Engine, broker: Broker) -> None:
-    first, _ = enqueue(ledger, order_key="account:7"), enqueue(ledger, order_key="account:7")
+def test_the_end_of_a_job_wakes_the_next_of_its_sequence_key(ledger: Ledger, engine: Engine, broker: Broker) -> None:
+    first, _ = enqueue(ledger, sequence_key="account:7"), enqueue(ledger, sequence_key="account:7")
     claimed = ledger.claim(first, ME)
     assert claimed is not None
     with engine.begin() as connection:
@@ -211,11 +211,11 @@ def test_the_end_of_a_job_wakes_the_next_of_its_order_key(ledger: Ledger, engine
 
 
 def test_a_hand_over_ends_one_job_and_runs_the_next_ahead_of_those_that_wait(ledger: Ledger, engine: Engine) -> None:
-    first, waiting = enqueue(ledger, order_key="k"), enqueue(ledger, order_key="k")
+    first, waiting = enqueue(ledger, sequence_key="k"), enqueue(ledger, sequence_key="k")
     claimed = ledger.claim(first, ME)
     assert claimed is not None
     with ledger.transaction(cause=claimed) as tx:
-        tx.hand_over({"done": True}, DoNothing(note="next"))
+        tx.continue_with({"done": True}, DoNothing(note="next"))
     follow_up = tx.follow_up
     assert follow_up is not None
 
@@ -228,10 +228,10 @@ def test_a_hand_over_of_a_lost_job_commits_nothing(ledger: Ledger, engine: Engin
     claimed = ledger.claim(enqueue(ledger), ME)
     assert claimed is not None
     with engine.begin() as connection:
-        transitions.give_back(driver(connection), ME, "lost")
+        recovery.release_lost(driver(connection), ME, "lost")
 
     with pytest.raises(LeaseLostError), ledger.transaction(cause=claimed) as tx:
-        tx.hand_over(None, DoNothing())
+        tx.continue_with(None, DoNothing())
     with engine.connect() as connection:
         assert 1 == len(connection.execute(select(job.c.id)).all())
 
@@ -241,19 +241,19 @@ def test_the_relay_publishes_what_nobody_claimed_and_only_while_there_is_room(le
         enqueue(ledger)
     with engine.begin() as connection:
         connection.execute(update(job).values(published_at=text("now()")))  # a moment ago, however slow we are
-        assert [] == transitions.due(driver(connection), Queue.NORMAL, 100)[0]
+        assert [] == queues.take_due(driver(connection), Queue.NORMAL, 100)[0]
     make_due(engine)
     with engine.begin() as connection:
-        assert 2 == len(transitions.due(driver(connection), Queue.NORMAL, 2)[0])
-        assert 1 == len(transitions.due(driver(connection), Queue.NORMAL, 100)[0])
+        assert 2 == len(queues.take_due(driver(connection), Queue.NORMAL, 2)[0])
+        assert 1 == len(queues.take_due(driver(connection), Queue.NORMAL, 100)[0])
 
 
 def test_the_relay_leaves_a_job_alone_whose_turn_it_is_not(ledger: Ledger, engine: Engine) -> None:
-    first, _ = enqueue(ledger, order_key="k"), enqueue(ledger, order_key="k")
+    first, _ = enqueue(ledger, sequence_key="k"), enqueue(ledger, sequence_key="k")
     make_due(engine)
 
     with engine.begin() as connection:
-        assert [first] == [wake_up.job_id for wake_up in transitions.due(driver(connection), Queue.NORMAL, 10)[0]]
+        assert [first] == [wake_up.job_id for wake_up in queues.take_due(driver(connection), Queue.NORMAL, 10)[0]]
 
 
 def test_a_full_queue_takes_no_more_wake_ups_and_loses_no_job(ledger: Ledger, engine: Engine, broker: Broker) -> None:
@@ -283,7 +283,7 @@ def test_a_lease_that_is_lost_covers_nothing(ledger: Ledger, engine: Engine) -> 
         assert until - answered_at <= left <= until - asked_at
         assert left <= transitions.LEASE
     with engine.begin() as connection:
-        transitions.give_back(driver(connection), ME, "lost")
+        recovery.release_lost(driver(connection), ME, "lost")
     with engine.connect() as connection:
         assert timedelta(0) == transitions.lease_left(driver(connection), claimed)
 

@@ -12,7 +12,7 @@ import pytest
 from shared.db.engine import driver
 from shared.errors import RefusedError
 from shared.fleets import Queue
-from shared.ledger import operations, transitions
+from shared.ledger import operations, queues, recovery, transitions
 from shared.ledger.jobs.upkeep import DoNothing
 from tests.fixtures.ledger_env import Floor
 
@@ -32,7 +32,7 @@ def floor(shared_floor: Floor) -> Floor:
 def job_that_is(floor: Floor, state: str, more: str = "error = 'ValueError: broken'") -> UUID:
     ended = "" if state in {"queued", "running"} or "finished_at" in more else "finished_at = now(), "
     change = f"state = '{state}', attempt = 3, fence = 3, {ended}{more}"
-    return floor.ask(DoNothing(), change, wakes_itself=False)
+    return floor.ask(DoNothing(), change, publish_on_commit=False)
 
 
 def requeue(floor: Floor, job_id: UUID, *, is_late_fine: bool = False) -> None:
@@ -80,7 +80,7 @@ def is_told(floor: Floor, act: Callable[[], object]) -> bool:
 def wanted(floor: Floor) -> list[UUID]:
     """Return the jobs that the relay would wake the queue for now."""
     with floor.ledger.engine.begin() as connection:
-        return [wake_up.job_id for wake_up in transitions.due(driver(connection), Queue.NORMAL, 10)[0]]
+        return [wake_up.job_id for wake_up in queues.take_due(driver(connection), Queue.NORMAL, 10)[0]]
 
 
 def ended_as(floor: Floor, job: transitions.ClaimedJob | None, state: str) -> bool:
@@ -110,7 +110,7 @@ def test_a_requeued_job_that_expires_says_so_and_why_it_failed_before(floor: Flo
     requeue(floor, job_id)
     floor.execute(f"UPDATE job SET {LATE} WHERE id = '{job_id}'")
     with floor.ledger.engine.begin() as connection:
-        transitions.expire(driver(connection))
+        recovery.expire(driver(connection))
 
     row = floor.row(job_id)
     assert ("expired", "not started before it expired; before that: ValueError: broken") == (row["state"], row["error"])
@@ -185,7 +185,7 @@ def test_four_people_at_once_queue_it_again_once(floor: Floor) -> None:
 
 
 def test_a_late_worker_of_an_older_claim_writes_nothing_after_a_requeue(floor: Floor) -> None:
-    job_id = floor.ask(DoNothing(), wakes_itself=False)
+    job_id = floor.ask(DoNothing(), publish_on_commit=False)
     late = floor.ledger.claim(job_id, ME)
     assert late is not None
     floor.execute("UPDATE job SET state = 'dead', lease_until = NULL, finished_at = now()")
@@ -198,7 +198,7 @@ def test_a_late_worker_of_an_older_claim_writes_nothing_after_a_requeue(floor: F
     assert not ended_as(floor, late, "succeeded")
     with floor.ledger.engine.begin() as connection:
         line = driver(connection)
-        assert not transitions.put_back(line, late, timedelta(0), is_counted=True, error="late")
+        assert not transitions.reschedule(line, late, timedelta(0), is_counted=True, error="late")
         assert timedelta(0) == transitions.lease_left(line, late)
     assert ended_as(floor, again, "succeeded")
 
@@ -235,7 +235,7 @@ def test_only_what_is_dead_or_failed_is_discarded(floor: Floor, state: str) -> N
 
 
 def test_a_job_that_waits_is_cancelled_and_runs_no_more(floor: Floor) -> None:
-    fresh, tried = floor.ask(DoNothing(), wakes_itself=False), job_that_is(floor, "queued")
+    fresh, tried = floor.ask(DoNothing(), publish_on_commit=False), job_that_is(floor, "queued")
     for job_id in (fresh, tried):
         cancel(floor, job_id)
 
@@ -265,7 +265,7 @@ def test_who_cancels_a_running_job_hears_when_it_ends(floor: Floor, deadline: st
 
 def test_a_job_is_begun_or_cancelled_never_both(floor: Floor) -> None:
     for _ in range(10):
-        job_id = floor.ask(DoNothing(), wakes_itself=False)
+        job_id = floor.ask(DoNothing(), publish_on_commit=False)
         claimed, cancelled = at_once(partial(floor.ledger.claim, job_id, ME), partial(cancel, floor, job_id))
 
         assert (claimed is None) == (cancelled is None)
@@ -283,11 +283,11 @@ def test_a_job_that_nobody_knows_is_refused_by_its_id(floor: Floor) -> None:
 
 
 def two_of_one_key(floor: Floor) -> tuple[UUID, UUID]:
-    first, second = (floor.ask(DoNothing(), order_key="account:1", wakes_itself=False) for _ in range(2))
+    first, second = (floor.ask(DoNothing(), sequence_key="account:1", publish_on_commit=False) for _ in range(2))
     return first, second
 
 
-def test_cancelling_the_first_of_an_order_key_lets_the_next_one_run(floor: Floor) -> None:
+def test_cancelling_the_first_of_an_sequence_key_lets_the_next_one_run(floor: Floor) -> None:
     first, second = two_of_one_key(floor)
     assert floor.ledger.claim(second, ME) is None
 
@@ -316,7 +316,7 @@ def test_a_job_queued_again_takes_its_old_place_in_the_order(floor: Floor) -> No
     assert floor.ledger.claim(second, OTHER) is not None
 
 
-def test_a_job_queued_again_waits_for_the_one_of_its_order_key_that_runs(floor: Floor) -> None:
+def test_a_job_queued_again_waits_for_the_one_of_its_sequence_key_that_runs(floor: Floor) -> None:
     first, second = two_of_one_key(floor)
     assert ended_as(floor, floor.ledger.claim(first, ME), "dead")
     running = floor.ledger.claim(second, OTHER)
@@ -345,7 +345,7 @@ def test_dead_canaries_are_nobodys_to_mend(floor: Floor) -> None:
 def test_a_beginning_finds_the_ids_that_start_with_it(floor: Floor) -> None:
     alike = [UUID(f"01234567-89ab-7000-8000-00000000000{digit}") for digit in range(4)]
     for job_id in alike:
-        floor.execute(f"UPDATE job SET id = '{job_id}' WHERE id = '{floor.ask(DoNothing(), wakes_itself=False)}'")
+        floor.execute(f"UPDATE job SET id = '{job_id}' WHERE id = '{floor.ask(DoNothing(), publish_on_commit=False)}'")
 
     with floor.ledger.engine.connect() as connection:
         line = driver(connection)

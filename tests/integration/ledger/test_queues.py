@@ -94,18 +94,18 @@ def is_stuck(floor: Floor) -> bool:
 
 def test_a_node_is_stuck_when_jobs_wait_slots_are_free_and_nothing_begins(floor: Floor) -> None:
     old = "published_at = now(), run_at = now() - interval '20 seconds'"
-    waiting = floor.ask(DoNothing(), old, queue=Queue.LOW, wakes_itself=False)
+    waiting = floor.ask(DoNothing(), old, queue=Queue.LOW, publish_on_commit=False)
     assert is_stuck(floor)
 
     floor.execute(f"UPDATE job SET run_at = now() WHERE id = '{waiting}'")
     assert not is_stuck(floor)  # it waits for a moment only
     floor.execute(f"UPDATE job SET {old}")
-    begun = floor.ask(DoNothing(), queue=Queue.LOW, wakes_itself=False)
+    begun = floor.ask(DoNothing(), queue=Queue.LOW, publish_on_commit=False)
     floor.ledger.claim(begun, "low@here.1/7")
     assert not is_stuck(floor)  # something began
     floor.execute(f"UPDATE job SET started_at = now() - interval '20 seconds' WHERE id = '{begun}'")
     assert is_stuck(floor)
-    also = floor.ask(DoNothing(), queue=Queue.LOW, wakes_itself=False)
+    also = floor.ask(DoNothing(), queue=Queue.LOW, publish_on_commit=False)
     floor.ledger.claim(also, "low@here.1/8")
     floor.execute("UPDATE job SET started_at = now() - interval '20 seconds' WHERE state = 'running'")
     assert not is_stuck(floor)  # every slot is taken by long jobs
@@ -178,7 +178,7 @@ def test_jobs_that_outlive_their_connection_cost_neither_the_worker_nor_a_slot(f
 def test_another_redis_than_the_hot_one_may_be_the_broker(floor: Floor) -> None:
     elsewhere = urlsplit(floor.redis_url)._replace(path="/5").geturl()
     floor.start("workers", "low", BROKER_URL=elsewhere)
-    job_id = floor.ask(DoNothing(), queue=Queue.LOW, wakes_itself=False)
+    job_id = floor.ask(DoNothing(), queue=Queue.LOW, publish_on_commit=False)
     wake = open_wake(elsewhere)
     wake.publish([WakeUp(job_id, DoNothing.job_name(), Queue.LOW, None)])
     wake.close()

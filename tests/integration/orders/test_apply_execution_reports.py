@@ -8,7 +8,7 @@ import pytest
 
 from shared.clock import machine_now
 from shared.ids import new_id
-from shared.ledger.jobs.orders import FindFills, RecordEvents
+from shared.ledger.jobs.orders import ApplyExecutionReports, PollFills
 from tests.fixtures.venue import MNQ
 from tests.fixtures.worker_env import Desk
 
@@ -35,8 +35,8 @@ def fill(desk: Desk, **more: Any) -> dict[str, Any]:
     } | more  # fmt: skip
 
 
-def events(desk: Desk, **told: list[dict[str, Any]]) -> RecordEvents:
-    return RecordEvents(account_id=desk.venue.account_id, told_at=machine_now(), **told)
+def events(desk: Desk, **told: list[dict[str, Any]]) -> ApplyExecutionReports:
+    return ApplyExecutionReports(account_id=desk.venue.account_id, reported_at=machine_now(), **told)
 
 
 def tell(desk: Desk, *documents: dict[str, Any]) -> list[tuple[Any, ...]]:
@@ -102,7 +102,7 @@ def submit(desk: Desk) -> UUID:
     order_id = new_id()
     desk.execute(
         "INSERT INTO orders (id, account_id, contract_id, client_order_id, origin, role, side, type, quantity, state, "
-        f"correlation_id) VALUES ('{order_id}', {desk.venue.account_id}, '{MNQ}', 'told', 'person', 'ENTRY', 'BUY', "
+        f"correlation_id) VALUES ('{order_id}', {desk.venue.account_id}, '{MNQ}', 'told', 'manual', 'ENTRY', 'BUY', "
         f"'MARKET', 2, 'SUBMITTING', '{order_id}')"
     )
     return order_id
@@ -148,7 +148,7 @@ def test_a_look_for_fills_that_were_told_asks_the_venue_for_nothing(desk: Desk) 
     ((order_id,),) = desk.rows("SELECT id FROM orders WHERE role = 'ENTRY' AND state = 'FILLED'")
     paths = ("/api/Order/search", "/api/Trade/search", "/api/Position/searchOpen")
     before = [len(desk.venue.requests(path)) for path in paths]
-    state, result, error = desk.do(FindFills(order_id=order_id))
+    state, result, error = desk.do(PollFills(order_id=order_id))
 
     assert ("succeeded", "FILLED") == (state, result["order"]), error
     assert before == [len(desk.venue.requests(path)) for path in paths]

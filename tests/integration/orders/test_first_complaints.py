@@ -8,7 +8,7 @@ import psycopg
 from shared.clock import machine_now
 from shared.db.market_data import contracts
 from shared.domain.market_data.contract import Contract
-from shared.ledger.jobs.orders import ReconcileAccounts, RecordEvents
+from shared.ledger.jobs.orders import ApplyExecutionReports, ReconcileAccounts
 from tests.fixtures.entries import GUARDED
 from tests.fixtures.processes import until
 from tests.fixtures.venue import MNQ
@@ -89,7 +89,7 @@ def test_complaint_9_a_fill_that_is_pushed_needs_no_question_to_be_booked_and_gu
     desk.execute("UPDATE position SET quantity = 0, direction = 'FLAT', average_price = NULL")
     asked = len(desk.venue.requests("/api/Position/searchOpen"))
     desk.execute("TRUNCATE job_key, job")
-    desk.do(RecordEvents(account_id=desk.venue.account_id, told_at=machine_now(), fills=[told]))
+    desk.do(ApplyExecutionReports(account_id=desk.venue.account_id, reported_at=machine_now(), fills=[told]))
 
     assert [("LONG", 1)] == desk.rows("SELECT direction, quantity FROM position")
     assert [("the bracket's stop",)] == desk.rows("SELECT guarded_by FROM fill")

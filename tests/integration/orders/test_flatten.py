@@ -49,7 +49,7 @@ def test_flatten_closes_positions_and_cancels_orders_of_every_contract(desk: Des
 
     assert ("succeeded", "flat: no position, no working order") == (desk.job(job)[0], desk.job(job)[1]["venue_says"])
     assert is_flat(desk)
-    assert [] == desk.rows("SELECT id FROM orders WHERE state IN ('INTENDED', 'SUBMITTING', 'WORKING', 'SUSPENDED')")
+    assert [] == desk.rows("SELECT id FROM orders WHERE state IN ('CREATED', 'SUBMITTING', 'WORKING', 'SUSPENDED')")
     assert [(True,)] == desk.rows("SELECT flat_at IS NOT NULL FROM flattening")
     assert [] == desk.rows("SELECT 1 FROM position WHERE quantity <> 0")
 
@@ -172,7 +172,7 @@ def test_an_entry_that_was_not_sent_is_cancelled_and_never_leaves(desk: Desk) ->
     desk.venue.kill()
     desk.alert()
     desk.runner.run(desk.rows("SELECT id FROM job WHERE name = 'alerts.handle_alert'")[0][0])
-    assert [("INTENDED", None)] == desk.rows(ENTRY)
+    assert [("CREATED", None)] == desk.rows(ENTRY)
     desk.venue.start()
     desk.runner.run(desk.flatten())
     desk.work()
@@ -202,7 +202,7 @@ def test_complaint_3_an_entry_claimed_before_a_halt_is_stopped_by_it(desk: Desk)
         assert [desk.venue.account_id] == accounts.halt(connection, "enough for today")
     desk.work()
 
-    assert [("REFUSED", "the account is halted: enough for today")] == desk.rows(ENTRY)
+    assert [("DENIED", "the account is halted: enough for today")] == desk.rows(ENTRY)
     assert [] == desk.venue.requests(PLACE)
     assert [("halted", "enough for today")] == desk.rows("SELECT kind, message FROM account_event")
 

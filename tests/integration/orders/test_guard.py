@@ -84,7 +84,7 @@ def test_a_stop_that_was_never_sent_keeps_no_later_one_from_being_placed(desk: D
         INSERT INTO orders (id, account_id, contract_id, client_order_id, origin, role, side, type, quantity,
                             stop_price, state, correlation_id)
         SELECT gen_random_uuid(), account_id, contract_id, 'tw-lost', 'protector', 'STOP_LOSS', 'SELL', 'STOP', 1, 1000,
-               'INTENDED', gen_random_uuid() FROM position WHERE contract_id = '{MNQ}'
+               'CREATED', gen_random_uuid() FROM position WHERE contract_id = '{MNQ}'
     """)
     (stop,) = stops_at_venue(desk)
     desk.venue.post("/api/Order/cancel", accountId=desk.venue.account_id, orderId=stop["id"])
@@ -104,7 +104,7 @@ def test_a_stop_that_could_not_be_sent_is_placed_as_soon_as_it_can_be(desk: Desk
 
     assert [("SELL", 1)] == [row[:2] for row in desk.rows(STOPS)]
     assert 1 == len(stops_at_venue(desk))
-    assert [] == desk.rows("SELECT 1 FROM orders WHERE state = 'INTENDED'")
+    assert [] == desk.rows("SELECT 1 FROM orders WHERE state = 'CREATED'")
 
 
 def test_legs_that_outlive_their_position_are_swept(desk: Desk) -> None:

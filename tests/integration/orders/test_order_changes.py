@@ -10,7 +10,7 @@ from shared.db.orders import changes
 from shared.db.orders.changes import ChangeRow
 from shared.domain.orders.order import TRANSITIONS, ChangeKind, OrderType, Origin, Side
 from shared.ids import new_id
-from shared.ledger.jobs.orders import ChangeOrder, EnterByHand, ReconcileAccounts, ReducePosition
+from shared.ledger.jobs.orders import ChangeOrder, EnterManually, ReconcileAccounts, ReducePosition
 from shared.ledger.jobs.risk import WatchAccounts
 from tests.fixtures.venue import MNQ
 from tests.fixtures.worker_env import Desk
@@ -24,13 +24,13 @@ def last_price(desk: Desk) -> Decimal:
     return price
 
 
-def by_hand(desk: Desk, **more: Any) -> EnterByHand:
+def by_hand(desk: Desk, **more: Any) -> EnterManually:
     """An entry as a person types it: by default a limit to buy one MNQ 100 points below the market."""
     wanted: dict[str, Any] = {
         "account_id": desk.venue.account_id, "symbol": "MNQ", "side": Side.BUY, "type": OrderType.LIMIT, "quantity": 1,
         "stop_loss_ticks": 40, "limit_price": str(last_price(desk) - 100),
     }  # fmt: skip
-    return EnterByHand(**wanted | more)
+    return EnterManually(**wanted | more)
 
 
 def rest(desk: Desk) -> UUID:
@@ -46,9 +46,9 @@ def wish(desk: Desk, order_id: UUID, kind: ChangeKind = ChangeKind.CANCEL, **par
     """Ask for a change as the CLI does; return it and its job."""
     with desk.ledger.transaction() as tx:
         change = changes.intend(
-            tx.connection, order_id, kind, origin=Origin.PERSON, reason="a test", correlation_id=new_id(), **parts
+            tx.connection, order_id, kind, origin=Origin.MANUAL, reason="a test", correlation_id=new_id(), **parts
         )
-        return change, tx.enqueue(ChangeOrder(change_id=change.id), wakes_itself=False).job_id
+        return change, tx.enqueue(ChangeOrder(change_id=change.id), publish_on_commit=False).job_id
 
 
 def at_venue(desk: Desk, order_id: UUID) -> dict[str, Any]:
@@ -113,7 +113,7 @@ def test_a_fill_wins_against_a_cancel_and_the_change_says_so(desk: Desk) -> None
     desk.work()
 
     assert "FILLED" == state(desk, order_id)
-    assert [("CANCEL", "OVERTAKEN", "the order is FILLED")] == desk.rows(CHANGES)[:1]
+    assert [("CANCEL", "TOO_LATE", "the order is FILLED")] == desk.rows(CHANGES)[:1]
 
 
 def test_a_modify_that_the_venue_rejects_fails_with_its_words(desk: Desk) -> None:
@@ -143,7 +143,7 @@ def test_cancelling_twice_is_cancelling_once(desk: Desk) -> None:
 def test_an_order_that_was_never_sent_is_cancelled_here(desk: Desk) -> None:
     order_id = rest(desk)
     sent = len(desk.venue.requests(CANCEL))
-    desk.execute(f"UPDATE orders SET state = 'INTENDED', venue_order_id = NULL WHERE id = '{order_id}'")
+    desk.execute(f"UPDATE orders SET state = 'CREATED', venue_order_id = NULL WHERE id = '{order_id}'")
     wish(desk, order_id)
     desk.work()
 

@@ -40,7 +40,7 @@ def test_one_story_shares_one_correlation_id(desk: Desk) -> None:
     desk.work()
     stories = desk.rows(
         "SELECT DISTINCT correlation_id FROM job WHERE name IN "
-        "('alerts.handle_alert', 'orders.place_order', 'orders.find_fills') "
+        "('alerts.handle_alert', 'orders.place_order', 'orders.poll_fills') "
         "UNION SELECT correlation_id FROM orders UNION SELECT correlation_id FROM signal"
     )
 
@@ -159,14 +159,14 @@ def test_a_second_run_that_finds_the_order_submitting_does_not_send(desk: Desk) 
 def test_an_unknown_order_blocks_the_next_entry_until_it_is_settled(desk: Desk) -> None:
     desk.alert()
     desk.work()
-    desk.execute("UPDATE orders SET state = 'UNKNOWN', venue_order_id = NULL WHERE role = 'ENTRY'")
+    desk.execute("UPDATE orders SET state = 'IN_DOUBT', venue_order_id = NULL WHERE role = 'ENTRY'")
     second = desk.alert()
     desk.runner.run(second)
 
     state, _, error = desk.job(second)
     assert "queued" == state
     assert "fate is unknown" in (error or "")
-    desk.execute("UPDATE orders SET submitted_at = now() - interval '1 minute' WHERE state = 'UNKNOWN'")
+    desk.execute("UPDATE orders SET submitted_at = now() - interval '1 minute' WHERE state = 'IN_DOUBT'")
     desk.do(ReconcileAccounts())
     desk.work()
     assert "succeeded" == desk.job(second)[0]
@@ -191,7 +191,7 @@ def test_what_risk_refuses_is_kept_as_refused_and_never_sent(desk: Desk) -> None
     state, _, error = desk.job(job)
     assert "failed" == state
     assert "quantity 6 is not between 1 and 5 an order" in (error or "")
-    assert [("REFUSED",)] == desk.rows("SELECT state FROM orders")
+    assert [("DENIED",)] == desk.rows("SELECT state FROM orders")
     assert [("refused",)] == desk.rows("SELECT verdict FROM signal")
     assert [] == tags_at_venue(desk)
 
@@ -207,7 +207,7 @@ def test_an_order_placed_elsewhere_is_adopted_as_external(desk: Desk) -> None:
 def test_an_entry_whose_time_is_over_is_never_sent(desk: Desk) -> None:
     desk.alert(quantity=6)
     desk.work()
-    desk.execute("UPDATE orders SET state = 'INTENDED', expires_at = now() - interval '1 second'")
+    desk.execute("UPDATE orders SET state = 'CREATED', expires_at = now() - interval '1 second'")
     desk.do(ReconcileAccounts())
 
     assert [("EXPIRED",)] == desk.rows("SELECT state FROM orders")

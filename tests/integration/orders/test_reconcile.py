@@ -25,7 +25,7 @@ def second_account(desk: Desk) -> int:
 
 
 def test_a_position_held_at_our_first_sight_is_carried_in_and_halts_nobody(desk: Desk) -> None:
-    desk.execute("UPDATE account SET met_at = NULL")
+    desk.execute("UPDATE account SET first_seen_at = NULL")
     desk.venue.trade(size=2)
     desk.venue.faults(path="/api/Trade/search", kind="null_list", count=1)  # not even its fill is known
     desk.do(ReconcileAccount(account_id=desk.venue.account_id))
@@ -115,10 +115,10 @@ def test_what_moved_moments_ago_is_no_mismatch_so_far(desk: Desk) -> None:
 def test_a_reconcile_that_waits_for_its_time_holds_up_none_that_is_urgent(desk: Desk) -> None:
     account_id = desk.venue.account_id
     key = f"account:{account_id}:reconcile"
-    waiting = desk.ask(ReconcileAccount(account_id=account_id), order_key=key, run_after=timedelta(seconds=15))
+    waiting = desk.ask(ReconcileAccount(account_id=account_id), sequence_key=key, run_after=timedelta(seconds=15))
     desk.execute("UPDATE account SET reconciled_at = NULL")
     desk.runner.run(desk.ask(ReconcileAccounts(), queue=Queue.CRITICAL))
-    ((urgent,),) = desk.rows("SELECT id FROM job WHERE order_key = %s AND queue = 'critical'", key)
+    ((urgent,),) = desk.rows("SELECT id FROM job WHERE sequence_key = %s AND queue = 'critical'", key)
     desk.runner.run(urgent)
 
     assert ("succeeded", "queued") == (desk.job(urgent)[0], desk.job(waiting)[0])
@@ -141,16 +141,16 @@ def test_one_accounts_trouble_holds_up_no_other(desk: Desk) -> None:
 def test_complaint_14_one_alert_trades_every_account_of_its_hook_each_with_its_outcome(desk: Desk) -> None:
     other = second_account(desk)
     first = desk.alert()
-    desk.execute(f"INSERT INTO hook_copy SELECT id, {other} FROM hook")
+    desk.execute(f"INSERT INTO hook_follower SELECT id, {other} FROM hook")
     desk.execute(f"UPDATE account SET halted_at = now(), halt_reason = 'by hand' WHERE id = {desk.venue.account_id}")
     desk.work()
 
     assert ("failed", True) == (desk.job(first)[0], "halted: by hand" in (desk.job(first)[2] or ""))
-    assert [("succeeded",)] == desk.rows("SELECT state FROM job WHERE name = 'alerts.copy_alert'")
+    assert [("succeeded",)] == desk.rows("SELECT state FROM job WHERE name = 'alerts.fan_out_alert'")
     outcomes = dict(desk.rows("SELECT account_id, verdict FROM signal"))
     assert {desk.venue.account_id: "refused", other: "accepted"} == outcomes
     assert [(other, "FILLED")] == desk.rows(
-        "SELECT account_id, state FROM orders WHERE state <> 'REFUSED' AND role = 'ENTRY'"
+        "SELECT account_id, state FROM orders WHERE state <> 'DENIED' AND role = 'ENTRY'"
     )
 
 

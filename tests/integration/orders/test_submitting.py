@@ -13,7 +13,7 @@ from shared.domain.orders.order import OrderState
 from shared.gateway.client import GatewayClient
 from shared.gateway.orders.mutations import Mutations
 from shared.gateway.orders.order_request import OrderTicket
-from shared.ledger import transitions
+from shared.ledger import recovery
 from tests.fixtures.entries import ENTRY, believe_absence, tags_at_venue
 from tests.fixtures.processes import until
 from tests.fixtures.program_env import env_of
@@ -48,7 +48,7 @@ def test_a_process_killed_between_the_commit_and_the_call_leaves_an_order_that_i
     assert [OrderState.SUBMITTING] == [row[0] for row in desk.rows(ENTRY)]
     assert [] == tags_at_venue(desk)
     ((place,),) = desk.rows("SELECT id FROM job WHERE name = 'orders.place_order' AND state = 'running'")
-    assert 1 == transitions.give_back(desk.ledger.line.open(), "dying/1", "its process is gone")
+    assert 1 == recovery.release_lost(desk.ledger.line.open(), "dying/1", "its process is gone")
     desk.runner.run(place)
 
     assert [] == tags_at_venue(desk)

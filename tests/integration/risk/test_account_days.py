@@ -36,7 +36,7 @@ def tell(
         balance=Decimal(balance),
         can_trade=True,
         is_simulated=True,
-        told_at=at,
+        reported_at=at,
     )
     row = accounts.get(connection, account_id)
     assert row is not None

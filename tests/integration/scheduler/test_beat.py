@@ -52,7 +52,7 @@ def assert_each_slot_is_one_job(floor: Floor, name: str) -> None:
         f"WHERE s.name = '{name}' AND s.outcome = 'enqueued'"
     )
     jobs = floor.rows(
-        f"SELECT j.id FROM job j JOIN job_key k ON k.job_id = j.id WHERE k.unique_key LIKE 'schedule:{name}:%'"
+        f"SELECT j.id FROM job j JOIN job_key k ON k.job_id = j.id WHERE k.idempotency_key LIKE 'schedule:{name}:%'"
     )
     assert {row["job_id"] for row in noted} == {row["id"] for row in jobs}
     assert len(noted) == len(jobs)

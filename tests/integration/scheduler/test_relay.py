@@ -10,7 +10,7 @@ from scheduler.relay import POLL_S
 from shared.db.engine import driver
 from shared.fleets import most_outstanding
 from shared.ledger.jobs.upkeep import DoNothing
-from shared.ledger.transitions import ClaimedJob, finish, renew
+from shared.ledger.recovery import renew
 from tests.fixtures.ledger_env import Floor, Program, database_away
 from tests.fixtures.processes import until
 
@@ -59,13 +59,13 @@ def claim(floor: Floor, job_id: UUID) -> ClaimedJob:
 def let_the_relay_look(floor: Floor) -> None:
     """Wait until the relay has looked at everything that was there before."""
     for _ in range(2):
-        wait_for_push(floor, floor.ask(DoNothing(note="a marker"), wakes_itself=False))
+        wait_for_push(floor, floor.ask(DoNothing(note="a marker"), publish_on_commit=False))
 
 
 def test_a_job_whose_wake_up_was_never_sent_is_pushed_by_who_looks_several_times_a_second(
     floor: Floor,
 ) -> None:
-    job_id = floor.ask(DoNothing(), wakes_itself=False)
+    job_id = floor.ask(DoNothing(), publish_on_commit=False)
 
     until(lambda: floor.broker.waiting(QUEUE) > 0, 60, "a wake-up")
     message = floor.broker.take(QUEUE)[0]
@@ -100,8 +100,8 @@ def test_a_job_is_not_pushed_before_it_is_due_and_is_pushed_then(floor: Floor) -
 
 
 def test_a_job_is_not_pushed_before_its_turn_and_is_pushed_then(floor: Floor) -> None:
-    first = floor.ask(DoNothing(), order_key="account:1", wakes_itself=False)
-    second = floor.ask(DoNothing(), order_key="account:1", wakes_itself=False)
+    first = floor.ask(DoNothing(), sequence_key="account:1", publish_on_commit=False)
+    second = floor.ask(DoNothing(), sequence_key="account:1", publish_on_commit=False)
     wait_for_push(floor, first)
     claimed = claim(floor, first)
     let_the_relay_look(floor)
@@ -113,14 +113,14 @@ def test_a_job_is_not_pushed_before_its_turn_and_is_pushed_then(floor: Floor) ->
 
 
 def test_a_job_nobody_started_in_time_ends_expired_and_is_not_pushed(floor: Floor) -> None:
-    job_id = floor.ask(DoNothing(), expires_after=timedelta(microseconds=1), wakes_itself=False)
+    job_id = floor.ask(DoNothing(), expires_after=timedelta(microseconds=1), publish_on_commit=False)
 
     (row,) = floor.wait_for("expired", job_id)
     assert ("not started before it expired", None) == (row["error"], row["published_at"])
 
 
 def test_a_lease_that_ran_out_is_taken_back_and_pushed_and_one_that_is_renewed_is_not(floor: Floor) -> None:
-    silent, kept = (floor.ask(DoNothing(), order_key=key) for key in ("account:1", "account:2"))
+    silent, kept = (floor.ask(DoNothing(), sequence_key=key) for key in ("account:1", "account:2"))
     claim(floor, silent)
     held = floor.ledger.claim(kept, "normal@elsewhere.3/4")
 
@@ -152,7 +152,7 @@ def test_a_lease_that_ran_out_on_the_last_attempt_leaves_a_dead_job_that_names_t
 
 def test_a_queue_is_never_overfull_and_all_its_jobs_are_pushed_as_there_is_room(floor: Floor) -> None:
     most = most_outstanding(QUEUE)
-    job_ids = [floor.ask(DoNothing(), wakes_itself=False) for _ in range(2 * most + 5)]
+    job_ids = [floor.ask(DoNothing(), publish_on_commit=False) for _ in range(2 * most + 5)]
     until(lambda: floor.broker.waiting(QUEUE) == most, 60, "a full queue")
     let_the_relay_look_at_a_full_queue = floor.ask(DoNothing(), expires_after=timedelta(microseconds=1))
     floor.wait_for("expired", let_the_relay_look_at_a_full_queue)
@@ -164,15 +164,15 @@ def test_a_queue_is_never_overfull_and_all_its_jobs_are_pushed_as_there_is_room(
 def test_a_second_relay_does_no_harm_and_carries_on_for_the_first(floor: Floor) -> None:
     first = floor.start("scheduler", "relay")
     first.wait_until_running()
-    job_ids = [floor.ask(DoNothing(), wakes_itself=False) for _ in range(10)]
+    job_ids = [floor.ask(DoNothing(), publish_on_commit=False) for _ in range(10)]
     wait_for_push(floor, *job_ids)
     first.kill()
 
-    wait_for_push(floor, floor.ask(DoNothing(), wakes_itself=False))
+    wait_for_push(floor, floor.ask(DoNothing(), publish_on_commit=False))
 
 
 def test_a_relay_outlives_a_postgres_that_goes_away_and_workers_get_time_to_renew(floor: Floor, relay: Program) -> None:
-    due = floor.ask(DoNothing(), wakes_itself=False)
+    due = floor.ask(DoNothing(), publish_on_commit=False)
     with database_away(floor.database_url):
         until(lambda: relay.log.read_text().count("the ledger does not answer") > 1, 60)
     pushed(floor)
@@ -183,10 +183,10 @@ def test_a_relay_outlives_a_postgres_that_goes_away_and_workers_get_time_to_rene
 
 def test_a_relay_outlives_a_broker_that_drops_its_connections_and_hangs(floor: Floor, relay: Program) -> None:
     floor.broker.cut()
-    wait_for_push(floor, floor.ask(DoNothing(), wakes_itself=False))
+    wait_for_push(floor, floor.ask(DoNothing(), publish_on_commit=False))
     floor.broker.hang(1.5)
 
-    wait_for_push(floor, floor.ask(DoNothing(), wakes_itself=False))
+    wait_for_push(floor, floor.ask(DoNothing(), publish_on_commit=False))
     assert relay.is_alive()
 
 

@@ -122,7 +122,7 @@ def test_one_account_in_trouble_holds_a_strategy_up_on_no_other(desk: Desk, oper
 
     assert "is halted: by hand" in evaluate(desk, first, closed_until)["reason"]
     assert "not traded" not in evaluate(desk, second, closed_until)["reason"]
-    assert [(first, "REFUSED"), (second, "FILLED")] == entries(desk)
+    assert [(first, "DENIED"), (second, "FILLED")] == entries(desk)
 
 
 def test_off_counts_at_once_also_for_an_evaluation_that_waits(desk: Desk, operator: Type) -> None:

@@ -18,7 +18,7 @@ from shared.errors import (
     RiskLimitError,
     VenueDownError,
 )
-from shared.ledger.transitions import expire
+from shared.ledger.recovery import expire
 from tests.fixtures.runner_env import ME, Drill, Workshop, raising
 from workers.context import Context
 from workers.runner import RETRY_BASE
@@ -65,7 +65,7 @@ def test_every_further_attempt_may_wait_twice_as_long_and_no_longer(workshop: Wo
 def test_a_job_whose_attempts_are_spent_is_dead_and_says_where_it_failed(workshop: Workshop, error: Exception) -> None:
     job_id = workshop.ask(raising(error))
 
-    assert ["put_back", "put_back", "dead"] == [workshop.run(job_id).state for _ in range(Drill.attempts)]
+    assert ["reschedule", "reschedule", "dead"] == [workshop.run(job_id).state for _ in range(Drill.attempts)]
     row = workshop.row(job_id)
     assert ("dead", 3, 3) == (row["state"], row["attempt"], row["max_attempts"])
     assert "still no" in row["error"]
@@ -114,7 +114,7 @@ def test_a_job_may_be_postponed_more_often_than_it_has_attempts(workshop: Worksh
 
     job_id = workshop.ask(act)
     for _ in range(Drill.attempts + 3):
-        assert "put_back" == workshop.run(job_id).state
+        assert "reschedule" == workshop.run(job_id).state
 
     assert "succeeded" == workshop.run(job_id).state
     assert ("at last", 1) == (workshop.row(job_id)["result"], workshop.row(job_id)["attempt"])
@@ -159,7 +159,7 @@ def test_a_row_that_no_task_understands_ends_dead_with_the_reason_and_keeps_its_
 
     outcomes = [workshop.run(job_id).state for _ in range(3)]
     row = workshop.row(job_id)
-    assert ["put_back", "put_back", "dead"] == outcomes
+    assert ["reschedule", "reschedule", "dead"] == outcomes
     assert ("dead", arguments) == (row["state"], row["arguments"])
     assert complaint in row["error"]
 
@@ -169,7 +169,7 @@ def test_a_result_that_no_row_can_hold_is_told_and_not_lost_in_silence(
     workshop: Workshop, result: object, complaint: str
 ) -> None:
     job_id = workshop.ask(lambda _: {"text": result})
-    while workshop.run(job_id).state == "put_back":
+    while workshop.run(job_id).state == "reschedule":
         pass
 
     assert "dead" == workshop.row(job_id)["state"]

@@ -1,4 +1,4 @@
-"""What becomes of a job that is woken twice, lost, handed over, or ends while Postgres is away: no Celery here."""
+"""What becomes of a job that is woken twice, lost, handoff over, or ends while Postgres is away: no Celery here."""
 
 import threading
 from contextlib import ExitStack, suppress
@@ -20,7 +20,7 @@ from tests.fixtures.ledger_env import database_away
 from tests.fixtures.processes import until
 from tests.fixtures.runner_env import ME, Workshop, raising
 from tests.fixtures.wire_tap import WireTap
-from workers.context import Context, NotRecordedError
+from workers.context import Context, JobOutcomeUnknownError
 from workers.runner import Outcome, Runner
 
 
@@ -111,7 +111,7 @@ def test_jobs_that_a_job_asks_for_continue_its_story_and_vanish_with_its_transac
     (child,) = workshop.rows("SELECT * FROM job WHERE name = 'upkeep.do_nothing'")
     assert "queued" == parent["state"]
     assert {"note": "kept", "seconds": 0} == child["arguments"]
-    assert (parent["id"], parent["correlation_id"]) == (child["cause_id"], child["correlation_id"])
+    assert (parent["id"], parent["correlation_id"]) == (child["parent_id"], child["correlation_id"])
 
 
 def test_a_hand_over_runs_the_next_job_at_once_and_the_wake_up_reports_its_end(workshop: Workshop) -> None:
@@ -120,17 +120,17 @@ def test_a_hand_over_runs_the_next_job_at_once_and_the_wake_up_reports_its_end(w
     def first(ctx: Context) -> None:
         with ctx.transaction() as tx:
             tx.connection.execute(text("UPDATE account SET balance = 1"))
-            tx.hand_over("first", second)
+            tx.continue_with("first", second)
 
-    job_id = workshop.ask(first, order_key="account:1")
+    job_id = workshop.ask(first, sequence_key="account:1")
 
     assert Outcome("succeeded", "second") == workshop.run(job_id)
     before, after = workshop.rows("SELECT * FROM job ORDER BY id")
     assert [("succeeded", "first"), ("succeeded", "second")] == [
         (row["state"], row["result"]) for row in (before, after)
     ]
-    assert (before["id"], before["correlation_id"], before["turn"], ME) == (
-        after["cause_id"], after["correlation_id"], after["turn"], after["worker"]
+    assert (before["id"], before["correlation_id"], before["sequence_id"], ME) == (
+        after["parent_id"], after["correlation_id"], after["sequence_id"], after["worker"]
     )  # fmt: skip
     assert [{"balance": 1}] == workshop.rows("SELECT balance FROM account")
 
@@ -140,7 +140,7 @@ def test_a_hand_over_that_fails_before_its_commit_leaves_the_first_job_alone(wor
 
     def first(ctx: Context) -> None:
         with ctx.transaction() as tx:
-            tx.hand_over("first", second)
+            tx.continue_with("first", second)
             raise RetryableError("before the commit")
 
     row = workshop.do(first)
@@ -154,7 +154,7 @@ def test_an_error_after_the_hand_over_was_committed_costs_neither_job(workshop: 
 
     def first(ctx: Context) -> None:
         with ctx.transaction() as tx:
-            tx.hand_over("first", second)
+            tx.continue_with("first", second)
         raise ZeroDivisionError
 
     workshop.do(first)
@@ -163,26 +163,26 @@ def test_an_error_after_the_hand_over_was_committed_costs_neither_job(workshop: 
     assert [("succeeded", "first"), ("succeeded", "second")] == [(row["state"], row["result"]) for row in found]
 
 
-def test_a_handed_over_job_that_is_put_back_still_goes_before_those_that_wait(workshop: Workshop) -> None:
+def test_a_handed_over_job_that_is_reschedule_still_goes_before_those_that_wait(workshop: Workshop) -> None:
     second = workshop.drill(raising(VenueDownError("down")))
 
     def first(ctx: Context) -> None:
         with ctx.transaction() as tx:
-            tx.hand_over("first", second)
+            tx.continue_with("first", second)
 
-    job_id = workshop.ask(first, order_key="account:1")
-    waiting = workshop.ask(lambda _: "third", order_key="account:1")
+    job_id = workshop.ask(first, sequence_key="account:1")
+    waiting = workshop.ask(lambda _: "third", sequence_key="account:1")
 
-    assert "put_back" == workshop.run(job_id).state
+    assert "reschedule" == workshop.run(job_id).state
     assert "duplicate" == workshop.run(waiting).state
-    (put_back,) = workshop.rows(f"SELECT state, attempt FROM job WHERE cause_id = '{job_id}'")
-    assert {"state": "queued", "attempt": 1} == put_back
+    (reschedule,) = workshop.rows(f"SELECT state, attempt FROM job WHERE parent_id = '{job_id}'")
+    assert {"state": "queued", "attempt": 1} == reschedule
 
 
 def test_a_job_whose_end_cannot_be_written_is_left_to_whoever_outlives_this_process(workshop: Workshop) -> None:
     with ExitStack() as outage:
         job_id = workshop.ask(lambda _: outage.enter_context(database_away(workshop.database_url)))
-        with pytest.raises(NotRecordedError, match="ended unrecorded"):
+        with pytest.raises(JobOutcomeUnknownError, match="ended unrecorded"):
             workshop.runner.run(job_id)
 
     assert ("running", ME) == (workshop.row(job_id)["state"], workshop.row(job_id)["worker"])
@@ -191,7 +191,7 @@ def test_a_job_whose_end_cannot_be_written_is_left_to_whoever_outlives_this_proc
 def test_a_job_that_postgres_was_not_asked_for_stays_where_it_is(workshop: Workshop) -> None:
     job_id = workshop.ask(lambda _: None)
     with database_away(workshop.database_url):
-        assert "put_back" == workshop.runner.run(job_id).state
+        assert "reschedule" == workshop.runner.run(job_id).state
 
     assert ("queued", 0) == (workshop.row(job_id)["state"], workshop.row(job_id)["attempt"])
     assert "succeeded" == workshop.run(job_id).state
@@ -209,7 +209,7 @@ def test_a_claim_that_was_never_answered_ends_the_process_too(workshop: Workshop
             wire.mend()
 
         threading.Thread(target=mend_after_the_claim).start()
-        with pytest.raises(NotRecordedError, match="not known"):
+        with pytest.raises(JobOutcomeUnknownError, match="not known"):
             runner.run(job_id)
 
     assert ("running", "trading@here.1/3") == (workshop.row(job_id)["state"], workshop.row(job_id)["worker"])
@@ -221,11 +221,11 @@ def test_a_handed_over_job_is_never_left_claimed_by_a_process_that_lives_on(work
 
         def first(ctx: Context) -> None:
             with ctx.transaction() as tx:
-                tx.hand_over("first", second)
+                tx.continue_with("first", second)
             outage.enter_context(database_away(workshop.database_url))
 
-        job_id = workshop.ask(first, order_key="account:1")
-        with pytest.raises(NotRecordedError):  # else the parent renews the second job's lease for ever
+        job_id = workshop.ask(first, sequence_key="account:1")
+        with pytest.raises(JobOutcomeUnknownError):  # else the parent renews the second job's lease for ever
             workshop.runner.run(job_id)
 
 
@@ -236,7 +236,7 @@ def test_a_handed_over_job_whose_commit_was_never_answered_is_not_left_claimed_e
 
         def first(ctx: Context) -> None:
             with ctx.transaction() as tx:
-                tx.hand_over("first", second)
+                tx.continue_with("first", second)
                 wire.heard.clear()
                 wire.block_after(b"COMMIT")
                 threading.Thread(target=mend_after_the_commit).start()
@@ -247,7 +247,7 @@ def test_a_handed_over_job_whose_commit_was_never_answered_is_not_left_claimed_e
             wire.mend()
 
         job_id = workshop.ask(first)
-        with suppress(NotRecordedError):  # the process ends: its parent gives back what it held
+        with suppress(JobOutcomeUnknownError):  # the process ends: its parent gives back what it held
             runner.run(job_id)
             assert [] == workshop.rows("SELECT name, worker FROM job WHERE state = 'running'")
     assert "succeeded" == workshop.row(job_id)["state"]

@@ -146,7 +146,7 @@ def test_a_job_that_overran_once_is_tried_again(floor: Floor) -> None:
 
 @pytest.mark.usefixtures("worker")
 def test_many_wake_ups_for_one_job_start_it_once(floor: Floor) -> None:
-    job_id = floor.ask(DoNothing(seconds=1), wakes_itself=False)
+    job_id = floor.ask(DoNothing(seconds=1), publish_on_commit=False)
     floor.wake.publish([WakeUp(job_id, DoNothing.job_name(), DoNothing.queue, DoNothing.deadline)] * 20)
 
     (row,) = floor.wait_for("succeeded", job_id)
@@ -258,7 +258,7 @@ def test_another_worker_runs_what_a_killed_and_a_frozen_one_held_and_late_result
     ],
 )
 def test_a_row_that_no_worker_understands_ends_dead_with_the_reason(floor: Floor, change: str, complaint: str) -> None:
-    job_id = floor.ask(DoNothing(), change, wakes_itself=False)
+    job_id = floor.ask(DoNothing(), change, publish_on_commit=False)
 
     (row,) = floor.wait_for("dead", job_id)
     assert complaint in row["error"]

@@ -20,7 +20,7 @@ FACTS = Facts(
     is_live=True,
     halt_reason=None,
     is_reconciled=True,
-    has_unknown_order=False,
+    has_in_doubt_order=False,
     is_being_flattened=False,
     contract=MNQ,
     price=Decimal(21000),
@@ -82,7 +82,7 @@ def test_what_must_never_be_sent_is_refused_with_the_value(facts: Facts, entry: 
     ("facts", "message"),
     [
         (replace(FACTS, is_reconciled=False), "not reconciled"),
-        (replace(FACTS, has_unknown_order=True), "fate is unknown"),
+        (replace(FACTS, has_in_doubt_order=True), "fate is unknown"),
         (replace(FACTS, is_being_flattened=True), "CON.F.US.MNQ.Z26 is being flattened"),
         (replace(FACTS, price=None), "no fresh quote of CON.F.US.MNQ.Z26"),
     ],

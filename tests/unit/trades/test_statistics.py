@@ -80,11 +80,11 @@ def test_groups_are_named_by_strategy_else_origin_and_by_contract_and_day() -> N
     evening = int(timedelta(hours=8).total_seconds() // 60)  # 18:00 in Chicago: the next trading day
     trips = [
         result(1, strategy="breakout", origin="strategy"),
-        result(2, origin="person"),
+        result(2, origin="manual"),
         result(4, evening, contract_id="CON.F.US.MES.H26"),
     ]
 
-    assert [("breakout", Decimal(1)), ("person", Decimal(2)), ("unknown", Decimal(4))] == nets(trips, "strategy")
+    assert [("breakout", Decimal(1)), ("manual", Decimal(2)), ("unknown", Decimal(4))] == nets(trips, "strategy")
     assert [("CON.F.US.MES.H26", Decimal(4)), (MNQ.id, Decimal(3))] == nets(trips, "contract")
     assert [("2026-03-10", Decimal(3)), ("2026-03-11", Decimal(4))] == nets(trips, "day")
 

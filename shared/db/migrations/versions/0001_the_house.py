@@ -59,8 +59,8 @@ def upgrade() -> None:
     sa.Column('deadline', sa.Interval(), nullable=True),
     sa.Column('run_at', sa.DateTime(timezone=True), server_default=sa.text('now()'), nullable=False),
     sa.Column('expires_at', sa.DateTime(timezone=True), nullable=True),
-    sa.Column('order_key', sa.Text(), nullable=True),
-    sa.Column('turn', sa.Uuid(), nullable=False),
+    sa.Column('sequence_key', sa.Text(), nullable=True),
+    sa.Column('sequence_id', sa.Uuid(), nullable=False),
     sa.Column('lease_until', sa.DateTime(timezone=True), nullable=True),
     sa.Column('fence', sa.BigInteger(), server_default='0', nullable=False),
     sa.Column('worker', sa.Text(), nullable=True),
@@ -70,7 +70,7 @@ def upgrade() -> None:
     sa.Column('finished_at', sa.DateTime(timezone=True), nullable=True),
     sa.Column('result', postgresql.JSONB(astext_type=sa.Text()), nullable=True),
     sa.Column('error', sa.Text(), nullable=True),
-    sa.Column('cause_id', sa.Uuid(), nullable=True),
+    sa.Column('parent_id', sa.Uuid(), nullable=True),
     sa.Column('correlation_id', sa.Uuid(), nullable=False),
     sa.CheckConstraint("queue IN ('critical','high','normal','low','background')", name=op.f('ck_job_queue')),
     sa.CheckConstraint("state IN ('queued','running','succeeded','failed','dead','cancelled','expired')", name=op.f('ck_job_state')),
@@ -81,13 +81,13 @@ def upgrade() -> None:
     op.create_index('ix_job_expiring', 'job', ['expires_at'], unique=False, postgresql_where=sa.text("state = 'queued' AND expires_at IS NOT NULL"))
     op.create_index('ix_job_finished', 'job', ['finished_at'], unique=False, postgresql_where=sa.text('finished_at IS NOT NULL'))
     op.create_index('ix_job_lease', 'job', ['lease_until'], unique=False, postgresql_where=sa.text("state = 'running'"))
-    op.create_index('ix_job_order_key', 'job', ['order_key', 'turn'], unique=False, postgresql_where=sa.text("order_key IS NOT NULL AND state IN ('queued','running')"))
-    op.create_index('uq_job_order_key_running', 'job', ['order_key'], unique=True, postgresql_where=sa.text("order_key IS NOT NULL AND state = 'running'"))
+    op.create_index('ix_job_sequence_key', 'job', ['sequence_key', 'sequence_id'], unique=False, postgresql_where=sa.text("sequence_key IS NOT NULL AND state IN ('queued','running')"))
+    op.create_index('uq_job_sequence_key_running', 'job', ['sequence_key'], unique=True, postgresql_where=sa.text("sequence_key IS NOT NULL AND state = 'running'"))
     op.create_table('job_key',
-    sa.Column('unique_key', sa.Text(), nullable=False),
+    sa.Column('idempotency_key', sa.Text(), nullable=False),
     sa.Column('job_id', sa.Uuid(), nullable=False),
     sa.Column('kept_until', sa.DateTime(timezone=True), nullable=False),
-    sa.PrimaryKeyConstraint('unique_key', name=op.f('pk_job_key'))
+    sa.PrimaryKeyConstraint('idempotency_key', name=op.f('pk_job_key'))
     )
     op.create_index('ix_job_key_kept_until', 'job_key', ['kept_until'], unique=False)
     op.create_table('market_clock',
@@ -249,7 +249,7 @@ def upgrade() -> None:
     sa.Column('submitted_market_at', sa.DateTime(timezone=True), nullable=True),
     sa.Column('filled_market_at', sa.DateTime(timezone=True), nullable=True),
     sa.Column('updated_at', sa.DateTime(timezone=True), server_default=sa.text('now()'), nullable=False),
-    sa.CheckConstraint("state IN ('INTENDED','SUBMITTING','UNKNOWN','SUSPENDED','WORKING','FILLED','CANCELLED','EXPIRED','REJECTED','REFUSED')", name=op.f('ck_orders_state')),
+    sa.CheckConstraint("state IN ('CREATED','SUBMITTING','IN_DOUBT','SUSPENDED','WORKING','FILLED','CANCELLED','EXPIRED','REJECTED','DENIED')", name=op.f('ck_orders_state')),
     sa.CheckConstraint('quantity > 0', name=op.f('ck_orders_quantity')),
     sa.ForeignKeyConstraint(['account_id'], ['account.id'], name=op.f('fk_orders_account_id')),
     sa.ForeignKeyConstraint(['contract_id'], ['contract.id'], name=op.f('fk_orders_contract_id')),
@@ -261,7 +261,7 @@ def upgrade() -> None:
     )
     op.create_index('ix_orders_correlation', 'orders', ['correlation_id'], unique=False)
     op.create_index('ix_orders_intended_at', 'orders', ['intended_at'], unique=False)
-    op.create_index('ix_orders_open', 'orders', ['account_id', 'state'], unique=False, postgresql_where=sa.text("state IN ('INTENDED','SUBMITTING','UNKNOWN','SUSPENDED','WORKING')"))
+    op.create_index('ix_orders_open', 'orders', ['account_id', 'state'], unique=False, postgresql_where=sa.text("state IN ('CREATED','SUBMITTING','IN_DOUBT','SUSPENDED','WORKING')"))
     op.create_table('strategy_run',
     sa.Column('strategy', sa.Text(), nullable=False),
     sa.Column('contract_id', sa.Text(), nullable=False),

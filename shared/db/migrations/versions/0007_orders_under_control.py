@@ -6,11 +6,11 @@ revision = "0007"
 down_revision = "0006"
 
 _MOVES = """
-    INTENDED SUBMITTING, INTENDED WORKING, INTENDED FILLED, INTENDED CANCELLED, INTENDED EXPIRED, INTENDED REJECTED,
-    INTENDED REFUSED,
-    SUBMITTING INTENDED, SUBMITTING UNKNOWN, SUBMITTING WORKING, SUBMITTING FILLED, SUBMITTING CANCELLED,
+    CREATED SUBMITTING, CREATED WORKING, CREATED FILLED, CREATED CANCELLED, CREATED EXPIRED, CREATED REJECTED,
+    CREATED DENIED,
+    SUBMITTING CREATED, SUBMITTING IN_DOUBT, SUBMITTING WORKING, SUBMITTING FILLED, SUBMITTING CANCELLED,
     SUBMITTING EXPIRED, SUBMITTING REJECTED,
-    UNKNOWN INTENDED, UNKNOWN WORKING, UNKNOWN FILLED, UNKNOWN CANCELLED, UNKNOWN EXPIRED, UNKNOWN REJECTED,
+    IN_DOUBT CREATED, IN_DOUBT WORKING, IN_DOUBT FILLED, IN_DOUBT CANCELLED, IN_DOUBT EXPIRED, IN_DOUBT REJECTED,
     SUSPENDED WORKING, SUSPENDED FILLED, SUSPENDED CANCELLED, SUSPENDED EXPIRED, SUSPENDED REJECTED,
     WORKING SUSPENDED, WORKING FILLED, WORKING CANCELLED, WORKING EXPIRED, WORKING REJECTED,
     EXPIRED WORKING, EXPIRED FILLED, EXPIRED CANCELLED, EXPIRED REJECTED
@@ -51,7 +51,7 @@ def upgrade() -> None:
             kind text NOT NULL CONSTRAINT ck_order_change_kind CHECK (kind IN ('CANCEL', 'MODIFY')),
             quantity integer, limit_price numeric, stop_price numeric,
             state text NOT NULL CONSTRAINT ck_order_change_state
-                CHECK (state IN ('INTENDED', 'SUBMITTING', 'UNKNOWN', 'DONE', 'OVERTAKEN', 'REJECTED')),
+                CHECK (state IN ('CREATED', 'SUBMITTING', 'IN_DOUBT', 'DONE', 'TOO_LATE', 'REJECTED')),
             origin text NOT NULL,
             reason text,
             outcome text,
@@ -90,8 +90,8 @@ def upgrade() -> None:
     """)
     op.execute("""
         ALTER TABLE account
-            ADD COLUMN told_at timestamptz,
-            ADD COLUMN met_at timestamptz,
+            ADD COLUMN reported_at timestamptz,
+            ADD COLUMN first_seen_at timestamptz,
             ADD COLUMN live_orders boolean NOT NULL DEFAULT false,
             ADD COLUMN live_since_at timestamptz,
             ADD COLUMN rules text,
@@ -105,7 +105,7 @@ def upgrade() -> None:
             ADD COLUMN cut_on date,
             ADD COLUMN block_reason text
     """)
-    op.execute("UPDATE account SET met_at = reconciled_at")
+    op.execute("UPDATE account SET first_seen_at = reconciled_at")
     op.execute("""
         CREATE TABLE account_day (
             account_id bigint CONSTRAINT fk_account_day_account_id REFERENCES account (id),
@@ -128,7 +128,7 @@ def upgrade() -> None:
     """)
     op.execute("CREATE INDEX ix_account_event_account_id_happened_at ON account_event (account_id, happened_at)")
     op.execute("""
-        CREATE TABLE hook_copy (
+        CREATE TABLE hook_follower (
             hook_id uuid CONSTRAINT fk_hook_copy_hook_id REFERENCES hook (id),
             account_id bigint CONSTRAINT fk_hook_copy_account_id REFERENCES account (id),
             CONSTRAINT pk_hook_copy PRIMARY KEY (hook_id, account_id)
@@ -156,14 +156,14 @@ def upgrade() -> None:
                     obstacle := 'the account is being flattened';
                 END IF;
                 IF obstacle IS NOT NULL THEN
-                    UPDATE orders SET state = 'REFUSED', reason = obstacle, updated_at = now()
-                    WHERE id = wanted AND state = 'INTENDED';
+                    UPDATE orders SET state = 'DENIED', reason = obstacle, updated_at = now()
+                    WHERE id = wanted AND state = 'CREATED';
                     RETURN obstacle;
                 END IF;
             END IF;
             UPDATE orders SET state = 'SUBMITTING', updated_at = now(), submitted_at = machine_now,
                    submitted_market_at = coalesce(submitted_market_at, market_now)
-            WHERE id = wanted AND state = 'INTENDED';
+            WHERE id = wanted AND state = 'CREATED';
             RETURN CASE WHEN FOUND THEN 'submitting' ELSE 'moved' END;
         END $$
     """)
