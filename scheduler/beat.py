@@ -79,7 +79,7 @@ class Beat:
 
     def _deal_with(self, name: str, machine: datetime, roots: list[str]) -> None:
         with self._ledger.transaction() as tx:
-            entry = schedules.held(tx.connection, name)
+            entry = schedules.lock(tx.connection, name)
             if entry is None or not entry.is_enabled:
                 return
             due = self._due(entry, machine)  # again: another beat may have dealt with it meanwhile

@@ -24,7 +24,7 @@ from shared.ledger.wake import Wake, open_wake
 log = logging.getLogger(__name__)
 
 POLL_S = 0.2
-BACKLOG_POLL_S = 0.02  # while more waits than a queue has room for, and the room is used up quickly
+BACKLOG_POLL_S = 0.02  # while more waits than a queue has capacity for, and the capacity is used up quickly
 # A backlog of more than this many jobs per slot runs in batches, where its jobs allow it.
 GROWN = 4
 BATCH_SIZE = 50
@@ -78,28 +78,28 @@ class Relay:
             self._ledger.enqueue(Canary(), queue=queue, expires_after=3 * CANARY_EVERY)
 
     def _publish(self, queue: Queue) -> float:
-        """Fill the queue's room with wake-ups; return the seconds until it may have room for more that wait."""
-        room = self._wake.room(queue)
-        if room == 0:
+        """Fill the queue's capacity with wake-ups; return the seconds until it may have capacity for more that wait."""
+        capacity = self._wake.capacity(queue)
+        if capacity == 0:
             self._filled_at[queue] = monotonic()
             return POLL_S
         with self._engine.begin() as connection:
             line = driver(connection)
-            batches = self._batches(line, queue, room)
+            batches = self._batches(line, queue, capacity)
             batched = sorted({batch.name.removesuffix(BATCH) for batch in batches})
-            wake_ups, again = queues.take_due(line, queue, room - len(batches), batched)
+            wake_ups, again = queues.take_due(line, queue, capacity - len(batches), batched)
             if again:
                 queues.note_republished(line, queue, again)
             wake_ups += batches
         if wake_ups:
             self._wake.publish(wake_ups)
-        if len(wake_ups) < room:
+        if len(wake_ups) < capacity:
             return POLL_S
-        # More waits than there was room for: come back when, at this pace, half of what was filled is used up.
+        # More waits than there was capacity for: come back when, at this pace, half of what was filled is used up.
         took, self._filled_at[queue] = monotonic() - self._filled_at[queue], monotonic()
-        return min(max(took * most_outstanding(queue) / (2 * room), BACKLOG_POLL_S), POLL_S)
+        return min(max(took * most_outstanding(queue) / (2 * capacity), BACKLOG_POLL_S), POLL_S)
 
-    def _batches(self, line: transitions.LedgerConnection, queue: Queue, room: int) -> list[WakeUp]:
+    def _batches(self, line: transitions.LedgerConnection, queue: Queue, capacity: int) -> list[WakeUp]:
         """Return wake-ups for many jobs at once, where there is a backlog and its jobs allow it."""
         names = transactional_names()
         if queue not in BATCHED or not names:
@@ -110,7 +110,7 @@ class Relay:
             batch_wake_up(name, queue, BATCH_SIZE)
             for name, count in waiting.items()
             if count >= GROWN * slots
-            for _ in range(min(-(-count // BATCH_SIZE), slots, room // len(waiting)))
+            for _ in range(min(-(-count // BATCH_SIZE), slots, capacity // len(waiting)))
         ]
 
 

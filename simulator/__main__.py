@@ -23,7 +23,7 @@ from simulator.market.market import Market
 from simulator.market.replay import ReplayMarket
 from simulator.market.seeded import SeededMarket
 from simulator.market.tape import PRINTS_A_MINUTE
-from simulator.pipeline import Gate
+from simulator.pipeline import Pipeline
 from simulator.server import ControlServer, Server
 from simulator.venue.accounts import FAMILIES, family_of
 from simulator.venue.journal import Journal
@@ -50,14 +50,14 @@ def main() -> int:
 
 
 def _serve(venue: Venue, logins: Logins, options: argparse.Namespace) -> None:
-    gate = Gate(venue, logins, Limits(options.limits), Faults(options.fault_seed))
-    app, hubs = make_app(venue, logins, gate, prints_per_minute=options.prints_per_minute)
+    pipeline = Pipeline(venue, logins, Limits(options.limits), Faults(options.fault_seed))
+    app, hubs = make_app(venue, logins, pipeline, prints_per_minute=options.prints_per_minute)
     control = None
     if options.control_port is not None:
         paths = [route.path for route in app.routes if isinstance(route, Route) and route.path != openapi.PATH]
-        control = ControlServer(make_control(venue, logins, gate, paths), options.control_port)
+        control = ControlServer(make_control(venue, logins, pipeline, paths), options.control_port)
     server = Server(app, options.port, hubs.say_goodbye, control)
-    gate.cut = server.cut
+    pipeline.cut = server.cut
     now = venue.clock.now().isoformat(timespec="seconds")
     _log.info("%s, market time %s, speed %d", venue.market.name, now, venue.clock.speed)
     server.listen_and_run()
@@ -76,7 +76,7 @@ def _clock(options: argparse.Namespace) -> Clock:
 
 def _open_accounts(venue: Venue, families: list[str]) -> None:
     """Open an account of each family that the simulator's own user has none of yet."""
-    had = {family_of(account) for account in venue.book.accounts.values() if not account.user}
+    had = {family_of(account) for account in venue.state.accounts.values() if not account.user}
     for family in families:
         if family not in had:
             venue.add_account("", *FAMILIES[family])

@@ -20,7 +20,7 @@ from simulator.hubs.market import MarketHub
 from simulator.hubs.user import UserHub
 from simulator.logins import Logins
 from simulator.market.tape import PRINTS_A_MINUTE
-from simulator.pipeline import Endpoint, Gate
+from simulator.pipeline import Endpoint, Pipeline
 from simulator.venue.venue import Venue
 
 _log = logging.getLogger("simulator")
@@ -57,24 +57,24 @@ LOGINS: dict[str, type[wire.Body] | None] = {
 def make_app(
     venue: Venue,
     logins: Logins,
-    gate: Gate,
+    pipeline: Pipeline,
     *,
     prints_per_minute: int = PRINTS_A_MINUTE,
     manners: Manners | None = None,
 ) -> tuple[Starlette, Hubs]:
-    """Return the ASGI application of the venue, and its hubs; the gate still needs to learn to cut a connection."""
-    faults = gate.faults
+    """Return the ASGI application of the venue, and its hubs; the pipeline still needs to learn to cut a connection."""
+    faults = pipeline.faults
     venue.suffer(faults.meet)
     described = wire.encoded(openapi.document_of(LOGINS | {endpoint.path: endpoint.body for endpoint in ENDPOINTS}))
     prices = MarketHub(venue, prints_per_minute)
-    hubs = Hubs([UserHub(venue, logins.owner, faults), prices], gate, logins, faults, manners or Manners())
+    hubs = Hubs([UserHub(venue, logins.owner, faults), prices], pipeline, logins, faults, manners or Manners())
     routes = [
-        Route("/api/Status/ping", gate.passing(_pong), methods=["GET"]),
-        Route("/api/Auth/loginKey", gate.passing(gate.log_in), methods=["POST"]),
-        Route("/api/Auth/loginApp", gate.passing(gate.log_in_by_app), methods=["POST"]),
-        Route("/api/Auth/validate", gate.passing(gate.validate), methods=["POST"]),
-        Route("/api/Auth/logout", gate.passing(gate.log_out), methods=["POST"]),
-        *(Route(endpoint.path, gate.serving(endpoint), methods=["POST"]) for endpoint in ENDPOINTS),
+        Route("/api/Status/ping", pipeline.passing(_pong), methods=["GET"]),
+        Route("/api/Auth/loginKey", pipeline.passing(pipeline.log_in), methods=["POST"]),
+        Route("/api/Auth/loginApp", pipeline.passing(pipeline.log_in_by_app), methods=["POST"]),
+        Route("/api/Auth/validate", pipeline.passing(pipeline.validate), methods=["POST"]),
+        Route("/api/Auth/logout", pipeline.passing(pipeline.log_out), methods=["POST"]),
+        *(Route(endpoint.path, pipeline.serving(endpoint), methods=["POST"]) for endpoint in ENDPOINTS),
         *hubs.routes,
         Route(openapi.PATH, lambda _: Response(described, media_type="application/json")),
     ]

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal, get_args
 
 import msgspec
 
-from simulator.response_faults import SPOILS
+from simulator.response_faults import RESPONSE_FAULTS
 
 # What happens to a request or its answer. The last line spoils the answer's document.
 RequestKind = Literal[
@@ -48,7 +48,7 @@ class Fault(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
             return what == self.kind
         if what in STREAM_KINDS or self.on not in {EVERYWHERE, what}:
             return False
-        return self.kind not in SPOILS or SPOILS[self.kind].can_spoil(what)
+        return self.kind not in RESPONSE_FAULTS or RESPONSE_FAULTS[self.kind].can_spoil(what)
 
 
 class Armed(msgspec.Struct):

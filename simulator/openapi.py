@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 
 from simulator import wire
-from simulator.schemas import SHAPES, Shape
+from simulator.schemas import SCHEMAS, EndpointSchema
 
 Json = dict[str, Any]
 PATH = "/swagger/v1/swagger.json"
@@ -32,14 +32,14 @@ _INFO = {
 def document_of(bodies: Mapping[str, type[wire.Body] | None]) -> Json:
     """Return the document: `bodies` are the POST paths, in order, and what each takes, None for no body."""
     types = [body for body in bodies.values() if body is not None]
-    payloads = [type_ for path in bodies for type_ in SHAPES[path].payload.values()]
+    payloads = [type_ for path in bodies for type_ in SCHEMAS[path].payload.values()]
     schemas, components = msgspec.json.schema_components([*types, *payloads], ref_template=_REF)
     taken = dict(zip(types, schemas, strict=False))
     given = iter(schemas[len(types) :])
     paths: Json = {"/api/Status/ping": {"get": _ping()}}
     for path, body in bodies.items():
-        payload = {name: next(given) for name in SHAPES[path].payload}
-        paths[path] = {"post": _operation(path, taken[body] if body else None, _answer(SHAPES[path], payload))}
+        payload = {name: next(given) for name in SCHEMAS[path].payload}
+        paths[path] = {"post": _operation(path, taken[body] if body else None, _answer(SCHEMAS[path], payload))}
     document: Json = {
         "openapi": "3.1.0",
         "info": _INFO,
@@ -76,7 +76,7 @@ def _operation(path: str, body: Json | None, answer: Json) -> Json:
     return operation | {"security": [{"bearer": []}]}
 
 
-def _answer(shape: Shape, payload: Json) -> Json:
+def _answer(shape: EndpointSchema, payload: Json) -> Json:
     names = shape.codes.split()
     code = {"type": "integer", "enum": list(range(len(names))), "x-enum-varnames": names}
     envelope = {"success": {"type": "boolean"}, "errorCode": code, "errorMessage": {"type": ["string", "null"]}}

@@ -18,10 +18,10 @@ from simulator import response_faults, wire
 from simulator.faults import Fault, Faults
 from simulator.limits import Limits
 from simulator.logins import Logins
-from simulator.request_log import Visits
-from simulator.response_faults import SPOILS
-from simulator.schemas import SHAPES
-from simulator.venue.user_view import Desk
+from simulator.request_log import RequestLog
+from simulator.response_faults import RESPONSE_FAULTS
+from simulator.schemas import SCHEMAS
+from simulator.venue.user_view import UserView
 from simulator.venue.venue import Venue
 
 _JSON = "application/json; charset=utf-8"
@@ -36,14 +36,14 @@ class Endpoint:
 
     path: str
     body: type[wire.Body]
-    answer: Callable[[Desk, Any], bytes]
+    answer: Callable[[UserView, Any], bytes]
 
 
-class Gate:
+class Pipeline:
     """Lets requests in. An answer is made without awaiting anything, so each sees and leaves a whole state."""
 
     def __init__(self, venue: Venue, logins: Logins, limits: Limits, faults: Faults) -> None:
-        self.visits = Visits()
+        self.request_log = RequestLog()
         self.faults = faults
         self.limits = limits
         self._venue = venue
@@ -60,9 +60,9 @@ class Gate:
                 return Response(status_code=401)
             if not self.limits.may_pass(user, endpoint.path):
                 return Response(status_code=429)
-            desk = Desk(self._venue, user, self._logins.owner)
+            user_view = UserView(self._venue, user, self._logins.owner)
             try:
-                said = endpoint.answer(desk, msgspec.json.decode(raw, type=endpoint.body))
+                said = endpoint.answer(user_view, msgspec.json.decode(raw, type=endpoint.body))
             except (msgspec.DecodeError, UnicodeDecodeError, OverflowError) as error:
                 # Overflow: an instant at the edge of time, which no calendar can add a minute to.
                 return problem(error)
@@ -75,7 +75,7 @@ class Gate:
 
         async def handle(request: Request) -> Response:
             raw = await request.body()
-            self.visits.record(request.url.path, raw)
+            self.request_log.record(request.url.path, raw)
             fault = self.faults.meet(request.url.path)
             if fault is None:
                 return self._noted(request, raw, answer(request, raw))
@@ -142,7 +142,11 @@ class Gate:
         response = _refusal(fault, request.url.path) or answer(request, raw)
         if fault.kind == "delay":
             await asyncio.sleep(fault.seconds)
-        return self._spoiled(fault.kind, request, raw, response) if fault.kind in SPOILS else response
+        return (
+            self._with_response_faults(fault.kind, request, raw, response)
+            if fault.kind in RESPONSE_FAULTS
+            else response
+        )
 
     async def _cut_off(self, request: Request) -> Response:
         self.cut(request)
@@ -151,12 +155,12 @@ class Gate:
             pass
         return Response(status_code=500)
 
-    def _spoiled(self, kind: str, request: Request, raw: bytes, response: Response) -> Response:
+    def _with_response_faults(self, kind: str, request: Request, raw: bytes, response: Response) -> Response:
         path, said = request.url.path, bytes(response.body)
         if response.status_code != HTTPStatus.OK or not (document := response_faults.document_of(said))["success"]:
             return response
         before = self._before.get(self._question(request, raw))
-        spoiled = SPOILS[kind].spoiled(path, document, response_faults.document_of(before) if before else None)
+        spoiled = RESPONSE_FAULTS[kind].spoiled(path, document, response_faults.document_of(before) if before else None)
         return Response(wire.encoded(spoiled), media_type=_JSON)
 
     def _noted(self, request: Request, raw: bytes, response: Response) -> Response:
@@ -177,7 +181,7 @@ class Gate:
 def _refusal(fault: Fault, path: str) -> Response | None:
     """Return what a fault answers instead of the venue, if it does."""
     if fault.kind == "reject":
-        nothing = dict.fromkeys(SHAPES[path].payload) if path in SHAPES else {}
+        nothing = dict.fromkeys(SCHEMAS[path].payload) if path in SCHEMAS else {}
         return Response(wire.envelope(fault.error_code, fault.message, **nothing), media_type=_JSON)
     return Response(status_code=fault.status, headers=_retry_after(fault)) if fault.kind == "status" else None
 

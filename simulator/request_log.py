@@ -7,7 +7,7 @@ import msgspec
 _BODIES_KEPT = 500  # per path
 
 
-class Visits:
+class RequestLog:
     """Remembers requests by path. Bodies of Auth paths hold a key and are not kept."""
 
     def __init__(self) -> None:

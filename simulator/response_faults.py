@@ -27,7 +27,7 @@ _INSTANT = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:\.(\d{1,6}))?(Z|[+-]\
 
 
 @dataclass(frozen=True, slots=True)
-class Spoil:
+class ResponseFault:
     """How an answer is spoiled, given its path, itself, and what the same question was answered with before."""
 
     can_spoil: Callable[[str], bool]
@@ -97,12 +97,12 @@ def _has_instants(path: str) -> bool:
     return LISTS.get(path) in {"bars", *_ENUMS}
 
 
-SPOILS: Mapping[str, Spoil] = {
-    "null_list": Spoil(_has_list, _null_list),
-    "absent_list": Spoil(_has_list, _absent_list),
-    "naive_timestamps": Spoil(_has_instants, _naive_timestamps),
-    "seven_digits": Spoil(_has_instants, _seven_digits),
-    "unknown_enum": Spoil(lambda path: LISTS.get(path) in _ENUMS, _unknown_enum),
-    "stale_search_open": Spoil(OPEN.__contains__, _empty_if_new),
-    "short_page": Spoil(BARS.__eq__, _short_page),
+RESPONSE_FAULTS: Mapping[str, ResponseFault] = {
+    "null_list": ResponseFault(_has_list, _null_list),
+    "absent_list": ResponseFault(_has_list, _absent_list),
+    "naive_timestamps": ResponseFault(_has_instants, _naive_timestamps),
+    "seven_digits": ResponseFault(_has_instants, _seven_digits),
+    "unknown_enum": ResponseFault(lambda path: LISTS.get(path) in _ENUMS, _unknown_enum),
+    "stale_search_open": ResponseFault(OPEN.__contains__, _empty_if_new),
+    "short_page": ResponseFault(BARS.__eq__, _short_page),
 }

@@ -107,7 +107,7 @@ class HalfTradeModel(Model, frozen=True):
 
 
 @dataclass(frozen=True, slots=True)
-class Shape:
+class EndpointSchema:
     """An answer: the names of its error codes from 0 on, and its fields beside the envelope."""
 
     codes: str
@@ -122,37 +122,37 @@ _OF_ACCOUNT = "Success AccountNotFound"
 _CHANGE = "Success AccountNotFound OrderNotFound Rejected Pending UnknownError AccountRejected"
 _CLOSE = "Success AccountNotFound PositionNotFound ContractNotFound ContractNotActive "
 
-SHAPES: Mapping[str, Shape] = {
-    "/api/Auth/loginKey": Shape(_LOGIN, {"token": str | None}),
-    "/api/Auth/loginApp": Shape(_LOGIN, {"token": str | None}),
-    "/api/Auth/validate": Shape(
+SCHEMAS: Mapping[str, EndpointSchema] = {
+    "/api/Auth/loginKey": EndpointSchema(_LOGIN, {"token": str | None}),
+    "/api/Auth/loginApp": EndpointSchema(_LOGIN, {"token": str | None}),
+    "/api/Auth/validate": EndpointSchema(
         "Success InvalidSession SessionNotFound ExpiredToken UnknownError", {"newToken": str | None}
     ),
-    "/api/Auth/logout": Shape("Success InvalidSession UnknownError", {}),
-    "/api/Account/search": Shape("Success", {"accounts": list[TradingAccountModel] | None}),
-    "/api/Contract/search": Shape("Success", {"contracts": list[ContractModel] | None}),
-    "/api/Contract/searchById": Shape("Success ContractNotFound", {"contract": ContractModel | None}),
-    "/api/Contract/available": Shape("Success", {"contracts": list[ContractModel] | None}),
-    "/api/History/retrieveBars": Shape(
+    "/api/Auth/logout": EndpointSchema("Success InvalidSession UnknownError", {}),
+    "/api/Account/search": EndpointSchema("Success", {"accounts": list[TradingAccountModel] | None}),
+    "/api/Contract/search": EndpointSchema("Success", {"contracts": list[ContractModel] | None}),
+    "/api/Contract/searchById": EndpointSchema("Success ContractNotFound", {"contract": ContractModel | None}),
+    "/api/Contract/available": EndpointSchema("Success", {"contracts": list[ContractModel] | None}),
+    "/api/History/retrieveBars": EndpointSchema(
         "Success ContractNotFound UnitInvalid UnitNumberInvalid LimitInvalid", {"bars": list[AggregateBarModel] | None}
     ),
-    "/api/Order/place": Shape(
+    "/api/Order/place": EndpointSchema(
         "Success AccountNotFound OrderRejected InsufficientFunds AccountViolation OutsideTradingHours OrderPending "
         "UnknownError ContractNotFound ContractNotActive AccountRejected",
         {"orderId": Int64 | None},
     ),
-    "/api/Order/cancel": Shape(_CHANGE, {}),
-    "/api/Order/modify": Shape(f"{_CHANGE} ContractNotFound", {}),
-    "/api/Order/search": Shape(_OF_ACCOUNT, {"orders": list[OrderModel] | None}),
-    "/api/Order/searchOpen": Shape(_OF_ACCOUNT, {"orders": list[OrderModel] | None}),
-    "/api/Order/searchById": Shape("Success OrderNotFound", {"order": OrderModel | None}),
-    "/api/Order/v2/query": Shape(_OF_ACCOUNT, {"orders": list[OrderModel] | None, "totalCount": Int32 | None}),
-    "/api/Position/searchOpen": Shape(_OF_ACCOUNT, {"positions": list[PositionModel] | None}),
-    "/api/Position/closeContract": Shape(
+    "/api/Order/cancel": EndpointSchema(_CHANGE, {}),
+    "/api/Order/modify": EndpointSchema(f"{_CHANGE} ContractNotFound", {}),
+    "/api/Order/search": EndpointSchema(_OF_ACCOUNT, {"orders": list[OrderModel] | None}),
+    "/api/Order/searchOpen": EndpointSchema(_OF_ACCOUNT, {"orders": list[OrderModel] | None}),
+    "/api/Order/searchById": EndpointSchema("Success OrderNotFound", {"order": OrderModel | None}),
+    "/api/Order/v2/query": EndpointSchema(_OF_ACCOUNT, {"orders": list[OrderModel] | None, "totalCount": Int32 | None}),
+    "/api/Position/searchOpen": EndpointSchema(_OF_ACCOUNT, {"positions": list[PositionModel] | None}),
+    "/api/Position/closeContract": EndpointSchema(
         f"{_CLOSE}OrderRejected OrderPending UnknownError AccountRejected", {}
     ),
-    "/api/Position/partialCloseContract": Shape(
+    "/api/Position/partialCloseContract": EndpointSchema(
         f"{_CLOSE}InvalidCloseSize OrderRejected OrderPending UnknownError AccountRejected", {}
     ),
-    "/api/Trade/search": Shape(_OF_ACCOUNT, {"trades": list[HalfTradeModel] | None}),
+    "/api/Trade/search": EndpointSchema(_OF_ACCOUNT, {"trades": list[HalfTradeModel] | None}),
 }  # fmt: skip

@@ -16,7 +16,7 @@ from shared.log import set_up_logging
 from workers.app import make_app, prepare_child
 from workers.heartbeat import HeartbeatFile
 from workers.leases import LeaseKeeper
-from workers.watchdog import ProgressWatch, end_at_once
+from workers.watchdog import Watchdog, end_at_once
 from workers.wiring import tracebacks_folder
 
 
@@ -62,7 +62,7 @@ def main() -> None:
     def _unknown(name: str, id: str, **_: Any) -> None:  # noqa: A002, ANN401  # what Celery sends
         keeper.refuse(id, f"no task is called {name!r}: this worker is older than who asked, or the name is wrong")
 
-    watch = ProgressWatch(engine, fleet, node, end_at_once)
+    watch = Watchdog(engine, fleet, node, end_at_once)
     watch.start()
     signals.worker_shutting_down.connect(lambda **_: watch.stop(), weak=False)
     worker.start()

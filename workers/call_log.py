@@ -18,7 +18,7 @@ MOST_KEPT = 1_000
 log = logging.getLogger(__name__)
 
 
-class BufferedCallLog:
+class CallBuffer:
     """The gateway's CallLog: one INSERT per job instead of one per call."""
 
     def __init__(self, engine: Engine) -> None:

@@ -51,7 +51,7 @@ class Consumer(consumer.Consumer):
             log.warning("the lost connection could not be closed: %s", error)
 
     def ensure_connected(self, conn: Any) -> Any:  # noqa: ANN401  # kombu's connection has no type
-        """Return the connection once it stands; a shutdown asked for meanwhile ends the wait."""
+        """Return the connection once it snapshots; a shutdown asked for meanwhile ends the wait."""
         connected = conn.ensure_connection(
             _note,
             interval_start=FIRST_PAUSE_S,

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from shared.clock import MarketClock
     from shared.gateway.client import GatewayClient
     from shared.hot.quotes import QuoteReader
-    from workers.call_log import BufferedCallLog
+    from workers.call_log import CallBuffer
 
 
 class JobOutcomeUnknownError(Exception):
@@ -41,7 +41,7 @@ class Context:
     clock: MarketClock
     gateway: GatewayClient
     quotes: QuoteReader
-    calls: BufferedCallLog
+    calls: CallBuffer
     random: Random
     job: ClaimedJob
     within: Connection | None = field(default=None)  # the transaction of a batch, if the job is one of many

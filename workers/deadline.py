@@ -50,7 +50,7 @@ class Deadline:
         os.unlink(self._file.name)  # noqa: PTH108  # the file object knows its name as text
 
 
-def last_words(folder: Path, worker: str) -> str:
+def crash_report(folder: Path, worker: str) -> str:
     """Return and remove what a lost process wrote before it ended; empty when it had no time to."""
     file = traceback_file(folder, worker)
     try:

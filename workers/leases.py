@@ -13,7 +13,7 @@ from sqlalchemy import Engine
 from shared.clock import monotonic
 from shared.db.engine import DATABASE_ERRORS, driver
 from shared.ledger import recovery, transitions
-from workers.deadline import last_words
+from workers.deadline import crash_report
 
 log = logging.getLogger(__name__)
 
@@ -66,7 +66,7 @@ class LeaseKeeper(threading.Thread):
 
     def _release_lost(self) -> None:
         for pid in sorted(self._lost):
-            words = last_words(self._tracebacks, self._worker(pid))
+            words = crash_report(self._tracebacks, self._worker(pid))
             reason = _reason(pid, words)
             with self._engine.begin() as connection:
                 given_back = recovery.release_lost(driver(connection), self._worker(pid), reason)

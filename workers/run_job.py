@@ -81,7 +81,7 @@ class _Keeper(threading.Thread):
 
 
 def main() -> int:
-    """Do the job that the command line names, to its end: `python -m workers.run_job JOB_ID`; return the exit status."""
+    """Run the job named on the command line to its end and return the exit status."""
     settings = load_settings()
     set_up_logging(settings.log_level)
     try:

@@ -21,7 +21,7 @@ WITHOUT_BROKER_S = 5.0
 STUCK_AFTER = timedelta(seconds=15)
 
 
-class ProgressWatch(threading.Thread):
+class Watchdog(threading.Thread):
     """Looks once a second; a worker that must end is started again by whoever supervises it."""
 
     def __init__(self, engine: Engine, fleet: Fleet, node: str, end: Callable[[], None]) -> None:

@@ -15,14 +15,14 @@ from shared.db.market_data import market_clock
 from shared.errors import SettingsError
 from shared.gateway.client import GatewayClient
 from shared.gateway.ports import CallLog, LiveSwitch
-from shared.hot.connection import Patience, connect
+from shared.hot.connection import CircuitBreaker, connect
 from shared.hot.logins import RedisTokenStore
 from shared.hot.quotes import QuoteReader
 from shared.hot.rate_limit import NoLimiter, RedisLimiter, windows_for
 from shared.ledger.ledger import Ledger
 from shared.ledger.transitions import ClaimedJob
 from shared.ledger.wake import open_wake
-from workers.call_log import BufferedCallLog
+from workers.call_log import CallBuffer
 from workers.context import Context
 from workers.deadline import Deadline
 from workers.runner import Runner
@@ -38,7 +38,7 @@ def open_runner(settings: Settings, worker: str, *, program: str) -> Iterator[Ru
     """Connect to Postgres, Redis and the broker, and hold a runner whose jobs are claimed as `worker`."""
     engine = make_engine(settings.need_database(), program=program, pool_size=2)
     ledger = Ledger(engine, open_wake(settings.need_broker()))
-    calls = BufferedCallLog(engine)
+    calls = CallBuffer(engine)
     random = Random()  # noqa: S311  # spreads retries; guards no secret
     deadline = Deadline(tracebacks_folder(settings), worker)
     with open_gateway(settings, calls, AccountSwitch(engine)) as gateway, open_quotes(settings) as quotes:
@@ -61,7 +61,7 @@ def open_gateway(settings: Settings, calls: CallLog, switch: LiveSwitch | None =
     Without a `switch` it only reads, unless the venue is the simulator.
     """
     redis = connect(settings.need_redis())
-    patience = Patience()
+    patience = CircuitBreaker()
     windows = windows_for(settings.bars_limit)
     limiter = RedisLimiter(redis, settings.venue, patience, windows=windows) if settings.limits else NoLimiter()
     tokens = RedisTokenStore(redis, settings.venue, patience)
@@ -78,7 +78,7 @@ def open_quotes(settings: Settings) -> Iterator[QuoteReader]:
     """Hold a reader of the quotes that the feed writes."""
     redis = connect(settings.need_redis())
     try:
-        yield QuoteReader(redis, Patience())
+        yield QuoteReader(redis, CircuitBreaker())
     finally:
         redis.close()
 

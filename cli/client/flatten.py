@@ -7,12 +7,12 @@ from uuid import UUID
 import click
 from sqlalchemy import Connection
 
-from cli.client.job_client import Asker
+from cli.client.job_client import JobClient
 from cli.console.output import print_json, print_table
 from shared.db.accounts import accounts
 from shared.db.accounts.accounts import AccountRow
 from shared.db.engine import driver
-from shared.db.orders import flattenings, orders, positions
+from shared.db.orders import flatten_requests, orders, positions
 from shared.domain.orders.order import Direction, Origin
 from shared.errors import SettingsError
 from shared.ids import new_id
@@ -34,7 +34,7 @@ def confirm(question: str, *, yes: bool, as_json: bool) -> None:
 
 
 def what_is_there(connection: Connection, chosen: Sequence[AccountRow], contract_id: str | None) -> str:
-    """Return what a flattening would find, by our rows, with the accounts' names."""
+    """Return what a flatten_request would find, by our rows, with the accounts' names."""
     return "; ".join(
         f"{one.name} ({one.id}) {', '.join(_of_account(connection, one.id, contract_id)) or 'holds nothing here'}"
         for one in chosen
@@ -52,7 +52,7 @@ def _of_account(connection: Connection, account_id: int, contract_id: str | None
 
 
 def flatten(
-    asker: Asker,
+    asker: JobClient,
     chosen: Sequence[AccountRow],
     contract_id: str | None,
     reason: str,
@@ -67,27 +67,27 @@ def flatten(
 
     def progress(connection: Connection) -> str:
         return "; ".join(
-            f"{names[wish.account_id]}: {'flat' if wish.flat_at else wish.progress or 'asked'}"
-            for wish in flattenings.these(connection, list(asked))
+            f"{names[request.account_id]}: {'flat' if request.flat_at else request.progress or 'asked'}"
+            for request in flatten_requests.these(connection, list(asked))
         )
 
     # What it causes is the guard's own business: flat is what the person waits for.
     job_ids = list(dict.fromkeys(asked.values()))
     ending = asker.wait(job_ids, wait_s, progress, quiet=as_json, with_caused=False)
     with asker.connect() as connection:
-        wishes = flattenings.these(connection, list(asked))
+        requests = flatten_requests.these(connection, list(asked))
     rows = [
         {
-            "account": names[wish.account_id],
-            "account_id": wish.account_id,
-            "contract": wish.contract_id,
-            "venue_says": wish.progress,
-            "is_flat": wish.flat_at is not None,
-            "sweeps": wish.sweep_count + (wish.flat_at is not None),
-            "asked_at": wish.asked_at,
-            "flat_at": wish.flat_at,
+            "account": names[request.account_id],
+            "account_id": request.account_id,
+            "contract": request.contract_id,
+            "venue_says": request.progress,
+            "is_flat": request.flat_at is not None,
+            "sweeps": request.sweep_count + (request.flat_at is not None),
+            "asked_at": request.asked_at,
+            "flat_at": request.flat_at,
         }
-        for wish in wishes
+        for request in requests
     ]
     if as_json and all(row["is_flat"] for row in rows):
         print_json({"flattened": rows})
@@ -101,16 +101,16 @@ def flatten(
 def _ask(tx: Transaction, account: AccountRow, contract_id: str | None, reason: str) -> tuple[UUID, UUID]:
     """Ask, or join who asks already: two closings at once could turn a position around."""
     accounts.lock(tx.connection, account.id)
-    standing = flattenings.open_on(tx.connection, account.id, contract_id)
+    standing = flatten_requests.open_on(tx.connection, account.id, contract_id)
     if standing is not None:
-        wish, story = standing.id, new_id()
-        job_id = find_live_job(driver(tx.connection), Flatten.job_name(), "flattening_id", wish)
+        request, story = standing.id, new_id()
+        job_id = find_live_job(driver(tx.connection), Flatten.job_name(), "flatten_request_id", request)
         if job_id is not None:
-            return wish, job_id
+            return request, job_id
     else:
         story = new_id()
-        wish = flattenings.ask(
+        request = flatten_requests.ask(
             tx.connection, account.id, contract_id, origin=Origin.MANUAL, reason=reason, correlation_id=story
         )
         accounts.note(tx.connection, account.id, "flattened", f"{contract_id or 'everything'}: {reason}")
-    return wish, tx.enqueue(Flatten(flattening_id=wish), correlation_id=story).job_id
+    return request, tx.enqueue(Flatten(flatten_request_id=request), correlation_id=story).job_id

@@ -33,7 +33,11 @@ _PATIENCE = timedelta(seconds=1)
 _PATIENCE_ALONE = timedelta(seconds=0.2)  # once it has turned out that no worker is there
 _START_AGAIN_S = 1.0
 _MOST_ENDED = 4  # times that such a process may end before its job
-_CALLED = {"orders.enter_manually": "the entry", "orders.place_order": "the order", "orders.flatten": "the flattening"}
+_CALLED = {
+    "orders.enter_manually": "the entry",
+    "orders.place_order": "the order",
+    "orders.flatten": "the flatten_request",
+}
 
 wait_option = click.option(
     "--wait",
@@ -108,19 +112,19 @@ def _called(job: JobProgress) -> str:
 
 
 @contextmanager
-def asking() -> Iterator["Asker"]:
+def asking() -> Iterator["JobClient"]:
     """Hold what a command needs to ask the workers of the stack."""
     settings = settings_of_stack()
     engine = make_engine(settings.need_database(), program="cli", pool_size=2)
     ledger = Ledger(engine, open_wake(settings.need_broker()))
     try:
-        yield Asker(settings, ledger)
+        yield JobClient(settings, ledger)
     finally:
         ledger.close()
 
 
 @dataclass
-class Asker:
+class JobClient:
     """One command's way to the workers."""
 
     settings: Settings

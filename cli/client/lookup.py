@@ -43,13 +43,13 @@ def account(known: Sequence[AccountRow], word: str | None) -> AccountRow:
 
 def some_accounts(connection: Connection, word: str | None) -> list[AccountRow]:
     """Return the account that a word names, or all there are."""
-    known = accounts.every(connection)
+    known = accounts.list_all(connection)
     return known if known and word is None else [account(known, word)]
 
 
 def one_account(connection: Connection, word: str | None) -> AccountRow:
     """Return the account that a word names, or the only one that may trade."""
-    return account(accounts.every(connection), word)
+    return account(accounts.list_all(connection), word)
 
 
 def active_contract(connection: Connection, word: str) -> Contract:
@@ -76,12 +76,12 @@ def concerned_contract(connection: Connection, account_ids: Sequence[int], word:
     mine = sorted(contract_id for contract_id in ids if root_of_contract(contract_id).name == root)
     if len(mine) > 1:
         raise RefusedError(f"{word} may mean {' or '.join(mine)}: give the contract's whole id")
-    return contracts.known(connection, mine[0]) if mine else active_contract(connection, word)
+    return contracts.require(connection, mine[0]) if mine else active_contract(connection, word)
 
 
 def one_order(connection: Connection, digits: str) -> OrderRow:
     """Return the only order whose id begins or ends so."""
-    found = orders.like(connection, digits)
+    found = orders.find_by_id_part(connection, digits)
     if not found:
         raise RefusedError(f"no order has an id that begins or ends with {digits}: `tickwork orders` lists them")
     if len(found) > 1:

@@ -8,11 +8,11 @@ from uuid import UUID
 
 import click
 
-from cli.client.job_client import Asker
+from cli.client.job_client import JobClient
 from cli.client.risk_view import findings_of, picture, print_findings
 from cli.console.errors import short
 from cli.console.output import print_json, print_outcome, print_table
-from shared.db.orders import changes
+from shared.db.orders import changes as order_changes
 from shared.db.orders.orders import OrderRow
 from shared.domain.orders.order import ChangeKind, Origin
 from shared.errors import RefusedError
@@ -21,7 +21,7 @@ from shared.ledger.jobs.orders import ChangeOrder
 
 
 @dataclass(frozen=True, slots=True)
-class Wish:
+class OrderChangeRequest:
     """What is to become of an order; None leaves a part as it is."""
 
     order: OrderRow
@@ -43,52 +43,56 @@ class Wish:
         }
 
 
-def carry_out(asker: Asker, wishes: Sequence[Wish], done: str, wait_s: float, *, dry_run: bool, as_json: bool) -> None:
+def carry_out(
+    asker: JobClient, changes: Sequence[OrderChangeRequest], done: str, wait_s: float, *, dry_run: bool, as_json: bool
+) -> None:
     """Ask for the changes and wait until the venue shows them; end with status 1 when one was not done."""
     if dry_run:
-        _rehearse(asker, wishes, as_json=as_json)
+        _rehearse(asker, changes, as_json=as_json)
         return
-    asked: dict[UUID, Wish] = {}
+    asked: dict[UUID, OrderChangeRequest] = {}
     with asker.transaction() as tx:
-        for wish in wishes:
+        for change in changes:
             story = new_id()
-            change = changes.intend(
+            row = order_changes.create(
                 tx.connection,
-                wish.order.id,
-                wish.kind,
+                change.order.id,
+                change.kind,
                 origin=Origin.MANUAL,
                 reason="typed by hand",
                 correlation_id=story,
-                quantity=wish.quantity,
-                limit_price=wish.limit_price,
-                stop_price=wish.stop_price,
+                quantity=change.quantity,
+                limit_price=change.limit_price,
+                stop_price=change.stop_price,
             )
-            asked[tx.enqueue(ChangeOrder(change_id=change.id), correlation_id=story).job_id] = wish
+            asked[tx.enqueue(ChangeOrder(change_id=row.id), correlation_id=story).job_id] = change
     ending = asker.wait(list(asked), wait_s, quiet=as_json)
     changed: list[UUID] = []
     refused: list[str] = []
-    for job_id, wish in asked.items():
+    for job_id, change in asked.items():
         job, result = ending.of(job_id), ending.result(job_id)
         if result.get("change") == "DONE":
-            changed.append(wish.order.id)
+            changed.append(change.order.id)
         elif job.state == "succeeded":
-            refused.append(f"order {wish.order.id} was not {done}: too late, {result.get('outcome')}")
+            refused.append(f"order {change.order.id} was not {done}: too late, {result.get('outcome')}")
         elif job.is_over:
-            refused.append(f"order {wish.order.id} was not {done}: {short(job.error)}")
+            refused.append(f"order {change.order.id} was not {done}: {short(job.error)}")
         else:
             refused.append(
-                f"order {wish.order.id} is not {done} so far: it is left to the workers, `tickwork jobs show {job_id}` "
+                f"order {change.order.id} is not {done} yet: the workers go on, `tickwork jobs show {job_id}` "
                 "tells what becomes of it"
             )
     print_outcome(done, changed, refused, as_json=as_json)
 
 
-def _rehearse(asker: Asker, wishes: Sequence[Wish], *, as_json: bool) -> None:
+def _rehearse(asker: JobClient, changes: Sequence[OrderChangeRequest], *, as_json: bool) -> None:
     """Show what would be asked of the venue, and what the rules say of the accounts it is about."""
-    rows = [wish.shown() for wish in wishes]
+    rows = [change.shown() for change in changes]
     with asker.connect() as connection:
         found = picture(connection, asker.settings)
-    rules = {account_id: findings_of(found, account_id) for account_id in {wish.order.account_id for wish in wishes}}
+    rules = {
+        account_id: findings_of(found, account_id) for account_id in {change.order.account_id for change in changes}
+    }
     if as_json:
         print_json({"rehearsal": "nothing was sent", "would_send": rows, "rules": rules})
         return
@@ -100,9 +104,9 @@ def _rehearse(asker: Asker, wishes: Sequence[Wish], *, as_json: bool) -> None:
         print_findings(said)
 
 
-def refuse_ended(wishes: Sequence[Wish]) -> None:
-    """Refuse a wish about an order of which nothing is left."""
-    for wish in wishes:
-        if wish.order.state.is_final:
-            verb = "cancel" if wish.kind is ChangeKind.CANCEL else "modify"
-            raise RefusedError(f"order {wish.order.id} is {wish.order.state}: nothing is left to {verb}")
+def refuse_ended(changes: Sequence[OrderChangeRequest]) -> None:
+    """Refuse a change about an order of which nothing is left."""
+    for change in changes:
+        if change.order.state.is_final:
+            verb = "cancel" if change.kind is ChangeKind.CANCEL else "modify"
+            raise RefusedError(f"order {change.order.id} is {change.order.state}: nothing is left to {verb}")

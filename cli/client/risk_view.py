@@ -1,4 +1,4 @@
-"""Where accounts stand, as commands show it: rules, fresh quotes, and what the rules say right now."""
+"""Where accounts snapshot, as commands show it: rules, fresh quotes, and what the rules say right now."""
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -16,10 +16,10 @@ from shared.db.market_data import market_clock
 from shared.db.market_data.market_clock import MarketRow
 from shared.db.orders import positions
 from shared.db.risk import risk_snapshots
-from shared.db.risk.risk_snapshots import Stand
+from shared.db.risk.risk_snapshots import RiskSnapshot
 from shared.domain.risk.account_rules import Finding, session_of, watch, when
 from shared.errors import SettingsError
-from shared.hot.connection import Patience
+from shared.hot.connection import CircuitBreaker
 from shared.hot.connection import connect as connect_redis
 from shared.hot.quotes import Quote, QuoteReader, exit_price_by
 
@@ -29,30 +29,30 @@ class Picture:
     """All accounts, their standings, and the quotes that were fresh; `is_simulated` is about the venue."""
 
     accounts: list[AccountRow]
-    stands: dict[int, Stand]
+    snapshots: dict[int, RiskSnapshot]
     quotes: Mapping[str, Quote]
     clock: MarketClock
     is_simulated: bool
 
     def findings(self, account_id: int) -> list[Finding]:
         """Return what the watch finds of an account now; nothing of one whose rules nobody knows."""
-        stand = self.stands.get(account_id)
-        if stand is None:
+        snapshot = self.snapshots.get(account_id)
+        if snapshot is None:
             return []
         market_now = self.clock.now()
-        return watch(stand.standing, stand.book, market_now, session_of(stand.standing, market_now))
+        return watch(snapshot.risk, snapshot.book, market_now, session_of(snapshot.risk, market_now))
 
 
 def picture(connection: Connection, settings: Settings) -> Picture:
-    """Return where every account stands now."""
-    everyone = accounts.every(connection)
+    """Return where every account snapshots now."""
+    everyone = accounts.list_all(connection)
     ids = [one.id for one in everyone]
     row = need_market(connection)
     held = {position.contract_id for position in positions.in_accounts(connection, ids)}
     quotes = fresh_quotes(settings, held)
     prices, max_quantity = exit_price_by(quotes), settings.max_quantity
-    stands = risk_snapshots.read(connection, everyone, row.clock, lambda _: prices, max_quantity=max_quantity)
-    return Picture(everyone, stands, quotes, row.clock, is_simulated=row.kind != "live")
+    snapshots = risk_snapshots.read(connection, everyone, row.clock, lambda _: prices, max_quantity=max_quantity)
+    return Picture(everyone, snapshots, quotes, row.clock, is_simulated=row.kind != "live")
 
 
 def findings_of(found: Picture, account_id: int) -> list[dict[str, Any]]:
@@ -96,7 +96,7 @@ def fresh_quotes(settings: Settings, contract_ids: Collection[str]) -> dict[str,
 def _redis(settings: Settings) -> Iterator[QuoteReader]:
     client = connect_redis(settings.redis_url)
     try:
-        yield QuoteReader(client, Patience())
+        yield QuoteReader(client, CircuitBreaker())
     finally:
         client.close()
 
@@ -109,7 +109,7 @@ def may_close(account: AccountRow, *, is_simulated: bool) -> bool:
 def alarms(connection: Connection) -> list[str]:
     """Return what a person must know at any glance about the accounts there are; see `alarming`."""
     row = market_clock.read(connection)
-    return alarming(accounts.every(connection), is_simulated=row is not None and row.kind != "live")
+    return alarming(accounts.list_all(connection), is_simulated=row is not None and row.kind != "live")
 
 
 def alarming(known: Sequence[AccountRow], *, is_simulated: bool) -> list[str]:

@@ -25,7 +25,7 @@ RULE_COLUMNS = ("rule", "value", "source", "preset_says")
 @click.option("--reset", is_flag=True, help="Forget every change, and the preset that was named.")
 @click.option("--json", "as_json", is_flag=True, help="JSON on stdout, for scripts.")
 def rules(account: str, changes: tuple[str, ...], preset: str | None, *, reset: bool, as_json: bool) -> None:
-    """List the rules of an account with their sources, or change some: `accounts rules 123 daily_loss=800`.
+    """List the rules of an account with their sources, or change some: `accounts rules 123 daily_loss_limit=800`.
 
     NAME=preset takes a change back; NAME=none switches a rule off where that may be.
     """
@@ -51,7 +51,7 @@ def rules(account: str, changes: tuple[str, ...], preset: str | None, *, reset: 
 def _change(text: str) -> tuple[str, str]:
     name, mark, value = text.partition("=")
     if not mark or not name.strip() or not value.strip():
-        raise RefusedError(f"{text!r} is no change of a rule: give NAME=VALUE, such as daily_loss=800")
+        raise RefusedError(f"{text!r} is no change of a rule: give NAME=VALUE, such as daily_loss_limit=800")
     return name.strip(), value.strip()
 
 

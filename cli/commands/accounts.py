@@ -15,7 +15,7 @@ from cli.console.params import Money, ticks_or_none
 from shared.db.accounts import accounts
 from shared.db.accounts.accounts import AccountRow
 from shared.domain.accounts.stage import Stage, stage_of
-from shared.domain.risk.account_risk import floor_of
+from shared.domain.risk.account_risk import loss_limit_level
 from shared.errors import RefusedError, SettingsError
 
 _COLUMNS = (
@@ -24,14 +24,15 @@ _COLUMNS = (
     "stage",
     "balance",
     "equity",
-    "room_to_floor",
+    "headroom",
     "live_orders",
     "halted",
     "blocked",
     "reconciled_at",
 )
 _FACTS = ("stage", "preset", "live_orders", "live_since_at", "can_trade", "halted", "blocked", "reconciled_at",
-          "default_stop_ticks", "balance", "equity", "floor", "room_to_floor", "day_opening_balance", "highest_close",
+          "default_stop_ticks", "balance", "equity", "loss_limit_level", "headroom",
+          "day_opening_balance", "high_water_mark",
           "breached_market_at", "locked_on")  # fmt: skip
 _EVENTS_SHOWN = 20
 _WHAT_LIVE_MEANS = (
@@ -65,7 +66,7 @@ command.add_command(rules)
 @click.argument("account")
 @_as_json
 def show(account: str, *, as_json: bool) -> None:
-    """Show an account's rules, where it stands, what the rules say of it, and what happened to it."""
+    """Show an account's rules, where it snapshots, what the rules say of it, and what happened to it."""
     settings = settings_of_stack()
     with connect() as connection:
         row = one_account(connection, account)
@@ -73,7 +74,7 @@ def show(account: str, *, as_json: bool) -> None:
         events = accounts.events(connection, row.id, limit=_EVENTS_SHOWN)
         days = [{"trading_day": str(day), "result": result} for day, result in accounts.days(connection, row.id)]
     about = facts(found, row)
-    book = [] if found.stands.get(row.id) is None else rule_rows(row)
+    book = [] if found.snapshots.get(row.id) is None else rule_rows(row)
     said = findings_of(found, row.id)
     if as_json:
         print_json({"account": about, "rules": book, "findings": said, "events": events, "days": days})
@@ -153,30 +154,30 @@ def high(account: str, balance: Decimal, *, as_json: bool) -> None:
     """Say the highest balance at the end of a day, which the maximum loss follows: the firm's dashboard shows it."""
     with begin() as connection:
         row = one_account(connection, account)
-        accounts.change(connection, row.id, highest_close=balance)
-        accounts.note(connection, row.id, "highest_close", f"{balance}, by hand; it was {row.highest_close}")
+        accounts.change(connection, row.id, high_water_mark=balance)
+        accounts.note(connection, row.id, "high_water_mark", f"{balance}, by hand; it was {row.high_water_mark}")
     if as_json:
-        print_json({"id": row.id, "name": row.name, "highest_close": balance})
+        print_json({"id": row.id, "name": row.name, "high_water_mark": balance})
     else:
         click.echo(f"The highest close of account {row.id} ({row.name}) is {balance}.")
-        click.echo(f"`tickwork accounts show {row.id}` shows its floor.")
+        click.echo(f"`tickwork accounts show {row.id}` shows its loss limit level.")
 
 
 def facts(found: Picture, row: AccountRow) -> dict[str, Any]:
     """Return what is to be said of an account in one row."""
-    stand = found.stands.get(row.id)
-    equity = floor = None
-    if stand is not None:
-        equity, floor = stand.standing.equity, floor_of(stand.standing, stand.book)
+    snapshot = found.snapshots.get(row.id)
+    equity = level = None
+    if snapshot is not None:
+        equity, level = snapshot.risk.equity, loss_limit_level(snapshot.risk, snapshot.book)
     return {
         "id": row.id,
         "name": row.name,
         "stage": stage_of(row.name).value,
-        "preset": None if stand is None else stand.book.name,
+        "preset": None if snapshot is None else snapshot.book.name,
         "balance": row.balance,
         "equity": equity,
-        "floor": floor,
-        "room_to_floor": None if equity is None or floor is None else equity - floor,
+        "loss_limit_level": level,
+        "headroom": None if equity is None or level is None else equity - level,
         "live_orders": row.live_word(is_simulated=found.is_simulated),
         "live_since_at": row.live_since_at,
         "can_trade": row.can_trade,
@@ -185,7 +186,7 @@ def facts(found: Picture, row: AccountRow) -> dict[str, Any]:
         "reconciled_at": row.reconciled_at,
         "default_stop_ticks": row.default_stop_ticks,
         "day_opening_balance": row.day_opening_balance,
-        "highest_close": row.highest_close,
+        "high_water_mark": row.high_water_mark,
         "breached_market_at": row.breached_market_at,
         "locked_on": None if row.locked_on is None else str(row.locked_on),
     }

@@ -24,7 +24,7 @@ wait_option = click.option(
 @click.command("flatten")
 @click.option("--account", "account_word", metavar="ACCOUNT", help="Only this account, by id or name; else all.")
 @click.option("--contract", "symbol", metavar="SYMBOL", help="Only this contract, such as MNQ; else everything.")
-@click.option("--reason", default="typed by hand", show_default=True, help="Kept with the flattening.")
+@click.option("--reason", default="typed by hand", show_default=True, help="Kept with the flatten_request.")
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @wait_option
 @click.option("--json", "as_json", is_flag=True, help="JSON on stdout, for scripts.")

@@ -133,7 +133,7 @@ def _known_accounts(engine: Engine) -> list[AccountRow]:
     pause, gives_up_at = Event(), monotonic() + _FIRST_SNAPSHOT_S
     while True:
         with engine.connect() as connection:
-            known = accounts.every(connection)
+            known = accounts.list_all(connection)
         if known or monotonic() >= gives_up_at:
             return known
         pause.wait(0.3)

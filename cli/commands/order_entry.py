@@ -9,7 +9,7 @@ from uuid import UUID
 import click
 from sqlalchemy import Connection
 
-from cli.client.job_client import Asker, asking, wait_option
+from cli.client.job_client import JobClient, asking, wait_option
 from cli.client.lookup import active_contract, need_tick, one_account, short_id
 from cli.console.output import print_json, print_table
 from cli.console.params import Price, Sides, account_option
@@ -173,7 +173,7 @@ def _text(number: Decimal | None) -> str | None:
     return None if number is None else str(number)
 
 
-def _shown(asker: Asker, order_id: UUID) -> dict[str, Any]:
+def _shown(asker: JobClient, order_id: UUID) -> dict[str, Any]:
     with asker.connect() as connection:
         return views.one_order(connection, order_id)
 
@@ -185,7 +185,7 @@ def _print_order(order: dict[str, Any], legs: list[dict[str, Any]]) -> None:
 
 
 def sentence(order: dict[str, Any]) -> str:
-    """Return what an order is and how it stands, in one line."""
+    """Return what an order is and how it snapshots, in one line."""
     at = next((order[name] for name in ("limit_price", "stop_price", "trail_price") if order[name] is not None), None)
     price = "" if at is None else f" at {at.normalize():f}"
     filled = order["average_fill_price"]

@@ -8,7 +8,7 @@ from sqlalchemy import Connection
 
 from cli.client.job_client import asking, wait_option
 from cli.client.lookup import concerned_contract, need_tick, one_order, short_id, some_accounts
-from cli.client.order_changes import Wish, carry_out, refuse_ended
+from cli.client.order_changes import OrderChangeRequest, carry_out, refuse_ended
 from cli.client.risk_view import alarms
 from cli.client.stack import connect
 from cli.commands import order_entry
@@ -24,7 +24,7 @@ from shared.errors import RefusedError, SettingsError
 
 _ORDERS = (
     "id",
-    "intended_at",
+    "created_at",
     "account",
     "contract_id",
     "role",
@@ -40,7 +40,7 @@ _ORDERS = (
 )
 _FILLS = ("filled_market_at", "contract_id", "side", "quantity", "price", "gross_pnl", "fees", "commissions")
 _POSITIONS = ("account_name", "contract_id", "direction", "quantity", "average_price", "opened_market_at")
-_CHANGES = ("intended_at", "kind", "quantity", "limit_price", "stop_price", "state", "outcome", "origin", "reason")
+_CHANGES = ("created_at", "kind", "quantity", "limit_price", "stop_price", "state", "outcome", "origin", "reason")
 _PRICE_OF = {"limit_price": {OrderType.LIMIT}, "stop_price": {OrderType.STOP}}
 _LEGS = {Role.STOP_LOSS, Role.TAKE_PROFIT}
 _as_json = click.option("--json", "as_json", is_flag=True, help="JSON on stdout, for scripts.")
@@ -128,9 +128,9 @@ def cancel(
                 found = _every(connection, account_word, symbol)
             else:
                 found = list({one.id: one for one in (one_order(connection, digits) for digits in ids)}.values())
-        wishes = [Wish(order, ChangeKind.CANCEL) for order in found]
-        refuse_ended(wishes)
-        carry_out(asker, wishes, "cancelled", wait_s, dry_run=dry_run, as_json=as_json)
+        changes = [OrderChangeRequest(order, ChangeKind.CANCEL) for order in found]
+        refuse_ended(changes)
+        carry_out(asker, changes, "cancelled", wait_s, dry_run=dry_run, as_json=as_json)
 
 
 @command.command("modify")
@@ -157,9 +157,9 @@ def modify(
     with asking() as asker:
         with asker.connect() as connection:
             order = one_order(connection, digits)
-            contract = contracts.known(connection, order.contract_id)
-        wish = Wish(order, ChangeKind.MODIFY, quantity, limit_price, stop_price)
-        refuse_ended([wish])
+            contract = contracts.require(connection, order.contract_id)
+        change = OrderChangeRequest(order, ChangeKind.MODIFY, quantity, limit_price, stop_price)
+        refuse_ended([change])
         for name, price in (("limit_price", limit_price), ("stop_price", stop_price)):
             if price is not None and order.type not in _PRICE_OF[name]:
                 raise RefusedError(f"order {order.id} is a {order.type}, which has no {name} to set to {price}")
@@ -173,7 +173,7 @@ def modify(
                 f"order {order.id} was judged with {order.quantity} contracts: place another for the rest, which risk "
                 "judges, as `tickwork orders market, limit, stop` do"
             )
-        carry_out(asker, [wish], "modified", wait_s, dry_run=dry_run, as_json=as_json)
+        carry_out(asker, [change], "modified", wait_s, dry_run=dry_run, as_json=as_json)
 
 
 def _every(connection: Connection, account_word: str | None, symbol: str | None) -> list[OrderRow]:

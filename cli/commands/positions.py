@@ -7,9 +7,9 @@ import click
 from sqlalchemy import Connection
 
 from cli.client.flatten import flatten, what_is_there
-from cli.client.job_client import Asker, asking, wait_option
+from cli.client.job_client import JobClient, asking, wait_option
 from cli.client.lookup import concerned_contract, one_account
-from cli.client.order_changes import Wish, carry_out
+from cli.client.order_changes import OrderChangeRequest, carry_out
 from cli.client.risk_view import alarms, fresh_quotes
 from cli.client.stack import begin, connect, settings_of_stack
 from cli.console.output import print_json, print_table
@@ -87,7 +87,7 @@ def close(
 
 
 def _reduce(
-    asker: Asker,
+    asker: JobClient,
     account: AccountRow,
     contract: Contract,
     quantity: int,
@@ -144,11 +144,15 @@ def breakeven(symbol: str, account_word: str | None, wait_s: float, *, dry_run: 
                 f"the stop at {better[0].stop_price} guards more than the entry's average {wanted} would: "
                 f"`tickwork orders modify {better[0].id} --stop {wanted}` moves it back all the same"
             )
-        wishes = [Wish(stop, ChangeKind.MODIFY, stop_price=wanted) for stop in stops if stop.stop_price != wanted]
-        if wishes or as_json or dry_run:
-            carry_out(asker, wishes, "modified", wait_s, dry_run=dry_run, as_json=as_json)
+        changes = [
+            OrderChangeRequest(stop, ChangeKind.MODIFY, stop_price=wanted)
+            for stop in stops
+            if stop.stop_price != wanted
+        ]
+        if changes or as_json or dry_run:
+            carry_out(asker, changes, "modified", wait_s, dry_run=dry_run, as_json=as_json)
         if not as_json and not dry_run:
-            click.echo(f"The stop of {contract.id} stands at {wanted}, the entry's average.")
+            click.echo(f"The stop of {contract.id} snapshots at {wanted}, the entry's average.")
 
 
 @command.command("trail")
@@ -181,14 +185,14 @@ def trail(symbol: str, ticks: str, account_word: str | None, *, as_json: bool) -
 
 
 def _listed(connection: Connection, settings: Settings) -> list[dict[str, Any]]:
-    known = accounts.every(connection)
+    known = accounts.list_all(connection)
     names = {one.id: one.name for one in known}
     held = positions.in_accounts(connection, list(names))
     quotes = fresh_quotes(settings, {row.contract_id for row in held})
     guards = views.guards(connection)
     rows = []
     for row in held:
-        contract = contracts.known(connection, row.contract_id)
+        contract = contracts.require(connection, row.contract_id)
         price = exit_price_by(quotes)(row.contract_id, row.quantity)
         stops = _stops(connection, row)
         at, how = guards.get((row.account_id, row.contract_id), (None, None))

@@ -1,4 +1,4 @@
-"""`tickwork risk`: how much room each rule leaves, what is blocked, and when it lifts."""
+"""`tickwork risk`: how much headroom each rule leaves, what is blocked, and when it lifts."""
 
 from collections.abc import Iterator
 from decimal import Decimal
@@ -11,9 +11,9 @@ from cli.client.risk_view import Picture, findings_of, picture, print_findings
 from cli.client.stack import connect, settings_of_stack
 from cli.console.output import print_json, print_table
 from shared.db.accounts.accounts import AccountRow
-from shared.db.risk.risk_snapshots import Stand
+from shared.db.risk.risk_snapshots import RiskSnapshot
 from shared.domain.accounts.stage import Stage, stage_of
-from shared.domain.risk.account_risk import floor_of
+from shared.domain.risk.account_risk import loss_limit_level
 from shared.domain.risk.account_rules import Action, when
 
 _BAR_WIDTH = 20
@@ -41,7 +41,7 @@ def command(account_word: str | None, *, as_json: bool) -> None:
 
 
 def _told(found: Picture, row: AccountRow) -> dict[str, Any]:
-    stand = found.stands.get(row.id)
+    snapshot = found.snapshots.get(row.id)
     findings = findings_of(found, row.id)
     obstacles = list(_obstacles(found, row))
     return {
@@ -51,9 +51,9 @@ def _told(found: Picture, row: AccountRow) -> dict[str, Any]:
         "may_enter": not obstacles,
         "verdict": "entries are let through" if not obstacles else f"NO ENTRY: {'; '.join(obstacles)}",
         "obstacles": obstacles,
-        "equity": None if stand is None else stand.standing.equity,
-        "floor": None if stand is None else floor_of(stand.standing, stand.book),
-        "rules": [] if stand is None else list(_room(stand)),
+        "equity": None if snapshot is None else snapshot.risk.equity,
+        "loss_limit_level": None if snapshot is None else loss_limit_level(snapshot.risk, snapshot.book),
+        "rules": [] if snapshot is None else list(_headroom(snapshot)),
         "findings": findings,
     }
 
@@ -70,10 +70,10 @@ def _obstacles(found: Picture, row: AccountRow) -> Iterator[str]:
         yield f"halted: {row.halt}; `tickwork resume REASON --account {row.id}`"
     if row.reconciled_at is None:
         yield "not reconciled with the venue since the start"
-    stand = found.stands.get(row.id)
-    if stand is not None and stand.has_in_doubt_order:
+    snapshot = found.snapshots.get(row.id)
+    if snapshot is not None and snapshot.has_in_doubt_order:
         yield "the fate of an order is unknown, which is being settled"
-    for contract_id, reason in stand.flattenings if stand is not None else ():
+    for contract_id, reason in snapshot.flatten_requests if snapshot is not None else ():
         yield f"{contract_id or 'everything'} is being flattened: {reason}"
     for one in found.findings(row.id):
         if one.action >= Action.BLOCK:
@@ -81,23 +81,23 @@ def _obstacles(found: Picture, row: AccountRow) -> Iterator[str]:
             yield f"{one.message}{lifts}"
 
 
-def _room(stand: Stand) -> Iterator[dict[str, Any]]:
+def _headroom(snapshot: RiskSnapshot) -> Iterator[dict[str, Any]]:
     """Yield the rules that have figures: what is used, the limit, and what is left."""
-    standing, book = stand.standing, stand.book
-    equity, opening, least = standing.equity, standing.day_opening_balance, floor_of(standing, book)
+    risk, book = snapshot.risk, snapshot.book
+    equity, opening, least = risk.equity, risk.day_opening_balance, loss_limit_level(risk, book)
     used = None if equity is None or opening is None else max(Decimal(0), opening - equity)
     if least is not None and opening is not None:
-        yield _row("maximum_loss", used, opening - least)
-    if book.daily_loss is not None:
-        yield _row("daily_loss", used, book.daily_loss)
+        yield _row("max_loss_limit", used, opening - least)
+    if book.daily_loss_limit is not None:
+        yield _row("daily_loss_limit", used, book.daily_loss_limit)
     if opening is not None:
-        held = sum(book.micros(one.root, abs(one.quantity)) for one in standing.holdings)
-        working = sum(book.micros(one.root, one.quantity) for one in standing.working)
+        held = sum(book.micros(one.root, abs(one.quantity)) for one in risk.holdings)
+        working = sum(book.micros(one.root, one.quantity) for one in risk.working)
         yield _row("contracts (micros)", Decimal(held + working), Decimal(book.most_micros(opening)))
     if book.max_trades_per_day is not None:
-        trades = standing.trade_count_today + len(standing.working)
+        trades = risk.trade_count_today + len(risk.working)
         yield _row("trades a day", Decimal(trades), Decimal(book.max_trades_per_day))
-    yield _row("orders a minute", Decimal(standing.order_count_last_minute), Decimal(book.max_orders_per_minute))
+    yield _row("orders a minute", Decimal(risk.order_count_last_minute), Decimal(book.max_orders_per_minute))
 
 
 def _row(rule: str, used: Decimal | None, limit: Decimal) -> dict[str, Any]:
@@ -105,7 +105,7 @@ def _row(rule: str, used: Decimal | None, limit: Decimal) -> dict[str, Any]:
 
 
 def _bar(left: Decimal | None, limit: Decimal) -> str:
-    """Return the room left as a bar: full is all of it."""
+    """Return the headroom left as a bar: full is all of it."""
     if left is None:
         return "unknown"
     share = max(Decimal(0), min(Decimal(1), left / limit)) if limit > 0 else Decimal(0)

@@ -22,13 +22,13 @@ Examples:
   tickwork sim --always-open                one that trades now, also at night
   tickwork sim --speed 30 --fresh           half a minute of market per second
   tickwork sim --replay mnqz6-1m.csv        what a file of bars recorded
-  tickwork sim --stepped                    time stands until you move it on
+  tickwork sim --stepped                    time snapshots until you move it on
   tickwork sim --accounts 50KTC,EXPRESS     accounts with the firm's rules
 """
 
 
 class _Option(click.Option):
-    """An option that stands in a section of the help."""
+    """An option that snapshots in a section of the help."""
 
     def __init__(self, *args: Any, section: str, **kwargs: Any) -> None:  # noqa: ANN401  # click's
         super().__init__(*args, **kwargs)
@@ -65,7 +65,7 @@ _MARKET, _CLIENTS, _PLACE = "Market", "Clients", "Ports and state"
     help=f"Market seconds per second, 1 to {FASTEST}; only of a new market.",
 )  # fmt: skip
 @click.option(
-    "--stepped", cls=_Option, section=_MARKET, is_flag=True, help="Let time stand until PUT /sim/clock moves it on."
+    "--stepped", cls=_Option, section=_MARKET, is_flag=True, help="Let time snapshot until PUT /sim/clock moves it on."
 )
 @click.option(
     "--always-open", cls=_Option, section=_MARKET, is_flag=True, help="Trade around the clock, also on weekends."
@@ -164,7 +164,7 @@ def command(
 def _print_page(sandbox: Sandbox, key: str) -> None:
     status = get_json(f"{sandbox.control_url}/status")
     now = datetime.fromisoformat(status["market_now"])
-    pace = "time stands" if status["is_stepped"] else f"speed {status['speed']}"
+    pace = "time snapshots" if status["is_stepped"] else f"speed {status['speed']}"
     is_open = "open" if status["is_open"] else "closed (--always-open trades around the clock)"
     own = [account for account in status["accounts"] if not account["user"]]
     login = f'{{\\"userName\\":\\"{sandbox.user}\\",\\"apiKey\\":\\"{key}\\"}}'

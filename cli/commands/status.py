@@ -73,7 +73,7 @@ def _market() -> dict[str, Any] | None:
 def _alarms(*, is_live: bool) -> list[str]:
     try:
         with connect() as connection:
-            return alarming(accounts.every(connection), is_simulated=not is_live)
+            return alarming(accounts.list_all(connection), is_simulated=not is_live)
     except SQLAlchemyError:  # as above, or the schema is an older one
         return []
 

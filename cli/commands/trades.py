@@ -88,13 +88,13 @@ def command(ctx: click.Context, /, limit: int, *, as_json: bool, **filters: Any)
         return
     wanted = _wanted(**filters)
     with connect() as connection:
-        _check_account(wanted, [account.id for account in accounts.every(connection)])
+        _check_account(wanted, [account.id for account in accounts.list_all(connection)])
         rows = round_trips.page(connection, wanted, limit=limit)
     if as_json:
         print_json({"round_trips": rows})
         return
     print_table("Round trips (market time, UTC)", [_shown(row) for row in rows], _COLUMNS, empty="No such round trips.")
-    if any(row["is_carried_in"] for row in rows):
+    if any(row["has_opening_position"] for row in rows):
         click.echo(
             "*: some of it was held before the first fill we know; its entry price is what the venue's result says."
         )
@@ -109,7 +109,7 @@ def stats(ctx: click.Context, /, by: str | None, *, as_json: bool, **filters: An
     before = ctx.parent.params if ctx.parent else {}
     wanted = _wanted(**{name: before.get(name) if filters[name] is None else filters[name] for name in _FILTERS})
     with connect() as connection:
-        _check_account(wanted, [account.id for account in accounts.every(connection)])
+        _check_account(wanted, [account.id for account in accounts.list_all(connection)])
         results = round_trips.results(connection, wanted)
     total, groups = statistics_of(results), grouped(results, by) if by else []
     if as_json or before.get("as_json"):
@@ -149,7 +149,7 @@ def _check_account(wanted: Wanted, known: list[int]) -> None:
 
 
 def _shown(row: dict[str, Any]) -> dict[str, Any]:
-    mark = "*" if row["is_carried_in"] else ""
+    mark = "*" if row["has_opening_position"] else ""
     return row | {
         "contract": row["contract_id"].removeprefix("CON.F.US."),
         "direction": f"{row['direction']}{mark}",

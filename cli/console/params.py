@@ -48,7 +48,7 @@ class Price(click.ParamType[Decimal]):
 
 
 class Money(click.ParamType[Decimal]):
-    """Dollars, exactly as typed; an Express account may stand below zero."""
+    """Dollars, exactly as typed; an Express account may snapshot below zero."""
 
     name = "dollars"
 

@@ -28,7 +28,7 @@ def upgrade(url: str) -> None:
 
 
 def newest_revision() -> str:
-    """Return the revision that the newest migration brings: files are named by it, as in 0001_the_house.py."""
+    """Return the revision that the newest migration brings: files are named by it, as in 0001_initial_schema.py."""
     return max(file.name.partition("_")[0] for file in (_SCRIPTS / "versions").glob("[0-9]*_*.py"))
 
 

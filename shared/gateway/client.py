@@ -9,7 +9,7 @@ from shared.gateway.orders.mutations import Mutations
 from shared.gateway.ports import AlwaysLive, CallLog, Limiter, LiveSwitch, NeverLive, TokenStore
 from shared.gateway.rest.auth import Login
 from shared.gateway.rest.reads import Reads
-from shared.gateway.rest.requester import TIMEOUT, Asker
+from shared.gateway.rest.requester import TIMEOUT, Requester
 from shared.gateway.rest.transport import Transport
 
 _PING = "/api/Status/ping"
@@ -36,7 +36,7 @@ class GatewayClient(Reads, Mutations):
         transport = Transport(venue.url, limiter, calls, timeout, secret=venue.key)
         login = Login(venue, transport, tokens)
         allowed: LiveSwitch = AlwaysLive() if venue.is_simulator else switch or NeverLive()
-        super().__init__(Asker(transport, login, Queue.NORMAL, timeout, allowed))
+        super().__init__(Requester(transport, login, Queue.NORMAL, timeout, allowed))
 
     def for_queue(self, queue: Queue) -> "GatewayClient":
         """Return this client as jobs of `queue` see it: over the same connections, with that queue's request budget."""

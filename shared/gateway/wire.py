@@ -63,7 +63,7 @@ class VenueAccount:
 
 @dataclass(frozen=True, slots=True)
 class VenueOrder:
-    """An order as the venue shows it. `state` is IN_DOUBT, `type` UNKNOWN, and `side` None, for a number we cannot read.
+    """An order as the venue shows it. A number we cannot read gives `state` IN_DOUBT, `type` UNKNOWN, `side` None.
 
     `trail_ticks` and `trail_distance` say how far a trailing stop stays behind, in ticks and as a price difference,
     never the level that was asked for; a suspended leg shows its signed offset from the fill there.

@@ -32,7 +32,7 @@ class RedisUnavailableError(Exception):
     """Redis does not answer, or did not a moment ago; what was asked may or may not have been done."""
 
 
-class Patience:
+class CircuitBreaker:
     """Asks Redis, and leaves it alone for a few seconds when it did not answer; one per process is enough."""
 
     def __init__(self) -> None:

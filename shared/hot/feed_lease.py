@@ -17,7 +17,7 @@ from shared.ids import new_id
 
 HELD_FOR = timedelta(seconds=3)
 RENEW_EVERY = timedelta(seconds=1)
-LOOK_EVERY = timedelta(seconds=0.25)  # of those who stand by
+LOOK_EVERY = timedelta(seconds=0.25)  # of those who snapshot by
 
 _TAKE = """
 local holder = redis.call('GET', KEYS[1])

@@ -13,7 +13,7 @@ from shared.clock import machine_now, monotonic
 from shared.config import Venue
 from shared.domain.accounts.login import Token
 from shared.errors import RateLimitedError, RetryableError
-from shared.hot.connection import Patience, RedisUnavailableError
+from shared.hot.connection import CircuitBreaker, RedisUnavailableError
 
 _LOGIN_AT_MOST_S = 10
 _RENEWAL_AT_MOST_S = 60
@@ -30,9 +30,9 @@ class RedisTokenStore:
     minute: an exit needs a token more than it needs to share one.
     """
 
-    def __init__(self, client: "redis.Redis", venue: Venue, patience: Patience | None = None) -> None:
+    def __init__(self, client: "redis.Redis", venue: Venue, patience: CircuitBreaker | None = None) -> None:
         self._redis = client
-        self._patience = patience or Patience()
+        self._patience = patience or CircuitBreaker()
         self._key = f"tickwork:token:{user_key(venue)}"
         self._known: Token | None = None
         self._alone = threading.Lock()

@@ -7,7 +7,7 @@ from decimal import Decimal
 import msgspec
 import redis
 
-from shared.hot.connection import Patience, RedisUnavailableError
+from shared.hot.connection import CircuitBreaker, RedisUnavailableError
 
 FRESH_FOR = timedelta(seconds=5)
 
@@ -40,7 +40,7 @@ def read_quote(client: "redis.Redis", contract_id: str) -> Quote | None:
 class QuoteReader:
     """Reads fresh quotes; while Redis is away there is none."""
 
-    def __init__(self, client: "redis.Redis", patience: Patience) -> None:
+    def __init__(self, client: "redis.Redis", patience: CircuitBreaker) -> None:
         self._client = client
         self._patience = patience
 

@@ -14,7 +14,7 @@ from shared.clock import monotonic
 from shared.config import Venue
 from shared.errors import RateLimitedError
 from shared.fleets import Queue
-from shared.hot.connection import Patience, RedisUnavailableError
+from shared.hot.connection import CircuitBreaker, RedisUnavailableError
 from shared.hot.logins import user_key
 from shared.ids import new_id
 
@@ -122,12 +122,12 @@ class RedisLimiter:
         self,
         client: "redis.Redis",
         venue: Venue,
-        patience: Patience | None = None,
+        patience: CircuitBreaker | None = None,
         *,
         windows: Mapping[str, Window] = WINDOWS,
     ) -> None:
         self._redis = client
-        self._patience = patience or Patience()
+        self._patience = patience or CircuitBreaker()
         self._user = user_key(venue)
         self._windows = windows
         self._alone = _Alone(windows)

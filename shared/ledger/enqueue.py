@@ -24,21 +24,22 @@ _INSERT: LiteralString = """
                      parent_id, sequence_id, correlation_id)
     SELECT %(id)s::uuid, %(name)s, %(queue)s, %(arguments)s::jsonb, %(max_attempts)s::integer, %(deadline)s::interval,
            now() + %(run_after)s::interval, now() + %(expires_after)s::interval, %(sequence_key)s,
-           CASE WHEN %(is_published)s THEN now() END, %(parent_id)s::uuid, %(sequence_id)s::uuid, %(correlation_id)s::uuid
+           CASE WHEN %(is_published)s THEN now() END, %(parent_id)s::uuid, %(sequence_id)s::uuid,
+           %(correlation_id)s::uuid
 """
-_HAS_ROOM: LiteralString = """
+_HAS_CAPACITY: LiteralString = """
     (%(most)s::integer IS NULL
      OR NOT EXISTS (SELECT 1 FROM queue_state WHERE queue = %(queue)s AND queued >= %(most)s::integer))
 """
-_INSERT_ALONE: LiteralString = f"{_INSERT} WHERE {_HAS_ROOM}"
+_INSERT_ALONE: LiteralString = f"{_INSERT} WHERE {_HAS_CAPACITY}"
 # The job that asks ends, and the follow-up begins as claimed by the same worker: ahead of those that wait for the same
 # sequence_key. Neither happens unless the first is still that worker's.
 _CONTINUE_WITH: LiteralString = """
     WITH done AS (
         UPDATE job SET state = 'succeeded', finished_at = now(), lease_until = NULL, result = %(result)s::jsonb
         WHERE id = %(parent_id)s AND fence = %(parent_fence)s AND state = 'running' RETURNING id)
-    INSERT INTO job (id, name, queue, arguments, max_attempts, deadline, sequence_key, parent_id, sequence_id, correlation_id,
-                     state, fence, attempt, worker, started_at, lease_until)
+    INSERT INTO job (id, name, queue, arguments, max_attempts, deadline, sequence_key, parent_id, sequence_id,
+                     correlation_id, state, fence, attempt, worker, started_at, lease_until)
     SELECT %(id)s::uuid, %(name)s, %(queue)s, %(arguments)s::jsonb, %(max_attempts)s::integer, %(deadline)s::interval,
            %(sequence_key)s, %(parent_id)s::uuid, %(sequence_id)s::uuid, %(correlation_id)s::uuid,
            'running', 1, 1, %(worker)s, now(), clock_timestamp() + %(lease)s::interval
@@ -47,7 +48,7 @@ _CONTINUE_WITH: LiteralString = """
 _INSERT_WITH_KEY: LiteralString = f"""
     WITH taken AS (
         INSERT INTO job_key (idempotency_key, job_id, kept_until)
-        SELECT %(key)s, %(id)s::uuid, now() + %(kept)s::interval WHERE {_HAS_ROOM}
+        SELECT %(key)s, %(id)s::uuid, now() + %(kept)s::interval WHERE {_HAS_CAPACITY}
         ON CONFLICT DO NOTHING RETURNING job_id)
     {_INSERT} FROM taken
 """  # noqa: S608  # no value enters the text

@@ -53,7 +53,7 @@ class Transaction:
         return Enqueued(job.id, is_duplicate=False)
 
     def enqueue_unless_queued(self, request: Job, line: str, **options: Unpack[EnqueueOptions]) -> Enqueued:
-        """Insert a job that aims at a state, unless one of its name and sequence_key `line` waits, which will see this."""
+        """Insert a job that aims at a state, unless one with its name and sequence key `line` is queued already."""
         waiting = transitions.lock_queued(driver(self.connection), request.job_name(), line)
         if waiting is not None:
             return Enqueued(waiting, is_duplicate=True)
@@ -68,7 +68,7 @@ class Transaction:
         self.has_finished_job = True
 
     def supersede(self) -> int:
-        """Cancel what waits under this job's name and sequence_key, for a job that aims at a state and not at an event."""
+        """Cancel the queued jobs with this job's name and sequence key: it aims at a state, so one run is enough."""
         return transitions.supersede(driver(self.connection), self._job())
 
     def continue_with(self, result: object, request: Job, handoff: object = None) -> None:

@@ -35,8 +35,8 @@ IS_DUE = "run_at <= now() AND (expires_at IS NULL OR expires_at > now())"
 MAY_BE_BATCHED = f"attempt = 0 AND sequence_key IS NULL AND {IS_DUE}"
 # In the order of ClaimedJob's fields.
 _CLAIMED_COLUMNS = """
-    job.id, name, queue, arguments, attempt, max_attempts, deadline, expires_at, sequence_key, sequence_id, fence, worker,
-    correlation_id, enqueued_at
+    job.id, name, queue, arguments, attempt, max_attempts, deadline, expires_at, sequence_key, sequence_id, fence,
+    worker, correlation_id, enqueued_at
 """
 
 

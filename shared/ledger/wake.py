@@ -13,9 +13,9 @@ class Wake(Protocol):
     """The publisher of a synchronous program; its threads may share it."""
 
     def publish(self, wake_ups: Sequence[WakeUp]) -> int:
-        """Publish the wake-ups their queues have room for; return how many, 0 when the broker does not answer."""
+        """Publish the wake-ups their queues have capacity for; return how many, 0 when the broker does not answer."""
 
-    def room(self, queue: Queue) -> int:
+    def capacity(self, queue: Queue) -> int:
         """How many more wake-ups `queue` may hold; 0 when the broker does not answer."""
 
     def close(self) -> None:

@@ -16,7 +16,7 @@ from shared.ledger.envelope import WakeUp, by_queue, unwrapped
 log = logging.getLogger(__name__)
 
 _PATIENCE_S = 1
-# While the broker is away one caller in this time waits for it; the others hear at once that there is no room.
+# While the broker is away one caller in this time waits for it; the others hear at once that there is no capacity.
 _PAUSE_S = 0.5
 
 
@@ -76,15 +76,15 @@ class AmqpWake:
         self._not_before = 0.0
 
     def publish(self, wake_ups: Sequence[WakeUp]) -> int:
-        """Publish the wake-ups their queues have room for; return how many, 0 when RabbitMQ does not answer."""
+        """Publish the wake-ups their queues have capacity for; return how many, 0 when RabbitMQ does not answer."""
         return sum(
             self._asked(lambda line, queue=queue, some=some: _fill(line, queue, some))  # type: ignore[misc]  # mypy knows no such default
             for queue, some in by_queue(wake_ups).items()
         )
 
-    def room(self, queue: Queue) -> int:
+    def capacity(self, queue: Queue) -> int:
         """How many more wake-ups `queue` may hold; 0 when RabbitMQ does not answer."""
-        return self._asked(lambda line: _room(line, queue))
+        return self._asked(lambda line: _capacity(line, queue))
 
     def close(self) -> None:
         """Close the connection."""
@@ -123,12 +123,12 @@ class AmqpWake:
         self._line = None
 
 
-def _room(line: _Line, queue: Queue) -> int:
+def _capacity(line: _Line, queue: Queue) -> int:
     return max(most_outstanding(queue) - line.waiting(queue), 0)
 
 
 def _fill(line: _Line, queue: Queue, wake_ups: Sequence[WakeUp]) -> int:
-    some = wake_ups[: _room(line, queue)]
+    some = wake_ups[: _capacity(line, queue)]
     for wake_up in some:
         line.publish(wake_up)
     return len(some)

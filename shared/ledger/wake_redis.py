@@ -1,4 +1,4 @@
-"""Publishes wake-ups to Redis: one script per queue, which pushes what there is room for."""
+"""Publishes wake-ups to Redis: one script per queue, which pushes what there is capacity for."""
 
 import logging
 from collections.abc import Sequence
@@ -11,14 +11,14 @@ from shared.ledger.envelope import WakeUp, by_queue, encoded
 
 log = logging.getLogger(__name__)
 
-# Push unless the queue already holds enough wake-ups; the relay sends the rest when there is room.
+# Push unless the queue already holds enough wake-ups; the relay sends the rest when there is capacity.
 _PUSH = """
-local room = tonumber(ARGV[1]) - redis.call('LLEN', KEYS[1])
+local capacity = tonumber(ARGV[1]) - redis.call('LLEN', KEYS[1])
 local pushed = 0
 for i = 2, #ARGV do
-  if room <= 0 then break end
+  if capacity <= 0 then break end
   redis.call('LPUSH', KEYS[1], ARGV[i])
-  room = room - 1
+  capacity = capacity - 1
   pushed = pushed + 1
 end
 return pushed
@@ -36,7 +36,7 @@ class RedisWake:
         self._redis = redis.Redis.from_url(redis_url, socket_timeout=1, socket_connect_timeout=1)
 
     def publish(self, wake_ups: Sequence[WakeUp]) -> int:
-        """Push the wake-ups their queues have room for; return how many, 0 when Redis does not answer."""
+        """Push the wake-ups their queues have capacity for; return how many, 0 when Redis does not answer."""
         pushed = 0
         try:
             for queue, messages in _messages(wake_ups).items():
@@ -45,7 +45,7 @@ class RedisWake:
             log.warning("wake-ups not published, the relay will: %s", error)
         return pushed
 
-    def room(self, queue: Queue) -> int:
+    def capacity(self, queue: Queue) -> int:
         """How many more wake-ups `queue` may hold; 0 when Redis does not answer."""
         try:
             return max(most_outstanding(queue) - int(str(self._redis.llen(queue))), 0)

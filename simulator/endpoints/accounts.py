@@ -1,11 +1,11 @@
 """Account/search."""
 
 from simulator import wire
-from simulator.venue.user_view import Desk
+from simulator.venue.user_view import UserView
 
 
-def search(desk: Desk, body: wire.AccountSearch) -> bytes:
+def search(user_view: UserView, body: wire.AccountSearch) -> bytes:
     """Answer with the user's accounts, or only those that may trade."""
-    desk.now()
-    found = [row for row in desk.accounts() if row.may_trade or not body.only_active_accounts]
+    user_view.now()
+    found = [row for row in user_view.accounts() if row.may_trade or not body.only_active_accounts]
     return wire.envelope(accounts=[wire.account_model(row) for row in found])

@@ -10,7 +10,7 @@ from shared.domain.market_data.coverage import Span
 from simulator import wire
 from simulator.market.aggregate import aggregated, period_of, seconds_of
 from simulator.market.market import Market, bar_so_far
-from simulator.venue.user_view import Desk
+from simulator.venue.user_view import UserView
 
 _MOST_BARS = 20_000
 _UNITS = range(1, 8)
@@ -19,15 +19,15 @@ _LENGTHS = {_SECOND: timedelta(seconds=1), _MINUTE: MINUTE, _HOUR: timedelta(hou
 _LONGEST = {_DAY: timedelta(days=1), _WEEK: timedelta(days=7), _MONTH: timedelta(days=31)}
 
 
-def retrieve(desk: Desk, body: wire.RetrieveBars) -> bytes:
+def retrieve(user_view: UserView, body: wire.RetrieveBars) -> bytes:
     """Answer with the newest `limit` bars that open in [start, end), newest first; the forming one only if asked.
 
     [SIM] Minutes are what the market has, longer bars are made of them, and seconds of the path the price takes
     through them: they add up to the minute, and need not agree with the prints a hub sent. There are no bars of ticks,
     and none of the live data tier.
     """
-    now = desk.now()
-    contract = desk.venue.market.contract(body.contract_id, now)
+    now = user_view.now()
+    contract = user_view.venue.market.contract(body.contract_id, now)
     if contract is None:
         return wire.envelope(1, bars=None)
     if body.unit not in _UNITS:
@@ -36,8 +36,8 @@ def retrieve(desk: Desk, body: wire.RetrieveBars) -> bytes:
         return wire.envelope(3, bars=None)
     if not 1 <= body.limit <= _MOST_BARS:
         return wire.envelope(4, bars=None)
-    found = iter(()) if body.live or body.unit == _TICK else _bars(desk.venue.market, contract, body, now)
-    days = desk.book.habits.minute_days
+    found = iter(()) if body.live or body.unit == _TICK else _bars(user_view.venue.market, contract, body, now)
+    days = user_view.state.behaviour.minute_days
     if days is not None and body.unit in {_SECOND, _MINUTE}:
         kept_from = now - timedelta(days=days)
         found = takewhile(lambda bar: contract.is_active and bar.start >= kept_from, found)

@@ -3,7 +3,7 @@
 from shared.domain.market_data.contract import MONTHS, Contract
 from simulator import wire
 from simulator.market.listing import LISTINGS
-from simulator.venue.user_view import Desk
+from simulator.venue.user_view import UserView
 
 _MOST_FOUND = 20
 _MONTH_NAMES = (
@@ -12,30 +12,32 @@ _MONTH_NAMES = (
 )  # fmt: skip
 
 
-def search(desk: Desk, body: wire.ContractSearch) -> bytes:
+def search(user_view: UserView, body: wire.ContractSearch) -> bytes:
     """Answer with active contracts whose name or description holds the text somewhere, ES in futurES as well."""
     text = (body.search_text or "").lower()
     found = [
-        model for model in _active(desk, live=body.live) if text in f"{model['name']} {model['description']}".lower()
+        model
+        for model in _active(user_view, live=body.live)
+        if text in f"{model['name']} {model['description']}".lower()
     ]
     return wire.envelope(contracts=found[:_MOST_FOUND])
 
 
-def search_by_id(desk: Desk, body: wire.ContractById) -> bytes:
+def search_by_id(user_view: UserView, body: wire.ContractById) -> bytes:
     """Answer with one contract, active or not."""
-    contract = desk.venue.market.contract(body.contract_id, desk.now())
+    contract = user_view.venue.market.contract(body.contract_id, user_view.now())
     if contract is None:
         return wire.envelope(1, contract=None)
     return wire.envelope(contract=wire.contract_model(contract, _description(contract)))
 
 
-def available(desk: Desk, body: wire.ContractsAvailable) -> bytes:
+def available(user_view: UserView, body: wire.ContractsAvailable) -> bytes:
     """Answer with every active contract; the live data tier is not ours, so it is empty."""
-    return wire.envelope(contracts=_active(desk, live=body.live))
+    return wire.envelope(contracts=_active(user_view, live=body.live))
 
 
-def _active(desk: Desk, *, live: bool) -> list[dict[str, object]]:
-    contracts = [] if live else desk.venue.market.contracts(desk.now())
+def _active(user_view: UserView, *, live: bool) -> list[dict[str, object]]:
+    contracts = [] if live else user_view.venue.market.contracts(user_view.now())
     return [wire.contract_model(contract, _description(contract)) for contract in contracts]
 
 

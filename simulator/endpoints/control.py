@@ -25,8 +25,8 @@ from simulator.faults import EVERYWHERE, STREAM_KINDS, Fault, Preset
 from simulator.logins import Logins
 from simulator.market.clocks import SteppedClock
 from simulator.market.script import Step
-from simulator.pipeline import Gate
-from simulator.venue.behaviour import Habits
+from simulator.pipeline import Pipeline
+from simulator.venue.behaviour import Behaviour
 from simulator.venue.records import Account, AccountSettings, Stage
 from simulator.venue.venue import Venue
 
@@ -87,18 +87,18 @@ class ClockStep(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     step: Annotated[float, msgspec.Meta(gt=0, le=_LONGEST_STEP)]
 
 
-def make_control(venue: Venue, logins: Logins, gate: Gate, paths: Collection[str]) -> Starlette:
+def make_control(venue: Venue, logins: Logins, pipeline: Pipeline, paths: Collection[str]) -> Starlette:
     """Return the application of the control port; `paths` are those of the venue, where faults can happen."""
-    return Starlette(routes=_Control(venue, logins, gate, paths).routes)
+    return Starlette(routes=_Control(venue, logins, pipeline, paths).routes)
 
 
 class _Control:
     """Looks at the venue, and changes what its clients cannot."""
 
-    def __init__(self, venue: Venue, logins: Logins, gate: Gate, paths: Collection[str]) -> None:
+    def __init__(self, venue: Venue, logins: Logins, pipeline: Pipeline, paths: Collection[str]) -> None:
         self._venue = venue
         self._logins = logins
-        self._gate = gate
+        self._pipeline = pipeline
         self._paths = paths
         self._listing: list[tuple[str, str, str, Answer]] = [
             ("GET", "/sim", "this list", self._list),
@@ -119,8 +119,8 @@ class _Control:
             ("POST", "/sim/faults", "switch on a fault beside those that are", self._add_faults),
             ("DELETE", "/sim/faults", "switch off every fault", self._disarm),
             ("PUT", "/sim/market", "let a contract's price follow a path from now on; `wait` for its end", self._play),
-            ("GET", "/sim/habits", "how the venue does what no document says", self._habits),
-            ("PUT", "/sim/habits", "let it do so otherwise: see the page on the simulator", self._take_on),
+            ("GET", "/sim/behaviour", "how the venue does what no document says", self._behaviour),
+            ("PUT", "/sim/behaviour", "let it do so otherwise: see the page on the simulator", self._take_on),
             ("PUT", "/sim/clock", "move a stepped market on by some seconds", self._step),
             ("PUT", "/sim/users", "let in another user, or one with another key", self._add_user),
             ("POST", "/sim/accounts", "open an account", self._open_account),
@@ -145,41 +145,41 @@ class _Control:
                 "is_open": any(market.is_open(contract, now) for contract in market.contracts(now)),
                 "is_silent": ends is not None and now >= ends,
                 "ends_market_at": ends,
-                "limits": self._gate.limits.profile,
-                "order_count": len(self._venue.book.orders),
-                "fill_count": len(self._venue.book.fills),
+                "limits": self._pipeline.limits.profile,
+                "order_count": len(self._venue.state.orders),
+                "fill_count": len(self._venue.state.fills),
                 "users": self._logins.users(),
-                "accounts": [_shown(account) for account in self._venue.book.accounts.values()],
+                "accounts": [_shown(account) for account in self._venue.state.accounts.values()],
             }
         )
 
     def _requests(self, request: Request, _: bytes) -> Response:
         path = request.query_params.get("path")
         if path is not None:
-            return _json(self._gate.visits.bodies(path))
+            return _json(self._pipeline.request_log.bodies(path))
         limited: dict[str, dict[str, int]] = {}
-        for (user, where), count in self._gate.limits.refused.items():
+        for (user, where), count in self._pipeline.limits.refused.items():
             limited.setdefault(user, {})[where] = count
-        counts = dict(self._gate.visits.counts)
-        return _json({"counts": counts, "limited": limited, "tags": self._venue.book.accepted_tags()})
+        counts = dict(self._pipeline.request_log.counts)
+        return _json({"counts": counts, "limited": limited, "tags": self._venue.state.accepted_tags()})
 
     def _faults(self, _: Request, __: bytes) -> Response:
         return _json([msgspec.to_builtins(row.fault) | {"left": row.left, "met": row.met}
-                      for row in self._gate.faults.armed])  # fmt: skip
+                      for row in self._pipeline.faults.armed])  # fmt: skip
 
     def _replace_faults(self, request: Request, raw: bytes) -> Response:
         faults, seed = self._read_faults(raw)
-        self._gate.faults.replace(faults, seed)
+        self._pipeline.faults.replace(faults, seed)
         return self._faults(request, raw)
 
     def _add_faults(self, request: Request, raw: bytes) -> Response:
         faults, _ = self._read_faults(raw)
         for fault in faults:
-            self._gate.faults.arm(fault)
+            self._pipeline.faults.arm(fault)
         return self._faults(request, raw)
 
     def _disarm(self, _: Request, __: bytes) -> Response:
-        self._gate.faults.disarm()
+        self._pipeline.faults.disarm()
         return Response(status_code=HTTPStatus.NO_CONTENT)
 
     def _read_faults(self, raw: bytes) -> tuple[list[Fault], int | None]:
@@ -225,16 +225,16 @@ class _Control:
             raise RefusedError(f"{name} is no contract of this market: {', '.join(by_root)}", HTTPStatus.NOT_FOUND)
         return found
 
-    def _habits(self, _: Request, __: bytes) -> Response:
-        return _json(asdict(self._venue.book.habits))
+    def _behaviour(self, _: Request, __: bytes) -> Response:
+        return _json(asdict(self._venue.state.behaviour))
 
     def _take_on(self, request: Request, raw: bytes) -> Response:
         body = msgspec.json.decode(raw, type=dict[str, object])
-        unknown = set(body) - set(Habits.__dataclass_fields__)
+        unknown = set(body) - set(Behaviour.__dataclass_fields__)
         if unknown:
             raise RefusedError(f"the venue has no habit {', '.join(sorted(unknown))}")
-        self._venue.take_on(msgspec.convert(body, Habits))
-        return self._habits(request, raw)
+        self._venue.take_on(msgspec.convert(body, Behaviour))
+        return self._behaviour(request, raw)
 
     def _step(self, _: Request, raw: bytes) -> Response:
         wanted = msgspec.json.decode(raw, type=ClockStep)
@@ -272,7 +272,7 @@ class _Control:
         settings, id_ = msgspec.convert(body, AccountSettings), request.path_params["id"]
         if not id_.isdecimal() or not self._venue.set_account(int(id_), settings):
             raise RefusedError(f"there is no account {id_}", HTTPStatus.NOT_FOUND)
-        return _json(_shown(self._venue.book.accounts[int(id_)]))
+        return _json(_shown(self._venue.state.accounts[int(id_)]))
 
 
 _WHERE = 'leave "on" out for hubs, events and fills; else it is "*" or one of'

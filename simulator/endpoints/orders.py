@@ -4,21 +4,21 @@ from shared.domain.orders.order import OrderState, OrderType
 from simulator import wire
 from simulator.venue.placing import Bracket, Wanted
 from simulator.venue.records import Order
-from simulator.venue.user_view import Desk
+from simulator.venue.user_view import UserView
 from simulator.venue.venue import ACCOUNT_NOT_FOUND, Modification, Verdict
 
 _PAGE_SIZE = 50
 _ALIVE = {1, 6, 7, 8}
 
 
-def place(desk: Desk, body: wire.PlaceOrder) -> bytes:
+def place(user_view: UserView, body: wire.PlaceOrder) -> bytes:
     """Take or reject an order."""
-    if desk.account(body.account_id) is None:
+    if user_view.account(body.account_id) is None:
         return wire.envelope(ACCOUNT_NOT_FOUND.code, orderId=None)
     joined = wire.JOINS.get(body.type)
     type_ = OrderType.LIMIT if joined else wire.TYPES.get(body.type, OrderType.UNKNOWN)
     price = {OrderType.LIMIT: body.limit_price, OrderType.TRAILING_STOP: body.trail_price}.get(type_, body.stop_price)
-    verdict = desk.venue.place(
+    verdict = user_view.venue.place(
         Wanted(
             account_id=body.account_id,
             contract_id=body.contract_id,
@@ -35,56 +35,56 @@ def place(desk: Desk, body: wire.PlaceOrder) -> bytes:
     return wire.envelope(verdict.code, verdict.message, orderId=verdict.order_id)
 
 
-def cancel(desk: Desk, body: wire.OrderById) -> bytes:
+def cancel(user_view: UserView, body: wire.OrderById) -> bytes:
     """Cancel an order."""
-    if desk.account(body.account_id) is None:
+    if user_view.account(body.account_id) is None:
         return wire.envelope(ACCOUNT_NOT_FOUND.code)
-    return _answer(desk.venue.cancel(body.account_id, body.order_id))
+    return _answer(user_view.venue.cancel(body.account_id, body.order_id))
 
 
-def modify(desk: Desk, body: wire.ModifyOrder) -> bytes:
+def modify(user_view: UserView, body: wire.ModifyOrder) -> bytes:
     """Change an order's size or price."""
-    if desk.account(body.account_id) is None:
+    if user_view.account(body.account_id) is None:
         return wire.envelope(ACCOUNT_NOT_FOUND.code)
     wanted = Modification(quantity=body.size, limit=body.limit_price, stop=body.stop_price, trail=body.trail_price)
-    return _answer(desk.venue.modify(body.account_id, body.order_id, wanted))
+    return _answer(user_view.venue.modify(body.account_id, body.order_id, wanted))
 
 
-def search(desk: Desk, body: wire.OrderSearch) -> bytes:
+def search(user_view: UserView, body: wire.OrderSearch) -> bytes:
     """Answer with the orders created in a window, whatever became of them, newest first."""
-    desk.now()
-    if desk.account(body.account_id) is None:
+    user_view.now()
+    if user_view.account(body.account_id) is None:
         return wire.envelope(ACCOUNT_NOT_FOUND.code, orders=None)
     start = wire.utc(body.start_timestamp)
     end = wire.utc(body.end_timestamp) if body.end_timestamp else None
-    return _orders(desk.book.orders_of(body.account_id, start, end)[::-1])
+    return _orders(user_view.state.orders_of(body.account_id, start, end)[::-1])
 
 
-def search_open(desk: Desk, body: wire.OfAccount) -> bytes:
+def search_open(user_view: UserView, body: wire.OfAccount) -> bytes:
     """Answer with the open orders only: suspended bracket children are not among them."""
-    desk.now()
-    if desk.account(body.account_id) is None:
+    user_view.now()
+    if user_view.account(body.account_id) is None:
         return wire.envelope(ACCOUNT_NOT_FOUND.code, orders=None)
-    return _orders([row for row in desk.book.alive_of(body.account_id) if row.state is OrderState.WORKING])
+    return _orders([row for row in user_view.state.alive_of(body.account_id) if row.state is OrderState.WORKING])
 
 
-def search_by_id(desk: Desk, body: wire.OrderById) -> bytes:
+def search_by_id(user_view: UserView, body: wire.OrderById) -> bytes:
     """Answer with one order; an account of somebody else has none."""
-    desk.now()
-    order = desk.book.orders.get(body.order_id)
-    if order is None or order.account_id != body.account_id or desk.account(body.account_id) is None:
+    user_view.now()
+    order = user_view.state.orders.get(body.order_id)
+    if order is None or order.account_id != body.account_id or user_view.account(body.account_id) is None:
         return wire.envelope(1, order=None)
     return wire.envelope(order=wire.order_model(order))
 
 
-def query(desk: Desk, body: wire.OrderQuery) -> bytes:
+def query(user_view: UserView, body: wire.OrderQuery) -> bytes:
     """Answer with a page of the orders that match a filter; the offset counts rows."""
     by = body.filter
-    desk.now()
-    if desk.account(by.account_id) is None:
+    user_view.now()
+    if user_view.account(by.account_id) is None:
         return wire.envelope(ACCOUNT_NOT_FOUND.code, orders=None, totalCount=None)
     # Ids are given in the order of creation, so both fields sort alike, and rows come sorted.
-    rows = [row for row in _candidates(desk, by) if _matches(row, by)]
+    rows = [row for row in _candidates(user_view, by) if _matches(row, by)]
     if body.sort_direction == 1:
         rows.reverse()
     first = body.page_offset or 0
@@ -94,13 +94,13 @@ def query(desk: Desk, body: wire.OrderQuery) -> bytes:
     )
 
 
-def _candidates(desk: Desk, by: wire.OrderFilter) -> list[Order]:
+def _candidates(user_view: UserView, by: wire.OrderFilter) -> list[Order]:
     """Return the rows that may match, oldest first: few when only working ones are asked for."""
     after = wire.utc(by.created_after) if by.created_after else None
     before = wire.utc(by.created_before) if by.created_before else None
     if by.statuses is None or not _ALIVE.issuperset(by.statuses):
-        return desk.book.orders_of(by.account_id, after, before)
-    alive = sorted(desk.book.alive_of(by.account_id), key=lambda row: row.id)
+        return user_view.state.orders_of(by.account_id, after, before)
+    alive = sorted(user_view.state.alive_of(by.account_id), key=lambda row: row.id)
     return [
         row
         for row in alive

@@ -1,44 +1,44 @@
 """Position/searchOpen, closeContract and partialCloseContract, and Trade/search."""
 
 from simulator import wire
-from simulator.venue.user_view import Desk
+from simulator.venue.user_view import UserView
 from simulator.venue.venue import ACCOUNT_NOT_FOUND
 
 
-def search_open(desk: Desk, body: wire.OfAccount) -> bytes:
+def search_open(user_view: UserView, body: wire.OfAccount) -> bytes:
     """Answer with the open positions, one row per contract."""
-    now = desk.now()
-    if desk.account(body.account_id) is None:
+    now = user_view.now()
+    if user_view.account(body.account_id) is None:
         return wire.envelope(ACCOUNT_NOT_FOUND.code, positions=None)
     models = []
-    for holding in desk.book.holdings(body.account_id):
-        contract = desk.venue.market.contract(holding.contract_id, now)
+    for holding in user_view.state.holdings(body.account_id):
+        contract = user_view.venue.market.contract(holding.contract_id, now)
         models.append(wire.position_model(holding, contract.name if contract else holding.contract_id))
     return wire.envelope(positions=models)
 
 
-def close(desk: Desk, body: wire.ClosePosition) -> bytes:
+def close(user_view: UserView, body: wire.ClosePosition) -> bytes:
     """Close a position at market."""
-    if desk.account(body.account_id) is None:
+    if user_view.account(body.account_id) is None:
         return wire.envelope(ACCOUNT_NOT_FOUND.code)
-    verdict = desk.venue.close(body.account_id, body.contract_id)
+    verdict = user_view.venue.close(body.account_id, body.contract_id)
     return wire.envelope(verdict.code, verdict.message)
 
 
-def close_part(desk: Desk, body: wire.ClosePartOfPosition) -> bytes:
+def close_part(user_view: UserView, body: wire.ClosePartOfPosition) -> bytes:
     """Close a part of a position at market."""
-    if desk.account(body.account_id) is None:
+    if user_view.account(body.account_id) is None:
         return wire.envelope(ACCOUNT_NOT_FOUND.code)
-    verdict = desk.venue.close(body.account_id, body.contract_id, body.size)
+    verdict = user_view.venue.close(body.account_id, body.contract_id, body.size)
     return wire.envelope(verdict.code, verdict.message)
 
 
-def search_trades(desk: Desk, body: wire.TradeSearch) -> bytes:
+def search_trades(user_view: UserView, body: wire.TradeSearch) -> bytes:
     """Answer with the fills of a window, newest first."""
-    desk.now()
-    if desk.account(body.account_id) is None:
+    user_view.now()
+    if user_view.account(body.account_id) is None:
         return wire.envelope(ACCOUNT_NOT_FOUND.code, trades=None)
     start = wire.utc(body.start_timestamp) if body.start_timestamp else None
     end = wire.utc(body.end_timestamp) if body.end_timestamp else None
-    rows = desk.book.fills_of(body.account_id, start, end)
+    rows = user_view.state.fills_of(body.account_id, start, end)
     return wire.envelope(trades=[wire.fill_model(fill) for fill in reversed(rows)])

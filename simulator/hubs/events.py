@@ -1,4 +1,4 @@
-"""What the user hub tells about a change of the book, in the order the venue was seen to tell it."""
+"""What the user hub tells about a change of the state, in the order the venue was seen to tell it."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace

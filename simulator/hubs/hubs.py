@@ -17,7 +17,7 @@ from simulator.hubs import protocol
 from simulator.hubs.connection import Connection, Manners
 from simulator.hubs.topics import Hub
 from simulator.logins import Logins
-from simulator.pipeline import Gate
+from simulator.pipeline import Pipeline
 
 _TRANSPORTS = [{"transport": "WebSockets", "transferFormats": ["Text", "Binary"]}]
 _LOGGED_OUT = protocol.invocation("GatewayLogout")
@@ -26,8 +26,8 @@ _LOGGED_OUT = protocol.invocation("GatewayLogout")
 class Hubs:
     """Lets clients in, keeps who is there, and lets them suffer `hub_drop`, `hub_gap` and `logout`."""
 
-    def __init__(self, hubs: list[Hub], gate: Gate, logins: Logins, faults: Faults, manners: Manners) -> None:
-        self._gate = gate
+    def __init__(self, hubs: list[Hub], pipeline: Pipeline, logins: Logins, faults: Faults, manners: Manners) -> None:
+        self._pipeline = pipeline
         self._logins = logins
         self._faults = faults
         self._manners = manners
@@ -37,7 +37,7 @@ class Hubs:
             route
             for hub in hubs
             for route in (
-                Route(f"/hubs/{hub.name}/negotiate", gate.passing(self._negotiate), methods=["POST"]),
+                Route(f"/hubs/{hub.name}/negotiate", pipeline.passing(self._negotiate), methods=["POST"]),
                 WebSocketRoute(f"/hubs/{hub.name}", self._connecting(hub)),
             )
         ]
@@ -85,7 +85,7 @@ class Hubs:
             if user is None or self._is_closed():
                 await socket.send_denial_response(Response(status_code=503 if self._is_closed() else 401))
                 return
-            connection = Connection(socket, user, self._manners, self._gate.cut)
+            connection = Connection(socket, user, self._manners, self._pipeline.cut)
             self._connections[connection] = hub
             try:
                 await connection.serve(hub.invoke)

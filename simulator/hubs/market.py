@@ -48,7 +48,7 @@ class MarketHub(Hub):
         return None if contract else NOT_FOUND
 
     def greet(self, connection: Connection, topic: Topic) -> None:
-        """Send a new listener the whole quote or order book, if there is a price yet."""
+        """Send a new listener the whole quote or order state, if there is a price yet."""
         target, contract_id = topic
         now = self._venue.now()
         contract = self._venue.market.contract(str(contract_id), now)
@@ -88,7 +88,7 @@ class MarketHub(Hub):
 
     def _payloads(self, entries: Sequence[object | None]) -> Sequence[object]:
         """Return entries as one array, or each by itself, as the habit is."""
-        if self._venue.book.habits.market_payloads == "array":
+        if self._venue.state.behaviour.market_payloads == "array":
             return [entries]
         return [entry for entry in entries if entry is not None]
 

@@ -89,7 +89,7 @@ class Ticker:
         return Ladder(self._state["bestBid"], self._state["bestAsk"]) if _LAST in self._state else None
 
     def _begin(self, now: datetime) -> None:
-        """Stand where the market is: the quote, and the day so far."""
+        """RiskSnapshot where the market is: the quote, and the day so far."""
         last = next(self._market.bars_backwards(self.contract, Span(_LONG_AGO, now)), None)
         current = quote(self._market, self.contract, now)
         if last is None or current is None:

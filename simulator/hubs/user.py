@@ -9,7 +9,7 @@ from simulator.hubs.events import Event, events_of
 from simulator.hubs.protocol import invocation
 from simulator.hubs.topics import ACCOUNT, NOTHING, Hub, Topic
 from simulator.venue.records import Change
-from simulator.venue.user_view import Desk
+from simulator.venue.user_view import UserView
 from simulator.venue.venue import Venue
 
 NOT_THEIRS = "Account not found."
@@ -37,7 +37,7 @@ class UserHub(Hub):
         self._owner = owner
         self._faults = faults
         self._held_back: list[_Said] = []
-        venue.book.listeners.append(self.tell)
+        venue.state.listeners.append(self.tell)
 
     def reason_against(self, connection: Connection, topic: Topic) -> str | None:
         """Return why a client may not listen: [SIM] an account that is not its user's is an error."""
@@ -45,7 +45,7 @@ class UserHub(Hub):
         return None if account_id is None or self._may_see(connection, account_id) else NOT_THEIRS
 
     def tell(self, change: Change) -> None:
-        """Send what a change of the book means to whoever listens."""
+        """Send what a change of the state means to whoever listens."""
         for event in events_of(change):
             listeners = self._listeners(event)
             if listeners:
@@ -77,8 +77,8 @@ class UserHub(Hub):
         return [row for row in self.topics.listeners((event.target, about)) if self._may_see(row, event.account_id)]
 
     def _may_see(self, connection: Connection, account_id: object) -> bool:
-        desk = Desk(self._venue, connection.user, self._owner)
-        return isinstance(account_id, int) and desk.account(account_id) is not None
+        user_view = UserView(self._venue, connection.user, self._owner)
+        return isinstance(account_id, int) and user_view.account(account_id) is not None
 
 
 class _Said:

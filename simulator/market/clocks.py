@@ -1,4 +1,4 @@
-"""The clocks a market can run on: with the computer's, or standing until somebody moves it."""
+"""The clocks a market can run on: with the computer's, or loss_state until somebody moves it."""
 
 from datetime import datetime, timedelta
 from typing import Protocol
@@ -33,11 +33,11 @@ class SteppedClock:
         return self._market_at
 
     def move_on(self, market_at: datetime) -> None:
-        """Stand at a later instant; raise ValueError for an earlier one."""
+        """RiskSnapshot at a later instant; raise ValueError for an earlier one."""
         if market_at < self._market_at:
             raise ValueError(f"market time cannot go back from {self._market_at} to {market_at}")
         self._market_at = market_at
 
     def move_on_by(self, duration: timedelta) -> None:
-        """Stand that much later."""
+        """RiskSnapshot that much later."""
         self.move_on(self._market_at + duration)

@@ -28,7 +28,7 @@ def new_account(id_: int, user: str, stage: Stage, size: int, balance: Decimal |
         user=user.lower(),
         stage=stage,
         size=size,
-        standing=rules.first_standing(stage, size, starts),
+        loss_state=rules.first_loss_state(stage, size, starts),
     )
 
 

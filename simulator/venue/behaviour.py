@@ -16,7 +16,7 @@ class Event:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Habits:
+class Behaviour:
     """How limits fill and what market orders lose, what a closed market answers, how far back its minutes go.
 
     `limits_fill`: at a touch of the price, or only once it is traded through. `slippage_ticks` worsen what market

@@ -10,7 +10,7 @@ from shared.domain.orders.order import OrderState, OrderType, Role
 from shared.domain.orders.position import Position, after_fill, in_money
 from simulator.venue.fees import fees_of
 from simulator.venue.records import Change, Fill, Holding, Order
-from simulator.venue.state import Book, is_leg
+from simulator.venue.state import VenueState, is_leg
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +23,7 @@ class Execution:
     rest_market_at: datetime | None = None
 
 
-def change_of(book: Book, contract: Contract, order: Order, execution: Execution) -> Change:
+def change_of(state: VenueState, contract: Contract, order: Order, execution: Execution) -> Change:
     """Return all that a fill changes, as one change.
 
     A bracket covers the filled quantity. [SIM], where nobody knows what the venue does: the legs take their price from
@@ -31,13 +31,13 @@ def change_of(book: Book, contract: Contract, order: Order, execution: Execution
     that have ended do not come back for the rest of their entry; a leg that fills in part shrinks its sibling by as
     much, so that the two never close more than there is.
     """
-    fills, holding, earned = _position_after(book, contract, order, execution)
-    account = book.accounts[order.account_id]
+    fills, holding, earned = _position_after(state, contract, order, execution)
+    account = state.accounts[order.account_id]
     filled = _filled(order, execution)
     return Change(
         market_at=execution.at,
         accounts=[replace(account, balance=account.balance + earned)],
-        orders=[filled, *_followers(book, filled, execution), *_orphans(book, filled, holding, execution.at)],
+        orders=[filled, *_followers(state, filled, execution), *_orphans(state, filled, holding, execution.at)],
         fills=fills,
         holdings=[holding],
     )
@@ -62,9 +62,9 @@ def _filled(order: Order, execution: Execution) -> Order:
 
 
 def _position_after(
-    book: Book, contract: Contract, order: Order, execution: Execution
+    state: VenueState, contract: Contract, order: Order, execution: Execution
 ) -> tuple[list[Fill], Holding, Decimal]:
-    held = book.holding(order.account_id, order.contract_id)
+    held = state.holding(order.account_id, order.contract_id)
     before = held.position if held else Position()
     after, parts = after_fill(before, order.side, execution.quantity, execution.price)
     fills = []
@@ -72,7 +72,7 @@ def _position_after(
         fees, commissions = fees_of(contract.root, part.quantity)
         fills.append(
             Fill(
-                id=book.new_fill_id(), order_id=order.id, account_id=order.account_id, contract_id=order.contract_id,
+                id=state.new_fill_id(), order_id=order.id, account_id=order.account_id, contract_id=order.contract_id,
                 side=order.side, quantity=part.quantity, price=execution.price,
                 gross_pnl=None if part.realised is None else in_money(part.realised, contract.tick_value),
                 fees=fees, commissions=commissions, filled_market_at=execution.at,
@@ -80,7 +80,7 @@ def _position_after(
         )  # fmt: skip
     goes_on = held is not None and before.quantity * after.quantity >= 0
     holding = Holding(
-        id=held.id if held and goes_on else book.new_holding_id(),
+        id=held.id if held and goes_on else state.new_holding_id(),
         account_id=order.account_id,
         contract_id=order.contract_id,
         opened_market_at=held.opened_market_at if held and goes_on else execution.at,
@@ -91,12 +91,12 @@ def _position_after(
     return fills, holding, earned
 
 
-def _followers(book: Book, order: Order, execution: Execution) -> list[Order]:
+def _followers(state: VenueState, order: Order, execution: Execution) -> list[Order]:
     """Return the orders that a fill wakes or grows (its bracket, the target first), shrinks or ends (the other leg)."""
     if order.parent_order_id is not None and is_leg(order):
-        siblings = [row for row in book.children(order.parent_order_id) if row.id != order.id]
+        siblings = [row for row in state.children(order.parent_order_id) if row.id != order.id]
         return [_lessened(row, order, execution) for row in siblings]
-    return [_covering(row, execution) for row in reversed(book.children(order.id))]
+    return [_covering(row, execution) for row in reversed(state.children(order.id))]
 
 
 def _lessened(sibling: Order, leg: Order, execution: Execution) -> Order:
@@ -120,11 +120,11 @@ def _covering(leg: Order, execution: Execution) -> Order:
     )
 
 
-def _orphans(book: Book, order: Order, holding: Holding, at: datetime) -> list[Order]:
+def _orphans(state: VenueState, order: Order, holding: Holding, at: datetime) -> list[Order]:
     """Return the legs that a closing ends: none, unless the account says so."""
-    if order.role is not Role.EXIT or holding.quantity or not book.accounts[order.account_id].close_cancels_legs:
+    if order.role is not Role.EXIT or holding.quantity or not state.accounts[order.account_id].close_cancels_legs:
         return []
-    return [cancelled(row, at) for row in book.alive_of(order.account_id, order.contract_id) if is_leg(row)]
+    return [cancelled(row, at) for row in state.alive_of(order.account_id, order.contract_id) if is_leg(row)]
 
 
 def cancelled(order: Order, at: datetime) -> Order:

@@ -1,4 +1,4 @@
-"""Brings the book up to a market instant: everything that happens on the way happens in the order of market time."""
+"""Brings the state up to a market instant: everything that happens on the way happens in the order of market time."""
 
 from collections import deque
 from collections.abc import Callable
@@ -13,8 +13,8 @@ from simulator.faults import Fault
 from simulator.market.market import Market, moves, quote
 from simulator.venue.filling import Execution, cancelled, change_of
 from simulator.venue.records import Change, Order
-from simulator.venue.rule_enforcer import Referee
-from simulator.venue.state import Book
+from simulator.venue.rule_enforcer import RuleEnforcer
+from simulator.venue.state import VenueState
 
 Meet = Callable[[str], Fault | None]
 _MARKET_AFTER_REST = {OrderType.MARKET, OrderType.STOP, OrderType.TRAILING_STOP}  # once triggered, a stop is at market
@@ -27,16 +27,18 @@ class Matcher:
     between each price goes straight, so the first order or limit it meets is found without looking at every tick.
     """
 
-    def __init__(self, book: Book, market: Market, referee: Referee, latency: timedelta, speed: int) -> None:
+    def __init__(
+        self, state: VenueState, market: Market, rule_enforcer: RuleEnforcer, latency: timedelta, speed: int
+    ) -> None:
         self.meet: Meet = lambda _: None  # faults; the program puts in those that tests arm
-        self._book = book
+        self._state = state
         self._market = market
-        self._referee = referee
+        self._rule_enforcer = rule_enforcer
         self._latency = latency * speed  # market time from a market order's acceptance to its fill
         self._speed = speed
         self._paths: dict[str, deque[Move]] = {}
         # Nothing happened after the last change that was written down, or it would have been written down.
-        self.matched_until = book.changed_market_at
+        self.matched_until = state.changed_market_at
 
     def advance(self, now: datetime) -> None:
         """Match every order up to `now`; the past stays as it is."""
@@ -55,25 +57,25 @@ class Matcher:
         rest_at = at + timedelta(seconds=fault.seconds) * self._speed if fault else None
         execution = Execution(quantity // 2 if fault else quantity, price, at, rest_at)
         contract = self._contract(order.contract_id, at)
-        self._book.commit(change_of(self._book, contract, order, execution))
+        self._state.commit(change_of(self._state, contract, order, execution))
 
     def _step(self, now: datetime) -> bool:
         """Go on to the next thing that happens, at `now` at the latest; False when nothing more does until then."""
-        due = min(((self._due(row), row.id) for row in self._book.alive.values() if self._is_timed(row)), default=None)
+        due = min(((self._due(row), row.id) for row in self._state.alive.values() if self._is_timed(row)), default=None)
         if due and due[0] <= self.matched_until:
-            self._fill_at_market(self._book.orders[due[1]], self.matched_until)
+            self._fill_at_market(self._state.orders[due[1]], self.matched_until)
             return True
         if self.matched_until >= now:
             return False
         start = self.matched_until
-        bell = self._referee.next_bell(start)
+        bell = self._rule_enforcer.next_bell(start)
         end = min(now, bell, due[0] if due else now, *self._rests(start))
         end, current = self._moves_until(start, end, now)
         hit = self._first_hit(current, start)
-        breach = self._referee.first_breach(current, start, end)
+        breach = self._rule_enforcer.first_breach(current, start, end)
         if breach and (hit is None or breach.at < hit[0].at):
             self.matched_until = breach.at
-            self._referee.stop(breach)
+            self._rule_enforcer.stop(breach)
         elif hit:
             self.matched_until = hit[0].at
             self.fill(hit[1], self._slipped(hit[1], hit[0].price), hit[0].at)
@@ -81,7 +83,7 @@ class Matcher:
             self._trail(current, end)
             self.matched_until = end
             if end == bell:
-                self._referee.ring(bell)
+                self._rule_enforcer.ring(bell)
         return True
 
     def _is_timed(self, order: Order) -> bool:
@@ -92,7 +94,7 @@ class Matcher:
         return order.resumes_market_at or order.created_market_at + self._latency
 
     def _rests(self, after: datetime) -> list[datetime]:
-        return [at for row in self._book.alive.values() if (at := row.resumes_market_at) and at > after]
+        return [at for row in self._state.alive.values() if (at := row.resumes_market_at) and at > after]
 
     def _moves_until(self, start: datetime, end: datetime, now: datetime) -> tuple[datetime, dict[str, Move]]:
         """Return an end at or before `end` up to which every price goes straight, and those moves by contract."""
@@ -109,7 +111,7 @@ class Matcher:
         return end, {contract_id: move.clipped(start, end) for contract_id, move in found.items()}
 
     def _watched(self) -> set[str]:
-        return {order.contract_id for order in self._book.alive.values()} | self._referee.watched()
+        return {order.contract_id for order in self._state.alive.values()} | self._rule_enforcer.watched()
 
     def _path(self, contract_id: str, start: datetime, now: datetime) -> deque[Move]:
         if contract_id not in self._paths:
@@ -118,7 +120,7 @@ class Matcher:
         return self._paths[contract_id]
 
     def _first_hit(self, current: dict[str, Move], start: datetime) -> tuple[Hit, Order] | None:
-        at_touch = self._book.habits.limits_fill == "touch"
+        at_touch = self._state.behaviour.limits_fill == "touch"
         hits = [
             (hit, order)
             for order in self._resting(start)
@@ -131,7 +133,7 @@ class Matcher:
     def _resting(self, at: datetime) -> list[Order]:
         return [
             order
-            for order in self._book.alive.values()
+            for order in self._state.alive.values()
             if order.state is OrderState.WORKING
             and order.type is not OrderType.MARKET
             and (order.resumes_market_at is None or order.resumes_market_at <= at)
@@ -149,13 +151,13 @@ class Matcher:
             if level != order.price:
                 moved.append(replace(order, price=level, updated_market_at=at))
         if moved:
-            self._book.commit(Change(market_at=at, orders=moved))
+            self._state.commit(Change(market_at=at, orders=moved))
 
     def _fill_at_market(self, order: Order, at: datetime) -> None:
         if order.role is Role.EXIT:
             capped = self._capped(order)
             if not capped.open_quantity:
-                self._book.commit(Change(market_at=at, orders=[cancelled(order, at)]))
+                self._state.commit(Change(market_at=at, orders=[cancelled(order, at)]))
                 return
             order = capped
         now = quote(self._market, self._contract(order.contract_id, at), at)
@@ -164,13 +166,13 @@ class Matcher:
         self.fill(order, self._slipped(order, now.taken_by(order.side)), at)
 
     def _slipped(self, order: Order, price: int) -> int:
-        """Return what an order gets that takes the market: as much worse as the venue's habits say."""
-        worse = self._book.habits.slippage_ticks if order.type in _MARKET_AFTER_REST else 0
+        """Return what an order gets that takes the market: as much worse as the venue's behaviour say."""
+        worse = self._state.behaviour.slippage_ticks if order.type in _MARKET_AFTER_REST else 0
         return price + worse * order.side.sign
 
     def _capped(self, order: Order) -> Order:
         """Return an exit over no more than there still is to close: another order may have been faster."""
-        held = self._book.holding(order.account_id, order.contract_id)
+        held = self._state.holding(order.account_id, order.contract_id)
         left = max(0, -order.side.sign * held.quantity) if held else 0
         return replace(order, quantity=order.filled_quantity + min(order.open_quantity, left))
 

@@ -10,7 +10,7 @@ from shared.domain.market_data.contract import Contract
 from shared.domain.orders.matching import Quote
 from shared.domain.orders.order import OrderState, OrderType, Role, Side
 from simulator.venue.records import Account, BracketMode, Order
-from simulator.venue.state import Book
+from simulator.venue.state import VenueState
 
 _LEAST_BRACKET_TICKS = 4
 _MOST_TRAIL_TICKS = 1000  # on place; modify has no cap
@@ -62,13 +62,15 @@ class Circumstances:
     size: str | None = None
 
 
-def reason_against(wanted: Wanted, account: Account, contract: Contract, book: Book, met: Circumstances) -> str | None:
+def reason_against(
+    wanted: Wanted, account: Account, contract: Contract, state: VenueState, met: Circumstances
+) -> str | None:
     """Return the venue's message of rejection, or None; checked in the order of venue.md section 10."""
-    return next(_reasons_against(wanted, account, contract, book, met), None)
+    return next(_reasons_against(wanted, account, contract, state, met), None)
 
 
 def _reasons_against(
-    wanted: Wanted, account: Account, contract: Contract, book: Book, met: Circumstances
+    wanted: Wanted, account: Account, contract: Contract, state: VenueState, met: Circumstances
 ) -> Iterator[str]:
     if wanted.type not in _PLACEABLE:
         yield "Invalid order type. The simulator takes limit, market, stop, trailing stop, join bid and join ask."
@@ -80,7 +82,7 @@ def _reasons_against(
         yield met.clock
     if met.quote is not None:
         yield from _reasons_against_price(wanted, contract, met.quote)
-    if wanted.tag and book.has_tag(account.id, wanted.tag):
+    if wanted.tag and state.has_tag(account.id, wanted.tag):
         yield "Specified custom tag is already in use"
     if wanted.stop_loss or wanted.take_profit:
         if account.bracket_mode is not BracketMode.AUTO_OCO:
@@ -155,12 +157,12 @@ def _reasons_against_brackets(wanted: Wanted) -> Iterator[str]:
             yield f"Invalid {name} ticks ({bracket.ticks}). Price should be at least {_LEAST_BRACKET_TICKS} ticks away."
 
 
-def rejected_row(wanted: Wanted, book: Book, now: datetime) -> Order:
+def rejected_row(wanted: Wanted, state: VenueState, now: datetime) -> Order:
     """Return the row a rejected order leaves behind: it has an id and uses up its tag."""
-    return replace(_row(wanted, book.new_order_ids(1)[0], now), state=OrderState.REJECTED)
+    return replace(_row(wanted, state.new_order_ids(1)[0], now), state=OrderState.REJECTED)
 
 
-def accepted_rows(wanted: Wanted, contract: Contract, quote: Quote, book: Book, now: datetime) -> list[Order]:
+def accepted_rows(wanted: Wanted, contract: Contract, quote: Quote, state: VenueState, now: datetime) -> list[Order]:
     """Return the rows of an order that is taken, as they are told: its stop, the order, its target.
 
     Their ids are consecutive, the order's the first, its stop's the next; the children are suspended.
@@ -173,7 +175,7 @@ def accepted_rows(wanted: Wanted, contract: Contract, quote: Quote, book: Book, 
         )
         if bracket is not None
     ]
-    ids = book.new_order_ids(1 + len(legs))
+    ids = state.new_order_ids(1 + len(legs))
     entry = _priced(_row(wanted, ids[0], now), wanted, contract, quote)
     children = [
         replace(

@@ -12,7 +12,7 @@ from fractions import Fraction
 from shared.domain.orders.order import OrderState, OrderType, Role, Side
 from shared.domain.orders.position import Position
 from simulator.market.script import Script
-from simulator.venue.behaviour import Habits
+from simulator.venue.behaviour import Behaviour
 
 
 class BracketMode(StrEnum):
@@ -31,14 +31,14 @@ class Stage(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Standing:
+class LossState:
     """Where an account stands with the rules, in dollars.
 
-    `floor` is the least equity it may have (None: no such rule), `day_balance` the balance its trading day began with
+    `loss_limit_level` is the least equity it may have (None: no such rule), `day_balance` its balance as the day began
     (None: as it is now). Locked lasts until the next trading day, violated for ever.
     """
 
-    floor: Decimal | None = None
+    loss_limit_level: Decimal | None = None
     day_balance: Decimal | None = None
     is_locked: bool = False
     is_violated: bool = False
@@ -63,12 +63,12 @@ class Account:
     is_follower: bool = False
     is_live: bool = False
     close_cancels_legs: bool = False
-    standing: Standing = field(default_factory=Standing)
+    loss_state: LossState = field(default_factory=LossState)
 
     @property
     def may_trade(self) -> bool:
         """Whether the account takes orders: its owner lets it, and no rule forbids it."""
-        return self.can_trade and not self.standing.is_locked and not self.standing.is_violated
+        return self.can_trade and not self.loss_state.is_locked and not self.loss_state.is_violated
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -169,4 +169,4 @@ class Change:
     fills: list[Fill] = field(default_factory=list)
     holdings: list[Holding] = field(default_factory=list)
     scripts: list[Script] = field(default_factory=list)
-    habits: Habits | None = None  # None: as before
+    behaviour: Behaviour | None = None  # None: as before

@@ -1,4 +1,4 @@
-"""Applies the firm's rules to the book: limits that are touched, the bell at 15:10, and the one that ends the day."""
+"""Applies the firm's rules to the state: limits that are touched, the bell at 15:10, and the one that ends the day."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -12,7 +12,7 @@ from simulator.venue import rules
 from simulator.venue.filling import cancelled
 from simulator.venue.placing import Wanted
 from simulator.venue.records import Account, Change, Holding, Order
-from simulator.venue.state import Book, is_leg
+from simulator.venue.state import VenueState, is_leg
 
 _LATE = "No new positions after 15:08 CT: everything must be closed by 15:10 CT."
 _OVER = "Trading is closed until 17:00 CT: everything must be closed by 15:10 CT."
@@ -27,18 +27,18 @@ class Breach:
     is_violation: bool
 
 
-class Referee:
+class RuleEnforcer:
     """Watches the accounts that have limits, and closes the day for all of them."""
 
-    def __init__(self, book: Book, market: Market) -> None:
-        self._book = book
+    def __init__(self, state: VenueState, market: Market) -> None:
+        self._state = state
         self._market = market
         self._flat_by: dict[str, datetime] = {}
         self._day_begins: datetime | None = None
 
     def watched(self) -> set[str]:
         """Return the contracts whose prices decide about an account."""
-        return {row.contract_id for row in self._book.holdings() if self._limit(row.account_id)}
+        return {row.contract_id for row in self._state.holdings() if self._limit(row.account_id)}
 
     def next_bell(self, after: datetime) -> datetime:
         """Return the next instant at which time alone changes something: a contract must be flat, or a day begins."""
@@ -53,23 +53,23 @@ class Referee:
         milliseconds later. [SIM] The real firm begins about ten seconds earlier.
         """
         closing = {contract_id for contract_id in self._exposed() if self._flat_by.get(contract_id) == at}
-        orders = [row for account_id in self._book.accounts for row in self._swept(account_id, closing, at)]
+        orders = [row for account_id in self._state.accounts for row in self._swept(account_id, closing, at)]
         accounts = [] if at != self._day_begins else [
-            replace(account, standing=standing)
-            for account in self._book.accounts.values()
-            if (standing := rules.next_day(account)) != account.standing
+            replace(account, loss_state=loss_state)
+            for account in self._state.accounts.values()
+            if (loss_state := rules.next_day(account)) != account.loss_state
         ]  # fmt: skip
         if orders or accounts:
-            self._book.commit(Change(market_at=at, accounts=accounts, orders=orders))
+            self._state.commit(Change(market_at=at, accounts=accounts, orders=orders))
 
     def first_breach(self, current: Mapping[str, Move], start: datetime, end: datetime) -> Breach | None:
         """Return the first touch of a limit in [start, end), while prices go along `current` or stand."""
         found = []
-        for account in self._book.accounts.values():
+        for account in self._state.accounts.values():
             limit = rules.least_equity(account)
             if limit is None:
                 continue
-            stakes = [self._stake(row, current, start, end) for row in self._book.holdings(account.id)]
+            stakes = [self._stake(row, current, start, end) for row in self._state.holdings(account.id)]
             at = rules.first_touch(limit[0], account.balance, stakes, start, end)
             if at is not None:
                 found.append(Breach(account.id, at, limit[1]))
@@ -77,21 +77,23 @@ class Referee:
 
     def stop(self, breach: Breach) -> None:
         """Cancel all, close all, and let the account trade no more: for the day, or for good."""
-        account = self._book.accounts[breach.account_id]
-        standing = replace(
-            account.standing,
-            is_violated=account.standing.is_violated or breach.is_violation,
-            is_locked=account.standing.is_locked or not breach.is_violation,
+        account = self._state.accounts[breach.account_id]
+        loss_state = replace(
+            account.loss_state,
+            is_violated=account.loss_state.is_violated or breach.is_violation,
+            is_locked=account.loss_state.is_locked or not breach.is_violation,
         )
         orders = self._swept(account.id, None, breach.at)
-        self._book.commit(Change(market_at=breach.at, accounts=[replace(account, standing=standing)], orders=orders))
+        self._state.commit(
+            Change(market_at=breach.at, accounts=[replace(account, loss_state=loss_state)], orders=orders)
+        )
 
     def reason_against(self, wanted: Wanted, account: Account, at: datetime) -> str | None:
         """Return why the clock forbids an order, or None. [SIM] The texts are ours: no source tells the venue's."""
-        held = self._book.holding(account.id, wanted.contract_id)
+        held = self._state.holding(account.id, wanted.contract_id)
         opens = rules.opens(held.quantity if held else 0, wanted.side, wanted.quantity)
         root = root_of_contract(wanted.contract_id)
-        event = rules.event_against(self._book.habits.events, root, at)
+        event = rules.event_against(self._state.behaviour.events, root, at)
         if opens and event is not None:
             return f"No new positions in equity index minis within 5 minutes of {event}."
         contract = None if self._market.is_always_open else self._market.contract(wanted.contract_id, at)
@@ -105,9 +107,9 @@ class Referee:
 
     def reason_against_size(self, wanted: Wanted, account: Account) -> str | None:
         """Return why an order is too large for its account, or None; a bracket's legs do not count."""
-        held = {row.contract_id: _micros(row.contract_id, row.quantity) for row in self._book.holdings(account.id)}
+        held = {row.contract_id: _micros(row.contract_id, row.quantity) for row in self._state.holdings(account.id)}
         working: dict[str, int] = {}
-        for row in self._book.alive_of(account.id):
+        for row in self._state.alive_of(account.id):
             if row.side is wanted.side and not is_leg(row) and row.role is not Role.EXIT:
                 working[row.contract_id] = working.get(row.contract_id, 0) + _micros(row.contract_id, row.open_quantity)
         before = rules.exposure(held, working, wanted.side)
@@ -122,17 +124,17 @@ class Referee:
         """Return an account's orders cancelled and its positions' closing orders, in some contracts or (None) all."""
         ended = [
             cancelled(row, at)
-            for row in self._book.alive_of(account_id)
+            for row in self._state.alive_of(account_id)
             if (contracts is None or row.contract_id in contracts) and row.role is not Role.EXIT
         ]
-        held = [row for row in self._book.holdings(account_id) if contracts is None or row.contract_id in contracts]
-        ids = self._book.new_order_ids(len(held))
+        held = [row for row in self._state.holdings(account_id) if contracts is None or row.contract_id in contracts]
+        ids = self._state.new_order_ids(len(held))
         return ended + [exit_order(id_, row, abs(row.quantity), at) for id_, row in zip(ids, held, strict=True)]
 
     def _exposed(self) -> set[str]:
         if self._market.is_always_open:
             return set()
-        rows = (self._book.alive.values(), self._book.holdings())
+        rows = (self._state.alive.values(), self._state.holdings())
         return {row.contract_id for some in rows for row in some}
 
     def _next_flat_by(self, contract_id: str, after: datetime) -> datetime:
@@ -150,7 +152,7 @@ class Referee:
         return found
 
     def _limit(self, account_id: int) -> bool:
-        return rules.least_equity(self._book.accounts[account_id]) is not None
+        return rules.least_equity(self._state.accounts[account_id]) is not None
 
     def _stake(self, row: Holding, current: Mapping[str, Move], start: datetime, end: datetime) -> rules.Stake:
         move = current.get(row.contract_id)

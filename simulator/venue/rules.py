@@ -15,10 +15,10 @@ from shared.domain.market_data.contract import Root
 from shared.domain.orders.matching import Move
 from shared.domain.orders.order import Side
 from simulator.venue.behaviour import Event
-from simulator.venue.records import Account, Stage, Standing
+from simulator.venue.records import Account, LossState, Stage
 
 SIZES = (50_000, 100_000, 150_000)
-_MAXIMUM_LOSS = {50_000: Decimal(2_000), 100_000: Decimal(3_000), 150_000: Decimal(4_500)}
+_MAX_LOSS_LIMIT = {50_000: Decimal(2_000), 100_000: Decimal(3_000), 150_000: Decimal(4_500)}
 _MOST_MINIS = {50_000: 5, 100_000: 10, 150_000: 15}
 # Minis by balance at the start of the session: from this balance on, that many. XFA only.
 _SCALING = {
@@ -45,23 +45,23 @@ def starting_balance(stage: Stage, size: int) -> Decimal:
     return Decimal(0) if stage is Stage.EXPRESS else Decimal(size)
 
 
-def first_standing(stage: Stage, size: int, balance: Decimal) -> Standing:
+def first_loss_state(stage: Stage, size: int, balance: Decimal) -> LossState:
     """Return where a new account with a balance stands. [SIM] A practice account has no loss limit."""
-    floor = None if stage is Stage.PRACTICE else starting_balance(stage, size) - _MAXIMUM_LOSS[size]
-    return Standing(floor=floor, day_balance=balance)
+    loss_limit_level = None if stage is Stage.PRACTICE else starting_balance(stage, size) - _MAX_LOSS_LIMIT[size]
+    return LossState(loss_limit_level=loss_limit_level, day_balance=balance)
 
 
-def next_day(account: Account) -> Standing:
+def next_day(account: Account) -> LossState:
     """Return where an account stands when its trading day is over.
 
-    The floor follows the balance of the day's end upwards, as far as the starting balance, and never falls.
+    The loss_limit_level follows the balance of the day's end upwards, as far as the starting balance, and never falls.
     """
-    was = account.standing
-    floor = was.floor
-    if floor is not None:
+    was = account.loss_state
+    loss_limit_level = was.loss_limit_level
+    if loss_limit_level is not None:
         starts = starting_balance(account.stage, account.size)
-        floor = max(floor, min(account.balance - _MAXIMUM_LOSS[account.size], starts))
-    return replace(was, floor=floor, day_balance=account.balance, is_locked=False)
+        loss_limit_level = max(loss_limit_level, min(account.balance - _MAX_LOSS_LIMIT[account.size], starts))
+    return replace(was, loss_limit_level=loss_limit_level, day_balance=account.balance, is_locked=False)
 
 
 def least_equity(account: Account) -> tuple[Decimal, bool] | None:
@@ -69,12 +69,12 @@ def least_equity(account: Account) -> tuple[Decimal, bool] | None:
 
     The maximum loss limit is for good; the daily one, where an account has it, lasts until the next trading day.
     """
-    standing = account.standing
-    if standing.is_violated:
+    loss_state = account.loss_state
+    if loss_state.is_violated:
         return None
-    limits = [] if standing.floor is None else [(standing.floor, True)]
-    if account.daily_loss_limit is not None and standing.day_balance is not None and not standing.is_locked:
-        limits.append((standing.day_balance - account.daily_loss_limit, False))
+    limits = [] if loss_state.loss_limit_level is None else [(loss_state.loss_limit_level, True)]
+    if account.daily_loss_limit is not None and loss_state.day_balance is not None and not loss_state.is_locked:
+        limits.append((loss_state.day_balance - account.daily_loss_limit, False))
     return max(limits, default=None)
 
 
@@ -121,7 +121,7 @@ def most_micros(account: Account) -> int:
     """Return the largest position in micros: by size, in an Express account by the balance its day began with."""
     minis = _MOST_MINIS[account.size]
     if account.stage is Stage.EXPRESS:
-        balance = account.balance if account.standing.day_balance is None else account.standing.day_balance
+        balance = account.balance if account.loss_state.day_balance is None else account.loss_state.day_balance
         ladder = _SCALING[account.size]
         minis = next((count for least, count in ladder if _is_reached(balance, least, ladder)), _FEWEST[account.size])
     return minis * _MICROS_IN_MINI

@@ -8,7 +8,7 @@ from decimal import Decimal
 
 from shared.domain.orders.order import OrderState, Role
 from simulator.market.script import Script
-from simulator.venue.behaviour import Habits
+from simulator.venue.behaviour import Behaviour
 from simulator.venue.journal import Journal
 from simulator.venue.records import Account, Change, Fill, Holding, Order
 
@@ -16,7 +16,7 @@ _FIRST_ACCOUNT = Account(id=20001, name="PRAC-V2-20001-11071848", balance=Decima
 _ALIVE = frozenset({OrderState.SUBMITTING, OrderState.WORKING, OrderState.SUSPENDED})
 
 
-class Book:
+class VenueState:
     """All accounts, orders, fills and holdings. Reading costs what is found; `commit` is the only way to change it.
 
     Ids are given in the order of market time, so the rows of an account lie in both orders at once.
@@ -28,7 +28,7 @@ class Book:
         self.alive: dict[int, Order] = {}
         self.fills: list[Fill] = []
         self.scripts: list[Script] = []
-        self.habits = Habits()
+        self.behaviour = Behaviour()
         self.changed_market_at = datetime.min.replace(tzinfo=UTC)
         self.listeners: list[Callable[[Change], None]] = []
         self._order_ids: defaultdict[int, list[int]] = defaultdict(list)
@@ -120,7 +120,7 @@ class Book:
         self.changed_market_at = max(self.changed_market_at, change.market_at)
         self.accounts.update((row.id, row) for row in change.accounts)
         self.scripts.extend(change.scripts)
-        self.habits = change.habits or self.habits
+        self.behaviour = change.behaviour or self.behaviour
         self._keep_orders(sorted(change.orders, key=lambda row: row.id))
         self.fills.extend(change.fills)
         for fill in change.fills:

@@ -4,12 +4,12 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from simulator.venue.records import Account
-from simulator.venue.state import Book
+from simulator.venue.state import VenueState
 from simulator.venue.venue import Venue
 
 
 @dataclass(frozen=True, slots=True)
-class Desk:
+class UserView:
     """What a request may look at; `user` is whom its token speaks for, in lower case."""
 
     venue: Venue
@@ -17,9 +17,9 @@ class Desk:
     owner: str  # the user of the settings, to whom the accounts without a user belong
 
     @property
-    def book(self) -> Book:
+    def state(self) -> VenueState:
         """The rows, of all users: ask for an account here first."""
-        return self.venue.book
+        return self.venue.state
 
     def now(self) -> datetime:
         """Match what is due and return the market's time."""
@@ -27,9 +27,9 @@ class Desk:
 
     def account(self, account_id: int) -> Account | None:
         """Return an account of the user, or None."""
-        account = self.book.accounts.get(account_id)
+        account = self.state.accounts.get(account_id)
         return account if account and (account.user or self.owner) == self.user else None
 
     def accounts(self) -> list[Account]:
         """Return the user's accounts, oldest first."""
-        return [account for id_ in self.book.accounts if (account := self.account(id_))]
+        return [account for id_ in self.state.accounts if (account := self.account(id_))]

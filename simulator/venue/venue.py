@@ -13,7 +13,7 @@ from simulator.market.market import Market, quote
 from simulator.market.script import Script, Step
 from simulator.market.scripted import ScriptedMarket
 from simulator.venue.accounts import new_account
-from simulator.venue.behaviour import Habits
+from simulator.venue.behaviour import Behaviour
 from simulator.venue.filling import cancelled
 from simulator.venue.journal import Journal
 from simulator.venue.matcher import Matcher, Meet
@@ -32,8 +32,8 @@ from simulator.venue.placing import (
     trailing,
 )
 from simulator.venue.records import Account, AccountSettings, Change, Holding, Order, Stage
-from simulator.venue.rule_enforcer import Referee, exit_order
-from simulator.venue.state import Book, is_leg
+from simulator.venue.rule_enforcer import RuleEnforcer, exit_order
+from simulator.venue.state import VenueState, is_leg
 
 _LATENCY = timedelta(milliseconds=10)  # machine time from acceptance to the fill of a market order
 
@@ -71,12 +71,12 @@ class Venue:
 
     def __init__(self, market: Market, clock: Clock, journal: Journal) -> None:
         self.clock = clock
-        self.book = Book(journal, clock.now())
+        self.state = VenueState(journal, clock.now())
         self.market = ScriptedMarket(market)
-        for script in self.book.scripts:
+        for script in self.state.scripts:
             self.market.play(script)
-        self._referee = Referee(self.book, self.market)
-        self._matcher = Matcher(self.book, self.market, self._referee, _LATENCY, clock.speed)
+        self._rule_enforcer = RuleEnforcer(self.state, self.market)
+        self._matcher = Matcher(self.state, self.market, self._rule_enforcer, _LATENCY, clock.speed)
 
     def now(self) -> datetime:
         """Match what is due and return the market's time, which never goes back."""
@@ -91,7 +91,7 @@ class Venue:
     def place(self, wanted: Wanted) -> Verdict:
         """Take or reject an order (PlaceOrderErrorCode); code 2 leaves a rejected order and uses up the tag."""
         now = self.now()
-        account = self.book.accounts.get(wanted.account_id)
+        account = self.state.accounts.get(wanted.account_id)
         if account is None:
             return ACCOUNT_NOT_FOUND
         contract = self.market.contract(wanted.contract_id, now)
@@ -100,18 +100,18 @@ class Venue:
         current = self._quote(contract, now)
         met = Circumstances(
             quote=current,
-            clock=self._referee.reason_against(wanted, account, now),
-            size=self._referee.reason_against_size(wanted, account),
+            clock=self._rule_enforcer.reason_against(wanted, account, now),
+            size=self._rule_enforcer.reason_against_size(wanted, account),
         )
-        reason = reason_against(wanted, account, contract, self.book, met)
-        if reason == CLOSED and self.book.habits.closed_code != _REJECTED:
-            return Verdict(self.book.habits.closed_code, reason)
+        reason = reason_against(wanted, account, contract, self.state, met)
+        if reason == CLOSED and self.state.behaviour.closed_code != _REJECTED:
+            return Verdict(self.state.behaviour.closed_code, reason)
         if reason is not None or current is None:
-            row = rejected_row(wanted, self.book, now)
-            self.book.commit(Change(market_at=now, orders=[row]))
+            row = rejected_row(wanted, self.state, now)
+            self.state.commit(Change(market_at=now, orders=[row]))
             return Verdict(_REJECTED, reason, row.id)
-        rows = accepted_rows(wanted, contract, current, self.book, now)
-        self.book.commit(Change(market_at=now, orders=rows))
+        rows = accepted_rows(wanted, contract, current, self.state, now)
+        self.state.commit(Change(market_at=now, orders=rows))
         entry = next(row for row in rows if row.parent_order_id is None)
         self._fill_if_crossing(entry, contract, now)
         return Verdict(order_id=entry.id)
@@ -122,10 +122,10 @@ class Venue:
         The legs of what a partial fill has opened stay. [SIM] Cancelling one leg leaves the other alone.
         """
         now = self.now()
-        account = self.book.accounts.get(account_id)
+        account = self.state.accounts.get(account_id)
         if account is None:
             return ACCOUNT_NOT_FOUND
-        order = self.book.orders.get(order_id)
+        order = self.state.orders.get(order_id)
         if order is None or order.account_id != account_id:
             return Verdict(2)
         if account.is_follower or account.is_live:
@@ -134,9 +134,9 @@ class Venue:
             return Verdict(5)
         if order.state is OrderState.SUBMITTING:
             return Verdict(3)
-        asleep = [row for row in self.book.children(order.id) if row.state is OrderState.SUSPENDED]
+        asleep = [row for row in self.state.children(order.id) if row.state is OrderState.SUSPENDED]
         rows = [order] if is_leg(order) else [order, *asleep]
-        self.book.commit(Change(market_at=now, orders=[cancelled(row, now) for row in rows]))
+        self.state.commit(Change(market_at=now, orders=[cancelled(row, now) for row in rows]))
         return Verdict()
 
     def modify(self, account_id: int, order_id: int, wanted: Modification) -> Verdict:
@@ -145,7 +145,7 @@ class Venue:
         [SIM] A suspended leg cannot be changed, nor a quantity to what has already filled.
         """
         now = self.now()
-        account, order = self.book.accounts.get(account_id), self.book.orders.get(order_id)
+        account, order = self.state.accounts.get(account_id), self.state.orders.get(order_id)
         if account is None:
             return ACCOUNT_NOT_FOUND
         if order is None or order.account_id != account_id:
@@ -160,7 +160,7 @@ class Venue:
         if isinstance(changed, Verdict):
             return changed
         changed = replace(changed, quantity=quantity, updated_market_at=now)
-        self.book.commit(Change(market_at=now, orders=[changed]))
+        self.state.commit(Change(market_at=now, orders=[changed]))
         self._fill_if_crossing(changed, contract, now)
         return Verdict()
 
@@ -173,34 +173,34 @@ class Venue:
         partialCloseContract. [SIM] An account that may not trade may still close.
         """
         now = self.now()
-        account, contract = self.book.accounts.get(account_id), self.market.contract(contract_id, now)
+        account, contract = self.state.accounts.get(account_id), self.market.contract(contract_id, now)
         if account is None:
             return ACCOUNT_NOT_FOUND
         if contract is None:
             return Verdict(3)
-        held = self.book.holding(account_id, contract_id)
+        held = self.state.holding(account_id, contract_id)
         reason = self._reason_not_to_close(account, contract, held, quantity)
         if reason is not None or held is None:
             return reason or Verdict(2)
-        order = exit_order(self.book.new_order_ids(1)[0], held, quantity or abs(held.quantity), now)
-        self.book.commit(Change(market_at=now, orders=[order]))
+        order = exit_order(self.state.new_order_ids(1)[0], held, quantity or abs(held.quantity), now)
+        self.state.commit(Change(market_at=now, orders=[order]))
         return Verdict()
 
     def add_account(self, user: str, stage: Stage, size: int = 50_000, *, balance: Decimal | None = None) -> Account:
         """Open an account for a user ("" is the one of the settings); raise ValueError for a size nobody sells."""
-        account = new_account(self.book.new_account_id(), user, stage, size, balance)
-        self.book.commit(Change(market_at=self.now(), accounts=[account]))
+        account = new_account(self.state.new_account_id(), user, stage, size, balance)
+        self.state.commit(Change(market_at=self.now(), accounts=[account]))
         return account
 
     def set_account(self, account_id: int, settings: AccountSettings) -> bool:
         """Change an account's settings, as its owner or the firm would; False if there is no such account."""
         now = self.now()
-        account = self.book.accounts.get(account_id)
+        account = self.state.accounts.get(account_id)
         if account is None:
             return False
         values = {field.name: getattr(settings, field.name) for field in fields(settings)}
         changed = replace(account, **{name: value for name, value in values.items() if value is not None})
-        self.book.commit(Change(market_at=now, accounts=[changed]))
+        self.state.commit(Change(market_at=now, accounts=[changed]))
         return True
 
     def play(self, contract_id: str, steps: list[Step]) -> Script:
@@ -212,16 +212,16 @@ class Venue:
         if self.market.contract(contract_id, now) is None:
             raise LookupError(f"{contract_id} is no contract of this market")
         script = Script(contract_id=contract_id, starts_market_at=now, steps=steps)
-        self.book.commit(Change(market_at=now, scripts=[script]))
+        self.state.commit(Change(market_at=now, scripts=[script]))
         self.market.play(script)
         return script
 
-    def take_on(self, habits: Habits) -> None:
-        """Have these habits from now on, also after a restart."""
-        self.book.commit(Change(market_at=self.now(), habits=habits))
+    def take_on(self, behaviour: Behaviour) -> None:
+        """Have these behaviour from now on, also after a restart."""
+        self.state.commit(Change(market_at=self.now(), behaviour=behaviour))
 
     def step(self, duration: timedelta) -> datetime:
-        """Move a standing clock on and return the market's time; raise ValueError if the clock runs by itself."""
+        """Move a loss_state clock on and return the market's time; raise ValueError if the clock runs by itself."""
         if not isinstance(self.clock, SteppedClock):
             raise ValueError("this market's time runs by itself: start the simulator with a stepped clock")  # noqa: TRY004 - a caller's mistake about a state
         self.clock.move_on(self.now() + duration)
@@ -286,6 +286,6 @@ def _not_at_all(wanted: Wanted, account: Account, contract: Contract | None) -> 
 
 def _barred(account: Account) -> Verdict:
     """Return what an account that may not trade hears. [SIM] Which code a daily lock has is not known."""
-    if account.standing.is_violated:
+    if account.loss_state.is_violated:
         return Verdict(4, _VIOLATED)
-    return Verdict(10, _LOCKED if account.standing.is_locked else _NOT_ALLOWED)
+    return Verdict(10, _LOCKED if account.loss_state.is_locked else _NOT_ALLOWED)

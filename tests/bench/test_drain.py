@@ -15,7 +15,7 @@ import redis
 from shared.config import environment
 from shared.fleets import Queue, fleet_named
 from tests.bench.test_queue_latency import backlog
-from tests.fixtures.ledger_env import Floor
+from tests.fixtures.ledger_env import LedgerEnv
 from tests.fixtures.peers import peers_redis, plain_celery, running
 from tests.fixtures.processes import until
 from tests.fixtures.trial.trials import Nothing, Small
@@ -51,14 +51,14 @@ def servers() -> list[psutil.Process]:
     return [process for process in ours if process.name() in names]
 
 
-def ours(floor: Floor, request: type[Nothing] | type[Small], count: int) -> Figures:
-    backlog(floor, request(), Queue.LOW, count)
-    worker = floor.start("tests.fixtures.trial", "bulk")
-    relay = floor.start("tests.fixtures.trial.relay")
+def ours(ledger_env: LedgerEnv, request: type[Nothing] | type[Small], count: int) -> Figures:
+    backlog(ledger_env, request(), Queue.LOW, count)
+    worker = ledger_env.start("tests.fixtures.trial", "bulk")
+    relay = ledger_env.start("tests.fixtures.trial.relay")
 
     def left() -> int:
         state = "state IN ('queued', 'running')"
-        return int(floor.rows(f"SELECT count(*) AS n FROM job WHERE {state} AND queue = 'low'")[0]["n"])
+        return int(ledger_env.rows(f"SELECT count(*) AS n FROM job WHERE {state} AND queue = 'low'")[0]["n"])
 
     processes = [psutil.Process(worker.pid), psutil.Process(relay.pid), *servers()]
     try:
@@ -66,8 +66,8 @@ def ours(floor: Floor, request: type[Nothing] | type[Small], count: int) -> Figu
     finally:
         worker.kill()
         relay.kill()
-        floor.execute("TRUNCATE job")
-        floor.redis.flushdb()
+        ledger_env.execute("TRUNCATE job")
+        ledger_env.redis.flushdb()
 
 
 def plain(redis_url: str, log: Path) -> Figures:
@@ -148,12 +148,12 @@ def procrastinate(database_url: str, log: Path) -> Figures:
 @pytest.mark.bench
 @pytest.mark.timeout(900)
 def test_a_backlog_of_short_low_jobs_is_worked_off(
-    floor: Floor, redis_url: str, empty_database_url: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    ledger_env: LedgerEnv, redis_url: str, empty_database_url: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     log = tmp_path / "peers.log"
     figures = {
-        "ours, transactional jobs in batches": ours(floor, Nothing, OURS),
-        "ours, one wake-up per job": ours(floor, Small, THEIRS),
+        "ours, transactional jobs in batches": ours(ledger_env, Nothing, OURS),
+        "ours, one wake-up per job": ours(ledger_env, Small, THEIRS),
         "control: plain Celery, late acks, prefork": plain(redis_url, log),
         "dramatiq, 2 processes": dramatiq(redis_url, log),
         "taskiq, 2 processes, streams with acks": taskiq(redis_url, log),

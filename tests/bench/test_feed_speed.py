@@ -53,7 +53,7 @@ def test_quotes_from_the_venue_to_redis(
         now = machine_now()
         if quote is not None and quote.at is not None and quote.at != seen:
             seen = quote.at
-            lags.append((now - feeds.desk.venue.clock.to_machine(quote.at)) / timedelta(milliseconds=1))
+            lags.append((now - feeds.worker_env.venue.clock.to_machine(quote.at)) / timedelta(milliseconds=1))
         time.sleep(0.002)
     rate = (feeds.health().market.event_count - before) / (time.monotonic() - began)
     load = (sum(process.cpu_times()[:2]) - spent) / (time.monotonic() - began)
@@ -87,19 +87,19 @@ def critical_worker(feeds: Feeds) -> Iterator[None]:
 def test_a_fill_at_the_venue_to_the_job_that_writes_it(feeds: Feeds, capsys: pytest.CaptureFixture[str]) -> None:
     feeds.start()
     feeds.wait_until_fed()
-    feeds.desk.work()
+    feeds.worker_env.work()
     asked = "SELECT count(*) FROM fill"
     with critical_worker(feeds):
         for number in range(FILLS):
-            feeds.desk.venue.place(customTag=f"bench-{number}", side=number % 2)
+            feeds.worker_env.venue.place(customTag=f"bench-{number}", side=number % 2)
             time.sleep(0.1)
-        until(lambda: feeds.desk.rows(asked) == [(FILLS,)], 60, "every fill")
-    started = feeds.desk.rows(
+        until(lambda: feeds.worker_env.rows(asked) == [(FILLS,)], 60, "every fill")
+    started = feeds.worker_env.rows(
         "SELECT job.started_at, job.enqueued_at, job.finished_at, fill.filled_market_at FROM job"
         " CROSS JOIN jsonb_array_elements(job.arguments->'fills') AS told"
         " JOIN fill ON fill.venue_fill_id = (told->>'id')::bigint WHERE job.name = 'orders.apply_execution_reports'"
     )
-    to_machine = feeds.desk.venue.clock.to_machine
+    to_machine = feeds.worker_env.venue.clock.to_machine
     millisecond = timedelta(milliseconds=1)
     with capsys.disabled():
         print()

@@ -1,4 +1,4 @@
-"""The plant of the chaos tests of one file."""
+"""The killable_stack of the chaos tests of one file."""
 
 import shutil
 import tempfile
@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.fixtures.killable_stack import Plant
+from tests.fixtures.killable_stack import KillableStack
 
 
 @pytest.fixture(scope="module")
@@ -20,8 +20,8 @@ def home() -> Iterator[Path]:
 
 
 @pytest.fixture(scope="module")
-def plant(home: Path) -> Iterator[Plant]:
+def killable_stack(home: Path) -> Iterator[KillableStack]:
     """Servers of these tests' own, which they may kill; nothing else has been started."""
-    plant = Plant(home)
-    yield plant
-    plant.close()
+    killable_stack = KillableStack(home)
+    yield killable_stack
+    killable_stack.close()

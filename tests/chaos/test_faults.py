@@ -8,7 +8,7 @@ import pytest
 
 from shared.config import environment
 from tests.fixtures.faults import Hit, Kind, deal, inflict, kinds
-from tests.fixtures.killable_stack import Plant
+from tests.fixtures.killable_stack import KillableStack
 from tests.fixtures.load import ControlLoad, Ends, OurLoad
 from tests.fixtures.recovery import measured
 
@@ -27,14 +27,14 @@ UNTIDY = "SELECT id, state, worker, lease_until FROM job WHERE state <> 'running
 DONE_AND_RUNNING = "SELECT 1 FROM job WHERE state = 'running'"
 
 
-def inflict_many(plant: Plant, dice: random.Random) -> list[Hit]:
+def inflict_many(killable_stack: KillableStack, dice: random.Random) -> list[Hit]:
     """Deal faults until enough have killed something and each kind has come."""
-    of = kinds(plant, LONGEST_FREEZE_S)
+    of = kinds(killable_stack, LONGEST_FREEZE_S)
     hits: list[Hit] = []
     for kind in deal(dice, of, one_of_each=not IS_LONG):
-        plant.rest(dice.uniform(*PAUSES))
-        while (hit := inflict(plant, dice, kind)) is None:
-            plant.rest(0.2)
+        killable_stack.rest(dice.uniform(*PAUSES))
+        while (hit := inflict(killable_stack, dice, kind)) is None:
+            killable_stack.rest(0.2)
         hits.append(hit)
         if sum(one.kind.is_kill for one in hits) >= KILLS and {one.kind for one in hits} == set(of):
             return hits
@@ -44,60 +44,60 @@ def inflict_many(plant: Plant, dice: random.Random) -> list[Hit]:
 @pytest.mark.chaos
 @pytest.mark.timeout(1500)
 def test_every_job_ends_once_and_takes_effect_once_whatever_fails(
-    plant: Plant, capsys: pytest.CaptureFixture[str]
+    killable_stack: KillableStack, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with capsys.disabled():
         print(f"\nTICKWORK_SEED={SEED} repeats the faults")
     dice = random.Random(SEED)
     for fleet in ("normal", "normal", "bulk") if IS_LONG else ("normal", "bulk"):
-        plant.worker(fleet)
+        killable_stack.worker(fleet)
     for _ in range(2):
-        plant.relay()
+        killable_stack.relay()
     for _ in range(2 if IS_LONG else 0):
-        plant.control(4)
-    plant.settle()
-    ours = OurLoad(plant, PER_SECOND, SEED)
-    control = ControlLoad(plant, PER_SECOND, SEED) if IS_LONG else None
+        killable_stack.control(4)
+    killable_stack.settle()
+    ours = OurLoad(killable_stack, PER_SECOND, SEED)
+    control = ControlLoad(killable_stack, PER_SECOND, SEED) if IS_LONG else None
     began = time.monotonic()
     ours.start()
     if control is not None:
         control.start()
 
-    hits = inflict_many(plant, dice)
+    hits = inflict_many(killable_stack, dice)
     faults_s = time.monotonic() - began
     ours.finish()
     if control is not None:
         control.finish()
-    plant.settle()
-    plant.until(lambda: ours.unended() == 0, 300, "the end of every job")
+    killable_stack.settle()
+    killable_stack.until(lambda: ours.unended() == 0, 300, "the end of every job")
     quiet_s = time.monotonic() - began - faults_s
     if control is not None:
-        wait_until_quiet(plant, control)
+        wait_until_quiet(killable_stack, control)
     ends = ours.ends()
     with capsys.disabled():
         for line in table(hits, ours, ends, control):
             print(line)
-        print(f"workers ended by themselves: {dict(plant.remarks())}")
+        print(f"workers ended by themselves: {dict(killable_stack.remarks())}")
         print(f"faults for {faults_s:.0f} s, all of ours over {quiet_s:.1f} s later")
 
-    assert {("succeeded", len(ours.asked))} == states(plant)
+    assert {("succeeded", len(ours.asked))} == states(killable_stack)
     assert ({}, {}) == (ends.lost, ends.duplicated)
-    assert [] == plant.floor.rows(UNTIDY)
-    assert [] == plant.floor.rows(OUT_OF_TURN)
-    plant.until(lambda: not plant.floor.rows(DONE_AND_RUNNING), 60, "nothing running")
+    assert [] == killable_stack.ledger_env.rows(UNTIDY)
+    assert [] == killable_stack.ledger_env.rows(OUT_OF_TURN)
+    killable_stack.until(lambda: not killable_stack.ledger_env.rows(DONE_AND_RUNNING), 60, "nothing running")
     if IS_LONG:
         with capsys.disabled():
-            for line in measured(plant):
+            for line in measured(killable_stack):
                 print(line)
 
 
-def states(plant: Plant) -> set[tuple[str, int]]:
+def states(killable_stack: KillableStack) -> set[tuple[str, int]]:
     """How many of the jobs that were asked for are in which state."""
-    found = plant.floor.rows("SELECT state, count(*) FROM job WHERE name ~ 'effect' GROUP BY state")
+    found = killable_stack.ledger_env.rows("SELECT state, count(*) FROM job WHERE name ~ 'effect' GROUP BY state")
     return {(row["state"], row["count"]) for row in found}
 
 
-def wait_until_quiet(plant: Plant, control: ControlLoad, patience_s: float = 40) -> None:
+def wait_until_quiet(killable_stack: KillableStack, control: ControlLoad, patience_s: float = 40) -> None:
     """Give the control four times what it needs to deliver again what was not acknowledged."""
     seen, since = -1, time.monotonic()
     while time.monotonic() - since < patience_s:
@@ -106,7 +106,7 @@ def wait_until_quiet(plant: Plant, control: ControlLoad, patience_s: float = 40)
             seen, since = count, time.monotonic()
         if len(control.marks()) == len(control.asked):
             patience_s = min(patience_s, 12)  # only what is delivered twice is still to come
-        plant.rest(0.5)
+        killable_stack.rest(0.5)
 
 
 def blamed(times: dict[int, float], hits: list[Hit], *, is_control: bool) -> Counter[Kind]:

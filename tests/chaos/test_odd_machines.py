@@ -17,8 +17,8 @@ import psutil
 import pytest
 import redis
 
-from tests.fixtures.killable_stack import Plant, family
-from tests.fixtures.ledger_env import Floor
+from tests.fixtures.killable_stack import KillableStack, family
+from tests.fixtures.ledger_env import LedgerEnv
 from tests.fixtures.trial.trials import Effect
 from tests.fixtures.wrong_clock import built, clock_wrong_by
 
@@ -40,29 +40,31 @@ def disk(home: Path) -> Iterator[Path | None]:
 
 
 @pytest.fixture(scope="module")
-def plant(home: Path, disk: Path | None) -> Iterator[Plant]:  # noqa: ARG001  # mounted before the servers start
+def killable_stack(home: Path, disk: Path | None) -> Iterator[KillableStack]:  # noqa: ARG001  # mounted before the servers start
     """Servers of these tests' own, the queue on its small disk."""
-    plant = Plant(home)
-    yield plant
-    plant.close()
+    killable_stack = KillableStack(home)
+    yield killable_stack
+    killable_stack.close()
 
 
 @pytest.fixture(autouse=True)
-def nothing_left(plant: Plant) -> Iterator[None]:
+def nothing_left(killable_stack: KillableStack) -> Iterator[None]:
     """End what the test started."""
     yield
-    plant.end([*plant.workers, *plant.relays])
+    killable_stack.end([*killable_stack.workers, *killable_stack.relays])
 
 
-def effects(floor: Floor) -> Counter[int]:
-    return Counter(row["number"] for row in floor.rows("SELECT number FROM effect"))
+def effects(ledger_env: LedgerEnv) -> Counter[int]:
+    return Counter(row["number"] for row in ledger_env.rows("SELECT number FROM effect"))
 
 
 @pytest.mark.chaos
-def test_workers_and_relays_whose_clocks_differ_by_hours_run_every_job_once(plant: Plant, tmp_path: Path) -> None:
+def test_workers_and_relays_whose_clocks_differ_by_hours_run_every_job_once(
+    killable_stack: KillableStack, tmp_path: Path
+) -> None:
     if shutil.which("cc") is None:
         pytest.skip("a wrong clock needs a C compiler called cc")
-    floor, library = plant.floor, built(tmp_path)
+    ledger_env, library = killable_stack.ledger_env, built(tmp_path)
     shown = subprocess.run(
         [sys.executable, "-c", "import time; print(time.time())"],
         env=dict(os.environ) | clock_wrong_by(library, HOUR_S),
@@ -71,17 +73,19 @@ def test_workers_and_relays_whose_clocks_differ_by_hours_run_every_job_once(plan
     )
     assert float(shown.stdout) > psutil.boot_time() + HOUR_S  # it does what it says
     for wrong_by in (-3 * HOUR_S, 3 * HOUR_S):
-        plant.worker("normal", **clock_wrong_by(library, wrong_by))
-        plant.relay(**clock_wrong_by(library, -wrong_by))
-    plant.settle()
-    (began,) = floor.rows("SELECT now()")
+        killable_stack.worker("normal", **clock_wrong_by(library, wrong_by))
+        killable_stack.relay(**clock_wrong_by(library, -wrong_by))
+    killable_stack.settle()
+    (began,) = ledger_env.rows("SELECT now()")
 
-    asked = [floor.ask(Effect(number=number, seconds=0.3)) for number in range(60)]
-    later = [floor.ask(Effect(number=60 + number), "run_at = now() + interval '2 seconds'") for number in range(10)]
-    rows = floor.wait_for("succeeded", *asked, *later)
+    asked = [ledger_env.ask(Effect(number=number, seconds=0.3)) for number in range(60)]
+    later = [
+        ledger_env.ask(Effect(number=60 + number), "run_at = now() + interval '2 seconds'") for number in range(10)
+    ]
+    rows = ledger_env.wait_for("succeeded", *asked, *later)
 
-    (ended,) = floor.rows("SELECT now()")
-    assert dict.fromkeys(range(70), 1) == effects(floor)
+    (ended,) = ledger_env.rows("SELECT now()")
+    assert dict.fromkeys(range(70), 1) == effects(ledger_env)
     assert {(1, 1)} == {(row["attempt"], row["fence"]) for row in rows}
     assert 2 == len({row["worker"].partition("/")[0] for row in rows})  # both took part
     assert all(row["run_at"] <= row["started_at"] <= row["finished_at"] for row in rows)
@@ -89,48 +93,48 @@ def test_workers_and_relays_whose_clocks_differ_by_hours_run_every_job_once(plan
 
 
 @pytest.mark.chaos
-def test_a_disk_that_is_full_under_the_queue_loses_no_job(plant: Plant, disk: Path | None) -> None:
+def test_a_disk_that_is_full_under_the_queue_loses_no_job(killable_stack: KillableStack, disk: Path | None) -> None:
     if disk is None:
         pytest.skip("mounting a tmpfs is not permitted here")
-    floor, numbers = plant.floor, iter(range(1000, 2000))
-    plant.worker("normal")
-    plant.relay()
-    plant.settle()
-    before = [floor.ask(Effect(number=next(numbers), seconds=0.2)) for _ in range(20)]
+    ledger_env, numbers = killable_stack.ledger_env, iter(range(1000, 2000))
+    killable_stack.worker("normal")
+    killable_stack.relay()
+    killable_stack.settle()
+    before = [ledger_env.ask(Effect(number=next(numbers), seconds=0.2)) for _ in range(20)]
     ballast = disk / "ballast"
     fill(ballast)
-    plant.until(lambda: refuses(floor), 60, "a queue that refuses")
+    killable_stack.until(lambda: refuses(ledger_env), 60, "a queue that refuses")
 
     during = []
     for _ in range(40):
-        during.append(floor.ask(Effect(number=next(numbers))))
-        plant.rest(0.05)
-    assert refuses(floor)
+        during.append(ledger_env.ask(Effect(number=next(numbers))))
+        killable_stack.rest(0.05)
+    assert refuses(ledger_env)
     ballast.unlink()
-    after = [floor.ask(Effect(number=next(numbers))) for _ in range(20)]
+    after = [ledger_env.ask(Effect(number=next(numbers))) for _ in range(20)]
 
-    plant.wait_for("succeeded", *before, *during, *after)
+    killable_stack.wait_for("succeeded", *before, *during, *after)
     assert dict.fromkeys(range(1000, 1080), 1) == {
-        number: count for number, count in effects(floor).items() if number >= 1000
+        number: count for number, count in effects(ledger_env).items() if number >= 1000
     }
 
 
 @pytest.mark.chaos
-def test_a_worker_that_starts_slowly_behind_old_jobs_begins_them(plant: Plant) -> None:
-    floor = plant.floor
-    stopped = family(plant.valkey)
+def test_a_worker_that_starts_slowly_behind_old_jobs_begins_them(killable_stack: KillableStack) -> None:
+    ledger_env = killable_stack.ledger_env
+    stopped = family(killable_stack.valkey)
     for process in stopped:
         process.suspend()
     old = "run_at = now() - interval '1 minute', published_at = now()"
-    waiting = [floor.ask(Effect(number=2000 + number), old, publish_on_commit=False) for number in range(4)]
-    worker = plant.worker("normal")
-    plant.relay()
-    plant.rest(4)
+    waiting = [ledger_env.ask(Effect(number=2000 + number), old, publish_on_commit=False) for number in range(4)]
+    worker = killable_stack.worker("normal")
+    killable_stack.relay()
+    killable_stack.rest(4)
     for process in stopped:
         process.resume()
 
-    plant.wait_for("succeeded", *waiting)
-    assert 0 == worker.restarts, plant.remarks()
+    killable_stack.wait_for("succeeded", *waiting)
+    assert 0 == worker.restarts, killable_stack.remarks()
 
 
 def fill(file: Path) -> None:
@@ -139,9 +143,9 @@ def fill(file: Path) -> None:
             ballast.write(bytes(4096))
 
 
-def refuses(floor: Floor) -> bool:
+def refuses(ledger_env: LedgerEnv) -> bool:
     try:
-        floor.redis.lpush("elsewhere", "x" * 10_000)
+        ledger_env.redis.lpush("elsewhere", "x" * 10_000)
     except redis.RedisError as error:
         return "MISCONF" in str(error)
     return False

@@ -16,7 +16,7 @@ import requests
 from shared.config import environment
 from tests.fixtures.both_states import differences, ours, theirs
 from tests.fixtures.stack import ALERT, TERMINAL, Stack, eventually
-from tests.fixtures.unprotected_watch import NakedWatch
+from tests.fixtures.unprotected_watch import UnprotectedWatch
 
 IS_LONG = environment().get("TICKWORK_CHAOS") == "long"
 INTENTS = 1_000 if IS_LONG else 16
@@ -162,7 +162,7 @@ def test_complaint_1_every_intent_is_at_the_venue_once_guarded_and_booked_to_the
     storm.up("--limits", "off")
     account_ids = open_accounts(storm)
     urls = hooks(storm, account_ids, "storm")
-    watch, killer = NakedWatch(storm, account_ids), Killer(storm, random.Random(seed))
+    watch, killer = UnprotectedWatch(storm, account_ids), Killer(storm, random.Random(seed))
     storm.control("PUT", "faults", FAULTS)
     watch.start()
     killer.start()

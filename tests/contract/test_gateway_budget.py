@@ -18,7 +18,7 @@ from shared.errors import AmbiguousOutcomeError, RateLimitedError
 from shared.fleets import Queue
 from shared.gateway.client import GatewayClient
 from shared.gateway.errors import NotSentError
-from shared.gateway.orders.order_request import OrderTicket
+from shared.gateway.orders.order_request import OrderRequest
 from shared.hot.connection import connect
 from shared.hot.logins import RedisTokenStore
 from shared.hot.rate_limit import WINDOWS, NoLimiter, RedisLimiter
@@ -32,8 +32,8 @@ VALIDATE = "/api/Auth/validate"
 CONTRACT = Contract(MNQ, "MNQH6", "MNQ", Decimal("0.25"), Decimal("0.5"), is_active=True)
 
 
-def ticket(venue: RunningVenue, tag: str = "tw-1") -> OrderTicket:
-    return OrderTicket(account_id=venue.account_id, contract=CONTRACT, side=Side.BUY, quantity=1, tag=tag)
+def ticket(venue: RunningVenue, tag: str = "tw-1") -> OrderRequest:
+    return OrderRequest(account_id=venue.account_id, contract=CONTRACT, side=Side.BUY, quantity=1, tag=tag)
 
 
 def test_without_budget_a_mutation_is_not_sent_and_says_when_it_may_be_while_critical_work_goes_on(

@@ -6,14 +6,14 @@ import pytest
 
 from shared.domain.market_data.contract import Contract
 from shared.domain.orders.order import Side
-from shared.gateway.orders.order_request import OrderTicket
+from shared.gateway.orders.order_request import OrderRequest
 from shared.gateway.rest import connections
 from tests.contract.conftest import OpenGateway
 from tests.fixtures.venue_sockets import raw_venue
 
 MNQ = Contract("CON.F.US.MNQ.H26", "MNQH6", "MNQ", Decimal("0.25"), Decimal("0.5"), is_active=True)
 LONG_S = 600.0
-TICKET = OrderTicket(account_id=1, contract=MNQ, side=Side.BUY, quantity=1, tag="tw-1")
+TICKET = OrderRequest(account_id=1, contract=MNQ, side=Side.BUY, quantity=1, tag="tw-1")
 
 
 @pytest.fixture(autouse=True)

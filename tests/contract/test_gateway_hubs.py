@@ -12,7 +12,7 @@ import pytest
 
 from shared.errors import CredentialsRefusedError
 from shared.gateway.hubs import hub
-from shared.gateway.hubs.hub import HubError, Patience
+from shared.gateway.hubs.hub import HubError, Timeouts
 from shared.gateway.hubs.session import HubSession
 from tests.fixtures.scripted_hub import MINUTES, RS, Caller, Tokens, listening, scripted_hub, well_behaved
 
@@ -95,7 +95,7 @@ async def test_a_call_does_not_wait_for_ever() -> None:
         await caller.hear()
         await caller.socket.wait_closed()
 
-    hasty = Patience(handshake=MINUTES, silence=MINUTES, answer=timedelta(seconds=0.1))
+    hasty = Timeouts(handshake=MINUTES, silence=MINUTES, answer=timedelta(seconds=0.1))
     async with scripted_hub(say_nothing) as venue, listening(venue.url, patience=hasty) as client:
         await client.until(lambda: client.hub.is_ready)
         with pytest.raises(TimeoutError):
@@ -170,7 +170,7 @@ async def test_silence_of_pings_too_is_a_dead_peer_and_pings_keep_a_quiet_one(mo
         await caller.socket.wait_closed()
 
     # It looks at the clock every hundredth of a second.
-    patience = Patience(ping_every=timedelta(seconds=0.05), silence=timedelta(seconds=30), handshake=MINUTES)
+    patience = Timeouts(ping_every=timedelta(seconds=0.05), silence=timedelta(seconds=30), handshake=MINUTES)
     async with scripted_hub(fall_silent) as venue, listening(venue.url, patience=patience) as client:
         await client.until(lambda: client.hub.is_ready)
         clock.now = 31
@@ -197,7 +197,7 @@ async def test_an_idle_client_pings() -> None:
             pings += str(await caller.socket.recv()).count('{"type":6}')
             await caller.say({"type": 6})
 
-    often = Patience(ping_every=timedelta(seconds=0.1), silence=MINUTES, handshake=MINUTES)
+    often = Timeouts(ping_every=timedelta(seconds=0.1), silence=MINUTES, handshake=MINUTES)
     async with scripted_hub(count_pings) as venue, listening(venue.url, patience=often) as client:
         await client.until(lambda: pings >= 3)
 
@@ -255,7 +255,7 @@ async def test_a_venue_that_logs_us_out_again_and_again_is_left_alone() -> None:
 @on_a_loop
 async def test_a_connection_is_rebuilt_with_a_fresh_token_before_its_own_ends() -> None:
     access = Tokens()
-    patience = Patience(token_share=0.2 / 86_400, handshake=MINUTES)  # a fifth of a second of a day
+    patience = Timeouts(token_share=0.2 / 86_400, handshake=MINUTES)  # a fifth of a second of a day
     async with scripted_hub() as venue, listening(venue.url, access=access, patience=patience) as client:
         await client.until(lambda: client.hub.connections >= 2)
 

@@ -16,7 +16,7 @@ from shared.domain.orders.order import Direction, OrderState, OrderType, Side
 from shared.errors import AmbiguousOutcomeError, OrderRejectedError, RefusedError
 from shared.gateway.client import GatewayClient
 from shared.gateway.errors import NotSentError, TagInUseError
-from shared.gateway.orders.order_request import OrderTicket
+from shared.gateway.orders.order_request import OrderRequest
 from shared.gateway.rest import requester, transport
 from shared.hot.logins import RedisTokenStore
 from tests.contract.conftest import NotedCalls, OpenGateway
@@ -32,7 +32,7 @@ def place(gateway: GatewayClient, venue: RunningVenue, **changes: Any) -> int:
         "account_id": venue.account_id, "contract": CONTRACT, "side": Side.BUY, "quantity": 1, "tag": "tw-1",
         "stop_loss_ticks": 4000, "take_profit_ticks": 5000,  # which no price comes to while a test looks
     }  # fmt: skip
-    return gateway.place(OrderTicket(**wanted | changes))
+    return gateway.place(OrderRequest(**wanted | changes))
 
 
 def states(gateway: GatewayClient, venue: RunningVenue) -> dict[str | None, OrderState]:

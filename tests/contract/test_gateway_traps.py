@@ -14,7 +14,7 @@ from shared.domain.market_data.coverage import Span
 from shared.domain.orders.order import Direction, OrderType, Side
 from shared.errors import AmbiguousOutcomeError, OrderRejectedError, RefusedError
 from shared.gateway.client import GatewayClient
-from shared.gateway.orders.order_request import OrderChange, OrderTicket
+from shared.gateway.orders.order_request import OrderChange, OrderRequest
 from shared.gateway.rest.reads import BarUnit
 from tests.contract.conftest import OpenGateway, ScriptedVenue
 from tests.fixtures.processes import until
@@ -22,7 +22,7 @@ from tests.fixtures.venue import MNQ, OPEN_AT, RunningVenue
 
 PLACE, BARS, ORDERS = "/api/Order/place", "/api/History/retrieveBars", "/api/Order/search"
 CONTRACT = Contract(MNQ, "MNQH6", "MNQ", Decimal("0.25"), Decimal("0.5"), is_active=True)
-TICKET = OrderTicket(account_id=1, contract=CONTRACT, side=Side.BUY, quantity=1, tag="tw-1")
+TICKET = OrderRequest(account_id=1, contract=CONTRACT, side=Side.BUY, quantity=1, tag="tw-1")
 ORDER = {"id": 1, "accountId": 1, "contractId": MNQ, "creationTimestamp": "2026-03-10T15:00:00+00:00", "status": 1,
          "type": 1, "side": 0, "size": 2, "fillVolume": 0}  # fmt: skip
 
@@ -108,7 +108,7 @@ def test_trap_09_a_trailing_stop_is_asked_for_as_a_level_and_read_back_as_a_dist
     asked: GatewayClient, scripted: ScriptedVenue
 ) -> None:
     scripted.says(PLACE, orderId=501)
-    trailing = OrderTicket(
+    trailing = OrderRequest(
         account_id=1, contract=CONTRACT, side=Side.SELL, quantity=1, tag="tw-2", type=OrderType.TRAILING_STOP,
         trail_price=Decimal("24990.25"),
     )  # fmt: skip
@@ -190,13 +190,13 @@ def test_an_instant_is_utc_however_it_is_written(asked: GatewayClient, scripted:
 
 def test_orders_rest_are_moved_found_and_closed_in_part(gateway: GatewayClient, venue: RunningVenue) -> None:
     account = venue.account_id
-    buy = OrderTicket(account_id=account, contract=CONTRACT, side=Side.BUY, quantity=2, tag="tw-entry")
+    buy = OrderRequest(account_id=account, contract=CONTRACT, side=Side.BUY, quantity=2, tag="tw-entry")
     gateway.place(buy)
     until(lambda: bool(gateway.positions(account)), what="the fill")
     gateway.close_part(account, MNQ, 1)
     until(lambda: gateway.positions(account)[0].quantity == 1, what="one closed")
     price = gateway.positions(account)[0].average_price // 1 - 500
-    limit = OrderTicket(
+    limit = OrderRequest(
         account_id=account, contract=CONTRACT, side=Side.BUY, quantity=1, tag="tw-limit", type=OrderType.LIMIT,
         limit_price=price,
     )  # fmt: skip

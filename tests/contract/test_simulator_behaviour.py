@@ -1,4 +1,4 @@
-"""The simulator's habits: what no document says of the venue, chosen by a test; section 10 of the contract."""
+"""The simulator's behaviour: what no document says of the venue, chosen by a test; section 10 of the contract."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -9,74 +9,78 @@ import pytest
 import requests
 
 from shared.domain.orders.order import OrderState, OrderType, Side
-from simulator.venue.behaviour import Event, Habits
+from simulator.venue.behaviour import Behaviour, Event
 from tests.fixtures.venue import MNQ, OPEN_AT, RunningVenue, StartVenue, starting_venues
-from tests.fixtures.venue_core import OpenPit, Pit
+from tests.fixtures.venue_core import OpenVenueCore, VenueCore
 
 ES = "CON.F.US.EP.H26"
 
 
 @pytest.fixture(scope="module")
 def shared_venue(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningVenue]:
-    with starting_venues(tmp_path_factory.mktemp("habits")) as start:
+    with starting_venues(tmp_path_factory.mktemp("behaviour")) as start:
         yield start()
 
 
 @pytest.mark.parametrize(("limits_fill", "state"), [("through", OrderState.WORKING), ("touch", OrderState.FILLED)])
 def test_a_limit_fills_at_a_touch_or_once_its_price_is_traded_through(
-    pit: Pit, limits_fill: Literal["through", "touch"], state: OrderState
+    venue_core: VenueCore, limits_fill: Literal["through", "touch"], state: OrderState
 ) -> None:
-    pit.venue.take_on(replace(Habits(), limits_fill=limits_fill))
-    order_id = pit.place(type=OrderType.LIMIT, price="24990.00").order_id
+    venue_core.venue.take_on(replace(Behaviour(), limits_fill=limits_fill))
+    order_id = venue_core.place(type=OrderType.LIMIT, price="24990.00").order_id
     assert order_id is not None
-    pit.goes_to("24990.00", "25000.00")
+    venue_core.goes_to("24990.00", "25000.00")
 
-    assert state == pit.state(order_id)
+    assert state == venue_core.state(order_id)
 
 
 @pytest.mark.parametrize(("side", "worse"), [(Side.BUY, 3), (Side.SELL, -3)])
-def test_market_orders_and_stops_slip_and_limits_do_not(open_pit: OpenPit, side: Side, worse: int) -> None:
-    def filled(habits: Habits) -> list[int]:
-        pit = open_pit()
-        pit.venue.take_on(habits)
+def test_market_orders_and_stops_slip_and_limits_do_not(open_venue_core: OpenVenueCore, side: Side, worse: int) -> None:
+    def filled(behaviour: Behaviour) -> list[int]:
+        venue_core = open_venue_core()
+        venue_core.venue.take_on(behaviour)
         price = 25_000 + 5 * side.sign
-        pit.enter(side=side)
-        pit.place(type=OrderType.STOP, side=side, price=f"{price}.00")
-        pit.place(type=OrderType.LIMIT, side=side.opposite, price=f"{price}.00")
-        pit.goes_to(f"{price + side.sign}.00")
-        return [fill.price for fill in pit.fills()]
+        venue_core.enter(side=side)
+        venue_core.place(type=OrderType.STOP, side=side, price=f"{price}.00")
+        venue_core.place(type=OrderType.LIMIT, side=side.opposite, price=f"{price}.00")
+        venue_core.goes_to(f"{price + side.sign}.00")
+        return [fill.price for fill in venue_core.fills()]
 
-    market, limit, stop = filled(Habits())
-    assert sorted([market + worse, limit, stop + worse]) == sorted(filled(replace(Habits(), slippage_ticks=3)))
+    market, limit, stop = filled(Behaviour())
+    assert sorted([market + worse, limit, stop + worse]) == sorted(filled(replace(Behaviour(), slippage_ticks=3)))
 
 
-def test_a_closed_market_answers_code_2_with_a_row_or_code_5_without(open_pit: OpenPit) -> None:
-    pit = open_pit(market_at=OPEN_AT - timedelta(days=2))  # a Sunday
-    closed = pit.place(tag="one")
-    pit.venue.take_on(replace(Habits(), closed_code=5))
-    outside = pit.place(tag="two")
+def test_a_closed_market_answers_code_2_with_a_row_or_code_5_without(open_venue_core: OpenVenueCore) -> None:
+    venue_core = open_venue_core(market_at=OPEN_AT - timedelta(days=2))  # a Sunday
+    closed = venue_core.place(tag="one")
+    venue_core.venue.take_on(replace(Behaviour(), closed_code=5))
+    outside = venue_core.place(tag="two")
 
-    assert (2, OrderState.REJECTED) == (closed.code, pit.state(closed.order_id or 0))
+    assert (2, OrderState.REJECTED) == (closed.code, venue_core.state(closed.order_id or 0))
     assert (5, None) == (outside.code, outside.order_id)
     assert closed.message == outside.message
-    assert not pit.venue.book.has_tag(pit.account_id, "two")
+    assert not venue_core.venue.state.has_tag(venue_core.account_id, "two")
 
 
 @pytest.mark.parametrize(("minutes", "code"), [(-6, 0), (-5, 2), (5, 2), (6, 0)])
-def test_around_an_event_no_new_minis_of_an_equity_index_are_taken(pit: Pit, minutes: int, code: int) -> None:
-    pit.venue.take_on(replace(Habits(), events=[Event(name="CPI", at=pit.now() - timedelta(minutes=minutes))]))
-    mini, micro = pit.place(contract_id=ES), pit.place()
+def test_around_an_event_no_new_minis_of_an_equity_index_are_taken(
+    venue_core: VenueCore, minutes: int, code: int
+) -> None:
+    venue_core.venue.take_on(
+        replace(Behaviour(), events=[Event(name="CPI", at=venue_core.now() - timedelta(minutes=minutes))])
+    )
+    mini, micro = venue_core.place(contract_id=ES), venue_core.place()
 
     assert (code, 0) == (mini.code, micro.code)
     assert (code == 2) == ("CPI" in (mini.message or ""))
 
 
-def test_an_exit_passes_an_event(pit: Pit) -> None:
-    pit.enter(contract_id=ES)
-    pit.venue.take_on(replace(Habits(), events=[Event(name="CPI", at=pit.now())]))
+def test_an_exit_passes_an_event(venue_core: VenueCore) -> None:
+    venue_core.enter(contract_id=ES)
+    venue_core.venue.take_on(replace(Behaviour(), events=[Event(name="CPI", at=venue_core.now())]))
 
-    assert 2 == pit.place(contract_id=ES).code
-    assert 0 == pit.place(contract_id=ES, side=Side.SELL).code
+    assert 2 == venue_core.place(contract_id=ES).code
+    assert 0 == venue_core.place(contract_id=ES, side=Side.SELL).code
 
 
 def test_minutes_end_some_days_back_and_hours_do_not(venue: RunningVenue) -> None:
@@ -89,7 +93,7 @@ def test_minutes_end_some_days_back_and_hours_do_not(venue: RunningVenue) -> Non
         return str(bars[-1]["t"])
 
     minutes, hours = oldest(2, 1), oldest(3, 1)
-    venue.control("PUT", "habits", {"minute_days": 1})
+    venue.control("PUT", "behaviour", {"minute_days": 1})
 
     assert minutes < f"{OPEN_AT - timedelta(days=1):%Y-%m-%dT%H:%M}" <= oldest(2, 1)
     assert hours == oldest(3, 1)
@@ -97,10 +101,10 @@ def test_minutes_end_some_days_back_and_hours_do_not(venue: RunningVenue) -> Non
 
 def test_habits_are_kept_over_a_restart_and_what_is_left_out_is_as_at_the_beginning(start_venue: StartVenue) -> None:
     venue = start_venue()
-    venue.control("PUT", "habits", {"slippage_ticks": 2, "closed_code": 5})
+    venue.control("PUT", "behaviour", {"slippage_ticks": 2, "closed_code": 5})
     venue.restart()
-    kept = venue.control("GET", "habits").json()
-    again = venue.control("PUT", "habits", {"limits_fill": "touch"}).json()
+    kept = venue.control("GET", "behaviour").json()
+    again = venue.control("PUT", "behaviour", {"limits_fill": "touch"}).json()
 
     assert (2, 5) == (kept["slippage_ticks"], kept["closed_code"])
     assert ("touch", 0, 2) == (again["limits_fill"], again["slippage_ticks"], again["closed_code"])
@@ -118,7 +122,7 @@ def test_habits_are_kept_over_a_restart_and_what_is_left_out_is_as_at_the_beginn
 def test_what_is_no_habit_is_refused_with_its_name(
     shared_venue: RunningVenue, body: dict[str, object], said: str
 ) -> None:
-    answer = requests.put(f"{shared_venue.control_url}/sim/habits", json=body, timeout=60)
+    answer = requests.put(f"{shared_venue.control_url}/sim/behaviour", json=body, timeout=60)
 
     assert 400 == answer.status_code
     assert said in answer.json()["detail"]

@@ -41,7 +41,7 @@ def log_in(venue: RunningVenue, user: str, key: str) -> dict[str, Any]:
 def test_the_list_names_every_endpoint_and_the_venues_port_has_none_of_them(venue: RunningVenue) -> None:
     listed = get(f"{venue.control_url}/sim", timeout=30).json()["endpoints"]
 
-    assert {"/sim", "/sim/status", "/sim/requests", "/sim/faults", "/sim/market", "/sim/habits", "/sim/clock",
+    assert {"/sim", "/sim/status", "/sim/requests", "/sim/faults", "/sim/market", "/sim/behaviour", "/sim/clock",
             "/sim/users", "/sim/accounts", "/sim/accounts/{id}"} == {one["path"] for one in listed}  # fmt: skip
     for one in listed:
         assert 404 == request(one["method"], f"{venue.url}{one['path']}", timeout=30).status_code

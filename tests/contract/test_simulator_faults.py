@@ -24,7 +24,7 @@ from simulator.faults import STREAM_KINDS, Fault, RequestKind
 from tests.fixtures.hubs import StartHubs
 from tests.fixtures.processes import until
 from tests.fixtures.venue import MNQ, FaultDetails, RunningVenue, starting_venues
-from tests.fixtures.venue_core import Pit
+from tests.fixtures.venue_core import VenueCore
 
 PLACE = "/api/Order/place"
 
@@ -87,7 +87,7 @@ def has_read(venue: RunningVenue, tag: str) -> bool:
 
 
 def test_a_delayed_request_takes_effect_after_the_client_has_gone(
-    hubs_here: StartHubs, pit: Pit, monkeypatch: pytest.MonkeyPatch
+    hubs_here: StartHubs, venue_core: VenueCore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     delays, is_over = list[float](), Event()
 
@@ -97,13 +97,13 @@ def test_a_delayed_request_takes_effect_after_the_client_has_gone(
 
     monkeypatch.setattr(pipeline, "asyncio", SimpleNamespace(sleep=held))
     server = hubs_here()
-    server.gate.faults.arm(Fault(kind="delay_before", on=PLACE, count=1, seconds=1.5))
+    server.pipeline.faults.arm(Fault(kind="delay_before", on=PLACE, count=1, seconds=1.5))
     send_and_hang_up(server.port, server.log_in(), "late", lambda: bool(delays))
-    before = server.call(pit.venue.book.accepted_tags)
+    before = server.call(venue_core.venue.state.accepted_tags)
     is_over.set()
 
     assert ([1.5], []) == (delays, before)
-    until(lambda: ["late"] == server.call(pit.venue.book.accepted_tags), what="the order")
+    until(lambda: ["late"] == server.call(venue_core.venue.state.accepted_tags), what="the order")
 
 
 @pytest.mark.parametrize("status", [429, 500, 503])

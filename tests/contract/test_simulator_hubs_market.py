@@ -90,7 +90,7 @@ def test_trap_11_trades_and_depth_come_as_objects_where_that_is_the_habit(
     start_venue: StartVenue, connect_hub: ConnectHub
 ) -> None:
     venue = start_venue(options=STANDING)
-    venue.control("PUT", "habits", {"market_payloads": "object"})
+    venue.control("PUT", "behaviour", {"market_payloads": "object"})
     client = connect_hub(venue, "market")
     client.invoke("SubscribeContractTrades", MNQ)
     client.invoke("SubscribeContractMarketDepth", MNQ)

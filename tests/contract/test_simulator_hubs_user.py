@@ -12,7 +12,7 @@ from simulator.venue.records import AccountSettings, Stage
 from tests.fixtures.hubs import ConnectHub, StartHubs, Told
 from tests.fixtures.processes import until
 from tests.fixtures.venue import MNQ, RunningVenue, starting_venues
-from tests.fixtures.venue_core import Pit
+from tests.fixtures.venue_core import VenueCore
 
 ENTRY, TRADE, POSITION, ACCOUNT = "GatewayUserOrder", "GatewayUserTrade", "GatewayUserPosition", "GatewayUserAccount"
 BRACKET = {"stopLossBracket": {"ticks": -4000, "type": 4}, "takeProfitBracket": {"ticks": 4000, "type": 1}}
@@ -121,17 +121,19 @@ def test_only_what_was_subscribed_comes_until_it_is_unsubscribed(venue: RunningV
     assert ([TRADE], []) == ([target for target, _ in trades.events()], quiet.events())
 
 
-def test_nobody_hears_of_the_accounts_of_another_user(hubs_here: StartHubs, connect_hub: ConnectHub, pit: Pit) -> None:
+def test_nobody_hears_of_the_accounts_of_another_user(
+    hubs_here: StartHubs, connect_hub: ConnectHub, venue_core: VenueCore
+) -> None:
     hubs = hubs_here()
     hubs.logins.add_user("another", "another-key")
-    theirs = hubs.call(lambda: pit.venue.add_account("another", Stage.PRACTICE))
+    theirs = hubs.call(lambda: venue_core.venue.add_account("another", Stage.PRACTICE))
     owner, another = connect_hub(hubs), connect_hub(hubs, token=hubs.logins.issue("another"))
     answers = [owner.invoke("SubscribeOrders", theirs.id), another.invoke("SubscribeTrades", 20001)]
     for client in (owner, another):
         assert "error" not in client.invoke("SubscribeAccounts")
     answers += [owner.invoke("SubscribeOrders", 20001), another.invoke("SubscribeTrades", theirs.id)]
     for id_ in (20001, theirs.id):
-        assert hubs.call(partial(pit.venue.set_account, id_, AccountSettings(can_trade=False)))
+        assert hubs.call(partial(venue_core.venue.set_account, id_, AccountSettings(can_trade=False)))
 
     assert ["Account not found.", "Account not found.", None, None] == [answer.get("error") for answer in answers]
     assert [20001] == [data["id"] for _, data in contents(owner.told(1))]

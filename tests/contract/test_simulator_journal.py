@@ -16,10 +16,10 @@ from simulator.market.scripted import ScriptedMarket
 from simulator.market.seeded import SeededMarket
 from simulator.venue.journal import Journal
 from simulator.venue.records import Stage
-from simulator.venue.state import Book
+from simulator.venue.state import VenueState
 from tests.fixtures.processes import until
 from tests.fixtures.venue import MNQ, OPEN_AT, RunningVenue
-from tests.fixtures.venue_core import Pit
+from tests.fixtures.venue_core import VenueCore
 
 STOP = {"ticks": -4000, "type": 4}
 
@@ -147,21 +147,21 @@ def test_a_journal_from_before_users_and_stages_is_continued(venue: RunningVenue
     assert venue.place(customTag="new")["success"]
 
 
-def test_what_a_user_was_given_outlives_a_crash(pit: Pit) -> None:
-    pit.open_account(Stage.COMBINE, 100_000)
-    pit.goes_to("25010.00")
-    pit.enter(quantity=3, stop_loss=-40, take_profit=80)
-    pit.partial.append(60.0)
-    pit.enter(side=Side.SELL, quantity=2)
-    book, price = pit.venue.book, quote(pit.venue.market, pit.contract(), pit.now())
-    again = Book(Journal(copied(pit.folder / "journal.jsonl"), "seed 7"), pit.now())
+def test_what_a_user_was_given_outlives_a_crash(venue_core: VenueCore) -> None:
+    venue_core.open_account(Stage.COMBINE, 100_000)
+    venue_core.goes_to("25010.00")
+    venue_core.enter(quantity=3, stop_loss=-40, take_profit=80)
+    venue_core.partial.append(60.0)
+    venue_core.enter(side=Side.SELL, quantity=2)
+    state, price = venue_core.venue.state, quote(venue_core.venue.market, venue_core.contract(), venue_core.now())
+    again = VenueState(Journal(copied(venue_core.folder / "journal.jsonl"), "seed 7"), venue_core.now())
 
-    assert (book.accounts, book.orders, book.alive) == (again.accounts, again.orders, again.alive)
-    assert (book.fills, book.holdings()) == (again.fills, again.holdings())
+    assert (state.accounts, state.orders, state.alive) == (again.accounts, again.orders, again.alive)
+    assert (state.fills, state.holdings()) == (again.fills, again.holdings())
     market = ScriptedMarket(SeededMarket(7))
     for script in again.scripts:
         market.play(script)
-    assert price == quote(market, pit.contract(), pit.now())
+    assert price == quote(market, venue_core.contract(), venue_core.now())
 
 
 def copied(journal: Path) -> Path:

@@ -38,7 +38,7 @@ def hook(running: Stack) -> str:
 
 
 STORY = """
-    SELECT role, side, quantity, filled_quantity, state, origin, reason, intended_at FROM orders ORDER BY id
+    SELECT role, side, quantity, filled_quantity, state, origin, reason, created_at FROM orders ORDER BY id
 """
 
 
@@ -182,7 +182,8 @@ def test_a_killed_program_comes_back_and_work_goes_on(running: Stack, hook: str,
 def test_a_job_that_outlasts_the_drain_is_handed_back_uncounted(running: Stack) -> None:
     claims = "SELECT attempt, fence FROM job WHERE name = 'upkeep.do_nothing' AND state = 'running'"
     running.rows(
-        "INSERT INTO job (id, name, queue, arguments, max_attempts, correlation_id, sequence_id) VALUES (gen_random_uuid(), "
+        "INSERT INTO job (id, name, queue, arguments, max_attempts, correlation_id, sequence_id) "
+        "VALUES (gen_random_uuid(), "
         "'upkeep.do_nothing', 'background', '{\"seconds\": 600}', 3, gen_random_uuid(), gen_random_uuid()) RETURNING id"
     )
     eventually("the long job runs", lambda: running.rows(claims))

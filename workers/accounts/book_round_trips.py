@@ -1,4 +1,4 @@
-"""Books fills into round trips, and measures how far each went for and against its holder."""
+"""Subscriptions fills into round trips, and measures how far each went for and against its holder."""
 
 from sqlalchemy import Connection
 
@@ -36,14 +36,14 @@ def book_round_trips(_: BookRoundTrips, ctx: Context) -> dict[str, int]:
 
 def _book(connection: Connection, due: Due) -> int:
     flat = round_trips.last_flat(connection, due)
-    point_value = contracts.known(connection, due.contract_id).point_value
+    point_value = contracts.require(connection, due.contract_id).point_value
     trips = follow(round_trips.fills_since(connection, due, flat), point_value).round_trips
     round_trips.replace_since(connection, due, flat, trips)
     return len(trips)
 
 
 def _measure(connection: Connection, trip: Unmeasured) -> bool:
-    contract = contracts.known(connection, trip.key.contract_id)
+    contract = contracts.require(connection, trip.key.contract_id)
     span = Span(start_of(trip.opened_market_at, MINUTE), trip.key.closed_market_at + MINUTE)
     found = excursions(trip.direction, trip.lots, bars.within(connection, contract.id, span), contract)
     if found is not None:

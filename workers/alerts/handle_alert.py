@@ -9,7 +9,7 @@ from shared.db.accounts import accounts
 from shared.db.alerts import alerts, signals
 from shared.db.alerts.signals import NewSignal
 from shared.db.market_data import contracts
-from shared.db.orders import flattenings, orders, positions
+from shared.db.orders import flatten_requests, orders, positions
 from shared.domain.alerts.alert import Action, Alert, parse_alert
 from shared.domain.market_data.contract import Contract, root_of_contract
 from shared.domain.orders.order import Origin, Side
@@ -20,7 +20,7 @@ from shared.ledger.jobs.alerts import FanOutAlert, HandleAlert
 from shared.ledger.jobs.orders import Flatten
 from shared.ledger.ledger import Transaction
 from workers.context import Context
-from workers.orders.entry import Wish, enter, get_ready
+from workers.orders.entry import EntryRequest, require_open_session, submit_entry
 from workers.orders.resolve_in_doubt_order import entries_key
 from workers.task import task
 
@@ -71,8 +71,8 @@ def act(ctx: Context, alert_id: UUID, account_id: int, body: bytes, refused_befo
 
 
 def _enter(ctx: Context, contract: Contract, alert_id: UUID, account_id: int, alert: Alert) -> dict[str, str]:
-    get_ready(ctx, contract)
-    wish = Wish(
+    require_open_session(ctx, contract)
+    request = EntryRequest(
         account_id,
         contract,
         Entry(
@@ -87,7 +87,7 @@ def _enter(ctx: Context, contract: Contract, alert_id: UUID, account_id: int, al
         expires_at=_expires_at(ctx),
         alert_id=alert_id,
     )
-    return enter(ctx, wish)
+    return submit_entry(ctx, request)
 
 
 def _expires_at(ctx: Context) -> datetime:
@@ -117,7 +117,7 @@ def _close(ctx: Context, contract: Contract, alert_id: UUID, account_id: int, al
                 contract_id=contract.id,
                 action=Action.CLOSE,
                 quantity=None,
-                verdict="accepted" if refusal is None else "refused",
+                verdict="accepted" if refusal is None else "denied",
                 reason="a close means everything of the contract" if refusal is None else refusal,
                 correlation_id=ctx.job.correlation_id,
                 decided_market_at=ctx.market_now,
@@ -126,17 +126,17 @@ def _close(ctx: Context, contract: Contract, alert_id: UUID, account_id: int, al
         )
         result = {"signal_id": str(signal_id), "closes": ", ".join((contract.id, *also))}
         if refusal is None:
-            wish, *others = [_ask_for_flat(tx, ctx, account_id, contract_id) for contract_id in (contract.id, *also)]
+            request, *others = [_ask_for_flat(tx, ctx, account_id, contract_id) for contract_id in (contract.id, *also)]
             for other in others:
-                tx.enqueue(Flatten(flattening_id=other))
-            tx.continue_with(result, Flatten(flattening_id=wish))
+                tx.enqueue(Flatten(flatten_request_id=other))
+            tx.continue_with(result, Flatten(flatten_request_id=request))
     if refusal is not None:
         raise RiskLimitError(refusal)
     return result
 
 
 def _ask_for_flat(tx: Transaction, ctx: Context, account_id: int, contract_id: str) -> UUID:
-    return flattenings.ask(
+    return flatten_requests.ask(
         tx.connection,
         account_id,
         contract_id,

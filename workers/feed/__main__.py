@@ -1,4 +1,4 @@
-"""Runs the feed: `python -m workers.feed`; a second one stands by."""
+"""Runs the feed: `python -m workers.feed`; a second one snapshots by."""
 
 import asyncio
 import logging

@@ -1,4 +1,4 @@
-"""The feed: both sides of the venue's stream while this program is the active one, else standing by."""
+"""The feed: both sides of the venue's stream while this program is the active one, else risk by."""
 
 import asyncio
 import logging
@@ -24,8 +24,8 @@ from shared.ledger.async_ledger import AsyncLedger
 from shared.ledger.wake import open_async_wake
 from workers.feed.market_side import MarketSide
 from workers.feed.outbox import Outbox
-from workers.feed.subscriptions import Books
-from workers.feed.token_source import FleetAccess
+from workers.feed.subscriptions import Subscriptions
+from workers.feed.token_source import FleetTokenSource
 from workers.feed.user_side import UserSide
 
 log = logging.getLogger(__name__)
@@ -45,13 +45,13 @@ class Feed:
             settings.need_database(), program="feed", pool_size=2, statement_timeout_s=_STATEMENT_TIMEOUT_S
         )
         self._intake = AsyncLedger(line, open_async_wake(settings.need_broker()))
-        self._outbox = Outbox(self._intake)  # outlives a time of standing by: what it holds must reach the ledger
-        self._books = Books(self._engine, clock)
+        self._outbox = Outbox(self._intake)  # outlives a time of risk by: what it holds must reach the ledger
+        self._books = Subscriptions(self._engine, clock)
         self._writer = FeedWriter(settings.need_redis())
         self._lease = FeedLease(settings.need_redis(), settings.venue)
 
     async def run(self) -> None:
-        """Feed or stand by until cancelled; raise CredentialsRefusedError, entries halted, when the venue bars us."""
+        """Feed, or stand by, until cancelled; halt entries and raise CredentialsRefusedError when the venue bars us."""
         try:
             while True:
                 while not await self._lease.look():
@@ -59,7 +59,7 @@ class Feed:
                     await asyncio.sleep(LOOK_EVERY.total_seconds())
                 log.info("this feed is the active one, fence %s", self._lease.fence)
                 await self._feed_while_active()
-                log.warning("another feed has taken over, this one stands by")
+                log.warning("another feed has taken over, this one snapshots by")
         except CredentialsRefusedError as error:
             await self._books.halt(f"{type(error).__name__}: {error}")
             raise
@@ -70,7 +70,7 @@ class Feed:
             self._engine.dispose()
 
     async def _feed_while_active(self) -> None:
-        hubs = self._settings.venue.hubs_url, HubSession(FleetAccess(self._gateway))
+        hubs = self._settings.venue.hubs_url, HubSession(FleetTokenSource(self._gateway))
         books = self._books
         market = MarketSide(hubs, self._writer, self._clock, contracts=books.contracts, has_traded=self._has_traded)
         user = UserSide(hubs, self._writer, self._outbox, accounts=books.accounts, read_positions=self._positions)

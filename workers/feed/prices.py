@@ -11,7 +11,7 @@ from shared.gateway.hubs.messages import QuoteChange, Trade
 from shared.hot.forming_bars import FormingBar
 from shared.hot.quotes import Quote
 
-# In market time. A subscription is said to stand a little before its first trade comes; trades come a little late.
+# In market time. A subscription is said to snapshot a little before its first trade comes; trades come a little late.
 _SURELY_LISTENING_AFTER = timedelta(seconds=1)
 _LATE_BY_AT_MOST = timedelta(seconds=2)
 

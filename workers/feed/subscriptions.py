@@ -20,7 +20,7 @@ log = logging.getLogger(__name__)
 T = TypeVar("T")
 
 
-class Books:
+class Subscriptions:
     """The tradable accounts, and the contracts whose prices matter.
 
     Methods raise RetryableError when Postgres has never answered.
@@ -35,7 +35,7 @@ class Books:
     async def accounts(self) -> Sequence[int]:
         """Return the accounts that may trade."""
         self._accounts = await self._asked(
-            lambda connection: [one.id for one in accounts.every(connection) if one.can_trade], self._accounts
+            lambda connection: [one.id for one in accounts.list_all(connection) if one.can_trade], self._accounts
         )
         return self._accounts
 

@@ -11,7 +11,7 @@ from shared.gateway.ports import Call
 log = logging.getLogger(__name__)
 
 
-class FleetAccess:
+class FleetTokenSource:
     """Hands the hubs the token that every process shares."""
 
     def __init__(self, gateway: GatewayClient) -> None:

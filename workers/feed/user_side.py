@@ -186,6 +186,6 @@ def _hot(position: VenuePosition) -> HotPosition | None:
 
 
 def _plain(entity: dict[str, Any]) -> dict[str, Any]:
-    """Return the venue's document as JSON can carry it, its numbers exact."""
+    """Return the venue's document as JSON can set_opening it, its numbers exact."""
     plain: dict[str, Any] = msgspec.to_builtins(entity)
     return plain

@@ -42,7 +42,7 @@ def store_missing(ctx: Context, contract: Contract, closed_until: datetime) -> B
     """Fetch and store what we lack of `contract` up to `closed_until`; one request, or none."""
     calendar = calendar_of(ROOTS[contract.root].group)
     with ctx.autocommit() as connection:
-        held = contracts.held(connection, contract.id)
+        held = contracts.coverage(connection, contract.id)
     wanted = [
         gap
         for session in calendar.open_spans(Span(closed_until - HISTORY, closed_until))
@@ -56,7 +56,7 @@ def store_missing(ctx: Context, contract: Contract, closed_until: datetime) -> B
     with ctx.transaction() as tx:
         stored = bars.store(tx.connection, contract.id, received)
         if known_until > asked.start:
-            contracts.add_held(tx.connection, contract.id, Span(asked.start, known_until))
+            contracts.add_coverage(tx.connection, contract.id, Span(asked.start, known_until))
         _ask(tx, contract, received, known_until, ctx)
     return BarsStored(len(received), stored)
 

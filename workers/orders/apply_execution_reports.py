@@ -53,7 +53,7 @@ def _record(job: ApplyExecutionReports, ctx: Context) -> dict[str, int]:
             )
     result = {"orders": len(orders), "fills": len(fills), "accounts": len(job.accounts)}
     with ctx.transaction() as tx:
-        venue_state.write_orders(tx, job.account_id, orders)
-        venue_state.write_fills(tx, job.account_id, fills)
+        venue_state.apply_orders(tx, job.account_id, orders)
+        venue_state.apply_fills(tx, job.account_id, fills)
         tx.finish(result)
     return result

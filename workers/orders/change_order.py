@@ -13,7 +13,7 @@ from shared.gateway.orders.order_request import OrderChange
 from shared.ledger.jobs.orders import ChangeOrder
 from workers.context import Context
 from workers.orders import venue_state
-from workers.orders.submit import need_lease
+from workers.orders.submit import require_lease
 from workers.task import task
 
 LOOK_EVERY = timedelta(seconds=0.1)
@@ -40,7 +40,7 @@ def change_order(job: ChangeOrder, ctx: Context) -> dict[str, str | None]:
         raise RefusedError(change.outcome or "the venue rejected the change")
     if change.state.is_final:
         return {"change": change.state, "outcome": change.outcome}
-    age = machine_now() - change.intended_at
+    age = machine_now() - change.created_at
     if age > (CANCEL_WITHIN if change.kind is ChangeKind.CANCEL else MODIFY_WITHIN):
         _give_up(ctx, change, f"the venue has not shown it after {age.total_seconds():.0f} s")
     raise PostponedError(f"{change.kind} of order {order.id} is {change.state} so far", LOOK_EVERY)
@@ -65,17 +65,17 @@ def _advance(ctx: Context, change: ChangeRow, order: OrderRow) -> ChangeRow:
 
 
 def send(ctx: Context, change: ChangeRow, order: OrderRow) -> ChangeRow:
-    """Send a change once and return it as it stands then; acknowledged is not done.
+    """Send a change once and return it as it snapshots then; acknowledged is not done.
 
     Raise RetryableError, and leave it CREATED, when it certainly was not sent.
     """
     ctx.gateway.get_ready()
     with ctx.ledger.engine.begin() as connection:
-        contract = contracts.known(connection, order.contract_id)
+        contract = contracts.require(connection, order.contract_id)
         changes.move(connection, change.id, ChangeState.SUBMITTING)
     state, outcome = ChangeState.SUBMITTING, "acknowledged by the venue"
     try:
-        need_lease(ctx)
+        require_lease(ctx)
         if change.kind is ChangeKind.CANCEL:
             ctx.gateway.cancel(order.account_id, order.venue_order_id or 0)
         else:
@@ -113,7 +113,7 @@ def _look(ctx: Context, order: OrderRow) -> OrderRow:
     found = ctx.gateway.order(order.account_id, order.venue_order_id)
     with ctx.transaction() as tx:
         if found is not None:
-            venue_state.write_orders(tx, order.account_id, [found])
+            venue_state.apply_orders(tx, order.account_id, [found])
         return orders.get(tx.connection, order.id) or order
 
 

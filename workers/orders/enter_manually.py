@@ -12,7 +12,7 @@ from shared.domain.risk.pre_trade import Entry
 from shared.errors import RefusedError
 from shared.ledger.jobs.orders import EnterManually
 from workers.context import Context
-from workers.orders.entry import Wish, enter, get_ready, judge, said
+from workers.orders.entry import EntryRequest, check_entry, describe_violation, require_open_session, submit_entry
 from workers.task import task
 
 _PRICES = ("limit_price", "stop_price", "trail_price", "stop_loss", "take_profit")
@@ -23,20 +23,20 @@ _NUMERAL = re.compile(r"[0-9]{1,9}(\.[0-9]{1,9})?")
 def enter_manually(job: EnterManually, ctx: Context) -> dict[str, Any]:
     """Write signal, intent and the end of this job in one commit, and hand over: a second run finds nothing to do."""
     contract = _contract(ctx, job.symbol)
-    wish = _wish(job, ctx, contract)
+    request = _entry_request(job, ctx, contract)
     if job.is_rehearsal:
-        return _rehearse(ctx, wish)
-    get_ready(ctx, contract)
-    return enter(ctx, wish)
+        return _rehearse(ctx, request)
+    require_open_session(ctx, contract)
+    return submit_entry(ctx, request)
 
 
-def _rehearse(ctx: Context, wish: Wish) -> dict[str, Any]:
+def _rehearse(ctx: Context, request: EntryRequest) -> dict[str, Any]:
     """Return what would be sent and what risk says of it; nothing is written."""
     with ctx.autocommit() as connection:
-        account = accounts.get(connection, wish.account_id)
+        account = accounts.get(connection, request.account_id)
         if account is None:
-            raise RefusedError(f"account {wish.account_id} is unknown: accounts.snapshot_accounts has not met it")
-        judged = judge(connection, ctx, wish, account)
+            raise RefusedError(f"account {request.account_id} is unknown: accounts.snapshot_accounts has not met it")
+        judged = check_entry(connection, ctx, request, account)
     entry, bracket = judged.entry, judged.bracket
     return {
         "rehearsal": "nothing was sent",
@@ -45,7 +45,7 @@ def _rehearse(ctx: Context, wish: Wish) -> dict[str, Any]:
         else {
             "account": account.name,
             "live_orders": account.live_word(is_simulated=ctx.settings.venue.is_simulator),
-            "contract_id": wish.contract.id,
+            "contract_id": request.contract.id,
             "side": entry.side,
             "type": entry.type,
             "quantity": entry.quantity,
@@ -54,10 +54,10 @@ def _rehearse(ctx: Context, wish: Wish) -> dict[str, Any]:
             "trail_price": entry.trail_price,
             "stop_loss_ticks": bracket.stop_loss_ticks if bracket else None,
             "take_profit_ticks": bracket.take_profit_ticks if bracket else None,
-            "loss_at_stop": bracket.stop_loss_ticks * wish.contract.tick_value * entry.quantity if bracket else None,
+            "loss_at_stop": bracket.stop_loss_ticks * request.contract.tick_value * entry.quantity if bracket else None,
         },
         "refused": None if judged.refusal is None else str(judged.refusal),
-        "rules": [{"rule": finding.rule, "says": said(finding)} for finding in judged.findings],
+        "rules": [{"rule": finding.rule, "says": describe_violation(finding)} for finding in judged.findings],
     }
 
 
@@ -73,7 +73,7 @@ def _contract(ctx: Context, symbol: str) -> Contract:
     return contract
 
 
-def _wish(job: EnterManually, ctx: Context, contract: Contract) -> Wish:
+def _entry_request(job: EnterManually, ctx: Context, contract: Contract) -> EntryRequest:
     if (job.quantity is None) is (job.risk is None):
         raise RefusedError("an entry needs a quantity, or the dollars it may risk, and not both")
     prices = {name: _decimal(name, getattr(job, name)) for name in _PRICES}
@@ -87,7 +87,7 @@ def _wish(job: EnterManually, ctx: Context, contract: Contract) -> Wish:
         trail_ticks=job.trail_ticks,
         **prices,
     )
-    return Wish(
+    return EntryRequest(
         job.account_id,
         contract,
         entry,

@@ -1,4 +1,4 @@
-"""Turns a wish to enter into an intent: risk, signal and order in one transaction that holds the account's row."""
+"""Turns an entry request into an order: pre-trade checks, signal and order in one transaction, the account locked."""
 
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -14,27 +14,27 @@ from shared.db.alerts.signals import NewSignal
 from shared.db.orders import orders, positions
 from shared.db.orders.orders import OrderRow
 from shared.db.risk import risk_snapshots
-from shared.db.risk.risk_snapshots import Stand
+from shared.db.risk.risk_snapshots import RiskSnapshot
 from shared.domain.market_data.calendar import calendar_of
 from shared.domain.market_data.contract import ROOTS, Contract
 from shared.domain.market_data.product_family import family_of
 from shared.domain.orders.order import Direction, OrderState, Origin, Role, Side
 from shared.domain.risk.account_rules import Finding, quantity_for, when
-from shared.domain.risk.entry_rules import EntryWish, against_entry
-from shared.domain.risk.pre_trade import Bracket, Entry, Facts, check_entry, check_session
+from shared.domain.risk.entry_rules import EntryIntent, entry_violations
+from shared.domain.risk.pre_trade import Bracket, Entry, Facts, check_preconditions, check_session
 from shared.errors import PostponedError, RefusedError, RiskLimitError
 from shared.hot.quotes import Quote, exit_price_by
 from shared.ids import new_id
 from shared.ledger.jobs.orders import PlaceOrder
 from shared.ledger.ledger import Transaction
 from workers.context import Context
-from workers.orders.submit import Submitted
+from workers.orders.submit import PreparedOrder
 
 _LOOK_AGAIN = timedelta(seconds=0.5)
 
 
 @dataclass(frozen=True, slots=True)
-class Wish:
+class EntryRequest:
     """Who wishes which entry; `alert_id` or `strategy` says where it comes from.
 
     With `risk`, in dollars, the quantity is what that pays for at the stop: rounded down, never up.
@@ -52,8 +52,8 @@ class Wish:
 
 
 @dataclass(frozen=True, slots=True)
-class Judgement:
-    """What risk says of a wish: its entry with the quantity that counts, its bracket, and every rule it breaks."""
+class EntryCheck:
+    """What risk says of a request: its entry with the quantity that counts, its bracket, and every rule it breaks."""
 
     entry: Entry
     bracket: Bracket | None
@@ -62,8 +62,8 @@ class Judgement:
 
 
 @dataclass(frozen=True, slots=True)
-class Intent:
-    """The order row that the wish became, and why risk refused it, if it did."""
+class RecordedEntry:
+    """The order row that the request became, and why risk refused it, if it did."""
 
     order: OrderRow
     signal_id: UUID
@@ -75,66 +75,66 @@ class Intent:
         return {"signal_id": str(self.signal_id), "order_id": str(self.order.id)}
 
 
-def get_ready(ctx: Context, contract: Contract) -> None:
+def require_open_session(ctx: Context, contract: Contract) -> None:
     """Check that the firm takes entries now; no transaction is held."""
     check_session(calendar_of(ROOTS[contract.root].group), contract, ctx.market_now, speed=ctx.clock.speed)
 
 
-def enter(ctx: Context, wish: Wish) -> dict[str, str]:
-    """Write the wish down and have it sent by this process, next; raise the refusal, written down too, if risk refuses.
+def submit_entry(ctx: Context, request: EntryRequest) -> dict[str, str]:
+    """Record the entry and have this process send it next; raise RiskLimitError, with the denied order recorded.
 
-    Intent, SUBMITTING and the hand-over are one commit if the call can follow at once; else SUBMITTING waits for that.
+    The order, its SUBMITTING and the follow-up job are one commit if the call can follow at once; else it is CREATED.
     """
-    is_next = ctx.gateway.is_ready() and (wish.expires_at is None or machine_now() < wish.expires_at)
+    is_next = ctx.gateway.is_ready() and (request.expires_at is None or machine_now() < request.expires_at)
     with ctx.transaction() as tx:
-        intent = intend(tx, ctx, wish, is_sent_next=is_next)
+        intent = record_entry(tx, ctx, request, is_sent_next=is_next)
         if intent.refusal is None:
-            submitted = Submitted(intent.order, wish.contract, machine_now(), monotonic()) if is_next else None
+            submitted = PreparedOrder(intent.order, request.contract, machine_now(), monotonic()) if is_next else None
             tx.continue_with(intent.result, PlaceOrder(order_id=intent.order.id), submitted)
     if intent.refusal is not None:
         raise intent.refusal
     return intent.result
 
 
-def intend(tx: Transaction, ctx: Context, wish: Wish, *, is_sent_next: bool = False) -> Intent:
-    """Judge the wish and write its signal and order; a refused one is written too, and nobody may send it.
+def record_entry(tx: Transaction, ctx: Context, request: EntryRequest, *, is_sent_next: bool = False) -> RecordedEntry:
+    """Judge the request and write its signal and order; a refused one is written too, and nobody may send it.
 
     With `is_sent_next` the order is SUBMITTING: no halt can come before this commits, and who flattens waits for it.
     Raise PostponedError, with nothing written, while a fact is missing that may still come.
     """
-    account = accounts.lock_to_enter(tx.connection, wish.account_id, family_of(wish.contract.root))
+    account = accounts.lock_to_enter(tx.connection, request.account_id, family_of(request.contract.root))
     if account is None:
-        raise RefusedError(f"account {wish.account_id} is unknown: accounts.snapshot_accounts has not met it")
-    judged = judge(tx.connection, ctx, wish, account)
+        raise RefusedError(f"account {request.account_id} is unknown: accounts.snapshot_accounts has not met it")
+    judged = check_entry(tx.connection, ctx, request, account)
     entry, bracket = judged.entry, judged.bracket
     refusal = None if judged.refusal is None else str(judged.refusal)
     order_id, signal_id = new_id(), new_id()
     signal = NewSignal(
         id=signal_id,
-        origin=wish.origin,
+        origin=request.origin,
         account_id=account.id,
-        contract_id=wish.contract.id,
+        contract_id=request.contract.id,
         action=entry.side,
         quantity=entry.quantity,
-        verdict="accepted" if refusal is None else "refused",
-        reason=wish.reason if refusal is None else refusal,
+        verdict="accepted" if refusal is None else "denied",
+        reason=request.reason if refusal is None else refusal,
         correlation_id=ctx.job.correlation_id,
         decided_market_at=ctx.market_now,
-        alert_id=wish.alert_id,
-        strategy=wish.strategy,
+        alert_id=request.alert_id,
+        strategy=request.strategy,
     )
     more: dict[str, object] = {"reason": refusal}
     state = OrderState.CREATED if refusal is None else OrderState.DENIED
     if is_sent_next and refusal is None:
         state = OrderState.SUBMITTING
         more |= {"submitted_at": machine_now(), "submitted_market_at": ctx.market_now}
-    order = orders.intend(
+    order = orders.create(
         tx.connection,
         order_id=order_id,
         account_id=account.id,
-        contract_id=wish.contract.id,
+        contract_id=request.contract.id,
         signal_id=signal_id,
-        origin=wish.origin,
+        origin=request.origin,
         role=Role.ENTRY,
         side=entry.side,
         type_=entry.type,
@@ -146,48 +146,48 @@ def intend(tx: Transaction, ctx: Context, wish: Wish, *, is_sent_next: bool = Fa
         take_profit_ticks=bracket.take_profit_ticks if bracket else entry.take_profit_ticks,
         breakeven_ticks=entry.breakeven_ticks,
         trail_ticks=entry.trail_ticks,
-        expires_at=_wanted_until(ctx, wish),
+        expires_at=_wanted_until(ctx, request),
         correlation_id=ctx.job.correlation_id,
         state=state,
         along=signal,
         **more,
     )
-    return Intent(order, signal_id, judged.refusal)
+    return RecordedEntry(order, signal_id, judged.refusal)
 
 
-def _wanted_until(ctx: Context, wish: Wish) -> datetime | None:
-    """Until when the wish may be sent: as long as it is worth it, and no position may be new after the last entry."""
-    session = calendar_of(ROOTS[wish.contract.root].group).session_at(ctx.market_now)
+def _wanted_until(ctx: Context, request: EntryRequest) -> datetime | None:
+    """Return until when the entry may be sent: its own expiry, and never after the last entry of the session."""
+    session = calendar_of(ROOTS[request.contract.root].group).session_at(ctx.market_now)
     last_entry = None if session is None else ctx.clock.to_machine(session.last_entry)
-    return min((at for at in (wish.expires_at, last_entry) if at is not None), default=None)
+    return min((at for at in (request.expires_at, last_entry) if at is not None), default=None)
 
 
-def judge(connection: Connection, ctx: Context, wish: Wish, account: AccountRow) -> Judgement:
-    """Hold a wish against every rule; raise PostponedError while a fact is missing that may still come."""
+def check_entry(connection: Connection, ctx: Context, request: EntryRequest, account: AccountRow) -> EntryCheck:
+    """Hold a request against every rule; raise PostponedError while a fact is missing that may still come."""
     quotes: dict[str, Quote] = {}
 
     def exit_prices(held: set[str]) -> risk_snapshots.ExitPrice:
-        quotes.update(ctx.quotes.read(held | {wish.contract.id}))
+        quotes.update(ctx.quotes.read(held | {request.contract.id}))
         return exit_price_by(quotes)
 
     max_quantity = ctx.settings.max_quantity
-    stand = risk_snapshots.read(connection, [account], ctx.clock, exit_prices, max_quantity=max_quantity).get(
+    snapshot = risk_snapshots.read(connection, [account], ctx.clock, exit_prices, max_quantity=max_quantity).get(
         account.id
     )
-    entry = wish.entry
+    entry = request.entry
     try:
-        bracket = check_entry(entry, _facts(ctx, account, wish, stand, quotes.get(wish.contract.id)))
+        bracket = check_preconditions(entry, _facts(ctx, account, request, snapshot, quotes.get(request.contract.id)))
     except RiskLimitError as refusal:
-        return Judgement(entry, None, [], refusal)
-    assert stand is not None  # noqa: S101  # an account of no stage was refused
-    if wish.risk is not None:
-        entry = replace(entry, quantity=_paid_for(stand, wish, bracket))
+        return EntryCheck(entry, None, [], refusal)
+    assert snapshot is not None  # noqa: S101  # an account of no stage was refused
+    if request.risk is not None:
+        entry = replace(entry, quantity=_paid_for(snapshot, request, bracket))
     market_now = ctx.market_now
-    calendar = calendar_of(ROOTS[wish.contract.root].group)
-    findings = against_entry(
-        EntryWish(wish.contract, entry.side, entry.quantity, bracket.stop_loss_ticks),
-        stand.standing,
-        stand.book,
+    calendar = calendar_of(ROOTS[request.contract.root].group)
+    findings = entry_violations(
+        EntryIntent(request.contract, entry.side, entry.quantity, bracket.stop_loss_ticks),
+        snapshot.risk,
+        snapshot.book,
         market_now,
         session=calendar.session_at(market_now),
         calendar=calendar,
@@ -195,23 +195,23 @@ def judge(connection: Connection, ctx: Context, wish: Wish, account: AccountRow)
     if any(finding.rule == "price" for finding in findings):
         raise PostponedError("; ".join(finding.message for finding in findings if finding.rule == "price"), _LOOK_AGAIN)
     if not findings:
-        return Judgement(entry, bracket, [], None)
-    return _refused(entry, bracket, findings, "; ".join(map(said, findings)))
+        return EntryCheck(entry, bracket, [], None)
+    return _refused(entry, bracket, findings, "; ".join(map(describe_violation, findings)))
 
 
-def said(finding: Finding) -> str:
+def describe_violation(finding: Finding) -> str:
     """Return what a rule says, and when time lifts it."""
     lifts = finding.lifts_market_at
     return finding.message if lifts is None else f"{finding.message} (lifts {when(lifts)})"
 
 
-def _refused(entry: Entry, bracket: Bracket | None, findings: list[Finding], why: str) -> Judgement:
-    return Judgement(entry, bracket, findings, RiskLimitError(why))
+def _refused(entry: Entry, bracket: Bracket | None, findings: list[Finding], why: str) -> EntryCheck:
+    return EntryCheck(entry, bracket, findings, RiskLimitError(why))
 
 
-def _paid_for(stand: Stand, wish: Wish, bracket: Bracket) -> int:
-    costs = stand.book.costs_of(wish.contract.root, 1)
-    return quantity_for(wish.risk or Decimal(0), bracket.stop_loss_ticks, wish.contract.tick_value, costs)
+def _paid_for(snapshot: RiskSnapshot, request: EntryRequest, bracket: Bracket) -> int:
+    costs = snapshot.book.costs_of(request.contract.root, 1)
+    return quantity_for(request.risk or Decimal(0), bracket.stop_loss_ticks, request.contract.tick_value, costs)
 
 
 def is_flat(connection: Connection, account_id: int, contract_id: str) -> bool:
@@ -221,14 +221,16 @@ def is_flat(connection: Connection, account_id: int, contract_id: str) -> bool:
     )
 
 
-def _facts(ctx: Context, account: AccountRow, wish: Wish, stand: Stand | None, quote: Quote | None) -> Facts:
+def _facts(
+    ctx: Context, account: AccountRow, request: EntryRequest, snapshot: RiskSnapshot | None, quote: Quote | None
+) -> Facts:
     price = None
     if quote is not None:
-        price = quote.ask if wish.entry.side is Side.BUY else quote.bid
-    flattenings = dict(stand.flattenings) if stand else {}
+        price = quote.ask if request.entry.side is Side.BUY else quote.bid
+    flatten_requests = dict(snapshot.flatten_requests) if snapshot else {}
     halt = account.halt
-    if halt is None and "" in flattenings:
-        halt = f"it is being flattened: {flattenings['']}"
+    if halt is None and "" in flatten_requests:
+        halt = f"it is being flattened: {flatten_requests['']}"
     return Facts(
         account_id=account.id,
         account_name=account.name,
@@ -236,9 +238,9 @@ def _facts(ctx: Context, account: AccountRow, wish: Wish, stand: Stand | None, q
         is_live=ctx.settings.venue.is_simulator or account.live_orders,
         halt_reason=halt,
         is_reconciled=account.reconciled_at is not None,
-        has_in_doubt_order=stand is None or stand.has_in_doubt_order,
-        is_being_flattened=wish.contract.id in flattenings,
-        contract=wish.contract,
+        has_in_doubt_order=snapshot is None or snapshot.has_in_doubt_order,
+        is_being_flattened=request.contract.id in flatten_requests,
+        contract=request.contract,
         price=price,
         default_stop_ticks=account.default_stop_ticks,
     )

@@ -9,7 +9,7 @@ from sqlalchemy import Connection
 from shared.clock import machine_now
 from shared.db.accounts import accounts
 from shared.db.market_data import contracts
-from shared.db.orders import changes, fills, flattenings, orders, positions
+from shared.db.orders import changes, fills, flatten_requests, orders, positions
 from shared.db.orders.orders import OrderRow
 from shared.db.orders.positions import PositionRow
 from shared.domain.market_data.contract import Contract
@@ -28,12 +28,12 @@ from workers.task import task
 # The venue's events tell of the stop within milliseconds of its fill; asking before that would ask too early.
 GRACE = timedelta(seconds=0.25)
 LOOK_EVERY = timedelta(seconds=0.1)
-# By then a stop of our own must stand, or the position goes.
+# By then a stop of our own must snapshot, or the position goes.
 FLATTEN_AFTER = timedelta(seconds=1.4)
 WHILE_VENUE_IS_AWAY = timedelta(seconds=0.5)
 # For a position of which nobody said where its stop belongs: this part of what the account may still lose.
-STRANGERS_SHARE = Decimal("0.10")
-_STRANGERS_ROOM = Decimal(2_000)  # of the smallest account, where no rule tells
+EXTERNAL_RISK_SHARE = Decimal("0.10")
+_EXTERNAL_RISK_BUDGET = Decimal(2_000)  # of the smallest account, where no rule tells
 _LEAST_TICKS = 4  # the venue takes no stop nearer than this; source: venue.md section 5.6
 _LEFT_ALONE = "its owner: live orders were never on"
 _ON_THEIR_WAY = {OrderState.CREATED, OrderState.SUBMITTING, OrderState.IN_DOUBT}
@@ -41,7 +41,7 @@ _SHOWN = {OrderState.WORKING}
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
+class ProtectionState:
     """What our rows, the venue's words, say of one contract; `quantity` is signed."""
 
     contract: Contract
@@ -65,7 +65,7 @@ class Seen:
 def guard_position(job: GuardPosition, ctx: Context) -> dict[str, str | int]:
     """Aim at a stop of the position's size; each run reads what is there first, so any number may run.
 
-    One run stands for all that were asked for until it began.
+    One run snapshots for all that were asked for until it began.
     """
     with ctx.transaction() as tx:
         tx.supersede()
@@ -73,36 +73,36 @@ def guard_position(job: GuardPosition, ctx: Context) -> dict[str, str | int]:
         if account is None or not ctx.may_act_for(account):
             fills.note_guarded(tx.connection, job.account_id, job.contract_id, _LEFT_ALONE)
             return {"left_to": _LEFT_ALONE}
-        if flattenings.open_on(tx.connection, job.account_id, job.contract_id) is not None:
-            return {"left_to": "a flattening"}
-        seen = see(tx.connection, job.account_id, job.contract_id)
+        if flatten_requests.open_on(tx.connection, job.account_id, job.contract_id) is not None:
+            return {"left_to": "a flatten_request"}
+        seen = load_state(tx.connection, job.account_id, job.contract_id)
         if seen.plan.is_covered:
-            _prove(tx.connection, job, seen)
+            _record_protection(tx.connection, job, seen)
         if seen.plan.is_empty:
-            return _said(seen)
+            return _result(seen)
         newest, unguarded = fills.waiting(tx.connection, job.account_id, job.contract_id)
     now = machine_now()
     if newest is not None and now - newest < GRACE:
-        raise PostponedError(f"{job.contract_id}: {_words(seen)}; the venue may still tell", LOOK_EVERY)
+        raise PostponedError(f"{job.contract_id}: {_describe(seen)}; the venue may still tell", LOOK_EVERY)
     waited = now - (unguarded or ctx.job.enqueued_at)
     try:
         seen = _ask_venue(ctx, job, waited)
         if seen.plan.is_empty:
-            return _said(seen)
+            return _result(seen)
         if seen.plan.missing and _must_flatten(ctx, job, seen, waited):
             return _flatten(ctx, job, f"no working stop within {waited.total_seconds():.1f} s")
-        return _mend(ctx, job, seen)
+        return _repair(ctx, job, seen)
     except PostponedError:
         raise
     except RetryableError as error:  # an attempt that the venue did not hear is none
         raise PostponedError(str(error), WHILE_VENUE_IS_AWAY) from error
 
 
-def see(connection: Connection, account_id: int, contract_id: str) -> Seen:
+def load_state(connection: Connection, account_id: int, contract_id: str) -> ProtectionState:
     """Return what our rows say of the contract."""
     held = [row for row in positions.of_account(connection, account_id) if row.contract_id == contract_id]
-    return Seen(
-        contracts.known(connection, contract_id),
+    return ProtectionState(
+        contracts.require(connection, contract_id),
         held[0].quantity if held else 0,
         held[0] if held else None,
         orders.open_in(connection, account_id, contract_id),
@@ -122,7 +122,7 @@ def _closer(row: OrderRow, contract: Contract) -> Closer:
     )
 
 
-def _prove(connection: Connection, job: GuardPosition, seen: Seen) -> None:
+def _record_protection(connection: Connection, job: GuardPosition, seen: ProtectionState) -> None:
     how = "flat"
     if seen.quantity:
         by_us = any(row.origin is Origin.PROTECTOR and row.state in _SHOWN for row in seen.open_orders)
@@ -130,28 +130,28 @@ def _prove(connection: Connection, job: GuardPosition, seen: Seen) -> None:
     fills.note_guarded(connection, job.account_id, job.contract_id, how)
 
 
-def _ask_venue(ctx: Context, job: GuardPosition, waited: timedelta) -> Seen:
-    view = venue_state.look_now(ctx, job.account_id)
+def _ask_venue(ctx: Context, job: GuardPosition, waited: timedelta) -> ProtectionState:
+    view = venue_state.fetch_current(ctx, job.account_id)
     with ctx.autocommit() as connection:
         known = positions.quantity_of(connection, job.account_id, job.contract_id)
     if venue_state.quantity_at_venue(view, job.contract_id) != known:  # a fill that nobody has told of
-        view = venue_state.look_whole(ctx, job.account_id, ctx.market_now - OVERLAP)
+        view = venue_state.fetch_complete(ctx, job.account_id, ctx.market_now - OVERLAP)
     theirs = venue_state.quantity_at_venue(view, job.contract_id)
     with ctx.transaction() as tx:
-        venue_state.write_down(tx, view)
+        venue_state.apply(tx, view)
         shown = frozenset(order.id for order in view.orders)
-        seen = replace(see(tx.connection, job.account_id, job.contract_id), shown=shown)
+        seen = replace(load_state(tx.connection, job.account_id, job.contract_id), shown=shown)
         ours = seen.quantity
         if ours != theirs and waited >= FLATTEN_AFTER:
             seen = replace(seen, quantity=theirs)  # the venue is right; reconcile finds out why
         if seen.quantity == theirs and seen.plan.is_covered:
-            _prove(tx.connection, job, seen)
+            _record_protection(tx.connection, job, seen)
     if seen.quantity != theirs:
         raise PostponedError(f"{job.contract_id}: the venue holds {theirs}, our fills make {ours}", LOOK_EVERY)
     return seen
 
 
-def _must_flatten(ctx: Context, job: GuardPosition, seen: Seen, waited: timedelta) -> bool:
+def _must_flatten(ctx: Context, job: GuardPosition, seen: ProtectionState, waited: timedelta) -> bool:
     """Whether our own stop had its chance: rejected, or not seen to work in time."""
     tried = _last_try(ctx, job)
     if tried is None:
@@ -164,7 +164,7 @@ def _last_try(ctx: Context, job: GuardPosition) -> OrderRow | None:
         return orders.newest_stop_of_ours(connection, job.account_id, job.contract_id, ctx.job.enqueued_at)
 
 
-def _mend(ctx: Context, job: GuardPosition, seen: Seen) -> dict[str, str | int]:
+def _repair(ctx: Context, job: GuardPosition, seen: ProtectionState) -> dict[str, str | int]:
     todo = seen.plan
     if any(row.state is OrderState.CREATED and row.role is Role.STOP_LOSS for row in seen.open_orders):
         _give_up_unsent(ctx, job)  # its guard was lost before it could send
@@ -180,12 +180,12 @@ def _mend(ctx: Context, job: GuardPosition, seen: Seen) -> dict[str, str | int]:
         _change(ctx, rows[order_id], ChangeKind.CANCEL, "nothing is left for it to close")
     for order_id, quantity in todo.shrinks:
         _change(ctx, rows[order_id], ChangeKind.MODIFY, "larger than the position", quantity=quantity)
-    raise PostponedError(f"{job.contract_id}: {_words(seen)}; mended, looking again", LOOK_EVERY)
+    raise PostponedError(f"{job.contract_id}: {_describe(seen)}; mended, looking again", LOOK_EVERY)
 
 
 def _change(ctx: Context, order: OrderRow, kind: ChangeKind, reason: str, quantity: int | None = None) -> None:
     with ctx.ledger.engine.begin() as connection:
-        change = changes.intend(
+        change = changes.create(
             connection,
             order.id,
             kind,
@@ -198,9 +198,9 @@ def _change(ctx: Context, order: OrderRow, kind: ChangeKind, reason: str, quanti
         send(ctx, change, order)
 
 
-def _place_stop(ctx: Context, job: GuardPosition, seen: Seen, missing: int) -> str | None:
+def _place_stop(ctx: Context, job: GuardPosition, seen: ProtectionState, missing: int) -> str | None:
     """Place a stop for what has none; return why the venue rejects it, if it does."""
-    order = _intend_stop(ctx, job, seen, missing)
+    order = _create_stop(ctx, job, seen, missing)
     try:
         answer = submit(ctx, order)
     except RetryableError:  # certainly not sent, and nobody else would send it: the next look places another
@@ -224,10 +224,10 @@ def _give_up_unsent(ctx: Context, job: GuardPosition) -> None:
         orders.cancel_created(connection, job.account_id, job.contract_id, reason, Role.STOP_LOSS)
 
 
-def _intend_stop(ctx: Context, job: GuardPosition, seen: Seen, missing: int) -> OrderRow:
+def _create_stop(ctx: Context, job: GuardPosition, seen: ProtectionState, missing: int) -> OrderRow:
     with ctx.ledger.engine.begin() as connection:
         price = _stop_price(connection, job, seen)
-        return orders.intend(
+        return orders.create(
             connection,
             order_id=new_id(),
             account_id=job.account_id,
@@ -242,14 +242,14 @@ def _intend_stop(ctx: Context, job: GuardPosition, seen: Seen, missing: int) -> 
         )
 
 
-def _stop_price(connection: Connection, job: GuardPosition, seen: Seen) -> Decimal:
+def _stop_price(connection: Connection, job: GuardPosition, seen: ProtectionState) -> Decimal:
     """Return where the stop belongs: as far from the average price as the newest entry, or the account, says."""
     account = accounts.get(connection, job.account_id)
     entry = orders.newest_entry(connection, job.account_id, job.contract_id)
     ticks = entry.stop_loss_ticks if entry is not None else None
     ticks = ticks or (account.default_stop_ticks if account else None)
     if ticks is None:
-        budget = _STRANGERS_ROOM * STRANGERS_SHARE
+        budget = _EXTERNAL_RISK_BUDGET * EXTERNAL_RISK_SHARE
         ticks = max(_LEAST_TICKS, int(budget / (abs(seen.quantity) * seen.contract.tick_value)))
     average = seen.position.average_price if seen.position else None
     basis = average if average is not None else (entry.average_fill_price if entry else None)
@@ -264,7 +264,7 @@ def _flatten(ctx: Context, job: GuardPosition, reason: str) -> dict[str, str | i
     with ctx.transaction() as tx:
         accounts.lock(tx.connection, job.account_id)
         accounts.note(tx.connection, job.account_id, "unprotected", f"{job.contract_id}: {reason}; flattened")
-        wish = flattenings.ask(
+        request = flatten_requests.ask(
             tx.connection,
             job.account_id,
             job.contract_id,
@@ -272,14 +272,14 @@ def _flatten(ctx: Context, job: GuardPosition, reason: str) -> dict[str, str | i
             reason=reason,
             correlation_id=ctx.job.correlation_id,
         )
-        tx.continue_with(result, Flatten(flattening_id=wish))
+        tx.continue_with(result, Flatten(flatten_request_id=request))
     return result
 
 
-def _said(seen: Seen) -> dict[str, str | int]:
+def _result(seen: ProtectionState) -> dict[str, str | int]:
     return {"held": seen.quantity, "guarded_by": "a working stop" if seen.quantity else "flat, nothing working"}
 
 
-def _words(seen: Seen) -> str:
+def _describe(seen: ProtectionState) -> str:
     todo = seen.plan
     return f"{seen.quantity} held, {todo.missing} without a stop, {len(todo.cancels) + len(todo.shrinks)} too many"

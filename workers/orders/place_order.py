@@ -11,7 +11,7 @@ from shared.ledger.jobs.orders import PlaceOrder, PollFills, ReducePosition, Res
 from workers.context import Context
 from workers.orders.poll_fills import FIRST_LOOK_AFTER
 from workers.orders.resolve_in_doubt_order import POLLS
-from workers.orders.submit import Answer, Submitted, send, submit
+from workers.orders.submit import PreparedOrder, SubmitResult, send, submit
 from workers.task import task
 
 _ASK_AGAIN = timedelta(seconds=0.5)
@@ -24,7 +24,7 @@ def place_order(job: PlaceOrder, ctx: Context) -> dict[str, str | None]:
     A run that finds it SUBMITTING, and has no handoff from the run that made it so, does not send: it declares the
     outcome UNKNOWN and leaves it to be settled.
     """
-    if isinstance(ctx.handoff, Submitted) and ctx.handoff.order.id == job.order_id:
+    if isinstance(ctx.handoff, PreparedOrder) and ctx.handoff.order.id == job.order_id:
         made = ctx.handoff
         return _write_down(ctx, made.order, send(ctx, made.order, made.contract, made.lease_left))
     with ctx.autocommit() as connection:
@@ -60,7 +60,7 @@ def _ask_anew(ctx: Context, order: OrderRow, why: str, pause: timedelta) -> dict
     return result
 
 
-def _write_down(ctx: Context, order: OrderRow, answer: Answer) -> dict[str, str | None]:
+def _write_down(ctx: Context, order: OrderRow, answer: SubmitResult) -> dict[str, str | None]:
     if answer.refusal is not None:
         raise answer.refusal
     if answer.state is OrderState.IN_DOUBT:

@@ -48,7 +48,7 @@ def poll_fills(job: PollFills, ctx: Context) -> dict[str, str | int | None]:
         [],
     )
     with ctx.transaction() as tx:
-        venue_state.write_down(tx, view)
+        venue_state.apply(tx, view)
         found = orders.get(tx.connection, order.id)
         price = fills.average_price(tx.connection, order.id)
     state = found.state if found else OrderState.IN_DOUBT

@@ -18,7 +18,7 @@ from shared.ledger.jobs.orders import ChangeOrder, GuardPosition, PlaceOrder, Re
 from shared.ledger.ledger import Transaction
 from workers.context import Context
 from workers.orders import venue_state
-from workers.orders.guard_position import see
+from workers.orders.guard_position import load_state
 from workers.orders.resolve_in_doubt_order import OVERLAP, entries_key
 from workers.task import task
 
@@ -54,10 +54,12 @@ def reconcile_account(job: ReconcileAccount, ctx: Context) -> dict[str, int | li
     gaps: list[_Gap] = []
     for look in range(_LOOKS):
         # A fill may come between two answers: only what stays is a mismatch. The last look goes back a whole day.
-        view = venue_state.look_whole(ctx, account.id, since if look < _LOOKS - 1 else ctx.market_now - LONGEST_LOOK)
+        view = venue_state.fetch_complete(
+            ctx, account.id, since if look < _LOOKS - 1 else ctx.market_now - LONGEST_LOOK
+        )
         # Writing down may take long, and no entry must wait for it: the account is held only for the conclusion.
         with ctx.transaction() as tx:
-            venue_state.write_down(tx, view)
+            venue_state.apply(tx, view)
         with ctx.transaction() as tx:
             accounts.lock(tx.connection, account.id)
             before, gaps = gaps, _gaps(tx.connection, view)
@@ -79,12 +81,12 @@ def _conclude(
     result: dict[str, int | list[str]] = {"orders": len(view.orders), "fills": len(view.fills)}
     if gaps:
         result["carried"] = [str(gap) for gap in gaps]
-        _take_their_word(tx.connection, account.id, view, gaps)
+        _adopt_venue_position(tx.connection, account.id, view, gaps)
         if account.first_seen_at is not None:  # what it held at our first sight is no mismatch
             accounts.halt(tx.connection, f"{PositionMismatchError.__name__}: {_listed(gaps)}", account.id)
         accounts.note(tx.connection, account.id, "carried in", _listed(gaps))
-    halt_over_strangers(tx.connection, account, view)
-    _settle_what_hangs(tx, account.id)
+    halt_on_external_orders(tx.connection, account, view)
+    _resolve_pending(tx, account.id)
     _guard_what_is_held(tx, ctx, account.id)
     accounts.note_reconciled(tx.connection, account.id)
     tx.finish(result)
@@ -104,7 +106,7 @@ def _gaps(connection: Connection, view: venue_state.VenueView) -> list[_Gap]:
     return found
 
 
-def halt_over_strangers(connection: Connection, account: AccountRow, view: venue_state.VenueView) -> None:
+def halt_on_external_orders(connection: Connection, account: AccountRow, view: venue_state.VenueView) -> None:
     """Stop entries while a product is held that is in no table of ours: no rule can count it and no guard closes it."""
     held = {one.contract_id for one in view.positions}
     strangers = sorted(held - venue_state.known_contracts(connection, account.id, held))
@@ -115,18 +117,18 @@ def halt_over_strangers(connection: Connection, account: AccountRow, view: venue
         accounts.halt(connection, f"{PositionMismatchError.__name__}: {reason}", account.id)
 
 
-def _take_their_word(
+def _adopt_venue_position(
     connection: Connection, account_id: int, view: venue_state.VenueView, gaps: Sequence[_Gap]
 ) -> None:
     """The venue is right: exits and stops must go by what is held there, whatever our fills say."""
     shown = {one.contract_id: one for one in view.positions}
     for gap in gaps:
         held = shown.get(gap.contract_id)
-        positions.hold(connection, account_id, gap.contract_id)
-        positions.carry(
+        positions.lock(connection, account_id, gap.contract_id)
+        positions.set_opening(
             connection,
             account_id,
-            contracts.known(connection, gap.contract_id),
+            contracts.require(connection, gap.contract_id),
             quantity=gap.theirs,
             price=held.average_price if held else None,
             opened_market_at=held.opened_market_at if held else None,
@@ -138,7 +140,7 @@ def _listed(gaps: Sequence[_Gap]) -> str:
     return "; ".join(map(str, gaps))
 
 
-def _settle_what_hangs(tx: Transaction, account_id: int) -> None:
+def _resolve_pending(tx: Transaction, account_id: int) -> None:
     now = machine_now()
     minute = f"{now:%Y%m%d%H%M}"
     for order in orders.open_of(tx.connection, account_id):
@@ -154,7 +156,7 @@ def _settle_what_hangs(tx: Transaction, account_id: int) -> None:
                 sequence_key=entries_key(account_id),
             )
     for change in changes.open_of(tx.connection, account_id):
-        if now - change.intended_at > SUBMITTING_AT_MOST:
+        if now - change.created_at > SUBMITTING_AT_MOST:
             tx.enqueue(ChangeOrder(change_id=change.id), key=f"change:{change.id}:{minute}")
 
 
@@ -163,7 +165,7 @@ def _guard_what_is_held(tx: Transaction, ctx: Context, account_id: int) -> None:
     touched = {row.contract_id for row in positions.of_account(tx.connection, account_id)}
     touched |= {row.contract_id for row in orders.open_of(tx.connection, account_id)}
     for contract_id in sorted(touched):
-        if not see(tx.connection, account_id, contract_id).plan.is_empty:
+        if not load_state(tx.connection, account_id, contract_id).plan.is_empty:
             request = GuardPosition(account_id=account_id, contract_id=contract_id)
             key = f"guard:{account_id}:reconcile:{ctx.job.id}:{contract_id}"
             tx.enqueue_unless_queued(request, venue_state.guard_key(account_id, contract_id), key=key)

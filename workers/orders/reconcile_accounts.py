@@ -26,13 +26,13 @@ def reconcile_accounts(_: ReconcileAccounts, ctx: Context) -> dict[str, int]:
     One follows the other, but for those that may not enter before it: after a start, or a gap of the stream.
     """
     with ctx.autocommit() as connection:
-        is_first = not accounts.every(connection)
+        is_first = not accounts.list_all(connection)
     if is_first:
         snapshot_accounts(SnapshotAccounts(), ctx)
     with ctx.transaction() as tx:
         wanted = [
             account
-            for account in accounts.every(tx.connection)
+            for account in accounts.list_all(tx.connection)
             if account.can_trade
             or positions.of_account(tx.connection, account.id)
             or orders.open_of(tx.connection, account.id)

@@ -23,8 +23,8 @@ def reduce_position(job: ReducePosition, ctx: Context) -> dict[str, str | int]:
     if job.is_rehearsal:
         return result | {"rehearsal": "nothing was sent"}
     with ctx.transaction() as tx:
-        contracts.known(tx.connection, job.contract_id)
-        orders.intend(
+        contracts.require(tx.connection, job.contract_id)
+        orders.create(
             tx.connection,
             order_id=order_id,
             account_id=job.account_id,

@@ -13,7 +13,7 @@ from workers.context import Context
 from workers.orders import venue_state
 from workers.task import task
 
-# When to look, counted from the call, in machine time; after the last, absence is believed. Source: venue.md 11.1.
+# When to fetch, counted from the call, in machine time; after the last, absence is believed. Source: venue.md 11.1.
 POLLS = tuple(timedelta(seconds=seconds) for seconds in (0.5, 1, 2, 4, 8, 15))
 # Searches reach further back than the call, in market time: the two sides' clocks need not agree.
 OVERLAP = timedelta(minutes=2)
@@ -41,7 +41,7 @@ def resolve_in_doubt_order(job: ResolveInDoubtOrder, ctx: Context) -> dict[str, 
         return {"order": order.state}
     now = machine_now()
     submitted_at = order.submitted_at or now
-    view = venue_state.look(ctx.gateway, order.account_id, (order.submitted_market_at or ctx.market_now) - OVERLAP)
+    view = venue_state.fetch(ctx.gateway, order.account_id, (order.submitted_market_at or ctx.market_now) - OVERLAP)
     age = now - submitted_at
     found = view.with_tag(order.client_order_id)
     # A rejected one may be the second arrival of a request whose first was accepted and is not shown so far.
@@ -49,7 +49,7 @@ def resolve_in_doubt_order(job: ResolveInDoubtOrder, ctx: Context) -> dict[str, 
         if found.state is OrderState.REJECTED:
             return _rejected(ctx, order.id, found)
         with ctx.transaction() as tx:
-            venue_state.write_down(tx, view)
+            venue_state.apply(tx, view)
             tx.enqueue(PollFills(order_id=order.id))
             tx.finish({"order": "found"})
         return {"order": "found"}

@@ -10,7 +10,7 @@ from shared.domain.market_data.contract import Contract
 from shared.domain.orders.order import OrderState, Role
 from shared.errors import AmbiguousOutcomeError, HaltError, RefusedError, RetryableError, SettingsError
 from shared.gateway.errors import NotSentError
-from shared.gateway.orders.order_request import OrderTicket
+from shared.gateway.orders.order_request import OrderRequest
 from shared.gateway.rest.requester import TIMEOUT
 from shared.ledger.transitions import LEASE
 from workers.context import Context
@@ -19,7 +19,7 @@ _MARGIN = timedelta(seconds=0.5)
 
 
 @dataclass(frozen=True, slots=True)
-class Submitted:
+class PreparedOrder:
     """An order that is SUBMITTING, and that the process which made it so has not sent; by both clocks, when."""
 
     order: OrderRow
@@ -34,7 +34,7 @@ class Submitted:
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class SubmitResult:
     """What became of the call: WORKING with the venue's id, UNKNOWN, or an end with its reason.
 
     An end is written down already; WORKING and UNKNOWN are for the caller, who commits them with what follows.
@@ -47,7 +47,7 @@ class Answer:
     refusal: RefusedError | None = None
 
 
-def submit(ctx: Context, order: OrderRow) -> Answer:
+def submit(ctx: Context, order: OrderRow) -> SubmitResult:
     """Send an order that is CREATED; raise RetryableError, and leave it CREATED, when it certainly was not sent.
 
     An entry is let through only while its account is neither halted nor being flattened; that is read in the very
@@ -61,19 +61,19 @@ def submit(ctx: Context, order: OrderRow) -> Answer:
             connection, order, ctx.job.id, ctx.job.fence, machine_now=machine_now(), market_now=ctx.market_now
         )
     if found.obstacle == "moved":
-        return Answer(order.state, reason="moved by another")
+        return SubmitResult(order.state, reason="moved by another")
     if found.obstacle is not None:
-        return Answer(OrderState.DENIED, reason=found.obstacle, refusal=RefusedError(found.obstacle))
+        return SubmitResult(OrderState.DENIED, reason=found.obstacle, refusal=RefusedError(found.obstacle))
     return send(ctx, order, found.contract, found.lease_left)
 
 
-def send(ctx: Context, order: OrderRow, contract: Contract, lease_left: timedelta) -> Answer:
+def send(ctx: Context, order: OrderRow, contract: Contract, lease_left: timedelta) -> SubmitResult:
     """Send an order that is SUBMITTING by this very run of the job, which stays ours for `lease_left`; as `submit`."""
     if _is_too_late(order):
         return _end_too_late(ctx, order)
     try:
-        need(lease_left)
-        venue_order_id = ctx.gateway.place(_ticket(order, contract))
+        require_lease_left(lease_left)
+        venue_order_id = ctx.gateway.place(_order_request(order, contract))
     except (RetryableError, HaltError, SettingsError):  # certainly not sent, as without a login
         with ctx.ledger.engine.begin() as connection:
             orders.move(connection, order.id, [OrderState.SUBMITTING], OrderState.CREATED)
@@ -81,8 +81,8 @@ def send(ctx: Context, order: OrderRow, contract: Contract, lease_left: timedelt
     except RefusedError as error:
         return _end(ctx, order, OrderState.REJECTED, str(error), error)
     except AmbiguousOutcomeError as error:
-        return Answer(OrderState.IN_DOUBT, reason=str(error))
-    return Answer(OrderState.WORKING, venue_order_id)
+        return SubmitResult(OrderState.IN_DOUBT, reason=str(error))
+    return SubmitResult(OrderState.WORKING, venue_order_id)
 
 
 def _is_too_late(order: OrderRow) -> bool:
@@ -90,23 +90,23 @@ def _is_too_late(order: OrderRow) -> bool:
     return order.expires_at is not None and order.expires_at <= machine_now()
 
 
-def _end_too_late(ctx: Context, order: OrderRow) -> Answer:
+def _end_too_late(ctx: Context, order: OrderRow) -> SubmitResult:
     return _end(ctx, order, OrderState.EXPIRED, f"not sent before {order.expires_at:%H:%M:%S} UTC")
 
 
-def need_lease(ctx: Context) -> None:
+def require_lease(ctx: Context) -> None:
     """Never start a call that somebody else might repeat before it ends: raise NotSentError."""
-    need(ctx.lease_left())
+    require_lease_left(ctx.lease_left())
 
 
-def need(lease_left: timedelta) -> None:
-    """As `need_lease`, of a lease that was asked for already."""
+def require_lease_left(lease_left: timedelta) -> None:
+    """As `require_lease`, of a lease that was asked for already."""
     if lease_left <= TIMEOUT + _MARGIN:
         raise NotSentError("the lease would not outlast the call")
 
 
-def _ticket(order: OrderRow, contract: Contract) -> OrderTicket:
-    return OrderTicket(
+def _order_request(order: OrderRow, contract: Contract) -> OrderRequest:
+    return OrderRequest(
         account_id=order.account_id,
         contract=contract,
         side=order.side,
@@ -122,9 +122,11 @@ def _ticket(order: OrderRow, contract: Contract) -> OrderTicket:
     )
 
 
-def _end(ctx: Context, order: OrderRow, state: OrderState, reason: str, refusal: RefusedError | None = None) -> Answer:
+def _end(
+    ctx: Context, order: OrderRow, state: OrderState, reason: str, refusal: RefusedError | None = None
+) -> SubmitResult:
     # The hub may have told of a rejection before the answer came, without a reason.
     sources = [OrderState.CREATED, OrderState.SUBMITTING, *({OrderState.REJECTED} & {state})]
     with ctx.ledger.engine.begin() as connection:
         orders.move(connection, order.id, sources, state, reason=reason)
-    return Answer(state, reason=reason, refusal=refusal)
+    return SubmitResult(state, reason=reason, refusal=refusal)

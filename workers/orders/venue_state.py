@@ -22,7 +22,7 @@ from workers.context import Context
 
 log = logging.getLogger(__name__)
 
-MOST_VANISHED = 20  # asked for one by one; the rest when the next look comes
+MOST_VANISHED = 20  # asked for one by one; the rest when the next fetch comes
 
 _LEGS = {"-SL": Role.STOP_LOSS, "-TP": Role.TAKE_PROFIT}
 _GONE = {OrderState.CANCELLED, OrderState.EXPIRED, OrderState.REJECTED}
@@ -46,7 +46,7 @@ class VenueView:
         return min(found, key=lambda order: order.state is OrderState.REJECTED, default=None)
 
 
-def look(gateway: GatewayClient, account_id: int, since_market_at: datetime) -> VenueView:
+def fetch(gateway: GatewayClient, account_id: int, since_market_at: datetime) -> VenueView:
     """Ask the venue for the account's working orders, and its orders and fills since `since_market_at`."""
     seen = {order.id: order for order in gateway.orders_since(account_id, since_market_at)}
     seen |= {order.id: order for order in gateway.orders_working(account_id)}
@@ -55,12 +55,12 @@ def look(gateway: GatewayClient, account_id: int, since_market_at: datetime) -> 
     )
 
 
-def look_whole(ctx: Context, account_id: int, since_market_at: datetime) -> VenueView:
-    """Look as `look` does, and ask for each order that is open here and that the venue did not show."""
-    return _with_vanished(ctx, look(ctx.gateway, account_id, since_market_at))
+def fetch_complete(ctx: Context, account_id: int, since_market_at: datetime) -> VenueView:
+    """Look as `fetch` does, and ask for each order that is open here and that the venue did not show."""
+    return _with_vanished(ctx, fetch(ctx.gateway, account_id, since_market_at))
 
 
-def look_now(ctx: Context, account_id: int) -> VenueView:
+def fetch_current(ctx: Context, account_id: int) -> VenueView:
     """Look at what works and what is held now, and at what became of what is open here: as little as a guard needs."""
     view = VenueView(account_id, ctx.gateway.orders_working(account_id), [], ctx.gateway.positions(account_id))
     return _with_vanished(ctx, view)
@@ -85,13 +85,13 @@ def quantity_at_venue(view: VenueView, contract_id: str) -> int:
     )
 
 
-def write_down(tx: Transaction, view: VenueView) -> None:
+def apply(tx: Transaction, view: VenueView) -> None:
     """Bring our rows in line with the venue: orders by tag or venue id, strangers adopted, fills kept and added up."""
-    write_orders(tx, view.account_id, view.orders)
-    write_fills(tx, view.account_id, view.fills)
+    apply_orders(tx, view.account_id, view.orders)
+    apply_fills(tx, view.account_id, view.fills)
 
 
-def write_orders(tx: Transaction, account_id: int, shown: Sequence[VenueOrder]) -> None:
+def apply_orders(tx: Transaction, account_id: int, shown: Sequence[VenueOrder]) -> None:
     """Bring our rows of these orders in line, by tag or venue id; strangers are adopted, changes settled.
 
     A final state stays, and what the venue said later is not undone by what it said before.
@@ -102,14 +102,14 @@ def write_orders(tx: Transaction, account_id: int, shown: Sequence[VenueOrder]) 
     kept = venue_orders.kept(connection, account_id, {order.id for order in shown})
     # One order may be shown several times, out of order: each is judged by itself.
     news = [order for order in sorted(shown, key=lambda order: order.id) if not _is_kept(kept.get(order.id), order)]
-    gone = _write_news(tx, account_id, news, kept) if news else []
+    gone = _apply_updates(tx, account_id, news, kept) if news else []
     changes.settle(connection, account_id, [order.id for order in shown])
     for order in gone:  # it may have been the stop
         if positions.quantity_of(connection, account_id, order.contract_id):
             _ask_for_guard(tx, account_id, order.contract_id, f"order:{order.id}:{order.state}")
 
 
-def _write_news(
+def _apply_updates(
     tx: Transaction, account_id: int, news: Sequence[VenueOrder], kept: Mapping[int, Kept]
 ) -> list[VenueOrder]:
     """Write down orders of which the venue says something new; return those that are gone unfilled."""
@@ -212,7 +212,7 @@ def _shown(order: VenueOrder) -> Shown:
     )
 
 
-def write_fills(tx: Transaction, account_id: int, shown: Sequence[VenueFill]) -> None:
+def apply_fills(tx: Transaction, account_id: int, shown: Sequence[VenueFill]) -> None:
     """Keep these fills, tied to the orders of ours that they filled, add up the positions, and have them guarded."""
     if not shown:
         return
@@ -220,7 +220,7 @@ def write_fills(tx: Transaction, account_id: int, shown: Sequence[VenueFill]) ->
     known = known_contracts(connection, account_id, {fill.contract_id for fill in shown})
     kept = [fill for fill in sorted(shown, key=lambda fill: fill.id) if fill.contract_id in known]
     for contract_id in sorted({fill.contract_id for fill in kept}):
-        positions.hold(connection, account_id, contract_id)
+        positions.lock(connection, account_id, contract_id)
     ours = fills.order_ids(connection, account_id, [fill.order_id for fill in kept])
     rows = []
     for fill in kept:
@@ -239,7 +239,7 @@ def write_fills(tx: Transaction, account_id: int, shown: Sequence[VenueFill]) ->
         )
     moved = fills.store(connection, rows)
     for contract_id in sorted({contract_id for _, contract_id in moved}):
-        positions.add_up(connection, account_id, contracts.known(connection, contract_id))
+        positions.add_up(connection, account_id, contracts.require(connection, contract_id))
     void = {fill.id for fill in kept if fill.is_voided}
     for fill_id, contract_id in moved:
         _ask_for_guard(tx, account_id, contract_id, f"fill:{fill_id}{':void' if fill_id in void else ''}")

@@ -9,25 +9,25 @@ from decimal import Decimal
 from shared.clock import machine_now
 from shared.db.accounts import accounts
 from shared.db.market_data import contracts
-from shared.db.orders import changes, fills, flattenings, orders, positions
+from shared.db.orders import changes, fills, flatten_requests, orders, positions
 from shared.db.orders.orders import OrderRow
 from shared.db.orders.positions import PositionRow
 from shared.db.risk import risk_snapshots
-from shared.db.risk.risk_snapshots import Stand
+from shared.db.risk.risk_snapshots import RiskSnapshot
 from shared.domain.market_data.calendar import calendar_of, trading_day_at
 from shared.domain.market_data.contract import ROOTS, Contract
 from shared.domain.orders.order import ChangeKind, OrderState, OrderType, Origin, Role, Side
 from shared.domain.orders.protection import followed
 from shared.domain.risk.account_risk import marked
 from shared.domain.risk.account_rules import Action, Finding, session_of, strongest, watch
-from shared.domain.risk.entry_rules import EntryWish, only_reduces, time_findings
+from shared.domain.risk.entry_rules import EntryIntent, only_reduces, time_findings
 from shared.errors import RefusedError
 from shared.hot.quotes import Quote, exit_price_by
 from shared.ledger.jobs.orders import ChangeOrder, Flatten, GuardPosition, ReducePosition
 from shared.ledger.jobs.risk import WatchAccounts
 from shared.ledger.ledger import Transaction
 from workers.context import Context
-from workers.orders.entry import said
+from workers.orders.entry import describe_violation
 from workers.orders.venue_state import guard_key
 from workers.task import task
 
@@ -36,54 +36,54 @@ log = logging.getLogger(__name__)
 UNGUARDED_FOR = timedelta(seconds=1)
 FORSAKEN_AFTER = timedelta(seconds=3)
 _AGAIN_AFTER_S = 5
-_LOSSES = {"maximum_loss", "daily_loss"}
+_LOSSES = {"max_loss_limit", "daily_loss_limit"}
 
 
 @task(WatchAccounts)
 def watch_accounts(_: WatchAccounts, ctx: Context) -> dict[str, int]:
     """Judge every account by itself, so that one account's trouble hides no other; judging twice acts once."""
     with ctx.autocommit() as connection:
-        everyone = accounts.every(connection)
+        everyone = accounts.list_all(connection)
         held = positions.in_accounts(connection, [account.id for account in everyone])
         quotes = ctx.quotes.read({row.contract_id for row in held})
         max_quantity = ctx.settings.max_quantity
         prices = exit_price_by(quotes)
-        stands = risk_snapshots.read(connection, everyone, ctx.clock, lambda _: prices, max_quantity=max_quantity)
+        snapshots = risk_snapshots.read(connection, everyone, ctx.clock, lambda _: prices, max_quantity=max_quantity)
     _ask_again(ctx)
     by_account: defaultdict[int, list[PositionRow]] = defaultdict(list)
     for row in held:
         by_account[row.account_id].append(row)
     acted = 0
-    for account_id, stand in stands.items():
+    for account_id, snapshot in snapshots.items():
         try:
-            acted += _watch(ctx, stand)
-            if ctx.may_act_for(stand.account):
+            acted += _watch(ctx, snapshot)
+            if ctx.may_act_for(snapshot.account):
                 _follow(ctx, by_account[account_id], quotes)
         except (RefusedError, LookupError, ArithmeticError, ValueError):
             log.exception("account %s could not be watched", account_id)
-    return {"accounts": len(stands), "acted": acted}
+    return {"accounts": len(snapshots), "acted": acted}
 
 
 def _ask_again(ctx: Context) -> None:
-    """A fill whose guard was lost, or could not act, gets another; so does a wish to be flat that no job is about."""
+    """Enqueue a guard for each fill still unprotected, and a job for each flatten request that has none."""
     with ctx.transaction() as tx:
         for account_id, contract_id in fills.unguarded(tx.connection, UNGUARDED_FOR):
             slot = int(machine_now().timestamp()) // _AGAIN_AFTER_S
             request = GuardPosition(account_id=account_id, contract_id=contract_id)
             key = f"guard:{account_id}:{contract_id}:watch:{slot}"
             tx.enqueue_unless_queued(request, guard_key(account_id, contract_id), key=key)
-        for wish in flattenings.forsaken(tx.connection, FORSAKEN_AFTER):
-            tx.enqueue(Flatten(flattening_id=wish.id), correlation_id=ctx.job.id)
+        for flatten_request in flatten_requests.forsaken(tx.connection, FORSAKEN_AFTER):
+            tx.enqueue(Flatten(flatten_request_id=flatten_request.id), correlation_id=ctx.job.id)
 
 
-def _watch(ctx: Context, stand: Stand) -> int:
+def _watch(ctx: Context, snapshot: RiskSnapshot) -> int:
     market_now = ctx.market_now
-    session = session_of(stand.standing, market_now)
-    found = watch(stand.standing, stand.book, market_now, session)
-    now_marked = marked(stand.standing, stand.book)
+    session = session_of(snapshot.risk, market_now)
+    found = watch(snapshot.risk, snapshot.book, market_now, session)
+    now_marked = marked(snapshot.risk, snapshot.book)
     serious = [one for one in found if one.action >= Action.BLOCK]
-    reason = "; ".join(map(said, serious)) or None
-    account, day = stand.account, trading_day_at(market_now)
+    reason = "; ".join(map(describe_violation, serious)) or None
+    account, day = snapshot.account, trading_day_at(market_now)
     changed: dict[str, object] = {}
     if now_marked.is_breached and account.breached_market_at is None:
         changed["breached_market_at"] = market_now
@@ -92,9 +92,9 @@ def _watch(ctx: Context, stand: Stand) -> int:
     # What is closed cannot be closed, and what is not ours to trade is not ours to close.
     may_act = session is not None and ctx.may_act_for(account)
     action = strongest(found) if may_act else Action.NONE
-    if may_act and stand.standing.working:
-        _take_entries_back(ctx, stand, found)
-    if not changed and reason == account.block_reason and action < Action.CUT:
+    if may_act and snapshot.risk.working:
+        _take_entries_back(ctx, snapshot, found)
+    if not changed and reason == account.block_reason and action < Action.REDUCE:
         return 0
     with ctx.transaction() as tx:
         if accounts.lock(tx.connection, account.id) is None:
@@ -103,27 +103,29 @@ def _watch(ctx: Context, stand: Stand) -> int:
             changed["block_reason"] = reason
             if account.block_reason is None or reason is None:
                 accounts.note(tx.connection, account.id, "blocked" if reason else "unblocked", reason or "")
-        if action is Action.CUT:
-            changed["cut_on"] = day
-            _cut(tx, stand, serious)
+        if action is Action.REDUCE:
+            changed["reduced_on"] = day
+            _reduce(tx, snapshot, serious)
         if changed:
             accounts.change(tx.connection, account.id, **changed)
-        return _flatten(tx, ctx, stand, serious) if action is Action.FLATTEN else 0
+        return _flatten(tx, ctx, snapshot, serious) if action is Action.FLATTEN else 0
 
 
-def _take_entries_back(ctx: Context, stand: Stand, found: Sequence[Finding]) -> None:
+def _take_entries_back(ctx: Context, snapshot: RiskSnapshot, found: Sequence[Finding]) -> None:
     """Cancel entries that rest and could not be placed now: a fill would be a new position. Exits stay."""
-    why = None if stand.account.halt is None else f"the account is halted: {stand.account.halt}"
-    why = why or next((said(one) for one in found if one.action >= Action.BLOCK and one.rule in _LOSSES), None)
+    why = None if snapshot.account.halt is None else f"the account is halted: {snapshot.account.halt}"
+    why = why or next(
+        (describe_violation(one) for one in found if one.action >= Action.BLOCK and one.rule in _LOSSES), None
+    )
     market_now = ctx.market_now
     with ctx.transaction() as tx:
-        for order in orders.open_of(tx.connection, stand.account.id):
+        for order in orders.open_of(tx.connection, snapshot.account.id):
             if order.role is not Role.ENTRY or order.state is not OrderState.WORKING:
                 continue
-            contract = contracts.known(tx.connection, order.contract_id)
-            if only_reduces(EntryWish(contract, order.side, 0, None), stand.standing):  # it is counted already
+            contract = contracts.require(tx.connection, order.contract_id)
+            if only_reduces(EntryIntent(contract, order.side, 0, None), snapshot.risk):  # it is counted already
                 continue
-            reason = why or _barred(contract, stand, market_now)
+            reason = why or _barred(contract, snapshot, market_now)
             if reason is not None and not changes.has_open(tx.connection, order.id):
                 _ask_for_change(tx, order, ChangeKind.CANCEL, reason)
 
@@ -131,7 +133,7 @@ def _take_entries_back(ctx: Context, stand: Stand, found: Sequence[Finding]) -> 
 def _ask_for_change(
     tx: Transaction, order: OrderRow, kind: ChangeKind, reason: str, stop_price: Decimal | None = None
 ) -> None:
-    change = changes.intend(
+    change = changes.create(
         tx.connection,
         order.id,
         kind,
@@ -143,37 +145,39 @@ def _ask_for_change(
     tx.enqueue(ChangeOrder(change_id=change.id), correlation_id=order.correlation_id)
 
 
-def _barred(contract: Contract, stand: Stand, market_now: datetime) -> str | None:
+def _barred(contract: Contract, snapshot: RiskSnapshot, market_now: datetime) -> str | None:
     calendar = calendar_of(ROOTS[contract.root].group)
     session = calendar.session_at(market_now)
-    barred = time_findings(contract, stand.book, market_now, session=session, calendar=calendar)
-    return next((said(one) for one in barred if one.rule != "session"), None)  # a closed market cancels nothing
+    barred = time_findings(contract, snapshot.book, market_now, session=session, calendar=calendar)
+    return next(
+        (describe_violation(one) for one in barred if one.rule != "session"), None
+    )  # a closed market cancels nothing
 
 
-def _flatten(tx: Transaction, ctx: Context, stand: Stand, found: Sequence[Finding]) -> int:
-    if flattenings.open_on(tx.connection, stand.account.id) is not None:
+def _flatten(tx: Transaction, ctx: Context, snapshot: RiskSnapshot, found: Sequence[Finding]) -> int:
+    if flatten_requests.open_on(tx.connection, snapshot.account.id) is not None:
         return 0
     reason = "; ".join(one.message for one in found if one.action is Action.FLATTEN)
-    accounts.note(tx.connection, stand.account.id, "flattened", reason)
-    wish = flattenings.ask(
+    accounts.note(tx.connection, snapshot.account.id, "flattened", reason)
+    request = flatten_requests.ask(
         tx.connection,
-        stand.account.id,
+        snapshot.account.id,
         None,
         origin=Origin.PROTECTOR,
         reason=reason,
         correlation_id=ctx.job.id,
     )
-    tx.enqueue(Flatten(flattening_id=wish), correlation_id=ctx.job.id)
+    tx.enqueue(Flatten(flatten_request_id=request), correlation_id=ctx.job.id)
     return 1
 
 
-def _cut(tx: Transaction, stand: Stand, found: Sequence[Finding]) -> None:
+def _reduce(tx: Transaction, snapshot: RiskSnapshot, found: Sequence[Finding]) -> None:
     """Close half of everything, rounded up, once a day."""
-    accounts.note(tx.connection, stand.account.id, "cut", "; ".join(one.message for one in found))
-    for holding in stand.standing.holdings:
+    accounts.note(tx.connection, snapshot.account.id, "cut", "; ".join(one.message for one in found))
+    for holding in snapshot.risk.holdings:
         tx.enqueue(
             ReducePosition(
-                account_id=stand.account.id,
+                account_id=snapshot.account.id,
                 contract_id=holding.contract_id,
                 quantity=(abs(holding.quantity) + 1) // 2,
             )
@@ -196,7 +200,7 @@ def _follow(ctx: Context, held: Sequence[PositionRow], quotes: Mapping[str, Quot
 def _move_stops(
     tx: Transaction, position: PositionRow, price: Decimal, breakeven_ticks: int | None, trail_ticks: int | None
 ) -> None:
-    contract = contracts.known(tx.connection, position.contract_id)
+    contract = contracts.require(tx.connection, position.contract_id)
     side = Side.BUY if position.quantity > 0 else Side.SELL
     for order in orders.open_in(tx.connection, position.account_id, position.contract_id):
         is_stop = order.role is Role.STOP_LOSS and order.type is OrderType.STOP and order.state is OrderState.WORKING

@@ -13,7 +13,7 @@ def evaluate_due(_: EvaluateDue, ctx: Context) -> dict[str, int]:
     asked = 0
     with ctx.transaction() as tx:
         for contract in contracts.tracked(tx.connection):
-            held = contracts.held(tx.connection, contract.id)
+            held = contracts.coverage(tx.connection, contract.id)
             if held:
                 asked += ask_for_evaluations(tx, ctx.settings, contract, held[-1].end)
     return {"asked": asked}

@@ -27,7 +27,7 @@ from shared.ledger.ledger import Transaction
 from strategies.registry import strategy_named
 from workers.context import Context
 from workers.market_data.fetch_contract_bars import HISTORY
-from workers.orders.entry import Wish, get_ready, intend, is_flat
+from workers.orders.entry import EntryRequest, is_flat, record_entry, require_open_session
 from workers.orders.resolve_in_doubt_order import entries_key
 from workers.task import task
 
@@ -65,7 +65,7 @@ def evaluate_strategy(job: EvaluateStrategy, ctx: Context) -> Evaluated:
     obstacle = _obstacle(job, ctx, seen) if decision else None
     if decision is not None and seen.account is not None and obstacle is None:
         with ctx.transaction() as tx:
-            evaluated, signal_id = _trade(tx, ctx, job, _wish(job, ctx, seen.contract, seen.account, decision))
+            evaluated, signal_id = _trade(tx, ctx, job, _entry_request(job, ctx, seen.contract, seen.account, decision))
             _store(tx.connection, job, evaluated, started, signal_id)
     else:
         evaluated = Evaluated(decision.side, _not_traded(reason, obstacle)) if decision else Evaluated("none", reason)
@@ -75,7 +75,7 @@ def evaluate_strategy(job: EvaluateStrategy, ctx: Context) -> Evaluated:
 
 
 def _look(connection: Connection, job: EvaluateStrategy) -> _Seen:
-    contract = contracts.known(connection, job.contract_id)
+    contract = contracts.require(connection, job.contract_id)
     trading = strategy_accounts.trading(connection, job.strategy)
     account = next((one for one in trading if one.id == job.account_id), None)
     return _Seen(
@@ -101,20 +101,22 @@ def _obstacle(job: EvaluateStrategy, ctx: Context, seen: _Seen) -> str | None:
     if seen.account is None:
         return _NOBODY if job.account_id is None else _no_longer(job)
     try:
-        get_ready(ctx, seen.contract)
+        require_open_session(ctx, seen.contract)
     except MarketClosedError as error:
         return str(error)
     return None
 
 
-def _wish(job: EvaluateStrategy, ctx: Context, contract: Contract, account: AccountRow, decision: Decision) -> Wish:
+def _entry_request(
+    job: EvaluateStrategy, ctx: Context, contract: Contract, account: AccountRow, decision: Decision
+) -> EntryRequest:
     entry = Entry(
         side=decision.side,
         quantity=QUANTITY,
         stop_loss_ticks=decision.stop_loss_ticks,
         take_profit_ticks=decision.take_profit_ticks,
     )
-    return Wish(
+    return EntryRequest(
         account.id,
         contract,
         entry,
@@ -125,18 +127,20 @@ def _wish(job: EvaluateStrategy, ctx: Context, contract: Contract, account: Acco
     )
 
 
-def _trade(tx: Transaction, ctx: Context, job: EvaluateStrategy, wish: Wish) -> tuple[Evaluated, UUID | None]:
-    side, reason = wish.entry.side, wish.reason or ""
-    # Before the look: nobody else may enter in between. As `intend` locks, which waits for nothing then.
-    accounts.lock_to_enter(tx.connection, wish.account_id, family_of(wish.contract.root))
-    if wish.account_id not in {one.id for one in strategy_accounts.trading(tx.connection, job.strategy)}:
+def _trade(
+    tx: Transaction, ctx: Context, job: EvaluateStrategy, request: EntryRequest
+) -> tuple[Evaluated, UUID | None]:
+    side, reason = request.entry.side, request.reason or ""
+    # Before the look: nobody else may enter in between. As `record_entry` locks, which waits for nothing then.
+    accounts.lock_to_enter(tx.connection, request.account_id, family_of(request.contract.root))
+    if request.account_id not in {one.id for one in strategy_accounts.trading(tx.connection, job.strategy)}:
         return Evaluated(side, _not_traded(reason, _no_longer(job))), None
-    if not is_flat(tx.connection, wish.account_id, job.contract_id):
+    if not is_flat(tx.connection, request.account_id, job.contract_id):
         return Evaluated(side, _not_traded(reason, "the account is not flat any more")), None
-    intent = intend(tx, ctx, wish)
+    intent = record_entry(tx, ctx, request)
     if intent.refusal is not None:
         return Evaluated(side, _not_traded(reason, str(intent.refusal))), intent.signal_id
-    tx.enqueue(PlaceOrder(order_id=intent.order.id), sequence_key=entries_key(wish.account_id))
+    tx.enqueue(PlaceOrder(order_id=intent.order.id), sequence_key=entries_key(request.account_id))
     return Evaluated(side, reason), intent.signal_id
 
 

@@ -12,7 +12,7 @@ from sqlalchemy.dialects.postgresql import insert
 from shared.db.tables.accounts import account, account_day, account_event, account_snapshot
 from shared.domain.accounts.stage import Stage, stage_of
 from shared.domain.market_data.calendar import trading_day_at
-from shared.domain.risk.rule_book import first_highest_close
+from shared.domain.risk.rule_book import initial_high_water_mark
 from shared.ids import new_id
 
 
@@ -36,10 +36,10 @@ class AccountRow:
     default_stop_ticks: int | None
     trading_day: date | None
     day_opening_balance: Decimal | None
-    highest_close: Decimal | None
+    high_water_mark: Decimal | None
     breached_market_at: datetime | None
     locked_on: date | None
-    cut_on: date | None
+    reduced_on: date | None
     block_reason: str | None
 
     @property
@@ -77,7 +77,7 @@ def _row(row: Row[tuple[object, ...]]) -> AccountRow:
     return AccountRow(**row._mapping)  # noqa: SLF001  # SQLAlchemy's documented name
 
 
-def every(connection: Connection) -> list[AccountRow]:
+def list_all(connection: Connection) -> list[AccountRow]:
     """Return all accounts."""
     return [_row(row) for row in connection.execute(select(*_COLUMNS).order_by(account.c.id))]
 
@@ -116,7 +116,7 @@ def store(
 ) -> None:
     """Keep what the venue says of one account, a snapshot of it, and the day that has ended since the last word.
 
-    `reported_at` is when it was told or asked: the venue gives a balance no time of its own, and an older one is left out.
+    `reported_at` is when the venue reported it (a balance has no time of its own); an older balance is ignored.
     """
     before = lock(connection, account_id)
     if before is not None and before.reported_at is not None and before.reported_at > reported_at:
@@ -126,7 +126,7 @@ def store(
     values["reported_at"] = reported_at
     if before is None or before.trading_day is None:
         values |= {"trading_day": today, "day_opening_balance": balance}
-        values["highest_close"] = first_highest_close(name, balance)
+        values["high_water_mark"] = initial_high_water_mark(name, balance)
     elif before.trading_day < today:
         values |= _new_day(connection, before, today, balance)
     statement = insert(account).values(id=account_id, **values)
@@ -140,7 +140,7 @@ def store(
 
 
 def _new_day(connection: Connection, before: AccountRow, today: date, balance: Decimal) -> dict[str, Any]:
-    """Write down the day that is over; its last balance is what the loss limit's floor follows.
+    """Write down the day that is over; its last balance is what the loss limit's loss_limit_level follows.
 
     A balance that moved since the last word moved while nobody listened: the higher one counts as the day's last. Where
     more than one day has ended so, the highest is not known, and a person must say it, but of a practice account.
@@ -154,11 +154,11 @@ def _new_day(connection: Connection, before: AccountRow, today: date, balance: D
     )
     connection.execute(ended.on_conflict_do_nothing())
     last = max(before.balance, balance)
-    highest = None if before.highest_close is None else max(before.highest_close, last)
+    highest = None if before.high_water_mark is None else max(before.high_water_mark, last)
     was_unseen = balance != before.balance and _weekdays_between(before.trading_day or today, today) > 1
     if was_unseen and stage_of(before.name) is not Stage.PRACTICE:
         highest = None
-    return {"trading_day": today, "day_opening_balance": last, "highest_close": highest}
+    return {"trading_day": today, "day_opening_balance": last, "high_water_mark": highest}
 
 
 def _weekdays_between(first: date, last: date) -> int:
@@ -178,7 +178,7 @@ def forbid_all_but(connection: Connection, seen: Sequence[int]) -> None:
 
 
 def forget_reconciliation(connection: Connection) -> None:
-    """Demand a fresh reconcile of every account before its next entry; done at each start."""
+    """Demand a fresh reconcile of list_all account before its next entry; done at each start."""
     connection.execute(update(account).values(reconciled_at=None))
 
 

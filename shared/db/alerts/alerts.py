@@ -70,7 +70,7 @@ def _to_handle() -> Select[bytes, int, list[int], str | None]:
     )
     whose = func.coalesce(bindparam("account", type_=BigInteger), hook.c.account_id)
     refusal = select(signal.c.reason).where(
-        signal.c.alert_id == alert.c.id, signal.c.account_id == whose, signal.c.verdict == "refused"
+        signal.c.alert_id == alert.c.id, signal.c.account_id == whose, signal.c.verdict == "denied"
     )
     return (
         select(

@@ -49,13 +49,13 @@ def get(connection: Connection, contract_id: str) -> Contract | None:
     return None if row is None else _contract(row)
 
 
-def known(connection: Connection, contract_id: str) -> Contract:
+def require(connection: Connection, contract_id: str) -> Contract:
     """Return the contract; raise LookupError naming it when we never met it."""
-    found: Contract = known_with(connection, contract_id, [])[-1]
+    found: Contract = require_all(connection, contract_id, [])[-1]
     return found
 
 
-def known_with(connection: Connection, contract_id: str, more: Sequence[ColumnElement[Any]]) -> tuple[Any, ...]:
+def require_all(connection: Connection, contract_id: str, more: Sequence[ColumnElement[Any]]) -> tuple[Any, ...]:
     """Return what `more` selects, and last the contract; raise LookupError, with nothing done, if we never met it."""
     found = connection.execute(select(*more, *_COLUMNS).where(contract.c.id == contract_id)).one_or_none()
     if found is None:
@@ -92,14 +92,14 @@ def tracked_roots(connection: Connection) -> list[str]:
     return list(connection.execute(select(contract.c.root).where(contract.c.is_tracked).distinct()).scalars())
 
 
-def held(connection: Connection, contract_id: str) -> list[Span]:
+def coverage(connection: Connection, contract_id: str) -> list[Span]:
     """Return the spans in which we hold every bar there is, oldest first."""
-    ranges = connection.execute(select(contract.c.held).where(contract.c.id == contract_id)).scalar_one()
+    ranges = connection.execute(select(contract.c.coverage).where(contract.c.id == contract_id)).scalar_one()
     return [Span(one.lower, one.upper) for one in ranges]
 
 
-def add_held(connection: Connection, contract_id: str, span: Span) -> None:
+def add_coverage(connection: Connection, contract_id: str, span: Span) -> None:
     """Note that we hold every bar of `span`."""
     added = TimestamptzMultirange([TimestamptzRange(span.start, span.end, "[)")])
     statement = update(contract).where(contract.c.id == contract_id)
-    connection.execute(statement.values(held=contract.c.held.op("+")(cast(added, TSTZMULTIRANGE))))
+    connection.execute(statement.values(coverage=contract.c.coverage.op("+")(cast(added, TSTZMULTIRANGE))))

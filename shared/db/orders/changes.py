@@ -31,7 +31,7 @@ class ChangeRow:
     state: ChangeState
     outcome: str | None
     sent_count: int
-    intended_at: datetime
+    created_at: datetime
     submitted_at: datetime | None
 
 
@@ -43,7 +43,7 @@ def _row(row: Row[tuple[object, ...]]) -> ChangeRow:
     return ChangeRow(**values | {"kind": ChangeKind(values["kind"]), "state": ChangeState(values["state"])})
 
 
-def intend(
+def create(
     connection: Connection,
     order_id: UUID,
     kind: ChangeKind,
@@ -56,8 +56,8 @@ def intend(
     stop_price: Decimal | None = None,
 ) -> ChangeRow:
     """Write down a wish, or return the open cancel of the same order: to cancel twice is to cancel once."""
-    if kind is ChangeKind.CANCEL and (standing := _open_cancel(connection, order_id)) is not None:
-        return standing
+    if kind is ChangeKind.CANCEL and (risk := _open_cancel(connection, order_id)) is not None:
+        return risk
     row = connection.execute(
         insert(order_change)
         .values(

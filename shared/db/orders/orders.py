@@ -67,12 +67,12 @@ _OPEN_OF = _OF_ACCOUNT.where(orders.c.state.in_(OPEN)).order_by(orders.c.id)
 _OPEN_IN = _OPEN_OF.where(orders.c.contract_id == bindparam("contract"))
 _OF_TAGS = _OF_ACCOUNT.where(orders.c.client_order_id == any_(bindparam("tags", type_=ARRAY(Text))))
 _NEW = tuple(column.name for column in orders.c if column.server_default is None)
-_INTEND = (
+_CREATE = (
     insert(orders)
     .values({name: bindparam(f"new_{name}", type_=orders.c[name].type) for name in _NEW})
     .returning(*_COLUMNS)
 )
-_INTEND_ALONG = _INTEND.add_cte(signals.ADD.cte("along"))
+_CREATE_WITH_SIGNAL = _CREATE.add_cte(signals.ADD.cte("along"))
 _WORDS = {"origin": Origin, "role": Role, "side": Side, "type": OrderType, "state": OrderState}
 
 
@@ -86,7 +86,7 @@ def tag_of(order_id: UUID) -> str:
     return f"tw-{order_id.hex}"
 
 
-def intend(
+def create(
     connection: Connection,
     *,
     order_id: UUID,
@@ -123,8 +123,8 @@ def intend(
     assert known.keys() <= set(_NEW), known.keys() - set(_NEW)  # noqa: S101  # ours to know
     values = {f"new_{name}": known.get(name) for name in _NEW}
     if along is None:
-        return _row(connection.execute(_INTEND, values).one())
-    return _row(connection.execute(_INTEND_ALONG, values | {"new_signal_id": along.id} | along.values()).one())
+        return _row(connection.execute(_CREATE, values).one())
+    return _row(connection.execute(_CREATE_WITH_SIGNAL, values | {"new_signal_id": along.id} | along.values()).one())
 
 
 def get(connection: Connection, order_id: UUID) -> OrderRow | None:
@@ -133,7 +133,7 @@ def get(connection: Connection, order_id: UUID) -> OrderRow | None:
     return None if row is None else _row(row)
 
 
-def like(connection: Connection, digits: str) -> list[OrderRow]:
+def find_by_id_part(connection: Connection, digits: str) -> list[OrderRow]:
     """Return up to three orders whose id begins or ends with these hexadecimal digits, the newest first."""
     first, last = UUID(digits.ljust(_ID_DIGITS, "0")), UUID(digits.ljust(_ID_DIGITS, "f"))
     plain = func.replace(cast(orders.c.id, Text), "-", "")
@@ -171,7 +171,7 @@ def submit(
         func.submit_order(order.id, machine_now, market_now).label("said"),
         lease.scalar_subquery().label("lease_left"),
     ]
-    row = contracts.known_with(connection, order.contract_id, columns)
+    row = contracts.require_all(connection, order.contract_id, columns)
     said, lease_left, contract = row
     return Submission(contract, None if said == "submitting" else said, lease_left or timedelta(0))
 
@@ -229,7 +229,7 @@ def newest_stop_of_ours(connection: Connection, account_id: int, contract_id: st
         orders.c.contract_id == contract_id,
         orders.c.origin == Origin.PROTECTOR.value,
         orders.c.role == Role.STOP_LOSS.value,
-        orders.c.intended_at >= since,
+        orders.c.created_at >= since,
         or_(orders.c.state != OrderState.CANCELLED.value, orders.c.venue_order_id.is_not(None)),
     )
     row = connection.execute(statement.order_by(orders.c.id.desc()).limit(1)).one_or_none()
@@ -238,7 +238,7 @@ def newest_stop_of_ours(connection: Connection, account_id: int, contract_id: st
 
 def given_up_since(connection: Connection, account_id: int, since: datetime) -> list[OrderRow]:
     """Return the orders that were sent, never seen at the venue and given up, intended since `since`, oldest first."""
-    statement = select(*_COLUMNS).where(orders.c.account_id == account_id, orders.c.intended_at >= since, IS_GIVEN_UP)
+    statement = select(*_COLUMNS).where(orders.c.account_id == account_id, orders.c.created_at >= since, IS_GIVEN_UP)
     return [_row(row) for row in connection.execute(statement.order_by(orders.c.id))]
 
 

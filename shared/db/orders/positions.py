@@ -1,4 +1,4 @@
-"""Net positions, a row per account and contract: what was carried in, and every fill we know since."""
+"""Net positions, a row per account and contract: what was opening in, and every fill we know since."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -33,7 +33,7 @@ class PositionRow:
     opened_market_at: datetime | None
 
 
-def hold(connection: Connection, account_id: int, contract_id: str) -> bool:
+def lock(connection: Connection, account_id: int, contract_id: str) -> bool:
     """Hold the position's row, so that two fills cannot miss each other; return whether it is new."""
     key = {"account_id": account_id, "contract_id": contract_id}
     flat = insert(position).values(**key, direction=Direction.FLAT.value, quantity=0)
@@ -46,16 +46,16 @@ def hold(connection: Connection, account_id: int, contract_id: str) -> bool:
 
 def add_up(connection: Connection, account_id: int, contract: Contract) -> int:
     """Set the row, which the caller holds, to what its fills add up to; return the signed quantity."""
-    carried = connection.execute(
-        select(position.c.carried_quantity, position.c.carried_price, position.c.carried_until_fill_id,
+    opening = connection.execute(
+        select(position.c.opening_quantity, position.c.opening_price, position.c.opening_until_fill_id,
                position.c.opened_market_at).where(_is_of(account_id, contract.id))
     ).one()  # fmt: skip
-    now = Position(carried.carried_quantity, _in_ticks(carried.carried_price, contract))
-    opened = carried.opened_market_at if now.quantity else None
+    now = Position(opening.opening_quantity, _in_ticks(opening.opening_price, contract))
+    opened = opening.opened_market_at if now.quantity else None
     statement = select(fill.c.side, fill.c.quantity, fill.c.price, fill.c.filled_market_at).where(
         fill.c.account_id == account_id,
         fill.c.contract_id == contract.id,
-        fill.c.venue_fill_id > carried.carried_until_fill_id,
+        fill.c.venue_fill_id > opening.opening_until_fill_id,
         fill.c.is_voided.is_(False),
     )
     for row in connection.execute(statement.order_by(fill.c.filled_market_at, fill.c.venue_fill_id)):
@@ -67,7 +67,7 @@ def add_up(connection: Connection, account_id: int, contract: Contract) -> int:
     return now.quantity
 
 
-def carry(
+def set_opening(
     connection: Connection,
     account_id: int,
     contract: Contract,
@@ -82,9 +82,9 @@ def carry(
         update(position)
         .where(_is_of(account_id, contract.id))
         .values(
-            carried_quantity=quantity,
-            carried_price=price,
-            carried_until_fill_id=until_fill_id,
+            opening_quantity=quantity,
+            opening_price=price,
+            opening_until_fill_id=until_fill_id,
             opened_market_at=opened_market_at,
         )
     )

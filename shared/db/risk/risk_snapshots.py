@@ -1,4 +1,4 @@
-"""Where accounts stand with their rules: everything that Postgres knows of it, in one round trip for all of them."""
+"""Where accounts snapshot with their rules: everything that Postgres knows of it, in one round trip for all of them."""
 
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
@@ -16,7 +16,7 @@ from shared.domain.market_data.calendar import trading_day_at, trading_day_begin
 from shared.domain.market_data.contract import ROOTS, root_of_contract
 from shared.domain.market_data.product_family import family_of
 from shared.domain.orders.order import Direction, Side
-from shared.domain.risk.account_risk import Holding, Standing, Working
+from shared.domain.risk.account_risk import AccountRisk, Holding, Working
 from shared.domain.risk.rule_book import PRESETS, RuleBook, preset_for
 from shared.domain.risk.rule_changes import with_changes
 
@@ -37,16 +37,16 @@ _FACTS = text("""
     UNION ALL
     SELECT 'traded', account_id, '', count(*), NULL, NULL, NULL, NULL
     FROM orders WHERE role = 'ENTRY' AND filled_quantity > 0 AND state <> 'WORKING'
-      AND intended_at > now() - interval '1 day' AND submitted_market_at >= :day_began GROUP BY account_id
+      AND created_at > now() - interval '1 day' AND submitted_market_at >= :day_began GROUP BY account_id
     UNION ALL
     SELECT 'sent', account_id, '', count(*), NULL, NULL, NULL, min(submitted_at)
-    FROM orders WHERE intended_at > now() - interval '5 minutes' AND submitted_at > now() - interval '1 minute'
+    FROM orders WHERE created_at > now() - interval '5 minutes' AND submitted_at > now() - interval '1 minute'
     GROUP BY account_id
     UNION ALL
     SELECT 'unknown', account_id, contract_id, 1, NULL, NULL, NULL, NULL FROM orders WHERE state = 'IN_DOUBT'
     UNION ALL
-    SELECT 'flattening', account_id, coalesce(contract_id, ''), 1, NULL, NULL, reason, asked_at
-    FROM flattening WHERE flat_at IS NULL
+    SELECT 'flatten_request', account_id, coalesce(contract_id, ''), 1, NULL, NULL, reason, asked_at
+    FROM flatten_request WHERE flat_at IS NULL
     UNION ALL
     SELECT 'day', account_id, '', 0, closing_balance - opening_balance, NULL, NULL, NULL
     FROM account_day WHERE account_id = ANY(:accounts)
@@ -54,17 +54,17 @@ _FACTS = text("""
 
 
 @dataclass(frozen=True, slots=True)
-class Stand:
-    """An account, its rule book, and where it stands.
+class RiskSnapshot:
+    """An account, its rule book, and where it snapshots.
 
-    `flattenings` are the open wishes to be flat: their contract, "" for everything, and their reason.
+    `flatten_requests` are the open wishes to be flat: their contract, "" for everything, and their reason.
     """
 
     account: AccountRow
     book: RuleBook
-    standing: Standing
+    risk: AccountRisk
     has_in_doubt_order: bool
-    flattenings: tuple[tuple[str, str], ...]
+    flatten_requests: tuple[tuple[str, str], ...]
 
 
 @dataclass(slots=True)
@@ -75,14 +75,14 @@ class _Facts:
     traded: list[Row[Any]] = field(default_factory=list)
     sent: list[Row[Any]] = field(default_factory=list)
     unknown: list[Row[Any]] = field(default_factory=list)
-    flattening: list[Row[Any]] = field(default_factory=list)
+    flatten_request: list[Row[Any]] = field(default_factory=list)
     day: list[Row[Any]] = field(default_factory=list)
 
 
 def book_of(account: AccountRow, *, max_quantity: int | None = None) -> RuleBook:
     """Return the rules of an account: the preset it names, or its name tells, with what a person changed.
 
-    `max_quantity` stands in for the preset's, as the setting TICKWORK_MAX_QUANTITY says, unless a person changed it.
+    `max_quantity` snapshots in for the preset's, as the setting TICKWORK_MAX_QUANTITY says, unless a person changed it.
     """
     preset = PRESETS[account.rules] if account.rules in PRESETS else preset_for(account.name, account.balance)
     if max_quantity is not None:
@@ -97,8 +97,8 @@ def read(
     exit_prices: ExitPrices,
     *,
     max_quantity: int | None = None,
-) -> dict[int, Stand]:
-    """Return where these accounts stand, in one round trip; those of no stage we know are left out.
+) -> dict[int, RiskSnapshot]:
+    """Return where these accounts snapshot, in one round trip; those of no stage we know are left out.
 
     `exit_prices` is asked once, with every contract that they hold.
     """
@@ -110,20 +110,20 @@ def read(
     exit_price = exit_prices({row.contract_id for one in accounts for row in facts[one.id].held})
     # No two accounts of one owner may lie on opposite sides, whether or not the others are asked for.
     directions = {account_id: _directions(found) for account_id, found in facts.items()}
-    stands = {}
+    snapshots = {}
     for account in accounts:
         if account.rules is None and stage_of(account.name) is Stage.UNKNOWN:
             continue
         found = facts[account.id]
         others = [ways for other, ways in directions.items() if other != account.id]
-        stands[account.id] = Stand(
+        snapshots[account.id] = RiskSnapshot(
             account,
             book_of(account, max_quantity=max_quantity),
             _standing(account, found, day=day, clock=clock, exit_price=exit_price, others=others),
             bool(found.unknown),
-            tuple((row.contract_id, row.side) for row in found.flattening),
+            tuple((row.contract_id, row.side) for row in found.flatten_request),
         )
-    return stands
+    return snapshots
 
 
 def _standing(
@@ -134,15 +134,15 @@ def _standing(
     clock: MarketClock,
     exit_price: ExitPrice,
     others: Sequence[Mapping[str, frozenset[Direction]]],
-) -> Standing:
+) -> AccountRisk:
     sent = facts.sent[0] if facts.sent else None
-    return Standing(
+    return AccountRisk(
         balance=account.balance,
         day_opening_balance=account.day_opening_balance if account.trading_day == day else account.balance,
-        highest_close=account.highest_close,
+        high_water_mark=account.high_water_mark,
         is_breached=account.breached_market_at is not None,
         is_day_locked=account.locked_on == day,
-        is_cut=account.cut_on == day,
+        is_reduced=account.reduced_on == day,
         holdings=tuple(_holding(row, facts.stop, exit_price) for row in facts.held),
         working=tuple(_working(row) for row in facts.entry if row.n > 0),
         trade_count_today=facts.traded[0].n if facts.traded else 0,

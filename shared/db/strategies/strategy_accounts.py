@@ -24,7 +24,7 @@ def shares(connection: Connection, strategy: str) -> list[Share]:
     statement = select(strategy_account.c.account_id, strategy_account.c.is_on)
     rows = connection.execute(statement.where(strategy_account.c.strategy == strategy))
     switched = {row.account_id: row.is_on for row in rows}
-    known = accounts.every(connection)
+    known = accounts.list_all(connection)
     return [_share(one, known, switched) for one in known]
 
 

@@ -3,6 +3,7 @@
 from sqlalchemy import (
     BigInteger,
     Boolean,
+    CheckConstraint,
     Column,
     Date,
     DateTime,
@@ -36,13 +37,13 @@ account = Table(
     at_column("live_since_at"),
     Column("rules", Text),  # the preset; None: the one that its name tells
     Column("rule_changes", JSONB, nullable=False, server_default=text("'{}'")),
-    Column("default_stop_ticks", Integer),
+    Column("default_stop_ticks", Integer, CheckConstraint("default_stop_ticks > 0", name="default_stop_ticks")),
     Column("trading_day", Date),  # whose opening balance this is
     Column("day_opening_balance", Numeric),
-    Column("highest_close", Numeric),
+    Column("high_water_mark", Numeric),
     at_column("breached_market_at"),
     Column("locked_on", Date),  # the trading day on which the daily loss limit was touched
-    Column("cut_on", Date),  # the trading day on which half was closed
+    Column("reduced_on", Date),  # the trading day on which half was closed
     Column("block_reason", Text),  # why the watch lets nothing in
     at_column("updated_at", nullable=False, now=True),
 )
@@ -54,7 +55,7 @@ account_day = Table(
     Column("trading_day", Date, primary_key=True),
     Column("opening_balance", Numeric, nullable=False),
     Column("closing_balance", Numeric, nullable=False),
-    Column("floor", Numeric),
+    Column("loss_limit_level", Numeric),
     at_column("closed_at", nullable=False, now=True),
 )
 

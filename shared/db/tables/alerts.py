@@ -69,7 +69,7 @@ signal = Table(
     Column("correlation_id", Uuid, nullable=False),
     at_column("decided_at", nullable=False, now=True),
     at_column("decided_market_at", nullable=False),
-    CheckConstraint("verdict IN ('accepted','refused')", name="verdict"),
+    CheckConstraint("verdict IN ('accepted','denied')", name="verdict"),
 )
 
 Index(

@@ -43,7 +43,7 @@ contract = Table(
     Column("tick_value", Numeric, nullable=False),
     Column("is_active", Boolean, nullable=False),
     Column("is_tracked", Boolean, nullable=False, server_default=text("false")),
-    Column("held", TSTZMULTIRANGE, nullable=False, server_default=text("'{}'")),
+    Column("coverage", TSTZMULTIRANGE, nullable=False, server_default=text("'{}'")),
     at_column("updated_at", nullable=False, now=True),
 )
 

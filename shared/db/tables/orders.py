@@ -1,4 +1,4 @@
-"""The tables of orders and their changes, of fills, positions, and wishes to be flat."""
+"""The tables of orders and their changes, of fills, positions, and flatten requests."""
 
 from sqlalchemy import (
     ARRAY,
@@ -49,7 +49,7 @@ orders = Table(
     Column("average_fill_price", Numeric),
     Column("correlation_id", Uuid, nullable=False),
     at_column("expires_at"),
-    at_column("intended_at", nullable=False, now=True),
+    at_column("created_at", nullable=False, now=True),
     at_column("submitted_at"),  # of the last call to the venue
     at_column("submitted_market_at"),
     at_column("filled_market_at"),
@@ -58,6 +58,8 @@ orders = Table(
     UniqueConstraint("account_id", "client_order_id"),
     UniqueConstraint("account_id", "venue_order_id"),
     CheckConstraint("quantity > 0", name="quantity"),
+    CheckConstraint("breakeven_ticks > 0", name="breakeven_ticks"),
+    CheckConstraint("trail_ticks > 0", name="trail_ticks"),
     CheckConstraint(
         "state IN ('CREATED','SUBMITTING','IN_DOUBT','SUSPENDED','WORKING','FILLED','CANCELLED','EXPIRED','REJECTED',"
         "'DENIED')",
@@ -71,11 +73,11 @@ Index(
     postgresql_where=text("state IN ('CREATED','SUBMITTING','IN_DOUBT','SUSPENDED','WORKING')"),
 )
 Index("ix_orders_correlation", orders.c.correlation_id)
-Index("ix_orders_intended_at", orders.c.intended_at)
-Index("ix_orders_account_id_intended_at", orders.c.account_id, orders.c.intended_at)
+Index("ix_orders_created_at", orders.c.created_at)
+Index("ix_orders_account_id_created_at", orders.c.account_id, orders.c.created_at)
 Index("ix_orders_parent_id", orders.c.parent_id, postgresql_where=text("parent_id IS NOT NULL"))
 
-# A wish to cancel or modify an order; None leaves a part as it is.
+# A request to cancel or modify an order; None leaves a part as it is.
 order_change = Table(
     "order_change",
     metadata,
@@ -91,7 +93,7 @@ order_change = Table(
     Column("outcome", Text),
     Column("sent_count", Integer, nullable=False, server_default="0"),
     Column("correlation_id", Uuid, nullable=False),
-    at_column("intended_at", nullable=False, now=True),
+    at_column("created_at", nullable=False, now=True),
     at_column("submitted_at"),
     at_column("settled_at"),
     CheckConstraint("kind IN ('CANCEL','MODIFY')", name="kind"),
@@ -99,9 +101,9 @@ order_change = Table(
 )
 Index("ix_order_change_order_id", order_change.c.order_id)
 
-# A wish to be flat; open until the venue has said so.
-flattening = Table(
-    "flattening",
+# A request to be flat; open until the venue confirms it.
+flatten_request = Table(
+    "flatten_request",
     metadata,
     Column("id", Uuid, primary_key=True),
     Column("account_id", BigInteger, ForeignKey("account.id"), nullable=False),
@@ -114,7 +116,7 @@ flattening = Table(
     at_column("asked_at", nullable=False, now=True),
     at_column("flat_at"),
 )
-Index("ix_flattening_open", flattening.c.account_id, postgresql_where=text("flat_at IS NULL"))
+Index("ix_flatten_request_open", flatten_request.c.account_id, postgresql_where=text("flat_at IS NULL"))
 
 fill = Table(
     "fill",
@@ -151,9 +153,9 @@ position = Table(
     Column("average_price", Numeric),
     at_column("opened_market_at"),
     # What was held before the first fill that we count; fills after that one make the rest.
-    Column("carried_quantity", Integer, nullable=False, server_default="0"),
-    Column("carried_price", Numeric),
-    Column("carried_until_fill_id", BigInteger, nullable=False, server_default="0"),
+    Column("opening_quantity", Integer, nullable=False, server_default="0"),
+    Column("opening_price", Numeric),
+    Column("opening_until_fill_id", BigInteger, nullable=False, server_default="0"),
     at_column("updated_at", nullable=False, now=True),
     CheckConstraint("direction IN ('LONG','SHORT','FLAT')", name="direction"),
     CheckConstraint("(direction = 'FLAT') = (quantity = 0)", name="flat"),

@@ -38,7 +38,7 @@ def entries(connection: Connection) -> list[ScheduleRow]:
     return [ScheduleRow(**row) for row in connection.execute(select(schedule)).mappings()]
 
 
-def held(connection: Connection, name: str) -> ScheduleRow | None:
+def lock(connection: Connection, name: str) -> ScheduleRow | None:
     """Return an entry as it is now, which no other beat deals with until this transaction ends; None if it is gone."""
     row = connection.execute(select(schedule).where(schedule.c.name == name).with_for_update()).mappings().first()
     return None if row is None else ScheduleRow(**row)

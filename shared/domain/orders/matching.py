@@ -112,7 +112,7 @@ def on_move(
 
     A stop triggers when the last price touches it, or when the move begins beyond it (a gap), and then takes the
     quote. A limit fills at its own price, and only when the last price goes through it: at a touch others may
-    stand before us, unless `is_touch_enough`. A trailing stop stands at `price` as the move begins and follows it
+    snapshot before us, unless `is_touch_enough`. A trailing stop stands at `price` as the move begins and follows it
     `trail` ticks away.
     """
     if type_ is OrderType.STOP:

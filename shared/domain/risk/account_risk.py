@@ -42,7 +42,7 @@ class Working:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Standing:
+class AccountRisk:
     """All that the rules need to know of an account at one instant; None is a fact that is missing.
 
     Balances are of closed trades, after fees. `days` are the results of the earlier trading days.
@@ -50,10 +50,10 @@ class Standing:
 
     balance: Decimal | None
     day_opening_balance: Decimal | None
-    highest_close: Decimal | None  # the highest balance at the end of a trading day, the first balance included
+    high_water_mark: Decimal | None  # the highest balance at the end of a trading day, the first balance included
     is_breached: bool = False  # the maximum loss was touched: for good
     is_day_locked: bool = False  # the daily loss was touched: until 17:00 in Chicago
-    is_cut: bool = False  # half was closed today already
+    is_reduced: bool = False  # half was closed today already
     holdings: tuple[Holding, ...] = ()
     working: tuple[Working, ...] = ()
     trade_count_today: int = 0  # entries of this trading day that are no longer among `working`
@@ -93,67 +93,67 @@ def open_profit(holdings: Iterable[Holding]) -> Decimal | None:
     return total.quantize(_CENT, ROUND_HALF_EVEN)
 
 
-def floor(book: RuleBook, highest_close: Decimal) -> Decimal | None:
+def loss_limit_level_for(book: RuleBook, high_water_mark: Decimal) -> Decimal | None:
     """Return the equity that ends an account when touched, or None without a maximum loss.
 
     It follows the highest end-of-day balance, never falls, and stops for good at the starting balance.
     """
-    if book.maximum_loss is None:
+    if book.max_loss_limit is None:
         return None
     if book.has_been_paid:
         return book.starting_balance
-    highest = max(highest_close, book.starting_balance)
-    return min(highest - book.maximum_loss, book.starting_balance)
+    highest = max(high_water_mark, book.starting_balance)
+    return min(highest - book.max_loss_limit, book.starting_balance)
 
 
-def floor_of(standing: Standing, book: RuleBook) -> Decimal | None:
-    """Return the floor of an account as it stands; None without a maximum loss or when the highest close is missing."""
-    highest, opening = standing.highest_close, standing.day_opening_balance
+def loss_limit_level(risk: AccountRisk, book: RuleBook) -> Decimal | None:
+    """Return the loss limit level of an account; None without a maximum loss limit or high-water mark."""
+    highest, opening = risk.high_water_mark, risk.day_opening_balance
     if highest is None:
         return None
     # A day opens with the balance of an end of day, so it counts even where nobody wrote it down as the highest.
-    return floor(book, highest if opening is None else max(highest, opening))
+    return loss_limit_level_for(book, highest if opening is None else max(highest, opening))
 
 
-def day_result(standing: Standing) -> Decimal | None:
+def day_result(risk: AccountRisk) -> Decimal | None:
     """Return what the day's closed trades have brought so far, after fees."""
-    if standing.balance is None or standing.day_opening_balance is None:
+    if risk.balance is None or risk.day_opening_balance is None:
         return None
-    return standing.balance - standing.day_opening_balance
+    return risk.balance - risk.day_opening_balance
 
 
-def marked(standing: Standing, book: RuleBook) -> Standing:
-    """Return the standing with what its equity touches right now noted: for good, or for the day.
+def marked(risk: AccountRisk, book: RuleBook) -> AccountRisk:
+    """Return the risk with what its equity touches right now noted: for good, or for the day.
 
     Keep what it returns before anything else is decided: a later, better price does not undo a touch.
     """
-    equity, opening, least = standing.equity, standing.day_opening_balance, floor_of(standing, book)
+    equity, opening, least = risk.equity, risk.day_opening_balance, loss_limit_level(risk, book)
     if equity is None:
-        return standing
+        return risk
     is_breached = least is not None and equity <= least
-    is_locked = opening is not None and book.daily_loss is not None and equity <= opening - book.daily_loss
+    is_locked = opening is not None and book.daily_loss_limit is not None and equity <= opening - book.daily_loss_limit
     return replace(
-        standing,
-        is_breached=standing.is_breached or is_breached,
-        is_day_locked=standing.is_day_locked or is_locked,
+        risk,
+        is_breached=risk.is_breached or is_breached,
+        is_day_locked=risk.is_day_locked or is_locked,
     )
 
 
-def next_day(standing: Standing) -> Standing:
+def next_day(risk: AccountRisk) -> AccountRisk:
     """Return where an account stands when its trading day has ended, at 17:00 in Chicago.
 
     What lasted for the day is gone, a breach stays, and the balance may be a new highest close. A day without a
     result, a Saturday say, leaves none. A balance that is missing leaves the day's opening unknown.
     """
-    result, balance, highest = day_result(standing), standing.balance, standing.highest_close
+    result, balance, highest = day_result(risk), risk.balance, risk.high_water_mark
     return replace(
-        standing,
+        risk,
         day_opening_balance=balance,
-        highest_close=highest if highest is None or balance is None else max(highest, balance),
+        high_water_mark=highest if highest is None or balance is None else max(highest, balance),
         is_day_locked=False,
-        is_cut=False,
+        is_reduced=False,
         trade_count_today=0,
-        days=(*standing.days, result) if result else standing.days,
+        days=(*risk.days, result) if result else risk.days,
     )
 
 

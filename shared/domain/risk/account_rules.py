@@ -8,7 +8,7 @@ from enum import IntEnum
 
 from shared.domain.market_data.calendar import CHICAGO, Session, calendar_of
 from shared.domain.market_data.contract import ROOTS
-from shared.domain.risk.account_risk import Standing, day_ends, day_result, floor_of, marked
+from shared.domain.risk.account_risk import AccountRisk, day_ends, day_result, loss_limit_level, marked
 from shared.domain.risk.rule_book import RuleBook
 
 # The firm begins to flatten some 10 s before its time; ours has to be done by then. Source: venue.md section 9.
@@ -17,12 +17,12 @@ _OF_FLAT_ACCOUNTS = "equity"
 
 
 class Action(IntEnum):
-    """What has to be done, each more than the one before; CUT closes half, FLATTEN cancels and closes all."""
+    """What has to be done, each more than the one before; REDUCE closes half, FLATTEN cancels and closes all."""
 
     NONE = 0
     WARN = 1
     BLOCK = 2
-    CUT = 3
+    REDUCE = 3
     FLATTEN = 4
 
 
@@ -41,48 +41,50 @@ def strongest(findings: Iterable[Finding]) -> Action:
     return max((finding.action for finding in findings), default=Action.NONE)
 
 
-def watch(standing: Standing, book: RuleBook, market_now: datetime, session: Session | None) -> list[Finding]:
+def watch(risk: AccountRisk, book: RuleBook, market_now: datetime, session: Session | None) -> list[Finding]:
     """Return what the rules say of an account right now, however it got there.
 
     `session` is the one at `market_now` of what is held; of several groups of contracts the one to be flat first, see
     `flat_first`. Nothing found stronger than BLOCK while the account is flat: there is nothing to close.
     """
     return [
-        *limit_findings(standing, book, market_now),
-        *_clock_findings(standing, market_now, session),
-        *_goal_findings(standing, book),
+        *limit_findings(risk, book, market_now),
+        *_clock_findings(risk, market_now, session),
+        *_goal_findings(risk, book),
     ]
 
 
-def limit_findings(standing: Standing, book: RuleBook, market_now: datetime) -> Iterator[Finding]:
+def limit_findings(risk: AccountRisk, book: RuleBook, market_now: datetime) -> Iterator[Finding]:
     """Yield what the loss limits say, or what is missing to judge them."""
-    standing = marked(standing, book)
-    yield from _missing(standing)
-    if standing.is_breached:
+    risk = marked(risk, book)
+    yield from _missing(risk)
+    if risk.is_breached:
         yield _loss(
-            standing,
-            "maximum_loss",
+            risk,
+            "max_loss_limit",
             Action.FLATTEN,
-            f"maximum loss: equity {_shown(standing.equity)} touched the floor {_shown(floor_of(standing, book))} "
+            f"maximum loss: equity {_shown(risk.equity)} touched the floor {_shown(loss_limit_level(risk, book))} "
             "now or earlier; the account is breached for good",
             None,
         )
-    if standing.is_day_locked:
+    if risk.is_day_locked:
         yield _loss(
-            standing,
-            "daily_loss",
+            risk,
+            "daily_loss_limit",
             Action.FLATTEN,
-            f"daily loss: the day's result touched -{_shown(book.daily_loss)} now or earlier; the account is locked "
+            f"daily loss: the day's result touched -{_shown(book.daily_loss_limit)} now or earlier; locked "
             f"until {when(day_ends(market_now))}",
             day_ends(market_now),
         )
-    equity, opening, least = standing.equity, standing.day_opening_balance, floor_of(standing, book)
+    equity, opening, least = risk.equity, risk.day_opening_balance, loss_limit_level(risk, book)
     if equity is None or opening is None:
         return
-    if least is not None and not standing.is_breached:
-        yield from _used(standing, book, market_now, rule="maximum_loss", room=opening - least, used=opening - equity)
-    if book.daily_loss is not None and not standing.is_day_locked:
-        yield from _used(standing, book, market_now, rule="daily_loss", room=book.daily_loss, used=opening - equity)
+    if least is not None and not risk.is_breached:
+        yield from _used(risk, book, market_now, rule="max_loss_limit", headroom=opening - least, used=opening - equity)
+    if book.daily_loss_limit is not None and not risk.is_day_locked:
+        yield from _used(
+            risk, book, market_now, rule="daily_loss_limit", headroom=book.daily_loss_limit, used=opening - equity
+        )
 
 
 def flat_first(sessions: Iterable[Session | None]) -> Session | None:
@@ -96,9 +98,9 @@ def flat_first(sessions: Iterable[Session | None]) -> Session | None:
     return earliest
 
 
-def session_of(standing: Standing, market_now: datetime) -> Session | None:
+def session_of(risk: AccountRisk, market_now: datetime) -> Session | None:
     """Return the session of what is held or on its way, first to be flat; of a flat account that of share indexes."""
-    roots = {one.root for one in standing.holdings} | {one.root for one in standing.working}
+    roots = {one.root for one in risk.holdings} | {one.root for one in risk.working}
     groups = {ROOTS[root].group for root in roots} or {_OF_FLAT_ACCOUNTS}
     return flat_first([calendar_of(group).session_at(market_now) for group in sorted(groups)])
 
@@ -124,20 +126,20 @@ def when(instant: datetime) -> str:
     return f"{instant.astimezone(CHICAGO):%Y-%m-%d %H:%M:%S} Chicago"
 
 
-def _missing(standing: Standing) -> Iterator[Finding]:
+def _missing(risk: AccountRisk) -> Iterator[Finding]:
     facts = {
-        "balance": standing.balance,
-        "day_opening_balance": standing.day_opening_balance,
-        "highest_close": standing.highest_close,
+        "balance": risk.balance,
+        "day_opening_balance": risk.day_opening_balance,
+        "high_water_mark": risk.high_water_mark,
     }
-    cures = {"highest_close": "`tickwork accounts high ACCOUNT BALANCE` says it, from the firm's own dashboard"}
+    cures = {"high_water_mark": "`tickwork accounts high ACCOUNT BALANCE` says it, from the firm's own dashboard"}
     for name, value in facts.items():
         if value is None:
             cure = cures.get(name, "read it anew")
             yield Finding(name, Action.BLOCK, f"{name} of the account is missing, so no limit can be judged: {cure}")
-    if standing.balance is not None and standing.equity is None:
+    if risk.balance is not None and risk.equity is None:
         missing = ", ".join(
-            holding.contract_id for holding in standing.holdings if holding.quantity and holding.exit_price is None
+            holding.contract_id for holding in risk.holdings if holding.quantity and holding.exit_price is None
         )
         yield Finding(
             "price",
@@ -147,45 +149,45 @@ def _missing(standing: Standing) -> Iterator[Finding]:
 
 
 def _used(
-    standing: Standing, book: RuleBook, market_now: datetime, *, rule: str, room: Decimal, used: Decimal
+    risk: AccountRisk, book: RuleBook, market_now: datetime, *, rule: str, headroom: Decimal, used: Decimal
 ) -> Iterator[Finding]:
-    """Yield what to do about a limit of which part is used up: `room` is what the day could lose at its opening."""
+    """Yield what to do about a limit of which part is used up: `headroom` is what the day could lose at its opening."""
     steps = (
         (Action.FLATTEN, "flatten_at", book.flatten_at),
-        (Action.CUT, "cut_at", book.cut_at),
+        (Action.REDUCE, "reduce_at", book.reduce_at),
         (Action.BLOCK, "block_at", book.block_at),
         (Action.WARN, "warn_at", book.warn_at),
     )
     for action, name, share in steps:
-        if share is not None and used >= share * room:
+        if share is not None and used >= share * headroom:
             yield _loss(
-                standing,
+                risk,
                 rule,
                 action,
-                f"{rule.replace('_', ' ')}: {_shown(used)} of the day's room of {_shown(room)} is used, and {name} is "
-                f"{share:%}: equity {_shown(standing.equity)}",
+                f"{rule.replace('_', ' ')}: {_shown(used)} of the day's {_shown(headroom)} is used, and {name} is "
+                f"{share:%}: equity {_shown(risk.equity)}",
                 day_ends(market_now),
             )
             return
 
 
-def _loss(standing: Standing, rule: str, action: Action, message: str, lifts: datetime | None) -> Finding:
+def _loss(risk: AccountRisk, rule: str, action: Action, message: str, lifts: datetime | None) -> Finding:
     """Return a finding that asks for no more than there is to do: one cut a day, and nothing to close when flat."""
-    if standing.is_flat or (action is Action.CUT and standing.is_cut):
+    if risk.is_flat or (action is Action.REDUCE and risk.is_reduced):
         action = min(action, Action.BLOCK)
     return Finding(rule, action, message, lifts)
 
 
-def _clock_findings(standing: Standing, market_now: datetime, session: Session | None) -> Iterator[Finding]:
+def _clock_findings(risk: AccountRisk, market_now: datetime, session: Session | None) -> Iterator[Finding]:
     if session is None or not session.opens <= market_now < session.closes:
         yield _loss(
-            standing,
+            risk,
             "session",
             Action.FLATTEN,
             f"the market is closed at {when(market_now)}, or its session is not known: nothing may be held over it",
             None,
         )
-    elif market_now >= session.flat_by - FLATTEN_AHEAD and not standing.is_flat:
+    elif market_now >= session.flat_by - FLATTEN_AHEAD and not risk.is_flat:
         yield Finding(
             "flat_by", Action.FLATTEN, f"everything must be flat by {when(session.flat_by)}", day_ends(market_now)
         )
@@ -198,16 +200,16 @@ def _clock_findings(standing: Standing, market_now: datetime, session: Session |
         )
 
 
-def _goal_findings(standing: Standing, book: RuleBook) -> Iterator[Finding]:
+def _goal_findings(risk: AccountRisk, book: RuleBook) -> Iterator[Finding]:
     """Yield that the target is reached, and that one day is so good that it raises the target."""
-    today = day_result(standing)
-    if today is None or standing.balance is None:
+    today = day_result(risk)
+    if today is None or risk.balance is None:
         return
     target = book.profit_target
-    profit = standing.balance - book.starting_balance
+    profit = risk.balance - book.starting_balance
     if target is not None and profit >= target:
         yield Finding("profit_target", Action.WARN, f"profit {_shown(profit)} has reached the target {_shown(target)}")
-    results = (*standing.days, today)
+    results = (*risk.days, today)
     best, total = max(results), sum(results, start=Decimal(0))
     # Below the target a best day within its share of the target can still become small enough: nothing is raised.
     if book.consistency_share is not None and best > book.consistency_share * max(total, target or Decimal(0)):

@@ -9,7 +9,7 @@ from shared.domain.market_data.calendar import CHICAGO, Calendar, Session
 from shared.domain.market_data.contract import Contract
 from shared.domain.market_data.product_family import family_of, is_equity_index, is_micro
 from shared.domain.orders.order import Direction, Side
-from shared.domain.risk.account_risk import Holding, Standing, Working, day_ends, floor_of
+from shared.domain.risk.account_risk import AccountRisk, Holding, Working, day_ends, loss_limit_level
 from shared.domain.risk.account_rules import Action, Finding, limit_findings, when
 from shared.domain.risk.rule_book import RuleBook
 
@@ -20,7 +20,7 @@ _AGAINST = {Side.BUY: Direction.SHORT, Side.SELL: Direction.LONG}
 
 
 @dataclass(frozen=True, slots=True)
-class EntryWish:
+class EntryIntent:
     """A wish to open, add to or turn a position, with its stop in ticks from the fill."""
 
     contract: Contract
@@ -36,9 +36,9 @@ class EntryWish:
         return self.stop_loss_ticks * self.contract.tick_value * self.quantity
 
 
-def against_entry(
-    entry: EntryWish,
-    standing: Standing,
+def entry_violations(
+    entry: EntryIntent,
+    risk: AccountRisk,
     book: RuleBook,
     market_now: datetime,
     *,
@@ -47,47 +47,47 @@ def against_entry(
 ) -> list[Finding]:
     """Return everything that forbids an entry, each with its figures and when it lifts; empty when it may be sent.
 
-    `standing` counts everything but the entry itself. `session` is the one of the entry's contract at `market_now`,
+    `risk` counts everything but the entry itself. `session` is the one of the entry's contract at `market_now`,
     None while its market is closed. A fact that is missing forbids it. One that only makes a position smaller is an
     exit: no loss and no other account's side forbids that.
     """
-    losses = [] if only_reduces(entry, standing) else limit_findings(standing, book, market_now)
+    losses = [] if only_reduces(entry, risk) else limit_findings(risk, book, market_now)
     return [
         *(finding for finding in losses if finding.action >= Action.BLOCK),
-        *_size_findings(entry, standing, book, market_now),
+        *_size_findings(entry, risk, book, market_now),
         *time_findings(entry.contract, book, market_now, session=session, calendar=calendar),
-        *_pace_findings(standing, book, market_now),
-        *_side_findings(entry, standing, book),
-        *_stop_findings(entry, standing, book),
+        *_pace_findings(risk, book, market_now),
+        *_side_findings(entry, risk, book),
+        *_stop_findings(entry, risk, book),
     ]
 
 
-def only_reduces(entry: EntryWish, standing: Standing) -> bool:
+def only_reduces(entry: EntryIntent, risk: AccountRisk) -> bool:
     """Whether an entry leaves a smaller position, even after everything else that works on its side has filled."""
-    against = -standing.held(entry.contract.id) * entry.side.sign
-    return entry.quantity <= against - _working(standing, entry.side, entry.contract.id)
+    against = -risk.held(entry.contract.id) * entry.side.sign
+    return entry.quantity <= against - _working(risk, entry.side, entry.contract.id)
 
 
-def _working(standing: Standing, side: Side, contract_id: str) -> int:
-    return sum(order.quantity for order in standing.working if order.side is side and order.contract_id == contract_id)
+def _working(risk: AccountRisk, side: Side, contract_id: str) -> int:
+    return sum(order.quantity for order in risk.working if order.side is side and order.contract_id == contract_id)
 
 
-def _size_findings(entry: EntryWish, standing: Standing, book: RuleBook, market_now: datetime) -> Iterator[Finding]:
+def _size_findings(entry: EntryIntent, risk: AccountRisk, book: RuleBook, market_now: datetime) -> Iterator[Finding]:
     if not 1 <= entry.quantity <= book.max_quantity:
         yield _block("max_quantity", f"quantity {entry.quantity} is not between 1 and {book.max_quantity} an order")
-    if only_reduces(entry, standing) or standing.day_opening_balance is None:
+    if only_reduces(entry, risk) or risk.day_opening_balance is None:
         return
     # Every position counts, whichever way it lies, and what works on the entry's side. Source: venue.md section 9.
-    held = sum(book.micros(holding.root, abs(holding.quantity)) for holding in standing.holdings)
-    working = sum(book.micros(order.root, order.quantity) for order in standing.working if order.side is entry.side)
+    held = sum(book.micros(holding.root, abs(holding.quantity)) for holding in risk.holdings)
+    working = sum(book.micros(order.root, order.quantity) for order in risk.working if order.side is entry.side)
     wished = book.micros(entry.contract.root, entry.quantity)
-    most = book.most_micros(standing.day_opening_balance)
+    most = book.most_micros(risk.day_opening_balance)
     if held + working + wished > most:
         yield _block(
             "contracts",
             f"contracts allowed: {held} held, {working} working to {entry.side} and {wished} wished are more than "
             f"{most} micros ({most // book.micros_per_mini} minis) over the whole account",
-            day_ends(market_now) if book.ladder else None,
+            day_ends(market_now) if book.scaling_plan else None,
         )
 
 
@@ -131,30 +131,30 @@ def time_findings(
             )
 
 
-def _pace_findings(standing: Standing, book: RuleBook, market_now: datetime) -> Iterator[Finding]:
+def _pace_findings(risk: AccountRisk, book: RuleBook, market_now: datetime) -> Iterator[Finding]:
     # An entry on its way will be a trade of today, so it counts before it has filled.
-    trades = standing.trade_count_today + len(standing.working)
+    trades = risk.trade_count_today + len(risk.working)
     if book.max_trades_per_day is not None and trades >= book.max_trades_per_day:
         yield _block(
             "max_trades_per_day",
             f"trades a day: {trades} of {book.max_trades_per_day} are made or on their way",
             day_ends(market_now),
         )
-    if standing.order_count_last_minute >= book.max_orders_per_minute:
+    if risk.order_count_last_minute >= book.max_orders_per_minute:
         yield _block(
             "max_orders_per_minute",
-            f"orders a minute: {standing.order_count_last_minute} of {book.max_orders_per_minute} were sent in the "
+            f"orders a minute: {risk.order_count_last_minute} of {book.max_orders_per_minute} were sent in the "
             "last minute",
-            (standing.oldest_order_market_at or market_now) + _MINUTE,
+            (risk.oldest_order_market_at or market_now) + _MINUTE,
         )
 
 
-def _side_findings(entry: EntryWish, standing: Standing, book: RuleBook) -> Iterator[Finding]:
+def _side_findings(entry: EntryIntent, risk: AccountRisk, book: RuleBook) -> Iterator[Finding]:
     family = family_of(entry.contract.root)
     against = _AGAINST[entry.side]
-    if only_reduces(entry, standing):
+    if only_reduces(entry, risk):
         return
-    if book.forbid_opposite_sides and against in standing.other_directions.get(family, frozenset()):
+    if book.forbid_opposite_sides and against in risk.other_directions.get(family, frozenset()):
         yield _block(
             "forbid_opposite_sides",
             f"opposite sides: another account of yours is {against} in {family}, and the firm closes accounts for "
@@ -162,30 +162,30 @@ def _side_findings(entry: EntryWish, standing: Standing, book: RuleBook) -> Iter
         )
 
 
-def _stop_findings(entry: EntryWish, standing: Standing, book: RuleBook) -> Iterator[Finding]:
-    risk = entry.stop_risk
-    if risk is None or entry.stop_loss_ticks is None or entry.stop_loss_ticks < 1:
+def _stop_findings(entry: EntryIntent, risk: AccountRisk, book: RuleBook) -> Iterator[Finding]:
+    stop_risk = entry.stop_risk
+    if stop_risk is None or entry.stop_loss_ticks is None or entry.stop_loss_ticks < 1:
         yield _block("stop_loss", f"a stop of {entry.stop_loss_ticks} ticks is no stop: give 1 tick or more")
         return
-    if book.risk_per_trade is not None and risk > book.risk_per_trade:
+    if book.risk_per_trade is not None and stop_risk > book.risk_per_trade:
         yield _block(
             "risk_per_trade",
             f"risk per trade: {entry.quantity} x {entry.stop_loss_ticks} ticks x {entry.contract.tick_value} = "
-            f"{risk:,.2f} is more than {book.risk_per_trade:,.2f}",
+            f"{stop_risk:,.2f} is more than {book.risk_per_trade:,.2f}",
         )
-    least, equity = floor_of(standing, book), standing.equity
-    if least is None or equity is None or only_reduces(entry, standing):
+    least, equity = loss_limit_level(risk, book), risk.equity
+    if least is None or equity is None or only_reduces(entry, risk):
         return
-    parts: tuple[Holding | Working, ...] = (*standing.holdings, *standing.working)
+    parts: tuple[Holding | Working, ...] = (*risk.holdings, *risk.working)
     others = sum((part.stop_risk for part in parts), start=Decimal(0))
     costs = sum((book.costs_of(part.root, abs(part.quantity)) for part in parts), start=Decimal(0))
     costs += book.costs_of(entry.contract.root, entry.quantity)
-    worst = equity - others - risk - costs
+    worst = equity - others - stop_risk - costs
     if worst <= least:
         yield _block(
             "stop_loss",
-            f"loss at the stop: equity {equity:,.2f} less {risk:,.2f} at this stop, {others:,.2f} at other stops and "
-            f"{costs:,.2f} of costs is {worst:,.2f}, not above the floor of {least:,.2f}",
+            f"loss at the stop: equity {equity:,.2f} less {stop_risk:,.2f} at this stop, {others:,.2f} at other "
+            f"stops and {costs:,.2f} of costs is {worst:,.2f}, not above the loss limit level of {least:,.2f}",
         )
 
 

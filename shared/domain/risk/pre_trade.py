@@ -81,7 +81,7 @@ def check_session(calendar: Calendar, contract: Contract, market_now: datetime, 
     )
 
 
-def check_entry(entry: Entry, facts: Facts) -> Bracket:
+def check_preconditions(entry: Entry, facts: Facts) -> Bracket:
     """Return the entry's bracket if the account may enter and the entry makes sense.
 
     Raise RiskLimitError when the entry must never be sent, PostponedError when a fact may still come.

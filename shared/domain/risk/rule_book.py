@@ -15,7 +15,7 @@ _ONE = Decimal(1)
 
 
 @dataclass(frozen=True, slots=True)
-class Rung:
+class ScalingStep:
     """One step of the scaling plan: so many minis from a balance on, or only above it. None is the lowest step."""
 
     minis: int
@@ -44,7 +44,7 @@ class NewsWindow:
 class RuleBook:
     """The rules of one account. Money is dollars; None switches a rule off.
 
-    The four shares say what happens once so much of the room to a loss limit is used up: warn, block entries,
+    The four shares say what happens once so much of the headroom to a loss limit is used up: warn, block entries,
     close half, flatten. Raise ValueError for shares out of order, or a scaling plan that does not rise.
     """
 
@@ -54,13 +54,13 @@ class RuleBook:
     stage: Stage
     size: int
     starting_balance: Decimal  # the floor stops rising here
-    maximum_loss: Decimal | None
-    daily_loss: Decimal | None = None
+    max_loss_limit: Decimal | None
+    daily_loss_limit: Decimal | None = None
     has_been_paid: bool = False  # after an Express account's first payout its floor is the starting balance
     profit_target: Decimal | None = None
     consistency_share: Decimal | None = None
     most_minis: int
-    ladder: tuple[Rung, ...] = ()
+    scaling_plan: tuple[ScalingStep, ...] = ()
     micros_per_mini: int = 10
     # The firm says that these weigh more than one micro and not how much. Two is our assumption.
     heavy_micros: tuple[str, ...] = ("SIL", "MBT", "MET")
@@ -77,7 +77,7 @@ class RuleBook:
     forbid_opposite_sides: bool = True  # the firm closes accounts for good that hedge each other
     warn_at: Decimal = Decimal("0.50")
     block_at: Decimal = Decimal("0.75")
-    cut_at: Decimal | None = None
+    reduce_at: Decimal | None = None
     flatten_at: Decimal = Decimal("0.90")
 
     def __post_init__(self) -> None:
@@ -86,12 +86,14 @@ class RuleBook:
             if share < low or not 0 < share <= _ONE:
                 raise ValueError(
                     f"{name} {share} does not fit {low_name} {low}: give shares above 0 and up to 1 with "
-                    "warn_at <= block_at <= cut_at <= flatten_at"
+                    "warn_at <= block_at <= reduce_at <= flatten_at"
                 )
-        balances = [rung.balance for rung in self.ladder]
+        balances = [rung.balance for rung in self.scaling_plan]
         rising = [balance for balance in balances[1:] if balance is not None]
         if balances and (balances[0] is not None or len(rising) < len(balances) - 1 or rising != sorted(set(rising))):
-            raise ValueError("ladder must begin with a count of minis for every balance, then name rising balances")
+            raise ValueError(
+                "scaling_plan must begin with a count of minis for every balance, then name rising balances"
+            )
 
     def micros(self, root: str, quantity: int) -> int:
         """Return how many micros a quantity of a root counts as."""
@@ -101,7 +103,7 @@ class RuleBook:
 
     def most_micros(self, day_opening_balance: Decimal) -> int:
         """Return the largest position in micros: by size, and by the balance the day began with where a plan scales."""
-        steps = [rung.minis for rung in self.ladder if rung.is_reached_with(day_opening_balance)]
+        steps = [rung.minis for rung in self.scaling_plan if rung.is_reached_with(day_opening_balance)]
         return min([self.most_minis, *steps[-1:]]) * self.micros_per_mini
 
     def costs_of(self, root: str, quantity: int) -> Decimal:
@@ -109,31 +111,31 @@ class RuleBook:
         return quantity * (self.costs_per_micro if is_micro(root) else self.costs_per_mini)
 
 
-_SHARES = ("warn_at", "block_at", "cut_at", "flatten_at")
+_SHARES = ("warn_at", "block_at", "reduce_at", "flatten_at")
 _VERSION = "2026-09"
 _SOURCE = "TopstepX programme rules, help centre as of September 2026"
-_MAXIMUM_LOSS = {50_000: Decimal(2_000), 100_000: Decimal(3_000), 150_000: Decimal(4_500)}
-DAILY_LOSS = {50_000: Decimal(1_000), 100_000: Decimal(2_000), 150_000: Decimal(3_000)}  # where one was chosen
+_MAX_LOSS_LIMIT = {50_000: Decimal(2_000), 100_000: Decimal(3_000), 150_000: Decimal(4_500)}
+DAILY_LOSS_LIMIT = {50_000: Decimal(1_000), 100_000: Decimal(2_000), 150_000: Decimal(3_000)}  # where one was chosen
 _PROFIT_TARGET = {50_000: Decimal(3_000), 100_000: Decimal(6_000), 150_000: Decimal(9_000)}
 _MOST_MINIS = {50_000: 5, 100_000: 10, 150_000: 15}
 _CONSISTENCY = {Stage.COMBINE: Decimal("0.55"), Stage.EXPRESS: Decimal("0.40")}
 # A step begins at its balance where the source says "<1.5k" of the one below. The balance that two ranges share
 # ("1.5-2k", "2-3k") belongs to the lower: the stricter reading, until the firm's own table is seen.
 _FROM_1500 = Decimal(1_500)
-_LADDERS = {
-    50_000: (Rung(2), Rung(3, _FROM_1500), Rung(5, Decimal(2_000), is_only_above=True)),
+_SCALING_PLANS = {
+    50_000: (ScalingStep(2), ScalingStep(3, _FROM_1500), ScalingStep(5, Decimal(2_000), is_only_above=True)),
     100_000: (
-        Rung(3),
-        Rung(4, _FROM_1500),
-        Rung(5, Decimal(2_000), is_only_above=True),
-        Rung(10, Decimal(3_000), is_only_above=True),
+        ScalingStep(3),
+        ScalingStep(4, _FROM_1500),
+        ScalingStep(5, Decimal(2_000), is_only_above=True),
+        ScalingStep(10, Decimal(3_000), is_only_above=True),
     ),
     150_000: (
-        Rung(3),
-        Rung(4, _FROM_1500),
-        Rung(5, Decimal(2_000), is_only_above=True),
-        Rung(10, Decimal(3_000), is_only_above=True),
-        Rung(15, Decimal(4_500), is_only_above=True),
+        ScalingStep(3),
+        ScalingStep(4, _FROM_1500),
+        ScalingStep(5, Decimal(2_000), is_only_above=True),
+        ScalingStep(10, Decimal(3_000), is_only_above=True),
+        ScalingStep(15, Decimal(4_500), is_only_above=True),
     ),
 }
 
@@ -147,12 +149,12 @@ def _preset(stage: Stage, size: int) -> RuleBook:
         size=size,
         starting_balance=Decimal(0) if stage is Stage.EXPRESS else Decimal(size),
         # No source gives a practice account's maximum loss: it rehearses the Combine, so it keeps the Combine's.
-        maximum_loss=_MAXIMUM_LOSS[size],
-        daily_loss=DAILY_LOSS[size] if stage is Stage.PRACTICE else None,
+        max_loss_limit=_MAX_LOSS_LIMIT[size],
+        daily_loss_limit=DAILY_LOSS_LIMIT[size] if stage is Stage.PRACTICE else None,
         profit_target=_PROFIT_TARGET[size] if stage is Stage.COMBINE else None,
         consistency_share=_CONSISTENCY.get(stage),
         most_minis=_MOST_MINIS[size],
-        ladder=_LADDERS[size] if stage is Stage.EXPRESS else (),
+        scaling_plan=_SCALING_PLANS[size] if stage is Stage.EXPRESS else (),
     )
 
 
@@ -165,7 +167,7 @@ def _presets() -> Iterator[RuleBook]:
 PRESETS: dict[str, RuleBook] = {book.name: book for book in _presets()}
 
 
-def first_highest_close(account_name: str, balance: Decimal) -> Decimal | None:
+def initial_high_water_mark(account_name: str, balance: Decimal) -> Decimal | None:
     """Return the highest end-of-day balance of an account met for the first time, or None: then a person must say it.
 
     It is known of one that has its first balance, or so much that the floor has stopped rising. A practice account,
@@ -176,7 +178,7 @@ def first_highest_close(account_name: str, balance: Decimal) -> Decimal | None:
         return balance
     book = preset_for(account_name, balance)
     # Whatever the size: an Express account's is not known.
-    is_locked = book.maximum_loss is not None and balance >= book.starting_balance + _MAXIMUM_LOSS[SIZES[-1]]
+    is_locked = book.max_loss_limit is not None and balance >= book.starting_balance + _MAX_LOSS_LIMIT[SIZES[-1]]
     if stage is Stage.PRACTICE or balance == book.starting_balance or is_locked:
         return balance
     return None
@@ -200,5 +202,5 @@ def preset_for(account_name: str, balance: Decimal) -> RuleBook:
     if named:
         size = int(named[1]) * 1000
     elif stage is Stage.PRACTICE:
-        size = max((size for size in SIZES if size - _MAXIMUM_LOSS[size] < balance), default=SIZES[0])
+        size = max((size for size in SIZES if size - _MAX_LOSS_LIMIT[size] < balance), default=SIZES[0])
     return PRESETS[f"{stage.value.lower()}-{size // 1000}k"]

@@ -9,7 +9,7 @@ from typing import Any
 
 from shared.domain.accounts.stage import Stage
 from shared.domain.market_data.contract import ROOTS
-from shared.domain.risk.rule_book import NewsWindow, RuleBook, Rung
+from shared.domain.risk.rule_book import NewsWindow, RuleBook, ScalingStep
 from shared.errors import RefusedError
 
 _NONE = "none"
@@ -18,7 +18,7 @@ _MONEY = re.compile(r"[0-9]{1,9}(\.[0-9]{1,2})?")
 _SHARE = re.compile(r"[0-9]?\.?[0-9]{1,6}")
 _COUNT = re.compile(r"[0-9]{1,6}")
 _HOURS = re.compile(r"(?P<opens>[0-9]{2}:[0-9]{2})\s*-\s*(?P<ends>[0-9]{2}:[0-9]{2})")
-_RUNG = re.compile(r"(?P<minis>[0-9]{1,3})(\s+(?P<edge>from|above)\s+(?P<balance>[0-9]{1,9}(\.[0-9]{1,2})?))?")
+_SCALING_STEP = re.compile(r"(?P<minis>[0-9]{1,3})(\s+(?P<edge>from|above)\s+(?P<balance>[0-9]{1,9}(\.[0-9]{1,2})?))?")
 _LONGEST_NEWS_MINUTES = 24 * 60
 
 
@@ -70,16 +70,16 @@ def _roots(text: str) -> tuple[str, ...]:
     return roots
 
 
-def _ladder(text: str) -> tuple[Rung, ...]:
-    return tuple(_rung(part.strip()) for part in text.split(","))
+def _scaling_plan(text: str) -> tuple[ScalingStep, ...]:
+    return tuple(_scaling_step(part.strip()) for part in text.split(","))
 
 
-def _rung(text: str) -> Rung:
-    match = _RUNG.fullmatch(text)
+def _scaling_step(text: str) -> ScalingStep:
+    match = _SCALING_STEP.fullmatch(text)
     if not match:
         raise ValueError(text)
     balance = Decimal(match["balance"]) if match["balance"] else None
-    return Rung(_count(match["minis"]), balance, is_only_above=match["edge"] == "above")
+    return ScalingStep(_count(match["minis"]), balance, is_only_above=match["edge"] == "above")
 
 
 def _news(text: str) -> tuple[NewsWindow, ...]:
@@ -115,7 +115,7 @@ def _show_hours(value: tuple[time, time]) -> str:
     return f"{opens:%H:%M}-{ends:%H:%M}"
 
 
-def _show_ladder(value: tuple[Rung, ...]) -> str:
+def _show_scaling_plan(value: tuple[ScalingStep, ...]) -> str:
     return ", ".join(
         str(rung.minis)
         if rung.balance is None
@@ -152,14 +152,17 @@ _A_SHARE = "a share above 0 and up to 1, such as 0.75"
 _A_COUNT = "a whole number of 1 or more"
 _RULES = {
     "starting_balance": _Rule(_money, "dollars such as 50000, or 0 for an Express account", _FIRM),
-    "maximum_loss": _Rule(_or_none(_money_above_zero), _DOLLARS_OR_NONE, _FIRM),
-    "daily_loss": _Rule(_or_none(_money_above_zero), _DOLLARS_OR_NONE, _FIRM),
+    "max_loss_limit": _Rule(_or_none(_money_above_zero), _DOLLARS_OR_NONE, _FIRM),
+    "daily_loss_limit": _Rule(_or_none(_money_above_zero), _DOLLARS_OR_NONE, _FIRM),
     "has_been_paid": _Rule(_yes_no, "yes after an Express account's first payout, else no", _FIRM, _show_yes_no),
     "profit_target": _Rule(_or_none(_money_above_zero), _DOLLARS_OR_NONE, _FIRM),
     "consistency_share": _Rule(_or_none(_share), f"{_A_SHARE}, or none", _FIRM),
     "most_minis": _Rule(_count, _A_COUNT, _FIRM),
-    "ladder": _Rule(
-        _or_none(_ladder, ()), "minis by balance such as '2, 3 from 1500, 5 above 2000', or none", _FIRM, _show_ladder
+    "scaling_plan": _Rule(
+        _or_none(_scaling_plan, ()),
+        "minis by balance such as '2, 3 from 1500, 5 above 2000', or none",
+        _FIRM,
+        _show_scaling_plan,
     ),
     "micros_per_mini": _Rule(_count, _A_COUNT, _FIRM),
     "heavy_micros": _Rule(_or_none(_roots, ()), "roots such as 'SIL, MBT, MET', or none", _FIRM, ", ".join),
@@ -183,7 +186,7 @@ _RULES = {
     "forbid_opposite_sides": _Rule(_yes_no, "yes or no", _FIRM, _show_yes_no),
     "warn_at": _Rule(_share, _A_SHARE, _OURS),
     "block_at": _Rule(_share, _A_SHARE, _OURS),
-    "cut_at": _Rule(_or_none(_share), f"{_A_SHARE}, or none", _OURS),
+    "reduce_at": _Rule(_or_none(_share), f"{_A_SHARE}, or none", _OURS),
     "flatten_at": _Rule(_share, _A_SHARE, _OURS),
 }
 
@@ -215,5 +218,5 @@ def describe(book: RuleBook) -> list[tuple[str, str, str]]:
 
 
 def _source(book: RuleBook, name: str) -> str:
-    is_assumed = book.stage is Stage.PRACTICE and name == "maximum_loss"
+    is_assumed = book.stage is Stage.PRACTICE and name == "max_loss_limit"
     return _CAUTIOUS if is_assumed else _RULES[name].source

@@ -58,7 +58,7 @@ class RoundTrip:
     """One stretch of holding from flat to flat; prices are averages over all contracts, money is in dollars.
 
     `quantity` is the most that was held at once. `part` is 1 when the opening fill first closed another round trip (a
-    reversal), else 0. `is_carried_in` says that some of it was held before the first fill we know:
+    reversal), else 0. `has_opening_position` says that some of it was held before the first fill we know:
     then `opened_market_at` is the time of that fill.
     """
 
@@ -77,7 +77,7 @@ class RoundTrip:
     entry_order_id: UUID | None
     strategy: str | None
     origin: str | None
-    is_carried_in: bool
+    has_opening_position: bool
     lots: tuple[Lot, ...]
 
     @property
@@ -158,7 +158,7 @@ class _Stretch:
             left -= matched
         self.held -= fill.quantity - left
 
-    def leave_carried(self, fill: Fill, quantity: int, gain: Fraction, point_value: Fraction) -> None:
+    def leave_opening(self, fill: Fill, quantity: int, gain: Fraction, point_value: Fraction) -> None:
         """Close contracts that were held before the first fill; `gain` is what the venue says they earned."""
         price = Fraction(fill.price) - self.side.sign * gain / (quantity * point_value)
         self.carried += quantity
@@ -196,7 +196,7 @@ class _Stretch:
             entry_order_id=self.first.order_id if self.first.side is self.side else None,
             strategy=self.first.strategy,
             origin=self.first.origin,
-            is_carried_in=self.carried > 0,
+            has_opening_position=self.carried > 0,
             lots=tuple(self.lots),
         )
 
@@ -244,7 +244,7 @@ class _Tape:
             self._finish()
             stretch = self._begin(fill, fill.side.opposite, part=0)
         stretch.pay(fill)
-        stretch.leave_carried(fill, fill.quantity, Fraction(fill.gross_pnl), self._point_value)
+        stretch.leave_opening(fill, fill.quantity, Fraction(fill.gross_pnl), self._point_value)
 
     def _is_reversal(self, stretch: _Stretch, fill: Fill) -> bool:
         """Whether a fill of more than is held opens the other way with the rest.
@@ -260,7 +260,7 @@ class _Tape:
         unknown, known_before = fill.quantity - stretch.held, stretch.gross
         stretch.leave(fill, self._point_value)
         gain = Fraction(fill.gross_pnl or 0) - (stretch.gross - known_before)
-        stretch.leave_carried(fill, unknown, gain, self._point_value)
+        stretch.leave_opening(fill, unknown, gain, self._point_value)
 
     def _begin(self, fill: Fill, side: Side, *, part: int) -> _Stretch:
         self._stretch = _Stretch(fill, side, part)

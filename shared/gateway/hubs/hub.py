@@ -43,7 +43,7 @@ class LoggedOutError(HubError):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Patience:
+class Timeouts:
     """How long what may take, in machine time; the defaults are the protocol's.
 
     A connection serves for `token_share` of what is left of its token's life: 20 of 24 hours.
@@ -76,7 +76,7 @@ class Hub:
         session: HubSession,
         on_event: Callable[[str, list[msgspec.Raw]], None],
         on_connected: Callable[["Hub"], Awaitable[None]],
-        patience: Patience | None = None,
+        patience: Timeouts | None = None,
     ) -> None:
         self.name = url.rsplit("/", 1)[-1]
         self.connections = 0
@@ -88,7 +88,7 @@ class Hub:
         self._session = session
         self._on_event = on_event
         self._on_connected = on_connected
-        self._patience = patience or Patience()
+        self._patience = patience or Timeouts()
         self._socket: ClientConnection | None = None
         self._speaking = asyncio.Lock()
         self._heard_at = self._said_at = monotonic()

@@ -1,8 +1,8 @@
 """What may be changed at the venue: orders placed, modified and cancelled, positions closed; each is sent once."""
 
 from shared.errors import AmbiguousOutcomeError
-from shared.gateway.orders.order_request import OrderChange, OrderTicket
-from shared.gateway.rest.requester import Asker
+from shared.gateway.orders.order_request import OrderChange, OrderRequest
+from shared.gateway.rest.requester import Requester
 
 # Codes that say it was not done; after any other nobody knows. Source: venue.md sections 5.6 to 5.8, 5.14 and 5.15.
 _NOT_PLACED = {1, 2, 3, 4, 5, 8, 9, 10}
@@ -19,18 +19,20 @@ class Mutations:
     reach the venue, AmbiguousOutcomeError when nobody knows.
     """
 
-    def __init__(self, asker: Asker) -> None:
+    def __init__(self, asker: Requester) -> None:
         self._asker = asker
 
-    def place(self, ticket: OrderTicket) -> int:
+    def place(self, order_request: OrderRequest) -> int:
         """Place an order, with its bracket if it has one; return the venue's order id.
 
         Raise TagInUseError when the tag is known there; a rejected order has used up its tag too.
         """
-        answer = self._asker.mutate("/api/Order/place", ticket.body(), _NOT_PLACED, is_entry=ticket.is_entry)
+        answer = self._asker.mutate(
+            "/api/Order/place", order_request.body(), _NOT_PLACED, is_entry=order_request.is_entry
+        )
         order_id = answer.get("orderId")
         if not isinstance(order_id, int):
-            raise AmbiguousOutcomeError(f"the venue accepted order {ticket.tag} and named no id")
+            raise AmbiguousOutcomeError(f"the venue accepted order {order_request.tag} and named no id")
         return order_id
 
     def modify(self, change: OrderChange) -> None:

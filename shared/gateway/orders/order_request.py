@@ -24,7 +24,7 @@ _PRICES = {
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class OrderTicket:
+class OrderRequest:
     """An order to place. One that exists can be sent: what cannot raises RefusedError when it is made.
 
     `trail_price` is the level at which a trailing stop begins. A bracket's ticks are unsigned distances from the fill.

@@ -10,7 +10,7 @@ from shared.domain.market_data.bar import MINUTE, Bar, in_order
 from shared.domain.market_data.contract import Contract
 from shared.domain.market_data.coverage import Span
 from shared.gateway import wire
-from shared.gateway.rest.requester import Asker, translated
+from shared.gateway.rest.requester import Requester, translated
 from shared.gateway.rest.transport import BARS
 from shared.gateway.wire import VenueAccount, VenueFill, VenueOrder, VenuePosition
 
@@ -56,7 +56,7 @@ _LENGTHS = {
 class Reads:
     """The questions of a client. Each is one request, or more when the answer has pages."""
 
-    def __init__(self, asker: Asker) -> None:
+    def __init__(self, asker: Requester) -> None:
         self._asker = asker
 
     def accounts(self) -> list[VenueAccount]:

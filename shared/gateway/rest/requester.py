@@ -37,7 +37,7 @@ def _pause(state: tenacity.RetryCallState) -> float:
     return at_least_s + _jitter(state)
 
 
-class Asker:
+class Requester:
     """Asks in the name of one queue; mutations only as far as the live switch lets them."""
 
     def __init__(
@@ -49,9 +49,9 @@ class Asker:
         self._timeout = timeout
         self._switch = switch
 
-    def for_queue(self, queue: Queue) -> "Asker":
+    def for_queue(self, queue: Queue) -> "Requester":
         """Return one that asks in the name of another queue, over the same connections."""
-        return Asker(self.transport, self.login, queue, self._timeout, self._switch)
+        return Requester(self.transport, self.login, queue, self._timeout, self._switch)
 
     @tenacity.retry(
         retry=tenacity.retry_if_exception(_may_help),

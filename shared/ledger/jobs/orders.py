@@ -92,7 +92,7 @@ class Flatten(Job):
 
     queue: ClassVar = Queue.CRITICAL
     attempts: ClassVar = 1_000
-    flattening_id: UUID
+    flatten_request_id: UUID
 
 
 @dataclass(frozen=True, kw_only=True)

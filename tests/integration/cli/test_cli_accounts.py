@@ -9,18 +9,18 @@ from shared.domain.orders.order import Side
 from shared.ledger.jobs.orders import EnterManually
 from tests.fixtures.operator import Type
 from tests.fixtures.venue import MNQ
-from tests.fixtures.worker_env import Desk
+from tests.fixtures.worker_env import WorkerEnv
 
 OTHER = 30001
 
 
-def name_of(desk: Desk) -> str:
-    return str(desk.rows("SELECT name FROM account WHERE id = 20001")[0][0])
+def name_of(worker_env: WorkerEnv) -> str:
+    return str(worker_env.rows("SELECT name FROM account WHERE id = 20001")[0][0])
 
 
-def add_other(desk: Desk) -> None:
-    desk.execute(
-        "INSERT INTO account (id, name, balance, can_trade, day_opening_balance, highest_close) "
+def add_other(worker_env: WorkerEnv) -> None:
+    worker_env.execute(
+        "INSERT INTO account (id, name, balance, can_trade, day_opening_balance, high_water_mark) "
         f"VALUES ({OTHER}, '50KTC-V2-OTHER', 50000, true, 50000, 50000)"
     )
 
@@ -30,36 +30,38 @@ def shown(operator: Type, account: str = "20001") -> dict[str, Any]:
     return found
 
 
-def test_accounts_are_listed_with_what_may_be_lost(operator: Type, desk: Desk) -> None:
-    desk.alert(quantity=2)
-    desk.work()
+def test_accounts_are_listed_with_what_may_be_lost(operator: Type, worker_env: WorkerEnv) -> None:
+    worker_env.alert(quantity=2)
+    worker_env.work()
     (row,) = operator("accounts", "--json").json["accounts"]
 
     assert (20001, "simulator", None, None) == tuple(row[name] for name in ("id", "live_orders", "halted", "blocked"))
-    assert float(row["room_to_floor"]) == float(row["equity"]) - float(row["floor"]) > 0
-    assert name_of(desk) in operator("accounts").out
+    assert float(row["headroom"]) == float(row["equity"]) - float(row["ledger_env"]) > 0
+    assert name_of(worker_env) in operator("accounts").out
 
 
-def test_an_account_of_no_known_high_enters_nothing_until_a_person_says_it(operator: Type, desk: Desk) -> None:
-    desk.execute("UPDATE account SET highest_close = NULL")
-    refused = desk.alert()
-    desk.work()
-    assert "`tickwork accounts high ACCOUNT BALANCE` says it" in (desk.job(refused)[2] or "")
+def test_an_account_of_no_known_high_enters_nothing_until_a_person_says_it(
+    operator: Type, worker_env: WorkerEnv
+) -> None:
+    worker_env.execute("UPDATE account SET high_water_mark = NULL")
+    refused = worker_env.alert()
+    worker_env.work()
+    assert "`tickwork accounts high ACCOUNT BALANCE` says it" in (worker_env.job(refused)[2] or "")
     assert "'a lot' cannot be used: give dollars" in operator("accounts", "high", "20001", "a lot").error
     said = operator("accounts", "high", "20001", "50150.75", "--json").json
 
-    assert {"id": 20001, "name": name_of(desk), "highest_close": "50150.75"} == said
-    allowed = desk.alert()
-    desk.work()
-    assert "succeeded" == desk.job(allowed)[0]
-    assert ("highest_close", "50150.75, by hand; it was None") == desk.rows(
-        "SELECT kind, message FROM account_event WHERE kind = 'highest_close'"
+    assert {"id": 20001, "name": name_of(worker_env), "high_water_mark": "50150.75"} == said
+    allowed = worker_env.alert()
+    worker_env.work()
+    assert "succeeded" == worker_env.job(allowed)[0]
+    assert ("high_water_mark", "50150.75, by hand; it was None") == worker_env.rows(
+        "SELECT kind, message FROM account_event WHERE kind = 'high_water_mark'"
     )[0]
 
 
-def test_an_account_is_shown_whole_by_id_and_by_name(operator: Type, desk: Desk) -> None:
+def test_an_account_is_shown_whole_by_id_and_by_name(operator: Type, worker_env: WorkerEnv) -> None:
     operator("halt", "for a test")
-    found = shown(operator, name_of(desk).lower())
+    found = shown(operator, name_of(worker_env).lower())
 
     assert "for a test" == found["account"]["halted"]
     assert ("5", "TICKWORK_MAX_QUANTITY") in [(row["value"], row["source"]) for row in found["rules"]]
@@ -76,8 +78,8 @@ def test_an_account_is_shown_whole_by_id_and_by_name(operator: Type, desk: Desk)
     assert "account 7 is unknown: those that may trade are 20001 (" in operator("accounts", "show", "7").error
 
 
-def test_live_orders_need_the_exact_name(operator: Type, desk: Desk) -> None:
-    name = name_of(desk)
+def test_live_orders_need_the_exact_name(operator: Type, worker_env: WorkerEnv) -> None:
+    name = name_of(worker_env)
     assert f"add --name {name}" in operator("accounts", "live", "20001", "on").error
     for said in (
         operator("accounts", "live", "20001", "on", "--name", name.lower()),
@@ -85,48 +87,48 @@ def test_live_orders_need_the_exact_name(operator: Type, desk: Desk) -> None:
     ):
         assert 1 == said.status
         assert f"is not the name of account 20001, which is {name}: nothing was switched" in said.error
-    assert [(False, None)] == desk.rows("SELECT live_orders, live_since_at FROM account")
-    desk.execute("UPDATE account SET name = 'LIVE-1'")
+    assert [(False, None)] == worker_env.rows("SELECT live_orders, live_since_at FROM account")
+    worker_env.execute("UPDATE account SET name = 'LIVE-1'")
     assert "of no stage we know" in operator("accounts", "live", "20001", "on", "--name", "LIVE-1").error
-    desk.execute(f"UPDATE account SET name = '{name}'")
+    worker_env.execute(f"UPDATE account SET name = '{name}'")
 
     said = operator("accounts", "live", "20001", "on", typed=f"{name}\n")
     assert 0 == said.status, said
     assert "trades real money" in said.error
     assert "are ON" in said.out
-    assert [(True, True)] == desk.rows("SELECT live_orders, live_since_at IS NOT NULL FROM account")
+    assert [(True, True)] == worker_env.rows("SELECT live_orders, live_since_at IS NOT NULL FROM account")
     off = operator("accounts", "live", name, "off", "--json").json
     assert (False, True) == (off["live_orders"], off["is_simulated"])
-    assert [(False, True)] == desk.rows("SELECT live_orders, live_since_at IS NOT NULL FROM account")
-    assert ["live_on", "live_off"] == [row[0] for row in desk.rows("SELECT kind FROM account_event ORDER BY id")]
+    assert [(False, True)] == worker_env.rows("SELECT live_orders, live_since_at IS NOT NULL FROM account")
+    assert ["live_on", "live_off"] == [row[0] for row in worker_env.rows("SELECT kind FROM account_event ORDER BY id")]
 
 
-def test_towards_the_real_venue_live_is_shown_everywhere(operator: Type, desk: Desk) -> None:
-    desk.execute("UPDATE market_clock SET kind = 'live'")
+def test_towards_the_real_venue_live_is_shown_everywhere(operator: Type, worker_env: WorkerEnv) -> None:
+    worker_env.execute("UPDATE market_clock SET kind = 'live'")
     assert ["off"] == [one["live_orders"] for one in operator("accounts", "--json").json["accounts"]]
     assert "live orders are off: `tickwork accounts live 20001 on`" in operator("risk").words
     left = operator("flatten", "--yes")
     assert (1, "") == (left.status, left.out)
     assert "were never on, so the venue is asked nothing" in left.error
-    operator("accounts", "live", "20001", "on", "--name", name_of(desk))
+    operator("accounts", "live", "20001", "on", "--name", name_of(worker_env))
 
     assert ["LIVE"] == [one["live_orders"] for one in operator("accounts", "--json").json["accounts"]]
     assert "20001, LIVE)" in operator("risk").out
 
 
-def test_status_has_a_line_for_each_account_that_is_live_or_halted(operator: Type, desk: Desk) -> None:
-    home = Home(desk.settings.home)
+def test_status_has_a_line_for_each_account_that_is_live_or_halted(operator: Type, worker_env: WorkerEnv) -> None:
+    home = Home(worker_env.settings.home)
     lock = Lock(home.root)
     lock.take()
     urls = {"receiver": "http://127.0.0.1:1"}
-    environment = {"DATABASE_URL": desk.settings.database_url, "REDIS_URL": desk.settings.redis_url}
+    environment = {"DATABASE_URL": worker_env.settings.database_url, "REDIS_URL": worker_env.settings.redis_url}
     write_state(home, {"pid": 1, "programs": [], "urls": urls, "environment": environment})
     try:
         assert [] == operator("status", "--json").json["accounts"]
-        desk.execute("UPDATE market_clock SET kind = 'live'")
-        operator("accounts", "live", "20001", "on", "--name", name_of(desk))
+        worker_env.execute("UPDATE market_clock SET kind = 'live'")
+        operator("accounts", "live", "20001", "on", "--name", name_of(worker_env))
         operator("halt", "a look")
-        told = f"Account 20001 ({name_of(desk)}) is LIVE: orders reach real money; HALTED: a look."
+        told = f"Account 20001 ({name_of(worker_env)}) is LIVE: orders reach real money; HALTED: a look."
 
         assert [told] == operator("status", "--json").json["accounts"]
         assert told in operator("status").out
@@ -134,11 +136,11 @@ def test_status_has_a_line_for_each_account_that_is_live_or_halted(operator: Typ
         lock.close()
 
 
-def test_a_default_stop_lets_entries_without_one_through(operator: Type, desk: Desk) -> None:
+def test_a_default_stop_lets_entries_without_one_through(operator: Type, worker_env: WorkerEnv) -> None:
     assert "get one 400 ticks away" in operator("accounts", "stop", "20001", "400").out
-    state, _, error = desk.do(EnterManually(account_id=20001, symbol="MNQ", side=Side.BUY, quantity=1))
+    state, _, error = worker_env.do(EnterManually(account_id=20001, symbol="MNQ", side=Side.BUY, quantity=1))
     assert "succeeded" == state, error
-    assert [(400,)] == desk.rows("SELECT stop_loss_ticks FROM orders WHERE role = 'ENTRY'")
+    assert [(400,)] == worker_env.rows("SELECT stop_loss_ticks FROM orders WHERE role = 'ENTRY'")
 
     assert "without a stop are refused" in operator("accounts", "stop", "20001", "none").out
     assert (
@@ -146,36 +148,38 @@ def test_a_default_stop_lets_entries_without_one_through(operator: Type, desk: D
     )
 
 
-def test_rules_are_listed_changed_and_taken_back(operator: Type, desk: Desk) -> None:
-    changed = operator("accounts", "rules", "20001", "daily_loss=800", "max_trades_per_day=4", "--json")
+def test_rules_are_listed_changed_and_taken_back(operator: Type, worker_env: WorkerEnv) -> None:
+    changed = operator("accounts", "rules", "20001", "daily_loss_limit=800", "max_trades_per_day=4", "--json")
     rules = {row["rule"]: row for row in changed.json["rules"]}
-    assert ("800", "4") == (rules["daily_loss"]["value"], rules["max_trades_per_day"]["value"])
-    assert rules["daily_loss"]["source"].startswith("changed by hand")
-    assert [({"daily_loss": "800", "max_trades_per_day": "4"},)] == desk.rows("SELECT rule_changes FROM account")
+    assert ("800", "4") == (rules["daily_loss_limit"]["value"], rules["max_trades_per_day"]["value"])
+    assert rules["daily_loss_limit"]["source"].startswith("changed by hand")
+    assert [({"daily_loss_limit": "800", "max_trades_per_day": "4"},)] == worker_env.rows(
+        "SELECT rule_changes FROM account"
+    )
     assert "trades a day" in operator("risk").out
 
-    operator("accounts", "rules", "20001", "daily_loss=preset", "--preset", "combine-50k")
-    assert [("combine-50k", {"max_trades_per_day": "4"})] == desk.rows("SELECT rules, rule_changes FROM account")
+    operator("accounts", "rules", "20001", "daily_loss_limit=preset", "--preset", "combine-50k")
+    assert [("combine-50k", {"max_trades_per_day": "4"})] == worker_env.rows("SELECT rules, rule_changes FROM account")
     operator("accounts", "rules", "20001", "--reset")
-    assert [(None, {})] == desk.rows("SELECT rules, rule_changes FROM account")
+    assert [(None, {})] == worker_env.rows("SELECT rules, rule_changes FROM account")
     for wrong, words in {
-        "daily_loss=lots": "daily_loss 'lots' cannot be used: give dollars above 0",
+        "daily_loss_limit=lots": "daily_loss_limit 'lots' cannot be used: give dollars above 0",
         "nonsense=1": "'nonsense' is no rule of the book: the rules are starting_balance",
         "other=preset": "'other' is no rule of the book",
-        "daily_loss": "'daily_loss' is no change of a rule: give NAME=VALUE",
+        "daily_loss_limit": "'daily_loss_limit' is no change of a rule: give NAME=VALUE",
         "block_at=0.95": "block_at '0.95'",
         "--preset=gold": "'gold' is no preset: there are combine-50k",
     }.items():
         said = operator("accounts", "rules", "20001", wrong)
         assert (1, "") == (said.status, said.out), wrong
         assert words in said.error
-    assert [(None, {})] == desk.rows("SELECT rules, rule_changes FROM account")
+    assert [(None, {})] == worker_env.rows("SELECT rules, rule_changes FROM account")
 
 
-def test_risk_tells_the_room_that_is_left_and_who_would_be_refused(operator: Type, desk: Desk) -> None:
-    add_other(desk)
-    desk.alert(quantity=2)
-    desk.work()
+def test_risk_tells_the_room_that_is_left_and_who_would_be_refused(operator: Type, worker_env: WorkerEnv) -> None:
+    add_other(worker_env)
+    worker_env.alert(quantity=2)
+    worker_env.work()
     first, second = operator("risk", "--json").json["accounts"]
     rules = {row["rule"]: row for row in first["rules"]}
 
@@ -187,11 +191,11 @@ def test_risk_tells_the_room_that_is_left_and_who_would_be_refused(operator: Typ
     assert "OTHER" not in text
 
 
-def test_without_a_fresh_quote_risk_says_that_nothing_can_be_judged(operator: Type, desk: Desk) -> None:
-    desk.alert()
-    desk.work()
-    desk.execute("DELETE FROM bar_minute")  # the desk has no quote to tell any more
-    desk.redis.flushdb()
+def test_without_a_fresh_quote_risk_says_that_nothing_can_be_judged(operator: Type, worker_env: WorkerEnv) -> None:
+    worker_env.alert()
+    worker_env.work()
+    worker_env.execute("DELETE FROM bar_minute")  # the worker_env has no quote to tell any more
+    worker_env.redis.flushdb()
 
     assert "open profit is unknown while" in operator("risk").words
     (row,) = operator("positions", "--json").json["positions"]
@@ -202,10 +206,12 @@ def test_without_a_fresh_quote_risk_says_that_nothing_can_be_judged(operator: Ty
     assert "there is no fresh quote of" in said.error
 
 
-def test_a_hook_may_trade_further_accounts(operator: Type, desk: Desk, monkeypatch: Any) -> None:
+def test_a_hook_may_trade_further_accounts(operator: Type, worker_env: WorkerEnv, monkeypatch: Any) -> None:
     monkeypatch.setenv("TICKWORK_RECEIVER_URL", "http://127.0.0.1:1")
-    add_other(desk)
-    said = operator("hooks", "add", "copied", "--account", str(OTHER), "--account", name_of(desk), "--account", "20001")
+    add_other(worker_env)
+    said = operator(
+        "hooks", "add", "copied", "--account", str(OTHER), "--account", name_of(worker_env), "--account", "20001"
+    )
 
     assert 0 == said.status, said
     assert f"trades account {OTHER} (50KTC-V2-OTHER), then account 20001 (" in said.out

@@ -10,38 +10,38 @@ from shared.clock import monotonic
 from tests.fixtures.operator import Type, worker_at
 from tests.fixtures.processes import until
 from tests.fixtures.venue import MNQ
-from tests.fixtures.worker_env import Desk
+from tests.fixtures.worker_env import WorkerEnv
 
 CLOSE, POSITIONS = "/api/Position/closeContract", "/api/Position/searchOpen"
-IS_HELD_UP = "SELECT 1 FROM flattening WHERE progress LIKE '%%could not be asked%%'"
+IS_HELD_UP = "SELECT 1 FROM flatten_request WHERE progress LIKE '%%could not be asked%%'"
 FLAT = "flat: no position, no working order"
 
 
-def hold_two(desk: Desk) -> None:
-    desk.alert(quantity=2)
-    desk.work()
-    assert 2 == desk.venue.position(MNQ)
+def hold_two(worker_env: WorkerEnv) -> None:
+    worker_env.alert(quantity=2)
+    worker_env.work()
+    assert 2 == worker_env.venue.position(MNQ)
 
 
 def test_it_ends_flat_at_the_venue_with_every_worker_dead_and_the_broker_away(
-    operator: Type, desk: Desk, monkeypatch: pytest.MonkeyPatch
+    operator: Type, worker_env: WorkerEnv, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    hold_two(desk)
+    hold_two(worker_env)
     monkeypatch.setenv("BROKER_URL", "redis://127.0.0.1:1/0")
     said = operator("flatten", "--yes", "--reason", "going home")
 
     assert 0 == said.status, said
     assert FLAT in said.out
-    assert 0 == desk.venue.position(MNQ)
-    assert [("manual", "going home", FLAT)] == desk.rows(
-        "SELECT origin, reason, progress FROM flattening WHERE flat_at IS NOT NULL"
+    assert 0 == worker_env.venue.position(MNQ)
+    assert [("manual", "going home", FLAT)] == worker_env.rows(
+        "SELECT origin, reason, progress FROM flatten_request WHERE flat_at IS NOT NULL"
     )
-    assert [] == desk.rows("SELECT id FROM orders WHERE state IN ('WORKING', 'SUSPENDED')")
+    assert [] == worker_env.rows("SELECT id FROM orders WHERE state IN ('WORKING', 'SUSPENDED')")
 
 
-def test_one_contract_is_flattened_with_a_worker_and_told_as_json(operator: Type, desk: Desk) -> None:
-    hold_two(desk)
-    with worker_at(desk):
+def test_one_contract_is_flattened_with_a_worker_and_told_as_json(operator: Type, worker_env: WorkerEnv) -> None:
+    hold_two(worker_env)
+    with worker_at(worker_env):
         said = operator("flatten", "--contract", "MNQ", "--account", "20001", "--yes", "--json")
 
     assert (0, "") == (said.status, said.error)
@@ -49,9 +49,11 @@ def test_one_contract_is_flattened_with_a_worker_and_told_as_json(operator: Type
     assert (20001, MNQ, FLAT, True) == tuple(row[name] for name in ("account_id", "contract", "venue_says", "is_flat"))
 
 
-def test_it_asks_a_person_naming_the_accounts_and_needs_yes_from_a_script(operator: Type, desk: Desk) -> None:
-    hold_two(desk)
-    (name,) = desk.rows("SELECT name FROM account")[0]
+def test_it_asks_a_person_naming_the_accounts_and_needs_yes_from_a_script(
+    operator: Type, worker_env: WorkerEnv
+) -> None:
+    hold_two(worker_env)
+    (name,) = worker_env.rows("SELECT name FROM account")[0]
     asked = operator("flatten", typed="n\n")
     assert (1, "") == (asked.status, asked.out)
     assert f"Flatten everything of {name} (20001) LONG 2 {MNQ}" in asked.error
@@ -66,82 +68,84 @@ def test_it_asks_a_person_naming_the_accounts_and_needs_yes_from_a_script(operat
         ("--contract", "CON.F.US.MNQ.Z30"): "contract CON.F.US.MNQ.Z30 is unknown",
     }.items():
         assert words in operator("flatten", "--yes", *wrong).error
-    assert [] == desk.rows("SELECT id FROM flattening")
+    assert [] == worker_env.rows("SELECT id FROM flatten_request")
 
 
-def test_who_is_being_flattened_is_joined_and_not_asked_twice(operator: Type, desk: Desk) -> None:
-    hold_two(desk)
-    job = desk.flatten()
+def test_who_is_being_flattened_is_joined_and_not_asked_twice(operator: Type, worker_env: WorkerEnv) -> None:
+    hold_two(worker_env)
+    job = worker_env.flatten()
     said = operator("flatten", "--yes")
 
     assert 0 == said.status, said
-    assert ("succeeded", 1) == (desk.job(job)[0], len(desk.rows("SELECT id FROM flattening")))
-    assert 1 == len(desk.venue.requests(CLOSE))
+    assert ("succeeded", 1) == (worker_env.job(job)[0], len(worker_env.rows("SELECT id FROM flatten_request")))
+    assert 1 == len(worker_env.venue.requests(CLOSE))
 
 
 def test_it_says_what_holds_it_up_and_gives_up_when_told_to(
-    operator: Type, desk: Desk, monkeypatch: pytest.MonkeyPatch
+    operator: Type, worker_env: WorkerEnv, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    hold_two(desk)
-    desk.venue.kill()
+    hold_two(worker_env)
+    worker_env.venue.kill()
     # The time that it waits is over as soon as something has held it up.
-    monkeypatch.setattr("cli.client.job_client.monotonic", lambda: monotonic() + 1000 * len(desk.rows(IS_HELD_UP)))
+    monkeypatch.setattr(
+        "cli.client.job_client.monotonic", lambda: monotonic() + 1000 * len(worker_env.rows(IS_HELD_UP))
+    )
     said = operator("flatten", "--yes", "--wait", "900")
     assert 1 == said.status
     assert "the venue could not be asked" in said.words
     assert "it is left to the workers: `tickwork jobs show" in said.words
-    desk.venue.start()
+    worker_env.venue.start()
     until(
-        lambda: desk.rows("SELECT 1 FROM flattening WHERE flat_at IS NOT NULL") == [(1,)],
+        lambda: worker_env.rows("SELECT 1 FROM flatten_request WHERE flat_at IS NOT NULL") == [(1,)],
         60,
         "flat, though nobody waits",
     )
-    assert 0 == desk.venue.position(MNQ)
+    assert 0 == worker_env.venue.position(MNQ)
 
 
-def test_what_a_worker_took_along_when_it_died_is_taken_back(operator: Type, desk: Desk) -> None:
-    hold_two(desk)
+def test_what_a_worker_took_along_when_it_died_is_taken_back(operator: Type, worker_env: WorkerEnv) -> None:
+    hold_two(worker_env)
     gone = "state = 'running', worker = 'gone@here.1/2', lease_until = now() - interval '5 seconds'"
-    desk.execute(f"UPDATE job SET {gone}, attempt = 1, fence = 1 WHERE id = '{desk.flatten()}'")
+    worker_env.execute(f"UPDATE job SET {gone}, attempt = 1, fence = 1 WHERE id = '{worker_env.flatten()}'")
     said = operator("flatten", "--yes")
 
     assert 0 == said.status, said
-    assert (0, 1) == (desk.venue.position(MNQ), len(desk.rows("SELECT id FROM flattening")))
+    assert (0, 1) == (worker_env.venue.position(MNQ), len(worker_env.rows("SELECT id FROM flatten_request")))
 
 
 def test_a_process_that_cannot_do_the_job_is_told_of_and_the_job_is_kept(
-    operator: Type, desk: Desk, monkeypatch: pytest.MonkeyPatch
+    operator: Type, worker_env: WorkerEnv, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    hold_two(desk)
-    monkeypatch.setenv("BROKER_URL", desk.settings.redis_url)
+    hold_two(worker_env)
+    monkeypatch.setenv("BROKER_URL", worker_env.settings.redis_url)
     monkeypatch.setenv("REDIS_URL", "")
     monkeypatch.setattr("cli.client.job_client._MOST_ENDED", 1)  # each takes seconds to start
     said = operator("flatten", "--yes", "--json")
 
     assert (1, "") == (said.status, said.error)
     assert "a process of its own ends with status 1: the end of" in said.json["error"]
-    assert "REDIS_URL is not set" in (desk.settings.home / "logs" / "alone.log").read_text()
-    assert [("queued",)] == desk.rows("SELECT state FROM job WHERE name = 'orders.flatten'")
+    assert "REDIS_URL is not set" in (worker_env.settings.home / "logs" / "alone.log").read_text()
+    assert [("queued",)] == worker_env.rows("SELECT state FROM job WHERE name = 'orders.flatten'")
 
 
 @pytest.mark.usefixtures("operator")  # its environment
-def test_ctrl_c_leaves_it_to_the_workers_and_says_so(desk: Desk) -> None:
-    hold_two(desk)
-    desk.venue.kill()
+def test_ctrl_c_leaves_it_to_the_workers_and_says_so(worker_env: WorkerEnv) -> None:
+    hold_two(worker_env)
+    worker_env.venue.kill()
     command = [sys.executable, "-m", "cli.main", "flatten", "--yes"]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     try:
-        until(lambda: desk.rows(IS_HELD_UP) == [(1,)], 60, "a first try")
+        until(lambda: worker_env.rows(IS_HELD_UP) == [(1,)], 60, "a first try")
         process.send_signal(signal.SIGINT)
         _, error = process.communicate(timeout=60)
     finally:
         process.kill()
     assert 130 == process.returncode
-    assert "the flattening is" in error
+    assert "the flatten_request is" in error
     assert "it is left to the workers" in error
-    desk.venue.start()
+    worker_env.venue.start()
     until(
-        lambda: desk.rows("SELECT 1 FROM flattening WHERE flat_at IS NOT NULL") == [(1,)],
+        lambda: worker_env.rows("SELECT 1 FROM flatten_request WHERE flat_at IS NOT NULL") == [(1,)],
         60,
         "flat, though nobody waits",
     )
@@ -150,38 +154,40 @@ def test_ctrl_c_leaves_it_to_the_workers_and_says_so(desk: Desk) -> None:
 # --- halt and resume ----------------------------------------------------------------------------------------------
 
 
-def test_a_halt_refuses_the_next_entry_and_a_resume_lets_it_through(operator: Type, desk: Desk) -> None:
+def test_a_halt_refuses_the_next_entry_and_a_resume_lets_it_through(operator: Type, worker_env: WorkerEnv) -> None:
     said = operator("halt", "news", "in", "an", "hour")
     assert (0, "") == (said.status, said.error)
     assert "is halted: news in an hour" in said.out
     again = operator("halt", "something", "else")
     assert "was halted before, and keeps its reason: news in an hour" in again.out
-    refused = desk.alert()
-    desk.work()
-    assert "failed" == desk.job(refused)[0]
-    assert "halted: news in an hour" in str(desk.job(refused)[2])
+    refused = worker_env.alert()
+    worker_env.work()
+    assert "failed" == worker_env.job(refused)[0]
+    assert "halted: news in an hour" in str(worker_env.job(refused)[2])
     assert ["news in an hour"] == [one["halted"] for one in operator("accounts", "--json").json["accounts"]]
     assert "NO ENTRY: halted: news in an hour" in operator("risk").words
 
     assert "may enter again; it was halted: news in an hour" in operator("resume", "it", "is", "over").out
     assert "was not halted" in operator("resume", "once more").out
-    assert [("halted", "news in an hour"), ("resumed", "it is over")] == desk.rows(
+    assert [("halted", "news in an hour"), ("resumed", "it is over")] == worker_env.rows(
         "SELECT kind, message FROM account_event WHERE kind IN ('halted', 'resumed') ORDER BY id"
     )
-    hold_two(desk)
+    hold_two(worker_env)
 
 
-def test_halt_and_flatten_are_one_command_and_the_halt_stands_without_yes(operator: Type, desk: Desk) -> None:
-    hold_two(desk)
+def test_halt_and_flatten_are_one_command_and_the_halt_stands_without_yes(
+    operator: Type, worker_env: WorkerEnv
+) -> None:
+    hold_two(worker_env)
     said = operator("halt", "enough", "--flatten")
     assert 1 == said.status
     assert "add --yes" in said.error
-    assert [("enough",)] == desk.rows("SELECT halt_reason FROM account")
+    assert [("enough",)] == worker_env.rows("SELECT halt_reason FROM account")
     said = operator("halt", "enough", "--flatten", "--yes", "--account", "20001")
 
     assert 0 == said.status, said
     assert FLAT in said.out
-    assert 0 == desk.venue.position(MNQ)
+    assert 0 == worker_env.venue.position(MNQ)
     assert "account 7 is unknown" in operator("halt", "x", "--account", "7").error
     assert "REASON" in operator("halt", "--account", "20001").error
     assert "account 7 is unknown" in operator("resume", "x", "--account", "7").error

@@ -12,7 +12,7 @@ import pytest
 
 from cli.main import main
 from shared.ledger.jobs.upkeep import DoNothing
-from tests.fixtures.ledger_env import Floor
+from tests.fixtures.ledger_env import LedgerEnv
 
 TRACEBACK = """Traceback (most recent call last):
   File "a.py", line 1, in a
@@ -58,17 +58,19 @@ class Terminal(io.StringIO):
 
 
 @pytest.fixture
-def floor(shared_floor: Floor) -> Floor:
+def ledger_env(shared_ledger_env: LedgerEnv) -> LedgerEnv:
     """One database for all tests here, emptied."""
-    shared_floor.execute("TRUNCATE job, job_key")
-    return shared_floor
+    shared_ledger_env.execute("TRUNCATE job, job_key")
+    return shared_ledger_env
 
 
 @pytest.fixture
-def jobs(floor: Floor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
+def jobs(
+    ledger_env: LedgerEnv, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Run:
     """Run `tickwork jobs`; nobody sits at the terminal unless the test says what is typed there."""
     monkeypatch.setenv("TICKWORK_HOME", str(tmp_path))
-    monkeypatch.setenv("DATABASE_URL", floor.database_url)
+    monkeypatch.setenv("DATABASE_URL", ledger_env.database_url)
     monkeypatch.setenv("COLUMNS", "200")
 
     def run(*arguments: str, typed: str | None = None) -> Said:
@@ -82,60 +84,60 @@ def jobs(floor: Floor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: 
     return run
 
 
-def job_that_is(floor: Floor, state: str, more: str = "error = 'ValueError: broken'") -> UUID:
+def job_that_is(ledger_env: LedgerEnv, state: str, more: str = "error = 'ValueError: broken'") -> UUID:
     ended = "now()" if state not in {"queued", "running"} else "NULL"
     change = f"state = '{state}', attempt = 3, fence = 3, finished_at = {ended}, {more}"
-    return floor.ask(DoNothing(note="of a test"), change, publish_on_commit=False)
+    return ledger_env.ask(DoNothing(note="of a test"), change, publish_on_commit=False)
 
 
-def state(floor: Floor, job_id: UUID) -> str:
-    return str(floor.row(job_id)["state"])
+def state(ledger_env: LedgerEnv, job_id: UUID) -> str:
+    return str(ledger_env.row(job_id)["state"])
 
 
-def two_alike(floor: Floor) -> tuple[UUID, UUID]:
+def two_alike(ledger_env: LedgerEnv) -> tuple[UUID, UUID]:
     alike = UUID("01234567-89ab-7000-8000-000000000001"), UUID("01234567-89ab-7000-8000-000000000002")
     for job_id in alike:
-        floor.execute(f"UPDATE job SET id = '{job_id}' WHERE id = '{job_that_is(floor, 'dead')}'")
+        ledger_env.execute(f"UPDATE job SET id = '{job_id}' WHERE id = '{job_that_is(ledger_env, 'dead')}'")
     return alike
 
 
 # --- dead ---------------------------------------------------------------------------------------------------------
 
 
-def test_a_person_finds_the_dead_reads_why_and_queues_them_again(floor: Floor, jobs: Run) -> None:
-    job_id = job_that_is(floor, "dead")
-    job_that_is(floor, "failed")
+def test_a_person_finds_the_dead_reads_why_and_queues_them_again(ledger_env: LedgerEnv, jobs: Run) -> None:
+    job_id = job_that_is(ledger_env, "dead")
+    job_that_is(ledger_env, "failed")
     listed = jobs("dead")
     rows = [line for line in listed.out.splitlines() if "upkeep.do_nothing" in line]
-    ended_at = f"{floor.row(job_id)['finished_at']:%m-%d %H:%M:%S}"
+    ended_at = f"{ledger_env.row(job_id)['finished_at']:%m-%d %H:%M:%S}"
     words = [str(job_id), "upkeep.do_nothing", "normal", "3 of 3", ended_at, "ValueError: broken"]
 
     assert ([words], 0) == ([[word for word in words if word in row] for row in rows], listed.status)
     assert "`tickwork jobs show ID` tells why; then `tickwork jobs requeue ID`" in listed.out.splitlines()[-1]
     assert Said(0, f"requeued {job_id}\n", "") == jobs("requeue", str(job_id))
-    assert "queued" == state(floor, job_id)
+    assert "queued" == state(ledger_env, job_id)
     assert Said(0, "No job is dead.\n", "") == jobs("dead")
 
 
-def test_of_a_traceback_the_table_shows_the_line_that_names_the_exception(floor: Floor, jobs: Run) -> None:
-    job_id = job_that_is(floor, "dead", f"error = '{TRACEBACK}'")
+def test_of_a_traceback_the_table_shows_the_line_that_names_the_exception(ledger_env: LedgerEnv, jobs: Run) -> None:
+    job_id = job_that_is(ledger_env, "dead", f"error = '{TRACEBACK}'")
     assert HEADLINE in jobs("dead").out
     assert HEADLINE in jobs("--state", "dead").out
 
     jobs("discard", str(job_id))
     assert "discarded by a person: ValueError" in " ".join(jobs("--state", "cancelled").out.split())
-    assert f"discarded by a person: {TRACEBACK}" == floor.row(job_id)["error"]
+    assert f"discarded by a person: {TRACEBACK}" == ledger_env.row(job_id)["error"]
 
 
-def test_a_job_that_died_without_a_word_is_listed_too(floor: Floor, jobs: Run) -> None:
-    job_id = job_that_is(floor, "dead", "error = NULL")
+def test_a_job_that_died_without_a_word_is_listed_too(ledger_env: LedgerEnv, jobs: Run) -> None:
+    job_id = job_that_is(ledger_env, "dead", "error = NULL")
 
     assert str(job_id) in jobs("dead").out
 
 
-def test_the_dead_may_be_asked_for_by_name_and_number(floor: Floor, jobs: Run) -> None:
-    ours = [job_that_is(floor, "dead") for _ in range(3)]
-    other = job_that_is(floor, "dead", "name = 'metrics.roll_up'")
+def test_the_dead_may_be_asked_for_by_name_and_number(ledger_env: LedgerEnv, jobs: Run) -> None:
+    ours = [job_that_is(ledger_env, "dead") for _ in range(3)]
+    other = job_that_is(ledger_env, "dead", "name = 'metrics.roll_up'")
 
     assert [str(other)] == [row["id"] for row in jobs("dead", "--name", "metrics.roll_up", "--json").json["jobs"]]
     assert [str(other), str(ours[2])] == [row["id"] for row in jobs("dead", "--limit", "2", "--json").json["jobs"]]
@@ -146,12 +148,12 @@ def test_the_dead_may_be_asked_for_by_name_and_number(floor: Floor, jobs: Run) -
 # --- show ---------------------------------------------------------------------------------------------------------
 
 
-def test_show_tells_everything_of_a_job_and_of_its_story(floor: Floor, jobs: Run) -> None:
+def test_show_tells_everything_of_a_job_and_of_its_story(ledger_env: LedgerEnv, jobs: Run) -> None:
     first = job_that_is(
-        floor, "dead", f"error = '{TRACEBACK}', worker = 'trading@here.1/2', sequence_key = 'account:7'"
+        ledger_env, "dead", f"error = '{TRACEBACK}', worker = 'trading@here.1/2', sequence_key = 'account:7'"
     )
     story = f"correlation_id = '{first}', expires_at = '2031-02-03 04:05:06+00', result = '[1]'"
-    second = job_that_is(floor, "succeeded", story)
+    second = job_that_is(ledger_env, "succeeded", story)
     shown = jobs("show", str(first))
 
     assert (0, "") == (shown.status, shown.error)
@@ -171,56 +173,58 @@ def test_show_tells_everything_of_a_job_and_of_its_story(floor: Floor, jobs: Run
         assert words in shown.out
 
 
-def test_show_tells_of_a_running_job_who_runs_it_and_until_when(floor: Floor, jobs: Run) -> None:
+def test_show_tells_of_a_running_job_who_runs_it_and_until_when(ledger_env: LedgerEnv, jobs: Run) -> None:
     lease = "worker = 'trading@here.1/2', lease_until = '2031-02-03 04:05:06+00', deadline = '90 s'"
-    shown = jobs("show", str(job_that_is(floor, "running", lease))).out
+    shown = jobs("show", str(job_that_is(ledger_env, "running", lease))).out
 
     for words in ("worker       trading@here.1/2", "lease until  2031-02-03 04:05:06 UTC", "deadline     0:01:30"):
         assert words in shown
 
 
-def test_show_gives_scripts_whole_rows(floor: Floor, jobs: Run) -> None:
-    job_id = job_that_is(floor, "dead", f"error = '{TRACEBACK}'")
+def test_show_gives_scripts_whole_rows(ledger_env: LedgerEnv, jobs: Run) -> None:
+    job_id = job_that_is(ledger_env, "dead", f"error = '{TRACEBACK}'")
     (row,) = jobs("show", str(job_id), "--json").json["jobs"]
 
     assert (str(job_id), "dead", 3, 3, TRACEBACK) == tuple(
         row[name] for name in ("id", "state", "attempt", "fence", "error")
     )
     assert "of a test" == row["arguments"]["note"]
-    assert set(floor.row(job_id)) == set(row)
+    assert set(ledger_env.row(job_id)) == set(row)
 
 
-def test_the_beginning_of_an_id_will_do_with_or_without_dashes_in_any_case(floor: Floor, jobs: Run) -> None:
-    first, _ = two_alike(floor)
+def test_the_beginning_of_an_id_will_do_with_or_without_dashes_in_any_case(ledger_env: LedgerEnv, jobs: Run) -> None:
+    first, _ = two_alike(ledger_env)
 
     for beginning in (str(first), first.hex, str(first).upper()):
         assert str(first) == jobs("show", beginning, "--json").json["jobs"][0]["id"]
-    floor.execute(f"DELETE FROM job WHERE id <> '{first}'")
+    ledger_env.execute(f"DELETE FROM job WHERE id <> '{first}'")
     for length in (8, 9, 13, 35):
         assert str(first) == jobs("show", str(first)[:length], "--json").json["jobs"][0]["id"]
 
 
 @pytest.mark.parametrize("command", ["show", "requeue", "discard", "cancel"])
 def test_a_beginning_that_fits_two_ids_is_named_with_both_and_changes_nothing(
-    floor: Floor, jobs: Run, command: str
+    ledger_env: LedgerEnv, jobs: Run, command: str
 ) -> None:
-    first, second = two_alike(floor)
+    first, second = two_alike(ledger_env)
     said = jobs(command, "01234567-89ab")
 
     assert (1, "") == (said.status, said.out)
     assert f"tickwork: 01234567-89ab is the beginning of more than one id ({second}, {first}): give more" in said.error
-    assert ["dead", "dead"] == [state(floor, job_id) for job_id in (first, second)]
+    assert ["dead", "dead"] == [state(ledger_env, job_id) for job_id in (first, second)]
 
 
 @pytest.mark.parametrize("command", ["show", "requeue", "discard", "cancel"])
-def test_an_id_that_nobody_knows_or_that_is_none_is_named_with_the_cure(floor: Floor, jobs: Run, command: str) -> None:
-    dead = job_that_is(floor, "dead")
+def test_an_id_that_nobody_knows_or_that_is_none_is_named_with_the_cure(
+    ledger_env: LedgerEnv, jobs: Run, command: str
+) -> None:
+    dead = job_that_is(ledger_env, "dead")
     unknown = [str(UNKNOWN)] if command == "show" else [str(dead), str(UNKNOWN)]
 
     said = jobs(command, *unknown, "--json")
     assert (1, "") == (said.status, said.error)
     assert {"error": f"no job has the id {UNKNOWN}: `tickwork jobs` lists those there are"} == said.json
-    assert "dead" == state(floor, dead)  # none of several is touched when one of them is a mistake
+    assert "dead" == state(ledger_env, dead)  # none of several is touched when one of them is a mistake
     for wrong in ("0123456", "not-an-id", f"{UNKNOWN}0"):
         said = jobs(command, wrong)
         assert (2, "") == (said.status, said.out)
@@ -230,54 +234,54 @@ def test_an_id_that_nobody_knows_or_that_is_none_is_named_with_the_cure(floor: F
 # --- requeue ------------------------------------------------------------------------------------------------------
 
 
-def test_several_are_queued_again_and_a_refused_one_is_told_of(floor: Floor, jobs: Run) -> None:
-    dead, failed, running = (job_that_is(floor, state) for state in ("dead", "failed", "running"))
+def test_several_are_queued_again_and_a_refused_one_is_told_of(ledger_env: LedgerEnv, jobs: Run) -> None:
+    dead, failed, running = (job_that_is(ledger_env, state) for state in ("dead", "failed", "running"))
     said = jobs("requeue", str(dead), str(running), str(failed), str(dead))
 
     assert (1, f"requeued {dead}\nrequeued {failed}\n") == (said.status, said.out)
     assert said.error.startswith(f"tickwork: upkeep.do_nothing {running} is running: only one that is dead, failed")
-    assert ["queued", "queued", "running"] == [state(floor, job_id) for job_id in (dead, failed, running)]
+    assert ["queued", "queued", "running"] == [state(ledger_env, job_id) for job_id in (dead, failed, running)]
 
 
-def test_one_whose_time_is_over_needs_a_word_and_an_entry_never_gets_it(floor: Floor, jobs: Run) -> None:
-    late = job_that_is(floor, "expired", LATE)
-    entry = job_that_is(floor, "dead", f"name = 'orders.place_order', {LATE}")
+def test_one_whose_time_is_over_needs_a_word_and_an_entry_never_gets_it(ledger_env: LedgerEnv, jobs: Run) -> None:
+    late = job_that_is(ledger_env, "expired", LATE)
+    entry = job_that_is(ledger_env, "dead", f"name = 'orders.place_order', {LATE}")
 
     assert "add --past-expiry" in jobs("requeue", str(late)).error
     said = jobs("requeue", str(late), str(entry), "--past-expiry", "--json")
     assert (1, "", [str(late)]) == (said.status, said.error, said.json["requeued"])
     assert "an entry is never sent late: post the alert again" in said.json["refused"][0]
-    assert ["queued", "dead"] == [state(floor, job_id) for job_id in (late, entry)]
+    assert ["queued", "dead"] == [state(ledger_env, job_id) for job_id in (late, entry)]
 
 
-def test_all_dead_of_a_name_are_queued_again_at_once(floor: Floor, jobs: Run) -> None:
-    ours = [job_that_is(floor, "dead") for _ in range(3)]
-    other = job_that_is(floor, "dead", "name = 'metrics.roll_up'")
+def test_all_dead_of_a_name_are_queued_again_at_once(ledger_env: LedgerEnv, jobs: Run) -> None:
+    ours = [job_that_is(ledger_env, "dead") for _ in range(3)]
+    other = job_that_is(ledger_env, "dead", "name = 'metrics.roll_up'")
     said = jobs("requeue", "--all-dead", "--name", "upkeep.do_nothing", "--yes", "--json")
 
     assert (0, {"requeued": [str(job_id) for job_id in ours], "refused": []}) == (said.status, said.json)
-    assert "dead" == state(floor, other)
+    assert "dead" == state(ledger_env, other)
     assert Said(0, "There is none.\n", "") == jobs("requeue", "--all-dead", "--name", "upkeep.do_nothing")
 
 
-def test_all_dead_asks_a_person_first(floor: Floor, jobs: Run) -> None:
-    dead = [job_that_is(floor, "dead") for _ in range(2)]
+def test_all_dead_asks_a_person_first(ledger_env: LedgerEnv, jobs: Run) -> None:
+    dead = [job_that_is(ledger_env, "dead") for _ in range(2)]
 
     said = jobs("requeue", "--all-dead", typed="n\n")
-    assert (1, "dead") == (said.status, state(floor, dead[0]))
+    assert (1, "dead") == (said.status, state(ledger_env, dead[0]))
     assert "nothing was queued again" in said.error
     said = jobs("requeue", "--all-dead", typed="y\n")
-    assert (0, ["queued", "queued"]) == (said.status, [state(floor, job_id) for job_id in dead])
+    assert (0, ["queued", "queued"]) == (said.status, [state(ledger_env, job_id) for job_id in dead])
 
 
 @pytest.mark.parametrize(("more", "typed"), [((), None), (("--json",), "y\n")])
 def test_all_dead_without_anybody_to_ask_needs_yes(
-    floor: Floor, jobs: Run, more: tuple[str, ...], typed: str | None
+    ledger_env: LedgerEnv, jobs: Run, more: tuple[str, ...], typed: str | None
 ) -> None:
-    dead = job_that_is(floor, "dead")
+    dead = job_that_is(ledger_env, "dead")
     said = jobs("requeue", "--all-dead", *more, typed=typed)
 
-    assert (1, "dead") == (said.status, state(floor, dead))
+    assert (1, "dead") == (said.status, state(ledger_env, dead))
     assert "--all-dead would queue 1 again: add --yes" in said.out + said.error
 
 
@@ -292,16 +296,16 @@ def test_requeue_must_be_told_which(jobs: Run, arguments: tuple[str, ...]) -> No
 # --- discard and cancel -------------------------------------------------------------------------------------------
 
 
-def test_a_discarded_job_is_off_the_list(floor: Floor, jobs: Run) -> None:
-    dead, failed = job_that_is(floor, "dead"), job_that_is(floor, "failed")
+def test_a_discarded_job_is_off_the_list(ledger_env: LedgerEnv, jobs: Run) -> None:
+    dead, failed = job_that_is(ledger_env, "dead"), job_that_is(ledger_env, "failed")
 
     assert Said(0, f"discarded {dead}\ndiscarded {failed}\n", "") == jobs("discard", str(dead), str(failed))
-    assert ["cancelled", "cancelled"] == [state(floor, job_id) for job_id in (dead, failed)]
+    assert ["cancelled", "cancelled"] == [state(ledger_env, job_id) for job_id in (dead, failed)]
     assert "No job is dead.\n" == jobs("dead").out
 
 
-def test_scripts_get_json_and_the_exit_status_tells_of_a_refusal(floor: Floor, jobs: Run) -> None:
-    dead, queued = job_that_is(floor, "dead"), job_that_is(floor, "queued")
+def test_scripts_get_json_and_the_exit_status_tells_of_a_refusal(ledger_env: LedgerEnv, jobs: Run) -> None:
+    dead, queued = job_that_is(ledger_env, "dead"), job_that_is(ledger_env, "queued")
 
     said = jobs("discard", str(dead), str(queued), "--json")
     assert (1, "", [str(dead)]) == (said.status, said.error, said.json["discarded"])
@@ -310,15 +314,15 @@ def test_scripts_get_json_and_the_exit_status_tells_of_a_refusal(floor: Floor, j
     assert (0, "", {"cancelled": [str(queued)], "refused": []}) == (said.status, said.error, said.json)
 
 
-def test_what_waits_is_cancelled_and_what_runs_is_told_when_it_ends(floor: Floor, jobs: Run) -> None:
-    queued, running = job_that_is(floor, "queued"), job_that_is(floor, "running", "deadline = '90 s'")
+def test_what_waits_is_cancelled_and_what_runs_is_told_when_it_ends(ledger_env: LedgerEnv, jobs: Run) -> None:
+    queued, running = job_that_is(ledger_env, "queued"), job_that_is(ledger_env, "running", "deadline = '90 s'")
     said = jobs("cancel", str(queued), str(running))
 
     assert (1, f"cancelled {queued}\n") == (said.status, said.out)
     assert (
         f"{running} is running: only one that is queued is cancelled; this attempt ends by itself, 90 s" in said.error
     )
-    assert ["cancelled", "running"] == [state(floor, job_id) for job_id in (queued, running)]
+    assert ["cancelled", "running"] == [state(ledger_env, job_id) for job_id in (queued, running)]
 
 
 @pytest.mark.parametrize("command", ["discard", "cancel", "show"])

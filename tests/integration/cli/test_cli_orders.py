@@ -10,61 +10,61 @@ import pytest
 from shared.domain.orders.order import OrderState
 from tests.fixtures.operator import Type, worker_at
 from tests.fixtures.venue import MNQ
-from tests.fixtures.worker_env import Desk
+from tests.fixtures.worker_env import WorkerEnv
 
 PLACE, MODIFY, CLOSE = "/api/Order/place", "/api/Order/modify", "/api/Position/closeContract"
 
 
 @pytest.fixture
-def worker(desk: Desk) -> Iterator[None]:
+def worker(worker_env: WorkerEnv) -> Iterator[None]:
     """A worker that does what is asked."""
-    with worker_at(desk):
+    with worker_at(worker_env):
         yield
 
 
-def resting(operator: Type, desk: Desk, *more: str, quantity: int = 1) -> dict[str, Any]:
+def resting(operator: Type, worker_env: WorkerEnv, *more: str, quantity: int = 1) -> dict[str, Any]:
     """A buy limit far below the market; return it as the command told of it."""
     wanted = ("orders", "limit", "MNQ", "buy", str(quantity))
-    price = nearest(desk) - 100
+    price = nearest(worker_env) - 100
     said = operator(*wanted, "--price", str(price), "--stop", "40", "--json", *more)
     assert 0 == said.status, said
     found: dict[str, Any] = said.json["order"]
     return found
 
 
-def nearest(desk: Desk) -> Decimal:
-    price: Decimal = desk.rows("SELECT close_ticks * 0.25 FROM bar_minute ORDER BY start DESC LIMIT 1")[0][0]
+def nearest(worker_env: WorkerEnv) -> Decimal:
+    price: Decimal = worker_env.rows("SELECT close_ticks * 0.25 FROM bar_minute ORDER BY start DESC LIMIT 1")[0][0]
     return price
 
 
-def state_of(desk: Desk, order_id: str) -> str:
-    return str(desk.rows("SELECT state FROM orders WHERE id = %s", order_id)[0][0])
+def state_of(worker_env: WorkerEnv, order_id: str) -> str:
+    return str(worker_env.rows("SELECT state FROM orders WHERE id = %s", order_id)[0][0])
 
 
 # --- entries ------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.usefixtures("worker")
-def test_an_entry_by_hand_is_filled_and_guarded_when_the_command_ends(operator: Type, desk: Desk) -> None:
+def test_an_entry_by_hand_is_filled_and_guarded_when_the_command_ends(operator: Type, worker_env: WorkerEnv) -> None:
     said = operator("orders", "bracket", "MNQ", "buy", "1", "--stop", "400", "--target", "800")
 
     assert 0 == said.status, said
     assert f"BUY 1 {MNQ} MARKET: FILLED at " in said.out
     assert f"stop loss: SELL 1 {MNQ} STOP at " in said.out
     assert f"take profit: SELL 1 {MNQ} LIMIT at " in said.out
-    assert [("manual", "a working stop")] == desk.rows(
+    assert [("manual", "a working stop")] == worker_env.rows(
         "SELECT origin, 'a working stop' FROM orders JOIN fill ON order_id = orders.id WHERE guarded_at IS NOT NULL"
     )
-    assert 1 == desk.venue.position(MNQ)
+    assert 1 == worker_env.venue.position(MNQ)
 
 
-def test_an_entry_is_filled_and_guarded_with_every_worker_dead(operator: Type, desk: Desk) -> None:
+def test_an_entry_is_filled_and_guarded_with_every_worker_dead(operator: Type, worker_env: WorkerEnv) -> None:
     said = operator("orders", "market", "MNQ", "sell", "1", "--stop", "400")
 
     assert 0 == said.status, said
     assert f"SELL 1 {MNQ} MARKET: FILLED at " in said.out
-    assert -1 == desk.venue.position(MNQ)
-    assert [] == desk.rows("SELECT name FROM job WHERE state IN ('queued', 'running') AND queue = 'critical'")
+    assert -1 == worker_env.venue.position(MNQ)
+    assert [] == worker_env.rows("SELECT name FROM job WHERE state IN ('queued', 'running') AND queue = 'critical'")
 
 
 @pytest.mark.usefixtures("worker")
@@ -72,9 +72,9 @@ def test_an_entry_is_filled_and_guarded_with_every_worker_dead(operator: Type, d
     ("kind", "offset", "type_"), [("limit", -100, "LIMIT"), ("stop", 100, "STOP"), ("trail", 100, "TRAILING_STOP")]
 )
 def test_every_kind_of_entry_works_in_the_market(
-    operator: Type, desk: Desk, kind: str, offset: int, type_: str
+    operator: Type, worker_env: WorkerEnv, kind: str, offset: int, type_: str
 ) -> None:
-    price = nearest(desk) + offset
+    price = nearest(worker_env) + offset
     said = operator("orders", kind, "MNQ1!", "long", "2", "--price", str(price), "--stop", "40", "--json")
 
     assert 0 == said.status, said
@@ -86,8 +86,8 @@ def test_every_kind_of_entry_works_in_the_market(
 
 
 @pytest.mark.usefixtures("worker")
-def test_dollars_at_risk_buy_as_many_contracts_as_they_pay_for(operator: Type, desk: Desk) -> None:
-    price = nearest(desk) - 100
+def test_dollars_at_risk_buy_as_many_contracts_as_they_pay_for(operator: Type, worker_env: WorkerEnv) -> None:
+    price = nearest(worker_env) - 100
     arguments = ("--price", str(price), "--stop", "40", "--breakeven", "20", "--trail", "30", "--json")
     said = operator("orders", "limit", "MNQ", "buy", "--risk", "50", *arguments)
 
@@ -96,7 +96,7 @@ def test_dollars_at_risk_buy_as_many_contracts_as_they_pay_for(operator: Type, d
 
 
 @pytest.mark.usefixtures("worker")
-def test_what_risk_refuses_ends_with_its_words_and_status_1(operator: Type, desk: Desk) -> None:
+def test_what_risk_refuses_ends_with_its_words_and_status_1(operator: Type, worker_env: WorkerEnv) -> None:
     said = operator("orders", "market", "MNQ", "buy", "9", "--stop", "40")
 
     assert (1, "") == (said.status, said.out)
@@ -104,12 +104,12 @@ def test_what_risk_refuses_ends_with_its_words_and_status_1(operator: Type, desk
     said = operator("orders", "market", "MNQ", "buy", "1", "--json")
     assert (1, "") == (said.status, said.error)
     assert "the entry has no stop" in said.json["error"]
-    assert [] == desk.venue.requests(PLACE)
+    assert [] == worker_env.venue.requests(PLACE)
 
 
 @pytest.mark.usefixtures("worker")
-def test_what_the_venue_rejects_is_told_with_its_words(operator: Type, desk: Desk) -> None:
-    desk.venue.faults(path=PLACE, kind="reject", error_code=2, message="Price is outside allowed range.")
+def test_what_the_venue_rejects_is_told_with_its_words(operator: Type, worker_env: WorkerEnv) -> None:
+    worker_env.venue.faults(path=PLACE, kind="reject", error_code=2, message="Price is outside allowed range.")
     said = operator("orders", "market", "MNQ", "buy", "1", "--stop", "40")
 
     assert (1, "") == (said.status, said.out)
@@ -117,7 +117,7 @@ def test_what_the_venue_rejects_is_told_with_its_words(operator: Type, desk: Des
 
 
 @pytest.mark.usefixtures("worker")
-def test_a_rehearsal_tells_what_would_be_sent_and_sends_nothing(operator: Type, desk: Desk) -> None:
+def test_a_rehearsal_tells_what_would_be_sent_and_sends_nothing(operator: Type, worker_env: WorkerEnv) -> None:
     fine = operator("orders", "market", "MNQ", "buy", "2", "--stop", "40", "--dry-run", "--json")
     refused = operator("orders", "market", "MNQ", "buy", "9", "--stop", "40", "--dry-run")
 
@@ -127,7 +127,7 @@ def test_a_rehearsal_tells_what_would_be_sent_and_sends_nothing(operator: Type, 
     assert (1, "") == (refused.status, refused.error)
     assert "Nothing was sent" in refused.out
     assert "quantity 9 is not between 1 and 5" in refused.words
-    assert ([], []) == (desk.venue.requests(PLACE), desk.rows("SELECT id FROM orders"))
+    assert ([], []) == (worker_env.venue.requests(PLACE), worker_env.rows("SELECT id FROM orders"))
 
 
 MISTAKES = [
@@ -153,18 +153,18 @@ MISTAKES = [
 ]
 
 
-def test_a_mistake_is_named_with_its_cure(operator: Type, desk: Desk) -> None:
+def test_a_mistake_is_named_with_its_cure(operator: Type, worker_env: WorkerEnv) -> None:
     for arguments, words in MISTAKES:
         said = operator("orders", *arguments)
 
         assert said.status in {1, 2}, arguments
         assert "" == said.out
         assert words in said.words
-    assert [] == desk.rows("SELECT id FROM job WHERE name = 'orders.enter_manually'")
+    assert [] == worker_env.rows("SELECT id FROM job WHERE name = 'orders.enter_manually'")
 
 
-def test_of_two_accounts_none_is_chosen_by_itself(operator: Type, desk: Desk) -> None:
-    desk.execute("INSERT INTO account (id, name, balance, can_trade) VALUES (30001, 'PRAC-OTHER', 50000, true)")
+def test_of_two_accounts_none_is_chosen_by_itself(operator: Type, worker_env: WorkerEnv) -> None:
+    worker_env.execute("INSERT INTO account (id, name, balance, can_trade) VALUES (30001, 'PRAC-OTHER', 50000, true)")
     said = operator("orders", "market", "MNQ", "buy", "1")
 
     assert 1 == said.status
@@ -175,12 +175,12 @@ def test_of_two_accounts_none_is_chosen_by_itself(operator: Type, desk: Desk) ->
 
 
 @pytest.mark.usefixtures("worker")
-def test_a_listed_id_shows_modifies_and_cancels_the_order(operator: Type, desk: Desk) -> None:
-    order = resting(operator, desk, quantity=2)
+def test_a_listed_id_shows_modifies_and_cancels_the_order(operator: Type, worker_env: WorkerEnv) -> None:
+    order = resting(operator, worker_env, quantity=2)
     short = order["id"][-8:]
     assert short in operator("orders").out
     assert order["account_name"] in operator("orders").out
-    new = nearest(desk) - 120
+    new = nearest(worker_env) - 120
 
     assert f"modified {order['id']}" in operator("orders", "modify", short, "--limit", str(new), "--quantity", "1").out
     shown = operator("orders", "show", short, "--json").json
@@ -189,17 +189,17 @@ def test_a_listed_id_shows_modifies_and_cancels_the_order(operator: Type, desk: 
     assert "Changes asked of it" in operator("orders", "show", order["id"]).out
     said = operator("orders", "cancel", order["id"][:18], "--json")
     assert (0, {"cancelled": [order["id"]], "refused": []}) == (said.status, said.json)
-    assert OrderState.CANCELLED == state_of(desk, order["id"])
+    assert OrderState.CANCELLED == state_of(worker_env, order["id"])
     said = operator("orders", "cancel", short)
     assert (1, "") == (said.status, said.out)
     assert "is CANCELLED: nothing is left to cancel" in said.error
 
 
 def test_a_cancel_gets_through_with_every_worker_dead_and_the_broker_away(
-    operator: Type, desk: Desk, monkeypatch: pytest.MonkeyPatch
+    operator: Type, worker_env: WorkerEnv, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with worker_at(desk):
-        order = resting(operator, desk)
+    with worker_at(worker_env):
+        order = resting(operator, worker_env)
     monkeypatch.setenv("BROKER_URL", "redis://127.0.0.1:1/0")
     said = operator("orders", "cancel", order["id"], "--json")
 
@@ -207,21 +207,21 @@ def test_a_cancel_gets_through_with_every_worker_dead_and_the_broker_away(
 
 
 @pytest.mark.usefixtures("worker")
-def test_all_entries_are_cancelled_and_the_stop_of_what_is_held_stays(operator: Type, desk: Desk) -> None:
+def test_all_entries_are_cancelled_and_the_stop_of_what_is_held_stays(operator: Type, worker_env: WorkerEnv) -> None:
     operator("orders", "market", "MNQ", "buy", "1", "--stop", "400")
-    orders = [resting(operator, desk)["id"] for _ in range(2)]
+    orders = [resting(operator, worker_env)["id"] for _ in range(2)]
     rehearsed = operator("orders", "cancel", "--all", "--dry-run", "--json")
     assert set(orders) == {row["id"] for row in rehearsed.json["would_send"]}
     said = operator("orders", "cancel", "--all", "--contract", "MNQ", "--json")
 
     assert (0, set(orders)) == (said.status, set(said.json["cancelled"]))
-    assert [("WORKING",)] == desk.rows("SELECT state FROM orders WHERE role = 'STOP_LOSS' AND state = 'WORKING'")
+    assert [("WORKING",)] == worker_env.rows("SELECT state FROM orders WHERE role = 'STOP_LOSS' AND state = 'WORKING'")
     assert "There is none." in operator("orders", "cancel", "--all").out
 
 
 @pytest.mark.usefixtures("worker")
-def test_a_change_that_makes_no_sense_is_refused_before_it_is_asked(operator: Type, desk: Desk) -> None:
-    order = resting(operator, desk)["id"]
+def test_a_change_that_makes_no_sense_is_refused_before_it_is_asked(operator: Type, worker_env: WorkerEnv) -> None:
+    order = resting(operator, worker_env)["id"]
 
     for arguments, words in {
         ("--stop", "100"): "is a LIMIT, which has no stop_price to set to 100",
@@ -234,17 +234,17 @@ def test_a_change_that_makes_no_sense_is_refused_before_it_is_asked(operator: Ty
     dry = operator("orders", "modify", order, "--limit", "100", "--dry-run")
     assert "Nothing was sent" in dry.out
     assert "What the rules say of account 20001 now: The rules say nothing against it." in dry.words
-    assert [] == desk.venue.requests(MODIFY)
+    assert [] == worker_env.venue.requests(MODIFY)
 
 
 # --- positions ----------------------------------------------------------------------------------------------------
 
 
 @pytest.fixture
-def long(operator: Type, desk: Desk, worker: None) -> Decimal:  # noqa: ARG001  # it does the work
+def long(operator: Type, worker_env: WorkerEnv, worker: None) -> Decimal:  # noqa: ARG001  # it does the work
     """A long position of two; return its average price."""
     assert 0 == operator("orders", "market", "MNQ", "buy", "2", "--stop", "400").status
-    average: Decimal = desk.rows("SELECT average_price FROM position")[0][0]
+    average: Decimal = worker_env.rows("SELECT average_price FROM position")[0][0]
     return average
 
 
@@ -262,53 +262,55 @@ def test_positions_tell_open_profit_stop_and_guard(operator: Type) -> None:
 
 
 @pytest.mark.usefixtures("long")
-def test_a_part_and_then_the_rest_is_closed(operator: Type, desk: Desk) -> None:
+def test_a_part_and_then_the_rest_is_closed(operator: Type, worker_env: WorkerEnv) -> None:
     dry = operator("positions", "close", "MNQ", "1", "--dry-run"), operator("positions", "close", "MNQ", "--dry-run")
     assert [0, 0] == [said.status for said in dry]
     assert f"It would SELL 1 {MNQ}" in dry[0].out
-    assert (2, []) == (desk.venue.position(MNQ), desk.venue.requests(CLOSE))
+    assert (2, []) == (worker_env.venue.position(MNQ), worker_env.venue.requests(CLOSE))
     part = operator("positions", "close", "MNQ", "1")
     assert (0, f"Closed 1 of {MNQ} (SELL); held now: 1.\n") == (part.status, part.out)
     said = operator("positions", "close", "MNQ")
 
     assert 0 == said.status, said
     assert "flat: no position, no working order" in said.out
-    assert 0 == desk.venue.position(MNQ)
+    assert 0 == worker_env.venue.position(MNQ)
     said = operator("positions", "close", "MNQ", "1")
     assert (1, "") == (said.status, said.out)
     assert "holds 0 of" in said.error
 
 
 @pytest.mark.usefixtures("long")
-def test_the_stop_goes_to_the_entry_unless_the_market_is_through_it(operator: Type, desk: Desk) -> None:
-    through, fine = nearest(desk) + 50, nearest(desk) - 50
-    desk.execute(f"UPDATE position SET average_price = {through}")
+def test_the_stop_goes_to_the_entry_unless_the_market_is_through_it(operator: Type, worker_env: WorkerEnv) -> None:
+    through, fine = nearest(worker_env) + 50, nearest(worker_env) - 50
+    worker_env.execute(f"UPDATE position SET average_price = {through}")
     said = operator("positions", "breakeven", "MNQ")
     assert (1, "") == (said.status, said.out)
     assert f"{MNQ} could be closed at 2" in said.error  # a new bar may have moved the quote
     assert f"and the entry's average is {through}" in said.error
-    assert [] == desk.venue.requests(MODIFY)
-    desk.execute(f"UPDATE position SET average_price = {fine + Decimal('0.1')}")
+    assert [] == worker_env.venue.requests(MODIFY)
+    worker_env.execute(f"UPDATE position SET average_price = {fine + Decimal('0.1')}")
     assert "Nothing was sent" in operator("positions", "breakeven", "MNQ", "--dry-run").out
-    assert [] == desk.venue.requests(MODIFY)
+    assert [] == worker_env.venue.requests(MODIFY)
     said = operator("positions", "breakeven", "MNQ")
 
     assert 0 == said.status, said
-    assert [(fine,)] == desk.rows("SELECT stop_price FROM orders WHERE role = 'STOP_LOSS'")
-    assert 1 == len(desk.venue.requests(MODIFY))
+    assert [(fine,)] == worker_env.rows("SELECT stop_price FROM orders WHERE role = 'STOP_LOSS'")
+    assert 1 == len(worker_env.venue.requests(MODIFY))
     assert "stands at" in operator("positions", "breakeven", "MNQ").out  # there already: nothing is asked again
-    assert 1 == len(desk.venue.requests(MODIFY))
+    assert 1 == len(worker_env.venue.requests(MODIFY))
 
 
-def test_a_stop_that_follows_is_noted_on_the_entry_and_told(operator: Type, desk: Desk, long: Decimal) -> None:
+def test_a_stop_that_follows_is_noted_on_the_entry_and_told(
+    operator: Type, worker_env: WorkerEnv, long: Decimal
+) -> None:
     said = operator("positions", "trail", "MNQ", "60")
 
     assert long
     assert (0, "") == (said.status, said.error)
     assert "the stop follows by 60 ticks from now on, never back" in said.out
-    assert [(60,)] == desk.rows("SELECT trail_ticks FROM orders WHERE role = 'ENTRY'")
+    assert [(60,)] == worker_env.rows("SELECT trail_ticks FROM orders WHERE role = 'ENTRY'")
     operator("positions", "trail", "MNQ", "none")
-    assert [(None,)] == desk.rows("SELECT trail_ticks FROM orders WHERE role = 'ENTRY'")
+    assert [(None,)] == worker_env.rows("SELECT trail_ticks FROM orders WHERE role = 'ENTRY'")
     assert "'x' is no distance: give ticks from 1 to 999999" in operator("positions", "trail", "MNQ", "x").error
 
 

@@ -6,7 +6,7 @@ from shared.ledger.jobs.accounts import BookRoundTrips
 from shared.ledger.jobs.orders import ReconcileAccounts
 from tests.fixtures.operator import Type, worker_at
 from tests.fixtures.venue import MNQ, RunningVenue, StartVenue
-from tests.fixtures.worker_env import Desk
+from tests.fixtures.worker_env import WorkerEnv
 
 
 @pytest.fixture
@@ -15,26 +15,26 @@ def venue(start_venue: StartVenue) -> RunningVenue:
     return start_venue(options=("--accounts", "50KTC"))
 
 
-def test_flatten_is_about_every_account_unless_one_is_named(operator: Type, desk: Desk) -> None:
-    first, second = [row[0] for row in desk.rows("SELECT id FROM account ORDER BY id")]
+def test_flatten_is_about_every_account_unless_one_is_named(operator: Type, worker_env: WorkerEnv) -> None:
+    first, second = [row[0] for row in worker_env.rows("SELECT id FROM account ORDER BY id")]
     for account_id in (first, second):
-        desk.venue.trade(accountId=account_id)
+        worker_env.venue.trade(accountId=account_id)
     assert "say which account with --account ID" in operator("positions", "close", "MNQ").error
-    with worker_at(desk):
+    with worker_at(worker_env):
         one = operator("flatten", "--yes", "--account", str(second), "--json").json["flattened"]
     assert [(second, True)] == [(row["account_id"], row["is_flat"]) for row in one]
-    assert 1 == desk.venue.position(MNQ)
-    with worker_at(desk):
+    assert 1 == worker_env.venue.position(MNQ)
+    with worker_at(worker_env):
         said = operator("flatten", "--yes", "--json")
 
     assert 0 == said.status, said
     assert [(first, True), (second, True)] == [(row["account_id"], row["is_flat"]) for row in said.json["flattened"]]
-    assert 0 == desk.venue.position(MNQ)
-    assert [(3,)] == desk.rows("SELECT count(*) FROM flattening WHERE flat_at IS NOT NULL")
+    assert 0 == worker_env.venue.position(MNQ)
+    assert [(3,)] == worker_env.rows("SELECT count(*) FROM flatten_request WHERE flat_at IS NOT NULL")
 
 
-def test_halt_and_resume_are_about_every_account_unless_one_is_named(operator: Type, desk: Desk) -> None:
-    first, second = [row[0] for row in desk.rows("SELECT id FROM account ORDER BY id")]
+def test_halt_and_resume_are_about_every_account_unless_one_is_named(operator: Type, worker_env: WorkerEnv) -> None:
+    first, second = [row[0] for row in worker_env.rows("SELECT id FROM account ORDER BY id")]
     assert [second] == [one["id"] for one in operator("halt", "x", "--account", str(second), "--json").json["halted"]]
     every = operator("halt", "y", "--json").json
     assert ([first], ["x"]) == (
@@ -46,9 +46,9 @@ def test_halt_and_resume_are_about_every_account_unless_one_is_named(operator: T
     assert [first, second] == [one["id"] for one in resumed]
 
 
-def test_complaint_10_one_view_shows_every_account_side_by_side(operator: Type, desk: Desk) -> None:
-    both = [row[0] for row in desk.rows("SELECT id FROM account ORDER BY id")]
-    with worker_at(desk):
+def test_complaint_10_one_view_shows_every_account_side_by_side(operator: Type, worker_env: WorkerEnv) -> None:
+    both = [row[0] for row in worker_env.rows("SELECT id FROM account ORDER BY id")]
+    with worker_at(worker_env):
         for account_id in both:
             asked = operator("orders", "market", "MNQ", "buy", "1", "--stop", "40", "--account", str(account_id))
             assert 0 == asked.status, asked
@@ -59,8 +59,8 @@ def test_complaint_10_one_view_shows_every_account_side_by_side(operator: Type, 
     told = operator("orders", "--json").json
     for kind in ("orders", "positions", "fills"):
         assert set(both) == {row["account_id"] for row in told[kind]}, kind
-    with worker_at(desk):
+    with worker_at(worker_env):
         assert 0 == operator("flatten", "--yes").status
     for request in (ReconcileAccounts(), BookRoundTrips()):  # no feed tells of the fills, no beat asks for trips
-        desk.do(request)
+        worker_env.do(request)
     assert both == sorted(row["account_id"] for row in operator("trades", "--json").json["round_trips"])

@@ -44,16 +44,16 @@ def test_quotes_reach_redis_and_are_gone_when_they_are_no_longer_fresh(feeds: Fe
 def test_an_order_of_somebody_else_is_known_with_fill_and_bracket_without_asking(feeds: Feeds) -> None:
     feeds.start()
     feeds.wait_until_fed()
-    feeds.desk.work()
-    asked = len(feeds.desk.venue.requests("/api/Order/search"))
-    placed = feeds.desk.venue.place(customTag="by-hand", stopLossBracket={"ticks": -40, "type": 4})
+    feeds.worker_env.work()
+    asked = len(feeds.worker_env.venue.requests("/api/Order/search"))
+    placed = feeds.worker_env.venue.place(customTag="by-hand", stopLossBracket={"ticks": -40, "type": 4})
 
-    feeds.work_until(lambda: [("FILLED", 1)] == feeds.desk.rows(ORDER, placed["orderId"]))
-    feeds.work_until(lambda: [(1, True)] == feeds.desk.rows("SELECT quantity, order_id IS NOT NULL FROM fill"))
+    feeds.work_until(lambda: [("FILLED", 1)] == feeds.worker_env.rows(ORDER, placed["orderId"]))
+    feeds.work_until(lambda: [(1, True)] == feeds.worker_env.rows("SELECT quantity, order_id IS NOT NULL FROM fill"))
     legs = "SELECT role, state FROM orders WHERE parent_id IS NOT NULL"
-    feeds.work_until(lambda: [("STOP_LOSS", "WORKING")] == feeds.desk.rows(legs))
+    feeds.work_until(lambda: [("STOP_LOSS", "WORKING")] == feeds.worker_env.rows(legs))
     feeds.wait_for_position(Direction.LONG)
-    assert asked == len(feeds.desk.venue.requests("/api/Order/search"))
+    assert asked == len(feeds.worker_env.venue.requests("/api/Order/search"))
 
 
 def test_an_order_of_ours_is_matched_by_its_tag_and_written_once_however_it_is_told(feeds: Feeds) -> None:
@@ -61,29 +61,29 @@ def test_an_order_of_ours_is_matched_by_its_tag_and_written_once_however_it_is_t
     feeds.wait_until_fed()
     feeds.fault("event_duplicate", count=20)
     feeds.fault("event_reorder", count=3, seconds=0.2)
-    feeds.desk.alert()
+    feeds.worker_env.alert()
 
     entry = "SELECT state, filled_quantity FROM orders WHERE role = 'ENTRY'"
-    feeds.work_until(lambda: [("FILLED", 1)] == feeds.desk.rows(entry))
-    feeds.work_until(lambda: [(1,)] == feeds.desk.rows("SELECT quantity FROM fill WHERE order_id IS NOT NULL"))
+    feeds.work_until(lambda: [("FILLED", 1)] == feeds.worker_env.rows(entry))
+    feeds.work_until(lambda: [(1,)] == feeds.worker_env.rows("SELECT quantity FROM fill WHERE order_id IS NOT NULL"))
     stop = "SELECT state FROM orders WHERE role = 'STOP_LOSS'"
-    feeds.work_until(lambda: [("WORKING",)] == feeds.desk.rows(stop))
+    feeds.work_until(lambda: [("WORKING",)] == feeds.worker_env.rows(stop))
 
 
 @pytest.mark.parametrize("kind", ["hub_drop", "hub_gap", "logout"])
 def test_trap_10_what_happened_while_the_stream_was_away_is_read_after_every_return(feeds: Feeds, kind: str) -> None:
     feeds.start()
     feeds.wait_until_fed()
-    feeds.desk.work()
+    feeds.worker_env.work()
     feeds.fault("event_lost", count=20)  # what the gap swallows
-    placed = feeds.desk.venue.trade(customTag="unheard")
+    placed = feeds.worker_env.venue.trade(customTag="unheard")
     feeds.forget_faults()
-    assert [] == feeds.desk.rows(ORDER, placed["orderId"])
-    assert {} == read_positions(feeds.hot, feeds.desk.venue.account_id)
+    assert [] == feeds.worker_env.rows(ORDER, placed["orderId"])
+    assert {} == read_positions(feeds.hot, feeds.worker_env.venue.account_id)
     feeds.fault(kind, count=2, seconds=1)
 
     feeds.wait_until_fed(connection_count=2)
-    feeds.work_until(lambda: [("FILLED", 1)] == feeds.desk.rows(ORDER, placed["orderId"]))
+    feeds.work_until(lambda: [("FILLED", 1)] == feeds.worker_env.rows(ORDER, placed["orderId"]))
     feeds.wait_for_position(Direction.LONG)
 
 
@@ -91,33 +91,33 @@ def test_trap_12_unwrapped_events_are_understood(feeds: Feeds) -> None:
     feeds.start()
     feeds.wait_until_fed()
     feeds.fault("event_unwrapped", count=20)
-    placed = feeds.desk.venue.place(customTag="bare")
+    placed = feeds.worker_env.venue.place(customTag="bare")
 
-    feeds.work_until(lambda: [("FILLED", 1)] == feeds.desk.rows(ORDER, placed["orderId"]))
+    feeds.work_until(lambda: [("FILLED", 1)] == feeds.worker_env.rows(ORDER, placed["orderId"]))
 
 
 def test_an_older_word_never_overwrites_a_newer_one(feeds: Feeds) -> None:
     feeds.start()
     feeds.wait_until_fed()
     feeds.fault("event_late", count=1, seconds=1)  # the acceptance comes after the fill
-    placed = feeds.desk.venue.place(customTag="late")
+    placed = feeds.worker_env.venue.place(customTag="late")
 
-    feeds.work_until(lambda: [("FILLED", 1)] == feeds.desk.rows(ORDER, placed["orderId"]))
-    feeds.work_until(lambda: [] != feeds.desk.rows(ACCEPTANCE, str(placed["orderId"])))
-    assert [("FILLED", 1)] == feeds.desk.rows(ORDER, placed["orderId"])
+    feeds.work_until(lambda: [("FILLED", 1)] == feeds.worker_env.rows(ORDER, placed["orderId"]))
+    feeds.work_until(lambda: [] != feeds.worker_env.rows(ACCEPTANCE, str(placed["orderId"])))
+    assert [("FILLED", 1)] == feeds.worker_env.rows(ORDER, placed["orderId"])
 
 
 def test_a_position_that_was_closed_unheard_does_not_stay(feeds: Feeds) -> None:
     feeds.start()
     feeds.wait_until_fed()
-    feeds.desk.venue.trade(customTag="in")
+    feeds.worker_env.venue.trade(customTag="in")
     feeds.wait_for_position(Direction.LONG)
     feeds.fault("event_lost", count=50)
-    feeds.desk.venue.trade(customTag="out", side=1)
+    feeds.worker_env.venue.trade(customTag="out", side=1)
     feeds.forget_faults()
     feeds.fault("hub_gap", count=1, seconds=0.5)
 
-    until(lambda: read_positions(feeds.hot, feeds.desk.venue.account_id) == {}, 60, "a flat account")
+    until(lambda: read_positions(feeds.hot, feeds.worker_env.venue.account_id) == {}, 60, "a flat account")
 
 
 @pytest.mark.parametrize("stop", [lambda feed: feed.kill(), lambda feed: feed.freeze()], ids=["SIGKILL", "SIGSTOP"])
@@ -152,7 +152,7 @@ def test_a_feed_that_was_frozen_stands_by_and_tells_nothing_old(feeds: Feeds) ->
 
 
 def test_a_feed_that_stood_still_and_was_not_replaced_begins_anew(feeds: Feeds) -> None:
-    feed = feeds.start({"shared.hot.feed_lease:HELD_FOR": 600})  # it may stand still for long, and is the active one
+    feed = feeds.start({"shared.hot.feed_lease:HELD_FOR": 600})  # it may snapshot still for long, and is the active one
     feeds.wait_until_fed()
     feed.freeze()
     until(partial(is_past, monotonic() + STOOD_STILL_S + 0.5), 60, "long enough")
@@ -169,15 +169,15 @@ def is_past(at: float) -> bool:
 def test_what_happens_while_postgres_is_away_is_written_down_later(feeds: Feeds) -> None:
     feeds.start()
     feeds.wait_until_fed()
-    feeds.desk.work()
-    with database_away(feeds.desk.settings.database_url):
-        placed = feeds.desk.venue.place(customTag="unwritten")
+    feeds.worker_env.work()
+    with database_away(feeds.worker_env.settings.database_url):
+        placed = feeds.worker_env.venue.place(customTag="unwritten")
         until(lambda: "Retrying" in feeds.running[0].log.read_text(), 60, "a try")
         quote = read_quote(feeds.hot, MNQ)
         assert quote is not None
         until(lambda: feeds.has_quote_since(quote.received_at), 60, "prices that go on")
 
-    feeds.work_until(lambda: [("FILLED", 1)] == feeds.desk.rows(ORDER, placed["orderId"]))
+    feeds.work_until(lambda: [("FILLED", 1)] == feeds.worker_env.rows(ORDER, placed["orderId"]))
     assert 1 == feeds.health().user.connection_count
     assert 0 == feeds.health().event_lost_count
 
@@ -203,5 +203,5 @@ def test_a_venue_that_keeps_logging_us_out_ends_the_feed_and_halts_entries(feeds
 
     assert 1 == feed.process.returncode
     assert "the feed stops" in feed.log.read_text()
-    ((reason,),) = feeds.desk.rows("SELECT halt_reason FROM account WHERE halted_at IS NOT NULL")
+    ((reason,),) = feeds.worker_env.rows("SELECT halt_reason FROM account WHERE halted_at IS NOT NULL")
     assert "ended our session" in reason

@@ -27,11 +27,11 @@ def test_trap_11_the_bar_made_of_trades_in_arrays_is_the_one_that_rest_gives_lat
     until(lambda: whole_minute() is not None, 200, "a minute that was heard whole")
     bar = whole_minute()
     assert bar is not None
-    answer = feeds.desk.venue.post(
+    answer = feeds.worker_env.venue.post(
         "/api/History/retrieveBars", contractId=MNQ, live=False, startTime=bar.start.isoformat(),
         endTime=(bar.start + MINUTE).isoformat(), unit=2, unitNumber=1, limit=10, includePartialBar=False,
     )  # fmt: skip
     (rest,) = answer["bars"]
     assert [Decimal(str(rest[name])) for name in "ohlc"] == [bar.open, bar.high, bar.low, bar.close]
     assert rest["v"] == bar.volume
-    assert [] == feeds.desk.rows("SELECT 1 FROM bar_minute WHERE start = %s", bar.start)
+    assert [] == feeds.worker_env.rows("SELECT 1 FROM bar_minute WHERE start = %s", bar.start)

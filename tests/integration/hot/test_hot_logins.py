@@ -18,7 +18,7 @@ from shared.domain.accounts.login import Token, token_of
 from shared.errors import RateLimitedError
 from shared.fleets import Queue
 from shared.hot import connection
-from shared.hot.connection import Patience, connect
+from shared.hot.connection import CircuitBreaker, connect
 from shared.hot.logins import RedisTokenStore
 from shared.hot.rate_limit import RedisLimiter
 from tests.fixtures.processes import free_port
@@ -155,7 +155,7 @@ def test_a_redis_that_hangs_is_waited_for_once_and_its_password_is_told_to_nobod
     with socket.create_server(("127.0.0.1", 0)) as silent:  # takes connections and never answers
         monkeypatch.setattr(connection, "_LEFT_ALONE_FOR_S", 600.0)  # however long the rest takes here
         hanging = connect(f"redis://:a-password@127.0.0.1:{silent.getsockname()[1]}/0")
-        patience = Patience()
+        patience = CircuitBreaker()
         store = RedisTokenStore(hanging, VENUE, patience)
         limiter = RedisLimiter(hanging, VENUE, patience)
         for _ in range(20):

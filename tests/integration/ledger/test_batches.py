@@ -10,16 +10,16 @@ from scheduler.relay import GROWN
 from shared.db.engine import driver
 from shared.fleets import Queue, slots_of
 from shared.ledger import recovery, transitions
-from tests.fixtures.ledger_env import Floor
-from tests.fixtures.runner_env import ME, Act, Workshop, raising
+from tests.fixtures.ledger_env import LedgerEnv
+from tests.fixtures.runner_env import ME, Act, RunnerEnv, raising
 from tests.fixtures.trial.trials import Effect, Nothing
 from workers.context import Context
 
-NAME = "workshop.drill"
+NAME = "runner_env.drill"
 
 
-def ask(workshop: Workshop, *acts: Act) -> list[UUID]:
-    return [workshop.ask(act) for act in acts]
+def ask(runner_env: RunnerEnv, *acts: Act) -> list[UUID]:
+    return [runner_env.ask(act) for act in acts]
 
 
 def effect(number: int, *, finish: bool = False) -> Act:
@@ -34,132 +34,132 @@ def effect(number: int, *, finish: bool = False) -> Act:
 
 
 @pytest.fixture(autouse=True)
-def effects(workshop: Workshop) -> None:
-    workshop.execute("CREATE TABLE effect (number integer)")
+def effects(runner_env: RunnerEnv) -> None:
+    runner_env.execute("CREATE TABLE effect (number integer)")
 
 
-def numbers(workshop: Workshop) -> list[int]:
-    return [row["number"] for row in workshop.rows("SELECT number FROM effect ORDER BY number")]
+def numbers(runner_env: RunnerEnv) -> list[int]:
+    return [row["number"] for row in runner_env.rows("SELECT number FROM effect ORDER BY number")]
 
 
-def states(workshop: Workshop, jobs: list[UUID]) -> list[str]:
-    return [workshop.row(job)["state"] for job in jobs]
+def states(runner_env: RunnerEnv, jobs: list[UUID]) -> list[str]:
+    return [runner_env.row(job)["state"] for job in jobs]
 
 
-def test_jobs_of_a_batch_end_each_with_its_result_and_their_effects_are_there(workshop: Workshop) -> None:
-    jobs = ask(workshop, *(effect(number) for number in range(5)), effect(5, finish=True))
+def test_jobs_of_a_batch_end_each_with_its_result_and_their_effects_are_there(runner_env: RunnerEnv) -> None:
+    jobs = ask(runner_env, *(effect(number) for number in range(5)), effect(5, finish=True))
 
-    assert {"succeeded": 6} == workshop.runner.run_batch(NAME, Queue.NORMAL, 10)
-    assert ["succeeded"] * 6 == states(workshop, jobs)
-    assert ["effect 0", {"own": 5}] == [workshop.row(jobs[0])["result"], workshop.row(jobs[5])["result"]]
-    assert list(range(6)) == numbers(workshop)
+    assert {"succeeded": 6} == runner_env.runner.run_batch(NAME, Queue.NORMAL, 10)
+    assert ["succeeded"] * 6 == states(runner_env, jobs)
+    assert ["effect 0", {"own": 5}] == [runner_env.row(jobs[0])["result"], runner_env.row(jobs[5])["result"]]
+    assert list(range(6)) == numbers(runner_env)
 
 
-def test_one_that_fails_takes_only_its_own_effects_along(workshop: Workshop) -> None:
+def test_one_that_fails_takes_only_its_own_effects_along(runner_env: RunnerEnv) -> None:
     def half(ctx: Context) -> None:
         with ctx.transaction() as tx:
             tx.connection.execute(text("INSERT INTO effect VALUES (99)"))
             raise ValueError("half way")
 
     broken = raising(RuntimeError("broken"))
-    jobs = ask(workshop, effect(1), half, lambda ctx: ctx.transaction().__enter__().connection, broken, effect(2))
-    counts = workshop.runner.run_batch(NAME, Queue.NORMAL, 10)
+    jobs = ask(runner_env, effect(1), half, lambda ctx: ctx.transaction().__enter__().connection, broken, effect(2))
+    counts = runner_env.runner.run_batch(NAME, Queue.NORMAL, 10)
 
     assert {"succeeded": 2, "reschedule": 3} == counts
-    assert ["succeeded", "queued", "queued", "queued", "succeeded"] == states(workshop, jobs)
-    assert [1, 2] == numbers(workshop)
-    assert "half way" in workshop.row(jobs[1])["error"]
+    assert ["succeeded", "queued", "queued", "queued", "succeeded"] == states(runner_env, jobs)
+    assert [1, 2] == numbers(runner_env)
+    assert "half way" in runner_env.row(jobs[1])["error"]
 
 
-def test_a_failed_one_is_tried_again_alone(workshop: Workshop) -> None:
-    (job,) = ask(workshop, raising(RuntimeError("broken")))
-    workshop.runner.run_batch(NAME, Queue.NORMAL, 10)
-    workshop.execute("UPDATE job SET run_at = now()")
+def test_a_failed_one_is_tried_again_alone(runner_env: RunnerEnv) -> None:
+    (job,) = ask(runner_env, raising(RuntimeError("broken")))
+    runner_env.runner.run_batch(NAME, Queue.NORMAL, 10)
+    runner_env.execute("UPDATE job SET run_at = now()")
 
-    assert {} == workshop.runner.run_batch(NAME, Queue.NORMAL, 10)
-    assert "reschedule" == workshop.runner.run(job).state
+    assert {} == runner_env.runner.run_batch(NAME, Queue.NORMAL, 10)
+    assert "reschedule" == runner_env.runner.run(job).state
 
 
-def test_when_one_is_taken_back_nothing_of_the_batch_is_kept_and_each_runs_again(workshop: Workshop) -> None:
+def test_when_one_is_taken_back_nothing_of_the_batch_is_kept_and_each_runs_again(runner_env: RunnerEnv) -> None:
     lost: list[UUID] = []
 
     def lose_me(ctx: Context) -> None:
         if not lost:
             lost.append(ctx.job.id)
-            with workshop.ledger.engine.begin() as elsewhere:
+            with runner_env.ledger.engine.begin() as elsewhere:
                 recovery.release_lost(driver(elsewhere), ctx.job.worker, "went silent")
 
-    jobs = ask(workshop, effect(1), lose_me, effect(2))
-    workshop.runner.run_batch(NAME, Queue.NORMAL, 10)
+    jobs = ask(runner_env, effect(1), lose_me, effect(2))
+    runner_env.runner.run_batch(NAME, Queue.NORMAL, 10)
 
-    assert [] == numbers(workshop)
-    assert [workshop.run(job).state for job in jobs] == ["succeeded"] * 3
-    assert [1, 2] == numbers(workshop)
+    assert [] == numbers(runner_env)
+    assert [runner_env.run(job).state for job in jobs] == ["succeeded"] * 3
+    assert [1, 2] == numbers(runner_env)
 
 
-def test_a_result_that_no_row_can_hold_does_not_keep_the_others_from_ending(workshop: Workshop) -> None:
-    jobs = ask(workshop, effect(1), lambda _: {"text": "a\x00b"}, effect(2))
-    workshop.runner.run_batch(NAME, Queue.NORMAL, 10)
+def test_a_result_that_no_row_can_hold_does_not_keep_the_others_from_ending(runner_env: RunnerEnv) -> None:
+    jobs = ask(runner_env, effect(1), lambda _: {"text": "a\x00b"}, effect(2))
+    runner_env.runner.run_batch(NAME, Queue.NORMAL, 10)
     for job in jobs:
-        while workshop.run(job).state == "reschedule":
+        while runner_env.run(job).state == "reschedule":
             pass
 
-    assert ["succeeded", "dead", "succeeded"] == states(workshop, jobs)
-    assert [1, 2] == numbers(workshop)
+    assert ["succeeded", "dead", "succeeded"] == states(runner_env, jobs)
+    assert [1, 2] == numbers(runner_env)
 
 
-def test_jobs_asked_for_in_a_batch_are_there_after_it_and_not_if_it_was_undone(workshop: Workshop) -> None:
+def test_jobs_asked_for_in_a_batch_are_there_after_it_and_not_if_it_was_undone(runner_env: RunnerEnv) -> None:
     def asks(ctx: Context) -> None:
         with ctx.transaction() as tx:
-            tx.enqueue(workshop.drill(lambda _: "asked"), run_after=timedelta(hours=1))
+            tx.enqueue(runner_env.drill(lambda _: "asked"), run_after=timedelta(hours=1))
 
-    ask(workshop, asks, effect(1))
-    assert {"succeeded": 2} == workshop.runner.run_batch(NAME, Queue.NORMAL, 10)
+    ask(runner_env, asks, effect(1))
+    assert {"succeeded": 2} == runner_env.runner.run_batch(NAME, Queue.NORMAL, 10)
 
-    assert 1 == len(workshop.rows("SELECT 1 FROM job WHERE state = 'queued' AND parent_id IS NOT NULL"))
+    assert 1 == len(runner_env.rows("SELECT 1 FROM job WHERE state = 'queued' AND parent_id IS NOT NULL"))
 
 
-def test_only_first_attempts_without_an_sequence_key_that_are_due_run_in_batches(workshop: Workshop) -> None:
+def test_only_first_attempts_without_an_sequence_key_that_are_due_run_in_batches(runner_env: RunnerEnv) -> None:
     due, keyed, later, tried = (
-        workshop.ask(lambda _: None),
-        workshop.ask(lambda _: None, sequence_key="account:1"),
-        workshop.ask(lambda _: None, run_after=timedelta(hours=1)),
-        workshop.ask(lambda _: None),
+        runner_env.ask(lambda _: None),
+        runner_env.ask(lambda _: None, sequence_key="account:1"),
+        runner_env.ask(lambda _: None, run_after=timedelta(hours=1)),
+        runner_env.ask(lambda _: None),
     )
-    workshop.execute(f"UPDATE job SET attempt = 1 WHERE id = '{tried}'")
+    runner_env.execute(f"UPDATE job SET attempt = 1 WHERE id = '{tried}'")
 
-    assert {"succeeded": 1} == workshop.runner.run_batch(NAME, Queue.NORMAL, 10)
-    assert ["succeeded", "queued", "queued", "queued"] == states(workshop, [due, keyed, later, tried])
+    assert {"succeeded": 1} == runner_env.runner.run_batch(NAME, Queue.NORMAL, 10)
+    assert ["succeeded", "queued", "queued", "queued"] == states(runner_env, [due, keyed, later, tried])
 
 
-def test_two_workers_share_a_backlog_without_a_row_run_twice(workshop: Workshop) -> None:
-    jobs = ask(workshop, *(effect(number) for number in range(40)))
-    other = workshop.open_runner("trading@here.1/3")
-    with workshop.ledger.engine.connect() as connection:
+def test_two_workers_share_a_backlog_without_a_row_run_twice(runner_env: RunnerEnv) -> None:
+    jobs = ask(runner_env, *(effect(number) for number in range(40)))
+    other = runner_env.open_runner("trading@here.1/3")
+    with runner_env.ledger.engine.connect() as connection:
         line = driver(connection)
         mine = transitions.claim_batch(line, NAME, Queue.NORMAL, ME, 15)  # not yet committed: locked
         counts = other.run_batch(NAME, Queue.NORMAL, 100)
         connection.commit()
 
     assert (15, {"succeeded": 25}) == (len(mine), counts)
-    assert 25 == len(numbers(workshop))
-    assert {job.id for job in mine} | {job for job in jobs if workshop.row(job)["state"] == "succeeded"} == set(jobs)
+    assert 25 == len(numbers(runner_env))
+    assert {job.id for job in mine} | {job for job in jobs if runner_env.row(job)["state"] == "succeeded"} == set(jobs)
 
 
-def test_a_grown_backlog_is_worked_off_in_batches_by_real_workers(floor: Floor) -> None:
+def test_a_grown_backlog_is_worked_off_in_batches_by_real_workers(ledger_env: LedgerEnv) -> None:
     slots = slots_of(Queue.LOW)
     count = GROWN * slots * 10
-    with floor.ledger.transaction() as tx:
+    with ledger_env.ledger.transaction() as tx:
         for number in range(count):
             tx.enqueue(Nothing(), publish_on_commit=False)
             if number % 10 == 0:  # not transactional by its type, so one per wake-up
                 tx.enqueue(Effect(number=number), queue=Queue.LOW, publish_on_commit=False)
-    floor.start("tests.fixtures.trial", "bulk")
-    floor.start("tests.fixtures.trial.relay")
-    jobs = [row["id"] for row in floor.rows("SELECT id FROM job WHERE name <> 'upkeep.canary'")]
-    floor.wait_for("succeeded", *jobs, seconds=300)
+    ledger_env.start("tests.fixtures.trial", "bulk")
+    ledger_env.start("tests.fixtures.trial.relay")
+    jobs = [row["id"] for row in ledger_env.rows("SELECT id FROM job WHERE name <> 'upkeep.canary'")]
+    ledger_env.wait_for("succeeded", *jobs, seconds=300)
 
-    assert count // 10 == floor.rows("SELECT count(DISTINCT number) AS n FROM effect")[0]["n"]
-    assert count // 10 == floor.rows("SELECT count(*) AS n FROM effect")[0]["n"]
+    assert count // 10 == ledger_env.rows("SELECT count(DISTINCT number) AS n FROM effect")[0]["n"]
+    assert count // 10 == ledger_env.rows("SELECT count(*) AS n FROM effect")[0]["n"]
     commits = "SELECT count(DISTINCT started_at) AS n FROM job WHERE name = 'trials.nothing'"
-    assert count // 4 > floor.rows(commits)[0]["n"]  # one claim took several
+    assert count // 4 > ledger_env.rows(commits)[0]["n"]  # one claim took several

@@ -15,71 +15,71 @@ from shared.ledger import queues
 from shared.ledger.envelope import WakeUp
 from shared.ledger.jobs.upkeep import DoNothing
 from shared.ledger.wake import open_wake
-from tests.fixtures.ledger_env import Floor
+from tests.fixtures.ledger_env import LedgerEnv
 from tests.fixtures.processes import until
 from tests.fixtures.trial.trials import Hold
 from tests.fixtures.wire_tap import WireTap
-from tests.fixtures.with_constants import tuned
+from tests.fixtures.with_constants import with_constants
 
 
-def say_that_it_holds(floor: Floor, queue: Queue, count: int) -> None:
-    floor.execute(f"UPDATE queue_state SET queued = {count} WHERE queue = '{queue}'")
+def say_that_it_holds(ledger_env: LedgerEnv, queue: Queue, count: int) -> None:
+    ledger_env.execute(f"UPDATE queue_state SET queued = {count} WHERE queue = '{queue}'")
 
 
 @pytest.mark.parametrize("queue", [Queue.LOW, Queue.BACKGROUND])
-def test_a_full_low_or_background_queue_refuses_and_says_so(floor: Floor, queue: Queue) -> None:
-    say_that_it_holds(floor, queue, MOST_QUEUED[queue])
+def test_a_full_low_or_background_queue_refuses_and_says_so(ledger_env: LedgerEnv, queue: Queue) -> None:
+    say_that_it_holds(ledger_env, queue, MOST_QUEUED[queue])
 
     with pytest.raises(QueueFullError, match=f"{queue} holds 100000 jobs"):
-        floor.ledger.enqueue(DoNothing(), queue=queue)
-    with pytest.raises(QueueFullError), floor.ledger.transaction() as tx:
+        ledger_env.ledger.enqueue(DoNothing(), queue=queue)
+    with pytest.raises(QueueFullError), ledger_env.ledger.transaction() as tx:
         tx.enqueue(DoNothing(), queue=queue, key="a key")
-    assert [] == floor.rows("SELECT 1 FROM job UNION ALL SELECT 1 FROM job_key")
+    assert [] == ledger_env.rows("SELECT 1 FROM job UNION ALL SELECT 1 FROM job_key")
 
-    say_that_it_holds(floor, queue, MOST_QUEUED[queue] - 1)
-    assert not floor.ledger.enqueue(DoNothing(), queue=queue, key="a key").is_duplicate
+    say_that_it_holds(ledger_env, queue, MOST_QUEUED[queue] - 1)
+    assert not ledger_env.ledger.enqueue(DoNothing(), queue=queue, key="a key").is_duplicate
 
 
 @pytest.mark.parametrize("queue", [Queue.CRITICAL, Queue.HIGH, Queue.NORMAL])
-def test_what_money_depends_on_is_never_refused(floor: Floor, queue: Queue) -> None:
-    say_that_it_holds(floor, queue, 10_000_000)
+def test_what_money_depends_on_is_never_refused(ledger_env: LedgerEnv, queue: Queue) -> None:
+    say_that_it_holds(ledger_env, queue, 10_000_000)
 
-    assert not floor.ledger.enqueue(DoNothing(), queue=queue).is_duplicate
+    assert not ledger_env.ledger.enqueue(DoNothing(), queue=queue).is_duplicate
 
 
-def test_a_repetition_on_a_full_queue_is_told_its_first_job(floor: Floor) -> None:
-    first = floor.ledger.enqueue(DoNothing(), queue=Queue.LOW, key="a key").job_id
-    say_that_it_holds(floor, Queue.LOW, MOST_QUEUED[Queue.LOW])
-    again = floor.ledger.enqueue(DoNothing(), queue=Queue.LOW, key="a key")
+def test_a_repetition_on_a_full_queue_is_told_its_first_job(ledger_env: LedgerEnv) -> None:
+    first = ledger_env.ledger.enqueue(DoNothing(), queue=Queue.LOW, key="a key").job_id
+    say_that_it_holds(ledger_env, Queue.LOW, MOST_QUEUED[Queue.LOW])
+    again = ledger_env.ledger.enqueue(DoNothing(), queue=Queue.LOW, key="a key")
 
     assert (first, True) == (again.job_id, again.is_duplicate)
 
 
-def test_the_relay_counts_what_waits_and_what_it_sends_again(floor: Floor) -> None:
+def test_the_relay_counts_what_waits_and_what_it_sends_again(ledger_env: LedgerEnv) -> None:
     for _ in range(3):
-        floor.ledger.enqueue(DoNothing(), queue=Queue.LOW)
-    floor.broker.forget()
-    floor.start("scheduler", "relay")
+        ledger_env.ledger.enqueue(DoNothing(), queue=Queue.LOW)
+    ledger_env.broker.forget()
+    ledger_env.start("scheduler", "relay")
 
     def state() -> dict[str, int]:
-        return floor.rows("SELECT queued, republished_count FROM queue_state WHERE queue = 'low'")[0]
+        return ledger_env.rows("SELECT queued, republished_count FROM queue_state WHERE queue = 'low'")[0]
 
     until(lambda: state()["queued"] >= 3 and state()["republished_count"] >= 3, 60, "three jobs waiting, sent again")
 
 
-def test_a_canary_goes_through_every_queue_that_is_served_and_shows_which_is_not(floor: Floor) -> None:
-    floor.start("scheduler", "relay")
-    floor.start("workers", "critical")
-    floor.start("workers", "bulk")
+def test_a_canary_goes_through_every_queue_that_is_served_and_shows_which_is_not(ledger_env: LedgerEnv) -> None:
+    ledger_env.start("scheduler", "relay")
+    ledger_env.start("workers", "critical")
+    ledger_env.start("workers", "bulk")
     served = "SELECT queue FROM queue_state WHERE canary_done_at IS NOT NULL ORDER BY queue"
-    until(lambda: 3 == len(floor.rows(served)), 300, "three canaries")  # the bulk fleet is nice to all others
+    until(lambda: 3 == len(ledger_env.rows(served)), 300, "three canaries")  # the bulk fleet is nice to all others
 
-    assert ["background", "critical", "low"] == [row["queue"] for row in floor.rows(served)]
-    assert [] == floor.rows("SELECT 1 FROM queue_state WHERE canary_done_at IS NOT NULL AND canary_wait IS NULL")
+    assert ["background", "critical", "low"] == [row["queue"] for row in ledger_env.rows(served)]
+    assert [] == ledger_env.rows("SELECT 1 FROM queue_state WHERE canary_done_at IS NOT NULL AND canary_wait IS NULL")
 
 
-def test_of_two_relays_one_asks_for_a_canary(floor: Floor) -> None:
-    with floor.ledger.engine.begin() as one, floor.ledger.engine.connect() as other:
+def test_of_two_relays_one_asks_for_a_canary(ledger_env: LedgerEnv) -> None:
+    with ledger_env.ledger.engine.begin() as one, ledger_env.ledger.engine.connect() as other:
         first = queues.canaries_due(driver(one), timedelta(seconds=10))
         one.commit()
         second = queues.canaries_due(driver(other), timedelta(seconds=10))
@@ -87,36 +87,36 @@ def test_of_two_relays_one_asks_for_a_canary(floor: Floor) -> None:
     assert (set(Queue), []) == (set(first), second)
 
 
-def is_stuck(floor: Floor) -> bool:
-    with floor.ledger.engine.connect() as connection:
+def is_stuck(ledger_env: LedgerEnv) -> bool:
+    with ledger_env.ledger.engine.connect() as connection:
         return queues.is_stuck(driver(connection), "low@here.1", (Queue.LOW,), 2, timedelta(seconds=15))
 
 
-def test_a_node_is_stuck_when_jobs_wait_slots_are_free_and_nothing_begins(floor: Floor) -> None:
+def test_a_node_is_stuck_when_jobs_wait_slots_are_free_and_nothing_begins(ledger_env: LedgerEnv) -> None:
     old = "published_at = now(), run_at = now() - interval '20 seconds'"
-    waiting = floor.ask(DoNothing(), old, queue=Queue.LOW, publish_on_commit=False)
-    assert is_stuck(floor)
+    waiting = ledger_env.ask(DoNothing(), old, queue=Queue.LOW, publish_on_commit=False)
+    assert is_stuck(ledger_env)
 
-    floor.execute(f"UPDATE job SET run_at = now() WHERE id = '{waiting}'")
-    assert not is_stuck(floor)  # it waits for a moment only
-    floor.execute(f"UPDATE job SET {old}")
-    begun = floor.ask(DoNothing(), queue=Queue.LOW, publish_on_commit=False)
-    floor.ledger.claim(begun, "low@here.1/7")
-    assert not is_stuck(floor)  # something began
-    floor.execute(f"UPDATE job SET started_at = now() - interval '20 seconds' WHERE id = '{begun}'")
-    assert is_stuck(floor)
-    also = floor.ask(DoNothing(), queue=Queue.LOW, publish_on_commit=False)
-    floor.ledger.claim(also, "low@here.1/8")
-    floor.execute("UPDATE job SET started_at = now() - interval '20 seconds' WHERE state = 'running'")
-    assert not is_stuck(floor)  # every slot is taken by long jobs
+    ledger_env.execute(f"UPDATE job SET run_at = now() WHERE id = '{waiting}'")
+    assert not is_stuck(ledger_env)  # it waits for a moment only
+    ledger_env.execute(f"UPDATE job SET {old}")
+    begun = ledger_env.ask(DoNothing(), queue=Queue.LOW, publish_on_commit=False)
+    ledger_env.ledger.claim(begun, "low@here.1/7")
+    assert not is_stuck(ledger_env)  # something began
+    ledger_env.execute(f"UPDATE job SET started_at = now() - interval '20 seconds' WHERE id = '{begun}'")
+    assert is_stuck(ledger_env)
+    also = ledger_env.ask(DoNothing(), queue=Queue.LOW, publish_on_commit=False)
+    ledger_env.ledger.claim(also, "low@here.1/8")
+    ledger_env.execute("UPDATE job SET started_at = now() - interval '20 seconds' WHERE state = 'running'")
+    assert not is_stuck(ledger_env)  # every slot is taken by long jobs
 
 
 IMPATIENT = {"workers.watchdog:WITHOUT_BROKER_S": 1, "workers.watchdog:LOOK_EVERY_S": 0.2}
 
 
-def test_a_worker_without_its_broker_ends_after_its_patience(floor: Floor) -> None:
-    with WireTap(floor.broker.url) as wire:
-        worker = floor.start(*tuned(IMPATIENT, "workers", "low"), BROKER_URL=wire.url)
+def test_a_worker_without_its_broker_ends_after_its_patience(ledger_env: LedgerEnv) -> None:
+    with WireTap(ledger_env.broker.url) as wire:
+        worker = ledger_env.start(*with_constants(IMPATIENT, "workers", "low"), BROKER_URL=wire.url)
         worker.wait_until_running()
         wire.refuse()
         until(lambda: not worker.is_alive(), 60, "its end")
@@ -124,13 +124,13 @@ def test_a_worker_without_its_broker_ends_after_its_patience(floor: Floor) -> No
     assert "without its broker for 1 s" in worker.log.read_text()
 
 
-def test_a_worker_without_its_broker_finishes_what_it_runs(floor: Floor, tmp_path: Path) -> None:
+def test_a_worker_without_its_broker_finishes_what_it_runs(ledger_env: LedgerEnv, tmp_path: Path) -> None:
     file = tmp_path / "held"
     file.touch()
-    with WireTap(floor.broker.url) as wire:
-        worker = floor.start(*tuned(IMPATIENT, "tests.fixtures.trial", "low"), BROKER_URL=wire.url)
-        (row,) = floor.wait_for("running", floor.ask(Hold(file=str(file)), queue=Queue.LOW))
-        idle = floor.start(*tuned(IMPATIENT, "workers", "low"), BROKER_URL=wire.url)
+    with WireTap(ledger_env.broker.url) as wire:
+        worker = ledger_env.start(*with_constants(IMPATIENT, "tests.fixtures.trial", "low"), BROKER_URL=wire.url)
+        (row,) = ledger_env.wait_for("running", ledger_env.ask(Hold(file=str(file)), queue=Queue.LOW))
+        idle = ledger_env.start(*with_constants(IMPATIENT, "workers", "low"), BROKER_URL=wire.url)
         idle.wait_until_running()
         wire.refuse()
         until(lambda: not idle.is_alive(), 60, "the end of one that runs nothing, whose patience began no sooner")
@@ -138,52 +138,54 @@ def test_a_worker_without_its_broker_finishes_what_it_runs(floor: Floor, tmp_pat
         file.unlink()
         until(lambda: not worker.is_alive(), 60, "its end")
 
-    assert ("succeeded", 1) == (floor.row(row["id"])["state"], floor.row(row["id"])["attempt"])
+    assert ("succeeded", 1) == (ledger_env.row(row["id"])["state"], ledger_env.row(row["id"])["attempt"])
 
 
-def test_a_broker_away_for_a_moment_costs_no_restart(floor: Floor) -> None:
-    with WireTap(floor.broker.url) as wire:
-        worker = floor.start("workers", "low", BROKER_URL=wire.url)
+def test_a_broker_away_for_a_moment_costs_no_restart(ledger_env: LedgerEnv) -> None:
+    with WireTap(ledger_env.broker.url) as wire:
+        worker = ledger_env.start("workers", "low", BROKER_URL=wire.url)
         worker.wait_until_running()
         wire.refuse()
         until(lambda: "no broker, trying again" in worker.log.read_text(), 60, "its first try")
         wire.mend()
-        floor.wait_for("succeeded", floor.ask(DoNothing(), queue=Queue.LOW))
+        ledger_env.wait_for("succeeded", ledger_env.ask(DoNothing(), queue=Queue.LOW))
 
         assert worker.is_alive()
     assert "started again" not in worker.log.read_text()
 
 
-def test_jobs_that_outlive_their_connection_cost_neither_the_worker_nor_a_slot(floor: Floor, tmp_path: Path) -> None:
+def test_jobs_that_outlive_their_connection_cost_neither_the_worker_nor_a_slot(
+    ledger_env: LedgerEnv, tmp_path: Path
+) -> None:
     file = tmp_path / "held"
     file.touch()
-    with WireTap(floor.broker.url) as wire:
-        worker = floor.start("tests.fixtures.trial", "low", BROKER_URL=wire.url)
-        outliving = [floor.ask(Hold(file=str(file)), queue=Queue.LOW) for _ in range(4)]
-        floor.wait_for("running", *outliving)
+    with WireTap(ledger_env.broker.url) as wire:
+        worker = ledger_env.start("tests.fixtures.trial", "low", BROKER_URL=wire.url)
+        outliving = [ledger_env.ask(Hold(file=str(file)), queue=Queue.LOW) for _ in range(4)]
+        ledger_env.wait_for("running", *outliving)
         wire.refuse()
         until(lambda: "no broker, trying again" in worker.log.read_text(), 60, "its first try")
         wire.mend()
         file.unlink()
-        floor.wait_for("succeeded", *outliving)
-        long = floor.ask(Hold(file=__file__), queue=Queue.LOW)  # for ever
-        floor.wait_for("running", long)
-        for job_id in [floor.ask(DoNothing(), queue=Queue.LOW) for _ in range(3)]:
-            floor.wait_for("succeeded", job_id)
+        ledger_env.wait_for("succeeded", *outliving)
+        long = ledger_env.ask(Hold(file=__file__), queue=Queue.LOW)  # for ever
+        ledger_env.wait_for("running", long)
+        for job_id in [ledger_env.ask(DoNothing(), queue=Queue.LOW) for _ in range(3)]:
+            ledger_env.wait_for("succeeded", job_id)
 
-        assert ("running", True) == (floor.row(long)["state"], worker.is_alive())
+        assert ("running", True) == (ledger_env.row(long)["state"], worker.is_alive())
     assert "Unrecoverable" not in worker.log.read_text()
 
 
-def test_another_redis_than_the_hot_one_may_be_the_broker(floor: Floor) -> None:
-    elsewhere = urlsplit(floor.redis_url)._replace(path="/5").geturl()
-    floor.start("workers", "low", BROKER_URL=elsewhere)
-    job_id = floor.ask(DoNothing(), queue=Queue.LOW, publish_on_commit=False)
+def test_another_redis_than_the_hot_one_may_be_the_broker(ledger_env: LedgerEnv) -> None:
+    elsewhere = urlsplit(ledger_env.redis_url)._replace(path="/5").geturl()
+    ledger_env.start("workers", "low", BROKER_URL=elsewhere)
+    job_id = ledger_env.ask(DoNothing(), queue=Queue.LOW, publish_on_commit=False)
     wake = open_wake(elsewhere)
     wake.publish([WakeUp(job_id, DoNothing.job_name(), Queue.LOW, None)])
     wake.close()
 
-    floor.wait_for("succeeded", job_id)
+    ledger_env.wait_for("succeeded", job_id)
 
 
 def test_a_worker_that_starts_slowly_on_a_busy_computer_is_not_ended_for_it() -> None:

@@ -21,7 +21,7 @@ from shared.ledger.jobs.upkeep import DoNothing
 from shared.ledger.wake import Wake, open_wake
 from shared.ledger.wake_amqp import AmqpWake
 from tests.fixtures.broker import Broker
-from tests.fixtures.ledger_env import Floor
+from tests.fixtures.ledger_env import LedgerEnv
 from tests.fixtures.processes import until
 from tests.fixtures.wire_tap import WireTap
 
@@ -81,8 +81,8 @@ def test_every_queue_is_a_quorum_queue(broker: Broker) -> None:
 
 
 def test_a_queue_takes_as_many_wake_ups_as_there_is_room_for(broker: Broker, wake: Wake) -> None:
-    assert (MOST, MOST) == (wake.room(QUEUE), wake.publish(wake_ups(MOST + 10)))
-    assert (0, 0) == (wake.room(QUEUE), wake.publish(wake_ups(1)))
+    assert (MOST, MOST) == (wake.capacity(QUEUE), wake.publish(wake_ups(MOST + 10)))
+    assert (0, 0) == (wake.capacity(QUEUE), wake.publish(wake_ups(1)))
     assert MOST == broker.waiting(QUEUE)
 
 
@@ -110,52 +110,54 @@ def test_a_broker_that_hangs_costs_one_caller_a_second_and_the_next_ones_nothing
         assert 1 == wake.publish(wake_ups(1))
         wire.block()
         began = monotonic()
-        assert (0, 0) == (wake.publish(wake_ups(1)), wake.room(QUEUE))
+        assert (0, 0) == (wake.publish(wake_ups(1)), wake.capacity(QUEUE))
         assert monotonic() - began < 10  # a busy computer's second
         began = monotonic()
-        assert {0} == {wake.room(QUEUE) for _ in range(30)}  # one of them may be the one that tries
+        assert {0} == {wake.capacity(QUEUE) for _ in range(30)}  # one of them may be the one that tries
         assert monotonic() - began < 10
         wire.mend()
         until(lambda: wake.publish(wake_ups(1)) == 1, what="a wake-up after it")
         wake.close()
 
 
-def test_what_a_killed_worker_held_is_delivered_again_and_nobody_runs_it_beside_its_lease(floor: Floor) -> None:
-    first = floor.start("workers", "normal")
-    job_ids = [floor.ask(DoNothing(seconds=60)) for _ in range(4)]
-    floor.wait_for("running", *job_ids)
-    assert 0 == floor.broker.waiting(QUEUE)
+def test_what_a_killed_worker_held_is_delivered_again_and_nobody_runs_it_beside_its_lease(
+    ledger_env: LedgerEnv,
+) -> None:
+    first = ledger_env.start("workers", "normal")
+    job_ids = [ledger_env.ask(DoNothing(seconds=60)) for _ in range(4)]
+    ledger_env.wait_for("running", *job_ids)
+    assert 0 == ledger_env.broker.waiting(QUEUE)
     first.kill()
-    until(lambda: floor.broker.waiting(QUEUE) == 4, what="the four wake-ups, delivered again")
+    until(lambda: ledger_env.broker.waiting(QUEUE) == 4, what="the four wake-ups, delivered again")
 
-    floor.start("workers", "normal")
-    until(lambda: floor.broker.waiting(QUEUE) == 0, 60, "a worker that looks at them")
-    floor.wait_for("succeeded", floor.ask(DoNothing(note="behind them")))
-    assert {("running", 1, 1)} == {(row["state"], row["attempt"], row["fence"]) for row in map(floor.row, job_ids)}
-    floor.execute("UPDATE job SET arguments = '{}', lease_until = now() WHERE state = 'running'")
-    floor.start("scheduler", "relay")
-    assert {(2, 2)} == {(row["attempt"], row["fence"]) for row in floor.wait_for("succeeded", *job_ids)}
+    ledger_env.start("workers", "normal")
+    until(lambda: ledger_env.broker.waiting(QUEUE) == 0, 60, "a worker that looks at them")
+    ledger_env.wait_for("succeeded", ledger_env.ask(DoNothing(note="behind them")))
+    assert {("running", 1, 1)} == {(row["state"], row["attempt"], row["fence"]) for row in map(ledger_env.row, job_ids)}
+    ledger_env.execute("UPDATE job SET arguments = '{}', lease_until = now() WHERE state = 'running'")
+    ledger_env.start("scheduler", "relay")
+    assert {(2, 2)} == {(row["attempt"], row["fence"]) for row in ledger_env.wait_for("succeeded", *job_ids)}
 
 
-def test_a_worker_whose_connection_is_cut_goes_on_as_the_same_process(floor: Floor) -> None:
-    worker = floor.start("workers", "normal")
+def test_a_worker_whose_connection_is_cut_goes_on_as_the_same_process(ledger_env: LedgerEnv) -> None:
+    worker = ledger_env.start("workers", "normal")
     worker.wait_until_running()
-    job_id = floor.ask(DoNothing(seconds=3))
-    floor.wait_for("running", job_id)
-    floor.broker.cut()
+    job_id = ledger_env.ask(DoNothing(seconds=3))
+    ledger_env.wait_for("running", job_id)
+    ledger_env.broker.cut()
 
-    floor.wait_for("succeeded", job_id, floor.ask(DoNothing(note="after it")))
-    assert (1, 1) == (floor.row(job_id)["attempt"], floor.row(job_id)["fence"])
+    ledger_env.wait_for("succeeded", job_id, ledger_env.ask(DoNothing(note="after it")))
+    assert (1, 1) == (ledger_env.row(job_id)["attempt"], ledger_env.row(job_id)["fence"])
     assert worker.is_alive()
     assert "Connection to broker lost" in worker.log.read_text()  # it was cut indeed
 
 
-def test_a_worker_takes_one_wake_up_per_slot_and_leaves_the_others_to_others(floor: Floor) -> None:
-    floor.start("workers", "normal").wait_until_running()
-    job_ids = [floor.ask(DoNothing(seconds=60)) for _ in range(6)]
-    floor.wait_for("running", *job_ids[:4])
+def test_a_worker_takes_one_wake_up_per_slot_and_leaves_the_others_to_others(ledger_env: LedgerEnv) -> None:
+    ledger_env.start("workers", "normal").wait_until_running()
+    job_ids = [ledger_env.ask(DoNothing(seconds=60)) for _ in range(6)]
+    ledger_env.wait_for("running", *job_ids[:4])
 
-    assert 2 == floor.broker.waiting(QUEUE)
+    assert 2 == ledger_env.broker.waiting(QUEUE)
 
 
 @pytest.mark.parametrize(

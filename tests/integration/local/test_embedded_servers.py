@@ -131,7 +131,8 @@ def test_an_initdb_ends_with_the_start_that_was_killed_and_cannot_spoil_the_next
     binaries = fake_binaries(home, 'echo $$ > "$data/pid"; exec sleep 600')
     code = (
         "import sys; from pathlib import Path; from cli.local.home.folder import Home\n"
-        "from cli.local.servers.unix_user import unprivileged; from cli.local.servers.postgres import postgres_program\n"
+        "from cli.local.servers.unix_user import unprivileged\n"
+        "from cli.local.servers.postgres import postgres_program\n"
         "postgres_program(Home(Path(sys.argv[1])), unprivileged(), 1, 'secret')"
     )
     env = os.environ | {"PG_BINDIR": str(binaries)}

@@ -12,86 +12,90 @@ from shared.ledger.jobs.orders import ApplyExecutionReports, ReconcileAccounts
 from tests.fixtures.entries import GUARDED
 from tests.fixtures.processes import until
 from tests.fixtures.venue import MNQ
-from tests.fixtures.worker_env import Desk
+from tests.fixtures.worker_env import WorkerEnv
 
 PLACE = "/api/Order/place"
 WAITS_FOR_A_LOCK = "SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
 
 
-def test_complaint_4_an_order_is_not_lost_track_of_by_a_network_error_and_a_restart(desk: Desk) -> None:
+def test_complaint_4_an_order_is_not_lost_track_of_by_a_network_error_and_a_restart(worker_env: WorkerEnv) -> None:
     """The answer is lost, the worker dies, and nothing but what Postgres holds is left."""
-    desk.venue.faults(path=PLACE, kind="lose_answer_after")
-    desk.runner.run(desk.alert(quantity=2))
-    desk.execute("DELETE FROM job WHERE state IN ('queued', 'running')")
-    desk.execute("UPDATE account SET reconciled_at = NULL")
-    desk.execute("UPDATE orders SET submitted_at = submitted_at - interval '1 minute' WHERE role = 'ENTRY'")
-    desk.do(ReconcileAccounts())
+    worker_env.venue.faults(path=PLACE, kind="lose_answer_after")
+    worker_env.runner.run(worker_env.alert(quantity=2))
+    worker_env.execute("DELETE FROM job WHERE state IN ('queued', 'running')")
+    worker_env.execute("UPDATE account SET reconciled_at = NULL")
+    worker_env.execute("UPDATE orders SET submitted_at = submitted_at - interval '1 minute' WHERE role = 'ENTRY'")
+    worker_env.do(ReconcileAccounts())
 
-    assert [("FILLED", 2)] == desk.rows("SELECT state, filled_quantity FROM orders WHERE role = 'ENTRY'")
-    assert 2 == desk.venue.position(MNQ)
-    assert [("LONG", 2)] == desk.rows("SELECT direction, quantity FROM position")
+    assert [("FILLED", 2)] == worker_env.rows("SELECT state, filled_quantity FROM orders WHERE role = 'ENTRY'")
+    assert 2 == worker_env.venue.position(MNQ)
+    assert [("LONG", 2)] == worker_env.rows("SELECT direction, quantity FROM position")
 
 
-def test_complaint_5_a_fill_that_the_database_cannot_take_now_is_written_when_it_can(desk: Desk) -> None:
+def test_complaint_5_a_fill_that_the_database_cannot_take_now_is_written_when_it_can(worker_env: WorkerEnv) -> None:
     """Somebody holds the table while the fill is told: the writer waits, and no trade is lost."""
-    desk.runner.run(desk.alert())
-    with psycopg.connect(desk.settings.database_url) as other:
+    worker_env.runner.run(worker_env.alert())
+    with psycopg.connect(worker_env.settings.database_url) as other:
         other.execute("LOCK TABLE fill IN ACCESS EXCLUSIVE MODE")
-        assert [("WORKING",)] == desk.rows("SELECT state FROM orders WHERE role = 'ENTRY'")  # nobody told so far
+        assert [("WORKING",)] == worker_env.rows("SELECT state FROM orders WHERE role = 'ENTRY'")  # nobody told so far
 
         def let_go() -> None:
-            until(lambda: [] != desk.rows(WAITS_FOR_A_LOCK), 60, "a writer that waits")
+            until(lambda: [] != worker_env.rows(WAITS_FOR_A_LOCK), 60, "a writer that waits")
             other.rollback()
 
         release = threading.Thread(target=let_go)
         release.start()
-        desk.work()
+        worker_env.work()
         release.join()
 
-    assert [("LONG", 1)] == desk.rows("SELECT direction, quantity FROM position")
-    assert [(1,)] == desk.rows("SELECT quantity FROM fill")
+    assert [("LONG", 1)] == worker_env.rows("SELECT direction, quantity FROM position")
+    assert [(1,)] == worker_env.rows("SELECT quantity FROM fill")
 
 
-def test_complaint_6_with_a_dead_feed_nothing_is_entered_and_everything_can_be_closed(desk: Desk) -> None:
-    desk.alert()
-    desk.work()
-    desk.redis.flushdb()
-    waiting = desk.alert()
-    sent = len(desk.venue.requests(PLACE))
-    desk.runner.run(waiting)
-    assert "no fresh quote" in (desk.job(waiting)[2] or "")
-    assert sent == len(desk.venue.requests(PLACE))
+def test_complaint_6_with_a_dead_feed_nothing_is_entered_and_everything_can_be_closed(worker_env: WorkerEnv) -> None:
+    worker_env.alert()
+    worker_env.work()
+    worker_env.redis.flushdb()
+    waiting = worker_env.alert()
+    sent = len(worker_env.venue.requests(PLACE))
+    worker_env.runner.run(waiting)
+    assert "no fresh quote" in (worker_env.job(waiting)[2] or "")
+    assert sent == len(worker_env.venue.requests(PLACE))
 
-    desk.runner.run(desk.flatten())
-    assert 0 == desk.venue.position(MNQ)
+    worker_env.runner.run(worker_env.flatten())
+    assert 0 == worker_env.venue.position(MNQ)
 
 
-def test_complaint_8_the_contract_traded_is_the_one_the_venue_calls_active_never_one_we_computed(desk: Desk) -> None:
+def test_complaint_8_the_contract_traded_is_the_one_the_venue_calls_active_never_one_we_computed(
+    worker_env: WorkerEnv,
+) -> None:
     wrong_month = Contract("CON.F.US.MNQ.M26", "MNQM6", "MNQ", Decimal("0.25"), Decimal("0.5"), is_active=True)
-    with desk.ledger.engine.begin() as connection:
+    with worker_env.ledger.engine.begin() as connection:
         contracts.store(connection, [wrong_month])
-    refused = desk.alert()
-    desk.work()
+    refused = worker_env.alert()
+    worker_env.work()
 
-    assert "no single active contract of MNQ" in (desk.job(refused)[2] or "")
-    desk.execute("UPDATE contract SET is_active = false WHERE id = 'CON.F.US.MNQ.M26'")
-    desk.alert()
-    desk.work()
-    assert [MNQ] == [body["contractId"] for body in desk.venue.requests(PLACE)]
+    assert "no single active contract of MNQ" in (worker_env.job(refused)[2] or "")
+    worker_env.execute("UPDATE contract SET is_active = false WHERE id = 'CON.F.US.MNQ.M26'")
+    worker_env.alert()
+    worker_env.work()
+    assert [MNQ] == [body["contractId"] for body in worker_env.venue.requests(PLACE)]
 
 
-def test_complaint_9_a_fill_that_is_pushed_needs_no_question_to_be_booked_and_guarded(desk: Desk) -> None:
+def test_complaint_9_a_fill_that_is_pushed_needs_no_question_to_be_booked_and_guarded(worker_env: WorkerEnv) -> None:
     """The documents are the hub's; nothing is asked of the venue between them and the position."""
-    desk.alert()
-    desk.work()
-    (told,) = desk.venue.post("/api/Trade/search", accountId=desk.venue.account_id)["trades"]
-    desk.execute("DELETE FROM fill")
-    desk.execute("UPDATE position SET quantity = 0, direction = 'FLAT', average_price = NULL")
-    asked = len(desk.venue.requests("/api/Position/searchOpen"))
-    desk.execute("TRUNCATE job_key, job")
-    desk.do(ApplyExecutionReports(account_id=desk.venue.account_id, reported_at=machine_now(), fills=[told]))
+    worker_env.alert()
+    worker_env.work()
+    (told,) = worker_env.venue.post("/api/Trade/search", accountId=worker_env.venue.account_id)["trades"]
+    worker_env.execute("DELETE FROM fill")
+    worker_env.execute("UPDATE position SET quantity = 0, direction = 'FLAT', average_price = NULL")
+    asked = len(worker_env.venue.requests("/api/Position/searchOpen"))
+    worker_env.execute("TRUNCATE job_key, job")
+    worker_env.do(
+        ApplyExecutionReports(account_id=worker_env.venue.account_id, reported_at=machine_now(), fills=[told])
+    )
 
-    assert [("LONG", 1)] == desk.rows("SELECT direction, quantity FROM position")
-    assert [("the bracket's stop",)] == desk.rows("SELECT guarded_by FROM fill")
-    assert asked == len(desk.venue.requests("/api/Position/searchOpen"))
-    assert [("succeeded", 1, None)] == desk.rows(GUARDED)  # the first look was enough
+    assert [("LONG", 1)] == worker_env.rows("SELECT direction, quantity FROM position")
+    assert [("the bracket's stop",)] == worker_env.rows("SELECT guarded_by FROM fill")
+    assert asked == len(worker_env.venue.requests("/api/Position/searchOpen"))
+    assert [("succeeded", 1, None)] == worker_env.rows(GUARDED)  # the first look was enough

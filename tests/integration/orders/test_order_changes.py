@@ -13,155 +13,160 @@ from shared.ids import new_id
 from shared.ledger.jobs.orders import ChangeOrder, EnterManually, ReconcileAccounts, ReducePosition
 from shared.ledger.jobs.risk import WatchAccounts
 from tests.fixtures.venue import MNQ
-from tests.fixtures.worker_env import Desk
+from tests.fixtures.worker_env import WorkerEnv
 
 CANCEL, MODIFY, PLACE = "/api/Order/cancel", "/api/Order/modify", "/api/Order/place"
 CHANGES = "SELECT kind, state, outcome FROM order_change ORDER BY id"
 
 
-def last_price(desk: Desk) -> Decimal:
-    price: Decimal = desk.rows("SELECT close_ticks * 0.25 FROM bar_minute ORDER BY start DESC LIMIT 1")[0][0]
+def last_price(worker_env: WorkerEnv) -> Decimal:
+    price: Decimal = worker_env.rows("SELECT close_ticks * 0.25 FROM bar_minute ORDER BY start DESC LIMIT 1")[0][0]
     return price
 
 
-def by_hand(desk: Desk, **more: Any) -> EnterManually:
+def by_hand(worker_env: WorkerEnv, **more: Any) -> EnterManually:
     """An entry as a person types it: by default a limit to buy one MNQ 100 points below the market."""
     wanted: dict[str, Any] = {
-        "account_id": desk.venue.account_id, "symbol": "MNQ", "side": Side.BUY, "type": OrderType.LIMIT, "quantity": 1,
-        "stop_loss_ticks": 40, "limit_price": str(last_price(desk) - 100),
+        "account_id": worker_env.venue.account_id, "symbol": "MNQ", "side": Side.BUY, "type": OrderType.LIMIT,
+        "quantity": 1,
+        "stop_loss_ticks": 40, "limit_price": str(last_price(worker_env) - 100),
     }  # fmt: skip
     return EnterManually(**wanted | more)
 
 
-def rest(desk: Desk) -> UUID:
+def rest(worker_env: WorkerEnv) -> UUID:
     """Leave a limit below the market; return our order's id."""
-    state, _, error = desk.do(by_hand(desk))
+    state, _, error = worker_env.do(by_hand(worker_env))
     assert "succeeded" == state, error
-    ((order_id,),) = desk.rows("SELECT id FROM orders WHERE role = 'ENTRY' AND state = 'WORKING'")
+    ((order_id,),) = worker_env.rows("SELECT id FROM orders WHERE role = 'ENTRY' AND state = 'WORKING'")
     found: UUID = order_id
     return found
 
 
-def wish(desk: Desk, order_id: UUID, kind: ChangeKind = ChangeKind.CANCEL, **parts: Any) -> tuple[ChangeRow, UUID]:
+def wish(
+    worker_env: WorkerEnv, order_id: UUID, kind: ChangeKind = ChangeKind.CANCEL, **parts: Any
+) -> tuple[ChangeRow, UUID]:
     """Ask for a change as the CLI does; return it and its job."""
-    with desk.ledger.transaction() as tx:
-        change = changes.intend(
+    with worker_env.ledger.transaction() as tx:
+        change = changes.create(
             tx.connection, order_id, kind, origin=Origin.MANUAL, reason="a test", correlation_id=new_id(), **parts
         )
         return change, tx.enqueue(ChangeOrder(change_id=change.id), publish_on_commit=False).job_id
 
 
-def at_venue(desk: Desk, order_id: UUID) -> dict[str, Any]:
-    ((venue_order_id,),) = desk.rows("SELECT venue_order_id FROM orders WHERE id = %s", order_id)
-    return desk.venue.order(venue_order_id)
+def at_venue(worker_env: WorkerEnv, order_id: UUID) -> dict[str, Any]:
+    ((venue_order_id,),) = worker_env.rows("SELECT venue_order_id FROM orders WHERE id = %s", order_id)
+    return worker_env.venue.order(venue_order_id)
 
 
-def state(desk: Desk, order_id: UUID) -> str:
-    found: str = desk.rows("SELECT state FROM orders WHERE id = %s", order_id)[0][0]
+def state(worker_env: WorkerEnv, order_id: UUID) -> str:
+    found: str = worker_env.rows("SELECT state FROM orders WHERE id = %s", order_id)[0][0]
     return found
 
 
-def test_a_cancel_is_done_when_the_venue_shows_it(desk: Desk) -> None:
-    order_id = rest(desk)
-    _, job = wish(desk, order_id)
-    desk.work()
+def test_a_cancel_is_done_when_the_venue_shows_it(worker_env: WorkerEnv) -> None:
+    order_id = rest(worker_env)
+    _, job = wish(worker_env, order_id)
+    worker_env.work()
 
-    assert "succeeded" == desk.job(job)[0]
-    assert "CANCELLED" == state(desk, order_id)
-    assert 3 == at_venue(desk, order_id)["status"]
-    assert [("CANCEL", "DONE")] == [row[:2] for row in desk.rows(CHANGES)]
+    assert "succeeded" == worker_env.job(job)[0]
+    assert "CANCELLED" == state(worker_env, order_id)
+    assert 3 == at_venue(worker_env, order_id)["status"]
+    assert [("CANCEL", "DONE")] == [row[:2] for row in worker_env.rows(CHANGES)]
 
 
-def test_a_modify_is_done_when_the_venue_shows_the_new_price_and_size(desk: Desk) -> None:
-    order_id = rest(desk)
-    price = last_price(desk) - 200
-    wish(desk, order_id, ChangeKind.MODIFY, limit_price=price, quantity=2)
-    desk.work()
+def test_a_modify_is_done_when_the_venue_shows_the_new_price_and_size(worker_env: WorkerEnv) -> None:
+    order_id = rest(worker_env)
+    price = last_price(worker_env) - 200
+    wish(worker_env, order_id, ChangeKind.MODIFY, limit_price=price, quantity=2)
+    worker_env.work()
 
-    shown = at_venue(desk, order_id)
+    shown = at_venue(worker_env, order_id)
     assert (price, 2) == (Decimal(str(shown["limitPrice"])), shown["size"])
-    assert [("MODIFY", "DONE")] == [row[:2] for row in desk.rows(CHANGES)]
+    assert [("MODIFY", "DONE")] == [row[:2] for row in worker_env.rows(CHANGES)]
 
 
 @pytest.mark.parametrize("kind", ["lose_before", "lose_answer_after", "status"])
 @pytest.mark.parametrize("what", [ChangeKind.CANCEL, ChangeKind.MODIFY])
-def test_an_ambiguous_answer_is_settled_by_reading_the_order(desk: Desk, what: ChangeKind, kind: str) -> None:
-    order_id = rest(desk)
-    desk.venue.faults(path=CANCEL if what is ChangeKind.CANCEL else MODIFY, kind=kind)
-    parts = {} if what is ChangeKind.CANCEL else {"limit_price": last_price(desk) - 200}
-    wish(desk, order_id, what, **parts)
-    desk.work()
+def test_an_ambiguous_answer_is_settled_by_reading_the_order(
+    worker_env: WorkerEnv, what: ChangeKind, kind: str
+) -> None:
+    order_id = rest(worker_env)
+    worker_env.venue.faults(path=CANCEL if what is ChangeKind.CANCEL else MODIFY, kind=kind)
+    parts = {} if what is ChangeKind.CANCEL else {"limit_price": last_price(worker_env) - 200}
+    wish(worker_env, order_id, what, **parts)
+    worker_env.work()
 
-    assert [(what, "DONE")] == [row[:2] for row in desk.rows(CHANGES)]
-    assert (what is ChangeKind.CANCEL) is (state(desk, order_id) == "CANCELLED")
-
-
-def test_what_was_done_although_the_answer_was_lost_is_not_sent_again(desk: Desk) -> None:
-    order_id = rest(desk)
-    desk.venue.faults(path=CANCEL, kind="lose_answer_after")
-    wish(desk, order_id)
-    desk.work()
-
-    assert 1 == len(desk.venue.requests(CANCEL))
+    assert [(what, "DONE")] == [row[:2] for row in worker_env.rows(CHANGES)]
+    assert (what is ChangeKind.CANCEL) is (state(worker_env, order_id) == "CANCELLED")
 
 
-def test_a_fill_wins_against_a_cancel_and_the_change_says_so(desk: Desk) -> None:
-    order_id = rest(desk)
-    desk.venue.move_price(last_price(desk) - 150)
-    desk.tell_quote()
-    wish(desk, order_id)
-    desk.work()
+def test_what_was_done_although_the_answer_was_lost_is_not_sent_again(worker_env: WorkerEnv) -> None:
+    order_id = rest(worker_env)
+    worker_env.venue.faults(path=CANCEL, kind="lose_answer_after")
+    wish(worker_env, order_id)
+    worker_env.work()
 
-    assert "FILLED" == state(desk, order_id)
-    assert [("CANCEL", "TOO_LATE", "the order is FILLED")] == desk.rows(CHANGES)[:1]
+    assert 1 == len(worker_env.venue.requests(CANCEL))
 
 
-def test_a_modify_that_the_venue_rejects_fails_with_its_words(desk: Desk) -> None:
-    order_id = rest(desk)
-    desk.venue.faults(
+def test_a_fill_wins_against_a_cancel_and_the_change_says_so(worker_env: WorkerEnv) -> None:
+    order_id = rest(worker_env)
+    worker_env.venue.move_price(last_price(worker_env) - 150)
+    worker_env.tell_quote()
+    wish(worker_env, order_id)
+    worker_env.work()
+
+    assert "FILLED" == state(worker_env, order_id)
+    assert [("CANCEL", "TOO_LATE", "the order is FILLED")] == worker_env.rows(CHANGES)[:1]
+
+
+def test_a_modify_that_the_venue_rejects_fails_with_its_words(worker_env: WorkerEnv) -> None:
+    order_id = rest(worker_env)
+    worker_env.venue.faults(
         path=MODIFY, kind="reject", error_code=3, message="Invalid price. Price is outside allowed range."
     )
-    _, job = wish(desk, order_id, ChangeKind.MODIFY, limit_price=last_price(desk) - 200)
-    desk.work()
+    _, job = wish(worker_env, order_id, ChangeKind.MODIFY, limit_price=last_price(worker_env) - 200)
+    worker_env.work()
 
-    assert "failed" == desk.job(job)[0]
-    assert "outside allowed range" in (desk.job(job)[2] or "")
-    assert [("MODIFY", "REJECTED")] == [row[:2] for row in desk.rows(CHANGES)]
-    assert "WORKING" == state(desk, order_id)
+    assert "failed" == worker_env.job(job)[0]
+    assert "outside allowed range" in (worker_env.job(job)[2] or "")
+    assert [("MODIFY", "REJECTED")] == [row[:2] for row in worker_env.rows(CHANGES)]
+    assert "WORKING" == state(worker_env, order_id)
 
 
-def test_cancelling_twice_is_cancelling_once(desk: Desk) -> None:
-    order_id = rest(desk)
-    first, _ = wish(desk, order_id)
-    second, _ = wish(desk, order_id)
-    desk.work()
+def test_cancelling_twice_is_cancelling_once(worker_env: WorkerEnv) -> None:
+    order_id = rest(worker_env)
+    first, _ = wish(worker_env, order_id)
+    second, _ = wish(worker_env, order_id)
+    worker_env.work()
 
     assert first.id == second.id
-    assert 1 == len(desk.venue.requests(CANCEL))
+    assert 1 == len(worker_env.venue.requests(CANCEL))
 
 
-def test_an_order_that_was_never_sent_is_cancelled_here(desk: Desk) -> None:
-    order_id = rest(desk)
-    sent = len(desk.venue.requests(CANCEL))
-    desk.execute(f"UPDATE orders SET state = 'CREATED', venue_order_id = NULL WHERE id = '{order_id}'")
-    wish(desk, order_id)
-    desk.work()
+def test_an_order_that_was_never_sent_is_cancelled_here(worker_env: WorkerEnv) -> None:
+    order_id = rest(worker_env)
+    sent = len(worker_env.venue.requests(CANCEL))
+    worker_env.execute(f"UPDATE orders SET state = 'CREATED', venue_order_id = NULL WHERE id = '{order_id}'")
+    wish(worker_env, order_id)
+    worker_env.work()
 
-    assert "CANCELLED" == state(desk, order_id)
-    assert sent == len(desk.venue.requests(CANCEL))
+    assert "CANCELLED" == state(worker_env, order_id)
+    assert sent == len(worker_env.venue.requests(CANCEL))
 
 
-def test_an_order_cannot_move_against_the_rules_not_even_by_sql(desk: Desk) -> None:
-    order_id = rest(desk)
-    wish(desk, order_id)
-    desk.work()
+def test_an_order_cannot_move_against_the_rules_not_even_by_sql(worker_env: WorkerEnv) -> None:
+    order_id = rest(worker_env)
+    wish(worker_env, order_id)
+    worker_env.work()
     with pytest.raises(Exception, match="cannot go from CANCELLED to WORKING"):
-        desk.rows("UPDATE orders SET state = 'WORKING' WHERE id = %s RETURNING 1", order_id)
+        worker_env.rows("UPDATE orders SET state = 'WORKING' WHERE id = %s RETURNING 1", order_id)
 
 
-def test_the_moves_in_postgres_are_those_of_the_domain(desk: Desk) -> None:
+def test_the_moves_in_postgres_are_those_of_the_domain(worker_env: WorkerEnv) -> None:
     pure = {(source.value, target.value) for source, targets in TRANSITIONS.items() for target in targets}
-    assert pure == set(desk.rows("SELECT source, target FROM order_transition"))
+    assert pure == set(worker_env.rows("SELECT source, target FROM order_transition"))
 
 
 @pytest.mark.parametrize(
@@ -172,100 +177,106 @@ def test_the_moves_in_postgres_are_those_of_the_domain(desk: Desk) -> None:
     ],
 )
 def test_an_entry_that_rests_is_taken_back_once_it_could_not_be_placed_any_more(
-    desk: Desk, rule: str, why: str
+    worker_env: WorkerEnv, rule: str, why: str
 ) -> None:
-    desk.alert()
-    desk.work()
-    order_id = rest(desk)
-    desk.runner.run(desk.ask(WatchAccounts()))
-    assert [] == desk.rows(CHANGES)
-    desk.execute(f"UPDATE account SET {rule}".replace('": "', '"\\: "').replace("02:", "02\\:"))
-    desk.runner.run(desk.ask(WatchAccounts()))
-    desk.work()
+    worker_env.alert()
+    worker_env.work()
+    order_id = rest(worker_env)
+    worker_env.runner.run(worker_env.ask(WatchAccounts()))
+    assert [] == worker_env.rows(CHANGES)
+    worker_env.execute(f"UPDATE account SET {rule}".replace('": "', '"\\: "').replace("02:", "02\\:"))
+    worker_env.runner.run(worker_env.ask(WatchAccounts()))
+    worker_env.work()
 
-    assert "CANCELLED" == state(desk, order_id)
-    assert 3 == at_venue(desk, order_id)["status"]
-    ((reason, origin),) = desk.rows("SELECT reason, origin FROM order_change")
+    assert "CANCELLED" == state(worker_env, order_id)
+    assert 3 == at_venue(worker_env, order_id)["status"]
+    ((reason, origin),) = worker_env.rows("SELECT reason, origin FROM order_change")
     assert why in reason
     assert "protector" == origin
-    assert [("WORKING",)] == desk.rows("SELECT state FROM orders WHERE role = 'STOP_LOSS' AND state = 'WORKING'")
+    assert [("WORKING",)] == worker_env.rows("SELECT state FROM orders WHERE role = 'STOP_LOSS' AND state = 'WORKING'")
 
 
-def test_what_rests_and_only_makes_a_position_smaller_is_an_exit_and_stays(desk: Desk) -> None:
-    desk.alert(quantity=2)
-    desk.work()
-    state, _, error = desk.do(by_hand(desk, side=Side.SELL, limit_price=str(last_price(desk) + 100)))
+def test_what_rests_and_only_makes_a_position_smaller_is_an_exit_and_stays(worker_env: WorkerEnv) -> None:
+    worker_env.alert(quantity=2)
+    worker_env.work()
+    state, _, error = worker_env.do(by_hand(worker_env, side=Side.SELL, limit_price=str(last_price(worker_env) + 100)))
     assert "succeeded" == state, error
-    desk.execute("UPDATE account SET halted_at = now(), halt_reason = 'lunch'")
-    desk.runner.run(desk.ask(WatchAccounts()))
+    worker_env.execute("UPDATE account SET halted_at = now(), halt_reason = 'lunch'")
+    worker_env.runner.run(worker_env.ask(WatchAccounts()))
 
-    assert [] == desk.rows(CHANGES)
-    assert [("SELL", 1)] == desk.rows("SELECT side, quantity FROM orders WHERE role = 'ENTRY' AND state = 'WORKING'")
+    assert [] == worker_env.rows(CHANGES)
+    assert [("SELL", 1)] == worker_env.rows(
+        "SELECT side, quantity FROM orders WHERE role = 'ENTRY' AND state = 'WORKING'"
+    )
 
 
-def test_a_part_of_a_position_is_closed_and_never_more_than_is_held(desk: Desk) -> None:
-    desk.alert(quantity=3)
-    desk.work()
-    account_id = desk.venue.account_id
-    desk.do(ReducePosition(account_id=account_id, contract_id=MNQ, quantity=2))
-    assert 1 == desk.venue.position(MNQ)
-    desk.do(ReducePosition(account_id=account_id, contract_id=MNQ, quantity=5))
-    assert 0 == desk.venue.position(MNQ)
+def test_a_part_of_a_position_is_closed_and_never_more_than_is_held(worker_env: WorkerEnv) -> None:
+    worker_env.alert(quantity=3)
+    worker_env.work()
+    account_id = worker_env.venue.account_id
+    worker_env.do(ReducePosition(account_id=account_id, contract_id=MNQ, quantity=2))
+    assert 1 == worker_env.venue.position(MNQ)
+    worker_env.do(ReducePosition(account_id=account_id, contract_id=MNQ, quantity=5))
+    assert 0 == worker_env.venue.position(MNQ)
 
-    status, _, error = desk.do(ReducePosition(account_id=account_id, contract_id=MNQ, quantity=1))
+    status, _, error = worker_env.do(ReducePosition(account_id=account_id, contract_id=MNQ, quantity=1))
     assert ("failed", True) == (status, "holds nothing of" in (error or ""))
 
 
-def test_an_exit_of_unknown_fate_is_never_sent_again(desk: Desk) -> None:
-    desk.alert(quantity=2)
-    desk.work()
-    desk.venue.faults(path=PLACE, kind="lose_before")
-    desk.runner.run(desk.ask(ReducePosition(account_id=desk.venue.account_id, contract_id=MNQ, quantity=1)))
-    desk.execute("UPDATE orders SET submitted_at = submitted_at - interval '16 seconds' WHERE role = 'EXIT'")
-    sent = len(desk.venue.requests(PLACE))
-    desk.work()
+def test_an_exit_of_unknown_fate_is_never_sent_again(worker_env: WorkerEnv) -> None:
+    worker_env.alert(quantity=2)
+    worker_env.work()
+    worker_env.venue.faults(path=PLACE, kind="lose_before")
+    worker_env.runner.run(
+        worker_env.ask(ReducePosition(account_id=worker_env.venue.account_id, contract_id=MNQ, quantity=1))
+    )
+    worker_env.execute("UPDATE orders SET submitted_at = submitted_at - interval '16 seconds' WHERE role = 'EXIT'")
+    sent = len(worker_env.venue.requests(PLACE))
+    worker_env.work()
 
-    assert [("EXPIRED",)] == desk.rows("SELECT state FROM orders WHERE role = 'EXIT'")
-    assert sent == len(desk.venue.requests(PLACE))
-    assert 2 == desk.venue.position(MNQ)
+    assert [("EXPIRED",)] == worker_env.rows("SELECT state FROM orders WHERE role = 'EXIT'")
+    assert sent == len(worker_env.venue.requests(PLACE))
+    assert 2 == worker_env.venue.position(MNQ)
 
 
-def test_an_exit_that_could_not_be_sent_reads_the_position_again_before_the_next(desk: Desk) -> None:
-    desk.alert(quantity=2)
-    desk.work()
-    desk.venue.faults(path=PLACE, kind="status", status=401)
-    desk.runner.run(desk.ask(ReducePosition(account_id=desk.venue.account_id, contract_id=MNQ, quantity=1)))
-    assert [("CANCELLED",)] == desk.rows("SELECT state FROM orders WHERE role = 'EXIT'")
-    desk.venue.close_position()
-    desk.work()
+def test_an_exit_that_could_not_be_sent_reads_the_position_again_before_the_next(worker_env: WorkerEnv) -> None:
+    worker_env.alert(quantity=2)
+    worker_env.work()
+    worker_env.venue.faults(path=PLACE, kind="status", status=401)
+    worker_env.runner.run(
+        worker_env.ask(ReducePosition(account_id=worker_env.venue.account_id, contract_id=MNQ, quantity=1))
+    )
+    assert [("CANCELLED",)] == worker_env.rows("SELECT state FROM orders WHERE role = 'EXIT'")
+    worker_env.venue.close_position()
+    worker_env.work()
 
-    assert 0 == desk.venue.position(MNQ)
-    (error,) = [row[0] for row in desk.rows("SELECT error FROM job WHERE state = 'failed'")]
+    assert 0 == worker_env.venue.position(MNQ)
+    (error,) = [row[0] for row in worker_env.rows("SELECT error FROM job WHERE state = 'failed'")]
     assert "holds nothing of" in error
 
 
-def test_an_exit_that_could_not_be_sent_is_sent_once_it_can_be(desk: Desk) -> None:
-    desk.alert(quantity=2)
-    desk.work()
-    desk.venue.faults(path=PLACE, kind="status", status=401)
-    desk.do(ReducePosition(account_id=desk.venue.account_id, contract_id=MNQ, quantity=1))
+def test_an_exit_that_could_not_be_sent_is_sent_once_it_can_be(worker_env: WorkerEnv) -> None:
+    worker_env.alert(quantity=2)
+    worker_env.work()
+    worker_env.venue.faults(path=PLACE, kind="status", status=401)
+    worker_env.do(ReducePosition(account_id=worker_env.venue.account_id, contract_id=MNQ, quantity=1))
 
     assert ["CANCELLED", "FILLED"] == [
-        row[0] for row in desk.rows("SELECT state FROM orders WHERE role = 'EXIT' ORDER BY id")
+        row[0] for row in worker_env.rows("SELECT state FROM orders WHERE role = 'EXIT' ORDER BY id")
     ]
-    assert 1 == desk.venue.position(MNQ)
+    assert 1 == worker_env.venue.position(MNQ)
 
 
-def test_a_tag_given_up_and_found_late_is_an_order_of_ours_again(desk: Desk) -> None:
-    desk.alert()
-    desk.work()
-    desk.execute(
+def test_a_tag_given_up_and_found_late_is_an_order_of_ours_again(worker_env: WorkerEnv) -> None:
+    worker_env.alert()
+    worker_env.work()
+    worker_env.execute(
         "UPDATE orders SET state = 'EXPIRED', venue_order_id = NULL, filled_quantity = 0, changed_market_at = NULL "
         "WHERE role = 'ENTRY'"
     )
-    desk.do(ReconcileAccounts())
+    worker_env.do(ReconcileAccounts())
 
-    assert [("FILLED", 1)] == desk.rows("SELECT state, filled_quantity FROM orders WHERE role = 'ENTRY'")
+    assert [("FILLED", 1)] == worker_env.rows("SELECT state, filled_quantity FROM orders WHERE role = 'ENTRY'")
 
 
 @pytest.mark.parametrize(
@@ -279,29 +290,31 @@ def test_a_tag_given_up_and_found_late_is_an_order_of_ours_again(desk: Desk) -> 
         ({"quantity": 77}, "quantity 77 is not between 1 and 5"),
     ],
 )
-def test_what_cannot_be_entered_says_why_and_what_to_do(desk: Desk, more: dict[str, Any], message: str) -> None:
-    status, _, error = desk.do(by_hand(desk, **more))
+def test_what_cannot_be_entered_says_why_and_what_to_do(
+    worker_env: WorkerEnv, more: dict[str, Any], message: str
+) -> None:
+    status, _, error = worker_env.do(by_hand(worker_env, **more))
 
     assert "failed" == status
     assert message in (error or "")
-    assert [] == desk.venue.requests(PLACE)
+    assert [] == worker_env.venue.requests(PLACE)
 
 
 AT_MARKET: dict[str, Any] = {"type": OrderType.MARKET, "limit_price": None, "quantity": None}
 
 
-def test_a_rehearsal_says_what_would_be_sent_and_sends_nothing(desk: Desk) -> None:
-    status, result, _ = desk.do(by_hand(desk, **AT_MARKET, risk="100", is_rehearsal=True))
+def test_a_rehearsal_says_what_would_be_sent_and_sends_nothing(worker_env: WorkerEnv) -> None:
+    status, result, _ = worker_env.do(by_hand(worker_env, **AT_MARKET, risk="100", is_rehearsal=True))
 
     assert "succeeded" == status
     assert 4 == result["would_send"]["quantity"]  # 40 ticks of 0.50 and 2.72 of costs: 22.72 each, 4.4 rounded down
-    assert [] == desk.venue.requests(PLACE)
-    assert [] == desk.rows("SELECT 1 FROM orders")
+    assert [] == worker_env.venue.requests(PLACE)
+    assert [] == worker_env.rows("SELECT 1 FROM orders")
 
 
-def test_a_quantity_from_risk_is_never_rounded_up_to_one(desk: Desk) -> None:
-    status, _, error = desk.do(by_hand(desk, **AT_MARKET, risk="20"))
+def test_a_quantity_from_risk_is_never_rounded_up_to_one(worker_env: WorkerEnv) -> None:
+    status, _, error = worker_env.do(by_hand(worker_env, **AT_MARKET, risk="20"))
 
     assert "failed" == status
     assert "quantity 0 is not between 1 and 5" in (error or "")
-    assert [] == desk.venue.requests(PLACE)
+    assert [] == worker_env.venue.requests(PLACE)

@@ -6,41 +6,45 @@ import pytest
 
 from shared.ledger.jobs.risk import WatchAccounts
 from tests.fixtures.venue import MNQ
-from tests.fixtures.worker_env import Desk
+from tests.fixtures.worker_env import WorkerEnv
 from workers.wiring import open_runner
 
 EVENTS = "SELECT kind, message FROM account_event ORDER BY id"
 
 
-def entry_price(desk: Desk) -> Decimal:
-    price: Decimal = desk.rows("SELECT average_fill_price FROM orders WHERE role = 'ENTRY'")[0][0]
+def entry_price(worker_env: WorkerEnv) -> Decimal:
+    price: Decimal = worker_env.rows("SELECT average_fill_price FROM orders WHERE role = 'ENTRY'")[0][0]
     return price
 
 
-def watch_at(desk: Desk, bid: Decimal) -> None:
+def watch_at(worker_env: WorkerEnv, bid: Decimal) -> None:
     """Let the watch look while the quote stands at `bid`."""
-    desk.tell_quote(bid=bid)
-    desk.runner.run(desk.ask(WatchAccounts()))
+    worker_env.tell_quote(bid=bid)
+    worker_env.runner.run(worker_env.ask(WatchAccounts()))
 
 
 @pytest.fixture
-def long_two(desk: Desk) -> Desk:
-    """Long two MNQ, 4 dollars a point, on rules whose room is 2,000 dollars with no daily limit."""
-    desk.execute("""UPDATE account SET rules = 'combine-50k', day_opening_balance = 50000, highest_close = 50000""")
-    desk.alert(quantity=2, stop_loss_ticks=1000)
-    desk.work()
-    assert 2 == desk.venue.position(MNQ)
-    return desk
+def long_two(worker_env: WorkerEnv) -> WorkerEnv:
+    """Long two MNQ, 4 dollars a point, on rules whose headroom is 2,000 dollars with no daily limit."""
+    worker_env.execute(
+        """UPDATE account SET rules = 'combine-50k', day_opening_balance = 50000, high_water_mark = 50000"""
+    )
+    worker_env.alert(quantity=2, stop_loss_ticks=1000)
+    worker_env.work()
+    assert 2 == worker_env.venue.position(MNQ)
+    return worker_env
 
 
-def test_half_the_room_used_warns_and_lets_trade(long_two: Desk) -> None:
+def test_half_the_room_used_warns_and_lets_trade(long_two: WorkerEnv) -> None:
     watch_at(long_two, entry_price(long_two) - 270)
 
-    assert [] == long_two.rows("SELECT 1 FROM flattening")
+    assert [] == long_two.rows("SELECT 1 FROM flatten_request")
     assert [(None,)] == long_two.rows("SELECT block_reason FROM account")
 
 
-def test_three_quarters_used_block_entries_and_the_refusal_names_rule_figures_and_when_it_lifts(long_two: Desk) -> None:
+def test_three_quarters_used_block_entries_and_the_refusal_names_rule_figures_and_when_it_lifts(
+    long_two: WorkerEnv,
+) -> None:
     low = entry_price(long_two) - 400
     watch_at(long_two, low)
 
@@ -55,17 +59,17 @@ def test_three_quarters_used_block_entries_and_the_refusal_names_rule_figures_an
     assert "lifts 2026-03-10 17:00:00 Chicago" in error
 
 
-def test_ninety_percent_used_flatten_before_the_floor_is_touched(long_two: Desk) -> None:
+def test_ninety_percent_used_flatten_before_the_floor_is_touched(long_two: WorkerEnv) -> None:
     watch_at(long_two, entry_price(long_two) - 460)
     long_two.work()
 
     assert 0 == long_two.venue.position(MNQ)
     assert [(None,)] == long_two.rows("SELECT breached_market_at FROM account")
-    ((reason,),) = long_two.rows("SELECT reason FROM flattening WHERE flat_at IS NOT NULL")
+    ((reason,),) = long_two.rows("SELECT reason FROM flatten_request WHERE flat_at IS NOT NULL")
     assert "flatten_at is 90" in reason
 
 
-def test_a_touched_floor_is_for_good(long_two: Desk) -> None:
+def test_a_touched_floor_is_for_good(long_two: WorkerEnv) -> None:
     watch_at(long_two, entry_price(long_two) - 510)
     long_two.work()
     refused = long_two.alert()
@@ -75,8 +79,8 @@ def test_a_touched_floor_is_for_good(long_two: Desk) -> None:
     assert "breached for good" in (long_two.job(refused)[2] or "")
 
 
-def test_a_daily_loss_locks_the_day_and_flattens(long_two: Desk) -> None:
-    long_two.execute("""UPDATE account SET rule_changes = '{"daily_loss": "1000"}'""")
+def test_a_daily_loss_locks_the_day_and_flattens(long_two: WorkerEnv) -> None:
+    long_two.execute("""UPDATE account SET rule_changes = '{"daily_loss_limit": "1000"}'""")
     watch_at(long_two, entry_price(long_two) - 260)
     long_two.work()
 
@@ -84,8 +88,8 @@ def test_a_daily_loss_locks_the_day_and_flattens(long_two: Desk) -> None:
     assert [(True,)] == long_two.rows("SELECT locked_on IS NOT NULL FROM account")
 
 
-def test_a_cut_closes_half_once_a_day(long_two: Desk) -> None:
-    long_two.execute("""UPDATE account SET rule_changes = '{"cut_at": "0.80"}'""")
+def test_a_cut_closes_half_once_a_day(long_two: WorkerEnv) -> None:
+    long_two.execute("""UPDATE account SET rule_changes = '{"reduce_at": "0.80"}'""")
     low = entry_price(long_two) - 420
     watch_at(long_two, low)
     long_two.work()
@@ -96,7 +100,7 @@ def test_a_cut_closes_half_once_a_day(long_two: Desk) -> None:
     assert 1 == long_two.venue.position(MNQ)
 
 
-def test_without_a_price_of_what_is_held_nothing_is_entered(long_two: Desk) -> None:
+def test_without_a_price_of_what_is_held_nothing_is_entered(long_two: WorkerEnv) -> None:
     long_two.redis.flushdb()
     long_two.runner.run(long_two.ask(WatchAccounts()))
 
@@ -105,7 +109,7 @@ def test_without_a_price_of_what_is_held_nothing_is_entered(long_two: Desk) -> N
     assert 2 == long_two.venue.position(MNQ)
 
 
-def test_everything_is_flat_by_ten_past_three(long_two: Desk) -> None:
+def test_everything_is_flat_by_ten_past_three(long_two: WorkerEnv) -> None:
     """From 15:09:30 in Chicago on: the firm begins ten seconds before its time, and we twenty before the firm."""
     long_two.execute(
         "UPDATE market_clock SET machine_origin_at = now(), market_origin_at = '2026-03-10 20:09:31+00', speed = 1"
@@ -116,5 +120,5 @@ def test_everything_is_flat_by_ten_past_three(long_two: Desk) -> None:
     long_two.work()
 
     assert 0 == long_two.venue.position(MNQ)
-    ((reason,),) = long_two.rows("SELECT reason FROM flattening")
+    ((reason,),) = long_two.rows("SELECT reason FROM flatten_request")
     assert "everything must be flat by 2026-03-10 15:10:00 Chicago" in reason

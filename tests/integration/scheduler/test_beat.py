@@ -11,7 +11,7 @@ from scheduler.timetable import TIMETABLE
 from shared.clock import MarketClock, machine_now
 from shared.db.market_data import contracts
 from shared.domain.market_data.contract import Contract
-from tests.fixtures.ledger_env import Floor, OpenFloor, database_away
+from tests.fixtures.ledger_env import LedgerEnv, OpenLedgerEnv, database_away
 from tests.fixtures.processes import until
 
 MNQ = Contract("CON.F.US.MNQ.H26", "MNQH6", "MNQ", Decimal("0.25"), Decimal("0.5"), is_active=True)
@@ -19,39 +19,41 @@ SUNDAY_OPENING = datetime(2026, 3, 8, 22, tzinfo=UTC)  # 17:00 in Chicago, on th
 SECOND = timedelta(seconds=1)
 
 
-def schedule(floor: Floor, name: str, every: str, more: str = "", values: str = "") -> None:
+def schedule(ledger_env: LedgerEnv, name: str, every: str, more: str = "", values: str = "") -> None:
     """Add an entry that asks for `upkeep.do_nothing` by machine time, as a person would."""
-    floor.execute(
+    ledger_env.execute(
         f"INSERT INTO schedule (name, job_name, clock, every{more}) "
         f"VALUES ('{name}', 'upkeep.do_nothing', 'machine', interval '{every}'{values})"
     )
 
 
-def slots(floor: Floor, name: str, outcome: str = "enqueued") -> list[datetime]:
+def slots(ledger_env: LedgerEnv, name: str, outcome: str = "enqueued") -> list[datetime]:
     """Return the slots of an entry that came to `outcome`, oldest first."""
-    found = floor.rows(f"SELECT slot FROM schedule_slot WHERE name = '{name}' AND outcome = '{outcome}' ORDER BY slot")
+    found = ledger_env.rows(
+        f"SELECT slot FROM schedule_slot WHERE name = '{name}' AND outcome = '{outcome}' ORDER BY slot"
+    )
     return [row["slot"] for row in found]
 
 
-def last_slot(floor: Floor, name: str) -> datetime | None:
+def last_slot(ledger_env: LedgerEnv, name: str) -> datetime | None:
     """Return the newest slot of an entry that was dealt with."""
-    found: datetime | None = floor.rows(f"SELECT last_slot FROM schedule WHERE name = '{name}'")[0]["last_slot"]
+    found: datetime | None = ledger_env.rows(f"SELECT last_slot FROM schedule WHERE name = '{name}'")[0]["last_slot"]
     return found
 
 
-def wait_for_slots(floor: Floor, name: str, count: int) -> None:
+def wait_for_slots(ledger_env: LedgerEnv, name: str, count: int) -> None:
     """Wait until an entry ran for that many slots."""
-    until(lambda: len(slots(floor, name)) >= count, 60, f"{count} slots of {name}")
+    until(lambda: len(slots(ledger_env, name)) >= count, 60, f"{count} slots of {name}")
 
 
-def assert_each_slot_is_one_job(floor: Floor, name: str) -> None:
+def assert_each_slot_is_one_job(ledger_env: LedgerEnv, name: str) -> None:
     """Hold the slots noted against the keys taken and the jobs there are."""
-    noted = floor.rows(
+    noted = ledger_env.rows(
         "SELECT s.slot, s.job_id, k.job_id AS holder, j.state FROM schedule_slot s "
         "LEFT JOIN job_key k ON k.job_id = s.job_id LEFT JOIN job j ON j.id = s.job_id "
         f"WHERE s.name = '{name}' AND s.outcome = 'enqueued'"
     )
-    jobs = floor.rows(
+    jobs = ledger_env.rows(
         f"SELECT j.id FROM job j JOIN job_key k ON k.job_id = j.id WHERE k.idempotency_key LIKE 'schedule:{name}:%'"
     )
     assert {row["job_id"] for row in noted} == {row["id"] for row in jobs}
@@ -59,189 +61,203 @@ def assert_each_slot_is_one_job(floor: Floor, name: str) -> None:
     assert all(row["job_id"] == row["holder"] and row["state"] == "queued" for row in noted)
 
 
-def test_the_first_beat_fills_the_table_and_asks_for_everything_once(floor: Floor) -> None:
-    beat = floor.start("scheduler", "beat")
+def test_the_first_beat_fills_the_table_and_asks_for_everything_once(ledger_env: LedgerEnv) -> None:
+    beat = ledger_env.start("scheduler", "beat")
     beat.wait_until_running()
     machine = [entry for entry in TIMETABLE if not entry.only_when_open]
     for entry in machine:
-        wait_for_slots(floor, entry.name, 1)
+        wait_for_slots(ledger_env, entry.name, 1)
 
-    assert {entry.name for entry in TIMETABLE} == {row["name"] for row in floor.rows("SELECT name FROM schedule")}
-    asked = {row["name"] for row in floor.rows("SELECT name FROM job")}
+    assert {entry.name for entry in TIMETABLE} == {row["name"] for row in ledger_env.rows("SELECT name FROM schedule")}
+    asked = {row["name"] for row in ledger_env.rows("SELECT name FROM job")}
     assert {entry.request.job_name() for entry in machine} == asked  # no contract is tracked, so no bars
-    (rollup,) = floor.rows(
+    (rollup,) = ledger_env.rows(
         "SELECT arguments, expires_at - enqueued_at AS lasts FROM job WHERE name = 'metrics.roll_up'"
     )
-    assert {"slot": slots(floor, "roll_up_metrics")[0].isoformat()} == {
+    assert {"slot": slots(ledger_env, "roll_up_metrics")[0].isoformat()} == {
         name: datetime.fromisoformat(value).isoformat() for name, value in rollup["arguments"].items()
     }
     assert timedelta(minutes=1) == rollup["lasts"]
     assert 0 == beat.stop()
 
 
-def test_two_beats_at_once_are_one_schedule_and_one_carries_on_alone(floor: Floor) -> None:
-    schedule(floor, "drill", "1 second")
-    first, second = floor.start("scheduler", "beat"), floor.start("scheduler", "beat")
+def test_two_beats_at_once_are_one_schedule_and_one_carries_on_alone(ledger_env: LedgerEnv) -> None:
+    schedule(ledger_env, "drill", "1 second")
+    first, second = ledger_env.start("scheduler", "beat"), ledger_env.start("scheduler", "beat")
     for beat in (first, second):
         beat.wait_until_running()
-    wait_for_slots(floor, "drill", len(slots(floor, "drill")) + 2)
+    wait_for_slots(ledger_env, "drill", len(slots(ledger_env, "drill")) + 2)
     first.kill()
-    wait_for_slots(floor, "drill", len(slots(floor, "drill")) + 1)
+    wait_for_slots(ledger_env, "drill", len(slots(ledger_env, "drill")) + 1)
 
     second.stop()
     for entry in TIMETABLE:
-        assert_each_slot_is_one_job(floor, entry.name)
-    assert_each_slot_is_one_job(floor, "drill")
-    dealt_with = sorted(slots(floor, "drill") + slots(floor, "drill", "skipped"))
+        assert_each_slot_is_one_job(ledger_env, entry.name)
+    assert_each_slot_is_one_job(ledger_env, "drill")
+    dealt_with = sorted(slots(ledger_env, "drill") + slots(ledger_env, "drill", "skipped"))
     assert [SECOND] * (len(dealt_with) - 1) == [after - before for before, after in pairwise(dealt_with)]
-    assert dealt_with[-1] == last_slot(floor, "drill")
+    assert dealt_with[-1] == last_slot(ledger_env, "drill")
 
 
-def test_a_beat_that_lagged_behind_notes_no_slot_that_another_has_dealt_with(floor: Floor) -> None:
-    schedule(floor, "drill", "1 second", ", last_slot", ", date_trunc('second', now()) - interval '10 seconds'")
-    with psycopg.connect(floor.database_url) as other:
+def test_a_beat_that_lagged_behind_notes_no_slot_that_another_has_dealt_with(ledger_env: LedgerEnv) -> None:
+    schedule(ledger_env, "drill", "1 second", ", last_slot", ", date_trunc('second', now()) - interval '10 seconds'")
+    with psycopg.connect(ledger_env.database_url) as other:
         other.execute("SELECT * FROM schedule WHERE name = 'drill' FOR UPDATE")
-        beat = floor.start("scheduler", "beat")
-        until(lambda: [] != floor.rows("SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock'"), 60, "its turn")
+        beat = ledger_env.start("scheduler", "beat")
+        until(
+            lambda: [] != ledger_env.rows("SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock'"),
+            60,
+            "its turn",
+        )
         other.execute("UPDATE schedule SET last_slot = date_trunc('second', now()) + interval '1 hour'")
     beat.wait_until_running()
 
     assert 0 == beat.stop()
-    assert ([], []) == (slots(floor, "drill"), slots(floor, "drill", "skipped"))
+    assert ([], []) == (slots(ledger_env, "drill"), slots(ledger_env, "drill", "skipped"))
 
 
-def test_two_beats_of_a_fast_market_run_an_entry_once_a_second(open_floor: OpenFloor) -> None:
-    floor = open_floor(MarketClock(machine_now(), SUNDAY_OPENING, speed=600))
-    schedule(floor, "fast", "1 minute")
-    floor.execute("UPDATE schedule SET clock = 'market'")
-    floor.execute("CREATE TABLE run (at timestamptz)")
-    floor.execute(
+def test_two_beats_of_a_fast_market_run_an_entry_once_a_second(open_ledger_env: OpenLedgerEnv) -> None:
+    ledger_env = open_ledger_env(MarketClock(machine_now(), SUNDAY_OPENING, speed=600))
+    schedule(ledger_env, "fast", "1 minute")
+    ledger_env.execute("UPDATE schedule SET clock = 'market'")
+    ledger_env.execute("CREATE TABLE run (at timestamptz)")
+    ledger_env.execute(
         "CREATE FUNCTION note_run() RETURNS trigger LANGUAGE plpgsql AS "
         "$$ BEGIN INSERT INTO run VALUES (NEW.ran_at); RETURN NEW; END $$"
     )
-    floor.execute(
+    ledger_env.execute(
         "CREATE TRIGGER note_run AFTER UPDATE OF ran_at ON schedule FOR EACH ROW WHEN (NEW.name = 'fast') "
         "EXECUTE FUNCTION note_run()"
     )
-    beats = [floor.start("scheduler", "beat") for _ in range(2)]
+    beats = [ledger_env.start("scheduler", "beat") for _ in range(2)]
     for beat in beats:
         beat.wait_until_running()
-    wait_for_slots(floor, "fast", 3)
+    wait_for_slots(ledger_env, "fast", 3)
 
-    ran_at = [row["at"] for row in floor.rows("SELECT at FROM run ORDER BY at")]  # when it was found due, not written
+    ran_at = [
+        row["at"] for row in ledger_env.rows("SELECT at FROM run ORDER BY at")
+    ]  # when it was found due, not written
     assert len(ran_at) >= 3
     assert all(after - before > 0.9 * SECOND for before, after in pairwise(ran_at))
 
 
-def test_bars_are_fetched_for_the_minutes_of_a_session_and_for_no_other(open_floor: OpenFloor) -> None:
-    floor = open_floor(MarketClock(machine_now(), SUNDAY_OPENING - timedelta(minutes=2), speed=60))
-    with floor.ledger.engine.begin() as connection:
+def test_bars_are_fetched_for_the_minutes_of_a_session_and_for_no_other(open_ledger_env: OpenLedgerEnv) -> None:
+    ledger_env = open_ledger_env(MarketClock(machine_now(), SUNDAY_OPENING - timedelta(minutes=2), speed=60))
+    with ledger_env.ledger.engine.begin() as connection:
         contracts.store(connection, [MNQ])
         contracts.track_only(connection, [MNQ.id])
-    floor.execute(
+    ledger_env.execute(
         "INSERT INTO schedule (name, job_name, clock, every, only_when_open, last_slot) VALUES ('fetch_bars', "
         f"'market_data.fetch_bars', 'market', interval '1 minute', true, '{SUNDAY_OPENING - timedelta(minutes=5)}')"
     )
-    floor.start("scheduler", "beat").wait_until_running()
-    wait_for_slots(floor, "fetch_bars", 2)
+    ledger_env.start("scheduler", "beat").wait_until_running()
+    wait_for_slots(ledger_env, "fetch_bars", 2)
 
     first_bar_closed = SUNDAY_OPENING + timedelta(minutes=1)
-    noted = sorted(slots(floor, "fetch_bars") + slots(floor, "fetch_bars", "skipped"))
+    noted = sorted(slots(ledger_env, "fetch_bars") + slots(ledger_env, "fetch_bars", "skipped"))
     assert first_bar_closed == noted[0]
-    asked = floor.rows("SELECT arguments FROM job WHERE name = 'market_data.fetch_bars' ORDER BY id")
-    assert slots(floor, "fetch_bars")[: len(asked)] == [
+    asked = ledger_env.rows("SELECT arguments FROM job WHERE name = 'market_data.fetch_bars' ORDER BY id")
+    assert slots(ledger_env, "fetch_bars")[: len(asked)] == [
         datetime.fromisoformat(row["arguments"]["slot"]) for row in asked
     ]
 
 
-def test_bars_of_a_closed_market_are_not_fetched_and_their_slots_are_dealt_with(open_floor: OpenFloor) -> None:
+def test_bars_of_a_closed_market_are_not_fetched_and_their_slots_are_dealt_with(open_ledger_env: OpenLedgerEnv) -> None:
     saturday = SUNDAY_OPENING - timedelta(days=1)
-    floor = open_floor(MarketClock(machine_now(), saturday, speed=60))
-    with floor.ledger.engine.begin() as connection:
+    ledger_env = open_ledger_env(MarketClock(machine_now(), saturday, speed=60))
+    with ledger_env.ledger.engine.begin() as connection:
         contracts.store(connection, [MNQ])
         contracts.track_only(connection, [MNQ.id])
-    floor.start("scheduler", "beat").wait_until_running()
-    until(lambda: (last_slot(floor, "fetch_bars") or saturday) >= saturday + timedelta(minutes=2), 60)
-    wait_for_slots(floor, "reconcile_accounts", 1)
+    ledger_env.start("scheduler", "beat").wait_until_running()
+    until(lambda: (last_slot(ledger_env, "fetch_bars") or saturday) >= saturday + timedelta(minutes=2), 60)
+    wait_for_slots(ledger_env, "reconcile_accounts", 1)
 
-    assert [] == floor.rows("SELECT name FROM job WHERE name LIKE 'market_data.fetch%' OR name LIKE 'strategies.%'")
-    assert [] == slots(floor, "fetch_bars") + slots(floor, "fetch_bars", "skipped")
+    assert [] == ledger_env.rows(
+        "SELECT name FROM job WHERE name LIKE 'market_data.fetch%' OR name LIKE 'strategies.%'"
+    )
+    assert [] == slots(ledger_env, "fetch_bars") + slots(ledger_env, "fetch_bars", "skipped")
 
 
 @pytest.mark.parametrize("missed", ["run_once", "skip", "catch_up"])
-def test_slots_missed_while_no_beat_ran_are_run_or_noted_as_their_entry_says(floor: Floor, missed: str) -> None:
+def test_slots_missed_while_no_beat_ran_are_run_or_noted_as_their_entry_says(
+    ledger_env: LedgerEnv, missed: str
+) -> None:
     schedule(
-        floor, "drill", "1 hour", ", missed, last_slot", f", '{missed}', date_trunc('hour', now()) - interval '3 hours'"
+        ledger_env,
+        "drill",
+        "1 hour",
+        ", missed, last_slot",
+        f", '{missed}', date_trunc('hour', now()) - interval '3 hours'",
     )
-    last = last_slot(floor, "drill")
+    last = last_slot(ledger_env, "drill")
     assert last is not None
-    floor.start("scheduler", "beat").wait_until_running()
+    ledger_env.start("scheduler", "beat").wait_until_running()
     newest = last + timedelta(hours=3)  # or later, should the hour end while this runs
-    until(lambda: (last_slot(floor, "drill") or last) >= newest, 60, "every slot dealt with")
+    until(lambda: (last_slot(ledger_env, "drill") or last) >= newest, 60, "every slot dealt with")
 
-    run, skipped = slots(floor, "drill"), slots(floor, "drill", "skipped")
+    run, skipped = slots(ledger_env, "drill"), slots(ledger_env, "drill", "skipped")
     hours = [last + timedelta(hours=number) for number in range(1, len(run) + len(skipped) + 1)]
     assert hours == sorted(run + skipped)
     assert len(hours) >= 3
     expected = {"run_once": hours[-1:], "skip": [], "catch_up": hours}
     assert expected[missed] == run
-    asked = floor.rows("SELECT j.id FROM job j WHERE j.name = 'upkeep.do_nothing' ORDER BY j.id")
-    noted = floor.rows(
+    asked = ledger_env.rows("SELECT j.id FROM job j WHERE j.name = 'upkeep.do_nothing' ORDER BY j.id")
+    noted = ledger_env.rows(
         "SELECT job_id AS id FROM schedule_slot WHERE name = 'drill' AND job_id IS NOT NULL ORDER BY slot"
     )
     assert noted == asked
 
 
-def test_what_a_person_changed_in_the_table_stays_and_holds(floor: Floor) -> None:
-    floor.execute(
+def test_what_a_person_changed_in_the_table_stays_and_holds(ledger_env: LedgerEnv) -> None:
+    ledger_env.execute(
         "INSERT INTO schedule (name, job_name, clock, every, is_enabled) "
         "VALUES ('snapshot_accounts', 'accounts.snapshot_accounts', 'machine', interval '1 second', false)"
     )
-    schedule(floor, "drill", "1 second", ", arguments", """, '{"note": "by hand"}'""")
-    floor.start("scheduler", "beat").wait_until_running()
-    wait_for_slots(floor, "drill", 2)
+    schedule(ledger_env, "drill", "1 second", ", arguments", """, '{"note": "by hand"}'""")
+    ledger_env.start("scheduler", "beat").wait_until_running()
+    wait_for_slots(ledger_env, "drill", 2)
 
-    assert [] == floor.rows("SELECT id FROM job WHERE name = 'accounts.snapshot_accounts'")
-    found = floor.rows("SELECT arguments FROM job WHERE name = 'upkeep.do_nothing'")
+    assert [] == ledger_env.rows("SELECT id FROM job WHERE name = 'accounts.snapshot_accounts'")
+    found = ledger_env.rows("SELECT arguments FROM job WHERE name = 'upkeep.do_nothing'")
     assert {"by hand"} == {row["arguments"]["note"] for row in found}
-    floor.execute("UPDATE schedule SET is_enabled = NOT is_enabled WHERE name IN ('drill', 'snapshot_accounts')")
-    wait_for_slots(floor, "snapshot_accounts", 1)
+    ledger_env.execute("UPDATE schedule SET is_enabled = NOT is_enabled WHERE name IN ('drill', 'snapshot_accounts')")
+    wait_for_slots(ledger_env, "snapshot_accounts", 1)
 
 
 @pytest.mark.parametrize(
     ("job_name", "arguments"), [("nobody.knows_this", "{}"), ("upkeep.do_nothing", '{"seconds": "soon"}')]
 )
-def test_an_entry_that_nobody_understands_stops_no_other(floor: Floor, job_name: str, arguments: str) -> None:
-    floor.execute(
+def test_an_entry_that_nobody_understands_stops_no_other(ledger_env: LedgerEnv, job_name: str, arguments: str) -> None:
+    ledger_env.execute(
         "INSERT INTO schedule (name, job_name, arguments, clock, every) "
         f"VALUES ('a typo', '{job_name}', '{arguments}', 'machine', interval '1 second')"
     )
-    schedule(floor, "drill", "1 second")
-    beat = floor.start("scheduler", "beat")
+    schedule(ledger_env, "drill", "1 second")
+    beat = ledger_env.start("scheduler", "beat")
 
-    until(lambda: len(slots(floor, "drill")) >= 2 or not beat.is_alive(), 60, "two slots")
+    until(lambda: len(slots(ledger_env, "drill")) >= 2 or not beat.is_alive(), 60, "two slots")
     assert beat.is_alive(), beat.log.read_text()
 
 
-def test_a_beat_outlives_a_postgres_that_goes_away_and_what_it_missed_is_visible(floor: Floor) -> None:
-    schedule(floor, "drill", "1 second")
-    beat = floor.start("scheduler", "beat")
+def test_a_beat_outlives_a_postgres_that_goes_away_and_what_it_missed_is_visible(ledger_env: LedgerEnv) -> None:
+    schedule(ledger_env, "drill", "1 second")
+    beat = ledger_env.start("scheduler", "beat")
     beat.wait_until_running()
-    wait_for_slots(floor, "drill", 1)
-    with database_away(floor.database_url):
+    wait_for_slots(ledger_env, "drill", 1)
+    with database_away(ledger_env.database_url):
         until(lambda: beat.log.read_text().count("the schedule cannot be read") > 4, 60)
-    count = len(slots(floor, "drill"))
-    wait_for_slots(floor, "drill", count + 1)
+    count = len(slots(ledger_env, "drill"))
+    wait_for_slots(ledger_env, "drill", count + 1)
 
     assert 0 == beat.stop()
-    assert [] != slots(floor, "drill", "skipped")
-    dealt_with = sorted(slots(floor, "drill") + slots(floor, "drill", "skipped"))
+    assert [] != slots(ledger_env, "drill", "skipped")
+    dealt_with = sorted(slots(ledger_env, "drill") + slots(ledger_env, "drill", "skipped"))
     assert dealt_with[-1] - dealt_with[0] == SECOND * (len(dealt_with) - 1)
-    assert_each_slot_is_one_job(floor, "drill")
+    assert_each_slot_is_one_job(ledger_env, "drill")
 
 
-def test_a_beat_on_a_database_that_met_no_market_says_what_to_do(open_floor: OpenFloor) -> None:
-    beat = open_floor(None).start("scheduler", "beat")
+def test_a_beat_on_a_database_that_met_no_market_says_what_to_do(open_ledger_env: OpenLedgerEnv) -> None:
+    beat = open_ledger_env(None).start("scheduler", "beat")
 
     assert 0 != beat.process.wait(60)
     assert "start the stack with `tickwork up`" in beat.log.read_text()

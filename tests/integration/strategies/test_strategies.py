@@ -8,7 +8,7 @@ import pytest
 from shared.ledger.jobs.strategies import EvaluateDue, EvaluateStrategy
 from tests.fixtures.operator import Type
 from tests.fixtures.venue import MNQ, RunningVenue, StartVenue
-from tests.fixtures.worker_env import Desk
+from tests.fixtures.worker_env import WorkerEnv
 from workers.strategies.request_evaluations import newest_close
 
 TIMEFRAME = timedelta(minutes=5)
@@ -23,124 +23,128 @@ def venue(start_venue: StartVenue) -> RunningVenue:
     return start_venue(options=("--accounts", "50KTC"))
 
 
-def accounts_of(desk: Desk) -> list[int]:
-    return [row[0] for row in desk.rows("SELECT id FROM account ORDER BY id")]
+def accounts_of(worker_env: WorkerEnv) -> list[int]:
+    return [row[0] for row in worker_env.rows("SELECT id FROM account ORDER BY id")]
 
 
-def let_fall(desk: Desk) -> datetime:
+def let_fall(worker_env: WorkerEnv) -> datetime:
     """Put a fall that mean reversion buys in the place of the newest bars; return when its last bar closed.
 
-    What was asked and decided at the desk's start is forgotten.
+    What was asked and decided at the worker_env's start is forgotten.
     """
     for table in ("strategy_run", "job_key", "job"):
-        desk.execute(f"DELETE FROM {table}")
-    closed_until = newest_close(desk.venue.clock.now(), TIMEFRAME)
-    ((base,),) = desk.rows("SELECT close_ticks FROM bar_minute WHERE contract_id = %s ORDER BY start DESC LIMIT 1", MNQ)
+        worker_env.execute(f"DELETE FROM {table}")
+    closed_until = newest_close(worker_env.venue.clock.now(), TIMEFRAME)
+    ((base,),) = worker_env.rows(
+        "SELECT close_ticks FROM bar_minute WHERE contract_id = %s ORDER BY start DESC LIMIT 1", MNQ
+    )
     begin = closed_until - len(FALL) * TIMEFRAME
-    desk.execute(f"DELETE FROM bar_minute WHERE contract_id = '{MNQ}' AND start >= '{begin.isoformat()}'")
+    worker_env.execute(f"DELETE FROM bar_minute WHERE contract_id = '{MNQ}' AND start >= '{begin.isoformat()}'")
     rows = [(begin + number * TIMEFRAME, base + change) for number, change in enumerate(FALL)]
     values = ", ".join(
         f"('{MNQ}', '{start.isoformat()}', {close}, {close + 1}, {close - 1}, {close}, 10)" for start, close in rows
     )
-    desk.execute(
+    worker_env.execute(
         "INSERT INTO bar_minute (contract_id, start, open_ticks, high_ticks, low_ticks, close_ticks, volume) "
         f"VALUES {values}"
     )
     return closed_until
 
 
-def evaluate(desk: Desk, account_id: int | None, closed_until: datetime) -> Any:
-    desk.tell_quote()
-    state, result, error = desk.do(
+def evaluate(worker_env: WorkerEnv, account_id: int | None, closed_until: datetime) -> Any:
+    worker_env.tell_quote()
+    state, result, error = worker_env.do(
         EvaluateStrategy(strategy="mean_reversion", contract_id=MNQ, closed_until=closed_until, account_id=account_id)
     )
     assert "succeeded" == state, error
     return result
 
 
-def asked_for(desk: Desk) -> list[int | None]:
+def asked_for(worker_env: WorkerEnv) -> list[int | None]:
     """Evaluate what is due, and return for which accounts that was."""
-    assert "succeeded" == desk.do(EvaluateDue(slot=desk.venue.clock.now()))[0]
-    rows = desk.rows("SELECT arguments ->> 'account_id' FROM job WHERE name = 'strategies.evaluate_strategy'")
+    assert "succeeded" == worker_env.do(EvaluateDue(slot=worker_env.venue.clock.now()))[0]
+    rows = worker_env.rows("SELECT arguments ->> 'account_id' FROM job WHERE name = 'strategies.evaluate_strategy'")
     return sorted((None if row[0] is None else int(row[0]) for row in rows), key=lambda account_id: account_id or 0)
 
 
-def entries(desk: Desk) -> list[tuple[Any, ...]]:
-    return desk.rows("SELECT account_id, state FROM orders WHERE role = 'ENTRY' ORDER BY account_id")
+def entries(worker_env: WorkerEnv) -> list[tuple[Any, ...]]:
+    return worker_env.rows("SELECT account_id, state FROM orders WHERE role = 'ENTRY' ORDER BY account_id")
 
 
-def test_with_two_accounts_a_strategy_that_nobody_switched_on_only_shows_what_it_would_do(desk: Desk) -> None:
-    let_fall(desk)
+def test_with_two_accounts_a_strategy_that_nobody_switched_on_only_shows_what_it_would_do(
+    worker_env: WorkerEnv,
+) -> None:
+    let_fall(worker_env)
 
-    assert [None] == asked_for(desk)
-    ((account_id, decision, reason, has_signal),) = desk.rows(RUNS)
+    assert [None] == asked_for(worker_env)
+    ((account_id, decision, reason, has_signal),) = worker_env.rows(RUNS)
     assert (None, "BUY", False) == (account_id, decision, has_signal)
     assert "not traded: no account trades it" in reason
     assert "tickwork strategies on" in reason
-    assert [] == entries(desk)
+    assert [] == entries(worker_env)
 
 
 def test_a_strategy_trades_each_account_it_is_switched_on_for_and_has_one_run_of_each(
-    desk: Desk, operator: Type
+    worker_env: WorkerEnv, operator: Type
 ) -> None:
-    first, second = accounts_of(desk)
+    first, second = accounts_of(worker_env)
     for account_id in (first, second):
         assert 0 == operator("strategies", "on", "mean_reversion", str(account_id)).status
-    closed_until = let_fall(desk)
+    closed_until = let_fall(worker_env)
 
-    assert [first, second] == asked_for(desk)
-    assert [(first, "BUY", True), (second, "BUY", True)] == [(row[0], row[1], row[3]) for row in desk.rows(RUNS)]
-    assert [(first, "FILLED"), (second, "FILLED")] == entries(desk)
-    assert "evaluated before" == evaluate(desk, first, closed_until)["reason"]
-    assert 2 == len(entries(desk))
+    assert [first, second] == asked_for(worker_env)
+    assert [(first, "BUY", True), (second, "BUY", True)] == [(row[0], row[1], row[3]) for row in worker_env.rows(RUNS)]
+    assert [(first, "FILLED"), (second, "FILLED")] == entries(worker_env)
+    assert "evaluated before" == evaluate(worker_env, first, closed_until)["reason"]
+    assert 2 == len(entries(worker_env))
 
 
-def test_complaint_7_a_strategy_sees_closed_bars_only(desk: Desk, operator: Type) -> None:
+def test_complaint_7_a_strategy_sees_closed_bars_only(worker_env: WorkerEnv, operator: Type) -> None:
     """The bar under way is not decided on, though a minute of it is stored, or one asks for it too early."""
-    first, _ = accounts_of(desk)
+    first, _ = accounts_of(worker_env)
     operator("strategies", "on", "mean_reversion", str(first))
-    closed_until = let_fall(desk)
-    desk.execute(
+    closed_until = let_fall(worker_env)
+    worker_env.execute(
         "INSERT INTO bar_minute (contract_id, start, open_ticks, high_ticks, low_ticks, close_ticks, volume) "
         f"SELECT contract_id, '{closed_until.isoformat()}', close_ticks, close_ticks + 900, close_ticks, "
         f"close_ticks + 900, 10 FROM bar_minute WHERE contract_id = '{MNQ}' ORDER BY start DESC LIMIT 1"
     )
 
-    too_early = evaluate(desk, first, closed_until + timedelta(minutes=1))
+    too_early = evaluate(worker_env, first, closed_until + timedelta(minutes=1))
     assert ("none", "nothing was traded in the bar") == (too_early["decision"], too_early["reason"])
-    asked = evaluate(desk, first, closed_until)
+    asked = evaluate(worker_env, first, closed_until)
     assert "BUY" == asked["decision"], "a rise after the bar's end is not seen"
     assert "RSI 0.0" in asked["reason"]
 
 
-def test_one_account_in_trouble_holds_a_strategy_up_on_no_other(desk: Desk, operator: Type) -> None:
-    first, second = accounts_of(desk)
+def test_one_account_in_trouble_holds_a_strategy_up_on_no_other(worker_env: WorkerEnv, operator: Type) -> None:
+    first, second = accounts_of(worker_env)
     for account_id in (first, second):
         operator("strategies", "on", "mean_reversion", str(account_id))
     operator("halt", "by hand", "--account", str(first))
-    closed_until = let_fall(desk)
+    closed_until = let_fall(worker_env)
 
-    assert "is halted: by hand" in evaluate(desk, first, closed_until)["reason"]
-    assert "not traded" not in evaluate(desk, second, closed_until)["reason"]
-    assert [(first, "DENIED"), (second, "FILLED")] == entries(desk)
+    assert "is halted: by hand" in evaluate(worker_env, first, closed_until)["reason"]
+    assert "not traded" not in evaluate(worker_env, second, closed_until)["reason"]
+    assert [(first, "DENIED"), (second, "FILLED")] == entries(worker_env)
 
 
-def test_off_counts_at_once_also_for_an_evaluation_that_waits(desk: Desk, operator: Type) -> None:
-    first, second = accounts_of(desk)
+def test_off_counts_at_once_also_for_an_evaluation_that_waits(worker_env: WorkerEnv, operator: Type) -> None:
+    first, second = accounts_of(worker_env)
     for account_id in (first, second):
         operator("strategies", "on", "mean_reversion", str(account_id))
-    closed_until = let_fall(desk)
+    closed_until = let_fall(worker_env)
     said = operator("strategies", "off", "mean_reversion", str(first))
 
     assert f"mean_reversion trades account {second} (" in said.out
-    reason = evaluate(desk, first, closed_until)["reason"]
+    reason = evaluate(worker_env, first, closed_until)["reason"]
     assert f"not traded: account {first} trades mean_reversion no longer" in reason
-    assert [] == entries(desk)
+    assert [] == entries(worker_env)
 
 
-def test_the_only_account_trades_without_a_word_until_it_is_switched_off(desk: Desk, operator: Type) -> None:
-    first, second = accounts_of(desk)
-    desk.execute(f"UPDATE account SET can_trade = false WHERE id = {second}")
+def test_the_only_account_trades_without_a_word_until_it_is_switched_off(worker_env: WorkerEnv, operator: Type) -> None:
+    first, second = accounts_of(worker_env)
+    worker_env.execute(f"UPDATE account SET can_trade = false WHERE id = {second}")
     rows = {row["account"]: row for row in operator("strategies", "--json").json["strategies"]}
     assert ("yes", "the only account that may trade") == (rows[first]["trades"], rows[first]["why"])
     assert ("no", "the venue lets it trade nothing") == (rows[second]["trades"], rows[second]["why"])
@@ -154,10 +158,10 @@ def test_the_only_account_trades_without_a_word_until_it_is_switched_off(desk: D
     assert ("strategy_off", "mean_reversion, by hand") == (event["kind"], event["message"])
 
 
-def test_the_list_says_what_each_account_was_last_told(desk: Desk, operator: Type) -> None:
-    first, _ = accounts_of(desk)
+def test_the_list_says_what_each_account_was_last_told(worker_env: WorkerEnv, operator: Type) -> None:
+    first, _ = accounts_of(worker_env)
     operator("strategies", "on", "mean_reversion", str(first))
-    evaluate(desk, first, let_fall(desk))
+    evaluate(worker_env, first, let_fall(worker_env))
     (row,) = (one for one in operator("strategies", "--json").json["strategies"] if one["account"] == first)
 
     assert (MNQ, "BUY") == (row["contract_id"], row["decision"])
@@ -165,13 +169,13 @@ def test_the_list_says_what_each_account_was_last_told(desk: Desk, operator: Typ
     assert "switched on by hand" in operator("strategies").words
 
 
-def test_what_is_no_strategy_and_what_may_not_trade_are_named(desk: Desk, operator: Type) -> None:
-    first, second = accounts_of(desk)
+def test_what_is_no_strategy_and_what_may_not_trade_are_named(worker_env: WorkerEnv, operator: Type) -> None:
+    first, second = accounts_of(worker_env)
     unknown = operator("strategies", "on", "mean", str(first))
     assert 0 != unknown.status
     assert "no strategy 'mean'; there are: mean_reversion" in unknown.error
     assert "account 7 is unknown" in operator("strategies", "on", "mean_reversion", "7").error
 
-    desk.execute(f"UPDATE account SET can_trade = false WHERE id = {second}")
+    worker_env.execute(f"UPDATE account SET can_trade = false WHERE id = {second}")
     said = operator("strategies", "on", "mean_reversion", str(second))
     assert f"Account {second} may not trade at the venue; mean_reversion begins when it may." in said.words

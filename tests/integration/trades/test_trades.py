@@ -24,11 +24,11 @@ from shared.domain.orders.position import Position, after_fill, in_money
 from shared.ledger.jobs.accounts import BookRoundTrips
 from shared.ledger.jobs.orders import ReconcileAccounts
 from tests.fixtures.venue import MES, MNQ
-from tests.fixtures.worker_env import Desk
+from tests.fixtures.worker_env import WorkerEnv
 
 BEGINS = datetime(2026, 3, 10, 15, 0, tzinfo=UTC)
 TRIPS = (
-    "SELECT opening_fill_id, part, direction, quantity, gross, net, is_carried_in, mae, mfe FROM round_trip "
+    "SELECT opening_fill_id, part, direction, quantity, gross, net, has_opening_position, mae, mfe FROM round_trip "
     "ORDER BY closed_market_at, opening_fill_id, part"
 )
 EVERYTHING = "SELECT * FROM round_trip ORDER BY account_id, contract_id, opening_fill_id, part"
@@ -36,9 +36,9 @@ EVERYTHING = "SELECT * FROM round_trip ORDER BY account_id, contract_id, opening
 
 @dataclass
 class Books:
-    """A desk whose fills a test writes by hand, and which books them."""
+    """A worker_env whose fills a test writes by hand, and which books them."""
 
-    desk: Desk
+    worker_env: WorkerEnv
 
     def fill(
         self, id_: int, side: str, quantity: int, price: object, pnl: object = None, *,
@@ -46,25 +46,25 @@ class Books:
     ) -> None:  # fmt: skip
         """Keep a fill as reconciling or the hub would; told again, it may be voided."""
         row = {
-            "account_id": self.desk.venue.account_id, "venue_fill_id": id_, "venue_order_id": 1000 + id_,
+            "account_id": self.worker_env.venue.account_id, "venue_fill_id": id_, "venue_order_id": 1000 + id_,
             "order_id": None, "contract_id": contract_id, "side": side, "quantity": quantity,
             "price": Decimal(str(price)), "gross_pnl": None if pnl is None else Decimal(str(pnl)),
             "fees": Decimal("0.36") * quantity, "commissions": Decimal("0.25") * quantity, "is_voided": is_voided,
             "filled_market_at": BEGINS + timedelta(minutes=id_ if minute is None else minute),
         }  # fmt: skip
-        with self.desk.ledger.engine.begin() as connection:
+        with self.worker_env.ledger.engine.begin() as connection:
             fills.store(connection, [row])
 
     def book(self) -> dict[str, int]:
         """Book what is due; return what the job reports."""
-        state, result, error = self.desk.do(BookRoundTrips())
+        state, result, error = self.worker_env.do(BookRoundTrips())
         assert "succeeded" == state, error
         found: dict[str, int] = result
         return found
 
     def trips(self) -> list[tuple[Any, ...]]:
         """The round trips that are booked, oldest first: opening fill, part, direction, quantity, gross."""
-        return [row[:5] for row in self.desk.rows(TRIPS)]
+        return [row[:5] for row in self.worker_env.rows(TRIPS)]
 
     def minutes(self, *lows_and_highs: tuple[int, int], contract_id: str = MNQ) -> None:
         """Hold these bars from the beginning on, and nothing later."""
@@ -72,17 +72,17 @@ class Books:
             Bar(BEGINS + timedelta(minutes=minute), low * 4, high * 4, low * 4, high * 4, 1)
             for minute, (low, high) in enumerate(lows_and_highs)
         ]
-        with self.desk.ledger.engine.begin() as connection:
+        with self.worker_env.ledger.engine.begin() as connection:
             connection.execute(text("DELETE FROM bar_minute"))
             bars.store(connection, contract_id, made)
-            contracts.add_held(connection, contract_id, Span(BEGINS, BEGINS + timedelta(minutes=len(made))))
+            contracts.add_coverage(connection, contract_id, Span(BEGINS, BEGINS + timedelta(minutes=len(made))))
 
 
 @pytest.fixture
-def books(desk: Desk) -> Books:
+def books(worker_env: WorkerEnv) -> Books:
     """No bar is held, so that each test says which are."""
-    desk.execute("UPDATE contract SET held = '{}'")
-    return Books(desk)
+    worker_env.execute("UPDATE contract SET held = '{}'")
+    return Books(worker_env)
 
 
 def test_a_round_trip_is_booked_with_its_costs(books: Books) -> None:
@@ -90,7 +90,7 @@ def test_a_round_trip_is_booked_with_its_costs(books: Books) -> None:
     books.fill(2, "SELL", 2, "20010.25", 41)
 
     assert {"booked": 1, "measured": 0} == books.book()
-    assert [(1, 0, "LONG", 2, 41, Decimal("38.56"), False, None, None)] == books.desk.rows(TRIPS)
+    assert [(1, 0, "LONG", 2, 41, Decimal("38.56"), False, None, None)] == books.worker_env.rows(TRIPS)
 
 
 def test_booking_twice_changes_nothing(books: Books) -> None:
@@ -98,17 +98,17 @@ def test_booking_twice_changes_nothing(books: Books) -> None:
     books.fill(2, "SELL", 3, 110, 20)
     books.fill(3, "BUY", 2, 100, 40)
     books.book()
-    before = books.desk.rows(EVERYTHING)
+    before = books.worker_env.rows(EVERYTHING)
     books.fill(3, "BUY", 2, 100, 40)  # told twice
 
     assert {"booked": 0, "measured": 0} == books.book()
-    assert before == books.desk.rows(EVERYTHING)
-    books.desk.execute(
+    assert before == books.worker_env.rows(EVERYTHING)
+    books.worker_env.execute(
         "INSERT INTO booking_due (account_id, contract_id, filled_market_at) "
         "SELECT account_id, contract_id, min(filled_market_at) FROM fill GROUP BY 1, 2"
     )
     assert {"booked": 2, "measured": 0} == books.book()
-    assert [row[:-1] for row in before] == [row[:-1] for row in books.desk.rows(EVERYTHING)]  # but booked_at
+    assert [row[:-1] for row in before] == [row[:-1] for row in books.worker_env.rows(EVERYTHING)]  # but booked_at
 
 
 def test_fills_that_come_one_by_one_become_what_they_would_at_once(books: Books) -> None:
@@ -146,12 +146,12 @@ def test_a_fill_that_comes_late_repairs_the_past_and_leaves_what_was_before(book
     for id_, side, pnl in ((1, "BUY", None), (2, "SELL", 20), (4, "SELL", 20), (5, "BUY", None), (6, "SELL", 20)):
         books.fill(id_, side, 1, 110 if side == "SELL" else 100, pnl)
     books.book()
-    assert [(1, False), (4, True), (5, False)] == [(row[0], row[6]) for row in books.desk.rows(TRIPS)]
-    books.desk.execute("UPDATE round_trip SET booked_at = '2000-01-01' WHERE opening_fill_id = 1")
+    assert [(1, False), (4, True), (5, False)] == [(row[0], row[6]) for row in books.worker_env.rows(TRIPS)]
+    books.worker_env.execute("UPDATE round_trip SET booked_at = '2000-01-01' WHERE opening_fill_id = 1")
     books.fill(3, "BUY", 1, 100)
     books.book()
 
-    assert [(1, False), (3, False), (5, False)] == [(row[0], row[6]) for row in books.desk.rows(TRIPS)]
+    assert [(1, False), (3, False), (5, False)] == [(row[0], row[6]) for row in books.worker_env.rows(TRIPS)]
 
 
 @pytest.mark.parametrize("seed", range(2))
@@ -175,25 +175,27 @@ def test_however_fills_arrive_and_are_voided_the_books_end_as_if_written_at_once
         if random.random() < 0.6:
             books.book()
     books.book()
-    step_by_step = books.desk.rows(EVERYTHING)
-    books.desk.execute("DELETE FROM round_trip")
-    books.desk.execute("UPDATE fill SET fees = fees + 1")
-    books.desk.execute("UPDATE fill SET fees = fees - 1")
+    step_by_step = books.worker_env.rows(EVERYTHING)
+    books.worker_env.execute("DELETE FROM round_trip")
+    books.worker_env.execute("UPDATE fill SET fees = fees + 1")
+    books.worker_env.execute("UPDATE fill SET fees = fees - 1")
     books.book()
 
     assert step_by_step
-    assert [row[:-1] for row in books.desk.rows(EVERYTHING)] == [row[:-1] for row in step_by_step]
+    assert [row[:-1] for row in books.worker_env.rows(EVERYTHING)] == [row[:-1] for row in step_by_step]
 
 
 def test_accounts_and_contracts_do_not_mix(books: Books) -> None:
-    books.desk.execute("INSERT INTO account (id, name, balance, can_trade) VALUES (7, 'PRAC-7', 0, true)")
+    books.worker_env.execute("INSERT INTO account (id, name, balance, can_trade) VALUES (7, 'PRAC-7', 0, true)")
     books.fill(1, "BUY", 1, 100)
     books.fill(2, "SELL", 1, 110, 50, contract_id=MES)
-    books.desk.execute("UPDATE fill SET account_id = 7 WHERE venue_fill_id = 2")
+    books.worker_env.execute("UPDATE fill SET account_id = 7 WHERE venue_fill_id = 2")
     books.fill(3, "SELL", 1, 110, 20)
     books.book()
 
-    assert [(7, MES), (20001, MNQ)] == books.desk.rows("SELECT account_id, contract_id FROM round_trip ORDER BY 1")
+    assert [(7, MES), (20001, MNQ)] == books.worker_env.rows(
+        "SELECT account_id, contract_id FROM round_trip ORDER BY 1"
+    )
 
 
 def test_excursions_follow_when_the_bars_have_come(books: Books) -> None:
@@ -204,43 +206,43 @@ def test_excursions_follow_when_the_bars_have_come(books: Books) -> None:
     assert {"booked": 1, "measured": 0} == books.book()  # the minute of the exit is not over
     books.minutes((99, 101), (95, 104), (103, 112))
     assert {"booked": 0, "measured": 1} == books.book()
-    assert [(-10, 24)] == [row[7:] for row in books.desk.rows(TRIPS)]
+    assert [(-10, 24)] == [row[7:] for row in books.worker_env.rows(TRIPS)]
     assert {"booked": 0, "measured": 0} == books.book()
 
 
 def test_while_another_run_books_this_one_leaves_it_to_that(books: Books) -> None:
     books.fill(1, "BUY", 1, 100)
     books.fill(2, "SELL", 1, 110, 20)
-    with books.desk.ledger.engine.begin() as other:
+    with books.worker_env.ledger.engine.begin() as other:
         assert round_trips.may_book(other)
         assert {"booked": 0, "measured": 0} == books.book()
 
     assert {"booked": 1, "measured": 0} == books.book()
 
 
-def test_what_the_desk_traded_is_booked_under_its_origin_and_no_cancelled_leg_with_it(desk: Desk) -> None:
-    desk.alert(take_profit_ticks=800)
-    desk.work()
-    desk.alert(action="close")
-    desk.work()
-    desk.do(ReconcileAccounts())
-    desk.do(BookRoundTrips())
+def test_what_the_desk_traded_is_booked_under_its_origin_and_no_cancelled_leg_with_it(worker_env: WorkerEnv) -> None:
+    worker_env.alert(take_profit_ticks=800)
+    worker_env.work()
+    worker_env.alert(action="close")
+    worker_env.work()
+    worker_env.do(ReconcileAccounts())
+    worker_env.do(BookRoundTrips())
 
-    ((entry, quantity, strategy, origin, net),) = desk.rows(
+    ((entry, quantity, strategy, origin, net),) = worker_env.rows(
         "SELECT entry_order_id, quantity, strategy, origin, net FROM round_trip"
     )
-    assert [(entry,)] == desk.rows("SELECT id FROM orders WHERE role = 'ENTRY'")
+    assert [(entry,)] == worker_env.rows("SELECT id FROM orders WHERE role = 'ENTRY'")
     assert (1, None, "alert") == (quantity, strategy, origin)
-    assert [(net,)] == desk.rows("SELECT sum(coalesce(gross_pnl, 0) - fees - commissions) FROM fill")
-    assert {"CANCELLED"} == {row[0] for row in desk.rows("SELECT state FROM orders WHERE parent_id IS NOT NULL")}
+    assert [(net,)] == worker_env.rows("SELECT sum(coalesce(gross_pnl, 0) - fees - commissions) FROM fill")
+    assert {"CANCELLED"} == {row[0] for row in worker_env.rows("SELECT state FROM orders WHERE parent_id IS NOT NULL")}
 
 
 def test_a_strategys_name_comes_from_the_signal_of_the_entry_that_found_its_order_late(books: Books) -> None:
     books.fill(1, "BUY", 1, 100)
     books.fill(2, "SELL", 1, 110, 20)
     books.book()
-    assert [(None, None)] == books.desk.rows("SELECT strategy, origin FROM round_trip")
-    books.desk.execute(f"""
+    assert [(None, None)] == books.worker_env.rows("SELECT strategy, origin FROM round_trip")
+    books.worker_env.execute(f"""
         WITH wish AS (
             INSERT INTO signal (id, origin, strategy, account_id, action, verdict, correlation_id, decided_market_at)
             VALUES (gen_random_uuid(), 'strategy', 'overnight_range', 20001, 'BUY', 'accepted', gen_random_uuid(),
@@ -256,17 +258,17 @@ def test_a_strategys_name_comes_from_the_signal_of_the_entry_that_found_its_orde
     """)
     books.book()
 
-    assert [("overnight_range", "strategy")] == books.desk.rows("SELECT strategy, origin FROM round_trip")
+    assert [("overnight_range", "strategy")] == books.worker_env.rows("SELECT strategy, origin FROM round_trip")
 
 
 def test_pages_follow_one_another_without_a_gap(books: Books) -> None:
     for number in range(5):
         books.fill(2 * number, "BUY", 1, 100)
         books.fill(2 * number + 1, "SELL", 1, 110, 20, minute=9)  # all closed in one instant
-    books.desk.execute("UPDATE fill SET filled_market_at = '2026-03-10 15:00:00Z'")
+    books.worker_env.execute("UPDATE fill SET filled_market_at = '2026-03-10 15:00:00Z'")
     books.book()
     seen: list[int] = []
-    with books.desk.ledger.engine.connect() as connection:
+    with books.worker_env.ledger.engine.connect() as connection:
         before = None
         while rows := round_trips.page(connection, Wanted(), limit=2, before=before):
             seen += [row["opening_fill_id"] for row in rows]
@@ -291,7 +293,7 @@ Run = Callable[..., Said]
 def trades(books: Books, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
     """Run `tickwork trades` on four round trips: two of MNQ on the 10th, one on the 11th, one of MES."""
     monkeypatch.setenv("TICKWORK_HOME", str(tmp_path))
-    monkeypatch.setenv("DATABASE_URL", books.desk.settings.database_url)
+    monkeypatch.setenv("DATABASE_URL", books.worker_env.settings.database_url)
     monkeypatch.setenv("COLUMNS", "200")
     books.fill(1, "SELL", 1, 110, 20)
     books.fill(2, "BUY", 1, 100)
@@ -329,7 +331,7 @@ def test_a_script_reads_exact_figures(trades: Run) -> None:
     rows = json.loads(trades("--limit", "1", "--json").out)["round_trips"]
 
     assert [("40.00", "37.56", False, [4, 5])] == [
-        (row["gross"], row["net"], row["is_carried_in"], row["fill_ids"]) for row in rows
+        (row["gross"], row["net"], row["has_opening_position"], row["fill_ids"]) for row in rows
     ]
     assert [(4, 5, 2, "40.00")] == [
         (lot["entry_fill_id"], lot["exit_fill_id"], lot["quantity"], lot["gross"]) for lot in rows[0]["lots"]

@@ -19,13 +19,13 @@ from shared.errors import (
     VenueDownError,
 )
 from shared.ledger.recovery import expire
-from tests.fixtures.runner_env import ME, Drill, Workshop, raising
+from tests.fixtures.runner_env import ME, Drill, RunnerEnv, raising
 from workers.context import Context
 from workers.runner import RETRY_BASE
 
 
-def test_what_a_job_returns_is_its_result(workshop: Workshop) -> None:
-    row = workshop.do(lambda ctx: {"worker": ctx.job.worker, "waited": timedelta(seconds=90)})
+def test_what_a_job_returns_is_its_result(runner_env: RunnerEnv) -> None:
+    row = runner_env.do(lambda ctx: {"worker": ctx.job.worker, "waited": timedelta(seconds=90)})
 
     assert ("succeeded", {"worker": ME, "waited": "PT90S"}, None) == (row["state"], row["result"], row["error"])
     assert (1, 1, None) == (row["attempt"], row["fence"], row["lease_until"])
@@ -36,9 +36,9 @@ def test_what_a_job_returns_is_its_result(workshop: Workshop) -> None:
     "error", [RetryableError("no"), VenueDownError("no"), AmbiguousOutcomeError("no"), ZeroDivisionError("no")]
 )
 def test_an_error_that_may_pass_counts_an_attempt_and_the_job_waits_its_backoff(
-    workshop: Workshop, error: Exception
+    runner_env: RunnerEnv, error: Exception
 ) -> None:
-    row = workshop.do(raising(error))
+    row = runner_env.do(raising(error))
 
     assert ("queued", 1, None, None) == (row["state"], row["attempt"], row["worker"], row["lease_until"])
     assert (None, None) == (row["finished_at"], row["published_at"])  # the relay will publish it
@@ -48,13 +48,13 @@ def test_an_error_that_may_pass_counts_an_attempt_and_the_job_waits_its_backoff(
     assert "Traceback" in row["error"]
 
 
-def test_every_further_attempt_may_wait_twice_as_long_and_no_longer(workshop: Workshop) -> None:
-    job_id = workshop.ask(raising(RetryableError("no")))
-    workshop.execute("UPDATE job SET max_attempts = 20")
+def test_every_further_attempt_may_wait_twice_as_long_and_no_longer(runner_env: RunnerEnv) -> None:
+    job_id = runner_env.ask(raising(RetryableError("no")))
+    runner_env.execute("UPDATE job SET max_attempts = 20")
     longest = timedelta(0)
     for attempt in range(1, 12):
-        workshop.run(job_id)
-        row = workshop.row(job_id)
+        runner_env.run(job_id)
+        row = runner_env.row(job_id)
         assert ("queued", attempt) == (row["state"], row["attempt"])
         assert row["pause"] <= RETRY_BASE * 2 ** (attempt - 1)
         longest = max(longest, row["pause"])
@@ -62,49 +62,51 @@ def test_every_further_attempt_may_wait_twice_as_long_and_no_longer(workshop: Wo
 
 
 @pytest.mark.parametrize("error", [RetryableError("still no"), KeyError("still no")])
-def test_a_job_whose_attempts_are_spent_is_dead_and_says_where_it_failed(workshop: Workshop, error: Exception) -> None:
-    job_id = workshop.ask(raising(error))
+def test_a_job_whose_attempts_are_spent_is_dead_and_says_where_it_failed(
+    runner_env: RunnerEnv, error: Exception
+) -> None:
+    job_id = runner_env.ask(raising(error))
 
-    assert ["reschedule", "reschedule", "dead"] == [workshop.run(job_id).state for _ in range(Drill.attempts)]
-    row = workshop.row(job_id)
+    assert ["reschedule", "reschedule", "dead"] == [runner_env.run(job_id).state for _ in range(Drill.attempts)]
+    row = runner_env.row(job_id)
     assert ("dead", 3, 3) == (row["state"], row["attempt"], row["max_attempts"])
     assert "still no" in row["error"]
     assert "in act" in row["error"]
     assert row["finished_at"] is not None
-    assert "duplicate" == workshop.run(job_id).state
+    assert "duplicate" == runner_env.run(job_id).state
 
 
 @pytest.mark.parametrize(
     "error", [OrderRejectedError("bad size"), RiskLimitError("bad size"), InvalidAlertError("bad size", "quantity")]
 )
-def test_what_is_refused_ends_failed_at_once_and_is_never_tried_again(workshop: Workshop, error: Exception) -> None:
-    row = workshop.do(raising(error))
+def test_what_is_refused_ends_failed_at_once_and_is_never_tried_again(runner_env: RunnerEnv, error: Exception) -> None:
+    row = runner_env.do(raising(error))
 
     assert ("failed", 1, f"{type(error).__name__}: bad size") == (row["state"], row["attempt"], row["error"])
-    assert "duplicate" == workshop.run(row["id"]).state
+    assert "duplicate" == runner_env.run(row["id"]).state
 
 
 @pytest.mark.parametrize("error", [CredentialsRefusedError("wrong key"), PositionMismatchError("wrong key")])
-def test_what_needs_a_person_ends_failed_and_halts_every_account(workshop: Workshop, error: Exception) -> None:
-    row = workshop.do(raising(error))
+def test_what_needs_a_person_ends_failed_and_halts_every_account(runner_env: RunnerEnv, error: Exception) -> None:
+    row = runner_env.do(raising(error))
 
     assert ("failed", 1) == (row["state"], row["attempt"])
-    (halted,) = workshop.rows("SELECT halted_at, halt_reason FROM account")
+    (halted,) = runner_env.rows("SELECT halted_at, halt_reason FROM account")
     assert halted["halted_at"] is not None
     assert f"{type(error).__name__}: wrong key" == halted["halt_reason"] == row["error"]
 
 
 @pytest.mark.parametrize("kind", [RateLimitedError, MarketClosedError])
 def test_not_now_is_no_attempt_and_the_job_waits_as_long_as_it_was_told(
-    workshop: Workshop, kind: type[RateLimitedError | MarketClosedError]
+    runner_env: RunnerEnv, kind: type[RateLimitedError | MarketClosedError]
 ) -> None:
-    row = workshop.do(raising(kind("not now", timedelta(hours=1))))
+    row = runner_env.do(raising(kind("not now", timedelta(hours=1))))
 
     assert ("queued", 0, f"{kind.__name__}: not now") == (row["state"], row["attempt"], row["error"])
     assert timedelta(minutes=50) < row["pause"] <= timedelta(hours=1)
 
 
-def test_a_job_may_be_postponed_more_often_than_it_has_attempts(workshop: Workshop) -> None:
+def test_a_job_may_be_postponed_more_often_than_it_has_attempts(runner_env: RunnerEnv) -> None:
     patience = iter(range(Drill.attempts + 3))
 
     def act(_: Context) -> str:
@@ -112,16 +114,18 @@ def test_a_job_may_be_postponed_more_often_than_it_has_attempts(workshop: Worksh
             return "at last"
         raise RateLimitedError("not now", timedelta(seconds=1))
 
-    job_id = workshop.ask(act)
+    job_id = runner_env.ask(act)
     for _ in range(Drill.attempts + 3):
-        assert "reschedule" == workshop.run(job_id).state
+        assert "reschedule" == runner_env.run(job_id).state
 
-    assert "succeeded" == workshop.run(job_id).state
-    assert ("at last", 1) == (workshop.row(job_id)["result"], workshop.row(job_id)["attempt"])
+    assert "succeeded" == runner_env.run(job_id).state
+    assert ("at last", 1) == (runner_env.row(job_id)["result"], runner_env.row(job_id)["attempt"])
 
 
-def test_a_job_that_could_start_again_only_after_it_expires_is_expired_now_with_the_reason(workshop: Workshop) -> None:
-    row = workshop.do(
+def test_a_job_that_could_start_again_only_after_it_expires_is_expired_now_with_the_reason(
+    runner_env: RunnerEnv,
+) -> None:
+    row = runner_env.do(
         raising(MarketClosedError("opens on Sunday", timedelta(days=2))), expires_after=timedelta(minutes=5)
     )
 
@@ -129,14 +133,14 @@ def test_a_job_that_could_start_again_only_after_it_expires_is_expired_now_with_
     assert row["finished_at"] is not None
 
 
-def test_an_expired_job_is_never_started_and_says_so(workshop: Workshop) -> None:
+def test_an_expired_job_is_never_started_and_says_so(runner_env: RunnerEnv) -> None:
     started: list[UUID] = []
-    job_id = workshop.ask(lambda ctx: started.append(ctx.job.id), expires_after=timedelta(microseconds=1))
+    job_id = runner_env.ask(lambda ctx: started.append(ctx.job.id), expires_after=timedelta(microseconds=1))
 
-    assert "duplicate" == workshop.run(job_id).state
-    with workshop.ledger.engine.begin() as connection:
+    assert "duplicate" == runner_env.run(job_id).state
+    with runner_env.ledger.engine.begin() as connection:
         assert 1 == expire(driver(connection))
-    row = workshop.row(job_id)
+    row = runner_env.row(job_id)
     assert ("expired", 0, "not started before it expired") == (row["state"], row["attempt"], row["error"])
     assert [] == started
 
@@ -151,14 +155,14 @@ def test_an_expired_job_is_never_started_and_says_so(workshop: Workshop) -> None
     ],
 )
 def test_a_row_that_no_task_understands_ends_dead_with_the_reason_and_keeps_its_arguments(
-    workshop: Workshop, change: str, complaint: str
+    runner_env: RunnerEnv, change: str, complaint: str
 ) -> None:
-    job_id = workshop.ask(lambda _: None)
-    workshop.execute(f"UPDATE job SET {change}")
-    arguments = workshop.row(job_id)["arguments"]
+    job_id = runner_env.ask(lambda _: None)
+    runner_env.execute(f"UPDATE job SET {change}")
+    arguments = runner_env.row(job_id)["arguments"]
 
-    outcomes = [workshop.run(job_id).state for _ in range(3)]
-    row = workshop.row(job_id)
+    outcomes = [runner_env.run(job_id).state for _ in range(3)]
+    row = runner_env.row(job_id)
     assert ["reschedule", "reschedule", "dead"] == outcomes
     assert ("dead", arguments) == (row["state"], row["arguments"])
     assert complaint in row["error"]
@@ -166,18 +170,18 @@ def test_a_row_that_no_task_understands_ends_dead_with_the_reason_and_keeps_its_
 
 @pytest.mark.parametrize(("result", "complaint"), [("a\x00b", "cannot be stored"), (object(), "object")])
 def test_a_result_that_no_row_can_hold_is_told_and_not_lost_in_silence(
-    workshop: Workshop, result: object, complaint: str
+    runner_env: RunnerEnv, result: object, complaint: str
 ) -> None:
-    job_id = workshop.ask(lambda _: {"text": result})
-    while workshop.run(job_id).state == "reschedule":
+    job_id = runner_env.ask(lambda _: {"text": result})
+    while runner_env.run(job_id).state == "reschedule":
         pass
 
-    assert "dead" == workshop.row(job_id)["state"]
-    assert complaint in workshop.row(job_id)["error"]
+    assert "dead" == runner_env.row(job_id)["state"]
+    assert complaint in runner_env.row(job_id)["error"]
 
 
-def test_an_error_with_text_that_postgres_refuses_is_recorded_all_the_same(workshop: Workshop) -> None:
-    row = workshop.do(raising(OrderRejectedError("a\x00b" + "x" * 100_000)))
+def test_an_error_with_text_that_postgres_refuses_is_recorded_all_the_same(runner_env: RunnerEnv) -> None:
+    row = runner_env.do(raising(OrderRejectedError("a\x00b" + "x" * 100_000)))
 
     assert "failed" == row["state"]
     assert row["error"].startswith("OrderRejectedError: a\\0b")

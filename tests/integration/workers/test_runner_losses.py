@@ -18,16 +18,16 @@ from shared.errors import (
 from shared.ledger.jobs.upkeep import DoNothing
 from tests.fixtures.ledger_env import database_away
 from tests.fixtures.processes import until
-from tests.fixtures.runner_env import ME, Workshop, raising
+from tests.fixtures.runner_env import ME, RunnerEnv, raising
 from tests.fixtures.wire_tap import WireTap
 from workers.context import Context, JobOutcomeUnknownError
 from workers.runner import Outcome, Runner
 
 
-def test_many_wake_ups_for_one_job_run_it_once(workshop: Workshop) -> None:
+def test_many_wake_ups_for_one_job_run_it_once(runner_env: RunnerEnv) -> None:
     started: list[str] = []
-    job_id = workshop.ask(lambda ctx: started.append(ctx.job.worker))
-    runners = [workshop.open_runner(f"trading@here.1/{number}") for number in range(10, 16)]
+    job_id = runner_env.ask(lambda ctx: started.append(ctx.job.worker))
+    runners = [runner_env.open_runner(f"trading@here.1/{number}") for number in range(10, 16)]
     at_once = threading.Barrier(len(runners))
     states: list[str] = []
 
@@ -45,60 +45,60 @@ def test_many_wake_ups_for_one_job_run_it_once(workshop: Workshop) -> None:
     assert ["duplicate"] * 17 + ["succeeded"] == sorted(states)
 
 
-def test_a_result_is_not_written_once_the_job_was_taken_back(workshop: Workshop) -> None:
-    job_id = workshop.ask(lambda ctx: workshop.lose(ctx.job))
+def test_a_result_is_not_written_once_the_job_was_taken_back(runner_env: RunnerEnv) -> None:
+    job_id = runner_env.ask(lambda ctx: runner_env.lose(ctx.job))
 
-    assert "duplicate" == workshop.run(job_id).state
-    row = workshop.row(job_id)
+    assert "duplicate" == runner_env.run(job_id).state
+    row = runner_env.row(job_id)
     assert ("queued", None, "went silent") == (row["state"], row["result"], row["error"])
 
 
 @pytest.mark.parametrize(
     "error", [RetryableError("late"), OrderRejectedError("late"), RateLimitedError("late", timedelta(1))]
 )
-def test_an_error_is_not_written_once_the_job_was_taken_back(workshop: Workshop, error: Exception) -> None:
+def test_an_error_is_not_written_once_the_job_was_taken_back(runner_env: RunnerEnv, error: Exception) -> None:
     def act(ctx: Context) -> NoReturn:
-        workshop.lose(ctx.job)
+        runner_env.lose(ctx.job)
         raise error
 
-    job_id = workshop.ask(act)
+    job_id = runner_env.ask(act)
 
-    assert "duplicate" == workshop.run(job_id).state
-    assert ("queued", "went silent") == (workshop.row(job_id)["state"], workshop.row(job_id)["error"])
+    assert "duplicate" == runner_env.run(job_id).state
+    assert ("queued", "went silent") == (runner_env.row(job_id)["state"], runner_env.row(job_id)["error"])
 
 
-def test_who_lost_a_job_changes_nothing_of_what_the_next_one_made_of_it(workshop: Workshop) -> None:
-    other = workshop.open_runner("trading@here.9/9")
+def test_who_lost_a_job_changes_nothing_of_what_the_next_one_made_of_it(runner_env: RunnerEnv) -> None:
+    other = runner_env.open_runner("trading@here.9/9")
 
     def act(ctx: Context) -> str:
         if ctx.job.worker == ME:
-            workshop.lose(ctx.job)
+            runner_env.lose(ctx.job)
             assert "succeeded" == other.run(ctx.job.id).state
         return ctx.job.worker
 
-    job_id = workshop.ask(act)
+    job_id = runner_env.ask(act)
 
-    assert "duplicate" == workshop.run(job_id).state
-    row = workshop.row(job_id)
+    assert "duplicate" == runner_env.run(job_id).state
+    row = runner_env.row(job_id)
     assert ("succeeded", "trading@here.9/9", 2, 2) == (row["state"], row["result"], row["fence"], row["attempt"])
 
 
-def test_what_a_lost_job_would_commit_with_its_end_is_rolled_back(workshop: Workshop) -> None:
+def test_what_a_lost_job_would_commit_with_its_end_is_rolled_back(runner_env: RunnerEnv) -> None:
     def act(ctx: Context) -> None:
-        workshop.lose(ctx.job)
+        runner_env.lose(ctx.job)
         with ctx.transaction() as tx:
             tx.connection.execute(text("UPDATE account SET balance = 1"))
             tx.enqueue(DoNothing())
             tx.finish({"done": True})
 
-    job_id = workshop.ask(act)
+    job_id = runner_env.ask(act)
 
-    assert "duplicate" == workshop.run(job_id).state
-    assert [{"balance": 50_000}] == workshop.rows("SELECT balance FROM account")
-    assert [(job_id, "queued")] == [(row["id"], row["state"]) for row in workshop.rows("SELECT id, state FROM job")]
+    assert "duplicate" == runner_env.run(job_id).state
+    assert [{"balance": 50_000}] == runner_env.rows("SELECT balance FROM account")
+    assert [(job_id, "queued")] == [(row["id"], row["state"]) for row in runner_env.rows("SELECT id, state FROM job")]
 
 
-def test_jobs_that_a_job_asks_for_continue_its_story_and_vanish_with_its_transaction(workshop: Workshop) -> None:
+def test_jobs_that_a_job_asks_for_continue_its_story_and_vanish_with_its_transaction(runner_env: RunnerEnv) -> None:
     def act(ctx: Context) -> None:
         with ctx.transaction() as tx:
             tx.enqueue(DoNothing(note="kept"))
@@ -106,133 +106,133 @@ def test_jobs_that_a_job_asks_for_continue_its_story_and_vanish_with_its_transac
             tx.enqueue(DoNothing(note="vanishes"))
             raise RetryableError("in the middle")
 
-    parent = workshop.do(act)
+    parent = runner_env.do(act)
 
-    (child,) = workshop.rows("SELECT * FROM job WHERE name = 'upkeep.do_nothing'")
+    (child,) = runner_env.rows("SELECT * FROM job WHERE name = 'upkeep.do_nothing'")
     assert "queued" == parent["state"]
     assert {"note": "kept", "seconds": 0} == child["arguments"]
     assert (parent["id"], parent["correlation_id"]) == (child["parent_id"], child["correlation_id"])
 
 
-def test_a_hand_over_runs_the_next_job_at_once_and_the_wake_up_reports_its_end(workshop: Workshop) -> None:
-    second = workshop.drill(lambda _: "second")
+def test_a_hand_over_runs_the_next_job_at_once_and_the_wake_up_reports_its_end(runner_env: RunnerEnv) -> None:
+    second = runner_env.drill(lambda _: "second")
 
     def first(ctx: Context) -> None:
         with ctx.transaction() as tx:
             tx.connection.execute(text("UPDATE account SET balance = 1"))
             tx.continue_with("first", second)
 
-    job_id = workshop.ask(first, sequence_key="account:1")
+    job_id = runner_env.ask(first, sequence_key="account:1")
 
-    assert Outcome("succeeded", "second") == workshop.run(job_id)
-    before, after = workshop.rows("SELECT * FROM job ORDER BY id")
+    assert Outcome("succeeded", "second") == runner_env.run(job_id)
+    before, after = runner_env.rows("SELECT * FROM job ORDER BY id")
     assert [("succeeded", "first"), ("succeeded", "second")] == [
         (row["state"], row["result"]) for row in (before, after)
     ]
     assert (before["id"], before["correlation_id"], before["sequence_id"], ME) == (
         after["parent_id"], after["correlation_id"], after["sequence_id"], after["worker"]
     )  # fmt: skip
-    assert [{"balance": 1}] == workshop.rows("SELECT balance FROM account")
+    assert [{"balance": 1}] == runner_env.rows("SELECT balance FROM account")
 
 
-def test_a_hand_over_that_fails_before_its_commit_leaves_the_first_job_alone(workshop: Workshop) -> None:
-    second = workshop.drill(lambda _: "second")
+def test_a_hand_over_that_fails_before_its_commit_leaves_the_first_job_alone(runner_env: RunnerEnv) -> None:
+    second = runner_env.drill(lambda _: "second")
 
     def first(ctx: Context) -> None:
         with ctx.transaction() as tx:
             tx.continue_with("first", second)
             raise RetryableError("before the commit")
 
-    row = workshop.do(first)
+    row = runner_env.do(first)
 
     assert ("queued", None) == (row["state"], row["result"])
-    assert 1 == len(workshop.rows("SELECT id FROM job"))
+    assert 1 == len(runner_env.rows("SELECT id FROM job"))
 
 
-def test_an_error_after_the_hand_over_was_committed_costs_neither_job(workshop: Workshop) -> None:
-    second = workshop.drill(lambda _: "second")
+def test_an_error_after_the_hand_over_was_committed_costs_neither_job(runner_env: RunnerEnv) -> None:
+    second = runner_env.drill(lambda _: "second")
 
     def first(ctx: Context) -> None:
         with ctx.transaction() as tx:
             tx.continue_with("first", second)
         raise ZeroDivisionError
 
-    workshop.do(first)
+    runner_env.do(first)
 
-    found = workshop.rows("SELECT state, result FROM job ORDER BY id")
+    found = runner_env.rows("SELECT state, result FROM job ORDER BY id")
     assert [("succeeded", "first"), ("succeeded", "second")] == [(row["state"], row["result"]) for row in found]
 
 
-def test_a_handed_over_job_that_is_reschedule_still_goes_before_those_that_wait(workshop: Workshop) -> None:
-    second = workshop.drill(raising(VenueDownError("down")))
+def test_a_handed_over_job_that_is_reschedule_still_goes_before_those_that_wait(runner_env: RunnerEnv) -> None:
+    second = runner_env.drill(raising(VenueDownError("down")))
 
     def first(ctx: Context) -> None:
         with ctx.transaction() as tx:
             tx.continue_with("first", second)
 
-    job_id = workshop.ask(first, sequence_key="account:1")
-    waiting = workshop.ask(lambda _: "third", sequence_key="account:1")
+    job_id = runner_env.ask(first, sequence_key="account:1")
+    waiting = runner_env.ask(lambda _: "third", sequence_key="account:1")
 
-    assert "reschedule" == workshop.run(job_id).state
-    assert "duplicate" == workshop.run(waiting).state
-    (reschedule,) = workshop.rows(f"SELECT state, attempt FROM job WHERE parent_id = '{job_id}'")
+    assert "reschedule" == runner_env.run(job_id).state
+    assert "duplicate" == runner_env.run(waiting).state
+    (reschedule,) = runner_env.rows(f"SELECT state, attempt FROM job WHERE parent_id = '{job_id}'")
     assert {"state": "queued", "attempt": 1} == reschedule
 
 
-def test_a_job_whose_end_cannot_be_written_is_left_to_whoever_outlives_this_process(workshop: Workshop) -> None:
+def test_a_job_whose_end_cannot_be_written_is_left_to_whoever_outlives_this_process(runner_env: RunnerEnv) -> None:
     with ExitStack() as outage:
-        job_id = workshop.ask(lambda _: outage.enter_context(database_away(workshop.database_url)))
+        job_id = runner_env.ask(lambda _: outage.enter_context(database_away(runner_env.database_url)))
         with pytest.raises(JobOutcomeUnknownError, match="ended unrecorded"):
-            workshop.runner.run(job_id)
+            runner_env.runner.run(job_id)
 
-    assert ("running", ME) == (workshop.row(job_id)["state"], workshop.row(job_id)["worker"])
-
-
-def test_a_job_that_postgres_was_not_asked_for_stays_where_it_is(workshop: Workshop) -> None:
-    job_id = workshop.ask(lambda _: None)
-    with database_away(workshop.database_url):
-        assert "reschedule" == workshop.runner.run(job_id).state
-
-    assert ("queued", 0) == (workshop.row(job_id)["state"], workshop.row(job_id)["attempt"])
-    assert "succeeded" == workshop.run(job_id).state
+    assert ("running", ME) == (runner_env.row(job_id)["state"], runner_env.row(job_id)["worker"])
 
 
-def test_a_claim_that_was_never_answered_ends_the_process_too(workshop: Workshop) -> None:
-    job_id = workshop.ask(lambda _: None)
-    with WireTap(workshop.database_url) as wire:
-        runner = workshop.open_runner("trading@here.1/3", wire.url)
+def test_a_job_that_postgres_was_not_asked_for_stays_where_it_is(runner_env: RunnerEnv) -> None:
+    job_id = runner_env.ask(lambda _: None)
+    with database_away(runner_env.database_url):
+        assert "reschedule" == runner_env.runner.run(job_id).state
+
+    assert ("queued", 0) == (runner_env.row(job_id)["state"], runner_env.row(job_id)["attempt"])
+    assert "succeeded" == runner_env.run(job_id).state
+
+
+def test_a_claim_that_was_never_answered_ends_the_process_too(runner_env: RunnerEnv) -> None:
+    job_id = runner_env.ask(lambda _: None)
+    with WireTap(runner_env.database_url) as wire:
+        runner = runner_env.open_runner("trading@here.1/3", wire.url)
         runner.run(uuid4())  # connects
         wire.block_after(job_id.bytes)
 
         def mend_after_the_claim() -> None:
-            until(lambda: workshop.row(job_id)["state"] == "running", 60, "the claim, which Postgres has heard")
+            until(lambda: runner_env.row(job_id)["state"] == "running", 60, "the claim, which Postgres has heard")
             wire.mend()
 
         threading.Thread(target=mend_after_the_claim).start()
         with pytest.raises(JobOutcomeUnknownError, match="not known"):
             runner.run(job_id)
 
-    assert ("running", "trading@here.1/3") == (workshop.row(job_id)["state"], workshop.row(job_id)["worker"])
+    assert ("running", "trading@here.1/3") == (runner_env.row(job_id)["state"], runner_env.row(job_id)["worker"])
 
 
-def test_a_handed_over_job_is_never_left_claimed_by_a_process_that_lives_on(workshop: Workshop) -> None:
-    second = workshop.drill(lambda _: "second")
+def test_a_handed_over_job_is_never_left_claimed_by_a_process_that_lives_on(runner_env: RunnerEnv) -> None:
+    second = runner_env.drill(lambda _: "second")
     with ExitStack() as outage:
 
         def first(ctx: Context) -> None:
             with ctx.transaction() as tx:
                 tx.continue_with("first", second)
-            outage.enter_context(database_away(workshop.database_url))
+            outage.enter_context(database_away(runner_env.database_url))
 
-        job_id = workshop.ask(first, sequence_key="account:1")
+        job_id = runner_env.ask(first, sequence_key="account:1")
         with pytest.raises(JobOutcomeUnknownError):  # else the parent renews the second job's lease for ever
-            workshop.runner.run(job_id)
+            runner_env.runner.run(job_id)
 
 
-def test_a_handed_over_job_whose_commit_was_never_answered_is_not_left_claimed_either(workshop: Workshop) -> None:
-    second = workshop.drill(lambda _: "second")
-    with WireTap(workshop.database_url) as wire:
-        runner = workshop.open_runner("trading@here.1/3", wire.url)
+def test_a_handed_over_job_whose_commit_was_never_answered_is_not_left_claimed_either(runner_env: RunnerEnv) -> None:
+    second = runner_env.drill(lambda _: "second")
+    with WireTap(runner_env.database_url) as wire:
+        runner = runner_env.open_runner("trading@here.1/3", wire.url)
 
         def first(ctx: Context) -> None:
             with ctx.transaction() as tx:
@@ -243,11 +243,11 @@ def test_a_handed_over_job_whose_commit_was_never_answered_is_not_left_claimed_e
 
         def mend_after_the_commit() -> None:
             until(lambda: b"COMMIT" in wire.heard, 60)
-            until(lambda: workshop.rows("SELECT id FROM job WHERE state = 'succeeded'") != [], 60)
+            until(lambda: runner_env.rows("SELECT id FROM job WHERE state = 'succeeded'") != [], 60)
             wire.mend()
 
-        job_id = workshop.ask(first)
+        job_id = runner_env.ask(first)
         with suppress(JobOutcomeUnknownError):  # the process ends: its parent gives back what it held
             runner.run(job_id)
-            assert [] == workshop.rows("SELECT name, worker FROM job WHERE state = 'running'")
-    assert "succeeded" == workshop.row(job_id)["state"]
+            assert [] == runner_env.rows("SELECT name, worker FROM job WHERE state = 'running'")
+    assert "succeeded" == runner_env.row(job_id)["state"]

@@ -13,7 +13,7 @@ from shared.ledger.jobs.accounts import SnapshotAccounts
 from shared.ledger.jobs.orders import ReconcileAccounts
 from shared.log import masked, set_up_logging
 from tests.fixtures.venue import KEY, MNQ, FaultDetails
-from tests.fixtures.worker_env import Desk
+from tests.fixtures.worker_env import WorkerEnv
 
 PATHS = ("/api/Account/search", "/api/Order/search", "/api/Order/v2/query", "/api/Order/place", "/api/Auth/loginKey")
 FAULTS: tuple[tuple[str, FaultDetails], ...] = (
@@ -37,22 +37,22 @@ def written() -> Iterator[io.StringIO]:
     root.setLevel(level)
 
 
-def test_a_whole_run_that_fails_tells_no_secret(desk: Desk, written: io.StringIO) -> None:
+def test_a_whole_run_that_fails_tells_no_secret(worker_env: WorkerEnv, written: io.StringIO) -> None:
     secrets = {KEY}
-    with connect(desk.settings.redis_url) as redis:
-        tokens = RedisTokenStore(redis, desk.settings.venue)
+    with connect(worker_env.settings.redis_url) as redis:
+        tokens = RedisTokenStore(redis, worker_env.settings.venue)
         for kind, details in FAULTS:
             for path in PATHS:
-                desk.venue.faults(path=path, kind=kind, count=2, **details)
-            asked = [desk.ask(job) for job in (SnapshotAccounts(), ReconcileAccounts())]
-            asked.append(desk.flatten(MNQ))
-            asked.append(desk.alert())
+                worker_env.venue.faults(path=path, kind=kind, count=2, **details)
+            asked = [worker_env.ask(job) for job in (SnapshotAccounts(), ReconcileAccounts())]
+            asked.append(worker_env.flatten(MNQ))
+            asked.append(worker_env.alert())
             for job in asked:
-                desk.runner.run(job)
+                worker_env.runner.run(job)
                 kept = tokens.get()
                 secrets |= {kept.text} if kept else set()
-            desk.venue.forget_faults()
-    rows = desk.rows(
+            worker_env.venue.forget_faults()
+    rows = worker_env.rows(
         "SELECT row_to_json(job)::text FROM job UNION ALL SELECT row_to_json(api_call)::text FROM api_call"
     )
     everything = written.getvalue() + json.dumps(rows)

@@ -6,15 +6,15 @@ from shared.domain.orders.order import OrderType, Side
 from simulator.hubs.events import Event, events_of
 from simulator.venue.records import Change, Stage
 from simulator.venue.venue import Modification
-from tests.fixtures.venue_core import Pit
+from tests.fixtures.venue_core import VenueCore
 
 ORDER, TRADE, POSITION, ACCOUNT = "GatewayUserOrder", "GatewayUserTrade", "GatewayUserPosition", "GatewayUserAccount"
 
 
-def told(pit: Pit) -> list[tuple[str, Any]]:
+def told(venue_core: VenueCore) -> list[tuple[str, Any]]:
     """Return what is told about the changes so far, and forget them: kinds, with an order's id and status."""
-    events = [event for change in pit.changes for event in events_of(change)]
-    pit.changes.clear()
+    events = [event for change in venue_core.changes for event in events_of(change)]
+    venue_core.changes.clear()
     return [(event.target, (event.data["id"], event.data["status"])) if event.target == ORDER else seen(event)
             for event in events]  # fmt: skip
 
@@ -23,90 +23,90 @@ def seen(event: Event) -> tuple[str, Any]:
     return event.target, (event.data["type"], event.data["size"]) if event.target == POSITION else None
 
 
-def test_an_accepted_market_entry_with_bracket_and_its_fill(pit: Pit) -> None:
-    pit.changes.clear()
-    entry = pit.enter(stop_loss=-40, take_profit=80).id
+def test_an_accepted_market_entry_with_bracket_and_its_fill(venue_core: VenueCore) -> None:
+    venue_core.changes.clear()
+    entry = venue_core.enter(stop_loss=-40, take_profit=80).id
 
     assert [
         (ORDER, (entry + 1, 8)), (ORDER, (entry, 6)), (ORDER, (entry + 2, 8)),
         (ORDER, (entry, 2)), (TRADE, None), (POSITION, (1, 1)), (ACCOUNT, None),
         (ORDER, (entry + 2, 1)), (ORDER, (entry + 1, 1)),
-    ] == told(pit)  # fmt: skip
+    ] == told(venue_core)  # fmt: skip
 
 
-def test_an_entry_that_rests_is_seen_pending_then_open(pit: Pit) -> None:
-    pit.changes.clear()
-    entry = pit.enter(type=OrderType.LIMIT, price="24990.00", stop_loss=-40, take_profit=80).id
+def test_an_entry_that_rests_is_seen_pending_then_open(venue_core: VenueCore) -> None:
+    venue_core.changes.clear()
+    entry = venue_core.enter(type=OrderType.LIMIT, price="24990.00", stop_loss=-40, take_profit=80).id
 
     assert [
         (ORDER, (entry + 1, 8)), (ORDER, (entry, 6)), (ORDER, (entry + 2, 8)), (ORDER, (entry, 1)),
-    ] == told(pit)  # fmt: skip
+    ] == told(venue_core)  # fmt: skip
 
 
-def test_a_leg_that_fills_tells_the_end_of_its_sibling_before_the_trade(pit: Pit) -> None:
-    entry = pit.enter(stop_loss=-40, take_profit=80).id
-    pit.changes.clear()
-    pit.goes_to("25030.00")
+def test_a_leg_that_fills_tells_the_end_of_its_sibling_before_the_trade(venue_core: VenueCore) -> None:
+    entry = venue_core.enter(stop_loss=-40, take_profit=80).id
+    venue_core.changes.clear()
+    venue_core.goes_to("25030.00")
 
     assert [
         (ORDER, (entry + 2, 2)), (ORDER, (entry + 1, 3)), (TRADE, None), (POSITION, (0, 0)), (ACCOUNT, None),
-    ] == told(pit)  # fmt: skip
+    ] == told(venue_core)  # fmt: skip
 
 
-def test_a_partly_filled_leg_tells_how_its_sibling_shrinks_before_the_trade(pit: Pit) -> None:
-    entry = pit.enter(quantity=2, stop_loss=-40, take_profit=80).id
-    pit.changes.clear()
-    pit.partial.append(3600)
-    pit.goes_to("25030.00")
+def test_a_partly_filled_leg_tells_how_its_sibling_shrinks_before_the_trade(venue_core: VenueCore) -> None:
+    entry = venue_core.enter(quantity=2, stop_loss=-40, take_profit=80).id
+    venue_core.changes.clear()
+    venue_core.partial.append(3600)
+    venue_core.goes_to("25030.00")
 
     assert [
         (ORDER, (entry + 2, 1)), (ORDER, (entry + 1, 1)), (TRADE, None), (POSITION, (1, 1)), (ACCOUNT, None),
-    ] == told(pit)  # fmt: skip
+    ] == told(venue_core)  # fmt: skip
 
 
-def test_a_reversal_tells_two_trades_and_one_position(pit: Pit) -> None:
-    pit.enter()
-    pit.changes.clear()
-    entry = pit.enter(side=Side.SELL, quantity=2).id
+def test_a_reversal_tells_two_trades_and_one_position(venue_core: VenueCore) -> None:
+    venue_core.enter()
+    venue_core.changes.clear()
+    entry = venue_core.enter(side=Side.SELL, quantity=2).id
 
     assert [
         (ORDER, (entry, 6)), (ORDER, (entry, 2)), (TRADE, None), (TRADE, None), (POSITION, (2, 1)), (ACCOUNT, None),
-    ] == told(pit)  # fmt: skip
+    ] == told(venue_core)  # fmt: skip
 
 
-def test_a_rejected_order_is_told_with_its_status_and_no_reason(pit: Pit) -> None:
-    pit.changes.clear()
-    verdict = pit.place(stop_loss=40)
-    [change] = pit.changes
+def test_a_rejected_order_is_told_with_its_status_and_no_reason(venue_core: VenueCore) -> None:
+    venue_core.changes.clear()
+    verdict = venue_core.place(stop_loss=40)
+    [change] = venue_core.changes
 
-    assert [(ORDER, (verdict.order_id, 5))] == told(pit)
+    assert [(ORDER, (verdict.order_id, 5))] == told(venue_core)
     assert not {"reason", "errorMessage", "message"} & set(events_of(change)[0].data)
 
 
-def test_a_moved_order_is_told_once_and_a_cancelled_one_with_action_two(pit: Pit) -> None:
-    entry = pit.enter(type=OrderType.LIMIT, price="24990.00").id
-    pit.step(seconds=1)
-    pit.changes.clear()
-    pit.venue.modify(pit.account_id, entry, Modification(quantity=2))
-    pit.venue.cancel(pit.account_id, entry)
-    actions = [(event.action, event.data["status"]) for change in pit.changes for event in events_of(change)]
+def test_a_moved_order_is_told_once_and_a_cancelled_one_with_action_two(venue_core: VenueCore) -> None:
+    entry = venue_core.enter(type=OrderType.LIMIT, price="24990.00").id
+    venue_core.step(seconds=1)
+    venue_core.changes.clear()
+    venue_core.venue.modify(venue_core.account_id, entry, Modification(quantity=2))
+    venue_core.venue.cancel(venue_core.account_id, entry)
+    actions = [(event.action, event.data["status"]) for change in venue_core.changes for event in events_of(change)]
 
     assert [(1, 1), (2, 3)] == actions
 
 
-def test_nothing_that_is_null_is_told(pit: Pit) -> None:
-    pit.enter(stop_loss=-40, take_profit=80)
-    pit.goes_to("25030.00")
-    events = [event for change in pit.changes for event in events_of(change)]
+def test_nothing_that_is_null_is_told(venue_core: VenueCore) -> None:
+    venue_core.enter(stop_loss=-40, take_profit=80)
+    venue_core.goes_to("25030.00")
+    events = [event for change in venue_core.changes for event in events_of(change)]
 
     assert [] == [event for event in events if None in event.data.values()]
     assert ["profitAndLoss" in event.data for event in events if event.target == TRADE] == [False, True]
 
 
-def test_accounts_are_told_and_scripts_are_not(pit: Pit) -> None:
-    pit.changes.clear()
-    pit.open_account(Stage.COMBINE)
-    pit.goes_to("25001.00")
+def test_accounts_are_told_and_scripts_are_not(venue_core: VenueCore) -> None:
+    venue_core.changes.clear()
+    venue_core.open_account(Stage.COMBINE)
+    venue_core.goes_to("25001.00")
 
-    assert [(ACCOUNT, None)] == told(pit)
-    assert [] == events_of(Change(market_at=pit.now()))
+    assert [(ACCOUNT, None)] == told(venue_core)
+    assert [] == events_of(Change(market_at=venue_core.now()))

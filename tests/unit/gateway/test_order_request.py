@@ -12,10 +12,10 @@ from shared.domain.accounts.stage import Stage, stage_of
 from shared.domain.market_data.contract import Contract
 from shared.domain.orders.order import OrderType, Side
 from shared.errors import RefusedError
-from shared.gateway.orders.order_request import OrderChange, OrderTicket
+from shared.gateway.orders.order_request import OrderChange, OrderRequest
 
 MNQ = Contract("CON.F.US.MNQ.H26", "MNQH6", "MNQ", Decimal("0.25"), Decimal("0.5"), is_active=True)
-TICKET = OrderTicket(account_id=7, contract=MNQ, side=Side.BUY, quantity=2, tag="tw-1")
+TICKET = OrderRequest(account_id=7, contract=MNQ, side=Side.BUY, quantity=2, tag="tw-1")
 CHANGE = OrderChange(account_id=7, contract=MNQ, order_id=501, quantity=1)
 PRICE = Decimal("25000.25")
 

@@ -1,4 +1,4 @@
-"""Where an account stands: its floor, its open profit, and what a touch and a new day change."""
+"""Where an account stands: its loss_limit_level_for, its open profit, and what a touch and a new day change."""
 
 from dataclasses import replace
 from datetime import timedelta
@@ -9,10 +9,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.domain.orders.order import Side
-from shared.domain.risk.account_risk import Working, day_ends, floor, floor_of, marked, next_day, open_profit
+from shared.domain.risk.account_risk import (
+    Working,
+    day_ends,
+    loss_limit_level,
+    loss_limit_level_for,
+    marked,
+    next_day,
+    open_profit,
+)
 from shared.domain.risk.rule_book import PRESETS
 from shared.domain.risk.rule_changes import with_changes
-from tests.fixtures.account_risks import COMBINE, EXPRESS, chicago, held, standing
+from tests.fixtures.account_risks import COMBINE, EXPRESS, chicago, held, risk
 
 CENT = Decimal("0.01")
 
@@ -24,7 +32,7 @@ CENT = Decimal("0.01")
         ("combine-50k", 51_500, 49_500),
         ("combine-50k", 52_000, 50_000),
         ("combine-50k", 60_000, 50_000),
-        ("combine-50k", 49_000, 48_000),  # never below the first floor
+        ("combine-50k", 49_000, 48_000),  # never below the first loss_limit_level_for
         ("express-100k", 0, -3_000),
         ("express-100k", 2_999, -1),
         ("express-100k", 8_000, 0),
@@ -32,16 +40,16 @@ CENT = Decimal("0.01")
     ],
 )
 def test_the_floor_follows_the_highest_close_and_stops_at_the_start(name: str, highest: int, expected: int) -> None:
-    assert expected == floor(PRESETS[name], Decimal(highest))
+    assert expected == loss_limit_level_for(PRESETS[name], Decimal(highest))
 
 
 def test_the_floor_is_zero_after_the_first_payout_and_none_without_a_maximum_loss() -> None:
-    assert 0 == floor(with_changes(EXPRESS, {"has_been_paid": "yes"}), Decimal(1_000))
-    assert floor(with_changes(EXPRESS, {"maximum_loss": "none"}), Decimal(1_000)) is None
+    assert 0 == loss_limit_level_for(with_changes(EXPRESS, {"has_been_paid": "yes"}), Decimal(1_000))
+    assert loss_limit_level_for(with_changes(EXPRESS, {"max_loss_limit": "none"}), Decimal(1_000)) is None
 
 
 def test_a_day_that_opened_higher_than_the_highest_close_on_record_counts() -> None:
-    assert 49_000 == floor_of(standing(51_000, opening=51_000, highest=50_000), COMBINE)
+    assert 49_000 == loss_limit_level(risk(51_000, opening=51_000, highest=50_000), COMBINE)
 
 
 @pytest.mark.parametrize(
@@ -76,77 +84,82 @@ def test_thirds_of_an_average_price_make_no_cent() -> None:
 
 @pytest.mark.parametrize(("points", "expected"), [("-99.75", False), ("-100", True), ("-100.25", True)])
 def test_the_maximum_loss_is_touched_at_the_floor_with_open_losses(points: str, expected: bool) -> None:  # noqa: FBT001
-    at_risk = replace(standing(), holdings=(held("MNQ", 10, points),))
+    at_risk = replace(risk(), holdings=(held("MNQ", 10, points),))
 
     assert expected is marked(at_risk, COMBINE).is_breached
 
 
 @pytest.mark.parametrize(("balance", "expected"), [("48000.01", False), ("48000", True)])
 def test_one_cent_decides(balance: str, expected: bool) -> None:  # noqa: FBT001
-    assert expected is marked(standing(balance), COMBINE).is_breached
+    assert expected is marked(risk(balance), COMBINE).is_breached
 
 
 @pytest.mark.parametrize(("balance", "expected"), [("50500.01", False), ("50500", True)])
 def test_the_daily_loss_counts_from_the_days_opening_balance(balance: str, expected: bool) -> None:  # noqa: FBT001
-    book = with_changes(COMBINE, {"daily_loss": "1000"})
+    book = with_changes(COMBINE, {"daily_loss_limit": "1000"})
 
-    assert expected is marked(standing(balance, opening=51_500, highest=51_500), book).is_day_locked
+    assert expected is marked(risk(balance, opening=51_500, highest=51_500), book).is_day_locked
 
 
 def test_a_touch_stays_when_the_price_comes_back() -> None:
-    touched = marked(replace(standing(), holdings=(held("MNQ", 10, "-100"),)), COMBINE)
+    touched = marked(replace(risk(), holdings=(held("MNQ", 10, "-100"),)), COMBINE)
     back = marked(replace(touched, holdings=(held("MNQ", 10, "50"),)), COMBINE)
 
     assert back.is_breached
 
 
 def test_an_unknown_equity_touches_nothing_and_forgets_nothing() -> None:
-    blind = replace(standing(), holdings=(replace(held("MNQ", 1), exit_price=None),), is_day_locked=True)
+    blind = replace(risk(), holdings=(replace(held("MNQ", 1), exit_price=None),), is_day_locked=True)
 
     assert blind == marked(blind, COMBINE)
 
 
 def test_a_breach_is_seen_without_the_days_opening_balance() -> None:
-    assert marked(replace(standing(48_000), day_opening_balance=None), COMBINE).is_breached
+    assert marked(replace(risk(48_000), day_opening_balance=None), COMBINE).is_breached
 
 
 def test_a_new_day_frees_the_lock_keeps_the_breach_and_remembers_the_result() -> None:
     ended = replace(
-        standing(51_000, opening=50_400, highest=50_700),
-        is_breached=True, is_day_locked=True, is_cut=True, trade_count_today=7, days=(Decimal(400),),
+        risk(51_000, opening=50_400, highest=50_700),
+        is_breached=True, is_day_locked=True, is_reduced=True, trade_count_today=7, days=(Decimal(400),),
     )  # fmt: skip
     begun = next_day(ended)
 
     balance = Decimal(51_000)
     assert (balance, balance, (Decimal(400), Decimal(600))) == (
-        begun.day_opening_balance, begun.highest_close, begun.days,
+        begun.day_opening_balance, begun.high_water_mark, begun.days,
     )  # fmt: skip
-    assert (True, False, False, 0) == (begun.is_breached, begun.is_day_locked, begun.is_cut, begun.trade_count_today)
+    assert (True, False, False, 0) == (
+        begun.is_breached,
+        begun.is_day_locked,
+        begun.is_reduced,
+        begun.trade_count_today,
+    )
     assert begun == next_day(begun), "a Saturday leaves no result"
 
 
 def test_a_day_that_ends_without_a_balance_opens_without_one() -> None:
-    begun = next_day(replace(standing(highest=52_000), balance=None))
+    begun = next_day(replace(risk(highest=52_000), balance=None))
 
-    assert (None, Decimal(52_000)) == (begun.day_opening_balance, begun.highest_close)
-    assert next_day(replace(standing(), highest_close=None)).highest_close is None
+    assert (None, Decimal(52_000)) == (begun.day_opening_balance, begun.high_water_mark)
+    assert next_day(replace(risk(), high_water_mark=None)).high_water_mark is None
 
 
 @given(st.lists(st.integers(-5_000_00, 20_000_00), min_size=1, max_size=20))
 def test_the_floor_never_falls_from_day_to_day(cents: list[int]) -> None:
-    now, floors = standing(), [floor(COMBINE, Decimal(50_000))]
+    now, floors = risk(), [loss_limit_level_for(COMBINE, Decimal(50_000))]
     for cent in cents:
         now = next_day(replace(now, balance=Decimal(50_000) + cent * CENT))
-        floors.append(floor_of(now, COMBINE))
+        floors.append(loss_limit_level(now, COMBINE))
 
     assert sorted(each for each in floors if each is not None) == floors
 
 
 def test_an_account_is_flat_without_position_and_entry() -> None:
-    assert standing().is_flat
-    assert replace(standing(), holdings=(held("MNQ", 0),)).is_flat
-    assert not replace(standing(), holdings=(held("MNQ", -1),)).is_flat
-    assert not replace(standing(), working=(Working("CON.F.US.MNQ.Z26", "MNQ", Side.BUY, 1),)).is_flat
+    assert risk().is_flat
+    assert replace(risk(), holdings=(held("MNQ", 0),)).is_flat
+    assert not replace(risk(), holdings=(held("MNQ", -1),)).is_flat
+    assert not replace(risk(), working=(Working("CON.F.US.MNQ.Z26", "MNQ", Side.BUY, 1),)).is_flat
 
 
 @pytest.mark.parametrize(

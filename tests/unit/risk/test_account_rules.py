@@ -1,4 +1,4 @@
-"""What the rules say of an account: how much of the room is used, what the clock asks for, and what is missing."""
+"""What the rules say of an account: how much of the headroom is used, what the clock asks for, and what is missing."""
 
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -10,27 +10,27 @@ from hypothesis import strategies as st
 
 from shared.domain.market_data.calendar import Session, calendar_of
 from shared.domain.orders.order import Side
-from shared.domain.risk.account_risk import Standing, Working
+from shared.domain.risk.account_risk import AccountRisk, Working
 from shared.domain.risk.account_rules import Action, Finding, flat_first, quantity_for, strongest, watch
 from shared.domain.risk.rule_book import PRESETS
 from shared.domain.risk.rule_changes import with_changes
-from tests.fixtures.account_risks import COMBINE, EXPRESS, NOON, TODAY, chicago, held, rules_of, session_on, standing
+from tests.fixtures.account_risks import COMBINE, EXPRESS, NOON, TODAY, chicago, held, risk, rules_of, session_on
 
 ENTRY = Working("CON.F.US.MNQ.Z26", "MNQ", Side.BUY, 1)
 
 
-def losing(dollars: str) -> Standing:
+def losing(dollars: str) -> AccountRisk:
     """A fresh 50K Combine whose one open position has lost so much."""
     points = -Decimal(dollars) / 2
-    return replace(standing(), holdings=(held("MNQ", 1, str(points)),))
+    return replace(risk(), holdings=(held("MNQ", 1, str(points)),))
 
 
-def found(now: Standing, at: datetime = NOON, session: Session | None = TODAY) -> list[Finding]:
+def found(now: AccountRisk, at: datetime = NOON, session: Session | None = TODAY) -> list[Finding]:
     return watch(now, COMBINE, at, session)
 
 
 def test_an_account_that_lost_nothing_has_no_findings() -> None:
-    assert [] == found(replace(standing(), holdings=(held("MNQ", 1),)))
+    assert [] == found(replace(risk(), holdings=(held("MNQ", 1),)))
 
 
 @pytest.mark.parametrize(
@@ -50,52 +50,52 @@ def test_the_share_of_the_days_room_decides_what_is_done(loss: str, expected: Ac
 
 
 def test_half_is_cut_where_a_person_says_so_and_only_once_a_day() -> None:
-    book = with_changes(COMBINE, {"cut_at": "0.8"})
+    book = with_changes(COMBINE, {"reduce_at": "0.8"})
 
     assert Action.BLOCK is strongest(watch(losing("1599.99"), book, NOON, TODAY))
-    assert Action.CUT is strongest(watch(losing("1600"), book, NOON, TODAY))
-    assert Action.BLOCK is strongest(watch(replace(losing("1600"), is_cut=True), book, NOON, TODAY))
-    assert Action.FLATTEN is strongest(watch(replace(losing("1800"), is_cut=True), book, NOON, TODAY))
+    assert Action.REDUCE is strongest(watch(losing("1600"), book, NOON, TODAY))
+    assert Action.BLOCK is strongest(watch(replace(losing("1600"), is_reduced=True), book, NOON, TODAY))
+    assert Action.FLATTEN is strongest(watch(replace(losing("1800"), is_reduced=True), book, NOON, TODAY))
 
 
 def test_the_room_is_what_the_day_could_lose_when_it_opened() -> None:
-    halfway = replace(standing(49_000, opening=49_000), holdings=(held("MNQ", 1, "-375"),))
+    halfway = replace(risk(49_000, opening=49_000), holdings=(held("MNQ", 1, "-375"),))
 
     (finding,) = found(halfway)
     assert (Action.BLOCK, chicago("2026-11-24T17:00")) == (finding.action, finding.lifts_market_at)
     assert finding.message == (
-        "maximum loss: 750.00 of the day's room of 1,000.00 is used, and block_at is 75%: equity 48,250.00"
+        "maximum loss: 750.00 of the day's headroom of 1,000.00 is used, and block_at is 75%: equity 48,250.00"
     )
 
 
 def test_a_breach_asks_to_flatten_and_a_flat_account_is_blocked_for_good() -> None:
     (finding,) = found(losing("2000"))
-    assert ("maximum_loss", Action.FLATTEN, None) == (finding.rule, finding.action, finding.lifts_market_at)
+    assert ("max_loss_limit", Action.FLATTEN, None) == (finding.rule, finding.action, finding.lifts_market_at)
     assert "equity 48,000.00 touched the floor 48,000.00" in finding.message
 
-    (finding,) = found(replace(standing(50_900), is_breached=True))
-    assert ("maximum_loss", Action.BLOCK) == (finding.rule, finding.action)
+    (finding,) = found(replace(risk(50_900), is_breached=True))
+    assert ("max_loss_limit", Action.BLOCK) == (finding.rule, finding.action)
 
 
 def test_the_daily_loss_has_its_own_room_and_lifts_at_1700() -> None:
-    book = with_changes(COMBINE, {"daily_loss": "1000"})
+    book = with_changes(COMBINE, {"daily_loss_limit": "1000"})
 
     for loss, action in {"499.99": Action.NONE, "500": Action.WARN, "750": Action.BLOCK, "900": Action.FLATTEN}.items():
         assert action is strongest(watch(losing(loss), book, NOON, TODAY))
     findings = watch(losing("1000"), book, NOON, TODAY)
-    assert ["daily_loss", "maximum_loss"] == rules_of(findings)
+    assert ["daily_loss_limit", "max_loss_limit"] == rules_of(findings)
     assert (Action.FLATTEN, chicago("2026-11-24T17:00")) == (findings[0].action, findings[0].lifts_market_at)
     assert "touched -1,000.00" in findings[0].message
-    (finding,) = watch(replace(standing(), is_day_locked=True), book, NOON, TODAY)
+    (finding,) = watch(replace(risk(), is_day_locked=True), book, NOON, TODAY)
     assert Action.BLOCK is finding.action
 
 
-@pytest.mark.parametrize("missing", ["balance", "day_opening_balance", "highest_close"])
+@pytest.mark.parametrize("missing", ["balance", "day_opening_balance", "high_water_mark"])
 def test_a_missing_balance_blocks_and_is_named(missing: str) -> None:
-    blind = Standing(
+    blind = AccountRisk(
         balance=None if missing == "balance" else Decimal(50_000),
         day_opening_balance=None if missing == "day_opening_balance" else Decimal(50_000),
-        highest_close=None if missing == "highest_close" else Decimal(50_000),
+        high_water_mark=None if missing == "high_water_mark" else Decimal(50_000),
     )
     (finding,) = found(blind)
 
@@ -104,7 +104,7 @@ def test_a_missing_balance_blocks_and_is_named(missing: str) -> None:
 
 
 def test_a_missing_price_of_something_held_blocks_and_is_named() -> None:
-    blind = replace(standing(), holdings=(replace(held("MNQ", 1), exit_price=None), held("MES", 1)))
+    blind = replace(risk(), holdings=(replace(held("MNQ", 1), exit_price=None), held("MES", 1)))
     (finding,) = found(blind)
 
     assert ("price", Action.BLOCK) == (finding.rule, finding.action)
@@ -130,13 +130,13 @@ def test_what_is_held_is_flattened_before_the_firm_does_it(day: str, clock: str,
     at = chicago(f"{day}T{clock}")
     session = calendar_of("equity").session_at(at)
 
-    assert expected is strongest(found(replace(standing(), holdings=(held("MNQ", 1),)), at, session))
-    assert expected is strongest(found(replace(standing(), working=(ENTRY,)), at, session))
-    assert min(expected, Action.BLOCK) is strongest(found(standing(), at, session))
+    assert expected is strongest(found(replace(risk(), holdings=(held("MNQ", 1),)), at, session))
+    assert expected is strongest(found(replace(risk(), working=(ENTRY,)), at, session))
+    assert min(expected, Action.BLOCK) is strongest(found(risk(), at, session))
 
 
 def test_a_session_that_does_not_hold_the_instant_is_none() -> None:
-    (finding,) = found(standing(), NOON, session_on("2026-11-23"))
+    (finding,) = found(risk(), NOON, session_on("2026-11-23"))
 
     assert ("session", Action.BLOCK) == (finding.rule, finding.action)
 
@@ -152,7 +152,7 @@ def test_of_several_sessions_the_one_to_be_flat_first_counts_and_a_closed_one_be
 @pytest.mark.parametrize(("balance", "rules"), [("52999.99", []), ("53000", ["profit_target"])])
 def test_the_profit_target_is_told_when_it_is_reached(balance: str, rules: list[str]) -> None:
     days = (Decimal(1_500), Decimal(1_400))
-    findings = found(replace(standing(balance, opening=52_900, highest=52_900), days=days))
+    findings = found(replace(risk(balance, opening=52_900, highest=52_900), days=days))
 
     assert rules == rules_of(findings)
     assert strongest(findings) <= Action.WARN
@@ -171,7 +171,7 @@ def test_the_profit_target_is_told_when_it_is_reached(balance: str, rules: list[
 )
 def test_a_best_day_above_its_share_raises_the_target(days: tuple[int, ...], expected: str | None) -> None:
     profit = 50_000 + sum(days)
-    findings = found(replace(standing(profit, profit, profit), days=tuple(map(Decimal, days))))
+    findings = found(replace(risk(profit, profit, profit), days=tuple(map(Decimal, days))))
     told = [finding.message for finding in findings if finding.rule == "consistency_share"]
 
     assert (expected is not None) == bool(told)
@@ -181,16 +181,16 @@ def test_a_best_day_above_its_share_raises_the_target(days: tuple[int, ...], exp
 
 
 def test_today_counts_as_a_day() -> None:
-    now = replace(standing(52_000, opening=50_000), days=())
+    now = replace(risk(52_000, opening=50_000), days=())
 
     assert ["consistency_share"] == rules_of(found(now))
 
 
 def test_an_express_account_is_measured_by_40_percent_and_practice_by_none() -> None:
-    now = replace(standing(1_000, opening=1_000, highest=1_000), days=(Decimal(401), Decimal(300), Decimal(299)))
+    now = replace(risk(1_000, opening=1_000, highest=1_000), days=(Decimal(401), Decimal(300), Decimal(299)))
 
     assert ["consistency_share"] == rules_of(watch(now, EXPRESS, NOON, TODAY))
-    assert [] == rules_of(watch(standing(59_000, 50_000, 59_000), PRESETS["practice-50k"], NOON, TODAY))
+    assert [] == rules_of(watch(risk(59_000, 50_000, 59_000), PRESETS["practice-50k"], NOON, TODAY))
 
 
 @pytest.mark.parametrize(

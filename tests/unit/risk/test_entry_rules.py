@@ -9,26 +9,26 @@ import pytest
 from shared.domain.market_data.calendar import calendar_of
 from shared.domain.market_data.product_family import family_of
 from shared.domain.orders.order import Direction, Side
-from shared.domain.risk.account_risk import Standing, Working
+from shared.domain.risk.account_risk import AccountRisk, Working
 from shared.domain.risk.account_rules import Action, Finding
-from shared.domain.risk.entry_rules import EntryWish, against_entry, only_reduces
+from shared.domain.risk.entry_rules import EntryIntent, entry_violations, only_reduces
 from shared.domain.risk.rule_book import NewsWindow, RuleBook
 from shared.domain.risk.rule_changes import with_changes
-from tests.fixtures.account_risks import COMBINE, EXPRESS, NOON, chicago, contract, held, rules_of, standing
+from tests.fixtures.account_risks import COMBINE, EXPRESS, NOON, chicago, contract, held, risk, rules_of
 
-BUY = EntryWish(contract("MNQ"), Side.BUY, 1, 40)
+BUY = EntryIntent(contract("MNQ"), Side.BUY, 1, 40)
 BOOK = with_changes(COMBINE, {"max_quantity": "100"})
 
 
 def against(
-    entry: EntryWish = BUY,
-    now: Standing | None = None,
+    entry: EntryIntent = BUY,
+    now: AccountRisk | None = None,
     book: RuleBook = BOOK,
     at: datetime = NOON,
     group: str = "equity",
 ) -> list[Finding]:
     calendar = calendar_of(group)
-    return against_entry(entry, now or standing(), book, at, session=calendar.session_at(at), calendar=calendar)
+    return entry_violations(entry, now or risk(), book, at, session=calendar.session_at(at), calendar=calendar)
 
 
 def only(findings: list[Finding]) -> Finding:
@@ -42,8 +42,8 @@ def test_an_entry_within_every_rule_passes() -> None:
 
 
 def test_a_breached_account_enters_nothing_and_a_locked_one_tomorrow() -> None:
-    assert ("maximum_loss", None) == told(against(now=replace(standing(), is_breached=True)))
-    assert ("daily_loss", chicago("2026-11-24T17:00")) == told(against(now=replace(standing(), is_day_locked=True)))
+    assert ("max_loss_limit", None) == told(against(now=replace(risk(), is_breached=True)))
+    assert ("daily_loss_limit", chicago("2026-11-24T17:00")) == told(against(now=replace(risk(), is_day_locked=True)))
 
 
 def told(findings: list[Finding]) -> tuple[str, datetime | None]:
@@ -51,30 +51,30 @@ def told(findings: list[Finding]) -> tuple[str, datetime | None]:
     return finding.rule, finding.lifts_market_at
 
 
-@pytest.mark.parametrize(("balance", "rules"), [("48500.01", []), ("48500", ["maximum_loss"])])
+@pytest.mark.parametrize(("balance", "rules"), [("48500.01", []), ("48500", ["max_loss_limit"])])
 def test_entries_stop_where_the_watch_blocks(balance: str, rules: list[str]) -> None:
-    assert rules == rules_of(against(now=standing(balance)))
+    assert rules == rules_of(against(now=risk(balance)))
 
 
 def test_a_warning_forbids_nothing() -> None:
-    assert [] == against(now=standing(48_800))
+    assert [] == against(now=risk(48_800))
 
 
-@pytest.mark.parametrize("missing", ["balance", "day_opening_balance", "highest_close"])
+@pytest.mark.parametrize("missing", ["balance", "day_opening_balance", "high_water_mark"])
 def test_a_missing_balance_forbids(missing: str) -> None:
-    now = replace(standing(), balance=None) if missing == "balance" else standing()
+    now = replace(risk(), balance=None) if missing == "balance" else risk()
     now = replace(now, day_opening_balance=None) if missing == "day_opening_balance" else now
-    now = replace(now, highest_close=None) if missing == "highest_close" else now
+    now = replace(now, high_water_mark=None) if missing == "high_water_mark" else now
 
     assert missing == only(against(now=now)).rule
 
 
 def test_a_missing_price_or_session_forbids() -> None:
-    blind = replace(standing(), holdings=(replace(held("MES", 1), exit_price=None),))
+    blind = replace(risk(), holdings=(replace(held("MES", 1), exit_price=None),))
     assert "price" == only(against(now=blind)).rule
 
     calendar = calendar_of("equity")
-    findings = against_entry(BUY, standing(), BOOK, NOON, session=None, calendar=calendar)
+    findings = entry_violations(BUY, risk(), BOOK, NOON, session=None, calendar=calendar)
     assert ("session", chicago("2026-11-24T17:00")) == told(findings)
 
 
@@ -104,20 +104,20 @@ def test_minis_and_micros_of_the_whole_account_count_together_per_side(
     is_allowed: bool,  # noqa: FBT001
 ) -> None:
     now = replace(
-        standing(),
+        risk(),
         holdings=(held("MNQ", 10), held("MYM", -10)),
         working=(
             Working(contract("NG").id, "MES", Side.BUY, 5), Working(contract("MES").id, "MES", Side.SELL, 5),
         ),
     )  # fmt: skip
-    wish = EntryWish(contract(root), side, quantity, 1)
+    wish = EntryIntent(contract(root), side, quantity, 1)
 
     assert is_allowed == ("contracts" not in rules_of(against(wish, now)))
 
 
 def test_an_order_that_only_reduces_passes_even_over_the_limit() -> None:
-    over = replace(standing(), holdings=(held("NQ", 6),))
-    sell = EntryWish(contract("NQ"), Side.SELL, 6, 1)
+    over = replace(risk(), holdings=(held("NQ", 6),))
+    sell = EntryIntent(contract("NQ"), Side.SELL, 6, 1)
 
     assert "contracts" not in rules_of(against(sell, over))
     assert "contracts" in rules_of(against(replace(sell, quantity=7), over)), "turning is no reducing"
@@ -125,26 +125,26 @@ def test_an_order_that_only_reduces_passes_even_over_the_limit() -> None:
 
 def test_an_exit_passes_whatever_was_lost_and_whichever_way_another_account_lies() -> None:
     both = {family_of("NQ"): frozenset({Direction.LONG})}
-    now = replace(standing(), holdings=(held("NQ", 2),), other_directions=both, is_breached=True)
-    sell = EntryWish(contract("NQ"), Side.SELL, 2, 1)
+    now = replace(risk(), holdings=(held("NQ", 2),), other_directions=both, is_breached=True)
+    sell = EntryIntent(contract("NQ"), Side.SELL, 2, 1)
 
-    assert {"maximum_loss", "forbid_opposite_sides"} & set(rules_of(against(replace(sell, quantity=3), now)))
-    assert not {"maximum_loss", "forbid_opposite_sides"} & set(rules_of(against(sell, now)))
+    assert {"max_loss_limit", "forbid_opposite_sides"} & set(rules_of(against(replace(sell, quantity=3), now)))
+    assert not {"max_loss_limit", "forbid_opposite_sides"} & set(rules_of(against(sell, now)))
 
 
 def test_what_works_already_may_not_reduce_twice() -> None:
-    now = replace(standing(), holdings=(held("NQ", 3),), working=(Working(contract("NQ").id, "NQ", Side.SELL, 2),))
+    now = replace(risk(), holdings=(held("NQ", 3),), working=(Working(contract("NQ").id, "NQ", Side.SELL, 2),))
 
-    assert only_reduces(EntryWish(contract("NQ"), Side.SELL, 1, 1), now)
-    assert not only_reduces(EntryWish(contract("NQ"), Side.SELL, 2, 1), now)
-    assert not only_reduces(EntryWish(contract("NQ"), Side.BUY, 1, 1), now)
-    assert not only_reduces(EntryWish(contract("MNQ"), Side.SELL, 1, 1), now)
+    assert only_reduces(EntryIntent(contract("NQ"), Side.SELL, 1, 1), now)
+    assert not only_reduces(EntryIntent(contract("NQ"), Side.SELL, 2, 1), now)
+    assert not only_reduces(EntryIntent(contract("NQ"), Side.BUY, 1, 1), now)
+    assert not only_reduces(EntryIntent(contract("MNQ"), Side.SELL, 1, 1), now)
 
 
 @pytest.mark.parametrize(("opening", "most"), [("1499.99", 20), ("1500", 30), ("2000", 30), ("2000.01", 50)])
 def test_the_scaling_plan_looks_at_the_balance_the_day_opened_with(opening: str, most: int) -> None:
     book = with_changes(EXPRESS, {"max_quantity": "100"})
-    now = standing(9_000, opening, 9_000)
+    now = risk(9_000, opening, 9_000)
 
     assert [] == against(replace(BUY, quantity=most), now, book)
     finding = only(against(replace(BUY, quantity=most + 1), now, book))
@@ -228,14 +228,14 @@ def test_trades_of_a_day_have_a_most_and_those_on_their_way_count(
 ) -> None:
     book = with_changes(BOOK, {"max_trades_per_day": "3"})
     orders = (Working(contract("MES").id, "MES", Side.BUY, 1),) * on_the_way
-    findings = against(now=replace(standing(), trade_count_today=made, working=orders), book=book)
+    findings = against(now=replace(risk(), trade_count_today=made, working=orders), book=book)
 
     assert [] == findings if is_allowed else told(findings) == ("max_trades_per_day", chicago("2026-11-24T17:00"))
 
 
 def test_orders_of_a_minute_have_a_most_and_it_lifts_a_minute_after_the_oldest() -> None:
     oldest = NOON - timedelta(seconds=20)
-    busy = replace(standing(), order_count_last_minute=30, oldest_order_market_at=oldest)
+    busy = replace(risk(), order_count_last_minute=30, oldest_order_market_at=oldest)
 
     assert [] == against(now=replace(busy, order_count_last_minute=29))
     assert ("max_orders_per_minute", oldest + timedelta(minutes=1)) == told(against(now=busy))
@@ -259,8 +259,8 @@ def test_own_accounts_never_take_opposite_sides_of_one_family(
     other: Direction,
     is_allowed: bool,  # noqa: FBT001
 ) -> None:
-    wish = EntryWish(contract(root), side, 1, 40)
-    now = replace(standing(), other_directions={"NQ": frozenset({other})})
+    wish = EntryIntent(contract(root), side, 1, 40)
+    now = replace(risk(), other_directions={"NQ": frozenset({other})})
     findings = against(wish, now)
 
     assert [] == findings if is_allowed else told(findings) == ("forbid_opposite_sides", None)
@@ -283,7 +283,7 @@ def test_an_entry_without_a_stop_is_forbidden(ticks: int | None) -> None:
 @pytest.mark.parametrize(("balance", "rules"), [("49027.21", []), ("49027.20", ["stop_loss"])])
 def test_a_stop_that_would_reach_the_floor_with_its_costs_is_forbidden(balance: str, rules: list[str]) -> None:
     wish = replace(BUY, quantity=10, stop_loss_ticks=200)  # 1,000 and 27.20 of costs; the floor is 48,000
-    findings = against(wish, standing(balance))
+    findings = against(wish, risk(balance))
 
     assert rules == rules_of(findings)
     if rules:
@@ -295,15 +295,15 @@ def test_what_other_stops_may_lose_counts() -> None:
     first = Working(contract("MNQ").id, "MNQ", Side.BUY, 1, stop_risk=Decimal(1_000))
 
     assert [] == against(wish)
-    assert "stop_loss" == only(against(wish, replace(standing(), working=(first,)))).rule
+    assert "stop_loss" == only(against(wish, replace(risk(), working=(first,)))).rule
 
 
 def test_every_rule_that_forbids_is_told_at_once() -> None:
     book = with_changes(COMBINE, {"risk_per_trade": "10", "trading_hours": "08:30-09:00"})
-    wish = EntryWish(contract("NQ"), Side.BUY, 6, 40)
-    now = replace(standing(48_400), order_count_last_minute=99, other_directions={"NQ": frozenset({Direction.SHORT})})
+    wish = EntryIntent(contract("NQ"), Side.BUY, 6, 40)
+    now = replace(risk(48_400), order_count_last_minute=99, other_directions={"NQ": frozenset({Direction.SHORT})})
 
     assert [
-        "maximum_loss", "max_quantity", "contracts", "last_entry", "trading_hours", "max_orders_per_minute",
+        "max_loss_limit", "max_quantity", "contracts", "last_entry", "trading_hours", "max_orders_per_minute",
         "forbid_opposite_sides", "risk_per_trade", "stop_loss",
     ] == rules_of(against(wish, now, book, chicago("2026-11-24T15:08")))  # fmt: skip

@@ -9,7 +9,7 @@ import pytest
 from shared.domain.market_data.calendar import calendar_of
 from shared.domain.market_data.contract import Contract
 from shared.domain.orders.order import OrderType, Side
-from shared.domain.risk.pre_trade import Bracket, Entry, Facts, check_entry, check_session
+from shared.domain.risk.pre_trade import Bracket, Entry, Facts, check_preconditions, check_session
 from shared.errors import MarketClosedError, PostponedError, RiskLimitError
 
 MNQ = Contract("CON.F.US.MNQ.Z26", "MNQZ6", "MNQ", Decimal("0.25"), Decimal("0.5"), is_active=True)
@@ -30,11 +30,13 @@ SELL = replace(BUY, side=Side.SELL)
 
 
 def test_an_entry_with_a_stop_passes_and_keeps_its_distances() -> None:
-    assert Bracket(40, 80) == check_entry(replace(BUY, take_profit_ticks=80), FACTS)
+    assert Bracket(40, 80) == check_preconditions(replace(BUY, take_profit_ticks=80), FACTS)
 
 
 def test_an_entry_without_a_stop_takes_the_accounts_default() -> None:
-    assert Bracket(60, None) == check_entry(replace(BUY, stop_loss_ticks=None), replace(FACTS, default_stop_ticks=60))
+    assert Bracket(60, None) == check_preconditions(
+        replace(BUY, stop_loss_ticks=None), replace(FACTS, default_stop_ticks=60)
+    )
 
 
 def priced(entry: Entry, stop_loss: str, take_profit: str | None = None) -> Entry:
@@ -52,7 +54,7 @@ def priced(entry: Entry, stop_loss: str, take_profit: str | None = None) -> Entr
     ],
 )
 def test_a_price_becomes_its_distance_from_where_the_entry_fills(entry: Entry, expected: Bracket) -> None:
-    assert expected == check_entry(entry, FACTS)
+    assert expected == check_preconditions(entry, FACTS)
 
 
 @pytest.mark.parametrize(
@@ -75,7 +77,7 @@ def test_a_price_becomes_its_distance_from_where_the_entry_fills(entry: Entry, e
 )
 def test_what_must_never_be_sent_is_refused_with_the_value(facts: Facts, entry: Entry, message: str) -> None:
     with pytest.raises(RiskLimitError, match=message):
-        check_entry(entry, facts)
+        check_preconditions(entry, facts)
 
 
 @pytest.mark.parametrize(
@@ -89,7 +91,7 @@ def test_what_must_never_be_sent_is_refused_with_the_value(facts: Facts, entry: 
 )
 def test_a_missing_fact_postpones_the_entry(facts: Facts, message: str) -> None:
     with pytest.raises(PostponedError, match=message):
-        check_entry(BUY, facts)
+        check_preconditions(BUY, facts)
 
 
 @pytest.mark.parametrize(

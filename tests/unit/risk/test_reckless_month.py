@@ -19,16 +19,16 @@ from shared.domain.market_data.contract import ROOTS, Contract, contract_id
 from shared.domain.orders.matching import Quote, moves_of
 from shared.domain.orders.order import Side
 from shared.domain.orders.position import Position, after_fill, in_money
-from shared.domain.risk.account_risk import Holding, Standing, day_ends, floor_of, marked, next_day
+from shared.domain.risk.account_risk import AccountRisk, Holding, day_ends, loss_limit_level, marked, next_day
 from shared.domain.risk.account_rules import Action, quantity_for, strongest, watch
-from shared.domain.risk.entry_rules import EntryWish, against_entry
+from shared.domain.risk.entry_rules import EntryIntent, entry_violations
 from shared.domain.risk.rule_book import PRESETS
 from shared.domain.risk.rule_changes import with_changes
 
 MGC = ROOTS["MGC"]
 METALS = calendar_of("metals")
 CONTRACT = Contract(contract_id(MGC, "G", 2025), "MGCG5", "MGC", MGC.tick_size, MGC.tick_value, is_active=True)
-BOOK = with_changes(PRESETS["combine-50k"], {"max_quantity": "1000", "cut_at": "0.80"})
+BOOK = with_changes(PRESETS["combine-50k"], {"max_quantity": "1000", "reduce_at": "0.80"})
 SLIPPAGE = 2  # ticks, against us, at every fill
 FEES = Decimal("0.61")  # a contract and side
 STOPS = (40, 80, 150)  # ticks, one after the other by day
@@ -42,7 +42,7 @@ class Gambler:
     """Always in with the most that is let through, turning with every seventh bar, its stop far away."""
 
     is_ruled: bool
-    now: Standing
+    now: AccountRisk
     stop_ticks: int
     position: Position = field(default_factory=Position)
     stop: int | None = None
@@ -82,19 +82,19 @@ class Gambler:
         action = strongest(watch(self.now, BOOK, at, session))
         if action is Action.FLATTEN:
             self.close(abs(self.position.quantity), quote)
-        elif action is Action.CUT:
+        elif action is Action.REDUCE:
             self.close((abs(self.position.quantity) + 1) // 2, quote)
-            self.now = replace(self.now, is_cut=True)
+            self.now = replace(self.now, is_reduced=True)
 
     def enter(self, side: Side, quote: Quote, at: datetime, session: Session) -> None:
         if self.is_ruled:
-            equity, least = self.now.equity, floor_of(self.now, BOOK)
+            equity, least = self.now.equity, loss_limit_level(self.now, BOOK)
             assert equity is not None
             assert least is not None
             costs = BOOK.costs_per_micro
             wished = min(50, quantity_for(equity - least - 1, self.stop_ticks, MGC.tick_value, costs))
-            wish = EntryWish(CONTRACT, side, wished, self.stop_ticks)
-            if against_entry(wish, self.now, BOOK, at, session=session, calendar=METALS):
+            wish = EntryIntent(CONTRACT, side, wished, self.stop_ticks)
+            if entry_violations(wish, self.now, BOOK, at, session=session, calendar=METALS):
                 self.asks_from = self.bar_count + ASKS_AGAIN_AFTER
                 return
         else:
@@ -130,7 +130,7 @@ class Gambler:
                 ),
             )  # fmt: skip
         self.now = replace(self.now, holdings=held)
-        equity, least = self.now.equity, floor_of(self.now, BOOK)
+        equity, least = self.now.equity, loss_limit_level(self.now, BOOK)
         assert equity is not None
         assert least is not None
         self.least_spare = min(self.least_spare, equity - least)
@@ -138,7 +138,7 @@ class Gambler:
 
 def fresh(stop_ticks: int, *, is_ruled: bool) -> Gambler:
     start = Decimal(50_000)
-    return Gambler(is_ruled, Standing(balance=start, day_opening_balance=start, highest_close=start), stop_ticks)
+    return Gambler(is_ruled, AccountRisk(balance=start, day_opening_balance=start, high_water_mark=start), stop_ticks)
 
 
 def bar_of(row: dict[str, str]) -> Bar:

@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 
 from shared.domain.market_data.calendar import calendar_of
 from shared.domain.orders.order import Side
-from shared.domain.risk.account_risk import Holding, Standing, Working, day_ends, marked, next_day
+from shared.domain.risk.account_risk import AccountRisk, Holding, Working, day_ends, marked, next_day
 from shared.domain.risk.account_rules import Action, strongest, watch
-from shared.domain.risk.entry_rules import EntryWish, against_entry
+from shared.domain.risk.entry_rules import EntryIntent, entry_violations
 from shared.domain.risk.rule_book import PRESETS, RuleBook
 from shared.domain.risk.rule_changes import with_changes
 from tests.fixtures.account_risks import contract
@@ -175,12 +175,12 @@ class PlainFirm:
 
 
 class Ours:
-    """The same account through our rules: a standing, marked after every step."""
+    """The same account through our rules: a risk, marked after every step."""
 
     def __init__(self, book: RuleBook, clock: datetime) -> None:
         self.book, self.clock = book, clock
         start = book.starting_balance
-        self.now = Standing(balance=start, day_opening_balance=start, highest_close=start)
+        self.now = AccountRisk(balance=start, day_opening_balance=start, high_water_mark=start)
         self.lots: dict[str, list[tuple[int, int]]] = {root: [] for root in ROOTS}
         self.prices = dict.fromkeys(ROOTS, START_PRICE)
 
@@ -221,9 +221,9 @@ class Ours:
 
     def forbids(self, probe: Order) -> set[str]:
         calendar = calendar_of("equity")
-        wish = EntryWish(contract(probe.root), Side.BUY if probe.quantity > 0 else Side.SELL, abs(probe.quantity), 1)
+        wish = EntryIntent(contract(probe.root), Side.BUY if probe.quantity > 0 else Side.SELL, abs(probe.quantity), 1)
         session = calendar.session_at(self.clock)
-        findings = against_entry(wish, self.now, self.book, self.clock, session=session, calendar=calendar)
+        findings = entry_violations(wish, self.now, self.book, self.clock, session=session, calendar=calendar)
         return {finding.rule for finding in findings}
 
 
@@ -265,7 +265,7 @@ def test_our_rules_and_the_plain_reading_agree_at_every_step(
     clock = begins[0].replace(tzinfo=UTC) + timedelta(minutes=begins[1])
     book = with_changes(
         PRESETS[f"{stage}-{size // 1000}k"],
-        {"daily_loss": str(daily or "none"), "max_quantity": "1000", "max_orders_per_minute": "1000"},
+        {"daily_loss_limit": str(daily or "none"), "max_quantity": "1000", "max_orders_per_minute": "1000"},
     )
     plain, ours = PlainFirm(stage, size, daily, clock), Ours(book, clock)
     for index, (step, probe) in enumerate(path):
@@ -277,7 +277,7 @@ def test_our_rules_and_the_plain_reading_agree_at_every_step(
         assert plain.takes_entries_now() == (not {"session", "last_entry"} & forbidden)
         assert plain.allows(*probe) == ("contracts" not in forbidden)
         if plain.verdict() != "ok":
-            assert plain.is_exit(*probe) != bool({"maximum_loss", "daily_loss"} & forbidden)
+            assert plain.is_exit(*probe) != bool({"max_loss_limit", "daily_loss_limit"} & forbidden)
             session = calendar_of("equity").session_at(ours.clock)
             least = Action.BLOCK if ours.now.is_flat else Action.FLATTEN
             assert least <= strongest(watch(ours.now, book, ours.clock, session))

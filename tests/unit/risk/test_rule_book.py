@@ -9,7 +9,7 @@ import pytest
 
 from shared.domain.accounts.stage import Stage
 from shared.domain.market_data.product_family import family_of, is_equity_index
-from shared.domain.risk.rule_book import PRESETS, SIZES, NewsWindow, RuleBook, Rung, preset_for
+from shared.domain.risk.rule_book import PRESETS, SIZES, NewsWindow, RuleBook, ScalingStep, preset_for
 from shared.domain.risk.rule_changes import describe, with_changes
 from shared.errors import RefusedError
 from tests.fixtures.account_risks import COMBINE, EXPRESS
@@ -39,7 +39,7 @@ def test_a_preset_has_the_figures_of_its_stage_and_size(name: str, figures: tupl
     book = PRESETS[name]
 
     assert figures == (
-        book.maximum_loss, book.daily_loss, book.profit_target, book.starting_balance, book.most_minis,
+        book.max_loss_limit, book.daily_loss_limit, book.profit_target, book.starting_balance, book.most_minis,
     )  # fmt: skip
 
 
@@ -74,7 +74,7 @@ def test_an_account_of_no_known_stage_has_no_rules() -> None:
 
 
 @pytest.mark.parametrize(
-    ("size", "ladder"),
+    ("size", "scaling_plan"),
     [
         (50, {"-500": 2, "1499.99": 2, "1500": 3, "2000": 3, "2000.01": 5}),
         (100, {"0": 3, "1499.99": 3, "1500": 4, "2000": 4, "2000.01": 5, "3000": 5, "3000.01": 10}),
@@ -82,11 +82,11 @@ def test_an_account_of_no_known_stage_has_no_rules() -> None:
     ],
 )
 def test_an_express_account_scales_and_a_shared_edge_belongs_to_the_lower_step(
-    size: int, ladder: dict[str, int]
+    size: int, scaling_plan: dict[str, int]
 ) -> None:
     book = PRESETS[f"express-{size}k"]
 
-    assert ladder == {balance: book.most_micros(Decimal(balance)) // 10 for balance in ladder}
+    assert scaling_plan == {balance: book.most_micros(Decimal(balance)) // 10 for balance in scaling_plan}
 
 
 def test_a_lower_count_of_minis_holds_on_every_step() -> None:
@@ -111,10 +111,10 @@ def test_a_mini_and_its_micro_are_one_family_and_what_nobody_knows_is_its_own() 
 @pytest.mark.parametrize(
     ("name", "text", "expected"),
     [
-        ("maximum_loss", "1500", Decimal(1_500)),
-        ("maximum_loss", "none", None),
-        ("daily_loss", " 750.50 ", Decimal("750.50")),
-        ("daily_loss", "None", None),
+        ("max_loss_limit", "1500", Decimal(1_500)),
+        ("max_loss_limit", "none", None),
+        ("daily_loss_limit", " 750.50 ", Decimal("750.50")),
+        ("daily_loss_limit", "None", None),
         ("starting_balance", "0", Decimal(0)),
         ("has_been_paid", "yes", True),
         ("consistency_share", "0.5", Decimal("0.5")),
@@ -124,8 +124,8 @@ def test_a_mini_and_its_micro_are_one_family_and_what_nobody_knows_is_its_own() 
         ("trading_hours", "18:00 - 02:00", (time(18), time(2))),
         ("heavy_micros", "sil, mbt", ("SIL", "MBT")),
         ("heavy_micros", "none", ()),
-        ("ladder", "2, 3 from 1500, 5 above 2000", EXPRESS.ladder),
-        ("ladder", "none", ()),
+        ("scaling_plan", "2, 3 from 1500, 5 above 2000", EXPRESS.scaling_plan),
+        ("scaling_plan", "none", ()),
         (
             "news",
             "CPI, 2026-12-10T13:30Z, 5, 5; FOMC, 2026-12-09T13:00-06:00, 0, 30, micros",
@@ -138,7 +138,7 @@ def test_a_mini_and_its_micro_are_one_family_and_what_nobody_knows_is_its_own() 
             ),
         ),
         ("forbid_opposite_sides", "no", False),
-        ("cut_at", "0.8", Decimal("0.8")),
+        ("reduce_at", "0.8", Decimal("0.8")),
         ("flatten_at", "1", Decimal(1)),
     ],
 )  # fmt: skip
@@ -152,15 +152,15 @@ def test_a_person_changes_a_rule_by_text(name: str, text: str, expected: object)
 @pytest.mark.parametrize(
     ("name", "text"),
     [
-        ("maximum_loss", "1,500"),
-        ("maximum_loss", "-1500"),
-        ("maximum_loss", "0"),
-        ("maximum_loss", "NaN"),
-        ("maximum_loss", "1_500"),
-        ("maximum_loss", "1500.005"),
-        ("maximum_loss", "1e9"),
-        ("maximum_loss", "٣"),
-        ("maximum_loss", ""),
+        ("max_loss_limit", "1,500"),
+        ("max_loss_limit", "-1500"),
+        ("max_loss_limit", "0"),
+        ("max_loss_limit", "NaN"),
+        ("max_loss_limit", "1_500"),
+        ("max_loss_limit", "1500.005"),
+        ("max_loss_limit", "1e9"),
+        ("max_loss_limit", "٣"),
+        ("max_loss_limit", ""),
         ("starting_balance", "none"),
         ("consistency_share", "55"),
         ("consistency_share", "0"),
@@ -172,8 +172,8 @@ def test_a_person_changes_a_rule_by_text(name: str, text: str, expected: object)
         ("trading_hours", "08:30-24:00"),
         ("trading_hours", "08:30-08:30"),
         ("heavy_micros", "SIL, XYZ"),
-        ("ladder", "2, 3 beyond 1500"),
-        ("ladder", "0"),
+        ("scaling_plan", "2, 3 beyond 1500"),
+        ("scaling_plan", "0"),
         ("news", "CPI, 2026-12-10T13:30, 5, 5"),  # no offset
         ("news", "CPI, 2026-12-10T13:30Z"),
         ("news", ", 2026-12-10T13:30Z, 5, 5"),
@@ -190,7 +190,7 @@ def test_what_cannot_be_used_is_refused_with_rule_value_and_cure(name: str, text
 
 
 def test_an_unknown_rule_is_refused_with_the_list_of_rules() -> None:
-    with pytest.raises(RefusedError, match=r"'max_loss' is no rule of the book: the rules are .*maximum_loss.*"):
+    with pytest.raises(RefusedError, match=r"'max_loss' is no rule of the book: the rules are .*max_loss_limit.*"):
         with_changes(COMBINE, {"max_loss": "1500"})
 
 
@@ -199,11 +199,11 @@ def test_an_unknown_rule_is_refused_with_the_list_of_rules() -> None:
     [
         ({"warn_at": "0.8"}, r"warn_at '0.8': block_at 0.75 does not fit warn_at 0.8: give shares"),
         ({"block_at": "0.95"}, "flatten_at 0.90 does not fit block_at 0.95"),
-        ({"cut_at": "0.7"}, "cut_at 0.7 does not fit block_at 0.75"),
-        ({"cut_at": "0.95"}, "flatten_at 0.90 does not fit cut_at 0.95"),
-        ({"ladder": "2 from 100, 3"}, "ladder must begin with"),
-        ({"ladder": "2, 3 from 2000, 4 from 1500"}, "ladder must begin with"),
-        ({"ladder": "2, 3 from 2000, 4 above 2000"}, "ladder must begin with"),
+        ({"reduce_at": "0.7"}, "reduce_at 0.7 does not fit block_at 0.75"),
+        ({"reduce_at": "0.95"}, "flatten_at 0.90 does not fit reduce_at 0.95"),
+        ({"scaling_plan": "2 from 100, 3"}, "scaling_plan must begin with"),
+        ({"scaling_plan": "2, 3 from 2000, 4 from 1500"}, "scaling_plan must begin with"),
+        ({"scaling_plan": "2, 3 from 2000, 4 above 2000"}, "scaling_plan must begin with"),
     ],
 )
 def test_rules_that_do_not_fit_together_are_refused(changes: dict[str, str], message: str) -> None:
@@ -212,7 +212,7 @@ def test_rules_that_do_not_fit_together_are_refused(changes: dict[str, str], mes
 
 
 def test_shares_may_be_equal_and_are_judged_after_all_changes() -> None:
-    shares = {"warn_at": "1", "block_at": "1", "cut_at": "1", "flatten_at": "1"}
+    shares = {"warn_at": "1", "block_at": "1", "reduce_at": "1", "flatten_at": "1"}
 
     assert Decimal(1) == with_changes(COMBINE, shares).warn_at
 
@@ -235,9 +235,9 @@ def test_what_is_described_can_be_read_back(book: RuleBook) -> None:
 def test_a_practice_accounts_maximum_loss_is_told_as_our_assumption() -> None:
     sources = {rule: source for rule, _, source in describe(PRESETS["practice-50k"])}
 
-    assert "our cautious assumption" in sources["maximum_loss"]
-    assert "TopstepX, 2026-09" == {rule: source for rule, _, source in describe(COMBINE)}["maximum_loss"]
+    assert "our cautious assumption" in sources["max_loss_limit"]
+    assert "TopstepX, 2026-09" == {rule: source for rule, _, source in describe(COMBINE)}["max_loss_limit"]
 
 
 def test_a_scaling_plan_with_one_step_for_all_is_a_plan() -> None:
-    assert 20 == replace(COMBINE, ladder=(Rung(2),)).most_micros(Decimal(0))
+    assert 20 == replace(COMBINE, scaling_plan=(ScalingStep(2),)).most_micros(Decimal(0))

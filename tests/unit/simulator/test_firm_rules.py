@@ -34,10 +34,10 @@ def test_the_floor_is_the_highest_end_of_day_less_the_loss_never_above_the_start
 ) -> None:
     row, start = account(stage, size), 0 if stage is Stage.EXPRESS else size
     for end in ends:
-        row = Account(id=1, name="", balance=Decimal(start + end), stage=stage, size=size, standing=row.standing)
-        row = Account(id=1, name="", balance=row.balance, stage=stage, size=size, standing=rules.next_day(row))
+        row = Account(id=1, name="", balance=Decimal(start + end), stage=stage, size=size, loss_state=row.loss_state)
+        row = Account(id=1, name="", balance=row.balance, stage=stage, size=size, loss_state=rules.next_day(row))
 
-    assert min(start, max(start, *(start + end for end in ends)) - LOSS[size]) == row.standing.floor
+    assert min(start, max(start, *(start + end for end in ends)) - LOSS[size]) == row.loss_state.loss_limit_level
 
 
 @given(

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from simulator.response_faults import LISTS, SPOILS, document_of
+from simulator.response_faults import LISTS, RESPONSE_FAULTS, document_of
 from simulator.wire import envelope
 
 ORDERS, BARS = "/api/Order/searchOpen", "/api/History/retrieveBars"
@@ -27,7 +27,7 @@ def answer(rows: list[dict[str, Any]]) -> dict[str, Any]:
 
 
 def spoiled(kind: str, path: str, document: dict[str, Any], before: dict[str, Any] | None = None) -> dict[str, Any]:
-    return SPOILS[kind].spoiled(path, document, before)
+    return RESPONSE_FAULTS[kind].spoiled(path, document, before)
 
 
 @given(orders)
@@ -57,8 +57,8 @@ def test_seven_digits_are_the_same_instant(rows: list[dict[str, Any]]) -> None:
 @given(orders)
 def test_the_answer_handed_in_is_left_as_it_is(rows: list[dict[str, Any]]) -> None:
     document = answer(rows)
-    for kind in SPOILS:
-        if SPOILS[kind].can_spoil(ORDERS):
+    for kind in RESPONSE_FAULTS:
+        if RESPONSE_FAULTS[kind].can_spoil(ORDERS):
             spoiled(kind, ORDERS, document, answer([]))
 
     assert answer(rows) == document
@@ -73,7 +73,7 @@ def test_nothing_is_open_for_one_who_never_asked() -> None:
     assert [] == spoiled("stale_search_open", ORDERS, answer([{"status": 1}]))["orders"]
 
 
-@pytest.mark.parametrize("kind", sorted(SPOILS))
+@pytest.mark.parametrize("kind", sorted(RESPONSE_FAULTS))
 def test_no_answer_without_rows_can_be_spoiled(kind: str) -> None:
-    assert not SPOILS[kind].can_spoil("/api/Order/place")
-    assert any(SPOILS[kind].can_spoil(path) for path in LISTS)
+    assert not RESPONSE_FAULTS[kind].can_spoil("/api/Order/place")
+    assert any(RESPONSE_FAULTS[kind].can_spoil(path) for path in LISTS)

@@ -10,7 +10,7 @@ from shared.domain.orders.order import OrderState, OrderType, Role, Side
 from simulator.venue.records import AccountSettings, Change
 from simulator.venue.venue import Modification
 from tests.fixtures.venue import MNQ
-from tests.fixtures.venue_core import MOMENT, Pit
+from tests.fixtures.venue_core import MOMENT, VenueCore
 
 WORKING, FILLED, CANCELLED = OrderState.WORKING, OrderState.FILLED, OrderState.CANCELLED
 SUSPENDED = OrderState.SUSPENDED
@@ -20,190 +20,194 @@ def told(changes: list[Change]) -> list[list[tuple[Role, OrderState]]]:
     return [[(row.role, row.state) for row in change.orders] for change in changes]
 
 
-def test_a_bracket_entry_is_told_as_one_acceptance_and_one_fill(pit: Pit) -> None:
-    pit.changes.clear()
-    entry = pit.enter(stop_loss=-40, take_profit=80)
-    accepted, filled = pit.changes
+def test_a_bracket_entry_is_told_as_one_acceptance_and_one_fill(venue_core: VenueCore) -> None:
+    venue_core.changes.clear()
+    entry = venue_core.enter(stop_loss=-40, take_profit=80)
+    accepted, filled = venue_core.changes
 
     assert [
         [(Role.STOP_LOSS, SUSPENDED), (Role.ENTRY, OrderState.SUBMITTING), (Role.TAKE_PROFIT, SUSPENDED)],
         [(Role.ENTRY, FILLED), (Role.TAKE_PROFIT, WORKING), (Role.STOP_LOSS, WORKING)],
-    ] == told(pit.changes)  # fmt: skip
+    ] == told(venue_core.changes)  # fmt: skip
     assert [entry.id + 1, entry.id, entry.id + 2] == [row.id for row in accepted.orders]
     assert (1, 1, 1) == (len(filled.fills), len(filled.holdings), len(filled.accounts))
     assert entry.created_market_at + MOMENT == filled.market_at
 
 
-def test_a_leg_that_fills_and_the_sibling_it_ends_are_told_together(pit: Pit) -> None:
-    pit.enter(stop_loss=-40, take_profit=80)
-    pit.changes.clear()
-    pit.goes_to("24980.00")
-    (change,) = [change for change in pit.changes if change.fills]
+def test_a_leg_that_fills_and_the_sibling_it_ends_are_told_together(venue_core: VenueCore) -> None:
+    venue_core.enter(stop_loss=-40, take_profit=80)
+    venue_core.changes.clear()
+    venue_core.goes_to("24980.00")
+    (change,) = [change for change in venue_core.changes if change.fills]
 
     assert [(Role.STOP_LOSS, FILLED), (Role.TAKE_PROFIT, CANCELLED)] == told([change])[0]
-    assert 0 == pit.position()
+    assert 0 == venue_core.position()
 
 
-def test_a_market_order_does_not_fill_before_its_ten_milliseconds(pit: Pit) -> None:
-    order_id = pit.place().order_id
+def test_a_market_order_does_not_fill_before_its_ten_milliseconds(venue_core: VenueCore) -> None:
+    order_id = venue_core.place().order_id
     assert order_id is not None
-    pit.step(milliseconds=9)
-    early = pit.state(order_id)
-    pit.step(milliseconds=1)
+    venue_core.step(milliseconds=9)
+    early = venue_core.state(order_id)
+    venue_core.step(milliseconds=1)
 
-    assert [OrderState.SUBMITTING, FILLED] == [early, pit.state(order_id)]
+    assert [OrderState.SUBMITTING, FILLED] == [early, venue_core.state(order_id)]
 
 
-def test_a_partly_filled_order_stays_open_and_shows_its_average_price(pit: Pit) -> None:
-    pit.partial.append(1.0)
-    entry = pit.enter(quantity=5)
+def test_a_partly_filled_order_stays_open_and_shows_its_average_price(venue_core: VenueCore) -> None:
+    venue_core.partial.append(1.0)
+    entry = venue_core.enter(quantity=5)
     first = entry
-    pit.goes_to("25010.00", seconds=0.5)
-    pit.step(seconds=1)
-    whole = pit.order(entry.id)
-    one, two = pit.fills()
+    venue_core.goes_to("25010.00", seconds=0.5)
+    venue_core.step(seconds=1)
+    whole = venue_core.order(entry.id)
+    one, two = venue_core.fills()
 
     assert (WORKING, 2, Fraction(one.price)) == (first.state, first.filled_quantity, first.fill_price)
     assert (FILLED, 5) == (whole.state, whole.filled_quantity)
     assert Fraction(2 * one.price + 3 * two.price, 5) == whole.fill_price
     assert one.price < two.price
-    assert 5 == pit.position()
+    assert 5 == venue_core.position()
 
 
-def test_legs_cover_what_has_filled_and_grow_with_it(pit: Pit) -> None:
-    pit.partial.append(1.0)
-    entry = pit.enter(quantity=4, stop_loss=-40, take_profit=80)
-    first = [(pit.order(entry.id + n).state, pit.order(entry.id + n).quantity) for n in (1, 2)]
-    price = pit.order(entry.id + 1).price
-    pit.step(seconds=2)
+def test_legs_cover_what_has_filled_and_grow_with_it(venue_core: VenueCore) -> None:
+    venue_core.partial.append(1.0)
+    entry = venue_core.enter(quantity=4, stop_loss=-40, take_profit=80)
+    first = [(venue_core.order(entry.id + n).state, venue_core.order(entry.id + n).quantity) for n in (1, 2)]
+    price = venue_core.order(entry.id + 1).price
+    venue_core.step(seconds=2)
 
     assert [(WORKING, 2), (WORKING, 2)] == first
     assert [(WORKING, 4), (WORKING, 4)] == [
-        (pit.order(entry.id + n).state, pit.order(entry.id + n).quantity) for n in (1, 2)
+        (venue_core.order(entry.id + n).state, venue_core.order(entry.id + n).quantity) for n in (1, 2)
     ]
-    assert price == pit.order(entry.id + 1).price
+    assert price == venue_core.order(entry.id + 1).price
 
 
-def test_cancelling_a_partly_filled_entry_leaves_its_position_protected(pit: Pit) -> None:
-    pit.partial.append(60.0)
-    entry = pit.enter(quantity=4, stop_loss=-40)
+def test_cancelling_a_partly_filled_entry_leaves_its_position_protected(venue_core: VenueCore) -> None:
+    venue_core.partial.append(60.0)
+    entry = venue_core.enter(quantity=4, stop_loss=-40)
 
-    assert 0 == pit.venue.cancel(pit.account_id, entry.id).code
-    pit.step(minutes=2)
-    assert (CANCELLED, 2) == (pit.state(entry.id), pit.order(entry.id).filled_quantity)
-    assert (WORKING, 2) == (pit.state(entry.id + 1), pit.order(entry.id + 1).quantity)
-    assert 2 == pit.position()
+    assert 0 == venue_core.venue.cancel(venue_core.account_id, entry.id).code
+    venue_core.step(minutes=2)
+    assert (CANCELLED, 2) == (venue_core.state(entry.id), venue_core.order(entry.id).filled_quantity)
+    assert (WORKING, 2) == (venue_core.state(entry.id + 1), venue_core.order(entry.id + 1).quantity)
+    assert 2 == venue_core.position()
 
 
-def test_a_leg_that_fills_in_part_shrinks_its_sibling_and_the_rest_goes_at_market(pit: Pit) -> None:
-    entry = pit.enter(quantity=4, stop_loss=-40, take_profit=80)
-    pit.partial.append(5.0)
-    pit.goes_to("24980.00")
-    stop, target = pit.order(entry.id + 1), pit.order(entry.id + 2)
-    pit.step(seconds=6)
+def test_a_leg_that_fills_in_part_shrinks_its_sibling_and_the_rest_goes_at_market(venue_core: VenueCore) -> None:
+    entry = venue_core.enter(quantity=4, stop_loss=-40, take_profit=80)
+    venue_core.partial.append(5.0)
+    venue_core.goes_to("24980.00")
+    stop, target = venue_core.order(entry.id + 1), venue_core.order(entry.id + 2)
+    venue_core.step(seconds=6)
 
     assert (WORKING, 2) == (stop.state, stop.filled_quantity)
     assert (WORKING, 2) == (target.state, target.quantity)
-    assert [FILLED, CANCELLED] == [pit.state(entry.id + 1), pit.state(entry.id + 2)]
-    assert 0 == pit.position()
+    assert [FILLED, CANCELLED] == [venue_core.state(entry.id + 1), venue_core.state(entry.id + 2)]
+    assert 0 == venue_core.position()
 
 
-def test_the_rest_of_a_limit_rests_at_its_price(pit: Pit) -> None:
-    pit.partial.append(1.0)
-    order_id = pit.place(type=OrderType.LIMIT, price="24990.00", quantity=2).order_id
+def test_the_rest_of_a_limit_rests_at_its_price(venue_core: VenueCore) -> None:
+    venue_core.partial.append(1.0)
+    order_id = venue_core.place(type=OrderType.LIMIT, price="24990.00", quantity=2).order_id
     assert order_id is not None
-    pit.goes_to("24985.00", "25000.00", seconds=0.5)
-    pit.step(seconds=5)
-    half = pit.order(order_id)
-    pit.goes_to("24985.00")
+    venue_core.goes_to("24985.00", "25000.00", seconds=0.5)
+    venue_core.step(seconds=5)
+    half = venue_core.order(order_id)
+    venue_core.goes_to("24985.00")
 
     assert (WORKING, 1) == (half.state, half.filled_quantity)
-    assert (FILLED, Fraction(24990 * 4)) == (pit.state(order_id), pit.order(order_id).fill_price)
+    assert (FILLED, Fraction(24990 * 4)) == (venue_core.state(order_id), venue_core.order(order_id).fill_price)
 
 
-def test_a_trailing_stop_follows_the_price_and_never_goes_back(pit: Pit) -> None:
-    pit.enter()
-    order_id = pit.place(type=OrderType.TRAILING_STOP, side=Side.SELL, price="24990.00").order_id
+def test_a_trailing_stop_follows_the_price_and_never_goes_back(venue_core: VenueCore) -> None:
+    venue_core.enter()
+    order_id = venue_core.place(type=OrderType.TRAILING_STOP, side=Side.SELL, price="24990.00").order_id
     assert order_id is not None
-    levels = [pit.order(order_id).price]
+    levels = [venue_core.order(order_id).price]
     for price in ("25020.00", "25015.00", "25030.00"):
-        pit.goes_to(price)
-        levels.append(pit.order(order_id).price)
-    pit.goes_to("25015.00")
+        venue_core.goes_to(price)
+        levels.append(venue_core.order(order_id).price)
+    venue_core.goes_to("25015.00")
 
     assert [24990 * 4, 25010 * 4, 25010 * 4, 25020 * 4] == levels
-    assert 40 == pit.order(order_id).trail_ticks
-    assert (FILLED, Fraction(25020 * 4)) == (pit.state(order_id), pit.order(order_id).fill_price)
-    assert 0 == pit.position()
+    assert 40 == venue_core.order(order_id).trail_ticks
+    assert (FILLED, Fraction(25020 * 4)) == (venue_core.state(order_id), venue_core.order(order_id).fill_price)
+    assert 0 == venue_core.position()
 
 
-def test_a_trailing_stop_measures_anew_when_modified_and_without_a_cap(pit: Pit) -> None:
-    order_id = pit.place(type=OrderType.TRAILING_STOP, side=Side.SELL, price="24990.00").order_id
+def test_a_trailing_stop_measures_anew_when_modified_and_without_a_cap(venue_core: VenueCore) -> None:
+    order_id = venue_core.place(type=OrderType.TRAILING_STOP, side=Side.SELL, price="24990.00").order_id
     assert order_id is not None
 
     def modify(price: str) -> int:
-        return pit.venue.modify(pit.account_id, order_id, Modification(trail=Decimal(price))).code
+        return venue_core.venue.modify(venue_core.account_id, order_id, Modification(trail=Decimal(price))).code
 
     assert 0 == modify("24000.00")
-    assert (4000, 24000 * 4) == (pit.order(order_id).trail_ticks, pit.order(order_id).price)
+    assert (4000, 24000 * 4) == (venue_core.order(order_id).trail_ticks, venue_core.order(order_id).price)
     assert 3 == modify("24999.90")
-    assert 3 == pit.venue.modify(pit.account_id, order_id, Modification(trail=Decimal("NaN"))).code
+    assert 3 == venue_core.venue.modify(venue_core.account_id, order_id, Modification(trail=Decimal("NaN"))).code
 
 
-def test_a_trailing_stop_loss_wakes_at_its_distance_and_trails(pit: Pit) -> None:
-    entry = pit.enter(stop_loss=-40, stop_type=OrderType.TRAILING_STOP)
-    asleep, price = pit.order(entry.id + 1), entry.fill_price
-    pit.goes_to("25050.00")
+def test_a_trailing_stop_loss_wakes_at_its_distance_and_trails(venue_core: VenueCore) -> None:
+    entry = venue_core.enter(stop_loss=-40, stop_type=OrderType.TRAILING_STOP)
+    asleep, price = venue_core.order(entry.id + 1), entry.fill_price
+    venue_core.goes_to("25050.00")
 
     assert (OrderType.TRAILING_STOP, 40, price and price - 40) == (asleep.type, asleep.trail_ticks, asleep.price)
-    assert 25040 * 4 == pit.order(entry.id + 1).price
+    assert 25040 * 4 == venue_core.order(entry.id + 1).price
 
 
 @pytest.mark.parametrize(("joined", "side"), [(Side.BUY, Side.BUY), (Side.SELL, Side.SELL)])
-def test_a_joined_order_rests_at_the_best_price_of_its_acceptance(pit: Pit, joined: Side, side: Side) -> None:
-    order_id = pit.place(type=OrderType.LIMIT, side=side, joined=joined).order_id
+def test_a_joined_order_rests_at_the_best_price_of_its_acceptance(
+    venue_core: VenueCore, joined: Side, side: Side
+) -> None:
+    order_id = venue_core.place(type=OrderType.LIMIT, side=side, joined=joined).order_id
     assert order_id is not None
-    order = pit.order(order_id)
-    pit.goes_to("25010.00" if side is Side.SELL else "24990.00")
+    order = venue_core.order(order_id)
+    venue_core.goes_to("25010.00" if side is Side.SELL else "24990.00")
 
     assert (WORKING, joined) == (order.state, order.joined)
     assert order.price in {25000 * 4, 25000 * 4 + (1 if side is Side.SELL else -1)}
-    assert (FILLED, Fraction(order.price)) == (pit.state(order_id), pit.order(order_id).fill_price)
+    assert (FILLED, Fraction(order.price)) == (venue_core.state(order_id), venue_core.order(order_id).fill_price)
 
 
-def test_two_closings_at_once_close_what_there_is_and_turn_nothing(pit: Pit) -> None:
-    pit.enter(quantity=2)
+def test_two_closings_at_once_close_what_there_is_and_turn_nothing(venue_core: VenueCore) -> None:
+    venue_core.enter(quantity=2)
 
-    assert [0, 0] == [pit.venue.close(pit.account_id, MNQ).code for _ in range(2)]
-    pit.step(seconds=1)
-    assert 0 == pit.position()
+    assert [0, 0] == [venue_core.venue.close(venue_core.account_id, MNQ).code for _ in range(2)]
+    venue_core.step(seconds=1)
+    assert 0 == venue_core.position()
 
 
-def test_a_closing_that_finds_nothing_left_to_close_is_cancelled_with_the_size_it_had(pit: Pit) -> None:
-    pit.enter(quantity=2)
-    pit.venue.close(pit.account_id, MNQ)
-    pit.venue.close(pit.account_id, MNQ)
-    pit.step(seconds=1)
-    *_, first, second = sorted(pit.venue.book.orders.values(), key=lambda order: order.id)
+def test_a_closing_that_finds_nothing_left_to_close_is_cancelled_with_the_size_it_had(venue_core: VenueCore) -> None:
+    venue_core.enter(quantity=2)
+    venue_core.venue.close(venue_core.account_id, MNQ)
+    venue_core.venue.close(venue_core.account_id, MNQ)
+    venue_core.step(seconds=1)
+    *_, first, second = sorted(venue_core.venue.state.orders.values(), key=lambda order: order.id)
 
     assert [(OrderState.FILLED, 2), (OrderState.CANCELLED, 2)] == [(one.state, one.quantity) for one in (first, second)]
 
 
-def test_an_account_may_let_a_closing_end_the_legs(pit: Pit) -> None:
-    pit.venue.set_account(pit.account_id, AccountSettings(close_cancels_legs=True))
-    entry = pit.enter(stop_loss=-40, take_profit=80)
-    pit.venue.close(pit.account_id, MNQ)
-    pit.step(seconds=1)
+def test_an_account_may_let_a_closing_end_the_legs(venue_core: VenueCore) -> None:
+    venue_core.venue.set_account(venue_core.account_id, AccountSettings(close_cancels_legs=True))
+    entry = venue_core.enter(stop_loss=-40, take_profit=80)
+    venue_core.venue.close(venue_core.account_id, MNQ)
+    venue_core.step(seconds=1)
 
-    assert [CANCELLED, CANCELLED] == [pit.state(entry.id + n) for n in (1, 2)]
+    assert [CANCELLED, CANCELLED] == [venue_core.state(entry.id + n) for n in (1, 2)]
 
 
-def test_what_happens_in_several_contracts_happens_in_the_order_of_time(pit: Pit) -> None:
+def test_what_happens_in_several_contracts_happens_in_the_order_of_time(venue_core: VenueCore) -> None:
     mes = "CON.F.US.MES.H26"
-    pit.enter(stop_loss=-40)
-    pit.enter(contract_id=mes, stop_loss=-4)
-    pit.goes_to("24900.00", seconds=3600)
+    venue_core.enter(stop_loss=-40)
+    venue_core.enter(contract_id=mes, stop_loss=-4)
+    venue_core.goes_to("24900.00", seconds=3600)
 
-    assert sorted(fill.filled_market_at for fill in pit.fills()) == [fill.filled_market_at for fill in pit.fills()]
-    assert sorted(fill.id for fill in pit.fills()) == [fill.id for fill in pit.fills()]
-    assert timedelta(0) < pit.fills()[-1].filled_market_at - pit.fills()[0].filled_market_at
+    assert sorted(fill.filled_market_at for fill in venue_core.fills()) == [
+        fill.filled_market_at for fill in venue_core.fills()
+    ]
+    assert sorted(fill.id for fill in venue_core.fills()) == [fill.id for fill in venue_core.fills()]
+    assert timedelta(0) < venue_core.fills()[-1].filled_market_at - venue_core.fills()[0].filled_market_at

@@ -54,7 +54,7 @@ def test_a_buy_and_a_sell_are_one_round_trip() -> None:
     assert (Decimal("41.00"), Decimal("1.44"), Decimal("1.00")) == (trip.gross, trip.fees, trip.commissions)
     assert Decimal("38.56") == trip.net
     assert ((1, 2), "breakout", 1, 0, False) == (
-        trip.fill_ids, trip.strategy, trip.opening_fill_id, trip.part, trip.is_carried_in,
+        trip.fill_ids, trip.strategy, trip.opening_fill_id, trip.part, trip.has_opening_position,
     )  # fmt: skip
 
 
@@ -111,7 +111,7 @@ def test_a_first_order_outside_the_window_does_not_flip_the_pairing() -> None:
         assert [(Direction.LONG, Decimal(40)), (Direction.LONG, Decimal(20))] == [
             (trip.direction, trip.gross) for trip in found
         ]
-    assert [True, False] == [trip.is_carried_in for trip in late]
+    assert [True, False] == [trip.has_opening_position for trip in late]
     assert Decimal(20000) == late[0].entry_price  # 20020 - 40 / 2
 
 
@@ -155,18 +155,23 @@ def test_closings_of_one_position_from_before_are_one_round_trip() -> None:
         fill(1, BUY, 1, 90, 20), fill(2, BUY, 2, 95, 20), fill(3, BUY, 1, 95), fill(4, SELL, 1, 96, 2)
     )
 
-    assert (Direction.SHORT, 3, Decimal(40), True) == (trip.direction, trip.quantity, trip.gross, trip.is_carried_in)
+    assert (Direction.SHORT, 3, Decimal(40), True) == (
+        trip.direction,
+        trip.quantity,
+        trip.gross,
+        trip.has_opening_position,
+    )
     assert [Decimal(100), Decimal(100)] == [lot.entry_price for lot in trip.lots]
     assert trip.entry_order_id is None
-    assert not later.is_carried_in
+    assert not later.has_opening_position
 
 
-def test_more_closed_than_we_know_of_is_carried_in_and_no_phantom_of_the_other_side() -> None:
+def test_more_closed_than_we_know_of_has_opening_position_and_no_phantom_of_the_other_side() -> None:
     """Two were held before the first fill: BUY 1 adds to them, SELL 3 closes all, which is no reversal."""
     history = follow([fill(1, BUY, 1, 103), fill(2, SELL, 3, 110, 54)], MNQ)
     (trip,) = history.round_trips
 
-    assert (0, Decimal(54), 3, True) == (history.held, trip.gross, trip.quantity, trip.is_carried_in)
+    assert (0, Decimal(54), 3, True) == (history.held, trip.gross, trip.quantity, trip.has_opening_position)
     assert [Decimal(103), Decimal(100)] == [lot.entry_price for lot in trip.lots]
 
 
@@ -211,7 +216,7 @@ def test_from_flat_to_flat_net_is_the_cash_that_flowed_and_agrees_with_the_venue
     # The venue rounds each fill to the cent, from its average price.
     closing = [one.gross_pnl for one in fills if one.gross_pnl is not None]
     assert abs(cash - sum(closing, start=Decimal(0))) <= Decimal("0.005") * len(closing)
-    assert not any(trip.is_carried_in for trip in history.round_trips)
+    assert not any(trip.has_opening_position for trip in history.round_trips)
 
 
 @given(tapes(ends_flat=False), st.randoms(use_true_random=False))

@@ -1,0 +1,60 @@
+-- The tables of accounts: what the venue says of them, their days and events.
+
+CREATE TABLE account (
+    id bigint NOT NULL,
+    name text NOT NULL,
+    balance numeric NOT NULL,
+    can_trade boolean NOT NULL,
+    is_simulated boolean,
+    halted_at timestamptz,
+    halt_reason text,
+    reconciled_at timestamptz,
+    reported_at timestamptz,
+    first_seen_at timestamptz,
+    live_orders boolean DEFAULT false NOT NULL,
+    live_since_at timestamptz,
+    rules text,
+    rule_changes jsonb DEFAULT '{}' NOT NULL,
+    default_stop_ticks integer CONSTRAINT ck_account_default_stop_ticks CHECK (default_stop_ticks > 0),
+    trading_day date,
+    day_opening_balance numeric,
+    high_water_mark numeric,
+    breached_market_at timestamptz,
+    locked_on date,
+    reduced_on date,
+    block_reason text,
+    updated_at timestamptz DEFAULT now() NOT NULL,
+    CONSTRAINT pk_account PRIMARY KEY (id)
+);
+
+CREATE TABLE account_day (
+    account_id bigint NOT NULL,
+    trading_day date NOT NULL,
+    opening_balance numeric NOT NULL,
+    closing_balance numeric NOT NULL,
+    loss_limit_level numeric,
+    closed_at timestamptz DEFAULT now() NOT NULL,
+    CONSTRAINT pk_account_day PRIMARY KEY (account_id, trading_day),
+    CONSTRAINT fk_account_day_account_id FOREIGN KEY (account_id) REFERENCES account (id)
+);
+
+CREATE TABLE account_event (
+    id uuid NOT NULL,
+    account_id bigint NOT NULL,
+    kind text NOT NULL,
+    message text NOT NULL,
+    happened_at timestamptz DEFAULT now() NOT NULL,
+    CONSTRAINT pk_account_event PRIMARY KEY (id),
+    CONSTRAINT fk_account_event_account_id FOREIGN KEY (account_id) REFERENCES account (id)
+);
+
+CREATE INDEX ix_account_event_account_id_happened_at ON account_event (account_id, happened_at);
+
+CREATE TABLE account_snapshot (
+    account_id bigint NOT NULL,
+    taken_market_at timestamptz NOT NULL,
+    balance numeric NOT NULL,
+    can_trade boolean NOT NULL,
+    CONSTRAINT pk_account_snapshot PRIMARY KEY (account_id, taken_market_at),
+    CONSTRAINT fk_account_snapshot_account_id FOREIGN KEY (account_id) REFERENCES account (id)
+);

@@ -1,0 +1,96 @@
+-- The tables of the ledger: jobs, their keys, queues, the schedule and its slots.
+
+CREATE TABLE job (
+    id uuid NOT NULL,
+    name text NOT NULL,
+    queue text NOT NULL,
+    arguments jsonb NOT NULL,
+    state text DEFAULT 'queued' NOT NULL,
+    attempt integer DEFAULT 0 NOT NULL,
+    max_attempts integer NOT NULL,
+    deadline interval,
+    run_at timestamptz DEFAULT now() NOT NULL,
+    expires_at timestamptz,
+    sequence_key text,
+    sequence_id uuid NOT NULL,
+    lease_until timestamptz,
+    fence bigint DEFAULT 0 NOT NULL,
+    worker text,
+    enqueued_at timestamptz DEFAULT now() NOT NULL,
+    published_at timestamptz,
+    started_at timestamptz,
+    finished_at timestamptz,
+    result jsonb,
+    error text,
+    parent_id uuid,
+    correlation_id uuid NOT NULL,
+    CONSTRAINT pk_job PRIMARY KEY (id),
+    CONSTRAINT ck_job_state CHECK (state IN ('queued','running','succeeded','failed','dead','cancelled','expired')),
+    CONSTRAINT ck_job_queue CHECK (queue IN ('critical','high','normal','low','background'))
+);
+
+CREATE INDEX ix_job_correlation ON job (correlation_id);
+
+CREATE INDEX ix_job_due ON job (queue, run_at, id) WHERE state = 'queued';
+
+CREATE INDEX ix_job_expiring ON job (expires_at) WHERE state = 'queued' AND expires_at IS NOT NULL;
+
+CREATE INDEX ix_job_finished ON job (finished_at) WHERE finished_at IS NOT NULL;
+
+CREATE INDEX ix_job_lease ON job (lease_until) WHERE state = 'running';
+
+CREATE INDEX ix_job_sequence_key ON job (sequence_key, sequence_id) WHERE sequence_key IS NOT NULL AND state IN ('queued','running');
+
+CREATE UNIQUE INDEX uq_job_sequence_key_running ON job (sequence_key) WHERE sequence_key IS NOT NULL AND state = 'running';
+
+CREATE TABLE job_key (
+    idempotency_key text NOT NULL,
+    job_id uuid NOT NULL,
+    kept_until timestamptz NOT NULL,
+    CONSTRAINT pk_job_key PRIMARY KEY (idempotency_key)
+);
+
+CREATE INDEX ix_job_key_kept_until ON job_key (kept_until);
+
+CREATE TABLE queue_state (
+    queue text NOT NULL,
+    queued integer DEFAULT 0 NOT NULL,
+    looked_at timestamptz,
+    republished_count bigint DEFAULT 0 NOT NULL,
+    duplicate_count bigint DEFAULT 0 NOT NULL,
+    canary_asked_at timestamptz,
+    canary_done_at timestamptz,
+    canary_wait interval,
+    CONSTRAINT pk_queue_state PRIMARY KEY (queue)
+);
+
+CREATE TABLE schedule (
+    name text NOT NULL,
+    job_name text NOT NULL,
+    arguments jsonb DEFAULT '{}'::jsonb NOT NULL,
+    clock text NOT NULL,
+    every interval NOT NULL,
+    missed text DEFAULT 'run_once' NOT NULL,
+    only_when_open boolean DEFAULT false NOT NULL,
+    is_enabled boolean DEFAULT true NOT NULL,
+    last_slot timestamptz,
+    ran_at timestamptz,
+    CONSTRAINT pk_schedule PRIMARY KEY (name),
+    CONSTRAINT ck_schedule_clock CHECK (clock IN ('machine','market')),
+    CONSTRAINT ck_schedule_missed CHECK (missed IN ('skip','run_once','catch_up')),
+    CONSTRAINT ck_schedule_every CHECK (every >= interval '1 second')
+);
+
+CREATE TABLE schedule_slot (
+    name text NOT NULL,
+    slot timestamptz NOT NULL,
+    outcome text NOT NULL,
+    job_id uuid,
+    noted_at timestamptz DEFAULT now() NOT NULL,
+    CONSTRAINT pk_schedule_slot PRIMARY KEY (name, slot),
+    CONSTRAINT ck_schedule_slot_outcome CHECK (outcome IN ('enqueued','skipped'))
+);
+
+CREATE INDEX ix_schedule_slot_noted_at ON schedule_slot (noted_at);
+
+INSERT INTO queue_state (queue) SELECT unnest('{critical,high,normal,low,background}'::text[]);

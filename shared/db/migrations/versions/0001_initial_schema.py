@@ -1,0 +1,19 @@
+"""The whole schema of 0.1: migrations/initial/ has a file of SQL per subject."""
+
+from pathlib import Path
+
+from alembic import op
+
+from shared.db.engine import driver
+
+revision = "0001"
+down_revision = None
+
+# Each may refer to the tables of those before it.
+_SUBJECTS = ("ledger", "market_data", "accounts", "alerts", "orders", "trades", "strategies", "metrics")
+
+
+def upgrade() -> None:
+    folder = Path(__file__).parents[1] / "initial"
+    for subject in _SUBJECTS:
+        driver(op.get_bind()).execute((folder / f"{subject}.sql").read_text().encode())
