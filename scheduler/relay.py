@@ -16,7 +16,7 @@ from shared.heartbeat import touch
 from shared.ledger import queues, recovery, transitions
 from shared.ledger.connection import LedgerUnavailableError
 from shared.ledger.envelope import BATCH, WakeUp, batch_wake_up
-from shared.ledger.job import transactional_names
+from shared.ledger.jobs import job_names_with
 from shared.ledger.jobs.upkeep import Canary
 from shared.ledger.ledger import Ledger
 from shared.ledger.wake import Wake, open_wake
@@ -101,7 +101,7 @@ class Relay:
 
     def _batches(self, line: transitions.LedgerConnection, queue: Queue, capacity: int) -> list[WakeUp]:
         """Return wake-ups for many jobs at once, where there is a backlog and its jobs allow it."""
-        names = transactional_names()
+        names = job_names_with("is_transactional")
         if queue not in BATCHED or not names:
             return []
         slots = slots_of(queue)

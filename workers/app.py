@@ -22,7 +22,7 @@ from shared.config import Settings, load_settings
 from shared.db.engine import DATABASE_ERRORS
 from shared.fleets import FLEETS, Fleet, Queue
 from shared.ledger.envelope import BATCH
-from shared.ledger.job import transactional_names
+from shared.ledger.jobs import job_names_with
 from shared.ledger.wake import is_amqp
 from shared.ledger.wake_amqp import quorum_queue
 from shared.log import set_up_logging
@@ -79,7 +79,7 @@ def make_app(settings: Settings, fleet: Fleet | None = None) -> Celery:
     )
     for job_name in TASKS:
         app.task(name=job_name, throws=(JobFailedError,))(_run_job)  # the runner has logged it
-    for job_name in transactional_names():
+    for job_name in job_names_with("is_transactional"):
         app.task(name=job_name + BATCH)(_batch_task(job_name))
     return app
 

@@ -20,6 +20,7 @@ from shared.db.engine import driver
 from shared.errors import RefusedError, SettingsError
 from shared.fleets import Queue
 from shared.ledger import operations
+from shared.ledger.jobs import job_names_with
 from shared.ledger.transitions import LedgerConnection
 
 STATES = ("queued", "running", "succeeded", "failed", "dead", "cancelled", "expired")
@@ -60,7 +61,9 @@ def command(
     if ctx.invoked_subcommand is not None:
         return
     with connect() as connection:
-        rows = views.jobs(connection, state=state, queue=queue, name=name, limit=limit)
+        rows = views.jobs(
+            connection, hidden=job_names_with("is_probe"), state=state, queue=queue, name=name, limit=limit
+        )
     if as_json:
         print_json({"jobs": rows})
     else:
@@ -74,7 +77,9 @@ def command(
 def dead(name: str | None, limit: int, *, as_json: bool) -> None:
     """List the jobs whose attempts are spent, and which wait for a person."""
     with connect() as connection:
-        rows = views.jobs(connection, state="dead", queue=None, name=name, limit=limit)
+        rows = views.jobs(
+            connection, hidden=job_names_with("is_probe"), state="dead", queue=None, name=name, limit=limit
+        )
     if as_json:
         print_json({"jobs": rows})
         return

@@ -1,5 +1,6 @@
 """What an operator lists: jobs, orders, bars, newest first."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -11,7 +12,6 @@ from sqlalchemy.dialects.postgresql import distinct_on
 from shared.db.tables.accounts import account
 from shared.db.tables.ledger import job
 from shared.db.tables.orders import fill, order_change, orders, position
-from shared.db.upkeep.retention import LOOKS
 
 _BARS = table("bars", *map(named, ("contract", "timeframe", "start", "open", "high", "low", "close", "volume")))
 
@@ -21,9 +21,9 @@ def _all(connection: Connection, statement: Select[Any]) -> list[dict[str, Any]]
 
 
 def jobs(
-    connection: Connection, *, state: str | None, queue: str | None, name: str | None, limit: int
+    connection: Connection, *, hidden: Sequence[str], state: str | None, queue: str | None, name: str | None, limit: int
 ) -> list[dict[str, Any]]:
-    """Return jobs without their arguments and results, and without those that only look: the metrics show them."""
+    """Return jobs without their arguments and results, newest first; `hidden` are names to leave out."""
     columns = (
         "id",
         "name",
@@ -36,7 +36,7 @@ def jobs(
         "finished_at",
         "error",
     )
-    statement = select(*(job.c[name] for name in columns)).where(job.c.name.not_in(LOOKS))
+    statement = select(*(job.c[name] for name in columns)).where(job.c.name.not_in(hidden))
     statement = statement.order_by(job.c.id.desc()).limit(limit)
     if state is not None:
         statement = statement.where(job.c.state == state)

@@ -17,13 +17,18 @@ class Job:
     """The base of every request; a subclass in shared/ledger/jobs adds arguments that JSON can carry.
 
     `queue` and `attempts` are the defaults of its rows; `deadline` is the queue's unless the type says otherwise.
-    `is_transactional` says that all its effects are rows written through `Context.transaction`: then many of a
-    low or background backlog may run in one commit.
+    Traits:
+        is_entry: it may open a position, so it never starts after its time: an entry sent late is another trade.
+        is_probe: it only checks, every few seconds; it is kept for minutes and not listed.
+        is_transactional: all its effects are rows written through `Context.transaction`, so many of a low or
+            background backlog may run in one commit.
     """
 
     queue: ClassVar[Queue]
     attempts: ClassVar[int] = 3
     deadline: ClassVar[timedelta | None]
+    is_entry: ClassVar[bool] = False
+    is_probe: ClassVar[bool] = False
     is_transactional: ClassVar[bool] = False
 
     def __init_subclass__(cls) -> None:
@@ -53,9 +58,9 @@ def request_type(name: str) -> type[Job]:
         raise LookupError(f"no job is called {name!r}; known are {', '.join(sorted(_TYPES))}") from None
 
 
-def transactional_names() -> list[str]:
-    """Return the names of the jobs that may run many in one commit, of all modules imported so far."""
-    return sorted(name for name, request in _TYPES.items() if request.is_transactional)
+def job_types() -> list[type[Job]]:
+    """Return every request type that an imported module defines, by name."""
+    return [_TYPES[name] for name in sorted(_TYPES)]
 
 
 def request_of(name: str, arguments: dict[str, Any]) -> Job:

@@ -5,13 +5,10 @@ from datetime import datetime, timedelta
 from typing import LiteralString
 from uuid import UUID
 
-from shared.db.upkeep.retention import LOOKS
 from shared.errors import RefusedError
+from shared.ledger.jobs import job_names_with
 from shared.ledger.transitions import LedgerConnection
 
-# An entry sent late is another trade: these are never begun after their time, whoever asks. A place_order that a
-# hand-over made has no such time of its own; its order has, and the task ends it as expired.
-_NEVER_LATE = ("alerts.handle_alert", "orders.place_order")
 _ENDED_BADLY = ("dead", "failed", "expired", "cancelled")
 _ID_DIGITS = 32
 
@@ -22,7 +19,7 @@ _REQUEUE: LiteralString = """
            finished_at = NULL, result = NULL, lease_until = NULL, worker = NULL, published_at = NULL,
            expires_at = CASE WHEN expires_at > now() THEN expires_at END
     WHERE id = %(id)s AND state = ANY(%(ended)s)
-      AND (expires_at IS NULL OR expires_at > now() OR %(is_late_fine)s AND NOT name = ANY(%(never_late)s))
+      AND (expires_at IS NULL OR expires_at > now() OR %(is_late_fine)s AND NOT name = ANY(%(entries)s))
     RETURNING id)
     SELECT pg_notify('job_due', '') FROM mended
 """
@@ -51,13 +48,17 @@ def requeue(connection: LedgerConnection, job_id: UUID, *, is_late_fine: bool = 
         "id": job_id,
         "ended": list(_ENDED_BADLY),
         "is_late_fine": is_late_fine,
-        "never_late": list(_NEVER_LATE),
+        "entries": job_names_with("is_entry"),
     }
     if connection.execute(_REQUEUE, values).rowcount == 1:
         return
     seen = _see(connection, job_id)
     if seen.is_late and seen.state in _ENDED_BADLY:
-        cure = "an entry is never sent late: post the alert again" if seen.name in _NEVER_LATE else "add --past-expiry"
+        cure = (
+            "an entry is never sent late: post the alert again"
+            if seen.name in job_names_with("is_entry")
+            else "add --past-expiry"
+        )
         raise RefusedError(f"{seen.name} {job_id} had to begin by {seen.expires_at:%Y-%m-%d %H:%M:%S} UTC: {cure}")
     raise _refused(job_id, seen, "only one that is dead, failed, expired or cancelled is queued again")
 
@@ -119,7 +120,7 @@ def dead_ids(connection: LedgerConnection, name: str | None) -> list[UUID]:
     """Return every dead job, or every one of this name, oldest first; those that only look are nobody's to mend."""
     statement = """
         SELECT id FROM job
-        WHERE state = 'dead' AND name <> ALL(%(looks)s) AND (%(name)s::text IS NULL OR name = %(name)s)
+        WHERE state = 'dead' AND name <> ALL(%(probes)s) AND (%(name)s::text IS NULL OR name = %(name)s)
         ORDER BY id
     """
-    return [job_id for (job_id,) in connection.execute(statement, {"name": name, "looks": list(LOOKS)})]
+    return [job_id for (job_id,) in connection.execute(statement, {"name": name, "probes": job_names_with("is_probe")})]

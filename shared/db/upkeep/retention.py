@@ -1,6 +1,6 @@
 """Deletes what has outlived its keeping time, in chunks, so that no lock is held for long."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import timedelta
 
 from sqlalchemy import Engine, text
@@ -17,33 +17,34 @@ _KEPT: tuple[tuple[str, str, timedelta], ...] = (
 )
 
 
-# Jobs that only look: there are too many of them to keep or to list.
-LOOKS = ("upkeep.canary", "risk.watch_accounts")
-_LOOKS_KEPT = timedelta(minutes=10)
-_WATCH = "watch_accounts"  # of the schedule, each second
+_PROBES_KEPT = timedelta(minutes=10)  # too many to keep for longer
 
 
-def delete_old(engine: Engine) -> Iterator[tuple[str, int]]:
-    """Delete chunk by chunk; yield the table and how many rows went, once per table. Dead jobs wait for a person."""
-    names = ", ".join(f"'{name}'" for name in LOOKS)
-    yield "looks", _delete(engine, "job", f"finished_at < now() - :kept AND name IN ({names})", _LOOKS_KEPT)
+def delete_old(engine: Engine, probes: Sequence[str]) -> Iterator[tuple[str, int]]:
+    """Delete chunk by chunk; yield the table and how many rows went, once per table. Dead jobs stay until you act.
+
+    `probes` are the names of the jobs that only check, every few seconds.
+    """
+    yield "probes", _delete(engine, "job", "finished_at < now() - :kept AND name = ANY(:probes)", _PROBES_KEPT, probes)
+    of_probes = "name IN (SELECT name FROM schedule WHERE job_name = ANY(:probes))"
     yield (
-        "looks' slots",
-        _delete(engine, "schedule_slot", f"noted_at < now() - :kept AND name = '{_WATCH}'", _LOOKS_KEPT),
+        "slots of probes",
+        _delete(engine, "schedule_slot", f"noted_at < now() - :kept AND {of_probes}", _PROBES_KEPT, probes),
     )
     for table, column, kept in _KEPT:
         spared = " AND state <> 'dead'" if table == "job" else ""
         yield table, _delete(engine, table, f"{column} < now() - :kept{spared}", kept)
 
 
-def _delete(engine: Engine, table: str, condition: str, kept: timedelta) -> int:
+def _delete(engine: Engine, table: str, condition: str, kept: timedelta, probes: Sequence[str] = ()) -> int:
     statement = text(
         f"DELETE FROM {table} WHERE ctid IN (SELECT ctid FROM {table} WHERE {condition} LIMIT {_CHUNK})"  # noqa: S608  # names from the table above
     )
+    values = {"kept": kept} | ({"probes": list(probes)} if probes else {})
     deleted = 0
     while True:
         with engine.begin() as connection:
-            count = connection.execute(statement, {"kept": kept}).rowcount
+            count = connection.execute(statement, values).rowcount
         deleted += count
         if count < _CHUNK:
             return deleted

@@ -1,1 +1,22 @@
-"""What may be asked of the workers: one frozen request type per job."""
+"""What may be asked of the workers: one frozen request type per job, in a module per subject."""
+
+from typing import Literal
+
+from shared.ledger.job import job_types
+from shared.ledger.jobs import (  # noqa: F401  # each registers its types
+    accounts,
+    alerts,
+    market_data,
+    metrics,
+    orders,
+    risk,
+    strategies,
+    upkeep,
+)
+
+Trait = Literal["is_entry", "is_probe", "is_transactional"]
+
+
+def job_names_with(trait: Trait) -> list[str]:
+    """Return the names of the jobs whose type has this trait, sorted."""
+    return [request.job_name() for request in job_types() if getattr(request, trait)]

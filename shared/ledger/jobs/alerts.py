@@ -14,6 +14,7 @@ class HandleAlert(Job):
 
     queue: ClassVar = Queue.HIGH
     attempts: ClassVar = 5
+    is_entry: ClassVar = True
     alert_id: UUID
 
 
@@ -23,5 +24,6 @@ class FanOutAlert(Job):
 
     queue: ClassVar = Queue.HIGH
     attempts: ClassVar = 5
+    is_entry: ClassVar = True
     alert_id: UUID
     account_id: int

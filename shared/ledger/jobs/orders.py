@@ -17,6 +17,7 @@ class PlaceOrder(Job):
 
     queue: ClassVar = Queue.HIGH
     attempts: ClassVar = 20
+    is_entry: ClassVar = True
     order_id: UUID
 
 
@@ -47,6 +48,7 @@ class EnterManually(Job):
 
     queue: ClassVar = Queue.HIGH
     attempts: ClassVar = 5
+    is_entry: ClassVar = True
     account_id: int
     symbol: str
     side: Side

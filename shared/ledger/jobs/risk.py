@@ -13,3 +13,4 @@ class WatchAccounts(Job):
 
     queue: ClassVar = Queue.CRITICAL
     attempts: ClassVar = 1
+    is_probe: ClassVar = True

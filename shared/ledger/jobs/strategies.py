@@ -13,6 +13,7 @@ class EvaluateStrategy(Job):
     """Let one strategy decide on one contract for one account, or for show, with bars closed at `closed_until`."""
 
     queue: ClassVar = Queue.NORMAL
+    is_entry: ClassVar = True
     strategy: str
     contract_id: str
     closed_until: datetime

@@ -20,6 +20,7 @@ class Canary(Job):
 
     queue: ClassVar = Queue.NORMAL  # each queue gets its own
     attempts: ClassVar = 1
+    is_probe: ClassVar = True
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -13,12 +13,13 @@ from shared.db.engine import driver
 from shared.errors import RefusedError
 from shared.fleets import Queue
 from shared.ledger import operations, queues, recovery, transitions
+from shared.ledger.jobs import job_names_with
 from shared.ledger.jobs.upkeep import DoNothing
 from tests.fixtures.ledger_env import LedgerEnv
 
 ME, OTHER = "trading@here.1/2", "trading@here.1/3"
 ENDED_BADLY = ["dead", "failed", "expired", "cancelled"]
-ENTRIES = ["alerts.handle_alert", "orders.place_order"]
+ENTRIES = job_names_with("is_entry")
 LATE = "expires_at = now() - interval '1 minute'"
 
 

@@ -1,0 +1,16 @@
+"""The traits of job types: which may open a position, which only check, and which may share a commit."""
+
+from shared.ledger.jobs import job_names_with
+
+OPEN_A_POSITION = {
+    "alerts.fan_out_alert", "alerts.handle_alert", "orders.enter_manually", "orders.place_order",
+    "strategies.evaluate_strategy",
+}  # fmt: skip
+
+
+def test_every_job_that_may_open_a_position_is_an_entry() -> None:
+    assert OPEN_A_POSITION == set(job_names_with("is_entry"))
+
+
+def test_the_jobs_that_only_check_are_the_canary_and_the_watch() -> None:
+    assert {"risk.watch_accounts", "upkeep.canary"} == set(job_names_with("is_probe"))
