@@ -10,7 +10,7 @@ import msgspec
 from celery import Celery
 from celery.beat import Scheduler, Service
 
-from scheduler.slots import Missed, Plan, plan, slot_at
+from scheduler.slots import Missed, SlotPlan, plan, slot_at
 from scheduler.timetable import TIMETABLE
 from shared.clock import MarketClock, machine_now
 from shared.config import Settings
@@ -66,14 +66,14 @@ class Beat:
         machine = machine_now()
         wait = LONGEST_SLEEP_S
         for entry in entries:
-            if self._due(entry, machine) != Plan(None):
+            if self._due(entry, machine) != SlotPlan(None):
                 self._deal_with(entry.name, machine, roots)
             wait = min(wait, self._until_next(entry, machine))
         return max(wait, 0.01)
 
-    def _due(self, entry: ScheduleRow, machine: datetime) -> Plan:
+    def _due(self, entry: ScheduleRow, machine: datetime) -> SlotPlan:
         if entry.ran_at is not None and abs(machine - entry.ran_at) < ONE_RUN_IN:
-            return Plan(None)
+            return SlotPlan(None)
         now = self._clock.to_market(machine) if entry.clock == "market" else machine
         return plan(now, entry.every, entry.last_slot, Missed(entry.missed))
 

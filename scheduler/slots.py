@@ -17,7 +17,7 @@ class Missed(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class SlotPlan:
     """The slot to run now, if any, and the slots that will never run, oldest first."""
 
     run: datetime | None
@@ -29,17 +29,17 @@ def slot_at(now: datetime, every: timedelta) -> datetime:
     return _EPOCH + (now - _EPOCH) // every * every
 
 
-def plan(now: datetime, every: timedelta, last: datetime | None, missed: Missed) -> Plan:
+def plan(now: datetime, every: timedelta, last: datetime | None, missed: Missed) -> SlotPlan:
     """Decide at most one slot to run; `last` is the newest slot already dealt with, None at the very first look."""
     newest = slot_at(now, every)
     if last is None:
-        return Plan(newest)
+        return SlotPlan(newest)
     if newest <= last:
-        return Plan(None)
+        return SlotPlan(None)
     if missed is Missed.CATCH_UP:
-        return Plan(last + every)
+        return SlotPlan(last + every)
     count = min((newest - last) // every - 1, MOST_NOTED)
     passed = tuple(newest - every * n for n in range(count, 0, -1))
     if missed is Missed.SKIP and passed:
-        return Plan(None, (*passed, newest))
-    return Plan(newest, passed)
+        return SlotPlan(None, (*passed, newest))
+    return SlotPlan(newest, passed)

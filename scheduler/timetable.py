@@ -14,7 +14,7 @@ from shared.ledger.jobs.upkeep import DeleteOldRows
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class ScheduleEntry:
     """One line of the timetable; a request with an argument `slot` is told which slot it runs for."""
 
     name: str
@@ -25,14 +25,14 @@ class Entry:
     only_when_open: bool = False
 
 
-TIMETABLE: tuple[Entry, ...] = (
-    Entry("fetch_bars", FetchBars, "market", timedelta(minutes=1), only_when_open=True),
-    Entry("evaluate_strategies", EvaluateDue, "market", timedelta(minutes=5), only_when_open=True),
-    Entry("refresh_contracts", RefreshContracts, "machine", timedelta(hours=1)),
-    Entry("snapshot_accounts", SnapshotAccounts, "machine", timedelta(minutes=1)),
-    Entry("watch_accounts", WatchAccounts, "machine", timedelta(seconds=1)),
-    Entry("reconcile_accounts", ReconcileAccounts, "machine", timedelta(seconds=30)),
-    Entry("book_round_trips", BookRoundTrips, "machine", timedelta(minutes=1)),
-    Entry("roll_up_metrics", RollUp, "machine", timedelta(minutes=1)),
-    Entry("delete_old_rows", DeleteOldRows, "machine", timedelta(hours=1)),
+TIMETABLE: tuple[ScheduleEntry, ...] = (
+    ScheduleEntry("fetch_bars", FetchBars, "market", timedelta(minutes=1), only_when_open=True),
+    ScheduleEntry("evaluate_strategies", EvaluateDue, "market", timedelta(minutes=5), only_when_open=True),
+    ScheduleEntry("refresh_contracts", RefreshContracts, "machine", timedelta(hours=1)),
+    ScheduleEntry("snapshot_accounts", SnapshotAccounts, "machine", timedelta(minutes=1)),
+    ScheduleEntry("watch_accounts", WatchAccounts, "machine", timedelta(seconds=1)),
+    ScheduleEntry("reconcile_accounts", ReconcileAccounts, "machine", timedelta(seconds=30)),
+    ScheduleEntry("book_round_trips", BookRoundTrips, "machine", timedelta(minutes=1)),
+    ScheduleEntry("roll_up_metrics", RollUp, "machine", timedelta(minutes=1)),
+    ScheduleEntry("delete_old_rows", DeleteOldRows, "machine", timedelta(hours=1)),
 )

@@ -28,7 +28,7 @@ def default_home() -> Path:
 
 
 @dataclass(frozen=True, slots=True)
-class Venue:
+class VenueSettings:
     """Where the venue is and who we are there. `is_simulator` decides what may be enabled by default."""
 
     url: str
@@ -46,7 +46,7 @@ class Settings:
     database_url: str = field(repr=False)
     redis_url: str = field(repr=False)
     broker_url: str = field(repr=False)  # empty: Redis carries the wake-ups too
-    venue: Venue
+    venue: VenueSettings
     market: str  # one database per market: its name, such as sim_seed_7, mgcm2_1m_2022_04, api_topstepx_com
     contracts: tuple[str, ...]  # roots to track, such as MNQ; empty in a replay: the file's own
     limits: bool  # False lifts the venue's request limits, for benches against the simulator
@@ -101,7 +101,7 @@ def load_settings(env: Mapping[str, str] | None = None) -> Settings:
     )
 
 
-def _venue(values: Mapping[str, str]) -> Venue:
+def _venue(values: Mapping[str, str]) -> VenueSettings:
     url = values.get("TICKWORK_VENUE_URL", "").rstrip("/")
     hubs_url = values.get("TICKWORK_VENUE_HUBS_URL", "").rstrip("/")
     for name, value in (("TICKWORK_VENUE_URL", url), ("TICKWORK_VENUE_HUBS_URL", hubs_url)):
@@ -112,7 +112,7 @@ def _venue(values: Mapping[str, str]) -> Venue:
             raise SettingsError(
                 f"{name} is {value!r}: plain http is allowed for the simulator on this computer only, use https"
             )
-    return Venue(
+    return VenueSettings(
         url=url,
         hubs_url=hubs_url,
         user=values.get("TICKWORK_VENUE_USER", ""),

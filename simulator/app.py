@@ -14,7 +14,7 @@ from starlette.routing import Route
 
 from simulator import openapi, wire
 from simulator.endpoints import accounts, bars, contracts, orders, positions
-from simulator.hubs.connection import Manners
+from simulator.hubs.connection import HubTiming
 from simulator.hubs.hubs import Hubs
 from simulator.hubs.market import MarketHub
 from simulator.hubs.user import UserHub
@@ -28,27 +28,27 @@ _STEP = 0.025  # seconds of machine time between two looks at the market
 _LOOKS_BETWEEN_MISFORTUNES = 40  # so the faults of a connection are met about once a second
 
 ENDPOINTS = (
-    Endpoint("/api/Account/search", wire.AccountSearch, accounts.search),
-    Endpoint("/api/Contract/search", wire.ContractSearch, contracts.search),
-    Endpoint("/api/Contract/searchById", wire.ContractById, contracts.search_by_id),
-    Endpoint("/api/Contract/available", wire.ContractsAvailable, contracts.available),
-    Endpoint("/api/History/retrieveBars", wire.RetrieveBars, bars.retrieve),
-    Endpoint("/api/Order/place", wire.PlaceOrder, orders.place),
-    Endpoint("/api/Order/cancel", wire.OrderById, orders.cancel),
-    Endpoint("/api/Order/modify", wire.ModifyOrder, orders.modify),
-    Endpoint("/api/Order/search", wire.OrderSearch, orders.search),
-    Endpoint("/api/Order/searchOpen", wire.OfAccount, orders.search_open),
-    Endpoint("/api/Order/searchById", wire.OrderById, orders.search_by_id),
-    Endpoint("/api/Order/v2/query", wire.OrderQuery, orders.query),
-    Endpoint("/api/Position/searchOpen", wire.OfAccount, positions.search_open),
-    Endpoint("/api/Position/closeContract", wire.ClosePosition, positions.close),
-    Endpoint("/api/Position/partialCloseContract", wire.ClosePartOfPosition, positions.close_part),
-    Endpoint("/api/Trade/search", wire.TradeSearch, positions.search_trades),
+    Endpoint("/api/Account/search", wire.AccountSearchBody, accounts.search),
+    Endpoint("/api/Contract/search", wire.ContractSearchBody, contracts.search),
+    Endpoint("/api/Contract/searchById", wire.ContractByIdBody, contracts.search_by_id),
+    Endpoint("/api/Contract/available", wire.ContractsAvailableBody, contracts.available),
+    Endpoint("/api/History/retrieveBars", wire.RetrieveBarsBody, bars.retrieve),
+    Endpoint("/api/Order/place", wire.PlaceOrderBody, orders.place),
+    Endpoint("/api/Order/cancel", wire.OrderByIdBody, orders.cancel),
+    Endpoint("/api/Order/modify", wire.ModifyOrderBody, orders.modify),
+    Endpoint("/api/Order/search", wire.OrderSearchBody, orders.search),
+    Endpoint("/api/Order/searchOpen", wire.AccountBody, orders.search_open),
+    Endpoint("/api/Order/searchById", wire.OrderByIdBody, orders.search_by_id),
+    Endpoint("/api/Order/v2/query", wire.OrderQueryBody, orders.query),
+    Endpoint("/api/Position/searchOpen", wire.AccountBody, positions.search_open),
+    Endpoint("/api/Position/closeContract", wire.ClosePositionBody, positions.close),
+    Endpoint("/api/Position/partialCloseContract", wire.PartialCloseBody, positions.close_part),
+    Endpoint("/api/Trade/search", wire.TradeSearchBody, positions.search_trades),
 )
 
-LOGINS: dict[str, type[wire.Body] | None] = {
-    "/api/Auth/loginKey": wire.LoginKey,
-    "/api/Auth/loginApp": wire.LoginApp,
+LOGINS: dict[str, type[wire.RequestBody] | None] = {
+    "/api/Auth/loginKey": wire.LoginKeyBody,
+    "/api/Auth/loginApp": wire.LoginAppBody,
     "/api/Auth/validate": None,
     "/api/Auth/logout": None,
 }
@@ -60,14 +60,14 @@ def make_app(
     pipeline: Pipeline,
     *,
     prints_per_minute: int = PRINTS_A_MINUTE,
-    manners: Manners | None = None,
+    manners: HubTiming | None = None,
 ) -> tuple[Starlette, Hubs]:
     """Return the ASGI application of the venue, and its hubs; the pipeline still needs to learn to cut a connection."""
     faults = pipeline.faults
     venue.suffer(faults.meet)
     described = wire.encoded(openapi.document_of(LOGINS | {endpoint.path: endpoint.body for endpoint in ENDPOINTS}))
     prices = MarketHub(venue, prints_per_minute)
-    hubs = Hubs([UserHub(venue, logins.owner, faults), prices], pipeline, logins, faults, manners or Manners())
+    hubs = Hubs([UserHub(venue, logins.owner, faults), prices], pipeline, logins, faults, manners or HubTiming())
     routes = [
         Route("/api/Status/ping", pipeline.passing(_pong), methods=["GET"]),
         Route("/api/Auth/loginKey", pipeline.passing(pipeline.log_in), methods=["POST"]),

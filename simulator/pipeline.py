@@ -35,7 +35,7 @@ class Endpoint:
     """One path of the venue that needs a token: the body it takes, and what answers it."""
 
     path: str
-    body: type[wire.Body]
+    body: type[wire.RequestBody]
     answer: Callable[[UserView, Any], bytes]
 
 
@@ -86,7 +86,7 @@ class Pipeline:
     def log_in(self, request: Request, raw: bytes) -> Response:
         """Answer Auth/loginKey; a wrong user or key is code 3, with status 200."""
         try:
-            body = msgspec.json.decode(raw, type=wire.LoginKey)
+            body = msgspec.json.decode(raw, type=wire.LoginKeyBody)
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
             return problem(error)
         if not self.limits.may_pass(body.user_name, request.url.path):
@@ -98,7 +98,7 @@ class Pipeline:
     def log_in_by_app(self, request: Request, raw: bytes) -> Response:
         """Answer Auth/loginApp, the flow of firms: there is no app here, so it is code 4, with status 200."""
         try:
-            body = msgspec.json.decode(raw, type=wire.LoginApp)
+            body = msgspec.json.decode(raw, type=wire.LoginAppBody)
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
             return problem(error)
         if not self.limits.may_pass(body.user_name, request.url.path):

@@ -10,7 +10,7 @@ import msgspec
 from shared.domain.market_data.bar import Bar
 from shared.domain.market_data.contract import Contract, root_of_contract
 from shared.domain.orders.order import OrderState, OrderType, Role, Side
-from simulator.venue.records import Account, Fill, Holding, Order
+from simulator.venue.records import AccountRecord, FillRecord, HoldingRecord, OrderRecord
 
 Int32 = Annotated[int, msgspec.Meta(ge=-(2**31), le=2**31 - 1)]
 Int64 = Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)]
@@ -34,18 +34,18 @@ _STOPS = {OrderType.STOP, OrderType.TRAILING_STOP}
 _ENCODER = msgspec.json.Encoder(decimal_format="number")  # prices leave exact to the tick, never as floats
 
 
-class Body(msgspec.Struct, rename="camel", frozen=True, kw_only=True):
+class RequestBody(msgspec.Struct, rename="camel", frozen=True, kw_only=True):
     """A request. Unknown fields are ignored, as the venue does."""
 
 
-class LoginKey(Body, frozen=True):
+class LoginKeyBody(RequestBody, frozen=True):
     """Auth/loginKey."""
 
     user_name: str
     api_key: str
 
 
-class LoginApp(Body, frozen=True):
+class LoginAppBody(RequestBody, frozen=True):
     """Auth/loginApp, the flow of firms."""
 
     user_name: str
@@ -55,32 +55,32 @@ class LoginApp(Body, frozen=True):
     verify_key: str
 
 
-class AccountSearch(Body, frozen=True):
+class AccountSearchBody(RequestBody, frozen=True):
     """Account/search."""
 
     only_active_accounts: bool
 
 
-class ContractSearch(Body, frozen=True):
+class ContractSearchBody(RequestBody, frozen=True):
     """Contract/search."""
 
     live: bool
     search_text: str | None = None
 
 
-class ContractById(Body, frozen=True):
+class ContractByIdBody(RequestBody, frozen=True):
     """Contract/searchById."""
 
     contract_id: str
 
 
-class ContractsAvailable(Body, frozen=True):
+class ContractsAvailableBody(RequestBody, frozen=True):
     """Contract/available."""
 
     live: bool
 
 
-class RetrieveBars(Body, frozen=True):
+class RetrieveBarsBody(RequestBody, frozen=True):
     """History/retrieveBars."""
 
     contract_id: str
@@ -93,14 +93,14 @@ class RetrieveBars(Body, frozen=True):
     include_partial_bar: bool
 
 
-class WireBracket(Body, frozen=True):
+class WireBracket(RequestBody, frozen=True):
     """A bracket of Order/place."""
 
     ticks: Int32
     type: Int32
 
 
-class PlaceOrder(Body, frozen=True):
+class PlaceOrderBody(RequestBody, frozen=True):
     """Order/place."""
 
     account_id: Int32
@@ -116,7 +116,7 @@ class PlaceOrder(Body, frozen=True):
     take_profit_bracket: WireBracket | None = None
 
 
-class ModifyOrder(Body, frozen=True):
+class ModifyOrderBody(RequestBody, frozen=True):
     """Order/modify."""
 
     account_id: Int32
@@ -127,14 +127,14 @@ class ModifyOrder(Body, frozen=True):
     trail_price: Decimal | None = None
 
 
-class OrderById(Body, frozen=True):
+class OrderByIdBody(RequestBody, frozen=True):
     """Order/cancel and Order/searchById."""
 
     account_id: Int32
     order_id: Int64
 
 
-class OrderSearch(Body, frozen=True):
+class OrderSearchBody(RequestBody, frozen=True):
     """Order/search."""
 
     account_id: Int32
@@ -142,7 +142,7 @@ class OrderSearch(Body, frozen=True):
     end_timestamp: datetime | None = None
 
 
-class OrderFilter(Body, frozen=True):
+class OrderFilter(RequestBody, frozen=True):
     """The filter of Order/v2/query."""
 
     account_id: Int32
@@ -152,7 +152,7 @@ class OrderFilter(Body, frozen=True):
     created_before: datetime | None = None
 
 
-class OrderQuery(Body, frozen=True):
+class OrderQueryBody(RequestBody, frozen=True):
     """Order/v2/query; the defaults are ours, the venue documents none."""
 
     filter: OrderFilter
@@ -163,20 +163,20 @@ class OrderQuery(Body, frozen=True):
     include_total_count: bool | None = None
 
 
-class OfAccount(Body, frozen=True):
+class AccountBody(RequestBody, frozen=True):
     """Order/searchOpen and Position/searchOpen."""
 
     account_id: Int32
 
 
-class ClosePosition(Body, frozen=True):
+class ClosePositionBody(RequestBody, frozen=True):
     """Position/closeContract."""
 
     account_id: Int32
     contract_id: str
 
 
-class ClosePartOfPosition(Body, frozen=True):
+class PartialCloseBody(RequestBody, frozen=True):
     """Position/partialCloseContract."""
 
     account_id: Int32
@@ -184,7 +184,7 @@ class ClosePartOfPosition(Body, frozen=True):
     size: Int32
 
 
-class TradeSearch(Body, frozen=True):
+class TradeSearchBody(RequestBody, frozen=True):
     """Trade/search."""
 
     account_id: Int32
@@ -207,7 +207,7 @@ def utc(at: datetime) -> datetime:
     return at.astimezone(UTC) if at.tzinfo else at.replace(tzinfo=UTC)
 
 
-def account_model(account: Account) -> dict[str, object]:
+def account_model(account: AccountRecord) -> dict[str, object]:
     """Put an account in the venue's words; funded Express accounts are simulated too, only live ones are not."""
     return {
         "id": account.id,
@@ -255,7 +255,7 @@ def bar_models(bars: list[Bar], tick_size: Decimal) -> list[dict[str, Any]]:
     ]
 
 
-def order_model(order: Order) -> dict[str, object]:
+def order_model(order: OrderRecord) -> dict[str, object]:
     """Put an order in the venue's words.
 
     A suspended child shows its signed distance where others show a price; a trailing stop shows its distance beside
@@ -287,7 +287,7 @@ def order_model(order: Order) -> dict[str, object]:
     }
 
 
-def fill_model(fill: Fill) -> dict[str, object]:
+def fill_model(fill: FillRecord) -> dict[str, object]:
     """Put a fill in the venue's words: a trade, one half-turn."""
     return {
         "id": fill.id,
@@ -305,7 +305,7 @@ def fill_model(fill: Fill) -> dict[str, object]:
     }
 
 
-def position_model(holding: Holding, contract_name: str) -> dict[str, object]:
+def position_model(holding: HoldingRecord, contract_name: str) -> dict[str, object]:
     """Put an open position in the venue's words; an average between two ticks has up to 9 decimals."""
     return {
         "id": holding.id,

@@ -21,16 +21,16 @@ from shared.domain.risk.account_rules import Finding, session_of, watch, when
 from shared.errors import SettingsError
 from shared.hot.connection import CircuitBreaker
 from shared.hot.connection import connect as connect_redis
-from shared.hot.quotes import Quote, QuoteReader, exit_price_by
+from shared.hot.quotes import HotQuote, QuoteReader, exit_price_by
 
 
 @dataclass(frozen=True, slots=True)
-class Picture:
+class RiskView:
     """All accounts, their standings, and the quotes that were fresh; `is_simulated` is about the venue."""
 
     accounts: list[AccountRow]
     snapshots: dict[int, RiskSnapshot]
-    quotes: Mapping[str, Quote]
+    quotes: Mapping[str, HotQuote]
     clock: MarketClock
     is_simulated: bool
 
@@ -43,7 +43,7 @@ class Picture:
         return watch(snapshot.risk, snapshot.book, market_now, session_of(snapshot.risk, market_now))
 
 
-def picture(connection: Connection, settings: Settings) -> Picture:
+def picture(connection: Connection, settings: Settings) -> RiskView:
     """Return where every account snapshots now."""
     everyone = accounts.list_all(connection)
     ids = [one.id for one in everyone]
@@ -52,10 +52,10 @@ def picture(connection: Connection, settings: Settings) -> Picture:
     quotes = fresh_quotes(settings, held)
     prices, max_quantity = exit_price_by(quotes), settings.max_quantity
     snapshots = risk_snapshots.read(connection, everyone, row.clock, lambda _: prices, max_quantity=max_quantity)
-    return Picture(everyone, snapshots, quotes, row.clock, is_simulated=row.kind != "live")
+    return RiskView(everyone, snapshots, quotes, row.clock, is_simulated=row.kind != "live")
 
 
-def findings_of(found: Picture, account_id: int) -> list[dict[str, Any]]:
+def findings_of(found: RiskView, account_id: int) -> list[dict[str, Any]]:
     """Return what the rules say of an account now, as rows."""
     return [
         {
@@ -84,7 +84,7 @@ def need_market(connection: Connection) -> MarketRow:
     return row
 
 
-def fresh_quotes(settings: Settings, contract_ids: Collection[str]) -> dict[str, Quote]:
+def fresh_quotes(settings: Settings, contract_ids: Collection[str]) -> dict[str, HotQuote]:
     """Return the fresh quotes there are; none while Redis is away."""
     if not contract_ids or not settings.redis_url:
         return {}

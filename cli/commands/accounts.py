@@ -7,11 +7,11 @@ from typing import Any
 import click
 
 from cli.client.lookup import one_account
-from cli.client.risk_view import Picture, findings_of, need_market, picture
+from cli.client.risk_view import RiskView, findings_of, need_market, picture
 from cli.client.stack import begin, connect, settings_of_stack
 from cli.commands.account_rules import rule_rows, rules
 from cli.console.output import print_json, print_table
-from cli.console.params import Money, ticks_or_none
+from cli.console.params import MoneyType, ticks_or_none
 from shared.db.accounts import accounts
 from shared.db.accounts.accounts import AccountRow
 from shared.domain.accounts.stage import Stage, stage_of
@@ -148,7 +148,7 @@ def stop(account: str, ticks: str, *, as_json: bool) -> None:
 
 @command.command("high")
 @click.argument("account")
-@click.argument("balance", type=Money())
+@click.argument("balance", type=MoneyType())
 @_as_json
 def high(account: str, balance: Decimal, *, as_json: bool) -> None:
     """Say the highest balance at the end of a day, which the maximum loss follows: the firm's dashboard shows it."""
@@ -163,7 +163,7 @@ def high(account: str, balance: Decimal, *, as_json: bool) -> None:
         click.echo(f"`tickwork accounts show {row.id}` shows its loss limit level.")
 
 
-def facts(found: Picture, row: AccountRow) -> dict[str, Any]:
+def facts(found: RiskView, row: AccountRow) -> dict[str, Any]:
     """Return what is to be said of an account in one row."""
     snapshot = found.snapshots.get(row.id)
     equity = level = None

@@ -12,7 +12,7 @@ from sqlalchemy import Connection
 from cli.client.job_client import JobClient, asking, wait_option
 from cli.client.lookup import active_contract, need_tick, one_account, short_id
 from cli.console.output import print_json, print_table
-from cli.console.params import Price, Sides, account_option
+from cli.console.params import PriceType, SideType, account_option
 from shared.db import views
 from shared.domain.orders.order import MOST_TICKS, OrderState, OrderType, Side
 from shared.ledger.jobs.orders import EnterManually
@@ -22,16 +22,16 @@ _FAILED = {OrderState.REJECTED, OrderState.DENIED, OrderState.EXPIRED, OrderStat
 _TICKS = click.IntRange(1, MOST_TICKS)
 _OPTIONS = [
     click.argument("symbol"),
-    click.argument("side", type=Sides(), metavar="SIDE"),
+    click.argument("side", type=SideType(), metavar="SIDE"),
     click.argument("quantity", type=click.IntRange(min=1), required=False),
     account_option,
     click.option("--stop", "stop_ticks", type=_TICKS, metavar="TICKS", help="Stop loss, so far from the entry."),
-    click.option("--stop-price", "stop_loss", type=Price(), metavar="PRICE", help="Stop loss at this price."),
+    click.option("--stop-price", "stop_loss", type=PriceType(), metavar="PRICE", help="Stop loss at this price."),
     click.option("--target", "target_ticks", type=_TICKS, metavar="TICKS", help="Take profit, so far from the entry."),
-    click.option("--target-price", "take_profit", type=Price(), metavar="PRICE", help="Take profit at this price."),
+    click.option("--target-price", "take_profit", type=PriceType(), metavar="PRICE", help="Take profit at this price."),
     click.option("--breakeven", type=_TICKS, metavar="TICKS", help="Profit at which the stop goes to the entry."),
     click.option("--trail", type=_TICKS, metavar="TICKS", help="How far the stop follows behind the best price."),
-    click.option("--risk", type=Price(), metavar="DOLLARS", help="What the stop may cost, instead of QUANTITY."),
+    click.option("--risk", type=PriceType(), metavar="DOLLARS", help="What the stop may cost, instead of QUANTITY."),
     click.option("--dry-run", is_flag=True, help="Say what would be sent and what risk says; send nothing."),
     wait_option,
     click.option("--json", "as_json", is_flag=True, help="JSON on stdout, for scripts."),
@@ -52,7 +52,7 @@ def market_order(**given: Any) -> None:  # noqa: ANN401  # click's own, each che
 
 
 @click.command("limit")
-@click.option("--price", type=Price(), required=True, help="Where to buy or sell.")
+@click.option("--price", type=PriceType(), required=True, help="Where to buy or sell.")
 @_entry
 def limit_order(price: Decimal, **given: Any) -> None:  # noqa: ANN401  # as above
     """Enter at a price or better: `orders limit MNQ buy 1 --price 21500.25 --stop 40`."""
@@ -60,7 +60,7 @@ def limit_order(price: Decimal, **given: Any) -> None:  # noqa: ANN401  # as abo
 
 
 @click.command("stop")
-@click.option("--price", type=Price(), required=True, help="From where on to buy or sell at the market.")
+@click.option("--price", type=PriceType(), required=True, help="From where on to buy or sell at the market.")
 @_entry
 def stop_order(price: Decimal, **given: Any) -> None:  # noqa: ANN401  # as above
     """Enter when the market goes through a price: `orders stop MNQ sell 1 --price 21400 --stop 40`."""
@@ -68,7 +68,7 @@ def stop_order(price: Decimal, **given: Any) -> None:  # noqa: ANN401  # as abov
 
 
 @click.command("trail")
-@click.option("--price", type=Price(), required=True, help="Where the trailing order begins; its distance stays.")
+@click.option("--price", type=PriceType(), required=True, help="Where the trailing order begins; its distance stays.")
 @_entry
 def trailing_order(price: Decimal, **given: Any) -> None:  # noqa: ANN401  # as above
     """Enter by an order that follows the market: `orders trail MNQ buy 1 --price 21520 --stop 40`."""
@@ -76,7 +76,7 @@ def trailing_order(price: Decimal, **given: Any) -> None:  # noqa: ANN401  # as 
 
 
 @click.command("bracket")
-@click.option("--price", type=Price(), help="Enter by a limit at this price; without it at the market.")
+@click.option("--price", type=PriceType(), help="Enter by a limit at this price; without it at the market.")
 @_entry
 def bracket_order(price: Decimal | None, **given: Any) -> None:  # noqa: ANN401  # as above
     """Enter with a stop and a target, both needed: `orders bracket MNQ buy 1 --stop 40 --target 80`."""

@@ -14,7 +14,7 @@ from cli.client.stack import connect
 from cli.commands import order_entry
 from cli.commands.order_entry import sentence
 from cli.console.output import print_json, print_table
-from cli.console.params import OrderId, Price, account_option
+from cli.console.params import OrderIdType, PriceType, account_option
 from shared.db import views
 from shared.db.market_data import contracts
 from shared.db.orders import orders, positions
@@ -76,7 +76,7 @@ for _command in order_entry.COMMANDS:
 
 
 @command.command("show")
-@click.argument("digits", metavar="ID", type=OrderId())
+@click.argument("digits", metavar="ID", type=OrderIdType())
 @_as_json
 def show(digits: str, *, as_json: bool) -> None:
     """Show an order, its legs, what was asked of it, and its fills."""
@@ -100,7 +100,7 @@ def show(digits: str, *, as_json: bool) -> None:
 
 
 @command.command("cancel")
-@click.argument("ids", metavar="ID...", nargs=-1, type=OrderId())
+@click.argument("ids", metavar="ID...", nargs=-1, type=OrderIdType())
 @click.option("--all", "is_all", is_flag=True, help="Every order but the stops and targets of what is held.")
 @click.option("--contract", "symbol", metavar="SYMBOL", help="With --all: only of this contract.")
 @account_option
@@ -134,10 +134,10 @@ def cancel(
 
 
 @command.command("modify")
-@click.argument("digits", metavar="ID", type=OrderId())
+@click.argument("digits", metavar="ID", type=OrderIdType())
 @click.option("--quantity", type=click.IntRange(min=1), help="How many contracts in all, with those filled.")
-@click.option("--limit", "limit_price", type=Price(), metavar="PRICE", help="Another limit price.")
-@click.option("--stop", "stop_price", type=Price(), metavar="PRICE", help="Another stop price.")
+@click.option("--limit", "limit_price", type=PriceType(), metavar="PRICE", help="Another limit price.")
+@click.option("--stop", "stop_price", type=PriceType(), metavar="PRICE", help="Another stop price.")
 @_dry_run
 @wait_option
 @_as_json

@@ -7,14 +7,14 @@ from typing import Any
 import click
 
 from cli.client.lookup import some_accounts
-from cli.client.risk_view import Picture, findings_of, picture, print_findings
+from cli.client.risk_view import RiskView, findings_of, picture, print_findings
 from cli.client.stack import connect, settings_of_stack
 from cli.console.output import print_json, print_table
 from shared.db.accounts.accounts import AccountRow
 from shared.db.risk.risk_snapshots import RiskSnapshot
 from shared.domain.accounts.stage import Stage, stage_of
 from shared.domain.risk.account_risk import loss_limit_level
-from shared.domain.risk.account_rules import Action, when
+from shared.domain.risk.account_rules import RuleAction, when
 
 _BAR_WIDTH = 20
 _COLUMNS = ("rule", "used", "limit", "left", "room_left")
@@ -40,7 +40,7 @@ def command(account_word: str | None, *, as_json: bool) -> None:
         print_findings(one["findings"])
 
 
-def _told(found: Picture, row: AccountRow) -> dict[str, Any]:
+def _told(found: RiskView, row: AccountRow) -> dict[str, Any]:
     snapshot = found.snapshots.get(row.id)
     findings = findings_of(found, row.id)
     obstacles = list(_obstacles(found, row))
@@ -58,7 +58,7 @@ def _told(found: Picture, row: AccountRow) -> dict[str, Any]:
     }
 
 
-def _obstacles(found: Picture, row: AccountRow) -> Iterator[str]:
+def _obstacles(found: RiskView, row: AccountRow) -> Iterator[str]:
     """Yield what refuses any entry of the account now, in the order in which risk asks."""
     if stage_of(row.name) is Stage.UNKNOWN:
         yield "its name is of no stage we know, so it is never traded"
@@ -76,7 +76,7 @@ def _obstacles(found: Picture, row: AccountRow) -> Iterator[str]:
     for contract_id, reason in snapshot.flatten_requests if snapshot is not None else ():
         yield f"{contract_id or 'everything'} is being flattened: {reason}"
     for one in found.findings(row.id):
-        if one.action >= Action.BLOCK:
+        if one.action >= RuleAction.BLOCK:
             lifts = "" if one.lifts_market_at is None else f" (lifts {when(one.lifts_market_at)})"
             yield f"{one.message}{lifts}"
 

@@ -10,7 +10,7 @@ from cli.client.risk_view import need_market
 from cli.client.stack import begin, connect
 from cli.console.output import print_json, print_table
 from shared.db.strategies import strategy_accounts, strategy_runs
-from shared.db.strategies.strategy_accounts import Share
+from shared.db.strategies.strategy_accounts import StrategyShare
 from strategies.registry import STRATEGIES, Strategy, strategy_named
 
 _NEWEST = ("contract_id", "closed_until_market_at", "decision", "reason")  # of its newest evaluation
@@ -50,7 +50,9 @@ def command(ctx: click.Context, *, as_json: bool) -> None:
         click.echo("At the real venue no strategy is evaluated: each has to prove itself at the simulator first.")
 
 
-def _rows(strategy: Strategy, shares: Sequence[Share], newest: Mapping[Any, Mapping[str, Any]]) -> list[dict[str, Any]]:
+def _rows(
+    strategy: Strategy, shares: Sequence[StrategyShare], newest: Mapping[Any, Mapping[str, Any]]
+) -> list[dict[str, Any]]:
     rows: list[dict[str, Any]] = [
         {
             "strategy": strategy.name,

@@ -11,7 +11,7 @@ from cli.client.stack import connect
 from cli.console.output import print_json, print_table
 from shared.db.accounts import accounts
 from shared.db.trades import round_trips
-from shared.db.trades.round_trips import Wanted
+from shared.db.trades.round_trips import RoundTripFilter
 from shared.domain.market_data.calendar import trading_day_begins
 from shared.domain.market_data.contract import ROOTS, root_of_contract, root_of_symbol
 from shared.domain.trades.statistics import GROUPINGS, Statistics, grouped, label_of, statistics_of
@@ -128,11 +128,11 @@ def stats(ctx: click.Context, /, by: str | None, *, as_json: bool, **filters: An
 
 def _wanted(
     *, account_id: int | None, contract: str | None, strategy: str | None, since: date | None, until: date | None
-) -> Wanted:
+) -> RoundTripFilter:
     if since and until and since > until:
         raise click.UsageError(f"--since {since} is later than --until {until}: exchange them")
     is_root = contract in ROOTS
-    return Wanted(
+    return RoundTripFilter(
         account_id=account_id,
         contract_id=None if is_root else contract,
         root=contract if is_root else None,
@@ -142,7 +142,7 @@ def _wanted(
     )
 
 
-def _check_account(wanted: Wanted, known: list[int]) -> None:
+def _check_account(wanted: RoundTripFilter, known: list[int]) -> None:
     if wanted.account_id is not None and wanted.account_id not in known:
         shown = ", ".join(map(str, known)) or "none yet"
         raise click.UsageError(f"account {wanted.account_id} is unknown: those we know are {shown}")

@@ -16,10 +16,10 @@ from cli.local.home.folder import Home
 from cli.local.home.lock import AlreadyRunningError, Lock
 from cli.local.home.ports import choose_ports
 from cli.local.home.state import Json, read_state, write_state
-from cli.local.market import Market, check_speed, choose_market, row_of
+from cli.local.market import MarketChoice, check_speed, choose_market, row_of
 from cli.local.processes.bootstrap import begin, read_market
 from cli.local.processes.output import show_on_terminal
-from cli.local.processes.programs import Stack, others, receiver
+from cli.local.processes.programs import StackConfig, others, receiver
 from cli.local.processes.shutdown import drain
 from cli.local.processes.supervisor import Child, Supervisor
 from cli.local.servers.broker import check_broker
@@ -78,13 +78,13 @@ def command(
 class _Up:
     """One run of `up`."""
 
-    def __init__(self, home: Home, settings: Settings, market: Market, *, is_fresh: bool, limits: bool) -> None:
+    def __init__(self, home: Home, settings: Settings, market: MarketChoice, *, is_fresh: bool, limits: bool) -> None:
         self._home = home
         self._settings = settings
         self._market = market
         self._is_fresh = is_fresh
         self._limits = limits
-        self._stack: Stack | None = None
+        self._stack: StackConfig | None = None
         self._is_stopping = False
         self._has_changed = True
         self._supervisor = Supervisor(home.logs, show_on_terminal, self._note_change)
@@ -129,7 +129,7 @@ class _Up:
         row = row_of(market, read_market(database_url))
         check_speed(market, row.clock.speed, limits=self._limits)
         begin(database_url, self._settings.broker_url or redis_url, row)
-        self._stack = Stack(
+        self._stack = StackConfig(
             home=self._home,
             settings=self._settings,
             market=market,

@@ -17,7 +17,7 @@ account_option = click.option(
 )
 
 
-class OrderId(click.ParamType[str]):
+class OrderIdType(click.ParamType[str]):
     """An order's id, or its beginning or end: as hexadecimal digits."""
 
     name = "order id"
@@ -35,7 +35,7 @@ class OrderId(click.ParamType[str]):
         return digits
 
 
-class Price(click.ParamType[Decimal]):
+class PriceType(click.ParamType[Decimal]):
     """A decimal above zero, exactly as typed."""
 
     name = "price"
@@ -47,7 +47,7 @@ class Price(click.ParamType[Decimal]):
         return Decimal(value)
 
 
-class Money(click.ParamType[Decimal]):
+class MoneyType(click.ParamType[Decimal]):
     """Dollars, exactly as typed; an Express account may snapshot below zero."""
 
     name = "dollars"
@@ -59,7 +59,7 @@ class Money(click.ParamType[Decimal]):
         return Decimal(value)
 
 
-class Sides(click.ParamType[Side]):
+class SideType(click.ParamType[Side]):
     """Which way to go."""
 
     name = "side"

@@ -28,7 +28,7 @@ _LONGEST_NAME, _DIGEST = 40, 8
 
 
 @dataclass(frozen=True, slots=True)
-class Market:
+class MarketChoice:
     """One market. `simulator` are the arguments of the simulator's program, empty for the real venue."""
 
     name: str  # names the database
@@ -48,7 +48,7 @@ def choose_market(
     seed: int | None = None,
     speed: int | None = None,
     starts_market_at: datetime | None = None,
-) -> Market:
+) -> MarketChoice:
     """Return the market that options and settings name; raise SettingsError for what cannot be."""
     venue = settings.venue
     has_credentials = bool(venue.url and venue.user and venue.key)
@@ -59,7 +59,7 @@ def choose_market(
         if speed not in {None, 1}:
             raise SettingsError(f"--speed {speed} is for the simulator: the real market runs at its own pace")
         host = urlsplit(venue.url).hostname or venue.url
-        return Market(_as_name(host), "live", f"the venue {host}", contracts, 1)
+        return MarketChoice(_as_name(host), "live", f"the venue {host}", contracts, 1)
     if replay is None and seed is None and (venue.url or venue.user or venue.key):
         raise SettingsError(
             "of TICKWORK_VENUE_URL, TICKWORK_VENUE_USER and TICKWORK_VENUE_KEY some are set and some are not: "
@@ -72,7 +72,7 @@ def choose_market(
     number = DEFAULT_SEED if seed is None else seed
     if starts_market_at is not None:
         _check_open(starts_market_at)
-    return Market(
+    return MarketChoice(
         f"sim_seed_{number}",
         "seeded",
         f"a simulated market (seed {number}) inside an open session: no real order is sent",
@@ -93,7 +93,7 @@ def _check_open(at: datetime) -> None:
         )
 
 
-def check_speed(market: Market, speed: int, *, limits: bool) -> None:
+def check_speed(market: MarketChoice, speed: int, *, limits: bool) -> None:
     """Raise SettingsError if the venue's request limits cannot serve the contracts at this speed."""
     wanted = max(len(market.contracts), 1) * speed / 60 * 30
     if limits and wanted > _BARS_PER_30_S:
@@ -104,7 +104,7 @@ def check_speed(market: Market, speed: int, *, limits: bool) -> None:
         )
 
 
-def row_of(market: Market, known: MarketRow | None) -> MarketRow:
+def row_of(market: MarketChoice, known: MarketRow | None) -> MarketRow:
     """Return the market's row: as it was, moved forward if a seeded market is closed, or made now.
 
     Raise SettingsError when the database belongs to another market, or runs at another speed.
@@ -135,7 +135,7 @@ def row_of(market: Market, known: MarketRow | None) -> MarketRow:
     return known if opens == now else replace(known, clock=_clock(opens, known.clock.speed))
 
 
-def _new_row(market: Market) -> MarketRow:
+def _new_row(market: MarketChoice) -> MarketRow:
     speed = market.speed or 1
     if market.kind == "live":
         return MarketRow(market.name, market.kind, live_clock())
@@ -156,7 +156,7 @@ def tradable_from(at: datetime) -> datetime:
     return calendar.next_session(at).opens + _AFTER_OPEN
 
 
-def _recorded(file: Path, speed: int | None) -> Market:
+def _recorded(file: Path, speed: int | None) -> MarketChoice:
     done = subprocess.run(
         [sys.executable, "-m", "simulator.describe", file], capture_output=True, text=True, check=False
     )
@@ -164,7 +164,7 @@ def _recorded(file: Path, speed: int | None) -> Market:
         raise SettingsError(f"--replay: {done.stderr.strip()}")
     found = json.loads(done.stdout)
     name = _as_name(file.name.removesuffix(".gz").removesuffix(".csv"))
-    return Market(
+    return MarketChoice(
         name,
         "replay",
         f"a replay of {file.name} ({found['contract']}): no real order is sent",

@@ -3,7 +3,7 @@
 from copy import copy
 from datetime import timedelta
 
-from shared.config import Venue
+from shared.config import VenueSettings
 from shared.fleets import Queue
 from shared.gateway.orders.mutations import Mutations
 from shared.gateway.ports import AlwaysLive, CallLog, Limiter, LiveSwitch, NeverLive, TokenStore
@@ -25,7 +25,7 @@ class GatewayClient(Reads, Mutations):
 
     def __init__(
         self,
-        venue: Venue,
+        venue: VenueSettings,
         tokens: TokenStore,
         limiter: Limiter,
         calls: CallLog,

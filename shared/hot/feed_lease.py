@@ -11,7 +11,7 @@ from datetime import timedelta
 
 import redis.asyncio
 
-from shared.config import Venue
+from shared.config import VenueSettings
 from shared.hot.logins import user_key
 from shared.ids import new_id
 
@@ -37,7 +37,7 @@ _GIVE_UP = "if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('DEL
 class FeedLease:
     """One program's claim to be the active feed."""
 
-    def __init__(self, redis_url: str, venue: Venue) -> None:
+    def __init__(self, redis_url: str, venue: VenueSettings) -> None:
         self._redis = redis.asyncio.Redis.from_url(redis_url, socket_timeout=1, socket_connect_timeout=1)
         self._key = f"tickwork:feed_lease:{user_key(venue)}"
         self._name = new_id().hex

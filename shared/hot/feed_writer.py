@@ -11,7 +11,7 @@ from shared.clock import machine_now
 from shared.hot.feed_health import HEALTH_KEY, SHOWN_FOR, FeedHealth
 from shared.hot.forming_bars import KEPT_FOR, FormingBar, ended_bar_key, forming_bar_key
 from shared.hot.positions import HotPosition, positions_key
-from shared.hot.quotes import FRESH_FOR, Quote, quote_key
+from shared.hot.quotes import FRESH_FOR, HotQuote, quote_key
 
 log = logging.getLogger(__name__)
 
@@ -26,7 +26,7 @@ class FeedWriter:
         self._redis = redis.asyncio.Redis.from_url(redis_url, socket_timeout=1, socket_connect_timeout=1)
 
     async def write_market(
-        self, quotes: Mapping[str, Quote], forming: Mapping[str, FormingBar], ended: Mapping[str, FormingBar]
+        self, quotes: Mapping[str, HotQuote], forming: Mapping[str, FormingBar], ended: Mapping[str, FormingBar]
     ) -> bool:
         """Keep the newest quotes, for as long as they are fresh, and the newest bars; False if Redis is away.
 

@@ -10,7 +10,7 @@ import redis
 from redis.exceptions import LockError
 
 from shared.clock import machine_now, monotonic
-from shared.config import Venue
+from shared.config import VenueSettings
 from shared.domain.accounts.login import Token
 from shared.errors import RateLimitedError, RetryableError
 from shared.hot.connection import CircuitBreaker, RedisUnavailableError
@@ -30,7 +30,7 @@ class RedisTokenStore:
     minute: an exit needs a token more than it needs to share one.
     """
 
-    def __init__(self, client: "redis.Redis", venue: Venue, patience: CircuitBreaker | None = None) -> None:
+    def __init__(self, client: "redis.Redis", venue: VenueSettings, patience: CircuitBreaker | None = None) -> None:
         self._redis = client
         self._patience = patience or CircuitBreaker()
         self._key = f"tickwork:token:{user_key(venue)}"
@@ -105,7 +105,7 @@ class RedisTokenStore:
         self._may_log_in_alone_at = monotonic() + _ALONE_EVERY_S
 
 
-def user_key(venue: Venue) -> str:
+def user_key(venue: VenueSettings) -> str:
     """Return what names a user of a venue in Redis, without telling either."""
     return hashlib.sha256(f"{venue.url}|{venue.user}".encode()).hexdigest()[:16]
 

@@ -12,7 +12,7 @@ from shared.hot.connection import CircuitBreaker, RedisUnavailableError
 FRESH_FOR = timedelta(seconds=5)
 
 
-class Quote(msgspec.Struct, frozen=True, kw_only=True):
+class HotQuote(msgspec.Struct, frozen=True, kw_only=True):
     """Prices in money, None if never told. `at` is the market's time of it, `received_at` the machine's."""
 
     bid: Decimal | None = None
@@ -31,10 +31,10 @@ def quote_key(contract_id: str) -> str:
     return f"tickwork:quote:{contract_id}"
 
 
-def read_quote(client: "redis.Redis", contract_id: str) -> Quote | None:
+def read_quote(client: "redis.Redis", contract_id: str) -> HotQuote | None:
     """Return the quote, or None when there is none that is fresh; redis.RedisError when Redis does not answer."""
     found = client.get(quote_key(contract_id))
-    return None if found is None else msgspec.json.decode(str(found), type=Quote)
+    return None if found is None else msgspec.json.decode(str(found), type=HotQuote)
 
 
 class QuoteReader:
@@ -44,7 +44,7 @@ class QuoteReader:
         self._client = client
         self._patience = patience
 
-    def read(self, contract_ids: Collection[str]) -> dict[str, Quote]:
+    def read(self, contract_ids: Collection[str]) -> dict[str, HotQuote]:
         """Return the fresh quotes there are, by contract."""
         wanted = sorted(contract_ids)
         if not wanted:
@@ -55,13 +55,13 @@ class QuoteReader:
         except RedisUnavailableError:
             return {}
         return {
-            contract_id: msgspec.json.decode(str(value), type=Quote)
+            contract_id: msgspec.json.decode(str(value), type=HotQuote)
             for contract_id, value in zip(wanted, list(found), strict=True)
             if value is not None
         }
 
 
-def exit_price_by(quotes: Mapping[str, Quote]) -> Callable[[str, int], Decimal | None]:
+def exit_price_by(quotes: Mapping[str, HotQuote]) -> Callable[[str, int], Decimal | None]:
     """Return what says at which price a position, signed, could be closed now: the bid for a long, the ask for a short.
 
     It says None without a fresh quote.

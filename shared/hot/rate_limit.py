@@ -11,7 +11,7 @@ from random import Random
 import redis
 
 from shared.clock import monotonic
-from shared.config import Venue
+from shared.config import VenueSettings
 from shared.errors import RateLimitedError
 from shared.fleets import Queue
 from shared.hot.connection import CircuitBreaker, RedisUnavailableError
@@ -121,7 +121,7 @@ class RedisLimiter:
     def __init__(
         self,
         client: "redis.Redis",
-        venue: Venue,
+        venue: VenueSettings,
         patience: CircuitBreaker | None = None,
         *,
         windows: Mapping[str, Window] = WINDOWS,

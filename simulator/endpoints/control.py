@@ -27,7 +27,7 @@ from simulator.market.clocks import SteppedClock
 from simulator.market.script import Step
 from simulator.pipeline import Pipeline
 from simulator.venue.behaviour import Behaviour
-from simulator.venue.records import Account, AccountSettings, Stage
+from simulator.venue.records import AccountRecord, AccountSettings, AccountStage
 from simulator.venue.venue import Venue
 
 _HERE = {"127.0.0.1", "localhost"}
@@ -35,7 +35,7 @@ _LONGEST_STEP = 31 * 86_400
 Answer = Callable[[Request, bytes], Response | Awaitable[Response]]
 
 
-class RefusedError(Exception):
+class ControlRequestError(Exception):
     """What was asked cannot be done; the text says why, the status what kind of mistake it is."""
 
     def __init__(self, detail: str, status: HTTPStatus = HTTPStatus.BAD_REQUEST) -> None:
@@ -75,7 +75,7 @@ class NewUser(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
 class NewAccount(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """An account to open, for the simulator's own user unless said; `balance` replaces what its stage begins with."""
 
-    stage: Stage
+    stage: AccountStage
     user: str = ""
     size: int = 50_000
     balance: Decimal | None = None
@@ -190,18 +190,22 @@ class _Control:
         faults = msgspec.convert(body if isinstance(body, list) else [body], list[Fault])
         for fault in faults:
             if fault.on != EVERYWHERE and (fault.kind in STREAM_KINDS or fault.on not in self._paths):
-                raise RefusedError(f"{fault.kind} cannot happen on {fault.on!r}: {_WHERE} {', '.join(self._paths)}")
+                raise ControlRequestError(
+                    f"{fault.kind} cannot happen on {fault.on!r}: {_WHERE} {', '.join(self._paths)}"
+                )
         return faults, None
 
     async def _play(self, _: Request, raw: bytes) -> Response:
         path = msgspec.json.decode(raw, type=PricePath)
         if path.wait and isinstance(self._venue.clock, SteppedClock):
-            raise RefusedError("wait: this market's time stands until PUT /sim/clock moves it", HTTPStatus.CONFLICT)
+            raise ControlRequestError(
+                "wait: this market's time stands until PUT /sim/clock moves it", HTTPStatus.CONFLICT
+            )
         contract = self._contract(path.contract)
         try:
             steps = [_in_ticks(step, contract.tick_size) for step in path.steps]
         except ValueError as error:
-            raise RefusedError(str(error)) from None
+            raise ControlRequestError(str(error)) from None
         script = self._venue.play(contract.id, steps)
         if path.wait:
             await self._reach(script.ends_market_at)
@@ -222,7 +226,9 @@ class _Control:
         by_root = {contract.root: contract for contract in market.contracts(now)}
         found = by_root.get(name) or market.contract(name, now)
         if found is None:
-            raise RefusedError(f"{name} is no contract of this market: {', '.join(by_root)}", HTTPStatus.NOT_FOUND)
+            raise ControlRequestError(
+                f"{name} is no contract of this market: {', '.join(by_root)}", HTTPStatus.NOT_FOUND
+            )
         return found
 
     def _behaviour(self, _: Request, __: bytes) -> Response:
@@ -232,7 +238,7 @@ class _Control:
         body = msgspec.json.decode(raw, type=dict[str, object])
         unknown = set(body) - set(Behaviour.__dataclass_fields__)
         if unknown:
-            raise RefusedError(f"the venue has no habit {', '.join(sorted(unknown))}")
+            raise ControlRequestError(f"the venue has no habit {', '.join(sorted(unknown))}")
         self._venue.take_on(msgspec.convert(body, Behaviour))
         return self._behaviour(request, raw)
 
@@ -241,37 +247,37 @@ class _Control:
         try:
             return _json({"market_now": self._venue.step(timedelta(seconds=wanted.step))})
         except ValueError as error:
-            raise RefusedError(str(error), HTTPStatus.CONFLICT) from None
+            raise ControlRequestError(str(error), HTTPStatus.CONFLICT) from None
 
     def _add_user(self, _: Request, raw: bytes) -> Response:
         wanted = msgspec.json.decode(raw, type=NewUser)
         try:
             self._logins.add_user(wanted.user, wanted.key)
         except ValueError as error:
-            raise RefusedError(str(error)) from None
+            raise ControlRequestError(str(error)) from None
         return _json({"users": self._logins.users()})
 
     def _open_account(self, _: Request, raw: bytes) -> Response:
         wanted = msgspec.json.decode(raw, type=NewAccount)
         user = wanted.user.lower()
         if user and user not in self._logins.users():
-            raise RefusedError(f"there is no user {wanted.user!r}: PUT /sim/users first", HTTPStatus.NOT_FOUND)
+            raise ControlRequestError(f"there is no user {wanted.user!r}: PUT /sim/users first", HTTPStatus.NOT_FOUND)
         try:
             account = self._venue.add_account(
                 "" if user == self._logins.owner else user, wanted.stage, wanted.size, balance=wanted.balance
             )
         except ValueError as error:
-            raise RefusedError(str(error)) from None
+            raise ControlRequestError(str(error)) from None
         return _json(_shown(account))
 
     def _set_account(self, request: Request, raw: bytes) -> Response:
         body = msgspec.json.decode(raw, type=dict[str, object])
         unknown = set(body) - set(AccountSettings.__dataclass_fields__)
         if unknown:
-            raise RefusedError(f"an account has no {', '.join(sorted(unknown))}")
+            raise ControlRequestError(f"an account has no {', '.join(sorted(unknown))}")
         settings, id_ = msgspec.convert(body, AccountSettings), request.path_params["id"]
         if not id_.isdecimal() or not self._venue.set_account(int(id_), settings):
-            raise RefusedError(f"there is no account {id_}", HTTPStatus.NOT_FOUND)
+            raise ControlRequestError(f"there is no account {id_}", HTTPStatus.NOT_FOUND)
         return _json(_shown(self._venue.state.accounts[int(id_)]))
 
 
@@ -288,7 +294,7 @@ def _guarded(answer: Answer) -> Callable[[Request], Awaitable[Response]]:
         try:
             answered = answer(request, await request.body())
             return answered if isinstance(answered, Response) else await answered
-        except RefusedError as error:
+        except ControlRequestError as error:
             return _json({"detail": str(error)}, error.status)
         except (msgspec.MsgspecError, UnicodeDecodeError) as error:
             return _json({"detail": str(error)}, HTTPStatus.BAD_REQUEST)
@@ -302,7 +308,7 @@ def _in_ticks(step: PriceStep, tick_size: Decimal) -> Step:
     return Step(price=price, seconds=step.seconds, open=open_, high=high, low=low, volume=step.volume)
 
 
-def _shown(account: Account) -> dict[str, Any]:
+def _shown(account: AccountRecord) -> dict[str, Any]:
     return asdict(account) | {"may_trade": account.may_trade}
 
 

@@ -2,8 +2,8 @@
 
 from shared.domain.orders.order import OrderState, OrderType
 from simulator import wire
-from simulator.venue.placing import Bracket, Wanted
-from simulator.venue.records import Order
+from simulator.venue.placing import BracketLeg, OrderTerms
+from simulator.venue.records import OrderRecord
 from simulator.venue.user_view import UserView
 from simulator.venue.venue import ACCOUNT_NOT_FOUND, Modification, Verdict
 
@@ -11,7 +11,7 @@ _PAGE_SIZE = 50
 _ALIVE = {1, 6, 7, 8}
 
 
-def place(user_view: UserView, body: wire.PlaceOrder) -> bytes:
+def place(user_view: UserView, body: wire.PlaceOrderBody) -> bytes:
     """Take or reject an order."""
     if user_view.account(body.account_id) is None:
         return wire.envelope(ACCOUNT_NOT_FOUND.code, orderId=None)
@@ -19,7 +19,7 @@ def place(user_view: UserView, body: wire.PlaceOrder) -> bytes:
     type_ = OrderType.LIMIT if joined else wire.TYPES.get(body.type, OrderType.UNKNOWN)
     price = {OrderType.LIMIT: body.limit_price, OrderType.TRAILING_STOP: body.trail_price}.get(type_, body.stop_price)
     verdict = user_view.venue.place(
-        Wanted(
+        OrderTerms(
             account_id=body.account_id,
             contract_id=body.contract_id,
             type=type_,
@@ -35,14 +35,14 @@ def place(user_view: UserView, body: wire.PlaceOrder) -> bytes:
     return wire.envelope(verdict.code, verdict.message, orderId=verdict.order_id)
 
 
-def cancel(user_view: UserView, body: wire.OrderById) -> bytes:
+def cancel(user_view: UserView, body: wire.OrderByIdBody) -> bytes:
     """Cancel an order."""
     if user_view.account(body.account_id) is None:
         return wire.envelope(ACCOUNT_NOT_FOUND.code)
     return _answer(user_view.venue.cancel(body.account_id, body.order_id))
 
 
-def modify(user_view: UserView, body: wire.ModifyOrder) -> bytes:
+def modify(user_view: UserView, body: wire.ModifyOrderBody) -> bytes:
     """Change an order's size or price."""
     if user_view.account(body.account_id) is None:
         return wire.envelope(ACCOUNT_NOT_FOUND.code)
@@ -50,7 +50,7 @@ def modify(user_view: UserView, body: wire.ModifyOrder) -> bytes:
     return _answer(user_view.venue.modify(body.account_id, body.order_id, wanted))
 
 
-def search(user_view: UserView, body: wire.OrderSearch) -> bytes:
+def search(user_view: UserView, body: wire.OrderSearchBody) -> bytes:
     """Answer with the orders created in a window, whatever became of them, newest first."""
     user_view.now()
     if user_view.account(body.account_id) is None:
@@ -60,7 +60,7 @@ def search(user_view: UserView, body: wire.OrderSearch) -> bytes:
     return _orders(user_view.state.orders_of(body.account_id, start, end)[::-1])
 
 
-def search_open(user_view: UserView, body: wire.OfAccount) -> bytes:
+def search_open(user_view: UserView, body: wire.AccountBody) -> bytes:
     """Answer with the open orders only: suspended bracket children are not among them."""
     user_view.now()
     if user_view.account(body.account_id) is None:
@@ -68,7 +68,7 @@ def search_open(user_view: UserView, body: wire.OfAccount) -> bytes:
     return _orders([row for row in user_view.state.alive_of(body.account_id) if row.state is OrderState.WORKING])
 
 
-def search_by_id(user_view: UserView, body: wire.OrderById) -> bytes:
+def search_by_id(user_view: UserView, body: wire.OrderByIdBody) -> bytes:
     """Answer with one order; an account of somebody else has none."""
     user_view.now()
     order = user_view.state.orders.get(body.order_id)
@@ -77,7 +77,7 @@ def search_by_id(user_view: UserView, body: wire.OrderById) -> bytes:
     return wire.envelope(order=wire.order_model(order))
 
 
-def query(user_view: UserView, body: wire.OrderQuery) -> bytes:
+def query(user_view: UserView, body: wire.OrderQueryBody) -> bytes:
     """Answer with a page of the orders that match a filter; the offset counts rows."""
     by = body.filter
     user_view.now()
@@ -94,7 +94,7 @@ def query(user_view: UserView, body: wire.OrderQuery) -> bytes:
     )
 
 
-def _candidates(user_view: UserView, by: wire.OrderFilter) -> list[Order]:
+def _candidates(user_view: UserView, by: wire.OrderFilter) -> list[OrderRecord]:
     """Return the rows that may match, oldest first: few when only working ones are asked for."""
     after = wire.utc(by.created_after) if by.created_after else None
     before = wire.utc(by.created_before) if by.created_before else None
@@ -108,18 +108,18 @@ def _candidates(user_view: UserView, by: wire.OrderFilter) -> list[Order]:
     ]
 
 
-def _matches(row: Order, by: wire.OrderFilter) -> bool:
+def _matches(row: OrderRecord, by: wire.OrderFilter) -> bool:
     return by.contract_id in {None, row.contract_id} and (
         by.statuses is None or wire.STATUSES[row.state] in by.statuses
     )
 
 
-def _orders(rows: list[Order]) -> bytes:
+def _orders(rows: list[OrderRecord]) -> bytes:
     return wire.envelope(orders=[wire.order_model(row) for row in rows])
 
 
-def _bracket(asked: wire.WireBracket | None) -> Bracket | None:
-    return Bracket(ticks=asked.ticks, type=wire.TYPES.get(asked.type, OrderType.UNKNOWN)) if asked else None
+def _bracket(asked: wire.WireBracket | None) -> BracketLeg | None:
+    return BracketLeg(ticks=asked.ticks, type=wire.TYPES.get(asked.type, OrderType.UNKNOWN)) if asked else None
 
 
 def _answer(verdict: Verdict) -> bytes:

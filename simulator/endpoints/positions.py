@@ -5,7 +5,7 @@ from simulator.venue.user_view import UserView
 from simulator.venue.venue import ACCOUNT_NOT_FOUND
 
 
-def search_open(user_view: UserView, body: wire.OfAccount) -> bytes:
+def search_open(user_view: UserView, body: wire.AccountBody) -> bytes:
     """Answer with the open positions, one row per contract."""
     now = user_view.now()
     if user_view.account(body.account_id) is None:
@@ -17,7 +17,7 @@ def search_open(user_view: UserView, body: wire.OfAccount) -> bytes:
     return wire.envelope(positions=models)
 
 
-def close(user_view: UserView, body: wire.ClosePosition) -> bytes:
+def close(user_view: UserView, body: wire.ClosePositionBody) -> bytes:
     """Close a position at market."""
     if user_view.account(body.account_id) is None:
         return wire.envelope(ACCOUNT_NOT_FOUND.code)
@@ -25,7 +25,7 @@ def close(user_view: UserView, body: wire.ClosePosition) -> bytes:
     return wire.envelope(verdict.code, verdict.message)
 
 
-def close_part(user_view: UserView, body: wire.ClosePartOfPosition) -> bytes:
+def close_part(user_view: UserView, body: wire.PartialCloseBody) -> bytes:
     """Close a part of a position at market."""
     if user_view.account(body.account_id) is None:
         return wire.envelope(ACCOUNT_NOT_FOUND.code)
@@ -33,7 +33,7 @@ def close_part(user_view: UserView, body: wire.ClosePartOfPosition) -> bytes:
     return wire.envelope(verdict.code, verdict.message)
 
 
-def search_trades(user_view: UserView, body: wire.TradeSearch) -> bytes:
+def search_trades(user_view: UserView, body: wire.TradeSearchBody) -> bytes:
     """Answer with the fills of a window, newest first."""
     user_view.now()
     if user_view.account(body.account_id) is None:

@@ -11,7 +11,7 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from shared.clock import monotonic
 from simulator.hubs import protocol
-from simulator.hubs.protocol import HandshakeRefusedError, Invocation, Kind, MalformedRecordError
+from simulator.hubs.protocol import BadFrameError, HandshakeRefusedError, Invocation, SentMessageType
 
 _log = logging.getLogger("simulator.hubs")
 _FRAME = 64 * 1024  # characters of records that go out in one frame, at most, unless one record is longer
@@ -21,7 +21,7 @@ Cut = Callable[[WebSocket], None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Manners:
+class HubTiming:
     """How patient the hubs are: seconds of machine time as .NET has them, and the characters that may wait to be read.
 
     `handshake` is for the first record, `ping` the silence after which we ping, `client` that after which a client is
@@ -37,12 +37,12 @@ class Manners:
 class Connection:
     """A client. Sending never waits: a task of its own writes what is due, as much as fits in one frame."""
 
-    def __init__(self, socket: WebSocket, user: str, manners: Manners, cut: Cut) -> None:
+    def __init__(self, socket: WebSocket, user: str, manners: HubTiming, cut: Cut) -> None:
         self.user = user
         self._socket = socket
         self._manners = manners
         self._cut = cut
-        self._splitter = protocol.Splitter()
+        self._splitter = protocol.FrameSplitter()
         self._outbox: deque[str] = deque()
         self._waiting = 0
         self._is_due = asyncio.Event()
@@ -59,7 +59,7 @@ class Connection:
             await self._read(invoke)
         except HandshakeRefusedError as error:
             self.end(protocol.refusal(error))
-        except (MalformedRecordError, TimeoutError):
+        except (BadFrameError, TimeoutError):
             self.end(protocol.ENDED)
         except WebSocketDisconnect:
             self._is_over = True
@@ -116,7 +116,7 @@ class Connection:
                 match protocol.parsed(record):
                     case Invocation() as call:
                         invoke(self, call)
-                    case Kind.CLOSE:
+                    case SentMessageType.CLOSE:
                         self.end(protocol.LOGGED_OUT)
             async with asyncio.timeout(heard_at + self._manners.client - monotonic()):
                 records = await self._receive()
@@ -129,7 +129,7 @@ class Connection:
         try:
             return self._splitter.feed(message["bytes"].decode() if text is None else text)
         except UnicodeDecodeError as error:
-            raise MalformedRecordError(str(error)) from error
+            raise BadFrameError(str(error)) from error
 
     async def _write(self) -> None:
         with contextlib.suppress(WebSocketDisconnect, RuntimeError, OSError):  # the client has gone: the reader knows

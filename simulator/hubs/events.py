@@ -7,14 +7,14 @@ from typing import Any
 from shared.domain.market_data.contract import root_of_contract
 from shared.domain.orders.order import OrderState, OrderType
 from simulator import wire
-from simulator.venue.records import Account, Change, Fill, Holding, Order
+from simulator.venue.records import AccountRecord, Change, FillRecord, HoldingRecord, OrderRecord
 
 # venue.md section 7.2 has 1 and 2 on orders; [SIM] 2 is an order that ends without a fill.
 _LEFT = {OrderState.CANCELLED, OrderState.EXPIRED}
 
 
 @dataclass(frozen=True, slots=True)
-class Event:
+class HubEvent:
     """One event of an account: `data` is the entity as REST shows it, without what is null."""
 
     target: str
@@ -23,7 +23,7 @@ class Event:
     data: dict[str, Any]
 
 
-def events_of(change: Change) -> list[Event]:
+def events_of(change: Change) -> list[HubEvent]:
     """Return the events of one change (venue.md sections 7.2 and 10).
 
     Acceptance: the rows as they stand; one that rests at once is first seen pending, then open. A fill: the order that
@@ -32,7 +32,7 @@ def events_of(change: Change) -> list[Event]:
     return list(_filling(change) if change.fills else _changing(change))
 
 
-def _changing(change: Change) -> Iterator[Event]:
+def _changing(change: Change) -> Iterator[HubEvent]:
     rests = [order for order in change.orders if _is_accepted(order, change)]
     for order in change.orders:
         yield _order(replace(order, state=OrderState.SUBMITTING) if order in rests else order)
@@ -41,7 +41,7 @@ def _changing(change: Change) -> Iterator[Event]:
     yield from map(_account, change.accounts)
 
 
-def _filling(change: Change) -> Iterator[Event]:
+def _filling(change: Change) -> Iterator[HubEvent]:
     filled, *others = change.orders
     first = [order for order in others if order.state.is_final or _are_siblings(order, filled)]
     yield from map(_order, [filled, *first])
@@ -51,7 +51,7 @@ def _filling(change: Change) -> Iterator[Event]:
     yield from map(_order, [order for order in others if order not in first])
 
 
-def _is_accepted(order: Order, change: Change) -> bool:
+def _is_accepted(order: OrderRecord, change: Change) -> bool:
     """Whether the change brings the order into the world, and to rest."""
     return (
         order.state is OrderState.WORKING
@@ -61,31 +61,31 @@ def _is_accepted(order: Order, change: Change) -> bool:
     )
 
 
-def _are_siblings(order: Order, other: Order) -> bool:
+def _are_siblings(order: OrderRecord, other: OrderRecord) -> bool:
     return order.parent_order_id is not None and order.parent_order_id == other.parent_order_id
 
 
-def _order(order: Order) -> Event:
+def _order(order: OrderRecord) -> HubEvent:
     return _event("GatewayUserOrder", order.account_id, 2 if order.state in _LEFT else 1, wire.order_model(order))
 
 
-def _trade(fill: Fill) -> Event:
+def _trade(fill: FillRecord) -> HubEvent:
     return _event("GatewayUserTrade", fill.account_id, 0, wire.fill_model(fill))
 
 
-def _position(holding: Holding) -> Event:
+def _position(holding: HoldingRecord) -> HubEvent:
     model = wire.position_model(holding, _display_name(holding.contract_id))
     if holding.quantity:
         return _event("GatewayUserPosition", holding.account_id, 1, model)
     return _event("GatewayUserPosition", holding.account_id, 2, {**model, "type": 0, "size": 0})
 
 
-def _account(account: Account) -> Event:
+def _account(account: AccountRecord) -> HubEvent:
     return _event("GatewayUserAccount", account.id, 1, wire.account_model(account))
 
 
-def _event(target: str, account_id: int, action: int, model: dict[str, object]) -> Event:
-    return Event(target, account_id, action, {name: value for name, value in model.items() if value is not None})
+def _event(target: str, account_id: int, action: int, model: dict[str, object]) -> HubEvent:
+    return HubEvent(target, account_id, action, {name: value for name, value in model.items() if value is not None})
 
 
 def _display_name(contract_id: str) -> str:

@@ -14,8 +14,8 @@ from shared.clock import monotonic
 from simulator import wire
 from simulator.faults import Faults
 from simulator.hubs import protocol
-from simulator.hubs.connection import Connection, Manners
-from simulator.hubs.topics import Hub
+from simulator.hubs.connection import Connection, HubTiming
+from simulator.hubs.topics import HubServer
 from simulator.logins import Logins
 from simulator.pipeline import Pipeline
 
@@ -26,12 +26,14 @@ _LOGGED_OUT = protocol.invocation("GatewayLogout")
 class Hubs:
     """Lets clients in, keeps who is there, and lets them suffer `hub_drop`, `hub_gap` and `logout`."""
 
-    def __init__(self, hubs: list[Hub], pipeline: Pipeline, logins: Logins, faults: Faults, manners: Manners) -> None:
+    def __init__(
+        self, hubs: list[HubServer], pipeline: Pipeline, logins: Logins, faults: Faults, manners: HubTiming
+    ) -> None:
         self._pipeline = pipeline
         self._logins = logins
         self._faults = faults
         self._manners = manners
-        self._connections: dict[Connection, Hub] = {}
+        self._connections: dict[Connection, HubServer] = {}
         self._closed_until = monotonic()
         self.routes: list[BaseRoute] = [
             route
@@ -77,7 +79,7 @@ class Hubs:
             answer["connectionToken"] = secrets.token_urlsafe(16)
         return Response(wire.encoded({**answer, "availableTransports": _TRANSPORTS}), media_type="application/json")
 
-    def _connecting(self, hub: Hub) -> Callable[[WebSocket], Awaitable[None]]:
+    def _connecting(self, hub: HubServer) -> Callable[[WebSocket], Awaitable[None]]:
         """Return what serves a hub's socket. [SIM] The `id` of a negotiation is not looked at."""
 
         async def connect(socket: WebSocket) -> None:

@@ -8,7 +8,7 @@ from simulator.hubs.connection import Connection
 from simulator.hubs.depth import changes, padded, snapshot
 from simulator.hubs.protocol import invocation
 from simulator.hubs.ticker import Density, Heard, Ticker
-from simulator.hubs.topics import CONTRACT, Hub, Subject, Topic
+from simulator.hubs.topics import CONTRACT, HubServer, Subject, Topic
 from simulator.market.tape import Print
 from simulator.venue.venue import Venue
 
@@ -26,7 +26,7 @@ def density_of(prints_per_minute: int, speed: int) -> Density:
     return Density(prints=count, quotes=count)
 
 
-class MarketHub(Hub):
+class MarketHub(HubServer):
     """Follows a contract as long as anybody listens to it; each event is encoded once for all who do."""
 
     name = "market"

@@ -13,7 +13,7 @@ MOST_RECORD = 32 * 1024  # characters a client may send in one record, as .NET h
 _ENDED = "Connection closed with an error."
 
 
-class Kind(IntEnum):
+class SentMessageType(IntEnum):
     """What a record is; others exist and are ignored."""
 
     INVOCATION = 1
@@ -23,7 +23,7 @@ class Kind(IntEnum):
     CLOSE = 7
 
 
-class MalformedRecordError(Exception):
+class BadFrameError(Exception):
     """A record that is not of the protocol; the connection ends with it."""
 
 
@@ -48,7 +48,7 @@ class Invocation(msgspec.Struct, frozen=True, rename="camel"):
 
 
 @dataclass(slots=True)
-class Splitter:
+class FrameSplitter:
     """Cuts what comes in into records; one may be spread over messages, or share one with others."""
 
     _rest: str = field(default="", init=False)
@@ -57,7 +57,7 @@ class Splitter:
         """Return the records that are whole now; raise MalformedRecordError for one that gets too long."""
         *records, self._rest = (self._rest + text).split(SEPARATOR)
         if len(self._rest) > MOST_RECORD or any(len(record) > MOST_RECORD for record in records):
-            raise MalformedRecordError(f"a record is longer than {MOST_RECORD} characters")
+            raise BadFrameError(f"a record is longer than {MOST_RECORD} characters")
         return records
 
 
@@ -76,7 +76,7 @@ def check_handshake(record: str) -> None:
         raise HandshakeRefusedError(f"The server does not support version {handshake.version} of the 'json' protocol.")
 
 
-def parsed(record: str) -> Invocation | Kind | None:
+def parsed(record: str) -> Invocation | SentMessageType | None:
     """Return what a record asks for: a call, the kind of one without content we need, or None to ignore it.
 
     Raise MalformedRecordError if it is no record of the protocol.
@@ -84,15 +84,15 @@ def parsed(record: str) -> Invocation | Kind | None:
     try:
         found = msgspec.json.decode(record)
         if not isinstance(found, dict) or type(found.get("type")) is not int:
-            raise MalformedRecordError("a record needs a type")
-        if found["type"] in {Kind.INVOCATION, Kind.STREAM_INVOCATION}:
+            raise BadFrameError("a record needs a type")
+        if found["type"] in {SentMessageType.INVOCATION, SentMessageType.STREAM_INVOCATION}:
             call = msgspec.convert(found, Invocation)
-            if call.type == Kind.STREAM_INVOCATION and call.invocation_id is None:
-                raise MalformedRecordError("a stream invocation needs an id")
+            if call.type == SentMessageType.STREAM_INVOCATION and call.invocation_id is None:
+                raise BadFrameError("a stream invocation needs an id")
             return call
     except msgspec.MsgspecError as error:
-        raise MalformedRecordError(str(error)) from error
-    return Kind(found["type"]) if found["type"] in {Kind.PING, Kind.CLOSE} else None
+        raise BadFrameError(str(error)) from error
+    return SentMessageType(found["type"]) if found["type"] in {SentMessageType.PING, SentMessageType.CLOSE} else None
 
 
 def record_of(content: object) -> str:
@@ -102,20 +102,20 @@ def record_of(content: object) -> str:
 
 def invocation(target: str, *arguments: object) -> str:
     """Return an event: an invocation without an id."""
-    return record_of({"type": Kind.INVOCATION, "target": target, "arguments": arguments})
+    return record_of({"type": SentMessageType.INVOCATION, "target": target, "arguments": arguments})
 
 
 def completion(invocation_id: str, error: str | None) -> str:
     """Return the answer to a call; the hubs' methods return nothing."""
-    answer: dict[str, object] = {"type": Kind.COMPLETION, "invocationId": invocation_id}
+    answer: dict[str, object] = {"type": SentMessageType.COMPLETION, "invocationId": invocation_id}
     return record_of(answer if error is None else {**answer, "error": error})
 
 
 WELCOME = record_of({})
-PING = record_of({"type": Kind.PING})
-ENDED = record_of({"type": Kind.CLOSE, "error": _ENDED})
-LOGGED_OUT = record_of({"type": Kind.CLOSE})
-GOODBYE = record_of({"type": Kind.CLOSE, "allowReconnect": True})
+PING = record_of({"type": SentMessageType.PING})
+ENDED = record_of({"type": SentMessageType.CLOSE, "error": _ENDED})
+LOGGED_OUT = record_of({"type": SentMessageType.CLOSE})
+GOODBYE = record_of({"type": SentMessageType.CLOSE, "allowReconnect": True})
 
 
 def refusal(error: HandshakeRefusedError) -> str:

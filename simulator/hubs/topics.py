@@ -8,7 +8,7 @@ import msgspec
 
 from simulator import wire
 from simulator.hubs.connection import Connection
-from simulator.hubs.protocol import Invocation, Kind, completion
+from simulator.hubs.protocol import Invocation, SentMessageType, completion
 
 Subject = int | str | None  # an account, a contract, or nothing to choose from
 Topic = tuple[str, Subject]  # the target of its events, and what they are about
@@ -47,7 +47,7 @@ class Topics:
         return {subject for _, subject in self._listeners}
 
 
-class Hub:
+class HubServer:
     """A hub's methods: `Subscribe<x>` and `Unsubscribe<x>` for each x of `methods`: the events, and the arguments."""
 
     name: ClassVar[str]
@@ -88,7 +88,7 @@ class Hub:
         method = self.methods.get(call.target.removeprefix(prefix)) if call.target.startswith(prefix) else None
         if method is None:
             return NO_METHOD
-        if call.type == Kind.STREAM_INVOCATION:
+        if call.type == SentMessageType.STREAM_INVOCATION:
             return (
                 f"The client attempted to invoke the non-streaming '{call.target}' method with a streaming invocation."
             )

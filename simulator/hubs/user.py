@@ -5,9 +5,9 @@ from typing import ClassVar
 
 from simulator.faults import Faults
 from simulator.hubs.connection import Connection
-from simulator.hubs.events import Event, events_of
+from simulator.hubs.events import HubEvent, events_of
 from simulator.hubs.protocol import invocation
-from simulator.hubs.topics import ACCOUNT, NOTHING, Hub, Topic
+from simulator.hubs.topics import ACCOUNT, NOTHING, HubServer, Topic
 from simulator.venue.records import Change
 from simulator.venue.user_view import UserView
 from simulator.venue.venue import Venue
@@ -15,7 +15,7 @@ from simulator.venue.venue import Venue
 NOT_THEIRS = "Account not found."
 
 
-class UserHub(Hub):
+class UserHub(HubServer):
     """Tells each client what happens to the accounts it has subscribed to, as it happens.
 
     An event that somebody hears meets the faults of its kinds: `event_lost`, `event_unwrapped` (without action),
@@ -51,7 +51,7 @@ class UserHub(Hub):
             if listeners:
                 self._tell(event, listeners)
 
-    def _tell(self, event: Event, listeners: list[Connection]) -> None:
+    def _tell(self, event: HubEvent, listeners: list[Connection]) -> None:
         meet = self._faults.meet
         if meet("event_lost"):
             return
@@ -72,7 +72,7 @@ class UserHub(Hub):
                 self._held_back.remove(said)
                 said.say()
 
-    def _listeners(self, event: Event) -> list[Connection]:
+    def _listeners(self, event: HubEvent) -> list[Connection]:
         about = None if event.target == "GatewayUserAccount" else event.account_id
         return [row for row in self.topics.listeners((event.target, about)) if self._may_see(row, event.account_id)]
 

@@ -4,24 +4,24 @@ from collections.abc import Mapping
 from decimal import Decimal
 
 from simulator.venue import rules
-from simulator.venue.records import Account, Stage
+from simulator.venue.records import AccountRecord, AccountStage
 
 # What a person calls the kinds of account: the first part of their names, and the size where that does not tell it.
-FAMILIES: Mapping[str, tuple[Stage, int]] = {
-    "PRAC": (Stage.PRACTICE, 50_000),
-    "50KTC": (Stage.COMBINE, 50_000),
-    "100KTC": (Stage.COMBINE, 100_000),
-    "150KTC": (Stage.COMBINE, 150_000),
-    "EXPRESS": (Stage.EXPRESS, 50_000),
+FAMILIES: Mapping[str, tuple[AccountStage, int]] = {
+    "PRAC": (AccountStage.PRACTICE, 50_000),
+    "50KTC": (AccountStage.COMBINE, 50_000),
+    "100KTC": (AccountStage.COMBINE, 100_000),
+    "150KTC": (AccountStage.COMBINE, 150_000),
+    "EXPRESS": (AccountStage.EXPRESS, 50_000),
 }
 
 
-def new_account(id_: int, user: str, stage: Stage, size: int, balance: Decimal | None = None) -> Account:
+def new_account(id_: int, user: str, stage: AccountStage, size: int, balance: Decimal | None = None) -> AccountRecord:
     """Return a new account; `balance` replaces the one its stage begins with, the limits stay those of the size."""
     if size not in rules.SIZES:
         raise ValueError(f"no account has the size {size}: give one of {', '.join(map(str, rules.SIZES))}")
     starts = rules.starting_balance(stage, size) if balance is None else balance
-    return Account(
+    return AccountRecord(
         id=id_,
         name=_name(id_, stage, size),
         balance=starts,
@@ -32,11 +32,15 @@ def new_account(id_: int, user: str, stage: Stage, size: int, balance: Decimal |
     )
 
 
-def family_of(account: Account) -> str:
+def family_of(account: AccountRecord) -> str:
     """Return what a person calls the kind of an account."""
     return account.name.partition("-")[0]
 
 
-def _name(id_: int, stage: Stage, size: int) -> str:
-    family = {Stage.PRACTICE: "PRAC", Stage.COMBINE: f"{size // 1000}KTC", Stage.EXPRESS: "EXPRESS"}[stage]
+def _name(id_: int, stage: AccountStage, size: int) -> str:
+    family = {
+        AccountStage.PRACTICE: "PRAC",
+        AccountStage.COMBINE: f"{size // 1000}KTC",
+        AccountStage.EXPRESS: "EXPRESS",
+    }[stage]
     return f"{family}-V2-{id_}-{id_ * 7919 % 10**8:08}"

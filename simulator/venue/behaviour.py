@@ -8,7 +8,7 @@ import msgspec
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Event:
+class EconomicEvent:
     """A release, such as the CPI, at a market instant."""
 
     name: str
@@ -29,4 +29,4 @@ class Behaviour:
     closed_code: Literal[2, 5] = 2
     minute_days: Annotated[int, msgspec.Meta(ge=1, le=10_000)] | None = None
     market_payloads: Literal["array", "object"] = "array"
-    events: list[Event] = field(default_factory=list)
+    events: list[EconomicEvent] = field(default_factory=list)

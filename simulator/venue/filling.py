@@ -9,7 +9,7 @@ from shared.domain.market_data.contract import Contract
 from shared.domain.orders.order import OrderState, OrderType, Role
 from shared.domain.orders.position import Position, after_fill, in_money
 from simulator.venue.fees import fees_of
-from simulator.venue.records import Change, Fill, Holding, Order
+from simulator.venue.records import Change, FillRecord, HoldingRecord, OrderRecord
 from simulator.venue.state import VenueState, is_leg
 
 
@@ -23,7 +23,7 @@ class Execution:
     rest_market_at: datetime | None = None
 
 
-def change_of(state: VenueState, contract: Contract, order: Order, execution: Execution) -> Change:
+def change_of(state: VenueState, contract: Contract, order: OrderRecord, execution: Execution) -> Change:
     """Return all that a fill changes, as one change.
 
     A bracket covers the filled quantity. [SIM], where nobody knows what the venue does: the legs take their price from
@@ -48,7 +48,7 @@ def average(before: Fraction | None, quantity: int, execution: Execution) -> Fra
     return ((before or 0) * quantity + Fraction(execution.price) * execution.quantity) / (quantity + execution.quantity)
 
 
-def _filled(order: Order, execution: Execution) -> Order:
+def _filled(order: OrderRecord, execution: Execution) -> OrderRecord:
     quantity = order.filled_quantity + execution.quantity
     is_whole = quantity == order.quantity
     return replace(
@@ -62,8 +62,8 @@ def _filled(order: Order, execution: Execution) -> Order:
 
 
 def _position_after(
-    state: VenueState, contract: Contract, order: Order, execution: Execution
-) -> tuple[list[Fill], Holding, Decimal]:
+    state: VenueState, contract: Contract, order: OrderRecord, execution: Execution
+) -> tuple[list[FillRecord], HoldingRecord, Decimal]:
     held = state.holding(order.account_id, order.contract_id)
     before = held.position if held else Position()
     after, parts = after_fill(before, order.side, execution.quantity, execution.price)
@@ -71,7 +71,7 @@ def _position_after(
     for part in parts:
         fees, commissions = fees_of(contract.root, part.quantity)
         fills.append(
-            Fill(
+            FillRecord(
                 id=state.new_fill_id(), order_id=order.id, account_id=order.account_id, contract_id=order.contract_id,
                 side=order.side, quantity=part.quantity, price=execution.price,
                 gross_pnl=None if part.realised is None else in_money(part.realised, contract.tick_value),
@@ -79,7 +79,7 @@ def _position_after(
             )
         )  # fmt: skip
     goes_on = held is not None and before.quantity * after.quantity >= 0
-    holding = Holding(
+    holding = HoldingRecord(
         id=held.id if held and goes_on else state.new_holding_id(),
         account_id=order.account_id,
         contract_id=order.contract_id,
@@ -91,7 +91,7 @@ def _position_after(
     return fills, holding, earned
 
 
-def _followers(state: VenueState, order: Order, execution: Execution) -> list[Order]:
+def _followers(state: VenueState, order: OrderRecord, execution: Execution) -> list[OrderRecord]:
     """Return the orders that a fill wakes or grows (its bracket, the target first), shrinks or ends (the other leg)."""
     if order.parent_order_id is not None and is_leg(order):
         siblings = [row for row in state.children(order.parent_order_id) if row.id != order.id]
@@ -99,14 +99,14 @@ def _followers(state: VenueState, order: Order, execution: Execution) -> list[Or
     return [_covering(row, execution) for row in reversed(state.children(order.id))]
 
 
-def _lessened(sibling: Order, leg: Order, execution: Execution) -> Order:
+def _lessened(sibling: OrderRecord, leg: OrderRecord, execution: Execution) -> OrderRecord:
     left = sibling.quantity - execution.quantity
     if leg.state is OrderState.FILLED or left <= sibling.filled_quantity:
         return cancelled(sibling, execution.at)
     return replace(sibling, quantity=left, updated_market_at=execution.at)
 
 
-def _covering(leg: Order, execution: Execution) -> Order:
+def _covering(leg: OrderRecord, execution: Execution) -> OrderRecord:
     if leg.state is not OrderState.SUSPENDED:
         return replace(leg, quantity=leg.quantity + execution.quantity, updated_market_at=execution.at)
     ticks = leg.bracket_ticks or 0
@@ -120,13 +120,13 @@ def _covering(leg: Order, execution: Execution) -> Order:
     )
 
 
-def _orphans(state: VenueState, order: Order, holding: Holding, at: datetime) -> list[Order]:
+def _orphans(state: VenueState, order: OrderRecord, holding: HoldingRecord, at: datetime) -> list[OrderRecord]:
     """Return the legs that a closing ends: none, unless the account says so."""
     if order.role is not Role.EXIT or holding.quantity or not state.accounts[order.account_id].close_cancels_legs:
         return []
     return [cancelled(row, at) for row in state.alive_of(order.account_id, order.contract_id) if is_leg(row)]
 
 
-def cancelled(order: Order, at: datetime) -> Order:
+def cancelled(order: OrderRecord, at: datetime) -> OrderRecord:
     """Return the order as it is once it is cancelled."""
     return replace(order, state=OrderState.CANCELLED, resumes_market_at=None, updated_market_at=at)

@@ -7,12 +7,12 @@ from datetime import datetime, timedelta
 
 from shared.domain.market_data.contract import Contract
 from shared.domain.market_data.coverage import Span
-from shared.domain.orders.matching import Hit, Move, on_move, trailed
+from shared.domain.orders.matching import Move, PriceHit, on_move, trailed
 from shared.domain.orders.order import OrderState, OrderType, Role
 from simulator.faults import Fault
 from simulator.market.market import Market, moves, quote
 from simulator.venue.filling import Execution, cancelled, change_of
-from simulator.venue.records import Change, Order
+from simulator.venue.records import Change, OrderRecord
 from simulator.venue.rule_enforcer import RuleEnforcer
 from simulator.venue.state import VenueState
 
@@ -46,7 +46,7 @@ class Matcher:
         while self._step(now):
             pass
 
-    def fill(self, order: Order, price: int, at: datetime) -> None:
+    def fill(self, order: OrderRecord, price: int, at: datetime) -> None:
         """Fill an order at a price, whole, or with the fault `partial_fill` one half now and the rest after a while.
 
         The fault is met by every fill of more than one contract, so two of them make three fills; its `seconds` are
@@ -86,11 +86,11 @@ class Matcher:
                 self._rule_enforcer.ring(bell)
         return True
 
-    def _is_timed(self, order: Order) -> bool:
+    def _is_timed(self, order: OrderRecord) -> bool:
         is_triggered = order.resumes_market_at is not None and order.type in _MARKET_AFTER_REST
         return order.state is OrderState.SUBMITTING or is_triggered
 
-    def _due(self, order: Order) -> datetime:
+    def _due(self, order: OrderRecord) -> datetime:
         return order.resumes_market_at or order.created_market_at + self._latency
 
     def _rests(self, after: datetime) -> list[datetime]:
@@ -119,7 +119,7 @@ class Matcher:
             self._paths[contract_id] = deque(moves(self._market, contract, Span(start, now)))
         return self._paths[contract_id]
 
-    def _first_hit(self, current: dict[str, Move], start: datetime) -> tuple[Hit, Order] | None:
+    def _first_hit(self, current: dict[str, Move], start: datetime) -> tuple[PriceHit, OrderRecord] | None:
         at_touch = self._state.behaviour.limits_fill == "touch"
         hits = [
             (hit, order)
@@ -130,7 +130,7 @@ class Matcher:
         ]
         return min(hits, key=lambda pair: (pair[0].at, pair[1].id), default=None)
 
-    def _resting(self, at: datetime) -> list[Order]:
+    def _resting(self, at: datetime) -> list[OrderRecord]:
         return [
             order
             for order in self._state.alive.values()
@@ -153,7 +153,7 @@ class Matcher:
         if moved:
             self._state.commit(Change(market_at=at, orders=moved))
 
-    def _fill_at_market(self, order: Order, at: datetime) -> None:
+    def _fill_at_market(self, order: OrderRecord, at: datetime) -> None:
         if order.role is Role.EXIT:
             capped = self._capped(order)
             if not capped.open_quantity:
@@ -165,12 +165,12 @@ class Matcher:
             raise LookupError(f"{order.contract_id} has no price at {at}, yet order {order.id} was accepted")
         self.fill(order, self._slipped(order, now.taken_by(order.side)), at)
 
-    def _slipped(self, order: Order, price: int) -> int:
+    def _slipped(self, order: OrderRecord, price: int) -> int:
         """Return what an order gets that takes the market: as much worse as the venue's behaviour say."""
         worse = self._state.behaviour.slippage_ticks if order.type in _MARKET_AFTER_REST else 0
         return price + worse * order.side.sign
 
-    def _capped(self, order: Order) -> Order:
+    def _capped(self, order: OrderRecord) -> OrderRecord:
         """Return an exit over no more than there still is to close: another order may have been faster."""
         held = self._state.holding(order.account_id, order.contract_id)
         left = max(0, -order.side.sign * held.quantity) if held else 0

@@ -9,7 +9,7 @@ from shared.domain.market_data.bar import to_ticks
 from shared.domain.market_data.contract import Contract
 from shared.domain.orders.matching import Quote
 from shared.domain.orders.order import OrderState, OrderType, Role, Side
-from simulator.venue.records import Account, BracketMode, Order
+from simulator.venue.records import AccountRecord, BracketMode, OrderRecord
 from simulator.venue.state import VenueState
 
 _LEAST_BRACKET_TICKS = 4
@@ -26,7 +26,7 @@ NO_LAST = "Cannot trail without a last price"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Bracket:
+class BracketLeg:
     """A child asked for with its parent: signed ticks from the fill, and the type it shall have."""
 
     ticks: int
@@ -34,7 +34,7 @@ class Bracket:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Wanted:
+class OrderTerms:
     """An order as it was asked for.
 
     `price` is the limit price of a limit, the stop price of a stop, the level a trailing stop shall begin at. With
@@ -48,8 +48,8 @@ class Wanted:
     quantity: int
     price: Decimal | None
     tag: str | None
-    stop_loss: Bracket | None
-    take_profit: Bracket | None
+    stop_loss: BracketLeg | None
+    take_profit: BracketLeg | None
     joined: Side | None = None
 
 
@@ -63,14 +63,14 @@ class Circumstances:
 
 
 def reason_against(
-    wanted: Wanted, account: Account, contract: Contract, state: VenueState, met: Circumstances
+    wanted: OrderTerms, account: AccountRecord, contract: Contract, state: VenueState, met: Circumstances
 ) -> str | None:
     """Return the venue's message of rejection, or None; checked in the order of venue.md section 10."""
     return next(_reasons_against(wanted, account, contract, state, met), None)
 
 
 def _reasons_against(
-    wanted: Wanted, account: Account, contract: Contract, state: VenueState, met: Circumstances
+    wanted: OrderTerms, account: AccountRecord, contract: Contract, state: VenueState, met: Circumstances
 ) -> Iterator[str]:
     if wanted.type not in _PLACEABLE:
         yield "Invalid order type. The simulator takes limit, market, stop, trailing stop, join bid and join ask."
@@ -92,7 +92,7 @@ def _reasons_against(
         yield met.size
 
 
-def _reasons_against_price(wanted: Wanted, contract: Contract, quote: Quote) -> Iterator[str]:
+def _reasons_against_price(wanted: OrderTerms, contract: Contract, quote: Quote) -> Iterator[str]:
     reason = None
     if wanted.type is OrderType.TRAILING_STOP:
         reason = reason_against_trail(wanted.price, contract, quote, most=_MOST_TRAIL_TICKS)
@@ -135,12 +135,12 @@ def trail_ticks(price: Decimal, contract: Contract, quote: Quote) -> int:
     return int(abs(quote.last * contract.tick_size - price) // contract.tick_size)
 
 
-def trailing(order: Order, distance: int, quote: Quote) -> Order:
+def trailing(order: OrderRecord, distance: int, quote: Quote) -> OrderRecord:
     """Return a trailing stop that begins `distance` ticks behind the last price, on the side that protects."""
     return replace(order, trail_ticks=distance, price=quote.last + distance * order.side.sign)
 
 
-def _reasons_against_brackets(wanted: Wanted) -> Iterator[str]:
+def _reasons_against_brackets(wanted: OrderTerms) -> Iterator[str]:
     for name, bracket, types, sign in (
         ("stop loss", wanted.stop_loss, (OrderType.STOP, OrderType.TRAILING_STOP), -wanted.side.sign),
         ("take profit", wanted.take_profit, (OrderType.LIMIT,), wanted.side.sign),
@@ -157,12 +157,14 @@ def _reasons_against_brackets(wanted: Wanted) -> Iterator[str]:
             yield f"Invalid {name} ticks ({bracket.ticks}). Price should be at least {_LEAST_BRACKET_TICKS} ticks away."
 
 
-def rejected_row(wanted: Wanted, state: VenueState, now: datetime) -> Order:
+def rejected_row(wanted: OrderTerms, state: VenueState, now: datetime) -> OrderRecord:
     """Return the row a rejected order leaves behind: it has an id and uses up its tag."""
     return replace(_row(wanted, state.new_order_ids(1)[0], now), state=OrderState.REJECTED)
 
 
-def accepted_rows(wanted: Wanted, contract: Contract, quote: Quote, state: VenueState, now: datetime) -> list[Order]:
+def accepted_rows(
+    wanted: OrderTerms, contract: Contract, quote: Quote, state: VenueState, now: datetime
+) -> list[OrderRecord]:
     """Return the rows of an order that is taken, as they are told: its stop, the order, its target.
 
     Their ids are consecutive, the order's the first, its stop's the next; the children are suspended.
@@ -192,7 +194,7 @@ def accepted_rows(wanted: Wanted, contract: Contract, quote: Quote, state: Venue
     return [*stops, entry, *targets]
 
 
-def _priced(entry: Order, wanted: Wanted, contract: Contract, quote: Quote) -> Order:
+def _priced(entry: OrderRecord, wanted: OrderTerms, contract: Contract, quote: Quote) -> OrderRecord:
     if entry.type is OrderType.MARKET or (wanted.price is None and wanted.joined is None):
         return entry
     resting = replace(entry, state=OrderState.WORKING)
@@ -204,8 +206,8 @@ def _priced(entry: Order, wanted: Wanted, contract: Contract, quote: Quote) -> O
     return replace(resting, price=to_ticks(wanted.price, contract.tick_size))
 
 
-def _row(wanted: Wanted, id_: int, now: datetime) -> Order:
-    return Order(
+def _row(wanted: OrderTerms, id_: int, now: datetime) -> OrderRecord:
+    return OrderRecord(
         id=id_,
         account_id=wanted.account_id,
         contract_id=wanted.contract_id,

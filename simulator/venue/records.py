@@ -22,7 +22,7 @@ class BracketMode(StrEnum):
     POSITION = "position"
 
 
-class Stage(StrEnum):
+class AccountStage(StrEnum):
     """Which programme an account is in; it decides the account's name and rules."""
 
     PRACTICE = "practice"
@@ -45,7 +45,7 @@ class LossState:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Account:
+class AccountRecord:
     """One trading account. `user` is its owner's login name in lower case; "" means the user of the settings.
 
     `size` is the programme's: 50000, 100000 or 150000. `can_trade` is what its owner set; `may_trade` is what holds.
@@ -57,7 +57,7 @@ class Account:
     can_trade: bool = True
     bracket_mode: BracketMode = BracketMode.AUTO_OCO
     user: str = ""
-    stage: Stage = Stage.PRACTICE
+    stage: AccountStage = AccountStage.PRACTICE
     size: int = 150_000
     daily_loss_limit: Decimal | None = None
     is_follower: bool = False
@@ -85,7 +85,7 @@ class AccountSettings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Order:
+class OrderRecord:
     """One order. `price` is the limit or stop price; `bracket_ticks` is a child's signed distance from the fill.
 
     SUBMITTING is a market order accepted and not yet filled, WORKING one that rests, SUSPENDED a child before the fill.
@@ -122,7 +122,7 @@ class Order:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Fill:
+class FillRecord:
     """One execution; `gross_pnl` is None when it opens."""
 
     id: int
@@ -139,7 +139,7 @@ class Fill:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Holding:
+class HoldingRecord:
     """An account's position in a contract, from the fill that opened it to the one that closes it."""
 
     id: int
@@ -164,9 +164,9 @@ class Change:
     """
 
     market_at: datetime
-    accounts: list[Account] = field(default_factory=list)
-    orders: list[Order] = field(default_factory=list)
-    fills: list[Fill] = field(default_factory=list)
-    holdings: list[Holding] = field(default_factory=list)
+    accounts: list[AccountRecord] = field(default_factory=list)
+    orders: list[OrderRecord] = field(default_factory=list)
+    fills: list[FillRecord] = field(default_factory=list)
+    holdings: list[HoldingRecord] = field(default_factory=list)
     scripts: list[Script] = field(default_factory=list)
     behaviour: Behaviour | None = None  # None: as before

@@ -10,8 +10,8 @@ from shared.domain.orders.order import OrderState, OrderType, Role, Side
 from simulator.market.market import Market, quote
 from simulator.venue import rules
 from simulator.venue.filling import cancelled
-from simulator.venue.placing import Wanted
-from simulator.venue.records import Account, Change, Holding, Order
+from simulator.venue.placing import OrderTerms
+from simulator.venue.records import AccountRecord, Change, HoldingRecord, OrderRecord
 from simulator.venue.state import VenueState, is_leg
 
 _LATE = "No new positions after 15:08 CT: everything must be closed by 15:10 CT."
@@ -88,7 +88,7 @@ class RuleEnforcer:
             Change(market_at=breach.at, accounts=[replace(account, loss_state=loss_state)], orders=orders)
         )
 
-    def reason_against(self, wanted: Wanted, account: Account, at: datetime) -> str | None:
+    def reason_against(self, wanted: OrderTerms, account: AccountRecord, at: datetime) -> str | None:
         """Return why the clock forbids an order, or None. [SIM] The texts are ours: no source tells the venue's."""
         held = self._state.holding(account.id, wanted.contract_id)
         opens = rules.opens(held.quantity if held else 0, wanted.side, wanted.quantity)
@@ -105,7 +105,7 @@ class RuleEnforcer:
         is_late = session.opens <= at and at >= rules.last_entry(session)
         return _LATE if is_late and opens else None
 
-    def reason_against_size(self, wanted: Wanted, account: Account) -> str | None:
+    def reason_against_size(self, wanted: OrderTerms, account: AccountRecord) -> str | None:
         """Return why an order is too large for its account, or None; a bracket's legs do not count."""
         held = {row.contract_id: _micros(row.contract_id, row.quantity) for row in self._state.holdings(account.id)}
         working: dict[str, int] = {}
@@ -120,7 +120,7 @@ class RuleEnforcer:
             return None
         return f"Maximum position exceeded: {most} micros are allowed, a mini is ten, this would make {after}."
 
-    def _swept(self, account_id: int, contracts: set[str] | None, at: datetime) -> list[Order]:
+    def _swept(self, account_id: int, contracts: set[str] | None, at: datetime) -> list[OrderRecord]:
         """Return an account's orders cancelled and its positions' closing orders, in some contracts or (None) all."""
         ended = [
             cancelled(row, at)
@@ -154,7 +154,7 @@ class RuleEnforcer:
     def _limit(self, account_id: int) -> bool:
         return rules.least_equity(self._state.accounts[account_id]) is not None
 
-    def _stake(self, row: Holding, current: Mapping[str, Move], start: datetime, end: datetime) -> rules.Stake:
+    def _stake(self, row: HoldingRecord, current: Mapping[str, Move], start: datetime, end: datetime) -> rules.Stake:
         move = current.get(row.contract_id)
         if move is None:
             contract = self._market.contract(row.contract_id, start)
@@ -164,9 +164,9 @@ class RuleEnforcer:
         return rules.Stake(row.quantity, row.average_price, root_of_contract(row.contract_id).tick_value, move)
 
 
-def exit_order(id_: int, held: Holding, quantity: int, at: datetime) -> Order:
+def exit_order(id_: int, held: HoldingRecord, quantity: int, at: datetime) -> OrderRecord:
     """Return the market order that closes `quantity` of a position; it fills over no more than is there by then."""
-    return Order(
+    return OrderRecord(
         id=id_,
         account_id=held.account_id,
         contract_id=held.contract_id,

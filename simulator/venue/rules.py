@@ -14,8 +14,8 @@ from shared.domain.market_data.calendar import CHICAGO, Session
 from shared.domain.market_data.contract import Root
 from shared.domain.orders.matching import Move
 from shared.domain.orders.order import Side
-from simulator.venue.behaviour import Event
-from simulator.venue.records import Account, LossState, Stage
+from simulator.venue.behaviour import EconomicEvent
+from simulator.venue.records import AccountRecord, AccountStage, LossState
 
 SIZES = (50_000, 100_000, 150_000)
 _MAX_LOSS_LIMIT = {50_000: Decimal(2_000), 100_000: Decimal(3_000), 150_000: Decimal(4_500)}
@@ -40,18 +40,18 @@ _AROUND_EVENT = timedelta(minutes=5)
 _FINEST = timedelta(milliseconds=1)  # how exactly the instant of a breach is found
 
 
-def starting_balance(stage: Stage, size: int) -> Decimal:
+def starting_balance(stage: AccountStage, size: int) -> Decimal:
     """Return the balance a new account begins with: its size, or nothing in an Express account."""
-    return Decimal(0) if stage is Stage.EXPRESS else Decimal(size)
+    return Decimal(0) if stage is AccountStage.EXPRESS else Decimal(size)
 
 
-def first_loss_state(stage: Stage, size: int, balance: Decimal) -> LossState:
+def first_loss_state(stage: AccountStage, size: int, balance: Decimal) -> LossState:
     """Return where a new account with a balance stands. [SIM] A practice account has no loss limit."""
-    loss_limit_level = None if stage is Stage.PRACTICE else starting_balance(stage, size) - _MAX_LOSS_LIMIT[size]
+    loss_limit_level = None if stage is AccountStage.PRACTICE else starting_balance(stage, size) - _MAX_LOSS_LIMIT[size]
     return LossState(loss_limit_level=loss_limit_level, day_balance=balance)
 
 
-def next_day(account: Account) -> LossState:
+def next_day(account: AccountRecord) -> LossState:
     """Return where an account stands when its trading day is over.
 
     The loss_limit_level follows the balance of the day's end upwards, as far as the starting balance, and never falls.
@@ -64,7 +64,7 @@ def next_day(account: Account) -> LossState:
     return replace(was, loss_limit_level=loss_limit_level, day_balance=account.balance, is_locked=False)
 
 
-def least_equity(account: Account) -> tuple[Decimal, bool] | None:
+def least_equity(account: AccountRecord) -> tuple[Decimal, bool] | None:
     """Return the equity that ends an account's trading when touched, and whether that is a violation; or None.
 
     The maximum loss limit is for good; the daily one, where an account has it, lasts until the next trading day.
@@ -117,10 +117,10 @@ def _equity(stakes: Sequence[Stake], at: datetime) -> Fraction:
     return sum((stake.worth(stake.move.price_at(at)) for stake in stakes), start=Fraction(0))
 
 
-def most_micros(account: Account) -> int:
+def most_micros(account: AccountRecord) -> int:
     """Return the largest position in micros: by size, in an Express account by the balance its day began with."""
     minis = _MOST_MINIS[account.size]
-    if account.stage is Stage.EXPRESS:
+    if account.stage is AccountStage.EXPRESS:
         balance = account.balance if account.loss_state.day_balance is None else account.loss_state.day_balance
         ladder = _SCALING[account.size]
         minis = next((count for least, count in ladder if _is_reached(balance, least, ladder)), _FEWEST[account.size])
@@ -139,7 +139,7 @@ def micros(root: str, quantity: int) -> int:
     return quantity if root in _MICROS else _MICROS_IN_MINI * quantity
 
 
-def event_against(events: Sequence[Event], root: Root, at: datetime) -> str | None:
+def event_against(events: Sequence[EconomicEvent], root: Root, at: datetime) -> str | None:
     """Return the event around which no new position is taken in a root, or None: it concerns equity index minis."""
     if root.group != "equity" or root.name in _MICROS:
         return None

@@ -10,9 +10,9 @@ from shared.domain.orders.order import OrderState, Role
 from simulator.market.script import Script
 from simulator.venue.behaviour import Behaviour
 from simulator.venue.journal import Journal
-from simulator.venue.records import Account, Change, Fill, Holding, Order
+from simulator.venue.records import AccountRecord, Change, FillRecord, HoldingRecord, OrderRecord
 
-_FIRST_ACCOUNT = Account(id=20001, name="PRAC-V2-20001-11071848", balance=Decimal(50_000))
+_FIRST_ACCOUNT = AccountRecord(id=20001, name="PRAC-V2-20001-11071848", balance=Decimal(50_000))
 _ALIVE = frozenset({OrderState.SUBMITTING, OrderState.WORKING, OrderState.SUSPENDED})
 
 
@@ -23,17 +23,17 @@ class VenueState:
     """
 
     def __init__(self, journal: Journal, now: datetime) -> None:
-        self.accounts: dict[int, Account] = {}
-        self.orders: dict[int, Order] = {}
-        self.alive: dict[int, Order] = {}
-        self.fills: list[Fill] = []
+        self.accounts: dict[int, AccountRecord] = {}
+        self.orders: dict[int, OrderRecord] = {}
+        self.alive: dict[int, OrderRecord] = {}
+        self.fills: list[FillRecord] = []
         self.scripts: list[Script] = []
         self.behaviour = Behaviour()
         self.changed_market_at = datetime.min.replace(tzinfo=UTC)
         self.listeners: list[Callable[[Change], None]] = []
         self._order_ids: defaultdict[int, list[int]] = defaultdict(list)
-        self._fills_of: defaultdict[int, list[Fill]] = defaultdict(list)
-        self._holdings: dict[tuple[int, str], Holding] = {}
+        self._fills_of: defaultdict[int, list[FillRecord]] = defaultdict(list)
+        self._holdings: dict[tuple[int, str], HoldingRecord] = {}
         self._children: defaultdict[int, set[int]] = defaultdict(set)
         self._tags: set[tuple[int, str]] = set()
         self._order_id, self._fill_id, self._holding_id = 1_000_000, 5_000_000, 300_000
@@ -54,14 +54,16 @@ class VenueState:
         """Whether the tag was ever used on the account, even by a rejected order or as a bracket's own."""
         return (account_id, tag) in self._tags
 
-    def orders_of(self, account_id: int, start: datetime | None = None, end: datetime | None = None) -> list[Order]:
+    def orders_of(
+        self, account_id: int, start: datetime | None = None, end: datetime | None = None
+    ) -> list[OrderRecord]:
         """Return the account's orders created in [start, end], oldest first; None leaves that end open."""
         ids = self._order_ids.get(account_id, [])
         first = bisect_left(ids, start, key=self._created) if start else 0
         last = bisect_right(ids, end, key=self._created) if end else len(ids)
         return [self.orders[id_] for id_ in ids[first:last]]
 
-    def alive_of(self, account_id: int, contract_id: str | None = None) -> list[Order]:
+    def alive_of(self, account_id: int, contract_id: str | None = None) -> list[OrderRecord]:
         """Return the account's orders that may still fill, oldest first, of one contract or of all."""
         return [
             row
@@ -69,23 +71,23 @@ class VenueState:
             if row.account_id == account_id and contract_id in {None, row.contract_id}
         ]
 
-    def fills_of(self, account_id: int, start: datetime | None = None, end: datetime | None = None) -> list[Fill]:
+    def fills_of(self, account_id: int, start: datetime | None = None, end: datetime | None = None) -> list[FillRecord]:
         """Return the account's fills of [start, end], oldest first; None leaves that end open."""
         rows = self._fills_of.get(account_id, [])
         first = bisect_left(rows, start, key=_filled) if start else 0
         last = bisect_right(rows, end, key=_filled) if end else len(rows)
         return rows[first:last]
 
-    def holding(self, account_id: int, contract_id: str) -> Holding | None:
+    def holding(self, account_id: int, contract_id: str) -> HoldingRecord | None:
         """Return the open position, or None when flat."""
         return self._holdings.get((account_id, contract_id))
 
-    def holdings(self, account_id: int | None = None) -> list[Holding]:
+    def holdings(self, account_id: int | None = None) -> list[HoldingRecord]:
         """Return the open positions of an account, or of all, oldest first."""
         found = (row for row in self._holdings.values() if account_id in {None, row.account_id})
         return sorted(found, key=lambda row: row.id)
 
-    def children(self, parent_id: int) -> list[Order]:
+    def children(self, parent_id: int) -> list[OrderRecord]:
         """Return the bracket children of an order that may still fill, the stop first."""
         return [self.alive[id_] for id_ in sorted(self._children.get(parent_id, ()))]
 
@@ -133,7 +135,7 @@ class VenueState:
             else:
                 self._holdings.pop((row.account_id, row.contract_id), None)
 
-    def _keep_orders(self, orders: Iterable[Order]) -> None:
+    def _keep_orders(self, orders: Iterable[OrderRecord]) -> None:
         for row in orders:
             self._order_id = max(self._order_id, row.id)
             if row.id not in self.orders:
@@ -148,7 +150,7 @@ class VenueState:
             if row.parent_order_id is not None:
                 self._keep_child(row.parent_order_id, row)
 
-    def _keep_child(self, parent_id: int, row: Order) -> None:
+    def _keep_child(self, parent_id: int, row: OrderRecord) -> None:
         if row.state in _ALIVE:
             self._children[parent_id].add(row.id)
         elif parent_id in self._children:
@@ -160,10 +162,10 @@ class VenueState:
         return self.orders[order_id].created_market_at
 
 
-def _filled(fill: Fill) -> datetime:
+def _filled(fill: FillRecord) -> datetime:
     return fill.filled_market_at
 
 
-def is_leg(order: Order) -> bool:
+def is_leg(order: OrderRecord) -> bool:
     """Whether the order is a bracket child."""
     return order.role in {Role.STOP_LOSS, Role.TAKE_PROFIT}

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from simulator.venue.records import Account
+from simulator.venue.records import AccountRecord
 from simulator.venue.state import VenueState
 from simulator.venue.venue import Venue
 
@@ -25,11 +25,11 @@ class UserView:
         """Match what is due and return the market's time."""
         return self.venue.now()
 
-    def account(self, account_id: int) -> Account | None:
+    def account(self, account_id: int) -> AccountRecord | None:
         """Return an account of the user, or None."""
         account = self.state.accounts.get(account_id)
         return account if account and (account.user or self.owner) == self.user else None
 
-    def accounts(self) -> list[Account]:
+    def accounts(self) -> list[AccountRecord]:
         """Return the user's accounts, oldest first."""
         return [account for id_ in self.state.accounts if (account := self.account(id_))]

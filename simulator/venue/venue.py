@@ -22,7 +22,7 @@ from simulator.venue.placing import (
     NO_LAST,
     NO_TRAIL,
     Circumstances,
-    Wanted,
+    OrderTerms,
     accepted_rows,
     reason_against,
     reason_against_price,
@@ -31,7 +31,7 @@ from simulator.venue.placing import (
     trail_ticks,
     trailing,
 )
-from simulator.venue.records import Account, AccountSettings, Change, Holding, Order, Stage
+from simulator.venue.records import AccountRecord, AccountSettings, AccountStage, Change, HoldingRecord, OrderRecord
 from simulator.venue.rule_enforcer import RuleEnforcer, exit_order
 from simulator.venue.state import VenueState, is_leg
 
@@ -88,7 +88,7 @@ class Venue:
         """Let fills meet the faults that `meet` hands out: see Matcher.fill."""
         self._matcher.meet = meet
 
-    def place(self, wanted: Wanted) -> Verdict:
+    def place(self, wanted: OrderTerms) -> Verdict:
         """Take or reject an order (PlaceOrderErrorCode); code 2 leaves a rejected order and uses up the tag."""
         now = self.now()
         account = self.state.accounts.get(wanted.account_id)
@@ -186,7 +186,9 @@ class Venue:
         self.state.commit(Change(market_at=now, orders=[order]))
         return Verdict()
 
-    def add_account(self, user: str, stage: Stage, size: int = 50_000, *, balance: Decimal | None = None) -> Account:
+    def add_account(
+        self, user: str, stage: AccountStage, size: int = 50_000, *, balance: Decimal | None = None
+    ) -> AccountRecord:
         """Open an account for a user ("" is the one of the settings); raise ValueError for a size nobody sells."""
         account = new_account(self.state.new_account_id(), user, stage, size, balance)
         self.state.commit(Change(market_at=self.now(), accounts=[account]))
@@ -232,7 +234,7 @@ class Venue:
         return quote(self.market, contract, now) if self.market.is_open(contract, now) else None
 
     def _reason_not_to_close(
-        self, account: Account, contract: Contract, held: Holding | None, quantity: int | None
+        self, account: AccountRecord, contract: Contract, held: HoldingRecord | None, quantity: int | None
     ) -> Verdict | None:
         later = 0 if quantity is None else 1
         if account.is_live:
@@ -245,7 +247,9 @@ class Venue:
             return Verdict(5 + later, None if later else CLOSED)
         return None
 
-    def _repriced(self, order: Order, wanted: Modification, contract: Contract, now: datetime) -> Order | Verdict:
+    def _repriced(
+        self, order: OrderRecord, wanted: Modification, contract: Contract, now: datetime
+    ) -> OrderRecord | Verdict:
         """Return the order at the price asked for, or why it cannot be there."""
         if order.type is OrderType.TRAILING_STOP:
             return self._retrailed(order, wanted.trail, contract, now)
@@ -258,7 +262,9 @@ class Venue:
         reason = reason_against_price(order.type, order.side, price, contract, current) if current else CLOSED
         return Verdict(3, reason) if reason else replace(order, price=to_ticks(price, contract.tick_size))
 
-    def _retrailed(self, order: Order, price: Decimal | None, contract: Contract, now: datetime) -> Order | Verdict:
+    def _retrailed(
+        self, order: OrderRecord, price: Decimal | None, contract: Contract, now: datetime
+    ) -> OrderRecord | Verdict:
         if price is None:
             return order
         current = self._quote(contract, now)
@@ -267,7 +273,7 @@ class Venue:
             return Verdict(3, reason)
         return trailing(order, trail_ticks(price, contract, current), current)
 
-    def _fill_if_crossing(self, order: Order, contract: Contract, now: datetime) -> None:
+    def _fill_if_crossing(self, order: OrderRecord, contract: Contract, now: datetime) -> None:
         current = self._quote(contract, now)
         if order.type is OrderType.LIMIT and current is not None and order.resumes_market_at is None:
             price = on_arrival(order.type, order.side, order.price, current)
@@ -275,7 +281,7 @@ class Venue:
                 self._matcher.fill(order, price, now)
 
 
-def _not_at_all(wanted: Wanted, account: Account, contract: Contract | None) -> Verdict:
+def _not_at_all(wanted: OrderTerms, account: AccountRecord, contract: Contract | None) -> Verdict:
     """Return what an order hears that is not even looked at; it leaves no row, and its tag stays free."""
     if not account.may_trade:
         return _barred(account)
@@ -284,7 +290,7 @@ def _not_at_all(wanted: Wanted, account: Account, contract: Contract | None) -> 
     return Verdict(9, f"Contract {wanted.contract_id} is not active.")
 
 
-def _barred(account: Account) -> Verdict:
+def _barred(account: AccountRecord) -> Verdict:
     """Return what an account that may not trade hears. [SIM] Which code a daily lock has is not known."""
     if account.loss_state.is_violated:
         return Verdict(4, _VIOLATED)

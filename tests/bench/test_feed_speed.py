@@ -16,7 +16,7 @@ from shared.hot.feed_lease import HELD_FOR
 from shared.hot.quotes import read_quote
 from tests.fixtures.feeds import Feeds
 from tests.fixtures.figures import line
-from tests.fixtures.ledger_env import Program
+from tests.fixtures.ledger_env import StartedProgram
 from tests.fixtures.processes import until
 from tests.fixtures.venue import MNQ, OPEN_AT, RunningVenue
 
@@ -68,7 +68,7 @@ def test_quotes_from_the_venue_to_redis(
     assert 1 == feeds.health().market.connection_count
 
 
-def is_active(feed: Program) -> bool:
+def is_active(feed: StartedProgram) -> bool:
     return "is the active one" in feed.log.read_text()
 
 

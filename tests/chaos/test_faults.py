@@ -7,7 +7,7 @@ from collections import Counter
 import pytest
 
 from shared.config import environment
-from tests.fixtures.faults import Hit, Kind, deal, inflict, kinds
+from tests.fixtures.faults import FaultHit, FaultKind, deal, inflict, kinds
 from tests.fixtures.killable_stack import KillableStack
 from tests.fixtures.load import ControlLoad, Ends, OurLoad
 from tests.fixtures.recovery import measured
@@ -27,10 +27,10 @@ UNTIDY = "SELECT id, state, worker, lease_until FROM job WHERE state <> 'running
 DONE_AND_RUNNING = "SELECT 1 FROM job WHERE state = 'running'"
 
 
-def inflict_many(killable_stack: KillableStack, dice: random.Random) -> list[Hit]:
+def inflict_many(killable_stack: KillableStack, dice: random.Random) -> list[FaultHit]:
     """Deal faults until enough have killed something and each kind has come."""
     of = kinds(killable_stack, LONGEST_FREEZE_S)
-    hits: list[Hit] = []
+    hits: list[FaultHit] = []
     for kind in deal(dice, of, one_of_each=not IS_LONG):
         killable_stack.rest(dice.uniform(*PAUSES))
         while (hit := inflict(killable_stack, dice, kind)) is None:
@@ -109,13 +109,13 @@ def wait_until_quiet(killable_stack: KillableStack, control: ControlLoad, patien
         killable_stack.rest(0.5)
 
 
-def blamed(times: dict[int, float], hits: list[Hit], *, is_control: bool) -> Counter[Kind]:
+def blamed(times: dict[int, float], hits: list[FaultHit], *, is_control: bool) -> Counter[FaultKind]:
     """Count by the fault that was nearest, of those that can have done it: an estimate, as faults come fast."""
     able = [hit for hit in hits if hit.kind.reaches_control or not is_control]
     return Counter(min(able, key=lambda hit: abs(hit.at - at)).kind for at in times.values())
 
 
-def table(hits: list[Hit], ours: OurLoad, ends: Ends, control: ControlLoad | None) -> list[str]:
+def table(hits: list[FaultHit], ours: OurLoad, ends: Ends, control: ControlLoad | None) -> list[str]:
     """Return a line for each kind of fault, and the sums."""
     control_ends = Ends({}, {}) if control is None else control.ends()
     columns = [

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import redis
 
-from shared.config import Venue
+from shared.config import VenueSettings
 from shared.gateway.client import GatewayClient
 from shared.gateway.ports import Call, Limiter
 from shared.hot import logins
@@ -76,9 +76,9 @@ class ScriptedVenue:
     def answers_raw(self, path: str, text: str, status: int = 200, headers: dict[str, str] | None = None) -> None:
         self.answers[path] = lambda _: (status, headers or {}, text.encode())
 
-    def venue(self) -> Venue:
+    def venue(self) -> VenueSettings:
         url = f"http://127.0.0.1:{self.server.server_address[1]}"
-        return Venue(url=url, hubs_url="", user="a-trader", key="a-key-for-tests", is_simulator=True)
+        return VenueSettings(url=url, hubs_url="", user="a-trader", key="a-key-for-tests", is_simulator=True)
 
     def close(self) -> None:
         self.server.shutdown()
@@ -109,7 +109,7 @@ def open_gateway(hot: "redis.Redis", calls: NotedCalls, monkeypatch: pytest.Monk
     opened: list[GatewayClient] = []
 
     def open_one(
-        venue: Venue, *, limiter: Limiter | None = None, limits: bool = False, **options: Any
+        venue: VenueSettings, *, limiter: Limiter | None = None, limits: bool = False, **options: Any
     ) -> GatewayClient:
         limiter = limiter or (RedisLimiter(hot, venue, windows=LASTING) if limits else NoLimiter())
         gateway = GatewayClient(venue, RedisTokenStore(hot, venue), limiter, calls, **{"timeout": LONG, **options})

@@ -9,7 +9,7 @@ import pytest
 import requests
 
 from shared.domain.orders.order import OrderState, OrderType, Side
-from simulator.venue.behaviour import Behaviour, Event
+from simulator.venue.behaviour import Behaviour, EconomicEvent
 from tests.fixtures.venue import MNQ, OPEN_AT, RunningVenue, StartVenue, starting_venues
 from tests.fixtures.venue_core import OpenVenueCore, VenueCore
 
@@ -67,7 +67,7 @@ def test_around_an_event_no_new_minis_of_an_equity_index_are_taken(
     venue_core: VenueCore, minutes: int, code: int
 ) -> None:
     venue_core.venue.take_on(
-        replace(Behaviour(), events=[Event(name="CPI", at=venue_core.now() - timedelta(minutes=minutes))])
+        replace(Behaviour(), events=[EconomicEvent(name="CPI", at=venue_core.now() - timedelta(minutes=minutes))])
     )
     mini, micro = venue_core.place(contract_id=ES), venue_core.place()
 
@@ -77,7 +77,7 @@ def test_around_an_event_no_new_minis_of_an_equity_index_are_taken(
 
 def test_an_exit_passes_an_event(venue_core: VenueCore) -> None:
     venue_core.enter(contract_id=ES)
-    venue_core.venue.take_on(replace(Behaviour(), events=[Event(name="CPI", at=venue_core.now())]))
+    venue_core.venue.take_on(replace(Behaviour(), events=[EconomicEvent(name="CPI", at=venue_core.now())]))
 
     assert 2 == venue_core.place(contract_id=ES).code
     assert 0 == venue_core.place(contract_id=ES, side=Side.SELL).code

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from websockets.exceptions import ConnectionClosed
 
-from simulator.venue.records import AccountSettings, Stage
+from simulator.venue.records import AccountSettings, AccountStage
 from tests.fixtures.hubs import ConnectHub, StartHubs, Told
 from tests.fixtures.processes import until
 from tests.fixtures.venue import MNQ, RunningVenue, starting_venues
@@ -126,7 +126,7 @@ def test_nobody_hears_of_the_accounts_of_another_user(
 ) -> None:
     hubs = hubs_here()
     hubs.logins.add_user("another", "another-key")
-    theirs = hubs.call(lambda: venue_core.venue.add_account("another", Stage.PRACTICE))
+    theirs = hubs.call(lambda: venue_core.venue.add_account("another", AccountStage.PRACTICE))
     owner, another = connect_hub(hubs), connect_hub(hubs, token=hubs.logins.issue("another"))
     answers = [owner.invoke("SubscribeOrders", theirs.id), another.invoke("SubscribeTrades", 20001)]
     for client in (owner, another):

@@ -15,7 +15,7 @@ from simulator.market.market import quote
 from simulator.market.scripted import ScriptedMarket
 from simulator.market.seeded import SeededMarket
 from simulator.venue.journal import Journal
-from simulator.venue.records import Stage
+from simulator.venue.records import AccountStage
 from simulator.venue.state import VenueState
 from tests.fixtures.processes import until
 from tests.fixtures.venue import MNQ, OPEN_AT, RunningVenue
@@ -148,7 +148,7 @@ def test_a_journal_from_before_users_and_stages_is_continued(venue: RunningVenue
 
 
 def test_what_a_user_was_given_outlives_a_crash(venue_core: VenueCore) -> None:
-    venue_core.open_account(Stage.COMBINE, 100_000)
+    venue_core.open_account(AccountStage.COMBINE, 100_000)
     venue_core.goes_to("25010.00")
     venue_core.enter(quantity=3, stop_loss=-40, take_profit=80)
     venue_core.partial.append(60.0)

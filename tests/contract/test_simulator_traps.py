@@ -11,7 +11,7 @@ import pytest
 from simulator.logins import Logins
 from simulator.venue.accounts import new_account
 from simulator.venue.journal import Journal
-from simulator.venue.records import Account, Change, Stage
+from simulator.venue.records import AccountRecord, AccountStage, Change
 from tests.fixtures.venue import MNQ, OPEN_AT, RunningVenue, StartVenue, write_bars
 
 MINUTE = timedelta(minutes=1)
@@ -48,7 +48,7 @@ def enter(venue: RunningVenue, **order: Any) -> int:
     return order_id
 
 
-def with_accounts(venue: RunningVenue, *accounts: Account) -> None:
+def with_accounts(venue: RunningVenue, *accounts: AccountRecord) -> None:
     """Restart the venue with more accounts, written down while it is away."""
     venue.kill()
     file = venue.state / "journal.jsonl"
@@ -82,7 +82,7 @@ def test_trap_04_the_unsigned_brackets_of_the_official_sample_are_rejected(venue
 
 
 def test_trap_05_brackets_need_auto_oco_whose_setting_is_the_accounts_own(venue: RunningVenue) -> None:
-    other = new_account(20002, "", Stage.COMBINE, 50_000)
+    other = new_account(20002, "", AccountStage.COMBINE, 50_000)
     with_accounts(venue, other)
     venue.set_account(bracket_mode="position")
     answers = [venue.place(accountId=account, **LONG) for account in (venue.account_id, other.id)]
@@ -165,7 +165,7 @@ def test_trap_13_the_result_of_a_fill_is_gross_and_null_when_it_opens(venue: Run
 
 
 def test_trap_14_a_funded_account_is_called_simulated_too(venue: RunningVenue) -> None:
-    with_accounts(venue, new_account(20002, "", Stage.EXPRESS, 50_000))
+    with_accounts(venue, new_account(20002, "", AccountStage.EXPRESS, 50_000))
     found = venue.post("/api/Account/search", onlyActiveAccounts=True)["accounts"]
 
     assert [("PRAC", True), ("EXPRESS", True)] == [(row["name"].split("-")[0], row["simulated"]) for row in found]
@@ -174,7 +174,7 @@ def test_trap_14_a_funded_account_is_called_simulated_too(venue: RunningVenue) -
 def test_another_users_account_is_not_there_for_any_route(venue: RunningVenue) -> None:
     venue.kill()
     Logins(venue.user, venue.key, venue.state / "token.key").add_user("Somebody", "another-key")
-    with_accounts(venue, new_account(20002, "Somebody", Stage.COMBINE, 100_000))
+    with_accounts(venue, new_account(20002, "Somebody", AccountStage.COMBINE, 100_000))
     order_id = enter(venue)
     own = {"accountId": venue.account_id}
     mine = venue.post("/api/Account/search", onlyActiveAccounts=True)["accounts"]
@@ -229,7 +229,7 @@ def test_join_bid_and_join_ask_rest_at_the_quote(play: PlayPrices) -> None:
 
 def test_a_combine_that_touches_its_loss_limit_is_over(play: PlayPrices) -> None:
     venue = play("24990.00", "24975.00", "25000.00")
-    combine = new_account(20002, "", Stage.COMBINE, 50_000)
+    combine = new_account(20002, "", AccountStage.COMBINE, 50_000)
     with_accounts(venue, combine)
     venue.account_id = combine.id
     too_many = venue.place(size=51)

@@ -10,7 +10,7 @@ from shared.db.alerts import alerts, signals
 from shared.db.alerts.signals import NewSignal
 from shared.db.market_data import contracts
 from shared.db.orders import flatten_requests, orders, positions
-from shared.domain.alerts.alert import Action, Alert, parse_alert
+from shared.domain.alerts.alert import Alert, AlertAction, parse_alert
 from shared.domain.market_data.contract import Contract, root_of_contract
 from shared.domain.orders.order import Origin, Side
 from shared.domain.risk.pre_trade import Entry
@@ -25,7 +25,7 @@ from workers.orders.resolve_in_doubt_order import entries_key
 from workers.task import task
 
 _NEVER_LIVE = "live orders of account {0} were never on: `tickwork accounts live {0} on` lets them reach the real venue"
-_SIDES = {Action.BUY: Side.BUY, Action.SELL: Side.SELL}
+_SIDES = {AlertAction.BUY: Side.BUY, AlertAction.SELL: Side.SELL}
 
 
 @task(HandleAlert)
@@ -65,7 +65,7 @@ def act(ctx: Context, alert_id: UUID, account_id: int, body: bytes, refused_befo
         contract = contracts.active_of_root(connection, alert.root.name)
     if contract is None:
         raise RefusedError(f"the venue offers no single active contract of {alert.root.name} (symbol {alert.symbol})")
-    if alert.action is Action.CLOSE:
+    if alert.action is AlertAction.CLOSE:
         return _close(ctx, contract, alert_id, account_id, also=_also_held(ctx, contract, account_id))
     return _enter(ctx, contract, alert_id, account_id, alert)
 
@@ -115,7 +115,7 @@ def _close(ctx: Context, contract: Contract, alert_id: UUID, account_id: int, al
                 origin=Origin.ALERT,
                 account_id=account_id,
                 contract_id=contract.id,
-                action=Action.CLOSE,
+                action=AlertAction.CLOSE,
                 quantity=None,
                 verdict="accepted" if refusal is None else "denied",
                 reason="a close means everything of the contract" if refusal is None else refusal,

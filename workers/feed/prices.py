@@ -9,7 +9,7 @@ import msgspec
 from shared.domain.market_data.bar import MINUTE
 from shared.gateway.hubs.messages import QuoteChange, Trade
 from shared.hot.forming_bars import FormingBar
-from shared.hot.quotes import Quote
+from shared.hot.quotes import HotQuote
 
 # In market time. A subscription is said to snapshot a little before its first trade comes; trades come a little late.
 _SURELY_LISTENING_AFTER = timedelta(seconds=1)
@@ -20,7 +20,7 @@ _LATE_BY_AT_MOST = timedelta(seconds=2)
 class News:
     """What has not been written yet, by contract: the newest of each, however many there were."""
 
-    quotes: dict[str, Quote] = field(default_factory=dict)
+    quotes: dict[str, HotQuote] = field(default_factory=dict)
     forming: dict[str, FormingBar] = field(default_factory=dict)
     ended: dict[str, FormingBar] = field(default_factory=dict)
 
@@ -33,7 +33,7 @@ class Prices:
     """All contracts of one connection, and what of them is news."""
 
     _news: News = field(default_factory=News)
-    _quotes: dict[str, Quote] = field(default_factory=dict)
+    _quotes: dict[str, HotQuote] = field(default_factory=dict)
     _forming: dict[str, FormingBar] = field(default_factory=dict)
     _ended: dict[str, FormingBar] = field(default_factory=dict)
     _complete_from: dict[str, datetime] = field(default_factory=dict)
@@ -56,8 +56,8 @@ class Prices:
 
     def take_quote(self, contract_id: str, change: QuoteChange, received_at: datetime) -> None:
         """Merge what has changed into the quote; what is missing has not changed."""
-        before = self._quotes.get(contract_id) or Quote(received_at=received_at)
-        merged = Quote(
+        before = self._quotes.get(contract_id) or HotQuote(received_at=received_at)
+        merged = HotQuote(
             bid=_newer(change.best_bid, before.bid),
             ask=_newer(change.best_ask, before.ask),
             last=_newer(change.last_price, before.last),

@@ -23,7 +23,7 @@ from shared.domain.risk.account_rules import Finding, quantity_for, when
 from shared.domain.risk.entry_rules import EntryIntent, entry_violations
 from shared.domain.risk.pre_trade import Bracket, Entry, Facts, check_preconditions, check_session
 from shared.errors import PostponedError, RefusedError, RiskLimitError
-from shared.hot.quotes import Quote, exit_price_by
+from shared.hot.quotes import HotQuote, exit_price_by
 from shared.ids import new_id
 from shared.ledger.jobs.orders import PlaceOrder
 from shared.ledger.ledger import Transaction
@@ -164,7 +164,7 @@ def _wanted_until(ctx: Context, request: EntryRequest) -> datetime | None:
 
 def check_entry(connection: Connection, ctx: Context, request: EntryRequest, account: AccountRow) -> EntryCheck:
     """Hold a request against every rule; raise PostponedError while a fact is missing that may still come."""
-    quotes: dict[str, Quote] = {}
+    quotes: dict[str, HotQuote] = {}
 
     def exit_prices(held: set[str]) -> risk_snapshots.ExitPrice:
         quotes.update(ctx.quotes.read(held | {request.contract.id}))
@@ -222,7 +222,7 @@ def is_flat(connection: Connection, account_id: int, contract_id: str) -> bool:
 
 
 def _facts(
-    ctx: Context, account: AccountRow, request: EntryRequest, snapshot: RiskSnapshot | None, quote: Quote | None
+    ctx: Context, account: AccountRow, request: EntryRequest, snapshot: RiskSnapshot | None, quote: HotQuote | None
 ) -> Facts:
     price = None
     if quote is not None:

@@ -14,7 +14,7 @@ from shared.db.orders.orders import OrderRow
 from shared.db.orders.positions import PositionRow
 from shared.domain.market_data.contract import Contract
 from shared.domain.orders.order import ChangeKind, OrderState, OrderType, Origin, Role, Side
-from shared.domain.orders.protection import Closer, Plan, plan
+from shared.domain.orders.protection import ClosingOrder, ProtectionPlan, plan
 from shared.errors import PostponedError, RetryableError
 from shared.ids import new_id
 from shared.ledger.jobs.orders import Flatten, GuardPosition
@@ -51,7 +51,7 @@ class ProtectionState:
     shown: frozenset[int] = frozenset()  # the venue's ids that it showed before it told the position
 
     @property
-    def plan(self) -> Plan:
+    def plan(self) -> ProtectionPlan:
         """What is to do."""
         return plan(self.quantity, [_closer(row, self.contract) for row in self.open_orders if row.state in _SHOWN])
 
@@ -109,9 +109,9 @@ def load_state(connection: Connection, account_id: int, contract_id: str) -> Pro
     )
 
 
-def _closer(row: OrderRow, contract: Contract) -> Closer:
+def _closer(row: OrderRow, contract: Contract) -> ClosingOrder:
     price = row.stop_price if row.stop_price is not None else row.limit_price
-    return Closer(
+    return ClosingOrder(
         id=row.id,
         role=row.role,
         type=row.type,

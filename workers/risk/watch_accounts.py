@@ -19,10 +19,10 @@ from shared.domain.market_data.contract import ROOTS, Contract
 from shared.domain.orders.order import ChangeKind, OrderState, OrderType, Origin, Role, Side
 from shared.domain.orders.protection import followed
 from shared.domain.risk.account_risk import marked
-from shared.domain.risk.account_rules import Action, Finding, session_of, strongest, watch
+from shared.domain.risk.account_rules import Finding, RuleAction, session_of, strongest, watch
 from shared.domain.risk.entry_rules import EntryIntent, only_reduces, time_findings
 from shared.errors import RefusedError
-from shared.hot.quotes import Quote, exit_price_by
+from shared.hot.quotes import HotQuote, exit_price_by
 from shared.ledger.jobs.orders import ChangeOrder, Flatten, GuardPosition, ReducePosition
 from shared.ledger.jobs.risk import WatchAccounts
 from shared.ledger.ledger import Transaction
@@ -81,7 +81,7 @@ def _watch(ctx: Context, snapshot: RiskSnapshot) -> int:
     session = session_of(snapshot.risk, market_now)
     found = watch(snapshot.risk, snapshot.book, market_now, session)
     now_marked = marked(snapshot.risk, snapshot.book)
-    serious = [one for one in found if one.action >= Action.BLOCK]
+    serious = [one for one in found if one.action >= RuleAction.BLOCK]
     reason = "; ".join(map(describe_violation, serious)) or None
     account, day = snapshot.account, trading_day_at(market_now)
     changed: dict[str, object] = {}
@@ -91,10 +91,10 @@ def _watch(ctx: Context, snapshot: RiskSnapshot) -> int:
         changed["locked_on"] = day
     # What is closed cannot be closed, and what is not ours to trade is not ours to close.
     may_act = session is not None and ctx.may_act_for(account)
-    action = strongest(found) if may_act else Action.NONE
+    action = strongest(found) if may_act else RuleAction.NONE
     if may_act and snapshot.risk.working:
         _take_entries_back(ctx, snapshot, found)
-    if not changed and reason == account.block_reason and action < Action.REDUCE:
+    if not changed and reason == account.block_reason and action < RuleAction.REDUCE:
         return 0
     with ctx.transaction() as tx:
         if accounts.lock(tx.connection, account.id) is None:
@@ -103,19 +103,19 @@ def _watch(ctx: Context, snapshot: RiskSnapshot) -> int:
             changed["block_reason"] = reason
             if account.block_reason is None or reason is None:
                 accounts.note(tx.connection, account.id, "blocked" if reason else "unblocked", reason or "")
-        if action is Action.REDUCE:
+        if action is RuleAction.REDUCE:
             changed["reduced_on"] = day
             _reduce(tx, snapshot, serious)
         if changed:
             accounts.change(tx.connection, account.id, **changed)
-        return _flatten(tx, ctx, snapshot, serious) if action is Action.FLATTEN else 0
+        return _flatten(tx, ctx, snapshot, serious) if action is RuleAction.FLATTEN else 0
 
 
 def _take_entries_back(ctx: Context, snapshot: RiskSnapshot, found: Sequence[Finding]) -> None:
     """Cancel entries that rest and could not be placed now: a fill would be a new position. Exits stay."""
     why = None if snapshot.account.halt is None else f"the account is halted: {snapshot.account.halt}"
     why = why or next(
-        (describe_violation(one) for one in found if one.action >= Action.BLOCK and one.rule in _LOSSES), None
+        (describe_violation(one) for one in found if one.action >= RuleAction.BLOCK and one.rule in _LOSSES), None
     )
     market_now = ctx.market_now
     with ctx.transaction() as tx:
@@ -157,7 +157,7 @@ def _barred(contract: Contract, snapshot: RiskSnapshot, market_now: datetime) ->
 def _flatten(tx: Transaction, ctx: Context, snapshot: RiskSnapshot, found: Sequence[Finding]) -> int:
     if flatten_requests.open_on(tx.connection, snapshot.account.id) is not None:
         return 0
-    reason = "; ".join(one.message for one in found if one.action is Action.FLATTEN)
+    reason = "; ".join(one.message for one in found if one.action is RuleAction.FLATTEN)
     accounts.note(tx.connection, snapshot.account.id, "flattened", reason)
     request = flatten_requests.ask(
         tx.connection,
@@ -184,7 +184,7 @@ def _reduce(tx: Transaction, snapshot: RiskSnapshot, found: Sequence[Finding]) -
         )
 
 
-def _follow(ctx: Context, held: Sequence[PositionRow], quotes: Mapping[str, Quote]) -> None:
+def _follow(ctx: Context, held: Sequence[PositionRow], quotes: Mapping[str, HotQuote]) -> None:
     """Move the stops whose entry asked for breakeven or for a distance behind the best price."""
     for position in held:
         price = exit_price_by(quotes)(position.contract_id, position.quantity)

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from cli.local.servers.unix_user import Account
+from cli.local.servers.unix_user import UnixUser
 
 _PR_SET_PDEATHSIG = 1
 _libc = ctypes.CDLL(None)
@@ -25,7 +25,7 @@ class Program:
     is_ready: Callable[[], bool]
     stop_signal: signal.Signals = signal.SIGTERM
     death_signal: signal.Signals = signal.SIGKILL  # sent by the system when the supervisor is gone
-    account: Account | None = None
+    account: UnixUser | None = None
     heartbeat: Path | None = None
     patience_s: float = 3.0  # between the stop signal and SIGKILL
     niceness: int = 0  # above zero: gives way to the others

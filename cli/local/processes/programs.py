@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cli.local.home.folder import Home
-from cli.local.market import Market
+from cli.local.market import MarketChoice
 from cli.local.processes.program import Program
 from cli.local.processes.readiness import answers_http, beats
 from shared.clock import MarketClock
@@ -19,12 +19,12 @@ _FLOWER_OPTIONS = ("--address=127.0.0.1", "--max_tasks=10000", "--persistent=Fal
 
 
 @dataclass(frozen=True, slots=True)
-class Stack:
+class StackConfig:
     """What every program of one stack must be told."""
 
     home: Home
     settings: Settings
-    market: Market
+    market: MarketChoice
     clock: MarketClock
     ports: dict[str, int]
     database: str
@@ -71,12 +71,12 @@ class Stack:
         }
 
 
-def receiver(stack: Stack) -> Program:
+def receiver(stack: StackConfig) -> Program:
     """Return the receiver, which comes first: alerts must not wait for the rest."""
     return _by_http(stack, "receiver", ["web.receiver", "--port", str(stack.ports["receiver"])], "/health")
 
 
-def others(stack: Stack) -> Iterator[Program]:
+def others(stack: StackConfig) -> Iterator[Program]:
     """Yield the other programs, in the order in which they are started."""
     if stack.market.simulator:
         clock = stack.clock
@@ -106,12 +106,12 @@ def others(stack: Stack) -> Iterator[Program]:
     yield _by_http(stack, "flower", flower, "/healthcheck", niceness=10)  # who looks must not slow who trades
 
 
-def _by_http(stack: Stack, name: str, module: list[str], path: str, *, niceness: int = 0) -> Program:
+def _by_http(stack: StackConfig, name: str, module: list[str], path: str, *, niceness: int = 0) -> Program:
     url = f"http://127.0.0.1:{stack.ports[name]}{path}"
     return Program(name, _python(module), _environment(stack), lambda: answers_http(url), niceness=niceness)
 
 
-def _by_heartbeat(stack: Stack, name: str, module: list[str], *, patience_s: float = 3.0) -> Program:
+def _by_heartbeat(stack: StackConfig, name: str, module: list[str], *, patience_s: float = 3.0) -> Program:
     heartbeat = stack.home.run / f"{name}.heartbeat"
     return Program(
         name,
@@ -127,5 +127,5 @@ def _python(module: list[str]) -> list[str | Path]:
     return [sys.executable, "-m", *module]
 
 
-def _environment(stack: Stack) -> dict[str, str]:
+def _environment(stack: StackConfig) -> dict[str, str]:
     return environment() | stack.environment() | {"PYTHONUNBUFFERED": "1"}

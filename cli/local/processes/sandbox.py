@@ -13,7 +13,7 @@ from pathlib import Path
 from cli.local.home.folder import write_private
 from cli.local.home.lock import AlreadyRunningError, Lock
 from cli.local.home.ports import is_free
-from cli.local.market import Market, tradable_from
+from cli.local.market import MarketChoice, tradable_from
 from cli.local.processes.output import follow, show_on_terminal
 from cli.local.processes.program import Program, kill_session, start
 from cli.local.processes.readiness import answers_http
@@ -30,7 +30,7 @@ _STOPS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 class Sandbox:
     """What to run. `state` is the folder of all markets, `folder` that of this one."""
 
-    market: Market
+    market: MarketChoice
     state: Path
     port: int
     control_port: int

@@ -9,14 +9,14 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from cli.local.home.folder import Home
-from cli.local.servers.unix_user import Account
+from cli.local.servers.unix_user import UnixUser
 from shared.config import environment
 from shared.errors import SettingsError
 
 _CURE = "install with `make up`, or set DATABASE_URL and REDIS_URL to servers of your own"
 
 
-def postgres_folder(home: Home, account: Account | None) -> Path:
+def postgres_folder(home: Home, account: UnixUser | None) -> Path:
     """Return the folder of `postgres` and `initdb`: PG_BINDIR, our wheel's, the PATH's, or Debian's."""
     chosen = environment().get("PG_BINDIR")
     if chosen:
@@ -36,7 +36,7 @@ def postgres_folder(home: Home, account: Account | None) -> Path:
     raise SettingsError(f"no PostgreSQL is on this computer: {_CURE}")
 
 
-def valkey_server(home: Home, account: Account | None) -> Path:
+def valkey_server(home: Home, account: UnixUser | None) -> Path:
     """Return the Valkey or Redis server: VALKEY_SERVER, our wheel's, or the PATH's."""
     chosen = environment().get("VALKEY_SERVER")
     if chosen:
@@ -62,7 +62,7 @@ def _wheel(package: str) -> Path | None:
     return Path(spec.submodule_search_locations[0]) if spec and spec.submodule_search_locations else None
 
 
-def _runs(program: Path, account: Account | None) -> bool:
+def _runs(program: Path, account: UnixUser | None) -> bool:
     try:
         done = subprocess.run(
             [program, "--version"],
@@ -77,7 +77,7 @@ def _runs(program: Path, account: Account | None) -> bool:
     return done.returncode == 0
 
 
-def _must_run(folder: Path, program: str, account: Account | None, where: str) -> Path:
+def _must_run(folder: Path, program: str, account: UnixUser | None, where: str) -> Path:
     if not _runs(folder / program, account):
         user = f" as {account.name}" if account else ""
         raise SettingsError(f"{where}, and {program} there does not run{user}: {_CURE}")

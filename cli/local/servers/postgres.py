@@ -14,7 +14,7 @@ from cli.local.home.folder import Home
 from cli.local.processes.program import Program, tied_to_us
 from cli.local.servers.binaries import postgres_folder
 from cli.local.servers.stale_server import wait_for_old_server
-from cli.local.servers.unix_user import Account
+from cli.local.servers.unix_user import UnixUser
 from shared.config import environment
 from shared.errors import SettingsError
 
@@ -28,7 +28,7 @@ def postgres_url(port: int, password: str, database: str) -> str:
     return f"postgresql://{USER}:{password}@127.0.0.1:{port}/{database}"
 
 
-def postgres_program(home: Home, account: Account | None, port: int, password: str) -> Program:
+def postgres_program(home: Home, account: UnixUser | None, port: int, password: str) -> Program:
     """Return the server's program, with its cluster made and no older server on it."""
     binaries = postgres_folder(home, account)
     data = _cluster(home, account, binaries, password)
@@ -57,7 +57,7 @@ def postgres_program(home: Home, account: Account | None, port: int, password: s
     )
 
 
-def _cluster(home: Home, account: Account | None, binaries: Path, password: str) -> Path:
+def _cluster(home: Home, account: UnixUser | None, binaries: Path, password: str) -> Path:
     major = _major(binaries)
     parent = home.root / "postgres"
     data = parent / f"pg{major}"

@@ -10,7 +10,7 @@ from shared.errors import SettingsError
 
 
 @dataclass(frozen=True, slots=True)
-class Account:
+class UnixUser:
     """A user of this computer."""
 
     name: str
@@ -26,7 +26,7 @@ class Account:
         return {"user": self.uid, "group": self.gid, "extra_groups": []}
 
 
-def unprivileged() -> Account | None:
+def unprivileged() -> UnixUser | None:
     """Return whom to run servers as: None (ourselves) unless we are root, then `postgres` or `nobody`."""
     if os.geteuid() != 0:
         try:
@@ -42,7 +42,7 @@ def unprivileged() -> Account | None:
             entry = pwd.getpwnam(name)
         except KeyError:
             continue
-        return Account(name, entry.pw_uid, entry.pw_gid)
+        return UnixUser(name, entry.pw_uid, entry.pw_gid)
     raise SettingsError(
         "Postgres refuses to run as root, and there is neither a user postgres nor nobody: "
         "run as a normal user, or set DATABASE_URL and REDIS_URL"

@@ -9,7 +9,7 @@ from cli.local.home.folder import Home, write_private
 from cli.local.processes.program import Program
 from cli.local.servers.binaries import valkey_server
 from cli.local.servers.stale_server import wait_for_old_server
-from cli.local.servers.unix_user import Account
+from cli.local.servers.unix_user import UnixUser
 from shared.config import environment
 from shared.errors import SettingsError
 from shared.log import masked
@@ -22,7 +22,7 @@ def valkey_url(port: int, password: str) -> str:
     return f"redis://:{password}@127.0.0.1:{port}/0"
 
 
-def valkey_program(home: Home, account: Account | None, port: int, password: str) -> Program:
+def valkey_program(home: Home, account: UnixUser | None, port: int, password: str) -> Program:
     """Return the server's program, with its configuration written and no older server on its data."""
     # What its user owns is only what lies in `data`: a link planted there must lead nobody to our files.
     folder = home.root / "valkey"

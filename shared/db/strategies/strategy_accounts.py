@@ -11,7 +11,7 @@ from shared.db.accounts.accounts import AccountRow
 from shared.db.tables.strategies import strategy_account
 
 
-class Share(NamedTuple):
+class StrategyShare(NamedTuple):
     """Whether an account trades a strategy, and why or why not."""
 
     account: AccountRow
@@ -19,7 +19,7 @@ class Share(NamedTuple):
     why: str
 
 
-def shares(connection: Connection, strategy: str) -> list[Share]:
+def shares(connection: Connection, strategy: str) -> list[StrategyShare]:
     """Return every account's part in a strategy."""
     statement = select(strategy_account.c.account_id, strategy_account.c.is_on)
     rows = connection.execute(statement.where(strategy_account.c.strategy == strategy))
@@ -28,15 +28,15 @@ def shares(connection: Connection, strategy: str) -> list[Share]:
     return [_share(one, known, switched) for one in known]
 
 
-def _share(account: AccountRow, known: Sequence[AccountRow], switched: Mapping[int, bool]) -> Share:
+def _share(account: AccountRow, known: Sequence[AccountRow], switched: Mapping[int, bool]) -> StrategyShare:
     if not account.can_trade:
-        return Share(account, trades=False, why="the venue lets it trade nothing")
+        return StrategyShare(account, trades=False, why="the venue lets it trade nothing")
     if account.id in switched:
         is_on = switched[account.id]
-        return Share(account, trades=is_on, why=f"switched {'on' if is_on else 'off'} by hand")
+        return StrategyShare(account, trades=is_on, why=f"switched {'on' if is_on else 'off'} by hand")
     if not switched and sum(one.can_trade for one in known) == 1:
-        return Share(account, trades=True, why="the only account that may trade")
-    return Share(account, trades=False, why="not switched on")
+        return StrategyShare(account, trades=True, why="the only account that may trade")
+    return StrategyShare(account, trades=False, why="not switched on")
 
 
 def trading(connection: Connection, strategy: str) -> list[AccountRow]:

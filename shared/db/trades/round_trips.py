@@ -33,7 +33,7 @@ class Key(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class RoundTripFilter:
     """Which round trips: None means any. `strategy` may be an origin too, for what no strategy asked for.
 
     They closed at `since_market_at` or later, and before `until_market_at`.
@@ -171,7 +171,9 @@ def note_excursions(connection: Connection, key: Key, found: Excursions) -> None
     connection.execute(update(round_trip).where(*where).values(mae=found.mae, mfe=found.mfe))
 
 
-def page(connection: Connection, wanted: Wanted, *, limit: int, before: Key | None = None) -> list[dict[str, Any]]:
+def page(
+    connection: Connection, wanted: RoundTripFilter, *, limit: int, before: Key | None = None
+) -> list[dict[str, Any]]:
     """Return round trips, newest first; `before` is the last one of the page before this."""
     statement = select(round_trip).where(*_is_wanted(wanted)).order_by(_key.desc()).limit(limit)
     if before is not None:
@@ -179,7 +181,7 @@ def page(connection: Connection, wanted: Wanted, *, limit: int, before: Key | No
     return [dict(row) for row in connection.execute(statement).mappings()]
 
 
-def results(connection: Connection, wanted: Wanted) -> list[Result]:
+def results(connection: Connection, wanted: RoundTripFilter) -> list[Result]:
     """Return what statistics need of every round trip that is wanted, oldest first."""
     statement = select(*_RESULT).where(*_is_wanted(wanted)).order_by(_key)
     return [Result(*row) for row in connection.execute(statement)]
@@ -189,7 +191,7 @@ def _is_of(due: Due) -> tuple[ColumnElement[bool], ...]:
     return round_trip.c.account_id == due.account_id, round_trip.c.contract_id == due.contract_id
 
 
-def _is_wanted(wanted: Wanted) -> list[ColumnElement[bool]]:
+def _is_wanted(wanted: RoundTripFilter) -> list[ColumnElement[bool]]:
     conditions: list[ColumnElement[bool]] = []
     if wanted.account_id is not None:
         conditions.append(round_trip.c.account_id == wanted.account_id)

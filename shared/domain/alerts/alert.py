@@ -22,7 +22,7 @@ _PRICE = re.compile(r"[0-9]{1,9}(\.[0-9]{1,20})?")
 _UNFILLED = re.compile(r"\{\{|\}\}|\A\s*nan\s*\Z", re.IGNORECASE)
 
 
-class Action(StrEnum):
+class AlertAction(StrEnum):
     """What an alert asks for."""
 
     BUY = "BUY"
@@ -32,17 +32,17 @@ class Action(StrEnum):
     @property
     def is_entry(self) -> bool:
         """Whether it may open or enlarge a position; a CLOSE never does."""
-        return self is not Action.CLOSE
+        return self is not AlertAction.CLOSE
 
 
 _ACTIONS = {
-    "buy": Action.BUY,
-    "long": Action.BUY,
-    "sell": Action.SELL,
-    "short": Action.SELL,
-    "close": Action.CLOSE,
-    "flatten": Action.CLOSE,
-    "exit": Action.CLOSE,
+    "buy": AlertAction.BUY,
+    "long": AlertAction.BUY,
+    "sell": AlertAction.SELL,
+    "short": AlertAction.SELL,
+    "close": AlertAction.CLOSE,
+    "flatten": AlertAction.CLOSE,
+    "exit": AlertAction.CLOSE,
 }
 
 
@@ -50,7 +50,7 @@ _ACTIONS = {
 class Alert:
     """A webhook's wish. Only a CLOSE may lack a `quantity` and then means everything; ticks are unsigned distances."""
 
-    action: Action
+    action: AlertAction
     root: Root
     symbol: str  # as it was sent
     quantity: int | None
@@ -106,7 +106,7 @@ def _given(payload: Mapping[str, Json], field: str, cure: str) -> Json:
     return value
 
 
-def _action(payload: Mapping[str, Json]) -> Action:
+def _action(payload: Mapping[str, Json]) -> AlertAction:
     cure = 'send "buy", "sell" or "close"'
     value = _given(payload, "action", cure)
     if value is None:
@@ -130,7 +130,7 @@ def _symbol(payload: Mapping[str, Json]) -> tuple[str, Root]:
         raise _not_usable("symbol", value, cure) from None
 
 
-def _quantity(payload: Mapping[str, Json], action: Action) -> int | None:
+def _quantity(payload: Mapping[str, Json], action: AlertAction) -> int | None:
     cure = f"send a whole number of contracts from 1 to {MOST_CONTRACTS}, such as 1"
     value = _given(payload, "quantity", cure)
     if value is None and action.is_entry:

@@ -59,7 +59,7 @@ class Move:
             self, start=first, end=last, start_price=self.price_at(first), end_price=self.price_at(last)
         )  # fmt: skip
 
-    def rest_from(self, hit: "Hit") -> "Move":
+    def rest_from(self, hit: "PriceHit") -> "Move":
         """Return what remains of the move after a fill on it."""
         return replace(self, start=hit.at, start_price=hit.last)
 
@@ -72,7 +72,7 @@ _STEP = timedelta(microseconds=1)
 
 
 @dataclass(frozen=True, slots=True)
-class Hit:
+class PriceHit:
     """An order fills whole: at what price, when, and where the last price was; prices in ticks."""
 
     at: datetime
@@ -107,7 +107,7 @@ def on_arrival(type_: OrderType, side: Side, price: int | None, quote: Quote) ->
 
 def on_move(
     type_: OrderType, side: Side, price: int, move: Move, trail: int | None = None, *, is_touch_enough: bool = False
-) -> Hit | None:
+) -> PriceHit | None:
     """Return how a resting stop or limit at `price` fills on `move`, or None.
 
     A stop triggers when the last price touches it, or when the move begins beyond it (a gap), and then takes the
@@ -130,7 +130,7 @@ def trailed(side: Side, price: int, trail: int, last: int) -> int:
     return max(price, last - trail) if side is Side.SELL else min(price, last + trail)
 
 
-def _stop(side: Side, price: int, move: Move) -> Hit | None:
+def _stop(side: Side, price: int, move: Move) -> PriceHit | None:
     if (move.start_price - price) * side.sign >= 0:
         last = move.start_price
     elif (move.end_price - price) * side.sign >= 0:
@@ -138,14 +138,14 @@ def _stop(side: Side, price: int, move: Move) -> Hit | None:
     else:
         return None
     at = move.when(last)
-    return Hit(at, move.quote_of(last).taken_by(side), last)
+    return PriceHit(at, move.quote_of(last).taken_by(side), last)
 
 
-def _limit(side: Side, price: int, through: int, move: Move) -> Hit | None:
+def _limit(side: Side, price: int, through: int, move: Move) -> PriceHit | None:
     if (through - move.start_price) * side.sign >= 0:
         last = move.start_price
     elif (through - move.end_price) * side.sign >= 0:
         last = through
     else:
         return None
-    return Hit(move.when(last), price, last)
+    return PriceHit(move.when(last), price, last)

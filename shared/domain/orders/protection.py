@@ -11,7 +11,7 @@ _CLOSERS = frozenset({Role.STOP_LOSS, Role.TAKE_PROFIT, Role.EXIT})
 
 
 @dataclass(frozen=True, slots=True)
-class Closer:
+class ClosingOrder:
     """A working order that may close something: `price` in ticks, `quantity` what may still fill.
 
     `is_ours` is False for an order of which we do not know what it is for: it may count, and is never touched.
@@ -27,7 +27,7 @@ class Closer:
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class ProtectionPlan:
     """What is wrong: contracts without a stop, orders to cancel, and orders to shrink to a quantity."""
 
     missing: int = 0
@@ -42,10 +42,10 @@ class Plan:
     @property
     def is_empty(self) -> bool:
         """Whether nothing is to do."""
-        return self == Plan()
+        return self == ProtectionPlan()
 
 
-def plan(position: int, working: Sequence[Closer]) -> Plan:
+def plan(position: int, working: Sequence[ClosingOrder]) -> ProtectionPlan:
     """Return what a position, signed, lacks and has too much of.
 
     Flat: every closer of ours is an orphan that could open something, so all go. Else the stops nearest to the market
@@ -53,7 +53,7 @@ def plan(position: int, working: Sequence[Closer]) -> Plan:
     """
     ours = [one for one in working if one.is_ours and one.role in _CLOSERS]
     if position == 0:
-        return Plan(cancels=tuple(one.id for one in ours))
+        return ProtectionPlan(cancels=tuple(one.id for one in ours))
     closing = Side.SELL if position > 0 else Side.BUY
     held = abs(position)
     astray = [one.id for one in ours if one.side is not closing]
@@ -74,7 +74,7 @@ def plan(position: int, working: Sequence[Closer]) -> Plan:
             elif keeps < one.quantity:
                 shrinks.append((one.id, keeps))
     covered = sum(one.quantity for one in stops) + strangers
-    return Plan(max(0, held - covered), tuple(cancels), tuple(shrinks))
+    return ProtectionPlan(max(0, held - covered), tuple(cancels), tuple(shrinks))
 
 
 def followed(

@@ -16,7 +16,7 @@ FLATTEN_AHEAD = timedelta(seconds=30)
 _OF_FLAT_ACCOUNTS = "equity"
 
 
-class Action(IntEnum):
+class RuleAction(IntEnum):
     """What has to be done, each more than the one before; REDUCE closes half, FLATTEN cancels and closes all."""
 
     NONE = 0
@@ -31,14 +31,14 @@ class Finding:
     """What one rule says, with its figures; `lifts_market_at` is when time alone lifts it, or None."""
 
     rule: str
-    action: Action
+    action: RuleAction
     message: str
     lifts_market_at: datetime | None = None
 
 
-def strongest(findings: Iterable[Finding]) -> Action:
+def strongest(findings: Iterable[Finding]) -> RuleAction:
     """Return the strongest action among findings; NONE without any."""
-    return max((finding.action for finding in findings), default=Action.NONE)
+    return max((finding.action for finding in findings), default=RuleAction.NONE)
 
 
 def watch(risk: AccountRisk, book: RuleBook, market_now: datetime, session: Session | None) -> list[Finding]:
@@ -62,7 +62,7 @@ def limit_findings(risk: AccountRisk, book: RuleBook, market_now: datetime) -> I
         yield _loss(
             risk,
             "max_loss_limit",
-            Action.FLATTEN,
+            RuleAction.FLATTEN,
             f"maximum loss: equity {_shown(risk.equity)} touched the floor {_shown(loss_limit_level(risk, book))} "
             "now or earlier; the account is breached for good",
             None,
@@ -71,7 +71,7 @@ def limit_findings(risk: AccountRisk, book: RuleBook, market_now: datetime) -> I
         yield _loss(
             risk,
             "daily_loss_limit",
-            Action.FLATTEN,
+            RuleAction.FLATTEN,
             f"daily loss: the day's result touched -{_shown(book.daily_loss_limit)} now or earlier; locked "
             f"until {when(day_ends(market_now))}",
             day_ends(market_now),
@@ -136,14 +136,16 @@ def _missing(risk: AccountRisk) -> Iterator[Finding]:
     for name, value in facts.items():
         if value is None:
             cure = cures.get(name, "read it anew")
-            yield Finding(name, Action.BLOCK, f"{name} of the account is missing, so no limit can be judged: {cure}")
+            yield Finding(
+                name, RuleAction.BLOCK, f"{name} of the account is missing, so no limit can be judged: {cure}"
+            )
     if risk.balance is not None and risk.equity is None:
         missing = ", ".join(
             holding.contract_id for holding in risk.holdings if holding.quantity and holding.exit_price is None
         )
         yield Finding(
             "price",
-            Action.BLOCK,
+            RuleAction.BLOCK,
             f"open profit is unknown while {missing or 'a contract of no root we know'} is held without a fresh price",
         )
 
@@ -153,10 +155,10 @@ def _used(
 ) -> Iterator[Finding]:
     """Yield what to do about a limit of which part is used up: `headroom` is what the day could lose at its opening."""
     steps = (
-        (Action.FLATTEN, "flatten_at", book.flatten_at),
-        (Action.REDUCE, "reduce_at", book.reduce_at),
-        (Action.BLOCK, "block_at", book.block_at),
-        (Action.WARN, "warn_at", book.warn_at),
+        (RuleAction.FLATTEN, "flatten_at", book.flatten_at),
+        (RuleAction.REDUCE, "reduce_at", book.reduce_at),
+        (RuleAction.BLOCK, "block_at", book.block_at),
+        (RuleAction.WARN, "warn_at", book.warn_at),
     )
     for action, name, share in steps:
         if share is not None and used >= share * headroom:
@@ -171,10 +173,10 @@ def _used(
             return
 
 
-def _loss(risk: AccountRisk, rule: str, action: Action, message: str, lifts: datetime | None) -> Finding:
+def _loss(risk: AccountRisk, rule: str, action: RuleAction, message: str, lifts: datetime | None) -> Finding:
     """Return a finding that asks for no more than there is to do: one cut a day, and nothing to close when flat."""
-    if risk.is_flat or (action is Action.REDUCE and risk.is_reduced):
-        action = min(action, Action.BLOCK)
+    if risk.is_flat or (action is RuleAction.REDUCE and risk.is_reduced):
+        action = min(action, RuleAction.BLOCK)
     return Finding(rule, action, message, lifts)
 
 
@@ -183,18 +185,18 @@ def _clock_findings(risk: AccountRisk, market_now: datetime, session: Session | 
         yield _loss(
             risk,
             "session",
-            Action.FLATTEN,
+            RuleAction.FLATTEN,
             f"the market is closed at {when(market_now)}, or its session is not known: nothing may be held over it",
             None,
         )
     elif market_now >= session.flat_by - FLATTEN_AHEAD and not risk.is_flat:
         yield Finding(
-            "flat_by", Action.FLATTEN, f"everything must be flat by {when(session.flat_by)}", day_ends(market_now)
+            "flat_by", RuleAction.FLATTEN, f"everything must be flat by {when(session.flat_by)}", day_ends(market_now)
         )
     elif market_now >= session.last_entry:
         yield Finding(
             "last_entry",
-            Action.BLOCK,
+            RuleAction.BLOCK,
             f"no new position after {when(session.last_entry)}, flat by {when(session.flat_by)}",
             day_ends(market_now),
         )
@@ -208,14 +210,16 @@ def _goal_findings(risk: AccountRisk, book: RuleBook) -> Iterator[Finding]:
     target = book.profit_target
     profit = risk.balance - book.starting_balance
     if target is not None and profit >= target:
-        yield Finding("profit_target", Action.WARN, f"profit {_shown(profit)} has reached the target {_shown(target)}")
+        yield Finding(
+            "profit_target", RuleAction.WARN, f"profit {_shown(profit)} has reached the target {_shown(target)}"
+        )
     results = (*risk.days, today)
     best, total = max(results), sum(results, start=Decimal(0))
     # Below the target a best day within its share of the target can still become small enough: nothing is raised.
     if book.consistency_share is not None and best > book.consistency_share * max(total, target or Decimal(0)):
         yield Finding(
             "consistency_share",
-            Action.WARN,
+            RuleAction.WARN,
             f"consistency: the best day {_shown(best)} is more than {book.consistency_share:%} of the total profit "
             f"{_shown(total)}; total profit must reach {_shown(best / book.consistency_share)}",
         )

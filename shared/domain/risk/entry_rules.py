@@ -10,7 +10,7 @@ from shared.domain.market_data.contract import Contract
 from shared.domain.market_data.product_family import family_of, is_equity_index, is_micro
 from shared.domain.orders.order import Direction, Side
 from shared.domain.risk.account_risk import AccountRisk, Holding, Working, day_ends, loss_limit_level
-from shared.domain.risk.account_rules import Action, Finding, limit_findings, when
+from shared.domain.risk.account_rules import Finding, RuleAction, limit_findings, when
 from shared.domain.risk.rule_book import RuleBook
 
 _MINUTE = timedelta(minutes=1)
@@ -53,7 +53,7 @@ def entry_violations(
     """
     losses = [] if only_reduces(entry, risk) else limit_findings(risk, book, market_now)
     return [
-        *(finding for finding in losses if finding.action >= Action.BLOCK),
+        *(finding for finding in losses if finding.action >= RuleAction.BLOCK),
         *_size_findings(entry, risk, book, market_now),
         *time_findings(entry.contract, book, market_now, session=session, calendar=calendar),
         *_pace_findings(risk, book, market_now),
@@ -190,7 +190,7 @@ def _stop_findings(entry: EntryIntent, risk: AccountRisk, book: RuleBook) -> Ite
 
 
 def _block(rule: str, message: str, lifts: datetime | None = None) -> Finding:
-    return Finding(rule, Action.BLOCK, message, lifts)
+    return Finding(rule, RuleAction.BLOCK, message, lifts)
 
 
 def _is_within(hours: tuple[time, time], market_now: datetime) -> bool:

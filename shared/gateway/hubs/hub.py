@@ -21,7 +21,7 @@ from shared.clock import machine_now, monotonic
 from shared.domain.accounts.login import token_of
 from shared.errors import CredentialsRefusedError, TickworkError
 from shared.gateway.hubs import protocol
-from shared.gateway.hubs.protocol import Kind, MalformedRecordError, Record
+from shared.gateway.hubs.protocol import MalformedRecordError, MessageType, Record
 from shared.gateway.hubs.session import HubSession
 from shared.log import masked
 
@@ -153,7 +153,7 @@ class Hub:
             f"{self._url}?access_token={quote(token)}", logger=_quiet, proxy=None, compression=None, ping_interval=None,
             max_size=protocol.MOST_FRAME, max_queue=64, open_timeout=patience_s, close_timeout=1,
         ) as socket:  # fmt: skip
-            splitter = protocol.Splitter()
+            splitter = protocol.RecordSplitter()
             async with asyncio.timeout(patience_s):
                 await socket.send(protocol.HANDSHAKE)
                 records = await self._shake_hands(socket, splitter)
@@ -177,7 +177,7 @@ class Hub:
             if not waiting.done():
                 waiting.set_exception(HubError(f"hub {self.name}: the connection was lost"))
 
-    async def _shake_hands(self, socket: ClientConnection, splitter: protocol.Splitter) -> list[str]:
+    async def _shake_hands(self, socket: ClientConnection, splitter: protocol.RecordSplitter) -> list[str]:
         """Return what came along behind the hub's answer to the handshake."""
         while not (records := splitter.feed(protocol.text_of(await socket.recv()))):
             pass
@@ -186,7 +186,7 @@ class Hub:
         return records
 
     async def _stay(
-        self, socket: ClientConnection, splitter: protocol.Splitter, records: list[str], token: str
+        self, socket: ClientConnection, splitter: protocol.RecordSplitter, records: list[str], token: str
     ) -> None:
         tasks = [
             asyncio.create_task(self._read(socket, splitter, records), name=f"read {self.name}"),
@@ -208,7 +208,7 @@ class Hub:
         await self._on_connected(self)
         self.is_ready = True
 
-    async def _read(self, socket: ClientConnection, splitter: protocol.Splitter, records: list[str]) -> None:
+    async def _read(self, socket: ClientConnection, splitter: protocol.RecordSplitter, records: list[str]) -> None:
         while True:
             for record in records:
                 self._take(protocol.parsed(record))
@@ -218,19 +218,19 @@ class Hub:
 
     def _take(self, record: Record) -> None:
         match record.type:
-            case Kind.INVOCATION if record.target == "GatewayLogout":
+            case MessageType.INVOCATION if record.target == "GatewayLogout":
                 raise LoggedOutError("the venue has ended the session")
-            case Kind.INVOCATION:
+            case MessageType.INVOCATION:
                 self.event_count += 1
                 self._on_event(record.target, record.arguments)
-            case Kind.COMPLETION:
+            case MessageType.COMPLETION:
                 waiting = self._waiting.get(record.invocationId or "")
                 if waiting is not None and not waiting.done():
                     if record.error is None:
                         waiting.set_result(None)
                     else:
                         waiting.set_exception(HubError(f"hub {self.name}: {record.error}"))
-            case Kind.CLOSE:
+            case MessageType.CLOSE:
                 raise HubError(f"the venue closes the connection: {record.error or 'no reason given'}")
 
     async def _keep_alive(self) -> None:

@@ -14,7 +14,7 @@ MOST_FRAME = 16 * 1024 * 1024
 MOST_RECORD = MOST_FRAME
 
 
-class Kind(IntEnum):
+class MessageType(IntEnum):
     """What a record is; others exist, and are ignored."""
 
     INVOCATION = 1
@@ -38,7 +38,7 @@ class Record(msgspec.Struct):
 
 
 @dataclass(slots=True)
-class Splitter:
+class RecordSplitter:
     """Cuts what comes in into records: one may be spread over messages, or share one with others."""
 
     _parts: list[str] = field(default_factory=list, init=False)
@@ -78,7 +78,7 @@ def text_of(frame: str | bytes) -> str:
 
 def invocation(number: str, target: str, arguments: tuple[object, ...]) -> str:
     """Return a call that the hub answers with a completion of the same number."""
-    call = {"type": Kind.INVOCATION, "invocationId": number, "target": target, "arguments": arguments}
+    call = {"type": MessageType.INVOCATION, "invocationId": number, "target": target, "arguments": arguments}
     return msgspec.json.encode(call).decode() + SEPARATOR
 
 

@@ -15,7 +15,7 @@ MOST_LOGOUTS = 5
 LOGOUTS_WITHIN = timedelta(minutes=2)
 
 
-class Access(Protocol):
+class TokenSource(Protocol):
     """Where a token comes from: asked anew for every connection."""
 
     async def token(self) -> str:
@@ -31,7 +31,7 @@ class HubSession:
     """Hands each connection the token of now; a token that the venue refuses or ends is renewed once, for both hubs."""
 
     def __init__(
-        self, access: Access, *, most_logouts: int = MOST_LOGOUTS, logouts_within: timedelta = LOGOUTS_WITHIN
+        self, access: TokenSource, *, most_logouts: int = MOST_LOGOUTS, logouts_within: timedelta = LOGOUTS_WITHIN
     ) -> None:
         self._access = access
         self._most_logouts = most_logouts

@@ -3,7 +3,7 @@
 import logging
 
 from shared.clock import machine_now
-from shared.config import Venue
+from shared.config import VenueSettings
 from shared.domain.accounts.login import Token, token_of
 from shared.errors import CredentialsRefusedError, RefusedError, SettingsError, TickworkError, VenueDownError
 from shared.fleets import Queue
@@ -28,7 +28,7 @@ log = logging.getLogger(__name__)
 class Login:
     """Hands out tokens. A second login does not end the first, so a race costs a request and nothing else."""
 
-    def __init__(self, venue: Venue, transport: Transport, tokens: TokenStore) -> None:
+    def __init__(self, venue: VenueSettings, transport: Transport, tokens: TokenStore) -> None:
         self._venue = venue
         self._transport = transport
         self._tokens = tokens

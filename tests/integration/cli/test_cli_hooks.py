@@ -14,7 +14,7 @@ from cli.commands.hooks import command, tradingview_message
 from shared.db.engine import make_engine
 from shared.db.tables.accounts import account
 from shared.db.tables.market_data import contract
-from shared.domain.alerts.alert import Action, parse_alert
+from shared.domain.alerts.alert import AlertAction, parse_alert
 from tests.fixtures.receiver_process import ACCOUNT, ENTRY, StartReceiver
 
 pytest_plugins = ("tests.fixtures.receiver",)
@@ -104,7 +104,7 @@ def test_tradingview_fills_our_message_into_an_alert() -> None:
         filled = filled.replace(placeholder, value)
 
     alert = parse_alert(filled.encode())
-    assert (Action.SELL, 2, "2026-11-23T14:30:00Z") == (alert.action, alert.quantity, alert.alert_time)
+    assert (AlertAction.SELL, 2, "2026-11-23T14:30:00Z") == (alert.action, alert.quantity, alert.alert_time)
     assert "Long exit sell 2 2026-11-23T14:30:00Z" == alert.external_id
 
 

@@ -8,11 +8,11 @@ from datetime import timedelta
 import pytest
 import redis
 
-from shared.config import Venue
+from shared.config import VenueSettings
 from shared.hot import feed_lease
 from shared.hot.feed_lease import FeedLease
 
-VENUE = Venue(url="http://127.0.0.1:1", hubs_url="", user="a-trader", key="", is_simulator=True)
+VENUE = VenueSettings(url="http://127.0.0.1:1", hubs_url="", user="a-trader", key="", is_simulator=True)
 
 
 @asynccontextmanager

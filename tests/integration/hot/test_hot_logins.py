@@ -13,7 +13,7 @@ import pytest
 import redis
 
 from shared.clock import machine_now
-from shared.config import Venue
+from shared.config import VenueSettings
 from shared.domain.accounts.login import Token, token_of
 from shared.errors import RateLimitedError
 from shared.fleets import Queue
@@ -23,7 +23,7 @@ from shared.hot.logins import RedisTokenStore
 from shared.hot.rate_limit import RedisLimiter
 from tests.fixtures.processes import free_port
 
-VENUE = Venue(url="https://venue.test", hubs_url="", user="a-trader", key="a-secret-key", is_simulator=False)
+VENUE = VenueSettings(url="https://venue.test", hubs_url="", user="a-trader", key="a-secret-key", is_simulator=False)
 
 
 @pytest.fixture

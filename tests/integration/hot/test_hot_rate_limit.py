@@ -8,7 +8,7 @@ from datetime import timedelta
 import pytest
 import redis
 
-from shared.config import Venue
+from shared.config import VenueSettings
 from shared.errors import RateLimitedError
 from shared.fleets import FLEETS, Queue
 from shared.hot import rate_limit
@@ -16,7 +16,7 @@ from shared.hot.connection import connect
 from shared.hot.rate_limit import SLOW_BARS, WINDOWS, NoLimiter, RedisLimiter
 from tests.fixtures.processes import free_port
 
-VENUE = Venue(url="https://venue.test", hubs_url="", user="a-trader", key="a-secret-key", is_simulator=False)
+VENUE = VenueSettings(url="https://venue.test", hubs_url="", user="a-trader", key="a-secret-key", is_simulator=False)
 
 
 @pytest.fixture

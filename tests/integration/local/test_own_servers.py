@@ -14,7 +14,7 @@ from cli.local.home.folder import Home
 from cli.local.servers.binaries import postgres_folder, valkey_server
 from cli.local.servers.broker import check_broker
 from cli.local.servers.postgres import postgres_program
-from cli.local.servers.unix_user import Account, unprivileged
+from cli.local.servers.unix_user import UnixUser, unprivileged
 from cli.local.servers.valkey import check_version
 from shared.db.migrate import upgrade
 from shared.errors import SettingsError
@@ -38,7 +38,7 @@ def test_a_server_of_ones_own_that_is_not_there_is_refused_with_the_variables_na
     home: Home,
     monkeypatch: pytest.MonkeyPatch,
     variable: str,
-    find: Callable[[Home, Account | None], Path],
+    find: Callable[[Home, UnixUser | None], Path],
     place: str,
 ) -> None:
     monkeypatch.setenv(variable, place)

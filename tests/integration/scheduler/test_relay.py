@@ -12,7 +12,7 @@ from shared.fleets import most_outstanding
 from shared.ledger.jobs.upkeep import DoNothing
 from shared.ledger.recovery import renew
 from shared.ledger.transitions import ClaimedJob, finish
-from tests.fixtures.ledger_env import LedgerEnv, Program, database_away
+from tests.fixtures.ledger_env import LedgerEnv, StartedProgram, database_away
 from tests.fixtures.processes import until
 
 QUEUE = DoNothing.queue
@@ -20,14 +20,14 @@ SILENT = "normal@elsewhere.1/2"  # a worker that claims and is never heard of ag
 
 
 @pytest.fixture(scope="module")
-def relay(shared_ledger_env: LedgerEnv) -> Program:
+def relay(shared_ledger_env: LedgerEnv) -> StartedProgram:
     program = shared_ledger_env.start("scheduler", "relay")
     program.wait_until_running()
     return program
 
 
 @pytest.fixture
-def ledger_env(shared_ledger_env: LedgerEnv, relay: Program) -> LedgerEnv:
+def ledger_env(shared_ledger_env: LedgerEnv, relay: StartedProgram) -> LedgerEnv:
     """No job, no wake-up, and the one relay, which ran through all tests before."""
     assert relay.is_alive(), relay.log.read_text()
     shared_ledger_env.execute("TRUNCATE job, job_key")
@@ -175,7 +175,7 @@ def test_a_second_relay_does_no_harm_and_carries_on_for_the_first(ledger_env: Le
 
 
 def test_a_relay_outlives_a_postgres_that_goes_away_and_workers_get_time_to_renew(
-    ledger_env: LedgerEnv, relay: Program
+    ledger_env: LedgerEnv, relay: StartedProgram
 ) -> None:
     due = ledger_env.ask(DoNothing(), publish_on_commit=False)
     with database_away(ledger_env.database_url):
@@ -186,7 +186,9 @@ def test_a_relay_outlives_a_postgres_that_goes_away_and_workers_get_time_to_rene
     assert relay.is_alive()
 
 
-def test_a_relay_outlives_a_broker_that_drops_its_connections_and_hangs(ledger_env: LedgerEnv, relay: Program) -> None:
+def test_a_relay_outlives_a_broker_that_drops_its_connections_and_hangs(
+    ledger_env: LedgerEnv, relay: StartedProgram
+) -> None:
     ledger_env.broker.cut()
     wait_for_push(ledger_env, ledger_env.ask(DoNothing(), publish_on_commit=False))
     ledger_env.broker.hang(1.5)

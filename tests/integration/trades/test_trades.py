@@ -16,7 +16,7 @@ from cli.main import main
 from shared.db.market_data import bars, contracts
 from shared.db.orders import fills
 from shared.db.trades import round_trips
-from shared.db.trades.round_trips import Key, Wanted
+from shared.db.trades.round_trips import Key, RoundTripFilter
 from shared.domain.market_data.bar import Bar
 from shared.domain.market_data.coverage import Span
 from shared.domain.orders.order import Side
@@ -270,7 +270,7 @@ def test_pages_follow_one_another_without_a_gap(books: Books) -> None:
     seen: list[int] = []
     with books.worker_env.ledger.engine.connect() as connection:
         before = None
-        while rows := round_trips.page(connection, Wanted(), limit=2, before=before):
+        while rows := round_trips.page(connection, RoundTripFilter(), limit=2, before=before):
             seen += [row["opening_fill_id"] for row in rows]
             before = Key(**{name: rows[-1][name] for name in Key._fields})
 

@@ -15,7 +15,7 @@ import pytest
 from shared.fleets import Queue
 from shared.ledger.envelope import WakeUp
 from shared.ledger.jobs.upkeep import DoNothing
-from tests.fixtures.ledger_env import LedgerEnv, Program, database_away
+from tests.fixtures.ledger_env import LedgerEnv, StartedProgram, database_away
 from tests.fixtures.processes import until
 from tests.fixtures.trial.trials import HangOnce, Hold
 
@@ -26,7 +26,7 @@ Held = tuple[Callable[..., list[UUID]], Path]  # the fixture `held`
 AT_ONCE = """arguments = '{"file": "/nowhere"}'"""
 
 
-def new_worker(ledger_env: LedgerEnv) -> Program:
+def new_worker(ledger_env: LedgerEnv) -> StartedProgram:
     return ledger_env.start("tests.fixtures.trial", FLEET)
 
 
@@ -37,12 +37,12 @@ def ledger_env(shared_ledger_env: LedgerEnv) -> LedgerEnv:
 
 
 @pytest.fixture(scope="module")
-def running(ledger_env: LedgerEnv) -> list[Program]:
+def running(ledger_env: LedgerEnv) -> list[StartedProgram]:
     return [new_worker(ledger_env)]
 
 
 @pytest.fixture
-def worker(ledger_env: LedgerEnv, running: list[Program]) -> Program:
+def worker(ledger_env: LedgerEnv, running: list[StartedProgram]) -> StartedProgram:
     """The one worker that runs; another when the test before ended it."""
     if not running[-1].is_alive():
         running.append(new_worker(ledger_env))
@@ -76,7 +76,7 @@ def child_of(worker: str) -> int:
     return int(worker.rsplit("/", 1)[-1])
 
 
-def jobs_of(ledger_env: LedgerEnv, workers: list[Program], file: Path) -> list[UUID]:
+def jobs_of(ledger_env: LedgerEnv, workers: list[StartedProgram], file: Path) -> list[UUID]:
     """Keep asking for jobs that a file holds until each of the workers runs one; return all that run."""
     asked: list[UUID] = []
 
@@ -190,7 +190,7 @@ def test_jobs_outlive_a_postgres_that_goes_away_while_they_run(ledger_env: Ledge
 
 
 def test_a_worker_asked_to_end_finishes_what_it_runs_and_leaves_the_rest_to_others(
-    ledger_env: LedgerEnv, worker: Program, held: Held
+    ledger_env: LedgerEnv, worker: StartedProgram, held: Held
 ) -> None:
     ask, file = held
     started = [ledger_env.row(job_id) for job_id in ask()]
@@ -207,7 +207,7 @@ def test_a_worker_asked_to_end_finishes_what_it_runs_and_leaves_the_rest_to_othe
 
 
 def test_flower_is_told_of_every_job_also_of_the_last_before_the_end(
-    ledger_env: LedgerEnv, worker: Program, held: Held
+    ledger_env: LedgerEnv, worker: StartedProgram, held: Held
 ) -> None:
     listening = ledger_env.redis.pubsub()  # type: ignore[no-untyped-call]  # redis types its commands only
     listening.psubscribe("*celeryev*")
@@ -229,7 +229,7 @@ def test_flower_is_told_of_every_job_also_of_the_last_before_the_end(
 
 
 def test_another_worker_runs_what_a_killed_and_a_frozen_one_held_and_late_results_change_nothing(
-    ledger_env: LedgerEnv, worker: Program, tmp_path: Path, held: Held
+    ledger_env: LedgerEnv, worker: StartedProgram, tmp_path: Path, held: Held
 ) -> None:
     file = tmp_path / "late"
     file.touch()

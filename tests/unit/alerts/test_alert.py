@@ -8,7 +8,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from shared.domain.alerts.alert import Action, Alert, parse_alert
+from shared.domain.alerts.alert import Alert, AlertAction, parse_alert
 from shared.domain.alerts.payload import BODY, RefusedAlertError
 from shared.domain.market_data.contract import ROOTS
 from shared.errors import InvalidAlertError
@@ -36,7 +36,7 @@ def test_an_alert_is_read_field_by_field() -> None:
                "take_profit": 21500.25, "time": "2026-11-23T14:30:00Z", "comment": {"of": ["mine", 1.10]}}"""
 
     expected = Alert(
-        action=Action.BUY,
+        action=AlertAction.BUY,
         root=ROOTS["MNQ"],
         symbol="CME_MINI:MNQ1!",
         quantity=2,

@@ -3,8 +3,8 @@
 from typing import Any
 
 from shared.domain.orders.order import OrderType, Side
-from simulator.hubs.events import Event, events_of
-from simulator.venue.records import Change, Stage
+from simulator.hubs.events import HubEvent, events_of
+from simulator.venue.records import AccountStage, Change
 from simulator.venue.venue import Modification
 from tests.fixtures.venue_core import VenueCore
 
@@ -19,7 +19,7 @@ def told(venue_core: VenueCore) -> list[tuple[str, Any]]:
             for event in events]  # fmt: skip
 
 
-def seen(event: Event) -> tuple[str, Any]:
+def seen(event: HubEvent) -> tuple[str, Any]:
     return event.target, (event.data["type"], event.data["size"]) if event.target == POSITION else None
 
 
@@ -105,7 +105,7 @@ def test_nothing_that_is_null_is_told(venue_core: VenueCore) -> None:
 
 def test_accounts_are_told_and_scripts_are_not(venue_core: VenueCore) -> None:
     venue_core.changes.clear()
-    venue_core.open_account(Stage.COMBINE)
+    venue_core.open_account(AccountStage.COMBINE)
     venue_core.goes_to("25001.00")
 
     assert [(ACCOUNT, None)] == told(venue_core)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from cli.local.market import Market, check_speed, choose_market, row_of
+from cli.local.market import MarketChoice, check_speed, choose_market, row_of
 from shared.clock import MarketClock, live_clock, machine_now
 from shared.config import Settings, load_settings
 from shared.db.market_data.market_clock import MarketRow
@@ -27,11 +27,11 @@ def settings(**env: str) -> Settings:
     return load_settings({"TICKWORK_HOME": "/nowhere"} | env)
 
 
-def seeded(**more: str) -> Market:
+def seeded(**more: str) -> MarketChoice:
     return choose_market(settings(**more))
 
 
-def known(market: Market, market_now: datetime, speed: int = 1) -> MarketRow:
+def known(market: MarketChoice, market_now: datetime, speed: int = 1) -> MarketRow:
     return MarketRow(market.name, market.kind, MarketClock(machine_now(), market_now, speed))
 
 
@@ -128,7 +128,7 @@ def test_limits_off_allows_any_speed() -> None:
 
 
 def test_a_replay_counts_its_one_contract() -> None:
-    check_speed(Market("recorded", "replay", "a replay", ()), 60, limits=True)
+    check_speed(MarketChoice("recorded", "replay", "a replay", ()), 60, limits=True)
 
 
 def test_another_markets_database_is_refused() -> None:
@@ -137,7 +137,7 @@ def test_another_markets_database_is_refused() -> None:
 
 
 def test_a_replay_named_like_the_venue_never_enters_the_venues_database() -> None:
-    replay = Market("api_topstepx_com", "replay", "a replay of api_topstepx_com.csv", ())
+    replay = MarketChoice("api_topstepx_com", "replay", "a replay of api_topstepx_com.csv", ())
 
     with pytest.raises(SettingsError, match="must never mix"):
         row_of(replay, MarketRow("api_topstepx_com", "live", live_clock()))
@@ -199,7 +199,7 @@ def test_the_real_market_runs_on_this_computers_clock() -> None:
 
 
 def test_a_closed_replay_stays_where_it_is() -> None:
-    replay = Market("recorded", "replay", "a replay", ())
+    replay = MarketChoice("recorded", "replay", "a replay", ())
     row = known(replay, SATURDAY)
 
     assert row == row_of(replay, row)

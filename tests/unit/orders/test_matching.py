@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.domain.market_data.bar import MINUTE, Bar
-from shared.domain.orders.matching import Hit, Move, Quote, moves_of, on_arrival, on_move
+from shared.domain.orders.matching import Move, PriceHit, Quote, moves_of, on_arrival, on_move
 from shared.domain.orders.order import OrderType, Side
 
 START = datetime(2026, 3, 10, 15, 0, tzinfo=UTC)
@@ -90,19 +90,19 @@ def test_a_limit_that_crosses_the_quote_fills_at_the_quote() -> None:
 
 
 def test_a_stop_triggers_at_a_touch() -> None:
-    assert Hit(START + MINUTE / 2, 105, 105) == on_move(OrderType.STOP, Side.BUY, 105, move(100, 110))
-    assert Hit(START + MINUTE, 100, 100) == on_move(OrderType.STOP, Side.SELL, 100, move(110, 100))
+    assert PriceHit(START + MINUTE / 2, 105, 105) == on_move(OrderType.STOP, Side.BUY, 105, move(100, 110))
+    assert PriceHit(START + MINUTE, 100, 100) == on_move(OrderType.STOP, Side.SELL, 100, move(110, 100))
 
 
 def test_a_stop_beyond_a_gap_fills_where_the_price_begins() -> None:
-    assert Hit(START, 111, 110) == on_move(OrderType.STOP, Side.BUY, 105, move(110, 100))
-    assert Hit(START, 89, 90) == on_move(OrderType.STOP, Side.SELL, 100, move(90, 95))
+    assert PriceHit(START, 111, 110) == on_move(OrderType.STOP, Side.BUY, 105, move(110, 100))
+    assert PriceHit(START, 89, 90) == on_move(OrderType.STOP, Side.SELL, 100, move(90, 95))
 
 
 def test_a_limit_needs_more_than_a_touch() -> None:
     assert None is on_move(OrderType.LIMIT, Side.SELL, 110, move(100, 110))
-    assert Hit(START + MINUTE, 110, 111) == on_move(OrderType.LIMIT, Side.SELL, 110, move(100, 111))
-    assert Hit(START + MINUTE, 100, 99) == on_move(OrderType.LIMIT, Side.BUY, 100, move(110, 99))
+    assert PriceHit(START + MINUTE, 110, 111) == on_move(OrderType.LIMIT, Side.SELL, 110, move(100, 111))
+    assert PriceHit(START + MINUTE, 100, 99) == on_move(OrderType.LIMIT, Side.BUY, 100, move(110, 99))
 
 
 def test_a_market_order_does_not_rest() -> None:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from shared.domain.market_data.calendar import Session, calendar_of
 from shared.domain.orders.order import Side
 from shared.domain.risk.account_risk import AccountRisk, Working
-from shared.domain.risk.account_rules import Action, Finding, flat_first, quantity_for, strongest, watch
+from shared.domain.risk.account_rules import Finding, RuleAction, flat_first, quantity_for, strongest, watch
 from shared.domain.risk.rule_book import PRESETS
 from shared.domain.risk.rule_changes import with_changes
 from tests.fixtures.account_risks import COMBINE, EXPRESS, NOON, TODAY, chicago, held, risk, rules_of, session_on
@@ -36,33 +36,33 @@ def test_an_account_that_lost_nothing_has_no_findings() -> None:
 @pytest.mark.parametrize(
     ("loss", "expected"),
     [
-        ("999.99", Action.NONE),
-        ("1000", Action.WARN),
-        ("1499.99", Action.WARN),
-        ("1500", Action.BLOCK),
-        ("1799.99", Action.BLOCK),
-        ("1800", Action.FLATTEN),
-        ("2000", Action.FLATTEN),
+        ("999.99", RuleAction.NONE),
+        ("1000", RuleAction.WARN),
+        ("1499.99", RuleAction.WARN),
+        ("1500", RuleAction.BLOCK),
+        ("1799.99", RuleAction.BLOCK),
+        ("1800", RuleAction.FLATTEN),
+        ("2000", RuleAction.FLATTEN),
     ],
 )
-def test_the_share_of_the_days_room_decides_what_is_done(loss: str, expected: Action) -> None:
+def test_the_share_of_the_days_room_decides_what_is_done(loss: str, expected: RuleAction) -> None:
     assert expected is strongest(found(losing(loss)))
 
 
 def test_half_is_cut_where_a_person_says_so_and_only_once_a_day() -> None:
     book = with_changes(COMBINE, {"reduce_at": "0.8"})
 
-    assert Action.BLOCK is strongest(watch(losing("1599.99"), book, NOON, TODAY))
-    assert Action.REDUCE is strongest(watch(losing("1600"), book, NOON, TODAY))
-    assert Action.BLOCK is strongest(watch(replace(losing("1600"), is_reduced=True), book, NOON, TODAY))
-    assert Action.FLATTEN is strongest(watch(replace(losing("1800"), is_reduced=True), book, NOON, TODAY))
+    assert RuleAction.BLOCK is strongest(watch(losing("1599.99"), book, NOON, TODAY))
+    assert RuleAction.REDUCE is strongest(watch(losing("1600"), book, NOON, TODAY))
+    assert RuleAction.BLOCK is strongest(watch(replace(losing("1600"), is_reduced=True), book, NOON, TODAY))
+    assert RuleAction.FLATTEN is strongest(watch(replace(losing("1800"), is_reduced=True), book, NOON, TODAY))
 
 
 def test_the_room_is_what_the_day_could_lose_when_it_opened() -> None:
     halfway = replace(risk(49_000, opening=49_000), holdings=(held("MNQ", 1, "-375"),))
 
     (finding,) = found(halfway)
-    assert (Action.BLOCK, chicago("2026-11-24T17:00")) == (finding.action, finding.lifts_market_at)
+    assert (RuleAction.BLOCK, chicago("2026-11-24T17:00")) == (finding.action, finding.lifts_market_at)
     assert finding.message == (
         "maximum loss: 750.00 of the day's headroom of 1,000.00 is used, and block_at is 75%: equity 48,250.00"
     )
@@ -70,24 +70,29 @@ def test_the_room_is_what_the_day_could_lose_when_it_opened() -> None:
 
 def test_a_breach_asks_to_flatten_and_a_flat_account_is_blocked_for_good() -> None:
     (finding,) = found(losing("2000"))
-    assert ("max_loss_limit", Action.FLATTEN, None) == (finding.rule, finding.action, finding.lifts_market_at)
+    assert ("max_loss_limit", RuleAction.FLATTEN, None) == (finding.rule, finding.action, finding.lifts_market_at)
     assert "equity 48,000.00 touched the floor 48,000.00" in finding.message
 
     (finding,) = found(replace(risk(50_900), is_breached=True))
-    assert ("max_loss_limit", Action.BLOCK) == (finding.rule, finding.action)
+    assert ("max_loss_limit", RuleAction.BLOCK) == (finding.rule, finding.action)
 
 
 def test_the_daily_loss_has_its_own_room_and_lifts_at_1700() -> None:
     book = with_changes(COMBINE, {"daily_loss_limit": "1000"})
 
-    for loss, action in {"499.99": Action.NONE, "500": Action.WARN, "750": Action.BLOCK, "900": Action.FLATTEN}.items():
+    for loss, action in {
+        "499.99": RuleAction.NONE,
+        "500": RuleAction.WARN,
+        "750": RuleAction.BLOCK,
+        "900": RuleAction.FLATTEN,
+    }.items():
         assert action is strongest(watch(losing(loss), book, NOON, TODAY))
     findings = watch(losing("1000"), book, NOON, TODAY)
     assert ["daily_loss_limit", "max_loss_limit"] == rules_of(findings)
-    assert (Action.FLATTEN, chicago("2026-11-24T17:00")) == (findings[0].action, findings[0].lifts_market_at)
+    assert (RuleAction.FLATTEN, chicago("2026-11-24T17:00")) == (findings[0].action, findings[0].lifts_market_at)
     assert "touched -1,000.00" in findings[0].message
     (finding,) = watch(replace(risk(), is_day_locked=True), book, NOON, TODAY)
-    assert Action.BLOCK is finding.action
+    assert RuleAction.BLOCK is finding.action
 
 
 @pytest.mark.parametrize("missing", ["balance", "day_opening_balance", "high_water_mark"])
@@ -99,7 +104,7 @@ def test_a_missing_balance_blocks_and_is_named(missing: str) -> None:
     )
     (finding,) = found(blind)
 
-    assert (missing, Action.BLOCK) == (finding.rule, finding.action)
+    assert (missing, RuleAction.BLOCK) == (finding.rule, finding.action)
     assert f"{missing} of the account is missing" in finding.message
 
 
@@ -107,38 +112,38 @@ def test_a_missing_price_of_something_held_blocks_and_is_named() -> None:
     blind = replace(risk(), holdings=(replace(held("MNQ", 1), exit_price=None), held("MES", 1)))
     (finding,) = found(blind)
 
-    assert ("price", Action.BLOCK) == (finding.rule, finding.action)
+    assert ("price", RuleAction.BLOCK) == (finding.rule, finding.action)
     assert "CON.F.US.MNQ.Z26 is held without a fresh price" in finding.message
 
 
 @pytest.mark.parametrize(
     ("day", "clock", "expected"),
     [
-        ("2026-11-24", "15:07:59.999999", Action.NONE),
-        ("2026-11-24", "15:08:00", Action.BLOCK),
-        ("2026-11-24", "15:09:29.999999", Action.BLOCK),
-        ("2026-11-24", "15:09:30", Action.FLATTEN),
-        ("2026-11-24", "15:59:59", Action.FLATTEN),
-        ("2026-11-24", "16:00", Action.FLATTEN),  # held over the close
-        ("2026-07-01", "15:09:30", Action.FLATTEN),  # another hour in UTC
-        ("2026-11-26", "11:42:59", Action.NONE),  # Thanksgiving closes at 12:00
-        ("2026-11-26", "11:43", Action.BLOCK),
-        ("2026-11-26", "11:44:30", Action.FLATTEN),
+        ("2026-11-24", "15:07:59.999999", RuleAction.NONE),
+        ("2026-11-24", "15:08:00", RuleAction.BLOCK),
+        ("2026-11-24", "15:09:29.999999", RuleAction.BLOCK),
+        ("2026-11-24", "15:09:30", RuleAction.FLATTEN),
+        ("2026-11-24", "15:59:59", RuleAction.FLATTEN),
+        ("2026-11-24", "16:00", RuleAction.FLATTEN),  # held over the close
+        ("2026-07-01", "15:09:30", RuleAction.FLATTEN),  # another hour in UTC
+        ("2026-11-26", "11:42:59", RuleAction.NONE),  # Thanksgiving closes at 12:00
+        ("2026-11-26", "11:43", RuleAction.BLOCK),
+        ("2026-11-26", "11:44:30", RuleAction.FLATTEN),
     ],
 )
-def test_what_is_held_is_flattened_before_the_firm_does_it(day: str, clock: str, expected: Action) -> None:
+def test_what_is_held_is_flattened_before_the_firm_does_it(day: str, clock: str, expected: RuleAction) -> None:
     at = chicago(f"{day}T{clock}")
     session = calendar_of("equity").session_at(at)
 
     assert expected is strongest(found(replace(risk(), holdings=(held("MNQ", 1),)), at, session))
     assert expected is strongest(found(replace(risk(), working=(ENTRY,)), at, session))
-    assert min(expected, Action.BLOCK) is strongest(found(risk(), at, session))
+    assert min(expected, RuleAction.BLOCK) is strongest(found(risk(), at, session))
 
 
 def test_a_session_that_does_not_hold_the_instant_is_none() -> None:
     (finding,) = found(risk(), NOON, session_on("2026-11-23"))
 
-    assert ("session", Action.BLOCK) == (finding.rule, finding.action)
+    assert ("session", RuleAction.BLOCK) == (finding.rule, finding.action)
 
 
 def test_of_several_sessions_the_one_to_be_flat_first_counts_and_a_closed_one_before_all() -> None:
@@ -155,7 +160,7 @@ def test_the_profit_target_is_told_when_it_is_reached(balance: str, rules: list[
     findings = found(replace(risk(balance, opening=52_900, highest=52_900), days=days))
 
     assert rules == rules_of(findings)
-    assert strongest(findings) <= Action.WARN
+    assert strongest(findings) <= RuleAction.WARN
 
 
 @pytest.mark.parametrize(

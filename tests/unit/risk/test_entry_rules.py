@@ -10,7 +10,7 @@ from shared.domain.market_data.calendar import calendar_of
 from shared.domain.market_data.product_family import family_of
 from shared.domain.orders.order import Direction, Side
 from shared.domain.risk.account_risk import AccountRisk, Working
-from shared.domain.risk.account_rules import Action, Finding
+from shared.domain.risk.account_rules import Finding, RuleAction
 from shared.domain.risk.entry_rules import EntryIntent, entry_violations, only_reduces
 from shared.domain.risk.rule_book import NewsWindow, RuleBook
 from shared.domain.risk.rule_changes import with_changes
@@ -33,7 +33,7 @@ def against(
 
 def only(findings: list[Finding]) -> Finding:
     (finding,) = findings
-    assert Action.BLOCK <= finding.action
+    assert RuleAction.BLOCK <= finding.action
     return finding
 
 

@@ -9,7 +9,7 @@ import pytest
 from shared.domain.market_data.calendar import calendar_of
 from shared.domain.orders.order import Side
 from shared.domain.risk.account_risk import AccountRisk, day_ends, loss_limit_level, marked, next_day
-from shared.domain.risk.account_rules import Action, quantity_for, strongest, watch
+from shared.domain.risk.account_rules import RuleAction, quantity_for, strongest, watch
 from shared.domain.risk.entry_rules import EntryIntent, entry_violations
 from shared.domain.risk.rule_book import PRESETS, preset_for
 from shared.domain.risk.rule_changes import with_changes
@@ -54,7 +54,7 @@ def test_an_account_looked_at_again_keeps_its_highest_close_and_one_without_is_b
 
     assert 49_500 == loss_limit_level(fallen, COMBINE), "not 49,900 - 2,000"
     forgotten = replace(fallen, high_water_mark=None)
-    assert Action.BLOCK is strongest(watch(forgotten, COMBINE, NOON, TODAY))
+    assert RuleAction.BLOCK is strongest(watch(forgotten, COMBINE, NOON, TODAY))
     assert loss_limit_level(forgotten, COMBINE) is None
 
 
@@ -64,13 +64,13 @@ def test_an_account_nobody_knows_anything_of_may_not_enter() -> None:
 
     for book in PRESETS.values():
         assert entry_violations(wish, unknown, book, NOON, session=TODAY, calendar=calendar_of("equity"))
-        assert Action.BLOCK is strongest(watch(unknown, book, NOON, TODAY))
+        assert RuleAction.BLOCK is strongest(watch(unknown, book, NOON, TODAY))
 
 
 def test_an_open_loss_counts_and_a_violation_asks_for_an_action() -> None:
     losing = replace(risk(), holdings=(held("MNQ", 10, "-100"),))
 
-    assert Action.FLATTEN is strongest(watch(losing, COMBINE, NOON, TODAY))
+    assert RuleAction.FLATTEN is strongest(watch(losing, COMBINE, NOON, TODAY))
 
 
 def test_a_name_nobody_knows_has_no_limits_of_its_own() -> None:

@@ -20,7 +20,7 @@ from shared.domain.orders.matching import Quote, moves_of
 from shared.domain.orders.order import Side
 from shared.domain.orders.position import Position, after_fill, in_money
 from shared.domain.risk.account_risk import AccountRisk, Holding, day_ends, loss_limit_level, marked, next_day
-from shared.domain.risk.account_rules import Action, quantity_for, strongest, watch
+from shared.domain.risk.account_rules import RuleAction, quantity_for, strongest, watch
 from shared.domain.risk.entry_rules import EntryIntent, entry_violations
 from shared.domain.risk.rule_book import PRESETS
 from shared.domain.risk.rule_changes import with_changes
@@ -80,9 +80,9 @@ class Gambler:
             return
         self.now = marked(self.now, BOOK)
         action = strongest(watch(self.now, BOOK, at, session))
-        if action is Action.FLATTEN:
+        if action is RuleAction.FLATTEN:
             self.close(abs(self.position.quantity), quote)
-        elif action is Action.REDUCE:
+        elif action is RuleAction.REDUCE:
             self.close((abs(self.position.quantity) + 1) // 2, quote)
             self.now = replace(self.now, is_reduced=True)
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from shared.domain.market_data.calendar import calendar_of
 from shared.domain.orders.order import Side
 from shared.domain.risk.account_risk import AccountRisk, Holding, Working, day_ends, marked, next_day
-from shared.domain.risk.account_rules import Action, strongest, watch
+from shared.domain.risk.account_rules import RuleAction, strongest, watch
 from shared.domain.risk.entry_rules import EntryIntent, entry_violations
 from shared.domain.risk.rule_book import PRESETS, RuleBook
 from shared.domain.risk.rule_changes import with_changes
@@ -279,5 +279,5 @@ def test_our_rules_and_the_plain_reading_agree_at_every_step(
         if plain.verdict() != "ok":
             assert plain.is_exit(*probe) != bool({"max_loss_limit", "daily_loss_limit"} & forbidden)
             session = calendar_of("equity").session_at(ours.clock)
-            least = Action.BLOCK if ours.now.is_flat else Action.FLATTEN
+            least = RuleAction.BLOCK if ours.now.is_flat else RuleAction.FLATTEN
             assert least <= strongest(watch(ours.now, book, ours.clock, session))

@@ -5,34 +5,34 @@ from datetime import UTC, datetime, timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scheduler.slots import MOST_NOTED, Missed, Plan, plan, slot_at
+from scheduler.slots import MOST_NOTED, Missed, SlotPlan, plan, slot_at
 
 MINUTE = timedelta(minutes=1)
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
 
 
 def test_the_first_look_runs_the_slot_that_is_on() -> None:
-    assert Plan(NOON) == plan(NOON + timedelta(seconds=20), MINUTE, None, Missed.RUN_ONCE)
+    assert SlotPlan(NOON) == plan(NOON + timedelta(seconds=20), MINUTE, None, Missed.RUN_ONCE)
 
 
 def test_a_slot_dealt_with_is_not_due_again() -> None:
-    assert Plan(None) == plan(NOON + timedelta(seconds=59), MINUTE, NOON, Missed.RUN_ONCE)
+    assert SlotPlan(None) == plan(NOON + timedelta(seconds=59), MINUTE, NOON, Missed.RUN_ONCE)
 
 
 def test_after_an_absence_the_newest_slot_runs_and_the_rest_is_noted_as_skipped() -> None:
-    expected = Plan(NOON + 3 * MINUTE, (NOON + MINUTE, NOON + 2 * MINUTE))
+    expected = SlotPlan(NOON + 3 * MINUTE, (NOON + MINUTE, NOON + 2 * MINUTE))
 
     assert expected == plan(NOON + 3 * MINUTE, MINUTE, NOON, Missed.RUN_ONCE)
 
 
 def test_an_entry_that_skips_waits_for_the_next_slot() -> None:
-    expected = Plan(None, (NOON + MINUTE, NOON + 2 * MINUTE))
+    expected = SlotPlan(None, (NOON + MINUTE, NOON + 2 * MINUTE))
 
     assert expected == plan(NOON + 2 * MINUTE, MINUTE, NOON, Missed.SKIP)
 
 
 def test_an_entry_that_catches_up_runs_the_oldest_missed_slot() -> None:
-    assert Plan(NOON + MINUTE) == plan(NOON + 9 * MINUTE, MINUTE, NOON, Missed.CATCH_UP)
+    assert SlotPlan(NOON + MINUTE) == plan(NOON + 9 * MINUTE, MINUTE, NOON, Missed.CATCH_UP)
 
 
 def test_a_year_of_absence_writes_no_year_of_rows() -> None:

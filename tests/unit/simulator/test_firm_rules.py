@@ -14,28 +14,30 @@ from shared.domain.orders.matching import Move
 from shared.domain.orders.order import Side
 from simulator.venue import rules
 from simulator.venue.accounts import new_account
-from simulator.venue.records import Account, Stage
+from simulator.venue.records import AccountRecord, AccountStage
 
 START = datetime(2026, 3, 10, 15, 0, tzinfo=UTC)
 SECOND = timedelta(seconds=1)
 TICK_VALUE = Decimal("0.5")
-STAGES = st.sampled_from([Stage.COMBINE, Stage.EXPRESS])
+STAGES = st.sampled_from([AccountStage.COMBINE, AccountStage.EXPRESS])
 SIZES = st.sampled_from(rules.SIZES)
 LOSS = {50_000: 2_000, 100_000: 3_000, 150_000: 4_500}
 
 
-def account(stage: Stage, size: int, balance: int | None = None) -> Account:
+def account(stage: AccountStage, size: int, balance: int | None = None) -> AccountRecord:
     return new_account(20002, "", stage, size, None if balance is None else Decimal(balance))
 
 
 @given(STAGES, SIZES, st.lists(st.integers(-5_000, 10_000), min_size=1, max_size=20))
 def test_the_floor_is_the_highest_end_of_day_less_the_loss_never_above_the_start(
-    stage: Stage, size: int, ends: list[int]
+    stage: AccountStage, size: int, ends: list[int]
 ) -> None:
-    row, start = account(stage, size), 0 if stage is Stage.EXPRESS else size
+    row, start = account(stage, size), 0 if stage is AccountStage.EXPRESS else size
     for end in ends:
-        row = Account(id=1, name="", balance=Decimal(start + end), stage=stage, size=size, loss_state=row.loss_state)
-        row = Account(id=1, name="", balance=row.balance, stage=stage, size=size, loss_state=rules.next_day(row))
+        row = AccountRecord(
+            id=1, name="", balance=Decimal(start + end), stage=stage, size=size, loss_state=row.loss_state
+        )
+        row = AccountRecord(id=1, name="", balance=row.balance, stage=stage, size=size, loss_state=rules.next_day(row))
 
     assert min(start, max(start, *(start + end for end in ends)) - LOSS[size]) == row.loss_state.loss_limit_level
 
@@ -90,7 +92,7 @@ def test_a_touch_by_several_positions_is_no_earlier_than_it_is_true(rows: list[t
 )
 def test_an_express_account_scales_with_the_balance_its_day_began_with(size: int, ladder: dict[int, int]) -> None:
     assert {balance: 10 * minis for balance, minis in ladder.items()} == {
-        balance: rules.most_micros(account(Stage.EXPRESS, size, balance)) for balance in ladder
+        balance: rules.most_micros(account(AccountStage.EXPRESS, size, balance)) for balance in ladder
     }
 
 

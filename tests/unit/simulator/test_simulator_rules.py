@@ -6,7 +6,7 @@ from decimal import Decimal
 import pytest
 
 from shared.domain.orders.order import OrderState, OrderType, Side
-from simulator.venue.records import AccountSettings, Stage
+from simulator.venue.records import AccountSettings, AccountStage
 from tests.fixtures.venue import MNQ
 from tests.fixtures.venue_core import OpenVenueCore, VenueCore
 
@@ -17,7 +17,7 @@ NOT_NEW, FLAT, REOPENS = (
 
 
 def test_a_touch_of_the_loss_limit_cancels_closes_and_ends_the_account(venue_core: VenueCore) -> None:
-    venue_core.open_account(Stage.COMBINE)
+    venue_core.open_account(AccountStage.COMBINE)
     entry = venue_core.enter(quantity=50, stop_loss=-900)
     resting = venue_core.place(type=OrderType.LIMIT, side=Side.SELL, quantity=1, price="25100.00").order_id
     assert resting is not None
@@ -33,7 +33,7 @@ def test_a_touch_of_the_loss_limit_cancels_closes_and_ends_the_account(venue_cor
 
 
 def test_a_limit_not_quite_touched_changes_nothing(venue_core: VenueCore) -> None:
-    venue_core.open_account(Stage.COMBINE)
+    venue_core.open_account(AccountStage.COMBINE)
     venue_core.enter(quantity=50)
     venue_core.goes_to("24981.00", "25000.00")
 
@@ -41,7 +41,7 @@ def test_a_limit_not_quite_touched_changes_nothing(venue_core: VenueCore) -> Non
 
 
 def test_a_touch_between_two_looks_counts(venue_core: VenueCore) -> None:
-    venue_core.open_account(Stage.COMBINE)
+    venue_core.open_account(AccountStage.COMBINE)
     venue_core.enter(quantity=50)
     venue_core.goes_to("24970.00", "25000.00")
 
@@ -49,7 +49,7 @@ def test_a_touch_between_two_looks_counts(venue_core: VenueCore) -> None:
 
 
 def test_fees_alone_may_touch_the_limit(venue_core: VenueCore) -> None:
-    venue_core.open_account(Stage.COMBINE, balance=Decimal(48_030))
+    venue_core.open_account(AccountStage.COMBINE, balance=Decimal(48_030))
     venue_core.enter(quantity=50)
     venue_core.step(seconds=1)
 
@@ -58,7 +58,7 @@ def test_fees_alone_may_touch_the_limit(venue_core: VenueCore) -> None:
 
 def test_the_floor_follows_the_balance_of_the_days_end_and_stops_at_the_start(open_venue_core: OpenVenueCore) -> None:
     venue_core = open_venue_core()
-    venue_core.open_account(Stage.COMBINE)
+    venue_core.open_account(AccountStage.COMBINE)
     floors = [venue_core.account().loss_state.loss_limit_level]
     for day, balance in enumerate((51_000, 50_500, 56_000)):
         venue_core.venue.set_account(venue_core.account_id, AccountSettings(balance=Decimal(balance)))
@@ -71,14 +71,14 @@ def test_the_floor_follows_the_balance_of_the_days_end_and_stops_at_the_start(op
 
 
 def test_an_express_account_begins_at_nothing_and_two_thousand_below(venue_core: VenueCore) -> None:
-    account = venue_core.open_account(Stage.EXPRESS)
+    account = venue_core.open_account(AccountStage.EXPRESS)
 
     assert (Decimal(0), Decimal(-2_000)) == (account.balance, account.loss_state.loss_limit_level)
     assert account.name.startswith("EXPRESS-")
 
 
 def test_the_daily_loss_limit_locks_until_the_next_trading_day(venue_core: VenueCore) -> None:
-    venue_core.open_account(Stage.COMBINE)
+    venue_core.open_account(AccountStage.COMBINE)
     venue_core.venue.set_account(venue_core.account_id, AccountSettings(daily_loss_limit=Decimal(1_000)))
     venue_core.enter(quantity=50)
     venue_core.goes_to("24985.00")
@@ -94,15 +94,15 @@ def test_the_daily_loss_limit_locks_until_the_next_trading_day(venue_core: Venue
 @pytest.mark.parametrize(
     ("stage", "size", "balance", "most"),
     [
-        (Stage.PRACTICE, 50_000, None, 50),
-        (Stage.COMBINE, 150_000, None, 150),
-        (Stage.EXPRESS, 50_000, None, 20),
-        (Stage.EXPRESS, 50_000, Decimal(1_500), 30),
-        (Stage.EXPRESS, 50_000, Decimal(2_001), 50),
+        (AccountStage.PRACTICE, 50_000, None, 50),
+        (AccountStage.COMBINE, 150_000, None, 150),
+        (AccountStage.EXPRESS, 50_000, None, 20),
+        (AccountStage.EXPRESS, 50_000, Decimal(1_500), 30),
+        (AccountStage.EXPRESS, 50_000, Decimal(2_001), 50),
     ],
 )
 def test_no_position_is_larger_than_the_stage_allows(
-    venue_core: VenueCore, stage: Stage, size: int, balance: Decimal | None, most: int
+    venue_core: VenueCore, stage: AccountStage, size: int, balance: Decimal | None, most: int
 ) -> None:
     venue_core.open_account(stage, size, balance=balance)
     over = venue_core.place(quantity=most + 1)
@@ -115,7 +115,7 @@ def test_no_position_is_larger_than_the_stage_allows(
 
 
 def test_working_orders_of_a_side_and_other_contracts_count_but_legs_do_not(venue_core: VenueCore) -> None:
-    venue_core.open_account(Stage.COMBINE)
+    venue_core.open_account(AccountStage.COMBINE)
     venue_core.enter(quantity=20, stop_loss=-400, take_profit=400)
     venue_core.place(type=OrderType.LIMIT, price="24900.00", quantity=10)
     minis = [venue_core.place(contract_id=ES, quantity=quantity).code for quantity in (3, 2)]
