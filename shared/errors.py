@@ -1,4 +1,39 @@
-"""Every error we raise on purpose, sorted by how to react to it."""
+"""Every error we raise on purpose, sorted by how to react to it.
+
+TickworkError
+|-- SettingsError                  a program must not start: fix the setting
+|   `-- AlreadyRunningError        cli.local.home.lock
+|-- RetryableError                 try again later; the attempt is counted
+|   |-- QueueFullError
+|   |-- VenueDownError
+|   |-- LedgerUnavailableError     shared.ledger.connection
+|   |-- DatabaseDownError          web.receiver.patience
+|   |-- NotSentError               shared.gateway.errors
+|   |   `-- BudgetSpentError       also a RateLimitedError
+|   `-- PostponedError             not now, through no fault of the job: the attempt is not counted
+|       |-- RateLimitedError
+|       `-- MarketClosedError
+|-- RefusedError                   the request is wrong: trying again cannot help
+|   |-- OrderRejectedError         by the venue
+|   |-- RiskLimitError             by our own rules
+|   `-- InvalidAlertError
+|       `-- RefusedAlertError      shared.domain.alerts.payload
+|-- AmbiguousOutcomeError          sent, and nobody knows whether it happened: only reconciliation settles it
+|   `-- TagInUseError              shared.gateway.errors
+|-- HaltError                      new entries stop until a person resumes
+|   |-- PositionMismatchError
+|   `-- CredentialsRefusedError
+|-- LeaseLostError                 another worker may run the job now: write nothing
+|-- JobOutcomeUnknownError         the end of a job may not be recorded: this process must end
+|-- JobFailedError                 workers.app: what Flower shows of a job that ended failed or dead
+|-- RedisUnavailableError          shared.hot.connection: do without Redis
+|-- TokenRefusedError              shared.gateway.rest.transport: renew the token
+|-- HubError                       shared.gateway.hubs.hub: connect again
+|   `-- LoggedOutError
+|-- MalformedRecordError           shared.gateway.hubs.protocol
+|-- BodyLateError                  web.receiver.body
+`-- of the simulator               ControlRequestError, BadFrameError, HandshakeRefusedError
+"""
 
 from datetime import datetime, timedelta
 
@@ -81,3 +116,11 @@ class PositionMismatchError(HaltError):
 
 class CredentialsRefusedError(HaltError):
     """The venue refused our user name or key."""
+
+
+class LeaseLostError(TickworkError):
+    """The lease of a job was lost while it ran: another worker may run it now, so this one may write nothing."""
+
+
+class JobOutcomeUnknownError(TickworkError):
+    """Whether the end of a job was recorded is not known: this process must end, and its lease is released."""

@@ -20,13 +20,13 @@ from kombu import Queue as KombuQueue
 import workers
 from shared.config import Settings, load_settings
 from shared.db.engine import DATABASE_ERRORS
+from shared.errors import JobOutcomeUnknownError, TickworkError
 from shared.fleets import FLEETS, Fleet, Queue
 from shared.ledger.envelope import BATCH
 from shared.ledger.jobs import job_names_with
 from shared.ledger.wake import is_amqp
 from shared.ledger.wake_amqp import quorum_queue
 from shared.log import set_up_logging
-from workers.context import JobOutcomeUnknownError
 from workers.runner import Runner
 from workers.task import TASKS
 from workers.wiring import open_runner
@@ -36,7 +36,7 @@ log = logging.getLogger(__name__)
 _PR_SET_PDEATHSIG = 1
 
 
-class JobFailedError(Exception):
+class JobFailedError(TickworkError):
     """What Flower shows for a job that ended failed or dead."""
 
 
@@ -142,7 +142,7 @@ def _run_job(job_id: str) -> object:
     with _runner() as runner:
         outcome = runner.run(UUID(job_id))
     match outcome.state:
-        case "reschedule":
+        case "rescheduled":
             raise Retry(outcome.error, when=None)
         case "failed" | "dead":
             raise JobFailedError(f"{outcome.state}: {outcome.error}")

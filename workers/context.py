@@ -15,7 +15,7 @@ from shared.config import Settings
 from shared.db.accounts import accounts
 from shared.db.accounts.accounts import AccountRow
 from shared.db.engine import CONNECTION_ERRORS, autocommit
-from shared.errors import HaltError
+from shared.errors import HaltError, JobOutcomeUnknownError
 from shared.ledger import transitions
 from shared.ledger.envelope import WakeUp
 from shared.ledger.ledger import Ledger, Transaction
@@ -26,10 +26,6 @@ if TYPE_CHECKING:
     from shared.gateway.client import GatewayClient
     from shared.hot.quotes import QuoteReader
     from workers.call_log import CallBuffer
-
-
-class JobOutcomeUnknownError(Exception):
-    """A job's end could not be written, or nobody knows; its lease is given back by whoever outlives this process."""
 
 
 @dataclass(slots=True)

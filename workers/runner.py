@@ -16,14 +16,14 @@ from sqlalchemy import Connection
 from shared.clock import monotonic
 from shared.db.engine import DATABASE_ERRORS, driver
 from shared.domain.upkeep.backoff import delay
-from shared.errors import HaltError, PostponedError, RefusedError
+from shared.errors import HaltError, JobOutcomeUnknownError, LeaseLostError, PostponedError, RefusedError
 from shared.fleets import Queue
 from shared.ledger import queues, transitions
 from shared.ledger.connection import LedgerUnavailableError
 from shared.ledger.job import request_of
-from shared.ledger.ledger import LeaseLostError, Ledger
+from shared.ledger.ledger import Ledger
 from shared.ledger.transitions import ClaimedJob
-from workers.context import Context, JobOutcomeUnknownError
+from workers.context import Context
 from workers.deadline import Deadline
 from workers.task import TASKS
 
@@ -68,7 +68,7 @@ class Runner:
         try:
             claimed = self._ledger.claim(job_id, self._worker)
         except LedgerUnavailableError as error:
-            return Outcome("reschedule", error=str(error))
+            return Outcome("rescheduled", error=str(error))
         except psycopg.Error as error:  # it may have been granted, and our lease would be renewed for ever
             raise JobOutcomeUnknownError(f"whether job {job_id} was claimed is not known: {error}") from error
         if claimed is None:
@@ -215,7 +215,7 @@ class Runner:
         message = _with_traceback(error) if is_counted else _text(error)
         is_ours = transitions.reschedule(line, job, pause, is_counted=is_counted, error=message)
         return (
-            Outcome("reschedule", error=_text(error)) if is_ours else Outcome("duplicate", error="the lease was lost")
+            Outcome("rescheduled", error=_text(error)) if is_ours else Outcome("duplicate", error="the lease was lost")
         )
 
 

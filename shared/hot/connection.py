@@ -9,6 +9,7 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from shared.clock import monotonic
+from shared.errors import TickworkError
 
 log = logging.getLogger(__name__)
 
@@ -28,7 +29,7 @@ def connect(url: str) -> "redis.Redis":
     )
 
 
-class RedisUnavailableError(Exception):
+class RedisUnavailableError(TickworkError):
     """Redis does not answer, or did not a moment ago; what was asked may or may not have been done."""
 
 

@@ -10,6 +10,7 @@ import psycopg
 from sqlalchemy import Connection, Engine
 
 from shared.db.engine import driver
+from shared.errors import LeaseLostError
 from shared.fleets import Queue
 from shared.ledger import queues, transitions
 from shared.ledger.connection import AutocommitConnection, LedgerUnavailableError
@@ -20,10 +21,6 @@ from shared.ledger.transitions import ClaimedJob
 from shared.ledger.wake import Wake
 
 log = logging.getLogger(__name__)
-
-
-class LeaseLostError(Exception):
-    """The job was taken back while it ran: another may run it now, so nothing of ours may be written."""
 
 
 class Transaction:

@@ -20,6 +20,7 @@ from starlette.routing import Route
 from shared.clock import machine_now
 from shared.domain.market_data.bar import to_ticks
 from shared.domain.market_data.contract import Contract
+from shared.errors import TickworkError
 from simulator import wire
 from simulator.faults import EVERYWHERE, STREAM_KINDS, Fault, Preset
 from simulator.logins import Logins
@@ -35,7 +36,7 @@ _LONGEST_STEP = 31 * 86_400
 Answer = Callable[[Request, bytes], Response | Awaitable[Response]]
 
 
-class ControlRequestError(Exception):
+class ControlRequestError(TickworkError):
     """What was asked cannot be done; the text says why, the status what kind of mistake it is."""
 
     def __init__(self, detail: str, status: HTTPStatus = HTTPStatus.BAD_REQUEST) -> None:

@@ -6,6 +6,7 @@ from typing import Any
 
 import msgspec
 
+from shared.errors import TickworkError
 from simulator import wire
 
 SEPARATOR = "\x1e"
@@ -23,11 +24,11 @@ class SentMessageType(IntEnum):
     CLOSE = 7
 
 
-class BadFrameError(Exception):
+class BadFrameError(TickworkError):
     """A record that is not of the protocol; the connection ends with it."""
 
 
-class HandshakeRefusedError(Exception):
+class HandshakeRefusedError(TickworkError):
     """A handshake we cannot go on from; the text is what the client hears."""
 
 

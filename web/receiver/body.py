@@ -5,6 +5,8 @@ from dataclasses import dataclass
 
 from starlette.requests import ClientDisconnect, Request
 
+from shared.errors import TickworkError
+
 MOST_BYTES = 16 * 1024
 _MOST_DRAINED = 8 * 1024 * 1024  # a sender reads our answer only after it has sent everything
 _PATIENCE_S = 3.0  # as long as TradingView waits for our answer
@@ -19,7 +21,7 @@ class Body:
     is_whole: bool
 
 
-class BodyLateError(Exception):
+class BodyLateError(TickworkError):
     """The body did not arrive in time, or its sender went away."""
 
 

@@ -5,10 +5,12 @@ import os
 import time
 from pathlib import Path
 
+from shared.errors import SettingsError
+
 _PATIENCE_S = 1.0
 
 
-class AlreadyRunningError(Exception):
+class AlreadyRunningError(SettingsError):
     """Another `tickwork up` holds the home; `pid` is its process, None if it has not written it down yet."""
 
     def __init__(self, pid: int | None) -> None:

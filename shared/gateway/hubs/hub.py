@@ -21,7 +21,7 @@ from shared.clock import machine_now, monotonic
 from shared.domain.accounts.login import token_of
 from shared.errors import CredentialsRefusedError, TickworkError
 from shared.gateway.hubs import protocol
-from shared.gateway.hubs.protocol import MalformedRecordError, MessageType, Record
+from shared.gateway.hubs.protocol import MessageType, Record
 from shared.gateway.hubs.session import HubSession
 from shared.log import masked
 
@@ -123,7 +123,7 @@ class Hub:
                 log.warning("hub %s: the venue answered %s", self.name, error.response.status_code)
                 if error.response.status_code == HTTPStatus.UNAUTHORIZED:
                     self._session.note_refused(token)
-            except (TickworkError, OSError, WebSocketException, MalformedRecordError) as error:
+            except (TickworkError, OSError, WebSocketException) as error:
                 log.warning("hub %s lost: %s", self.name, masked(f"{type(error).__name__}: {error}"))
             failures = 0 if monotonic() - began > _LONGEST_PAUSE_S else failures + 1
             most = min(_LONGEST_PAUSE_S, _FIRST_PAUSE_S * 2 ** min(failures, 10))

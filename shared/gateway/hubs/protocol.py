@@ -8,6 +8,8 @@ from enum import IntEnum
 
 import msgspec
 
+from shared.errors import TickworkError
+
 SEPARATOR = "\x1e"
 # The first snapshot of an order book is far above 10 KB; the library's 1 MiB is where others met 1009 in a loop.
 MOST_FRAME = 16 * 1024 * 1024
@@ -23,7 +25,7 @@ class MessageType(IntEnum):
     CLOSE = 7
 
 
-class MalformedRecordError(ValueError):
+class MalformedRecordError(TickworkError):
     """What came is not of the protocol; the connection is of no more use."""
 
 

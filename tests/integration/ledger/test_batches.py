@@ -65,7 +65,7 @@ def test_one_that_fails_takes_only_its_own_effects_along(runner_env: RunnerEnv) 
     jobs = ask(runner_env, effect(1), half, lambda ctx: ctx.transaction().__enter__().connection, broken, effect(2))
     counts = runner_env.runner.run_batch(NAME, Queue.NORMAL, 10)
 
-    assert {"succeeded": 2, "reschedule": 3} == counts
+    assert {"succeeded": 2, "rescheduled": 3} == counts
     assert ["succeeded", "queued", "queued", "queued", "succeeded"] == states(runner_env, jobs)
     assert [1, 2] == numbers(runner_env)
     assert "half way" in runner_env.row(jobs[1])["error"]
@@ -77,7 +77,7 @@ def test_a_failed_one_is_tried_again_alone(runner_env: RunnerEnv) -> None:
     runner_env.execute("UPDATE job SET run_at = now()")
 
     assert {} == runner_env.runner.run_batch(NAME, Queue.NORMAL, 10)
-    assert "reschedule" == runner_env.runner.run(job).state
+    assert "rescheduled" == runner_env.runner.run(job).state
 
 
 def test_when_one_is_taken_back_nothing_of_the_batch_is_kept_and_each_runs_again(runner_env: RunnerEnv) -> None:
@@ -101,7 +101,7 @@ def test_a_result_that_no_row_can_hold_does_not_keep_the_others_from_ending(runn
     jobs = ask(runner_env, effect(1), lambda _: {"text": "a\x00b"}, effect(2))
     runner_env.runner.run_batch(NAME, Queue.NORMAL, 10)
     for job in jobs:
-        while runner_env.run(job).state == "reschedule":
+        while runner_env.run(job).state == "rescheduled":
             pass
 
     assert ["succeeded", "dead", "succeeded"] == states(runner_env, jobs)

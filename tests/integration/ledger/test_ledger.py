@@ -12,11 +12,12 @@ from sqlalchemy import Engine, select, text, update
 from shared.clock import machine_now
 from shared.db.engine import driver, make_engine
 from shared.db.tables.ledger import job
+from shared.errors import LeaseLostError
 from shared.fleets import Queue, most_outstanding
 from shared.ledger import queues, recovery, transitions
 from shared.ledger.enqueue import EnqueueOptions
 from shared.ledger.jobs.upkeep import DeleteOldRows, DoNothing
-from shared.ledger.ledger import LeaseLostError, Ledger
+from shared.ledger.ledger import Ledger
 from shared.ledger.wake import open_wake
 from tests.fixtures.broker import Broker
 

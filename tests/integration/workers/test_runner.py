@@ -67,7 +67,7 @@ def test_a_job_whose_attempts_are_spent_is_dead_and_says_where_it_failed(
 ) -> None:
     job_id = runner_env.ask(raising(error))
 
-    assert ["reschedule", "reschedule", "dead"] == [runner_env.run(job_id).state for _ in range(Drill.attempts)]
+    assert ["rescheduled", "rescheduled", "dead"] == [runner_env.run(job_id).state for _ in range(Drill.attempts)]
     row = runner_env.row(job_id)
     assert ("dead", 3, 3) == (row["state"], row["attempt"], row["max_attempts"])
     assert "still no" in row["error"]
@@ -116,7 +116,7 @@ def test_a_job_may_be_postponed_more_often_than_it_has_attempts(runner_env: Runn
 
     job_id = runner_env.ask(act)
     for _ in range(Drill.attempts + 3):
-        assert "reschedule" == runner_env.run(job_id).state
+        assert "rescheduled" == runner_env.run(job_id).state
 
     assert "succeeded" == runner_env.run(job_id).state
     assert ("at last", 1) == (runner_env.row(job_id)["result"], runner_env.row(job_id)["attempt"])
@@ -163,7 +163,7 @@ def test_a_row_that_no_task_understands_ends_dead_with_the_reason_and_keeps_its_
 
     outcomes = [runner_env.run(job_id).state for _ in range(3)]
     row = runner_env.row(job_id)
-    assert ["reschedule", "reschedule", "dead"] == outcomes
+    assert ["rescheduled", "rescheduled", "dead"] == outcomes
     assert ("dead", arguments) == (row["state"], row["arguments"])
     assert complaint in row["error"]
 
@@ -173,7 +173,7 @@ def test_a_result_that_no_row_can_hold_is_told_and_not_lost_in_silence(
     runner_env: RunnerEnv, result: object, complaint: str
 ) -> None:
     job_id = runner_env.ask(lambda _: {"text": result})
-    while runner_env.run(job_id).state == "reschedule":
+    while runner_env.run(job_id).state == "rescheduled":
         pass
 
     assert "dead" == runner_env.row(job_id)["state"]

@@ -10,6 +10,7 @@ import pytest
 from sqlalchemy import text
 
 from shared.errors import (
+    JobOutcomeUnknownError,
     OrderRejectedError,
     RateLimitedError,
     RetryableError,
@@ -20,7 +21,7 @@ from tests.fixtures.ledger_env import database_away
 from tests.fixtures.processes import until
 from tests.fixtures.runner_env import ME, RunnerEnv, raising
 from tests.fixtures.wire_tap import WireTap
-from workers.context import Context, JobOutcomeUnknownError
+from workers.context import Context
 from workers.runner import Outcome, Runner
 
 
@@ -173,7 +174,7 @@ def test_a_handed_over_job_that_is_reschedule_still_goes_before_those_that_wait(
     job_id = runner_env.ask(first, sequence_key="account:1")
     waiting = runner_env.ask(lambda _: "third", sequence_key="account:1")
 
-    assert "reschedule" == runner_env.run(job_id).state
+    assert "rescheduled" == runner_env.run(job_id).state
     assert "duplicate" == runner_env.run(waiting).state
     (reschedule,) = runner_env.rows(f"SELECT state, attempt FROM job WHERE parent_id = '{job_id}'")
     assert {"state": "queued", "attempt": 1} == reschedule
@@ -191,7 +192,7 @@ def test_a_job_whose_end_cannot_be_written_is_left_to_whoever_outlives_this_proc
 def test_a_job_that_postgres_was_not_asked_for_stays_where_it_is(runner_env: RunnerEnv) -> None:
     job_id = runner_env.ask(lambda _: None)
     with database_away(runner_env.database_url):
-        assert "reschedule" == runner_env.runner.run(job_id).state
+        assert "rescheduled" == runner_env.runner.run(job_id).state
 
     assert ("queued", 0) == (runner_env.row(job_id)["state"], runner_env.row(job_id)["attempt"])
     assert "succeeded" == runner_env.run(job_id).state
