@@ -57,7 +57,7 @@ class Settings:
     log_level: str
 
     def need_database(self) -> str:
-        """Return DATABASE_URL or raise SettingsError with the cure."""
+        """Return DATABASE_URL or raise SettingsError with the hint."""
         if not self.database_url:
             raise SettingsError(
                 "DATABASE_URL is not set: start the stack with `tickwork up`, or set it to a PostgreSQL 15+ URL "
@@ -66,7 +66,7 @@ class Settings:
         return self.database_url
 
     def need_redis(self) -> str:
-        """Return REDIS_URL or raise SettingsError with the cure."""
+        """Return REDIS_URL or raise SettingsError with the hint."""
         if not self.redis_url:
             raise SettingsError(
                 "REDIS_URL is not set: start the stack with `tickwork up`, or set it to a Redis 7+ or Valkey URL "

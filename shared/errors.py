@@ -39,7 +39,7 @@ from datetime import datetime, timedelta
 
 
 class TickworkError(Exception):
-    """Something went wrong that we foresaw; the message names the value and the cure."""
+    """Something went wrong that we foresaw; the message names the value and the hint."""
 
 
 class SettingsError(TickworkError):
@@ -91,7 +91,7 @@ class RiskLimitError(RefusedError):
 
 
 class InvalidAlertError(RefusedError):
-    """An alert cannot be understood; `field` names the part and the message the cure."""
+    """An alert cannot be understood; `field` names the part and the message the hint."""
 
     def __init__(self, message: str, field: str) -> None:
         super().__init__(message)

@@ -12,7 +12,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from simulator import openapi, wire
+from simulator import openapi, request_bodies, wire
 from simulator.endpoints import accounts, bars, contracts, orders, positions
 from simulator.hubs.connection import HubTiming
 from simulator.hubs.hubs import Hubs
@@ -28,27 +28,27 @@ _STEP = 0.025  # seconds of machine time between two looks at the market
 _LOOKS_BETWEEN_MISFORTUNES = 40  # so the faults of a connection are met about once a second
 
 ENDPOINTS = (
-    Endpoint("/api/Account/search", wire.AccountSearchBody, accounts.search),
-    Endpoint("/api/Contract/search", wire.ContractSearchBody, contracts.search),
-    Endpoint("/api/Contract/searchById", wire.ContractByIdBody, contracts.search_by_id),
-    Endpoint("/api/Contract/available", wire.ContractsAvailableBody, contracts.available),
-    Endpoint("/api/History/retrieveBars", wire.RetrieveBarsBody, bars.retrieve),
-    Endpoint("/api/Order/place", wire.PlaceOrderBody, orders.place),
-    Endpoint("/api/Order/cancel", wire.OrderByIdBody, orders.cancel),
-    Endpoint("/api/Order/modify", wire.ModifyOrderBody, orders.modify),
-    Endpoint("/api/Order/search", wire.OrderSearchBody, orders.search),
-    Endpoint("/api/Order/searchOpen", wire.AccountBody, orders.search_open),
-    Endpoint("/api/Order/searchById", wire.OrderByIdBody, orders.search_by_id),
-    Endpoint("/api/Order/v2/query", wire.OrderQueryBody, orders.query),
-    Endpoint("/api/Position/searchOpen", wire.AccountBody, positions.search_open),
-    Endpoint("/api/Position/closeContract", wire.ClosePositionBody, positions.close),
-    Endpoint("/api/Position/partialCloseContract", wire.PartialCloseBody, positions.close_part),
-    Endpoint("/api/Trade/search", wire.TradeSearchBody, positions.search_trades),
+    Endpoint("/api/Account/search", request_bodies.AccountSearchBody, accounts.search),
+    Endpoint("/api/Contract/search", request_bodies.ContractSearchBody, contracts.search),
+    Endpoint("/api/Contract/searchById", request_bodies.ContractByIdBody, contracts.search_by_id),
+    Endpoint("/api/Contract/available", request_bodies.ContractsAvailableBody, contracts.available),
+    Endpoint("/api/History/retrieveBars", request_bodies.RetrieveBarsBody, bars.retrieve),
+    Endpoint("/api/Order/place", request_bodies.PlaceOrderBody, orders.place),
+    Endpoint("/api/Order/cancel", request_bodies.OrderByIdBody, orders.cancel),
+    Endpoint("/api/Order/modify", request_bodies.ModifyOrderBody, orders.modify),
+    Endpoint("/api/Order/search", request_bodies.OrderSearchBody, orders.search),
+    Endpoint("/api/Order/searchOpen", request_bodies.AccountBody, orders.search_open),
+    Endpoint("/api/Order/searchById", request_bodies.OrderByIdBody, orders.search_by_id),
+    Endpoint("/api/Order/v2/query", request_bodies.OrderQueryBody, orders.query),
+    Endpoint("/api/Position/searchOpen", request_bodies.AccountBody, positions.search_open),
+    Endpoint("/api/Position/closeContract", request_bodies.ClosePositionBody, positions.close),
+    Endpoint("/api/Position/partialCloseContract", request_bodies.PartialCloseBody, positions.close_part),
+    Endpoint("/api/Trade/search", request_bodies.TradeSearchBody, positions.search_trades),
 )
 
-LOGINS: dict[str, type[wire.RequestBody] | None] = {
-    "/api/Auth/loginKey": wire.LoginKeyBody,
-    "/api/Auth/loginApp": wire.LoginAppBody,
+LOGINS: dict[str, type[request_bodies.RequestBody] | None] = {
+    "/api/Auth/loginKey": request_bodies.LoginKeyBody,
+    "/api/Auth/loginApp": request_bodies.LoginAppBody,
     "/api/Auth/validate": None,
     "/api/Auth/logout": None,
 }

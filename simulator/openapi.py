@@ -5,7 +5,7 @@ from typing import Any
 
 import msgspec
 
-from simulator import wire
+from simulator import request_bodies
 from simulator.schemas import SCHEMAS, EndpointSchema
 
 Json = dict[str, Any]
@@ -29,7 +29,7 @@ _INFO = {
 }
 
 
-def document_of(bodies: Mapping[str, type[wire.RequestBody] | None]) -> Json:
+def document_of(bodies: Mapping[str, type[request_bodies.RequestBody] | None]) -> Json:
     """Return the document: `bodies` are the POST paths, in order, and what each takes, None for no body."""
     types = [body for body in bodies.values() if body is not None]
     payloads = [type_ for path in bodies for type_ in SCHEMAS[path].payload.values()]

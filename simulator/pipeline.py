@@ -14,7 +14,7 @@ from starlette.requests import HTTPConnection, Request
 from starlette.responses import Response
 
 from shared.clock import machine_now
-from simulator import response_faults, wire
+from simulator import request_bodies, response_faults, wire
 from simulator.faults import Fault, Faults
 from simulator.limits import Limits
 from simulator.logins import Logins
@@ -35,7 +35,7 @@ class Endpoint:
     """One path of the venue that needs a token: the body it takes, and what answers it."""
 
     path: str
-    body: type[wire.RequestBody]
+    body: type[request_bodies.RequestBody]
     answer: Callable[[UserView, Any], bytes]
 
 
@@ -86,7 +86,7 @@ class Pipeline:
     def log_in(self, request: Request, raw: bytes) -> Response:
         """Answer Auth/loginKey; a wrong user or key is code 3, with status 200."""
         try:
-            body = msgspec.json.decode(raw, type=wire.LoginKeyBody)
+            body = msgspec.json.decode(raw, type=request_bodies.LoginKeyBody)
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
             return problem(error)
         if not self.limits.may_pass(body.user_name, request.url.path):
@@ -98,7 +98,7 @@ class Pipeline:
     def log_in_by_app(self, request: Request, raw: bytes) -> Response:
         """Answer Auth/loginApp, the flow of firms: there is no app here, so it is code 4, with status 200."""
         try:
-            body = msgspec.json.decode(raw, type=wire.LoginAppBody)
+            body = msgspec.json.decode(raw, type=request_bodies.LoginAppBody)
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
             return problem(error)
         if not self.limits.may_pass(body.user_name, request.url.path):

@@ -11,7 +11,7 @@ from typing import Any
 
 import msgspec
 
-from simulator.wire import Int32, Int64
+from simulator.request_bodies import Int32, Int64
 
 
 class Model(msgspec.Struct, rename="camel", frozen=True, kw_only=True):

@@ -30,14 +30,14 @@ def account(known: Sequence[AccountRow], word: str | None) -> AccountRow:
         raise click.ClickException("no account is known yet: `tickwork status` tells whether everything runs")
     if word is not None:
         matches = [one for one in known if word == str(one.id) or word.lower() == one.name.lower()]
-        cure = f"account {word} is unknown: those that may trade are {shown}"
+        hint = f"account {word} is unknown: those that may trade are {shown}"
         if len(matches) > 1:
-            cure = f"more than one account is called {word}: give its id, {' or '.join(str(one.id) for one in matches)}"
+            hint = f"more than one account is called {word}: give its id, {' or '.join(str(one.id) for one in matches)}"
     else:
         matches = [one for one in known if one.can_trade]
-        cure = f"say which account with --account ID, of those that may trade: {shown}"
+        hint = f"say which account with --account ID, of those that may trade: {shown}"
     if len(matches) != 1:
-        raise click.ClickException(cure)
+        raise click.ClickException(hint)
     return matches[0]
 
 

@@ -235,5 +235,5 @@ def _runs_already(home: Home, pid: int | None) -> str:
     state = read_state(home) or {"urls": {}}
     receiver_url = state["urls"].get("receiver")
     where = f", its receiver at {receiver_url}" if receiver_url else ""
-    cure = "`tickwork status` shows it, `tickwork down` ends it"
-    return f"a stack runs in {home.root} already: process {pid}{where}. {cure}"
+    hint = "`tickwork status` shows it, `tickwork down` ends it"
+    return f"a stack runs in {home.root} already: process {pid}{where}. {hint}"

@@ -54,12 +54,12 @@ def requeue(connection: LedgerConnection, job_id: UUID, *, is_late_fine: bool = 
         return
     seen = _see(connection, job_id)
     if seen.is_late and seen.state in _ENDED_BADLY:
-        cure = (
+        hint = (
             "an entry is never sent late: post the alert again"
             if seen.name in job_names_with("is_entry")
             else "add --past-expiry"
         )
-        raise RefusedError(f"{seen.name} {job_id} had to begin by {seen.expires_at:%Y-%m-%d %H:%M:%S} UTC: {cure}")
+        raise RefusedError(f"{seen.name} {job_id} had to begin by {seen.expires_at:%Y-%m-%d %H:%M:%S} UTC: {hint}")
     raise _refused(job_id, seen, "only one that is dead, failed, expired or cancelled is queued again")
 
 

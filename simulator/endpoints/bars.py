@@ -7,7 +7,7 @@ from itertools import chain, islice, takewhile
 from shared.domain.market_data.bar import MINUTE, Bar
 from shared.domain.market_data.contract import Contract
 from shared.domain.market_data.coverage import Span
-from simulator import wire
+from simulator import request_bodies, wire
 from simulator.market.aggregate import aggregated, period_of, seconds_of
 from simulator.market.market import Market, bar_so_far
 from simulator.venue.user_view import UserView
@@ -19,7 +19,7 @@ _LENGTHS = {_SECOND: timedelta(seconds=1), _MINUTE: MINUTE, _HOUR: timedelta(hou
 _LONGEST = {_DAY: timedelta(days=1), _WEEK: timedelta(days=7), _MONTH: timedelta(days=31)}
 
 
-def retrieve(user_view: UserView, body: wire.RetrieveBarsBody) -> bytes:
+def retrieve(user_view: UserView, body: request_bodies.RetrieveBarsBody) -> bytes:
     """Answer with the newest `limit` bars that open in [start, end), newest first; the forming one only if asked.
 
     [SIM] Minutes are what the market has, longer bars are made of them, and seconds of the path the price takes
@@ -44,7 +44,7 @@ def retrieve(user_view: UserView, body: wire.RetrieveBarsBody) -> bytes:
     return wire.envelope(bars=wire.bar_models(list(islice(found, body.limit)), contract.tick_size))
 
 
-def _bars(market: Market, contract: Contract, body: wire.RetrieveBarsBody, now: datetime) -> Iterator[Bar]:
+def _bars(market: Market, contract: Contract, body: request_bodies.RetrieveBarsBody, now: datetime) -> Iterator[Bar]:
     wanted = Span(wire.utc(body.start_time), wire.utc(body.end_time))
     start_of = _start_of(market, contract, body.unit, body.unit_number)
     longest = _LONGEST.get(body.unit, _LENGTHS.get(body.unit, MINUTE)) * body.unit_number
@@ -62,7 +62,9 @@ def _bars(market: Market, contract: Contract, body: wire.RetrieveBarsBody, now: 
             yield bar
 
 
-def _is_over(bar: Bar, body: wire.RetrieveBarsBody, now: datetime, start_of: Callable[[datetime], datetime]) -> bool:
+def _is_over(
+    bar: Bar, body: request_bodies.RetrieveBarsBody, now: datetime, start_of: Callable[[datetime], datetime]
+) -> bool:
     if body.unit in _LENGTHS:
         return bar.start + _LENGTHS[body.unit] * body.unit_number <= now
     return start_of(now) != bar.start

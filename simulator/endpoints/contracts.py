@@ -1,7 +1,7 @@
 """Contract/search, searchById and available."""
 
 from shared.domain.market_data.contract import MONTHS, Contract
-from simulator import wire
+from simulator import request_bodies, wire
 from simulator.market.listing import LISTINGS
 from simulator.venue.user_view import UserView
 
@@ -12,7 +12,7 @@ _MONTH_NAMES = (
 )  # fmt: skip
 
 
-def search(user_view: UserView, body: wire.ContractSearchBody) -> bytes:
+def search(user_view: UserView, body: request_bodies.ContractSearchBody) -> bytes:
     """Answer with active contracts whose name or description holds the text somewhere, ES in futurES as well."""
     text = (body.search_text or "").lower()
     found = [
@@ -23,7 +23,7 @@ def search(user_view: UserView, body: wire.ContractSearchBody) -> bytes:
     return wire.envelope(contracts=found[:_MOST_FOUND])
 
 
-def search_by_id(user_view: UserView, body: wire.ContractByIdBody) -> bytes:
+def search_by_id(user_view: UserView, body: request_bodies.ContractByIdBody) -> bytes:
     """Answer with one contract, active or not."""
     contract = user_view.venue.market.contract(body.contract_id, user_view.now())
     if contract is None:
@@ -31,7 +31,7 @@ def search_by_id(user_view: UserView, body: wire.ContractByIdBody) -> bytes:
     return wire.envelope(contract=wire.contract_model(contract, _description(contract)))
 
 
-def available(user_view: UserView, body: wire.ContractsAvailableBody) -> bytes:
+def available(user_view: UserView, body: request_bodies.ContractsAvailableBody) -> bytes:
     """Answer with every active contract; the live data tier is not ours, so it is empty."""
     return wire.envelope(contracts=_active(user_view, live=body.live))
 

@@ -9,7 +9,7 @@ from dataclasses import asdict
 from datetime import datetime, timedelta
 from decimal import Decimal
 from http import HTTPStatus
-from typing import Annotated, Any
+from typing import Any
 
 import msgspec
 from starlette.applications import Starlette
@@ -22,17 +22,17 @@ from shared.domain.market_data.bar import to_ticks
 from shared.domain.market_data.contract import Contract
 from shared.errors import TickworkError
 from simulator import wire
+from simulator.endpoints.control_bodies import ClockStep, NewAccount, NewUser, PricePath, PriceStep
 from simulator.faults import EVERYWHERE, STREAM_KINDS, Fault, Preset
 from simulator.logins import Logins
 from simulator.market.clocks import SteppedClock
 from simulator.market.script import Step
 from simulator.pipeline import Pipeline
 from simulator.venue.behaviour import Behaviour
-from simulator.venue.records import AccountRecord, AccountSettings, AccountStage
+from simulator.venue.records import AccountRecord, AccountSettings
 from simulator.venue.venue import Venue
 
 _HERE = {"127.0.0.1", "localhost"}
-_LONGEST_STEP = 31 * 86_400
 Answer = Callable[[Request, bytes], Response | Awaitable[Response]]
 
 
@@ -42,50 +42,6 @@ class ControlRequestError(TickworkError):
     def __init__(self, detail: str, status: HTTPStatus = HTTPStatus.BAD_REQUEST) -> None:
         super().__init__(detail)
         self.status = status
-
-
-class PriceStep(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """One piece of a path: straight to `price` within `seconds` of market time; see simulator.market.script.Step."""
-
-    price: Decimal
-    seconds: Annotated[float, msgspec.Meta(gt=0, le=86_400)] = 1
-    open: Decimal | None = None
-    high: Decimal | None = None
-    low: Decimal | None = None
-    volume: Annotated[int, msgspec.Meta(ge=0)] = 0
-
-
-class PricePath(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What a contract, named by its id or its root (MNQ), does from now on.
-
-    With `wait` the answer comes once the price has reached the end of the path.
-    """
-
-    contract: str
-    steps: list[PriceStep]
-    wait: bool = False
-
-
-class NewUser(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Who else may log in."""
-
-    user: str
-    key: str
-
-
-class NewAccount(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """An account to open, for the simulator's own user unless said; `balance` replaces what its stage begins with."""
-
-    stage: AccountStage
-    user: str = ""
-    size: int = 50_000
-    balance: Decimal | None = None
-
-
-class ClockStep(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """How far market time moves on, in seconds."""
-
-    step: Annotated[float, msgspec.Meta(gt=0, le=_LONGEST_STEP)]
 
 
 def make_control(venue: Venue, logins: Logins, pipeline: Pipeline, paths: Collection[str]) -> Starlette:

@@ -1,7 +1,7 @@
 """Order/place, cancel, modify and the four ways to look orders up."""
 
 from shared.domain.orders.order import OrderState, OrderType
-from simulator import wire
+from simulator import request_bodies, wire
 from simulator.venue.placing import BracketLeg, OrderTerms
 from simulator.venue.records import OrderRecord
 from simulator.venue.user_view import UserView
@@ -11,7 +11,7 @@ _PAGE_SIZE = 50
 _ALIVE = {1, 6, 7, 8}
 
 
-def place(user_view: UserView, body: wire.PlaceOrderBody) -> bytes:
+def place(user_view: UserView, body: request_bodies.PlaceOrderBody) -> bytes:
     """Take or reject an order."""
     if user_view.account(body.account_id) is None:
         return wire.envelope(ACCOUNT_NOT_FOUND.code, orderId=None)
@@ -35,14 +35,14 @@ def place(user_view: UserView, body: wire.PlaceOrderBody) -> bytes:
     return wire.envelope(verdict.code, verdict.message, orderId=verdict.order_id)
 
 
-def cancel(user_view: UserView, body: wire.OrderByIdBody) -> bytes:
+def cancel(user_view: UserView, body: request_bodies.OrderByIdBody) -> bytes:
     """Cancel an order."""
     if user_view.account(body.account_id) is None:
         return wire.envelope(ACCOUNT_NOT_FOUND.code)
     return _answer(user_view.venue.cancel(body.account_id, body.order_id))
 
 
-def modify(user_view: UserView, body: wire.ModifyOrderBody) -> bytes:
+def modify(user_view: UserView, body: request_bodies.ModifyOrderBody) -> bytes:
     """Change an order's size or price."""
     if user_view.account(body.account_id) is None:
         return wire.envelope(ACCOUNT_NOT_FOUND.code)
@@ -50,7 +50,7 @@ def modify(user_view: UserView, body: wire.ModifyOrderBody) -> bytes:
     return _answer(user_view.venue.modify(body.account_id, body.order_id, wanted))
 
 
-def search(user_view: UserView, body: wire.OrderSearchBody) -> bytes:
+def search(user_view: UserView, body: request_bodies.OrderSearchBody) -> bytes:
     """Answer with the orders created in a window, whatever became of them, newest first."""
     user_view.now()
     if user_view.account(body.account_id) is None:
@@ -60,7 +60,7 @@ def search(user_view: UserView, body: wire.OrderSearchBody) -> bytes:
     return _orders(user_view.state.orders_of(body.account_id, start, end)[::-1])
 
 
-def search_open(user_view: UserView, body: wire.AccountBody) -> bytes:
+def search_open(user_view: UserView, body: request_bodies.AccountBody) -> bytes:
     """Answer with the open orders only: suspended bracket children are not among them."""
     user_view.now()
     if user_view.account(body.account_id) is None:
@@ -68,7 +68,7 @@ def search_open(user_view: UserView, body: wire.AccountBody) -> bytes:
     return _orders([row for row in user_view.state.alive_of(body.account_id) if row.state is OrderState.WORKING])
 
 
-def search_by_id(user_view: UserView, body: wire.OrderByIdBody) -> bytes:
+def search_by_id(user_view: UserView, body: request_bodies.OrderByIdBody) -> bytes:
     """Answer with one order; an account of somebody else has none."""
     user_view.now()
     order = user_view.state.orders.get(body.order_id)
@@ -77,7 +77,7 @@ def search_by_id(user_view: UserView, body: wire.OrderByIdBody) -> bytes:
     return wire.envelope(order=wire.order_model(order))
 
 
-def query(user_view: UserView, body: wire.OrderQueryBody) -> bytes:
+def query(user_view: UserView, body: request_bodies.OrderQueryBody) -> bytes:
     """Answer with a page of the orders that match a filter; the offset counts rows."""
     by = body.filter
     user_view.now()
@@ -94,7 +94,7 @@ def query(user_view: UserView, body: wire.OrderQueryBody) -> bytes:
     )
 
 
-def _candidates(user_view: UserView, by: wire.OrderFilter) -> list[OrderRecord]:
+def _candidates(user_view: UserView, by: request_bodies.OrderFilter) -> list[OrderRecord]:
     """Return the rows that may match, oldest first: few when only working ones are asked for."""
     after = wire.utc(by.created_after) if by.created_after else None
     before = wire.utc(by.created_before) if by.created_before else None
@@ -108,7 +108,7 @@ def _candidates(user_view: UserView, by: wire.OrderFilter) -> list[OrderRecord]:
     ]
 
 
-def _matches(row: OrderRecord, by: wire.OrderFilter) -> bool:
+def _matches(row: OrderRecord, by: request_bodies.OrderFilter) -> bool:
     return by.contract_id in {None, row.contract_id} and (
         by.statuses is None or wire.STATUSES[row.state] in by.statuses
     )
@@ -118,7 +118,7 @@ def _orders(rows: list[OrderRecord]) -> bytes:
     return wire.envelope(orders=[wire.order_model(row) for row in rows])
 
 
-def _bracket(asked: wire.WireBracket | None) -> BracketLeg | None:
+def _bracket(asked: request_bodies.WireBracket | None) -> BracketLeg | None:
     return BracketLeg(ticks=asked.ticks, type=wire.TYPES.get(asked.type, OrderType.UNKNOWN)) if asked else None
 
 

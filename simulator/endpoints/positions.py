@@ -1,11 +1,11 @@
 """Position/searchOpen, closeContract and partialCloseContract, and Trade/search."""
 
-from simulator import wire
+from simulator import request_bodies, wire
 from simulator.venue.user_view import UserView
 from simulator.venue.venue import ACCOUNT_NOT_FOUND
 
 
-def search_open(user_view: UserView, body: wire.AccountBody) -> bytes:
+def search_open(user_view: UserView, body: request_bodies.AccountBody) -> bytes:
     """Answer with the open positions, one row per contract."""
     now = user_view.now()
     if user_view.account(body.account_id) is None:
@@ -17,7 +17,7 @@ def search_open(user_view: UserView, body: wire.AccountBody) -> bytes:
     return wire.envelope(positions=models)
 
 
-def close(user_view: UserView, body: wire.ClosePositionBody) -> bytes:
+def close(user_view: UserView, body: request_bodies.ClosePositionBody) -> bytes:
     """Close a position at market."""
     if user_view.account(body.account_id) is None:
         return wire.envelope(ACCOUNT_NOT_FOUND.code)
@@ -25,7 +25,7 @@ def close(user_view: UserView, body: wire.ClosePositionBody) -> bytes:
     return wire.envelope(verdict.code, verdict.message)
 
 
-def close_part(user_view: UserView, body: wire.PartialCloseBody) -> bytes:
+def close_part(user_view: UserView, body: request_bodies.PartialCloseBody) -> bytes:
     """Close a part of a position at market."""
     if user_view.account(body.account_id) is None:
         return wire.envelope(ACCOUNT_NOT_FOUND.code)
@@ -33,7 +33,7 @@ def close_part(user_view: UserView, body: wire.PartialCloseBody) -> bytes:
     return wire.envelope(verdict.code, verdict.message)
 
 
-def search_trades(user_view: UserView, body: wire.TradeSearchBody) -> bytes:
+def search_trades(user_view: UserView, body: request_bodies.TradeSearchBody) -> bytes:
     """Answer with the fills of a window, newest first."""
     user_view.now()
     if user_view.account(body.account_id) is None:

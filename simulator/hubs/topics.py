@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 
 import msgspec
 
-from simulator import wire
+from simulator import request_bodies
 from simulator.hubs.connection import Connection
 from simulator.hubs.protocol import Invocation, SentMessageType, completion
 
@@ -14,7 +14,7 @@ Subject = int | str | None  # an account, a contract, or nothing to choose from
 Topic = tuple[str, Subject]  # the target of its events, and what they are about
 NO_METHOD = "Method does not exist."
 _SUBSCRIBE, _UNSUBSCRIBE = "Subscribe", "Unsubscribe"
-NOTHING, ACCOUNT, CONTRACT = tuple[()], tuple[wire.Int32], tuple[str]  # the arguments of a method
+NOTHING, ACCOUNT, CONTRACT = tuple[()], tuple[request_bodies.Int32], tuple[str]  # the arguments of a method
 
 
 class Topics:

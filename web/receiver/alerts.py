@@ -43,7 +43,7 @@ class Refusal:
     status: HTTPStatus
     wrong: str
     field: str
-    cure: str
+    hint: str
     is_json: bool = False
 
 
@@ -70,7 +70,7 @@ class AlertRoute:
         try:
             body = await read_body(request)
         except BodyLateError as error:
-            answer = problem(HTTPStatus.REQUEST_TIMEOUT, str(error), field=BODY, cure="send the alert at once")
+            answer = problem(HTTPStatus.REQUEST_TIMEOUT, str(error), field=BODY, hint="send the alert at once")
             return _hanging_up(answer)
         answer = self._told(await self._take(token_hash, body))
         return answer if body.is_whole else _hanging_up(answer)
@@ -140,7 +140,7 @@ class AlertRoute:
                     media_type="application/json",
                 )
             case Refusal():
-                return problem(outcome.status, outcome.wrong, field=outcome.field, cure=outcome.cure)
+                return problem(outcome.status, outcome.wrong, field=outcome.field, hint=outcome.hint)
             case None:
                 return nothing_here()
 
@@ -157,7 +157,7 @@ def judge(raw: bytes, *, is_too_large: bool = False) -> Alert | Refusal:
         return understand(payload)
     except RefusedAlertError as error:
         status = HTTPStatus.BAD_REQUEST if error.field == BODY else HTTPStatus.UNPROCESSABLE_ENTITY
-        return Refusal(status, error.wrong, error.field, error.cure, is_json)
+        return Refusal(status, error.wrong, error.field, error.hint, is_json)
 
 
 def job_key(hook_id: UUID, alert: Alert, raw: bytes, name: UUID) -> str:

@@ -93,7 +93,7 @@ async def _no_route(_: Request, error: Exception) -> Response:
         return problem(
             HTTPStatus.METHOD_NOT_ALLOWED,
             "this URL does not take this method",
-            cure="an alert is sent with POST, a job is read with GET",
+            hint="an alert is sent with POST, a job is read with GET",
             headers=error.headers,
         )
     return nothing_here()
@@ -103,12 +103,12 @@ async def _database_down(_: Request, error: Exception) -> Response:
     return problem(
         HTTPStatus.SERVICE_UNAVAILABLE,
         str(error),
-        cure=f"send the same again in {_RETRY_AFTER_S} s",
+        hint=f"send the same again in {_RETRY_AFTER_S} s",
         headers={"Retry-After": str(_RETRY_AFTER_S)},
     )
 
 
 async def _our_fault(_: Request, __: Exception) -> Response:
     return problem(
-        HTTPStatus.INTERNAL_SERVER_ERROR, "the receiver failed", cure="its log says why; send the same again"
+        HTTPStatus.INTERNAL_SERVER_ERROR, "the receiver failed", hint="its log says why; send the same again"
     )

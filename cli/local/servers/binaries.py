@@ -13,7 +13,7 @@ from cli.local.servers.unix_user import UnixUser
 from shared.config import environment
 from shared.errors import SettingsError
 
-_CURE = "install with `make up`, or set DATABASE_URL and REDIS_URL to servers of your own"
+_HINT = "install with `make up`, or set DATABASE_URL and REDIS_URL to servers of your own"
 
 
 def postgres_folder(home: Home, account: UnixUser | None) -> Path:
@@ -33,7 +33,7 @@ def postgres_folder(home: Home, account: UnixUser | None) -> Path:
     for folder in candidates:
         if _runs(folder / "postgres", account):
             return folder
-    raise SettingsError(f"no PostgreSQL is on this computer: {_CURE}")
+    raise SettingsError(f"no PostgreSQL is on this computer: {_HINT}")
 
 
 def valkey_server(home: Home, account: UnixUser | None) -> Path:
@@ -53,7 +53,7 @@ def valkey_server(home: Home, account: UnixUser | None) -> Path:
         on_path = shutil.which(name)
         if on_path and _runs(Path(on_path), account):
             return Path(on_path)
-    raise SettingsError(f"neither Valkey nor Redis is on this computer: {_CURE}")
+    raise SettingsError(f"neither Valkey nor Redis is on this computer: {_HINT}")
 
 
 def _wheel(package: str) -> Path | None:
@@ -80,7 +80,7 @@ def _runs(program: Path, account: UnixUser | None) -> bool:
 def _must_run(folder: Path, program: str, account: UnixUser | None, where: str) -> Path:
     if not _runs(folder / program, account):
         user = f" as {account.name}" if account else ""
-        raise SettingsError(f"{where}, and {program} there does not run{user}: {_CURE}")
+        raise SettingsError(f"{where}, and {program} there does not run{user}: {_HINT}")
     return folder
 
 

@@ -19,7 +19,7 @@ def check_broker(url: str) -> str:
         product, version = prepare(url)
     except Exception as error:  # noqa: BLE001  # what an AMQP connection may fail with is no one family
         words = str(error) or type(error).__name__
-        raise SettingsError(f"BROKER_URL {masked(url)} cannot serve us: {words}. {_cure(words)}") from None
+        raise SettingsError(f"BROKER_URL {masked(url)} cannot serve us: {words}. {_hint(words)}") from None
     found = [int(part) for part in version.split(".")[:2] if part.isdecimal()]
     if product == "RabbitMQ" and tuple(found) < OLDEST_RABBITMQ:
         oldest = ".".join(map(str, OLDEST_RABBITMQ))
@@ -27,7 +27,7 @@ def check_broker(url: str) -> str:
     return f"{product} {version}"
 
 
-def _cure(words: str) -> str:
+def _hint(words: str) -> str:
     if "PRECONDITION_FAILED" in words:
         return "Another program has a queue of that name there: give Tickwork a vhost of its own"
     if "ACCESS_REFUSED" in words:

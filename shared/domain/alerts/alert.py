@@ -1,4 +1,4 @@
-"""What an alert says: a webhook's body, judged field by field, kept as it was meant or refused with the cure."""
+"""What an alert says: a webhook's body, judged field by field, kept as it was meant or refused with the hint."""
 
 import re
 from collections.abc import Mapping
@@ -92,96 +92,96 @@ def understand(payload: Mapping[str, Json]) -> Alert:
     )
 
 
-def _given(payload: Mapping[str, Json], field: str, cure: str) -> Json:
+def _given(payload: Mapping[str, Json], field: str, hint: str) -> Json:
     """Return what stands in a field, None where it is absent; null and unfilled placeholders are refused."""
     if field not in payload:
         return None
     value = payload[field]
     if isinstance(value, str) and _UNFILLED.search(value):
         raise RefusedAlertError(
-            f"{field} is {shown(value)}, a placeholder that nobody filled in", field=field, cure=cure
+            f"{field} is {shown(value)}, a placeholder that nobody filled in", field=field, hint=hint
         )
     if value is None or isinstance(value, bool | list | dict) or (isinstance(value, str) and not value.strip()):
-        raise _not_usable(field, value, cure)
+        raise _not_usable(field, value, hint)
     return value
 
 
 def _action(payload: Mapping[str, Json]) -> AlertAction:
-    cure = 'send "buy", "sell" or "close"'
-    value = _given(payload, "action", cure)
+    hint = 'send "buy", "sell" or "close"'
+    value = _given(payload, "action", hint)
     if value is None:
-        raise _missing("action", cure)
+        raise _missing("action", hint)
     action = _ACTIONS.get(value.strip().lower()) if isinstance(value, str) else None
     if action is None:
-        raise _not_usable("action", value, cure)
+        raise _not_usable("action", value, hint)
     return action
 
 
 def _symbol(payload: Mapping[str, Json]) -> tuple[str, Root]:
-    cure = 'send a symbol we know, such as "MNQ", "MNQ1!", "MNQZ2026" or "CME_MINI:MNQ1!"'
-    value = _given(payload, "symbol", cure)
+    hint = 'send a symbol we know, such as "MNQ", "MNQ1!", "MNQZ2026" or "CME_MINI:MNQ1!"'
+    value = _given(payload, "symbol", hint)
     if value is None:
-        raise _missing("symbol", cure)
+        raise _missing("symbol", hint)
     if not isinstance(value, str) or len(value) > _LONGEST_WORD or not value.isascii():
-        raise _not_usable("symbol", value, cure)
+        raise _not_usable("symbol", value, hint)
     try:
         return value, root_of_symbol(value)
     except ValueError:
-        raise _not_usable("symbol", value, cure) from None
+        raise _not_usable("symbol", value, hint) from None
 
 
 def _quantity(payload: Mapping[str, Json], action: AlertAction) -> int | None:
-    cure = f"send a whole number of contracts from 1 to {MOST_CONTRACTS}, such as 1"
-    value = _given(payload, "quantity", cure)
+    hint = f"send a whole number of contracts from 1 to {MOST_CONTRACTS}, such as 1"
+    value = _given(payload, "quantity", hint)
     if value is None and action.is_entry:
-        raise _missing("quantity", cure)
-    return None if value is None else _whole("quantity", value, MOST_CONTRACTS, cure)
+        raise _missing("quantity", hint)
+    return None if value is None else _whole("quantity", value, MOST_CONTRACTS, hint)
 
 
 def _ticks(payload: Mapping[str, Json], field: str, rival: str) -> int | None:
     if field in payload and rival in payload:
-        cure = f"send {rival} (a price) or {field} (a distance in ticks), not both"
-        raise RefusedAlertError(f"{rival} contradicts {field}", field=rival, cure=cure)
-    cure = f"send a whole number of ticks from 1 to {MOST_TICKS} without a sign, such as 40"
-    value = _given(payload, field, cure)
-    return None if value is None else _whole(field, value, MOST_TICKS, cure)
+        hint = f"send {rival} (a price) or {field} (a distance in ticks), not both"
+        raise RefusedAlertError(f"{rival} contradicts {field}", field=rival, hint=hint)
+    hint = f"send a whole number of ticks from 1 to {MOST_TICKS} without a sign, such as 40"
+    value = _given(payload, field, hint)
+    return None if value is None else _whole(field, value, MOST_TICKS, hint)
 
 
 def _price(payload: Mapping[str, Json], field: str) -> Decimal | None:
-    cure = "send a price above 0, such as 21500.25"
-    value = _given(payload, field, cure)
+    hint = "send a price above 0, such as 21500.25"
+    value = _given(payload, field, hint)
     if value is None:
         return None
     numeral = _numeral(value)
     if not _PRICE.fullmatch(numeral) or not Decimal(numeral):
-        raise _not_usable(field, value, cure)
+        raise _not_usable(field, value, hint)
     return Decimal(numeral)
 
 
 def _external_id(payload: Mapping[str, Json]) -> str | None:
-    cure = f"send a text or a whole number of 1 to {LONGEST_ID} characters that no other alert of this hook has"
-    value = _given(payload, "id", cure)
+    hint = f"send a text or a whole number of 1 to {LONGEST_ID} characters that no other alert of this hook has"
+    value = _given(payload, "id", hint)
     if value is None:
         return None
     if isinstance(value, Decimal) or len(str(value)) > LONGEST_ID:
-        raise _not_usable("id", value, cure)
+        raise _not_usable("id", value, hint)
     return str(value)
 
 
 def _time(payload: Mapping[str, Json], field: str) -> str | None:
-    cure = f'send the time as a text or a whole number, such as "{{{{{field}}}}}", or leave it out'
-    value = _given(payload, field, cure)
+    hint = f'send the time as a text or a whole number, such as "{{{{{field}}}}}", or leave it out'
+    value = _given(payload, field, hint)
     if value is None:
         return None
     if isinstance(value, Decimal) or len(str(value)) > _LONGEST_WORD:
-        raise _not_usable(field, value, cure)
+        raise _not_usable(field, value, hint)
     return str(value)
 
 
-def _whole(field: str, value: Json, most: int, cure: str) -> int:
+def _whole(field: str, value: Json, most: int, hint: str) -> int:
     numeral = _numeral(value)
     if not _WHOLE.fullmatch(numeral) or not 1 <= Decimal(numeral) <= most:
-        raise _not_usable(field, value, cure)
+        raise _not_usable(field, value, hint)
     return int(Decimal(numeral))
 
 
@@ -190,9 +190,9 @@ def _numeral(value: Json) -> str:
     return f"{value:f}" if isinstance(value, Decimal) else str(value).strip()
 
 
-def _missing(field: str, cure: str) -> RefusedAlertError:
-    return RefusedAlertError(f"{field} is missing", field=field, cure=cure)
+def _missing(field: str, hint: str) -> RefusedAlertError:
+    return RefusedAlertError(f"{field} is missing", field=field, hint=hint)
 
 
-def _not_usable(field: str, value: Json, cure: str) -> RefusedAlertError:
-    return RefusedAlertError(f"{field} is {shown(value)}", field=field, cure=cure)
+def _not_usable(field: str, value: Json, hint: str) -> RefusedAlertError:
+    return RefusedAlertError(f"{field} is {shown(value)}", field=field, hint=hint)

@@ -19,12 +19,12 @@ _BARE_PLACEHOLDER = re.compile(r'"(?P<field>\w{1,64})"\s*:\s*(?P<placeholder>\{\
 
 
 class RefusedAlertError(InvalidAlertError):
-    """An alert was refused: `wrong` is what was found, with the value, and `cure` what to send instead."""
+    """An alert was refused: `wrong` is what was found, with the value, and `hint` what to send instead."""
 
-    def __init__(self, wrong: str, *, field: str, cure: str) -> None:
-        super().__init__(f"{wrong}: {cure}", field)
+    def __init__(self, wrong: str, *, field: str, hint: str) -> None:
+        super().__init__(f"{wrong}: {hint}", field)
         self.wrong = wrong
-        self.cure = cure
+        self.hint = hint
 
 
 def read_payload(raw: bytes) -> dict[str, Json]:
@@ -84,12 +84,12 @@ def _text(raw: bytes) -> str:
     if not raw.strip():
         raise _broken("the body is empty")
     if raw.startswith((b"\xef\xbb\xbf", b"\xff\xfe", b"\xfe\xff")):
-        raise RefusedAlertError("the body begins with a byte order mark", field=BODY, cure="send UTF-8 without it")
+        raise RefusedAlertError("the body begins with a byte order mark", field=BODY, hint="send UTF-8 without it")
     try:
         return raw.decode()
     except UnicodeDecodeError as error:
         wrong = f"the body is not UTF-8 (byte 0x{raw[error.start]:02x} at offset {error.start})"
-        raise RefusedAlertError(wrong, field=BODY, cure="send it as UTF-8") from None
+        raise RefusedAlertError(wrong, field=BODY, hint="send it as UTF-8") from None
 
 
 def _refuse_bare_placeholder(text: str) -> None:
@@ -98,20 +98,20 @@ def _refuse_bare_placeholder(text: str) -> None:
     if bare:
         wrong = f"{bare['field']} is {bare['placeholder']}, a placeholder that nobody filled in"
         raise RefusedAlertError(
-            wrong, field=bare["field"], cure="use a placeholder that this kind of alert has, or a value"
+            wrong, field=bare["field"], hint="use a placeholder that this kind of alert has, or a value"
         )
 
 
 def _broken(wrong: str) -> RefusedAlertError:
-    cure = 'send one JSON object, such as {"action": "buy", "symbol": "MNQ", "quantity": 1, "stop_loss_ticks": 40}'
-    return RefusedAlertError(wrong, field=BODY, cure=cure)
+    hint = 'send one JSON object, such as {"action": "buy", "symbol": "MNQ", "quantity": 1, "stop_loss_ticks": 40}'
+    return RefusedAlertError(wrong, field=BODY, hint=hint)
 
 
 def _plain(value: _Scanned, field: str, depth: int) -> Json:
     """Return a scanned value as plain data; `field` is the top-level name it stands under, for the refusal."""
     if depth > _DEEPEST:
         raise RefusedAlertError(
-            f"{field} is nested more than {_DEEPEST} deep", field=field, cure="send a flat object of names and values"
+            f"{field} is nested more than {_DEEPEST} deep", field=field, hint="send a flat object of names and values"
         )
     match value:
         case _Number():
@@ -131,7 +131,7 @@ def _object(pairs: _Pairs, field: str, depth: int) -> dict[str, Json]:
     for name, value in pairs.items:
         within = repr(name)[1:-1][:_LONGEST_SHOWN] if depth == 0 else field
         if _storable(name, within) in plain:
-            raise RefusedAlertError(f"{shown(name)} is given more than once", field=within, cure="give it once")
+            raise RefusedAlertError(f"{shown(name)} is given more than once", field=within, hint="give it once")
         plain[name] = _plain(value, within, depth + 1)
     return plain
 
@@ -139,15 +139,15 @@ def _object(pairs: _Pairs, field: str, depth: int) -> dict[str, Json]:
 def _number(literal: str, field: str) -> int | Decimal:
     if not _LITERAL.fullmatch(literal):
         found = literal if len(literal) <= _LONGEST_SHOWN else f"a number of {len(literal)} characters"
-        cure = "send a plain number of at most 20 digits"
-        raise RefusedAlertError(f"{field} is {found}", field=field, cure=cure)
+        hint = "send a plain number of at most 20 digits"
+        raise RefusedAlertError(f"{field} is {found}", field=field, hint=hint)
     return int(literal) if literal.lstrip("-").isdigit() else Decimal(literal)
 
 
 def _storable(text: str, field: str) -> str:
     if "\x00" in text:
-        raise RefusedAlertError(f"{field} holds a NUL character", field=field, cure="leave the character out")
+        raise RefusedAlertError(f"{field} holds a NUL character", field=field, hint="leave the character out")
     if any("\ud800" <= character <= "\udfff" for character in text):
-        cure = "send whole characters: a \\ud83d is only one half of one"
-        raise RefusedAlertError(f"{field} holds half of a surrogate pair", field=field, cure=cure)
+        hint = "send whole characters: a \\ud83d is only one half of one"
+        raise RefusedAlertError(f"{field} holds half of a surrogate pair", field=field, hint=hint)
     return text

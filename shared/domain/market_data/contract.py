@@ -122,7 +122,7 @@ def root_of_contract(contract_id: str) -> Root:
 def root_of_symbol(symbol: str) -> Root:
     """Return the root a trader's symbol means: MNQ, MNQ1!, MNQZ2026, MNQZ6, CME_MINI:MNQ1!, or a venue's contract id.
 
-    The longest root wins, so M2K1! is M2K and 6E1! is 6E. Raise ValueError naming the symbol and the cure.
+    The longest root wins, so M2K1! is M2K and 6E1! is 6E. Raise ValueError naming the symbol and the hint.
     """
     text = symbol.strip().upper()
     if text.startswith("CON."):

@@ -132,12 +132,12 @@ def _missing(risk: AccountRisk) -> Iterator[Finding]:
         "day_opening_balance": risk.day_opening_balance,
         "high_water_mark": risk.high_water_mark,
     }
-    cures = {"high_water_mark": "`tickwork accounts high ACCOUNT BALANCE` says it, from the firm's own dashboard"}
+    hints = {"high_water_mark": "`tickwork accounts high ACCOUNT BALANCE` says it, from the firm's own dashboard"}
     for name, value in facts.items():
         if value is None:
-            cure = cures.get(name, "read it anew")
+            hint = hints.get(name, "read it anew")
             yield Finding(
-                name, RuleAction.BLOCK, f"{name} of the account is missing, so no limit can be judged: {cure}"
+                name, RuleAction.BLOCK, f"{name} of the account is missing, so no limit can be judged: {hint}"
             )
     if risk.balance is not None and risk.equity is None:
         missing = ", ".join(

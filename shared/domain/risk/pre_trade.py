@@ -145,8 +145,8 @@ def _own_price(entry: Entry, contract: Contract) -> Decimal | None:
     for other in _PRICES.values():
         price = getattr(entry, other)
         if (price is not None) is (other != name):
-            cure = "needs a" if price is None else "must have no"
-            raise RiskLimitError(f"a {entry.type} order {cure} {other}")
+            hint = "needs a" if price is None else "must have no"
+            raise RiskLimitError(f"a {entry.type} order {hint} {other}")
         if price is not None:
             try:
                 to_ticks(price, contract.tick_size)

@@ -192,7 +192,7 @@ _RULES = {
 
 
 def with_changes(book: RuleBook, changes: Mapping[str, str]) -> RuleBook:
-    """Return the book with a person's changes; raise RefusedError naming the rule, its value and the cure."""
+    """Return the book with a person's changes; raise RefusedError naming the rule, its value and the hint."""
     values: dict[str, Any] = {}
     for name, text in changes.items():
         rule = _RULES.get(name)

@@ -53,8 +53,8 @@ class OrderRequest:
         for field in ("limit_price", "stop_price", "trail_price"):
             price = getattr(self, field)
             if (price is None) is (field == _PRICES[self.type]):
-                cure = "needs" if price is None else "must have no"
-                raise RefusedError(f"order {self.tag}: a {self.type} order {cure} {field}")
+                hint = "needs" if price is None else "must have no"
+                raise RefusedError(f"order {self.tag}: a {self.type} order {hint} {field}")
             _need_aligned(f"order {self.tag}: {field}", price, self.contract)
         for field in ("stop_loss_ticks", "take_profit_ticks"):
             ticks = getattr(self, field)

@@ -31,7 +31,7 @@ def post(receiver: ReceiverProcess, alert: dict[str, Any]) -> None:
 def assert_asks_for_a_resend(answer: requests.Response) -> None:
     assert (503, "5") == (answer.status_code, answer.headers["Retry-After"])
     assert "application/problem+json" == answer.headers["Content-Type"]
-    assert "5 s" in answer.json()["cure"]
+    assert "5 s" in answer.json()["hint"]
 
 
 def test_killed_connections_cost_no_alert(receiver: ReceiverProcess) -> None:

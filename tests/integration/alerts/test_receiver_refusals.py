@@ -70,7 +70,7 @@ def test_every_bad_alert_is_a_problem_that_names_the_field_and_the_cure(receiver
         problem = answer.json()
         told[name] = (answer.status_code, problem["field"])
         assert "application/problem+json" == answer.headers["Content-Type"]
-        assert {"type", "title", "status", "detail", "field", "cure"} == problem.keys()
+        assert {"type", "title", "status", "detail", "field", "hint"} == problem.keys()
         assert all(problem.values())
         assert answer.status_code == problem["status"]
 

@@ -161,19 +161,19 @@ def test_a_worker_takes_one_wake_up_per_slot_and_leaves_the_others_to_others(led
 
 
 @pytest.mark.parametrize(
-    ("user", "path", "cure"),
+    ("user", "path", "hint"),
     [
         ("tickwork:wrong", "tickwork", "Check user and password"),
         ("", "nobodys", "Make the vhost"),
     ],
 )
 def test_a_rabbitmq_that_does_not_let_us_in_is_named_with_the_cure(
-    broker: Broker, user: str, path: str, cure: str
+    broker: Broker, user: str, path: str, hint: str
 ) -> None:
     parts = urlsplit(broker.url)
     who, _, where = parts.netloc.rpartition("@")
 
-    with pytest.raises(SettingsError, match=cure) as refused:
+    with pytest.raises(SettingsError, match=hint) as refused:
         check_broker(parts._replace(netloc=f"{user or who}@{where}", path=f"/{path}").geturl())
     assert "wrong" not in str(refused.value)
     assert (parts.password or "") not in str(refused.value)

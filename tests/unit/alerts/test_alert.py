@@ -103,7 +103,7 @@ NO_NUMERALS = ("", "  ", "one", "0", "-1", "+1", "1,0", "1e9", "NaN", "\u0661", 
 def test_a_quantity_that_is_no_whole_number_of_contracts_is_refused(quantity: object) -> None:
     error = refusal(BUY | {"quantity": quantity})
 
-    assert ("quantity", True) == (error.field, "1 to 9999" in error.cure or "20 digits" in error.cure)
+    assert ("quantity", True) == (error.field, "1 to 9999" in error.hint or "20 digits" in error.hint)
 
 
 @pytest.mark.parametrize("field", ["action", "symbol", "quantity"])
@@ -127,7 +127,7 @@ def test_a_missing_stop_is_no_fault_of_the_alert() -> None:
 def test_an_unknown_symbol_is_refused(symbol: object) -> None:
     error = refusal(BUY | {"symbol": symbol})
 
-    assert ("symbol", True) == (error.field, "MNQ1!" in error.cure)
+    assert ("symbol", True) == (error.field, "MNQ1!" in error.hint)
 
 
 @pytest.mark.parametrize(
@@ -171,7 +171,7 @@ def test_a_price_keeps_every_digit() -> None:
 def test_a_price_and_a_distance_for_the_same_exit_contradict_each_other(price: str, ticks: str) -> None:
     error = refusal(BUY | {price: 21000, ticks: 40})
 
-    assert (price, True) == (error.field, "not both" in error.cure)
+    assert (price, True) == (error.field, "not both" in error.hint)
 
 
 @pytest.mark.parametrize("external_id", ["x" * 129, "", " ", 1.5, True, None, ["a"]])
@@ -216,7 +216,7 @@ def test_the_time_of_the_alert_goes_before_the_time_of_its_bar() -> None:
 def test_a_body_that_is_no_json_object_is_refused_as_a_whole(raw: bytes) -> None:
     error = refusal(raw)
 
-    assert (BODY, True) == (error.field, bool(error.cure))
+    assert (BODY, True) == (error.field, bool(error.hint))
 
 
 @pytest.mark.parametrize(
