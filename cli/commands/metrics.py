@@ -9,7 +9,7 @@ import psutil
 from cli.client.feed_health import feed_figures, print_feed
 from cli.client.stack import connect, running_programs
 from cli.console.output import print_json, print_table
-from shared.db.metrics import metrics, queue_states
+from shared.db.metrics import metrics
 from shared.fleets import Queue
 
 _API = ("endpoint", "count", "error_count", "error_rate", "p50_ms", "p95_ms", "max_ms")
@@ -29,7 +29,7 @@ def command(minutes: int, *, as_json: bool) -> None:
     with connect() as connection:
         api = metrics.api_summary(connection, window)
         counts = metrics.job_summary(connection)
-        canaries = queue_states.all_of_them(connection)
+        canaries = metrics.list_queue_states(connection)
         strategies = metrics.strategy_summary(connection, window)
     for row in api:
         row["error_rate"] = f"{100 * row['error_count'] / row['count']:.1f} %"

@@ -15,7 +15,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from shared.config import Settings, load_settings
-from shared.db.async_engine import make_async_engine
+from shared.db.engine import make_async_engine
 from shared.ledger.async_ledger import AsyncLedger
 from shared.ledger.wake import open_async_wake
 from shared.log import set_up_logging

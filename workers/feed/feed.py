@@ -6,8 +6,7 @@ from datetime import datetime, timedelta
 
 from shared.clock import MarketClock, machine_now
 from shared.config import Settings
-from shared.db.async_engine import make_async_engine
-from shared.db.engine import make_engine
+from shared.db.engine import make_async_engine, make_engine
 from shared.domain.market_data.bar import MINUTE
 from shared.domain.market_data.coverage import Span
 from shared.errors import CredentialsRefusedError, TickworkError

@@ -3,10 +3,11 @@
 from collections import Counter
 
 from shared.db.market_data import contracts
+from shared.domain.market_data.bar import MINUTE
+from shared.domain.market_data.rollup import start_of
 from shared.errors import RefusedError
 from shared.ledger.jobs.market_data import FetchContractBars, RefreshContracts
 from workers.context import Context
-from workers.market_data.closed_minute import closed_minute
 from workers.task import task
 
 
@@ -23,7 +24,7 @@ def refresh_contracts(_: RefreshContracts, ctx: Context) -> dict[str, list[str]]
                 f"TICKWORK_CONTRACTS names {root}, of which the venue offers {per_root[root]} active contracts; "
                 f"it offers {', '.join(sorted(per_root))}"
             )
-    closed_until = closed_minute(ctx.market_now)
+    closed_until = start_of(ctx.market_now, MINUTE)
     with ctx.transaction() as tx:
         contracts.store(tx.connection, available)
         contracts.deactivate_all_but(tx.connection, [contract.id for contract in available])

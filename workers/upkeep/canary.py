@@ -1,6 +1,6 @@
 """Proves, end to end, that a queue is served."""
 
-from shared.db.metrics import queue_states
+from shared.db.metrics import metrics
 from shared.ledger.jobs.upkeep import Canary
 from workers.context import Context
 from workers.task import task
@@ -10,5 +10,5 @@ from workers.task import task
 def canary(_: Canary, ctx: Context) -> None:
     """Note that this queue's canary came through, and how long it waited; twice notes it twice."""
     with ctx.transaction() as tx:
-        queue_states.canary_done(tx.connection, ctx.job.queue, ctx.job.enqueued_at)
+        metrics.note_canary(tx.connection, ctx.job.queue, ctx.job.enqueued_at)
         tx.finish(None)

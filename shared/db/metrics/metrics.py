@@ -1,4 +1,4 @@
-"""Calls to the venue, and what calls and jobs add up to per minute."""
+"""Calls to the venue, what calls and jobs add up to per minute, and what is known of each queue."""
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -7,10 +7,12 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, func, literal, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 
+from shared.db.tables.ledger import queue_state
 from shared.db.tables.metrics import api_call
+from shared.fleets import Queue
 
 PERIOD = timedelta(minutes=1)
 
@@ -103,3 +105,23 @@ def strategy_summary(connection: Connection, window: timedelta) -> list[dict[str
         """,
         window=window,
     )
+
+
+def note_canary(connection: Connection, queue: Queue, enqueued_at: datetime) -> None:
+    """Note that a canary came through."""
+    came = {"canary_done_at": func.now(), "canary_wait": func.now() - literal(enqueued_at)}
+    connection.execute(update(queue_state).where(queue_state.c.queue == queue.value).values(came))
+
+
+def list_queue_states(connection: Connection) -> list[dict[str, Any]]:
+    """Return a row per queue, with the age of its last canary and its wait in milliseconds."""
+    statement = select(
+        queue_state.c.queue,
+        queue_state.c.queued,
+        queue_state.c.republished_count,
+        queue_state.c.duplicate_count,
+        func.round(func.extract("epoch", queue_state.c.canary_wait) * 1000, 1).label("canary_wait_ms"),
+        func.round(func.extract("epoch", func.now() - queue_state.c.canary_done_at)).label("canary_age_s"),
+    )
+    found = {row["queue"]: dict(row) for row in connection.execute(statement).mappings()}
+    return [found[queue.value] for queue in Queue if queue.value in found]

@@ -8,7 +8,7 @@ from typing import Any
 import psycopg
 
 from shared.clock import machine_now
-from shared.db.async_engine import make_async_engine
+from shared.db.engine import make_async_engine
 from shared.ledger.async_ledger import AsyncLedger
 from shared.ledger.jobs.orders import ApplyExecutionReports
 from shared.ledger.wake import open_async_wake
