@@ -48,7 +48,7 @@ class Relay:
         self._queues_from = 0.0
         self._filled_at = dict.fromkeys(Queue, monotonic())  # when each queue was last as full as may be
 
-    def look(self) -> float:
+    def step(self) -> float:
         """Do one round; return the seconds until the next is worth it. Postgres being away raises."""
         now = monotonic()
         if now - self._looked_at > transitions.LEASE.total_seconds() / 2:
@@ -146,7 +146,7 @@ def run(settings: Settings) -> None:
     while not stopping.is_set():
         wait = 0.5
         try:
-            wait = relay.look()
+            wait = relay.step()
             touch()
         except (*DATABASE_ERRORS, LedgerUnavailableError) as error:
             log.warning("the ledger does not answer, trying again: %s", error)

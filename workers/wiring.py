@@ -61,10 +61,10 @@ def open_gateway(settings: Settings, calls: CallLog, switch: LiveSwitch | None =
     Without a `switch` it only reads, unless the venue is the simulator.
     """
     redis = connect(settings.need_redis())
-    patience = CircuitBreaker()
+    breaker = CircuitBreaker()
     windows = windows_for(settings.bars_limit)
-    limiter = RedisLimiter(redis, settings.venue, patience, windows=windows) if settings.limits else NoLimiter()
-    tokens = RedisTokenStore(redis, settings.venue, patience)
+    limiter = RedisLimiter(redis, settings.venue, breaker, windows=windows) if settings.limits else NoLimiter()
+    tokens = RedisTokenStore(redis, settings.venue, breaker)
     gateway = GatewayClient(settings.venue, tokens, limiter, calls, switch=switch)
     try:
         yield gateway

@@ -52,7 +52,7 @@ def _of_account(connection: Connection, account_id: int, contract_id: str | None
 
 
 def flatten(
-    asker: JobClient,
+    client: JobClient,
     chosen: Sequence[AccountRow],
     contract_id: str | None,
     reason: str,
@@ -61,7 +61,7 @@ def flatten(
     as_json: bool,
 ) -> None:
     """Flatten these accounts, or one contract of them: one commit, then wait until the venue says flat."""
-    with asker.transaction() as tx:
+    with client.transaction() as tx:
         asked = dict(_ask(tx, one, contract_id, reason) for one in sorted(chosen, key=lambda one: one.id))
     names = {one.id: one.name for one in chosen}
 
@@ -73,8 +73,8 @@ def flatten(
 
     # What it causes is the guard's own business: flat is what the person waits for.
     job_ids = list(dict.fromkeys(asked.values()))
-    ending = asker.wait(job_ids, wait_s, progress, quiet=as_json, with_caused=False)
-    with asker.connect() as connection:
+    ending = client.wait(job_ids, wait_s, progress, quiet=as_json, with_caused=False)
+    with client.connect() as connection:
         requests = flatten_requests.these(connection, list(asked))
     rows = [
         {

@@ -19,7 +19,7 @@ from sqlalchemy import Connection
 from cli.client.stack import environment_of_stack, settings_of_stack
 from cli.console.errors import short
 from cli.local.home.folder import Home
-from cli.local.processes.one_shot import LOG, part_from, start_alone
+from cli.local.processes.one_shot import LOG, part_from, start_one_shot
 from shared.clock import monotonic
 from shared.config import Settings
 from shared.db.engine import driver, make_engine
@@ -29,8 +29,8 @@ from shared.ledger.progress import JobProgress, read_progress
 from shared.ledger.wake import open_wake
 
 _LOOK_EVERY_S = 0.05
-_PATIENCE = timedelta(seconds=1)
-_PATIENCE_ALONE = timedelta(seconds=0.2)  # once it has turned out that no worker is there
+_CLAIM_TIMEOUT = timedelta(seconds=1)
+_CLAIM_TIMEOUT_ALONE = timedelta(seconds=0.2)  # once it has turned out that no worker is there
 _START_AGAIN_S = 1.0
 _MOST_ENDED = 4  # times that such a process may end before its job
 _CALLED = {
@@ -112,7 +112,7 @@ def _called(job: JobProgress) -> str:
 
 
 @contextmanager
-def asking() -> Iterator["JobClient"]:
+def open_client() -> Iterator["JobClient"]:
     """Hold what a command needs to ask the workers of the stack."""
     settings = settings_of_stack()
     engine = make_engine(settings.need_database(), program="cli", pool_size=2)
@@ -173,10 +173,10 @@ class JobClient:
             self._alone.clear()
 
     def _look(self, job_ids: Sequence[UUID], *, with_caused: bool) -> list[JobProgress]:
-        patience = _PATIENCE_ALONE if self._alone else _PATIENCE
+        claim_timeout = _CLAIM_TIMEOUT_ALONE if self._alone else _CLAIM_TIMEOUT
         with self.ledger.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
             line = driver(connection)
-            found = [job for job in read_progress(line, job_ids, patience) if with_caused or job.id in job_ids]
+            found = [job for job in read_progress(line, job_ids, claim_timeout) if with_caused or job.id in job_ids]
             if any(job.is_lost for job in found):  # as the relay does, which may be dead too
                 recovery.reclaim_expired_leases(line)
         for job in found:
@@ -195,7 +195,7 @@ class JobClient:
                     f"no worker takes job {job_id}, and a process of its own ends with status {running.returncode}: "
                     f"the end of {home.logs / LOG} says why; the job is kept for the workers"
                 )
-        self._alone[job_id] = start_alone(job_id, environment_of_stack(), home)
+        self._alone[job_id] = start_one_shot(job_id, environment_of_stack(), home)
         self._not_before = monotonic() + _START_AGAIN_S if running is not None else 0.0
 
     def _show(self, ending: Ending, progress: Progress | None) -> None:

@@ -44,14 +44,14 @@ class OrderChangeRequest:
 
 
 def carry_out(
-    asker: JobClient, changes: Sequence[OrderChangeRequest], done: str, wait_s: float, *, dry_run: bool, as_json: bool
+    client: JobClient, changes: Sequence[OrderChangeRequest], done: str, wait_s: float, *, dry_run: bool, as_json: bool
 ) -> None:
     """Ask for the changes and wait until the venue shows them; end with status 1 when one was not done."""
     if dry_run:
-        _rehearse(asker, changes, as_json=as_json)
+        _preview(client, changes, as_json=as_json)
         return
     asked: dict[UUID, OrderChangeRequest] = {}
-    with asker.transaction() as tx:
+    with client.transaction() as tx:
         for change in changes:
             story = new_id()
             row = order_changes.create(
@@ -66,7 +66,7 @@ def carry_out(
                 stop_price=change.stop_price,
             )
             asked[tx.enqueue(ChangeOrder(change_id=row.id), correlation_id=story).job_id] = change
-    ending = asker.wait(list(asked), wait_s, quiet=as_json)
+    ending = client.wait(list(asked), wait_s, quiet=as_json)
     changed: list[UUID] = []
     refused: list[str] = []
     for job_id, change in asked.items():
@@ -85,11 +85,11 @@ def carry_out(
     print_outcome(done, changed, refused, as_json=as_json)
 
 
-def _rehearse(asker: JobClient, changes: Sequence[OrderChangeRequest], *, as_json: bool) -> None:
+def _preview(client: JobClient, changes: Sequence[OrderChangeRequest], *, as_json: bool) -> None:
     """Show what would be asked of the venue, and what the rules say of the accounts it is about."""
     rows = [change.shown() for change in changes]
-    with asker.connect() as connection:
-        found = picture(connection, asker.settings)
+    with client.connect() as connection:
+        found = picture(connection, client.settings)
     rules = {
         account_id: findings_of(found, account_id) for account_id in {change.order.account_id for change in changes}
     }

@@ -6,7 +6,7 @@ import click
 from sqlalchemy import Connection
 
 from cli.client.flatten import confirm, flatten, what_is_there
-from cli.client.job_client import asking
+from cli.client.job_client import open_client
 from cli.client.lookup import concerned_contract, some_accounts
 from cli.client.risk_view import may_close, need_market
 from shared.db.accounts.accounts import AccountRow
@@ -35,8 +35,8 @@ def command(
 
     Entries are refused meanwhile. It works with every worker dead: a process of its own then does it.
     """
-    with asking() as asker:
-        with asker.connect() as connection:
+    with open_client() as client:
+        with client.connect() as connection:
             chosen, left = closable(connection, account_word)
             ids = [one.id for one in chosen]
             contract_id = None if symbol is None else concerned_contract(connection, ids, symbol).id
@@ -44,7 +44,7 @@ def command(
         if left and not as_json:
             click.echo(f"Left alone, live orders were never on: {', '.join(one.name for one in left)}.", err=True)
         confirm(f"Flatten {contract_id or 'everything'} of {found}?", yes=yes, as_json=as_json)
-        flatten(asker, chosen, contract_id, reason, wait_s, as_json=as_json)
+        flatten(client, chosen, contract_id, reason, wait_s, as_json=as_json)
 
 
 def closable(connection: Connection, account_word: str | None) -> tuple[Sequence[AccountRow], Sequence[AccountRow]]:

@@ -3,7 +3,7 @@
 import click
 
 from cli.client.flatten import confirm, flatten, what_is_there
-from cli.client.job_client import asking
+from cli.client.job_client import open_client
 from cli.client.lookup import some_accounts
 from cli.client.stack import begin
 from cli.commands.flatten import closable
@@ -48,9 +48,9 @@ def command(
             click.echo("Entries that rest are taken back; positions are kept, and exits pass.")
             click.echo("`tickwork resume REASON` lets entries through again.")
         return
-    with asking() as asker:
-        with asker.connect() as connection:
+    with open_client() as client:
+        with client.connect() as connection:
             to_flatten, _ = closable(connection, account_word)
             found = what_is_there(connection, to_flatten, None)
         confirm(f"It is halted. Flatten everything of {found}?", yes=yes, as_json=as_json)
-        flatten(asker, to_flatten, None, f"halted: {why}", None, as_json=as_json)
+        flatten(client, to_flatten, None, f"halted: {why}", None, as_json=as_json)

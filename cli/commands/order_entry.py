@@ -9,7 +9,7 @@ from uuid import UUID
 import click
 from sqlalchemy import Connection
 
-from cli.client.job_client import JobClient, asking, wait_option
+from cli.client.job_client import JobClient, open_client, wait_option
 from cli.client.lookup import active_contract, need_tick, one_account, short_id
 from cli.console.output import print_json, print_table
 from cli.console.params import PriceType, SideType, account_option
@@ -100,21 +100,21 @@ def _enter(
     **given: Any,  # noqa: ANN401  # as above
 ) -> None:
     _refuse_contradictions(given)
-    with asking() as asker:
-        with asker.transaction() as tx:
-            request = _request(tx.connection, type_, price, given, is_rehearsal=dry_run)
+    with open_client() as client:
+        with client.transaction() as tx:
+            request = _request(tx.connection, type_, price, given, is_dry_run=dry_run)
             # A rehearsal is nobody's business once its command has ended.
-            keeps = timedelta(seconds=wait_s) if dry_run else asker.settings.entry_ttl
+            keeps = timedelta(seconds=wait_s) if dry_run else client.settings.entry_ttl
             job_id = tx.enqueue(request, expires_after=keeps).job_id
-        ending = asker.wait([job_id], wait_s, quiet=as_json)
+        ending = client.wait([job_id], wait_s, quiet=as_json)
         root = ending.of(job_id)
         if dry_run or root.state != "succeeded":
             ending.demand_success()
         if dry_run:
-            _print_rehearsal(ending.result(job_id), as_json=as_json)
+            _print_preview(ending.result(job_id), as_json=as_json)
             return
         order_id = UUID(ending.result(job_id)["order_id"])
-        shown = _shown(asker, order_id)
+        shown = _shown(client, order_id)
         order = shown["order"][0]
         if order["state"] in _FAILED:
             raise click.ClickException(f"the order is {order['state']}: {order['reason'] or 'no reason was given'}")
@@ -145,7 +145,7 @@ def _request(
     price: Decimal | None,
     given: dict[str, Any],
     *,
-    is_rehearsal: bool,
+    is_dry_run: bool,
 ) -> EnterManually:
     account = one_account(connection, given["account_word"])
     contract = active_contract(connection, given["symbol"])
@@ -164,7 +164,7 @@ def _request(
         take_profit=_text(given["take_profit"]),
         breakeven_ticks=given["breakeven"],
         trail_ticks=given["trail"],
-        is_rehearsal=is_rehearsal,
+        is_dry_run=is_dry_run,
         **({_PRICE_OF[type_]: str(price)} if type_ in _PRICE_OF else {}),
     )
 
@@ -173,8 +173,8 @@ def _text(number: Decimal | None) -> str | None:
     return None if number is None else str(number)
 
 
-def _shown(asker: JobClient, order_id: UUID) -> dict[str, Any]:
-    with asker.connect() as connection:
+def _shown(client: JobClient, order_id: UUID) -> dict[str, Any]:
+    with client.connect() as connection:
         return views.one_order(connection, order_id)
 
 
@@ -195,7 +195,7 @@ def sentence(order: dict[str, Any]) -> str:
     return f"{order['side']} {order['quantity']} {order['contract_id']} {order['type']}{price}: {state}"
 
 
-def _print_rehearsal(result: dict[str, Any], *, as_json: bool) -> None:
+def _print_preview(result: dict[str, Any], *, as_json: bool) -> None:
     refused = result.get("refused")
     if as_json:
         print_json(result)

@@ -6,7 +6,7 @@ from typing import Any
 import click
 from sqlalchemy import Connection
 
-from cli.client.job_client import asking, wait_option
+from cli.client.job_client import open_client, wait_option
 from cli.client.lookup import concerned_contract, need_tick, one_order, short_id, some_accounts
 from cli.client.order_changes import OrderChangeRequest, carry_out, refuse_ended
 from cli.client.risk_view import alarms
@@ -122,15 +122,15 @@ def cancel(
         raise SettingsError(
             "say which: `orders cancel ID...`, or `orders cancel --all [--contract SYMBOL] [--account A]`"
         )
-    with asking() as asker:
-        with asker.connect() as connection:
+    with open_client() as client:
+        with client.connect() as connection:
             if is_all:
                 found = _every(connection, account_word, symbol)
             else:
                 found = list({one.id: one for one in (one_order(connection, digits) for digits in ids)}.values())
         changes = [OrderChangeRequest(order, ChangeKind.CANCEL) for order in found]
         refuse_ended(changes)
-        carry_out(asker, changes, "cancelled", wait_s, dry_run=dry_run, as_json=as_json)
+        carry_out(client, changes, "cancelled", wait_s, dry_run=dry_run, as_json=as_json)
 
 
 @command.command("modify")
@@ -154,8 +154,8 @@ def modify(
     """Change the size or the price of a working order."""
     if quantity is None and limit_price is None and stop_price is None:
         raise SettingsError("say what is to change: --quantity N, --limit PRICE or --stop PRICE")
-    with asking() as asker:
-        with asker.connect() as connection:
+    with open_client() as client:
+        with client.connect() as connection:
             order = one_order(connection, digits)
             contract = contracts.require(connection, order.contract_id)
         change = OrderChangeRequest(order, ChangeKind.MODIFY, quantity, limit_price, stop_price)
@@ -173,7 +173,7 @@ def modify(
                 f"order {order.id} was judged with {order.quantity} contracts: place another for the rest, which risk "
                 "judges, as `tickwork orders market, limit, stop` do"
             )
-        carry_out(asker, [change], "modified", wait_s, dry_run=dry_run, as_json=as_json)
+        carry_out(client, [change], "modified", wait_s, dry_run=dry_run, as_json=as_json)
 
 
 def _every(connection: Connection, account_word: str | None, symbol: str | None) -> list[OrderRow]:

@@ -7,7 +7,7 @@ import click
 from sqlalchemy import Connection
 
 from cli.client.flatten import flatten, what_is_there
-from cli.client.job_client import JobClient, asking, wait_option
+from cli.client.job_client import JobClient, open_client, wait_option
 from cli.client.lookup import concerned_contract, one_account
 from cli.client.order_changes import OrderChangeRequest, carry_out
 from cli.client.risk_view import alarms, fresh_quotes
@@ -66,8 +66,8 @@ def close(
     symbol: str, quantity: int | None, account_word: str | None, wait_s: float, *, dry_run: bool, as_json: bool
 ) -> None:
     """Close a position with everything that works there, or QUANTITY contracts of it: `positions close MNQ 1`."""
-    with asking() as asker:
-        with asker.connect() as connection:
+    with open_client() as client:
+        with client.connect() as connection:
             account = one_account(connection, account_word)
             contract = concerned_contract(connection, [account.id], symbol)
             held = positions.quantity_of(connection, account.id, contract.id)
@@ -75,7 +75,7 @@ def close(
         if quantity is not None:
             if quantity > abs(held):
                 raise RefusedError(f"{account.name} holds {abs(held)} of {contract.id}: {quantity} cannot be closed")
-            _reduce(asker, account, contract, quantity, wait_s, dry_run=dry_run, as_json=as_json)
+            _reduce(client, account, contract, quantity, wait_s, dry_run=dry_run, as_json=as_json)
         elif dry_run:
             said = f"cancel and close all of {contract.id}: {found}"
             if as_json:
@@ -83,11 +83,11 @@ def close(
             else:
                 click.echo(f"Nothing was sent: this is a rehearsal. It would {said}.")
         else:
-            flatten(asker, [account], contract.id, "closed by hand", wait_s, as_json=as_json)
+            flatten(client, [account], contract.id, "closed by hand", wait_s, as_json=as_json)
 
 
 def _reduce(
-    asker: JobClient,
+    client: JobClient,
     account: AccountRow,
     contract: Contract,
     quantity: int,
@@ -96,13 +96,13 @@ def _reduce(
     dry_run: bool,
     as_json: bool,
 ) -> None:
-    request = ReducePosition(account_id=account.id, contract_id=contract.id, quantity=quantity, is_rehearsal=dry_run)
-    with asker.transaction() as tx:
+    request = ReducePosition(account_id=account.id, contract_id=contract.id, quantity=quantity, is_dry_run=dry_run)
+    with client.transaction() as tx:
         job_id = tx.enqueue(request).job_id
-    ending = asker.wait([job_id], wait_s, quiet=as_json)
+    ending = client.wait([job_id], wait_s, quiet=as_json)
     ending.demand_success()
     result = ending.result(job_id)
-    with asker.connect() as connection:
+    with client.connect() as connection:
         left = positions.quantity_of(connection, account.id, contract.id)
     if as_json:
         print_json(result | ({} if dry_run else {"held_now": left}))
@@ -122,12 +122,12 @@ def _reduce(
 @_as_json
 def breakeven(symbol: str, account_word: str | None, wait_s: float, *, dry_run: bool, as_json: bool) -> None:
     """Move the stop to the entry's average price: `positions breakeven MNQ`."""
-    with asking() as asker:
-        with asker.connect() as connection:
+    with open_client() as client:
+        with client.connect() as connection:
             position, contract, stops = _guarded(connection, symbol, account_word)
         wanted = _nearest(position.average_price, contract)
         way = Side.BUY if position.quantity > 0 else Side.SELL
-        quotes = fresh_quotes(asker.settings, [contract.id])
+        quotes = fresh_quotes(client.settings, [contract.id])
         price = exit_price_by(quotes)(contract.id, position.quantity)
         if price is None:
             raise RefusedError(
@@ -150,7 +150,7 @@ def breakeven(symbol: str, account_word: str | None, wait_s: float, *, dry_run: 
             if stop.stop_price != wanted
         ]
         if changes or as_json or dry_run:
-            carry_out(asker, changes, "modified", wait_s, dry_run=dry_run, as_json=as_json)
+            carry_out(client, changes, "modified", wait_s, dry_run=dry_run, as_json=as_json)
         if not as_json and not dry_run:
             click.echo(f"The stop of {contract.id} snapshots at {wanted}, the entry's average.")
 
@@ -172,7 +172,7 @@ def trail(symbol: str, ticks: str, account_word: str | None, *, as_json: bool) -
                 f"the position in {contract.id} has no entry of ours that could carry the distance: move its stop "
                 "with `tickwork orders modify ID --stop PRICE`"
             )
-        orders.follow(connection, entry.id, distance)
+        orders.trail(connection, entry.id, distance)
         said = f"{contract.id}: the stop " + (
             "stays where it is" if distance is None else f"follows by {distance} ticks"
         )

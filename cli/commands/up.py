@@ -11,16 +11,16 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from cli.local.home.credentials import load_keys
+from cli.local.home.credentials import load_credentials
 from cli.local.home.folder import Home
 from cli.local.home.lock import AlreadyRunningError, Lock
 from cli.local.home.ports import choose_ports
 from cli.local.home.state import Json, read_state, write_state
 from cli.local.market import MarketChoice, check_speed, choose_market, row_of
-from cli.local.processes.bootstrap import begin, read_market
+from cli.local.processes.bootstrap import bootstrap, read_market
 from cli.local.processes.output import show_on_terminal
 from cli.local.processes.programs import StackConfig, others, receiver
-from cli.local.processes.shutdown import drain
+from cli.local.processes.shutdown import shut_down
 from cli.local.processes.supervisor import Child, Supervisor
 from cli.local.servers.broker import check_broker
 from cli.local.servers.database import choose_database
@@ -96,12 +96,12 @@ class _Up:
         try:
             self._start()
             while not self._is_stopping:
-                self._supervisor.look()
+                self._supervisor.step()
                 self._write_state()
                 time.sleep(_LOOK_EVERY_S)  # noqa: TID251  # the supervisor's own pulse
         finally:
             click.echo("Stopping: work in hand is finished, or handed back after 10 s.")
-            drain(self._supervisor, self._stack, show_on_terminal)
+            shut_down(self._supervisor, self._stack, show_on_terminal)
             self._supervisor.close()
             self._has_changed = True
             self._write_state()
@@ -110,7 +110,7 @@ class _Up:
     def _start(self) -> None:
         began, market = time.monotonic(), self._market
         click.echo(f"Tickwork on {market.title}")
-        keys = load_keys(self._home)
+        keys = load_credentials(self._home)
         wanted = ["receiver", *(["simulator", "simulator-control"] if market.simulator else []), "flower"]
         wanted += [] if self._settings.database_url else ["postgres"]
         wanted += [] if self._settings.redis_url else ["valkey"]
@@ -128,7 +128,7 @@ class _Up:
         upgrade(database_url)
         row = row_of(market, read_market(database_url))
         check_speed(market, row.clock.speed, limits=self._limits)
-        begin(database_url, self._settings.broker_url or redis_url, row)
+        bootstrap(database_url, self._settings.broker_url or redis_url, row)
         self._stack = StackConfig(
             home=self._home,
             settings=self._settings,

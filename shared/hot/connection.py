@@ -40,7 +40,7 @@ class CircuitBreaker:
         self._away_until = 0.0
 
     @contextmanager
-    def asking(self) -> Iterator[None]:
+    def guarded(self) -> Iterator[None]:
         """Turn every failure of Redis inside into RedisUnavailableError; raise it at once while Redis is left alone."""
         if monotonic() < self._away_until:
             raise RedisUnavailableError("Redis did not answer a moment ago")

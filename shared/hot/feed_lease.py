@@ -48,7 +48,7 @@ class FeedLease:
         """Whether this program is the active one, as far as it knows."""
         return self.fence > 0
 
-    async def look(self) -> bool:
+    async def renew_or_take(self) -> bool:
         """Take or renew the lease; return whether it is ours. While Redis is away it stays with whom had it."""
         milliseconds = int(HELD_FOR / timedelta(milliseconds=1))
         with suppress(redis.RedisError):

@@ -30,9 +30,9 @@ class RedisTokenStore:
     minute: an exit needs a token more than it needs to share one.
     """
 
-    def __init__(self, client: "redis.Redis", venue: VenueSettings, patience: CircuitBreaker | None = None) -> None:
+    def __init__(self, client: "redis.Redis", venue: VenueSettings, breaker: CircuitBreaker | None = None) -> None:
         self._redis = client
-        self._patience = patience or CircuitBreaker()
+        self._breaker = breaker or CircuitBreaker()
         self._key = f"tickwork:token:{user_key(venue)}"
         self._known: Token | None = None
         self._alone = threading.Lock()
@@ -41,7 +41,7 @@ class RedisTokenStore:
     def get(self) -> Token | None:
         """Return the token, or None when there is none or it is over."""
         try:
-            with self._patience.asking():
+            with self._breaker.guarded():
                 kept = self._redis.hmget(self._key, "text", "renew_at", "ends_at")
         except RedisUnavailableError:
             pass
@@ -53,7 +53,7 @@ class RedisTokenStore:
     def put(self, token: Token) -> None:
         """Keep the token in place of any other until it is over."""
         self._known = token
-        with suppress(RedisUnavailableError), self._patience.asking(), self._redis.pipeline() as together:
+        with suppress(RedisUnavailableError), self._breaker.guarded(), self._redis.pipeline() as together:
             together.hset(self._key, "text", token.text)
             together.hset(self._key, "renew_at", token.renew_at.isoformat())
             together.hset(self._key, "ends_at", token.ends_at.isoformat())
@@ -64,13 +64,13 @@ class RedisTokenStore:
         """Forget the token if it is still the one that is kept."""
         if self._known is not None and self._known.text == text:
             self._known = None
-        with suppress(RedisUnavailableError), self._patience.asking():
+        with suppress(RedisUnavailableError), self._breaker.guarded():
             self._redis.eval(_DROP, 1, self._key, text)
 
     def may_renew(self) -> bool:
         """Whether the caller is the one to renew the token; nobody else is told so for a minute."""
         try:
-            with self._patience.asking():
+            with self._breaker.guarded():
                 return bool(self._redis.set(f"{self._key}:renewing", "1", nx=True, ex=_RENEWAL_AT_MOST_S))
         except RedisUnavailableError:
             return False
@@ -80,7 +80,7 @@ class RedisTokenStore:
         """Hold the right to log in; raise RetryableError when another holds it for too long or did so just now."""
         lock = self._redis.lock(f"{self._key}:lock", timeout=_LOGIN_AT_MOST_S, blocking_timeout=_LOGIN_AT_MOST_S)
         is_ours: bool | None = None
-        with suppress(RedisUnavailableError), self._patience.asking():
+        with suppress(RedisUnavailableError), self._breaker.guarded():
             is_ours = lock.acquire()
         if is_ours is None:
             with self._alone, self._once_a_minute():

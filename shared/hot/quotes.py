@@ -40,9 +40,9 @@ def read_quote(client: "redis.Redis", contract_id: str) -> HotQuote | None:
 class QuoteReader:
     """Reads fresh quotes; while Redis is away there is none."""
 
-    def __init__(self, client: "redis.Redis", patience: CircuitBreaker) -> None:
+    def __init__(self, client: "redis.Redis", breaker: CircuitBreaker) -> None:
         self._client = client
-        self._patience = patience
+        self._breaker = breaker
 
     def read(self, contract_ids: Collection[str]) -> dict[str, HotQuote]:
         """Return the fresh quotes there are, by contract."""
@@ -50,7 +50,7 @@ class QuoteReader:
         if not wanted:
             return {}
         try:
-            with self._patience.asking():
+            with self._breaker.guarded():
                 found = self._client.mget([quote_key(contract_id) for contract_id in wanted])
         except RedisUnavailableError:
             return {}

@@ -122,12 +122,12 @@ class RedisLimiter:
         self,
         client: "redis.Redis",
         venue: VenueSettings,
-        patience: CircuitBreaker | None = None,
+        breaker: CircuitBreaker | None = None,
         *,
         windows: Mapping[str, Window] = WINDOWS,
     ) -> None:
         self._redis = client
-        self._patience = patience or CircuitBreaker()
+        self._breaker = breaker or CircuitBreaker()
         self._user = user_key(venue)
         self._windows = windows
         self._alone = _Alone(windows)
@@ -147,7 +147,7 @@ class RedisLimiter:
         try:
             yield
         finally:
-            with suppress(RedisUnavailableError), self._patience.asking():
+            with suppress(RedisUnavailableError), self._breaker.guarded():
                 self._redis.eval(_END, 1, self._key(budget), request)
 
     def refused(self, budget: str, retry_after: timedelta | None) -> timedelta:
@@ -164,7 +164,7 @@ class RedisLimiter:
             _milliseconds(_MEMORY_OF_REFUSALS),
             _milliseconds(slow),
         )
-        with suppress(RedisUnavailableError), self._patience.asking():
+        with suppress(RedisUnavailableError), self._breaker.guarded():
             pause = timedelta(milliseconds=int(str(self._redis.eval(_REFUSED, len(keys), *keys, *arguments))))
         self._alone.close(budget, pause)
         return pause
@@ -174,7 +174,7 @@ class RedisLimiter:
         slow = min(window.share_of(queue), SLOW_BARS.share_of(queue))
         span, under_way = _microseconds(window.span + _MARGIN), _microseconds(_UNDER_WAY)
         keys = (self._key(budget), self._key(budget, "closed"), self._key(budget, "slow"))
-        with self._patience.asking():
+        with self._breaker.guarded():
             answer = self._redis.eval(_TAKE, len(keys), *keys, window.share_of(queue), slow, span, under_way, request)
         return timedelta(microseconds=int(str(answer)))
 

@@ -21,7 +21,8 @@ _READ: LiteralString = """
            CASE WHEN job.state = 'queued' AND job.expires_at <= now() THEN 'expired' ELSE job.state END,
            job.result, job.error,
            (SELECT first.id FROM job first
-            WHERE job.state = 'queued' AND first.state = 'queued' AND first.run_at <= now() - %(patience)s::interval
+            WHERE job.state = 'queued' AND first.state = 'queued'
+              AND first.run_at <= now() - %(claim_timeout)s::interval
               AND (first.expires_at IS NULL OR first.expires_at > now())
               AND (first.id = job.id OR first.sequence_key = job.sequence_key AND first.sequence_id < job.sequence_id)
               AND NOT EXISTS (SELECT 1 FROM job other
@@ -55,9 +56,9 @@ class JobProgress:
         return self.state not in {"queued", "running"}
 
 
-def read_progress(connection: LedgerConnection, roots: Sequence[UUID], patience: timedelta) -> list[JobProgress]:
-    """Return these jobs and all they caused, oldest first; `patience` is how long a due job waits to be claimed."""
-    values = {"roots": list(roots), "patience": patience, "grace": _LEASE_GRACE}
+def read_progress(connection: LedgerConnection, roots: Sequence[UUID], claim_timeout: timedelta) -> list[JobProgress]:
+    """Return these jobs and all they caused, oldest first; `claim_timeout` is how long a due job may stay unclaimed."""
+    values = {"roots": list(roots), "claim_timeout": claim_timeout, "grace": _LEASE_GRACE}
     return [JobProgress(*row) for row in connection.execute(_READ, values)]
 
 

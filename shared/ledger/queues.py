@@ -55,17 +55,17 @@ def canaries_due(connection: LedgerConnection, every: timedelta) -> list[Queue]:
 _IS_STUCK = f"""
     SELECT (SELECT count(*) FROM job WHERE state = 'running' AND starts_with(worker, %(node)s)) < %(slots)s
        AND NOT EXISTS (SELECT 1 FROM job WHERE state = 'running' AND starts_with(worker, %(node)s)
-                       AND started_at > now() - %(patience)s::interval)
-       AND NOT EXISTS (SELECT 1 FROM job WHERE finished_at > now() - %(patience)s::interval
+                       AND started_at > now() - %(idle_for)s::interval)
+       AND NOT EXISTS (SELECT 1 FROM job WHERE finished_at > now() - %(idle_for)s::interval
                        AND starts_with(worker, %(node)s))
        AND EXISTS (SELECT 1 FROM job WHERE state = 'queued' AND queue = ANY(%(queues)s) AND {IS_DUE}
-                   AND run_at < now() - %(patience)s::interval AND published_at IS NOT NULL AND {IS_NEXT_IN_SEQUENCE})
+                   AND run_at < now() - %(idle_for)s::interval AND published_at IS NOT NULL AND {IS_NEXT_IN_SEQUENCE})
 """  # noqa: S608  # no value enters the text
 
 
-def is_stuck(connection: LedgerConnection, node: str, queues: Sequence[Queue], slots: int, patience: timedelta) -> bool:
-    """Whether a node with free slots has begun nothing for `patience` though its queues held due jobs all the time."""
-    values = {"node": f"{node}/", "queues": [queue.value for queue in queues], "slots": slots, "patience": patience}
+def is_stuck(connection: LedgerConnection, node: str, queues: Sequence[Queue], slots: int, idle_for: timedelta) -> bool:
+    """Whether a node with free slots has begun nothing for `idle_for` though its queues held due jobs all the time."""
+    values = {"node": f"{node}/", "queues": [queue.value for queue in queues], "slots": slots, "idle_for": idle_for}
     row = connection.execute(_IS_STUCK, values).fetchone()
     return bool(row and row[0])
 

@@ -15,7 +15,7 @@ from shared.ledger.envelope import WakeUp, by_queue, unwrapped
 
 log = logging.getLogger(__name__)
 
-_PATIENCE_S = 1
+_TIMEOUT_S = 1
 # While the broker is away one caller in this time waits for it; the others hear at once that there is no capacity.
 _PAUSE_S = 0.5
 
@@ -37,8 +37,8 @@ class _Line:
     """One connection with one channel."""
 
     def __init__(self, url: str) -> None:
-        options = {"read_timeout": _PATIENCE_S, "write_timeout": _PATIENCE_S, "confirm_publish": True}
-        with kombu.Connection(url, connect_timeout=_PATIENCE_S, transport_options=options) as where:
+        options = {"read_timeout": _TIMEOUT_S, "write_timeout": _TIMEOUT_S, "confirm_publish": True}
+        with kombu.Connection(url, connect_timeout=_TIMEOUT_S, transport_options=options) as where:
             self._connection = where.transport.establish_connection()  # kombu's own connect() would try twice
         self._channel = self._connection.channel()
         self._producer = kombu.Producer(self._channel, auto_declare=False)
@@ -92,7 +92,7 @@ class AmqpWake:
             self._hang_up()
 
     def _asked(self, question: Callable[[_Line], int]) -> int:
-        if not self._lock.acquire(timeout=_PATIENCE_S):
+        if not self._lock.acquire(timeout=_TIMEOUT_S):
             return 0
         try:
             return self._answer(question)

@@ -20,7 +20,7 @@ def test_a_sender_is_answered_before_tradingview_gives_up(
 ) -> None:
     """The control is the same alert while Postgres answers."""
     with WireTap(database_url) as wire:
-        receiver = start_receiver(through=wire.url, patience_s=PATIENCE_S)
+        receiver = start_receiver(through=wire.url, timeout_s=PATIENCE_S)
 
         def post(number: int, expected: int) -> float:
             began = time.perf_counter()

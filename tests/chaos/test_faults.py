@@ -97,15 +97,15 @@ def states(killable_stack: KillableStack) -> set[tuple[str, int]]:
     return {(row["state"], row["count"]) for row in found}
 
 
-def wait_until_quiet(killable_stack: KillableStack, control: ControlLoad, patience_s: float = 40) -> None:
+def wait_until_quiet(killable_stack: KillableStack, control: ControlLoad, timeout_s: float = 40) -> None:
     """Give the control four times what it needs to deliver again what was not acknowledged."""
     seen, since = -1, time.monotonic()
-    while time.monotonic() - since < patience_s:
+    while time.monotonic() - since < timeout_s:
         count = sum(map(len, control.marks().values()))
         if count != seen:
             seen, since = count, time.monotonic()
         if len(control.marks()) == len(control.asked):
-            patience_s = min(patience_s, 12)  # only what is delivered twice is still to come
+            timeout_s = min(timeout_s, 12)  # only what is delivered twice is still to come
         killable_stack.rest(0.5)
 
 

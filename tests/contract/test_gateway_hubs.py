@@ -96,7 +96,7 @@ async def test_a_call_does_not_wait_for_ever() -> None:
         await caller.socket.wait_closed()
 
     hasty = Timeouts(handshake=MINUTES, silence=MINUTES, answer=timedelta(seconds=0.1))
-    async with scripted_hub(say_nothing) as venue, listening(venue.url, patience=hasty) as client:
+    async with scripted_hub(say_nothing) as venue, listening(venue.url, timeouts=hasty) as client:
         await client.until(lambda: client.hub.is_ready)
         with pytest.raises(TimeoutError):
             await client.hub.invoke("SubscribeContractQuotes", "CON")
@@ -170,8 +170,8 @@ async def test_silence_of_pings_too_is_a_dead_peer_and_pings_keep_a_quiet_one(mo
         await caller.socket.wait_closed()
 
     # It looks at the clock every hundredth of a second.
-    patience = Timeouts(ping_every=timedelta(seconds=0.05), silence=timedelta(seconds=30), handshake=MINUTES)
-    async with scripted_hub(fall_silent) as venue, listening(venue.url, patience=patience) as client:
+    timeouts = Timeouts(ping_every=timedelta(seconds=0.05), silence=timedelta(seconds=30), handshake=MINUTES)
+    async with scripted_hub(fall_silent) as venue, listening(venue.url, timeouts=timeouts) as client:
         await client.until(lambda: client.hub.is_ready)
         clock.now = 31
         await client.until(lambda: client.hub.connections == 2 and client.hub.is_ready)
@@ -198,7 +198,7 @@ async def test_an_idle_client_pings() -> None:
             await caller.say({"type": 6})
 
     often = Timeouts(ping_every=timedelta(seconds=0.1), silence=MINUTES, handshake=MINUTES)
-    async with scripted_hub(count_pings) as venue, listening(venue.url, patience=often) as client:
+    async with scripted_hub(count_pings) as venue, listening(venue.url, timeouts=often) as client:
         await client.until(lambda: pings >= 3)
 
         assert 1 == client.hub.connections
@@ -255,8 +255,8 @@ async def test_a_venue_that_logs_us_out_again_and_again_is_left_alone() -> None:
 @on_a_loop
 async def test_a_connection_is_rebuilt_with_a_fresh_token_before_its_own_ends() -> None:
     access = Tokens()
-    patience = Timeouts(token_share=0.2 / 86_400, handshake=MINUTES)  # a fifth of a second of a day
-    async with scripted_hub() as venue, listening(venue.url, access=access, patience=patience) as client:
+    timeouts = Timeouts(token_share=0.2 / 86_400, handshake=MINUTES)  # a fifth of a second of a day
+    async with scripted_hub() as venue, listening(venue.url, access=access, timeouts=timeouts) as client:
         await client.until(lambda: client.hub.connections >= 2)
 
     assert ["token-1", "token-2"] == venue.tokens[:2]

@@ -14,7 +14,7 @@ from starlette.responses import Response
 
 from shared.db.alerts import alerts, hooks
 from shared.db.alerts.hooks import Hook
-from shared.domain.alerts.alert import Alert, understand
+from shared.domain.alerts.alert import Alert, parse_payload
 from shared.domain.alerts.payload import BODY, RefusedAlertError, read_payload
 from shared.fleets import Queue
 from shared.ids import new_id
@@ -154,7 +154,7 @@ def judge(raw: bytes, *, is_too_large: bool = False) -> Alert | Refusal:
     try:
         payload = read_payload(raw)
         is_json = True
-        return understand(payload)
+        return parse_payload(payload)
     except RefusedAlertError as error:
         status = HTTPStatus.BAD_REQUEST if error.field == BODY else HTTPStatus.UNPROCESSABLE_ENTITY
         return Refusal(status, error.wrong, error.field, error.hint, is_json)

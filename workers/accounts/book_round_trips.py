@@ -8,7 +8,7 @@ from shared.db.trades.round_trips import Due, Unmeasured
 from shared.domain.market_data.bar import MINUTE
 from shared.domain.market_data.coverage import Span
 from shared.domain.market_data.rollup import start_of
-from shared.domain.trades.round_trip import follow
+from shared.domain.trades.round_trip import build_round_trips
 from shared.domain.trades.statistics import excursions
 from shared.ledger.jobs.accounts import BookRoundTrips
 from workers.context import Context
@@ -37,7 +37,7 @@ def book_round_trips(_: BookRoundTrips, ctx: Context) -> dict[str, int]:
 def _book(connection: Connection, due: Due) -> int:
     flat = round_trips.last_flat(connection, due)
     point_value = contracts.require(connection, due.contract_id).point_value
-    trips = follow(round_trips.fills_since(connection, due, flat), point_value).round_trips
+    trips = build_round_trips(round_trips.fills_since(connection, due, flat), point_value).round_trips
     round_trips.replace_since(connection, due, flat, trips)
     return len(trips)
 

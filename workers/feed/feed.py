@@ -53,7 +53,7 @@ class Feed:
         """Feed, or stand by, until cancelled; halt entries and raise CredentialsRefusedError when the venue bars us."""
         try:
             while True:
-                while not await self._lease.look():
+                while not await self._lease.renew_or_take():
                     touch()
                     await asyncio.sleep(LOOK_EVERY.total_seconds())
                 log.info("this feed is the active one, fence %s", self._lease.fence)
@@ -75,7 +75,7 @@ class Feed:
         user = UserSide(hubs, self._writer, self._outbox, accounts=books.accounts, read_positions=self._positions)
         sides = asyncio.gather(market.run(), user.run())
         try:
-            while await self._lease.look():
+            while await self._lease.renew_or_take():
                 await self._writer.write_health(self._health(market, user))
                 touch()
                 await asyncio.wait([sides], timeout=RENEW_EVERY.total_seconds())

@@ -24,13 +24,13 @@ def enter_manually(job: EnterManually, ctx: Context) -> dict[str, Any]:
     """Write signal, intent and the end of this job in one commit, and hand over: a second run finds nothing to do."""
     contract = _contract(ctx, job.symbol)
     request = _entry_request(job, ctx, contract)
-    if job.is_rehearsal:
-        return _rehearse(ctx, request)
+    if job.is_dry_run:
+        return _preview(ctx, request)
     require_open_session(ctx, contract)
     return submit_entry(ctx, request)
 
 
-def _rehearse(ctx: Context, request: EntryRequest) -> dict[str, Any]:
+def _preview(ctx: Context, request: EntryRequest) -> dict[str, Any]:
     """Return what would be sent and what risk says of it; nothing is written."""
     with ctx.autocommit() as connection:
         account = accounts.get(connection, request.account_id)

@@ -20,7 +20,7 @@ def reduce_position(job: ReducePosition, ctx: Context) -> dict[str, str | int]:
     side = Side.SELL if held[0].direction is Direction.LONG else Side.BUY
     order_id = new_id()
     result: dict[str, str | int] = {"side": side, "quantity": quantity, "contract_id": job.contract_id}
-    if job.is_rehearsal:
+    if job.is_dry_run:
         return result | {"rehearsal": "nothing was sent"}
     with ctx.transaction() as tx:
         contracts.require(tx.connection, job.contract_id)

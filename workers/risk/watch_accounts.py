@@ -17,7 +17,7 @@ from shared.db.risk.risk_snapshots import RiskSnapshot
 from shared.domain.market_data.calendar import calendar_of, trading_day_at
 from shared.domain.market_data.contract import ROOTS, Contract
 from shared.domain.orders.order import ChangeKind, OrderState, OrderType, Origin, Role, Side
-from shared.domain.orders.protection import followed
+from shared.domain.orders.protection import trailed_stop
 from shared.domain.risk.account_risk import marked
 from shared.domain.risk.account_rules import Finding, RuleAction, session_of, strongest, watch
 from shared.domain.risk.entry_rules import EntryIntent, only_reduces, time_findings
@@ -207,7 +207,7 @@ def _move_stops(
         if not is_stop or order.stop_price is None or position.average_price is None:
             continue
         now = _ticks(order.stop_price, contract)
-        wanted = followed(
+        wanted = trailed_stop(
             side,
             _ticks(position.average_price, contract),
             _ticks(price, contract),

@@ -9,7 +9,7 @@ from shared.errors import SettingsError
 
 
 @dataclass(frozen=True, slots=True)
-class Keys:
+class Credentials:
     """Passwords of the embedded Postgres and Valkey, and the key that the simulator asks for."""
 
     postgres: str
@@ -17,13 +17,13 @@ class Keys:
     venue: str
 
 
-def load_keys(home: Home) -> Keys:
+def load_credentials(home: Home) -> Credentials:
     """Return the keys of this home, made now if there are none."""
     file = home.root / "secrets.json"
     try:
-        return Keys(**json.loads(file.read_text()))
+        return Credentials(**json.loads(file.read_text()))
     except FileNotFoundError:
-        keys = Keys(*(secrets.token_urlsafe(24) for _ in range(3)))
+        keys = Credentials(*(secrets.token_urlsafe(24) for _ in range(3)))
         write_private(file, json.dumps(asdict(keys)))
         return keys
     except (ValueError, TypeError):

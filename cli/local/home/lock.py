@@ -7,7 +7,7 @@ from pathlib import Path
 
 from shared.errors import SettingsError
 
-_PATIENCE_S = 1.0
+_TIMEOUT_S = 1.0
 
 
 class AlreadyRunningError(SettingsError):
@@ -26,7 +26,7 @@ class Lock:
 
     def take(self) -> None:
         """Take the lock; raise AlreadyRunningError if another keeps it."""
-        until = time.monotonic() + _PATIENCE_S
+        until = time.monotonic() + _TIMEOUT_S
         while not self._try():
             # A `status` that looks holds it for a moment only.
             if time.monotonic() > until:

@@ -18,7 +18,7 @@ DEFAULTS = {
     "valkey": 63790,
 }
 _LAST = 65535
-_PATIENCE_S = 5.0  # what a killed stack's programs need to let go of their ports
+_TIMEOUT_S = 5.0  # what a killed stack's programs need to let go of their ports
 
 
 def choose_ports(home: Home, names: Sequence[str]) -> tuple[dict[str, int], list[str]]:
@@ -83,7 +83,7 @@ def _remembered(file: Path) -> dict[str, int]:
 
 
 def _becomes_free(port: int) -> bool:
-    until = time.monotonic() + _PATIENCE_S
+    until = time.monotonic() + _TIMEOUT_S
     while not is_free(port):
         if time.monotonic() > until:
             return False

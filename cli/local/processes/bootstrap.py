@@ -21,7 +21,7 @@ def read_market(database_url: str) -> MarketRow | None:
         engine.dispose()
 
 
-def begin(database_url: str, broker_url: str, row: MarketRow) -> None:
+def bootstrap(database_url: str, broker_url: str, row: MarketRow) -> None:
     """Write the market's row, forbid entries until a reconcile has run, and ask for the first jobs, in one commit."""
     ledger = Ledger(make_engine(database_url, program="up", pool_size=1), open_wake(broker_url))
     try:

@@ -10,7 +10,7 @@ LOG = "alone.log"
 _LAST_WORDS_S = 10.0
 
 
-def start_alone(job_id: UUID, environment: dict[str, str], home: Home) -> "subprocess.Popen[bytes]":
+def start_one_shot(job_id: UUID, environment: dict[str, str], home: Home) -> "subprocess.Popen[bytes]":
     """Start it in a session of its own: Ctrl-C here must not cut it off in the middle of a call to the venue."""
     home.prepare()
     with (home.logs / LOG).open("ab") as log:

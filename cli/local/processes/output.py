@@ -12,7 +12,7 @@ _MOST_BYTES = 10_000_000
 _WIDTH = 15
 
 
-def follow(name: str, pipe: IO[bytes], folder: Path, show: Callable[[str], None]) -> threading.Thread:
+def stream_output(name: str, pipe: IO[bytes], folder: Path, show: Callable[[str], None]) -> threading.Thread:
     """Read a program's output on a thread until it ends."""
     thread = threading.Thread(target=_read, args=(name, pipe, folder, show), name=f"output of {name}", daemon=True)
     thread.start()

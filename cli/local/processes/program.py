@@ -27,7 +27,7 @@ class Program:
     death_signal: signal.Signals = signal.SIGKILL  # sent by the system when the supervisor is gone
     account: UnixUser | None = None
     heartbeat: Path | None = None
-    patience_s: float = 3.0  # between the stop signal and SIGKILL
+    stop_timeout_s: float = 3.0  # between the stop signal and SIGKILL
     niceness: int = 0  # above zero: gives way to the others
 
 

@@ -14,7 +14,7 @@ from shared.config import Settings, environment
 from shared.fleets import FLEETS
 
 # `up` hands jobs back that still run this long after a worker was asked to end.
-WORKERS_PATIENCE_S = 10.0
+WORKER_STOP_TIMEOUT_S = 10.0
 _FLOWER_OPTIONS = ("--address=127.0.0.1", "--max_tasks=10000", "--persistent=False", "--logging=error")
 
 
@@ -98,7 +98,7 @@ def others(stack: StackConfig) -> Iterator[Program]:
         )
     yield _by_heartbeat(stack, "feed", ["workers.feed"])
     for fleet in FLEETS:
-        yield _by_heartbeat(stack, fleet.program, ["workers", fleet.name], patience_s=WORKERS_PATIENCE_S)
+        yield _by_heartbeat(stack, fleet.program, ["workers", fleet.name], stop_timeout_s=WORKER_STOP_TIMEOUT_S)
     yield _by_heartbeat(stack, "relay", ["scheduler", "relay"])
     yield _by_heartbeat(stack, "beat", ["scheduler", "beat"])
     port = stack.ports["flower"]
@@ -111,7 +111,7 @@ def _by_http(stack: StackConfig, name: str, module: list[str], path: str, *, nic
     return Program(name, _python(module), _environment(stack), lambda: answers_http(url), niceness=niceness)
 
 
-def _by_heartbeat(stack: StackConfig, name: str, module: list[str], *, patience_s: float = 3.0) -> Program:
+def _by_heartbeat(stack: StackConfig, name: str, module: list[str], *, stop_timeout_s: float = 3.0) -> Program:
     heartbeat = stack.home.run / f"{name}.heartbeat"
     return Program(
         name,
@@ -119,7 +119,7 @@ def _by_heartbeat(stack: StackConfig, name: str, module: list[str], *, patience_
         _environment(stack) | {"TICKWORK_HEARTBEAT_FILE": str(heartbeat)},
         lambda: beats(heartbeat),
         heartbeat=heartbeat,
-        patience_s=patience_s,
+        stop_timeout_s=stop_timeout_s,
     )
 
 

@@ -14,7 +14,7 @@ from cli.local.home.folder import write_private
 from cli.local.home.lock import AlreadyRunningError, Lock
 from cli.local.home.ports import is_free
 from cli.local.market import MarketChoice, tradable_from
-from cli.local.processes.output import follow, show_on_terminal
+from cli.local.processes.output import show_on_terminal, stream_output
 from cli.local.processes.program import Program, kill_session, start
 from cli.local.processes.readiness import answers_http
 from shared.clock import MarketClock, live_clock, machine_now
@@ -164,7 +164,7 @@ def _keep_running(sandbox: Sandbox, program: Program, on_ready: Callable[[], Non
         signal.signal(number, stop)
     process = start(program)
     assert process.stdout is not None  # noqa: S101  # start asks for a pipe
-    output = follow(program.name, process.stdout, sandbox.folder, show_on_terminal)
+    output = stream_output(program.name, process.stdout, sandbox.folder, show_on_terminal)
     is_ready, until = False, time.monotonic() + _READY_WITHIN_S
     try:
         while not is_stopping and process.poll() is None:

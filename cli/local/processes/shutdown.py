@@ -13,7 +13,7 @@ _FLEETS = {fleet.program: fleet.name for fleet in FLEETS}
 _ORDER = (("receiver",), ("beat", "relay", "flower"), tuple(_FLEETS), ("simulator",), ("valkey",), ("postgres",))
 
 
-def drain(supervisor: Supervisor, stack: StackConfig | None, show: Callable[[str], None]) -> None:
+def shut_down(supervisor: Supervisor, stack: StackConfig | None, show: Callable[[str], None]) -> None:
     """Stop everything within 25 s; jobs of workers that had to be killed are handed back to the queue."""
 
     def release_on_shutdown(child: Child, pid: int) -> None:

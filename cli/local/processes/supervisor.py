@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 
-from cli.local.processes.output import follow
+from cli.local.processes.output import stream_output
 from cli.local.processes.program import Program, kill_session, start
 
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.2, 3.0
@@ -67,7 +67,7 @@ class Supervisor:
         self._start(child)
         return child
 
-    def look(self) -> None:
+    def step(self) -> None:
         """Restart what died and is due; call often."""
         now = time.monotonic()
         for child in self.children:
@@ -85,7 +85,7 @@ class Supervisor:
         while any(child.state is not ChildState.RUNNING for child in children):
             if time.monotonic() > until or is_interrupted():
                 return False
-            self.look()
+            self.step()
             time.sleep(_LOOK_EVERY_S)
         return True
 
@@ -104,9 +104,11 @@ class Supervisor:
             if process is None:
                 continue
             try:
-                process.wait(max(0.0, since + child.program.patience_s - time.monotonic()))
+                process.wait(max(0.0, since + child.program.stop_timeout_s - time.monotonic()))
             except subprocess.TimeoutExpired:
-                self._show(f"{child.program.name} did not end within {child.program.patience_s:.0f} s and is killed")
+                self._show(
+                    f"{child.program.name} did not end within {child.program.stop_timeout_s:.0f} s and is killed"
+                )
                 kill_session(process)
                 process.wait()
                 if on_kill is not None:
@@ -125,7 +127,7 @@ class Supervisor:
         with self._states:
             child.state, child.started_at, child.process = ChildState.STARTING, time.monotonic(), process
         if process.stdout is not None:
-            follow(child.program.name, process.stdout, self._logs, self._show)
+            stream_output(child.program.name, process.stdout, self._logs, self._show)
         self._changed()
 
     def _note_death(self, child: Child, now: float) -> None:

@@ -53,7 +53,7 @@ def postgres_program(home: Home, account: UnixUser | None, port: int, password: 
         stop_signal=signal.SIGINT,  # fast: clients are cut, everything committed is kept
         death_signal=signal.SIGINT,
         account=account,
-        patience_s=4.0,
+        stop_timeout_s=4.0,
     )
 
 

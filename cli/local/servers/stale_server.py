@@ -7,7 +7,7 @@ import psutil
 
 from shared.errors import SettingsError
 
-_PATIENCE_S = 60.0
+_TIMEOUT_S = 60.0
 
 
 def wait_for_old_server(pid_file: Path, folder: Path) -> None:
@@ -15,7 +15,7 @@ def wait_for_old_server(pid_file: Path, folder: Path) -> None:
 
     Raise SettingsError when it does not end.
     """
-    until = time.monotonic() + _PATIENCE_S
+    until = time.monotonic() + _TIMEOUT_S
     while (pid := _pid(pid_file)) is not None and _works_in(pid, folder):
         if time.monotonic() > until:
             raise SettingsError(f"process {pid} still uses {folder}: end it (kill {pid}) and try again")

@@ -60,7 +60,7 @@ def valkey_program(home: Home, account: UnixUser | None, port: int, password: st
         is_ready=lambda: answers(url),
         death_signal=signal.SIGTERM,
         account=account,
-        patience_s=3.0,
+        stop_timeout_s=3.0,
     )
 
 

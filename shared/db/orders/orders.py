@@ -141,8 +141,8 @@ def find_by_id_part(connection: Connection, digits: str) -> list[OrderRow]:
     return [_row(row) for row in connection.execute(statement.order_by(orders.c.id.desc()).limit(3))]
 
 
-def follow(connection: Connection, order_id: UUID, trail_ticks: int | None) -> None:
-    """Let the stop of an entry follow so many ticks behind the best price, or no more."""
+def trail(connection: Connection, order_id: UUID, trail_ticks: int | None) -> None:
+    """Let the stop of an entry trail so many ticks behind the best price, or no more."""
     statement = update(orders).where(orders.c.id == order_id)
     connection.execute(statement.values(trail_ticks=trail_ticks, updated_at=func.now()))
 

@@ -69,10 +69,10 @@ class Alert:
 
 def parse_alert(raw: bytes) -> Alert:
     """Return what the body of a webhook asks for; any bytes give an Alert or raise RefusedAlertError."""
-    return understand(read_payload(raw))
+    return parse_payload(read_payload(raw))
 
 
-def understand(payload: Mapping[str, Json]) -> Alert:
+def parse_payload(payload: Mapping[str, Json]) -> Alert:
     """Return what the payload asks for; nothing is ever filled in, so a missing field that matters is refused."""
     action = _action(payload)
     symbol, root = _symbol(payload)

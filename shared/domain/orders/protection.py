@@ -77,7 +77,7 @@ def plan(position: int, working: Sequence[ClosingOrder]) -> ProtectionPlan:
     return ProtectionPlan(max(0, held - covered), tuple(cancels), tuple(shrinks))
 
 
-def followed(
+def trailed_stop(
     side: Side, entry: int, best: int, stop: int, *, breakeven_ticks: int | None, trail_ticks: int | None
 ) -> int:
     """Return where the stop of an entry belongs, in ticks, once the price has been at `best`; it never moves back.

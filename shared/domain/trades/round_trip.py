@@ -94,7 +94,7 @@ class History:
     held: int
 
 
-def follow(fills: Iterable[Fill], point_value: Fraction) -> History:
+def build_round_trips(fills: Iterable[Fill], point_value: Fraction) -> History:
     """Return what the fills of one account and contract, in any order, come to; they are taken by time, then id.
 
     A fill id counts once, and a voided one not at all. Lots are matched first in first out, which agrees with the

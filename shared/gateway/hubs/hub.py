@@ -76,7 +76,7 @@ class Hub:
         session: HubSession,
         on_event: Callable[[str, list[msgspec.Raw]], None],
         on_connected: Callable[["Hub"], Awaitable[None]],
-        patience: Timeouts | None = None,
+        timeouts: Timeouts | None = None,
     ) -> None:
         self.name = url.rsplit("/", 1)[-1]
         self.connections = 0
@@ -88,7 +88,7 @@ class Hub:
         self._session = session
         self._on_event = on_event
         self._on_connected = on_connected
-        self._patience = patience or Timeouts()
+        self._timeouts = timeouts or Timeouts()
         self._socket: ClientConnection | None = None
         self._speaking = asyncio.Lock()
         self._heard_at = self._said_at = monotonic()
@@ -135,7 +135,7 @@ class Hub:
         done = asyncio.get_running_loop().create_future()
         self._waiting[number] = done
         try:
-            async with asyncio.timeout(self._patience.answer.total_seconds()):
+            async with asyncio.timeout(self._timeouts.answer.total_seconds()):
                 await self._say(protocol.invocation(number, target, arguments))
                 await done
         finally:
@@ -148,13 +148,13 @@ class Hub:
 
     async def _connection(self, token: str) -> None:
         """Connect and stay until the connection is lost, which raises."""
-        patience_s = self._patience.handshake.total_seconds()
+        handshake_s = self._timeouts.handshake.total_seconds()
         async with _Connect(
             f"{self._url}?access_token={quote(token)}", logger=_quiet, proxy=None, compression=None, ping_interval=None,
-            max_size=protocol.MOST_FRAME, max_queue=64, open_timeout=patience_s, close_timeout=1,
+            max_size=protocol.MOST_FRAME, max_queue=64, open_timeout=handshake_s, close_timeout=1,
         ) as socket:  # fmt: skip
             splitter = protocol.RecordSplitter()
-            async with asyncio.timeout(patience_s):
+            async with asyncio.timeout(handshake_s):
                 await socket.send(protocol.HANDSHAKE)
                 records = await self._shake_hands(socket, splitter)
             self._begin(socket)
@@ -234,7 +234,7 @@ class Hub:
                 raise HubError(f"the venue closes the connection: {record.error or 'no reason given'}")
 
     async def _keep_alive(self) -> None:
-        every_s, silence_s = self._patience.ping_every.total_seconds(), self._patience.silence.total_seconds()
+        every_s, silence_s = self._timeouts.ping_every.total_seconds(), self._timeouts.silence.total_seconds()
         while True:
             await asyncio.sleep(min(every_s, silence_s) / 5)
             if self.silent_s > silence_s:
@@ -247,7 +247,7 @@ class Hub:
     async def _end_before(self, token: str) -> None:
         """End the connection while its token is still good, once there is another to connect with."""
         left = token_of(token, machine_now()).ends_at - machine_now()
-        await asyncio.sleep(left.total_seconds() * self._patience.token_share)
+        await asyncio.sleep(left.total_seconds() * self._timeouts.token_share)
         while True:
             try:
                 await self._session.fresh(token)

@@ -64,7 +64,7 @@ class EnterManually(Job):
     take_profit: str | None = None
     breakeven_ticks: int | None = None
     trail_ticks: int | None = None
-    is_rehearsal: bool = False
+    is_dry_run: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,7 +76,7 @@ class ReducePosition(Job):
     account_id: int
     contract_id: str
     quantity: int
-    is_rehearsal: bool = False
+    is_dry_run: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)

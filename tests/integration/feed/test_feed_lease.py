@@ -35,10 +35,10 @@ def lasting(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_one_is_the_active_one_until_it_gives_up_and_each_holder_has_a_fence_of_its_own(redis_url: str) -> None:
     async def test() -> None:
         async with two(redis_url) as (one, other):
-            assert (True, False) == (await one.look(), await other.look())
-            assert (True, 1) == (await one.look(), one.fence)
+            assert (True, False) == (await one.renew_or_take(), await other.renew_or_take())
+            assert (True, 1) == (await one.renew_or_take(), one.fence)
             await one.give_up()
-            assert (True, 2) == (await other.look(), other.fence)
+            assert (True, 2) == (await other.renew_or_take(), other.fence)
 
     asyncio.run(test())
 
@@ -46,11 +46,11 @@ def test_one_is_the_active_one_until_it_gives_up_and_each_holder_has_a_fence_of_
 def test_who_does_not_renew_is_replaced_and_learns_of_it(redis_url: str) -> None:
     async def test() -> None:
         async with two(redis_url) as (one, other):
-            await one.look()
+            await one.renew_or_take()
             async with asyncio.timeout(30):
-                while not await other.look():  # noqa: ASYNC110  # Redis tells nobody
+                while not await other.renew_or_take():  # noqa: ASYNC110  # Redis tells nobody
                     await asyncio.sleep(0.1)
-            assert not await one.look()
+            assert not await one.renew_or_take()
             assert not one.is_held
 
     asyncio.run(test())
@@ -60,9 +60,9 @@ def test_who_does_not_renew_is_replaced_and_learns_of_it(redis_url: str) -> None
 def test_while_redis_does_not_answer_the_active_one_goes_on_and_nobody_else_begins(redis_url: str) -> None:
     async def test() -> None:
         async with two(redis_url) as (one, other):
-            await one.look()
+            await one.renew_or_take()
             with redis.Redis.from_url(redis_url) as client:
                 client.execute_command("CLIENT", "PAUSE", 3000, "ALL")
-            assert [True, False] == list(await asyncio.gather(one.look(), other.look()))
+            assert [True, False] == list(await asyncio.gather(one.renew_or_take(), other.renew_or_take()))
 
     asyncio.run(test())

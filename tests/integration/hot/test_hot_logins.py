@@ -155,9 +155,9 @@ def test_a_redis_that_hangs_is_waited_for_once_and_its_password_is_told_to_nobod
     with socket.create_server(("127.0.0.1", 0)) as silent:  # takes connections and never answers
         monkeypatch.setattr(connection, "_LEFT_ALONE_FOR_S", 600.0)  # however long the rest takes here
         hanging = connect(f"redis://:a-password@127.0.0.1:{silent.getsockname()[1]}/0")
-        patience = CircuitBreaker()
-        store = RedisTokenStore(hanging, VENUE, patience)
-        limiter = RedisLimiter(hanging, VENUE, patience)
+        breaker = CircuitBreaker()
+        store = RedisTokenStore(hanging, VENUE, breaker)
+        limiter = RedisLimiter(hanging, VENUE, breaker)
         for _ in range(20):
             store.get()
         with limiter.counted("other", Queue.CRITICAL):

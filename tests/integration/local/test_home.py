@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from cli.local.home.credentials import load_keys
+from cli.local.home.credentials import load_credentials
 from cli.local.home.folder import Home, write_private
 from cli.local.home.lock import AlreadyRunningError, Lock, holder
 from cli.local.home.state import read_state, write_state
@@ -151,12 +151,12 @@ def test_a_private_file_can_be_written_after_a_writer_was_killed(tmp_path: Path)
 
 
 def test_keys_are_made_once_three_different_ones_in_a_private_file(home: Home) -> None:
-    keys = load_keys(home)
+    keys = load_credentials(home)
 
     assert 3 == len({keys.postgres, keys.valkey, keys.venue})
     assert min(map(len, (keys.postgres, keys.valkey, keys.venue))) >= 32
     assert 0o600 == mode(home.root / "secrets.json")
-    assert keys == load_keys(home)
+    assert keys == load_credentials(home)
 
 
 @pytest.mark.parametrize("content", ["", "{", "{}", "[]", "7", '{"postgres": "a"}'])
@@ -165,7 +165,7 @@ def test_damaged_keys_are_refused_and_never_replaced_for_the_databases_need_them
     file.write_text(content)
 
     with pytest.raises(SettingsError, match="is damaged") as refused:
-        load_keys(home)
+        load_credentials(home)
     assert str(file) in str(refused.value)
     assert content == file.read_text()
 
@@ -266,6 +266,6 @@ def test_a_holder_is_seen_until_it_ends_by_itself(home: Home) -> None:
 
 
 def test_the_keys_hold_the_three_names_that_the_programs_ask_for(home: Home) -> None:
-    load_keys(home)
+    load_credentials(home)
 
     assert {"postgres", "valkey", "venue"} == set(json.loads((home.root / "secrets.json").read_text()))

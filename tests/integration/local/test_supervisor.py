@@ -41,7 +41,7 @@ pids = [supervisor.add(program).pid for program in programs]
 (folder / "new").write_text(" ".join(map(str, pids)))
 (folder / "new").rename(folder / "pids")
 while True:
-    supervisor.look()
+    supervisor.step()
     time.sleep(0.05)
 """
 
@@ -66,14 +66,14 @@ class Shop:
         """Start a program that is ready at once, unless said."""
         environment = {"PATH": os.environ["PATH"]}
         return self.supervisor.add(
-            Program(name, command, environment, is_ready, patience_s=more.get("patience_s", 3.0))
+            Program(name, command, environment, is_ready, stop_timeout_s=more.get("timeout_s", 3.0))
         )
 
     def look_until(self, condition: Callable[[], bool], what: str) -> None:
         """Look as `up` does until the condition holds."""
 
         def look() -> bool:
-            self.supervisor.look()
+            self.supervisor.step()
             return condition()
 
         until(look, 60, what)
@@ -116,11 +116,11 @@ def test_a_program_that_keeps_dying_waits_twice_as_long_each_time_up_to_three_se
 
     def six_deaths() -> bool:
         before = time.monotonic()
-        shop.supervisor.look()
+        shop.supervisor.step()
         if len(shop.said) > len(pauses):
             pauses.append(child.start_at - before)
             restarts, due_at = child.restarts, child.start_at
-            shop.supervisor.look()
+            shop.supervisor.step()
             if child.restarts > restarts and time.monotonic() < due_at:
                 starts_too_early.append(child.restarts)
             child.start_at = time.monotonic()  # as if the pause were over
@@ -140,7 +140,7 @@ def test_a_program_is_not_started_before_its_pause_has_passed(shop: Shop) -> Non
 
     assert child.pid is None
     assert child.start_at - time.monotonic() <= 0.2
-    shop.supervisor.look()
+    shop.supervisor.step()
     assert (0, None) == (child.restarts, child.pid) or time.monotonic() >= child.start_at
 
 
@@ -148,11 +148,11 @@ def test_a_program_that_stayed_healthy_for_long_is_forgiven_its_deaths(shop: Sho
     child = shop.run("sleeper", SLEEPS)
     shop.look_until(lambda: child.state is ChildState.RUNNING, "readiness")
     child.pause_s = 3.0
-    shop.supervisor.look()
+    shop.supervisor.step()
     assert 3.0 == child.pause_s
 
     child.started_at -= 11
-    shop.supervisor.look()
+    shop.supervisor.step()
     assert 0.2 == child.pause_s
 
 
@@ -250,7 +250,7 @@ def test_waiting_ends_when_all_run_when_time_is_over_and_when_interrupted(shop: 
 
 
 def test_a_program_that_is_deaf_to_its_stop_signal_is_killed_when_patience_is_over(shop: Shop) -> None:
-    deaf = shop.run("deaf", DEAF, patience_s=0.3)
+    deaf = shop.run("deaf", DEAF, stop_timeout_s=0.3)
     mild = shop.run("mild", SLEEPS)
     until(lambda: any("deaf" in line for line in shop.said), what="its first word")
     pid, killed = deaf.pid, []

@@ -304,7 +304,7 @@ AT_MARKET: dict[str, Any] = {"type": OrderType.MARKET, "limit_price": None, "qua
 
 
 def test_a_rehearsal_says_what_would_be_sent_and_sends_nothing(worker_env: WorkerEnv) -> None:
-    status, result, _ = worker_env.do(by_hand(worker_env, **AT_MARKET, risk="100", is_rehearsal=True))
+    status, result, _ = worker_env.do(by_hand(worker_env, **AT_MARKET, risk="100", is_dry_run=True))
 
     assert "succeeded" == status
     assert 4 == result["would_send"]["quantity"]  # 40 ticks of 0.50 and 2.72 of costs: 22.72 each, 4.4 rounded down

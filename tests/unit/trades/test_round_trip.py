@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from shared.domain.market_data.contract import ROOTS, Contract
 from shared.domain.orders.order import Direction, Side
 from shared.domain.orders.position import Position, after_fill, in_money
-from shared.domain.trades.round_trip import Fill, RoundTrip, follow
+from shared.domain.trades.round_trip import Fill, RoundTrip, build_round_trips
 
 BUY, SELL = Side.BUY, Side.SELL
 BEGINS = datetime(2026, 3, 10, 15, 0, tzinfo=UTC)
@@ -42,7 +42,7 @@ def fill(
 
 
 def trips(*fills: Fill, point_value: Fraction = MNQ) -> Sequence[RoundTrip]:
-    return follow(fills, point_value).round_trips
+    return build_round_trips(fills, point_value).round_trips
 
 
 def test_a_buy_and_a_sell_are_one_round_trip() -> None:
@@ -78,7 +78,7 @@ def test_partial_fills_and_scaling_out_are_one_round_trip_of_many_lots() -> None
 
 
 def test_while_it_is_held_it_is_no_round_trip() -> None:
-    history = follow([fill(1, SELL, 3, 100), fill(2, BUY, 1, 90, 20)], MNQ)
+    history = build_round_trips([fill(1, SELL, 3, 100), fill(2, BUY, 1, 90, 20)], MNQ)
 
     assert ((), -2) == (history.round_trips, history.held)
 
@@ -117,7 +117,7 @@ def test_a_first_order_outside_the_window_does_not_flip_the_pairing() -> None:
 
 def test_what_was_filled_counts_and_not_what_was_ordered() -> None:
     """An order of 5, filled 2 and sold 2, left the first system a phantom 3 that the next short would close."""
-    history = follow(
+    history = build_round_trips(
         [fill(1, BUY, 2, 100), fill(2, SELL, 2, 101, 4), fill(3, SELL, 1, 110), fill(4, BUY, 1, 100, 20)], MNQ
     )
 
@@ -168,7 +168,7 @@ def test_closings_of_one_position_from_before_are_one_round_trip() -> None:
 
 def test_more_closed_than_we_know_of_has_opening_position_and_no_phantom_of_the_other_side() -> None:
     """Two were held before the first fill: BUY 1 adds to them, SELL 3 closes all, which is no reversal."""
-    history = follow([fill(1, BUY, 1, 103), fill(2, SELL, 3, 110, 54)], MNQ)
+    history = build_round_trips([fill(1, BUY, 1, 103), fill(2, SELL, 3, 110, 54)], MNQ)
     (trip,) = history.round_trips
 
     assert (0, Decimal(54), 3, True) == (history.held, trip.gross, trip.quantity, trip.has_opening_position)
@@ -207,7 +207,7 @@ def tapes(draw: st.DrawFn, *, ends_flat: bool) -> list[Fill]:
 
 @given(tapes(ends_flat=True))
 def test_from_flat_to_flat_net_is_the_cash_that_flowed_and_agrees_with_the_venue(fills: list[Fill]) -> None:
-    history = follow(fills, MNQ)
+    history = build_round_trips(fills, MNQ)
 
     cash = sum((-one.side.sign * one.quantity * one.price * 2 for one in fills), start=Decimal(0))
     costs = sum((one.fees + one.commissions for one in fills), start=Decimal(0))
@@ -224,12 +224,12 @@ def test_order_of_arrival_and_duplicates_do_not_matter(fills: list[Fill], random
     arrived = fills + random.sample(fills, k=len(fills) // 2)
     random.shuffle(arrived)
 
-    assert follow(fills, MNQ) == follow(arrived, MNQ)
+    assert build_round_trips(fills, MNQ) == build_round_trips(arrived, MNQ)
 
 
 @given(tapes(ends_flat=False))
 def test_every_contract_is_in_one_lot_on_each_side_or_still_held(fills: list[Fill]) -> None:
-    history = follow(fills, MNQ)
+    history = build_round_trips(fills, MNQ)
     lots = [lot for trip in history.round_trips for lot in trip.lots]
 
     assert history.held == sum(one.side.sign * one.quantity for one in fills)
@@ -240,11 +240,11 @@ def test_every_contract_is_in_one_lot_on_each_side_or_still_held(fills: list[Fil
 
 @given(tapes(ends_flat=True), st.integers(0, 30))
 def test_from_any_round_trip_that_began_flat_the_rest_can_be_made_anew(fills: list[Fill], index: int) -> None:
-    whole = follow(fills, MNQ).round_trips
+    whole = build_round_trips(fills, MNQ).round_trips
     begun_flat = [trip for trip in whole if trip.part == 0]
     if not begun_flat:
         return
     chosen = begun_flat[index % len(begun_flat)]
-    rest = follow([one for one in fills if one.id >= chosen.opening_fill_id], MNQ).round_trips
+    rest = build_round_trips([one for one in fills if one.id >= chosen.opening_fill_id], MNQ).round_trips
 
     assert tuple(trip for trip in whole if trip.opening_fill_id >= chosen.opening_fill_id) == rest
