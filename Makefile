@@ -11,7 +11,10 @@ AT ?=
 # A file's tests run in one process, whose servers and programs they share; folders with slow tests begin first.
 PARALLEL := --numprocesses auto --dist loadfile --no-loadscope-reorder
 
-.PHONY: up down test test-unit check format bench chaos rabbitmq clean
+.PHONY: help up down test test-unit check format reference bench chaos rabbitmq clean
+help:                    ## list the targets
+	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/\1|\2/p' Makefile | while IFS="|" read -r name text; do printf "  %-10s %s\n" "$$name" "$$text"; done
+
 up: .venv/.locked        ## start everything; UP_ARGS="--replay FILE --speed 60" is handed on
 	@$(RUN)tickwork up $(UP_ARGS)
 
@@ -33,6 +36,9 @@ check: .venv/.locked     ## format, lint, types, import contracts
 format: .venv/.locked    ## put the code in order
 	$(RUN)ruff format .
 	$(RUN)ruff check --fix .
+
+reference: .venv/.locked ## write docs/reference anew from the code
+	$(RUN)python -m tests.reference_pages
 
 bench: .venv/.peers      ## measure, against a control in the same run
 	$(RUN)python -m pytest -m bench -s tests/bench

@@ -1,4 +1,4 @@
-"""The command `tickwork`: everything an operator types."""
+"""The command-line program `tickwork`."""
 
 import logging
 import sys
@@ -14,7 +14,7 @@ _INTERRUPTED = 130
 
 
 class _Commands(click.Group):
-    """Loads a command's module when it is needed: `status` must not wait for what `up` imports."""
+    """Imports a command's module on first use, so that `status` does not load the imports of `up`."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002  # click's signature
         return list(COMMANDS)
@@ -51,12 +51,12 @@ COMMANDS = (
 
 @click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
 def tickwork() -> None:
-    """The worker system behind your futures account."""
+    """Run and control the worker system behind your futures account."""
 
 
 def main() -> None:
-    """Run one command; an error is one short message, and JSON when JSON was asked for."""
-    # What a library of ours logs, as that the broker is away, is no word of the command: what it says is.
+    """Run one command; print an error as one short message on stderr, or as JSON on stdout with --json."""
+    # Log records of the shared packages are dropped: a command prints its own messages.
     logging.basicConfig(handlers=[logging.NullHandler()])
     try:
         sys.exit(tickwork(standalone_mode=False))
@@ -67,21 +67,21 @@ def main() -> None:
     except TickworkError as error:
         _fail(str(error), 1)
     except Exception as error:
-        said = _about_the_database(error)
-        if said is None:
+        message = _describe_database_error(error)
+        if message is None:
             raise
-        _fail(said, 1)
+        _fail(message, 1)
 
 
-def _about_the_database(error: Exception) -> str | None:
-    # By name: importing the libraries would slow down every command that needs neither.
+def _describe_database_error(error: Exception) -> str | None:
+    # Compare class names: importing psycopg and SQLAlchemy here would slow down the commands that need neither.
     cause = getattr(error, "orig", error)
     kinds = {base.__name__ for base in type(cause).__mro__ if base.__module__.split(".")[0] == "psycopg"}
     if "OperationalError" in kinds:
         return f"the database does not answer: {str(cause).strip()}"
     if kinds & {"UndefinedTable", "UndefinedColumn"}:
         first = str(cause).strip().partition("\n")[0]
-        return f"the database has not the newest schema ({first}): `tickwork db upgrade` brings it"
+        return f"the database schema is out of date ({first}): run `tickwork db upgrade`"
     return None
 
 

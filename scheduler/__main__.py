@@ -1,4 +1,4 @@
-"""Runs one of the scheduler's programs: `python -m scheduler beat` or `python -m scheduler relay`."""
+"""The scheduler's programs: `python -m scheduler beat` and `python -m scheduler relay`."""
 
 import sys
 
@@ -20,7 +20,7 @@ def main() -> None:
 
         beat.run(settings)
     else:
-        raise SystemExit(f"tickwork: scheduler has no program {program!r}: say beat or relay")
+        raise SystemExit(f"tickwork: invalid scheduler program {program!r}: expected beat or relay")
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""A Celery beat whose tick inserts rows: two of it are one schedule, and it touches no broker."""
+"""A Celery beat whose tick inserts job rows instead of publishing: any number of beats keep one schedule."""
 
 import dataclasses
 import logging
@@ -31,19 +31,19 @@ log = logging.getLogger(__name__)
 
 LONGEST_SLEEP_S = 0.5
 SHORTEST_EXPIRY = timedelta(seconds=10)
-# At most one run of an entry per machine second, however fast the market's clock runs and however many beats there are.
-ONE_RUN_IN = timedelta(seconds=0.95)
+# At most one run of an entry per machine second, however fast the market clock runs and however many beats run.
+MIN_RUN_INTERVAL = timedelta(seconds=0.95)
 
 
 class Beat:
-    """Turns due slots of the table `schedule` into jobs."""
+    """Enqueues a job for each due slot of the table `schedule`."""
 
     def __init__(self, ledger: Ledger, clock: MarketClock) -> None:
         self._ledger = ledger
         self._clock = clock
 
     def seed(self) -> None:
-        """Add the timetable's entries that the table lacks."""
+        """Add the timetable's entries that the table does not have."""
         rows = [
             {
                 "name": entry.name,
@@ -59,43 +59,46 @@ class Beat:
             schedules.seed(connection, rows)
 
     def tick(self) -> float:
-        """Enqueue what is due; return the seconds until it is worth looking again."""
+        """Enqueue the jobs of due slots; return the seconds until the next tick."""
         with self._ledger.engine.connect() as connection:
             entries = [entry for entry in schedules.entries(connection) if entry.is_enabled]
             roots = contracts.tracked_roots(connection)
         machine = machine_now()
         wait = LONGEST_SLEEP_S
         for entry in entries:
-            if self._due(entry, machine) != SlotPlan(None):
-                self._deal_with(entry.name, machine, roots)
-            wait = min(wait, self._until_next(entry, machine))
+            if self._plan(entry, machine) != SlotPlan(None):
+                self._process(entry.name, machine, roots)
+            wait = min(wait, self._seconds_to_next(entry, machine))
         return max(wait, 0.01)
 
-    def _due(self, entry: ScheduleRow, machine: datetime) -> SlotPlan:
-        if entry.ran_at is not None and abs(machine - entry.ran_at) < ONE_RUN_IN:
+    def _plan(self, entry: ScheduleRow, machine: datetime) -> SlotPlan:
+        if entry.ran_at is not None and abs(machine - entry.ran_at) < MIN_RUN_INTERVAL:
             return SlotPlan(None)
         now = self._clock.to_market(machine) if entry.clock == "market" else machine
         return plan(now, entry.every, entry.last_slot, Missed(entry.missed))
 
-    def _deal_with(self, name: str, machine: datetime, roots: list[str]) -> None:
+    def _process(self, name: str, machine: datetime, roots: list[str]) -> None:
         with self._ledger.transaction() as tx:
             entry = schedules.lock(tx.connection, name)
             if entry is None or not entry.is_enabled:
                 return
-            due = self._due(entry, machine)  # again: another beat may have dealt with it meanwhile
+            due = self._plan(entry, machine)  # again: another beat may have processed the slot meanwhile
             newest = due.run or (due.skipped[-1] if due.skipped else None)
             if newest is None:
                 return
             schedules.note_skipped(
                 tx.connection, entry.name, (slot for slot in due.skipped if self._is_open(entry, slot, roots))
             )
-            schedules.deal_with(tx.connection, entry.name, newest)
+            schedules.set_last_slot(tx.connection, entry.name, newest)
             if due.run is None or not self._is_open(entry, due.run, roots):
                 return
             try:
-                request = _request(entry, due.run)
-            except (LookupError, msgspec.ValidationError) as error:  # of one line that a person wrote; the rest goes on
-                log.error("schedule %s: %s; slot %s is skipped: mend its row", entry.name, error, due.run)  # noqa: TRY400  # the message says all
+                request = _to_request(entry, due.run)
+            except (
+                LookupError,
+                msgspec.ValidationError,
+            ) as error:  # a person may edit rows; the others go on
+                log.error("schedule %s: %s; slot %s is skipped: correct its row", entry.name, error, due.run)  # noqa: TRY400  # the message says all
                 schedules.note_skipped(tx.connection, entry.name, [due.run])
                 return
             try:
@@ -115,33 +118,33 @@ class Beat:
         schedules.note_run(tx.connection, entry.name, slot, enqueued.job_id, machine)
 
     def _is_open(self, entry: ScheduleRow, slot: datetime, roots: list[str]) -> bool:
-        """Whether the minute that closed at `slot` belongs to a session of anything we track."""
+        """Whether the entry ignores sessions, or the minute that closed at `slot` is in one of a tracked contract."""
         return not entry.only_when_open or any(calendar_of(ROOTS[root].group).is_open(slot - MINUTE) for root in roots)
 
-    def _until_next(self, entry: ScheduleRow, machine: datetime) -> float:
+    def _seconds_to_next(self, entry: ScheduleRow, machine: datetime) -> float:
         if entry.clock == "machine":
             return (slot_at(machine, entry.every) + entry.every - machine).total_seconds()
         now = self._clock.to_market(machine)
         return (slot_at(now, entry.every) + entry.every - now).total_seconds() / self._clock.speed
 
 
-def _request(entry: ScheduleRow, slot: datetime) -> Job:
-    wants_slot = "slot" in {field.name for field in dataclasses.fields(request_type(entry.job_name))}
-    return request_of(entry.job_name, entry.arguments | ({"slot": slot.isoformat()} if wants_slot else {}))
+def _to_request(entry: ScheduleRow, slot: datetime) -> Job:
+    has_slot = "slot" in {field.name for field in dataclasses.fields(request_type(entry.job_name))}
+    return request_of(entry.job_name, entry.arguments | ({"slot": slot.isoformat()} if has_slot else {}))
 
 
 class LedgerScheduler(Scheduler):
-    """What Celery's beat service drives; Postgres being away costs a look, not the program."""
+    """The scheduler that Celery's beat service runs; a tick that cannot reach Postgres is tried again."""
 
     def __init__(self, *args: Any, beat: Beat, **kwargs: Any) -> None:  # noqa: ANN401  # Celery's signature
         self._beat = beat
         super().__init__(*args, **kwargs)
 
     def setup_schedule(self) -> None:
-        """Keep Celery's own entries out: the table is the schedule."""
+        """Add none of Celery's own entries: the table is the schedule."""
 
     def tick(self, *_: Any, **__: Any) -> float:  # noqa: ANN401  # Celery's signature
-        """Do one look; return the seconds to sleep."""
+        """Run one tick; return the seconds to sleep."""
         try:
             wait = self._beat.tick()
             touch()
@@ -159,7 +162,7 @@ def run(settings: Settings) -> None:
     with ledger.engine.connect() as connection:
         row = market_clock.read(connection)
     if row is None:
-        raise SettingsError("this database has met no market yet: start the stack with `tickwork up`")
+        raise SettingsError("this database has no market yet: run `tickwork up`")
     beat = Beat(ledger, row.clock)
     beat.seed()
     app = Celery("tickwork", broker="memory://", set_as_current=False)

@@ -1,4 +1,4 @@
-"""Publishes due jobs that nobody claimed, takes back what silent workers ran, ends what expired."""
+"""The relay of the outbox: publishes wake-ups of unclaimed due jobs, reclaims expired leases, ends expired jobs."""
 
 import logging
 import signal
@@ -24,98 +24,101 @@ from shared.ledger.wake import Wake, open_wake
 log = logging.getLogger(__name__)
 
 POLL_S = 0.2
-BACKLOG_POLL_S = 0.02  # while more waits than a queue has capacity for, and the capacity is used up quickly
-# A backlog of more than this many jobs per slot runs in batches, where its jobs allow it.
-GROWN = 4
+BACKLOG_POLL_S = 0.02  # while the backlog exceeds the queue's capacity and workers use it up quickly
+# A backlog of at least this many jobs per slot runs in batches, if the jobs are transactional.
+BACKLOG_PER_SLOT = 4
 BATCH_SIZE = 50
 BATCHED = (Queue.LOW, Queue.BACKGROUND)
 LEASES_EVERY_S = 1.0
 QUEUES_EVERY_S = 3.0
 CANARY_EVERY = timedelta(seconds=10)
-# After a silence of ours (Postgres was away), workers get time to renew before we call them silent.
-GRACE_AFTER_SILENCE_S = 5.0
+# After a pause of the relay (Postgres was away), workers get time to renew before their leases are reclaimed.
+GRACE_AFTER_PAUSE_S = 5.0
 
 
 class Relay:
-    """Any number may run: rows are locked with SKIP LOCKED, and a wake-up too many does nothing."""
+    """One relay of any number: rows are locked with SKIP LOCKED, and a surplus wake-up does nothing."""
 
     def __init__(self, engine: Engine, wake: Wake) -> None:
         self._engine = engine
         self._wake = wake
         self._ledger = Ledger(engine, wake)
-        self._looked_at = monotonic()
-        self._leases_from = monotonic() + GRACE_AFTER_SILENCE_S
-        self._queues_from = 0.0
-        self._filled_at = dict.fromkeys(Queue, monotonic())  # when each queue was last as full as may be
+        self._stepped_at = monotonic()
+        self._reclaim_from = monotonic() + GRACE_AFTER_PAUSE_S
+        self._check_queues_from = 0.0
+        self._filled_at = dict.fromkeys(Queue, monotonic())  # when each queue was last full
 
     def step(self) -> float:
-        """Do one round; return the seconds until the next is worth it. Postgres being away raises."""
+        """Run one step; return the seconds until the next.
+
+        Raise one of DATABASE_ERRORS or LedgerUnavailableError if Postgres does not answer.
+        """
         now = monotonic()
-        if now - self._looked_at > transitions.LEASE.total_seconds() / 2:
-            self._leases_from = now + GRACE_AFTER_SILENCE_S
-        if now >= self._leases_from:
-            self._leases_from = now + LEASES_EVERY_S
+        if now - self._stepped_at > transitions.LEASE.total_seconds() / 2:
+            self._reclaim_from = now + GRACE_AFTER_PAUSE_S
+        if now >= self._reclaim_from:
+            self._reclaim_from = now + LEASES_EVERY_S
             with self._engine.begin() as connection:
-                taken_back = recovery.reclaim_expired_leases(driver(connection))
-            if taken_back:
-                log.warning("%s job(s) taken back from silent workers", taken_back)
+                reclaimed = recovery.reclaim_expired_leases(driver(connection))
+            if reclaimed:
+                log.warning("%s job(s) with an expired lease reclaimed", reclaimed)
         with self._engine.begin() as connection:
             recovery.expire(driver(connection))
-        if now >= self._queues_from:
-            self._queues_from = now + QUEUES_EVERY_S
-            self._look_at_queues()
-        rests = [self._publish(queue) for queue in Queue]
+        if now >= self._check_queues_from:
+            self._check_queues_from = now + QUEUES_EVERY_S
+            self._check_queues()
+        waits = [self._publish(queue) for queue in Queue]
         with self._engine.connect() as connection:
             next_due_in = queues.next_due_in(driver(connection))
-        self._looked_at = monotonic()
-        return min(*rests, POLL_S if next_due_in is None else max(next_due_in.total_seconds(), 0.005))
+        self._stepped_at = monotonic()
+        return min(*waits, POLL_S if next_due_in is None else max(next_due_in.total_seconds(), 0.005))
 
-    def _look_at_queues(self) -> None:
+    def _check_queues(self) -> None:
         with self._engine.begin() as connection:
             queues.count_queued(driver(connection))
-            asked = queues.canaries_due(driver(connection), CANARY_EVERY)
-        for queue in asked:
+            due = queues.request_canaries(driver(connection), CANARY_EVERY)
+        for queue in due:
             self._ledger.enqueue(Canary(), queue=queue, expires_after=3 * CANARY_EVERY)
 
     def _publish(self, queue: Queue) -> float:
-        """Fill the queue's capacity with wake-ups; return the seconds until it may have capacity for more that wait."""
+        """Fill the queue with wake-ups; return the seconds until it may have capacity for the rest of the backlog."""
         capacity = self._wake.capacity(queue)
         if capacity == 0:
             self._filled_at[queue] = monotonic()
             return POLL_S
         with self._engine.begin() as connection:
-            line = driver(connection)
-            batches = self._batches(line, queue, capacity)
+            raw = driver(connection)
+            batches = self._plan_batches(raw, queue, capacity)
             batched = sorted({batch.name.removesuffix(BATCH) for batch in batches})
-            wake_ups, again = queues.take_due(line, queue, capacity - len(batches), batched)
+            wake_ups, again = queues.take_due(raw, queue, capacity - len(batches), batched)
             if again:
-                queues.note_republished(line, queue, again)
+                queues.note_republished(raw, queue, again)
             wake_ups += batches
         if wake_ups:
             self._wake.publish(wake_ups)
         if len(wake_ups) < capacity:
             return POLL_S
-        # More waits than there was capacity for: come back when, at this pace, half of what was filled is used up.
-        took, self._filled_at[queue] = monotonic() - self._filled_at[queue], monotonic()
-        return min(max(took * most_outstanding(queue) / (2 * capacity), BACKLOG_POLL_S), POLL_S)
+        # The backlog exceeds the capacity: return when, at this pace, workers have taken half of the wake-ups.
+        elapsed, self._filled_at[queue] = monotonic() - self._filled_at[queue], monotonic()
+        return min(max(elapsed * most_outstanding(queue) / (2 * capacity), BACKLOG_POLL_S), POLL_S)
 
-    def _batches(self, line: transitions.LedgerConnection, queue: Queue, capacity: int) -> list[WakeUp]:
-        """Return wake-ups for many jobs at once, where there is a backlog and its jobs allow it."""
+    def _plan_batches(self, connection: transitions.LedgerConnection, queue: Queue, capacity: int) -> list[WakeUp]:
+        """Return wake-ups for batches of jobs, if there is a backlog of transactional jobs."""
         names = job_names_with("is_transactional")
         if queue not in BATCHED or not names:
             return []
         slots = slots_of(queue)
-        waiting = queues.backlog_by_name(line, queue, names, GROWN * slots * BATCH_SIZE)
+        waiting = queues.backlog_by_name(connection, queue, names, BACKLOG_PER_SLOT * slots * BATCH_SIZE)
         return [
             batch_wake_up(name, queue, BATCH_SIZE)
             for name, count in waiting.items()
-            if count >= GROWN * slots
+            if count >= BACKLOG_PER_SLOT * slots
             for _ in range(min(-(-count // BATCH_SIZE), slots, capacity // len(waiting)))
         ]
 
 
 def listen(url: str, changed: threading.Event, stopping: threading.Event) -> None:
-    """Set `changed` whenever a NOTIFY says that a job is due; polling remains the truth."""
+    """Set `changed` on each NOTIFY that a job is due; jobs whose NOTIFY is lost are found by polling."""
     while not stopping.is_set():
         try:
             with psycopg.connect(
@@ -126,7 +129,7 @@ def listen(url: str, changed: threading.Event, stopping: threading.Event) -> Non
                     for _ in connection.notifies(timeout=1.0, stop_after=1):
                         changed.set()
         except psycopg.Error as error:
-            log.warning("not listening, polling goes on: %s", error)
+            log.warning("cannot listen for notifications, polling goes on: %s", error)
             stopping.wait(1)
 
 

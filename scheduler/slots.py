@@ -1,24 +1,24 @@
-"""Which slots of a schedule entry are due, pure: slots are the multiples of its period since 1970."""
+"""The due slots of a schedule entry, without I/O: slots are the multiples of its period since 1970."""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-MOST_NOTED = 1000  # skipped slots noted at once; a year's absence must not write a year of rows
+MAX_SKIPPED = 1000  # skipped slots recorded at once; a pause of a year must not write a year of rows
 
 
 class Missed(StrEnum):
-    """What to do about slots that passed while nobody looked."""
+    """How to treat slots that passed while no beat ran."""
 
     SKIP = "skip"  # wait for the next slot
-    RUN_ONCE = "run_once"  # run the newest now
-    CATCH_UP = "catch_up"  # run every one, oldest first, one a machine second
+    RUN_ONCE = "run_once"  # run the newest slot now
+    CATCH_UP = "catch_up"  # run every slot, oldest first, one per machine second
 
 
 @dataclass(frozen=True, slots=True)
 class SlotPlan:
-    """The slot to run now, if any, and the slots that will never run, oldest first."""
+    """The slot to run now, or None, and the slots that will never run, oldest first."""
 
     run: datetime | None
     skipped: tuple[datetime, ...] = ()
@@ -30,7 +30,7 @@ def slot_at(now: datetime, every: timedelta) -> datetime:
 
 
 def plan(now: datetime, every: timedelta, last: datetime | None, missed: Missed) -> SlotPlan:
-    """Decide at most one slot to run; `last` is the newest slot already dealt with, None at the very first look."""
+    """Choose at most one slot to run; `last` is the newest slot already processed, None before the first."""
     newest = slot_at(now, every)
     if last is None:
         return SlotPlan(newest)
@@ -38,8 +38,8 @@ def plan(now: datetime, every: timedelta, last: datetime | None, missed: Missed)
         return SlotPlan(None)
     if missed is Missed.CATCH_UP:
         return SlotPlan(last + every)
-    count = min((newest - last) // every - 1, MOST_NOTED)
-    passed = tuple(newest - every * n for n in range(count, 0, -1))
-    if missed is Missed.SKIP and passed:
-        return SlotPlan(None, (*passed, newest))
-    return SlotPlan(newest, passed)
+    count = min((newest - last) // every - 1, MAX_SKIPPED)
+    skipped = tuple(newest - every * n for n in range(count, 0, -1))
+    if missed is Missed.SKIP and skipped:
+        return SlotPlan(None, (*skipped, newest))
+    return SlotPlan(newest, skipped)

@@ -1,4 +1,4 @@
-"""What happens when: the entries that seed the table `schedule`, where a person may edit them."""
+"""The timetable: the entries that seed the table `schedule`, where a person may edit them."""
 
 from dataclasses import dataclass
 from datetime import timedelta
@@ -15,7 +15,7 @@ from shared.ledger.jobs.upkeep import DeleteOldRows
 
 @dataclass(frozen=True, slots=True)
 class ScheduleEntry:
-    """One line of the timetable; a request with an argument `slot` is told which slot it runs for."""
+    """One entry of the timetable; a request with an argument `slot` receives the slot it runs for."""
 
     name: str
     request: type[Job]

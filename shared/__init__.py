@@ -1,1 +1,1 @@
-"""What every program stands on."""
+"""Code that every program uses."""

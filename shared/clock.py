@@ -6,20 +6,21 @@ from datetime import UTC, datetime, timedelta
 
 
 def machine_now() -> datetime:
-    """Return the computer's time, aware, in UTC."""
+    """Return the computer's time as an aware datetime in UTC."""
     return datetime.now(UTC)
 
 
 def monotonic() -> float:
-    """Return seconds on a clock that never steps; only differences mean something."""
+    """Return the seconds of a clock that is never set; only the difference of two readings has a meaning."""
     return time.monotonic()
 
 
 @dataclass(frozen=True, slots=True)
 class MarketClock:
-    """Converts machine time to market time: `market_origin` was at `machine_origin`, then runs `speed` times as fast.
+    """Converts between machine time and market time.
 
-    With the live venue both origins are equal and the speed is 1, so market time is machine time.
+    The instant `machine_origin` corresponds to `market_origin`; from there market time runs `speed` times as fast. With
+    the live venue both origins are equal and the speed is 1, so market time is machine time.
     """
 
     machine_origin: datetime
@@ -27,7 +28,7 @@ class MarketClock:
     speed: int = 1
 
     def now(self) -> datetime:
-        """Return the market's time now, aware, in UTC."""
+        """Return the current market time as an aware datetime in UTC."""
         return self.to_market(machine_now())
 
     def to_market(self, machine_at: datetime) -> datetime:
@@ -46,5 +47,5 @@ def live_clock() -> MarketClock:
 
 
 def until(machine_at: datetime) -> timedelta:
-    """Return how long it is until `machine_at`; negative when it has passed."""
+    """Return the time left until `machine_at`; negative if it has passed."""
     return machine_at - machine_now()

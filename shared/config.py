@@ -1,4 +1,4 @@
-"""The settings of every program: read once from the environment, frozen, refused with the variable's name."""
+"""The settings of every program, read once from the environment and frozen; errors name the variable."""
 
 import os
 import re
@@ -20,7 +20,7 @@ def environment() -> dict[str, str]:
 
 
 def default_home() -> Path:
-    """Return where state lives when TICKWORK_HOME says nothing: /var/lib/tickwork for root, else per user."""
+    """Return the folder for state if TICKWORK_HOME is not set: /var/lib/tickwork for root, else one per user."""
     if os.geteuid() == 0:
         return Path("/var/lib/tickwork")
     data = os.environ.get("XDG_DATA_HOME")
@@ -29,7 +29,7 @@ def default_home() -> Path:
 
 @dataclass(frozen=True, slots=True)
 class VenueSettings:
-    """Where the venue is and who we are there. `is_simulator` decides what may be enabled by default."""
+    """The venue's addresses and our login. `is_simulator` decides what is enabled by default."""
 
     url: str
     hubs_url: str
@@ -40,24 +40,24 @@ class VenueSettings:
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What a program needs to know before it starts. URLs may be empty where a program does not need them."""
+    """The settings of a program. A URL that the program does not need may be empty."""
 
     home: Path
     database_url: str = field(repr=False)
     redis_url: str = field(repr=False)
-    broker_url: str = field(repr=False)  # empty: Redis carries the wake-ups too
+    broker_url: str = field(repr=False)  # empty: Redis is the broker too
     venue: VenueSettings
     market: str  # one database per market: its name, such as sim_seed_7, mgcm2_1m_2022_04, api_topstepx_com
     contracts: tuple[str, ...]  # roots to track, such as MNQ; empty in a replay: the file's own
     limits: bool  # False lifts the venue's request limits, for benches against the simulator
-    bars_limit: int  # requests for bars in 30 s that the venue allows: 50, or 30 as an older page of it says
-    max_quantity: int  # most contracts one entry may ask for
-    entry_ttl: timedelta  # an entry not sent by then is dropped
-    receiver_url: str  # how the outside reaches the receiver
+    bars_limit: int  # requests for bars per 30 s that the venue allows: 50, or 30 by an older page of its docs
+    max_quantity: int  # most contracts of one entry
+    entry_ttl: timedelta  # an entry not sent within this time is never sent
+    receiver_url: str  # public URL of the receiver
     log_level: str
 
     def need_database(self) -> str:
-        """Return DATABASE_URL or raise SettingsError with the hint."""
+        """Return DATABASE_URL; raise SettingsError with a hint if it is not set."""
         if not self.database_url:
             raise SettingsError(
                 "DATABASE_URL is not set: start the stack with `tickwork up`, or set it to a PostgreSQL 15+ URL "
@@ -66,7 +66,7 @@ class Settings:
         return self.database_url
 
     def need_redis(self) -> str:
-        """Return REDIS_URL or raise SettingsError with the hint."""
+        """Return REDIS_URL; raise SettingsError with a hint if it is not set."""
         if not self.redis_url:
             raise SettingsError(
                 "REDIS_URL is not set: start the stack with `tickwork up`, or set it to a Redis 7+ or Valkey URL "
@@ -75,7 +75,7 @@ class Settings:
         return self.redis_url
 
     def need_broker(self) -> str:
-        """Return where wake-ups go, BROKER_URL or else REDIS_URL; raise SettingsError when there is neither."""
+        """Return the URL for wake-ups: BROKER_URL, else REDIS_URL; raise SettingsError if neither is set."""
         return self.broker_url or self.need_redis()
 
 
@@ -84,77 +84,78 @@ def load_settings(env: Mapping[str, str] | None = None) -> Settings:
     values = environment() if env is None else env
     return Settings(
         home=Path(values.get("TICKWORK_HOME") or default_home()),
-        database_url=_url(values, "DATABASE_URL", ("postgresql", "postgres")),
-        redis_url=_url(values, "REDIS_URL", ("redis", "rediss", "unix")),
-        broker_url=_broker_url(values),
-        venue=_venue(values),
+        database_url=_parse_url(values, "DATABASE_URL", ("postgresql", "postgres")),
+        redis_url=_parse_url(values, "REDIS_URL", ("redis", "rediss", "unix")),
+        broker_url=_parse_broker_url(values),
+        venue=_parse_venue(values),
         market=values.get("TICKWORK_MARKET", ""),
         contracts=tuple(
             part.strip().upper() for part in values.get("TICKWORK_CONTRACTS", "").split(",") if part.strip()
         ),
-        limits=_switch(values, "TICKWORK_LIMITS", default=True),
-        bars_limit=int(_choice(values, "TICKWORK_BARS_LIMIT", ("50", "30"), default="50")),
-        max_quantity=_count(values, "TICKWORK_MAX_QUANTITY", default=5),
-        entry_ttl=timedelta(seconds=_count(values, "TICKWORK_ENTRY_TTL", default=90)),
+        limits=_parse_switch(values, "TICKWORK_LIMITS", default=True),
+        bars_limit=int(_parse_choice(values, "TICKWORK_BARS_LIMIT", ("50", "30"), default="50")),
+        max_quantity=_parse_count(values, "TICKWORK_MAX_QUANTITY", default=5),
+        entry_ttl=timedelta(seconds=_parse_count(values, "TICKWORK_ENTRY_TTL", default=90)),
         receiver_url=values.get("TICKWORK_RECEIVER_URL", ""),
-        log_level=_choice(values, "TICKWORK_LOG_LEVEL", ("DEBUG", "INFO", "WARNING", "ERROR"), default="INFO"),
+        log_level=_parse_choice(values, "TICKWORK_LOG_LEVEL", ("DEBUG", "INFO", "WARNING", "ERROR"), default="INFO"),
     )
 
 
-def _venue(values: Mapping[str, str]) -> VenueSettings:
+def _parse_venue(values: Mapping[str, str]) -> VenueSettings:
     url = values.get("TICKWORK_VENUE_URL", "").rstrip("/")
     hubs_url = values.get("TICKWORK_VENUE_HUBS_URL", "").rstrip("/")
     for name, value in (("TICKWORK_VENUE_URL", url), ("TICKWORK_VENUE_HUBS_URL", hubs_url)):
         parts = urlsplit(value)
         if value and (parts.scheme not in {"http", "https", "ws", "wss"} or not parts.hostname):
-            raise SettingsError(f"{name} is {value!r}: give a URL such as https://api.topstepx.com")
+            raise SettingsError(f"invalid {name} {value!r}: expected a URL such as https://api.topstepx.com")
         if parts.scheme in {"http", "ws"} and parts.hostname not in _LOOPBACK:
             raise SettingsError(
-                f"{name} is {value!r}: plain http is allowed for the simulator on this computer only, use https"
+                f"invalid {name} {value!r}: expected https, as only the simulator on this computer may use http"
             )
     return VenueSettings(
         url=url,
         hubs_url=hubs_url,
         user=values.get("TICKWORK_VENUE_USER", ""),
         key=values.get("TICKWORK_VENUE_KEY", ""),
-        is_simulator=_switch(values, "TICKWORK_VENUE_IS_SIMULATOR", default=False),
+        is_simulator=_parse_switch(values, "TICKWORK_VENUE_IS_SIMULATOR", default=False),
     )
 
 
-def _url(values: Mapping[str, str], name: str, schemes: tuple[str, ...]) -> str:
+def _parse_url(values: Mapping[str, str], name: str, schemes: tuple[str, ...]) -> str:
     value = values.get(name, "")
     if not value:
         return ""
     try:
         parts = urlsplit(value)
-        is_port_fine = parts.port != 0
+        is_port_valid = parts.port != 0
     except ValueError:  # its message would quote the URL, password and all
-        is_port_fine = False
-    if not is_port_fine:
-        raise SettingsError(f"{name} has a port that is no number from 1 to 65535")
+        is_port_valid = False
+    if not is_port_valid:
+        raise SettingsError(f"invalid port in {name}: expected a number from 1 to 65535")
     if parts.scheme.split("+")[0] not in schemes:
-        raise SettingsError(f"{name} does not start with {' or '.join(f'{scheme}://' for scheme in schemes)}")
+        expected = " or ".join(f"{scheme}://" for scheme in schemes)
+        raise SettingsError(f"invalid {name}: expected a URL that starts with {expected}")
     return value
 
 
-def _broker_url(values: Mapping[str, str]) -> str:
+def _parse_broker_url(values: Mapping[str, str]) -> str:
     value = values.get("BROKER_URL", "")
     if value and urlsplit(value).scheme not in _BROKERS:
         raise SettingsError(
-            f"BROKER_URL is {_without_password(value)!r}: give a RabbitMQ URL such as "
+            f"BROKER_URL is {_mask_password(value)!r}: give a RabbitMQ URL such as "
             "amqp://user:password@127.0.0.1:5672/vhost, a Redis or Valkey URL such as "
             "redis://:password@127.0.0.1:6379/0, or nothing, and REDIS_URL is the broker too"
         )
-    return _url(values, "BROKER_URL", _BROKERS)
+    return _parse_url(values, "BROKER_URL", _BROKERS)
 
 
-def _without_password(url: str) -> str:
-    scheme, mark, rest = url.partition("://") if "://" in url else ("", "", url)
-    who, at, where = rest.partition("?")[0].rpartition("@")
-    return scheme + mark + (f"***{at}" if who else "") + where
+def _mask_password(url: str) -> str:
+    scheme, separator, rest = url.partition("://") if "://" in url else ("", "", url)
+    credentials, at, host = rest.partition("?")[0].rpartition("@")
+    return scheme + separator + (f"***{at}" if credentials else "") + host
 
 
-def _switch(values: Mapping[str, str], name: str, *, default: bool) -> bool:
+def _parse_switch(values: Mapping[str, str], name: str, *, default: bool) -> bool:
     value = values.get(name, "").strip().lower()
     if not value:
         return default
@@ -162,20 +163,20 @@ def _switch(values: Mapping[str, str], name: str, *, default: bool) -> bool:
         return True
     if value in {"0", "off", "false", "no"}:
         return False
-    raise SettingsError(f"{name} is {value!r}: give on or off")
+    raise SettingsError(f"invalid {name} {value!r}: expected on or off")
 
 
-def _count(values: Mapping[str, str], name: str, *, default: int) -> int:
+def _parse_count(values: Mapping[str, str], name: str, *, default: int) -> int:
     value = values.get(name, "").strip()
     if not value:
         return default
     if not re.fullmatch(r"[0-9]{1,9}", value) or int(value) == 0:
-        raise SettingsError(f"{name} is {value!r}: give a whole number above 0")
+        raise SettingsError(f"invalid {name} {value!r}: expected a whole number, at least 1")
     return int(value)
 
 
-def _choice(values: Mapping[str, str], name: str, choices: tuple[str, ...], *, default: str) -> str:
+def _parse_choice(values: Mapping[str, str], name: str, choices: tuple[str, ...], *, default: str) -> str:
     value = values.get(name, "").strip().upper() or default
     if value not in choices:
-        raise SettingsError(f"{name} is {value!r}: give one of {', '.join(choices)}")
+        raise SettingsError(f"invalid {name} {value!r}: expected one of {', '.join(choices)}")
     return value

@@ -1,65 +1,65 @@
-"""Every error we raise on purpose, sorted by how to react to it.
+"""Every error that we raise on purpose, grouped by how the caller reacts.
 
 TickworkError
-|-- SettingsError                  a program must not start: fix the setting
+|-- SettingsError                  the program must not start: fix the setting
 |   `-- AlreadyRunningError        cli.local.home.lock
-|-- RetryableError                 try again later; the attempt is counted
+|-- RetryableError                 try again later; the attempt counts
 |   |-- QueueFullError
 |   |-- VenueDownError
 |   |-- LedgerUnavailableError     shared.ledger.connection
 |   |-- DatabaseDownError          web.receiver.patience
 |   |-- NotSentError               shared.gateway.errors
 |   |   `-- BudgetSpentError       also a RateLimitedError
-|   `-- PostponedError             not now, through no fault of the job: the attempt is not counted
+|   `-- PostponedError             not now, and the job is not at fault: the attempt does not count
 |       |-- RateLimitedError
 |       `-- MarketClosedError
-|-- RefusedError                   the request is wrong: trying again cannot help
+|-- RefusedError                   the request is wrong: a retry cannot help
 |   |-- OrderRejectedError         by the venue
 |   |-- RiskLimitError             by our own rules
 |   `-- InvalidAlertError
 |       `-- RefusedAlertError      shared.domain.alerts.payload
-|-- AmbiguousOutcomeError          sent, and nobody knows whether it happened: only reconciliation settles it
+|-- AmbiguousOutcomeError          sent, outcome unknown: only reconciliation may resolve it
 |   `-- TagInUseError              shared.gateway.errors
-|-- HaltError                      new entries stop until a person resumes
+|-- HaltError                      new entries stop until a person resumes them
 |   |-- PositionMismatchError
 |   `-- CredentialsRefusedError
-|-- LeaseLostError                 another worker may run the job now: write nothing
+|-- LeaseLostError                 another worker may run the job now: this one must write nothing
 |-- JobOutcomeUnknownError         the end of a job may not be recorded: this process must end
-|-- JobFailedError                 workers.app: what Flower shows of a job that ended failed or dead
-|-- RedisUnavailableError          shared.hot.connection: do without Redis
+|-- JobFailedError                 workers.app: shown by Flower for a job that ended failed or dead
+|-- RedisUnavailableError          shared.hot.connection: continue without Redis
 |-- TokenRefusedError              shared.gateway.rest.transport: renew the token
 |-- HubError                       shared.gateway.hubs.hub: connect again
 |   `-- LoggedOutError
 |-- MalformedRecordError           shared.gateway.hubs.protocol
 |-- BodyLateError                  web.receiver.body
-`-- of the simulator               ControlRequestError, BadFrameError, HandshakeRefusedError
+`-- simulator only                 ControlRequestError, BadFrameError, HandshakeRefusedError
 """
 
 from datetime import datetime, timedelta
 
 
 class TickworkError(Exception):
-    """Something went wrong that we foresaw; the message names the value and the hint."""
+    """The root of our errors; the message names the value and a hint."""
 
 
 class SettingsError(TickworkError):
-    """A setting is missing or unusable; the program must not start."""
+    """A setting is missing or invalid; the program must not start."""
 
 
 class RetryableError(TickworkError):
-    """Trying again later may help; an attempt is counted."""
+    """A later retry may help; the attempt counts."""
 
 
 class QueueFullError(RetryableError):
-    """A queue that has a limit holds as many jobs as it may; nothing was enqueued."""
+    """A bounded queue is at its limit; nothing was enqueued."""
 
 
 class VenueDownError(RetryableError):
-    """The venue did not answer, or answered that it cannot."""
+    """The venue did not answer, or answered that it cannot serve the request."""
 
 
 class PostponedError(RetryableError):
-    """Not now, through no fault of the job: put back without counting an attempt."""
+    """The job cannot run now and is not at fault: it is rescheduled and the attempt does not count."""
 
     def __init__(self, message: str, retry_after: timedelta) -> None:
         super().__init__(message)
@@ -71,7 +71,7 @@ class RateLimitedError(PostponedError):
 
 
 class MarketClosedError(PostponedError):
-    """The session is closed; `opens_market_at` says when it opens, if the calendar knows."""
+    """The session is closed; `opens_market_at` is its next opening, or None if the calendar has none."""
 
     def __init__(self, message: str, retry_after: timedelta, opens_market_at: datetime | None = None) -> None:
         super().__init__(message, retry_after)
@@ -79,19 +79,19 @@ class MarketClosedError(PostponedError):
 
 
 class RefusedError(TickworkError):
-    """The request itself is wrong; trying again cannot help."""
+    """The request itself is wrong; a retry cannot help."""
 
 
 class OrderRejectedError(RefusedError):
-    """The venue refused the order, definitely."""
+    """The venue rejected the order, definitively."""
 
 
 class RiskLimitError(RefusedError):
-    """Our own risk rules refused the order; it was never sent."""
+    """Our own risk rules denied the order; it was never sent."""
 
 
 class InvalidAlertError(RefusedError):
-    """An alert cannot be understood; `field` names the part and the message the hint."""
+    """An alert is invalid; `field` names the faulty part, and the message gives a hint."""
 
     def __init__(self, message: str, field: str) -> None:
         super().__init__(message)
@@ -99,11 +99,11 @@ class InvalidAlertError(RefusedError):
 
 
 class AmbiguousOutcomeError(TickworkError):
-    """A mutation was sent and nobody knows whether it happened; only reconciliation may settle it."""
+    """A mutation was sent and its outcome is unknown; only reconciliation may resolve it."""
 
 
 class HaltError(TickworkError):
-    """New entries must stop until a person has looked: on the account `account_id`, or on all."""
+    """New entries must stop until a person resumes them: on the account `account_id`, or on all if it is None."""
 
     def __init__(self, message: str, account_id: int | None = None) -> None:
         super().__init__(message)
@@ -111,16 +111,16 @@ class HaltError(TickworkError):
 
 
 class PositionMismatchError(HaltError):
-    """The venue's position is not the one our fills add up to."""
+    """The venue's position differs from the sum of our fills."""
 
 
 class CredentialsRefusedError(HaltError):
-    """The venue refused our user name or key."""
+    """The venue rejected our user name or key."""
 
 
 class LeaseLostError(TickworkError):
-    """The lease of a job was lost while it ran: another worker may run it now, so this one may write nothing."""
+    """The job's lease was lost while it ran: another worker may run it now, so this one must write nothing."""
 
 
 class JobOutcomeUnknownError(TickworkError):
-    """Whether the end of a job was recorded is not known: this process must end, and its lease is released."""
+    """It is unknown whether the end of a job was recorded: this process must end, which releases the lease."""

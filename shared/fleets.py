@@ -1,4 +1,4 @@
-"""The five queues, their deadlines, and which fleet of worker processes serves which."""
+"""The five queues, their deadlines, and the fleets of worker processes that serve them."""
 
 from dataclasses import dataclass
 from datetime import timedelta
@@ -6,7 +6,7 @@ from enum import StrEnum
 
 
 class Queue(StrEnum):
-    """Where a job waits; the order of the members is the order of importance."""
+    """The queue of a job; the members are in order of importance."""
 
     CRITICAL = "critical"
     HIGH = "high"
@@ -24,13 +24,13 @@ DEADLINES: dict[Queue, timedelta | None] = {
 }
 
 
-# How many jobs may wait before more are refused. What money depends on is never refused.
+# Most queued jobs; a full queue refuses more. The critical, high and normal queues are unbounded.
 MOST_QUEUED: dict[Queue, int] = {Queue.LOW: 100_000, Queue.BACKGROUND: 100_000}
 
 
 @dataclass(frozen=True, slots=True)
 class Fleet:
-    """Worker processes that serve the same queues, most important first."""
+    """Worker processes that serve the same queues, the most important queue first."""
 
     name: str
     queues: tuple[Queue, ...]
@@ -39,12 +39,12 @@ class Fleet:
 
     @property
     def program(self) -> str:
-        """The name under which `up`, Compose and `status` know this fleet."""
+        """The name of this fleet in `up`, Compose and `status`."""
         return f"worker-{self.name}"
 
     @property
     def visibility(self) -> timedelta:
-        """How long Redis, as the broker, may wait for an acknowledgement: longer than any job this fleet may run."""
+        """How long Redis, as the broker, waits for an acknowledgement: longer than any job of this fleet may run."""
         longest = max((DEADLINES[queue] or timedelta(hours=6) for queue in self.queues), default=timedelta())
         return 2 * longest + timedelta(seconds=60)
 
@@ -60,18 +60,18 @@ FLEET_PER_QUEUE: tuple[Fleet, ...] = tuple(Fleet(queue.value, (queue,), slots=4)
 
 
 def fleet_named(name: str) -> Fleet:
-    """Return the fleet called `name`; raise LookupError naming the fleets there are."""
+    """Return the fleet called `name`; raise LookupError that lists the known fleets."""
     fleets = {fleet.name: fleet for fleet in (*FLEET_PER_QUEUE, *FLEETS)}
     if name not in fleets:
-        raise LookupError(f"no fleet is called {name!r}; there are {', '.join(sorted(fleets))}")
+        raise LookupError(f"unknown fleet {name!r}: expected one of {', '.join(sorted(fleets))}")
     return fleets[name]
 
 
 def slots_of(queue: Queue) -> int:
-    """How many jobs of `queue` can run at once across the fleets."""
+    """Return how many jobs of `queue` can run at once across the fleets."""
     return sum(fleet.slots for fleet in FLEETS if queue in fleet.queues)
 
 
 def most_outstanding(queue: Queue) -> int:
-    """How many wake-ups a queue may hold: enough to keep every slot busy, few enough to forget."""
+    """Return how many wake-ups a queue may hold: enough to keep every slot busy, few enough to lose cheaply."""
     return 4 * max(slots_of(queue), 1)

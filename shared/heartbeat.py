@@ -1,4 +1,4 @@
-"""A program's sign of life: a file it touches while it works; `python -m shared.heartbeat` checks it."""
+"""The heartbeat of a program: a file that it touches while it works; `python -m shared.heartbeat` checks it."""
 
 import sys
 from datetime import UTC, datetime, timedelta
@@ -11,14 +11,14 @@ FRESH_FOR = timedelta(seconds=15)
 
 
 def touch() -> None:
-    """Touch the file that TICKWORK_HEARTBEAT_FILE names, if it names one."""
+    """Touch the file that TICKWORK_HEARTBEAT_FILE names, if it is set."""
     name = environment().get("TICKWORK_HEARTBEAT_FILE")
     if name:
         Path(name).touch()
 
 
 def is_fresh(file: Path) -> bool:
-    """Whether the program that touches `file` gave a sign of life within FRESH_FOR."""
+    """Whether `file` exists and was touched within FRESH_FOR."""
     try:
         touched_at = datetime.fromtimestamp(file.stat().st_mtime, UTC)
     except FileNotFoundError:

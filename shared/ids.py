@@ -1,4 +1,4 @@
-"""Makes identifiers that sort by the time they were made (UUID version 7, RFC 9562)."""
+"""Identifiers that sort by the time of their creation (UUID version 7, RFC 9562)."""
 
 from uuid import UUID
 
@@ -6,5 +6,5 @@ from uuid_utils.compat import uuid7
 
 
 def new_id() -> UUID:
-    """Return a fresh identifier; those of one process never sort backwards."""
+    """Return a new identifier; within one process each sorts after the one before."""
     return uuid7()

@@ -1,10 +1,10 @@
-"""One line of log per event on stderr, with secrets masked."""
+"""Logging to stderr, one line per record, with secrets masked."""
 
 import logging
 import re
 import sys
 
-# A password in a URL, a bearer token, any JWT, a webhook token in a path, the venue's key: never to be written down.
+# A password in a URL, a bearer token, any JWT, a webhook token in a path, the venue's key: none may be logged.
 _SECRETS = re.compile(
     r"(?<=://)([^\s:/@]*):[^\s@]+@|(?i:bearer )\S+|(?<=/hooks/tv/)[\w-]+|(access_token=)[^&\s]+"
     r"|\beyJ[\w-]+\.[\w-]+\.[\w-]*|(\bapiKey\W{1,5})[^\s\"',}]+"

@@ -1,1 +1,1 @@
-"""Pretends to be the venue: its wire, its rules and its market, on this computer."""
+"""A simulated venue on this computer: its API, its rules and its market."""

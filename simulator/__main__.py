@@ -1,4 +1,7 @@
-"""The simulator's program: `python -m simulator --port P --state DIR --machine-origin ISO --market-origin ISO ...`."""
+"""The command line of the simulator.
+
+`python -m simulator --port P --state DIR --machine-origin ISO --market-origin ISO (--seed N | --replay FILE) ...`
+"""
 
 import argparse
 import logging
@@ -33,13 +36,13 @@ _log = logging.getLogger("simulator")
 
 
 def main() -> int:
-    """Serve the venue's wire on loopback until told to stop; return the exit code."""
-    options = _options()
+    """Serve the venue's API on loopback until SIGTERM or SIGINT; return the exit code."""
+    options = _parse_options()
     try:
         settings = load_settings()
         set_up_logging(settings.log_level)
-        market = _market(options)
-        venue = Venue(market, _clock(options), Journal(options.state / "journal.jsonl", market.name))
+        market = _make_market(options)
+        venue = Venue(market, _make_clock(options), Journal(options.state / "journal.jsonl", market.name))
         logins = Logins(settings.venue.user, settings.venue.key, options.state / "token.key")
         _open_accounts(venue, options.accounts)
         _serve(venue, logins, options)
@@ -63,62 +66,69 @@ def _serve(venue: Venue, logins: Logins, options: argparse.Namespace) -> None:
     server.listen_and_run()
 
 
-def _market(options: argparse.Namespace) -> Market:
+def _make_market(options: argparse.Namespace) -> Market:
     if options.replay:
         return ReplayMarket(options.replay, is_always_open=options.always_open)
     return SeededMarket(options.seed, is_always_open=options.always_open)
 
 
-def _clock(options: argparse.Namespace) -> Clock:
+def _make_clock(options: argparse.Namespace) -> Clock:
     clock = MarketClock(options.machine_origin, options.market_origin, options.speed)
     return SteppedClock(clock.now()) if options.stepped else clock
 
 
 def _open_accounts(venue: Venue, families: list[str]) -> None:
-    """Open an account of each family that the simulator's own user has none of yet."""
-    had = {family_of(account) for account in venue.state.accounts.values() if not account.user}
+    """Open an account of each family in which the user of the settings has none yet."""
+    existing = {family_of(account) for account in venue.state.accounts.values() if not account.user}
     for family in families:
-        if family not in had:
+        if family not in existing:
             venue.add_account("", *FAMILIES[family])
 
 
-def _options() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="simulator", description="Pretends to be the venue.")
+def _parse_options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="simulator", description="Simulate the venue on this computer.")
     parser.add_argument("--port", type=int, required=True)
     parser.add_argument("--state", type=Path, required=True, help="folder of the journal and the token key")
-    parser.add_argument("--machine-origin", type=_instant, required=True, help="an instant of machine time")
-    parser.add_argument("--market-origin", type=_instant, required=True, help="market time at that instant")
-    parser.add_argument("--speed", type=_speed, default=1, help="market seconds per second")
+    parser.add_argument("--machine-origin", type=_parse_instant, required=True, help="an instant of machine time")
+    parser.add_argument("--market-origin", type=_parse_instant, required=True, help="market time at that instant")
+    parser.add_argument("--speed", type=_parse_speed, default=1, help="market seconds per second")
     source = parser.add_mutually_exclusive_group(required=True)
     source.add_argument("--replay", type=Path, help="CSV of one-minute bars, may be gzipped")
-    source.add_argument("--seed", type=int, help="number that makes the market")
-    parser.add_argument("--stepped", action="store_true", help="market time stands until PUT /sim/clock moves it")
+    source.add_argument("--seed", type=int, help="seed of the random market")
+    parser.add_argument("--stepped", action="store_true", help="market time moves only with PUT /sim/clock")
     parser.add_argument("--always-open", action="store_true", help="trade around the clock")
-    parser.add_argument("--accounts", type=_families, default=[], help=f"open these: {','.join(FAMILIES)}")
+    parser.add_argument(
+        "--accounts",
+        type=_parse_families,
+        default=[],
+        help=f"open one account of each of these kinds: {','.join(FAMILIES)}",
+    )
     parser.add_argument("--limits", choices=tuple(PROFILES), default="on", help="the venue's request limits")
-    parser.add_argument("--fault-seed", type=int, default=0, help="number that makes the draws of faults")
-    parser.add_argument("--control-port", type=int, help="of the simulator's own endpoints; without it there are none")
-    parser.add_argument("--prints-per-minute", type=int, default=PRINTS_A_MINUTE, help="how busy the market hub is")
+    parser.add_argument("--fault-seed", type=int, default=0, help="seed of the fault draws")
+    parser.add_argument("--control-port", type=int, help="port of the endpoints under /sim (default: none)")
+    parser.add_argument(
+        "--prints-per-minute", type=int, default=PRINTS_A_MINUTE, help="most trades a contract has in a minute"
+    )
     return parser.parse_args()
 
 
-def _instant(text: str) -> datetime:
+def _parse_instant(text: str) -> datetime:
     at = datetime.fromisoformat(text)
     return at.astimezone(UTC) if at.tzinfo else at.replace(tzinfo=UTC)
 
 
-def _families(text: str) -> list[str]:
+def _parse_families(text: str) -> list[str]:
     families = [part.strip().upper() for part in text.split(",") if part.strip()]
     for family in families:
         if family not in FAMILIES:
-            raise argparse.ArgumentTypeError(f"{family} is no kind of account: give some of {','.join(FAMILIES)}")
+            raise argparse.ArgumentTypeError(f"invalid account kind {family!r}: expected some of {','.join(FAMILIES)}")
     return families
 
 
-def _speed(text: str) -> int:
+def _parse_speed(text: str) -> int:
     speed = int(text)
     if speed < 1:
-        raise argparse.ArgumentTypeError(f"{text} is no speed: give a whole number above 0")
+        raise argparse.ArgumentTypeError(f"invalid speed {text!r}: expected a whole number, at least 1")
     return speed
 
 

@@ -1,4 +1,4 @@
-"""Puts the simulator together: state, endpoints, and the task that keeps the matching going."""
+"""The ASGI application of the venue: endpoints, hubs, and the task that advances the market."""
 
 import asyncio
 import contextlib
@@ -24,8 +24,8 @@ from simulator.pipeline import Endpoint, Pipeline
 from simulator.venue.venue import Venue
 
 _log = logging.getLogger("simulator")
-_STEP = 0.025  # seconds of machine time between two looks at the market
-_LOOKS_BETWEEN_MISFORTUNES = 40  # so the faults of a connection are met about once a second
+_ADVANCE_INTERVAL = 0.025  # seconds of machine time between two advances of the market
+_ADVANCES_PER_CONNECTION_FAULT_DRAW = 40  # so that connection faults are drawn about once a second
 
 ENDPOINTS = (
     Endpoint("/api/Account/search", request_bodies.AccountSearchBody, accounts.search),
@@ -62,29 +62,29 @@ def make_app(
     prints_per_minute: int = PRINTS_A_MINUTE,
     manners: HubTiming | None = None,
 ) -> tuple[Starlette, Hubs]:
-    """Return the ASGI application of the venue, and its hubs; the pipeline still needs to learn to cut a connection."""
+    """Return the ASGI application of the venue, and its hubs. The caller still sets `pipeline.cut`."""
     faults = pipeline.faults
-    venue.suffer(faults.meet)
-    described = wire.encoded(openapi.document_of(LOGINS | {endpoint.path: endpoint.body for endpoint in ENDPOINTS}))
-    prices = MarketHub(venue, prints_per_minute)
-    hubs = Hubs([UserHub(venue, logins.owner, faults), prices], pipeline, logins, faults, manners or HubTiming())
+    venue.suffer(faults.draw)
+    document = wire.encode(openapi.make_document(LOGINS | {endpoint.path: endpoint.body for endpoint in ENDPOINTS}))
+    market_hub = MarketHub(venue, prints_per_minute)
+    hubs = Hubs([UserHub(venue, logins.owner, faults), market_hub], pipeline, logins, faults, manners or HubTiming())
     routes = [
-        Route("/api/Status/ping", pipeline.passing(_pong), methods=["GET"]),
-        Route("/api/Auth/loginKey", pipeline.passing(pipeline.log_in), methods=["POST"]),
-        Route("/api/Auth/loginApp", pipeline.passing(pipeline.log_in_by_app), methods=["POST"]),
-        Route("/api/Auth/validate", pipeline.passing(pipeline.validate), methods=["POST"]),
-        Route("/api/Auth/logout", pipeline.passing(pipeline.log_out), methods=["POST"]),
-        *(Route(endpoint.path, pipeline.serving(endpoint), methods=["POST"]) for endpoint in ENDPOINTS),
+        Route("/api/Status/ping", pipeline.make_handler(_pong), methods=["GET"]),
+        Route("/api/Auth/loginKey", pipeline.make_handler(pipeline.log_in), methods=["POST"]),
+        Route("/api/Auth/loginApp", pipeline.make_handler(pipeline.log_in_by_app), methods=["POST"]),
+        Route("/api/Auth/validate", pipeline.make_handler(pipeline.validate), methods=["POST"]),
+        Route("/api/Auth/logout", pipeline.make_handler(pipeline.log_out), methods=["POST"]),
+        *(Route(endpoint.path, pipeline.make_endpoint_handler(endpoint), methods=["POST"]) for endpoint in ENDPOINTS),
         *hubs.routes,
-        Route(openapi.PATH, lambda _: Response(described, media_type="application/json")),
+        Route(openapi.PATH, lambda _: Response(document, media_type="application/json")),
     ]
 
     @contextlib.asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
-        matching = asyncio.create_task(_keep_going(venue, prices, hubs))
-        matching.add_done_callback(_stop_if_failed)
+        advancing = asyncio.create_task(_advance_forever(venue, market_hub, hubs))
+        advancing.add_done_callback(_stop_if_failed)
         yield
-        matching.cancel()
+        advancing.cancel()
 
     return Starlette(routes=routes, lifespan=lifespan), hubs
 
@@ -93,17 +93,17 @@ def _pong(_: Request, __: bytes) -> Response:
     return Response(b'"pong"', media_type="application/json; charset=utf-8")
 
 
-async def _keep_going(venue: Venue, prices: MarketHub, hubs: Hubs) -> None:
-    """Fill what is due and tell what happens soon after it does, also when nobody asks."""
-    for look in itertools.count(1):
-        prices.tell(venue.now())
-        if look % _LOOKS_BETWEEN_MISFORTUNES == 0:
-            hubs.suffer()
-        await asyncio.sleep(_STEP)
+async def _advance_forever(venue: Venue, market_hub: MarketHub, hubs: Hubs) -> None:
+    """Fill due orders and publish market data soon after they are due, also while no request comes."""
+    for advance in itertools.count(1):
+        market_hub.publish(venue.now())
+        if advance % _ADVANCES_PER_CONNECTION_FAULT_DRAW == 0:
+            hubs.apply_connection_faults()
+        await asyncio.sleep(_ADVANCE_INTERVAL)
 
 
-def _stop_if_failed(matching: "asyncio.Task[None]") -> None:
-    """End the program: a venue that no longer fills stops must not look alive; its journal makes it whole again."""
-    if not matching.cancelled() and (error := matching.exception()):
-        _log.critical("matching failed, the simulator stops", exc_info=error)
+def _stop_if_failed(advancing: "asyncio.Task[None]") -> None:
+    """End the program: a venue that no longer fills stops must not look healthy. A restart replays the journal."""
+    if not advancing.cancelled() and (error := advancing.exception()):
+        _log.critical("matching failed: the simulator stops", exc_info=error)
         signal.raise_signal(signal.SIGTERM)

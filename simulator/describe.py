@@ -1,4 +1,4 @@
-"""Tells what a recorded file holds, as JSON: `python -m simulator.describe FILE`."""
+"""The description of a recorded file, as JSON: `python -m simulator.describe FILE`."""
 
 import json
 import sys
@@ -14,14 +14,17 @@ _AFTER_OPEN = timedelta(minutes=5)
 
 
 def describe(file: Path) -> dict[str, str]:
-    """Return the market's name, its contract, when to start (five minutes into the second trading day), and its end."""
+    """Return the contract, its root, the start (five minutes into the second trading day) and the end of a recording.
+
+    Raise SettingsError if the file has fewer than two trading days: the first is history.
+    """
     market = ReplayMarket(file)
     (contract,) = market.contracts(market.recorded.start)
     calendar = calendar_of(ROOTS[contract.root].group)
     spans = calendar.open_spans(market.recorded)
     traded = [span for span in spans if market.is_open(contract, span.start)]
     if len(traded) < 2:  # noqa: PLR2004  # the first is history
-        raise SettingsError(f"{file} holds one trading day: a replay needs two, the first of them as history")
+        raise SettingsError(f"{file} has {len(traded)} trading days: expected at least 2, the first of them as history")
     return {
         "contract": contract.id,
         "root": contract.root,
@@ -31,9 +34,9 @@ def describe(file: Path) -> dict[str, str]:
 
 
 def main() -> int:
-    """Print the description, or one line on stderr about what is wrong with the file."""
+    """Print the description, or the error on stderr; return the exit code."""
     try:
-        print(json.dumps(describe(Path(sys.argv[1]))))  # noqa: T201  # this program's answer
+        print(json.dumps(describe(Path(sys.argv[1]))))  # noqa: T201  # the output of this program
     except SettingsError as error:
         print(error, file=sys.stderr)  # noqa: T201  # as above
         return 2

@@ -1,4 +1,4 @@
-"""Misfortunes that can be switched on: what happens, where, how likely, and how often."""
+"""Faults that can be armed: the kind, the place, the probability and the count."""
 
 import random
 from collections.abc import Iterable
@@ -8,12 +8,12 @@ import msgspec
 
 from simulator.response_faults import RESPONSE_FAULTS
 
-# What happens to a request or its answer. The last line spoils the answer's document.
+# Faults of a request or its answer. The kinds of the second line change the JSON of the answer.
 RequestKind = Literal[
     "lose_before", "lose_answer_after", "delay", "delay_before", "status", "reject", "duplicate", "end_token",
     "null_list", "absent_list", "naive_timestamps", "seven_digits", "unknown_enum", "stale_search_open", "short_page",
 ]  # fmt: skip
-# What happens to a hub's clients, to events and to fills; where it happens is part of the kind.
+# Faults of hub clients, of events and of fills; the kind implies the place.
 StreamKind = Literal[
     "hub_drop", "hub_gap", "logout", "event_lost", "event_late", "event_duplicate", "event_reorder", "event_unwrapped",
     "partial_fill",
@@ -23,12 +23,12 @@ EVERYWHERE = "*"
 
 
 class Fault(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What happens to requests for one path, or all of them; docs/simulator.md explains each kind.
+    """A fault of the requests for one path, or for all; docs/reference/simulator.md explains each kind.
 
-    Each time it could happen it does with `probability`, until it has `count` times (None: for ever). `seconds` are
-    machine time: how late a delayed answer or event is, how long a hub is away, how long the rest of an order waits.
-    `status` and `retry_after` (seconds, sent as such or as a date) are for the kind `status`, `error_code` and
-    `message` for `reject`.
+    It happens with `probability` at each opportunity, at most `count` times (None: without limit). `seconds` are
+    machine time: the delay of an answer or event, the length of a hub outage, the wait for the rest of a partial fill.
+    `status` and `retry_after` (seconds, sent as such or as a date) belong to the kind `status`, `error_code` and
+    `message` to `reject`.
     """
 
     kind: RequestKind | StreamKind
@@ -42,17 +42,17 @@ class Fault(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     error_code: Annotated[int, msgspec.Meta(ge=1)] = 2
     message: str | None = None
 
-    def may_meet(self, what: str) -> bool:
-        """Whether it can happen to `what`: a path, or the kind of a thing that happens at a hub or to a fill."""
+    def may_hit(self, target: str) -> bool:
+        """Whether the fault can happen to `target`: a path, or a stream kind such as `hub_drop`."""
         if self.kind in STREAM_KINDS:
-            return what == self.kind
-        if what in STREAM_KINDS or self.on not in {EVERYWHERE, what}:
+            return target == self.kind
+        if target in STREAM_KINDS or self.on not in {EVERYWHERE, target}:
             return False
-        return self.kind not in RESPONSE_FAULTS or RESPONSE_FAULTS[self.kind].can_spoil(what)
+        return self.kind not in RESPONSE_FAULTS or RESPONSE_FAULTS[self.kind].applies_to(target)
 
 
-class Armed(msgspec.Struct):
-    """A fault that is switched on: how often it may still happen (None: for ever), and how often it has."""
+class ArmedFault(msgspec.Struct):
+    """An armed fault: how often it may still happen (None: without limit), and how often it has happened."""
 
     fault: Fault
     left: int | None
@@ -60,19 +60,19 @@ class Armed(msgspec.Struct):
 
 
 class Faults:
-    """The faults that are switched on, first armed first met. The same seed and requests meet the same faults."""
+    """The armed faults, drawn in the order of arming. The same seed and requests give the same faults."""
 
     def __init__(self, seed: int = 0) -> None:
-        self.armed: list[Armed] = []
+        self.armed: list[ArmedFault] = []
         self._seed = seed
-        self._random = random.Random(seed)  # noqa: S311 - misfortunes, not secrets
+        self._random = random.Random(seed)  # noqa: S311 - faults, not secrets
 
     def arm(self, fault: Fault) -> None:
-        """Switch on a fault, behind those that are."""
-        self.armed.append(Armed(fault, fault.count))
+        """Arm a fault after those already armed."""
+        self.armed.append(ArmedFault(fault, fault.count))
 
     def replace(self, faults: Iterable[Fault], seed: int | None = None) -> None:
-        """Switch on these and no others, and begin the draws anew."""
+        """Arm these faults and no others, and restart the random draws from the seed."""
         self.disarm()
         self._seed = self._seed if seed is None else seed
         self._random.seed(self._seed)
@@ -80,13 +80,13 @@ class Faults:
             self.arm(fault)
 
     def disarm(self) -> None:
-        """Switch off every fault."""
+        """Remove every fault."""
         self.armed.clear()
 
-    def meet(self, what: str) -> Fault | None:
-        """Return the fault that happens now to a path, or as something that happens at a hub such as `hub_drop`."""
+    def draw(self, target: str) -> Fault | None:
+        """Return the first armed fault that happens now to a path or a stream kind, and count it; None if none does."""
         for armed in self.armed:
-            if armed.left != 0 and armed.fault.may_meet(what) and self._happens(armed.fault.probability):
+            if armed.left != 0 and armed.fault.may_hit(target) and self._happens(armed.fault.probability):
                 armed.met += 1
                 armed.left = None if armed.left is None else armed.left - 1
                 return armed.fault
@@ -97,26 +97,26 @@ class Faults:
 
 
 class Preset(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Many faults by one name; `storm` lets `probability` of everything go wrong."""
+    """A named set of faults; in `storm` everything fails with `probability`."""
 
     preset: Literal["storm"]
     probability: Annotated[float, msgspec.Meta(ge=0, le=1)] = 0.05
     seed: int | None = None
 
     def faults(self) -> list[Fault]:
-        """Return the faults. The kinds of one line of the table share the probability: it is that of any of them.
+        """Return the faults. The kinds of one group share the probability: it is that of any of them happening.
 
-        For a hub's client it is a tenth of that: it is drawn every second, and a venue that ends a session every few
-        seconds is one that a careful client stops talking to.
+        A hub client has a tenth of it: connection faults are drawn every second, and a careful client gives up on a
+        venue that ends its session every few seconds.
         """
         return [
-            Fault(**fault, probability=1 - (1 - self.probability * often) ** (1 / len(kinds)))
-            for often, kinds in _STORM
+            Fault(**fault, probability=1 - (1 - self.probability * weight) ** (1 / len(kinds)))
+            for weight, kinds in _STORM
             for fault in kinds
         ]
 
 
-# How often, and what befalls a request, an answer, a hub's client (about once a second), an event, a fill.
+# Weight and kinds of the faults of a request, an answer, a hub client (about once a second), an event, a fill.
 _STORM: tuple[tuple[float, tuple[dict[str, Any], ...]], ...] = (
     (
         1,

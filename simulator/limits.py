@@ -1,23 +1,23 @@
-"""How many requests a user may make: two sliding windows of machine time, one for bars and one for all the rest."""
+"""The request limits of a user: two sliding windows of machine time, one for bars and one for all other paths."""
 
 from collections import Counter, defaultdict, deque
 from collections.abc import Mapping
 
 from shared.clock import monotonic
 
-Window = tuple[int, float]  # requests, and the seconds in which no more may come
+Window = tuple[int, float]  # the most requests, and the length of the window in seconds
 BARS = "/api/History/retrieveBars"
 OTHER: Window = (200, 60.0)
-# What `retrieveBars` may take, by profile, as the venue documents it now and in older copies (venue.md section 4).
+# The window of `retrieveBars` by profile, as the venue documents it now and in older copies (venue.md section 4).
 PROFILES: Mapping[str, Window | None] = {"on": (50, 30.0), "30": (30, 30.0), "off": None}
 
 
 class Limits:
-    """Counts what it lets through; a request refused takes no place in the window. `off` lets everything through."""
+    """Counts the allowed requests of each user; a refused request takes no place in the window. `off` allows all."""
 
     def __init__(self, profile: str = "on") -> None:
         self.profile = profile
-        self.refused: Counter[tuple[str, str]] = Counter()  # by user and path, since the start
+        self.limited_counts: Counter[tuple[str, str]] = Counter()  # by user and path, since the start
         self._bars = PROFILES[profile]
         self._times: defaultdict[tuple[str, bool], deque[float]] = defaultdict(deque)
 
@@ -31,7 +31,7 @@ class Limits:
         while times and times[0] <= now - seconds:
             times.popleft()
         if len(times) >= most:
-            self.refused[user.lower(), path] += 1
+            self.limited_counts[user.lower(), path] += 1
             return False
         times.append(now)
         return True

@@ -1,4 +1,4 @@
-"""Who may come in: users with their keys, and signed tokens; both outlive a restart."""
+"""Users with their keys, and signed tokens; both survive a restart."""
 
 import base64
 import hashlib
@@ -23,39 +23,43 @@ class _Claims(msgspec.Struct):
 
 
 class Logins:
-    """Issues and checks tokens (JWT, HS256). Each login adds one; only logout and time end it.
+    """Issues and checks tokens (JWT, HS256). Each login issues one; it ends only by logout or expiry.
 
-    Users are known in any case; `owner` is the one of the settings, the others are kept beside the secret, their keys
-    only as digests.
+    User names ignore case. `owner` is the user of the settings; the others are stored beside the secret, with digests
+    of their keys. Raise SettingsError without a user and a key.
     """
 
     def __init__(self, user: str, key: str, secret_file: Path) -> None:
         if not user or not key:
-            raise SettingsError("TICKWORK_VENUE_USER or TICKWORK_VENUE_KEY is not set: the simulator lets in only them")
+            raise SettingsError(
+                "TICKWORK_VENUE_USER or TICKWORK_VENUE_KEY is not set: the simulator needs both for logins"
+            )
         self.owner = user.lower()
-        self._secret = _secret(secret_file)
+        self._secret = _load_secret(secret_file)
         self._users_file = secret_file.with_name("users.json")
         self._keys = _read_users(self._users_file) | {self.owner: self._digest(key)}
         self._logged_out: set[str] = set()
 
     def add_user(self, user: str, key: str) -> None:
-        """Let in another user, or a known one with another key; raise ValueError for the owner or an empty name or key.
+        """Add a user, or change the key of one; raise ValueError for the owner or an empty name or key.
 
-        When this returns it outlives the process.
+        When this returns, the user survives the process.
         """
         name = user.lower()
         if not name or not key or name == self.owner:
-            raise ValueError(f"{user!r} cannot be added: give a user and a key, and not the user of the settings")
+            raise ValueError(
+                f"cannot add the user {user!r}: expected a name and a key, and not the user of the settings"
+            )
         self._keys[name] = self._digest(key)
         kept = {known: digest for known, digest in self._keys.items() if known != self.owner}
         _write_private(self._users_file, msgspec.json.encode(kept))
 
-    def users(self) -> list[str]:
-        """Return everybody who may log in, in lower case, the owner first."""
+    def list_users(self) -> list[str]:
+        """Return the users who may log in, in lower case, the owner first."""
         return sorted(self._keys, key=lambda name: (name != self.owner, name))
 
-    def may_login(self, user: str, key: str) -> bool:
-        """Whether we know the user and this is the key."""
+    def is_valid_login(self, user: str, key: str) -> bool:
+        """Whether the user exists and this is the key."""
         known = self._keys.get(user.lower(), "")
         return hmac.compare_digest(self._digest(key), known)
 
@@ -63,29 +67,31 @@ class Logins:
         """Return a new token for a user, valid for 24 hours."""
         expires_at = machine_now() + TOKEN_LIFE
         claims = _Claims(sub=user.lower(), jti=secrets.token_hex(8), exp=int(expires_at.timestamp()))
-        body = f"{_HEADER}.{_text(msgspec.json.encode(claims))}"
-        return f"{body}.{_text(self._sign(body))}"
+        body = f"{_HEADER}.{_base64url(msgspec.json.encode(claims))}"
+        return f"{body}.{_base64url(self._sign(body))}"
 
     def user_of(self, authorization: str) -> str | None:
-        """Return the user an Authorization header speaks for, in lower case, or None if it is not good (any more)."""
-        claims = self._claims(authorization)
+        """Return the user of an Authorization header, in lower case, or None if its token is invalid or has ended."""
+        claims = self._read_claims(authorization)
         return claims.sub.lower() if claims else None
 
     def log_out(self, authorization: str) -> None:
         """End one token."""
-        claims = self._claims(authorization)
+        claims = self._read_claims(authorization)
         if claims:
             self._logged_out.add(claims.jti)
 
-    def _claims(self, authorization: str) -> _Claims | None:
+    def _read_claims(self, authorization: str) -> _Claims | None:
         scheme, _, token = authorization.partition(" ")
         body, _, signature = token.strip().rpartition(".")
-        if scheme.lower() != "bearer" or not hmac.compare_digest(signature.encode(), _text(self._sign(body)).encode()):
+        if scheme.lower() != "bearer" or not hmac.compare_digest(
+            signature.encode(), _base64url(self._sign(body)).encode()
+        ):
             return None
         text = body.partition(".")[2]
         claims = msgspec.json.decode(base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)), type=_Claims)
-        is_over = datetime.fromtimestamp(claims.exp, UTC) <= machine_now()
-        return None if is_over or claims.jti in self._logged_out else claims
+        is_expired = datetime.fromtimestamp(claims.exp, UTC) <= machine_now()
+        return None if is_expired or claims.jti in self._logged_out else claims
 
     def _sign(self, body: str) -> bytes:
         return hmac.digest(self._secret, body.encode(), hashlib.sha256)
@@ -94,14 +100,14 @@ class Logins:
         return self._sign(f"key {key}").hex()
 
 
-def _text(raw: bytes) -> str:
+def _base64url(raw: bytes) -> str:
     return base64.urlsafe_b64encode(raw).rstrip(b"=").decode()
 
 
-_HEADER = _text(b'{"alg":"HS256","typ":"JWT"}')
+_HEADER = _base64url(b'{"alg":"HS256","typ":"JWT"}')
 
 
-def _secret(file: Path) -> bytes:
+def _load_secret(file: Path) -> bytes:
     if file.exists() and (kept := file.read_bytes()):
         return kept
     file.parent.mkdir(parents=True, exist_ok=True)
@@ -116,12 +122,12 @@ def _read_users(file: Path) -> dict[str, str]:
     except FileNotFoundError:
         return {}
     except msgspec.MsgspecError as error:
-        raise SettingsError(f"{file} cannot be read ({error}): move the file away") from error
+        raise SettingsError(f"cannot read {file} ({error}): move the file away") from error
 
 
 def _write_private(file: Path, content: bytes) -> None:
-    aside = file.with_suffix(".new")
-    handle = os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    new_file = file.with_suffix(".new")
+    handle = os.open(new_file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     with os.fdopen(handle, "wb") as out:
         out.write(content)
-    aside.replace(file)
+    new_file.replace(file)

@@ -1,4 +1,4 @@
-"""The OpenAPI document of the REST part, made of the bodies it takes and the shapes it gives."""
+"""The OpenAPI document of the REST API, generated from the request bodies and the answer schemas."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -29,17 +29,17 @@ _INFO = {
 }
 
 
-def document_of(bodies: Mapping[str, type[request_bodies.RequestBody] | None]) -> Json:
-    """Return the document: `bodies` are the POST paths, in order, and what each takes, None for no body."""
+def make_document(bodies: Mapping[str, type[request_bodies.RequestBody] | None]) -> Json:
+    """Return the document; `bodies` are the POST paths, in order, with their request bodies (None: no body)."""
     types = [body for body in bodies.values() if body is not None]
     payloads = [type_ for path in bodies for type_ in SCHEMAS[path].payload.values()]
     schemas, components = msgspec.json.schema_components([*types, *payloads], ref_template=_REF)
-    taken = dict(zip(types, schemas, strict=False))
-    given = iter(schemas[len(types) :])
+    body_schemas = dict(zip(types, schemas, strict=False))
+    payload_schemas = iter(schemas[len(types) :])
     paths: Json = {"/api/Status/ping": {"get": _ping()}}
     for path, body in bodies.items():
-        payload = {name: next(given) for name in SCHEMAS[path].payload}
-        paths[path] = {"post": _operation(path, taken[body] if body else None, _answer(SCHEMAS[path], payload))}
+        payload = {name: next(payload_schemas) for name in SCHEMAS[path].payload}
+        paths[path] = {"post": _operation(path, body_schemas[body] if body else None, _answer(SCHEMAS[path], payload))}
     document: Json = {
         "openapi": "3.1.0",
         "info": _INFO,
@@ -49,7 +49,7 @@ def document_of(bodies: Mapping[str, type[request_bodies.RequestBody] | None]) -
             "securitySchemes": {"bearer": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}},
         },
     }
-    return _numbers(document)  # type: ignore[no-any-return]
+    return _mark_decimals_as_numbers(document)  # type: ignore[no-any-return]
 
 
 def _ping() -> Json:
@@ -76,8 +76,8 @@ def _operation(path: str, body: Json | None, answer: Json) -> Json:
     return operation | {"security": [{"bearer": []}]}
 
 
-def _answer(shape: EndpointSchema, payload: Json) -> Json:
-    names = shape.codes.split()
+def _answer(schema: EndpointSchema, payload: Json) -> Json:
+    names = schema.codes.split()
     code = {"type": "integer", "enum": list(range(len(names))), "x-enum-varnames": names}
     envelope = {"success": {"type": "boolean"}, "errorCode": code, "errorMessage": {"type": ["string", "null"]}}
     return {"type": "object", "required": ["success", "errorCode"], "properties": payload | envelope}
@@ -87,13 +87,13 @@ def _content(schema: Json) -> Json:
     return {"application/json": {"schema": schema}}
 
 
-def _numbers(value: Any) -> Any:  # noqa: ANN401 - any JSON
-    """Say that decimals are numbers on this wire, which msgspec takes for text."""
+def _mark_decimals_as_numbers(value: Any) -> Any:  # noqa: ANN401 - any JSON
+    """Return the document with decimals as JSON numbers; msgspec describes them as strings."""
     match value:
         case {"type": "string", "format": "decimal"}:
             return {"type": "number", "format": "decimal"}
         case dict():
-            return {name: _numbers(part) for name, part in value.items()}
+            return {name: _mark_decimals_as_numbers(part) for name, part in value.items()}
         case list():
-            return [_numbers(part) for part in value]
+            return [_mark_decimals_as_numbers(part) for part in value]
     return value

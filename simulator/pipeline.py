@@ -1,4 +1,4 @@
-"""What every request passes: the count, armed faults, the token, the limits, the body's form; then its answer."""
+"""The steps of every request: log, faults, token, limits, decoding of the body, and the answer."""
 
 import asyncio
 import re
@@ -25,14 +25,14 @@ from simulator.venue.user_view import UserView
 from simulator.venue.venue import Venue
 
 _JSON = "application/json; charset=utf-8"
-_ANSWERS_KEPT = 1000  # of questions that can be answered as they were before
-_PLACE_IN_BODY = re.compile(r" - at `(\$[^`]*)`")
-Cut = Callable[[HTTPConnection], None]
+_ANSWERS_KEPT = 1000  # of requests that the fault stale_search_open can answer with old rows
+_FIELD_PATH = re.compile(r" - at `(\$[^`]*)`")
+CutConnection = Callable[[HTTPConnection], None]
 
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """One path of the venue that needs a token: the body it takes, and what answers it."""
+    """One path of the venue that needs a token: its request body, and the function that answers it."""
 
     path: str
     body: type[request_bodies.RequestBody]
@@ -40,7 +40,7 @@ class Endpoint:
 
 
 class Pipeline:
-    """Lets requests in. An answer is made without awaiting anything, so each sees and leaves a whole state."""
+    """Handles requests. An answer never awaits, so each request sees and leaves a consistent state."""
 
     def __init__(self, venue: Venue, logins: Logins, limits: Limits, faults: Faults) -> None:
         self.request_log = RequestLog()
@@ -48,10 +48,10 @@ class Pipeline:
         self.limits = limits
         self._venue = venue
         self._logins = logins
-        self._before: dict[tuple[str, str, bytes], bytes] = {}
-        self.cut: Cut = _cannot_cut  # the program puts in what closes a connection
+        self._last_answers: dict[tuple[str, str, bytes], bytes] = {}
+        self.cut: CutConnection = _cut_not_set  # set by the program: closes the connection of a request
 
-    def serving(self, endpoint: Endpoint) -> Callable[[Request], Any]:
+    def make_endpoint_handler(self, endpoint: Endpoint) -> Callable[[Request], Any]:
         """Return the handler of an endpoint that needs a token."""
 
         def answer(request: Request, raw: bytes) -> Response:
@@ -62,24 +62,24 @@ class Pipeline:
                 return Response(status_code=429)
             user_view = UserView(self._venue, user, self._logins.owner)
             try:
-                said = endpoint.answer(user_view, msgspec.json.decode(raw, type=endpoint.body))
+                content = endpoint.answer(user_view, msgspec.json.decode(raw, type=endpoint.body))
             except (msgspec.DecodeError, UnicodeDecodeError, OverflowError) as error:
-                # Overflow: an instant at the edge of time, which no calendar can add a minute to.
-                return problem(error)
-            return Response(said, media_type=_JSON)
+                # OverflowError: an instant too close to the limits of datetime for calendar arithmetic.
+                return problem_response(error)
+            return Response(content, media_type=_JSON)
 
-        return self.passing(answer)
+        return self.make_handler(answer)
 
-    def passing(self, answer: Callable[[Request, bytes], Response]) -> Callable[[Request], Any]:
-        """Return a handler that counts the request and suffers its faults around `answer`."""
+    def make_handler(self, answer: Callable[[Request, bytes], Response]) -> Callable[[Request], Any]:
+        """Return a handler that logs the request and applies its faults to `answer`."""
 
         async def handle(request: Request) -> Response:
             raw = await request.body()
             self.request_log.record(request.url.path, raw)
-            fault = self.faults.meet(request.url.path)
+            fault = self.faults.draw(request.url.path)
             if fault is None:
-                return self._noted(request, raw, answer(request, raw))
-            return await self._suffer(fault, request, raw, answer)
+                return self._remember_open_rows(request, raw, answer(request, raw))
+            return await self._answer_with_fault(fault, request, raw, answer)
 
         return handle
 
@@ -88,37 +88,37 @@ class Pipeline:
         try:
             body = msgspec.json.decode(raw, type=request_bodies.LoginKeyBody)
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
-            return problem(error)
+            return problem_response(error)
         if not self.limits.may_pass(body.user_name, request.url.path):
             return Response(status_code=429)
-        if not self._logins.may_login(body.user_name, body.api_key):
+        if not self._logins.is_valid_login(body.user_name, body.api_key):
             return Response(wire.envelope(3, token=None), media_type=_JSON)
         return Response(wire.envelope(token=self._logins.issue(body.user_name)), media_type=_JSON)
 
     def log_in_by_app(self, request: Request, raw: bytes) -> Response:
-        """Answer Auth/loginApp, the flow of firms: there is no app here, so it is code 4, with status 200."""
+        """Answer Auth/loginApp, the login of firms: no app exists here, so the answer is code 4, with status 200."""
         try:
             body = msgspec.json.decode(raw, type=request_bodies.LoginAppBody)
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
-            return problem(error)
+            return problem_response(error)
         if not self.limits.may_pass(body.user_name, request.url.path):
             return Response(status_code=429)
         return Response(wire.envelope(4, token=None), media_type=_JSON)
 
     def validate(self, request: Request, _: bytes) -> Response:
-        """Answer Auth/validate with a fresh token for a good one."""
-        return self._with_token(request, lambda user: wire.envelope(newToken=self._logins.issue(user)))
+        """Answer Auth/validate with a new token for a valid one."""
+        return self._answer_for_user(request, lambda user: wire.envelope(newToken=self._logins.issue(user)))
 
     def log_out(self, request: Request, _: bytes) -> Response:
-        """Answer Auth/logout: this token is over, others stay."""
+        """Answer Auth/logout: end this token; others stay valid."""
 
         def end(_: str) -> bytes:
             self._logins.log_out(request.headers["authorization"])
             return wire.envelope()
 
-        return self._with_token(request, end)
+        return self._answer_for_user(request, end)
 
-    def _with_token(self, request: Request, answer: Callable[[str], bytes]) -> Response:
+    def _answer_for_user(self, request: Request, answer: Callable[[str], bytes]) -> Response:
         user = self._logins.user_of(request.headers.get("authorization", ""))
         if user is None:
             return Response(status_code=401)
@@ -126,88 +126,88 @@ class Pipeline:
             return Response(status_code=429)
         return Response(answer(user), media_type=_JSON)
 
-    async def _suffer(
+    async def _answer_with_fault(
         self, fault: Fault, request: Request, raw: bytes, answer: Callable[[Request, bytes], Response]
     ) -> Response:
         if fault.kind in {"lose_before", "lose_answer_after"}:
             if fault.kind == "lose_answer_after":
                 answer(request, raw)
-            return await self._cut_off(request)
+            return await self._cut_connection(request)
         if fault.kind == "delay_before":
             await asyncio.sleep(fault.seconds)
         if fault.kind == "duplicate":
             answer(request, raw)
         if fault.kind == "end_token":
             self._logins.log_out(request.headers.get("authorization", ""))
-        response = _refusal(fault, request.url.path) or answer(request, raw)
+        response = _fault_response(fault, request.url.path) or answer(request, raw)
         if fault.kind == "delay":
             await asyncio.sleep(fault.seconds)
         return (
-            self._with_response_faults(fault.kind, request, raw, response)
+            self._apply_response_fault(fault.kind, request, raw, response)
             if fault.kind in RESPONSE_FAULTS
             else response
         )
 
-    async def _cut_off(self, request: Request) -> Response:
+    async def _cut_connection(self, request: Request) -> Response:
         self.cut(request)
-        # The connection is gone; wait until the server has noticed, then nothing is left to send.
+        # Wait until the server has noticed the cut, so that it sends no answer.
         while (await request.receive())["type"] != "http.disconnect":
             pass
         return Response(status_code=500)
 
-    def _with_response_faults(self, kind: str, request: Request, raw: bytes, response: Response) -> Response:
-        path, said = request.url.path, bytes(response.body)
-        if response.status_code != HTTPStatus.OK or not (document := response_faults.document_of(said))["success"]:
+    def _apply_response_fault(self, kind: str, request: Request, raw: bytes, response: Response) -> Response:
+        path, body = request.url.path, bytes(response.body)
+        if response.status_code != HTTPStatus.OK or not (document := response_faults.decode_answer(body))["success"]:
             return response
-        before = self._before.get(self._question(request, raw))
-        spoiled = RESPONSE_FAULTS[kind].spoiled(path, document, response_faults.document_of(before) if before else None)
-        return Response(wire.encoded(spoiled), media_type=_JSON)
+        before = self._last_answers.get(self._request_key(request, raw))
+        changed = RESPONSE_FAULTS[kind].apply(path, document, response_faults.decode_answer(before) if before else None)
+        return Response(wire.encode(changed), media_type=_JSON)
 
-    def _noted(self, request: Request, raw: bytes, response: Response) -> Response:
-        """Keep an answer that may come again when it is no longer true."""
+    def _remember_open_rows(self, request: Request, raw: bytes, response: Response) -> Response:
+        """Keep the last answer of the open orders and positions for the fault stale_search_open."""
         if request.url.path in response_faults.OPEN and response.status_code == HTTPStatus.OK:
-            question = self._question(request, raw)
-            self._before.pop(question, None)
-            self._before[question] = bytes(response.body)
-            if len(self._before) > _ANSWERS_KEPT:
-                del self._before[next(iter(self._before))]
+            key = self._request_key(request, raw)
+            self._last_answers.pop(key, None)
+            self._last_answers[key] = bytes(response.body)
+            if len(self._last_answers) > _ANSWERS_KEPT:
+                del self._last_answers[next(iter(self._last_answers))]
         return response
 
-    def _question(self, request: Request, raw: bytes) -> tuple[str, str, bytes]:
+    def _request_key(self, request: Request, raw: bytes) -> tuple[str, str, bytes]:
         user = self._logins.user_of(request.headers.get("authorization", ""))
         return user or "", request.url.path, raw
 
 
-def _refusal(fault: Fault, path: str) -> Response | None:
-    """Return what a fault answers instead of the venue, if it does."""
+def _fault_response(fault: Fault, path: str) -> Response | None:
+    """Return the answer of a fault that replaces the venue's, or None."""
     if fault.kind == "reject":
         nothing = dict.fromkeys(SCHEMAS[path].payload) if path in SCHEMAS else {}
         return Response(wire.envelope(fault.error_code, fault.message, **nothing), media_type=_JSON)
-    return Response(status_code=fault.status, headers=_retry_after(fault)) if fault.kind == "status" else None
+    return Response(status_code=fault.status, headers=_retry_after_headers(fault)) if fault.kind == "status" else None
 
 
-def _retry_after(fault: Fault) -> dict[str, str]:
+def _retry_after_headers(fault: Fault) -> dict[str, str]:
     if fault.retry_after is None:
         return {}
     at = machine_now() + timedelta(seconds=fault.retry_after)
-    said = format_datetime(at, usegmt=True) if fault.retry_after_as == "date" else str(fault.retry_after)
-    return {"Retry-After": said}
+    value = format_datetime(at, usegmt=True) if fault.retry_after_as == "date" else str(fault.retry_after)
+    return {"Retry-After": value}
 
 
-def problem(error: Exception) -> Response:
-    """Return what the venue's framework answers to a body that does not bind: RFC 7807, not the envelope."""
+def problem_response(error: Exception) -> Response:
+    """Return the 400 of the venue's framework for a body that does not bind: RFC 7807, not the envelope."""
     text = str(error)
-    place = _PLACE_IN_BODY.search(text)
+    place = _FIELD_PATH.search(text)
     field = place[1] if place else "$"
-    errors = {"request": ["The request field is required."], field: [_PLACE_IN_BODY.sub("", text)]}
+    errors = {"request": ["The request field is required."], field: [_FIELD_PATH.sub("", text)]}
     body = {
         "type": "https://tools.ietf.org/html/rfc9110#section-15.5.1",
         "title": "One or more validation errors occurred.",
         "status": 400,
         "errors": errors,
     }
-    return Response(wire.encoded(body), status_code=400, media_type="application/problem+json")
+    return Response(wire.encode(body), status_code=400, media_type="application/problem+json")
 
 
-def _cannot_cut(_: HTTPConnection) -> None:
-    raise RuntimeError("this server cannot close a connection: faults that lose answers need the simulator's program")
+def _cut_not_set(_: HTTPConnection) -> None:
+    raise RuntimeError("cannot cut a connection: `pipeline.cut` is not set, run `python -m simulator`")

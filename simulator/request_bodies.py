@@ -1,4 +1,4 @@
-"""The bodies of requests that the venue takes, as its own API names their fields."""
+"""The request bodies of the venue, with the field names of its API."""
 
 from datetime import datetime
 from decimal import Decimal

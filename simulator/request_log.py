@@ -1,4 +1,4 @@
-"""What was asked since the start: counts by path, and the latest bodies, for tests to look at."""
+"""The requests since the start: counts by path, and the latest bodies, for tests."""
 
 from collections import Counter, defaultdict, deque
 
@@ -8,7 +8,7 @@ _BODIES_KEPT = 500  # per path
 
 
 class RequestLog:
-    """Remembers requests by path. Bodies of Auth paths hold a key and are not kept."""
+    """Records requests by path. Bodies of Auth paths contain a key and are not kept."""
 
     def __init__(self) -> None:
         self.counts: Counter[str] = Counter()

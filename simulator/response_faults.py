@@ -1,4 +1,4 @@
-"""Answers as the venue gives them on its odd days: pure functions from the document it would give to the odd one."""
+"""Faults in the JSON of an answer: pure functions from the correct document to the faulty one."""
 
 import json
 import re
@@ -22,20 +22,23 @@ LISTS: Mapping[str, str] = {
 OPEN = ("/api/Order/searchOpen", "/api/Position/searchOpen")
 BARS = "/api/History/retrieveBars"
 _ENUMS = {"orders": "status", "positions": "type", "trades": "side"}
-_UNKNOWN = 99
+_UNKNOWN_VALUE = 99
 _INSTANT = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:\.(\d{1,6}))?(Z|[+-]\d\d:\d\d)")
 
 
 @dataclass(frozen=True, slots=True)
 class ResponseFault:
-    """How an answer is spoiled, given its path, itself, and what the same question was answered with before."""
+    """A fault of an answer: whether it applies to a path, and the change of the answer.
 
-    can_spoil: Callable[[str], bool]
-    spoiled: Callable[[str, Document, Document | None], Document]
+    `apply` takes the path, the answer, and the last answer to the same request (None: there was none).
+    """
+
+    applies_to: Callable[[str], bool]
+    apply: Callable[[str, Document, Document | None], Document]
 
 
-def document_of(answer: bytes) -> Document:
-    """Decode an answer; its prices stay exact."""
+def decode_answer(answer: bytes) -> Document:
+    """Decode an answer with exact prices."""
     found: Document = json.loads(answer, parse_float=Decimal)
     return found
 
@@ -48,44 +51,44 @@ def _absent_list(path: str, document: Document, _: Document | None) -> Document:
     return {name: value for name, value in document.items() if name != LISTS[path]}
 
 
-def _empty_if_new(path: str, document: Document, before: Document | None) -> Document:
-    """Return what was true when it was last asked; nothing is open for one who never asked."""
+def _stale_rows(path: str, document: Document, before: Document | None) -> Document:
+    """Return the last answer to the same request, or an empty list without one."""
     return document | {LISTS[path]: []} if before is None else before
 
 
 def _short_page(path: str, document: Document, _: Document | None) -> Document:
-    """Keep the newer half of the bars, which come newest first."""
+    """Return the newer half of the bars, which come newest first."""
     rows = document[LISTS[path]] or []
     return document | {LISTS[path]: rows[: len(rows) // 2]}
 
 
 def _unknown_enum(path: str, document: Document, _: Document | None) -> Document:
     name = LISTS[path]
-    return document | {name: [row | {_ENUMS[name]: _UNKNOWN} for row in document[name] or []]}
+    return document | {name: [row | {_ENUMS[name]: _UNKNOWN_VALUE} for row in document[name] or []]}
 
 
 def _naive_timestamps(_: str, document: Document, __: Document | None) -> Document:
     return {
-        name: _with_instants(value, lambda match: match[1] + (f".{match[2]}" if match[2] else ""))
+        name: _replace_instants(value, lambda match: match[1] + (f".{match[2]}" if match[2] else ""))
         for name, value in document.items()
     }
 
 
 def _seven_digits(_: str, document: Document, __: Document | None) -> Document:
     return {
-        name: _with_instants(value, lambda match: f"{match[1]}.{match[2] or '':0<7}{match[3]}")
+        name: _replace_instants(value, lambda match: f"{match[1]}.{match[2] or '':0<7}{match[3]}")
         for name, value in document.items()
     }
 
 
-def _with_instants(value: Any, put: Callable[[re.Match[str]], str]) -> Any:  # noqa: ANN401 - any JSON
+def _replace_instants(value: Any, format_instant: Callable[[re.Match[str]], str]) -> Any:  # noqa: ANN401 - any JSON
     match value:
         case dict():
-            return {name: _with_instants(part, put) for name, part in value.items()}
+            return {name: _replace_instants(part, format_instant) for name, part in value.items()}
         case list():
-            return [_with_instants(part, put) for part in value]
+            return [_replace_instants(part, format_instant) for part in value]
         case str() if found := _INSTANT.fullmatch(value):
-            return put(found)
+            return format_instant(found)
     return value
 
 
@@ -103,6 +106,6 @@ RESPONSE_FAULTS: Mapping[str, ResponseFault] = {
     "naive_timestamps": ResponseFault(_has_instants, _naive_timestamps),
     "seven_digits": ResponseFault(_has_instants, _seven_digits),
     "unknown_enum": ResponseFault(lambda path: LISTS.get(path) in _ENUMS, _unknown_enum),
-    "stale_search_open": ResponseFault(OPEN.__contains__, _empty_if_new),
+    "stale_search_open": ResponseFault(OPEN.__contains__, _stale_rows),
     "short_page": ResponseFault(BARS.__eq__, _short_page),
 }

@@ -1,6 +1,6 @@
-"""The shapes of the venue's answers, as its own API page names them, with what each error code means (venue.md 3, 5).
+"""The schemas of the venue's answers, with the names of its API page and of its error codes (venue.md 3, 5).
 
-The simulator's answers are made in wire.py; a test holds them against these shapes.
+wire.py builds the simulator's answers; a test checks them against these schemas.
 """
 
 from collections.abc import Mapping
@@ -108,7 +108,7 @@ class HalfTradeModel(Model, frozen=True):
 
 @dataclass(frozen=True, slots=True)
 class EndpointSchema:
-    """An answer: the names of its error codes from 0 on, and its fields beside the envelope."""
+    """An answer: the names of its error codes from 0 on, separated by spaces, and its fields besides the envelope."""
 
     codes: str
     payload: Mapping[str, Any]

@@ -1,4 +1,4 @@
-"""The simulator's web servers, on loopback: the venue's, which can cut a connection, and the control port's."""
+"""The web servers of the simulator on loopback: the venue's, which can cut a connection, and the control port's."""
 
 import asyncio
 import contextlib
@@ -15,19 +15,19 @@ HOST = "127.0.0.1"
 
 
 class ControlServer(uvicorn.Server):
-    """Serves the simulator's own endpoints beside the venue, in its loop."""
+    """Serves the control port, in the event loop of the venue's server."""
 
     def __init__(self, app: Starlette, port: int) -> None:
         super().__init__(_config(app, port))
 
     @contextlib.contextmanager
     def capture_signals(self) -> Generator[None, None, None]:
-        """Leave signals to the venue's server."""
+        """Leave the signals to the venue's server."""
         yield
 
 
 class Server(uvicorn.Server):
-    """Serves the venue, and what is beside it as long; `goodbye` is awaited before the connections are closed."""
+    """Serves the venue and the control port; awaits `goodbye` before it closes the connections."""
 
     def __init__(
         self, app: Starlette, port: int, goodbye: Callable[[], Awaitable[None]], control: ControlServer | None = None
@@ -35,34 +35,37 @@ class Server(uvicorn.Server):
         super().__init__(_config(app, port))
         self._goodbye = goodbye
         self._control = control
-        self._beside: asyncio.Task[None] | None = None
+        self._control_task: asyncio.Task[None] | None = None
 
     def listen_and_run(self) -> None:
-        """Serve until told to stop; raise SettingsError for a port that is taken, before anything is served."""
+        """Serve until SIGTERM or SIGINT; raise SettingsError for a port that is taken, before any request is served."""
         listener = listen_on(self.config.port)
-        beside = listen_on(self._control.config.port) if self._control else None
+        control_listener = listen_on(self._control.config.port) if self._control else None
 
         async def run() -> None:
-            if self._control and beside:
-                self._beside = asyncio.create_task(self._control.serve([beside]))
+            if self._control and control_listener:
+                self._control_task = asyncio.create_task(self._control.serve([control_listener]))
             await self.serve([listener])
 
-        with contextlib.suppress(KeyboardInterrupt):  # Ctrl-C has done its work by then
+        with contextlib.suppress(KeyboardInterrupt):  # raised again after the shutdown
             asyncio.run(run())
 
     def cut(self, connection: HTTPConnection) -> None:
-        """Close a client's connection at once, without a word."""
-        for open_one in self.server_state.connections:
-            if open_one.transport is not None and open_one.transport.get_extra_info("peername") == connection.client:
-                open_one.transport.abort()
+        """Close the connection of a client at once, without an answer."""
+        for http_connection in self.server_state.connections:
+            if (
+                http_connection.transport is not None
+                and http_connection.transport.get_extra_info("peername") == connection.client
+            ):
+                http_connection.transport.abort()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """Take leave, then stop."""
+        """Close the hub connections, then stop both servers."""
         await self._goodbye()
         await super().shutdown(sockets)
-        if self._control and self._beside:
+        if self._control and self._control_task:
             self._control.should_exit = True
-            await self._beside
+            await self._control_task
 
 
 def _config(app: Starlette, port: int) -> uvicorn.Config:
@@ -70,7 +73,7 @@ def _config(app: Starlette, port: int) -> uvicorn.Config:
         app,
         host=HOST,
         port=port,
-        access_log=False,  # an access token stands in a hub's address
+        access_log=False,  # the URL of a hub contains an access token
         log_config=None,
         log_level="warning",
         timeout_graceful_shutdown=3,
@@ -80,10 +83,10 @@ def _config(app: Starlette, port: int) -> uvicorn.Config:
 
 
 def listen_on(port: int) -> socket.socket:
-    """Return a listener of loopback; raise SettingsError for a port that is taken.
+    """Return a listening socket on loopback; raise SettingsError for a port that is taken.
 
-    It names its protocol: only then does asyncio switch Nagle's algorithm off for what it accepts, which with delayed
-    acknowledgements would hold each answer back for 40 ms.
+    The socket names its protocol: only then does asyncio switch off Nagle's algorithm for accepted connections, which
+    together with delayed acknowledgements would delay each answer by 40 ms.
     """
     listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -92,6 +95,6 @@ def listen_on(port: int) -> socket.socket:
         listener.listen(2048)
     except OSError as error:
         listener.close()
-        raise SettingsError(f"port {port} cannot be listened on ({error.strerror}): give another") from None
+        raise SettingsError(f"cannot listen on port {port} ({error.strerror}): choose another port") from None
     listener.setblocking(False)  # noqa: FBT003 - the standard library's own signature
     return listener

@@ -1,4 +1,4 @@
-"""The bodies of answers that the venue gives, in its words and numbers."""
+"""The JSON of the venue's answers, with its field names and numbers."""
 
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -28,7 +28,7 @@ _SIDE_NUMBERS = {side: number for number, side in SIDES.items()}
 _TYPE_NUMBERS = {type_: number for number, type_ in TYPES.items()}
 _JOIN_NUMBERS = {side: number for number, side in JOINS.items()}
 _STOPS = {OrderType.STOP, OrderType.TRAILING_STOP}
-_ENCODER = msgspec.json.Encoder(decimal_format="number")  # prices leave exact to the tick, never as floats
+_ENCODER = msgspec.json.Encoder(decimal_format="number")  # prices are exact to the tick, never floats
 
 
 def envelope(code: int = 0, message: str | None = None, **payload: object) -> bytes:
@@ -36,18 +36,18 @@ def envelope(code: int = 0, message: str | None = None, **payload: object) -> by
     return _ENCODER.encode({**payload, "success": code == 0, "errorCode": code, "errorMessage": message})
 
 
-def encoded(value: object) -> bytes:
-    """Encode a value that is no venue answer."""
+def encode(value: object) -> bytes:
+    """Encode a value without the envelope."""
     return _ENCODER.encode(value)
 
 
-def utc(at: datetime) -> datetime:
-    """Return an instant of a request in UTC; the venue takes one without offset as UTC."""
+def to_utc(at: datetime) -> datetime:
+    """Return an instant of a request in UTC; the venue reads one without an offset as UTC."""
     return at.astimezone(UTC) if at.tzinfo else at.replace(tzinfo=UTC)
 
 
 def account_model(account: AccountRecord) -> dict[str, object]:
-    """Put an account in the venue's words; funded Express accounts are simulated too, only live ones are not."""
+    """Return the venue's JSON of an account; funded Express accounts are simulated too, only live accounts are not."""
     return {
         "id": account.id,
         "name": account.name,
@@ -59,7 +59,7 @@ def account_model(account: AccountRecord) -> dict[str, object]:
 
 
 def contract_model(contract: Contract, description: str) -> dict[str, object]:
-    """Put a contract in the venue's words."""
+    """Return the venue's JSON of a contract."""
     return {
         "id": contract.id,
         "name": contract.name,
@@ -72,7 +72,7 @@ def contract_model(contract: Contract, description: str) -> dict[str, object]:
 
 
 def bar_models(bars: list[Bar], tick_size: Decimal) -> list[dict[str, Any]]:
-    """Put bars in the venue's words; each price is made once, 20,000 bars share few."""
+    """Return the venue's JSON of bars; equal prices share one Decimal: 20,000 bars have few different prices."""
     prices: dict[int, Decimal] = {}
 
     def price(ticks: int) -> Decimal:
@@ -95,10 +95,10 @@ def bar_models(bars: list[Bar], tick_size: Decimal) -> list[dict[str, Any]]:
 
 
 def order_model(order: OrderRecord) -> dict[str, object]:
-    """Put an order in the venue's words.
+    """Return the venue's JSON of an order.
 
-    A suspended child shows its signed distance where others show a price; a trailing stop shows its distance beside
-    the level it stands at now.
+    A suspended child has its signed distance in place of a price; a trailing stop has its distance besides its current
+    level.
     """
     tick_size = root_of_contract(order.contract_id).tick_size
     price = None if order.price is None else order.price * tick_size
@@ -117,7 +117,7 @@ def order_model(order: OrderRecord) -> dict[str, object]:
         "limitPrice": price if order.type is OrderType.LIMIT else None,
         "stopPrice": price if order.type in _STOPS else None,
         "fillVolume": order.filled_quantity,
-        "filledPrice": None if order.fill_price is None else _average(order.fill_price, tick_size),
+        "filledPrice": None if order.fill_price is None else _average_price(order.fill_price, tick_size),
         "customTag": order.tag,
         "trailDistance": distance,
         "trailPrice": None if distance is None else distance * tick_size,
@@ -127,7 +127,7 @@ def order_model(order: OrderRecord) -> dict[str, object]:
 
 
 def fill_model(fill: FillRecord) -> dict[str, object]:
-    """Put a fill in the venue's words: a trade, one half-turn."""
+    """Return the venue's JSON of a fill: a half-turn trade."""
     return {
         "id": fill.id,
         "accountId": fill.account_id,
@@ -145,7 +145,7 @@ def fill_model(fill: FillRecord) -> dict[str, object]:
 
 
 def position_model(holding: HoldingRecord, contract_name: str) -> dict[str, object]:
-    """Put an open position in the venue's words; an average between two ticks has up to 9 decimals."""
+    """Return the venue's JSON of an open position; an average between two ticks has up to 9 decimals."""
     return {
         "id": holding.id,
         "accountId": holding.account_id,
@@ -154,11 +154,11 @@ def position_model(holding: HoldingRecord, contract_name: str) -> dict[str, obje
         "creationTimestamp": _instant(holding.opened_market_at),
         "type": 1 if holding.quantity > 0 else 2,
         "size": abs(holding.quantity),
-        "averagePrice": _average(holding.average_price, root_of_contract(holding.contract_id).tick_size),
+        "averagePrice": _average_price(holding.average_price, root_of_contract(holding.contract_id).tick_size),
     }
 
 
-def _average(ticks: Fraction, tick_size: Decimal) -> Decimal:
+def _average_price(ticks: Fraction, tick_size: Decimal) -> Decimal:
     numerator, denominator = ticks.as_integer_ratio()
     average = numerator * tick_size / denominator
     return average if denominator == 1 else round(average, 9)

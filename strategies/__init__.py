@@ -1,1 +1,1 @@
-"""Decides a trade; sees only shared.domain."""
+"""Trading strategies: each decides on closed bars, and imports shared.domain only."""

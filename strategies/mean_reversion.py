@@ -1,4 +1,4 @@
-"""Mean reversion on five-minute bars: buys what fell too far below its average, sells what rose too far above."""
+"""Mean reversion on five-minute bars: it buys too far below the average, and sells too far above."""
 
 from collections.abc import Sequence
 from datetime import timedelta
@@ -21,7 +21,7 @@ def decide(bars: Sequence[Bar], position: Direction) -> Decision | None:
     """Decide on closed bars, oldest first; one position at a time, and no decision with fewer than BARS_NEEDED bars.
 
     LONG if RSI(14) < 30 and close < SMA(20) - 2 ATR(14); SHORT mirrored. Stop 1.5 ATR away, target the average.
-    Source: the first system's mean reversion, with its four bar fetches made one snapshot.
+    Source: the first system's mean reversion, with one snapshot of bars in place of four fetches.
     """
     if position is not Direction.FLAT or len(bars) < BARS_NEEDED:
         return None

@@ -1,4 +1,4 @@
-"""Every strategy we have: the one list that says what is evaluated."""
+"""The list of all strategies: only these are evaluated."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from strategies import mean_reversion
 
 @dataclass(frozen=True, slots=True)
 class Strategy:
-    """A strategy and what it must be given: `bars_needed` closed bars of `timeframe`, oldest first."""
+    """A strategy and its input: `bars_needed` closed bars of `timeframe`, oldest first."""
 
     name: str
     timeframe: timedelta
@@ -33,7 +33,7 @@ STRATEGIES: tuple[Strategy, ...] = (
 
 
 def strategy_named(name: str) -> Strategy:
-    """Return the strategy; raise KeyError naming it and those we have."""
+    """Return the strategy; raise KeyError with the name and the known ones."""
     for strategy in STRATEGIES:
         if strategy.name == name:
             return strategy

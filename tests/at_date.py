@@ -1,7 +1,7 @@
-"""Runs a command on a computer whose clock says another date: `python -m tests.at_date 2026-12-24T10:00 make test`.
+"""Runs a command as on a computer whose clock shows another date: `python -m tests.at_date 2026-12-24T10:00 make test`.
 
-Every program the command starts is told the wrong time by a library that /etc/ld.so.preload names, in a view of /etc of
-its own: nothing else on the computer sees it. Needs Linux, root, a C compiler, and a kernel with overlayfs.
+Every program that the command starts reads the wrong time from a library named in /etc/ld.so.preload, in a view of /etc
+of its own: no other program of the computer sees it. Needs Linux, root, a C compiler, and a kernel with overlayfs.
 """
 
 import os
@@ -11,16 +11,16 @@ import tempfile
 from datetime import datetime
 from pathlib import Path
 
-from tests.fixtures.wrong_clock import built
+from tests.fixtures.wrong_clock import build_wrong_clock
 
-_IN_ITS_OWN_VIEW = """
+_RUN_IN_OWN_VIEW = """
 mount -t tmpfs tmpfs "$0" && mkdir "$0/etc" "$0/work" && echo "$1" > "$0/etc/ld.so.preload" &&
 mount -t overlay overlay -o "lowerdir=/etc,upperdir=$0/etc,workdir=$0/work" /etc && shift && date && exec "$@"
 """
 
 
 def main() -> None:
-    """Become the command."""
+    """Replace this process by the command."""
     try:
         at = datetime.fromisoformat(sys.argv[1]).astimezone()
     except ValueError:
@@ -32,8 +32,8 @@ def main() -> None:
     view = folder / "view"
     view.mkdir()
     wrong_by = round((at - datetime.now().astimezone()).total_seconds())
-    library = built(folder, for_all_by=wrong_by)
-    os.execvp("unshare", ["unshare", "--mount", "sh", "-c", _IN_ITS_OWN_VIEW, str(view), str(library), *sys.argv[2:]])
+    library = build_wrong_clock(folder, for_all_by=wrong_by)
+    os.execvp("unshare", ["unshare", "--mount", "sh", "-c", _RUN_IN_OWN_VIEW, str(view), str(library), *sys.argv[2:]])
 
 
 if __name__ == "__main__":

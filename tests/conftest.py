@@ -1,4 +1,4 @@
-"""Gathers the fixtures (see tests/fixtures), orders the tests, and says how many run at a time."""
+"""Loads the fixtures of tests/fixtures, orders the tests, and sets how many run at a time."""
 
 import os
 import signal
@@ -7,7 +7,9 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
-# A shell that starts something in the background makes it deaf to Ctrl-C, and whatever that starts: some tests send it.
+from tests.fixtures.chaos_form import IS_LONG
+
+# A shell makes a background process and its children ignore SIGINT, which some tests send.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
 pytest_plugins = (
@@ -24,10 +26,10 @@ pytest_plugins = (
     "tests.fixtures.feeds",
 )
 
-# The same examples on every machine, however slow it is; `make chaos` looks for new ones.
+# The same examples on every machine, however slow it is; `make chaos` tries new ones.
 settings.register_profile("same", derandomize=True, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.register_profile("new", settings.get_profile("same"), derandomize=False, max_examples=1000)
-settings.load_profile("new" if os.environ.get("TICKWORK_CHAOS") == "long" else "same")
+settings.load_profile("new" if IS_LONG else "same")
 
 TESTS = Path(__file__).parent
 SLOWEST_FIRST = ("chaos", "system", "integration", "contract", "architecture", "unit")
@@ -35,7 +37,7 @@ MOST_PROCESSES = 8  # each has a Postgres and a Valkey of its own
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Let files that take long begin first, so that no process is left with one at the end."""
+    """Run the files of slow tests first, so that no process begins one of them at the end."""
     items.sort(key=lambda item: _rank(item.path))
 
 
@@ -45,7 +47,7 @@ def _rank(file: Path) -> int:
 
 
 def pytest_xdist_auto_num_workers() -> int:
-    """Return two processes a core, as half of a test's time is waiting; one where all would share a Redis."""
+    """Return two processes a core, as a test waits half of its time; one when all would share a Redis or RabbitMQ."""
     if os.environ.get("REDIS_URL") or os.environ.get("RABBITMQ_URL"):
         return 1
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

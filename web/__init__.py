@@ -1,1 +1,1 @@
-"""What answers HTTP."""
+"""Programs that answer HTTP requests."""

@@ -1,1 +1,1 @@
-"""What does the jobs."""
+"""The workers: programs and tasks that run the jobs of the ledger."""

@@ -25,7 +25,7 @@ def main() -> None:
     fleet = fleet_named(sys.argv[1] if len(sys.argv) > 1 else "")
     settings = load_settings()
     set_up_logging(settings.log_level)
-    # Celery fears pickle as root; we accept JSON only.
+    # Celery warns of pickle when run as root; we accept JSON only.
     warnings.filterwarnings("ignore", category=SecurityWarning)
     os.nice(fleet.niceness)
     node = f"{fleet.name}@{socket.gethostname()}.{os.getpid()}"
@@ -45,26 +45,28 @@ def main() -> None:
 
     def children() -> set[int]:
         pool = getattr(worker.pool, "_pool", None)
-        # One that is being forked has no pid yet.
-        return {process.pid for process in list(pool._pool) if process.pid} if pool else set()  # noqa: SLF001  # billiard lists them nowhere else
+        # A child that is being forked has no pid yet.
+        return {process.pid for process in list(pool._pool) if process.pid} if pool else set()  # noqa: SLF001  # billiard lists them only here
 
     keeper = LeaseKeeper(engine, node, children, tracebacks_folder(settings))
 
     @signals.worker_process_init.connect(weak=False)
-    def _child(**_: Any) -> None:  # noqa: ANN401  # what Celery sends
+    def _prepare_child(**_: Any) -> None:  # noqa: ANN401  # what Celery sends
         prepare_child(settings, fleet, node)
 
     @signals.worker_ready.connect(weak=False)
-    def _ready(**_: Any) -> None:  # noqa: ANN401  # what Celery sends
+    def _start_keeper(**_: Any) -> None:  # noqa: ANN401  # what Celery sends
         keeper.start()
 
     @signals.task_unknown.connect(weak=False)
-    def _unknown(name: str, id: str, **_: Any) -> None:  # noqa: A002, ANN401  # what Celery sends
-        keeper.refuse(id, f"no task is called {name!r}: this worker is older than who asked, or the name is wrong")
+    def _refuse_unknown_task(name: str, id: str, **_: Any) -> None:  # noqa: A002, ANN401  # what Celery sends
+        keeper.refuse(
+            id, f"unknown task {name!r}: the sender has a newer version than this worker, or the name is wrong"
+        )
 
-    watch = Watchdog(engine, fleet, node, end_at_once)
-    watch.start()
-    signals.worker_shutting_down.connect(lambda **_: watch.stop(), weak=False)
+    watchdog = Watchdog(engine, fleet, node, end_at_once)
+    watchdog.start()
+    signals.worker_shutting_down.connect(lambda **_: watchdog.stop(), weak=False)
     worker.start()
     keeper.stop()
     sys.exit(worker.exitcode)

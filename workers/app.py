@@ -1,4 +1,4 @@
-"""The composition root of a worker: Celery configured, tasks registered, one runner per child process."""
+"""The composition root of a worker: the Celery app, its tasks, and one runner per child process."""
 
 import ctypes
 import importlib
@@ -37,11 +37,11 @@ _PR_SET_PDEATHSIG = 1
 
 
 class JobFailedError(TickworkError):
-    """What Flower shows for a job that ended failed or dead."""
+    """A job ended failed or dead; Flower shows this error."""
 
 
 def import_tasks() -> None:
-    """Import every module below workers/ but the feed's, a program of its own, so that every task is registered."""
+    """Register every task: import every module below workers/ except those of the feed, a program of its own."""
     for module in pkgutil.walk_packages(workers.__path__, "workers."):
         if not module.name.endswith("__main__") and not module.name.startswith("workers.feed."):
             importlib.import_module(module.name)
@@ -75,23 +75,27 @@ def make_app(settings: Settings, fleet: Fleet | None = None) -> Celery:
         worker_proc_alive_timeout=60,
         worker_lost_wait=0.5,  # the ledger knows whether a lost process had finished: its slot need not wait
         worker_max_tasks_per_child=5000,
-        **(_rabbitmq(served, name) if is_amqp(broker_url) else _redis(served, name, fleet or FLEETS[-1])),
+        **(
+            _rabbitmq_options(served, name)
+            if is_amqp(broker_url)
+            else _redis_options(served, name, fleet or FLEETS[-1])
+        ),
     )
     for job_name in TASKS:
         app.task(name=job_name, throws=(JobFailedError,))(_run_job)  # the runner has logged it
     for job_name in job_names_with("is_transactional"):
-        app.task(name=job_name + BATCH)(_batch_task(job_name))
+        app.task(name=job_name + BATCH)(_make_batch_task(job_name))
     return app
 
 
-def _redis(served: Sequence[Queue], name: str, fleet: Fleet) -> dict[str, Any]:
+def _redis_options(served: Sequence[Queue], name: str, fleet: Fleet) -> dict[str, Any]:
     return {
         "task_queues": [KombuQueue(queue, Exchange("tickwork"), routing_key=queue) for queue in served],
         "broker_transport_options": {
             "priority_steps": [0],
             "queue_order_strategy": "priority",
             "visibility_timeout": int(fleet.visibility.total_seconds()),
-            # Per fleet: the shortest visibility of all workers that share these keys would rule them all.
+            # Per fleet: among workers that share these keys the shortest visibility applies to all.
             "unacked_key": f"unacked:{name}",
             "unacked_index_key": f"unacked_index:{name}",
             "unacked_mutex_key": f"unacked_mutex:{name}",
@@ -107,39 +111,39 @@ def _redis(served: Sequence[Queue], name: str, fleet: Fleet) -> dict[str, Any]:
     }
 
 
-def _rabbitmq(served: Sequence[Queue], name: str) -> dict[str, Any]:
+def _rabbitmq_options(served: Sequence[Queue], name: str) -> dict[str, Any]:
     return {
         "task_queues": [quorum_queue(queue) for queue in served],
-        "worker_detect_quorum_queues": True,  # they know no global limit of prefetched messages: one per queue it is
-        "broker_heartbeat": 10,  # a broker, or a worker, that hangs is given up after some twenty seconds
+        "worker_detect_quorum_queues": True,  # they have no global prefetch limit, only one per queue
+        "broker_heartbeat": 10,  # a broker or worker that hangs is disconnected after about twenty seconds
         "broker_connection_timeout": 3,
         "broker_transport_options": {"client_properties": {"connection_name": f"worker-{name}"}},
     }
 
 
-def _batch_task(name: str) -> Callable[[str, int], dict[str, int]]:
+def _make_batch_task(name: str) -> Callable[[str, int], dict[str, int]]:
     def run_batch(queue: str, most: int) -> dict[str, int]:
-        """Do up to `most` jobs of one name at a time, while there are so many."""
-        with _runner() as runner:
+        """Run batches of up to `most` jobs of one name, while full batches are due."""
+        with _open_child_runner() as runner:
             return runner.run_batch(name, Queue(queue), most)
 
     return run_batch
 
 
 @contextmanager
-def _runner() -> Iterator[Runner]:
+def _open_child_runner() -> Iterator[Runner]:
     if _child is None:
-        raise RuntimeError("jobs run in the processes of a worker's pool, and nowhere else")
+        raise RuntimeError("jobs run only in the processes of a worker's pool")
     try:
         yield _child.runner()
     except JobOutcomeUnknownError:
-        log.exception("this process ends so that its parent gives the job back")
+        log.exception("this process ends so that its parent releases the job")
         os._exit(os.EX_TEMPFAIL)
 
 
 def _run_job(job_id: str) -> object:
-    """Look at one row of the ledger and do what it says, if it is ours to do."""
-    with _runner() as runner:
+    """Claim and run one job of the ledger; a job that cannot be claimed is a duplicate."""
+    with _open_child_runner() as runner:
         outcome = runner.run(UUID(job_id))
     match outcome.state:
         case "rescheduled":
@@ -153,17 +157,17 @@ def _run_job(job_id: str) -> object:
 
 
 class _Child:
-    """One process of the pool, and the runner it keeps for all its jobs."""
+    """One process of the pool, with one runner for all its jobs."""
 
     def __init__(self, settings: Settings, fleet: Fleet, node: str) -> None:
         self._settings = settings
         self._fleet = fleet
         self._worker = f"{node}/{os.getpid()}"
-        self._open = ExitStack()  # never closed: what it holds ends with the process
+        self._open = ExitStack()  # never closed: its connections end with the process
         self._runner: Runner | None = None
 
     def runner(self) -> Runner:
-        """Return the runner, connecting if that was not possible so far."""
+        """Return the runner; connect first if that has not succeeded yet."""
         if self._runner is None:
             opening = open_runner(self._settings, self._worker, program=self._fleet.program)
             self._runner = self._open.enter_context(opening)
@@ -174,19 +178,19 @@ _child: _Child | None = None
 
 
 def prepare_child(settings: Settings, fleet: Fleet, node: str) -> None:
-    """Tie the child that just started to its parent, and connect it."""
-    global _child  # noqa: PLW0603  # Celery offers a child no other place to keep what it built
+    """Connect the child that just started, and have Linux kill it when its parent ends."""
+    global _child  # noqa: PLW0603  # Celery gives a child no other place for its objects
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     _child = _Child(settings, fleet, node)
     try:
         _child.runner()
     except DATABASE_ERRORS as error:  # Postgres may be starting: the first job tries again
-        log.warning("not connected so far: %s", error)
+        log.warning("not connected yet: %s", error)
 
 
 def __getattr__(name: str) -> Celery:
-    """Build `app` when somebody asks for it, such as `celery --app workers.app flower`."""
+    """Build `app` on first access, as by `celery --app workers.app flower`."""
     if name == "app":
         settings = load_settings()
         set_up_logging(settings.log_level)

@@ -1,4 +1,4 @@
-"""Collects what a job asked of the venue and writes it down after the job, off its path."""
+"""Collects the calls of a job to the venue, and records them after the job has ended."""
 
 import logging
 from datetime import timedelta
@@ -12,7 +12,7 @@ from shared.db.metrics import metrics
 from shared.db.metrics.metrics import ApiCall
 from shared.gateway.ports import Call
 
-# A job that backfills for hours asks a few thousand times: its memory must not grow with it.
+# A backfill of hours makes a few thousand calls: the memory of its process must not grow with them.
 MOST_KEPT = 1_000
 
 log = logging.getLogger(__name__)
@@ -24,28 +24,28 @@ class CallBuffer:
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
         self._calls: list[Call] = []
-        self._left_out_count = 0
+        self._omitted_count = 0
 
     def record(self, call: Call) -> None:
-        """Remember one call until the job has ended; of a job that makes too many the first, and failures longer."""
+        """Keep one call until the job has ended: the first MOST_KEPT calls, and failures up to twice as many."""
         if len(self._calls) < MOST_KEPT or (call.error is not None and len(self._calls) < 2 * MOST_KEPT):
             self._calls.append(call)
         else:
-            self._left_out_count += 1
+            self._omitted_count += 1
 
     def flush(self, job_id: UUID) -> None:
-        """Write down what `job_id` asked; losing these rows must not fail a job."""
+        """Record the calls of `job_id`; a database error here is logged and does not fail the job."""
         calls, self._calls = self._calls, []
-        left_out_count, self._left_out_count = self._left_out_count, 0
-        if left_out_count:
-            log.warning("job %s made %s calls too many to write them all down", job_id, left_out_count)
+        omitted_count, self._omitted_count = self._omitted_count, 0
+        if omitted_count:
+            log.warning("job %s made too many calls: %s of them were not recorded", job_id, omitted_count)
         if not calls:
             return
         try:
             with self._engine.begin() as connection:
                 metrics.record_calls(connection, [_row(call, job_id) for call in calls])
         except DATABASE_ERRORS:
-            log.exception("%s calls to the venue were not written down", len(calls))
+            log.exception("%s calls to the venue were not recorded", len(calls))
 
 
 def _row(call: Call, job_id: UUID) -> ApiCall:

@@ -1,4 +1,4 @@
-"""What a task may use: connections, clocks and the ledger, passed in, one set per worker process."""
+"""The dependencies of a task: connections, clocks and the ledger, one set per worker process."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 @dataclass(slots=True)
 class Context:
-    """The tools of one worker process, and the job it runs now."""
+    """The dependencies of one worker process, and the job it runs now."""
 
     settings: Settings
     ledger: Ledger
@@ -41,7 +41,7 @@ class Context:
     random: Random
     job: ClaimedJob
     within: Connection | None = field(default=None)  # the transaction of a batch, if the job is one of many
-    handoff: object = field(default=None)  # by the job before, if this very process ran it
+    handoff: object = field(default=None)  # from the previous job, if this process ran it
     follow_up: ClaimedJob | None = field(default=None)
     next_handoff: object = field(default=None)  # to the follow-up
     wake_ups: list[WakeUp] = field(default_factory=list)  # to publish when the batch has committed
@@ -53,20 +53,21 @@ class Context:
         return self.clock.now()
 
     def may_act_for(self, account: AccountRow) -> bool:
-        """Whether anything may be sent for an account by itself: one whose live orders were never on is left alone."""
+        """Whether jobs may send orders of their own for an account: only if its live orders were ever on."""
         return self.settings.venue.is_simulator or account.live_since_at is not None
 
     @contextmanager
     def autocommit(self) -> Iterator[Connection]:
-        """Connect so that each statement is a transaction by itself, for questions most of all."""
+        """Hold a connection on which each statement is a transaction of its own, mostly for reads."""
         with autocommit(self.ledger.engine) as connection:
             yield connection
 
     @contextmanager
     def transaction(self) -> Iterator[Transaction]:
-        """Commit together: SQL, jobs caused by this one, and this one's end if the transaction says so.
+        """Commit together: SQL, the jobs that this one enqueues, and this one's end if the transaction finishes it.
 
-        In a batch this is a savepoint, and the commit comes with that of the whole batch.
+        In a batch this is a savepoint, and the whole batch commits later. Raise JobOutcomeUnknownError when a commit
+        that finishes the job loses the database.
         """
         if self.within is None:
             transaction: Transaction | None = None
@@ -75,7 +76,9 @@ class Context:
                     yield transaction
             except CONNECTION_ERRORS as error:
                 if transaction is not None and transaction.has_finished_job:
-                    raise JobOutcomeUnknownError(f"whether {self.job.name} {self.job.id} ended is not known") from error
+                    raise JobOutcomeUnknownError(
+                        f"it is not known whether {self.job.name} {self.job.id} ended"
+                    ) from error
                 raise
         else:
             with self.within.begin_nested():
@@ -86,10 +89,10 @@ class Context:
         self.follow_up, self.next_handoff = transaction.follow_up, transaction.handoff
 
     def lease_left(self) -> timedelta:
-        """For how long this job is surely still ours; zero or less when it is not."""
+        """The time for which this process certainly still holds the job's lease; zero or less when it does not."""
         return transitions.lease_left(self.ledger.line.open(), self.job)
 
     def halt(self, error: HaltError) -> None:
-        """Stop new entries on the account that the error names, or on every one, until a person resumes them."""
+        """Halt entries on the account that the error names, or on every account, until a person resumes them."""
         with self.ledger.engine.begin() as connection:
             accounts.halt(connection, f"{type(error).__name__}: {error}", error.account_id)

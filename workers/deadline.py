@@ -1,4 +1,4 @@
-"""Stops a job that overruns, C code that holds the GIL included, and keeps where it stood."""
+"""Ends a job that overruns its deadline, even in C code that holds the GIL, and keeps its stack."""
 
 import faulthandler
 import os
@@ -13,14 +13,14 @@ _MOST_TRACEBACK = 8_000
 
 
 def traceback_file(folder: Path, worker: str) -> Path:
-    """Return where the process called `worker` leaves the traceback it dies with."""
+    """Return the path to which the process called `worker` writes its last traceback."""
     return folder / f"{worker.replace('/', '-')}.txt"
 
 
 class Deadline:
-    """An alarm whose handler, in C, dumps every thread's stack and ends the process: the parent records it.
+    """An alarm whose handler, in C, dumps every thread's stack and ends the process; the parent records the stack.
 
-    Source: faulthandler.register with `chain`, which hands on to what SIGALRM does by default.
+    Source: faulthandler.register with `chain`, which then calls the default handler of SIGALRM.
     """
 
     def __init__(self, folder: Path, worker: str) -> None:
@@ -43,7 +43,7 @@ class Deadline:
             signal.setitimer(signal.ITIMER_REAL, 0)
 
     def close(self) -> None:
-        """Forget the file of a process that ends well."""
+        """Stop the alarm and delete the file, when the process ends in order."""
         faulthandler.unregister(signal.SIGALRM)
         faulthandler.disable()
         self._file.close()
@@ -51,11 +51,11 @@ class Deadline:
 
 
 def crash_report(folder: Path, worker: str) -> str:
-    """Return and remove what a lost process wrote before it ended; empty when it had no time to."""
+    """Return the traceback of a lost process and delete its file; empty when it wrote none."""
     file = traceback_file(folder, worker)
     try:
-        words = file.read_text(encoding="utf-8", errors="replace")
+        text = file.read_text(encoding="utf-8", errors="replace")
         file.unlink()
     except FileNotFoundError:
         return ""
-    return words[:_MOST_TRACEBACK]
+    return text[:_MOST_TRACEBACK]

@@ -1,4 +1,4 @@
-"""A worker's sign of life: its main loop touches a file, so that a wedged loop shows."""
+"""A worker's heartbeat: its main loop touches a file, so that a hung loop is noticed."""
 
 from typing import Any
 
@@ -10,7 +10,7 @@ from shared.heartbeat import touch
 _STARTING_S = 30.0  # what a start may take on a busy computer before a missing broker counts
 
 _consumes_since: float | None = None
-_lost_at = monotonic() + _STARTING_S  # since when this process is without its broker, if it does not consume
+_lost_at = monotonic() + _STARTING_S  # when this process lost its broker, if it does not consume
 
 
 def lost_for() -> float:
@@ -26,7 +26,7 @@ def consumes_for() -> float:
 class HeartbeatFile(bootsteps.StartStopStep):
     """Touches the heartbeat file from the worker's event loop while it is connected to its queues."""
 
-    # Last of all: those before may wait for ever for a broker that went away in between, and that is no work.
+    # The last step: an earlier one may wait for ever for a lost broker, and such a worker must not look alive.
     requires = (
         "celery.worker.consumer.tasks:Tasks",
         "celery.worker.consumer.heart:Heart",
@@ -34,24 +34,24 @@ class HeartbeatFile(bootsteps.StartStopStep):
     )
 
     def __init__(self, consumer: Any, **_: Any) -> None:  # noqa: ANN401  # Celery's consumer has no type
-        self._entries: list[Any] = []
+        self._timers: list[Any] = []
         super().__init__(consumer)
 
     def start(self, consumer: Any) -> None:  # noqa: ANN401  # as above
-        """Begin to touch."""
-        global _consumes_since  # noqa: PLW0603  # Celery builds this step itself, and anew after each loss
+        """Start touching the file and checking for ended child processes."""
+        global _consumes_since  # noqa: PLW0603  # Celery builds this step, and builds it again after each loss
         _consumes_since = monotonic()
         touch()
-        self._entries = [
+        self._timers = [
             consumer.timer.call_repeatedly(2, touch),
-            # Celery looks for ended processes every 5 s, and when told, which is often a moment too early to see it.
+            # Celery checks for ended processes every 5 s, and on a signal, which often comes a moment too early.
             consumer.timer.call_repeatedly(0.25, consumer.pool.maintain_pool),
         ]
 
     def stop(self, consumer: Any) -> None:  # noqa: ANN401, ARG002  # as above
-        """Stop touching; the file grows old."""
+        """Stop touching the file, which then grows old."""
         global _consumes_since, _lost_at  # as above
-        if _consumes_since is not None:  # Celery also stops what never began
+        if _consumes_since is not None:  # Celery also stops a step that never started
             _consumes_since, _lost_at = None, monotonic()
-        for entry in self._entries:
-            entry.cancel()
+        for timer in self._timers:
+            timer.cancel()

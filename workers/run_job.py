@@ -1,4 +1,4 @@
-"""Does one job to its end in a process of its own, without Celery or a broker: `python -m workers.run_job JOB_ID`."""
+"""Runs one job to its end in a process of its own, without Celery or broker: `python -m workers.run_job JOB_ID`."""
 
 import logging
 import os
@@ -23,34 +23,34 @@ _LONGEST_PAUSE_S = 0.5
 
 
 def run_alone(settings: Settings, job_id: UUID) -> Outcome:
-    """Run the job until it has ended, however often it is put back; return how it ended.
+    """Run the job until it has ended, however often it is rescheduled, and return its outcome.
 
-    The queue may be full and every worker dead: the row is claimed in Postgres like any other, so that a worker which
-    comes to life meanwhile does nothing of it twice.
+    This works with a full queue and without any worker. The row is claimed in Postgres like every other, so a worker
+    that starts meanwhile does not run the job a second time.
     """
     import_tasks()
     worker = f"alone@{socket.gethostname()}.{os.getpid()}/{os.getpid()}"
-    keeper = _Keeper(settings, worker)
-    keeper.start()
+    renewer = _LeaseRenewer(settings, worker)
+    renewer.start()
     try:
         with open_runner(settings, worker, program="alone") as runner:
             while True:
                 outcome = runner.run(job_id)
-                if outcome.state not in {"reschedule", "duplicate"}:
+                if outcome.state not in {"rescheduled", "duplicate"}:
                     return outcome
-                seen = keeper.look(job_id)
+                seen = renewer.read_state(job_id)
                 if seen is None or seen[0] not in {"queued", "running"}:
                     return Outcome(seen[0] if seen else "duplicate", error=outcome.error)
-                keeper.wait(min(max(seen[1], 0.01), _LONGEST_PAUSE_S))
+                renewer.wait(min(max(seen[1], 0.01), _LONGEST_PAUSE_S))
     finally:
-        keeper.stop()
+        renewer.stop()
 
 
-class _Keeper(threading.Thread):
-    """Renews this process's leases, as the parent of a worker does for its children."""
+class _LeaseRenewer(threading.Thread):
+    """The thread that renews this process's leases, as the parent of a worker does for its children."""
 
     def __init__(self, settings: Settings, worker: str) -> None:
-        super().__init__(name="lease keeper", daemon=True)
+        super().__init__(name="lease renewer", daemon=True)
         self._engine = make_engine(settings.need_database(), program="alone leases", pool_size=2)
         self._worker = worker
         self._stopping = threading.Event()
@@ -62,20 +62,20 @@ class _Keeper(threading.Thread):
                 with self._engine.begin() as connection:
                     recovery.renew(driver(connection), [self._worker])
             except DATABASE_ERRORS as error:
-                log.warning("leases of %s not renewed, trying again: %s", self._worker, error)
+                log.warning("leases of %s not renewed, retrying: %s", self._worker, error)
 
-    def look(self, job_id: UUID) -> tuple[str, float] | None:
-        """Return the job's state and in how many seconds it is due; None when there is no such job."""
+    def read_state(self, job_id: UUID) -> tuple[str, float] | None:
+        """Return the job's state and the seconds until it is due; None when there is no such job."""
         with self._engine.connect() as connection:
             found = transitions.state_of(driver(connection), job_id)
         return None if found is None else (found[0], (found[1] - machine_now()).total_seconds())
 
     def wait(self, seconds: float) -> None:
-        """Wait until the job may be due again."""
+        """Wait `seconds`, or until stopped."""
         self._stopping.wait(seconds)
 
     def stop(self) -> None:
-        """End the thread and hang up."""
+        """End the thread and close its connections."""
         self._stopping.set()
         self._engine.dispose()
 

@@ -1,4 +1,4 @@
-"""Runs jobs, without Celery: claim, do, record, and continue with the follow-up job."""
+"""Runs jobs, without Celery: claim, run, record, and continue with the follow-up job."""
 
 import logging
 import traceback
@@ -31,13 +31,13 @@ log = logging.getLogger(__name__)
 
 RETRY_BASE = timedelta(seconds=0.5)
 RETRY_CAP = timedelta(minutes=5)
-# A slot that works off a backlog looks again after this long, so that a drain or another name is not kept waiting.
+# A slot that works through a backlog stops after this long, so that a shutdown or another job name need not wait.
 BATCHES_FOR_S = 1.0
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What a wake-up came to: `duplicate`, `reschedule`, or the state its last job ended in."""
+    """The outcome of a wake-up: `duplicate`, `rescheduled`, or the final state of its last job."""
 
     state: str
     result: object = None
@@ -45,7 +45,7 @@ class Outcome:
 
 
 class Runner:
-    """Does jobs for one worker process, called `worker` in their rows."""
+    """Runs jobs for one worker process, called `worker` in their rows."""
 
     def __init__(
         self,
@@ -61,7 +61,7 @@ class Runner:
         self._random = Random()  # noqa: S311  # spreads retries; guards no secret
 
     def run(self, job_id: UUID) -> Outcome:
-        """Run the job if it is ours to run, then every follow-up job; report the last one's outcome.
+        """Run the job if this worker can claim it, then every follow-up job; return the last one's outcome.
 
         Raise JobOutcomeUnknownError when the database was lost: this process must then end.
         """
@@ -69,15 +69,15 @@ class Runner:
             claimed = self._ledger.claim(job_id, self._worker)
         except LedgerUnavailableError as error:
             return Outcome("rescheduled", error=str(error))
-        except psycopg.Error as error:  # it may have been granted, and our lease would be renewed for ever
-            raise JobOutcomeUnknownError(f"whether job {job_id} was claimed is not known: {error}") from error
+        except psycopg.Error as error:  # it may be claimed: our lease would then be renewed for ever
+            raise JobOutcomeUnknownError(f"it is not known whether job {job_id} was claimed: {error}") from error
         if claimed is None:
             self._note_duplicate(job_id)
             return Outcome("duplicate")
         return self._run_chain(claimed)
 
     def _note_duplicate(self, job_id: UUID) -> None:
-        with suppress(psycopg.Error, LedgerUnavailableError):  # a count, and no more
+        with suppress(psycopg.Error, LedgerUnavailableError):  # only a count
             queues.note_duplicate(self._ledger.line.open(), job_id)
 
     def _run_chain(self, first: ClaimedJob, handoff: object = None) -> Outcome:
@@ -86,15 +86,15 @@ class Runner:
         while claimed is not None:
             context = self._context_of(claimed, None)
             context.handoff = handoff
-            with self._deadline.watch(claimed.deadline), _recorded(claimed):
-                outcome = self._do(claimed, context)
+            with self._deadline.watch(claimed.deadline), _require_record(claimed):
+                outcome = self._run(claimed, context)
             context.calls.flush(claimed.id)
             claimed, handoff = context.follow_up, context.next_handoff
         self._ledger.wake_next(first)
         return outcome
 
     def run_batch(self, name: str, queue: Queue, most: int) -> dict[str, int]:
-        """Run jobs of one name, up to `most` in a commit, while there are so many; return how many ended how.
+        """Run jobs of one name, up to `most` in a commit, while full batches are due; return a count by outcome.
 
         Raise JobOutcomeUnknownError when the database was lost: this process must then end.
         """
@@ -106,23 +106,25 @@ class Runner:
             except LedgerUnavailableError:
                 break
             except psycopg.Error as error:
-                raise JobOutcomeUnknownError(f"whether jobs {name} were claimed is not known: {error}") from error
+                raise JobOutcomeUnknownError(f"it is not known whether {name} jobs were claimed: {error}") from error
             if jobs:
-                for state in self._do_batch(jobs):
+                for state in self._run_batch(jobs):
                     counts[state] = counts.get(state, 0) + 1
             if len(jobs) < most:
                 break
         return counts
 
-    def _do_batch(self, jobs: list[ClaimedJob]) -> list[str]:
+    def _run_batch(self, jobs: list[ClaimedJob]) -> list[str]:
         contexts: list[Context] = []
-        with _recorded(jobs[0]):
+        with _require_record(jobs[0]):
             try:
                 with self._ledger.engine.begin() as connection:
-                    outcomes = [self._do_within(connection, job, contexts) for job in jobs]
-                    _end_all(connection, contexts, outcomes)
-            except (LeaseLostError, psycopg.DataError) as error:  # counted, so that each then runs alone
-                log.warning("%s jobs %s are undone and run one by one: %s", len(jobs), jobs[0].name, error)
+                    outcomes = [self._run_in_batch(connection, job, contexts) for job in jobs]
+                    _finish_all(connection, contexts, outcomes)
+            except (LeaseLostError, psycopg.DataError) as error:  # counted as attempts, so that each then runs alone
+                log.warning(
+                    "a batch of %s %s jobs was rolled back, they run one by one: %s", len(jobs), jobs[0].name, error
+                )
                 return [
                     self._reschedule(self._ledger.line.open(), job, timedelta(0), error, is_counted=True).state
                     for job in jobs
@@ -134,7 +136,7 @@ class Runner:
                 self._run_chain(context.follow_up, context.next_handoff)
         return [outcome.state for outcome in outcomes]
 
-    def _do_within(
+    def _run_in_batch(
         self,
         connection: Connection,
         job: ClaimedJob,
@@ -144,29 +146,31 @@ class Runner:
         contexts.append(context)
         try:
             with self._deadline.watch(job.deadline):
-                result = self._result_of(job, context)
+                result = self._call_task(job, context)
         except LeaseLostError:
             raise
-        except Exception as error:  # noqa: BLE001  # whatever a task raises is recorded, as in _do
+        except Exception as error:  # noqa: BLE001  # every error of a task is recorded, as in _run
             return self._record_failure(driver(connection), job, context, error)
         return Outcome("succeeded", result)
 
-    def _result_of(self, job: ClaimedJob, context: Context) -> object:
+    def _call_task(self, job: ClaimedJob, context: Context) -> object:
         request = request_of(job.name, job.arguments)
         return msgspec.to_builtins(TASKS[job.name].do(request, context))
 
-    def _do(self, job: ClaimedJob, context: Context) -> Outcome:
+    def _run(self, job: ClaimedJob, context: Context) -> Outcome:
         line = self._ledger.line
         try:
-            result = self._result_of(job, context)
+            result = self._call_task(job, context)
         except JobOutcomeUnknownError:
             raise
-        except Exception as error:  # whatever a task raises is recorded, never lost
+        except Exception as error:  # every error of a task is recorded
             if context.is_finished:
                 log.exception("%s %s failed after its end was recorded", job.name, job.id)
                 return Outcome("succeeded")
             return self._record_failure(line.open(), job, context, error)
-        return Outcome("succeeded", result) if context.is_finished else self._end(line.open(), job, "succeeded", result)
+        return (
+            Outcome("succeeded", result) if context.is_finished else self._finish(line.open(), job, "succeeded", result)
+        )
 
     def _record_failure(
         self, line: transitions.LedgerConnection, job: ClaimedJob, context: Context, error: Exception
@@ -178,18 +182,18 @@ class Runner:
                 return self._reschedule(line, job, error.retry_after, error, is_counted=False)
             case HaltError():
                 context.halt(error)
-                log.error("%s %s failed: %s", job.name, job.id, _text(error))
-                return self._end(line, job, "failed", error=_text(error))
+                log.error("%s %s failed: %s", job.name, job.id, _describe(error))
+                return self._finish(line, job, "failed", error=_describe(error))
             case RefusedError():
-                log.warning("%s %s failed: %s", job.name, job.id, _text(error))
-                return self._end(line, job, "failed", error=_text(error))
+                log.warning("%s %s failed: %s", job.name, job.id, _describe(error))
+                return self._finish(line, job, "failed", error=_describe(error))
         if job.attempt >= job.max_attempts:
             log.error("%s %s is dead after %s attempts", job.name, job.id, job.attempt, exc_info=error)
-            return self._end(line, job, "dead", error=_with_traceback(error))
+            return self._finish(line, job, "dead", error=_format_traceback(error))
         pause = delay(job.attempt, base=RETRY_BASE, cap=RETRY_CAP, fraction=self._random.random())
         return self._reschedule(line, job, pause, error, is_counted=True)
 
-    def _end(
+    def _finish(
         self,
         line: transitions.LedgerConnection,
         job: ClaimedJob,
@@ -199,8 +203,8 @@ class Runner:
     ) -> Outcome:
         try:
             is_ours = transitions.finish(line, job, state, result=result, error=error)
-        except psycopg.DataError as refused:  # Postgres cannot store the result, such as text with NUL
-            return self._end(line, job, "dead", error=f"the result cannot be stored: {refused}")
+        except psycopg.DataError as rejection:  # Postgres cannot store the result, such as text with NUL
+            return self._finish(line, job, "dead", error=f"the result cannot be stored: {rejection}")
         return Outcome(state, result, error) if is_ours else Outcome("duplicate", error="the lease was lost")
 
     def _reschedule(
@@ -212,35 +216,37 @@ class Runner:
         *,
         is_counted: bool,
     ) -> Outcome:
-        message = _with_traceback(error) if is_counted else _text(error)
+        message = _format_traceback(error) if is_counted else _describe(error)
         is_ours = transitions.reschedule(line, job, pause, is_counted=is_counted, error=message)
         return (
-            Outcome("rescheduled", error=_text(error)) if is_ours else Outcome("duplicate", error="the lease was lost")
+            Outcome("rescheduled", error=_describe(error))
+            if is_ours
+            else Outcome("duplicate", error="the lease was lost")
         )
 
 
-def _end_all(connection: Connection, contexts: Sequence[Context], outcomes: Sequence[Outcome]) -> None:
+def _finish_all(connection: Connection, contexts: Sequence[Context], outcomes: Sequence[Outcome]) -> None:
     done = [
         (context.job, outcome.result)
         for context, outcome in zip(contexts, outcomes, strict=True)
         if outcome.state == "succeeded" and not context.is_finished
     ]
     if not transitions.finish_batch(driver(connection), done):
-        raise LeaseLostError(f"some of {len(done)} jobs were taken back")
+        raise LeaseLostError(f"this worker lost the lease of some of {len(done)} jobs")
 
 
 @contextmanager
-def _recorded(job: ClaimedJob) -> Iterator[None]:
-    """Turn a lost database into JobOutcomeUnknownError: nobody knows then what became of the job's row."""
+def _require_record(job: ClaimedJob) -> Iterator[None]:
+    """Turn the loss of the database into JobOutcomeUnknownError: the state of the job's row is then not known."""
     try:
         yield
     except (*DATABASE_ERRORS, LedgerUnavailableError) as error:
         raise JobOutcomeUnknownError(f"{job.name} {job.id} ended unrecorded: {error}") from error
 
 
-def _text(error: Exception) -> str:
+def _describe(error: Exception) -> str:
     return f"{type(error).__name__}: {error}"
 
 
-def _with_traceback(error: Exception) -> str:
+def _format_traceback(error: Exception) -> str:
     return "".join(traceback.format_exception(error))

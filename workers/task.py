@@ -1,4 +1,4 @@
-"""How a function becomes the task that does one kind of job."""
+"""The registry of tasks: the functions that run the jobs, one per request type."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ Do = Callable[[J, Context], object]
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """A request type and the function that does it."""
+    """A request type and the function that runs it."""
 
     request: type[Job]
     do: Callable[[Any, Context], object]
@@ -23,12 +23,15 @@ TASKS: dict[str, Task] = {}
 
 
 def task(request: type[J]) -> Callable[[Do[J]], Do[J]]:
-    """Register the decorated function as what does `request`; its name is the request's, such as orders.place_order."""
+    """Register the decorated function as the task of `request`, under its job name, such as orders.place_order.
+
+    Raise ValueError for a second task of one name.
+    """
 
     def register(do: Do[J]) -> Do[J]:
         name = request.job_name()
         if name in TASKS:
-            raise ValueError(f"two tasks do {name}: {TASKS[name].do.__qualname__} and {do.__qualname__}")
+            raise ValueError(f"two tasks are named {name}: {TASKS[name].do.__qualname__} and {do.__qualname__}")
         TASKS[name] = Task(request, do)
         return do
 

@@ -1,4 +1,4 @@
-"""Ends a worker that lives but does not work: without its broker, or connected and not consuming."""
+"""Ends a worker that runs without progress: without its broker, or connected and not consuming."""
 
 import logging
 import os
@@ -15,17 +15,17 @@ from workers.heartbeat import consumes_for, lost_for
 
 log = logging.getLogger(__name__)
 
-LOOK_EVERY_S = 1.0
-# Celery's own way back takes up to half a minute; a new process takes two seconds.
+CHECK_EVERY_S = 1.0
+# Celery takes up to half a minute to recover; a new process takes two seconds.
 WITHOUT_BROKER_S = 5.0
 STUCK_AFTER = timedelta(seconds=15)
 
 
 class Watchdog(threading.Thread):
-    """Looks once a second; a worker that must end is started again by whoever supervises it."""
+    """The thread that checks the worker once a second; its supervisor restarts a worker that it ends."""
 
     def __init__(self, engine: Engine, fleet: Fleet, node: str, end: Callable[[], None]) -> None:
-        super().__init__(name="progress watch", daemon=True)
+        super().__init__(name="watchdog", daemon=True)
         self._engine = engine
         self._fleet = fleet
         self._node = node
@@ -33,8 +33,8 @@ class Watchdog(threading.Thread):
         self._stopping = threading.Event()
 
     def run(self) -> None:
-        """Look until stopped; what Postgres cannot tell now, it tells a second later."""
-        while not self._stopping.wait(LOOK_EVERY_S):
+        """Check until stopped; after a database error the next check follows a second later."""
+        while not self._stopping.wait(CHECK_EVERY_S):
             try:
                 reason = self._reason_to_end()
             except DATABASE_ERRORS:
@@ -48,7 +48,7 @@ class Watchdog(threading.Thread):
         with self._engine.connect() as connection:
             line = driver(connection)
             if lost_for() > WITHOUT_BROKER_S:
-                # Jobs under way do without the broker, and are waited for.
+                # Running jobs do not need the broker: the worker waits for them.
                 return (
                     None
                     if recovery.workers_of(line, self._node)
@@ -57,14 +57,14 @@ class Watchdog(threading.Thread):
             if timedelta(seconds=consumes_for()) < STUCK_AFTER:
                 return None
             if queues.is_stuck(line, self._node, self._fleet.queues, self._fleet.slots, STUCK_AFTER):
-                return f"nothing begun for {STUCK_AFTER.total_seconds():.0f} s, though jobs are due and slots free"
+                return f"no job started for {STUCK_AFTER.total_seconds():.0f} s, though jobs are due and slots free"
         return None
 
     def stop(self) -> None:
-        """Stop looking: the worker ends by itself."""
+        """Stop the checks, because the worker ends by itself."""
         self._stopping.set()
 
 
 def end_at_once() -> None:
-    """End this process without Celery's farewell, which a broker that does not answer would keep waiting."""
+    """End this process without Celery's shutdown, which would wait for a broker that does not answer."""
     os._exit(os.EX_UNAVAILABLE)

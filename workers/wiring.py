@@ -1,4 +1,4 @@
-"""Builds what one worker process needs to run jobs: connections, clocks, gateway, runner."""
+"""Builds the dependencies of one worker process: connections, clocks, gateway, runner."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -29,20 +29,20 @@ from workers.runner import Runner
 
 
 def tracebacks_folder(settings: Settings) -> Path:
-    """Return where worker processes leave the stacks they die with."""
+    """Return the folder to which worker processes write their last tracebacks."""
     return settings.home / "run" / "tracebacks"
 
 
 @contextmanager
 def open_runner(settings: Settings, worker: str, *, program: str) -> Iterator[Runner]:
-    """Connect to Postgres, Redis and the broker, and hold a runner whose jobs are claimed as `worker`."""
+    """Connect to Postgres, Redis and the broker, and open a runner that claims jobs as `worker`."""
     engine = make_engine(settings.need_database(), program=program, pool_size=2)
     ledger = Ledger(engine, open_wake(settings.need_broker()))
     calls = CallBuffer(engine)
     random = Random()  # noqa: S311  # spreads retries; guards no secret
     deadline = Deadline(tracebacks_folder(settings), worker)
     with open_gateway(settings, calls, AccountSwitch(engine)) as gateway, open_quotes(settings) as quotes:
-        clock = _market_clock(ledger)
+        clock = _read_market_clock(ledger)
 
         def context_of(job: ClaimedJob, within: Connection | None) -> Context:
             return Context(settings, ledger, clock, gateway.for_queue(job.queue), quotes, calls, random, job, within)
@@ -56,7 +56,7 @@ def open_runner(settings: Settings, worker: str, *, program: str) -> Iterator[Ru
 
 @contextmanager
 def open_gateway(settings: Settings, calls: CallLog, switch: LiveSwitch | None = None) -> Iterator[GatewayClient]:
-    """Hold a client of the venue that shares token and request budget with every other process.
+    """Open a client of the venue that shares token and request budget with every other process.
 
     Without a `switch` it only reads, unless the venue is the simulator.
     """
@@ -75,7 +75,7 @@ def open_gateway(settings: Settings, calls: CallLog, switch: LiveSwitch | None =
 
 @contextmanager
 def open_quotes(settings: Settings) -> Iterator[QuoteReader]:
-    """Hold a reader of the quotes that the feed writes."""
+    """Open a reader of the quotes that the feed writes."""
     redis = connect(settings.need_redis())
     try:
         yield QuoteReader(redis, CircuitBreaker())
@@ -84,13 +84,13 @@ def open_quotes(settings: Settings) -> Iterator[QuoteReader]:
 
 
 class AccountSwitch:
-    """The live switch as each account's row says it now."""
+    """The live switch, read from each account's row at the time of each order."""
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
 
     def lets_through(self, account_id: int, *, is_entry: bool) -> bool:
-        """Whether live orders are on; after they were, what is no entry passes: a position must be closable."""
+        """Whether live orders are on; exits also pass when they were on before: a position must be closable."""
         with autocommit(self._engine) as connection:
             account = accounts.get(connection, account_id)
         if account is None:
@@ -98,9 +98,9 @@ class AccountSwitch:
         return account.live_orders or (not is_entry and account.live_since_at is not None)
 
 
-def _market_clock(ledger: Ledger) -> MarketClock:
+def _read_market_clock(ledger: Ledger) -> MarketClock:
     with ledger.engine.connect() as connection:
         row = market_clock.read(connection)
     if row is None:
-        raise SettingsError("this database has met no market yet: start the stack with `tickwork up`")
+        raise SettingsError("this database has no market yet: run `tickwork up`")
     return row.clock

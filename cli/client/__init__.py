@@ -1,1 +1,1 @@
-"""What commands ask of a running stack."""
+"""The commands' access to a stack: its settings, its database, its workers, and risk."""

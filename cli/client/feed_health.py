@@ -1,23 +1,23 @@
-"""How the feed is, for a person and for a script: by the age of what was heard last, never by an open socket."""
+"""The health of the feed, measured by the age of its newest data, never by an open socket."""
 
 from typing import Any
 
 import click
 import redis
 
-from cli.client.stack import settings_of_stack
+from cli.client.stack import load_stack_settings
 from cli.console.output import print_table
 from shared.clock import machine_now
 from shared.hot.connection import connect
 from shared.hot.feed_health import FeedHealth, HubHealth, read_feed_health
 
-STALE_AFTER_S = 5.0  # of a word that is said each second
+STALE_AFTER_S = 5.0  # the feed reports its health each second
 _COLUMNS = ("contract_id", "silent_s", "is_in_session")
 
 
-def feed_figures() -> dict[str, Any] | None:
-    """Return what the active feed said last, and how long ago; None when none has, or Redis does not answer."""
-    url = settings_of_stack().redis_url
+def read_feed_figures() -> dict[str, Any] | None:
+    """Return the last report of the active feed and its age; None without a report or when Redis does not answer."""
+    url = load_stack_settings().redis_url
     if not url:
         return None
     client = connect(url)
@@ -27,27 +27,27 @@ def feed_figures() -> dict[str, Any] | None:
         return None
     finally:
         client.close()
-    return None if found is None else _figures(found)
+    return None if found is None else _to_figures(found)
 
 
 def print_feed(figures: dict[str, Any] | None) -> None:
-    """Show one line about the feed, and one per contract."""
+    """Print one line about the feed, and a table of its contracts."""
     if figures is None:
-        click.echo("Feed: no feed has said anything for minutes.")
+        click.echo("Feed: no report for minutes.")
         return
     state = "active" if figures["age_s"] <= STALE_AFTER_S else f"SILENT for {figures['age_s']:.0f} s"
-    hubs = ", ".join(_sentence(name, figures[name]) for name in ("market", "user"))
-    lost = f", {figures['event_lost_count']} events left to a reconcile" if figures["event_lost_count"] else ""
+    hubs = ", ".join(_describe_hub(name, figures[name]) for name in ("market", "user"))
+    lost = f", {figures['event_lost_count']} events left to reconcile" if figures["event_lost_count"] else ""
     click.echo(f"Feed: {state}; {hubs}; {figures['event_waiting_count']} events wait for Postgres{lost}.")
-    print_table("Prices, by the age of the last word", figures["contracts"], _COLUMNS, empty="No contract is heard.")
+    print_table("Age of the last price by contract", figures["contracts"], _COLUMNS, empty="No prices yet.")
 
 
-def _figures(found: FeedHealth) -> dict[str, Any]:
+def _to_figures(found: FeedHealth) -> dict[str, Any]:
     return {
         "age_s": round((machine_now() - found.said_at).total_seconds(), 3),
         "fence": found.fence,
-        "market": _hub(found.market),
-        "user": _hub(found.user),
+        "market": _hub_figures(found.market),
+        "user": _hub_figures(found.user),
         "event_waiting_count": found.event_waiting_count,
         "event_lost_count": found.event_lost_count,
         "contracts": [
@@ -57,7 +57,7 @@ def _figures(found: FeedHealth) -> dict[str, Any]:
     }
 
 
-def _hub(hub: HubHealth) -> dict[str, Any]:
+def _hub_figures(hub: HubHealth) -> dict[str, Any]:
     return {
         "is_connected": hub.is_connected,
         "is_subscribed": hub.is_subscribed,
@@ -68,7 +68,7 @@ def _hub(hub: HubHealth) -> dict[str, Any]:
     }
 
 
-def _sentence(name: str, hub: dict[str, Any]) -> str:
+def _describe_hub(name: str, hub: dict[str, Any]) -> str:
     state = "subscribed" if hub["is_subscribed"] else "connected" if hub["is_connected"] else "LOST"
     gap = f", last gap {hub['gap_s']:.1f} s" if hub["gap_s"] is not None else ""
-    return f"{name} hub {state}, heard {hub['silent_s']:.1f} s ago, {hub['reconnect_count']} reconnects{gap}"
+    return f"{name} hub {state}, last message {hub['silent_s']:.1f} s ago, {hub['reconnect_count']} reconnects{gap}"

@@ -1,4 +1,4 @@
-"""Asks for flat and waits until the venue itself says so."""
+"""Flatten requests, and the wait for the venue's confirmation."""
 
 import sys
 from collections.abc import Sequence
@@ -20,28 +20,28 @@ from shared.ledger.jobs.orders import Flatten
 from shared.ledger.ledger import Transaction
 from shared.ledger.progress import find_live_job
 
-_COLUMNS = ("account", "contract", "venue_says", "sweeps", "asked_at", "flat_at")
+_COLUMNS = ("account", "contract", "venue", "sweeps", "asked_at", "flat_at")
 
 
 def confirm(question: str, *, yes: bool, as_json: bool) -> None:
-    """Ask a person, unless told not to; where nobody can answer, `--yes` is needed."""
+    """Ask for confirmation unless `yes`; raise SettingsError on a no, and without a terminal to ask at."""
     if yes:
         return
     if as_json or not sys.stdin.isatty():
-        raise SettingsError(f"{question} Nobody is here to answer: add --yes")
+        raise SettingsError(f"{question} There is no terminal to confirm at: add --yes")
     if not click.confirm(question, err=True):
         raise SettingsError("nothing was flattened")
 
 
-def what_is_there(connection: Connection, chosen: Sequence[AccountRow], contract_id: str | None) -> str:
-    """Return what a flatten_request would find, by our rows, with the accounts' names."""
+def describe_holdings(connection: Connection, chosen: Sequence[AccountRow], contract_id: str | None) -> str:
+    """Return the positions and orders of the accounts in our rows, as one line."""
     return "; ".join(
-        f"{one.name} ({one.id}) {', '.join(_of_account(connection, one.id, contract_id)) or 'holds nothing here'}"
+        f"{one.name} ({one.id}) {', '.join(_list_holdings(connection, one.id, contract_id)) or 'no position, no order'}"
         for one in chosen
     )
 
 
-def _of_account(connection: Connection, account_id: int, contract_id: str | None) -> list[str]:
+def _list_holdings(connection: Connection, account_id: int, contract_id: str | None) -> list[str]:
     held = [
         f"{Direction.LONG if row.quantity > 0 else Direction.SHORT} {abs(row.quantity)} {row.contract_id}"
         for row in positions.of_account(connection, account_id)
@@ -60,22 +60,24 @@ def flatten(
     *,
     as_json: bool,
 ) -> None:
-    """Flatten these accounts, or one contract of them: one commit, then wait until the venue says flat."""
+    """Flatten the accounts, or one contract of them, in one commit; then wait until the venue confirms flat."""
     with client.transaction() as tx:
-        asked = dict(_ask(tx, one, contract_id, reason) for one in sorted(chosen, key=lambda one: one.id))
+        job_by_request = dict(
+            _request_flatten(tx, one, contract_id, reason) for one in sorted(chosen, key=lambda one: one.id)
+        )
     names = {one.id: one.name for one in chosen}
 
     def progress(connection: Connection) -> str:
         return "; ".join(
-            f"{names[request.account_id]}: {'flat' if request.flat_at else request.progress or 'asked'}"
-            for request in flatten_requests.these(connection, list(asked))
+            f"{names[request.account_id]}: {'flat' if request.flat_at else request.progress or 'requested'}"
+            for request in flatten_requests.these(connection, list(job_by_request))
         )
 
-    # What it causes is the guard's own business: flat is what the person waits for.
-    job_ids = list(dict.fromkeys(asked.values()))
-    ending = client.wait(job_ids, wait_s, progress, quiet=as_json, with_caused=False)
+    # Wait for the flatten requests only: the guard's follow-up jobs do not change the outcome.
+    job_ids = list(dict.fromkeys(job_by_request.values()))
+    outcomes = client.wait(job_ids, wait_s, progress, quiet=as_json, with_caused=False)
     with client.connect() as connection:
-        requests = flatten_requests.these(connection, list(asked))
+        requests = flatten_requests.these(connection, list(job_by_request))
     rows = [
         {
             "account": names[request.account_id],
@@ -93,24 +95,27 @@ def flatten(
         print_json({"flattened": rows})
         return
     if not as_json:
-        shown = [row | {"contract": row["contract"] or "everything"} for row in rows]
-        print_table("What the venue said", shown, _COLUMNS, empty="There is no account.")
-    ending.demand_success()
+        shown = [row | {"contract": row["contract"] or "everything", "venue": row["venue_says"]} for row in rows]
+        print_table("Flatten requests", shown, _COLUMNS, empty="No accounts.")
+    outcomes.require_success()
 
 
-def _ask(tx: Transaction, account: AccountRow, contract_id: str | None, reason: str) -> tuple[UUID, UUID]:
-    """Ask, or join who asks already: two closings at once could turn a position around."""
+def _request_flatten(tx: Transaction, account: AccountRow, contract_id: str | None, reason: str) -> tuple[UUID, UUID]:
+    """Create a flatten request, or join the open one: two closing orders at once could reverse a position.
+
+    Return the ids of the request and of its job.
+    """
     accounts.lock(tx.connection, account.id)
-    standing = flatten_requests.open_on(tx.connection, account.id, contract_id)
-    if standing is not None:
-        request, story = standing.id, new_id()
-        job_id = find_live_job(driver(tx.connection), Flatten.job_name(), "flatten_request_id", request)
+    open_request = flatten_requests.open_on(tx.connection, account.id, contract_id)
+    if open_request is not None:
+        request_id, correlation_id = open_request.id, new_id()
+        job_id = find_live_job(driver(tx.connection), Flatten.job_name(), "flatten_request_id", request_id)
         if job_id is not None:
-            return request, job_id
+            return request_id, job_id
     else:
-        story = new_id()
-        request = flatten_requests.ask(
-            tx.connection, account.id, contract_id, origin=Origin.MANUAL, reason=reason, correlation_id=story
+        correlation_id = new_id()
+        request_id = flatten_requests.ask(
+            tx.connection, account.id, contract_id, origin=Origin.MANUAL, reason=reason, correlation_id=correlation_id
         )
         accounts.note(tx.connection, account.id, "flattened", f"{contract_id or 'everything'}: {reason}")
-    return request, tx.enqueue(Flatten(flatten_request_id=request), correlation_id=story).job_id
+    return request_id, tx.enqueue(Flatten(flatten_request_id=request_id), correlation_id=correlation_id).job_id

@@ -1,4 +1,4 @@
-"""Where accounts snapshot, as commands show it: rules, fresh quotes, and what the rules say right now."""
+"""The accounts' risk as commands show it: rules, fresh quotes, findings and alarms."""
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -26,7 +26,7 @@ from shared.hot.quotes import HotQuote, QuoteReader, exit_price_by
 
 @dataclass(frozen=True, slots=True)
 class RiskView:
-    """All accounts, their standings, and the quotes that were fresh; `is_simulated` is about the venue."""
+    """All accounts, their risk snapshots and the fresh quotes; `is_simulated` is true of a simulated venue."""
 
     accounts: list[AccountRow]
     snapshots: dict[int, RiskSnapshot]
@@ -35,7 +35,7 @@ class RiskView:
     is_simulated: bool
 
     def findings(self, account_id: int) -> list[Finding]:
-        """Return what the watch finds of an account now; nothing of one whose rules nobody knows."""
+        """Return the current findings of an account; none for an account without known rules."""
         snapshot = self.snapshots.get(account_id)
         if snapshot is None:
             return []
@@ -43,20 +43,20 @@ class RiskView:
         return watch(snapshot.risk, snapshot.book, market_now, session_of(snapshot.risk, market_now))
 
 
-def picture(connection: Connection, settings: Settings) -> RiskView:
-    """Return where every account snapshots now."""
-    everyone = accounts.list_all(connection)
-    ids = [one.id for one in everyone]
-    row = need_market(connection)
+def read_risk_view(connection: Connection, settings: Settings) -> RiskView:
+    """Return the risk of every account now."""
+    all_accounts = accounts.list_all(connection)
+    ids = [one.id for one in all_accounts]
+    row = require_market(connection)
     held = {position.contract_id for position in positions.in_accounts(connection, ids)}
-    quotes = fresh_quotes(settings, held)
+    quotes = read_fresh_quotes(settings, held)
     prices, max_quantity = exit_price_by(quotes), settings.max_quantity
-    snapshots = risk_snapshots.read(connection, everyone, row.clock, lambda _: prices, max_quantity=max_quantity)
-    return RiskView(everyone, snapshots, quotes, row.clock, is_simulated=row.kind != "live")
+    snapshots = risk_snapshots.read(connection, all_accounts, row.clock, lambda _: prices, max_quantity=max_quantity)
+    return RiskView(all_accounts, snapshots, quotes, row.clock, is_simulated=row.kind != "live")
 
 
-def findings_of(found: RiskView, account_id: int) -> list[dict[str, Any]]:
-    """Return what the rules say of an account now, as rows."""
+def list_findings(found: RiskView, account_id: int) -> list[dict[str, Any]]:
+    """Return the current findings of an account, as rows."""
     return [
         {
             "rule": one.rule,
@@ -69,23 +69,23 @@ def findings_of(found: RiskView, account_id: int) -> list[dict[str, Any]]:
 
 
 def print_findings(rows: Sequence[dict[str, Any]]) -> None:
-    """Show them whole, a line each: a table would cut the figures off."""
+    """Print each finding on a line of its own: a table would cut off the figures."""
     if not rows:
-        click.echo("The rules say nothing against it.")
+        click.echo("No findings: no rule restricts the account.")
     for row in rows:
         click.echo(f"  {row['action']:7} {row['says']}" + (f" (lifts {row['lifts']})" if row["lifts"] else ""))
 
 
-def need_market(connection: Connection) -> MarketRow:
-    """Return which market the database belongs to."""
+def require_market(connection: Connection) -> MarketRow:
+    """Return the database's market; raise SettingsError when there is none yet."""
     row = market_clock.read(connection)
     if row is None:
-        raise SettingsError("this database has met no market yet: start the stack with `tickwork up`")
+        raise SettingsError("this database has no market yet: run `tickwork up`")
     return row
 
 
-def fresh_quotes(settings: Settings, contract_ids: Collection[str]) -> dict[str, HotQuote]:
-    """Return the fresh quotes there are; none while Redis is away."""
+def read_fresh_quotes(settings: Settings, contract_ids: Collection[str]) -> dict[str, HotQuote]:
+    """Return the fresh quotes; none while Redis is unavailable."""
     if not contract_ids or not settings.redis_url:
         return {}
     with _redis(settings) as reader:
@@ -102,25 +102,25 @@ def _redis(settings: Settings) -> Iterator[QuoteReader]:
 
 
 def may_close(account: AccountRow, *, is_simulated: bool) -> bool:
-    """Whether the venue would be asked to close anything of the account: not where live orders were never on."""
+    """Whether positions of the account may be closed: at the real venue only if live orders were ever on."""
     return is_simulated or account.live_orders or account.live_since_at is not None
 
 
-def alarms(connection: Connection) -> list[str]:
-    """Return what a person must know at any glance about the accounts there are; see `alarming`."""
+def list_alarms(connection: Connection) -> list[str]:
+    """Return the alarms of all accounts; see `describe_alarms`."""
     row = market_clock.read(connection)
-    return alarming(accounts.list_all(connection), is_simulated=row is not None and row.kind != "live")
+    return describe_alarms(accounts.list_all(connection), is_simulated=row is not None and row.kind != "live")
 
 
-def alarming(known: Sequence[AccountRow], *, is_simulated: bool) -> list[str]:
-    """Return a line for each account that a person must know about at any glance: it is live, or halted."""
+def describe_alarms(known: Sequence[AccountRow], *, is_simulated: bool) -> list[str]:
+    """Return a line for each account that trades real money or is halted."""
     found = []
     for one in known:
-        words = []
+        alarms = []
         if one.live_word(is_simulated=is_simulated) == "LIVE":
-            words.append("LIVE: orders reach real money")
+            alarms.append("LIVE: orders reach real money")
         if one.halt is not None:
-            words.append(f"HALTED: {one.halt}")
-        if words:
-            found.append(f"Account {one.id} ({one.name}) is {'; '.join(words)}.")
+            alarms.append(f"HALTED: {one.halt}")
+        if alarms:
+            found.append(f"Account {one.id} ({one.name}) is {'; '.join(alarms)}.")
     return found

@@ -1,12 +1,12 @@
-"""`tickwork accounts rules`: the rule book of an account, and what a person changes of it."""
+"""`tickwork accounts rules`: the rule book of an account, and its manual changes."""
 
 from collections.abc import Mapping
 from dataclasses import replace
 
 import click
 
-from cli.client.lookup import one_account
-from cli.client.stack import begin, connect, settings_of_stack
+from cli.client.lookup import resolve_account
+from cli.client.stack import begin, connect, load_stack_settings
 from cli.console.output import print_json, print_table
 from shared.db.accounts import accounts
 from shared.db.accounts.accounts import AccountRow
@@ -21,73 +21,73 @@ RULE_COLUMNS = ("rule", "value", "source", "preset_says")
 @click.command("rules")
 @click.argument("account")
 @click.argument("changes", metavar="[NAME=VALUE]...", nargs=-1)
-@click.option("--preset", metavar="NAME", help=f"Begin with another book: {', '.join(PRESETS)}.")
-@click.option("--reset", is_flag=True, help="Forget every change, and the preset that was named.")
+@click.option("--preset", metavar="NAME", help=f"Use another preset: {', '.join(PRESETS)}.")
+@click.option("--reset", is_flag=True, help="Remove every change and the chosen preset.")
 @click.option("--json", "as_json", is_flag=True, help="JSON on stdout, for scripts.")
 def rules(account: str, changes: tuple[str, ...], preset: str | None, *, reset: bool, as_json: bool) -> None:
-    """List the rules of an account with their sources, or change some: `accounts rules 123 daily_loss_limit=800`.
+    """List or change the rules of an account. Example: `accounts rules 123 daily_loss_limit=800`.
 
-    NAME=preset takes a change back; NAME=none switches a rule off where that may be.
+    NAME=preset removes a change; NAME=none turns a rule off if the rule allows it.
     """
-    wished = [_change(text) for text in changes]
+    requested = [_parse_change(text) for text in changes]
     if preset is not None and preset not in PRESETS:
-        raise RefusedError(f"{preset!r} is no preset: there are {', '.join(PRESETS)}")
-    if not (wished or preset or reset):
+        raise RefusedError(f"invalid preset {preset!r}: expected one of {', '.join(PRESETS)}")
+    if not (requested or preset or reset):
         with connect() as connection:
-            row = one_account(connection, account)
+            row = resolve_account(connection, account)
     else:
         with begin() as connection:
-            row = one_account(connection, account)
+            row = resolve_account(connection, account)
             row = accounts.lock(connection, row.id) or row
-            after = _changed(row, dict(wished), preset, is_reset=reset)
-            book_of(after)  # what cannot be used is refused here
-            accounts.change(connection, row.id, rules=after.rules, rule_changes=dict(after.rule_changes))
-            said = ", ".join([*(["reset"] if reset else []), *([f"preset {preset}"] if preset else []), *changes])
-            accounts.note(connection, row.id, "rules", f"{said}, by hand")
-            row = after
-    _show(row, as_json=as_json)
+            changed = _apply_changes(row, dict(requested), preset, is_reset=reset)
+            book_of(changed)  # raises RefusedError for an unusable value
+            accounts.change(connection, row.id, rules=changed.rules, rule_changes=dict(changed.rule_changes))
+            summary = ", ".join([*(["reset"] if reset else []), *([f"preset {preset}"] if preset else []), *changes])
+            accounts.note(connection, row.id, "rules", f"{summary}, by hand")
+            row = changed
+    _print_rules(row, as_json=as_json)
 
 
-def _change(text: str) -> tuple[str, str]:
+def _parse_change(text: str) -> tuple[str, str]:
     name, mark, value = text.partition("=")
     if not mark or not name.strip() or not value.strip():
-        raise RefusedError(f"{text!r} is no change of a rule: give NAME=VALUE, such as daily_loss_limit=800")
+        raise RefusedError(f"invalid rule change {text!r}: expected NAME=VALUE, such as daily_loss_limit=800")
     return name.strip(), value.strip()
 
 
-def _changed(row: AccountRow, wished: Mapping[str, str], preset: str | None, *, is_reset: bool) -> AccountRow:
-    kept = {} if is_reset else dict(row.rule_changes)
-    for name, value in wished.items():
+def _apply_changes(row: AccountRow, requested: Mapping[str, str], preset: str | None, *, is_reset: bool) -> AccountRow:
+    by_hand = {} if is_reset else dict(row.rule_changes)
+    for name, value in requested.items():
         if value.lower() != "preset":
-            kept[name] = value
-        elif kept.pop(name, None) is None and name not in dict(_plain(row)):
-            raise RefusedError(f"{name!r} is no rule of the book: the rules are {', '.join(dict(_plain(row)))}")
-    return replace(row, rules=preset or (None if is_reset else row.rules), rule_changes=kept)
+            by_hand[name] = value
+        elif by_hand.pop(name, None) is None and name not in dict(_preset_rules(row)):
+            raise RefusedError(f"{name!r} is no rule of the book: the rules are {', '.join(dict(_preset_rules(row)))}")
+    return replace(row, rules=preset or (None if is_reset else row.rules), rule_changes=by_hand)
 
 
-def _plain(row: AccountRow) -> list[tuple[str, str]]:
-    """Return every rule as the preset has it."""
+def _preset_rules(row: AccountRow) -> list[tuple[str, str]]:
+    """Return name and value of every rule of the preset."""
     return [(name, value) for name, value, _ in describe(book_of(replace(row, rule_changes={})))]
 
 
 def rule_rows(row: AccountRow) -> list[dict[str, str | None]]:
-    """Return every rule of an account: its value, where it comes from, and what a change by hand has replaced."""
-    plain = dict(_plain(row))
+    """Return every rule of an account: its value, its source, and the preset's value where it was changed by hand."""
+    by_preset = dict(_preset_rules(row))
     rows: list[dict[str, str | None]] = []
-    for name, value, source in describe(book_of(row, max_quantity=settings_of_stack().max_quantity)):
-        whence, says = source, None
+    for name, value, source in describe(book_of(row, max_quantity=load_stack_settings().max_quantity)):
+        origin, says = source, None
         if name in row.rule_changes:
-            whence, says = f"changed by hand ({source})", plain[name]
+            origin, says = f"changed by hand ({source})", by_preset[name]
         elif name == "max_quantity":
-            whence = "TICKWORK_MAX_QUANTITY"
-        rows.append({"rule": name, "value": value, "source": whence, "preset_says": says})
+            origin = "TICKWORK_MAX_QUANTITY"
+        rows.append({"rule": name, "value": value, "source": origin, "preset_says": says})
     return rows
 
 
-def _show(row: AccountRow, *, as_json: bool) -> None:
+def _print_rules(row: AccountRow, *, as_json: bool) -> None:
     book, rows = book_of(row), rule_rows(row)
     if as_json:
         print_json({"id": row.id, "name": row.name, "preset": book.name, "version": book.version, "rules": rows})
         return
-    click.echo(f"Account {row.id} ({row.name}) keeps the book {book.name} of {book.version}; {book.source}.")
+    click.echo(f"Account {row.id} ({row.name}) uses the rule book {book.name} of {book.version}; {book.source}.")
     print_table("Rules", rows, RULE_COLUMNS, empty="")

@@ -1,4 +1,4 @@
-"""`tickwork accounts`: what may be lost, what is allowed, and whether orders reach real money."""
+"""`tickwork accounts`: balances, loss limits, rules, and the switch for live orders."""
 
 import sys
 from decimal import Decimal
@@ -6,9 +6,9 @@ from typing import Any
 
 import click
 
-from cli.client.lookup import one_account
-from cli.client.risk_view import RiskView, findings_of, need_market, picture
-from cli.client.stack import begin, connect, settings_of_stack
+from cli.client.lookup import resolve_account
+from cli.client.risk_view import RiskView, list_findings, read_risk_view, require_market
+from cli.client.stack import begin, connect, load_stack_settings
 from cli.commands.account_rules import rule_rows, rules
 from cli.console.output import print_json, print_table
 from cli.console.params import MoneyType, ticks_or_none
@@ -35,28 +35,28 @@ _FACTS = ("stage", "preset", "live_orders", "live_since_at", "can_trade", "halte
           "day_opening_balance", "high_water_mark",
           "breached_market_at", "locked_on")  # fmt: skip
 _EVENTS_SHOWN = 20
-_WHAT_LIVE_MEANS = (
-    "From then on every alert, strategy and command that risk lets through trades real money on this account at the "
-    "venue. `tickwork accounts live {id} off` ends that for entries; what is held can always be closed."
+_LIVE_WARNING = (
+    "From then on every alert, strategy and command that passes the pre-trade checks trades real money on this "
+    "account. `tickwork accounts live {id} off` stops new entries; open positions can always be closed."
 )
-_as_json = click.option("--json", "as_json", is_flag=True, help="JSON on stdout, for scripts.")
+_json_option = click.option("--json", "as_json", is_flag=True, help="JSON on stdout, for scripts.")
 
 
 @click.group(name="accounts", invoke_without_command=True)
-@_as_json
+@_json_option
 @click.pass_context
 def command(ctx: click.Context, *, as_json: bool) -> None:
-    """List the accounts; with a verb, show one, or say what it may do."""
+    """List the accounts. The subcommands show one or change its settings."""
     if ctx.invoked_subcommand is not None:
         return
-    settings = settings_of_stack()
+    settings = load_stack_settings()
     with connect() as connection:
-        found = picture(connection, settings)
+        found = read_risk_view(connection, settings)
     rows = [facts(found, one) for one in found.accounts]
     if as_json:
         print_json({"accounts": rows})
     else:
-        print_table("Accounts", rows, _COLUMNS, empty="No account is known yet: `tickwork status` tells what runs.")
+        print_table("Accounts", rows, _COLUMNS, empty="No account is known yet: `tickwork status` shows what runs.")
 
 
 command.add_command(rules)
@@ -64,47 +64,46 @@ command.add_command(rules)
 
 @command.command("show")
 @click.argument("account")
-@_as_json
+@_json_option
 def show(account: str, *, as_json: bool) -> None:
-    """Show an account's rules, where it snapshots, what the rules say of it, and what happened to it."""
-    settings = settings_of_stack()
+    """Show an account in full. Print its state, findings, rules, trading days and newest events."""
+    settings = load_stack_settings()
     with connect() as connection:
-        row = one_account(connection, account)
-        found = picture(connection, settings)
+        row = resolve_account(connection, account)
+        found = read_risk_view(connection, settings)
         events = accounts.events(connection, row.id, limit=_EVENTS_SHOWN)
         days = [{"trading_day": str(day), "result": result} for day, result in accounts.days(connection, row.id)]
-    about = facts(found, row)
+    account_facts = facts(found, row)
     book = [] if found.snapshots.get(row.id) is None else rule_rows(row)
-    said = findings_of(found, row.id)
+    findings = list_findings(found, row.id)
     if as_json:
-        print_json({"account": about, "rules": book, "findings": said, "events": events, "days": days})
+        print_json({"account": account_facts, "rules": book, "findings": findings, "events": events, "days": days})
         return
     click.echo(f"Account {row.id} ({row.name})")
     for name in _FACTS:
-        click.echo(f"  {name.replace('_', ' '):20} {_word(about[name])}")
-    print_table("What the rules say now", said, ("rule", "action", "says"), empty="The rules say nothing against it.")
-    print_table(
-        "Rules", book, ("rule", "value", "source"), empty="No rules are known for an account of no known stage."
-    )
+        click.echo(f"  {name.replace('_', ' '):20} {_to_text(account_facts[name])}")
+    shown = [one | {"finding": one["says"]} for one in findings]
+    print_table("Findings", shown, ("rule", "action", "finding"), empty="No findings: no rule restricts the account.")
+    print_table("Rules", book, ("rule", "value", "source"), empty="No rules: the account's stage is unknown.")
     print_table("Trading days", days[-10:], ("trading_day", "result"), empty="No trading day is over yet.")
-    print_table("Newest events", events, ("happened_at", "kind", "message"), empty="Nothing happened to it.")
+    print_table("Newest events", events, ("happened_at", "kind", "message"), empty="No events.")
 
 
 @command.command("live")
 @click.argument("account")
 @click.argument("switch", type=click.Choice(["on", "off"]))
-@click.option("--name", help="The account's exact name, for scripts; else it has to be typed.")
-@_as_json
+@click.option("--name", help="The account's exact name; without it, `on` asks for it.")
+@_json_option
 def live(account: str, switch: str, name: str | None, *, as_json: bool) -> None:
-    """Let orders of an account reach the real venue, or no more; `on` needs the account's exact name."""
+    """Turn live orders on or off. `on` needs the account's exact name."""
     is_on = switch == "on"
     with connect() as connection:
-        row = one_account(connection, account)
-        is_simulated = need_market(connection).kind != "live"
+        row = resolve_account(connection, account)
+        is_simulated = require_market(connection).kind != "live"
     if is_on:
         if stage_of(row.name) is Stage.UNKNOWN:
-            raise RefusedError(f"account {row.name!r} is of no stage we know, so it is never traded")
-        _need_name(row, name, as_json=as_json)
+            raise RefusedError(f"unknown stage of account {row.name!r}: trading is disabled")
+        _confirm_name(row, name, as_json=as_json)
     with begin() as connection:
         accounts.switch_live(connection, row.id, f"live orders {switch}, by hand", is_on=is_on)
     if as_json:
@@ -112,28 +111,30 @@ def live(account: str, switch: str, name: str | None, *, as_json: bool) -> None:
         return
     click.echo(f"Live orders of account {row.id} ({row.name}) are {'ON' if is_on else 'off'}.")
     if is_simulated:
-        click.echo("This stack's venue is the simulator: no order reaches real money, whatever the switch says.")
+        click.echo("This stack trades at the simulator: no order reaches real money, even with live orders on.")
 
 
-def _need_name(row: AccountRow, name: str | None, *, as_json: bool) -> None:
+def _confirm_name(row: AccountRow, name: str | None, *, as_json: bool) -> None:
     if name is None:
         if as_json or not sys.stdin.isatty():
-            raise SettingsError(f"live orders on need the account's exact name: add --name {row.name}")
-        click.echo(_WHAT_LIVE_MEANS.format(id=row.id), err=True)
+            raise SettingsError(f"turning live orders on needs the account's exact name: add --name {row.name}")
+        click.echo(_LIVE_WARNING.format(id=row.id), err=True)
         name = click.prompt("Type the account's name", err=True)
     if name != row.name:
-        raise RefusedError(f"{name!r} is not the name of account {row.id}, which is {row.name}: nothing was switched")
+        raise RefusedError(
+            f"invalid name {name!r} of account {row.id}: expected {row.name}; live orders were not turned on"
+        )
 
 
 @command.command("stop")
 @click.argument("account")
 @click.argument("ticks", metavar="TICKS|none")
-@_as_json
+@_json_option
 def stop(account: str, ticks: str, *, as_json: bool) -> None:
-    """Set the stop of entries that name none; `none`, and they are refused."""
+    """Set the default stop in ticks. It protects entries without a stop; with `none`, such entries are denied."""
     distance = ticks_or_none(ticks)
     with begin() as connection:
-        row = one_account(connection, account)
+        row = resolve_account(connection, account)
         accounts.change(connection, row.id, default_stop_ticks=distance)
         accounts.note(
             connection, row.id, "default_stop", f"{distance or 'none'}, by hand; it was {row.default_stop_ticks}"
@@ -141,7 +142,7 @@ def stop(account: str, ticks: str, *, as_json: bool) -> None:
     if as_json:
         print_json({"id": row.id, "name": row.name, "default_stop_ticks": distance})
     elif distance is None:
-        click.echo(f"Entries of account {row.id} ({row.name}) without a stop are refused.")
+        click.echo(f"Entries of account {row.id} ({row.name}) without a stop are denied.")
     else:
         click.echo(f"Entries of account {row.id} ({row.name}) without a stop get one {distance} ticks away.")
 
@@ -149,22 +150,25 @@ def stop(account: str, ticks: str, *, as_json: bool) -> None:
 @command.command("high")
 @click.argument("account")
 @click.argument("balance", type=MoneyType())
-@_as_json
+@_json_option
 def high(account: str, balance: Decimal, *, as_json: bool) -> None:
-    """Say the highest balance at the end of a day, which the maximum loss follows: the firm's dashboard shows it."""
+    """Set the high-water mark. It is the highest end-of-day balance, as the firm's dashboard shows it.
+
+    The maximum loss limit follows it.
+    """
     with begin() as connection:
-        row = one_account(connection, account)
+        row = resolve_account(connection, account)
         accounts.change(connection, row.id, high_water_mark=balance)
         accounts.note(connection, row.id, "high_water_mark", f"{balance}, by hand; it was {row.high_water_mark}")
     if as_json:
         print_json({"id": row.id, "name": row.name, "high_water_mark": balance})
     else:
-        click.echo(f"The highest close of account {row.id} ({row.name}) is {balance}.")
+        click.echo(f"The high-water mark of account {row.id} ({row.name}) is {balance}.")
         click.echo(f"`tickwork accounts show {row.id}` shows its loss limit level.")
 
 
 def facts(found: RiskView, row: AccountRow) -> dict[str, Any]:
-    """Return what is to be said of an account in one row."""
+    """Return an account's identity, balances, limits and switches as one row."""
     snapshot = found.snapshots.get(row.id)
     equity = level = None
     if snapshot is not None:
@@ -192,5 +196,5 @@ def facts(found: RiskView, row: AccountRow) -> dict[str, Any]:
     }
 
 
-def _word(value: object) -> str:
+def _to_text(value: object) -> str:
     return "-" if value is None else str(value)

@@ -1,4 +1,4 @@
-"""`tickwork bars`: the bars we hold."""
+"""`tickwork bars`: the stored bars and their coverage."""
 
 import click
 
@@ -11,15 +11,15 @@ _COLUMNS = ("contract", "timeframe", "start", "open", "high", "low", "close", "v
 
 @click.command(name="bars")
 @click.argument("contract", required=False)
-@click.option("--limit", default=20, show_default=True, type=click.IntRange(1, 100_000))
+@click.option("--limit", default=20, show_default=True, type=click.IntRange(1, 100_000), help="Most bars to show.")
 @click.option("--json", "as_json", is_flag=True, help="JSON on stdout, for scripts.")
 def command(contract: str | None, limit: int, *, as_json: bool) -> None:
-    """Show the newest bars of CONTRACT (the venue's id, or its product such as MNQ), and what is held of each."""
+    """Show the newest bars and the coverage. CONTRACT is the venue's id, or a product such as MNQ."""
     with connect() as connection:
         rows = views.bars(connection, contract=contract, since=None, limit=limit)
         held = views.coverage(connection)
     if as_json:
         print_json({"bars": rows, "held": held})
         return
-    print_table("Held", held, ("contract", "count", "first", "newest"), empty="No bars yet.")
-    print_table("Newest bars (market time, UTC)", rows, _COLUMNS, empty="No such bars.")
+    print_table("Coverage", held, ("contract", "count", "first", "newest"), empty="No bars yet.")
+    print_table("Newest bars (market time, UTC)", rows, _COLUMNS, empty="No bars.")

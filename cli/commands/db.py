@@ -6,9 +6,9 @@ from urllib.parse import unquote, urlsplit
 
 import click
 
-from cli.client.stack import settings_of_stack
+from cli.client.stack import load_stack_settings
 from cli.local.home.folder import Home
-from cli.local.servers.binaries import postgres_folder
+from cli.local.servers.binaries import find_postgres_folder
 from shared.clock import live_clock
 from shared.config import environment
 from shared.db.engine import make_engine
@@ -20,7 +20,7 @@ from shared.log import masked
 
 @click.group(name="db")
 def command() -> None:
-    """Look after the database."""
+    """Upgrade the database, or open psql on it."""
 
 
 @command.command("upgrade")
@@ -28,13 +28,13 @@ def command() -> None:
     "--market",
     "name",
     metavar="NAME",
-    help="Give a database that has no market yet this one, on this computer's clock.",
+    help="Market of a database that has none yet, on this computer's clock.",
 )
 def upgrade_schema(name: str | None) -> None:
-    """Bring the database to the newest schema; `up` does so by itself."""
-    url = settings_of_stack().need_database()
+    """Upgrade the schema of the database. `up` does so at its start."""
+    url = load_stack_settings().need_database()
     upgrade(url)
-    click.echo(f"The schema is the newest: {masked(url)}")
+    click.echo(f"The schema is up to date: {masked(url)}")
     if name is None:
         return
     engine = make_engine(url, program="db upgrade", pool_size=1)
@@ -46,20 +46,22 @@ def upgrade_schema(name: str | None) -> None:
                     connection, MarketRow(name, "seeded" if name.startswith("sim_") else "live", live_clock())
                 )
             elif known.market != name:
-                raise click.ClickException(f"this database belongs to the market {known.market}, not to {name}")
+                raise click.ClickException(
+                    f"invalid --market {name!r}: this database belongs to the market {known.market}"
+                )
     finally:
         engine.dispose()
-    click.echo(f"The market is {name}")
+    click.echo(f"The market is {name}.")
 
 
 @command.command("psql", context_settings={"ignore_unknown_options": True, "help_option_names": []})
 @click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
 def psql(arguments: tuple[str, ...]) -> None:
-    """Open psql on the stack's database; ARGUMENTS are its own, such as -c "SELECT * FROM bars LIMIT 5"."""
-    settings = settings_of_stack()
+    """Open psql on the stack's database. Pass ARGUMENTS on to it, such as -c "SELECT * FROM bars LIMIT 5"."""
+    settings = load_stack_settings()
     url = urlsplit(settings.need_database())
-    program = shutil.which("psql") or str(postgres_folder(Home(settings.home), None) / "psql")
-    # The password by environment: everybody can read a command line.
+    program = shutil.which("psql") or str(find_postgres_folder(Home(settings.home), None) / "psql")
+    # The password goes through the environment, because every user can read a command line.
     secret = {"PGPASSWORD": unquote(url.password)} if url.password else {}
     without = url._replace(netloc=url.netloc.replace(f":{url.password}@", "@")).geturl()
-    os.execve(program, [program, f"--dbname={without}", *arguments], environment() | secret)  # noqa: S606  # it becomes psql
+    os.execve(program, [program, f"--dbname={without}", *arguments], environment() | secret)  # noqa: S606  # replaces this process with psql

@@ -1,4 +1,4 @@
-"""`tickwork down`: stops, from another shell, what `tickwork up` runs."""
+"""`tickwork down`: stops a running `tickwork up` from another shell."""
 
 import os
 import signal
@@ -7,18 +7,18 @@ import time
 import click
 
 from cli.console.output import print_json
-from cli.local.home.lock import holder
+from cli.local.home.lock import find_holder
 from shared.config import load_settings
 
-_LONGEST_S = 60.0
+_TIMEOUT_S = 60.0
 
 
 @click.command("down")
 @click.option("--json", "as_json", is_flag=True, help="JSON on stdout, for scripts.")
 def command(*, as_json: bool) -> None:
-    """Stop everything in order; finished when nothing runs any more."""
+    """Stop the stack. Stop its programs in order, and wait until all have ended."""
     home = load_settings().home
-    pid = holder(home)
+    pid = find_holder(home)
     if pid is None:
         if as_json:
             print_json({"stopped": False, "reason": f"no stack runs in {home}"})
@@ -28,14 +28,16 @@ def command(*, as_json: bool) -> None:
     if not as_json:
         click.echo(f"Stopping the stack of process {pid}", nl=False)
     os.kill(pid, signal.SIGTERM)
-    began = time.monotonic()
-    while holder(home) is not None:
-        if time.monotonic() - began > _LONGEST_S:
-            raise click.ClickException(f"process {pid} did not end within {_LONGEST_S:.0f} s: look at its terminal")
-        time.sleep(0.25)  # noqa: TID251  # a person waits here, no slot is held
+    started_at = time.monotonic()
+    while find_holder(home) is not None:
+        if time.monotonic() - started_at > _TIMEOUT_S:
+            raise click.ClickException(
+                f"process {pid} did not end within {_TIMEOUT_S:.0f} s: read the output in its terminal"
+            )
+        time.sleep(0.25)  # noqa: TID251  # a command waits here, not a worker
         if not as_json:
             click.echo(".", nl=False)
-    seconds = time.monotonic() - began
+    seconds = time.monotonic() - started_at
     if as_json:
         print_json({"stopped": True, "seconds": round(seconds, 1)})
     else:

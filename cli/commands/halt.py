@@ -1,29 +1,29 @@
-"""`tickwork halt`: no new entry on an account, or on all, until a person resumes; exits always pass."""
+"""`tickwork halt`: stops new entries on one account or all until `tickwork resume`; exits always pass."""
 
 import click
 
-from cli.client.flatten import confirm, flatten, what_is_there
+from cli.client.flatten import confirm, describe_holdings, flatten
 from cli.client.job_client import open_client
-from cli.client.lookup import some_accounts
+from cli.client.lookup import resolve_accounts
 from cli.client.stack import begin
-from cli.commands.flatten import closable
+from cli.commands.flatten import select_closable
 from cli.console.output import print_json
 from shared.db.accounts import accounts
 
 
 @click.command("halt")
 @click.argument("reason", nargs=-1, required=True)
-@click.option("--account", "account_word", metavar="ACCOUNT", help="Only this account, by id or name; else all.")
-@click.option("--flatten", "also_flattens", is_flag=True, help="Then flatten what was halted.")
-@click.option("--yes", is_flag=True, help="With --flatten: do not ask.")
+@click.option("--account", "account_word", metavar="ACCOUNT", help="Only this account, by id or name; default: all.")
+@click.option("--flatten", "also_flattens", is_flag=True, help="Also flatten the halted accounts.")
+@click.option("--yes", is_flag=True, help="With --flatten: skip the confirmation.")
 @click.option("--json", "as_json", is_flag=True, help="JSON on stdout, for scripts.")
 def command(
     reason: tuple[str, ...], account_word: str | None, *, also_flattens: bool, yes: bool, as_json: bool
 ) -> None:
-    """Stop new entries at once, for REASON; no worker is needed for it."""
+    """Stop new entries at once. Store REASON with the halt; no worker is needed."""
     why = " ".join(reason)
     with begin() as connection:
-        chosen = some_accounts(connection, account_word)
+        chosen = resolve_accounts(connection, account_word)
         if account_word is None:
             halted = accounts.halt(connection, why)
         else:
@@ -41,16 +41,16 @@ def command(
             click.echo(
                 f"Account {one.id} ({one.name}) is halted: {why}"
                 if one.id in halted
-                else f"Account {one.id} ({one.name}) was halted before, and keeps its reason: {one.halt}"
+                else f"Account {one.id} ({one.name}) was already halted: {one.halt}"
             )
     if not also_flattens:
         if not as_json:
-            click.echo("Entries that rest are taken back; positions are kept, and exits pass.")
-            click.echo("`tickwork resume REASON` lets entries through again.")
+            click.echo("Working entries are cancelled; positions stay open, and exits pass.")
+            click.echo("`tickwork resume REASON` allows entries again.")
         return
     with open_client() as client:
         with client.connect() as connection:
-            to_flatten, _ = closable(connection, account_word)
-            found = what_is_there(connection, to_flatten, None)
-        confirm(f"It is halted. Flatten everything of {found}?", yes=yes, as_json=as_json)
+            to_flatten, _ = select_closable(connection, account_word)
+            found = describe_holdings(connection, to_flatten, None)
+        confirm(f"Entries are halted. Flatten everything: {found}?", yes=yes, as_json=as_json)
         flatten(client, to_flatten, None, f"halted: {why}", None, as_json=as_json)

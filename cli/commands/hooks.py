@@ -1,4 +1,4 @@
-"""`tickwork hooks`: who may post alerts, each under a URL of its own that trades one account."""
+"""`tickwork hooks`: the webhooks that take alerts, each with its own URL and its accounts."""
 
 import json
 import secrets
@@ -10,8 +10,8 @@ from urllib.parse import urlsplit
 import click
 from sqlalchemy import Engine
 
-from cli.client.lookup import account
-from cli.client.stack import settings_of_stack
+from cli.client.lookup import match_account
+from cli.client.stack import load_stack_settings
 from cli.console.output import print_json, print_table
 from shared.clock import monotonic
 from shared.config import Settings
@@ -30,7 +30,7 @@ _TRADINGVIEW_PORTS = {None, 80, 443}
 
 @click.group(name="hooks")
 def command() -> None:
-    """Make, list and remove the URLs that alerts are posted to."""
+    """Add, list and remove webhooks for alerts."""
 
 
 @command.command("add")
@@ -40,42 +40,42 @@ def command() -> None:
     "account_words",
     multiple=True,
     metavar="ACCOUNT",
-    help="Its id or name; may be left out if exactly one may trade, and given again for accounts that copy the first.",
+    help="Account to trade, by id or name; default: the only tradable one. Repeat it for follower accounts.",
 )
 @click.option("--json", "as_json", is_flag=True, help='{"url": ...} on stdout, for scripts.')
 def add(name: str, account_words: tuple[str, ...], *, as_json: bool) -> None:
-    """Make a webhook NAME and print its URL; it is shown this once, for only its hash is kept."""
+    """Add a webhook and print its URL. The URL is shown only once: only its hash is stored."""
     if not name.strip() or not name.isprintable():
-        raise click.ClickException(f"{name!r} is no name for a hook: give it a word, such as tradingview")
-    settings = settings_of_stack()
+        raise click.ClickException(f"invalid hook name {name!r}: expected printable text, such as tradingview")
+    settings = load_stack_settings()
     if not settings.receiver_url:
         raise click.ClickException("the receiver's URL is unknown: start the stack, or set TICKWORK_RECEIVER_URL")
     token = secrets.token_urlsafe(_TOKEN_BYTES)
     url = f"{settings.receiver_url.rstrip('/')}/hooks/tv/{token}"
-    with _engine(settings) as engine:
-        known, hook_id = _known_accounts(engine), new_id()
+    with _open_engine(settings) as engine:
+        known, hook_id = _wait_for_accounts(engine), new_id()
         trading, *copying = list(
-            {one.id: one for one in (account(known, word) for word in account_words or [None])}.values()
+            {one.id: one for one in (match_account(known, word) for word in account_words or [None])}.values()
         )
         with engine.begin() as connection:
             statement = hooks.add(hook_id, name, hooks.token_hash(token), trading.id)
             if connection.execute(statement).one_or_none() is None:
-                raise click.ClickException(f"a hook was called {name!r} before: choose another name")
+                raise click.ClickException(f"hook name {name!r} is already used: choose another name")
             hooks.copy_to(connection, hook_id, [one.id for one in copying])
             tracked = contracts.tracked_roots(connection)
     if as_json:
         print_json({"url": url})
     else:
         traded = ", then ".join(f"account {one.id} ({one.name})" for one in (trading, *copying))
-        click.echo(f"Hook {name} trades {traded}. Its URL, shown only now:\n\n  {url}\n")
+        click.echo(f"Hook {name} trades {traded}. Its URL, shown only once:\n\n  {url}\n")
         click.echo("\n".join(guidance(url, min(tracked, default=_EXAMPLE_ROOT))))
 
 
 @command.command("list")
 @click.option("--json", "as_json", is_flag=True, help="JSON on stdout, for scripts.")
 def list_hooks(*, as_json: bool) -> None:
-    """List the webhooks, also those that were removed."""
-    with _engine(settings_of_stack()) as engine, engine.connect() as connection:
+    """List the webhooks, also removed ones."""
+    with _open_engine(load_stack_settings()) as engine, engine.connect() as connection:
         found = [hooks.hook_of(row) for row in connection.execute(hooks.all_by_name())]
         further = hooks.further_accounts(connection)
     columns = ("name", "account_id", "created_at", "revoked_at")
@@ -87,17 +87,19 @@ def list_hooks(*, as_json: bool) -> None:
         print_json({"hooks": rows})
     else:
         shown = [row | {"copied_to": ", ".join(map(str, row["copy_account_ids"])) or None} for row in rows]
-        print_table("Hooks", shown, (*columns, "copied_to"), empty="No hooks yet: `tickwork hooks add NAME` makes one.")
+        print_table(
+            "Hooks", shown, (*columns, "copied_to"), empty="No hooks yet: add one with `tickwork hooks add NAME`."
+        )
 
 
 @command.command("remove")
 @click.argument("name")
 @click.option("--json", "as_json", is_flag=True, help="JSON on stdout, for scripts.")
 def remove(name: str, *, as_json: bool) -> None:
-    """End webhook NAME for good: its URL answers like one that never was."""
-    with _engine(settings_of_stack()) as engine, engine.begin() as connection:
+    """Remove a webhook for good. Its URL then answers 404, like an unknown URL."""
+    with _open_engine(load_stack_settings()) as engine, engine.begin() as connection:
         if connection.execute(hooks.revoke(name)).one_or_none() is None:
-            raise click.ClickException(f"no hook called {name!r} is in use: `tickwork hooks list` shows them")
+            raise click.ClickException(f"no active hook is named {name!r}: `tickwork hooks list` lists the hooks")
     if as_json:
         print_json({"removed": name})
     else:
@@ -105,18 +107,19 @@ def remove(name: str, *, as_json: bool) -> None:
 
 
 def guidance(url: str, root: str) -> Iterator[str]:
-    """Yield what a person needs to post a first alert: by hand, and from TradingView."""
+    """Yield examples for a first alert: with curl, and from TradingView."""
     by_hand = {"action": "buy", "symbol": root, "quantity": 1, "stop_loss_ticks": 40, "id": "try-1"}
     yield f"Try it:\n\n  curl -sS '{url}' -d '{json.dumps(by_hand)}'\n"
-    yield f"TradingView, message of a strategy's alert:\n\n  {tradingview_message(root)}\n"
-    yield f'and of an alert that gets out of everything in {root}:\n\n  {{"action": "close", "symbol": "{root}"}}\n'
+    yield f"TradingView message of a strategy's alert:\n\n  {tradingview_message(root)}\n"
+    close = {"action": "close", "symbol": root}
+    yield f"TradingView message of an alert that closes everything in {root}:\n\n  {json.dumps(close)}\n"
     if urlsplit(url).scheme != "https" or urlsplit(url).port not in _TRADINGVIEW_PORTS:
-        yield "TradingView itself reaches public addresses only, on port 80 or 443: put a proxy with https in front and"
-        yield "set TICKWORK_RECEIVER_URL to its address."
+        yield "TradingView reaches only public addresses, on port 80 or 443: put a proxy with https in front of the"
+        yield "receiver, and set TICKWORK_RECEIVER_URL to its address."
 
 
 def tradingview_message(root: str) -> str:
-    """Return an alert for TradingView to fill in; its id makes a resend the same alert, a later order another."""
+    """Return an alert with TradingView's placeholders; a resend has the same id, a later order another."""
     message = {
         "action": "{{strategy.order.action}}",
         "symbol": root,
@@ -128,8 +131,8 @@ def tradingview_message(root: str) -> str:
     return json.dumps(message)
 
 
-def _known_accounts(engine: Engine) -> list[AccountRow]:
-    """Return the accounts, waiting a little for the venue's first answer."""
+def _wait_for_accounts(engine: Engine) -> list[AccountRow]:
+    """Return the accounts; wait up to 15 s for the first snapshot of them."""
     pause, gives_up_at = Event(), monotonic() + _FIRST_SNAPSHOT_S
     while True:
         with engine.connect() as connection:
@@ -140,7 +143,7 @@ def _known_accounts(engine: Engine) -> list[AccountRow]:
 
 
 @contextmanager
-def _engine(settings: Settings) -> Iterator[Engine]:
+def _open_engine(settings: Settings) -> Iterator[Engine]:
     engine = make_engine(settings.need_database(), program="cli", pool_size=1)
     try:
         yield engine

@@ -1,4 +1,4 @@
-"""`tickwork metrics`: calls to the venue, jobs, the system, strategies."""
+"""`tickwork metrics`: venue calls, queues, the feed, programs and strategies."""
 
 from datetime import timedelta
 from typing import Any
@@ -6,8 +6,8 @@ from typing import Any
 import click
 import psutil
 
-from cli.client.feed_health import feed_figures, print_feed
-from cli.client.stack import connect, running_programs
+from cli.client.feed_health import print_feed, read_feed_figures
+from cli.client.stack import connect, list_running_programs
 from cli.console.output import print_json, print_table
 from shared.db.metrics import metrics
 from shared.fleets import Queue
@@ -20,11 +20,11 @@ _STATES = ("queued", "running", "succeeded", "failed", "dead", "expired", "cance
 
 @click.command(name="metrics")
 @click.option(
-    "--minutes", default=60, show_default=True, type=click.IntRange(1, 7 * 24 * 60), help="How far back to look."
+    "--minutes", default=60, show_default=True, type=click.IntRange(1, 7 * 24 * 60), help="Minutes to sum up."
 )
 @click.option("--json", "as_json", is_flag=True, help="JSON on stdout, for scripts.")
 def command(minutes: int, *, as_json: bool) -> None:
-    """Sum up the last minutes."""
+    """Show figures of the last minutes. They cover venue calls, queues, the feed, programs and strategies."""
     window = timedelta(minutes=minutes)
     with connect() as connection:
         api = metrics.api_summary(connection, window)
@@ -33,8 +33,8 @@ def command(minutes: int, *, as_json: bool) -> None:
         strategies = metrics.strategy_summary(connection, window)
     for row in api:
         row["error_rate"] = f"{100 * row['error_count'] / row['count']:.1f} %"
-    queues, feed = _by_queue(counts), feed_figures()
-    system = _system()
+    queues, feed = _count_by_queue(counts), read_feed_figures()
+    system = _read_system()
     if as_json:
         figures = {
             "api": api,
@@ -46,9 +46,9 @@ def command(minutes: int, *, as_json: bool) -> None:
         }
         print_json({"minutes": minutes, **figures})
         return
-    print_table(f"Calls to the venue, last {minutes} min, slowest first", api, _API, empty="No calls to the venue.")
+    print_table(f"Venue calls, last {minutes} min, slowest first", api, _API, empty="No venue calls.")
     print_table("Jobs", queues, ("queue", *_STATES), empty="")
-    print_table("Queues: what was repaired, and the canary sent through each", canaries, _CANARIES, empty="")
+    print_table("Queues: backlog, repairs and canary", canaries, _CANARIES, empty="")
     print_feed(feed)
     print_table(
         "System",
@@ -62,16 +62,16 @@ def command(minutes: int, *, as_json: bool) -> None:
     print_table(f"Strategies, last {minutes} min", strategies, _STRATEGIES, empty="No strategy was evaluated.")
 
 
-def _by_queue(counts: list[dict[str, Any]]) -> list[dict[str, Any]]:
+def _count_by_queue(counts: list[dict[str, Any]]) -> list[dict[str, Any]]:
     found = {(row["queue"], row["state"]): row["count"] for row in counts}
     return [
         {"queue": queue.value, **{state: found.get((queue.value, state), 0) for state in _STATES}} for queue in Queue
     ]
 
 
-def _system() -> dict[str, Any]:
+def _read_system() -> dict[str, Any]:
     programs = []
-    for name, pid in running_programs():
+    for name, pid in list_running_programs():
         try:
             family = [psutil.Process(pid), *psutil.Process(pid).children(recursive=True)]
             for process in family:
@@ -84,17 +84,17 @@ def _system() -> dict[str, Any]:
         "cpu_percent": cpu,
         "memory_percent": psutil.virtual_memory().percent,
         "load": " ".join(f"{load:.2f}" for load in psutil.getloadavg()),
-        "programs": [_usage(name, family) for name, family in programs],
+        "programs": [_process_usage(name, family) for name, family in programs],
     }
 
 
-def _usage(name: str, family: list[psutil.Process]) -> dict[str, Any]:
+def _process_usage(name: str, family: list[psutil.Process]) -> dict[str, Any]:
     cpu, memory, count = 0.0, 0, 0
     for process in family:
         try:
             cpu += process.cpu_percent()
             memory += process.memory_info().rss
-        except psutil.Error:  # it ended since
+        except psutil.Error:  # the process has ended
             continue
         count += 1
     return {"name": name, "cpu_percent": round(cpu), "memory_mb": memory // 2**20, "processes": count}

@@ -1,4 +1,4 @@
-"""`tickwork orders market`, `limit`, `stop`, `trail` and `bracket`: entries typed by hand, judged like any other."""
+"""`tickwork orders market`, `limit`, `stop`, `trail` and `bracket`: manual entries, checked like any other."""
 
 from collections.abc import Callable
 from datetime import timedelta
@@ -10,7 +10,7 @@ import click
 from sqlalchemy import Connection
 
 from cli.client.job_client import JobClient, open_client, wait_option
-from cli.client.lookup import active_contract, need_tick, one_account, short_id
+from cli.client.lookup import require_tick_multiple, resolve_account, resolve_active_contract, short_id
 from cli.console.output import print_json, print_table
 from cli.console.params import PriceType, SideType, account_option
 from shared.db import views
@@ -25,72 +25,83 @@ _OPTIONS = [
     click.argument("side", type=SideType(), metavar="SIDE"),
     click.argument("quantity", type=click.IntRange(min=1), required=False),
     account_option,
-    click.option("--stop", "stop_ticks", type=_TICKS, metavar="TICKS", help="Stop loss, so far from the entry."),
+    click.option("--stop", "stop_ticks", type=_TICKS, metavar="TICKS", help="Stop loss, as a distance from the entry."),
     click.option("--stop-price", "stop_loss", type=PriceType(), metavar="PRICE", help="Stop loss at this price."),
-    click.option("--target", "target_ticks", type=_TICKS, metavar="TICKS", help="Take profit, so far from the entry."),
+    click.option(
+        "--target", "target_ticks", type=_TICKS, metavar="TICKS", help="Take profit, as a distance from the entry."
+    ),
     click.option("--target-price", "take_profit", type=PriceType(), metavar="PRICE", help="Take profit at this price."),
-    click.option("--breakeven", type=_TICKS, metavar="TICKS", help="Profit at which the stop goes to the entry."),
-    click.option("--trail", type=_TICKS, metavar="TICKS", help="How far the stop follows behind the best price."),
-    click.option("--risk", type=PriceType(), metavar="DOLLARS", help="What the stop may cost, instead of QUANTITY."),
-    click.option("--dry-run", is_flag=True, help="Say what would be sent and what risk says; send nothing."),
+    click.option(
+        "--breakeven", type=_TICKS, metavar="TICKS", help="Profit at which the stop moves to the entry price."
+    ),
+    click.option("--trail", type=_TICKS, metavar="TICKS", help="Distance of a trailing stop from the best price."),
+    click.option(
+        "--risk",
+        type=PriceType(),
+        metavar="DOLLARS",
+        help="Loss at the stop that sets the quantity, instead of QUANTITY.",
+    ),
+    click.option("--dry-run", is_flag=True, help="Show the order and the pre-trade checks; send nothing."),
     wait_option,
     click.option("--json", "as_json", is_flag=True, help="JSON on stdout, for scripts."),
 ]
 
 
-def _entry(function: Callable[..., None]) -> Callable[..., None]:
+def _add_entry_options(function: Callable[..., None]) -> Callable[..., None]:
     for option in reversed(_OPTIONS):
         function = option(function)
     return function
 
 
 @click.command("market")
-@_entry
-def market_order(**given: Any) -> None:  # noqa: ANN401  # click's own, each checked by its type
-    """Enter at the market: `orders market MNQ buy 1 --stop 40`."""
-    _enter(OrderType.MARKET, None, **given)
+@_add_entry_options
+def market_order(**given: Any) -> None:  # noqa: ANN401  # click's values, checked by their types
+    """Enter at the market. Example: `orders market MNQ buy 1 --stop 40`."""
+    _submit_entry(OrderType.MARKET, None, **given)
 
 
 @click.command("limit")
-@click.option("--price", type=PriceType(), required=True, help="Where to buy or sell.")
-@_entry
+@click.option("--price", type=PriceType(), required=True, help="Limit price.")
+@_add_entry_options
 def limit_order(price: Decimal, **given: Any) -> None:  # noqa: ANN401  # as above
-    """Enter at a price or better: `orders limit MNQ buy 1 --price 21500.25 --stop 40`."""
-    _enter(OrderType.LIMIT, price, **given)
+    """Enter at a price or better. Example: `orders limit MNQ buy 1 --price 21500.25 --stop 40`."""
+    _submit_entry(OrderType.LIMIT, price, **given)
 
 
 @click.command("stop")
-@click.option("--price", type=PriceType(), required=True, help="From where on to buy or sell at the market.")
-@_entry
+@click.option("--price", type=PriceType(), required=True, help="Stop price: beyond it the order trades at the market.")
+@_add_entry_options
 def stop_order(price: Decimal, **given: Any) -> None:  # noqa: ANN401  # as above
-    """Enter when the market goes through a price: `orders stop MNQ sell 1 --price 21400 --stop 40`."""
-    _enter(OrderType.STOP, price, **given)
+    """Enter at a stop price. Example: `orders stop MNQ sell 1 --price 21400 --stop 40`."""
+    _submit_entry(OrderType.STOP, price, **given)
 
 
 @click.command("trail")
-@click.option("--price", type=PriceType(), required=True, help="Where the trailing order begins; its distance stays.")
-@_entry
+@click.option(
+    "--price", type=PriceType(), required=True, help="Initial stop price; its distance from the market stays."
+)
+@_add_entry_options
 def trailing_order(price: Decimal, **given: Any) -> None:  # noqa: ANN401  # as above
-    """Enter by an order that follows the market: `orders trail MNQ buy 1 --price 21520 --stop 40`."""
-    _enter(OrderType.TRAILING_STOP, price, **given)
+    """Enter with a trailing stop order. Example: `orders trail MNQ buy 1 --price 21520 --stop 40`."""
+    _submit_entry(OrderType.TRAILING_STOP, price, **given)
 
 
 @click.command("bracket")
-@click.option("--price", type=PriceType(), help="Enter by a limit at this price; without it at the market.")
-@_entry
+@click.option("--price", type=PriceType(), help="Limit price; default: enter at the market.")
+@_add_entry_options
 def bracket_order(price: Decimal | None, **given: Any) -> None:  # noqa: ANN401  # as above
-    """Enter with a stop and a target, both needed: `orders bracket MNQ buy 1 --stop 40 --target 80`."""
+    """Enter with a stop and a target. Example: `orders bracket MNQ buy 1 --stop 40 --target 80`."""
     if given["stop_ticks"] is None and given["stop_loss"] is None:
         raise click.UsageError("a bracket needs a stop: add --stop TICKS or --stop-price PRICE")
     if given["target_ticks"] is None and given["take_profit"] is None:
         raise click.UsageError("a bracket needs a target: add --target TICKS or --target-price PRICE")
-    _enter(OrderType.MARKET if price is None else OrderType.LIMIT, price, **given)
+    _submit_entry(OrderType.MARKET if price is None else OrderType.LIMIT, price, **given)
 
 
 COMMANDS = (market_order, limit_order, stop_order, trailing_order, bracket_order)
 
 
-def _enter(
+def _submit_entry(
     type_: OrderType,
     price: Decimal | None,
     *,
@@ -102,44 +113,44 @@ def _enter(
     _refuse_contradictions(given)
     with open_client() as client:
         with client.transaction() as tx:
-            request = _request(tx.connection, type_, price, given, is_dry_run=dry_run)
-            # A rehearsal is nobody's business once its command has ended.
-            keeps = timedelta(seconds=wait_s) if dry_run else client.settings.entry_ttl
-            job_id = tx.enqueue(request, expires_after=keeps).job_id
-        ending = client.wait([job_id], wait_s, quiet=as_json)
-        root = ending.of(job_id)
+            request = _build_request(tx.connection, type_, price, given, is_dry_run=dry_run)
+            # A dry run expires when its command stops waiting.
+            lifetime = timedelta(seconds=wait_s) if dry_run else client.settings.entry_ttl
+            job_id = tx.enqueue(request, expires_after=lifetime).job_id
+        outcomes = client.wait([job_id], wait_s, quiet=as_json)
+        root = outcomes.get(job_id)
         if dry_run or root.state != "succeeded":
-            ending.demand_success()
+            outcomes.require_success()
         if dry_run:
-            _print_preview(ending.result(job_id), as_json=as_json)
+            _print_preview(outcomes.result(job_id), as_json=as_json)
             return
-        order_id = UUID(ending.result(job_id)["order_id"])
-        shown = _shown(client, order_id)
+        order_id = UUID(outcomes.result(job_id)["order_id"])
+        shown = _read_order(client, order_id)
         order = shown["order"][0]
         if order["state"] in _FAILED:
-            raise click.ClickException(f"the order is {order['state']}: {order['reason'] or 'no reason was given'}")
-        trouble = ending.trouble()
+            raise click.ClickException(f"the order is {order['state']}: {order['reason'] or 'no reason given'}")
+        problem = outcomes.describe_problem()
         if as_json:
-            print_json({"job_id": job_id, **shown, "order": order, "error": trouble})
+            print_json({"job_id": job_id, **shown, "order": order, "error": problem})
         else:
             _print_order(order, shown["legs"])
-        if trouble is not None:
+        if problem is not None:
             if not as_json:
-                click.echo(f"tickwork: {trouble}", err=True)
+                click.echo(f"tickwork: {problem}", err=True)
             raise click.exceptions.Exit(1)
 
 
 def _refuse_contradictions(given: dict[str, Any]) -> None:
     if (given["quantity"] is None) is (given["risk"] is None):
-        raise click.UsageError("say how much: QUANTITY contracts, or --risk DOLLARS, and not both")
+        raise click.UsageError("the size is needed once: give QUANTITY contracts or --risk DOLLARS, not both")
     for ticks, price, name in (("stop_ticks", "stop_loss", "--stop"), ("target_ticks", "take_profit", "--target")):
         if given[ticks] is not None and given[price] is not None:
             raise click.UsageError(
-                f"{name} {given[ticks]} and {name}-price {given[price]} name two levels: give one of them"
+                f"{name} {given[ticks]} and {name}-price {given[price]} set two levels: give one of them"
             )
 
 
-def _request(
+def _build_request(
     connection: Connection,
     type_: OrderType,
     price: Decimal | None,
@@ -147,9 +158,9 @@ def _request(
     *,
     is_dry_run: bool,
 ) -> EnterManually:
-    account = one_account(connection, given["account_word"])
-    contract = active_contract(connection, given["symbol"])
-    need_tick("--price", price, contract)
+    account = resolve_account(connection, given["account_word"])
+    contract = resolve_active_contract(connection, given["symbol"])
+    require_tick_multiple("--price", price, contract)
     side: Side = given["side"]
     return EnterManually(
         account_id=account.id,
@@ -157,11 +168,11 @@ def _request(
         side=side,
         type=type_,
         quantity=given["quantity"],
-        risk=_text(given["risk"]),
+        risk=_to_text(given["risk"]),
         stop_loss_ticks=given["stop_ticks"],
         take_profit_ticks=given["target_ticks"],
-        stop_loss=_text(given["stop_loss"]),
-        take_profit=_text(given["take_profit"]),
+        stop_loss=_to_text(given["stop_loss"]),
+        take_profit=_to_text(given["take_profit"]),
         breakeven_ticks=given["breakeven"],
         trail_ticks=given["trail"],
         is_dry_run=is_dry_run,
@@ -169,23 +180,23 @@ def _request(
     )
 
 
-def _text(number: Decimal | None) -> str | None:
+def _to_text(number: Decimal | None) -> str | None:
     return None if number is None else str(number)
 
 
-def _shown(client: JobClient, order_id: UUID) -> dict[str, Any]:
+def _read_order(client: JobClient, order_id: UUID) -> dict[str, Any]:
     with client.connect() as connection:
         return views.one_order(connection, order_id)
 
 
 def _print_order(order: dict[str, Any], legs: list[dict[str, Any]]) -> None:
-    click.echo(f"{sentence(order)}, id …{short_id(order['id'])}")
+    click.echo(f"{describe_order(order)}, id …{short_id(order['id'])}")
     for leg in legs:
-        click.echo(f"  {leg['role'].lower().replace('_', ' ')}: {sentence(leg)}, id …{short_id(leg['id'])}")
+        click.echo(f"  {leg['role'].lower().replace('_', ' ')}: {describe_order(leg)}, id …{short_id(leg['id'])}")
 
 
-def sentence(order: dict[str, Any]) -> str:
-    """Return what an order is and how it snapshots, in one line."""
+def describe_order(order: dict[str, Any]) -> str:
+    """Return an order and its state in one line."""
     at = next((order[name] for name in ("limit_price", "stop_price", "trail_price") if order[name] is not None), None)
     price = "" if at is None else f" at {at.normalize():f}"
     filled = order["average_fill_price"]
@@ -200,15 +211,17 @@ def _print_preview(result: dict[str, Any], *, as_json: bool) -> None:
     if as_json:
         print_json(result)
     else:
-        click.echo("Nothing was sent: this is a rehearsal.")
+        click.echo("Dry run: nothing was sent.")
         wanted = result.get("would_send") or {}
-        rows = [{"what": name.replace("_", " "), "value": value} for name, value in wanted.items() if value is not None]
+        rows = [
+            {"field": name.replace("_", " "), "value": value} for name, value in wanted.items() if value is not None
+        ]
         if rows:
-            print_table("Would be sent", rows, ("what", "value"), empty="")
-            click.echo("No rule forbids it.")
+            print_table("Order to send", rows, ("field", "value"), empty="")
+            click.echo("Every pre-trade check passes.")
         else:
-            click.echo("Risk would refuse it:")
-            said = [f"{rule['rule']}: {rule['says']}" for rule in result.get("rules") or []]
-            click.echo("\n".join(f"  {line}" for line in said or [str(refused)]))
+            click.echo("The pre-trade checks would deny it:")
+            violations = [f"{rule['rule']}: {rule['says']}" for rule in result.get("rules") or []]
+            click.echo("\n".join(f"  {line}" for line in violations or [str(refused)]))
     if refused:
         raise click.exceptions.Exit(1)

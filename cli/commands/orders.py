@@ -1,4 +1,4 @@
-"""`tickwork orders`: what was sent, filled and is working, and what a person asks of it."""
+"""`tickwork orders`: positions, orders and fills; cancel and modify."""
 
 from decimal import Decimal
 from typing import Any
@@ -7,12 +7,12 @@ import click
 from sqlalchemy import Connection
 
 from cli.client.job_client import open_client, wait_option
-from cli.client.lookup import concerned_contract, need_tick, one_order, short_id, some_accounts
-from cli.client.order_changes import OrderChangeRequest, carry_out, refuse_ended
-from cli.client.risk_view import alarms
+from cli.client.lookup import find_order, require_tick_multiple, resolve_accounts, resolve_contract, short_id
+from cli.client.order_changes import OrderChangeRequest, apply_changes, require_open_orders
+from cli.client.risk_view import list_alarms
 from cli.client.stack import connect
 from cli.commands import order_entry
-from cli.commands.order_entry import sentence
+from cli.commands.order_entry import describe_order
 from cli.console.output import print_json, print_table
 from cli.console.params import OrderIdType, PriceType, account_option
 from shared.db import views
@@ -43,31 +43,33 @@ _POSITIONS = ("account_name", "contract_id", "direction", "quantity", "average_p
 _CHANGES = ("created_at", "kind", "quantity", "limit_price", "stop_price", "state", "outcome", "origin", "reason")
 _PRICE_OF = {"limit_price": {OrderType.LIMIT}, "stop_price": {OrderType.STOP}}
 _LEGS = {Role.STOP_LOSS, Role.TAKE_PROFIT}
-_as_json = click.option("--json", "as_json", is_flag=True, help="JSON on stdout, for scripts.")
-_dry_run = click.option("--dry-run", is_flag=True, help="Say what would be sent; send nothing.")
+_json_option = click.option("--json", "as_json", is_flag=True, help="JSON on stdout, for scripts.")
+_dry_run_option = click.option("--dry-run", is_flag=True, help="Show the requests; send nothing.")
 
 
 @click.group(name="orders", invoke_without_command=True)
 @click.option("--state", type=click.Choice([state.value for state in OrderState]), help="Only orders in this state.")
-@click.option("--limit", default=20, show_default=True, type=click.IntRange(1, 10_000))
-@_as_json
+@click.option(
+    "--limit", default=20, show_default=True, type=click.IntRange(1, 10_000), help="Most orders and fills to list."
+)
+@_json_option
 @click.pass_context
 def command(ctx: click.Context, state: str | None, limit: int, *, as_json: bool) -> None:
-    """List positions, orders and fills, newest first; with a verb, enter, cancel or modify."""
+    """List positions, orders and fills. Newest first; the subcommands enter, cancel and modify orders."""
     if ctx.invoked_subcommand is not None:
         return
     with connect() as connection:
         found = views.orders_of(connection, state=state, limit=limit)
         fills = views.fills(connection, limit=limit)
         held = views.positions(connection)
-        warned = alarms(connection)
+        alarms = list_alarms(connection)
     if as_json:
-        print_json({"positions": held, "orders": found, "fills": fills, "alarms": warned})
+        print_json({"positions": held, "orders": found, "fills": fills, "alarms": alarms})
         return
-    for line in warned:
+    for line in alarms:
         click.echo(line)
     print_table("Positions", held, _POSITIONS, empty="Flat: no open position.")
-    print_table("Orders", [_listed(row) for row in found], _ORDERS, empty="No such orders.")
+    print_table("Orders", [_to_table_row(row) for row in found], _ORDERS, empty="No such orders.")
     print_table("Fills (market time)", fills, _FILLS, empty="No fills.")
 
 
@@ -77,36 +79,36 @@ for _command in order_entry.COMMANDS:
 
 @command.command("show")
 @click.argument("digits", metavar="ID", type=OrderIdType())
-@_as_json
+@_json_option
 def show(digits: str, *, as_json: bool) -> None:
-    """Show an order, its legs, what was asked of it, and its fills."""
+    """Show an order in full. Print its legs, change requests and fills."""
     with connect() as connection:
-        found = views.one_order(connection, one_order(connection, digits).id)
+        found = views.one_order(connection, find_order(connection, digits).id)
     if as_json:
         print_json(found | {"order": found["order"][0]})
         return
     order = found["order"][0]
-    click.echo(f"{order['role']} {order['id']} of {order['account_name']}: {sentence(order)}")
+    click.echo(f"{order['role']} {order['id']} of {order['account_name']}: {describe_order(order)}")
     for name in ("reason", "origin", "venue_order_id", "client_order_id", "stop_loss_ticks", "take_profit_ticks",
                  "breakeven_ticks", "trail_ticks", "correlation_id"):  # fmt: skip
         if order[name] is not None:
             click.echo(f"  {name.replace('_', ' '):18} {order[name]}")
     for title in ("entry", "legs"):
         if found[title]:
-            rows = [_listed(row) for row in found[title]]
-            print_table({"entry": "Its entry", "legs": "Its legs"}[title], rows, _ORDERS, empty="")
-    print_table("Changes asked of it", found["changes"], _CHANGES, empty="No change was asked of it.")
-    print_table("Its fills (market time)", found["fills"], _FILLS, empty="No fills.")
+            rows = [_to_table_row(row) for row in found[title]]
+            print_table({"entry": "Entry", "legs": "Legs"}[title], rows, _ORDERS, empty="")
+    print_table("Change requests", found["changes"], _CHANGES, empty="No change requests.")
+    print_table("Fills (market time)", found["fills"], _FILLS, empty="No fills.")
 
 
 @command.command("cancel")
 @click.argument("ids", metavar="ID...", nargs=-1, type=OrderIdType())
-@click.option("--all", "is_all", is_flag=True, help="Every order but the stops and targets of what is held.")
-@click.option("--contract", "symbol", metavar="SYMBOL", help="With --all: only of this contract.")
+@click.option("--all", "is_all", is_flag=True, help="Cancel every order, except stops and targets of open positions.")
+@click.option("--contract", "symbol", metavar="SYMBOL", help="With --all: only orders in this contract.")
 @account_option
-@_dry_run
+@_dry_run_option
 @wait_option
-@_as_json
+@_json_option
 def cancel(
     ids: tuple[str, ...],
     symbol: str | None,
@@ -117,30 +119,30 @@ def cancel(
     dry_run: bool,
     as_json: bool,
 ) -> None:
-    """Cancel orders, by id or all; halts and closed markets do not matter."""
+    """Cancel orders by id, or all. Allowed during a halt and while the market is closed."""
     if bool(ids) == is_all or (not is_all and (symbol or account_word)):
         raise SettingsError(
-            "say which: `orders cancel ID...`, or `orders cancel --all [--contract SYMBOL] [--account A]`"
+            "choose the orders: `orders cancel ID...`, or `orders cancel --all [--contract SYMBOL] [--account A]`"
         )
     with open_client() as client:
         with client.connect() as connection:
             if is_all:
-                found = _every(connection, account_word, symbol)
+                found = _list_cancellable(connection, account_word, symbol)
             else:
-                found = list({one.id: one for one in (one_order(connection, digits) for digits in ids)}.values())
+                found = list({one.id: one for one in (find_order(connection, digits) for digits in ids)}.values())
         changes = [OrderChangeRequest(order, ChangeKind.CANCEL) for order in found]
-        refuse_ended(changes)
-        carry_out(client, changes, "cancelled", wait_s, dry_run=dry_run, as_json=as_json)
+        require_open_orders(changes)
+        apply_changes(client, changes, "cancelled", wait_s, dry_run=dry_run, as_json=as_json)
 
 
 @command.command("modify")
 @click.argument("digits", metavar="ID", type=OrderIdType())
-@click.option("--quantity", type=click.IntRange(min=1), help="How many contracts in all, with those filled.")
-@click.option("--limit", "limit_price", type=PriceType(), metavar="PRICE", help="Another limit price.")
-@click.option("--stop", "stop_price", type=PriceType(), metavar="PRICE", help="Another stop price.")
-@_dry_run
+@click.option("--quantity", type=click.IntRange(min=1), help="New total quantity, filled contracts included.")
+@click.option("--limit", "limit_price", type=PriceType(), metavar="PRICE", help="New limit price.")
+@click.option("--stop", "stop_price", type=PriceType(), metavar="PRICE", help="New stop price.")
+@_dry_run_option
 @wait_option
-@_as_json
+@_json_option
 def modify(
     digits: str,
     quantity: int | None,
@@ -151,36 +153,36 @@ def modify(
     dry_run: bool,
     as_json: bool,
 ) -> None:
-    """Change the size or the price of a working order."""
+    """Change the quantity or the price of a working order."""
     if quantity is None and limit_price is None and stop_price is None:
-        raise SettingsError("say what is to change: --quantity N, --limit PRICE or --stop PRICE")
+        raise SettingsError("nothing to change: give --quantity N, --limit PRICE or --stop PRICE")
     with open_client() as client:
         with client.connect() as connection:
-            order = one_order(connection, digits)
+            order = find_order(connection, digits)
             contract = contracts.require(connection, order.contract_id)
         change = OrderChangeRequest(order, ChangeKind.MODIFY, quantity, limit_price, stop_price)
-        refuse_ended([change])
+        require_open_orders([change])
         for name, price in (("limit_price", limit_price), ("stop_price", stop_price)):
             if price is not None and order.type not in _PRICE_OF[name]:
-                raise RefusedError(f"order {order.id} is a {order.type}, which has no {name} to set to {price}")
-            need_tick(f"--{name.partition('_')[0]}", price, contract)
+                raise RefusedError(f"order {order.id} is a {order.type} order: it has no {name} to set to {price}")
+            require_tick_multiple(f"--{name.partition('_')[0]}", price, contract)
         if quantity is not None and quantity <= order.filled_quantity:
             raise RefusedError(
-                f"{order.filled_quantity} of order {order.id} are filled: --quantity {quantity} is too few"
+                f"invalid --quantity '{quantity}': {order.filled_quantity} of order {order.id} are already filled"
             )
         if quantity is not None and quantity > order.quantity and order.role not in _LEGS:
             raise RefusedError(
-                f"order {order.id} was judged with {order.quantity} contracts: place another for the rest, which risk "
-                "judges, as `tickwork orders market, limit, stop` do"
+                f"invalid --quantity '{quantity}': the pre-trade checks allowed {order.quantity} for order {order.id}; "
+                "enter the rest as a new order, such as `tickwork orders limit`"
             )
-        carry_out(client, [change], "modified", wait_s, dry_run=dry_run, as_json=as_json)
+        apply_changes(client, [change], "modified", wait_s, dry_run=dry_run, as_json=as_json)
 
 
-def _every(connection: Connection, account_word: str | None, symbol: str | None) -> list[OrderRow]:
-    """Return every open order but the legs that protect what is held, or will."""
-    chosen = some_accounts(connection, account_word)
+def _list_cancellable(connection: Connection, account_word: str | None, symbol: str | None) -> list[OrderRow]:
+    """Return every open order, without suspended orders and without the legs of open positions."""
+    chosen = resolve_accounts(connection, account_word)
     ids = [one.id for one in chosen]
-    contract = None if symbol is None else concerned_contract(connection, ids, symbol).id
+    contract = None if symbol is None else resolve_contract(connection, ids, symbol).id
     held = {(row.account_id, row.contract_id) for row in positions.in_accounts(connection, ids)}
     found = [order for account_id in ids for order in orders.open_of(connection, account_id)]
     return [
@@ -192,5 +194,5 @@ def _every(connection: Connection, account_word: str | None, symbol: str | None)
     ]
 
 
-def _listed(row: dict[str, Any]) -> dict[str, Any]:
+def _to_table_row(row: dict[str, Any]) -> dict[str, Any]:
     return row | {"id": short_id(row["id"]), "account": row["account_name"]}

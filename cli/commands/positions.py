@@ -1,4 +1,4 @@
-"""`tickwork positions`: what is held, what guards it, and what a person asks of it."""
+"""`tickwork positions`: open positions and their stops; close, breakeven and trail."""
 
 from decimal import Decimal
 from typing import Any
@@ -6,12 +6,12 @@ from typing import Any
 import click
 from sqlalchemy import Connection
 
-from cli.client.flatten import flatten, what_is_there
+from cli.client.flatten import describe_holdings, flatten
 from cli.client.job_client import JobClient, open_client, wait_option
-from cli.client.lookup import concerned_contract, one_account
-from cli.client.order_changes import OrderChangeRequest, carry_out
-from cli.client.risk_view import alarms, fresh_quotes
-from cli.client.stack import begin, connect, settings_of_stack
+from cli.client.lookup import resolve_account, resolve_contract
+from cli.client.order_changes import OrderChangeRequest, apply_changes
+from cli.client.risk_view import list_alarms, read_fresh_quotes
+from cli.client.stack import begin, connect, load_stack_settings
 from cli.console.output import print_json, print_table
 from cli.console.params import account_option, ticks_or_none
 from shared.config import Settings
@@ -30,63 +30,63 @@ from shared.hot.quotes import exit_price_by
 from shared.ledger.jobs.orders import ReducePosition
 
 _COLUMNS = ("account", "contract", "direction", "quantity", "average", "price", "open_profit", "stop", "guarded_by")
-_as_json = click.option("--json", "as_json", is_flag=True, help="JSON on stdout, for scripts.")
-_dry_run = click.option("--dry-run", is_flag=True, help="Say what would be done; send nothing.")
+_json_option = click.option("--json", "as_json", is_flag=True, help="JSON on stdout, for scripts.")
+_dry_run_option = click.option("--dry-run", is_flag=True, help="Show the requests; send nothing.")
 
 
 @click.group(name="positions", invoke_without_command=True)
-@_as_json
+@_json_option
 @click.pass_context
 def command(ctx: click.Context, *, as_json: bool) -> None:
-    """List what is held, its open profit by a fresh quote, and its stop; with a verb, close or guard it."""
+    """List open positions, profit and stops. The subcommands close positions and move their stops."""
     if ctx.invoked_subcommand is not None:
         return
-    settings = settings_of_stack()
+    settings = load_stack_settings()
     with connect() as connection:
-        rows = _listed(connection, settings)
-        warned = alarms(connection)
+        rows = _list_positions(connection, settings)
+        alarms = list_alarms(connection)
     if as_json:
-        print_json({"positions": rows, "alarms": warned})
+        print_json({"positions": rows, "alarms": alarms})
         return
-    for line in warned:
+    for line in alarms:
         click.echo(line)
     print_table("Positions", rows, _COLUMNS, empty="Flat: no open position.")
     if any(row["price"] is None for row in rows):
-        click.echo("Without a fresh quote no open profit is shown: is the feed running? `tickwork status` tells.")
+        click.echo("Open profit is unknown without a fresh quote: check the feed with `tickwork status`.")
 
 
 @command.command("close")
 @click.argument("symbol")
 @click.argument("quantity", type=click.IntRange(min=1), required=False)
 @account_option
-@_dry_run
+@_dry_run_option
 @wait_option
-@_as_json
+@_json_option
 def close(
     symbol: str, quantity: int | None, account_word: str | None, wait_s: float, *, dry_run: bool, as_json: bool
 ) -> None:
-    """Close a position with everything that works there, or QUANTITY contracts of it: `positions close MNQ 1`."""
+    """Close a position and cancel its orders. With QUANTITY, close only so many contracts: `positions close MNQ 1`."""
     with open_client() as client:
         with client.connect() as connection:
-            account = one_account(connection, account_word)
-            contract = concerned_contract(connection, [account.id], symbol)
+            account = resolve_account(connection, account_word)
+            contract = resolve_contract(connection, [account.id], symbol)
             held = positions.quantity_of(connection, account.id, contract.id)
-            found = what_is_there(connection, [account], contract.id)
+            found = describe_holdings(connection, [account], contract.id)
         if quantity is not None:
             if quantity > abs(held):
-                raise RefusedError(f"{account.name} holds {abs(held)} of {contract.id}: {quantity} cannot be closed")
-            _reduce(client, account, contract, quantity, wait_s, dry_run=dry_run, as_json=as_json)
+                raise RefusedError(f"invalid quantity '{quantity}': {account.name} holds {abs(held)} of {contract.id}")
+            _reduce_position(client, account, contract, quantity, wait_s, dry_run=dry_run, as_json=as_json)
         elif dry_run:
-            said = f"cancel and close all of {contract.id}: {found}"
+            plan = f"cancel and close all of {contract.id}: {found}"
             if as_json:
-                print_json({"rehearsal": "nothing was sent", "would": said})
+                print_json({"rehearsal": "nothing was sent", "would": plan})
             else:
-                click.echo(f"Nothing was sent: this is a rehearsal. It would {said}.")
+                click.echo(f"Dry run: nothing was sent. It would {plan}.")
         else:
             flatten(client, [account], contract.id, "closed by hand", wait_s, as_json=as_json)
 
 
-def _reduce(
+def _reduce_position(
     client: JobClient,
     account: AccountRow,
     contract: Contract,
@@ -99,50 +99,48 @@ def _reduce(
     request = ReducePosition(account_id=account.id, contract_id=contract.id, quantity=quantity, is_dry_run=dry_run)
     with client.transaction() as tx:
         job_id = tx.enqueue(request).job_id
-    ending = client.wait([job_id], wait_s, quiet=as_json)
-    ending.demand_success()
-    result = ending.result(job_id)
+    outcomes = client.wait([job_id], wait_s, quiet=as_json)
+    outcomes.require_success()
+    result = outcomes.result(job_id)
     with client.connect() as connection:
         left = positions.quantity_of(connection, account.id, contract.id)
     if as_json:
         print_json(result | ({} if dry_run else {"held_now": left}))
     elif dry_run:
-        click.echo(
-            f"Nothing was sent: this is a rehearsal. It would {result['side']} {result['quantity']} {contract.id}."
-        )
+        click.echo(f"Dry run: nothing was sent. It would {result['side']} {result['quantity']} {contract.id}.")
     else:
-        click.echo(f"Closed {result['quantity']} of {contract.id} ({result['side']}); held now: {left}.")
+        click.echo(f"Closed {result['quantity']} of {contract.id} ({result['side']}); still held: {left}.")
 
 
 @command.command("breakeven")
 @click.argument("symbol")
 @account_option
-@_dry_run
+@_dry_run_option
 @wait_option
-@_as_json
+@_json_option
 def breakeven(symbol: str, account_word: str | None, wait_s: float, *, dry_run: bool, as_json: bool) -> None:
-    """Move the stop to the entry's average price: `positions breakeven MNQ`."""
+    """Move the stop to the average price. Example: `positions breakeven MNQ`."""
     with open_client() as client:
         with client.connect() as connection:
-            position, contract, stops = _guarded(connection, symbol, account_word)
-        wanted = _nearest(position.average_price, contract)
-        way = Side.BUY if position.quantity > 0 else Side.SELL
-        quotes = fresh_quotes(client.settings, [contract.id])
+            position, contract, stops = _find_protected_position(connection, symbol, account_word)
+        wanted = _round_to_tick(position.average_price, contract)
+        direction = Side.BUY if position.quantity > 0 else Side.SELL
+        quotes = read_fresh_quotes(client.settings, [contract.id])
         price = exit_price_by(quotes)(contract.id, position.quantity)
         if price is None:
             raise RefusedError(
-                f"there is no fresh quote of {contract.id}, so nobody knows if {wanted} is passed already"
+                f"no fresh quote of {contract.id}: cannot tell whether the market is already through {wanted}"
             )
-        if (price - wanted) * way.sign <= 0:
+        if (price - wanted) * direction.sign <= 0:
             raise RefusedError(
-                f"the market is through it: {contract.id} could be closed at {price}, and the entry's average is "
-                f"{position.average_price} ({wanted} to the tick): a stop there would be filled at once"
+                f"a stop at breakeven would fill at once: {contract.id} could be closed at {price}, and the average "
+                f"price is {position.average_price} ({wanted} to the tick)"
             )
-        better = [stop for stop in stops if ((stop.stop_price or wanted) - wanted) * way.sign > 0]
+        better = [stop for stop in stops if ((stop.stop_price or wanted) - wanted) * direction.sign > 0]
         if better:
             raise RefusedError(
-                f"the stop at {better[0].stop_price} guards more than the entry's average {wanted} would: "
-                f"`tickwork orders modify {better[0].id} --stop {wanted}` moves it back all the same"
+                f"the stop at {better[0].stop_price} protects more than breakeven at {wanted}: to move it back, run "
+                f"`tickwork orders modify {better[0].id} --stop {wanted}`"
             )
         changes = [
             OrderChangeRequest(stop, ChangeKind.MODIFY, stop_price=wanted)
@@ -150,51 +148,51 @@ def breakeven(symbol: str, account_word: str | None, wait_s: float, *, dry_run: 
             if stop.stop_price != wanted
         ]
         if changes or as_json or dry_run:
-            carry_out(client, changes, "modified", wait_s, dry_run=dry_run, as_json=as_json)
+            apply_changes(client, changes, "modified", wait_s, dry_run=dry_run, as_json=as_json)
         if not as_json and not dry_run:
-            click.echo(f"The stop of {contract.id} snapshots at {wanted}, the entry's average.")
+            click.echo(f"The stop of {contract.id} is at breakeven: {wanted}.")
 
 
 @command.command("trail")
 @click.argument("symbol")
 @click.argument("ticks", metavar="TICKS|none")
 @account_option
-@_as_json
+@_json_option
 def trail(symbol: str, ticks: str, account_word: str | None, *, as_json: bool) -> None:
-    """Let the stop follow TICKS behind the best price from now on: `positions trail MNQ 40`; `none` ends it."""
+    """Trail the stop behind the best price. Example: `positions trail MNQ 40`; `none` ends the trailing."""
     distance = ticks_or_none(ticks)
     with begin() as connection:
-        position, contract, _ = _guarded(connection, symbol, account_word)
+        position, contract, _ = _find_protected_position(connection, symbol, account_word)
         account = accounts.get(connection, position.account_id)
         entry = orders.newest_entry(connection, position.account_id, contract.id)
         if entry is None:
             raise RefusedError(
-                f"the position in {contract.id} has no entry of ours that could carry the distance: move its stop "
-                "with `tickwork orders modify ID --stop PRICE`"
+                f"cannot trail the position in {contract.id}: it has no entry of ours that can store the distance; "
+                "move its stop with `tickwork orders modify ID --stop PRICE`"
             )
         orders.trail(connection, entry.id, distance)
-        said = f"{contract.id}: the stop " + (
+        change = f"{contract.id}: the stop " + (
             "stays where it is" if distance is None else f"follows by {distance} ticks"
         )
-        accounts.note(connection, position.account_id, "trail", f"{said}, by hand")
+        accounts.note(connection, position.account_id, "trail", f"{change}, by hand")
     if as_json:
         print_json({"order_id": entry.id, "account_id": position.account_id, "trail_ticks": distance})
     else:
-        how = "" if distance is None else ", never back; the watch looks once a second while `up` runs"
-        click.echo(f"{account.name if account else position.account_id}, {said} from now on{how}.")
+        detail = "" if distance is None else ", never back, checked once a second while `up` runs"
+        click.echo(f"{account.name if account else position.account_id}, {change} from now on{detail}.")
 
 
-def _listed(connection: Connection, settings: Settings) -> list[dict[str, Any]]:
+def _list_positions(connection: Connection, settings: Settings) -> list[dict[str, Any]]:
     known = accounts.list_all(connection)
     names = {one.id: one.name for one in known}
     held = positions.in_accounts(connection, list(names))
-    quotes = fresh_quotes(settings, {row.contract_id for row in held})
+    quotes = read_fresh_quotes(settings, {row.contract_id for row in held})
     guards = views.guards(connection)
     rows = []
     for row in held:
         contract = contracts.require(connection, row.contract_id)
         price = exit_price_by(quotes)(row.contract_id, row.quantity)
-        stops = _stops(connection, row)
+        stops = _list_stops(connection, row)
         at, how = guards.get((row.account_id, row.contract_id), (None, None))
         profit = None
         if row.average_price is not None:
@@ -218,22 +216,24 @@ def _listed(connection: Connection, settings: Settings) -> list[dict[str, Any]]:
     return rows
 
 
-def _guarded(
+def _find_protected_position(
     connection: Connection, symbol: str, account_word: str | None
 ) -> tuple[PositionRow, Contract, list[OrderRow]]:
-    """Return the position that the words mean, with its working stops; refuse when there is none."""
-    account = one_account(connection, account_word)
-    contract = concerned_contract(connection, [account.id], symbol)
+    """Return a position with its contract and working stops; raise RefusedError without a position or a stop."""
+    account = resolve_account(connection, account_word)
+    contract = resolve_contract(connection, [account.id], symbol)
     held = [row for row in positions.of_account(connection, account.id) if row.contract_id == contract.id]
     if not held or held[0].average_price is None:
-        raise RefusedError(f"{account.name} holds nothing of {contract.id}: `tickwork positions` shows what is held")
-    stops = _stops(connection, held[0])
+        raise RefusedError(
+            f"{account.name} has no position in {contract.id}: `tickwork positions` lists the open positions"
+        )
+    stops = _list_stops(connection, held[0])
     if not stops:
-        raise RefusedError(f"no stop works for the position in {contract.id}: the protector places one within seconds")
+        raise RefusedError(f"no stop is working for the position in {contract.id}: the guard places one within seconds")
     return held[0], contract, stops
 
 
-def _stops(connection: Connection, position: PositionRow) -> list[OrderRow]:
+def _list_stops(connection: Connection, position: PositionRow) -> list[OrderRow]:
     closing = Side.SELL if position.quantity > 0 else Side.BUY
     return [
         order
@@ -245,6 +245,6 @@ def _stops(connection: Connection, position: PositionRow) -> list[OrderRow]:
     ]
 
 
-def _nearest(price: Decimal | None, contract: Contract) -> Decimal:
+def _round_to_tick(price: Decimal | None, contract: Contract) -> Decimal:
     ticks = ((price or Decimal(0)) / contract.tick_size).to_integral_value()
     return ticks * contract.tick_size

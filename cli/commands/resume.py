@@ -1,8 +1,8 @@
-"""`tickwork resume`: lets entries through again on accounts that were halted."""
+"""`tickwork resume`: allows entries again on halted accounts."""
 
 import click
 
-from cli.client.lookup import some_accounts
+from cli.client.lookup import resolve_accounts
 from cli.client.stack import begin
 from cli.console.output import print_json
 from shared.db.accounts import accounts
@@ -10,13 +10,13 @@ from shared.db.accounts import accounts
 
 @click.command("resume")
 @click.argument("reason", nargs=-1, required=True)
-@click.option("--account", "account_word", metavar="ACCOUNT", help="Only this account, by id or name; else all.")
+@click.option("--account", "account_word", metavar="ACCOUNT", help="Only this account, by id or name; default: all.")
 @click.option("--json", "as_json", is_flag=True, help="JSON on stdout, for scripts.")
 def command(reason: tuple[str, ...], account_word: str | None, *, as_json: bool) -> None:
-    """End halts, for REASON, which is kept with the account's events."""
+    """Allow entries again. End the halts, and store REASON in the account's events."""
     why = " ".join(reason)
     with begin() as connection:
-        chosen = some_accounts(connection, account_word)
+        chosen = resolve_accounts(connection, account_word)
         resumed = accounts.resume(connection, why, chosen[0].id if account_word is not None else None)
     if as_json:
         rows = [{"id": one.id, "name": one.name, "was_halted": one.halt} for one in chosen if one.id in resumed]
@@ -24,7 +24,7 @@ def command(reason: tuple[str, ...], account_word: str | None, *, as_json: bool)
         return
     for one in chosen:
         click.echo(
-            f"Account {one.id} ({one.name}) may enter again; it was halted: {one.halt}"
+            f"Account {one.id} ({one.name}) is no longer halted; the reason was: {one.halt}"
             if one.id in resumed
             else f"Account {one.id} ({one.name}) was not halted."
         )

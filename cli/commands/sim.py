@@ -1,4 +1,4 @@
-"""`tickwork sim`: the simulator alone, for any client of the ProjectX Gateway API."""
+"""`tickwork sim`: the stand-alone simulator, for any client of the ProjectX Gateway API."""
 
 import shlex
 from datetime import datetime
@@ -9,7 +9,7 @@ import click
 
 from cli.local.market import DEFAULT_SEED, FASTEST, choose_market
 from cli.local.processes.readiness import get_json
-from cli.local.processes.sandbox import Sandbox, key_of, prepare, run
+from cli.local.processes.sandbox import Sandbox, load_key, prepare_folder, run_sandbox
 from shared.config import load_settings
 from shared.errors import SettingsError
 
@@ -18,24 +18,24 @@ _PORT = 8765
 _LAST_PORT = 65_534
 _EXAMPLES = """\b
 Examples:
-  tickwork sim                              a market like today's, in its hours
-  tickwork sim --always-open                one that trades now, also at night
-  tickwork sim --speed 30 --fresh           half a minute of market per second
-  tickwork sim --replay mnqz6-1m.csv        what a file of bars recorded
-  tickwork sim --stepped                    time snapshots until you move it on
+  tickwork sim                              a simulated market in today's trading hours
+  tickwork sim --always-open                a market that trades around the clock
+  tickwork sim --speed 30 --fresh           30 s of market time per second
+  tickwork sim --replay mnqz6-1m.csv        a replay of recorded bars
+  tickwork sim --stepped                    a clock that you move by hand
   tickwork sim --accounts 50KTC,EXPRESS     accounts with the firm's rules
 """
 
 
 class _Option(click.Option):
-    """An option that snapshots in a section of the help."""
+    """An option listed in a section of the help."""
 
-    def __init__(self, *args: Any, section: str, **kwargs: Any) -> None:  # noqa: ANN401  # click's
+    def __init__(self, *args: Any, section: str, **kwargs: Any) -> None:  # noqa: ANN401  # click's own arguments
         super().__init__(*args, **kwargs)
         self.section = section
 
 
-class _Sectioned(click.Command):
+class _SectionedCommand(click.Command):
     """Shows its options in sections, in the order in which they are declared."""
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
@@ -52,57 +52,65 @@ class _Sectioned(click.Command):
 _MARKET, _CLIENTS, _PLACE = "Market", "Clients", "Ports and state"
 
 
-@click.command("sim", cls=_Sectioned, epilog=_EXAMPLES)
+@click.command("sim", cls=_SectionedCommand, epilog=_EXAMPLES)
 @click.option(
-    "--seed", cls=_Option, section=_MARKET, type=int, metavar="N", help="Which market to make; 7 unless said."
+    "--seed", cls=_Option, section=_MARKET, type=int, metavar="N", help="Seed of the simulated market; default: 7."
 )
 @click.option(
     "--replay", cls=_Option, section=_MARKET, type=click.Path(path_type=Path), metavar="FILE",
-    help="Play recorded one-minute bars instead: CSV with t,o,h,l,c,v, named like mnqz6-1m.csv.",
+    help="Replay recorded one-minute bars: CSV with t,o,h,l,c,v, named like mnqz6-1m.csv.",
 )  # fmt: skip
 @click.option(
     "--speed", cls=_Option, section=_MARKET, type=int, metavar="N",
-    help=f"Market seconds per second, 1 to {FASTEST}; only of a new market.",
+    help=f"Market seconds per second, 1 to {FASTEST}; only for a new market.",
 )  # fmt: skip
 @click.option(
-    "--stepped", cls=_Option, section=_MARKET, is_flag=True, help="Let time snapshot until PUT /sim/clock moves it on."
+    "--stepped", cls=_Option, section=_MARKET, is_flag=True, help="Freeze the clock; PUT /sim/clock moves it."
 )
 @click.option(
     "--always-open", cls=_Option, section=_MARKET, is_flag=True, help="Trade around the clock, also on weekends."
 )
 @click.option(
     "--accounts", cls=_Option, section=_CLIENTS, metavar="KINDS",
-    help="Open these too: PRAC, 50KTC, 100KTC, 150KTC, EXPRESS; with commas. A practice account is always there.",
+    help="More accounts, comma-separated: PRAC, 50KTC, 100KTC, 150KTC, EXPRESS. One practice account always exists.",
 )  # fmt: skip
-@click.option("--user", cls=_Option, section=_CLIENTS, metavar="NAME", help=f"Who may log in; {_USER} unless said.")
+@click.option(
+    "--user", cls=_Option, section=_CLIENTS, metavar="NAME", help=f"User name for the login; default: {_USER}."
+)
 @click.option(
     "--show-key",
     cls=_Option,
     section=_CLIENTS,
     is_flag=True,
-    help="Print the key: TICKWORK_VENUE_KEY, or one made once and kept in the state folder.",
+    help="Print the API key: TICKWORK_VENUE_KEY, or a generated key stored in the state folder.",
 )
 @click.option(
     "--limits", cls=_Option, section=_CLIENTS, type=click.Choice(["on", "off", "30"]), default="on",
-    help="Requests a user may make: bars 50 in 30 s (30: as older documents say), the rest 200 in 60 s; or all.",
+    help="Requests per user: 50 for bars in 30 s (30: only 30, as in older documents), 200 others in 60 s; off: any.",
 )  # fmt: skip
 @click.option(
     "--fault-seed", cls=_Option, section=_CLIENTS, type=int, metavar="N", default=0,
-    help="What makes the draws of faults with a probability; 0 unless said.",
+    help="Seed for faults with a probability; default: 0.",
 )  # fmt: skip
 @click.option(
     "--port", cls=_Option, section=_PLACE, type=click.IntRange(1, _LAST_PORT), metavar="P", default=_PORT,
-    help=f"Of the venue's REST endpoints and hubs; {_PORT} unless said.",
+    help=f"Port of the venue's REST endpoints and hubs; default: {_PORT}.",
 )  # fmt: skip
 @click.option(
     "--control-port", cls=_Option, section=_PLACE, type=click.IntRange(1, _LAST_PORT + 1), metavar="P",
-    help="Of the simulator's own endpoints, under /sim; the next one unless said.",
+    help="Port of the simulator's control endpoints under /sim; default: the next port.",
 )  # fmt: skip
 @click.option(
     "--state", cls=_Option, section=_PLACE, type=click.Path(path_type=Path), metavar="DIR",
-    help="Where orders and the key outlive a stop; TICKWORK_HOME/sim unless said.",
+    help="Folder of the stored orders and the key; default: TICKWORK_HOME/sim.",
 )  # fmt: skip
-@click.option("--fresh", cls=_Option, section=_PLACE, is_flag=True, help="Begin this market anew; its past is kept.")
+@click.option(
+    "--fresh",
+    cls=_Option,
+    section=_PLACE,
+    is_flag=True,
+    help="Restart this market from its beginning; the old state is archived.",
+)
 def command(
     *,
     seed: int | None,
@@ -120,20 +128,20 @@ def command(
     state: Path | None,
     fresh: bool,
 ) -> None:
-    """Run the venue's simulator alone: the sandbox that TopstepX lacks.
+    """Run the venue's simulator on its own.
 
-    It speaks the ProjectX Gateway API, REST and both realtime hubs, on this computer. Point any client at it; no real
-    order is sent, and nothing else needs to run. Ctrl-C ends it, and the next start goes on where it was.
+    It serves the ProjectX Gateway API on this computer, REST and both realtime hubs, to any client. It sends no real
+    order and needs no other program. Ctrl-C stops it; the next start continues from the stored state.
     """
     if replay is not None and seed is not None:
-        raise SettingsError("--replay and --seed name two markets: give one of them")
+        raise SettingsError("--replay and --seed choose two markets: give one of them")
     if stepped and speed not in {None, 1}:
-        raise SettingsError("--stepped and --speed exclude each other: a stepped market does not run by itself")
+        raise SettingsError("--stepped and --speed exclude each other: a stepped clock has no speed")
     settings = load_settings()
     known = DEFAULT_SEED if seed is None and replay is None else seed
     market = choose_market(settings, replay=replay, seed=known, speed=speed)
     folder = (state or settings.home / "sim").absolute()
-    prepare(folder)
+    prepare_folder(folder)
     own_key, key_file = settings.venue.key, folder / "key"
     sandbox = Sandbox(
         market=market,
@@ -141,7 +149,7 @@ def command(
         port=port,
         control_port=port + 1 if control_port is None else control_port,
         user=user or settings.venue.user or _USER,
-        key=own_key or key_of(key_file),
+        key=own_key or load_key(key_file),
         is_stepped=stepped,
         is_always_open=always_open,
         options=(
@@ -150,22 +158,22 @@ def command(
         ),
     )
     if sandbox.port == sandbox.control_port:
-        raise SettingsError(f"--port and --control-port are both {port}: give two")
+        raise SettingsError(f"--port and --control-port are both {port}: give two different ports")
     if show_key:
         shown = sandbox.key
     elif own_key:
         shown = "$TICKWORK_VENUE_KEY"
     else:
         shown = f"$(cat {shlex.quote(str(key_file))})"
-    run(sandbox, is_fresh=fresh, on_ready=lambda: _print_page(sandbox, shown))
+    run_sandbox(sandbox, is_fresh=fresh, on_ready=lambda: _print_summary(sandbox, shown))
     click.echo("Stopped.")
 
 
-def _print_page(sandbox: Sandbox, key: str) -> None:
+def _print_summary(sandbox: Sandbox, key: str) -> None:
     status = get_json(f"{sandbox.control_url}/status")
     now = datetime.fromisoformat(status["market_now"])
-    pace = "time snapshots" if status["is_stepped"] else f"speed {status['speed']}"
-    is_open = "open" if status["is_open"] else "closed (--always-open trades around the clock)"
+    pace = "stepped clock" if status["is_stepped"] else f"speed {status['speed']}"
+    is_open = "open" if status["is_open"] else "closed (use --always-open to trade around the clock)"
     own = [account for account in status["accounts"] if not account["user"]]
     login = f'{{\\"userName\\":\\"{sandbox.user}\\",\\"apiKey\\":\\"{key}\\"}}'
     lines = {
@@ -181,7 +189,7 @@ def _print_page(sandbox: Sandbox, key: str) -> None:
         "control": sandbox.control_url,
         "state": str(sandbox.folder),
     }
-    click.echo("The ProjectX Gateway API of a simulated market: no real order is sent.\n")
+    click.echo("ProjectX Gateway API of a simulated market: no real order is sent.\n")
     for name, text in lines.items():
         click.echo(f"  {name:<12}{text}")
     click.echo("\nTry it:")

@@ -1,61 +1,61 @@
-"""`tickwork status`: what runs, where, and what time it is in the market."""
+"""`tickwork status`: the programs, their addresses, the feed, the market time and the alarms."""
 
 from typing import Any
 
 import click
 from sqlalchemy.exc import SQLAlchemyError
 
-from cli.client.feed_health import feed_figures, print_feed
-from cli.client.risk_view import alarming
+from cli.client.feed_health import print_feed, read_feed_figures
+from cli.client.risk_view import describe_alarms
 from cli.client.stack import connect
 from cli.console.output import print_json, print_table
 from cli.local.home.folder import Home
-from cli.local.home.lock import holder
+from cli.local.home.lock import find_holder
 from cli.local.home.state import read_state
 from shared.config import load_settings
 from shared.db.accounts import accounts
 from shared.db.market_data import market_clock
 from shared.log import masked
 
-_NOT_RUNNING = 3  # as systemctl says it
+_NOT_RUNNING = 3  # the status of systemctl for a stopped unit
 
 
 @click.command("status")
-@click.option("--json", "as_json", is_flag=True, help="JSON on stdout, with full URLs: keep it to yourself.")
+@click.option("--json", "as_json", is_flag=True, help="JSON on stdout, with passwords in the URLs: keep it private.")
 def command(*, as_json: bool) -> None:
-    """Show every program and the addresses; ends with status 3 when no stack runs."""
+    """Show the programs and their addresses. Exit with status 3 when no stack runs."""
     home = Home(load_settings().home)
-    pid = holder(home.root)
+    pid = find_holder(home.root)
     state = read_state(home) or {"programs": [], "urls": {}}
     programs = state["programs"]
-    if pid is None:  # what the file says is over
+    if pid is None:  # the file describes a stack that has ended
         programs = [one | {"pid": None, "state": "stopped"} for one in programs]
     is_up = pid is not None and bool(state["urls"])
-    about, feed = (_market(), feed_figures()) if is_up else (None, None)
-    alarms = _alarms(is_live=about["kind"] == "live") if about else []
+    market, feed = (_read_market(), read_feed_figures()) if is_up else (None, None)
+    alarms = _read_alarms(is_live=market["kind"] == "live") if market else []
     if as_json:
-        print_json({"programs": programs, "urls": state["urls"], "market": about, "feed": feed, "accounts": alarms})
+        print_json({"programs": programs, "urls": state["urls"], "market": market, "feed": feed, "accounts": alarms})
     elif pid is None:
         click.echo(f"No stack runs in {home.root}: start one with `tickwork up`.")
     else:
-        print_table("Programs", programs, ("name", "pid", "state", "restarts"), empty="Nothing is started so far.")
-        addresses = [{"what": name, "where": masked(url)} for name, url in state["urls"].items()]
-        print_table("Addresses", addresses, ("what", "where"), empty="No addresses so far.")
+        print_table("Programs", programs, ("name", "pid", "state", "restarts"), empty="No program has started yet.")
+        addresses = [{"name": name, "address": masked(url)} for name, url in state["urls"].items()]
+        print_table("Addresses", addresses, ("name", "address"), empty="No addresses yet.")
         if is_up:
             print_feed(feed)
-        if about:
-            click.echo(_sentence(about))
+        if market:
+            click.echo(_describe_market(market))
         for alarm in alarms:
             click.echo(alarm)
     if pid is None:
         raise SystemExit(_NOT_RUNNING)
 
 
-def _market() -> dict[str, Any] | None:
+def _read_market() -> dict[str, Any] | None:
     try:
         with connect() as connection:
             row = market_clock.read(connection)
-    except SQLAlchemyError:  # Postgres may be what does not run: the table of programs tells
+    except SQLAlchemyError:  # Postgres may be down: the table of programs shows it
         return None
     if row is None:
         return None
@@ -70,21 +70,20 @@ def _market() -> dict[str, Any] | None:
     }
 
 
-def _alarms(*, is_live: bool) -> list[str]:
+def _read_alarms(*, is_live: bool) -> list[str]:
     try:
         with connect() as connection:
-            return alarming(accounts.list_all(connection), is_simulated=not is_live)
-    except SQLAlchemyError:  # as above, or the schema is an older one
+            return describe_alarms(accounts.list_all(connection), is_simulated=not is_live)
+    except SQLAlchemyError:  # as above, or the schema is out of date
         return []
 
 
-def _sentence(about: dict[str, Any]) -> str:
-    line = (
-        f"Market {about['name']} ({about['kind']}), {about['market_now']:%Y-%m-%d %H:%M:%S} UTC, speed {about['speed']}"
-    )
-    if about["is_over"]:
+def _describe_market(market: dict[str, Any]) -> str:
+    now = f"{market['market_now']:%Y-%m-%d %H:%M:%S} UTC"
+    line = f"Market {market['name']} ({market['kind']}), {now}, speed {market['speed']}"
+    if market["is_over"]:
         return (
-            f"{line}. The recorded file ended at {about['ends_market_at']:%Y-%m-%d %H:%M}: the market is silent. "
-            "Play it again with --fresh."
+            f"{line}. The recorded file ended at {market['ends_market_at']:%Y-%m-%d %H:%M}: no more bars come. "
+            "Replay it with --fresh."
         )
     return f"{line}."

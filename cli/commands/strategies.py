@@ -1,30 +1,30 @@
-"""`tickwork strategies`: which accounts trade which strategy, and what it last decided."""
+"""`tickwork strategies`: the strategies, the accounts that trade them, and their newest decisions."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import click
 
-from cli.client.lookup import one_account
-from cli.client.risk_view import need_market
+from cli.client.lookup import resolve_account
+from cli.client.risk_view import require_market
 from cli.client.stack import begin, connect
 from cli.console.output import print_json, print_table
 from shared.db.strategies import strategy_accounts, strategy_runs
 from shared.db.strategies.strategy_accounts import StrategyShare
 from strategies.registry import STRATEGIES, Strategy, strategy_named
 
-_NEWEST = ("contract_id", "closed_until_market_at", "decision", "reason")  # of its newest evaluation
+_NEWEST = ("contract_id", "closed_until_market_at", "decision", "reason")  # of the newest evaluation
 _COLUMNS = ("strategy", "account", "name", "trades", "why", "decision", "reason", "closed_until_market_at")
-_as_json = click.option("--json", "as_json", is_flag=True, help="JSON on stdout, for scripts.")
+_json_option = click.option("--json", "as_json", is_flag=True, help="JSON on stdout, for scripts.")
 
 
-class Named(click.ParamType[Strategy]):
-    """A strategy of the registry."""
+class StrategyType(click.ParamType[Strategy]):
+    """A strategy in the registry."""
 
     name = "strategy"
 
     def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> Strategy:
-        """Refuse what is none."""
+        """Return the strategy with this name; fail when there is none."""
         try:
             return strategy_named(value)
         except KeyError as error:
@@ -32,25 +32,27 @@ class Named(click.ParamType[Strategy]):
 
 
 @click.group(name="strategies", invoke_without_command=True)
-@_as_json
+@_json_option
 @click.pass_context
 def command(ctx: click.Context, *, as_json: bool) -> None:
-    """List which accounts trade which strategy; `on` and `off` say so."""
+    """List the accounts of each strategy. `on` and `off` change them."""
     if ctx.invoked_subcommand is not None:
         return
     with connect() as connection:
         newest = strategy_runs.newest(connection)
-        rows = [row for one in STRATEGIES for row in _rows(one, strategy_accounts.shares(connection, one.name), newest)]
-        is_live = need_market(connection).kind == "live"
+        rows = [
+            row for one in STRATEGIES for row in _list_rows(one, strategy_accounts.shares(connection, one.name), newest)
+        ]
+        is_live = require_market(connection).kind == "live"
     if as_json:
         print_json({"strategies": rows, "are_evaluated": not is_live})
         return
     print_table("Strategies", rows, _COLUMNS, empty="No strategy is registered: strategies/registry.py lists them.")
     if is_live:
-        click.echo("At the real venue no strategy is evaluated: each has to prove itself at the simulator first.")
+        click.echo("Strategies are not evaluated at the real venue: only at the simulator.")
 
 
-def _rows(
+def _list_rows(
     strategy: Strategy, shares: Sequence[StrategyShare], newest: Mapping[Any, Mapping[str, Any]]
 ) -> list[dict[str, Any]]:
     rows: list[dict[str, Any]] = [
@@ -72,25 +74,25 @@ def _rows(
     return rows
 
 
-def _switch(name: str, help_text: str, *, is_on: bool) -> None:
+def _add_switch(name: str, help_text: str, *, is_on: bool) -> None:
     @command.command(name, help=help_text)
-    @click.argument("strategy", type=Named())
+    @click.argument("strategy", type=StrategyType())
     @click.argument("account")
-    @_as_json
+    @_json_option
     def switch(strategy: Strategy, account: str, *, as_json: bool) -> None:
         with begin() as connection:
-            row = one_account(connection, account)
+            row = resolve_account(connection, account)
             strategy_accounts.switch(connection, strategy.name, row.id, is_on=is_on)
             trading = strategy_accounts.trading(connection, strategy.name)
         if as_json:
             print_json({"strategy": strategy.name, "trading": [one.id for one in trading]})
             return
         traded = ", ".join(f"account {one.id} ({one.name})" for one in trading) or "no account"
-        when = "from the newest bar on" if is_on else "and what has become an order still goes"
+        when = "from the newest bar on" if is_on else "and orders already created are still sent"
         click.echo(f"{strategy.name} trades {traded}, {when}.")
         if row.id not in {one.id for one in trading} and is_on:
             click.echo(f"Account {row.id} may not trade at the venue; {strategy.name} begins when it may.")
 
 
-_switch("on", "Let an account trade a strategy by itself.", is_on=True)
-_switch("off", "Let an account trade a strategy no more; what it holds stays, and is guarded.", is_on=False)
+_add_switch("on", "Let an account trade a strategy.", is_on=True)
+_add_switch("off", "Stop an account from trading a strategy. Its positions stay open and protected.", is_on=False)

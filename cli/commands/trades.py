@@ -1,4 +1,4 @@
-"""`tickwork trades`: round trips, flat to flat, and what they add up to."""
+"""`tickwork trades`: round trips, from flat to flat, and their statistics."""
 
 from collections.abc import Callable
 from dataclasses import asdict
@@ -33,7 +33,7 @@ class _Day(click.ParamType[date]):
     name = "date"
 
     def convert(self, value: str | date, param: click.Parameter | None, ctx: click.Context | None) -> date:
-        """Refuse what is no day."""
+        """Return the day; fail when the value is not an ISO date."""
         try:
             return value if isinstance(value, date) else date.fromisoformat(value)
         except ValueError:
@@ -46,7 +46,7 @@ class _Contract(click.ParamType[str]):
     name = "contract"
 
     def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        """Refuse what names no contract, or a month by another name than the venue's."""
+        """Return the root or the id; fail for an unknown contract, and for a month that is not in the venue's id."""
         text = value.strip().upper()
         try:
             root = root_of_contract(text) if text.startswith("CON.") else root_of_symbol(text)
@@ -54,21 +54,25 @@ class _Contract(click.ParamType[str]):
             self.fail(str(error), param, ctx)
         if not text.startswith("CON.") and text != root.name:
             self.fail(
-                f"{value!r} is not how round trips are kept: give the root, {root.name}, or the venue's id of one "
-                f"contract, as in CON.F.US.{root.product}.{root.months[0]}27",
+                f"invalid contract {value!r}: give the root, {root.name}, or the venue's id of one contract, as in "
+                f"CON.F.US.{root.product}.{root.months[0]}27",
                 param,
                 ctx,
             )
         return text
 
 
-def _filtered(command: Callable[..., None]) -> Callable[..., None]:
-    """Add the options that say which round trips, and --json."""
+def _add_filters(command: Callable[..., None]) -> Callable[..., None]:
+    """Add the filter options and --json."""
     for option in reversed(
         [
-            click.option("--account", "account_id", type=int, metavar="ID", help="Only this account's."),
-            click.option("--contract", type=_Contract(), metavar="MNQ|ID", help="Only of this root or contract."),
-            click.option("--strategy", metavar="NAME", help="Only of this strategy, or origin, such as person."),
+            click.option("--account", "account_id", type=int, metavar="ID", help="Only round trips of this account."),
+            click.option(
+                "--contract", type=_Contract(), metavar="MNQ|ID", help="Only round trips of this root or contract."
+            ),
+            click.option(
+                "--strategy", metavar="NAME", help="Only round trips of this strategy or origin, such as manual."
+            ),
             click.option("--since", type=_Day(), metavar="DATE", help="Closed on this trading day or later."),
             click.option("--until", type=_Day(), metavar="DATE", help="Closed on this trading day or earlier."),
             click.option("--json", "as_json", is_flag=True, help="JSON on stdout, for scripts."),
@@ -79,38 +83,43 @@ def _filtered(command: Callable[..., None]) -> Callable[..., None]:
 
 
 @click.group(name="trades", invoke_without_command=True)
-@click.option("--limit", default=20, show_default=True, type=click.IntRange(1, 10_000))
-@_filtered
+@click.option(
+    "--limit", default=20, show_default=True, type=click.IntRange(1, 10_000), help="Most round trips to list."
+)
+@_add_filters
 @click.pass_context
 def command(ctx: click.Context, /, limit: int, *, as_json: bool, **filters: Any) -> None:  # noqa: ANN401  # as _FILTERS
-    """List round trips, newest first; `trades stats` sums them up."""
+    """List round trips, newest first. `trades stats` shows their statistics."""
     if ctx.invoked_subcommand is not None:
         return
-    wanted = _wanted(**filters)
+    chosen = _to_filter(**filters)
     with connect() as connection:
-        _check_account(wanted, [account.id for account in accounts.list_all(connection)])
-        rows = round_trips.page(connection, wanted, limit=limit)
+        _check_account(chosen, [account.id for account in accounts.list_all(connection)])
+        rows = round_trips.page(connection, chosen, limit=limit)
     if as_json:
         print_json({"round_trips": rows})
         return
-    print_table("Round trips (market time, UTC)", [_shown(row) for row in rows], _COLUMNS, empty="No such round trips.")
+    print_table(
+        "Round trips (market time, UTC)", [_to_table_row(row) for row in rows], _COLUMNS, empty="No such round trips."
+    )
     if any(row["has_opening_position"] for row in rows):
         click.echo(
-            "*: some of it was held before the first fill we know; its entry price is what the venue's result says."
+            "*: includes an opening position, held before the first known fill; its entry price is derived from the "
+            "venue's result."
         )
 
 
 @command.command("stats")
-@click.option("--by", type=click.Choice(list(GROUPINGS)), help="One line for each.")
-@_filtered
+@click.option("--by", type=click.Choice(list(GROUPINGS)), help="Group the statistics by this.")
+@_add_filters
 @click.pass_context
 def stats(ctx: click.Context, /, by: str | None, *, as_json: bool, **filters: Any) -> None:  # noqa: ANN401  # as _FILTERS
-    """Sum up every round trip that is wanted, however many they are."""
+    """Show statistics of round trips. They cover every round trip that matches the filters."""
     before = ctx.parent.params if ctx.parent else {}
-    wanted = _wanted(**{name: before.get(name) if filters[name] is None else filters[name] for name in _FILTERS})
+    chosen = _to_filter(**{name: before.get(name) if filters[name] is None else filters[name] for name in _FILTERS})
     with connect() as connection:
-        _check_account(wanted, [account.id for account in accounts.list_all(connection)])
-        results = round_trips.results(connection, wanted)
+        _check_account(chosen, [account.id for account in accounts.list_all(connection)])
+        results = round_trips.results(connection, chosen)
     total, groups = statistics_of(results), grouped(results, by) if by else []
     if as_json or before.get("as_json"):
         found: dict[str, Any] = {"total": asdict(total)}
@@ -119,18 +128,21 @@ def stats(ctx: click.Context, /, by: str | None, *, as_json: bool, **filters: An
         click.echo("No such round trips.")
     elif by:
         print_table(
-            f"Round trips by {by}", [_line(*group) for group in [*groups, ("total", total)]], _BY_COLUMNS, empty=""
+            f"Round trips by {by}",
+            [_to_group_row(*group) for group in [*groups, ("total", total)]],
+            _BY_COLUMNS,
+            empty="",
         )
     else:
-        rows = [{"figure": name.replace("_", " "), "value": value} for name, value in _figures(total).items()]
+        rows = [{"figure": name.replace("_", " "), "value": value} for name, value in _to_figures(total).items()]
         print_table("Round trips", rows, ("figure", "value"), empty="")
 
 
-def _wanted(
+def _to_filter(
     *, account_id: int | None, contract: str | None, strategy: str | None, since: date | None, until: date | None
 ) -> RoundTripFilter:
     if since and until and since > until:
-        raise click.UsageError(f"--since {since} is later than --until {until}: exchange them")
+        raise click.UsageError(f"--since {since} is later than --until {until}: swap them")
     is_root = contract in ROOTS
     return RoundTripFilter(
         account_id=account_id,
@@ -142,13 +154,13 @@ def _wanted(
     )
 
 
-def _check_account(wanted: RoundTripFilter, known: list[int]) -> None:
-    if wanted.account_id is not None and wanted.account_id not in known:
+def _check_account(chosen: RoundTripFilter, known: list[int]) -> None:
+    if chosen.account_id is not None and chosen.account_id not in known:
         shown = ", ".join(map(str, known)) or "none yet"
-        raise click.UsageError(f"account {wanted.account_id} is unknown: those we know are {shown}")
+        raise click.UsageError(f"account {chosen.account_id} is unknown: those we know are {shown}")
 
 
-def _shown(row: dict[str, Any]) -> dict[str, Any]:
+def _to_table_row(row: dict[str, Any]) -> dict[str, Any]:
     mark = "*" if row["has_opening_position"] else ""
     return row | {
         "contract": row["contract_id"].removeprefix("CON.F.US."),
@@ -159,21 +171,21 @@ def _shown(row: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _figures(one: Statistics) -> dict[str, Any]:
+def _to_figures(one: Statistics) -> dict[str, Any]:
     fall = one.max_drawdown
     since = f"{fall.from_market_at:%m-%d %H:%M}" if fall.from_market_at else "the beginning"
     when = f", from {since} to {fall.to_market_at:%m-%d %H:%M}" if fall.to_market_at else ""
-    return asdict(one) | {"win_rate": _percent(one), "max_drawdown": f"{fall.amount}{when}"}
+    return asdict(one) | {"win_rate": _format_win_rate(one), "max_drawdown": f"{fall.amount}{when}"}
 
 
-def _line(name: str, one: Statistics) -> dict[str, Any]:
+def _to_group_row(name: str, one: Statistics) -> dict[str, Any]:
     return asdict(one) | {
         "name": name,
         "costs": one.fees + one.commissions,
-        "win_rate": _percent(one),
+        "win_rate": _format_win_rate(one),
         "max_drawdown": one.max_drawdown.amount,
     }
 
 
-def _percent(one: Statistics) -> str | None:
+def _format_win_rate(one: Statistics) -> str | None:
     return None if one.win_rate is None else f"{100 * one.win_rate:.1f} %"

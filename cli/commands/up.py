@@ -1,4 +1,4 @@
-"""`tickwork up`: starts everything, keeps it running, and stops it in order."""
+"""`tickwork up`: starts the stack, keeps it running, and stops it in order."""
 
 import os
 import signal
@@ -16,10 +16,10 @@ from cli.local.home.folder import Home
 from cli.local.home.lock import AlreadyRunningError, Lock
 from cli.local.home.ports import choose_ports
 from cli.local.home.state import Json, read_state, write_state
-from cli.local.market import MarketChoice, check_speed, choose_market, row_of
+from cli.local.market import MarketChoice, check_speed, choose_market, resolve_market_row
 from cli.local.processes.bootstrap import bootstrap, read_market
 from cli.local.processes.output import show_on_terminal
-from cli.local.processes.programs import StackConfig, others, receiver
+from cli.local.processes.programs import StackConfig, other_programs, receiver_program
 from cli.local.processes.shutdown import shut_down
 from cli.local.processes.supervisor import Child, Supervisor
 from cli.local.servers.broker import check_broker
@@ -36,46 +36,48 @@ from shared.log import masked
 _SERVERS_WITHIN_S = 60.0
 _RECEIVER_WITHIN_S = 5.0
 _PROGRAMS_WITHIN_S = 60.0
-_LOOK_EVERY_S = 0.05
+_STEP_EVERY_S = 0.05
 
 
 @click.command("up")
-@click.option("--replay", type=click.Path(path_type=Path), metavar="FILE", help="Play recorded bars: t,o,h,l,c,v.")
-@click.option("--seed", type=int, metavar="N", help="The simulated market to make; 7 unless said.")
-@click.option("--speed", type=int, metavar="N", help="Market seconds per second, 1 to 60; only of a new market.")
+@click.option(
+    "--replay", type=click.Path(path_type=Path), metavar="FILE", help="Replay recorded bars: CSV with t,o,h,l,c,v."
+)
+@click.option("--seed", type=int, metavar="N", help="Seed of the simulated market; default: 7.")
+@click.option("--speed", type=int, metavar="N", help="Market seconds per second, 1 to 60; only for a new market.")
 @click.option(
     "--at",
     "at",
     metavar="TIME",
-    help="When the seeded market begins, in Chicago: 2026-03-08T17:00; only of a new market.",
+    help="Start of a seeded market in Chicago time, such as 2026-03-08T17:00; only for a new market.",
 )
-@click.option("--fresh", is_flag=True, help="Begin another database for this market; the old one is kept.")
-@click.option("--limits", type=click.Choice(["on", "off"]), default=None, help="The venue's request limits.")
+@click.option("--fresh", is_flag=True, help="Start this market in a new database; the old one is kept.")
+@click.option("--limits", type=click.Choice(["on", "off"]), default=None, help="Enforce the venue's request limits.")
 def command(
     replay: Path | None, seed: int | None, speed: int | None, at: str | None, *, fresh: bool, limits: str | None
 ) -> None:
-    """Start everything and keep it running until Ctrl-C."""
+    """Start the stack and keep it running until Ctrl-C."""
     if replay is not None and seed is not None:
-        raise SettingsError("--replay and --seed name two markets: give one of them")
+        raise SettingsError("--replay and --seed choose two markets: give one of them")
     settings = load_settings()
     market = choose_market(
-        settings, replay=replay, seed=seed, speed=speed, starts_market_at=_in_chicago(at) if at else None
+        settings, replay=replay, seed=seed, speed=speed, starts_market_at=_parse_chicago_time(at) if at else None
     )
     home = Home(settings.home)
     home.prepare()
     lock = Lock(home.root)
     try:
-        lock.take()
+        lock.acquire()
     except AlreadyRunningError as error:
-        raise SettingsError(_runs_already(home, error.pid)) from None
+        raise SettingsError(_describe_running_stack(home, error.pid)) from None
     try:
         limited = settings.limits if limits is None else limits == "on"
-        _Up(home, settings, market, is_fresh=fresh, limits=limited).run()
+        _StackRun(home, settings, market, is_fresh=fresh, limits=limited).run()
     finally:
         lock.close()
 
 
-class _Up:
+class _StackRun:
     """One run of `up`."""
 
     def __init__(self, home: Home, settings: Settings, market: MarketChoice, *, is_fresh: bool, limits: bool) -> None:
@@ -87,20 +89,20 @@ class _Up:
         self._stack: StackConfig | None = None
         self._is_stopping = False
         self._has_changed = True
-        self._supervisor = Supervisor(home.logs, show_on_terminal, self._note_change)
+        self._supervisor = Supervisor(home.logs, show_on_terminal, self._mark_changed)
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             signal.signal(number, self._stop)
 
     def run(self) -> None:
-        """Start, watch, and stop everything."""
+        """Start the programs, supervise them until a signal, and stop them."""
         try:
             self._start()
             while not self._is_stopping:
                 self._supervisor.step()
                 self._write_state()
-                time.sleep(_LOOK_EVERY_S)  # noqa: TID251  # the supervisor's own pulse
+                time.sleep(_STEP_EVERY_S)  # noqa: TID251  # the supervisor's main loop
         finally:
-            click.echo("Stopping: work in hand is finished, or handed back after 10 s.")
+            click.echo("Stopping: running jobs have 10 s to finish, then they are released.")
             shut_down(self._supervisor, self._stack, show_on_terminal)
             self._supervisor.close()
             self._has_changed = True
@@ -124,9 +126,9 @@ class _Up:
         check_version(redis_url)
         if self._settings.broker_url:
             check_broker(self._settings.broker_url)
-        database, database_url = self._database(ports, keys.postgres, market.name)
+        database, database_url = self._choose_database(ports, keys.postgres, market.name)
         upgrade(database_url)
-        row = row_of(market, read_market(database_url))
+        row = resolve_market_row(market, read_market(database_url))
         check_speed(market, row.clock.speed, limits=self._limits)
         bootstrap(database_url, self._settings.broker_url or redis_url, row)
         self._stack = StackConfig(
@@ -142,11 +144,11 @@ class _Up:
             venue_key=keys.venue,
             limits=self._limits,
         )
-        # Alone at first: alerts must not wait until twenty workers have been loaded.
-        children = [self._supervisor.add(receiver(self._stack))]
-        self._supervisor.wait_for(children, _RECEIVER_WITHIN_S, self._look_up)
-        children += [self._supervisor.add(program) for program in others(self._stack)]
-        is_up = self._supervisor.wait_for(children, _PROGRAMS_WITHIN_S, self._look_up)
+        # The receiver starts first: alerts must not wait until twenty workers have been loaded.
+        children = [self._supervisor.add(receiver_program(self._stack))]
+        self._supervisor.wait_for(children, _RECEIVER_WITHIN_S, self._is_interrupted)
+        children += [self._supervisor.add(program) for program in other_programs(self._stack)]
+        is_up = self._supervisor.wait_for(children, _PROGRAMS_WITHIN_S, self._is_interrupted)
         self._write_state()
         if not self._is_stopping:
             self._print_addresses(children, time.monotonic() - began, is_up=is_up)
@@ -160,26 +162,28 @@ class _Up:
         if not self._settings.database_url:
             program = postgres_program(self._home, account, ports["postgres"], postgres_password)
             servers.append(self._supervisor.add(program))
-        if not self._supervisor.wait_for(servers, _SERVERS_WITHIN_S, self._look_up) and not self._is_stopping:
-            raise SettingsError(f"the servers did not start: read {self._home.logs}")
+        if not self._supervisor.wait_for(servers, _SERVERS_WITHIN_S, self._is_interrupted) and not self._is_stopping:
+            raise SettingsError(f"the servers did not start: read the logs in {self._home.logs}")
 
-    def _database(self, ports: dict[str, int], password: str, market: str) -> tuple[str, str]:
+    def _choose_database(self, ports: dict[str, int], password: str, market: str) -> tuple[str, str]:
         if not self._settings.database_url:
             server = postgres_url(ports["postgres"], password, "postgres")
             name = choose_database(server, market, is_fresh=self._is_fresh)
             return name, postgres_url(ports["postgres"], password, name)
         if self._is_fresh:
-            raise SettingsError("--fresh makes a database on the embedded server: set DATABASE_URL to an empty one")
+            raise SettingsError(
+                "--fresh creates a database on the embedded server only: set DATABASE_URL to an empty database"
+            )
         return f"tickwork_{market}", self._settings.database_url
 
-    def _look_up(self) -> bool:
+    def _is_interrupted(self) -> bool:
         self._write_state()
         return self._is_stopping
 
     def _stop(self, *_: object) -> None:
         self._is_stopping = True
 
-    def _note_change(self) -> None:
+    def _mark_changed(self) -> None:
         self._has_changed = True
 
     def _write_state(self) -> None:
@@ -205,8 +209,8 @@ class _Up:
     def _print_addresses(self, children: list[Child], seconds: float, *, is_up: bool) -> None:
         assert self._stack is not None  # noqa: S101  # the caller has made it
         table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-        table.add_column("what")
-        table.add_column("where", no_wrap=True)
+        table.add_column("name")
+        table.add_column("address", no_wrap=True)
         for name, url in self._stack.urls.items():
             table.add_row(name, masked(url))
         table.add_row("state, logs", str(self._home.root))
@@ -217,23 +221,23 @@ class _Up:
             f"Next: `tickwork hooks add NAME`, `tickwork status`. Stop with Ctrl-C."
         )
         if is_up:
-            click.echo(f"Everything runs after {seconds:.1f} s.")
+            click.echo(f"Every program runs after {seconds:.1f} s.")
         else:
             late = ", ".join(child.program.name for child in children if child.state.value != "running")
-            click.echo(f"After {seconds:.0f} s these do not work: {late}. Their last words are in {self._home.logs}.")
+            click.echo(f"Not ready after {seconds:.0f} s: {late}. Read their logs in {self._home.logs}.")
 
 
-def _in_chicago(text: str) -> datetime:
+def _parse_chicago_time(text: str) -> datetime:
     try:
         at = datetime.fromisoformat(text)
     except ValueError:
-        raise SettingsError(f"--at {text!r} is no time: give one such as 2026-03-08T17:00") from None
+        raise SettingsError(f"invalid --at {text!r}: expected a time such as 2026-03-08T17:00") from None
     return (at if at.tzinfo else at.replace(tzinfo=CHICAGO)).astimezone(UTC)
 
 
-def _runs_already(home: Home, pid: int | None) -> str:
+def _describe_running_stack(home: Home, pid: int | None) -> str:
     state = read_state(home) or {"urls": {}}
     receiver_url = state["urls"].get("receiver")
     where = f", its receiver at {receiver_url}" if receiver_url else ""
-    hint = "`tickwork status` shows it, `tickwork down` ends it"
-    return f"a stack runs in {home.root} already: process {pid}{where}. {hint}"
+    hint = "`tickwork status` shows it, `tickwork down` stops it"
+    return f"a stack already runs in {home.root}: process {pid}{where}. {hint}"

@@ -1,1 +1,1 @@
-"""How commands speak: options, tables, JSON and errors."""
+"""The terminal: options, tables, JSON and errors."""

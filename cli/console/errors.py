@@ -1,4 +1,4 @@
-"""What a job's error says, in one line for a person."""
+"""One-line forms of a job's error."""
 
 import re
 
@@ -6,8 +6,8 @@ TRACEBACK = "Traceback (most recent call last):"
 _CLASS = re.compile(r"(?:\w+\.)*\w+(?:Error|Exception): ")
 
 
-def headline(error: str) -> str:
-    """Return the line of an error that says most: the first, or of a traceback the one that names the exception."""
+def extract_headline(error: str) -> str:
+    """Return the first line of an error; of a traceback, the line that names the exception."""
     first = error.strip().partition("\n")[0]
     if not first.endswith(TRACEBACK):
         return first
@@ -16,6 +16,6 @@ def headline(error: str) -> str:
     return first.removesuffix(TRACEBACK) + named
 
 
-def short(error: str | None) -> str:
+def shorten_error(error: str | None) -> str:
     """Return an error's headline without the name of its class."""
-    return _CLASS.sub("", headline(error), count=1) if error else "no error was kept"
+    return _CLASS.sub("", extract_headline(error), count=1) if error else "no error was recorded"

@@ -1,4 +1,4 @@
-"""How a command shows what it found: an aligned table for a person, JSON for a script."""
+"""Output of commands: aligned tables for a terminal, JSON for scripts."""
 
 import json
 import sys
@@ -18,20 +18,20 @@ _NUMBERS = (int, Decimal)
 
 
 def print_json(value: object) -> None:
-    """Write `value` to stdout as JSON and nothing else; instants in ISO 8601, decimals as text, exactly."""
+    """Write `value` to stdout as JSON; instants in ISO 8601, decimals as exact text."""
     json.dump(value, sys.stdout, default=_plain, indent=2)
     sys.stdout.write("\n")
 
 
 def print_outcome(done: str, changed: Sequence[UUID], refused: Sequence[str], *, as_json: bool) -> None:
-    """Say what was `done` to which rows and why others were refused; end with status 1 when one was."""
+    """Print the changed rows with the participle `done`, and each refusal; exit with status 1 after a refusal."""
     if as_json:
         print_json({done: changed, "refused": refused})
     else:
         for one in changed:
             click.echo(f"{done} {one}")
         if not changed and not refused:
-            click.echo("There is none.")
+            click.echo("Nothing to do.")
         for reason in refused:
             click.echo(f"tickwork: {reason}", err=True)
     if refused:
@@ -50,8 +50,8 @@ def _plain(value: object) -> str | float:
 
 
 def print_table(title: str, rows: Sequence[dict[str, Any]], columns: Sequence[str], *, empty: str) -> None:
-    """Show `columns` of the rows, numbers to the right; say `empty` when there are none."""
-    console = Console(markup=False)  # what a job or a venue said is no markup
+    """Print `columns` of the rows, numbers aligned right; print `empty` when there are no rows."""
+    console = Console(markup=False)  # the text of a job or a venue is not markup
     if not rows:
         console.print(empty)
         return
@@ -62,7 +62,7 @@ def print_table(title: str, rows: Sequence[dict[str, Any]], columns: Sequence[st
         shown.add_column(column.replace("_", " "), justify="right" if is_number else "left", no_wrap=is_identifier)
     for row in rows:
         shown.add_row(*(_text(row[column]) for column in columns))
-    # A pipe has no width of its own: give it room, so that no column is cut.
+    # A pipe has no width: use a wide table, so that no column is cut.
     (console if console.is_terminal else Console(width=200, markup=False)).print(shown)
 
 
@@ -76,6 +76,6 @@ def _text(value: object) -> str:
             return f"{value.normalize():f}"
         case str():
             line = value.strip().splitlines()[-1] if value.strip() else ""
-            return line if len(line) <= 60 else line[:59] + "…"  # noqa: PLR2004  # a cell a person can read
+            return line if len(line) <= 60 else line[:59] + "…"  # noqa: PLR2004  # width of a readable cell
         case _:
             return str(value)

@@ -1,4 +1,4 @@
-"""Options and types of arguments that several commands take."""
+"""Options and argument types shared by several commands."""
 
 import re
 from decimal import Decimal
@@ -13,22 +13,22 @@ _NUMERAL = re.compile(r"[0-9]{1,9}(\.[0-9]{1,9})?")
 _SIDES = {"buy": Side.BUY, "long": Side.BUY, "sell": Side.SELL, "short": Side.SELL}
 
 account_option = click.option(
-    "--account", "account_word", metavar="ACCOUNT", help="Its id or name; may be left out if exactly one may trade."
+    "--account", "account_word", metavar="ACCOUNT", help="Account, by id or name; default: the only tradable one."
 )
 
 
 class OrderIdType(click.ParamType[str]):
-    """An order's id, or its beginning or end: as hexadecimal digits."""
+    """An order's id, or its first or last characters, as hexadecimal digits."""
 
     name = "order id"
 
     def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        """Refuse what can be none."""
+        """Return the digits; fail when the value cannot be part of an id."""
         digits = value.replace("-", "").lower()
         if not re.fullmatch(rf"[0-9a-f]{{{SHORTEST_ID},32}}", digits):
             self.fail(
-                f"{value!r} is no order's id: give it, or {SHORTEST_ID} or more of its first or last characters, as "
-                "`tickwork orders` lists them",
+                f"invalid order id {value!r}: expected an id, or at least {SHORTEST_ID} of its first or last "
+                "characters; `tickwork orders` lists the ids",
                 param,
                 ctx,
             )
@@ -41,41 +41,41 @@ class PriceType(click.ParamType[Decimal]):
     name = "price"
 
     def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> Decimal:
-        """Refuse what is none."""
+        """Return the price; fail when the value is not a number above 0."""
         if not _NUMERAL.fullmatch(value) or not Decimal(value):
-            self.fail(f"{value!r} cannot be used: give a number above 0, such as 21500.25", param, ctx)
+            self.fail(f"invalid price {value!r}: expected a number above 0, such as 21500.25", param, ctx)
         return Decimal(value)
 
 
 class MoneyType(click.ParamType[Decimal]):
-    """Dollars, exactly as typed; an Express account may snapshot below zero."""
+    """Dollars, exactly as typed; the balance of an Express account may be below zero."""
 
     name = "dollars"
 
     def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> Decimal:
-        """Refuse what is none."""
+        """Return the amount; fail when the value is not a number."""
         if not _NUMERAL.fullmatch(value.removeprefix("-")):
-            self.fail(f"{value!r} cannot be used: give dollars, such as 52150.75", param, ctx)
+            self.fail(f"invalid amount {value!r}: expected dollars, such as 52150.75", param, ctx)
         return Decimal(value)
 
 
 class SideType(click.ParamType[Side]):
-    """Which way to go."""
+    """The side of an order."""
 
     name = "side"
 
     def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> Side:
-        """Refuse what is none."""
+        """Return the side; fail for any other word."""
         side = _SIDES.get(value.lower())
         if side is None:
-            self.fail(f"{value!r} is no side: give {', '.join(_SIDES)}", param, ctx)
+            self.fail(f"invalid side {value!r}: expected buy, long, sell or short", param, ctx)
         return side
 
 
 def ticks_or_none(word: str) -> int | None:
-    """Return a distance in ticks, or None for the word `none`."""
+    """Return a distance in ticks, or None for the word `none`; raise RefusedError for anything else."""
     if word.lower() == "none":
         return None
     if not word.isdecimal() or not 1 <= int(word) <= MOST_TICKS:
-        raise RefusedError(f"{word!r} is no distance: give ticks from 1 to {MOST_TICKS}, or none")
+        raise RefusedError(f"invalid distance {word!r}: expected ticks from 1 to {MOST_TICKS}, or none")
     return int(word)

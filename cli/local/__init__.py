@@ -1,1 +1,1 @@
-"""Run the whole stack on one computer: embedded servers and their supervisor."""
+"""The whole stack on one computer: embedded servers, programs and their supervisor."""

@@ -1,4 +1,4 @@
-"""Which market a stack trades: the real venue, a recorded file, or a seeded walk, and how its clock runs."""
+"""The market of a stack: the real venue, a recorded file or a seeded simulation, and its clock."""
 
 import hashlib
 import json
@@ -18,8 +18,8 @@ from shared.errors import SettingsError
 FASTEST = 60
 DEFAULT_SEED = 7
 DEFAULT_CONTRACTS = ("MNQ", "MES")
-# What the venue lets us ask of bars, a tenth below its limit; beat asks once per contract and minute, and at most
-# once per second of this computer.
+# A tenth below the venue's limit of requests for bars. Beat requests bars once per contract and market minute, and at
+# most once per second of this computer.
 _BARS_PER_30_S = 45
 _LEFT_IN_SESSION = timedelta(minutes=30)
 _AFTER_OPEN = timedelta(minutes=5)
@@ -29,13 +29,13 @@ _LONGEST_NAME, _DIGEST = 40, 8
 
 @dataclass(frozen=True, slots=True)
 class MarketChoice:
-    """One market. `simulator` are the arguments of the simulator's program, empty for the real venue."""
+    """One market. `simulator` holds the arguments of the simulator's program; empty for the real venue."""
 
-    name: str  # names the database
+    name: str  # part of the database's name
     kind: str  # live, seeded or replay
     title: str
-    contracts: tuple[str, ...]  # roots to track; empty: whatever the market offers
-    speed: int | None = None  # None: as it ran before, or 1
+    contracts: tuple[str, ...]  # roots to track; empty: every root of the market
+    speed: int | None = None  # None: the known speed of the market, else 1
     simulator: tuple[str, ...] = ()
     starts_market_at: datetime | None = None
     ends_market_at: datetime | None = None
@@ -49,33 +49,35 @@ def choose_market(
     speed: int | None = None,
     starts_market_at: datetime | None = None,
 ) -> MarketChoice:
-    """Return the market that options and settings name; raise SettingsError for what cannot be."""
+    """Return the market of the options and settings; raise SettingsError for an invalid combination."""
     venue = settings.venue
     has_credentials = bool(venue.url and venue.user and venue.key)
     contracts = tuple(dict.fromkeys(settings.contracts)) or DEFAULT_CONTRACTS
     if starts_market_at is not None and (replay is not None or (seed is None and has_credentials)):
-        raise SettingsError("--at is for the seeded market: a recorded one begins with its file, the real one is now")
+        raise SettingsError(
+            "--at is for a seeded market only: a recorded market begins with its file, the real one runs now"
+        )
     if replay is None and seed is None and has_credentials:
         if speed not in {None, 1}:
-            raise SettingsError(f"--speed {speed} is for the simulator: the real market runs at its own pace")
+            raise SettingsError(f"--speed {speed} is for the simulator only: the real market runs at its own pace")
         host = urlsplit(venue.url).hostname or venue.url
-        return MarketChoice(_as_name(host), "live", f"the venue {host}", contracts, 1)
+        return MarketChoice(_to_database_name(host), "live", f"the venue {host}", contracts, 1)
     if replay is None and seed is None and (venue.url or venue.user or venue.key):
         raise SettingsError(
-            "of TICKWORK_VENUE_URL, TICKWORK_VENUE_USER and TICKWORK_VENUE_KEY some are set and some are not: "
-            "set all three for the real venue, or none for the simulator"
+            "incomplete credentials, some are set and some are not: set TICKWORK_VENUE_URL, TICKWORK_VENUE_USER and "
+            "TICKWORK_VENUE_KEY for the real venue, or none of them for the simulator"
         )
     if speed is not None and not 1 <= speed <= FASTEST:
-        raise SettingsError(f"--speed {speed}: give a whole number from 1 to {FASTEST}")
+        raise SettingsError(f"invalid --speed '{speed}': expected a whole number from 1 to {FASTEST}")
     if replay is not None:
-        return _recorded(replay.resolve(), speed)
+        return _choose_recording(replay.resolve(), speed)
     number = DEFAULT_SEED if seed is None else seed
     if starts_market_at is not None:
         _check_open(starts_market_at)
     return MarketChoice(
         f"sim_seed_{number}",
         "seeded",
-        f"a simulated market (seed {number}) inside an open session: no real order is sent",
+        f"a simulated market (seed {number}) in an open session: no real order is sent",
         contracts,
         speed,
         ("--seed", str(number)),
@@ -88,7 +90,7 @@ def _check_open(at: datetime) -> None:
     if not calendar.is_open(at):
         opens = calendar.next_session(at).opens
         raise SettingsError(
-            f"--at {at.astimezone(CHICAGO):%Y-%m-%dT%H:%M}: the market is closed then in Chicago, "
+            f"invalid --at '{at.astimezone(CHICAGO):%Y-%m-%dT%H:%M}': the market is closed at this time in Chicago, "
             f"and opens at {opens.astimezone(CHICAGO):%Y-%m-%dT%H:%M}"
         )
 
@@ -104,51 +106,51 @@ def check_speed(market: MarketChoice, speed: int, *, limits: bool) -> None:
         )
 
 
-def row_of(market: MarketChoice, known: MarketRow | None) -> MarketRow:
-    """Return the market's row: as it was, moved forward if a seeded market is closed, or made now.
+def resolve_market_row(market: MarketChoice, known: MarketRow | None) -> MarketRow:
+    """Return the market's row: the known row, moved forward if a seeded market is closed, or a new one.
 
     Raise SettingsError when the database belongs to another market, or runs at another speed.
     """
     if known is None:
-        return _new_row(market)
-    # The kind too: a recorded file may be called like the venue.
+        return _create_row(market)
+    # Compare the kind too: a recorded file may have the venue's name.
     if (known.kind, known.market) != (market.kind, market.name):
         raise SettingsError(
             f"this database belongs to the {known.kind} market {known.market}, and the {market.kind} market "
-            f"{market.name} was asked for: simulated and real fills must never mix; "
+            f"{market.name} was requested: simulated and real fills must never mix; "
             "set DATABASE_URL to another database"
         )
     if market.speed is not None and market.speed != known.clock.speed:
         raise SettingsError(
             f"this market runs at speed {known.clock.speed} since its start: leave --speed {market.speed} out, "
-            "or begin another database with --fresh"
+            "or start a new database with --fresh"
         )
     if market.kind == "seeded" and market.starts_market_at is not None:
         raise SettingsError(
-            f"this market's time has run since its start, it is {known.clock.now().astimezone(CHICAGO):%Y-%m-%dT%H:%M} "
-            "in Chicago: leave --at out, or begin another database with --fresh"
+            f"this market has started, and its time is {known.clock.now().astimezone(CHICAGO):%Y-%m-%dT%H:%M} in "
+            "Chicago: leave --at out, or start a new database with --fresh"
         )
     if market.kind != "seeded":
         return known
     now = known.clock.now()
-    opens = tradable_from(now)
-    return known if opens == now else replace(known, clock=_clock(opens, known.clock.speed))
+    opens = next_tradable_time(now)
+    return known if opens == now else replace(known, clock=_start_clock(opens, known.clock.speed))
 
 
-def _new_row(market: MarketChoice) -> MarketRow:
+def _create_row(market: MarketChoice) -> MarketRow:
     speed = market.speed or 1
     if market.kind == "live":
         return MarketRow(market.name, market.kind, live_clock())
-    starts = market.starts_market_at or tradable_from(machine_now())
-    return MarketRow(market.name, market.kind, _clock(starts, speed), market.ends_market_at)
+    starts = market.starts_market_at or next_tradable_time(machine_now())
+    return MarketRow(market.name, market.kind, _start_clock(starts, speed), market.ends_market_at)
 
 
-def _clock(market_now: datetime, speed: int) -> MarketClock:
+def _start_clock(market_now: datetime, speed: int) -> MarketClock:
     return MarketClock(machine_now(), market_now, speed)
 
 
-def tradable_from(at: datetime) -> datetime:
-    """Return `at` if entries are possible for a while, else five minutes into the next session; never earlier."""
+def next_tradable_time(at: datetime) -> datetime:
+    """Return `at` if the session allows entries for another 30 minutes, else 5 minutes after the next open."""
     calendar = calendar_of(_SEEDED_GROUP)
     session = calendar.session_at(at)
     if session and at < session.flat_by - _LEFT_IN_SESSION:
@@ -156,14 +158,14 @@ def tradable_from(at: datetime) -> datetime:
     return calendar.next_session(at).opens + _AFTER_OPEN
 
 
-def _recorded(file: Path, speed: int | None) -> MarketChoice:
+def _choose_recording(file: Path, speed: int | None) -> MarketChoice:
     done = subprocess.run(
         [sys.executable, "-m", "simulator.describe", file], capture_output=True, text=True, check=False
     )
     if done.returncode != 0:
         raise SettingsError(f"--replay: {done.stderr.strip()}")
     found = json.loads(done.stdout)
-    name = _as_name(file.name.removesuffix(".gz").removesuffix(".csv"))
+    name = _to_database_name(file.name.removesuffix(".gz").removesuffix(".csv"))
     return MarketChoice(
         name,
         "replay",
@@ -176,8 +178,8 @@ def _recorded(file: Path, speed: int | None) -> MarketChoice:
     )
 
 
-def _as_name(text: str) -> str:
-    """Return a name for a database: two texts never share one, also when they begin alike and are long."""
+def _to_database_name(text: str) -> str:
+    """Return a database name for the text; a digest keeps long texts with the same beginning apart."""
     plain = "".join(character if character.isalnum() else "_" for character in text.lower())
     if len(plain) <= _LONGEST_NAME:
         return plain

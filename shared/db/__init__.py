@@ -1,1 +1,1 @@
-"""Postgres: the memory and the truth."""
+"""Postgres, the system of record: connections, tables, migrations and the SQL of each subject."""

@@ -1,4 +1,4 @@
-"""Brings a database to the newest schema."""
+"""Migrations of a database to the newest schema."""
 
 from pathlib import Path
 
@@ -12,27 +12,27 @@ _SCRIPTS = Path(__file__).parent / "migrations"
 
 
 def upgrade(url: str) -> None:
-    """Run the migrations that `url` lacks; quick when there are none. Raise SettingsError for a server too old."""
+    """Run the missing migrations on `url`; fast if there are none. Raise SettingsError if the server is too old."""
     engine = make_engine(url, program="migrate", pool_size=1)
     try:
         with engine.begin() as connection:
             version = connection.dialect.server_version_info
             if version is None or int(version[0]) < OLDEST_POSTGRES:
                 raise SettingsError(f"PostgreSQL {version} is too old: Tickwork needs {OLDEST_POSTGRES} or newer")
-            # Two programs may start at once; the second waits here and then finds nothing to do.
+            # If two programs start at once, the second waits here and then finds the schema current.
             connection.execute(text("SELECT pg_advisory_xact_lock(hashtext('tickwork migrations'))"))
-            if _current(connection) != newest_revision():
+            if _read_revision(connection) != newest_revision():
                 _run_migrations(connection)
     finally:
         engine.dispose()
 
 
 def newest_revision() -> str:
-    """Return the revision that the newest migration brings: files are named by it, as in 0001_initial_schema.py."""
+    """Return the revision of the newest migration; its file is named by it, as in 0001_initial_schema.py."""
     return max(file.name.partition("_")[0] for file in (_SCRIPTS / "versions").glob("[0-9]*_*.py"))
 
 
-def _current(connection: Connection) -> str | None:
+def _read_revision(connection: Connection) -> str | None:
     if connection.execute(text("SELECT to_regclass('alembic_version')")).scalar_one() is None:
         return None
     found: str | None = connection.execute(text("SELECT version_num FROM alembic_version")).scalar_one_or_none()
@@ -40,7 +40,7 @@ def _current(connection: Connection) -> str | None:
 
 
 def _run_migrations(connection: Connection) -> None:
-    # Imported only when there is work: Alembic takes longer to load than a start may spare.
+    # Imported only if there are migrations to run: Alembic takes too long to load at every start.
     from alembic import command  # noqa: PLC0415
     from alembic.config import Config  # noqa: PLC0415
 

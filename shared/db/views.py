@@ -1,4 +1,4 @@
-"""What an operator lists: jobs, orders, bars, newest first."""
+"""Listings for the operator: jobs, orders, fills, positions and bars."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -16,7 +16,7 @@ from shared.db.tables.orders import fill, order_change, orders, position
 _BARS = table("bars", *map(named, ("contract", "timeframe", "start", "open", "high", "low", "close", "volume")))
 
 
-def _all(connection: Connection, statement: Select[Any]) -> list[dict[str, Any]]:
+def _fetch_all(connection: Connection, statement: Select[Any]) -> list[dict[str, Any]]:
     return [dict(row) for row in connection.execute(statement).mappings()]
 
 
@@ -44,42 +44,44 @@ def jobs(
         statement = statement.where(job.c.queue == queue)
     if name is not None:
         statement = statement.where(job.c.name == name)
-    return _all(connection, statement)
+    return _fetch_all(connection, statement)
 
 
 def one_job(connection: Connection, job_id: UUID) -> list[dict[str, Any]]:
-    """Return the job and every other of its story, oldest first; empty when there is no such job."""
-    story = select(job.c.correlation_id).where(job.c.id == job_id).scalar_subquery()
-    return _all(connection, select(job).where(job.c.correlation_id == story).order_by(job.c.id))
+    """Return the job and every other with its correlation id, oldest first; empty if there is no such job."""
+    correlation = select(job.c.correlation_id).where(job.c.id == job_id).scalar_subquery()
+    return _fetch_all(connection, select(job).where(job.c.correlation_id == correlation).order_by(job.c.id))
 
 
 def orders_of(connection: Connection, *, state: str | None, limit: int) -> list[dict[str, Any]]:
-    """Return orders, with their accounts' names."""
+    """Return orders with the names of their accounts, newest first."""
     statement = select(orders, account.c.name.label("account_name"))
     statement = statement.join(account, account.c.id == orders.c.account_id).order_by(orders.c.id.desc()).limit(limit)
     if state is not None:
         statement = statement.where(orders.c.state == state)
-    return _all(connection, statement)
+    return _fetch_all(connection, statement)
 
 
 def one_order(connection: Connection, order_id: UUID) -> dict[str, list[dict[str, Any]]]:
-    """Return an order (with its entry, if it is a leg), its legs, the changes asked of it, and its fills."""
+    """Return an order (with its entry, if it is a leg), its legs, the changes requested of it, and its fills."""
     statement = select(orders, account.c.name.label("account_name"))
     statement = statement.join(account, account.c.id == orders.c.account_id)
     parent = select(orders.c.parent_id).where(orders.c.id == order_id).scalar_subquery()
     return {
-        "order": _all(connection, statement.where(orders.c.id == order_id)),
-        "entry": _all(connection, statement.where(orders.c.id == parent)),
-        "legs": _all(connection, statement.where(orders.c.parent_id == order_id).order_by(orders.c.id)),
-        "changes": _all(
+        "order": _fetch_all(connection, statement.where(orders.c.id == order_id)),
+        "entry": _fetch_all(connection, statement.where(orders.c.id == parent)),
+        "legs": _fetch_all(connection, statement.where(orders.c.parent_id == order_id).order_by(orders.c.id)),
+        "changes": _fetch_all(
             connection, select(order_change).where(order_change.c.order_id == order_id).order_by(order_change.c.id)
         ),
-        "fills": _all(connection, select(fill).where(fill.c.order_id == order_id).order_by(fill.c.filled_market_at)),
+        "fills": _fetch_all(
+            connection, select(fill).where(fill.c.order_id == order_id).order_by(fill.c.filled_market_at)
+        ),
     }
 
 
 def guards(connection: Connection) -> dict[tuple[int, str], tuple[datetime | None, str | None]]:
-    """Return of the newest fill of each contract when and how a working stop was proven after it."""
+    """Return when and how a working stop was proven after the newest fill of each open position."""
     columns = (fill.c.account_id, fill.c.contract_id, fill.c.guarded_at, fill.c.guarded_by)
     held = select(position.c.account_id).where(
         position.c.account_id == fill.c.account_id,
@@ -94,32 +96,32 @@ def guards(connection: Connection) -> dict[tuple[int, str], tuple[datetime | Non
 
 
 def fills(connection: Connection, *, limit: int) -> list[dict[str, Any]]:
-    """Return fills."""
-    return _all(
+    """Return fills, newest first."""
+    return _fetch_all(
         connection, select(fill).order_by(fill.c.filled_market_at.desc(), fill.c.venue_fill_id.desc()).limit(limit)
     )
 
 
 def positions(connection: Connection) -> list[dict[str, Any]]:
-    """Return positions that are not flat."""
+    """Return positions that are not flat, with the names of their accounts."""
     statement = select(position, account.c.name.label("account_name")).join(
         account, account.c.id == position.c.account_id
     )
-    return _all(connection, statement.where(position.c.direction != "FLAT").order_by(position.c.account_id))
+    return _fetch_all(connection, statement.where(position.c.direction != "FLAT").order_by(position.c.account_id))
 
 
 def bars(connection: Connection, *, contract: str | None, since: datetime | None, limit: int) -> list[dict[str, Any]]:
-    """Return bars as the view shows them; `contract` may be the venue's id or part of it."""
+    """Return rows of the view `bars`, newest first; `contract` is the venue's id or part of it, such as MNQ."""
     statement = select(_BARS).order_by(_BARS.c.start.desc()).limit(limit)
     if contract is not None:
         statement = statement.where(or_(_BARS.c.contract == contract, _BARS.c.contract.contains(f".{contract}.")))
     if since is not None:
         statement = statement.where(_BARS.c.start >= since)
-    return _all(connection, statement)
+    return _fetch_all(connection, statement)
 
 
 def coverage(connection: Connection) -> list[dict[str, Any]]:
-    """Return per contract: how many bars we hold, from when to when."""
+    """Return the number of stored bars per contract, with the first and the newest start."""
     return [
         dict(row)
         for row in connection.execute(

@@ -1,1 +1,1 @@
-"""The rules of trading, pure: no I/O, no clock, no random, no environment."""
+"""The rules of trading; pure: no I/O, no clock, no random, no environment."""

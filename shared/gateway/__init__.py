@@ -1,1 +1,1 @@
-"""Speaks to the venue: the ProjectX Gateway, or the simulator in its place."""
+"""The client of the venue's API: the ProjectX Gateway, or the simulator in its place."""

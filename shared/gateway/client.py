@@ -1,4 +1,4 @@
-"""The venue as our programs see it: questions that may be repeated, and mutations that never are."""
+"""The client of the venue: reads, which may be repeated, and mutations, which never are."""
 
 from copy import copy
 from datetime import timedelta
@@ -16,9 +16,9 @@ _PING = "/api/Status/ping"
 
 
 class GatewayClient(Reads, Mutations):
-    """Speaks to one venue for one user; safe to share between threads.
+    """Calls one venue for one user; safe to share between threads.
 
-    Towards the real venue `switch` says whose orders may leave; without one none do. The simulator takes all.
+    `switch` decides which accounts may send orders to the real venue; without one, none may. To the simulator, all may.
 
     Every method may raise VenueDownError, RateLimitedError, CredentialsRefusedError, or NotSentError.
     """
@@ -39,39 +39,39 @@ class GatewayClient(Reads, Mutations):
         super().__init__(Requester(transport, login, Queue.NORMAL, timeout, allowed))
 
     def for_queue(self, queue: Queue) -> "GatewayClient":
-        """Return this client as jobs of `queue` see it: over the same connections, with that queue's request budget."""
+        """Return a client for jobs of `queue`: the same connections, that queue's share of the request budget."""
         client = copy(self)
-        client._asker = self._asker.for_queue(queue)  # noqa: SLF001  # it is this client
+        client._requester = self._requester.for_queue(queue)  # noqa: SLF001  # a copy of this client
         return client
 
     def close(self) -> None:
         """Close the connections."""
-        self._asker.transport.close()
+        self._requester.transport.close()
 
     def get_ready(self) -> None:
-        """Log in or renew the token if need be, so that the next call is one request and no more."""
+        """Log in or renew the token if needed, so that the next call is exactly one request."""
         self.token()
 
     def is_ready(self) -> bool:
-        """Whether the next call is one request already: there is a login, and it need not be renewed."""
-        return self._asker.login.is_at_hand()
+        """Whether the next call is exactly one request: there is a token, and it is not due for renewal."""
+        return self._requester.login.has_fresh_token()
 
     def token(self) -> str:
-        """Return the token that all processes share, logging in if there is none; it is a secret."""
-        return self._asker.login.token(self._asker.queue)
+        """Return the token that all processes share, logging in if there is none; the token is secret."""
+        return self._requester.login.token(self._requester.queue)
 
-    def renewed(self, refused: str) -> str:
-        """Return another token than `refused`, which the venue answered with 401 or ended; nobody uses that again."""
-        return self._asker.login.renewed(refused, self._asker.queue)
+    def replace_token(self, refused: str) -> str:
+        """Drop the token `refused`, which the venue answered with 401 or ended, for all processes; return another."""
+        return self._requester.login.replace_token(refused, self._requester.queue)
 
     def validate(self) -> None:
         """Exchange the shared token for a fresh one."""
-        self._asker.login.validate(self._asker.queue)
+        self._requester.login.validate(self._requester.queue)
 
     def log_out(self) -> None:
-        """End the shared token, at the venue and here; the next call logs in again."""
-        self._asker.login.log_out(self._asker.queue)
+        """End the shared token at the venue and drop it here; the next call logs in again."""
+        self._requester.login.log_out(self._requester.queue)
 
     def ping(self) -> timedelta:
-        """Return how long the venue took to answer; raise VenueDownError or NotSentError if it does not."""
-        return self._asker.transport.ping(_PING, self._asker.queue)
+        """Return how long the venue took to answer; raise VenueDownError or NotSentError if it did not."""
+        return self._requester.transport.ping(_PING, self._requester.queue)

@@ -1,4 +1,4 @@
-"""What only the gateway can say about a request that failed."""
+"""Errors of requests to the venue that only the gateway can tell apart."""
 
 from shared.errors import AmbiguousOutcomeError, RateLimitedError, RetryableError
 
@@ -8,8 +8,8 @@ class NotSentError(RetryableError):
 
 
 class BudgetSpentError(NotSentError, RateLimitedError):
-    """A mutation was not sent because our request budget is spent; `retry_after` says when it may be."""
+    """A mutation was not sent because our request budget is spent; try again after `retry_after`."""
 
 
 class TagInUseError(AmbiguousOutcomeError):
-    """The venue has an order with this tag already, maybe a rejected one: search for it."""
+    """The venue already has an order with this tag, perhaps a rejected one: search for it."""

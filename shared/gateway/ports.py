@@ -1,4 +1,4 @@
-"""What the gateway needs from others: a place for tokens, a limiter, a log of calls."""
+"""The interfaces the gateway depends on: token store, request limiter, call log, live switch."""
 
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -8,14 +8,14 @@ from typing import Literal, Protocol
 from shared.domain.accounts.login import Token
 from shared.fleets import Queue
 
-Budget = Literal["bars", "other"]  # the venue counts History/retrieveBars apart from everything else
+Budget = Literal["bars", "other"]  # the venue counts History/retrieveBars separately
 
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One request that left for the venue, asked by a job of `queue`.
+    """One request sent to the venue by a job of `queue`.
 
-    `status` is None without an answer; `error` is None when all went well.
+    `status` is None if no answer came; `error` is None if the request succeeded.
     """
 
     endpoint: str
@@ -28,62 +28,62 @@ class Call:
 
 
 class TokenStore(Protocol):
-    """Keeps the token that all processes of one login share; still does its work when it can keep it for one only."""
+    """Stores the token that all processes of one login share; if it cannot share one, each process keeps its own."""
 
     def get(self) -> Token | None:
-        """Return the token, or None when there is none or it is over."""
+        """Return the token, or None if there is none or it has ended."""
 
     def put(self, token: Token) -> None:
-        """Keep a token that the venue has just issued."""
+        """Store a token that the venue has just issued."""
 
     def drop(self, text: str) -> None:
-        """Forget the token with this text; another one that was put meanwhile stays."""
+        """Remove the token with this text; a newer token that has replaced it stays."""
 
     def login(self) -> AbstractContextManager[None]:
-        """Hold the right to log in; raise RetryableError when another holds it for too long or did so just now."""
+        """Hold the login lock; raise RetryableError if another process holds it for too long or held it just now."""
 
-    def may_renew(self) -> bool:
-        """Whether the caller, alone of all, is to renew the token now; if it fails another is asked in a minute."""
+    def claim_renewal(self) -> bool:
+        """Claim the renewal of the token; True for one caller a minute, so that another can try if it fails."""
 
 
 class Limiter(Protocol):
-    """Counts requests so that we stay below the venue's limits."""
+    """Counts requests, to stay below the venue's limits."""
 
-    def counted(self, budget: Budget, queue: Queue) -> AbstractContextManager[None]:
-        """Count the request that is made inside, from its start until its end.
+    def count_request(self, budget: Budget, queue: Queue) -> AbstractContextManager[None]:
+        """Count the request made inside the block, from its start to its end.
 
-        Raise RateLimitedError, which says when to come back, if jobs of `queue` may make none now; never wait.
+        Raise RateLimitedError, with the time until the next try, if jobs of `queue` may make none now; never wait.
         """
 
-    def refused(self, budget: Budget, retry_after: timedelta | None) -> timedelta:
-        """Take note of a 429: let nobody ask for as long as the venue said, or as we judge; return how long."""
+    def record_refusal(self, budget: Budget, retry_after: timedelta | None) -> timedelta:
+        """Record a 429: block the budget for all processes, for `retry_after` or a pause of ours; return how long."""
 
 
 class CallLog(Protocol):
-    """Takes note of what was asked of the venue."""
+    """Records the requests to the venue."""
 
     def record(self, call: Call) -> None:
-        """Take note of one call; must be quick and must not raise."""
+        """Record one call; must be quick and must not raise."""
 
 
 class LiveSwitch(Protocol):
-    """Says whose orders may reach the venue."""
+    """Decides which accounts may send orders to the venue."""
 
     def lets_through(self, account_id: int, *, is_entry: bool) -> bool:
-        """Whether an order of the account may leave; what only reduces passes also after it was switched off again."""
+        """Whether an order of the account may be sent; one that is no entry may be, even after the switch went off."""
 
 
 class AlwaysLive:
-    """The switch of the simulator, where nothing is at stake."""
+    """The switch for the simulator, where no money is at stake."""
 
     def lets_through(self, account_id: int, *, is_entry: bool) -> bool:  # noqa: ARG002  # as the port has it
-        """Let everything through."""
+        """Return True."""
         return True
 
 
 class NeverLive:
-    """The switch of who only reads."""
+    """The switch for a program that only reads."""
 
     def lets_through(self, account_id: int, *, is_entry: bool) -> bool:  # noqa: ARG002  # as the port has it
-        """Let nothing through."""
+        """Return False."""
         return False

@@ -1,4 +1,4 @@
-"""The venue's JSON, read into our words: beyond this file nobody knows how the venue calls things."""
+"""Translation of the venue's JSON into our types: the only place that knows the venue's field names and codes."""
 
 import logging
 from collections.abc import Mapping
@@ -35,7 +35,7 @@ _STATES = {
     3: OrderState.CANCELLED,
     4: OrderState.EXPIRED,
     5: OrderState.REJECTED,
-    6: OrderState.WORKING,  # Pending: taken, not yet in the market
+    6: OrderState.WORKING,  # Pending: accepted, not yet in the market
     7: OrderState.WORKING,  # PendingCancellation: may still fill
     8: OrderState.SUSPENDED,
 }
@@ -44,9 +44,9 @@ _DIRECTIONS = {0: Direction.FLAT, 1: Direction.LONG, 2: Direction.SHORT}
 
 @dataclass(frozen=True, slots=True)
 class VenueAccount:
-    """An account as the venue shows it. `balance` is realised, in dollars.
+    """An account as the venue reports it. `balance` is realised, in dollars.
 
-    `is_simulated` says where orders execute, and is True for funded accounts too: `stage` tells what is at stake.
+    `is_simulated` says where orders execute, and is True for funded accounts too: use `stage` to tell them apart.
     """
 
     id: int
@@ -57,16 +57,16 @@ class VenueAccount:
 
     @property
     def stage(self) -> Stage:
-        """Practice, combine or express, as its name says; UNKNOWN is not to be traded."""
+        """Practice, combine or express, derived from the name; trading is disabled for UNKNOWN."""
         return stage_of(self.name)
 
 
 @dataclass(frozen=True, slots=True)
 class VenueOrder:
-    """An order as the venue shows it. A number we cannot read gives `state` IN_DOUBT, `type` UNKNOWN, `side` None.
+    """An order as the venue reports it. A code we do not know gives `state` IN_DOUBT, `type` UNKNOWN, `side` None.
 
-    `trail_ticks` and `trail_distance` say how far a trailing stop stays behind, in ticks and as a price difference,
-    never the level that was asked for; a suspended leg shows its signed offset from the fill there.
+    `trail_ticks` and `trail_distance` are the distance of a trailing stop, in ticks and as a price difference, never
+    the level that was requested; for a suspended leg they hold its signed offset from the fill.
     """
 
     id: int
@@ -93,8 +93,8 @@ class VenueOrder:
 class VenueFill:
     """One execution of one side; its fees are for that side alone.
 
-    `gross_pnl` is None when it opened a position, and has neither fees nor commissions taken off; `side` is None when
-    the venue names none that we know.
+    `gross_pnl` is before fees and commissions, and None for a fill that opened a position; `side` is None if the venue
+    sent a code we do not know.
     """
 
     id: int
@@ -113,7 +113,7 @@ class VenueFill:
 
 @dataclass(frozen=True, slots=True)
 class VenuePosition:
-    """An open position: one per account and contract. `direction` is None when the venue names none that we know."""
+    """An open position: one per account and contract. `direction` is None if the venue sent a code we do not know."""
 
     id: int
     account_id: int
@@ -125,16 +125,16 @@ class VenuePosition:
 
 
 def account(found: Json) -> VenueAccount:
-    """Read a TradingAccountModel."""
+    """Parse a TradingAccountModel."""
     return VenueAccount(
-        found["id"], found["name"], _decimal(found["balance"]), found["canTrade"], found.get("simulated")
+        found["id"], found["name"], _to_decimal(found["balance"]), found["canTrade"], found.get("simulated")
     )
 
 
 def contract(found: Json) -> Contract:
-    """Read a ContractModel; raise ValueError if we do not know its root, or know it with another tick."""
+    """Parse a ContractModel; raise ValueError if its root is unknown or its tick differs from our table of roots."""
     root = root_of_contract(found["id"])
-    tick_size, tick_value = _decimal(found["tickSize"]), _decimal(found["tickValue"])
+    tick_size, tick_value = _to_decimal(found["tickSize"]), _to_decimal(found["tickValue"])
     if (tick_size, tick_value) != (root.tick_size, root.tick_value):
         raise ValueError(
             f"{found['id']} has a tick of {tick_size} worth {tick_value} at the venue, "
@@ -144,28 +144,28 @@ def contract(found: Json) -> Contract:
 
 
 def bar(found: Json, tick_size: Decimal) -> Bar:
-    """Read an AggregateBarModel; raise ValueError if it is no bar in whole ticks."""
-    open_, high, low, close = (to_ticks(_decimal(found[name]), tick_size) for name in "ohlc")
+    """Parse an AggregateBarModel; raise ValueError if it is not a bar in whole ticks."""
+    open_, high, low, close = (to_ticks(_to_decimal(found[name]), tick_size) for name in "ohlc")
     return Bar(instant(found["t"]), open_, high, low, close, found["v"])
 
 
 def order(found: Json) -> VenueOrder:
-    """Read an OrderModel; optional parts may be null or left out."""
+    """Parse an OrderModel; optional fields may be null or missing."""
     updated = found.get("updateTimestamp")
     return VenueOrder(
         id=found["id"],
         account_id=found["accountId"],
         contract_id=found["contractId"],
-        state=_known(found, "status", _STATES) or OrderState.IN_DOUBT,
-        type=_known(found, "type", _TYPES) or OrderType.UNKNOWN,
-        side=_known(found, "side", _SIDES),
+        state=_translate_number(found, "status", _STATES) or OrderState.IN_DOUBT,
+        type=_translate_number(found, "type", _TYPES) or OrderType.UNKNOWN,
+        side=_translate_number(found, "side", _SIDES),
         quantity=found["size"],
         filled_quantity=found.get("fillVolume") or 0,
-        average_fill_price=_optional(found.get("filledPrice")),
-        limit_price=_optional(found.get("limitPrice")),
-        stop_price=_optional(found.get("stopPrice")),
+        average_fill_price=_to_optional_decimal(found.get("filledPrice")),
+        limit_price=_to_optional_decimal(found.get("limitPrice")),
+        stop_price=_to_optional_decimal(found.get("stopPrice")),
         trail_ticks=found.get("trailDistance"),
-        trail_distance=_optional(found.get("trailPrice")),
+        trail_distance=_to_optional_decimal(found.get("trailPrice")),
         tag=found.get("customTag") or None,
         parent_order_id=found.get("parentOrderId"),
         linked_order_id=found.get("linkedOrderId"),
@@ -175,59 +175,59 @@ def order(found: Json) -> VenueOrder:
 
 
 def fill(found: Json) -> VenueFill:
-    """Read a HalfTradeModel."""
+    """Parse a HalfTradeModel."""
     return VenueFill(
         id=found["id"],
         order_id=found["orderId"],
         account_id=found["accountId"],
         contract_id=found["contractId"],
-        side=_known(found, "side", _SIDES),
+        side=_translate_number(found, "side", _SIDES),
         quantity=found["size"],
-        price=_decimal(found["price"]),
-        gross_pnl=_optional(found.get("profitAndLoss")),
-        fees=_decimal(found.get("fees") or 0),
-        commissions=_decimal(found.get("commissions") or 0),
+        price=_to_decimal(found["price"]),
+        gross_pnl=_to_optional_decimal(found.get("profitAndLoss")),
+        fees=_to_decimal(found.get("fees") or 0),
+        commissions=_to_decimal(found.get("commissions") or 0),
         is_voided=bool(found.get("voided")),
         filled_market_at=instant(found["creationTimestamp"]),
     )
 
 
 def position(found: Json) -> VenuePosition:
-    """Read a PositionModel."""
+    """Parse a PositionModel."""
     return VenuePosition(
         id=found["id"],
         account_id=found["accountId"],
         contract_id=found["contractId"],
-        direction=_known(found, "type", _DIRECTIONS),
+        direction=_translate_number(found, "type", _DIRECTIONS),
         quantity=found["size"],
-        average_price=_decimal(found["averagePrice"]),
+        average_price=_to_decimal(found["averagePrice"]),
         opened_market_at=instant(found["creationTimestamp"]),
     )
 
 
-def _known(found: Json, field: str, words: Mapping[int, W]) -> W | None:
-    """Return our word for the number in a field; None, and a line of log, if it is left out or new to us."""
+def _translate_number(found: Json, field: str, values: Mapping[int, W]) -> W | None:
+    """Translate the code in a field; return None and log a warning if it is missing or unknown."""
     number = found.get(field)
-    word = words.get(number) if type(number) is int else None
-    if word is None:
-        log.warning("%s %s has %s %s, which we do not know", found.get("contractId"), found.get("id"), field, number)
-    return word
+    value = values.get(number) if type(number) is int else None
+    if value is None:
+        log.warning("%s %s: unknown %s %s", found.get("contractId"), found.get("id"), field, number)
+    return value
 
 
 def instant(text: str) -> datetime:
-    """Read an instant of the venue, in UTC; one without offset is UTC already."""
+    """Parse an instant from the venue into UTC; one without an offset is UTC already."""
     at = datetime.fromisoformat(text)
     return at.astimezone(UTC) if at.tzinfo else at.replace(tzinfo=UTC)
 
 
 def text_of(at: datetime) -> str:
-    """Return an instant as the venue takes it: whole seconds, earlier rather than later."""
+    """Format an instant as the venue expects it: in UTC, rounded down to whole seconds."""
     return f"{at.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"
 
 
-def _decimal(value: Any) -> Decimal:  # noqa: ANN401 - a JSON number, an int or already a Decimal
+def _to_decimal(value: Any) -> Decimal:  # noqa: ANN401 - a JSON number, an int or already a Decimal
     return Decimal(value)
 
 
-def _optional(value: Any) -> Decimal | None:  # noqa: ANN401 - as above, or null
-    return None if value is None else _decimal(value)
+def _to_optional_decimal(value: Any) -> Decimal | None:  # noqa: ANN401 - as above, or null
+    return None if value is None else _to_decimal(value)

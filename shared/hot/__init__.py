@@ -1,1 +1,1 @@
-"""Redis: what is read often and may be lost."""
+"""Data in Redis: read often, and not critical if lost."""

@@ -1,4 +1,4 @@
-"""Connects to Redis with limits on every wait."""
+"""Connections to Redis with a limit on every wait, and the circuit breaker for when it does not answer."""
 
 import logging
 from collections.abc import Iterator
@@ -13,12 +13,12 @@ from shared.errors import TickworkError
 
 log = logging.getLogger(__name__)
 
-# An exit must not wait for Redis at each of its steps: having waited once, it goes on without for so long.
-_LEFT_ALONE_FOR_S = 5.0
+# An exit must not wait for Redis at each step: after one timeout it goes on without Redis for this long.
+_OPEN_FOR_S = 5.0
 
 
 def connect(url: str) -> "redis.Redis":
-    """Return a client that gives up after a second, trying a dropped connection once more."""
+    """Return a client that times out after a second, and retries once on a dropped connection."""
     return redis.Redis.from_url(
         url,
         socket_timeout=1,
@@ -30,23 +30,23 @@ def connect(url: str) -> "redis.Redis":
 
 
 class RedisUnavailableError(TickworkError):
-    """Redis does not answer, or did not a moment ago; what was asked may or may not have been done."""
+    """Redis does not answer, or did not a moment ago; the command may or may not have been executed."""
 
 
 class CircuitBreaker:
-    """Asks Redis, and leaves it alone for a few seconds when it did not answer; one per process is enough."""
+    """Stops calls to Redis for a few seconds after one has failed; one per process is enough."""
 
     def __init__(self) -> None:
-        self._away_until = 0.0
+        self._open_until = 0.0
 
     @contextmanager
-    def guarded(self) -> Iterator[None]:
-        """Turn every failure of Redis inside into RedisUnavailableError; raise it at once while Redis is left alone."""
-        if monotonic() < self._away_until:
+    def guard(self) -> Iterator[None]:
+        """Turn Redis errors inside the block into RedisUnavailableError; raise it at once while the breaker is open."""
+        if monotonic() < self._open_until:
             raise RedisUnavailableError("Redis did not answer a moment ago")
         try:
             yield
         except redis.RedisError as error:
-            self._away_until = monotonic() + _LEFT_ALONE_FOR_S
-            log.warning("Redis does not answer, this process goes on without: %s", type(error).__name__)
+            self._open_until = monotonic() + _OPEN_FOR_S
+            log.warning("Redis does not answer, continuing without it: %s", type(error).__name__)
             raise RedisUnavailableError(f"Redis does not answer: {type(error).__name__}") from None

@@ -1,4 +1,4 @@
-"""Bars made of trades, in Redis: of the minute under way and the one before; REST alone gives those that count."""
+"""Bars built from trades, in Redis: the forming minute and the one before; only bars from REST are stored."""
 
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -6,11 +6,11 @@ from decimal import Decimal
 import msgspec
 import redis
 
-KEPT_FOR = timedelta(minutes=3)
+BAR_EXPIRES_AFTER = timedelta(minutes=3)
 
 
 class FormingBar(msgspec.Struct, frozen=True, kw_only=True):
-    """Prices in money. One that began while nobody listened is not complete: its open and volume are a part's."""
+    """A bar with prices in money. It is incomplete if the feed missed its start: open and volume are then partial."""
 
     start: datetime
     open: Decimal
@@ -22,22 +22,22 @@ class FormingBar(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def forming_bar_key(contract_id: str) -> str:
-    """Return where the contract's forming bar is kept."""
+    """Return the Redis key of the contract's forming bar."""
     return f"tickwork:forming_bar:{contract_id}"
 
 
 def ended_bar_key(contract_id: str) -> str:
-    """Return where the bar before it is kept."""
+    """Return the Redis key of the contract's last ended bar."""
     return f"tickwork:ended_bar:{contract_id}"
 
 
 def read_forming_bar(client: "redis.Redis", contract_id: str) -> FormingBar | None:
-    """Return the bar of the newest minute that saw a trade, or None; redis.RedisError when Redis does not answer."""
+    """Return the bar of the newest minute with a trade, or None; redis.RedisError if Redis does not answer."""
     return _read(client, forming_bar_key(contract_id))
 
 
 def read_ended_bar(client: "redis.Redis", contract_id: str) -> FormingBar | None:
-    """Return the bar of the minute with trades before that one, or None; redis.RedisError when Redis is away."""
+    """Return the bar of the last ended minute with trades, or None; redis.RedisError if Redis does not answer."""
     return _read(client, ended_bar_key(contract_id))
 
 

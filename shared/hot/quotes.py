@@ -1,4 +1,4 @@
-"""The newest quote of each contract in Redis, gone when it is no longer fresh."""
+"""The newest quote of each contract in Redis, deleted once it is no longer fresh."""
 
 from collections.abc import Callable, Collection, Mapping
 from datetime import datetime, timedelta
@@ -13,7 +13,7 @@ FRESH_FOR = timedelta(seconds=5)
 
 
 class HotQuote(msgspec.Struct, frozen=True, kw_only=True):
-    """Prices in money, None if never told. `at` is the market's time of it, `received_at` the machine's."""
+    """A quote: prices in money, None if not received yet. `at` is market time, `received_at` machine time."""
 
     bid: Decimal | None = None
     ask: Decimal | None = None
@@ -22,35 +22,35 @@ class HotQuote(msgspec.Struct, frozen=True, kw_only=True):
     received_at: datetime
 
     def age(self, machine_now: datetime) -> timedelta:
-        """Return how long ago it reached us."""
+        """Return the time since the quote was received."""
         return machine_now - self.received_at
 
 
 def quote_key(contract_id: str) -> str:
-    """Return where the contract's quote is kept."""
+    """Return the Redis key of the contract's quote."""
     return f"tickwork:quote:{contract_id}"
 
 
 def read_quote(client: "redis.Redis", contract_id: str) -> HotQuote | None:
-    """Return the quote, or None when there is none that is fresh; redis.RedisError when Redis does not answer."""
+    """Return the quote, or None if there is no fresh one; redis.RedisError if Redis does not answer."""
     found = client.get(quote_key(contract_id))
     return None if found is None else msgspec.json.decode(str(found), type=HotQuote)
 
 
 class QuoteReader:
-    """Reads fresh quotes; while Redis is away there is none."""
+    """Reads fresh quotes; returns none while Redis does not answer."""
 
     def __init__(self, client: "redis.Redis", breaker: CircuitBreaker) -> None:
         self._client = client
         self._breaker = breaker
 
     def read(self, contract_ids: Collection[str]) -> dict[str, HotQuote]:
-        """Return the fresh quotes there are, by contract."""
+        """Return the fresh quotes by contract; contracts without one are missing."""
         wanted = sorted(contract_ids)
         if not wanted:
             return {}
         try:
-            with self._breaker.guarded():
+            with self._breaker.guard():
                 found = self._client.mget([quote_key(contract_id) for contract_id in wanted])
         except RedisUnavailableError:
             return {}
@@ -62,9 +62,9 @@ class QuoteReader:
 
 
 def exit_price_by(quotes: Mapping[str, HotQuote]) -> Callable[[str, int], Decimal | None]:
-    """Return what says at which price a position, signed, could be closed now: the bid for a long, the ask for a short.
+    """Return a function of contract id and signed quantity that gives the price to close the position at now.
 
-    It says None without a fresh quote.
+    That is the bid for a long and the ask for a short; None without a fresh quote.
     """
 
     def exit_price(contract_id: str, quantity: int) -> Decimal | None:

@@ -1,4 +1,4 @@
-"""How many requests we may still make: sliding windows in Redis, because the venue counts per user, not per process."""
+"""The request budget: sliding windows in Redis, because the venue counts per user, not per process."""
 
 import threading
 from collections import defaultdict, deque
@@ -21,21 +21,21 @@ from shared.ids import new_id
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """At most `most` requests in any `span`; what can wait stops earlier, so that the rest is left for what cannot.
+    """At most `most` requests in any `span`; lower queues stop earlier, which reserves the rest for higher ones.
 
-    `trading` is for the queues high and normal, `bulk` for low and background; critical may take all. `alone` and
-    `alone_critical` are for one process that cannot ask Redis.
+    `trading` limits the queues high and normal, `bulk` low and background; critical may use all. `local` and
+    `local_critical` limit one process that cannot reach Redis.
     """
 
     most: int
     span: timedelta
     trading: int
     bulk: int
-    alone: int
-    alone_critical: int
+    local: int
+    local_critical: int
 
     def share_of(self, queue: Queue) -> int:
-        """Return how many requests there may be in the window for a job of `queue` to add one."""
+        """Return the number of requests in the window at which a job of `queue` may add no more."""
         match queue:
             case Queue.CRITICAL:
                 return self.most
@@ -44,32 +44,32 @@ class Window:
             case _:
                 return self.bulk
 
-    def share_alone(self, queue: Queue) -> int:
-        """Return the same for a process that knows only of itself."""
-        return self.alone_critical if queue is Queue.CRITICAL else self.alone
+    def local_share_of(self, queue: Queue) -> int:
+        """Return the same limit for a process that can count only its own requests."""
+        return self.local_critical if queue is Queue.CRITICAL else self.local
 
 
-# A tenth below what the venue documents, 50 and 200. Source: venue.md section 4. Alone: 16 slots of the fleets that
-# are not critical, and the feed, share 140 and 45. A critical slot may take as much as is kept for all four: without
-# Redis no wake-up arrives, so a worker ends what it holds and no more, and an exit must not be what waits.
+# A tenth below the documented limits, 50 and 200. Source: venue.md section 4. Local: the 16 slots of the fleets that
+# are not critical, and the feed, share 140 and 45. A critical slot may use all that is reserved for the four of them:
+# without Redis no wake-up arrives, so a worker only finishes the jobs it holds, and an exit must not wait.
 WINDOWS: Mapping[str, Window] = {
-    "bars": Window(45, timedelta(seconds=30), trading=45, bulk=30, alone=2, alone_critical=8),
-    "other": Window(180, timedelta(seconds=60), trading=140, bulk=120, alone=8, alone_critical=40),
+    "bars": Window(45, timedelta(seconds=30), trading=45, bulk=30, local=2, local_critical=8),
+    "other": Window(180, timedelta(seconds=60), trading=140, bulk=120, local=8, local_critical=40),
 }
-# An older copy of the venue's page says 30 in 30 s: believed when chosen, and for an hour after bars met a 429.
-SLOW_BARS = Window(27, timedelta(seconds=30), trading=27, bulk=18, alone=1, alone_critical=5)
+# An older copy of the venue's page documents 30 in 30 s: used if configured, and for an hour after a 429 to bars.
+SLOW_BARS = Window(27, timedelta(seconds=30), trading=27, bulk=18, local=1, local_critical=5)
 _DOCUMENTED_OF_SLOW = 30
 _SLOW_FOR = timedelta(hours=1)
 
 _MARGIN = timedelta(milliseconds=250)
-# How long a request may be under way: one whose end is never told counts from then.
-_UNDER_WAY = timedelta(seconds=8)
+# The longest a request may take: one whose end is never recorded counts as ended after it.
+_LONGEST_REQUEST = timedelta(seconds=8)
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 1.0, 30.0
 _MEMORY_OF_REFUSALS = timedelta(minutes=2)
 
-# Redis' own clock, so that no two processes disagree on when a request was made. KEYS: requests, closed, slow.
-# ARGV: limit, limit when slow, window and time under way in microseconds, the request's name.
-_TAKE = """
+# Redis' own clock, so that all processes agree on the time of a request. KEYS: requests, closed, slow.
+# ARGV: limit, limit when slow, window and longest request in microseconds, the request's id.
+_COUNT = """
 local closed = redis.call('PTTL', KEYS[2])
 if closed > 0 then return string.format('%.0f', closed * 1000) end
 local most = tonumber(ARGV[1])
@@ -87,17 +87,17 @@ redis.call('ZADD', KEYS[1], string.format('%.0f', t + under_way), ARGV[5])
 redis.call('PEXPIRE', KEYS[1], math.ceil((window + under_way) / 1000))
 return '0'
 """
-# The venue counted the request at some instant before its answer: it leaves our window a whole span after that.
+# The venue counted the request at some instant before its answer: it leaves our window a whole span after the answer.
 _END = """
 local now = redis.call('TIME')
 return redis.call('ZADD', KEYS[1], 'XX', string.format('%.0f', now[1] * 1000000 + now[2]), ARGV[1])
 """
-# KEYS: closed, refusals, slow. ARGV in milliseconds: what the venue said or -1, first and longest pause, extra share,
-# memory of refusals, how long slow lasts or 0. Those who meet the same 429 together count as one.
-_REFUSED = """
-local said, closed = tonumber(ARGV[1]), redis.call('PTTL', KEYS[1])
-local pause = said
-if said < 0 then
+# KEYS: closed, refusals, slow. ARGV in milliseconds, but for the jitter share: the venue's Retry-After or -1, first and
+# longest pause, jitter share, memory of refusals, duration of slow or 0. Refusals while closed count as one.
+_CLOSE = """
+local retry_after_ms, closed = tonumber(ARGV[1]), redis.call('PTTL', KEYS[1])
+local pause = retry_after_ms
+if retry_after_ms < 0 then
   if closed > 0 then return closed end
   local times = redis.call('INCR', KEYS[2])
   redis.call('PEXPIRE', KEYS[2], ARGV[5])
@@ -111,12 +111,12 @@ return pause
 
 
 def windows_for(bars_limit: int) -> Mapping[str, Window]:
-    """Return the windows for a venue that allows so many requests for bars in 30 s: 50, or 30."""
+    """Return the windows for a venue that allows `bars_limit` requests for bars in 30 s: 50, or 30."""
     return WINDOWS if bars_limit > _DOCUMENTED_OF_SLOW else {**WINDOWS, "bars": SLOW_BARS}
 
 
 class RedisLimiter:
-    """The gateway's Limiter. While Redis does not answer, each process keeps to a small share of its own."""
+    """The gateway's Limiter. While Redis does not answer, each process is limited to a small share of its own."""
 
     def __init__(
         self,
@@ -130,60 +130,62 @@ class RedisLimiter:
         self._breaker = breaker or CircuitBreaker()
         self._user = user_key(venue)
         self._windows = windows
-        self._alone = _Alone(windows)
+        self._local = _LocalLimiter(windows)
         self._random = Random()  # noqa: S311  # spreads retries; guards no secret
 
     @contextmanager
-    def counted(self, budget: str, queue: Queue) -> Iterator[None]:
-        """Count the request made inside; raise RateLimitedError, telling when one is free, without waiting."""
+    def count_request(self, budget: str, queue: Queue) -> Iterator[None]:
+        """Count the request made inside the block; without budget raise RateLimitedError, with the time to wait."""
         request = new_id().hex
         try:
-            wait = self._take(budget, queue, request)
+            wait = self._count_in_redis(budget, queue, request)
         except RedisUnavailableError:
-            wait = self._alone.wait(budget, queue)
+            wait = self._local.wait(budget, queue)
         if wait > timedelta(0):
-            raise RateLimitedError(f"the budget of {budget} requests is spent for {queue} jobs, nothing was sent", wait)
-        self._alone.note(budget)
+            raise RateLimitedError(
+                f"the budget of {budget} requests is spent for {queue} jobs, and nothing was sent", wait
+            )
+        self._local.note(budget)
         try:
             yield
         finally:
-            with suppress(RedisUnavailableError), self._breaker.guarded():
+            with suppress(RedisUnavailableError), self._breaker.guard():
                 self._redis.eval(_END, 1, self._key(budget), request)
 
-    def refused(self, budget: str, retry_after: timedelta | None) -> timedelta:
-        """Close the window for every process: for as long as the venue said, else 1, 2, 4 ... 30 s and some jitter."""
-        said = -1 if retry_after is None else _milliseconds(retry_after)
+    def record_refusal(self, budget: str, retry_after: timedelta | None) -> timedelta:
+        """Close the window for all processes, for `retry_after` or 1, 2, 4 ... 30 s plus jitter; return the pause."""
+        retry_after_ms = -1 if retry_after is None else _milliseconds(retry_after)
         pause = timedelta(seconds=_FIRST_PAUSE_S) if retry_after is None else retry_after
         keys = (self._key(budget, "closed"), self._key(budget, "refusals"), self._key(budget, "slow"))
         slow = _SLOW_FOR if budget == "bars" else timedelta(0)
         arguments = (
-            said,
+            retry_after_ms,
             _FIRST_PAUSE_S * 1000,
             _LONGEST_PAUSE_S * 1000,
             f"{self._random.random() / 4:.3f}",
             _milliseconds(_MEMORY_OF_REFUSALS),
             _milliseconds(slow),
         )
-        with suppress(RedisUnavailableError), self._breaker.guarded():
-            pause = timedelta(milliseconds=int(str(self._redis.eval(_REFUSED, len(keys), *keys, *arguments))))
-        self._alone.close(budget, pause)
+        with suppress(RedisUnavailableError), self._breaker.guard():
+            pause = timedelta(milliseconds=int(str(self._redis.eval(_CLOSE, len(keys), *keys, *arguments))))
+        self._local.close(budget, pause)
         return pause
 
-    def _take(self, budget: str, queue: Queue, request: str) -> timedelta:
+    def _count_in_redis(self, budget: str, queue: Queue, request: str) -> timedelta:
         window = self._windows[budget]
         slow = min(window.share_of(queue), SLOW_BARS.share_of(queue))
-        span, under_way = _microseconds(window.span + _MARGIN), _microseconds(_UNDER_WAY)
+        span, under_way = _microseconds(window.span + _MARGIN), _microseconds(_LONGEST_REQUEST)
         keys = (self._key(budget), self._key(budget, "closed"), self._key(budget, "slow"))
-        with self._breaker.guarded():
-            answer = self._redis.eval(_TAKE, len(keys), *keys, window.share_of(queue), slow, span, under_way, request)
+        with self._breaker.guard():
+            answer = self._redis.eval(_COUNT, len(keys), *keys, window.share_of(queue), slow, span, under_way, request)
         return timedelta(microseconds=int(str(answer)))
 
-    def _key(self, budget: str, what: str = "made") -> str:
-        return f"tickwork:requests:{budget}:{self._user}:{what}"
+    def _key(self, budget: str, suffix: str = "made") -> str:
+        return f"tickwork:requests:{budget}:{self._user}:{suffix}"
 
 
-class _Alone:
-    """What one process knows of its own requests, for when Redis can say nothing of the others'."""
+class _LocalLimiter:
+    """Counts the requests of one process, for the time that Redis does not answer."""
 
     def __init__(self, windows: Mapping[str, Window]) -> None:
         self._windows = windows
@@ -200,35 +202,35 @@ class _Alone:
         self._closed_until[budget] = monotonic() + pause.total_seconds()
 
     def wait(self, budget: str, queue: Queue) -> timedelta:
-        """Return how long a job of `queue` must wait before its next request; zero if it need not."""
+        """Return the time a job of `queue` must wait before its next request; zero if it may send one now."""
         now, window = monotonic(), self._windows[budget]
         with self._lock:
             self._forget(budget)
-            made, most = self._made[budget], window.share_alone(queue)
-            leaves_at = made[len(made) - most] + _kept_s(window) if len(made) >= most else now
+            made, most = self._made[budget], window.local_share_of(queue)
+            leaves_at = made[len(made) - most] + _retention_s(window) if len(made) >= most else now
         return timedelta(seconds=max(leaves_at, self._closed_until.get(budget, now)) - now)
 
     def _forget(self, budget: str) -> None:
-        made, kept_s = self._made[budget], _kept_s(self._windows[budget])
-        while made and made[0] <= monotonic() - kept_s:
+        made, retention_s = self._made[budget], _retention_s(self._windows[budget])
+        while made and made[0] <= monotonic() - retention_s:
             made.popleft()
 
 
 class NoLimiter:
-    """Lets everything through, for benches against a simulator that does not count either."""
+    """Allows every request, for benchmarks against a simulator that has no limits either."""
 
     @contextmanager
-    def counted(self, _budget: str, _queue: Queue) -> Iterator[None]:
+    def count_request(self, _budget: str, _queue: Queue) -> Iterator[None]:
         """Do nothing."""
         yield
 
-    def refused(self, _budget: str, retry_after: timedelta | None) -> timedelta:
-        """Return what the venue said, or a second."""
+    def record_refusal(self, _budget: str, retry_after: timedelta | None) -> timedelta:
+        """Return `retry_after`, or a second."""
         return timedelta(seconds=_FIRST_PAUSE_S) if retry_after is None else retry_after
 
 
-def _kept_s(window: Window) -> float:
-    return (window.span + _UNDER_WAY).total_seconds()
+def _retention_s(window: Window) -> float:
+    return (window.span + _LONGEST_REQUEST).total_seconds()
 
 
 def _milliseconds(duration: timedelta) -> int:

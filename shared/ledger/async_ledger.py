@@ -1,4 +1,4 @@
-"""The ledger's asyncio twin, for programs that answer requests: enqueue, and look one job up."""
+"""The transactional outbox for asyncio programs, which answer requests: enqueue jobs and read one job."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -20,7 +20,7 @@ from shared.ledger.wake import AsyncWake
 
 
 class JobView(msgspec.Struct, frozen=True, kw_only=True):
-    """What anyone may see of a job."""
+    """The fields of a job that any client may see."""
 
     id: UUID
     name: str
@@ -36,53 +36,53 @@ class JobView(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class AsyncTransaction:
-    """What one commit holds: SQL on `connection`, and jobs."""
+    """One database transaction: SQL on `connection`, and the jobs enqueued with it."""
 
     def __init__(self, connection: AsyncConnection) -> None:
         self.connection = connection
         self.wake_ups: list[WakeUp] = []
 
     async def enqueue(self, request: Job, **options: Unpack[EnqueueOptions]) -> Enqueued:
-        """Insert a job, unless its key is taken."""
+        """Insert a job unless its idempotency key is taken; raise QueueFullError if its queue is full."""
         job = new_job(request, **options)
-        line: psycopg.AsyncConnection[Any] = (await self.connection.get_raw_connection()).driver_connection  # type: ignore[assignment]  # typed as Any | None
-        if (await line.execute(*job.insert())).rowcount == 0:
-            return job.not_inserted(await (await line.execute(*job.holder_of_key())).fetchall())
+        raw: psycopg.AsyncConnection[Any] = (await self.connection.get_raw_connection()).driver_connection  # type: ignore[assignment]  # typed as Any | None
+        if (await raw.execute(*job.insert())).rowcount == 0:
+            return job.not_inserted(await (await raw.execute(*job.holder_of_key())).fetchall())
         if job.is_due_at_once:
             self.wake_ups.append(job.wake_up())
         else:
-            await line.execute(*job.notify_relay())
+            await raw.execute(*job.notify_relay())
         return Enqueued(job.id, is_duplicate=False)
 
 
 class AsyncLedger:
-    """Enqueues from an asyncio program; the wake-up is pushed off the caller's path and may fail."""
+    """Enqueues jobs from an asyncio program; wake-ups are published in the background, where a failure loses no job."""
 
     def __init__(self, engine: AsyncEngine, wake: AsyncWake) -> None:
         self.engine = engine
         self._wake = wake
-        self._pushing: set[asyncio.Task[int]] = set()
+        self._publishing: set[asyncio.Task[int]] = set()
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[AsyncTransaction]:
-        """Commit everything done inside, or nothing; push the wake-ups after COMMIT without waiting for the broker."""
+        """Commit everything done inside, or nothing; publish the wake-ups after COMMIT in the background."""
         async with self.engine.begin() as connection:
             transaction = AsyncTransaction(connection)
             yield transaction
         if transaction.wake_ups:
-            push = asyncio.create_task(self._wake.publish(transaction.wake_ups))
-            self._pushing.add(push)
-            push.add_done_callback(self._pushing.discard)
+            publish = asyncio.create_task(self._wake.publish(transaction.wake_ups))
+            self._publishing.add(publish)
+            publish.add_done_callback(self._publishing.discard)
 
     async def job(self, job_id: UUID) -> JobView | None:
-        """Return the job, or None."""
+        """Return the job, or None if there is none."""
         columns = [job_table.c[name] for name in JobView.__struct_fields__]
         async with self.engine.connect() as connection:
             row = (await connection.execute(select(*columns).where(job_table.c.id == job_id))).one_or_none()
         return None if row is None else JobView(**row._mapping)  # noqa: SLF001  # SQLAlchemy's documented name
 
     async def close(self) -> None:
-        """Wait for wake-ups under way, then close the connections."""
-        await asyncio.gather(*self._pushing, return_exceptions=True)
+        """Wait until pending wake-ups are published, then close the connections."""
+        await asyncio.gather(*self._publishing, return_exceptions=True)
         await self._wake.close()
         await self.engine.dispose()

@@ -1,4 +1,4 @@
-"""One connection kept open for the statements on every job's path: each commits by itself, in one round trip."""
+"""Connections kept open for the statements on every job's path: each commits by itself, in one round trip."""
 
 import threading
 from typing import Any
@@ -11,42 +11,42 @@ from shared.errors import RetryableError
 
 
 class LedgerUnavailableError(RetryableError):
-    """Postgres could not be reached, and nothing was asked of it."""
+    """Postgres could not be reached; no statement was sent."""
 
 
 class AutocommitConnection:
-    """Connects as `engine` does, when first asked, and again when the server has hung up; every thread has its own."""
+    """One autocommit connection per thread, opened on first use and again when the server has closed it."""
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
-        self._mine = threading.local()
+        self._local = threading.local()
         self._all: list[psycopg.Connection[Any]] = []
 
     def open(self) -> psycopg.Connection[Any]:
-        """Return this thread's connection; raise LedgerUnavailableError when there is none to be had."""
-        line: psycopg.Connection[Any] | None = getattr(self._mine, "line", None)
-        if line is not None:
-            if not line.closed and not is_dead(line.fileno()):
-                return line
-            line.close()
-            self._all.remove(line)
-        self._mine.line = line = self._connect()
-        self._all.append(line)
-        return line
+        """Return this thread's connection; raise LedgerUnavailableError if Postgres cannot be reached."""
+        connection: psycopg.Connection[Any] | None = getattr(self._local, "connection", None)
+        if connection is not None:
+            if not connection.closed and not is_dead(connection.fileno()):
+                return connection
+            connection.close()
+            self._all.remove(connection)
+        self._local.connection = connection = self._connect()
+        self._all.append(connection)
+        return connection
 
     def _connect(self) -> psycopg.Connection[Any]:
         try:
             pooled = self._engine.raw_connection()
         except DATABASE_ERRORS as error:
-            self._mine.line = None
+            self._local.connection = None
             raise LedgerUnavailableError(f"Postgres does not answer: {error}") from error
-        line: psycopg.Connection[Any] = pooled.driver_connection  # type: ignore[assignment]  # typed as Any | None
+        connection: psycopg.Connection[Any] = pooled.driver_connection  # type: ignore[assignment]  # typed as Any | None
         pooled.detach()
-        line.autocommit = True
-        return line
+        connection.autocommit = True
+        return connection
 
     def close(self) -> None:
-        """Hang up, for all threads."""
-        for line in self._all:
-            line.close()
+        """Close the connections of all threads."""
+        for connection in self._all:
+            connection.close()
         self._all.clear()

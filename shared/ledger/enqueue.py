@@ -1,4 +1,4 @@
-"""The statements that put a job into the ledger, the same for sync and async programs."""
+"""The SQL that inserts jobs into the transactional outbox, for synchronous and asyncio programs alike."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -32,8 +32,8 @@ _HAS_CAPACITY: LiteralString = """
      OR NOT EXISTS (SELECT 1 FROM queue_state WHERE queue = %(queue)s AND queued >= %(most)s::integer))
 """
 _INSERT_ALONE: LiteralString = f"{_INSERT} WHERE {_HAS_CAPACITY}"
-# The job that asks ends, and the follow-up begins as claimed by the same worker: ahead of those that wait for the same
-# sequence_key. Neither happens unless the first is still that worker's.
+# Ends the parent job and inserts the follow-up as already claimed by the same worker, ahead of the jobs that wait for
+# the same sequence_key. Writes neither unless the parent still has the worker's fence.
 _CONTINUE_WITH: LiteralString = """
     WITH done AS (
         UPDATE job SET state = 'succeeded', finished_at = now(), lease_until = NULL, result = %(result)s::jsonb
@@ -56,29 +56,29 @@ _INSERT_WITH_KEY: LiteralString = f"""
 
 @dataclass(frozen=True, slots=True)
 class Enqueued:
-    """The job that now stands for the request; `is_duplicate` when its key was already taken."""
+    """The job that serves the request; `is_duplicate` if it existed before the request."""
 
     job_id: UUID
     is_duplicate: bool
 
 
 class EnqueueOptions(TypedDict, total=False):
-    """What the asker may say about a job, beyond what its type says."""
+    """Options of one job, in addition to the defaults of its type."""
 
-    key: str | None  # at most one job per key, ever (as long as keys are kept)
-    sequence_key: str | None  # jobs that share it run one at a time, in order
+    key: str | None  # idempotency key: at most one job per key while keys are kept
+    sequence_key: str | None  # jobs of one key run one at a time, in order
     queue: Queue | None
     run_after: timedelta
-    expires_after: timedelta | None  # not started by then: expired
+    expires_after: timedelta | None  # a job not started by then expires
     correlation_id: UUID | None
     parent_id: UUID | None
-    sequence_id: UUID  # its place among the jobs of its sequence_key; its own id unless it carries on for another
+    sequence_id: UUID  # position in its sequence: its own id, or that of the job it continues
     publish_on_commit: bool
 
 
 @dataclass(frozen=True, slots=True)
 class NewJob:
-    """One request on its way into the ledger."""
+    """A request and the values of its job row."""
 
     request: Job
     id: UUID
@@ -90,19 +90,19 @@ class NewJob:
     correlation_id: UUID
     parent_id: UUID | None
     sequence_id: UUID
-    publish_on_commit: bool  # False leaves the wake-up to the relay
+    publish_on_commit: bool  # False: the relay publishes the wake-up
 
     @property
     def is_due_at_once(self) -> bool:
-        """Whether its wake-up may be published right after the commit."""
+        """Whether its wake-up is published right after the commit."""
         return self.publish_on_commit and self.run_after <= timedelta(0)
 
     def wake_up(self) -> WakeUp:
-        """Return the message that tells its queue."""
+        """Return the message that wakes its queue."""
         return WakeUp(self.id, self.request.job_name(), self.queue, self.request.deadline)
 
     def insert(self) -> Statement:
-        """Write the row, and its key if it has one; writes nothing when the key was taken or the queue is full."""
+        """Return the statement that inserts the row and its key, or nothing if the key is taken or the queue full."""
         values = {
             "id": self.id,
             "name": self.request.job_name(),
@@ -124,20 +124,20 @@ class NewJob:
         return _INSERT_WITH_KEY, values | {"key": self.key, "kept": KEY_RETENTION}
 
     def continue_with(self, parent_fence: int, result: object, worker: str, lease: timedelta) -> Statement:
-        """End the job that caused this one, and write the row as one that the same `worker` runs.
+        """Return the statement that ends the parent job and inserts this one as claimed by the same `worker`.
 
-        Add RETURNING. Without a row in the answer the first job was lost, and nothing is written.
+        Append RETURNING to it. If it returns no row, the parent's lease was lost and nothing was written.
         """
         _, values = self.insert()
         more = {"parent_fence": parent_fence, "result": None if result is None else Jsonb(result)}
         return _CONTINUE_WITH, values | more | {"worker": worker, "lease": lease}
 
     def holder_of_key(self) -> Statement:
-        """Read the job that holds the key."""
+        """Return the statement that reads the job holding the key."""
         return "SELECT job_id FROM job_key WHERE idempotency_key = %(key)s", {"key": self.key}
 
     def not_inserted(self, holder: Sequence[Sequence[UUID]]) -> Enqueued:
-        """Return whose job stands for this one; raise QueueFullError when it is nobody's, and so no key was taken."""
+        """Return the job that holds the key; raise QueueFullError if none does, as then the queue was full."""
         if holder:
             return Enqueued(holder[0][0], is_duplicate=True)
         raise QueueFullError(
@@ -146,12 +146,12 @@ class NewJob:
         )
 
     def notify_relay(self) -> Statement:
-        """Wake the relay early; it would look anyway."""
+        """Return the statement that wakes the relay at once; without it the relay finds the job when it polls."""
         return "SELECT pg_notify('job_due', %(queue)s)", {"queue": self.queue.value}
 
 
 def new_job(request: Job, **options: Unpack[EnqueueOptions]) -> NewJob:
-    """Return the request with everything its row needs; without a correlation id the job starts a story of its own."""
+    """Return the request with the values of its row; without `correlation_id` the job starts a new correlation."""
     job_id = new_id()
     return NewJob(
         request=request,

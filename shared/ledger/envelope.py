@@ -1,7 +1,7 @@
-"""The wake-up as a worker reads it: a Celery message (protocol 2), for Redis in kombu's wrapping.
+"""Wake-ups in the format that workers read: Celery messages (protocol 2), for Redis in kombu's wrapping.
 
-Written by hand so that a wake-up costs one LPUSH and the receiver needs no Celery; tests hold it against the messages
-that Celery itself would send. Sources: Celery's "Message Protocol" page; kombu's virtual transport.
+Built by hand so that a wake-up costs one LPUSH and the receiver needs no Celery; tests compare them with the messages
+that Celery itself sends. Sources: Celery's "Message Protocol" page; kombu's virtual transport.
 """
 
 import base64
@@ -17,15 +17,14 @@ from uuid import UUID
 from shared.fleets import Queue
 from shared.ids import new_id
 
-_GRACE_S = 15  # Celery's own limit is the backstop behind the child's deadline and one hand-over
-
+_GRACE_S = 15  # Celery's own limit is the backstop: deadlines of the job and of one that continues it, and this
 
 BATCH = ".batch"
 
 
 @dataclass(frozen=True, slots=True)
 class WakeUp:
-    """Tells one queue that one job may be due; with `most`, that up to so many jobs of one name may be."""
+    """A message to a queue: one job may be due, or, with `most`, up to that many jobs of one name."""
 
     job_id: UUID
     name: str
@@ -35,38 +34,38 @@ class WakeUp:
 
 
 def batch_wake_up(name: str, queue: Queue, most: int) -> WakeUp:
-    """Return a wake-up for any jobs of one name: the task `NAME.batch` finds out which."""
+    """Return a wake-up for up to `most` jobs of one name; the task `NAME.batch` claims those that are due."""
     return WakeUp(new_id(), name + BATCH, queue, None, most)
 
 
-def by_queue(wake_ups: Sequence[WakeUp]) -> dict[Queue, list[WakeUp]]:
-    """Return the wake-ups of each queue, in their order."""
-    sorted_out: dict[Queue, list[WakeUp]] = {}
+def group_by_queue(wake_ups: Sequence[WakeUp]) -> dict[Queue, list[WakeUp]]:
+    """Group the wake-ups by their queues, each in the given order."""
+    grouped: dict[Queue, list[WakeUp]] = {}
     for wake_up in wake_ups:
-        sorted_out.setdefault(wake_up.queue, []).append(wake_up)
-    return sorted_out
+        grouped.setdefault(wake_up.queue, []).append(wake_up)
+    return grouped
 
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """A wake-up without a wrapping, as AMQP carries it; `properties` have AMQP's names."""
+    """A wake-up without kombu's wrapping, for AMQP; `properties` have AMQP's names."""
 
     body: bytes
     headers: dict[str, Any]
     properties: dict[str, Any]
 
 
-def unwrapped(wake_up: WakeUp) -> Message:
-    """Return the message to publish to the AMQP queue named like the queue."""
-    wrapped = json.loads(encoded(wake_up))
+def encode_for_amqp(wake_up: WakeUp) -> Message:
+    """Return the message to publish to the AMQP queue of the same name."""
+    wrapped = json.loads(encode_for_redis(wake_up))
     kept = ("correlation_id", "reply_to", "delivery_mode", "priority")
     properties = {name: wrapped["properties"][name] for name in kept}
     properties |= {"content_type": wrapped["content-type"], "content_encoding": wrapped["content-encoding"]}
     return Message(base64.b64decode(wrapped["body"]), wrapped["headers"], properties)
 
 
-def encoded(wake_up: WakeUp) -> bytes:
-    """Return the message to LPUSH onto the list named like the queue."""
+def encode_for_redis(wake_up: WakeUp) -> bytes:
+    """Return the message to LPUSH onto the Redis list of the same name as the queue."""
     job_id = str(wake_up.job_id)
     arguments = [job_id] if wake_up.most is None else [wake_up.queue.value, wake_up.most]
     body = base64.b64encode(f"[{json.dumps(arguments)}, {_NO_KEYWORDS}]".encode()).decode()
@@ -74,7 +73,7 @@ def encoded(wake_up: WakeUp) -> bytes:
     return message.replace(_ID, job_id).replace(_BODY_MARK, body).replace(_TAG, token_hex(16)).encode()
 
 
-# What differs from message to message is put into the place of these marks.
+# Placeholders in the template for the parts that differ between messages.
 _ID, _BODY_MARK, _TAG = "<job id>", "<body>", "<delivery tag>"
 _NO_KEYWORDS = '{}, {"callbacks": null, "errbacks": null, "chain": null, "chord": null}'
 

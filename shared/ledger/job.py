@@ -1,4 +1,4 @@
-"""What a job request is: a frozen type that names the work, its queue and its arguments."""
+"""Job requests: frozen types that name the work, its queue and its arguments."""
 
 import re
 from dataclasses import dataclass
@@ -14,14 +14,14 @@ _TYPES: dict[str, type["Job"]] = {}
 
 @dataclass(frozen=True, kw_only=True)
 class Job:
-    """The base of every request; a subclass in shared/ledger/jobs adds arguments that JSON can carry.
+    """The base of every request; a subclass in shared/ledger/jobs adds arguments that JSON can represent.
 
-    `queue` and `attempts` are the defaults of its rows; `deadline` is the queue's unless the type says otherwise.
+    `queue` and `attempts` are the defaults of its rows; `deadline` is that of the queue unless the type sets one.
     Traits:
-        is_entry: it may open a position, so it never starts after its time: an entry sent late is another trade.
-        is_probe: it only checks, every few seconds; it is kept for minutes and not listed.
-        is_transactional: all its effects are rows written through `Context.transaction`, so many of a low or
-            background backlog may run in one commit.
+        is_entry: it may open a position, so it never starts after its expiry: a late entry is another trade.
+        is_probe: it only checks, every few seconds; its rows are kept for minutes and not listed.
+        is_transactional: all its effects are rows written through `Context.transaction`, so many jobs of a backlog on
+            the low or background queue may run in one commit.
     """
 
     queue: ClassVar[Queue]
@@ -51,7 +51,7 @@ class Job:
 
 
 def request_type(name: str) -> type[Job]:
-    """Return the request type called `name`; raise LookupError when no imported module defines it."""
+    """Return the request type called `name`; raise LookupError if no imported module defines it."""
     try:
         return _TYPES[name]
     except KeyError:
@@ -59,10 +59,10 @@ def request_type(name: str) -> type[Job]:
 
 
 def job_types() -> list[type[Job]]:
-    """Return every request type that an imported module defines, by name."""
+    """Return every request type that an imported module defines, sorted by name."""
     return [_TYPES[name] for name in sorted(_TYPES)]
 
 
 def request_of(name: str, arguments: dict[str, Any]) -> Job:
-    """Rebuild a request from its row; raise LookupError or msgspec.ValidationError when the row does not fit."""
+    """Rebuild a request from its row; raise LookupError for its name or msgspec.ValidationError for its arguments."""
     return msgspec.convert(arguments, request_type(name), strict=False)

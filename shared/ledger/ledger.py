@@ -1,4 +1,4 @@
-"""The ledger as programs use it: one transaction commits the cause and its jobs; wake-ups follow the commit."""
+"""The transactional outbox as programs use it: one transaction commits a change and the jobs that it causes."""
 
 import logging
 from collections.abc import Iterator, Sequence
@@ -24,7 +24,7 @@ log = logging.getLogger(__name__)
 
 
 class Transaction:
-    """What one commit holds: SQL on `connection`, and jobs."""
+    """One database transaction: SQL on `connection`, and the jobs enqueued with it; `cause` is the running job."""
 
     def __init__(self, connection: Connection, cause: ClaimedJob | None = None) -> None:
         self.connection = connection
@@ -35,22 +35,25 @@ class Transaction:
         self._cause = cause
 
     def enqueue(self, request: Job, **options: Unpack[EnqueueOptions]) -> Enqueued:
-        """Insert a job, unless its key is taken; it carries on the story (correlation id) of the job that asks."""
+        """Insert a job unless its idempotency key is taken; it inherits the correlation id of the running job.
+
+        Raise QueueFullError if its queue is full.
+        """
         if self._cause is not None:
             options.setdefault("correlation_id", self._cause.correlation_id)
             options.setdefault("parent_id", self._cause.id)
         job = new_job(request, **options)
-        line = driver(self.connection)
-        if line.execute(*job.insert()).rowcount == 0:
-            return job.not_inserted(line.execute(*job.holder_of_key()).fetchall())
+        raw = driver(self.connection)
+        if raw.execute(*job.insert()).rowcount == 0:
+            return job.not_inserted(raw.execute(*job.holder_of_key()).fetchall())
         if job.is_due_at_once:
             self.wake_ups.append(job.wake_up())
         else:
-            line.execute(*job.notify_relay())
+            raw.execute(*job.notify_relay())
         return Enqueued(job.id, is_duplicate=False)
 
     def enqueue_unless_queued(self, request: Job, line: str, **options: Unpack[EnqueueOptions]) -> Enqueued:
-        """Insert a job that aims at a state, unless one with its name and sequence key `line` is queued already."""
+        """Insert a job that brings about a state, unless one of its name and sequence key `line` is queued already."""
         waiting = transitions.lock_queued(driver(self.connection), request.job_name(), line)
         if waiting is not None:
             return Enqueued(waiting, is_duplicate=True)
@@ -58,23 +61,23 @@ class Transaction:
         return self.enqueue(request, **options)
 
     def finish(self, result: object) -> None:
-        """End the job that caused this, as succeeded, in this very commit; raise LeaseLostError if it is not ours."""
-        job = self._job()
+        """End the running job as succeeded in this transaction; raise LeaseLostError if its lease was lost."""
+        job = self._running_job()
         if not transitions.finish(driver(self.connection), job, "succeeded", result=result):
-            raise LeaseLostError(f"job {job.id} was taken back from {job.worker}")
+            raise LeaseLostError(f"worker {job.worker} lost its lease of job {job.id}")
         self.has_finished_job = True
 
     def supersede(self) -> int:
-        """Cancel the queued jobs with this job's name and sequence key: it aims at a state, so one run is enough."""
-        return transitions.supersede(driver(self.connection), self._job())
+        """Cancel the queued jobs with the running job's name and sequence key: one run brings about the state."""
+        return transitions.supersede(driver(self.connection), self._running_job())
 
     def continue_with(self, result: object, request: Job, handoff: object = None) -> None:
-        """End the job that caused this and insert `request` as claimed by the same worker, which runs it at once.
+        """End the running job and insert `request` as claimed by the same worker, which runs it at once.
 
-        `handoff` reaches that run through the memory of this process only: it proves that the run is the first.
-        Raise LeaseLostError if the job that asks is not ours any more.
+        `handoff` reaches that run only through the memory of this process, so it proves that the run is the first.
+        Raise LeaseLostError if the lease of the running job was lost.
         """
-        job = self._job()
+        job = self._running_job()
         follow_up = new_job(
             request,
             sequence_key=job.sequence_key,
@@ -85,18 +88,18 @@ class Transaction:
         )
         self.follow_up = transitions.continue_with(driver(self.connection), job, result, follow_up)
         if self.follow_up is None:
-            raise LeaseLostError(f"job {job.id} was taken back from {job.worker}")
+            raise LeaseLostError(f"worker {job.worker} lost its lease of job {job.id}")
         self.handoff = handoff
         self.has_finished_job = True
 
-    def _job(self) -> ClaimedJob:
+    def _running_job(self) -> ClaimedJob:
         if self._cause is None:
             raise ValueError("only the transaction of a running job can end that job")
         return self._cause
 
 
 class Ledger:
-    """Jobs as rows in Postgres, with a broker to tell the workers."""
+    """Jobs as rows in Postgres; a broker carries their wake-ups to the workers."""
 
     def __init__(self, engine: Engine, wake: Wake) -> None:
         self.engine = engine
@@ -112,15 +115,15 @@ class Ledger:
         self.wake(transaction.wake_ups)
 
     def enqueue(self, request: Job, **options: Unpack[EnqueueOptions]) -> Enqueued:
-        """Commit a job that nothing needs to be committed with, in one round trip, and wake its queue."""
+        """Enqueue a job in its own transaction, in one round trip, and wake its queue."""
         job = new_job(request, **options)
-        line = self.line.open()
-        if line.execute(*job.insert()).rowcount == 0:
-            return job.not_inserted(line.execute(*job.holder_of_key()).fetchall())
+        connection = self.line.open()
+        if connection.execute(*job.insert()).rowcount == 0:
+            return job.not_inserted(connection.execute(*job.holder_of_key()).fetchall())
         if job.is_due_at_once:
             self._wake.publish([job.wake_up()])
         else:
-            line.execute(*job.notify_relay())
+            connection.execute(*job.notify_relay())
         return Enqueued(job.id, is_duplicate=False)
 
     def close(self) -> None:
@@ -130,26 +133,26 @@ class Ledger:
         self._wake.close()
 
     def claim(self, job_id: UUID, worker: str) -> ClaimedJob | None:
-        """Take the job if it is due and the next of its sequence, else return None."""
+        """Claim the job if it is due and the next of its sequence, else return None."""
         return transitions.claim(self.line.open(), job_id, worker)
 
     def claim_batch(self, name: str, queue: Queue, worker: str, most: int) -> list[ClaimedJob]:
-        """Take up to `most` due jobs of one name."""
+        """Claim up to `most` due jobs of one name."""
         return transitions.claim_batch(self.line.open(), name, queue, worker, most)
 
     def wake(self, wake_ups: Sequence[WakeUp]) -> None:
-        """Publish wake-ups of jobs that a commit elsewhere holds."""
+        """Publish the wake-ups of jobs that are committed."""
         if wake_ups:
             self._wake.publish(wake_ups)
 
     def wake_next(self, job: ClaimedJob) -> None:
-        """Tell the queue of the job that `job`, now ended, kept waiting; the relay will if Postgres is away."""
+        """Wake the queue of the job that waited for the end of `job`; the relay does so if Postgres does not answer."""
         if job.sequence_key is None:
             return
         try:
             waiting = queues.next_in_sequence(self.line.open(), job.sequence_key)
         except (LedgerUnavailableError, psycopg.Error) as error:
-            log.warning("who waits for %s is not known: %s", job.sequence_key, error)
+            log.warning("cannot read the next job of %s, the relay will wake it: %s", job.sequence_key, error)
             return
         if waiting is not None:
             self._wake.publish([waiting])

@@ -1,4 +1,4 @@
-"""What a person may do to a job: requeue, discard, cancel; each is one statement, so that two people do it once."""
+"""Operations of a person on a job: requeue, discard, cancel; each is one statement, so that two people do it once."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -12,7 +12,7 @@ from shared.ledger.transitions import LedgerConnection
 _ENDED_BADLY = ("dead", "failed", "expired", "cancelled")
 _ID_DIGITS = 32
 
-# The error stays until the job ends again. started_at goes: a duration must not count the days in between.
+# The error stays until the job ends again. started_at is cleared: a duration must not include the days in between.
 _REQUEUE: LiteralString = """
     WITH mended AS (
     UPDATE job SET state = 'queued', attempt = 0, fence = fence + 1, run_at = now(), started_at = NULL,
@@ -27,7 +27,7 @@ _DISCARD: LiteralString = """
     UPDATE job SET state = 'cancelled', error = 'discarded by a person: ' || coalesce(error, 'no error was kept')
     WHERE id = %(id)s AND state IN ('dead', 'failed')
 """
-# The next of its sequence_key need not wait any more: the relay is told.
+# The next job of its sequence_key need not wait any more: the statement notifies the relay.
 _CANCEL: LiteralString = """
     WITH mended AS (
     UPDATE job SET state = 'cancelled', finished_at = now(),
@@ -39,10 +39,10 @@ _CANCEL: LiteralString = """
 
 
 def requeue(connection: LedgerConnection, job_id: UUID, *, is_late_fine: bool = False) -> None:
-    """Queue an ended job again, its attempts not counted; raise RefusedError when it may not be.
+    """Queue an ended job again with all its attempts; raise RefusedError if that is not allowed.
 
-    One whose time is over is refused unless `is_late_fine`, which gives it time without end; an entry is refused even
-    then. It takes its old place among the jobs of its sequence_key.
+    A job past its expiry is refused unless `is_late_fine`, which removes the expiry; an entry is refused even then. The
+    job keeps its old position among the jobs of its sequence_key.
     """
     values = {
         "id": job_id,
@@ -52,41 +52,42 @@ def requeue(connection: LedgerConnection, job_id: UUID, *, is_late_fine: bool = 
     }
     if connection.execute(_REQUEUE, values).rowcount == 1:
         return
-    seen = _see(connection, job_id)
-    if seen.is_late and seen.state in _ENDED_BADLY:
+    found = _read_job(connection, job_id)
+    if found.is_late and found.state in _ENDED_BADLY:
         hint = (
             "an entry is never sent late: post the alert again"
-            if seen.name in job_names_with("is_entry")
+            if found.name in job_names_with("is_entry")
             else "add --past-expiry"
         )
-        raise RefusedError(f"{seen.name} {job_id} had to begin by {seen.expires_at:%Y-%m-%d %H:%M:%S} UTC: {hint}")
-    raise _refused(job_id, seen, "only one that is dead, failed, expired or cancelled is queued again")
+        raise RefusedError(f"{found.name} {job_id} expired at {found.expires_at:%Y-%m-%d %H:%M:%S} UTC: {hint}")
+    raise _refusal(job_id, found, "only one that is dead, failed, expired or cancelled is queued again")
 
 
 def discard(connection: LedgerConnection, job_id: UUID) -> None:
-    """End a dead or failed job that nobody needs to look at any more as cancelled; raise RefusedError otherwise.
+    """End a dead or failed job as cancelled, once it needs no more attention; raise RefusedError for any other.
 
-    Its error stays, behind the words that say who let it go.
+    Its error is kept, after a note that a person discarded it.
     """
     if connection.execute(_DISCARD, {"id": job_id}).rowcount == 0:
-        raise _refused(job_id, _see(connection, job_id), "only one that is dead or failed is discarded")
+        raise _refusal(job_id, _read_job(connection, job_id), "only one that is dead or failed is discarded")
 
 
 def cancel(connection: LedgerConnection, job_id: UUID) -> None:
-    """Cancel a job that is queued; raise RefusedError otherwise."""
+    """Cancel a queued job; raise RefusedError for any other."""
     if connection.execute(_CANCEL, {"id": job_id}).rowcount == 1:
         return
-    seen = _see(connection, job_id)
+    found = _read_job(connection, job_id)
     rule = "only one that is queued is cancelled"
-    if seen.state == "running":
-        limit = "" if seen.deadline is None else f" {seen.deadline.total_seconds():.0f} s after it began at the latest,"
+    if found.state == "running":
+        seconds = None if found.deadline is None else found.deadline.total_seconds()
+        limit = "" if seconds is None else f" {seconds:.0f} s after it began at the latest,"
         rule += f"; this attempt ends by itself,{limit} and if it fails you can cancel the next one while it waits"
-    raise _refused(job_id, seen, rule)
+    raise _refusal(job_id, found, rule)
 
 
 @dataclass(frozen=True, slots=True)
-class _Seen:
-    """A job that was not changed, a moment later."""
+class _JobFacts:
+    """A job that the statement before did not change, for the error message."""
 
     name: str
     state: str
@@ -95,29 +96,29 @@ class _Seen:
     deadline: timedelta | None
 
 
-def _see(connection: LedgerConnection, job_id: UUID) -> _Seen:
+def _read_job(connection: LedgerConnection, job_id: UUID) -> _JobFacts:
     statement = """
         SELECT name, state, expires_at, coalesce(expires_at <= now(), false), deadline FROM job WHERE id = %(id)s
     """
     row = connection.execute(statement, {"id": job_id}).fetchone()
     if row is None:
         raise RefusedError(f"no job has the id {job_id}: `tickwork jobs` lists those there are")
-    return _Seen(*row)
+    return _JobFacts(*row)
 
 
-def _refused(job_id: UUID, seen: _Seen, rule: str) -> RefusedError:
-    return RefusedError(f"{seen.name} {job_id} is {seen.state}: {rule}")
+def _refusal(job_id: UUID, found: _JobFacts, rule: str) -> RefusedError:
+    return RefusedError(f"{found.name} {job_id} is {found.state}: {rule}")
 
 
 def ids_starting(connection: LedgerConnection, digits: str) -> list[UUID]:
-    """Return the ids of up to three jobs whose id starts with these hexadecimal digits, the newest first."""
+    """Return up to three ids of jobs that start with these hexadecimal digits, newest first."""
     first, last = UUID(digits.ljust(_ID_DIGITS, "0")), UUID(digits.ljust(_ID_DIGITS, "f"))
     statement = "SELECT id FROM job WHERE id BETWEEN %(first)s AND %(last)s ORDER BY id DESC LIMIT 3"
     return [job_id for (job_id,) in connection.execute(statement, {"first": first, "last": last})]
 
 
 def dead_ids(connection: LedgerConnection, name: str | None) -> list[UUID]:
-    """Return every dead job, or every one of this name, oldest first; those that only look are nobody's to mend."""
+    """Return the ids of all dead jobs, or of those with this name, oldest first; probes are left out."""
     statement = """
         SELECT id FROM job
         WHERE state = 'dead' AND name <> ALL(%(probes)s) AND (%(name)s::text IS NULL OR name = %(name)s)

@@ -1,4 +1,4 @@
-"""How jobs that somebody waits for are getting on: they, and every job that they caused."""
+"""The progress of jobs that a caller waits for, and of every job that they caused."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from shared.ledger.transitions import LedgerConnection
 
 _LEASE_GRACE = timedelta(seconds=1)
 
-# `to_start` is who has to be run so that it gets on: itself, or the first of its sequence_key, if nobody claimed it.
+# `to_start` is the unclaimed job that must run so that this one progresses: itself, or the first of its sequence_key.
 _READ: LiteralString = """
     WITH RECURSIVE mine AS (
         SELECT id, correlation_id FROM job WHERE id = ANY(%(roots)s)
@@ -40,7 +40,7 @@ _FIND_LIVE_JOB = """
 
 @dataclass(frozen=True, slots=True)
 class JobProgress:
-    """A job as it stands; `to_start` has waited too long for a worker, `is_lost` says that its worker is silent."""
+    """The state of a job; `to_start` has waited too long for a worker, `is_lost` if its worker let the lease end."""
 
     id: UUID
     name: str
@@ -52,18 +52,18 @@ class JobProgress:
 
     @property
     def is_over(self) -> bool:
-        """Whether nothing more comes of it."""
+        """Whether the job has ended."""
         return self.state not in {"queued", "running"}
 
 
 def read_progress(connection: LedgerConnection, roots: Sequence[UUID], claim_timeout: timedelta) -> list[JobProgress]:
-    """Return these jobs and all they caused, oldest first; `claim_timeout` is how long a due job may stay unclaimed."""
+    """Return these jobs and all they caused, oldest first; a due job may stay unclaimed for `claim_timeout`."""
     values = {"roots": list(roots), "claim_timeout": claim_timeout, "grace": _LEASE_GRACE}
     return [JobProgress(*row) for row in connection.execute(_READ, values)]
 
 
 def find_live_job(connection: LedgerConnection, name: str, argument: str, value: UUID) -> UUID | None:
-    """Return the job of this name that is not over and carries this argument, or None."""
+    """Return the job of this name that has not ended and has this argument, or None."""
     values = {"name": name, "argument": argument, "value": str(value)}
     row = connection.execute(_FIND_LIVE_JOB, values).fetchone()
     return None if row is None else row[0]

@@ -1,4 +1,4 @@
-"""The SQL of whole queues: which jobs are due, how long the backlog is, and whether anyone serves it."""
+"""The SQL of whole queues: due jobs, the backlog, and whether workers serve it."""
 
 from collections.abc import Sequence
 from datetime import timedelta
@@ -18,12 +18,12 @@ _COUNT = """
 
 
 def count_queued(connection: LedgerConnection) -> None:
-    """Count the queued jobs of each queue into `queue_state`, by which `enqueue` refuses where a queue has a limit."""
+    """Count the queued jobs of each queue into `queue_state`, where `enqueue` sees that a bounded queue is full."""
     connection.execute(_COUNT)
 
 
 def note_republished(connection: LedgerConnection, queue: Queue, count: int) -> None:
-    """Count wake-ups that had to be sent again."""
+    """Count wake-ups that had to be published again."""
     statement = "UPDATE queue_state SET republished_count = republished_count + %(count)s WHERE queue = %(queue)s"
     connection.execute(statement, {"queue": queue.value, "count": count})
 
@@ -35,23 +35,23 @@ _NOTE_DUPLICATE = """
 
 
 def note_duplicate(connection: LedgerConnection, job_id: UUID) -> None:
-    """Count a wake-up for a job that another had claimed, or that was over."""
+    """Count a wake-up for a job that another worker had claimed, or that had ended."""
     connection.execute(_NOTE_DUPLICATE, {"job_id": job_id})
 
 
-_ASK_FOR_CANARIES = """
+_REQUEST_CANARIES = """
     UPDATE queue_state SET canary_asked_at = now()
     WHERE canary_asked_at IS NULL OR canary_asked_at < now() - %(every)s::interval
     RETURNING queue
 """
 
 
-def canaries_due(connection: LedgerConnection, every: timedelta) -> list[Queue]:
-    """Return the queues whose next canary is due, noting that it was asked for; of many askers one gets it."""
-    return [Queue(queue) for (queue,) in connection.execute(_ASK_FOR_CANARIES, {"every": every})]
+def request_canaries(connection: LedgerConnection, every: timedelta) -> list[Queue]:
+    """Return the queues whose next canary is due and record the request; of several relays only one gets each."""
+    return [Queue(queue) for (queue,) in connection.execute(_REQUEST_CANARIES, {"every": every})]
 
 
-# Jobs are due for a while, slots are free, and still this node has begun nothing: it is connected, but not consuming.
+# Jobs have been due for a while, slots are free, and this node has begun nothing: it is connected but not consuming.
 _IS_STUCK = f"""
     SELECT (SELECT count(*) FROM job WHERE state = 'running' AND starts_with(worker, %(node)s)) < %(slots)s
        AND NOT EXISTS (SELECT 1 FROM job WHERE state = 'running' AND starts_with(worker, %(node)s)
@@ -64,7 +64,7 @@ _IS_STUCK = f"""
 
 
 def is_stuck(connection: LedgerConnection, node: str, queues: Sequence[Queue], slots: int, idle_for: timedelta) -> bool:
-    """Whether a node with free slots has begun nothing for `idle_for` though its queues held due jobs all the time."""
+    """Whether a node with free slots began nothing for `idle_for` although its queues held due jobs all the time."""
     values = {"node": f"{node}/", "queues": [queue.value for queue in queues], "slots": slots, "idle_for": idle_for}
     row = connection.execute(_IS_STUCK, values).fetchone()
     return bool(row and row[0])
@@ -80,7 +80,7 @@ _BACKLOG = f"""
 
 
 def backlog_by_name(connection: LedgerConnection, queue: Queue, names: Sequence[str], most: int) -> dict[str, int]:
-    """Return how many jobs of each name wait at the head of the queue and may run in batches; `most` are looked at."""
+    """Return how many of the first `most` jobs of the queue may run in batches, by name."""
     return dict(connection.execute(_BACKLOG, {"queue": queue.value, "names": list(names), "most": most}).fetchall())
 
 
@@ -100,16 +100,16 @@ _DUE = f"""
 def take_due(
     connection: LedgerConnection, queue: Queue, limit: int, batched: Sequence[str] = ()
 ) -> tuple[list[WakeUp], int]:
-    """Return wake-ups for up to `limit` due jobs that nobody claimed for a second, and how many were published before.
+    """Return wake-ups for up to `limit` due jobs, and how many of them were published before, at least a second ago.
 
-    They are noted as published. Jobs called as in `batched` are left out when they may run in batches.
+    Marks the jobs as published. A job whose name is in `batched` is left out if it may run in a batch.
     """
     values = {"queue": queue.value, "limit": limit, "batched": list(batched)}
     found = connection.execute(_DUE, values).fetchall()
-    return [_wake_up(row[:4]) for row in found], sum(row[4] for row in found)
+    return [_to_wake_up(row[:4]) for row in found], sum(row[4] for row in found)
 
 
-# Queue by queue, as the index is ordered: a backlog that is due must not be read through.
+# Queue by queue, in the order of the index, so that the due backlog is not scanned.
 _NEXT_DUE_IN = """
     SELECT min(next.run_at) - clock_timestamp()
     FROM unnest(%(queues)s::text[]) AS one (queue),
@@ -119,7 +119,7 @@ _NEXT_DUE_IN = """
 
 
 def next_due_in(connection: LedgerConnection) -> timedelta | None:
-    """Return how long until a queued job that is not yet due becomes so, or None."""
+    """Return the time until the next queued job becomes due, or None if none will."""
     row = connection.execute(_NEXT_DUE_IN, {"queues": [queue.value for queue in Queue]}).fetchone()
     wait: timedelta | None = row[0] if row else None
     return wait
@@ -134,11 +134,11 @@ _NEXT_IN_SEQUENCE = """
 
 
 def next_in_sequence(connection: LedgerConnection, sequence_key: str) -> WakeUp | None:
-    """Return a wake-up for the job that an ended one of the same sequence_key kept waiting, if it is due."""
+    """Return a wake-up for the first due job of the sequence_key, or None."""
     row = connection.execute(_NEXT_IN_SEQUENCE, {"sequence_key": sequence_key}).fetchone()
-    return None if row is None else _wake_up(row)
+    return None if row is None else _to_wake_up(row)
 
 
-def _wake_up(row: Sequence[Any]) -> WakeUp:
+def _to_wake_up(row: Sequence[Any]) -> WakeUp:
     job_id, name, queue, deadline = row
     return WakeUp(job_id, name, Queue(queue), deadline)

@@ -1,4 +1,4 @@
-"""Leases and what becomes of jobs whose worker is lost: renew, release, reclaim, expire, in SQL."""
+"""The SQL of leases and of jobs whose worker is lost: renew, release, reclaim, expire."""
 
 from collections.abc import Sequence
 
@@ -10,7 +10,7 @@ _RENEW = (
 
 
 def renew(connection: LedgerConnection, workers: Sequence[str]) -> int:
-    """Extend the leases of everything these workers run; return how many."""
+    """Extend the leases of all jobs that these workers run; return how many."""
     return connection.execute(_RENEW, {"lease": LEASE, "workers": list(workers)}).rowcount
 
 
@@ -18,11 +18,11 @@ _WORKERS_OF = "SELECT DISTINCT worker FROM job WHERE state = 'running' AND start
 
 
 def workers_of(connection: LedgerConnection, node: str) -> list[str]:
-    """Return the processes of a node that jobs are claimed by. `node` is <fleet>@<host>.<pid>."""
+    """Return the worker processes of a node that run jobs. `node` is <fleet>@<host>.<pid>."""
     return [worker for (worker,) in connection.execute(_WORKERS_OF, {"node": f"{node}/"})]
 
 
-# An attempt that died with its process is counted: a job that kills its worker must not do so for ever.
+# An attempt that died with its process counts: a job that kills its worker must not do so for ever.
 _RELEASE_LOST = """
     UPDATE job SET state = CASE WHEN attempt >= max_attempts THEN 'dead' ELSE 'queued' END,
            finished_at = CASE WHEN attempt >= max_attempts THEN now() END,
@@ -32,7 +32,7 @@ _RELEASE_LOST = """
 
 
 def release_lost(connection: LedgerConnection, worker: str, error: str) -> int:
-    """Requeue what a lost worker process ran, or end it as dead when its attempts are spent."""
+    """Queue the jobs of a lost worker again, or end them as dead if their attempts are used up; return how many."""
     return connection.execute(_RELEASE_LOST, {"worker": worker, "error": clean(error)}).rowcount
 
 
@@ -44,7 +44,10 @@ _RELEASE_ON_SHUTDOWN = """
 
 
 def release_on_shutdown(connection: LedgerConnection, node: str) -> int:
-    """Requeue, uncounted, what a stopped node's processes ran; they must be gone. `node` is <fleet>@<host>.<pid>."""
+    """Queue the jobs of a stopped node again without counting the attempt; return how many.
+
+    The node's processes must have ended. `node` is <fleet>@<host>.<pid>.
+    """
     return connection.execute(_RELEASE_ON_SHUTDOWN, {"node": f"{node}/"}).rowcount
 
 
@@ -58,7 +61,7 @@ _RECLAIM = """
 
 
 def reclaim_expired_leases(connection: LedgerConnection) -> int:
-    """Requeue what silent workers ran, or end it as dead; return how many."""
+    """Queue jobs whose lease has ended again, or end them as dead if their attempts are used up; return how many."""
     return connection.execute(_RECLAIM).rowcount
 
 
@@ -70,5 +73,5 @@ _EXPIRE = """
 
 
 def expire(connection: LedgerConnection) -> int:
-    """End the queued jobs that nobody may start any more; return how many."""
+    """End queued jobs whose expiry has passed; return how many."""
     return connection.execute(_EXPIRE).rowcount

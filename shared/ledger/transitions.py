@@ -1,6 +1,10 @@
-"""The transitions of a job's row, from queued to its end, in SQL. Time here is Postgres' now().
+"""The SQL that moves a job from queued to its end: idempotent claims, leases and fencing tokens.
 
-Spoken to psycopg itself: these statements are on every job's path, and a layer above costs more than the statement.
+A claim is one UPDATE of a queued row, so of many workers one wins it. It sets a lease and raises `fence`, the fencing
+token, which the statements that end or reschedule the job name: a worker that lost its lease changes nothing. Time is
+Postgres' now().
+
+The statements use psycopg directly: they are on every job's path, and a layer above costs more than the statement.
 """
 
 from collections.abc import Sequence
@@ -21,7 +25,7 @@ LedgerConnection = Connection[Any]  # of psycopg
 
 LEASE = timedelta(seconds=10)
 
-# An earlier job of the same sequence_key that is still to run, or running, goes first.
+# An earlier job of the same sequence_key that is queued or running goes first.
 IS_NEXT_IN_SEQUENCE = """
     (sequence_key IS NULL OR NOT EXISTS (
         SELECT 1 FROM job earlier
@@ -42,7 +46,7 @@ _CLAIMED_COLUMNS = """
 
 @dataclass(frozen=True, slots=True)
 class ClaimedJob:
-    """A job that is ours to run until the lease ends; every later write names the fence."""
+    """A job that its worker may run until the lease ends; `fence` is the fencing token."""
 
     id: UUID
     name: str
@@ -60,8 +64,8 @@ class ClaimedJob:
     enqueued_at: datetime
 
 
-# A claim need not reach the disk before the job begins: whatever the job commits takes it along, and one that a crash
-# of Postgres undoes is a job that nobody has begun.
+# A claim need not reach the disk before the job begins: the job's first commit flushes it too. If a crash of Postgres
+# undoes the claim, the job has committed nothing.
 _CLAIM = f"""
     WITH lax AS MATERIALIZED (SELECT set_config('synchronous_commit', 'off', true))
     UPDATE job SET state = 'running', fence = fence + 1, attempt = attempt + 1, worker = %(worker)s,
@@ -74,27 +78,29 @@ _CLAIM = f"""
 
 
 def claim(connection: LedgerConnection, job_id: UUID, worker: str) -> ClaimedJob | None:
-    """Take the job if it is due and the next of its sequence; None means that another has it, or that it is over.
+    """Claim the job if it is due and the next of its sequence; None if not, or if it is claimed already or has ended.
 
-    `connection` commits by itself.
+    `connection` is in autocommit mode.
     """
     try:
-        return _claimed(connection, _CLAIM, {"id": job_id, "worker": worker, "lease": LEASE})
+        return _fetch_claim(connection, _CLAIM, {"id": job_id, "worker": worker, "lease": LEASE})
     except UniqueViolation:  # uq_job_sequence_key_running: a sibling was claimed at the same moment
         return None
 
 
-def _claimed(connection: LedgerConnection, statement: LiteralString, values: dict[str, object]) -> ClaimedJob | None:
+def _fetch_claim(
+    connection: LedgerConnection, statement: LiteralString, values: dict[str, object]
+) -> ClaimedJob | None:
     row = connection.execute(statement, values).fetchone()
-    return None if row is None else _job(row)
+    return None if row is None else _to_claimed_job(row)
 
 
-def _job(row: Sequence[Any]) -> ClaimedJob:
+def _to_claimed_job(row: Sequence[Any]) -> ClaimedJob:
     job_id, name, queue, *others = row
     return ClaimedJob(job_id, name, Queue(queue), *others)
 
 
-# Only first attempts: one that killed its process must not take others along again.
+# Only first attempts: a job that killed its process must not do so again in a batch with others.
 _CLAIM_BATCH = f"""
     WITH lax AS MATERIALIZED (SELECT set_config('synchronous_commit', 'off', true)),
     taken AS MATERIALIZED (
@@ -108,20 +114,20 @@ _CLAIM_BATCH = f"""
 
 
 def claim_batch(connection: LedgerConnection, name: str, queue: Queue, worker: str, most: int) -> list[ClaimedJob]:
-    """Take up to `most` due jobs of one name, the oldest first. `connection` commits by itself."""
+    """Claim up to `most` due jobs of one name, oldest first. `connection` is in autocommit mode."""
     values = {"name": name, "queue": queue.value, "worker": worker, "most": most, "lease": LEASE}
-    return sorted(map(_job, connection.execute(_CLAIM_BATCH, values)), key=lambda job: job.id)
+    return sorted(map(_to_claimed_job, connection.execute(_CLAIM_BATCH, values)), key=lambda job: job.id)
 
 
 def continue_with(
     connection: LedgerConnection, job: ClaimedJob, result: object, follow_up: NewJob
 ) -> ClaimedJob | None:
-    """End `job` as succeeded and insert what its worker runs next, in the caller's transaction.
+    """End `job` as succeeded and insert the job that its worker runs next, in the caller's transaction.
 
-    None means that it is no longer ours and nothing was written.
+    None means that the lease was lost and nothing was written.
     """
     statement, values = follow_up.continue_with(job.fence, result, job.worker, LEASE)
-    return _claimed(connection, f"{statement} RETURNING {_CLAIMED_COLUMNS}", values)
+    return _fetch_claim(connection, f"{statement} RETURNING {_CLAIMED_COLUMNS}", values)
 
 
 _FINISH = """
@@ -133,7 +139,7 @@ _FINISH = """
 def finish(
     connection: LedgerConnection, job: ClaimedJob, state: str, *, result: object = None, error: str | None = None
 ) -> bool:
-    """End the job as succeeded, failed or dead; False means that it is no longer ours and nothing was written."""
+    """End the job as succeeded, failed or dead; False means that the lease was lost and nothing was written."""
     done = connection.execute(
         _FINISH,
         {
@@ -155,7 +161,7 @@ _FINISH_BATCH = """
 
 
 def finish_batch(connection: LedgerConnection, results: Sequence[tuple[ClaimedJob, object]]) -> bool:
-    """End these jobs as succeeded; False means that some are no longer ours, and the caller must roll back."""
+    """End these jobs as succeeded; False means that the lease of some was lost, and the caller must roll back."""
     values = {
         "ids": [job.id for job, _ in results],
         "fences": [job.fence for job, _ in results],
@@ -164,7 +170,7 @@ def finish_batch(connection: LedgerConnection, results: Sequence[tuple[ClaimedJo
     return connection.execute(_FINISH_BATCH, values).rowcount == len(results)
 
 
-# One that could start only after it expires ends now, with the reason, instead of waiting for its end.
+# A job that could start only after its expiry ends now, with the error, instead of waiting to expire.
 _RESCHEDULE = """
     WITH reschedule AS (
     UPDATE job SET state = CASE WHEN expires_at <= now() + %(delay)s::interval THEN 'expired' ELSE 'queued' END,
@@ -179,9 +185,9 @@ _RESCHEDULE = """
 def reschedule(
     connection: LedgerConnection, job: ClaimedJob, delay: timedelta, *, is_counted: bool, error: str
 ) -> bool:
-    """Queue the job again after `delay`, or end it as expired if that is too late.
+    """Queue the job again to run after `delay`, or end it as expired if that is too late.
 
-    False means that it is no longer ours and nothing was written.
+    False means that the lease was lost and nothing was written.
     """
     done = connection.execute(
         _RESCHEDULE,
@@ -190,7 +196,6 @@ def reschedule(
     return done.rowcount == 1
 
 
-# Where no relay runs, nobody has written down that its time is over.
 _SUPERSEDE = """
     UPDATE job SET state = 'cancelled', finished_at = now(), error = %(error)s
     WHERE sequence_key = %(sequence_key)s AND name = %(name)s AND state = 'queued' AND id <> %(id)s
@@ -198,7 +203,7 @@ _SUPERSEDE = """
 
 
 def supersede(connection: LedgerConnection, job: ClaimedJob) -> int:
-    """Cancel the queued jobs of the same name and sequence_key: this one does what they were asked for."""
+    """Cancel the queued jobs of the same name and sequence_key, whose work this job does; return how many."""
     values = {"sequence_key": job.sequence_key, "name": job.name, "id": job.id, "error": f"done by job {job.id}"}
     return connection.execute(_SUPERSEDE, values).rowcount
 
@@ -210,14 +215,15 @@ _LOCK_QUEUED = """
 
 
 def lock_queued(connection: LedgerConnection, name: str, sequence_key: str) -> UUID | None:
-    """Return a queued job of this name and sequence_key, held until the transaction ends; None when there is none.
+    """Return a queued job of this name and sequence_key, locked until the transaction ends; None if there is none.
 
-    Nobody can claim it before, so it will see what the transaction writes.
+    No worker can claim it before then, so its run sees what the transaction writes.
     """
     row = connection.execute(_LOCK_QUEUED, {"name": name, "sequence_key": sequence_key}).fetchone()
     return None if row is None else row[0]
 
 
+# Until a relay ends it, a job past its expiry is still queued in its row.
 _STATE_OF = """
     SELECT CASE WHEN state = 'queued' AND expires_at <= now() THEN 'expired' ELSE state END, run_at
     FROM job WHERE id = %(id)s
@@ -225,7 +231,7 @@ _STATE_OF = """
 
 
 def state_of(connection: LedgerConnection, job_id: UUID) -> tuple[str, datetime] | None:
-    """Return a job's state and when it may run; None when there is no such job."""
+    """Return a job's state and the time from which it may run; None if there is no such job."""
     row = connection.execute(_STATE_OF, {"id": job_id}).fetchone()
     return None if row is None else (row[0], row[1])
 
@@ -236,12 +242,12 @@ _LEASE_LEFT = """
 
 
 def lease_left(connection: LedgerConnection, job: ClaimedJob) -> timedelta:
-    """Return for how long the job is still surely ours; zero or less when it is not."""
+    """Return the time left of the job's lease; zero or less if it has ended or was lost."""
     row = connection.execute(_LEASE_LEFT, {"id": job.id, "fence": job.fence}).fetchone()
     left: timedelta = row[0] if row else timedelta(0)
     return left
 
 
 def clean(message: str | None) -> str | None:
-    """Return an error as Postgres can store it."""
+    """Return an error message that Postgres can store: NUL is escaped and the length limited."""
     return None if message is None else message.replace("\x00", "\\0")[:20_000]

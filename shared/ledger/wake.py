@@ -1,4 +1,4 @@
-"""Publishes wake-ups to the broker; a lost one costs a second, never a job, so nothing here raises."""
+"""Publishers of wake-ups to the broker. A lost wake-up costs a second and never a job, so nothing here raises."""
 
 from collections.abc import Sequence
 from typing import Protocol
@@ -10,13 +10,13 @@ from shared.ledger.wake_redis import AsyncRedisWake, RedisWake
 
 
 class Wake(Protocol):
-    """The publisher of a synchronous program; its threads may share it."""
+    """The publisher of a synchronous program; threads may share it."""
 
     def publish(self, wake_ups: Sequence[WakeUp]) -> int:
-        """Publish the wake-ups their queues have capacity for; return how many, 0 when the broker does not answer."""
+        """Publish wake-ups while their queues have capacity; return how many, 0 if the broker does not answer."""
 
     def capacity(self, queue: Queue) -> int:
-        """How many more wake-ups `queue` may hold; 0 when the broker does not answer."""
+        """Return how many more wake-ups `queue` may hold; 0 if the broker does not answer."""
 
     def close(self) -> None:
         """Close the connections."""
@@ -33,21 +33,21 @@ class AsyncWake(Protocol):
 
 
 def is_amqp(broker_url: str) -> bool:
-    """Whether RabbitMQ is the broker, and not a Redis."""
+    """Whether the broker is RabbitMQ and not Redis."""
     return urlsplit(broker_url).scheme in {"amqp", "amqps"}
 
 
 def open_wake(broker_url: str) -> Wake:
-    """Return the publisher for the broker of this URL; it connects when there is something to publish."""
+    """Return the publisher for the broker at this URL; it connects on first use."""
     if is_amqp(broker_url):
-        from shared.ledger.wake_amqp import AmqpWake  # noqa: PLC0415  # only who has a RabbitMQ loads kombu
+        from shared.ledger.wake_amqp import AmqpWake  # noqa: PLC0415  # only RabbitMQ needs kombu
 
         return AmqpWake(broker_url)
     return RedisWake(broker_url)
 
 
 def open_async_wake(broker_url: str) -> AsyncWake:
-    """Return the publisher of an asyncio program, as open_wake does."""
+    """Return the publisher of an asyncio program for the broker at this URL; it connects on first use."""
     if is_amqp(broker_url):
         from shared.ledger.wake_amqp import AsyncAmqpWake  # noqa: PLC0415  # as above
 

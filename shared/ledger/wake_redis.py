@@ -1,4 +1,4 @@
-"""Publishes wake-ups to Redis: one script per queue, which pushes what there is capacity for."""
+"""Publishers of wake-ups to Redis: one script per queue pushes as many as the queue has capacity for."""
 
 import logging
 from collections.abc import Sequence
@@ -7,11 +7,11 @@ import redis
 import redis.asyncio
 
 from shared.fleets import Queue, most_outstanding
-from shared.ledger.envelope import WakeUp, by_queue, encoded
+from shared.ledger.envelope import WakeUp, encode_for_redis, group_by_queue
 
 log = logging.getLogger(__name__)
 
-# Push unless the queue already holds enough wake-ups; the relay sends the rest when there is capacity.
+# Push while the queue has capacity; the relay publishes the rest later.
 _PUSH = """
 local capacity = tonumber(ARGV[1]) - redis.call('LLEN', KEYS[1])
 local pushed = 0
@@ -25,8 +25,8 @@ return pushed
 """
 
 
-def _messages(wake_ups: Sequence[WakeUp]) -> dict[Queue, list[bytes]]:
-    return {queue: [encoded(wake_up) for wake_up in of_queue] for queue, of_queue in by_queue(wake_ups).items()}
+def _encode_by_queue(wake_ups: Sequence[WakeUp]) -> dict[Queue, list[bytes]]:
+    return {queue: [encode_for_redis(wake_up) for wake_up in some] for queue, some in group_by_queue(wake_ups).items()}
 
 
 class RedisWake:
@@ -36,21 +36,21 @@ class RedisWake:
         self._redis = redis.Redis.from_url(redis_url, socket_timeout=1, socket_connect_timeout=1)
 
     def publish(self, wake_ups: Sequence[WakeUp]) -> int:
-        """Push the wake-ups their queues have capacity for; return how many, 0 when Redis does not answer."""
+        """Push wake-ups while their queues have capacity; return how many, 0 if Redis does not answer."""
         pushed = 0
         try:
-            for queue, messages in _messages(wake_ups).items():
+            for queue, messages in _encode_by_queue(wake_ups).items():
                 pushed += int(str(self._redis.eval(_PUSH, 1, queue, str(most_outstanding(queue)), *messages)))
         except redis.RedisError as error:
-            log.warning("wake-ups not published, the relay will: %s", error)
+            log.warning("cannot publish wake-ups, the relay will: %s", error)
         return pushed
 
     def capacity(self, queue: Queue) -> int:
-        """How many more wake-ups `queue` may hold; 0 when Redis does not answer."""
+        """Return how many more wake-ups `queue` may hold; 0 if Redis does not answer."""
         try:
             return max(most_outstanding(queue) - int(str(self._redis.llen(queue))), 0)
         except redis.RedisError as error:
-            log.warning("cannot see queue %s: %s", queue, error)
+            log.warning("cannot read the length of queue %s: %s", queue, error)
             return 0
 
     def close(self) -> None:
@@ -68,11 +68,11 @@ class AsyncRedisWake:
         """As RedisWake.publish."""
         pushed = 0
         try:
-            for queue, messages in _messages(wake_ups).items():
+            for queue, messages in _encode_by_queue(wake_ups).items():
                 reply = await self._redis.eval(_PUSH, 1, queue, str(most_outstanding(queue)), *messages)
                 pushed += int(str(reply))
         except redis.RedisError as error:
-            log.warning("wake-ups not published, the relay will: %s", error)
+            log.warning("cannot publish wake-ups, the relay will: %s", error)
         return pushed
 
     async def close(self) -> None:

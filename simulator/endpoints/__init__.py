@@ -1,1 +1,1 @@
-"""What each endpoint answers, one subject a file."""
+"""The endpoints of the venue and of the control port, one subject a file."""

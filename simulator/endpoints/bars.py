@@ -8,11 +8,11 @@ from shared.domain.market_data.bar import MINUTE, Bar
 from shared.domain.market_data.contract import Contract
 from shared.domain.market_data.coverage import Span
 from simulator import request_bodies, wire
-from simulator.market.aggregate import aggregated, period_of, seconds_of
-from simulator.market.market import Market, bar_so_far
+from simulator.market.aggregate import aggregate_bars, period_start, second_bars
+from simulator.market.market import Market, forming_bar
 from simulator.venue.user_view import UserView
 
-_MOST_BARS = 20_000
+_MAX_BARS = 20_000
 _UNITS = range(1, 8)
 _SECOND, _MINUTE, _HOUR, _DAY, _WEEK, _MONTH, _TICK = _UNITS
 _LENGTHS = {_SECOND: timedelta(seconds=1), _MINUTE: MINUTE, _HOUR: timedelta(hours=1)}
@@ -20,11 +20,11 @@ _LONGEST = {_DAY: timedelta(days=1), _WEEK: timedelta(days=7), _MONTH: timedelta
 
 
 def retrieve(user_view: UserView, body: request_bodies.RetrieveBarsBody) -> bytes:
-    """Answer with the newest `limit` bars that open in [start, end), newest first; the forming one only if asked.
+    """Answer with the newest `limit` bars that open in [start, end), newest first; the forming bar only on request.
 
-    [SIM] Minutes are what the market has, longer bars are made of them, and seconds of the path the price takes
-    through them: they add up to the minute, and need not agree with the prints a hub sent. There are no bars of ticks,
-    and none of the live data tier.
+    [SIM] The market has one-minute bars. Longer bars are aggregated from them. Second bars follow the path of the price
+    through the minute: they add up to it, and need not agree with the prints of the hub. Tick bars and the live data
+    tier are empty.
     """
     now = user_view.now()
     contract = user_view.venue.market.contract(body.contract_id, now)
@@ -34,28 +34,28 @@ def retrieve(user_view: UserView, body: request_bodies.RetrieveBarsBody) -> byte
         return wire.envelope(2, bars=None)
     if body.unit_number <= 0:
         return wire.envelope(3, bars=None)
-    if not 1 <= body.limit <= _MOST_BARS:
+    if not 1 <= body.limit <= _MAX_BARS:
         return wire.envelope(4, bars=None)
-    found = iter(()) if body.live or body.unit == _TICK else _bars(user_view.venue.market, contract, body, now)
+    bars = iter(()) if body.live or body.unit == _TICK else _bars(user_view.venue.market, contract, body, now)
     days = user_view.state.behaviour.minute_days
     if days is not None and body.unit in {_SECOND, _MINUTE}:
-        kept_from = now - timedelta(days=days)
-        found = takewhile(lambda bar: contract.is_active and bar.start >= kept_from, found)
-    return wire.envelope(bars=wire.bar_models(list(islice(found, body.limit)), contract.tick_size))
+        oldest_start = now - timedelta(days=days)
+        bars = takewhile(lambda bar: contract.is_active and bar.start >= oldest_start, bars)
+    return wire.envelope(bars=wire.bar_models(list(islice(bars, body.limit)), contract.tick_size))
 
 
 def _bars(market: Market, contract: Contract, body: request_bodies.RetrieveBarsBody, now: datetime) -> Iterator[Bar]:
-    wanted = Span(wire.utc(body.start_time), wire.utc(body.end_time))
-    start_of = _start_of(market, contract, body.unit, body.unit_number)
+    wanted = Span(wire.to_utc(body.start_time), wire.to_utc(body.end_time))
+    start_of = _make_start_of(market, contract, body.unit, body.unit_number)
     longest = _LONGEST.get(body.unit, _LENGTHS.get(body.unit, MINUTE)) * body.unit_number
-    # One longer than asked, so that a long bar that opens inside is whole; what is not over yet is not there.
+    # One bar longer than the window, so that a long bar that opens inside is whole; never past the current minute.
     minutes_end = min(max(wanted.end, wanted.start) + max(longest, MINUTE), now.replace(second=0, microsecond=0))
     minutes = market.bars_backwards(contract, Span(wanted.start - max(longest, MINUTE), minutes_end))
-    forming = bar_so_far(market, contract, now) if minutes_end < wanted.end + longest else None
+    forming = forming_bar(market, contract, now) if minutes_end < wanted.end + longest else None
     newest_first: Iterator[Bar] = chain([forming] if forming else [], minutes)
     if body.unit == _SECOND:
-        newest_first = (second for bar in newest_first for second in seconds_of(market.path(contract, bar), bar, now))
-    for bar in aggregated(newest_first, start_of):
+        newest_first = (second for bar in newest_first for second in second_bars(market.path(contract, bar), bar, now))
+    for bar in aggregate_bars(newest_first, start_of):
         if bar.start < wanted.start:
             return
         if bar.start < wanted.end and (body.include_partial_bar or _is_over(bar, body, now, start_of)):
@@ -70,10 +70,10 @@ def _is_over(
     return start_of(now) != bar.start
 
 
-def _start_of(market: Market, contract: Contract, unit: int, number: int) -> Callable[[datetime], datetime]:
-    """Return what finds the start of the bar that holds an instant: counted from its session's opening.
+def _make_start_of(market: Market, contract: Contract, unit: int, number: int) -> Callable[[datetime], datetime]:
+    """Return a function from an instant to the start of its bar, counted from the opening of the session.
 
-    Days, weeks and months go by the trading day; [SIM] several of them are counted from the calendar's beginning.
+    Days, weeks and months follow the trading day; [SIM] groups of several are counted from the calendar's beginning.
     """
     if unit in {_SECOND, _MINUTE} and number == 1:
         return lambda at: at
@@ -87,6 +87,6 @@ def _start_of(market: Market, contract: Contract, unit: int, number: int) -> Cal
         session = market.session(contract, at)
         if unit == _DAY and number == 1:
             return session.opens
-        return period_of(session.trading_day, {_DAY: "day", _WEEK: "week"}.get(unit, "month"), number)
+        return period_start(session.trading_day, {_DAY: "day", _WEEK: "week"}.get(unit, "month"), number)
 
     return within_session if unit in _LENGTHS else by_trading_day

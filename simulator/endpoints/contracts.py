@@ -5,7 +5,7 @@ from simulator import request_bodies, wire
 from simulator.market.listing import LISTINGS
 from simulator.venue.user_view import UserView
 
-_MOST_FOUND = 20
+_MAX_RESULTS = 20
 _MONTH_NAMES = (
     "January", "February", "March", "April", "May", "June",
     "July", "August", "September", "October", "November", "December",
@@ -13,14 +13,14 @@ _MONTH_NAMES = (
 
 
 def search(user_view: UserView, body: request_bodies.ContractSearchBody) -> bytes:
-    """Answer with active contracts whose name or description holds the text somewhere, ES in futurES as well."""
+    """Answer with the active contracts whose name or description contains the text: "es" matches "Futures" too."""
     text = (body.search_text or "").lower()
     found = [
         model
-        for model in _active(user_view, live=body.live)
+        for model in _list_active(user_view, live=body.live)
         if text in f"{model['name']} {model['description']}".lower()
     ]
-    return wire.envelope(contracts=found[:_MOST_FOUND])
+    return wire.envelope(contracts=found[:_MAX_RESULTS])
 
 
 def search_by_id(user_view: UserView, body: request_bodies.ContractByIdBody) -> bytes:
@@ -32,11 +32,11 @@ def search_by_id(user_view: UserView, body: request_bodies.ContractByIdBody) -> 
 
 
 def available(user_view: UserView, body: request_bodies.ContractsAvailableBody) -> bytes:
-    """Answer with every active contract; the live data tier is not ours, so it is empty."""
-    return wire.envelope(contracts=_active(user_view, live=body.live))
+    """Answer with every active contract; the live data tier is empty."""
+    return wire.envelope(contracts=_list_active(user_view, live=body.live))
 
 
-def _active(user_view: UserView, *, live: bool) -> list[dict[str, object]]:
+def _list_active(user_view: UserView, *, live: bool) -> list[dict[str, object]]:
     contracts = [] if live else user_view.venue.market.contracts(user_view.now())
     return [wire.contract_model(contract, _description(contract)) for contract in contracts]
 

@@ -1,6 +1,6 @@
-"""The simulator's own endpoints, under /sim on a port of their own: look at the venue, move it, make it misbehave.
+"""The control endpoints of the simulator, under /sim on a separate port: inspect the venue, move it, inject faults.
 
-They need no token: the port is on loopback, and a page of a web site that a browser shows is not let in.
+They need no token: the port is on loopback, and requests from web sites in a browser are refused.
 """
 
 import asyncio
@@ -32,12 +32,12 @@ from simulator.venue.behaviour import Behaviour
 from simulator.venue.records import AccountRecord, AccountSettings
 from simulator.venue.venue import Venue
 
-_HERE = {"127.0.0.1", "localhost"}
-Answer = Callable[[Request, bytes], Response | Awaitable[Response]]
+_LOOPBACK_HOSTS = {"127.0.0.1", "localhost"}
+ControlHandler = Callable[[Request, bytes], Response | Awaitable[Response]]
 
 
 class ControlRequestError(TickworkError):
-    """What was asked cannot be done; the text says why, the status what kind of mistake it is."""
+    """A control request that cannot be done: `str` gives the reason, `status` the HTTP status."""
 
     def __init__(self, detail: str, status: HTTPStatus = HTTPStatus.BAD_REQUEST) -> None:
         super().__init__(detail)
@@ -45,54 +45,59 @@ class ControlRequestError(TickworkError):
 
 
 def make_control(venue: Venue, logins: Logins, pipeline: Pipeline, paths: Collection[str]) -> Starlette:
-    """Return the application of the control port; `paths` are those of the venue, where faults can happen."""
+    """Return the application of the control port; `paths` are the venue's paths, where request faults can happen."""
     return Starlette(routes=_Control(venue, logins, pipeline, paths).routes)
 
 
 class _Control:
-    """Looks at the venue, and changes what its clients cannot."""
+    """The handlers of the control port."""
 
     def __init__(self, venue: Venue, logins: Logins, pipeline: Pipeline, paths: Collection[str]) -> None:
         self._venue = venue
         self._logins = logins
         self._pipeline = pipeline
         self._paths = paths
-        self._listing: list[tuple[str, str, str, Answer]] = [
-            ("GET", "/sim", "this list", self._list),
-            ("GET", "/sim/status", "what time it is in the market, whether it trades, who there is", self._status),
+        self._listing: list[tuple[str, str, str, ControlHandler]] = [
+            ("GET", "/sim", "this list", self._list_endpoints),
+            ("GET", "/sim/status", "market time, whether the market trades, users and accounts", self._show_status),
             (
                 "GET",
                 "/sim/requests",
-                "requests by path, 429s by user, tags; ?path= for its last bodies",
-                self._requests,
+                "request counts by path, 429s by user, tags; ?path= for the latest bodies of one path",
+                self._show_requests,
             ),
-            ("GET", "/sim/faults", "the faults that are switched on, and how often each was met", self._faults),
+            ("GET", "/sim/faults", "the armed faults, and how often each happened", self._show_faults),
             (
                 "PUT",
                 "/sim/faults",
-                "switch on a fault, a list of them, or a preset, and no other",
+                "replace the armed faults by a fault, a list of faults or a preset",
                 self._replace_faults,
             ),
-            ("POST", "/sim/faults", "switch on a fault beside those that are", self._add_faults),
-            ("DELETE", "/sim/faults", "switch off every fault", self._disarm),
-            ("PUT", "/sim/market", "let a contract's price follow a path from now on; `wait` for its end", self._play),
-            ("GET", "/sim/behaviour", "how the venue does what no document says", self._behaviour),
-            ("PUT", "/sim/behaviour", "let it do so otherwise: see the page on the simulator", self._take_on),
-            ("PUT", "/sim/clock", "move a stepped market on by some seconds", self._step),
-            ("PUT", "/sim/users", "let in another user, or one with another key", self._add_user),
+            ("POST", "/sim/faults", "arm another fault", self._add_faults),
+            ("DELETE", "/sim/faults", "remove every fault", self._remove_faults),
+            ("PUT", "/sim/market", "let the price of a contract follow a path; `wait` for its end", self._play_path),
+            ("GET", "/sim/behaviour", "how the venue behaves where its documents are silent", self._show_behaviour),
+            ("PUT", "/sim/behaviour", "change that behaviour: see docs/reference/simulator.md", self._set_behaviour),
+            ("PUT", "/sim/clock", "advance a stepped market by some seconds", self._step_clock),
+            ("PUT", "/sim/users", "add a user, or change the key of one", self._add_user),
             ("POST", "/sim/accounts", "open an account", self._open_account),
-            ("PUT", "/sim/accounts/{id}", "change an account's settings, such as its bracket_mode", self._set_account),
+            (
+                "PUT",
+                "/sim/accounts/{id}",
+                "change the settings of an account, such as its bracket_mode",
+                self._set_account,
+            ),
         ]
-        self.routes = [Route(path, _guarded(answer), methods=[method]) for method, path, _, answer in self._listing]
+        self.routes = [Route(path, _local_only(answer), methods=[method]) for method, path, _, answer in self._listing]
 
-    def _list(self, _: Request, __: bytes) -> Response:
+    def _list_endpoints(self, _: Request, __: bytes) -> Response:
         endpoints = [{"method": method, "path": path, "does": does} for method, path, does, _ in self._listing]
-        return _json({"what": "the control port of the Tickwork simulator", "endpoints": endpoints})
+        return _json_response({"what": "the control port of the Tickwork simulator", "endpoints": endpoints})
 
-    def _status(self, _: Request, __: bytes) -> Response:
+    def _show_status(self, _: Request, __: bytes) -> Response:
         now, market = self._venue.now(), self._venue.market
         ends = market.ends_market_at
-        return _json(
+        return _json_response(
             {
                 "market": market.name,
                 "market_now": now,
@@ -105,37 +110,37 @@ class _Control:
                 "limits": self._pipeline.limits.profile,
                 "order_count": len(self._venue.state.orders),
                 "fill_count": len(self._venue.state.fills),
-                "users": self._logins.users(),
-                "accounts": [_shown(account) for account in self._venue.state.accounts.values()],
+                "users": self._logins.list_users(),
+                "accounts": [_account_view(account) for account in self._venue.state.accounts.values()],
             }
         )
 
-    def _requests(self, request: Request, _: bytes) -> Response:
+    def _show_requests(self, request: Request, _: bytes) -> Response:
         path = request.query_params.get("path")
         if path is not None:
-            return _json(self._pipeline.request_log.bodies(path))
+            return _json_response(self._pipeline.request_log.bodies(path))
         limited: dict[str, dict[str, int]] = {}
-        for (user, where), count in self._pipeline.limits.refused.items():
+        for (user, where), count in self._pipeline.limits.limited_counts.items():
             limited.setdefault(user, {})[where] = count
         counts = dict(self._pipeline.request_log.counts)
-        return _json({"counts": counts, "limited": limited, "tags": self._venue.state.accepted_tags()})
+        return _json_response({"counts": counts, "limited": limited, "tags": self._venue.state.accepted_tags()})
 
-    def _faults(self, _: Request, __: bytes) -> Response:
-        return _json([msgspec.to_builtins(row.fault) | {"left": row.left, "met": row.met}
+    def _show_faults(self, _: Request, __: bytes) -> Response:
+        return _json_response([msgspec.to_builtins(row.fault) | {"left": row.left, "met": row.met}
                       for row in self._pipeline.faults.armed])  # fmt: skip
 
     def _replace_faults(self, request: Request, raw: bytes) -> Response:
         faults, seed = self._read_faults(raw)
         self._pipeline.faults.replace(faults, seed)
-        return self._faults(request, raw)
+        return self._show_faults(request, raw)
 
     def _add_faults(self, request: Request, raw: bytes) -> Response:
         faults, _ = self._read_faults(raw)
         for fault in faults:
             self._pipeline.faults.arm(fault)
-        return self._faults(request, raw)
+        return self._show_faults(request, raw)
 
-    def _disarm(self, _: Request, __: bytes) -> Response:
+    def _remove_faults(self, _: Request, __: bytes) -> Response:
         self._pipeline.faults.disarm()
         return Response(status_code=HTTPStatus.NO_CONTENT)
 
@@ -148,61 +153,62 @@ class _Control:
         for fault in faults:
             if fault.on != EVERYWHERE and (fault.kind in STREAM_KINDS or fault.on not in self._paths):
                 raise ControlRequestError(
-                    f"{fault.kind} cannot happen on {fault.on!r}: {_WHERE} {', '.join(self._paths)}"
+                    f"invalid path {fault.on!r} of {fault.kind}: {_FAULT_PATHS_HINT} {', '.join(self._paths)}"
                 )
         return faults, None
 
-    async def _play(self, _: Request, raw: bytes) -> Response:
+    async def _play_path(self, _: Request, raw: bytes) -> Response:
         path = msgspec.json.decode(raw, type=PricePath)
         if path.wait and isinstance(self._venue.clock, SteppedClock):
             raise ControlRequestError(
-                "wait: this market's time stands until PUT /sim/clock moves it", HTTPStatus.CONFLICT
+                "cannot wait: the time of this market moves only with PUT /sim/clock", HTTPStatus.CONFLICT
             )
-        contract = self._contract(path.contract)
+        contract = self._find_contract(path.contract)
         try:
-            steps = [_in_ticks(step, contract.tick_size) for step in path.steps]
+            steps = [_make_step(step, contract.tick_size) for step in path.steps]
         except ValueError as error:
             raise ControlRequestError(str(error)) from None
         script = self._venue.play(contract.id, steps)
         if path.wait:
-            await self._reach(script.ends_market_at)
-        return _json({
+            await self._wait_until(script.ends_market_at)
+        return _json_response({
             "contract_id": script.contract_id,
             "starts_market_at": script.starts_market_at,
             "ends_market_at": script.ends_market_at,
             "market_now": self._venue.now(),
         })  # fmt: skip
 
-    async def _reach(self, market_at: datetime) -> None:
-        """Wait until everything due at a market instant has happened."""
-        while (left := market_at - self._venue.now()) > timedelta():  # noqa: ASYNC110  # time passes, no event tells
+    async def _wait_until(self, market_at: datetime) -> None:
+        """Wait until the market has reached an instant."""
+        while (left := market_at - self._venue.now()) > timedelta():  # noqa: ASYNC110  # market time passes without an event to await
             await asyncio.sleep(left.total_seconds() / self._venue.clock.speed)
 
-    def _contract(self, name: str) -> Contract:
+    def _find_contract(self, name: str) -> Contract:
         now, market = self._venue.now(), self._venue.market
         by_root = {contract.root: contract for contract in market.contracts(now)}
         found = by_root.get(name) or market.contract(name, now)
         if found is None:
             raise ControlRequestError(
-                f"{name} is no contract of this market: {', '.join(by_root)}", HTTPStatus.NOT_FOUND
+                f"unknown contract {name!r}: expected a contract id or one of {', '.join(by_root)}",
+                HTTPStatus.NOT_FOUND,
             )
         return found
 
-    def _behaviour(self, _: Request, __: bytes) -> Response:
-        return _json(asdict(self._venue.state.behaviour))
+    def _show_behaviour(self, _: Request, __: bytes) -> Response:
+        return _json_response(asdict(self._venue.state.behaviour))
 
-    def _take_on(self, request: Request, raw: bytes) -> Response:
+    def _set_behaviour(self, request: Request, raw: bytes) -> Response:
         body = msgspec.json.decode(raw, type=dict[str, object])
         unknown = set(body) - set(Behaviour.__dataclass_fields__)
         if unknown:
-            raise ControlRequestError(f"the venue has no habit {', '.join(sorted(unknown))}")
-        self._venue.take_on(msgspec.convert(body, Behaviour))
-        return self._behaviour(request, raw)
+            raise ControlRequestError(_unknown_names("behaviour setting", unknown, Behaviour.__dataclass_fields__))
+        self._venue.set_behaviour(msgspec.convert(body, Behaviour))
+        return self._show_behaviour(request, raw)
 
-    def _step(self, _: Request, raw: bytes) -> Response:
+    def _step_clock(self, _: Request, raw: bytes) -> Response:
         wanted = msgspec.json.decode(raw, type=ClockStep)
         try:
-            return _json({"market_now": self._venue.step(timedelta(seconds=wanted.step))})
+            return _json_response({"market_now": self._venue.step(timedelta(seconds=wanted.step))})
         except ValueError as error:
             raise ControlRequestError(str(error), HTTPStatus.CONFLICT) from None
 
@@ -212,62 +218,66 @@ class _Control:
             self._logins.add_user(wanted.user, wanted.key)
         except ValueError as error:
             raise ControlRequestError(str(error)) from None
-        return _json({"users": self._logins.users()})
+        return _json_response({"users": self._logins.list_users()})
 
     def _open_account(self, _: Request, raw: bytes) -> Response:
         wanted = msgspec.json.decode(raw, type=NewAccount)
         user = wanted.user.lower()
-        if user and user not in self._logins.users():
-            raise ControlRequestError(f"there is no user {wanted.user!r}: PUT /sim/users first", HTTPStatus.NOT_FOUND)
+        if user and user not in self._logins.list_users():
+            raise ControlRequestError(f"unknown user {wanted.user!r}: add it with PUT /sim/users", HTTPStatus.NOT_FOUND)
         try:
             account = self._venue.add_account(
                 "" if user == self._logins.owner else user, wanted.stage, wanted.size, balance=wanted.balance
             )
         except ValueError as error:
             raise ControlRequestError(str(error)) from None
-        return _json(_shown(account))
+        return _json_response(_account_view(account))
 
     def _set_account(self, request: Request, raw: bytes) -> Response:
         body = msgspec.json.decode(raw, type=dict[str, object])
         unknown = set(body) - set(AccountSettings.__dataclass_fields__)
         if unknown:
-            raise ControlRequestError(f"an account has no {', '.join(sorted(unknown))}")
+            raise ControlRequestError(_unknown_names("account setting", unknown, AccountSettings.__dataclass_fields__))
         settings, id_ = msgspec.convert(body, AccountSettings), request.path_params["id"]
         if not id_.isdecimal() or not self._venue.set_account(int(id_), settings):
-            raise ControlRequestError(f"there is no account {id_}", HTTPStatus.NOT_FOUND)
-        return _json(_shown(self._venue.state.accounts[int(id_)]))
+            raise ControlRequestError(f"unknown account {id_!r}", HTTPStatus.NOT_FOUND)
+        return _json_response(_account_view(self._venue.state.accounts[int(id_)]))
 
 
-_WHERE = 'leave "on" out for hubs, events and fills; else it is "*" or one of'
+_FAULT_PATHS_HINT = 'leave "on" out for hubs, events and fills; otherwise expected "*" or one of'
 
 
-def _guarded(answer: Answer) -> Callable[[Request], Awaitable[Response]]:
-    """Return a handler that lets in programs of this computer, but no web site that a browser of it shows."""
+def _local_only(answer: ControlHandler) -> Callable[[Request], Awaitable[Response]]:
+    """Return a handler that serves programs on this computer, and refuses web sites that a browser on it shows."""
 
     async def handle(request: Request) -> Response:
         origin = request.headers.get("origin")
-        if request.url.hostname not in _HERE or origin not in {None, str(request.base_url).rstrip("/")}:
-            return _json({"detail": "this port is for programs on this computer"}, HTTPStatus.FORBIDDEN)
+        if request.url.hostname not in _LOOPBACK_HOSTS or origin not in {None, str(request.base_url).rstrip("/")}:
+            return _json_response({"detail": "this port is for programs on this computer"}, HTTPStatus.FORBIDDEN)
         try:
-            answered = answer(request, await request.body())
-            return answered if isinstance(answered, Response) else await answered
+            response = answer(request, await request.body())
+            return response if isinstance(response, Response) else await response
         except ControlRequestError as error:
-            return _json({"detail": str(error)}, error.status)
+            return _json_response({"detail": str(error)}, error.status)
         except (msgspec.MsgspecError, UnicodeDecodeError) as error:
-            return _json({"detail": str(error)}, HTTPStatus.BAD_REQUEST)
+            return _json_response({"detail": str(error)}, HTTPStatus.BAD_REQUEST)
 
     return handle
 
 
-def _in_ticks(step: PriceStep, tick_size: Decimal) -> Step:
+def _unknown_names(what: str, unknown: Collection[str], known: Collection[str]) -> str:
+    return f"unknown {what} {', '.join(map(repr, sorted(unknown)))}: expected some of {', '.join(known)}"
+
+
+def _make_step(step: PriceStep, tick_size: Decimal) -> Step:
     open_, high, low = (None if at is None else to_ticks(at, tick_size) for at in (step.open, step.high, step.low))
     price = to_ticks(step.price, tick_size)
     return Step(price=price, seconds=step.seconds, open=open_, high=high, low=low, volume=step.volume)
 
 
-def _shown(account: AccountRecord) -> dict[str, Any]:
+def _account_view(account: AccountRecord) -> dict[str, Any]:
     return asdict(account) | {"may_trade": account.may_trade}
 
 
-def _json(value: object, status: HTTPStatus = HTTPStatus.OK) -> Response:
-    return Response(wire.encoded(value), status_code=status, media_type="application/json")
+def _json_response(value: object, status: HTTPStatus = HTTPStatus.OK) -> Response:
+    return Response(wire.encode(value), status_code=status, media_type="application/json")

@@ -1,4 +1,4 @@
-"""The bodies that the control port takes."""
+"""The request bodies of the control port."""
 
 from decimal import Decimal
 from typing import Annotated
@@ -11,7 +11,7 @@ _LONGEST_STEP = 31 * 86_400
 
 
 class PriceStep(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """One piece of a path: straight to `price` within `seconds` of market time; see simulator.market.script.Step."""
+    """One step of a price path: straight to `price` within `seconds` of market time; see market.script.Step."""
 
     price: Decimal
     seconds: Annotated[float, msgspec.Meta(gt=0, le=86_400)] = 1
@@ -22,9 +22,9 @@ class PriceStep(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
 
 
 class PricePath(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What a contract, named by its id or its root (MNQ), does from now on.
+    """The price path of a contract from now on; `contract` is its id or its root, such as MNQ.
 
-    With `wait` the answer comes once the price has reached the end of the path.
+    With `wait` the answer comes once market time has reached the end of the path.
     """
 
     contract: str
@@ -33,14 +33,17 @@ class PricePath(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
 
 
 class NewUser(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Who else may log in."""
+    """A user who may log in, besides the user of the settings."""
 
     user: str
     key: str
 
 
 class NewAccount(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """An account to open, for the simulator's own user unless said; `balance` replaces what its stage begins with."""
+    """An account to open; `user` "" means the user of the settings.
+
+    `balance` replaces the starting balance of the stage.
+    """
 
     stage: AccountStage
     user: str = ""
@@ -49,6 +52,6 @@ class NewAccount(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
 
 
 class ClockStep(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """How far market time moves on, in seconds."""
+    """The seconds by which a stepped market advances."""
 
     step: Annotated[float, msgspec.Meta(gt=0, le=_LONGEST_STEP)]

@@ -1,4 +1,4 @@
-"""Order/place, cancel, modify and the four ways to look orders up."""
+"""Order/place, cancel and modify, and the four order searches."""
 
 from shared.domain.orders.order import OrderState, OrderType
 from simulator import request_bodies, wire
@@ -8,11 +8,11 @@ from simulator.venue.user_view import UserView
 from simulator.venue.venue import ACCOUNT_NOT_FOUND, Modification, Verdict
 
 _PAGE_SIZE = 50
-_ALIVE = {1, 6, 7, 8}
+_ALIVE_STATUSES = {1, 6, 7, 8}
 
 
 def place(user_view: UserView, body: request_bodies.PlaceOrderBody) -> bytes:
-    """Take or reject an order."""
+    """Accept or reject an order."""
     if user_view.account(body.account_id) is None:
         return wire.envelope(ACCOUNT_NOT_FOUND.code, orderId=None)
     joined = wire.JOINS.get(body.type)
@@ -27,8 +27,8 @@ def place(user_view: UserView, body: request_bodies.PlaceOrderBody) -> bytes:
             quantity=body.size,
             price=price,
             tag=body.custom_tag or None,
-            stop_loss=_bracket(body.stop_loss_bracket),
-            take_profit=_bracket(body.take_profit_bracket),
+            stop_loss=_make_leg(body.stop_loss_bracket),
+            take_profit=_make_leg(body.take_profit_bracket),
             joined=joined,
         )
     )
@@ -39,7 +39,7 @@ def cancel(user_view: UserView, body: request_bodies.OrderByIdBody) -> bytes:
     """Cancel an order."""
     if user_view.account(body.account_id) is None:
         return wire.envelope(ACCOUNT_NOT_FOUND.code)
-    return _answer(user_view.venue.cancel(body.account_id, body.order_id))
+    return _encode_verdict(user_view.venue.cancel(body.account_id, body.order_id))
 
 
 def modify(user_view: UserView, body: request_bodies.ModifyOrderBody) -> bytes:
@@ -47,29 +47,29 @@ def modify(user_view: UserView, body: request_bodies.ModifyOrderBody) -> bytes:
     if user_view.account(body.account_id) is None:
         return wire.envelope(ACCOUNT_NOT_FOUND.code)
     wanted = Modification(quantity=body.size, limit=body.limit_price, stop=body.stop_price, trail=body.trail_price)
-    return _answer(user_view.venue.modify(body.account_id, body.order_id, wanted))
+    return _encode_verdict(user_view.venue.modify(body.account_id, body.order_id, wanted))
 
 
 def search(user_view: UserView, body: request_bodies.OrderSearchBody) -> bytes:
-    """Answer with the orders created in a window, whatever became of them, newest first."""
+    """Answer with the orders created in a window, in any state, newest first."""
     user_view.now()
     if user_view.account(body.account_id) is None:
         return wire.envelope(ACCOUNT_NOT_FOUND.code, orders=None)
-    start = wire.utc(body.start_timestamp)
-    end = wire.utc(body.end_timestamp) if body.end_timestamp else None
-    return _orders(user_view.state.orders_of(body.account_id, start, end)[::-1])
+    start = wire.to_utc(body.start_timestamp)
+    end = wire.to_utc(body.end_timestamp) if body.end_timestamp else None
+    return _encode_orders(user_view.state.orders_of(body.account_id, start, end)[::-1])
 
 
 def search_open(user_view: UserView, body: request_bodies.AccountBody) -> bytes:
-    """Answer with the open orders only: suspended bracket children are not among them."""
+    """Answer with the working orders; suspended bracket children are not among them."""
     user_view.now()
     if user_view.account(body.account_id) is None:
         return wire.envelope(ACCOUNT_NOT_FOUND.code, orders=None)
-    return _orders([row for row in user_view.state.alive_of(body.account_id) if row.state is OrderState.WORKING])
+    return _encode_orders([row for row in user_view.state.alive_of(body.account_id) if row.state is OrderState.WORKING])
 
 
 def search_by_id(user_view: UserView, body: request_bodies.OrderByIdBody) -> bytes:
-    """Answer with one order; an account of somebody else has none."""
+    """Answer with one order, if its account belongs to the user."""
     user_view.now()
     order = user_view.state.orders.get(body.order_id)
     if order is None or order.account_id != body.account_id or user_view.account(body.account_id) is None:
@@ -83,7 +83,7 @@ def query(user_view: UserView, body: request_bodies.OrderQueryBody) -> bytes:
     user_view.now()
     if user_view.account(by.account_id) is None:
         return wire.envelope(ACCOUNT_NOT_FOUND.code, orders=None, totalCount=None)
-    # Ids are given in the order of creation, so both fields sort alike, and rows come sorted.
+    # Ids follow the order of creation, so both sort fields give the same order, and rows come sorted.
     rows = [row for row in _candidates(user_view, by) if _matches(row, by)]
     if body.sort_direction == 1:
         rows.reverse()
@@ -95,10 +95,10 @@ def query(user_view: UserView, body: request_bodies.OrderQueryBody) -> bytes:
 
 
 def _candidates(user_view: UserView, by: request_bodies.OrderFilter) -> list[OrderRecord]:
-    """Return the rows that may match, oldest first: few when only working ones are asked for."""
-    after = wire.utc(by.created_after) if by.created_after else None
-    before = wire.utc(by.created_before) if by.created_before else None
-    if by.statuses is None or not _ALIVE.issuperset(by.statuses):
+    """Return the rows that may match, oldest first: only the live orders if the filter asks for no others."""
+    after = wire.to_utc(by.created_after) if by.created_after else None
+    before = wire.to_utc(by.created_before) if by.created_before else None
+    if by.statuses is None or not _ALIVE_STATUSES.issuperset(by.statuses):
         return user_view.state.orders_of(by.account_id, after, before)
     alive = sorted(user_view.state.alive_of(by.account_id), key=lambda row: row.id)
     return [
@@ -114,13 +114,13 @@ def _matches(row: OrderRecord, by: request_bodies.OrderFilter) -> bool:
     )
 
 
-def _orders(rows: list[OrderRecord]) -> bytes:
+def _encode_orders(rows: list[OrderRecord]) -> bytes:
     return wire.envelope(orders=[wire.order_model(row) for row in rows])
 
 
-def _bracket(asked: request_bodies.WireBracket | None) -> BracketLeg | None:
-    return BracketLeg(ticks=asked.ticks, type=wire.TYPES.get(asked.type, OrderType.UNKNOWN)) if asked else None
+def _make_leg(bracket: request_bodies.WireBracket | None) -> BracketLeg | None:
+    return BracketLeg(ticks=bracket.ticks, type=wire.TYPES.get(bracket.type, OrderType.UNKNOWN)) if bracket else None
 
 
-def _answer(verdict: Verdict) -> bytes:
+def _encode_verdict(verdict: Verdict) -> bytes:
     return wire.envelope(verdict.code, verdict.message)

@@ -38,7 +38,7 @@ def search_trades(user_view: UserView, body: request_bodies.TradeSearchBody) -> 
     user_view.now()
     if user_view.account(body.account_id) is None:
         return wire.envelope(ACCOUNT_NOT_FOUND.code, trades=None)
-    start = wire.utc(body.start_timestamp) if body.start_timestamp else None
-    end = wire.utc(body.end_timestamp) if body.end_timestamp else None
+    start = wire.to_utc(body.start_timestamp) if body.start_timestamp else None
+    end = wire.to_utc(body.end_timestamp) if body.end_timestamp else None
     rows = user_view.state.fills_of(body.account_id, start, end)
     return wire.envelope(trades=[wire.fill_model(fill) for fill in reversed(rows)])

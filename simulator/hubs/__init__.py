@@ -1,1 +1,1 @@
-"""The venue's two realtime hubs: SignalR over WebSockets, for a user's own rows and for market data."""
+"""The venue's two realtime hubs: SignalR over WebSockets, one for a user's rows, one for market data."""

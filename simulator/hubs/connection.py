@@ -1,4 +1,4 @@
-"""One client of a hub: its handshake, its calls, and what waits to be sent to it."""
+"""One client connection of a hub: handshake, calls and outbox."""
 
 import asyncio
 import contextlib
@@ -14,18 +14,18 @@ from simulator.hubs import protocol
 from simulator.hubs.protocol import BadFrameError, HandshakeRefusedError, Invocation, SentMessageType
 
 _log = logging.getLogger("simulator.hubs")
-_FRAME = 64 * 1024  # characters of records that go out in one frame, at most, unless one record is longer
-_FLUSH = 2.0  # seconds a client has to take what was said last
-Invoke = Callable[["Connection", Invocation], None]
-Cut = Callable[[WebSocket], None]
+_MAX_FRAME_CHARS = 64 * 1024  # records share a frame up to this size; a longer record has its own
+_FLUSH_TIMEOUT_S = 2.0  # for a client to read the last record before the connection is cut
+InvokeMethod = Callable[["Connection", Invocation], None]
+CutConnection = Callable[[WebSocket], None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HubTiming:
-    """How patient the hubs are: seconds of machine time as .NET has them, and the characters that may wait to be read.
+    """The timeouts of a hub connection in seconds of machine time (.NET's defaults), and the size of its outbox.
 
-    `handshake` is for the first record, `ping` the silence after which we ping, `client` that after which a client is
-    dropped; one with more than `outbox` waiting is too slow and dropped.
+    `handshake`: the client's first record; `ping`: the server's silence before it pings; `client`: the client's silence
+    before the connection ends. A client with more than `outbox` unread characters is dropped.
     """
 
     handshake: float = 15
@@ -35,90 +35,90 @@ class HubTiming:
 
 
 class Connection:
-    """A client. Sending never waits: a task of its own writes what is due, as much as fits in one frame."""
+    """A client connection. Sending never waits: a separate task writes the outbox, as much as fits in one frame."""
 
-    def __init__(self, socket: WebSocket, user: str, manners: HubTiming, cut: Cut) -> None:
+    def __init__(self, socket: WebSocket, user: str, timing: HubTiming, cut: CutConnection) -> None:
         self.user = user
         self._socket = socket
-        self._manners = manners
+        self._timing = timing
         self._cut = cut
         self._splitter = protocol.FrameSplitter()
         self._outbox: deque[str] = deque()
-        self._waiting = 0
+        self._waiting_chars = 0
         self._is_due = asyncio.Event()
-        self._is_greeted = False
+        self._is_handshake_done = False
         self._is_ending = False
         self._is_over = False
-        self._ended = asyncio.Event()
+        self._closed = asyncio.Event()
 
-    async def serve(self, invoke: Invoke) -> None:
-        """Talk until either side ends it; `invoke` answers each call."""
+    async def serve(self, invoke: InvokeMethod) -> None:
+        """Serve the client until either side closes; `invoke` answers each call."""
         await self._socket.accept()
         writing = asyncio.create_task(self._write())
         try:
             await self._read(invoke)
         except HandshakeRefusedError as error:
-            self.end(protocol.refusal(error))
+            self.close_with(protocol.handshake_error(error))
         except (BadFrameError, TimeoutError):
-            self.end(protocol.ENDED)
+            self.close_with(protocol.ENDED)
         except WebSocketDisconnect:
             self._is_over = True
         finally:
-            if not self._is_over and (await asyncio.wait([writing], timeout=_FLUSH))[1]:
+            if not self._is_over and (await asyncio.wait([writing], timeout=_FLUSH_TIMEOUT_S))[1]:
                 self.drop()
             self._is_over = True
             writing.cancel()
             await asyncio.gather(writing, return_exceptions=True)
-            self._ended.set()
+            self._closed.set()
 
     def send(self, record: str) -> None:
-        """Let a record go out soon, behind those before it; a client that does not read is dropped."""
+        """Queue a record behind those before it; drop a client that does not read."""
         if self._is_ending or self._is_over:
             return
         self._outbox.append(record)
-        self._waiting += len(record)
+        self._waiting_chars += len(record)
         self._is_due.set()
-        if self._waiting > self._manners.outbox:
+        if self._waiting_chars > self._timing.outbox:
             _log.warning("a client of %s does not read and is dropped", self._socket.url.path)
             self.drop()
 
-    def end(self, last: str) -> None:
-        """Say one last thing, then close."""
+    def close_with(self, last: str) -> None:
+        """Send one last record, then close."""
         self.send(last)
         self._is_ending = True
         self._is_due.set()
 
     def drop(self) -> None:
-        """Cut the connection without a word."""
+        """Cut the connection without a close record."""
         if not self._is_over:
             self._is_over = True
             self._outbox.clear()
             self._cut(self._socket)
 
-    async def ended(self) -> None:
-        """Wait until the client is gone."""
-        await self._ended.wait()
+    async def wait_until_closed(self) -> None:
+        """Wait until the connection is closed."""
+        await self._closed.wait()
 
-    async def _read(self, invoke: Invoke) -> None:
+    async def _read(self, invoke: InvokeMethod) -> None:
         try:
-            async with asyncio.timeout(self._manners.handshake):
+            async with asyncio.timeout(self._timing.handshake):
                 while not (records := await self._receive()):
                     pass
         except TimeoutError:
             raise HandshakeRefusedError("Handshake was canceled.") from None
         protocol.check_handshake(records.pop(0))
         self.send(protocol.WELCOME)
-        self._is_greeted = True
-        heard_at = monotonic()
+        self._is_handshake_done = True
+        received_at = monotonic()
         while True:
             for record in records:
-                heard_at = monotonic()
-                match protocol.parsed(record):
+                received_at = monotonic()
+                match protocol.parse_record(record):
                     case Invocation() as call:
                         invoke(self, call)
                     case SentMessageType.CLOSE:
-                        self.end(protocol.LOGGED_OUT)
-            async with asyncio.timeout(heard_at + self._manners.client - monotonic()):
+                        self.close_with(protocol.LOGGED_OUT)
+            async with asyncio.timeout(received_at + self._timing.client - monotonic()):
                 records = await self._receive()
 
     async def _receive(self) -> list[str]:
@@ -132,26 +132,27 @@ class Connection:
             raise BadFrameError(str(error)) from error
 
     async def _write(self) -> None:
-        with contextlib.suppress(WebSocketDisconnect, RuntimeError, OSError):  # the client has gone: the reader knows
+        # Suppressed: the client has gone, which ends `_read` too.
+        with contextlib.suppress(WebSocketDisconnect, RuntimeError, OSError):
             while not (self._is_ending and not self._outbox):
                 try:
-                    async with asyncio.timeout(self._manners.ping):
+                    async with asyncio.timeout(self._timing.ping):
                         await self._is_due.wait()
                 except TimeoutError:
-                    if not self._is_greeted:
+                    if not self._is_handshake_done:
                         continue
                     self.send(protocol.PING)
-                await self._socket.send({"type": "websocket.send", "text": self._frame()})
+                await self._socket.send({"type": "websocket.send", "text": self._next_frame()})
             await self._socket.close()
 
-    def _frame(self) -> str:
+    def _next_frame(self) -> str:
         parts: list[str] = []
         size = 0
-        while self._outbox and (not parts or size + len(self._outbox[0]) <= _FRAME):
+        while self._outbox and (not parts or size + len(self._outbox[0]) <= _MAX_FRAME_CHARS):
             part = self._outbox.popleft()
             parts.append(part)
             size += len(part)
-        self._waiting -= size
+        self._waiting_chars -= size
         if not self._outbox and not self._is_ending:
             self._is_due.clear()
         return "".join(parts)

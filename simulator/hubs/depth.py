@@ -1,4 +1,4 @@
-"""The order book around a quote: levels that follow from the price alone, and what a new quote changes of it."""
+"""The order book around a quote: levels that follow from the price alone, and the changes a new quote makes."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -8,8 +8,8 @@ from enum import IntEnum
 LEVELS = 60  # a side; the venue's first snapshots are far above 10 KB
 
 
-class Dom(IntEnum):
-    """What an entry of the depth says (venue.md section 6)."""
+class DepthType(IntEnum):
+    """The type of a depth entry (venue.md section 6)."""
 
     ASK = 1
     BID = 2
@@ -19,7 +19,7 @@ class Dom(IntEnum):
 
 
 Entry = dict[str, object]
-Level = tuple[Dom, int]  # a side, and its price in ticks
+Level = tuple[DepthType, int]  # a side, and its price in ticks
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,38 +31,40 @@ class Ladder:
 
     def levels(self) -> list[Level]:
         """Return both sides, the best of each first."""
-        bids = [(Dom.BID, self.bid - step) for step in range(LEVELS)]
-        return [*bids, *((Dom.ASK, self.ask + step) for step in range(LEVELS))]
+        bids = [(DepthType.BID, self.bid - step) for step in range(LEVELS)]
+        return [*bids, *((DepthType.ASK, self.ask + step) for step in range(LEVELS))]
 
 
-def snapshot(ladder: Ladder, tick_size: Decimal, at: datetime) -> list[Entry | None]:
-    """Return what a new listener gets: a reset, then every level."""
-    levels = (_entry(dom, price * tick_size, _size_at(price), at) for dom, price in ladder.levels())
-    return padded([_entry(Dom.RESET, Decimal(0), 0, at), *levels])
+def make_snapshot(ladder: Ladder, tick_size: Decimal, at: datetime) -> list[Entry | None]:
+    """Return the entries for a new subscriber: a reset, then every level."""
+    levels = (_make_entry(dom, price * tick_size, _size_at(price), at) for dom, price in ladder.levels())
+    return pad_with_nulls([_make_entry(DepthType.RESET, Decimal(0), 0, at), *levels])
 
 
-def changes(before: Ladder, after: Ladder, tick_size: Decimal, at: datetime) -> list[Entry | None]:
-    """Return what turns one ladder into another: levels that are gone, levels that are new, the new best prices."""
+def diff_ladders(before: Ladder, after: Ladder, tick_size: Decimal, at: datetime) -> list[Entry | None]:
+    """Return the entries from one ladder to the next: removed levels, new levels, new best prices."""
     old, new = before.levels(), after.levels()
-    gone, here = set(old), set(new)
-    entries = [_entry(dom, price * tick_size, 0, at) for dom, price in old if (dom, price) not in here]
-    entries += [_entry(dom, price * tick_size, _size_at(price), at) for dom, price in new if (dom, price) not in gone]
-    for dom, was, best in (
-        (Dom.NEW_BEST_BID, before.bid, after.bid),
-        (Dom.NEW_BEST_ASK, before.ask, after.ask),
+    old_set, new_set = set(old), set(new)
+    entries = [_make_entry(dom, price * tick_size, 0, at) for dom, price in old if (dom, price) not in new_set]
+    entries += [
+        _make_entry(dom, price * tick_size, _size_at(price), at) for dom, price in new if (dom, price) not in old_set
+    ]
+    for dom, old_best, best in (
+        (DepthType.NEW_BEST_BID, before.bid, after.bid),
+        (DepthType.NEW_BEST_ASK, before.ask, after.ask),
     ):
-        if was != best:
-            entries.append(_entry(dom, best * tick_size, _size_at(best), at))
-    return padded(entries)
+        if old_best != best:
+            entries.append(_make_entry(dom, best * tick_size, _size_at(best), at))
+    return pad_with_nulls(entries)
 
 
-def padded(entries: list[Entry]) -> list[Entry | None]:
-    """Return entries as the venue sends them: in an array that is often longer, its rest null."""
+def pad_with_nulls(entries: list[Entry]) -> list[Entry | None]:
+    """Return the entries padded with nulls to a power of two, as the venue sends them."""
     length = 1 << max(0, len(entries) - 1).bit_length()
     return [*entries, *[None] * (length - len(entries))]
 
 
-def _entry(dom: Dom, price: Decimal, volume: int, at: datetime) -> Entry:
+def _make_entry(dom: DepthType, price: Decimal, volume: int, at: datetime) -> Entry:
     return {"timestamp": at.isoformat(), "type": dom, "price": price, "volume": volume, "currentVolume": volume}
 
 

@@ -1,4 +1,4 @@
-"""What the user hub tells about a change of the state, in the order the venue was seen to tell it."""
+"""The user hub events of a change of the state, in the order observed at the venue."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -9,13 +9,13 @@ from shared.domain.orders.order import OrderState, OrderType
 from simulator import wire
 from simulator.venue.records import AccountRecord, Change, FillRecord, HoldingRecord, OrderRecord
 
-# venue.md section 7.2 has 1 and 2 on orders; [SIM] 2 is an order that ends without a fill.
-_LEFT = {OrderState.CANCELLED, OrderState.EXPIRED}
+# Action 2 in place of 1 (venue.md section 7.2 has both): [SIM] an order that ends without a fill.
+_ENDED_UNFILLED = {OrderState.CANCELLED, OrderState.EXPIRED}
 
 
 @dataclass(frozen=True, slots=True)
 class HubEvent:
-    """One event of an account: `data` is the entity as REST shows it, without what is null."""
+    """One event of an account: `data` is the row as REST shows it, without null fields."""
 
     target: str
     account_id: int
@@ -26,13 +26,13 @@ class HubEvent:
 def events_of(change: Change) -> list[HubEvent]:
     """Return the events of one change (venue.md sections 7.2 and 10).
 
-    Acceptance: the rows as they stand; one that rests at once is first seen pending, then open. A fill: the order that
-    filled and those it ends, trades, positions, accounts, then the orders it wakes.
+    Acceptance: the rows as they are; an order that rests at once comes as pending, then as open. A fill: the filled
+    order and the orders it ends, trades, positions, accounts, then the orders it activates.
     """
-    return list(_filling(change) if change.fills else _changing(change))
+    return list(_fill_events(change) if change.fills else _change_events(change))
 
 
-def _changing(change: Change) -> Iterator[HubEvent]:
+def _change_events(change: Change) -> Iterator[HubEvent]:
     rests = [order for order in change.orders if _is_accepted(order, change)]
     for order in change.orders:
         yield _order(replace(order, state=OrderState.SUBMITTING) if order in rests else order)
@@ -41,7 +41,7 @@ def _changing(change: Change) -> Iterator[HubEvent]:
     yield from map(_account, change.accounts)
 
 
-def _filling(change: Change) -> Iterator[HubEvent]:
+def _fill_events(change: Change) -> Iterator[HubEvent]:
     filled, *others = change.orders
     first = [order for order in others if order.state.is_final or _are_siblings(order, filled)]
     yield from map(_order, [filled, *first])
@@ -52,7 +52,7 @@ def _filling(change: Change) -> Iterator[HubEvent]:
 
 
 def _is_accepted(order: OrderRecord, change: Change) -> bool:
-    """Whether the change brings the order into the world, and to rest."""
+    """Whether the change creates the order, and the order rests at once."""
     return (
         order.state is OrderState.WORKING
         and order.type is not OrderType.MARKET
@@ -66,7 +66,9 @@ def _are_siblings(order: OrderRecord, other: OrderRecord) -> bool:
 
 
 def _order(order: OrderRecord) -> HubEvent:
-    return _event("GatewayUserOrder", order.account_id, 2 if order.state in _LEFT else 1, wire.order_model(order))
+    return _event(
+        "GatewayUserOrder", order.account_id, 2 if order.state in _ENDED_UNFILLED else 1, wire.order_model(order)
+    )
 
 
 def _trade(fill: FillRecord) -> HubEvent:

@@ -1,4 +1,4 @@
-"""Both hubs as a client finds them: negotiating, connecting, staying, and being thrown out."""
+"""The routes of both hubs: negotiation, connections, connection faults and shutdown."""
 
 import asyncio
 import secrets
@@ -24,49 +24,50 @@ _LOGGED_OUT = protocol.invocation("GatewayLogout")
 
 
 class Hubs:
-    """Lets clients in, keeps who is there, and lets them suffer `hub_drop`, `hub_gap` and `logout`."""
+    """Accepts clients, keeps their connections, and applies the faults `hub_drop`, `hub_gap` and `logout`."""
 
     def __init__(
-        self, hubs: list[HubServer], pipeline: Pipeline, logins: Logins, faults: Faults, manners: HubTiming
+        self, hubs: list[HubServer], pipeline: Pipeline, logins: Logins, faults: Faults, timing: HubTiming
     ) -> None:
         self._pipeline = pipeline
         self._logins = logins
         self._faults = faults
-        self._manners = manners
+        self._timing = timing
         self._connections: dict[Connection, HubServer] = {}
         self._closed_until = monotonic()
         self.routes: list[BaseRoute] = [
             route
             for hub in hubs
             for route in (
-                Route(f"/hubs/{hub.name}/negotiate", pipeline.passing(self._negotiate), methods=["POST"]),
-                WebSocketRoute(f"/hubs/{hub.name}", self._connecting(hub)),
+                Route(f"/hubs/{hub.name}/negotiate", pipeline.make_handler(self._negotiate), methods=["POST"]),
+                WebSocketRoute(f"/hubs/{hub.name}", self._make_socket_handler(hub)),
             )
         ]
 
-    def suffer(self) -> None:
-        """Let each client, those longest there first, meet the faults that befall a connection.
+    def apply_connection_faults(self) -> None:
+        """Draw the connection faults for each client, the longest connected first.
 
-        `hub_drop` cuts it, `logout` tells it so and closes it, `hub_gap` cuts all and lets nobody in for its `seconds`.
+        `hub_drop` cuts the client, `logout` sends GatewayLogout and closes it, `hub_gap` cuts all clients and refuses
+        new ones for its `seconds`.
         """
         for connection in list(self._connections):
-            if gap := self._faults.meet("hub_gap"):
+            if gap := self._faults.draw("hub_gap"):
                 self._closed_until = monotonic() + gap.seconds
-                for each in list(self._connections):
-                    each.drop()
+                for other in list(self._connections):
+                    other.drop()
                 return
-            if self._faults.meet("hub_drop"):
+            if self._faults.draw("hub_drop"):
                 connection.drop()
-            elif self._faults.meet("logout"):
+            elif self._faults.draw("logout"):
                 connection.send(_LOGGED_OUT)
-                connection.end(protocol.LOGGED_OUT)
+                connection.close_with(protocol.LOGGED_OUT)
 
     async def say_goodbye(self) -> None:
-        """Tell every client that the venue stops, and wait until they have gone."""
-        leaving = list(self._connections)
-        for connection in leaving:
-            connection.end(protocol.GOODBYE)
-        await asyncio.gather(*(connection.ended() for connection in leaving))
+        """Close every connection with a record that allows a reconnect, and wait until all are closed."""
+        connections = list(self._connections)
+        for connection in connections:
+            connection.close_with(protocol.GOODBYE)
+        await asyncio.gather(*(connection.wait_until_closed() for connection in connections))
 
     def _negotiate(self, request: Request, _: bytes) -> Response:
         if self._is_closed():
@@ -77,17 +78,17 @@ class Hubs:
         answer: dict[str, Any] = {"negotiateVersion": version, "connectionId": secrets.token_urlsafe(16)}
         if version:
             answer["connectionToken"] = secrets.token_urlsafe(16)
-        return Response(wire.encoded({**answer, "availableTransports": _TRANSPORTS}), media_type="application/json")
+        return Response(wire.encode({**answer, "availableTransports": _TRANSPORTS}), media_type="application/json")
 
-    def _connecting(self, hub: HubServer) -> Callable[[WebSocket], Awaitable[None]]:
-        """Return what serves a hub's socket. [SIM] The `id` of a negotiation is not looked at."""
+    def _make_socket_handler(self, hub: HubServer) -> Callable[[WebSocket], Awaitable[None]]:
+        """Return the handler of a hub's socket. [SIM] It ignores the `id` of a negotiation."""
 
         async def connect(socket: WebSocket) -> None:
             user = self._user_of(socket)
             if user is None or self._is_closed():
                 await socket.send_denial_response(Response(status_code=503 if self._is_closed() else 401))
                 return
-            connection = Connection(socket, user, self._manners, self._pipeline.cut)
+            connection = Connection(socket, user, self._timing, self._pipeline.cut)
             self._connections[connection] = hub
             try:
                 await connection.serve(hub.invoke)

@@ -1,39 +1,39 @@
-"""The market hub: quotes, trades and order books of the contracts that somebody listens to."""
+"""The market hub: quotes, trades and order books of the subscribed contracts."""
 
 from collections.abc import Sequence
 from datetime import datetime
 from typing import ClassVar
 
 from simulator.hubs.connection import Connection
-from simulator.hubs.depth import changes, padded, snapshot
+from simulator.hubs.depth import diff_ladders, make_snapshot, pad_with_nulls
 from simulator.hubs.protocol import invocation
-from simulator.hubs.ticker import Density, Heard, Ticker
-from simulator.hubs.topics import CONTRACT, HubServer, Subject, Topic
+from simulator.hubs.ticker import Density, MarketUpdate, Ticker
+from simulator.hubs.topics import CONTRACT_ARGUMENT, HubServer, Subject, Topic
 from simulator.market.tape import Print
 from simulator.venue.venue import Venue
 
 QUOTE, TRADE, DEPTH = "GatewayQuote", "GatewayTrade", "GatewayDepth"
-NOT_FOUND = "Contract not found."
-_LEAST_A_MINUTE = 4  # a bar's open, extremes and close
-_MOST_A_SECOND = 200  # of machine time, however fast the market runs
+_CONTRACT_NOT_FOUND = "Contract not found."
+_MIN_PER_MINUTE = 4  # a bar's open, extremes and close
+_MAX_PER_SECOND = 200  # of machine time, however fast the market runs
 _BATCH = 100  # trades in one event
 
 
 def density_of(prints_per_minute: int, speed: int) -> Density:
-    """Return how often a contract is heard: as asked, but thinner in a fast market so that it stays readable."""
-    a_second = max(_MOST_A_SECOND, prints_per_minute // 60)
-    count = max(_LEAST_A_MINUTE, min(prints_per_minute, a_second * 60 // speed))
+    """Return the density of a contract: `prints_per_minute`, but less in a fast market so that clients keep up."""
+    per_second = max(_MAX_PER_SECOND, prints_per_minute // 60)
+    count = max(_MIN_PER_MINUTE, min(prints_per_minute, per_second * 60 // speed))
     return Density(prints=count, quotes=count)
 
 
 class MarketHub(HubServer):
-    """Follows a contract as long as anybody listens to it; each event is encoded once for all who do."""
+    """Follows each contract while it has subscribers; each event is encoded once for all of them."""
 
     name = "market"
     methods: ClassVar = {
-        "ContractQuotes": (QUOTE, CONTRACT),
-        "ContractTrades": (TRADE, CONTRACT),
-        "ContractMarketDepth": (DEPTH, CONTRACT),
+        "ContractQuotes": (QUOTE, CONTRACT_ARGUMENT),
+        "ContractTrades": (TRADE, CONTRACT_ARGUMENT),
+        "ContractMarketDepth": (DEPTH, CONTRACT_ARGUMENT),
     }
 
     def __init__(self, venue: Venue, prints_per_minute: int) -> None:
@@ -42,13 +42,13 @@ class MarketHub(HubServer):
         self._density = density_of(prints_per_minute, venue.clock.speed)
         self._tickers: dict[Subject, Ticker] = {}
 
-    def reason_against(self, connection: Connection, topic: Topic) -> str | None:  # noqa: ARG002 - all see one market
-        """Return why nobody can listen: [SIM] a contract the market does not know is an error."""
+    def subscription_error(self, connection: Connection, topic: Topic) -> str | None:  # noqa: ARG002 - the same for all users
+        """Return an error for a contract the market does not know [SIM]."""
         contract = self._venue.market.contract(str(topic[1]), self._venue.now())
-        return None if contract else NOT_FOUND
+        return None if contract else _CONTRACT_NOT_FOUND
 
-    def greet(self, connection: Connection, topic: Topic) -> None:
-        """Send a new listener the whole quote or order state, if there is a price yet."""
+    def send_snapshot(self, connection: Connection, topic: Topic) -> None:
+        """Send a new subscriber the full quote or order book, if the contract has a price."""
         target, contract_id = topic
         now = self._venue.now()
         contract = self._venue.market.contract(str(contract_id), now)
@@ -62,32 +62,32 @@ class MarketHub(HubServer):
         if target == QUOTE and quote is not None:
             connection.send(invocation(QUOTE, contract_id, quote))
         if target == DEPTH and ladder is not None:
-            for payload in self._payloads(snapshot(ladder, contract.tick_size, ticker.until)):
+            for payload in self._payloads(make_snapshot(ladder, contract.tick_size, ticker.until)):
                 connection.send(invocation(DEPTH, contract_id, payload))
 
-    def tell(self, now: datetime) -> None:
-        """Send what happened since the last look to whoever listens."""
+    def publish(self, now: datetime) -> None:
+        """Send the market data since the last call to the subscribers."""
         wanted = self.topics.subjects()
         for contract_id in [subject for subject in self._tickers if subject not in wanted]:
             del self._tickers[contract_id]
         for ticker in self._tickers.values():
-            self._send(ticker, ticker.go_on(now))
+            self._send(ticker, ticker.advance(now))
 
-    def _send(self, ticker: Ticker, heard: Heard) -> None:
+    def _send(self, ticker: Ticker, update: MarketUpdate) -> None:
         contract = ticker.contract
-        for start in range(0, len(heard.prints), _BATCH):
-            batch = [_trade(print_, ticker) for print_ in heard.prints[start : start + _BATCH]]
-            self._broadcast_all(TRADE, contract.id, padded(batch))
-        for quote in heard.quotes:
+        for start in range(0, len(update.prints), _BATCH):
+            batch = [_trade_model(print_, ticker) for print_ in update.prints[start : start + _BATCH]]
+            self._broadcast_all(TRADE, contract.id, pad_with_nulls(batch))
+        for quote in update.quotes:
             self._broadcast(QUOTE, contract.id, quote)
-        if heard.after and heard.before is None:
-            self._broadcast_all(DEPTH, contract.id, snapshot(heard.after, contract.tick_size, ticker.until))
-        elif heard.after and heard.before and heard.before != heard.after:
-            entries = changes(heard.before, heard.after, contract.tick_size, ticker.until)
+        if update.after and update.before is None:
+            self._broadcast_all(DEPTH, contract.id, make_snapshot(update.after, contract.tick_size, ticker.until))
+        elif update.after and update.before and update.before != update.after:
+            entries = diff_ladders(update.before, update.after, contract.tick_size, ticker.until)
             self._broadcast_all(DEPTH, contract.id, entries)
 
     def _payloads(self, entries: Sequence[object | None]) -> Sequence[object]:
-        """Return entries as one array, or each by itself, as the habit is."""
+        """Return the entries as one array or each by itself, as `Behaviour.market_payloads` has it."""
         if self._venue.state.behaviour.market_payloads == "array":
             return [entries]
         return [entry for entry in entries if entry is not None]
@@ -104,7 +104,7 @@ class MarketHub(HubServer):
                 connection.send(record)
 
 
-def _trade(print_: Print, ticker: Ticker) -> dict[str, object]:
+def _trade_model(print_: Print, ticker: Ticker) -> dict[str, object]:
     return {
         "symbolId": ticker.symbol,
         "price": print_.price_ticks * ticker.contract.tick_size,

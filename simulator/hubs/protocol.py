@@ -1,4 +1,4 @@
-"""The SignalR JSON protocol: records between separators, and what each says (venue.md section 7.4)."""
+"""The SignalR JSON protocol: the records, their separator and their meaning (venue.md section 7.4)."""
 
 from dataclasses import dataclass, field
 from enum import IntEnum
@@ -10,12 +10,12 @@ from shared.errors import TickworkError
 from simulator import wire
 
 SEPARATOR = "\x1e"
-MOST_RECORD = 32 * 1024  # characters a client may send in one record, as .NET has it
-_ENDED = "Connection closed with an error."
+MOST_RECORD = 32 * 1024  # characters of one record of a client: .NET's limit
+_CLOSED_WITH_ERROR = "Connection closed with an error."
 
 
 class SentMessageType(IntEnum):
-    """What a record is; others exist and are ignored."""
+    """The message types the hubs use; they ignore all others."""
 
     INVOCATION = 1
     COMPLETION = 3
@@ -25,11 +25,11 @@ class SentMessageType(IntEnum):
 
 
 class BadFrameError(TickworkError):
-    """A record that is not of the protocol; the connection ends with it."""
+    """A record that breaks the protocol; it ends the connection."""
 
 
 class HandshakeRefusedError(TickworkError):
-    """A handshake we cannot go on from; the text is what the client hears."""
+    """A handshake that is refused; `str` is the error text for the client."""
 
 
 class Handshake(msgspec.Struct, frozen=True):
@@ -40,7 +40,7 @@ class Handshake(msgspec.Struct, frozen=True):
 
 
 class Invocation(msgspec.Struct, frozen=True, rename="camel"):
-    """A call of a hub's method; without an id nobody waits for an answer."""
+    """A call of a hub's method; without an id the client expects no answer."""
 
     type: int
     target: str
@@ -50,12 +50,12 @@ class Invocation(msgspec.Struct, frozen=True, rename="camel"):
 
 @dataclass(slots=True)
 class FrameSplitter:
-    """Cuts what comes in into records; one may be spread over messages, or share one with others."""
+    """Splits incoming text into records; a record may span messages, or share one with others."""
 
     _rest: str = field(default="", init=False)
 
     def feed(self, text: str) -> list[str]:
-        """Return the records that are whole now; raise MalformedRecordError for one that gets too long."""
+        """Return the records now complete; raise BadFrameError for one longer than MOST_RECORD."""
         *records, self._rest = (self._rest + text).split(SEPARATOR)
         if len(self._rest) > MOST_RECORD or any(len(record) > MOST_RECORD for record in records):
             raise BadFrameError(f"a record is longer than {MOST_RECORD} characters")
@@ -63,9 +63,9 @@ class FrameSplitter:
 
 
 def check_handshake(record: str) -> None:
-    """Return if the client speaks JSON, of version 1 or before; raise HandshakeRefusedError with what it shall hear.
+    """Accept a client that uses JSON of version 1 or lower; raise HandshakeRefusedError with the client's error text.
 
-    [SIM] A lower version is taken too: signalrcore 1.0, a client for Python that is in use, says 0.
+    [SIM] A lower version is accepted because signalrcore 1.0, a Python client in use, sends 0.
     """
     try:
         handshake = msgspec.json.decode(record, type=Handshake)
@@ -77,10 +77,10 @@ def check_handshake(record: str) -> None:
         raise HandshakeRefusedError(f"The server does not support version {handshake.version} of the 'json' protocol.")
 
 
-def parsed(record: str) -> Invocation | SentMessageType | None:
-    """Return what a record asks for: a call, the kind of one without content we need, or None to ignore it.
+def parse_record(record: str) -> Invocation | SentMessageType | None:
+    """Return a call, or PING or CLOSE, or None for a record to ignore.
 
-    Raise MalformedRecordError if it is no record of the protocol.
+    Raise BadFrameError for a record that breaks the protocol.
     """
     try:
         found = msgspec.json.decode(record)
@@ -96,29 +96,29 @@ def parsed(record: str) -> Invocation | SentMessageType | None:
     return SentMessageType(found["type"]) if found["type"] in {SentMessageType.PING, SentMessageType.CLOSE} else None
 
 
-def record_of(content: object) -> str:
+def encode_record(content: object) -> str:
     """Encode one record, with its separator."""
-    return wire.encoded(content).decode() + SEPARATOR
+    return wire.encode(content).decode() + SEPARATOR
 
 
 def invocation(target: str, *arguments: object) -> str:
     """Return an event: an invocation without an id."""
-    return record_of({"type": SentMessageType.INVOCATION, "target": target, "arguments": arguments})
+    return encode_record({"type": SentMessageType.INVOCATION, "target": target, "arguments": arguments})
 
 
 def completion(invocation_id: str, error: str | None) -> str:
-    """Return the answer to a call; the hubs' methods return nothing."""
+    """Return the answer to a call: success without a result, or an error."""
     answer: dict[str, object] = {"type": SentMessageType.COMPLETION, "invocationId": invocation_id}
-    return record_of(answer if error is None else {**answer, "error": error})
+    return encode_record(answer if error is None else {**answer, "error": error})
 
 
-WELCOME = record_of({})
-PING = record_of({"type": SentMessageType.PING})
-ENDED = record_of({"type": SentMessageType.CLOSE, "error": _ENDED})
-LOGGED_OUT = record_of({"type": SentMessageType.CLOSE})
-GOODBYE = record_of({"type": SentMessageType.CLOSE, "allowReconnect": True})
+WELCOME = encode_record({})
+PING = encode_record({"type": SentMessageType.PING})
+ENDED = encode_record({"type": SentMessageType.CLOSE, "error": _CLOSED_WITH_ERROR})
+LOGGED_OUT = encode_record({"type": SentMessageType.CLOSE})
+GOODBYE = encode_record({"type": SentMessageType.CLOSE, "allowReconnect": True})
 
 
-def refusal(error: HandshakeRefusedError) -> str:
-    """Return the answer to a handshake we cannot go on from."""
-    return record_of({"error": str(error)})
+def handshake_error(error: HandshakeRefusedError) -> str:
+    """Return the record that refuses a handshake."""
+    return encode_record({"error": str(error)})

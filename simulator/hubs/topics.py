@@ -1,4 +1,4 @@
-"""What a client can subscribe to: a hub's methods, their arguments, and who listens to what."""
+"""The subscriptions of a hub: its methods, their arguments, and the subscribers of each topic."""
 
 from collections import defaultdict
 from collections.abc import Iterable
@@ -10,45 +10,46 @@ from simulator import request_bodies
 from simulator.hubs.connection import Connection
 from simulator.hubs.protocol import Invocation, SentMessageType, completion
 
-Subject = int | str | None  # an account, a contract, or nothing to choose from
-Topic = tuple[str, Subject]  # the target of its events, and what they are about
+Subject = int | str | None  # an account id, a contract id, or None for a method without arguments
+Topic = tuple[str, Subject]  # the target of its events, and their subject
 NO_METHOD = "Method does not exist."
 _SUBSCRIBE, _UNSUBSCRIBE = "Subscribe", "Unsubscribe"
-NOTHING, ACCOUNT, CONTRACT = tuple[()], tuple[request_bodies.Int32], tuple[str]  # the arguments of a method
+# The arguments of a method.
+NO_ARGUMENTS, ACCOUNT_ARGUMENT, CONTRACT_ARGUMENT = tuple[()], tuple[request_bodies.Int32], tuple[str]
 
 
 class Topics:
-    """Who listens to what; it ends with the connection."""
+    """The subscribers of each topic; a subscription ends with its connection."""
 
     def __init__(self) -> None:
         self._listeners: defaultdict[Topic, dict[Connection, None]] = defaultdict(dict)
 
     def add(self, topic: Topic, connection: Connection) -> None:
-        """Let a client listen."""
+        """Subscribe a client."""
         self._listeners[topic][connection] = None
 
     def remove(self, topic: Topic, connection: Connection) -> None:
-        """Let it listen no more; nothing happens if it did not."""
+        """Unsubscribe a client; nothing happens if it is not subscribed."""
         self._listeners[topic].pop(connection, None)
         if not self._listeners[topic]:
             del self._listeners[topic]
 
     def forget(self, connection: Connection) -> None:
-        """Remove a client from everything."""
+        """Remove all subscriptions of a client."""
         for topic in list(self._listeners):
             self.remove(topic, connection)
 
     def listeners(self, topic: Topic) -> Iterable[Connection]:
-        """Return who listens, in the order they came."""
+        """Return the subscribers of a topic, in the order of subscription."""
         return tuple(self._listeners.get(topic, ()))
 
     def subjects(self) -> set[Subject]:
-        """Return what anything is wanted about."""
+        """Return the subjects that have a subscriber."""
         return {subject for _, subject in self._listeners}
 
 
 class HubServer:
-    """A hub's methods: `Subscribe<x>` and `Unsubscribe<x>` for each x of `methods`: the events, and the arguments."""
+    """A hub: `Subscribe<x>` and `Unsubscribe<x>` for each x of `methods`, with the event target and the arguments."""
 
     name: ClassVar[str]
     methods: ClassVar[dict[str, tuple[str, Any]]]
@@ -57,33 +58,33 @@ class HubServer:
         self.topics = Topics()
 
     def invoke(self, connection: Connection, call: Invocation) -> None:
-        """Do what a client asks and answer it, if it wants an answer; what it shall see first comes after that."""
-        topic = self._topic_of(call)
+        """Execute a call and answer it if it has an id; a new subscription then gets its snapshot."""
+        topic = self._parse_topic(call)
         is_new = isinstance(topic, tuple) and call.target.startswith(_SUBSCRIBE)
-        error = topic if isinstance(topic, str) else self.reason_against(connection, topic) if is_new else None
+        error = topic if isinstance(topic, str) else self.subscription_error(connection, topic) if is_new else None
         if call.invocation_id is not None:
             connection.send(completion(call.invocation_id, error))
         if isinstance(topic, str) or error is not None:
             return
         if is_new:
             self.topics.add(topic, connection)
-            self.greet(connection, topic)
+            self.send_snapshot(connection, topic)
         else:
             self.topics.remove(topic, connection)
 
     def forget(self, connection: Connection) -> None:
-        """Forget a client that has gone."""
+        """Remove a client whose connection is closed."""
         self.topics.forget(connection)
 
-    def reason_against(self, connection: Connection, topic: Topic) -> str | None:
-        """Return why a client may not listen to a topic, or None."""
+    def subscription_error(self, connection: Connection, topic: Topic) -> str | None:
+        """Return the error text for a subscription that is refused, or None."""
         raise NotImplementedError
 
-    def greet(self, connection: Connection, topic: Topic) -> None:
-        """Tell a client that begins to listen how things stand."""
+    def send_snapshot(self, connection: Connection, topic: Topic) -> None:
+        """Send a new subscriber the current state; by default nothing."""
 
-    def _topic_of(self, call: Invocation) -> Topic | str:
-        """Return what a call is about, or what is wrong with it."""
+    def _parse_topic(self, call: Invocation) -> Topic | str:
+        """Return the topic of a call, or its error text."""
         prefix = _SUBSCRIBE if call.target.startswith(_SUBSCRIBE) else _UNSUBSCRIBE
         method = self.methods.get(call.target.removeprefix(prefix)) if call.target.startswith(prefix) else None
         if method is None:

@@ -1,1 +1,1 @@
-"""Where prices come from: a seeded walk or a recorded file."""
+"""The market of the simulator: prices from a seeded random walk or a recorded file."""

@@ -1,4 +1,4 @@
-"""Bars longer and shorter than a minute, made of the market's one-minute bars, newest first."""
+"""Bars longer and shorter than a minute, derived from one-minute bars, newest first."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import UTC, date, datetime, time, timedelta
@@ -11,19 +11,19 @@ _OPENS = time(17)
 _SECOND = timedelta(seconds=1)
 
 
-def aggregated(newest_first: Iterable[Bar], start_of: Callable[[datetime], datetime]) -> Iterator[Bar]:
-    """Yield one bar for each run of bars that `start_of` sends to the same start; no bar where nothing traded."""
+def aggregate_bars(newest_first: Iterable[Bar], start_of: Callable[[datetime], datetime]) -> Iterator[Bar]:
+    """Yield one bar for each run of bars to which `start_of` gives the same start; a period without bars has none."""
     group: list[Bar] = []
     for bar in newest_first:
         if group and start_of(group[0].start) != start_of(bar.start):
-            yield _joined(group, start_of)
+            yield _merge_bars(group, start_of)
             group = []
         group.append(bar)
     if group:
-        yield _joined(group, start_of)
+        yield _merge_bars(group, start_of)
 
 
-def _joined(newest_first: list[Bar], start_of: Callable[[datetime], datetime]) -> Bar:
+def _merge_bars(newest_first: list[Bar], start_of: Callable[[datetime], datetime]) -> Bar:
     return Bar(
         start=start_of(newest_first[0].start),
         open=newest_first[-1].open,
@@ -34,10 +34,10 @@ def _joined(newest_first: list[Bar], start_of: Callable[[datetime], datetime]) -
     )
 
 
-def period_of(trading_day: date, unit: str, number: int) -> datetime:
-    """Return the start of the run of `number` days, weeks or months that holds a trading day: 17:00 the evening before.
+def period_start(trading_day: date, unit: str, number: int) -> datetime:
+    """Return the start of the `number` days, weeks or months of a trading day: 17:00 in Chicago the day before.
 
-    Weeks begin on Monday, whether it trades or not.
+    `unit` is "day", "week" or "month". Weeks begin on Monday, also on a holiday.
     """
     if unit == "month":
         months = (trading_day.year * 12 + trading_day.month - 1) // number * number
@@ -50,8 +50,8 @@ def period_of(trading_day: date, unit: str, number: int) -> datetime:
     return datetime.combine(first - timedelta(days=1), _OPENS, CHICAGO).astimezone(UTC)
 
 
-def seconds_of(path: Sequence[Move], minute: Bar, now: datetime) -> Iterator[Bar]:
-    """Yield the seconds of a minute as far as `now`, newest first; they add up to it once it is over."""
+def second_bars(path: Sequence[Move], minute: Bar, now: datetime) -> Iterator[Bar]:
+    """Yield the one-second bars of a minute up to `now`, newest first; they add up to the minute once it is over."""
     seconds = min(MINUTE, now - minute.start) // _SECOND
     whole = max(1, seconds)
     for number in range(seconds - 1, -1, -1):

@@ -15,10 +15,10 @@ class AroundTheClock(Calendar):
         super().__init__("equity")
 
     def _make(self, trading_day: date) -> Session:
-        return Session(trading_day, _at_five(trading_day - _DAY), _at_five(trading_day))
+        return Session(trading_day, _opening_on(trading_day - _DAY), _opening_on(trading_day))
 
 
-def _at_five(day: date) -> datetime:
+def _opening_on(day: date) -> datetime:
     return datetime.combine(day, _OPENS, CHICAGO).astimezone(UTC)
 
 

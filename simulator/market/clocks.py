@@ -1,26 +1,26 @@
-"""The clocks a market can run on: with the computer's, or loss_state until somebody moves it."""
+"""The clock protocol of a market, and a clock that moves only in steps."""
 
 from datetime import datetime, timedelta
 from typing import Protocol
 
 
 class Clock(Protocol):
-    """Market time. The clocks that run are shared.clock.MarketClock; `speed` is market seconds per machine second."""
+    """Market time. shared.clock.MarketClock runs with the machine; `speed` is market seconds per machine second."""
 
     @property
     def speed(self) -> int:
-        """How fast it runs."""
+        """Market seconds per machine second."""
         ...
 
     def now(self) -> datetime:
-        """Return the market's time now, aware, in UTC."""
+        """Return the current market time, aware, in UTC."""
         ...
 
 
 class SteppedClock:
-    """Stands at a market instant until it is moved on, so that a test sees every state at its leisure.
+    """Market time that stands still until it is advanced, so that a test can examine every state.
 
-    Latencies of the venue pass on it too: a market order fills once the clock has been moved by 10 ms.
+    The venue's latencies use it too: a market order fills once the clock has advanced by 10 ms.
     """
 
     speed = 1
@@ -29,15 +29,15 @@ class SteppedClock:
         self._market_at = market_at
 
     def now(self) -> datetime:
-        """Return the instant it stands at."""
+        """Return the current market time."""
         return self._market_at
 
-    def move_on(self, market_at: datetime) -> None:
-        """RiskSnapshot at a later instant; raise ValueError for an earlier one."""
+    def advance_to(self, market_at: datetime) -> None:
+        """Advance to a later instant; raise ValueError for an earlier one."""
         if market_at < self._market_at:
             raise ValueError(f"market time cannot go back from {self._market_at} to {market_at}")
         self._market_at = market_at
 
-    def move_on_by(self, duration: timedelta) -> None:
-        """RiskSnapshot that much later."""
-        self.move_on(self._market_at + duration)
+    def advance_by(self, duration: timedelta) -> None:
+        """Advance by a duration."""
+        self.advance_to(self._market_at + duration)

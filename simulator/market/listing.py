@@ -1,4 +1,4 @@
-"""What the seeded market lists: the main roots, roughly where they trade, and when their contracts roll."""
+"""The roots of the seeded market: their approximate prices and volumes, and when their contracts roll."""
 
 import calendar
 from collections.abc import Iterator
@@ -14,25 +14,25 @@ _WEDNESDAY, _FRIDAY = 2, 4
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """A root the seeded market trades. Roots of one `walk` (ES and MES) go the same way day by day."""
+    """A root of the seeded market. Roots with the same `walk` (ES and MES) share their daily moves."""
 
     root: Root
     walk: str
-    price: Decimal  # where the walk began, and is drawn back to
+    price: Decimal  # where the walk begins, and to which it is pulled back
     volume: int  # contracts in a quiet minute
     description: str
 
 
-def _listing(row: str) -> Listing:
+def _parse_listing(row: str) -> Listing:
     name, walk, price, volume, description = row.split(maxsplit=4)
     return Listing(ROOTS[name], walk, Decimal(price), int(volume), description)
 
 
-# Prices are of the right order for 2026 and mean nothing else.
+# The prices are of the order of magnitude of 2026.
 LISTINGS: dict[str, Listing] = {
     listing.root.name: listing
     for listing in map(
-        _listing,
+        _parse_listing,
         """
         ES  ES  6800   400 E-mini S&P 500
         MES ES  6800   300 Micro E-mini S&P 500
@@ -86,25 +86,25 @@ def make_contract(root: Root, year: int, month: str, *, is_active: bool) -> Cont
     )
 
 
-def rolls_on(root: Root, year: int, month: str) -> date:
+def roll_date(root: Root, year: int, month: str) -> date:
     """Return the trading day from which the next contract is the front one, some days before this one expires.
 
-    Source: venue.md section 8.3; for groups it does not name, late in the month before delivery.
+    Source: venue.md section 8.3; for the groups it does not name, the 25th of the month before delivery.
     """
     number = MONTHS.index(month) + 1
     if root.group == "equity":
-        return _nth(year, number, _FRIDAY, 3) - 4 * _DAY  # Monday of expiry week
+        return _nth_weekday(year, number, _FRIDAY, 3) - 4 * _DAY  # Monday of expiry week
     if root.group == "currency":
-        return _nth(year, number, _WEDNESDAY, 3) - 9 * _DAY  # the Monday before expiry week
+        return _nth_weekday(year, number, _WEDNESDAY, 3) - 9 * _DAY  # the Monday before expiry week
     if root.group == "crypto":
-        return _last(year, number, _FRIDAY) - 4 * _DAY
+        return _last_weekday(year, number, _FRIDAY) - 4 * _DAY
     before = date(year, number, 1) - _DAY
     return before.replace(day=18 if root.group == "energy" else 25)
 
 
-def front(root: Root, on: date) -> tuple[int, str]:
+def front_month(root: Root, on: date) -> tuple[int, str]:
     """Return year and month letter of the contract that is active on a trading day."""
-    return next((year, month) for year, month in _series(root, on.year) if rolls_on(root, year, month) > on)
+    return next((year, month) for year, month in _series(root, on.year) if roll_date(root, year, month) > on)
 
 
 def _series(root: Root, since_year: int) -> Iterator[tuple[int, str]]:
@@ -113,11 +113,11 @@ def _series(root: Root, since_year: int) -> Iterator[tuple[int, str]]:
         yield from ((year, month) for month in root.months if month not in skipped)
 
 
-def _nth(year: int, month: int, weekday: int, count: int) -> date:
+def _nth_weekday(year: int, month: int, weekday: int, count: int) -> date:
     first = date(year, month, 1)
     return first + ((weekday - first.weekday()) % 7 + 7 * (count - 1)) * _DAY
 
 
-def _last(year: int, month: int, weekday: int) -> date:
+def _last_weekday(year: int, month: int, weekday: int) -> date:
     last = date(year, month, calendar.monthrange(year, month)[1])
     return last - ((last.weekday() - weekday) % 7) * _DAY

@@ -1,4 +1,4 @@
-"""What the venue asks of a market, and the path of the last price that follows from its bars."""
+"""The market protocol of the venue, and the path of the last price that follows from its bars."""
 
 from collections.abc import Iterator, Sequence
 from datetime import datetime
@@ -12,18 +12,18 @@ from shared.domain.orders.matching import Move, Quote
 
 
 class Market(Protocol):
-    """Contracts and their one-minute bars. A bar is there before its minute is over: the caller must not look ahead."""
+    """Contracts and their one-minute bars. A bar exists before its minute is over: the caller must not look ahead."""
 
     name: str
     ends_market_at: datetime | None
-    is_always_open: bool  # trades around the clock, and nobody has to be flat in the afternoon
+    is_always_open: bool  # trades around the clock, without a time to be flat
 
     def contracts(self, at: datetime) -> list[Contract]:
         """Return the contracts that are active at a market instant."""
         ...
 
     def contract(self, contract_id: str, at: datetime) -> Contract | None:
-        """Return a contract, active or not, or None if the market never had it."""
+        """Return a contract, active or not, or None if the market does not know it."""
         ...
 
     def is_open(self, contract: Contract, at: datetime) -> bool:
@@ -35,7 +35,7 @@ class Market(Protocol):
         ...
 
     def session_start(self, contract: Contract, at: datetime) -> datetime:
-        """Return when the session opened that holds `at`; bars longer than a minute are counted from there."""
+        """Return when the session of `at` opened; bars longer than a minute are counted from there."""
         ...
 
     def bars_backwards(self, contract: Contract, span: Span) -> Iterator[Bar]:
@@ -43,12 +43,12 @@ class Market(Protocol):
         ...
 
     def path(self, contract: Contract, bar: Bar) -> Sequence[Move]:
-        """Return how the last price goes through one of the contract's bars, oldest move first."""
+        """Return the path of the last price through one of the contract's bars, oldest move first."""
         ...
 
 
 def moves(market: Market, contract: Contract, span: Span) -> Iterator[Move]:
-    """Yield the path of the last price inside `span`, oldest first; where no bar is, nothing moves."""
+    """Yield the path of the last price inside `span`, oldest first; a minute without a bar has no moves."""
     around = Span(span.start - MINUTE, span.end)
     for bar in reversed(list(market.bars_backwards(contract, around))):
         for move in market.path(contract, bar):
@@ -57,7 +57,7 @@ def moves(market: Market, contract: Contract, span: Span) -> Iterator[Move]:
 
 
 def quote(market: Market, contract: Contract, at: datetime) -> Quote | None:
-    """Return the quote at a market instant: inside a bar, or left behind by the last one; None before the first."""
+    """Return the quote at a market instant: inside a bar, or as the last bar left it; None before the first bar."""
     bar = next(market.bars_backwards(contract, Span(_LONG_AGO.replace(tzinfo=at.tzinfo), at)), None)
     if bar is None:
         return None
@@ -65,8 +65,8 @@ def quote(market: Market, contract: Contract, at: datetime) -> Quote | None:
     return next((move for move in path if at < move.end), path[-1]).quote_at(at)
 
 
-def bar_so_far(market: Market, contract: Contract, at: datetime) -> Bar | None:
-    """Return the forming bar of the minute that holds `at`, as far as it has come, or None."""
+def forming_bar(market: Market, contract: Contract, at: datetime) -> Bar | None:
+    """Return the incomplete bar of the minute of `at`, up to `at`, or None."""
     minute = at.replace(second=0, microsecond=0)
     whole = next(market.bars_backwards(contract, Span(minute, minute + MINUTE)), None)
     if whole is None or at == minute:
@@ -77,4 +77,4 @@ def bar_so_far(market: Market, contract: Contract, at: datetime) -> Bar | None:
     return Bar(minute, prices[0], max(prices), min(prices), prices[-1], volume)
 
 
-_LONG_AGO = datetime(1970, 1, 1)  # noqa: DTZ001 - the caller's zone is put in
+_LONG_AGO = datetime(1970, 1, 1)  # noqa: DTZ001 - gets the time zone of the caller

@@ -1,4 +1,4 @@
-"""A market made of a recorded file of one-minute bars, in the file's own dates."""
+"""A market that replays a recorded file of one-minute bars, at the dates of the file."""
 
 import csv
 import gzip
@@ -22,9 +22,10 @@ _NAME = re.compile(rf"(?P<root>[A-Z0-9]+?)(?P<month>[{MONTHS}])(?P<year>\d{{1,2}
 
 
 class ReplayMarket:
-    """Plays one file; silent after its last bar. Its one contract, named by the file, is always the active one.
+    """Replays one file; silent after its last bar. Its only contract, named by the file, is always active.
 
-    With `is_always_open` it also trades while the file has no bars, at the price the last one left behind.
+    With `is_always_open` it also trades while the file has no bars, at the price of the last bar. Raise SettingsError
+    for a file that cannot be replayed.
     """
 
     def __init__(self, file: Path, *, is_always_open: bool = False) -> None:
@@ -36,7 +37,7 @@ class ReplayMarket:
         self.name = f"file {file.name.removesuffix('.gz').removesuffix('.csv')}"
         self.recorded = Span(self._starts[0], self._starts[-1] + MINUTE)
         self.ends_market_at: datetime | None = self.recorded.end
-        # A session without a bar in the file was closed, whatever the calendar says.
+        # A session without a bar in the file counts as closed, whatever the calendar has.
         self._open = [
             span
             for span in calendar_of(root.group).open_spans(self.recorded)
@@ -52,7 +53,7 @@ class ReplayMarket:
         return self._contract if contract_id == self._contract.id else None
 
     def is_open(self, contract: Contract, at: datetime) -> bool:  # noqa: ARG002 - there is only one
-        """Whether the calendar says open, in a session of which the file has bars."""
+        """Whether the calendar is open, in a session for which the file has bars."""
         if self.is_always_open:
             return self.recorded.start <= at < self.recorded.end
         return self._session(at) is not None
@@ -63,7 +64,7 @@ class ReplayMarket:
         return calendar.session_at(at) or calendar.next_session(at)
 
     def session_start(self, contract: Contract, at: datetime) -> datetime:  # noqa: ARG002 - there is only one
-        """Return when the session opened that holds `at`, or `at` itself when none does."""
+        """Return when the session of `at` opened, or `at` itself outside a session."""
         session = calendar_of(ROOTS[self._contract.root].group).session_at(at)
         return session.opens if session else at
 
@@ -72,7 +73,7 @@ class ReplayMarket:
         first, end = bisect_left(self._starts, span.start), bisect_left(self._starts, span.end)
         return (self._bars[index] for index in range(end - 1, first - 1, -1))
 
-    def path(self, contract: Contract, bar: Bar) -> Sequence[Move]:  # noqa: ARG002 - every bar goes as any does
+    def path(self, contract: Contract, bar: Bar) -> Sequence[Move]:  # noqa: ARG002 - the same for all contracts
         """Return the three moves of a bar."""
         return tuple(moves_of(bar))
 
@@ -85,15 +86,17 @@ def _root_of(file: Path) -> Root:
     match = _NAME.match(file.name.upper())
     root = ROOTS.get(match["root"]) if match else None
     if root is None:
-        raise SettingsError(f"{file.name!r} does not name a contract: expected a name such as mgcm2-1m-2022-04.csv")
+        raise SettingsError(
+            f"invalid file name {file.name!r}: expected the name of a contract, such as mgcm2-1m-2022-04.csv"
+        )
     return root
 
 
 def _contract_of(file: Path, root: Root, first: datetime) -> Contract:
     match = _NAME.match(file.name.upper())
-    assert match is not None  # noqa: S101 - _root_of has matched it
+    assert match is not None  # noqa: S101 - _root_of has matched the name
     span = 10 ** len(match["year"])
-    # One digit of a year names the first such year that is not before the bars.
+    # A year of one digit means the first such year that is not before the bars.
     year = first.year + (int(match["year"]) - first.year) % span
     return make_contract(root, year, match["month"], is_active=True)
 
@@ -105,10 +108,10 @@ def _read(file: Path, root: Root) -> list[Bar]:
         bars = in_order(_bar(row, root) for row in rows)
     except (OSError, EOFError, KeyError, ValueError, TypeError, InvalidOperation) as error:
         raise SettingsError(
-            f"{file} cannot be replayed: {error!r}; expected rows t,o,h,l,c,v of one-minute bars"
+            f"cannot replay {file} ({error!r}): expected rows t,o,h,l,c,v of one-minute bars"
         ) from error
     if not bars:
-        raise SettingsError(f"{file} holds no bar: expected rows t,o,h,l,c,v of one-minute bars")
+        raise SettingsError(f"cannot replay {file}: expected rows t,o,h,l,c,v of one-minute bars, found none")
     return bars
 
 

@@ -1,4 +1,4 @@
-"""A path of prices a person wrote for one contract, and the minute bars it makes."""
+"""A scripted price path of one contract, and the one-minute bars that follow from it."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -10,10 +10,10 @@ from shared.domain.orders.matching import Move, moves_of
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Step:
-    """One piece of a script, in ticks: the price goes straight to `price` within `seconds` of market time.
+    """One step of a script, in ticks: the price moves straight to `price` within `seconds` of market time.
 
-    With `open` it begins there instead of where it was, so that an `open` like the `price` is a jump. With `high` or
-    `low` it is a bar that ends at `price` and goes to its extremes as any bar does. `volume` is traded evenly.
+    With `open` it starts there instead of at the last price: `open` equal to `price` is a jump. With `high` or `low` it
+    follows the path of a bar that closes at `price`. `volume` trades evenly over the step.
     """
 
     price: int
@@ -25,13 +25,13 @@ class Step:
 
     @property
     def length(self) -> timedelta:
-        """How long it takes, in market time."""
+        """The duration in market time."""
         return timedelta(seconds=self.seconds)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Script:
-    """What a contract's price does from `starts_market_at` on; after the last step it stands."""
+    """The price path of a contract from `starts_market_at` on; after the last step the price stays."""
 
     contract_id: str
     starts_market_at: datetime
@@ -39,51 +39,51 @@ class Script:
 
     @property
     def ends_market_at(self) -> datetime:
-        """When the last step is over."""
+        """The end of the last step."""
         return self.starts_market_at + sum((step.length for step in self.steps), timedelta())
 
 
 @dataclass(frozen=True, slots=True)
 class Leg:
-    """A step as it lies in time: its moves, and what is traded on them."""
+    """A step placed in time: its moves, and the volume traded during them."""
 
     moves: tuple[Move, ...]
     volume: int
 
     @property
     def start(self) -> datetime:
-        """When the step begins."""
+        """The start of the step."""
         return self.moves[0].start
 
     @property
     def end(self) -> datetime:
-        """When the next one begins."""
+        """The end of the step, which is the start of the next."""
         return self.moves[-1].end
 
     def until(self, at: datetime) -> "Leg":
-        """Return the step as far as an instant after its start."""
+        """Return the part of the step before an instant after its start."""
         if self.end <= at:
             return self
         moves = tuple(move.clipped(self.start, at) for move in self.moves if move.start < at)
         return Leg(moves, self.volume_in(self.start, at))
 
     def volume_in(self, start: datetime, end: datetime) -> int:
-        """Return what is traded in [start, end); the parts of a step add up to its volume."""
-        length = (self.end - self.start) // _STEP
-        since, until = ((min(max(at, self.start), self.end) - self.start) // _STEP for at in (start, end))
+        """Return the volume traded in [start, end); the parts of a step add up to its volume."""
+        length = (self.end - self.start) // _MICROSECOND
+        since, until = ((min(max(at, self.start), self.end) - self.start) // _MICROSECOND for at in (start, end))
         return self.volume * until // length - self.volume * since // length
 
 
-_STEP = timedelta(microseconds=1)
+_MICROSECOND = timedelta(microseconds=1)
 
 
-def still(start: datetime, end: datetime, price: int) -> Leg:
-    """Return a step in which nothing happens."""
+def flat_leg(start: datetime, end: datetime, price: int) -> Leg:
+    """Return a step without a price change and without volume."""
     return Leg((Move(start, end, price, price, is_rising=False),), 0)
 
 
 def legs_of(script: Script, before: int) -> Iterator[Leg]:
-    """Yield the steps of a script in time; `before` is the last price when it starts."""
+    """Yield the steps of a script, placed in time; `before` is the last price when it starts."""
     at, last = script.starts_market_at, before
     for step in script.steps:
         yield Leg(tuple(_moves(step, at, last)), step.volume)
@@ -103,6 +103,6 @@ def _moves(step: Step, at: datetime, last: int) -> Iterator[Move]:
 
 
 def bar_of(start: datetime, moves: list[Move], volume: int) -> Bar:
-    """Return the bar that a path makes: `moves` are those of one minute, oldest first."""
+    """Return the bar of a path; `moves` are those of one minute, oldest first."""
     prices = [price for move in moves for price in (move.start_price, move.end_price)]
     return Bar(start, prices[0], max(prices), min(prices), prices[-1], volume)

@@ -1,4 +1,4 @@
-"""A market made of a seed: the same bars for the same seed, contract and trading day, whoever asks and whenever."""
+"""A random market from a seed: the same seed, contract and trading day always give the same bars."""
 
 import random
 from collections.abc import Iterator, Sequence
@@ -11,18 +11,21 @@ from shared.domain.market_data.contract import MONTHS, Contract, root_of_contrac
 from shared.domain.market_data.coverage import Span
 from shared.domain.orders.matching import Move, moves_of
 from simulator.market.around_the_clock import AROUND_THE_CLOCK
-from simulator.market.listing import LISTINGS, Listing, front, make_contract, rolls_on
+from simulator.market.listing import LISTINGS, Listing, front_month, make_contract, roll_date
 
-_BEGINS = date(2018, 1, 1)  # no bars before; prices are millionths of the listing's, counted from here
+_BEGINS = date(2018, 1, 1)  # no bars before; levels are millionths of the listing's price, counted from here
 _LISTED_BEFORE_ROLL, _TRADED_AFTER_ROLL = timedelta(days=200), timedelta(days=7)
-_DAILY_STEP, _PULL = 15_000, 60  # most millionths a day moves, and the part of the distance home it goes back
-_CARRY = 400  # millionths a contract costs more than that of the month before
-_BUSY_FROM, _BUSY_UNTIL = 930, 1320  # minutes of a session that began at 17:00: from 8:30 to 15:00
+_DAILY_STEP, _PULL = (
+    15_000,
+    60,
+)  # millionths: the largest daily move; the divisor of the daily pull back to the listed price
+_CARRY = 400  # millionths of price difference between consecutive contract months
+_BUSY_FROM, _BUSY_UNTIL = 930, 1320  # minutes after 17:00: 8:30 to 15:00
 _DAYS_KEPT = 64
 
 
 class SeededMarket:
-    """Walks at random over the session calendar, or around the clock. Every minute of a session has a bar."""
+    """A random walk over the session calendar, or around the clock. Every minute of a session has a bar."""
 
     ends_market_at: datetime | None = None
 
@@ -38,7 +41,7 @@ class SeededMarket:
         return [self._front(listing, at) for listing in LISTINGS.values()]
 
     def contract(self, contract_id: str, at: datetime) -> Contract | None:
-        """Return any month of a listed root, also one that has expired or is to come."""
+        """Return any contract of a listed root, also an expired or a future one."""
         try:
             root = root_of_contract(contract_id)
         except ValueError:
@@ -46,7 +49,7 @@ class SeededMarket:
         month, year = contract_id[-3], 2000 + int(contract_id[-2:])
         if root.name not in LISTINGS or month not in root.months:
             return None
-        is_active = (year, month) == front(root, calendar_of(root.group).trading_day_of(at))
+        is_active = (year, month) == front_month(root, calendar_of(root.group).trading_day_of(at))
         return make_contract(root, year, month, is_active=is_active)
 
     def is_open(self, contract: Contract, at: datetime) -> bool:
@@ -55,69 +58,69 @@ class SeededMarket:
 
     def session(self, contract: Contract, at: datetime) -> Session:
         """Return the session that holds `at`, or the next one."""
-        sessions = self._sessions(LISTINGS[contract.root])
-        return sessions.session_at(at) or sessions.next_session(at)
+        calendar = self._calendar(LISTINGS[contract.root])
+        return calendar.session_at(at) or calendar.next_session(at)
 
     def session_start(self, contract: Contract, at: datetime) -> datetime:
-        """Return when the session opened that holds `at`, or `at` itself when none does."""
-        session = self._sessions(LISTINGS[contract.root]).session_at(at)
+        """Return when the session of `at` opened, or `at` itself outside a session."""
+        session = self._calendar(LISTINGS[contract.root]).session_at(at)
         return session.opens if session else at
 
     def bars_backwards(self, contract: Contract, span: Span) -> Iterator[Bar]:
-        """Yield the bars that start in `span`, newest first; a day is made when it is reached."""
+        """Yield the bars that start in `span`, newest first; each day is generated when it is reached."""
         listing = LISTINGS[contract.root]
-        sessions = self._sessions(listing)
-        rolls = rolls_on(listing.root, 2000 + int(contract.id[-2:]), contract.id[-3])
+        calendar = self._calendar(listing)
+        rolls = roll_date(listing.root, 2000 + int(contract.id[-2:]), contract.id[-3])
         first = max(rolls - _LISTED_BEFORE_ROLL, _BEGINS)
-        day = min(sessions.trading_day_of(span.end), rolls + _TRADED_AFTER_ROLL)
+        day = min(calendar.trading_day_of(span.end), rolls + _TRADED_AFTER_ROLL)
         while day >= first:
-            session = sessions.session_on(day)
+            session = calendar.session_on(day)
             if session is not None and session.closes <= span.start:
                 return
             if session is not None:
                 bars = self._day(contract.id, day)
-                # There is one for each minute: the newest before the span's end is found by counting.
+                # Each minute has a bar, so the newest one before the end of the span has a known index.
                 for index in range(min(len(bars), -((session.opens - span.end) // MINUTE)) - 1, -1, -1):
                     if bars[index].start < span.start:
                         return
                     yield bars[index]
             day -= timedelta(days=1)
 
-    def path(self, contract: Contract, bar: Bar) -> Sequence[Move]:  # noqa: ARG002 - every bar goes as any does
+    def path(self, contract: Contract, bar: Bar) -> Sequence[Move]:  # noqa: ARG002 - the same for all contracts
         """Return the three moves of a bar."""
         return tuple(moves_of(bar))
 
-    def _sessions(self, listing: Listing) -> Calendar:
+    def _calendar(self, listing: Listing) -> Calendar:
         return AROUND_THE_CLOCK if self.is_always_open else calendar_of(listing.root.group)
 
     def _front(self, listing: Listing, at: datetime) -> Contract:
-        year, month = front(listing.root, calendar_of(listing.root.group).trading_day_of(at))
+        year, month = front_month(listing.root, calendar_of(listing.root.group).trading_day_of(at))
         return make_contract(listing.root, year, month, is_active=True)
 
     def _make_day(self, contract_id: str, day: date) -> tuple[Bar, ...]:
         listing = LISTINGS[root_of_contract(contract_id).name]
-        sessions = self._sessions(listing)
-        session = sessions.session_on(day)
+        calendar = self._calendar(listing)
+        session = calendar.session_on(day)
         if session is None:
             return ()
-        # A day's walk is bent so that it ends where the next one begins: the price is continuous across days.
+        # Each day's walk is adjusted to end where the next one begins: the price is continuous across days.
         opens = self._level(listing, contract_id, day)
-        closes = self._level(listing, contract_id, sessions.next_session(session.closes).trading_day)
-        return _walk(random.Random(f"{self._seed} {contract_id} {day}"), listing, session, opens, closes)  # noqa: S311 - prices, not secrets
+        closes = self._level(listing, contract_id, calendar.next_session(session.closes).trading_day)
+        return _make_bars(random.Random(f"{self._seed} {contract_id} {day}"), listing, session, opens, closes)  # noqa: S311 - prices, not secrets
 
     def _level(self, listing: Listing, contract_id: str, day: date) -> int:
         """Return the price in ticks at which a contract opens on `day`."""
         months = (int(contract_id[-2:]) - _BEGINS.year % 100) * 12 + MONTHS.index(contract_id[-3])
         levels = self._levels(listing.walk)
         millionths = levels[(day - _BEGINS).days] + months * _CARRY
-        return _base(listing) * (1_000_000 + millionths) // 1_000_000
+        return _base_ticks(listing) * (1_000_000 + millionths) // 1_000_000
 
     def _begin_levels(self, walk: str) -> "_Levels":
         return _Levels(random.Random(f"{self._seed} {walk}"))  # noqa: S311 - prices, not secrets
 
 
 class _Levels:
-    """Where one walk stands on each calendar day since it began, in millionths away from home."""
+    """The level of one walk on each calendar day since it began, in millionths of the listed price."""
 
     def __init__(self, source: random.Random) -> None:
         self._source = source
@@ -130,14 +133,14 @@ class _Levels:
         return self._levels[day]
 
 
-def _base(listing: Listing) -> int:
+def _base_ticks(listing: Listing) -> int:
     return to_ticks(listing.price, listing.root.tick_size)
 
 
-def _walk(source: random.Random, listing: Listing, session: Session, opens: int, closes: int) -> tuple[Bar, ...]:
+def _make_bars(source: random.Random, listing: Listing, session: Session, opens: int, closes: int) -> tuple[Bar, ...]:
     minutes = (session.closes - session.opens) // MINUTE
-    # A day's move is about the square root of its minutes times a minute's; sqrt(1380) is 37.
-    step = max(1, _base(listing) * _DAILY_STEP // (1_000_000 * 37))
+    # A day's move is about a minute's times the square root of the number of minutes; sqrt(1380) is 37.
+    step = max(1, _base_ticks(listing) * _DAILY_STEP // (1_000_000 * 37))
     steps = source.choices(range(-step, step + 1), k=minutes)
     highs = source.choices(range(step + 1), k=minutes)
     lows = source.choices(range(step + 1), k=minutes)

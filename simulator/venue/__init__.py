@@ -1,1 +1,1 @@
-"""What the venue remembers and decides: accounts, orders, fills, positions."""
+"""The venue behind the API: accounts, orders, fills, positions and rules."""

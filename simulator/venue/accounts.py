@@ -1,4 +1,4 @@
-"""How a new account begins: its name tells the stage, its stage the balance and the limits."""
+"""New accounts: the stage decides the name, the starting balance and the limits."""
 
 from collections.abc import Mapping
 from decimal import Decimal
@@ -6,7 +6,7 @@ from decimal import Decimal
 from simulator.venue import rules
 from simulator.venue.records import AccountRecord, AccountStage
 
-# What a person calls the kinds of account: the first part of their names, and the size where that does not tell it.
+# The kinds of account by the first part of their names, with the stage and the size.
 FAMILIES: Mapping[str, tuple[AccountStage, int]] = {
     "PRAC": (AccountStage.PRACTICE, 50_000),
     "50KTC": (AccountStage.COMBINE, 50_000),
@@ -17,9 +17,12 @@ FAMILIES: Mapping[str, tuple[AccountStage, int]] = {
 
 
 def new_account(id_: int, user: str, stage: AccountStage, size: int, balance: Decimal | None = None) -> AccountRecord:
-    """Return a new account; `balance` replaces the one its stage begins with, the limits stay those of the size."""
+    """Return a new account; `balance` replaces the starting balance of the stage, the limits stay those of the size.
+
+    Raise ValueError for an unknown size.
+    """
     if size not in rules.SIZES:
-        raise ValueError(f"no account has the size {size}: give one of {', '.join(map(str, rules.SIZES))}")
+        raise ValueError(f"invalid account size '{size}': expected one of {', '.join(map(str, rules.SIZES))}")
     starts = rules.starting_balance(stage, size) if balance is None else balance
     return AccountRecord(
         id=id_,
@@ -28,12 +31,12 @@ def new_account(id_: int, user: str, stage: AccountStage, size: int, balance: De
         user=user.lower(),
         stage=stage,
         size=size,
-        loss_state=rules.first_loss_state(stage, size, starts),
+        loss_state=rules.initial_loss_state(stage, size, starts),
     )
 
 
 def family_of(account: AccountRecord) -> str:
-    """Return what a person calls the kind of an account."""
+    """Return the kind of an account: a key of FAMILIES."""
     return account.name.partition("-")[0]
 
 

@@ -1,4 +1,4 @@
-"""What no document says of the venue, or what it may do either way: chosen by whoever runs the simulator."""
+"""The behaviour of the venue that its documents leave open; the user of the simulator chooses it."""
 
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -9,7 +9,7 @@ import msgspec
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EconomicEvent:
-    """A release, such as the CPI, at a market instant."""
+    """An economic release, such as the CPI, at a market instant."""
 
     name: str
     at: Annotated[datetime, msgspec.Meta(tz=True)]
@@ -17,11 +17,13 @@ class EconomicEvent:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Behaviour:
-    """How limits fill and what market orders lose, what a closed market answers, how far back its minutes go.
+    """The behaviour of the venue.
 
-    `limits_fill`: at a touch of the price, or only once it is traded through. `slippage_ticks` worsen what market
-    orders and stops get. Bars below the hour end `minute_days` back, and with their contract. `market_payloads`: trades
-    and depth come many in an array, or each as an object of its own.
+    `limits_fill`: limit orders fill at a touch of the price, or only once it is traded through. `slippage_ticks`: how
+    much worse market orders and stops fill. `closed_code`: the error code of an order in a closed market.
+    `minute_days`: second and minute bars go back this many days (None: no limit), and end with their contract.
+    `market_payloads`: trades and depth come in arrays, or each as an object. `events`: around them no new position in
+    equity index minis is accepted.
     """
 
     limits_fill: Literal["through", "touch"] = "through"

@@ -1,9 +1,9 @@
-"""What one side of one contract costs."""
+"""The fees and commissions of a fill."""
 
 from decimal import Decimal
 
 # Dollars per contract and side: fees (exchange and NFA), commission. From the all-in round turns of venue.md section 9
-# and the MNQ row it quotes; other roots take the usual figure of their size, which no source of ours states.
+# and the MNQ row it quotes; other roots take the usual figure for a mini or a micro, for which we have no source.
 _KNOWN = {
     "ES": ("1.39", "0.50"),
     "NQ": ("1.39", "0.50"),

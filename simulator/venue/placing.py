@@ -1,4 +1,4 @@
-"""Whether the venue takes an order, and the rows it becomes: the order itself, its stop and its target."""
+"""The acceptance or rejection of an order, and its rows: the order itself, its stop and its target."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -12,9 +12,9 @@ from shared.domain.orders.order import OrderState, OrderType, Role, Side
 from simulator.venue.records import AccountRecord, BracketMode, OrderRecord
 from simulator.venue.state import VenueState
 
-_LEAST_BRACKET_TICKS = 4
-_MOST_TRAIL_TICKS = 1000  # on place; modify has no cap
-_MOST_AWAY = Decimal("0.5")  # of the last price; how far the real venue lets a price be is not documented
+_MIN_BRACKET_TICKS = 4
+_MAX_TRAIL_TICKS = 1000  # on place; modify has no cap
+_MAX_PRICE_DISTANCE = Decimal("0.5")  # of the last price; the limit of the real venue is not documented
 _PRICED = {OrderType.LIMIT, OrderType.STOP}
 _PLACEABLE = {OrderType.MARKET, OrderType.LIMIT, OrderType.STOP, OrderType.TRAILING_STOP}
 CLOSED = "Trading is currently unavailable. The instrument is not in an active trading status."
@@ -27,7 +27,7 @@ NO_LAST = "Cannot trail without a last price"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BracketLeg:
-    """A child asked for with its parent: signed ticks from the fill, and the type it shall have."""
+    """A bracket child as requested: its signed distance from the fill in ticks, and its type."""
 
     ticks: int
     type: OrderType
@@ -35,10 +35,10 @@ class BracketLeg:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OrderTerms:
-    """An order as it was asked for.
+    """An order as requested.
 
-    `price` is the limit price of a limit, the stop price of a stop, the level a trailing stop shall begin at. With
-    `joined` a limit takes the best bid (BUY) or ask (SELL) there is on acceptance.
+    `price` is the limit price, the stop price, or the initial level of a trailing stop. With `joined` a limit order
+    takes the best bid (BUY) or ask (SELL) at its acceptance.
     """
 
     account_id: int
@@ -54,60 +54,60 @@ class OrderTerms:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Circumstances:
-    """What an order meets: the quote (None while the market is closed), why the clock forbids it, why its size does."""
+class PlacingContext:
+    """The quote when an order arrives (None: market closed), and the rejections because of time or size."""
 
     quote: Quote | None
-    clock: str | None = None
-    size: str | None = None
+    clock_rejection: str | None = None
+    size_rejection: str | None = None
 
 
-def reason_against(
-    wanted: OrderTerms, account: AccountRecord, contract: Contract, state: VenueState, met: Circumstances
+def find_rejection(
+    wanted: OrderTerms, account: AccountRecord, contract: Contract, state: VenueState, context: PlacingContext
 ) -> str | None:
-    """Return the venue's message of rejection, or None; checked in the order of venue.md section 10."""
-    return next(_reasons_against(wanted, account, contract, state, met), None)
+    """Return the venue's rejection message, or None; the checks have the order of venue.md section 10."""
+    return next(_find_rejections(wanted, account, contract, state, context), None)
 
 
-def _reasons_against(
-    wanted: OrderTerms, account: AccountRecord, contract: Contract, state: VenueState, met: Circumstances
+def _find_rejections(
+    wanted: OrderTerms, account: AccountRecord, contract: Contract, state: VenueState, context: PlacingContext
 ) -> Iterator[str]:
     if wanted.type not in _PLACEABLE:
         yield "Invalid order type. The simulator takes limit, market, stop, trailing stop, join bid and join ask."
     if wanted.quantity <= 0:
         yield "Invalid order size. Size should be greater than zero."
-    if met.quote is None:
+    if context.quote is None:
         yield CLOSED
-    if met.clock:
-        yield met.clock
-    if met.quote is not None:
-        yield from _reasons_against_price(wanted, contract, met.quote)
+    if context.clock_rejection:
+        yield context.clock_rejection
+    if context.quote is not None:
+        yield from _find_price_rejections(wanted, contract, context.quote)
     if wanted.tag and state.has_tag(account.id, wanted.tag):
         yield "Specified custom tag is already in use"
     if wanted.stop_loss or wanted.take_profit:
         if account.bracket_mode is not BracketMode.AUTO_OCO:
             yield "Brackets cannot be used with Position Brackets. You must enable Auto OCO Brackets."
-        yield from _reasons_against_brackets(wanted)
-    if met.size:
-        yield met.size
+        yield from _find_bracket_rejections(wanted)
+    if context.size_rejection:
+        yield context.size_rejection
 
 
-def _reasons_against_price(wanted: OrderTerms, contract: Contract, quote: Quote) -> Iterator[str]:
+def _find_price_rejections(wanted: OrderTerms, contract: Contract, quote: Quote) -> Iterator[str]:
     reason = None
     if wanted.type is OrderType.TRAILING_STOP:
-        reason = reason_against_trail(wanted.price, contract, quote, most=_MOST_TRAIL_TICKS)
+        reason = find_trail_rejection(wanted.price, contract, quote, most=_MAX_TRAIL_TICKS)
     elif wanted.type in _PRICED and wanted.joined is None:
-        reason = reason_against_price(wanted.type, wanted.side, wanted.price, contract, quote)
+        reason = find_price_rejection(wanted.type, wanted.side, wanted.price, contract, quote)
     if reason:
         yield reason
 
 
-def reason_against_price(
+def find_price_rejection(
     type_: OrderType, side: Side, price: Decimal | None, contract: Contract, quote: Quote
 ) -> str | None:
-    """Return why a limit or stop price cannot be taken, or None. A limit may cross the market, a stop may not."""
+    """Return the rejection of a limit or stop price, or None. A limit may cross the market, a stop may not."""
     last = quote.last * contract.tick_size
-    if price is None or not price.is_finite() or abs(price - last) > abs(last) * _MOST_AWAY:
+    if price is None or not price.is_finite() or abs(price - last) > abs(last) * _MAX_PRICE_DISTANCE:
         return OUT_OF_RANGE
     if price % contract.tick_size:
         return MISALIGNED
@@ -116,8 +116,8 @@ def reason_against_price(
     return None
 
 
-def reason_against_trail(price: Decimal | None, contract: Contract, quote: Quote, most: int | None) -> str | None:
-    """Return why a trailing stop cannot begin at a level, or None; `most` is the largest distance in ticks."""
+def find_trail_rejection(price: Decimal | None, contract: Contract, quote: Quote, most: int | None) -> str | None:
+    """Return the rejection of the level of a trailing stop, or None; `most` is the largest distance in ticks."""
     if price is None or not price.is_finite():
         return NO_TRAIL
     if abs(price) > abs(quote.last * contract.tick_size) * 10 or price % contract.tick_size:
@@ -131,16 +131,16 @@ def reason_against_trail(price: Decimal | None, contract: Contract, quote: Quote
 
 
 def trail_ticks(price: Decimal, contract: Contract, quote: Quote) -> int:
-    """Return the distance in ticks from the last price to the level a trailing stop was given."""
+    """Return the distance in ticks from the last price to the requested level of a trailing stop."""
     return int(abs(quote.last * contract.tick_size - price) // contract.tick_size)
 
 
-def trailing(order: OrderRecord, distance: int, quote: Quote) -> OrderRecord:
-    """Return a trailing stop that begins `distance` ticks behind the last price, on the side that protects."""
+def with_trail(order: OrderRecord, distance: int, quote: Quote) -> OrderRecord:
+    """Return the order as a trailing stop `distance` ticks behind the last price, on the protective side."""
     return replace(order, trail_ticks=distance, price=quote.last + distance * order.side.sign)
 
 
-def _reasons_against_brackets(wanted: OrderTerms) -> Iterator[str]:
+def _find_bracket_rejections(wanted: OrderTerms) -> Iterator[str]:
     for name, bracket, types, sign in (
         ("stop loss", wanted.stop_loss, (OrderType.STOP, OrderType.TRAILING_STOP), -wanted.side.sign),
         ("take profit", wanted.take_profit, (OrderType.LIMIT,), wanted.side.sign),
@@ -153,21 +153,21 @@ def _reasons_against_brackets(wanted: OrderTerms) -> Iterator[str]:
             than = "less" if sign < 0 else "greater"
             when = "when longing." if wanted.side is Side.BUY else "when going short"
             yield f"Invalid {name} ticks ({bracket.ticks}). Ticks should be {than} than zero {when}"
-        if abs(bracket.ticks) < _LEAST_BRACKET_TICKS:
-            yield f"Invalid {name} ticks ({bracket.ticks}). Price should be at least {_LEAST_BRACKET_TICKS} ticks away."
+        if abs(bracket.ticks) < _MIN_BRACKET_TICKS:
+            yield f"Invalid {name} ticks ({bracket.ticks}). Price should be at least {_MIN_BRACKET_TICKS} ticks away."
 
 
-def rejected_row(wanted: OrderTerms, state: VenueState, now: datetime) -> OrderRecord:
-    """Return the row a rejected order leaves behind: it has an id and uses up its tag."""
-    return replace(_row(wanted, state.new_order_ids(1)[0], now), state=OrderState.REJECTED)
+def make_rejected_row(wanted: OrderTerms, state: VenueState, now: datetime) -> OrderRecord:
+    """Return the row of a rejected order: it has an id and uses up its tag."""
+    return replace(_make_row(wanted, state.new_order_ids(1)[0], now), state=OrderState.REJECTED)
 
 
-def accepted_rows(
+def make_accepted_rows(
     wanted: OrderTerms, contract: Contract, quote: Quote, state: VenueState, now: datetime
 ) -> list[OrderRecord]:
-    """Return the rows of an order that is taken, as they are told: its stop, the order, its target.
+    """Return the rows of an accepted order, in the order of the hub events: its stop, the order, its target.
 
-    Their ids are consecutive, the order's the first, its stop's the next; the children are suspended.
+    Their ids are consecutive, first the order's, then the stop's; the children are suspended.
     """
     legs = [
         (role, bracket, suffix)
@@ -178,10 +178,10 @@ def accepted_rows(
         if bracket is not None
     ]
     ids = state.new_order_ids(1 + len(legs))
-    entry = _priced(_row(wanted, ids[0], now), wanted, contract, quote)
+    entry = _set_price(_make_row(wanted, ids[0], now), wanted, contract, quote)
     children = [
         replace(
-            _row(wanted, id_, now),
+            _make_row(wanted, id_, now),
             state=OrderState.SUSPENDED, type=bracket.type, side=wanted.side.opposite, role=role,
             tag=f"{wanted.tag}-{suffix}" if wanted.tag else None, bracket_ticks=bracket.ticks,
             parent_order_id=entry.id, joined=None,
@@ -194,19 +194,19 @@ def accepted_rows(
     return [*stops, entry, *targets]
 
 
-def _priced(entry: OrderRecord, wanted: OrderTerms, contract: Contract, quote: Quote) -> OrderRecord:
+def _set_price(entry: OrderRecord, wanted: OrderTerms, contract: Contract, quote: Quote) -> OrderRecord:
     if entry.type is OrderType.MARKET or (wanted.price is None and wanted.joined is None):
         return entry
     resting = replace(entry, state=OrderState.WORKING)
     if wanted.joined is not None:
         return replace(resting, price=quote.bid if wanted.joined is Side.BUY else quote.ask)
-    assert wanted.price is not None  # noqa: S101 - seen above
+    assert wanted.price is not None  # noqa: S101 - checked above
     if entry.type is OrderType.TRAILING_STOP:
-        return trailing(resting, trail_ticks(wanted.price, contract, quote), quote)
+        return with_trail(resting, trail_ticks(wanted.price, contract, quote), quote)
     return replace(resting, price=to_ticks(wanted.price, contract.tick_size))
 
 
-def _row(wanted: OrderTerms, id_: int, now: datetime) -> OrderRecord:
+def _make_row(wanted: OrderTerms, id_: int, now: datetime) -> OrderRecord:
     return OrderRecord(
         id=id_,
         account_id=wanted.account_id,

@@ -1,6 +1,6 @@
-"""The rows the venue remembers; prices are ticks, instants market time.
+"""The rows of the venue; prices are ticks, instants are market time.
 
-A new field has a default, because journals written before it lack it.
+A new field needs a default, because older journals lack it.
 """
 
 from dataclasses import dataclass, field
@@ -16,14 +16,14 @@ from simulator.venue.behaviour import Behaviour
 
 
 class BracketMode(StrEnum):
-    """The account's risk setting: only AUTO_OCO lets an order carry brackets."""
+    """The bracket setting of an account: only AUTO_OCO accepts orders with brackets."""
 
     AUTO_OCO = "autoOCO"
     POSITION = "position"
 
 
 class AccountStage(StrEnum):
-    """Which programme an account is in; it decides the account's name and rules."""
+    """The programme of an account; it decides the name and the rules."""
 
     PRACTICE = "practice"
     COMBINE = "combine"
@@ -32,10 +32,10 @@ class AccountStage(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LossState:
-    """Where an account stands with the rules, in dollars.
+    """The state of an account's loss limits, in dollars.
 
-    `loss_limit_level` is the least equity it may have (None: no such rule), `day_balance` its balance as the day began
-    (None: as it is now). Locked lasts until the next trading day, violated for ever.
+    `loss_limit_level` is the equity at which trading ends (None: no loss limit), `day_balance` the balance at the start
+    of the day (None: the current one). A lock lasts until the next trading day, a violation for ever.
     """
 
     loss_limit_level: Decimal | None = None
@@ -48,7 +48,7 @@ class LossState:
 class AccountRecord:
     """One trading account. `user` is its owner's login name in lower case; "" means the user of the settings.
 
-    `size` is the programme's: 50000, 100000 or 150000. `can_trade` is what its owner set; `may_trade` is what holds.
+    `size` is 50000, 100000 or 150000 dollars. `can_trade` is the owner's setting; `may_trade` also respects the rules.
     """
 
     id: int
@@ -67,13 +67,13 @@ class AccountRecord:
 
     @property
     def may_trade(self) -> bool:
-        """Whether the account takes orders: its owner lets it, and no rule forbids it."""
+        """Whether the account accepts orders: the owner allows it, and no loss limit forbids it."""
         return self.can_trade and not self.loss_state.is_locked and not self.loss_state.is_violated
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AccountSettings:
-    """What a person or the firm would change about an account; None keeps what it is."""
+    """The account settings that the owner or the firm can change; None keeps the current value."""
 
     bracket_mode: BracketMode | None = None
     can_trade: bool | None = None
@@ -88,10 +88,10 @@ class AccountSettings:
 class OrderRecord:
     """One order. `price` is the limit or stop price; `bracket_ticks` is a child's signed distance from the fill.
 
-    SUBMITTING is a market order accepted and not yet filled, WORKING one that rests, SUSPENDED a child before the fill.
-    A trailing stop has its distance in `trail_ticks` and its level of now in `price`. `joined` is the side of the quote
-    a JoinBid (BUY) or JoinAsk (SELL) took its price from. After a partial fill the rest waits for `resumes_market_at`;
-    `fill_price` is the average of its fills.
+    SUBMITTING is a market order accepted and not filled yet, WORKING an order that rests, SUSPENDED a child before the
+    fill of its entry. A trailing stop has its distance in `trail_ticks` and its current level in `price`. `joined` is
+    the side of the quote that gave a JoinBid (BUY) or JoinAsk (SELL) its price. After a partial fill the rest waits
+    until `resumes_market_at`; `fill_price` is the average of the fills.
     """
 
     id: int
@@ -117,13 +117,13 @@ class OrderRecord:
 
     @property
     def open_quantity(self) -> int:
-        """What may still fill."""
+        """The quantity that may still fill."""
         return self.quantity - self.filled_quantity
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FillRecord:
-    """One execution; `gross_pnl` is None when it opens."""
+    """One execution; `gross_pnl` is None for an opening fill."""
 
     id: int
     order_id: int
@@ -151,7 +151,7 @@ class HoldingRecord:
 
     @property
     def position(self) -> Position:
-        """The position in the words of the trading rules."""
+        """The position as a domain object."""
         return Position(self.quantity, self.average_price)
 
 
@@ -159,8 +159,8 @@ class HoldingRecord:
 class Change:
     """Rows that change together, as one line of the journal; a row with a known id replaces the one before.
 
-    Rows stand in the order they are told: on acceptance the stop, the entry, the target; on a fill the order that
-    filled, then its target and its stop as they wake, or its sibling as it ends.
+    Rows have the order of the hub events: on acceptance the stop, the entry, the target; on a fill the filled order,
+    then its target and its stop as they become active, or its sibling as it ends.
     """
 
     market_at: datetime

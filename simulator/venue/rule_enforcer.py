@@ -1,4 +1,4 @@
-"""Applies the firm's rules to the state: limits that are touched, the bell at 15:10, and the one that ends the day."""
+"""The firm's rules applied to the state: loss limits, the close-out at 15:10, and the end of the day."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -9,18 +9,18 @@ from shared.domain.orders.matching import Move
 from shared.domain.orders.order import OrderState, OrderType, Role, Side
 from simulator.market.market import Market, quote
 from simulator.venue import rules
-from simulator.venue.filling import cancelled
+from simulator.venue.filling import as_cancelled
 from simulator.venue.placing import OrderTerms
 from simulator.venue.records import AccountRecord, Change, HoldingRecord, OrderRecord
 from simulator.venue.state import VenueState, is_leg
 
-_LATE = "No new positions after 15:08 CT: everything must be closed by 15:10 CT."
-_OVER = "Trading is closed until 17:00 CT: everything must be closed by 15:10 CT."
+_TOO_LATE_TO_ENTER = "No new positions after 15:08 CT: everything must be closed by 15:10 CT."
+_CLOSED_UNTIL_REOPEN = "Trading is closed until 17:00 CT: everything must be closed by 15:10 CT."
 
 
 @dataclass(frozen=True, slots=True)
 class Breach:
-    """An account touches a limit at a market instant."""
+    """An account that reaches a loss limit at a market instant; `is_violation` means for good."""
 
     account_id: int
     at: datetime
@@ -28,7 +28,7 @@ class Breach:
 
 
 class RuleEnforcer:
-    """Watches the accounts that have limits, and closes the day for all of them."""
+    """Watches the accounts that have loss limits, and closes the day for all accounts."""
 
     def __init__(self, state: VenueState, market: Market) -> None:
         self._state = state
@@ -36,64 +36,64 @@ class RuleEnforcer:
         self._flat_by: dict[str, datetime] = {}
         self._day_begins: datetime | None = None
 
-    def watched(self) -> set[str]:
-        """Return the contracts whose prices decide about an account."""
-        return {row.contract_id for row in self._state.holdings() if self._limit(row.account_id)}
+    def watched_contracts(self) -> set[str]:
+        """Return the contracts held by accounts with a loss limit."""
+        return {row.contract_id for row in self._state.holdings() if self._has_loss_limit(row.account_id)}
 
-    def next_bell(self, after: datetime) -> datetime:
-        """Return the next instant at which time alone changes something: a contract must be flat, or a day begins."""
+    def next_deadline(self, after: datetime) -> datetime:
+        """Return the next instant at which time alone causes a change: a contract must be flat, or a day begins."""
         if self._day_begins is None or self._day_begins <= after:
             self._day_begins = rules.next_day_begins(after)
-        return min([self._day_begins, *(self._next_flat_by(row, after) for row in self._exposed())])
+        return min([self._day_begins, *(self._next_flat_by(row, after) for row in self._exposed_contracts())])
 
-    def ring(self, at: datetime) -> None:
-        """Do what is due at a bell, for all accounts in one change: cancel and close, or begin a new day.
+    def apply_deadline(self, at: datetime) -> None:
+        """Apply a deadline to all accounts in one change: cancel and close, or begin a new day.
 
-        Everything of a contract is cancelled and closed at its own bell; the closing orders fill like any other, some
+        Each contract has its own deadline for orders and positions; the closing orders fill like any other, some
         milliseconds later. [SIM] The real firm begins about ten seconds earlier.
         """
-        closing = {contract_id for contract_id in self._exposed() if self._flat_by.get(contract_id) == at}
-        orders = [row for account_id in self._state.accounts for row in self._swept(account_id, closing, at)]
+        closing = {contract_id for contract_id in self._exposed_contracts() if self._flat_by.get(contract_id) == at}
+        orders = [row for account_id in self._state.accounts for row in self._close_out(account_id, closing, at)]
         accounts = [] if at != self._day_begins else [
             replace(account, loss_state=loss_state)
             for account in self._state.accounts.values()
-            if (loss_state := rules.next_day(account)) != account.loss_state
+            if (loss_state := rules.next_day_loss_state(account)) != account.loss_state
         ]  # fmt: skip
         if orders or accounts:
             self._state.commit(Change(market_at=at, accounts=accounts, orders=orders))
 
     def first_breach(self, current: Mapping[str, Move], start: datetime, end: datetime) -> Breach | None:
-        """Return the first touch of a limit in [start, end), while prices go along `current` or stand."""
+        """Return the first breach of a loss limit in [start, end), while prices follow `current` or stay."""
         found = []
         for account in self._state.accounts.values():
             limit = rules.least_equity(account)
             if limit is None:
                 continue
-            stakes = [self._stake(row, current, start, end) for row in self._state.holdings(account.id)]
+            stakes = [self._make_stake(row, current, start, end) for row in self._state.holdings(account.id)]
             at = rules.first_touch(limit[0], account.balance, stakes, start, end)
             if at is not None:
                 found.append(Breach(account.id, at, limit[1]))
         return min(found, key=lambda breach: breach.at, default=None)
 
-    def stop(self, breach: Breach) -> None:
-        """Cancel all, close all, and let the account trade no more: for the day, or for good."""
+    def end_trading(self, breach: Breach) -> None:
+        """Cancel all orders, close all positions, and bar the account from trading: for the day, or for good."""
         account = self._state.accounts[breach.account_id]
         loss_state = replace(
             account.loss_state,
             is_violated=account.loss_state.is_violated or breach.is_violation,
             is_locked=account.loss_state.is_locked or not breach.is_violation,
         )
-        orders = self._swept(account.id, None, breach.at)
+        orders = self._close_out(account.id, None, breach.at)
         self._state.commit(
             Change(market_at=breach.at, accounts=[replace(account, loss_state=loss_state)], orders=orders)
         )
 
-    def reason_against(self, wanted: OrderTerms, account: AccountRecord, at: datetime) -> str | None:
-        """Return why the clock forbids an order, or None. [SIM] The texts are ours: no source tells the venue's."""
+    def find_clock_rejection(self, wanted: OrderTerms, account: AccountRecord, at: datetime) -> str | None:
+        """Return the rejection of an order because of the time, or None. [SIM] The venue's texts are unknown."""
         held = self._state.holding(account.id, wanted.contract_id)
-        opens = rules.opens(held.quantity if held else 0, wanted.side, wanted.quantity)
+        opens = rules.is_opening(held.quantity if held else 0, wanted.side, wanted.quantity)
         root = root_of_contract(wanted.contract_id)
-        event = rules.event_against(self._state.behaviour.events, root, at)
+        event = rules.find_blocking_event(self._state.behaviour.events, root, at)
         if opens and event is not None:
             return f"No new positions in equity index minis within 5 minutes of {event}."
         contract = None if self._market.is_always_open else self._market.contract(wanted.contract_id, at)
@@ -101,12 +101,12 @@ class RuleEnforcer:
             return None
         session = self._market.session(contract, at)
         if session.opens <= at and at >= rules.flat_by(session):
-            return _OVER
+            return _CLOSED_UNTIL_REOPEN
         is_late = session.opens <= at and at >= rules.last_entry(session)
-        return _LATE if is_late and opens else None
+        return _TOO_LATE_TO_ENTER if is_late and opens else None
 
-    def reason_against_size(self, wanted: OrderTerms, account: AccountRecord) -> str | None:
-        """Return why an order is too large for its account, or None; a bracket's legs do not count."""
+    def find_size_rejection(self, wanted: OrderTerms, account: AccountRecord) -> str | None:
+        """Return the rejection of an order that is too large for its account, or None; bracket legs do not count."""
         held = {row.contract_id: _micros(row.contract_id, row.quantity) for row in self._state.holdings(account.id)}
         working: dict[str, int] = {}
         for row in self._state.alive_of(account.id):
@@ -115,15 +115,15 @@ class RuleEnforcer:
         before = rules.exposure(held, working, wanted.side)
         more = _micros(wanted.contract_id, wanted.quantity)
         working[wanted.contract_id] = working.get(wanted.contract_id, 0) + more
-        after, most = rules.exposure(held, working, wanted.side), rules.most_micros(account)
+        after, most = rules.exposure(held, working, wanted.side), rules.max_micros(account)
         if after <= most or after <= before:
             return None
         return f"Maximum position exceeded: {most} micros are allowed, a mini is ten, this would make {after}."
 
-    def _swept(self, account_id: int, contracts: set[str] | None, at: datetime) -> list[OrderRecord]:
-        """Return an account's orders cancelled and its positions' closing orders, in some contracts or (None) all."""
+    def _close_out(self, account_id: int, contracts: set[str] | None, at: datetime) -> list[OrderRecord]:
+        """Return an account's cancelled orders and its closing orders, in some contracts or all (None)."""
         ended = [
-            cancelled(row, at)
+            as_cancelled(row, at)
             for row in self._state.alive_of(account_id)
             if (contracts is None or row.contract_id in contracts) and row.role is not Role.EXIT
         ]
@@ -131,7 +131,7 @@ class RuleEnforcer:
         ids = self._state.new_order_ids(len(held))
         return ended + [exit_order(id_, row, abs(row.quantity), at) for id_, row in zip(ids, held, strict=True)]
 
-    def _exposed(self) -> set[str]:
+    def _exposed_contracts(self) -> set[str]:
         if self._market.is_always_open:
             return set()
         rows = (self._state.alive.values(), self._state.holdings())
@@ -143,7 +143,7 @@ class RuleEnforcer:
             return known
         contract = self._market.contract(contract_id, after)
         if contract is None:
-            raise LookupError(f"the market does not know {contract_id}, yet there is an order or a position in it")
+            raise LookupError(f"the contract {contract_id} of an order or a position is not in this market")
         session = self._market.session(contract, after)
         found = rules.flat_by(session)
         if found <= after:
@@ -151,10 +151,12 @@ class RuleEnforcer:
         self._flat_by[contract_id] = found
         return found
 
-    def _limit(self, account_id: int) -> bool:
+    def _has_loss_limit(self, account_id: int) -> bool:
         return rules.least_equity(self._state.accounts[account_id]) is not None
 
-    def _stake(self, row: HoldingRecord, current: Mapping[str, Move], start: datetime, end: datetime) -> rules.Stake:
+    def _make_stake(
+        self, row: HoldingRecord, current: Mapping[str, Move], start: datetime, end: datetime
+    ) -> rules.Stake:
         move = current.get(row.contract_id)
         if move is None:
             contract = self._market.contract(row.contract_id, start)
@@ -165,7 +167,7 @@ class RuleEnforcer:
 
 
 def exit_order(id_: int, held: HoldingRecord, quantity: int, at: datetime) -> OrderRecord:
-    """Return the market order that closes `quantity` of a position; it fills over no more than is there by then."""
+    """Return the market order that closes `quantity` of a position; it fills at most the position left by then."""
     return OrderRecord(
         id=id_,
         account_id=held.account_id,

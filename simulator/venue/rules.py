@@ -1,7 +1,7 @@
-"""The firm's rules, pure: how much an account may lose and hold, and when it must be flat. Source: venue.md section 9.
+"""The firm's rules as pure functions: loss limits, position limits, flat times. Source: venue.md section 9.
 
-The simulator's own reading of them: the risk rules of the order path are written separately, so that each can find the
-other's mistakes. Money is dollars. [SIM] marks what no source states.
+This is the simulator's own reading: the risk rules of the order path are written separately, so that each can reveal
+mistakes of the other. Money is dollars. [SIM] marks rules without a source.
 """
 
 from collections.abc import Mapping, Sequence
@@ -19,17 +19,17 @@ from simulator.venue.records import AccountRecord, AccountStage, LossState
 
 SIZES = (50_000, 100_000, 150_000)
 _MAX_LOSS_LIMIT = {50_000: Decimal(2_000), 100_000: Decimal(3_000), 150_000: Decimal(4_500)}
-_MOST_MINIS = {50_000: 5, 100_000: 10, 150_000: 15}
-# Minis by balance at the start of the session: from this balance on, that many. XFA only.
+_MAX_MINIS = {50_000: 5, 100_000: 10, 150_000: 15}
+# The scaling plan: (least balance at the start of the session, minis). XFA only.
 _SCALING = {
     50_000: ((2_000, 5), (1_500, 3)),
     100_000: ((3_000, 10), (2_000, 5), (1_500, 4)),
     150_000: ((4_500, 15), (3_000, 10), (2_000, 5), (1_500, 4)),
 }
-_FEWEST = {50_000: 2, 100_000: 3, 150_000: 3}
+_MIN_MINIS = {50_000: 2, 100_000: 3, 150_000: 3}
 _MICROS_IN_MINI = 10
 _MICROS = {"MES", "MNQ", "MYM", "M2K", "MCL", "MNG", "MGC", "MHG", "M6E", "M6B", "M6A"}
-# They weigh more than one micro, how much more is not published. [SIM] two.
+# They count as more than one micro; the number is not published. [SIM] two.
 _HEAVY_MICROS = {"SIL", "MBT", "MET"}
 
 _FLAT_BY = time(15, 10)
@@ -37,24 +37,24 @@ _DAY_BEGINS = time(17)
 _BEFORE_EARLY_CLOSE = timedelta(minutes=15)
 _NO_ENTRY_BEFORE_FLAT = timedelta(minutes=2)
 _AROUND_EVENT = timedelta(minutes=5)
-_FINEST = timedelta(milliseconds=1)  # how exactly the instant of a breach is found
+_BREACH_PRECISION = timedelta(milliseconds=1)  # of the instant of a breach
 
 
 def starting_balance(stage: AccountStage, size: int) -> Decimal:
-    """Return the balance a new account begins with: its size, or nothing in an Express account."""
+    """Return the balance of a new account: its size, or 0 for an Express account."""
     return Decimal(0) if stage is AccountStage.EXPRESS else Decimal(size)
 
 
-def first_loss_state(stage: AccountStage, size: int, balance: Decimal) -> LossState:
-    """Return where a new account with a balance stands. [SIM] A practice account has no loss limit."""
+def initial_loss_state(stage: AccountStage, size: int, balance: Decimal) -> LossState:
+    """Return the loss state of a new account. [SIM] A practice account has no loss limit."""
     loss_limit_level = None if stage is AccountStage.PRACTICE else starting_balance(stage, size) - _MAX_LOSS_LIMIT[size]
     return LossState(loss_limit_level=loss_limit_level, day_balance=balance)
 
 
-def next_day(account: AccountRecord) -> LossState:
-    """Return where an account stands when its trading day is over.
+def next_day_loss_state(account: AccountRecord) -> LossState:
+    """Return the loss state of an account after its trading day.
 
-    The loss_limit_level follows the balance of the day's end upwards, as far as the starting balance, and never falls.
+    `loss_limit_level` follows the end-of-day balance upwards, at most to the starting balance, and never falls.
     """
     was = account.loss_state
     loss_limit_level = was.loss_limit_level
@@ -65,9 +65,9 @@ def next_day(account: AccountRecord) -> LossState:
 
 
 def least_equity(account: AccountRecord) -> tuple[Decimal, bool] | None:
-    """Return the equity that ends an account's trading when touched, and whether that is a violation; or None.
+    """Return the equity at which trading ends, and whether reaching it is a violation; None without a limit.
 
-    The maximum loss limit is for good; the daily one, where an account has it, lasts until the next trading day.
+    The maximum loss limit ends trading for good; the optional daily one until the next trading day.
     """
     loss_state = account.loss_state
     if loss_state.is_violated:
@@ -80,7 +80,7 @@ def least_equity(account: AccountRecord) -> tuple[Decimal, bool] | None:
 
 @dataclass(frozen=True, slots=True)
 class Stake:
-    """A position while its price goes along `move`; `tick_value` is dollars per tick and contract."""
+    """A position while its price follows `move`; `tick_value` is dollars per tick and contract."""
 
     quantity: int
     average_price: Fraction
@@ -88,27 +88,28 @@ class Stake:
     move: Move
 
     def worth(self, price: int) -> Fraction:
-        """Return the unrealised result at a price."""
+        """Return the unrealised profit or loss in dollars at a price in ticks."""
         return self.quantity * (price - self.average_price) * Fraction(self.tick_value)
 
 
 def first_touch(
     least: Decimal, balance: Decimal, stakes: Sequence[Stake], start: datetime, end: datetime
 ) -> datetime | None:
-    """Return when balance and unrealised results together first are at `least` or below in [start, end], or None.
+    """Return the first instant in [start, end] at which the equity is `least` or lower, or None.
 
-    Exact for one position; with several, a dip shorter than a millisecond between two instants may be missed.
+    Equity is `balance` plus the unrealised results. Exact to a millisecond for one position; with several, a shorter
+    dip may be missed.
     """
-    spare = Fraction(least) - Fraction(balance)
-    if _equity(stakes, start) <= spare:
+    threshold = Fraction(least) - Fraction(balance)
+    if _equity(stakes, start) <= threshold:
         return start
     worst = sum(
         (min(stake.worth(stake.move.price_at(at)) for at in (start, end)) for stake in stakes), start=Fraction(0)
     )
-    if worst > spare:
+    if worst > threshold:
         return None
-    if end - start <= _FINEST:
-        return end if _equity(stakes, end) <= spare else None
+    if end - start <= _BREACH_PRECISION:
+        return end if _equity(stakes, end) <= threshold else None
     middle = start + (end - start) / 2
     return first_touch(least, balance, stakes, start, middle) or first_touch(least, balance, stakes, middle, end)
 
@@ -117,64 +118,67 @@ def _equity(stakes: Sequence[Stake], at: datetime) -> Fraction:
     return sum((stake.worth(stake.move.price_at(at)) for stake in stakes), start=Fraction(0))
 
 
-def most_micros(account: AccountRecord) -> int:
-    """Return the largest position in micros: by size, in an Express account by the balance its day began with."""
-    minis = _MOST_MINIS[account.size]
+def max_micros(account: AccountRecord) -> int:
+    """Return the largest position in micros: by size; for an Express account by the balance at the start of its day."""
+    minis = _MAX_MINIS[account.size]
     if account.stage is AccountStage.EXPRESS:
         balance = account.balance if account.loss_state.day_balance is None else account.loss_state.day_balance
-        ladder = _SCALING[account.size]
-        minis = next((count for least, count in ladder if _is_reached(balance, least, ladder)), _FEWEST[account.size])
+        scaling_plan = _SCALING[account.size]
+        minis = next(
+            (count for least, count in scaling_plan if _is_reached(balance, least, scaling_plan)),
+            _MIN_MINIS[account.size],
+        )
     return minis * _MICROS_IN_MINI
 
 
-def _is_reached(balance: Decimal, least: int, ladder: tuple[tuple[int, int], ...]) -> bool:
-    # The source says 1.5-2k and then >2k: only the highest step needs more than its balance.
-    return balance > least if least == ladder[0][0] else balance >= least
+def _is_reached(balance: Decimal, least: int, scaling_plan: tuple[tuple[int, int], ...]) -> bool:
+    # The source has 1.5-2k and then >2k: only the highest step needs more than its balance.
+    return balance > least if least == scaling_plan[0][0] else balance >= least
 
 
 def micros(root: str, quantity: int) -> int:
-    """Return how many micros a quantity of a root counts as: ten for a mini."""
+    """Return the quantity of a root in micros; a mini counts as ten."""
     if root in _HEAVY_MICROS:
         return 2 * quantity
     return quantity if root in _MICROS else _MICROS_IN_MINI * quantity
 
 
-def event_against(events: Sequence[EconomicEvent], root: Root, at: datetime) -> str | None:
-    """Return the event around which no new position is taken in a root, or None: it concerns equity index minis."""
+def find_blocking_event(events: Sequence[EconomicEvent], root: Root, at: datetime) -> str | None:
+    """Return the event that forbids a new position in a root, or None; it affects only equity index minis."""
     if root.group != "equity" or root.name in _MICROS:
         return None
     return next((event.name for event in events if abs(at - event.at) <= _AROUND_EVENT), None)
 
 
 def exposure(held: Mapping[str, int], wanted: Mapping[str, int], side: Side) -> int:
-    """Return what counts against the largest position on one side, over the whole account.
+    """Return the exposure of one side in micros over the whole account, to compare with `max_micros`.
 
     For each contract: the position, or what it becomes once the working orders of that side (`wanted`) have filled,
-    whichever is larger. `held` is above zero when long; all in micros.
+    whichever is larger. `held` is positive for a long position; all quantities are micros.
     """
     return sum(
         max(abs(held.get(key, 0)), held.get(key, 0) * side.sign + wanted.get(key, 0)) for key in {*held, *wanted}
     )
 
 
-def opens(held: int, side: Side, quantity: int) -> bool:
-    """Whether an order would open, add to or turn a position, and not only reduce it."""
+def is_opening(held: int, side: Side, quantity: int) -> bool:
+    """Whether an order would open, increase or reverse a position, and not only reduce it."""
     return held * side.sign + quantity > 0
 
 
 def flat_by(session: Session) -> datetime:
-    """Return when nothing may be held any more: 15:10 in Chicago, or 15 minutes before a market that closes earlier."""
+    """Return when all positions must be closed: 15:10 in Chicago, or 15 minutes before an earlier close."""
     regular = datetime.combine(session.trading_day, _FLAT_BY, CHICAGO).astimezone(UTC)
     return regular if session.closes > regular else session.closes - _BEFORE_EARLY_CLOSE
 
 
 def last_entry(session: Session) -> datetime:
-    """Return from when no new position is taken: two minutes earlier."""
+    """Return from when no new position is accepted: two minutes before `flat_by`."""
     return flat_by(session) - _NO_ENTRY_BEFORE_FLAT
 
 
 def next_day_begins(after: datetime) -> datetime:
-    """Return the first 17:00 in Chicago after an instant: locks end, and the day's balance counts."""
+    """Return the first 17:00 in Chicago after an instant: locks end, and a new day balance applies."""
     today = after.astimezone(CHICAGO).date()
     starts = datetime.combine(today, _DAY_BEGINS, CHICAGO).astimezone(UTC)
     if starts > after:

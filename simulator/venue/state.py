@@ -1,4 +1,4 @@
-"""The venue's state: every row it has, found by what it is asked for; changed only through the journal."""
+"""The state of the venue: all rows, indexed for the requests, and changed only through the journal."""
 
 from bisect import bisect_left, bisect_right
 from collections import defaultdict
@@ -17,9 +17,9 @@ _ALIVE = frozenset({OrderState.SUBMITTING, OrderState.WORKING, OrderState.SUSPEN
 
 
 class VenueState:
-    """All accounts, orders, fills and holdings. Reading costs what is found; `commit` is the only way to change it.
+    """All accounts, orders, fills and holdings. `commit` is the only way to change them.
 
-    Ids are given in the order of market time, so the rows of an account lie in both orders at once.
+    Ids follow market time, so the rows of an account are sorted by both.
     """
 
     def __init__(self, journal: Journal, now: datetime) -> None:
@@ -44,14 +44,14 @@ class VenueState:
             self.commit(Change(market_at=now, accounts=[_FIRST_ACCOUNT]))
 
     def commit(self, change: Change) -> None:
-        """Write the change down, make it true, then tell whoever listens."""
+        """Write the change to the journal, apply it, then call the listeners."""
         self._journal.write(change)
         self._apply(change)
         for listener in self.listeners:
             listener(change)
 
     def has_tag(self, account_id: int, tag: str) -> bool:
-        """Whether the tag was ever used on the account, even by a rejected order or as a bracket's own."""
+        """Whether an order of the account ever used the tag, also a rejected order or a bracket child."""
         return (account_id, tag) in self._tags
 
     def orders_of(
@@ -59,8 +59,8 @@ class VenueState:
     ) -> list[OrderRecord]:
         """Return the account's orders created in [start, end], oldest first; None leaves that end open."""
         ids = self._order_ids.get(account_id, [])
-        first = bisect_left(ids, start, key=self._created) if start else 0
-        last = bisect_right(ids, end, key=self._created) if end else len(ids)
+        first = bisect_left(ids, start, key=self._creation_time) if start else 0
+        last = bisect_right(ids, end, key=self._creation_time) if end else len(ids)
         return [self.orders[id_] for id_ in ids[first:last]]
 
     def alive_of(self, account_id: int, contract_id: str | None = None) -> list[OrderRecord]:
@@ -74,12 +74,12 @@ class VenueState:
     def fills_of(self, account_id: int, start: datetime | None = None, end: datetime | None = None) -> list[FillRecord]:
         """Return the account's fills of [start, end], oldest first; None leaves that end open."""
         rows = self._fills_of.get(account_id, [])
-        first = bisect_left(rows, start, key=_filled) if start else 0
-        last = bisect_right(rows, end, key=_filled) if end else len(rows)
+        first = bisect_left(rows, start, key=_fill_time) if start else 0
+        last = bisect_right(rows, end, key=_fill_time) if end else len(rows)
         return rows[first:last]
 
     def holding(self, account_id: int, contract_id: str) -> HoldingRecord | None:
-        """Return the open position, or None when flat."""
+        """Return the open position, or None if the account is flat."""
         return self._holdings.get((account_id, contract_id))
 
     def holdings(self, account_id: int | None = None) -> list[HoldingRecord]:
@@ -92,7 +92,7 @@ class VenueState:
         return [self.alive[id_] for id_ in sorted(self._children.get(parent_id, ()))]
 
     def accepted_tags(self) -> list[str]:
-        """Return the tag of every order that was placed and not rejected, as often as it was accepted."""
+        """Return the tags of all orders placed and not rejected, one for each acceptance."""
         return [
             order.tag
             for order in self.orders.values()
@@ -104,7 +104,7 @@ class VenueState:
         return max(self.accounts) + 1
 
     def new_order_ids(self, count: int) -> list[int]:
-        """Take the next order ids; they never come again, not even after a crash, once they are in a change."""
+        """Take the next order ids; once they are in a change they are never used again, even after a crash."""
         self._order_id += count
         return list(range(self._order_id - count + 1, self._order_id + 1))
 
@@ -123,7 +123,7 @@ class VenueState:
         self.accounts.update((row.id, row) for row in change.accounts)
         self.scripts.extend(change.scripts)
         self.behaviour = change.behaviour or self.behaviour
-        self._keep_orders(sorted(change.orders, key=lambda row: row.id))
+        self._index_orders(sorted(change.orders, key=lambda row: row.id))
         self.fills.extend(change.fills)
         for fill in change.fills:
             self._fills_of[fill.account_id].append(fill)
@@ -135,7 +135,7 @@ class VenueState:
             else:
                 self._holdings.pop((row.account_id, row.contract_id), None)
 
-    def _keep_orders(self, orders: Iterable[OrderRecord]) -> None:
+    def _index_orders(self, orders: Iterable[OrderRecord]) -> None:
         for row in orders:
             self._order_id = max(self._order_id, row.id)
             if row.id not in self.orders:
@@ -148,9 +148,9 @@ class VenueState:
             else:
                 self.alive.pop(row.id, None)
             if row.parent_order_id is not None:
-                self._keep_child(row.parent_order_id, row)
+                self._index_child(row.parent_order_id, row)
 
-    def _keep_child(self, parent_id: int, row: OrderRecord) -> None:
+    def _index_child(self, parent_id: int, row: OrderRecord) -> None:
         if row.state in _ALIVE:
             self._children[parent_id].add(row.id)
         elif parent_id in self._children:
@@ -158,11 +158,11 @@ class VenueState:
             if not self._children[parent_id]:
                 del self._children[parent_id]
 
-    def _created(self, order_id: int) -> datetime:
+    def _creation_time(self, order_id: int) -> datetime:
         return self.orders[order_id].created_market_at
 
 
-def _filled(fill: FillRecord) -> datetime:
+def _fill_time(fill: FillRecord) -> datetime:
     return fill.filled_market_at
 
 

@@ -1,4 +1,4 @@
-"""The venue as one user sees it: an account of somebody else is not there."""
+"""The view of one user on the venue: accounts of other users do not exist in it."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -10,19 +10,19 @@ from simulator.venue.venue import Venue
 
 @dataclass(frozen=True, slots=True)
 class UserView:
-    """What a request may look at; `user` is whom its token speaks for, in lower case."""
+    """The venue for one request; `user` is the user of its token, in lower case."""
 
     venue: Venue
     user: str
-    owner: str  # the user of the settings, to whom the accounts without a user belong
+    owner: str  # the user of the settings, who owns the accounts without a user
 
     @property
     def state(self) -> VenueState:
-        """The rows, of all users: ask for an account here first."""
+        """The rows of all users: check `account` before reading them."""
         return self.venue.state
 
     def now(self) -> datetime:
-        """Match what is due and return the market's time."""
+        """Match the due orders and return the market time."""
         return self.venue.now()
 
     def account(self, account_id: int) -> AccountRecord | None:

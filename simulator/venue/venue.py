@@ -1,4 +1,4 @@
-"""The venue itself: what an account may ask for, answered with the wire's error codes."""
+"""The venue: the requests of an account, answered with the error codes of the API."""
 
 from dataclasses import dataclass, fields, replace
 from datetime import datetime, timedelta
@@ -14,22 +14,22 @@ from simulator.market.script import Script, Step
 from simulator.market.scripted import ScriptedMarket
 from simulator.venue.accounts import new_account
 from simulator.venue.behaviour import Behaviour
-from simulator.venue.filling import cancelled
+from simulator.venue.filling import as_cancelled
 from simulator.venue.journal import Journal
-from simulator.venue.matcher import Matcher, Meet
+from simulator.venue.matcher import DrawFault, Matcher
 from simulator.venue.placing import (
     CLOSED,
     NO_LAST,
     NO_TRAIL,
-    Circumstances,
     OrderTerms,
-    accepted_rows,
-    reason_against,
-    reason_against_price,
-    reason_against_trail,
-    rejected_row,
+    PlacingContext,
+    find_price_rejection,
+    find_rejection,
+    find_trail_rejection,
+    make_accepted_rows,
+    make_rejected_row,
     trail_ticks,
-    trailing,
+    with_trail,
 )
 from simulator.venue.records import AccountRecord, AccountSettings, AccountStage, Change, HoldingRecord, OrderRecord
 from simulator.venue.rule_enforcer import RuleEnforcer, exit_order
@@ -40,7 +40,7 @@ _LATENCY = timedelta(milliseconds=10)  # machine time from acceptance to the fil
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """An answer: code 0 is success; the codes' meaning is the endpoint's own."""
+    """An answer: code 0 is success; the meaning of other codes depends on the endpoint."""
 
     code: int = 0
     message: str | None = None
@@ -49,7 +49,7 @@ class Verdict:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Modification:
-    """What shall change about an order; None keeps what it has. `trail` is the level a trailing stop begins at."""
+    """The requested changes of an order; None keeps the value. `trail` is the initial level of a trailing stop."""
 
     quantity: int | None = None
     limit: Decimal | None = None
@@ -67,7 +67,7 @@ _LIVE = "Live accounts not supported"
 
 
 class Venue:
-    """Accounts that trade one market. Every question is answered as of now: what is due has happened first."""
+    """Accounts that trade one market. Every request first matches the due orders."""
 
     def __init__(self, market: Market, clock: Clock, journal: Journal) -> None:
         self.clock = clock
@@ -79,47 +79,47 @@ class Venue:
         self._matcher = Matcher(self.state, self.market, self._rule_enforcer, _LATENCY, clock.speed)
 
     def now(self) -> datetime:
-        """Match what is due and return the market's time, which never goes back."""
+        """Match the due orders and return the market time, which never goes back."""
         now = max(self.clock.now(), self._matcher.matched_until)
         self._matcher.advance(now)
         return now
 
-    def suffer(self, meet: Meet) -> None:
-        """Let fills meet the faults that `meet` hands out: see Matcher.fill."""
-        self._matcher.meet = meet
+    def suffer(self, draw_fault: DrawFault) -> None:
+        """Draw the faults of fills from `draw_fault`: see Matcher.fill."""
+        self._matcher.draw_fault = draw_fault
 
     def place(self, wanted: OrderTerms) -> Verdict:
-        """Take or reject an order (PlaceOrderErrorCode); code 2 leaves a rejected order and uses up the tag."""
+        """Accept or reject an order (PlaceOrderErrorCode); code 2 leaves a rejected order and uses up the tag."""
         now = self.now()
         account = self.state.accounts.get(wanted.account_id)
         if account is None:
             return ACCOUNT_NOT_FOUND
         contract = self.market.contract(wanted.contract_id, now)
         if not account.may_trade or contract is None or not contract.is_active:
-            return _not_at_all(wanted, account, contract)
+            return _refuse_without_row(wanted, account, contract)
         current = self._quote(contract, now)
-        met = Circumstances(
+        context = PlacingContext(
             quote=current,
-            clock=self._rule_enforcer.reason_against(wanted, account, now),
-            size=self._rule_enforcer.reason_against_size(wanted, account),
+            clock_rejection=self._rule_enforcer.find_clock_rejection(wanted, account, now),
+            size_rejection=self._rule_enforcer.find_size_rejection(wanted, account),
         )
-        reason = reason_against(wanted, account, contract, self.state, met)
+        reason = find_rejection(wanted, account, contract, self.state, context)
         if reason == CLOSED and self.state.behaviour.closed_code != _REJECTED:
             return Verdict(self.state.behaviour.closed_code, reason)
         if reason is not None or current is None:
-            row = rejected_row(wanted, self.state, now)
+            row = make_rejected_row(wanted, self.state, now)
             self.state.commit(Change(market_at=now, orders=[row]))
             return Verdict(_REJECTED, reason, row.id)
-        rows = accepted_rows(wanted, contract, current, self.state, now)
+        rows = make_accepted_rows(wanted, contract, current, self.state, now)
         self.state.commit(Change(market_at=now, orders=rows))
         entry = next(row for row in rows if row.parent_order_id is None)
         self._fill_if_crossing(entry, contract, now)
         return Verdict(order_id=entry.id)
 
     def cancel(self, account_id: int, order_id: int) -> Verdict:
-        """Cancel an order that has not filled, and the part of its bracket that sleeps (CancelOrderErrorCode).
+        """Cancel an order that has not filled, and its suspended bracket children (CancelOrderErrorCode).
 
-        The legs of what a partial fill has opened stay. [SIM] Cancelling one leg leaves the other alone.
+        The legs that protect a partial fill stay. [SIM] Cancelling one leg leaves the other alone.
         """
         now = self.now()
         account = self.state.accounts.get(account_id)
@@ -134,15 +134,15 @@ class Venue:
             return Verdict(5)
         if order.state is OrderState.SUBMITTING:
             return Verdict(3)
-        asleep = [row for row in self.state.children(order.id) if row.state is OrderState.SUSPENDED]
-        rows = [order] if is_leg(order) else [order, *asleep]
-        self.state.commit(Change(market_at=now, orders=[cancelled(row, now) for row in rows]))
+        suspended = [row for row in self.state.children(order.id) if row.state is OrderState.SUSPENDED]
+        rows = [order] if is_leg(order) else [order, *suspended]
+        self.state.commit(Change(market_at=now, orders=[as_cancelled(row, now) for row in rows]))
         return Verdict()
 
     def modify(self, account_id: int, order_id: int, wanted: Modification) -> Verdict:
-        """Change a resting order (ModifyOrderErrorCode); one leg of a bracket leaves the other alone.
+        """Modify a resting order (ModifyOrderErrorCode); one leg of a bracket leaves the other alone.
 
-        [SIM] A suspended leg cannot be changed, nor a quantity to what has already filled.
+        [SIM] A suspended leg cannot be modified, and the new quantity must exceed the filled quantity.
         """
         now = self.now()
         account, order = self.state.accounts.get(account_id), self.state.orders.get(order_id)
@@ -152,11 +152,11 @@ class Venue:
             return Verdict(2)
         contract = self.market.contract(order.contract_id, now)
         if not account.may_trade or contract is None:
-            return Verdict(6, _barred(account).message) if contract else Verdict(7)
+            return Verdict(6, _trading_barred(account).message) if contract else Verdict(7)
         quantity = order.quantity if wanted.quantity is None else wanted.quantity
         if order.state is not OrderState.WORKING or quantity <= order.filled_quantity:
             return Verdict(3)
-        changed = self._repriced(order, wanted, contract, now)
+        changed = self._change_price(order, wanted, contract, now)
         if isinstance(changed, Verdict):
             return changed
         changed = replace(changed, quantity=quantity, updated_market_at=now)
@@ -165,12 +165,12 @@ class Venue:
         return Verdict()
 
     def close(self, account_id: int, contract_id: str, quantity: int | None = None) -> Verdict:
-        """Close a position, or `quantity` of it, with a market order without tag.
+        """Close a position, or `quantity` of it, with a market order without a tag.
 
-        Resting orders stay as they are, unless the account's `close_cancels_legs` ends the legs once it is flat. The
-        closing order fills like any market order, over no more than there still is. The codes are those of
-        closeContract; InvalidCloseSize is 5 and moves the later ones up by one if `quantity` is given, as in
-        partialCloseContract. [SIM] An account that may not trade may still close.
+        Resting orders stay, unless the account's `close_cancels_legs` cancels the legs once the position is flat. The
+        closing order fills like any market order, at most the position left. The codes are those of closeContract; with
+        `quantity` they are those of partialCloseContract: 5 is InvalidCloseSize, and the codes after it are one higher.
+        [SIM] An account that may not trade may still close.
         """
         now = self.now()
         account, contract = self.state.accounts.get(account_id), self.market.contract(contract_id, now)
@@ -179,7 +179,7 @@ class Venue:
         if contract is None:
             return Verdict(3)
         held = self.state.holding(account_id, contract_id)
-        reason = self._reason_not_to_close(account, contract, held, quantity)
+        reason = self._find_close_rejection(account, contract, held, quantity)
         if reason is not None or held is None:
             return reason or Verdict(2)
         order = exit_order(self.state.new_order_ids(1)[0], held, quantity or abs(held.quantity), now)
@@ -189,13 +189,13 @@ class Venue:
     def add_account(
         self, user: str, stage: AccountStage, size: int = 50_000, *, balance: Decimal | None = None
     ) -> AccountRecord:
-        """Open an account for a user ("" is the one of the settings); raise ValueError for a size nobody sells."""
+        """Open an account for a user ("" is the user of the settings); raise ValueError for an unknown size."""
         account = new_account(self.state.new_account_id(), user, stage, size, balance)
         self.state.commit(Change(market_at=self.now(), accounts=[account]))
         return account
 
     def set_account(self, account_id: int, settings: AccountSettings) -> bool:
-        """Change an account's settings, as its owner or the firm would; False if there is no such account."""
+        """Change the settings of an account; return False for an unknown account."""
         now = self.now()
         account = self.state.accounts.get(account_id)
         if account is None:
@@ -206,72 +206,72 @@ class Venue:
         return True
 
     def play(self, contract_id: str, steps: list[Step]) -> Script:
-        """Let a contract's price follow steps from now on, also after a restart; after them it stands.
+        """Let the price of a contract follow steps from now on, also after a restart; after them it stays.
 
         Raise LookupError for a contract the market does not know.
         """
         now = self.now()
         if self.market.contract(contract_id, now) is None:
-            raise LookupError(f"{contract_id} is no contract of this market")
+            raise LookupError(f"unknown contract {contract_id!r}: expected a contract of this market")
         script = Script(contract_id=contract_id, starts_market_at=now, steps=steps)
         self.state.commit(Change(market_at=now, scripts=[script]))
         self.market.play(script)
         return script
 
-    def take_on(self, behaviour: Behaviour) -> None:
-        """Have these behaviour from now on, also after a restart."""
+    def set_behaviour(self, behaviour: Behaviour) -> None:
+        """Use this behaviour from now on, also after a restart."""
         self.state.commit(Change(market_at=self.now(), behaviour=behaviour))
 
     def step(self, duration: timedelta) -> datetime:
-        """Move a loss_state clock on and return the market's time; raise ValueError if the clock runs by itself."""
+        """Advance a stepped clock and return the market time; raise ValueError for a clock that runs by itself."""
         if not isinstance(self.clock, SteppedClock):
-            raise ValueError("this market's time runs by itself: start the simulator with a stepped clock")  # noqa: TRY004 - a caller's mistake about a state
-        self.clock.move_on(self.now() + duration)
+            raise ValueError("cannot step: the time of this market runs by itself, start the simulator with --stepped")  # noqa: TRY004 - a wrong state, not a wrong type
+        self.clock.advance_to(self.now() + duration)
         return self.now()
 
     def _quote(self, contract: Contract, now: datetime) -> Quote | None:
         """Return the quote, or None while the market is closed."""
         return quote(self.market, contract, now) if self.market.is_open(contract, now) else None
 
-    def _reason_not_to_close(
+    def _find_close_rejection(
         self, account: AccountRecord, contract: Contract, held: HoldingRecord | None, quantity: int | None
     ) -> Verdict | None:
-        later = 0 if quantity is None else 1
+        offset = 0 if quantity is None else 1
         if account.is_live:
-            return Verdict(8 + later, _LIVE)
+            return Verdict(8 + offset, _LIVE)
         if held is None or not contract.is_active:
             return Verdict(2 if contract.is_active else 4)
         if quantity is not None and not 0 < quantity <= abs(held.quantity):
             return Verdict(5)
         if not self.market.is_open(contract, self._matcher.matched_until):
-            return Verdict(5 + later, None if later else CLOSED)
+            return Verdict(5 + offset, None if offset else CLOSED)
         return None
 
-    def _repriced(
+    def _change_price(
         self, order: OrderRecord, wanted: Modification, contract: Contract, now: datetime
     ) -> OrderRecord | Verdict:
-        """Return the order at the price asked for, or why it cannot be there."""
+        """Return the order at the requested price, or the refusal."""
         if order.type is OrderType.TRAILING_STOP:
-            return self._retrailed(order, wanted.trail, contract, now)
+            return self._change_trail(order, wanted.trail, contract, now)
         if wanted.trail is not None:
             return Verdict(3, NO_TRAIL)
         price = wanted.limit if order.type is OrderType.LIMIT else wanted.stop
         if price is None:
             return order
         current = self._quote(contract, now)
-        reason = reason_against_price(order.type, order.side, price, contract, current) if current else CLOSED
+        reason = find_price_rejection(order.type, order.side, price, contract, current) if current else CLOSED
         return Verdict(3, reason) if reason else replace(order, price=to_ticks(price, contract.tick_size))
 
-    def _retrailed(
+    def _change_trail(
         self, order: OrderRecord, price: Decimal | None, contract: Contract, now: datetime
     ) -> OrderRecord | Verdict:
         if price is None:
             return order
         current = self._quote(contract, now)
-        reason = reason_against_trail(price, contract, current, most=None) if current else NO_LAST
+        reason = find_trail_rejection(price, contract, current, most=None) if current else NO_LAST
         if current is None or reason:
             return Verdict(3, reason)
-        return trailing(order, trail_ticks(price, contract, current), current)
+        return with_trail(order, trail_ticks(price, contract, current), current)
 
     def _fill_if_crossing(self, order: OrderRecord, contract: Contract, now: datetime) -> None:
         current = self._quote(contract, now)
@@ -281,17 +281,17 @@ class Venue:
                 self._matcher.fill(order, price, now)
 
 
-def _not_at_all(wanted: OrderTerms, account: AccountRecord, contract: Contract | None) -> Verdict:
-    """Return what an order hears that is not even looked at; it leaves no row, and its tag stays free."""
+def _refuse_without_row(wanted: OrderTerms, account: AccountRecord, contract: Contract | None) -> Verdict:
+    """Return the refusal of an order that leaves no row and whose tag stays free."""
     if not account.may_trade:
-        return _barred(account)
+        return _trading_barred(account)
     if contract is None:
         return Verdict(8, f"Contract {wanted.contract_id} was not found.")
     return Verdict(9, f"Contract {wanted.contract_id} is not active.")
 
 
-def _barred(account: AccountRecord) -> Verdict:
-    """Return what an account that may not trade hears. [SIM] Which code a daily lock has is not known."""
+def _trading_barred(account: AccountRecord) -> Verdict:
+    """Return the refusal for an account that may not trade. [SIM] The code of a daily lock is not known."""
     if account.loss_state.is_violated:
         return Verdict(4, _VIOLATED)
     return Verdict(10, _LOCKED if account.loss_state.is_locked else _NOT_ALLOWED)

@@ -1,4 +1,4 @@
-"""The composition for docker, held against the list of programs; no docker engine is needed."""
+"""docker-compose.yml matches the list of programs; no docker engine is needed."""
 
 from pathlib import Path
 from typing import Any

@@ -1,4 +1,4 @@
-"""What every file of the project must be: short, introduced by one sentence, and in a room with a name."""
+"""Rules for every file of the project: short, with a docstring, and in a folder with a specific name."""
 
 import ast
 from importlib.metadata import packages_distributions
@@ -10,8 +10,8 @@ ROOT = Path(__file__).resolve().parents[2]
 PACKAGES = ("cli", "scheduler", "shared", "simulator", "strategies", "web", "workers")
 FILES = sorted(file for package in (*PACKAGES, "tests") for file in (ROOT / package).rglob("*.py"))
 MOST_LINES = 400
-ROOMS_NOBODY_CAN_LIVE_IN = {"utils", "util", "helpers", "helper", "common", "base", "misc", "tools", "stuff"}
-# What code outside shared.db and shared.ledger may know of SQLAlchemy: how to hold a connection, and how it fails.
+VAGUE_NAMES = {"utils", "util", "helpers", "helper", "common", "base", "misc", "tools", "stuff"}
+# The names of SQLAlchemy that code outside shared.db and shared.ledger may import: connections and errors.
 CONNECTIONS = {"Connection", "Engine", "AsyncConnection", "AsyncEngine", "SQLAlchemyError", "DBAPIError", "DataError"}
 
 
@@ -24,14 +24,14 @@ def test_no_dependency_installs_a_package_under_one_of_our_names() -> None:
 
 
 @pytest.mark.parametrize("file", FILES, ids=lambda file: str(file.relative_to(ROOT)))
-def test_a_file_is_short_and_opens_with_what_it_is(file: Path) -> None:
+def test_a_file_is_short_and_begins_with_a_docstring(file: Path) -> None:
     text = file.read_text()
-    introduction = ast.get_docstring(ast.parse(text)) or ""
+    docstring = ast.get_docstring(ast.parse(text)) or ""
 
     assert len(text.splitlines()) <= MOST_LINES
-    assert introduction.splitlines()[:1] not in ([], [""]), "a file opens with the one sentence that says what it is"
-    assert introduction.splitlines()[0].endswith((".", "?", "!")) or len(introduction.splitlines()) > 1
-    assert not ROOMS_NOBODY_CAN_LIVE_IN & {part.removesuffix(".py") for part in file.relative_to(ROOT).parts}
+    assert docstring.splitlines()[:1] not in ([], [""]), "a file begins with a docstring of one sentence"
+    assert docstring.splitlines()[0].endswith((".", "?", "!")) or len(docstring.splitlines()) > 1
+    assert not VAGUE_NAMES & {part.removesuffix(".py") for part in file.relative_to(ROOT).parts}
 
 
 @pytest.mark.parametrize(
@@ -50,11 +50,11 @@ def test_the_domain_holds_no_floating_point_price(file: Path) -> None:
     [
         file
         for file in FILES
-        if not any(file.is_relative_to(ROOT / room) for room in ("shared/db", "shared/ledger", "tests"))
+        if not any(file.is_relative_to(ROOT / folder) for folder in ("shared/db", "shared/ledger", "tests"))
     ],
     ids=lambda file: str(file.relative_to(ROOT)),
 )
-def test_sql_is_spoken_in_db_and_ledger_only(file: Path) -> None:
+def test_only_db_and_ledger_use_sql(file: Path) -> None:
     names = {
         alias.name
         for node in ast.walk(ast.parse(file.read_text()))

@@ -1,4 +1,4 @@
-"""How long an alert takes to become a fill at the simulator, against the bare venue call in the same run."""
+"""The time from an alert to its fill at the simulator, against the bare venue call in the same run."""
 
 import statistics
 import time
@@ -7,14 +7,11 @@ from pathlib import Path
 import pytest
 import requests
 
+from tests.fixtures.figures import percentile
 from tests.fixtures.stack import ALERT, Stack, eventually
 
 ALERTS = 200
 PROVEN_WITHIN_MS = 2000
-
-
-def percentile(values: list[float], percent: int) -> float:
-    return sorted(values)[max(0, round(len(values) * percent / 100) - 1)]
 
 
 @pytest.mark.bench
@@ -23,7 +20,7 @@ def test_alert_to_fill(stack: Stack, capsys: pytest.CaptureFixture[str]) -> None
     stack.up("--limits", "off")
     url = stack.hook("bench")
     eventually(
-        "the account is reconciled and bars are there",
+        "the account is reconciled and bars are stored",
         lambda: stack.rows("SELECT 1 FROM account, bar_minute WHERE reconciled_at IS NOT NULL LIMIT 1"),
     )
     stack.loosen_rules()
@@ -41,7 +38,7 @@ def test_alert_to_fill(stack: Stack, capsys: pytest.CaptureFixture[str]) -> None
     for job in jobs:
         assert "succeeded" == stack.wait_for_end(job)
     eventually(
-        "every fill is known here",
+        "every fill is recorded here",
         lambda: [(ALERTS,)] == stack.rows(f"SELECT count(*) {_STORY} AND filled.state = 'succeeded'"),
     )
     at_venue = [float(row[0]) for row in stack.rows(_TO_FILL_AT_VENUE)]
@@ -54,8 +51,8 @@ def test_alert_to_fill(stack: Stack, capsys: pytest.CaptureFixture[str]) -> None
         report("POST to 202", answered)
         report("alert stored to order accepted by the venue", [float(row[0]) for row in stack.rows(_TO_ACCEPTED)])
         report("alert stored to fill at the venue", at_venue)
-        report("alert stored to fill known here", to_fill)
-        report("fill known here to its stop proven", guarded)
+        report("alert stored to fill recorded here", to_fill)
+        report("fill recorded here to its stop proven", guarded)
         report("control: the venue's own Order/place call", control)
         ratio = statistics.median(at_venue) / statistics.median(control)
         print(f"{'alert to fill at the venue, p50, against the control':50} {ratio:8.1f} x")

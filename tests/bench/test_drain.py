@@ -1,4 +1,4 @@
-"""How fast a backlog of short low jobs is worked off, and what a job costs: ours and others, same machine, same run."""
+"""The rate at which a backlog of short jobs is processed, and the CPU per job: ours and peers, in the same run."""
 
 import asyncio
 import os
@@ -14,9 +14,9 @@ import redis
 
 from shared.config import environment
 from shared.fleets import Queue, fleet_named
-from tests.bench.test_queue_latency import backlog
+from tests.bench.test_queue_latency import insert_backlog
 from tests.fixtures.ledger_env import LedgerEnv
-from tests.fixtures.peers import peers_redis, plain_celery, running
+from tests.fixtures.peers import peers_redis, plain_celery, running_program
 from tests.fixtures.processes import until
 from tests.fixtures.trial.trials import Nothing, Small
 
@@ -25,7 +25,7 @@ SLOTS = fleet_named("bulk").slots
 Figures = tuple[float, float]  # jobs a second, ms of CPU a job
 
 
-def cpu(processes: list[psutil.Process]) -> float:
+def cpu_seconds(processes: list[psutil.Process]) -> float:
     """Return the seconds of CPU that these processes and their children have used."""
     seconds = 0.0
     for process in processes:
@@ -35,34 +35,34 @@ def cpu(processes: list[psutil.Process]) -> float:
     return seconds
 
 
-def drained(left: Callable[[], int], count: int, processes: list[psutil.Process]) -> Figures:
-    """Watch a backlog end; the clock runs from a tenth done to all done, so that no start is in it."""
-    until(lambda: left() <= count * 0.9, 120, "the first tenth")
-    began, first, used = time.monotonic(), left(), cpu(processes)
-    until(lambda: left() == 0, 300, "the end of the backlog")
+def measure_drain(count_left: Callable[[], int], count: int, processes: list[psutil.Process]) -> Figures:
+    """Measure a backlog from a tenth done to all done, so that the start of the workers is not in the figures."""
+    until(lambda: count_left() <= count * 0.9, 120, "the first tenth")
+    began, first, used = time.monotonic(), count_left(), cpu_seconds(processes)
+    until(lambda: count_left() == 0, 300, "the end of the backlog")
     took = time.monotonic() - began
-    return first / took, (cpu(processes) - used) / first * 1000
+    return first / took, (cpu_seconds(processes) - used) / first * 1000
 
 
-def servers() -> list[psutil.Process]:
-    """Return Postgres and Valkey, whose work counts too."""
+def server_processes() -> list[psutil.Process]:
+    """Return Postgres and Valkey, whose CPU counts too."""
     names = {"postgres", "valkey-server", "redis-server"}
-    ours = psutil.Process().children()
-    return [process for process in ours if process.name() in names]
+    children = psutil.Process().children()
+    return [process for process in children if process.name() in names]
 
 
-def ours(ledger_env: LedgerEnv, request: type[Nothing] | type[Small], count: int) -> Figures:
-    backlog(ledger_env, request(), Queue.LOW, count)
+def drain_ours(ledger_env: LedgerEnv, request: type[Nothing] | type[Small], count: int) -> Figures:
+    insert_backlog(ledger_env, request(), Queue.LOW, count)
     worker = ledger_env.start("tests.fixtures.trial", "bulk")
     relay = ledger_env.start("tests.fixtures.trial.relay")
 
-    def left() -> int:
+    def count_left() -> int:
         state = "state IN ('queued', 'running')"
         return int(ledger_env.rows(f"SELECT count(*) AS n FROM job WHERE {state} AND queue = 'low'")[0]["n"])
 
-    processes = [psutil.Process(worker.pid), psutil.Process(relay.pid), *servers()]
+    processes = [psutil.Process(worker.pid), psutil.Process(relay.pid), *server_processes()]
     try:
-        return drained(left, count, processes)
+        return measure_drain(count_left, count, processes)
     finally:
         worker.kill()
         relay.kill()
@@ -70,22 +70,22 @@ def ours(ledger_env: LedgerEnv, request: type[Nothing] | type[Small], count: int
         ledger_env.redis.flushdb()
 
 
-def plain(redis_url: str, log: Path) -> Figures:
+def drain_plain_celery(redis_url: str, log: Path) -> Figures:
     broker = peers_redis(redis_url)
     os.environ["PLAIN_BROKER"] = broker
-    from tests.fixtures.trial import plain as app  # noqa: PLC0415  # it connects to what the line above names
+    from tests.fixtures.trial import plain as app  # noqa: PLC0415  # it connects to the broker of the line above
 
     for _ in range(THEIRS):
         app.nothing.delay()
     with redis.Redis.from_url(broker) as client, plain_celery(broker, SLOTS, log) as worker:
-        return drained(
+        return measure_drain(
             lambda: int(client.llen("plain")) + int(client.hlen("unacked")),
             THEIRS,
-            [psutil.Process(worker.pid), *servers()],
+            [psutil.Process(worker.pid), *server_processes()],
         )
 
 
-def dramatiq(redis_url: str, log: Path) -> Figures:
+def drain_dramatiq(redis_url: str, log: Path) -> Figures:
     broker = peers_redis(redis_url)
     os.environ["PLAIN_BROKER"] = broker
     from tests.fixtures.trial import dramatiq_app  # noqa: PLC0415  # as above
@@ -95,14 +95,14 @@ def dramatiq(redis_url: str, log: Path) -> Figures:
     command = [sys.executable, "-m", "dramatiq", "tests.fixtures.trial.dramatiq_app", "--processes", "2"]
     with (
         redis.Redis.from_url(broker) as client,
-        running([*command, "--threads", str(SLOTS // 2)], environment(), log) as worker,
+        running_program([*command, "--threads", str(SLOTS // 2)], environment(), log) as worker,
     ):
-        return drained(
-            lambda: int(client.hlen("dramatiq:default.msgs")), THEIRS, [psutil.Process(worker.pid), *servers()]
+        return measure_drain(
+            lambda: int(client.hlen("dramatiq:default.msgs")), THEIRS, [psutil.Process(worker.pid), *server_processes()]
         )
 
 
-def taskiq(redis_url: str, log: Path) -> Figures:
+def drain_taskiq(redis_url: str, log: Path) -> Figures:
     broker = peers_redis(redis_url)
     os.environ["PLAIN_BROKER"] = broker
     from tests.fixtures.trial import taskiq_app  # noqa: PLC0415  # as above
@@ -115,16 +115,16 @@ def taskiq(redis_url: str, log: Path) -> Figures:
 
     asyncio.run(send())
     command = [sys.executable, "-m", "taskiq", "worker", "tests.fixtures.trial.taskiq_app:broker", "--workers", "2"]
-    with redis.Redis.from_url(broker) as client, running(command, environment(), log) as worker:
+    with redis.Redis.from_url(broker) as client, running_program(command, environment(), log) as worker:
 
-        def left() -> int:
+        def count_left() -> int:
             group = client.xinfo_groups("taskiq")[0]
             return int(group["lag"] or 0) + int(group["pending"])
 
-        return drained(left, THEIRS, [psutil.Process(worker.pid), *servers()])
+        return measure_drain(count_left, THEIRS, [psutil.Process(worker.pid), *server_processes()])
 
 
-def procrastinate(database_url: str, log: Path) -> Figures:
+def drain_procrastinate(database_url: str, log: Path) -> Figures:
     os.environ["PEERS_DATABASE"] = database_url
     from tests.fixtures.trial import procrastinate_app  # noqa: PLC0415  # as above
 
@@ -138,10 +138,12 @@ def procrastinate(database_url: str, log: Path) -> Figures:
     todo = "SELECT count(*) FROM procrastinate_jobs WHERE status IN ('todo', 'doing')"
     with (
         psycopg.connect(database_url, autocommit=True) as connection,
-        running([*command, f"--concurrency={SLOTS}"], environment(), log) as worker,
+        running_program([*command, f"--concurrency={SLOTS}"], environment(), log) as worker,
     ):
-        return drained(
-            lambda: int(connection.execute(todo).fetchall()[0][0]), THEIRS, [psutil.Process(worker.pid), *servers()]
+        return measure_drain(
+            lambda: int(connection.execute(todo).fetchall()[0][0]),
+            THEIRS,
+            [psutil.Process(worker.pid), *server_processes()],
         )
 
 
@@ -152,12 +154,12 @@ def test_a_backlog_of_short_low_jobs_is_worked_off(
 ) -> None:
     log = tmp_path / "peers.log"
     figures = {
-        "ours, transactional jobs in batches": ours(ledger_env, Nothing, OURS),
-        "ours, one wake-up per job": ours(ledger_env, Small, THEIRS),
-        "control: plain Celery, late acks, prefork": plain(redis_url, log),
-        "dramatiq, 2 processes": dramatiq(redis_url, log),
-        "taskiq, 2 processes, streams with acks": taskiq(redis_url, log),
-        "procrastinate": procrastinate(empty_database_url, log),
+        "ours, transactional jobs in batches": drain_ours(ledger_env, Nothing, OURS),
+        "ours, one wake-up per job": drain_ours(ledger_env, Small, THEIRS),
+        "control: plain Celery, late acks, prefork": drain_plain_celery(redis_url, log),
+        "dramatiq, 2 processes": drain_dramatiq(redis_url, log),
+        "taskiq, 2 processes, streams with acks": drain_taskiq(redis_url, log),
+        "procrastinate": drain_procrastinate(empty_database_url, log),
     }
     control = figures["control: plain Celery, late acks, prefork"][0]
     with capsys.disabled():

@@ -1,4 +1,4 @@
-"""How many quotes a second the simulator's market hub sustains, and how far behind a reader they come."""
+"""The rate of quotes that the simulator's market hub sustains, and their lag at a reader."""
 
 import json
 from datetime import datetime
@@ -14,7 +14,7 @@ from tests.fixtures.hubs import RS, ConnectHub
 from tests.fixtures.venue import OPEN_AT, RunningVenue
 
 SECONDS = 20
-ASKED = 2_000  # quotes a second
+TARGET = 2_000  # quotes a second
 ROOTS = ("MNQ", "MES", "ENQ", "EP", "YM", "MYM", "RTY", "M2K", "EU6", "BP6")
 
 
@@ -25,7 +25,7 @@ def test_quotes_a_second(
     tmp_path: Path, connect_hub: ConnectHub, capsys: pytest.CaptureFixture[str], contract_count: int
 ) -> None:
     clock = MarketClock(machine_now(), OPEN_AT)
-    density = ["--prints-per-minute", str(ASKED * 60 // contract_count)]
+    density = ["--prints-per-minute", str(TARGET * 60 // contract_count)]
     venue = RunningVenue(tmp_path / "simulator", clock, ["--seed", "7", *density], limits="off")
     try:
         client = connect_hub(venue, "market")
@@ -46,7 +46,7 @@ def test_quotes_a_second(
         venue.close()
     half = len(lags) // 2
     with capsys.disabled():
-        print(f"\n{contract_count} contracts: {count / SECONDS:6.0f} quotes/s  (asked for: {ASKED})   CPU {load:4.0%}")
-        print(line("oldest quote of a frame is late by, first half", lags[:half]))
+        print(f"\n{contract_count} contracts: {count / SECONDS:6.0f} quotes/s  (target: {TARGET})   CPU {load:4.0%}")
+        print(line("lag of the oldest quote of a frame, first half", lags[:half]))
         print(line("the same, second half", lags[half:]))
-    assert count / SECONDS >= ASKED * 0.98
+    assert count / SECONDS >= TARGET * 0.98

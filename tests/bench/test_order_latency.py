@@ -1,4 +1,4 @@
-"""How long an alert takes to be an order at the venue, and a halt to be flat, beside a handler that calls the venue."""
+"""The time from an alert to its order at the venue, beside a handler that calls the venue, and from a halt to flat."""
 
 import os
 import subprocess
@@ -22,19 +22,19 @@ from tests.fixtures.processes import free_port, until
 from tests.fixtures.stack import ALERT, Stack, eventually
 
 ALERTS = 100
-# In turns with the control, so one of either each half second: what an order causes is over before the next one comes.
+# In turns with the control, so one every half second: all jobs of an order have ended before the next one comes.
 PER_SECOND = 1
-# Then all is flattened: no account holds more than the firm allows it, fifteen contracts and their brackets.
+# After each round all is flattened, so that no account holds more than the firm's maximum, fifteen contracts.
 ROUND = 10
-FLAT_OF = ("MNQ", "MES", "M2K")
+SYMBOLS = ("MNQ", "MES", "M2K")
 CONTRACT = "SELECT id FROM contract WHERE root = 'MNQ' AND is_active"
 _ORDERS = "/api/Order/search"
 
 
 @pytest.fixture(scope="module")
 def running(stack: Stack) -> Stack:
-    """A stack of five accounts without limits, whose rules let the bench through."""
-    stack.env["TICKWORK_CONTRACTS"] = ",".join(FLAT_OF)
+    """A stack of five accounts without request limits, whose rules allow the orders of the bench."""
+    stack.env["TICKWORK_CONTRACTS"] = ",".join(SYMBOLS)
     stack.up("--limits", "off")
     for _ in range(4):
         stack.control("POST", "accounts", {"stage": "practice", "size": 150000, "balance": 150000})
@@ -56,20 +56,20 @@ def control(running: Stack) -> Iterator[str]:
     )
     url = f"http://127.0.0.1:{port}/"
 
-    def answers() -> bool:
+    def is_answering() -> bool:
         try:
             return requests.get(url, timeout=1).status_code == 405
         except requests.RequestException:
             return False
 
-    until(answers, 30, "the control's start")
+    until(is_answering, 30, "the control's start")
     yield url
     process.terminate()
     process.wait(10)
 
 
-def at_venue(stack: Stack, account_id: int) -> list[datetime]:
-    """When each entry of the account was accepted, in machine time, oldest first."""
+def list_entry_times(stack: Stack, account_id: int) -> list[datetime]:
+    """Return the times at which the account's entries were accepted, in machine time, oldest first."""
     ((machine, market),) = stack.rows("SELECT machine_origin_at, market_origin_at FROM market_clock")
     orders = stack.at_venue(_ORDERS, accountId=account_id, startTimestamp="2000-01-01T00:00:00Z")["orders"]
     entries = [row for row in orders if row["type"] == 2 and row["customTag"]]
@@ -77,22 +77,22 @@ def at_venue(stack: Stack, account_id: int) -> list[datetime]:
     return [machine + (at - market) for at in created]
 
 
-def in_turns(stack: Stack, hook: str, control: str, alerts: int = ALERTS) -> tuple[list[float], list[float]]:
-    """Post to ours and to the control in turns; return for each how many ms passed from the post to the order."""
+def post_in_turns(stack: Stack, hook: str, control: str, alerts: int = ALERTS) -> tuple[list[float], list[float]]:
+    """Post to ours and to the control in turns; return, for each, the ms from every post to its order."""
     ours: list[float] = []
     theirs: list[float] = []
     for _ in range(alerts // ROUND):
-        for all_of, some in zip((ours, theirs), _one_round(stack, hook, control), strict=True):
+        for all_of, some in zip((ours, theirs), _post_round(stack, hook, control), strict=True):
             all_of.extend(some)
         stack.flatten()
         time.sleep(1)
     return ours, theirs
 
 
-def _one_round(stack: Stack, hook: str, control: str) -> tuple[list[float], list[float]]:
+def _post_round(stack: Stack, hook: str, control: str) -> tuple[list[float], list[float]]:
     ours_id = stack.rows("SELECT min(id) FROM account")[0][0]
     control_id = stack.rows("SELECT max(id) FROM account")[0][0]
-    before = len(at_venue(stack, ours_id)), len(at_venue(stack, control_id))
+    before = len(list_entry_times(stack, ours_id)), len(list_entry_times(stack, control_id))
     http = requests.Session()
     posted: tuple[list[float], list[float]] = ([], [])
     for number in range(2 * ROUND):
@@ -104,19 +104,19 @@ def _one_round(stack: Stack, hook: str, control: str) -> tuple[list[float], list
         assert answer.status_code in {200, 202}, answer.text
         time.sleep(max(0.0, began + 1 / (2 * PER_SECOND) - time.time()))
 
-    def seen() -> tuple[list[datetime], list[datetime]]:
-        return at_venue(stack, ours_id)[before[0] :], at_venue(stack, control_id)[before[1] :]
+    def list_arrivals() -> tuple[list[datetime], list[datetime]]:
+        return list_entry_times(stack, ours_id)[before[0] :], list_entry_times(stack, control_id)[before[1] :]
 
     ends = "SELECT state, left(error, 200), count(*) FROM job WHERE name = 'alerts.handle_alert' GROUP BY 1, 2"
     eventually(
         "every order is at the venue",
-        lambda: all(len(one) == ROUND for one in seen()),
+        lambda: all(len(one) == ROUND for one in list_arrivals()),
         60,
-        lambda: (list(map(len, seen())), stack.rows(ends)),
+        lambda: (list(map(len, list_arrivals())), stack.rows(ends)),
     )
     ours, theirs = (
         [(at.timestamp() - began) * 1000 for at, began in zip(arrived, sent, strict=True)]
-        for arrived, sent in zip(seen(), posted, strict=True)
+        for arrived, sent in zip(list_arrivals(), posted, strict=True)
     )
     return ours, theirs
 
@@ -127,7 +127,7 @@ def report(name: str, ours: list[float], theirs: list[float]) -> None:
         print(f"  {label:40} p50 {percentile(values, 50):7.1f} ms   p99 {percentile(values, 99):7.1f} ms")
     for percent in (50, 99):
         ratio = percentile(ours, percent) / percentile(theirs, percent)
-        print(f"  ratio p{percent}: {ratio:.2f} x (asked: 3 x at p99, and 20 ms)")
+        print(f"  ratio p{percent}: {ratio:.2f} x (target: 3 x at p99, and 20 ms)")
 
 
 @pytest.mark.bench
@@ -138,13 +138,13 @@ def test_alert_to_order_idle_and_while_low_and_background_are_saturated(
     account_id = running.rows("SELECT min(id) FROM account")[0][0]
     done = running.run("hooks", "add", "latency", "--account", str(account_id), "--json")
     hook = done.stdout.split('"')[3]
-    in_turns_warm = in_turns(running, hook, control, 3 * ROUND)
-    idle = in_turns(running, hook, control)
+    warm = post_in_turns(running, hook, control, 3 * ROUND)
+    idle = post_in_turns(running, hook, control)
     saturate(running)
-    busy = in_turns(running, hook, control)
+    busy = post_in_turns(running, hook, control)
     ((waiting,),) = running.rows("SELECT count(*) FROM job WHERE queue IN ('low', 'background') AND state = 'queued'")
     with capsys.disabled():
-        report("warming up", *in_turns_warm)
+        report("warming up", *warm)
         report("idle", *idle)
         report("low and background saturated", *busy)
         print(f"  {waiting} jobs of a second each still waited in them at the end; load {os.getloadavg()[0]:.1f}")
@@ -153,7 +153,7 @@ def test_alert_to_order_idle_and_while_low_and_background_are_saturated(
 
 
 def saturate(stack: Stack) -> None:
-    """Give low and background more than their eight slots can do in the time."""
+    """Enqueue more low and background jobs than their eight slots can run in the time."""
     settings = load_settings(environment() | stack.written()["environment"])
     ledger = Ledger(
         make_engine(settings.need_database(), program="bench", pool_size=1), open_wake(settings.need_broker())
@@ -172,7 +172,7 @@ def test_halt_to_flat_of_five_accounts_with_three_positions_each(
     running.flatten()
     for account_id in account_ids:
         done = running.run("hooks", "add", f"flat-{account_id}", "--account", str(account_id), "--json")
-        for symbol in FLAT_OF:
+        for symbol in SYMBOLS:
             alert: dict[str, Any] = ALERT | {"symbol": symbol, "stop_loss_ticks": 400, "take_profit_ticks": 400}
             assert requests.post(done.stdout.split('"')[3], json=alert, timeout=10).status_code == 202
     held = "SELECT account_id FROM position WHERE quantity > 0"
@@ -188,7 +188,7 @@ def test_halt_to_flat_of_five_accounts_with_three_positions_each(
     at_the_venue = [running.at_venue("/api/Position/searchOpen", accountId=id_)["positions"] for id_ in account_ids]
     with capsys.disabled():
         slowest, fastest = max(float(row[0]) for row in flat), min(float(row[0]) for row in flat)
-        print("\nhalt to flat, 5 accounts with 3 positions each, until the venue says so:")
+        print("\nhalt to flat, 5 accounts with 3 positions each, until the venue confirms it:")
         print(f"  fastest account {fastest:.2f} s, slowest {slowest:.2f} s")
         print(f"  the command `tickwork halt --flatten` itself, start of Python included: {took_s:.2f} s")
 

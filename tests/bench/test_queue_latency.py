@@ -1,4 +1,4 @@
-"""How long a job waits for its start: idle, beside plain Celery; and critical while everything below is saturated."""
+"""The wait of a job for its start: idle, beside plain Celery; and critical while the lower queues are saturated."""
 
 import os
 import time
@@ -23,8 +23,8 @@ PAUSE_S = 0.02
 BACKLOG = 50_000
 
 
-def backlog(ledger_env: LedgerEnv, request: Job, queue: Queue, count: int) -> None:
-    """Put jobs into a queue without a wake-up each."""
+def insert_backlog(ledger_env: LedgerEnv, request: Job, queue: Queue, count: int) -> None:
+    """Insert jobs into a queue without a wake-up each."""
     statements = [new_job(request, queue=queue, publish_on_commit=False).insert() for _ in range(count)]
     with ledger_env.ledger.engine.begin() as connection:
         line: Connection[tuple[object, ...]] = driver(connection)
@@ -32,7 +32,7 @@ def backlog(ledger_env: LedgerEnv, request: Job, queue: Queue, count: int) -> No
             cursor.executemany(statements[0][0], [values for _, values in statements])
 
 
-def waits_of_ours(ledger_env: LedgerEnv, file: Path, queue: Queue, count: int = JOBS) -> list[float]:
+def measure_our_waits(ledger_env: LedgerEnv, file: Path, queue: Queue, count: int = JOBS) -> list[float]:
     """Enqueue marks one by one; return the ms from before each enqueue, commit included, to the job's first line."""
     began: dict[str, int] = {}
     for number in range(count):
@@ -52,7 +52,7 @@ def test_a_job_starts_about_as_soon_as_plain_celerys_though_its_row_is_committed
     ledger_env.start("tests.fixtures.trial", "critical").wait_until_running()
     broker = peers_redis(redis_url)
     os.environ["PLAIN_BROKER"] = broker
-    from tests.fixtures.trial import plain  # noqa: PLC0415  # it connects to what the line above names
+    from tests.fixtures.trial import plain  # noqa: PLC0415  # it connects to the broker of the line above
 
     ours: list[float] = []
     theirs: list[float] = []
@@ -60,19 +60,19 @@ def test_a_job_starts_about_as_soon_as_plain_celerys_though_its_row_is_committed
         file = tmp_path / "warm"
         plain.leave_mark.delay(str(file), "warm")
         until(lambda: bool(marks(file)), 60, "plain Celery's start")
-        waits_of_ours(ledger_env, tmp_path / "warm-ours", Queue.CRITICAL, 50)
+        measure_our_waits(ledger_env, tmp_path / "warm-ours", Queue.CRITICAL, 50)
         for part in range(4):  # in turns, so that a slower minute of the machine hits both
-            ours += waits_of_ours(ledger_env, tmp_path / f"ours-{part}", Queue.CRITICAL, JOBS // 4)
-            theirs += waits_of_plain(plain, tmp_path / f"plain-{part}", JOBS // 4)
+            ours += measure_our_waits(ledger_env, tmp_path / f"ours-{part}", Queue.CRITICAL, JOBS // 4)
+            theirs += measure_plain_waits(plain, tmp_path / f"plain-{part}", JOBS // 4)
     with capsys.disabled():
         print("\nenqueue to start, idle, one job every 20 ms, in turns")
         print(line("ours: row committed, woken, claimed, started", ours))
         print(line("control: plain Celery, late acks, prefork", theirs))
         ratio = percentile(ours, 50) / percentile(theirs, 50)
-        print(f"{'ours against the control, p50':52} {ratio:11.2f} x   (asked for: 1.5)")
+        print(f"{'ours against the control, p50':52} {ratio:11.2f} x   (target: 1.5)")
 
 
-def waits_of_plain(plain: ModuleType, file: Path, count: int) -> list[float]:
+def measure_plain_waits(plain: ModuleType, file: Path, count: int) -> list[float]:
     began: dict[str, int] = {}
     for number in range(count):
         name = f"{file.name}-{number}"
@@ -93,27 +93,27 @@ def test_critical_does_not_wait_while_low_and_background_are_saturated(
     ledger_env.start("tests.fixtures.trial.relay").wait_until_running()
     every = (Queue.CRITICAL, Queue.HIGH, Queue.NORMAL)
     for queue in every:
-        waits_of_ours(ledger_env, tmp_path / f"warm-{queue}", queue, 20)
-    idle = {queue: waits_of_ours(ledger_env, tmp_path / f"idle-{queue}", queue) for queue in every}
+        measure_our_waits(ledger_env, tmp_path / f"warm-{queue}", queue, 20)
+    idle = {queue: measure_our_waits(ledger_env, tmp_path / f"idle-{queue}", queue) for queue in every}
     slow = Mark(file=str(tmp_path / "slow"), name="slow", seconds=0.2)
     for queue in (Queue.LOW, Queue.BACKGROUND):
-        backlog(ledger_env, slow, queue, BACKLOG)
+        insert_backlog(ledger_env, slow, queue, BACKLOG)
     bulk = next(fleet for fleet in FLEETS if Queue.LOW in fleet.queues)
     running = "SELECT count(*) AS n FROM job WHERE state = 'running' AND queue IN ('low', 'background')"
     until(lambda: ledger_env.rows(running)[0]["n"] == bulk.slots, 60, "every slot of the bulk fleet taken")
-    busy = {queue: waits_of_ours(ledger_env, tmp_path / f"busy-{queue}", queue) for queue in every}
+    busy = {queue: measure_our_waits(ledger_env, tmp_path / f"busy-{queue}", queue) for queue in every}
     low = ledger_env.rows(
         "SELECT extract(epoch FROM started_at - enqueued_at) * 1000 AS wait FROM job "
         "WHERE queue IN ('low', 'background') AND started_at IS NOT NULL AND name <> 'upkeep.canary'"
     )
     with capsys.disabled():
-        print(f"\nenqueue to start while low and background hold {BACKLOG} jobs of 200 ms each, every bulk slot taken")
+        print(f"\nenqueue to start while low and background have {BACKLOG} jobs of 200 ms each, every bulk slot taken")
         for queue in every:
             print(line(f"{queue}, idle", idle[queue]))
             print(line(f"{queue}, saturated below", busy[queue]))
         print(line("low and background themselves", [float(row["wait"]) for row in low]))
         ratio = percentile(busy[Queue.CRITICAL], 99) / percentile(idle[Queue.CRITICAL], 99)
-        print(f"{'critical, p99, saturated against idle':52} {ratio:11.2f} x   (asked for: 1.5, and 10 ms)")
+        print(f"{'critical, p99, saturated against idle':52} {ratio:11.2f} x   (target: 1.5, and 10 ms)")
 
 
 @pytest.mark.bench

@@ -1,4 +1,4 @@
-"""How long a sender waits for the answer while Postgres hangs: TradingView gives up after three seconds."""
+"""The time in which a sender is answered while Postgres hangs: TradingView gives up after three seconds."""
 
 import time
 

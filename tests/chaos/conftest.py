@@ -1,4 +1,4 @@
-"""The killable_stack of the chaos tests of one file."""
+"""A killable_stack for all chaos tests of one file."""
 
 import shutil
 import tempfile
@@ -12,7 +12,7 @@ from tests.fixtures.killable_stack import KillableStack
 
 @pytest.fixture(scope="module")
 def home() -> Iterator[Path]:
-    """A folder that the servers can reach, which run as another user."""
+    """A folder for servers that run as another user."""
     folder = Path(tempfile.mkdtemp(prefix="tickwork-chaos-"))
     folder.chmod(0o755)
     yield folder
@@ -21,7 +21,7 @@ def home() -> Iterator[Path]:
 
 @pytest.fixture(scope="module")
 def killable_stack(home: Path) -> Iterator[KillableStack]:
-    """Servers of these tests' own, which they may kill; nothing else has been started."""
+    """Servers of these tests' own, which they may kill; no other program runs yet."""
     killable_stack = KillableStack(home)
     yield killable_stack
     killable_stack.close()

@@ -7,36 +7,38 @@ from collections import Counter
 import pytest
 
 from shared.config import environment
-from tests.fixtures.faults import FaultHit, FaultKind, deal, inflict, kinds
+from tests.fixtures.chaos_form import IS_LONG
+from tests.fixtures.faults import FaultHit, FaultKind, draw_faults, inflict, list_fault_kinds
 from tests.fixtures.killable_stack import KillableStack
-from tests.fixtures.load import ControlLoad, Ends, OurLoad
-from tests.fixtures.recovery import measured
+from tests.fixtures.load import ControlLoad, LoadOutcome, OurLoad
+from tests.fixtures.recovery import measure_recovery
 
-IS_LONG = environment().get("TICKWORK_CHAOS") == "long"
 SEED = int(environment().get("TICKWORK_SEED") or random.SystemRandom().randrange(10**6))
 KILLS = 200 if IS_LONG else 5
 PAUSES = (0.5, 1.5) if IS_LONG else (0.5, 1.0)
 PER_SECOND = 20
 LONGEST_FREEZE_S = 12.0 if IS_LONG else 4.0
 
-OUT_OF_TURN = """
+OUT_OF_SEQUENCE = """
     SELECT later.sequence_key, later.id FROM job earlier JOIN job later USING (sequence_key)
     WHERE earlier.sequence_id < later.sequence_id AND later.started_at < earlier.finished_at LIMIT 10
 """
-UNTIDY = "SELECT id, state, worker, lease_until FROM job WHERE state <> 'running' AND lease_until IS NOT NULL LIMIT 10"
-DONE_AND_RUNNING = "SELECT 1 FROM job WHERE state = 'running'"
+LEASED_BUT_NOT_RUNNING = (
+    "SELECT id, state, worker, lease_until FROM job WHERE state <> 'running' AND lease_until IS NOT NULL LIMIT 10"
+)
+RUNNING = "SELECT 1 FROM job WHERE state = 'running'"
 
 
 def inflict_many(killable_stack: KillableStack, dice: random.Random) -> list[FaultHit]:
-    """Deal faults until enough have killed something and each kind has come."""
-    of = kinds(killable_stack, LONGEST_FREEZE_S)
+    """Inflict faults until there were enough kills and every kind was inflicted."""
+    kinds = list_fault_kinds(killable_stack, LONGEST_FREEZE_S)
     hits: list[FaultHit] = []
-    for kind in deal(dice, of, one_of_each=not IS_LONG):
-        killable_stack.rest(dice.uniform(*PAUSES))
+    for kind in draw_faults(dice, kinds, one_of_each=not IS_LONG):
+        killable_stack.run_for(dice.uniform(*PAUSES))
         while (hit := inflict(killable_stack, dice, kind)) is None:
-            killable_stack.rest(0.2)
+            killable_stack.run_for(0.2)
         hits.append(hit)
-        if sum(one.kind.is_kill for one in hits) >= KILLS and {one.kind for one in hits} == set(of):
+        if sum(one.kind.is_kill for one in hits) >= KILLS and {one.kind for one in hits} == set(kinds):
             return hits
     raise AssertionError
 
@@ -69,61 +71,61 @@ def test_every_job_ends_once_and_takes_effect_once_whatever_fails(
     if control is not None:
         control.finish()
     killable_stack.settle()
-    killable_stack.until(lambda: ours.unended() == 0, 300, "the end of every job")
+    killable_stack.until(lambda: ours.count_unfinished() == 0, 300, "the end of every job")
     quiet_s = time.monotonic() - began - faults_s
     if control is not None:
         wait_until_quiet(killable_stack, control)
-    ends = ours.ends()
+    outcome = ours.outcome()
     with capsys.disabled():
-        for line in table(hits, ours, ends, control):
+        for line in format_table(hits, ours, outcome, control):
             print(line)
-        print(f"workers ended by themselves: {dict(killable_stack.remarks())}")
+        print(f"workers ended by themselves: {dict(killable_stack.self_exit_reasons())}")
         print(f"faults for {faults_s:.0f} s, all of ours over {quiet_s:.1f} s later")
 
-    assert {("succeeded", len(ours.asked))} == states(killable_stack)
-    assert ({}, {}) == (ends.lost, ends.duplicated)
-    assert [] == killable_stack.ledger_env.rows(UNTIDY)
-    assert [] == killable_stack.ledger_env.rows(OUT_OF_TURN)
-    killable_stack.until(lambda: not killable_stack.ledger_env.rows(DONE_AND_RUNNING), 60, "nothing running")
+    assert {("succeeded", len(ours.asked))} == count_states(killable_stack)
+    assert ({}, {}) == (outcome.lost, outcome.duplicated)
+    assert [] == killable_stack.ledger_env.rows(LEASED_BUT_NOT_RUNNING)
+    assert [] == killable_stack.ledger_env.rows(OUT_OF_SEQUENCE)
+    killable_stack.until(lambda: not killable_stack.ledger_env.rows(RUNNING), 60, "nothing running")
     if IS_LONG:
         with capsys.disabled():
-            for line in measured(killable_stack):
+            for line in measure_recovery(killable_stack):
                 print(line)
 
 
-def states(killable_stack: KillableStack) -> set[tuple[str, int]]:
-    """How many of the jobs that were asked for are in which state."""
+def count_states(killable_stack: KillableStack) -> set[tuple[str, int]]:
+    """Return each state of the load's jobs with the number of jobs in it."""
     found = killable_stack.ledger_env.rows("SELECT state, count(*) FROM job WHERE name ~ 'effect' GROUP BY state")
     return {(row["state"], row["count"]) for row in found}
 
 
 def wait_until_quiet(killable_stack: KillableStack, control: ControlLoad, timeout_s: float = 40) -> None:
-    """Give the control four times what it needs to deliver again what was not acknowledged."""
-    seen, since = -1, time.monotonic()
+    """Give the control four times the time that it needs to redeliver unacknowledged messages."""
+    last_count, since = -1, time.monotonic()
     while time.monotonic() - since < timeout_s:
         count = sum(map(len, control.marks().values()))
-        if count != seen:
-            seen, since = count, time.monotonic()
+        if count != last_count:
+            last_count, since = count, time.monotonic()
         if len(control.marks()) == len(control.asked):
-            timeout_s = min(timeout_s, 12)  # only what is delivered twice is still to come
-        killable_stack.rest(0.5)
+            timeout_s = min(timeout_s, 12)  # only redeliveries are still to come
+        killable_stack.run_for(0.5)
 
 
-def blamed(times: dict[int, float], hits: list[FaultHit], *, is_control: bool) -> Counter[FaultKind]:
-    """Count by the fault that was nearest, of those that can have done it: an estimate, as faults come fast."""
-    able = [hit for hit in hits if hit.kind.reaches_control or not is_control]
-    return Counter(min(able, key=lambda hit: abs(hit.at - at)).kind for at in times.values())
+def count_by_fault(times: dict[int, float], hits: list[FaultHit], *, is_control: bool) -> Counter[FaultKind]:
+    """Count numbers by the nearest possible fault: an estimate, as faults follow each other fast."""
+    possible = [hit for hit in hits if hit.kind.reaches_control or not is_control]
+    return Counter(min(possible, key=lambda hit: abs(hit.at - at)).kind for at in times.values())
 
 
-def table(hits: list[FaultHit], ours: OurLoad, ends: Ends, control: ControlLoad | None) -> list[str]:
-    """Return a line for each kind of fault, and the sums."""
-    control_ends = Ends({}, {}) if control is None else control.ends()
+def format_table(hits: list[FaultHit], ours: OurLoad, outcome: LoadOutcome, control: ControlLoad | None) -> list[str]:
+    """Return the lines of a table: one for each kind of fault, and the sums."""
+    control_outcome = LoadOutcome({}, {}) if control is None else control.outcome()
     columns = [
         Counter(hit.kind for hit in hits),
-        blamed(ends.lost, hits, is_control=False),
-        blamed(ends.duplicated, hits, is_control=False),
-        blamed(control_ends.lost, hits, is_control=True),
-        blamed(control_ends.duplicated, hits, is_control=True),
+        count_by_fault(outcome.lost, hits, is_control=False),
+        count_by_fault(outcome.duplicated, hits, is_control=False),
+        count_by_fault(control_outcome.lost, hits, is_control=True),
+        count_by_fault(control_outcome.duplicated, hits, is_control=True),
     ]
     heads = ["count", "ours lost", "twice", "control lost", "twice"]
     lines = [f"{'fault':24}" + "".join(f"{head:>14}" for head in heads)]
@@ -136,8 +138,10 @@ def table(hits: list[FaultHit], ours: OurLoad, ends: Ends, control: ControlLoad 
     sums = [f"{column.total():>14}" for column in columns]
     lines.append(f"{'all':24}" + "".join(sums if control else sums[:3]))
     kills = sum(hit.kind.is_kill for hit in hits)
-    lines.append(f"{kills} kills; {len(ours.asked)} jobs of ours, {len(ours.raised)} of them asked for again")
+    lines.append(f"{kills} kills; {len(ours.asked)} jobs of ours, {len(ours.retried)} of them retried")
     if control is not None:
-        again = f"{len(control.raised)} asked for again, whose duplicates are not counted"
-        lines.append(f"{len(control.asked)} of the control's, {again}; {len(control.held())} late, still in the queue")
+        retries = f"{len(control.retried)} retried, whose duplicates are not counted"
+        lines.append(
+            f"{len(control.asked)} of the control's, {retries}; {len(control.queued())} late, still in the queue"
+        )
     return lines

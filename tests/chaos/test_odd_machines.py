@@ -1,7 +1,7 @@
-"""Clocks that are wrong, a disk that is full and a start that is slow cost no job, and none runs twice.
+"""Wrong clocks, a full disk and a slow start lose no job, and no job runs twice.
 
-The clock's test builds a small library with the C compiler, as libfaketime is seldom installed, and is skipped without
-one; the disk's mounts a small tmpfs, and is skipped where that is not permitted.
+The test of clocks builds a small library with the C compiler, as libfaketime is seldom installed, and is skipped
+without a compiler. The test of the disk mounts a small tmpfs, and is skipped where that is not permitted.
 """
 
 import os
@@ -20,7 +20,7 @@ import redis
 from tests.fixtures.killable_stack import KillableStack, family
 from tests.fixtures.ledger_env import LedgerEnv
 from tests.fixtures.trial.trials import Effect
-from tests.fixtures.wrong_clock import built, clock_wrong_by
+from tests.fixtures.wrong_clock import build_wrong_clock, wrong_clock_env
 
 HOUR_S = 3600
 DISK = 6 * 2**20  # bytes
@@ -28,7 +28,7 @@ DISK = 6 * 2**20  # bytes
 
 @pytest.fixture(scope="module")
 def disk(home: Path) -> Iterator[Path | None]:
-    """A small file system of its own for Valkey's data, or None."""
+    """A small file system for Valkey's data, or None where a mount is not permitted."""
     folder = home / "valkey"
     folder.mkdir()
     mount = ["mount", "-t", "tmpfs", "-o", f"size={DISK},mode=755", "tmpfs", str(folder)]
@@ -40,21 +40,21 @@ def disk(home: Path) -> Iterator[Path | None]:
 
 
 @pytest.fixture(scope="module")
-def killable_stack(home: Path, disk: Path | None) -> Iterator[KillableStack]:  # noqa: ARG001  # mounted before the servers start
-    """Servers of these tests' own, the queue on its small disk."""
+def killable_stack(home: Path, disk: Path | None) -> Iterator[KillableStack]:  # noqa: ARG001  # mounted first
+    """Servers of these tests' own; the broker's data is on the small disk."""
     killable_stack = KillableStack(home)
     yield killable_stack
     killable_stack.close()
 
 
 @pytest.fixture(autouse=True)
-def nothing_left(killable_stack: KillableStack) -> Iterator[None]:
-    """End what the test started."""
+def end_programs(killable_stack: KillableStack) -> Iterator[None]:
+    """End the programs that the test started."""
     yield
     killable_stack.end([*killable_stack.workers, *killable_stack.relays])
 
 
-def effects(ledger_env: LedgerEnv) -> Counter[int]:
+def count_effects(ledger_env: LedgerEnv) -> Counter[int]:
     return Counter(row["number"] for row in ledger_env.rows("SELECT number FROM effect"))
 
 
@@ -64,17 +64,17 @@ def test_workers_and_relays_whose_clocks_differ_by_hours_run_every_job_once(
 ) -> None:
     if shutil.which("cc") is None:
         pytest.skip("a wrong clock needs a C compiler called cc")
-    ledger_env, library = killable_stack.ledger_env, built(tmp_path)
+    ledger_env, library = killable_stack.ledger_env, build_wrong_clock(tmp_path)
     shown = subprocess.run(
         [sys.executable, "-c", "import time; print(time.time())"],
-        env=dict(os.environ) | clock_wrong_by(library, HOUR_S),
+        env=dict(os.environ) | wrong_clock_env(library, HOUR_S),
         capture_output=True,
         check=True,
     )
-    assert float(shown.stdout) > psutil.boot_time() + HOUR_S  # it does what it says
+    assert float(shown.stdout) > psutil.boot_time() + HOUR_S  # the library works
     for wrong_by in (-3 * HOUR_S, 3 * HOUR_S):
-        killable_stack.worker("normal", **clock_wrong_by(library, wrong_by))
-        killable_stack.relay(**clock_wrong_by(library, -wrong_by))
+        killable_stack.worker("normal", **wrong_clock_env(library, wrong_by))
+        killable_stack.relay(**wrong_clock_env(library, -wrong_by))
     killable_stack.settle()
     (began,) = ledger_env.rows("SELECT now()")
 
@@ -85,9 +85,9 @@ def test_workers_and_relays_whose_clocks_differ_by_hours_run_every_job_once(
     rows = ledger_env.wait_for("succeeded", *asked, *later)
 
     (ended,) = ledger_env.rows("SELECT now()")
-    assert dict.fromkeys(range(70), 1) == effects(ledger_env)
+    assert dict.fromkeys(range(70), 1) == count_effects(ledger_env)
     assert {(1, 1)} == {(row["attempt"], row["fence"]) for row in rows}
-    assert 2 == len({row["worker"].partition("/")[0] for row in rows})  # both took part
+    assert 2 == len({row["worker"].partition("/")[0] for row in rows})  # both workers took part
     assert all(row["run_at"] <= row["started_at"] <= row["finished_at"] for row in rows)
     assert all(began["now"] <= row["enqueued_at"] and row["finished_at"] <= ended["now"] for row in rows)
 
@@ -102,20 +102,20 @@ def test_a_disk_that_is_full_under_the_queue_loses_no_job(killable_stack: Killab
     killable_stack.settle()
     before = [ledger_env.ask(Effect(number=next(numbers), seconds=0.2)) for _ in range(20)]
     ballast = disk / "ballast"
-    fill(ballast)
-    killable_stack.until(lambda: refuses(ledger_env), 60, "a queue that refuses")
+    fill_disk(ballast)
+    killable_stack.until(lambda: is_refusing_writes(ledger_env), 60, "a broker that refuses writes")
 
     during = []
     for _ in range(40):
         during.append(ledger_env.ask(Effect(number=next(numbers))))
-        killable_stack.rest(0.05)
-    assert refuses(ledger_env)
+        killable_stack.run_for(0.05)
+    assert is_refusing_writes(ledger_env)
     ballast.unlink()
     after = [ledger_env.ask(Effect(number=next(numbers))) for _ in range(20)]
 
     killable_stack.wait_for("succeeded", *before, *during, *after)
     assert dict.fromkeys(range(1000, 1080), 1) == {
-        number: count for number, count in effects(ledger_env).items() if number >= 1000
+        number: count for number, count in count_effects(ledger_env).items() if number >= 1000
     }
 
 
@@ -129,21 +129,21 @@ def test_a_worker_that_starts_slowly_behind_old_jobs_begins_them(killable_stack:
     waiting = [ledger_env.ask(Effect(number=2000 + number), old, publish_on_commit=False) for number in range(4)]
     worker = killable_stack.worker("normal")
     killable_stack.relay()
-    killable_stack.rest(4)
+    killable_stack.run_for(4)
     for process in stopped:
         process.resume()
 
     killable_stack.wait_for("succeeded", *waiting)
-    assert 0 == worker.restarts, killable_stack.remarks()
+    assert 0 == worker.restarts, killable_stack.self_exit_reasons()
 
 
-def fill(file: Path) -> None:
+def fill_disk(file: Path) -> None:
     with suppress(OSError), file.open("wb", buffering=0) as ballast:
         while True:
             ballast.write(bytes(4096))
 
 
-def refuses(ledger_env: LedgerEnv) -> bool:
+def is_refusing_writes(ledger_env: LedgerEnv) -> bool:
     try:
         ledger_env.redis.lpush("elsewhere", "x" * 10_000)
     except redis.RedisError as error:

@@ -1,4 +1,4 @@
-"""Jobs that kill or hold their process end dead with the reason, and the fleet works all its slots afterwards."""
+"""Jobs that kill or hang their process end dead with the reason, and every slot of the fleet works afterwards."""
 
 from pathlib import Path
 
@@ -12,12 +12,12 @@ from tests.fixtures.trial.trials import Hold, Misbehave
 
 FLEET, SLOTS = "low", 4
 DEADLINE = "deadline = interval '1 second'"
-OVERRAN = "was stopped: its job overran the deadline; its last stack:"
+OVERRUN = "was stopped: its job overran the deadline; its last stack:"
 REASONS = {
     "segfault": "crashed; its last stack:\nFatal Python error: Segmentation fault",
     "out of memory": "was lost",
-    "loop": OVERRAN,
-    "hold the GIL": OVERRAN,
+    "loop": OVERRUN,
+    "hold the GIL": OVERRUN,
     "result": "Encoding objects of type object is unsupported",
 }
 
@@ -42,16 +42,16 @@ def test_a_poison_job_ends_dead_after_its_attempts_and_says_why(
     assert {2} == {row["attempt"] for row in rows}
     assert all(reason in row["error"] for row in rows), [row["error"] for row in rows]
     assert all("in misbehave" in row["error"] for row in rows if how not in {"out of memory", "result"})
-    works_all_its_slots(ledger_env, killable_stack, tmp_path / "held")
+    assert_every_slot_works(ledger_env, killable_stack, tmp_path / "held")
 
 
-def works_all_its_slots(ledger_env: LedgerEnv, killable_stack: KillableStack, file: Path) -> None:
+def assert_every_slot_works(ledger_env: LedgerEnv, killable_stack: KillableStack, file: Path) -> None:
     file.touch()
     held = [ledger_env.ask(Hold(file=str(file))) for _ in range(SLOTS)]
     killable_stack.wait_for("running", *held)
     file.unlink()
     assert {1} == {row["attempt"] for row in killable_stack.wait_for("succeeded", *held)}
-    assert 0 == killable_stack.restarts(), (killable_stack.said, killable_stack.remarks())
+    assert 0 == killable_stack.count_restarts(), (killable_stack.messages, killable_stack.self_exit_reasons())
 
 
 @pytest.mark.chaos
@@ -65,4 +65,4 @@ def test_healthy_jobs_among_poison_are_done_by_the_same_worker(
 
     assert {1} == {row["attempt"] for row in killable_stack.wait_for("succeeded", *healthy)}
     killable_stack.wait_for("dead", *poison)
-    works_all_its_slots(ledger_env, killable_stack, tmp_path / "held")
+    assert_every_slot_works(ledger_env, killable_stack, tmp_path / "held")

@@ -1,4 +1,4 @@
-"""Alerts while programs are killed, or asked to end, in turn: every 202 is one job in one end, and one order."""
+"""Alerts while programs are killed, or asked to end, in turn: every 202 is one job that ends once, and one order."""
 
 import itertools
 import os
@@ -13,23 +13,22 @@ from functools import partial
 import pytest
 import requests
 
-from shared.config import environment
-from tests.fixtures.stack import ALERT, TERMINAL, Stack, eventually
+from tests.fixtures.chaos_form import ENTRY_TTL_S, IS_LONG, RECONCILED, UNRESOLVED
+from tests.fixtures.job_states import TERMINAL
+from tests.fixtures.stack import ALERT, Stack, eventually
 
-IS_LONG = environment().get("TICKWORK_CHAOS") == "long"
 ALERTS = 300 if IS_LONG else 24
 ROUNDS_OF_UP = 3
 PER_SECOND = 15 if IS_LONG else 10
 STRIKE_AFTER_S = (0.5, 2.0) if IS_LONG else (0.2, 0.6)
-ENTRY_TTL_S = 90 if IS_LONG else 15  # an entry that waits for an order of unknown fate waits no longer
-# Postgres that is asked to end by SIGTERM waits for its last client: `up` uses SIGINT.
-IN_HASTE = {signal.SIGKILL: signal.SIGKILL, signal.SIGTERM: signal.SIGINT}
-BROKER = "the broker"  # where it is a program of its own
+# On SIGTERM Postgres waits for its last client; `up` sends SIGINT.
+POSTGRES_SIGNALS = {signal.SIGKILL: signal.SIGKILL, signal.SIGTERM: signal.SIGINT}
+BROKER = "the broker"  # when it is a program of its own
 VICTIMS = ["receiver", "relay", "beat", "worker-critical", "worker-trading", "simulator", "valkey", "postgres"]
 
 
 def send(url: str, number: int) -> str:
-    """Post one alert as a careful sender does, again until it is accepted; return its job."""
+    """Post one alert again and again until it is accepted; return the id of its job."""
     alert = ALERT | {
         "id": f"alert-{number}",
         "action": "buy" if number % 2 == 0 else "sell",
@@ -45,10 +44,10 @@ def send(url: str, number: int) -> str:
     return job
 
 
-HANGING = """
+UNRESOLVED_ORDERS = f"""
     SELECT orders.state, orders.reason, orders.submitted_at, job.name, job.state, job.attempt, job.error
     FROM orders LEFT JOIN job USING (correlation_id)
-    WHERE orders.state IN ('CREATED', 'SUBMITTING', 'IN_DOUBT') ORDER BY orders.id, job.id LIMIT 40
+    WHERE orders.{UNRESOLVED} ORDER BY orders.id, job.id LIMIT 40
 """
 
 
@@ -74,11 +73,11 @@ def test_every_accepted_alert_is_one_job_in_one_end_and_one_order(running: Stack
             time.sleep(dice.uniform(*STRIKE_AFTER_S))
             if IS_LONG and done.is_set():
                 return
-            running.broker.keep()
+            running.broker.restart_if_ended()
             if victim == BROKER:
                 hit[victim] += running.broker.end(how)
             else:
-                eventually(f"a process of {victim} to end", partial(end, running, victim, how))
+                eventually(f"{victim} has a process to end", partial(end_program, running, victim, how))
                 hit[victim] += 1
 
     accepted = accept_all(running, how.name, ALERTS, strike)
@@ -86,10 +85,10 @@ def test_every_accepted_alert_is_one_job_in_one_end_and_one_order(running: Stack
     assert set(VICTIMS) <= set(hit)
 
 
-def end(stack: Stack, program: str, how: signal.Signals) -> bool:
-    """Kill a program, or ask it to end; False when it was just gone."""
+def end_program(stack: Stack, program: str, how: signal.Signals) -> bool:
+    """Send a program the signal; return False when it has just ended."""
     try:
-        os.kill(stack.pid_of(program), how if program != "postgres" else IN_HASTE[how])
+        os.kill(stack.pid_of(program), how if program != "postgres" else POSTGRES_SIGNALS[how])
     except ProcessLookupError:
         return False
     return True
@@ -100,7 +99,7 @@ def end(stack: Stack, program: str, how: signal.Signals) -> bool:
 def test_an_up_that_is_frozen_loses_no_alert_and_repeats_none(running: Stack) -> None:
     def strike(done: threading.Event) -> None:
         os.kill(running.pid, signal.SIGSTOP)
-        done.wait()  # programs work on without their supervisor
+        done.wait()  # programs go on without their supervisor
         os.kill(running.pid, signal.SIGCONT)
 
     accepted = accept_all(running, "frozen", ALERTS // 3, strike)
@@ -111,7 +110,7 @@ def test_an_up_that_is_frozen_loses_no_alert_and_repeats_none(running: Stack) ->
 @pytest.mark.long
 @pytest.mark.timeout(1200)
 def test_an_up_that_is_killed_again_and_again_loses_no_alert_and_repeats_none(running: Stack) -> None:
-    """Its short form is test_up.py::test_a_killed_up_leaves_no_orphan_and_the_next_one_loses_nothing."""
+    """The short form is test_up.py::test_a_killed_up_leaves_no_orphan_and_the_next_one_loses_nothing."""
 
     def strike(done: threading.Event) -> None:
         for _ in range(ROUNDS_OF_UP):
@@ -124,8 +123,8 @@ def test_an_up_that_is_killed_again_and_again_loses_no_alert_and_repeats_none(ru
 
 
 def accept_all(stack: Stack, name: str, count: int, strike: Callable[[threading.Event], None]) -> dict[int, str]:
-    """Send so many alerts while `strike` does its work, and return the job of each that was accepted."""
-    eventually("the account is reconciled", lambda: stack.rows("SELECT 1 FROM account WHERE reconciled_at IS NOT NULL"))
+    """Send `count` alerts while `strike` runs; return the job of each accepted alert."""
+    eventually("the account is reconciled", lambda: stack.rows(RECONCILED))
     stack.loosen_rules()
     url = stack.hook(name)
     accepted: dict[int, str] = {}
@@ -147,7 +146,7 @@ def accept_all(stack: Stack, name: str, count: int, strike: Callable[[threading.
     sending.start()
     strike(done)
     sending.join()
-    stack.broker.keep_until_it_answers()
+    stack.broker.wait_until_answering()
     stack.wait_until_running()
     assert count == len(accepted)
     assert count == len(set(accepted.values()))
@@ -155,22 +154,22 @@ def accept_all(stack: Stack, name: str, count: int, strike: Callable[[threading.
 
 
 def assert_each_is_one_job_and_one_order(stack: Stack, accepted: dict[int, str], what: str) -> None:
-    """Wait until all has come to its end, and hold our books against the venue's."""
+    """Wait until every job and order has ended, and compare our orders with the venue's."""
     eventually(
         "every job of an alert has ended",
-        lambda: all(state in TERMINAL for _, state in jobs(stack, accepted)),
+        lambda: all(state in TERMINAL for _, state in job_states(stack, accepted)),
         timeout=240,
     )
     eventually(
-        "no order hangs",
-        lambda: not stack.rows("SELECT 1 FROM orders WHERE state IN ('CREATED', 'SUBMITTING', 'IN_DOUBT')"),
+        "every order is resolved",
+        lambda: not stack.rows(f"SELECT 1 FROM orders WHERE {UNRESOLVED}"),
         timeout=120,
-        explain=lambda: stack.rows(HANGING),
+        explain=lambda: stack.rows(UNRESOLVED_ORDERS),
     )
-    ends = Counter(state for _, state in jobs(stack, accepted))
+    ends = Counter(state for _, state in job_states(stack, accepted))
     at_venue = Counter(tag for tag in entries_at_venue(stack) if tag)
     eventually(
-        "every fill at the venue is known here",
+        "every fill at the venue is recorded here",
         lambda: set(at_venue) <= filled_here(stack),
         timeout=120,
         explain=lambda: stack.rows("SELECT state, count(*) FROM orders WHERE role = 'ENTRY' GROUP BY state"),
@@ -184,19 +183,19 @@ def assert_each_is_one_job_and_one_order(stack: Stack, accepted: dict[int, str],
     assert entries[0][0] == entries[0][1], "one alert became two orders"
 
 
-def jobs(stack: Stack, accepted: dict[int, str]) -> list[tuple[str, str]]:
+def job_states(stack: Stack, accepted: dict[int, str]) -> list[tuple[str, str]]:
     return stack.rows("SELECT id::text, state FROM job WHERE id = ANY(%s::uuid[])", list(accepted.values()))
 
 
 def filled_here(stack: Stack) -> set[str]:
-    """The tags of all filled entries that we know."""
+    """Return the tags of all filled entries in our tables."""
     return {
         row[0] for row in stack.rows("SELECT client_order_id FROM orders WHERE role = 'ENTRY' AND state = 'FILLED'")
     }
 
 
 def entries_at_venue(stack: Stack) -> list[str]:
-    """The tags of all filled entries the simulator knows, legs left out."""
+    """Return the tags of all filled entries at the simulator, without bracket legs."""
     account = stack.rows("SELECT id FROM account")[0][0]
     found = stack.at_venue("/api/Order/search", accountId=account, startTimestamp="2000-01-01T00:00:00Z")["orders"]
     return [

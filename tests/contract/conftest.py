@@ -1,4 +1,4 @@
-"""A gateway client with its real ports, towards the simulator or towards a venue that answers what a test scripts."""
+"""Gateway clients with their real ports, for the simulator or for a venue with scripted answers."""
 
 import json
 import threading
@@ -22,13 +22,13 @@ from tests.fixtures.venue import RunningVenue
 
 Answer = Callable[[dict[str, Any]], tuple[int, dict[str, str], bytes]]
 OpenGateway = Callable[..., GatewayClient]
-# The windows as they are, but that nothing leaves them while a test looks.
+# The windows of the limiter, but so long that no request leaves them during a test.
 LASTING: Mapping[str, Window] = {name: replace(window, span=timedelta(hours=1)) for name, window in WINDOWS.items()}
 
 
 @dataclass
 class NotedCalls:
-    """The gateway's CallLog: keeps what it is told."""
+    """A CallLog that keeps every call."""
 
     calls: list[Call] = field(default_factory=list)
 
@@ -40,7 +40,7 @@ class NotedCalls:
 
 
 class ScriptedVenue:
-    """A venue over a real socket that answers each path as the test says, and remembers what it was asked."""
+    """A venue on a real socket that answers each path as scripted, and records the requests."""
 
     def __init__(self) -> None:
         self.answers: dict[str, Answer] = {}
@@ -62,7 +62,7 @@ class ScriptedVenue:
                 self.wfile.write(content)
 
             def log_message(self, *_: object) -> None:
-                """Say nothing."""
+                """Log nothing."""
 
         self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self.server.daemon_threads = True
@@ -70,7 +70,7 @@ class ScriptedVenue:
         self.thread.start()
 
     def says(self, path: str, **payload: Any) -> None:
-        """Answer success with this payload."""
+        """Answer a path with success and this payload."""
         self.answers_raw(path, json.dumps({"success": True, "errorCode": 0, "errorMessage": None, **payload}))
 
     def answers_raw(self, path: str, text: str, status: int = 200, headers: dict[str, str] | None = None) -> None:
@@ -93,7 +93,7 @@ def calls() -> NotedCalls:
 
 @pytest.fixture
 def hot(redis_url: str) -> "Iterator[redis.Redis]":
-    """Redis, empty."""
+    """An empty Redis."""
     client = patient(redis_url)
     yield client
     client.close()
@@ -101,9 +101,9 @@ def hot(redis_url: str) -> "Iterator[redis.Redis]":
 
 @pytest.fixture
 def open_gateway(hot: "redis.Redis", calls: NotedCalls, monkeypatch: pytest.MonkeyPatch) -> Iterator[OpenGateway]:
-    """Open gateways whose token is kept in Redis, and that wait for answers as long as a slow machine may need.
+    """Open gateways that keep their token in Redis and wait as long for answers as a slow machine needs.
 
-    All are closed at the end.
+    The fixture closes them at the end.
     """
     monkeypatch.setattr(logins, "_LOGIN_AT_MOST_S", LONG.total_seconds())
     opened: list[GatewayClient] = []

@@ -1,4 +1,4 @@
-"""What happens when there is no request left, when the venue says so, and when Redis cannot say."""
+"""The request budget: spent, refused by the venue with a 429, and counted locally while Redis is down."""
 
 import time
 from collections.abc import Iterator
@@ -32,11 +32,11 @@ VALIDATE = "/api/Auth/validate"
 CONTRACT = Contract(MNQ, "MNQH6", "MNQ", Decimal("0.25"), Decimal("0.5"), is_active=True)
 
 
-def ticket(venue: RunningVenue, tag: str = "tw-1") -> OrderRequest:
+def order_request(venue: RunningVenue, tag: str = "tw-1") -> OrderRequest:
     return OrderRequest(account_id=venue.account_id, contract=CONTRACT, side=Side.BUY, quantity=1, tag=tag)
 
 
-def test_without_budget_a_mutation_is_not_sent_and_says_when_it_may_be_while_critical_work_goes_on(
+def test_a_mutation_without_budget_is_not_sent_and_names_the_wait_while_critical_jobs_go_on(
     open_gateway: OpenGateway, venue: RunningVenue
 ) -> None:
     gateway = open_gateway(venue.venue(), limits=True)
@@ -48,22 +48,22 @@ def test_without_budget_a_mutation_is_not_sent_and_says_when_it_may_be_while_cri
     for _ in range(WINDOWS["other"].trading - WINDOWS["other"].bulk):
         trading.accounts()
     with pytest.raises(NotSentError) as caught:
-        trading.place(ticket(venue))
+        trading.place(order_request(venue))
 
     assert isinstance(caught.value, RateLimitedError)
     assert timedelta(0) < caught.value.retry_after <= LASTING["other"].span + timedelta(seconds=1)
     assert [] == venue.requests(PLACE)
-    assert gateway.for_queue(Queue.CRITICAL).place(ticket(venue))
+    assert gateway.for_queue(Queue.CRITICAL).place(order_request(venue))
 
 
-def test_a_429_is_told_to_every_client_and_a_second_is_not_provoked(
+def test_a_429_blocks_every_client_and_causes_no_second_one(
     open_gateway: OpenGateway, venue: RunningVenue, calls: NotedCalls
 ) -> None:
     one, other = (open_gateway(venue.venue(), limits=True) for _ in range(2))
     one.accounts()
     venue.faults(path=PLACE, kind="status", status=429, retry_after=300)
     with pytest.raises(AmbiguousOutcomeError):
-        one.place(ticket(venue))
+        one.place(order_request(venue))
     with pytest.raises(RateLimitedError) as caught:
         other.accounts()
 
@@ -71,30 +71,30 @@ def test_a_429_is_told_to_every_client_and_a_second_is_not_provoked(
     assert 1 == len(calls.of(ACCOUNTS))
 
 
-class Noted(RedisLimiter):
-    """The limiter, which notes for how long it lets nobody ask."""
+class RecordingLimiter(RedisLimiter):
+    """The limiter, which also remembers the pause after the last 429."""
 
     pause = timedelta(0)
 
-    def refused(self, budget: str, retry_after: timedelta | None) -> timedelta:
-        self.pause = super().refused(budget, retry_after)
+    def record_refusal(self, budget: str, retry_after: timedelta | None) -> timedelta:
+        self.pause = super().record_refusal(budget, retry_after)
         return self.pause
 
 
-def test_a_429_that_does_not_say_for_how_long_is_taken_for_a_second(
+def test_a_429_without_retry_after_pauses_for_a_second(
     open_gateway: OpenGateway, venue: RunningVenue, hot: "redis.Redis"
 ) -> None:
-    limiter = Noted(hot, venue.venue())
+    limiter = RecordingLimiter(hot, venue.venue())
     gateway = open_gateway(venue.venue(), limiter=limiter)
     gateway.get_ready()
     venue.faults(path=PLACE, kind="status", status=429)
     with pytest.raises(AmbiguousOutcomeError):
-        gateway.place(ticket(venue))
+        gateway.place(order_request(venue))
 
     assert timedelta(seconds=0.5) < limiter.pause <= timedelta(seconds=1.25)
 
 
-def test_how_long_to_stay_away_may_be_told_in_seconds(open_gateway: OpenGateway, scripted: ScriptedVenue) -> None:
+def test_retry_after_may_be_in_seconds(open_gateway: OpenGateway, scripted: ScriptedVenue) -> None:
     scripted.answers_raw(ACCOUNTS, "", status=429, headers={"Retry-After": "7"})
     with pytest.raises(RateLimitedError) as caught:
         open_gateway(scripted.venue()).accounts()
@@ -102,53 +102,51 @@ def test_how_long_to_stay_away_may_be_told_in_seconds(open_gateway: OpenGateway,
     assert timedelta(seconds=7) == caught.value.retry_after
 
 
-def test_how_long_to_stay_away_may_be_told_as_a_date(open_gateway: OpenGateway, scripted: ScriptedVenue) -> None:
-    at = machine_now().replace(microsecond=0) + timedelta(seconds=200)  # with time to spare until it is one second
+def test_retry_after_may_be_a_date(open_gateway: OpenGateway, scripted: ScriptedVenue) -> None:
+    at = machine_now().replace(microsecond=0) + timedelta(seconds=200)  # far enough from the shortest pause, one second
     scripted.answers_raw(ACCOUNTS, "", status=429, headers={"Retry-After": format_datetime(at, usegmt=True)})
-    asked_at = machine_now()
+    sent_at = machine_now()
     with pytest.raises(RateLimitedError) as caught:
         open_gateway(scripted.venue()).accounts()
 
-    assert at - machine_now() <= caught.value.retry_after <= at - asked_at
+    assert at - machine_now() <= caught.value.retry_after <= at - sent_at
 
 
-class Closed(NoLimiter):
-    """A limiter that lets nothing through the next time it is asked, and says that it soon will."""
+class ClosedOnceLimiter(NoLimiter):
+    """A limiter that refuses the next request, with a short wait, and allows those after it."""
 
-    soon = timedelta(seconds=0.4)
+    short_wait = timedelta(seconds=0.4)
     is_closed = True
 
     @contextmanager
-    def counted(self, _budget: str, _queue: Queue) -> Iterator[None]:
+    def count_request(self, _budget: str, _queue: Queue) -> Iterator[None]:
         was_closed, self.is_closed = self.is_closed, False
         if was_closed:
-            raise RateLimitedError("no request is left", self.soon)
+            raise RateLimitedError("no request is left", self.short_wait)
         yield
 
 
-def test_a_short_wait_is_waited_by_a_read_and_never_by_a_mutation(
-    open_gateway: OpenGateway, venue: RunningVenue
-) -> None:
+def test_a_read_waits_for_a_short_time_and_a_mutation_never(open_gateway: OpenGateway, venue: RunningVenue) -> None:
     open_gateway(venue.venue()).get_ready()
-    limiter = Closed()
+    limiter = ClosedOnceLimiter()
     gateway = open_gateway(venue.venue(), limiter=limiter)
     with pytest.raises(NotSentError):
-        gateway.place(ticket(venue))
+        gateway.place(order_request(venue))
     assert [] == venue.requests(PLACE)
     limiter.is_closed = True
     began = time.monotonic()
 
     assert gateway.accounts()
-    assert limiter.soon.total_seconds() <= time.monotonic() - began
+    assert limiter.short_wait.total_seconds() <= time.monotonic() - began
 
 
-def test_a_token_half_through_its_life_is_renewed_by_one_read_and_by_no_mutation(
+def test_a_token_due_for_renewal_is_renewed_by_one_read_and_by_no_mutation(
     open_gateway: OpenGateway, venue: RunningVenue, calls: NotedCalls, hot: "redis.Redis"
 ) -> None:
     gateway = open_gateway(venue.venue())
     text = gateway.token()
     RedisTokenStore(hot, venue.venue()).put(Token(text, machine_now(), machine_now() + timedelta(hours=12)))
-    gateway.place(ticket(venue))
+    gateway.place(order_request(venue))
     assert [] == calls.of(VALIDATE)
     for client in (gateway, open_gateway(venue.venue())):
         client.accounts()
@@ -158,7 +156,7 @@ def test_a_token_half_through_its_life_is_renewed_by_one_read_and_by_no_mutation
     assert text != gateway.token()
 
 
-def test_a_token_that_cannot_be_renewed_serves_on(
+def test_a_token_that_cannot_be_renewed_stays_in_use(
     open_gateway: OpenGateway, venue: RunningVenue, hot: "redis.Redis"
 ) -> None:
     gateway = open_gateway(venue.venue())
@@ -171,20 +169,20 @@ def test_a_token_that_cannot_be_renewed_serves_on(
     assert text == gateway.token()
 
 
-def test_an_exit_passes_while_redis_is_away(venue: RunningVenue, calls: NotedCalls) -> None:
-    away = connect(f"redis://127.0.0.1:{free_port()}/0")
-    where = venue.venue()
-    limiter = RedisLimiter(away, where, windows=LASTING)
-    client = GatewayClient(where, RedisTokenStore(away, where), limiter, calls, timeout=LONG)
+def test_an_exit_is_sent_while_redis_is_down(venue: RunningVenue, calls: NotedCalls) -> None:
+    unreachable = connect(f"redis://127.0.0.1:{free_port()}/0")
+    settings = venue.venue()
+    limiter = RedisLimiter(unreachable, settings, windows=LASTING)
+    client = GatewayClient(settings, RedisTokenStore(unreachable, settings), limiter, calls, timeout=LONG)
     gateway = client.for_queue(Queue.CRITICAL)
-    gateway.place(ticket(venue))
+    gateway.place(order_request(venue))
     for number in range(12):
         gateway.positions(venue.account_id)
-        gateway.place(ticket(venue, f"tw-more-{number}"))
+        gateway.place(order_request(venue, f"tw-more-{number}"))
     until(lambda: venue.position() > 0, what="a fill")
     gateway.close_contract(venue.account_id, MNQ)
 
     assert 1 == len(calls.of(LOGIN))
     assert {Queue.CRITICAL} == {call.queue for call in calls.calls}
     client.close()
-    away.close()
+    unreachable.close()

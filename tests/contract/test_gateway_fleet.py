@@ -1,4 +1,4 @@
-"""Many processes, one budget: the venue never has to say 429."""
+"""Many processes, one budget: the venue never answers 429."""
 
 from collections import Counter
 
@@ -16,8 +16,8 @@ from tests.fixtures.venue import StartVenue
 BARS, ACCOUNTS = "/api/History/retrieveBars", "/api/Account/search"
 
 
-def strict() -> None:
-    """Let the venue's windows slide as fast as ours, and allow no request more than we take."""
+def set_strict_limits() -> None:
+    """Make the venue's windows as short as ours, and its limits equal to ours."""
     bars, other = (
         (window.most, window.span.total_seconds())
         for window in (hammer.WINDOWS_HERE["bars"], hammer.WINDOWS_HERE["other"])
@@ -26,16 +26,16 @@ def strict() -> None:
 
 
 @pytest.mark.timeout(240)
-def test_five_processes_that_ask_as_fast_as_they_may_meet_no_429(
+def test_five_processes_at_full_speed_get_no_429(
     start_venue: StartVenue, redis_url: str, open_gateway: OpenGateway
 ) -> None:
-    venue = start_venue(limits=True, change=strict)
-    open_gateway(venue.venue()).get_ready()  # else they wait for one another's login
-    # Most requests take long on their way: the venue counts them later than we sent them.
+    venue = start_venue(limits=True, change=set_strict_limits)
+    open_gateway(venue.venue()).get_ready()  # otherwise they wait for each other's login
+    # Most requests are delayed: the venue counts them later than we send them.
     venue.faults(path=BARS, kind="delay_before", seconds=0.5, count=40)
-    is_over, told = forks.Event(), forks.SimpleQueue()
-    asks = [(venue.url, redis_url, queue, is_over, told) for queue in Queue]
-    fleet = [forks.Process(target=hammer.main, args=arguments, daemon=True) for arguments in asks]
+    is_over, results = forks.Event(), forks.SimpleQueue()
+    arguments_of_all = [(venue.url, redis_url, queue, is_over, results) for queue in Queue]
+    fleet = [forks.Process(target=hammer.main, args=arguments, daemon=True) for arguments in arguments_of_all]
     for process in fleet:
         process.start()
 
@@ -53,8 +53,8 @@ def test_five_processes_that_ask_as_fast_as_they_may_meet_no_429(
             process.join(100)
             process.kill()
     assert {0} == {process.exitcode for process in fleet}
-    came = [told.get() for _ in fleet]
-    statuses = sum((statuses for statuses, _ in came), Counter[str]())
+    counts_of_all = [results.get() for _ in fleet]
+    statuses = sum((statuses for statuses, _ in counts_of_all), Counter[str]())
 
     assert ["200"] == list(statuses)
-    assert all(limited > 0 for _, limited in came)
+    assert all(limited > 0 for _, limited in counts_of_all)

@@ -1,4 +1,4 @@
-"""Logging in through the gateway: once for all, again when a token ends, and never with a secret in sight."""
+"""Logging in through the gateway: once for all processes, again after a token ends, with no secret in any message."""
 
 import json
 import logging
@@ -29,7 +29,7 @@ def test_many_threads_and_clients_share_one_login(
     assert 1 == len(calls.of(LOGIN))
 
 
-def test_a_token_that_ended_costs_a_read_one_login_and_one_more_call(
+def test_a_read_with_an_ended_token_logs_in_and_is_sent_again(
     gateway: GatewayClient, venue: RunningVenue, calls: NotedCalls
 ) -> None:
     gateway.accounts()
@@ -40,7 +40,7 @@ def test_a_token_that_ended_costs_a_read_one_login_and_one_more_call(
     assert 2 == len(calls.of(LOGIN))
 
 
-def test_threads_that_meet_one_dead_token_log_in_once(
+def test_threads_with_an_ended_token_log_in_once(
     gateway: GatewayClient, venue: RunningVenue, calls: NotedCalls
 ) -> None:
     gateway.accounts()
@@ -52,7 +52,7 @@ def test_threads_that_meet_one_dead_token_log_in_once(
     assert 2 == len(calls.of(LOGIN))
 
 
-def test_a_401_that_stays_is_the_venue_s_fault_and_ends(gateway: GatewayClient, venue: RunningVenue) -> None:
+def test_a_persistent_401_ends_as_a_retryable_error(gateway: GatewayClient, venue: RunningVenue) -> None:
     venue.faults(path=ACCOUNTS, kind="status", status=401, count=50)
     with pytest.raises(RetryableError):
         gateway.accounts()
@@ -60,7 +60,7 @@ def test_a_401_that_stays_is_the_venue_s_fault_and_ends(gateway: GatewayClient, 
     assert len(venue.requests(ACCOUNTS)) <= 6
 
 
-def test_a_wrong_key_is_refused_and_the_key_is_not_told(
+def test_a_wrong_key_is_refused_and_appears_in_no_message(
     open_gateway: OpenGateway, venue: RunningVenue, calls: NotedCalls, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.DEBUG)
@@ -74,7 +74,7 @@ def test_a_wrong_key_is_refused_and_the_key_is_not_told(
 @pytest.mark.parametrize(
     ("code", "kind"), [(7, CredentialsRefusedError), (8, VenueDownError), (9, CredentialsRefusedError)]
 )
-def test_a_login_the_venue_fails_is_sorted_by_whose_fault_it_is(
+def test_a_failed_login_raises_the_error_of_its_code(
     gateway: GatewayClient, venue: RunningVenue, code: int, kind: type[TickworkError]
 ) -> None:
     venue.faults(path=LOGIN, kind="reject", error_code=code, count=5)
@@ -89,33 +89,33 @@ def test_no_secret_is_in_any_message_log_or_call(
     caplog.set_level(logging.DEBUG)
     gateway.accounts()
     token = gateway.token()
-    told = []
+    messages = []
     for path, ask in ((ACCOUNTS, gateway.accounts), ("/api/Order/cancel", lambda: gateway.cancel(1, 1))):
         venue.faults(path=path, kind=fault, count=3)
         with pytest.raises(TickworkError) as caught:
             ask()
-        told.append(f"{caught.value!r} {caught.value.__cause__!r}")
+        messages.append(f"{caught.value!r} {caught.value.__cause__!r}")
 
-    everything = f"{told} {caplog.text} {calls.calls}"
+    everything = f"{messages} {caplog.text} {calls.calls}"
     assert token not in everything
     assert venue.key not in everything
 
 
-def test_a_login_without_a_token_in_it_is_no_login(open_gateway: OpenGateway, scripted: ScriptedVenue) -> None:
+def test_a_login_answer_without_a_token_is_an_error(open_gateway: OpenGateway, scripted: ScriptedVenue) -> None:
     scripted.says(LOGIN, token=None)
     gateway = open_gateway(scripted.venue())
     with pytest.raises(TickworkError):
         gateway.accounts()
 
 
-def test_a_venue_that_repeats_our_secrets_does_not_make_us_tell_them(
+def test_secrets_repeated_by_the_venue_appear_in_no_message(
     open_gateway: OpenGateway, scripted: ScriptedVenue, calls: NotedCalls, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.DEBUG)
     venue = scripted.venue()
     gateway = open_gateway(venue)
     text = gateway.token()
-    told = [repr(gateway), repr(venue), repr(token_of(text, machine_now()))]
+    messages = [repr(gateway), repr(venue), repr(token_of(text, machine_now()))]
     echo = f"{text} of {venue.key}"
     for status, body in (
         (400, echo),
@@ -125,8 +125,8 @@ def test_a_venue_that_repeats_our_secrets_does_not_make_us_tell_them(
         scripted.answers_raw("/api/Position/searchOpen", body, status=status)
         with pytest.raises(TickworkError) as caught:
             gateway.positions(1)
-        told.append("".join(traceback.format_exception(caught.value)))
-    everything = f"{told} {calls.calls} {caplog.text}"
+        messages.append("".join(traceback.format_exception(caught.value)))
+    everything = f"{messages} {calls.calls} {caplog.text}"
 
     assert "***" in everything
     assert text not in everything

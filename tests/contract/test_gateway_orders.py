@@ -1,4 +1,4 @@
-"""Orders through the gateway: signs, refusals, and every way an answer can go astray, against the simulator."""
+"""Orders through the gateway: signs, refusals, and every way to lose an answer, against the simulator."""
 
 from collections import Counter
 from dataclasses import replace
@@ -30,7 +30,7 @@ CONTRACT = Contract(MNQ, "MNQH6", "MNQ", Decimal("0.25"), Decimal("0.5"), is_act
 def place(gateway: GatewayClient, venue: RunningVenue, **changes: Any) -> int:
     wanted: dict[str, Any] = {
         "account_id": venue.account_id, "contract": CONTRACT, "side": Side.BUY, "quantity": 1, "tag": "tw-1",
-        "stop_loss_ticks": 4000, "take_profit_ticks": 5000,  # which no price comes to while a test looks
+        "stop_loss_ticks": 4000, "take_profit_ticks": 5000,  # no price reaches them during a test
     }  # fmt: skip
     return gateway.place(OrderRequest(**wanted | changes))
 
@@ -41,7 +41,7 @@ def states(gateway: GatewayClient, venue: RunningVenue) -> dict[str | None, Orde
 
 
 @pytest.mark.parametrize(("side", "direction"), [(Side.BUY, Direction.LONG), (Side.SELL, Direction.SHORT)])
-def test_a_bracket_leaves_signed_and_its_legs_come_to_life_on_the_right_side(
+def test_a_bracket_is_sent_signed_and_its_legs_work_on_the_right_side(
     gateway: GatewayClient, venue: RunningVenue, side: Side, direction: Direction
 ) -> None:
     stop, target = -4000 * side.sign, 5000 * side.sign
@@ -80,7 +80,7 @@ def test_a_cancelled_order_is_cancelled_and_a_closed_contract_is_flat(
     assert OrderState.CANCELLED is states(gateway, venue)["tw-1-SL"]
 
 
-def test_cancelling_or_closing_what_is_not_there_is_refused_definitely(
+def test_cancelling_a_missing_order_or_position_is_definitely_refused(
     gateway: GatewayClient, venue: RunningVenue
 ) -> None:
     with pytest.raises(RefusedError):
@@ -89,12 +89,12 @@ def test_cancelling_or_closing_what_is_not_there_is_refused_definitely(
         gateway.close_contract(venue.account_id, MNQ)
 
 
-def test_what_the_venue_rejects_comes_with_its_words(gateway: GatewayClient, venue: RunningVenue) -> None:
+def test_a_rejection_contains_the_message_of_the_venue(gateway: GatewayClient, venue: RunningVenue) -> None:
     with pytest.raises(OrderRejectedError, match="Price should be at least 4 ticks away"):
         place(gateway, venue, stop_loss_ticks=1)
 
 
-def test_a_tag_that_is_taken_says_so_and_is_no_rejection(gateway: GatewayClient, venue: RunningVenue) -> None:
+def test_a_used_tag_raises_its_own_error_and_is_no_rejection(gateway: GatewayClient, venue: RunningVenue) -> None:
     place(gateway, venue)
     with pytest.raises(TagInUseError, match="already in use"):
         place(gateway, venue)
@@ -104,15 +104,13 @@ def test_a_tag_that_is_taken_says_so_and_is_no_rejection(gateway: GatewayClient,
 
 @pytest.mark.parametrize("code", [1, 2, 3, 4, 5, 8, 9, 10])
 def test_every_definite_code_is_a_rejection(gateway: GatewayClient, venue: RunningVenue, code: int) -> None:
-    venue.faults(path=PLACE, kind="reject", error_code=code, message="the venue's words")
-    with pytest.raises(OrderRejectedError, match="the venue's words"):
+    venue.faults(path=PLACE, kind="reject", error_code=code, message="a message of the venue")
+    with pytest.raises(OrderRejectedError, match="a message of the venue"):
         place(gateway, venue)
 
 
 @pytest.mark.parametrize("code", [6, 7])
-def test_pending_and_unknown_leave_it_open_what_happened(
-    gateway: GatewayClient, venue: RunningVenue, code: int
-) -> None:
+def test_the_codes_pending_and_unknown_are_ambiguous(gateway: GatewayClient, venue: RunningVenue, code: int) -> None:
     venue.faults(path=PLACE, kind="reject", error_code=code)
     with pytest.raises(AmbiguousOutcomeError):
         place(gateway, venue)
@@ -130,9 +128,7 @@ def test_an_answer_lost_after_placing_is_ambiguous_and_the_order_is_found_by_its
     assert 1 == len(venue.requests(PLACE))
 
 
-def test_a_request_lost_on_its_way_is_as_ambiguous_and_is_not_sent_again_by_itself(
-    gateway: GatewayClient, venue: RunningVenue
-) -> None:
+def test_a_lost_request_is_ambiguous_and_is_not_sent_again(gateway: GatewayClient, venue: RunningVenue) -> None:
     gateway.accounts()
     venue.faults(path=PLACE, kind="lose_before")
     with pytest.raises(AmbiguousOutcomeError):
@@ -143,7 +139,7 @@ def test_a_request_lost_on_its_way_is_as_ambiguous_and_is_not_sent_again_by_itse
 
 
 @pytest.mark.parametrize("status", [500, 502, 503])
-def test_a_server_error_is_ambiguous_and_not_sent_again_by_itself(
+def test_a_mutation_with_a_server_error_is_ambiguous_and_is_not_sent_again(
     gateway: GatewayClient, venue: RunningVenue, status: int
 ) -> None:
     venue.faults(path=PLACE, kind="status", status=status)
@@ -153,28 +149,28 @@ def test_a_server_error_is_ambiguous_and_not_sent_again_by_itself(
     assert 1 == len(venue.requests(PLACE))
 
 
-def test_an_answer_that_comes_too_late_is_ambiguous(
+def test_a_late_answer_is_ambiguous(
     gateway: GatewayClient, open_gateway: OpenGateway, venue: RunningVenue, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     gateway.get_ready()
-    for module in (requester, transport):  # getting ready takes no time, or it would be too late to send it
+    for module in (requester, transport):  # logging in takes no time, otherwise it would be too late to send
         monkeypatch.setattr(module, "monotonic", lambda: 0.0)
     for number in range(1, 9):
-        # The first who waits until the venue has the order: on a slow machine that may take long.
-        hasty = open_gateway(venue.venue(), timeout=timedelta(seconds=0.5 * 2**number))
+        # Increase the timeout until the venue has the order: a slow machine may take long.
+        impatient = open_gateway(venue.venue(), timeout=timedelta(seconds=0.5 * 2**number))
         venue.faults(path=PLACE, kind="delay", seconds=600)
         with pytest.raises(AmbiguousOutcomeError):
-            place(hasty, venue, tag=f"tw-{number}")
+            place(impatient, venue, tag=f"tw-{number}")
         if f"tw-{number}" in states(gateway, venue):
             break
 
-    asked = Counter(body["customTag"] for body in venue.requests(PLACE))
-    assert 1 == asked[f"tw-{number}"]
-    assert {1} == set(asked.values())  # one that left before the venue had read it may be missing
+    sent = Counter(body["customTag"] for body in venue.requests(PLACE))
+    assert 1 == sent[f"tw-{number}"]
+    assert {1} == set(sent.values())  # one the client gave up before the venue read it may be missing
 
 
 @pytest.mark.parametrize("is_logged_in", [True, False])
-def test_a_refused_connection_is_certainly_not_sent(
+def test_a_request_on_a_refused_connection_is_certainly_not_sent(
     gateway: GatewayClient, venue: RunningVenue, *, is_logged_in: bool
 ) -> None:
     if is_logged_in:
@@ -184,18 +180,18 @@ def test_a_refused_connection_is_certainly_not_sent(
         place(gateway, venue)
 
 
-def test_a_name_that_does_not_resolve_is_certainly_not_sent(
+def test_a_request_to_an_unknown_host_is_certainly_not_sent(
     open_gateway: OpenGateway, venue: RunningVenue, hot: "redis.Redis"
 ) -> None:
     nowhere = replace(venue.venue(), url="https://nowhere.invalid")
     gateway = open_gateway(nowhere)
-    # A login kept from before the network was lost.
+    # A login from before the network was lost.
     RedisTokenStore(hot, nowhere).put(token_of("a-token", machine_now()))
     with pytest.raises(NotSentError):
         place(gateway, venue)
 
 
-def test_a_401_on_a_mutation_is_certainly_not_done_and_the_next_try_logs_in_first(
+def test_a_mutation_with_a_401_is_certainly_not_done_and_the_next_attempt_logs_in_first(
     gateway: GatewayClient, venue: RunningVenue, calls: NotedCalls
 ) -> None:
     gateway.accounts()
@@ -212,7 +208,7 @@ def test_a_401_on_a_mutation_is_certainly_not_done_and_the_next_try_logs_in_firs
 
 
 @pytest.mark.parametrize("fault", ["lose_before", "lose_answer_after", "status 500", "status 429"])
-def test_trap_15_a_mutation_without_a_clear_answer_is_sent_once_and_found_or_not_by_its_tag(
+def test_trap_15_a_mutation_without_a_clear_answer_is_sent_once_and_its_tag_shows_the_outcome(
     gateway: GatewayClient, venue: RunningVenue, fault: str
 ) -> None:
     gateway.accounts()
@@ -225,7 +221,7 @@ def test_trap_15_a_mutation_without_a_clear_answer_is_sent_once_and_found_or_not
     assert (fault == "lose_answer_after") is ("tw-1" in states(gateway, venue))
 
 
-def test_the_real_venue_is_not_even_asked_for_an_account_whose_live_orders_are_off(
+def test_nothing_is_sent_to_the_real_venue_for_an_account_whose_live_orders_are_off(
     open_gateway: OpenGateway, venue: RunningVenue, calls: NotedCalls
 ) -> None:
     gateway = open_gateway(replace(venue.venue(), is_simulator=False))
@@ -241,18 +237,18 @@ def test_the_real_venue_is_not_even_asked_for_an_account_whose_live_orders_are_o
 
 
 class Switch:
-    """A switch that notes what it was asked."""
+    """A switch that remembers its checks."""
 
     def __init__(self, *, is_on: bool) -> None:
         self.is_on = is_on
-        self.asked: list[tuple[int, bool]] = []
+        self.checks: list[tuple[int, bool]] = []
 
     def lets_through(self, account_id: int, *, is_entry: bool) -> bool:
-        self.asked.append((account_id, is_entry))
+        self.checks.append((account_id, is_entry))
         return self.is_on
 
 
-def test_the_live_switch_is_asked_for_each_order_and_knows_entries_from_exits(
+def test_the_live_switch_checks_each_order_and_distinguishes_entries_from_exits(
     open_gateway: OpenGateway, venue: RunningVenue
 ) -> None:
     switch = Switch(is_on=True)
@@ -265,4 +261,4 @@ def test_the_live_switch_is_asked_for_each_order_and_knows_entries_from_exits(
     with pytest.raises(RefusedError, match="tickwork accounts live 20001 on"):
         gateway.close_contract(venue.account_id, MNQ)
 
-    assert [(venue.account_id, True), (venue.account_id, False), (venue.account_id, False)] == switch.asked
+    assert [(venue.account_id, True), (venue.account_id, False), (venue.account_id, False)] == switch.checks

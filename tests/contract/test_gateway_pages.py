@@ -1,4 +1,4 @@
-"""Paging and prices: whatever the venue's page size, every bar comes once, in order, exact to the tick."""
+"""Paging and prices: with any page size of the venue, every bar comes once, in order, exact to the tick."""
 
 import json
 from datetime import timedelta
@@ -20,7 +20,7 @@ CONTRACT = Contract("CON.F.US.MNQ.H26", "MNQH6", "MNQ", Decimal("0.25"), Decimal
 
 
 def serve_bars(scripted: ScriptedVenue, count: int, most: int) -> None:
-    """Hold `count` minutes up to OPEN_AT; answer the newest `most` of a window, newest first, end included."""
+    """Serve `count` minutes up to OPEN_AT; answer the newest `most` of a window, newest first, end included."""
     starts = [OPEN_AT - number * MINUTE for number in range(count + 1)]
 
     def answer(body: dict[str, Any]) -> tuple[int, dict[str, str], bytes]:
@@ -33,7 +33,7 @@ def serve_bars(scripted: ScriptedVenue, count: int, most: int) -> None:
     scripted.answers[BARS] = answer
 
 
-def test_more_than_a_page_comes_whole(open_gateway: OpenGateway, scripted: ScriptedVenue) -> None:
+def test_bars_over_several_pages_come_complete(open_gateway: OpenGateway, scripted: ScriptedVenue) -> None:
     serve_bars(scripted, 20_500, most=20_000)
     wanted = Span(OPEN_AT - timedelta(minutes=20_500), OPEN_AT)
     bars = open_gateway(scripted.venue()).bars(CONTRACT, wanted)
@@ -42,9 +42,7 @@ def test_more_than_a_page_comes_whole(open_gateway: OpenGateway, scripted: Scrip
     assert 2 == [path for path, _ in scripted.asked].count(BARS)
 
 
-def test_a_venue_that_silently_gives_a_thousand_is_asked_for_the_rest(
-    open_gateway: OpenGateway, scripted: ScriptedVenue
-) -> None:
+def test_a_page_of_a_thousand_bars_is_followed_by_the_next(open_gateway: OpenGateway, scripted: ScriptedVenue) -> None:
     serve_bars(scripted, 2_500, most=1_000)
     wanted = Span(OPEN_AT - timedelta(minutes=2_500), OPEN_AT)
     bars = open_gateway(scripted.venue()).bars(CONTRACT, wanted)
@@ -52,7 +50,7 @@ def test_a_venue_that_silently_gives_a_thousand_is_asked_for_the_rest(
     assert [wanted.start + number * MINUTE for number in range(2_500)] == [bar.start for bar in bars]
 
 
-def test_an_empty_answer_ends_it(open_gateway: OpenGateway, scripted: ScriptedVenue) -> None:
+def test_an_empty_page_ends_the_read(open_gateway: OpenGateway, scripted: ScriptedVenue) -> None:
     serve_bars(scripted, 0, most=20_000)
 
     assert [] == open_gateway(scripted.venue()).bars(CONTRACT, Span(OPEN_AT - timedelta(days=1), OPEN_AT - MINUTE))
@@ -75,7 +73,7 @@ def test_working_orders_over_many_pages_come_once_each(open_gateway: OpenGateway
 
 
 @given(root=st.sampled_from(sorted(ROOTS)), ticks=st.integers(1, 10_000_000), zeros=st.integers(0, 4))
-def test_a_price_on_the_wire_is_its_ticks_exactly(root: str, ticks: int, zeros: int) -> None:
+def test_a_price_is_parsed_exactly_to_its_ticks(root: str, ticks: int, zeros: int) -> None:
     tick_size = ROOTS[root].tick_size
     price = f"{ticks * tick_size:f}"
     written = price + ("0" * zeros if "." in price else "." + "0" * zeros if zeros else "")

@@ -1,4 +1,4 @@
-"""What the gateway reads: from the simulator, and from a venue whose answers are odd, broken or late."""
+"""Reads through the gateway: from the simulator, and from a venue with unusual, broken or late answers."""
 
 import json
 from collections.abc import Callable
@@ -39,7 +39,9 @@ def test_a_contract_the_venue_does_not_know_is_none(gateway: GatewayClient) -> N
     assert gateway.contract("CON.F.US.NOPE.Z26") is None
 
 
-def test_closed_minutes_come_oldest_first_whole_and_in_one_request(gateway: GatewayClient, venue: RunningVenue) -> None:
+def test_closed_minutes_come_complete_oldest_first_and_in_one_request(
+    gateway: GatewayClient, venue: RunningVenue
+) -> None:
     wanted = Span(OPEN_AT - timedelta(minutes=90), OPEN_AT)
     bars = gateway.bars(CONTRACT, wanted)
 
@@ -47,7 +49,7 @@ def test_closed_minutes_come_oldest_first_whole_and_in_one_request(gateway: Gate
     assert 1 == len(venue.requests(BARS))
 
 
-def test_the_minute_under_way_is_not_a_bar(gateway: GatewayClient, venue: RunningVenue) -> None:
+def test_the_forming_minute_is_not_a_bar(gateway: GatewayClient, venue: RunningVenue) -> None:
     bars = gateway.bars(CONTRACT, Span(OPEN_AT - timedelta(minutes=5), OPEN_AT + timedelta(minutes=5)))
 
     assert bars
@@ -68,7 +70,7 @@ def test_a_contract_without_bars_is_refused(gateway: GatewayClient) -> None:
 
 
 @pytest.mark.parametrize("fault", [{"kind": "lose_before"}, {"kind": "status", "status": 503}])
-def test_a_read_that_fails_once_is_asked_again(
+def test_a_read_that_fails_once_is_retried(
     gateway: GatewayClient, venue: RunningVenue, calls: NotedCalls, fault: dict[str, Any]
 ) -> None:
     gateway.accounts()
@@ -80,7 +82,7 @@ def test_a_read_that_fails_once_is_asked_again(
     assert calls.of(ACCOUNTS)[1].error is not None
 
 
-def test_a_read_of_a_venue_that_is_down_ends_retryable(gateway: GatewayClient, venue: RunningVenue) -> None:
+def test_a_read_of_a_venue_that_is_down_raises_a_retryable_error(gateway: GatewayClient, venue: RunningVenue) -> None:
     venue.faults(path=ACCOUNTS, kind="status", status=500, count=50)
     with pytest.raises(VenueDownError):
         gateway.accounts()
@@ -88,7 +90,9 @@ def test_a_read_of_a_venue_that_is_down_ends_retryable(gateway: GatewayClient, v
     assert len(venue.requests(ACCOUNTS)) <= 4
 
 
-def test_too_many_requests_is_not_asked_again_and_says_when(open_gateway: OpenGateway, scripted: ScriptedVenue) -> None:
+def test_a_read_with_a_429_is_not_retried_and_names_the_wait(
+    open_gateway: OpenGateway, scripted: ScriptedVenue
+) -> None:
     scripted.answers_raw(ACCOUNTS, "", status=429, headers={"Retry-After": "7"})
     with pytest.raises(RateLimitedError) as caught:
         open_gateway(scripted.venue()).accounts()
@@ -97,7 +101,7 @@ def test_too_many_requests_is_not_asked_again_and_says_when(open_gateway: OpenGa
     assert 1 == [path for path, _ in scripted.asked].count(ACCOUNTS)
 
 
-def test_our_own_limit_is_met_before_the_venue_s_and_nothing_is_sent(
+def test_our_limit_applies_before_the_limit_of_the_venue_and_nothing_is_sent(
     open_gateway: OpenGateway, start_venue: Callable[..., RunningVenue]
 ) -> None:
     venue = start_venue(limits=True, change=stand_still_for_limits)
@@ -125,15 +129,13 @@ def test_our_own_limit_is_met_before_the_venue_s_and_nothing_is_sent(
         json.dumps({"success": False, "errorCode": 0, "positions": []}),
     ],
 )
-def test_an_answer_that_cannot_be_believed_is_not_taken_for_flat(
-    open_gateway: OpenGateway, scripted: ScriptedVenue, text: str
-) -> None:
+def test_an_invalid_answer_does_not_mean_flat(open_gateway: OpenGateway, scripted: ScriptedVenue, text: str) -> None:
     scripted.answers_raw(POSITIONS, text)
     with pytest.raises(VenueDownError):
         open_gateway(scripted.venue()).positions(1)
 
 
-def test_an_order_with_numbers_we_do_not_know_is_unknown_and_times_without_offset_are_utc(
+def test_an_order_with_unknown_codes_is_in_doubt_and_times_without_offset_are_utc(
     open_gateway: OpenGateway, scripted: ScriptedVenue
 ) -> None:
     order = {
@@ -143,7 +145,7 @@ def test_an_order_with_numbers_we_do_not_know_is_unknown_and_times_without_offse
     scripted.says("/api/Order/search", orders=[order])
     (found,) = open_gateway(scripted.venue()).orders_since(1, OPEN_AT)
 
-    assert ("UNKNOWN", "UNKNOWN", "SELL", None) == (found.state, found.type, found.side, found.tag)
+    assert ("IN_DOUBT", "UNKNOWN", "SELL", None) == (found.state, found.type, found.side, found.tag)
     assert datetime(2026, 3, 10, 15, 0, 0, 123456, tzinfo=UTC) == found.created_market_at
 
 
@@ -162,7 +164,7 @@ def test_a_redirect_is_not_followed(open_gateway: OpenGateway, scripted: Scripte
         open_gateway(scripted.venue()).accounts()
 
 
-def test_a_call_that_the_venue_refuses_is_written_down_as_an_error(gateway: GatewayClient, calls: NotedCalls) -> None:
+def test_a_refused_call_is_recorded_as_an_error(gateway: GatewayClient, calls: NotedCalls) -> None:
     with pytest.raises(RefusedError):
         gateway.positions(999)
 

@@ -1,4 +1,4 @@
-"""What the venue says and does not mean: each of these has cost somebody money."""
+"""Traps of the venue's API: answers that are easy to misread, each known to have cost traders money."""
 
 import json
 from datetime import UTC, datetime, timedelta
@@ -22,26 +22,26 @@ from tests.fixtures.venue import MNQ, OPEN_AT, RunningVenue
 
 PLACE, BARS, ORDERS = "/api/Order/place", "/api/History/retrieveBars", "/api/Order/search"
 CONTRACT = Contract(MNQ, "MNQH6", "MNQ", Decimal("0.25"), Decimal("0.5"), is_active=True)
-TICKET = OrderRequest(account_id=1, contract=CONTRACT, side=Side.BUY, quantity=1, tag="tw-1")
+ORDER_REQUEST = OrderRequest(account_id=1, contract=CONTRACT, side=Side.BUY, quantity=1, tag="tw-1")
 ORDER = {"id": 1, "accountId": 1, "contractId": MNQ, "creationTimestamp": "2026-03-10T15:00:00+00:00", "status": 1,
          "type": 1, "side": 0, "size": 2, "fillVolume": 0}  # fmt: skip
 
 
 @pytest.fixture
-def asked(open_gateway: OpenGateway, scripted: ScriptedVenue) -> GatewayClient:
+def client(open_gateway: OpenGateway, scripted: ScriptedVenue) -> GatewayClient:
     """A client of the scripted venue."""
     return open_gateway(scripted.venue())
 
 
 def test_trap_01_status_200_is_no_success_and_neither_is_an_order_id(
-    asked: GatewayClient, scripted: ScriptedVenue
+    client: GatewayClient, scripted: ScriptedVenue
 ) -> None:
     scripted.says(PLACE, orderId=501, success=False, errorCode=2, errorMessage="Invalid price.")
     with pytest.raises(OrderRejectedError, match="error 2: Invalid price"):
-        asked.place(TICKET)
+        client.place(ORDER_REQUEST)
     scripted.says("/api/Account/search", accounts=[], success=False, errorCode=1)
     with pytest.raises(RefusedError):
-        asked.accounts()
+        client.accounts()
 
 
 @pytest.mark.parametrize(
@@ -57,32 +57,32 @@ def test_trap_01_status_200_is_no_success_and_neither_is_an_order_id(
         {},
     ],
 )
-def test_trap_01_an_envelope_that_contradicts_itself_or_is_new_to_us_says_nothing_of_a_mutation(
-    asked: GatewayClient, scripted: ScriptedVenue, answer: dict[str, Any]
+def test_trap_01_a_contradictory_or_unknown_envelope_leaves_a_mutation_in_doubt(
+    client: GatewayClient, scripted: ScriptedVenue, answer: dict[str, Any]
 ) -> None:
     scripted.answers_raw(PLACE, json.dumps(answer))
     with pytest.raises(AmbiguousOutcomeError):
-        asked.place(TICKET)
+        client.place(ORDER_REQUEST)
 
     assert 1 == [path for path, _ in scripted.asked].count(PLACE)
 
 
 @pytest.mark.parametrize("text", ["", "null", "[]", '{"success": true, "errorCode": 0, "orderId": NaN}', "<html>"])
-def test_an_answer_to_a_mutation_that_cannot_be_read_is_ambiguous(
-    asked: GatewayClient, scripted: ScriptedVenue, text: str
+def test_an_unreadable_answer_to_a_mutation_is_ambiguous(
+    client: GatewayClient, scripted: ScriptedVenue, text: str
 ) -> None:
     scripted.answers_raw(PLACE, text)
     with pytest.raises(AmbiguousOutcomeError):
-        asked.place(TICKET)
+        client.place(ORDER_REQUEST)
 
 
-def test_trap_08_bars_come_newest_first_with_the_one_under_way_and_leave_oldest_first_and_closed(
-    asked: GatewayClient, scripted: ScriptedVenue
+def test_trap_08_bars_arrive_newest_first_with_the_forming_one_and_are_returned_closed_and_oldest_first(
+    client: GatewayClient, scripted: ScriptedVenue
 ) -> None:
     starts = [OPEN_AT, OPEN_AT - MINUTE, OPEN_AT - 3 * MINUTE, OPEN_AT - 2 * MINUTE]
     prices = {"o": 25000.25, "h": 25001, "l": 25000, "c": 25000.500000000, "v": 3}
     scripted.says(BARS, bars=[{"t": f"{start:%Y-%m-%dT%H:%M:%S}", **prices} for start in starts])
-    bars = asked.bars(CONTRACT, Span(OPEN_AT - 3 * MINUTE, OPEN_AT + timedelta(seconds=30)))
+    bars = client.bars(CONTRACT, Span(OPEN_AT - 3 * MINUTE, OPEN_AT + timedelta(seconds=30)))
 
     assert [OPEN_AT - 3 * MINUTE, OPEN_AT - 2 * MINUTE, OPEN_AT - MINUTE] == [bar.start for bar in bars]
     assert (100_001, 100_004, 100_000, 100_002) == (bars[0].open, bars[0].high, bars[0].low, bars[0].close)
@@ -94,7 +94,7 @@ def test_trap_08_bars_come_newest_first_with_the_one_under_way_and_leave_oldest_
     ("unit", "count", "length"),
     [(BarUnit.MINUTE, 1, MINUTE), (BarUnit.MINUTE, 5, 5 * MINUTE), (BarUnit.HOUR, 1, 60 * MINUTE)],
 )
-def test_bars_of_any_length_come_whole_from_the_venue(
+def test_bars_of_any_length_come_complete_from_the_venue(
     gateway: GatewayClient, unit: BarUnit, count: int, length: timedelta
 ) -> None:
     wanted = Span(OPEN_AT - 2 * length, OPEN_AT)
@@ -104,66 +104,66 @@ def test_bars_of_any_length_come_whole_from_the_venue(
     ]
 
 
-def test_trap_09_a_trailing_stop_is_asked_for_as_a_level_and_read_back_as_a_distance(
-    asked: GatewayClient, scripted: ScriptedVenue
+def test_trap_09_a_trailing_stop_is_requested_as_a_level_and_reported_as_a_distance(
+    client: GatewayClient, scripted: ScriptedVenue
 ) -> None:
     scripted.says(PLACE, orderId=501)
     trailing = OrderRequest(
         account_id=1, contract=CONTRACT, side=Side.SELL, quantity=1, tag="tw-2", type=OrderType.TRAILING_STOP,
         trail_price=Decimal("24990.25"),
     )  # fmt: skip
-    asked.place(trailing)
+    client.place(trailing)
     row = {**ORDER, "type": 5, "stopPrice": 24990.25, "trailPrice": 10.0, "trailDistance": 40}
     scripted.says(ORDERS, orders=[row])
-    (found,) = asked.orders_since(1, OPEN_AT)
+    (found,) = client.orders_since(1, OPEN_AT)
 
     assert 24990.25 == scripted.asked[-2][1]["trailPrice"]
     assert (40, Decimal(10), Decimal("24990.25")) == (found.trail_ticks, found.trail_distance, found.stop_price)
 
 
-def test_trap_13_the_profit_of_a_fill_is_gross_and_null_when_it_opened(
-    asked: GatewayClient, scripted: ScriptedVenue
+def test_trap_13_the_profit_of_a_fill_is_gross_and_null_for_an_opening_fill(
+    client: GatewayClient, scripted: ScriptedVenue
 ) -> None:
     fill = {"id": 1, "accountId": 1, "contractId": MNQ, "creationTimestamp": "2026-03-10T15:00:00Z", "side": 0,
             "size": 1, "orderId": 5, "voided": False, "price": 6064.25, "fees": 1.4}  # fmt: skip
     closing = {**fill, "id": 2, "side": 1, "price": 6065.25, "profitAndLoss": 50.0, "commissions": None}
     scripted.says("/api/Trade/search", trades=[closing, {**fill, "profitAndLoss": None}])
-    closed, opened = asked.fills_since(1, OPEN_AT)
+    closed, opened = client.fills_since(1, OPEN_AT)
 
     assert (None, Decimal("1.4"), Decimal(0)) == (opened.gross_pnl, opened.fees, opened.commissions)
     assert (Decimal(50), Decimal("1.4")) == (closed.gross_pnl, closed.fees)
 
 
-def test_trap_14_a_funded_account_is_simulated_too_and_its_name_tells_its_stage(
-    asked: GatewayClient, scripted: ScriptedVenue
+def test_trap_14_a_funded_account_is_simulated_too_and_its_stage_follows_from_its_name(
+    client: GatewayClient, scripted: ScriptedVenue
 ) -> None:
     account = {"balance": 0, "canTrade": True, "isVisible": True, "simulated": True}
     rows = [{"id": 1, "name": "EXPRESS-V2-1", **account}, {"id": 2, "name": "OTHER", **account}]
     scripted.says("/api/Account/search", accounts=rows)
-    express, other = asked.accounts()
+    express, other = client.accounts()
 
     assert (True, Stage.EXPRESS) == (express.is_simulated, express.stage)
     assert Stage.UNKNOWN is other.stage
 
 
 @pytest.mark.parametrize("side", [{}, {"side": None}, {"side": 2}, {"side": "1"}, {"side": False}])
-def test_a_side_that_is_missing_or_new_is_not_a_buy(
-    asked: GatewayClient, scripted: ScriptedVenue, side: dict[str, Any]
+def test_a_missing_or_unknown_side_is_not_a_buy(
+    client: GatewayClient, scripted: ScriptedVenue, side: dict[str, Any]
 ) -> None:
     bare = {name: value for name, value in ORDER.items() if name != "side"}
     scripted.says(ORDERS, orders=[{**bare, **side}, {**ORDER, "id": 2}])
 
-    assert [None, Side.BUY] == [order.side for order in asked.orders_since(1, OPEN_AT)]
+    assert [None, Side.BUY] == [order.side for order in client.orders_since(1, OPEN_AT)]
 
 
-def test_numbers_new_to_us_stop_nothing_and_a_position_of_nothing_is_none(
-    asked: GatewayClient, scripted: ScriptedVenue
+def test_unknown_codes_fail_no_read_and_an_empty_position_is_left_out(
+    client: GatewayClient, scripted: ScriptedVenue
 ) -> None:
     position = {"id": 1, "accountId": 1, "contractId": MNQ, "creationTimestamp": "2026-03-10T15:00:00Z", "type": 2,
                 "size": 1, "averagePrice": 25000.125000000}  # fmt: skip
     flat = {**position, "id": 2, "type": 0, "size": 0}
     scripted.says("/api/Position/searchOpen", positions=[{**position, "type": 9}, flat, position])
-    odd, short = asked.positions(1)
+    odd, short = client.positions(1)
 
     assert (None, Direction.SHORT) == (odd.direction, short.direction)
     assert Decimal("25000.125") == short.average_price
@@ -179,16 +179,18 @@ def test_numbers_new_to_us_stop_nothing_and_a_position_of_nothing_is_none(
         "2026-03-10T10:00:00.123456-05:00",
     ],
 )
-def test_an_instant_is_utc_however_it_is_written(asked: GatewayClient, scripted: ScriptedVenue, text: str) -> None:
+def test_an_instant_is_utc_however_it_is_written(client: GatewayClient, scripted: ScriptedVenue, text: str) -> None:
     scripted.says(ORDERS, orders=[{**ORDER, "creationTimestamp": text, "updateTimestamp": None, "customTag": None}])
-    (order,) = asked.orders_since(1, OPEN_AT, OPEN_AT + MINUTE)
+    (order,) = client.orders_since(1, OPEN_AT, OPEN_AT + MINUTE)
 
     assert datetime(2026, 3, 10, 15, 0, 0, 123456, tzinfo=UTC) == order.created_market_at
     assert (None, None) == (order.updated_market_at, order.tag)
     assert {"accountId", "startTimestamp", "endTimestamp"} == scripted.asked[-1][1].keys()
 
 
-def test_orders_rest_are_moved_found_and_closed_in_part(gateway: GatewayClient, venue: RunningVenue) -> None:
+def test_an_order_is_placed_modified_and_found_and_a_position_closed_in_part(
+    gateway: GatewayClient, venue: RunningVenue
+) -> None:
     account = venue.account_id
     buy = OrderRequest(account_id=account, contract=CONTRACT, side=Side.BUY, quantity=2, tag="tw-entry")
     gateway.place(buy)
@@ -210,7 +212,7 @@ def test_orders_rest_are_moved_found_and_closed_in_part(gateway: GatewayClient, 
     assert gateway.order(account, 999_999) is None
 
 
-def test_the_venue_is_pinged_a_token_exchanged_and_ended(gateway: GatewayClient) -> None:
+def test_ping_token_exchange_and_logout_work(gateway: GatewayClient) -> None:
     assert gateway.ping() > timedelta(0)
     first = gateway.token()
     gateway.validate()

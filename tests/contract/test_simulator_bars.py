@@ -1,4 +1,4 @@
-"""The simulator's bars: a file's own to the digit, newest first, none before its time, silence after the last."""
+"""The simulator's bars: exact, newest first, never early, and none after the end of a recording."""
 
 import csv
 import gzip
@@ -15,7 +15,7 @@ from tests.fixtures.venue import MNQ, OPEN_AT, RunningVenue, StartVenue, startin
 PATH = "/api/History/retrieveBars"
 MINUTE = timedelta(minutes=1)
 DAY = timedelta(days=1)
-ORIGIN = datetime(2022, 4, 4, 22, 5, tzinfo=UTC)  # 17:05 in Chicago, as `tickwork up` begins a replay of April
+ORIGIN = datetime(2022, 4, 4, 22, 5, tzinfo=UTC)  # 17:05 in Chicago, where `tickwork up` starts a replay of April
 MGC = "CON.F.US.MGC.M22"
 
 
@@ -26,27 +26,27 @@ def body(start: str, end: str, **more: Any) -> dict[str, Any]:
     } | more  # fmt: skip
 
 
-def ask(venue: RunningVenue, start: datetime, end: datetime, **more: Any) -> dict[str, Any]:
+def retrieve(venue: RunningVenue, start: datetime, end: datetime, **more: Any) -> dict[str, Any]:
     return venue.post(PATH, **body(start.isoformat(), end.isoformat(), **more))
 
 
 def bars(venue: RunningVenue, start: datetime, end: datetime, **more: Any) -> list[dict[str, Any]]:
-    found: list[dict[str, Any]] = ask(venue, start, end, **more)["bars"]
+    found: list[dict[str, Any]] = retrieve(venue, start, end, **more)["bars"]
     return found
 
 
-def starts(rows: list[dict[str, Any]]) -> list[datetime]:
+def starts_of(rows: list[dict[str, Any]]) -> list[datetime]:
     return [datetime.fromisoformat(row["t"]) for row in rows]
 
 
 @pytest.fixture(scope="module")
 def venue(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningVenue]:
-    """A market that stands in the middle of a minute."""
+    """A stepped market in the middle of a minute."""
     with starting_venues(tmp_path_factory.mktemp("bars")) as start:
         yield start(market_origin=OPEN_AT + timedelta(seconds=30), options=["--stepped"])
 
 
-def test_a_replay_gives_the_closed_bars_of_its_file_exactly(start_venue: StartVenue, recorded_bars: Path) -> None:
+def test_a_replay_answers_with_the_exact_closed_bars_of_its_file(start_venue: StartVenue, recorded_bars: Path) -> None:
     with gzip.open(recorded_bars, "rt") as text:
         recorded = [row for row in csv.DictReader(text) if datetime.fromisoformat(row["t"]) < ORIGIN]
     venue = start_venue(replay=recorded_bars, market_origin=ORIGIN)
@@ -59,7 +59,9 @@ def test_a_replay_gives_the_closed_bars_of_its_file_exactly(start_venue: StartVe
         assert [Decimal(expected[key]) for key in "ohlcv"] == [row[key] for key in "ohlcv"]
 
 
-def test_a_minute_appears_when_it_is_over_and_equals_the_file(start_venue: StartVenue, tmp_path: Path) -> None:
+def test_a_minute_bar_appears_once_its_minute_is_over_and_equals_the_file(
+    start_venue: StartVenue, tmp_path: Path
+) -> None:
     opens = datetime(2026, 3, 9, 22, 0, tzinfo=UTC)
     rows = [
         (
@@ -75,11 +77,15 @@ def test_a_minute_appears_when_it_is_over_and_equals_the_file(start_venue: Start
     file = write_bars(tmp_path / "mnqh6-1m-2026-03.csv", rows)
     venue = start_venue(replay=file, market_origin=opens, options=["--stepped"])
     for number in range(5, len(rows) + 1):
-        over = [opens + n * MINUTE for n in range(number)]
+        closed_starts = [opens + n * MINUTE for n in range(number)]
         venue.step_to(opens + number * MINUTE - timedelta(seconds=1))
-        assert over[:-1] == starts(bars(venue, opens, opens + DAY))[::-1], "a bar came before its minute was over"
+        assert closed_starts[:-1] == starts_of(bars(venue, opens, opens + DAY))[::-1], (
+            "a bar came before the end of its minute"
+        )
         venue.step_to(opens + number * MINUTE)
-        assert over == starts(bars(venue, opens, opens + DAY))[::-1], "a bar did not come when its minute was over"
+        assert closed_starts == starts_of(bars(venue, opens, opens + DAY))[::-1], (
+            "a bar did not come at the end of its minute"
+        )
 
     last = bars(venue, opens, opens + DAY)[0]
     assert [25011, 25012.25, 25010.75, 25011.5, 9] == [last[key] for key in "ohlcv"]
@@ -98,80 +104,82 @@ def test_the_market_is_silent_and_closed_after_the_files_last_bar(start_venue: S
 
 
 def test_bars_come_newest_first_and_the_limit_keeps_the_newest(venue: RunningVenue) -> None:
-    whole = bars(venue, OPEN_AT - DAY, OPEN_AT)
+    all_bars = bars(venue, OPEN_AT - DAY, OPEN_AT)
     part = bars(venue, OPEN_AT - DAY, OPEN_AT, limit=7)
 
-    assert sorted(starts(whole), reverse=True) == starts(whole)
-    assert whole[:7] == part
-    assert OPEN_AT - MINUTE == starts(part)[0]
+    assert sorted(starts_of(all_bars), reverse=True) == starts_of(all_bars)
+    assert all_bars[:7] == part
+    assert OPEN_AT - MINUTE == starts_of(part)[0]
 
 
 def test_the_window_is_half_open(venue: RunningVenue) -> None:
-    found = starts(bars(venue, OPEN_AT - 10 * MINUTE, OPEN_AT - 5 * MINUTE))
+    found = starts_of(bars(venue, OPEN_AT - 10 * MINUTE, OPEN_AT - 5 * MINUTE))
 
     assert [OPEN_AT - n * MINUTE for n in range(6, 11)] == found
 
 
 def test_the_forming_bar_comes_only_when_asked_for(venue: RunningVenue) -> None:
-    closed = starts(bars(venue, OPEN_AT - 5 * MINUTE, OPEN_AT + DAY))
-    all_ = starts(bars(venue, OPEN_AT - 5 * MINUTE, OPEN_AT + DAY, includePartialBar=True))
+    closed = starts_of(bars(venue, OPEN_AT - 5 * MINUTE, OPEN_AT + DAY))
+    all_ = starts_of(bars(venue, OPEN_AT - 5 * MINUTE, OPEN_AT + DAY, includePartialBar=True))
     minute = datetime.fromisoformat(venue.get_status()["market_now"]).replace(second=0, microsecond=0)
 
     assert minute - MINUTE == closed[0]
     assert [minute, *closed] == all_
 
 
-def test_pages_by_the_oldest_start_lose_and_repeat_nothing(venue: RunningVenue) -> None:
-    whole = starts(bars(venue, OPEN_AT - 2 * DAY, OPEN_AT))
+def test_pages_by_the_oldest_start_neither_skip_nor_repeat_a_bar(venue: RunningVenue) -> None:
+    all_bars = starts_of(bars(venue, OPEN_AT - 2 * DAY, OPEN_AT))
     paged: list[datetime] = []
     end = OPEN_AT
-    while page := starts(bars(venue, OPEN_AT - 2 * DAY, end, limit=500)):
+    while page := starts_of(bars(venue, OPEN_AT - 2 * DAY, end, limit=500)):
         paged.extend(page)
         end = page[-1]
 
-    assert whole == paged
-    assert len(whole) > 1500
+    assert all_bars == paged
+    assert len(all_bars) > 1500
 
 
-def test_twenty_thousand_bars_are_the_most(venue: RunningVenue) -> None:
+def test_a_request_returns_at_most_twenty_thousand_bars(venue: RunningVenue) -> None:
     assert 20_000 == len(bars(venue, OPEN_AT - 60 * DAY, OPEN_AT))
-    assert 4 == ask(venue, OPEN_AT - DAY, OPEN_AT, limit=20_001)["errorCode"]
+    assert 4 == retrieve(venue, OPEN_AT - DAY, OPEN_AT, limit=20_001)["errorCode"]
 
 
 def test_minutes_outside_the_session_have_no_bar(venue: RunningVenue) -> None:
     # 16:00 to 17:00 in Chicago on Monday the 9th, by then summer time: 21:00 to 22:00 UTC.
-    found = starts(bars(venue, datetime(2026, 3, 9, 20, 58, tzinfo=UTC), datetime(2026, 3, 9, 22, 2, tzinfo=UTC)))
+    found = starts_of(bars(venue, datetime(2026, 3, 9, 20, 58, tzinfo=UTC), datetime(2026, 3, 9, 22, 2, tzinfo=UTC)))
 
     assert ["22:01", "22:00", "20:59", "20:58"] == [f"{at:%H:%M}" for at in found]
 
 
-def test_longer_bars_are_made_of_the_minutes(venue: RunningVenue) -> None:
+def test_longer_bars_are_aggregated_from_the_minutes(venue: RunningVenue) -> None:
     hour = OPEN_AT - timedelta(hours=1)
     minutes = bars(venue, hour, OPEN_AT)
-    (one,) = bars(venue, hour, OPEN_AT, unit=3)
+    (hour_bar,) = bars(venue, hour, OPEN_AT, unit=3)
     fives = bars(venue, hour, OPEN_AT, unitNumber=5)
 
-    assert hour == starts([one])[0]
-    assert minutes[-1]["o"] == one["o"]
-    assert minutes[0]["c"] == one["c"]
-    assert max(row["h"] for row in minutes) == one["h"] == max(row["h"] for row in fives)
-    assert min(row["l"] for row in minutes) == one["l"] == min(row["l"] for row in fives)
-    assert sum(row["v"] for row in minutes) == one["v"] == sum(row["v"] for row in fives)
-    assert [hour + n * 5 * MINUTE for n in range(11, -1, -1)] == starts(fives)
+    assert hour == starts_of([hour_bar])[0]
+    assert minutes[-1]["o"] == hour_bar["o"]
+    assert minutes[0]["c"] == hour_bar["c"]
+    assert max(row["h"] for row in minutes) == hour_bar["h"] == max(row["h"] for row in fives)
+    assert min(row["l"] for row in minutes) == hour_bar["l"] == min(row["l"] for row in fives)
+    assert sum(row["v"] for row in minutes) == hour_bar["v"] == sum(row["v"] for row in fives)
+    assert [hour + n * 5 * MINUTE for n in range(11, -1, -1)] == starts_of(fives)
 
 
-def test_a_day_bar_is_stamped_at_the_opening_of_its_session(venue: RunningVenue) -> None:
-    assert [datetime(2026, 3, 8, 22, 0, tzinfo=UTC)] == starts(bars(venue, OPEN_AT - 2 * DAY, OPEN_AT, unit=4))
+def test_a_day_bar_starts_at_the_opening_of_its_session(venue: RunningVenue) -> None:
+    assert [datetime(2026, 3, 8, 22, 0, tzinfo=UTC)] == starts_of(bars(venue, OPEN_AT - 2 * DAY, OPEN_AT, unit=4))
 
 
-def test_weeks_and_months_are_made_of_days_and_begin_on_the_evening_before(venue: RunningVenue) -> None:
+def test_weeks_and_months_are_aggregated_from_days_and_start_on_the_evening_before(venue: RunningVenue) -> None:
     span = (OPEN_AT - 40 * DAY, OPEN_AT)
     days, weeks, months = (bars(venue, *span, unit=unit) for unit in (4, 5, 6))
 
-    assert [datetime(2026, 3, 1, 23, 0, tzinfo=UTC), datetime(2026, 2, 22, 23, 0, tzinfo=UTC)] == starts(weeks)[:2]
-    assert [datetime(2026, 1, 31, 23, 0, tzinfo=UTC)] == starts(months)
+    assert [datetime(2026, 3, 1, 23, 0, tzinfo=UTC), datetime(2026, 2, 22, 23, 0, tzinfo=UTC)] == starts_of(weeks)[:2]
+    assert [datetime(2026, 1, 31, 23, 0, tzinfo=UTC)] == starts_of(months)
     week = [
-        row for row, at in zip(days, starts(days), strict=True) if starts(weeks)[0] <= at < starts(weeks)[0] + 6 * DAY
+        row
+        for row, at in zip(days, starts_of(days), strict=True)
+        if starts_of(weeks)[0] <= at < starts_of(weeks)[0] + 6 * DAY
     ]
     assert 5 == len(week)
     assert (week[-1]["o"], week[0]["c"]) == (weeks[0]["o"], weeks[0]["c"])
@@ -183,7 +191,7 @@ def test_seconds_add_up_to_their_minute(venue: RunningVenue) -> None:
     seconds = bars(venue, OPEN_AT - MINUTE, OPEN_AT, unit=1)
     fives = bars(venue, OPEN_AT - MINUTE, OPEN_AT, unit=1, unitNumber=5)
 
-    assert [OPEN_AT - n * timedelta(seconds=1) for n in range(1, 61)] == starts(seconds)
+    assert [OPEN_AT - n * timedelta(seconds=1) for n in range(1, 61)] == starts_of(seconds)
     for rows in (seconds, fives):
         assert (minute["o"], minute["c"]) == (rows[-1]["o"], rows[0]["c"])
         assert (minute["h"], minute["l"]) == (max(row["h"] for row in rows), min(row["l"] for row in rows))
@@ -194,7 +202,9 @@ def test_there_are_no_bars_of_ticks(venue: RunningVenue) -> None:
     assert [] == bars(venue, OPEN_AT - MINUTE, OPEN_AT, unit=7)
 
 
-def test_the_same_seed_is_the_same_market_and_another_is_not(venue: RunningVenue, start_venue: StartVenue) -> None:
+def test_the_same_seed_gives_the_same_market_and_another_seed_does_not(
+    venue: RunningVenue, start_venue: StartVenue
+) -> None:
     again, other = start_venue(seed=7), start_venue(seed=8)
     span = (OPEN_AT - DAY, OPEN_AT)
 
@@ -203,7 +213,7 @@ def test_the_same_seed_is_the_same_market_and_another_is_not(venue: RunningVenue
 
 
 def test_the_live_tier_has_no_bars_and_no_error(venue: RunningVenue) -> None:
-    answer = ask(venue, OPEN_AT - DAY, OPEN_AT, live=True)
+    answer = retrieve(venue, OPEN_AT - DAY, OPEN_AT, live=True)
 
     assert (True, []) == (answer["success"], answer["bars"])
 
@@ -219,11 +229,11 @@ def test_the_live_tier_has_no_bars_and_no_error(venue: RunningVenue) -> None:
         ({"limit": 0}, 4),
     ],
 )
-def test_what_it_cannot_give_has_a_code(venue: RunningVenue, wrong: dict[str, Any], code: int) -> None:
-    assert code == ask(venue, OPEN_AT - DAY, OPEN_AT, **wrong)["errorCode"]
+def test_an_invalid_request_for_bars_has_its_error_code(venue: RunningVenue, wrong: dict[str, Any], code: int) -> None:
+    assert code == retrieve(venue, OPEN_AT - DAY, OPEN_AT, **wrong)["errorCode"]
 
 
-def test_a_window_at_the_edge_of_time_or_backwards_is_no_crash(venue: RunningVenue) -> None:
+def test_a_window_at_the_limits_of_datetime_or_reversed_does_not_crash(venue: RunningVenue) -> None:
     long_ago = venue.send(PATH, body("0001-01-01T00:00:00Z", "2026-03-10T15:00:00Z", limit=1))
     long_bars = venue.send(PATH, body("2026-03-09T15:00:00Z", "2026-03-10T15:00:00Z", unit=3, unitNumber=2**31 - 1))
 

@@ -1,4 +1,4 @@
-"""The simulator's behaviour: what no document says of the venue, chosen by a test; section 10 of the contract."""
+"""The settings for behaviour that the venue's documents leave open (venue.md section 10)."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -23,10 +23,10 @@ def shared_venue(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningVe
 
 
 @pytest.mark.parametrize(("limits_fill", "state"), [("through", OrderState.WORKING), ("touch", OrderState.FILLED)])
-def test_a_limit_fills_at_a_touch_or_once_its_price_is_traded_through(
+def test_a_limit_order_fills_at_a_touch_or_once_its_price_is_traded_through(
     venue_core: VenueCore, limits_fill: Literal["through", "touch"], state: OrderState
 ) -> None:
-    venue_core.venue.take_on(replace(Behaviour(), limits_fill=limits_fill))
+    venue_core.venue.set_behaviour(replace(Behaviour(), limits_fill=limits_fill))
     order_id = venue_core.place(type=OrderType.LIMIT, price="24990.00").order_id
     assert order_id is not None
     venue_core.goes_to("24990.00", "25000.00")
@@ -35,10 +35,12 @@ def test_a_limit_fills_at_a_touch_or_once_its_price_is_traded_through(
 
 
 @pytest.mark.parametrize(("side", "worse"), [(Side.BUY, 3), (Side.SELL, -3)])
-def test_market_orders_and_stops_slip_and_limits_do_not(open_venue_core: OpenVenueCore, side: Side, worse: int) -> None:
-    def filled(behaviour: Behaviour) -> list[int]:
+def test_market_orders_and_stops_have_slippage_and_limit_orders_do_not(
+    open_venue_core: OpenVenueCore, side: Side, worse: int
+) -> None:
+    def fill_prices(behaviour: Behaviour) -> list[int]:
         venue_core = open_venue_core()
-        venue_core.venue.take_on(behaviour)
+        venue_core.venue.set_behaviour(behaviour)
         price = 25_000 + 5 * side.sign
         venue_core.enter(side=side)
         venue_core.place(type=OrderType.STOP, side=side, price=f"{price}.00")
@@ -46,14 +48,14 @@ def test_market_orders_and_stops_slip_and_limits_do_not(open_venue_core: OpenVen
         venue_core.goes_to(f"{price + side.sign}.00")
         return [fill.price for fill in venue_core.fills()]
 
-    market, limit, stop = filled(Behaviour())
-    assert sorted([market + worse, limit, stop + worse]) == sorted(filled(replace(Behaviour(), slippage_ticks=3)))
+    market, limit, stop = fill_prices(Behaviour())
+    assert sorted([market + worse, limit, stop + worse]) == sorted(fill_prices(replace(Behaviour(), slippage_ticks=3)))
 
 
 def test_a_closed_market_answers_code_2_with_a_row_or_code_5_without(open_venue_core: OpenVenueCore) -> None:
     venue_core = open_venue_core(market_at=OPEN_AT - timedelta(days=2))  # a Sunday
     closed = venue_core.place(tag="one")
-    venue_core.venue.take_on(replace(Behaviour(), closed_code=5))
+    venue_core.venue.set_behaviour(replace(Behaviour(), closed_code=5))
     outside = venue_core.place(tag="two")
 
     assert (2, OrderState.REJECTED) == (closed.code, venue_core.state(closed.order_id or 0))
@@ -63,10 +65,10 @@ def test_a_closed_market_answers_code_2_with_a_row_or_code_5_without(open_venue_
 
 
 @pytest.mark.parametrize(("minutes", "code"), [(-6, 0), (-5, 2), (5, 2), (6, 0)])
-def test_around_an_event_no_new_minis_of_an_equity_index_are_taken(
+def test_around_an_event_new_positions_in_equity_index_minis_are_rejected(
     venue_core: VenueCore, minutes: int, code: int
 ) -> None:
-    venue_core.venue.take_on(
+    venue_core.venue.set_behaviour(
         replace(Behaviour(), events=[EconomicEvent(name="CPI", at=venue_core.now() - timedelta(minutes=minutes))])
     )
     mini, micro = venue_core.place(contract_id=ES), venue_core.place()
@@ -75,15 +77,15 @@ def test_around_an_event_no_new_minis_of_an_equity_index_are_taken(
     assert (code == 2) == ("CPI" in (mini.message or ""))
 
 
-def test_an_exit_passes_an_event(venue_core: VenueCore) -> None:
+def test_an_exit_is_accepted_around_an_event(venue_core: VenueCore) -> None:
     venue_core.enter(contract_id=ES)
-    venue_core.venue.take_on(replace(Behaviour(), events=[EconomicEvent(name="CPI", at=venue_core.now())]))
+    venue_core.venue.set_behaviour(replace(Behaviour(), events=[EconomicEvent(name="CPI", at=venue_core.now())]))
 
     assert 2 == venue_core.place(contract_id=ES).code
     assert 0 == venue_core.place(contract_id=ES, side=Side.SELL).code
 
 
-def test_minutes_end_some_days_back_and_hours_do_not(venue: RunningVenue) -> None:
+def test_minute_days_limits_minute_bars_and_not_hour_bars(venue: RunningVenue) -> None:
     def oldest(unit: int, number: int) -> str:
         bars = venue.post(
             "/api/History/retrieveBars",
@@ -99,30 +101,30 @@ def test_minutes_end_some_days_back_and_hours_do_not(venue: RunningVenue) -> Non
     assert hours == oldest(3, 1)
 
 
-def test_habits_are_kept_over_a_restart_and_what_is_left_out_is_as_at_the_beginning(start_venue: StartVenue) -> None:
+def test_behaviour_survives_a_restart_and_omitted_settings_return_to_their_defaults(start_venue: StartVenue) -> None:
     venue = start_venue()
     venue.control("PUT", "behaviour", {"slippage_ticks": 2, "closed_code": 5})
     venue.restart()
     kept = venue.control("GET", "behaviour").json()
-    again = venue.control("PUT", "behaviour", {"limits_fill": "touch"}).json()
+    replaced = venue.control("PUT", "behaviour", {"limits_fill": "touch"}).json()
 
     assert (2, 5) == (kept["slippage_ticks"], kept["closed_code"])
-    assert ("touch", 0, 2) == (again["limits_fill"], again["slippage_ticks"], again["closed_code"])
+    assert ("touch", 0, 2) == (replaced["limits_fill"], replaced["slippage_ticks"], replaced["closed_code"])
 
 
 @pytest.mark.parametrize(
-    ("body", "said"),
+    ("body", "detail_part"),
     [
-        ({"slippage": 1}, "no habit slippage"),
+        ({"slippage": 1}, "unknown behaviour setting 'slippage'"),
         ({"slippage_ticks": -1}, "slippage_ticks"),
         ({"closed_code": 4}, "closed_code"),
         ({"events": [{"name": "CPI", "at": "2026-03-10T13:30:00"}]}, "timezone"),
     ],
 )
-def test_what_is_no_habit_is_refused_with_its_name(
-    shared_venue: RunningVenue, body: dict[str, object], said: str
+def test_an_invalid_behaviour_setting_is_refused_by_name(
+    shared_venue: RunningVenue, body: dict[str, object], detail_part: str
 ) -> None:
     answer = requests.put(f"{shared_venue.control_url}/sim/behaviour", json=body, timeout=60)
 
     assert 400 == answer.status_code
-    assert said in answer.json()["detail"]
+    assert detail_part in answer.json()["detail"]

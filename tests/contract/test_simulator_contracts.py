@@ -23,13 +23,13 @@ def test_the_front_contract_of_every_root_is_available(venue: RunningVenue) -> N
     assert len(contracts) == len({row["symbolId"] for row in contracts.values()})
 
 
-def test_the_live_tier_is_empty_and_no_error(venue: RunningVenue) -> None:
+def test_the_live_tier_is_empty_without_an_error(venue: RunningVenue) -> None:
     answer = venue.post("/api/Contract/available", live=True)
 
     assert (True, []) == (answer["success"], answer["contracts"])
 
 
-def test_search_is_fuzzy_and_never_longer_than_20(venue: RunningVenue) -> None:
+def test_search_is_fuzzy_and_returns_at_most_20_contracts(venue: RunningVenue) -> None:
     found = venue.post("/api/Contract/search", searchText="es", live=False)["contracts"]
 
     assert 20 == len(found)
@@ -37,14 +37,14 @@ def test_search_is_fuzzy_and_never_longer_than_20(venue: RunningVenue) -> None:
 
 
 @pytest.mark.parametrize(("contract_id", "is_active"), [(MNQ, True), ("CON.F.US.MNQ.Z25", False)])
-def test_any_month_is_found_by_its_id(venue: RunningVenue, contract_id: str, is_active: bool) -> None:  # noqa: FBT001
+def test_a_contract_of_any_month_is_found_by_its_id(venue: RunningVenue, contract_id: str, is_active: bool) -> None:  # noqa: FBT001
     contract = venue.post("/api/Contract/searchById", contractId=contract_id)["contract"]
 
     assert (contract_id, is_active) == (contract["id"], contract["activeContract"])
 
 
 @pytest.mark.parametrize("contract_id", ["", "MNQ", "CON.F.US.NONE.H26", "CON.F.US.MNQ.F26"])
-def test_a_contract_that_never_was_is_code_1(venue: RunningVenue, contract_id: str) -> None:
+def test_an_unknown_contract_is_code_1(venue: RunningVenue, contract_id: str) -> None:
     answer = venue.post("/api/Contract/searchById", contractId=contract_id)
 
     assert (False, 1, None) == (answer["success"], answer["errorCode"], answer["contract"])

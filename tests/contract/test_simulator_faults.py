@@ -1,9 +1,8 @@
-"""The misfortunes a test can arm do what they say, once for each time they are armed."""
+"""The faults of requests happen as documented, as often as they are armed."""
 
 import asyncio
 import contextlib
 import json
-import re
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
@@ -46,7 +45,7 @@ def tag() -> str:
     return str(uuid4())
 
 
-def test_an_answer_is_lost_after_the_order_was_taken(venue: RunningVenue, tag: str) -> None:
+def test_lose_answer_after_loses_the_answer_and_keeps_the_order(venue: RunningVenue, tag: str) -> None:
     venue.faults(path=PLACE, kind="lose_answer_after")
     with pytest.raises(ConnectionFailedError):
         venue.place(customTag=tag)
@@ -55,7 +54,7 @@ def test_an_answer_is_lost_after_the_order_was_taken(venue: RunningVenue, tag: s
     assert 2 == venue.place(customTag=tag)["errorCode"]
 
 
-def test_a_request_is_lost_before_anything_happened(venue: RunningVenue, tag: str) -> None:
+def test_lose_before_loses_the_request_without_any_effect(venue: RunningVenue, tag: str) -> None:
     venue.faults(path=PLACE, kind="lose_before", count=2)
     for _ in range(2):
         with pytest.raises(ConnectionFailedError):
@@ -66,7 +65,7 @@ def test_a_request_is_lost_before_anything_happened(venue: RunningVenue, tag: st
 
 
 def send_and_hang_up(port: int, token: str, tag: str, has_read: Callable[[], bool]) -> None:
-    """Send an order, and be gone before there is an answer, but not before the venue has read it."""
+    """Send an order, and close the connection before its answer, but after the venue has read it."""
     connection = HTTPConnection("127.0.0.1", port, timeout=60)
     order = {"accountId": 20001, "contractId": MNQ, "type": 2, "side": 0, "size": 1, "customTag": tag}
     headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
@@ -75,39 +74,39 @@ def send_and_hang_up(port: int, token: str, tag: str, has_read: Callable[[], boo
     connection.close()
 
 
-def test_a_delayed_answer_comes_after_the_client_has_gone_and_the_order_is_there(venue: RunningVenue, tag: str) -> None:
+def test_a_delayed_answer_leaves_the_order_of_a_client_that_has_gone(venue: RunningVenue, tag: str) -> None:
     venue.faults(path=PLACE, kind="delay", seconds=600)
-    send_and_hang_up(venue.port, venue.log_in(), tag, lambda: has_read(venue, tag))
+    send_and_hang_up(venue.port, venue.log_in(), tag, lambda: has_arrived(venue, tag))
 
     assert 1 == venue.accepted_tags().count(tag)
 
 
-def has_read(venue: RunningVenue, tag: str) -> bool:
+def has_arrived(venue: RunningVenue, tag: str) -> bool:
     return tag in {sent.get("customTag") for sent in venue.requests(PLACE)}
 
 
 def test_a_delayed_request_takes_effect_after_the_client_has_gone(
     hubs_here: StartHubs, venue_core: VenueCore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    delays, is_over = list[float](), Event()
+    delays, is_released = list[float](), Event()
 
-    async def held(seconds: float) -> None:
+    async def wait_for_release(seconds: float) -> None:
         delays.append(seconds)
-        await asyncio.to_thread(is_over.wait)
+        await asyncio.to_thread(is_released.wait)
 
-    monkeypatch.setattr(pipeline, "asyncio", SimpleNamespace(sleep=held))
+    monkeypatch.setattr(pipeline, "asyncio", SimpleNamespace(sleep=wait_for_release))
     server = hubs_here()
     server.pipeline.faults.arm(Fault(kind="delay_before", on=PLACE, count=1, seconds=1.5))
     send_and_hang_up(server.port, server.log_in(), "late", lambda: bool(delays))
     before = server.call(venue_core.venue.state.accepted_tags)
-    is_over.set()
+    is_released.set()
 
     assert ([1.5], []) == (delays, before)
     until(lambda: ["late"] == server.call(venue_core.venue.state.accepted_tags), what="the order")
 
 
 @pytest.mark.parametrize("status", [429, 500, 503])
-def test_a_status_is_answered_and_nothing_done(venue: RunningVenue, tag: str, status: int) -> None:
+def test_a_status_fault_answers_without_any_effect(venue: RunningVenue, tag: str, status: int) -> None:
     venue.faults(path=PLACE, kind="status", status=status)
     body = {"accountId": venue.account_id, "contractId": "CON.F.US.MNQ.H26", "type": 2, "side": 0, "size": 1}
 
@@ -115,7 +114,7 @@ def test_a_status_is_answered_and_nothing_done(venue: RunningVenue, tag: str, st
     assert 0 == venue.accepted_tags().count(tag)
 
 
-def test_a_rejection_is_answered_with_its_code_and_nothing_done(venue: RunningVenue, tag: str) -> None:
+def test_a_reject_fault_answers_its_code_without_any_effect(venue: RunningVenue, tag: str) -> None:
     venue.faults(path=PLACE, kind="reject", error_code=6, message="Order is pending.")
     answer = venue.place(customTag=tag)
 
@@ -123,45 +122,32 @@ def test_a_rejection_is_answered_with_its_code_and_nothing_done(venue: RunningVe
     assert 0 == venue.accepted_tags().count(tag)
 
 
-def test_a_fault_meets_its_own_path_only_and_others_wait_for_nobody(venue: RunningVenue, tag: str) -> None:
+def test_a_fault_of_one_path_does_not_delay_another_path(venue: RunningVenue, tag: str) -> None:
     venue.faults(path="/api/Account/search", kind="delay", seconds=600)
 
     assert venue.place(customTag=tag)["success"]
 
 
-def test_faults_are_forgotten(venue: RunningVenue, tag: str) -> None:
+def test_removed_faults_no_longer_happen(venue: RunningVenue, tag: str) -> None:
     venue.faults(path=PLACE, kind="status", count=50)
     venue.forget_faults()
 
     assert venue.place(customTag=tag)["success"]
 
 
-def test_what_was_asked_can_be_looked_at(venue: RunningVenue, tag: str) -> None:
+def test_the_latest_request_bodies_can_be_read(venue: RunningVenue, tag: str) -> None:
     venue.place(customTag=tag)
 
     assert tag == venue.requests(PLACE)[-1]["customTag"]
     assert all("apiKey" not in body for body in venue.requests("/api/Auth/loginKey"))
 
 
-def place_resting(venue: RunningVenue) -> int:
-    """Place a stop a thousand points above the market, where it waits, and return its id."""
-    wanted = {
-        "contractId": MNQ, "live": False, "startTime": "2026-03-10T14:00:00Z", "endTime": "2026-03-10T15:00:00Z",
-        "unit": 2, "unitNumber": 1, "limit": 1, "includePartialBar": False,
-    }  # fmt: skip
-    last = venue.post("/api/History/retrieveBars", **wanted)["bars"][0]["c"]
-    answer = venue.place(type=4, stopPrice=last + 1000)
-    assert answer["success"], answer
-    order_id: int = answer["orderId"]
-    return order_id
-
-
-def test_a_429_may_say_when_to_come_again_in_seconds_or_as_a_date(venue: RunningVenue) -> None:
+def test_a_429_may_have_a_retry_after_in_seconds_or_as_a_date(venue: RunningVenue) -> None:
     found = []
-    ways: list[FaultDetails] = [
+    variants: list[FaultDetails] = [
         {"status": 429}, {"status": 429, "retry_after": 7}, {"status": 429, "retry_after": 7, "retry_after_as": "date"},
     ]  # fmt: skip
-    for details in ways:
+    for details in variants:
         asked_at = machine_now()
         venue.faults(path=PLACE, kind="status", **details)
         found.append(venue.send(PLACE, {}).headers.get("Retry-After"))
@@ -173,7 +159,7 @@ def test_a_429_may_say_when_to_come_again_in_seconds_or_as_a_date(venue: Running
     assert asked_at + seven - timedelta(seconds=1) < parsedate_to_datetime(date) <= machine_now() + seven
 
 
-def test_a_request_that_arrives_twice_is_answered_as_the_second_and_its_tag_saves_it(
+def test_a_duplicate_request_gets_the_second_answer_and_its_tag_prevents_a_second_order(
     venue: RunningVenue, tag: str
 ) -> None:
     venue.faults(path=PLACE, kind="duplicate")
@@ -183,7 +169,7 @@ def test_a_request_that_arrives_twice_is_answered_as_the_second_and_its_tag_save
     assert 1 == venue.accepted_tags().count(tag)
 
 
-def test_trap_15_a_mutation_without_tag_that_is_sent_twice_trades_twice(venue: RunningVenue) -> None:
+def test_trap_15_an_order_without_a_tag_that_arrives_twice_trades_twice(venue: RunningVenue) -> None:
     before = len(
         venue.post("/api/Order/search", accountId=venue.account_id, startTimestamp="2026-03-01T00:00:00Z")["orders"]
     )
@@ -197,23 +183,23 @@ def test_trap_15_a_mutation_without_tag_that_is_sent_twice_trades_twice(venue: R
 
 
 @pytest.mark.parametrize("kind", ["status", "lose_answer_after", "delay"])
-def test_trap_15_after_any_lost_answer_the_tag_tells_whether_the_order_is_there(
+def test_trap_15_after_any_lost_answer_the_tag_shows_whether_the_order_exists(
     venue: RunningVenue, tag: str, kind: str
 ) -> None:
     venue.faults(path=PLACE, kind=kind, seconds=600)
     order = {"accountId": venue.account_id, "contractId": MNQ, "type": 2, "side": 0, "size": 1, "customTag": tag}
     if kind == "delay":
-        send_and_hang_up(venue.port, venue.log_in(), tag, lambda: has_read(venue, tag))
+        send_and_hang_up(venue.port, venue.log_in(), tag, lambda: has_arrived(venue, tag))
     else:
         with contextlib.suppress(ConnectionFailedError):
             venue.send(PLACE, order)
-    is_there = tag in venue.accepted_tags()
+    is_accepted = tag in venue.accepted_tags()
 
-    assert (kind != "status") == is_there
-    assert is_there == (venue.place(customTag=tag)["errorCode"] == 2)
+    assert (kind != "status") == is_accepted
+    assert is_accepted == (venue.place(customTag=tag)["errorCode"] == 2)
 
 
-def test_trap_01_a_failure_of_business_has_status_200(venue: RunningVenue) -> None:
+def test_trap_01_a_business_failure_has_status_200(venue: RunningVenue) -> None:
     for path, body in (
         ("/api/Order/place", {"accountId": 1, "contractId": MNQ, "type": 2, "side": 0, "size": 1}),
         ("/api/Order/searchOpen", {"accountId": 1}),
@@ -224,7 +210,7 @@ def test_trap_01_a_failure_of_business_has_status_200(venue: RunningVenue) -> No
         assert (200, False) == (answer.status_code, answer.json()["success"]), path
 
 
-def test_a_token_ends_in_the_middle_of_a_session(venue: RunningVenue) -> None:
+def test_end_token_ends_the_token_during_a_session(venue: RunningVenue) -> None:
     venue.log_in()
     venue.faults(path="/api/Account/search", kind="end_token")
     body = {"onlyActiveAccounts": False}
@@ -234,68 +220,7 @@ def test_a_token_ends_in_the_middle_of_a_session(venue: RunningVenue) -> None:
     assert 200 == venue.send("/api/Account/search", body).status_code
 
 
-@pytest.mark.parametrize(("kind", "said"), [("null_list", {"accounts": None}), ("absent_list", {})])
-def test_a_list_is_null_or_absent(venue: RunningVenue, kind: str, said: dict[str, None]) -> None:
-    venue.faults(kind=kind)
-    answer = venue.post("/api/Account/search", onlyActiveAccounts=False)
-
-    assert {"success": True, "errorCode": 0, "errorMessage": None} | said == answer
-    assert venue.post("/api/Account/search", onlyActiveAccounts=False)["accounts"]
-
-
-@pytest.mark.parametrize(
-    ("kind", "form"), [("naive_timestamps", r"[-\d]{10}T[:\d]{8}(\.\d{6})?"), ("seven_digits", r"\S{19}\.\d{7}\+00:00")]
-)
-def test_instants_come_without_offset_or_with_seven_digits(venue: RunningVenue, kind: str, form: str) -> None:
-    order_id = place_resting(venue)
-    exact = venue.order(order_id)
-    venue.faults(kind=kind)
-    odd = venue.order(order_id)
-    venue.forget_faults()
-    venue.faults(kind=kind)
-    searched = venue.post("/api/Order/searchOpen", accountId=venue.account_id)["orders"][-1]
-
-    assert exact == odd  # it is no list: the fault waits for one
-    assert re.fullmatch(form, searched["creationTimestamp"])
-    assert order_id == searched["id"]
-    assert exact["creationTimestamp"][:19] == searched["creationTimestamp"][:19]
-
-
-def test_an_enumeration_has_a_value_nobody_knows(venue: RunningVenue) -> None:
-    place_resting(venue)
-    venue.faults(kind="unknown_enum")
-
-    assert {99} == {row["status"] for row in venue.post("/api/Order/searchOpen", accountId=20001)["orders"]}
-
-
-def test_what_is_open_comes_as_it_was_when_it_was_last_asked(venue: RunningVenue) -> None:
-    def open_ids() -> list[int]:
-        return [row["id"] for row in venue.post("/api/Order/searchOpen", accountId=venue.account_id)["orders"]]
-
-    before = open_ids()
-    order_id = place_resting(venue)
-    venue.faults(kind="stale_search_open")
-
-    assert order_id not in before
-    assert before == open_ids()
-    assert order_id in open_ids()
-
-
-def test_a_page_of_bars_is_half_as_long_and_prices_stay_exact(venue: RunningVenue) -> None:
-    wanted = {
-        "contractId": MNQ, "live": False, "startTime": "2026-03-10T14:00:00Z", "endTime": "2026-03-10T15:00:00Z",
-        "unit": 2, "unitNumber": 1, "limit": 60, "includePartialBar": False,
-    }  # fmt: skip
-    whole = venue.send("/api/History/retrieveBars", wanted)
-    venue.faults(kind="short_page")
-    short = venue.send("/api/History/retrieveBars", wanted)
-
-    assert 60 == len(whole.json()["bars"])
-    assert whole.json()["bars"][:30] == short.json()["bars"]
-    assert short.text.removesuffix(short.text[short.text.index("]") :]) in whole.text
-
-
-def test_a_fault_with_a_probability_meets_about_as_many_and_the_same_again(venue: RunningVenue) -> None:
+def test_a_fault_with_a_probability_hits_about_its_share_and_the_same_requests_again(venue: RunningVenue) -> None:
     def statuses() -> list[int]:
         venue.control("PUT", "faults", {"kind": "status", "on": "/api/Account/search", "probability": 0.3})
         return [venue.send("/api/Account/search", {"onlyActiveAccounts": True}).status_code for _ in range(100)]
@@ -307,7 +232,7 @@ def test_a_fault_with_a_probability_meets_about_as_many_and_the_same_again(venue
     assert first == statuses()
 
 
-def test_a_fault_without_count_stays_and_says_how_often_it_was_met(venue: RunningVenue, tag: str) -> None:
+def test_a_fault_without_count_stays_armed_and_counts_how_often_it_happened(venue: RunningVenue, tag: str) -> None:
     venue.control("PUT", "faults", [{"kind": "reject", "on": PLACE, "count": 2}, {"kind": "delay", "seconds": 0}])
     answers = [venue.place(customTag=tag)["success"] for _ in range(3)]
 
@@ -315,17 +240,17 @@ def test_a_fault_without_count_stays_and_says_how_often_it_was_met(venue: Runnin
     assert [(0, 2), (None, 1)] == [(row["left"], row["met"]) for row in venue.control("GET", "faults").json()]
 
 
-def test_the_storm_lets_about_a_twentieth_go_wrong_in_many_ways(venue: RunningVenue) -> None:
+def test_a_storm_fails_about_its_share_of_the_requests_in_many_ways(venue: RunningVenue) -> None:
     venue.control("PUT", "faults", {"preset": "storm", "probability": 0.2, "seed": 3})
     kinds = {row["kind"] for row in venue.control("GET", "faults").json()}
 
-    def ask(_: int) -> None:
+    def search_accounts(_: int) -> None:
         with contextlib.suppress(ConnectionFailedError):
             venue.send("/api/Account/search", {"onlyActiveAccounts": True})
 
     venue.log_in()
-    with ThreadPoolExecutor(15) as pool:  # some are answered late
-        list(pool.map(ask, range(150)))
+    with ThreadPoolExecutor(15) as pool:  # some answers are delayed
+        list(pool.map(search_accounts, range(150)))
     rows = venue.control("GET", "faults").json()
 
     assert set(get_args(RequestKind)) - {"reject"} | STREAM_KINDS == kinds
@@ -334,7 +259,7 @@ def test_the_storm_lets_about_a_twentieth_go_wrong_in_many_ways(venue: RunningVe
 
 
 @pytest.mark.parametrize(
-    ("fault", "why"),
+    ("fault", "detail_part"),
     [
         ({"kind": "status", "on": "/api/Order/plaice"}, "/api/Order/place"),
         ({"kind": "hub_drop", "on": PLACE}, "leave"),
@@ -343,10 +268,10 @@ def test_the_storm_lets_about_a_twentieth_go_wrong_in_many_ways(venue: RunningVe
         ({"kind": "status", "count": 0}, "count"),
     ],
 )
-def test_a_fault_that_could_never_happen_is_refused_with_a_reason(
-    venue: RunningVenue, fault: dict[str, object], why: str
+def test_an_invalid_fault_is_refused_with_a_reason(
+    venue: RunningVenue, fault: dict[str, object], detail_part: str
 ) -> None:
     answer = request("PUT", f"{venue.control_url}/sim/faults", json=fault, timeout=30)
 
     assert 400 == answer.status_code
-    assert why in answer.json()["detail"]
+    assert detail_part in answer.json()["detail"]

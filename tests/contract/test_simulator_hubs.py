@@ -1,4 +1,4 @@
-"""The hubs speak SignalR's JSON protocol, let in only who has a token, and tell users what happens to them."""
+"""The SignalR JSON protocol of the hubs: negotiation, tokens, handshake, calls, pings and closing."""
 
 import json
 from collections.abc import Iterator
@@ -77,7 +77,7 @@ def test_a_token_may_come_as_a_header(venue: RunningVenue) -> None:
         ("no object", "An unexpected error occurred during connection handshake."),
     ],
 )  # fmt: skip
-def test_what_is_no_handshake_of_ours_gets_an_error_and_is_closed(
+def test_an_invalid_handshake_gets_an_error_and_is_closed(
     venue: RunningVenue, connect_hub: ConnectHub, first: object, error: str
 ) -> None:
     client = connect_hub(venue, greeted=False)
@@ -87,14 +87,14 @@ def test_what_is_no_handshake_of_ours_gets_an_error_and_is_closed(
     assert (1000, [{"error": error}]) == (code, client.records)
 
 
-def test_a_client_that_says_version_zero_is_welcome(venue: RunningVenue, connect_hub: ConnectHub) -> None:
+def test_a_handshake_with_version_zero_is_accepted(venue: RunningVenue, connect_hub: ConnectHub) -> None:
     client = connect_hub(venue, greeted=False)
     client.say({"protocol": "json", "version": 0})
 
     assert [{}] == client.read()
 
 
-def test_records_may_share_a_frame_and_be_torn_apart(venue: RunningVenue, connect_hub: ConnectHub) -> None:
+def test_records_may_share_a_frame_or_span_frames(venue: RunningVenue, connect_hub: ConnectHub) -> None:
     client = connect_hub(venue, greeted=False)
     calls = [{"type": 1, "target": "SubscribeAccounts", "arguments": [], "invocationId": str(n)} for n in range(3)]
     text = "".join(json.dumps(record) + RS for record in [{"protocol": "json", "version": 1}, *calls])
@@ -105,16 +105,16 @@ def test_records_may_share_a_frame_and_be_torn_apart(venue: RunningVenue, connec
     assert [{}, *({"type": 3, "invocationId": str(n)} for n in range(3))] == client.records
 
 
-def test_a_call_without_an_id_is_done_and_not_answered(venue: RunningVenue, connect_hub: ConnectHub) -> None:
+def test_a_call_without_an_id_is_executed_and_not_answered(venue: RunningVenue, connect_hub: ConnectHub) -> None:
     client = connect_hub(venue)
     client.say({"type": 1, "target": "SubscribeOrders", "arguments": [venue.account_id]})
     client.say({"type": 1, "target": "NoSuchMethod", "arguments": []})
     client.invoke("SubscribeAccounts")
     placed = venue.place(type=1, limitPrice=20000)
-    told = client.told(1)
+    events = client.told(1)
 
     assert [{}, {"type": 3, "invocationId": "1"}] == client.records[:2]
-    assert ("GatewayUserOrder", placed["orderId"]) == (told[0][0], told[0][1][0]["data"]["id"])
+    assert ("GatewayUserOrder", placed["orderId"]) == (events[0][0], events[0][1][0]["data"]["id"])
 
 
 @pytest.mark.parametrize(
@@ -138,17 +138,19 @@ def test_a_wrong_call_is_completed_with_an_error(  # noqa: PLR0917  # a row of t
     client = connect_hub(venue, hub)
 
     assert {"type": 3, "invocationId": "1", "error": error} == client.invoke(target, *arguments)
-    assert "error" in client.invoke("StillThere")
+    assert "error" in client.invoke("NoSuchMethod")
 
 
-def test_types_nobody_knows_are_ignored_and_streams_are_refused(venue: RunningVenue, connect_hub: ConnectHub) -> None:
+def test_unknown_message_types_are_ignored_and_streams_are_refused(
+    venue: RunningVenue, connect_hub: ConnectHub
+) -> None:
     client = connect_hub(venue)
     client.say(
         {"type": 99}, {"type": 2, "invocationId": "1", "item": 1}, {"type": 5, "invocationId": "1"}, {"type": 8},
         {"type": 9, "sequenceId": 1}, {"type": 3, "invocationId": "s"}, {"type": 6},
         {"type": 4, "invocationId": "s", "target": "SubscribeAccounts", "arguments": []},
     )  # fmt: skip
-    assert "error" in client.invoke("StillThere")
+    assert "error" in client.invoke("NoSuchMethod")
     _, refused, _ = client.records
 
     assert ("s", 3) == (refused["invocationId"], refused["type"])
@@ -158,7 +160,7 @@ def test_types_nobody_knows_are_ignored_and_streams_are_refused(venue: RunningVe
 @pytest.mark.parametrize(
     "text", ["{", "[]", "{}", '{"type":"1"}', '{"type":1,"target":"X"}', '{"type":4,"target":"X"}']
 )
-def test_what_is_no_record_ends_the_connection(venue: RunningVenue, connect_hub: ConnectHub, text: str) -> None:
+def test_a_malformed_record_ends_the_connection(venue: RunningVenue, connect_hub: ConnectHub, text: str) -> None:
     client = connect_hub(venue)
     client.socket.send(text + RS)
     code = client.read_to_the_end()
@@ -166,21 +168,21 @@ def test_what_is_no_record_ends_the_connection(venue: RunningVenue, connect_hub:
     assert (1000, {"type": 7, "error": "Connection closed with an error."}) == (code, client.records[-1])
 
 
-def test_a_record_without_end_ends_the_connection(venue: RunningVenue, connect_hub: ConnectHub) -> None:
+def test_an_endless_record_ends_the_connection(venue: RunningVenue, connect_hub: ConnectHub) -> None:
     client = connect_hub(venue)
     client.socket.send("x" * 40_000)
 
     assert 1000 == client.read_to_the_end()
 
 
-def test_a_client_may_take_leave(venue: RunningVenue, connect_hub: ConnectHub) -> None:
+def test_a_client_may_close_the_connection(venue: RunningVenue, connect_hub: ConnectHub) -> None:
     client = connect_hub(venue)
     client.say({"type": 7})
 
     assert 1000 == client.read_to_the_end()
 
 
-def test_a_venue_that_stops_tells_its_clients_and_they_may_come_back(
+def test_a_venue_that_stops_closes_its_clients_and_allows_a_reconnect(
     start_venue: StartVenue, connect_hub: ConnectHub
 ) -> None:
     venue = start_venue()
@@ -192,13 +194,13 @@ def test_a_venue_that_stops_tells_its_clients_and_they_may_come_back(
     assert -SIGTERM == venue.process.wait(60)
 
 
-def test_a_quiet_hub_pings(hubs_here: StartHubs, connect_hub: ConnectHub) -> None:
+def test_a_hub_without_events_pings(hubs_here: StartHubs, connect_hub: ConnectHub) -> None:
     client = connect_hub(hubs_here(ping=0.05))
     while client.pings < 2:
         assert [] == client.read()
 
 
-def test_a_client_that_says_no_handshake_is_closed(hubs_here: StartHubs, connect_hub: ConnectHub) -> None:
+def test_a_client_without_a_handshake_is_closed(hubs_here: StartHubs, connect_hub: ConnectHub) -> None:
     client = connect_hub(hubs_here(handshake=0.2, ping=0.05), greeted=False)
     code = client.read_to_the_end()
 
@@ -212,16 +214,16 @@ def test_a_silent_client_is_closed(hubs_here: StartHubs, connect_hub: ConnectHub
     assert (1000, [{}, {"type": 7, "error": "Connection closed with an error."}]) == (code, client.records)
 
 
-def test_a_client_that_only_pings_stays(
+def test_a_client_that_only_pings_stays_connected(
     hubs_here: StartHubs, connect_hub: ConnectHub, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     now = 0.0
     monkeypatch.setattr(connection, "monotonic", lambda: now)
     client = connect_hub(hubs_here(client=30))
     for _ in range(5):
-        now += 20  # what was heard last was heard too long ago when the next ping but one comes
+        now += 20  # two steps without a ping exceed the 30 s
         client.say(PING)
-        assert "error" not in client.invoke("SubscribeAccounts")  # it has been read
+        assert "error" not in client.invoke("SubscribeAccounts")  # the ping has been read
 
     assert "error" not in client.invoke("SubscribeAccounts")
 
@@ -231,7 +233,7 @@ def test_a_client_that_does_not_read_is_dropped_and_others_are_served(
 ) -> None:
     hubs = hubs_here(outbox=64 * 1024)
     stalled, reading = connect_hub(hubs, "market"), connect_hub(hubs, "market")
-    # Each answer is a whole order book; nobody takes them.
+    # Each answer is a whole order book, and the client reads none.
     with suppress(ConnectionClosed):
         while "does not read" not in caplog.text:
             stalled.say(*[{"type": 1, "target": "SubscribeContractMarketDepth", "arguments": [MNQ]}] * 20)
@@ -240,7 +242,7 @@ def test_a_client_that_does_not_read_is_dropped_and_others_are_served(
     assert "error" not in reading.invoke("SubscribeContractQuotes", MNQ)
 
 
-def test_a_token_stays_out_of_the_log_at_any_level(
+def test_a_token_is_not_logged_at_any_level(
     start_venue: StartVenue, connect_hub: ConnectHub, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("TICKWORK_LOG_LEVEL", "DEBUG")

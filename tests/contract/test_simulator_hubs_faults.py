@@ -1,4 +1,4 @@
-"""The misfortunes of a stream: events lost, twice, late or out of order, and clients thrown out."""
+"""The faults of the hubs: events lost, duplicated, late or out of order, and clients disconnected."""
 
 from collections.abc import Iterator
 from time import monotonic
@@ -43,7 +43,7 @@ def statuses(client: HubClient, count: int) -> list[tuple[int, int]]:
     return [(payload[0]["data"]["id"], payload[0]["data"]["status"]) for _, payload in client.told(count)]
 
 
-def test_an_event_is_lost(venue: RunningVenue, client: HubClient) -> None:
+def test_event_lost_drops_an_event(venue: RunningVenue, client: HubClient) -> None:
     arm(venue, "event_lost")
     order = venue.place(**RESTING)["orderId"]
     other = venue.place(**RESTING)["orderId"]
@@ -51,21 +51,21 @@ def test_an_event_is_lost(venue: RunningVenue, client: HubClient) -> None:
     assert [(order, 1), (other, 6), (other, 1)] == statuses(client, 3)
 
 
-def test_an_event_comes_twice(venue: RunningVenue, client: HubClient) -> None:
+def test_event_duplicate_sends_an_event_twice(venue: RunningVenue, client: HubClient) -> None:
     arm(venue, "event_duplicate")
     order = venue.place(**RESTING)["orderId"]
 
     assert [(order, 6), (order, 6), (order, 1)] == statuses(client, 3)
 
 
-def test_an_event_comes_after_the_next(venue: RunningVenue, client: HubClient) -> None:
+def test_event_reorder_sends_an_event_after_the_next(venue: RunningVenue, client: HubClient) -> None:
     arm(venue, "event_reorder", seconds=600)
     order = venue.place(**RESTING)["orderId"]
 
     assert [(order, 1), (order, 6)] == statuses(client, 2)
 
 
-def test_an_event_that_waits_for_the_next_does_not_wait_for_ever(venue: RunningVenue, client: HubClient) -> None:
+def test_a_reordered_event_without_a_next_one_comes_after_its_seconds(venue: RunningVenue, client: HubClient) -> None:
     order = venue.place(**RESTING)["orderId"]
     client.told(2)
     arm(venue, "event_reorder", seconds=0.1)
@@ -74,7 +74,7 @@ def test_an_event_that_waits_for_the_next_does_not_wait_for_ever(venue: RunningV
     assert [(order, 6), (order, 1), (order, 3)] == statuses(client, 3)
 
 
-def test_an_event_comes_late(venue: RunningVenue, client: HubClient) -> None:
+def test_event_late_delays_an_event(venue: RunningVenue, client: HubClient) -> None:
     arm(venue, "event_late", seconds=0.5)
     since = monotonic()
     order = venue.place(**RESTING)["orderId"]
@@ -83,7 +83,7 @@ def test_an_event_comes_late(venue: RunningVenue, client: HubClient) -> None:
     assert monotonic() - since >= 0.5
 
 
-def test_a_fault_waits_until_somebody_listens(venue: RunningVenue, connect_hub: ConnectHub) -> None:
+def test_an_event_fault_waits_for_a_subscriber(venue: RunningVenue, connect_hub: ConnectHub) -> None:
     arm(venue, "event_duplicate")
     venue.place(**RESTING)
     client = connect_hub(venue)
@@ -93,7 +93,7 @@ def test_a_fault_waits_until_somebody_listens(venue: RunningVenue, connect_hub: 
     assert [(order, 6), (order, 6), (order, 1)] == statuses(client, 3)
 
 
-def test_a_login_that_ends_is_told_and_the_connection_closed(venue: RunningVenue, client: HubClient) -> None:
+def test_logout_sends_gateway_logout_and_closes_the_connection(venue: RunningVenue, client: HubClient) -> None:
     arm(venue, "logout")
     code = client.read_to_the_end()
 
@@ -101,12 +101,12 @@ def test_a_login_that_ends_is_told_and_the_connection_closed(venue: RunningVenue
     assert {"type": 7} == client.records[-1]
 
 
-def test_an_outage_cuts_everybody_and_lets_nobody_in(start_venue: StartVenue, connect_hub: ConnectHub) -> None:
+def test_an_outage_cuts_all_clients_and_refuses_new_ones(start_venue: StartVenue, connect_hub: ConnectHub) -> None:
     venue = start_venue()
     token = venue.log_in()
     user, market = connect_hub(venue, token=token), connect_hub(venue, "market", token=token)
     arm(venue, "hub_gap", seconds=600)
-    codes = [cut.read_to_the_end() for cut in (user, market)]
+    codes = [client.read_to_the_end() for client in (user, market)]
     with pytest.raises(InvalidStatus) as refused:
         connect_hub(venue, token=token)
 
@@ -115,7 +115,7 @@ def test_an_outage_cuts_everybody_and_lets_nobody_in(start_venue: StartVenue, co
     assert venue.place(**RESTING)["success"]
 
 
-def test_an_outage_is_over_after_a_while(venue: RunningVenue, client: HubClient, connect_hub: ConnectHub) -> None:
+def test_an_outage_ends_after_its_seconds(venue: RunningVenue, client: HubClient, connect_hub: ConnectHub) -> None:
     token = venue.log_in()
     since = monotonic()
     arm(venue, "hub_gap", seconds=0.3)
@@ -131,7 +131,7 @@ def test_an_outage_is_over_after_a_while(venue: RunningVenue, client: HubClient,
     assert monotonic() - since >= 0.3
 
 
-def test_only_one_client_is_dropped_at_a_time(venue: RunningVenue, client: HubClient, connect_hub: ConnectHub) -> None:
+def test_hub_drop_cuts_only_one_client(venue: RunningVenue, client: HubClient, connect_hub: ConnectHub) -> None:
     market = connect_hub(venue, "market")
     arm(venue, "hub_drop")
 

@@ -1,4 +1,4 @@
-"""The market hub tells one market: the one whose bars REST shows, and whose quote fills orders."""
+"""The market hub publishes the same market as the REST bars, and the quotes at which orders fill."""
 
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -20,42 +20,42 @@ QUOTE_FIELDS = {
     "symbol", "symbolName", "lastPrice", "bestBid", "bestAsk", "change", "changePercent", "open", "high", "low",
     "volume", "lastUpdated", "timestamp",
 }  # fmt: skip
-STANDING = ["--stepped"]
+STEPPED = ["--stepped"]
 
 
 @pytest.fixture(scope="module")
 def venue(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningVenue]:
-    """A market whose time stands until a test lets it go on."""
+    """A stepped market."""
     with starting_venues(tmp_path_factory.mktemp("hubs")) as start:
-        yield start(options=STANDING)
+        yield start(options=STEPPED)
 
 
-def of(client: HubClient, target: str, contract_id: str = MNQ) -> list[Any]:
-    return [told[1][1] for told in client.events() if told[0] == target and told[1][0] == contract_id]
+def payloads(client: HubClient, target: str, contract_id: str = MNQ) -> list[Any]:
+    return [event[1][1] for event in client.events() if event[0] == target and event[1][0] == contract_id]
 
 
 def has_more(quotes: Callable[[], list[Any]], count: int) -> bool:
     return len(quotes()) > count
 
 
-def go_on_until(venue: RunningVenue, client: HubClient, is_there: Callable[[], bool], seconds: float = 10) -> None:
-    """Let the market go on by some seconds, and read what came of it, until it is there."""
+def advance_until(venue: RunningVenue, client: HubClient, is_done: Callable[[], bool], seconds: float = 10) -> None:
+    """Advance the market in steps of some seconds, and read the events, until `is_done`."""
     for _ in range(200):
-        if is_there():
+        if is_done():
             return
         venue.step(seconds)
-        with suppress(TimeoutError):  # what is where it was is no news
+        with suppress(TimeoutError):  # an unchanged market sends no event
             client.read(seconds=2)
-    pytest.fail(f"the market went on by {200 * seconds:.0f} s for nothing")
+    pytest.fail(f"the market advanced by {200 * seconds:.0f} s without the expected events")
 
 
-def test_trap_11_the_first_quote_is_whole_and_later_ones_only_what_changed(
+def test_trap_11_the_first_quote_is_full_and_later_ones_have_only_changes(
     venue: RunningVenue, connect_hub: ConnectHub
 ) -> None:
     client = connect_hub(venue, "market")
     assert "error" not in client.invoke("SubscribeContractQuotes", NQ)
-    go_on_until(venue, client, lambda: len(of(client, "GatewayQuote", NQ)) > 100)
-    first, *others = of(client, "GatewayQuote", NQ)
+    advance_until(venue, client, lambda: len(payloads(client, "GatewayQuote", NQ)) > 100)
+    first, *others = payloads(client, "GatewayQuote", NQ)
 
     assert QUOTE_FIELDS == set(first)
     assert "F.US.ENQ" == first["symbol"]
@@ -77,36 +77,40 @@ def test_trap_11_trades_and_depth_come_as_arrays_padded_with_nulls(
     client = connect_hub(venue, "market")
     client.invoke("SubscribeContractTrades", MNQ)
     client.invoke("SubscribeContractMarketDepth", MNQ)
-    go_on_until(venue, client, lambda: any(None in payload for payload in of(client, "GatewayTrade")))
-    go_on_until(venue, client, lambda: len(of(client, "GatewayDepth")) > 3)
-    trades = [trade for payload in of(client, "GatewayTrade") for trade in payload if trade]
+    advance_until(venue, client, lambda: any(None in payload for payload in payloads(client, "GatewayTrade")))
+    advance_until(venue, client, lambda: len(payloads(client, "GatewayDepth")) > 3)
+    trades = [trade for payload in payloads(client, "GatewayTrade") for trade in payload if trade]
 
     assert {"symbolId", "price", "timestamp", "type", "volume"} == set(trades[0])
     assert ("F.US.MNQ", True) == (trades[0]["symbolId"], {trade["type"] for trade in trades} <= {0, 1})
-    assert any(None in payload for payload in of(client, "GatewayDepth"))
+    assert any(None in payload for payload in payloads(client, "GatewayDepth"))
 
 
-def test_trap_11_trades_and_depth_come_as_objects_where_that_is_the_habit(
+def test_trap_11_trades_and_depth_come_as_objects_with_that_behaviour(
     start_venue: StartVenue, connect_hub: ConnectHub
 ) -> None:
-    venue = start_venue(options=STANDING)
+    venue = start_venue(options=STEPPED)
     venue.control("PUT", "behaviour", {"market_payloads": "object"})
     client = connect_hub(venue, "market")
     client.invoke("SubscribeContractTrades", MNQ)
     client.invoke("SubscribeContractMarketDepth", MNQ)
-    go_on_until(venue, client, lambda: len(of(client, "GatewayTrade")) > 3 and len(of(client, "GatewayDepth")) > 3)
+    advance_until(
+        venue, client, lambda: len(payloads(client, "GatewayTrade")) > 3 and len(payloads(client, "GatewayDepth")) > 3
+    )
 
-    assert {dict} == {type(payload) for target in ("GatewayTrade", "GatewayDepth") for payload in of(client, target)}
+    assert {dict} == {
+        type(payload) for target in ("GatewayTrade", "GatewayDepth") for payload in payloads(client, target)
+    }
 
 
-def test_a_book_begins_with_a_reset_and_a_large_snapshot_and_then_changes(
+def test_a_book_begins_with_a_reset_and_a_large_snapshot_before_its_changes(
     venue: RunningVenue, connect_hub: ConnectHub
 ) -> None:
     client = connect_hub(venue, "market")
     client.invoke("SubscribeContractMarketDepth", MNQ)
-    client.invoke("SubscribeContractQuotes", MNQ)  # which come also while the price stays where it is
-    go_on_until(venue, client, lambda: len(of(client, "GatewayDepth")) > 10)
-    snapshot, *later = of(client, "GatewayDepth")
+    client.invoke("SubscribeContractQuotes", MNQ)  # quotes come also while the price stays
+    advance_until(venue, client, lambda: len(payloads(client, "GatewayDepth")) > 10)
+    snapshot, *later = payloads(client, "GatewayDepth")
 
     assert 6 == snapshot[0]["type"]
     assert len(str(snapshot)) > 10_000
@@ -123,25 +127,25 @@ def test_a_book_begins_with_a_reset_and_a_large_snapshot_and_then_changes(
     assert max(bids) + Decimal("0.25") == min(asks)
 
 
-def test_a_minute_made_of_trades_is_the_bar_that_rest_shows(venue: RunningVenue, connect_hub: ConnectHub) -> None:
+def test_the_trades_of_a_minute_add_up_to_its_rest_bar(venue: RunningVenue, connect_hub: ConnectHub) -> None:
     client = connect_hub(venue, "market")
     client.invoke("SubscribeContractTrades", MNQ)
 
     def minutes() -> list[datetime]:
-        return sorted({minute_of(trade) for payload in of(client, "GatewayTrade") for trade in payload if trade})
+        return sorted({minute_of(trade) for payload in payloads(client, "GatewayTrade") for trade in payload if trade})
 
-    go_on_until(venue, client, lambda: len(minutes()) > 4, seconds=30)
-    whole = minutes()[1:-1]
+    advance_until(venue, client, lambda: len(minutes()) > 4, seconds=30)
+    complete = minutes()[1:-1]
     bars = venue.post(
-        "/api/History/retrieveBars", contractId=MNQ, live=False, startTime=whole[0].isoformat(),
-        endTime=(whole[-1] + MINUTE).isoformat(), unit=2, unitNumber=1, limit=100, includePartialBar=False,
+        "/api/History/retrieveBars", contractId=MNQ, live=False, startTime=complete[0].isoformat(),
+        endTime=(complete[-1] + MINUTE).isoformat(), unit=2, unitNumber=1, limit=100, includePartialBar=False,
     )["bars"]  # fmt: skip
-    trades = [trade for payload in of(client, "GatewayTrade") for trade in payload if trade]
-    made = []
-    for minute in reversed(whole):
+    trades = [trade for payload in payloads(client, "GatewayTrade") for trade in payload if trade]
+    bars_of_trades = []
+    for minute in reversed(complete):
         rows = [trade for trade in trades if minute_of(trade) == minute]
         prices = [float(row["price"]) for row in rows]
-        made.append(
+        bars_of_trades.append(
             {
                 "t": minute.isoformat(),
                 "o": prices[0],
@@ -152,7 +156,7 @@ def test_a_minute_made_of_trades_is_the_bar_that_rest_shows(venue: RunningVenue,
             }
         )
 
-    assert bars == made
+    assert bars == bars_of_trades
     assert all(earlier["timestamp"] <= later["timestamp"] for earlier, later in pairwise(trades))
 
 
@@ -160,46 +164,44 @@ def minute_of(trade: dict[str, Any]) -> datetime:
     return datetime.fromisoformat(trade["timestamp"]).replace(second=0, microsecond=0)
 
 
-def test_a_market_order_fills_at_the_price_the_quote_showed(venue: RunningVenue, connect_hub: ConnectHub) -> None:
+def test_a_market_order_fills_at_the_published_quote(venue: RunningVenue, connect_hub: ConnectHub) -> None:
     client = connect_hub(venue, "market")
     client.invoke("SubscribeContractQuotes", MES)
-    quotes = partial(of, client, "GatewayQuote", MES)
+    quotes = partial(payloads, client, "GatewayQuote", MES)
     placed = []
     for side in (0, 1, 0, 1):
         placed.append((side, venue.place(contractId=MES, side=side)["orderId"]))
-        told = len(quotes())
-        go_on_until(venue, client, partial(has_more, quotes, told + 20), seconds=1)
+        count = len(quotes())
+        advance_until(venue, client, partial(has_more, quotes, count + 20), seconds=1)
     fills = [(side, venue.order(id_)) for side, id_ in placed]
     assert {2} == {order["status"] for _, order in fills}
-    last = max(at(order["updateTimestamp"]) for _, order in fills)
-    go_on_until(venue, client, lambda: at(quotes()[-1]["timestamp"]) > last, seconds=1)
+    last = max(parse_instant(order["updateTimestamp"]) for _, order in fills)
+    advance_until(venue, client, lambda: parse_instant(quotes()[-1]["timestamp"]) > last, seconds=1)
     for side, order in fills:
         shown: dict[str, Any] = {}
         for quote in quotes():
-            # A price is told at most a microsecond after it is there.
-            if at(quote["timestamp"]) <= at(order["updateTimestamp"]) + timedelta(microseconds=1):
+            # A price is published at most a microsecond after the market reaches it.
+            if parse_instant(quote["timestamp"]) <= parse_instant(order["updateTimestamp"]) + timedelta(microseconds=1):
                 shown |= quote
 
         assert float(shown["bestAsk" if side == 0 else "bestBid"]) == order["filledPrice"]
 
 
-def at(text: str) -> datetime:
+def parse_instant(text: str) -> datetime:
     return datetime.fromisoformat(text)
 
 
-def test_only_contracts_subscribed_are_heard_until_they_are_unsubscribed(
-    venue: RunningVenue, connect_hub: ConnectHub
-) -> None:
+def test_a_client_gets_only_the_contracts_it_is_subscribed_to(venue: RunningVenue, connect_hub: ConnectHub) -> None:
     client, other = connect_hub(venue, "market"), connect_hub(venue, "market")
     other.invoke("SubscribeContractTrades", MES)
     client.invoke("SubscribeContractQuotes", MNQ)
-    go_on_until(venue, client, lambda: len(of(client, "GatewayQuote")) > 3)
+    advance_until(venue, client, lambda: len(payloads(client, "GatewayQuote")) > 3)
     client.invoke("UnsubscribeContractQuotes", MNQ)
-    heard = len(client.events())
-    go_on_until(venue, other, lambda: len(other.events()) > 5)
+    count = len(client.events())
+    advance_until(venue, other, lambda: len(other.events()) > 5)
     client.invoke("UnsubscribeContractQuotes", MNQ)
 
-    assert heard == len(client.events())
+    assert count == len(client.events())
     assert {("GatewayQuote", MNQ)} == {(target, arguments[0]) for target, arguments in client.events()}
     assert {("GatewayTrade", MES)} == {(target, arguments[0]) for target, arguments in other.events()}
 
@@ -211,13 +213,13 @@ def test_a_contract_the_market_does_not_know_is_an_error(venue: RunningVenue, co
     assert "error" in client.invoke("SubscribeContractQuotes", 7)
 
 
-def test_nothing_is_told_before_the_first_price_and_then_all(
+def test_no_event_comes_before_the_first_price_and_all_come_after_it(
     start_venue: StartVenue, connect_hub: ConnectHub, tmp_path: Path
 ) -> None:
     opens = OPEN_AT + timedelta(minutes=2)
     rows = [((opens + n * MINUTE).isoformat(), "25000", "25001", "24999", "25000.5", 10) for n in range(30)]
     file = write_bars(tmp_path / "mnqh6-1m-2026-03.csv", rows)
-    venue = start_venue(replay=file, market_origin=OPEN_AT, options=STANDING)
+    venue = start_venue(replay=file, market_origin=OPEN_AT, options=STEPPED)
     client = connect_hub(venue, "market")
     for what in ("Quotes", "Trades", "MarketDepth"):
         assert "error" not in client.invoke(f"SubscribeContract{what}", MNQ)
@@ -226,8 +228,8 @@ def test_nothing_is_told_before_the_first_price_and_then_all(
     assert "error" not in client.invoke("UnsubscribeContractTrades", MNQ)
     assert [] == client.events()
     venue.step_to(opens + MINUTE - timedelta(seconds=1))
-    go_on_until(venue, client, lambda: bool(of(client, "GatewayDepth") and of(client, "GatewayQuote")))
+    advance_until(venue, client, lambda: bool(payloads(client, "GatewayDepth") and payloads(client, "GatewayQuote")))
 
-    assert QUOTE_FIELDS - {"changePercent"} <= set(of(client, "GatewayQuote")[0])
-    assert 6 == of(client, "GatewayDepth")[0][0]["type"]
-    assert opens <= at(of(client, "GatewayQuote")[0]["timestamp"]) < opens + MINUTE
+    assert QUOTE_FIELDS - {"changePercent"} <= set(payloads(client, "GatewayQuote")[0])
+    assert 6 == payloads(client, "GatewayDepth")[0][0]["type"]
+    assert opens <= parse_instant(payloads(client, "GatewayQuote")[0]["timestamp"]) < opens + MINUTE

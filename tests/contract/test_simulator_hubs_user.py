@@ -1,4 +1,4 @@
-"""The user hub tells what happens to the accounts a client subscribed to, in the order the venue was seen to."""
+"""The user hub publishes the changes of the subscribed accounts, in the order observed at the venue."""
 
 from collections.abc import Iterator
 from decimal import Decimal
@@ -32,48 +32,46 @@ def venue(shared_venue: RunningVenue) -> Iterator[RunningVenue]:
     until(lambda: shared_venue.position() == 0)
 
 
-def shape(told: list[Told]) -> list[tuple[str, int]]:
+def kinds(events: list[Told]) -> list[tuple[str, int]]:
     """Return each event's kind, with the status of an order or the type of a position."""
-    return [(target, data.get("status", data.get("type", 0))) for target, data in contents(told)]
+    return [(target, data.get("status", data.get("type", 0))) for target, data in contents(events)]
 
 
-def contents(told: list[Told]) -> list[tuple[str, dict[str, Any]]]:
-    return [(target, payload[0].get("data", payload[0])) for target, payload in told]
+def contents(events: list[Told]) -> list[tuple[str, dict[str, Any]]]:
+    return [(target, payload[0].get("data", payload[0])) for target, payload in events]
 
 
-def test_a_filled_bracket_entry_is_told_in_the_order_seen_at_the_venue(
+def test_a_filled_bracket_entry_has_its_events_in_the_order_observed_at_the_venue(
     venue: RunningVenue, connect_hub: ConnectHub
 ) -> None:
     client = connect_hub(venue)
     client.subscribe_user(venue.account_id)
     placed = venue.place(customTag="hub-1", **BRACKET)["orderId"]
-    told = client.told(9)
+    events = client.told(9)
 
     assert [
         (ENTRY, 8), (ENTRY, 6), (ENTRY, 8), (ENTRY, 2), (TRADE, 0), (POSITION, 1), (ACCOUNT, 0), (ENTRY, 1), (ENTRY, 1),
-    ] == shape(told)  # fmt: skip
-    assert [placed + 1, placed, placed + 2, placed] == [data["id"] for _, data in contents(told)[:4]]
-    assert [placed + 2, placed + 1] == [data["id"] for _, data in contents(told)[7:]]
-    assert [1, 1, 1, 1, 0, 1, 1, 1, 1] == [payload[0]["action"] for _, payload in told]
-    assert all(value is not None for _, data in contents(told) for value in data.values())
+    ] == kinds(events)  # fmt: skip
+    assert [placed + 1, placed, placed + 2, placed] == [data["id"] for _, data in contents(events)[:4]]
+    assert [placed + 2, placed + 1] == [data["id"] for _, data in contents(events)[7:]]
+    assert [1, 1, 1, 1, 0, 1, 1, 1, 1] == [payload[0]["action"] for _, payload in events]
+    assert all(value is not None for _, data in contents(events) for value in data.values())
 
 
-def test_trap_12_events_are_wrapped_and_now_and_then_not(venue: RunningVenue, connect_hub: ConnectHub) -> None:
+def test_trap_12_events_are_wrapped_and_sometimes_not(venue: RunningVenue, connect_hub: ConnectHub) -> None:
     client = connect_hub(venue)
     assert "error" not in client.invoke("SubscribeOrders", venue.account_id)
     venue.place(type=1, limitPrice=20000)
     client.told(2)
     venue.faults(path="event_unwrapped")
     venue.place(type=1, limitPrice=20000)
-    told = client.told(4)
+    events = client.told(4)
 
-    assert [{"action", "data"}, {"action", "data"}] == [set(payload[0]) for _, payload in told[:2]]
-    assert ("accountId" in told[2][1][0], {"action", "data"}) == (True, set(told[3][1][0]))
+    assert [{"action", "data"}, {"action", "data"}] == [set(payload[0]) for _, payload in events[:2]]
+    assert ("accountId" in events[2][1][0], {"action", "data"}) == (True, set(events[3][1][0]))
 
 
-def test_a_closed_position_is_told_as_type_and_size_zero_with_action_two(
-    venue: RunningVenue, connect_hub: ConnectHub
-) -> None:
+def test_a_closed_position_has_type_and_size_zero_and_action_two(venue: RunningVenue, connect_hub: ConnectHub) -> None:
     venue.place()
     until(lambda: venue.position() == 1)
     client = connect_hub(venue)
@@ -85,29 +83,29 @@ def test_a_closed_position_is_told_as_type_and_size_zero_with_action_two(
     assert (MNQ, "MNQH6") == (payload["data"]["contractId"], payload["data"]["contractDisplayName"])
 
 
-def test_a_position_shows_what_rest_shows(venue: RunningVenue, connect_hub: ConnectHub) -> None:
+def test_events_have_the_same_rows_as_rest(venue: RunningVenue, connect_hub: ConnectHub) -> None:
     client = connect_hub(venue)
     client.subscribe_user(venue.account_id)
     venue.place()
-    told = contents(client.told(5))
+    events = contents(client.told(5))
     [position] = venue.post("/api/Position/searchOpen", accountId=venue.account_id)["positions"]
     trade = venue.post("/api/Trade/search", accountId=venue.account_id, startTimestamp="2020-01-01T00:00:00Z")[
         "trades"
     ][0]
     [account] = venue.post("/api/Account/search", onlyActiveAccounts=True)["accounts"]
 
-    assert position == numbers(told[3][1])
-    assert {name: value for name, value in trade.items() if value is not None} == numbers(told[2][1])
-    assert account == numbers(told[4][1])
+    assert position == with_floats(events[3][1])
+    assert {name: value for name, value in trade.items() if value is not None} == with_floats(events[2][1])
+    assert account == with_floats(events[4][1])
 
 
-def numbers(data: dict[str, Any]) -> dict[str, Any]:
-    """Return an event's data with its fractions as the JSON of REST answers is read."""
+def with_floats(data: dict[str, Any]) -> dict[str, Any]:
+    """Return the data of an event with its decimals as floats, as the JSON of REST answers is read."""
     prices = ("price", "averagePrice", "balance", "fees", "commissions")
     return {name: float(Decimal(value)) if name in prices else value for name, value in data.items()}
 
 
-def test_only_what_was_subscribed_comes_until_it_is_unsubscribed(venue: RunningVenue, connect_hub: ConnectHub) -> None:
+def test_a_client_gets_only_the_events_it_is_subscribed_to(venue: RunningVenue, connect_hub: ConnectHub) -> None:
     quiet, trades = connect_hub(venue), connect_hub(venue)
     trades.invoke("SubscribeTrades", venue.account_id)
     venue.place()
@@ -121,26 +119,26 @@ def test_only_what_was_subscribed_comes_until_it_is_unsubscribed(venue: RunningV
     assert ([TRADE], []) == ([target for target, _ in trades.events()], quiet.events())
 
 
-def test_nobody_hears_of_the_accounts_of_another_user(
+def test_a_user_gets_no_events_of_the_accounts_of_another_user(
     hubs_here: StartHubs, connect_hub: ConnectHub, venue_core: VenueCore
 ) -> None:
     hubs = hubs_here()
     hubs.logins.add_user("another", "another-key")
-    theirs = hubs.call(lambda: venue_core.venue.add_account("another", AccountStage.PRACTICE))
-    owner, another = connect_hub(hubs), connect_hub(hubs, token=hubs.logins.issue("another"))
-    answers = [owner.invoke("SubscribeOrders", theirs.id), another.invoke("SubscribeTrades", 20001)]
-    for client in (owner, another):
+    other_account = hubs.call(lambda: venue_core.venue.add_account("another", AccountStage.PRACTICE))
+    owner_client, other_client = connect_hub(hubs), connect_hub(hubs, token=hubs.logins.issue("another"))
+    answers = [owner_client.invoke("SubscribeOrders", other_account.id), other_client.invoke("SubscribeTrades", 20001)]
+    for client in (owner_client, other_client):
         assert "error" not in client.invoke("SubscribeAccounts")
-    answers += [owner.invoke("SubscribeOrders", 20001), another.invoke("SubscribeTrades", theirs.id)]
-    for id_ in (20001, theirs.id):
+    answers += [owner_client.invoke("SubscribeOrders", 20001), other_client.invoke("SubscribeTrades", other_account.id)]
+    for id_ in (20001, other_account.id):
         assert hubs.call(partial(venue_core.venue.set_account, id_, AccountSettings(can_trade=False)))
 
     assert ["Account not found.", "Account not found.", None, None] == [answer.get("error") for answer in answers]
-    assert [20001] == [data["id"] for _, data in contents(owner.told(1))]
-    assert [theirs.id] == [data["id"] for _, data in contents(another.told(1))]
+    assert [20001] == [data["id"] for _, data in contents(owner_client.told(1))]
+    assert [other_account.id] == [data["id"] for _, data in contents(other_client.told(1))]
 
 
-def test_trap_10_a_dropped_client_comes_back_to_silence(venue: RunningVenue, connect_hub: ConnectHub) -> None:
+def test_trap_10_a_client_that_reconnects_has_no_subscriptions(venue: RunningVenue, connect_hub: ConnectHub) -> None:
     client = connect_hub(venue)
     client.subscribe_user(venue.account_id)
     venue.faults(path="hub_drop")

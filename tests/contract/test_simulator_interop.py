@@ -1,4 +1,4 @@
-"""Other people's clients run against the simulator unchanged; what is not installed is not tried."""
+"""Third-party clients work with the simulator unchanged; the tests of clients not installed are skipped."""
 
 import json
 import subprocess
@@ -11,7 +11,7 @@ import pytest
 from tests.fixtures.hubs import ConnectHub
 from tests.fixtures.venue import MNQ, RunningVenue, starting_venues
 
-# It says much; its last line is one JSON object.
+# The last line of its output is one JSON object.
 PROJECT_X_PY = """
 import asyncio, json, sys
 from project_x_py import ProjectX
@@ -59,7 +59,7 @@ def venue(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningVenue]:
 
 
 @pytest.mark.skipif(find_spec("project_x_py") is None, reason="project-x-py is not installed")
-def test_project_x_py_logs_in_trades_and_hears_of_it(venue: RunningVenue) -> None:
+def test_project_x_py_logs_in_trades_and_gets_events(venue: RunningVenue) -> None:
     done = subprocess.run(
         [sys.executable, "-c", PROJECT_X_PY, venue.url, venue.user, venue.key],
         capture_output=True, text=True, timeout=100, check=True,
@@ -70,10 +70,10 @@ def test_project_x_py_logs_in_trades_and_hears_of_it(venue: RunningVenue) -> Non
     assert {"contract": MNQ, "placed": True, "held": 1, "seen": seen} == found
 
 
-def test_a_client_that_says_version_0_after_negotiating_0_is_let_in(
+def test_a_handshake_with_version_0_after_negotiation_0_is_accepted(
     venue: RunningVenue, connect_hub: ConnectHub
 ) -> None:
-    """As signalrcore 1.0 does, and .NET takes it: any version up to its own."""
+    """signalrcore 1.0 does this; .NET accepts any version up to its own."""
     negotiated = venue.send("/hubs/market/negotiate", {}).json()
     client = connect_hub(venue, "market", greeted=False)
     client.say({"protocol": "json", "version": negotiated["negotiateVersion"]})

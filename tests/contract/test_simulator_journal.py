@@ -1,4 +1,4 @@
-"""What the simulator has answered for outlives it: ids, tags, orders, positions and money after a SIGKILL."""
+"""The journal keeps answered changes across a SIGKILL: ids, tags, orders, positions and balances."""
 
 import json
 import shutil
@@ -24,7 +24,7 @@ from tests.fixtures.venue_core import VenueCore
 STOP = {"ticks": -4000, "type": 4}
 
 
-def everything(venue: RunningVenue) -> dict[str, Any]:
+def all_rows(venue: RunningVenue) -> dict[str, Any]:
     account = {"accountId": venue.account_id}
     since = {"startTimestamp": OPEN_AT.isoformat()}
     return {
@@ -35,28 +35,28 @@ def everything(venue: RunningVenue) -> dict[str, Any]:
     }
 
 
-def test_all_it_knew_it_knows_after_a_crash(venue: RunningVenue) -> None:
+def test_all_rows_survive_a_crash(venue: RunningVenue) -> None:
     for number in range(3):
         venue.place(customTag=f"tag-{number}", size=number + 1, stopLossBracket=STOP)
-    venue.place(customTag="tag-refused", size=0)
+    venue.place(customTag="tag-rejected", size=0)
     until(lambda: venue.position() == 6)
-    before = everything(venue)
+    before = all_rows(venue)
     venue.restart()
 
-    assert before == everything(venue)
+    assert before == all_rows(venue)
     assert 7 == len(before["orders"])
 
 
-def test_ids_go_on_and_tags_stay_used_after_a_crash(venue: RunningVenue) -> None:
+def test_ids_continue_and_tags_stay_used_after_a_crash(venue: RunningVenue) -> None:
     first = venue.place(customTag="once", stopLossBracket=STOP)["orderId"]
-    refused = venue.place(customTag="never", size=0)["orderId"]
+    rejected = venue.place(customTag="never", size=0)["orderId"]
     venue.restart()
     again = [venue.place(customTag=tag) for tag in ("once", "once-SL", "never")]
     new = venue.place(customTag="other")["orderId"]
 
     assert [2, 2, 2] == [answer["errorCode"] for answer in again]
-    assert first + 2 == refused
-    assert [refused + 1, refused + 2, refused + 3, refused + 4] == [*(answer["orderId"] for answer in again), new]
+    assert first + 2 == rejected
+    assert [rejected + 1, rejected + 2, rejected + 3, rejected + 4] == [*(answer["orderId"] for answer in again), new]
 
 
 def test_a_market_order_accepted_just_before_a_crash_fills_after_it(venue: RunningVenue) -> None:
@@ -67,16 +67,16 @@ def test_a_market_order_accepted_just_before_a_crash_fills_after_it(venue: Runni
     assert 1 == venue.position()
 
 
-def test_no_answered_order_is_lost_by_a_kill_in_the_middle_of_many(venue: RunningVenue) -> None:
+def test_a_kill_during_many_orders_loses_no_answered_order(venue: RunningVenue) -> None:
     answered: list[str] = []
     sent: list[str] = []
     venue.log_in()
 
-    def kill_in_the_middle() -> None:
+    def kill_after_30_answers() -> None:
         until(lambda: len(answered) >= 30)
         venue.process.kill()
 
-    killer = threading.Thread(target=kill_in_the_middle)
+    killer = threading.Thread(target=kill_after_30_answers)
     killer.start()
     try:
         for number in range(100_000):
@@ -95,7 +95,7 @@ def test_no_answered_order_is_lost_by_a_kill_in_the_middle_of_many(venue: Runnin
     until(lambda: venue.position(MNQ) == len(kept))
 
 
-def test_a_line_torn_by_a_crash_is_cut_off_and_the_rest_kept(venue: RunningVenue) -> None:
+def test_an_incomplete_last_line_is_cut_off_and_the_rest_kept(venue: RunningVenue) -> None:
     venue.place(customTag="whole")
     until(lambda: venue.position() == 1)
     venue.kill()
@@ -110,7 +110,7 @@ def test_a_line_torn_by_a_crash_is_cut_off_and_the_rest_kept(venue: RunningVenue
     assert ["whole", "after"] == venue.accepted_tags()
 
 
-def test_the_state_of_one_market_is_not_continued_by_another(venue: RunningVenue) -> None:
+def test_the_journal_of_one_market_is_not_continued_by_another(venue: RunningVenue) -> None:
     venue.kill()
     venue.source = ["--seed", "8"]
 
@@ -119,7 +119,7 @@ def test_the_state_of_one_market_is_not_continued_by_another(venue: RunningVenue
     assert 2 == venue.process.wait()
 
 
-def test_a_journal_from_before_users_and_stages_is_continued(venue: RunningVenue) -> None:
+def test_a_journal_without_users_and_stages_is_continued(venue: RunningVenue) -> None:
     venue.kill()
     opened = {
         "id": 1000001, "account_id": venue.account_id, "contract_id": MNQ, "state": "FILLED", "type": "MARKET",
@@ -138,7 +138,7 @@ def test_a_journal_from_before_users_and_stages_is_continued(venue: RunningVenue
     ]
     (venue.state / "journal.jsonl").write_text("".join(f"{line}\n" for line in lines))
     venue.start()
-    found = everything(venue)
+    found = all_rows(venue)
 
     assert [(venue.account_id, 49_999.39, True)] == [
         (row["id"], row["balance"], row["canTrade"]) for row in found["accounts"]
@@ -147,14 +147,14 @@ def test_a_journal_from_before_users_and_stages_is_continued(venue: RunningVenue
     assert venue.place(customTag="new")["success"]
 
 
-def test_what_a_user_was_given_outlives_a_crash(venue_core: VenueCore) -> None:
+def test_accounts_orders_fills_and_scripts_survive_a_crash(venue_core: VenueCore) -> None:
     venue_core.open_account(AccountStage.COMBINE, 100_000)
     venue_core.goes_to("25010.00")
     venue_core.enter(quantity=3, stop_loss=-40, take_profit=80)
     venue_core.partial.append(60.0)
     venue_core.enter(side=Side.SELL, quantity=2)
     state, price = venue_core.venue.state, quote(venue_core.venue.market, venue_core.contract(), venue_core.now())
-    again = VenueState(Journal(copied(venue_core.folder / "journal.jsonl"), "seed 7"), venue_core.now())
+    again = VenueState(Journal(copy_file(venue_core.folder / "journal.jsonl"), "seed 7"), venue_core.now())
 
     assert (state.accounts, state.orders, state.alive) == (again.accounts, again.orders, again.alive)
     assert (state.fills, state.holdings()) == (again.fills, again.holdings())
@@ -164,13 +164,13 @@ def test_what_a_user_was_given_outlives_a_crash(venue_core: VenueCore) -> None:
     assert price == quote(market, venue_core.contract(), venue_core.now())
 
 
-def copied(journal: Path) -> Path:
+def copy_file(journal: Path) -> Path:
     copy = journal.with_suffix(".copy")
     shutil.copy(journal, copy)
     return copy
 
 
-def test_a_sigterm_ends_it_at_once(venue: RunningVenue) -> None:
+def test_a_sigterm_ends_the_simulator_at_once(venue: RunningVenue) -> None:
     venue.place(customTag="last")
     venue.process.terminate()
     venue.process.wait(timeout=60)
@@ -179,27 +179,27 @@ def test_a_sigterm_ends_it_at_once(venue: RunningVenue) -> None:
     assert ["last"] == venue.accepted_tags()
 
 
-def test_an_order_that_cannot_be_written_down_is_not_taken(venue: RunningVenue) -> None:
+def test_an_order_that_cannot_be_written_to_the_journal_is_not_accepted(venue: RunningVenue) -> None:
     venue.log_in()
-    limits = psutil.Process(venue.process.pid)
+    process = psutil.Process(venue.process.pid)
     full = (venue.state / "journal.jsonl").stat().st_size + 10
-    limits.rlimit(psutil.RLIMIT_FSIZE, (full, psutil.RLIM_INFINITY))
+    process.rlimit(psutil.RLIMIT_FSIZE, (full, psutil.RLIM_INFINITY))
     body = {"accountId": venue.account_id, "contractId": MNQ, "type": 2, "side": 0, "size": 1, "customTag": "tag"}
     answer = venue.send("/api/Order/place", body)
-    limits.rlimit(psutil.RLIMIT_FSIZE, (psutil.RLIM_INFINITY, psutil.RLIM_INFINITY))
+    process.rlimit(psutil.RLIMIT_FSIZE, (psutil.RLIM_INFINITY, psutil.RLIM_INFINITY))
 
     assert 500 == answer.status_code
     assert [] == venue.accepted_tags()
     assert venue.place(customTag="tag")["success"]
 
 
-def test_it_stops_when_a_fill_cannot_be_written_down_and_fills_when_it_is_back(venue: RunningVenue) -> None:
+def test_a_simulator_that_cannot_write_a_fill_stops_and_fills_after_its_restart(venue: RunningVenue) -> None:
     journal = venue.state / "journal.jsonl"
     venue.place(customTag="tag-1")
     until(lambda: venue.position() == 1)
     order_line = journal.read_bytes().splitlines()[2]
-    room = journal.stat().st_size + len(order_line) + 100
-    psutil.Process(venue.process.pid).rlimit(psutil.RLIMIT_FSIZE, (room, psutil.RLIM_INFINITY))
+    size_limit = journal.stat().st_size + len(order_line) + 100
+    psutil.Process(venue.process.pid).rlimit(psutil.RLIMIT_FSIZE, (size_limit, psutil.RLIM_INFINITY))
     venue.place(customTag="tag-2")
     venue.process.wait(timeout=60)
     venue.start()

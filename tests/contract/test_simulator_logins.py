@@ -1,4 +1,4 @@
-"""The simulator lets in whom the venue would, and refuses as the venue does."""
+"""Logins, tokens and request limits behave as at the venue."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,7 +16,7 @@ def venue(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningVenue]:
         yield start()
 
 
-def ask(venue: RunningVenue, path: str, token: str, body: object = None) -> requests.Response:
+def post(venue: RunningVenue, path: str, token: str, body: object = None) -> requests.Response:
     headers = {"Authorization": f"Bearer {token}"}
     return requests.post(f"{venue.url}/api/{path}", json=body, headers=headers, timeout=30)
 
@@ -25,15 +25,15 @@ def log_in(venue: RunningVenue, body: object) -> requests.Response:
     return requests.post(f"{venue.url}/api/Auth/loginKey", json=body, timeout=30)
 
 
-def is_good(venue: RunningVenue, token: str) -> bool:
-    return ask(venue, "Account/search", token, {"onlyActiveAccounts": True}).status_code == 200
+def is_valid(venue: RunningVenue, token: str) -> bool:
+    return post(venue, "Account/search", token, {"onlyActiveAccounts": True}).status_code == 200
 
 
 def test_ping_needs_no_token(venue: RunningVenue) -> None:
     assert "pong" == requests.get(f"{venue.url}/api/Status/ping", timeout=30).json()
 
 
-def test_the_login_of_firms_finds_no_app(venue: RunningVenue) -> None:
+def test_login_app_is_code_4(venue: RunningVenue) -> None:
     body = dict.fromkeys(("userName", "password", "deviceId", "appId", "verifyKey"), "x")
     answers = [requests.post(f"{venue.url}/api/Auth/loginApp", json=sent, timeout=30) for sent in (body, {})]
 
@@ -41,15 +41,15 @@ def test_the_login_of_firms_finds_no_app(venue: RunningVenue) -> None:
     assert 400 == answers[1].status_code
 
 
-def test_the_user_is_known_in_any_case(venue: RunningVenue) -> None:
+def test_a_user_name_ignores_case(venue: RunningVenue) -> None:
     answer = log_in(venue, {"userName": venue.user.upper(), "apiKey": venue.key}).json()
 
     assert (True, 0) == (answer["success"], answer["errorCode"])
-    assert is_good(venue, answer["token"])
+    assert is_valid(venue, answer["token"])
 
 
-@pytest.mark.parametrize(("user", "key"), [("a-trader", "wrong"), ("nobody", "a-key-for-tests"), ("", "")])
-def test_a_wrong_user_or_key_is_an_answer_with_code_3(venue: RunningVenue, user: str, key: str) -> None:
+@pytest.mark.parametrize(("user", "key"), [("a-trader", "wrong"), ("unknown-user", "a-key-for-tests"), ("", "")])
+def test_a_wrong_user_or_key_is_code_3(venue: RunningVenue, user: str, key: str) -> None:
     answer = log_in(venue, {"userName": user, "apiKey": key})
 
     assert 200 == answer.status_code
@@ -65,31 +65,31 @@ def test_a_login_without_its_key_is_a_400(venue: RunningVenue) -> None:
 
 @pytest.mark.parametrize("token", ["", "nonsense", "a.b.c", "eyJhbGciOiJub25lIn0.e30."])
 def test_a_bad_token_is_a_401_without_a_body(venue: RunningVenue, token: str) -> None:
-    answer = ask(venue, "Account/search", token, {"onlyActiveAccounts": True})
+    answer = post(venue, "Account/search", token, {"onlyActiveAccounts": True})
 
     assert (401, b"") == (answer.status_code, answer.content)
 
 
-def test_another_login_leaves_the_first_token_good(venue: RunningVenue) -> None:
+def test_another_login_leaves_the_first_token_valid(venue: RunningVenue) -> None:
     first, second = venue.log_in(), venue.log_in()
 
     assert first != second
-    assert is_good(venue, first)
-    assert is_good(venue, second)
+    assert is_valid(venue, first)
+    assert is_valid(venue, second)
 
 
 def test_validate_answers_with_a_new_token(venue: RunningVenue) -> None:
-    answer = ask(venue, "Auth/validate", venue.log_in()).json()
+    answer = post(venue, "Auth/validate", venue.log_in()).json()
 
     assert answer["success"]
-    assert is_good(venue, answer["newToken"])
+    assert is_valid(venue, answer["newToken"])
 
 
-def test_a_token_is_over_once_logged_out(venue: RunningVenue) -> None:
+def test_a_logout_ends_its_token(venue: RunningVenue) -> None:
     token = venue.log_in()
-    ask(venue, "Auth/logout", token)
+    post(venue, "Auth/logout", token)
 
-    assert not is_good(venue, token)
+    assert not is_valid(venue, token)
 
 
 @pytest.mark.parametrize(
@@ -114,11 +114,11 @@ def test_a_body_that_does_not_bind_is_a_400_with_a_problem(venue: RunningVenue, 
     assert answer.json()["errors"]
 
 
-def test_fields_nobody_knows_are_ignored(venue: RunningVenue) -> None:
+def test_unknown_fields_are_ignored(venue: RunningVenue) -> None:
     assert venue.post("/api/Account/search", onlyActiveAccounts=True, colour="green")["success"]
 
 
-def test_the_one_account_is_a_practice_account(venue: RunningVenue) -> None:
+def test_the_first_account_is_a_practice_account(venue: RunningVenue) -> None:
     (account,) = venue.post("/api/Account/search", onlyActiveAccounts=True)["accounts"]
 
     assert venue.account_id == account["id"]
@@ -131,18 +131,18 @@ def test_tokens_survive_a_crash(start_venue: StartVenue) -> None:
     token = venue.log_in()
     venue.restart()
 
-    assert is_good(venue, token)
+    assert is_valid(venue, token)
 
 
-def test_more_requests_than_the_limits_allow_are_429s(start_venue: StartVenue) -> None:
+def test_requests_beyond_the_limits_are_429s(start_venue: StartVenue) -> None:
     venue = start_venue(limits=True, change=stand_still_for_limits)
     token = venue.log_in()
     bars = {
         "contractId": "CON.F.US.MNQ.H26", "live": False, "unit": 2, "unitNumber": 1, "limit": 1,
         "includePartialBar": False, "startTime": "2026-03-10T14:00:00Z", "endTime": "2026-03-10T15:00:00Z",
     }  # fmt: skip
-    bars_statuses = [ask(venue, "History/retrieveBars", token, bars).status_code for _ in range(52)]
-    others = [ask(venue, "Account/search", token, {"onlyActiveAccounts": True}).status_code for _ in range(201)]
+    bars_statuses = [post(venue, "History/retrieveBars", token, bars).status_code for _ in range(52)]
+    others = [post(venue, "Account/search", token, {"onlyActiveAccounts": True}).status_code for _ in range(201)]
 
     assert [200] * 50 + [429] * 2 == bars_statuses
     assert [200] * 199 + [429] * 2 == others  # the login was the first of the 200

@@ -1,4 +1,4 @@
-"""Every answer and event of the simulator looks as the venue's documents say, and as its own OpenAPI document says."""
+"""Every answer and event of the simulator matches the venue's documents and its own OpenAPI document."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -23,8 +23,8 @@ BARS = CONTRACT | {
     "limit": 10, "includePartialBar": True,
 }  # fmt: skip
 SINCE = {"startTimestamp": "2026-03-10T00:00:00Z"}
-# Of each path: bodies, and the error code that each is answered with; None is a body that does not bind.
-ASKED: dict[str, list[tuple[dict[str, Any], int | None]]] = {
+# By path: request bodies with the expected error code; None: the body does not bind.
+REQUESTS: dict[str, list[tuple[dict[str, Any], int | None]]] = {
     "/api/Auth/loginKey": [
         ({"userName": USER, "apiKey": KEY}, 0), ({"userName": USER, "apiKey": "no"}, 3), ({"userName": USER}, None)
     ],
@@ -86,33 +86,31 @@ def document(venue: RunningVenue) -> dict[str, Any]:
     return found
 
 
-def test_every_route_answers_as_the_documents_say_whatever_it_is_asked(
-    venue: RunningVenue, document: dict[str, Any]
-) -> None:
-    """`send` holds each answer against the schemas written from the venue's documents."""
-    assert set(ASKED) == set(ANSWERS) == {*LOGINS, *(endpoint.path for endpoint in ENDPOINTS)}
-    for path, asked in ASKED.items():
-        for body, code in asked:
+def test_every_answer_matches_the_documented_schemas(venue: RunningVenue, document: dict[str, Any]) -> None:
+    """`send` checks each answer against the schemas from the venue's documents."""
+    assert set(REQUESTS) == set(ANSWERS) == {*LOGINS, *(endpoint.path for endpoint in ENDPOINTS)}
+    for path, requests in REQUESTS.items():
+        for body, code in requests:
             answer = venue.send(path, body)
             venue.control("PUT", "clock", {"step": 1})
-            told = answer.json()
-            assert (code is None, code) == (answer.status_code == 400, told.get("errorCode")), (path, body, told)
-            _hold_against(document, path, answer.status_code, told)
+            content = answer.json()
+            assert (code is None, code) == (answer.status_code == 400, content.get("errorCode")), (path, body, content)
+            _check_answer(document, path, answer.status_code, content)
     venue.log_in()
 
 
-def test_a_request_without_token_is_a_401_without_body(venue: RunningVenue) -> None:
+def test_a_request_without_a_valid_token_is_a_401(venue: RunningVenue) -> None:
     venue.http.headers["Authorization"] = "Bearer no.such.token"
     try:
-        statuses = {path: venue.send(path, {}).status_code for path in ASKED if "login" not in path}
+        statuses = {path: venue.send(path, {}).status_code for path in REQUESTS if "login" not in path}
     finally:
         venue.log_in()
 
     assert {401} == set(statuses.values()), statuses
 
 
-def test_every_event_is_one_of_the_documents(venue: RunningVenue, connect_hub: ConnectHub) -> None:
-    """Each record that a client reads is held against the schemas."""
+def test_every_event_matches_the_documented_schemas(venue: RunningVenue, connect_hub: ConnectHub) -> None:
+    """The hub client checks each record against the schemas."""
     user, market = connect_hub(venue, "user"), connect_hub(venue, "market")
     user.subscribe_user(venue.account_id)
     for what in ("Quotes", "Trades", "MarketDepth"):
@@ -136,18 +134,18 @@ def test_the_openapi_document_is_valid_and_has_every_route(document: dict[str, A
     assert {"200", "400", "401", "429"} == set(document["paths"]["/api/Order/place"]["post"]["responses"])
 
 
-def test_the_openapi_document_takes_what_the_simulator_takes(document: dict[str, Any]) -> None:
-    for path, asked in ASKED.items():
+def test_the_openapi_document_accepts_the_same_bodies_as_the_simulator(document: dict[str, Any]) -> None:
+    for path, requests in REQUESTS.items():
         body = document["paths"][path]["post"].get("requestBody")
-        for sent, code in asked if body else []:
+        for sent, code in requests if body else []:
             schema = body["content"]["application/json"]["schema"]
             assert (code is not None) == _validator(document, schema).is_valid(sent), (path, sent)
 
 
-def _hold_against(document: dict[str, Any], path: str, status: int, told: object) -> None:
-    content = document["paths"][path]["post"]["responses"][str(status)]["content"]
-    (schema,) = (media["schema"] for media in content.values())
-    _validator(document, schema).validate(told)
+def _check_answer(document: dict[str, Any], path: str, status: int, content: object) -> None:
+    media_types = document["paths"][path]["post"]["responses"][str(status)]["content"]
+    (schema,) = (media["schema"] for media in media_types.values())
+    _validator(document, schema).validate(content)
 
 
 def _validator(document: dict[str, Any], schema: dict[str, Any]) -> Draft202012Validator:

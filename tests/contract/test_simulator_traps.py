@@ -1,4 +1,4 @@
-"""The traps of the venue that belong to orders, positions and bars, each by its number in venue.md section 0."""
+"""The traps of orders, positions and bars, by their number in venue.md section 0."""
 
 import json
 from collections.abc import Callable
@@ -16,15 +16,12 @@ from tests.fixtures.venue import MNQ, OPEN_AT, RunningVenue, StartVenue, write_b
 
 MINUTE = timedelta(minutes=1)
 LONG = {"stopLossBracket": {"ticks": -40, "type": 4}, "takeProfitBracket": {"ticks": 80, "type": 1}}
-PlayPrices = Callable[..., RunningVenue]
+StartReplay = Callable[..., RunningVenue]
 
 
 @pytest.fixture
-def play(start_venue: StartVenue, tmp_path: Path) -> PlayPrices:
-    """Begin a replay that stands at 25000.00 for ten minutes and then visits `prices`, one a minute, flat bars.
-
-    Its time stands too, until the test moves it on.
-    """
+def start_replay(start_venue: StartVenue, tmp_path: Path) -> StartReplay:
+    """Start a stepped replay: ten minutes at 25000.00, then a flat one-minute bar at each of `prices`."""
 
     def start(*prices: str) -> RunningVenue:
         path = ["25000.00"] * 10 + [*prices]
@@ -37,19 +34,19 @@ def play(start_venue: StartVenue, tmp_path: Path) -> PlayPrices:
 
 @pytest.fixture
 def venue(start_venue: StartVenue) -> RunningVenue:
-    """A seeded market whose time stands."""
+    """A stepped seeded market."""
     return start_venue(options=["--stepped"])
 
 
-def enter(venue: RunningVenue, **order: Any) -> int:
+def fill_entry(venue: RunningVenue, **order: Any) -> int:
     order_id: int = venue.place(**order)["orderId"]
     venue.step(1)
     assert 2 == venue.order(order_id)["status"]
     return order_id
 
 
-def with_accounts(venue: RunningVenue, *accounts: AccountRecord) -> None:
-    """Restart the venue with more accounts, written down while it is away."""
+def restart_with_accounts(venue: RunningVenue, *accounts: AccountRecord) -> None:
+    """Restart the venue with more accounts, written to its journal in between."""
     venue.kill()
     file = venue.state / "journal.jsonl"
     journal = Journal(file, json.loads(file.read_text().splitlines()[0])["market"])
@@ -66,7 +63,7 @@ def test_trap_02_a_rejected_order_leaves_a_row_and_an_id(venue: RunningVenue) ->
     assert (answer["orderId"], 5) == (venue.order(answer["orderId"])["id"], venue.order(answer["orderId"])["status"])
 
 
-def test_trap_03_the_tag_of_a_rejected_order_is_used_up_also_after_a_restart(venue: RunningVenue) -> None:
+def test_trap_03_the_tag_of_a_rejected_order_stays_used_after_a_restart(venue: RunningVenue) -> None:
     venue.place(size=0, customTag="once")
     venue.restart()
     answer = venue.place(customTag="once")
@@ -81,9 +78,9 @@ def test_trap_04_the_unsigned_brackets_of_the_official_sample_are_rejected(venue
     assert "Invalid stop loss" in answer["errorMessage"]
 
 
-def test_trap_05_brackets_need_auto_oco_whose_setting_is_the_accounts_own(venue: RunningVenue) -> None:
+def test_trap_05_brackets_need_auto_oco_on_their_own_account(venue: RunningVenue) -> None:
     other = new_account(20002, "", AccountStage.COMBINE, 50_000)
-    with_accounts(venue, other)
+    restart_with_accounts(venue, other)
     venue.set_account(bracket_mode="position")
     answers = [venue.place(accountId=account, **LONG) for account in (venue.account_id, other.id)]
 
@@ -94,20 +91,20 @@ def test_trap_05_brackets_need_auto_oco_whose_setting_is_the_accounts_own(venue:
     )
 
 
-def test_trap_06_suspended_children_are_seen_by_the_query_alone(venue: RunningVenue) -> None:
-    last = venue.order(enter(venue))["filledPrice"]
+def test_trap_06_only_the_query_shows_suspended_children(venue: RunningVenue) -> None:
+    last = venue.order(fill_entry(venue))["filledPrice"]
     order_id = venue.place(type=1, limitPrice=last - 500, **LONG)["orderId"]
-    of = {"accountId": venue.account_id}
-    open_ = venue.post("/api/Order/searchOpen", **of)["orders"]
-    working = venue.post("/api/Order/v2/query", filter={**of, "statuses": [1, 6, 7, 8]})["orders"]
+    ids = {"accountId": venue.account_id}
+    open_ = venue.post("/api/Order/searchOpen", **ids)["orders"]
+    working = venue.post("/api/Order/v2/query", filter={**ids, "statuses": [1, 6, 7, 8]})["orders"]
 
     assert [order_id] == [row["id"] for row in open_]
     assert [(order_id, 1), (order_id + 1, 8), (order_id + 2, 8)] == [(row["id"], row["status"]) for row in working]
 
 
-def test_trap_07_an_orphaned_stop_opens_a_naked_position(play: PlayPrices) -> None:
-    venue = play("24980.00")
-    enter(venue, **LONG)
+def test_trap_07_an_orphaned_stop_opens_an_unprotected_position(start_replay: StartReplay) -> None:
+    venue = start_replay("24980.00")
+    fill_entry(venue, **LONG)
     venue.post("/api/Position/closeContract", accountId=venue.account_id, contractId=MNQ)
     venue.step(1)
     assert 0 == venue.position()
@@ -117,27 +114,27 @@ def test_trap_07_an_orphaned_stop_opens_a_naked_position(play: PlayPrices) -> No
 
 
 def test_trap_08_bars_come_newest_first_and_the_limit_keeps_the_newest(venue: RunningVenue) -> None:
-    asked = {
+    request = {
         "contractId": MNQ, "live": False, "unit": 2, "unitNumber": 1, "includePartialBar": False,
         "startTime": (OPEN_AT - 10 * MINUTE).isoformat(), "endTime": OPEN_AT.isoformat(),
     }  # fmt: skip
-    whole, part = (venue.post("/api/History/retrieveBars", **asked, limit=limit)["bars"] for limit in (100, 3))
-    live = venue.post("/api/History/retrieveBars", **asked | {"live": True}, limit=100)
+    whole, part = (venue.post("/api/History/retrieveBars", **request, limit=limit)["bars"] for limit in (100, 3))
+    live = venue.post("/api/History/retrieveBars", **request | {"live": True}, limit=100)
 
     assert [OPEN_AT - n * MINUTE for n in range(1, 11)] == [datetime.fromisoformat(row["t"]) for row in whole]
     assert whole[:3] == part
     assert (True, []) == (live["success"], live["bars"])
 
 
-def test_trap_09_a_trail_is_written_as_a_level_and_read_as_a_distance(play: PlayPrices) -> None:
-    venue = play("25030.00", "25015.00")
-    enter(venue)
+def test_trap_09_a_trail_is_sent_as_a_level_and_returned_as_a_distance(start_replay: StartReplay) -> None:
+    venue = start_replay("25030.00", "25015.00")
+    fill_entry(venue)
     order_id = venue.place(type=5, side=1, trailPrice=24990.00)["orderId"]
     at_first = venue.order(order_id)
-    of = {"accountId": venue.account_id, "orderId": order_id}
-    modified = venue.post("/api/Order/modify", **of, trailPrice=24000.00)
+    ids = {"accountId": venue.account_id, "orderId": order_id}
+    modified = venue.post("/api/Order/modify", **ids, trailPrice=24000.00)
     widened = venue.order(order_id)
-    venue.post("/api/Order/modify", **of, trailPrice=24990.00)
+    venue.post("/api/Order/modify", **ids, trailPrice=24990.00)
     venue.step_to(OPEN_AT + 11 * MINUTE - timedelta(seconds=5))
     ratcheted = venue.order(order_id)
     venue.step_to(OPEN_AT + 12 * MINUTE - timedelta(seconds=5))
@@ -151,8 +148,8 @@ def test_trap_09_a_trail_is_written_as_a_level_and_read_as_a_distance(play: Play
 
 def test_trap_13_the_result_of_a_fill_is_gross_and_null_when_it_opens(venue: RunningVenue) -> None:
     before = balance(venue)
-    entry = enter(venue)
-    exit_ = enter(venue, side=1)
+    entry = fill_entry(venue)
+    exit_ = fill_entry(venue, side=1)
     closing, opening = venue.post(
         "/api/Trade/search", accountId=venue.account_id, startTimestamp=OPEN_AT.isoformat()
     )["trades"]  # fmt: skip
@@ -165,22 +162,22 @@ def test_trap_13_the_result_of_a_fill_is_gross_and_null_when_it_opens(venue: Run
 
 
 def test_trap_14_a_funded_account_is_called_simulated_too(venue: RunningVenue) -> None:
-    with_accounts(venue, new_account(20002, "", AccountStage.EXPRESS, 50_000))
+    restart_with_accounts(venue, new_account(20002, "", AccountStage.EXPRESS, 50_000))
     found = venue.post("/api/Account/search", onlyActiveAccounts=True)["accounts"]
 
     assert [("PRAC", True), ("EXPRESS", True)] == [(row["name"].split("-")[0], row["simulated"]) for row in found]
 
 
-def test_another_users_account_is_not_there_for_any_route(venue: RunningVenue) -> None:
+def test_no_route_finds_the_account_of_another_user(venue: RunningVenue) -> None:
     venue.kill()
-    Logins(venue.user, venue.key, venue.state / "token.key").add_user("Somebody", "another-key")
-    with_accounts(venue, new_account(20002, "Somebody", AccountStage.COMBINE, 100_000))
-    order_id = enter(venue)
+    Logins(venue.user, venue.key, venue.state / "token.key").add_user("Another-Trader", "another-key")
+    restart_with_accounts(venue, new_account(20002, "Another-Trader", AccountStage.COMBINE, 100_000))
+    order_id = fill_entry(venue)
     own = {"accountId": venue.account_id}
-    mine = venue.post("/api/Account/search", onlyActiveAccounts=True)["accounts"]
-    venue.user, venue.key = "somebody", "another-key"
+    own_accounts = venue.post("/api/Account/search", onlyActiveAccounts=True)["accounts"]
+    venue.user, venue.key = "another-trader", "another-key"
     venue.log_in()
-    theirs = venue.post("/api/Account/search", onlyActiveAccounts=True)["accounts"]
+    other_accounts = venue.post("/api/Account/search", onlyActiveAccounts=True)["accounts"]
     bodies: dict[str, dict[str, object]] = {
         "Order/place": {"contractId": MNQ, "type": 2, "side": 0, "size": 1},
         "Order/cancel": {"orderId": order_id}, "Order/modify": {"orderId": order_id, "size": 2},
@@ -191,49 +188,51 @@ def test_another_users_account_is_not_there_for_any_route(venue: RunningVenue) -
         "Trade/search": {"startTimestamp": OPEN_AT.isoformat()},
     }  # fmt: skip
 
-    assert [20001] == [row["id"] for row in mine]
-    assert [(20002, 100_000)] == [(row["id"], row["balance"]) for row in theirs]
-    assert theirs[0]["name"].startswith("100KTC-")
+    assert [20001] == [row["id"] for row in own_accounts]
+    assert [(20002, 100_000)] == [(row["id"], row["balance"]) for row in other_accounts]
+    assert other_accounts[0]["name"].startswith("100KTC-")
     assert dict.fromkeys(bodies, 1) == {
         path: venue.post(f"/api/{path}", **own | body)["errorCode"] for path, body in bodies.items()
     }
     assert venue.place(accountId=20002)["success"]
 
 
-def test_a_partial_fill_is_two_trades_and_an_open_order_in_between_also_over_a_crash(play: PlayPrices) -> None:
-    venue = play("25000.00")
+def test_a_partial_fill_is_two_trades_with_an_open_order_between_them_even_after_a_crash(
+    start_replay: StartReplay,
+) -> None:
+    venue = start_replay("25000.00")
     venue.faults(path="partial_fill", seconds=300)
     order_id = venue.place(size=5, customTag="parts", **LONG)["orderId"]
     venue.step(1)
     half, legs = venue.order(order_id), [venue.order(order_id + n) for n in (1, 2)]
     venue.restart()
-    again = venue.order(order_id)
+    restarted = venue.order(order_id)
     venue.step_to(OPEN_AT + 9 * MINUTE)
     trades = venue.post("/api/Trade/search", accountId=venue.account_id, startTimestamp=OPEN_AT.isoformat())["trades"]
 
     assert (1, 5, 2) == (half["status"], half["size"], half["fillVolume"])
     assert [(1, 2), (1, 2)] == [(leg["status"], leg["size"]) for leg in legs]
-    assert half == again
+    assert half == restarted
     assert (2, 5) == (venue.order(order_id)["status"], venue.order(order_id)["fillVolume"])
     assert [3, 2] == [row["size"] for row in trades]
     assert [5, 5] == [venue.order(order_id + n)["size"] for n in (1, 2)]
 
 
-def test_join_bid_and_join_ask_rest_at_the_quote(play: PlayPrices) -> None:
-    venue = play("25000.00")
+def test_join_bid_and_join_ask_rest_at_the_quote(start_replay: StartReplay) -> None:
+    venue = start_replay("25000.00")
     bid, ask = (venue.order(venue.place(type=type_, side=side)["orderId"]) for type_, side in ((6, 0), (7, 1)))
 
     assert (6, 1, 25000.00) == (bid["type"], bid["status"], bid["limitPrice"])
     assert (7, 1, 25000.25) == (ask["type"], ask["status"], ask["limitPrice"])
 
 
-def test_a_combine_that_touches_its_loss_limit_is_over(play: PlayPrices) -> None:
-    venue = play("24990.00", "24975.00", "25000.00")
+def test_a_combine_that_reaches_its_loss_limit_can_no_longer_trade(start_replay: StartReplay) -> None:
+    venue = start_replay("24990.00", "24975.00", "25000.00")
     combine = new_account(20002, "", AccountStage.COMBINE, 50_000)
-    with_accounts(venue, combine)
+    restart_with_accounts(venue, combine)
     venue.account_id = combine.id
     too_many = venue.place(size=51)
-    entry = enter(venue, size=50, stopLossBracket={"ticks": -400, "type": 4})
+    entry = fill_entry(venue, size=50, stopLossBracket={"ticks": -400, "type": 4})
     venue.step_to(OPEN_AT + 13 * MINUTE - timedelta(seconds=5))
     after = venue.place()
 
@@ -243,10 +242,10 @@ def test_a_combine_that_touches_its_loss_limit_is_over(play: PlayPrices) -> None
     assert [20001] == [row["id"] for row in venue.post("/api/Account/search", onlyActiveAccounts=True)["accounts"]]
 
 
-def test_positions_are_closed_at_1510_and_orders_die(start_venue: StartVenue) -> None:
+def test_positions_are_closed_and_orders_cancelled_at_1510(start_venue: StartVenue) -> None:
     flat_by = datetime(2026, 3, 10, 20, 10, tzinfo=UTC)
     venue = start_venue(market_origin=flat_by - timedelta(minutes=5), options=["--stepped"])
-    entry = enter(venue, stopLossBracket={"ticks": -4000, "type": 4})
+    entry = fill_entry(venue, stopLossBracket={"ticks": -4000, "type": 4})
     venue.step_to(flat_by - timedelta(seconds=60))
     late = venue.place()
     venue.step_to(flat_by + timedelta(seconds=1))

@@ -16,7 +16,7 @@ pytestmark = pytest.mark.timeout(900)
 CONTRACT = "CON.F.US.MGC.M22"
 
 
-def recorded(file: Path) -> dict[datetime, tuple[Decimal, ...]]:
+def read_recording(file: Path) -> dict[datetime, tuple[Decimal, ...]]:
     with gzip.open(file, "rt") as opened:
         return {
             datetime.fromisoformat(row["t"]): tuple(Decimal(row[name]) for name in "ohlcv")
@@ -24,7 +24,7 @@ def recorded(file: Path) -> dict[datetime, tuple[Decimal, ...]]:
         }
 
 
-def missing(stack: Stack, file: dict[datetime, tuple[Decimal, ...]]) -> set[datetime]:
+def list_missing(stack: Stack, file: dict[datetime, tuple[Decimal, ...]]) -> set[datetime]:
     """Return the bars of the file that are not here, up to the newest that is."""
     here = {row[0] for row in stack.rows("SELECT start FROM bars WHERE timeframe = '1m'")}
     return {start for start in file if start <= max(here)} - here
@@ -51,13 +51,17 @@ def test_a_recorded_market_flows_is_evaluated_and_trades(stack: Stack, recorded_
     )
 
     assert [(CONTRACT,)] == stack.rows("SELECT DISTINCT contract FROM bars")
-    file = recorded(recorded_bars)
+    file = read_recording(recorded_bars)
     held = stack.rows("SELECT start, open, high, low, close, volume FROM bars WHERE timeframe = '1m' ORDER BY start")
     assert len(held) > 1000
     wrong = [row for row in held if file.get(row[0]) != tuple(row[1:])]
     assert [] == wrong
     # One may be here before the one it follows.
-    eventually("every bar of the file is here", lambda: not missing(stack, file), explain=lambda: missing(stack, file))
+    eventually(
+        "every bar of the file is here",
+        lambda: not list_missing(stack, file),
+        explain=lambda: list_missing(stack, file),
+    )
     account = stack.rows("SELECT id FROM account")[0][0]
     ours = {row[0] for row in stack.rows("SELECT venue_fill_id FROM fill")}  # before the venue's: it trades on
     at_venue: list[dict[str, Any]] = stack.at_venue(

@@ -41,13 +41,13 @@ class Sim:
         return f"http://127.0.0.1:{self.port}"
 
     @property
-    def said(self) -> str:
+    def output(self) -> str:
         return self.log.read_text()
 
     def wait(self) -> "Sim":
         def is_up() -> bool:
-            assert self.process.poll() is None, self.said
-            return "Stop with Ctrl-C." in self.said
+            assert self.process.poll() is None, self.output
+            return "Stop with Ctrl-C." in self.output
 
         until(is_up, 100, "the page")
         return self
@@ -92,9 +92,9 @@ def start_sim(tmp_path: Path) -> Iterator[StartSim]:
         sim.stop()
 
 
-def test_one_command_and_the_page_that_it_prints_is_true(start_sim: StartSim) -> None:
+def test_sim_prints_working_addresses_and_a_working_example(start_sim: StartSim) -> None:
     sim = start_sim("--always-open", "--accounts", "50KTC,EXPRESS").wait()
-    example = re.search(r"  curl .*?\n.*?\n", sim.said)
+    example = re.search(r"  curl .*?\n.*?\n", sim.output)
     assert example
     curl = subprocess.run(["bash", "-c", example[0]], capture_output=True, text=True, timeout=100, check=True)
     account = sim.post("/api/Account/search", onlyActiveAccounts=True)["accounts"][0]["id"]
@@ -102,15 +102,15 @@ def test_one_command_and_the_page_that_it_prints_is_true(start_sim: StartSim) ->
     order = {"accountId": account, "contractId": contract, "type": 2, "side": 0, "size": 1}
 
     assert json.loads(curl.stdout)["token"]
-    for what in (sim.url, f"{sim.url}/hubs/user", f"{sim.url}/hubs/market", f":{sim.control_port}/sim", "PRAC-",
+    for expected in (sim.url, f"{sim.url}/hubs/user", f"{sim.url}/hubs/market", f":{sim.control_port}/sim", "PRAC-",
                  "50KTC-", "EXPRESS-", f"{sim.url}/swagger/v1/swagger.json"):  # fmt: skip
-        assert what in sim.said
-    assert sim.key() not in sim.said
+        assert expected in sim.output
+    assert sim.key() not in sim.output
     assert sim.post("/api/Order/place", **order)["success"]
     assert 200 == requests.get(f"{sim.url}/swagger/v1/swagger.json", timeout=100).status_code
 
 
-def test_the_key_is_made_once_and_nobody_else_can_read_it(start_sim: StartSim) -> None:
+def test_the_key_is_generated_once_and_is_private(start_sim: StartSim) -> None:
     sim = start_sim().wait()
     file = sim.home / "sim" / "key"
     key = sim.key()
@@ -121,7 +121,7 @@ def test_the_key_is_made_once_and_nobody_else_can_read_it(start_sim: StartSim) -
     assert 0o600 == stat.S_IMODE(file.stat().st_mode)
     assert not any(key in line for line in lines)
     assert key == again.key()
-    assert key in again.said
+    assert key in again.output
     assert 3 == again.log_in(key="another")["errorCode"]
 
 
@@ -130,10 +130,10 @@ def test_user_and_key_may_come_from_the_environment(start_sim: StartSim) -> None
 
     assert sim.log_in("ME", "a key of mine")["token"]
     assert not (sim.home / "sim" / "key").exists()
-    assert "a key of mine" not in sim.said
+    assert "a key of mine" not in sim.output
 
 
-def test_ctrl_c_ends_it_and_the_next_start_goes_on_where_it_was(start_sim: StartSim) -> None:
+def test_ctrl_c_stops_the_simulator_and_the_next_start_continues(start_sim: StartSim) -> None:
     sim = start_sim("--always-open").wait()
     account = sim.post("/api/Account/search", onlyActiveAccounts=True)["accounts"][0]["id"]
     contract = sim.post("/api/Contract/search", searchText="MNQ", live=False)["contracts"][0]["id"]
@@ -141,8 +141,8 @@ def test_ctrl_c_ends_it_and_the_next_start_goes_on_where_it_was(start_sim: Start
     child = psutil.Process(sim.process.pid).children()
 
     assert 0 == sim.stop(signal.SIGINT)
-    assert sim.said.endswith("Stopped.\n")
-    assert "Traceback" not in sim.said
+    assert sim.output.endswith("Stopped.\n")
+    assert "Traceback" not in sim.output
     assert [] == psutil.wait_procs(child, timeout=60)[1]
     again = start_sim("--always-open").wait()
     assert placed["orderId"] == again.post("/api/Order/searchById", accountId=account, orderId=placed["orderId"])[
@@ -152,25 +152,25 @@ def test_ctrl_c_ends_it_and_the_next_start_goes_on_where_it_was(start_sim: Start
     assert 0 == start_sim("--always-open", "--fresh").wait().status()["order_count"]
 
 
-def test_a_taken_port_is_named_with_the_cure(start_sim: StartSim, tmp_path: Path) -> None:
+def test_a_taken_port_is_named_with_a_hint(start_sim: StartSim, tmp_path: Path) -> None:
     first = start_sim().wait()
     second = start_sim("--port", str(first.port), home=tmp_path / "other")
 
     assert 1 == second.process.wait(100)
-    assert f"port {first.port} is taken" in second.said
-    assert "--port" in second.said
+    assert f"port {first.port} is taken" in second.output
+    assert "--port" in second.output
 
 
-def test_a_second_one_on_the_same_state_says_which_runs_already(start_sim: StartSim) -> None:
+def test_a_second_simulator_on_the_same_state_names_the_first(start_sim: StartSim) -> None:
     first = start_sim().wait()
     second = start_sim()
 
     assert 1 == second.process.wait(100)
-    assert f"process {first.process.pid}" in second.said
-    assert "--state" in second.said
+    assert f"process {first.process.pid}" in second.output
+    assert "--state" in second.output
 
 
-def test_a_stepped_market_begins_open_and_stands(start_sim: StartSim) -> None:
+def test_a_stepped_market_begins_open_with_a_frozen_clock(start_sim: StartSim) -> None:
     sim = start_sim("--stepped").wait()
     before = sim.status()
 
@@ -183,7 +183,7 @@ def test_a_market_keeps_the_speed_it_began_with(start_sim: StartSim) -> None:
     other = start_sim("--speed", "20")
 
     assert 1 == other.process.wait(100)
-    assert "--fresh" in other.said
+    assert "--fresh" in other.output
     assert 10 == start_sim().wait().status()["speed"]
 
 
@@ -198,12 +198,12 @@ def test_a_market_keeps_the_speed_it_began_with(start_sim: StartSim) -> None:
         (["--limits", "45"], "30"),
     ],
 )
-def test_what_cannot_be_is_refused_with_a_reason(start_sim: StartSim, arguments: list[str], why: str) -> None:
+def test_an_invalid_option_is_refused_with_a_reason(start_sim: StartSim, arguments: list[str], why: str) -> None:
     sim = start_sim(*arguments)
 
     assert 0 != sim.process.wait(100)
-    assert why in sim.said
-    assert "Traceback" not in sim.said
+    assert why in sim.output
+    assert "Traceback" not in sim.output
 
 
 def test_the_help_explains_every_option_in_sections_with_examples() -> None:

@@ -37,24 +37,24 @@ def hook(running: Stack) -> str:
     return url
 
 
-STORY = """
+ORDERS = """
     SELECT role, side, quantity, filled_quantity, state, origin, reason, created_at FROM orders ORDER BY id
 """
 
 
-def send(hook: str, **more: object) -> str:
+def post_alert(hook: str, **more: object) -> str:
     answer = requests.post(hook, json=ALERT | {"stop_loss_ticks": 400, "take_profit_ticks": 400} | more, timeout=60)
     assert 202 == answer.status_code, answer.text
     return str(answer.json()["job_id"])
 
 
-def taken(hook: str) -> str | None:
+def send_or_none(hook: str) -> str | None:
     """Return the job of an alert, or None when it was not taken: then there is nothing of it."""
     answer = requests.post(hook, json=ALERT | {"stop_loss_ticks": 400, "take_profit_ticks": 400}, timeout=60)
     return str(answer.json()["job_id"]) if answer.status_code == requests.codes.accepted else None
 
 
-def test_every_program_runs_and_the_addresses_are_true(running: Stack) -> None:
+def test_every_program_runs_and_the_addresses_work(running: Stack) -> None:
     status = running.status()
 
     assert status is not None
@@ -68,7 +68,7 @@ def test_every_program_runs_and_the_addresses_are_true(running: Stack) -> None:
         assert 200 == requests.get(url, timeout=60).status_code
 
 
-def test_status_tells_how_old_the_last_word_about_each_contract_is(running: Stack) -> None:
+def test_status_and_metrics_show_the_health_of_the_feed(running: Stack) -> None:
     def is_fed() -> bool:
         feed = (running.status() or {}).get("feed")
         return feed is not None and bool(feed["contracts"]) and feed["user"]["is_subscribed"]
@@ -79,39 +79,43 @@ def test_status_tells_how_old_the_last_word_about_each_contract_is(running: Stac
 
 
 def test_an_alert_becomes_an_order_with_its_stop_a_fill_and_a_position(running: Stack, hook: str) -> None:
-    job = send(hook)
+    job = post_alert(hook)
     assert "succeeded" == running.wait_for_end(job), running.job(job)
     # Of this alert only: the strategy may trade in the same minute.
-    story = f"correlation_id = (SELECT correlation_id FROM job WHERE id = '{job}')"
+    of_this_alert = f"correlation_id = (SELECT correlation_id FROM job WHERE id = '{job}')"
     eventually(
         "the entry is filled here, and its legs work",
         lambda: (
             [("ENTRY", "FILLED"), ("STOP_LOSS", "WORKING"), ("TAKE_PROFIT", "WORKING")]
-            == running.rows(f"SELECT role, state FROM orders WHERE {story} ORDER BY role")
+            == running.rows(f"SELECT role, state FROM orders WHERE {of_this_alert} ORDER BY role")
         ),
     )
 
-    assert [(1,)] == running.rows(f"SELECT fill.quantity FROM fill JOIN orders ON orders.id = order_id WHERE {story}")
+    assert [(1,)] == running.rows(
+        f"SELECT fill.quantity FROM fill JOIN orders ON orders.id = order_id WHERE {of_this_alert}"
+    )
     eventually(
         "position here and at the venue alike",
-        lambda: held(running) and held(running) == at_venue(running),
-        explain=lambda: (held(running), at_venue(running), running.rows(STORY)),
+        lambda: read_positions(running) and read_positions(running) == read_venue_positions(running),
+        explain=lambda: (read_positions(running), read_venue_positions(running), running.rows(ORDERS)),
     )
-    shown = running.run("db", "psql", "-At", "-c", f"SELECT state FROM orders WHERE role = 'ENTRY' AND {story}").stdout
+    shown = running.run(
+        "db", "psql", "-At", "-c", f"SELECT state FROM orders WHERE role = 'ENTRY' AND {of_this_alert}"
+    ).stdout
     assert "FILLED" == shown.strip()
 
 
-def secrets(stack: Stack) -> list[str]:
+def list_secrets(stack: Stack) -> list[str]:
     kept: dict[str, str] = json.loads((stack.home / "secrets.json").read_text())
     return [*kept.values(), *([urlsplit(stack.broker.url).password or ""] if is_wanted() else [])]
 
 
-def held(stack: Stack) -> list[tuple[Any, ...]]:
+def read_positions(stack: Stack) -> list[tuple[Any, ...]]:
     found = "SELECT contract_id, direction, quantity FROM position WHERE quantity > 0 ORDER BY contract_id"
     return stack.rows(found)
 
 
-def at_venue(stack: Stack) -> list[tuple[Any, ...]]:
+def read_venue_positions(stack: Stack) -> list[tuple[Any, ...]]:
     account = stack.rows("SELECT id FROM account")[0][0]
     positions = stack.at_venue("/api/Position/searchOpen", accountId=account)["positions"]
     directions = {1: "LONG", 2: "SHORT"}
@@ -126,12 +130,12 @@ def test_bars_flow_and_strategies_are_evaluated(running: Stack) -> None:
     )
 
 
-def test_flower_gives_way_to_what_trades(running: Stack) -> None:
+def test_flower_runs_at_a_lower_priority_than_trading(running: Stack) -> None:
     assert 10 == psutil.Process(running.pid_of("flower")).nice() - psutil.Process(running.pid).nice()
     assert psutil.Process(running.pid).nice() == psutil.Process(running.pid_of("worker-critical")).nice()
 
 
-def test_flower_shows_the_workers_and_takes_no_orders(running: Stack) -> None:
+def test_flower_shows_the_workers_and_refuses_commands(running: Stack) -> None:
     status = running.status()
     assert status is not None
     flower = status["urls"]["flower"]
@@ -146,10 +150,10 @@ def test_flower_shows_the_workers_and_takes_no_orders(running: Stack) -> None:
     assert 401 == refused.status_code
     for path in ("/", "/broker", f"/worker/{worker}", "/tasks"):
         page = requests.get(f"{flower}{path}", timeout=60).text
-        assert not [secret for secret in secrets(running) if secret in page]
+        assert not [secret for secret in list_secrets(running) if secret in page]
 
 
-def test_a_second_up_says_where_the_first_one_runs(running: Stack) -> None:
+def test_a_second_up_names_the_process_of_the_first(running: Stack) -> None:
     second = running.run("up", check=False)
 
     assert 1 == second.returncode
@@ -160,7 +164,7 @@ def test_no_secret_is_in_a_command_line_a_log_or_a_file_that_others_can_read(run
     lines = [" ".join(process.info["cmdline"] or []) for process in psutil.process_iter(["cmdline"])]
     logs = "\n".join(file.read_text() for file in (running.home / "logs").iterdir()) + running.log.read_text()
 
-    for secret in secrets(running):
+    for secret in list_secrets(running):
         assert not any(secret in line for line in lines)
         assert secret not in logs
     for name in ("secrets.json", "state.json"):
@@ -168,18 +172,18 @@ def test_no_secret_is_in_a_command_line_a_log_or_a_file_that_others_can_read(run
 
 
 @pytest.mark.parametrize("program", sorted(PROGRAMS))
-def test_a_killed_program_comes_back_and_work_goes_on(running: Stack, hook: str, program: str) -> None:
+def test_a_killed_program_is_restarted_and_work_continues(running: Stack, hook: str, program: str) -> None:
     pid = running.pid_of(program)
     os.kill(pid, signal.SIGKILL)
     eventually(f"{program} is another process", lambda: running.pid_of(program) not in {pid, None})
     running.wait_until_running()
 
     # What takes it may not yet have noticed that what it needs is back.
-    job = eventually("an alert is taken", lambda: taken(hook))
+    job = eventually("an alert is taken", lambda: send_or_none(hook))
     assert "succeeded" == running.wait_for_end(job), running.job(job)
 
 
-def test_a_job_that_outlasts_the_drain_is_handed_back_uncounted(running: Stack) -> None:
+def test_a_job_that_outlasts_the_shutdown_is_released_uncounted(running: Stack) -> None:
     claims = "SELECT attempt, fence FROM job WHERE name = 'upkeep.do_nothing' AND state = 'running'"
     running.rows(
         "INSERT INTO job (id, name, queue, arguments, max_attempts, correlation_id, sequence_id) "
@@ -192,15 +196,15 @@ def test_a_job_that_outlasts_the_drain_is_handed_back_uncounted(running: Stack) 
     assert "stopped after" in down.stdout
     nothing = running.run("status", check=False)
     assert (3, True) == (nothing.returncode, "No stack runs" in nothing.stdout)
-    said = json.loads(running.run("status", "--json", check=False).stdout)
-    assert {("stopped", None)} == {(one["state"], one["pid"]) for one in said["programs"]}
+    status_when_down = json.loads(running.run("status", "--json", check=False).stdout)
+    assert {("stopped", None)} == {(one["state"], one["pid"]) for one in status_when_down["programs"]}
     running.up()
     assert [(1, 2)] == eventually("the long job runs again", lambda: running.rows(claims))
 
 
 def test_a_killed_up_leaves_no_orphan_and_the_next_one_loses_nothing(running: Stack, hook: str) -> None:
     family = psutil.Process(running.pid).children(recursive=True)
-    accepted = [send(hook, id=f"before the end {number}") for number in range(5)]
+    accepted = [post_alert(hook, id=f"before the end {number}") for number in range(5)]
     running.kill()
     gone, alive = psutil.wait_procs(family, timeout=60)
 
@@ -212,7 +216,7 @@ def test_a_killed_up_leaves_no_orphan_and_the_next_one_loses_nothing(running: St
     assert all(one["state"] == "running" for one in json.loads(ended.stdout)["programs"])
 
 
-def test_a_stopped_up_ends_well_and_leaves_nothing(running: Stack) -> None:
+def test_a_stopped_up_exits_cleanly_and_leaves_no_process(running: Stack) -> None:
     family = psutil.Process(running.pid).children(recursive=True)
 
     assert 0 == running.stop()

@@ -1,1 +1,1 @@
-"""The public webhook: turns an alert into a durable job, and nothing else."""
+"""The public webhook: it turns an alert into a durable job and does nothing else."""

@@ -1,4 +1,4 @@
-"""POST /hooks/tv/{token}: an alert is a committed row and a committed job before it is answered."""
+"""POST /hooks/tv/{token}: commits an alert and its job before it answers."""
 
 import hashlib
 import hmac
@@ -38,7 +38,7 @@ class AlertAnswer(msgspec.Struct, frozen=True, omit_defaults=True):
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """Why an alert is not accepted; `is_json` says that its body can be kept as jsonb as well."""
+    """The reason why an alert is refused; with `is_json` its body is also stored as jsonb."""
 
     status: HTTPStatus
     wrong: str
@@ -49,14 +49,14 @@ class Refusal:
 
 @dataclass(frozen=True, slots=True)
 class Accepted:
-    """The job that stands for an alert; a duplicate names the job of its first sending."""
+    """The job of an accepted alert; a duplicate has the job of its first delivery."""
 
     job_id: UUID
     is_duplicate: bool
 
 
 class AlertRoute:
-    """Takes alerts into the ledger."""
+    """The route that stores alerts and enqueues their jobs."""
 
     def __init__(self, ledger: AsyncLedger, *, entry_ttl: timedelta, receiver_url: str) -> None:
         self._ledger = ledger
@@ -65,7 +65,7 @@ class AlertRoute:
         self._unanswered = Unanswered()
 
     async def post(self, request: Request) -> Response:
-        """Answer 202 once the alert and its job are committed; a wrong token meets the same work and a bare 404."""
+        """Answer 202 after the commit of alert and job; a wrong token costs the same work and gets a bare 404."""
         token_hash = hooks.token_hash(request.path_params["token"])
         try:
             body = await read_body(request)
@@ -76,7 +76,7 @@ class AlertRoute:
         return answer if body.is_whole else _hanging_up(answer)
 
     async def _take(self, token_hash: bytes, body: Body) -> Accepted | Refusal | None:
-        """Store the alert in time; raise DatabaseDownError when nobody knows whether it was stored."""
+        """Store the alert within the deadline; raise DatabaseDownError when it is not known whether it was stored."""
         judged = judge(body.raw, is_too_large=body.is_too_large)
         fingerprint = hashlib.sha256(token_hash + body.raw).digest()
         name = self._unanswered.name_of(fingerprint)
@@ -89,7 +89,7 @@ class AlertRoute:
     async def _store(
         self, token_hash: bytes, raw: bytes, judged: Alert | Refusal, name: UUID
     ) -> Accepted | Refusal | None:
-        """Commit what the alert leads to; None, and nothing stored, when no hook has this token."""
+        """Commit the alert and its job, or its refusal; return None, with nothing stored, for an unknown token."""
         async with self._ledger.transaction() as tx:
             row = (await tx.connection.execute(*hooks.with_token(token_hash))).one_or_none()
             if row is None or not hmac.compare_digest(row.token_hash, token_hash):
@@ -123,9 +123,9 @@ class AlertRoute:
             return Accepted(job.job_id, is_duplicate=True)
         return Refusal(
             HTTPStatus.CONFLICT,
-            f"id is {alert.external_id!r}, which another alert of this hook had",
+            f"id {alert.external_id!r} belongs to another alert of this hook",
             "id",
-            "give every alert an id of its own; only a repetition may carry the same one",
+            "give every alert an id of its own; only a resend may have the same id",
             is_json=True,
         )
 
@@ -146,7 +146,7 @@ class AlertRoute:
 
 
 def judge(raw: bytes, *, is_too_large: bool = False) -> Alert | Refusal:
-    """Return the alert that a body holds, or why it is refused; of one that is too large `raw` is the head."""
+    """Parse a body into an alert, or return its refusal; of a body that is too large, `raw` is the head."""
     if is_too_large:
         wrong = f"the body is larger than {MOST_BYTES} bytes"
         return Refusal(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, wrong, BODY, "send one alert, with fewer or shorter fields")
@@ -161,7 +161,7 @@ def judge(raw: bytes, *, is_too_large: bool = False) -> Alert | Refusal:
 
 
 def job_key(hook_id: UUID, alert: Alert, raw: bytes, name: UUID) -> str:
-    """Return what two sendings of one alert share: its id, else its whole body if that says when, else its `name`."""
+    """Return the idempotency key of an alert: its id, else its whole body if that has a time, else its `name`."""
     if alert.external_id is not None:
         return f"alert:{hook_id}:id:{alert.external_id}"
     if alert.alert_time is not None:
@@ -170,7 +170,7 @@ def job_key(hook_id: UUID, alert: Alert, raw: bytes, name: UUID) -> str:
 
 
 def _is_repeated(alert: Alert, raw: bytes, first: bytes) -> bool:
-    """Whether an alert that came under a known id is its first sending again, perhaps with a fresh time in it."""
+    """Whether an alert with a known id is a resend of the first one, perhaps with a new time in it."""
     if raw == first:
         return True
     before = judge(first)
@@ -178,7 +178,7 @@ def _is_repeated(alert: Alert, raw: bytes, first: bytes) -> bool:
 
 
 def _hanging_up(answer: Response) -> Response:
-    """Close the connection after the answer: a sender must not trickle the rest of its body for ever."""
+    """Close the connection after the answer, so that a sender cannot trickle the rest of its body for ever."""
     answer.headers["Connection"] = "close"
     return answer
 

@@ -1,4 +1,4 @@
-"""Puts the receiver together: settings, connections, routes, and the server that listens."""
+"""Builds the receiver: settings, connections, routes and the HTTP server."""
 
 import argparse
 import asyncio
@@ -29,7 +29,7 @@ _RETRY_AFTER_S = 5
 
 
 def make_app(settings: Settings) -> Starlette:
-    """Return the receiver as an ASGI app; it connects when it is first asked for something."""
+    """Return the receiver as an ASGI app; it connects to the database at the first request."""
     engine = make_async_engine(
         settings.need_database(), program="receiver", pool_size=_CONNECTIONS, statement_timeout_s=PATIENCE_S
     )
@@ -61,8 +61,8 @@ def make_app(settings: Settings) -> Starlette:
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Listen until told to stop."""
-    parser = argparse.ArgumentParser(prog="web.receiver", description="Takes alerts by webhook.")
+    """Serve until SIGTERM or SIGINT."""
+    parser = argparse.ArgumentParser(prog="web.receiver", description="Accepts alerts by webhook.")
     parser.add_argument("--port", type=int, required=True)
     parser.add_argument("--host", default="127.0.0.1")
     options = parser.parse_args(arguments)
@@ -74,13 +74,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
         port=options.port,
         log_config=None,
         log_level="warning",
-        access_log=False,  # it would write down the tokens
+        access_log=False,  # it would log the tokens
         server_header=False,
         proxy_headers=False,
         ws="none",
         timeout_graceful_shutdown=10,
     )
-    logging.getLogger("receiver").info("takes alerts on http://%s:%d", options.host, options.port)
+    logging.getLogger("receiver").info("accepts alerts on http://%s:%d", options.host, options.port)
     uvicorn.Server(config).run()
 
 
@@ -92,8 +92,8 @@ async def _no_route(_: Request, error: Exception) -> Response:
     if isinstance(error, HTTPException) and error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
         return problem(
             HTTPStatus.METHOD_NOT_ALLOWED,
-            "this URL does not take this method",
-            hint="an alert is sent with POST, a job is read with GET",
+            "this URL does not support this method",
+            hint="send an alert with POST, read a job with GET",
             headers=error.headers,
         )
     return nothing_here()
@@ -103,12 +103,14 @@ async def _database_down(_: Request, error: Exception) -> Response:
     return problem(
         HTTPStatus.SERVICE_UNAVAILABLE,
         str(error),
-        hint=f"send the same again in {_RETRY_AFTER_S} s",
+        hint=f"send the same request again in {_RETRY_AFTER_S} s",
         headers={"Retry-After": str(_RETRY_AFTER_S)},
     )
 
 
 async def _our_fault(_: Request, __: Exception) -> Response:
     return problem(
-        HTTPStatus.INTERNAL_SERVER_ERROR, "the receiver failed", hint="its log says why; send the same again"
+        HTTPStatus.INTERNAL_SERVER_ERROR,
+        "the receiver failed",
+        hint="send the same request again; the reason is in the receiver's log",
     )

@@ -1,4 +1,4 @@
-"""Reads a request's body without ever holding more than an alert may have."""
+"""Reads a request's body and never keeps more than the largest alert."""
 
 import asyncio
 from dataclasses import dataclass
@@ -8,13 +8,13 @@ from starlette.requests import ClientDisconnect, Request
 from shared.errors import TickworkError
 
 MOST_BYTES = 16 * 1024
-_MOST_DRAINED = 8 * 1024 * 1024  # a sender reads our answer only after it has sent everything
+_MOST_DRAINED = 8 * 1024 * 1024  # a sender reads our answer only after it has sent its whole body
 _PATIENCE_S = 3.0  # as long as TradingView waits for our answer
 
 
 @dataclass(frozen=True, slots=True)
 class Body:
-    """What came: at most the first MOST_BYTES of it. `is_whole` says that nothing of it is still on its way."""
+    """The received body, at most its first MOST_BYTES; `is_whole` when no byte of it is still to come."""
 
     raw: bytes
     is_too_large: bool
@@ -22,7 +22,7 @@ class Body:
 
 
 class BodyLateError(TickworkError):
-    """The body did not arrive in time, or its sender went away."""
+    """The body did not arrive in time, or its sender disconnected."""
 
 
 async def read_body(request: Request) -> Body:

@@ -1,4 +1,4 @@
-"""GET /jobs/{id}: what became of an alert."""
+"""GET /jobs/{id}: the state and result of an alert's job."""
 
 from datetime import datetime
 from uuid import UUID
@@ -13,7 +13,7 @@ from web.receiver.problem import nothing_here
 
 
 class JobAnswer(msgspec.Struct, frozen=True, kw_only=True):
-    """A job as its asker sees it."""
+    """The body of a 200: one job."""
 
     job_id: UUID
     name: str
@@ -28,7 +28,7 @@ class JobAnswer(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class JobRoute:
-    """Looks jobs up in the ledger."""
+    """The route that reads jobs from the ledger."""
 
     def __init__(self, ledger: AsyncLedger) -> None:
         self._ledger = ledger

@@ -1,4 +1,4 @@
-"""Asks the database without letting it keep a sender waiting."""
+"""A deadline for database work, so that a slow database does not keep a sender waiting."""
 
 import asyncio
 import logging
@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 from shared.db.engine import DATABASE_ERRORS
 from shared.errors import RetryableError
 
-# TradingView hangs up after 3 s and then never sends the alert again; after a 503 it does.
+# TradingView disconnects after 3 s and then never sends the alert again; after a 503 it does.
 PATIENCE_S = 2.5
 
 T = TypeVar("T")
@@ -17,13 +17,13 @@ _given_up: set[asyncio.Task[Any]] = set()
 
 
 class DatabaseDownError(RetryableError):
-    """The database did not answer, in time or at all; whether it stored anything is not known."""
+    """The database did not answer, in time or at all; it is not known whether it stored anything."""
 
 
 async def in_time(work: Coroutine[Any, Any, T]) -> T:
     """Return what `work` returns; raise DatabaseDownError when the database fails or is late.
 
-    Late work is cancelled but not waited for: a driver cancels a query by asking the server, which may hang as well.
+    Late work is cancelled but not awaited: a driver cancels a query by a request to the server, which may hang as well.
     """
     task = asyncio.create_task(work)
     try:
@@ -37,7 +37,7 @@ async def in_time(work: Coroutine[Any, Any, T]) -> T:
     try:
         return task.result()
     except (*DATABASE_ERRORS, OSError, TimeoutError) as error:
-        # The first line only: the rest quotes the statement and what was in it.
+        # The first line only: the rest quotes the statement and its parameters.
         log.warning("the database failed: %s", (str(error) or type(error).__name__).splitlines()[0])
         raise DatabaseDownError("the database does not answer") from None
 
@@ -51,4 +51,4 @@ def _give_up(task: asyncio.Task[Any]) -> None:
 def _forget(task: asyncio.Task[Any]) -> None:
     _given_up.discard(task)
     if not task.cancelled():
-        task.exception()  # looked at, so that asyncio does not report it as forgotten
+        task.exception()  # retrieved, so that asyncio does not log it as never retrieved

@@ -1,4 +1,4 @@
-"""What went wrong, as application/problem+json (RFC 9457), with the field and the hint."""
+"""Error answers as application/problem+json (RFC 9457), with a field and a hint."""
 
 from collections.abc import Mapping
 from http import HTTPStatus
@@ -8,14 +8,16 @@ from starlette.responses import Response
 
 
 class Problem(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """The body of every answer that is no success; `field` and `hint` are ours, beside the standard's members."""
+    """The body of every error answer; `field` and `hint` are extension members, beside those of the standard."""
 
     title: str
     status: int
     detail: str
     field: str | None = None
     hint: str | None = None
-    type: str = msgspec.field(default_factory=lambda: "about:blank")  # a factory, or the default is left out
+    type: str = msgspec.field(
+        default_factory=lambda: "about:blank"
+    )  # a factory, because omit_defaults leaves out a plain default
 
 
 def problem(
@@ -26,11 +28,11 @@ def problem(
     hint: str | None = None,
     headers: Mapping[str, str] | None = None,
 ) -> Response:
-    """Return the answer that says what was wrong and what to do."""
+    """Return the answer for an error, with its detail and a hint."""
     content = Problem(title=status.phrase, status=status.value, detail=detail, field=field, hint=hint)
     return Response(msgspec.json.encode(content), status, headers, media_type="application/problem+json")
 
 
 def nothing_here() -> Response:
-    """Return the one 404 there is: for an unknown path, a wrong token, a revoked hook and an unknown job alike."""
+    """Return the only 404: the same for an unknown path, a wrong token, a revoked hook and an unknown job."""
     return problem(HTTPStatus.NOT_FOUND, "there is nothing at this URL", hint="check the URL, to the last character")

@@ -1,4 +1,4 @@
-"""Remembers alerts that may have been stored although their sender was told 503."""
+"""A cache of the alerts that may have been stored although their answer was a 503."""
 
 from collections import OrderedDict
 from uuid import UUID
@@ -11,21 +11,22 @@ _MOST = 1_000
 
 
 class Unanswered:
-    """Gives the resend of an unanswered alert the name of its first sending, so that it becomes no second order.
+    """Gives the resend of an unanswered alert the name of its first delivery, so that it is no second order.
 
-    It matters for alerts without an id or a time, which nothing else tells apart. It is lost when the program ends.
+    This matters for alerts without an id or a time, which have no other difference. The names are lost when the program
+    ends.
     """
 
     def __init__(self) -> None:
         self._names: OrderedDict[bytes, tuple[UUID, float]] = OrderedDict()
 
     def name_of(self, fingerprint: bytes) -> UUID:
-        """Return the name under which the alert goes: a new one, unless its last sending was not answered."""
+        """Return the name of the alert: a new one, unless its last delivery was answered with a 503."""
         name, noted = self._names.pop(fingerprint, (None, 0.0))
         return name if name is not None and monotonic() - noted <= _KEPT_S else new_id()
 
     def note(self, fingerprint: bytes, name: UUID) -> None:
-        """Keep the name of an alert that went unanswered."""
+        """Keep the name of an alert that was answered with a 503."""
         self._names[fingerprint] = (name, monotonic())
         if len(self._names) > _MOST:
             self._names.popitem(last=False)

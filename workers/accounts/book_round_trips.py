@@ -1,4 +1,4 @@
-"""Subscriptions fills into round trips, and measures how far each went for and against its holder."""
+"""Books fills as round trips, and measures the favourable and adverse excursion of each."""
 
 from sqlalchemy import Connection
 
@@ -19,10 +19,10 @@ _MEASURED_AT_ONCE = 500
 
 @task(BookRoundTrips)
 def book_round_trips(_: BookRoundTrips, ctx: Context) -> dict[str, int]:
-    """Book what changed since the last booking; what is booked is what all fills say, so a second run changes nothing.
+    """Book the changes since the last booking; the result depends only on the fills, so a second run changes nothing.
 
-    Every round trip since the account was last flat before the change is made anew: a fill that came late or was
-    voided repairs the past. While another run books, this one leaves it to that and to the next.
+    Every round trip since the account was last flat before the change is built again: a fill that came late or was
+    voided corrects the past. While another run books, this one returns without a booking.
     """
     with ctx.transaction() as tx:
         if not round_trips.may_book(tx.connection):

@@ -1,4 +1,4 @@
-"""Keeps what the venue says of our accounts."""
+"""Stores our accounts as the venue reports them."""
 
 from shared.clock import machine_now
 from shared.db.accounts import accounts
@@ -9,7 +9,10 @@ from workers.task import task
 
 @task(SnapshotAccounts)
 def snapshot_accounts(_: SnapshotAccounts, ctx: Context) -> dict[str, int]:
-    """Store every account's balance; an account the venue hides can trade no more. Twice adds a snapshot."""
+    """Store every account's balance; an account that the venue no longer lists may not trade.
+
+    A second run adds a second snapshot.
+    """
     asked_at = machine_now()
     found = ctx.gateway.accounts()
     market_now = ctx.market_now

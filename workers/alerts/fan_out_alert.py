@@ -1,4 +1,4 @@
-"""Acts on a stored alert for one further account of its hook: each account has an outcome of its own."""
+"""Acts on a stored alert for one follower account of its hook: each account has an outcome of its own."""
 
 from shared.db.alerts import alerts
 from shared.errors import RefusedError
@@ -10,7 +10,7 @@ from workers.task import task
 
 @task(FanOutAlert)
 def fan_out_alert(job: FanOutAlert, ctx: Context) -> dict[str, str]:
-    """Act as `handle_alert` does; signal, intent and the end of this job are one commit."""
+    """Act as `handle_alert` does; signal, order and the end of this job are one commit."""
     with ctx.autocommit() as connection:
         row = alerts.to_handle(connection, job.alert_id, job.account_id)
     if row is None:

@@ -24,15 +24,17 @@ from workers.orders.entry import EntryRequest, require_open_session, submit_entr
 from workers.orders.resolve_in_doubt_order import entries_key
 from workers.task import task
 
-_NEVER_LIVE = "live orders of account {0} were never on: `tickwork accounts live {0} on` lets them reach the real venue"
+_NEVER_LIVE = (
+    "live orders of account {0} were never on: run `tickwork accounts live {0} on` to let them reach the real venue"
+)
 _SIDES = {AlertAction.BUY: Side.BUY, AlertAction.SELL: Side.SELL}
 
 
 @task(HandleAlert)
 def handle_alert(job: HandleAlert, ctx: Context) -> dict[str, str]:
-    """Act on one alert; signal, intent and the end of this job are one commit, so a second run finds nothing to do.
+    """Act on one alert; signal, order and the end of this job are one commit, so a second run does nothing.
 
-    A hook may trade further accounts: each gets a job of its own first, so that none waits for another's trouble.
+    Each follower account of the hook first gets a job of its own, so that a failing account delays no other.
     """
     with ctx.autocommit() as connection:
         row = alerts.to_handle(connection, job.alert_id)
@@ -41,11 +43,11 @@ def handle_alert(job: HandleAlert, ctx: Context) -> dict[str, str]:
     if row.others:
         with ctx.transaction() as tx:
             for account_id in row.others:
-                _ask_for_copy(tx, ctx, job.alert_id, account_id)
+                _enqueue_follower(tx, ctx, job.alert_id, account_id)
     return act(ctx, job.alert_id, row.account_id, row.body, row.refusal)
 
 
-def _ask_for_copy(tx: Transaction, ctx: Context, alert_id: UUID, account_id: int) -> None:
+def _enqueue_follower(tx: Transaction, ctx: Context, alert_id: UUID, account_id: int) -> None:
     is_entry = ctx.job.expires_at is not None
     tx.enqueue(
         FanOutAlert(alert_id=alert_id, account_id=account_id),
@@ -56,17 +58,20 @@ def _ask_for_copy(tx: Transaction, ctx: Context, alert_id: UUID, account_id: int
     )
 
 
-def act(ctx: Context, alert_id: UUID, account_id: int, body: bytes, refused_before: str | None) -> dict[str, str]:
-    """Do what the alert with this body asks for on one account, unless it was refused there before."""
-    if refused_before is not None:
-        raise RiskLimitError(refused_before)
+def act(ctx: Context, alert_id: UUID, account_id: int, body: bytes, earlier_refusal: str | None) -> dict[str, str]:
+    """Enter or close on one account as the alert with this body requests, unless it was refused there before.
+
+    Raise RiskLimitError for an alert that was or is refused, RefusedError without a single active contract.
+    """
+    if earlier_refusal is not None:
+        raise RiskLimitError(earlier_refusal)
     alert = parse_alert(body)
     with ctx.autocommit() as connection:
         contract = contracts.active_of_root(connection, alert.root.name)
     if contract is None:
         raise RefusedError(f"the venue offers no single active contract of {alert.root.name} (symbol {alert.symbol})")
     if alert.action is AlertAction.CLOSE:
-        return _close(ctx, contract, alert_id, account_id, also=_also_held(ctx, contract, account_id))
+        return _close(ctx, contract, alert_id, account_id, others_held=_find_other_contracts(ctx, contract, account_id))
     return _enter(ctx, contract, alert_id, account_id, alert)
 
 
@@ -91,19 +96,21 @@ def _enter(ctx: Context, contract: Contract, alert_id: UUID, account_id: int, al
 
 
 def _expires_at(ctx: Context) -> datetime:
-    """An entry is worth sending for as long as the alert is, and never without end."""
+    """Return the expiry of the entry: that of the alert's job, else the entry TTL after the job was enqueued."""
     return ctx.job.expires_at or ctx.job.enqueued_at + ctx.settings.entry_ttl
 
 
-def _also_held(ctx: Context, active: Contract, account_id: int) -> list[str]:
-    """Return the other contracts of the root that are held or have orders, as after the active month has changed."""
+def _find_other_contracts(ctx: Context, active: Contract, account_id: int) -> list[str]:
+    """Return the other contracts of the root with a position or orders, as after a change of the active month."""
     with ctx.autocommit() as connection:
         ids = {row.contract_id for row in positions.of_account(connection, account_id)}
         ids |= {row.contract_id for row in orders.open_of(connection, account_id)}
     return sorted(one for one in ids - {active.id} if root_of_contract(one).name == active.root)
 
 
-def _close(ctx: Context, contract: Contract, alert_id: UUID, account_id: int, also: Sequence[str]) -> dict[str, str]:
+def _close(
+    ctx: Context, contract: Contract, alert_id: UUID, account_id: int, others_held: Sequence[str]
+) -> dict[str, str]:
     with ctx.transaction() as tx:
         account = accounts.lock(tx.connection, account_id)
         refusal = None if account is not None and ctx.may_act_for(account) else _NEVER_LIVE.format(account_id)
@@ -118,15 +125,17 @@ def _close(ctx: Context, contract: Contract, alert_id: UUID, account_id: int, al
                 action=AlertAction.CLOSE,
                 quantity=None,
                 verdict="accepted" if refusal is None else "denied",
-                reason="a close means everything of the contract" if refusal is None else refusal,
+                reason="a close covers the whole position of the contract" if refusal is None else refusal,
                 correlation_id=ctx.job.correlation_id,
                 decided_market_at=ctx.market_now,
                 alert_id=alert_id,
             ),
         )
-        result = {"signal_id": str(signal_id), "closes": ", ".join((contract.id, *also))}
+        result = {"signal_id": str(signal_id), "closes": ", ".join((contract.id, *others_held))}
         if refusal is None:
-            request, *others = [_ask_for_flat(tx, ctx, account_id, contract_id) for contract_id in (contract.id, *also)]
+            request, *others = [
+                _request_flatten(tx, ctx, account_id, contract_id) for contract_id in (contract.id, *others_held)
+            ]
             for other in others:
                 tx.enqueue(Flatten(flatten_request_id=other))
             tx.continue_with(result, Flatten(flatten_request_id=request))
@@ -135,12 +144,12 @@ def _close(ctx: Context, contract: Contract, alert_id: UUID, account_id: int, al
     return result
 
 
-def _ask_for_flat(tx: Transaction, ctx: Context, account_id: int, contract_id: str) -> UUID:
+def _request_flatten(tx: Transaction, ctx: Context, account_id: int, contract_id: str) -> UUID:
     return flatten_requests.ask(
         tx.connection,
         account_id,
         contract_id,
         origin=Origin.ALERT,
-        reason="an alert says close",
+        reason="an alert requests a close",
         correlation_id=ctx.job.correlation_id,
     )

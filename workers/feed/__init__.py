@@ -1,1 +1,1 @@
-"""Listens to the venue's hubs: quotes to Redis, fills and order updates to jobs."""
+"""The feed: from the venue's hubs, quotes go to Redis, fills and order updates become jobs."""

@@ -1,4 +1,4 @@
-"""Runs the feed: `python -m workers.feed`; a second one snapshots by."""
+"""Entry point of the feed: `python -m workers.feed`; a second one stands by."""
 
 import asyncio
 import logging
@@ -18,22 +18,22 @@ log = logging.getLogger("workers.feed")
 
 
 def main() -> int:
-    """Feed until SIGTERM or SIGINT; return the exit code."""
+    """Run the feed until SIGTERM or SIGINT; return the exit code."""
     settings = load_settings()
     set_up_logging(settings.log_level)
     if not settings.venue.hubs_url:
-        raise SettingsError("TICKWORK_VENUE_HUBS_URL is not set: give a URL such as https://rtc.topstepx.com")
+        raise SettingsError("TICKWORK_VENUE_HUBS_URL is not set: set it to a URL such as https://rtc.topstepx.com")
     engine = make_engine(settings.need_database(), program="feed", pool_size=1)
     with engine.connect() as connection:
         row = market_clock.read(connection)
     engine.dispose()
     if row is None:
-        raise SettingsError("this database has met no market yet: start the stack with `tickwork up`")
+        raise SettingsError("this database has no market yet: run `tickwork up`")
     with open_gateway(settings, LoggedCalls()) as gateway:
-        return asyncio.run(_until_told_to_stop(Feed(settings, gateway, row.clock)))
+        return asyncio.run(_run_until_signal(Feed(settings, gateway, row.clock)))
 
 
-async def _until_told_to_stop(feed: Feed) -> int:
+async def _run_until_signal(feed: Feed) -> int:
     running = asyncio.ensure_future(feed.run())
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, running.cancel)
@@ -42,7 +42,7 @@ async def _until_told_to_stop(feed: Feed) -> int:
     except asyncio.CancelledError:
         return 0
     except CredentialsRefusedError as error:
-        log.critical("the feed stops, and no entry is made until a person resumes: %s", error)
+        log.critical("the feed stops, and entries are halted until you resume: %s", error)
     return 1
 
 

@@ -1,4 +1,4 @@
-"""The feed: both sides of the venue's stream while this program is the active one, else risk by."""
+"""The feed: runs both hubs while this program holds the lease, and stands by otherwise."""
 
 import asyncio
 import logging
@@ -17,7 +17,7 @@ from shared.gateway.hubs.session import HubSession
 from shared.gateway.wire import VenuePosition
 from shared.heartbeat import touch
 from shared.hot.feed_health import FeedHealth, HubHealth
-from shared.hot.feed_lease import LOOK_EVERY, RENEW_EVERY, FeedLease
+from shared.hot.feed_lease import ACQUIRE_EVERY, RENEW_EVERY, FeedLease
 from shared.hot.feed_writer import FeedWriter
 from shared.ledger.async_ledger import AsyncLedger
 from shared.ledger.wake import open_async_wake
@@ -33,87 +33,91 @@ _STATEMENT_TIMEOUT_S = 5
 
 
 class Feed:
-    """One program's feed; it connects when it becomes the active one."""
+    """One program's feed; it connects once it holds the lease."""
 
     def __init__(self, settings: Settings, gateway: GatewayClient, clock: MarketClock) -> None:
         self._settings = settings
         self._gateway = gateway.for_queue(Queue.CRITICAL)
         self._clock = clock
         self._engine = make_engine(settings.need_database(), program="feed", pool_size=2)
-        line = make_async_engine(
+        async_engine = make_async_engine(
             settings.need_database(), program="feed", pool_size=2, statement_timeout_s=_STATEMENT_TIMEOUT_S
         )
-        self._intake = AsyncLedger(line, open_async_wake(settings.need_broker()))
-        self._outbox = Outbox(self._intake)  # outlives a time of risk by: what it holds must reach the ledger
-        self._books = Subscriptions(self._engine, clock)
+        self._ledger = AsyncLedger(async_engine, open_async_wake(settings.need_broker()))
+        self._outbox = Outbox(self._ledger)  # kept during standby: its jobs must reach the ledger
+        self._subscriptions = Subscriptions(self._engine, clock)
         self._writer = FeedWriter(settings.need_redis())
         self._lease = FeedLease(settings.need_redis(), settings.venue)
 
     async def run(self) -> None:
-        """Feed, or stand by, until cancelled; halt entries and raise CredentialsRefusedError when the venue bars us."""
+        """Feed or stand by until cancelled; halt entries and raise CredentialsRefusedError if the login is refused."""
         try:
             while True:
-                while not await self._lease.renew_or_take():
+                while not await self._lease.acquire_or_renew():
                     touch()
-                    await asyncio.sleep(LOOK_EVERY.total_seconds())
+                    await asyncio.sleep(ACQUIRE_EVERY.total_seconds())
                 log.info("this feed is the active one, fence %s", self._lease.fence)
                 await self._feed_while_active()
-                log.warning("another feed has taken over, this one snapshots by")
+                log.warning("another feed has taken over, this one stands by")
         except CredentialsRefusedError as error:
-            await self._books.halt(f"{type(error).__name__}: {error}")
+            await self._subscriptions.halt(f"{type(error).__name__}: {error}")
             raise
         finally:
-            await self._lease.give_up()
-            await self._intake.close()
+            await self._lease.release()
+            await self._ledger.close()
             await self._writer.close()
             self._engine.dispose()
 
     async def _feed_while_active(self) -> None:
         hubs = self._settings.venue.hubs_url, HubSession(FleetTokenSource(self._gateway))
-        books = self._books
-        market = MarketSide(hubs, self._writer, self._clock, contracts=books.contracts, has_traded=self._has_traded)
-        user = UserSide(hubs, self._writer, self._outbox, accounts=books.accounts, read_positions=self._positions)
+        subscriptions = self._subscriptions
+        market = MarketSide(
+            hubs, self._writer, self._clock, contracts=subscriptions.contracts, has_traded=self._has_traded
+        )
+        user = UserSide(
+            hubs, self._writer, self._outbox, accounts=subscriptions.accounts, read_positions=self._read_positions
+        )
         sides = asyncio.gather(market.run(), user.run())
         try:
-            while await self._lease.renew_or_take():
-                await self._writer.write_health(self._health(market, user))
+            while await self._lease.acquire_or_renew():
+                await self._writer.write_health(self._build_health(market, user))
                 touch()
                 await asyncio.wait([sides], timeout=RENEW_EVERY.total_seconds())
                 if sides.done():
-                    raise _first(sides.exception())
+                    raise _unwrap_error(sides.exception())
         finally:
             sides.cancel()
             await asyncio.gather(sides, return_exceptions=True)
 
-    def _health(self, market: MarketSide, user: UserSide) -> FeedHealth:
+    def _build_health(self, market: MarketSide, user: UserSide) -> FeedHealth:
         return FeedHealth(
             said_at=machine_now(),
             fence=self._lease.fence,
-            market=_hub_health(market.hub),
-            user=_hub_health(user.hub),
+            market=_build_hub_health(market.hub),
+            user=_build_hub_health(user.hub),
             contracts=market.health(),
             event_waiting_count=self._outbox.waiting_count,
             event_lost_count=self._outbox.lost_count,
         )
 
-    async def _positions(self, account_id: int) -> list[VenuePosition]:
+    async def _read_positions(self, account_id: int) -> list[VenuePosition]:
         return await asyncio.to_thread(self._gateway.positions, account_id)
 
     async def _has_traded(self, contract_id: str, since_market_at: datetime) -> bool:
-        """Whether REST shows a bar that began after `since_market_at`; False as well if it cannot be asked."""
-        contract = self._books.contract(contract_id)
+        """Whether REST reports a bar with trades that ends after `since_market_at`; False also if the request fails."""
+        contract = self._subscriptions.contract(contract_id)
         if contract is None:
             return False
         wanted = Span(since_market_at, max(self._clock.now(), since_market_at + timedelta(microseconds=1)))
         try:
             bars = await asyncio.to_thread(self._gateway.bars, contract, wanted)
         except TickworkError as error:
-            log.warning("whether %s trades cannot be asked: %s", contract_id, error)
+            log.warning("cannot check whether %s trades: %s", contract_id, error)
             return False
         return any(bar.start + MINUTE > since_market_at and bar.volume for bar in bars)
 
 
-def _hub_health(hub: Hub) -> HubHealth:
+def _build_hub_health(hub: Hub) -> HubHealth:
     return HubHealth(
         is_connected=hub.is_connected,
         is_subscribed=hub.is_ready,
@@ -124,8 +128,8 @@ def _hub_health(hub: Hub) -> HubHealth:
     )
 
 
-def _first(error: BaseException | None) -> BaseException:
-    """Return what made tasks fail, out of the groups it is wrapped in."""
+def _unwrap_error(error: BaseException | None) -> BaseException:
+    """Return the first error inside nested exception groups."""
     while isinstance(error, BaseExceptionGroup):
         error = error.exceptions[0]
-    return error or RuntimeError("the feed's tasks ended by themselves")
+    return error or RuntimeError("the feed's tasks ended without an error")

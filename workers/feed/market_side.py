@@ -1,4 +1,4 @@
-"""The market hub's side of the feed: quotes and forming bars of the tracked contracts, to Redis."""
+"""The market side of the feed: writes quotes and forming bars of the tracked contracts to Redis."""
 
 import asyncio
 import logging
@@ -19,9 +19,9 @@ from workers.feed.silence import Silence
 log = logging.getLogger(__name__)
 
 WRITE_EVERY_S = 0.05
-LOOK_FOR_CONTRACTS_EVERY_S = 5.0
-# A program that stood still for so long may have been replaced, and reads a backlog whose age it cannot tell.
-STOOD_STILL_S = 2.0
+CHECK_CONTRACTS_EVERY_S = 5.0
+# After a stall this long, another feed may be the active one, and the data in the socket is of unknown age.
+STALLED_AFTER_S = 2.0
 _TOPICS = ("Quotes", "Trades")
 
 Contracts = Callable[[], Awaitable[Mapping[str, bool]]]
@@ -29,7 +29,7 @@ HasTraded = Callable[[str, datetime], Awaitable[bool]]
 
 
 class MarketSide:
-    """Reads without waiting, writes the newest of each contract twenty times a second."""
+    """Reads the market hub without waiting, and writes the newest data of each contract twenty times a second."""
 
     def __init__(
         self,
@@ -40,94 +40,96 @@ class MarketSide:
         contracts: Contracts,
         has_traded: HasTraded,
         silence: Silence | None = None,
-        look_every_s: float = LOOK_FOR_CONTRACTS_EVERY_S,
+        check_every_s: float = CHECK_CONTRACTS_EVERY_S,
     ) -> None:
-        """Take the contracts from `contracts`: by id, whether each is in session.
+        """Follow the contracts that `contracts` returns: by id, whether each is in session.
 
-        `has_traded` says by REST whether there was trading in a contract after an instant of market time.
+        `has_traded` checks by REST whether a contract has traded after an instant of market time.
         """
         url, session = hubs
-        self.hub = Hub(f"{url}/hubs/market", session, self._take, self._subscribe)
+        self.hub = Hub(f"{url}/hubs/market", session, self._handle_event, self._subscribe)
         self._writer = writer
         self._clock = clock
         self._contracts = contracts
         self._has_traded = has_traded
         self._prices = Prices()
         self._silence = silence or Silence()
-        self._look_every_s = look_every_s
+        self._check_every_s = check_every_s
         self._in_session: Mapping[str, bool] = {}
-        self._heard_at: dict[str, float] = {}  # or subscribed at
-        self._spoke: set[str] = set()
+        self._received_at: dict[str, float] = {}  # the last data, or the subscription
+        self._contracts_with_data: set[str] = set()
 
     async def run(self) -> None:
-        """Feed until cancelled."""
+        """Run until cancelled."""
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self.hub.run(), name="market hub")
-            tasks.create_task(self._write(), name="write prices")
+            tasks.create_task(self._write_prices(), name="write prices")
             tasks.create_task(self._follow_contracts(), name="follow contracts")
 
     def health(self) -> dict[str, ContractHealth]:
-        """Return how long ago each contract was heard of."""
+        """Return the time since the last data of each contract."""
         now = monotonic()
         return {
             contract_id: ContractHealth(
-                silent_s=round(now - self._heard_at[contract_id], 3) if contract_id in self._spoke else None,
+                silent_s=round(now - self._received_at[contract_id], 3)
+                if contract_id in self._contracts_with_data
+                else None,
                 is_in_session=is_in_session,
             )
             for contract_id, is_in_session in self._in_session.items()
         }
 
     async def _subscribe(self, _: Hub) -> None:
-        self._prices.forget()
-        self._heard_at.clear()
-        self._spoke.clear()
+        self._prices.reset()
+        self._received_at.clear()
+        self._contracts_with_data.clear()
         self._in_session = await self._contracts()
         for contract_id in self._in_session:
-            await self._listen_to(contract_id)
+            await self._subscribe_contract(contract_id)
 
-    async def _listen_to(self, contract_id: str) -> None:
+    async def _subscribe_contract(self, contract_id: str) -> None:
         for topic in _TOPICS:
             await self.hub.invoke(f"SubscribeContract{topic}", contract_id)
-        self._prices.listen(contract_id, self._clock.now())
-        self._heard_at[contract_id] = monotonic()
+        self._prices.mark_subscribed(contract_id, self._clock.now())
+        self._received_at[contract_id] = monotonic()
 
     async def _follow_contracts(self) -> None:
-        """Keep to what is tracked, and see to contracts that have gone silent."""
+        """Subscribe to the tracked contracts and no others, and recover contracts that have gone silent."""
         while True:
-            await asyncio.sleep(self._look_every_s)
+            await asyncio.sleep(self._check_every_s)
             wanted = await self._contracts()
             if not self.hub.is_ready:
                 continue
             try:
-                for contract_id in wanted.keys() - self._heard_at.keys():
-                    await self._listen_to(contract_id)
-                for contract_id in self._heard_at.keys() - wanted.keys():
-                    await self._stop_listening_to(contract_id)
+                for contract_id in wanted.keys() - self._received_at.keys():
+                    await self._subscribe_contract(contract_id)
+                for contract_id in self._received_at.keys() - wanted.keys():
+                    await self._unsubscribe_contract(contract_id)
                 self._in_session = wanted
-                for contract_id, is_suspect in self._silence.look(self._heard_at, wanted, monotonic()):
-                    await self._see_to(contract_id, is_suspect=is_suspect)
-            except Exception as error:  # noqa: BLE001  # whatever it was, a new connection begins with all of it
-                log.warning("the market hub's subscriptions cannot be changed, connecting anew: %s", error)
+                for contract_id, is_suspect in self._silence.find_due_contracts(self._received_at, wanted, monotonic()):
+                    await self._recover_contract(contract_id, is_suspect=is_suspect)
+            except Exception as error:  # noqa: BLE001  # a new connection subscribes to everything again
+                log.warning("cannot change the market hub's subscriptions, reconnecting: %s", error)
                 self.hub.drop()
 
-    async def _stop_listening_to(self, contract_id: str) -> None:
-        del self._heard_at[contract_id]
+    async def _unsubscribe_contract(self, contract_id: str) -> None:
+        del self._received_at[contract_id]
         for topic in _TOPICS:
             await self.hub.invoke(f"UnsubscribeContract{topic}", contract_id)
 
-    async def _see_to(self, contract_id: str, *, is_suspect: bool) -> None:
-        """Ask for a silent contract's subscription again; give the connection up if REST shows that it trades."""
-        silent_s = monotonic() - self._heard_at[contract_id]
-        heard_market_at = self._clock.to_market(machine_now() - timedelta(seconds=silent_s))
-        if is_suspect and await self._has_traded(contract_id, heard_market_at):
-            log.warning("%s trades, but is silent here for %.0f s: connecting anew", contract_id, silent_s)
+    async def _recover_contract(self, contract_id: str, *, is_suspect: bool) -> None:
+        """Subscribe to a silent contract again; if it is suspect and REST shows trades, drop the connection instead."""
+        silent_s = monotonic() - self._received_at[contract_id]
+        received_market_at = self._clock.to_market(machine_now() - timedelta(seconds=silent_s))
+        if is_suspect and await self._has_traded(contract_id, received_market_at):
+            log.warning("%s trades, but has sent no data for %.0f s: reconnecting", contract_id, silent_s)
             self.hub.drop()
             return
-        log.warning("%s is silent for %.0f s in an open session: subscribing again", contract_id, silent_s)
+        log.warning("%s has sent no data for %.0f s in an open session: subscribing again", contract_id, silent_s)
         for topic in _TOPICS:
             await self.hub.invoke(f"SubscribeContract{topic}", contract_id)
 
-    def _take(self, target: str, arguments: list[msgspec.Raw]) -> None:
+    def _handle_event(self, target: str, arguments: list[msgspec.Raw]) -> None:
         try:
             if target == "GatewayQuote":
                 contract_id = messages.contract_of(arguments)
@@ -139,22 +141,22 @@ class MarketSide:
             else:
                 return
         except (msgspec.MsgspecError, ValueError, ArithmeticError, IndexError) as error:
-            log.warning("a %s cannot be read and is left out: %s", target, error)
+            log.warning("ignored a %s that cannot be parsed: %s", target, error)
             return
-        if contract_id in self._heard_at:
-            self._heard_at[contract_id] = monotonic()
-            self._spoke.add(contract_id)
+        if contract_id in self._received_at:
+            self._received_at[contract_id] = monotonic()
+            self._contracts_with_data.add(contract_id)
 
-    async def _write(self) -> None:
+    async def _write_prices(self) -> None:
         wrote_at = monotonic()
         while True:
             await asyncio.sleep(WRITE_EVERY_S)
-            stood_still_s, wrote_at = monotonic() - wrote_at, monotonic()
+            stalled_s, wrote_at = monotonic() - wrote_at, monotonic()
             self._prices.end_minutes(self._clock.now())
-            news = self._prices.taken()
-            if stood_still_s > STOOD_STILL_S:
-                log.warning("this feed stood still for %.1f s: what it missed is not told as new", stood_still_s)
+            updates = self._prices.take_updates()
+            if stalled_s > STALLED_AFTER_S:
+                log.warning("this feed stalled for %.1f s: discarding its unread data and reconnecting", stalled_s)
                 self.hub.drop()
-            elif news:
-                await self._writer.write_market(news.quotes, news.forming, news.ended)
+            elif updates:
+                await self._writer.write_market(updates.quotes, updates.forming, updates.ended)
                 wrote_at = monotonic()

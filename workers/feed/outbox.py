@@ -1,4 +1,4 @@
-"""What the user hub has told, on its way into the ledger: nothing is lost while Postgres is away for a moment."""
+"""The queue of user hub events for the ledger: none is lost while Postgres does not answer for a moment."""
 
 import asyncio
 import logging
@@ -19,52 +19,52 @@ from shared.ledger.jobs.orders import ReconcileAccounts
 log = logging.getLogger(__name__)
 
 MOST_WAITING = 10_000
-AGAIN_AFTER_S = 0.5
+RETRY_AFTER_S = 0.5
 _BATCH = 100
-_UNFIT = (psycopg.DataError, sqlalchemy.exc.DataError, TickworkError, TypeError)
+_PERMANENT_ERRORS = (psycopg.DataError, sqlalchemy.exc.DataError, TickworkError, TypeError)
 
 
 @dataclass(frozen=True, slots=True)
-class _Waiting:
+class _PendingJob:
     key: str
-    request: Job
+    job: Job
     queue: Queue | None
     sequence_key: str | None
 
 
 class Outbox:
-    """Enqueues jobs in the order they came, in batches; what it has no room for, a reconcile finds at the venue."""
+    """Enqueues jobs in order and in batches; a reconcile with the venue replaces those it has no room for."""
 
-    def __init__(self, intake: AsyncLedger, *, most_waiting: int = MOST_WAITING) -> None:
-        self._intake = intake
-        self._waiting: asyncio.Queue[_Waiting] = asyncio.Queue(most_waiting)
-        self._batch: list[_Waiting] = []  # kept until it is committed
+    def __init__(self, ledger: AsyncLedger, *, most_waiting: int = MOST_WAITING) -> None:
+        self._ledger = ledger
+        self._waiting: asyncio.Queue[_PendingJob] = asyncio.Queue(most_waiting)
+        self._batch: list[_PendingJob] = []  # kept until it is committed
         self._must_reconcile = False
         self.lost_count = 0
 
     @property
     def waiting_count(self) -> int:
-        """How many jobs wait to be enqueued."""
+        """The number of jobs that wait to be enqueued."""
         return self._waiting.qsize() + len(self._batch)
 
-    def put(self, key: str, request: Job, queue: Queue | None = None, sequence_key: str | None = None) -> None:
-        """Let a job be enqueued under `key`, unless one was already; never waits.
+    def put(self, key: str, job: Job, queue: Queue | None = None, sequence_key: str | None = None) -> None:
+        """Add a job, to be enqueued with the idempotency key `key`; never waits.
 
-        Jobs of one `sequence_key` run one at a time, in the order they were put in.
+        Jobs of one `sequence_key` run one at a time, in the order they were added.
         """
         try:
-            self._waiting.put_nowait(_Waiting(key, request, queue, sequence_key))
+            self._waiting.put_nowait(_PendingJob(key, job, queue, sequence_key))
         except asyncio.QueueFull:
-            self._lose(key, "there is no room for more while Postgres is away")
+            self._record_loss(key, f"the queue is full, {self._waiting.maxsize} jobs, and Postgres does not answer")
 
     def ask_for_snapshot(self) -> None:
-        """Have everything read from the venue by REST, as after a gap of the stream."""
+        """Request a snapshot and a reconcile by REST, as after a gap in the stream."""
         number = f"{machine_now():%Y%m%dT%H%M%S.%f}"
         self.put(f"feed:snapshot:{number}", SnapshotAccounts(), Queue.CRITICAL)
         self.put(f"feed:reconcile:{number}", ReconcileAccounts(), Queue.CRITICAL)
 
     async def run(self) -> None:
-        """Enqueue what comes until cancelled; may be run again."""
+        """Enqueue the jobs until cancelled; may be run again."""
         while True:
             if not self._batch:
                 self._batch.append(await self._waiting.get())
@@ -76,28 +76,28 @@ class Outbox:
                 self._must_reconcile = False
                 self.ask_for_snapshot()
 
-    def _lose(self, key: str, reason: object) -> None:
-        if not self._must_reconcile:  # one line tells of many
-            log.error("%s is left to a reconcile: %s", key, reason)
+    def _record_loss(self, key: str, reason: object) -> None:
+        if not self._must_reconcile:  # one log line for all
+            log.error("cannot enqueue %s, a reconcile will replace it: %s", key, reason)
         self.lost_count += 1
         self._must_reconcile = True
 
-    async def _enqueue(self, batch: list[_Waiting]) -> None:
+    async def _enqueue(self, batch: list[_PendingJob]) -> None:
         try:
             await self._commit(batch)
-        except _UNFIT as error:
+        except _PERMANENT_ERRORS as error:
             if len(batch) == 1:
-                self._lose(batch[0].key, f"{type(error).__name__}: {error}")
+                self._record_loss(batch[0].key, f"{type(error).__name__}: {error}")
                 return
             for one in batch:
                 await self._enqueue([one])
 
     @retry(
-        retry=retry_if_not_exception_type((*_UNFIT, asyncio.CancelledError)),
-        wait=wait_fixed(AGAIN_AFTER_S),
+        retry=retry_if_not_exception_type((*_PERMANENT_ERRORS, asyncio.CancelledError)),
+        wait=wait_fixed(RETRY_AFTER_S),
         before_sleep=before_sleep_log(log, logging.WARNING),
     )
-    async def _commit(self, batch: list[_Waiting]) -> None:
-        async with self._intake.transaction() as tx:
+    async def _commit(self, batch: list[_PendingJob]) -> None:
+        async with self._ledger.transaction() as tx:
             for one in batch:
-                await tx.enqueue(one.request, key=one.key, queue=one.queue, sequence_key=one.sequence_key)
+                await tx.enqueue(one.job, key=one.key, queue=one.queue, sequence_key=one.sequence_key)

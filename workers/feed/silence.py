@@ -1,4 +1,4 @@
-"""Which contracts have gone silent on an open socket, and what to do about each; pure."""
+"""Detection of contracts that have gone silent on an open connection; pure."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -9,31 +9,33 @@ _LONGEST_PAUSE_S = 600.0
 
 @dataclass(slots=True)
 class _Suspicion:
-    tried_count: int
-    again_at: float
+    attempt_count: int
+    next_attempt_at: float
 
 
 @dataclass(slots=True)
 class Silence:
-    """Remembers what was tried. Seconds are of a steady clock.
+    """Finds silent contracts, and remembers the attempts to recover each. Seconds are of a monotonic clock.
 
-    A thin contract may be silent for long with nothing wrong, so a subscription is asked for again first, which harms
-    nobody; the connection, with all other contracts on it, is given up only if REST shows that there was trading.
+    An illiquid contract may be silent for long with nothing wrong. So the first attempt only subscribes again, which is
+    harmless; the connection, with all its other contracts, is dropped only if REST shows that there was trading.
     """
 
     after_s: float = SILENT_AFTER_S
     _suspected: dict[str, _Suspicion] = field(default_factory=dict)
 
-    def look(self, heard_at: Mapping[str, float], in_session: Mapping[str, bool], now: float) -> list[tuple[str, bool]]:
-        """Return the silent contracts whose turn it is, each with whether REST is to be asked about it."""
-        found = []
-        for contract_id, at in heard_at.items():
+    def find_due_contracts(
+        self, received_at: Mapping[str, float], in_session: Mapping[str, bool], now: float
+    ) -> list[tuple[str, bool]]:
+        """Return the silent contracts due for an attempt, with whether to check each by REST (not the first time)."""
+        due = []
+        for contract_id, at in received_at.items():
             if not in_session.get(contract_id, False) or now - at <= self.after_s:
                 self._suspected.pop(contract_id, None)
                 continue
             suspicion = self._suspected.setdefault(contract_id, _Suspicion(0, now))
-            if now >= suspicion.again_at:
-                found.append((contract_id, suspicion.tried_count > 0))
-                suspicion.again_at = now + min(self.after_s * 2**suspicion.tried_count, _LONGEST_PAUSE_S)
-                suspicion.tried_count += 1
-        return found
+            if now >= suspicion.next_attempt_at:
+                due.append((contract_id, suspicion.attempt_count > 0))
+                suspicion.next_attempt_at = now + min(self.after_s * 2**suspicion.attempt_count, _LONGEST_PAUSE_S)
+                suspicion.attempt_count += 1
+        return due

@@ -1,4 +1,4 @@
-"""What Postgres says that the feed shall listen to, and what it said last while it is away."""
+"""The accounts and contracts the feed subscribes to, read from Postgres, and remembered for when it does not answer."""
 
 import asyncio
 import logging
@@ -21,9 +21,9 @@ T = TypeVar("T")
 
 
 class Subscriptions:
-    """The tradable accounts, and the contracts whose prices matter.
+    """The tradable accounts, and the contracts that are tracked or held.
 
-    Methods raise RetryableError when Postgres has never answered.
+    Methods raise RetryableError if Postgres has not answered yet.
     """
 
     def __init__(self, engine: Engine, clock: MarketClock) -> None:
@@ -34,23 +34,23 @@ class Subscriptions:
 
     async def accounts(self) -> Sequence[int]:
         """Return the accounts that may trade."""
-        self._accounts = await self._asked(
+        self._accounts = await self._read_or_last(
             lambda connection: [one.id for one in accounts.list_all(connection) if one.can_trade], self._accounts
         )
         return self._accounts
 
     async def contracts(self) -> dict[str, bool]:
         """Return the contracts that are tracked or held, each with whether it is in session now."""
-        self._contracts = await self._asked(contracts.watched, self._contracts)
+        self._contracts = await self._read_or_last(contracts.watched, self._contracts)
         now = self._clock.now()
         return {one.id: calendar_of(ROOTS[one.root].group).is_open(now) for one in self._contracts}
 
     def contract(self, contract_id: str) -> Contract | None:
-        """Return a contract that was tracked or held when last asked."""
+        """Return a contract that was tracked or held at the last read, or None."""
         return next((one for one in self._contracts or () if one.id == contract_id), None)
 
     async def halt(self, reason: str) -> None:
-        """Stop new entries of every account, if Postgres answers."""
+        """Halt entries of all accounts; if Postgres does not answer, only log it."""
 
         def write() -> None:
             with self._engine.begin() as connection:
@@ -59,9 +59,9 @@ class Subscriptions:
         try:
             await asyncio.to_thread(write)
         except SQLAlchemyError as error:
-            log.critical("entries cannot be halted, Postgres does not answer: %s", type(error).__name__)
+            log.critical("cannot halt entries, Postgres does not answer: %s", type(error).__name__)
 
-    async def _asked(self, read: Callable[[Connection], T], kept: T | None) -> T:
+    async def _read_or_last(self, read: Callable[[Connection], T], last: T | None) -> T:
         def ask() -> T:
             with self._engine.connect() as connection:
                 return read(connection)
@@ -69,7 +69,9 @@ class Subscriptions:
         try:
             return await asyncio.to_thread(ask)
         except SQLAlchemyError as error:
-            if kept is None:
-                raise RetryableError(f"Postgres does not say what to listen to: {type(error).__name__}") from None
-            log.warning("Postgres does not answer, the feed listens to what it did: %s", type(error).__name__)
-            return kept
+            if last is None:
+                raise RetryableError(
+                    f"cannot read the subscriptions, Postgres does not answer: {type(error).__name__}"
+                ) from None
+            log.warning("Postgres does not answer, the feed keeps its subscriptions: %s", type(error).__name__)
+            return last

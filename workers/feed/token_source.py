@@ -1,4 +1,4 @@
-"""The fleet's token as the hubs ask for it, without keeping the loop waiting."""
+"""The fleet's token for the hubs, read in a thread so that the event loop does not wait."""
 
 import asyncio
 import logging
@@ -12,7 +12,7 @@ log = logging.getLogger(__name__)
 
 
 class FleetTokenSource:
-    """Hands the hubs the token that every process shares."""
+    """Gives the hubs the token that all processes share."""
 
     def __init__(self, gateway: GatewayClient) -> None:
         self._gateway = gateway.for_queue(Queue.CRITICAL)
@@ -22,13 +22,13 @@ class FleetTokenSource:
         return await asyncio.to_thread(self._gateway.token)
 
     async def renewed(self, refused: str) -> str:
-        """Return another token than `refused`, which nobody shall use again."""
-        return await asyncio.to_thread(self._gateway.renewed, refused)
+        """Drop the token `refused` for all processes; return another."""
+        return await asyncio.to_thread(self._gateway.replace_token, refused)
 
 
 class LoggedCalls:
-    """Takes note in the log of the calls a feed makes: they are few."""
+    """The gateway's CallLog for the feed, which makes few calls: writes them to the log."""
 
     def record(self, call: Call) -> None:
-        """Say what was asked."""
-        log.info("%s took %.0f ms: %s", call.endpoint, call.duration / timedelta(milliseconds=1), call.error or "fine")
+        """Log one call."""
+        log.info("%s took %.0f ms: %s", call.endpoint, call.duration / timedelta(milliseconds=1), call.error or "ok")

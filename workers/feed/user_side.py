@@ -1,4 +1,4 @@
-"""The user hub's side of the feed: fills and order updates become jobs, positions go to Redis."""
+"""The user side of the feed: fills and order updates become jobs, positions go to Redis."""
 
 import asyncio
 import hashlib
@@ -23,10 +23,10 @@ from workers.feed.outbox import Outbox
 
 log = logging.getLogger(__name__)
 
-LOOK_FOR_ACCOUNTS_EVERY_S = 5.0
+CHECK_ACCOUNTS_EVERY_S = 5.0
 WRITE_EVERY_S = 0.05
-MOMENT_S = 0.025  # an order's acceptance and its fill at the market belong together
-STOOD_STILL_S = 2.0
+MOMENT_S = 0.025  # so that the acceptance and the fill of a market order share a job
+STALLED_AFTER_S = 2.0
 _MOST_READS = 5
 _TOPICS = ("Orders", "Positions", "Trades")
 
@@ -35,9 +35,9 @@ ReadPositions = Callable[[int], Awaitable[Sequence[VenuePosition]]]
 
 
 class UserSide:
-    """Takes what happens to the user's accounts; after every connection a snapshot by REST closes the gap before it.
+    """Receives the events of the user's accounts; after each connect a snapshot by REST closes the gap.
 
-    The stream has no replay and no numbers: what was missed is only to be found by reading everything again.
+    The stream has neither replay nor sequence numbers: only reading everything again finds missed events.
     """
 
     def __init__(
@@ -49,9 +49,9 @@ class UserSide:
         accounts: Accounts,
         read_positions: ReadPositions,
     ) -> None:
-        """Listen to the accounts that `accounts` names; `read_positions` asks by REST."""
+        """Subscribe to the accounts that `accounts` returns; `read_positions` reads an account's positions by REST."""
         url, session = hubs
-        self.hub = Hub(f"{url}/hubs/user", session, self._take, self._subscribe)
+        self.hub = Hub(f"{url}/hubs/user", session, self._handle_event, self._subscribe)
         self._writer = writer
         self._outbox = outbox
         self._accounts = accounts
@@ -59,14 +59,14 @@ class UserSide:
         self._subscribed: set[int] = set()
         self._new_positions: dict[int, dict[str, HotPosition]] = {}
         self._position_events: dict[int, int] = {}
-        self._told: dict[int, dict[str, list[dict[str, Any]]]] = {}
-        self._has_told = asyncio.Event()
+        self._pending_events: dict[int, dict[str, list[dict[str, Any]]]] = {}
+        self._has_events = asyncio.Event()
 
     async def run(self) -> None:
-        """Feed until cancelled."""
+        """Run until cancelled."""
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self.hub.run(), name="user hub")
-            tasks.create_task(self._hand_over(), name="hand events over")
+            tasks.create_task(self._enqueue_events(), name="group events")
             tasks.create_task(self._outbox.run(), name="enqueue events")
             tasks.create_task(self._write_positions(), name="write positions")
             tasks.create_task(self._follow_accounts(), name="follow accounts")
@@ -74,16 +74,18 @@ class UserSide:
     async def _subscribe(self, hub: Hub) -> None:
         self._subscribed.clear()
         await hub.invoke("SubscribeAccounts")
-        await self._listen_to(await self._accounts())
+        await self._subscribe_accounts(await self._accounts())
 
-    async def _listen_to(self, account_ids: Sequence[int]) -> None:
-        """Subscribe, and only then read: what happens from here on is heard, what happened before is read."""
+    async def _subscribe_accounts(self, account_ids: Sequence[int]) -> None:
+        """Subscribe first, then read by REST, so that no event between the two is missed."""
         for account_id in account_ids:
             try:
                 for topic in _TOPICS:
                     await self.hub.invoke(f"Subscribe{topic}", account_id)
-            except HubError as error:  # one account that is refused must not silence the others
-                log.error("account %s is not heard, only read every half minute: %s", account_id, error)  # noqa: TRY400  # foreseen
+            except HubError as error:  # a refused account must not stop the others
+                log.error(  # noqa: TRY400  # expected
+                    "cannot subscribe to account %s, which is only read every half minute: %s", account_id, error
+                )
             else:
                 self._subscribed.add(account_id)
         self._outbox.ask_for_snapshot()
@@ -92,68 +94,69 @@ class UserSide:
 
     async def _follow_accounts(self) -> None:
         while True:
-            await asyncio.sleep(LOOK_FOR_ACCOUNTS_EVERY_S)
+            await asyncio.sleep(CHECK_ACCOUNTS_EVERY_S)
             try:
                 missing = sorted(set(await self._accounts()) - self._subscribed)
                 if self.hub.is_ready and missing:
-                    await self._listen_to(missing)
+                    await self._subscribe_accounts(missing)
             except (TickworkError, TimeoutError) as error:
-                log.warning("accounts cannot be followed for now: %s", error)
+                log.warning("cannot subscribe to new accounts, trying again: %s", error)
 
     async def _refresh_positions(self, account_id: int) -> None:
-        """Replace what Redis holds by what REST says, again if an event came meanwhile: it may be the newer word."""
+        """Replace the positions in Redis by those of REST; read again if an event came meanwhile: it may be newer."""
         for _ in range(_MOST_READS):
-            seen = self._position_events.get(account_id, 0)
+            event_count = self._position_events.get(account_id, 0)
             try:
                 found = await self._read_positions(account_id)
             except TickworkError as error:
-                log.warning("the positions of account %s cannot be read: %s", account_id, error)
+                log.warning("cannot read the positions of account %s: %s", account_id, error)
                 return
-            if seen == self._position_events.get(account_id, 0):
-                told = [(one.contract_id, _hot(one)) for one in found]
-                await self._writer.replace_positions(account_id, {name: hot for name, hot in told if hot is not None})
+            if event_count == self._position_events.get(account_id, 0):
+                positions = [(one.contract_id, _to_hot_position(one)) for one in found]
+                known = {contract_id: hot for contract_id, hot in positions if hot is not None}
+                await self._writer.replace_positions(account_id, known)
                 return
 
-    def _take(self, target: str, arguments: list[msgspec.Raw]) -> None:
+    def _handle_event(self, target: str, arguments: list[msgspec.Raw]) -> None:
         try:
             for entity in messages.entities(arguments):
-                self._take_entity(target, entity)
+                self._handle_entity(target, entity)
         except (LookupError, TypeError, ValueError, ArithmeticError) as error:
-            log.warning("a %s cannot be read, REST will tell: %s: %s", target, type(error).__name__, error)
+            log.warning("cannot parse a %s, requesting a snapshot by REST: %s: %s", target, type(error).__name__, error)
             self._outbox.ask_for_snapshot()
 
-    def _take_entity(self, target: str, entity: dict[str, Any]) -> None:
+    def _handle_entity(self, target: str, entity: dict[str, Any]) -> None:
         match target:
             case "GatewayUserOrder":
-                self._note(wire.order(entity).account_id, "orders", entity)
+                self._add_event(wire.order(entity).account_id, "orders", entity)
             case "GatewayUserTrade":
-                self._note(wire.fill(entity).account_id, "fills", entity)
+                self._add_event(wire.fill(entity).account_id, "fills", entity)
             case "GatewayUserPosition":
                 position = wire.position(entity)
-                if (hot := _hot(position)) is not None:
+                if (hot := _to_hot_position(position)) is not None:
                     account_id = position.account_id
                     self._position_events[account_id] = self._position_events.get(account_id, 0) + 1
                     self._new_positions.setdefault(account_id, {})[position.contract_id] = hot
             case "GatewayUserAccount":
-                self._note(wire.account(entity).id, "accounts", entity)
+                self._add_event(wire.account(entity).id, "accounts", entity)
             case _:
-                log.debug("a %s is of no interest", target)
+                log.debug("ignored a %s", target)
 
-    def _note(self, account_id: int, kind: str, entity: dict[str, Any]) -> None:
-        self._told.setdefault(account_id, {}).setdefault(kind, []).append(_plain(entity))
-        self._has_told.set()
+    def _add_event(self, account_id: int, kind: str, entity: dict[str, Any]) -> None:
+        self._pending_events.setdefault(account_id, {}).setdefault(kind, []).append(_to_builtins(entity))
+        self._has_events.set()
 
-    async def _hand_over(self) -> None:
-        """Make a job of what is told of an account within a moment: an order and its legs, a fill and its balance."""
+    async def _enqueue_events(self) -> None:
+        """Combine an account's events within a moment into one job: an order and its legs, a fill and its balance."""
         while True:
-            await self._has_told.wait()
+            await self._has_events.wait()
             await asyncio.sleep(MOMENT_S)
-            self._has_told.clear()
-            told, self._told = self._told, {}
-            for account_id, events in told.items():
+            self._has_events.clear()
+            pending, self._pending_events = self._pending_events, {}
+            for account_id, events in pending.items():
                 at = machine_now()
                 job = ApplyExecutionReports(account_id=account_id, reported_at=at, **events)
-                # The same told twice is one job. A balance has no time of its own: it may come back to what it was.
+                # A repeated event is one job. A balance has no time of its own, and may return to an earlier value.
                 digest = hashlib.sha256(msgspec.json.encode([events, at if job.accounts else None])).hexdigest()
                 self._outbox.put(f"told:{account_id}:{digest[:32]}", job)
 
@@ -161,19 +164,19 @@ class UserSide:
         wrote_at = monotonic()
         while True:
             await asyncio.sleep(WRITE_EVERY_S)
-            stood_still_s, wrote_at = monotonic() - wrote_at, monotonic()
-            told, self._new_positions = self._new_positions, {}
-            if stood_still_s > STOOD_STILL_S:  # another feed may have told newer ones
+            stalled_s, wrote_at = monotonic() - wrote_at, monotonic()
+            unwritten, self._new_positions = self._new_positions, {}
+            if stalled_s > STALLED_AFTER_S:  # another feed may have written newer ones
                 self.hub.drop()
                 continue
-            for account_id, positions in told.items():
+            for account_id, positions in unwritten.items():
                 if not await self._writer.write_positions(account_id, positions):
                     self._new_positions[account_id] = positions | self._new_positions.get(account_id, {})
                 wrote_at = monotonic()
 
 
-def _hot(position: VenuePosition) -> HotPosition | None:
-    """Return what Redis keeps of a position; None when the venue names a direction that we do not know."""
+def _to_hot_position(position: VenuePosition) -> HotPosition | None:
+    """Return the position as Redis stores it; None if its direction is unknown."""
     if position.direction is None and position.quantity:
         return None
     direction = position.direction if position.direction is not None and position.quantity else Direction.FLAT
@@ -185,7 +188,7 @@ def _hot(position: VenuePosition) -> HotPosition | None:
     )
 
 
-def _plain(entity: dict[str, Any]) -> dict[str, Any]:
-    """Return the venue's document as JSON can set_opening it, its numbers exact."""
+def _to_builtins(entity: dict[str, Any]) -> dict[str, Any]:
+    """Return the venue's document in types that JSON can hold, its numbers exact."""
     plain: dict[str, Any] = msgspec.to_builtins(entity)
     return plain

@@ -1,4 +1,4 @@
-"""Asks for the bars of every tracked contract when a minute has closed."""
+"""Enqueues the fetch of every tracked contract's bars when a minute has closed."""
 
 from shared.db.market_data import contracts
 from shared.ledger.jobs.market_data import FetchBars, FetchContractBars
@@ -8,7 +8,7 @@ from workers.task import task
 
 @task(FetchBars)
 def fetch_bars(job: FetchBars, ctx: Context) -> dict[str, int]:
-    """Enqueue one fetch per tracked contract and minute; its key makes a second run ask for nothing."""
+    """Enqueue one fetch per tracked contract and minute; its idempotency key makes a second run do nothing."""
     with ctx.transaction() as tx:
         tracked = contracts.tracked(tx.connection)
         for contract in tracked:

@@ -1,4 +1,4 @@
-"""Stores the bars that one contract lacks, and asks for the evaluations that a closed bar is due."""
+"""Fetches and stores the missing bars of one contract, and requests the evaluations of its newly closed bars."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -10,19 +10,18 @@ from shared.domain.market_data.contract import ROOTS, Contract
 from shared.domain.market_data.coverage import Span, gaps
 from shared.errors import RefusedError
 from shared.ledger.jobs.market_data import FetchContractBars
-from shared.ledger.ledger import Transaction
 from workers.context import Context
 from workers.strategies.request_evaluations import ask_for_evaluations
 from workers.task import task
 
 HISTORY = timedelta(days=4)  # a strategy that starts on a Sunday evening still sees Friday
-# The venue may publish a bar a moment late: a minute without a bar counts as empty only after this.
+# The venue may publish a bar a moment late: only after this does a minute without a bar count as empty.
 LATE_BY = timedelta(minutes=2)
 
 
 @dataclass(frozen=True, slots=True)
 class BarsStored:
-    """How many bars the venue sent, and how many of them were new to us."""
+    """The number of bars received from the venue, and the number of those that were new."""
 
     received: int
     stored: int
@@ -30,42 +29,41 @@ class BarsStored:
 
 @task(FetchContractBars)
 def fetch_contract_bars(job: FetchContractBars, ctx: Context) -> BarsStored:
-    """Store every bar the last days lack; run twice, the second run asks the venue for nothing."""
+    """Store every missing bar of the last HISTORY; a second run requests nothing from the venue.
+
+    Raise RefusedError for a contract that we do not know.
+    """
     with ctx.autocommit() as connection:
         contract = contracts.get(connection, job.contract_id)
     if contract is None:
-        raise RefusedError(f"contract {job.contract_id} is unknown: refresh_contracts has not met it")
+        raise RefusedError(f"unknown contract {job.contract_id}: market_data.refresh_contracts has not seen it")
     return store_missing(ctx, contract, job.closed_until)
 
 
 def store_missing(ctx: Context, contract: Contract, closed_until: datetime) -> BarsStored:
-    """Fetch and store what we lack of `contract` up to `closed_until`; one request, or none."""
+    """Fetch and store the missing bars of `contract` up to `closed_until`, in one request or none."""
     calendar = calendar_of(ROOTS[contract.root].group)
     with ctx.autocommit() as connection:
-        held = contracts.coverage(connection, contract.id)
-    wanted = [
+        covered = contracts.coverage(connection, contract.id)
+    missing = [
         gap
         for session in calendar.open_spans(Span(closed_until - HISTORY, closed_until))
-        for gap in gaps(session, held)
+        for gap in gaps(session, covered)
     ]
-    if not wanted:
+    if not missing:
         return BarsStored(0, 0)
-    asked = Span(wanted[0].start, closed_until)
-    received = ctx.gateway.bars(contract, asked)
+    span = Span(missing[0].start, closed_until)
+    received = ctx.gateway.bars(contract, span)
     known_until = _known_until(received, closed_until, ctx.market_now)
     with ctx.transaction() as tx:
         stored = bars.store(tx.connection, contract.id, received)
-        if known_until > asked.start:
-            contracts.add_coverage(tx.connection, contract.id, Span(asked.start, known_until))
-        _ask(tx, contract, received, known_until, ctx)
+        if known_until > span.start:
+            contracts.add_coverage(tx.connection, contract.id, Span(span.start, known_until))
+        if received:
+            ask_for_evaluations(tx, ctx.settings, contract, known_until)
     return BarsStored(len(received), stored)
 
 
 def _known_until(received: list[Bar], closed_until: datetime, market_now: datetime) -> datetime:
     newest_end = received[-1].start + MINUTE if received else datetime.min.replace(tzinfo=closed_until.tzinfo)
     return min(max(newest_end, market_now - LATE_BY), closed_until)
-
-
-def _ask(tx: Transaction, contract: Contract, received: list[Bar], known_until: datetime, ctx: Context) -> None:
-    if received:
-        ask_for_evaluations(tx, ctx.settings, contract, known_until)

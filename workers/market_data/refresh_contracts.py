@@ -1,4 +1,4 @@
-"""Keeps the list of tradable contracts, and marks those we track."""
+"""Updates the list of tradable contracts, and marks the tracked ones."""
 
 from collections import Counter
 
@@ -13,7 +13,10 @@ from workers.task import task
 
 @task(RefreshContracts)
 def refresh_contracts(_: RefreshContracts, ctx: Context) -> dict[str, list[str]]:
-    """Store what the venue offers and ask for the bars of what we track; twice asks for nothing new."""
+    """Store the venue's contracts and enqueue a fetch of the tracked ones' bars; a second run stores nothing new.
+
+    Raise RefusedError when the venue has not exactly one active contract of a root in TICKWORK_CONTRACTS.
+    """
     available = ctx.gateway.contracts_available()
     per_root = Counter(contract.root for contract in available if contract.is_active)
     roots = ctx.settings.contracts or tuple(per_root)

@@ -1,1 +1,1 @@
-"""Jobs that sum up what happened."""
+"""Jobs that sum up metrics."""

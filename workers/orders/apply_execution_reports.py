@@ -1,4 +1,4 @@
-"""Writes down what the hub told of one account: orders, executions, its balance."""
+"""Applies the execution reports of one account: orders, fills and the balance that the user hub reported."""
 
 import logging
 
@@ -16,28 +16,31 @@ log = logging.getLogger(__name__)
 
 @task(ApplyExecutionReports)
 def apply_execution_reports(job: ApplyExecutionReports, ctx: Context) -> dict[str, int]:
-    """Bring our rows in line, unless we know of something newer; told twice, the second changes nothing.
+    """Bring our rows in line with the reports; one that is older than its row, or comes twice, changes nothing.
 
-    What cannot be kept must not hold up what can: then each event goes by itself.
+    When Postgres rejects an event of a batch, each event becomes a job of its own, so that the others are stored. Raise
+    RefusedError for a single event that it rejects.
     """
     try:
-        return _record(job, ctx)
+        return _apply_reports(job, ctx)
     except UNFIT_ERRORS as error:
         if job.count == 1:
-            raise RefusedError(f"account {job.account_id}: the event cannot be kept: {error}") from error
-        log.warning("account %s: one of %s events cannot be kept, each goes by itself", job.account_id, job.count)
+            raise RefusedError(f"account {job.account_id}: the event cannot be stored: {error}") from error
+        log.warning(
+            "account %s: one of %s events cannot be stored, each becomes a job of its own", job.account_id, job.count
+        )
     with ctx.transaction() as tx:
-        for one in job.one_by_one():
-            tx.enqueue(one)
+        for event in job.one_by_one():
+            tx.enqueue(event)
         result = {"split": job.count}
         tx.finish(result)
     return result
 
 
-def _record(job: ApplyExecutionReports, ctx: Context) -> dict[str, int]:
+def _apply_reports(job: ApplyExecutionReports, ctx: Context) -> dict[str, int]:
     orders = [wire.order(document) for document in job.orders]
     fills = [wire.fill(document) for document in job.fills]
-    # The account's row is locked, and must not be while orders are: its balance goes first, by itself.
+    # Storing the balance locks the account's row, which must not happen while orders are locked: it commits first.
     for document in job.accounts[-1:]:
         account = wire.account(document)
         with ctx.transaction() as tx:

@@ -1,4 +1,4 @@
-"""Cancels or modifies one order at the venue, until what the venue shows settles the change."""
+"""Cancels or modifies one order at the venue, until the order that the venue shows settles the change."""
 
 from datetime import timedelta
 
@@ -16,58 +16,62 @@ from workers.orders import venue_state
 from workers.orders.submit import require_lease
 from workers.task import task
 
-LOOK_EVERY = timedelta(seconds=0.1)
-SEND_AGAIN_AFTER = timedelta(seconds=1)
+POLL_EVERY = timedelta(seconds=0.1)
+RESEND_AFTER = timedelta(seconds=1)
 MODIFY_WITHIN = timedelta(seconds=15)
 CANCEL_WITHIN = timedelta(minutes=10)
-_NOT_AT_VENUE = {OrderState.SUBMITTING, OrderState.IN_DOUBT}
+_NOT_CONFIRMED = {OrderState.SUBMITTING, OrderState.IN_DOUBT}
 
 
 @task(ChangeOrder)
 def change_order(job: ChangeOrder, ctx: Context) -> dict[str, str | None]:
-    """Aim at what the change asks for: a second run reads what the order is before anything is sent again."""
+    """Send the change until the order shows it; a second run reads the order from the venue before it sends again.
+
+    Raise PostponedError while the change is not settled, and RefusedError when the venue rejected it or has not
+    confirmed it within CANCEL_WITHIN or MODIFY_WITHIN.
+    """
     with ctx.autocommit() as connection:
         change = changes.get(connection, job.change_id)
         order = None if change is None else orders.get(connection, change.order_id)
     if change is None or order is None:
         raise RefusedError(f"change {job.change_id} does not exist")
     if not change.state.is_final and change.sent_count:
-        order = _look(ctx, order)
-        change = _again(ctx, change)
+        order = _refresh_order(ctx, order)
+        change = _reload_change(ctx, change)
     if not change.state.is_final:
-        change = _advance(ctx, change, order)
+        change = _advance_change(ctx, change, order)
     if change.state is ChangeState.REJECTED:
         raise RefusedError(change.outcome or "the venue rejected the change")
     if change.state.is_final:
         return {"change": change.state, "outcome": change.outcome}
     age = machine_now() - change.created_at
     if age > (CANCEL_WITHIN if change.kind is ChangeKind.CANCEL else MODIFY_WITHIN):
-        _give_up(ctx, change, f"the venue has not shown it after {age.total_seconds():.0f} s")
-    raise PostponedError(f"{change.kind} of order {order.id} is {change.state} so far", LOOK_EVERY)
+        _reject_change(ctx, change, f"the venue has not confirmed it within {age.total_seconds():.0f} s")
+    raise PostponedError(f"{change.kind} of order {order.id} is not confirmed yet: {change.state}", POLL_EVERY)
 
 
-def _advance(ctx: Context, change: ChangeRow, order: OrderRow) -> ChangeRow:
+def _advance_change(ctx: Context, change: ChangeRow, order: OrderRow) -> ChangeRow:
     if order.state is OrderState.CREATED and change.kind is ChangeKind.CANCEL:
         with ctx.ledger.engine.begin() as connection:
             if orders.move(connection, order.id, [OrderState.CREATED], OrderState.CANCELLED, reason="cancelled"):
-                changes.move(connection, change.id, ChangeState.DONE, "it was never sent")
-        return _again(ctx, change)
+                changes.move(connection, change.id, ChangeState.DONE, "the order was never sent")
+        return _reload_change(ctx, change)
     if order.state.is_final:
         is_done = change.kind is ChangeKind.CANCEL and order.state is OrderState.CANCELLED
         with ctx.ledger.engine.begin() as connection:
             target = ChangeState.DONE if is_done else ChangeState.TOO_LATE
             changes.move(connection, change.id, target, f"the order is {order.state}")
-        return _again(ctx, change)
-    is_fresh = change.submitted_at is not None and machine_now() - change.submitted_at < SEND_AGAIN_AFTER
-    if order.venue_order_id is None or order.state in _NOT_AT_VENUE or is_fresh:
+        return _reload_change(ctx, change)
+    is_just_sent = change.submitted_at is not None and machine_now() - change.submitted_at < RESEND_AFTER
+    if order.venue_order_id is None or order.state in _NOT_CONFIRMED or is_just_sent:
         return change
     return send(ctx, change, order)
 
 
 def send(ctx: Context, change: ChangeRow, order: OrderRow) -> ChangeRow:
-    """Send a change once and return it as it snapshots then; acknowledged is not done.
+    """Send a change once and return its row; the venue's acknowledgement does not mean that the change is done.
 
-    Raise RetryableError, and leave it CREATED, when it certainly was not sent.
+    Raise RetryableError, with the change CREATED again, when it was certainly not sent.
     """
     ctx.gateway.get_ready()
     with ctx.ledger.engine.begin() as connection:
@@ -94,7 +98,7 @@ def send(ctx: Context, change: ChangeRow, order: OrderRow) -> ChangeRow:
             changes.move(connection, change.id, ChangeState.CREATED)
         raise
     except RefusedError as error:
-        # A cancel that is refused may have come too late: what the order is now tells.
+        # A rejected cancel may have come too late: the order's state now decides.
         state = ChangeState.IN_DOUBT if change.kind is ChangeKind.CANCEL else ChangeState.REJECTED
         outcome = str(error)
     except AmbiguousOutcomeError as error:
@@ -104,10 +108,10 @@ def send(ctx: Context, change: ChangeRow, order: OrderRow) -> ChangeRow:
             changes.note(connection, change.id, outcome)
         else:
             changes.move(connection, change.id, state, outcome)
-    return _again(ctx, change)
+    return _reload_change(ctx, change)
 
 
-def _look(ctx: Context, order: OrderRow) -> OrderRow:
+def _refresh_order(ctx: Context, order: OrderRow) -> OrderRow:
     if order.venue_order_id is None:
         return order
     found = ctx.gateway.order(order.account_id, order.venue_order_id)
@@ -117,12 +121,12 @@ def _look(ctx: Context, order: OrderRow) -> OrderRow:
         return orders.get(tx.connection, order.id) or order
 
 
-def _again(ctx: Context, change: ChangeRow) -> ChangeRow:
+def _reload_change(ctx: Context, change: ChangeRow) -> ChangeRow:
     with ctx.autocommit() as connection:
         return changes.get(connection, change.id) or change
 
 
-def _give_up(ctx: Context, change: ChangeRow, why: str) -> None:
+def _reject_change(ctx: Context, change: ChangeRow, reason: str) -> None:
     with ctx.ledger.engine.begin() as connection:
-        changes.move(connection, change.id, ChangeState.REJECTED, why)
-    raise RefusedError(f"{change.kind} of order {change.order_id}: {why}")
+        changes.move(connection, change.id, ChangeState.REJECTED, reason)
+    raise RefusedError(f"{change.kind} of order {change.order_id}: {reason}")

@@ -1,4 +1,4 @@
-"""Judges an entry that a person typed, and sends it unless it is a rehearsal."""
+"""Checks an entry that a person typed, and submits it unless it is a dry run."""
 
 import re
 from decimal import Decimal
@@ -21,9 +21,9 @@ _NUMERAL = re.compile(r"[0-9]{1,9}(\.[0-9]{1,9})?")
 
 @task(EnterManually)
 def enter_manually(job: EnterManually, ctx: Context) -> dict[str, Any]:
-    """Write signal, intent and the end of this job in one commit, and hand over: a second run finds nothing to do."""
-    contract = _contract(ctx, job.symbol)
-    request = _entry_request(job, ctx, contract)
+    """Record signal, order and the end of this job in one commit, then place the order; a second run does nothing."""
+    contract = _find_contract(ctx, job.symbol)
+    request = _build_request(job, ctx, contract)
     if job.is_dry_run:
         return _preview(ctx, request)
     require_open_session(ctx, contract)
@@ -31,17 +31,17 @@ def enter_manually(job: EnterManually, ctx: Context) -> dict[str, Any]:
 
 
 def _preview(ctx: Context, request: EntryRequest) -> dict[str, Any]:
-    """Return what would be sent and what risk says of it; nothing is written."""
+    """Return the order that would be sent and the rules that the entry violates; nothing is written."""
     with ctx.autocommit() as connection:
         account = accounts.get(connection, request.account_id)
         if account is None:
-            raise RefusedError(f"account {request.account_id} is unknown: accounts.snapshot_accounts has not met it")
-        judged = check_entry(connection, ctx, request, account)
-    entry, bracket = judged.entry, judged.bracket
+            raise RefusedError(f"unknown account {request.account_id}: accounts.snapshot_accounts has not seen it")
+        check = check_entry(connection, ctx, request, account)
+    entry, bracket = check.entry, check.bracket
     return {
         "rehearsal": "nothing was sent",
         "would_send": None
-        if judged.refusal is not None
+        if check.refusal is not None
         else {
             "account": account.name,
             "live_orders": account.live_word(is_simulated=ctx.settings.venue.is_simulator),
@@ -56,12 +56,12 @@ def _preview(ctx: Context, request: EntryRequest) -> dict[str, Any]:
             "take_profit_ticks": bracket.take_profit_ticks if bracket else None,
             "loss_at_stop": bracket.stop_loss_ticks * request.contract.tick_value * entry.quantity if bracket else None,
         },
-        "refused": None if judged.refusal is None else str(judged.refusal),
-        "rules": [{"rule": finding.rule, "says": describe_violation(finding)} for finding in judged.findings],
+        "refused": None if check.refusal is None else str(check.refusal),
+        "rules": [{"rule": finding.rule, "says": describe_violation(finding)} for finding in check.findings],
     }
 
 
-def _contract(ctx: Context, symbol: str) -> Contract:
+def _find_contract(ctx: Context, symbol: str) -> Contract:
     try:
         root = root_of_symbol(symbol)
     except ValueError as error:
@@ -73,10 +73,10 @@ def _contract(ctx: Context, symbol: str) -> Contract:
     return contract
 
 
-def _entry_request(job: EnterManually, ctx: Context, contract: Contract) -> EntryRequest:
+def _build_request(job: EnterManually, ctx: Context, contract: Contract) -> EntryRequest:
     if (job.quantity is None) is (job.risk is None):
-        raise RefusedError("an entry needs a quantity, or the dollars it may risk, and not both")
-    prices = {name: _decimal(name, getattr(job, name)) for name in _PRICES}
+        raise RefusedError("an entry needs either a quantity or a risk in dollars, not both")
+    prices = {name: _parse_amount(name, getattr(job, name)) for name in _PRICES}
     entry = Entry(
         side=job.side,
         type=job.type,
@@ -94,13 +94,13 @@ def _entry_request(job: EnterManually, ctx: Context, contract: Contract) -> Entr
         Origin.MANUAL,
         expires_at=ctx.job.expires_at or ctx.job.enqueued_at + ctx.settings.entry_ttl,
         reason="typed by hand",
-        risk=_decimal("risk", job.risk),
+        risk=_parse_amount("risk", job.risk),
     )
 
 
-def _decimal(name: str, text: str | None) -> Decimal | None:
+def _parse_amount(name: str, text: str | None) -> Decimal | None:
     if text is None:
         return None
     if not _NUMERAL.fullmatch(text) or not Decimal(text):
-        raise RefusedError(f"{name} is {text!r}: give a number above 0, such as 21500.25")
+        raise RefusedError(f"invalid {name} {text!r}: expected a number above 0, such as 21500.25")
     return Decimal(text)

@@ -30,14 +30,14 @@ from shared.ledger.ledger import Transaction
 from workers.context import Context
 from workers.orders.submit import PreparedOrder
 
-_LOOK_AGAIN = timedelta(seconds=0.5)
+_RETRY_AFTER = timedelta(seconds=0.5)
 
 
 @dataclass(frozen=True, slots=True)
 class EntryRequest:
-    """Who wishes which entry; `alert_id` or `strategy` says where it comes from.
+    """An entry that an alert, a strategy or a person asks for; `alert_id` or `strategy` names its source.
 
-    With `risk`, in dollars, the quantity is what that pays for at the stop: rounded down, never up.
+    With `risk`, in dollars, the quantity is the number of contracts whose loss at the stop it covers, rounded down.
     """
 
     account_id: int
@@ -53,7 +53,7 @@ class EntryRequest:
 
 @dataclass(frozen=True, slots=True)
 class EntryCheck:
-    """What risk says of a request: its entry with the quantity that counts, its bracket, and every rule it breaks."""
+    """The result of the pre-trade checks: the entry with its final quantity, its bracket, and each violated rule."""
 
     entry: Entry
     bracket: Bracket | None
@@ -63,7 +63,7 @@ class EntryCheck:
 
 @dataclass(frozen=True, slots=True)
 class RecordedEntry:
-    """The order row that the request became, and why risk refused it, if it did."""
+    """The order recorded for a request, and the error with which the risk rules denied it, if they did."""
 
     order: OrderRow
     signal_id: UUID
@@ -71,43 +71,45 @@ class RecordedEntry:
 
     @property
     def result(self) -> dict[str, str]:
-        """What the job that asked reports."""
+        """The result of the job that asked for the entry."""
         return {"signal_id": str(self.signal_id), "order_id": str(self.order.id)}
 
 
 def require_open_session(ctx: Context, contract: Contract) -> None:
-    """Check that the firm takes entries now; no transaction is held."""
+    """Raise MarketClosedError unless the firm accepts entries in `contract` now; reads no database."""
     check_session(calendar_of(ROOTS[contract.root].group), contract, ctx.market_now, speed=ctx.clock.speed)
 
 
 def submit_entry(ctx: Context, request: EntryRequest) -> dict[str, str]:
-    """Record the entry and have this process send it next; raise RiskLimitError, with the denied order recorded.
+    """Record the entry and send it next in this process; raise RiskLimitError after recording a denied order.
 
-    The order, its SUBMITTING and the follow-up job are one commit if the call can follow at once; else it is CREATED.
+    If the call can follow at once, one commit records the order as SUBMITTING together with the follow-up job.
+    Otherwise the order is CREATED.
     """
     is_next = ctx.gateway.is_ready() and (request.expires_at is None or machine_now() < request.expires_at)
     with ctx.transaction() as tx:
-        intent = record_entry(tx, ctx, request, is_sent_next=is_next)
-        if intent.refusal is None:
-            submitted = PreparedOrder(intent.order, request.contract, machine_now(), monotonic()) if is_next else None
-            tx.continue_with(intent.result, PlaceOrder(order_id=intent.order.id), submitted)
-    if intent.refusal is not None:
-        raise intent.refusal
-    return intent.result
+        recorded = record_entry(tx, ctx, request, is_sent_next=is_next)
+        if recorded.refusal is None:
+            submitted = PreparedOrder(recorded.order, request.contract, machine_now(), monotonic()) if is_next else None
+            tx.continue_with(recorded.result, PlaceOrder(order_id=recorded.order.id), submitted)
+    if recorded.refusal is not None:
+        raise recorded.refusal
+    return recorded.result
 
 
 def record_entry(tx: Transaction, ctx: Context, request: EntryRequest, *, is_sent_next: bool = False) -> RecordedEntry:
-    """Judge the request and write its signal and order; a refused one is written too, and nobody may send it.
+    """Check the request and record its signal and order; a denied order is recorded as DENIED and is never sent.
 
-    With `is_sent_next` the order is SUBMITTING: no halt can come before this commits, and who flattens waits for it.
-    Raise PostponedError, with nothing written, while a fact is missing that may still come.
+    With `is_sent_next` the order is SUBMITTING: no halt can come before this commits, and a flatten waits for it. Raise
+    PostponedError, with nothing written, while a fact is missing that may still arrive, and RefusedError for an account
+    that we do not know.
     """
     account = accounts.lock_to_enter(tx.connection, request.account_id, family_of(request.contract.root))
     if account is None:
-        raise RefusedError(f"account {request.account_id} is unknown: accounts.snapshot_accounts has not met it")
-    judged = check_entry(tx.connection, ctx, request, account)
-    entry, bracket = judged.entry, judged.bracket
-    refusal = None if judged.refusal is None else str(judged.refusal)
+        raise RefusedError(f"unknown account {request.account_id}: accounts.snapshot_accounts has not seen it")
+    check = check_entry(tx.connection, ctx, request, account)
+    entry, bracket = check.entry, check.bracket
+    refusal = None if check.refusal is None else str(check.refusal)
     order_id, signal_id = new_id(), new_id()
     signal = NewSignal(
         id=signal_id,
@@ -123,11 +125,11 @@ def record_entry(tx: Transaction, ctx: Context, request: EntryRequest, *, is_sen
         alert_id=request.alert_id,
         strategy=request.strategy,
     )
-    more: dict[str, object] = {"reason": refusal}
+    extra: dict[str, object] = {"reason": refusal}
     state = OrderState.CREATED if refusal is None else OrderState.DENIED
     if is_sent_next and refusal is None:
         state = OrderState.SUBMITTING
-        more |= {"submitted_at": machine_now(), "submitted_market_at": ctx.market_now}
+        extra |= {"submitted_at": machine_now(), "submitted_market_at": ctx.market_now}
     order = orders.create(
         tx.connection,
         order_id=order_id,
@@ -138,7 +140,7 @@ def record_entry(tx: Transaction, ctx: Context, request: EntryRequest, *, is_sen
         role=Role.ENTRY,
         side=entry.side,
         type_=entry.type,
-        quantity=max(entry.quantity, 1),  # one that risk's budget does not pay for is refused, and a row has one
+        quantity=max(entry.quantity, 1),  # an entry beyond its risk budget has 0 and is denied; a row needs 1
         limit_price=entry.limit_price,
         stop_price=entry.stop_price,
         trail_price=entry.trail_price,
@@ -146,42 +148,44 @@ def record_entry(tx: Transaction, ctx: Context, request: EntryRequest, *, is_sen
         take_profit_ticks=bracket.take_profit_ticks if bracket else entry.take_profit_ticks,
         breakeven_ticks=entry.breakeven_ticks,
         trail_ticks=entry.trail_ticks,
-        expires_at=_wanted_until(ctx, request),
+        expires_at=_entry_expiry(ctx, request),
         correlation_id=ctx.job.correlation_id,
         state=state,
         along=signal,
-        **more,
+        **extra,
     )
-    return RecordedEntry(order, signal_id, judged.refusal)
+    return RecordedEntry(order, signal_id, check.refusal)
 
 
-def _wanted_until(ctx: Context, request: EntryRequest) -> datetime | None:
-    """Return until when the entry may be sent: its own expiry, and never after the last entry of the session."""
+def _entry_expiry(ctx: Context, request: EntryRequest) -> datetime | None:
+    """Return the time until which the entry may be sent: its own expiry, or the session's last entry if earlier."""
     session = calendar_of(ROOTS[request.contract.root].group).session_at(ctx.market_now)
     last_entry = None if session is None else ctx.clock.to_machine(session.last_entry)
     return min((at for at in (request.expires_at, last_entry) if at is not None), default=None)
 
 
 def check_entry(connection: Connection, ctx: Context, request: EntryRequest, account: AccountRow) -> EntryCheck:
-    """Hold a request against every rule; raise PostponedError while a fact is missing that may still come."""
+    """Check a request against every rule; raise PostponedError while a fact is missing that may still arrive."""
     quotes: dict[str, HotQuote] = {}
 
-    def exit_prices(held: set[str]) -> risk_snapshots.ExitPrice:
+    def read_exit_prices(held: set[str]) -> risk_snapshots.ExitPrice:
         quotes.update(ctx.quotes.read(held | {request.contract.id}))
         return exit_price_by(quotes)
 
     max_quantity = ctx.settings.max_quantity
-    snapshot = risk_snapshots.read(connection, [account], ctx.clock, exit_prices, max_quantity=max_quantity).get(
+    snapshot = risk_snapshots.read(connection, [account], ctx.clock, read_exit_prices, max_quantity=max_quantity).get(
         account.id
     )
     entry = request.entry
     try:
-        bracket = check_preconditions(entry, _facts(ctx, account, request, snapshot, quotes.get(request.contract.id)))
+        bracket = check_preconditions(
+            entry, _gather_facts(ctx, account, request, snapshot, quotes.get(request.contract.id))
+        )
     except RiskLimitError as refusal:
         return EntryCheck(entry, None, [], refusal)
-    assert snapshot is not None  # noqa: S101  # an account of no stage was refused
+    assert snapshot is not None  # noqa: S101  # an account without a stage was denied
     if request.risk is not None:
-        entry = replace(entry, quantity=_paid_for(snapshot, request, bracket))
+        entry = replace(entry, quantity=_affordable_quantity(snapshot, request, bracket))
     market_now = ctx.market_now
     calendar = calendar_of(ROOTS[request.contract.root].group)
     findings = entry_violations(
@@ -193,23 +197,25 @@ def check_entry(connection: Connection, ctx: Context, request: EntryRequest, acc
         calendar=calendar,
     )
     if any(finding.rule == "price" for finding in findings):
-        raise PostponedError("; ".join(finding.message for finding in findings if finding.rule == "price"), _LOOK_AGAIN)
+        raise PostponedError(
+            "; ".join(finding.message for finding in findings if finding.rule == "price"), _RETRY_AFTER
+        )
     if not findings:
         return EntryCheck(entry, bracket, [], None)
-    return _refused(entry, bracket, findings, "; ".join(map(describe_violation, findings)))
+    return _deny(entry, bracket, findings, "; ".join(map(describe_violation, findings)))
 
 
 def describe_violation(finding: Finding) -> str:
-    """Return what a rule says, and when time lifts it."""
+    """Return the rule's message, and the time at which it no longer applies, if there is one."""
     lifts = finding.lifts_market_at
     return finding.message if lifts is None else f"{finding.message} (lifts {when(lifts)})"
 
 
-def _refused(entry: Entry, bracket: Bracket | None, findings: list[Finding], why: str) -> EntryCheck:
-    return EntryCheck(entry, bracket, findings, RiskLimitError(why))
+def _deny(entry: Entry, bracket: Bracket | None, findings: list[Finding], reason: str) -> EntryCheck:
+    return EntryCheck(entry, bracket, findings, RiskLimitError(reason))
 
 
-def _paid_for(snapshot: RiskSnapshot, request: EntryRequest, bracket: Bracket) -> int:
+def _affordable_quantity(snapshot: RiskSnapshot, request: EntryRequest, bracket: Bracket) -> int:
     costs = snapshot.book.costs_of(request.contract.root, 1)
     return quantity_for(request.risk or Decimal(0), bracket.stop_loss_ticks, request.contract.tick_value, costs)
 
@@ -221,7 +227,7 @@ def is_flat(connection: Connection, account_id: int, contract_id: str) -> bool:
     )
 
 
-def _facts(
+def _gather_facts(
     ctx: Context, account: AccountRow, request: EntryRequest, snapshot: RiskSnapshot | None, quote: HotQuote | None
 ) -> Facts:
     price = None

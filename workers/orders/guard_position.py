@@ -1,4 +1,4 @@
-"""Proves that a working stop covers a position, else places one, else flattens; sweeps what is left when flat."""
+"""Proves that a working stop covers a position, else places one, else flattens; cancels leftover orders when flat."""
 
 from dataclasses import dataclass, replace
 from datetime import timedelta
@@ -25,81 +25,83 @@ from workers.orders.resolve_in_doubt_order import OVERLAP
 from workers.orders.submit import submit
 from workers.task import task
 
-# The venue's events tell of the stop within milliseconds of its fill; asking before that would ask too early.
+# The venue's events report the stop within milliseconds of its fill: a request before that would be too early.
 GRACE = timedelta(seconds=0.25)
-LOOK_EVERY = timedelta(seconds=0.1)
-# By then a stop of our own must snapshot, or the position goes.
+POLL_EVERY = timedelta(seconds=0.1)
+# A position without a working stop of our own by then is flattened.
 FLATTEN_AFTER = timedelta(seconds=1.4)
-WHILE_VENUE_IS_AWAY = timedelta(seconds=0.5)
-# For a position of which nobody said where its stop belongs: this part of what the account may still lose.
+RETRY_WHEN_UNREACHABLE = timedelta(seconds=0.5)
+# For a position without a stop distance: this share of what the account may still lose.
 EXTERNAL_RISK_SHARE = Decimal("0.10")
-_EXTERNAL_RISK_BUDGET = Decimal(2_000)  # of the smallest account, where no rule tells
-_LEAST_TICKS = 4  # the venue takes no stop nearer than this; source: venue.md section 5.6
-_LEFT_ALONE = "its owner: live orders were never on"
-_ON_THEIR_WAY = {OrderState.CREATED, OrderState.SUBMITTING, OrderState.IN_DOUBT}
-_SHOWN = {OrderState.WORKING}
+_EXTERNAL_RISK_BUDGET = Decimal(2_000)  # dollars, of the smallest account, where no rule gives one
+_LEAST_TICKS = 4  # the venue accepts no stop nearer than this; source: venue.md section 5.6
+_NOT_OURS_TO_TRADE = "its owner: live orders were never on"
+_UNCONFIRMED = {OrderState.CREATED, OrderState.SUBMITTING, OrderState.IN_DOUBT}
+_WORKING = {OrderState.WORKING}
 
 
 @dataclass(frozen=True, slots=True)
 class ProtectionState:
-    """What our rows, the venue's words, say of one contract; `quantity` is signed."""
+    """The position and open orders of one contract in our rows; `quantity` is signed."""
 
     contract: Contract
     quantity: int
     position: PositionRow | None
     open_orders: list[OrderRow]
-    shown: frozenset[int] = frozenset()  # the venue's ids that it showed before it told the position
+    shown: frozenset[int] = frozenset()  # venue ids of the orders that the venue listed before it listed the positions
 
     @property
     def plan(self) -> ProtectionPlan:
-        """What is to do."""
-        return plan(self.quantity, [_closer(row, self.contract) for row in self.open_orders if row.state in _SHOWN])
+        """The stop that is missing, and the orders to cancel or shrink."""
+        return plan(
+            self.quantity, [_to_closing_order(row, self.contract) for row in self.open_orders if row.state in _WORKING]
+        )
 
     @property
-    def has_stop_on_its_way(self) -> bool:
-        """Whether a stop of ours was sent and is not shown so far."""
-        return any(row.role is Role.STOP_LOSS and row.state in _ON_THEIR_WAY for row in self.open_orders)
+    def has_unconfirmed_stop(self) -> bool:
+        """Whether a stop of ours was created or sent, and the venue has not confirmed it yet."""
+        return any(row.role is Role.STOP_LOSS and row.state in _UNCONFIRMED for row in self.open_orders)
 
 
 @task(GuardPosition)
 def guard_position(job: GuardPosition, ctx: Context) -> dict[str, str | int]:
-    """Aim at a stop of the position's size; each run reads what is there first, so any number may run.
+    """Make a working stop cover the whole position; each run reads the state first, so any number of runs is safe.
 
-    One run snapshots for all that were asked for until it began.
+    One run serves every guard job of the position that was enqueued before it began.
     """
     with ctx.transaction() as tx:
         tx.supersede()
         account = accounts.get(tx.connection, job.account_id)
         if account is None or not ctx.may_act_for(account):
-            fills.note_guarded(tx.connection, job.account_id, job.contract_id, _LEFT_ALONE)
-            return {"left_to": _LEFT_ALONE}
+            fills.note_guarded(tx.connection, job.account_id, job.contract_id, _NOT_OURS_TO_TRADE)
+            return {"left_to": _NOT_OURS_TO_TRADE}
         if flatten_requests.open_on(tx.connection, job.account_id, job.contract_id) is not None:
-            return {"left_to": "a flatten_request"}
-        seen = load_state(tx.connection, job.account_id, job.contract_id)
-        if seen.plan.is_covered:
-            _record_protection(tx.connection, job, seen)
-        if seen.plan.is_empty:
-            return _result(seen)
+            return {"left_to": "a flatten request"}
+        state = load_state(tx.connection, job.account_id, job.contract_id)
+        if state.plan.is_covered:
+            _record_protection(tx.connection, job, state)
+        if state.plan.is_empty:
+            return _build_result(state)
         newest, unguarded = fills.waiting(tx.connection, job.account_id, job.contract_id)
     now = machine_now()
     if newest is not None and now - newest < GRACE:
-        raise PostponedError(f"{job.contract_id}: {_describe(seen)}; the venue may still tell", LOOK_EVERY)
+        raise PostponedError(f"{job.contract_id}: {_describe(state)}; the venue may still report it", POLL_EVERY)
     waited = now - (unguarded or ctx.job.enqueued_at)
     try:
-        seen = _ask_venue(ctx, job, waited)
-        if seen.plan.is_empty:
-            return _result(seen)
-        if seen.plan.missing and _must_flatten(ctx, job, seen, waited):
+        state = _refresh_state(ctx, job, waited)
+        if state.plan.is_empty:
+            return _build_result(state)
+        if state.plan.missing and _has_stop_failed(ctx, job, state, waited):
             return _flatten(ctx, job, f"no working stop within {waited.total_seconds():.1f} s")
-        return _repair(ctx, job, seen)
+        return _repair(ctx, job, state)
     except PostponedError:
         raise
-    except RetryableError as error:  # an attempt that the venue did not hear is none
-        raise PostponedError(str(error), WHILE_VENUE_IS_AWAY) from error
+    except RetryableError as error:  # an attempt that did not reach the venue does not count
+        raise PostponedError(str(error), RETRY_WHEN_UNREACHABLE) from error
 
 
 def load_state(connection: Connection, account_id: int, contract_id: str) -> ProtectionState:
-    """Return what our rows say of the contract."""
+    """Return the position and the open orders of the contract, from our rows."""
     held = [row for row in positions.of_account(connection, account_id) if row.contract_id == contract_id]
     return ProtectionState(
         contracts.require(connection, contract_id),
@@ -109,7 +111,7 @@ def load_state(connection: Connection, account_id: int, contract_id: str) -> Pro
     )
 
 
-def _closer(row: OrderRow, contract: Contract) -> ClosingOrder:
+def _to_closing_order(row: OrderRow, contract: Contract) -> ClosingOrder:
     price = row.stop_price if row.stop_price is not None else row.limit_price
     return ClosingOrder(
         id=row.id,
@@ -122,68 +124,68 @@ def _closer(row: OrderRow, contract: Contract) -> ClosingOrder:
     )
 
 
-def _record_protection(connection: Connection, job: GuardPosition, seen: ProtectionState) -> None:
+def _record_protection(connection: Connection, job: GuardPosition, state: ProtectionState) -> None:
     how = "flat"
-    if seen.quantity:
-        by_us = any(row.origin is Origin.PROTECTOR and row.state in _SHOWN for row in seen.open_orders)
+    if state.quantity:
+        by_us = any(row.origin is Origin.PROTECTOR and row.state in _WORKING for row in state.open_orders)
         how = "a stop of the protector" if by_us else "the bracket's stop"
     fills.note_guarded(connection, job.account_id, job.contract_id, how)
 
 
-def _ask_venue(ctx: Context, job: GuardPosition, waited: timedelta) -> ProtectionState:
+def _refresh_state(ctx: Context, job: GuardPosition, waited: timedelta) -> ProtectionState:
     view = venue_state.fetch_current(ctx, job.account_id)
     with ctx.autocommit() as connection:
         known = positions.quantity_of(connection, job.account_id, job.contract_id)
-    if venue_state.quantity_at_venue(view, job.contract_id) != known:  # a fill that nobody has told of
+    if venue_state.quantity_at_venue(view, job.contract_id) != known:  # a fill that was not reported to us
         view = venue_state.fetch_complete(ctx, job.account_id, ctx.market_now - OVERLAP)
-    theirs = venue_state.quantity_at_venue(view, job.contract_id)
+    at_venue = venue_state.quantity_at_venue(view, job.contract_id)
     with ctx.transaction() as tx:
         venue_state.apply(tx, view)
         shown = frozenset(order.id for order in view.orders)
-        seen = replace(load_state(tx.connection, job.account_id, job.contract_id), shown=shown)
-        ours = seen.quantity
-        if ours != theirs and waited >= FLATTEN_AFTER:
-            seen = replace(seen, quantity=theirs)  # the venue is right; reconcile finds out why
-        if seen.quantity == theirs and seen.plan.is_covered:
-            _record_protection(tx.connection, job, seen)
-    if seen.quantity != theirs:
-        raise PostponedError(f"{job.contract_id}: the venue holds {theirs}, our fills make {ours}", LOOK_EVERY)
-    return seen
+        state = replace(load_state(tx.connection, job.account_id, job.contract_id), shown=shown)
+        by_fills = state.quantity
+        if by_fills != at_venue and waited >= FLATTEN_AFTER:
+            state = replace(state, quantity=at_venue)  # the venue is right; reconcile finds the reason
+        if state.quantity == at_venue and state.plan.is_covered:
+            _record_protection(tx.connection, job, state)
+    if state.quantity != at_venue:
+        raise PostponedError(f"{job.contract_id}: the venue holds {at_venue}, our fills make {by_fills}", POLL_EVERY)
+    return state
 
 
-def _must_flatten(ctx: Context, job: GuardPosition, seen: ProtectionState, waited: timedelta) -> bool:
-    """Whether our own stop had its chance: rejected, or not seen to work in time."""
-    tried = _last_try(ctx, job)
-    if tried is None:
+def _has_stop_failed(ctx: Context, job: GuardPosition, state: ProtectionState, waited: timedelta) -> bool:
+    """Whether our own stop was rejected, or does not cover the position in time."""
+    stop = _find_last_stop(ctx, job)
+    if stop is None:
         return False
-    return tried.state is OrderState.REJECTED or (waited > FLATTEN_AFTER and not seen.plan.is_covered)
+    return stop.state is OrderState.REJECTED or (waited > FLATTEN_AFTER and not state.plan.is_covered)
 
 
-def _last_try(ctx: Context, job: GuardPosition) -> OrderRow | None:
+def _find_last_stop(ctx: Context, job: GuardPosition) -> OrderRow | None:
     with ctx.autocommit() as connection:
         return orders.newest_stop_of_ours(connection, job.account_id, job.contract_id, ctx.job.enqueued_at)
 
 
-def _repair(ctx: Context, job: GuardPosition, seen: ProtectionState) -> dict[str, str | int]:
-    todo = seen.plan
-    if any(row.state is OrderState.CREATED and row.role is Role.STOP_LOSS for row in seen.open_orders):
-        _give_up_unsent(ctx, job)  # its guard was lost before it could send
-        raise PostponedError(f"{job.contract_id}: a stop was intended and never sent; looking again", LOOK_EVERY)
-    if todo.missing and not seen.has_stop_on_its_way:
-        refusal = _place_stop(ctx, job, seen, todo.missing)
+def _repair(ctx: Context, job: GuardPosition, state: ProtectionState) -> dict[str, str | int]:
+    todo = state.plan
+    if any(row.state is OrderState.CREATED and row.role is Role.STOP_LOSS for row in state.open_orders):
+        _cancel_unsent_stops(ctx, job)  # its guard was lost before it sent the stop
+        raise PostponedError(f"{job.contract_id}: a stop was created and never sent; checking again", POLL_EVERY)
+    if todo.missing and not state.has_unconfirmed_stop:
+        refusal = _place_stop(ctx, job, state, todo.missing)
         if refusal is not None:
             return _flatten(ctx, job, f"the stop was rejected: {refusal}")
-    rows = {row.id: row for row in seen.open_orders}
+    rows = {row.id: row for row in state.open_orders}
     for order_id in todo.cancels:
-        if rows[order_id].venue_order_id not in seen.shown:
-            continue  # it came to work after the position was told: it may guard a fill that we do not know of
-        _change(ctx, rows[order_id], ChangeKind.CANCEL, "nothing is left for it to close")
+        if rows[order_id].venue_order_id not in state.shown:
+            continue  # it began to work after the positions were listed: it may protect a fill that we do not know
+        _request_change(ctx, rows[order_id], ChangeKind.CANCEL, "nothing is left for it to close")
     for order_id, quantity in todo.shrinks:
-        _change(ctx, rows[order_id], ChangeKind.MODIFY, "larger than the position", quantity=quantity)
-    raise PostponedError(f"{job.contract_id}: {_describe(seen)}; mended, looking again", LOOK_EVERY)
+        _request_change(ctx, rows[order_id], ChangeKind.MODIFY, "larger than the position", quantity=quantity)
+    raise PostponedError(f"{job.contract_id}: {_describe(state)}; repaired, checking again", POLL_EVERY)
 
 
-def _change(ctx: Context, order: OrderRow, kind: ChangeKind, reason: str, quantity: int | None = None) -> None:
+def _request_change(ctx: Context, order: OrderRow, kind: ChangeKind, reason: str, quantity: int | None = None) -> None:
     with ctx.ledger.engine.begin() as connection:
         change = changes.create(
             connection,
@@ -198,13 +200,13 @@ def _change(ctx: Context, order: OrderRow, kind: ChangeKind, reason: str, quanti
         send(ctx, change, order)
 
 
-def _place_stop(ctx: Context, job: GuardPosition, seen: ProtectionState, missing: int) -> str | None:
-    """Place a stop for what has none; return why the venue rejects it, if it does."""
-    order = _create_stop(ctx, job, seen, missing)
+def _place_stop(ctx: Context, job: GuardPosition, state: ProtectionState, missing: int) -> str | None:
+    """Place a stop for `missing` contracts; return the venue's reason if it rejects the stop, else None."""
+    order = _create_stop(ctx, job, state, missing)
     try:
         answer = submit(ctx, order)
-    except RetryableError:  # certainly not sent, and nobody else would send it: the next look places another
-        _give_up_unsent(ctx, job)
+    except RetryableError:  # certainly not sent, and no other job sends it: the next run places another
+        _cancel_unsent_stops(ctx, job)
         raise
     if answer.state is OrderState.IN_DOUBT:
         with ctx.ledger.engine.begin() as connection:
@@ -217,16 +219,16 @@ def _place_stop(ctx: Context, job: GuardPosition, seen: ProtectionState, missing
     return answer.reason if answer.state is OrderState.REJECTED else None
 
 
-def _give_up_unsent(ctx: Context, job: GuardPosition) -> None:
-    """Cancel the stops that a guard has intended and not sent: one guards at a time, so none is on its way any more."""
+def _cancel_unsent_stops(ctx: Context, job: GuardPosition) -> None:
+    """Cancel the stops that a guard created and did not send: only one guard runs at a time, so none is in flight."""
     with ctx.ledger.engine.begin() as connection:
         reason = "its guard did not send it"
         orders.cancel_created(connection, job.account_id, job.contract_id, reason, Role.STOP_LOSS)
 
 
-def _create_stop(ctx: Context, job: GuardPosition, seen: ProtectionState, missing: int) -> OrderRow:
+def _create_stop(ctx: Context, job: GuardPosition, state: ProtectionState, missing: int) -> OrderRow:
     with ctx.ledger.engine.begin() as connection:
-        price = _stop_price(connection, job, seen)
+        price = _stop_price(connection, job, state)
         return orders.create(
             connection,
             order_id=new_id(),
@@ -234,7 +236,7 @@ def _create_stop(ctx: Context, job: GuardPosition, seen: ProtectionState, missin
             contract_id=job.contract_id,
             origin=Origin.PROTECTOR,
             role=Role.STOP_LOSS,
-            side=Side.SELL if seen.quantity > 0 else Side.BUY,
+            side=Side.SELL if state.quantity > 0 else Side.BUY,
             quantity=missing,
             correlation_id=ctx.job.correlation_id,
             type_=OrderType.STOP,
@@ -242,21 +244,25 @@ def _create_stop(ctx: Context, job: GuardPosition, seen: ProtectionState, missin
         )
 
 
-def _stop_price(connection: Connection, job: GuardPosition, seen: ProtectionState) -> Decimal:
-    """Return where the stop belongs: as far from the average price as the newest entry, or the account, says."""
+def _stop_price(connection: Connection, job: GuardPosition, state: ProtectionState) -> Decimal:
+    """Return the stop price: as far from the average price as the newest entry, or else the account, sets.
+
+    Without either, the distance risks EXTERNAL_RISK_SHARE of the budget, and is at least _LEAST_TICKS. Raise
+    PostponedError while no price of the position is known.
+    """
     account = accounts.get(connection, job.account_id)
     entry = orders.newest_entry(connection, job.account_id, job.contract_id)
     ticks = entry.stop_loss_ticks if entry is not None else None
     ticks = ticks or (account.default_stop_ticks if account else None)
     if ticks is None:
         budget = _EXTERNAL_RISK_BUDGET * EXTERNAL_RISK_SHARE
-        ticks = max(_LEAST_TICKS, int(budget / (abs(seen.quantity) * seen.contract.tick_value)))
-    average = seen.position.average_price if seen.position else None
+        ticks = max(_LEAST_TICKS, int(budget / (abs(state.quantity) * state.contract.tick_value)))
+    average = state.position.average_price if state.position else None
     basis = average if average is not None else (entry.average_fill_price if entry else None)
     if basis is None:
-        raise PostponedError(f"{job.contract_id}: the price of the position is not known so far", LOOK_EVERY)
-    nearest = int((basis / seen.contract.tick_size).to_integral_value())
-    return (nearest - ticks * (1 if seen.quantity > 0 else -1)) * seen.contract.tick_size
+        raise PostponedError(f"{job.contract_id}: the price of the position is not known yet", POLL_EVERY)
+    nearest = int((basis / state.contract.tick_size).to_integral_value())
+    return (nearest - ticks * (1 if state.quantity > 0 else -1)) * state.contract.tick_size
 
 
 def _flatten(ctx: Context, job: GuardPosition, reason: str) -> dict[str, str | int]:
@@ -276,10 +282,12 @@ def _flatten(ctx: Context, job: GuardPosition, reason: str) -> dict[str, str | i
     return result
 
 
-def _result(seen: ProtectionState) -> dict[str, str | int]:
-    return {"held": seen.quantity, "guarded_by": "a working stop" if seen.quantity else "flat, nothing working"}
+def _build_result(state: ProtectionState) -> dict[str, str | int]:
+    return {"held": state.quantity, "guarded_by": "a working stop" if state.quantity else "flat, nothing working"}
 
 
-def _describe(seen: ProtectionState) -> str:
-    todo = seen.plan
-    return f"{seen.quantity} held, {todo.missing} without a stop, {len(todo.cancels) + len(todo.shrinks)} too many"
+def _describe(state: ProtectionState) -> str:
+    todo = state.plan
+    return (
+        f"{state.quantity} held, {todo.missing} without a stop, {len(todo.cancels) + len(todo.shrinks)} orders too many"
+    )

@@ -1,4 +1,4 @@
-"""Sends an intended order to the venue, once."""
+"""Sends a created order to the venue, once."""
 
 from datetime import timedelta
 from uuid import UUID
@@ -9,24 +9,24 @@ from shared.domain.orders.order import OrderState, Role
 from shared.errors import RefusedError, RetryableError
 from shared.ledger.jobs.orders import PlaceOrder, PollFills, ReducePosition, ResolveInDoubtOrder
 from workers.context import Context
-from workers.orders.poll_fills import FIRST_LOOK_AFTER
+from workers.orders.poll_fills import FIRST_POLL_AFTER
 from workers.orders.resolve_in_doubt_order import POLLS
 from workers.orders.submit import PreparedOrder, SubmitResult, send, submit
 from workers.task import task
 
-_ASK_AGAIN = timedelta(seconds=0.5)
+_RETRY_EXIT_AFTER = timedelta(seconds=0.5)
 
 
 @task(PlaceOrder)
 def place_order(job: PlaceOrder, ctx: Context) -> dict[str, str | None]:
     """Place the order if it was certainly never sent.
 
-    A run that finds it SUBMITTING, and has no handoff from the run that made it so, does not send: it declares the
-    outcome UNKNOWN and leaves it to be settled.
+    A run that finds the order SUBMITTING, without a handoff from the job that submitted it, does not send: it marks the
+    order IN_DOUBT and enqueues its resolution. Raise RefusedError when the order does not exist, is denied or rejected.
     """
     if isinstance(ctx.handoff, PreparedOrder) and ctx.handoff.order.id == job.order_id:
-        made = ctx.handoff
-        return _write_down(ctx, made.order, send(ctx, made.order, made.contract, made.lease_left))
+        prepared = ctx.handoff
+        return _record_result(ctx, prepared.order, send(ctx, prepared.order, prepared.contract, prepared.lease_left))
     with ctx.autocommit() as connection:
         order = orders.get(connection, job.order_id)
     if order is None:
@@ -36,22 +36,22 @@ def place_order(job: PlaceOrder, ctx: Context) -> dict[str, str | None]:
     if order.state is not OrderState.CREATED:
         return {"order": order.state}
     if order.role is Role.EXIT and ctx.job.attempt > 1:
-        return _ask_anew(ctx, order, "its first sender was lost", timedelta(0))
+        return _retry_exit(ctx, order, "its first sender was lost", timedelta(0))
     try:
         answer = submit(ctx, order)
     except RetryableError as error:
         if order.role is not Role.EXIT:
             raise
-        return _ask_anew(ctx, order, str(error), getattr(error, "retry_after", _ASK_AGAIN))
-    return _write_down(ctx, order, answer)
+        return _retry_exit(ctx, order, str(error), getattr(error, "retry_after", _RETRY_EXIT_AFTER))
+    return _record_result(ctx, order, answer)
 
 
-def _ask_anew(ctx: Context, order: OrderRow, why: str, pause: timedelta) -> dict[str, str | None]:
-    """Give up an exit that was certainly not sent, and have the position read again: its stop may have closed it."""
-    result: dict[str, str | None] = {"order": OrderState.CANCELLED, "reason": why}
+def _retry_exit(ctx: Context, order: OrderRow, reason: str, pause: timedelta) -> dict[str, str | None]:
+    """Cancel an exit that was certainly not sent and enqueue a new one: its stop may have closed the position."""
+    result: dict[str, str | None] = {"order": OrderState.CANCELLED, "reason": reason}
     with ctx.transaction() as tx:
-        reason = f"not sent, the position is read again: {why}"
-        if orders.move(tx.connection, order.id, [OrderState.CREATED], OrderState.CANCELLED, reason=reason):
+        outcome = f"not sent, the position is read again: {reason}"
+        if orders.move(tx.connection, order.id, [OrderState.CREATED], OrderState.CANCELLED, reason=outcome):
             request = ReducePosition(
                 account_id=order.account_id, contract_id=order.contract_id, quantity=order.quantity
             )
@@ -60,7 +60,7 @@ def _ask_anew(ctx: Context, order: OrderRow, why: str, pause: timedelta) -> dict
     return result
 
 
-def _write_down(ctx: Context, order: OrderRow, answer: SubmitResult) -> dict[str, str | None]:
+def _record_result(ctx: Context, order: OrderRow, answer: SubmitResult) -> dict[str, str | None]:
     if answer.refusal is not None:
         raise answer.refusal
     if answer.state is OrderState.IN_DOUBT:
@@ -69,7 +69,7 @@ def _write_down(ctx: Context, order: OrderRow, answer: SubmitResult) -> dict[str
         return {"order": answer.state, "reason": answer.reason}
     result: dict[str, str | None] = {"order": OrderState.WORKING, "venue_order_id": str(answer.venue_order_id)}
     with ctx.transaction() as tx:
-        # Reconcile may have met the order at the venue before the answer came: then it is written down already.
+        # Reconcile may have found the order at the venue before the answer came: then its row has that state already.
         orders.move(
             tx.connection,
             order.id,
@@ -77,13 +77,13 @@ def _write_down(ctx: Context, order: OrderRow, answer: SubmitResult) -> dict[str
             OrderState.WORKING,
             venue_order_id=answer.venue_order_id,
         )
-        tx.enqueue(PollFills(order_id=order.id), run_after=FIRST_LOOK_AFTER)
+        tx.enqueue(PollFills(order_id=order.id), run_after=FIRST_POLL_AFTER)
         tx.finish(result)
     return result
 
 
 def mark_in_doubt(ctx: Context, order_id: UUID, reason: str) -> dict[str, str | None]:
-    """Leave an order of unknown fate to be settled, and end the job that sent it."""
+    """Mark an order as in doubt, enqueue its resolution, and end the job that sent it."""
     result: dict[str, str | None] = {"order": OrderState.IN_DOUBT, "reason": reason}
     with ctx.transaction() as tx:
         if orders.move(tx.connection, order_id, [OrderState.SUBMITTING], OrderState.IN_DOUBT, reason=reason):

@@ -1,4 +1,4 @@
-"""Looks up what the venue did with an order that it accepted."""
+"""Polls the venue for the fills and bracket legs of an order that it accepted."""
 
 from datetime import timedelta
 
@@ -13,34 +13,35 @@ from workers.orders import venue_state
 from workers.orders.resolve_in_doubt_order import OVERLAP
 from workers.task import task
 
-# A market order is filled some 10 ms after it was accepted, and the hub tells of it: the venue is asked if it did not.
-FIRST_LOOK_AFTER = timedelta(seconds=0.3)
-LOOK_EVERY = timedelta(seconds=0.1)
-NARROW = timedelta(seconds=2)
+# A market order is filled some 10 ms after it is accepted, and the hub reports it: the poll is for a missing report.
+FIRST_POLL_AFTER = timedelta(seconds=0.3)
+POLL_EVERY = timedelta(seconds=0.1)
+NARROW_OVERLAP = timedelta(seconds=2)
 LEFT_TO_RECONCILE_AFTER = timedelta(seconds=10)
 
 
 @task(PollFills)
 def poll_fills(job: PollFills, ctx: Context) -> dict[str, str | int | None]:
-    """Write down the order's fills, its stop and target; looking twice writes nothing twice.
+    """Record the order's fills, stop and target; a second run records nothing twice.
 
-    What rests in the market is looked at once: the hub, or the next reconcile, tells what becomes of it.
+    An order that rests in the market is polled once: the hub, or the next reconcile, reports its later states. Raise
+    PostponedError while a market order is not filled yet.
     """
     with ctx.autocommit() as connection:
         order = orders.get(connection, job.order_id)
     if order is None:
         raise RefusedError(f"order {job.order_id} does not exist")
-    if _is_told(ctx, order):
-        return _found(ctx, order)
+    if _is_reported(ctx, order):
+        return _build_result(ctx, order)
     age = machine_now() - (order.submitted_at or machine_now())
-    # At first a narrow look, which stays quick on a busy account; a wide one if the two sides' clocks disagree.
-    overlap = NARROW if age < timedelta(seconds=1) else OVERLAP
+    # At first a short search, which stays quick on a busy account; a longer one in case the two clocks disagree.
+    overlap = NARROW_OVERLAP if age < timedelta(seconds=1) else OVERLAP
     since = (order.submitted_market_at or ctx.market_now) - overlap
     seen = ctx.gateway.orders_since(order.account_id, since)
     entry = next((one for one in seen if one.id == order.venue_order_id), None)
     is_waited_for = order.type is OrderType.MARKET and age < LEFT_TO_RECONCILE_AFTER
     if (entry is None or not entry.state.is_final) and is_waited_for:
-        raise PostponedError(f"order {order.id} is not filled so far", LOOK_EVERY)
+        raise PostponedError(f"order {order.id} is not filled yet", POLL_EVERY)
     view = venue_state.VenueView(
         order.account_id,
         [one for one in seen if order.venue_order_id in {one.id, one.parent_order_id}],
@@ -52,15 +53,15 @@ def poll_fills(job: PollFills, ctx: Context) -> dict[str, str | int | None]:
         found = orders.get(tx.connection, order.id)
         price = fills.average_price(tx.connection, order.id)
     state = found.state if found else OrderState.IN_DOUBT
-    # The order is filled before its fill is listed: ask again rather than miss the fill.
+    # The venue shows the order as filled before it lists the fill: poll again rather than miss it.
     is_complete = state.is_final and (state is not OrderState.FILLED or price is not None)
     if not is_complete and is_waited_for:
-        raise PostponedError(f"order {order.id} is {state} so far", LOOK_EVERY)
+        raise PostponedError(f"order {order.id} is {state}, its fill is not listed yet", POLL_EVERY)
     return {"order": state, "average_fill_price": None if price is None else str(price)}
 
 
-def _is_told(ctx: Context, order: OrderRow) -> bool:
-    """Whether the hub has told of the order's fills and of its bracket already."""
+def _is_reported(ctx: Context, order: OrderRow) -> bool:
+    """Whether the hub has already reported all of the order's fills and its bracket legs."""
     leg_count = (order.stop_loss_ticks is not None) + (order.take_profit_ticks is not None)
     with ctx.autocommit() as connection:
         return (
@@ -70,7 +71,7 @@ def _is_told(ctx: Context, order: OrderRow) -> bool:
         )
 
 
-def _found(ctx: Context, order: OrderRow) -> dict[str, str | int | None]:
+def _build_result(ctx: Context, order: OrderRow) -> dict[str, str | int | None]:
     with ctx.autocommit() as connection:
         price = fills.average_price(connection, order.id)
     return {"order": order.state, "average_fill_price": None if price is None else str(price)}

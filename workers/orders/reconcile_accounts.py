@@ -1,4 +1,4 @@
-"""Has every account compared with the venue, each in a job of its own: one account's trouble holds up no other."""
+"""Enqueues the comparison of every account with the venue, one job each: a failing account delays no other."""
 
 from datetime import timedelta
 from uuid import UUID
@@ -13,43 +13,44 @@ from workers.accounts.snapshot_accounts import snapshot_accounts
 from workers.context import Context
 from workers.task import task
 
-_WORTH_DOING_FOR = timedelta(seconds=60)
-_AHEAD_OF_ALL = UUID(int=0)  # also of one that waits for its time
-# All at once they would take every core from an alert that comes meanwhile.
-_APART, _ALL_WITHIN = timedelta(seconds=2), timedelta(seconds=20)
+_EXPIRES_AFTER = timedelta(seconds=60)
+_FIRST_SEQUENCE_ID = UUID(int=0)  # before every job id, so also before a job that is not due yet
+# All at once they would take every core from an alert that arrives meanwhile.
+_SPACING, _MAX_SPREAD = timedelta(seconds=2), timedelta(seconds=20)
 
 
 @task(ReconcileAccounts)
 def reconcile_accounts(_: ReconcileAccounts, ctx: Context) -> dict[str, int]:
-    """Ask for the comparison of every account that may trade, or has something open; twice compares twice.
+    """Enqueue a reconcile of every account that may trade or has an open position or order; twice compares twice.
 
-    One follows the other, but for those that may not enter before it: after a start, or a gap of the stream.
+    The jobs are spread over time, except for accounts whose entries wait for theirs: after a start, or a gap of the
+    stream.
     """
     with ctx.autocommit() as connection:
         is_first = not accounts.list_all(connection)
     if is_first:
         snapshot_accounts(SnapshotAccounts(), ctx)
     with ctx.transaction() as tx:
-        wanted = [
+        due = [
             account
             for account in accounts.list_all(tx.connection)
             if account.can_trade
             or positions.of_account(tx.connection, account.id)
             or orders.open_of(tx.connection, account.id)
         ]
-        apart = min(_APART, _ALL_WITHIN / max(len(wanted), 1))
-        for number, account in enumerate(wanted):
-            is_waited_for = account.reconciled_at is None or ctx.job.queue is Queue.CRITICAL
+        spacing = min(_SPACING, _MAX_SPREAD / max(len(due), 1))
+        for number, account in enumerate(due):
+            is_urgent = account.reconciled_at is None or ctx.job.queue is Queue.CRITICAL
             options: EnqueueOptions = {
                 "queue": ctx.job.queue,  # after a gap of the stream it is critical
                 "sequence_key": f"account:{account.id}:reconcile",
-                "expires_after": _WORTH_DOING_FOR,
+                "expires_after": _EXPIRES_AFTER,
             }
-            if is_waited_for:
-                options["sequence_id"] = _AHEAD_OF_ALL
+            if is_urgent:
+                options["sequence_id"] = _FIRST_SEQUENCE_ID
             else:
-                options["run_after"] = number * apart
+                options["run_after"] = number * spacing
             tx.enqueue(ReconcileAccount(account_id=account.id), **options)
-        result = {"accounts": len(wanted)}
+        result = {"accounts": len(due)}
         tx.finish(result)
     return result

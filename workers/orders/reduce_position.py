@@ -1,4 +1,4 @@
-"""Closes a part of a position with a market order of our own, never more than the venue says is held."""
+"""Closes a part of a position with a market order of our own, never more than the position at the venue."""
 
 from shared.db.market_data import contracts
 from shared.db.orders import orders
@@ -12,7 +12,10 @@ from workers.task import task
 
 @task(ReducePosition)
 def reduce_position(job: ReducePosition, ctx: Context) -> dict[str, str | int]:
-    """Read the position, then write the exit and hand over to its sending in one commit: a second run finds it done."""
+    """Read the position, then record the exit and continue with PlaceOrder in one commit; a second run does nothing.
+
+    Raise RefusedError when there is no position.
+    """
     held = [one for one in ctx.gateway.positions(job.account_id) if one.contract_id == job.contract_id]
     if not held or held[0].direction not in {Direction.LONG, Direction.SHORT}:
         raise RefusedError(f"account {job.account_id} holds nothing of {job.contract_id}: nothing to close")

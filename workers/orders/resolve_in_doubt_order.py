@@ -1,4 +1,4 @@
-"""Finds out what became of an order whose submission had no clear answer."""
+"""Resolves an order in doubt: one whose submission had no clear answer."""
 
 from datetime import timedelta
 from uuid import UUID
@@ -13,7 +13,7 @@ from workers.context import Context
 from workers.orders import venue_state
 from workers.task import task
 
-# When to fetch, counted from the call, in machine time; after the last, absence is believed. Source: venue.md 11.1.
+# When to fetch, in machine time from the call; after the last, the order counts as never sent. Source: venue.md 11.1.
 POLLS = tuple(timedelta(seconds=seconds) for seconds in (0.5, 1, 2, 4, 8, 15))
 # Searches reach further back than the call, in market time: the two sides' clocks need not agree.
 OVERLAP = timedelta(minutes=2)
@@ -28,10 +28,10 @@ def entries_key(account_id: int) -> str:
 def resolve_in_doubt_order(job: ResolveInDoubtOrder, ctx: Context) -> dict[str, str]:
     """Search the venue for the order's tag; a search may run any number of times.
 
-    Found: adopt it. Not found until the horizon: the venue never had it, so an entry that is still wanted is sent again
-    under the same tag (the venue refuses a second of one tag, for ever), and one that is not is EXPIRED. What is no
-    entry is never sent again: whoever wanted it reads the position first and asks anew. A tag that was given up is
-    still looked for by every reconcile of its trading day.
+    Found: apply its state. Not found until the last poll: the venue never received it, so an entry that has not expired
+    is sent again under the same tag (the venue rejects a second order of one tag, for ever), and an expired one becomes
+    EXPIRED. Exits and stops also become EXPIRED and are never sent again: their sender reads the position first and
+    places a new order. Every reconcile of the trading day still searches for a tag that was given up.
     """
     with ctx.autocommit() as connection:
         order = orders.get(connection, job.order_id)
@@ -44,10 +44,10 @@ def resolve_in_doubt_order(job: ResolveInDoubtOrder, ctx: Context) -> dict[str, 
     view = venue_state.fetch(ctx.gateway, order.account_id, (order.submitted_market_at or ctx.market_now) - OVERLAP)
     age = now - submitted_at
     found = view.with_tag(order.client_order_id)
-    # A rejected one may be the second arrival of a request whose first was accepted and is not shown so far.
+    # A rejected one may be the second arrival of a request whose first was accepted and is not listed yet.
     if found is not None and (found.state is not OrderState.REJECTED or age > POLLS[-1]):
         if found.state is OrderState.REJECTED:
-            return _rejected(ctx, order.id, found)
+            return _finish_rejected(ctx, order.id, found)
         with ctx.transaction() as tx:
             venue_state.apply(tx, view)
             tx.enqueue(PollFills(order_id=order.id))
@@ -68,9 +68,9 @@ def resolve_in_doubt_order(job: ResolveInDoubtOrder, ctx: Context) -> dict[str, 
     return {"order": "sent again under the same tag"}
 
 
-def _rejected(ctx: Context, order_id: UUID, found: VenueOrder) -> dict[str, str]:
+def _finish_rejected(ctx: Context, order_id: UUID, found: VenueOrder) -> dict[str, str]:
     with ctx.transaction() as tx:
-        reason = "rejected by the venue, as a search for its tag has shown"
+        reason = "rejected by the venue, found by a search for its tag"
         orders.move(tx.connection, order_id, [OrderState.IN_DOUBT], OrderState.REJECTED, reason=reason)
         orders.name(tx.connection, order_id, found.id)
         tx.finish({"order": OrderState.REJECTED})

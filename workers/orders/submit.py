@@ -1,4 +1,4 @@
-"""Sends an intended order to the venue, once, whoever asks: claimed in Postgres before the call, judged after it."""
+"""Sends a created order to the venue, once: claimed in Postgres before the call, its outcome recorded after it."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -20,7 +20,7 @@ _MARGIN = timedelta(seconds=0.5)
 
 @dataclass(frozen=True, slots=True)
 class PreparedOrder:
-    """An order that is SUBMITTING, and that the process which made it so has not sent; by both clocks, when."""
+    """An order that this process made SUBMITTING and has not sent yet, with the time of that on both clocks."""
 
     order: OrderRow
     contract: Contract
@@ -29,15 +29,15 @@ class PreparedOrder:
 
     @property
     def lease_left(self) -> timedelta:
-        """For how long the job with this handoff is surely still ours; a computer that slept has lost it."""
+        """The time for which this process certainly holds the lease of the job; a computer that slept has lost it."""
         return LEASE - max(timedelta(seconds=monotonic() - self.at_s), machine_now() - self.at)
 
 
 @dataclass(frozen=True, slots=True)
 class SubmitResult:
-    """What became of the call: WORKING with the venue's id, UNKNOWN, or an end with its reason.
+    """The outcome of the call: WORKING with the venue's id, IN_DOUBT, or a final state with its reason.
 
-    An end is written down already; WORKING and UNKNOWN are for the caller, who commits them with what follows.
+    A final state is recorded already; the caller records WORKING and IN_DOUBT, in one commit with the next steps.
     `refusal` is the error to end a job with.
     """
 
@@ -48,29 +48,29 @@ class SubmitResult:
 
 
 def submit(ctx: Context, order: OrderRow) -> SubmitResult:
-    """Send an order that is CREATED; raise RetryableError, and leave it CREATED, when it certainly was not sent.
+    """Send an order that is CREATED; raise RetryableError, and leave it CREATED, when it was certainly not sent.
 
-    An entry is let through only while its account is neither halted nor being flattened; that is read in the very
-    transaction that makes it SUBMITTING.
+    An entry of an account that is halted or being flattened is denied; the transaction that makes it SUBMITTING reads
+    that.
     """
-    if _is_too_late(order):
-        return _end_too_late(ctx, order)
+    if _has_expired(order):
+        return _finish_expired(ctx, order)
     ctx.gateway.get_ready()  # a login may take long or fail, and must do so before anything is SUBMITTING
     with ctx.autocommit() as connection:
         found = orders.submit(
             connection, order, ctx.job.id, ctx.job.fence, machine_now=machine_now(), market_now=ctx.market_now
         )
     if found.obstacle == "moved":
-        return SubmitResult(order.state, reason="moved by another")
+        return SubmitResult(order.state, reason="another process moved it")
     if found.obstacle is not None:
         return SubmitResult(OrderState.DENIED, reason=found.obstacle, refusal=RefusedError(found.obstacle))
     return send(ctx, order, found.contract, found.lease_left)
 
 
 def send(ctx: Context, order: OrderRow, contract: Contract, lease_left: timedelta) -> SubmitResult:
-    """Send an order that is SUBMITTING by this very run of the job, which stays ours for `lease_left`; as `submit`."""
-    if _is_too_late(order):
-        return _end_too_late(ctx, order)
+    """Send an order that this run of the job made SUBMITTING and whose lease lasts for `lease_left`; as `submit`."""
+    if _has_expired(order):
+        return _finish_expired(ctx, order)
     try:
         require_lease_left(lease_left)
         venue_order_id = ctx.gateway.place(_order_request(order, contract))
@@ -79,28 +79,28 @@ def send(ctx: Context, order: OrderRow, contract: Contract, lease_left: timedelt
             orders.move(connection, order.id, [OrderState.SUBMITTING], OrderState.CREATED)
         raise
     except RefusedError as error:
-        return _end(ctx, order, OrderState.REJECTED, str(error), error)
+        return _finish(ctx, order, OrderState.REJECTED, str(error), error)
     except AmbiguousOutcomeError as error:
         return SubmitResult(OrderState.IN_DOUBT, reason=str(error))
     return SubmitResult(OrderState.WORKING, venue_order_id)
 
 
-def _is_too_late(order: OrderRow) -> bool:
-    """Whether nobody wants the order sent any more."""
+def _has_expired(order: OrderRow) -> bool:
+    """Whether the order has expired."""
     return order.expires_at is not None and order.expires_at <= machine_now()
 
 
-def _end_too_late(ctx: Context, order: OrderRow) -> SubmitResult:
-    return _end(ctx, order, OrderState.EXPIRED, f"not sent before {order.expires_at:%H:%M:%S} UTC")
+def _finish_expired(ctx: Context, order: OrderRow) -> SubmitResult:
+    return _finish(ctx, order, OrderState.EXPIRED, f"not sent before {order.expires_at:%H:%M:%S} UTC")
 
 
 def require_lease(ctx: Context) -> None:
-    """Never start a call that somebody else might repeat before it ends: raise NotSentError."""
+    """Raise NotSentError if the lease may end before a call does: another worker could then repeat the call."""
     require_lease_left(ctx.lease_left())
 
 
 def require_lease_left(lease_left: timedelta) -> None:
-    """As `require_lease`, of a lease that was asked for already."""
+    """As `require_lease`, for a lease whose remaining time is known."""
     if lease_left <= TIMEOUT + _MARGIN:
         raise NotSentError("the lease would not outlast the call")
 
@@ -122,10 +122,10 @@ def _order_request(order: OrderRow, contract: Contract) -> OrderRequest:
     )
 
 
-def _end(
+def _finish(
     ctx: Context, order: OrderRow, state: OrderState, reason: str, refusal: RefusedError | None = None
 ) -> SubmitResult:
-    # The hub may have told of a rejection before the answer came, without a reason.
+    # The hub may have reported a rejection, without a reason, before the answer came.
     sources = [OrderState.CREATED, OrderState.SUBMITTING, *({OrderState.REJECTED} & {state})]
     with ctx.ledger.engine.begin() as connection:
         orders.move(connection, order.id, sources, state, reason=reason)

@@ -1,4 +1,4 @@
-"""Writes down what the venue shows of an account: orders, fills, positions; the venue is right."""
+"""Fetches an account's orders, fills and positions from the venue and applies them to our rows; the venue is right."""
 
 import logging
 from collections.abc import Mapping, Sequence
@@ -22,15 +22,15 @@ from workers.context import Context
 
 log = logging.getLogger(__name__)
 
-MOST_VANISHED = 20  # asked for one by one; the rest when the next fetch comes
+MAX_VANISHED = 20  # requested one by one; the rest at the next fetch
 
 _LEGS = {"-SL": Role.STOP_LOSS, "-TP": Role.TAKE_PROFIT}
-_GONE = {OrderState.CANCELLED, OrderState.EXPIRED, OrderState.REJECTED}
+_ENDED_UNFILLED = {OrderState.CANCELLED, OrderState.EXPIRED, OrderState.REJECTED}
 
 
 @dataclass(frozen=True, slots=True)
 class VenueView:
-    """What the venue shows of one account at one time."""
+    """One account's orders, fills and positions at the venue at one time."""
 
     account_id: int
     orders: Sequence[VenueOrder]
@@ -38,16 +38,16 @@ class VenueView:
     positions: Sequence[VenuePosition]
 
     def with_tag(self, tag: str | None) -> VenueOrder | None:
-        """Return the order that carries `tag`, or None: not proof of absence within the first seconds.
+        """Return the order with `tag`, or None, which within the first seconds does not prove that there is none.
 
-        Of several the one that was not rejected: the venue accepts a tag once.
+        Of several orders, return the one that was not rejected: the venue accepts a tag once.
         """
         found = [order for order in self.orders if tag is not None and order.tag == tag]
         return min(found, key=lambda order: order.state is OrderState.REJECTED, default=None)
 
 
 def fetch(gateway: GatewayClient, account_id: int, since_market_at: datetime) -> VenueView:
-    """Ask the venue for the account's working orders, and its orders and fills since `since_market_at`."""
+    """Request the account's working orders and positions, and its orders and fills since `since_market_at`."""
     seen = {order.id: order for order in gateway.orders_since(account_id, since_market_at)}
     seen |= {order.id: order for order in gateway.orders_working(account_id)}
     return VenueView(
@@ -56,27 +56,27 @@ def fetch(gateway: GatewayClient, account_id: int, since_market_at: datetime) ->
 
 
 def fetch_complete(ctx: Context, account_id: int, since_market_at: datetime) -> VenueView:
-    """Look as `fetch` does, and ask for each order that is open here and that the venue did not show."""
-    return _with_vanished(ctx, fetch(ctx.gateway, account_id, since_market_at))
+    """As `fetch`, and also request each order that is open in our rows and that the venue did not list."""
+    return _add_vanished(ctx, fetch(ctx.gateway, account_id, since_market_at))
 
 
 def fetch_current(ctx: Context, account_id: int) -> VenueView:
-    """Look at what works and what is held now, and at what became of what is open here: as little as a guard needs."""
+    """Fetch working orders, positions, and our open orders that no longer work: as little as a guard needs."""
     view = VenueView(account_id, ctx.gateway.orders_working(account_id), [], ctx.gateway.positions(account_id))
-    return _with_vanished(ctx, view)
+    return _add_vanished(ctx, view)
 
 
-def _with_vanished(ctx: Context, view: VenueView) -> VenueView:
+def _add_vanished(ctx: Context, view: VenueView) -> VenueView:
     shown = {order.id for order in view.orders}
     with ctx.autocommit() as connection:
         ours = orders.open_of(connection, view.account_id)
     vanished = [row.venue_order_id for row in ours if row.venue_order_id and row.venue_order_id not in shown]
-    found = [ctx.gateway.order(view.account_id, order_id) for order_id in vanished[:MOST_VANISHED]]
+    found = [ctx.gateway.order(view.account_id, order_id) for order_id in vanished[:MAX_VANISHED]]
     return replace(view, orders=[*view.orders, *(order for order in found if order is not None)])
 
 
 def quantity_at_venue(view: VenueView, contract_id: str) -> int:
-    """Return what the venue says is held of a contract, above zero when long."""
+    """Return the position in a contract at the venue, above zero when long."""
     signs = {Direction.LONG: 1, Direction.SHORT: -1}
     return sum(
         one.quantity * signs.get(one.direction or Direction.FLAT, 0)
@@ -86,100 +86,107 @@ def quantity_at_venue(view: VenueView, contract_id: str) -> int:
 
 
 def apply(tx: Transaction, view: VenueView) -> None:
-    """Bring our rows in line with the venue: orders by tag or venue id, strangers adopted, fills kept and added up."""
+    """Bring our rows in line with the venue: match orders by tag or venue id, adopt external ones, add up fills."""
     apply_orders(tx, view.account_id, view.orders)
     apply_fills(tx, view.account_id, view.fills)
 
 
 def apply_orders(tx: Transaction, account_id: int, shown: Sequence[VenueOrder]) -> None:
-    """Bring our rows of these orders in line, by tag or venue id; strangers are adopted, changes settled.
+    """Bring our rows of these orders in line, by tag or venue id; adopt external orders and settle changes.
 
-    A final state stays, and what the venue said later is not undone by what it said before.
+    A final state stays, and an earlier report never undoes a later one.
     """
     if not shown:
         return
     connection = tx.connection
     kept = venue_orders.kept(connection, account_id, {order.id for order in shown})
-    # One order may be shown several times, out of order: each is judged by itself.
-    news = [order for order in sorted(shown, key=lambda order: order.id) if not _is_kept(kept.get(order.id), order)]
-    gone = _apply_updates(tx, account_id, news, kept) if news else []
+    # One order may be listed several times, out of order: each is compared by itself.
+    changed = [
+        order for order in sorted(shown, key=lambda order: order.id) if not _is_unchanged(kept.get(order.id), order)
+    ]
+    ended = _apply_updates(tx, account_id, changed, kept) if changed else []
     changes.settle(connection, account_id, [order.id for order in shown])
-    for order in gone:  # it may have been the stop
+    for order in ended:  # it may have been the stop
         if positions.quantity_of(connection, account_id, order.contract_id):
-            _ask_for_guard(tx, account_id, order.contract_id, f"order:{order.id}:{order.state}")
+            _enqueue_guard(tx, account_id, order.contract_id, f"order:{order.id}:{order.state}")
 
 
 def _apply_updates(
-    tx: Transaction, account_id: int, news: Sequence[VenueOrder], kept: Mapping[int, Kept]
+    tx: Transaction, account_id: int, changed: Sequence[VenueOrder], kept: Mapping[int, Kept]
 ) -> list[VenueOrder]:
-    """Write down orders of which the venue says something new; return those that are gone unfilled."""
+    """Record orders that the venue changed; return those that ended unfilled."""
     connection = tx.connection
-    known = known_contracts(connection, account_id, {order.contract_id for order in news})
-    tags = {order.tag for order in news if order.tag}
+    known = known_contracts(connection, account_id, {order.contract_id for order in changed})
+    tags = {order.tag for order in changed if order.tag}
     ours = orders.of_tags(connection, account_id, tags | {tag[:-3] for tag in tags if tag[-3:] in _LEGS})
-    gone: list[VenueOrder] = []
-    for order in news:
+    ended: list[VenueOrder] = []
+    for order in changed:
         if order.contract_id not in known:
             continue
         row = ours.get(order.tag or "")
         is_orphan = row is not None and row.parent_id is None and order.parent_order_id is not None
         if row is not None and order.state is OrderState.REJECTED and row.venue_order_id != order.id:
-            _note_rejected(connection, account_id, row, order)
-        elif order.state is OrderState.IN_DOUBT and order.id in kept:  # a state that we cannot read says nothing
+            _record_rejected_duplicate(connection, account_id, row, order)
+        elif order.state is OrderState.IN_DOUBT and order.id in kept:  # a state that we cannot read changes nothing
             continue
         elif row is None or is_orphan:
-            gone += [order] * (_adopt(connection, account_id, order, ours) and order.state in _GONE)
+            ended += [order] * (_adopt_order(connection, account_id, order, ours) and order.state in _ENDED_UNFILLED)
         else:
-            gone += [order] * (_refresh(connection, row, order) and order.state in _GONE)
-    fills.tie(connection, account_id, [order.id for order in news])
-    return gone
+            ended += [order] * (_update_row(connection, row, order) and order.state in _ENDED_UNFILLED)
+    fills.tie(connection, account_id, [order.id for order in changed])
+    return ended
 
 
-def _is_kept(kept: Kept | None, order: VenueOrder) -> bool:
-    return kept is not None and kept.knows(_shown(order), may_find_parent=order.tag is not None)
+def _is_unchanged(kept: Kept | None, order: VenueOrder) -> bool:
+    return kept is not None and kept.knows(_to_shown(order), may_find_parent=order.tag is not None)
 
 
-def _ask_for_guard(tx: Transaction, account_id: int, contract_id: str, why: str) -> None:
+def _enqueue_guard(tx: Transaction, account_id: int, contract_id: str, cause: str) -> None:
     request = GuardPosition(account_id=account_id, contract_id=contract_id)
-    tx.enqueue_unless_queued(request, guard_key(account_id, contract_id), key=f"guard:{account_id}:{why}")
+    tx.enqueue_unless_queued(request, guard_key(account_id, contract_id), key=f"guard:{account_id}:{cause}")
 
 
 def guard_key(account_id: int, contract_id: str) -> str:
-    """Return the sequence_key of whoever guards a position: one at a time."""
+    """Return the sequence_key of a position's guards: only one runs at a time."""
     return f"guard:{account_id}:{contract_id}"
 
 
-def _note_rejected(connection: Connection, account_id: int, row: OrderRow, order: VenueOrder) -> None:
-    """Keep a rejected order that carries the tag of `row`, and leave the row's own fate alone.
+def _record_rejected_duplicate(connection: Connection, account_id: int, row: OrderRow, order: VenueOrder) -> None:
+    """Record a rejected order that has the tag of `row`, without a change of the row's own state.
 
     A tag that arrives twice leaves an accepted order and a rejected one: only the answer to our call, or a search that
-    finds no other, says that ours was refused.
+    finds no other order, proves that ours was rejected.
     """
     if row.state is OrderState.REJECTED and row.venue_order_id is None:
         orders.name(connection, row.id, order.id)
     else:
-        _adopt(connection, account_id, replace(order, tag=None), {})
+        _adopt_order(connection, account_id, replace(order, tag=None), {})
 
 
-def _refresh(connection: Connection, row: OrderRow, order: VenueOrder) -> bool:
+def _update_row(connection: Connection, row: OrderRow, order: VenueOrder) -> bool:
     if order.state is OrderState.IN_DOUBT:
         return False
-    return venue_orders.refresh(connection, row.id, _shown(order))
+    return venue_orders.refresh(connection, row.id, _to_shown(order))
 
 
-def _adopt(connection: Connection, account_id: int, order: VenueOrder, ours: Mapping[str, OrderRow]) -> bool:
+def _adopt_order(connection: Connection, account_id: int, order: VenueOrder, ours: Mapping[str, OrderRow]) -> bool:
     if order.side is None:
-        log.error("account %s: order %s has no side that we know, and is not kept", account_id, order.id)
+        log.error("account %s: order %s has an unknown side and is not recorded", account_id, order.id)
         return False
     if order.quantity < 1:
-        log.error("account %s: order %s is one of %s contracts, and is not kept", account_id, order.id, order.quantity)
+        log.error(
+            "account %s: order %s has quantity %s, expected at least 1, and is not recorded",
+            account_id,
+            order.id,
+            order.quantity,
+        )
         return False
     parent_tag, role = (order.tag[:-3], _LEGS.get(order.tag[-3:], Role.OTHER)) if order.tag else ("", Role.OTHER)
     parent = ours.get(parent_tag)
-    if parent is None and parent_tag:  # perhaps adopted in this very moment
+    if parent is None and parent_tag:  # perhaps adopted a moment ago
         parent = orders.of_tags(connection, account_id, [parent_tag]).get(parent_tag)
-    shown = _shown(order)
-    if order.state is OrderState.IN_DOUBT:  # a state that we cannot read: it is there, until the venue says otherwise
+    shown = _to_shown(order)
+    if order.state is OrderState.IN_DOUBT:  # a state that we cannot read: it works until the venue reports otherwise
         shown = replace(shown, state=OrderState.WORKING)
     order_id = new_id()
     return venue_orders.adopt(
@@ -198,7 +205,7 @@ def _adopt(connection: Connection, account_id: int, order: VenueOrder, ours: Map
     )
 
 
-def _shown(order: VenueOrder) -> Shown:
+def _to_shown(order: VenueOrder) -> Shown:
     return Shown(
         venue_order_id=order.id,
         state=order.state,
@@ -213,7 +220,7 @@ def _shown(order: VenueOrder) -> Shown:
 
 
 def apply_fills(tx: Transaction, account_id: int, shown: Sequence[VenueFill]) -> None:
-    """Keep these fills, tied to the orders of ours that they filled, add up the positions, and have them guarded."""
+    """Record these fills with the orders that they filled, add up the positions, and enqueue their guards."""
     if not shown:
         return
     connection = tx.connection
@@ -225,7 +232,7 @@ def apply_fills(tx: Transaction, account_id: int, shown: Sequence[VenueFill]) ->
     rows = []
     for fill in kept:
         if fill.side is None:
-            log.error("account %s: fill %s has no side that we know, and is not kept", account_id, fill.id)
+            log.error("account %s: fill %s has an unknown side and is not recorded", account_id, fill.id)
             continue
         row = asdict(fill)
         rows.append(
@@ -242,17 +249,17 @@ def apply_fills(tx: Transaction, account_id: int, shown: Sequence[VenueFill]) ->
         positions.add_up(connection, account_id, contracts.require(connection, contract_id))
     void = {fill.id for fill in kept if fill.is_voided}
     for fill_id, contract_id in moved:
-        _ask_for_guard(tx, account_id, contract_id, f"fill:{fill_id}{':void' if fill_id in void else ''}")
+        _enqueue_guard(tx, account_id, contract_id, f"fill:{fill_id}{':void' if fill_id in void else ''}")
 
 
 def known_contracts(connection: Connection, account_id: int, touched: set[str]) -> set[str]:
-    """Return those of the contracts that rows can point at, expired ones included.
+    """Return the contracts, expired ones included, that our rows may refer to; the others are logged.
 
-    What the trader does by hand in a product that is not in our table is left out: it must not stop the rest.
+    Manual trades in a product that is not in our table are left out, so that they do not stop the rest.
     """
     known = {contract_id for contract_id in sorted(touched) if _is_known(connection, contract_id)}
     for contract_id in sorted(touched - known):
-        log.warning("account %s: %s is no contract we know, nothing of it is kept", account_id, contract_id)
+        log.warning("account %s: unknown contract %s, its orders and fills are not recorded", account_id, contract_id)
     return known
 
 

@@ -1,4 +1,4 @@
-"""Looks once a second at every account: its rules, the stops that follow a price, and fills without a proven stop."""
+"""Checks every account once a second: its rules, its trailing stops, and fills without a proven stop."""
 
 import logging
 from collections import defaultdict
@@ -34,66 +34,68 @@ from workers.task import task
 log = logging.getLogger(__name__)
 
 UNGUARDED_FOR = timedelta(seconds=1)
-FORSAKEN_AFTER = timedelta(seconds=3)
-_AGAIN_AFTER_S = 5
+ORPHANED_AFTER = timedelta(seconds=3)
+_REPEAT_AFTER_S = 5
 _LOSSES = {"max_loss_limit", "daily_loss_limit"}
 
 
 @task(WatchAccounts)
 def watch_accounts(_: WatchAccounts, ctx: Context) -> dict[str, int]:
-    """Judge every account by itself, so that one account's trouble hides no other; judging twice acts once."""
+    """Check every account by itself, so that an error in one hides no other; a second check does not act again."""
     with ctx.autocommit() as connection:
-        everyone = accounts.list_all(connection)
-        held = positions.in_accounts(connection, [account.id for account in everyone])
+        all_accounts = accounts.list_all(connection)
+        held = positions.in_accounts(connection, [account.id for account in all_accounts])
         quotes = ctx.quotes.read({row.contract_id for row in held})
         max_quantity = ctx.settings.max_quantity
         prices = exit_price_by(quotes)
-        snapshots = risk_snapshots.read(connection, everyone, ctx.clock, lambda _: prices, max_quantity=max_quantity)
-    _ask_again(ctx)
+        snapshots = risk_snapshots.read(
+            connection, all_accounts, ctx.clock, lambda _: prices, max_quantity=max_quantity
+        )
+    _enqueue_missing_jobs(ctx)
     by_account: defaultdict[int, list[PositionRow]] = defaultdict(list)
     for row in held:
         by_account[row.account_id].append(row)
     acted = 0
     for account_id, snapshot in snapshots.items():
         try:
-            acted += _watch(ctx, snapshot)
+            acted += _check_account(ctx, snapshot)
             if ctx.may_act_for(snapshot.account):
-                _follow(ctx, by_account[account_id], quotes)
+                _trail_stops(ctx, by_account[account_id], quotes)
         except (RefusedError, LookupError, ArithmeticError, ValueError):
             log.exception("account %s could not be watched", account_id)
     return {"accounts": len(snapshots), "acted": acted}
 
 
-def _ask_again(ctx: Context) -> None:
+def _enqueue_missing_jobs(ctx: Context) -> None:
     """Enqueue a guard for each fill still unprotected, and a job for each flatten request that has none."""
     with ctx.transaction() as tx:
         for account_id, contract_id in fills.unguarded(tx.connection, UNGUARDED_FOR):
-            slot = int(machine_now().timestamp()) // _AGAIN_AFTER_S
+            slot = int(machine_now().timestamp()) // _REPEAT_AFTER_S
             request = GuardPosition(account_id=account_id, contract_id=contract_id)
             key = f"guard:{account_id}:{contract_id}:watch:{slot}"
             tx.enqueue_unless_queued(request, guard_key(account_id, contract_id), key=key)
-        for flatten_request in flatten_requests.forsaken(tx.connection, FORSAKEN_AFTER):
+        for flatten_request in flatten_requests.forsaken(tx.connection, ORPHANED_AFTER):
             tx.enqueue(Flatten(flatten_request_id=flatten_request.id), correlation_id=ctx.job.id)
 
 
-def _watch(ctx: Context, snapshot: RiskSnapshot) -> int:
+def _check_account(ctx: Context, snapshot: RiskSnapshot) -> int:
     market_now = ctx.market_now
     session = session_of(snapshot.risk, market_now)
     found = watch(snapshot.risk, snapshot.book, market_now, session)
     now_marked = marked(snapshot.risk, snapshot.book)
-    serious = [one for one in found if one.action >= RuleAction.BLOCK]
-    reason = "; ".join(map(describe_violation, serious)) or None
+    blocking = [one for one in found if one.action >= RuleAction.BLOCK]
+    reason = "; ".join(map(describe_violation, blocking)) or None
     account, day = snapshot.account, trading_day_at(market_now)
     changed: dict[str, object] = {}
     if now_marked.is_breached and account.breached_market_at is None:
         changed["breached_market_at"] = market_now
     if now_marked.is_day_locked and account.locked_on != day:
         changed["locked_on"] = day
-    # What is closed cannot be closed, and what is not ours to trade is not ours to close.
+    # A closed market accepts no orders, and an account that is not ours to trade is not ours to close.
     may_act = session is not None and ctx.may_act_for(account)
     action = strongest(found) if may_act else RuleAction.NONE
     if may_act and snapshot.risk.working:
-        _take_entries_back(ctx, snapshot, found)
+        _cancel_barred_entries(ctx, snapshot, found)
     if not changed and reason == account.block_reason and action < RuleAction.REDUCE:
         return 0
     with ctx.transaction() as tx:
@@ -105,16 +107,16 @@ def _watch(ctx: Context, snapshot: RiskSnapshot) -> int:
                 accounts.note(tx.connection, account.id, "blocked" if reason else "unblocked", reason or "")
         if action is RuleAction.REDUCE:
             changed["reduced_on"] = day
-            _reduce(tx, snapshot, serious)
+            _reduce(tx, snapshot, blocking)
         if changed:
             accounts.change(tx.connection, account.id, **changed)
-        return _flatten(tx, ctx, snapshot, serious) if action is RuleAction.FLATTEN else 0
+        return _flatten(tx, ctx, snapshot, blocking) if action is RuleAction.FLATTEN else 0
 
 
-def _take_entries_back(ctx: Context, snapshot: RiskSnapshot, found: Sequence[Finding]) -> None:
-    """Cancel entries that rest and could not be placed now: a fill would be a new position. Exits stay."""
-    why = None if snapshot.account.halt is None else f"the account is halted: {snapshot.account.halt}"
-    why = why or next(
+def _cancel_barred_entries(ctx: Context, snapshot: RiskSnapshot, found: Sequence[Finding]) -> None:
+    """Cancel resting entries that would be denied now: a fill would be a new position. Exits stay."""
+    reason_for_all = None if snapshot.account.halt is None else f"the account is halted: {snapshot.account.halt}"
+    reason_for_all = reason_for_all or next(
         (describe_violation(one) for one in found if one.action >= RuleAction.BLOCK and one.rule in _LOSSES), None
     )
     market_now = ctx.market_now
@@ -123,14 +125,15 @@ def _take_entries_back(ctx: Context, snapshot: RiskSnapshot, found: Sequence[Fin
             if order.role is not Role.ENTRY or order.state is not OrderState.WORKING:
                 continue
             contract = contracts.require(tx.connection, order.contract_id)
-            if only_reduces(EntryIntent(contract, order.side, 0, None), snapshot.risk):  # it is counted already
+            # The quantity is 0, because the working order is counted already.
+            if only_reduces(EntryIntent(contract, order.side, 0, None), snapshot.risk):
                 continue
-            reason = why or _barred(contract, snapshot, market_now)
+            reason = reason_for_all or _find_time_violation(contract, snapshot, market_now)
             if reason is not None and not changes.has_open(tx.connection, order.id):
-                _ask_for_change(tx, order, ChangeKind.CANCEL, reason)
+                _request_change(tx, order, ChangeKind.CANCEL, reason)
 
 
-def _ask_for_change(
+def _request_change(
     tx: Transaction, order: OrderRow, kind: ChangeKind, reason: str, stop_price: Decimal | None = None
 ) -> None:
     change = changes.create(
@@ -145,13 +148,12 @@ def _ask_for_change(
     tx.enqueue(ChangeOrder(change_id=change.id), correlation_id=order.correlation_id)
 
 
-def _barred(contract: Contract, snapshot: RiskSnapshot, market_now: datetime) -> str | None:
+def _find_time_violation(contract: Contract, snapshot: RiskSnapshot, market_now: datetime) -> str | None:
     calendar = calendar_of(ROOTS[contract.root].group)
     session = calendar.session_at(market_now)
-    barred = time_findings(contract, snapshot.book, market_now, session=session, calendar=calendar)
-    return next(
-        (describe_violation(one) for one in barred if one.rule != "session"), None
-    )  # a closed market cancels nothing
+    violations = time_findings(contract, snapshot.book, market_now, session=session, calendar=calendar)
+    # A closed market cancels no order.
+    return next((describe_violation(one) for one in violations if one.rule != "session"), None)
 
 
 def _flatten(tx: Transaction, ctx: Context, snapshot: RiskSnapshot, found: Sequence[Finding]) -> int:
@@ -172,7 +174,7 @@ def _flatten(tx: Transaction, ctx: Context, snapshot: RiskSnapshot, found: Seque
 
 
 def _reduce(tx: Transaction, snapshot: RiskSnapshot, found: Sequence[Finding]) -> None:
-    """Close half of everything, rounded up, once a day."""
+    """Close half of each position, rounded up, once a day."""
     accounts.note(tx.connection, snapshot.account.id, "cut", "; ".join(one.message for one in found))
     for holding in snapshot.risk.holdings:
         tx.enqueue(
@@ -184,8 +186,8 @@ def _reduce(tx: Transaction, snapshot: RiskSnapshot, found: Sequence[Finding]) -
         )
 
 
-def _follow(ctx: Context, held: Sequence[PositionRow], quotes: Mapping[str, HotQuote]) -> None:
-    """Move the stops whose entry asked for breakeven or for a distance behind the best price."""
+def _trail_stops(ctx: Context, held: Sequence[PositionRow], quotes: Mapping[str, HotQuote]) -> None:
+    """Move the stops whose entry has a breakeven, or a trailing distance behind the best price."""
     for position in held:
         price = exit_price_by(quotes)(position.contract_id, position.quantity)
         if price is None:
@@ -206,19 +208,19 @@ def _move_stops(
         is_stop = order.role is Role.STOP_LOSS and order.type is OrderType.STOP and order.state is OrderState.WORKING
         if not is_stop or order.stop_price is None or position.average_price is None:
             continue
-        now = _ticks(order.stop_price, contract)
+        now = _to_ticks(order.stop_price, contract)
         wanted = trailed_stop(
             side,
-            _ticks(position.average_price, contract),
-            _ticks(price, contract),
+            _to_ticks(position.average_price, contract),
+            _to_ticks(price, contract),
             now,
             breakeven_ticks=breakeven_ticks,
             trail_ticks=trail_ticks,
         )
         if wanted == now or changes.has_open(tx.connection, order.id):
             continue
-        _ask_for_change(tx, order, ChangeKind.MODIFY, f"the price is {price}", wanted * contract.tick_size)
+        _request_change(tx, order, ChangeKind.MODIFY, f"the price is {price}", wanted * contract.tick_size)
 
 
-def _ticks(price: Decimal, contract: Contract) -> int:
+def _to_ticks(price: Decimal, contract: Contract) -> int:
     return int((price / contract.tick_size).to_integral_value())

@@ -1,4 +1,4 @@
-"""The backstop: asks for evaluations that no stored bar asked for."""
+"""The backstop: requests the evaluations that no stored bar has requested."""
 
 from shared.db.market_data import contracts
 from shared.ledger.jobs.strategies import EvaluateDue
@@ -9,7 +9,7 @@ from workers.task import task
 
 @task(EvaluateDue)
 def evaluate_due(_: EvaluateDue, ctx: Context) -> dict[str, int]:
-    """Ask again for the newest closed bars of every tracked contract; what was asked before is not asked twice."""
+    """Request evaluations of the newest closed bars of every tracked contract; a request is never made twice."""
     asked = 0
     with ctx.transaction() as tx:
         for contract in contracts.tracked(tx.connection):

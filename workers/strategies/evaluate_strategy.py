@@ -1,4 +1,4 @@
-"""Lets one strategy decide on one contract's closed bars for one account, and trades what it decided."""
+"""Evaluates one strategy on one contract's closed bars for one account, and submits the entry that it decides on."""
 
 from dataclasses import dataclass
 from decimal import Decimal
@@ -32,20 +32,20 @@ from workers.orders.resolve_in_doubt_order import entries_key
 from workers.task import task
 
 QUANTITY = 1
-_NOBODY = "no account trades it: `tickwork strategies on` says which shall"
+_NO_ACCOUNT = "no account trades it: `tickwork strategies on` assigns one"
 
 
 @dataclass(frozen=True, slots=True)
 class Evaluated:
-    """What the strategy decided, and why it was or was not traded."""
+    """The decision of the strategy, and the reason why it was or was not traded."""
 
     decision: str
     reason: str
 
 
 @dataclass(frozen=True, slots=True)
-class _Seen:
-    """What the strategy may look at, and the account that it trades; None when that does not trade it now."""
+class _Inputs:
+    """The bars and position that a strategy decides on, and its account; None when that does not trade it now."""
 
     contract: Contract
     minutes: list[Bar]
@@ -55,30 +55,34 @@ class _Seen:
 
 @task(EvaluateStrategy)
 def evaluate_strategy(job: EvaluateStrategy, ctx: Context) -> Evaluated:
-    """Decide once per strategy, contract, bar and account: the kept row of the run makes a second run do nothing."""
+    """Decide once per strategy, contract, bar and account: the stored row of a run makes a second run do nothing."""
     started = monotonic()
     with ctx.autocommit() as connection:
         if strategy_runs.is_done(connection, job.strategy, job.contract_id, job.closed_until, job.account_id):
             return Evaluated("none", "evaluated before")
-        seen = _look(connection, job)
-    decision, reason = _decide(job, seen)
-    obstacle = _obstacle(job, ctx, seen) if decision else None
-    if decision is not None and seen.account is not None and obstacle is None:
+        inputs = _read_inputs(connection, job)
+    decision, reason = _decide(job, inputs)
+    obstacle = _find_obstacle(job, ctx, inputs) if decision else None
+    if decision is not None and inputs.account is not None and obstacle is None:
         with ctx.transaction() as tx:
-            evaluated, signal_id = _trade(tx, ctx, job, _entry_request(job, ctx, seen.contract, seen.account, decision))
+            evaluated, signal_id = _trade(
+                tx, ctx, job, _build_request(job, ctx, inputs.contract, inputs.account, decision)
+            )
             _store(tx.connection, job, evaluated, started, signal_id)
     else:
-        evaluated = Evaluated(decision.side, _not_traded(reason, obstacle)) if decision else Evaluated("none", reason)
+        evaluated = (
+            Evaluated(decision.side, _explain_not_traded(reason, obstacle)) if decision else Evaluated("none", reason)
+        )
         with ctx.transaction() as tx:
             _store(tx.connection, job, evaluated, started)
     return evaluated
 
 
-def _look(connection: Connection, job: EvaluateStrategy) -> _Seen:
+def _read_inputs(connection: Connection, job: EvaluateStrategy) -> _Inputs:
     contract = contracts.require(connection, job.contract_id)
     trading = strategy_accounts.trading(connection, job.strategy)
     account = next((one for one in trading if one.id == job.account_id), None)
-    return _Seen(
+    return _Inputs(
         contract,
         bars.within(connection, contract.id, Span(job.closed_until - HISTORY, job.closed_until)),
         account,
@@ -86,28 +90,31 @@ def _look(connection: Connection, job: EvaluateStrategy) -> _Seen:
     )
 
 
-def _decide(job: EvaluateStrategy, seen: _Seen) -> tuple[Decision | None, str]:
+def _decide(job: EvaluateStrategy, inputs: _Inputs) -> tuple[Decision | None, str]:
     strategy = strategy_named(job.strategy)
-    rolled = roll_up(seen.minutes, strategy.timeframe, job.closed_until)
+    rolled = roll_up(inputs.minutes, strategy.timeframe, job.closed_until)
     if not rolled or rolled[-1].start + strategy.timeframe != job.closed_until:
         return None, "nothing was traded in the bar"
-    decision = strategy.decide(rolled[-strategy.bars_needed :], seen.direction)
-    return decision, decision.reason if decision else f"no entry; {len(rolled)} bars seen, position {seen.direction}"
+    decision = strategy.decide(rolled[-strategy.bars_needed :], inputs.direction)
+    return (
+        decision,
+        decision.reason if decision else f"no entry; {len(rolled)} bars seen, position {inputs.direction}",
+    )
 
 
-def _obstacle(job: EvaluateStrategy, ctx: Context, seen: _Seen) -> str | None:
+def _find_obstacle(job: EvaluateStrategy, ctx: Context, inputs: _Inputs) -> str | None:
     if ctx.market_now >= job.closed_until + strategy_named(job.strategy).timeframe:
         return "a newer bar has closed since"
-    if seen.account is None:
-        return _NOBODY if job.account_id is None else _no_longer(job)
+    if inputs.account is None:
+        return _NO_ACCOUNT if job.account_id is None else _no_longer_assigned(job)
     try:
-        require_open_session(ctx, seen.contract)
+        require_open_session(ctx, inputs.contract)
     except MarketClosedError as error:
         return str(error)
     return None
 
 
-def _entry_request(
+def _build_request(
     job: EvaluateStrategy, ctx: Context, contract: Contract, account: AccountRow, decision: Decision
 ) -> EntryRequest:
     entry = Entry(
@@ -131,25 +138,25 @@ def _trade(
     tx: Transaction, ctx: Context, job: EvaluateStrategy, request: EntryRequest
 ) -> tuple[Evaluated, UUID | None]:
     side, reason = request.entry.side, request.reason or ""
-    # Before the look: nobody else may enter in between. As `record_entry` locks, which waits for nothing then.
+    # The lock comes before the checks, so that no other entry comes in between. `record_entry` then locks at once.
     accounts.lock_to_enter(tx.connection, request.account_id, family_of(request.contract.root))
     if request.account_id not in {one.id for one in strategy_accounts.trading(tx.connection, job.strategy)}:
-        return Evaluated(side, _not_traded(reason, _no_longer(job))), None
+        return Evaluated(side, _explain_not_traded(reason, _no_longer_assigned(job))), None
     if not is_flat(tx.connection, request.account_id, job.contract_id):
-        return Evaluated(side, _not_traded(reason, "the account is not flat any more")), None
-    intent = record_entry(tx, ctx, request)
-    if intent.refusal is not None:
-        return Evaluated(side, _not_traded(reason, str(intent.refusal))), intent.signal_id
-    tx.enqueue(PlaceOrder(order_id=intent.order.id), sequence_key=entries_key(request.account_id))
-    return Evaluated(side, reason), intent.signal_id
+        return Evaluated(side, _explain_not_traded(reason, "the account is no longer flat")), None
+    recorded = record_entry(tx, ctx, request)
+    if recorded.refusal is not None:
+        return Evaluated(side, _explain_not_traded(reason, str(recorded.refusal))), recorded.signal_id
+    tx.enqueue(PlaceOrder(order_id=recorded.order.id), sequence_key=entries_key(request.account_id))
+    return Evaluated(side, reason), recorded.signal_id
 
 
-def _no_longer(job: EvaluateStrategy) -> str:
+def _no_longer_assigned(job: EvaluateStrategy) -> str:
     return f"account {job.account_id} trades {job.strategy} no longer"
 
 
-def _not_traded(reason: str, why: str | None) -> str:
-    return f"{reason}; not traded: {why}"
+def _explain_not_traded(reason: str, obstacle: str | None) -> str:
+    return f"{reason}; not traded: {obstacle}"
 
 
 def _store(

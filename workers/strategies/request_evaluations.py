@@ -1,4 +1,4 @@
-"""Asks for evaluations when a bar has closed; the key makes a second asking ask for nothing."""
+"""Requests evaluations when a bar has closed; the idempotency key makes a second request a duplicate."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -15,10 +15,10 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 def ask_for_evaluations(tx: Transaction, settings: Settings, contract: Contract, known_until: datetime) -> int:
     """Enqueue, per enabled strategy, the evaluations of its newest bar that closed by `known_until`; return how many.
 
-    There is one for each account that trades it, so that none waits for another; without any, one that shows what it
-    would do.
+    Each account that trades the strategy gets an evaluation of its own, so that none waits for another. Without an
+    account, one evaluation shows the decision that the strategy would make.
     """
-    asked = 0
+    count = 0
     for strategy in STRATEGIES:
         if not settings.venue.is_simulator or not strategy.is_enabled_on_simulator:
             continue
@@ -31,8 +31,8 @@ def ask_for_evaluations(tx: Transaction, settings: Settings, contract: Contract,
                 ),
                 key=f"evaluate:{strategy.name}:{account_id}:{contract.id}:{closed_until.isoformat()}",
             )
-            asked += not enqueued.is_duplicate
-    return asked
+            count += not enqueued.is_duplicate
+    return count
 
 
 def newest_close(known_until: datetime, timeframe: timedelta) -> datetime:

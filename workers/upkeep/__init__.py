@@ -1,1 +1,1 @@
-"""Jobs that keep the house tidy."""
+"""Jobs for upkeep: canaries, and the deletion of old rows."""

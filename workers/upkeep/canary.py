@@ -1,4 +1,4 @@
-"""Proves, end to end, that a queue is served."""
+"""The canary of a queue, which proves end to end that the queue is served."""
 
 from shared.db.metrics import metrics
 from shared.ledger.jobs.upkeep import Canary
@@ -8,7 +8,7 @@ from workers.task import task
 
 @task(Canary)
 def canary(_: Canary, ctx: Context) -> None:
-    """Note that this queue's canary came through, and how long it waited; twice notes it twice."""
+    """Record that this queue's canary ran, and how long it waited; a second run records it twice."""
     with ctx.transaction() as tx:
         metrics.note_canary(tx.connection, ctx.job.queue, ctx.job.enqueued_at)
         tx.finish(None)

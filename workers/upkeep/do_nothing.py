@@ -1,4 +1,4 @@
-"""Proves that a queue is served."""
+"""A job without effect, to try out a queue."""
 
 from threading import Event
 
@@ -9,6 +9,6 @@ from workers.task import task
 
 @task(DoNothing)
 def do_nothing(job: DoNothing, ctx: Context) -> dict[str, str]:
-    """Return the note after the seconds asked for; may run any number of times."""
+    """Return the note after the requested seconds; may run any number of times."""
     Event().wait(job.seconds)
     return {"note": job.note, "worker": ctx.job.worker}

@@ -1,1 +1,1 @@
-"""The folder of a stack, and what lies in it."""
+"""The home folder of a stack: its lock, state, ports and credentials."""

@@ -1,4 +1,4 @@
-"""The passwords of this home's own servers, made once and kept in a private file."""
+"""The credentials of a home's servers, generated once and stored in a private file."""
 
 import json
 import secrets
@@ -10,7 +10,7 @@ from shared.errors import SettingsError
 
 @dataclass(frozen=True, slots=True)
 class Credentials:
-    """Passwords of the embedded Postgres and Valkey, and the key that the simulator asks for."""
+    """Passwords of the embedded Postgres and Valkey, and the API key of the simulator."""
 
     postgres: str
     valkey: str
@@ -18,15 +18,15 @@ class Credentials:
 
 
 def load_credentials(home: Home) -> Credentials:
-    """Return the keys of this home, made now if there are none."""
+    """Return the credentials of this home; generate them if there are none. Raise SettingsError for a damaged file."""
     file = home.root / "secrets.json"
     try:
         return Credentials(**json.loads(file.read_text()))
     except FileNotFoundError:
-        keys = Credentials(*(secrets.token_urlsafe(24) for _ in range(3)))
-        write_private(file, json.dumps(asdict(keys)))
-        return keys
+        credentials = Credentials(*(secrets.token_urlsafe(24) for _ in range(3)))
+        write_private(file, json.dumps(asdict(credentials)))
+        return credentials
     except (ValueError, TypeError):
         raise SettingsError(
-            f"{file} is damaged: put it back from a backup; without it the databases beside it cannot be opened"
+            f"{file} is damaged: restore it from a backup; the databases beside it need its passwords"
         ) from None

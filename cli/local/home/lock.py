@@ -1,4 +1,4 @@
-"""One supervisor per home: a lock that the system takes away from whoever dies."""
+"""The lock of a home, for one supervisor at a time; the system releases it when its process ends."""
 
 import fcntl
 import os
@@ -11,7 +11,7 @@ _TIMEOUT_S = 1.0
 
 
 class AlreadyRunningError(SettingsError):
-    """Another `tickwork up` holds the home; `pid` is its process, None if it has not written it down yet."""
+    """Another `tickwork up` holds the lock; `pid` is its process, None before it has written it."""
 
     def __init__(self, pid: int | None) -> None:
         super().__init__(f"process {pid}")
@@ -19,27 +19,27 @@ class AlreadyRunningError(SettingsError):
 
 
 class Lock:
-    """Holds a home until it is closed or this process ends, however it ends."""
+    """The lock of a home, held until `close` or any end of this process."""
 
     def __init__(self, home: Path) -> None:
         self._file = os.open(home / "lock", os.O_RDWR | os.O_CREAT, 0o644)
 
-    def take(self) -> None:
-        """Take the lock; raise AlreadyRunningError if another keeps it."""
+    def acquire(self) -> None:
+        """Acquire the lock; raise AlreadyRunningError if another process holds it for longer than 1 s."""
         until = time.monotonic() + _TIMEOUT_S
-        while not self._try():
-            # A `status` that looks holds it for a moment only.
+        while not self._try_acquire():
+            # `status` and `down` hold the lock for a moment only.
             if time.monotonic() > until:
-                raise AlreadyRunningError(_pid_in(self._file))
+                raise AlreadyRunningError(_read_pid(self._file))
             time.sleep(0.05)
         os.ftruncate(self._file, 0)
         os.pwrite(self._file, f"{os.getpid()}\n".encode(), 0)
 
     def close(self) -> None:
-        """Give the lock back."""
+        """Release the lock."""
         os.close(self._file)
 
-    def _try(self) -> bool:
+    def _try_acquire(self) -> bool:
         try:
             fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -47,8 +47,8 @@ class Lock:
         return True
 
 
-def holder(home: Path) -> int | None:
-    """Return the process id of the supervisor that runs in `home`, or None; a stale file never says that one does."""
+def find_holder(home: Path) -> int | None:
+    """Return the process id of the supervisor that runs in `home`, or None; a stale lock file gives None."""
     try:
         file = os.open(home / "lock", os.O_RDONLY)
     except OSError:
@@ -56,13 +56,13 @@ def holder(home: Path) -> int | None:
     try:
         fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except BlockingIOError:
-        return _pid_in(file)
+        return _read_pid(file)
     else:
         return None
     finally:
         os.close(file)
 
 
-def _pid_in(file: int) -> int | None:
+def _read_pid(file: int) -> int | None:
     text = os.pread(file, 32, 0).strip()
     return int(text) if text.isdigit() else None

@@ -1,4 +1,4 @@
-"""Which port each program listens on: chosen once, remembered, and for the receiver never changed in silence."""
+"""The port of each program: chosen once and stored; a taken receiver's port is an error, never a change."""
 
 import json
 import socket
@@ -18,39 +18,39 @@ DEFAULTS = {
     "valkey": 63790,
 }
 _LAST = 65535
-_TIMEOUT_S = 5.0  # what a killed stack's programs need to let go of their ports
+_TIMEOUT_S = 5.0  # longest time that a killed stack's programs keep their ports
 
 
 def choose_ports(home: Home, names: Sequence[str]) -> tuple[dict[str, int], list[str]]:
-    """Return the port of each name, and what the operator must be told of changes.
+    """Return the port of each name, and notes about changed ports for the operator.
 
-    Raise SettingsError when the receiver's port is taken: its URL lives in somebody's TradingView.
+    Raise SettingsError when the receiver's port is taken: alerts outside are posted to its URL.
     """
     file = home.root / "ports.json"
-    remembered = _remembered(file)
+    stored = _load_ports(file)
     chosen: dict[str, int] = {}
     notes: list[str] = []
     for name in names:
-        wanted = remembered.get(name)
+        wanted = stored.get(name)
         if wanted is None:
             wanted = DEFAULTS[name]
-            is_ours = wanted not in remembered.values() and is_free(wanted)
+            is_usable = wanted not in stored.values() and is_free(wanted)
         else:
-            is_ours = wanted not in chosen.values() and _becomes_free(wanted)
-            if name == "receiver" and not is_ours:
+            is_usable = wanted not in chosen.values() and _wait_until_free(wanted)
+            if name == "receiver" and not is_usable:
                 raise SettingsError(
-                    f"port {wanted} is taken by another program, and your alerts are posted to it: end that program "
-                    f'(lsof -i :{wanted} names it), or change "receiver" in {file} and the URLs of your alerts'
+                    f"port {wanted} is taken by another program, and your alerts are posted to it: stop that program "
+                    f'(find it with lsof -i :{wanted}), or change "receiver" in {file} and the URLs of your alerts'
                 )
-        chosen[name] = remembered[name] = wanted if is_ours else free_port()
-        if not is_ours:
-            notes.append(f"port {wanted} is taken, the {name} uses {chosen[name]} from now on")
-    write_private(file, json.dumps(remembered, indent=2))
+        chosen[name] = stored[name] = wanted if is_usable else find_free_port()
+        if not is_usable:
+            notes.append(f"port {wanted} is taken: {name} uses {chosen[name]} from now on")
+    write_private(file, json.dumps(stored, indent=2))
     return chosen, notes
 
 
 def is_free(port: int) -> bool:
-    """Whether a program could listen on the port of this computer now."""
+    """Whether the port is free on this computer now."""
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
@@ -60,14 +60,14 @@ def is_free(port: int) -> bool:
     return True
 
 
-def free_port() -> int:
-    """Return a port that nobody listens on now."""
+def find_free_port() -> int:
+    """Return a port that is free now."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
 
 
-def _remembered(file: Path) -> dict[str, int]:
+def _load_ports(file: Path) -> dict[str, int]:
     try:
         found = json.loads(file.read_text())
     except FileNotFoundError:
@@ -76,13 +76,13 @@ def _remembered(file: Path) -> dict[str, int]:
         found = None
     if not isinstance(found, dict) or not all(isinstance(port, int) and 0 < port <= _LAST for port in found.values()):
         raise SettingsError(
-            f"{file} is damaged: put it right, or remove it; other ports may be chosen then, and the receiver's is in "
-            "the URLs of your alerts"
+            f"{file} is damaged: repair or remove it; without it other ports may be chosen, and the URLs of your "
+            "alerts contain the receiver's"
         )
     return found
 
 
-def _becomes_free(port: int) -> bool:
+def _wait_until_free(port: int) -> bool:
     until = time.monotonic() + _TIMEOUT_S
     while not is_free(port):
         if time.monotonic() > until:

@@ -1,4 +1,4 @@
-"""What a running stack tells other shells: a private file beside its lock."""
+"""The published state of a running stack: a private file beside its lock."""
 
 import json
 from typing import Any
@@ -14,7 +14,7 @@ def write_state(home: Home, state: Json) -> None:
 
 
 def read_state(home: Home) -> Json | None:
-    """Return the state as it was last written, or None; whether it is true now, only the lock says."""
+    """Return the last written state, or None; only the lock shows whether the stack still runs."""
     try:
         found: Json = json.loads((home.root / "state.json").read_text())
     except (OSError, ValueError):

@@ -1,4 +1,4 @@
-"""What a stack does first: distrust what it knew, and ask for contracts, accounts and a reconcile."""
+"""The first rows and jobs of a starting stack: its market, and requests for contracts, accounts and a reconcile."""
 
 from shared.db.accounts import accounts
 from shared.db.engine import make_engine
@@ -12,7 +12,7 @@ from shared.ledger.wake import open_wake
 
 
 def read_market(database_url: str) -> MarketRow | None:
-    """Return the market that a migrated database belongs to, or None."""
+    """Return the market of a migrated database, or None."""
     engine = make_engine(database_url, program="up", pool_size=1)
     try:
         with engine.connect() as connection:
@@ -22,7 +22,7 @@ def read_market(database_url: str) -> MarketRow | None:
 
 
 def bootstrap(database_url: str, broker_url: str, row: MarketRow) -> None:
-    """Write the market's row, forbid entries until a reconcile has run, and ask for the first jobs, in one commit."""
+    """Write the market's row, block entries until a reconcile, and enqueue the first jobs, in one commit."""
     ledger = Ledger(make_engine(database_url, program="up", pool_size=1), open_wake(broker_url))
     try:
         with ledger.transaction() as tx:

@@ -1,4 +1,4 @@
-"""A process that does one job by itself, for when no worker does: `python -m workers.run_job JOB_ID`."""
+"""A process that runs one job when no worker claims it: `python -m workers.run_job JOB_ID`."""
 
 import subprocess
 import sys
@@ -7,11 +7,11 @@ from uuid import UUID
 from cli.local.home.folder import Home
 
 LOG = "alone.log"
-_LAST_WORDS_S = 10.0
+_EXIT_TIMEOUT_S = 10.0
 
 
 def start_one_shot(job_id: UUID, environment: dict[str, str], home: Home) -> "subprocess.Popen[bytes]":
-    """Start it in a session of its own: Ctrl-C here must not cut it off in the middle of a call to the venue."""
+    """Start the process in its own session, so that Ctrl-C here does not interrupt its call to the venue."""
     home.prepare()
     with (home.logs / LOG).open("ab") as log:
         return subprocess.Popen(
@@ -24,12 +24,12 @@ def start_one_shot(job_id: UUID, environment: dict[str, str], home: Home) -> "su
         )
 
 
-def part_from(process: "subprocess.Popen[bytes]", *, is_done: bool) -> None:
-    """Wait for its last words when its job is done, else leave it to its work: it ends when the job does."""
+def detach_one_shot(process: "subprocess.Popen[bytes]", *, is_done: bool) -> None:
+    """Wait for the exit of a process whose job has ended; leave any other running until its job ends."""
     if is_done:
         try:
-            process.wait(_LAST_WORDS_S)
+            process.wait(_EXIT_TIMEOUT_S)
         except subprocess.TimeoutExpired:
             is_done = False
     if not is_done and process.poll() is None:
-        process.returncode = 0  # nobody here will ask: without this Python warns of a process that is left behind
+        process.returncode = 0  # avoids Python's warning about a process that still runs

@@ -1,4 +1,4 @@
-"""What programs say: each line masked, prefixed and shown, and kept in a file per program."""
+"""The output of programs: each line is masked, printed with a prefix, and stored in a log file per program."""
 
 import sys
 import threading
@@ -20,7 +20,7 @@ def stream_output(name: str, pipe: IO[bytes], folder: Path, show: Callable[[str]
 
 
 def show_on_terminal(line: str) -> None:
-    """Write one line to stderr; a terminal that is gone must not stop anything."""
+    """Write one line to stderr; a closed terminal is not an error."""
     try:
         sys.stderr.write(f"{line}\n")
         sys.stderr.flush()
@@ -32,9 +32,9 @@ def _read(name: str, pipe: IO[bytes], folder: Path, show: Callable[[str], None])
     file = folder / f"{name}.log"
     if file.exists() and file.stat().st_size > _MOST_BYTES:
         file.replace(file.with_suffix(".log.1"))
-    with pipe, file.open("a", encoding="utf-8", buffering=1) as kept:
+    with pipe, file.open("a", encoding="utf-8", buffering=1) as log:
         for raw in pipe:
             line = masked(raw.decode(errors="replace").rstrip())
             if line:
-                kept.write(f"{line}\n")
+                log.write(f"{line}\n")
                 show(f"{name:<{_WIDTH}} | {line}")

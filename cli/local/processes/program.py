@@ -1,4 +1,4 @@
-"""A program that the supervisor runs, and how it is started so that it never outlives the supervisor."""
+"""A program of the supervisor, and its start as a process that never outlives the supervisor."""
 
 import ctypes
 import os
@@ -17,24 +17,24 @@ _libc = ctypes.CDLL(None)
 
 @dataclass(frozen=True)
 class Program:
-    """What to run, how to tell that it works, and how to stop it."""
+    """A command with its readiness check and its stop signals."""
 
     name: str
     command: Sequence[str | Path]
     environment: dict[str, str]
     is_ready: Callable[[], bool]
     stop_signal: signal.Signals = signal.SIGTERM
-    death_signal: signal.Signals = signal.SIGKILL  # sent by the system when the supervisor is gone
+    death_signal: signal.Signals = signal.SIGKILL  # sent by Linux when the supervisor has died
     account: UnixUser | None = None
     heartbeat: Path | None = None
     stop_timeout_s: float = 3.0  # between the stop signal and SIGKILL
-    niceness: int = 0  # above zero: gives way to the others
+    niceness: int = 0  # above zero: lower priority
 
 
-def start(program: Program) -> "subprocess.Popen[bytes]":
-    """Start the program in a session of its own; its output comes through a pipe. Call from the main thread only.
+def start_program(program: Program) -> "subprocess.Popen[bytes]":
+    """Start the program in its own session, with its output in a pipe.
 
-    The thread matters: Linux ends the child with the thread that forked it.
+    Call it from the main thread only: Linux ends the child with the thread that forked it.
     """
     if program.heartbeat is not None:
         program.heartbeat.unlink(missing_ok=True)
@@ -46,15 +46,15 @@ def start(program: Program) -> "subprocess.Popen[bytes]":
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         start_new_session=True,
-        preexec_fn=tied_to_us(program.death_signal, program.niceness),  # noqa: PLW1509  # runs after the change of user, which would undo it
+        preexec_fn=tied_to_us(program.death_signal, program.niceness),  # noqa: PLW1509  # runs after the change of user, which would reset the death signal
         **(program.account.as_user() if program.account else {}),
     )
 
 
 def tied_to_us(death_signal: signal.Signals, niceness: int = 0, parent: int | None = None) -> Callable[[], None]:
-    """Return what a new process must run so that Linux sends it this signal when we are gone, and to give way.
+    """Return a function for a new process: Linux then sends it `death_signal` when its parent dies.
 
-    `parent` is the process that starts it, where that is another one than this.
+    It also raises the niceness. `parent` is the process that starts the new one; default: this process.
     """
     parent = os.getpid() if parent is None else parent
 
@@ -62,14 +62,14 @@ def tied_to_us(death_signal: signal.Signals, niceness: int = 0, parent: int | No
         os.nice(niceness)
         if sys.platform == "linux":
             _libc.prctl(_PR_SET_PDEATHSIG, death_signal)
-            if os.getppid() != parent:  # it died before the line above
+            if os.getppid() != parent:  # the parent died before the call to prctl
                 os._exit(1)
 
     return tie
 
 
 def kill_session(process: "subprocess.Popen[bytes]") -> None:
-    """Kill the program and everything it started."""
+    """Kill the program and the processes it started, which share its process group."""
     try:
         os.killpg(process.pid, signal.SIGKILL)
     except ProcessLookupError:

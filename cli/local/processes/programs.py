@@ -1,4 +1,4 @@
-"""The programs of a stack beside its servers: what to run for each, and how to tell that it works."""
+"""The programs of a stack without its servers: their commands and readiness checks."""
 
 import sys
 from collections.abc import Iterator
@@ -13,14 +13,14 @@ from shared.clock import MarketClock
 from shared.config import Settings, environment
 from shared.fleets import FLEETS
 
-# `up` hands jobs back that still run this long after a worker was asked to end.
+# `up` releases the jobs that still run this long after a worker's stop signal.
 WORKER_STOP_TIMEOUT_S = 10.0
 _FLOWER_OPTIONS = ("--address=127.0.0.1", "--max_tasks=10000", "--persistent=False", "--logging=error")
 
 
 @dataclass(frozen=True, slots=True)
 class StackConfig:
-    """What every program of one stack must be told."""
+    """The configuration shared by every program of a stack."""
 
     home: Home
     settings: Settings
@@ -36,7 +36,7 @@ class StackConfig:
 
     @property
     def urls(self) -> dict[str, str]:
-        """Where to find what a person or script may want to open."""
+        """The addresses of the stack by name; those of the servers contain passwords."""
         urls = {
             "receiver": f"http://127.0.0.1:{self.ports['receiver']}",
             "flower": f"http://127.0.0.1:{self.ports['flower']}",
@@ -47,7 +47,7 @@ class StackConfig:
         return urls | {"database": self.database_url, "redis": self.redis_url}
 
     def environment(self) -> dict[str, str]:
-        """Return the settings of this stack; secrets go this way, and never into a command line."""
+        """Return the environment variables of this stack; secrets go here, never into a command line."""
         venue = self.settings.venue
         is_simulated = bool(self.market.simulator)
         return {
@@ -64,23 +64,23 @@ class StackConfig:
             "TICKWORK_CONTRACTS": ",".join(self.market.contracts),
             "TICKWORK_LIMITS": "on" if self.limits else "off",
             "TICKWORK_RECEIVER_URL": self.settings.receiver_url or self.urls["receiver"],
-            # What every shell must judge alike, whatever it was told itself.
+            # Every shell checks orders with these limits, whatever its own environment holds.
             "TICKWORK_BARS_LIMIT": str(self.settings.bars_limit),
             "TICKWORK_MAX_QUANTITY": str(self.settings.max_quantity),
             "TICKWORK_ENTRY_TTL": str(int(self.settings.entry_ttl.total_seconds())),
         }
 
 
-def receiver(stack: StackConfig) -> Program:
-    """Return the receiver, which comes first: alerts must not wait for the rest."""
-    return _by_http(stack, "receiver", ["web.receiver", "--port", str(stack.ports["receiver"])], "/health")
+def receiver_program(stack: StackConfig) -> Program:
+    """Return the receiver, which starts first: alerts must not wait for the other programs."""
+    return _http_program(stack, "receiver", ["web.receiver", "--port", str(stack.ports["receiver"])], "/health")
 
 
-def others(stack: StackConfig) -> Iterator[Program]:
-    """Yield the other programs, in the order in which they are started."""
+def other_programs(stack: StackConfig) -> Iterator[Program]:
+    """Yield the other programs in start order."""
     if stack.market.simulator:
         clock = stack.clock
-        yield _by_http(
+        yield _http_program(
             stack,
             "simulator",
             [
@@ -96,36 +96,38 @@ def others(stack: StackConfig) -> Iterator[Program]:
             ],
             "/api/Status/ping",
         )
-    yield _by_heartbeat(stack, "feed", ["workers.feed"])
+    yield _heartbeat_program(stack, "feed", ["workers.feed"])
     for fleet in FLEETS:
-        yield _by_heartbeat(stack, fleet.program, ["workers", fleet.name], stop_timeout_s=WORKER_STOP_TIMEOUT_S)
-    yield _by_heartbeat(stack, "relay", ["scheduler", "relay"])
-    yield _by_heartbeat(stack, "beat", ["scheduler", "beat"])
+        yield _heartbeat_program(stack, fleet.program, ["workers", fleet.name], stop_timeout_s=WORKER_STOP_TIMEOUT_S)
+    yield _heartbeat_program(stack, "relay", ["scheduler", "relay"])
+    yield _heartbeat_program(stack, "beat", ["scheduler", "beat"])
     port = stack.ports["flower"]
     flower = ["celery", "--app", "workers.app", "flower", f"--port={port}", *_FLOWER_OPTIONS]
-    yield _by_http(stack, "flower", flower, "/healthcheck", niceness=10)  # who looks must not slow who trades
+    yield _http_program(stack, "flower", flower, "/healthcheck", niceness=10)  # monitoring must not slow down trading
 
 
-def _by_http(stack: StackConfig, name: str, module: list[str], path: str, *, niceness: int = 0) -> Program:
+def _http_program(stack: StackConfig, name: str, module: list[str], path: str, *, niceness: int = 0) -> Program:
     url = f"http://127.0.0.1:{stack.ports[name]}{path}"
-    return Program(name, _python(module), _environment(stack), lambda: answers_http(url), niceness=niceness)
+    return Program(
+        name, _python_command(module), _program_environment(stack), lambda: answers_http(url), niceness=niceness
+    )
 
 
-def _by_heartbeat(stack: StackConfig, name: str, module: list[str], *, stop_timeout_s: float = 3.0) -> Program:
+def _heartbeat_program(stack: StackConfig, name: str, module: list[str], *, stop_timeout_s: float = 3.0) -> Program:
     heartbeat = stack.home.run / f"{name}.heartbeat"
     return Program(
         name,
-        _python(module),
-        _environment(stack) | {"TICKWORK_HEARTBEAT_FILE": str(heartbeat)},
+        _python_command(module),
+        _program_environment(stack) | {"TICKWORK_HEARTBEAT_FILE": str(heartbeat)},
         lambda: beats(heartbeat),
         heartbeat=heartbeat,
         stop_timeout_s=stop_timeout_s,
     )
 
 
-def _python(module: list[str]) -> list[str | Path]:
+def _python_command(module: list[str]) -> list[str | Path]:
     return [sys.executable, "-m", *module]
 
 
-def _environment(stack: StackConfig) -> dict[str, str]:
+def _program_environment(stack: StackConfig) -> dict[str, str]:
     return environment() | stack.environment() | {"PYTHONUNBUFFERED": "1"}

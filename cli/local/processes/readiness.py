@@ -1,4 +1,4 @@
-"""How to tell from outside that a program works."""
+"""Readiness checks of programs from outside: by HTTP and by heartbeat."""
 
 import json
 import urllib.request
@@ -13,18 +13,18 @@ from shared.heartbeat import is_fresh
 _TIMEOUT_S = 2.0
 
 
-def get_json(url: str) -> Any:  # noqa: ANN401  # whatever the program says of itself
-    """Return what a program on this computer answers to a GET of `url`."""
+def get_json(url: str) -> Any:  # noqa: ANN401  # the program's own JSON
+    """Return the JSON that a program on this computer answers to a GET of `url`."""
     with _opener().open(url, timeout=_TIMEOUT_S) as answer:
         return json.load(answer)
 
 
 def answers_http(url: str) -> bool:
-    """Whether a GET of `url` on this computer is answered with 200."""
+    """Whether a program on this computer answers a GET of `url` with 200."""
     try:
         with _opener().open(url, timeout=_TIMEOUT_S) as answer:
             return bool(answer.status == HTTPStatus.OK)
-    except (URLError, HTTPException, OSError, ValueError):  # also what a stranger on this port may say
+    except (URLError, HTTPException, OSError, ValueError):  # another program may listen on the port
         return False
 
 
@@ -33,5 +33,5 @@ def _opener() -> urllib.request.OpenerDirector:
 
 
 def beats(heartbeat: Path) -> bool:
-    """Whether the program that touches `heartbeat` gave a sign of life lately."""
+    """Whether the program that touches the file `heartbeat` has done so lately."""
     return is_fresh(heartbeat)

@@ -1,4 +1,4 @@
-"""The simulator on its own: where it keeps its state, its clock and its key, and its one process."""
+"""The stand-alone simulator: its state folder, clock and key, and its process."""
 
 import json
 import secrets
@@ -13,22 +13,22 @@ from pathlib import Path
 from cli.local.home.folder import write_private
 from cli.local.home.lock import AlreadyRunningError, Lock
 from cli.local.home.ports import is_free
-from cli.local.market import MarketChoice, tradable_from
+from cli.local.market import MarketChoice, next_tradable_time
 from cli.local.processes.output import show_on_terminal, stream_output
-from cli.local.processes.program import Program, kill_session, start
+from cli.local.processes.program import Program, kill_session, start_program
 from cli.local.processes.readiness import answers_http
 from shared.clock import MarketClock, live_clock, machine_now
 from shared.config import environment
 from shared.errors import SettingsError, TickworkError
 
 _READY_WITHIN_S, _ENDS_WITHIN_S = 60.0, 8.0
-_LOOK_EVERY_S = 0.05
+_POLL_EVERY_S = 0.05
 _STOPS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sandbox:
-    """What to run. `state` is the folder of all markets, `folder` that of this one."""
+    """A simulator to run. `state` is the folder of all markets, `folder` the folder of this one."""
 
     market: MarketChoice
     state: Path
@@ -42,7 +42,7 @@ class Sandbox:
 
     @property
     def folder(self) -> Path:
-        """Where this market's journal and users are: one that trades by other hours is another market."""
+        """The folder of this market's journal and users; other trading hours or a stepped clock make another market."""
         kinds = ("around_the_clock" if self.is_always_open else "", "stepped" if self.is_stepped else "")
         return self.state / "_".join(filter(None, (self.market.name, *kinds)))
 
@@ -57,7 +57,7 @@ class Sandbox:
         return f"http://127.0.0.1:{self.control_port}/sim"
 
     def program(self, clock: MarketClock) -> Program:
-        """Return the process; user and key go by its environment, never by its command line."""
+        """Return the program; user and key go into its environment, never into its command line."""
         command = [
             *(sys.executable, "-m", "simulator", *self.market.simulator, "--state", str(self.folder)),
             *("--port", str(self.port), "--control-port", str(self.control_port)),
@@ -71,11 +71,11 @@ class Sandbox:
         return Program("simulator", command, environment() | own, lambda: answers_http(ready))
 
 
-def key_of(file: Path) -> str:
-    """Return the key kept in a file, made now if there is none; only its owner can read it."""
+def load_key(file: Path) -> str:
+    """Return the key in a private file; generate it if the file is missing or empty."""
     try:
-        if kept := file.read_text().strip():
-            return kept
+        if key := file.read_text().strip():
+            return key
     except FileNotFoundError:
         pass
     key = secrets.token_urlsafe(24)
@@ -83,63 +83,64 @@ def key_of(file: Path) -> str:
     return key
 
 
-def prepare(folder: Path) -> None:
-    """Make a folder that only we can enter; raise SettingsError naming it when that cannot be."""
+def prepare_folder(folder: Path) -> None:
+    """Create a private folder; raise SettingsError if that fails."""
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     except OSError as error:
-        raise SettingsError(f"{folder} cannot be used ({error.strerror}): give another --state") from None
+        raise SettingsError(f"cannot create {folder} ({error.strerror}): give another --state") from None
 
 
-def run(sandbox: Sandbox, *, is_fresh: bool, on_ready: Callable[[], None]) -> None:
+def run_sandbox(sandbox: Sandbox, *, is_fresh: bool, on_ready: Callable[[], None]) -> None:
     """Run the simulator until Ctrl-C; raise TickworkError when it does not start or dies."""
     for name, port in (("--port", sandbox.port), ("--control-port", sandbox.control_port)):
         if not is_free(port):
             raise SettingsError(
-                f"port {port} is taken by another program: end it (lsof -i :{port} names it), or give another {name}"
+                f"port {port} is taken by another program: stop it (find it with lsof -i :{port}), or give another "
+                f"{name}"
             )
-    prepare(sandbox.folder)
+    prepare_folder(sandbox.folder)
     lock = Lock(sandbox.folder)
     try:
-        lock.take()
+        lock.acquire()
         if is_fresh:
-            _put_away(sandbox.folder)
-        _keep_running(sandbox, sandbox.program(_clock(sandbox)), on_ready)
+            _archive_state(sandbox.folder)
+        _keep_running(sandbox, sandbox.program(_load_clock(sandbox)), on_ready)
     except AlreadyRunningError as error:
         raise SettingsError(
-            f"process {error.pid} runs a simulator on {sandbox.folder} already: end it, or give another --state"
+            f"process {error.pid} already runs a simulator on {sandbox.folder}: stop it, or give another --state"
         ) from None
     finally:
         lock.close()
 
 
-def _put_away(folder: Path) -> None:
-    """Keep the past of a market in a folder inside; what runs next begins without it."""
-    away = folder / f"until-{machine_now():%Y%m%d-%H%M%S-%f}"
+def _archive_state(folder: Path) -> None:
+    """Move the files of a market into a subfolder, so that the next run begins without them."""
+    archive = folder / f"until-{machine_now():%Y%m%d-%H%M%S-%f}"
     past = [file for file in folder.iterdir() if file.is_file() and file.name != "lock"]
     if past:
-        away.mkdir(mode=0o700)
+        archive.mkdir(mode=0o700)
     for file in past:
-        file.rename(away / file.name)
+        file.rename(archive / file.name)
 
 
-def _clock(sandbox: Sandbox) -> MarketClock:
-    """Return the market's clock as it runs since its first start; raise SettingsError for another speed."""
+def _load_clock(sandbox: Sandbox) -> MarketClock:
+    """Return the market's clock, which runs since its first start; raise SettingsError for another speed."""
     file, speed = sandbox.folder / "clock.json", sandbox.market.speed
     try:
-        kept = json.loads(file.read_text())
-        machine_origin, market_origin = (datetime.fromisoformat(kept[name]).astimezone(UTC) for name in _ORIGINS)
-        clock = MarketClock(machine_origin, market_origin, int(kept["speed"]))
+        stored = json.loads(file.read_text())
+        machine_origin, market_origin = (datetime.fromisoformat(stored[name]).astimezone(UTC) for name in _ORIGINS)
+        clock = MarketClock(machine_origin, market_origin, int(stored["speed"]))
     except FileNotFoundError:
-        clock = _new_clock(sandbox)
+        clock = _create_clock(sandbox)
         origins = {name: getattr(clock, name).isoformat() for name in _ORIGINS}
         write_private(file, json.dumps(origins | {"speed": clock.speed}))
     except (ValueError, KeyError, TypeError):
-        raise SettingsError(f"{file} is damaged: begin anew with --fresh") from None
+        raise SettingsError(f"{file} is damaged: restart the market with --fresh") from None
     if speed is not None and speed != clock.speed:
         raise SettingsError(
-            f"this market runs at speed {clock.speed} since its start: leave --speed {speed} out, or begin anew with "
-            "--fresh"
+            f"this market runs at speed {clock.speed} since its start: leave --speed {speed} out, or restart it "
+            "with --fresh"
         )
     return clock
 
@@ -147,9 +148,9 @@ def _clock(sandbox: Sandbox) -> MarketClock:
 _ORIGINS = ("machine_origin", "market_origin")
 
 
-def _new_clock(sandbox: Sandbox) -> MarketClock:
+def _create_clock(sandbox: Sandbox) -> MarketClock:
     now, market = machine_now(), sandbox.market
-    starts = market.starts_market_at or (tradable_from(now) if sandbox.is_stepped else now)
+    starts = market.starts_market_at or (next_tradable_time(now) if sandbox.is_stepped else now)
     return live_clock() if starts == now and market.speed in {None, 1} else MarketClock(now, starts, market.speed or 1)
 
 
@@ -162,8 +163,8 @@ def _keep_running(sandbox: Sandbox, program: Program, on_ready: Callable[[], Non
 
     for number in _STOPS:
         signal.signal(number, stop)
-    process = start(program)
-    assert process.stdout is not None  # noqa: S101  # start asks for a pipe
+    process = start_program(program)
+    assert process.stdout is not None  # noqa: S101  # start_program opens a pipe
     output = stream_output(program.name, process.stdout, sandbox.folder, show_on_terminal)
     is_ready, until = False, time.monotonic() + _READY_WITHIN_S
     try:
@@ -173,13 +174,11 @@ def _keep_running(sandbox: Sandbox, program: Program, on_ready: Callable[[], Non
                 on_ready()
             if not is_ready and time.monotonic() > until:
                 raise TickworkError(f"the simulator does not answer after {_READY_WITHIN_S:.0f} s")
-            time.sleep(_LOOK_EVERY_S)
+            time.sleep(_POLL_EVERY_S)
         if not is_stopping:
             output.join(1)
-            what = "ended by itself" if is_ready else "did not start"
-            raise TickworkError(
-                f"the simulator {what}: its last words are above, and in {sandbox.folder}/simulator.log"
-            )
+            problem = "ended by itself" if is_ready else "did not start"
+            raise TickworkError(f"the simulator {problem}: read its output above, or in {sandbox.folder}/simulator.log")
     finally:
         process.terminate()
         try:

@@ -1,4 +1,4 @@
-"""Stops a stack so that nothing is lost: what takes work in first, then what does it, then what keeps it."""
+"""The ordered stop of a stack: first the programs that take work in, then the workers, then the servers."""
 
 import socket
 from collections.abc import Callable
@@ -14,7 +14,7 @@ _ORDER = (("receiver",), ("beat", "relay", "flower"), tuple(_FLEETS), ("simulato
 
 
 def shut_down(supervisor: Supervisor, stack: StackConfig | None, show: Callable[[str], None]) -> None:
-    """Stop everything within 25 s; jobs of workers that had to be killed are handed back to the queue."""
+    """Stop everything within 25 s; the jobs of killed workers are released to the queue."""
 
     def release_on_shutdown(child: Child, pid: int) -> None:
         fleet = _FLEETS.get(child.program.name)
@@ -24,9 +24,9 @@ def shut_down(supervisor: Supervisor, stack: StackConfig | None, show: Callable[
         try:
             with engine.begin() as connection:
                 count = recovery.release_on_shutdown(driver(connection), f"{fleet}@{socket.gethostname()}.{pid}")
-            show(f"{count} job(s) of {child.program.name} handed back")
+            show(f"released {count} job(s) of {child.program.name}")
         except DATABASE_ERRORS as error:
-            show(f"jobs of {child.program.name} come back when their leases end: {error}")
+            show(f"the jobs of {child.program.name} are released when their leases expire: {error}")
         finally:
             engine.dispose()
 

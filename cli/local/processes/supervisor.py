@@ -1,4 +1,4 @@
-"""Keeps programs running: starts them, notices when they work, restarts those that die, stops them in order."""
+"""The supervisor: starts programs, probes their readiness, restarts those that end, and stops them."""
 
 import signal
 import subprocess
@@ -10,17 +10,17 @@ from enum import StrEnum
 from pathlib import Path
 
 from cli.local.processes.output import stream_output
-from cli.local.processes.program import Program, kill_session, start
+from cli.local.processes.program import Program, kill_session, start_program
 
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.2, 3.0
 _HEALTHY_AFTER_S = 10.0
-_LOOK_EVERY_S = 0.05
+_STEP_EVERY_S = 0.05
 _PROBE_EVERY_S = 0.1
 _PROBE_RUNNING_EVERY_S = 2.0
 
 
 class ChildState(StrEnum):
-    """`running` means that the program's readiness check passed."""
+    """The state of a program; RUNNING means that its readiness check passed."""
 
     STARTING = "starting"
     RUNNING = "running"
@@ -30,7 +30,7 @@ class ChildState(StrEnum):
 
 @dataclass
 class Child:
-    """One program and the process that is it now."""
+    """One program and its current process."""
 
     program: Program
     state: ChildState = ChildState.STARTING
@@ -48,7 +48,7 @@ class Child:
 
 
 class Supervisor:
-    """Runs programs. Every method but the probing belongs to the main thread, which the children are tied to."""
+    """Runs programs. Call its methods from the main thread: Linux ends children with the thread that forked them."""
 
     def __init__(self, logs: Path, show: Callable[[str], None], changed: Callable[[], None]) -> None:
         self.children: list[Child] = []
@@ -56,7 +56,7 @@ class Supervisor:
         self._show = show
         self._changed = changed
         self._is_ending = threading.Event()
-        self._states = threading.Lock()  # a probe's answer must not undo a death that was noted meanwhile
+        self._states = threading.Lock()  # a late probe result must not undo an exit recorded meanwhile
         self._prober = threading.Thread(target=self._probe_all, name="prober", daemon=True)
         self._prober.start()
 
@@ -68,11 +68,11 @@ class Supervisor:
         return child
 
     def step(self) -> None:
-        """Restart what died and is due; call often."""
+        """Record exits, and restart the programs whose pause is over; call it often."""
         now = time.monotonic()
         for child in self.children:
             if child.process is not None and child.process.poll() is not None:
-                self._note_death(child, now)
+                self._record_exit(child, now)
             elif child.process is None and child.state is ChildState.BACKOFF and now >= child.start_at:
                 child.restarts += 1
                 self._start(child)
@@ -80,17 +80,17 @@ class Supervisor:
                 child.pause_s = _FIRST_PAUSE_S
 
     def wait_for(self, children: Sequence[Child], timeout_s: float, is_interrupted: Callable[[], bool]) -> bool:
-        """Look until all of `children` run; False after the timeout or when interrupted."""
+        """Wait until all of `children` run; return False after the timeout or an interrupt."""
         until = time.monotonic() + timeout_s
         while any(child.state is not ChildState.RUNNING for child in children):
             if time.monotonic() > until or is_interrupted():
                 return False
             self.step()
-            time.sleep(_LOOK_EVERY_S)
+            time.sleep(_STEP_EVERY_S)
         return True
 
     def stop(self, names: Sequence[str], *, on_kill: Callable[[Child, int], None] | None = None) -> None:
-        """Ask these programs to end, all at once, and kill those that do not within their patience."""
+        """Send these programs their stop signals at once, and kill those that outlast their stop timeouts."""
         ending = [
             child for child in self.children if child.program.name in names and child.state is not ChildState.STOPPED
         ]
@@ -113,29 +113,29 @@ class Supervisor:
                 process.wait()
                 if on_kill is not None:
                     on_kill(child, process.pid)
-            kill_session(process)  # what it may have left behind
+            kill_session(process)  # its remaining children
             child.process = None
             self._changed()
 
     def close(self) -> None:
-        """Stop probing."""
+        """Stop the probes."""
         self._is_ending.set()
         self._prober.join()
 
     def _start(self, child: Child) -> None:
-        process = start(child.program)
+        process = start_program(child.program)
         with self._states:
             child.state, child.started_at, child.process = ChildState.STARTING, time.monotonic(), process
         if process.stdout is not None:
             stream_output(child.program.name, process.stdout, self._logs, self._show)
         self._changed()
 
-    def _note_death(self, child: Child, now: float) -> None:
-        assert child.process is not None  # noqa: S101  # the caller looked
-        kill_session(child.process)  # its own children, where it had any
+    def _record_exit(self, child: Child, now: float) -> None:
+        assert child.process is not None  # noqa: S101  # the caller has checked
+        kill_session(child.process)  # its children
         code = child.process.returncode
-        how = f"signal {signal.Signals(-code).name}" if code < 0 else f"status {code}"
-        self._show(f"{child.program.name} ended with {how}, it starts again in {child.pause_s:.1f} s")
+        cause = f"signal {signal.Signals(-code).name}" if code < 0 else f"status {code}"
+        self._show(f"{child.program.name} ended with {cause}, restart in {child.pause_s:.1f} s")
         with self._states:
             child.process, child.state = None, ChildState.BACKOFF
         child.start_at, child.pause_s = now + child.pause_s, min(child.pause_s * 2, _LONGEST_PAUSE_S)
@@ -154,17 +154,17 @@ class Supervisor:
         child.probed_at = now
         state = ChildState.RUNNING if self._is_ready(child.program) else ChildState.STARTING
         with self._states:
-            is_news = child.process is process and _is_live(child) and child.state is not state
-            if is_news:
+            is_change = child.process is process and _is_live(child) and child.state is not state
+            if is_change:
                 child.state = state
-        if is_news:
+        if is_change:
             self._changed()
 
     def _is_ready(self, program: Program) -> bool:
         try:
             return program.is_ready()
-        except Exception as error:  # noqa: BLE001  # one check's mistake must not end the watch over all the others
-            self._show(f"{program.name} cannot be checked: {error!r}")
+        except Exception as error:  # noqa: BLE001  # one broken check must not end the probes of the other programs
+            self._show(f"readiness check of {program.name} failed: {error!r}")
             return False
 
 

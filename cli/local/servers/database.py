@@ -7,11 +7,11 @@ from psycopg import sql
 
 
 def choose_database(server_url: str, market: str, *, is_fresh: bool) -> str:
-    """Return the name of the market's database, made now if it is missing; `server_url` names any database there."""
+    """Return the name of the market's database; create it if missing. `server_url` is any database of the server."""
     base = f"tickwork_{market}"
     with psycopg.connect(server_url, autocommit=True) as connection:
         names = [row[0] for row in connection.execute("SELECT datname FROM pg_database")]
-        newest = max((_number(name, base) for name in names), default=0)
+        newest = max((_parse_number(name, base) for name in names), default=0)
         wanted = newest + 1 if is_fresh else max(newest, 1)
         name = base if wanted == 1 else f"{base}-{wanted}"
         if name not in names:
@@ -19,9 +19,9 @@ def choose_database(server_url: str, market: str, *, is_fresh: bool) -> str:
     return name
 
 
-def _number(name: str, base: str) -> int:
+def _parse_number(name: str, base: str) -> int:
     if name == base:
         return 1
-    # A dash, which no market's name holds: mgc_2022_04 is a market of its own, and no database of mgc_2022.
+    # No market's name contains a dash: mgc_2022_04 is a market of its own, not a database of mgc_2022.
     found = re.fullmatch(rf"{re.escape(base)}-(\d+)", name)
     return int(found.group(1)) if found else 0

@@ -1,4 +1,4 @@
-"""The embedded PostgreSQL: a cluster made once, and the program that serves it."""
+"""The embedded PostgreSQL: its cluster, created once, and its program."""
 
 import os
 import re
@@ -12,14 +12,14 @@ import psycopg
 
 from cli.local.home.folder import Home
 from cli.local.processes.program import Program, tied_to_us
-from cli.local.servers.binaries import postgres_folder
+from cli.local.servers.binaries import find_postgres_folder
 from cli.local.servers.stale_server import wait_for_old_server
 from cli.local.servers.unix_user import UnixUser
 from shared.config import environment
 from shared.errors import SettingsError
 
 USER = "tickwork"
-# UTF-8 whatever the computer's language is, and checksums on every page.
+# UTF-8 whatever the computer's locale, and checksums on every page.
 _INITDB_OPTIONS = ("-U", USER, "-A", "scram-sha-256", "-E", "UTF8", "--no-locale", "-k")
 
 
@@ -29,9 +29,9 @@ def postgres_url(port: int, password: str, database: str) -> str:
 
 
 def postgres_program(home: Home, account: UnixUser | None, port: int, password: str) -> Program:
-    """Return the server's program, with its cluster made and no older server on it."""
-    binaries = postgres_folder(home, account)
-    data = _cluster(home, account, binaries, password)
+    """Return the server's program; create its cluster if needed, and wait for an older server on it to end."""
+    binaries = find_postgres_folder(home, account)
+    data = _create_cluster(home, account, binaries, password)
     wait_for_old_server(data / "postmaster.pid", data)
     options = {
         "listen_addresses": "127.0.0.1",
@@ -48,17 +48,17 @@ def postgres_program(home: Home, account: UnixUser | None, port: int, password: 
             *("-D", data, "-p", str(port)),
             *(part for name, value in options.items() for part in ("-c", f"{name}={value}")),
         ],
-        environment=_plain_environment(),
-        is_ready=lambda: _answers(url),
-        stop_signal=signal.SIGINT,  # fast: clients are cut, everything committed is kept
+        environment=_server_environment(),
+        is_ready=lambda: _is_answering(url),
+        stop_signal=signal.SIGINT,  # fast shutdown: ends connections, keeps every commit
         death_signal=signal.SIGINT,
         account=account,
         stop_timeout_s=4.0,
     )
 
 
-def _cluster(home: Home, account: UnixUser | None, binaries: Path, password: str) -> Path:
-    major = _major(binaries)
+def _create_cluster(home: Home, account: UnixUser | None, binaries: Path, password: str) -> Path:
+    major = _read_major_version(binaries)
     parent = home.root / "postgres"
     data = parent / f"pg{major}"
     if data.exists():
@@ -67,13 +67,13 @@ def _cluster(home: Home, account: UnixUser | None, binaries: Path, password: str
     others = [name for name in others if re.fullmatch(r"pg\d+", name)]
     if others:
         raise SettingsError(
-            f"{parent} holds data of {', '.join(others)}, and this PostgreSQL is {major}, which cannot read it: "
+            f"{parent} holds data of {', '.join(others)}, which this PostgreSQL {major} cannot read: "
             f"set PG_BINDIR to a PostgreSQL {others[-1].removeprefix('pg')}, or dump and restore, "
             "or set TICKWORK_HOME to a new folder"
         )
     parent.mkdir(mode=0o755, exist_ok=True)
     new, password_file = parent / f"pg{major}.init", parent / ".password"
-    shutil.rmtree(new, ignore_errors=True)  # of an initdb that was killed
+    shutil.rmtree(new, ignore_errors=True)  # left by a killed initdb
     new.mkdir(mode=0o700)
     password_file.unlink(missing_ok=True)
     with os.fdopen(os.open(password_file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
@@ -86,36 +86,36 @@ def _cluster(home: Home, account: UnixUser | None, binaries: Path, password: str
             [binaries / "initdb", "-D", new, *_INITDB_OPTIONS, f"--pwfile={password_file}"],
             check=True,
             cwd="/",
-            env=_plain_environment(),
+            env=_server_environment(),
             capture_output=True,
             text=True,
-            # One that outlived us would clean up in the folder of the next.
-            preexec_fn=tied_to_us(signal.SIGKILL),  # runs after the change of user, which would undo it
+            # An initdb that outlived this process would clean up in the folder of the next one.
+            preexec_fn=tied_to_us(signal.SIGKILL),  # runs after the change of user, which would reset the death signal
             **(account.as_user() if account else {}),
         )
     except subprocess.CalledProcessError as error:
-        reach = f"; can {account.name} reach {parent}?" if account else ""
-        raise SettingsError(f"initdb failed{reach}\n{error.stderr.strip()[-1500:]}") from None
+        hint = f": check that user {account.name} can enter {parent}" if account else ""
+        raise SettingsError(f"initdb failed{hint}\n{error.stderr.strip()[-1500:]}") from None
     finally:
         password_file.unlink(missing_ok=True)
     new.rename(data)
     return data
 
 
-def _major(binaries: Path) -> int:
+def _read_major_version(binaries: Path) -> int:
     done = subprocess.run([binaries / "postgres", "--version"], capture_output=True, text=True, check=True, cwd="/")
     found = re.search(r"\(PostgreSQL\) (\d+)", done.stdout)
     if found is None:
-        raise SettingsError(f"{binaries / 'postgres'} calls itself {done.stdout.strip()!r}: that is no PostgreSQL")
+        raise SettingsError(f"{binaries / 'postgres'} is not PostgreSQL: its version is {done.stdout.strip()!r}")
     return int(found.group(1))
 
 
-def _answers(url: str) -> bool:
+def _is_answering(url: str) -> bool:
     with suppress(psycopg.OperationalError), psycopg.connect(url, connect_timeout=2):
         return True
     return False
 
 
-def _plain_environment() -> dict[str, str]:
-    # A language that this computer does not have must not stop a server.
+def _server_environment() -> dict[str, str]:
+    # LC_ALL=C, because a locale missing on this computer would stop the server.
     return {"PATH": environment().get("PATH", "/usr/bin:/bin"), "LC_ALL": "C", "TZ": "UTC"}

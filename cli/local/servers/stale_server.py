@@ -1,4 +1,4 @@
-"""Servers of a killed stack that still finish their work: two on one data folder would ruin it."""
+"""Servers of a killed stack that are still shutting down: two servers on one data folder would corrupt it."""
 
 import time
 from pathlib import Path
@@ -11,19 +11,19 @@ _TIMEOUT_S = 60.0
 
 
 def wait_for_old_server(pid_file: Path, folder: Path) -> None:
-    """Wait until the server that `pid_file` names is gone, then remove the file; a pid reused by another is no server.
+    """Wait until the server of `pid_file` has ended, then remove the file; a pid reused by another process is ignored.
 
-    Raise SettingsError when it does not end.
+    Raise SettingsError when it does not end within 60 s.
     """
     until = time.monotonic() + _TIMEOUT_S
-    while (pid := _pid(pid_file)) is not None and _works_in(pid, folder):
+    while (pid := _read_pid(pid_file)) is not None and _is_running_in(pid, folder):
         if time.monotonic() > until:
-            raise SettingsError(f"process {pid} still uses {folder}: end it (kill {pid}) and try again")
+            raise SettingsError(f"process {pid} still uses {folder}: stop it (kill {pid}) and try again")
         time.sleep(0.05)
     pid_file.unlink(missing_ok=True)
 
 
-def _pid(file: Path) -> int | None:
+def _read_pid(file: Path) -> int | None:
     try:
         first = file.read_text().splitlines()[:1]
     except OSError:
@@ -31,7 +31,7 @@ def _pid(file: Path) -> int | None:
     return int(first[0]) if first and first[0].strip().isdigit() else None
 
 
-def _works_in(pid: int, folder: Path) -> bool:
+def _is_running_in(pid: int, folder: Path) -> bool:
     try:
         process = psutil.Process(pid)
         return process.status() != psutil.STATUS_ZOMBIE and Path(process.cwd()).resolve() == folder.resolve()

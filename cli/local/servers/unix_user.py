@@ -1,4 +1,4 @@
-"""The unprivileged user that the servers run as when we are root: Postgres refuses root."""
+"""The unprivileged user of the servers when we are root: Postgres does not run as root."""
 
 import os
 import pwd
@@ -18,16 +18,19 @@ class UnixUser:
     gid: int
 
     def own(self, path: Path) -> None:
-        """Make the user the owner of a file or folder that lies in a folder of ours; a link is not followed."""
+        """Make the user the owner of a file or folder of ours; a link is not followed."""
         os.chown(path, self.uid, self.gid, follow_symlinks=False)
 
     def as_user(self) -> dict[str, Any]:
-        """Return what makes subprocess run a program as this user, without root's groups."""
+        """Return the arguments of subprocess that run a program as this user, without root's groups."""
         return {"user": self.uid, "group": self.gid, "extra_groups": []}
 
 
 def unprivileged() -> UnixUser | None:
-    """Return whom to run servers as: None (ourselves) unless we are root, then `postgres` or `nobody`."""
+    """Return the user of the servers: None, our own, unless we are root; then `postgres` or `nobody`.
+
+    Raise SettingsError when there is no usable user.
+    """
     if os.geteuid() != 0:
         try:
             pwd.getpwuid(os.geteuid())
@@ -44,6 +47,6 @@ def unprivileged() -> UnixUser | None:
             continue
         return UnixUser(name, entry.pw_uid, entry.pw_gid)
     raise SettingsError(
-        "Postgres refuses to run as root, and there is neither a user postgres nor nobody: "
+        "Postgres does not run as root, and this computer has no user postgres or nobody: "
         "run as a normal user, or set DATABASE_URL and REDIS_URL"
     )

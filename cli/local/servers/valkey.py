@@ -1,4 +1,4 @@
-"""The embedded Valkey: a broker that keeps what it is told and never evicts."""
+"""The embedded Valkey: a broker that persists writes and never evicts."""
 
 import signal
 from contextlib import suppress
@@ -7,7 +7,7 @@ import redis
 
 from cli.local.home.folder import Home, write_private
 from cli.local.processes.program import Program
-from cli.local.servers.binaries import valkey_server
+from cli.local.servers.binaries import find_valkey_server
 from cli.local.servers.stale_server import wait_for_old_server
 from cli.local.servers.unix_user import UnixUser
 from shared.config import environment
@@ -23,8 +23,8 @@ def valkey_url(port: int, password: str) -> str:
 
 
 def valkey_program(home: Home, account: UnixUser | None, port: int, password: str) -> Program:
-    """Return the server's program, with its configuration written and no older server on its data."""
-    # What its user owns is only what lies in `data`: a link planted there must lead nobody to our files.
+    """Return the server's program; write its configuration, and wait for an older server on its data to end."""
+    # The servers' user owns only the contents of `data`: a link planted there must not lead to our files.
     folder = home.root / "valkey"
     folder.mkdir(mode=0o755, exist_ok=True)
     data = folder / "data"
@@ -32,8 +32,8 @@ def valkey_program(home: Home, account: UnixUser | None, port: int, password: st
         data.mkdir(mode=0o700)
         if account:
             account.own(data)
-    server = valkey_server(home, account)
-    # The password is in a private file, because everybody can read a command line.
+    server = find_valkey_server(home, account)
+    # The password is in a private file, because every user can read a command line.
     lines = [
         "bind 127.0.0.1",
         f"port {port}",
@@ -57,14 +57,14 @@ def valkey_program(home: Home, account: UnixUser | None, port: int, password: st
         name="valkey",
         command=[server, settings],
         environment={"PATH": environment().get("PATH", "/usr/bin:/bin"), "LC_ALL": "C"},
-        is_ready=lambda: answers(url),
+        is_ready=lambda: is_answering(url),
         death_signal=signal.SIGTERM,
         account=account,
         stop_timeout_s=3.0,
     )
 
 
-def answers(url: str) -> bool:
+def is_answering(url: str) -> bool:
     """Whether a Redis or Valkey answers at `url`."""
     with suppress(redis.RedisError), redis.Redis.from_url(url, socket_timeout=1, socket_connect_timeout=1) as client:
         return bool(client.ping())

@@ -1,1 +1,1 @@
-"""Accounts and their days, events and halts, as rows."""
+"""Accounts, their trading days, events and halts, as rows."""

@@ -1,4 +1,4 @@
-"""Trading accounts: what the venue last said of them, what they may do here, their halts and their history."""
+"""Trading accounts: the venue's last report of them, our permissions for them, their halts and their history."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ from shared.ids import new_id
 
 @dataclass(frozen=True, slots=True)
 class AccountRow:
-    """What we know of an account; `rules` names a preset and `rule_changes` what a person changed of it."""
+    """A row of the table `account`; `rules` names a preset, `rule_changes` a person's changes to it."""
 
     id: int
     name: str
@@ -44,7 +44,7 @@ class AccountRow:
 
     @property
     def halt(self) -> str | None:
-        """Why nothing may be entered, or None."""
+        """The reason why entries are halted, or None."""
         return None if self.halted_at is None else self.halt_reason or "no reason was kept"
 
     def live_word(self, *, is_simulated: bool) -> str:
@@ -56,18 +56,18 @@ class AccountRow:
 
 _SATURDAY = 5
 _COLUMNS = [account.c[name] for name in AccountRow.__dataclass_fields__]
-# Built once: an entry waits for them.
-_OF = select(*_COLUMNS).where(account.c.id == bindparam("account"))
-_LOCK = _OF.with_for_update(key_share=True)
-_FAMILY_HELD = (
+# Built once: they are on the path of an entry.
+_GET = select(*_COLUMNS).where(account.c.id == bindparam("account"))
+_LOCK = _GET.with_for_update(key_share=True)
+_FAMILY_LOCK = (
     select(func.pg_advisory_xact_lock(func.hashtext(bindparam("family", type_=Text))).label("held"))
     .cte()
     .prefix_with("MATERIALIZED")
 )
-# One round trip; the row is locked last of all, and told as it is then.
+# One round trip; the row is locked last and read as it is then.
 _LOCK_TO_ENTER = (
     select(*_COLUMNS)
-    .join_from(account, _FAMILY_HELD, true())
+    .join_from(account, _FAMILY_LOCK, true())
     .where(account.c.id == bindparam("account"))
     .with_for_update(key_share=True, of=account)
 )
@@ -83,21 +83,21 @@ def list_all(connection: Connection) -> list[AccountRow]:
 
 
 def get(connection: Connection, account_id: int) -> AccountRow | None:
-    """Return the account, or None."""
-    row = connection.execute(_OF, {"account": account_id}).one_or_none()
+    """Return the account, or None if there is none."""
+    row = connection.execute(_GET, {"account": account_id}).one_or_none()
     return None if row is None else _row(row)
 
 
 def lock(connection: Connection, account_id: int) -> AccountRow | None:
-    """Return the account and hold its row, so that two entries cannot both pass a limit; rows may still point at it."""
+    """Return the account and lock its row, so that two entries cannot both pass a limit; foreign keys still work."""
     row = connection.execute(_LOCK, {"account": account_id}).one_or_none()
     return None if row is None else _row(row)
 
 
 def lock_to_enter(connection: Connection, account_id: int, family: str) -> AccountRow | None:
-    """Return the account, and hold its row and a family of products: no two accounts enter its opposite sides at once.
+    """Return the account; lock its row and a product family, so that no two accounts enter its opposite sides at once.
 
-    Read what else counts in a later statement: this one, if it waited, has seen what was before.
+    Read everything else in a later statement: if this one waited, it sees the rows as they were before the wait.
     """
     row = connection.execute(_LOCK_TO_ENTER, {"account": account_id, "family": f"family {family}"}).one_or_none()
     return None if row is None else _row(row)
@@ -114,9 +114,9 @@ def store(
     is_simulated: bool | None,
     reported_at: datetime,
 ) -> None:
-    """Keep what the venue says of one account, a snapshot of it, and the day that has ended since the last word.
+    """Store the venue's report of one account, a snapshot of it, and the trading day that ended since the last report.
 
-    `reported_at` is when the venue reported it (a balance has no time of its own); an older balance is ignored.
+    `reported_at` is when the venue reported it (a balance has no time of its own); an older report is ignored.
     """
     before = lock(connection, account_id)
     if before is not None and before.reported_at is not None and before.reported_at > reported_at:
@@ -128,7 +128,7 @@ def store(
         values |= {"trading_day": today, "day_opening_balance": balance}
         values["high_water_mark"] = initial_high_water_mark(name, balance)
     elif before.trading_day < today:
-        values |= _new_day(connection, before, today, balance)
+        values |= _start_day(connection, before, today, balance)
     statement = insert(account).values(id=account_id, **values)
     connection.execute(
         statement.on_conflict_do_update(index_elements=["id"], set_={**values, "updated_at": func.now()})
@@ -139,11 +139,12 @@ def store(
     connection.execute(snapshot.on_conflict_do_nothing())
 
 
-def _new_day(connection: Connection, before: AccountRow, today: date, balance: Decimal) -> dict[str, Any]:
-    """Write down the day that is over; its last balance is what the loss limit's loss_limit_level follows.
+def _start_day(connection: Connection, before: AccountRow, today: date, balance: Decimal) -> dict[str, Any]:
+    """Store the trading day that ended; return the columns of the new day.
 
-    A balance that moved since the last word moved while nobody listened: the higher one counts as the day's last. Where
-    more than one day has ended so, the highest is not known, and a person must say it, but of a practice account.
+    The level of the loss limit follows the last balance of the day. A balance that changed since the last report
+    changed unseen: the higher of the two counts as the day's last. If more than one day ended unseen, the high-water
+    mark is not known, and a person must set it, except for a practice account.
     """
     opening = before.balance if before.day_opening_balance is None else before.day_opening_balance
     ended = insert(account_day).values(
@@ -166,41 +167,41 @@ def _weekdays_between(first: date, last: date) -> int:
 
 
 def days(connection: Connection, account_id: int) -> list[tuple[date, Decimal]]:
-    """Return the trading days that are over, oldest first, each with its result in dollars."""
+    """Return the trading days that have ended, oldest first, each with its result in dollars."""
     result = account_day.c.closing_balance - account_day.c.opening_balance
     statement = select(account_day.c.trading_day, result).where(account_day.c.account_id == account_id)
     return [(day, change) for day, change in connection.execute(statement.order_by(account_day.c.trading_day))]
 
 
 def forbid_all_but(connection: Connection, seen: Sequence[int]) -> None:
-    """Mark accounts the venue no longer shows as not tradable."""
+    """Mark the accounts that the venue no longer lists as not tradable."""
     connection.execute(update(account).where(account.c.id.not_in(seen)).values(can_trade=False, updated_at=func.now()))
 
 
 def forget_reconciliation(connection: Connection) -> None:
-    """Demand a fresh reconcile of list_all account before its next entry; done at each start."""
+    """Require a new reconciliation of every account before its next entry; called at each start."""
     connection.execute(update(account).values(reconciled_at=None))
 
 
 def note_reconciled(connection: Connection, account_id: int) -> None:
-    """Note that the account was compared with the venue just now."""
+    """Record that the account was compared with the venue just now."""
     values = {"reconciled_at": func.now(), "first_seen_at": func.coalesce(account.c.first_seen_at, func.now())}
     connection.execute(update(account).where(account.c.id == account_id).values(**values))
 
 
 def halt(connection: Connection, reason: str, account_id: int | None = None) -> list[int]:
-    """Stop new entries on the account, or on all; an older halt keeps its reason. Return whom it stopped."""
+    """Stop new entries on the account, or on all; an older halt keeps its reason. Return the accounts halted."""
     statement = update(account).where(account.c.halted_at.is_(None)).values(halted_at=func.now(), halt_reason=reason)
-    return _noted(connection, statement, account_id, "halted", reason)
+    return _set_halt(connection, statement, account_id, "halted", reason)
 
 
 def resume(connection: Connection, reason: str, account_id: int | None = None) -> list[int]:
-    """Let the account, or all, enter again. Return who was halted."""
+    """Allow entries again on the account, or on all. Return the accounts that were halted."""
     statement = update(account).where(account.c.halted_at.is_not(None)).values(halted_at=None, halt_reason=None)
-    return _noted(connection, statement, account_id, "resumed", reason)
+    return _set_halt(connection, statement, account_id, "resumed", reason)
 
 
-def _noted(connection: Connection, statement: Any, account_id: int | None, kind: str, message: str) -> list[int]:  # noqa: ANN401  # SQLAlchemy's Update, with or without a where
+def _set_halt(connection: Connection, statement: Any, account_id: int | None, kind: str, message: str) -> list[int]:  # noqa: ANN401  # SQLAlchemy's Update, with or without a where
     if account_id is not None:
         statement = statement.where(account.c.id == account_id)
     changed = list(connection.execute(statement.returning(account.c.id)).scalars())
@@ -210,12 +211,12 @@ def _noted(connection: Connection, statement: Any, account_id: int | None, kind:
 
 
 def change(connection: Connection, account_id: int, **values: object) -> None:
-    """Set what a person, or the watch, decides about an account."""
+    """Set columns of an account that a person or the watch decides."""
     connection.execute(update(account).where(account.c.id == account_id).values(updated_at=func.now(), **values))
 
 
 def switch_live(connection: Connection, account_id: int, message: str, *, is_on: bool) -> None:
-    """Let orders reach the real venue, or no more; what it once let through stays closable."""
+    """Allow orders to the real venue, or stop them; positions opened while allowed can still be closed."""
     values: dict[str, Any] = {"live_orders": is_on, "updated_at": func.now()}
     if is_on:
         values["live_since_at"] = func.now()
@@ -224,12 +225,12 @@ def switch_live(connection: Connection, account_id: int, message: str, *, is_on:
 
 
 def note(connection: Connection, account_id: int, kind: str, message: str) -> None:
-    """Keep what happened to an account, for good."""
+    """Record an event of an account, for good."""
     connection.execute(insert(account_event).values(id=new_id(), account_id=account_id, kind=kind, message=message))
 
 
 def events(connection: Connection, account_id: int, *, limit: int) -> list[dict[str, Any]]:
-    """Return what happened to an account, newest first."""
+    """Return the events of an account, newest first."""
     columns = (account_event.c.happened_at, account_event.c.kind, account_event.c.message)
     statement = select(*columns).where(account_event.c.account_id == account_id)
     rows = connection.execute(statement.order_by(account_event.c.id.desc()).limit(limit))

@@ -1,1 +1,1 @@
-"""Webhooks, the alerts they took and the signals they became, as rows."""
+"""Webhooks, the alerts they received and the signals made from them, as rows."""

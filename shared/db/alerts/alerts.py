@@ -1,4 +1,4 @@
-"""Alerts as they came: the raw bytes, what we made of them, and the job that acts on them."""
+"""Alerts: the raw bytes, the parsed payload, the verdict, and the job that acts on it."""
 
 from typing import Any
 from uuid import UUID
@@ -27,11 +27,11 @@ from shared.db.tables.ledger import job
 
 
 def _payload(text: Any) -> Any:  # noqa: ANN401  # SQLAlchemy's cast has no narrower type here
-    # Postgres parses the text itself, so that no number passes through a float on its way.
+    # Postgres parses the text, so that no number passes through a float.
     return cast(text, JSONB)
 
 
-_ADD_ACCEPTED = insert(alert).values(  # built once: a sender waits for it
+_ADD_ACCEPTED = insert(alert).values(  # built once: it is on the path of a request
     id=bindparam("new_id", type_=Uuid),
     hook_id=bindparam("hook", type_=Uuid),
     body=bindparam("raw", type_=LargeBinary),
@@ -45,13 +45,13 @@ _ADD_ACCEPTED = insert(alert).values(  # built once: a sender waits for it
 def add_accepted(
     alert_id: UUID, hook_id: UUID, body: bytes, external_id: str | None, job_id: UUID
 ) -> tuple[Insert, dict[str, object]]:
-    """Insert an alert that was understood; `body` is UTF-8 JSON that jsonb can hold."""
-    known = {"new_id": alert_id, "hook": hook_id, "raw": body, "text": body.decode()}
-    return _ADD_ACCEPTED, known | {"external": external_id, "job": job_id}
+    """Return the insert of an accepted alert; `body` is UTF-8 JSON that jsonb can store."""
+    values = {"new_id": alert_id, "hook": hook_id, "raw": body, "text": body.decode()}
+    return _ADD_ACCEPTED, values | {"external": external_id, "job": job_id}
 
 
 def add_refused(alert_id: UUID, hook_id: UUID, body: bytes, reason: str, *, is_json: bool) -> Insert:
-    """Insert an alert that was refused; `is_json` says that jsonb can hold the body."""
+    """Return the insert of a refused alert; `is_json` if jsonb can store the body."""
     return insert(alert).values(
         id=alert_id,
         hook_id=hook_id,
@@ -62,21 +62,21 @@ def add_refused(alert_id: UUID, hook_id: UUID, body: bytes, reason: str, *, is_j
     )
 
 
-def _to_handle() -> Select[bytes, int, list[int], str | None]:
-    others = (
+def _build_to_handle() -> Select[bytes, int, list[int], str | None]:
+    followers = (
         select(hook_follower.c.account_id)
         .where(hook_follower.c.hook_id == hook.c.id)
         .order_by(hook_follower.c.account_id)
     )
-    whose = func.coalesce(bindparam("account", type_=BigInteger), hook.c.account_id)
+    account_id = func.coalesce(bindparam("account", type_=BigInteger), hook.c.account_id)
     refusal = select(signal.c.reason).where(
-        signal.c.alert_id == alert.c.id, signal.c.account_id == whose, signal.c.verdict == "denied"
+        signal.c.alert_id == alert.c.id, signal.c.account_id == account_id, signal.c.verdict == "denied"
     )
     return (
         select(
             alert.c.body,
             hook.c.account_id,
-            func.array(others.scalar_subquery()).label("others"),
+            func.array(followers.scalar_subquery()).label("others"),
             refusal.scalar_subquery().label("refusal"),
         )
         .join(hook, hook.c.id == alert.c.hook_id)
@@ -84,20 +84,20 @@ def _to_handle() -> Select[bytes, int, list[int], str | None]:
     )
 
 
-_TO_HANDLE = _to_handle()  # built once: an alert waits for it
+_TO_HANDLE = _build_to_handle()  # built once: it is on the path of an alert
 
 
 def to_handle(
     connection: Connection, alert_id: UUID, account_id: int | None = None
 ) -> Row[bytes, int, list[int], str | None] | None:
-    """Return an alert's body, the account that its hook trades, and the further accounts that trade it too; or None.
+    """Return an alert's body, its hook's account and followers, and an earlier refusal; None if there is no alert.
 
-    And why it was refused when it was handled before, for `account_id` or the first account; or None.
+    The refusal is the reason why the alert was denied for `account_id`, or the hook's account, if it was; else None.
     """
     return connection.execute(_TO_HANDLE, {"alert": alert_id, "account": account_id}).one_or_none()
 
 
 def body_behind(job_id: UUID) -> Select[bytes]:
-    """Select the body of the alert that a job was asked to handle."""
+    """Return the select of the body of the alert that a job handles."""
     alert_id = cast(job.c.arguments["alert_id"].astext, Uuid)
     return select(alert.c.body).join(job, alert.c.id == alert_id).where(job.c.id == job_id)

@@ -1,4 +1,4 @@
-"""Webhooks: who may post alerts, and for which account; a token is kept as its SHA-256 only."""
+"""Webhooks: tokens that may post alerts, and their accounts; a token is stored only as its SHA-256."""
 
 import hashlib
 from collections.abc import Sequence
@@ -16,7 +16,7 @@ from shared.db.tables.alerts import hook, hook_follower
 
 @dataclass(frozen=True, slots=True)
 class Hook:
-    """One webhook; `revoked_at` ends it for good."""
+    """One webhook; once `revoked_at` is set it has ended for good."""
 
     id: UUID
     name: str
@@ -27,50 +27,50 @@ class Hook:
 
 
 def token_hash(token: str) -> bytes:
-    """Return what is kept of a token. A random 256-bit token needs no salt and no slow hash."""
+    """Return the stored hash of a token. A random 256-bit token needs no salt and no slow hash."""
     return hashlib.sha256(token.encode()).digest()
 
 
 def hook_of(row: Row[Any]) -> Hook:
-    """Return the hook that a row of `with_token` or `all_by_name` holds."""
+    """Return the hook of a row of `with_token` or `all_by_name`."""
     return Hook(**row._mapping)  # noqa: SLF001  # SQLAlchemy's documented name
 
 
 _COLUMNS = [hook.c[name] for name in Hook.__dataclass_fields__]
-# Built once: an alert waits for it.
+# Built once: it is on the path of an alert.
 _WITH_TOKEN = select(*_COLUMNS).where(hook.c.token_hash == bindparam("hash"), hook.c.revoked_at.is_(None))
 
 
 def with_token(hash_of_token: bytes) -> tuple[Select[Any], dict[str, object]]:
-    """Select the hook whose token has this hash, unless it was revoked."""
+    """Return the select, with its values, of the hook whose token has this hash, unless it was revoked."""
     return _WITH_TOKEN, {"hash": hash_of_token}
 
 
 def all_by_name() -> Select[Any]:
-    """Select every hook, also the revoked ones."""
+    """Return the select of every hook, also the revoked ones."""
     return select(*_COLUMNS).order_by(hook.c.name)
 
 
 def add(hook_id: UUID, name: str, hash_of_token: bytes, account_id: int) -> ReturningInsert[UUID]:
-    """Insert a hook; returns no row when the name is taken."""
+    """Return the insert of a hook; it returns no row if the name is taken."""
     statement = insert(hook).values(id=hook_id, name=name, token_hash=hash_of_token, account_id=account_id)
     return statement.on_conflict_do_nothing(index_elements=["name"]).returning(hook.c.id)
 
 
 def revoke(name: str) -> ReturningUpdate[UUID]:
-    """End the hook called `name`; returns no row when there is none, or when it has ended already."""
+    """Return the update that revokes the hook called `name`; it returns no row if there is none to revoke."""
     of_name = update(hook).where(hook.c.name == name, hook.c.revoked_at.is_(None))
     return of_name.values(revoked_at=func.now()).returning(hook.c.id)
 
 
 def copy_to(connection: Connection, hook_id: UUID, account_ids: Sequence[int]) -> None:
-    """Let further accounts trade what the hook is told."""
+    """Add follower accounts, which trade the alerts of the hook too."""
     for account_id in account_ids:
         connection.execute(insert(hook_follower).values(hook_id=hook_id, account_id=account_id))
 
 
 def further_accounts(connection: Connection) -> dict[UUID, list[int]]:
-    """Return the further accounts of every hook that has some."""
+    """Return the follower accounts of every hook that has some."""
     found: dict[UUID, list[int]] = {}
     for row in connection.execute(select(hook_follower).order_by(hook_follower.c.hook_id, hook_follower.c.account_id)):
         found.setdefault(row.hook_id, []).append(row.account_id)

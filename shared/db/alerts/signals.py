@@ -1,4 +1,4 @@
-"""Wishes to trade, from alerts and strategies, with what risk said of them."""
+"""Signals to trade, from alerts and strategies, with the verdict of the pre-trade check."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -11,7 +11,7 @@ from shared.db.tables.alerts import signal
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewSignal:
-    """One signal on its way into its table."""
+    """A signal and the values of its row."""
 
     id: UUID
     origin: str
@@ -27,7 +27,7 @@ class NewSignal:
     strategy: str | None = None
 
     def values(self) -> dict[str, object]:
-        """Return what ADD binds."""
+        """Return the values that ADD binds."""
         return {f"signal_{name}": getattr(self, name) for name in _NAMES}
 
 

@@ -1,1 +1,1 @@
-"""Contracts, one-minute bars and the clock of the market, as rows."""
+"""Contracts, one-minute bars and the market clock, as rows."""

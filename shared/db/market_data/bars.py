@@ -1,4 +1,4 @@
-"""Closed one-minute bars, a row each; the view `bars` shows them in prices."""
+"""Closed one-minute bars in ticks, a row each; the view `bars` shows them in prices."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -19,7 +19,7 @@ _COLUMNS = (
     bar_minute.c.volume,
 )
 _ROWS_AT_ONCE = 5_000
-# One statement for all of them, and not one for each row.
+# One statement for many rows, not one per row.
 _STORE = """
     INSERT INTO bar_minute (contract_id, start, open_ticks, high_ticks, low_ticks, close_ticks, volume)
     SELECT %(contract_id)s, *
@@ -30,7 +30,7 @@ _STORE = """
 
 
 def store(connection: Connection, contract_id: str, bars: Sequence[Bar]) -> int:
-    """Store the bars we lack; a bar already held is left as it is. Return how many were new."""
+    """Store the missing bars; a stored bar is left as it is. Return how many were new."""
     new = 0
     for first in range(0, len(bars), _ROWS_AT_ONCE):
         some = bars[first : first + _ROWS_AT_ONCE]
@@ -40,7 +40,7 @@ def store(connection: Connection, contract_id: str, bars: Sequence[Bar]) -> int:
 
 
 def within(connection: Connection, contract_id: str, span: Span) -> list[Bar]:
-    """Return the bars that start within `span`, oldest first."""
+    """Return the bars that start in `span`, oldest first."""
     statement = select(*_COLUMNS).where(
         bar_minute.c.contract_id == contract_id, bar_minute.c.start >= span.start, bar_minute.c.start < span.end
     )

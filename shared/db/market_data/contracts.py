@@ -1,4 +1,4 @@
-"""Contracts we know, which of them we track, and the spans of bars we hold of each."""
+"""Contracts: their facts, which of them we track, and the coverage of their bars."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -24,7 +24,7 @@ def _contract(row: Row[tuple[object, ...]]) -> Contract:
 
 
 def store(connection: Connection, found: Sequence[Contract]) -> None:
-    """Keep what the venue says of these contracts."""
+    """Store the venue's facts about these contracts."""
     for one in found:
         values = {name: getattr(one, name) for name in Contract.__dataclass_fields__ if name != "id"}
         statement = insert(contract).values(id=one.id, **values)
@@ -50,21 +50,21 @@ def get(connection: Connection, contract_id: str) -> Contract | None:
 
 
 def require(connection: Connection, contract_id: str) -> Contract:
-    """Return the contract; raise LookupError naming it when we never met it."""
+    """Return the contract; raise LookupError if it is unknown."""
     found: Contract = require_all(connection, contract_id, [])[-1]
     return found
 
 
 def require_all(connection: Connection, contract_id: str, more: Sequence[ColumnElement[Any]]) -> tuple[Any, ...]:
-    """Return what `more` selects, and last the contract; raise LookupError, with nothing done, if we never met it."""
+    """Return the columns `more`, then the contract; if it is unknown raise LookupError and evaluate nothing."""
     found = connection.execute(select(*more, *_COLUMNS).where(contract.c.id == contract_id)).one_or_none()
     if found is None:
-        raise LookupError(f"contract {contract_id} is unknown: the job market_data.refresh_contracts has not met it")
+        raise LookupError(f"unknown contract {contract_id!r}: market_data.refresh_contracts has not stored it")
     return (*found[: len(more)], Contract(*found[len(more) :]))
 
 
 def active_of_root(connection: Connection, root: str) -> Contract | None:
-    """Return the root's active contract; None when there is none, or more than one (never a first match)."""
+    """Return the root's active contract; None if there is none or more than one."""
     rows = connection.execute(_ACTIVE, {"root": root}).all()
     return _contract(rows[0]) if len(rows) == 1 else None
 
@@ -78,12 +78,12 @@ def tracked(connection: Connection) -> list[Contract]:
 
 
 def watched(connection: Connection) -> list[Contract]:
-    """Return the contracts whose prices matter: those we track, and whatever is held or has an order at work."""
+    """Return the contracts whose prices matter: tracked ones, and those with a position or an open order."""
     held = select(position.c.contract_id).where(position.c.direction != Direction.FLAT.value)
-    at_work = select(orders.c.contract_id).where(
+    with_open_order = select(orders.c.contract_id).where(
         orders.c.state.in_([state.value for state in OrderState if not state.is_final])
     )
-    matters = contract.c.is_tracked | contract.c.id.in_(held) | contract.c.id.in_(at_work)
+    matters = contract.c.is_tracked | contract.c.id.in_(held) | contract.c.id.in_(with_open_order)
     return [_contract(row) for row in connection.execute(select(*_COLUMNS).where(matters).order_by(contract.c.id))]
 
 
@@ -93,13 +93,13 @@ def tracked_roots(connection: Connection) -> list[str]:
 
 
 def coverage(connection: Connection, contract_id: str) -> list[Span]:
-    """Return the spans in which we hold every bar there is, oldest first."""
+    """Return the spans in which we have every bar, oldest first."""
     ranges = connection.execute(select(contract.c.coverage).where(contract.c.id == contract_id)).scalar_one()
     return [Span(one.lower, one.upper) for one in ranges]
 
 
 def add_coverage(connection: Connection, contract_id: str, span: Span) -> None:
-    """Note that we hold every bar of `span`."""
+    """Record that we have every bar of `span`."""
     added = TimestamptzMultirange([TimestamptzRange(span.start, span.end, "[)")])
     statement = update(contract).where(contract.c.id == contract_id)
     connection.execute(statement.values(coverage=contract.c.coverage.op("+")(cast(added, TSTZMULTIRANGE))))

@@ -1,4 +1,4 @@
-"""Which market a database belongs to, and how its time runs: the one row of `market_clock`."""
+"""The market of a database and its clock: the one row of `market_clock`."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -12,7 +12,7 @@ from shared.db.tables.market_data import market_clock
 
 @dataclass(frozen=True, slots=True)
 class MarketRow:
-    """A market's name, its kind (live, seeded or replay), its clock, and when a replay falls silent."""
+    """A market's name, its kind (live, seeded or replay), its clock, and the end of a replay."""
 
     market: str
     kind: str
@@ -21,7 +21,7 @@ class MarketRow:
 
 
 def read(connection: Connection) -> MarketRow | None:
-    """Return the row, or None in a database that has met no market yet."""
+    """Return the row, or None if this database has no market yet."""
     row = connection.execute(select(market_clock)).one_or_none()
     if row is None:
         return None
@@ -30,7 +30,7 @@ def read(connection: Connection) -> MarketRow | None:
 
 
 def write(connection: Connection, row: MarketRow) -> None:
-    """Store the row in place of what was there; only `up` may, before any program starts."""
+    """Replace the row; only `up` may do so, before any program starts."""
     values = {
         "market": row.market,
         "kind": row.kind,

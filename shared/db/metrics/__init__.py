@@ -1,1 +1,1 @@
-"""What calls, jobs and queues add up to, as rows."""
+"""Metrics of calls, jobs and queues, as rows."""

@@ -1,4 +1,4 @@
-"""Calls to the venue, what calls and jobs add up to per minute, and what is known of each queue."""
+"""Calls to the venue, rollups of calls and jobs per minute, and the state of each queue."""
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -19,7 +19,7 @@ PERIOD = timedelta(minutes=1)
 
 @dataclass(frozen=True, slots=True)
 class ApiCall:
-    """One call to the venue, as a row of `api_call`, which adds `success`: there was no error."""
+    """One call to the venue: a row of `api_call`, which adds `success` (no error)."""
 
     endpoint: str
     method: str
@@ -32,7 +32,7 @@ class ApiCall:
 
 
 def record_calls(connection: Connection, calls: Sequence[ApiCall]) -> None:
-    """Write down calls to the venue."""
+    """Record calls to the venue."""
     values = [asdict(call) for call in calls]
     connection.execute(insert(api_call), values)
 
@@ -58,23 +58,23 @@ _ROLL_UP = text("""
 
 
 def roll_up(connection: Connection, start: datetime, end: datetime) -> int:
-    """Sum up what happened in [start, end), whole minutes; again gives the same rows. Return how many."""
+    """Roll up the calls and jobs of [start, end), whole minutes; idempotent. Return the number of rows."""
     return connection.execute(_ROLL_UP, {"start": start, "end": end}).rowcount
 
 
 def rolled_up_until(connection: Connection) -> datetime | None:
-    """Return the start of the newest minute that was summed up, or None."""
+    """Return the start of the newest minute that was rolled up, or None."""
     found: datetime | None = connection.execute(text("SELECT max(period_start_at) FROM metric_rollup")).scalar_one()
     return found
 
 
-def _rows(connection: Connection, sql: str, **values: object) -> list[dict[str, Any]]:
+def _fetch_rows(connection: Connection, sql: str, **values: object) -> list[dict[str, Any]]:
     return [dict(row) for row in connection.execute(text(sql), values).mappings()]
 
 
 def api_summary(connection: Connection, window: timedelta) -> list[dict[str, Any]]:
     """Return per endpoint: count, errors, p50, p95 and slowest in milliseconds; slowest p95 first."""
-    return _rows(
+    return _fetch_rows(
         connection,
         """
         SELECT endpoint, count(*) AS count, count(*) FILTER (WHERE error IS NOT NULL) AS error_count,
@@ -88,12 +88,12 @@ def api_summary(connection: Connection, window: timedelta) -> list[dict[str, Any
 
 def job_summary(connection: Connection) -> list[dict[str, Any]]:
     """Return how many jobs each queue holds in each state."""
-    return _rows(connection, "SELECT queue, state, count(*) AS count FROM job GROUP BY queue, state")
+    return _fetch_rows(connection, "SELECT queue, state, count(*) AS count FROM job GROUP BY queue, state")
 
 
 def strategy_summary(connection: Connection, window: timedelta) -> list[dict[str, Any]]:
     """Return per strategy and contract: evaluations, decisions to trade, median duration, newest evaluation."""
-    return _rows(
+    return _fetch_rows(
         connection,
         """
         SELECT strategy, contract_id, count(*) AS evaluation_count,
@@ -108,9 +108,9 @@ def strategy_summary(connection: Connection, window: timedelta) -> list[dict[str
 
 
 def note_canary(connection: Connection, queue: Queue, enqueued_at: datetime) -> None:
-    """Note that a canary came through."""
-    came = {"canary_done_at": func.now(), "canary_wait": func.now() - literal(enqueued_at)}
-    connection.execute(update(queue_state).where(queue_state.c.queue == queue.value).values(came))
+    """Record that a canary has passed through the queue."""
+    values = {"canary_done_at": func.now(), "canary_wait": func.now() - literal(enqueued_at)}
+    connection.execute(update(queue_state).where(queue_state.c.queue == queue.value).values(values))
 
 
 def list_queue_states(connection: Connection) -> list[dict[str, Any]]:

@@ -1,1 +1,1 @@
-"""Run by Alembic, one file a step."""
+"""Alembic migrations, one file per revision."""

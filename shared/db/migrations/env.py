@@ -1,8 +1,8 @@
-"""Alembic's entry: runs the migrations on the connection that shared.db.migrate hands over."""
+"""The entry point of Alembic: runs the migrations on the connection that shared.db.migrate passes."""
 
 from alembic import context
 
-from shared.db.tables import accounts, alerts, ledger, market_data, metrics, orders, strategies, trades  # noqa: F401  # they add themselves
+from shared.db.tables import accounts, alerts, ledger, market_data, metrics, orders, strategies, trades  # noqa: F401  # they register their tables
 from shared.db.tables.metadata import metadata
 
 context.configure(connection=context.config.attributes["connection"], target_metadata=metadata)

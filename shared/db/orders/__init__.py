@@ -1,1 +1,1 @@
-"""Orders, their changes, fills, positions and flatten requests, as rows."""
+"""Orders, changes of orders, fills, positions and flatten requests, as rows."""

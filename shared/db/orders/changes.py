@@ -1,4 +1,4 @@
-"""Wishes to cancel or modify orders: a row before the call, settled by what the venue shows of the order."""
+"""Requests to cancel or modify orders: a row before the call, settled by the venue's report of the order."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ _FINAL = [state.value for state in OrderState if state.is_final]
 
 @dataclass(frozen=True, slots=True)
 class ChangeRow:
-    """One wish about one order; a part that is None stays as it is."""
+    """A request to change an order; a part that is None stays as it is."""
 
     id: UUID
     order_id: UUID
@@ -55,9 +55,9 @@ def create(
     limit_price: Decimal | None = None,
     stop_price: Decimal | None = None,
 ) -> ChangeRow:
-    """Write down a wish, or return the open cancel of the same order: to cancel twice is to cancel once."""
-    if kind is ChangeKind.CANCEL and (risk := _open_cancel(connection, order_id)) is not None:
-        return risk
+    """Insert a change and return it; a second cancel of an order returns the open one."""
+    if kind is ChangeKind.CANCEL and (open_cancel := _find_open_cancel(connection, order_id)) is not None:
+        return open_cancel
     row = connection.execute(
         insert(order_change)
         .values(
@@ -77,7 +77,7 @@ def create(
     return _row(row)
 
 
-def _open_cancel(connection: Connection, order_id: UUID) -> ChangeRow | None:
+def _find_open_cancel(connection: Connection, order_id: UUID) -> ChangeRow | None:
     statement = select(*_COLUMNS).where(
         order_change.c.order_id == order_id,
         order_change.c.kind == ChangeKind.CANCEL.value,
@@ -88,13 +88,13 @@ def _open_cancel(connection: Connection, order_id: UUID) -> ChangeRow | None:
 
 
 def get(connection: Connection, change_id: UUID) -> ChangeRow | None:
-    """Return the change, or None."""
+    """Return the change, or None if there is none."""
     row = connection.execute(select(*_COLUMNS).where(order_change.c.id == change_id)).one_or_none()
     return None if row is None else _row(row)
 
 
 def has_open(connection: Connection, order_id: UUID) -> bool:
-    """Whether a change of the order is under way."""
+    """Whether the order has a change that is not settled."""
     statement = select(order_change.c.id).where(order_change.c.order_id == order_id, order_change.c.state.in_(_OPEN))
     return connection.execute(statement.limit(1)).one_or_none() is not None
 
@@ -112,7 +112,7 @@ def move(connection: Connection, change_id: UUID, target: ChangeState, outcome: 
     connection.execute(statement.values(**values))
 
 
-def _settling() -> Update:
+def _build_settle() -> Update:
     is_cancel = order_change.c.kind == ChangeKind.CANCEL.value
     was_sent = order_change.c.sent_count > 0
     is_done = case(
@@ -134,11 +134,11 @@ def _settling() -> Update:
     return statement.values(state=target, outcome=func.concat("the order is ", orders.c.state), settled_at=func.now())
 
 
-_SETTLE = _settling()
+_SETTLE = _build_settle()  # built once: it runs with every report
 
 
 def settle(connection: Connection, account_id: int, venue_order_ids: Sequence[int]) -> None:
-    """Settle the open changes of these orders by what their rows, the venue's word, say now."""
+    """Settle the open changes of these orders by their rows, which hold the venue's latest report."""
     if venue_order_ids:
         connection.execute(_SETTLE, {"account": account_id, "ids": list(venue_order_ids)})
 
@@ -151,6 +151,6 @@ def open_of(connection: Connection, account_id: int) -> list[ChangeRow]:
 
 
 def note(connection: Connection, change_id: UUID, outcome: str) -> None:
-    """Keep what the venue answered; the change stays as it is."""
+    """Record the venue's answer; the state of the change stays."""
     statement = update(order_change).where(order_change.c.id == change_id, order_change.c.state.in_(_OPEN))
     connection.execute(statement.values(outcome=outcome))

@@ -1,4 +1,4 @@
-"""Executions, one row per fill the venue reports, whoever asks how often."""
+"""Fills: one row per execution that the venue reports, however often it is read."""
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
@@ -10,27 +10,27 @@ from sqlalchemy.dialects.postgresql import insert
 
 from shared.db.tables.orders import IDS, fill, orders
 
-# Built once: these statements run with every event.
+# Built once: these statements run with every execution report.
 _IDS = any_(bindparam("ids", type_=IDS))
-_KNOWN = select(fill.c.venue_fill_id, fill.c.is_voided).where(
+_FIND_STORED = select(fill.c.venue_fill_id, fill.c.is_voided).where(
     fill.c.account_id == bindparam("account"), fill.c.venue_fill_id == _IDS
 )
-_KEEP = insert(fill)
-_KEEP = _KEEP.on_conflict_do_update(
+_UPSERT = insert(fill)
+_UPSERT = _UPSERT.on_conflict_do_update(
     index_elements=["account_id", "venue_fill_id"],
     set_={
-        "order_id": func.coalesce(_KEEP.excluded.order_id, fill.c.order_id),
-        "gross_pnl": func.coalesce(_KEEP.excluded.gross_pnl, fill.c.gross_pnl),
-        # The hub may tell of a fill before its costs are known.
-        "fees": func.greatest(_KEEP.excluded.fees, fill.c.fees),
-        "commissions": func.greatest(_KEEP.excluded.commissions, fill.c.commissions),
-        "is_voided": _KEEP.excluded.is_voided,
+        "order_id": func.coalesce(_UPSERT.excluded.order_id, fill.c.order_id),
+        "gross_pnl": func.coalesce(_UPSERT.excluded.gross_pnl, fill.c.gross_pnl),
+        # The hub may report a fill before its costs are known.
+        "fees": func.greatest(_UPSERT.excluded.fees, fill.c.fees),
+        "commissions": func.greatest(_UPSERT.excluded.commissions, fill.c.commissions),
+        "is_voided": _UPSERT.excluded.is_voided,
     },
 )
 _ORDER_IDS = select(orders.c.venue_order_id, orders.c.id).where(
     orders.c.account_id == bindparam("account"), orders.c.venue_order_id == _IDS
 )
-_TIE = (
+_LINK_TO_ORDERS = (
     update(fill)
     .where(
         fill.c.account_id == bindparam("account"),
@@ -44,15 +44,16 @@ _TIE = (
 
 
 def store(connection: Connection, fills: Sequence[dict[str, Any]]) -> list[tuple[int, str]]:
-    """Store the fills we lack, tied to our order by the venue's order id; refresh what may still change.
+    """Store new fills and update the columns of known ones that may still change.
 
-    Return id and contract of those that change a position: the new ones, and those that have become void.
+    Return id and contract of the fills that change a position: new ones that are not void, and those whose voiding
+    changed.
     """
     if not fills:
         return []
     values = {"account": fills[0]["account_id"], "ids": [row["venue_fill_id"] for row in fills]}
-    before = {row.venue_fill_id: row.is_voided for row in connection.execute(_KNOWN, values)}
-    connection.execute(_KEEP, fills)
+    before = {row.venue_fill_id: row.is_voided for row in connection.execute(_FIND_STORED, values)}
+    connection.execute(_UPSERT, fills)
     return [
         (row["venue_fill_id"], row["contract_id"])
         for row in fills
@@ -61,14 +62,14 @@ def store(connection: Connection, fills: Sequence[dict[str, Any]]) -> list[tuple
 
 
 def order_ids(connection: Connection, account_id: int, venue_order_ids: Sequence[int]) -> dict[int, Any]:
-    """Return our order ids by the venue's."""
+    """Return our ids of these orders, by the venue's ids."""
     found = connection.execute(_ORDER_IDS, {"account": account_id, "ids": list(venue_order_ids)})
     return {row.venue_order_id: row.id for row in found}
 
 
 def tie(connection: Connection, account_id: int, venue_order_ids: Sequence[int]) -> None:
-    """Tie fills that were told of before their orders to the orders we know by now."""
-    connection.execute(_TIE, {"account": account_id, "ids": list(venue_order_ids)})
+    """Link fills that were reported before their orders to the orders that are stored by now."""
+    connection.execute(_LINK_TO_ORDERS, {"account": account_id, "ids": list(venue_order_ids)})
 
 
 def newest_at(connection: Connection, account_id: int) -> datetime | None:
@@ -80,20 +81,20 @@ def newest_at(connection: Connection, account_id: int) -> datetime | None:
 
 
 def quantity_of(connection: Connection, order_id: object) -> int:
-    """Return how much of an order the fills we hold add up to."""
+    """Return the filled quantity of an order by its stored fills."""
     total = func.coalesce(func.sum(fill.c.quantity), 0)
     return int(connection.execute(select(total).where(fill.c.order_id == order_id, ~fill.c.is_voided)).scalar_one())
 
 
 def average_price(connection: Connection, order_id: object) -> Decimal | None:
-    """Return the volume-weighted price of an order's fills, or None without any."""
+    """Return the volume-weighted price of an order's fills, or None if it has none."""
     weighted = func.sum(fill.c.price * fill.c.quantity) / func.nullif(func.sum(fill.c.quantity), 0)
     found = connection.execute(select(weighted).where(fill.c.order_id == order_id, ~fill.c.is_voided)).scalar_one()
     return None if found is None else Decimal(found)
 
 
 def note_guarded(connection: Connection, account_id: int, contract_id: str, how: str) -> int:
-    """Note that what these fills made is guarded now, `how`; return how many waited for that."""
+    """Record how the position after these fills was proven protected; return how many fills waited for the proof."""
     statement = update(fill).where(
         fill.c.account_id == account_id, fill.c.contract_id == contract_id, fill.c.guarded_at.is_(None)
     )
@@ -101,7 +102,7 @@ def note_guarded(connection: Connection, account_id: int, contract_id: str, how:
 
 
 def waiting(connection: Connection, account_id: int, contract_id: str) -> tuple[datetime | None, datetime | None]:
-    """Return when the contract's newest fill that lacks the proof of a working stop was recorded, and its oldest."""
+    """Return when the newest and the oldest fill of the contract without proof of a working stop were recorded."""
     statement = select(func.max(fill.c.recorded_at), func.min(fill.c.recorded_at)).where(
         fill.c.account_id == account_id, fill.c.contract_id == contract_id, fill.c.guarded_at.is_(None)
     )
@@ -110,7 +111,7 @@ def waiting(connection: Connection, account_id: int, contract_id: str) -> tuple[
 
 
 def unguarded(connection: Connection, longer_than: timedelta) -> list[tuple[int, str]]:
-    """Return account and contract of fills that have waited for their proof for longer than that."""
+    """Return account and contract of fills that have waited for that proof for longer than `longer_than`."""
     statement = select(fill.c.account_id, fill.c.contract_id).where(
         fill.c.guarded_at.is_(None), fill.c.recorded_at < func.now() - longer_than
     )

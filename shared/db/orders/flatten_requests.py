@@ -1,4 +1,4 @@
-"""Wishes to be flat: kept until the venue's own word says so; while one is open nothing is entered there."""
+"""Flatten requests: open until the venue confirms flat; while one is open no entry is submitted there."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ from shared.ids import new_id
 
 @dataclass(frozen=True, slots=True)
 class FlattenRequestRow:
-    """One wish to be flat: in a contract, or (None) in everything the account holds."""
+    """A request to be flat: in one contract, or (None) in every contract of the account."""
 
     id: UUID
     account_id: int
@@ -31,7 +31,7 @@ class FlattenRequestRow:
     flat_at: datetime | None
 
     def covers(self, contract_id: str) -> bool:
-        """Whether it is about a contract."""
+        """Whether the request includes this contract."""
         return self.contract_id in {None, contract_id}
 
 
@@ -47,7 +47,7 @@ def ask(
     reason: str,
     correlation_id: UUID,
 ) -> UUID:
-    """Keep a wish to be flat and return its id; the caller enqueues the job that fulfils it in the same commit."""
+    """Insert a flatten request and return its id; the caller enqueues its job in the same transaction."""
     flatten_request_id = new_id()
     connection.execute(
         insert(flatten_request).values(
@@ -63,13 +63,13 @@ def ask(
 
 
 def get(connection: Connection, flatten_request_id: UUID) -> FlattenRequestRow | None:
-    """Return the wish, or None."""
+    """Return the request, or None if there is none."""
     row = connection.execute(select(*_COLUMNS).where(flatten_request.c.id == flatten_request_id)).one_or_none()
     return None if row is None else FlattenRequestRow(*row)
 
 
 def open_on(connection: Connection, account_id: int, contract_id: str | None = None) -> FlattenRequestRow | None:
-    """Return an open wish that covers the contract (or, for None, the whole account), the oldest first."""
+    """Return the oldest open request that covers the contract (or, for None, the whole account), or None."""
     covers = or_(flatten_request.c.contract_id.is_(None), flatten_request.c.contract_id == contract_id)
     statement = select(*_COLUMNS).where(
         flatten_request.c.account_id == account_id, flatten_request.c.flat_at.is_(None), covers
@@ -78,38 +78,38 @@ def open_on(connection: Connection, account_id: int, contract_id: str | None = N
     return None if row is None else FlattenRequestRow(*row)
 
 
-def these(connection: Connection, flattening_ids: Sequence[UUID]) -> list[FlattenRequestRow]:
-    """Return these wishes, oldest first."""
-    statement = select(*_COLUMNS).where(flatten_request.c.id.in_(flattening_ids)).order_by(flatten_request.c.id)
+def these(connection: Connection, flatten_request_ids: Sequence[UUID]) -> list[FlattenRequestRow]:
+    """Return these requests, oldest first."""
+    statement = select(*_COLUMNS).where(flatten_request.c.id.in_(flatten_request_ids)).order_by(flatten_request.c.id)
     return [FlattenRequestRow(*row) for row in connection.execute(statement)]
 
 
 def forsaken(connection: Connection, longer_than: timedelta) -> list[FlattenRequestRow]:
-    """Return the open wishes, older than that, which no job is about any more."""
-    about = job.c.arguments["flatten_request_id"].astext == cast(flatten_request.c.id, Text)
-    alive = select(job.c.id).where(job.c.name == "orders.flatten", job.c.state.in_(["queued", "running"]), about)
+    """Return the open requests, older than `longer_than`, that no queued or running job serves."""
+    is_for_it = job.c.arguments["flatten_request_id"].astext == cast(flatten_request.c.id, Text)
+    live_job = select(job.c.id).where(job.c.name == "orders.flatten", job.c.state.in_(["queued", "running"]), is_for_it)
     statement = select(*_COLUMNS).where(
-        flatten_request.c.flat_at.is_(None), flatten_request.c.asked_at < func.now() - longer_than, ~alive.exists()
+        flatten_request.c.flat_at.is_(None), flatten_request.c.asked_at < func.now() - longer_than, ~live_job.exists()
     )
     return [FlattenRequestRow(*row) for row in connection.execute(statement.order_by(flatten_request.c.id))]
 
 
 def note_sweep(connection: Connection, flatten_request_id: UUID, progress: str) -> None:
-    """Keep how far it has come."""
+    """Count a sweep of the request and record its progress."""
     values: dict[str, Any] = {"sweep_count": flatten_request.c.sweep_count + 1, "progress": progress}
     connection.execute(update(flatten_request).where(flatten_request.c.id == flatten_request_id).values(**values))
 
 
-def end(connection: Connection, flatten_request_id: UUID, venue_says: str) -> None:
-    """Note that the venue said flat."""
+def end(connection: Connection, flatten_request_id: UUID, venue_report: str) -> None:
+    """Close the request: the venue has confirmed flat."""
     statement = update(flatten_request).where(
         flatten_request.c.id == flatten_request_id, flatten_request.c.flat_at.is_(None)
     )
-    connection.execute(statement.values(flat_at=func.now(), progress=venue_says))
+    connection.execute(statement.values(flat_at=func.now(), progress=venue_report))
 
 
 def newest(connection: Connection, *, limit: int) -> list[dict[str, Any]]:
-    """Return the newest wishes, with their accounts' names."""
+    """Return the newest requests with the names of their accounts."""
     statement = select(*_COLUMNS, account.c.name.label("account_name")).join(
         account, account.c.id == flatten_request.c.account_id
     )

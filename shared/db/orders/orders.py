@@ -1,4 +1,4 @@
-"""Orders: the intent before the call, and what became of it."""
+"""Orders: a row before the call to the venue, updated until the order is final."""
 
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ from shared.domain.orders.order import OrderState, OrderType, Origin, Role, Side
 
 _ID_DIGITS = 32
 OPEN = [state.value for state in OrderState if not state.is_final]
-# Sent and never seen at the venue: found late, it is an order of ours again.
+# Sent and never found at the venue; if it is found late, it is an order of ours again.
 IS_GIVEN_UP = and_(
     orders.c.state == OrderState.EXPIRED.value,
     orders.c.submitted_at.is_not(None),
@@ -30,7 +30,7 @@ IS_GIVEN_UP = and_(
 
 @dataclass(frozen=True, slots=True)
 class OrderRow:
-    """One order as we know it."""
+    """A row of the table `orders`."""
 
     id: UUID
     account_id: int
@@ -60,11 +60,11 @@ class OrderRow:
 
 
 _COLUMNS = [orders.c[name] for name in OrderRow.__dataclass_fields__]
-# Built once: these are asked for with every event.
+# Built once: these statements run with every execution report.
 _GET = select(*_COLUMNS).where(orders.c.id == bindparam("order"))
 _OF_ACCOUNT = select(*_COLUMNS).where(orders.c.account_id == bindparam("account"))
-_OPEN_OF = _OF_ACCOUNT.where(orders.c.state.in_(OPEN)).order_by(orders.c.id)
-_OPEN_IN = _OPEN_OF.where(orders.c.contract_id == bindparam("contract"))
+_OPEN_OF_ACCOUNT = _OF_ACCOUNT.where(orders.c.state.in_(OPEN)).order_by(orders.c.id)
+_OPEN_IN_CONTRACT = _OPEN_OF_ACCOUNT.where(orders.c.contract_id == bindparam("contract"))
 _OF_TAGS = _OF_ACCOUNT.where(orders.c.client_order_id == any_(bindparam("tags", type_=ARRAY(Text))))
 _NEW = tuple(column.name for column in orders.c if column.server_default is None)
 _CREATE = (
@@ -73,16 +73,16 @@ _CREATE = (
     .returning(*_COLUMNS)
 )
 _CREATE_WITH_SIGNAL = _CREATE.add_cte(signals.ADD.cte("along"))
-_WORDS = {"origin": Origin, "role": Role, "side": Side, "type": OrderType, "state": OrderState}
+_ENUMS = {"origin": Origin, "role": Role, "side": Side, "type": OrderType, "state": OrderState}
 
 
 def _row(row: Row[tuple[object, ...]]) -> OrderRow:
     values: dict[str, Any] = dict(row._mapping)  # noqa: SLF001  # SQLAlchemy's documented name
-    return OrderRow(**values | {name: word(values[name]) for name, word in _WORDS.items()})
+    return OrderRow(**values | {name: enum(values[name]) for name, enum in _ENUMS.items()})
 
 
 def tag_of(order_id: UUID) -> str:
-    """Return the tag that an order of ours carries at the venue: the same one whoever sends it, after any restart."""
+    """Return the tag of an order at the venue; it depends only on the id, so every process uses the same one."""
     return f"tw-{order_id.hex}"
 
 
@@ -102,12 +102,12 @@ def create(
     along: NewSignal | None = None,
     **more: object,
 ) -> OrderRow:
-    """Write an intent, and return it; nothing is sent yet. `more` are columns.
+    """Insert an order and return it; nothing is sent yet. `more` are columns.
 
-    `state` is DENIED when risk has refused it, and SUBMITTING when whoever writes it sends it right after the commit.
-    `along` is written in the same round trip: the signal that the row points at.
+    `state` is DENIED if the pre-trade check denied it, and SUBMITTING if the caller sends it right after the commit.
+    `along` is the signal of the order, inserted in the same round trip.
     """
-    known = more | {
+    columns = more | {
         "id": order_id,
         "account_id": account_id,
         "contract_id": contract_id,
@@ -120,36 +120,38 @@ def create(
         "state": state,
         "correlation_id": correlation_id,
     }
-    assert known.keys() <= set(_NEW), known.keys() - set(_NEW)  # noqa: S101  # ours to know
-    values = {f"new_{name}": known.get(name) for name in _NEW}
+    assert columns.keys() <= set(_NEW), columns.keys() - set(_NEW)  # noqa: S101  # a mistake of the caller
+    values = {f"new_{name}": columns.get(name) for name in _NEW}
     if along is None:
         return _row(connection.execute(_CREATE, values).one())
     return _row(connection.execute(_CREATE_WITH_SIGNAL, values | {"new_signal_id": along.id} | along.values()).one())
 
 
 def get(connection: Connection, order_id: UUID) -> OrderRow | None:
-    """Return the order, or None."""
+    """Return the order, or None if there is none."""
     row = connection.execute(_GET, {"order": order_id}).one_or_none()
     return None if row is None else _row(row)
 
 
 def find_by_id_part(connection: Connection, digits: str) -> list[OrderRow]:
-    """Return up to three orders whose id begins or ends with these hexadecimal digits, the newest first."""
+    """Return up to three orders whose id begins or ends with these hexadecimal digits, newest first."""
     first, last = UUID(digits.ljust(_ID_DIGITS, "0")), UUID(digits.ljust(_ID_DIGITS, "f"))
-    plain = func.replace(cast(orders.c.id, Text), "-", "")
-    statement = select(*_COLUMNS).where(or_(orders.c.id.between(first, last), func.right(plain, len(digits)) == digits))
+    all_digits = func.replace(cast(orders.c.id, Text), "-", "")
+    statement = select(*_COLUMNS).where(
+        or_(orders.c.id.between(first, last), func.right(all_digits, len(digits)) == digits)
+    )
     return [_row(row) for row in connection.execute(statement.order_by(orders.c.id.desc()).limit(3))]
 
 
 def trail(connection: Connection, order_id: UUID, trail_ticks: int | None) -> None:
-    """Let the stop of an entry trail so many ticks behind the best price, or no more."""
+    """Make the stop of an entry trail this many ticks behind the best price; None ends trailing."""
     statement = update(orders).where(orders.c.id == order_id)
     connection.execute(statement.values(trail_ticks=trail_ticks, updated_at=func.now()))
 
 
 @dataclass(frozen=True, slots=True)
 class Submission:
-    """What became of the wish to send an order, its contract, and for how long the job that sends stays ours."""
+    """The result of `submit`: the contract, the obstacle to sending (None: none), and the time left of the lease."""
 
     contract: Contract
     obstacle: str | None
@@ -159,49 +161,49 @@ class Submission:
 def submit(
     connection: Connection, order: OrderRow, job_id: UUID, fence: int, *, machine_now: datetime, market_now: datetime
 ) -> Submission:
-    """Make an CREATED order SUBMITTING, as the function submit_order in Postgres says, in one round trip.
+    """Make a CREATED order SUBMITTING with the function submit_order of Postgres, in one round trip.
 
-    An entry becomes DENIED while its account is halted or being flattened: neither can come before this commits.
-    Raise LookupError for a contract that we never met.
+    An entry becomes DENIED if its account is halted or being flattened; neither can begin before this commits. Raise
+    LookupError if the contract is unknown.
     """
     lease = select(job.c.lease_until - func.clock_timestamp()).where(
         job.c.id == job_id, job.c.fence == fence, job.c.state == "running"
     )
     columns = [
-        func.submit_order(order.id, machine_now, market_now).label("said"),
+        func.submit_order(order.id, machine_now, market_now).label("result"),
         lease.scalar_subquery().label("lease_left"),
     ]
     row = contracts.require_all(connection, order.contract_id, columns)
-    said, lease_left, contract = row
-    return Submission(contract, None if said == "submitting" else said, lease_left or timedelta(0))
+    result, lease_left, contract = row
+    return Submission(contract, None if result == "submitting" else result, lease_left or timedelta(0))
 
 
 def move(
     connection: Connection, order_id: UUID, sources: Collection[OrderState], target: OrderState, **values: object
 ) -> bool:
-    """Set the order's state if it is one of `sources`; False means that somebody else moved it first.
+    """Set the order's state if it is one of `sources`; False means that another transaction changed it first.
 
     `sources` must be states from which `target` can be reached: see TRANSITIONS.
     """
-    assert all(source.may_become(target) or source is target for source in sources)  # noqa: S101  # ours to know
+    assert all(source.may_become(target) or source is target for source in sources)  # noqa: S101  # a mistake of the caller
     statement = update(orders).where(orders.c.id == order_id, orders.c.state.in_([state.value for state in sources]))
     done = connection.execute(statement.values(state=target.value, updated_at=func.now(), **values))
     return done.rowcount == 1
 
 
 def open_of(connection: Connection, account_id: int) -> list[OrderRow]:
-    """Return the account's orders that are not over, oldest first."""
-    return [_row(row) for row in connection.execute(_OPEN_OF, {"account": account_id})]
+    """Return the account's orders that are not final, oldest first."""
+    return [_row(row) for row in connection.execute(_OPEN_OF_ACCOUNT, {"account": account_id})]
 
 
 def open_in(connection: Connection, account_id: int, contract_id: str) -> list[OrderRow]:
-    """Return the account's orders in one contract that are not over, oldest first."""
+    """Return the account's orders in one contract that are not final, oldest first."""
     values = {"account": account_id, "contract": contract_id}
-    return [_row(row) for row in connection.execute(_OPEN_IN, values)]
+    return [_row(row) for row in connection.execute(_OPEN_IN_CONTRACT, values)]
 
 
 def moved_since(connection: Connection, account_id: int, contract_id: str, since_market_at: datetime) -> bool:
-    """Whether an order of the contract was sent, or changed at the venue as far as we know, since then."""
+    """Whether an order of the contract was submitted, or by our rows changed at the venue, since `since_market_at`."""
     statement = select(orders.c.id).where(
         orders.c.account_id == account_id,
         orders.c.contract_id == contract_id,
@@ -211,7 +213,7 @@ def moved_since(connection: Connection, account_id: int, contract_id: str, since
 
 
 def newest_entry(connection: Connection, account_id: int, contract_id: str) -> OrderRow | None:
-    """Return the newest entry of the contract that was filled, if only in part, or None."""
+    """Return the newest entry of the contract with a fill, or None."""
     statement = select(*_COLUMNS).where(
         orders.c.account_id == account_id,
         orders.c.contract_id == contract_id,
@@ -223,7 +225,7 @@ def newest_entry(connection: Connection, account_id: int, contract_id: str) -> O
 
 
 def newest_stop_of_ours(connection: Connection, account_id: int, contract_id: str, since: datetime) -> OrderRow | None:
-    """Return the newest stop that the protector sent in the contract since `since`, or None."""
+    """Return the newest stop that the protector created in the contract since `since`, or None."""
     statement = select(*_COLUMNS).where(
         orders.c.account_id == account_id,
         orders.c.contract_id == contract_id,
@@ -237,7 +239,7 @@ def newest_stop_of_ours(connection: Connection, account_id: int, contract_id: st
 
 
 def given_up_since(connection: Connection, account_id: int, since: datetime) -> list[OrderRow]:
-    """Return the orders that were sent, never seen at the venue and given up, intended since `since`, oldest first."""
+    """Return the orders created since `since` that were sent, never found at the venue and given up, oldest first."""
     statement = select(*_COLUMNS).where(orders.c.account_id == account_id, orders.c.created_at >= since, IS_GIVEN_UP)
     return [_row(row) for row in connection.execute(statement.order_by(orders.c.id))]
 
@@ -245,7 +247,7 @@ def given_up_since(connection: Connection, account_id: int, since: datetime) -> 
 def cancel_created(
     connection: Connection, account_id: int, contract_id: str | None, reason: str, role: Role | None = None
 ) -> int:
-    """Cancel the account's orders that were certainly not sent, of one contract or role or of all; return how many."""
+    """Cancel the account's orders that were never sent, of one contract and role or of all; return how many."""
     statement = update(orders).where(orders.c.account_id == account_id, orders.c.state == OrderState.CREATED.value)
     if contract_id is not None:
         statement = statement.where(orders.c.contract_id == contract_id)
@@ -256,19 +258,19 @@ def cancel_created(
 
 
 def of_tags(connection: Connection, account_id: int, tags: Collection[str]) -> dict[str, OrderRow]:
-    """Return the orders that carry these tags, by tag."""
+    """Return the orders with these tags, by tag."""
     found = connection.execute(_OF_TAGS, {"account": account_id, "tags": list(tags)}) if tags else ()
     return {row.client_order_id or "": row for row in map(_row, found)}
 
 
 def working_leg_count(connection: Connection, parent_id: UUID) -> int:
-    """Return how many legs of an entry's bracket are in the market, or were."""
+    """Return how many legs of an entry's bracket are or were at work, that is, not SUSPENDED."""
     statement = select(func.count()).where(orders.c.parent_id == parent_id, orders.c.state != OrderState.SUSPENDED)
     return connection.execute(statement.select_from(orders)).scalar_one()
 
 
 def name(connection: Connection, order_id: UUID, venue_order_id: int) -> None:
-    """Note the venue's id of an order that it has rejected, unless another row holds that id."""
+    """Record the venue's id of an order that it rejected, unless another row has that id."""
     other = orders.alias()
     held = select(other.c.id).where(other.c.account_id == orders.c.account_id, other.c.venue_order_id == venue_order_id)
     statement = update(orders).where(orders.c.id == order_id, ~held.exists())

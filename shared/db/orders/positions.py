@@ -1,4 +1,4 @@
-"""Net positions, a row per account and contract: what was opening in, and every fill we know since."""
+"""Net positions, a row per account and contract: an opening position and every fill since."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -19,12 +19,12 @@ _IN_ACCOUNTS = (
     .where(position.c.account_id == any_(bindparam("ids", type_=IDS)), position.c.direction != Direction.FLAT.value)
     .order_by(position.c.account_id, position.c.contract_id)
 )
-_PRICE = Decimal("0.000000001")  # as exact as the venue tells an average
+_PRICE = Decimal("0.000000001")  # the precision of the venue's averages
 
 
 @dataclass(frozen=True, slots=True)
 class PositionRow:
-    """A position as our fills add up; `quantity` is signed, above zero when long; prices are in money."""
+    """A position, computed from fills; `quantity` is signed, above zero when long; prices are in money."""
 
     account_id: int
     contract_id: str
@@ -34,7 +34,7 @@ class PositionRow:
 
 
 def lock(connection: Connection, account_id: int, contract_id: str) -> bool:
-    """Hold the position's row, so that two fills cannot miss each other; return whether it is new."""
+    """Lock the position's row, so that concurrent fills are all counted; return whether the row is new."""
     key = {"account_id": account_id, "contract_id": contract_id}
     flat = insert(position).values(**key, direction=Direction.FLAT.value, quantity=0)
     is_new = connection.execute(flat.on_conflict_do_nothing()).rowcount == 1
@@ -45,7 +45,7 @@ def lock(connection: Connection, account_id: int, contract_id: str) -> bool:
 
 
 def add_up(connection: Connection, account_id: int, contract: Contract) -> int:
-    """Set the row, which the caller holds, to what its fills add up to; return the signed quantity."""
+    """Compute the row, which the caller has locked, from its opening position and fills; return the signed quantity."""
     opening = connection.execute(
         select(position.c.opening_quantity, position.c.opening_price, position.c.opening_until_fill_id,
                position.c.opened_market_at).where(_is_of(account_id, contract.id))
@@ -77,7 +77,7 @@ def set_opening(
     opened_market_at: datetime | None,
     until_fill_id: int,
 ) -> None:
-    """Take the venue's word for what is held after the fill `until_fill_id`; later fills add to it."""
+    """Set the opening position to the venue's position after the fill `until_fill_id`; later fills add to it."""
     connection.execute(
         update(position)
         .where(_is_of(account_id, contract.id))
@@ -92,7 +92,7 @@ def set_opening(
 
 
 def newest_fill_id(connection: Connection, account_id: int, contract_id: str) -> int:
-    """Return the id of the newest fill we know of the contract; 0 when there is none."""
+    """Return the id of the contract's newest stored fill; 0 if there is none."""
     statement = select(func.max(fill.c.venue_fill_id)).where(
         fill.c.account_id == account_id, fill.c.contract_id == contract_id
     )
@@ -119,13 +119,13 @@ def in_accounts(connection: Connection, account_ids: Sequence[int]) -> list[Posi
 
 
 def quantity_of(connection: Connection, account_id: int, contract_id: str) -> int:
-    """Return what the account holds of the contract, above zero when long."""
+    """Return the account's signed quantity of the contract, above zero when long."""
     found = [row for row in of_account(connection, account_id) if row.contract_id == contract_id]
     return found[0].quantity if found else 0
 
 
 def direction_of(connection: Connection, account_id: int, contract_id: str) -> Direction:
-    """Return which way the account lies in the contract."""
+    """Return the direction of the account's position in the contract."""
     return Position(quantity_of(connection, account_id, contract_id)).direction
 
 

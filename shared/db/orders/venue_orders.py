@@ -1,4 +1,4 @@
-"""Orders as the venue shows them: strangers adopted, ours refreshed, and what is no news left as it is."""
+"""Orders as the venue reports them: external orders are adopted, ours are refreshed, stale reports change nothing."""
 
 from collections.abc import Collection
 from dataclasses import dataclass, replace
@@ -13,8 +13,8 @@ from shared.db.orders.orders import IS_GIVEN_UP, OPEN
 from shared.db.tables.orders import IDS, orders
 from shared.domain.orders.order import OrderState, Role
 
-# Built once: these statements run for every order that the hub or an answer tells of.
-# Quantity and filled_market_at may be left out.
+# Built once: these statements run for every order that the hub or an answer reports.
+# A report may leave out quantity and filled_market_at.
 _SHOWN = {
     name: bindparam(f"shown_{name}", type_=orders.c[name].type)
     for name in (
@@ -23,8 +23,8 @@ _SHOWN = {
     )
 }  # fmt: skip
 _AS_SHOWN = _SHOWN | {name: func.coalesce(_SHOWN[name], orders.c[name]) for name in ("quantity", "filled_market_at")}
-# What the venue says is news of an order that is not over: said later, or further on at the same instant. Two changes
-# may carry one instant: an entry that is filled in the millisecond of its acceptance.
+# A report is news of an order that is not final if it is later, or further on at the same instant. Two changes may have
+# one instant: an entry that is filled in the millisecond of its acceptance.
 _IS_NEWS = and_(
     orders.c.state.in_(OPEN) | IS_GIVEN_UP,
     orders.c.changed_market_at.is_(None)
@@ -52,7 +52,7 @@ _OWN = (
 _ADOPT = insert(orders).values(**_SHOWN, **{name: bindparam(f"own_{name}", type_=orders.c[name].type) for name in _OWN})
 _ADOPT = _ADOPT.on_conflict_do_update(
     index_elements=["account_id", "venue_order_id"],
-    # A leg may be told of before its entry: later it finds its parent.
+    # A leg may be reported before its entry: a later report sets its parent.
     set_={
         **_AS_SHOWN,
         **{name: _ADOPT.excluded[name] for name in ("client_order_id", "side", "type")},
@@ -66,7 +66,7 @@ _ADOPT = _ADOPT.on_conflict_do_update(
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """What the venue shows of one order; None where it says nothing."""
+    """The venue's report of one order; None for what it leaves out."""
 
     venue_order_id: int
     state: OrderState
@@ -79,7 +79,7 @@ class Shown:
     filled_market_at: datetime | None
 
     def completed_by(self, other: "Shown") -> "Shown":
-        """Return it with what it leaves out taken from `other`."""
+        """Return the report, completed with what `other` has and it leaves out."""
         return replace(
             self,
             quantity=self.quantity or other.quantity,
@@ -87,12 +87,12 @@ class Shown:
         )
 
     def values(self) -> dict[str, object]:
-        """Return what the statements above bind."""
+        """Return the values that the statements bind."""
         return {f"shown_{name}": getattr(self, name) for name in _SHOWN}
 
 
 def adopt(connection: Connection, shown: Shown, **own: object) -> bool:
-    """Write or refresh an order the venue showed us and we did not place ourselves, as `refresh` does.
+    """Insert or refresh an external order, which the venue reports and we did not submit; False if it is no news.
 
     `own` are the columns that the venue does not change.
     """
@@ -100,25 +100,25 @@ def adopt(connection: Connection, shown: Shown, **own: object) -> bool:
 
 
 def refresh(connection: Connection, order_id: UUID, shown: Shown) -> bool:
-    """Write what the venue says of an order of ours, unless it is over or the venue has said something later."""
+    """Write the venue's report of an order of ours, unless the order is final or a stored report is later."""
     return connection.execute(_REFRESH, shown.values() | {"order_id": order_id}).rowcount == 1
 
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """An order as it is written down; `is_stranger` when we hold it without the entry that it may belong to."""
+    """The stored report of an order; `is_external` if it is stored without the entry that it may belong to."""
 
     shown: Shown
-    is_stranger: bool
+    is_external: bool
 
     def knows(self, now: Shown, *, may_find_parent: bool) -> bool:
-        """Whether nothing can be learnt from what is shown now: it is over here, or written down just so.
+        """Whether the report `now` adds nothing: the order is final here, or stored just so.
 
-        A stranger whose tag may name its entry can still find it.
+        An external order whose tag may name its entry can still find it.
         """
-        if self.is_stranger and may_find_parent:
+        if self.is_external and may_find_parent:
             return False
-        is_over = self.shown.state not in OPEN and not self.is_stranger
+        is_over = self.shown.state not in OPEN and not self.is_external
         return is_over or self.shown == now.completed_by(self.shown)
 
 
@@ -128,12 +128,12 @@ _KEPT = select(*(orders.c[name] for name in _SHOWN), orders.c.parent_id, orders.
 
 
 def kept(connection: Connection, account_id: int, venue_order_ids: Collection[int]) -> dict[int, Kept]:
-    """Return what we hold of these orders, by the venue's id."""
+    """Return the stored reports of these orders, by the venue's id."""
     values = {"account": account_id, "ids": list(venue_order_ids)}
     return {
         row.venue_order_id: Kept(
             Shown(**{name: getattr(row, name) for name in _SHOWN}),
-            is_stranger=row.parent_id is None and row.role == Role.OTHER.value,
+            is_external=row.parent_id is None and row.role == Role.OTHER.value,
         )
         for row in connection.execute(_KEPT, values)
     }

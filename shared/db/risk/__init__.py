@@ -1,1 +1,1 @@
-"""What the rules need to know of each account, as rows."""
+"""The state of each account that the risk rules need, read from rows."""

@@ -1,4 +1,4 @@
-"""Where accounts snapshot with their rules: everything that Postgres knows of it, in one round trip for all of them."""
+"""Risk snapshots of accounts: their rules and everything in Postgres that the rules need, in one round trip for all."""
 
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
@@ -20,7 +20,7 @@ from shared.domain.risk.account_risk import AccountRisk, Holding, Working
 from shared.domain.risk.rule_book import PRESETS, RuleBook, preset_for
 from shared.domain.risk.rule_changes import with_changes
 
-# A contract and the signed quantity held -> what closing it brings now; None without a fresh quote.
+# Contract and signed quantity held -> the price at which it can be closed now; None without a fresh quote.
 ExitPrice = Callable[[str, int], Decimal | None]
 ExitPrices = Callable[[set[str]], ExitPrice]  # of these contracts
 
@@ -55,9 +55,9 @@ _FACTS = text("""
 
 @dataclass(frozen=True, slots=True)
 class RiskSnapshot:
-    """An account, its rule book, and where it snapshots.
+    """An account, its rule book, and its risk.
 
-    `flatten_requests` are the open wishes to be flat: their contract, "" for everything, and their reason.
+    `flatten_requests` are the open ones: their contract, "" for the whole account, and their reason.
     """
 
     account: AccountRow
@@ -80,9 +80,9 @@ class _Facts:
 
 
 def book_of(account: AccountRow, *, max_quantity: int | None = None) -> RuleBook:
-    """Return the rules of an account: the preset it names, or its name tells, with what a person changed.
+    """Return the rules of an account: the preset that its row names or its name implies, with a person's changes.
 
-    `max_quantity` snapshots in for the preset's, as the setting TICKWORK_MAX_QUANTITY says, unless a person changed it.
+    `max_quantity`, the setting TICKWORK_MAX_QUANTITY, replaces that of the preset unless a person changed it.
     """
     preset = PRESETS[account.rules] if account.rules in PRESETS else preset_for(account.name, account.balance)
     if max_quantity is not None:
@@ -98,9 +98,9 @@ def read(
     *,
     max_quantity: int | None = None,
 ) -> dict[int, RiskSnapshot]:
-    """Return where these accounts snapshot, in one round trip; those of no stage we know are left out.
+    """Return the risk snapshots of these accounts, in one round trip; accounts of an unknown stage are left out.
 
-    `exit_prices` is asked once, with every contract that they hold.
+    `exit_prices` is called once, with every contract that they hold.
     """
     day = trading_day_at(clock.now())
     facts: defaultdict[int, _Facts] = defaultdict(_Facts)
@@ -108,8 +108,8 @@ def read(
     for row in connection.execute(_FACTS, values):
         getattr(facts[row.account_id], row.kind).append(row)
     exit_price = exit_prices({row.contract_id for one in accounts for row in facts[one.id].held})
-    # No two accounts of one owner may lie on opposite sides, whether or not the others are asked for.
-    directions = {account_id: _directions(found) for account_id, found in facts.items()}
+    # Accounts of one owner may not lie on opposite sides, also those that are not in `accounts`.
+    directions = {account_id: _directions_by_family(found) for account_id, found in facts.items()}
     snapshots = {}
     for account in accounts:
         if account.rules is None and stage_of(account.name) is Stage.UNKNOWN:
@@ -119,14 +119,14 @@ def read(
         snapshots[account.id] = RiskSnapshot(
             account,
             book_of(account, max_quantity=max_quantity),
-            _standing(account, found, day=day, clock=clock, exit_price=exit_price, others=others),
+            _to_account_risk(account, found, day=day, clock=clock, exit_price=exit_price, others=others),
             bool(found.unknown),
             tuple((row.contract_id, row.side) for row in found.flatten_request),
         )
     return snapshots
 
 
-def _standing(
+def _to_account_risk(
     account: AccountRow,
     facts: _Facts,
     *,
@@ -143,17 +143,17 @@ def _standing(
         is_breached=account.breached_market_at is not None,
         is_day_locked=account.locked_on == day,
         is_reduced=account.reduced_on == day,
-        holdings=tuple(_holding(row, facts.stop, exit_price) for row in facts.held),
-        working=tuple(_working(row) for row in facts.entry if row.n > 0),
+        holdings=tuple(_to_holding(row, facts.stop, exit_price) for row in facts.held),
+        working=tuple(_to_working(row) for row in facts.entry if row.n > 0),
         trade_count_today=facts.traded[0].n if facts.traded else 0,
         order_count_last_minute=sent.n if sent else 0,
         oldest_order_market_at=clock.to_market(sent.at) if sent else None,
         days=tuple(row.price for row in facts.day),
-        other_directions=_merged(others),
+        other_directions=_merge_directions(others),
     )
 
 
-def _holding(row: Row[Any], stops: Sequence[Row[Any]], exit_price: ExitPrice) -> Holding:
+def _to_holding(row: Row[Any], stops: Sequence[Row[Any]], exit_price: ExitPrice) -> Holding:
     root = root_of_contract(row.contract_id).name
     price = exit_price(row.contract_id, row.n)
     closing = Side.SELL if row.n > 0 else Side.BUY
@@ -168,13 +168,13 @@ def _holding(row: Row[Any], stops: Sequence[Row[Any]], exit_price: ExitPrice) ->
     return Holding(row.contract_id, root, row.n, row.price, price, risk)
 
 
-def _working(row: Row[Any]) -> Working:
+def _to_working(row: Row[Any]) -> Working:
     root = root_of_contract(row.contract_id).name
     risk = (row.ticks or 0) * ROOTS[root].tick_value * row.n
     return Working(row.contract_id, root, Side(row.side), row.n, risk)
 
 
-def _directions(facts: _Facts) -> dict[str, frozenset[Direction]]:
+def _directions_by_family(facts: _Facts) -> dict[str, frozenset[Direction]]:
     found: defaultdict[str, set[Direction]] = defaultdict(set)
     for row in facts.held:
         found[family_of(root_of_contract(row.contract_id).name)].add(Direction.LONG if row.n > 0 else Direction.SHORT)
@@ -185,6 +185,6 @@ def _directions(facts: _Facts) -> dict[str, frozenset[Direction]]:
     return {family: frozenset(ways) for family, ways in found.items()}
 
 
-def _merged(several: Sequence[Mapping[str, frozenset[Direction]]]) -> dict[str, frozenset[Direction]]:
+def _merge_directions(several: Sequence[Mapping[str, frozenset[Direction]]]) -> dict[str, frozenset[Direction]]:
     families = {family for one in several for family in one}
     return {family: frozenset().union(*(one.get(family, frozenset()) for one in several)) for family in families}

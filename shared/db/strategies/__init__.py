@@ -1,1 +1,1 @@
-"""Which accounts trade a strategy, and what it decided, as rows."""
+"""The accounts that trade a strategy and its decisions, as rows."""

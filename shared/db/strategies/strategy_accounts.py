@@ -1,4 +1,4 @@
-"""Which accounts trade a strategy: those a person switched on; before anybody said a word, the only one there is."""
+"""The accounts that trade a strategy: those a person switched on, or, before any switch, the only tradable one."""
 
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
@@ -12,7 +12,7 @@ from shared.db.tables.strategies import strategy_account
 
 
 class StrategyShare(NamedTuple):
-    """Whether an account trades a strategy, and why or why not."""
+    """Whether an account trades a strategy, and the reason."""
 
     account: AccountRow
     trades: bool
@@ -20,15 +20,15 @@ class StrategyShare(NamedTuple):
 
 
 def shares(connection: Connection, strategy: str) -> list[StrategyShare]:
-    """Return every account's part in a strategy."""
+    """Return for every account whether it trades the strategy."""
     statement = select(strategy_account.c.account_id, strategy_account.c.is_on)
     rows = connection.execute(statement.where(strategy_account.c.strategy == strategy))
     switched = {row.account_id: row.is_on for row in rows}
     known = accounts.list_all(connection)
-    return [_share(one, known, switched) for one in known]
+    return [_to_share(one, known, switched) for one in known]
 
 
-def _share(account: AccountRow, known: Sequence[AccountRow], switched: Mapping[int, bool]) -> StrategyShare:
+def _to_share(account: AccountRow, known: Sequence[AccountRow], switched: Mapping[int, bool]) -> StrategyShare:
     if not account.can_trade:
         return StrategyShare(account, trades=False, why="the venue lets it trade nothing")
     if account.id in switched:
@@ -45,7 +45,7 @@ def trading(connection: Connection, strategy: str) -> list[AccountRow]:
 
 
 def switch(connection: Connection, strategy: str, account_id: int, *, is_on: bool) -> None:
-    """Say that an account trades a strategy, or that it does not; what it holds and has ordered stays."""
+    """Switch a strategy on or off for an account; its positions and orders stay."""
     values = {"is_on": is_on, "switched_at": func.now()}
     statement = insert(strategy_account).values(strategy=strategy, account_id=account_id, **values)
     connection.execute(statement.on_conflict_do_update(index_elements=["strategy", "account_id"], set_=values))

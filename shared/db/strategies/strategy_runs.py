@@ -1,4 +1,4 @@
-"""What strategies decided, a row per evaluation."""
+"""Decisions of strategies, a row per evaluation."""
 
 from datetime import datetime
 from decimal import Decimal
@@ -14,7 +14,7 @@ from shared.db.tables.strategies import strategy_run
 def is_done(
     connection: Connection, strategy: str, contract_id: str, closed_until: datetime, account_id: int | None
 ) -> bool:
-    """Whether the strategy has already decided on these bars for this account, or for none."""
+    """Whether the strategy has already decided on these bars for this account (None: for no account)."""
     statement = select(strategy_run.c.strategy).where(
         strategy_run.c.strategy == strategy,
         strategy_run.c.contract_id == contract_id,
@@ -36,7 +36,7 @@ def store(
     signal_id: UUID | None,
     duration_ms: Decimal,
 ) -> None:
-    """Keep one evaluation; a second of the same bars for the same account changes nothing."""
+    """Store one evaluation; a second one of the same bars for the same account changes nothing."""
     statement = insert(strategy_run).values(
         strategy=strategy,
         contract_id=contract_id,
@@ -60,6 +60,6 @@ def newest(connection: Connection) -> dict[tuple[str, int | None], dict[str, Any
         strategy_run.c.decision,
         strategy_run.c.reason,
     )
-    whose = (strategy_run.c.strategy, strategy_run.c.account_id)
-    statement = select(*columns).ext(distinct_on(*whose)).order_by(*whose, strategy_run.c.evaluated_at.desc())
+    key = (strategy_run.c.strategy, strategy_run.c.account_id)
+    statement = select(*columns).ext(distinct_on(*key)).order_by(*key, strategy_run.c.evaluated_at.desc())
     return {(row["strategy"], row["account_id"]): dict(row) for row in connection.execute(statement).mappings()}

@@ -1,4 +1,4 @@
-"""The tables of accounts: what the venue says of them, their days and events."""
+"""The tables of accounts: the venue's reports of them, their trading days and events."""
 
 from sqlalchemy import (
     BigInteger,
@@ -31,20 +31,20 @@ account = Table(
     at_column("halted_at"),
     Column("halt_reason", Text),
     at_column("reconciled_at"),
-    at_column("reported_at"),  # when its balance was told or asked
-    at_column("first_seen_at"),  # the first time that it was compared with the venue
-    Column("live_orders", Boolean, nullable=False, server_default=text("false")),  # towards the real venue
+    at_column("reported_at"),  # when the venue reported its balance
+    at_column("first_seen_at"),  # first comparison with the venue
+    Column("live_orders", Boolean, nullable=False, server_default=text("false")),  # to the real venue
     at_column("live_since_at"),
-    Column("rules", Text),  # the preset; None: the one that its name tells
+    Column("rules", Text),  # the preset; None: the one that the account's name implies
     Column("rule_changes", JSONB, nullable=False, server_default=text("'{}'")),
     Column("default_stop_ticks", Integer, CheckConstraint("default_stop_ticks > 0", name="default_stop_ticks")),
-    Column("trading_day", Date),  # whose opening balance this is
+    Column("trading_day", Date),  # of day_opening_balance
     Column("day_opening_balance", Numeric),
     Column("high_water_mark", Numeric),
     at_column("breached_market_at"),
-    Column("locked_on", Date),  # the trading day on which the daily loss limit was touched
-    Column("reduced_on", Date),  # the trading day on which half was closed
-    Column("block_reason", Text),  # why the watch lets nothing in
+    Column("locked_on", Date),  # the trading day on which the daily loss limit was reached
+    Column("reduced_on", Date),  # the trading day on which half of the positions was closed
+    Column("block_reason", Text),  # why the watch blocks entries
     at_column("updated_at", nullable=False, now=True),
 )
 

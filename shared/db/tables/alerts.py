@@ -1,4 +1,4 @@
-"""The tables of alerts: webhooks, what they took, and the signals that came of it."""
+"""The tables of alerts: webhooks, the alerts they received, and the signals made from them."""
 
 from sqlalchemy import (
     BigInteger,
@@ -28,7 +28,7 @@ hook = Table(
     at_column("revoked_at"),
 )
 
-# The further accounts that trade what a hook is told.
+# The follower accounts, which trade the alerts of a hook too.
 hook_follower = Table(
     "hook_follower",
     metadata,

@@ -32,7 +32,7 @@ job = Table(
     at_column("run_at", nullable=False, now=True),
     at_column("expires_at"),
     Column("sequence_key", Text),
-    Column("sequence_id", Uuid, nullable=False),  # orders the jobs of one sequence_key; a hand-over inherits it
+    Column("sequence_id", Uuid, nullable=False),  # position among the jobs of one sequence_key; a follow-up inherits it
     at_column("lease_until"),
     Column("fence", BigInteger, nullable=False, server_default="0"),
     Column("worker", Text),
@@ -61,7 +61,7 @@ Index(
     postgresql_where=text("sequence_key IS NOT NULL AND state IN ('queued','running')"),
 )
 
-# One running job per sequence_key, whatever the claims race for.
+# At most one running job per sequence_key, also when claims race.
 Index(
     "uq_job_sequence_key_running",
     job.c.sequence_key,
@@ -83,7 +83,7 @@ job_key = Table(
 
 Index("ix_job_key_kept_until", job_key.c.kept_until)
 
-# What the relay and the workers know of each queue.
+# The state of each queue, kept by the relay and the workers.
 queue_state = Table(
     "queue_state",
     metadata,

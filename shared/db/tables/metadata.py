@@ -1,4 +1,4 @@
-"""What all tables share: the metadata with the names of constraints, and columns for instants."""
+"""Shared by all tables: the metadata with the naming of constraints, and columns for instants."""
 
 from sqlalchemy import Column, DateTime, MetaData, func
 
@@ -14,5 +14,5 @@ metadata = MetaData(
 
 
 def at_column(name: str, *, nullable: bool = True, now: bool = False) -> Column[object]:
-    """Return a column for an instant; with `now` it begins as the time of its row."""
+    """Return a column for an instant; with `now` its default is the time of the insert."""
     return Column(name, DateTime(timezone=True), nullable=nullable, server_default=func.now() if now else None)

@@ -28,7 +28,7 @@ api_call = Table(
     Column("status", Integer),
     Column("error", Text),
     Column("job_id", Uuid),
-    Column("queue", Text),  # of the job that asked; empty in rows from before this was kept
+    Column("queue", Text),  # of the job that made the call; NULL in rows from before this column was filled
     Column("success", Boolean, Computed("error IS NULL", persisted=True), nullable=False),
 )
 

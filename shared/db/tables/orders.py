@@ -19,7 +19,7 @@ from sqlalchemy import (
 
 from shared.db.tables.metadata import at_column, metadata
 
-IDS = ARRAY(BigInteger)  # of the venue: any number of them leaves the text of a statement as it is
+IDS = ARRAY(BigInteger)  # ids of the venue as one parameter: the text of a statement does not depend on their number
 
 orders = Table(
     "orders",
@@ -40,7 +40,7 @@ orders = Table(
     Column("take_profit_ticks", Integer),
     Column("limit_price", Numeric),
     Column("stop_price", Numeric),
-    Column("trail_price", Numeric),  # where a trailing stop began
+    Column("trail_price", Numeric),  # start of a trailing stop
     Column("breakeven_ticks", Integer),  # profit from which the stop goes to the entry's price
     Column("trail_ticks", Integer),  # how far behind the best price the stop follows
     Column("state", Text, nullable=False),
@@ -53,7 +53,7 @@ orders = Table(
     at_column("submitted_at"),  # of the last call to the venue
     at_column("submitted_market_at"),
     at_column("filled_market_at"),
-    at_column("changed_market_at"),  # by the venue's own word
+    at_column("changed_market_at"),  # by the venue's timestamp
     at_column("updated_at", nullable=False, now=True),
     UniqueConstraint("account_id", "client_order_id"),
     UniqueConstraint("account_id", "venue_order_id"),
@@ -101,13 +101,13 @@ order_change = Table(
 )
 Index("ix_order_change_order_id", order_change.c.order_id)
 
-# A request to be flat; open until the venue confirms it.
+# A request to be flat; open until the venue confirms flat.
 flatten_request = Table(
     "flatten_request",
     metadata,
     Column("id", Uuid, primary_key=True),
     Column("account_id", BigInteger, ForeignKey("account.id"), nullable=False),
-    Column("contract_id", Text, ForeignKey("contract.id")),  # None: everything of the account
+    Column("contract_id", Text, ForeignKey("contract.id")),  # None: every contract of the account
     Column("origin", Text, nullable=False),
     Column("reason", Text, nullable=False),
     Column("sweep_count", Integer, nullable=False, server_default="0"),
@@ -152,7 +152,7 @@ position = Table(
     Column("quantity", Integer, nullable=False),
     Column("average_price", Numeric),
     at_column("opened_market_at"),
-    # What was held before the first fill that we count; fills after that one make the rest.
+    # The opening position: held after the fill opening_until_fill_id; later fills add to it.
     Column("opening_quantity", Integer, nullable=False, server_default="0"),
     Column("opening_price", Numeric),
     Column("opening_until_fill_id", BigInteger, nullable=False, server_default="0"),

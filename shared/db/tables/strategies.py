@@ -1,4 +1,4 @@
-"""The tables of strategies: which accounts trade one, and what it decided."""
+"""The tables of strategies: the accounts that trade one, and its decisions."""
 
 from sqlalchemy import (
     BigInteger,
@@ -26,7 +26,7 @@ strategy_run = Table(
     Column("signal_id", Uuid, ForeignKey("signal.id")),
     Column("duration_ms", Numeric, nullable=False),
     at_column("evaluated_at", nullable=False, now=True),
-    Column("account_id", BigInteger, ForeignKey("account.id")),  # None: no account traded it then
+    Column("account_id", BigInteger, ForeignKey("account.id")),  # None: no account traded the strategy then
     CheckConstraint("decision IN ('BUY','SELL','none')", name="decision"),
     UniqueConstraint(
         "strategy",
@@ -38,7 +38,7 @@ strategy_run = Table(
     ),
 )
 
-# What a person said; an account without a row trades a strategy only if no other may.
+# Switches set by a person; without any, the only tradable account trades the strategy.
 strategy_account = Table(
     "strategy_account",
     metadata,

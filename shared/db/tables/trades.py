@@ -1,4 +1,4 @@
-"""The tables of the trade history: round trips, and which fills are not yet booked into them."""
+"""The tables of the trade history: round trips, and the fills that are not booked into them yet."""
 
 from sqlalchemy import (
     BigInteger,
@@ -56,8 +56,8 @@ Index("ix_round_trip_closed_market_at", round_trip.c.closed_market_at)
 Index("ix_round_trip_unmeasured", round_trip.c.closed_market_at, postgresql_where=text("mae IS NULL"))
 Index("ix_fill_in_order", fill.c.account_id, fill.c.contract_id, fill.c.filled_market_at, fill.c.venue_fill_id)
 
-# Filled by a trigger on `fill`, in the same transaction: one row for each fill that came or was changed, a void too.
-# Nothing here is unique, so that those who write fills never wait for one another.
+# Filled by a trigger on `fill`, in the same transaction: one row for each inserted or changed fill, also a voided one.
+# Nothing here is unique, so that transactions that write fills never wait for one another.
 booking_due = Table(
     "booking_due",
     metadata,

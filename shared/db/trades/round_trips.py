@@ -1,4 +1,4 @@
-"""Round trips: booked from fills, idempotent by fill id, and repaired when a fill comes late or is voided."""
+"""Round trips: booked from fills, idempotent by fill id, and booked again when a fill comes late or is voided."""
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -23,7 +23,7 @@ _RESULT = [round_trip.c[name] for name in Result.__dataclass_fields__]
 
 
 class Key(NamedTuple):
-    """Where a listing goes on: the round trip it ended with."""
+    """The key of a round trip, at which the next page of a listing begins."""
 
     closed_market_at: datetime
     account_id: int
@@ -34,7 +34,7 @@ class Key(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class RoundTripFilter:
-    """Which round trips: None means any. `strategy` may be an origin too, for what no strategy asked for.
+    """A filter of round trips: None means any. `strategy` may be an origin too, for orders of no strategy.
 
     They closed at `since_market_at` or later, and before `until_market_at`.
     """
@@ -49,7 +49,7 @@ class RoundTripFilter:
 
 @dataclass(frozen=True, slots=True)
 class Due:
-    """A contract of an account whose fills have changed, the earliest of them at `since_market_at`."""
+    """A contract of an account with changed fills, the earliest of them at `since_market_at`."""
 
     account_id: int
     contract_id: str
@@ -57,7 +57,7 @@ class Due:
 
 
 class Flat(NamedTuple):
-    """A point before which the account was flat: the fill, by time and id, that opened a round trip from there."""
+    """The time and id of a fill that opened a round trip: just before it the account was flat in the contract."""
 
     market_at: datetime
     fill_id: int
@@ -65,7 +65,7 @@ class Flat(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Unmeasured:
-    """A round trip whose excursions are not known, while every bar of its span is held by now."""
+    """A round trip without excursions whose bars are all stored by now."""
 
     key: Key
     direction: Direction
@@ -74,13 +74,13 @@ class Unmeasured:
 
 
 def may_book(connection: Connection) -> bool:
-    """Take the right to book until the transaction ends; False when somebody else books just now."""
+    """Take the lock for booking until the transaction ends; False if another transaction holds it."""
     statement = sql("SELECT pg_try_advisory_xact_lock(hashtext('tickwork round trips'))")
     return bool(connection.execute(statement).scalar_one())
 
 
 def take_due(connection: Connection) -> list[Due]:
-    """Return what is to be booked, and forget it when this transaction commits."""
+    """Return the changed contracts that are to be booked, and delete their marks in this transaction."""
     columns = (booking_due.c.account_id, booking_due.c.contract_id, booking_due.c.filled_market_at)
     taken = delete(booking_due).returning(*columns).cte("taken")
     earliest = func.min(taken.c.filled_market_at)
@@ -93,15 +93,15 @@ def take_due(connection: Connection) -> list[Due]:
 
 
 def last_flat(connection: Connection, due: Due) -> Flat | None:
-    """Return the newest point before the change at which the account was flat; None is its beginning.
+    """Return the newest point before the change at which the account was flat; None means its beginning.
 
-    A reversal is no such point. Round trips that began earlier than the change are still true up to their beginning.
+    A reversal is not such a point. Round trips that began before the change are still right up to their beginning.
     """
-    begun = (round_trip.c.opened_market_at, round_trip.c.opening_fill_id)
-    statement = select(*begun).where(
+    opening = (round_trip.c.opened_market_at, round_trip.c.opening_fill_id)
+    statement = select(*opening).where(
         *_is_of(due), round_trip.c.part == 0, round_trip.c.opened_market_at < due.since_market_at
     )
-    row = connection.execute(statement.order_by(*(column.desc() for column in begun)).limit(1)).one_or_none()
+    row = connection.execute(statement.order_by(*(column.desc() for column in opening)).limit(1)).one_or_none()
     return None if row is None else Flat(*row)
 
 
@@ -130,20 +130,20 @@ def fills_since(connection: Connection, due: Due, flat: Flat | None) -> list[Fil
 
 
 def replace_since(connection: Connection, due: Due, flat: Flat | None, trips: Sequence[RoundTrip]) -> None:
-    """Put `trips` in the place of every round trip of the account and contract that began at `flat` or later."""
+    """Replace every round trip of the account and contract that began at `flat` or later with `trips`."""
     statement = delete(round_trip).where(*_is_of(due))
     if flat is not None:
-        begun = tuple_(round_trip.c.opened_market_at, round_trip.c.opening_fill_id)
-        statement = statement.where(begun >= tuple_(*flat))
+        opening = tuple_(round_trip.c.opened_market_at, round_trip.c.opening_fill_id)
+        statement = statement.where(opening >= tuple_(*flat))
     connection.execute(statement)
-    whose = {"account_id": due.account_id, "contract_id": due.contract_id}
-    rows = [asdict(trip) | whose | {"lots": msgspec.to_builtins(trip.lots)} for trip in trips]
+    key = {"account_id": due.account_id, "contract_id": due.contract_id}
+    rows = [asdict(trip) | key | {"lots": msgspec.to_builtins(trip.lots)} for trip in trips]
     if rows:
         connection.execute(insert(round_trip), rows)
 
 
 def unmeasured(connection: Connection, limit: int) -> list[Unmeasured]:
-    """Return round trips whose excursions can be told now, the newest first."""
+    """Return round trips whose excursions can be computed now, newest first."""
     minute = sql("'minute'")
     span = func.tstzrange(
         func.date_trunc(minute, round_trip.c.opened_market_at),
@@ -166,7 +166,7 @@ def unmeasured(connection: Connection, limit: int) -> list[Unmeasured]:
 
 
 def note_excursions(connection: Connection, key: Key, found: Excursions) -> None:
-    """Keep how far a round trip went for and against its holder."""
+    """Store how far the price went for and against a round trip."""
     where = [round_trip.c[name] == value for name, value in key._asdict().items()]
     connection.execute(update(round_trip).where(*where).values(mae=found.mae, mfe=found.mfe))
 
@@ -174,16 +174,16 @@ def note_excursions(connection: Connection, key: Key, found: Excursions) -> None
 def page(
     connection: Connection, wanted: RoundTripFilter, *, limit: int, before: Key | None = None
 ) -> list[dict[str, Any]]:
-    """Return round trips, newest first; `before` is the last one of the page before this."""
-    statement = select(round_trip).where(*_is_wanted(wanted)).order_by(_key.desc()).limit(limit)
+    """Return round trips, newest first; `before` is the last one of the previous page."""
+    statement = select(round_trip).where(*_conditions_of(wanted)).order_by(_key.desc()).limit(limit)
     if before is not None:
         statement = statement.where(_key < tuple_(*before))
     return [dict(row) for row in connection.execute(statement).mappings()]
 
 
 def results(connection: Connection, wanted: RoundTripFilter) -> list[Result]:
-    """Return what statistics need of every round trip that is wanted, oldest first."""
-    statement = select(*_RESULT).where(*_is_wanted(wanted)).order_by(_key)
+    """Return the results of the round trips that pass the filter, for statistics, oldest first."""
+    statement = select(*_RESULT).where(*_conditions_of(wanted)).order_by(_key)
     return [Result(*row) for row in connection.execute(statement)]
 
 
@@ -191,7 +191,7 @@ def _is_of(due: Due) -> tuple[ColumnElement[bool], ...]:
     return round_trip.c.account_id == due.account_id, round_trip.c.contract_id == due.contract_id
 
 
-def _is_wanted(wanted: RoundTripFilter) -> list[ColumnElement[bool]]:
+def _conditions_of(wanted: RoundTripFilter) -> list[ColumnElement[bool]]:
     conditions: list[ColumnElement[bool]] = []
     if wanted.account_id is not None:
         conditions.append(round_trip.c.account_id == wanted.account_id)

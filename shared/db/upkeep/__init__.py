@@ -1,1 +1,1 @@
-"""The schedule, and what is deleted when it is old, as rows."""
+"""Rows of the schedule, and the deletion of old rows."""

@@ -1,4 +1,4 @@
-"""Deletes what has outlived its keeping time, in chunks, so that no lock is held for long."""
+"""Deletes rows past their retention time, in chunks, so that no lock is held for long."""
 
 from collections.abc import Iterator, Sequence
 from datetime import timedelta
@@ -7,8 +7,8 @@ from sqlalchemy import Engine, text
 
 _CHUNK = 5_000
 
-# What is deleted, when it is old enough, and how long it is kept. Bars, orders, fills and alerts are kept for good.
-_KEPT: tuple[tuple[str, str, timedelta], ...] = (
+# Table, column of its age, and retention time. Bars, orders, fills and alerts are kept for good.
+_RETENTION: tuple[tuple[str, str, timedelta], ...] = (
     ("api_call", "called_at", timedelta(days=7)),
     ("job", "finished_at", timedelta(days=14)),
     ("schedule_slot", "noted_at", timedelta(days=14)),
@@ -17,23 +17,26 @@ _KEPT: tuple[tuple[str, str, timedelta], ...] = (
 )
 
 
-_PROBES_KEPT = timedelta(minutes=10)  # too many to keep for longer
+_PROBE_RETENTION = timedelta(minutes=10)  # probes are too many to keep for longer
 
 
 def delete_old(engine: Engine, probes: Sequence[str]) -> Iterator[tuple[str, int]]:
-    """Delete chunk by chunk; yield the table and how many rows went, once per table. Dead jobs stay until you act.
+    """Delete chunk by chunk; yield each table and how many rows were deleted. A dead job stays until a person acts.
 
-    `probes` are the names of the jobs that only check, every few seconds.
+    `probes` are the names of the job types with the trait `is_probe`.
     """
-    yield "probes", _delete(engine, "job", "finished_at < now() - :kept AND name = ANY(:probes)", _PROBES_KEPT, probes)
+    yield (
+        "probes",
+        _delete(engine, "job", "finished_at < now() - :kept AND name = ANY(:probes)", _PROBE_RETENTION, probes),
+    )
     of_probes = "name IN (SELECT name FROM schedule WHERE job_name = ANY(:probes))"
     yield (
         "slots of probes",
-        _delete(engine, "schedule_slot", f"noted_at < now() - :kept AND {of_probes}", _PROBES_KEPT, probes),
+        _delete(engine, "schedule_slot", f"noted_at < now() - :kept AND {of_probes}", _PROBE_RETENTION, probes),
     )
-    for table, column, kept in _KEPT:
-        spared = " AND state <> 'dead'" if table == "job" else ""
-        yield table, _delete(engine, table, f"{column} < now() - :kept{spared}", kept)
+    for table, column, kept in _RETENTION:
+        exemption = " AND state <> 'dead'" if table == "job" else ""
+        yield table, _delete(engine, table, f"{column} < now() - :kept{exemption}", kept)
 
 
 def _delete(engine: Engine, table: str, condition: str, kept: timedelta, probes: Sequence[str] = ()) -> int:

@@ -1,4 +1,4 @@
-"""The schedule and its slots."""
+"""The schedule and its slots, as rows."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ from shared.db.tables.ledger import schedule, schedule_slot
 
 @dataclass(frozen=True, slots=True)
 class ScheduleRow:
-    """One entry as the table holds it."""
+    """A row of the table `schedule`: one entry."""
 
     name: str
     job_name: str
@@ -29,35 +29,35 @@ class ScheduleRow:
 
 
 def seed(connection: Connection, entries: Sequence[dict[str, Any]]) -> None:
-    """Add the entries the table lacks; what a person edited stays."""
+    """Add the entries that the table does not have; edits by a person stay."""
     connection.execute(insert(schedule).on_conflict_do_nothing(), entries)
 
 
 def entries(connection: Connection) -> list[ScheduleRow]:
-    """Return the whole schedule."""
+    """Return all entries."""
     return [ScheduleRow(**row) for row in connection.execute(select(schedule)).mappings()]
 
 
 def lock(connection: Connection, name: str) -> ScheduleRow | None:
-    """Return an entry as it is now, which no other beat deals with until this transaction ends; None if it is gone."""
+    """Return an entry, locked against other beats until this transaction ends; None if there is none."""
     row = connection.execute(select(schedule).where(schedule.c.name == name).with_for_update()).mappings().first()
     return None if row is None else ScheduleRow(**row)
 
 
-def deal_with(connection: Connection, name: str, slot: datetime) -> None:
-    """Note that every slot up to `slot` has been dealt with."""
+def set_last_slot(connection: Connection, name: str, slot: datetime) -> None:
+    """Record that every slot up to `slot` has been processed."""
     connection.execute(update(schedule).where(schedule.c.name == name).values(last_slot=slot))
 
 
 def note_run(connection: Connection, name: str, slot: datetime, job_id: UUID, ran_at: datetime) -> None:
-    """Note which job runs for the slot, and when that was."""
+    """Record the job that runs for the slot, and the time of the run."""
     values = {"name": name, "slot": slot, "outcome": "enqueued", "job_id": job_id}
     connection.execute(insert(schedule_slot).values(values).on_conflict_do_nothing())
     connection.execute(update(schedule).where(schedule.c.name == name).values(ran_at=ran_at))
 
 
 def note_skipped(connection: Connection, name: str, slots: Iterable[datetime]) -> None:
-    """Note slots that nobody ran, so that the hole is visible."""
+    """Record slots that no beat ran, so that the gap is visible."""
     values = [{"name": name, "slot": slot, "outcome": "skipped"} for slot in slots]
     if values:
         connection.execute(insert(schedule_slot).on_conflict_do_nothing(), values)

@@ -1,1 +1,1 @@
-"""The stage of an account, and the login that reaches it; pure."""
+"""The stage of an account, and the token of a login; pure."""

@@ -1,4 +1,4 @@
-"""A login's token: when it should be renewed and when it is over, as far as its text tells."""
+"""The token of a login: when to renew it, and when it expires."""
 
 import hashlib
 import json
@@ -7,13 +7,13 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
 # Source: venue.md section 3.5.
-_LIFE = timedelta(hours=24)
-_LEFT_AT_END = timedelta(minutes=1)
+_DEFAULT_LIFE = timedelta(hours=24)
+_SAFETY_MARGIN = timedelta(minutes=1)
 
 
 @dataclass(frozen=True, slots=True)
 class Token:
-    """What the venue lets us in with; `text` is secret. From `renew_at` it should be renewed, at `ends_at` it is over.
+    """A token that the venue issued; `text` is secret. Renew it from `renew_at` on; it expires at `ends_at`.
 
     Both are machine time.
     """
@@ -24,24 +24,25 @@ class Token:
 
 
 def token_of(text: str, issued_at: datetime) -> Token:
-    """Return the token that the venue has just issued: it lives until its `exp`, or for a day if it names none.
+    """Return the token that the venue has just issued: it lives until its `exp` claim, or for 24 h without one.
 
-    It is renewed at half its life, give or take a 24th of it: 12 h and up to an hour, so that no two stacks keep step.
+    `ends_at` is a minute before that, or a tenth of the life where that is less. `renew_at` is at half the life, plus
+    or minus up to a 24th of it: of 24 h, at 12 h plus or minus up to 1 h, so that two stacks do not renew together.
     """
-    ends_at = _expiry(text)
-    # A token that is over when it is issued tells of clocks that disagree: a 401 will say for certain.
-    life = _LIFE if ends_at is None or ends_at <= issued_at else ends_at - issued_at
-    renew_at = issued_at + life / 2 + _drawn(text, life / 24)
-    return Token(text, renew_at, issued_at + life - min(_LEFT_AT_END, life / 10))
+    ends_at = _read_expiry(text)
+    # A token that expires before it is issued means that the clocks differ: assume 24 h, and let a 401 decide.
+    life = _DEFAULT_LIFE if ends_at is None or ends_at <= issued_at else ends_at - issued_at
+    renew_at = issued_at + life / 2 + _jitter(text, life / 24)
+    return Token(text, renew_at, issued_at + life - min(_SAFETY_MARGIN, life / 10))
 
 
-def _drawn(text: str, most: timedelta) -> timedelta:
-    """Return a duration from -`most` to `most` that looks random and is the same for the same text."""
+def _jitter(text: str, limit: timedelta) -> timedelta:
+    """Return a pseudo-random duration from -`limit` to `limit`, always the same for the same text."""
     drawn = int.from_bytes(hashlib.sha256(text.encode()).digest()[:4], "big")
-    return most * (drawn - 2**31) / 2**31
+    return limit * (drawn - 2**31) / 2**31
 
 
-def _expiry(text: str) -> datetime | None:
+def _read_expiry(text: str) -> datetime | None:
     parts = text.split(".")
     if len(parts) != 3:  # noqa: PLR2004  # header, claims, signature: RFC 7519
         return None

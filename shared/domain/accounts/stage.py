@@ -1,11 +1,11 @@
-"""Which stage of the firm an account is at, which only its name tells."""
+"""The stage of the firm's programme that an account is at, read from its name."""
 
 import re
 from enum import StrEnum
 
 
 class Stage(StrEnum):
-    """How much is at stake. UNKNOWN is never traded: the firm bans programs from its live accounts."""
+    """A stage of the firm's programme. UNKNOWN is never traded: the firm bans programs from its live accounts."""
 
     PRACTICE = "PRACTICE"
     COMBINE = "COMBINE"
@@ -13,7 +13,8 @@ class Stage(StrEnum):
     UNKNOWN = "UNKNOWN"
 
 
-# The families of names seen so far. Source: venue.md section 5.1. `simulated` says where orders execute, not this.
+# The name prefixes seen at the venue. Source: venue.md section 5.1. The venue's `simulated` is no
+# stage: it marks where orders execute.
 _STAGES = (
     (re.compile(r"PRAC-"), Stage.PRACTICE),
     (re.compile(r"(50|100|150)KTC-"), Stage.COMBINE),
@@ -22,5 +23,5 @@ _STAGES = (
 
 
 def stage_of(account_name: str) -> Stage:
-    """Return the stage that an account's name begins with; UNKNOWN for a name of no family we know."""
-    return next((stage for family, stage in _STAGES if family.match(account_name)), Stage.UNKNOWN)
+    """Return the stage by the prefix of an account's name; UNKNOWN for any other prefix."""
+    return next((stage for prefix, stage in _STAGES if prefix.match(account_name)), Stage.UNKNOWN)

@@ -1,1 +1,1 @@
-"""Webhook alerts: the payload, and what it asks for; pure."""
+"""Webhook alerts: the payload and the request in it; pure."""

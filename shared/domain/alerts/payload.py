@@ -1,4 +1,4 @@
-"""A webhook's body as plain data that can be kept as it was sent, before anyone asks what it means."""
+"""The body of a webhook as plain JSON data that the database can store, before it is parsed as an alert."""
 
 import json
 import re
@@ -10,8 +10,8 @@ from shared.errors import InvalidAlertError
 
 Json: TypeAlias = "str | int | Decimal | bool | list[Json] | dict[str, Json] | None"
 
-BODY = "body"  # the field of an error that lies in no single field
-_LONGEST_SHOWN = 64  # of a value, in a refusal
+BODY = "body"  # the field of an error that concerns no single field
+_LONGEST_SHOWN = 64  # characters of a value, in an error message
 _DEEPEST = 8
 
 _LITERAL = re.compile(r"-?[0-9]{1,20}(\.[0-9]{1,20})?([eE][+-]?[0-9]{1,3})?")
@@ -19,7 +19,7 @@ _BARE_PLACEHOLDER = re.compile(r'"(?P<field>\w{1,64})"\s*:\s*(?P<placeholder>\{\
 
 
 class RefusedAlertError(InvalidAlertError):
-    """An alert was refused: `wrong` is what was found, with the value, and `hint` what to send instead."""
+    """An alert was refused: `wrong` names the fault and the value, `hint` what to send instead."""
 
     def __init__(self, wrong: str, *, field: str, hint: str) -> None:
         super().__init__(f"{wrong}: {hint}", field)
@@ -28,51 +28,51 @@ class RefusedAlertError(InvalidAlertError):
 
 
 def read_payload(raw: bytes) -> dict[str, Json]:
-    """Return the body's JSON object, which PostgreSQL's jsonb can hold as it stands, or raise RefusedAlertError.
+    """Return the body's JSON object, in a form that PostgreSQL's jsonb can store; raise RefusedAlertError.
 
-    Refused are repeated names, NUL and lone surrogates, numbers that are none or are too long, and deep nesting.
+    Refused are repeated names, NUL characters, lone surrogates, NaN and infinities, long numbers, and deep nesting.
     """
     try:
         document = json.loads(
-            _text(raw), parse_int=_Number, parse_float=_Number, parse_constant=_Number, object_pairs_hook=_Pairs
+            _decode(raw), parse_int=_Number, parse_float=_Number, parse_constant=_Number, object_pairs_hook=_Pairs
         )
     except json.JSONDecodeError as error:
         _refuse_bare_placeholder(error.doc)
         where = f"line {error.lineno}, column {error.colno}"
-        raise _broken(f"the body is not JSON ({error.msg} at {where})") from None
+        raise _invalid_body(f"the body is not JSON ({error.msg} at {where})") from None
     except RecursionError:
-        raise _broken("the body is nested too deeply") from None
+        raise _invalid_body("the body is nested too deeply") from None
     if not isinstance(document, _Pairs):
-        raise _broken(f"the body is {shown(document)}, not an object")
-    return _object(document, BODY, 0)
+        raise _invalid_body(f"invalid body {quote_value(document)}")
+    return _to_object(document, BODY, 0)
 
 
-def shown(value: object) -> str:
-    """Return a value as a refusal may quote it: short, printable, never a whole body."""
+def quote_value(value: object) -> str:
+    """Return a value as an error message may quote it: short, printable, never a whole body."""
     match value:
         case _Number():
-            return "a number"
+            return "(a number)"
         case str():
-            return repr(value) if len(value) <= _LONGEST_SHOWN else f"a text of {len(value)} characters"
+            return repr(value) if len(value) <= _LONGEST_SHOWN else f"(text of {len(value)} characters)"
         case bool() | None:
             return json.dumps(value)
         case list():
-            return "a list"
+            return "(a list)"
         case dict():
-            return "an object"
+            return "(an object)"
         case _:
             return str(value)[:_LONGEST_SHOWN]
 
 
 class _Number(str):
-    """A number as it was written, not yet judged."""
+    """A number as it was written, not yet checked."""
 
     __slots__ = ()
 
 
 @dataclass(frozen=True, slots=True)
 class _Pairs:
-    """An object as it was written, repeated names and all."""
+    """An object as it was written, repeated names included."""
 
     items: list[tuple[str, "_Scanned"]]
 
@@ -80,9 +80,9 @@ class _Pairs:
 _Scanned: TypeAlias = _Number | str | bool | _Pairs | list["_Scanned"] | None
 
 
-def _text(raw: bytes) -> str:
+def _decode(raw: bytes) -> str:
     if not raw.strip():
-        raise _broken("the body is empty")
+        raise _invalid_body("the body is empty")
     if raw.startswith((b"\xef\xbb\xbf", b"\xff\xfe", b"\xfe\xff")):
         raise RefusedAlertError("the body begins with a byte order mark", field=BODY, hint="send UTF-8 without it")
     try:
@@ -93,58 +93,60 @@ def _text(raw: bytes) -> str:
 
 
 def _refuse_bare_placeholder(text: str) -> None:
-    """Name the field when what breaks the JSON is a placeholder without quotes, such as `"quantity": {{plot_0}}`."""
+    """Raise RefusedAlertError with the field if an unquoted placeholder broke the JSON: `"quantity": {{plot_0}}`."""
     bare = _BARE_PLACEHOLDER.search(text)
     if bare:
-        wrong = f"{bare['field']} is {bare['placeholder']}, a placeholder that nobody filled in"
+        wrong = f"invalid {bare['field']} {bare['placeholder']}, an unfilled placeholder"
         raise RefusedAlertError(
             wrong, field=bare["field"], hint="use a placeholder that this kind of alert has, or a value"
         )
 
 
-def _broken(wrong: str) -> RefusedAlertError:
-    hint = 'send one JSON object, such as {"action": "buy", "symbol": "MNQ", "quantity": 1, "stop_loss_ticks": 40}'
+def _invalid_body(wrong: str) -> RefusedAlertError:
+    hint = 'expected one JSON object, such as {"action": "buy", "symbol": "MNQ", "quantity": 1, "stop_loss_ticks": 40}'
     return RefusedAlertError(wrong, field=BODY, hint=hint)
 
 
-def _plain(value: _Scanned, field: str, depth: int) -> Json:
-    """Return a scanned value as plain data; `field` is the top-level name it stands under, for the refusal."""
+def _to_plain(value: _Scanned, field: str, depth: int) -> Json:
+    """Return a scanned value as plain data; `field` is the top-level name that contains it, for the error message."""
     if depth > _DEEPEST:
         raise RefusedAlertError(
-            f"{field} is nested more than {_DEEPEST} deep", field=field, hint="send a flat object of names and values"
+            f"{field} is nested more than {_DEEPEST} deep",
+            field=field,
+            hint="expected a flat object of names and values",
         )
     match value:
         case _Number():
-            return _number(value, field)
+            return _to_number(value, field)
         case str():
-            return _storable(value, field)
+            return _require_storable(value, field)
         case _Pairs():
-            return _object(value, field, depth)
+            return _to_object(value, field, depth)
         case list():
-            return [_plain(item, field, depth + 1) for item in value]
+            return [_to_plain(item, field, depth + 1) for item in value]
         case _:
             return value
 
 
-def _object(pairs: _Pairs, field: str, depth: int) -> dict[str, Json]:
+def _to_object(pairs: _Pairs, field: str, depth: int) -> dict[str, Json]:
     plain: dict[str, Json] = {}
     for name, value in pairs.items:
         within = repr(name)[1:-1][:_LONGEST_SHOWN] if depth == 0 else field
-        if _storable(name, within) in plain:
-            raise RefusedAlertError(f"{shown(name)} is given more than once", field=within, hint="give it once")
-        plain[name] = _plain(value, within, depth + 1)
+        if _require_storable(name, within) in plain:
+            raise RefusedAlertError(f"{quote_value(name)} is given more than once", field=within, hint="give it once")
+        plain[name] = _to_plain(value, within, depth + 1)
     return plain
 
 
-def _number(literal: str, field: str) -> int | Decimal:
+def _to_number(literal: str, field: str) -> int | Decimal:
     if not _LITERAL.fullmatch(literal):
-        found = literal if len(literal) <= _LONGEST_SHOWN else f"a number of {len(literal)} characters"
-        hint = "send a plain number of at most 20 digits"
-        raise RefusedAlertError(f"{field} is {found}", field=field, hint=hint)
+        quoted = literal if len(literal) <= _LONGEST_SHOWN else f"(a number of {len(literal)} characters)"
+        hint = "expected a plain number of at most 20 digits"
+        raise RefusedAlertError(f"invalid {field} {quoted}", field=field, hint=hint)
     return int(literal) if literal.lstrip("-").isdigit() else Decimal(literal)
 
 
-def _storable(text: str, field: str) -> str:
+def _require_storable(text: str, field: str) -> str:
     if "\x00" in text:
         raise RefusedAlertError(f"{field} holds a NUL character", field=field, hint="leave the character out")
     if any("\ud800" <= character <= "\udfff" for character in text):

@@ -1,4 +1,4 @@
-"""When markets are open: sessions and trading days of each group of contracts, in Chicago's time."""
+"""The sessions and trading days of each group of contracts, in Chicago's time."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ CHICAGO = ZoneInfo("America/Chicago")
 _DAY = timedelta(days=1)
 _FRIDAY = 4
 _LONGEST_CLOSURE_DAYS = 10
-# TopstepX: flat by 15:10, no new position after 15:08; where a market closes earlier, flat 15 minutes before it.
+# TopstepX: flat by 15:10, no new position after 15:08; if a market closes earlier, flat 15 minutes before its close.
 # Source: venue.md section 9.
 _DAY_BEGINS = time(17)
 _FLAT_BY = time(15, 10)
@@ -32,13 +32,13 @@ class Session:
 
     @property
     def flat_by(self) -> datetime:
-        """When the firm wants every position closed."""
-        regular = _at(self.trading_day, _FLAT_BY)
+        """The instant by which the firm requires every position to be closed."""
+        regular = _chicago_instant(self.trading_day, _FLAT_BY)
         return regular if self.closes > regular else self.closes - _FLAT_BEFORE_EARLY_CLOSE
 
     @property
     def last_entry(self) -> datetime:
-        """When the firm stops taking new positions."""
+        """The instant from which the firm takes no new position."""
         return self.flat_by - _NO_ENTRY_BEFORE_FLAT
 
 
@@ -72,16 +72,16 @@ class Calendar:
     def __init__(self, group: str) -> None:
         self._group = group
         self._hours = _HOURS[group]
-        self._known: dict[date, Session | None] = {}
+        self._sessions: dict[date, Session | None] = {}
 
     def session_on(self, trading_day: date) -> Session | None:
         """Return the session of a trading day; None on weekends and when the market is closed all day."""
-        if trading_day not in self._known:
-            self._known[trading_day] = self._make(trading_day)
-        return self._known[trading_day]
+        if trading_day not in self._sessions:
+            self._sessions[trading_day] = self._build_session(trading_day)
+        return self._sessions[trading_day]
 
     def session_at(self, at: datetime) -> Session | None:
-        """Return the session that holds the market instant `at`, pauses included, or None."""
+        """Return the session that contains the market instant `at`, pauses included, or None."""
         today = at.astimezone(CHICAGO).date()
         for day in (today, today + _DAY):
             session = self.session_on(day)
@@ -90,7 +90,7 @@ class Calendar:
         return None
 
     def next_session(self, at: datetime) -> Session:
-        """Return the first session that opens at `at` or later."""
+        """Return the first session that opens at `at` or later; raise ValueError if none opens within 10 days."""
         day = at.astimezone(CHICAGO).date()
         for _ in range(_LONGEST_CLOSURE_DAYS):
             session = self.session_on(day)
@@ -105,7 +105,7 @@ class Calendar:
         return session is not None and not any(pause.start <= at < pause.end for pause in session.pauses)
 
     def trading_day_of(self, at: datetime) -> date:
-        """Return the trading day of the session that holds `at`, or of the next one."""
+        """Return the trading day of the session that contains `at`, or of the next session."""
         return (self.session_at(at) or self.next_session(at)).trading_day
 
     def open_spans(self, span: Span) -> Iterator[Span]:
@@ -119,36 +119,38 @@ class Calendar:
                 yield from gaps(wanted, session.pauses)
             day += _DAY
 
-    def _make(self, trading_day: date) -> Session | None:
+    def _build_session(self, trading_day: date) -> Session | None:
         if trading_day.weekday() > _FRIDAY or is_closed_on(trading_day, self._group):
             return None
         hours = self._hours
-        opens = _at(trading_day - _DAY if hours.opens_evening_before else trading_day, hours.opens)
-        closes = _at(trading_day, early_close_on(trading_day, self._group) or hours.closes)
-        pause = hours.pause and Span(_at(trading_day, hours.pause[0]), _at(trading_day, hours.pause[1]))
+        opens = _chicago_instant(trading_day - _DAY if hours.opens_evening_before else trading_day, hours.opens)
+        closes = _chicago_instant(trading_day, early_close_on(trading_day, self._group) or hours.closes)
+        pause = hours.pause and Span(
+            _chicago_instant(trading_day, hours.pause[0]), _chicago_instant(trading_day, hours.pause[1])
+        )
         return Session(trading_day, opens, closes, (pause,) if pause else ())
 
 
 def trading_day_begins(day: date) -> datetime:
-    """Return when the trading day of Chicago begins: at 17:00 of the evening before, for every group."""
-    return _at(day - _DAY, _GLOBEX.opens)
+    """Return the instant at which a trading day begins: 17:00 in Chicago on the evening before, for every group."""
+    return _chicago_instant(day - _DAY, _GLOBEX.opens)
 
 
 @cache
 def calendar_of(group: str) -> Calendar:
-    """Return the calendar of a group of roots, such as equity; raise KeyError for a group nobody knows."""
+    """Return the calendar of a group of roots, such as equity; raise KeyError for an unknown group."""
     return Calendar(group)
 
 
 def trading_day_at(at: datetime) -> date:
-    """Return the firm's trading day that holds `at`: it begins at 17:00 in Chicago; a weekend belongs to Monday.
+    """Return the firm's trading day at the instant `at`: it begins at 17:00 in Chicago; a weekend belongs to Monday.
 
-    Days on which a market is closed are days all the same. Source: venue.md section 9.
+    A holiday is a trading day too. Source: venue.md section 9.
     """
     local = at.astimezone(CHICAGO)
     day = local.date() + _DAY if local.time() >= _DAY_BEGINS else local.date()
     return day + _DAY * max(0, 7 - day.weekday()) if day.weekday() > _FRIDAY else day
 
 
-def _at(day: date, clock: time) -> datetime:
+def _chicago_instant(day: date, clock: time) -> datetime:
     return datetime.combine(day, clock, CHICAGO).astimezone(UTC)

@@ -1,4 +1,4 @@
-"""Contracts and their roots: what a symbol such as MNQ means, and what the venue calls it."""
+"""Contracts and their roots: the meaning of a symbol such as MNQ, and the venue's id for it."""
 
 import re
 from dataclasses import dataclass
@@ -11,14 +11,14 @@ _CONTRACT_ID = re.compile(rf"CON\.F\.US\.(?P<product>[A-Z0-9]+)\.(?P<month>[{MON
 
 @dataclass(frozen=True, slots=True)
 class Root:
-    """A family of contracts, such as MNQ. `product` is the venue's name for it; `tick_value` is in dollars."""
+    """A family of contracts, such as MNQ. `product` is the venue's name for it; `tick_value` is dollars per tick."""
 
     name: str
     product: str
     tick_size: Decimal
     tick_value: Decimal
     months: str
-    group: str  # whose session calendar it keeps: equity, metals, energy, currency, rates, crypto, grains, livestock
+    group: str  # its session calendar: equity, metals, energy, currency, rates, crypto, grains, livestock
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,11 +34,11 @@ class Contract:
 
     @property
     def point_value(self) -> Fraction:
-        """What a price change of 1 is worth in one contract, in dollars: 2 for MNQ."""
+        """The value in dollars of a price change of 1 in one contract: 2 for MNQ."""
         return Fraction(self.tick_value) / Fraction(self.tick_size)
 
 
-def _root(row: str) -> Root:
+def _parse_root(row: str) -> Root:
     name, product, tick_size, tick_value, months, group = row.split()
     return Root(name, product, Decimal(tick_size), Decimal(tick_value), MONTHS if months == "all" else months, group)
 
@@ -48,7 +48,7 @@ def _root(row: str) -> Root:
 ROOTS: dict[str, Root] = {
     root.name: root
     for root in map(
-        _root,
+        _parse_root,
         """
         ES  EP   .25 12.50 HMUZ equity
         MES MES  .25 1.25 HMUZ equity
@@ -109,7 +109,7 @@ _BY_PRODUCT = {root.product: root for root in ROOTS.values()}
 
 
 def root_of_contract(contract_id: str) -> Root:
-    """Return the root of a venue's contract id; raise ValueError naming the id."""
+    """Return the root of a venue's contract id; raise ValueError with the id if it is unknown."""
     match = _CONTRACT_ID.fullmatch(contract_id)
     root = _BY_PRODUCT.get(match["product"]) if match else None
     if root is None:
@@ -120,9 +120,9 @@ def root_of_contract(contract_id: str) -> Root:
 
 
 def root_of_symbol(symbol: str) -> Root:
-    """Return the root a trader's symbol means: MNQ, MNQ1!, MNQZ2026, MNQZ6, CME_MINI:MNQ1!, or a venue's contract id.
+    """Return the root of a trader's symbol: MNQ, MNQ1!, MNQZ2026, MNQZ6, CME_MINI:MNQ1!, or a venue's contract id.
 
-    The longest root wins, so M2K1! is M2K and 6E1! is 6E. Raise ValueError naming the symbol and the hint.
+    The longest root wins, so M2K1! is M2K and 6E1! is 6E. Raise ValueError with the symbol and a hint.
     """
     text = symbol.strip().upper()
     if text.startswith("CON."):

@@ -1,4 +1,4 @@
-"""Which spans of time we hold bars for, and which are missing."""
+"""Coverage: the spans of time that bars cover, and the gaps between them."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -14,17 +14,17 @@ class Span:
 
     @property
     def duration(self) -> timedelta:
-        """How long the span is; zero or negative means empty."""
+        """The length of the span; an empty span has zero or less."""
         return self.end - self.start
 
     def overlap(self, other: "Span") -> "Span | None":
-        """Return what both spans hold, or None."""
+        """Return the part that both spans share, or None."""
         start, end = max(self.start, other.start), min(self.end, other.end)
         return Span(start, end) if start < end else None
 
 
 def gaps(wanted: Span, held: Iterable[Span]) -> Iterator[Span]:
-    """Yield the parts of `wanted` that no held span covers, oldest first."""
+    """Yield the gaps: the parts of `wanted` that no span of `held` covers, oldest first."""
     covered_until = wanted.start
     for span in sorted(held):
         if span.start >= wanted.end:

@@ -3,8 +3,8 @@
 from datetime import date, time
 
 # Closing times in Chicago of one trading day, per set of groups: "-" means closed all day, "." a regular day.
-# Source: CME Globex holiday calendars as published per holiday; 2022-04 and 2024-12 are held against recorded bars
-# by tests. Unknown to it: closures at short notice. Extend it every year: a day outside it is taken as regular.
+# Source: CME Globex holiday calendars as published per holiday; tests compare 2022-04 and 2024-12 with recorded bars.
+# It lacks closures at short notice. Extend it every year: a day outside the table counts as regular.
 _COLUMNS = {
     "equity": 0,
     "metals": 1,
@@ -94,15 +94,15 @@ _DAYS = {date.fromisoformat(row[0]): row[1:5] for row in map(str.split, _TABLE.s
 
 def is_closed_on(trading_day: date, group: str) -> bool:
     """Whether a market of `group` has no session at all on that trading day, weekends aside."""
-    return _entry(trading_day, group) == "-"
+    return _find_entry(trading_day, group) == "-"
 
 
 def early_close_on(trading_day: date, group: str) -> time | None:
     """Return when a market of `group` closes early on that trading day, in Chicago, or None."""
-    entry = _entry(trading_day, group)
+    entry = _find_entry(trading_day, group)
     return None if entry in "-." else time.fromisoformat(entry)
 
 
-def _entry(trading_day: date, group: str) -> str:
+def _find_entry(trading_day: date, group: str) -> str:
     row = _DAYS.get(trading_day)
     return row[_COLUMNS[group]] if row else "."

@@ -1,8 +1,8 @@
-"""Which roots are the same thing in another size: a mini and its micro move as one."""
+"""Families of roots: the same product in several sizes, such as a mini and its micro."""
 
 from shared.domain.market_data.contract import ROOTS
 
-# Source: venue.md section 8.2, and its section 9 for which of them the firm counts as micros.
+# Source: venue.md section 8.2, and its section 9 for the roots that the firm counts as micros.
 _FAMILIES = (
     ("ES", "MES"),
     ("NQ", "MNQ"),
@@ -22,16 +22,16 @@ _MICROS = frozenset({"MES", "MNQ", "MYM", "M2K", "MCL", "MNG", "MGC", "SIL", "MH
 
 
 def family_of(root: str) -> str:
-    """Return the name of the family a root belongs to, its largest root's; a root of no family is its own."""
+    """Return the name of a root's family, which is its largest root; a root without a family is its own."""
     return _FAMILY_OF.get(root, root)
 
 
 def is_micro(root: str) -> bool:
-    """Whether a root is a micro; QM, QG and E7 are smaller minis, and a root nobody knows is taken for a mini."""
+    """Whether a root is a micro; QM, QG and E7 count as minis, although smaller, and so does an unknown root."""
     return root in _MICROS
 
 
 def is_equity_index(root: str) -> bool:
-    """Whether a root follows an index of shares; a root nobody knows is taken for one, as news stop those."""
+    """Whether a root follows a share index; an unknown root counts as one, so that news windows block it."""
     known = ROOTS.get(root)
     return known is None or known.group == "equity"

@@ -1,4 +1,4 @@
-"""Longer bars from shorter ones."""
+"""Longer bars from one-minute bars."""
 
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
@@ -13,7 +13,7 @@ def roll_up(bars: Sequence[Bar], timeframe: timedelta, closed_until: datetime) -
     """Return the bars of `timeframe` made of `bars` (one minute, oldest first) that have closed by `closed_until`.
 
     Bars start on multiples of the timeframe since midnight UTC, which for timeframes up to an hour are also multiples
-    since the session's open. A minute without a trade leaves no bar; its longer bar is made of the others.
+    since the session's open. A minute without a trade has no bar; the longer bar is made of the other minutes.
     """
     return [
         Bar(
@@ -24,15 +24,15 @@ def roll_up(bars: Sequence[Bar], timeframe: timedelta, closed_until: datetime) -
             close=minutes[-1].close,
             volume=sum(bar.volume for bar in minutes),
         )
-        for start, minutes in _grouped(bars, timeframe)
+        for start, minutes in _group_by_start(bars, timeframe)
         if start + timeframe <= closed_until
     ]
 
 
 def start_of(at: datetime, timeframe: timedelta) -> datetime:
-    """Return the start of the bar of `timeframe` that holds `at`."""
+    """Return the start of the bar of `timeframe` that contains `at`."""
     return _EPOCH + (at - _EPOCH) // timeframe * timeframe
 
 
-def _grouped(bars: Sequence[Bar], timeframe: timedelta) -> list[tuple[datetime, list[Bar]]]:
+def _group_by_start(bars: Sequence[Bar], timeframe: timedelta) -> list[tuple[datetime, list[Bar]]]:
     return [(start, list(group)) for start, group in groupby(bars, lambda bar: start_of(bar.start, timeframe))]

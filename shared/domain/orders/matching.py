@@ -1,4 +1,4 @@
-"""When a resting order fills on the way the last price goes, and at what price; shared by simulator and backtest."""
+"""When an order fills as the last price moves, and at what price; shared by simulator and backtest."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -23,9 +23,9 @@ class Quote:
 
 @dataclass(frozen=True, slots=True)
 class Move:
-    """The last price going straight from `start_price` to `end_price`, in ticks, over [start, end).
+    """A straight move of the last price from `start_price` to `end_price`, in ticks, over [start, end).
 
-    While it rises the last trade was at the ask, else at the bid; the other side is one tick away.
+    While it rises the last trade was at the ask, else at the bid; the other side of the quote is one tick away.
     """
 
     start: datetime
@@ -39,16 +39,16 @@ class Move:
         if at >= self.end:
             return self.end_price
         way = self.end_price - self.start_price
-        # Divided by microseconds, not floats, so that every run sees the same tick; towards the start.
-        gone = abs(way) * ((at - self.start) // _STEP) // ((self.end - self.start) // _STEP)
-        return self.start_price + (gone if way > 0 else -gone)
+        # Whole microseconds, not floats, so that every run gets the same tick; rounded towards the start.
+        covered = abs(way) * ((at - self.start) // _STEP) // ((self.end - self.start) // _STEP)
+        return self.start_price + (covered if way > 0 else -covered)
 
     def quote_at(self, at: datetime) -> Quote:
         """Return the quote at an instant of the move."""
         return self.quote_of(self.price_at(at))
 
     def when(self, price: int) -> datetime:
-        """Return the first instant the move is at `price`, which must lie on its way."""
+        """Return the first instant at which the move reaches `price`, which must lie between its ends."""
         way = abs(self.end_price - self.start_price)
         return self.start if way == 0 else self.start + (self.end - self.start) * abs(price - self.start_price) / way
 
@@ -59,8 +59,8 @@ class Move:
             self, start=first, end=last, start_price=self.price_at(first), end_price=self.price_at(last)
         )  # fmt: skip
 
-    def rest_from(self, hit: "PriceHit") -> "Move":
-        """Return what remains of the move after a fill on it."""
+    def remainder_after(self, hit: "PriceHit") -> "Move":
+        """Return the rest of the move after a fill on it."""
         return replace(self, start=hit.at, start_price=hit.last)
 
     def quote_of(self, last: int) -> Quote:
@@ -73,7 +73,7 @@ _STEP = timedelta(microseconds=1)
 
 @dataclass(frozen=True, slots=True)
 class PriceHit:
-    """An order fills whole: at what price, when, and where the last price was; prices in ticks."""
+    """The complete fill of an order: when, at what price, and the last price then; prices in ticks."""
 
     at: datetime
     price: int
@@ -81,7 +81,7 @@ class PriceHit:
 
 
 def moves_of(bar: Bar, duration: timedelta = MINUTE) -> Iterator[Move]:
-    """Yield the three moves of a bar: open, one extreme, the other, close; a bar that rose goes to its low first."""
+    """Yield the three moves of a bar between open, low, high and close; a bar that rose goes to its low first."""
     rose = bar.close >= bar.open
     prices = (bar.open, bar.low, bar.high, bar.close) if rose else (bar.open, bar.high, bar.low, bar.close)
     for part in range(3):
@@ -93,7 +93,7 @@ def moves_of(bar: Bar, duration: timedelta = MINUTE) -> Iterator[Move]:
 
 
 def on_arrival(type_: OrderType, side: Side, price: int | None, quote: Quote) -> int | None:
-    """Return the price an order fills at as it arrives, or None if it rests.
+    """Return the price at which an order fills on arrival, or None if it rests.
 
     A market order takes the other side of the quote, and so does a limit that crosses it; a stop rests.
     """
@@ -111,26 +111,26 @@ def on_move(
     """Return how a resting stop or limit at `price` fills on `move`, or None.
 
     A stop triggers when the last price touches it, or when the move begins beyond it (a gap), and then takes the
-    quote. A limit fills at its own price, and only when the last price goes through it: at a touch others may
-    snapshot before us, unless `is_touch_enough`. A trailing stop stands at `price` as the move begins and follows it
-    `trail` ticks away.
+    quote. A limit fills at its own price, and only when the last price goes through it: at a touch, orders ahead of
+    ours may take every contract. `is_touch_enough` makes it fill at a touch. A trailing stop is at `price` when the
+    move begins and follows the last price `trail` ticks away. Raise ValueError for an order that does not rest.
     """
     if type_ is OrderType.STOP:
-        return _stop(side, price, move)
+        return _hit_stop(side, price, move)
     if type_ is OrderType.TRAILING_STOP and trail is not None:
-        # A move goes one way: it drives the stop before it, or comes towards it, so only its beginning can do both.
-        return _stop(side, trailed(side, price, trail, move.start_price), move)
+        # A move has one direction: it pushes the stop away or approaches it. Only its first price can do both.
+        return _hit_stop(side, trailed(side, price, trail, move.start_price), move)
     if type_ is OrderType.LIMIT:
-        return _limit(side, price, price if is_touch_enough else price - side.sign, move)
-    raise ValueError(f"a {type_} order does not rest")
+        return _hit_limit(side, price, price if is_touch_enough else price - side.sign, move)
+    raise ValueError(f"a {type_} order does not rest: expected a LIMIT, a STOP, or a TRAILING_STOP with its trail")
 
 
 def trailed(side: Side, price: int, trail: int, last: int) -> int:
-    """Return where a trailing stop stands once the last price has been at `last`: it never moves away from it."""
+    """Return the price of a trailing stop once the last price has been at `last`: it never moves back."""
     return max(price, last - trail) if side is Side.SELL else min(price, last + trail)
 
 
-def _stop(side: Side, price: int, move: Move) -> PriceHit | None:
+def _hit_stop(side: Side, price: int, move: Move) -> PriceHit | None:
     if (move.start_price - price) * side.sign >= 0:
         last = move.start_price
     elif (move.end_price - price) * side.sign >= 0:
@@ -141,7 +141,7 @@ def _stop(side: Side, price: int, move: Move) -> PriceHit | None:
     return PriceHit(at, move.quote_of(last).taken_by(side), last)
 
 
-def _limit(side: Side, price: int, through: int, move: Move) -> PriceHit | None:
+def _hit_limit(side: Side, price: int, through: int, move: Move) -> PriceHit | None:
     if (through - move.start_price) * side.sign >= 0:
         last = move.start_price
     elif (through - move.end_price) * side.sign >= 0:

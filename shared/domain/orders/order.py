@@ -1,4 +1,4 @@
-"""The life of an order: its states, sides and types, in our words."""
+"""The life of an order: its states, sides and types, in our own terms."""
 
 from enum import StrEnum
 
@@ -6,7 +6,7 @@ MOST_TICKS = 999_999  # between an entry and its stop or target
 
 
 class Side(StrEnum):
-    """Which way an order goes."""
+    """The side of an order."""
 
     BUY = "BUY"
     SELL = "SELL"
@@ -23,7 +23,7 @@ class Side(StrEnum):
 
 
 class Direction(StrEnum):
-    """Which way a position lies."""
+    """The direction of a position."""
 
     LONG = "LONG"
     SHORT = "SHORT"
@@ -31,7 +31,7 @@ class Direction(StrEnum):
 
 
 class OrderType(StrEnum):
-    """How an order is filled."""
+    """The type of an order: how it fills."""
 
     MARKET = "MARKET"
     LIMIT = "LIMIT"
@@ -43,7 +43,7 @@ class OrderType(StrEnum):
 
 
 class OrderState(StrEnum):
-    """Where an order stands. IN_DOUBT is settled by reconciliation alone."""
+    """The state of an order. Only reconciliation resolves IN_DOUBT."""
 
     CREATED = "CREATED"
     SUBMITTING = "SUBMITTING"
@@ -58,11 +58,11 @@ class OrderState(StrEnum):
 
     @property
     def is_final(self) -> bool:
-        """Whether nothing can happen to the order any more."""
+        """Whether the order has ended; only the venue can still revive an EXPIRED one."""
         return self in _FINAL
 
     def may_become(self, target: "OrderState") -> bool:
-        """Whether an order may go from here to `target`; the table order_transition holds the same moves."""
+        """Whether an order may go from this state to `target`; the table order_transition has the same rows."""
         return target in TRANSITIONS[self]
 
 
@@ -72,8 +72,8 @@ _FINAL = frozenset(
 _ENDS_AT_VENUE = frozenset({OrderState.FILLED, OrderState.CANCELLED, OrderState.EXPIRED, OrderState.REJECTED})
 _AT_VENUE = _ENDS_AT_VENUE | {OrderState.WORKING}
 
-# Every move there is. The venue is right: what it shows of an order may come at any time before the order's end.
-# An EXPIRED one may be an order that we gave up, and that the venue shows after all.
+# Every transition. The venue is the authority: it may report any state of its own at any time before an order ends.
+# An EXPIRED order may be one that we gave up and that the venue reports after all.
 TRANSITIONS: dict[OrderState, frozenset[OrderState]] = {
     OrderState.CREATED: _AT_VENUE | {OrderState.SUBMITTING, OrderState.DENIED},
     OrderState.SUBMITTING: _AT_VENUE | {OrderState.CREATED, OrderState.IN_DOUBT},
@@ -89,14 +89,14 @@ TRANSITIONS: dict[OrderState, frozenset[OrderState]] = {
 
 
 class ChangeKind(StrEnum):
-    """What a change asks of an order."""
+    """The kind of a change to an order."""
 
     CANCEL = "CANCEL"
     MODIFY = "MODIFY"
 
 
 class ChangeState(StrEnum):
-    """Where a change stands. TOO_LATE: the order ended otherwise first, as when a fill wins against a cancel."""
+    """The state of a change. TOO_LATE: the order ended another way first, as when a fill wins against a cancel."""
 
     CREATED = "CREATED"
     SUBMITTING = "SUBMITTING"
@@ -107,12 +107,12 @@ class ChangeState(StrEnum):
 
     @property
     def is_final(self) -> bool:
-        """Whether the change is settled."""
+        """Whether the change has ended."""
         return self in {ChangeState.DONE, ChangeState.TOO_LATE, ChangeState.REJECTED}
 
 
 class Role(StrEnum):
-    """What an order is for."""
+    """The purpose of an order."""
 
     ENTRY = "ENTRY"
     STOP_LOSS = "STOP_LOSS"
@@ -122,7 +122,7 @@ class Role(StrEnum):
 
 
 class Origin(StrEnum):
-    """Who wished an order; EXTERNAL is one we found at the venue."""
+    """The source of an order; EXTERNAL is an order found at the venue that we did not submit."""
 
     ALERT = "alert"
     STRATEGY = "strategy"

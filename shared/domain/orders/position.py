@@ -1,4 +1,4 @@
-"""The net position of one account in one contract, and what each fill does to it."""
+"""The net position of one account in one contract, and the effect of each fill on it."""
 
 from dataclasses import dataclass
 from decimal import ROUND_HALF_EVEN, Decimal
@@ -18,7 +18,7 @@ class Position:
 
     @property
     def direction(self) -> Direction:
-        """Which way the position lies."""
+        """LONG, SHORT or FLAT, by the sign of the quantity."""
         if self.quantity == 0:
             return Direction.FLAT
         return Direction.LONG if self.quantity > 0 else Direction.SHORT
@@ -38,10 +38,10 @@ class Part:
 def after_fill(position: Position, side: Side, quantity: int, price: int) -> tuple[Position, tuple[Part, ...]]:
     """Return the position after a fill at `price` ticks, and the fill's parts: a reversal closes, then opens.
 
-    Opening more moves the average; closing keeps it.
+    Opening more moves the average; closing keeps it. Raise ValueError for a quantity of 0 or less.
     """
     if quantity <= 0:
-        raise ValueError(f"a fill of {quantity} contracts: give a quantity above 0")
+        raise ValueError(f"invalid fill quantity {quantity}: expected a whole number of contracts above 0")
     is_against = position.quantity * side.sign < 0
     closing = min(quantity, abs(position.quantity)) if is_against else 0
     opening = quantity - closing

@@ -1,4 +1,4 @@
-"""What must be done so that a position has a working stop of its own size, and a flat one has none."""
+"""The changes that leave a position with a working stop of its own size, and a flat one with none."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,9 +12,9 @@ _CLOSERS = frozenset({Role.STOP_LOSS, Role.TAKE_PROFIT, Role.EXIT})
 
 @dataclass(frozen=True, slots=True)
 class ClosingOrder:
-    """A working order that may close something: `price` in ticks, `quantity` what may still fill.
+    """A working order that may close contracts: `price` in ticks, `quantity` is the open quantity.
 
-    `is_ours` is False for an order of which we do not know what it is for: it may count, and is never touched.
+    `is_ours` is False for an order of unknown purpose: it counts if it is a stop, and it is never changed.
     """
 
     id: UUID
@@ -28,7 +28,7 @@ class ClosingOrder:
 
 @dataclass(frozen=True, slots=True)
 class ProtectionPlan:
-    """What is wrong: contracts without a stop, orders to cancel, and orders to shrink to a quantity."""
+    """The changes a position needs: contracts without a stop, orders to cancel, orders to shrink to a quantity."""
 
     missing: int = 0
     cancels: tuple[UUID, ...] = ()
@@ -36,57 +36,58 @@ class ProtectionPlan:
 
     @property
     def is_covered(self) -> bool:
-        """Whether every contract held has a working stop."""
+        """Whether every contract of the position has a working stop."""
         return self.missing == 0
 
     @property
     def is_empty(self) -> bool:
-        """Whether nothing is to do."""
+        """Whether the position needs no change."""
         return self == ProtectionPlan()
 
 
 def plan(position: int, working: Sequence[ClosingOrder]) -> ProtectionPlan:
-    """Return what a position, signed, lacks and has too much of.
+    """Return the changes that the closing orders of a position need; `position` is above zero when long.
 
-    Flat: every closer of ours is an orphan that could open something, so all go. Else the stops nearest to the market
-    stay, as many as the position has contracts, and so do the targets; what stands on the wrong side goes.
+    Flat: every closing order of ours could open a position, so all are cancelled. Otherwise the stops nearest to the
+    market stay, for as many contracts as the position has, and so do the targets; orders on the wrong side are
+    cancelled.
     """
     ours = [one for one in working if one.is_ours and one.role in _CLOSERS]
     if position == 0:
         return ProtectionPlan(cancels=tuple(one.id for one in ours))
     closing = Side.SELL if position > 0 else Side.BUY
     held = abs(position)
-    astray = [one.id for one in ours if one.side is not closing]
-    strangers = sum(one.quantity for one in working if not one.is_ours and one.type in _STOPS and one.side is closing)
+    wrong_side = [one.id for one in ours if one.side is not closing]
+    external = sum(one.quantity for one in working if not one.is_ours and one.type in _STOPS and one.side is closing)
     stops = [one for one in ours if one.side is closing and one.role is Role.STOP_LOSS]
     targets = [one for one in ours if one.side is closing and one.role is Role.TAKE_PROFIT]
-    # A sell stop protects a long the better the higher it stands, a sell limit is the nearer the lower.
+    # Nearest to the market first: for a long, the highest sell stop and the lowest sell limit.
     stops.sort(key=lambda one: (one.price * closing.sign, str(one.id)))
     targets.sort(key=lambda one: (one.price * -closing.sign, str(one.id)))
-    cancels, shrinks = list(astray), []
-    for closers in (stops, targets):
-        left = held
-        for one in closers:
-            keeps = min(one.quantity, left)
-            left -= keeps
-            if keeps == 0:
+    cancels, shrinks = list(wrong_side), []
+    for closing_orders in (stops, targets):
+        remaining = held
+        for one in closing_orders:
+            kept = min(one.quantity, remaining)
+            remaining -= kept
+            if kept == 0:
                 cancels.append(one.id)
-            elif keeps < one.quantity:
-                shrinks.append((one.id, keeps))
-    covered = sum(one.quantity for one in stops) + strangers
+            elif kept < one.quantity:
+                shrinks.append((one.id, kept))
+    covered = sum(one.quantity for one in stops) + external
     return ProtectionPlan(max(0, held - covered), tuple(cancels), tuple(shrinks))
 
 
 def trailed_stop(
     side: Side, entry: int, best: int, stop: int, *, breakeven_ticks: int | None, trail_ticks: int | None
 ) -> int:
-    """Return where the stop of an entry belongs, in ticks, once the price has been at `best`; it never moves back.
+    """Return the price for the stop of an entry, in ticks, once the price has been at `best`; it never moves back.
 
-    From `breakeven_ticks` of profit it stands at the entry's price; it follows `trail_ticks` behind the best price.
+    From `breakeven_ticks` of profit it is at the entry's price; it follows `trail_ticks` behind the best price.
     """
-    wanted = [stop]
+    candidates = [stop]
     if breakeven_ticks is not None and (best - entry) * side.sign >= breakeven_ticks:
-        wanted.append(entry)
+        candidates.append(entry)
     if trail_ticks is not None:
-        wanted.append(best - side.sign * trail_ticks)
-    return max(wanted) if side is Side.BUY else min(wanted)
+        candidates.append(best - side.sign * trail_ticks)
+    return max(candidates) if side is Side.BUY else min(candidates)

@@ -1,1 +1,1 @@
-"""The rule book, and what it says of an account or an entry; pure."""
+"""The rule book, and its checks of accounts and entries; pure."""

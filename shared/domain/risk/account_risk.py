@@ -1,4 +1,4 @@
-"""Where an account stands: what it owns, holds and has on its way, and what of that lasts for a day or for good."""
+"""The risk state of an account: balances, positions, working entries, and the marks that last a day or for good."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
@@ -18,8 +18,8 @@ _DAY_ENDS = time(17)  # Chicago. Source: venue.md sections 8.4 and 9.
 class Holding:
     """A position: `quantity` is above zero when long; `exit_price` is the bid for a long and the ask for a short.
 
-    `exit_price` is None without a fresh quote. `stop_risk` is what it can still lose down to its stop, in dollars,
-    where that is known.
+    `exit_price` is None without a fresh quote. `stop_risk` is the loss still possible down to its stop, in dollars,
+    where known.
     """
 
     contract_id: str
@@ -32,7 +32,7 @@ class Holding:
 
 @dataclass(frozen=True, slots=True)
 class Working:
-    """An entry that is intended, on its way or working, with its open quantity; protective orders do not count."""
+    """An entry that is created, in flight or working, with its open quantity; protective orders do not count."""
 
     contract_id: str
     root: str
@@ -43,7 +43,7 @@ class Working:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AccountRisk:
-    """All that the rules need to know of an account at one instant; None is a fact that is missing.
+    """The facts about an account that the rules need, at one instant; None is a missing fact.
 
     Balances are of closed trades, after fees. `days` are the results of the earlier trading days.
     """
@@ -51,21 +51,21 @@ class AccountRisk:
     balance: Decimal | None
     day_opening_balance: Decimal | None
     high_water_mark: Decimal | None  # the highest balance at the end of a trading day, the first balance included
-    is_breached: bool = False  # the maximum loss was touched: for good
-    is_day_locked: bool = False  # the daily loss was touched: until 17:00 in Chicago
-    is_reduced: bool = False  # half was closed today already
+    is_breached: bool = False  # the equity touched the loss limit level: for good
+    is_day_locked: bool = False  # the equity touched the daily loss limit: until 17:00 in Chicago
+    is_reduced: bool = False  # half was already closed today
     holdings: tuple[Holding, ...] = ()
     working: tuple[Working, ...] = ()
     trade_count_today: int = 0  # entries of this trading day that are no longer among `working`
     order_count_last_minute: int = 0
-    oldest_order_market_at: datetime | None = None  # of those in the last minute
+    oldest_order_market_at: datetime | None = None  # of the orders in the last minute
     days: tuple[Decimal, ...] = ()
-    # What the owner's other accounts hold or enter, by family of products.
+    # The directions that the owner's other accounts hold or enter, by product family.
     other_directions: Mapping[str, frozenset[Direction]] = field(default_factory=dict)
 
     @property
     def is_flat(self) -> bool:
-        """Whether nothing is held and no entry is on its way."""
+        """Whether the account has no position and no working entry."""
         return not self.working and not any(holding.quantity for holding in self.holdings)
 
     @property
@@ -80,7 +80,7 @@ class AccountRisk:
 
 
 def open_profit(holdings: Iterable[Holding]) -> Decimal | None:
-    """Return what closing everything now would bring before fees, half-even to the cent; None if a price is missing."""
+    """Return the result of closing everything now, before fees, half-even to the cent; None if a price is missing."""
     total = Decimal(0)
     for holding in holdings:
         root = ROOTS.get(holding.root)
@@ -94,9 +94,10 @@ def open_profit(holdings: Iterable[Holding]) -> Decimal | None:
 
 
 def loss_limit_level_for(book: RuleBook, high_water_mark: Decimal) -> Decimal | None:
-    """Return the equity that ends an account when touched, or None without a maximum loss.
+    """Return the equity at which an account is breached, or None without a maximum loss limit.
 
-    It follows the highest end-of-day balance, never falls, and stops for good at the starting balance.
+    It follows the high-water mark, never falls, and stops rising at the starting balance; after an Express account's
+    first payout it is the starting balance.
     """
     if book.max_loss_limit is None:
         return None
@@ -111,21 +112,21 @@ def loss_limit_level(risk: AccountRisk, book: RuleBook) -> Decimal | None:
     highest, opening = risk.high_water_mark, risk.day_opening_balance
     if highest is None:
         return None
-    # A day opens with the balance of an end of day, so it counts even where nobody wrote it down as the highest.
+    # The opening balance of a day is an end-of-day balance, so it counts even if it was not recorded as the mark.
     return loss_limit_level_for(book, highest if opening is None else max(highest, opening))
 
 
 def day_result(risk: AccountRisk) -> Decimal | None:
-    """Return what the day's closed trades have brought so far, after fees."""
+    """Return the result of the day's closed trades until now, after fees; None if a balance is missing."""
     if risk.balance is None or risk.day_opening_balance is None:
         return None
     return risk.balance - risk.day_opening_balance
 
 
 def marked(risk: AccountRisk, book: RuleBook) -> AccountRisk:
-    """Return the risk with what its equity touches right now noted: for good, or for the day.
+    """Return the risk with `is_breached` and `is_day_locked` set if its equity touches a limit now.
 
-    Keep what it returns before anything else is decided: a later, better price does not undo a touch.
+    Store the result before you decide anything else: a later, better price does not undo a touch.
     """
     equity, opening, least = risk.equity, risk.day_opening_balance, loss_limit_level(risk, book)
     if equity is None:
@@ -139,11 +140,11 @@ def marked(risk: AccountRisk, book: RuleBook) -> AccountRisk:
     )
 
 
-def next_day(risk: AccountRisk) -> AccountRisk:
-    """Return where an account stands when its trading day has ended, at 17:00 in Chicago.
+def start_next_day(risk: AccountRisk) -> AccountRisk:
+    """Return the risk of an account after its trading day has ended, at 17:00 in Chicago.
 
-    What lasted for the day is gone, a breach stays, and the balance may be a new highest close. A day without a
-    result, a Saturday say, leaves none. A balance that is missing leaves the day's opening unknown.
+    The marks of the day are reset, a breach stays, and the balance may be a new high-water mark. A day without a
+    result, such as a Saturday, adds none. If the balance is missing, the day's opening balance is unknown.
     """
     result, balance, highest = day_result(risk), risk.balance, risk.high_water_mark
     return replace(
@@ -157,8 +158,8 @@ def next_day(risk: AccountRisk) -> AccountRisk:
     )
 
 
-def day_ends(after: datetime) -> datetime:
-    """Return the first end of a trading day, 17:00 in Chicago, that lies after an instant."""
+def next_day_end(after: datetime) -> datetime:
+    """Return the first end of a trading day, 17:00 in Chicago, after an instant."""
     here = after.astimezone(CHICAGO)
     today = datetime.combine(here.date(), _DAY_ENDS, CHICAGO).astimezone(UTC)
     if today > after:

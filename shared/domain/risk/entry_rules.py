@@ -1,4 +1,4 @@
-"""Which rules a wished entry breaks; an exit is never asked here, exits always pass."""
+"""The rules that an entry breaks; exits are never checked here: they always pass."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -9,19 +9,19 @@ from shared.domain.market_data.calendar import CHICAGO, Calendar, Session
 from shared.domain.market_data.contract import Contract
 from shared.domain.market_data.product_family import family_of, is_equity_index, is_micro
 from shared.domain.orders.order import Direction, Side
-from shared.domain.risk.account_risk import AccountRisk, Holding, Working, day_ends, loss_limit_level
+from shared.domain.risk.account_risk import AccountRisk, Holding, Working, loss_limit_level, next_day_end
 from shared.domain.risk.account_rules import Finding, RuleAction, limit_findings, when
 from shared.domain.risk.rule_book import RuleBook
 
 _MINUTE = timedelta(minutes=1)
 _DAY = timedelta(days=1)
 _JUST_AFTER = timedelta(seconds=1)
-_AGAINST = {Side.BUY: Direction.SHORT, Side.SELL: Direction.LONG}
+_OPPOSITE_DIRECTIONS = {Side.BUY: Direction.SHORT, Side.SELL: Direction.LONG}
 
 
 @dataclass(frozen=True, slots=True)
 class EntryIntent:
-    """A wish to open, add to or turn a position, with its stop in ticks from the fill."""
+    """A request to open, add to or reverse a position, with its stop in ticks from the fill."""
 
     contract: Contract
     side: Side
@@ -30,7 +30,7 @@ class EntryIntent:
 
     @property
     def stop_risk(self) -> Decimal | None:
-        """What the stop loses in dollars, before fees; None without a stop."""
+        """The loss at the stop in dollars, before fees; None without a stop."""
         if self.stop_loss_ticks is None:
             return None
         return self.stop_loss_ticks * self.contract.tick_value * self.quantity
@@ -45,11 +45,11 @@ def entry_violations(
     session: Session | None,
     calendar: Calendar,
 ) -> list[Finding]:
-    """Return everything that forbids an entry, each with its figures and when it lifts; empty when it may be sent.
+    """Return every finding that forbids an entry, with its figures and when it lifts; none if it may be sent.
 
-    `risk` counts everything but the entry itself. `session` is the one of the entry's contract at `market_now`,
-    None while its market is closed. A fact that is missing forbids it. One that only makes a position smaller is an
-    exit: no loss and no other account's side forbids that.
+    `risk` counts everything but the entry itself. `session` is that of the entry's contract at `market_now`, None
+    while its market is closed. A missing fact forbids the entry. An entry that only makes a position smaller is an
+    exit: no loss limit and no other account's side forbids it.
     """
     losses = [] if only_reduces(entry, risk) else limit_findings(risk, book, market_now)
     return [
@@ -63,46 +63,46 @@ def entry_violations(
 
 
 def only_reduces(entry: EntryIntent, risk: AccountRisk) -> bool:
-    """Whether an entry leaves a smaller position, even after everything else that works on its side has filled."""
+    """Whether an entry leaves a smaller position, even after all other working entries on its side have filled."""
     against = -risk.held(entry.contract.id) * entry.side.sign
-    return entry.quantity <= against - _working(risk, entry.side, entry.contract.id)
+    return entry.quantity <= against - _working_quantity(risk, entry.side, entry.contract.id)
 
 
-def _working(risk: AccountRisk, side: Side, contract_id: str) -> int:
+def _working_quantity(risk: AccountRisk, side: Side, contract_id: str) -> int:
     return sum(order.quantity for order in risk.working if order.side is side and order.contract_id == contract_id)
 
 
 def _size_findings(entry: EntryIntent, risk: AccountRisk, book: RuleBook, market_now: datetime) -> Iterator[Finding]:
     if not 1 <= entry.quantity <= book.max_quantity:
-        yield _block("max_quantity", f"quantity {entry.quantity} is not between 1 and {book.max_quantity} an order")
+        yield _forbid("max_quantity", f"quantity {entry.quantity} is not between 1 and {book.max_quantity} an order")
     if only_reduces(entry, risk) or risk.day_opening_balance is None:
         return
-    # Every position counts, whichever way it lies, and what works on the entry's side. Source: venue.md section 9.
+    # Every position counts, long or short, and so do working entries on the entry's side. Source: venue.md section 9.
     held = sum(book.micros(holding.root, abs(holding.quantity)) for holding in risk.holdings)
     working = sum(book.micros(order.root, order.quantity) for order in risk.working if order.side is entry.side)
-    wished = book.micros(entry.contract.root, entry.quantity)
+    requested = book.micros(entry.contract.root, entry.quantity)
     most = book.most_micros(risk.day_opening_balance)
-    if held + working + wished > most:
-        yield _block(
+    if held + working + requested > most:
+        yield _forbid(
             "contracts",
-            f"contracts allowed: {held} held, {working} working to {entry.side} and {wished} wished are more than "
-            f"{most} micros ({most // book.micros_per_mini} minis) over the whole account",
-            day_ends(market_now) if book.scaling_plan else None,
+            f"contracts allowed: {held} held, {working} working to {entry.side} and {requested} requested are more "
+            f"than {most} micros ({most // book.micros_per_mini} minis) over the whole account",
+            next_day_end(market_now) if book.scaling_plan else None,
         )
 
 
 def time_findings(
     contract: Contract, book: RuleBook, market_now: datetime, *, session: Session | None, calendar: Calendar
 ) -> Iterator[Finding]:
-    """Yield why nothing may be entered in a contract at this time: session, last entry, hours, news."""
+    """Yield the findings that forbid any entry in a contract at this time: session, last entry, hours, news."""
     if session is None or not session.opens <= market_now < session.closes:
-        yield _block(
+        yield _forbid(
             "session",
             f"the market of {contract.id} is closed at {when(market_now)}, or its session is not known",
             _next_opening(calendar, market_now),
         )
     elif market_now >= session.last_entry:
-        yield _block(
+        yield _forbid(
             "last_entry",
             f"no new position in {contract.id} from {when(session.last_entry)} on, flat by {when(session.flat_by)}",
             _next_opening(calendar, market_now),
@@ -110,10 +110,10 @@ def time_findings(
     else:
         for pause in session.pauses:
             if pause.start <= market_now < pause.end:
-                yield _block("session", f"{contract.id} pauses until {when(pause.end)}", pause.end)
+                yield _forbid("session", f"{contract.id} pauses until {when(pause.end)}", pause.end)
     if book.trading_hours is not None and not _is_within(book.trading_hours, market_now):
         opens, ends = book.trading_hours
-        yield _block(
+        yield _forbid(
             "trading_hours",
             f"trading hours: {when(market_now)} is not within {opens:%H:%M} to {ends:%H:%M}",
             _next_time(opens, market_now),
@@ -123,7 +123,7 @@ def time_findings(
     for window in book.news:
         concerns = window.blocks_micros or not is_micro(contract.root)
         if concerns and window.at - window.before <= market_now <= window.at + window.after:
-            yield _block(
+            yield _forbid(
                 "news",
                 f"news: {window.name} at {when(window.at)} allows no new position in {contract.root} from "
                 f"{when(window.at - window.before)} to {when(window.at + window.after)}",
@@ -132,16 +132,16 @@ def time_findings(
 
 
 def _pace_findings(risk: AccountRisk, book: RuleBook, market_now: datetime) -> Iterator[Finding]:
-    # An entry on its way will be a trade of today, so it counts before it has filled.
+    # A working entry becomes a trade of today, so it counts before it fills.
     trades = risk.trade_count_today + len(risk.working)
     if book.max_trades_per_day is not None and trades >= book.max_trades_per_day:
-        yield _block(
+        yield _forbid(
             "max_trades_per_day",
-            f"trades a day: {trades} of {book.max_trades_per_day} are made or on their way",
-            day_ends(market_now),
+            f"trades a day: {trades} of {book.max_trades_per_day} are made or working",
+            next_day_end(market_now),
         )
     if risk.order_count_last_minute >= book.max_orders_per_minute:
-        yield _block(
+        yield _forbid(
             "max_orders_per_minute",
             f"orders a minute: {risk.order_count_last_minute} of {book.max_orders_per_minute} were sent in the "
             "last minute",
@@ -151,24 +151,24 @@ def _pace_findings(risk: AccountRisk, book: RuleBook, market_now: datetime) -> I
 
 def _side_findings(entry: EntryIntent, risk: AccountRisk, book: RuleBook) -> Iterator[Finding]:
     family = family_of(entry.contract.root)
-    against = _AGAINST[entry.side]
+    against = _OPPOSITE_DIRECTIONS[entry.side]
     if only_reduces(entry, risk):
         return
     if book.forbid_opposite_sides and against in risk.other_directions.get(family, frozenset()):
-        yield _block(
+        yield _forbid(
             "forbid_opposite_sides",
-            f"opposite sides: another account of yours is {against} in {family}, and the firm closes accounts for "
-            f"good that hedge each other: no {entry.side} of {entry.contract.root} until it is flat",
+            f"opposite sides: another account of yours is {against} in {family}, and the firm permanently "
+            f"closes accounts that hedge each other: no {entry.side} of {entry.contract.root} until it is flat",
         )
 
 
 def _stop_findings(entry: EntryIntent, risk: AccountRisk, book: RuleBook) -> Iterator[Finding]:
     stop_risk = entry.stop_risk
     if stop_risk is None or entry.stop_loss_ticks is None or entry.stop_loss_ticks < 1:
-        yield _block("stop_loss", f"a stop of {entry.stop_loss_ticks} ticks is no stop: give 1 tick or more")
+        yield _forbid("stop_loss", f"invalid stop of {entry.stop_loss_ticks} ticks: expected at least 1 tick")
         return
     if book.risk_per_trade is not None and stop_risk > book.risk_per_trade:
-        yield _block(
+        yield _forbid(
             "risk_per_trade",
             f"risk per trade: {entry.quantity} x {entry.stop_loss_ticks} ticks x {entry.contract.tick_value} = "
             f"{stop_risk:,.2f} is more than {book.risk_per_trade:,.2f}",
@@ -182,14 +182,14 @@ def _stop_findings(entry: EntryIntent, risk: AccountRisk, book: RuleBook) -> Ite
     costs += book.costs_of(entry.contract.root, entry.quantity)
     worst = equity - others - stop_risk - costs
     if worst <= least:
-        yield _block(
+        yield _forbid(
             "stop_loss",
             f"loss at the stop: equity {equity:,.2f} less {stop_risk:,.2f} at this stop, {others:,.2f} at other "
             f"stops and {costs:,.2f} of costs is {worst:,.2f}, not above the loss limit level of {least:,.2f}",
         )
 
 
-def _block(rule: str, message: str, lifts: datetime | None = None) -> Finding:
+def _forbid(rule: str, message: str, lifts: datetime | None = None) -> Finding:
     return Finding(rule, RuleAction.BLOCK, message, lifts)
 
 
@@ -200,7 +200,7 @@ def _is_within(hours: tuple[time, time], market_now: datetime) -> bool:
 
 
 def _next_time(clock: time, after: datetime) -> datetime:
-    """Return the next instant after `after` at which Chicago's clock shows `clock`."""
+    """Return the next instant after `after` at which it is `clock` in Chicago."""
     today = after.astimezone(CHICAGO).date()
     instants = (datetime.combine(today + days * _DAY, clock, CHICAGO).astimezone(UTC) for days in range(3))
     return next(instant for instant in instants if instant > after)
@@ -210,4 +210,4 @@ def _next_opening(calendar: Calendar, market_now: datetime) -> datetime | None:
     try:
         return calendar.next_session(market_now).opens
     except ValueError:
-        return None  # no session within reach of the calendar: no instant to promise
+        return None  # the calendar finds no session in reach: the time is unknown

@@ -1,4 +1,4 @@
-"""What must be true of an entry before the rule book is even asked: its account, its price, and a stop in ticks."""
+"""The pre-trade checks that come before the rule book: the account, the price, and a stop in ticks."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -11,15 +11,16 @@ from shared.domain.market_data.contract import Contract
 from shared.domain.orders.order import MOST_TICKS, OrderType, Side
 from shared.errors import MarketClosedError, PostponedError, RiskLimitError
 
-_LOOK_AGAIN = timedelta(seconds=0.5)
+_RETRY_AFTER = timedelta(seconds=0.5)
 _PRICES = {OrderType.LIMIT: "limit_price", OrderType.STOP: "stop_price", OrderType.TRAILING_STOP: "trail_price"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Entry:
-    """A wish to enter; a protective level is given in unsigned ticks from the entry or as a price, not both.
+    """A request to enter; a protective level is in unsigned ticks from the entry or a price, not both.
 
-    `breakeven_ticks` of profit move the stop to the entry's price; `trail_ticks` let it follow the best price.
+    After `breakeven_ticks` of profit the stop moves to the entry's price; `trail_ticks` is its distance behind the
+    best price.
     """
 
     side: Side
@@ -38,10 +39,10 @@ class Entry:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Facts:
-    """What is known when the entry is judged; `is_reconciled` means since this stack started.
+    """The facts that an entry is checked against; `is_reconciled` means since this stack started.
 
-    `price` is what a market order would get by the fresh quote, None without one. `is_live` says that nothing but
-    money stands behind an order: the simulator, or an account whose live orders are on.
+    `price` is the fill price of a market order by the fresh quote, None without one. `is_live` means that orders may
+    reach the venue: it is the simulator, or an account whose live orders are on.
     """
 
     account_id: int
@@ -59,14 +60,14 @@ class Facts:
 
 @dataclass(frozen=True, slots=True)
 class Bracket:
-    """Where the protective orders go, in unsigned ticks from the fill."""
+    """The distances of the protective orders, in unsigned ticks from the fill."""
 
     stop_loss_ticks: int
     take_profit_ticks: int | None
 
 
 def check_session(calendar: Calendar, contract: Contract, market_now: datetime, *, speed: int) -> None:
-    """Raise MarketClosedError, telling when it opens, unless the firm takes new positions in `contract` now."""
+    """Raise MarketClosedError with the next opening, unless the firm takes new positions in `contract` now."""
     session = calendar.session_at(market_now)
     if session and calendar.is_open(market_now) and market_now < session.last_entry:
         return
@@ -82,9 +83,9 @@ def check_session(calendar: Calendar, contract: Contract, market_now: datetime, 
 
 
 def check_preconditions(entry: Entry, facts: Facts) -> Bracket:
-    """Return the entry's bracket if the account may enter and the entry makes sense.
+    """Return the entry's bracket if the account may enter and the entry is valid.
 
-    Raise RiskLimitError when the entry must never be sent, PostponedError when a fact may still come.
+    Raise RiskLimitError if the entry must never be sent, PostponedError while a fact is missing that may still come.
     """
     _check_account(facts)
     stop_ticks = entry.stop_loss_ticks
@@ -92,23 +93,25 @@ def check_preconditions(entry: Entry, facts: Facts) -> Bracket:
         stop_ticks = facts.default_stop_ticks
         if stop_ticks is None:
             raise RiskLimitError(
-                "the entry has no stop: send stop_loss_ticks or stop_loss, or name a default with "
+                "the entry has no stop: send stop_loss_ticks or stop_loss, or set a default with "
                 f"`tickwork accounts stop {facts.account_id} TICKS`"
             )
-    reference = _own_price(entry, facts.contract)
+    reference = _check_own_price(entry, facts.contract)
     if not facts.is_reconciled:
-        raise PostponedError(f"account {facts.account_name} is not reconciled since the start", _LOOK_AGAIN)
+        raise PostponedError(
+            f"account {facts.account_name} is not reconciled with the venue since the start", _RETRY_AFTER
+        )
     if facts.has_in_doubt_order:
-        raise PostponedError(f"account {facts.account_name} has an order whose fate is unknown", _LOOK_AGAIN)
+        raise PostponedError(f"account {facts.account_name} has an order whose fate is unknown", _RETRY_AFTER)
     if facts.is_being_flattened:
-        raise PostponedError(f"{facts.contract.id} is being flattened", _LOOK_AGAIN)
+        raise PostponedError(f"{facts.contract.id} is being flattened", _RETRY_AFTER)
     if facts.price is None:
-        raise PostponedError(f"no fresh quote of {facts.contract.id}, so nothing is entered", _LOOK_AGAIN)
+        raise PostponedError(f"no fresh quote of {facts.contract.id}, so no entry is sent yet", _RETRY_AFTER)
     basis = facts.price if reference is None else reference
-    stop = _distance(
+    stop = _measure_distance(
         "stop_loss", stop_ticks, entry.stop_loss, basis=basis, sign=-entry.side.sign, contract=facts.contract
     )
-    target = _distance(
+    target = _measure_distance(
         "take_profit",
         entry.take_profit_ticks,
         entry.take_profit,
@@ -123,11 +126,11 @@ def check_preconditions(entry: Entry, facts: Facts) -> Bracket:
 def _check_account(facts: Facts) -> None:
     if stage_of(facts.account_name) is Stage.UNKNOWN:
         raise RiskLimitError(
-            f"account {facts.account_name!r} is of no stage we know, so it is not traded: "
-            "names begin with PRAC-, 50KTC-, 100KTC-, 150KTC- or EXPRESS-"
+            f"unknown stage of account {facts.account_name!r}, so it is not traded: expected a name that begins with "
+            "PRAC-, 50KTC-, 100KTC-, 150KTC- or EXPRESS-"
         )
     if not facts.may_trade:
-        raise RiskLimitError(f"account {facts.account_name} may not trade: the venue says so")
+        raise RiskLimitError(f"account {facts.account_name} may not trade, as the venue reports")
     if not facts.is_live:
         raise RiskLimitError(
             f"live orders of account {facts.account_name} are off: `tickwork accounts live {facts.account_id} on` "
@@ -139,14 +142,14 @@ def _check_account(facts: Facts) -> None:
         raise RiskLimitError(f"{facts.contract.id} is not the active contract of {facts.contract.root}")
 
 
-def _own_price(entry: Entry, contract: Contract) -> Decimal | None:
-    """Return the price the entry itself names, checked; None for one at the market."""
+def _check_own_price(entry: Entry, contract: Contract) -> Decimal | None:
+    """Return the entry's own price, None for a market order; raise RiskLimitError if it is invalid."""
     name = _PRICES.get(entry.type)
     for other in _PRICES.values():
         price = getattr(entry, other)
         if (price is not None) is (other != name):
-            hint = "needs a" if price is None else "must have no"
-            raise RiskLimitError(f"a {entry.type} order {hint} {other}")
+            fault = "needs a" if price is None else "must have no"
+            raise RiskLimitError(f"a {entry.type} order {fault} {other}")
         if price is not None:
             try:
                 to_ticks(price, contract.tick_size)
@@ -156,10 +159,10 @@ def _own_price(entry: Entry, contract: Contract) -> Decimal | None:
     return found
 
 
-def _distance(
+def _measure_distance(
     field: str, ticks: int | None, price: Decimal | None, *, basis: Decimal, sign: int, contract: Contract
 ) -> int | None:
-    """Return the unsigned distance of a level; a price is measured from where the entry fills, to the nearest tick."""
+    """Return the unsigned distance of a level in ticks; that of a price is from `basis`, to the nearest tick."""
     if ticks is None:
         if price is None:
             return None

@@ -1,4 +1,4 @@
-"""What an account may lose, hold and do: one frozen book of rules per stage and size, every figure of it changeable."""
+"""The rules of an account: one frozen book per stage and size, in which a person can change every figure."""
 
 import re
 from collections.abc import Iterator
@@ -16,7 +16,7 @@ _ONE = Decimal(1)
 
 @dataclass(frozen=True, slots=True)
 class ScalingStep:
-    """One step of the scaling plan: so many minis from a balance on, or only above it. None is the lowest step."""
+    """One step of the scaling plan: the minis allowed from a balance on, or only above it. None is the lowest step."""
 
     minis: int
     balance: Decimal | None = None
@@ -31,7 +31,7 @@ class ScalingStep:
 
 @dataclass(frozen=True, slots=True)
 class NewsWindow:
-    """Minutes around an event in which no new position in minis of a share index is taken; both ends belong to it."""
+    """The time around an event in which no new position in minis of a share index is allowed; both ends included."""
 
     name: str
     at: datetime  # market time
@@ -42,10 +42,10 @@ class NewsWindow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RuleBook:
-    """The rules of one account. Money is dollars; None switches a rule off.
+    """The rules of one account. Money is in dollars; None switches a rule off.
 
-    The four shares say what happens once so much of the headroom to a loss limit is used up: warn, block entries,
-    close half, flatten. Raise ValueError for shares out of order, or a scaling plan that does not rise.
+    The four shares are of the headroom to a loss limit: once that share is used up, warn, block entries, close half,
+    or flatten. Raise ValueError for shares out of order, or a scaling plan that does not rise.
     """
 
     name: str
@@ -53,28 +53,28 @@ class RuleBook:
     source: str
     stage: Stage
     size: int
-    starting_balance: Decimal  # the floor stops rising here
+    starting_balance: Decimal  # the loss limit level stops rising here
     max_loss_limit: Decimal | None
     daily_loss_limit: Decimal | None = None
-    has_been_paid: bool = False  # after an Express account's first payout its floor is the starting balance
+    has_been_paid: bool = False  # after the first payout of an Express account; see loss_limit_level_for
     profit_target: Decimal | None = None
     consistency_share: Decimal | None = None
     most_minis: int
     scaling_plan: tuple[ScalingStep, ...] = ()
     micros_per_mini: int = 10
-    # The firm says that these weigh more than one micro and not how much. Two is our assumption.
+    # The firm states that these weigh more than one micro, not how much. Two is our assumption.
     heavy_micros: tuple[str, ...] = ("SIL", "MBT", "MET")
     heavy_micro_weight: int = 2
     max_quantity: int = 5  # contracts of one order
     max_trades_per_day: int | None = None
     max_orders_per_minute: int = 30
     risk_per_trade: Decimal | None = None
-    # What a contract is taken to cost, in and out: the dearest mini and micro of the firm's list, SI and SIL.
+    # The assumed fees of a contract, entry and exit: the dearest mini and micro of the firm's list, SI and SIL.
     costs_per_mini: Decimal = Decimal("4.32")
     costs_per_micro: Decimal = Decimal("2.72")
     trading_hours: tuple[time, time] | None = None  # Chicago, half-open; may span midnight
     news: tuple[NewsWindow, ...] = ()
-    forbid_opposite_sides: bool = True  # the firm closes accounts for good that hedge each other
+    forbid_opposite_sides: bool = True  # the firm permanently closes accounts that hedge each other
     warn_at: Decimal = Decimal("0.50")
     block_at: Decimal = Decimal("0.75")
     reduce_at: Decimal | None = None
@@ -85,14 +85,14 @@ class RuleBook:
         for (low_name, low), (name, share) in zip([("nothing", Decimal(0)), *shares], shares, strict=False):
             if share < low or not 0 < share <= _ONE:
                 raise ValueError(
-                    f"{name} {share} does not fit {low_name} {low}: give shares above 0 and up to 1 with "
+                    f"{name} {share} does not fit {low_name} {low}: expected shares above 0 and up to 1 with "
                     "warn_at <= block_at <= reduce_at <= flatten_at"
                 )
-        balances = [rung.balance for rung in self.scaling_plan]
+        balances = [step.balance for step in self.scaling_plan]
         rising = [balance for balance in balances[1:] if balance is not None]
         if balances and (balances[0] is not None or len(rising) < len(balances) - 1 or rising != sorted(set(rising))):
             raise ValueError(
-                "scaling_plan must begin with a count of minis for every balance, then name rising balances"
+                "expected a scaling_plan with a count of minis for every balance first, then rising balances"
             )
 
     def micros(self, root: str, quantity: int) -> int:
@@ -102,12 +102,12 @@ class RuleBook:
         return quantity if is_micro(root) else self.micros_per_mini * quantity
 
     def most_micros(self, day_opening_balance: Decimal) -> int:
-        """Return the largest position in micros: by size, and by the balance the day began with where a plan scales."""
-        steps = [rung.minis for rung in self.scaling_plan if rung.is_reached_with(day_opening_balance)]
+        """Return the largest position in micros: by size and, under a scaling plan, by the day's opening balance."""
+        steps = [step.minis for step in self.scaling_plan if step.is_reached_with(day_opening_balance)]
         return min([self.most_minis, *steps[-1:]]) * self.micros_per_mini
 
     def costs_of(self, root: str, quantity: int) -> Decimal:
-        """Return what a quantity of a root is taken to cost in fees, in and out."""
+        """Return the assumed fees of a quantity of a root, entry and exit, in dollars."""
         return quantity * (self.costs_per_micro if is_micro(root) else self.costs_per_mini)
 
 
@@ -115,12 +115,12 @@ _SHARES = ("warn_at", "block_at", "reduce_at", "flatten_at")
 _VERSION = "2026-09"
 _SOURCE = "TopstepX programme rules, help centre as of September 2026"
 _MAX_LOSS_LIMIT = {50_000: Decimal(2_000), 100_000: Decimal(3_000), 150_000: Decimal(4_500)}
-DAILY_LOSS_LIMIT = {50_000: Decimal(1_000), 100_000: Decimal(2_000), 150_000: Decimal(3_000)}  # where one was chosen
+DAILY_LOSS_LIMIT = {50_000: Decimal(1_000), 100_000: Decimal(2_000), 150_000: Decimal(3_000)}  # if the account has one
 _PROFIT_TARGET = {50_000: Decimal(3_000), 100_000: Decimal(6_000), 150_000: Decimal(9_000)}
 _MOST_MINIS = {50_000: 5, 100_000: 10, 150_000: 15}
 _CONSISTENCY = {Stage.COMBINE: Decimal("0.55"), Stage.EXPRESS: Decimal("0.40")}
-# A step begins at its balance where the source says "<1.5k" of the one below. The balance that two ranges share
-# ("1.5-2k", "2-3k") belongs to the lower: the stricter reading, until the firm's own table is seen.
+# A step begins at its balance where the source has "<1.5k" for the step below. A balance that two ranges share
+# ("1.5-2k", "2-3k") belongs to the lower: the stricter reading, until we have the firm's own table.
 _FROM_1500 = Decimal(1_500)
 _SCALING_PLANS = {
     50_000: (ScalingStep(2), ScalingStep(3, _FROM_1500), ScalingStep(5, Decimal(2_000), is_only_above=True)),
@@ -140,7 +140,7 @@ _SCALING_PLANS = {
 }
 
 
-def _preset(stage: Stage, size: int) -> RuleBook:
+def _build_preset(stage: Stage, size: int) -> RuleBook:
     return RuleBook(
         name=f"{stage.value.lower()}-{size // 1000}k",
         version=_VERSION,
@@ -148,7 +148,7 @@ def _preset(stage: Stage, size: int) -> RuleBook:
         stage=stage,
         size=size,
         starting_balance=Decimal(0) if stage is Stage.EXPRESS else Decimal(size),
-        # No source gives a practice account's maximum loss: it rehearses the Combine, so it keeps the Combine's.
+        # No source gives a practice account's maximum loss: it is practice for the Combine, so it gets the Combine's.
         max_loss_limit=_MAX_LOSS_LIMIT[size],
         daily_loss_limit=DAILY_LOSS_LIMIT[size] if stage is Stage.PRACTICE else None,
         profit_target=_PROFIT_TARGET[size] if stage is Stage.COMBINE else None,
@@ -158,26 +158,27 @@ def _preset(stage: Stage, size: int) -> RuleBook:
     )
 
 
-def _presets() -> Iterator[RuleBook]:
+def _build_presets() -> Iterator[RuleBook]:
     for stage in (Stage.COMBINE, Stage.EXPRESS, Stage.PRACTICE):
         for size in SIZES:
-            yield _preset(stage, size)
+            yield _build_preset(stage, size)
 
 
-PRESETS: dict[str, RuleBook] = {book.name: book for book in _presets()}
+PRESETS: dict[str, RuleBook] = {book.name: book for book in _build_presets()}
 
 
 def initial_high_water_mark(account_name: str, balance: Decimal) -> Decimal | None:
-    """Return the highest end-of-day balance of an account met for the first time, or None: then a person must say it.
+    """Return the high-water mark of an account on first sight, or None if a person must supply it.
 
-    It is known of one that has its first balance, or so much that the floor has stopped rising. A practice account,
-    which ends nothing, is taken to have had no more than it has. Of no known stage: its balance, for it is not traded.
+    It is known if the account still has its first balance, or so much that the loss limit level has stopped rising.
+    A practice account, whose breach ends nothing, is assumed to be at its highest. An account of unknown stage is not
+    traded, so its balance will do.
     """
     stage = stage_of(account_name)
     if stage is Stage.UNKNOWN:
         return balance
     book = preset_for(account_name, balance)
-    # Whatever the size: an Express account's is not known.
+    # By the largest size: that of an Express account is unknown.
     is_locked = book.max_loss_limit is not None and balance >= book.starting_balance + _MAX_LOSS_LIMIT[SIZES[-1]]
     if stage is Stage.PRACTICE or balance == book.starting_balance or is_locked:
         return balance
@@ -185,22 +186,22 @@ def initial_high_water_mark(account_name: str, balance: Decimal) -> Decimal | No
 
 
 def preset_for(account_name: str, balance: Decimal) -> RuleBook:
-    """Return the book for an account as far as its name and balance tell it; raise RefusedError for no known stage.
+    """Return the book for an account by its name and balance; raise RefusedError for an unknown stage.
 
-    A Combine's name says its size. A practice account has the largest size that its balance would not have breached.
-    An Express account begins at zero whatever its size, so it gets the smallest, the strictest, until a person names
+    The name of a Combine gives its size. A practice account gets the largest size that its balance does not breach.
+    An Express account begins at zero in every size, so it gets the smallest and strictest, until a person names
     another preset.
     """
     stage = stage_of(account_name)
     if stage is Stage.UNKNOWN:
         raise RefusedError(
-            f"account {account_name!r} is of no stage we know, so no rules are known for it: "
-            "names begin with PRAC-, 50KTC-, 100KTC-, 150KTC- or EXPRESS-"
+            f"unknown stage of account {account_name!r}, so it has no rules: expected a name that begins with "
+            "PRAC-, 50KTC-, 100KTC-, 150KTC- or EXPRESS-"
         )
     size = SIZES[0]
-    named = re.match(r"(\d+)KTC-", account_name)
-    if named:
-        size = int(named[1]) * 1000
+    size_in_name = re.match(r"(\d+)KTC-", account_name)
+    if size_in_name:
+        size = int(size_in_name[1]) * 1000
     elif stage is Stage.PRACTICE:
         size = max((size for size in SIZES if size - _MAX_LOSS_LIMIT[size] < balance), default=SIZES[0])
     return PRESETS[f"{stage.value.lower()}-{size // 1000}k"]

@@ -1,4 +1,4 @@
-"""A person's changes to a rule book, from text and back to text."""
+"""A person's changes to a rule book, parsed from text and formatted as text."""
 
 import re
 from collections.abc import Callable, Mapping
@@ -22,38 +22,38 @@ _SCALING_STEP = re.compile(r"(?P<minis>[0-9]{1,3})(\s+(?P<edge>from|above)\s+(?P
 _LONGEST_NEWS_MINUTES = 24 * 60
 
 
-def _money(text: str) -> Decimal:
+def _parse_money(text: str) -> Decimal:
     if not _MONEY.fullmatch(text):
         raise ValueError(text)
     return Decimal(text)
 
 
-def _money_above_zero(text: str) -> Decimal:
-    money = _money(text)
+def _parse_money_above_zero(text: str) -> Decimal:
+    money = _parse_money(text)
     if money == 0:
         raise ValueError(text)
     return money
 
 
-def _share(text: str) -> Decimal:
+def _parse_share(text: str) -> Decimal:
     if not _SHARE.fullmatch(text) or not 0 < Decimal(text) <= 1:
         raise ValueError(text)
     return Decimal(text)
 
 
-def _count(text: str) -> int:
+def _parse_count(text: str) -> int:
     if not _COUNT.fullmatch(text) or int(text) == 0:
         raise ValueError(text)
     return int(text)
 
 
-def _yes_no(text: str) -> bool:
+def _parse_yes_no(text: str) -> bool:
     if text.lower() not in _YES_NO:
         raise ValueError(text)
     return _YES_NO[text.lower()]
 
 
-def _hours(text: str) -> tuple[time, time]:
+def _parse_hours(text: str) -> tuple[time, time]:
     match = _HOURS.fullmatch(text)
     if not match:
         raise ValueError(text)
@@ -63,68 +63,68 @@ def _hours(text: str) -> tuple[time, time]:
     return opens, ends
 
 
-def _roots(text: str) -> tuple[str, ...]:
+def _parse_roots(text: str) -> tuple[str, ...]:
     roots = tuple(part.strip().upper() for part in text.split(","))
     if not all(root in ROOTS for root in roots):
         raise ValueError(text)
     return roots
 
 
-def _scaling_plan(text: str) -> tuple[ScalingStep, ...]:
-    return tuple(_scaling_step(part.strip()) for part in text.split(","))
+def _parse_scaling_plan(text: str) -> tuple[ScalingStep, ...]:
+    return tuple(_parse_scaling_step(part.strip()) for part in text.split(","))
 
 
-def _scaling_step(text: str) -> ScalingStep:
+def _parse_scaling_step(text: str) -> ScalingStep:
     match = _SCALING_STEP.fullmatch(text)
     if not match:
         raise ValueError(text)
     balance = Decimal(match["balance"]) if match["balance"] else None
-    return ScalingStep(_count(match["minis"]), balance, is_only_above=match["edge"] == "above")
+    return ScalingStep(_parse_count(match["minis"]), balance, is_only_above=match["edge"] == "above")
 
 
-def _news(text: str) -> tuple[NewsWindow, ...]:
-    return tuple(_window(part.strip()) for part in text.split(";") if part.strip())
+def _parse_news(text: str) -> tuple[NewsWindow, ...]:
+    return tuple(_parse_window(part.strip()) for part in text.split(";") if part.strip())
 
 
-def _window(text: str) -> NewsWindow:
+def _parse_window(text: str) -> NewsWindow:
     name, instant, before, after, *more = (part.strip() for part in text.split(","))
     at = datetime.fromisoformat(instant)
     if not name or at.tzinfo is None or more not in ([], ["micros"]):
         raise ValueError(text)
-    minutes = [_count(part) if part != "0" else 0 for part in (before, after)]
+    minutes = [_parse_count(part) if part != "0" else 0 for part in (before, after)]
     if max(minutes) > _LONGEST_NEWS_MINUTES:
         raise ValueError(text)
     earliest, latest = (timedelta(minutes=each) for each in minutes)
     return NewsWindow(name, at, earliest, latest, blocks_micros=bool(more))
 
 
-def _or_none(parse: Callable[[str], object], none: object = None) -> Callable[[str], object]:
+def _allow_none(parse: Callable[[str], object], none: object = None) -> Callable[[str], object]:
     return lambda text: none if text.lower() == _NONE else parse(text)
 
 
-def _plain(value: object) -> str:
+def _format_plain(value: object) -> str:
     return f"{value:f}" if isinstance(value, Decimal) else str(value)
 
 
-def _show_yes_no(value: bool) -> str:  # noqa: FBT001  # the value itself
+def _format_yes_no(value: bool) -> str:  # noqa: FBT001  # the value itself
     return "yes" if value else "no"
 
 
-def _show_hours(value: tuple[time, time]) -> str:
+def _format_hours(value: tuple[time, time]) -> str:
     opens, ends = value
     return f"{opens:%H:%M}-{ends:%H:%M}"
 
 
-def _show_scaling_plan(value: tuple[ScalingStep, ...]) -> str:
+def _format_scaling_plan(value: tuple[ScalingStep, ...]) -> str:
     return ", ".join(
-        str(rung.minis)
-        if rung.balance is None
-        else f"{rung.minis} {'above' if rung.is_only_above else 'from'} {rung.balance:f}"
-        for rung in value
+        str(step.minis)
+        if step.balance is None
+        else f"{step.minis} {'above' if step.is_only_above else 'from'} {step.balance:f}"
+        for step in value
     )
 
 
-def _show_news(value: tuple[NewsWindow, ...]) -> str:
+def _format_news(value: tuple[NewsWindow, ...]) -> str:
     minute = timedelta(minutes=1)
     return "; ".join(
         f"{window.name}, {window.at.isoformat()}, {window.before // minute}, {window.after // minute}"
@@ -135,12 +135,12 @@ def _show_news(value: tuple[NewsWindow, ...]) -> str:
 
 @dataclass(frozen=True, slots=True)
 class _Rule:
-    """How one rule is read from text, what a person has to write, whose rule it is, and how it is shown."""
+    """The text form of one rule: its parser, the input it expects, its source, and its formatter."""
 
     parse: Callable[[str], object]
-    wants: str
+    expected: str
     source: str
-    show: Callable[[Any], str] = _plain
+    format: Callable[[Any], str] = _format_plain
 
 
 _FIRM = "TopstepX, 2026-09"
@@ -151,48 +151,54 @@ _DOLLARS_OR_NONE = f"{_DOLLARS}, or none"
 _A_SHARE = "a share above 0 and up to 1, such as 0.75"
 _A_COUNT = "a whole number of 1 or more"
 _RULES = {
-    "starting_balance": _Rule(_money, "dollars such as 50000, or 0 for an Express account", _FIRM),
-    "max_loss_limit": _Rule(_or_none(_money_above_zero), _DOLLARS_OR_NONE, _FIRM),
-    "daily_loss_limit": _Rule(_or_none(_money_above_zero), _DOLLARS_OR_NONE, _FIRM),
-    "has_been_paid": _Rule(_yes_no, "yes after an Express account's first payout, else no", _FIRM, _show_yes_no),
-    "profit_target": _Rule(_or_none(_money_above_zero), _DOLLARS_OR_NONE, _FIRM),
-    "consistency_share": _Rule(_or_none(_share), f"{_A_SHARE}, or none", _FIRM),
-    "most_minis": _Rule(_count, _A_COUNT, _FIRM),
+    "starting_balance": _Rule(_parse_money, "dollars such as 50000, or 0 for an Express account", _FIRM),
+    "max_loss_limit": _Rule(_allow_none(_parse_money_above_zero), _DOLLARS_OR_NONE, _FIRM),
+    "daily_loss_limit": _Rule(_allow_none(_parse_money_above_zero), _DOLLARS_OR_NONE, _FIRM),
+    "has_been_paid": _Rule(
+        _parse_yes_no, "yes after an Express account's first payout, else no", _FIRM, _format_yes_no
+    ),
+    "profit_target": _Rule(_allow_none(_parse_money_above_zero), _DOLLARS_OR_NONE, _FIRM),
+    "consistency_share": _Rule(_allow_none(_parse_share), f"{_A_SHARE}, or none", _FIRM),
+    "most_minis": _Rule(_parse_count, _A_COUNT, _FIRM),
     "scaling_plan": _Rule(
-        _or_none(_scaling_plan, ()),
+        _allow_none(_parse_scaling_plan, ()),
         "minis by balance such as '2, 3 from 1500, 5 above 2000', or none",
         _FIRM,
-        _show_scaling_plan,
+        _format_scaling_plan,
     ),
-    "micros_per_mini": _Rule(_count, _A_COUNT, _FIRM),
-    "heavy_micros": _Rule(_or_none(_roots, ()), "roots such as 'SIL, MBT, MET', or none", _FIRM, ", ".join),
-    "heavy_micro_weight": _Rule(_count, _A_COUNT, _CAUTIOUS),
-    "max_quantity": _Rule(_count, _A_COUNT, _OURS),
-    "max_trades_per_day": _Rule(_or_none(_count), f"{_A_COUNT}, or none", _OURS),
-    "max_orders_per_minute": _Rule(_count, _A_COUNT, "our own limit; TopstepX: keep order rates low"),
-    "risk_per_trade": _Rule(_or_none(_money_above_zero), _DOLLARS_OR_NONE, _OURS),
-    "costs_per_mini": _Rule(_money, "dollars in and out, such as 4.32", "TopstepX, 2026-07: the dearest mini, SI"),
-    "costs_per_micro": _Rule(_money, "dollars in and out, such as 2.72", "TopstepX, 2026-07: the dearest micro, SIL"),
+    "micros_per_mini": _Rule(_parse_count, _A_COUNT, _FIRM),
+    "heavy_micros": _Rule(_allow_none(_parse_roots, ()), "roots such as 'SIL, MBT, MET', or none", _FIRM, ", ".join),
+    "heavy_micro_weight": _Rule(_parse_count, _A_COUNT, _CAUTIOUS),
+    "max_quantity": _Rule(_parse_count, _A_COUNT, _OURS),
+    "max_trades_per_day": _Rule(_allow_none(_parse_count), f"{_A_COUNT}, or none", _OURS),
+    "max_orders_per_minute": _Rule(_parse_count, _A_COUNT, "our own limit; TopstepX: keep order rates low"),
+    "risk_per_trade": _Rule(_allow_none(_parse_money_above_zero), _DOLLARS_OR_NONE, _OURS),
+    "costs_per_mini": _Rule(
+        _parse_money, "dollars in and out, such as 4.32", "TopstepX, 2026-07: the dearest mini, SI"
+    ),
+    "costs_per_micro": _Rule(
+        _parse_money, "dollars in and out, such as 2.72", "TopstepX, 2026-07: the dearest micro, SIL"
+    ),
     "trading_hours": _Rule(
-        _or_none(_hours), "two different times of Chicago such as 08:30-15:00, or none", _OURS, _show_hours
+        _allow_none(_parse_hours), "two different times of Chicago such as 08:30-15:00, or none", _OURS, _format_hours
     ),
     "news": _Rule(
-        _or_none(_news, ()),
+        _allow_none(_parse_news, ()),
         "events such as 'CPI, 2026-12-10T13:30+00:00, 5, 5; FOMC, 2026-12-09T19:00Z, 5, 5, micros' (name, instant "
         "with its offset, minutes before and after, micros if they are blocked too), or none",
         _FIRM,
-        _show_news,
+        _format_news,
     ),
-    "forbid_opposite_sides": _Rule(_yes_no, "yes or no", _FIRM, _show_yes_no),
-    "warn_at": _Rule(_share, _A_SHARE, _OURS),
-    "block_at": _Rule(_share, _A_SHARE, _OURS),
-    "reduce_at": _Rule(_or_none(_share), f"{_A_SHARE}, or none", _OURS),
-    "flatten_at": _Rule(_share, _A_SHARE, _OURS),
+    "forbid_opposite_sides": _Rule(_parse_yes_no, "yes or no", _FIRM, _format_yes_no),
+    "warn_at": _Rule(_parse_share, _A_SHARE, _OURS),
+    "block_at": _Rule(_parse_share, _A_SHARE, _OURS),
+    "reduce_at": _Rule(_allow_none(_parse_share), f"{_A_SHARE}, or none", _OURS),
+    "flatten_at": _Rule(_parse_share, _A_SHARE, _OURS),
 }
 
 
 def with_changes(book: RuleBook, changes: Mapping[str, str]) -> RuleBook:
-    """Return the book with a person's changes; raise RefusedError naming the rule, its value and the hint."""
+    """Return the book with a person's changes; raise RefusedError with the rule, its value and a hint."""
     values: dict[str, Any] = {}
     for name, text in changes.items():
         rule = _RULES.get(name)
@@ -201,22 +207,22 @@ def with_changes(book: RuleBook, changes: Mapping[str, str]) -> RuleBook:
         try:
             values[name] = rule.parse(text.strip())
         except ValueError as error:
-            raise RefusedError(f"{name} {text!r} cannot be used: give {rule.wants}") from error
+            raise RefusedError(f"{name} {text!r} cannot be used: give {rule.expected}") from error
     try:
         return replace(book, **values)
     except ValueError as error:
-        given = ", ".join(f"{name} {text!r}" for name, text in changes.items())
-        raise RefusedError(f"{given}: {error}") from error
+        pairs = ", ".join(f"{name} {text!r}" for name, text in changes.items())
+        raise RefusedError(f"{pairs}: {error}") from error
 
 
 def describe(book: RuleBook) -> list[tuple[str, str, str]]:
-    """Return every rule of a book as its name, its value as `with_changes` reads it, and its source."""
+    """Return every rule of a book: its name, its value as `with_changes` parses it, and its source."""
     return [
-        (name, _NONE if (value := getattr(book, name)) in (None, ()) else rule.show(value), _source(book, name))
+        (name, _NONE if (value := getattr(book, name)) in (None, ()) else rule.format(value), _source_of(book, name))
         for name, rule in _RULES.items()
     ]
 
 
-def _source(book: RuleBook, name: str) -> str:
+def _source_of(book: RuleBook, name: str) -> str:
     is_assumed = book.stage is Stage.PRACTICE and name == "max_loss_limit"
     return _CAUTIOUS if is_assumed else _RULES[name].source

@@ -1,1 +1,1 @@
-"""What a strategy decides, and the indicators it uses; pure."""
+"""The decision of a strategy, and the indicators behind it; pure."""

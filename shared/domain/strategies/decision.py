@@ -1,4 +1,4 @@
-"""What a strategy decided: a wish to enter, with its stop and target in ticks from the entry."""
+"""The decision of a strategy: an entry, with its stop and target in ticks from the entry price."""
 
 from dataclasses import dataclass
 
@@ -7,7 +7,7 @@ from shared.domain.orders.order import Side
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """A wish to enter at the market; ticks are unsigned distances, `confidence` is between 0 and 1."""
+    """A request to enter at the market; ticks are unsigned distances, `confidence` is between 0 and 1."""
 
     side: Side
     stop_loss_ticks: int

@@ -1,4 +1,4 @@
-"""Indicators over closed bars; numbers in ticks come in, plain floats come out, and no price is ever made of them."""
+"""Indicators over closed bars: ticks in, plain floats out, which never become prices."""
 
 from collections.abc import Sequence
 from itertools import pairwise
@@ -8,7 +8,7 @@ from shared.domain.market_data.bar import Bar
 
 def simple_average(values: Sequence[float], length: int) -> float:
     """Return the plain average of the last `length` values; raise ValueError if there are fewer."""
-    _need(values, length)
+    _require_count(values, length)
     return sum(values[-length:]) / length
 
 
@@ -30,7 +30,7 @@ def relative_strength(closes: Sequence[int], length: int) -> float:
 
     Needs `length` + 1 closes.
     """
-    _need(closes, length + 1)
+    _require_count(closes, length + 1)
     recent = closes[-length - 1 :]
     changes = [after - before for before, after in pairwise(recent)]
     gain = sum(change for change in changes if change > 0)
@@ -38,6 +38,6 @@ def relative_strength(closes: Sequence[int], length: int) -> float:
     return 100 * gain / (gain + loss) if gain + loss else 50.0
 
 
-def _need(values: Sequence[float], count: int) -> None:
+def _require_count(values: Sequence[float], count: int) -> None:
     if len(values) < count:
-        raise ValueError(f"{count} values are needed and {len(values)} were given")
+        raise ValueError(f"invalid series of {len(values)} values: expected at least {count}")

@@ -1,4 +1,4 @@
-"""Round trips: what the fills of one account in one contract add up to, from flat to flat, first in first out."""
+"""Round trips: the fills of one account in one contract from flat to flat, matched first in first out."""
 
 from collections import deque
 from collections.abc import Iterable, Sequence
@@ -18,8 +18,8 @@ _PRICE_STEP = Decimal("0.0000000001")  # an average lies between ticks; the smal
 class Fill:
     """One execution of one side, with its own costs.
 
-    `gross_pnl` is the venue's word: a number when the fill closed something, None when it opened. `strategy` and
-    `origin` say who wished its order, as far as that is known.
+    `gross_pnl` is the result that the venue reports: a number if the fill closed contracts, None if it opened some.
+    `strategy` and `origin` are those of its order, None if unknown.
     """
 
     id: int
@@ -40,7 +40,7 @@ class Fill:
 class Lot:
     """Contracts that one fill opened and one closed; `entry_fill_id` is None if they were held before the first fill.
 
-    Those show the entry price that the venue's result implies, and the time of their closing as that of their entry.
+    Then `entry_price` is the one that the venue's result implies, and the entry time is that of the exit.
     """
 
     entry_fill_id: int | None
@@ -55,11 +55,11 @@ class Lot:
 
 @dataclass(frozen=True, slots=True)
 class RoundTrip:
-    """One stretch of holding from flat to flat; prices are averages over all contracts, money is in dollars.
+    """One position from flat to flat; prices are averages over all contracts, money is in dollars.
 
-    `quantity` is the most that was held at once. `part` is 1 when the opening fill first closed another round trip (a
-    reversal), else 0. `has_opening_position` says that some of it was held before the first fill we know:
-    then `opened_market_at` is the time of that fill.
+    `quantity` is the most that was held at once. `part` is 1 if the opening fill first closed another round trip (a
+    reversal), else 0. `has_opening_position` means that part of it was held before the first known fill;
+    `opened_market_at` is then the time of that fill.
     """
 
     opening_fill_id: int
@@ -82,49 +82,49 @@ class RoundTrip:
 
     @property
     def net(self) -> Decimal:
-        """What it earned, after fees and commissions."""
+        """The result after fees and commissions."""
         return self.gross - self.fees - self.commissions
 
 
 @dataclass(frozen=True, slots=True)
 class History:
-    """The round trips that are over, oldest first, and the net quantity still held, above zero when long."""
+    """The closed round trips, oldest first, and the net quantity still held, above zero when long."""
 
     round_trips: tuple[RoundTrip, ...]
     held: int
 
 
 def build_round_trips(fills: Iterable[Fill], point_value: Fraction) -> History:
-    """Return what the fills of one account and contract, in any order, come to; they are taken by time, then id.
+    """Return the round trips of the fills of one account and contract, given in any order; sorted by time, then id.
 
-    A fill id counts once, and a voided one not at all. Lots are matched first in first out, which agrees with the
-    venue's average prices from flat to flat, but not while scaling out. A closing fill with nothing held closes what
-    was held before the first fill, at the venue's own result.
+    A fill id counts once, a voided fill not at all. Lots are matched first in first out, which agrees with the
+    venue's average prices from flat to flat, but not while scaling out. A closing fill while nothing is held closes an
+    opening position, held before the first fill, at the result that the venue reports.
     """
-    tape = _Tape(point_value)
-    for fill in _counted(fills):
-        tape.take(fill)
-    return tape.end()
+    matcher = _Matcher(point_value)
+    for fill in _select_fills(fills):
+        matcher.apply_fill(fill)
+    return matcher.build_history()
 
 
-def _counted(fills: Iterable[Fill]) -> list[Fill]:
-    found = list(fills)
-    voided = {fill.id for fill in found if fill.is_voided}
-    once = {fill.id: fill for fill in found if fill.id not in voided}
-    return sorted(once.values(), key=lambda fill: (fill.filled_market_at, fill.id))
+def _select_fills(fills: Iterable[Fill]) -> list[Fill]:
+    rows = list(fills)
+    voided = {fill.id for fill in rows if fill.is_voided}
+    unique = {fill.id: fill for fill in rows if fill.id not in voided}
+    return sorted(unique.values(), key=lambda fill: (fill.filled_market_at, fill.id))
 
 
 @dataclass(slots=True)
-class _Stretch:
-    """A round trip under way: `unmatched` holds its open fills, each with what is left of it."""
+class _OpenTrip:
+    """An open round trip: `unmatched` holds its entry fills, each with its quantity not closed yet."""
 
     first: Fill
     side: Side  # of its entries
     part: int
     held: int = 0
     most: int = 0
-    carried: int = 0  # closed without an entry that we know
-    average: Fraction = Fraction(0)  # of what is held, as the venue reckons: closing keeps it
+    opening_quantity: int = 0  # closed without a known entry
+    average: Fraction = Fraction(0)  # of the contracts held, as the venue computes it: closing keeps it
     gross: Fraction = Fraction(0)
     fees: Decimal = Decimal(0)
     commissions: Decimal = Decimal(0)
@@ -132,36 +132,36 @@ class _Stretch:
     fill_ids: list[int] = field(default_factory=list)
     lots: list[Lot] = field(default_factory=list)
 
-    def pay(self, fill: Fill) -> None:
+    def add_costs(self, fill: Fill) -> None:
         self.fees += fill.fees
         self.commissions += fill.commissions
         self.fill_ids.append(fill.id)
 
-    def enter(self, fill: Fill) -> None:
-        self.pay(fill)
+    def add_entry(self, fill: Fill) -> None:
+        self.add_costs(fill)
         self.unmatched.append(fill)
         self.average = (self.average * self.held + Fraction(fill.price) * fill.quantity) / (self.held + fill.quantity)
         self.held += fill.quantity
         self.most = max(self.most, self.held)
 
-    def leave(self, fill: Fill, point_value: Fraction) -> None:
-        """Match as much as is held, the oldest first."""
-        self.pay(fill)
-        left = fill.quantity
-        while left and self.unmatched:
+    def close_matched(self, fill: Fill, point_value: Fraction) -> None:
+        """Close as much as is held, the oldest entry first."""
+        self.add_costs(fill)
+        remaining = fill.quantity
+        while remaining and self.unmatched:
             entry = self.unmatched.popleft()
-            matched = min(left, entry.quantity)
+            matched = min(remaining, entry.quantity)
             gain = Fraction(fill.price - entry.price) * self.side.sign * matched * point_value
             self._close(fill, entry, entry.price, matched, gain)
             if matched < entry.quantity:
                 self.unmatched.appendleft(replace(entry, quantity=entry.quantity - matched))
-            left -= matched
-        self.held -= fill.quantity - left
+            remaining -= matched
+        self.held -= fill.quantity - remaining
 
-    def leave_opening(self, fill: Fill, quantity: int, gain: Fraction, point_value: Fraction) -> None:
-        """Close contracts that were held before the first fill; `gain` is what the venue says they earned."""
+    def close_opening_position(self, fill: Fill, quantity: int, gain: Fraction, point_value: Fraction) -> None:
+        """Close contracts that were held before the first fill; `gain` is the result that the venue reports."""
         price = Fraction(fill.price) - self.side.sign * gain / (quantity * point_value)
-        self.carried += quantity
+        self.opening_quantity += quantity
         self._close(fill, None, _decimal(price, _PRICE_STEP), quantity, gain)
 
     def _close(self, fill: Fill, entry: Fill | None, price: Decimal, quantity: int, gain: Fraction) -> None:
@@ -179,12 +179,12 @@ class _Stretch:
             )
         )
 
-    def result(self) -> RoundTrip:
+    def to_round_trip(self) -> RoundTrip:
         return RoundTrip(
             opening_fill_id=self.first.id,
             part=self.part,
             direction=Direction.LONG if self.side is Side.BUY else Direction.SHORT,
-            quantity=self.most + self.carried,
+            quantity=self.most + self.opening_quantity,
             opened_market_at=self.first.filled_market_at,
             closed_market_at=self.lots[-1].exited_market_at,
             entry_price=_average([(lot.entry_price, lot.quantity) for lot in self.lots]),
@@ -196,84 +196,84 @@ class _Stretch:
             entry_order_id=self.first.order_id if self.first.side is self.side else None,
             strategy=self.first.strategy,
             origin=self.first.origin,
-            has_opening_position=self.carried > 0,
+            has_opening_position=self.opening_quantity > 0,
             lots=tuple(self.lots),
         )
 
 
-class _Tape:
-    """Takes fills in order, and keeps the stretch under way and those that are over."""
+class _Matcher:
+    """Applies fills in order; holds the open round trip and the closed ones."""
 
     def __init__(self, point_value: Fraction) -> None:
         self._point_value = point_value
-        self._stretch: _Stretch | None = None
+        self._trip: _OpenTrip | None = None
         self._done: list[RoundTrip] = []
 
-    def take(self, fill: Fill) -> None:
-        stretch = self._stretch
-        if stretch is None or not stretch.held:
-            self._take_while_flat(fill)
-        elif fill.side is stretch.side:
-            stretch.enter(fill)
-        elif fill.quantity <= stretch.held:
-            stretch.leave(fill, self._point_value)
-            if not stretch.held:
-                self._finish()
-        elif self._is_reversal(stretch, fill):
-            closing, opening = _split(fill, stretch.held)
-            stretch.leave(closing, self._point_value)
-            self._finish()
-            self._begin(opening, fill.side, part=1).enter(opening)
+    def apply_fill(self, fill: Fill) -> None:
+        trip = self._trip
+        if trip is None or not trip.held:
+            self._apply_while_flat(fill)
+        elif fill.side is trip.side:
+            trip.add_entry(fill)
+        elif fill.quantity <= trip.held:
+            trip.close_matched(fill, self._point_value)
+            if not trip.held:
+                self._end_trip()
+        elif self._is_reversal(trip, fill):
+            closing, opening = _split(fill, trip.held)
+            trip.close_matched(closing, self._point_value)
+            self._end_trip()
+            self._begin_trip(opening, fill.side, part=1).add_entry(opening)
         else:
-            self._close_more_than_held(stretch, fill)
+            self._close_more_than_held(trip, fill)
 
-    def end(self) -> History:
-        held = self._stretch.held * self._stretch.side.sign if self._stretch else 0
+    def build_history(self) -> History:
+        held = self._trip.held * self._trip.side.sign if self._trip else 0
         if not held:
-            self._finish()
+            self._end_trip()
         return History(tuple(self._done), held)
 
-    def _take_while_flat(self, fill: Fill) -> None:
+    def _apply_while_flat(self, fill: Fill) -> None:
         if fill.gross_pnl is None:
-            self._finish()
-            self._begin(fill, fill.side, part=0).enter(fill)
+            self._end_trip()
+            self._begin_trip(fill, fill.side, part=0).add_entry(fill)
             return
-        # One after another on one side, they scale out of one position from before: that is one round trip.
-        stretch = self._stretch
-        if stretch is None or stretch.side is fill.side:
-            self._finish()
-            stretch = self._begin(fill, fill.side.opposite, part=0)
-        stretch.pay(fill)
-        stretch.leave_opening(fill, fill.quantity, Fraction(fill.gross_pnl), self._point_value)
+        # Closing fills in a row on one side scale out of one opening position: that is one round trip.
+        trip = self._trip
+        if trip is None or trip.side is fill.side:
+            self._end_trip()
+            trip = self._begin_trip(fill, fill.side.opposite, part=0)
+        trip.add_costs(fill)
+        trip.close_opening_position(fill, fill.quantity, Fraction(fill.gross_pnl), self._point_value)
 
-    def _is_reversal(self, stretch: _Stretch, fill: Fill) -> bool:
-        """Whether a fill of more than is held opens the other way with the rest.
+    def _is_reversal(self, trip: _OpenTrip, fill: Fill) -> bool:
+        """Whether a fill of more than is held opens the other side with the rest.
 
-        The venue's result tells: of a reversal it is that of what we know to be held; else more was held than we know.
+        The reported result decides: in a reversal it is that of the contracts we know; otherwise more were held.
         """
         if fill.gross_pnl is None:
             return True
-        gain = (Fraction(fill.price) - stretch.average) * stretch.side.sign * stretch.held * self._point_value
+        gain = (Fraction(fill.price) - trip.average) * trip.side.sign * trip.held * self._point_value
         return abs(Fraction(fill.gross_pnl) - gain) <= Fraction(_CENT)
 
-    def _close_more_than_held(self, stretch: _Stretch, fill: Fill) -> None:
-        unknown, known_before = fill.quantity - stretch.held, stretch.gross
-        stretch.leave(fill, self._point_value)
-        gain = Fraction(fill.gross_pnl or 0) - (stretch.gross - known_before)
-        stretch.leave_opening(fill, unknown, gain, self._point_value)
+    def _close_more_than_held(self, trip: _OpenTrip, fill: Fill) -> None:
+        unknown, known_before = fill.quantity - trip.held, trip.gross
+        trip.close_matched(fill, self._point_value)
+        gain = Fraction(fill.gross_pnl or 0) - (trip.gross - known_before)
+        trip.close_opening_position(fill, unknown, gain, self._point_value)
 
-    def _begin(self, fill: Fill, side: Side, *, part: int) -> _Stretch:
-        self._stretch = _Stretch(fill, side, part)
-        return self._stretch
+    def _begin_trip(self, fill: Fill, side: Side, *, part: int) -> _OpenTrip:
+        self._trip = _OpenTrip(fill, side, part)
+        return self._trip
 
-    def _finish(self) -> None:
-        if self._stretch is not None:
-            self._done.append(self._stretch.result())
-        self._stretch = None
+    def _end_trip(self) -> None:
+        if self._trip is not None:
+            self._done.append(self._trip.to_round_trip())
+        self._trip = None
 
 
 def _split(fill: Fill, closing: int) -> tuple[Fill, Fill]:
-    """Return the closing and the opening part of a reversal; of its costs the closing part bears the odd cents."""
+    """Return the closing and the opening part of a reversal; the closing part bears the odd cents of the costs."""
     opening = fill.quantity - closing
     share = Fraction(opening, fill.quantity)
     fees, commissions = (_decimal(Fraction(cost) * share, _CENT) for cost in (fill.fees, fill.commissions))

@@ -1,4 +1,4 @@
-"""What round trips add up to: results, rates, drawdown, and how far each went for and against its holder."""
+"""Statistics of round trips: results, rates, drawdown, and the excursions of each."""
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ NOBODY_KNOWN = "unknown"
 
 @dataclass(frozen=True, slots=True)
 class Excursions:
-    """How far a round trip went against its holder (`mae`, at most 0) and with him (`mfe`, at least 0), in dollars.
+    """The worst (`mae`, at most 0) and the best (`mfe`, at least 0) open result of a round trip, in dollars.
 
     Maximum adverse and maximum favourable excursion. Source: J. Sweeney, Maximum Adverse Excursion, 1996.
     """
@@ -32,7 +32,7 @@ class Excursions:
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What statistics need of one round trip; `mae` and `mfe` are None where bars were lacking."""
+    """The figures of one round trip; `mae` and `mfe` are None if bars were missing."""
 
     contract_id: str
     strategy: str | None
@@ -46,16 +46,16 @@ class Result:
 
     @property
     def net(self) -> Decimal:
-        """What it earned, after fees and commissions."""
+        """The result after fees and commissions."""
         return self.gross - self.fees - self.commissions
 
 
 @dataclass(frozen=True, slots=True)
 class Drawdown:
-    """The deepest fall of the cumulative net result below its highest so far, which is 0 before the first round trip.
+    """The deepest fall of the cumulative net result below its running maximum, which begins at 0.
 
     `from_market_at` is the close of the round trip that made the high, None for the 0 at the beginning;
-    `to_market_at` that of the one that made the low, None when there was no fall.
+    `to_market_at` is that of the one that made the low, None without a fall.
     """
 
     amount: Decimal = _ZERO
@@ -65,11 +65,11 @@ class Drawdown:
 
 @dataclass(frozen=True, slots=True)
 class Statistics:
-    """What some round trips add up to. Money is in dollars, and won or lost is judged by `net`, after costs.
+    """The statistics of some round trips. Money is in dollars; a win or a loss is one by `net`, after costs.
 
     `win_rate` = wins / count, and `expectancy` = net / count, break-even ones included. `profit_factor` = net of all
-    wins / -(net of all losses), None without a loss: never 0 for want of one. Averages are means; whatever has nothing
-    to divide by is None. `average_mae` and `average_mfe` are over the `measured_count` round trips that have them.
+    wins / -(net of all losses), None without a loss, not 0. Averages are means; a figure with nothing to divide by
+    is None. `average_mae` and `average_mfe` are over the `measured_count` round trips that have them.
     """
 
     count: int
@@ -94,7 +94,7 @@ class Statistics:
 
 
 def statistics_of(results: Iterable[Result]) -> Statistics:
-    """Return what the round trips add up to, in whatever order they come."""
+    """Return the statistics of the round trips, given in any order."""
     trips = sorted(results, key=lambda result: result.closed_market_at)
     wins = [trip.net for trip in trips if trip.net > 0]
     losses = [trip.net for trip in trips if trip.net < 0]
@@ -125,7 +125,7 @@ def statistics_of(results: Iterable[Result]) -> Statistics:
 
 
 def max_drawdown(trips: Sequence[Result]) -> Drawdown:
-    """Return the deepest fall of the cumulative net result; `trips` come in the order of their close."""
+    """Return the deepest fall of the cumulative net result; `trips` are in the order of their close."""
     deepest = Drawdown()
     total = high = _ZERO
     high_at: datetime | None = None
@@ -139,12 +139,12 @@ def max_drawdown(trips: Sequence[Result]) -> Drawdown:
 
 
 def label_of(strategy: str | None, origin: str | None) -> str:
-    """Return under whose name a round trip counts: the strategy's, else what its order came from."""
+    """Return the label that a round trip counts under: its strategy, else the origin of its order, else unknown."""
     return strategy or origin or NOBODY_KNOWN
 
 
 def _day_of(result: Result) -> str:
-    """Return the Chicago trading day in which it closed; one that ends at 18:00 belongs to the next day."""
+    """Return the Chicago trading day in which a round trip closed; 18:00 belongs to the next day."""
     calendar = calendar_of(root_of_contract(result.contract_id).group)
     return calendar.trading_day_of(result.closed_market_at).isoformat()
 
@@ -157,7 +157,7 @@ GROUPINGS: dict[str, Callable[[Result], str]] = {
 
 
 def grouped(results: Iterable[Result], by: str) -> list[tuple[str, Statistics]]:
-    """Return the statistics per strategy, contract or day (a key of GROUPINGS), sorted by its name."""
+    """Return the statistics per strategy, contract or day (a key of GROUPINGS), sorted by name."""
     key = GROUPINGS[by]
     groups: dict[str, list[Result]] = {}
     for result in results:
@@ -169,13 +169,13 @@ def excursions(direction: Direction, lots: Sequence[Lot], bars: Iterable[Bar], c
     """Return the worst and the best open result of a round trip, minute by minute, before costs.
 
     In each minute the open result is that of the lots held then, each from its own entry: the quantity held times the
-    distance of the bar's low or high from the average entry of what is held. The minutes of entry and exit count whole,
-    so prices of before and after the holding may count; the result is never too small. None when a lot has no bar at
-    all, or was held before the first fill; the caller sees to it that no other bar is lacking.
+    distance of the bar's low or high from the average entry price. The minutes of entry and exit count whole, so
+    prices from before the entry and after the exit may count; an excursion is never too small. None if a lot has no
+    bar at all, or was held before the first fill; the caller must make sure that no other bar is missing.
     """
     by_start = {bar.start: bar for bar in bars}
-    against: dict[datetime, Fraction] = {}
-    along: dict[datetime, Fraction] = {}
+    worst: dict[datetime, Fraction] = {}
+    best: dict[datetime, Fraction] = {}
     sign = -1 if direction is Direction.SHORT else 1
     for lot in lots:
         first, last = start_of(lot.entered_market_at, MINUTE), start_of(lot.exited_market_at, MINUTE)
@@ -188,11 +188,11 @@ def excursions(direction: Direction, lots: Sequence[Lot], bars: Iterable[Bar], c
                 (ticks * Fraction(contract.tick_size) - Fraction(lot.entry_price)) * worth
                 for ticks in (bar.low, bar.high)
             ]
-            against[bar.start] = against.get(bar.start, Fraction(0)) + min(edges)
-            along[bar.start] = along.get(bar.start, Fraction(0)) + max(edges)
-    if not against:
+            worst[bar.start] = worst.get(bar.start, Fraction(0)) + min(edges)
+            best[bar.start] = best.get(bar.start, Fraction(0)) + max(edges)
+    if not worst:
         return None
-    return Excursions(_cents(min(Fraction(0), *against.values())), _cents(max(Fraction(0), *along.values())))
+    return Excursions(_cents(min(Fraction(0), *worst.values())), _cents(max(Fraction(0), *best.values())))
 
 
 def _sum(amounts: Iterable[Decimal]) -> Decimal:
@@ -203,9 +203,11 @@ def _mean(amounts: Sequence[Decimal]) -> Decimal | None:
     return _ratio(_sum(amounts), Decimal(len(amounts)), _CENT)
 
 
-def _ratio(of: Decimal, to: Decimal, step: Decimal) -> Decimal | None:
-    """Return the ratio rounded half-even to `step`, None when there is nothing to divide by."""
-    return round(Fraction(of) / Fraction(to) / Fraction(step)) * step if to else None
+def _ratio(numerator: Decimal, denominator: Decimal, step: Decimal) -> Decimal | None:
+    """Return the ratio rounded half-even to `step`, None if `denominator` is 0."""
+    if not denominator:
+        return None
+    return round(Fraction(numerator) / Fraction(denominator) / Fraction(step)) * step
 
 
 def _cents(value: Fraction) -> Decimal:

@@ -1,1 +1,1 @@
-"""What every program needs to keep running; pure."""
+"""Retries: the pause before each; pure."""

@@ -1,4 +1,4 @@
-"""How long to wait before trying again."""
+"""Backoff: the pause before a retry."""
 
 from datetime import timedelta
 

@@ -1,1 +1,1 @@
-"""The two SignalR hubs of the venue: connections and messages."""
+"""Clients of the venue's two SignalR hubs: connections and messages."""

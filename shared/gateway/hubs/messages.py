@@ -1,4 +1,4 @@
-"""What the hubs say, read into our words: sparse quotes, trades in arrays, entities wrapped or not."""
+"""The parser of hub events: sparse quotes, trades in arrays, entities wrapped or not."""
 
 import json
 from collections.abc import Iterator
@@ -13,7 +13,7 @@ from shared.gateway import wire
 
 
 class QuoteChange(msgspec.Struct, rename="camel", frozen=True):
-    """What has changed of a quote; None has not, and never means zero."""
+    """The changed fields of a quote; None means unchanged, never zero."""
 
     best_bid: Decimal | None = None
     best_ask: Decimal | None = None
@@ -24,7 +24,7 @@ class QuoteChange(msgspec.Struct, rename="camel", frozen=True):
 
     @property
     def changed_market_at(self) -> datetime | None:
-        """When the venue says that it changed."""
+        """The time of the change as the venue reports it, or None."""
         text = self.timestamp or self.last_updated
         return None if text is None else wire.instant(text)
 
@@ -38,7 +38,7 @@ class _Trade(msgspec.Struct, rename="camel", frozen=True):
 
 @dataclass(frozen=True, slots=True)
 class Trade:
-    """One trade of the market; `is_buy` says whether the buyer came to the seller."""
+    """One trade of the market; `is_buy` is True if the buyer took the seller's price."""
 
     price: Decimal
     quantity: int
@@ -52,17 +52,17 @@ _CONTRACT = msgspec.json.Decoder(str)
 
 
 def contract_of(arguments: list[msgspec.Raw]) -> str:
-    """Return which contract an event of the market hub is about: its first argument, never its `symbol`."""
+    """Return the contract id of a market hub event: its first argument, never its `symbol`."""
     return _CONTRACT.decode(arguments[0])
 
 
 def quote(arguments: list[msgspec.Raw]) -> QuoteChange:
-    """Read a GatewayQuote."""
+    """Parse a GatewayQuote."""
     return _QUOTE.decode(arguments[1])
 
 
 def trades(arguments: list[msgspec.Raw]) -> Iterator[Trade]:
-    """Yield the trades of a GatewayTrade: of an object, or of an array padded with nulls."""
+    """Yield the trades of a GatewayTrade: one object, or an array padded with nulls."""
     found = _TRADES.decode(arguments[1])
     for one in found if isinstance(found, list) else [found]:
         if one is not None and one.price is not None and one.volume is not None and one.timestamp is not None:
@@ -70,7 +70,7 @@ def trades(arguments: list[msgspec.Raw]) -> Iterator[Trade]:
 
 
 def entities(arguments: list[msgspec.Raw]) -> Iterator[dict[str, Any]]:
-    """Yield the entities of an event of the user hub: wrapped in {action, data} or not, one or an array of them."""
+    """Yield the entities of a user hub event: wrapped in {action, data} or not, one or an array of them."""
     for argument in arguments:
         yield from _unwrapped(json.loads(bytes(argument), parse_float=Decimal))
 

@@ -1,4 +1,4 @@
-"""SignalR's JSON protocol as a client needs it: records between separators, and what each says; pure.
+"""SignalR's JSON protocol for a client: splits, parses and encodes records; pure.
 
 Source: venue.md section 7.4, and SignalR's HubProtocol.md.
 """
@@ -11,13 +11,14 @@ import msgspec
 from shared.errors import TickworkError
 
 SEPARATOR = "\x1e"
-# The first snapshot of an order book is far above 10 KB; the library's 1 MiB is where others met 1009 in a loop.
+# The first snapshot of an order book is far above 10 KB; at the library's limit of 1 MiB other clients were closed
+# with code 1009 again and again.
 MOST_FRAME = 16 * 1024 * 1024
 MOST_RECORD = MOST_FRAME
 
 
 class MessageType(IntEnum):
-    """What a record is; others exist, and are ignored."""
+    """The types of record we handle; all others are ignored."""
 
     INVOCATION = 1
     COMPLETION = 3
@@ -26,11 +27,11 @@ class MessageType(IntEnum):
 
 
 class MalformedRecordError(TickworkError):
-    """What came is not of the protocol; the connection is of no more use."""
+    """A received record or frame breaks the protocol; the connection must be closed."""
 
 
 class Record(msgspec.Struct):
-    """One record, as far as a client needs it; `arguments` are left as they came."""
+    """The fields of a record that a client needs; `arguments` stay unparsed."""
 
     type: int = 0
     target: str = ""
@@ -41,13 +42,13 @@ class Record(msgspec.Struct):
 
 @dataclass(slots=True)
 class RecordSplitter:
-    """Cuts what comes in into records: one may be spread over messages, or share one with others."""
+    """Splits received text into records: a record may span several messages, or share one with others."""
 
     _parts: list[str] = field(default_factory=list, init=False)
     _size: int = field(default=0, init=False)
 
     def feed(self, text: str) -> list[str]:
-        """Return the records that are whole now; raise MalformedRecordError for one that never ends."""
+        """Return the records that are complete now; raise MalformedRecordError for one that is too long."""
         *records, rest = text.split(SEPARATOR)
         if records:
             records[0] = "".join([*self._parts, records[0]])
@@ -55,31 +56,31 @@ class RecordSplitter:
         self._parts.append(rest)
         self._size += len(rest)
         if self._size > MOST_RECORD:
-            raise MalformedRecordError(f"a record is longer than {MOST_RECORD} characters")
+            raise MalformedRecordError(f"record too long: expected at most {MOST_RECORD} characters")
         return records
 
 
 _RECORD = msgspec.json.Decoder(Record)
 
 
-def parsed(text: str) -> Record:
-    """Read one record; raise MalformedRecordError, which quotes nothing of it."""
+def parse_record(text: str) -> Record:
+    """Parse one record; raise MalformedRecordError, which never quotes the record."""
     try:
         return _RECORD.decode(text)
     except (msgspec.MsgspecError, UnicodeEncodeError) as error:
-        raise MalformedRecordError(f"a record cannot be read: {error}") from None
+        raise MalformedRecordError(f"cannot parse a record: {error}") from None
 
 
-def text_of(frame: str | bytes) -> str:
-    """Return the text of a frame; raise MalformedRecordError for bytes that are none."""
+def decode_frame(frame: str | bytes) -> str:
+    """Return the text of a frame; raise MalformedRecordError for bytes that are not UTF-8."""
     try:
         return frame if isinstance(frame, str) else frame.decode()
     except UnicodeDecodeError:
-        raise MalformedRecordError("a frame is not UTF-8") from None
+        raise MalformedRecordError("invalid frame: expected UTF-8") from None
 
 
-def invocation(number: str, target: str, arguments: tuple[object, ...]) -> str:
-    """Return a call that the hub answers with a completion of the same number."""
+def encode_invocation(number: str, target: str, arguments: tuple[object, ...]) -> str:
+    """Encode a call; the hub answers it with a completion of the same number."""
     call = {"type": MessageType.INVOCATION, "invocationId": number, "target": target, "arguments": arguments}
     return msgspec.json.encode(call).decode() + SEPARATOR
 

@@ -1,4 +1,4 @@
-"""What the two hubs share: the token of the moment, and how often the venue has ended it."""
+"""The session the two hubs share: the current token, and how often the venue has ended it."""
 
 import asyncio
 import logging
@@ -16,78 +16,80 @@ LOGOUTS_WITHIN = timedelta(minutes=2)
 
 
 class TokenSource(Protocol):
-    """Where a token comes from: asked anew for every connection."""
+    """The source of tokens; each connection asks it for one."""
 
     async def token(self) -> str:
         """Return the token that all processes share."""
         ...
 
     async def renewed(self, refused: str) -> str:
-        """Return another token than `refused`, which nobody shall use again."""
+        """Drop the token `refused` for all processes; return another."""
         ...
 
 
 class HubSession:
-    """Hands each connection the token of now; a token that the venue refuses or ends is renewed once, for both hubs."""
+    """Gives each connection the current token; replaces a token the venue refused or ended once, for both hubs."""
 
     def __init__(
         self, access: TokenSource, *, most_logouts: int = MOST_LOGOUTS, logouts_within: timedelta = LOGOUTS_WITHIN
     ) -> None:
-        self._access = access
+        self._token_source = access
         self._most_logouts = most_logouts
         self._logouts_within_s = logouts_within.total_seconds()
-        self._one_at_a_time = asyncio.Lock()
+        self._lock = asyncio.Lock()
         self._refused: str | None = None
         self._renewed: str | None = None
         self._logged_out_at: list[float] = []
-        self._rebuild: list[Callable[[], None]] = []
+        self._rebuild_callbacks: list[Callable[[], None]] = []
 
-    def join(self, rebuild: Callable[[], None]) -> None:
-        """Have `rebuild` called when connections of the present token are over."""
-        self._rebuild.append(rebuild)
+    def register_rebuild(self, rebuild: Callable[[], None]) -> None:
+        """Call `rebuild` whenever the connections of the current token must be replaced."""
+        self._rebuild_callbacks.append(rebuild)
 
     async def token(self) -> str:
         """Return the token to connect with."""
-        async with self._one_at_a_time:
+        async with self._lock:
             if self._refused is None:
-                return await self._access.token()
-            self._renewed = await self._access.renewed(self._refused)
+                return await self._token_source.token()
+            self._renewed = await self._token_source.renewed(self._refused)
             self._refused = None
             return self._renewed
 
-    async def fresh(self, old: str) -> str:
-        """Return another token than `old`, which is still good but will end soon."""
-        async with self._one_at_a_time:
-            token = await self._access.token()
-            return token if token != old else await self._access.renewed(old)
+    async def get_fresh_token(self, old: str) -> str:
+        """Return another token than `old`, which is still valid but ends soon."""
+        async with self._lock:
+            token = await self._token_source.token()
+            return token if token != old else await self._token_source.renewed(old)
 
     def note_refused(self, token: str) -> None:
-        """Take note of a 401: the next connection is made with another token, but for a token just renewed.
+        """Record a 401: the next connection uses another token, unless `token` is new.
 
-        A venue that refuses what it has just issued refuses for another reason: more logins would only spend requests.
+        A venue that refuses a token it has just issued does so for another reason: more logins only cost requests.
         """
         if token == self._renewed:
-            log.error("the hub refuses a token that the venue has just issued: is the account entitled to its data?")
-            self._renewed = None  # tried once more, and renewed then: it may have run out meanwhile
+            log.error(
+                "the hub refused a token the venue has just issued: check that the account is entitled to market data"
+            )
+            self._renewed = None  # try it once more, then replace it: it may have ended meanwhile
         else:
             self._refused = token
 
     def note_logout(self, token: str) -> None:
-        """Take note that the venue has ended the session of `token`: both hubs are rebuilt with another.
+        """Record that the venue ended the session of `token`: both hubs reconnect with another.
 
-        Raise CredentialsRefusedError when that happens again and again.
+        Raise CredentialsRefusedError after more than `most_logouts` within `logouts_within`.
         """
-        if token == self._refused:  # the other hub has said so already
+        if token == self._refused:  # the other hub has recorded it
             return
         now = monotonic()
         recent = [at for at in self._logged_out_at if now - at < self._logouts_within_s]
         self._logged_out_at = [*recent, now]
         self._refused = token
-        log.warning("the venue has ended our session, %s time(s) of late: logging in again", len(self._logged_out_at))
+        log.warning("the venue ended our session, %s time(s) recently: logging in again", len(self._logged_out_at))
         if len(self._logged_out_at) > self._most_logouts:
             raise CredentialsRefusedError(
-                f"the venue has ended our session {len(self._logged_out_at)} times within "
+                f"the venue ended our session {len(self._logged_out_at)} times within "
                 f"{self._logouts_within_s:.0f} s: another program may log in as the same user; stop it, then resume"
             )
-        for rebuild in self._rebuild:
+        for rebuild in self._rebuild_callbacks:
             rebuild()

@@ -1,1 +1,1 @@
-"""What changes something at the venue: orders and positions, each request sent once."""
+"""Requests that change orders and positions at the venue; each is sent once."""

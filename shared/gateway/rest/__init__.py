@@ -1,1 +1,1 @@
-"""The REST side of the venue: login, requests, reads."""
+"""The venue's REST API: login, requests, reads."""

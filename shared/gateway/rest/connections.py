@@ -1,4 +1,4 @@
-"""Connections to the venue that are kept for the next request, and only as long as the venue surely keeps them too."""
+"""Keep-alive connections to the venue, reused only while the venue certainly keeps them open."""
 
 from typing import Any
 
@@ -9,8 +9,8 @@ from urllib3.response import HTTPResponse
 
 from shared.clock import monotonic
 
-# A server that closes an idle connection while our request is on its way leaves a mutation without an answer. urllib3
-# looks for a closed one before it sends, which leaves a race; servers wait for 5 s or longer, so we do not play it.
+# A mutation gets no answer if the server closes the idle connection while the request is on its way. urllib3 checks for
+# a closed connection before it sends, which leaves a race. Servers wait for 5 s or longer: staying below avoids it.
 IDLE_AT_MOST_S = 4.0
 _MOST = 4
 
@@ -40,13 +40,13 @@ class _SecurePool(HTTPSConnectionPool):
     ConnectionCls = _SecureConnection
 
 
-class KeptConnections(HTTPAdapter):
-    """Hands a thread a connection that is whole and was used a moment ago, or a new one."""
+class KeepAliveAdapter(HTTPAdapter):
+    """Gives a thread an open connection used within the last IDLE_AT_MOST_S seconds, or a new one."""
 
     def __init__(self) -> None:
         super().__init__(pool_connections=1, pool_maxsize=_MOST, max_retries=0)
 
     def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401  # as requests declares it
-        """Make the pools hold connections of ours."""
+        """Make the pools use our connection classes."""
         super().init_poolmanager(*args, **kwargs)
         self.poolmanager.pool_classes_by_scheme = {"http": _Pool, "https": _SecurePool}

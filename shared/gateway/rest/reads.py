@@ -1,4 +1,4 @@
-"""What may be asked of the venue: accounts, contracts, bars, orders, fills and positions."""
+"""The reads of the client: accounts, contracts, bars, orders, fills and positions."""
 
 import logging
 from collections.abc import Callable
@@ -10,7 +10,7 @@ from shared.domain.market_data.bar import MINUTE, Bar, in_order
 from shared.domain.market_data.contract import Contract
 from shared.domain.market_data.coverage import Span
 from shared.gateway import wire
-from shared.gateway.rest.requester import Requester, translated
+from shared.gateway.rest.requester import Requester, translate_row
 from shared.gateway.rest.transport import BARS
 from shared.gateway.wire import VenueAccount, VenueFill, VenueOrder, VenuePosition
 
@@ -19,14 +19,14 @@ T = TypeVar("T")
 log = logging.getLogger(__name__)
 
 MOST_BARS = 20_000
-# Sources disagree on the venue's page: 20,000 bars, or silently 1,000. Either may mean that there is more.
+# Sources disagree on the venue's page size: 20,000 bars, or silently 1,000. A page of either size may not be the last.
 _FULL_PAGES = {MOST_BARS, 1_000}
 _PAGE = 500
-_ABSENT = 1
+_NOT_FOUND = 1
 
 
 class BarUnit(IntEnum):
-    """What a bar's length is counted in; a day is the venue's, stamped at its session's opening."""
+    """The unit of a bar's length; a day is the venue's trading day, stamped with its session's opening."""
 
     SECOND = 1
     MINUTE = 2
@@ -38,7 +38,7 @@ class BarUnit(IntEnum):
 
     @property
     def length(self) -> timedelta:
-        """How long one lasts at most; none for ticks, which have no length in time."""
+        """The longest duration of one unit; zero for ticks, which have no duration."""
         return _LENGTHS[self]
 
 
@@ -54,55 +54,57 @@ _LENGTHS = {
 
 
 class Reads:
-    """The questions of a client. Each is one request, or more when the answer has pages."""
+    """The part of the client that reads. Each read is one request, or several if the answer has pages."""
 
-    def __init__(self, asker: Requester) -> None:
-        self._asker = asker
+    def __init__(self, requester: Requester) -> None:
+        self._requester = requester
 
     def accounts(self) -> list[VenueAccount]:
         """Return the active accounts of the user."""
-        return self._asker.read_list("/api/Account/search", {"onlyActiveAccounts": True}, "accounts", wire.account)
+        return self._requester.read_list("/api/Account/search", {"onlyActiveAccounts": True}, "accounts", wire.account)
 
     def contracts_available(self) -> list[Contract]:
-        """Return the contracts that may be traded now; one whose root or tick is not the one we know is left out."""
-        found = self._asker.read_list("/api/Contract/available", {"live": False}, "contracts", _known_contract)
+        """Return the contracts that may be traded now, except those whose root or tick differs from our table."""
+        found = self._requester.read_list(
+            "/api/Contract/available", {"live": False}, "contracts", _parse_known_contract
+        )
         return [contract for contract in found if contract is not None]
 
     def contract(self, contract_id: str) -> Contract | None:
-        """Return one contract, expired ones too; None if the venue has none, or one whose root or tick is not ours."""
+        """Return a contract, even an expired one; None if the venue has none, or root or tick differ from our table."""
         path = "/api/Contract/searchById"
-        found = self._asker.read(path, {"contractId": contract_id}, absent=_ABSENT).get("contract")
-        return translated(path, _known_contract, found) if found else None
+        found = self._requester.read(path, {"contractId": contract_id}, absent=_NOT_FOUND).get("contract")
+        return translate_row(path, _parse_known_contract, found) if found else None
 
     def search_contracts(self, text: str) -> list[Contract]:
-        """Return at most 20 active contracts; the venue's search is fuzzy, so never take the first."""
+        """Return at most 20 active contracts; the venue's search is fuzzy, so do not simply use the first."""
         body = {"searchText": text, "live": False}
-        found = self._asker.read_list("/api/Contract/search", body, "contracts", _known_contract)
+        found = self._requester.read_list("/api/Contract/search", body, "contracts", _parse_known_contract)
         return [contract for contract in found if contract is not None]
 
     def bars(self, contract: Contract, wanted: Span, unit: BarUnit = BarUnit.MINUTE, unit_count: int = 1) -> list[Bar]:
         """Return the bars of `unit_count` units each that start in `wanted` and have closed by its end, oldest first.
 
-        A short answer is no proof that there was no trade: history below the hour ends with a contract.
+        Missing bars do not prove that there was no trade: history below the hour ends when a contract does.
         """
         length = unit.length * unit_count
         found: list[Bar] = []
         end = wanted.end
         while True:
-            page = self._page_of_bars(contract, Span(wanted.start, end), unit, unit_count)
+            page = self._read_bar_page(contract, Span(wanted.start, end), unit, unit_count)
             found += page
             oldest = min((bar.start for bar in page), default=wanted.start)
             if len(page) not in _FULL_PAGES or not wanted.start < oldest < end:
                 break
             end = oldest
-        # `includePartialBar` is not trusted alone. Source: venue.md section 5.5.
+        # The filter does not rely on `includePartialBar` alone. Source: venue.md section 5.5.
         return in_order(bar for bar in found if wanted.start <= bar.start and bar.start + length <= wanted.end)
 
     def orders_working(self, account_id: int) -> list[VenueOrder]:
-        """Return every order that may still fill, the suspended legs of brackets included."""
+        """Return every order that may still fill, including the suspended legs of brackets."""
         found: dict[int, VenueOrder] = {}
         while True:
-            page = self._asker.read_list(
+            page = self._requester.read_list(
                 "/api/Order/v2/query",
                 {
                     "filter": {"accountId": account_id, "statuses": list(wire.WORKING)},
@@ -120,38 +122,40 @@ class Reads:
                 return list(found.values())
 
     def orders_open(self, account_id: int) -> list[VenueOrder]:
-        """Return the orders that rest in the market; suspended and pending ones are not among them."""
-        return self._asker.read_list("/api/Order/searchOpen", {"accountId": account_id}, "orders", wire.order)
+        """Return the orders resting in the market, without suspended and pending ones."""
+        return self._requester.read_list("/api/Order/searchOpen", {"accountId": account_id}, "orders", wire.order)
 
     def order(self, account_id: int, order_id: int) -> VenueOrder | None:
-        """Return one order by the venue's id, or None if the account has none of that id."""
-        path = "/api/Order/searchById"
-        found = self._asker.read(path, {"accountId": account_id, "orderId": order_id}, absent=_ABSENT).get("order")
-        return translated(path, wire.order, found) if found else None
+        """Return the order with the venue's id, or None if the account has none."""
+        path, body = "/api/Order/searchById", {"accountId": account_id, "orderId": order_id}
+        found = self._requester.read(path, body, absent=_NOT_FOUND).get("order")
+        return translate_row(path, wire.order, found) if found else None
 
     def orders_since(
         self, account_id: int, since_market_at: datetime, until_market_at: datetime | None = None
     ) -> list[VenueOrder]:
-        """Return the orders created since then, whatever became of them."""
-        return self._between(
+        """Return the orders created since `since_market_at`, in any state."""
+        return self._read_between(
             "/api/Order/search", account_id, since_market_at, until_market_at, field="orders", translate=wire.order
         )
 
     def fills_since(
         self, account_id: int, since_market_at: datetime, until_market_at: datetime | None = None
     ) -> list[VenueFill]:
-        """Return the executions since then."""
-        return self._between(
+        """Return the fills since `since_market_at`."""
+        return self._read_between(
             "/api/Trade/search", account_id, since_market_at, until_market_at, field="trades", translate=wire.fill
         )
 
     def positions(self, account_id: int) -> list[VenuePosition]:
         """Return the open positions."""
-        found = self._asker.read_list("/api/Position/searchOpen", {"accountId": account_id}, "positions", wire.position)
+        found = self._requester.read_list(
+            "/api/Position/searchOpen", {"accountId": account_id}, "positions", wire.position
+        )
         return [position for position in found if position.quantity]
 
-    def _page_of_bars(self, contract: Contract, wanted: Span, unit: BarUnit, unit_count: int) -> list[Bar]:
-        return self._asker.read_list(
+    def _read_bar_page(self, contract: Contract, wanted: Span, unit: BarUnit, unit_count: int) -> list[Bar]:
+        return self._requester.read_list(
             BARS,
             {
                 "contractId": contract.id,
@@ -167,7 +171,7 @@ class Reads:
             lambda one: wire.bar(one, contract.tick_size),
         )
 
-    def _between(
+    def _read_between(
         self,
         path: str,
         account_id: int,
@@ -179,13 +183,13 @@ class Reads:
     ) -> list[T]:
         body: dict[str, Any] = {"accountId": account_id, "startTimestamp": wire.text_of(since)}
         if until is not None:
-            body["endTimestamp"] = wire.text_of(until + timedelta(seconds=1))  # whole seconds: rather more than less
-        return self._asker.read_list(path, body, field, translate)
+            body["endTimestamp"] = wire.text_of(until + timedelta(seconds=1))  # whole seconds: round up
+        return self._requester.read_list(path, body, field, translate)
 
 
-def _known_contract(found: dict[str, Any]) -> Contract | None:
+def _parse_known_contract(found: dict[str, Any]) -> Contract | None:
     try:
         return wire.contract(found)
     except ValueError as error:
-        log.warning("left out: %s", error)
+        log.warning("ignored a contract: %s", error)
         return None

@@ -1,4 +1,4 @@
-"""What may be asked of the workers: one frozen request type per job, in a module per subject."""
+"""The requests that workers serve: one frozen type per job, in a module per subject."""
 
 from typing import Literal
 
@@ -18,5 +18,5 @@ Trait = Literal["is_entry", "is_probe", "is_transactional"]
 
 
 def job_names_with(trait: Trait) -> list[str]:
-    """Return the names of the jobs whose type has this trait, sorted."""
+    """Return the names of the job types that have this trait, sorted."""
     return [request.job_name() for request in job_types() if getattr(request, trait)]

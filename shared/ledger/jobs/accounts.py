@@ -9,14 +9,14 @@ from shared.ledger.job import Job
 
 @dataclass(frozen=True, kw_only=True)
 class SnapshotAccounts(Job):
-    """Read every account's balance from the venue and keep it."""
+    """Read the balance of every account from the venue and store it."""
 
     queue: ClassVar = Queue.HIGH
 
 
 @dataclass(frozen=True, kw_only=True)
 class BookRoundTrips(Job):
-    """Book the fills that came or changed into round trips, of every account."""
+    """Book new and changed fills of every account into round trips."""
 
     queue: ClassVar = Queue.LOW
     is_transactional: ClassVar = True

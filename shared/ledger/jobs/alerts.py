@@ -20,7 +20,7 @@ class HandleAlert(Job):
 
 @dataclass(frozen=True, kw_only=True)
 class FanOutAlert(Job):
-    """Act on a stored alert for one further account of its hook."""
+    """Act on a stored alert for one follower account of its hook."""
 
     queue: ClassVar = Queue.HIGH
     attempts: ClassVar = 5

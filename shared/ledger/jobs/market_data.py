@@ -10,7 +10,7 @@ from shared.ledger.job import Job
 
 @dataclass(frozen=True, kw_only=True)
 class RefreshContracts(Job):
-    """Read the tradable contracts from the venue and mark those we track."""
+    """Read the tradable contracts from the venue and mark those that we track."""
 
     queue: ClassVar = Queue.HIGH
 

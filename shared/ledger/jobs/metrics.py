@@ -1,4 +1,4 @@
-"""Requests to sum up what happened."""
+"""Requests about metrics."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -10,7 +10,7 @@ from shared.ledger.job import Job
 
 @dataclass(frozen=True, kw_only=True)
 class RollUp(Job):
-    """Sum up calls and jobs of the period that ended at `slot`."""
+    """Sum up the calls and jobs of the period that ended at `slot`."""
 
     queue: ClassVar = Queue.LOW
     is_transactional: ClassVar = True

@@ -13,7 +13,7 @@ from shared.ledger.job import Job
 
 @dataclass(frozen=True, kw_only=True)
 class PlaceOrder(Job):
-    """Send an intended order to the venue, once."""
+    """Submit a created order to the venue, once."""
 
     queue: ClassVar = Queue.HIGH
     attempts: ClassVar = 20
@@ -23,7 +23,7 @@ class PlaceOrder(Job):
 
 @dataclass(frozen=True, kw_only=True)
 class PollFills(Job):
-    """Look up what the venue did with an order that it accepted: fills, stop, target, position."""
+    """Read from the venue the results of an order that it accepted: fills, stop, target, position."""
 
     queue: ClassVar = Queue.CRITICAL
     attempts: ClassVar = 10
@@ -32,7 +32,7 @@ class PollFills(Job):
 
 @dataclass(frozen=True, kw_only=True)
 class ResolveInDoubtOrder(Job):
-    """Find out what became of an order whose submission had no clear answer."""
+    """Resolve an order in doubt: its submission had no clear answer."""
 
     queue: ClassVar = Queue.CRITICAL
     attempts: ClassVar = 50
@@ -41,9 +41,10 @@ class ResolveInDoubtOrder(Job):
 
 @dataclass(frozen=True, kw_only=True)
 class EnterManually(Job):
-    """Judge, and unless it is a rehearsal send, an entry that a person typed; `quantity` or `risk` (dollars) is given.
+    """Check an entry that a person typed and, unless it is a dry run, submit it.
 
-    Prices are decimals as text; a level is given in ticks from the entry or as a price.
+    Either `quantity` or `risk` (dollars) is given. Prices are decimals as text; a stop or target is given in ticks from
+    the entry or as a price.
     """
 
     queue: ClassVar = Queue.HIGH
@@ -69,7 +70,7 @@ class EnterManually(Job):
 
 @dataclass(frozen=True, kw_only=True)
 class ReducePosition(Job):
-    """Close `quantity` contracts of a position with a market order, capped by what is held."""
+    """Close `quantity` contracts of a position with a market order, at most as many as are held."""
 
     queue: ClassVar = Queue.CRITICAL
     attempts: ClassVar = 20
@@ -81,7 +82,7 @@ class ReducePosition(Job):
 
 @dataclass(frozen=True, kw_only=True)
 class ChangeOrder(Job):
-    """Cancel or modify an order as its change says, until the venue shows that it was done or came too late."""
+    """Cancel or modify an order, until the venue reports that the change was made or came too late."""
 
     queue: ClassVar = Queue.CRITICAL
     attempts: ClassVar = 50
@@ -90,7 +91,7 @@ class ChangeOrder(Job):
 
 @dataclass(frozen=True, kw_only=True)
 class Flatten(Job):
-    """Cancel and close, again and again, until the venue itself says flat."""
+    """Cancel orders and close positions, repeatedly, until the venue confirms flat."""
 
     queue: ClassVar = Queue.CRITICAL
     attempts: ClassVar = 1_000
@@ -99,7 +100,7 @@ class Flatten(Job):
 
 @dataclass(frozen=True, kw_only=True)
 class GuardPosition(Job):
-    """Prove that a working stop covers the position in one contract, or place one, or flatten; sweep when flat."""
+    """Prove that a working stop covers the position in one contract, else place one, else flatten; sweep when flat."""
 
     queue: ClassVar = Queue.CRITICAL
     attempts: ClassVar = 50
@@ -109,7 +110,7 @@ class GuardPosition(Job):
 
 @dataclass(frozen=True, kw_only=True)
 class ReconcileAccounts(Job):
-    """Compare every account with the venue, each in a job of its own."""
+    """Compare every account with the venue, each in its own job."""
 
     queue: ClassVar = Queue.HIGH
 
@@ -124,7 +125,7 @@ class ReconcileAccount(Job):
 
 @dataclass(frozen=True, kw_only=True)
 class ApplyExecutionReports(Job):
-    """Write down what the venue told of one account within a moment, each kind in the order it was told.
+    """Apply the execution reports of one account that arrived together, each kind in the order of arrival.
 
     `orders` are OrderModels, `fills` HalfTradeModels, `accounts` TradingAccountModels.
     """
@@ -139,11 +140,11 @@ class ApplyExecutionReports(Job):
 
     @property
     def count(self) -> int:
-        """How many events these are."""
+        """The number of reports."""
         return len(self.orders) + len(self.fills) + len(self.accounts)
 
     def one_by_one(self) -> Iterator["ApplyExecutionReports"]:
-        """Yield each event by itself."""
+        """Yield a request for each report by itself."""
         for name in ("orders", "fills", "accounts"):
             for document in getattr(self, name):
                 yield ApplyExecutionReports(

@@ -1,4 +1,4 @@
-"""Requests to keep the rule book."""
+"""Requests about the risk rules."""
 
 from dataclasses import dataclass
 from typing import ClassVar
@@ -9,7 +9,7 @@ from shared.ledger.job import Job
 
 @dataclass(frozen=True, kw_only=True)
 class WatchAccounts(Job):
-    """Hold every account's equity against its rules, move stops that follow, and see that no stop is missing."""
+    """Check every account's equity against its rules, move stops that follow the price, and find missing stops."""
 
     queue: ClassVar = Queue.CRITICAL
     attempts: ClassVar = 1

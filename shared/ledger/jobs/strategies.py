@@ -10,7 +10,10 @@ from shared.ledger.job import Job
 
 @dataclass(frozen=True, kw_only=True)
 class EvaluateStrategy(Job):
-    """Let one strategy decide on one contract for one account, or for show, with bars closed at `closed_until`."""
+    """Evaluate one strategy on one contract with the bars closed at `closed_until`.
+
+    Without `account_id` no account trades the decision: it is only shown.
+    """
 
     queue: ClassVar = Queue.NORMAL
     is_entry: ClassVar = True
@@ -22,7 +25,7 @@ class EvaluateStrategy(Job):
 
 @dataclass(frozen=True, kw_only=True)
 class EvaluateDue(Job):
-    """Ask for every evaluation that a closed bar should have asked for by `slot` and did not."""
+    """Enqueue every evaluation due by `slot` that no closed bar has enqueued."""
 
     queue: ClassVar = Queue.NORMAL
     slot: datetime

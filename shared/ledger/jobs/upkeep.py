@@ -1,4 +1,4 @@
-"""Requests that keep the house tidy."""
+"""Requests for maintenance."""
 
 from dataclasses import dataclass
 from typing import ClassVar
@@ -9,23 +9,23 @@ from shared.ledger.job import Job
 
 @dataclass(frozen=True, kw_only=True)
 class DeleteOldRows(Job):
-    """Delete what has outlived its keeping time."""
+    """Delete rows that are past their retention time."""
 
     queue: ClassVar = Queue.BACKGROUND
 
 
 @dataclass(frozen=True, kw_only=True)
 class Canary(Job):
-    """Go through a queue and tell that it is served."""
+    """Pass through a queue and record that workers serve it."""
 
-    queue: ClassVar = Queue.NORMAL  # each queue gets its own
+    queue: ClassVar = Queue.NORMAL  # one is enqueued to each queue
     attempts: ClassVar = 1
     is_probe: ClassVar = True
 
 
 @dataclass(frozen=True, kw_only=True)
 class DoNothing(Job):
-    """Hold a slot for some seconds: proves that a queue is served, and gives a drill something to interrupt."""
+    """Occupy a slot for `seconds`: shows that a queue is served, and gives a drill something to interrupt."""
 
     queue: ClassVar = Queue.NORMAL
     note: str = ""

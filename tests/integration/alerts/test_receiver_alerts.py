@@ -1,4 +1,4 @@
-"""An alert that was answered with 202 is one row and one job, whatever happens next."""
+"""Accepted alerts: an answer 202 means one row and one job, even if the receiver is killed next."""
 
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
@@ -13,7 +13,7 @@ from tests.fixtures.receiver_process import ACCOUNT, ENTRY, ReceiverProcess, Sta
 pytest_plugins = ("tests.fixtures.receiver",)
 
 
-def test_an_accepted_alert_is_a_row_and_a_job_anyone_can_look_up(receiver: ReceiverProcess) -> None:
+def test_an_accepted_alert_is_a_row_and_a_job_with_a_status_url(receiver: ReceiverProcess) -> None:
     raw = b'{"action": "buy", "symbol": "MNQ1!", "quantity": 1.0, "id": 7, "stop_loss_ticks": 40, "note": 1.10}'
 
     answer = receiver.post(raw)
@@ -25,14 +25,14 @@ def test_an_accepted_alert_is_a_row_and_a_job_anyone_can_look_up(receiver: Recei
     assert status_url == answer.headers["Location"]
     stored = receiver.rows("SELECT body, payload->>'note', external_id, verdict, job_id::text FROM alert")
     assert [(raw, "1.10", "7", "accepted", job_id)] == stored
-    asked_for = receiver.rows("SELECT name, arguments->>'alert_id' = (SELECT id::text FROM alert) FROM job")
-    assert [("alerts.handle_alert", True)] == asked_for
+    jobs = receiver.rows("SELECT name, arguments->>'alert_id' = (SELECT id::text FROM alert) FROM job")
+    assert [("alerts.handle_alert", True)] == jobs
     job = receiver.get(f"/jobs/{job_id}").json()
     assert ("alerts.handle_alert", "queued", "high", 0) == (job["name"], job["state"], job["queue"], job["attempt"])
     assert {"enqueued_at", "started_at", "finished_at", "result", "error", "job_id"} < job.keys()
 
 
-def test_entries_stand_in_line_and_expire_while_a_close_overtakes_them(receiver: ReceiverProcess) -> None:
+def test_entries_have_a_sequence_and_an_expiry_and_a_close_has_neither(receiver: ReceiverProcess) -> None:
     receiver.post(ENTRY)
     receiver.post({"action": "close", "symbol": "MNQ"})
 
@@ -50,9 +50,9 @@ def test_the_wake_up_follows_the_commit(receiver: ReceiverProcess, broker: Broke
     until(lambda: any(job_id == headers["id"] for headers in broker.take("high")), 60)
 
 
-@pytest.mark.parametrize("nobody", ["redis://127.0.0.1:1/0", "amqp://me:secret@127.0.0.1:1/"])
-def test_an_alert_is_accepted_while_the_broker_is_away(start_receiver: StartReceiver, nobody: str) -> None:
-    receiver = start_receiver(broker_url=nobody)
+@pytest.mark.parametrize("broker_url", ["redis://127.0.0.1:1/0", "amqp://me:secret@127.0.0.1:1/"])
+def test_an_alert_is_accepted_while_the_broker_is_unreachable(start_receiver: StartReceiver, broker_url: str) -> None:
+    receiver = start_receiver(broker_url=broker_url)
 
     assert 202 == receiver.post(ENTRY).status_code
     assert 1 == receiver.count("job")
@@ -67,7 +67,7 @@ def test_a_repeated_alert_is_answered_with_its_first_job(receiver: ReceiverProce
     assert (1, 1) == (receiver.count("alert"), receiver.count("job"))
 
 
-def test_a_repetition_under_its_id_may_carry_a_fresh_time(receiver: ReceiverProcess) -> None:
+def test_a_repetition_under_its_id_may_have_a_new_time(receiver: ReceiverProcess) -> None:
     first = receiver.post(ENTRY | {"id": "entry-1", "timenow": "10:00:00"})
 
     second = receiver.post(ENTRY | {"id": "entry-1", "timenow": "10:00:05", "attempt": 2})
@@ -76,7 +76,7 @@ def test_a_repetition_under_its_id_may_carry_a_fresh_time(receiver: ReceiverProc
     assert (1, 1) == (receiver.count("alert"), receiver.count("job"))
 
 
-def test_an_id_that_comes_back_with_another_wish_is_a_conflict(receiver: ReceiverProcess) -> None:
+def test_an_id_reused_for_another_alert_is_a_conflict(receiver: ReceiverProcess) -> None:
     receiver.post(ENTRY | {"id": "entry-1"})
 
     answer = receiver.post(ENTRY | {"id": "entry-1", "quantity": 2})
@@ -96,7 +96,7 @@ def test_an_id_belongs_to_one_hook(receiver: ReceiverProcess) -> None:
     assert 2 == receiver.count("job")
 
 
-def test_without_an_id_a_time_in_the_body_tells_a_repetition_from_a_new_wish(receiver: ReceiverProcess) -> None:
+def test_without_an_id_a_time_in_the_body_identifies_a_repetition(receiver: ReceiverProcess) -> None:
     for alert in (ENTRY, ENTRY, ENTRY | {"time": "10:00"}, ENTRY | {"time": "10:00"}, ENTRY | {"timenow": "10:01"}):
         assert 202 == receiver.post(alert).status_code
 
@@ -115,13 +115,13 @@ def test_twenty_copies_at_once_are_one_job(receiver: ReceiverProcess) -> None:
     assert (1, 1) == (receiver.count("alert"), receiver.count("job"))
 
 
-def test_a_receiver_killed_right_after_its_answers_has_lost_none(start_receiver: StartReceiver) -> None:
+def test_a_receiver_killed_right_after_its_answers_loses_no_alert(start_receiver: StartReceiver) -> None:
     receiver = start_receiver()
     with ThreadPoolExecutor(8) as pool:
         answers = list(pool.map(receiver.post, [ENTRY] * 40))
     receiver.kill()
 
-    promised = {answer.json()["job_id"] for answer in answers if answer.status_code == 202}
-    kept = {job_id for (job_id,) in receiver.rows("SELECT job_id::text FROM alert JOIN job ON job.id = job_id")}
-    assert 40 == len(promised)
-    assert promised == kept
+    accepted = {answer.json()["job_id"] for answer in answers if answer.status_code == 202}
+    stored = {job_id for (job_id,) in receiver.rows("SELECT job_id::text FROM alert JOIN job ON job.id = job_id")}
+    assert 40 == len(accepted)
+    assert accepted == stored

@@ -1,4 +1,4 @@
-"""What the receiver does while Postgres is away, late or struck in the middle of a COMMIT."""
+"""The receiver while Postgres is unreachable, late, or lost during a COMMIT."""
 
 from typing import Any
 
@@ -12,7 +12,7 @@ from tests.fixtures.wire_tap import WireTap
 from web.receiver import patience
 
 GIVEN_UP = "the database did not answer within"
-RECEIVERS_PATIENCE_S = 1.0  # instead of 2.5, only to be quick
+RECEIVERS_PATIENCE_S = 1.0  # instead of 2.5, for a quick test
 pytest_plugins = ("tests.fixtures.receiver",)
 
 
@@ -24,7 +24,7 @@ def tapped(receiver: ReceiverProcess) -> ReceiverProcess:
 
 
 def post(receiver: ReceiverProcess, alert: dict[str, Any]) -> None:
-    """Send as TradingView does: after a 503, which a slow computer may be the reason of, the same again."""
+    """Send an alert as TradingView does: again after a 503, which a slow machine may cause."""
     until(lambda: receiver.post(alert).status_code == 202, 100, "an alert accepted")
 
 
@@ -34,7 +34,7 @@ def assert_asks_for_a_resend(answer: requests.Response) -> None:
     assert "5 s" in answer.json()["hint"]
 
 
-def test_killed_connections_cost_no_alert(receiver: ReceiverProcess) -> None:
+def test_killed_connections_lose_no_alert(receiver: ReceiverProcess) -> None:
     for _ in range(3):
         post(receiver, ENTRY)
         killed = receiver.rows(
@@ -45,7 +45,7 @@ def test_killed_connections_cost_no_alert(receiver: ReceiverProcess) -> None:
     assert 4 == receiver.count("job")
 
 
-def test_while_postgres_refuses_the_sender_is_asked_to_send_again(
+def test_while_postgres_refuses_connections_the_answer_asks_for_a_resend(
     tapped: ReceiverProcess, to_postgres: WireTap
 ) -> None:
     to_postgres.refuse()
@@ -70,27 +70,27 @@ def test_a_receiver_may_start_before_postgres(database_url: str, start_receiver:
         assert 1 == receiver.count("job")
 
 
-def test_a_database_that_lets_us_wait_for_a_lock_does_not_keep_the_sender_waiting(tapped: ReceiverProcess) -> None:
+def test_a_database_lock_does_not_keep_the_sender_waiting(tapped: ReceiverProcess) -> None:
     with psycopg.connect(tapped.database_url) as other:
         other.execute("LOCK TABLE hook")
-        assert_asks_for_a_resend(tapped.post(ENTRY | {"id": "during"}))  # and it is locked still
+        assert_asks_for_a_resend(tapped.post(ENTRY | {"id": "during"}))  # the table is still locked
 
     post(tapped, ENTRY | {"id": "during"})
     assert 2 == tapped.count("job")
 
 
-def test_the_receivers_own_patience_is_shorter_than_tradingviews_three_seconds() -> None:
+def test_the_receivers_timeout_is_shorter_than_tradingviews_three_seconds() -> None:
     assert 3 > patience.PATIENCE_S
 
 
-def test_while_postgres_hangs_the_answer_comes_when_the_receivers_patience_is_over(
+def test_while_postgres_hangs_the_answer_comes_after_the_receivers_timeout(
     tapped: ReceiverProcess, to_postgres: WireTap
 ) -> None:
     before = tapped.log().count(GIVEN_UP)
     to_postgres.block()
 
-    assert_asks_for_a_resend(tapped.post(ENTRY | {"id": "during"}))  # it hangs still
-    assert before + 1 == tapped.log().count(GIVEN_UP)  # it waited once, and not twice in a row
+    assert_asks_for_a_resend(tapped.post(ENTRY | {"id": "during"}))  # Postgres still hangs
+    assert before + 1 == tapped.log().count(GIVEN_UP)  # one wait, not two in a row
     assert tapped.is_healthy()
     to_postgres.mend()
     post(tapped, ENTRY | {"id": "during"})
@@ -100,7 +100,7 @@ def test_while_postgres_hangs_the_answer_comes_when_the_receivers_patience_is_ov
 def test_an_alert_whose_commit_was_never_confirmed_is_one_job_after_its_resend(
     tapped: ReceiverProcess, to_postgres: WireTap
 ) -> None:
-    # Without an id or a time two such alerts are two wishes, unless the first was answered with a 503.
+    # Without an id or a time two such alerts are two orders, unless the first was answered with a 503.
     to_postgres.block_after(b"COMMIT")
     assert_asks_for_a_resend(tapped.post(ENTRY))
     until(lambda: tapped.count("job") == 2, 60)

@@ -1,4 +1,4 @@
-"""What the receiver refuses, how it says so, and that it never says more than it should."""
+"""Refused alerts and requests: their answers, their rows, and that no token is revealed."""
 
 import json
 import random
@@ -63,34 +63,34 @@ BAD_ALERTS: dict[str, tuple[bytes | dict[str, Any], int, str]] = {
 }
 
 
-def test_every_bad_alert_is_a_problem_that_names_the_field_and_the_cure(receiver: ReceiverProcess) -> None:
-    told = {}
+def test_every_bad_alert_is_a_problem_with_a_field_and_a_hint(receiver: ReceiverProcess) -> None:
+    answers = {}
     for name, (body, _, _) in BAD_ALERTS.items():
         answer = receiver.post(body)
         problem = answer.json()
-        told[name] = (answer.status_code, problem["field"])
+        answers[name] = (answer.status_code, problem["field"])
         assert "application/problem+json" == answer.headers["Content-Type"]
         assert {"type", "title", "status", "detail", "field", "hint"} == problem.keys()
         assert all(problem.values())
         assert answer.status_code == problem["status"]
 
-    assert {name: (status, field) for name, (_, status, field) in BAD_ALERTS.items()} == told
+    assert {name: (status, field) for name, (_, status, field) in BAD_ALERTS.items()} == answers
     assert 0 == receiver.count("job")
-    kept = receiver.rows("SELECT verdict, octet_length(body) <= 16384, reason IS NOT NULL FROM alert")
-    assert [("refused", True, True)] * len(BAD_ALERTS) == kept
+    stored = receiver.rows("SELECT verdict, octet_length(body) <= 16384, reason IS NOT NULL FROM alert")
+    assert [("refused", True, True)] * len(BAD_ALERTS) == stored
     assert receiver.token not in receiver.log()
 
 
-def test_a_refused_alert_is_kept_as_it_came_with_the_reason(receiver: ReceiverProcess) -> None:
+def test_a_refused_alert_is_stored_unchanged_with_the_reason(receiver: ReceiverProcess) -> None:
     receiver.post(b'{"action": "buy", "quantity": 0.0, "symbol": "MNQ"}')
     receiver.post(b'{"action": "buy\x00\xff')
 
-    kept = receiver.rows("SELECT body, payload->>'quantity', reason, job_id FROM alert ORDER BY id")
-    assert (b'{"action": "buy", "quantity": 0.0, "symbol": "MNQ"}', "0.0", "422: quantity is 0.0", None) == kept[0]
-    assert (b'{"action": "buy\x00\xff', None, None) == (kept[1][0], kept[1][1], kept[1][3])
+    stored = receiver.rows("SELECT body, payload->>'quantity', reason, job_id FROM alert ORDER BY id")
+    assert (b'{"action": "buy", "quantity": 0.0, "symbol": "MNQ"}', "0.0", "422: quantity is 0.0", None) == stored[0]
+    assert (b'{"action": "buy\x00\xff', None, None) == (stored[1][0], stored[1][1], stored[1][3])
 
 
-def test_a_wrong_token_learns_nothing_and_leaves_nothing(receiver: ReceiverProcess) -> None:
+def test_a_wrong_token_gets_a_bare_404_and_stores_nothing(receiver: ReceiverProcess) -> None:
     revoked = receiver.add_hook("second")
     receiver.revoke_hook("second")
     wrong = [receiver.token[:-1], receiver.token + "x", revoked, "%00", "%ff", "\N{SNOWMAN}", "x" * 9_000]
@@ -103,7 +103,7 @@ def test_a_wrong_token_learns_nothing_and_leaves_nothing(receiver: ReceiverProce
     assert 0 == receiver.count("alert")
 
 
-def test_a_wrong_method_is_told_the_right_one(receiver: ReceiverProcess) -> None:
+def test_a_wrong_method_gets_the_allowed_one(receiver: ReceiverProcess) -> None:
     answer = receiver.get(f"/hooks/tv/{receiver.token}")
 
     assert (405, "POST") == (answer.status_code, answer.headers["Allow"])
@@ -146,8 +146,8 @@ def test_a_token_is_in_no_log_and_on_no_wire_behind_the_receiver(
     assert 503 == receiver.post(ENTRY).status_code
     receiver.get(f"/hooks/tv/{receiver.token}")
     receiver.get(f"/hooks/tv/{receiver.token}/")
-    _says(receiver, b"POST /hooks/tv/" + receiver.token.encode() + b"\xff HTTP/1.1\r\nHost: x\r\n\r\n")
-    _says(
+    _send_raw(receiver, b"POST /hooks/tv/" + receiver.token.encode() + b"\xff HTTP/1.1\r\nHost: x\r\n\r\n")
+    _send_raw(
         receiver, b"POST /hooks/tv/" + receiver.token.encode() + b" HTTP/1.1\r\nHost: x\r\nContent-Length: -1\r\n\r\n"
     )
 
@@ -158,19 +158,20 @@ def test_a_token_is_in_no_log_and_on_no_wire_behind_the_receiver(
         assert place
 
 
-def test_what_is_no_http_is_refused(receiver: ReceiverProcess) -> None:
-    assert _says(receiver, b"POST /hooks/tv/\xff HTTP/1.1\r\nHost: x\r\n\r\n").startswith(b"HTTP/1.1 400 ")
+def test_a_request_that_is_not_http_is_refused(receiver: ReceiverProcess) -> None:
+    assert _send_raw(receiver, b"POST /hooks/tv/\xff HTTP/1.1\r\nHost: x\r\n\r\n").startswith(b"HTTP/1.1 400 ")
     broken_chunk = b"POST /hooks/tv/x HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n"
-    assert _says(receiver, broken_chunk).startswith(b"HTTP/1.1 400 ")
+    assert _send_raw(receiver, broken_chunk).startswith(b"HTTP/1.1 400 ")
     assert "Traceback" not in receiver.log()
 
 
-def test_a_body_that_does_not_come_is_not_waited_for(start_receiver: StartReceiver) -> None:
+def test_a_body_that_does_not_arrive_gets_a_408(start_receiver: StartReceiver) -> None:
     receiver = start_receiver(body_patience_s=1)
-    _half_sent(receiver).close()  # a sender that goes away in the middle
-    with _half_sent(receiver) as late:
+    _open_partial_request(receiver).close()  # a sender that disconnects in the middle
+    with _open_partial_request(receiver) as late:
         until(lambda: receiver.post(ENTRY).status_code == 202, 60, "an answer to another sender meanwhile")
-        answer = late.makefile("rb").read()  # to the end: the connection is closed, for the rest must not be waited for
+        # To the end: the receiver closes the connection and does not wait for the rest.
+        answer = late.makefile("rb").read()
 
     assert answer.startswith(b"HTTP/1.1 408 ")
     assert b'"field":"body"' in answer
@@ -178,32 +179,32 @@ def test_a_body_that_does_not_come_is_not_waited_for(start_receiver: StartReceiv
 
 
 def test_mangled_alerts_never_make_the_receiver_fail(receiver: ReceiverProcess) -> None:
-    # What is accepted has passed Postgres' own JSON parser too, so this also holds the two parsers against each other.
-    dice = random.Random(20261123)
+    # An accepted body has passed the JSON parser of Postgres too, so this also compares the two parsers.
+    rng = random.Random(20261123)
     statuses = set()
     for _ in range(400):
         raw = bytearray(json.dumps(ENTRY | {"note": "\\ud83d\\ude80 \U0001f680 \x7f", "x": [1e300, -0.0]}).encode())
-        for _ in range(dice.choice((0, 1, 1, 2, 8))):
-            raw[dice.randrange(len(raw))] = dice.choice((dice.randrange(256), 0x22, 0x5C, 0x30, 0x65, 0x2E))
+        for _ in range(rng.choice((0, 1, 1, 2, 8))):
+            raw[rng.randrange(len(raw))] = rng.choice((rng.randrange(256), 0x22, 0x5C, 0x30, 0x65, 0x2E))
         statuses.add(receiver.post(bytes(raw)).status_code)
 
     assert {202, 400, 422} == statuses
     assert "Traceback" not in receiver.log()
 
 
-def _half_sent(receiver: ReceiverProcess) -> socket.socket:
-    sender = _connected(receiver)
+def _open_partial_request(receiver: ReceiverProcess) -> socket.socket:
+    sender = _open_connection(receiver)
     head = f"POST /hooks/tv/{receiver.token} HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n"
     sender.sendall(head.encode() + b'{"action"')
     return sender
 
 
-def _says(receiver: ReceiverProcess, words: bytes) -> bytes:
-    with _connected(receiver) as sender:
-        sender.sendall(words)
+def _send_raw(receiver: ReceiverProcess, request: bytes) -> bytes:
+    with _open_connection(receiver) as sender:
+        sender.sendall(request)
         return sender.makefile("rb").read()
 
 
-def _connected(receiver: ReceiverProcess) -> socket.socket:
+def _open_connection(receiver: ReceiverProcess) -> socket.socket:
     host, port = receiver.url.removeprefix("http://").split(":")
     return socket.create_connection((host, int(port)), timeout=200)

@@ -14,33 +14,33 @@ from tests.fixtures.worker_env import WorkerEnv
 OTHER = 30001
 
 
-def name_of(worker_env: WorkerEnv) -> str:
+def read_name(worker_env: WorkerEnv) -> str:
     return str(worker_env.rows("SELECT name FROM account WHERE id = 20001")[0][0])
 
 
-def add_other(worker_env: WorkerEnv) -> None:
+def add_other_account(worker_env: WorkerEnv) -> None:
     worker_env.execute(
         "INSERT INTO account (id, name, balance, can_trade, day_opening_balance, high_water_mark) "
         f"VALUES ({OTHER}, '50KTC-V2-OTHER', 50000, true, 50000, 50000)"
     )
 
 
-def shown(operator: Type, account: str = "20001") -> dict[str, Any]:
+def show_account(operator: Type, account: str = "20001") -> dict[str, Any]:
     found: dict[str, Any] = operator("accounts", "show", account, "--json").json
     return found
 
 
-def test_accounts_are_listed_with_what_may_be_lost(operator: Type, worker_env: WorkerEnv) -> None:
+def test_accounts_are_listed_with_their_headroom(operator: Type, worker_env: WorkerEnv) -> None:
     worker_env.alert(quantity=2)
     worker_env.work()
     (row,) = operator("accounts", "--json").json["accounts"]
 
     assert (20001, "simulator", None, None) == tuple(row[name] for name in ("id", "live_orders", "halted", "blocked"))
     assert float(row["headroom"]) == float(row["equity"]) - float(row["ledger_env"]) > 0
-    assert name_of(worker_env) in operator("accounts").out
+    assert read_name(worker_env) in operator("accounts").out
 
 
-def test_an_account_of_no_known_high_enters_nothing_until_a_person_says_it(
+def test_an_account_without_a_high_water_mark_enters_nothing_until_one_is_set(
     operator: Type, worker_env: WorkerEnv
 ) -> None:
     worker_env.execute("UPDATE account SET high_water_mark = NULL")
@@ -48,9 +48,9 @@ def test_an_account_of_no_known_high_enters_nothing_until_a_person_says_it(
     worker_env.work()
     assert "`tickwork accounts high ACCOUNT BALANCE` says it" in (worker_env.job(refused)[2] or "")
     assert "'a lot' cannot be used: give dollars" in operator("accounts", "high", "20001", "a lot").error
-    said = operator("accounts", "high", "20001", "50150.75", "--json").json
+    result = operator("accounts", "high", "20001", "50150.75", "--json").json
 
-    assert {"id": 20001, "name": name_of(worker_env), "high_water_mark": "50150.75"} == said
+    assert {"id": 20001, "name": read_name(worker_env), "high_water_mark": "50150.75"} == result
     allowed = worker_env.alert()
     worker_env.work()
     assert "succeeded" == worker_env.job(allowed)[0]
@@ -59,9 +59,9 @@ def test_an_account_of_no_known_high_enters_nothing_until_a_person_says_it(
     )[0]
 
 
-def test_an_account_is_shown_whole_by_id_and_by_name(operator: Type, worker_env: WorkerEnv) -> None:
+def test_an_account_is_shown_in_full_by_id_and_by_name(operator: Type, worker_env: WorkerEnv) -> None:
     operator("halt", "for a test")
-    found = shown(operator, name_of(worker_env).lower())
+    found = show_account(operator, read_name(worker_env).lower())
 
     assert "for a test" == found["account"]["halted"]
     assert ("5", "TICKWORK_MAX_QUANTITY") in [(row["value"], row["source"]) for row in found["rules"]]
@@ -79,23 +79,23 @@ def test_an_account_is_shown_whole_by_id_and_by_name(operator: Type, worker_env:
 
 
 def test_live_orders_need_the_exact_name(operator: Type, worker_env: WorkerEnv) -> None:
-    name = name_of(worker_env)
+    name = read_name(worker_env)
     assert f"add --name {name}" in operator("accounts", "live", "20001", "on").error
-    for said in (
+    for result in (
         operator("accounts", "live", "20001", "on", "--name", name.lower()),
         operator("accounts", "live", "20001", "on", typed=f"{name}x\n"),
     ):
-        assert 1 == said.status
-        assert f"is not the name of account 20001, which is {name}: nothing was switched" in said.error
+        assert 1 == result.status
+        assert f"is not the name of account 20001, which is {name}: nothing was switched" in result.error
     assert [(False, None)] == worker_env.rows("SELECT live_orders, live_since_at FROM account")
     worker_env.execute("UPDATE account SET name = 'LIVE-1'")
     assert "of no stage we know" in operator("accounts", "live", "20001", "on", "--name", "LIVE-1").error
     worker_env.execute(f"UPDATE account SET name = '{name}'")
 
-    said = operator("accounts", "live", "20001", "on", typed=f"{name}\n")
-    assert 0 == said.status, said
-    assert "trades real money" in said.error
-    assert "are ON" in said.out
+    result = operator("accounts", "live", "20001", "on", typed=f"{name}\n")
+    assert 0 == result.status, result
+    assert "trades real money" in result.error
+    assert "are ON" in result.out
     assert [(True, True)] == worker_env.rows("SELECT live_orders, live_since_at IS NOT NULL FROM account")
     off = operator("accounts", "live", name, "off", "--json").json
     assert (False, True) == (off["live_orders"], off["is_simulated"])
@@ -103,14 +103,14 @@ def test_live_orders_need_the_exact_name(operator: Type, worker_env: WorkerEnv) 
     assert ["live_on", "live_off"] == [row[0] for row in worker_env.rows("SELECT kind FROM account_event ORDER BY id")]
 
 
-def test_towards_the_real_venue_live_is_shown_everywhere(operator: Type, worker_env: WorkerEnv) -> None:
+def test_at_the_real_venue_every_view_shows_live_orders(operator: Type, worker_env: WorkerEnv) -> None:
     worker_env.execute("UPDATE market_clock SET kind = 'live'")
     assert ["off"] == [one["live_orders"] for one in operator("accounts", "--json").json["accounts"]]
     assert "live orders are off: `tickwork accounts live 20001 on`" in operator("risk").words
     left = operator("flatten", "--yes")
     assert (1, "") == (left.status, left.out)
     assert "were never on, so the venue is asked nothing" in left.error
-    operator("accounts", "live", "20001", "on", "--name", name_of(worker_env))
+    operator("accounts", "live", "20001", "on", "--name", read_name(worker_env))
 
     assert ["LIVE"] == [one["live_orders"] for one in operator("accounts", "--json").json["accounts"]]
     assert "20001, LIVE)" in operator("risk").out
@@ -119,24 +119,24 @@ def test_towards_the_real_venue_live_is_shown_everywhere(operator: Type, worker_
 def test_status_has_a_line_for_each_account_that_is_live_or_halted(operator: Type, worker_env: WorkerEnv) -> None:
     home = Home(worker_env.settings.home)
     lock = Lock(home.root)
-    lock.take()
+    lock.acquire()
     urls = {"receiver": "http://127.0.0.1:1"}
     environment = {"DATABASE_URL": worker_env.settings.database_url, "REDIS_URL": worker_env.settings.redis_url}
     write_state(home, {"pid": 1, "programs": [], "urls": urls, "environment": environment})
     try:
         assert [] == operator("status", "--json").json["accounts"]
         worker_env.execute("UPDATE market_clock SET kind = 'live'")
-        operator("accounts", "live", "20001", "on", "--name", name_of(worker_env))
+        operator("accounts", "live", "20001", "on", "--name", read_name(worker_env))
         operator("halt", "a look")
-        told = f"Account 20001 ({name_of(worker_env)}) is LIVE: orders reach real money; HALTED: a look."
+        line = f"Account 20001 ({read_name(worker_env)}) is LIVE: orders reach real money; HALTED: a look."
 
-        assert [told] == operator("status", "--json").json["accounts"]
-        assert told in operator("status").out
+        assert [line] == operator("status", "--json").json["accounts"]
+        assert line in operator("status").out
     finally:
         lock.close()
 
 
-def test_a_default_stop_lets_entries_without_one_through(operator: Type, worker_env: WorkerEnv) -> None:
+def test_a_default_stop_allows_entries_without_a_stop(operator: Type, worker_env: WorkerEnv) -> None:
     assert "get one 400 ticks away" in operator("accounts", "stop", "20001", "400").out
     state, _, error = worker_env.do(EnterManually(account_id=20001, symbol="MNQ", side=Side.BUY, quantity=1))
     assert "succeeded" == state, error
@@ -148,7 +148,7 @@ def test_a_default_stop_lets_entries_without_one_through(operator: Type, worker_
     )
 
 
-def test_rules_are_listed_changed_and_taken_back(operator: Type, worker_env: WorkerEnv) -> None:
+def test_rules_are_listed_changed_and_reset(operator: Type, worker_env: WorkerEnv) -> None:
     changed = operator("accounts", "rules", "20001", "daily_loss_limit=800", "max_trades_per_day=4", "--json")
     rules = {row["rule"]: row for row in changed.json["rules"]}
     assert ("800", "4") == (rules["daily_loss_limit"]["value"], rules["max_trades_per_day"]["value"])
@@ -170,14 +170,14 @@ def test_rules_are_listed_changed_and_taken_back(operator: Type, worker_env: Wor
         "block_at=0.95": "block_at '0.95'",
         "--preset=gold": "'gold' is no preset: there are combine-50k",
     }.items():
-        said = operator("accounts", "rules", "20001", wrong)
-        assert (1, "") == (said.status, said.out), wrong
-        assert words in said.error
+        result = operator("accounts", "rules", "20001", wrong)
+        assert (1, "") == (result.status, result.out), wrong
+        assert words in result.error
     assert [(None, {})] == worker_env.rows("SELECT rules, rule_changes FROM account")
 
 
-def test_risk_tells_the_room_that_is_left_and_who_would_be_refused(operator: Type, worker_env: WorkerEnv) -> None:
-    add_other(worker_env)
+def test_risk_shows_the_headroom_and_the_accounts_that_would_be_denied(operator: Type, worker_env: WorkerEnv) -> None:
+    add_other_account(worker_env)
     worker_env.alert(quantity=2)
     worker_env.work()
     first, second = operator("risk", "--json").json["accounts"]
@@ -191,7 +191,7 @@ def test_risk_tells_the_room_that_is_left_and_who_would_be_refused(operator: Typ
     assert "OTHER" not in text
 
 
-def test_without_a_fresh_quote_risk_says_that_nothing_can_be_judged(operator: Type, worker_env: WorkerEnv) -> None:
+def test_without_a_fresh_quote_risk_reports_an_unknown_open_profit(operator: Type, worker_env: WorkerEnv) -> None:
     worker_env.alert()
     worker_env.work()
     worker_env.execute("DELETE FROM bar_minute")  # the worker_env has no quote to tell any more
@@ -201,22 +201,22 @@ def test_without_a_fresh_quote_risk_says_that_nothing_can_be_judged(operator: Ty
     (row,) = operator("positions", "--json").json["positions"]
     assert (MNQ, None, None) == (row["contract"], row["price"], row["open_profit"])
     assert "is the feed running?" in operator("positions").out
-    said = operator("positions", "breakeven", "MNQ")
-    assert (1, "") == (said.status, said.out)
-    assert "there is no fresh quote of" in said.error
+    result = operator("positions", "breakeven", "MNQ")
+    assert (1, "") == (result.status, result.out)
+    assert "there is no fresh quote of" in result.error
 
 
 def test_a_hook_may_trade_further_accounts(operator: Type, worker_env: WorkerEnv, monkeypatch: Any) -> None:
     monkeypatch.setenv("TICKWORK_RECEIVER_URL", "http://127.0.0.1:1")
-    add_other(worker_env)
-    said = operator(
-        "hooks", "add", "copied", "--account", str(OTHER), "--account", name_of(worker_env), "--account", "20001"
+    add_other_account(worker_env)
+    result = operator(
+        "hooks", "add", "copied", "--account", str(OTHER), "--account", read_name(worker_env), "--account", "20001"
     )
 
-    assert 0 == said.status, said
-    assert f"trades account {OTHER} (50KTC-V2-OTHER), then account 20001 (" in said.out
+    assert 0 == result.status, result
+    assert f"trades account {OTHER} (50KTC-V2-OTHER), then account 20001 (" in result.out
     (hook,) = operator("hooks", "list", "--json").json["hooks"]
     assert (OTHER, [20001]) == (hook["account_id"], hook["copy_account_ids"])
     assert "20001" in operator("hooks", "list").out
-    said = operator("hooks", "add", "two")
-    assert "say which account with --account ID, of those that may trade" in said.error
+    result = operator("hooks", "add", "two")
+    assert "say which account with --account ID, of those that may trade" in result.error

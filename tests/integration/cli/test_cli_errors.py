@@ -122,7 +122,7 @@ def half_dead(shell: Shell, dead_database: str) -> Iterator[Shell]:
     home = Home(shell.home)
     home.prepare()
     lock = Lock(home.root)
-    lock.take()
+    lock.acquire()
     broker = f"redis://:{PASSWORD}@127.0.0.1:{free_port()}/0"
     programs = [{"name": "postgres", "pid": None, "state": "backoff", "restarts": 4}]
     environment = {"DATABASE_URL": dead_database, "REDIS_URL": broker}
@@ -132,11 +132,11 @@ def half_dead(shell: Shell, dead_database: str) -> Iterator[Shell]:
 
 
 @pytest.mark.parametrize("command", NEED_A_STACK, ids=" ".join)
-def test_without_a_stack_a_command_says_so_and_how_to_get_one(shell: Shell, command: tuple[str, ...]) -> None:
-    said = shell.json(*command, expected=1)
+def test_a_command_without_a_stack_reports_how_to_start_one(shell: Shell, command: tuple[str, ...]) -> None:
+    result = shell.json(*command, expected=1)
 
-    assert ["error"] == list(said)
-    assert f"no stack runs in {shell.home}: start one with `tickwork up`" in said["error"]
+    assert ["error"] == list(result)
+    assert f"no stack runs in {shell.home}: start one with `tickwork up`" in result["error"]
 
 
 def test_an_error_without_json_is_one_line_on_stderr_and_nothing_on_stdout(shell: Shell) -> None:
@@ -147,7 +147,7 @@ def test_an_error_without_json_is_one_line_on_stderr_and_nothing_on_stdout(shell
     assert 1 == len(done.stderr.splitlines())
 
 
-def test_a_process_that_fails_writes_json_and_ends_with_its_status(shell: Shell) -> None:
+def test_a_failing_process_writes_json_and_exits_with_its_status(shell: Shell) -> None:
     missing, unknown = shell.run_process("jobs", "--json"), shell.run_process("status", "--nonsense", "--json")
 
     assert [(1, ""), (2, "")] == [(done.status, done.stderr) for done in (missing, unknown)]
@@ -155,23 +155,23 @@ def test_a_process_that_fails_writes_json_and_ends_with_its_status(shell: Shell)
 
 
 @pytest.mark.parametrize("command", [("db", "upgrade"), ("db", "psql", "-c", "SELECT 1")], ids=" ".join)
-def test_commands_of_the_database_without_a_stack_say_so(shell: Shell, command: tuple[str, ...]) -> None:
+def test_database_commands_without_a_stack_are_refused(shell: Shell, command: tuple[str, ...]) -> None:
     done = shell.run(*command)
 
     assert (1, "") == (done.status, done.stdout)
     assert "no stack runs in" in done.stderr
 
 
-def test_status_without_a_stack_ends_with_3_and_nothing_in_it(shell: Shell) -> None:
+def test_status_without_a_stack_exits_with_3_and_is_empty(shell: Shell) -> None:
     empty: dict[str, object] = {"programs": [], "urls": {}, "market": None, "feed": None, "accounts": []}
     assert empty == shell.json("status", expected=3)
 
 
-def test_down_without_a_stack_is_no_error(shell: Shell) -> None:
+def test_down_without_a_stack_succeeds(shell: Shell) -> None:
     assert {"stopped": False, "reason": f"no stack runs in {shell.home}"} == shell.json("down", expected=0)
 
 
-def test_looking_at_a_home_that_never_was_does_not_make_it(shell: Shell) -> None:
+def test_read_only_commands_do_not_create_a_home(shell: Shell) -> None:
     shell.run("status")
     shell.run("down")
     shell.run("jobs")
@@ -186,7 +186,7 @@ def test_doctor_checks_this_computer_without_a_stack(shell: Shell) -> None:
     assert {"fine"} == {one["state"] for one in checks}
 
 
-def test_doctor_names_a_server_program_that_is_not_there_and_ends_with_1(shell: Shell) -> None:
+def test_doctor_names_a_missing_server_program_and_exits_with_1(shell: Shell) -> None:
     checks = shell.json("doctor", expected=1, PG_BINDIR="/nowhere")["checks"]
     wrong = [one for one in checks if one["state"] == "wrong"]
 
@@ -194,46 +194,46 @@ def test_doctor_names_a_server_program_that_is_not_there_and_ends_with_1(shell: 
     assert "PG_BINDIR is /nowhere" in wrong[0]["detail"]
 
 
-def test_doctor_tells_of_servers_that_do_not_answer_beside_all_other_checks(half_dead: Shell) -> None:
+def test_doctor_reports_servers_that_do_not_answer(half_dead: Shell) -> None:
     checks = half_dead.json("doctor", expected=1)["checks"]
 
     assert {"database", "redis"} == {one["name"] for one in checks if one["state"] == "wrong"}
     assert all("does not answer" in one["detail"] for one in checks if one["state"] == "wrong")
 
 
-def test_status_shows_the_programs_also_while_postgres_is_down(half_dead: Shell) -> None:
-    said = half_dead.json("status", expected=0)
+def test_status_shows_the_programs_while_postgres_is_down(half_dead: Shell) -> None:
+    result = half_dead.json("status", expected=0)
 
-    assert [("postgres", "backoff")] == [(one["name"], one["state"]) for one in said["programs"]]
-    assert said["market"] is None
+    assert [("postgres", "backoff")] == [(one["name"], one["state"]) for one in result["programs"]]
+    assert result["market"] is None
 
 
 @pytest.mark.parametrize("command", READ, ids=" ".join)
-def test_a_database_that_does_not_answer_is_said_to_be_away(
+def test_a_database_that_does_not_answer_is_reported(
     shell: Shell, dead_database: str, command: tuple[str, ...]
 ) -> None:
-    said = shell.json(*command, expected=1, DATABASE_URL=dead_database)
+    result = shell.json(*command, expected=1, DATABASE_URL=dead_database)
 
-    assert said["error"].startswith("the database does not answer: ")
+    assert result["error"].startswith("the database does not answer: ")
 
 
 @pytest.mark.parametrize("command", READ, ids=" ".join)
 def test_with_json_a_command_writes_json_and_nothing_else(
     shell: Shell, database_url: str, command: tuple[str, ...]
 ) -> None:
-    said = shell.json(*command, expected=0, DATABASE_URL=database_url)
+    result = shell.json(*command, expected=0, DATABASE_URL=database_url)
 
-    assert isinstance(said, dict)
-    assert "error" not in said
-
-
-def test_a_database_without_our_tables_is_refused_with_the_cure(shell: Shell, empty_database_url: str) -> None:
-    said = shell.json("jobs", expected=1, DATABASE_URL=empty_database_url)
-
-    assert "tickwork db upgrade" in said["error"]
+    assert isinstance(result, dict)
+    assert "error" not in result
 
 
-def test_what_is_asked_for_and_not_there_is_named(shell: Shell, database_url: str) -> None:
+def test_a_database_without_our_tables_is_refused_with_a_hint(shell: Shell, empty_database_url: str) -> None:
+    result = shell.json("jobs", expected=1, DATABASE_URL=empty_database_url)
+
+    assert "tickwork db upgrade" in result["error"]
+
+
+def test_a_missing_object_is_named(shell: Shell, database_url: str) -> None:
     job = "01a22198-0000-7000-8000-000000000000"
 
     unknown_job = shell.json("jobs", "show", job, expected=1, DATABASE_URL=database_url)
@@ -267,7 +267,7 @@ def test_what_is_asked_for_and_not_there_is_named(shell: Shell, database_url: st
     ],
     ids=lambda value: value if isinstance(value, str) else " ".join(value),
 )
-def test_what_is_unknown_or_impossible_is_named_and_ends_with_2(
+def test_an_unknown_option_or_value_is_named_and_exits_with_2(
     shell: Shell, command: tuple[str, ...], named: str
 ) -> None:
     assert named in shell.json(*command, expected=2)["error"]
@@ -282,10 +282,10 @@ def test_what_is_unknown_or_impossible_is_named_and_ends_with_2(
     ],
     ids=lambda value: " ".join(value) if isinstance(value, tuple) else "",
 )
-def test_up_refuses_what_cannot_be_and_lets_go_of_the_home(shell: Shell, options: tuple[str, ...], said: str) -> None:
+def test_up_refuses_invalid_options_and_releases_the_home(shell: Shell, options: tuple[str, ...], result: str) -> None:
     done = shell.run_process("up", *options)
 
-    assert (1, True) == (done.status, said in done.stderr)
+    assert (1, True) == (done.status, result in done.stderr)
     assert 3 == shell.run("status").status
 
 
@@ -300,18 +300,18 @@ def test_up_refuses_what_cannot_be_and_lets_go_of_the_home(shell: Shell, options
         ("TICKWORK_VENUE_URL", "http://api.topstepx.com"),
     ],
 )
-def test_a_setting_that_cannot_be_is_refused_with_its_name(shell: Shell, name: str, value: str) -> None:
+def test_an_invalid_setting_is_refused_with_its_name(shell: Shell, name: str, value: str) -> None:
     assert shell.json("jobs", expected=1, **{name: value})["error"].startswith(name)
 
 
-def test_a_home_that_cannot_be_used_is_refused_by_up_with_the_cure(shell: Shell) -> None:
+def test_up_refuses_an_unusable_home_with_a_hint(shell: Shell) -> None:
     shell.home.write_text("")
     done = shell.run_process("up")
 
     assert (1, True) == (done.status, "set TICKWORK_HOME to a folder of your own" in done.stderr)
 
 
-def test_help_of_every_command_is_no_error(shell: Shell) -> None:
+def test_help_lists_the_commands(shell: Shell) -> None:
     done = shell.run("--help")
     commands = [line.split()[0] for line in done.stdout.partition("Commands:")[2].splitlines() if line.strip()]
 

@@ -13,7 +13,7 @@ from tests.fixtures.venue import MNQ
 from tests.fixtures.worker_env import WorkerEnv
 
 CLOSE, POSITIONS = "/api/Position/closeContract", "/api/Position/searchOpen"
-IS_HELD_UP = "SELECT 1 FROM flatten_request WHERE progress LIKE '%%could not be asked%%'"
+IS_DELAYED = "SELECT 1 FROM flatten_request WHERE progress LIKE '%%could not be asked%%'"
 FLAT = "flat: no position, no working order"
 
 
@@ -23,15 +23,15 @@ def hold_two(worker_env: WorkerEnv) -> None:
     assert 2 == worker_env.venue.position(MNQ)
 
 
-def test_it_ends_flat_at_the_venue_with_every_worker_dead_and_the_broker_away(
+def test_flatten_works_with_every_worker_dead_and_the_broker_away(
     operator: Type, worker_env: WorkerEnv, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     hold_two(worker_env)
     monkeypatch.setenv("BROKER_URL", "redis://127.0.0.1:1/0")
-    said = operator("flatten", "--yes", "--reason", "going home")
+    result = operator("flatten", "--yes", "--reason", "going home")
 
-    assert 0 == said.status, said
-    assert FLAT in said.out
+    assert 0 == result.status, result
+    assert FLAT in result.out
     assert 0 == worker_env.venue.position(MNQ)
     assert [("manual", "going home", FLAT)] == worker_env.rows(
         "SELECT origin, reason, progress FROM flatten_request WHERE flat_at IS NOT NULL"
@@ -39,29 +39,27 @@ def test_it_ends_flat_at_the_venue_with_every_worker_dead_and_the_broker_away(
     assert [] == worker_env.rows("SELECT id FROM orders WHERE state IN ('WORKING', 'SUSPENDED')")
 
 
-def test_one_contract_is_flattened_with_a_worker_and_told_as_json(operator: Type, worker_env: WorkerEnv) -> None:
+def test_one_contract_is_flattened_by_a_worker_and_reported_as_json(operator: Type, worker_env: WorkerEnv) -> None:
     hold_two(worker_env)
     with worker_at(worker_env):
-        said = operator("flatten", "--contract", "MNQ", "--account", "20001", "--yes", "--json")
+        result = operator("flatten", "--contract", "MNQ", "--account", "20001", "--yes", "--json")
 
-    assert (0, "") == (said.status, said.error)
-    (row,) = said.json["flattened"]
+    assert (0, "") == (result.status, result.error)
+    (row,) = result.json["flattened"]
     assert (20001, MNQ, FLAT, True) == tuple(row[name] for name in ("account_id", "contract", "venue_says", "is_flat"))
 
 
-def test_it_asks_a_person_naming_the_accounts_and_needs_yes_from_a_script(
-    operator: Type, worker_env: WorkerEnv
-) -> None:
+def test_flatten_asks_for_confirmation_and_needs_yes_in_a_script(operator: Type, worker_env: WorkerEnv) -> None:
     hold_two(worker_env)
     (name,) = worker_env.rows("SELECT name FROM account")[0]
-    asked = operator("flatten", typed="n\n")
-    assert (1, "") == (asked.status, asked.out)
-    assert f"Flatten everything of {name} (20001) LONG 2 {MNQ}" in asked.error
-    assert "nothing was flattened" in asked.error
+    declined = operator("flatten", typed="n\n")
+    assert (1, "") == (declined.status, declined.out)
+    assert f"Flatten everything of {name} (20001) LONG 2 {MNQ}" in declined.error
+    assert "nothing was flattened" in declined.error
     for more in ((), ("--json",)):
-        said = operator("flatten", *more)
-        assert 1 == said.status
-        assert "add --yes" in said.words
+        result = operator("flatten", *more)
+        assert 1 == result.status
+        assert "add --yes" in result.words
     for wrong, words in {
         ("--account", "7"): "account 7 is unknown: those that may trade are 20001",
         ("--contract", "XYZ"): "'XYZ' is no symbol we know",
@@ -71,29 +69,29 @@ def test_it_asks_a_person_naming_the_accounts_and_needs_yes_from_a_script(
     assert [] == worker_env.rows("SELECT id FROM flatten_request")
 
 
-def test_who_is_being_flattened_is_joined_and_not_asked_twice(operator: Type, worker_env: WorkerEnv) -> None:
+def test_a_second_flatten_joins_the_open_request(operator: Type, worker_env: WorkerEnv) -> None:
     hold_two(worker_env)
     job = worker_env.flatten()
-    said = operator("flatten", "--yes")
+    result = operator("flatten", "--yes")
 
-    assert 0 == said.status, said
+    assert 0 == result.status, result
     assert ("succeeded", 1) == (worker_env.job(job)[0], len(worker_env.rows("SELECT id FROM flatten_request")))
     assert 1 == len(worker_env.venue.requests(CLOSE))
 
 
-def test_it_says_what_holds_it_up_and_gives_up_when_told_to(
+def test_flatten_reports_its_obstacle_and_stops_waiting_after_the_limit(
     operator: Type, worker_env: WorkerEnv, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     hold_two(worker_env)
     worker_env.venue.kill()
     # The time that it waits is over as soon as something has held it up.
     monkeypatch.setattr(
-        "cli.client.job_client.monotonic", lambda: monotonic() + 1000 * len(worker_env.rows(IS_HELD_UP))
+        "cli.client.job_client.monotonic", lambda: monotonic() + 1000 * len(worker_env.rows(IS_DELAYED))
     )
-    said = operator("flatten", "--yes", "--wait", "900")
-    assert 1 == said.status
-    assert "the venue could not be asked" in said.words
-    assert "it is left to the workers: `tickwork jobs show" in said.words
+    result = operator("flatten", "--yes", "--wait", "900")
+    assert 1 == result.status
+    assert "the venue could not be asked" in result.words
+    assert "it is left to the workers: `tickwork jobs show" in result.words
     worker_env.venue.start()
     until(
         lambda: worker_env.rows("SELECT 1 FROM flatten_request WHERE flat_at IS NOT NULL") == [(1,)],
@@ -103,39 +101,39 @@ def test_it_says_what_holds_it_up_and_gives_up_when_told_to(
     assert 0 == worker_env.venue.position(MNQ)
 
 
-def test_what_a_worker_took_along_when_it_died_is_taken_back(operator: Type, worker_env: WorkerEnv) -> None:
+def test_a_flatten_job_of_a_dead_worker_is_reclaimed(operator: Type, worker_env: WorkerEnv) -> None:
     hold_two(worker_env)
     gone = "state = 'running', worker = 'gone@here.1/2', lease_until = now() - interval '5 seconds'"
     worker_env.execute(f"UPDATE job SET {gone}, attempt = 1, fence = 1 WHERE id = '{worker_env.flatten()}'")
-    said = operator("flatten", "--yes")
+    result = operator("flatten", "--yes")
 
-    assert 0 == said.status, said
+    assert 0 == result.status, result
     assert (0, 1) == (worker_env.venue.position(MNQ), len(worker_env.rows("SELECT id FROM flatten_request")))
 
 
-def test_a_process_that_cannot_do_the_job_is_told_of_and_the_job_is_kept(
+def test_a_failing_one_shot_process_is_reported_and_the_job_stays_queued(
     operator: Type, worker_env: WorkerEnv, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     hold_two(worker_env)
     monkeypatch.setenv("BROKER_URL", worker_env.settings.redis_url)
     monkeypatch.setenv("REDIS_URL", "")
     monkeypatch.setattr("cli.client.job_client._MOST_ENDED", 1)  # each takes seconds to start
-    said = operator("flatten", "--yes", "--json")
+    result = operator("flatten", "--yes", "--json")
 
-    assert (1, "") == (said.status, said.error)
-    assert "a process of its own ends with status 1: the end of" in said.json["error"]
+    assert (1, "") == (result.status, result.error)
+    assert "a process of its own ends with status 1: the end of" in result.json["error"]
     assert "REDIS_URL is not set" in (worker_env.settings.home / "logs" / "alone.log").read_text()
     assert [("queued",)] == worker_env.rows("SELECT state FROM job WHERE name = 'orders.flatten'")
 
 
 @pytest.mark.usefixtures("operator")  # its environment
-def test_ctrl_c_leaves_it_to_the_workers_and_says_so(worker_env: WorkerEnv) -> None:
+def test_ctrl_c_leaves_the_flatten_to_the_workers(worker_env: WorkerEnv) -> None:
     hold_two(worker_env)
     worker_env.venue.kill()
     command = [sys.executable, "-m", "cli.main", "flatten", "--yes"]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     try:
-        until(lambda: worker_env.rows(IS_HELD_UP) == [(1,)], 60, "a first try")
+        until(lambda: worker_env.rows(IS_DELAYED) == [(1,)], 60, "a first try")
         process.send_signal(signal.SIGINT)
         _, error = process.communicate(timeout=60)
     finally:
@@ -154,10 +152,10 @@ def test_ctrl_c_leaves_it_to_the_workers_and_says_so(worker_env: WorkerEnv) -> N
 # --- halt and resume ----------------------------------------------------------------------------------------------
 
 
-def test_a_halt_refuses_the_next_entry_and_a_resume_lets_it_through(operator: Type, worker_env: WorkerEnv) -> None:
-    said = operator("halt", "news", "in", "an", "hour")
-    assert (0, "") == (said.status, said.error)
-    assert "is halted: news in an hour" in said.out
+def test_a_halt_denies_the_next_entry_and_a_resume_allows_it(operator: Type, worker_env: WorkerEnv) -> None:
+    result = operator("halt", "news", "in", "an", "hour")
+    assert (0, "") == (result.status, result.error)
+    assert "is halted: news in an hour" in result.out
     again = operator("halt", "something", "else")
     assert "was halted before, and keeps its reason: news in an hour" in again.out
     refused = worker_env.alert()
@@ -175,18 +173,16 @@ def test_a_halt_refuses_the_next_entry_and_a_resume_lets_it_through(operator: Ty
     hold_two(worker_env)
 
 
-def test_halt_and_flatten_are_one_command_and_the_halt_stands_without_yes(
-    operator: Type, worker_env: WorkerEnv
-) -> None:
+def test_halt_with_flatten_halts_even_without_yes(operator: Type, worker_env: WorkerEnv) -> None:
     hold_two(worker_env)
-    said = operator("halt", "enough", "--flatten")
-    assert 1 == said.status
-    assert "add --yes" in said.error
+    result = operator("halt", "enough", "--flatten")
+    assert 1 == result.status
+    assert "add --yes" in result.error
     assert [("enough",)] == worker_env.rows("SELECT halt_reason FROM account")
-    said = operator("halt", "enough", "--flatten", "--yes", "--account", "20001")
+    result = operator("halt", "enough", "--flatten", "--yes", "--account", "20001")
 
-    assert 0 == said.status, said
-    assert FLAT in said.out
+    assert 0 == result.status, result
+    assert FLAT in result.out
     assert 0 == worker_env.venue.position(MNQ)
     assert "account 7 is unknown" in operator("halt", "x", "--account", "7").error
     assert "REASON" in operator("halt", "--account", "20001").error

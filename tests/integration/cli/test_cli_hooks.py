@@ -29,7 +29,7 @@ class Operator:
         self.home = home
         self.engine = engine
 
-    def types(self, *words: str, receiver_url: str = URL) -> Result:
+    def run(self, *words: str, receiver_url: str = URL) -> Result:
         env = {
             "DATABASE_URL": self.database_url,
             "TICKWORK_HOME": str(self.home),
@@ -37,7 +37,7 @@ class Operator:
         }
         return CliRunner().invoke(command, words, env=env)
 
-    def sees_account(self, account_id: int, *, can_trade: bool = True) -> None:
+    def add_account(self, account_id: int, *, can_trade: bool = True) -> None:
         with self.engine.begin() as connection:
             row = insert(account).values(id=account_id, name=f"no. {account_id}", balance=1, can_trade=can_trade)
             connection.execute(row)
@@ -50,11 +50,11 @@ def operator(database_url: str, tmp_path: Path) -> Iterator[Operator]:
     engine.dispose()
 
 
-def test_the_url_of_a_new_hook_takes_alerts_until_it_is_removed(
+def test_the_url_of_a_new_hook_accepts_alerts_until_it_is_removed(
     start_receiver: StartReceiver, operator: Operator
 ) -> None:
     receiver = start_receiver()
-    url = json.loads(operator.types("add", "mine", "--json", receiver_url=receiver.url).stdout)["url"]
+    url = json.loads(operator.run("add", "mine", "--json", receiver_url=receiver.url).stdout)["url"]
     token = url.removeprefix(f"{receiver.url}/hooks/tv/")
 
     assert re.fullmatch(r"[\w-]{43}", token)
@@ -62,13 +62,13 @@ def test_the_url_of_a_new_hook_takes_alerts_until_it_is_removed(
     assert [(ACCOUNT,)] == receiver.rows("SELECT account_id FROM hook WHERE name = 'mine'")
     assert token not in str(receiver.rows("SELECT * FROM hook"))
 
-    assert 0 == operator.types("remove", "mine").exit_code
+    assert 0 == operator.run("remove", "mine").exit_code
     assert 404 == receiver.post(ENTRY, token).status_code
-    assert 1 == operator.types("remove", "mine").exit_code
+    assert 1 == operator.run("remove", "mine").exit_code
 
 
-def test_a_person_gets_the_url_with_examples_that_work(operator: Operator) -> None:
-    operator.sees_account(7)
+def test_hooks_add_prints_the_url_with_working_examples(operator: Operator) -> None:
+    operator.add_account(7)
     with operator.engine.begin() as connection:
         connection.execute(
             insert(contract).values(
@@ -82,15 +82,15 @@ def test_a_person_gets_the_url_with_examples_that_work(operator: Operator) -> No
             )
         )
 
-    shown = operator.types("add", "mine").stdout
+    output = operator.run("add", "mine").stdout
 
-    assert "account 7 (no. 7)" in shown
-    example = re.search(r"curl -sS '(https://alerts.example.com/hooks/tv/[\w-]{43})' -d '(.*)'", shown)
+    assert "account 7 (no. 7)" in output
+    example = re.search(r"curl -sS '(https://alerts.example.com/hooks/tv/[\w-]{43})' -d '(.*)'", output)
     assert example is not None
     assert "MGC" == parse_alert(example[2].encode()).root.name
-    assert tradingview_message("MGC") in shown
-    assert "put a proxy" not in shown
-    assert "put a proxy" in operator.types("add", "other", receiver_url="http://127.0.0.1:8080").stdout
+    assert tradingview_message("MGC") in output
+    assert "put a proxy" not in output
+    assert "put a proxy" in operator.run("add", "other", receiver_url="http://127.0.0.1:8080").stdout
 
 
 def test_tradingview_fills_our_message_into_an_alert() -> None:
@@ -108,58 +108,58 @@ def test_tradingview_fills_our_message_into_an_alert() -> None:
     assert "Long exit sell 2 2026-11-23T14:30:00Z" == alert.external_id
 
 
-def test_the_account_is_never_a_first_match(operator: Operator) -> None:
-    operator.sees_account(7)
-    operator.sees_account(8)
-    operator.sees_account(9, can_trade=False)
+def test_an_ambiguous_account_is_refused(operator: Operator) -> None:
+    operator.add_account(7)
+    operator.add_account(8)
+    operator.add_account(9, can_trade=False)
 
-    unsaid = operator.types("add", "mine", "--json")
-    unknown = operator.types("add", "mine", "--account", "6")
-    said = operator.types("add", "mine", "--account", "8", "--json")
+    ambiguous = operator.run("add", "mine", "--json")
+    unknown = operator.run("add", "mine", "--account", "6")
+    result = operator.run("add", "mine", "--account", "8", "--json")
 
-    assert (1, "") == (unsaid.exit_code, unsaid.stdout)
-    assert "--account ID, of those that may trade: 7 (no. 7), 8 (no. 8)" in unsaid.stderr
-    assert (1, 0) == (unknown.exit_code, said.exit_code)
-    hooks = json.loads(operator.types("list", "--json").stdout)["hooks"]
+    assert (1, "") == (ambiguous.exit_code, ambiguous.stdout)
+    assert "--account ID, of those that may trade: 7 (no. 7), 8 (no. 8)" in ambiguous.stderr
+    assert (1, 0) == (unknown.exit_code, result.exit_code)
+    hooks = json.loads(operator.run("list", "--json").stdout)["hooks"]
     assert [("mine", 8, None)] == [(hook["name"], hook["account_id"], hook["revoked_at"]) for hook in hooks]
 
 
-def test_an_account_that_may_not_trade_is_not_taken_by_itself(operator: Operator) -> None:
-    operator.sees_account(9, can_trade=False)
+def test_an_account_that_may_not_trade_is_never_the_default(operator: Operator) -> None:
+    operator.add_account(9, can_trade=False)
 
-    assert 1 == operator.types("add", "mine").exit_code
+    assert 1 == operator.run("add", "mine").exit_code
 
 
-def test_a_name_is_used_once(operator: Operator) -> None:
-    operator.sees_account(7)
-    operator.types("add", "mine")
+def test_a_hook_name_is_used_once(operator: Operator) -> None:
+    operator.add_account(7)
+    operator.run("add", "mine")
 
-    again = operator.types("add", "mine")
+    again = operator.run("add", "mine")
 
     assert (1, True) == (again.exit_code, "choose another name" in again.stderr)
 
 
 @pytest.mark.parametrize("name", ["", " ", "a\nb", "\udcff"])
-def test_a_name_is_something_a_person_can_read(operator: Operator, name: str) -> None:
-    refused = operator.types("add", name)
+def test_a_hook_name_must_be_printable(operator: Operator, name: str) -> None:
+    refused = operator.run("add", name)
 
     assert (1, True) == (refused.exit_code, "is no name for a hook" in refused.stderr)
 
 
-def test_the_first_snapshot_of_the_accounts_is_waited_for(operator: Operator, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_hooks_add_waits_for_the_first_account_snapshot(operator: Operator, monkeypatch: pytest.MonkeyPatch) -> None:
     pauses: list[float | None] = []
 
     class Pause(Event):
         def wait(self, timeout: float | None = None) -> bool:
             pauses.append(timeout)
             if len(pauses) == 2:
-                operator.sees_account(7)
+                operator.add_account(7)
             return False
 
     monkeypatch.setattr("cli.commands.hooks.Event", Pause)
     monkeypatch.setattr("cli.commands.hooks._FIRST_SNAPSHOT_S", 600.0)
 
-    added = operator.types("add", "mine", "--json")
+    added = operator.run("add", "mine", "--json")
 
     assert (0, 2) == (added.exit_code, len(pauses))
     with operator.engine.connect() as connection:

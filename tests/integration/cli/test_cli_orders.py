@@ -22,22 +22,22 @@ def worker(worker_env: WorkerEnv) -> Iterator[None]:
         yield
 
 
-def resting(operator: Type, worker_env: WorkerEnv, *more: str, quantity: int = 1) -> dict[str, Any]:
+def enter_resting(operator: Type, worker_env: WorkerEnv, *more: str, quantity: int = 1) -> dict[str, Any]:
     """A buy limit far below the market; return it as the command told of it."""
-    wanted = ("orders", "limit", "MNQ", "buy", str(quantity))
-    price = nearest(worker_env) - 100
-    said = operator(*wanted, "--price", str(price), "--stop", "40", "--json", *more)
-    assert 0 == said.status, said
-    found: dict[str, Any] = said.json["order"]
+    command = ("orders", "limit", "MNQ", "buy", str(quantity))
+    price = newest_close(worker_env) - 100
+    result = operator(*command, "--price", str(price), "--stop", "40", "--json", *more)
+    assert 0 == result.status, result
+    found: dict[str, Any] = result.json["order"]
     return found
 
 
-def nearest(worker_env: WorkerEnv) -> Decimal:
+def newest_close(worker_env: WorkerEnv) -> Decimal:
     price: Decimal = worker_env.rows("SELECT close_ticks * 0.25 FROM bar_minute ORDER BY start DESC LIMIT 1")[0][0]
     return price
 
 
-def state_of(worker_env: WorkerEnv, order_id: str) -> str:
+def read_state(worker_env: WorkerEnv, order_id: str) -> str:
     return str(worker_env.rows("SELECT state FROM orders WHERE id = %s", order_id)[0][0])
 
 
@@ -45,24 +45,24 @@ def state_of(worker_env: WorkerEnv, order_id: str) -> str:
 
 
 @pytest.mark.usefixtures("worker")
-def test_an_entry_by_hand_is_filled_and_guarded_when_the_command_ends(operator: Type, worker_env: WorkerEnv) -> None:
-    said = operator("orders", "bracket", "MNQ", "buy", "1", "--stop", "400", "--target", "800")
+def test_a_manual_entry_is_filled_and_protected_when_the_command_ends(operator: Type, worker_env: WorkerEnv) -> None:
+    result = operator("orders", "bracket", "MNQ", "buy", "1", "--stop", "400", "--target", "800")
 
-    assert 0 == said.status, said
-    assert f"BUY 1 {MNQ} MARKET: FILLED at " in said.out
-    assert f"stop loss: SELL 1 {MNQ} STOP at " in said.out
-    assert f"take profit: SELL 1 {MNQ} LIMIT at " in said.out
+    assert 0 == result.status, result
+    assert f"BUY 1 {MNQ} MARKET: FILLED at " in result.out
+    assert f"stop loss: SELL 1 {MNQ} STOP at " in result.out
+    assert f"take profit: SELL 1 {MNQ} LIMIT at " in result.out
     assert [("manual", "a working stop")] == worker_env.rows(
         "SELECT origin, 'a working stop' FROM orders JOIN fill ON order_id = orders.id WHERE guarded_at IS NOT NULL"
     )
     assert 1 == worker_env.venue.position(MNQ)
 
 
-def test_an_entry_is_filled_and_guarded_with_every_worker_dead(operator: Type, worker_env: WorkerEnv) -> None:
-    said = operator("orders", "market", "MNQ", "sell", "1", "--stop", "400")
+def test_an_entry_is_filled_and_protected_with_every_worker_dead(operator: Type, worker_env: WorkerEnv) -> None:
+    result = operator("orders", "market", "MNQ", "sell", "1", "--stop", "400")
 
-    assert 0 == said.status, said
-    assert f"SELL 1 {MNQ} MARKET: FILLED at " in said.out
+    assert 0 == result.status, result
+    assert f"SELL 1 {MNQ} MARKET: FILLED at " in result.out
     assert -1 == worker_env.venue.position(MNQ)
     assert [] == worker_env.rows("SELECT name FROM job WHERE state IN ('queued', 'running') AND queue = 'critical'")
 
@@ -71,14 +71,14 @@ def test_an_entry_is_filled_and_guarded_with_every_worker_dead(operator: Type, w
 @pytest.mark.parametrize(
     ("kind", "offset", "type_"), [("limit", -100, "LIMIT"), ("stop", 100, "STOP"), ("trail", 100, "TRAILING_STOP")]
 )
-def test_every_kind_of_entry_works_in_the_market(
+def test_every_order_type_can_be_entered(
     operator: Type, worker_env: WorkerEnv, kind: str, offset: int, type_: str
 ) -> None:
-    price = nearest(worker_env) + offset
-    said = operator("orders", kind, "MNQ1!", "long", "2", "--price", str(price), "--stop", "40", "--json")
+    price = newest_close(worker_env) + offset
+    result = operator("orders", kind, "MNQ1!", "long", "2", "--price", str(price), "--stop", "40", "--json")
 
-    assert 0 == said.status, said
-    order = said.json["order"]
+    assert 0 == result.status, result
+    order = result.json["order"]
     assert ("WORKING", type_, "BUY", 2) == tuple(order[name] for name in ("state", "type", "side", "quantity"))
     assert str(price.normalize()) in {
         f"{Decimal(order[name]).normalize()}" for name in ("limit_price", "stop_price", "trail_price") if order[name]
@@ -86,38 +86,38 @@ def test_every_kind_of_entry_works_in_the_market(
 
 
 @pytest.mark.usefixtures("worker")
-def test_dollars_at_risk_buy_as_many_contracts_as_they_pay_for(operator: Type, worker_env: WorkerEnv) -> None:
-    price = nearest(worker_env) - 100
+def test_the_risk_in_dollars_sets_the_quantity(operator: Type, worker_env: WorkerEnv) -> None:
+    price = newest_close(worker_env) - 100
     arguments = ("--price", str(price), "--stop", "40", "--breakeven", "20", "--trail", "30", "--json")
-    said = operator("orders", "limit", "MNQ", "buy", "--risk", "50", *arguments)
+    result = operator("orders", "limit", "MNQ", "buy", "--risk", "50", *arguments)
 
-    assert 2 == said.json["order"]["quantity"]  # 40 ticks of 0.50 and 2.72 of costs, each
-    assert (20, 30) == (said.json["order"]["breakeven_ticks"], said.json["order"]["trail_ticks"])
+    assert 2 == result.json["order"]["quantity"]  # 40 ticks of 0.50 and 2.72 of costs, each
+    assert (20, 30) == (result.json["order"]["breakeven_ticks"], result.json["order"]["trail_ticks"])
 
 
 @pytest.mark.usefixtures("worker")
-def test_what_risk_refuses_ends_with_its_words_and_status_1(operator: Type, worker_env: WorkerEnv) -> None:
-    said = operator("orders", "market", "MNQ", "buy", "9", "--stop", "40")
+def test_a_denied_entry_exits_with_the_reason_and_status_1(operator: Type, worker_env: WorkerEnv) -> None:
+    result = operator("orders", "market", "MNQ", "buy", "9", "--stop", "40")
 
-    assert (1, "") == (said.status, said.out)
-    assert said.error.startswith("tickwork: quantity 9 is not between 1 and 5 an order")
-    said = operator("orders", "market", "MNQ", "buy", "1", "--json")
-    assert (1, "") == (said.status, said.error)
-    assert "the entry has no stop" in said.json["error"]
+    assert (1, "") == (result.status, result.out)
+    assert result.error.startswith("tickwork: quantity 9 is not between 1 and 5 an order")
+    result = operator("orders", "market", "MNQ", "buy", "1", "--json")
+    assert (1, "") == (result.status, result.error)
+    assert "the entry has no stop" in result.json["error"]
     assert [] == worker_env.venue.requests(PLACE)
 
 
 @pytest.mark.usefixtures("worker")
-def test_what_the_venue_rejects_is_told_with_its_words(operator: Type, worker_env: WorkerEnv) -> None:
+def test_a_rejected_order_reports_the_venues_message(operator: Type, worker_env: WorkerEnv) -> None:
     worker_env.venue.faults(path=PLACE, kind="reject", error_code=2, message="Price is outside allowed range.")
-    said = operator("orders", "market", "MNQ", "buy", "1", "--stop", "40")
+    result = operator("orders", "market", "MNQ", "buy", "1", "--stop", "40")
 
-    assert (1, "") == (said.status, said.out)
-    assert "Price is outside allowed range." in said.error
+    assert (1, "") == (result.status, result.out)
+    assert "Price is outside allowed range." in result.error
 
 
 @pytest.mark.usefixtures("worker")
-def test_a_rehearsal_tells_what_would_be_sent_and_sends_nothing(operator: Type, worker_env: WorkerEnv) -> None:
+def test_a_dry_run_prints_the_order_and_sends_nothing(operator: Type, worker_env: WorkerEnv) -> None:
     fine = operator("orders", "market", "MNQ", "buy", "2", "--stop", "40", "--dry-run", "--json")
     refused = operator("orders", "market", "MNQ", "buy", "9", "--stop", "40", "--dry-run")
 
@@ -153,84 +153,84 @@ MISTAKES = [
 ]
 
 
-def test_a_mistake_is_named_with_its_cure(operator: Type, worker_env: WorkerEnv) -> None:
+def test_a_mistake_is_reported_with_a_hint(operator: Type, worker_env: WorkerEnv) -> None:
     for arguments, words in MISTAKES:
-        said = operator("orders", *arguments)
+        result = operator("orders", *arguments)
 
-        assert said.status in {1, 2}, arguments
-        assert "" == said.out
-        assert words in said.words
+        assert result.status in {1, 2}, arguments
+        assert "" == result.out
+        assert words in result.words
     assert [] == worker_env.rows("SELECT id FROM job WHERE name = 'orders.enter_manually'")
 
 
-def test_of_two_accounts_none_is_chosen_by_itself(operator: Type, worker_env: WorkerEnv) -> None:
+def test_with_two_accounts_there_is_no_default(operator: Type, worker_env: WorkerEnv) -> None:
     worker_env.execute("INSERT INTO account (id, name, balance, can_trade) VALUES (30001, 'PRAC-OTHER', 50000, true)")
-    said = operator("orders", "market", "MNQ", "buy", "1")
+    result = operator("orders", "market", "MNQ", "buy", "1")
 
-    assert 1 == said.status
-    assert "say which account with --account ID, of those that may trade: 20001 (" in said.error
+    assert 1 == result.status
+    assert "say which account with --account ID, of those that may trade: 20001 (" in result.error
 
 
 # --- list, show, cancel, modify -----------------------------------------------------------------------------------
 
 
 @pytest.mark.usefixtures("worker")
-def test_a_listed_id_shows_modifies_and_cancels_the_order(operator: Type, worker_env: WorkerEnv) -> None:
-    order = resting(operator, worker_env, quantity=2)
+def test_a_short_id_shows_modifies_and_cancels_the_order(operator: Type, worker_env: WorkerEnv) -> None:
+    order = enter_resting(operator, worker_env, quantity=2)
     short = order["id"][-8:]
     assert short in operator("orders").out
     assert order["account_name"] in operator("orders").out
-    new = nearest(worker_env) - 120
+    new = newest_close(worker_env) - 120
 
     assert f"modified {order['id']}" in operator("orders", "modify", short, "--limit", str(new), "--quantity", "1").out
     shown = operator("orders", "show", short, "--json").json
     assert (new, 1) == (Decimal(shown["order"]["limit_price"]), shown["order"]["quantity"])
     assert [("MODIFY", "DONE")] == [(one["kind"], one["state"]) for one in shown["changes"]]
     assert "Changes asked of it" in operator("orders", "show", order["id"]).out
-    said = operator("orders", "cancel", order["id"][:18], "--json")
-    assert (0, {"cancelled": [order["id"]], "refused": []}) == (said.status, said.json)
-    assert OrderState.CANCELLED == state_of(worker_env, order["id"])
-    said = operator("orders", "cancel", short)
-    assert (1, "") == (said.status, said.out)
-    assert "is CANCELLED: nothing is left to cancel" in said.error
+    result = operator("orders", "cancel", order["id"][:18], "--json")
+    assert (0, {"cancelled": [order["id"]], "refused": []}) == (result.status, result.json)
+    assert OrderState.CANCELLED == read_state(worker_env, order["id"])
+    result = operator("orders", "cancel", short)
+    assert (1, "") == (result.status, result.out)
+    assert "is CANCELLED: nothing is left to cancel" in result.error
 
 
-def test_a_cancel_gets_through_with_every_worker_dead_and_the_broker_away(
+def test_a_cancel_works_with_every_worker_dead_and_the_broker_away(
     operator: Type, worker_env: WorkerEnv, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with worker_at(worker_env):
-        order = resting(operator, worker_env)
+        order = enter_resting(operator, worker_env)
     monkeypatch.setenv("BROKER_URL", "redis://127.0.0.1:1/0")
-    said = operator("orders", "cancel", order["id"], "--json")
+    result = operator("orders", "cancel", order["id"], "--json")
 
-    assert (0, "", [order["id"]]) == (said.status, said.error, said.json["cancelled"])
+    assert (0, "", [order["id"]]) == (result.status, result.error, result.json["cancelled"])
 
 
 @pytest.mark.usefixtures("worker")
-def test_all_entries_are_cancelled_and_the_stop_of_what_is_held_stays(operator: Type, worker_env: WorkerEnv) -> None:
+def test_cancel_all_keeps_the_stop_of_an_open_position(operator: Type, worker_env: WorkerEnv) -> None:
     operator("orders", "market", "MNQ", "buy", "1", "--stop", "400")
-    orders = [resting(operator, worker_env)["id"] for _ in range(2)]
-    rehearsed = operator("orders", "cancel", "--all", "--dry-run", "--json")
-    assert set(orders) == {row["id"] for row in rehearsed.json["would_send"]}
-    said = operator("orders", "cancel", "--all", "--contract", "MNQ", "--json")
+    orders = [enter_resting(operator, worker_env)["id"] for _ in range(2)]
+    preview = operator("orders", "cancel", "--all", "--dry-run", "--json")
+    assert set(orders) == {row["id"] for row in preview.json["would_send"]}
+    result = operator("orders", "cancel", "--all", "--contract", "MNQ", "--json")
 
-    assert (0, set(orders)) == (said.status, set(said.json["cancelled"]))
+    assert (0, set(orders)) == (result.status, set(result.json["cancelled"]))
     assert [("WORKING",)] == worker_env.rows("SELECT state FROM orders WHERE role = 'STOP_LOSS' AND state = 'WORKING'")
     assert "There is none." in operator("orders", "cancel", "--all").out
 
 
 @pytest.mark.usefixtures("worker")
-def test_a_change_that_makes_no_sense_is_refused_before_it_is_asked(operator: Type, worker_env: WorkerEnv) -> None:
-    order = resting(operator, worker_env)["id"]
+def test_an_invalid_change_is_refused_before_it_is_requested(operator: Type, worker_env: WorkerEnv) -> None:
+    order = enter_resting(operator, worker_env)["id"]
 
     for arguments, words in {
         ("--stop", "100"): "is a LIMIT, which has no stop_price to set to 100",
         ("--limit", "100.1"): "--limit 100.1 is not a multiple of",
         ("--quantity", "2"): "was judged with 1 contracts: place another for the rest",
     }.items():
-        said = operator("orders", "modify", order, *arguments)
-        assert (1, "") == (said.status, said.out)
-        assert words in said.error
+        result = operator("orders", "modify", order, *arguments)
+        assert (1, "") == (result.status, result.out)
+        assert words in result.error
     dry = operator("orders", "modify", order, "--limit", "100", "--dry-run")
     assert "Nothing was sent" in dry.out
     assert "What the rules say of account 20001 now: The rules say nothing against it." in dry.words
@@ -249,7 +249,7 @@ def long(operator: Type, worker_env: WorkerEnv, worker: None) -> Decimal:  # noq
 
 
 @pytest.mark.usefixtures("long")
-def test_positions_tell_open_profit_stop_and_guard(operator: Type) -> None:
+def test_positions_show_open_profit_stop_and_protection(operator: Type) -> None:
     (row,) = operator("positions", "--json").json["positions"]
 
     assert (MNQ, "LONG", 2, "the bracket's stop") == tuple(
@@ -262,52 +262,52 @@ def test_positions_tell_open_profit_stop_and_guard(operator: Type) -> None:
 
 
 @pytest.mark.usefixtures("long")
-def test_a_part_and_then_the_rest_is_closed(operator: Type, worker_env: WorkerEnv) -> None:
+def test_a_part_and_then_the_rest_of_a_position_is_closed(operator: Type, worker_env: WorkerEnv) -> None:
     dry = operator("positions", "close", "MNQ", "1", "--dry-run"), operator("positions", "close", "MNQ", "--dry-run")
-    assert [0, 0] == [said.status for said in dry]
+    assert [0, 0] == [result.status for result in dry]
     assert f"It would SELL 1 {MNQ}" in dry[0].out
     assert (2, []) == (worker_env.venue.position(MNQ), worker_env.venue.requests(CLOSE))
     part = operator("positions", "close", "MNQ", "1")
     assert (0, f"Closed 1 of {MNQ} (SELL); held now: 1.\n") == (part.status, part.out)
-    said = operator("positions", "close", "MNQ")
+    result = operator("positions", "close", "MNQ")
 
-    assert 0 == said.status, said
-    assert "flat: no position, no working order" in said.out
+    assert 0 == result.status, result
+    assert "flat: no position, no working order" in result.out
     assert 0 == worker_env.venue.position(MNQ)
-    said = operator("positions", "close", "MNQ", "1")
-    assert (1, "") == (said.status, said.out)
-    assert "holds 0 of" in said.error
+    result = operator("positions", "close", "MNQ", "1")
+    assert (1, "") == (result.status, result.out)
+    assert "holds 0 of" in result.error
 
 
 @pytest.mark.usefixtures("long")
-def test_the_stop_goes_to_the_entry_unless_the_market_is_through_it(operator: Type, worker_env: WorkerEnv) -> None:
-    through, fine = nearest(worker_env) + 50, nearest(worker_env) - 50
+def test_the_stop_moves_to_breakeven_unless_the_market_is_through_it(operator: Type, worker_env: WorkerEnv) -> None:
+    through, fine = newest_close(worker_env) + 50, newest_close(worker_env) - 50
     worker_env.execute(f"UPDATE position SET average_price = {through}")
-    said = operator("positions", "breakeven", "MNQ")
-    assert (1, "") == (said.status, said.out)
-    assert f"{MNQ} could be closed at 2" in said.error  # a new bar may have moved the quote
-    assert f"and the entry's average is {through}" in said.error
+    result = operator("positions", "breakeven", "MNQ")
+    assert (1, "") == (result.status, result.out)
+    assert f"{MNQ} could be closed at 2" in result.error  # a new bar may have moved the quote
+    assert f"and the entry's average is {through}" in result.error
     assert [] == worker_env.venue.requests(MODIFY)
     worker_env.execute(f"UPDATE position SET average_price = {fine + Decimal('0.1')}")
     assert "Nothing was sent" in operator("positions", "breakeven", "MNQ", "--dry-run").out
     assert [] == worker_env.venue.requests(MODIFY)
-    said = operator("positions", "breakeven", "MNQ")
+    result = operator("positions", "breakeven", "MNQ")
 
-    assert 0 == said.status, said
+    assert 0 == result.status, result
     assert [(fine,)] == worker_env.rows("SELECT stop_price FROM orders WHERE role = 'STOP_LOSS'")
     assert 1 == len(worker_env.venue.requests(MODIFY))
     assert "stands at" in operator("positions", "breakeven", "MNQ").out  # there already: nothing is asked again
     assert 1 == len(worker_env.venue.requests(MODIFY))
 
 
-def test_a_stop_that_follows_is_noted_on_the_entry_and_told(
+def test_a_trailing_distance_is_stored_on_the_entry_and_reported(
     operator: Type, worker_env: WorkerEnv, long: Decimal
 ) -> None:
-    said = operator("positions", "trail", "MNQ", "60")
+    result = operator("positions", "trail", "MNQ", "60")
 
     assert long
-    assert (0, "") == (said.status, said.error)
-    assert "the stop follows by 60 ticks from now on, never back" in said.out
+    assert (0, "") == (result.status, result.error)
+    assert "the stop follows by 60 ticks from now on, never back" in result.out
     assert [(60,)] == worker_env.rows("SELECT trail_ticks FROM orders WHERE role = 'ENTRY'")
     operator("positions", "trail", "MNQ", "none")
     assert [(None,)] == worker_env.rows("SELECT trail_ticks FROM orders WHERE role = 'ENTRY'")
@@ -315,8 +315,8 @@ def test_a_stop_that_follows_is_noted_on_the_entry_and_told(
 
 
 @pytest.mark.parametrize("verb", [("breakeven", "MNQ"), ("trail", "MNQ", "40")], ids=" ".join)
-def test_a_flat_account_has_nothing_to_guard(operator: Type, verb: tuple[str, ...]) -> None:
-    said = operator("positions", *verb)
+def test_a_flat_account_has_no_stop_to_move(operator: Type, verb: tuple[str, ...]) -> None:
+    result = operator("positions", *verb)
 
-    assert (1, "") == (said.status, said.out)
-    assert f"holds nothing of {MNQ}: `tickwork positions` shows what is held" in said.error
+    assert (1, "") == (result.status, result.out)
+    assert f"holds nothing of {MNQ}: `tickwork positions` shows what is held" in result.error

@@ -15,7 +15,7 @@ def venue(start_venue: StartVenue) -> RunningVenue:
     return start_venue(options=("--accounts", "50KTC"))
 
 
-def test_flatten_is_about_every_account_unless_one_is_named(operator: Type, worker_env: WorkerEnv) -> None:
+def test_flatten_covers_every_account_unless_one_is_named(operator: Type, worker_env: WorkerEnv) -> None:
     first, second = [row[0] for row in worker_env.rows("SELECT id FROM account ORDER BY id")]
     for account_id in (first, second):
         worker_env.venue.trade(accountId=account_id)
@@ -25,15 +25,15 @@ def test_flatten_is_about_every_account_unless_one_is_named(operator: Type, work
     assert [(second, True)] == [(row["account_id"], row["is_flat"]) for row in one]
     assert 1 == worker_env.venue.position(MNQ)
     with worker_at(worker_env):
-        said = operator("flatten", "--yes", "--json")
+        result = operator("flatten", "--yes", "--json")
 
-    assert 0 == said.status, said
-    assert [(first, True), (second, True)] == [(row["account_id"], row["is_flat"]) for row in said.json["flattened"]]
+    assert 0 == result.status, result
+    assert [(first, True), (second, True)] == [(row["account_id"], row["is_flat"]) for row in result.json["flattened"]]
     assert 0 == worker_env.venue.position(MNQ)
     assert [(3,)] == worker_env.rows("SELECT count(*) FROM flatten_request WHERE flat_at IS NOT NULL")
 
 
-def test_halt_and_resume_are_about_every_account_unless_one_is_named(operator: Type, worker_env: WorkerEnv) -> None:
+def test_halt_and_resume_cover_every_account_unless_one_is_named(operator: Type, worker_env: WorkerEnv) -> None:
     first, second = [row[0] for row in worker_env.rows("SELECT id FROM account ORDER BY id")]
     assert [second] == [one["id"] for one in operator("halt", "x", "--account", str(second), "--json").json["halted"]]
     every = operator("halt", "y", "--json").json
@@ -56,9 +56,9 @@ def test_complaint_10_one_view_shows_every_account_side_by_side(operator: Type, 
     assert both == [row["id"] for row in operator("accounts", "--json").json["accounts"]]
     assert both == [row["id"] for row in operator("risk", "--json").json["accounts"]]
     assert both == [row["account_id"] for row in operator("positions", "--json").json["positions"]]
-    told = operator("orders", "--json").json
+    line = operator("orders", "--json").json
     for kind in ("orders", "positions", "fills"):
-        assert set(both) == {row["account_id"] for row in told[kind]}, kind
+        assert set(both) == {row["account_id"] for row in line[kind]}, kind
     with worker_at(worker_env):
         assert 0 == operator("flatten", "--yes").status
     for request in (ReconcileAccounts(), BookRoundTrips()):  # no feed tells of the fills, no beat asks for trips

@@ -1,4 +1,4 @@
-"""The migrations bring a database to the shape that the tables describe."""
+"""The migrations create the tables that SQLAlchemy declares."""
 
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
@@ -16,14 +16,14 @@ PARTS = (
     orders,
     strategies,
     trades,
-)  # they add their tables to the metadata
+)  # each registers its tables in the metadata
 
 
-def test_the_tables_are_what_the_migrations_make(database_url: str) -> None:
+def test_the_migrations_create_the_declared_tables(database_url: str) -> None:
     engine = make_engine(database_url, program="test", pool_size=1)
     with engine.connect() as connection:
         found = compare_metadata(MigrationContext.configure(connection), metadata)
     engine.dispose()
 
-    # What only Postgres needs to know: who may follow whom.
+    # Only Postgres needs the table of allowed transitions.
     assert [] == [change for change in found if "order_transition" not in repr(change)]

@@ -9,24 +9,24 @@ import pytest
 
 from shared.clock import machine_now
 from shared.domain.orders.order import Direction
-from shared.hot.feed_lease import LOOK_EVERY
+from shared.hot.feed_lease import ACQUIRE_EVERY
 from shared.hot.positions import read_positions
 from shared.hot.quotes import read_quote
 from tests.fixtures.feeds import Feeds
 from tests.fixtures.ledger_env import database_away
 from tests.fixtures.processes import until
 from tests.fixtures.venue import MNQ
-from workers.feed.market_side import STOOD_STILL_S
+from workers.feed.market_side import STALLED_AFTER_S
 
 ACCEPTANCE = """
-    SELECT 1 FROM job, jsonb_array_elements(arguments -> 'orders') AS told
-    WHERE job.name = 'orders.apply_execution_reports' AND job.state = 'succeeded' AND told ->> 'id' = %s
-      AND told ->> 'fillVolume' = '0'
+    SELECT 1 FROM job, jsonb_array_elements(arguments -> 'orders') AS reported
+    WHERE job.name = 'orders.apply_execution_reports' AND job.state = 'succeeded' AND reported ->> 'id' = %s
+      AND reported ->> 'fillVolume' = '0'
 """
 ORDER = "SELECT state, filled_quantity FROM orders WHERE venue_order_id = %s"
 
 
-def test_quotes_reach_redis_and_are_gone_when_they_are_no_longer_fresh(feeds: Feeds) -> None:
+def test_quotes_reach_redis_and_expire_when_no_longer_fresh(feeds: Feeds) -> None:
     began_at = machine_now()
     feed = feeds.start()
     feeds.wait_until_fed()
@@ -41,11 +41,11 @@ def test_quotes_reach_redis_and_are_gone_when_they_are_no_longer_fresh(feeds: Fe
     until(lambda: read_quote(feeds.hot, MNQ) is None, 60, "the quote's end")
 
 
-def test_an_order_of_somebody_else_is_known_with_fill_and_bracket_without_asking(feeds: Feeds) -> None:
+def test_an_external_order_is_recorded_with_fill_and_bracket_without_a_read(feeds: Feeds) -> None:
     feeds.start()
     feeds.wait_until_fed()
     feeds.worker_env.work()
-    asked = len(feeds.worker_env.venue.requests("/api/Order/search"))
+    read_count = len(feeds.worker_env.venue.requests("/api/Order/search"))
     placed = feeds.worker_env.venue.place(customTag="by-hand", stopLossBracket={"ticks": -40, "type": 4})
 
     feeds.work_until(lambda: [("FILLED", 1)] == feeds.worker_env.rows(ORDER, placed["orderId"]))
@@ -53,10 +53,12 @@ def test_an_order_of_somebody_else_is_known_with_fill_and_bracket_without_asking
     legs = "SELECT role, state FROM orders WHERE parent_id IS NOT NULL"
     feeds.work_until(lambda: [("STOP_LOSS", "WORKING")] == feeds.worker_env.rows(legs))
     feeds.wait_for_position(Direction.LONG)
-    assert asked == len(feeds.worker_env.venue.requests("/api/Order/search"))
+    assert read_count == len(feeds.worker_env.venue.requests("/api/Order/search"))
 
 
-def test_an_order_of_ours_is_matched_by_its_tag_and_written_once_however_it_is_told(feeds: Feeds) -> None:
+def test_an_order_of_ours_is_matched_by_its_tag_and_recorded_once_despite_repeated_and_reordered_events(
+    feeds: Feeds,
+) -> None:
     feeds.start()
     feeds.wait_until_fed()
     feeds.fault("event_duplicate", count=20)
@@ -71,11 +73,11 @@ def test_an_order_of_ours_is_matched_by_its_tag_and_written_once_however_it_is_t
 
 
 @pytest.mark.parametrize("kind", ["hub_drop", "hub_gap", "logout"])
-def test_trap_10_what_happened_while_the_stream_was_away_is_read_after_every_return(feeds: Feeds, kind: str) -> None:
+def test_trap_10_events_missed_during_an_outage_are_read_after_every_reconnect(feeds: Feeds, kind: str) -> None:
     feeds.start()
     feeds.wait_until_fed()
     feeds.worker_env.work()
-    feeds.fault("event_lost", count=20)  # what the gap swallows
+    feeds.fault("event_lost", count=20)  # events of the gap
     placed = feeds.worker_env.venue.trade(customTag="unheard")
     feeds.forget_faults()
     assert [] == feeds.worker_env.rows(ORDER, placed["orderId"])
@@ -87,7 +89,7 @@ def test_trap_10_what_happened_while_the_stream_was_away_is_read_after_every_ret
     feeds.wait_for_position(Direction.LONG)
 
 
-def test_trap_12_unwrapped_events_are_understood(feeds: Feeds) -> None:
+def test_trap_12_unwrapped_events_are_parsed(feeds: Feeds) -> None:
     feeds.start()
     feeds.wait_until_fed()
     feeds.fault("event_unwrapped", count=20)
@@ -96,10 +98,10 @@ def test_trap_12_unwrapped_events_are_understood(feeds: Feeds) -> None:
     feeds.work_until(lambda: [("FILLED", 1)] == feeds.worker_env.rows(ORDER, placed["orderId"]))
 
 
-def test_an_older_word_never_overwrites_a_newer_one(feeds: Feeds) -> None:
+def test_an_older_report_never_overwrites_a_newer_one(feeds: Feeds) -> None:
     feeds.start()
     feeds.wait_until_fed()
-    feeds.fault("event_late", count=1, seconds=1)  # the acceptance comes after the fill
+    feeds.fault("event_late", count=1, seconds=1)  # the acceptance arrives after the fill
     placed = feeds.worker_env.venue.place(customTag="late")
 
     feeds.work_until(lambda: [("FILLED", 1)] == feeds.worker_env.rows(ORDER, placed["orderId"]))
@@ -107,7 +109,7 @@ def test_an_older_word_never_overwrites_a_newer_one(feeds: Feeds) -> None:
     assert [("FILLED", 1)] == feeds.worker_env.rows(ORDER, placed["orderId"])
 
 
-def test_a_position_that_was_closed_unheard_does_not_stay(feeds: Feeds) -> None:
+def test_a_position_closed_by_a_missed_event_is_removed(feeds: Feeds) -> None:
     feeds.start()
     feeds.wait_until_fed()
     feeds.worker_env.venue.trade(customTag="in")
@@ -127,38 +129,38 @@ def test_a_standby_takes_over_once_the_lease_has_ended(feeds: Feeds, stop: Calla
     second = feeds.start()
     assert "is the active one" not in second.log.read_text()
     stop(first)
-    stopped_at = machine_now()  # what the first one heard before, it may have written down until now
+    stopped_at = machine_now()  # the first feed may have written earlier quotes until now
 
-    until(lambda: "is the active one" in second.log.read_text(), 60, "the standby's turn")
-    until(lambda: feeds.has_quote_since(stopped_at), 60, "a quote of the standby's")
+    until(lambda: "is the active one" in second.log.read_text(), 60, "the standby to become active")
+    until(lambda: feeds.has_quote_since(stopped_at), 60, "a quote from the standby")
     assert 2 == feeds.health().fence
-    assert timedelta(seconds=0.25) >= LOOK_EVERY  # how soon, on a computer that has time
+    assert timedelta(seconds=0.25) >= ACQUIRE_EVERY  # the delay on a computer that is not busy
 
 
-def test_a_feed_that_was_frozen_stands_by_and_tells_nothing_old(feeds: Feeds) -> None:
+def test_a_feed_that_was_frozen_stands_by_and_writes_nothing_stale(feeds: Feeds) -> None:
     first = feeds.start()
     feeds.wait_until_fed()
     second = feeds.start()
     first.freeze()
-    until(lambda: "is the active one" in second.log.read_text(), 60, "the standby's turn")
-    until(lambda: feeds.health().fence > 1, 60, "its word")
+    until(lambda: "is the active one" in second.log.read_text(), 60, "the standby to become active")
+    until(lambda: feeds.health().fence > 1, 60, "its health report")
     fence = feeds.health().fence
     first.thaw()
-    until(lambda: "this one stands by" in first.log.read_text(), 60, "the first one's rest")
+    until(lambda: "this one stands by" in first.log.read_text(), 60, "the first one to stand by")
 
     assert fence == feeds.health().fence
     second.kill()
-    until(lambda: first.log.read_text().count("is the active one") == 2, 60, "the first one's return")
+    until(lambda: first.log.read_text().count("is the active one") == 2, 60, "the first one to become active again")
 
 
-def test_a_feed_that_stood_still_and_was_not_replaced_begins_anew(feeds: Feeds) -> None:
-    feed = feeds.start({"shared.hot.feed_lease:HELD_FOR": 600})  # it may snapshot still for long, and is the active one
+def test_a_feed_that_stalled_and_was_not_replaced_reconnects(feeds: Feeds) -> None:
+    feed = feeds.start({"shared.hot.feed_lease:HELD_FOR": 600})  # it may stall for long and keep the lease
     feeds.wait_until_fed()
     feed.freeze()
-    until(partial(is_past, monotonic() + STOOD_STILL_S + 0.5), 60, "long enough")
+    until(partial(is_past, monotonic() + STALLED_AFTER_S + 0.5), 60, "a stall of that length")
     feed.thaw()
 
-    until(lambda: "stood still" in feed.log.read_text(), 60, "its noticing")
+    until(lambda: "stalled" in feed.log.read_text(), 60, "the log line of the stall")
     feeds.wait_until_fed(connection_count=2)
 
 
@@ -166,16 +168,16 @@ def is_past(at: float) -> bool:
     return monotonic() > at
 
 
-def test_what_happens_while_postgres_is_away_is_written_down_later(feeds: Feeds) -> None:
+def test_events_during_a_postgres_outage_are_recorded_later(feeds: Feeds) -> None:
     feeds.start()
     feeds.wait_until_fed()
     feeds.worker_env.work()
     with database_away(feeds.worker_env.settings.database_url):
         placed = feeds.worker_env.venue.place(customTag="unwritten")
-        until(lambda: "Retrying" in feeds.running[0].log.read_text(), 60, "a try")
+        until(lambda: "Retrying" in feeds.running[0].log.read_text(), 60, "a retry")
         quote = read_quote(feeds.hot, MNQ)
         assert quote is not None
-        until(lambda: feeds.has_quote_since(quote.received_at), 60, "prices that go on")
+        until(lambda: feeds.has_quote_since(quote.received_at), 60, "a newer quote")
 
     feeds.work_until(lambda: [("FILLED", 1)] == feeds.worker_env.rows(ORDER, placed["orderId"]))
     assert 1 == feeds.health().user.connection_count
@@ -189,13 +191,13 @@ def test_the_token_is_in_no_log(feeds: Feeds) -> None:
     feeds.fault("hub_drop", count=2)
     feeds.wait_until_fed(connection_count=2)
 
-    said = feed.log.read_text()
-    assert "lost" in said
-    assert "eyJ" not in said
-    assert "access_token=e" not in said
+    log_text = feed.log.read_text()
+    assert "lost" in log_text
+    assert "eyJ" not in log_text
+    assert "access_token=e" not in log_text
 
 
-def test_a_venue_that_keeps_logging_us_out_ends_the_feed_and_halts_entries(feeds: Feeds) -> None:
+def test_repeated_logouts_end_the_feed_and_halt_entries(feeds: Feeds) -> None:
     feed = feeds.start()
     feeds.wait_until_fed()
     feeds.fault("logout", count=50)

@@ -1,4 +1,4 @@
-"""The bars that the feed makes of trades, beside those that REST gives, in a market that runs ten times as fast."""
+"""The bars the feed builds from trades, compared with those of REST, in a market at ten times the speed."""
 
 from decimal import Decimal
 
@@ -16,16 +16,16 @@ def venue(start_venue: StartVenue) -> RunningVenue:
     return start_venue(speed=10)
 
 
-def test_trap_11_the_bar_made_of_trades_in_arrays_is_the_one_that_rest_gives_later(feeds: Feeds) -> None:
+def test_trap_11_the_bar_built_from_trades_in_arrays_equals_the_later_bar_from_rest(feeds: Feeds) -> None:
     feeds.start()
     feeds.wait_until_fed()
 
-    def whole_minute() -> FormingBar | None:
+    def read_complete_bar() -> FormingBar | None:
         bar = read_ended_bar(feeds.hot, MNQ)
         return bar if bar is not None and bar.is_complete else None
 
-    until(lambda: whole_minute() is not None, 200, "a minute that was heard whole")
-    bar = whole_minute()
+    until(lambda: read_complete_bar() is not None, 200, "a complete minute")
+    bar = read_complete_bar()
     assert bar is not None
     answer = feeds.worker_env.venue.post(
         "/api/History/retrieveBars", contractId=MNQ, live=False, startTime=bar.start.isoformat(),

@@ -1,4 +1,4 @@
-"""Which of several feeds is the active one."""
+"""The lease that makes one of several feeds the active one."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -16,53 +16,53 @@ VENUE = VenueSettings(url="http://127.0.0.1:1", hubs_url="", user="a-trader", ke
 
 
 @asynccontextmanager
-async def two(redis_url: str) -> AsyncIterator[tuple[FeedLease, FeedLease]]:
+async def open_two_leases(redis_url: str) -> AsyncIterator[tuple[FeedLease, FeedLease]]:
     one, other = FeedLease(redis_url, VENUE), FeedLease(redis_url, VENUE)
     try:
         yield one, other
     finally:
-        await one.give_up()
-        await other.give_up()
+        await one.release()
+        await other.release()
 
 
 @pytest.fixture
-def lasting(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let no lease end while a slow computer gets on with the test."""
+def long_lease(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let no lease end during the test, even on a slow computer."""
     monkeypatch.setattr(feed_lease, "HELD_FOR", timedelta(minutes=10))
 
 
-@pytest.mark.usefixtures("lasting")
-def test_one_is_the_active_one_until_it_gives_up_and_each_holder_has_a_fence_of_its_own(redis_url: str) -> None:
+@pytest.mark.usefixtures("long_lease")
+def test_one_feed_holds_the_lease_until_it_releases_it_and_each_holder_has_its_own_fence(redis_url: str) -> None:
     async def test() -> None:
-        async with two(redis_url) as (one, other):
-            assert (True, False) == (await one.renew_or_take(), await other.renew_or_take())
-            assert (True, 1) == (await one.renew_or_take(), one.fence)
-            await one.give_up()
-            assert (True, 2) == (await other.renew_or_take(), other.fence)
+        async with open_two_leases(redis_url) as (one, other):
+            assert (True, False) == (await one.acquire_or_renew(), await other.acquire_or_renew())
+            assert (True, 1) == (await one.acquire_or_renew(), one.fence)
+            await one.release()
+            assert (True, 2) == (await other.acquire_or_renew(), other.fence)
 
     asyncio.run(test())
 
 
-def test_who_does_not_renew_is_replaced_and_learns_of_it(redis_url: str) -> None:
+def test_a_holder_that_does_not_renew_is_replaced_and_sees_it(redis_url: str) -> None:
     async def test() -> None:
-        async with two(redis_url) as (one, other):
-            await one.renew_or_take()
+        async with open_two_leases(redis_url) as (one, other):
+            await one.acquire_or_renew()
             async with asyncio.timeout(30):
-                while not await other.renew_or_take():  # noqa: ASYNC110  # Redis tells nobody
+                while not await other.acquire_or_renew():  # noqa: ASYNC110  # Redis has no event for it
                     await asyncio.sleep(0.1)
-            assert not await one.renew_or_take()
+            assert not await one.acquire_or_renew()
             assert not one.is_held
 
     asyncio.run(test())
 
 
-@pytest.mark.usefixtures("lasting")
-def test_while_redis_does_not_answer_the_active_one_goes_on_and_nobody_else_begins(redis_url: str) -> None:
+@pytest.mark.usefixtures("long_lease")
+def test_while_redis_does_not_answer_the_active_feed_goes_on_and_no_other_starts(redis_url: str) -> None:
     async def test() -> None:
-        async with two(redis_url) as (one, other):
-            await one.renew_or_take()
+        async with open_two_leases(redis_url) as (one, other):
+            await one.acquire_or_renew()
             with redis.Redis.from_url(redis_url) as client:
                 client.execute_command("CLIENT", "PAUSE", 3000, "ALL")
-            assert [True, False] == list(await asyncio.gather(one.renew_or_take(), other.renew_or_take()))
+            assert [True, False] == list(await asyncio.gather(one.acquire_or_renew(), other.acquire_or_renew()))
 
     asyncio.run(test())

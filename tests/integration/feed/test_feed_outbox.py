@@ -1,4 +1,4 @@
-"""What the user hub told, on its way into a real ledger."""
+"""The queue of user hub events, in front of a real ledger."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
@@ -16,7 +16,7 @@ from workers.feed.outbox import Outbox
 
 
 @asynccontextmanager
-async def intake_to(database_url: str, redis_url: str) -> AsyncIterator[AsyncLedger]:
+async def open_ledger(database_url: str, redis_url: str) -> AsyncIterator[AsyncLedger]:
     ledger = AsyncLedger(make_async_engine(database_url, program="test", pool_size=1), open_async_wake(redis_url))
     try:
         yield ledger
@@ -24,11 +24,11 @@ async def intake_to(database_url: str, redis_url: str) -> AsyncIterator[AsyncLed
         await ledger.close()
 
 
-def told(fill: dict[str, Any]) -> ApplyExecutionReports:
+def execution_report(fill: dict[str, Any]) -> ApplyExecutionReports:
     return ApplyExecutionReports(account_id=1, reported_at=machine_now(), fills=[fill])
 
 
-def keys(database_url: str) -> list[str]:
+def read_keys(database_url: str) -> list[str]:
     with psycopg.connect(database_url, autocommit=True) as connection:
         rows = connection.execute("SELECT idempotency_key FROM job_key ORDER BY job_id").fetchall()
     return [str(key) for (key,) in rows]
@@ -37,7 +37,7 @@ def keys(database_url: str) -> list[str]:
 async def run_until(outbox: Outbox, condition: Callable[[], bool]) -> None:
     running = asyncio.create_task(outbox.run())
     async with asyncio.timeout(30):
-        while not condition():  # noqa: ASYNC110  # Postgres tells nobody
+        while not condition():  # noqa: ASYNC110  # Postgres has no event for it
             await asyncio.sleep(0.05)
     running.cancel()
     await asyncio.gather(running, return_exceptions=True)
@@ -47,43 +47,43 @@ async def run_until_empty(outbox: Outbox) -> None:
     await run_until(outbox, lambda: outbox.waiting_count == 0)
 
 
-def test_what_cannot_be_kept_holds_up_nothing_and_is_left_to_a_reconcile(database_url: str, redis_url: str) -> None:
+def test_a_job_that_cannot_be_stored_blocks_no_other_and_causes_a_reconcile(database_url: str, redis_url: str) -> None:
     async def test() -> None:
-        async with intake_to(database_url, redis_url) as ledger:
+        async with open_ledger(database_url, redis_url) as ledger:
             outbox = Outbox(ledger)
-            outbox.put("fill:1", told({"id": 1}))
-            outbox.put("fill:2", told({"id": "\x00"}))  # no text for Postgres
-            outbox.put("fill:3", told({"id": 3}))
-            await run_until(outbox, lambda: len(keys(database_url)) >= 4)
+            outbox.put("fill:1", execution_report({"id": 1}))
+            outbox.put("fill:2", execution_report({"id": "\x00"}))  # Postgres rejects it in text
+            outbox.put("fill:3", execution_report({"id": 3}))
+            await run_until(outbox, lambda: len(read_keys(database_url)) >= 4)
             assert 1 == outbox.lost_count
 
     asyncio.run(test())
-    kept = keys(database_url)
-    assert ["fill:1", "fill:3"] == kept[:2]
-    assert [True, True] == [kept[2].startswith("feed:snapshot"), kept[3].startswith("feed:reconcile")]
+    stored_keys = read_keys(database_url)
+    assert ["fill:1", "fill:3"] == stored_keys[:2]
+    assert [True, True] == [stored_keys[2].startswith("feed:snapshot"), stored_keys[3].startswith("feed:reconcile")]
 
 
-def test_what_there_is_no_room_for_is_left_to_a_reconcile(database_url: str, redis_url: str) -> None:
+def test_jobs_beyond_the_capacity_are_dropped_and_cause_a_reconcile(database_url: str, redis_url: str) -> None:
     async def test() -> None:
-        async with intake_to(database_url, redis_url) as ledger:
+        async with open_ledger(database_url, redis_url) as ledger:
             outbox = Outbox(ledger, most_waiting=2)
             for number in range(5):
-                outbox.put(f"fill:{number}", told({"id": number}))
+                outbox.put(f"fill:{number}", execution_report({"id": number}))
             assert (2, 3) == (outbox.waiting_count, outbox.lost_count)
-            await run_until(outbox, lambda: len(keys(database_url)) >= 4)
+            await run_until(outbox, lambda: len(read_keys(database_url)) >= 4)
 
     asyncio.run(test())
-    assert ["fill:0", "fill:1"] == keys(database_url)[:2]
+    assert ["fill:0", "fill:1"] == read_keys(database_url)[:2]
 
 
-def test_the_same_event_told_twice_or_to_two_feeds_is_one_job(database_url: str, redis_url: str) -> None:
+def test_an_event_received_twice_or_by_two_feeds_is_one_job(database_url: str, redis_url: str) -> None:
     async def test() -> None:
-        async with intake_to(database_url, redis_url) as one, intake_to(database_url, redis_url) as other:
-            boxes = [Outbox(one), Outbox(other)]
-            for outbox in boxes:
+        async with open_ledger(database_url, redis_url) as one, open_ledger(database_url, redis_url) as other:
+            outboxes = [Outbox(one), Outbox(other)]
+            for outbox in outboxes:
                 for _ in range(2):
-                    outbox.put("fill:7", told({"id": 7}))
-            await asyncio.gather(*(run_until_empty(outbox) for outbox in boxes))
+                    outbox.put("fill:7", execution_report({"id": 7}))
+            await asyncio.gather(*(run_until_empty(outbox) for outbox in outboxes))
 
     asyncio.run(test())
-    assert ["fill:7"] == keys(database_url)
+    assert ["fill:7"] == read_keys(database_url)

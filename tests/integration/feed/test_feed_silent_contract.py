@@ -1,4 +1,4 @@
-"""A market hub whose socket is open and which says nothing of a contract."""
+"""A market hub with an open socket that sends no data of a contract."""
 
 import asyncio
 from collections.abc import Mapping
@@ -16,17 +16,17 @@ from workers.feed.silence import Silence
 SUBSCRIBED = ["SubscribeContractQuotes", "SubscribeContractTrades"]
 
 
-async def _in_session() -> Mapping[str, bool]:
+async def list_contracts() -> Mapping[str, bool]:
     return {"CON": True}
 
 
 @pytest.mark.parametrize(("trades", "connection_count"), [(True, 2), (False, 1)])
-def test_a_silent_contract_is_subscribed_again_and_the_connection_given_up_only_if_it_trades(
+def test_a_silent_contract_is_subscribed_again_and_the_connection_dropped_only_if_it_trades(
     redis_url: str, *, trades: bool, connection_count: int
 ) -> None:
     calls: list[list[str]] = []
 
-    async def say_nothing(caller: Caller) -> None:
+    async def send_no_data(caller: Caller) -> None:
         await caller.greet()
         calls.append([])
         while True:
@@ -39,10 +39,10 @@ def test_a_silent_contract_is_subscribed_again_and_the_connection_given_up_only_
 
     async def test() -> None:
         writer = FeedWriter(redis_url)
-        async with scripted_hub(say_nothing) as venue:
+        async with scripted_hub(send_no_data) as venue:
             side = MarketSide(
                 (venue.url.removesuffix("/hubs/market"), HubSession(Tokens())), writer, live_clock(),
-                contracts=_in_session, has_traded=has_traded, silence=Silence(after_s=0.3), look_every_s=0.05,
+                contracts=list_contracts, has_traded=has_traded, silence=Silence(after_s=0.3), check_every_s=0.05,
             )  # fmt: skip
             running = asyncio.create_task(side.run())
             async with asyncio.timeout(30):

@@ -1,4 +1,4 @@
-"""The shared token in a real Redis, and in one process alone while Redis is away."""
+"""The shared token in a real Redis, and in a single process while Redis is down."""
 
 import socket
 import threading
@@ -29,14 +29,14 @@ VENUE = VenueSettings(url="https://venue.test", hubs_url="", user="a-trader", ke
 @pytest.fixture
 def client(redis_url: str) -> "Iterator[redis.Redis]":
     client = connect(redis_url)
-    client.connection_pool.connection_kwargs["socket_timeout"] = 60  # a slow computer's Redis is no dead one
+    client.connection_pool.connection_kwargs["socket_timeout"] = 60  # Redis on a slow computer is not down
     yield client
     client.close()
 
 
 @pytest.fixture
-def nobody() -> "Iterator[redis.Redis]":
-    """A client of a Redis that is not there."""
+def unreachable_redis() -> "Iterator[redis.Redis]":
+    """A client of a Redis that does not exist."""
     client = connect(f"redis://:a-password@127.0.0.1:{free_port()}/0")
     yield client
     client.close()
@@ -46,20 +46,20 @@ def token(text: str, ends_in: timedelta = timedelta(hours=24)) -> Token:
     return Token(text, machine_now(), machine_now() + ends_in)
 
 
-def text_of(kept: Token | None) -> str | None:
-    return None if kept is None else kept.text
+def text_of(stored: Token | None) -> str | None:
+    return None if stored is None else stored.text
 
 
 def test_a_token_is_seen_by_every_process_of_the_user_and_by_no_other(client: "redis.Redis") -> None:
-    kept = token_of("a-token", machine_now())
-    RedisTokenStore(client, VENUE).put(kept)
+    stored = token_of("a-token", machine_now())
+    RedisTokenStore(client, VENUE).put(stored)
 
-    assert kept == RedisTokenStore(client, VENUE).get()
+    assert stored == RedisTokenStore(client, VENUE).get()
     assert RedisTokenStore(client, replace(VENUE, user="another")).get() is None
     assert RedisTokenStore(client, replace(VENUE, url="https://elsewhere.test")).get() is None
 
 
-def test_a_token_is_forgotten_when_it_is_over(client: "redis.Redis") -> None:
+def test_a_token_expires_when_it_ends(client: "redis.Redis") -> None:
     store = RedisTokenStore(client, VENUE)
     store.put(token("a-token", timedelta(hours=3)))
     (key,) = client.keys("tickwork:*")
@@ -69,7 +69,7 @@ def test_a_token_is_forgotten_when_it_is_over(client: "redis.Redis") -> None:
     assert store.get() is None
 
 
-def test_dropping_a_dead_token_leaves_the_one_that_came_meanwhile(client: "redis.Redis") -> None:
+def test_dropping_an_old_token_leaves_its_replacement(client: "redis.Redis") -> None:
     store = RedisTokenStore(client, VENUE)
     store.put(token("the new one"))
     store.drop("the old one")
@@ -79,7 +79,7 @@ def test_dropping_a_dead_token_leaves_the_one_that_came_meanwhile(client: "redis
     assert store.get() is None
 
 
-def test_only_one_logs_in_at_a_time_and_the_next_one_gets_its_turn(client: "redis.Redis") -> None:
+def test_one_process_logs_in_at_a_time_and_the_next_follows(client: "redis.Redis") -> None:
     inside, most = 0, 0
     count = threading.Lock()
 
@@ -99,16 +99,16 @@ def test_only_one_logs_in_at_a_time_and_the_next_one_gets_its_turn(client: "redi
     assert (0, 1) == (inside, most)
 
 
-def test_one_of_all_is_told_to_renew(client: "redis.Redis") -> None:
+def test_one_of_many_callers_claims_the_renewal(client: "redis.Redis") -> None:
     with ThreadPoolExecutor(4) as pool:
-        told = list(pool.map(lambda _: RedisTokenStore(client, VENUE).may_renew(), range(12)))
+        claims = list(pool.map(lambda _: RedisTokenStore(client, VENUE).claim_renewal(), range(12)))
 
-    assert 1 == sum(told)
+    assert 1 == sum(claims)
 
 
-def test_what_is_kept_in_redis_names_neither_user_nor_key(client: "redis.Redis") -> None:
+def test_redis_keys_contain_neither_user_nor_key(client: "redis.Redis") -> None:
     RedisTokenStore(client, VENUE).put(token("a-token"))
-    with RedisLimiter(client, VENUE).counted("other", Queue.NORMAL):
+    with RedisLimiter(client, VENUE).count_request("other", Queue.NORMAL):
         everything = " ".join(str(key) for key in client.keys("*"))
 
     assert everything
@@ -116,19 +116,21 @@ def test_what_is_kept_in_redis_names_neither_user_nor_key(client: "redis.Redis")
     assert VENUE.key not in everything
 
 
-def test_without_redis_the_token_known_last_still_serves(client: "redis.Redis", nobody: "redis.Redis") -> None:
+def test_without_redis_the_last_known_token_stays_in_use(
+    client: "redis.Redis", unreachable_redis: "redis.Redis"
+) -> None:
     store = RedisTokenStore(client, VENUE)
     store.put(token("shared"))
-    store._redis = nobody  # noqa: SLF001  # the same process, and Redis gone
+    store._redis = unreachable_redis  # noqa: SLF001  # the same process, with Redis down
 
     assert "shared" == text_of(store.get())
     store.drop("shared")
     assert store.get() is None
-    assert not store.may_renew()
+    assert not store.claim_renewal()
 
 
-def test_without_redis_a_process_logs_in_for_itself_and_at_most_once_a_minute(nobody: "redis.Redis") -> None:
-    store = RedisTokenStore(nobody, VENUE)
+def test_without_redis_a_process_logs_in_by_itself_at_most_once_a_minute(unreachable_redis: "redis.Redis") -> None:
+    store = RedisTokenStore(unreachable_redis, VENUE)
     with store.login():
         store.put(token("my own"))
     assert "my own" == text_of(store.get())
@@ -139,8 +141,8 @@ def test_without_redis_a_process_logs_in_for_itself_and_at_most_once_a_minute(no
     assert timedelta(seconds=50) < caught.value.retry_after <= timedelta(seconds=60)
 
 
-def test_without_redis_a_login_that_failed_may_be_tried_again_soon(nobody: "redis.Redis") -> None:
-    store = RedisTokenStore(nobody, VENUE)
+def test_without_redis_a_failed_login_may_be_retried_soon(unreachable_redis: "redis.Redis") -> None:
+    store = RedisTokenStore(unreachable_redis, VENUE)
     with pytest.raises(ValueError, match="down"), store.login():
         raise ValueError("the venue is down")
     with pytest.raises(RateLimitedError) as caught, store.login():
@@ -149,18 +151,18 @@ def test_without_redis_a_login_that_failed_may_be_tried_again_soon(nobody: "redi
     assert caught.value.retry_after <= timedelta(seconds=5)
 
 
-def test_a_redis_that_hangs_is_waited_for_once_and_its_password_is_told_to_nobody(
+def test_a_hanging_redis_delays_a_process_once_and_its_password_is_in_no_log(
     caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as silent:  # takes connections and never answers
-        monkeypatch.setattr(connection, "_LEFT_ALONE_FOR_S", 600.0)  # however long the rest takes here
+    with socket.create_server(("127.0.0.1", 0)) as silent:  # accepts connections and never answers
+        monkeypatch.setattr(connection, "_OPEN_FOR_S", 600.0)  # longer than the test takes
         hanging = connect(f"redis://:a-password@127.0.0.1:{silent.getsockname()[1]}/0")
         breaker = CircuitBreaker()
         store = RedisTokenStore(hanging, VENUE, breaker)
         limiter = RedisLimiter(hanging, VENUE, breaker)
         for _ in range(20):
             store.get()
-        with limiter.counted("other", Queue.CRITICAL):
+        with limiter.count_request("other", Queue.CRITICAL):
             pass
         hanging.close()
         silent.settimeout(0)
@@ -170,7 +172,7 @@ def test_a_redis_that_hangs_is_waited_for_once_and_its_password_is_told_to_nobod
                 silent.accept()[0].close()
                 tries += 1
 
-    assert tries <= 2  # one question, asked once more over a new connection
-    assert hanging.connection_pool.connection_kwargs["socket_timeout"] <= 1  # so long each of the two
+    assert tries <= 2  # one command, and its retry over a new connection
+    assert hanging.connection_pool.connection_kwargs["socket_timeout"] <= 1  # for each of the two
     assert 1 == caplog.text.count("Redis does not answer")
     assert "a-password" not in caplog.text

@@ -1,4 +1,4 @@
-"""Many rows of a grown backlog in one commit: what each promise of a single job becomes then."""
+"""Batches: many jobs of a large backlog in one commit, with the guarantees that a single job has."""
 
 from datetime import timedelta
 from uuid import UUID
@@ -6,7 +6,7 @@ from uuid import UUID
 import pytest
 from sqlalchemy import text
 
-from scheduler.relay import GROWN
+from scheduler.relay import BACKLOG_PER_SLOT
 from shared.db.engine import driver
 from shared.fleets import Queue, slots_of
 from shared.ledger import recovery, transitions
@@ -18,11 +18,11 @@ from workers.context import Context
 NAME = "runner_env.drill"
 
 
-def ask(runner_env: RunnerEnv, *acts: Act) -> list[UUID]:
+def enqueue(runner_env: RunnerEnv, *acts: Act) -> list[UUID]:
     return [runner_env.ask(act) for act in acts]
 
 
-def effect(number: int, *, finish: bool = False) -> Act:
+def make_effect(number: int, *, finish: bool = False) -> Act:
     def act(ctx: Context) -> str:
         with ctx.transaction() as tx:
             tx.connection.execute(text("INSERT INTO effect VALUES (:number)"), {"number": number})
@@ -46,8 +46,8 @@ def states(runner_env: RunnerEnv, jobs: list[UUID]) -> list[str]:
     return [runner_env.row(job)["state"] for job in jobs]
 
 
-def test_jobs_of_a_batch_end_each_with_its_result_and_their_effects_are_there(runner_env: RunnerEnv) -> None:
-    jobs = ask(runner_env, *(effect(number) for number in range(5)), effect(5, finish=True))
+def test_each_job_of_a_batch_ends_with_its_own_result_and_effects(runner_env: RunnerEnv) -> None:
+    jobs = enqueue(runner_env, *(make_effect(number) for number in range(5)), make_effect(5, finish=True))
 
     assert {"succeeded": 6} == runner_env.runner.run_batch(NAME, Queue.NORMAL, 10)
     assert ["succeeded"] * 6 == states(runner_env, jobs)
@@ -55,14 +55,21 @@ def test_jobs_of_a_batch_end_each_with_its_result_and_their_effects_are_there(ru
     assert list(range(6)) == numbers(runner_env)
 
 
-def test_one_that_fails_takes_only_its_own_effects_along(runner_env: RunnerEnv) -> None:
-    def half(ctx: Context) -> None:
+def test_a_failed_job_of_a_batch_rolls_back_only_its_own_effects(runner_env: RunnerEnv) -> None:
+    def fail_half_way(ctx: Context) -> None:
         with ctx.transaction() as tx:
             tx.connection.execute(text("INSERT INTO effect VALUES (99)"))
             raise ValueError("half way")
 
     broken = raising(RuntimeError("broken"))
-    jobs = ask(runner_env, effect(1), half, lambda ctx: ctx.transaction().__enter__().connection, broken, effect(2))
+    jobs = enqueue(
+        runner_env,
+        make_effect(1),
+        fail_half_way,
+        lambda ctx: ctx.transaction().__enter__().connection,
+        broken,
+        make_effect(2),
+    )
     counts = runner_env.runner.run_batch(NAME, Queue.NORMAL, 10)
 
     assert {"succeeded": 2, "rescheduled": 3} == counts
@@ -71,8 +78,8 @@ def test_one_that_fails_takes_only_its_own_effects_along(runner_env: RunnerEnv) 
     assert "half way" in runner_env.row(jobs[1])["error"]
 
 
-def test_a_failed_one_is_tried_again_alone(runner_env: RunnerEnv) -> None:
-    (job,) = ask(runner_env, raising(RuntimeError("broken")))
+def test_a_failed_job_of_a_batch_is_retried_alone(runner_env: RunnerEnv) -> None:
+    (job,) = enqueue(runner_env, raising(RuntimeError("broken")))
     runner_env.runner.run_batch(NAME, Queue.NORMAL, 10)
     runner_env.execute("UPDATE job SET run_at = now()")
 
@@ -80,16 +87,16 @@ def test_a_failed_one_is_tried_again_alone(runner_env: RunnerEnv) -> None:
     assert "rescheduled" == runner_env.runner.run(job).state
 
 
-def test_when_one_is_taken_back_nothing_of_the_batch_is_kept_and_each_runs_again(runner_env: RunnerEnv) -> None:
+def test_when_one_lease_is_lost_the_batch_is_rolled_back_and_each_job_runs_again(runner_env: RunnerEnv) -> None:
     lost: list[UUID] = []
 
-    def lose_me(ctx: Context) -> None:
+    def lose_lease(ctx: Context) -> None:
         if not lost:
             lost.append(ctx.job.id)
-            with runner_env.ledger.engine.begin() as elsewhere:
-                recovery.release_lost(driver(elsewhere), ctx.job.worker, "went silent")
+            with runner_env.ledger.engine.begin() as other:
+                recovery.release_lost(driver(other), ctx.job.worker, "went silent")
 
-    jobs = ask(runner_env, effect(1), lose_me, effect(2))
+    jobs = enqueue(runner_env, make_effect(1), lose_lease, make_effect(2))
     runner_env.runner.run_batch(NAME, Queue.NORMAL, 10)
 
     assert [] == numbers(runner_env)
@@ -97,8 +104,8 @@ def test_when_one_is_taken_back_nothing_of_the_batch_is_kept_and_each_runs_again
     assert [1, 2] == numbers(runner_env)
 
 
-def test_a_result_that_no_row_can_hold_does_not_keep_the_others_from_ending(runner_env: RunnerEnv) -> None:
-    jobs = ask(runner_env, effect(1), lambda _: {"text": "a\x00b"}, effect(2))
+def test_a_result_that_cannot_be_stored_does_not_stop_the_other_jobs_of_a_batch(runner_env: RunnerEnv) -> None:
+    jobs = enqueue(runner_env, make_effect(1), lambda _: {"text": "a\x00b"}, make_effect(2))
     runner_env.runner.run_batch(NAME, Queue.NORMAL, 10)
     for job in jobs:
         while runner_env.run(job).state == "rescheduled":
@@ -108,36 +115,35 @@ def test_a_result_that_no_row_can_hold_does_not_keep_the_others_from_ending(runn
     assert [1, 2] == numbers(runner_env)
 
 
-def test_jobs_asked_for_in_a_batch_are_there_after_it_and_not_if_it_was_undone(runner_env: RunnerEnv) -> None:
-    def asks(ctx: Context) -> None:
+def test_jobs_enqueued_in_a_batch_are_committed_with_it(runner_env: RunnerEnv) -> None:
+    def enqueue_one(ctx: Context) -> None:
         with ctx.transaction() as tx:
-            tx.enqueue(runner_env.drill(lambda _: "asked"), run_after=timedelta(hours=1))
+            tx.enqueue(runner_env.drill(lambda _: "enqueued"), run_after=timedelta(hours=1))
 
-    ask(runner_env, asks, effect(1))
+    enqueue(runner_env, enqueue_one, make_effect(1))
     assert {"succeeded": 2} == runner_env.runner.run_batch(NAME, Queue.NORMAL, 10)
 
     assert 1 == len(runner_env.rows("SELECT 1 FROM job WHERE state = 'queued' AND parent_id IS NOT NULL"))
 
 
-def test_only_first_attempts_without_an_sequence_key_that_are_due_run_in_batches(runner_env: RunnerEnv) -> None:
-    due, keyed, later, tried = (
+def test_only_due_first_attempts_without_a_sequence_key_run_in_batches(runner_env: RunnerEnv) -> None:
+    due, with_key, later, retried = (
         runner_env.ask(lambda _: None),
         runner_env.ask(lambda _: None, sequence_key="account:1"),
         runner_env.ask(lambda _: None, run_after=timedelta(hours=1)),
         runner_env.ask(lambda _: None),
     )
-    runner_env.execute(f"UPDATE job SET attempt = 1 WHERE id = '{tried}'")
+    runner_env.execute(f"UPDATE job SET attempt = 1 WHERE id = '{retried}'")
 
     assert {"succeeded": 1} == runner_env.runner.run_batch(NAME, Queue.NORMAL, 10)
-    assert ["succeeded", "queued", "queued", "queued"] == states(runner_env, [due, keyed, later, tried])
+    assert ["succeeded", "queued", "queued", "queued"] == states(runner_env, [due, with_key, later, retried])
 
 
-def test_two_workers_share_a_backlog_without_a_row_run_twice(runner_env: RunnerEnv) -> None:
-    jobs = ask(runner_env, *(effect(number) for number in range(40)))
+def test_two_workers_share_a_backlog_and_run_no_job_twice(runner_env: RunnerEnv) -> None:
+    jobs = enqueue(runner_env, *(make_effect(number) for number in range(40)))
     other = runner_env.open_runner("trading@here.1/3")
     with runner_env.ledger.engine.connect() as connection:
-        line = driver(connection)
-        mine = transitions.claim_batch(line, NAME, Queue.NORMAL, ME, 15)  # not yet committed: locked
+        mine = transitions.claim_batch(driver(connection), NAME, Queue.NORMAL, ME, 15)  # not committed yet, so locked
         counts = other.run_batch(NAME, Queue.NORMAL, 100)
         connection.commit()
 
@@ -146,13 +152,13 @@ def test_two_workers_share_a_backlog_without_a_row_run_twice(runner_env: RunnerE
     assert {job.id for job in mine} | {job for job in jobs if runner_env.row(job)["state"] == "succeeded"} == set(jobs)
 
 
-def test_a_grown_backlog_is_worked_off_in_batches_by_real_workers(ledger_env: LedgerEnv) -> None:
+def test_real_workers_run_a_large_backlog_in_batches(ledger_env: LedgerEnv) -> None:
     slots = slots_of(Queue.LOW)
-    count = GROWN * slots * 10
+    count = BACKLOG_PER_SLOT * slots * 10
     with ledger_env.ledger.transaction() as tx:
         for number in range(count):
             tx.enqueue(Nothing(), publish_on_commit=False)
-            if number % 10 == 0:  # not transactional by its type, so one per wake-up
+            if number % 10 == 0:  # its type is not transactional: one job per wake-up
                 tx.enqueue(Effect(number=number), queue=Queue.LOW, publish_on_commit=False)
     ledger_env.start("tests.fixtures.trial", "bulk")
     ledger_env.start("tests.fixtures.trial.relay")
@@ -162,4 +168,4 @@ def test_a_grown_backlog_is_worked_off_in_batches_by_real_workers(ledger_env: Le
     assert count // 10 == ledger_env.rows("SELECT count(DISTINCT number) AS n FROM effect")[0]["n"]
     assert count // 10 == ledger_env.rows("SELECT count(*) AS n FROM effect")[0]["n"]
     commits = "SELECT count(DISTINCT started_at) AS n FROM job WHERE name = 'trials.nothing'"
-    assert count // 4 > ledger_env.rows(commits)[0]["n"]  # one claim took several
+    assert count // 4 > ledger_env.rows(commits)[0]["n"]  # one claim took several jobs

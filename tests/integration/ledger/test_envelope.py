@@ -1,4 +1,4 @@
-"""The wake-up we write by hand is the message Celery would send."""
+"""A wake-up that we build by hand equals the message that Celery sends."""
 
 import base64
 import json
@@ -11,9 +11,9 @@ import redis
 from celery import Celery
 
 from shared.fleets import Queue
-from shared.ledger.envelope import WakeUp, encoded
+from shared.ledger.envelope import WakeUp, encode_for_redis
 
-_DIFFERS = {"origin", "timelimit", "reply_to", "delivery_tag"}  # who sends it, and what we choose ourselves
+_DIFFERS = {"origin", "timelimit", "reply_to", "delivery_tag"}  # the sender, and values that we choose
 
 
 class Sent(NamedTuple):
@@ -22,12 +22,12 @@ class Sent(NamedTuple):
 
 
 @pytest.fixture
-def sent_by_celery(redis_url: str) -> Sent:
+def celery_message(redis_url: str) -> Sent:
     app = Celery(broker=redis_url, set_as_current=False)
     app.conf.broker_transport_options = {"priority_steps": [0]}
     job_id = uuid4()
     app.send_task("upkeep.do_nothing", args=[str(job_id)], task_id=str(job_id), queue="critical", ignore_result=True)
-    app.pool.force_close_all()  # type: ignore[attr-defined]  # of connections; its stub says of producers
+    app.pool.force_close_all()  # type: ignore[attr-defined]  # a pool of connections; its stub has one of producers
     client = redis.Redis.from_url(redis_url)
     raw = client.rpop("critical")
     client.close()
@@ -35,9 +35,9 @@ def sent_by_celery(redis_url: str) -> Sent:
     return Sent(job_id, json.loads(raw))
 
 
-def test_it_has_the_fields_and_values_of_celerys_own_message(sent_by_celery: Sent) -> None:
-    job_id, theirs = sent_by_celery
-    ours = json.loads(encoded(WakeUp(job_id, "upkeep.do_nothing", Queue.CRITICAL, timedelta(seconds=30))))
+def test_a_wake_up_has_the_fields_and_values_of_celerys_message(celery_message: Sent) -> None:
+    job_id, theirs = celery_message
+    ours = json.loads(encode_for_redis(WakeUp(job_id, "upkeep.do_nothing", Queue.CRITICAL, timedelta(seconds=30))))
 
     assert json.loads(base64.b64decode(theirs["body"])) == json.loads(base64.b64decode(ours["body"]))
     for part in ("headers", "properties"):

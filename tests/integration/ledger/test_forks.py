@@ -1,4 +1,4 @@
-"""A process forked while a thread of its parent connects to Postgres, as a worker's pool is, can connect itself."""
+"""A process forked while a thread of its parent connects to Postgres, as a worker's pool does, can connect too."""
 
 import subprocess
 import sys
@@ -10,7 +10,7 @@ PROGRAM = f"""
 import os, sys, threading, time, warnings
 from shared.db.engine import make_engine
 
-warnings.filterwarnings("ignore", "This process .* is multi-threaded", DeprecationWarning)  # that is what we test
+warnings.filterwarnings("ignore", "This process .* is multi-threaded", DeprecationWarning)  # the case under test
 
 def new_engine():
     return make_engine(sys.argv[1], program="test", pool_size=1)
@@ -19,7 +19,7 @@ def connect(engine):
     with engine.connect() as connection:
         connection.exec_driver_sql("SELECT 1")
 
-def wait_for(pid, seconds):  # one that hangs hangs for ever, so that patience costs nothing
+def wait_for(pid, seconds):  # a hung process hangs for ever, so a long timeout costs nothing
     end = time.monotonic() + seconds
     while time.monotonic() < end:
         done, status = os.waitpid(pid, os.WNOHANG)
@@ -30,7 +30,7 @@ def wait_for(pid, seconds):  # one that hangs hangs for ever, so that patience c
     return "hangs"
 
 def work(number):
-    first = threading.Thread(target=connect, args=(new_engine(),), daemon=True)  # as who keeps leases does
+    first = threading.Thread(target=connect, args=(new_engine(),), daemon=True)  # as the lease keeper does
     first.start()
     time.sleep(number % 15 / 1000)
     child = os.fork()
@@ -44,8 +44,8 @@ for number in range({WORKERS}):
     worker = os.fork()
     if worker == 0:
         work(number)
-    if (how := wait_for(worker, 80)) != 0:
-        sys.exit(f"the child of worker {{number}} did not connect: {{how}}")
+    if (status := wait_for(worker, 80)) != 0:
+        sys.exit(f"the child of worker {{number}} did not connect: {{status}}")
 """
 
 

@@ -1,4 +1,4 @@
-"""The ledger's promises, against a real Postgres and a real broker."""
+"""The guarantees of the ledger, against a real Postgres and a real broker."""
 
 import threading
 from collections.abc import Iterator
@@ -72,7 +72,7 @@ def test_the_wake_up_follows_the_commit(ledger: Ledger, broker: Broker) -> None:
     assert 1 == broker.waiting("normal")
 
 
-def test_a_key_makes_two_requests_one_job(ledger: Ledger) -> None:
+def test_two_requests_with_one_idempotency_key_are_one_job(ledger: Ledger) -> None:
     first = enqueue(ledger, key="alert:1")
     with ledger.transaction() as tx:
         second = tx.enqueue(DoNothing(note="other"), key="alert:1")
@@ -80,7 +80,7 @@ def test_a_key_makes_two_requests_one_job(ledger: Ledger) -> None:
     assert (first, True) == (second.job_id, second.is_duplicate)
 
 
-def test_twenty_requests_at_once_with_one_key_are_one_job(ledger: Ledger, engine: Engine) -> None:
+def test_twenty_concurrent_requests_with_one_idempotency_key_are_one_job(ledger: Ledger, engine: Engine) -> None:
     found: list[UUID] = []
     threads = [threading.Thread(target=lambda: found.append(enqueue(ledger, key="same"))) for _ in range(20)]
     for thread in threads:
@@ -93,7 +93,7 @@ def test_twenty_requests_at_once_with_one_key_are_one_job(ledger: Ledger, engine
         assert 1 == len(connection.execute(select(job.c.id)).all())
 
 
-def test_one_of_many_claims_wins(ledger: Ledger) -> None:
+def test_only_one_of_many_concurrent_claims_wins(ledger: Ledger) -> None:
     job_id = enqueue(ledger)
     won: list[object] = []
 
@@ -106,7 +106,7 @@ def test_one_of_many_claims_wins(ledger: Ledger) -> None:
     assert 1 == len([claim for claim in won if claim is not None])
 
 
-def test_a_job_that_is_not_due_or_has_expired_is_not_claimed(ledger: Ledger, engine: Engine) -> None:
+def test_a_job_that_is_not_due_or_has_expired_cannot_be_claimed(ledger: Ledger, engine: Engine) -> None:
     later = enqueue(ledger, run_after=timedelta(hours=1))
     expired = enqueue(ledger, expires_after=timedelta(microseconds=1))
 
@@ -116,7 +116,7 @@ def test_a_job_that_is_not_due_or_has_expired_is_not_claimed(ledger: Ledger, eng
     assert "expired" == state(engine, expired)
 
 
-def test_a_result_with_an_old_fence_is_refused(ledger: Ledger, engine: Engine) -> None:
+def test_a_worker_with_an_old_fencing_token_cannot_record_a_result(ledger: Ledger, engine: Engine) -> None:
     job_id = enqueue(ledger)
     first = ledger.claim(job_id, ME)
     assert first is not None
@@ -131,7 +131,7 @@ def test_a_result_with_an_old_fence_is_refused(ledger: Ledger, engine: Engine) -
         assert transitions.finish(driver(connection), second, "succeeded")
 
 
-def test_an_expired_lease_is_taken_back_and_the_attempt_counts(ledger: Ledger, engine: Engine) -> None:
+def test_an_expired_lease_is_reclaimed_and_the_attempt_counts(ledger: Ledger, engine: Engine) -> None:
     job_id = enqueue(ledger)
     ledger.claim(job_id, ME)
     with engine.begin() as connection:
@@ -144,7 +144,7 @@ def test_an_expired_lease_is_taken_back_and_the_attempt_counts(ledger: Ledger, e
     assert (2, 2) == (again.attempt, again.fence)
 
 
-def test_a_renewed_lease_is_not_taken_back(ledger: Ledger, engine: Engine) -> None:
+def test_a_renewed_lease_is_not_reclaimed(ledger: Ledger, engine: Engine) -> None:
     job_id = enqueue(ledger)
     ledger.claim(job_id, ME)
     with engine.begin() as connection:
@@ -164,7 +164,7 @@ def test_a_job_that_keeps_killing_its_worker_ends_dead(ledger: Ledger, engine: E
     assert "dead" == state(engine, job_id)
 
 
-def test_a_job_handed_back_at_shutdown_has_lost_no_attempt(ledger: Ledger, engine: Engine) -> None:
+def test_a_job_released_at_shutdown_keeps_its_attempt(ledger: Ledger, engine: Engine) -> None:
     job_id = enqueue(ledger)
     ledger.claim(job_id, ME)
     with engine.begin() as connection:
@@ -188,7 +188,7 @@ def test_jobs_of_one_sequence_key_run_one_at_a_time_in_order(ledger: Ledger, eng
     assert ledger.claim(second, OTHER) is not None
 
 
-def test_a_job_reschedule_keeps_its_place_in_the_order(ledger: Ledger, engine: Engine) -> None:
+def test_a_rescheduled_job_keeps_its_position_in_the_sequence(ledger: Ledger, engine: Engine) -> None:
     first, second = enqueue(ledger, sequence_key="account:7"), enqueue(ledger, sequence_key="account:7")
     claimed = ledger.claim(first, ME)
     assert claimed is not None
@@ -211,7 +211,7 @@ def test_the_end_of_a_job_wakes_the_next_of_its_sequence_key(ledger: Ledger, eng
     assert 1 == broker.waiting("normal")
 
 
-def test_a_hand_over_ends_one_job_and_runs_the_next_ahead_of_those_that_wait(ledger: Ledger, engine: Engine) -> None:
+def test_continue_with_ends_a_job_and_runs_its_follow_up_ahead_of_waiting_jobs(ledger: Ledger, engine: Engine) -> None:
     first, waiting = enqueue(ledger, sequence_key="k"), enqueue(ledger, sequence_key="k")
     claimed = ledger.claim(first, ME)
     assert claimed is not None
@@ -225,7 +225,7 @@ def test_a_hand_over_ends_one_job_and_runs_the_next_ahead_of_those_that_wait(led
     assert ledger.claim(waiting, OTHER) is None
 
 
-def test_a_hand_over_of_a_lost_job_commits_nothing(ledger: Ledger, engine: Engine) -> None:
+def test_continue_with_after_a_lost_lease_commits_nothing(ledger: Ledger, engine: Engine) -> None:
     claimed = ledger.claim(enqueue(ledger), ME)
     assert claimed is not None
     with engine.begin() as connection:
@@ -237,11 +237,11 @@ def test_a_hand_over_of_a_lost_job_commits_nothing(ledger: Ledger, engine: Engin
         assert 1 == len(connection.execute(select(job.c.id)).all())
 
 
-def test_the_relay_publishes_what_nobody_claimed_and_only_while_there_is_room(ledger: Ledger, engine: Engine) -> None:
+def test_the_relay_publishes_unclaimed_jobs_only_while_the_queue_has_capacity(ledger: Ledger, engine: Engine) -> None:
     for _ in range(3):
         enqueue(ledger)
     with engine.begin() as connection:
-        connection.execute(update(job).values(published_at=text("now()")))  # a moment ago, however slow we are
+        connection.execute(update(job).values(published_at=text("now()")))  # a moment ago, on a slow computer too
         assert [] == queues.take_due(driver(connection), Queue.NORMAL, 100)[0]
     make_due(engine)
     with engine.begin() as connection:
@@ -249,7 +249,7 @@ def test_the_relay_publishes_what_nobody_claimed_and_only_while_there_is_room(le
         assert 1 == len(queues.take_due(driver(connection), Queue.NORMAL, 100)[0])
 
 
-def test_the_relay_leaves_a_job_alone_whose_turn_it_is_not(ledger: Ledger, engine: Engine) -> None:
+def test_the_relay_publishes_only_the_first_job_of_a_sequence(ledger: Ledger, engine: Engine) -> None:
     first, _ = enqueue(ledger, sequence_key="k"), enqueue(ledger, sequence_key="k")
     make_due(engine)
 
@@ -268,14 +268,14 @@ def test_a_full_queue_takes_no_more_wake_ups_and_loses_no_job(ledger: Ledger, en
         assert most + 10 == len(connection.execute(select(job.c.id)).all())
 
 
-@pytest.mark.parametrize("nobody", ["redis://127.0.0.1:1/0", "amqp://me:secret@127.0.0.1:1/"])
-def test_a_dead_broker_costs_no_job(engine: Engine, nobody: str) -> None:
-    ledger = Ledger(engine, open_wake(nobody))
+@pytest.mark.parametrize("dead_broker", ["redis://127.0.0.1:1/0", "amqp://me:secret@127.0.0.1:1/"])
+def test_a_dead_broker_costs_no_job(engine: Engine, dead_broker: str) -> None:
+    ledger = Ledger(engine, open_wake(dead_broker))
 
     assert "queued" == state(engine, enqueue(ledger))
 
 
-def test_a_lease_that_is_lost_covers_nothing(ledger: Ledger, engine: Engine) -> None:
+def test_a_lost_lease_has_no_time_left(ledger: Ledger, engine: Engine) -> None:
     claimed = ledger.claim(enqueue(ledger), ME)
     assert claimed is not None
     with engine.connect() as connection:
@@ -289,5 +289,5 @@ def test_a_lease_that_is_lost_covers_nothing(ledger: Ledger, engine: Engine) -> 
         assert timedelta(0) == transitions.lease_left(driver(connection), claimed)
 
 
-def test_an_unknown_job_is_nobodys(ledger: Ledger) -> None:
+def test_an_unknown_job_cannot_be_claimed(ledger: Ledger) -> None:
     assert ledger.claim(uuid4(), ME) is None

@@ -1,4 +1,4 @@
-"""Whole queues: limits that refuse, counts that tell, canaries that prove, workers that end when they do not work."""
+"""Whole queues: limits, counts, canaries, and workers that end when they do not work."""
 
 import subprocess
 import sys
@@ -22,13 +22,13 @@ from tests.fixtures.wire_tap import WireTap
 from tests.fixtures.with_constants import with_constants
 
 
-def say_that_it_holds(ledger_env: LedgerEnv, queue: Queue, count: int) -> None:
+def set_queued_count(ledger_env: LedgerEnv, queue: Queue, count: int) -> None:
     ledger_env.execute(f"UPDATE queue_state SET queued = {count} WHERE queue = '{queue}'")
 
 
 @pytest.mark.parametrize("queue", [Queue.LOW, Queue.BACKGROUND])
-def test_a_full_low_or_background_queue_refuses_and_says_so(ledger_env: LedgerEnv, queue: Queue) -> None:
-    say_that_it_holds(ledger_env, queue, MOST_QUEUED[queue])
+def test_a_full_low_or_background_queue_refuses_jobs(ledger_env: LedgerEnv, queue: Queue) -> None:
+    set_queued_count(ledger_env, queue, MOST_QUEUED[queue])
 
     with pytest.raises(QueueFullError, match=f"{queue} holds 100000 jobs"):
         ledger_env.ledger.enqueue(DoNothing(), queue=queue)
@@ -36,26 +36,26 @@ def test_a_full_low_or_background_queue_refuses_and_says_so(ledger_env: LedgerEn
         tx.enqueue(DoNothing(), queue=queue, key="a key")
     assert [] == ledger_env.rows("SELECT 1 FROM job UNION ALL SELECT 1 FROM job_key")
 
-    say_that_it_holds(ledger_env, queue, MOST_QUEUED[queue] - 1)
+    set_queued_count(ledger_env, queue, MOST_QUEUED[queue] - 1)
     assert not ledger_env.ledger.enqueue(DoNothing(), queue=queue, key="a key").is_duplicate
 
 
 @pytest.mark.parametrize("queue", [Queue.CRITICAL, Queue.HIGH, Queue.NORMAL])
-def test_what_money_depends_on_is_never_refused(ledger_env: LedgerEnv, queue: Queue) -> None:
-    say_that_it_holds(ledger_env, queue, 10_000_000)
+def test_the_critical_high_and_normal_queues_are_unbounded(ledger_env: LedgerEnv, queue: Queue) -> None:
+    set_queued_count(ledger_env, queue, 10_000_000)
 
     assert not ledger_env.ledger.enqueue(DoNothing(), queue=queue).is_duplicate
 
 
-def test_a_repetition_on_a_full_queue_is_told_its_first_job(ledger_env: LedgerEnv) -> None:
+def test_a_repeated_request_on_a_full_queue_returns_its_first_job(ledger_env: LedgerEnv) -> None:
     first = ledger_env.ledger.enqueue(DoNothing(), queue=Queue.LOW, key="a key").job_id
-    say_that_it_holds(ledger_env, Queue.LOW, MOST_QUEUED[Queue.LOW])
+    set_queued_count(ledger_env, Queue.LOW, MOST_QUEUED[Queue.LOW])
     again = ledger_env.ledger.enqueue(DoNothing(), queue=Queue.LOW, key="a key")
 
     assert (first, True) == (again.job_id, again.is_duplicate)
 
 
-def test_the_relay_counts_what_waits_and_what_it_sends_again(ledger_env: LedgerEnv) -> None:
+def test_the_relay_counts_queued_jobs_and_republished_wake_ups(ledger_env: LedgerEnv) -> None:
     for _ in range(3):
         ledger_env.ledger.enqueue(DoNothing(), queue=Queue.LOW)
     ledger_env.broker.forget()
@@ -64,25 +64,25 @@ def test_the_relay_counts_what_waits_and_what_it_sends_again(ledger_env: LedgerE
     def state() -> dict[str, int]:
         return ledger_env.rows("SELECT queued, republished_count FROM queue_state WHERE queue = 'low'")[0]
 
-    until(lambda: state()["queued"] >= 3 and state()["republished_count"] >= 3, 60, "three jobs waiting, sent again")
+    until(lambda: state()["queued"] >= 3 and state()["republished_count"] >= 3, 60, "three jobs, published again")
 
 
-def test_a_canary_goes_through_every_queue_that_is_served_and_shows_which_is_not(ledger_env: LedgerEnv) -> None:
+def test_a_canary_passes_through_every_served_queue_and_shows_which_is_not_served(ledger_env: LedgerEnv) -> None:
     ledger_env.start("scheduler", "relay")
     ledger_env.start("workers", "critical")
     ledger_env.start("workers", "bulk")
     served = "SELECT queue FROM queue_state WHERE canary_done_at IS NOT NULL ORDER BY queue"
-    until(lambda: 3 == len(ledger_env.rows(served)), 300, "three canaries")  # the bulk fleet is nice to all others
+    until(lambda: 3 == len(ledger_env.rows(served)), 300, "three canaries")  # the bulk fleet has the lowest priority
 
     assert ["background", "critical", "low"] == [row["queue"] for row in ledger_env.rows(served)]
     assert [] == ledger_env.rows("SELECT 1 FROM queue_state WHERE canary_done_at IS NOT NULL AND canary_wait IS NULL")
 
 
-def test_of_two_relays_one_asks_for_a_canary(ledger_env: LedgerEnv) -> None:
+def test_only_one_of_two_relays_requests_a_canary(ledger_env: LedgerEnv) -> None:
     with ledger_env.ledger.engine.begin() as one, ledger_env.ledger.engine.connect() as other:
-        first = queues.canaries_due(driver(one), timedelta(seconds=10))
+        first = queues.request_canaries(driver(one), timedelta(seconds=10))
         one.commit()
-        second = queues.canaries_due(driver(other), timedelta(seconds=10))
+        second = queues.request_canaries(driver(other), timedelta(seconds=10))
 
     assert (set(Queue), []) == (set(first), second)
 
@@ -98,25 +98,25 @@ def test_a_node_is_stuck_when_jobs_wait_slots_are_free_and_nothing_begins(ledger
     assert is_stuck(ledger_env)
 
     ledger_env.execute(f"UPDATE job SET run_at = now() WHERE id = '{waiting}'")
-    assert not is_stuck(ledger_env)  # it waits for a moment only
+    assert not is_stuck(ledger_env)  # the job has waited only for a moment
     ledger_env.execute(f"UPDATE job SET {old}")
-    begun = ledger_env.ask(DoNothing(), queue=Queue.LOW, publish_on_commit=False)
-    ledger_env.ledger.claim(begun, "low@here.1/7")
-    assert not is_stuck(ledger_env)  # something began
-    ledger_env.execute(f"UPDATE job SET started_at = now() - interval '20 seconds' WHERE id = '{begun}'")
+    started = ledger_env.ask(DoNothing(), queue=Queue.LOW, publish_on_commit=False)
+    ledger_env.ledger.claim(started, "low@here.1/7")
+    assert not is_stuck(ledger_env)  # a job began
+    ledger_env.execute(f"UPDATE job SET started_at = now() - interval '20 seconds' WHERE id = '{started}'")
     assert is_stuck(ledger_env)
-    also = ledger_env.ask(DoNothing(), queue=Queue.LOW, publish_on_commit=False)
-    ledger_env.ledger.claim(also, "low@here.1/8")
+    second = ledger_env.ask(DoNothing(), queue=Queue.LOW, publish_on_commit=False)
+    ledger_env.ledger.claim(second, "low@here.1/8")
     ledger_env.execute("UPDATE job SET started_at = now() - interval '20 seconds' WHERE state = 'running'")
-    assert not is_stuck(ledger_env)  # every slot is taken by long jobs
+    assert not is_stuck(ledger_env)  # long jobs take every slot
 
 
-IMPATIENT = {"workers.watchdog:WITHOUT_BROKER_S": 1, "workers.watchdog:LOOK_EVERY_S": 0.2}
+SHORT_TIMEOUTS = {"workers.watchdog:WITHOUT_BROKER_S": 1, "workers.watchdog:LOOK_EVERY_S": 0.2}
 
 
-def test_a_worker_without_its_broker_ends_after_its_patience(ledger_env: LedgerEnv) -> None:
+def test_a_worker_without_its_broker_ends_after_the_time_limit(ledger_env: LedgerEnv) -> None:
     with WireTap(ledger_env.broker.url) as wire:
-        worker = ledger_env.start(*with_constants(IMPATIENT, "workers", "low"), BROKER_URL=wire.url)
+        worker = ledger_env.start(*with_constants(SHORT_TIMEOUTS, "workers", "low"), BROKER_URL=wire.url)
         worker.wait_until_running()
         wire.refuse()
         until(lambda: not worker.is_alive(), 60, "its end")
@@ -124,16 +124,16 @@ def test_a_worker_without_its_broker_ends_after_its_patience(ledger_env: LedgerE
     assert "without its broker for 1 s" in worker.log.read_text()
 
 
-def test_a_worker_without_its_broker_finishes_what_it_runs(ledger_env: LedgerEnv, tmp_path: Path) -> None:
+def test_a_worker_without_its_broker_finishes_its_running_jobs(ledger_env: LedgerEnv, tmp_path: Path) -> None:
     file = tmp_path / "held"
     file.touch()
     with WireTap(ledger_env.broker.url) as wire:
-        worker = ledger_env.start(*with_constants(IMPATIENT, "tests.fixtures.trial", "low"), BROKER_URL=wire.url)
+        worker = ledger_env.start(*with_constants(SHORT_TIMEOUTS, "tests.fixtures.trial", "low"), BROKER_URL=wire.url)
         (row,) = ledger_env.wait_for("running", ledger_env.ask(Hold(file=str(file)), queue=Queue.LOW))
-        idle = ledger_env.start(*with_constants(IMPATIENT, "workers", "low"), BROKER_URL=wire.url)
+        idle = ledger_env.start(*with_constants(SHORT_TIMEOUTS, "workers", "low"), BROKER_URL=wire.url)
         idle.wait_until_running()
         wire.refuse()
-        until(lambda: not idle.is_alive(), 60, "the end of one that runs nothing, whose patience began no sooner")
+        until(lambda: not idle.is_alive(), 60, "the end of the idle worker, whose timeout began no sooner")
         assert worker.is_alive()
         file.unlink()
         until(lambda: not worker.is_alive(), 60, "its end")
@@ -177,7 +177,7 @@ def test_jobs_that_outlive_their_connection_cost_neither_the_worker_nor_a_slot(
     assert "Unrecoverable" not in worker.log.read_text()
 
 
-def test_another_redis_than_the_hot_one_may_be_the_broker(ledger_env: LedgerEnv) -> None:
+def test_a_second_redis_may_be_the_broker(ledger_env: LedgerEnv) -> None:
     elsewhere = urlsplit(ledger_env.redis_url)._replace(path="/5").geturl()
     ledger_env.start("workers", "low", BROKER_URL=elsewhere)
     job_id = ledger_env.ask(DoNothing(), queue=Queue.LOW, publish_on_commit=False)
@@ -188,12 +188,12 @@ def test_another_redis_than_the_hot_one_may_be_the_broker(ledger_env: LedgerEnv)
     ledger_env.wait_for("succeeded", job_id)
 
 
-def test_a_worker_that_starts_slowly_on_a_busy_computer_is_not_ended_for_it() -> None:
-    said = subprocess.run(
+def test_a_worker_that_starts_slowly_is_not_ended() -> None:
+    finished = subprocess.run(
         [sys.executable, "-c", "from workers.heartbeat import lost_for; print(lost_for())"],
         capture_output=True,
         text=True,
         check=True,
     )
 
-    assert -30 <= float(said.stdout) < -20
+    assert -30 <= float(finished.stdout) < -20

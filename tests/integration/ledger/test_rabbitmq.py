@@ -1,4 +1,4 @@
-"""RabbitMQ as the broker: what is said on its wire, what its queues are, and what happens when it is not there."""
+"""RabbitMQ as the broker: its messages, its queues, and its outages."""
 
 import json
 import threading
@@ -29,7 +29,7 @@ pytestmark = pytest.mark.rabbitmq
 
 QUEUE = Queue.NORMAL
 MOST = most_outstanding(QUEUE)
-_DIFFERS = {"origin", "timelimit", "reply_to"}  # who sends it, and what we choose ourselves
+_DIFFERS = {"origin", "timelimit", "reply_to"}  # the sender, and values that we choose
 
 
 def wake_ups(count: int) -> list[WakeUp]:
@@ -48,7 +48,7 @@ def wake(broker: Broker) -> Any:
     wake.close()
 
 
-def test_our_message_is_celerys_own(broker: Broker, wake: Wake) -> None:
+def test_our_message_equals_celerys_message(broker: Broker, wake: Wake) -> None:
     (ours,) = wake_ups(1)
     wake.publish([ours])
     mine = first_of(broker, QUEUE)
@@ -80,13 +80,13 @@ def test_every_queue_is_a_quorum_queue(broker: Broker) -> None:
             kombu.Queue(queue.value, durable=True, channel=connection.channel()).queue_declare()
 
 
-def test_a_queue_takes_as_many_wake_ups_as_there_is_room_for(broker: Broker, wake: Wake) -> None:
+def test_a_queue_takes_wake_ups_up_to_its_capacity(broker: Broker, wake: Wake) -> None:
     assert (MOST, MOST) == (wake.capacity(QUEUE), wake.publish(wake_ups(MOST + 10)))
     assert (0, 0) == (wake.capacity(QUEUE), wake.publish(wake_ups(1)))
     assert MOST == broker.waiting(QUEUE)
 
 
-def test_threads_share_a_publisher(broker: Broker, wake: Wake) -> None:
+def test_threads_can_share_a_publisher(broker: Broker, wake: Wake) -> None:
     sent: list[int] = []
     threads = [threading.Thread(target=lambda: sent.append(wake.publish(wake_ups(3)))) for _ in range(MOST)]
     for thread in threads:
@@ -97,14 +97,14 @@ def test_threads_share_a_publisher(broker: Broker, wake: Wake) -> None:
     assert (MOST, MOST) == (sum(sent), broker.waiting(QUEUE))
 
 
-def test_a_publisher_whose_connection_was_cut_has_another_at_once(broker: Broker, wake: Wake) -> None:
+def test_a_publisher_reconnects_at_once_after_its_connection_is_cut(broker: Broker, wake: Wake) -> None:
     for _ in range(3):
         assert 1 == wake.publish(wake_ups(1))
         broker.cut()
     assert 1 == wake.publish(wake_ups(1))
 
 
-def test_a_broker_that_hangs_costs_one_caller_a_second_and_the_next_ones_nothing(broker: Broker) -> None:
+def test_a_hanging_broker_delays_one_caller_by_a_second_and_the_next_not_at_all(broker: Broker) -> None:
     with WireTap(broker.url) as wire:
         wake = AmqpWake(wire.url)
         assert 1 == wake.publish(wake_ups(1))
@@ -113,14 +113,14 @@ def test_a_broker_that_hangs_costs_one_caller_a_second_and_the_next_ones_nothing
         assert (0, 0) == (wake.publish(wake_ups(1)), wake.capacity(QUEUE))
         assert monotonic() - began < 10  # a busy computer's second
         began = monotonic()
-        assert {0} == {wake.capacity(QUEUE) for _ in range(30)}  # one of them may be the one that tries
+        assert {0} == {wake.capacity(QUEUE) for _ in range(30)}  # one of these calls may try to connect
         assert monotonic() - began < 10
         wire.mend()
-        until(lambda: wake.publish(wake_ups(1)) == 1, what="a wake-up after it")
+        until(lambda: wake.publish(wake_ups(1)) == 1, what="a wake-up after the outage")
         wake.close()
 
 
-def test_what_a_killed_worker_held_is_delivered_again_and_nobody_runs_it_beside_its_lease(
+def test_wake_ups_of_a_killed_worker_are_redelivered_and_its_jobs_run_only_after_their_leases(
     ledger_env: LedgerEnv,
 ) -> None:
     first = ledger_env.start("workers", "normal")
@@ -131,15 +131,15 @@ def test_what_a_killed_worker_held_is_delivered_again_and_nobody_runs_it_beside_
     until(lambda: ledger_env.broker.waiting(QUEUE) == 4, what="the four wake-ups, delivered again")
 
     ledger_env.start("workers", "normal")
-    until(lambda: ledger_env.broker.waiting(QUEUE) == 0, 60, "a worker that looks at them")
-    ledger_env.wait_for("succeeded", ledger_env.ask(DoNothing(note="behind them")))
+    until(lambda: ledger_env.broker.waiting(QUEUE) == 0, 60, "a worker that takes them")
+    ledger_env.wait_for("succeeded", ledger_env.ask(DoNothing(note="after them")))
     assert {("running", 1, 1)} == {(row["state"], row["attempt"], row["fence"]) for row in map(ledger_env.row, job_ids)}
     ledger_env.execute("UPDATE job SET arguments = '{}', lease_until = now() WHERE state = 'running'")
     ledger_env.start("scheduler", "relay")
     assert {(2, 2)} == {(row["attempt"], row["fence"]) for row in ledger_env.wait_for("succeeded", *job_ids)}
 
 
-def test_a_worker_whose_connection_is_cut_goes_on_as_the_same_process(ledger_env: LedgerEnv) -> None:
+def test_a_worker_whose_connection_is_cut_continues_in_the_same_process(ledger_env: LedgerEnv) -> None:
     worker = ledger_env.start("workers", "normal")
     worker.wait_until_running()
     job_id = ledger_env.ask(DoNothing(seconds=3))
@@ -149,10 +149,10 @@ def test_a_worker_whose_connection_is_cut_goes_on_as_the_same_process(ledger_env
     ledger_env.wait_for("succeeded", job_id, ledger_env.ask(DoNothing(note="after it")))
     assert (1, 1) == (ledger_env.row(job_id)["attempt"], ledger_env.row(job_id)["fence"])
     assert worker.is_alive()
-    assert "Connection to broker lost" in worker.log.read_text()  # it was cut indeed
+    assert "Connection to broker lost" in worker.log.read_text()  # the connection was really cut
 
 
-def test_a_worker_takes_one_wake_up_per_slot_and_leaves_the_others_to_others(ledger_env: LedgerEnv) -> None:
+def test_a_worker_takes_one_wake_up_per_slot_and_leaves_the_rest_in_the_queue(ledger_env: LedgerEnv) -> None:
     ledger_env.start("workers", "normal").wait_until_running()
     job_ids = [ledger_env.ask(DoNothing(seconds=60)) for _ in range(6)]
     ledger_env.wait_for("running", *job_ids[:4])
@@ -164,28 +164,28 @@ def test_a_worker_takes_one_wake_up_per_slot_and_leaves_the_others_to_others(led
     ("user", "path", "hint"),
     [
         ("tickwork:wrong", "tickwork", "Check user and password"),
-        ("", "nobodys", "Make the vhost"),
+        ("", "unknown", "Make the vhost"),
     ],
 )
-def test_a_rabbitmq_that_does_not_let_us_in_is_named_with_the_cure(
+def test_a_rabbitmq_that_refuses_our_login_is_reported_with_a_hint(
     broker: Broker, user: str, path: str, hint: str
 ) -> None:
     parts = urlsplit(broker.url)
-    who, _, where = parts.netloc.rpartition("@")
+    login, _, host = parts.netloc.rpartition("@")
 
     with pytest.raises(SettingsError, match=hint) as refused:
-        check_broker(parts._replace(netloc=f"{user or who}@{where}", path=f"/{path}").geturl())
+        check_broker(parts._replace(netloc=f"{user or login}@{host}", path=f"/{path}").geturl())
     assert "wrong" not in str(refused.value)
     assert (parts.password or "") not in str(refused.value)
 
 
-def test_another_programs_queue_of_our_name_is_refused_with_the_cure(broker: Broker) -> None:
+def test_a_queue_of_another_program_with_our_name_is_reported_with_a_hint(broker: Broker) -> None:
     with kombu.Connection(broker.url) as connection:
-        in_the_way = kombu.Queue(Queue.LOW.value, durable=True, channel=connection.channel())
-        in_the_way.delete()
-        in_the_way.queue_declare()
+        foreign_queue = kombu.Queue(Queue.LOW.value, durable=True, channel=connection.channel())
+        foreign_queue.delete()
+        foreign_queue.queue_declare()
         try:
             with pytest.raises(SettingsError, match="give Tickwork a vhost of its own"):
                 check_broker(broker.url)
         finally:
-            in_the_way.delete()
+            foreign_queue.delete()

@@ -19,8 +19,8 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from cli.local.home.folder import Home
-from cli.local.processes.program import Program, kill_session, start
-from cli.local.servers.binaries import postgres_folder
+from cli.local.processes.program import Program, kill_session, start_program
+from cli.local.servers.binaries import find_postgres_folder
 from cli.local.servers.database import choose_database
 from cli.local.servers.postgres import postgres_program, postgres_url
 from cli.local.servers.unix_user import unprivileged
@@ -33,33 +33,33 @@ AS_ROOT = pytest.mark.skipif(os.geteuid() != 0, reason="servers run as another u
 
 
 @pytest.fixture
-def home(open_folder: Path) -> Home:
-    home = Home(open_folder / f"home-{uuid4().hex[:8]}")
-    home.prepare()
-    return home
+def server_home(open_folder: Path) -> Home:
+    server_home = Home(open_folder / f"home-{uuid4().hex[:8]}")
+    server_home.prepare()
+    return server_home
 
 
 @pytest.fixture(scope="module")
-def made(open_folder: Path) -> Home:
+def cluster_home(open_folder: Path) -> Home:
     """A home with a cluster; tests run their servers in it one after another."""
-    home = Home(open_folder / "made")
-    home.prepare()
-    postgres(home)
-    return home
+    server_home = Home(open_folder / "made")
+    server_home.prepare()
+    postgres(server_home)
+    return server_home
 
 
-def postgres(home: Home, port: int = 0) -> Program:
-    return postgres_program(home, unprivileged(), port or free_port(), PASSWORD)
+def postgres(server_home: Home, port: int = 0) -> Program:
+    return postgres_program(server_home, unprivileged(), port or free_port(), PASSWORD)
 
 
-def valkey(home: Home, port: int = 0) -> Program:
-    return valkey_program(home, unprivileged(), port or free_port(), PASSWORD)
+def valkey(server_home: Home, port: int = 0) -> Program:
+    return valkey_program(server_home, unprivileged(), port or free_port(), PASSWORD)
 
 
 @contextmanager
-def started(program: Program) -> Iterator["subprocess.Popen[bytes]"]:
+def run_server(program: Program) -> Iterator["subprocess.Popen[bytes]"]:
     """Run a server until the block ends."""
-    process = start(program)
+    process = start_program(program)
     assert process.stdout is not None
     try:
         until(program.is_ready, 60, f"readiness of {program.name}")
@@ -74,22 +74,22 @@ def started(program: Program) -> Iterator["subprocess.Popen[bytes]"]:
             process.stdout.close()
 
 
-def cluster(home: Home) -> Path:
-    (folder,) = (folder for folder in (home.root / "postgres").glob("pg*") if folder.suffix != ".init")
+def find_cluster(server_home: Home) -> Path:
+    (folder,) = (folder for folder in (server_home.root / "postgres").glob("pg*") if folder.suffix != ".init")
     return folder
 
 
-def put(file: Path, text: str) -> None:
+def write_as_server_user(file: Path, text: str) -> None:
     """Write a file as the servers' user would."""
     file.write_text(text)
     if account := unprivileged():
         account.own(file)
 
 
-def fake_binaries(home: Home, initdb: str) -> Path:
+def create_fake_binaries(server_home: Home, initdb: str) -> Path:
     """Make a folder with the real postgres, and an initdb of our own: $data is the folder it is to fill."""
-    real = postgres_folder(home, unprivileged())
-    folder = home.root / "binaries"
+    real = find_postgres_folder(server_home, unprivileged())
+    folder = server_home.root / "binaries"
     folder.mkdir()
     for name, script in (("postgres", f'exec "{real}/postgres" "$@"'), ("initdb", f'data="$2"\n{initdb}')):
         (folder / name).write_text(f"#!/bin/sh\n{script}\n")
@@ -97,38 +97,41 @@ def fake_binaries(home: Home, initdb: str) -> Path:
     return folder
 
 
-def test_the_data_of_another_major_is_refused_with_the_cure_and_left_alone(home: Home) -> None:
-    old = home.root / "postgres" / "pg15"
+def test_data_of_another_major_version_is_refused_and_left_unchanged(server_home: Home) -> None:
+    old = server_home.root / "postgres" / "pg15"
     old.mkdir(parents=True)
     (old / "PG_VERSION").write_text("15\n")
 
     with pytest.raises(SettingsError, match="set PG_BINDIR to a PostgreSQL 15") as refused:
-        postgres(home)
+        postgres(server_home)
     assert "holds data of pg15" in str(refused.value)
     assert [old] == list(old.parent.iterdir())
 
 
-def test_half_a_cluster_of_a_killed_initdb_is_never_used(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_half_a_cluster_of_a_killed_initdb_is_never_used(server_home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
     half = 'echo 18 > "$data/PG_VERSION"; echo "$@" > "$data/arguments"; kill -9 $$'
-    monkeypatch.setenv("PG_BINDIR", str(fake_binaries(home, half)))
+    monkeypatch.setenv("PG_BINDIR", str(create_fake_binaries(server_home, half)))
     with pytest.raises(SettingsError, match="initdb failed"):
-        postgres(home)
-    (left,) = (home.root / "postgres").iterdir()
+        postgres(server_home)
+    (left,) = (server_home.root / "postgres").iterdir()
     assert ".init" == left.suffix
     assert PASSWORD not in (left / "arguments").read_text()
 
     monkeypatch.delenv("PG_BINDIR")
     port = free_port()
-    with started(postgres(home, port)), psycopg.connect(postgres_url(port, PASSWORD, "postgres")) as connection:
+    with (
+        run_server(postgres(server_home, port)),
+        psycopg.connect(postgres_url(port, PASSWORD, "postgres")) as connection,
+    ):
         assert [("UTF8", "on")] == connection.execute(
             "SELECT current_setting('server_encoding'), current_setting('data_checksums')"
         ).fetchall()
-    assert [cluster(home)] == list((home.root / "postgres").iterdir())
+    assert [find_cluster(server_home)] == list((server_home.root / "postgres").iterdir())
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux ends a child with its parent")
-def test_an_initdb_ends_with_the_start_that_was_killed_and_cannot_spoil_the_next_one(home: Home) -> None:
-    binaries = fake_binaries(home, 'echo $$ > "$data/pid"; exec sleep 600')
+def test_an_initdb_ends_with_its_killed_parent(server_home: Home) -> None:
+    binaries = create_fake_binaries(server_home, 'echo $$ > "$data/pid"; exec sleep 600')
     code = (
         "import sys; from pathlib import Path; from cli.local.home.folder import Home\n"
         "from cli.local.servers.unix_user import unprivileged\n"
@@ -136,12 +139,12 @@ def test_an_initdb_ends_with_the_start_that_was_killed_and_cannot_spoil_the_next
         "postgres_program(Home(Path(sys.argv[1])), unprivileged(), 1, 'secret')"
     )
     env = os.environ | {"PG_BINDIR": str(binaries)}
-    with subprocess.Popen([sys.executable, "-c", code, str(home.root)], env=env) as starter:
+    with subprocess.Popen([sys.executable, "-c", code, str(server_home.root)], env=env) as starter:
         try:
-            until(lambda: any((home.root / "postgres").glob("*.init/pid")), what="an initdb")
+            until(lambda: any((server_home.root / "postgres").glob("*.init/pid")), what="an initdb")
         finally:
             starter.kill()
-    (file,) = (home.root / "postgres").glob("*.init/pid")
+    (file,) = (server_home.root / "postgres").glob("*.init/pid")
     until(lambda: file.read_text().strip().isdigit(), what="its pid")
     initdb = int(file.read_text())
     try:
@@ -151,12 +154,12 @@ def test_an_initdb_ends_with_the_start_that_was_killed_and_cannot_spoil_the_next
             os.kill(initdb, signal.SIGKILL)
 
 
-def test_an_initdb_that_fails_is_quoted(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("PG_BINDIR", str(fake_binaries(home, "echo no space left >&2; exit 1")))
+def test_the_error_of_a_failed_initdb_is_quoted(server_home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PG_BINDIR", str(create_fake_binaries(server_home, "echo no space left >&2; exit 1")))
 
     with pytest.raises(SettingsError, match="no space left"):
-        postgres(home)
-    assert not (home.root / "postgres" / ".password").exists()
+        postgres(server_home)
+    assert not (server_home.root / "postgres" / ".password").exists()
 
 
 @pytest.mark.parametrize(
@@ -164,36 +167,36 @@ def test_an_initdb_that_fails_is_quoted(home: Home, monkeypatch: pytest.MonkeyPa
     [f"{os.getpid()}\n/elsewhere\n", "4194303999\n", "", "not a pid\n"],
     ids=["of another folder", "of no process", "empty", "not a pid"],
 )
-def test_pid_files_of_processes_that_are_no_server_of_ours_are_ignored(made: Home, text: str) -> None:
-    valkey(made)  # makes its folder
-    files = [cluster(made) / "postmaster.pid", made.root / "valkey" / "data" / "valkey.pid"]
+def test_pid_files_of_other_processes_are_ignored(cluster_home: Home, text: str) -> None:
+    valkey(cluster_home)  # makes its folder
+    files = [find_cluster(cluster_home) / "postmaster.pid", cluster_home.root / "valkey" / "data" / "valkey.pid"]
     for file in files:
-        put(file, text)
-    postgres(made)
-    valkey(made)
+        write_as_server_user(file, text)
+    postgres(cluster_home)
+    valkey(cluster_home)
 
     assert [False, False] == [file.exists() for file in files]
 
 
-def test_a_server_starts_over_the_pid_file_of_a_killed_one_whose_pid_another_process_has_now(made: Home) -> None:
+def test_a_server_starts_despite_a_stale_pid_file_with_a_reused_pid(cluster_home: Home) -> None:
     port = free_port()
-    with started(postgres(made, port)) as killed:
-        file = cluster(made) / "postmaster.pid"
+    with run_server(postgres(cluster_home, port)) as killed:
+        file = find_cluster(cluster_home) / "postmaster.pid"
         text = file.read_text()
         killed.kill()
         killed.wait()
-    put(file, text.replace(str(killed.pid), str(os.getpid())))
+    write_as_server_user(file, text.replace(str(killed.pid), str(os.getpid())))
 
-    with started(postgres(made, port)):
+    with run_server(postgres(cluster_home, port)):
         assert str(os.getpid()) != file.read_text().splitlines()[0]
 
 
 @pytest.mark.parametrize("make", [postgres, valkey])
-def test_a_server_that_still_ends_is_waited_for(
-    made: Home, make: Callable[[Home], Program], monkeypatch: pytest.MonkeyPatch
+def test_a_start_waits_for_a_server_that_is_shutting_down(
+    cluster_home: Home, make: Callable[[Home], Program], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    program = make(made)
-    old = start(program)
+    program = make(cluster_home)
+    old = start_program(program)
     assert old.stdout is not None
     try:
         until(program.is_ready, 60, f"readiness of {program.name}")
@@ -206,7 +209,7 @@ def test_a_server_that_still_ends_is_waited_for(
             Event().wait(seconds)
 
         monkeypatch.setattr("cli.local.servers.stale_server.time.sleep", end_it_while_it_is_waited_for)
-        make(made)
+        make(cluster_home)
         assert len(waits) >= 3
         # A server takes its pid file away as the last thing it does, and is gone a moment later.
         until(lambda: psutil.STATUS_ZOMBIE == psutil.Process(old.pid).status(), 60, "its end")
@@ -216,35 +219,35 @@ def test_a_server_that_still_ends_is_waited_for(
         old.stdout.close()
 
 
-def test_a_server_that_does_not_end_is_named_and_never_joined_by_a_second_one(
-    made: Home, monkeypatch: pytest.MonkeyPatch
+def test_a_server_that_does_not_end_is_named_and_no_second_one_starts(
+    cluster_home: Home, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with started(valkey(made)) as old:
+    with run_server(valkey(cluster_home)) as old:
         monkeypatch.setattr("cli.local.servers.stale_server._PATIENCE_S", 0.2)
         with pytest.raises(SettingsError, match=f"process {old.pid} still uses") as refused:
-            valkey(made)
+            valkey(cluster_home)
         assert f"kill {old.pid}" in str(refused.value)
-        assert (made.root / "valkey" / "data" / "valkey.pid").exists()
+        assert (cluster_home.root / "valkey" / "data" / "valkey.pid").exists()
 
 
 @AS_ROOT
-def test_links_planted_by_the_servers_user_never_change_a_file_outside(made: Home) -> None:
+def test_links_planted_by_the_servers_user_never_change_a_file_outside(cluster_home: Home) -> None:
     account = unprivileged()
     assert account is not None
-    valkey(made)
-    outside = made.root / "outside"
+    valkey(cluster_home)
+    outside = cluster_home.root / "outside"
     outside.mkdir()
     precious = outside / "precious"
     precious.write_text("7\n")
     precious.chmod(0o600)
     owners = [(file, file.stat().st_uid, file.stat().st_gid, file.stat().st_mode) for file in (outside, precious)]
-    data = made.root / "valkey" / "data"
-    links = [data / "valkey.pid", data / "valkey.conf", cluster(made) / "postmaster.pid"]
+    data = cluster_home.root / "valkey" / "data"
+    links = [data / "valkey.pid", data / "valkey.conf", find_cluster(cluster_home) / "postmaster.pid"]
     for link in links:
         link.unlink(missing_ok=True)
         link.symlink_to(precious)
     port, broker_port = free_port(), free_port()
-    with started(postgres(made, port)), started(valkey(made, broker_port)):
+    with run_server(postgres(cluster_home, port)), run_server(valkey(cluster_home, broker_port)):
         pass
     for link in links:
         link.unlink(missing_ok=True)
@@ -257,18 +260,18 @@ def test_links_planted_by_the_servers_user_never_change_a_file_outside(made: Hom
 
 
 @AS_ROOT
-def test_the_servers_user_can_plant_nothing_beside_its_own_folders(made: Home) -> None:
+def test_the_servers_user_can_write_only_in_its_own_folders(cluster_home: Home) -> None:
     account = unprivileged()
     assert account is not None
-    valkey(made)
-    for folder in (made.root, made.root / "postgres", made.root / "valkey"):
+    valkey(cluster_home)
+    for folder in (cluster_home.root, cluster_home.root / "postgres", cluster_home.root / "valkey"):
         assert (0, 0o755) == (folder.stat().st_uid, stat.S_IMODE(folder.stat().st_mode))
-    for folder in (cluster(made), made.root / "valkey" / "data"):
+    for folder in (find_cluster(cluster_home), cluster_home.root / "valkey" / "data"):
         assert (account.uid, 0o700) == (folder.stat().st_uid, stat.S_IMODE(folder.stat().st_mode))
 
 
 @AS_ROOT
-def test_a_link_is_owned_itself_and_not_what_it_leads_to(tmp_path: Path) -> None:
+def test_a_change_of_owner_does_not_follow_a_link(tmp_path: Path) -> None:
     account = unprivileged()
     assert account is not None
     (tmp_path / "precious").write_text("")
@@ -278,9 +281,9 @@ def test_a_link_is_owned_itself_and_not_what_it_leads_to(tmp_path: Path) -> None
     assert (0, account.uid) == ((tmp_path / "precious").stat().st_uid, (tmp_path / "link").lstat().st_uid)
 
 
-def test_servers_ask_for_the_password_listen_here_only_and_show_it_nowhere(made: Home) -> None:
+def test_servers_need_a_password_listen_on_loopback_and_never_show_it(cluster_home: Home) -> None:
     port, broker_port = free_port(), free_port()
-    with started(postgres(made, port)) as database, started(valkey(made, broker_port)) as broker:
+    with run_server(postgres(cluster_home, port)) as database, run_server(valkey(cluster_home, broker_port)) as broker:
         for server, own_port in ((database, port), (broker, broker_port)):
             process = psutil.Process(server.pid)
             for one in (process, *process.children(recursive=True)):
@@ -292,16 +295,16 @@ def test_servers_ask_for_the_password_listen_here_only_and_show_it_nowhere(made:
         with pytest.raises(psycopg.OperationalError, match="password authentication failed"):
             psycopg.connect(postgres_url(port, "guessed", "postgres"))
         with (
-            redis.Redis(port=broker_port, retry=Retry(NoBackoff(), 0)) as stranger,
+            redis.Redis(port=broker_port, retry=Retry(NoBackoff(), 0)) as client,
             pytest.raises(redis.AuthenticationError),
         ):
-            stranger.ping()
-    assert 0o600 == stat.S_IMODE((made.root / "valkey" / "valkey.conf").stat().st_mode)
+            client.ping()
+    assert 0o600 == stat.S_IMODE((cluster_home.root / "valkey" / "valkey.conf").stat().st_mode)
 
 
-def test_the_broker_keeps_a_log_of_writes_and_never_evicts_and_forgets_nothing_when_killed(made: Home) -> None:
+def test_the_broker_persists_writes_never_evicts_and_survives_a_kill(cluster_home: Home) -> None:
     port = free_port()
-    with started(valkey(made, port)) as server, redis.Redis.from_url(valkey_url(port, PASSWORD)) as client:
+    with run_server(valkey(cluster_home, port)) as server, redis.Redis.from_url(valkey_url(port, PASSWORD)) as client:
         found = client.config_get("append*") | client.config_get("maxmemory-policy") | client.config_get("save")
         assert ("yes", "everysec") == (found["appendonly"], found["appendfsync"])
         assert ("noeviction", "") == (found["maxmemory-policy"], found["save"])
@@ -310,26 +313,26 @@ def test_the_broker_keeps_a_log_of_writes_and_never_evicts_and_forgets_nothing_w
         server.kill()
         server.wait()
 
-    with started(valkey(made, port)), redis.Redis.from_url(valkey_url(port, PASSWORD)) as client:
+    with run_server(valkey(cluster_home, port)), redis.Redis.from_url(valkey_url(port, PASSWORD)) as client:
         assert b"well" == client.get("kept")
 
 
-def test_a_committed_row_outlives_a_killed_server(made: Home) -> None:
+def test_a_committed_row_survives_a_killed_server(cluster_home: Home) -> None:
     port = free_port()
     url = postgres_url(port, PASSWORD, "postgres")
-    with started(postgres(made, port)) as server, psycopg.connect(url, autocommit=True) as connection:
+    with run_server(postgres(cluster_home, port)) as server, psycopg.connect(url, autocommit=True) as connection:
         connection.execute("CREATE TABLE kept (n int)")
         connection.execute("INSERT INTO kept VALUES (7)")
         server.kill()
         server.wait()
 
-    with started(postgres(made, port)), psycopg.connect(url) as connection:
+    with run_server(postgres(cluster_home, port)), psycopg.connect(url) as connection:
         assert (7,) == connection.execute("SELECT n FROM kept").fetchone()
 
 
-def test_a_market_keeps_its_database_until_another_one_is_begun(made: Home) -> None:
+def test_a_market_keeps_its_database_until_a_fresh_one_is_created(cluster_home: Home) -> None:
     port = free_port()
-    with started(postgres(made, port)):
+    with run_server(postgres(cluster_home, port)):
         server = postgres_url(port, PASSWORD, "postgres")
 
         assert "tickwork_gold" == choose_database(server, "gold", is_fresh=False)
@@ -342,9 +345,9 @@ def test_a_market_keeps_its_database_until_another_one_is_begun(made: Home) -> N
         assert third == choose_database(server, "gold", is_fresh=False)
 
 
-def test_a_market_whose_name_begins_like_anothers_has_a_database_of_its_own(made: Home) -> None:
+def test_markets_with_a_common_name_prefix_have_separate_databases(cluster_home: Home) -> None:
     port = free_port()
-    with started(postgres(made, port)):
+    with run_server(postgres(cluster_home, port)):
         server = postgres_url(port, PASSWORD, "postgres")
         april = choose_database(server, "mgc_2022_04", is_fresh=False)
 

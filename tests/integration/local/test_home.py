@@ -15,7 +15,7 @@ import pytest
 
 from cli.local.home.credentials import load_credentials
 from cli.local.home.folder import Home, write_private
-from cli.local.home.lock import AlreadyRunningError, Lock, holder
+from cli.local.home.lock import AlreadyRunningError, Lock, find_holder
 from cli.local.home.state import read_state, write_state
 from shared.errors import SettingsError
 from tests.fixtures.processes import until
@@ -39,12 +39,12 @@ def home(tmp_path: Path) -> Home:
     return home
 
 
-def mode(file: Path) -> int:
+def read_mode(file: Path) -> int:
     return stat.S_IMODE(file.lstat().st_mode)
 
 
 @contextmanager
-def held(home: Home) -> Iterator["subprocess.Popen[bytes]"]:
+def hold(home: Home) -> Iterator["subprocess.Popen[bytes]"]:
     """Hold the home by a process of its own."""
     with subprocess.Popen(
         [sys.executable, "-c", HOLDER, str(home.root)], stdin=subprocess.PIPE, stdout=subprocess.PIPE
@@ -57,7 +57,7 @@ def held(home: Home) -> Iterator["subprocess.Popen[bytes]"]:
             process.kill()
 
 
-def test_anybody_may_walk_through_a_home_and_only_we_read_logs_and_traces(tmp_path: Path) -> None:
+def test_every_user_can_enter_a_home_and_only_its_owner_reads_logs_and_tracebacks(tmp_path: Path) -> None:
     home = Home(tmp_path / "deep" / "home")
     before = os.umask(0o077)
     try:
@@ -65,18 +65,18 @@ def test_anybody_may_walk_through_a_home_and_only_we_read_logs_and_traces(tmp_pa
     finally:
         os.umask(before)
 
-    assert (0o755, 0o700, 0o700) == (mode(home.root), mode(home.logs), mode(home.run))
+    assert (0o755, 0o700, 0o700) == (read_mode(home.root), read_mode(home.logs), read_mode(home.run))
 
 
-def test_a_home_with_other_modes_is_put_right(home: Home) -> None:
+def test_prepare_restores_the_modes_of_a_home(home: Home) -> None:
     home.root.chmod(0o700)
     home.logs.chmod(0o777)
     home.prepare()
 
-    assert (0o755, 0o700) == (mode(home.root), mode(home.logs))
+    assert (0o755, 0o700) == (read_mode(home.root), read_mode(home.logs))
 
 
-def test_a_home_where_a_file_lies_is_refused_with_the_cure(tmp_path: Path) -> None:
+def test_a_file_in_place_of_a_home_is_refused_with_a_hint(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
 
     for root in (tmp_path / "file", tmp_path / "file" / "home"):
@@ -85,7 +85,7 @@ def test_a_home_where_a_file_lies_is_refused_with_the_cure(tmp_path: Path) -> No
         assert str(root) in str(refused.value)
 
 
-def test_a_private_file_is_private_whatever_the_umask_and_whatever_was_there(tmp_path: Path) -> None:
+def test_a_private_file_is_private_whatever_the_umask_and_the_old_mode(tmp_path: Path) -> None:
     file = tmp_path / "secret"
     file.write_text("open to all")
     file.chmod(0o666)
@@ -95,10 +95,10 @@ def test_a_private_file_is_private_whatever_the_umask_and_whatever_was_there(tmp
     finally:
         os.umask(before)
 
-    assert ("mine", 0o600) == (file.read_text(), mode(file))
+    assert ("mine", 0o600) == (file.read_text(), read_mode(file))
 
 
-def test_whoever_reads_a_private_file_while_it_is_replaced_reads_one_text_whole(tmp_path: Path) -> None:
+def test_a_reader_of_a_private_file_sees_a_whole_text_while_it_is_replaced(tmp_path: Path) -> None:
     file = tmp_path / "state.json"
     texts = {letter * 200_000 for letter in "abc"}
     write_private(file, "a" * 200_000)
@@ -121,7 +121,7 @@ def test_whoever_reads_a_private_file_while_it_is_replaced_reads_one_text_whole(
     assert [file] == list(tmp_path.iterdir())
 
 
-def test_whoever_holds_the_old_file_open_keeps_the_old_text(tmp_path: Path) -> None:
+def test_an_open_file_keeps_the_old_text(tmp_path: Path) -> None:
     file = tmp_path / "state.json"
     write_private(file, "old")
     with file.open() as opened:
@@ -130,17 +130,17 @@ def test_whoever_holds_the_old_file_open_keeps_the_old_text(tmp_path: Path) -> N
 
 
 @pytest.mark.parametrize("planted", ["secret", ".secret.new"])
-def test_a_link_in_the_place_of_a_private_file_is_never_followed(tmp_path: Path, planted: str) -> None:
+def test_a_link_in_the_place_of_a_private_file_is_never_followed(tmp_path: Path, link_name: str) -> None:
     outside = tmp_path / "outside"
     outside.write_text("precious")
     folder = tmp_path / "folder"
     folder.mkdir()
-    (folder / planted).symlink_to(outside)
+    (folder / link_name).symlink_to(outside)
     write_private(folder / "secret", "mine")
 
     assert "precious" == outside.read_text()
     assert not (folder / "secret").is_symlink()
-    assert ("mine", 0o600) == ((folder / "secret").read_text(), mode(folder / "secret"))
+    assert ("mine", 0o600) == ((folder / "secret").read_text(), read_mode(folder / "secret"))
 
 
 def test_a_private_file_can_be_written_after_a_writer_was_killed(tmp_path: Path) -> None:
@@ -150,17 +150,17 @@ def test_a_private_file_can_be_written_after_a_writer_was_killed(tmp_path: Path)
     assert "whole" == (tmp_path / "secret").read_text()
 
 
-def test_keys_are_made_once_three_different_ones_in_a_private_file(home: Home) -> None:
-    keys = load_credentials(home)
+def test_credentials_are_generated_once_in_a_private_file(home: Home) -> None:
+    credentials = load_credentials(home)
 
-    assert 3 == len({keys.postgres, keys.valkey, keys.venue})
-    assert min(map(len, (keys.postgres, keys.valkey, keys.venue))) >= 32
-    assert 0o600 == mode(home.root / "secrets.json")
-    assert keys == load_credentials(home)
+    assert 3 == len({credentials.postgres, credentials.valkey, credentials.venue})
+    assert min(map(len, (credentials.postgres, credentials.valkey, credentials.venue))) >= 32
+    assert 0o600 == read_mode(home.root / "secrets.json")
+    assert credentials == load_credentials(home)
 
 
 @pytest.mark.parametrize("content", ["", "{", "{}", "[]", "7", '{"postgres": "a"}'])
-def test_damaged_keys_are_refused_and_never_replaced_for_the_databases_need_them(home: Home, content: str) -> None:
+def test_damaged_credentials_are_refused_and_never_replaced(home: Home, content: str) -> None:
     file = home.root / "secrets.json"
     file.write_text(content)
 
@@ -170,102 +170,102 @@ def test_damaged_keys_are_refused_and_never_replaced_for_the_databases_need_them
     assert content == file.read_text()
 
 
-def test_the_state_is_private_and_read_back(home: Home) -> None:
+def test_the_state_is_private_and_readable(home: Home) -> None:
     write_state(home, {"pid": 7})
 
     assert {"pid": 7} == read_state(home)
-    assert 0o600 == mode(home.root / "state.json")
+    assert 0o600 == read_mode(home.root / "state.json")
 
 
 @pytest.mark.parametrize("content", ["", '{"pid": 7', "\xff"])
-def test_a_state_that_cannot_be_read_is_no_state(home: Home, content: str) -> None:
+def test_an_unreadable_state_is_none(home: Home, content: str) -> None:
     (home.root / "state.json").write_text(content, encoding="latin-1")
 
     assert read_state(home) is None
 
 
-def test_a_second_holder_is_told_the_process_of_the_first(home: Home) -> None:
-    with held(home) as first:
+def test_a_second_lock_reports_the_process_of_the_first(home: Home) -> None:
+    with hold(home) as first:
         second = Lock(home.root)
         with pytest.raises(AlreadyRunningError) as refused:
-            second.take()
+            second.acquire()
         second.close()
 
         assert first.pid == refused.value.pid
-        assert first.pid == holder(home.root)
+        assert first.pid == find_holder(home.root)
 
 
-def test_a_home_that_never_was_has_no_holder(tmp_path: Path) -> None:
-    assert holder(tmp_path / "nowhere") is None
+def test_a_missing_home_has_no_holder(tmp_path: Path) -> None:
+    assert find_holder(tmp_path / "nowhere") is None
 
 
-def test_a_stale_lock_file_never_says_that_a_stack_runs(home: Home) -> None:
+def test_a_stale_lock_file_has_no_holder(home: Home) -> None:
     (home.root / "lock").write_text(f"{os.getpid()}\n")
 
-    assert holder(home.root) is None
+    assert find_holder(home.root) is None
 
 
 def test_a_lock_is_free_when_its_holder_was_killed(home: Home) -> None:
-    with held(home) as first:
+    with hold(home) as first:
         first.send_signal(signal.SIGKILL)
         first.wait()
 
-        assert holder(home.root) is None
+        assert find_holder(home.root) is None
         lock = Lock(home.root)
-        lock.take()
-        assert os.getpid() == holder(home.root)
+        lock.acquire()
+        assert os.getpid() == find_holder(home.root)
         lock.close()
-    assert holder(home.root) is None
+    assert find_holder(home.root) is None
 
 
-def test_a_lock_does_not_pass_to_the_programs_that_its_holder_started(home: Home) -> None:
+def test_child_processes_do_not_inherit_a_lock(home: Home) -> None:
     lock = Lock(home.root)
-    lock.take()
+    lock.acquire()
     with subprocess.Popen(["sleep", "60"]) as child:
         lock.close()
         try:
-            assert holder(home.root) is None
+            assert find_holder(home.root) is None
         finally:
             child.kill()
 
 
-def test_a_longer_pid_of_an_earlier_holder_leaves_nothing_behind(home: Home) -> None:
+def test_a_longer_old_pid_is_overwritten_completely(home: Home) -> None:
     (home.root / "lock").write_text("4194303999\n")
     lock = Lock(home.root)
-    lock.take()
+    lock.acquire()
 
     assert f"{os.getpid()}\n" == (home.root / "lock").read_text()
     lock.close()
 
 
-def test_somebody_who_only_looks_never_keeps_a_start_from_its_lock(home: Home) -> None:
+def test_find_holder_never_blocks_an_acquire(home: Home) -> None:
     ended = threading.Event()
 
-    def look() -> None:
+    def poll_holder() -> None:
         while not ended.is_set():
-            holder(home.root)
+            find_holder(home.root)
 
-    looker = threading.Thread(target=look)
-    looker.start()
+    poller = threading.Thread(target=poll_holder)
+    poller.start()
     try:
         for _ in range(20):
             lock = Lock(home.root)
-            lock.take()
+            lock.acquire()
             lock.close()
     finally:
         ended.set()
-        looker.join()
+        poller.join()
 
 
-def test_a_holder_is_seen_until_it_ends_by_itself(home: Home) -> None:
-    with held(home) as first:
+def test_a_holder_is_found_until_it_ends(home: Home) -> None:
+    with hold(home) as first:
         assert first.stdin is not None
         first.stdin.close()
-        until(lambda: holder(home.root) is None, what="the end of the holder")
+        until(lambda: find_holder(home.root) is None, what="the end of the holder")
         assert 0 == first.wait(30)
 
 
-def test_the_keys_hold_the_three_names_that_the_programs_ask_for(home: Home) -> None:
+def test_the_credentials_have_the_three_names_of_the_programs(home: Home) -> None:
     load_credentials(home)
 
     assert {"postgres", "valkey", "venue"} == set(json.loads((home.root / "secrets.json").read_text()))

@@ -11,7 +11,7 @@ import psycopg
 import pytest
 
 from cli.local.home.folder import Home
-from cli.local.servers.binaries import postgres_folder, valkey_server
+from cli.local.servers.binaries import find_postgres_folder, find_valkey_server
 from cli.local.servers.broker import check_broker
 from cli.local.servers.postgres import postgres_program
 from cli.local.servers.unix_user import UnixUser, unprivileged
@@ -31,10 +31,12 @@ def home(open_folder: Path) -> Home:
 
 
 @pytest.mark.parametrize(
-    ("variable", "find"), [("PG_BINDIR", postgres_folder), ("VALKEY_SERVER", valkey_server)], ids=["postgres", "valkey"]
+    ("variable", "find"),
+    [("PG_BINDIR", find_postgres_folder), ("VALKEY_SERVER", find_valkey_server)],
+    ids=["postgres", "valkey"],
 )
 @pytest.mark.parametrize("place", ["/nowhere/at/all", "/etc/passwd", "/"])
-def test_a_server_of_ones_own_that_is_not_there_is_refused_with_the_variables_name(
+def test_a_missing_server_program_is_refused_with_the_variables_name(
     home: Home,
     monkeypatch: pytest.MonkeyPatch,
     variable: str,
@@ -48,7 +50,7 @@ def test_a_server_of_ones_own_that_is_not_there_is_refused_with_the_variables_na
     assert "set DATABASE_URL and REDIS_URL" in str(refused.value)
 
 
-def test_another_program_called_postgres_is_refused(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_another_program_named_postgres_is_refused(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
     folder = home.root / "binaries"
     folder.mkdir()
     (folder / "postgres").write_text("#!/bin/sh\necho mysql 9\n")
@@ -59,7 +61,7 @@ def test_another_program_called_postgres_is_refused(home: Home, monkeypatch: pyt
         postgres_program(home, unprivileged(), free_port(), PASSWORD)
 
 
-def test_a_database_too_old_is_refused_before_anything_is_made_in_it(empty_database_url: str) -> None:
+def test_a_too_old_database_is_refused_before_any_change(empty_database_url: str) -> None:
     with psycopg.connect(empty_database_url, autocommit=True) as connection:
         connection.execute("SET allow_system_table_mods = on")
         connection.execute(
@@ -85,19 +87,19 @@ def test_a_broker_that_does_not_answer_is_named_without_its_password(scheme: str
     assert PASSWORD not in str(refused.value)
 
 
-def test_a_redis_too_old_is_refused() -> None:
+def test_a_too_old_redis_is_refused() -> None:
     info = b"# Server\r\nredis_version:6.2.14\r\n"
     with socket.create_server(("127.0.0.1", 0)) as listener:
 
-        def speak() -> None:
+        def answer() -> None:
             connection, _ = listener.accept()
             with connection:
-                while asked := connection.recv(65536):
-                    for command in re.split(rb"(?=\*\d+\r\n)", asked)[1:]:
+                while received := connection.recv(65536):
+                    for command in re.split(rb"(?=\*\d+\r\n)", received)[1:]:
                         is_info = b"INFO\r\n" in command and b"SETINFO" not in command
                         connection.sendall(b"$%d\r\n%s\r\n" % (len(info), info) if is_info else b"+OK\r\n")
 
-        old_redis = threading.Thread(target=speak)
+        old_redis = threading.Thread(target=answer)
         old_redis.start()
         with pytest.raises(SettingsError, match=r"Redis 6\.2\.14 at .* is too old: Tickwork needs 7 or newer"):
             check_version(f"redis://127.0.0.1:{listener.getsockname()[1]}/0?protocol=2")

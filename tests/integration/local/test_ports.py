@@ -23,54 +23,54 @@ def home(tmp_path: Path) -> Home:
 
 
 @pytest.fixture
-def short_patience(monkeypatch: pytest.MonkeyPatch) -> None:
+def short_timeout(monkeypatch: pytest.MonkeyPatch) -> None:
     """For ports that never become free; what matters is the answer, not how long it takes."""
     monkeypatch.setattr("cli.local.home.ports._PATIENCE_S", 0.3)
 
 
 @contextmanager
-def taken(port: int = 0) -> Iterator[int]:
+def occupy_port(port: int = 0) -> Iterator[int]:
     """Listen on a port as a stranger's program would."""
     with socket.create_server(("127.0.0.1", port or free_port())) as listener:
         yield listener.getsockname()[1]
 
 
-def remember(home: Home, **ports: int) -> Path:
+def store_ports(home: Home, **ports: int) -> Path:
     file = home.root / "ports.json"
     file.write_text(json.dumps(ports))
     return file
 
 
-def test_a_port_is_free_until_somebody_listens_on_it() -> None:
-    with taken() as port:
+def test_a_port_is_free_until_a_program_listens_on_it() -> None:
+    with occupy_port() as port:
         assert not is_free(port)
     assert is_free(port)
 
 
-def test_a_port_whose_connections_were_just_cut_is_free() -> None:
-    with taken() as port:
+def test_a_port_with_just_closed_connections_is_free() -> None:
+    with occupy_port() as port:
         listener_side = socket.create_connection(("127.0.0.1", port))
     listener_side.close()
 
     assert is_free(port)
 
 
-def test_a_remembered_port_is_kept_and_nothing_is_said(home: Home) -> None:
+def test_a_stored_port_is_kept_without_a_note(home: Home) -> None:
     port = free_port()
-    remember(home, flower=port)
+    store_ports(home, flower=port)
 
     assert ({"flower": port}, []) == choose_ports(home, ["flower"])
 
 
 def test_ports_chosen_once_are_the_same_next_time(home: Home) -> None:
     names = ["simulator", "flower", "valkey"]
-    remember(home, **{name: free_port() for name in names})
+    store_ports(home, **{name: free_port() for name in names})
     first, _ = choose_ports(home, names)
 
     assert (first, []) == choose_ports(home, names)
 
 
-def test_the_first_choice_is_the_usual_port_or_a_free_one_that_is_told(home: Home) -> None:
+def test_the_first_choice_is_the_default_port_or_a_free_one_with_a_note(home: Home) -> None:
     ports, notes = choose_ports(home, list(DEFAULTS))
 
     assert list(DEFAULTS) == list(ports)
@@ -79,8 +79,8 @@ def test_the_first_choice_is_the_usual_port_or_a_free_one_that_is_told(home: Hom
         assert port == DEFAULTS[name] or any(f"the {name} uses {port}" in note for note in notes)
 
 
-def test_a_taken_usual_port_is_told_and_another_one_remembered(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
-    with taken() as port:
+def test_a_taken_default_port_is_replaced_with_a_note(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    with occupy_port() as port:
         monkeypatch.setitem(DEFAULTS, "flower", port)
         ports, notes = choose_ports(home, ["flower"])
 
@@ -90,9 +90,9 @@ def test_a_taken_usual_port_is_told_and_another_one_remembered(home: Home, monke
 
 
 @pytest.mark.usefixtures("short_patience")
-def test_a_remembered_port_that_stays_taken_is_given_up_with_a_note(home: Home) -> None:
-    with taken() as port:
-        file = remember(home, flower=port)
+def test_a_stored_port_that_stays_taken_is_replaced_with_a_note(home: Home) -> None:
+    with occupy_port() as port:
+        file = store_ports(home, flower=port)
         ports, notes = choose_ports(home, ["flower"])
 
     assert port != ports["flower"]
@@ -101,9 +101,9 @@ def test_a_remembered_port_that_stays_taken_is_given_up_with_a_note(home: Home) 
 
 
 @pytest.mark.usefixtures("short_patience")
-def test_a_taken_receivers_port_is_refused_for_alerts_are_posted_to_it(home: Home) -> None:
-    with taken() as port:
-        file = remember(home, receiver=port)
+def test_a_taken_receiver_port_is_refused(home: Home) -> None:
+    with occupy_port() as port:
+        file = store_ports(home, receiver=port)
         with pytest.raises(SettingsError, match=f"port {port} is taken") as refused:
             choose_ports(home, ["receiver"])
 
@@ -111,25 +111,25 @@ def test_a_taken_receivers_port_is_refused_for_alerts_are_posted_to_it(home: Hom
     assert {"receiver": port} == json.loads(file.read_text())
 
 
-def test_a_killed_stack_that_still_holds_its_port_is_waited_for(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_start_waits_for_the_port_of_a_killed_stack(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
     listener = socket.create_server(("127.0.0.1", free_port()))
     port = listener.getsockname()[1]
-    remember(home, receiver=port)
+    store_ports(home, receiver=port)
     waits: list[float] = []
 
-    def let_go_while_it_is_waited_for(seconds: float) -> None:
+    def release_after_three_waits(seconds: float) -> None:
         waits.append(seconds)
         if len(waits) == 3:
             listener.close()
 
-    monkeypatch.setattr("cli.local.home.ports.time.sleep", let_go_while_it_is_waited_for)
+    monkeypatch.setattr("cli.local.home.ports.time.sleep", release_after_three_waits)
     assert ({"receiver": port}, []) == choose_ports(home, ["receiver"])
     assert 3 == len(waits)
 
 
-def test_what_is_not_asked_for_stays_remembered(home: Home) -> None:
+def test_a_port_that_is_not_requested_stays_stored(home: Home) -> None:
     flower, receiver = free_port(), free_port()
-    file = remember(home, flower=flower, receiver=receiver)
+    file = store_ports(home, flower=flower, receiver=receiver)
     choose_ports(home, ["flower"])
 
     assert {"flower": flower, "receiver": receiver} == json.loads(file.read_text())
@@ -137,32 +137,32 @@ def test_what_is_not_asked_for_stays_remembered(home: Home) -> None:
 
 def test_two_programs_never_get_one_port(home: Home) -> None:
     one = free_port()
-    remember(home, receiver=one, flower=one)
+    store_ports(home, receiver=one, flower=one)
     ports, _ = choose_ports(home, ["receiver", "flower"])
 
     assert one == ports["receiver"]
     assert one != ports["flower"]
 
 
-def test_a_new_port_is_never_one_that_another_program_remembers(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
-    remembered = free_port()
-    remember(home, receiver=remembered)
-    monkeypatch.setitem(DEFAULTS, "flower", remembered)
+def test_a_new_port_is_never_the_stored_port_of_another_program(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    stored = free_port()
+    store_ports(home, receiver=stored)
+    monkeypatch.setitem(DEFAULTS, "flower", stored)
     ports, notes = choose_ports(home, ["receiver", "flower"])
 
-    assert remembered != ports["flower"]
-    assert [f"port {remembered} is taken, the flower uses {ports['flower']} from now on"] == notes
+    assert stored != ports["flower"]
+    assert [f"port {stored} is taken, the flower uses {ports['flower']} from now on"] == notes
 
 
-def test_the_file_is_private(home: Home) -> None:
-    remember(home, flower=free_port()).chmod(0o644)
+def test_the_ports_file_is_private(home: Home) -> None:
+    store_ports(home, flower=free_port()).chmod(0o644)
     choose_ports(home, ["flower"])
 
     assert 0o600 == stat.S_IMODE((home.root / "ports.json").stat().st_mode)
 
 
 @pytest.mark.parametrize("content", ["", "{", "[]", '{"flower": "many"}', '{"flower": 70000}', '{"flower": -1}'])
-def test_a_damaged_file_is_refused_with_its_name(home: Home, content: str) -> None:
+def test_a_damaged_ports_file_is_refused_with_its_name(home: Home, content: str) -> None:
     file = home.root / "ports.json"
     file.write_text(content)
 

@@ -1,4 +1,4 @@
-"""What users of other systems complain about first, a test each; 1, 2, 3, 7, 10, 14 are told where their subject is."""
+"""The first complaints of users of other systems, a test each; 1, 2, 3, 7, 10 and 14 are beside their subject."""
 
 import threading
 from decimal import Decimal
@@ -18,8 +18,8 @@ PLACE = "/api/Order/place"
 WAITS_FOR_A_LOCK = "SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
 
 
-def test_complaint_4_an_order_is_not_lost_track_of_by_a_network_error_and_a_restart(worker_env: WorkerEnv) -> None:
-    """The answer is lost, the worker dies, and nothing but what Postgres holds is left."""
+def test_complaint_4_an_order_is_found_again_after_a_network_error_and_a_restart(worker_env: WorkerEnv) -> None:
+    """The answer is lost, the worker dies, and only the rows in Postgres are left."""
     worker_env.venue.faults(path=PLACE, kind="lose_answer_after")
     worker_env.runner.run(worker_env.alert(quantity=2))
     worker_env.execute("DELETE FROM job WHERE state IN ('queued', 'running')")
@@ -32,18 +32,18 @@ def test_complaint_4_an_order_is_not_lost_track_of_by_a_network_error_and_a_rest
     assert [("LONG", 2)] == worker_env.rows("SELECT direction, quantity FROM position")
 
 
-def test_complaint_5_a_fill_that_the_database_cannot_take_now_is_written_when_it_can(worker_env: WorkerEnv) -> None:
-    """Somebody holds the table while the fill is told: the writer waits, and no trade is lost."""
+def test_complaint_5_a_fill_is_recorded_once_its_table_is_no_longer_locked(worker_env: WorkerEnv) -> None:
+    """Another session locks the table while the fill is reported: the writer waits, and no trade is lost."""
     worker_env.runner.run(worker_env.alert())
     with psycopg.connect(worker_env.settings.database_url) as other:
         other.execute("LOCK TABLE fill IN ACCESS EXCLUSIVE MODE")
-        assert [("WORKING",)] == worker_env.rows("SELECT state FROM orders WHERE role = 'ENTRY'")  # nobody told so far
+        assert [("WORKING",)] == worker_env.rows("SELECT state FROM orders WHERE role = 'ENTRY'")  # not reported yet
 
-        def let_go() -> None:
+        def release_lock() -> None:
             until(lambda: [] != worker_env.rows(WAITS_FOR_A_LOCK), 60, "a writer that waits")
             other.rollback()
 
-        release = threading.Thread(target=let_go)
+        release = threading.Thread(target=release_lock)
         release.start()
         worker_env.work()
         release.join()
@@ -66,7 +66,7 @@ def test_complaint_6_with_a_dead_feed_nothing_is_entered_and_everything_can_be_c
     assert 0 == worker_env.venue.position(MNQ)
 
 
-def test_complaint_8_the_contract_traded_is_the_one_the_venue_calls_active_never_one_we_computed(
+def test_complaint_8_an_entry_uses_the_contract_that_the_venue_marks_as_active(
     worker_env: WorkerEnv,
 ) -> None:
     wrong_month = Contract("CON.F.US.MNQ.M26", "MNQM6", "MNQ", Decimal("0.25"), Decimal("0.5"), is_active=True)
@@ -82,20 +82,20 @@ def test_complaint_8_the_contract_traded_is_the_one_the_venue_calls_active_never
     assert [MNQ] == [body["contractId"] for body in worker_env.venue.requests(PLACE)]
 
 
-def test_complaint_9_a_fill_that_is_pushed_needs_no_question_to_be_booked_and_guarded(worker_env: WorkerEnv) -> None:
-    """The documents are the hub's; nothing is asked of the venue between them and the position."""
+def test_complaint_9_a_pushed_fill_is_booked_and_guarded_without_a_request(worker_env: WorkerEnv) -> None:
+    """The documents are those of the hub; between them and the position no request goes to the venue."""
     worker_env.alert()
     worker_env.work()
-    (told,) = worker_env.venue.post("/api/Trade/search", accountId=worker_env.venue.account_id)["trades"]
+    (reported,) = worker_env.venue.post("/api/Trade/search", accountId=worker_env.venue.account_id)["trades"]
     worker_env.execute("DELETE FROM fill")
     worker_env.execute("UPDATE position SET quantity = 0, direction = 'FLAT', average_price = NULL")
-    asked = len(worker_env.venue.requests("/api/Position/searchOpen"))
+    request_count = len(worker_env.venue.requests("/api/Position/searchOpen"))
     worker_env.execute("TRUNCATE job_key, job")
     worker_env.do(
-        ApplyExecutionReports(account_id=worker_env.venue.account_id, reported_at=machine_now(), fills=[told])
+        ApplyExecutionReports(account_id=worker_env.venue.account_id, reported_at=machine_now(), fills=[reported])
     )
 
     assert [("LONG", 1)] == worker_env.rows("SELECT direction, quantity FROM position")
     assert [("the bracket's stop",)] == worker_env.rows("SELECT guarded_by FROM fill")
-    assert asked == len(worker_env.venue.requests("/api/Position/searchOpen"))
-    assert [("succeeded", 1, None)] == worker_env.rows(GUARDED)  # the first look was enough
+    assert request_count == len(worker_env.venue.requests("/api/Position/searchOpen"))
+    assert [("succeeded", 1, None)] == worker_env.rows(GUARDED)  # the first run was enough

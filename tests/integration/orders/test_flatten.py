@@ -1,4 +1,4 @@
-"""Flat means that the venue says so: through outages, lost answers, entries on their way, and dead workers."""
+"""A flatten ends only when the venue confirms flat: through outages, lost answers, orders in flight, dead workers."""
 
 import subprocess
 import sys
@@ -21,19 +21,21 @@ PLACE = "/api/Order/place"
 ENTRY = "SELECT state, reason FROM orders WHERE role = 'ENTRY' ORDER BY id"
 
 
-def working(worker_env: WorkerEnv) -> list[dict[str, Any]]:
-    """Everything that may still fill at the venue."""
+def list_working_orders(worker_env: WorkerEnv) -> list[dict[str, Any]]:
+    """Return every order that may still fill at the venue."""
     body = {"filter": {"accountId": worker_env.venue.account_id, "statuses": [1, 6, 7, 8]}}
     orders: list[dict[str, Any]] = worker_env.venue.post("/api/Order/v2/query", **body)["orders"]
     return orders
 
 
 def is_flat(worker_env: WorkerEnv) -> bool:
-    return 0 == worker_env.venue.position(MNQ) == worker_env.venue.position(MES) and [] == working(worker_env)
+    return 0 == worker_env.venue.position(MNQ) == worker_env.venue.position(MES) and [] == list_working_orders(
+        worker_env
+    )
 
 
-def rest_a_limit(worker_env: WorkerEnv) -> None:
-    """Leave an entry far below the market, with a bracket, placed by somebody else."""
+def place_resting_limit(worker_env: WorkerEnv) -> None:
+    """Place an external entry far below the market, with a bracket."""
     price = float(worker_env.rows("SELECT close_ticks * 0.25 FROM bar_minute ORDER BY start DESC LIMIT 1")[0][0]) - 500
     answer = worker_env.venue.place(
         type=1, limitPrice=price, customTag="by-hand", stopLossBracket={"ticks": -40, "type": 4}
@@ -45,7 +47,7 @@ def test_flatten_closes_positions_and_cancels_orders_of_every_contract(worker_en
     worker_env.alert(quantity=2, take_profit_ticks=800)
     worker_env.work()
     worker_env.venue.trade(contractId=MES)
-    rest_a_limit(worker_env)
+    place_resting_limit(worker_env)
     job = worker_env.flatten(reason="enough")
     worker_env.work()
 
@@ -72,7 +74,7 @@ def test_flatten_of_one_contract_leaves_the_others_alone(worker_env: WorkerEnv) 
     assert 1 == worker_env.venue.position(MES)
 
 
-def test_a_flat_account_is_flattened_by_the_venues_word_alone(worker_env: WorkerEnv) -> None:
+def test_a_flat_account_needs_only_the_venues_confirmation(worker_env: WorkerEnv) -> None:
     job = worker_env.flatten()
     worker_env.work()
 
@@ -81,21 +83,21 @@ def test_a_flat_account_is_flattened_by_the_venues_word_alone(worker_env: Worker
 
 
 def test_orders_are_cancelled_although_no_position_is_held(worker_env: WorkerEnv) -> None:
-    rest_a_limit(worker_env)
+    place_resting_limit(worker_env)
     worker_env.flatten()
     worker_env.work()
 
-    assert [] == working(worker_env)
+    assert [] == list_working_orders(worker_env)
 
 
 @pytest.mark.parametrize("path", [CLOSE, CANCEL])
 @pytest.mark.parametrize("kind", ["lose_before", "lose_answer_after", "status"])
-def test_a_lost_answer_does_not_end_it_and_does_not_turn_the_position(
+def test_a_lost_answer_neither_ends_a_flatten_nor_reverses_the_position(
     worker_env: WorkerEnv, path: str, kind: str
 ) -> None:
     worker_env.alert(take_profit_ticks=800)
     worker_env.work()
-    rest_a_limit(worker_env)
+    place_resting_limit(worker_env)
     worker_env.venue.faults(path=path, kind=kind, count=2)
     worker_env.flatten()
     worker_env.work()
@@ -103,7 +105,7 @@ def test_a_lost_answer_does_not_end_it_and_does_not_turn_the_position(
     assert is_flat(worker_env)
 
 
-def test_during_an_outage_it_keeps_trying_and_says_so(worker_env: WorkerEnv) -> None:
+def test_a_flatten_retries_during_an_outage_and_reports_its_progress(worker_env: WorkerEnv) -> None:
     worker_env.alert()
     worker_env.work()
     job = worker_env.flatten()
@@ -136,7 +138,7 @@ def test_an_outage_is_never_mistaken_for_flat(worker_env: WorkerEnv) -> None:
 
 
 @pytest.mark.parametrize("status", [403, 404])
-def test_a_refusal_in_between_does_not_end_it(worker_env: WorkerEnv, status: int) -> None:
+def test_a_refusal_does_not_end_a_flatten(worker_env: WorkerEnv, status: int) -> None:
     worker_env.alert()
     worker_env.work()
     job = worker_env.flatten()
@@ -144,19 +146,19 @@ def test_a_refusal_in_between_does_not_end_it(worker_env: WorkerEnv, status: int
     worker_env.runner.run(job)
 
     assert "queued" == worker_env.job(job)[0]
-    assert "the venue refuses to say" in worker_env.rows("SELECT progress FROM flatten_request")[0][0]
+    assert "the venue refuses the request" in worker_env.rows("SELECT progress FROM flatten_request")[0][0]
     worker_env.work()
     assert is_flat(worker_env)
 
 
-def test_a_wish_whose_job_was_lost_gets_another_from_the_watch(worker_env: WorkerEnv) -> None:
+def test_the_watch_enqueues_a_flatten_again_whose_job_was_lost(worker_env: WorkerEnv) -> None:
     worker_env.alert()
     worker_env.work()
     job = worker_env.flatten()
     worker_env.execute(f"UPDATE job SET state = 'dead', error = 'lost', finished_at = now() WHERE id = '{job}'")
     worker_env.execute(
         "UPDATE flatten_request SET asked_at = now() + interval '1 hour'"
-    )  # just now, however slow we are
+    )  # just now, even on a slow machine
     worker_env.runner.run(worker_env.ask(WatchAccounts()))
     assert [] == worker_env.rows("SELECT 1 FROM job WHERE name = 'orders.flatten' AND state = 'queued'")
     worker_env.execute("UPDATE flatten_request SET asked_at = now() - interval '10 seconds'")
@@ -168,10 +170,10 @@ def test_a_wish_whose_job_was_lost_gets_another_from_the_watch(worker_env: Worke
     assert is_flat(worker_env)
 
 
-def test_an_order_that_one_answer_leaves_out_is_not_mistaken_for_flat(worker_env: WorkerEnv) -> None:
+def test_an_incomplete_answer_is_not_mistaken_for_flat(worker_env: WorkerEnv) -> None:
     worker_env.venue.faults(path="/api/Order/searchOpen", kind="stale_search_open", count=2)
-    working(worker_env)
-    rest_a_limit(worker_env)
+    list_working_orders(worker_env)
+    place_resting_limit(worker_env)
     job = worker_env.flatten()
     worker_env.work()
 
@@ -179,7 +181,7 @@ def test_an_order_that_one_answer_leaves_out_is_not_mistaken_for_flat(worker_env
     assert is_flat(worker_env)
 
 
-def test_an_entry_that_was_not_sent_is_cancelled_and_never_leaves(worker_env: WorkerEnv) -> None:
+def test_an_unsent_entry_is_cancelled_and_never_sent(worker_env: WorkerEnv) -> None:
     worker_env.venue.kill()
     worker_env.alert()
     worker_env.runner.run(worker_env.rows("SELECT id FROM job WHERE name = 'alerts.handle_alert'")[0][0])
@@ -192,10 +194,10 @@ def test_an_entry_that_was_not_sent_is_cancelled_and_never_leaves(worker_env: Wo
     assert [] == worker_env.venue.requests(PLACE)
 
 
-def test_an_entry_of_unknown_fate_is_waited_for(worker_env: WorkerEnv) -> None:
+def test_a_flatten_waits_for_an_entry_in_doubt(worker_env: WorkerEnv) -> None:
     worker_env.venue.faults(path=PLACE, kind="lose_answer_after")
     worker_env.runner.run(worker_env.alert())
-    assert ["UNKNOWN"] == [state for state, _ in worker_env.rows(ENTRY)]
+    assert ["IN_DOUBT"] == [state for state, _ in worker_env.rows(ENTRY)]
     worker_env.flatten()
     worker_env.work()
 
@@ -203,7 +205,7 @@ def test_an_entry_of_unknown_fate_is_waited_for(worker_env: WorkerEnv) -> None:
 
 
 def test_complaint_3_an_entry_claimed_before_a_halt_is_stopped_by_it(worker_env: WorkerEnv) -> None:
-    """The halt is read in the transaction that makes the order SUBMITTING, not only when it was judged."""
+    """The halt is read in the transaction that makes the order SUBMITTING, not only when the entry was checked."""
     worker_env.alert(quantity=1)
     job = worker_env.rows("SELECT id FROM job WHERE name = 'alerts.handle_alert'")[0][0]
     worker_env.venue.kill()
@@ -236,7 +238,7 @@ def test_a_halted_account_enters_nothing_closes_all_and_enters_again_once_resume
     assert 1 == worker_env.venue.position(MNQ)
 
 
-def test_an_entry_waits_while_its_contract_is_flattened_and_is_refused_while_its_account_is(
+def test_an_entry_waits_for_a_flatten_of_its_contract_and_is_denied_during_one_of_its_account(
     worker_env: WorkerEnv,
 ) -> None:
     worker_env.flatten(MNQ)
@@ -253,7 +255,7 @@ def test_an_entry_waits_while_its_contract_is_flattened_and_is_refused_while_its
     assert "it is being flattened: the red button" in (worker_env.job(refused)[2] or "")
 
 
-def test_with_every_worker_dead_one_process_does_the_job_to_its_end(worker_env: WorkerEnv, tmp_path: Path) -> None:
+def test_one_process_runs_a_job_to_its_end_without_any_worker(worker_env: WorkerEnv, tmp_path: Path) -> None:
     worker_env.alert()
     worker_env.work()
     job = worker_env.flatten()
@@ -264,7 +266,7 @@ def test_with_every_worker_dead_one_process_does_the_job_to_its_end(worker_env: 
     assert is_flat(worker_env)
 
 
-def test_one_process_alone_says_what_it_cannot_do(worker_env: WorkerEnv, tmp_path: Path) -> None:
+def test_one_process_reports_a_refused_job_and_its_usage(worker_env: WorkerEnv, tmp_path: Path) -> None:
     refused = worker_env.ask(PlaceOrder(order_id=UUID(int=1)))
     done = run_alone(worker_env, refused, tmp_path)
 

@@ -1,4 +1,4 @@
-"""No position without a working stop of its size, and no order left over when flat."""
+"""The guard: every position has a working stop of its size, and no order is left over when flat."""
 
 from dataclasses import replace
 from decimal import Decimal
@@ -18,14 +18,14 @@ STOPS = "SELECT side, quantity, stop_price FROM orders WHERE role = 'STOP_LOSS' 
 
 
 def stops_at_venue(worker_env: WorkerEnv) -> list[dict[str, Any]]:
-    """The working stops that the venue has."""
+    """Return the working stops at the venue."""
     body = {"filter": {"accountId": worker_env.venue.account_id, "statuses": [1]}}
     orders = worker_env.venue.post("/api/Order/v2/query", **body)["orders"]
     return [order for order in orders if order["type"] == 4]
 
 
-def test_every_fill_is_guarded_by_the_brackets_stop_at_the_first_look(worker_env: WorkerEnv) -> None:
-    """It was due as soon as it was asked for: only the slowness of a computer is between a fill and its proof."""
+def test_every_fill_is_guarded_by_the_brackets_stop_at_the_first_run(worker_env: WorkerEnv) -> None:
+    """The guard is due as soon as it is enqueued: only a slow machine can delay the proof after a fill."""
     worker_env.alert()
     worker_env.work()
 
@@ -35,7 +35,7 @@ def test_every_fill_is_guarded_by_the_brackets_stop_at_the_first_look(worker_env
     assert 1 == len(stops_at_venue(worker_env))
 
 
-def test_a_position_made_elsewhere_gets_a_stop_of_the_protector(worker_env: WorkerEnv) -> None:
+def test_an_external_position_gets_a_stop_of_the_protector(worker_env: WorkerEnv) -> None:
     worker_env.venue.trade(size=2)
     worker_env.do(ReconcileAccounts())
 
@@ -44,7 +44,7 @@ def test_a_position_made_elsewhere_gets_a_stop_of_the_protector(worker_env: Work
     assert [("a stop of the protector",)] == worker_env.rows("SELECT guarded_by FROM fill")
 
 
-def test_complaint_2_a_stop_that_somebody_cancelled_is_placed_again_where_it_was(worker_env: WorkerEnv) -> None:
+def test_complaint_2_a_stop_cancelled_by_hand_is_placed_again_at_its_price(worker_env: WorkerEnv) -> None:
     worker_env.alert()
     worker_env.work()
     (stop,) = stops_at_venue(worker_env)
@@ -56,7 +56,7 @@ def test_complaint_2_a_stop_that_somebody_cancelled_is_placed_again_where_it_was
     assert abs(Decimal(str(again["stopPrice"])) - Decimal(str(stop["stopPrice"]))) <= Decimal("0.25")
 
 
-def test_a_stop_that_the_venue_rejects_ends_in_flat(worker_env: WorkerEnv) -> None:
+def test_a_position_whose_stop_the_venue_rejects_is_flattened(worker_env: WorkerEnv) -> None:
     worker_env.venue.trade()
     worker_env.venue.faults(path=PLACE, kind="reject", count=None, error_code=2, message="Invalid price.")
     worker_env.do(ReconcileAccounts())
@@ -77,7 +77,7 @@ def test_a_stop_whose_answer_was_lost_is_found_and_not_placed_twice(worker_env: 
     assert 1 == worker_env.venue.position(MNQ)
 
 
-def test_a_stop_that_was_never_sent_keeps_no_later_one_from_being_placed(worker_env: WorkerEnv) -> None:
+def test_an_unsent_stop_does_not_prevent_a_later_one(worker_env: WorkerEnv) -> None:
     worker_env.alert()
     worker_env.work()
     worker_env.execute(f"""
@@ -96,7 +96,7 @@ def test_a_stop_that_was_never_sent_keeps_no_later_one_from_being_placed(worker_
     )
 
 
-def test_a_stop_that_could_not_be_sent_is_placed_as_soon_as_it_can_be(worker_env: WorkerEnv) -> None:
+def test_an_unsent_stop_is_placed_once_the_venue_accepts_it(worker_env: WorkerEnv) -> None:
     worker_env.venue.trade()
     worker_env.redis.delete(*worker_env.redis.keys("*token*"))
     worker_env.venue.faults(path=PLACE, kind="status", status=401, count=2)
@@ -107,7 +107,7 @@ def test_a_stop_that_could_not_be_sent_is_placed_as_soon_as_it_can_be(worker_env
     assert [] == worker_env.rows("SELECT 1 FROM orders WHERE state = 'CREATED'")
 
 
-def test_legs_that_outlive_their_position_are_swept(worker_env: WorkerEnv) -> None:
+def test_legs_that_outlive_their_position_are_cancelled(worker_env: WorkerEnv) -> None:
     worker_env.alert(take_profit_ticks=800)
     worker_env.work()
     worker_env.venue.close_position()
@@ -119,7 +119,7 @@ def test_legs_that_outlive_their_position_are_swept(worker_env: WorkerEnv) -> No
     assert {("CANCEL", "DONE")} == set(worker_env.rows("SELECT kind, state FROM order_change"))
 
 
-def test_an_opposite_entry_leaves_no_stop_that_could_open_something(worker_env: WorkerEnv) -> None:
+def test_an_opposite_entry_leaves_no_stop_that_could_open_a_position(worker_env: WorkerEnv) -> None:
     worker_env.alert()
     worker_env.work()
     worker_env.alert(action="sell")
@@ -159,7 +159,7 @@ def test_a_fill_whose_guard_was_lost_is_guarded_by_the_watch(worker_env: WorkerE
 
 
 def test_an_account_whose_live_orders_were_never_on_is_left_alone(worker_env: WorkerEnv) -> None:
-    """The simulator poses as the real venue; somebody trades there by hand, without a stop."""
+    """The simulator plays the real venue; a person trades there by hand, without a stop."""
     worker_env.venue.trade()
     placed = len(worker_env.venue.requests(PLACE))
     real = replace(worker_env.settings, venue=replace(worker_env.settings.venue, is_simulator=False))
@@ -179,7 +179,7 @@ def test_an_account_whose_live_orders_were_never_on_is_left_alone(worker_env: Wo
     assert "were never on" in (worker_env.job(closed)[2] or "")
 
 
-def test_guarding_twice_changes_nothing(worker_env: WorkerEnv) -> None:
+def test_a_second_guard_changes_nothing(worker_env: WorkerEnv) -> None:
     worker_env.alert()
     worker_env.work()
     placed = len(worker_env.venue.requests(PLACE))
@@ -190,16 +190,16 @@ def test_guarding_twice_changes_nothing(worker_env: WorkerEnv) -> None:
     assert 1 == len(stops_at_venue(worker_env))
 
 
-@pytest.mark.parametrize(("asked", "moved_to"), [({"breakeven_ticks": 4}, 0), ({"trail_ticks": 8}, 12)])
-def test_breakeven_and_trailing_moves_really_happen(
-    worker_env: WorkerEnv, asked: dict[str, int], moved_to: int
+@pytest.mark.parametrize(("columns", "moved_to"), [({"breakeven_ticks": 4}, 0), ({"trail_ticks": 8}, 12)])
+def test_breakeven_and_trailing_distance_move_the_stop(
+    worker_env: WorkerEnv, columns: dict[str, int], moved_to: int
 ) -> None:
-    """`moved_to` is where the stop belongs, in ticks above the entry, once the price is 20 ticks above it."""
+    """`moved_to` is the expected stop, in ticks above the entry, once the price is 20 ticks above the entry."""
     worker_env.alert()
     worker_env.work()
     ((entry,),) = worker_env.rows("SELECT average_fill_price FROM orders WHERE role = 'ENTRY'")
-    columns = ", ".join(f"{name} = {value}" for name, value in asked.items())
-    worker_env.execute(f"UPDATE orders SET {columns} WHERE role = 'ENTRY'")
+    assignments = ", ".join(f"{name} = {value}" for name, value in columns.items())
+    worker_env.execute(f"UPDATE orders SET {assignments} WHERE role = 'ENTRY'")
     up = entry + 5
     worker_env.venue.move_price(up)
     worker_env.tell_quote(bid=up)

@@ -1,4 +1,4 @@
-"""Cancel and modify: rows under the same protocol as orders, settled by what the venue shows."""
+"""Cancels and modifications: rows under the same protocol as orders, settled by the order at the venue."""
 
 from decimal import Decimal
 from typing import Any
@@ -10,9 +10,8 @@ from shared.db.orders import changes
 from shared.db.orders.changes import ChangeRow
 from shared.domain.orders.order import TRANSITIONS, ChangeKind, OrderType, Origin, Side
 from shared.ids import new_id
-from shared.ledger.jobs.orders import ChangeOrder, EnterManually, ReconcileAccounts, ReducePosition
+from shared.ledger.jobs.orders import ChangeOrder, EnterManually, ReconcileAccounts
 from shared.ledger.jobs.risk import WatchAccounts
-from tests.fixtures.venue import MNQ
 from tests.fixtures.worker_env import WorkerEnv
 
 CANCEL, MODIFY, PLACE = "/api/Order/cancel", "/api/Order/modify", "/api/Order/place"
@@ -24,182 +23,184 @@ def last_price(worker_env: WorkerEnv) -> Decimal:
     return price
 
 
-def by_hand(worker_env: WorkerEnv, **more: Any) -> EnterManually:
-    """An entry as a person types it: by default a limit to buy one MNQ 100 points below the market."""
-    wanted: dict[str, Any] = {
+def make_manual_entry(worker_env: WorkerEnv, **more: Any) -> EnterManually:
+    """Return an entry typed by a person: by default a limit to buy one MNQ 100 points below the market."""
+    fields: dict[str, Any] = {
         "account_id": worker_env.venue.account_id, "symbol": "MNQ", "side": Side.BUY, "type": OrderType.LIMIT,
         "quantity": 1,
         "stop_loss_ticks": 40, "limit_price": str(last_price(worker_env) - 100),
     }  # fmt: skip
-    return EnterManually(**wanted | more)
+    return EnterManually(**fields | more)
 
 
-def rest(worker_env: WorkerEnv) -> UUID:
-    """Leave a limit below the market; return our order's id."""
-    state, _, error = worker_env.do(by_hand(worker_env))
+def place_resting_limit(worker_env: WorkerEnv) -> UUID:
+    """Place a limit below the market and return its order id."""
+    state, _, error = worker_env.do(make_manual_entry(worker_env))
     assert "succeeded" == state, error
     ((order_id,),) = worker_env.rows("SELECT id FROM orders WHERE role = 'ENTRY' AND state = 'WORKING'")
     found: UUID = order_id
     return found
 
 
-def wish(
-    worker_env: WorkerEnv, order_id: UUID, kind: ChangeKind = ChangeKind.CANCEL, **parts: Any
+def request_change(
+    worker_env: WorkerEnv, order_id: UUID, kind: ChangeKind = ChangeKind.CANCEL, **values: Any
 ) -> tuple[ChangeRow, UUID]:
-    """Ask for a change as the CLI does; return it and its job."""
+    """Request a change as the CLI does; return it and its job."""
     with worker_env.ledger.transaction() as tx:
         change = changes.create(
-            tx.connection, order_id, kind, origin=Origin.MANUAL, reason="a test", correlation_id=new_id(), **parts
+            tx.connection, order_id, kind, origin=Origin.MANUAL, reason="a test", correlation_id=new_id(), **values
         )
         return change, tx.enqueue(ChangeOrder(change_id=change.id), publish_on_commit=False).job_id
 
 
-def at_venue(worker_env: WorkerEnv, order_id: UUID) -> dict[str, Any]:
+def read_venue_order(worker_env: WorkerEnv, order_id: UUID) -> dict[str, Any]:
     ((venue_order_id,),) = worker_env.rows("SELECT venue_order_id FROM orders WHERE id = %s", order_id)
     return worker_env.venue.order(venue_order_id)
 
 
-def state(worker_env: WorkerEnv, order_id: UUID) -> str:
+def read_state(worker_env: WorkerEnv, order_id: UUID) -> str:
     found: str = worker_env.rows("SELECT state FROM orders WHERE id = %s", order_id)[0][0]
     return found
 
 
-def test_a_cancel_is_done_when_the_venue_shows_it(worker_env: WorkerEnv) -> None:
-    order_id = rest(worker_env)
-    _, job = wish(worker_env, order_id)
+def test_a_cancel_is_done_when_the_venue_confirms_it(worker_env: WorkerEnv) -> None:
+    order_id = place_resting_limit(worker_env)
+    _, job = request_change(worker_env, order_id)
     worker_env.work()
 
     assert "succeeded" == worker_env.job(job)[0]
-    assert "CANCELLED" == state(worker_env, order_id)
-    assert 3 == at_venue(worker_env, order_id)["status"]
+    assert "CANCELLED" == read_state(worker_env, order_id)
+    assert 3 == read_venue_order(worker_env, order_id)["status"]
     assert [("CANCEL", "DONE")] == [row[:2] for row in worker_env.rows(CHANGES)]
 
 
-def test_a_modify_is_done_when_the_venue_shows_the_new_price_and_size(worker_env: WorkerEnv) -> None:
-    order_id = rest(worker_env)
+def test_a_modify_is_done_when_the_order_has_the_new_price_and_size(worker_env: WorkerEnv) -> None:
+    order_id = place_resting_limit(worker_env)
     price = last_price(worker_env) - 200
-    wish(worker_env, order_id, ChangeKind.MODIFY, limit_price=price, quantity=2)
+    request_change(worker_env, order_id, ChangeKind.MODIFY, limit_price=price, quantity=2)
     worker_env.work()
 
-    shown = at_venue(worker_env, order_id)
+    shown = read_venue_order(worker_env, order_id)
     assert (price, 2) == (Decimal(str(shown["limitPrice"])), shown["size"])
     assert [("MODIFY", "DONE")] == [row[:2] for row in worker_env.rows(CHANGES)]
 
 
-@pytest.mark.parametrize("kind", ["lose_before", "lose_answer_after", "status"])
-@pytest.mark.parametrize("what", [ChangeKind.CANCEL, ChangeKind.MODIFY])
+@pytest.mark.parametrize("fault_kind", ["lose_before", "lose_answer_after", "status"])
+@pytest.mark.parametrize("change_kind", [ChangeKind.CANCEL, ChangeKind.MODIFY])
 def test_an_ambiguous_answer_is_settled_by_reading_the_order(
-    worker_env: WorkerEnv, what: ChangeKind, kind: str
+    worker_env: WorkerEnv, change_kind: ChangeKind, fault_kind: str
 ) -> None:
-    order_id = rest(worker_env)
-    worker_env.venue.faults(path=CANCEL if what is ChangeKind.CANCEL else MODIFY, kind=kind)
-    parts = {} if what is ChangeKind.CANCEL else {"limit_price": last_price(worker_env) - 200}
-    wish(worker_env, order_id, what, **parts)
+    order_id = place_resting_limit(worker_env)
+    worker_env.venue.faults(path=CANCEL if change_kind is ChangeKind.CANCEL else MODIFY, kind=fault_kind)
+    values = {} if change_kind is ChangeKind.CANCEL else {"limit_price": last_price(worker_env) - 200}
+    request_change(worker_env, order_id, change_kind, **values)
     worker_env.work()
 
-    assert [(what, "DONE")] == [row[:2] for row in worker_env.rows(CHANGES)]
-    assert (what is ChangeKind.CANCEL) is (state(worker_env, order_id) == "CANCELLED")
+    assert [(change_kind, "DONE")] == [row[:2] for row in worker_env.rows(CHANGES)]
+    assert (change_kind is ChangeKind.CANCEL) is (read_state(worker_env, order_id) == "CANCELLED")
 
 
-def test_what_was_done_although_the_answer_was_lost_is_not_sent_again(worker_env: WorkerEnv) -> None:
-    order_id = rest(worker_env)
+def test_a_cancel_whose_answer_was_lost_is_not_sent_again(worker_env: WorkerEnv) -> None:
+    order_id = place_resting_limit(worker_env)
     worker_env.venue.faults(path=CANCEL, kind="lose_answer_after")
-    wish(worker_env, order_id)
+    request_change(worker_env, order_id)
     worker_env.work()
 
     assert 1 == len(worker_env.venue.requests(CANCEL))
 
 
-def test_a_fill_wins_against_a_cancel_and_the_change_says_so(worker_env: WorkerEnv) -> None:
-    order_id = rest(worker_env)
+def test_a_fill_wins_against_a_cancel_and_the_change_is_too_late(worker_env: WorkerEnv) -> None:
+    order_id = place_resting_limit(worker_env)
     worker_env.venue.move_price(last_price(worker_env) - 150)
     worker_env.tell_quote()
-    wish(worker_env, order_id)
+    request_change(worker_env, order_id)
     worker_env.work()
 
-    assert "FILLED" == state(worker_env, order_id)
+    assert "FILLED" == read_state(worker_env, order_id)
     assert [("CANCEL", "TOO_LATE", "the order is FILLED")] == worker_env.rows(CHANGES)[:1]
 
 
-def test_a_modify_that_the_venue_rejects_fails_with_its_words(worker_env: WorkerEnv) -> None:
-    order_id = rest(worker_env)
+def test_a_modify_that_the_venue_rejects_fails_with_its_reason(worker_env: WorkerEnv) -> None:
+    order_id = place_resting_limit(worker_env)
     worker_env.venue.faults(
         path=MODIFY, kind="reject", error_code=3, message="Invalid price. Price is outside allowed range."
     )
-    _, job = wish(worker_env, order_id, ChangeKind.MODIFY, limit_price=last_price(worker_env) - 200)
+    _, job = request_change(worker_env, order_id, ChangeKind.MODIFY, limit_price=last_price(worker_env) - 200)
     worker_env.work()
 
     assert "failed" == worker_env.job(job)[0]
     assert "outside allowed range" in (worker_env.job(job)[2] or "")
     assert [("MODIFY", "REJECTED")] == [row[:2] for row in worker_env.rows(CHANGES)]
-    assert "WORKING" == state(worker_env, order_id)
+    assert "WORKING" == read_state(worker_env, order_id)
 
 
-def test_cancelling_twice_is_cancelling_once(worker_env: WorkerEnv) -> None:
-    order_id = rest(worker_env)
-    first, _ = wish(worker_env, order_id)
-    second, _ = wish(worker_env, order_id)
+def test_a_second_cancel_sends_no_second_request(worker_env: WorkerEnv) -> None:
+    order_id = place_resting_limit(worker_env)
+    first, _ = request_change(worker_env, order_id)
+    second, _ = request_change(worker_env, order_id)
     worker_env.work()
 
     assert first.id == second.id
     assert 1 == len(worker_env.venue.requests(CANCEL))
 
 
-def test_an_order_that_was_never_sent_is_cancelled_here(worker_env: WorkerEnv) -> None:
-    order_id = rest(worker_env)
+def test_an_order_that_was_never_sent_is_cancelled_without_a_request(worker_env: WorkerEnv) -> None:
+    order_id = place_resting_limit(worker_env)
     sent = len(worker_env.venue.requests(CANCEL))
     worker_env.execute(f"UPDATE orders SET state = 'CREATED', venue_order_id = NULL WHERE id = '{order_id}'")
-    wish(worker_env, order_id)
+    request_change(worker_env, order_id)
     worker_env.work()
 
-    assert "CANCELLED" == state(worker_env, order_id)
+    assert "CANCELLED" == read_state(worker_env, order_id)
     assert sent == len(worker_env.venue.requests(CANCEL))
 
 
-def test_an_order_cannot_move_against_the_rules_not_even_by_sql(worker_env: WorkerEnv) -> None:
-    order_id = rest(worker_env)
-    wish(worker_env, order_id)
+def test_postgres_rejects_an_order_transition_against_the_rules(worker_env: WorkerEnv) -> None:
+    order_id = place_resting_limit(worker_env)
+    request_change(worker_env, order_id)
     worker_env.work()
     with pytest.raises(Exception, match="cannot go from CANCELLED to WORKING"):
         worker_env.rows("UPDATE orders SET state = 'WORKING' WHERE id = %s RETURNING 1", order_id)
 
 
-def test_the_moves_in_postgres_are_those_of_the_domain(worker_env: WorkerEnv) -> None:
+def test_postgres_and_the_domain_have_the_same_order_transitions(worker_env: WorkerEnv) -> None:
     pure = {(source.value, target.value) for source, targets in TRANSITIONS.items() for target in targets}
     assert pure == set(worker_env.rows("SELECT source, target FROM order_transition"))
 
 
 @pytest.mark.parametrize(
-    ("rule", "why"),
+    ("rule", "expected_reason"),
     [
         ("halted_at = now(), halt_reason = 'lunch'", "the account is halted: lunch"),
         ("""rule_changes = '{"trading_hours": "02:00-02:01"}'""", "trading hours"),
     ],
 )
-def test_an_entry_that_rests_is_taken_back_once_it_could_not_be_placed_any_more(
-    worker_env: WorkerEnv, rule: str, why: str
+def test_a_resting_entry_is_cancelled_once_it_would_be_denied(
+    worker_env: WorkerEnv, rule: str, expected_reason: str
 ) -> None:
     worker_env.alert()
     worker_env.work()
-    order_id = rest(worker_env)
+    order_id = place_resting_limit(worker_env)
     worker_env.runner.run(worker_env.ask(WatchAccounts()))
     assert [] == worker_env.rows(CHANGES)
     worker_env.execute(f"UPDATE account SET {rule}".replace('": "', '"\\: "').replace("02:", "02\\:"))
     worker_env.runner.run(worker_env.ask(WatchAccounts()))
     worker_env.work()
 
-    assert "CANCELLED" == state(worker_env, order_id)
-    assert 3 == at_venue(worker_env, order_id)["status"]
+    assert "CANCELLED" == read_state(worker_env, order_id)
+    assert 3 == read_venue_order(worker_env, order_id)["status"]
     ((reason, origin),) = worker_env.rows("SELECT reason, origin FROM order_change")
-    assert why in reason
+    assert expected_reason in reason
     assert "protector" == origin
     assert [("WORKING",)] == worker_env.rows("SELECT state FROM orders WHERE role = 'STOP_LOSS' AND state = 'WORKING'")
 
 
-def test_what_rests_and_only_makes_a_position_smaller_is_an_exit_and_stays(worker_env: WorkerEnv) -> None:
+def test_a_resting_order_that_only_reduces_a_position_stays(worker_env: WorkerEnv) -> None:
     worker_env.alert(quantity=2)
     worker_env.work()
-    state, _, error = worker_env.do(by_hand(worker_env, side=Side.SELL, limit_price=str(last_price(worker_env) + 100)))
+    state, _, error = worker_env.do(
+        make_manual_entry(worker_env, side=Side.SELL, limit_price=str(last_price(worker_env) + 100))
+    )
     assert "succeeded" == state, error
     worker_env.execute("UPDATE account SET halted_at = now(), halt_reason = 'lunch'")
     worker_env.runner.run(worker_env.ask(WatchAccounts()))
@@ -210,64 +211,7 @@ def test_what_rests_and_only_makes_a_position_smaller_is_an_exit_and_stays(worke
     )
 
 
-def test_a_part_of_a_position_is_closed_and_never_more_than_is_held(worker_env: WorkerEnv) -> None:
-    worker_env.alert(quantity=3)
-    worker_env.work()
-    account_id = worker_env.venue.account_id
-    worker_env.do(ReducePosition(account_id=account_id, contract_id=MNQ, quantity=2))
-    assert 1 == worker_env.venue.position(MNQ)
-    worker_env.do(ReducePosition(account_id=account_id, contract_id=MNQ, quantity=5))
-    assert 0 == worker_env.venue.position(MNQ)
-
-    status, _, error = worker_env.do(ReducePosition(account_id=account_id, contract_id=MNQ, quantity=1))
-    assert ("failed", True) == (status, "holds nothing of" in (error or ""))
-
-
-def test_an_exit_of_unknown_fate_is_never_sent_again(worker_env: WorkerEnv) -> None:
-    worker_env.alert(quantity=2)
-    worker_env.work()
-    worker_env.venue.faults(path=PLACE, kind="lose_before")
-    worker_env.runner.run(
-        worker_env.ask(ReducePosition(account_id=worker_env.venue.account_id, contract_id=MNQ, quantity=1))
-    )
-    worker_env.execute("UPDATE orders SET submitted_at = submitted_at - interval '16 seconds' WHERE role = 'EXIT'")
-    sent = len(worker_env.venue.requests(PLACE))
-    worker_env.work()
-
-    assert [("EXPIRED",)] == worker_env.rows("SELECT state FROM orders WHERE role = 'EXIT'")
-    assert sent == len(worker_env.venue.requests(PLACE))
-    assert 2 == worker_env.venue.position(MNQ)
-
-
-def test_an_exit_that_could_not_be_sent_reads_the_position_again_before_the_next(worker_env: WorkerEnv) -> None:
-    worker_env.alert(quantity=2)
-    worker_env.work()
-    worker_env.venue.faults(path=PLACE, kind="status", status=401)
-    worker_env.runner.run(
-        worker_env.ask(ReducePosition(account_id=worker_env.venue.account_id, contract_id=MNQ, quantity=1))
-    )
-    assert [("CANCELLED",)] == worker_env.rows("SELECT state FROM orders WHERE role = 'EXIT'")
-    worker_env.venue.close_position()
-    worker_env.work()
-
-    assert 0 == worker_env.venue.position(MNQ)
-    (error,) = [row[0] for row in worker_env.rows("SELECT error FROM job WHERE state = 'failed'")]
-    assert "holds nothing of" in error
-
-
-def test_an_exit_that_could_not_be_sent_is_sent_once_it_can_be(worker_env: WorkerEnv) -> None:
-    worker_env.alert(quantity=2)
-    worker_env.work()
-    worker_env.venue.faults(path=PLACE, kind="status", status=401)
-    worker_env.do(ReducePosition(account_id=worker_env.venue.account_id, contract_id=MNQ, quantity=1))
-
-    assert ["CANCELLED", "FILLED"] == [
-        row[0] for row in worker_env.rows("SELECT state FROM orders WHERE role = 'EXIT' ORDER BY id")
-    ]
-    assert 1 == worker_env.venue.position(MNQ)
-
-
-def test_a_tag_given_up_and_found_late_is_an_order_of_ours_again(worker_env: WorkerEnv) -> None:
+def test_an_order_given_up_and_found_late_gets_its_state_from_the_venue(worker_env: WorkerEnv) -> None:
     worker_env.alert()
     worker_env.work()
     worker_env.execute(
@@ -282,18 +226,16 @@ def test_a_tag_given_up_and_found_late_is_an_order_of_ours_again(worker_env: Wor
 @pytest.mark.parametrize(
     ("more", "message"),
     [
-        ({"quantity": None}, "needs a quantity, or the dollars it may risk"),
+        ({"quantity": None}, "needs either a quantity or a risk in dollars"),
         ({"limit_price": "12.1"}, "limit_price of CON.F.US.MNQ.H26: price 12.1 is not a multiple"),
-        ({"limit_price": "a lot"}, "limit_price is 'a lot': give a number above 0"),
+        ({"limit_price": "a lot"}, "invalid limit_price 'a lot': expected a number above 0"),
         ({"symbol": "XYZ"}, "'XYZ' is no symbol we know"),
         ({"stop_loss_ticks": None}, "has no stop"),
         ({"quantity": 77}, "quantity 77 is not between 1 and 5"),
     ],
 )
-def test_what_cannot_be_entered_says_why_and_what_to_do(
-    worker_env: WorkerEnv, more: dict[str, Any], message: str
-) -> None:
-    status, _, error = worker_env.do(by_hand(worker_env, **more))
+def test_an_invalid_entry_fails_with_its_reason(worker_env: WorkerEnv, more: dict[str, Any], message: str) -> None:
+    status, _, error = worker_env.do(make_manual_entry(worker_env, **more))
 
     assert "failed" == status
     assert message in (error or "")
@@ -303,8 +245,8 @@ def test_what_cannot_be_entered_says_why_and_what_to_do(
 AT_MARKET: dict[str, Any] = {"type": OrderType.MARKET, "limit_price": None, "quantity": None}
 
 
-def test_a_rehearsal_says_what_would_be_sent_and_sends_nothing(worker_env: WorkerEnv) -> None:
-    status, result, _ = worker_env.do(by_hand(worker_env, **AT_MARKET, risk="100", is_dry_run=True))
+def test_a_dry_run_reports_the_order_and_sends_nothing(worker_env: WorkerEnv) -> None:
+    status, result, _ = worker_env.do(make_manual_entry(worker_env, **AT_MARKET, risk="100", is_dry_run=True))
 
     assert "succeeded" == status
     assert 4 == result["would_send"]["quantity"]  # 40 ticks of 0.50 and 2.72 of costs: 22.72 each, 4.4 rounded down
@@ -313,7 +255,7 @@ def test_a_rehearsal_says_what_would_be_sent_and_sends_nothing(worker_env: Worke
 
 
 def test_a_quantity_from_risk_is_never_rounded_up_to_one(worker_env: WorkerEnv) -> None:
-    status, _, error = worker_env.do(by_hand(worker_env, **AT_MARKET, risk="20"))
+    status, _, error = worker_env.do(make_manual_entry(worker_env, **AT_MARKET, risk="20"))
 
     assert "failed" == status
     assert "quantity 0 is not between 1 and 5" in (error or "")

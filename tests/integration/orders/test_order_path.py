@@ -1,25 +1,19 @@
-"""From an alert to a fill, and every way in which the venue's answer may go astray on the way."""
-
-from dataclasses import replace
-from decimal import Decimal
+"""The path from an alert to a fill, with every way in which a request or its answer can be lost."""
 
 import pytest
 
-from shared.clock import machine_now
-from shared.db.accounts import accounts
 from shared.db.market_data import contracts
-from shared.domain.orders.order import Direction, OrderState, Side
-from shared.gateway.wire import VenueFill, VenuePosition
+from shared.domain.orders.order import OrderState
 from shared.ledger.jobs.orders import PlaceOrder, ReconcileAccounts
 from tests.fixtures.entries import ENTRY, PLACE, believe_absence, tags_at_venue
 from tests.fixtures.venue import MNQ
 from tests.fixtures.worker_env import WorkerEnv
-from workers.orders.reconcile_account import halt_on_external_orders
-from workers.orders.venue_state import VenueView, apply
 from workers.wiring import AccountSwitch
 
 
-def test_an_alert_becomes_a_filled_order_with_a_working_stop_here_and_at_the_venue_alike(worker_env: WorkerEnv) -> None:
+def test_an_alert_becomes_a_filled_order_with_a_working_stop_in_our_rows_and_at_the_venue(
+    worker_env: WorkerEnv,
+) -> None:
     job = worker_env.alert(take_profit_ticks=800)
     worker_env.work()
 
@@ -37,16 +31,16 @@ def test_an_alert_becomes_a_filled_order_with_a_working_stop_here_and_at_the_ven
     assert 100 == filled - stop  # 400 ticks of 0.25
 
 
-def test_one_story_shares_one_correlation_id(worker_env: WorkerEnv) -> None:
+def test_the_jobs_and_rows_of_one_alert_share_a_correlation_id(worker_env: WorkerEnv) -> None:
     worker_env.alert()
     worker_env.work()
-    stories = worker_env.rows(
+    correlation_ids = worker_env.rows(
         "SELECT DISTINCT correlation_id FROM job WHERE name IN "
         "('alerts.handle_alert', 'orders.place_order', 'orders.poll_fills') "
         "UNION SELECT correlation_id FROM orders UNION SELECT correlation_id FROM signal"
     )
 
-    assert 1 == len(stories)
+    assert 1 == len(correlation_ids)
 
 
 def test_a_close_alert_leaves_nothing_working_and_nothing_held(worker_env: WorkerEnv) -> None:
@@ -60,7 +54,7 @@ def test_a_close_alert_leaves_nothing_working_and_nothing_held(worker_env: Worke
     assert [] == worker_env.rows("SELECT id FROM orders WHERE state IN ('WORKING', 'SUSPENDED')")
 
 
-def test_what_is_held_of_another_month_is_priced_and_closed_too(worker_env: WorkerEnv) -> None:
+def test_a_position_in_another_month_is_priced_and_closed_too(worker_env: WorkerEnv) -> None:
     old = "CON.F.US.MNQ.Z25"
     worker_env.execute(
         f"INSERT INTO contract (id, name, root, tick_size, tick_value, is_active) SELECT '{old}', 'MNQZ5', root, "
@@ -91,7 +85,7 @@ def test_an_answer_lost_after_placing_is_found_by_its_tag_and_never_sent_again(w
     assert 1 == worker_env.venue.position(MNQ)
 
 
-def test_a_request_lost_on_its_way_goes_out_again_under_the_same_tag(worker_env: WorkerEnv) -> None:
+def test_a_lost_request_is_sent_again_under_the_same_tag(worker_env: WorkerEnv) -> None:
     worker_env.venue.faults(path=PLACE, kind="lose_before")
     worker_env.runner.run(worker_env.alert())
     believe_absence(worker_env)
@@ -104,7 +98,7 @@ def test_a_request_lost_on_its_way_goes_out_again_under_the_same_tag(worker_env:
 
 
 @pytest.mark.parametrize("status", [500, 503])
-def test_a_server_error_is_ambiguous_and_settled_by_looking(worker_env: WorkerEnv, status: int) -> None:
+def test_a_server_error_is_ambiguous_and_resolved_by_a_search(worker_env: WorkerEnv, status: int) -> None:
     worker_env.venue.faults(path=PLACE, kind="status", status=status)
     worker_env.runner.run(worker_env.alert())
     believe_absence(worker_env)
@@ -114,7 +108,7 @@ def test_a_server_error_is_ambiguous_and_settled_by_looking(worker_env: WorkerEn
     assert 1 == worker_env.venue.position(MNQ)
 
 
-def test_a_token_that_ends_between_two_calls_costs_a_login(worker_env: WorkerEnv) -> None:
+def test_a_token_that_expires_between_two_calls_causes_a_login(worker_env: WorkerEnv) -> None:
     worker_env.venue.faults(path=PLACE, kind="status", status=401)
     worker_env.alert()
     worker_env.work()
@@ -123,7 +117,7 @@ def test_a_token_that_ends_between_two_calls_costs_a_login(worker_env: WorkerEnv
     assert 1 == worker_env.venue.position(MNQ)
 
 
-def test_what_the_venue_rejects_is_rejected_here_with_its_words(worker_env: WorkerEnv) -> None:
+def test_an_order_that_the_venue_rejects_is_rejected_with_its_reason(worker_env: WorkerEnv) -> None:
     worker_env.venue.faults(path=PLACE, kind="reject", error_code=2, message="Price is outside allowed range.")
     worker_env.alert()
     worker_env.work()
@@ -134,7 +128,7 @@ def test_what_the_venue_rejects_is_rejected_here_with_its_words(worker_env: Work
     assert 0 == worker_env.venue.position(MNQ)
 
 
-def test_a_venue_that_is_down_is_certainly_not_reached_and_the_order_waits(worker_env: WorkerEnv) -> None:
+def test_an_order_waits_while_the_venue_is_down(worker_env: WorkerEnv) -> None:
     job = worker_env.alert()
     claimed = worker_env.ledger.claim(job, "test/1")
     assert claimed is not None
@@ -160,7 +154,7 @@ def test_a_second_run_that_finds_the_order_submitting_does_not_send(worker_env: 
     assert [OrderState.FILLED] == [row[0] for row in worker_env.rows(ENTRY)]
 
 
-def test_an_unknown_order_blocks_the_next_entry_until_it_is_settled(worker_env: WorkerEnv) -> None:
+def test_an_order_in_doubt_blocks_the_next_entry_until_it_is_resolved(worker_env: WorkerEnv) -> None:
     worker_env.alert()
     worker_env.work()
     worker_env.execute("UPDATE orders SET state = 'IN_DOUBT', venue_order_id = NULL WHERE role = 'ENTRY'")
@@ -188,7 +182,7 @@ def test_an_account_that_was_not_reconciled_since_the_start_enters_nothing(worke
     assert [] == tags_at_venue(worker_env)
 
 
-def test_what_risk_refuses_is_kept_as_refused_and_never_sent(worker_env: WorkerEnv) -> None:
+def test_an_entry_that_risk_denies_is_recorded_and_never_sent(worker_env: WorkerEnv) -> None:
     job = worker_env.alert(quantity=6)
     worker_env.work()
 
@@ -200,15 +194,7 @@ def test_what_risk_refuses_is_kept_as_refused_and_never_sent(worker_env: WorkerE
     assert [] == tags_at_venue(worker_env)
 
 
-def test_an_order_placed_elsewhere_is_adopted_as_external(worker_env: WorkerEnv) -> None:
-    worker_env.venue.trade()
-    worker_env.do(ReconcileAccounts())
-
-    assert [("EXTERNAL", "FILLED")] == worker_env.rows("SELECT origin, state FROM orders WHERE role = 'OTHER'")
-    assert [("LONG", 1)] == worker_env.rows("SELECT direction, quantity FROM position")
-
-
-def test_an_entry_whose_time_is_over_is_never_sent(worker_env: WorkerEnv) -> None:
+def test_an_expired_entry_is_never_sent(worker_env: WorkerEnv) -> None:
     worker_env.alert(quantity=6)
     worker_env.work()
     worker_env.execute("UPDATE orders SET state = 'CREATED', expires_at = now() - interval '1 second'")
@@ -228,7 +214,7 @@ def test_reconcile_run_twice_changes_nothing(worker_env: WorkerEnv) -> None:
     assert before == (worker_env.rows(everything), worker_env.rows("SELECT * FROM fill"))
 
 
-def test_every_call_to_the_venue_is_written_down_without_the_key(worker_env: WorkerEnv) -> None:
+def test_every_call_to_the_venue_is_recorded_without_the_key(worker_env: WorkerEnv) -> None:
     worker_env.alert()
     worker_env.work()
     calls = worker_env.rows("SELECT endpoint, status, error FROM api_call")
@@ -237,39 +223,7 @@ def test_every_call_to_the_venue_is_written_down_without_the_key(worker_env: Wor
     assert worker_env.venue.key not in str(calls)
 
 
-def test_what_an_account_holds_of_an_unknown_product_does_not_stop_the_rest(worker_env: WorkerEnv) -> None:
-    worker_env.alert()
-    worker_env.work()
-    shown = VenueFill(
-        9, 8, worker_env.venue.account_id, MNQ, Side.BUY, 1, Decimal(20_000), None, Decimal(0), Decimal(0),
-        is_voided=False, filled_market_at=machine_now(),
-    )  # fmt: skip
-    with worker_env.ledger.transaction() as tx:
-        stranger = replace(shown, id=10, contract_id="CON.F.US.NEWS.Z26")
-        apply(tx, VenueView(worker_env.venue.account_id, [], [shown, stranger], []))
-
-    assert [(MNQ, "LONG", 2)] == worker_env.rows("SELECT contract_id, direction, quantity FROM position")
-
-
-def test_holding_a_product_that_we_do_not_know_halts_the_account_and_names_it(worker_env: WorkerEnv) -> None:
-    def look(*contract_ids: str) -> None:
-        account_id = worker_env.venue.account_id
-        held = [
-            VenuePosition(7, account_id, one, Direction.LONG, 1, Decimal(100), machine_now()) for one in contract_ids
-        ]
-        with worker_env.ledger.transaction() as tx:
-            account = accounts.get(tx.connection, account_id)
-            assert account is not None
-            halt_on_external_orders(tx.connection, account, VenueView(account_id, [], [], held))
-
-    look(MNQ)
-    assert [(None,)] == worker_env.rows("SELECT halt_reason FROM account")
-    look(MNQ, "CON.F.US.NEWS.Z26")
-    ((reason,),) = worker_env.rows("SELECT halt_reason FROM account")
-    assert "it holds CON.F.US.NEWS.Z26, a product that we do not know" in reason
-
-
-def test_a_tag_that_arrived_twice_is_the_accepted_order_and_the_rejected_one_changes_nothing(
+def test_a_rejected_duplicate_of_a_tag_does_not_change_the_accepted_order(
     worker_env: WorkerEnv,
 ) -> None:
     worker_env.venue.faults(path=PLACE, kind="duplicate")
@@ -297,7 +251,7 @@ def test_a_tag_that_arrived_twice_is_the_accepted_order_and_the_rejected_one_cha
     ],
     ids=["never on", "on", "off again"],
 )
-def test_an_accounts_live_switch_lets_through_what_it_says(
+def test_the_live_switch_of_an_account_decides_which_orders_pass(
     worker_env: WorkerEnv, columns: str, *, may_enter: bool, may_close: bool
 ) -> None:
     worker_env.execute(f"UPDATE account SET {columns}")

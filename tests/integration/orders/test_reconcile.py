@@ -1,4 +1,4 @@
-"""Reconcile: what the venue shows is right, what does not add up halts one account, and one's trouble is no other's."""
+"""Reconcile: the venue is right, a position mismatch halts one account, and a failing account delays no other."""
 
 from datetime import timedelta
 from decimal import Decimal
@@ -15,8 +15,8 @@ from workers.orders import reconcile_account
 HALT = "SELECT halt_reason FROM account WHERE id = %s"
 
 
-def second_account(worker_env: WorkerEnv) -> int:
-    """Open a further account of the same user, and meet it."""
+def open_second_account(worker_env: WorkerEnv) -> int:
+    """Open a second account of the same user, and reconcile it."""
     opened = worker_env.venue.control("POST", "accounts", {"stage": "practice", "balance": 50000}).json()
     worker_env.do(SnapshotAccounts())
     worker_env.do(ReconcileAccounts())
@@ -24,7 +24,9 @@ def second_account(worker_env: WorkerEnv) -> int:
     return found
 
 
-def test_a_position_held_at_our_first_sight_has_opening_position_and_halts_nobody(worker_env: WorkerEnv) -> None:
+def test_a_position_from_before_we_saw_the_account_is_its_opening_position_and_no_mismatch(
+    worker_env: WorkerEnv,
+) -> None:
     worker_env.execute("UPDATE account SET first_seen_at = NULL")
     worker_env.venue.trade(size=2)
     worker_env.venue.faults(path="/api/Trade/search", kind="null_list", count=1)  # not even its fill is known
@@ -34,13 +36,13 @@ def test_a_position_held_at_our_first_sight_has_opening_position_and_halts_nobod
     assert [(None,)] == worker_env.rows(HALT, worker_env.venue.account_id)
 
 
-def test_a_position_that_our_fills_do_not_make_is_repaired_and_halts_the_account_with_the_figures(
+def test_a_position_mismatch_is_repaired_and_halts_the_account_with_both_quantities(
     worker_env: WorkerEnv, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(reconcile_account, "_LISTED_WITHIN", timedelta())  # what was ordered just now is listed
+    monkeypatch.setattr(reconcile_account, "_LISTED_WITHIN", timedelta())  # orders of just now are listed
     worker_env.alert(quantity=2)
     worker_env.work()
-    worker_env.execute("UPDATE position SET opening_quantity = 3")  # as if a fill of three had been made up
+    worker_env.execute("UPDATE position SET opening_quantity = 3")  # as if there were a fill of three too many
     worker_env.execute("UPDATE position SET quantity = 5")
     worker_env.do(ReconcileAccounts())
 
@@ -52,7 +54,7 @@ def test_a_position_that_our_fills_do_not_make_is_repaired_and_halts_the_account
     assert "is halted: PositionMismatchError" in (worker_env.job(refused)[2] or "")
 
 
-def test_fills_that_nobody_told_of_are_found_and_are_no_mismatch(worker_env: WorkerEnv) -> None:
+def test_unreported_fills_are_found_and_are_no_mismatch(worker_env: WorkerEnv) -> None:
     worker_env.alert()
     worker_env.work()
     worker_env.execute("DELETE FROM fill")
@@ -63,8 +65,8 @@ def test_fills_that_nobody_told_of_are_found_and_are_no_mismatch(worker_env: Wor
     assert [(None,)] == worker_env.rows(HALT, worker_env.venue.account_id)
 
 
-def test_a_working_order_that_the_venue_stopped_showing_is_asked_for_and_never_dropped(worker_env: WorkerEnv) -> None:
-    """Invariant: an order still working is never dropped because something does not add up."""
+def test_a_working_order_that_the_venue_no_longer_lists_is_requested_and_never_dropped(worker_env: WorkerEnv) -> None:
+    """Invariant: an order that still works is never dropped because of a mismatch."""
     worker_env.alert()
     worker_env.work()
     before = worker_env.rows("SELECT id, state FROM orders ORDER BY id")
@@ -75,7 +77,7 @@ def test_a_working_order_that_the_venue_stopped_showing_is_asked_for_and_never_d
     assert before == worker_env.rows("SELECT id, state FROM orders ORDER BY id")
 
 
-def test_reading_everything_again_fires_no_bracket_again(worker_env: WorkerEnv) -> None:
+def test_a_replay_triggers_no_second_bracket(worker_env: WorkerEnv) -> None:
     """Invariant: replay must not re-trigger bracket actions."""
     worker_env.alert(take_profit_ticks=800)
     worker_env.work()
@@ -98,24 +100,24 @@ def test_the_tag_of_an_order_is_the_same_after_any_restart(worker_env: WorkerEnv
     assert len(tag) <= 60
 
 
-def test_what_moved_moments_ago_is_no_mismatch_so_far(worker_env: WorkerEnv) -> None:
+def test_a_difference_right_after_an_order_is_no_mismatch_yet(worker_env: WorkerEnv) -> None:
     """The venue may list a position before its fill."""
     worker_env.alert()
     worker_env.work()
     worker_env.execute("UPDATE position SET quantity = 3")
-    just_now = worker_env.venue.clock.now() + timedelta(minutes=1)  # however slow this machine is
+    just_now = worker_env.venue.clock.now() + timedelta(minutes=1)  # even on a slow machine
     worker_env.execute(f"UPDATE orders SET changed_market_at = '{just_now.isoformat()}'".replace(":", "\\:"))
-    looked = worker_env.ask(ReconcileAccount(account_id=worker_env.venue.account_id))
-    worker_env.runner.run(looked)
+    job_id = worker_env.ask(ReconcileAccount(account_id=worker_env.venue.account_id))
+    worker_env.runner.run(job_id)
 
     assert ("queued", True) == (
-        worker_env.job(looked)[0],
-        "moves too fast to be compared" in (worker_env.job(looked)[2] or ""),
+        worker_env.job(job_id)[0],
+        "changes too fast to be compared" in (worker_env.job(job_id)[2] or ""),
     )
     assert [(None,)] == worker_env.rows(HALT, worker_env.venue.account_id)
 
 
-def test_a_reconcile_that_waits_for_its_time_holds_up_none_that_is_urgent(worker_env: WorkerEnv) -> None:
+def test_a_reconcile_that_is_not_due_delays_no_urgent_one(worker_env: WorkerEnv) -> None:
     account_id = worker_env.venue.account_id
     key = f"account:{account_id}:reconcile"
     waiting = worker_env.ask(ReconcileAccount(account_id=account_id), sequence_key=key, run_after=timedelta(seconds=15))
@@ -128,8 +130,8 @@ def test_a_reconcile_that_waits_for_its_time_holds_up_none_that_is_urgent(worker
     assert [(account_id,)] == worker_env.rows("SELECT id FROM account WHERE reconciled_at IS NOT NULL")
 
 
-def test_one_accounts_trouble_holds_up_no_other(worker_env: WorkerEnv) -> None:
-    other = second_account(worker_env)
+def test_an_account_that_fails_to_reconcile_delays_no_other(worker_env: WorkerEnv) -> None:
+    other = open_second_account(worker_env)
     worker_env.execute("UPDATE account SET reconciled_at = NULL")
     worker_env.venue.faults(path="/api/Order/search", kind="status", status=500, count=3)
     first = worker_env.ask(ReconcileAccount(account_id=worker_env.venue.account_id))
@@ -142,7 +144,7 @@ def test_one_accounts_trouble_holds_up_no_other(worker_env: WorkerEnv) -> None:
 
 
 def test_complaint_14_one_alert_trades_every_account_of_its_hook_each_with_its_outcome(worker_env: WorkerEnv) -> None:
-    other = second_account(worker_env)
+    other = open_second_account(worker_env)
     first = worker_env.alert()
     worker_env.execute(f"INSERT INTO hook_follower SELECT id, {other} FROM hook")
     worker_env.execute(
@@ -153,13 +155,13 @@ def test_complaint_14_one_alert_trades_every_account_of_its_hook_each_with_its_o
     assert ("failed", True) == (worker_env.job(first)[0], "halted: by hand" in (worker_env.job(first)[2] or ""))
     assert [("succeeded",)] == worker_env.rows("SELECT state FROM job WHERE name = 'alerts.fan_out_alert'")
     outcomes = dict(worker_env.rows("SELECT account_id, verdict FROM signal"))
-    assert {worker_env.venue.account_id: "refused", other: "accepted"} == outcomes
+    assert {worker_env.venue.account_id: "denied", other: "accepted"} == outcomes
     assert [(other, "FILLED")] == worker_env.rows(
         "SELECT account_id, state FROM orders WHERE state <> 'DENIED' AND role = 'ENTRY'"
     )
 
 
-def test_the_balance_here_is_the_venues_to_the_cent_and_the_fills_explain_it(worker_env: WorkerEnv) -> None:
+def test_our_balance_is_the_venues_and_the_sum_of_the_fills(worker_env: WorkerEnv) -> None:
     before = worker_env.rows("SELECT balance FROM account")[0][0]
     worker_env.alert()
     worker_env.work()
@@ -173,7 +175,7 @@ def test_the_balance_here_is_the_venues_to_the_cent_and_the_fills_explain_it(wor
     assert before + earned == balance == Decimal(str(shown))
 
 
-def test_a_look_that_shows_nothing_new_writes_nothing(worker_env: WorkerEnv) -> None:
+def test_a_reconcile_without_changes_writes_no_row(worker_env: WorkerEnv) -> None:
     worker_env.alert(take_profit_ticks=400)
     worker_env.work()
     versions = "SELECT role, state, xmin::text FROM orders ORDER BY id"  # every write of a row makes another version

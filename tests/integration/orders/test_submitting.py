@@ -1,4 +1,4 @@
-"""Between the commit that makes an order SUBMITTING and the call: who sees it, who may still send it, until when."""
+"""An order between the commit that makes it SUBMITTING and the call: its visibility, its sender and its expiry."""
 
 import subprocess
 import sys
@@ -24,24 +24,24 @@ from workers.wiring import open_runner
 WAITS_FOR_A_LOCK = "SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
 
 
-def test_an_order_is_submitting_for_all_to_see_before_the_venue_hears_of_it(
+def test_an_order_is_committed_as_submitting_before_the_call(
     worker_env: WorkerEnv, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     handled, seen = worker_env.alert(), list[tuple[str, str, list[str]]]()
     place = Mutations.place
 
-    def look_first(gateway: GatewayClient, ticket: OrderRequest) -> int:
+    def read_rows_first(gateway: GatewayClient, request: OrderRequest) -> int:
         seen.extend((row[0], row[2], tags_at_venue(worker_env)) for row in worker_env.rows(ENTRY))
-        return place(gateway, ticket)
+        return place(gateway, request)
 
-    monkeypatch.setattr(Mutations, "place", look_first)
+    monkeypatch.setattr(Mutations, "place", read_rows_first)
     worker_env.runner.run(handled)
 
     assert [(OrderState.SUBMITTING, tags_at_venue(worker_env)[0], [])] == seen
     assert "succeeded" == worker_env.job(handled)[0]
 
 
-def test_a_process_killed_between_the_commit_and_the_call_leaves_an_order_that_is_looked_for_first(
+def test_an_order_of_a_process_killed_before_the_call_is_searched_for_before_it_is_sent(
     worker_env: WorkerEnv,
 ) -> None:
     handled = worker_env.alert()
@@ -60,32 +60,32 @@ def test_a_process_killed_between_the_commit_and_the_call_leaves_an_order_that_i
     assert 1 == len(tags_at_venue(worker_env))
 
 
-def test_an_entry_whose_time_ran_out_while_it_waited_for_the_account_is_not_sent(
+def test_an_entry_that_expires_while_it_waits_for_the_account_is_not_sent(
     worker_env: WorkerEnv, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     handled = worker_env.alert()
     with psycopg.connect(worker_env.settings.database_url) as holding:
         holding.execute("SELECT 1 FROM account FOR UPDATE")
 
-        def let_its_time_run_out() -> None:
+        def expire_entry() -> None:
             until(lambda: [] != worker_env.rows(WAITS_FOR_A_LOCK), 60, "an entry that waits")
-            after_it = worker_env.settings.entry_ttl + timedelta(minutes=1)
-            monkeypatch.setattr(submit, "machine_now", lambda: machine_now() + after_it)
+            past_expiry = worker_env.settings.entry_ttl + timedelta(minutes=1)
+            monkeypatch.setattr(submit, "machine_now", lambda: machine_now() + past_expiry)
             holding.rollback()
 
-        time_runs = Thread(target=let_its_time_run_out)
-        time_runs.start()
+        expiry = Thread(target=expire_entry)
+        expiry.start()
         worker_env.runner.run(handled)
-        time_runs.join()
+        expiry.join()
 
     assert [OrderState.EXPIRED] == [row[0] for row in worker_env.rows(ENTRY)]
     assert [] == tags_at_venue(worker_env)
 
 
-def test_no_entry_is_sent_after_the_last_entry_of_the_day_however_long_the_alert_is_worth_it(
+def test_an_entry_expires_at_the_last_entry_of_the_day_even_if_its_alert_lasts_longer(
     worker_env: WorkerEnv,
 ) -> None:
-    """At 15:00 in Chicago, eight minutes before nothing new may be entered; the alert itself is worth an hour."""
+    """At 15:00 in Chicago, eight minutes before the last entry of the day; the alert itself expires after an hour."""
     ((market_began_at,),) = worker_env.rows(
         "UPDATE market_clock SET machine_origin_at = now(), market_origin_at = '2026-03-10 20:00:00+00', speed = 1 "
         "RETURNING machine_origin_at"
@@ -99,7 +99,7 @@ def test_no_entry_is_sent_after_the_last_entry_of_the_day_however_long_the_alert
     )
 
 
-def test_without_a_login_at_hand_the_order_waits_for_one_before_it_is_submitting(worker_env: WorkerEnv) -> None:
+def test_an_order_without_a_token_waits_for_a_login_before_it_is_submitting(worker_env: WorkerEnv) -> None:
     logins = len(worker_env.venue.requests("/api/Auth/loginKey"))
     worker_env.redis.delete(*worker_env.redis.keys("*token*"))
     worker_env.alert()

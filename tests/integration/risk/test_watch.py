@@ -1,4 +1,4 @@
-"""The watch: equity against the rule book in real time, and what it does about it."""
+"""The watch: equity against the rule book in real time, and the actions that follow."""
 
 from decimal import Decimal
 
@@ -18,14 +18,14 @@ def entry_price(worker_env: WorkerEnv) -> Decimal:
 
 
 def watch_at(worker_env: WorkerEnv, bid: Decimal) -> None:
-    """Let the watch look while the quote stands at `bid`."""
+    """Run the watch with the quote at `bid`."""
     worker_env.tell_quote(bid=bid)
     worker_env.runner.run(worker_env.ask(WatchAccounts()))
 
 
 @pytest.fixture
 def long_two(worker_env: WorkerEnv) -> WorkerEnv:
-    """Long two MNQ, 4 dollars a point, on rules whose headroom is 2,000 dollars with no daily limit."""
+    """Long two MNQ, 4 dollars a point, under rules with 2,000 dollars of headroom and no daily loss limit."""
     worker_env.execute(
         """UPDATE account SET rules = 'combine-50k', day_opening_balance = 50000, high_water_mark = 50000"""
     )
@@ -35,14 +35,14 @@ def long_two(worker_env: WorkerEnv) -> WorkerEnv:
     return worker_env
 
 
-def test_half_the_room_used_warns_and_lets_trade(long_two: WorkerEnv) -> None:
+def test_half_the_headroom_used_blocks_no_entries(long_two: WorkerEnv) -> None:
     watch_at(long_two, entry_price(long_two) - 270)
 
     assert [] == long_two.rows("SELECT 1 FROM flatten_request")
     assert [(None,)] == long_two.rows("SELECT block_reason FROM account")
 
 
-def test_three_quarters_used_block_entries_and_the_refusal_names_rule_figures_and_when_it_lifts(
+def test_three_quarters_of_the_headroom_used_block_entries_with_rule_figures_and_end(
     long_two: WorkerEnv,
 ) -> None:
     low = entry_price(long_two) - 400
@@ -59,7 +59,7 @@ def test_three_quarters_used_block_entries_and_the_refusal_names_rule_figures_an
     assert "lifts 2026-03-10 17:00:00 Chicago" in error
 
 
-def test_ninety_percent_used_flatten_before_the_floor_is_touched(long_two: WorkerEnv) -> None:
+def test_ninety_percent_of_the_headroom_used_flatten_before_the_loss_limit(long_two: WorkerEnv) -> None:
     watch_at(long_two, entry_price(long_two) - 460)
     long_two.work()
 
@@ -69,7 +69,7 @@ def test_ninety_percent_used_flatten_before_the_floor_is_touched(long_two: Worke
     assert "flatten_at is 90" in reason
 
 
-def test_a_touched_floor_is_for_good(long_two: WorkerEnv) -> None:
+def test_a_breached_loss_limit_is_permanent(long_two: WorkerEnv) -> None:
     watch_at(long_two, entry_price(long_two) - 510)
     long_two.work()
     refused = long_two.alert()
@@ -88,7 +88,7 @@ def test_a_daily_loss_locks_the_day_and_flattens(long_two: WorkerEnv) -> None:
     assert [(True,)] == long_two.rows("SELECT locked_on IS NOT NULL FROM account")
 
 
-def test_a_cut_closes_half_once_a_day(long_two: WorkerEnv) -> None:
+def test_a_reduction_closes_half_once_a_day(long_two: WorkerEnv) -> None:
     long_two.execute("""UPDATE account SET rule_changes = '{"reduce_at": "0.80"}'""")
     low = entry_price(long_two) - 420
     watch_at(long_two, low)
@@ -100,7 +100,7 @@ def test_a_cut_closes_half_once_a_day(long_two: WorkerEnv) -> None:
     assert 1 == long_two.venue.position(MNQ)
 
 
-def test_without_a_price_of_what_is_held_nothing_is_entered(long_two: WorkerEnv) -> None:
+def test_a_position_without_a_fresh_price_blocks_entries(long_two: WorkerEnv) -> None:
     long_two.redis.flushdb()
     long_two.runner.run(long_two.ask(WatchAccounts()))
 
@@ -110,7 +110,7 @@ def test_without_a_price_of_what_is_held_nothing_is_entered(long_two: WorkerEnv)
 
 
 def test_everything_is_flat_by_ten_past_three(long_two: WorkerEnv) -> None:
-    """From 15:09:30 in Chicago on: the firm begins ten seconds before its time, and we twenty before the firm."""
+    """From 15:09:30 in Chicago on: the firm starts ten seconds before its time, and we twenty before the firm."""
     long_two.execute(
         "UPDATE market_clock SET machine_origin_at = now(), market_origin_at = '2026-03-10 20:09:31+00', speed = 1"
     )

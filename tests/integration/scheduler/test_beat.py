@@ -1,4 +1,4 @@
-"""The beat as its own process: slots of the table `schedule` become jobs, once each, and holes are visible."""
+"""The beat as a process: each slot of the table `schedule` becomes one job, and skipped slots are recorded."""
 
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -20,7 +20,7 @@ SECOND = timedelta(seconds=1)
 
 
 def schedule(ledger_env: LedgerEnv, name: str, every: str, more: str = "", values: str = "") -> None:
-    """Add an entry that asks for `upkeep.do_nothing` by machine time, as a person would."""
+    """Add an entry for `upkeep.do_nothing` by machine time, as a person would."""
     ledger_env.execute(
         f"INSERT INTO schedule (name, job_name, clock, every{more}) "
         f"VALUES ('{name}', 'upkeep.do_nothing', 'machine', interval '{every}'{values})"
@@ -28,7 +28,7 @@ def schedule(ledger_env: LedgerEnv, name: str, every: str, more: str = "", value
 
 
 def slots(ledger_env: LedgerEnv, name: str, outcome: str = "enqueued") -> list[datetime]:
-    """Return the slots of an entry that came to `outcome`, oldest first."""
+    """Return the slots of an entry with this outcome, oldest first."""
     found = ledger_env.rows(
         f"SELECT slot FROM schedule_slot WHERE name = '{name}' AND outcome = '{outcome}' ORDER BY slot"
     )
@@ -36,19 +36,19 @@ def slots(ledger_env: LedgerEnv, name: str, outcome: str = "enqueued") -> list[d
 
 
 def last_slot(ledger_env: LedgerEnv, name: str) -> datetime | None:
-    """Return the newest slot of an entry that was dealt with."""
+    """Return the newest processed slot of an entry."""
     found: datetime | None = ledger_env.rows(f"SELECT last_slot FROM schedule WHERE name = '{name}'")[0]["last_slot"]
     return found
 
 
 def wait_for_slots(ledger_env: LedgerEnv, name: str, count: int) -> None:
-    """Wait until an entry ran for that many slots."""
+    """Wait until an entry has run for that many slots."""
     until(lambda: len(slots(ledger_env, name)) >= count, 60, f"{count} slots of {name}")
 
 
 def assert_each_slot_is_one_job(ledger_env: LedgerEnv, name: str) -> None:
-    """Hold the slots noted against the keys taken and the jobs there are."""
-    noted = ledger_env.rows(
+    """Compare the recorded slots with the idempotency keys and the jobs."""
+    recorded = ledger_env.rows(
         "SELECT s.slot, s.job_id, k.job_id AS holder, j.state FROM schedule_slot s "
         "LEFT JOIN job_key k ON k.job_id = s.job_id LEFT JOIN job j ON j.id = s.job_id "
         f"WHERE s.name = '{name}' AND s.outcome = 'enqueued'"
@@ -56,12 +56,12 @@ def assert_each_slot_is_one_job(ledger_env: LedgerEnv, name: str) -> None:
     jobs = ledger_env.rows(
         f"SELECT j.id FROM job j JOIN job_key k ON k.job_id = j.id WHERE k.idempotency_key LIKE 'schedule:{name}:%'"
     )
-    assert {row["job_id"] for row in noted} == {row["id"] for row in jobs}
-    assert len(noted) == len(jobs)
-    assert all(row["job_id"] == row["holder"] and row["state"] == "queued" for row in noted)
+    assert {row["job_id"] for row in recorded} == {row["id"] for row in jobs}
+    assert len(recorded) == len(jobs)
+    assert all(row["job_id"] == row["holder"] and row["state"] == "queued" for row in recorded)
 
 
-def test_the_first_beat_fills_the_table_and_asks_for_everything_once(ledger_env: LedgerEnv) -> None:
+def test_the_first_beat_seeds_the_schedule_and_enqueues_each_entry_once(ledger_env: LedgerEnv) -> None:
     beat = ledger_env.start("scheduler", "beat")
     beat.wait_until_running()
     machine = [entry for entry in TIMETABLE if not entry.only_when_open]
@@ -69,8 +69,8 @@ def test_the_first_beat_fills_the_table_and_asks_for_everything_once(ledger_env:
         wait_for_slots(ledger_env, entry.name, 1)
 
     assert {entry.name for entry in TIMETABLE} == {row["name"] for row in ledger_env.rows("SELECT name FROM schedule")}
-    asked = {row["name"] for row in ledger_env.rows("SELECT name FROM job")}
-    assert {entry.request.job_name() for entry in machine} == asked  # no contract is tracked, so no bars
+    enqueued = {row["name"] for row in ledger_env.rows("SELECT name FROM job")}
+    assert {entry.request.job_name() for entry in machine} == enqueued  # no contract is tracked, so no bars
     (rollup,) = ledger_env.rows(
         "SELECT arguments, expires_at - enqueued_at AS lasts FROM job WHERE name = 'metrics.roll_up'"
     )
@@ -81,7 +81,7 @@ def test_the_first_beat_fills_the_table_and_asks_for_everything_once(ledger_env:
     assert 0 == beat.stop()
 
 
-def test_two_beats_at_once_are_one_schedule_and_one_carries_on_alone(ledger_env: LedgerEnv) -> None:
+def test_two_beats_run_one_schedule_and_either_goes_on_alone(ledger_env: LedgerEnv) -> None:
     schedule(ledger_env, "drill", "1 second")
     first, second = ledger_env.start("scheduler", "beat"), ledger_env.start("scheduler", "beat")
     for beat in (first, second):
@@ -94,12 +94,12 @@ def test_two_beats_at_once_are_one_schedule_and_one_carries_on_alone(ledger_env:
     for entry in TIMETABLE:
         assert_each_slot_is_one_job(ledger_env, entry.name)
     assert_each_slot_is_one_job(ledger_env, "drill")
-    dealt_with = sorted(slots(ledger_env, "drill") + slots(ledger_env, "drill", "skipped"))
-    assert [SECOND] * (len(dealt_with) - 1) == [after - before for before, after in pairwise(dealt_with)]
-    assert dealt_with[-1] == last_slot(ledger_env, "drill")
+    processed = sorted(slots(ledger_env, "drill") + slots(ledger_env, "drill", "skipped"))
+    assert [SECOND] * (len(processed) - 1) == [after - before for before, after in pairwise(processed)]
+    assert processed[-1] == last_slot(ledger_env, "drill")
 
 
-def test_a_beat_that_lagged_behind_notes_no_slot_that_another_has_dealt_with(ledger_env: LedgerEnv) -> None:
+def test_a_lagging_beat_records_no_slot_that_another_has_processed(ledger_env: LedgerEnv) -> None:
     schedule(ledger_env, "drill", "1 second", ", last_slot", ", date_trunc('second', now()) - interval '10 seconds'")
     with psycopg.connect(ledger_env.database_url) as other:
         other.execute("SELECT * FROM schedule WHERE name = 'drill' FOR UPDATE")
@@ -107,7 +107,7 @@ def test_a_beat_that_lagged_behind_notes_no_slot_that_another_has_dealt_with(led
         until(
             lambda: [] != ledger_env.rows("SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock'"),
             60,
-            "its turn",
+            "a beat that waits for the lock",
         )
         other.execute("UPDATE schedule SET last_slot = date_trunc('second', now()) + interval '1 hour'")
     beat.wait_until_running()
@@ -136,12 +136,12 @@ def test_two_beats_of_a_fast_market_run_an_entry_once_a_second(open_ledger_env: 
 
     ran_at = [
         row["at"] for row in ledger_env.rows("SELECT at FROM run ORDER BY at")
-    ]  # when it was found due, not written
+    ]  # when the beat found the slot due
     assert len(ran_at) >= 3
     assert all(after - before > 0.9 * SECOND for before, after in pairwise(ran_at))
 
 
-def test_bars_are_fetched_for_the_minutes_of_a_session_and_for_no_other(open_ledger_env: OpenLedgerEnv) -> None:
+def test_bars_are_fetched_only_for_minutes_of_a_session(open_ledger_env: OpenLedgerEnv) -> None:
     ledger_env = open_ledger_env(MarketClock(machine_now(), SUNDAY_OPENING - timedelta(minutes=2), speed=60))
     with ledger_env.ledger.engine.begin() as connection:
         contracts.store(connection, [MNQ])
@@ -154,15 +154,15 @@ def test_bars_are_fetched_for_the_minutes_of_a_session_and_for_no_other(open_led
     wait_for_slots(ledger_env, "fetch_bars", 2)
 
     first_bar_closed = SUNDAY_OPENING + timedelta(minutes=1)
-    noted = sorted(slots(ledger_env, "fetch_bars") + slots(ledger_env, "fetch_bars", "skipped"))
-    assert first_bar_closed == noted[0]
-    asked = ledger_env.rows("SELECT arguments FROM job WHERE name = 'market_data.fetch_bars' ORDER BY id")
-    assert slots(ledger_env, "fetch_bars")[: len(asked)] == [
-        datetime.fromisoformat(row["arguments"]["slot"]) for row in asked
+    recorded = sorted(slots(ledger_env, "fetch_bars") + slots(ledger_env, "fetch_bars", "skipped"))
+    assert first_bar_closed == recorded[0]
+    enqueued = ledger_env.rows("SELECT arguments FROM job WHERE name = 'market_data.fetch_bars' ORDER BY id")
+    assert slots(ledger_env, "fetch_bars")[: len(enqueued)] == [
+        datetime.fromisoformat(row["arguments"]["slot"]) for row in enqueued
     ]
 
 
-def test_bars_of_a_closed_market_are_not_fetched_and_their_slots_are_dealt_with(open_ledger_env: OpenLedgerEnv) -> None:
+def test_bars_of_a_closed_market_are_not_fetched_and_their_slots_are_processed(open_ledger_env: OpenLedgerEnv) -> None:
     saturday = SUNDAY_OPENING - timedelta(days=1)
     ledger_env = open_ledger_env(MarketClock(machine_now(), saturday, speed=60))
     with ledger_env.ledger.engine.begin() as connection:
@@ -179,7 +179,7 @@ def test_bars_of_a_closed_market_are_not_fetched_and_their_slots_are_dealt_with(
 
 
 @pytest.mark.parametrize("missed", ["run_once", "skip", "catch_up"])
-def test_slots_missed_while_no_beat_ran_are_run_or_noted_as_their_entry_says(
+def test_slots_missed_while_no_beat_ran_are_run_or_skipped_as_their_entry_defines(
     ledger_env: LedgerEnv, missed: str
 ) -> None:
     schedule(
@@ -193,7 +193,7 @@ def test_slots_missed_while_no_beat_ran_are_run_or_noted_as_their_entry_says(
     assert last is not None
     ledger_env.start("scheduler", "beat").wait_until_running()
     newest = last + timedelta(hours=3)  # or later, should the hour end while this runs
-    until(lambda: (last_slot(ledger_env, "drill") or last) >= newest, 60, "every slot dealt with")
+    until(lambda: (last_slot(ledger_env, "drill") or last) >= newest, 60, "every slot processed")
 
     run, skipped = slots(ledger_env, "drill"), slots(ledger_env, "drill", "skipped")
     hours = [last + timedelta(hours=number) for number in range(1, len(run) + len(skipped) + 1)]
@@ -201,14 +201,14 @@ def test_slots_missed_while_no_beat_ran_are_run_or_noted_as_their_entry_says(
     assert len(hours) >= 3
     expected = {"run_once": hours[-1:], "skip": [], "catch_up": hours}
     assert expected[missed] == run
-    asked = ledger_env.rows("SELECT j.id FROM job j WHERE j.name = 'upkeep.do_nothing' ORDER BY j.id")
-    noted = ledger_env.rows(
+    enqueued = ledger_env.rows("SELECT j.id FROM job j WHERE j.name = 'upkeep.do_nothing' ORDER BY j.id")
+    recorded = ledger_env.rows(
         "SELECT job_id AS id FROM schedule_slot WHERE name = 'drill' AND job_id IS NOT NULL ORDER BY slot"
     )
-    assert noted == asked
+    assert recorded == enqueued
 
 
-def test_what_a_person_changed_in_the_table_stays_and_holds(ledger_env: LedgerEnv) -> None:
+def test_edits_of_the_schedule_table_stay_and_take_effect(ledger_env: LedgerEnv) -> None:
     ledger_env.execute(
         "INSERT INTO schedule (name, job_name, clock, every, is_enabled) "
         "VALUES ('snapshot_accounts', 'accounts.snapshot_accounts', 'machine', interval '1 second', false)"
@@ -225,9 +225,9 @@ def test_what_a_person_changed_in_the_table_stays_and_holds(ledger_env: LedgerEn
 
 
 @pytest.mark.parametrize(
-    ("job_name", "arguments"), [("nobody.knows_this", "{}"), ("upkeep.do_nothing", '{"seconds": "soon"}')]
+    ("job_name", "arguments"), [("unknown.job", "{}"), ("upkeep.do_nothing", '{"seconds": "soon"}')]
 )
-def test_an_entry_that_nobody_understands_stops_no_other(ledger_env: LedgerEnv, job_name: str, arguments: str) -> None:
+def test_an_invalid_entry_does_not_stop_the_others(ledger_env: LedgerEnv, job_name: str, arguments: str) -> None:
     ledger_env.execute(
         "INSERT INTO schedule (name, job_name, arguments, clock, every) "
         f"VALUES ('a typo', '{job_name}', '{arguments}', 'machine', interval '1 second')"
@@ -239,7 +239,7 @@ def test_an_entry_that_nobody_understands_stops_no_other(ledger_env: LedgerEnv, 
     assert beat.is_alive(), beat.log.read_text()
 
 
-def test_a_beat_outlives_a_postgres_that_goes_away_and_what_it_missed_is_visible(ledger_env: LedgerEnv) -> None:
+def test_a_beat_survives_an_outage_of_postgres_and_records_missed_slots(ledger_env: LedgerEnv) -> None:
     schedule(ledger_env, "drill", "1 second")
     beat = ledger_env.start("scheduler", "beat")
     beat.wait_until_running()
@@ -251,13 +251,13 @@ def test_a_beat_outlives_a_postgres_that_goes_away_and_what_it_missed_is_visible
 
     assert 0 == beat.stop()
     assert [] != slots(ledger_env, "drill", "skipped")
-    dealt_with = sorted(slots(ledger_env, "drill") + slots(ledger_env, "drill", "skipped"))
-    assert dealt_with[-1] - dealt_with[0] == SECOND * (len(dealt_with) - 1)
+    processed = sorted(slots(ledger_env, "drill") + slots(ledger_env, "drill", "skipped"))
+    assert processed[-1] - processed[0] == SECOND * (len(processed) - 1)
     assert_each_slot_is_one_job(ledger_env, "drill")
 
 
-def test_a_beat_on_a_database_that_met_no_market_says_what_to_do(open_ledger_env: OpenLedgerEnv) -> None:
+def test_a_beat_on_a_database_without_a_market_ends_with_a_hint(open_ledger_env: OpenLedgerEnv) -> None:
     beat = open_ledger_env(None).start("scheduler", "beat")
 
     assert 0 != beat.process.wait(60)
-    assert "start the stack with `tickwork up`" in beat.log.read_text()
+    assert "this database has no market yet: run `tickwork up`" in beat.log.read_text()

@@ -1,4 +1,4 @@
-"""Which accounts trade a strategy, against a real database and the simulator."""
+"""The assignment of strategies to accounts, against a real database and the simulator."""
 
 from datetime import datetime, timedelta
 from typing import Any
@@ -12,7 +12,7 @@ from tests.fixtures.worker_env import WorkerEnv
 from workers.strategies.request_evaluations import newest_close
 
 TIMEFRAME = timedelta(minutes=5)
-# What mean reversion buys: tests/unit/strategies/test_mean_reversion.py.
+# A fall that mean reversion buys: tests/unit/strategies/test_mean_reversion.py.
 FALL = [0] * 14 + [-1, -2, -3, -4, -6, -40]
 RUNS = "SELECT account_id, decision, reason, signal_id IS NOT NULL FROM strategy_run ORDER BY account_id"
 
@@ -27,10 +27,10 @@ def accounts_of(worker_env: WorkerEnv) -> list[int]:
     return [row[0] for row in worker_env.rows("SELECT id FROM account ORDER BY id")]
 
 
-def let_fall(worker_env: WorkerEnv) -> datetime:
-    """Put a fall that mean reversion buys in the place of the newest bars; return when its last bar closed.
+def insert_falling_bars(worker_env: WorkerEnv) -> datetime:
+    """Replace the newest bars with a fall that mean reversion buys; return the close of its last bar.
 
-    What was asked and decided at the worker_env's start is forgotten.
+    The requests and decisions from the start of the worker_env are deleted.
     """
     for table in ("strategy_run", "job_key", "job"):
         worker_env.execute(f"DELETE FROM {table}")
@@ -60,28 +60,28 @@ def evaluate(worker_env: WorkerEnv, account_id: int | None, closed_until: dateti
     return result
 
 
-def asked_for(worker_env: WorkerEnv) -> list[int | None]:
-    """Evaluate what is due, and return for which accounts that was."""
+def evaluate_due_accounts(worker_env: WorkerEnv) -> list[int | None]:
+    """Run the evaluations that are due, and return their accounts."""
     assert "succeeded" == worker_env.do(EvaluateDue(slot=worker_env.venue.clock.now()))[0]
     rows = worker_env.rows("SELECT arguments ->> 'account_id' FROM job WHERE name = 'strategies.evaluate_strategy'")
     return sorted((None if row[0] is None else int(row[0]) for row in rows), key=lambda account_id: account_id or 0)
 
 
-def entries(worker_env: WorkerEnv) -> list[tuple[Any, ...]]:
+def list_entries(worker_env: WorkerEnv) -> list[tuple[Any, ...]]:
     return worker_env.rows("SELECT account_id, state FROM orders WHERE role = 'ENTRY' ORDER BY account_id")
 
 
-def test_with_two_accounts_a_strategy_that_nobody_switched_on_only_shows_what_it_would_do(
+def test_a_strategy_without_an_account_only_shows_its_decision(
     worker_env: WorkerEnv,
 ) -> None:
-    let_fall(worker_env)
+    insert_falling_bars(worker_env)
 
-    assert [None] == asked_for(worker_env)
+    assert [None] == evaluate_due_accounts(worker_env)
     ((account_id, decision, reason, has_signal),) = worker_env.rows(RUNS)
     assert (None, "BUY", False) == (account_id, decision, has_signal)
     assert "not traded: no account trades it" in reason
     assert "tickwork strategies on" in reason
-    assert [] == entries(worker_env)
+    assert [] == list_entries(worker_env)
 
 
 def test_a_strategy_trades_each_account_it_is_switched_on_for_and_has_one_run_of_each(
@@ -90,20 +90,20 @@ def test_a_strategy_trades_each_account_it_is_switched_on_for_and_has_one_run_of
     first, second = accounts_of(worker_env)
     for account_id in (first, second):
         assert 0 == operator("strategies", "on", "mean_reversion", str(account_id)).status
-    closed_until = let_fall(worker_env)
+    closed_until = insert_falling_bars(worker_env)
 
-    assert [first, second] == asked_for(worker_env)
+    assert [first, second] == evaluate_due_accounts(worker_env)
     assert [(first, "BUY", True), (second, "BUY", True)] == [(row[0], row[1], row[3]) for row in worker_env.rows(RUNS)]
-    assert [(first, "FILLED"), (second, "FILLED")] == entries(worker_env)
+    assert [(first, "FILLED"), (second, "FILLED")] == list_entries(worker_env)
     assert "evaluated before" == evaluate(worker_env, first, closed_until)["reason"]
-    assert 2 == len(entries(worker_env))
+    assert 2 == len(list_entries(worker_env))
 
 
 def test_complaint_7_a_strategy_sees_closed_bars_only(worker_env: WorkerEnv, operator: Type) -> None:
-    """The bar under way is not decided on, though a minute of it is stored, or one asks for it too early."""
+    """An open bar is not evaluated, even if a minute of it is stored or its evaluation is requested too early."""
     first, _ = accounts_of(worker_env)
     operator("strategies", "on", "mean_reversion", str(first))
-    closed_until = let_fall(worker_env)
+    closed_until = insert_falling_bars(worker_env)
     worker_env.execute(
         "INSERT INTO bar_minute (contract_id, start, open_ticks, high_ticks, low_ticks, close_ticks, volume) "
         f"SELECT contract_id, '{closed_until.isoformat()}', close_ticks, close_ticks + 900, close_ticks, "
@@ -112,45 +112,45 @@ def test_complaint_7_a_strategy_sees_closed_bars_only(worker_env: WorkerEnv, ope
 
     too_early = evaluate(worker_env, first, closed_until + timedelta(minutes=1))
     assert ("none", "nothing was traded in the bar") == (too_early["decision"], too_early["reason"])
-    asked = evaluate(worker_env, first, closed_until)
-    assert "BUY" == asked["decision"], "a rise after the bar's end is not seen"
-    assert "RSI 0.0" in asked["reason"]
+    in_time = evaluate(worker_env, first, closed_until)
+    assert "BUY" == in_time["decision"], "a rise after the bar's end is not seen"
+    assert "RSI 0.0" in in_time["reason"]
 
 
-def test_one_account_in_trouble_holds_a_strategy_up_on_no_other(worker_env: WorkerEnv, operator: Type) -> None:
+def test_a_halted_account_stops_a_strategy_on_no_other(worker_env: WorkerEnv, operator: Type) -> None:
     first, second = accounts_of(worker_env)
     for account_id in (first, second):
         operator("strategies", "on", "mean_reversion", str(account_id))
     operator("halt", "by hand", "--account", str(first))
-    closed_until = let_fall(worker_env)
+    closed_until = insert_falling_bars(worker_env)
 
     assert "is halted: by hand" in evaluate(worker_env, first, closed_until)["reason"]
     assert "not traded" not in evaluate(worker_env, second, closed_until)["reason"]
-    assert [(first, "DENIED"), (second, "FILLED")] == entries(worker_env)
+    assert [(first, "DENIED"), (second, "FILLED")] == list_entries(worker_env)
 
 
-def test_off_counts_at_once_also_for_an_evaluation_that_waits(worker_env: WorkerEnv, operator: Type) -> None:
+def test_switching_a_strategy_off_also_stops_an_evaluation_that_waits(worker_env: WorkerEnv, operator: Type) -> None:
     first, second = accounts_of(worker_env)
     for account_id in (first, second):
         operator("strategies", "on", "mean_reversion", str(account_id))
-    closed_until = let_fall(worker_env)
-    said = operator("strategies", "off", "mean_reversion", str(first))
+    closed_until = insert_falling_bars(worker_env)
+    answer = operator("strategies", "off", "mean_reversion", str(first))
 
-    assert f"mean_reversion trades account {second} (" in said.out
+    assert f"mean_reversion trades account {second} (" in answer.out
     reason = evaluate(worker_env, first, closed_until)["reason"]
     assert f"not traded: account {first} trades mean_reversion no longer" in reason
-    assert [] == entries(worker_env)
+    assert [] == list_entries(worker_env)
 
 
-def test_the_only_account_trades_without_a_word_until_it_is_switched_off(worker_env: WorkerEnv, operator: Type) -> None:
+def test_the_only_account_trades_by_default_until_it_is_switched_off(worker_env: WorkerEnv, operator: Type) -> None:
     first, second = accounts_of(worker_env)
     worker_env.execute(f"UPDATE account SET can_trade = false WHERE id = {second}")
     rows = {row["account"]: row for row in operator("strategies", "--json").json["strategies"]}
     assert ("yes", "the only account that may trade") == (rows[first]["trades"], rows[first]["why"])
     assert ("no", "the venue lets it trade nothing") == (rows[second]["trades"], rows[second]["why"])
 
-    said = operator("strategies", "off", "mean_reversion", str(first), "--json").json
-    assert {"strategy": "mean_reversion", "trading": []} == said
+    answer = operator("strategies", "off", "mean_reversion", str(first), "--json").json
+    assert {"strategy": "mean_reversion", "trading": []} == answer
     rows = {row["account"]: row for row in operator("strategies", "--json").json["strategies"]}
     assert ("no", "switched off by hand") == (rows[first]["trades"], rows[first]["why"])
     assert "no account trades it" in rows[None]["why"]
@@ -158,10 +158,10 @@ def test_the_only_account_trades_without_a_word_until_it_is_switched_off(worker_
     assert ("strategy_off", "mean_reversion, by hand") == (event["kind"], event["message"])
 
 
-def test_the_list_says_what_each_account_was_last_told(worker_env: WorkerEnv, operator: Type) -> None:
+def test_the_list_shows_the_last_decision_for_each_account(worker_env: WorkerEnv, operator: Type) -> None:
     first, _ = accounts_of(worker_env)
     operator("strategies", "on", "mean_reversion", str(first))
-    evaluate(worker_env, first, let_fall(worker_env))
+    evaluate(worker_env, first, insert_falling_bars(worker_env))
     (row,) = (one for one in operator("strategies", "--json").json["strategies"] if one["account"] == first)
 
     assert (MNQ, "BUY") == (row["contract_id"], row["decision"])
@@ -169,7 +169,9 @@ def test_the_list_says_what_each_account_was_last_told(worker_env: WorkerEnv, op
     assert "switched on by hand" in operator("strategies").words
 
 
-def test_what_is_no_strategy_and_what_may_not_trade_are_named(worker_env: WorkerEnv, operator: Type) -> None:
+def test_an_unknown_strategy_and_an_account_that_may_not_trade_are_reported(
+    worker_env: WorkerEnv, operator: Type
+) -> None:
     first, second = accounts_of(worker_env)
     unknown = operator("strategies", "on", "mean", str(first))
     assert 0 != unknown.status
@@ -177,5 +179,5 @@ def test_what_is_no_strategy_and_what_may_not_trade_are_named(worker_env: Worker
     assert "account 7 is unknown" in operator("strategies", "on", "mean_reversion", "7").error
 
     worker_env.execute(f"UPDATE account SET can_trade = false WHERE id = {second}")
-    said = operator("strategies", "on", "mean_reversion", str(second))
-    assert f"Account {second} may not trade at the venue; mean_reversion begins when it may." in said.words
+    answer = operator("strategies", "on", "mean_reversion", str(second))
+    assert f"Account {second} may not trade at the venue; mean_reversion begins when it may." in answer.words

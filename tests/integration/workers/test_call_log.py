@@ -1,4 +1,4 @@
-"""Every call to the venue is a row in the end, and none is written while a job asks."""
+"""The call log: every call to the venue becomes a row, after the job has ended."""
 
 from datetime import timedelta
 from uuid import uuid4
@@ -19,7 +19,7 @@ def call(error: str | None = None) -> Call:
     return Call("/api/Account/search", "POST", machine_now(), timedelta(milliseconds=12), 200, error, Queue.LOW)
 
 
-def test_a_call_is_kept_with_its_job_its_queue_its_duration_and_whether_it_went_well(worker_env: WorkerEnv) -> None:
+def test_a_call_is_recorded_with_its_job_queue_duration_and_success(worker_env: WorkerEnv) -> None:
     worker_env.execute("DELETE FROM api_call")
     worker_env.venue.faults(path="/api/Account/search", kind="status", status=503)
     job_id = worker_env.ask(SnapshotAccounts())
@@ -30,7 +30,7 @@ def test_a_call_is_kept_with_its_job_its_queue_its_duration_and_whether_it_went_
     assert [(job_id, queue, False, 503, True), (job_id, queue, True, 200, True)] == found
 
 
-def test_a_job_that_asks_without_end_keeps_the_first_calls_and_says_how_many_it_left_out(
+def test_a_job_with_too_many_calls_records_the_first_and_logs_the_number_of_the_others(
     worker_env: WorkerEnv, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr(call_log, "MOST_KEPT", 3)
@@ -46,4 +46,4 @@ def test_a_job_that_asks_without_end_keeps_the_first_calls_and_says_how_many_it_
         "SELECT count(*) FILTER (WHERE success), count(*) FILTER (WHERE NOT success) FROM api_call WHERE job_id = %s",
         job_id,
     )
-    assert 1 == caplog.text.count("14 calls too many")
+    assert 1 == caplog.text.count("14 of them were not recorded")

@@ -1,4 +1,4 @@
-"""What becomes of a job that returns, raises or expires: one runner, a real ledger, no Celery."""
+"""Jobs that return, raise or expire: one runner, a real ledger, no Celery."""
 
 from datetime import timedelta
 from uuid import UUID
@@ -24,7 +24,7 @@ from workers.context import Context
 from workers.runner import RETRY_BASE
 
 
-def test_what_a_job_returns_is_its_result(runner_env: RunnerEnv) -> None:
+def test_the_return_value_of_a_job_is_its_result(runner_env: RunnerEnv) -> None:
     row = runner_env.do(lambda ctx: {"worker": ctx.job.worker, "waited": timedelta(seconds=90)})
 
     assert ("succeeded", {"worker": ME, "waited": "PT90S"}, None) == (row["state"], row["result"], row["error"])
@@ -35,7 +35,7 @@ def test_what_a_job_returns_is_its_result(runner_env: RunnerEnv) -> None:
 @pytest.mark.parametrize(
     "error", [RetryableError("no"), VenueDownError("no"), AmbiguousOutcomeError("no"), ZeroDivisionError("no")]
 )
-def test_an_error_that_may_pass_counts_an_attempt_and_the_job_waits_its_backoff(
+def test_a_retryable_error_counts_an_attempt_and_reschedules_the_job_with_a_backoff(
     runner_env: RunnerEnv, error: Exception
 ) -> None:
     row = runner_env.do(raising(error))
@@ -48,7 +48,7 @@ def test_an_error_that_may_pass_counts_an_attempt_and_the_job_waits_its_backoff(
     assert "Traceback" in row["error"]
 
 
-def test_every_further_attempt_may_wait_twice_as_long_and_no_longer(runner_env: RunnerEnv) -> None:
+def test_the_backoff_at_most_doubles_with_each_attempt(runner_env: RunnerEnv) -> None:
     job_id = runner_env.ask(raising(RetryableError("no")))
     runner_env.execute("UPDATE job SET max_attempts = 20")
     longest = timedelta(0)
@@ -62,9 +62,7 @@ def test_every_further_attempt_may_wait_twice_as_long_and_no_longer(runner_env: 
 
 
 @pytest.mark.parametrize("error", [RetryableError("still no"), KeyError("still no")])
-def test_a_job_whose_attempts_are_spent_is_dead_and_says_where_it_failed(
-    runner_env: RunnerEnv, error: Exception
-) -> None:
+def test_a_job_without_attempts_left_is_dead_with_its_traceback(runner_env: RunnerEnv, error: Exception) -> None:
     job_id = runner_env.ask(raising(error))
 
     assert ["rescheduled", "rescheduled", "dead"] == [runner_env.run(job_id).state for _ in range(Drill.attempts)]
@@ -79,7 +77,7 @@ def test_a_job_whose_attempts_are_spent_is_dead_and_says_where_it_failed(
 @pytest.mark.parametrize(
     "error", [OrderRejectedError("bad size"), RiskLimitError("bad size"), InvalidAlertError("bad size", "quantity")]
 )
-def test_what_is_refused_ends_failed_at_once_and_is_never_tried_again(runner_env: RunnerEnv, error: Exception) -> None:
+def test_a_refused_job_fails_at_once_and_is_never_retried(runner_env: RunnerEnv, error: Exception) -> None:
     row = runner_env.do(raising(error))
 
     assert ("failed", 1, f"{type(error).__name__}: bad size") == (row["state"], row["attempt"], row["error"])
@@ -87,7 +85,7 @@ def test_what_is_refused_ends_failed_at_once_and_is_never_tried_again(runner_env
 
 
 @pytest.mark.parametrize("error", [CredentialsRefusedError("wrong key"), PositionMismatchError("wrong key")])
-def test_what_needs_a_person_ends_failed_and_halts_every_account(runner_env: RunnerEnv, error: Exception) -> None:
+def test_a_halt_error_fails_the_job_and_halts_every_account(runner_env: RunnerEnv, error: Exception) -> None:
     row = runner_env.do(raising(error))
 
     assert ("failed", 1) == (row["state"], row["attempt"])
@@ -97,7 +95,7 @@ def test_what_needs_a_person_ends_failed_and_halts_every_account(runner_env: Run
 
 
 @pytest.mark.parametrize("kind", [RateLimitedError, MarketClosedError])
-def test_not_now_is_no_attempt_and_the_job_waits_as_long_as_it_was_told(
+def test_a_postponed_job_counts_no_attempt_and_waits_the_given_time(
     runner_env: RunnerEnv, kind: type[RateLimitedError | MarketClosedError]
 ) -> None:
     row = runner_env.do(raising(kind("not now", timedelta(hours=1))))
@@ -107,10 +105,10 @@ def test_not_now_is_no_attempt_and_the_job_waits_as_long_as_it_was_told(
 
 
 def test_a_job_may_be_postponed_more_often_than_it_has_attempts(runner_env: RunnerEnv) -> None:
-    patience = iter(range(Drill.attempts + 3))
+    postponements = iter(range(Drill.attempts + 3))
 
     def act(_: Context) -> str:
-        if next(patience, None) is None:
+        if next(postponements, None) is None:
             return "at last"
         raise RateLimitedError("not now", timedelta(seconds=1))
 
@@ -122,7 +120,7 @@ def test_a_job_may_be_postponed_more_often_than_it_has_attempts(runner_env: Runn
     assert ("at last", 1) == (runner_env.row(job_id)["result"], runner_env.row(job_id)["attempt"])
 
 
-def test_a_job_that_could_start_again_only_after_it_expires_is_expired_now_with_the_reason(
+def test_a_job_rescheduled_past_its_expiry_expires_at_once_with_the_reason(
     runner_env: RunnerEnv,
 ) -> None:
     row = runner_env.do(
@@ -133,7 +131,7 @@ def test_a_job_that_could_start_again_only_after_it_expires_is_expired_now_with_
     assert row["finished_at"] is not None
 
 
-def test_an_expired_job_is_never_started_and_says_so(runner_env: RunnerEnv) -> None:
+def test_an_expired_job_is_never_started(runner_env: RunnerEnv) -> None:
     started: list[UUID] = []
     job_id = runner_env.ask(lambda ctx: started.append(ctx.job.id), expires_after=timedelta(microseconds=1))
 
@@ -146,16 +144,16 @@ def test_an_expired_job_is_never_started_and_says_so(runner_env: RunnerEnv) -> N
 
 
 @pytest.mark.parametrize(
-    ("change", "complaint"),
+    ("change", "expected_error"),
     [
-        ("name = 'nobody.knows_this'", "no job is called 'nobody.knows_this'"),
+        ("name = 'unknown.job'", "no job is called 'unknown.job'"),
         ("name = 'upkeep.do_nothing', arguments = '{\"seconds\": \"soon\"}'", "Expected `int`"),
         ("name = 'orders.place_order', arguments = '{}'", "missing required field `order_id`"),
         ("name = 'orders.place_order', arguments = '[1]'", "Expected `object`"),
     ],
 )
-def test_a_row_that_no_task_understands_ends_dead_with_the_reason_and_keeps_its_arguments(
-    runner_env: RunnerEnv, change: str, complaint: str
+def test_a_job_that_no_task_can_parse_ends_dead_with_the_reason_and_keeps_its_arguments(
+    runner_env: RunnerEnv, change: str, expected_error: str
 ) -> None:
     job_id = runner_env.ask(lambda _: None)
     runner_env.execute(f"UPDATE job SET {change}")
@@ -165,22 +163,22 @@ def test_a_row_that_no_task_understands_ends_dead_with_the_reason_and_keeps_its_
     row = runner_env.row(job_id)
     assert ["rescheduled", "rescheduled", "dead"] == outcomes
     assert ("dead", arguments) == (row["state"], row["arguments"])
-    assert complaint in row["error"]
+    assert expected_error in row["error"]
 
 
-@pytest.mark.parametrize(("result", "complaint"), [("a\x00b", "cannot be stored"), (object(), "object")])
-def test_a_result_that_no_row_can_hold_is_told_and_not_lost_in_silence(
-    runner_env: RunnerEnv, result: object, complaint: str
+@pytest.mark.parametrize(("result", "expected_error"), [("a\x00b", "cannot be stored"), (object(), "object")])
+def test_a_result_that_cannot_be_stored_ends_the_job_dead_with_the_reason(
+    runner_env: RunnerEnv, result: object, expected_error: str
 ) -> None:
     job_id = runner_env.ask(lambda _: {"text": result})
     while runner_env.run(job_id).state == "rescheduled":
         pass
 
     assert "dead" == runner_env.row(job_id)["state"]
-    assert complaint in runner_env.row(job_id)["error"]
+    assert expected_error in runner_env.row(job_id)["error"]
 
 
-def test_an_error_with_text_that_postgres_refuses_is_recorded_all_the_same(runner_env: RunnerEnv) -> None:
+def test_an_error_text_that_postgres_rejects_is_recorded_escaped(runner_env: RunnerEnv) -> None:
     row = runner_env.do(raising(OrderRejectedError("a\x00b" + "x" * 100_000)))
 
     assert "failed" == row["state"]

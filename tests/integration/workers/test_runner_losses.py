@@ -1,4 +1,4 @@
-"""What becomes of a job that is woken twice, lost, handoff over, or ends while Postgres is away: no Celery here."""
+"""Jobs that are woken twice, lose their lease, have a follow-up job, or end during an outage of Postgres; no Celery."""
 
 import threading
 from contextlib import ExitStack, suppress
@@ -29,11 +29,11 @@ def test_many_wake_ups_for_one_job_run_it_once(runner_env: RunnerEnv) -> None:
     started: list[str] = []
     job_id = runner_env.ask(lambda ctx: started.append(ctx.job.worker))
     runners = [runner_env.open_runner(f"trading@here.1/{number}") for number in range(10, 16)]
-    at_once = threading.Barrier(len(runners))
+    start_together = threading.Barrier(len(runners))
     states: list[str] = []
 
     def wake(runner: Runner) -> None:
-        at_once.wait()
+        start_together.wait()
         states.extend(runner.run(job_id).state for _ in range(3))
 
     threads = [threading.Thread(target=wake, args=(runner,)) for runner in runners]
@@ -46,7 +46,7 @@ def test_many_wake_ups_for_one_job_run_it_once(runner_env: RunnerEnv) -> None:
     assert ["duplicate"] * 17 + ["succeeded"] == sorted(states)
 
 
-def test_a_result_is_not_written_once_the_job_was_taken_back(runner_env: RunnerEnv) -> None:
+def test_a_worker_without_a_lease_cannot_record_a_result(runner_env: RunnerEnv) -> None:
     job_id = runner_env.ask(lambda ctx: runner_env.lose(ctx.job))
 
     assert "duplicate" == runner_env.run(job_id).state
@@ -57,7 +57,7 @@ def test_a_result_is_not_written_once_the_job_was_taken_back(runner_env: RunnerE
 @pytest.mark.parametrize(
     "error", [RetryableError("late"), OrderRejectedError("late"), RateLimitedError("late", timedelta(1))]
 )
-def test_an_error_is_not_written_once_the_job_was_taken_back(runner_env: RunnerEnv, error: Exception) -> None:
+def test_a_worker_without_a_lease_cannot_record_an_error(runner_env: RunnerEnv, error: Exception) -> None:
     def act(ctx: Context) -> NoReturn:
         runner_env.lose(ctx.job)
         raise error
@@ -68,7 +68,7 @@ def test_an_error_is_not_written_once_the_job_was_taken_back(runner_env: RunnerE
     assert ("queued", "went silent") == (runner_env.row(job_id)["state"], runner_env.row(job_id)["error"])
 
 
-def test_who_lost_a_job_changes_nothing_of_what_the_next_one_made_of_it(runner_env: RunnerEnv) -> None:
+def test_a_worker_that_lost_its_lease_does_not_change_the_next_workers_result(runner_env: RunnerEnv) -> None:
     other = runner_env.open_runner("trading@here.9/9")
 
     def act(ctx: Context) -> str:
@@ -84,7 +84,7 @@ def test_who_lost_a_job_changes_nothing_of_what_the_next_one_made_of_it(runner_e
     assert ("succeeded", "trading@here.9/9", 2, 2) == (row["state"], row["result"], row["fence"], row["attempt"])
 
 
-def test_what_a_lost_job_would_commit_with_its_end_is_rolled_back(runner_env: RunnerEnv) -> None:
+def test_a_worker_without_a_lease_rolls_back_its_whole_transaction(runner_env: RunnerEnv) -> None:
     def act(ctx: Context) -> None:
         runner_env.lose(ctx.job)
         with ctx.transaction() as tx:
@@ -99,7 +99,7 @@ def test_what_a_lost_job_would_commit_with_its_end_is_rolled_back(runner_env: Ru
     assert [(job_id, "queued")] == [(row["id"], row["state"]) for row in runner_env.rows("SELECT id, state FROM job")]
 
 
-def test_jobs_that_a_job_asks_for_continue_its_story_and_vanish_with_its_transaction(runner_env: RunnerEnv) -> None:
+def test_child_jobs_keep_the_correlation_id_and_roll_back_with_their_transaction(runner_env: RunnerEnv) -> None:
     def act(ctx: Context) -> None:
         with ctx.transaction() as tx:
             tx.enqueue(DoNothing(note="kept"))
@@ -115,7 +115,7 @@ def test_jobs_that_a_job_asks_for_continue_its_story_and_vanish_with_its_transac
     assert (parent["id"], parent["correlation_id"]) == (child["parent_id"], child["correlation_id"])
 
 
-def test_a_hand_over_runs_the_next_job_at_once_and_the_wake_up_reports_its_end(runner_env: RunnerEnv) -> None:
+def test_a_follow_up_job_runs_at_once_and_the_wake_up_returns_its_outcome(runner_env: RunnerEnv) -> None:
     second = runner_env.drill(lambda _: "second")
 
     def first(ctx: Context) -> None:
@@ -136,7 +136,7 @@ def test_a_hand_over_runs_the_next_job_at_once_and_the_wake_up_reports_its_end(r
     assert [{"balance": 1}] == runner_env.rows("SELECT balance FROM account")
 
 
-def test_a_hand_over_that_fails_before_its_commit_leaves_the_first_job_alone(runner_env: RunnerEnv) -> None:
+def test_a_follow_up_that_is_rolled_back_does_not_finish_the_first_job(runner_env: RunnerEnv) -> None:
     second = runner_env.drill(lambda _: "second")
 
     def first(ctx: Context) -> None:
@@ -150,7 +150,7 @@ def test_a_hand_over_that_fails_before_its_commit_leaves_the_first_job_alone(run
     assert 1 == len(runner_env.rows("SELECT id FROM job"))
 
 
-def test_an_error_after_the_hand_over_was_committed_costs_neither_job(runner_env: RunnerEnv) -> None:
+def test_an_error_after_the_commit_of_a_follow_up_affects_neither_job(runner_env: RunnerEnv) -> None:
     second = runner_env.drill(lambda _: "second")
 
     def first(ctx: Context) -> None:
@@ -164,7 +164,7 @@ def test_an_error_after_the_hand_over_was_committed_costs_neither_job(runner_env
     assert [("succeeded", "first"), ("succeeded", "second")] == [(row["state"], row["result"]) for row in found]
 
 
-def test_a_handed_over_job_that_is_reschedule_still_goes_before_those_that_wait(runner_env: RunnerEnv) -> None:
+def test_a_rescheduled_follow_up_still_runs_before_waiting_jobs(runner_env: RunnerEnv) -> None:
     second = runner_env.drill(raising(VenueDownError("down")))
 
     def first(ctx: Context) -> None:
@@ -176,11 +176,11 @@ def test_a_handed_over_job_that_is_reschedule_still_goes_before_those_that_wait(
 
     assert "rescheduled" == runner_env.run(job_id).state
     assert "duplicate" == runner_env.run(waiting).state
-    (reschedule,) = runner_env.rows(f"SELECT state, attempt FROM job WHERE parent_id = '{job_id}'")
-    assert {"state": "queued", "attempt": 1} == reschedule
+    (follow_up,) = runner_env.rows(f"SELECT state, attempt FROM job WHERE parent_id = '{job_id}'")
+    assert {"state": "queued", "attempt": 1} == follow_up
 
 
-def test_a_job_whose_end_cannot_be_written_is_left_to_whoever_outlives_this_process(runner_env: RunnerEnv) -> None:
+def test_a_job_whose_end_cannot_be_recorded_stays_claimed(runner_env: RunnerEnv) -> None:
     with ExitStack() as outage:
         job_id = runner_env.ask(lambda _: outage.enter_context(database_away(runner_env.database_url)))
         with pytest.raises(JobOutcomeUnknownError, match="ended unrecorded"):
@@ -189,7 +189,7 @@ def test_a_job_whose_end_cannot_be_written_is_left_to_whoever_outlives_this_proc
     assert ("running", ME) == (runner_env.row(job_id)["state"], runner_env.row(job_id)["worker"])
 
 
-def test_a_job_that_postgres_was_not_asked_for_stays_where_it_is(runner_env: RunnerEnv) -> None:
+def test_a_job_that_cannot_be_claimed_stays_queued(runner_env: RunnerEnv) -> None:
     job_id = runner_env.ask(lambda _: None)
     with database_away(runner_env.database_url):
         assert "rescheduled" == runner_env.runner.run(job_id).state
@@ -198,25 +198,25 @@ def test_a_job_that_postgres_was_not_asked_for_stays_where_it_is(runner_env: Run
     assert "succeeded" == runner_env.run(job_id).state
 
 
-def test_a_claim_that_was_never_answered_ends_the_process_too(runner_env: RunnerEnv) -> None:
+def test_a_claim_without_an_answer_raises_job_outcome_unknown(runner_env: RunnerEnv) -> None:
     job_id = runner_env.ask(lambda _: None)
     with WireTap(runner_env.database_url) as wire:
         runner = runner_env.open_runner("trading@here.1/3", wire.url)
         runner.run(uuid4())  # connects
         wire.block_after(job_id.bytes)
 
-        def mend_after_the_claim() -> None:
-            until(lambda: runner_env.row(job_id)["state"] == "running", 60, "the claim, which Postgres has heard")
+        def reconnect_after_the_claim() -> None:
+            until(lambda: runner_env.row(job_id)["state"] == "running", 60, "the claim, which Postgres has received")
             wire.mend()
 
-        threading.Thread(target=mend_after_the_claim).start()
+        threading.Thread(target=reconnect_after_the_claim).start()
         with pytest.raises(JobOutcomeUnknownError, match="not known"):
             runner.run(job_id)
 
     assert ("running", "trading@here.1/3") == (runner_env.row(job_id)["state"], runner_env.row(job_id)["worker"])
 
 
-def test_a_handed_over_job_is_never_left_claimed_by_a_process_that_lives_on(runner_env: RunnerEnv) -> None:
+def test_a_follow_up_in_an_outage_raises_job_outcome_unknown(runner_env: RunnerEnv) -> None:
     second = runner_env.drill(lambda _: "second")
     with ExitStack() as outage:
 
@@ -230,7 +230,7 @@ def test_a_handed_over_job_is_never_left_claimed_by_a_process_that_lives_on(runn
             runner_env.runner.run(job_id)
 
 
-def test_a_handed_over_job_whose_commit_was_never_answered_is_not_left_claimed_either(runner_env: RunnerEnv) -> None:
+def test_a_follow_up_whose_commit_has_no_answer_is_not_left_claimed(runner_env: RunnerEnv) -> None:
     second = runner_env.drill(lambda _: "second")
     with WireTap(runner_env.database_url) as wire:
         runner = runner_env.open_runner("trading@here.1/3", wire.url)
@@ -240,15 +240,15 @@ def test_a_handed_over_job_whose_commit_was_never_answered_is_not_left_claimed_e
                 tx.continue_with("first", second)
                 wire.heard.clear()
                 wire.block_after(b"COMMIT")
-                threading.Thread(target=mend_after_the_commit).start()
+                threading.Thread(target=reconnect_after_the_commit).start()
 
-        def mend_after_the_commit() -> None:
+        def reconnect_after_the_commit() -> None:
             until(lambda: b"COMMIT" in wire.heard, 60)
             until(lambda: runner_env.rows("SELECT id FROM job WHERE state = 'succeeded'") != [], 60)
             wire.mend()
 
         job_id = runner_env.ask(first)
-        with suppress(JobOutcomeUnknownError):  # the process ends: its parent gives back what it held
+        with suppress(JobOutcomeUnknownError):  # the process ends: its parent releases its jobs
             runner.run(job_id)
             assert [] == runner_env.rows("SELECT name, worker FROM job WHERE state = 'running'")
     assert "succeeded" == runner_env.row(job_id)["state"]

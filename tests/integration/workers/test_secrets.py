@@ -1,4 +1,4 @@
-"""A run in which everything fails tells neither the key nor a token: not in logs, rows, tracebacks or reprs."""
+"""A run in which everything fails reveals neither the key nor a token: not in logs, rows, tracebacks or reprs."""
 
 import io
 import json
@@ -24,33 +24,33 @@ FAULTS: tuple[tuple[str, FaultDetails], ...] = (
 
 @pytest.fixture
 def written() -> Iterator[io.StringIO]:
-    """What a program's stderr would show, at the chattiest level."""
+    """The log that a program would write to stderr at level DEBUG."""
     root = logging.getLogger()
-    kept, level = root.handlers[:], root.level
+    handlers, level = root.handlers[:], root.level
     set_up_logging("DEBUG")
     stream = io.StringIO()
     handler = root.handlers[0]
     assert isinstance(handler, logging.StreamHandler)
     handler.setStream(stream)
     yield stream
-    root.handlers[:] = kept
+    root.handlers[:] = handlers
     root.setLevel(level)
 
 
-def test_a_whole_run_that_fails_tells_no_secret(worker_env: WorkerEnv, written: io.StringIO) -> None:
+def test_a_run_in_which_everything_fails_reveals_no_secret(worker_env: WorkerEnv, written: io.StringIO) -> None:
     secrets = {KEY}
     with connect(worker_env.settings.redis_url) as redis:
         tokens = RedisTokenStore(redis, worker_env.settings.venue)
         for kind, details in FAULTS:
             for path in PATHS:
                 worker_env.venue.faults(path=path, kind=kind, count=2, **details)
-            asked = [worker_env.ask(job) for job in (SnapshotAccounts(), ReconcileAccounts())]
-            asked.append(worker_env.flatten(MNQ))
-            asked.append(worker_env.alert())
-            for job in asked:
-                worker_env.runner.run(job)
-                kept = tokens.get()
-                secrets |= {kept.text} if kept else set()
+            job_ids = [worker_env.ask(job) for job in (SnapshotAccounts(), ReconcileAccounts())]
+            job_ids.append(worker_env.flatten(MNQ))
+            job_ids.append(worker_env.alert())
+            for job_id in job_ids:
+                worker_env.runner.run(job_id)
+                token = tokens.get()
+                secrets |= {token.text} if token else set()
             worker_env.venue.forget_faults()
     rows = worker_env.rows(
         "SELECT row_to_json(job)::text FROM job UNION ALL SELECT row_to_json(api_call)::text FROM api_call"
@@ -73,6 +73,6 @@ def test_a_whole_run_that_fails_tells_no_secret(worker_env: WorkerEnv, written: 
         "redis://:SECRET@127.0.0.1/0",
     ],
 )
-def test_a_line_of_log_is_masked_wherever_a_secret_stands(line: str) -> None:
+def test_a_secret_is_masked_in_every_form_of_log_line(line: str) -> None:
     assert "SECRET" not in masked(line)
     assert "***" in masked(line)

@@ -1,4 +1,4 @@
-"""What a fleet of real worker processes does when its children, itself, Postgres or the broker go away."""
+"""A fleet of real worker processes that loses its children, itself, Postgres or the broker."""
 
 import base64
 import json
@@ -21,12 +21,12 @@ from tests.fixtures.trial.trials import HangOnce, Hold
 
 FLEET = "normal"  # one queue, four slots
 SLOTS = 4
-LONG = Hold(file=__file__)  # for ever
+LONG = Hold(file=__file__)  # never ends
 Held = tuple[Callable[..., list[UUID]], Path]  # the fixture `held`
 AT_ONCE = """arguments = '{"file": "/nowhere"}'"""
 
 
-def new_worker(ledger_env: LedgerEnv) -> StartedProgram:
+def start_worker(ledger_env: LedgerEnv) -> StartedProgram:
     return ledger_env.start("tests.fixtures.trial", FLEET)
 
 
@@ -38,21 +38,21 @@ def ledger_env(shared_ledger_env: LedgerEnv) -> LedgerEnv:
 
 @pytest.fixture(scope="module")
 def running(ledger_env: LedgerEnv) -> list[StartedProgram]:
-    return [new_worker(ledger_env)]
+    return [start_worker(ledger_env)]
 
 
 @pytest.fixture
 def worker(ledger_env: LedgerEnv, running: list[StartedProgram]) -> StartedProgram:
-    """The one worker that runs; another when the test before ended it."""
+    """The one running worker; a new one when the previous test ended it."""
     if not running[-1].is_alive():
-        running.append(new_worker(ledger_env))
+        running.append(start_worker(ledger_env))
     running[-1].wait_until_running()
     return running[-1]
 
 
 @pytest.fixture
 def held(ledger_env: LedgerEnv, tmp_path: Path) -> Iterator[Held]:
-    """What asks for jobs and returns them once they run, and the file that they hold their slots for."""
+    """A function that enqueues jobs and returns them once they run, and the file whose removal ends them."""
     file = tmp_path / "held"
     file.touch()
 
@@ -66,28 +66,28 @@ def held(ledger_env: LedgerEnv, tmp_path: Path) -> Iterator[Held]:
 
 
 def wait_for_renewal(ledger_env: LedgerEnv, job_id: UUID) -> dict[str, Any]:
-    """Return the job's row once the parent of the process that runs it has seen that process."""
+    """Return the job's row once the parent of its process has renewed its lease."""
     (claimed,) = ledger_env.wait_for("running", job_id)
     until(lambda: ledger_env.row(job_id)["lease_until"] > claimed["lease_until"], 60, "a renewed lease")
     return ledger_env.row(job_id)
 
 
-def child_of(worker: str) -> int:
+def pid_of(worker: str) -> int:
     return int(worker.rsplit("/", 1)[-1])
 
 
-def jobs_of(ledger_env: LedgerEnv, workers: list[StartedProgram], file: Path) -> list[UUID]:
-    """Keep asking for jobs that a file holds until each of the workers runs one; return all that run."""
-    asked: list[UUID] = []
+def occupy_workers(ledger_env: LedgerEnv, workers: list[StartedProgram], file: Path) -> list[UUID]:
+    """Enqueue jobs that end with the removal of `file`, until each worker runs one; return the running jobs."""
+    job_ids: list[UUID] = []
 
-    def does_each_hold_one() -> bool:
-        held_by = [ledger_env.row(job_id)["worker"] or "" for job_id in asked]
-        if len(asked) < len(workers) * SLOTS:
-            asked.append(ledger_env.ask(Hold(file=str(file)), queue=Queue.NORMAL))
-        return all(any(f".{worker.pid}/" in holder for holder in held_by) for worker in workers)
+    def has_each_worker_a_job() -> bool:
+        names = [ledger_env.row(job_id)["worker"] or "" for job_id in job_ids]
+        if len(job_ids) < len(workers) * SLOTS:
+            job_ids.append(ledger_env.ask(Hold(file=str(file)), queue=Queue.NORMAL))
+        return all(any(f".{worker.pid}/" in name for name in names) for worker in workers)
 
-    until(does_each_hold_one, 60, "a job at each worker")
-    return [row["id"] for row in ledger_env.wait_for("running", *asked)]
+    until(has_each_worker_a_job, 60, "a job at each worker")
+    return [row["id"] for row in ledger_env.wait_for("running", *job_ids)]
 
 
 def is_gone(pid: int) -> bool:
@@ -98,22 +98,24 @@ def is_gone(pid: int) -> bool:
 
 
 @pytest.mark.usefixtures("worker")
-def test_a_job_whose_process_is_killed_is_given_back_and_runs_again(ledger_env: LedgerEnv) -> None:
+def test_a_job_of_a_killed_process_is_released_and_runs_again(ledger_env: LedgerEnv) -> None:
     job_id = ledger_env.ask(LONG, queue=Queue.NORMAL)
     before = wait_for_renewal(ledger_env, job_id)
     ledger_env.execute(f"UPDATE job SET {AT_ONCE} WHERE id = '{job_id}'")
-    os.kill(child_of(before["worker"]), signal.SIGKILL)
+    os.kill(pid_of(before["worker"]), signal.SIGKILL)
 
     (after,) = ledger_env.wait_for("succeeded", job_id)
     assert (2, 2) == (after["attempt"], after["fence"])
     assert before["worker"] != after["worker"]
-    assert after["started_at"] < before["lease_until"]  # nobody waited for the lease
+    assert after["started_at"] < before["lease_until"]  # the release did not wait for the lease
 
 
 @pytest.mark.usefixtures("worker")
-def test_a_job_that_loses_the_process_of_its_last_attempt_ends_dead_and_names_it(ledger_env: LedgerEnv) -> None:
+def test_a_job_that_loses_its_process_at_the_last_attempt_ends_dead_and_names_the_process(
+    ledger_env: LedgerEnv,
+) -> None:
     job_id = ledger_env.ask(LONG, "max_attempts = 1", queue=Queue.NORMAL)
-    process = child_of(wait_for_renewal(ledger_env, job_id)["worker"])
+    process = pid_of(wait_for_renewal(ledger_env, job_id)["worker"])
     os.kill(process, signal.SIGKILL)
 
     (row,) = ledger_env.wait_for("dead", job_id)
@@ -121,7 +123,7 @@ def test_a_job_that_loses_the_process_of_its_last_attempt_ends_dead_and_names_it
 
 
 @pytest.mark.usefixtures("worker")
-def test_a_job_that_overruns_is_stopped_leaves_where_it_stood_and_frees_its_slot(
+def test_a_job_that_overruns_its_deadline_ends_with_its_stack_and_frees_its_slot(
     ledger_env: LedgerEnv, held: Held
 ) -> None:
     late = [
@@ -139,7 +141,7 @@ def test_a_job_that_overruns_is_stopped_leaves_where_it_stood_and_frees_its_slot
 
 
 @pytest.mark.usefixtures("worker")
-def test_a_job_that_overran_once_is_tried_again(ledger_env: LedgerEnv) -> None:
+def test_a_job_that_overran_its_deadline_once_is_retried(ledger_env: LedgerEnv) -> None:
     job_id = ledger_env.ask(HangOnce(), "deadline = interval '1 second'", queue=Queue.NORMAL)
     until(lambda: ledger_env.row(job_id)["attempt"] > 0, 60, "its first attempt")
     ledger_env.execute(f"UPDATE job SET deadline = NULL WHERE id = '{job_id}'")  # of later attempts
@@ -154,13 +156,13 @@ def test_many_wake_ups_for_one_job_start_it_once(ledger_env: LedgerEnv) -> None:
 
     (row,) = ledger_env.wait_for("succeeded", job_id)
     until(lambda: ledger_env.broker.waiting(FLEET) == 0, 60, "an empty queue")
-    ledger_env.wait_for("succeeded", ledger_env.ask(DoNothing(note="behind them all")))
+    ledger_env.wait_for("succeeded", ledger_env.ask(DoNothing(note="after them all")))
     assert row == ledger_env.row(job_id)
     assert (1, 1) == (row["attempt"], row["fence"])
 
 
 @pytest.mark.usefixtures("worker")
-def test_a_broker_that_forgets_everything_costs_no_job_and_runs_none_twice(ledger_env: LedgerEnv, held: Held) -> None:
+def test_a_broker_that_loses_every_message_loses_no_job_and_runs_none_twice(ledger_env: LedgerEnv, held: Held) -> None:
     ask, file = held
     running = ask()
     waiting = [ledger_env.ask(DoNothing()) for _ in range(10)]
@@ -171,31 +173,31 @@ def test_a_broker_that_forgets_everything_costs_no_job_and_runs_none_twice(ledge
 
 
 @pytest.mark.usefixtures("worker")
-def test_a_message_that_is_no_wake_up_stops_nobody(ledger_env: LedgerEnv) -> None:
+def test_an_invalid_message_stops_no_worker(ledger_env: LedgerEnv) -> None:
     ledger_env.broker.put(FLEET, b"{}")
 
     ledger_env.wait_for("succeeded", ledger_env.ask(DoNothing()))
 
 
 @pytest.mark.usefixtures("worker")
-def test_jobs_outlive_a_postgres_that_goes_away_while_they_run(ledger_env: LedgerEnv, held: Held) -> None:
+def test_jobs_survive_an_outage_of_postgres_while_they_run(ledger_env: LedgerEnv, held: Held) -> None:
     ask, file = held
     job_ids = ask()
-    children = [child_of(ledger_env.row(job_id)["worker"]) for job_id in job_ids]
+    children = [pid_of(ledger_env.row(job_id)["worker"]) for job_id in job_ids]
     with database_away(ledger_env.database_url):
         file.unlink()
-        until(lambda: all(map(is_gone, children)), 60, "the end of those that could not write theirs")
+        until(lambda: all(map(is_gone, children)), 60, "the end of the processes that could not record their jobs")
 
     ledger_env.wait_for("succeeded", *job_ids, ledger_env.ask(DoNothing(note="after it")))
 
 
-def test_a_worker_asked_to_end_finishes_what_it_runs_and_leaves_the_rest_to_others(
+def test_a_worker_that_shuts_down_finishes_its_running_jobs_and_leaves_the_rest(
     ledger_env: LedgerEnv, worker: StartedProgram, held: Held
 ) -> None:
     ask, file = held
     started = [ledger_env.row(job_id) for job_id in ask()]
     waiting = [ledger_env.ask(DoNothing()) for _ in range(10)]
-    other = new_worker(ledger_env)
+    other = start_worker(ledger_env)
 
     worker.ask_to_end()
     assert {1} == {row["attempt"] for row in ledger_env.wait_for("succeeded", *waiting)}  # by the other
@@ -206,7 +208,7 @@ def test_a_worker_asked_to_end_finishes_what_it_runs_and_leaves_the_rest_to_othe
     other.stop()
 
 
-def test_flower_is_told_of_every_job_also_of_the_last_before_the_end(
+def test_flower_gets_the_events_of_every_job_even_of_the_last_before_a_shutdown(
     ledger_env: LedgerEnv, worker: StartedProgram, held: Held
 ) -> None:
     listening = ledger_env.redis.pubsub()  # type: ignore[no-untyped-call]  # redis types its commands only
@@ -220,29 +222,31 @@ def test_flower_is_told_of_every_job_also_of_the_last_before_the_end(
     file.unlink()
     assert 0 == worker.process.wait(60)
 
-    told: set[tuple[str, str]] = set()
+    received: set[tuple[str, str]] = set()
     while (message := listening.get_message(timeout=1)) is not None:
         body = json.loads(base64.b64decode(json.loads(message["data"])["body"]))
-        told |= {(one["type"], one["uuid"]) for one in (body if isinstance(body, list) else [body]) if "uuid" in one}
-    wanted = {(type_, str(job_id)) for type_ in ("task-started", "task-succeeded") for job_id in (*before, last)}
-    assert set() == wanted - told
+        received |= {
+            (one["type"], one["uuid"]) for one in (body if isinstance(body, list) else [body]) if "uuid" in one
+        }
+    expected = {(type_, str(job_id)) for type_ in ("task-started", "task-succeeded") for job_id in (*before, last)}
+    assert set() == expected - received
 
 
-def test_another_worker_runs_what_a_killed_and_a_frozen_one_held_and_late_results_change_nothing(
+def test_another_worker_runs_the_jobs_of_a_killed_and_a_frozen_one_and_late_results_change_nothing(
     ledger_env: LedgerEnv, worker: StartedProgram, tmp_path: Path, held: Held
 ) -> None:
     file = tmp_path / "late"
     file.touch()
-    frozen, killed = worker, new_worker(ledger_env)
+    frozen, killed = worker, start_worker(ledger_env)
     killed.wait_until_running()
-    held_by = jobs_of(ledger_env, [frozen, killed], file)
+    job_ids = occupy_workers(ledger_env, [frozen, killed], file)
     family = killed.family()
     frozen.freeze()
     killed.kill()
-    other = new_worker(ledger_env)
+    other = start_worker(ledger_env)
     ledger_env.execute(f"UPDATE job SET {AT_ONCE}, lease_until = now() + interval '1 second' WHERE state = 'running'")
 
-    rows = ledger_env.wait_for("succeeded", *held_by)
+    rows = ledger_env.wait_for("succeeded", *job_ids)
     assert {(2, 2)} == {(row["attempt"], row["fence"]) for row in rows}
     assert all(f".{other.pid}/" in row["worker"] for row in rows)
     assert all(is_gone(process.pid) for process in family)  # no child outlives its parent
@@ -250,22 +254,22 @@ def test_another_worker_runs_what_a_killed_and_a_frozen_one_held_and_late_result
     other.stop()
     file.unlink()
     ask, _ = held
-    ask()  # every slot of the thawed one works again, so whatever came late has come
+    ask()  # every slot of the thawed worker works again, so all late results have come
     assert rows == [ledger_env.row(row["id"]) for row in rows]
 
 
 @pytest.mark.usefixtures("worker")
 @pytest.mark.parametrize(
-    ("change", "complaint"),
+    ("change", "expected_error"),
     [
         ('arguments = \'{"seconds": "soon"}\'', "Expected `int`"),
-        ("name = 'nobody.knows_this'", "nobody.knows_this"),  # stays last: it is noise to others while it is queued
+        ("name = 'unknown.job'", "unknown.job"),  # last, because other tests see it while it is queued
     ],
 )
-def test_a_row_that_no_worker_understands_ends_dead_with_the_reason(
-    ledger_env: LedgerEnv, change: str, complaint: str
+def test_a_job_that_no_worker_can_parse_ends_dead_with_the_reason(
+    ledger_env: LedgerEnv, change: str, expected_error: str
 ) -> None:
     job_id = ledger_env.ask(DoNothing(), change, publish_on_commit=False)
 
     (row,) = ledger_env.wait_for("dead", job_id)
-    assert complaint in row["error"]
+    assert expected_error in row["error"]

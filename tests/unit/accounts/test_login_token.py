@@ -1,4 +1,4 @@
-"""When a token should be renewed, and when it is over."""
+"""The renewal and the expiry of a login token."""
 
 import json
 from base64 import urlsafe_b64encode
@@ -21,7 +21,7 @@ def jwt(**claims: object) -> str:
 
 
 @given(st.text(max_size=40))
-def test_a_token_that_tells_nothing_lives_a_day_and_is_renewed_after_about_half_of_it(text: str) -> None:
+def test_a_token_without_an_expiry_lives_a_day_and_is_renewed_at_about_half_its_life(text: str) -> None:
     token = token_of(text, NOW)
 
     assert NOW + 11 * HOUR <= token.renew_at <= NOW + 13 * HOUR
@@ -29,7 +29,7 @@ def test_a_token_that_tells_nothing_lives_a_day_and_is_renewed_after_about_half_
 
 
 @given(st.integers(1, 7 * 24 * 3600))
-def test_a_token_that_names_its_end_is_renewed_before_it(seconds: int) -> None:
+def test_a_token_with_an_expiry_is_renewed_before_it(seconds: int) -> None:
     ends_at = NOW + timedelta(seconds=seconds)
     token = token_of(jwt(exp=ends_at.timestamp()), NOW)
 
@@ -37,7 +37,7 @@ def test_a_token_that_names_its_end_is_renewed_before_it(seconds: int) -> None:
 
 
 @pytest.mark.parametrize("claims", [{}, {"exp": None}, {"exp": "soon"}, {"exp": 1e40}, {"exp": 0}])
-def test_an_end_that_cannot_be_is_not_believed(claims: dict[str, object]) -> None:
+def test_an_impossible_expiry_is_ignored(claims: dict[str, object]) -> None:
     assert NOW + 23 * HOUR < token_of(jwt(**claims), NOW).ends_at
 
 
@@ -45,5 +45,5 @@ def test_two_tokens_are_not_renewed_at_the_same_time() -> None:
     assert len({token_of(f"token {number}", NOW).renew_at for number in range(20)}) > 10
 
 
-def test_a_token_does_not_show_itself() -> None:
+def test_the_repr_of_a_token_hides_its_text() -> None:
     assert "secret" not in repr(token_of("a-secret-token", NOW))

@@ -1,4 +1,4 @@
-"""What an alert may say, and how each way of saying it wrong is refused."""
+"""Valid alerts, and the refusal of every kind of invalid one."""
 
 import json
 from decimal import Decimal
@@ -20,14 +20,14 @@ def alert(**fields: Any) -> Alert:
     return parse_alert(json.dumps(BUY | fields).encode())
 
 
-def refusal(raw: bytes | str | dict[str, Any]) -> RefusedAlertError:
+def refuse(raw: bytes | str | dict[str, Any]) -> RefusedAlertError:
     body = json.dumps(raw) if isinstance(raw, dict) else raw
     with pytest.raises(RefusedAlertError) as caught:
         parse_alert(body.encode() if isinstance(body, str) else body)
     return caught.value
 
 
-def without(field: str) -> dict[str, Any]:
+def buy_without(field: str) -> dict[str, Any]:
     return {name: value for name, value in BUY.items() if name != field}
 
 
@@ -52,7 +52,7 @@ def test_an_alert_is_read_field_by_field() -> None:
 
 
 @pytest.mark.parametrize(
-    ("word", "action"),
+    ("text", "action"),
     [
         ("buy", "BUY"),
         ("LONG", "BUY"),
@@ -63,8 +63,8 @@ def test_an_alert_is_read_field_by_field() -> None:
         ("EXIT", "CLOSE"),
     ],
 )
-def test_an_action_has_several_words(word: str, action: str) -> None:
-    assert action == alert(action=word).action
+def test_every_synonym_of_an_action_is_accepted(text: str, action: str) -> None:
+    assert action == alert(action=text).action
 
 
 @pytest.mark.parametrize(
@@ -84,10 +84,10 @@ def test_an_action_has_several_words(word: str, action: str) -> None:
         ("CON.F.US.ENQ.Z26", "NQ"),
     ],
 )
-def test_a_symbol_may_be_written_as_tradingview_or_the_venue_do(symbol: str, root: str) -> None:
-    understood = alert(symbol=symbol)
+def test_a_symbol_may_be_in_the_notation_of_tradingview_or_of_the_venue(symbol: str, root: str) -> None:
+    parsed = alert(symbol=symbol)
 
-    assert (root, symbol) == (understood.root.name, understood.symbol)
+    assert (root, symbol) == (parsed.root.name, parsed.symbol)
 
 
 @pytest.mark.parametrize("quantity", [1, 1.0, "1", "1.0", " 1 "])
@@ -95,37 +95,37 @@ def test_one_contract_may_be_written_in_several_ways(quantity: object) -> None:
     assert 1 == alert(quantity=quantity).quantity
 
 
-NO_COUNTS = (0, -1, 1.5, 1e9, True, None, 10_000, 10**30, [1], {"n": 1})
-NO_NUMERALS = ("", "  ", "one", "0", "-1", "+1", "1,0", "1e9", "NaN", "\u0661", "0x1")
+INVALID_COUNTS = (0, -1, 1.5, 1e9, True, None, 10_000, 10**30, [1], {"n": 1})
+INVALID_NUMERALS = ("", "  ", "one", "0", "-1", "+1", "1,0", "1e9", "NaN", "\u0661", "0x1")
 
 
-@pytest.mark.parametrize("quantity", [*NO_COUNTS, *NO_NUMERALS])
-def test_a_quantity_that_is_no_whole_number_of_contracts_is_refused(quantity: object) -> None:
-    error = refusal(BUY | {"quantity": quantity})
+@pytest.mark.parametrize("quantity", [*INVALID_COUNTS, *INVALID_NUMERALS])
+def test_an_invalid_quantity_is_refused(quantity: object) -> None:
+    error = refuse(BUY | {"quantity": quantity})
 
     assert ("quantity", True) == (error.field, "1 to 9999" in error.hint or "20 digits" in error.hint)
 
 
 @pytest.mark.parametrize("field", ["action", "symbol", "quantity"])
-def test_nothing_that_matters_is_ever_filled_in(field: str) -> None:
-    error = refusal(without(field))
+def test_a_missing_required_field_is_refused(field: str) -> None:
+    error = refuse(buy_without(field))
 
     assert (field, f"{field} is missing") == (error.field, error.wrong)
 
 
-def test_only_a_close_may_leave_the_quantity_out() -> None:
+def test_only_a_close_may_omit_the_quantity() -> None:
     assert parse_alert(b'{"action": "close", "symbol": "MNQ"}').quantity is None
 
 
-def test_a_missing_stop_is_no_fault_of_the_alert() -> None:
-    assert parse_alert(json.dumps(without("stop_loss_ticks")).encode()).stop_loss_ticks is None
+def test_an_alert_without_a_stop_is_valid() -> None:
+    assert parse_alert(json.dumps(buy_without("stop_loss_ticks")).encode()).stop_loss_ticks is None
 
 
 @pytest.mark.parametrize(
     "symbol", ["ABC", "MNQX", "MNQ2!!", "", "M", "x" * 65, "\uff2d\uff2e\uff31", 6, None, "CON.F.US.NOPE.Z26"]
 )
 def test_an_unknown_symbol_is_refused(symbol: object) -> None:
-    error = refusal(BUY | {"symbol": symbol})
+    error = refuse(BUY | {"symbol": symbol})
 
     assert ("symbol", True) == (error.field, "MNQ1!" in error.hint)
 
@@ -134,31 +134,31 @@ def test_an_unknown_symbol_is_refused(symbol: object) -> None:
     "field", ["action", "symbol", "quantity", "id", "stop_loss_ticks", "take_profit", "time", "timenow"]
 )
 @pytest.mark.parametrize("placeholder", ["{{ticker}}", "a-{{plot_0}}", "NaN", " nan "])
-def test_an_unfilled_placeholder_is_refused_by_its_field(field: str, placeholder: str) -> None:
-    error = refusal(BUY | {field: placeholder})
+def test_an_unfilled_placeholder_is_refused_with_its_field(field: str, placeholder: str) -> None:
+    error = refuse(BUY | {field: placeholder})
 
     assert (field, True) == (error.field, "placeholder" in error.wrong)
 
 
-def test_an_unfilled_placeholder_without_quotes_is_refused_by_its_field() -> None:
-    error = refusal('{"action": "buy", "symbol": "MNQ", "quantity": {{strategy.order.contracts}}}')
+def test_an_unfilled_placeholder_without_quotes_is_refused_with_its_field() -> None:
+    error = refuse('{"action": "buy", "symbol": "MNQ", "quantity": {{strategy.order.contracts}}}')
 
     assert ("quantity", True) == (error.field, "{{strategy.order.contracts}}" in error.wrong)
 
 
-def test_a_placeholder_in_a_field_we_do_not_know_is_kept() -> None:
+def test_a_placeholder_in_an_unknown_field_is_kept() -> None:
     assert {"comment": "{{plot_0}}"} == alert(comment="{{plot_0}}").extras
 
 
 @pytest.mark.parametrize("ticks", [0, -40, 1.5, "40 ticks", 10**6, True, None, []])
 @pytest.mark.parametrize("field", ["stop_loss_ticks", "take_profit_ticks"])
-def test_a_distance_is_a_whole_number_of_ticks_without_a_sign(field: str, ticks: object) -> None:
-    assert field == refusal(BUY | {field: ticks}).field
+def test_a_distance_that_is_no_unsigned_whole_number_of_ticks_is_refused(field: str, ticks: object) -> None:
+    assert field == refuse(BUY | {field: ticks}).field
 
 
 @pytest.mark.parametrize("price", [0, -1, "0.00", "1e5", "21,500", 10**9, True, None, {}])
-def test_a_price_is_above_zero(price: object) -> None:
-    assert "take_profit" == refusal(BUY | {"take_profit": price}).field
+def test_a_price_that_is_not_above_zero_is_refused(price: object) -> None:
+    assert "take_profit" == refuse(BUY | {"take_profit": price}).field
 
 
 def test_a_price_keeps_every_digit() -> None:
@@ -168,24 +168,24 @@ def test_a_price_keeps_every_digit() -> None:
 
 
 @pytest.mark.parametrize(("price", "ticks"), [("stop_loss", "stop_loss_ticks"), ("take_profit", "take_profit_ticks")])
-def test_a_price_and_a_distance_for_the_same_exit_contradict_each_other(price: str, ticks: str) -> None:
-    error = refusal(BUY | {price: 21000, ticks: 40})
+def test_a_price_and_a_distance_for_the_same_exit_are_refused(price: str, ticks: str) -> None:
+    error = refuse(BUY | {price: 21000, ticks: 40})
 
     assert (price, True) == (error.field, "not both" in error.hint)
 
 
 @pytest.mark.parametrize("external_id", ["x" * 129, "", " ", 1.5, True, None, ["a"]])
-def test_an_id_is_a_short_text_or_a_whole_number(external_id: object) -> None:
-    assert "id" == refusal(BUY | {"id": external_id}).field
+def test_an_id_that_is_no_short_text_or_whole_number_is_refused(external_id: object) -> None:
+    assert "id" == refuse(BUY | {"id": external_id}).field
 
 
-def test_two_alerts_ask_the_same_whatever_their_times_and_remarks() -> None:
+def test_alerts_that_differ_only_in_time_and_unknown_fields_are_the_same_request() -> None:
     assert alert(id="a", timenow="10:00").asks_the_same(alert(id="a", time="10:01", comment="again"))
     assert not alert(id="a").asks_the_same(alert(id="a", quantity=2))
     assert not alert(id="a").asks_the_same(alert(id="a", take_profit_ticks=80))
 
 
-def test_the_time_of_the_alert_goes_before_the_time_of_its_bar() -> None:
+def test_the_time_of_the_alert_is_preferred_to_the_time_of_its_bar() -> None:
     assert "now" == alert(time="bar", timenow="now").alert_time
     assert "1700000000" == alert(time=1_700_000_000).alert_time
 
@@ -213,8 +213,8 @@ def test_the_time_of_the_alert_goes_before_the_time_of_its_bar() -> None:
         b'{"a": 01}',
     ],
 )
-def test_a_body_that_is_no_json_object_is_refused_as_a_whole(raw: bytes) -> None:
-    error = refusal(raw)
+def test_a_body_that_is_no_json_object_is_refused_without_a_field(raw: bytes) -> None:
+    error = refuse(raw)
 
     assert (BODY, True) == (error.field, bool(error.hint))
 
@@ -238,16 +238,16 @@ def test_a_body_that_is_no_json_object_is_refused_as_a_whole(raw: bytes) -> None
         (f'{{"comment": {"[" * 9}{"]" * 9}}}', "comment"),
     ],
 )
-def test_what_could_not_be_kept_as_it_was_sent_is_refused_by_its_field(body: str, field: str) -> None:
-    assert field == refusal(body).field
+def test_a_value_that_the_database_cannot_store_is_refused_with_its_field(body: str, field: str) -> None:
+    assert field == refuse(body).field
 
 
-def test_whole_characters_beyond_the_first_plane_are_kept() -> None:
+def test_characters_beyond_the_basic_plane_are_kept() -> None:
     assert {"comment": "\U0001f680"} == alert(comment="\U0001f680").extras
 
 
-def test_a_refusal_never_repeats_a_long_value() -> None:
-    assert 300 > len(str(refusal(BUY | {"symbol": "x" * 10_000})))
+def test_an_error_message_never_quotes_a_long_value() -> None:
+    assert 300 > len(str(refuse(BUY | {"symbol": "x" * 10_000})))
 
 
 _VALUES = st.one_of(
@@ -264,29 +264,29 @@ _PAYLOADS = st.dictionaries(_NAMES | st.text(), _VALUES | st.lists(_VALUES, max_
 
 @given(st.binary() | st.text().map(lambda text: text.encode("utf-8", "surrogatepass")))
 @example(b'{"\xed\xa0\x80": 1}')
-def test_any_bytes_are_an_alert_or_refused(raw: bytes) -> None:
-    _judge(raw)
+def test_any_bytes_are_parsed_or_refused(raw: bytes) -> None:
+    _require_alert_or_refusal(raw)
 
 
 @given(st.fixed_dictionaries({}, optional={name: st.just(value) for name, value in BUY.items()}), _PAYLOADS)
-def test_any_json_is_an_alert_or_refused(start: dict[str, Any], more: dict[str, Any]) -> None:
-    _judge(json.dumps(start | more).encode())
+def test_any_json_is_parsed_or_refused(start: dict[str, Any], more: dict[str, Any]) -> None:
+    _require_alert_or_refusal(json.dumps(start | more).encode())
 
 
 @given(st.recursive(_VALUES, lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner), max_leaves=30))
-def test_any_nesting_is_an_alert_or_refused(extra: object) -> None:
-    _judge(json.dumps(BUY | {"extra": extra}).encode())
+def test_any_nesting_is_parsed_or_refused(extra: object) -> None:
+    _require_alert_or_refusal(json.dumps(BUY | {"extra": extra}).encode())
 
 
-def _judge(raw: bytes) -> None:
+def _require_alert_or_refusal(raw: bytes) -> None:
     try:
-        understood = parse_alert(raw)
+        parsed = parse_alert(raw)
     except InvalidAlertError as error:
-        # Whatever was sent, the refusal itself can be stored and sent.
+        # The message can be stored and sent, whatever the input was.
         written = f"{error.field} {error}"
         assert "\x00" not in written
         assert written.encode()
         return
-    assert understood.root in ROOTS.values()
-    assert understood.quantity is not None or not understood.action.is_entry
-    assert understood.quantity is None or understood.quantity > 0
+    assert parsed.root in ROOTS.values()
+    assert parsed.quantity is not None or not parsed.action.is_entry
+    assert parsed.quantity is None or parsed.quantity > 0

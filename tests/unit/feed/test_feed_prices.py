@@ -1,4 +1,4 @@
-"""Quotes merged out of sparse ones, and bars made of trades; pure."""
+"""Quotes merged from sparse ones, and bars built from trades; pure."""
 
 import json
 from datetime import UTC, datetime, timedelta
@@ -13,11 +13,11 @@ from shared.domain.market_data.bar import MINUTE
 from shared.gateway.hubs import messages
 from shared.gateway.hubs.messages import QuoteChange, Trade
 from shared.hot.forming_bars import FormingBar
-from workers.feed.prices import News, Prices
+from workers.feed.prices import Prices, PriceUpdates
 
 NINE = datetime(2026, 3, 10, 9, 0, tzinfo=UTC)
 NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
-LONG_AGO = NINE - timedelta(hours=1)
+EARLIER = NINE - timedelta(hours=1)
 MNQ = "CON.F.US.MNQ.H26"
 
 
@@ -29,14 +29,14 @@ def trade(seconds: float, price: str = "100", quantity: int = 1) -> Trade:
     return Trade(Decimal(price), quantity, NINE + timedelta(seconds=seconds), is_buy=True)
 
 
-def listening(since: datetime = LONG_AGO) -> Prices:
+def subscribed_prices(since: datetime = EARLIER) -> Prices:
     prices = Prices()
-    prices.listen(MNQ, since)
+    prices.mark_subscribed(MNQ, since)
     return prices
 
 
-def ended(news: News) -> FormingBar:
-    return news.ended[MNQ]
+def ended(updates: PriceUpdates) -> FormingBar:
+    return updates.ended[MNQ]
 
 
 def test_trap_11_a_sparse_quote_changes_only_what_it_names_and_never_becomes_zero() -> None:
@@ -50,19 +50,19 @@ def test_trap_11_a_sparse_quote_changes_only_what_it_names_and_never_becomes_zer
     }
     prices.take_quote(MNQ, messages.quote(raw(MNQ, whole)), NOW)
     prices.take_quote(MNQ, messages.quote(raw(MNQ, {"symbol": "F.US.MNQ", "bestBid": 25000.0})), NOW)
-    quote = prices.taken().quotes[MNQ]
+    quote = prices.take_updates().quotes[MNQ]
 
     assert (Decimal("25000.0"), Decimal("25000.5"), Decimal("25000.25")) == (quote.bid, quote.ask, quote.last)
     assert datetime(2026, 3, 10, 15, 0, tzinfo=UTC) == quote.at
 
 
-def test_trap_11_quotes_are_kept_apart_by_contract_though_their_symbol_is_the_same() -> None:
+def test_trap_11_quotes_are_separate_by_contract_though_their_symbol_is_the_same() -> None:
     prices = Prices()
     for contract_id, bid in ((MNQ, 1), ("CON.F.US.MNQ.M26", 2)):
         arguments = raw(contract_id, {"symbol": "F.US.MNQ", "bestBid": bid})
         prices.take_quote(messages.contract_of(arguments), messages.quote(arguments), NOW)
 
-    assert [Decimal(1), Decimal(2)] == [quote.bid for quote in prices.taken().quotes.values()]
+    assert [Decimal(1), Decimal(2)] == [quote.bid for quote in prices.take_updates().quotes.values()]
 
 
 ONE = {
@@ -106,17 +106,17 @@ def test_a_burst_of_quotes_is_one_write_of_the_newest() -> None:
     for bid in range(1, 1001):
         prices.take_quote(MNQ, QuoteChange(best_bid=Decimal(bid)), NOW)
 
-    assert [Decimal(1000)] == [quote.bid for quote in prices.taken().quotes.values()]
-    assert not prices.taken()
+    assert [Decimal(1000)] == [quote.bid for quote in prices.take_updates().quotes.values()]
+    assert not prices.take_updates()
 
 
 @given(some.lists(some.tuples(some.floats(0, 59.999), some.integers(1, 400), some.integers(1, 9)), min_size=1))
-def test_a_bar_is_what_its_trades_say(trades: list[tuple[float, int, int]]) -> None:
-    prices = listening()
+def test_a_bar_equals_its_trades(trades: list[tuple[float, int, int]]) -> None:
+    prices = subscribed_prices()
     for seconds, price, quantity in sorted(trades, key=lambda one: one[0]):
         prices.take_trade(MNQ, trade(seconds, str(price), quantity))
     in_order = [Decimal(price) for _, price, _ in sorted(trades, key=lambda one: one[0])]
-    bar = prices.taken().forming[MNQ]
+    bar = prices.take_updates().forming[MNQ]
 
     assert (in_order[0], max(in_order), min(in_order), in_order[-1]) == (bar.open, bar.high, bar.low, bar.close)
     assert sum(quantity for _, _, quantity in trades) == bar.volume
@@ -124,55 +124,55 @@ def test_a_bar_is_what_its_trades_say(trades: list[tuple[float, int, int]]) -> N
 
 
 def test_the_next_minutes_trade_ends_a_bar() -> None:
-    prices = listening()
+    prices = subscribed_prices()
     prices.take_trade(MNQ, trade(30))
     prices.take_trade(MNQ, trade(60))
-    news = prices.taken()
+    updates = prices.take_updates()
 
-    assert (NINE, NINE + MINUTE) == (ended(news).start, news.forming[MNQ].start)
+    assert (NINE, NINE + MINUTE) == (ended(updates).start, updates.forming[MNQ].start)
 
 
-def test_the_clock_ends_a_bar_after_which_nobody_trades() -> None:
-    prices = listening()
+def test_the_clock_ends_a_bar_without_a_next_trade() -> None:
+    prices = subscribed_prices()
     prices.take_trade(MNQ, trade(30))
     prices.end_minutes(NINE + MINUTE + timedelta(seconds=1))
-    assert not prices.taken().ended
+    assert not prices.take_updates().ended
     prices.end_minutes(NINE + MINUTE + timedelta(seconds=2))
-    news = prices.taken()
+    updates = prices.take_updates()
 
-    assert NINE == ended(news).start
-    assert not news.forming
+    assert NINE == ended(updates).start
+    assert not updates.forming
 
 
-def test_a_trade_that_comes_too_late_makes_its_bar_incomplete() -> None:
-    prices = listening()
+def test_a_late_trade_makes_its_bar_incomplete() -> None:
+    prices = subscribed_prices()
     prices.take_trade(MNQ, trade(30))
     prices.take_trade(MNQ, trade(61))
-    assert ended(prices.taken()).is_complete
+    assert ended(prices.take_updates()).is_complete
     prices.take_trade(MNQ, trade(59))
 
-    assert not ended(prices.taken()).is_complete
+    assert not ended(prices.take_updates()).is_complete
 
 
-def test_a_bar_that_began_before_we_listened_is_incomplete_and_the_next_is_not() -> None:
-    prices = listening(NINE + timedelta(seconds=10))
+def test_a_bar_that_began_before_the_subscription_is_incomplete_and_the_next_is_complete() -> None:
+    prices = subscribed_prices(NINE + timedelta(seconds=10))
     prices.take_trade(MNQ, trade(30))
     prices.take_trade(MNQ, trade(61))
-    news = prices.taken()
+    updates = prices.take_updates()
 
-    assert (False, True) == (ended(news).is_complete, news.forming[MNQ].is_complete)
+    assert (False, True) == (ended(updates).is_complete, updates.forming[MNQ].is_complete)
 
 
-def test_a_loss_makes_the_bar_under_way_incomplete_and_forgets_the_quote() -> None:
-    prices = listening()
+def test_a_lost_connection_makes_the_forming_bar_incomplete_and_drops_the_quote() -> None:
+    prices = subscribed_prices()
     prices.take_quote(MNQ, QuoteChange(best_bid=Decimal(1), best_ask=Decimal(2)), NOW)
     prices.take_trade(MNQ, trade(10))
-    prices.taken()
-    prices.forget()
-    prices.listen(MNQ, NINE + timedelta(seconds=40))
+    prices.take_updates()
+    prices.reset()
+    prices.mark_subscribed(MNQ, NINE + timedelta(seconds=40))
     prices.take_quote(MNQ, QuoteChange(best_bid=Decimal(3)), NOW)
     prices.take_trade(MNQ, trade(50))
-    news = prices.taken()
+    updates = prices.take_updates()
 
-    assert (Decimal(3), None) == (news.quotes[MNQ].bid, news.quotes[MNQ].ask)
-    assert not news.forming[MNQ].is_complete
+    assert (Decimal(3), None) == (updates.quotes[MNQ].bid, updates.quotes[MNQ].ask)
+    assert not updates.forming[MNQ].is_complete

@@ -1,4 +1,4 @@
-"""A contract as the venue shows it is taken only if its tick is the one of our table of roots."""
+"""A contract from the venue is accepted only if its tick equals that in our table of roots."""
 
 from typing import Any
 
@@ -11,7 +11,7 @@ MNQ: dict[str, Any] = {
 }  # fmt: skip
 
 
-def test_a_contract_with_our_tick_is_taken() -> None:
+def test_a_contract_with_our_tick_is_accepted() -> None:
     assert 2 == wire.contract(MNQ).point_value
 
 

@@ -1,4 +1,4 @@
-"""What the user hub tells about a change follows from the change alone."""
+"""The events of the user hub follow from the change alone."""
 
 from typing import Any
 
@@ -11,15 +11,15 @@ from tests.fixtures.venue_core import VenueCore
 ORDER, TRADE, POSITION, ACCOUNT = "GatewayUserOrder", "GatewayUserTrade", "GatewayUserPosition", "GatewayUserAccount"
 
 
-def told(venue_core: VenueCore) -> list[tuple[str, Any]]:
-    """Return what is told about the changes so far, and forget them: kinds, with an order's id and status."""
+def take_events(venue_core: VenueCore) -> list[tuple[str, Any]]:
+    """Return the events of all changes, and clear them: targets, with an order's id and status."""
     events = [event for change in venue_core.changes for event in events_of(change)]
     venue_core.changes.clear()
-    return [(event.target, (event.data["id"], event.data["status"])) if event.target == ORDER else seen(event)
+    return [(event.target, (event.data["id"], event.data["status"])) if event.target == ORDER else summarize(event)
             for event in events]  # fmt: skip
 
 
-def seen(event: HubEvent) -> tuple[str, Any]:
+def summarize(event: HubEvent) -> tuple[str, Any]:
     return event.target, (event.data["type"], event.data["size"]) if event.target == POSITION else None
 
 
@@ -31,29 +31,29 @@ def test_an_accepted_market_entry_with_bracket_and_its_fill(venue_core: VenueCor
         (ORDER, (entry + 1, 8)), (ORDER, (entry, 6)), (ORDER, (entry + 2, 8)),
         (ORDER, (entry, 2)), (TRADE, None), (POSITION, (1, 1)), (ACCOUNT, None),
         (ORDER, (entry + 2, 1)), (ORDER, (entry + 1, 1)),
-    ] == told(venue_core)  # fmt: skip
+    ] == take_events(venue_core)  # fmt: skip
 
 
-def test_an_entry_that_rests_is_seen_pending_then_open(venue_core: VenueCore) -> None:
+def test_a_resting_entry_is_reported_pending_then_open(venue_core: VenueCore) -> None:
     venue_core.changes.clear()
     entry = venue_core.enter(type=OrderType.LIMIT, price="24990.00", stop_loss=-40, take_profit=80).id
 
     assert [
         (ORDER, (entry + 1, 8)), (ORDER, (entry, 6)), (ORDER, (entry + 2, 8)), (ORDER, (entry, 1)),
-    ] == told(venue_core)  # fmt: skip
+    ] == take_events(venue_core)  # fmt: skip
 
 
-def test_a_leg_that_fills_tells_the_end_of_its_sibling_before_the_trade(venue_core: VenueCore) -> None:
+def test_a_filled_leg_reports_the_end_of_its_sibling_before_the_trade(venue_core: VenueCore) -> None:
     entry = venue_core.enter(stop_loss=-40, take_profit=80).id
     venue_core.changes.clear()
     venue_core.goes_to("25030.00")
 
     assert [
         (ORDER, (entry + 2, 2)), (ORDER, (entry + 1, 3)), (TRADE, None), (POSITION, (0, 0)), (ACCOUNT, None),
-    ] == told(venue_core)  # fmt: skip
+    ] == take_events(venue_core)  # fmt: skip
 
 
-def test_a_partly_filled_leg_tells_how_its_sibling_shrinks_before_the_trade(venue_core: VenueCore) -> None:
+def test_a_partly_filled_leg_reports_its_smaller_sibling_before_the_trade(venue_core: VenueCore) -> None:
     entry = venue_core.enter(quantity=2, stop_loss=-40, take_profit=80).id
     venue_core.changes.clear()
     venue_core.partial.append(3600)
@@ -61,29 +61,29 @@ def test_a_partly_filled_leg_tells_how_its_sibling_shrinks_before_the_trade(venu
 
     assert [
         (ORDER, (entry + 2, 1)), (ORDER, (entry + 1, 1)), (TRADE, None), (POSITION, (1, 1)), (ACCOUNT, None),
-    ] == told(venue_core)  # fmt: skip
+    ] == take_events(venue_core)  # fmt: skip
 
 
-def test_a_reversal_tells_two_trades_and_one_position(venue_core: VenueCore) -> None:
+def test_a_reversal_reports_two_trades_and_one_position(venue_core: VenueCore) -> None:
     venue_core.enter()
     venue_core.changes.clear()
     entry = venue_core.enter(side=Side.SELL, quantity=2).id
 
     assert [
         (ORDER, (entry, 6)), (ORDER, (entry, 2)), (TRADE, None), (TRADE, None), (POSITION, (2, 1)), (ACCOUNT, None),
-    ] == told(venue_core)  # fmt: skip
+    ] == take_events(venue_core)  # fmt: skip
 
 
-def test_a_rejected_order_is_told_with_its_status_and_no_reason(venue_core: VenueCore) -> None:
+def test_a_rejected_order_is_reported_with_its_status_and_no_reason(venue_core: VenueCore) -> None:
     venue_core.changes.clear()
     verdict = venue_core.place(stop_loss=40)
     [change] = venue_core.changes
 
-    assert [(ORDER, (verdict.order_id, 5))] == told(venue_core)
+    assert [(ORDER, (verdict.order_id, 5))] == take_events(venue_core)
     assert not {"reason", "errorMessage", "message"} & set(events_of(change)[0].data)
 
 
-def test_a_moved_order_is_told_once_and_a_cancelled_one_with_action_two(venue_core: VenueCore) -> None:
+def test_a_modified_order_is_reported_once_and_a_cancelled_one_with_action_two(venue_core: VenueCore) -> None:
     entry = venue_core.enter(type=OrderType.LIMIT, price="24990.00").id
     venue_core.step(seconds=1)
     venue_core.changes.clear()
@@ -94,7 +94,7 @@ def test_a_moved_order_is_told_once_and_a_cancelled_one_with_action_two(venue_co
     assert [(1, 1), (2, 3)] == actions
 
 
-def test_nothing_that_is_null_is_told(venue_core: VenueCore) -> None:
+def test_no_event_contains_null(venue_core: VenueCore) -> None:
     venue_core.enter(stop_loss=-40, take_profit=80)
     venue_core.goes_to("25030.00")
     events = [event for change in venue_core.changes for event in events_of(change)]
@@ -103,10 +103,10 @@ def test_nothing_that_is_null_is_told(venue_core: VenueCore) -> None:
     assert ["profitAndLoss" in event.data for event in events if event.target == TRADE] == [False, True]
 
 
-def test_accounts_are_told_and_scripts_are_not(venue_core: VenueCore) -> None:
+def test_accounts_are_reported_and_scripts_are_not(venue_core: VenueCore) -> None:
     venue_core.changes.clear()
     venue_core.open_account(AccountStage.COMBINE)
     venue_core.goes_to("25001.00")
 
-    assert [(ACCOUNT, None)] == told(venue_core)
+    assert [(ACCOUNT, None)] == take_events(venue_core)
     assert [] == events_of(Change(market_at=venue_core.now()))

@@ -1,4 +1,4 @@
-"""What an order must be before it is sent: tag, price on the tick, the prices of its type, and a bracket with signs."""
+"""Validation of an order before it is sent: tag, price on the tick, the prices of its type, a signed bracket."""
 
 from dataclasses import replace
 from decimal import Decimal
@@ -15,7 +15,7 @@ from shared.errors import RefusedError
 from shared.gateway.orders.order_request import OrderChange, OrderRequest
 
 MNQ = Contract("CON.F.US.MNQ.H26", "MNQH6", "MNQ", Decimal("0.25"), Decimal("0.5"), is_active=True)
-TICKET = OrderRequest(account_id=7, contract=MNQ, side=Side.BUY, quantity=2, tag="tw-1")
+ORDER = OrderRequest(account_id=7, contract=MNQ, side=Side.BUY, quantity=2, tag="tw-1")
 CHANGE = OrderChange(account_id=7, contract=MNQ, order_id=501, quantity=1)
 PRICE = Decimal("25000.25")
 
@@ -37,17 +37,17 @@ class Prices(TypedDict, total=False):
         (OrderType.JOIN_ASK, {}, {"type": 7}),
     ],
 )
-def test_every_type_leaves_with_its_number_and_its_own_price_and_no_other(
+def test_every_type_is_sent_with_its_code_and_only_its_own_price(
     type_: OrderType, price: Prices, sent: dict[str, Any]
 ) -> None:
     rest = {"accountId": 7, "contractId": MNQ.id, "side": 0, "size": 2, "customTag": "tw-1"}
 
-    assert rest | sent == replace(TICKET, type=type_, **price).body()
+    assert rest | sent == replace(ORDER, type=type_, **price).body()
 
 
 @given(side=st.sampled_from(Side), stop=st.integers(1, 999), target=st.integers(1, 999))
-def test_trap_04_a_bracket_given_unsigned_leaves_signed_by_its_side(side: Side, stop: int, target: int) -> None:
-    body = replace(TICKET, side=side, stop_loss_ticks=stop, take_profit_ticks=target).body()
+def test_trap_04_a_bracket_given_unsigned_is_sent_signed_by_its_side(side: Side, stop: int, target: int) -> None:
+    body = replace(ORDER, side=side, stop_loss_ticks=stop, take_profit_ticks=target).body()
     sign = 1 if side is Side.BUY else -1
 
     assert {"ticks": -sign * stop, "type": 4} == body["stopLossBracket"]
@@ -57,29 +57,38 @@ def test_trap_04_a_bracket_given_unsigned_leaves_signed_by_its_side(side: Side, 
 @pytest.mark.parametrize(
     ("wrong", "message"),
     [
-        ({"tag": ""}, "tag '' must have 1 to 60"),
-        ({"tag": "t" * 61}, "must have 1 to 60 printable characters"),
+        ({"tag": ""}, "invalid tag '': expected 1 to 60"),
+        ({"tag": "t" * 61}, "expected 1 to 60 printable characters"),
         ({"tag": "a\nb"}, "printable"),
-        ({"quantity": 0}, "quantity must be a whole number above 0, not 0"),
-        ({"quantity": 1.0}, "not 1.0"),
-        ({"type": OrderType.UNKNOWN}, "cannot be placed"),
+        ({"quantity": 0}, "invalid quantity '0': expected a whole number of contracts, at least 1"),
+        ({"quantity": 1.0}, "invalid quantity '1.0'"),
+        ({"type": OrderType.UNKNOWN}, "invalid type 'UNKNOWN': expected MARKET, LIMIT"),
         ({"type": OrderType.LIMIT}, "a LIMIT order needs limit_price"),
         ({"type": OrderType.STOP, "limit_price": PRICE, "stop_price": PRICE}, "must have no limit_price"),
         ({"limit_price": PRICE}, "a MARKET order must have no limit_price"),
-        ({"type": OrderType.LIMIT, "limit_price": Decimal("25000.3")}, "25000.3 is not a multiple of .* tick 0.25"),
-        ({"type": OrderType.LIMIT, "limit_price": 25000.25}, "must be a Decimal, not 25000.25"),
-        ({"type": OrderType.LIMIT, "limit_price": Decimal("NaN")}, "must be a Decimal"),
-        ({"stop_loss_ticks": -40}, "stop_loss_ticks, an unsigned distance, must be .* not -40"),
+        (
+            {"type": OrderType.LIMIT, "limit_price": Decimal("25000.3")},
+            "invalid limit_price '25000.3': expected a multiple of the tick 0.25",
+        ),
+        (
+            {"type": OrderType.LIMIT, "limit_price": 25000.25},
+            r"invalid limit_price '25000.25' \(float\): expected a finite Decimal",
+        ),
+        ({"type": OrderType.LIMIT, "limit_price": Decimal("NaN")}, "expected a finite Decimal"),
+        (
+            {"stop_loss_ticks": -40},
+            "invalid stop_loss_ticks '-40': expected a whole number of ticks, without a sign, at least 1",
+        ),
         ({"take_profit_ticks": 0}, "take_profit_ticks"),
     ],
 )
-def test_what_the_venue_would_refuse_is_refused_before_it_is_sent(wrong: dict[str, Any], message: str) -> None:
+def test_an_invalid_order_is_refused_before_it_is_sent(wrong: dict[str, Any], message: str) -> None:
     with pytest.raises(RefusedError, match=message):
-        replace(TICKET, **wrong)
+        replace(ORDER, **wrong)
 
 
-def test_a_tag_of_sixty_characters_leaves_room_for_those_of_its_legs() -> None:
-    assert "t" * 60 == replace(TICKET, tag="t" * 60).body()["customTag"]
+def test_a_tag_of_sixty_characters_is_sent() -> None:
+    assert "t" * 60 == replace(ORDER, tag="t" * 60).body()["customTag"]
 
 
 def test_a_change_sends_only_what_changes() -> None:
@@ -91,12 +100,12 @@ def test_a_change_sends_only_what_changes() -> None:
 @pytest.mark.parametrize(
     ("wrong", "message"),
     [
-        ({"quantity": None}, "nothing is to change"),
-        ({"quantity": 0}, "above 0"),
-        ({"trail_price": Decimal("0.1")}, "not a multiple"),
+        ({"quantity": None}, "no change given"),
+        ({"quantity": 0}, "at least 1"),
+        ({"trail_price": Decimal("0.1")}, "expected a multiple"),
     ],
 )
-def test_a_change_that_cannot_be_is_refused_before_it_is_sent(wrong: dict[str, Any], message: str) -> None:
+def test_an_invalid_change_is_refused_before_it_is_sent(wrong: dict[str, Any], message: str) -> None:
     with pytest.raises(RefusedError, match=message):
         replace(CHANGE, **wrong)
 
@@ -114,5 +123,5 @@ def test_a_change_that_cannot_be_is_refused_before_it_is_sent(wrong: dict[str, A
         ("", Stage.UNKNOWN),
     ],
 )
-def test_trap_14_the_stage_of_an_account_is_what_its_name_begins_with_and_nothing_else(name: str, stage: Stage) -> None:
+def test_trap_14_the_stage_of_an_account_follows_only_from_the_beginning_of_its_name(name: str, stage: Stage) -> None:
     assert stage is stage_of(name)

@@ -17,12 +17,12 @@ def settings(**env: str) -> Settings:
 
 
 @pytest.mark.parametrize("url", [RABBIT, "amqps://me:hush@broker.test/work", "redis://:hush@127.0.0.1:6379/7"])
-def test_wake_ups_go_where_broker_url_says(url: str) -> None:
+def test_wake_ups_go_to_broker_url(url: str) -> None:
     assert (url, REDIS) == (settings(BROKER_URL=url).need_broker(), settings(BROKER_URL=url).need_redis())
 
 
 @pytest.mark.parametrize("env", [{}, {"BROKER_URL": ""}])
-def test_without_it_redis_is_the_broker_too(env: dict[str, str]) -> None:
+def test_without_broker_url_redis_is_the_broker(env: dict[str, str]) -> None:
     assert REDIS == settings(**env).need_broker()
 
 
@@ -36,7 +36,7 @@ def test_without_it_redis_is_the_broker_too(env: dict[str, str]) -> None:
         ("127.0.0.1:5672", "'127.0.0.1:5672'"),
     ],
 )
-def test_another_scheme_is_refused_with_the_value_and_the_cure_and_without_the_password(url: str, shown: str) -> None:
+def test_another_scheme_is_refused_with_the_value_but_without_the_password(url: str, shown: str) -> None:
     with pytest.raises(SettingsError, match=r"BROKER_URL is .*: give a RabbitMQ URL such as amqp://") as refused:
         settings(BROKER_URL=url)
     assert shown in str(refused.value)
@@ -49,7 +49,7 @@ def test_amqp_and_amqps_are_rabbitmq(url: str) -> None:
     assert url.startswith("amqp") == is_amqp(url)
 
 
-def test_a_worker_of_rabbitmq_has_quorum_queues_and_no_option_of_redis() -> None:
+def test_a_rabbitmq_worker_has_quorum_queues_and_no_redis_options() -> None:
     conf = make_app(settings(BROKER_URL=RABBIT), fleet_named("trading")).conf
 
     assert [("high", "quorum"), ("normal", "quorum")] == [
@@ -62,7 +62,7 @@ def test_a_worker_of_rabbitmq_has_quorum_queues_and_no_option_of_redis() -> None
 
 
 @pytest.mark.parametrize("env", [{}, {"BROKER_URL": "redis://127.0.0.1:6379/7"}])
-def test_a_worker_of_redis_has_its_options(env: dict[str, str]) -> None:
+def test_a_redis_worker_has_the_redis_options(env: dict[str, str]) -> None:
     conf = make_app(settings(**env)).conf
 
     assert [None] * len(Queue) == [queue.queue_arguments for queue in conf.task_queues]

@@ -1,4 +1,4 @@
-"""When markets are open, held against the published hours and against recorded bars."""
+"""Market hours, compared with the published hours and with recorded bars."""
 
 import csv
 import gzip
@@ -27,7 +27,7 @@ def recorded_starts(recorded_bars: Path, name: str) -> list[datetime]:
         return sorted(datetime.fromisoformat(row["t"]) for row in csv.DictReader(file))
 
 
-def test_a_trading_day_opens_at_17_the_evening_before_and_closes_at_16() -> None:
+def test_a_trading_day_opens_at_17_on_the_evening_before_and_closes_at_16() -> None:
     session = calendar_of("equity").session_on(date(2026, 11, 24))
 
     assert session is not None
@@ -50,7 +50,7 @@ def test_a_trading_day_opens_at_17_the_evening_before_and_closes_at_16() -> None
         ("2026-12-25T10:00", False),
     ],
 )
-def test_equities_keep_the_daily_halt_the_weekend_and_the_holidays(at: str, expected: bool) -> None:  # noqa: FBT001
+def test_equities_close_in_the_daily_halt_on_weekends_and_holidays(at: str, expected: bool) -> None:  # noqa: FBT001
     assert expected is calendar_of("equity").is_open(chicago(at))
 
 
@@ -71,7 +71,7 @@ def test_grains_pause_in_the_morning_inside_their_session() -> None:
     assert grains.is_open(chicago("2026-11-24T08:30"))
 
 
-def test_positions_are_flat_by_15_10_and_earlier_on_an_early_close() -> None:
+def test_positions_must_be_flat_by_15_10_and_earlier_on_an_early_close() -> None:
     regular = calendar_of("equity").session_on(date(2026, 11, 24))
     early = calendar_of("equity").session_on(date(2026, 11, 26))
 
@@ -82,7 +82,7 @@ def test_positions_are_flat_by_15_10_and_earlier_on_an_early_close() -> None:
 
 
 @given(instants, st.sampled_from(GROUPS))
-def test_an_instant_lies_in_a_session_or_before_the_next_one(at: datetime, group: str) -> None:
+def test_every_instant_lies_in_a_session_or_before_the_next_one(at: datetime, group: str) -> None:
     calendar = calendar_of(group)
     session = calendar.session_at(at)
 
@@ -95,7 +95,7 @@ def test_an_instant_lies_in_a_session_or_before_the_next_one(at: datetime, group
 
 
 @given(instants, st.integers(1, 6000), st.sampled_from(GROUPS))
-def test_open_spans_are_in_order_apart_and_open(at: datetime, minutes: int, group: str) -> None:
+def test_open_spans_are_sorted_disjoint_and_open(at: datetime, minutes: int, group: str) -> None:
     calendar = calendar_of(group)
     wanted = Span(at, at + minutes * MINUTE)
     spans = list(calendar.open_spans(wanted))

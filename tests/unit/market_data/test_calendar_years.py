@@ -1,4 +1,4 @@
-"""The calendar of every year we know, held against a plain oracle that reads Chicago's wall clock."""
+"""The calendar of every known year, compared with a plain oracle that reads Chicago's wall clock."""
 
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, time, timedelta
@@ -29,56 +29,58 @@ def days() -> Iterator[date]:
         day += DAY
 
 
-def nth(year: int, month: int, weekday: int, count: int) -> date:
+def nth_weekday(year: int, month: int, weekday: int, count: int) -> date:
     first = date(year, month, 1)
     return first + (weekday - first.weekday()) % 7 * DAY + (count - 1) * 7 * DAY
 
 
 def clock_changes(year: int) -> tuple[date, date]:
     """Return the Sundays on which summer time begins and ends in Chicago: second of March, first of November."""
-    return nth(year, 3, SUNDAY, 2), nth(year, 11, SUNDAY, 1)
+    return nth_weekday(year, 3, SUNDAY, 2), nth_weekday(year, 11, SUNDAY, 1)
 
 
-def observed(day: date) -> date:
+def observed_date(day: date) -> date:
     return day - DAY if day.weekday() == FRIDAY + 1 else day + DAY if day.weekday() == SUNDAY else day
 
 
 def holidays_of(year: int) -> set[date]:
-    """Return the days on which United States markets rest or stop early, by their rules and not by our table."""
-    memorial = nth(year, 5, MONDAY, 4)
+    """Return the holidays and early closes of United States markets, by their rules and not by our table."""
+    memorial = nth_weekday(year, 5, MONDAY, 4)
     moving = {
-        nth(year, 1, MONDAY, 3),  # Martin Luther King
-        nth(year, 2, MONDAY, 3),  # Presidents
+        nth_weekday(year, 1, MONDAY, 3),  # Martin Luther King
+        nth_weekday(year, 2, MONDAY, 3),  # Presidents
         easter(year) - 2 * DAY,  # Good Friday
         memorial + 7 * DAY if (memorial + 7 * DAY).month == 5 else memorial,
-        nth(year, 9, MONDAY, 1),  # Labor
-        nth(year, 11, THURSDAY, 4),  # Thanksgiving
-        nth(year, 11, THURSDAY, 4) + DAY,
+        nth_weekday(year, 9, MONDAY, 1),  # Labor
+        nth_weekday(year, 11, THURSDAY, 4),  # Thanksgiving
+        nth_weekday(year, 11, THURSDAY, 4) + DAY,
     }
     new_year = date(year, 1, 1)
-    fixed = {observed(date(year, 6, 19)), observed(date(year, 7, 4)), observed(date(year, 12, 25))}
-    return moving | fixed | ({observed(new_year)} if new_year.weekday() != FRIDAY + 1 else set())
+    fixed = {observed_date(date(year, 6, 19)), observed_date(date(year, 7, 4)), observed_date(date(year, 12, 25))}
+    return moving | fixed | ({observed_date(new_year)} if new_year.weekday() != FRIDAY + 1 else set())
 
 
-def is_open_by_the_wall(group: str, at: datetime) -> bool:
-    """Whether the market trades, told from the wall clock in Chicago and the holiday table alone."""
+def is_open_by_wall_clock(group: str, at: datetime) -> bool:
+    """Whether the market trades, by the wall clock in Chicago and the holiday table alone."""
     wall = at.astimezone(CHICAGO)
     clock, today, tomorrow = wall.time(), wall.date(), wall.date() + DAY
     if group == "livestock":
-        return _trades(group, today) and time(8, 30) <= clock < _close(group, today, time(13, 5))
+        return _has_session(group, today) and time(8, 30) <= clock < _closing_time(group, today, time(13, 5))
     if group == "grains":
         is_paused = time(7, 45) <= clock < time(8, 30)
-        evening = clock >= time(19) and _trades(group, tomorrow)
-        return evening or (_trades(group, today) and clock < _close(group, today, time(13, 20)) and not is_paused)
-    evening = clock >= time(17) and _trades(group, tomorrow)
-    return evening or (_trades(group, today) and clock < _close(group, today, time(16)))
+        evening = clock >= time(19) and _has_session(group, tomorrow)
+        return evening or (
+            _has_session(group, today) and clock < _closing_time(group, today, time(13, 20)) and not is_paused
+        )
+    evening = clock >= time(17) and _has_session(group, tomorrow)
+    return evening or (_has_session(group, today) and clock < _closing_time(group, today, time(16)))
 
 
-def _trades(group: str, day: date) -> bool:
+def _has_session(group: str, day: date) -> bool:
     return day.weekday() <= FRIDAY and not is_closed_on(day, group)
 
 
-def _close(group: str, day: date, regular: time) -> time:
+def _closing_time(group: str, day: date, regular: time) -> time:
     return early_close_on(day, group) or regular
 
 
@@ -87,8 +89,8 @@ def _close(group: str, day: date, regular: time) -> time:
 @example(datetime(2026, 3, 8, 21, 59, tzinfo=UTC), "equity")
 @example(datetime(2026, 11, 1, 23, tzinfo=UTC), "equity")  # the first Sunday of winter time, 17:00
 @example(datetime(2026, 11, 1, 22, 59, tzinfo=UTC), "equity")
-def test_a_market_is_open_when_the_wall_clock_in_chicago_says_so(at: datetime, group: str) -> None:
-    assert is_open_by_the_wall(group, at) is calendar_of(group).is_open(at)
+def test_a_market_is_open_by_the_wall_clock_in_chicago(at: datetime, group: str) -> None:
+    assert is_open_by_wall_clock(group, at) is calendar_of(group).is_open(at)
 
 
 @pytest.mark.parametrize("year", YEARS)
@@ -99,7 +101,7 @@ def test_every_minute_around_both_clock_changes_agrees_with_the_wall_clock(year:
         friday_noon = datetime.combine(sunday - 2 * DAY, time(12), UTC)
         for minute in range(0, 96 * 60, 5):
             at = friday_noon + minute * timedelta(minutes=1)
-            assert is_open_by_the_wall(group, at) is calendar.is_open(at), at
+            assert is_open_by_wall_clock(group, at) is calendar.is_open(at), at
 
 
 @pytest.mark.parametrize("group", GLOBEX)
@@ -115,7 +117,7 @@ def test_every_regular_session_opens_at_17_and_lasts_23_hours_also_when_clocks_c
 
 
 @pytest.mark.parametrize("year", YEARS)
-def test_the_week_after_a_clock_change_opens_on_its_sunday_an_hour_apart_in_utc(year: int) -> None:
+def test_the_week_after_a_clock_change_opens_on_sunday_with_its_utc_hour_shifted(year: int) -> None:
     for sunday, hour_before, hour_after in zip(clock_changes(year), (23, 22), (22, 23), strict=True):
         before = calendar_of("equity").session_on(sunday - 2 * DAY)
         after = calendar_of("equity").session_on(sunday + DAY)
@@ -127,7 +129,7 @@ def test_the_week_after_a_clock_change_opens_on_its_sunday_an_hour_apart_in_utc(
 
 @pytest.mark.parametrize("year", YEARS)
 @pytest.mark.parametrize("group", GROUPS)
-def test_the_table_holds_every_holiday_that_the_rules_give(year: int, group: str) -> None:
+def test_the_table_contains_every_holiday_of_the_rules(year: int, group: str) -> None:
     missing = [
         day for day in sorted(holidays_of(year)) if not is_closed_on(day, group) and early_close_on(day, group) is None
     ]
@@ -136,7 +138,7 @@ def test_the_table_holds_every_holiday_that_the_rules_give(year: int, group: str
 
 
 @pytest.mark.parametrize("year", YEARS)
-def test_the_table_holds_no_other_day_but_eves_and_those_named_here(year: int) -> None:
+def test_the_table_contains_no_other_days_except_eves_and_a_day_of_mourning(year: int) -> None:
     extra = {date(2025, 1, 9)}  # a day of mourning
     known = holidays_of(year) | extra | {date(year, 7, 3), date(year, 12, 24)}
     special = {
@@ -165,7 +167,7 @@ def test_an_early_close_ends_the_session_and_the_trading_before_it(group: str) -
 
 
 @given(instants, st.integers(1, 20_000), st.sampled_from(GROUPS))
-def test_open_time_adds_up_over_any_cut(at: datetime, length: int, group: str) -> None:
+def test_the_open_time_of_a_span_is_the_sum_of_its_two_parts(at: datetime, length: int, group: str) -> None:
     calendar, end = calendar_of(group), at + length * timedelta(minutes=1)
     middle = at + (end - at) / 2
 

@@ -1,4 +1,4 @@
-"""Longer bars from shorter ones."""
+"""Longer bars from one-minute bars."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -28,18 +28,18 @@ def test_five_minutes_become_one_bar() -> None:
     assert [Bar(OPEN, 100, 114, 86, 105, 50)] == roll_up(bars, FIVE, OPEN + FIVE)
 
 
-def test_a_bar_that_has_not_closed_is_not_there() -> None:
+def test_a_bar_that_has_not_closed_is_left_out() -> None:
     bars = [Bar(OPEN + n * MINUTE, 100, 110, 90, 101, 10) for n in range(9)]
 
     assert [OPEN] == [bar.start for bar in roll_up(bars, FIVE, OPEN + 9 * MINUTE)]
 
 
-def test_no_bars_make_no_bars() -> None:
+def test_without_bars_the_rollup_is_empty() -> None:
     assert [] == roll_up([], FIVE, OPEN)
 
 
 @given(minutes())
-def test_nothing_traded_is_lost_or_invented(bars: list[Bar]) -> None:
+def test_a_rollup_keeps_volume_and_price_extremes(bars: list[Bar]) -> None:
     rolled = roll_up(bars, FIVE, OPEN + timedelta(days=1))
 
     assert sum(bar.volume for bar in bars) == sum(bar.volume for bar in rolled)

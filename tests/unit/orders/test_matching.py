@@ -1,4 +1,4 @@
-"""When orders fill on the path of the last price."""
+"""Fills of orders on the path of the last price."""
 
 import itertools
 from datetime import UTC, datetime, timedelta
@@ -45,7 +45,7 @@ def test_a_falling_bar_goes_to_its_high_first() -> None:
 
 
 @given(bars())
-def test_the_path_of_a_bar_is_one_line_over_its_minute(bar: Bar) -> None:
+def test_the_moves_of_a_bar_are_continuous_over_its_minute(bar: Bar) -> None:
     path = list(moves_of(bar))
 
     assert (bar.start, bar.start + MINUTE) == (path[0].start, path[-1].end)
@@ -73,7 +73,7 @@ def test_while_the_price_falls_the_last_trade_was_at_the_bid() -> None:
     assert Quote(bid=105, ask=106, last=105) == move(110, 100).quote_at(START + MINUTE / 2)
 
 
-def test_a_market_order_takes_the_other_side() -> None:
+def test_a_market_order_fills_at_the_other_side_of_the_quote() -> None:
     quote = Quote(bid=99, ask=100, last=100)
 
     assert 100 == on_arrival(OrderType.MARKET, Side.BUY, None, quote)
@@ -94,12 +94,12 @@ def test_a_stop_triggers_at_a_touch() -> None:
     assert PriceHit(START + MINUTE, 100, 100) == on_move(OrderType.STOP, Side.SELL, 100, move(110, 100))
 
 
-def test_a_stop_beyond_a_gap_fills_where_the_price_begins() -> None:
+def test_a_stop_passed_by_a_gap_fills_at_the_first_price_after_it() -> None:
     assert PriceHit(START, 111, 110) == on_move(OrderType.STOP, Side.BUY, 105, move(110, 100))
     assert PriceHit(START, 89, 90) == on_move(OrderType.STOP, Side.SELL, 100, move(90, 95))
 
 
-def test_a_limit_needs_more_than_a_touch() -> None:
+def test_a_limit_does_not_fill_at_a_touch() -> None:
     assert None is on_move(OrderType.LIMIT, Side.SELL, 110, move(100, 110))
     assert PriceHit(START + MINUTE, 110, 111) == on_move(OrderType.LIMIT, Side.SELL, 110, move(100, 111))
     assert PriceHit(START + MINUTE, 100, 99) == on_move(OrderType.LIMIT, Side.BUY, 100, move(110, 99))
@@ -128,7 +128,7 @@ def test_a_limit_fills_at_its_price_or_not_at_all(start: int, end: int, price: i
 
 
 @given(MOVES, PRICES, SIDES, st.sampled_from([OrderType.STOP, OrderType.LIMIT]), st.integers(1, 59_999))
-def test_cutting_a_move_in_two_changes_no_fill(
+def test_splitting_a_move_changes_no_fill(
     whole: Move, price: int, side: Side, type_: OrderType, millisecond: int
 ) -> None:
     cut = START + timedelta(milliseconds=millisecond)
@@ -150,11 +150,11 @@ def test_the_price_of_a_move_stays_between_its_ends(start: int, end: int, millis
 
 
 @given(PRICES, PRICES)
-def test_what_is_left_after_a_fill_begins_there(start: int, end: int) -> None:
+def test_the_remainder_of_a_move_begins_at_the_fill(start: int, end: int) -> None:
     whole = move(start, end)
     hit = on_move(OrderType.STOP, Side.BUY, max(start, end), whole)
     assert hit is not None
 
-    rest = whole.rest_from(hit)
+    rest = whole.remainder_after(hit)
 
     assert (hit.at, hit.last, end) == (rest.start, rest.start_price, rest.end_price)

@@ -1,4 +1,4 @@
-"""What fills do to a position."""
+"""The effect of fills on a position."""
 
 from decimal import Decimal
 from fractions import Fraction
@@ -13,18 +13,18 @@ from shared.domain.orders.position import Part, Position, after_fill, in_money
 FILLS = st.lists(st.tuples(st.sampled_from(Side), st.integers(1, 9), st.integers(1, 100_000)), max_size=30)
 
 
-def test_a_first_fill_opens() -> None:
+def test_the_first_fill_opens_a_position() -> None:
     assert (Position(2, Fraction(100)), (Part(2, None),)) == after_fill(Position(), Side.BUY, 2, 100)
 
 
-def test_adding_moves_the_average() -> None:
+def test_adding_contracts_moves_the_average() -> None:
     position, parts = after_fill(Position(2, Fraction(100)), Side.BUY, 1, 103)
 
     assert Position(3, Fraction(101)) == position
     assert (Part(1, None),) == parts
 
 
-def test_closing_a_part_keeps_the_average_and_realises() -> None:
+def test_closing_a_part_keeps_the_average_and_realises_a_result() -> None:
     position, parts = after_fill(Position(-3, Fraction(100)), Side.BUY, 2, 90)
 
     assert Position(-1, Fraction(100)) == position
@@ -38,7 +38,7 @@ def test_a_reversal_closes_then_opens() -> None:
     assert (Part(1, Fraction(10)), Part(2, None)) == parts
 
 
-def test_closing_all_leaves_nothing() -> None:
+def test_closing_all_contracts_leaves_a_flat_position() -> None:
     position, parts = after_fill(Position(1, Fraction(100)), Side.SELL, 1, 95)
 
     assert Position() == position
@@ -46,12 +46,12 @@ def test_closing_all_leaves_nothing() -> None:
     assert (Part(1, Fraction(-5)),) == parts
 
 
-def test_a_fill_of_nothing_is_refused() -> None:
+def test_a_fill_of_zero_contracts_is_refused() -> None:
     with pytest.raises(ValueError, match="above 0"):
         after_fill(Position(), Side.BUY, 0, 100)
 
 
-def test_money_is_ticks_times_their_value() -> None:
+def test_a_result_in_dollars_is_its_ticks_times_the_tick_value() -> None:
     assert Decimal("50.00") == in_money(Fraction(4), Decimal("12.50"))
     assert Decimal("-0.33") == in_money(Fraction(-2, 3), Decimal("0.50"))
 
@@ -67,7 +67,7 @@ def test_the_quantity_is_the_sum_of_the_fills(fills: list[tuple[Side, int, int]]
 
 
 @given(FILLS)
-def test_realised_and_open_result_add_up_to_the_cash_that_flowed(fills: list[tuple[Side, int, int]]) -> None:
+def test_realised_and_open_result_add_up_to_the_cash_flow(fills: list[tuple[Side, int, int]]) -> None:
     position, realised = Position(), Fraction(0)
     for side, quantity, price in fills:
         position, parts = after_fill(position, side, quantity, price)
@@ -78,7 +78,7 @@ def test_realised_and_open_result_add_up_to_the_cash_that_flowed(fills: list[tup
 
 
 @given(FILLS)
-def test_a_flat_position_has_no_price(fills: list[tuple[Side, int, int]]) -> None:
+def test_a_flat_position_has_no_average_price(fills: list[tuple[Side, int, int]]) -> None:
     position = Position()
     for side, quantity, price in fills:
         position, _ = after_fill(position, side, quantity, price)

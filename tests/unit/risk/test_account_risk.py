@@ -1,4 +1,4 @@
-"""Where an account stands: its loss_limit_level_for, its open profit, and what a touch and a new day change."""
+"""The risk of an account: its loss limit level, its open profit, and the effect of a touch and of a new day."""
 
 from dataclasses import replace
 from datetime import timedelta
@@ -11,12 +11,12 @@ from hypothesis import strategies as st
 from shared.domain.orders.order import Side
 from shared.domain.risk.account_risk import (
     Working,
-    day_ends,
     loss_limit_level,
     loss_limit_level_for,
     marked,
-    next_day,
+    next_day_end,
     open_profit,
+    start_next_day,
 )
 from shared.domain.risk.rule_book import PRESETS
 from shared.domain.risk.rule_changes import with_changes
@@ -32,23 +32,25 @@ CENT = Decimal("0.01")
         ("combine-50k", 51_500, 49_500),
         ("combine-50k", 52_000, 50_000),
         ("combine-50k", 60_000, 50_000),
-        ("combine-50k", 49_000, 48_000),  # never below the first loss_limit_level_for
+        ("combine-50k", 49_000, 48_000),  # never below its first level
         ("express-100k", 0, -3_000),
         ("express-100k", 2_999, -1),
         ("express-100k", 8_000, 0),
         ("combine-150k", 150_000, 145_500),
     ],
 )
-def test_the_floor_follows_the_highest_close_and_stops_at_the_start(name: str, highest: int, expected: int) -> None:
+def test_the_loss_limit_level_follows_the_high_water_mark_and_stops_at_the_starting_balance(
+    name: str, highest: int, expected: int
+) -> None:
     assert expected == loss_limit_level_for(PRESETS[name], Decimal(highest))
 
 
-def test_the_floor_is_zero_after_the_first_payout_and_none_without_a_maximum_loss() -> None:
+def test_the_loss_limit_level_is_zero_after_the_first_payout_and_none_without_a_limit() -> None:
     assert 0 == loss_limit_level_for(with_changes(EXPRESS, {"has_been_paid": "yes"}), Decimal(1_000))
     assert loss_limit_level_for(with_changes(EXPRESS, {"max_loss_limit": "none"}), Decimal(1_000)) is None
 
 
-def test_a_day_that_opened_higher_than_the_highest_close_on_record_counts() -> None:
+def test_an_opening_balance_above_the_high_water_mark_counts_as_the_mark() -> None:
     assert 49_000 == loss_limit_level(risk(51_000, opening=51_000, highest=50_000), COMBINE)
 
 
@@ -63,11 +65,11 @@ def test_a_day_that_opened_higher_than_the_highest_close_on_record_counts() -> N
         ("ZN", 1, "0.015625", "15.62"),  # half-even to the cent
     ],
 )
-def test_open_profit_is_what_closing_now_would_bring(root: str, quantity: int, points: str, expected: str) -> None:
+def test_open_profit_is_the_result_of_closing_now(root: str, quantity: int, points: str, expected: str) -> None:
     assert Decimal(expected) == open_profit([held(root, quantity, points)])
 
 
-def test_open_profit_is_unknown_as_soon_as_one_price_or_root_is() -> None:
+def test_open_profit_is_unknown_if_one_price_or_root_is_unknown() -> None:
     known = held("MNQ", 1, "5")
 
     assert open_profit([known, replace(known, exit_price=None)]) is None
@@ -75,7 +77,7 @@ def test_open_profit_is_unknown_as_soon_as_one_price_or_root_is() -> None:
     assert 10 == open_profit([known, replace(known, exit_price=None, quantity=0)])
 
 
-def test_thirds_of_an_average_price_make_no_cent() -> None:
+def test_an_average_price_in_thirds_costs_no_cent() -> None:
     average = (Decimal(20_000) + Decimal(20_000) + Decimal("20000.25")) / 3
     position = replace(held("MNQ", 3), average_price=average, exit_price=Decimal("20000.25"))
 
@@ -83,14 +85,14 @@ def test_thirds_of_an_average_price_make_no_cent() -> None:
 
 
 @pytest.mark.parametrize(("points", "expected"), [("-99.75", False), ("-100", True), ("-100.25", True)])
-def test_the_maximum_loss_is_touched_at_the_floor_with_open_losses(points: str, expected: bool) -> None:  # noqa: FBT001
+def test_open_losses_can_touch_the_loss_limit_level(points: str, expected: bool) -> None:  # noqa: FBT001
     at_risk = replace(risk(), holdings=(held("MNQ", 10, points),))
 
     assert expected is marked(at_risk, COMBINE).is_breached
 
 
 @pytest.mark.parametrize(("balance", "expected"), [("48000.01", False), ("48000", True)])
-def test_one_cent_decides(balance: str, expected: bool) -> None:  # noqa: FBT001
+def test_a_breach_begins_exactly_at_the_loss_limit_level(balance: str, expected: bool) -> None:  # noqa: FBT001
     assert expected is marked(risk(balance), COMBINE).is_breached
 
 
@@ -101,61 +103,61 @@ def test_the_daily_loss_counts_from_the_days_opening_balance(balance: str, expec
     assert expected is marked(risk(balance, opening=51_500, highest=51_500), book).is_day_locked
 
 
-def test_a_touch_stays_when_the_price_comes_back() -> None:
+def test_a_breach_stays_when_the_price_recovers() -> None:
     touched = marked(replace(risk(), holdings=(held("MNQ", 10, "-100"),)), COMBINE)
-    back = marked(replace(touched, holdings=(held("MNQ", 10, "50"),)), COMBINE)
+    recovered = marked(replace(touched, holdings=(held("MNQ", 10, "50"),)), COMBINE)
 
-    assert back.is_breached
-
-
-def test_an_unknown_equity_touches_nothing_and_forgets_nothing() -> None:
-    blind = replace(risk(), holdings=(replace(held("MNQ", 1), exit_price=None),), is_day_locked=True)
-
-    assert blind == marked(blind, COMBINE)
+    assert recovered.is_breached
 
 
-def test_a_breach_is_seen_without_the_days_opening_balance() -> None:
+def test_an_unknown_equity_changes_no_mark() -> None:
+    unpriced = replace(risk(), holdings=(replace(held("MNQ", 1), exit_price=None),), is_day_locked=True)
+
+    assert unpriced == marked(unpriced, COMBINE)
+
+
+def test_a_breach_is_recorded_without_the_opening_balance_of_the_day() -> None:
     assert marked(replace(risk(48_000), day_opening_balance=None), COMBINE).is_breached
 
 
-def test_a_new_day_frees_the_lock_keeps_the_breach_and_remembers_the_result() -> None:
+def test_a_new_day_resets_the_lock_keeps_the_breach_and_adds_the_result() -> None:
     ended = replace(
         risk(51_000, opening=50_400, highest=50_700),
         is_breached=True, is_day_locked=True, is_reduced=True, trade_count_today=7, days=(Decimal(400),),
     )  # fmt: skip
-    begun = next_day(ended)
+    started = start_next_day(ended)
 
     balance = Decimal(51_000)
     assert (balance, balance, (Decimal(400), Decimal(600))) == (
-        begun.day_opening_balance, begun.high_water_mark, begun.days,
+        started.day_opening_balance, started.high_water_mark, started.days,
     )  # fmt: skip
     assert (True, False, False, 0) == (
-        begun.is_breached,
-        begun.is_day_locked,
-        begun.is_reduced,
-        begun.trade_count_today,
+        started.is_breached,
+        started.is_day_locked,
+        started.is_reduced,
+        started.trade_count_today,
     )
-    assert begun == next_day(begun), "a Saturday leaves no result"
+    assert started == start_next_day(started), "a Saturday adds no result"
 
 
-def test_a_day_that_ends_without_a_balance_opens_without_one() -> None:
-    begun = next_day(replace(risk(highest=52_000), balance=None))
+def test_after_a_day_that_ends_without_a_balance_the_opening_balance_is_unknown() -> None:
+    started = start_next_day(replace(risk(highest=52_000), balance=None))
 
-    assert (None, Decimal(52_000)) == (begun.day_opening_balance, begun.high_water_mark)
-    assert next_day(replace(risk(), high_water_mark=None)).high_water_mark is None
+    assert (None, Decimal(52_000)) == (started.day_opening_balance, started.high_water_mark)
+    assert start_next_day(replace(risk(), high_water_mark=None)).high_water_mark is None
 
 
 @given(st.lists(st.integers(-5_000_00, 20_000_00), min_size=1, max_size=20))
-def test_the_floor_never_falls_from_day_to_day(cents: list[int]) -> None:
-    now, floors = risk(), [loss_limit_level_for(COMBINE, Decimal(50_000))]
+def test_the_loss_limit_level_never_falls_from_day_to_day(cents: list[int]) -> None:
+    now, levels = risk(), [loss_limit_level_for(COMBINE, Decimal(50_000))]
     for cent in cents:
-        now = next_day(replace(now, balance=Decimal(50_000) + cent * CENT))
-        floors.append(loss_limit_level(now, COMBINE))
+        now = start_next_day(replace(now, balance=Decimal(50_000) + cent * CENT))
+        levels.append(loss_limit_level(now, COMBINE))
 
-    assert sorted(each for each in floors if each is not None) == floors
+    assert sorted(level for level in levels if level is not None) == levels
 
 
-def test_an_account_is_flat_without_position_and_entry() -> None:
+def test_an_account_without_position_and_working_entry_is_flat() -> None:
     assert risk().is_flat
     assert replace(risk(), holdings=(held("MNQ", 0),)).is_flat
     assert not replace(risk(), holdings=(held("MNQ", -1),)).is_flat
@@ -173,11 +175,11 @@ def test_an_account_is_flat_without_position_and_entry() -> None:
     ],
 )
 def test_a_day_ends_at_1700_in_chicago(after: str, expected: str) -> None:
-    assert chicago(expected) == day_ends(chicago(after))
+    assert chicago(expected) == next_day_end(chicago(after))
 
 
-def test_the_clocks_change_makes_a_day_of_23_and_one_of_25_hours() -> None:
+def test_clock_changes_make_a_day_of_23_and_one_of_25_hours() -> None:
     spring, autumn = chicago("2026-03-07T17:00"), chicago("2026-10-31T17:00")
 
-    assert timedelta(hours=23) == day_ends(spring) - spring
-    assert timedelta(hours=25) == day_ends(autumn) - autumn
+    assert timedelta(hours=23) == next_day_end(spring) - spring
+    assert timedelta(hours=25) == next_day_end(autumn) - autumn

@@ -1,4 +1,4 @@
-"""What the rules say of an account: how much of the headroom is used, what the clock asks for, and what is missing."""
+"""The findings of the rules on an account: used headroom, deadlines of the clock, and missing facts."""
 
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from shared.domain.market_data.calendar import Session, calendar_of
 from shared.domain.orders.order import Side
 from shared.domain.risk.account_risk import AccountRisk, Working
-from shared.domain.risk.account_rules import Finding, RuleAction, flat_first, quantity_for, strongest, watch
+from shared.domain.risk.account_rules import Finding, RuleAction, first_to_be_flat, quantity_for, strongest, watch
 from shared.domain.risk.rule_book import PRESETS
 from shared.domain.risk.rule_changes import with_changes
 from tests.fixtures.account_risks import COMBINE, EXPRESS, NOON, TODAY, chicago, held, risk, rules_of, session_on
@@ -19,18 +19,18 @@ from tests.fixtures.account_risks import COMBINE, EXPRESS, NOON, TODAY, chicago,
 ENTRY = Working("CON.F.US.MNQ.Z26", "MNQ", Side.BUY, 1)
 
 
-def losing(dollars: str) -> AccountRisk:
-    """A fresh 50K Combine whose one open position has lost so much."""
+def with_open_loss(dollars: str) -> AccountRisk:
+    """Return the risk of a new 50K Combine whose one open position has lost that many dollars."""
     points = -Decimal(dollars) / 2
     return replace(risk(), holdings=(held("MNQ", 1, str(points)),))
 
 
-def found(now: AccountRisk, at: datetime = NOON, session: Session | None = TODAY) -> list[Finding]:
+def findings_of(now: AccountRisk, at: datetime = NOON, session: Session | None = TODAY) -> list[Finding]:
     return watch(now, COMBINE, at, session)
 
 
-def test_an_account_that_lost_nothing_has_no_findings() -> None:
-    assert [] == found(replace(risk(), holdings=(held("MNQ", 1),)))
+def test_an_account_without_losses_has_no_findings() -> None:
+    assert [] == findings_of(replace(risk(), holdings=(held("MNQ", 1),)))
 
 
 @pytest.mark.parametrize(
@@ -45,39 +45,39 @@ def test_an_account_that_lost_nothing_has_no_findings() -> None:
         ("2000", RuleAction.FLATTEN),
     ],
 )
-def test_the_share_of_the_days_room_decides_what_is_done(loss: str, expected: RuleAction) -> None:
-    assert expected is strongest(found(losing(loss)))
+def test_the_used_share_of_the_days_headroom_decides_the_action(loss: str, expected: RuleAction) -> None:
+    assert expected is strongest(findings_of(with_open_loss(loss)))
 
 
-def test_half_is_cut_where_a_person_says_so_and_only_once_a_day() -> None:
+def test_half_is_closed_once_a_day_if_reduce_at_is_set() -> None:
     book = with_changes(COMBINE, {"reduce_at": "0.8"})
 
-    assert RuleAction.BLOCK is strongest(watch(losing("1599.99"), book, NOON, TODAY))
-    assert RuleAction.REDUCE is strongest(watch(losing("1600"), book, NOON, TODAY))
-    assert RuleAction.BLOCK is strongest(watch(replace(losing("1600"), is_reduced=True), book, NOON, TODAY))
-    assert RuleAction.FLATTEN is strongest(watch(replace(losing("1800"), is_reduced=True), book, NOON, TODAY))
+    assert RuleAction.BLOCK is strongest(watch(with_open_loss("1599.99"), book, NOON, TODAY))
+    assert RuleAction.REDUCE is strongest(watch(with_open_loss("1600"), book, NOON, TODAY))
+    assert RuleAction.BLOCK is strongest(watch(replace(with_open_loss("1600"), is_reduced=True), book, NOON, TODAY))
+    assert RuleAction.FLATTEN is strongest(watch(replace(with_open_loss("1800"), is_reduced=True), book, NOON, TODAY))
 
 
-def test_the_room_is_what_the_day_could_lose_when_it_opened() -> None:
+def test_the_headroom_is_the_loss_possible_when_the_day_opened() -> None:
     halfway = replace(risk(49_000, opening=49_000), holdings=(held("MNQ", 1, "-375"),))
 
-    (finding,) = found(halfway)
+    (finding,) = findings_of(halfway)
     assert (RuleAction.BLOCK, chicago("2026-11-24T17:00")) == (finding.action, finding.lifts_market_at)
     assert finding.message == (
         "maximum loss: 750.00 of the day's headroom of 1,000.00 is used, and block_at is 75%: equity 48,250.00"
     )
 
 
-def test_a_breach_asks_to_flatten_and_a_flat_account_is_blocked_for_good() -> None:
-    (finding,) = found(losing("2000"))
+def test_a_breach_demands_flattening_and_blocks_a_flat_account_for_good() -> None:
+    (finding,) = findings_of(with_open_loss("2000"))
     assert ("max_loss_limit", RuleAction.FLATTEN, None) == (finding.rule, finding.action, finding.lifts_market_at)
-    assert "equity 48,000.00 touched the floor 48,000.00" in finding.message
+    assert "equity 48,000.00 touched the loss limit level 48,000.00" in finding.message
 
-    (finding,) = found(replace(risk(50_900), is_breached=True))
+    (finding,) = findings_of(replace(risk(50_900), is_breached=True))
     assert ("max_loss_limit", RuleAction.BLOCK) == (finding.rule, finding.action)
 
 
-def test_the_daily_loss_has_its_own_room_and_lifts_at_1700() -> None:
+def test_the_daily_loss_limit_has_its_own_headroom_and_lifts_at_1700() -> None:
     book = with_changes(COMBINE, {"daily_loss_limit": "1000"})
 
     for loss, action in {
@@ -86,8 +86,8 @@ def test_the_daily_loss_has_its_own_room_and_lifts_at_1700() -> None:
         "750": RuleAction.BLOCK,
         "900": RuleAction.FLATTEN,
     }.items():
-        assert action is strongest(watch(losing(loss), book, NOON, TODAY))
-    findings = watch(losing("1000"), book, NOON, TODAY)
+        assert action is strongest(watch(with_open_loss(loss), book, NOON, TODAY))
+    findings = watch(with_open_loss("1000"), book, NOON, TODAY)
     assert ["daily_loss_limit", "max_loss_limit"] == rules_of(findings)
     assert (RuleAction.FLATTEN, chicago("2026-11-24T17:00")) == (findings[0].action, findings[0].lifts_market_at)
     assert "touched -1,000.00" in findings[0].message
@@ -96,21 +96,21 @@ def test_the_daily_loss_has_its_own_room_and_lifts_at_1700() -> None:
 
 
 @pytest.mark.parametrize("missing", ["balance", "day_opening_balance", "high_water_mark"])
-def test_a_missing_balance_blocks_and_is_named(missing: str) -> None:
-    blind = AccountRisk(
+def test_a_missing_balance_blocks_with_its_name(missing: str) -> None:
+    incomplete = AccountRisk(
         balance=None if missing == "balance" else Decimal(50_000),
         day_opening_balance=None if missing == "day_opening_balance" else Decimal(50_000),
         high_water_mark=None if missing == "high_water_mark" else Decimal(50_000),
     )
-    (finding,) = found(blind)
+    (finding,) = findings_of(incomplete)
 
     assert (missing, RuleAction.BLOCK) == (finding.rule, finding.action)
     assert f"{missing} of the account is missing" in finding.message
 
 
-def test_a_missing_price_of_something_held_blocks_and_is_named() -> None:
-    blind = replace(risk(), holdings=(replace(held("MNQ", 1), exit_price=None), held("MES", 1)))
-    (finding,) = found(blind)
+def test_a_position_without_a_price_blocks_with_its_contract() -> None:
+    incomplete = replace(risk(), holdings=(replace(held("MNQ", 1), exit_price=None), held("MES", 1)))
+    (finding,) = findings_of(incomplete)
 
     assert ("price", RuleAction.BLOCK) == (finding.rule, finding.action)
     assert "CON.F.US.MNQ.Z26 is held without a fresh price" in finding.message
@@ -131,33 +131,33 @@ def test_a_missing_price_of_something_held_blocks_and_is_named() -> None:
         ("2026-11-26", "11:44:30", RuleAction.FLATTEN),
     ],
 )
-def test_what_is_held_is_flattened_before_the_firm_does_it(day: str, clock: str, expected: RuleAction) -> None:
+def test_positions_are_flattened_before_the_firm_flattens_them(day: str, clock: str, expected: RuleAction) -> None:
     at = chicago(f"{day}T{clock}")
     session = calendar_of("equity").session_at(at)
 
-    assert expected is strongest(found(replace(risk(), holdings=(held("MNQ", 1),)), at, session))
-    assert expected is strongest(found(replace(risk(), working=(ENTRY,)), at, session))
-    assert min(expected, RuleAction.BLOCK) is strongest(found(risk(), at, session))
+    assert expected is strongest(findings_of(replace(risk(), holdings=(held("MNQ", 1),)), at, session))
+    assert expected is strongest(findings_of(replace(risk(), working=(ENTRY,)), at, session))
+    assert min(expected, RuleAction.BLOCK) is strongest(findings_of(risk(), at, session))
 
 
-def test_a_session_that_does_not_hold_the_instant_is_none() -> None:
-    (finding,) = found(risk(), NOON, session_on("2026-11-23"))
+def test_a_session_that_does_not_contain_the_instant_counts_as_closed() -> None:
+    (finding,) = findings_of(risk(), NOON, session_on("2026-11-23"))
 
     assert ("session", RuleAction.BLOCK) == (finding.rule, finding.action)
 
 
-def test_of_several_sessions_the_one_to_be_flat_first_counts_and_a_closed_one_before_all() -> None:
+def test_the_session_that_must_be_flat_first_counts_and_a_closed_market_precedes_it() -> None:
     grains = session_on("2026-11-24", "grains")
 
-    assert grains == flat_first([TODAY, grains])
-    assert flat_first([TODAY, None, grains]) is None
-    assert flat_first([]) is None
+    assert grains == first_to_be_flat([TODAY, grains])
+    assert first_to_be_flat([TODAY, None, grains]) is None
+    assert first_to_be_flat([]) is None
 
 
 @pytest.mark.parametrize(("balance", "rules"), [("52999.99", []), ("53000", ["profit_target"])])
-def test_the_profit_target_is_told_when_it_is_reached(balance: str, rules: list[str]) -> None:
+def test_a_reached_profit_target_is_reported(balance: str, rules: list[str]) -> None:
     days = (Decimal(1_500), Decimal(1_400))
-    findings = found(replace(risk(balance, opening=52_900, highest=52_900), days=days))
+    findings = findings_of(replace(risk(balance, opening=52_900, highest=52_900), days=days))
 
     assert rules == rules_of(findings)
     assert strongest(findings) <= RuleAction.WARN
@@ -176,22 +176,22 @@ def test_the_profit_target_is_told_when_it_is_reached(balance: str, rules: list[
 )
 def test_a_best_day_above_its_share_raises_the_target(days: tuple[int, ...], expected: str | None) -> None:
     profit = 50_000 + sum(days)
-    findings = found(replace(risk(profit, profit, profit), days=tuple(map(Decimal, days))))
-    told = [finding.message for finding in findings if finding.rule == "consistency_share"]
+    findings = findings_of(replace(risk(profit, profit, profit), days=tuple(map(Decimal, days))))
+    messages = [finding.message for finding in findings if finding.rule == "consistency_share"]
 
-    assert (expected is not None) == bool(told)
+    assert (expected is not None) == bool(messages)
     if expected is not None:
-        assert f"must reach {expected}" in told[0]
-        assert f"the best day {max(days):,.2f} is more than 55% of the total profit {sum(days):,.2f}" in told[0]
+        assert f"must reach {expected}" in messages[0]
+        assert f"the best day {max(days):,.2f} is more than 55% of the total profit {sum(days):,.2f}" in messages[0]
 
 
-def test_today_counts_as_a_day() -> None:
+def test_the_result_of_today_counts_for_consistency() -> None:
     now = replace(risk(52_000, opening=50_000), days=())
 
-    assert ["consistency_share"] == rules_of(found(now))
+    assert ["consistency_share"] == rules_of(findings_of(now))
 
 
-def test_an_express_account_is_measured_by_40_percent_and_practice_by_none() -> None:
+def test_consistency_is_checked_at_40_percent_in_express_and_not_in_practice() -> None:
     now = replace(risk(1_000, opening=1_000, highest=1_000), days=(Decimal(401), Decimal(300), Decimal(299)))
 
     assert ["consistency_share"] == rules_of(watch(now, EXPRESS, NOON, TODAY))
@@ -209,26 +209,24 @@ def test_an_express_account_is_measured_by_40_percent_and_practice_by_none() -> 
         ("-5", 40, "0", 0),
     ],
 )
-def test_a_budget_buys_whole_contracts_and_never_one_it_cannot_pay(
-    budget: str, ticks: int, costs: str, expected: int
-) -> None:
+def test_a_budget_covers_whole_contracts_rounded_down(budget: str, ticks: int, costs: str, expected: int) -> None:
     assert expected == quantity_for(Decimal(budget), ticks, Decimal("0.5"), Decimal(costs))
 
 
 @given(st.integers(-100, 10_000_00), st.integers(1, 5_000), st.sampled_from(["0.05", "0.5", "4.20", "7.8125"]))
-def test_no_quantity_risks_more_than_the_budget_and_one_more_would(cents: int, ticks: int, tick_value: str) -> None:
+def test_the_quantity_is_the_largest_within_the_budget(cents: int, ticks: int, tick_value: str) -> None:
     budget, loss = Decimal(cents) / 100, ticks * Decimal(tick_value)
     quantity = quantity_for(budget, ticks, Decimal(tick_value))
 
     assert quantity * loss <= max(budget, Decimal(0)) < (quantity + 1) * loss
 
 
-def test_a_quantity_needs_a_stop() -> None:
-    with pytest.raises(ValueError, match="a stop of 0 ticks"):
+def test_a_quantity_without_a_stop_is_refused() -> None:
+    with pytest.raises(ValueError, match="invalid stop of 0 ticks"):
         quantity_for(Decimal(100), 0, Decimal("0.5"))
 
 
-def test_a_time_that_lifts_lies_ahead() -> None:
-    for finding in found(losing("1800"), chicago("2026-11-24T15:09:40")):
+def test_the_time_at_which_a_finding_lifts_is_in_the_future() -> None:
+    for finding in findings_of(with_open_loss("1800"), chicago("2026-11-24T15:09:40")):
         assert finding.lifts_market_at is not None
         assert timedelta(0) < finding.lifts_market_at - chicago("2026-11-24T15:09:40") < timedelta(days=1)

@@ -1,4 +1,4 @@
-"""Which entries risk lets through: every rule, and closed when a fact is missing."""
+"""The pre-trade checks of an entry: each of them, and a missing fact, which postpones it."""
 
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -39,7 +39,7 @@ def test_an_entry_without_a_stop_takes_the_accounts_default() -> None:
     )
 
 
-def priced(entry: Entry, stop_loss: str, take_profit: str | None = None) -> Entry:
+def with_prices(entry: Entry, stop_loss: str, take_profit: str | None = None) -> Entry:
     target = None if take_profit is None else Decimal(take_profit)
     return replace(entry, stop_loss_ticks=None, stop_loss=Decimal(stop_loss), take_profit=target)
 
@@ -47,13 +47,19 @@ def priced(entry: Entry, stop_loss: str, take_profit: str | None = None) -> Entr
 @pytest.mark.parametrize(
     ("entry", "expected"),
     [
-        (priced(BUY, stop_loss="20990", take_profit="21005.5"), Bracket(40, 22)),
-        (priced(SELL, stop_loss="21010.1", take_profit="20990"), Bracket(40, 40)),
-        (priced(replace(BUY, type=OrderType.LIMIT, limit_price=Decimal(20980)), stop_loss="20970"), Bracket(40, None)),
-        (priced(replace(SELL, type=OrderType.STOP, stop_price=Decimal(20980)), stop_loss="20990"), Bracket(40, None)),
+        (with_prices(BUY, stop_loss="20990", take_profit="21005.5"), Bracket(40, 22)),
+        (with_prices(SELL, stop_loss="21010.1", take_profit="20990"), Bracket(40, 40)),
+        (
+            with_prices(replace(BUY, type=OrderType.LIMIT, limit_price=Decimal(20980)), stop_loss="20970"),
+            Bracket(40, None),
+        ),
+        (
+            with_prices(replace(SELL, type=OrderType.STOP, stop_price=Decimal(20980)), stop_loss="20990"),
+            Bracket(40, None),
+        ),
     ],
 )
-def test_a_price_becomes_its_distance_from_where_the_entry_fills(entry: Entry, expected: Bracket) -> None:
+def test_a_price_becomes_its_distance_from_the_fill_of_the_entry(entry: Entry, expected: Bracket) -> None:
     assert expected == check_preconditions(entry, FACTS)
 
 
@@ -61,13 +67,13 @@ def test_a_price_becomes_its_distance_from_where_the_entry_fills(entry: Entry, e
     ("facts", "entry", "message"),
     [
         (replace(FACTS, may_trade=False), BUY, "PRAC-1 may not trade"),
-        (replace(FACTS, account_name="LIVE-1"), BUY, "'LIVE-1' is of no stage we know"),
+        (replace(FACTS, account_name="LIVE-1"), BUY, "unknown stage of account 'LIVE-1'"),
         (replace(FACTS, is_live=False), BUY, "live orders of account PRAC-1 are off: `tickwork accounts live 7 on`"),
         (replace(FACTS, halt_reason="by hand"), BUY, "PRAC-1 is halted: by hand"),
         (replace(FACTS, contract=replace(MNQ, is_active=False)), BUY, "not the active contract of MNQ"),
         (FACTS, replace(BUY, stop_loss_ticks=None), "no stop"),
-        (FACTS, priced(BUY, stop_loss="21000"), "stop_loss 21000 must lie below the entry at 21000"),
-        (FACTS, priced(SELL, stop_loss="20990"), "must lie above the entry"),
+        (FACTS, with_prices(BUY, stop_loss="21000"), "stop_loss 21000 must lie below the entry at 21000"),
+        (FACTS, with_prices(SELL, stop_loss="20990"), "must lie above the entry"),
         (FACTS, replace(BUY, take_profit=Decimal(20999)), "take_profit 20999 must lie above"),
         (FACTS, replace(BUY, stop_loss_ticks=0), "stop_loss_ticks 0"),
         (FACTS, replace(BUY, type=OrderType.LIMIT), "a LIMIT order needs a limit_price"),
@@ -75,7 +81,7 @@ def test_a_price_becomes_its_distance_from_where_the_entry_fills(entry: Entry, e
         (FACTS, replace(BUY, type=OrderType.LIMIT, limit_price=Decimal("20999.9")), "20999.9 is not a multiple"),
     ],
 )
-def test_what_must_never_be_sent_is_refused_with_the_value(facts: Facts, entry: Entry, message: str) -> None:
+def test_an_invalid_entry_is_refused_with_its_value(facts: Facts, entry: Entry, message: str) -> None:
     with pytest.raises(RiskLimitError, match=message):
         check_preconditions(entry, facts)
 
@@ -102,7 +108,7 @@ def test_a_missing_fact_postpones_the_entry(facts: Facts, message: str) -> None:
         (datetime(2026, 11, 28, 18, 0, tzinfo=UTC), datetime(2026, 11, 29, 23, 0, tzinfo=UTC)),  # Saturday
     ],
 )
-def test_no_entry_when_the_firm_takes_none_and_the_error_says_when_it_does(at: datetime, opens: datetime) -> None:
+def test_an_entry_outside_the_hours_is_postponed_until_the_next_opening(at: datetime, opens: datetime) -> None:
     with pytest.raises(MarketClosedError) as caught:
         check_session(calendar_of("equity"), MNQ, at, speed=60)
 

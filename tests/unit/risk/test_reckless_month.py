@@ -1,4 +1,4 @@
-"""Recorded months traded without any sense: the rules alone keep every account above its floor."""
+"""Recorded months traded without any sense: the rules alone keep every account above its loss limit level."""
 
 import csv
 import gzip
@@ -19,7 +19,7 @@ from shared.domain.market_data.contract import ROOTS, Contract, contract_id
 from shared.domain.orders.matching import Quote, moves_of
 from shared.domain.orders.order import Side
 from shared.domain.orders.position import Position, after_fill, in_money
-from shared.domain.risk.account_risk import AccountRisk, Holding, day_ends, loss_limit_level, marked, next_day
+from shared.domain.risk.account_risk import AccountRisk, Holding, loss_limit_level, marked, next_day_end, start_next_day
 from shared.domain.risk.account_rules import RuleAction, quantity_for, strongest, watch
 from shared.domain.risk.entry_rules import EntryIntent, entry_violations
 from shared.domain.risk.rule_book import PRESETS
@@ -31,48 +31,48 @@ CONTRACT = Contract(contract_id(MGC, "G", 2025), "MGCG5", "MGC", MGC.tick_size, 
 BOOK = with_changes(PRESETS["combine-50k"], {"max_quantity": "1000", "reduce_at": "0.80"})
 SLIPPAGE = 2  # ticks, against us, at every fill
 FEES = Decimal("0.61")  # a contract and side
-STOPS = (40, 80, 150)  # ticks, one after the other by day
+STOPS = (40, 80, 150)  # ticks, in turn by day
 FLIPS_EVERY = 7  # bars
-ASKS_AGAIN_AFTER = 5  # bars without a position, in which a refusal stays what it is
-TICKS_A_LOOK = 4  # quotes come with the price, so the watch looks oftener when it runs
+RETRIES_AFTER = 5  # bars without a position after a denied entry
+TICKS_A_CHECK = 4  # quotes come with the price, so the watch checks more often when it moves fast
 
 
 @dataclass
 class Gambler:
-    """Always in with the most that is let through, turning with every seventh bar, its stop far away."""
+    """A trader that always holds the most allowed, with a distant stop, and reverses with every seventh bar."""
 
     is_ruled: bool
     now: AccountRisk
     stop_ticks: int
     position: Position = field(default_factory=Position)
     stop: int | None = None
-    least_spare: Decimal = Decimal(10**6)  # equity above the floor
+    least_distance: Decimal = Decimal(10**6)  # equity above the loss limit level
     entry_count: int = 0
     bar_count: int = 0
-    asks_from: int = 0  # the count of bars from which it tries again to enter
+    retries_from: int = 0  # the count of bars from which it submits entries again
 
     def trade(self, bars: list[Bar], session: Session) -> None:
         for bar in bars:
             for move in moves_of(bar) if self.position.quantity else ():
-                looks = 1 + abs(move.end_price - move.start_price) // TICKS_A_LOOK
-                for look in range(1, looks + 1):
+                checks = 1 + abs(move.end_price - move.start_price) // TICKS_A_CHECK
+                for check in range(1, checks + 1):
                     if self.position.quantity:
-                        at = move.start + (move.end - move.start) * look / looks
-                        self.look(move.quote_at(at), at, session)
-            if not self.is_ruled and self.least_spare <= 0:
+                        at = move.start + (move.end - move.start) * check / checks
+                        self.check_position(move.quote_at(at), at, session)
+            if not self.is_ruled and self.least_distance <= 0:
                 return
             self.bar_count += 1
             quote = Quote(bar.close, bar.close + 1, bar.close)
             at = bar.start + timedelta(seconds=59)
             if self.bar_count % FLIPS_EVERY == 0 and self.position.quantity:
                 self.close(abs(self.position.quantity), quote)
-            if not self.position.quantity and self.bar_count >= self.asks_from:
+            if not self.position.quantity and self.bar_count >= self.retries_from:
                 self.enter(Side.BUY if self.bar_count // FLIPS_EVERY % 2 else Side.SELL, quote, at, session)
 
-    def look(self, quote: Quote, at: datetime, session: Session) -> None:
-        """Fill the stop if it is touched, then do what the watch says."""
+    def check_position(self, quote: Quote, at: datetime, session: Session) -> None:
+        """Fill the stop if it is touched, then take the action of the watch."""
         sign = 1 if self.position.quantity > 0 else -1
-        self.price(quote)
+        self.mark_to_quote(quote)
         if self.stop is not None and (quote.last - self.stop) * sign <= 0:
             self.close(abs(self.position.quantity), quote)
             return
@@ -92,16 +92,16 @@ class Gambler:
             assert equity is not None
             assert least is not None
             costs = BOOK.costs_per_micro
-            wished = min(50, quantity_for(equity - least - 1, self.stop_ticks, MGC.tick_value, costs))
-            wish = EntryIntent(CONTRACT, side, wished, self.stop_ticks)
-            if entry_violations(wish, self.now, BOOK, at, session=session, calendar=METALS):
-                self.asks_from = self.bar_count + ASKS_AGAIN_AFTER
+            quantity = min(50, quantity_for(equity - least - 1, self.stop_ticks, MGC.tick_value, costs))
+            entry = EntryIntent(CONTRACT, side, quantity, self.stop_ticks)
+            if entry_violations(entry, self.now, BOOK, at, session=session, calendar=METALS):
+                self.retries_from = self.bar_count + RETRIES_AFTER
                 return
         else:
-            wished = 50
+            quantity = 50
             if at >= session.flat_by - timedelta(minutes=2):
                 return
-        self.fill(side, wished, quote)
+        self.fill(side, quantity, quote)
         self.stop = int(self.position.average_price) - side.sign * self.stop_ticks
         self.entry_count += 1
 
@@ -115,10 +115,10 @@ class Gambler:
         assert self.now.balance is not None
         balance = self.now.balance + in_money(realised, MGC.tick_value) - FEES * quantity
         self.now = replace(self.now, balance=balance)
-        self.price(quote)
+        self.mark_to_quote(quote)
 
-    def price(self, quote: Quote) -> None:
-        """Note what closing would bring now, and how near the floor that is."""
+    def mark_to_quote(self, quote: Quote) -> None:
+        """Mark the position to the quote, and record the least distance to the loss limit level."""
         held: tuple[Holding, ...] = ()
         if self.position.quantity:
             average = self.position.average_price
@@ -133,10 +133,10 @@ class Gambler:
         equity, least = self.now.equity, loss_limit_level(self.now, BOOK)
         assert equity is not None
         assert least is not None
-        self.least_spare = min(self.least_spare, equity - least)
+        self.least_distance = min(self.least_distance, equity - least)
 
 
-def fresh(stop_ticks: int, *, is_ruled: bool) -> Gambler:
+def new_gambler(stop_ticks: int, *, is_ruled: bool) -> Gambler:
     start = Decimal(50_000)
     return Gambler(is_ruled, AccountRisk(balance=start, day_opening_balance=start, high_water_mark=start), stop_ticks)
 
@@ -155,7 +155,7 @@ def bars_of(file: Path) -> list[Bar]:
 def trading_days(file: Path) -> Iterator[tuple[Session, list[Bar]]]:
     if not file.exists():
         pytest.skip(f"{file.name} is not on this machine")
-    for _, of_day in groupby(bars_of(file), key=lambda bar: day_ends(bar.start)):
+    for _, of_day in groupby(bars_of(file), key=lambda bar: next_day_end(bar.start)):
         bars_of_day = list(of_day)
         session = METALS.session_at(bars_of_day[0].start)
         if session is not None:
@@ -166,29 +166,29 @@ MONTHS = pytest.mark.parametrize("name", ["mgcg5-1m-2024-12", "mgcm2-1m-2022-04"
 
 
 @MONTHS
-def test_an_account_traded_without_sense_for_a_month_never_touches_its_floor(recorded_bars: Path, name: str) -> None:
-    one = fresh(STOPS[-1], is_ruled=True)
+def test_an_account_traded_without_sense_for_a_month_is_never_breached(recorded_bars: Path, name: str) -> None:
+    one = new_gambler(STOPS[-1], is_ruled=True)
     for number, (session, bars) in enumerate(trading_days(recorded_bars.parent / f"{name}.csv.gz")):
         one.stop_ticks = STOPS[number % len(STOPS)]
         one.trade(bars, session)
         assert not one.position.quantity, "flat over night"
-        one.now = next_day(one.now)
+        one.now = start_next_day(one.now)
 
     assert one.entry_count > 20
     assert not one.now.is_breached
-    assert one.least_spare > 0
+    assert one.least_distance > 0
 
 
 @MONTHS
-def test_a_new_account_every_day_never_touches_its_floor_and_without_the_rules_some_do(
+def test_a_new_account_every_day_is_never_breached_and_without_the_rules_some_are(
     recorded_bars: Path, name: str
 ) -> None:
-    spared: dict[bool, list[Decimal]] = {True: [], False: []}
+    distances: dict[bool, list[Decimal]] = {True: [], False: []}
     for number, (session, bars) in enumerate(trading_days(recorded_bars.parent / f"{name}.csv.gz")):
-        for is_ruled, least in spared.items():
-            gambler = fresh(STOPS[number % len(STOPS)], is_ruled=is_ruled)
+        for is_ruled, least in distances.items():
+            gambler = new_gambler(STOPS[number % len(STOPS)], is_ruled=is_ruled)
             gambler.trade(bars, session)
-            least.append(gambler.least_spare)
+            least.append(gambler.least_distance)
 
-    assert min(spared[True]) > 0
-    assert min(spared[False]) <= 0
+    assert min(distances[True]) > 0
+    assert min(distances[False]) <= 0

@@ -1,4 +1,4 @@
-"""Random days of an account, judged by our rules and by a slow, plain reading of the rule book, step by step."""
+"""Random days of an account, checked step by step by our rules and by a slow, plain reading of the rule book."""
 
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from shared.domain.market_data.calendar import calendar_of
 from shared.domain.orders.order import Side
-from shared.domain.risk.account_risk import AccountRisk, Holding, Working, day_ends, marked, next_day
+from shared.domain.risk.account_risk import AccountRisk, Holding, Working, marked, next_day_end, start_next_day
 from shared.domain.risk.account_rules import RuleAction, strongest, watch
 from shared.domain.risk.entry_rules import EntryIntent, entry_violations
 from shared.domain.risk.rule_book import PRESETS, RuleBook
@@ -41,7 +41,7 @@ class Order(NamedTuple):
 
 
 class Result(NamedTuple):
-    dollars: int  # of round trips nobody looks into
+    dollars: int  # of round trips without details
 
 
 class Pass(NamedTuple):
@@ -53,7 +53,7 @@ Step = Fill | Price | Order | Result | Pass
 
 @dataclass
 class PlainFirm:
-    """The words of venue.md section 9, one after the other, for an account of one stage and size."""
+    """Venue.md section 9, clause by clause, for an account of one stage and size."""
 
     stage: str
     size: int
@@ -71,9 +71,9 @@ class PlainFirm:
         self.start = Fraction(0 if self.stage == "express" else self.size)
         self.balance = self.start
         self.ends = [self.start]
-        self.look()
+        self.mark_touches()
 
-    def do(self, step: Step) -> None:
+    def apply(self, step: Step) -> None:
         if isinstance(step, Fill):
             for _ in range(abs(step.quantity)):
                 self.fill_one(step.root, 1 if step.quantity > 0 else -1)
@@ -84,11 +84,11 @@ class PlainFirm:
         elif isinstance(step, Result):
             self.balance += step.dollars
         else:
-            self.wait(step.minutes)
-        self.look()
+            self.pass_time(step.minutes)
+        self.mark_touches()
 
     def fill_one(self, root: str, way: int) -> None:
-        """One contract closes the oldest lot that lies the other way, or is a new lot."""
+        """Close the oldest lot of the other direction with one contract, or open a new lot."""
         for index, (lot_root, lot_way, price) in enumerate(self.lots):
             if lot_root == root and lot_way == -way:
                 self.balance += (self.prices[root] - price) * lot_way * DOLLARS_PER_POINT[root]
@@ -96,7 +96,7 @@ class PlainFirm:
                 return
         self.lots.append((root, way, self.prices[root]))
 
-    def wait(self, minutes: int) -> None:
+    def pass_time(self, minutes: int) -> None:
         while minutes:
             hop = min(minutes, 60 - self.clock.minute)  # from one full hour to the next
             minutes -= hop
@@ -106,15 +106,15 @@ class PlainFirm:
                 self.ends.append(self.balance)
                 self.is_locked = False
 
-    def look(self) -> None:
+    def mark_touches(self) -> None:
         """Net P&L includes the unrealised; a touch is enough; a breach is for good, a lock until 17:00."""
         equity = self.balance
         for root, way, price in self.lots:
             equity += (self.prices[root] - price) * way * DOLLARS_PER_POINT[root]
         amount = {50_000: 2_000, 100_000: 3_000, 150_000: 4_500}[self.size]
-        floor = max(self.ends) - amount
-        floor = min(floor, self.start)
-        if equity <= floor:
+        level = max(self.ends) - amount
+        level = min(level, self.start)
+        if equity <= level:
             self.is_breached = True
         if self.daily is not None and equity - self.ends[-1] <= -self.daily:
             self.is_locked = True
@@ -136,7 +136,7 @@ class PlainFirm:
         return minute < last
 
     def is_exit(self, root: str, quantity: int) -> bool:
-        """What leaves less than there was, after all that works on its side, is no new position: exits always pass."""
+        """Whether an order leaves a smaller position, after all working orders on its side: exits always pass."""
         way = 1 if quantity > 0 else -1
         net = sum(lot_way for lot_root, lot_way, _ in self.lots if lot_root == root)
         waiting = sum(abs(size) for name, size in self.orders if name == root and size * way > 0)
@@ -184,8 +184,8 @@ class Ours:
         self.lots: dict[str, list[tuple[int, int]]] = {root: [] for root in ROOTS}
         self.prices = dict.fromkeys(ROOTS, START_PRICE)
 
-    def do(self, step: Step, balance: Fraction) -> None:
-        """Take a step; the venue tells the balance, as it does in life."""
+    def apply(self, step: Step, balance: Fraction) -> None:
+        """Apply a step; the venue reports the balance, as the real one does."""
         if isinstance(step, Fill):
             self._fill(step)
         elif isinstance(step, Price):
@@ -196,9 +196,9 @@ class Ours:
             self.now = replace(self.now, working=(*self.now.working, order))
         elif isinstance(step, Pass):
             until = self.clock + timedelta(minutes=step.minutes)
-            while day_ends(self.clock) <= until:
-                self.clock = day_ends(self.clock)
-                self.now = next_day(self.now)
+            while next_day_end(self.clock) <= until:
+                self.clock = next_day_end(self.clock)
+                self.now = start_next_day(self.now)
             self.clock = until
         held = tuple(self._held(root, lots) for root, lots in self.lots.items() if lots)
         exact = Decimal(balance.numerator) / balance.denominator
@@ -219,15 +219,15 @@ class Ours:
     def verdict(self) -> str:
         return "breached" if self.now.is_breached else "locked" if self.now.is_day_locked else "ok"
 
-    def forbids(self, probe: Order) -> set[str]:
+    def broken_rules(self, probe: Order) -> set[str]:
         calendar = calendar_of("equity")
-        wish = EntryIntent(contract(probe.root), Side.BUY if probe.quantity > 0 else Side.SELL, abs(probe.quantity), 1)
+        entry = EntryIntent(contract(probe.root), Side.BUY if probe.quantity > 0 else Side.SELL, abs(probe.quantity), 1)
         session = calendar.session_at(self.clock)
-        findings = entry_violations(wish, self.now, self.book, self.clock, session=session, calendar=calendar)
+        findings = entry_violations(entry, self.now, self.book, self.clock, session=session, calendar=calendar)
         return {finding.rule for finding in findings}
 
 
-# Coarse figures, so that limits are touched exactly, and moves that an account survives for some days.
+# Coarse figures, so that a path touches limits exactly, and moves small enough for an account to last some days.
 quantities = st.sampled_from([-3, -2, -1, 1, 2, 3])
 roots = st.sampled_from(ROOTS)
 probes = st.one_of(st.integers(-60, 60), st.sampled_from([20, 30, 50, 100])).filter(bool)
@@ -259,7 +259,7 @@ def path_of(steps: st.SearchStrategy[Step]) -> st.SearchStrategy[list[tuple[Step
     st.tuples(days, minutes),
     st.one_of(path_of(busy_day), path_of(many_days)),
 )
-def test_our_rules_and_the_plain_reading_agree_at_every_step(
+def test_our_rules_and_the_plain_reading_agree_after_every_step(
     stage: str, size: int, daily: int | None, begins: tuple[datetime, int], path: list[tuple[Step, Order]]
 ) -> None:
     clock = begins[0].replace(tzinfo=UTC) + timedelta(minutes=begins[1])
@@ -269,10 +269,10 @@ def test_our_rules_and_the_plain_reading_agree_at_every_step(
     )
     plain, ours = PlainFirm(stage, size, daily, clock), Ours(book, clock)
     for index, (step, probe) in enumerate(path):
-        plain.do(step)
-        ours.do(step, plain.balance)
+        plain.apply(step)
+        ours.apply(step, plain.balance)
 
-        forbidden = ours.forbids(probe)
+        forbidden = ours.broken_rules(probe)
         assert (index, plain.verdict()) == (index, ours.verdict())
         assert plain.takes_entries_now() == (not {"session", "last_entry"} & forbidden)
         assert plain.allows(*probe) == ("contracts" not in forbidden)

@@ -1,4 +1,4 @@
-"""What the rule book says per stage and size, and how a person changes it."""
+"""The rule books per stage and size, and the changes that a person makes."""
 
 import re
 from dataclasses import replace
@@ -15,7 +15,7 @@ from shared.errors import RefusedError
 from tests.fixtures.account_risks import COMBINE, EXPRESS
 
 
-def test_there_is_a_book_for_every_stage_and_size_that_is_traded() -> None:
+def test_every_traded_stage_and_size_has_a_book() -> None:
     assert {f"{stage}-{size}k" for stage in ("combine", "express", "practice") for size in (50, 100, 150)} == set(
         PRESETS
     )
@@ -54,8 +54,8 @@ def test_consistency_is_55_percent_in_a_combine_40_in_an_express_account_and_non
     [
         ("50KTC-V2-1", 0, "combine-50k"),
         ("100KTC-V2-1", 0, "combine-100k"),
-        ("150KTC-V2-1", 50_000, "combine-150k"),  # the name says it, not the balance
-        ("EXPRESS-V2-1", 9_000, "express-50k"),  # no size said: the strictest
+        ("150KTC-V2-1", 50_000, "combine-150k"),  # by the name, not the balance
+        ("EXPRESS-V2-1", 9_000, "express-50k"),  # no size in the name: the strictest
         ("PRAC-V2-1", 150_000, "practice-150k"),
         ("PRAC-V2-1", "145500.01", "practice-150k"),
         ("PRAC-V2-1", 145_500, "practice-100k"),  # a 150K would be breached here
@@ -64,12 +64,12 @@ def test_consistency_is_55_percent_in_a_combine_40_in_an_express_account_and_non
         ("PRAC-V2-1", 3, "practice-50k"),
     ],
 )
-def test_a_preset_is_chosen_by_what_name_and_balance_tell(account_name: str, balance: str, expected: str) -> None:
+def test_a_preset_is_chosen_by_name_and_balance(account_name: str, balance: str, expected: str) -> None:
     assert expected == preset_for(account_name, Decimal(balance)).name
 
 
-def test_an_account_of_no_known_stage_has_no_rules() -> None:
-    with pytest.raises(RefusedError, match="'LIVE-7' is of no stage we know"):
+def test_an_account_of_unknown_stage_has_no_rules() -> None:
+    with pytest.raises(RefusedError, match="unknown stage of account 'LIVE-7'"):
         preset_for("LIVE-7", Decimal(50_000))
 
 
@@ -95,13 +95,13 @@ def test_a_lower_count_of_minis_holds_on_every_step() -> None:
     ]
 
 
-def test_a_mini_is_ten_micros_a_heavy_micro_two_and_what_nobody_knows_is_a_mini() -> None:
+def test_a_mini_counts_ten_micros_a_heavy_micro_two_and_an_unknown_root_as_a_mini() -> None:
     assert [50, 5, 10, 10, 30] == [
         COMBINE.micros(root, quantity) for root, quantity in (("ES", 5), ("MNQ", 5), ("SIL", 5), ("QM", 1), ("XYZ", 3))
     ]
 
 
-def test_a_mini_and_its_micro_are_one_family_and_what_nobody_knows_is_its_own() -> None:
+def test_a_mini_and_its_micro_are_one_family_and_an_unknown_root_is_its_own() -> None:
     assert ["NQ", "NQ", "CL", "SI", "6E", "ZN", "XYZ"] == [
         family_of(root) for root in ("NQ", "MNQ", "QM", "SIL", "E7", "ZN", "XYZ")
     ]
@@ -142,7 +142,7 @@ def test_a_mini_and_its_micro_are_one_family_and_what_nobody_knows_is_its_own() 
         ("flatten_at", "1", Decimal(1)),
     ],
 )  # fmt: skip
-def test_a_person_changes_a_rule_by_text(name: str, text: str, expected: object) -> None:
+def test_a_rule_is_changed_by_text(name: str, text: str, expected: object) -> None:
     changed = with_changes(COMBINE, {name: text})
 
     assert expected == getattr(changed, name)
@@ -184,7 +184,7 @@ def test_a_person_changes_a_rule_by_text(name: str, text: str, expected: object)
         ("warn_at", "1.01"),
     ],
 )
-def test_what_cannot_be_used_is_refused_with_rule_value_and_cure(name: str, text: str) -> None:
+def test_an_invalid_value_is_refused_with_its_rule_and_a_hint(name: str, text: str) -> None:
     with pytest.raises(RefusedError, match=re.escape(f"{name} {text!r} cannot be used: give ")):
         with_changes(COMBINE, {name: text})
 
@@ -197,47 +197,47 @@ def test_an_unknown_rule_is_refused_with_the_list_of_rules() -> None:
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"warn_at": "0.8"}, r"warn_at '0.8': block_at 0.75 does not fit warn_at 0.8: give shares"),
+        ({"warn_at": "0.8"}, r"warn_at '0.8': block_at 0.75 does not fit warn_at 0.8: expected shares"),
         ({"block_at": "0.95"}, "flatten_at 0.90 does not fit block_at 0.95"),
         ({"reduce_at": "0.7"}, "reduce_at 0.7 does not fit block_at 0.75"),
         ({"reduce_at": "0.95"}, "flatten_at 0.90 does not fit reduce_at 0.95"),
-        ({"scaling_plan": "2 from 100, 3"}, "scaling_plan must begin with"),
-        ({"scaling_plan": "2, 3 from 2000, 4 from 1500"}, "scaling_plan must begin with"),
-        ({"scaling_plan": "2, 3 from 2000, 4 above 2000"}, "scaling_plan must begin with"),
+        ({"scaling_plan": "2 from 100, 3"}, "expected a scaling_plan with a count of minis"),
+        ({"scaling_plan": "2, 3 from 2000, 4 from 1500"}, "expected a scaling_plan with a count of minis"),
+        ({"scaling_plan": "2, 3 from 2000, 4 above 2000"}, "expected a scaling_plan with a count of minis"),
     ],
 )
-def test_rules_that_do_not_fit_together_are_refused(changes: dict[str, str], message: str) -> None:
+def test_inconsistent_rules_are_refused(changes: dict[str, str], message: str) -> None:
     with pytest.raises(RefusedError, match=message):
         with_changes(COMBINE, changes)
 
 
-def test_shares_may_be_equal_and_are_judged_after_all_changes() -> None:
+def test_shares_may_be_equal_and_are_checked_after_all_changes() -> None:
     shares = {"warn_at": "1", "block_at": "1", "reduce_at": "1", "flatten_at": "1"}
 
     assert Decimal(1) == with_changes(COMBINE, shares).warn_at
 
 
 @pytest.mark.parametrize("book", PRESETS.values(), ids=lambda book: book.name)
-def test_what_is_described_can_be_read_back(book: RuleBook) -> None:
+def test_a_described_book_can_be_parsed_again(book: RuleBook) -> None:
     full = with_changes(
         book,
         {"trading_hours": "18:00-02:00", "news": "CPI, 2026-12-10T13:30Z, 5, 6, micros; NFP, 2026-12-04T13:30Z, 5, 5"},
     )
     for each in (book, full):
-        told = {rule: value for rule, value, _ in describe(each)}
+        values = {rule: value for rule, value, _ in describe(each)}
         other = PRESETS[f"{each.stage.value.lower()}-{SIZES[-1] // 1000}k"]
         same = replace(other, name=each.name, size=each.size)
 
-        assert each == with_changes(same, told)
+        assert each == with_changes(same, values)
         assert all(source for *_, source in describe(each))
 
 
-def test_a_practice_accounts_maximum_loss_is_told_as_our_assumption() -> None:
+def test_the_maximum_loss_of_a_practice_account_is_described_as_our_assumption() -> None:
     sources = {rule: source for rule, _, source in describe(PRESETS["practice-50k"])}
 
     assert "our cautious assumption" in sources["max_loss_limit"]
     assert "TopstepX, 2026-09" == {rule: source for rule, _, source in describe(COMBINE)}["max_loss_limit"]
 
 
-def test_a_scaling_plan_with_one_step_for_all_is_a_plan() -> None:
+def test_a_scaling_plan_may_have_a_single_step() -> None:
     assert 20 == replace(COMBINE, scaling_plan=(ScalingStep(2),)).most_micros(Decimal(0))

@@ -1,4 +1,4 @@
-"""The firm's rules as plain arithmetic, against slower ways to say the same."""
+"""The firm's rules agree with slower computations of the same results."""
 
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
@@ -29,7 +29,7 @@ def account(stage: AccountStage, size: int, balance: int | None = None) -> Accou
 
 
 @given(STAGES, SIZES, st.lists(st.integers(-5_000, 10_000), min_size=1, max_size=20))
-def test_the_floor_is_the_highest_end_of_day_less_the_loss_never_above_the_start(
+def test_the_loss_limit_level_trails_the_highest_end_of_day_up_to_the_starting_balance(
     stage: AccountStage, size: int, ends: list[int]
 ) -> None:
     row, start = account(stage, size), 0 if stage is AccountStage.EXPRESS else size
@@ -37,7 +37,9 @@ def test_the_floor_is_the_highest_end_of_day_less_the_loss_never_above_the_start
         row = AccountRecord(
             id=1, name="", balance=Decimal(start + end), stage=stage, size=size, loss_state=row.loss_state
         )
-        row = AccountRecord(id=1, name="", balance=row.balance, stage=stage, size=size, loss_state=rules.next_day(row))
+        row = AccountRecord(
+            id=1, name="", balance=row.balance, stage=stage, size=size, loss_state=rules.next_day_loss_state(row)
+        )
 
     assert min(start, max(start, *(start + end for end in ends)) - LOSS[size]) == row.loss_state.loss_limit_level
 
@@ -49,7 +51,7 @@ def test_the_floor_is_the_highest_end_of_day_less_the_loss_never_above_the_start
     st.integers(900, 1100),
     st.integers(-3_000, 100),
 )
-def test_a_touch_is_found_where_a_look_at_every_tick_finds_one(
+def test_first_touch_finds_the_same_instant_as_a_search_of_every_tick(
     quantity: int, average: int, first: int, last: int, least: int
 ) -> None:
     move = Move(START, START + MINUTE, first, last, is_rising=last > first)
@@ -64,7 +66,7 @@ def test_a_touch_is_found_where_a_look_at_every_tick_finds_one(
 
 
 @given(st.lists(st.tuples(st.integers(-5, 5), st.integers(950, 1050), st.integers(950, 1050)), min_size=2, max_size=3))
-def test_a_touch_by_several_positions_is_no_earlier_than_it_is_true(rows: list[tuple[int, int, int]]) -> None:
+def test_first_touch_of_several_positions_is_not_before_the_breach(rows: list[tuple[int, int, int]]) -> None:
     stakes = [
         rules.Stake(quantity, Fraction(1000), TICK_VALUE, Move(START, START + MINUTE, a, b, is_rising=b > a))
         for quantity, a, b in rows
@@ -74,47 +76,49 @@ def test_a_touch_by_several_positions_is_no_earlier_than_it_is_true(rows: list[t
     def equity(at: datetime) -> Fraction:
         return sum((stake.worth(stake.move.price_at(at)) for stake in stakes), start=Fraction(0))
 
-    looks = [START + n * SECOND for n in range(61)]
+    instants = [START + n * SECOND for n in range(61)]
     if found is None:
-        assert all(equity(at) > -50 for at in looks)
+        assert all(equity(at) > -50 for at in instants)
     else:
         assert equity(found) <= -50
-        assert all(equity(at) > -50 for at in looks if at < found - SECOND)
+        assert all(equity(at) > -50 for at in instants if at < found - SECOND)
 
 
 @pytest.mark.parametrize(
-    ("size", "ladder"),
+    ("size", "scaling_plan"),
     [
         (50_000, {1_499: 2, 1_500: 3, 2_000: 3, 2_001: 5}),
         (100_000, {1_499: 3, 1_500: 4, 2_000: 5, 3_000: 5, 3_001: 10}),
         (150_000, {1_499: 3, 1_500: 4, 2_000: 5, 3_000: 10, 4_500: 10, 4_501: 15}),
     ],
 )
-def test_an_express_account_scales_with_the_balance_its_day_began_with(size: int, ladder: dict[int, int]) -> None:
-    assert {balance: 10 * minis for balance, minis in ladder.items()} == {
-        balance: rules.most_micros(account(AccountStage.EXPRESS, size, balance)) for balance in ladder
+def test_an_express_account_scales_with_the_balance_at_the_start_of_its_day(
+    size: int, scaling_plan: dict[int, int]
+) -> None:
+    assert {balance: 10 * minis for balance, minis in scaling_plan.items()} == {
+        balance: rules.max_micros(account(AccountStage.EXPRESS, size, balance)) for balance in scaling_plan
     }
 
 
-def test_a_mini_is_ten_micros() -> None:
+def test_a_mini_counts_as_ten_micros() -> None:
     assert [50, 5, 10] == [rules.micros("ES", 5), rules.micros("MNQ", 5), rules.micros("SIL", 5)]
 
 
-def test_a_side_counts_its_working_orders_and_every_position() -> None:
+def test_the_exposure_of_a_side_includes_its_working_orders_and_every_position() -> None:
     held = {"MNQ": 20, "MES": -10}
 
     assert 30 == rules.exposure(held, {}, Side.BUY) == rules.exposure(held, {}, Side.SELL)
     assert 45 == rules.exposure(held, {"MNQ": 15}, Side.BUY)
-    assert 30 == rules.exposure(held, {"MNQ": 20}, Side.SELL), "closing counts for nothing"
-    assert 40 == rules.exposure(held, {"MNQ": 50}, Side.SELL), "turning 20 into 30"
+    assert 30 == rules.exposure(held, {"MNQ": 20}, Side.SELL), "a closing order adds nothing"
+    assert 40 == rules.exposure(held, {"MNQ": 50}, Side.SELL), "a reversal from 20 to 30"
 
 
 @given(st.integers(-10, 10), st.sampled_from(Side), st.integers(1, 20))
-def test_an_order_opens_unless_it_only_reduces(held: int, side: Side, quantity: int) -> None:
+def test_an_order_is_opening_unless_it_only_reduces(held: int, side: Side, quantity: int) -> None:
     after = held + side.sign * quantity
     is_reduced = held * after >= 0 and abs(after) < abs(held)
 
-    assert is_reduced != rules.opens(held, side, quantity)
+    assert is_reduced != rules.is_opening(held, side, quantity)
 
 
 @pytest.mark.parametrize(
@@ -125,9 +129,7 @@ def test_an_order_opens_unless_it_only_reduces(held: int, side: Side, quantity: 
         ("grains", date(2026, 3, 10), "18:05"),
     ],
 )
-def test_a_contract_is_flat_by_1510_or_a_quarter_of_an_hour_before_its_close(
-    group: str, day: date, flat_by: str
-) -> None:
+def test_a_contract_must_be_flat_by_1510_or_15_minutes_before_its_close(group: str, day: date, flat_by: str) -> None:
     session = calendar_of(group).session_on(day)
     assert session is not None
 
@@ -136,7 +138,7 @@ def test_a_contract_is_flat_by_1510_or_a_quarter_of_an_hour_before_its_close(
 
 
 @given(st.datetimes(datetime(2025, 1, 1), datetime(2027, 1, 1), timezones=st.just(UTC)))
-def test_a_day_begins_at_1700_in_chicago_within_25_hours(after: datetime) -> None:
+def test_the_next_day_begins_at_1700_in_chicago_within_25_hours(after: datetime) -> None:
     begins = rules.next_day_begins(after)
 
     assert timedelta(0) < begins - after <= timedelta(hours=25)

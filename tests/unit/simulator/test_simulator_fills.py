@@ -1,4 +1,4 @@
-"""What fills, how much of it, and what is told in which order: partial fills, brackets, trailing and joined orders."""
+"""Fills, and the order of their changes: partial fills, brackets, trailing and joined orders."""
 
 from datetime import timedelta
 from decimal import Decimal
@@ -16,11 +16,11 @@ WORKING, FILLED, CANCELLED = OrderState.WORKING, OrderState.FILLED, OrderState.C
 SUSPENDED = OrderState.SUSPENDED
 
 
-def told(changes: list[Change]) -> list[list[tuple[Role, OrderState]]]:
+def order_states(changes: list[Change]) -> list[list[tuple[Role, OrderState]]]:
     return [[(row.role, row.state) for row in change.orders] for change in changes]
 
 
-def test_a_bracket_entry_is_told_as_one_acceptance_and_one_fill(venue_core: VenueCore) -> None:
+def test_a_bracket_entry_is_one_change_for_acceptance_and_one_for_the_fill(venue_core: VenueCore) -> None:
     venue_core.changes.clear()
     entry = venue_core.enter(stop_loss=-40, take_profit=80)
     accepted, filled = venue_core.changes
@@ -28,23 +28,23 @@ def test_a_bracket_entry_is_told_as_one_acceptance_and_one_fill(venue_core: Venu
     assert [
         [(Role.STOP_LOSS, SUSPENDED), (Role.ENTRY, OrderState.SUBMITTING), (Role.TAKE_PROFIT, SUSPENDED)],
         [(Role.ENTRY, FILLED), (Role.TAKE_PROFIT, WORKING), (Role.STOP_LOSS, WORKING)],
-    ] == told(venue_core.changes)  # fmt: skip
+    ] == order_states(venue_core.changes)  # fmt: skip
     assert [entry.id + 1, entry.id, entry.id + 2] == [row.id for row in accepted.orders]
     assert (1, 1, 1) == (len(filled.fills), len(filled.holdings), len(filled.accounts))
     assert entry.created_market_at + MOMENT == filled.market_at
 
 
-def test_a_leg_that_fills_and_the_sibling_it_ends_are_told_together(venue_core: VenueCore) -> None:
+def test_a_leg_that_fills_and_its_cancelled_sibling_are_one_change(venue_core: VenueCore) -> None:
     venue_core.enter(stop_loss=-40, take_profit=80)
     venue_core.changes.clear()
     venue_core.goes_to("24980.00")
     (change,) = [change for change in venue_core.changes if change.fills]
 
-    assert [(Role.STOP_LOSS, FILLED), (Role.TAKE_PROFIT, CANCELLED)] == told([change])[0]
+    assert [(Role.STOP_LOSS, FILLED), (Role.TAKE_PROFIT, CANCELLED)] == order_states([change])[0]
     assert 0 == venue_core.position()
 
 
-def test_a_market_order_does_not_fill_before_its_ten_milliseconds(venue_core: VenueCore) -> None:
+def test_a_market_order_fills_after_ten_milliseconds_and_not_before(venue_core: VenueCore) -> None:
     order_id = venue_core.place().order_id
     assert order_id is not None
     venue_core.step(milliseconds=9)
@@ -61,16 +61,16 @@ def test_a_partly_filled_order_stays_open_and_shows_its_average_price(venue_core
     venue_core.goes_to("25010.00", seconds=0.5)
     venue_core.step(seconds=1)
     whole = venue_core.order(entry.id)
-    one, two = venue_core.fills()
+    first_fill, second_fill = venue_core.fills()
 
-    assert (WORKING, 2, Fraction(one.price)) == (first.state, first.filled_quantity, first.fill_price)
+    assert (WORKING, 2, Fraction(first_fill.price)) == (first.state, first.filled_quantity, first.fill_price)
     assert (FILLED, 5) == (whole.state, whole.filled_quantity)
-    assert Fraction(2 * one.price + 3 * two.price, 5) == whole.fill_price
-    assert one.price < two.price
+    assert Fraction(2 * first_fill.price + 3 * second_fill.price, 5) == whole.fill_price
+    assert first_fill.price < second_fill.price
     assert 5 == venue_core.position()
 
 
-def test_legs_cover_what_has_filled_and_grow_with_it(venue_core: VenueCore) -> None:
+def test_legs_cover_the_filled_quantity_and_grow_with_it(venue_core: VenueCore) -> None:
     venue_core.partial.append(1.0)
     entry = venue_core.enter(quantity=4, stop_loss=-40, take_profit=80)
     first = [(venue_core.order(entry.id + n).state, venue_core.order(entry.id + n).quantity) for n in (1, 2)]
@@ -95,7 +95,7 @@ def test_cancelling_a_partly_filled_entry_leaves_its_position_protected(venue_co
     assert 2 == venue_core.position()
 
 
-def test_a_leg_that_fills_in_part_shrinks_its_sibling_and_the_rest_goes_at_market(venue_core: VenueCore) -> None:
+def test_a_partly_filled_stop_shrinks_its_sibling_and_its_rest_fills_at_market(venue_core: VenueCore) -> None:
     entry = venue_core.enter(quantity=4, stop_loss=-40, take_profit=80)
     venue_core.partial.append(5.0)
     venue_core.goes_to("24980.00")
@@ -108,7 +108,7 @@ def test_a_leg_that_fills_in_part_shrinks_its_sibling_and_the_rest_goes_at_marke
     assert 0 == venue_core.position()
 
 
-def test_the_rest_of_a_limit_rests_at_its_price(venue_core: VenueCore) -> None:
+def test_the_rest_of_a_limit_order_rests_at_its_price(venue_core: VenueCore) -> None:
     venue_core.partial.append(1.0)
     order_id = venue_core.place(type=OrderType.LIMIT, price="24990.00", quantity=2).order_id
     assert order_id is not None
@@ -137,7 +137,7 @@ def test_a_trailing_stop_follows_the_price_and_never_goes_back(venue_core: Venue
     assert 0 == venue_core.position()
 
 
-def test_a_trailing_stop_measures_anew_when_modified_and_without_a_cap(venue_core: VenueCore) -> None:
+def test_a_modified_trailing_stop_has_a_new_distance_without_a_cap(venue_core: VenueCore) -> None:
     order_id = venue_core.place(type=OrderType.TRAILING_STOP, side=Side.SELL, price="24990.00").order_id
     assert order_id is not None
 
@@ -150,12 +150,12 @@ def test_a_trailing_stop_measures_anew_when_modified_and_without_a_cap(venue_cor
     assert 3 == venue_core.venue.modify(venue_core.account_id, order_id, Modification(trail=Decimal("NaN"))).code
 
 
-def test_a_trailing_stop_loss_wakes_at_its_distance_and_trails(venue_core: VenueCore) -> None:
+def test_a_trailing_stop_loss_starts_at_its_distance_and_trails(venue_core: VenueCore) -> None:
     entry = venue_core.enter(stop_loss=-40, stop_type=OrderType.TRAILING_STOP)
-    asleep, price = venue_core.order(entry.id + 1), entry.fill_price
+    leg, price = venue_core.order(entry.id + 1), entry.fill_price
     venue_core.goes_to("25050.00")
 
-    assert (OrderType.TRAILING_STOP, 40, price and price - 40) == (asleep.type, asleep.trail_ticks, asleep.price)
+    assert (OrderType.TRAILING_STOP, 40, price and price - 40) == (leg.type, leg.trail_ticks, leg.price)
     assert 25040 * 4 == venue_core.order(entry.id + 1).price
 
 
@@ -173,7 +173,7 @@ def test_a_joined_order_rests_at_the_best_price_of_its_acceptance(
     assert (FILLED, Fraction(order.price)) == (venue_core.state(order_id), venue_core.order(order_id).fill_price)
 
 
-def test_two_closings_at_once_close_what_there_is_and_turn_nothing(venue_core: VenueCore) -> None:
+def test_two_closing_orders_at_once_do_not_reverse_the_position(venue_core: VenueCore) -> None:
     venue_core.enter(quantity=2)
 
     assert [0, 0] == [venue_core.venue.close(venue_core.account_id, MNQ).code for _ in range(2)]
@@ -181,17 +181,19 @@ def test_two_closings_at_once_close_what_there_is_and_turn_nothing(venue_core: V
     assert 0 == venue_core.position()
 
 
-def test_a_closing_that_finds_nothing_left_to_close_is_cancelled_with_the_size_it_had(venue_core: VenueCore) -> None:
+def test_a_closing_order_without_a_position_is_cancelled_with_its_size(venue_core: VenueCore) -> None:
     venue_core.enter(quantity=2)
     venue_core.venue.close(venue_core.account_id, MNQ)
     venue_core.venue.close(venue_core.account_id, MNQ)
     venue_core.step(seconds=1)
     *_, first, second = sorted(venue_core.venue.state.orders.values(), key=lambda order: order.id)
 
-    assert [(OrderState.FILLED, 2), (OrderState.CANCELLED, 2)] == [(one.state, one.quantity) for one in (first, second)]
+    assert [(OrderState.FILLED, 2), (OrderState.CANCELLED, 2)] == [
+        (order.state, order.quantity) for order in (first, second)
+    ]
 
 
-def test_an_account_may_let_a_closing_end_the_legs(venue_core: VenueCore) -> None:
+def test_close_cancels_legs_cancels_the_legs_of_a_closed_position(venue_core: VenueCore) -> None:
     venue_core.venue.set_account(venue_core.account_id, AccountSettings(close_cancels_legs=True))
     entry = venue_core.enter(stop_loss=-40, take_profit=80)
     venue_core.venue.close(venue_core.account_id, MNQ)
@@ -200,7 +202,7 @@ def test_an_account_may_let_a_closing_end_the_legs(venue_core: VenueCore) -> Non
     assert [CANCELLED, CANCELLED] == [venue_core.state(entry.id + n) for n in (1, 2)]
 
 
-def test_what_happens_in_several_contracts_happens_in_the_order_of_time(venue_core: VenueCore) -> None:
+def test_fills_of_several_contracts_are_in_the_order_of_time(venue_core: VenueCore) -> None:
     mes = "CON.F.US.MES.H26"
     venue_core.enter(stop_loss=-40)
     venue_core.enter(contract_id=mes, stop_loss=-4)

@@ -1,4 +1,4 @@
-"""The firm's rules as an account meets them: loss limits, sizes, 15:10, and the next day."""
+"""The firm's rules applied to accounts: loss limits, sizes, 15:10, and the next day."""
 
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -11,17 +11,17 @@ from tests.fixtures.venue import MNQ
 from tests.fixtures.venue_core import OpenVenueCore, VenueCore
 
 ES = "CON.F.US.EP.H26"
-NOT_NEW, FLAT, REOPENS = (
+LAST_ENTRY, FLAT_BY, REOPENS = (
     datetime(2026, 3, 10, hour, minute, tzinfo=UTC) for hour, minute in ((20, 8), (20, 10), (22, 0))
 )  # 15:08, 15:10 and 17:00 in Chicago, summer time
 
 
-def test_a_touch_of_the_loss_limit_cancels_closes_and_ends_the_account(venue_core: VenueCore) -> None:
+def test_a_breach_of_the_loss_limit_cancels_orders_closes_positions_and_ends_trading(venue_core: VenueCore) -> None:
     venue_core.open_account(AccountStage.COMBINE)
     entry = venue_core.enter(quantity=50, stop_loss=-900)
     resting = venue_core.place(type=OrderType.LIMIT, side=Side.SELL, quantity=1, price="25100.00").order_id
     assert resting is not None
-    # 50 MNQ are 100 dollars a point: with the fees of the entry, 2000 are gone before 20 points are.
+    # 50 MNQ are 100 dollars a point: with the fees of the entry, the loss is 2000 before 20 points.
     venue_core.goes_to("24980.00")
     venue_core.step(milliseconds=20)
 
@@ -32,7 +32,7 @@ def test_a_touch_of_the_loss_limit_cancels_closes_and_ends_the_account(venue_cor
     assert 4 == venue_core.place().code
 
 
-def test_a_limit_not_quite_touched_changes_nothing(venue_core: VenueCore) -> None:
+def test_an_equity_just_above_the_loss_limit_changes_nothing(venue_core: VenueCore) -> None:
     venue_core.open_account(AccountStage.COMBINE)
     venue_core.enter(quantity=50)
     venue_core.goes_to("24981.00", "25000.00")
@@ -40,7 +40,7 @@ def test_a_limit_not_quite_touched_changes_nothing(venue_core: VenueCore) -> Non
     assert (50, True) == (venue_core.position(), venue_core.account().may_trade)
 
 
-def test_a_touch_between_two_looks_counts(venue_core: VenueCore) -> None:
+def test_a_breach_between_two_requests_counts(venue_core: VenueCore) -> None:
     venue_core.open_account(AccountStage.COMBINE)
     venue_core.enter(quantity=50)
     venue_core.goes_to("24970.00", "25000.00")
@@ -48,7 +48,7 @@ def test_a_touch_between_two_looks_counts(venue_core: VenueCore) -> None:
     assert venue_core.account().loss_state.is_violated
 
 
-def test_fees_alone_may_touch_the_limit(venue_core: VenueCore) -> None:
+def test_fees_alone_may_breach_the_loss_limit(venue_core: VenueCore) -> None:
     venue_core.open_account(AccountStage.COMBINE, balance=Decimal(48_030))
     venue_core.enter(quantity=50)
     venue_core.step(seconds=1)
@@ -56,21 +56,23 @@ def test_fees_alone_may_touch_the_limit(venue_core: VenueCore) -> None:
     assert venue_core.account().loss_state.is_violated
 
 
-def test_the_floor_follows_the_balance_of_the_days_end_and_stops_at_the_start(open_venue_core: OpenVenueCore) -> None:
+def test_the_loss_limit_level_follows_the_end_of_day_balance_up_to_the_starting_balance(
+    open_venue_core: OpenVenueCore,
+) -> None:
     venue_core = open_venue_core()
     venue_core.open_account(AccountStage.COMBINE)
-    floors = [venue_core.account().loss_state.loss_limit_level]
+    levels = [venue_core.account().loss_state.loss_limit_level]
     for day, balance in enumerate((51_000, 50_500, 56_000)):
         venue_core.venue.set_account(venue_core.account_id, AccountSettings(balance=Decimal(balance)))
         intraday = venue_core.account().loss_state.loss_limit_level
-        assert floors[-1] == intraday
+        assert levels[-1] == intraday
         venue_core.step_to(REOPENS + timedelta(days=day))
-        floors.append(venue_core.account().loss_state.loss_limit_level)
+        levels.append(venue_core.account().loss_state.loss_limit_level)
 
-    assert [Decimal(48_000), Decimal(49_000), Decimal(49_000), Decimal(50_000)] == floors
+    assert [Decimal(48_000), Decimal(49_000), Decimal(49_000), Decimal(50_000)] == levels
 
 
-def test_an_express_account_begins_at_nothing_and_two_thousand_below(venue_core: VenueCore) -> None:
+def test_an_express_account_starts_at_zero_with_a_limit_at_minus_two_thousand(venue_core: VenueCore) -> None:
     account = venue_core.open_account(AccountStage.EXPRESS)
 
     assert (Decimal(0), Decimal(-2_000)) == (account.balance, account.loss_state.loss_limit_level)
@@ -101,7 +103,7 @@ def test_the_daily_loss_limit_locks_until_the_next_trading_day(venue_core: Venue
         (AccountStage.EXPRESS, 50_000, Decimal(2_001), 50),
     ],
 )
-def test_no_position_is_larger_than_the_stage_allows(
+def test_an_order_beyond_the_largest_position_of_the_stage_is_rejected(
     venue_core: VenueCore, stage: AccountStage, size: int, balance: Decimal | None, most: int
 ) -> None:
     venue_core.open_account(stage, size, balance=balance)
@@ -124,16 +126,16 @@ def test_working_orders_of_a_side_and_other_contracts_count_but_legs_do_not(venu
     assert 0 == venue_core.place(type=OrderType.LIMIT, side=Side.SELL, price="25100.00", quantity=50).code
 
 
-def test_after_1508_nothing_opens_and_from_1510_all_is_cancelled_and_closed(open_venue_core: OpenVenueCore) -> None:
-    venue_core = open_venue_core(market_at=NOT_NEW - timedelta(minutes=5))
+def test_entries_end_at_1508_and_everything_is_cancelled_and_closed_at_1510(open_venue_core: OpenVenueCore) -> None:
+    venue_core = open_venue_core(market_at=LAST_ENTRY - timedelta(minutes=5))
     entry = venue_core.enter(quantity=2, stop_loss=-400)
     resting = venue_core.place(type=OrderType.LIMIT, price="24900.00").order_id
-    venue_core.step_to(NOT_NEW)
+    venue_core.step_to(LAST_ENTRY)
     late = venue_core.place()
     reducing = venue_core.place(side=Side.SELL)
-    venue_core.step_to(FLAT - timedelta(milliseconds=1))
+    venue_core.step_to(FLAT_BY - timedelta(milliseconds=1))
     before = (venue_core.position(), venue_core.state(entry.id + 1))
-    venue_core.step_to(FLAT + timedelta(milliseconds=20))
+    venue_core.step_to(FLAT_BY + timedelta(milliseconds=20))
 
     assert (2, True) == (late.code, "15:08" in (late.message or ""))
     assert 0 == reducing.code
@@ -146,7 +148,7 @@ def test_after_1508_nothing_opens_and_from_1510_all_is_cancelled_and_closed(open
     assert 0 == venue_core.place().code
 
 
-def test_a_day_that_closes_early_is_flat_a_quarter_of_an_hour_before(open_venue_core: OpenVenueCore) -> None:
+def test_a_day_that_closes_early_is_flat_15_minutes_before_the_close(open_venue_core: OpenVenueCore) -> None:
     # The day after Thanksgiving: equities close at 12:15 in Chicago.
     venue_core = open_venue_core(market_at=datetime(2026, 11, 27, 17, 50, tzinfo=UTC))
     mnq = "CON.F.US.MNQ.Z26"
@@ -162,7 +164,7 @@ def test_a_day_that_closes_early_is_flat_a_quarter_of_an_hour_before(open_venue_
     assert 0 == venue_core.position(mnq)
 
 
-def test_around_the_clock_nobody_is_closed_out(open_venue_core: OpenVenueCore) -> None:
+def test_a_market_around_the_clock_closes_no_positions(open_venue_core: OpenVenueCore) -> None:
     friday = datetime(2026, 3, 6, 21, 5, tzinfo=UTC)  # 15:05 in Chicago, winter time
     venue_core = open_venue_core(market_at=friday, is_always_open=True)
     venue_core.enter(stop_loss=-4000)
@@ -174,7 +176,7 @@ def test_around_the_clock_nobody_is_closed_out(open_venue_core: OpenVenueCore) -
     assert 0 == venue_core.place().code
 
 
-def test_a_follower_and_a_live_account_hear_why_they_cannot(venue_core: VenueCore) -> None:
+def test_follower_and_live_accounts_are_refused_with_a_reason(venue_core: VenueCore) -> None:
     entry = venue_core.enter(stop_loss=-40)
     venue_core.venue.set_account(venue_core.account_id, AccountSettings(is_follower=True))
     follower = venue_core.venue.cancel(venue_core.account_id, entry.id + 1)

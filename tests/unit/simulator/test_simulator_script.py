@@ -1,4 +1,4 @@
-"""Prices a person writes: the path they make, and the bars and trailing stops that follow from it."""
+"""Scripted prices: their path, and the bars and trailing stops that follow from it."""
 
 from datetime import UTC, datetime, timedelta
 from fractions import Fraction
@@ -14,11 +14,11 @@ from simulator.market.market import moves, quote
 from simulator.market.script import Script, Step
 from simulator.market.scripted import ScriptedMarket
 from simulator.market.seeded import SeededMarket
-from simulator.venue.filling import Execution, average
+from simulator.venue.filling import Execution, average_price
 
 START = datetime(2026, 3, 10, 15, 0, 30, tzinfo=UTC)
 MNQ = "CON.F.US.MNQ.H26"
-UNDER = SeededMarket(7)  # it keeps the days it has made
+BASE = SeededMarket(7)  # shared: it caches its days
 PRICES = st.integers(99_900, 100_100)
 STEPS = st.builds(
     Step,
@@ -28,8 +28,8 @@ STEPS = st.builds(
 
 
 @given(st.lists(STEPS, min_size=1, max_size=8))
-def test_the_bars_of_a_script_are_those_of_its_path_and_keep_its_volume(steps: list[Step]) -> None:
-    market = ScriptedMarket(UNDER)
+def test_the_bars_of_a_script_match_its_path_and_its_volume(steps: list[Step]) -> None:
+    market = ScriptedMarket(BASE)
     contract = market.contract(MNQ, START)
     assert contract is not None
     market.play(Script(contract_id=MNQ, starts_market_at=START, steps=steps))
@@ -37,7 +37,7 @@ def test_the_bars_of_a_script_are_those_of_its_path_and_keep_its_volume(steps: l
     minute = START.replace(second=0)
     span = Span(minute, end.replace(second=0, microsecond=0) + MINUTE)
     bars = list(market.bars_backwards(contract, span))[::-1]
-    first = next(UNDER.bars_backwards(contract, Span(minute, minute + MINUTE)))
+    first = next(BASE.bars_backwards(contract, Span(minute, minute + MINUTE)))
 
     assert [minute + n * MINUTE for n in range(len(bars))] == [bar.start for bar in bars]
     assert sum(step.volume for step in steps) + first.volume // 2 == sum(bar.volume for bar in bars)
@@ -52,8 +52,8 @@ def test_the_bars_of_a_script_are_those_of_its_path_and_keep_its_volume(steps: l
     assert steps[-1].price == now.last
 
 
-def test_a_second_script_goes_on_from_the_first_and_changes_nothing_before_it() -> None:
-    market = ScriptedMarket(UNDER)
+def test_a_second_script_continues_from_the_first_and_does_not_change_the_past() -> None:
+    market = ScriptedMarket(BASE)
     contract = market.contract(MNQ, START)
     assert contract is not None
     market.play(Script(contract_id=MNQ, starts_market_at=START, steps=[Step(price=100_000, seconds=600, open=100_000)]))
@@ -68,7 +68,7 @@ def test_a_second_script_goes_on_from_the_first_and_changes_nothing_before_it() 
 
 
 @given(st.lists(st.integers(900, 1100), min_size=2, max_size=30), st.integers(1, 60), st.sampled_from(Side))
-def test_a_trailing_stop_does_on_moves_what_it_does_tick_by_tick(path: list[int], trail: int, side: Side) -> None:
+def test_a_trailing_stop_fills_on_moves_as_it_does_tick_by_tick(path: list[int], trail: int, side: Side) -> None:
     ticks = [path[0]]
     for price in path[1:]:
         step = 1 if price > ticks[-1] else -1
@@ -97,7 +97,7 @@ def test_a_trailing_stop_does_on_moves_what_it_does_tick_by_tick(path: list[int]
 def test_the_price_of_an_order_is_the_average_over_its_contracts(parts: list[tuple[int, int]]) -> None:
     price, quantity = None, 0
     for size, at in parts:
-        price = average(price, quantity, Execution(size, at, START))
+        price = average_price(price, quantity, Execution(size, at, START))
         quantity += size
 
     assert Fraction(sum(size * at for size, at in parts), quantity) == price

@@ -1,4 +1,4 @@
-"""The prints of a minute are inside it, in order, and make its bar again."""
+"""The prints of a minute are inside it, in order, and add up to its bar."""
 
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
@@ -22,7 +22,7 @@ def bars(draw: st.DrawFn) -> Bar:
 
 @st.composite
 def paths(draw: st.DrawFn) -> list[Move]:
-    """A minute that somebody wrote: pieces of any length, with jumps between some."""
+    """A scripted minute: moves of any length, with jumps between some."""
     cuts = draw(st.lists(st.integers(1_000, 59_999_000), unique=True, max_size=6).map(sorted))
     instants = [START, *(START + timedelta(microseconds=cut) for cut in cuts), START + MINUTE]
     price = draw(st.integers(-200, 200))
@@ -34,25 +34,25 @@ def paths(draw: st.DrawFn) -> list[Move]:
     return path
 
 
-def aggregated(prints: list[Print]) -> Bar:
+def bar_of_prints(prints: list[Print]) -> Bar:
     prices = [row.price_ticks for row in prints]
     return Bar(START, prices[0], max(prices), min(prices), prices[-1], sum(row.volume for row in prints))
 
 
 @given(bars(), st.integers(1, 1_000))
-def test_the_prints_of_any_bar_make_the_bar_again(bar: Bar, most: int) -> None:
-    assert bar == aggregated(list(prints_of(bar, most=most)))
+def test_the_prints_of_any_bar_add_up_to_the_bar(bar: Bar, most: int) -> None:
+    assert bar == bar_of_prints(list(prints_of(bar, most=most)))
 
 
 @given(paths(), st.integers(0, 2_000))
-def test_the_prints_of_any_path_make_its_bar(path: list[Move], volume: int) -> None:
+def test_the_prints_of_any_path_add_up_to_its_bar(path: list[Move], volume: int) -> None:
     bar = bar_of(START, path, volume)
 
-    assert bar == aggregated(list(prints_of(bar, path)))
+    assert bar == bar_of_prints(list(prints_of(bar, path)))
 
 
 @given(bars())
-def test_prints_never_go_back_and_stay_inside_the_minute(bar: Bar) -> None:
+def test_prints_are_in_order_and_inside_the_minute(bar: Bar) -> None:
     instants = [row.at for row in prints_of(bar)]
 
     assert sorted(instants) == instants
@@ -69,7 +69,7 @@ def test_a_bar_has_at_most_240_prints_and_none_without_volume_if_there_is_enough
 
 
 @given(bars())
-def test_a_print_is_where_the_price_is_on_its_way(bar: Bar) -> None:
+def test_a_print_lies_on_the_path_of_the_price(bar: Bar) -> None:
     path = list(moves_of(bar))
     for row in prints_of(bar):
         move = next(move for move in path if row.at < move.end)
@@ -78,7 +78,7 @@ def test_a_print_is_where_the_price_is_on_its_way(bar: Bar) -> None:
 
 
 @given(paths(), st.integers(0, 2_000), st.integers(0, 59))
-def test_the_rest_of_a_minute_adds_up_to_what_is_left(path: list[Move], volume: int, seconds: int) -> None:
+def test_the_prints_of_the_rest_of_a_minute_add_up_to_its_volume(path: list[Move], volume: int, seconds: int) -> None:
     since = START + timedelta(seconds=seconds)
     rest = [move.clipped(since, move.end) for move in path if move.end > since]
 

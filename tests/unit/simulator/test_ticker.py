@@ -1,4 +1,4 @@
-"""A ticker tells one contract as it goes: the day so far, each new price, and trades that add up."""
+"""A ticker publishes one contract: the day's prices, each new price, and trades that add up."""
 
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -35,32 +35,34 @@ def bars_of(start: datetime, end: datetime, market: Market = MARKET) -> list[Bar
     return list(market.bars_backwards(contract, Span(start, end)))[::-1]
 
 
-def made_of(prints: list[Print]) -> Bar:
+def bar_of_prints(prints: list[Print]) -> Bar:
     prices = [row.price_ticks for row in prints]
     minute = prints[0].at.replace(second=0, microsecond=0)
     return Bar(minute, prices[0], max(prices), min(prices), prices[-1], sum(row.volume for row in prints))
 
 
 def content_of(quotes: list[dict[str, Any] | None]) -> dict[str, Any]:
-    """Return what quotes say together, without when."""
+    """Return the merged fields of quotes, without their instants."""
     return {name: value for quote in quotes for name, value in (quote or {}).items() if name not in STAMPS}
 
 
 @pytest.mark.parametrize("seconds", [0.025, 7, 59.9, 61, 500])
-def test_looks_of_any_length_make_the_same_day(seconds: float) -> None:
+def test_advances_of_any_length_give_the_same_day(seconds: float) -> None:
     begin, length = OPEN_AT + timedelta(seconds=13), timedelta(seconds=seconds)
     ticker = ticker_of(begin)
     quotes, prints, at = [ticker.full_quote()], list[Print](), begin
     for _ in range(max(4, min(400, int(240 / seconds)))):
         at += length
-        heard = ticker.go_on(at)
-        quotes += heard.quotes
-        prints += heard.prints
+        update = ticker.advance(at)
+        quotes += update.quotes
+        prints += update.prints
     minutes = [bar for bar in bars_of(begin, at) if bar.start + MINUTE <= at]
 
     assert_same_but_for_the_latest_trades(ticker_of(at), ticker)
     assert content_of([*quotes, ticker.full_quote()]).keys() == content_of(quotes).keys()
-    assert minutes == [made_of([row for row in prints if bar.start <= row.at < bar.start + MINUTE]) for bar in minutes]
+    assert minutes == [
+        bar_of_prints([row for row in prints if bar.start <= row.at < bar.start + MINUTE]) for bar in minutes
+    ]
     assert all(earlier.at <= later.at for earlier, later in pairwise(prints))
 
 
@@ -82,13 +84,13 @@ def test_a_day_has_the_extremes_and_the_volume_of_its_bars() -> None:
     } == found  # fmt: skip
 
 
-def test_the_day_begins_anew_with_its_session() -> None:
+def test_a_new_session_resets_the_day() -> None:
     contract = MARKET.contract(MNQ, OPEN_AT)
     assert contract is not None
     opens = MARKET.session(contract, OPEN_AT + timedelta(hours=8)).opens
     ticker = ticker_of(opens - timedelta(hours=2))
-    ticker.go_on(opens - timedelta(minutes=61))
-    [first, *_] = ticker.go_on(opens + timedelta(seconds=1)).quotes[-5:]
+    ticker.advance(opens - timedelta(minutes=61))
+    [first, *_] = ticker.advance(opens + timedelta(seconds=1)).quotes[-5:]
     bar = bars_of(opens, opens + MINUTE)[0]
 
     assert "symbol" not in first
@@ -96,61 +98,61 @@ def test_the_day_begins_anew_with_its_session() -> None:
     assert bar.volume > (ticker.full_quote() or {})["volume"] > 0
 
 
-def test_every_price_on_the_way_is_told_with_the_venues_own_quote() -> None:
-    market = written(("25000.00", 1, 0), ("25002.00", 2, 0), ("24998.00", 2, 0))
+def test_every_price_on_the_path_is_published_with_the_venues_quote() -> None:
+    market = scripted_market(("25000.00", 1, 0), ("25002.00", 2, 0), ("24998.00", 2, 0))
     ticker = ticker_of(OPEN_AT + timedelta(seconds=1), market)
-    told = [told for told in ticker.go_on(OPEN_AT + timedelta(seconds=6)).quotes if "lastPrice" in told]
-    way = [Decimal(25_000) + n * TICK for n in range(1, 9)] + [Decimal(25_002) - n * TICK for n in range(1, 17)]
+    quotes = [row for row in ticker.advance(OPEN_AT + timedelta(seconds=6)).quotes if "lastPrice" in row]
+    path = [Decimal(25_000) + n * TICK for n in range(1, 9)] + [Decimal(25_002) - n * TICK for n in range(1, 17)]
 
-    assert way == [quoted["lastPrice"] for quoted in told]
-    for quoted in told:
+    assert path == [quoted["lastPrice"] for quoted in quotes]
+    for quoted in quotes:
         now = quote(market, ticker.contract, datetime.fromisoformat(quoted["timestamp"]))
         assert now is not None
         assert quoted["lastPrice"] == now.last * TICK
 
 
-def test_a_script_that_begins_within_a_minute_still_adds_up_to_its_bar() -> None:
+def test_the_prints_of_a_script_that_starts_within_a_minute_add_up_to_its_bar() -> None:
     market = ScriptedMarket(MARKET)
     ticker, at, prints = ticker_of(OPEN_AT, market), OPEN_AT, list[Print]()
     for price, volume in ((92_000, 300), (92_100, 45), (91_000, 7)):
         at += timedelta(seconds=11.3)
-        prints += ticker.go_on(at).prints
+        prints += ticker.advance(at).prints
         market.play(Script(contract_id=MNQ, starts_market_at=at, steps=[Step(price=price, seconds=9, volume=volume)]))
-    prints += ticker.go_on(OPEN_AT + MINUTE).prints
+    prints += ticker.advance(OPEN_AT + MINUTE).prints
 
-    assert bars_of(OPEN_AT, OPEN_AT + MINUTE, market) == [made_of(prints)]
+    assert bars_of(OPEN_AT, OPEN_AT + MINUTE, market) == [bar_of_prints(prints)]
 
 
-def test_a_look_after_a_long_time_tells_the_last_quarter_of_an_hour() -> None:
+def test_an_advance_after_a_long_pause_covers_the_last_15_minutes() -> None:
     ticker, at = ticker_of(OPEN_AT), OPEN_AT + timedelta(hours=2, seconds=5)
-    heard = ticker.go_on(at)
+    update = ticker.advance(at)
 
-    assert timedelta(minutes=14, seconds=59) < at - heard.prints[0].at <= timedelta(minutes=15)
+    assert timedelta(minutes=14, seconds=59) < at - update.prints[0].at <= timedelta(minutes=15)
     assert_same_but_for_the_latest_trades(ticker_of(at), ticker)
 
 
-def test_a_look_after_a_long_time_changes_the_book_that_its_listeners_know() -> None:
+def test_an_advance_after_a_long_pause_starts_from_the_published_book() -> None:
     ticker, at = ticker_of(OPEN_AT), OPEN_AT + timedelta(hours=2)
-    known = ticker.ladder()
-    heard = ticker.go_on(at)
+    published = ticker.ladder()
+    update = ticker.advance(at)
 
-    assert known != ticker_of(at - timedelta(minutes=15)).ladder()
-    assert (known, ticker.ladder()) == (heard.before, heard.after)
+    assert published != ticker_of(at - timedelta(minutes=15)).ladder()
+    assert (published, ticker.ladder()) == (update.before, update.after)
 
 
 def assert_same_but_for_the_latest_trades(fresh: Ticker, old: Ticker) -> None:
-    """What was traded since the last beat, a quarter of a second ago, is told with the next quote."""
+    """Compare two tickers; the trades since the last beat, 0.25 s ago, come only with the next quote."""
     expected, found = content_of([fresh.full_quote()]), content_of([old.full_quote()])
     assert expected | {"volume": 0} == found | {"volume": 0}
     assert 0 <= expected["volume"] - found["volume"] < 100
 
 
-def test_the_faster_the_market_the_thinner_the_tape_but_never_below_its_corners() -> None:
+def test_a_faster_market_has_fewer_prints_but_at_least_four_a_minute() -> None:
     assert [240, 240, 200, 4, 4] == [density_of(240, speed).prints for speed in (1, 50, 60, 3600, 86_400)]
     assert 120_000 == density_of(120_000, 1).quotes
 
 
-def written(*steps: tuple[str, float, int]) -> ScriptedMarket:
+def scripted_market(*steps: tuple[str, float, int]) -> ScriptedMarket:
     """Return a market in which MNQ jumps to the first price at 15:00 and goes straight to each of the next."""
     market = ScriptedMarket(MARKET)
     pieces = [

@@ -1,4 +1,4 @@
-"""What mean reversion decides, by hand and for any bars."""
+"""The decisions of mean reversion: computed by hand, and properties for any bars."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -25,7 +25,7 @@ FALL = [1000] * 14 + [999, 998, 997, 996, 994, 960]
 RISE = [2000 - close for close in FALL]
 
 
-def test_what_fell_too_far_is_bought_with_its_stop_and_target() -> None:
+def test_a_price_far_below_its_average_is_bought_with_stop_and_target() -> None:
     decision = decide(bars_closing_at(FALL), Direction.FLAT)
 
     assert decision is not None
@@ -37,7 +37,7 @@ def test_what_fell_too_far_is_bought_with_its_stop_and_target() -> None:
     assert 0.5 <= decision.confidence <= 1
 
 
-def test_what_rose_too_far_is_sold() -> None:
+def test_a_price_far_above_its_average_is_sold() -> None:
     decision = decide(bars_closing_at(RISE), Direction.FLAT)
 
     assert decision is not None
@@ -45,28 +45,28 @@ def test_what_rose_too_far_is_sold() -> None:
 
 
 @pytest.mark.parametrize("position", [Direction.LONG, Direction.SHORT])
-def test_one_position_at_a_time(position: Direction) -> None:
+def test_no_entry_is_decided_while_a_position_is_open(position: Direction) -> None:
     assert decide(bars_closing_at(FALL), position) is None
 
 
-def test_too_few_bars_decide_nothing() -> None:
+def test_too_few_bars_give_no_decision() -> None:
     assert decide(bars_closing_at(FALL)[1:], Direction.FLAT) is None
 
 
-def test_a_market_that_does_not_move_decides_nothing() -> None:
+def test_a_market_without_movement_gives_no_decision() -> None:
     assert decide(bars_closing_at([1000] * BARS_NEEDED, reach=0), Direction.FLAT) is None
 
 
-def test_indicators_by_hand() -> None:
+def test_indicators_agree_with_values_computed_by_hand() -> None:
     assert simple_average([1, 2, 3, 4], 2) == pytest.approx(3.5)
     assert relative_strength([10, 11, 10, 12], 3) == pytest.approx(75)
     assert relative_strength([10, 10], 1) == pytest.approx(50)
-    with pytest.raises(ValueError, match="4 values are needed and 2 were given"):
+    with pytest.raises(ValueError, match="invalid series of 2 values: expected at least 4"):
         relative_strength([1, 2], 3)
 
 
 @given(st.lists(st.integers(1, 5000), min_size=BARS_NEEDED, max_size=60))
-def test_every_decision_has_a_stop_and_is_sure_of_itself_within_bounds(closes: list[int]) -> None:
+def test_every_decision_has_a_stop_and_a_confidence_within_bounds(closes: list[int]) -> None:
     decision = decide(bars_closing_at(closes), Direction.FLAT)
 
     if decision is not None:

@@ -1,4 +1,4 @@
-"""Round trips from fills: first in first out, exact to the cent, whatever the order of arrival."""
+"""Round trips from fills: first in first out, exact to the cent, in any order of arrival."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -22,7 +22,7 @@ BEGINS = datetime(2026, 3, 10, 15, 0, tzinfo=UTC)
 MNQ = Fraction(2)
 
 
-class Others(TypedDict, total=False):
+class FillFields(TypedDict, total=False):
     fees: Decimal
     commissions: Decimal
     is_voided: bool
@@ -30,15 +30,15 @@ class Others(TypedDict, total=False):
 
 
 def fill(
-    id_: int, side: Side, quantity: int, price: object, gross_pnl: object = None, **others: Unpack[Others]
+    id_: int, side: Side, quantity: int, price: object, gross_pnl: object = None, **fields: Unpack[FillFields]
 ) -> Fill:
-    """A fill in the minute of its id, at 0.36 fees and 0.25 commissions a contract."""
+    """Return a fill in the minute of its id, at 0.36 fees and 0.25 commissions a contract."""
     pnl = None if gross_pnl is None else Decimal(str(gross_pnl))
     plain = Fill(
         id_, side, quantity, Decimal(str(price)), Decimal("0.36") * quantity, Decimal("0.25") * quantity, pnl,
         is_voided=False, filled_market_at=BEGINS + timedelta(minutes=id_),
     )  # fmt: skip
-    return replace(plain, **others)
+    return replace(plain, **fields)
 
 
 def trips(*fills: Fill, point_value: Fraction = MNQ) -> Sequence[RoundTrip]:
@@ -72,12 +72,12 @@ def test_partial_fills_and_scaling_out_are_one_round_trip_of_many_lots() -> None
     assert [(1, 3, 1), (1, 4, 1), (2, 4, 1)] == [
         (lot.entry_fill_id, lot.exit_fill_id, lot.quantity) for lot in trip.lots
     ]
-    assert [Decimal(20), Decimal(8), Decimal(2)] == [lot.gross for lot in trip.lots]  # the venue says 18 and 12
+    assert [Decimal(20), Decimal(8), Decimal(2)] == [lot.gross for lot in trip.lots]  # the venue reports 18 and 12
     assert (3, Decimal(30)) == (trip.quantity, trip.gross)
     assert (Decimal(101), Decimal(106)) == (trip.entry_price, trip.exit_price)
 
 
-def test_while_it_is_held_it_is_no_round_trip() -> None:
+def test_an_open_position_is_no_round_trip() -> None:
     history = build_round_trips([fill(1, SELL, 3, 100), fill(2, BUY, 1, 90, 20)], MNQ)
 
     assert ((), -2) == (history.round_trips, history.held)
@@ -103,19 +103,19 @@ def test_the_closing_part_of_a_reversal_bears_the_odd_cent() -> None:
 
 def test_a_first_order_outside_the_window_does_not_flip_the_pairing() -> None:
     """The first system made of two longs, +40 and +20, one SHORT of -40 once the first BUY lay outside its window."""
-    seen = [fill(2, SELL, 1, 20020, 40), fill(3, BUY, 1, 20040), fill(4, SELL, 1, 20050, 20)]
-    whole = trips(fill(1, BUY, 1, 20000), *seen)
-    late = trips(*seen)
+    later = [fill(2, SELL, 1, 20020, 40), fill(3, BUY, 1, 20040), fill(4, SELL, 1, 20050, 20)]
+    whole = trips(fill(1, BUY, 1, 20000), *later)
+    windowed = trips(*later)
 
-    for found in (whole, late):
+    for result in (whole, windowed):
         assert [(Direction.LONG, Decimal(40)), (Direction.LONG, Decimal(20))] == [
-            (trip.direction, trip.gross) for trip in found
+            (trip.direction, trip.gross) for trip in result
         ]
-    assert [True, False] == [trip.has_opening_position for trip in late]
-    assert Decimal(20000) == late[0].entry_price  # 20020 - 40 / 2
+    assert [True, False] == [trip.has_opening_position for trip in windowed]
+    assert Decimal(20000) == windowed[0].entry_price  # 20020 - 40 / 2
 
 
-def test_what_was_filled_counts_and_not_what_was_ordered() -> None:
+def test_the_filled_quantity_counts_and_not_the_ordered_one() -> None:
     """An order of 5, filled 2 and sold 2, left the first system a phantom 3 that the next short would close."""
     history = build_round_trips(
         [fill(1, BUY, 2, 100), fill(2, SELL, 2, 101, 4), fill(3, SELL, 1, 110), fill(4, BUY, 1, 100, 20)], MNQ
@@ -127,7 +127,7 @@ def test_what_was_filled_counts_and_not_what_was_ordered() -> None:
     ]
 
 
-def test_a_row_that_comes_twice_counts_once() -> None:
+def test_a_duplicate_row_counts_once() -> None:
     """Duplicate rows of its cache doubled the first system's trades."""
     rows = [fill(1, BUY, 1, 100), fill(2, SELL, 1, 110, 20)]
 
@@ -135,7 +135,7 @@ def test_a_row_that_comes_twice_counts_once() -> None:
     assert [Decimal(20)] == [trip.gross for trip in trips(*rows, *rows)]
 
 
-def test_a_voided_fill_never_happened() -> None:
+def test_a_voided_fill_does_not_count() -> None:
     voided = fill(2, BUY, 1, 90, is_voided=True)
     rows = (fill(1, BUY, 1, 100), fill(3, SELL, 1, 110, 20))
 
@@ -150,7 +150,7 @@ def test_a_point_of_m2k_is_worth_5_dollars() -> None:
     assert (Fraction(5), Decimal(50)) == (contract.point_value, trip.gross)
 
 
-def test_closings_of_one_position_from_before_are_one_round_trip() -> None:
+def test_closing_fills_of_one_opening_position_are_one_round_trip() -> None:
     (trip, later) = trips(
         fill(1, BUY, 1, 90, 20), fill(2, BUY, 2, 95, 20), fill(3, BUY, 1, 95), fill(4, SELL, 1, 96, 2)
     )
@@ -166,7 +166,7 @@ def test_closings_of_one_position_from_before_are_one_round_trip() -> None:
     assert not later.has_opening_position
 
 
-def test_more_closed_than_we_know_of_has_opening_position_and_no_phantom_of_the_other_side() -> None:
+def test_closing_more_than_was_known_reveals_an_opening_position_and_opens_no_reversal() -> None:
     """Two were held before the first fill: BUY 1 adds to them, SELL 3 closes all, which is no reversal."""
     history = build_round_trips([fill(1, BUY, 1, 103), fill(2, SELL, 3, 110, 54)], MNQ)
     (trip,) = history.round_trips
@@ -195,8 +195,8 @@ def tapes(draw: st.DrawFn, *, ends_flat: bool) -> list[Fill]:
     position, ids, fills = Position(), count(1), []
     for side, quantity, ticks in steps:
         position, parts = after_fill(position, side, quantity, ticks)
-        told = [(part.quantity, part.realised) for part in parts] if is_split else [(quantity, parts[0].realised)]
-        for size, realised in told:
+        rows = [(part.quantity, part.realised) for part in parts] if is_split else [(quantity, parts[0].realised)]
+        for size, realised in rows:
             pnl = None if realised is None else in_money(realised, Decimal("0.50"))
             costs = draw(st.tuples(st.integers(0, 500), st.integers(0, 500)))
             fees, commissions = (Decimal(cents) / 100 for cents in costs)
@@ -206,7 +206,7 @@ def tapes(draw: st.DrawFn, *, ends_flat: bool) -> list[Fill]:
 
 
 @given(tapes(ends_flat=True))
-def test_from_flat_to_flat_net_is_the_cash_that_flowed_and_agrees_with_the_venue(fills: list[Fill]) -> None:
+def test_from_flat_to_flat_the_net_result_is_the_cash_flow_and_agrees_with_the_venue(fills: list[Fill]) -> None:
     history = build_round_trips(fills, MNQ)
 
     cash = sum((-one.side.sign * one.quantity * one.price * 2 for one in fills), start=Decimal(0))
@@ -239,7 +239,7 @@ def test_every_contract_is_in_one_lot_on_each_side_or_still_held(fills: list[Fil
 
 
 @given(tapes(ends_flat=True), st.integers(0, 30))
-def test_from_any_round_trip_that_began_flat_the_rest_can_be_made_anew(fills: list[Fill], index: int) -> None:
+def test_the_later_round_trips_can_be_rebuilt_from_any_that_began_flat(fills: list[Fill], index: int) -> None:
     whole = build_round_trips(fills, MNQ).round_trips
     begun_flat = [trip for trip in whole if trip.part == 0]
     if not begun_flat:

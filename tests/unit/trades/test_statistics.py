@@ -1,4 +1,4 @@
-"""What round trips add up to, and how far each went for and against its holder."""
+"""Statistics of round trips, and the excursions of each."""
 
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -22,11 +22,11 @@ def at(minutes: float) -> datetime:
     return BEGINS + timedelta(minutes=minutes)
 
 
-def result(net: object, minutes: int = 0, **others: Any) -> Result:
-    """A round trip that earned `net` after costs of 1.22."""
+def result(net: object, minutes: int = 0, **fields: Any) -> Result:
+    """Return a round trip with a result of `net` after costs of 1.22."""
     values = {"contract_id": MNQ.id, "strategy": None, "origin": None, "closed_market_at": at(minutes)}
     gross = Decimal(str(net)) + Decimal("1.22")
-    return Result(**values | {"gross": gross, "fees": Decimal("0.72"), "commissions": Decimal("0.50")} | others)
+    return Result(**values | {"gross": gross, "fees": Decimal("0.72"), "commissions": Decimal("0.50")} | fields)
 
 
 def lot(quantity: int, entry: object, entered: float, exited: float, entry_fill_id: int | None = 1) -> Lot:
@@ -35,44 +35,50 @@ def lot(quantity: int, entry: object, entered: float, exited: float, entry_fill_
 
 
 def bar(minute: int, low: int, high: int) -> Bar:
-    """A bar with its low and high as prices."""
+    """Return a bar with its low and high as prices."""
     return Bar(at(minute), low * 4, high * 4, low * 4, high * 4, 1)
 
 
-def test_figures_of_some_round_trips() -> None:
-    found = statistics_of([result(30, 1), result(-10, 2), result(0, 3), result(-5, 4), result(12, 5)])
+def test_the_figures_of_round_trips_agree_with_values_computed_by_hand() -> None:
+    figures = statistics_of([result(30, 1), result(-10, 2), result(0, 3), result(-5, 4), result(12, 5)])
 
-    assert (5, 2, 2, 1) == (found.count, found.wins, found.losses, found.break_even)
-    assert (Decimal("0.4"), Decimal("5.40")) == (found.win_rate, found.expectancy)
+    assert (5, 2, 2, 1) == (figures.count, figures.wins, figures.losses, figures.break_even)
+    assert (Decimal("0.4"), Decimal("5.40")) == (figures.win_rate, figures.expectancy)
     assert (Decimal("33.10"), Decimal("3.60"), Decimal("2.50"), Decimal(27)) == (
-        found.gross, found.fees, found.commissions, found.net,
+        figures.gross, figures.fees, figures.commissions, figures.net,
     )  # fmt: skip
-    assert (Decimal(21), Decimal("-7.50")) == (found.average_win, found.average_loss)
-    assert (Decimal(30), Decimal(-10)) == (found.largest_win, found.largest_loss)
-    assert Decimal("2.8") == found.profit_factor  # 42 / 15
-    assert Drawdown(Decimal(15), at(1), at(4)) == found.max_drawdown
+    assert (Decimal(21), Decimal("-7.50")) == (figures.average_win, figures.average_loss)
+    assert (Decimal(30), Decimal(-10)) == (figures.largest_win, figures.largest_loss)
+    assert Decimal("2.8") == figures.profit_factor  # 42 / 15
+    assert Drawdown(Decimal(15), at(1), at(4)) == figures.max_drawdown
 
 
 def test_costs_turn_a_gross_win_into_a_loss() -> None:
-    found = statistics_of([result("-0.22")])
+    figures = statistics_of([result("-0.22")])
 
-    assert (Decimal("1.00"), 0, 1) == (found.gross, found.wins, found.losses)
+    assert (Decimal("1.00"), 0, 1) == (figures.gross, figures.wins, figures.losses)
 
 
-def test_without_a_loss_there_is_no_profit_factor_rather_than_none_of_it() -> None:
+def test_without_a_loss_the_profit_factor_is_none_and_not_zero() -> None:
     """The first system showed 0 for a strategy that had never lost."""
     assert statistics_of([result(5)]).profit_factor is None
     assert Decimal(0) == statistics_of([result(-5)]).profit_factor
 
 
-def test_of_nothing_there_are_no_averages() -> None:
-    found = statistics_of([])
+def test_without_round_trips_the_averages_are_none() -> None:
+    figures = statistics_of([])
 
-    assert (0, Decimal(0), Drawdown()) == (found.count, found.net, found.max_drawdown)
-    assert {None} == {found.win_rate, found.expectancy, found.average_win, found.largest_loss, found.average_mae}
+    assert (0, Decimal(0), Drawdown()) == (figures.count, figures.net, figures.max_drawdown)
+    assert {None} == {
+        figures.win_rate,
+        figures.expectancy,
+        figures.average_win,
+        figures.largest_loss,
+        figures.average_mae,
+    }
 
 
-def test_a_fall_from_the_beginning_has_no_high_to_name() -> None:
+def test_a_drawdown_from_the_beginning_has_no_time_of_its_high() -> None:
     assert Drawdown(Decimal(9), None, at(2)) == statistics_of([result(-4, 1), result(-5, 2)]).max_drawdown
 
 
@@ -93,7 +99,7 @@ def nets(trips: list[Result], by: str) -> list[tuple[str, Decimal]]:
     return [(name, one.net) for name, one in grouped(trips, by)]
 
 
-def test_a_trading_day_begins_at_17_in_chicago_of_the_evening_before_on_both_sides_of_the_clock_change() -> None:
+def test_a_trading_day_begins_at_17_in_chicago_on_the_evening_before_in_winter_and_summer() -> None:
     days = [datetime(2026, 3, day, tzinfo=UTC).date() for day in (6, 10)]
     begins = [trading_day_begins(day) for day in days]
 
@@ -108,7 +114,7 @@ def test_excursions_are_the_worst_and_best_open_result() -> None:
     assert Excursions(Decimal(-28), Decimal(20)) == excursions(Direction.SHORT, [lot(2, 100, 0.5, 2.9)], bars, MNQ)
 
 
-def test_excursions_count_what_is_held_in_each_minute() -> None:
+def test_excursions_count_the_lots_held_in_each_minute() -> None:
     lots = [lot(1, 100, 0, 1.5), lot(1, 102, 1, 2.5)]
     bars = [bar(0, 98, 100), bar(1, 99, 102), bar(2, 101, 110)]
 
@@ -116,23 +122,23 @@ def test_excursions_count_what_is_held_in_each_minute() -> None:
     assert Excursions(Decimal(-8), Decimal(16)) == excursions(Direction.LONG, lots, bars, MNQ)
 
 
-def test_what_never_went_against_its_holder_has_an_excursion_of_zero() -> None:
+def test_a_trade_that_was_never_at_a_loss_has_an_adverse_excursion_of_zero() -> None:
     assert Excursions(Decimal(0), Decimal(10)) == excursions(
         Direction.LONG, [lot(1, 100, 0, 0.5)], [bar(0, 101, 105)], MNQ
     )
 
 
-def test_without_bars_or_an_entry_that_we_know_there_are_no_excursions() -> None:
+def test_without_bars_or_a_known_entry_there_are_no_excursions() -> None:
     assert excursions(Direction.LONG, [lot(1, 100, 0, 0.5)], [bar(1, 99, 101)], MNQ) is None
     assert excursions(Direction.LONG, [lot(1, 100, 0, 0.5, None)], [bar(0, 99, 101)], MNQ) is None
 
 
 def test_average_excursions_are_over_the_round_trips_that_have_them() -> None:
-    found = statistics_of(
+    figures = statistics_of(
         [result(1, mae=Decimal(-4), mfe=Decimal(6)), result(1), result(1, mae=Decimal(-5), mfe=Decimal(9))]
     )
 
-    assert (2, Decimal("-4.50"), Decimal("7.50")) == (found.measured_count, found.average_mae, found.average_mfe)
+    assert (2, Decimal("-4.50"), Decimal("7.50")) == (figures.measured_count, figures.average_mae, figures.average_mfe)
 
 
 RESULTS = st.lists(
@@ -147,7 +153,7 @@ RESULTS = st.lists(
 
 
 @given(RESULTS)
-def test_parts_add_up_to_the_whole_by_every_grouping(trips: list[Result]) -> None:
+def test_groups_add_up_to_the_whole_in_every_grouping(trips: list[Result]) -> None:
     total = statistics_of(trips)
 
     assert total.count == total.wins + total.losses + total.break_even
@@ -159,7 +165,7 @@ def test_parts_add_up_to_the_whole_by_every_grouping(trips: list[Result]) -> Non
 
 
 @given(RESULTS)
-def test_the_drawdown_is_the_deepest_of_all_falls(trips: list[Result]) -> None:
+def test_the_max_drawdown_is_the_deepest_of_all_falls(trips: list[Result]) -> None:
     totals = [Decimal(0)]
     for trip in sorted(trips, key=lambda trip: trip.closed_market_at):
         totals.append(totals[-1] + trip.net)

@@ -1,4 +1,4 @@
-"""The traits of job types: which may open a position, which only check, and which may share a commit."""
+"""The traits of job types: entries, which may open a position, and probes, which only check."""
 
 from shared.ledger.jobs import job_names_with
 
@@ -12,5 +12,5 @@ def test_every_job_that_may_open_a_position_is_an_entry() -> None:
     assert OPEN_A_POSITION == set(job_names_with("is_entry"))
 
 
-def test_the_jobs_that_only_check_are_the_canary_and_the_watch() -> None:
+def test_the_canary_and_the_account_watch_are_probes() -> None:
     assert {"risk.watch_accounts", "upkeep.canary"} == set(job_names_with("is_probe"))

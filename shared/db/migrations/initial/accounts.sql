@@ -1,4 +1,4 @@
--- The tables of accounts: what the venue says of them, their days and events.
+-- The tables of accounts: the venue's reports of them, their trading days and events.
 
 CREATE TABLE account (
     id bigint NOT NULL,

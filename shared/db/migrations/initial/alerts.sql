@@ -1,4 +1,4 @@
--- The tables of alerts: webhooks, what they took, and the signals that came of it.
+-- The tables of alerts: webhooks, the alerts they received, and the signals made from them.
 
 CREATE TABLE hook (
     id uuid NOT NULL,

@@ -41,7 +41,7 @@ CREATE TABLE bar_minute (
     CONSTRAINT fk_bar_minute_contract_id FOREIGN KEY (contract_id) REFERENCES contract (id)
 );
 
--- What a person reads: closed bars in prices.
+-- For people: closed bars in prices.
 CREATE VIEW bars AS
 SELECT contract_id AS contract, '1m'::text AS timeframe, start,
        open_ticks * tick_size AS open, high_ticks * tick_size AS high,

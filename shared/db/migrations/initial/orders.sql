@@ -147,7 +147,7 @@ CREATE TABLE position (
     CONSTRAINT fk_position_contract_id FOREIGN KEY (contract_id) REFERENCES contract (id)
 );
 
--- Every move an order's state may make; shared/domain/orders/order.py holds the same table.
+-- Every allowed transition of an order's state; shared/domain/orders/order.py has the same table.
 CREATE TABLE order_transition (source text, target text, CONSTRAINT pk_order_transition PRIMARY KEY (source, target));
 
 INSERT INTO order_transition VALUES
@@ -170,7 +170,7 @@ END $$;
 CREATE TRIGGER order_transition BEFORE UPDATE OF state ON orders
 FOR EACH ROW WHEN (OLD.state IS DISTINCT FROM NEW.state) EXECUTE FUNCTION check_order_transition();
 
--- What must be known before an order leaves, in one round trip; each statement in here sees what the lock waited for.
+-- The checks before an order is sent, in one round trip; each statement sees the rows as they are after the lock.
 CREATE FUNCTION submit_order(wanted uuid, machine_now timestamptz, market_now timestamptz) RETURNS text
 LANGUAGE plpgsql AS $$
 DECLARE

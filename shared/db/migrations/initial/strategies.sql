@@ -1,4 +1,4 @@
--- The tables of strategies: which accounts trade one, and what it decided.
+-- The tables of strategies: the accounts that trade one, and its decisions.
 
 CREATE TABLE strategy_run (
     strategy text NOT NULL,

@@ -1,4 +1,4 @@
--- The tables of the trade history: round trips, and which fills are not yet booked into them.
+-- The tables of the trade history: round trips, and the fills that are not booked into them yet.
 
 CREATE TABLE round_trip (
     account_id bigint NOT NULL,
@@ -44,7 +44,7 @@ CREATE TABLE booking_due (
     CONSTRAINT pk_booking_due PRIMARY KEY (id)
 );
 
--- A fill that came late, was voided or found its order repairs the past, whoever wrote it and when.
+-- A fill that comes late, is voided or is linked to its order marks its contract to be booked again.
 CREATE FUNCTION note_booking_due() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
     INSERT INTO booking_due (account_id, contract_id, filled_market_at)

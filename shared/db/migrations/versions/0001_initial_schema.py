@@ -1,4 +1,4 @@
-"""The whole schema of 0.1: migrations/initial/ has a file of SQL per subject."""
+"""The whole schema of 0.1; migrations/initial/ has one SQL file per subject."""
 
 from pathlib import Path
 
@@ -9,7 +9,7 @@ from shared.db.engine import driver
 revision = "0001"
 down_revision = None
 
-# Each may refer to the tables of those before it.
+# Each file may refer to the tables of the files before it.
 _SUBJECTS = ("ledger", "market_data", "accounts", "alerts", "orders", "trades", "strategies", "metrics")
 
 

@@ -1,0 +1,35 @@
+"""Retired words stay away: each has a standard term in docs/glossary.md."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+FOLDERS = ("cli", "docs", "scheduler", "shared", "simulator", "strategies", "tests", "web", "workers")
+EXEMPT = {"CHANGELOG.md", "docs/glossary.md", "tests/architecture/test_words.py"}
+RETIRED = (
+    "wish", "wishes", "standing", "standings", "mending", "stranger", "strangers", "so far", "nobody", "whoever",
+    "rehearsal", "cure", "cures", "order_key", "cause_id", "unique_key", "told_at", "met_at", "intended_at", "put_back",
+    "give_back", "hand_back", "take_back_expired_leases", "hand_over", "hold_queued", "enqueue_once", "wakes_itself",
+    "KeptLine", "Followed", "NotRecordedError", "TradingError", "RedisAwayError", "LedgerDownError", "get_ready",
+    "against_entry", "floor_of", "highest_close", "room_to_floor", "maximum_loss", "Rung", "INTENDED", "OVERTAKEN",
+    "Patience", "FleetAccess", "OrderTicket", "flattening_id", "FlatteningRow", "settle_order", "find_fills",
+    "record_events", "copy_alert", "enter_by_hand", "halt_over_strangers", "write_down", "look_whole", "look_now",
+    "is_rehearsal", "is_carried_in", "naked", "workshop", "the venue's word", "money depends on",
+)  # fmt: skip
+WORD = re.compile(rf"(?<![A-Za-z0-9_])({'|'.join(map(re.escape, RETIRED))})(?![A-Za-z0-9_])")
+
+
+def files() -> list[Path]:
+    found = [
+        file for folder in FOLDERS for ending in ("py", "md", "sql") for file in (ROOT / folder).rglob(f"*.{ending}")
+    ]
+    return sorted({*found, *ROOT.glob("*.md")} - {ROOT / name for name in EXEMPT})
+
+
+@pytest.mark.parametrize("file", files(), ids=lambda file: str(file.relative_to(ROOT)))
+def test_a_file_has_no_retired_word(file: Path) -> None:
+    lines = file.read_text().splitlines()
+
+    assert [] == [f"{number}: {line.strip()}" for number, line in enumerate(lines, 1) if WORD.search(line)]

@@ -1,0 +1,54 @@
+"""External orders, fills and positions: those that were placed elsewhere, also in products that we do not know."""
+
+from dataclasses import replace
+from decimal import Decimal
+
+from shared.clock import machine_now
+from shared.db.accounts import accounts
+from shared.domain.orders.order import Direction, Side
+from shared.gateway.wire import VenueFill, VenuePosition
+from shared.ledger.jobs.orders import ReconcileAccounts
+from tests.fixtures.venue import MNQ
+from tests.fixtures.worker_env import WorkerEnv
+from workers.orders.reconcile_account import halt_on_external_orders
+from workers.orders.venue_state import VenueView, apply
+
+
+def test_an_order_placed_elsewhere_is_adopted_as_external(worker_env: WorkerEnv) -> None:
+    worker_env.venue.trade()
+    worker_env.do(ReconcileAccounts())
+
+    assert [("EXTERNAL", "FILLED")] == worker_env.rows("SELECT origin, state FROM orders WHERE role = 'OTHER'")
+    assert [("LONG", 1)] == worker_env.rows("SELECT direction, quantity FROM position")
+
+
+def test_a_fill_in_an_unknown_product_does_not_stop_the_rest(worker_env: WorkerEnv) -> None:
+    worker_env.alert()
+    worker_env.work()
+    shown = VenueFill(
+        9, 8, worker_env.venue.account_id, MNQ, Side.BUY, 1, Decimal(20_000), None, Decimal(0), Decimal(0),
+        is_voided=False, filled_market_at=machine_now(),
+    )  # fmt: skip
+    with worker_env.ledger.transaction() as tx:
+        unknown = replace(shown, id=10, contract_id="CON.F.US.NEWS.Z26")
+        apply(tx, VenueView(worker_env.venue.account_id, [], [shown, unknown], []))
+
+    assert [(MNQ, "LONG", 2)] == worker_env.rows("SELECT contract_id, direction, quantity FROM position")
+
+
+def test_a_position_in_an_unknown_product_halts_the_account_and_is_named(worker_env: WorkerEnv) -> None:
+    def check_positions(*contract_ids: str) -> None:
+        account_id = worker_env.venue.account_id
+        held = [
+            VenuePosition(7, account_id, one, Direction.LONG, 1, Decimal(100), machine_now()) for one in contract_ids
+        ]
+        with worker_env.ledger.transaction() as tx:
+            account = accounts.get(tx.connection, account_id)
+            assert account is not None
+            halt_on_external_orders(tx.connection, account, VenueView(account_id, [], [], held))
+
+    check_positions(MNQ)
+    assert [(None,)] == worker_env.rows("SELECT halt_reason FROM account")
+    check_positions(MNQ, "CON.F.US.NEWS.Z26")
+    ((reason,),) = worker_env.rows("SELECT halt_reason FROM account")
+    assert "it holds CON.F.US.NEWS.Z26, a product that we do not know" in reason

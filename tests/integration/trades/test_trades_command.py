@@ -1,0 +1,136 @@
+"""`tickwork trades`: the list of round trips, its filters, and the statistics."""
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from cli.main import main
+from tests.fixtures.books import Books
+from tests.fixtures.venue import MES, MNQ
+
+pytest_plugins = ("tests.fixtures.books",)
+
+
+@dataclass(frozen=True)
+class CommandResult:
+    """The exit status of a command and its output."""
+
+    status: int
+    out: str
+    error: str
+
+
+Run = Callable[..., CommandResult]
+
+
+@pytest.fixture
+def trades(books: Books, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
+    """Return a function that runs `tickwork trades` on three round trips of MNQ, one on the 11th, and one of MES."""
+    monkeypatch.setenv("TICKWORK_HOME", str(tmp_path))
+    monkeypatch.setenv("DATABASE_URL", books.worker_env.settings.database_url)
+    monkeypatch.setenv("COLUMNS", "200")
+    books.fill(1, "SELL", 1, 110, 20)
+    books.fill(2, "BUY", 1, 100)
+    books.fill(3, "SELL", 1, 95, -10)
+    evening = 8 * 60
+    books.fill(4, "SELL", 2, 100, minute=evening)
+    books.fill(5, "BUY", 2, 90, 40, minute=evening + 1)
+    books.fill(6, "BUY", 1, 100, contract_id=MES)
+    books.fill(7, "SELL", 1, 101, 5, contract_id=MES)
+    books.book()
+
+    def run(*arguments: str) -> CommandResult:
+        capsys.readouterr()
+        monkeypatch.setattr("sys.argv", ["tickwork", "trades", *arguments])
+        with pytest.raises(SystemExit) as end:
+            main()
+        return CommandResult(int(end.value.code or 0), *capsys.readouterr())
+
+    return run
+
+
+def test_the_list_shows_round_trips_newest_first(trades: Run) -> None:
+    result = trades()
+    lines = [line.split() for line in result.out.splitlines() if ".H26" in line]
+
+    assert (0, "") == (result.status, result.error)
+    assert [["MNQ.H26", "SHORT"], ["MES.H26", "LONG"], ["MNQ.H26", "LONG"], ["MNQ.H26", "LONG*"]] == [
+        line[2:4] for line in lines
+    ]
+    assert ["2", "100", "90", "40", "2.44", "37.56", "-", "-", "0:01:00", "unknown"] == lines[0][4:]
+    assert "*: some of it was held before the first fill we know" in result.out
+
+
+def test_the_json_has_exact_figures(trades: Run) -> None:
+    rows = json.loads(trades("--limit", "1", "--json").out)["round_trips"]
+
+    assert [("40.00", "37.56", False, [4, 5])] == [
+        (row["gross"], row["net"], row["has_opening_position"], row["fill_ids"]) for row in rows
+    ]
+    assert [(4, 5, 2, "40.00")] == [
+        (lot["entry_fill_id"], lot["exit_fill_id"], lot["quantity"], lot["gross"]) for lot in rows[0]["lots"]
+    ]
+
+
+FILTERS: list[tuple[tuple[str, ...], list[int]]] = [
+    (("--contract", "MNQ"), [4, 2, 1]),
+    (("--contract", MES), [6]),
+    (("--since", "2026-03-11"), [4]),
+    (("--until", "2026-03-10"), [6, 2, 1]),
+    (("--since", "2026-03-10", "--until", "2026-03-11", "--limit", "2"), [4, 6]),
+    (("--account", "20001", "--strategy", "unknown"), [4, 6, 2, 1]),
+    (("--strategy", "breakout"), []),
+]
+
+
+def test_each_filter_selects_its_round_trips(trades: Run) -> None:
+    found = [json.loads(trades(*arguments, "--json").out)["round_trips"] for arguments, _ in FILTERS]
+
+    assert [expected for _, expected in FILTERS] == [[row["opening_fill_id"] for row in rows] for rows in found]
+
+
+def test_statistics_cover_the_whole_filter_and_not_one_page(trades: Run) -> None:
+    found = json.loads(trades("--limit", "1", "stats", "--contract", "MNQ", "--json").out)["total"]
+
+    assert (3, 2, 1, "50.00") == (found["count"], found["wins"], found["losses"], found["gross"])
+    assert found == json.loads(trades("--contract", "MNQ", "stats", "--json").out)["total"]
+    result = trades("stats", "--contract", "MNQ")
+    assert "win rate" in result.out
+    assert "66.7 %" in result.out
+
+
+def test_statistics_by_day_end_with_the_total(trades: Run) -> None:
+    lines = [line.split()[:2] for line in trades("stats", "--by", "day").out.splitlines()]
+
+    assert [["2026-03-10", "3"], ["2026-03-11", "1"], ["total", "4"]] == [
+        line for line in lines if line[1:] and line[1].isdigit()
+    ]
+    found = json.loads(trades("stats", "--by", "contract", "--json").out)
+    assert [(MES, 1), (MNQ, 3)] == [(group["name"], group["count"]) for group in found["groups"]]
+
+
+INVALID: list[tuple[tuple[str, ...], str]] = [
+    (("--contract", "FOO"), "'FOO' is no symbol we know: use a root such as MNQ"),
+    (("--contract", "CON.F.US.FOO.H26"), "'CON.F.US.FOO.H26' is no contract we know"),
+    (("--contract", "MNQH6"), "give the root, MNQ, or the venue's id of one contract"),
+    (("--since", "soon"), "'soon' is no day: write it as in 2026-03-10"),
+    (("--since", "2026-03-11", "--until", "2026-03-10"), "--since 2026-03-11 is later than --until 2026-03-10"),
+    (("--account", "5"), "account 5 is unknown: those we know are 20001"),
+]
+
+
+@pytest.mark.parametrize("command", [(), ("stats",)], ids=["list", "stats"])
+def test_an_invalid_filter_fails_with_a_hint(trades: Run, command: tuple[str, ...]) -> None:
+    for arguments, expected in INVALID:
+        result = trades(*command, *arguments)
+        assert (2, "") == (result.status, result.out)
+        assert expected in result.error
+        assert expected in json.loads(trades(*command, *arguments, "--json").out)["error"]
+
+
+def test_an_empty_result_is_reported(trades: Run) -> None:
+    assert "No such round trips." in trades("--contract", "ES").out
+    assert "No such round trips." in trades("stats", "--contract", "ES").out

@@ -1,0 +1,104 @@
+"""Writes docs/reference/commands.md, tables.md and states.md from the code: `python -m tests.reference_pages`."""
+
+import importlib
+import inspect
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import click
+from sqlalchemy import Table
+from sqlalchemy.dialects import postgresql
+
+from cli.main import tickwork
+from shared.db import tables
+from shared.domain.orders.order import TRANSITIONS, ChangeState, OrderState
+
+FOLDER = Path(__file__).resolve().parents[1] / "docs" / "reference"
+SUBJECTS = ("accounts", "alerts", "market_data", "orders", "trades", "strategies", "ledger", "metrics")
+JOB_STATES = {
+    "queued": "committed, and not claimed yet; it may run from `run_at` on",
+    "running": "claimed by a worker whose lease has not run out",
+    "succeeded": "its effects and its end are committed",
+    "failed": "refused: trying again cannot help",
+    "dead": "it has used up its attempts and stays until you act",
+    "cancelled": "by a person, or because another job did its work",
+    "expired": "not started before `expires_at`",
+}
+_WIDTH = 100
+
+
+def pages() -> dict[str, str]:
+    """Return the text of each page under its file name."""
+    return {"commands.md": commands(), "tables.md": all_tables(), "states.md": states()}
+
+
+def commands() -> str:
+    """Return the help of every command."""
+    parts = ["# Commands", "`tickwork COMMAND --help` prints the same. Commands that list something take `--json`."]
+    parts += [
+        f"## {path}\n\n```\n{command.get_help(context).rstrip()}\n```" for path, command, context in all_commands()
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+def all_commands(
+    command: click.Command = tickwork, parent: click.Context | None = None
+) -> Iterator[tuple[str, click.Command, click.Context]]:
+    """Yield every command below `tickwork` with its path as it is typed."""
+    context = click.Context(
+        command, info_name=command.name, parent=parent, terminal_width=_WIDTH, max_content_width=_WIDTH
+    )
+    if parent is not None:
+        yield context.command_path, command, context
+    if isinstance(command, click.Group):
+        for name in command.list_commands(context):
+            child = command.get_command(context, name)
+            assert child is not None
+            child.name = name
+            yield from all_commands(child, context)
+
+
+def all_tables() -> str:
+    """Return every table with its columns."""
+    parts = ["# Tables", "`tickwork db psql` opens them. The view `bars` shows bars in prices: `SELECT * FROM bars`."]
+    for subject in SUBJECTS:
+        module = importlib.import_module(f"{tables.__name__}.{subject}")
+        parts.append(f"## {subject.replace('_', ' ')}\n\n{inspect.getdoc(module)}")
+        source = inspect.getsource(module)
+        for name, table in vars(module).items():
+            if isinstance(table, Table) and re.search(rf"^{name} = Table\(", source, re.MULTILINE):
+                parts.append(_columns(table))
+    return "\n\n".join(parts) + "\n"
+
+
+def _columns(table: Table) -> str:
+    rows = [f"### {table.name}", "", "| Column | Type | |", "|---|---|---|"]
+    for column in table.columns:
+        notes = ["primary key"] if column.primary_key else []
+        notes += [f"refers to `{key.target_fullname}`" for key in column.foreign_keys]
+        notes += ["may be empty"] if column.nullable else []
+        kind = column.type.compile(postgresql.dialect()).lower()
+        rows.append(
+            f"| `{column.name}` | {kind.replace('timestamp with time zone', 'timestamptz')} | {', '.join(notes)} |"
+        )
+    return "\n".join(rows)
+
+
+def states() -> str:
+    """Return the states of jobs, orders and changes, and the moves between those of an order."""
+    lines = ["# States", "", "## Job", "", "| State | |", "|---|---|"]
+    lines += [f"| `{state}` | {text} |" for state, text in JOB_STATES.items()]
+    lines += ["", "## Order", "", inspect.getdoc(OrderState) or "", ""]
+    lines += ["Postgres enforces these moves (table `order_transition`).", "", "| From | To |", "|---|---|"]
+    for state in OrderState:
+        targets = ", ".join(f"`{target}`" for target in OrderState if target in TRANSITIONS.get(state, ()))
+        lines.append(f"| `{state}` | {targets or 'final'} |")
+    lines += ["", "## Order change", "", inspect.getdoc(ChangeState) or "", ""]
+    lines.append(", ".join(f"`{state}`" for state in ChangeState) + ".")
+    return "\n".join(lines) + "\n"
+
+
+if __name__ == "__main__":
+    for file, text in pages().items():
+        (FOLDER / file).write_text(text)

@@ -1,0 +1,63 @@
+"""Every command that README and docs/howto show, run as it stands there against a fresh stack."""
+
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.fixtures.stack import Stack, eventually
+
+ROOT = Path(__file__).resolve().parents[2]
+PAGES = [
+    ROOT / "README.md",
+    *(
+        ROOT / "docs" / "howto" / f"{name}.md"
+        for name in (
+            "first-alert", "trade-by-hand", "account-rules", "own-strategy", "replay", "real-venue", "own-servers",
+            "recover", "add-a-job", "add-a-route",
+        )
+    ),
+]  # fmt: skip
+BLOCK = re.compile(r"(?:<!-- not run: (?P<reason>[^>]+) -->\n)?```sh\n(?P<commands>.*?)```", re.DOTALL)
+
+
+@pytest.fixture(scope="module")
+def started(stack: Stack) -> Iterator[Stack]:
+    stack.up()
+    eventually("the account is reconciled", lambda: stack.rows("SELECT 1 FROM account WHERE reconciled_at IS NOT NULL"))
+    yield stack
+    stack.stop()
+
+
+def filled_in(stack: Stack, commands: str) -> str:
+    """Return the commands with ids of this stack in the place of ORDER_ID and JOB_ID."""
+    if "ORDER_ID" in commands:
+        ((order_id,),) = stack.rows("SELECT id FROM orders ORDER BY id DESC LIMIT 1")
+        commands = commands.replace("ORDER_ID", str(order_id))
+    if "JOB_ID" in commands:
+        ended = "SELECT id FROM job WHERE name = 'metrics.roll_up' AND state = 'succeeded' LIMIT 1"
+        ((job_id,),) = eventually("a job has ended", lambda: stack.rows(ended))
+        stack.rows(
+            f"UPDATE job SET state = 'dead', expires_at = NULL, error = 'a test' WHERE id = '{job_id}' RETURNING 1"
+        )
+        commands = commands.replace("JOB_ID", str(job_id))
+    return commands
+
+
+def test_every_howto_page_is_among_them() -> None:
+    assert set((ROOT / "docs" / "howto").glob("*.md")) == set(PAGES[1:])
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def test_every_command_of_a_page_succeeds(started: Stack, page: Path) -> None:
+    env = started.env | {"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
+    for block in BLOCK.finditer(page.read_text()):
+        if block["reason"]:
+            continue
+        script = f"set -euo pipefail\n{filled_in(started, block['commands'])}"
+        done = subprocess.run(["bash", "-c", script], env=env, capture_output=True, text=True, timeout=300, check=False)
+        assert 0 == done.returncode, f"{script}\n{done.stdout[-3000:]}\n{done.stderr[-3000:]}"
