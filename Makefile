@@ -50,7 +50,7 @@ chaos: .venv/.locked     ## the long form of the tests that kill real processes,
 # What speaks to the broker, and what kills it. Starts a RabbitMQ of its own, or uses the one of RABBITMQ_URL.
 rabbitmq: .venv/.locked  ## the queues' tests with RabbitMQ as the broker
 	TICKWORK_TEST_BROKER=rabbitmq $(RUN)python -m pytest -m "not bench and not long" $(addprefix tests/, \
-		unit/test_broker_url.py \
+		unit/local/test_broker_url.py \
 		$(addprefix integration/, ledger/test_envelope.py ledger/test_rabbitmq.py ledger/test_ledger.py ledger/test_queues.py \
 			ledger/test_batches.py scheduler/test_relay.py workers/test_worker_processes.py \
 			alerts/test_receiver_alerts.py alerts/test_receiver_refusals.py) \

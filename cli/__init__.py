@@ -1,1 +1,1 @@
-"""What an operator types."""
+"""The command-line interface: commands, their clients of a stack, and the local stack."""

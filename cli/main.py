@@ -8,7 +8,7 @@ import click
 
 from cli.console.output import print_json
 from shared.errors import TickworkError
-from shared.log import masked
+from shared.log import mask_secrets
 
 _INTERRUPTED = 130
 
@@ -86,7 +86,7 @@ def _describe_database_error(error: Exception) -> str | None:
 
 
 def _fail(message: str, status_code: int) -> None:
-    text = masked(message)
+    text = mask_secrets(message)
     if "--json" in sys.argv:
         print_json({"error": text})
     else:

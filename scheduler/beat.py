@@ -157,7 +157,7 @@ class LedgerScheduler(Scheduler):
 def run(settings: Settings) -> None:
     """Tick until SIGTERM or SIGINT."""
     ledger = Ledger(
-        make_engine(settings.need_database(), program="beat", pool_size=2), open_wake(settings.need_broker())
+        make_engine(settings.require_database(), program="beat", pool_size=2), open_wake(settings.require_broker())
     )
     with ledger.engine.connect() as connection:
         row = market_clock.read(connection)

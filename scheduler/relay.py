@@ -143,8 +143,8 @@ def run(settings: Settings) -> None:
 
     signal.signal(signal.SIGTERM, stop)
     signal.signal(signal.SIGINT, stop)
-    url = settings.need_database()
-    relay = Relay(make_engine(url, program="relay", pool_size=2), open_wake(settings.need_broker()))
+    url = settings.require_database()
+    relay = Relay(make_engine(url, program="relay", pool_size=2), open_wake(settings.require_broker()))
     threading.Thread(target=listen, args=(url, changed, stopping), name="listener", daemon=True).start()
     while not stopping.is_set():
         wait = 0.5

@@ -46,6 +46,6 @@ def live_clock() -> MarketClock:
     return MarketClock(epoch, epoch)
 
 
-def until(machine_at: datetime) -> timedelta:
+def time_until(machine_at: datetime) -> timedelta:
     """Return the time left until `machine_at`; negative if it has passed."""
     return machine_at - machine_now()

@@ -56,7 +56,7 @@ class Settings:
     receiver_url: str  # public URL of the receiver
     log_level: str
 
-    def need_database(self) -> str:
+    def require_database(self) -> str:
         """Return DATABASE_URL; raise SettingsError with a hint if it is not set."""
         if not self.database_url:
             raise SettingsError(
@@ -65,7 +65,7 @@ class Settings:
             )
         return self.database_url
 
-    def need_redis(self) -> str:
+    def require_redis(self) -> str:
         """Return REDIS_URL; raise SettingsError with a hint if it is not set."""
         if not self.redis_url:
             raise SettingsError(
@@ -74,9 +74,9 @@ class Settings:
             )
         return self.redis_url
 
-    def need_broker(self) -> str:
+    def require_broker(self) -> str:
         """Return the URL for wake-ups: BROKER_URL, else REDIS_URL; raise SettingsError if neither is set."""
-        return self.broker_url or self.need_redis()
+        return self.broker_url or self.require_redis()
 
 
 def load_settings(env: Mapping[str, str] | None = None) -> Settings:

@@ -11,7 +11,7 @@ _SECRETS = re.compile(
 )
 
 
-def masked(text: str) -> str:
+def mask_secrets(text: str) -> str:
     """Return `text` with passwords, keys and tokens replaced by stars."""
     return _SECRETS.sub(_mask, text)
 
@@ -27,7 +27,7 @@ def _mask(match: re.Match[str]) -> str:
 
 class _MaskedFormatter(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
-        return masked(super().format(record))
+        return mask_secrets(super().format(record))
 
 
 def set_up_logging(level: str = "INFO") -> None:

@@ -59,7 +59,7 @@ def _serve(venue: Venue, logins: Logins, options: argparse.Namespace) -> None:
     if options.control_port is not None:
         paths = [route.path for route in app.routes if isinstance(route, Route) and route.path != openapi.PATH]
         control = ControlServer(make_control(venue, logins, pipeline, paths), options.control_port)
-    server = Server(app, options.port, hubs.say_goodbye, control)
+    server = Server(app, options.port, hubs.close_all, control)
     pipeline.cut = server.cut
     now = venue.clock.now().isoformat(timespec="seconds")
     _log.info("%s, market time %s, speed %d", venue.market.name, now, venue.clock.speed)

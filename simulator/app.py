@@ -60,14 +60,14 @@ def make_app(
     pipeline: Pipeline,
     *,
     prints_per_minute: int = PRINTS_A_MINUTE,
-    manners: HubTiming | None = None,
+    timing: HubTiming | None = None,
 ) -> tuple[Starlette, Hubs]:
     """Return the ASGI application of the venue, and its hubs. The caller still sets `pipeline.cut`."""
     faults = pipeline.faults
-    venue.suffer(faults.draw)
+    venue.draw_fill_faults_from(faults.draw)
     document = wire.encode(openapi.make_document(LOGINS | {endpoint.path: endpoint.body for endpoint in ENDPOINTS}))
     market_hub = MarketHub(venue, prints_per_minute)
-    hubs = Hubs([UserHub(venue, logins.owner, faults), market_hub], pipeline, logins, faults, manners or HubTiming())
+    hubs = Hubs([UserHub(venue, logins.owner, faults), market_hub], pipeline, logins, faults, timing or HubTiming())
     routes = [
         Route("/api/Status/ping", pipeline.make_handler(_pong), methods=["GET"]),
         Route("/api/Auth/loginKey", pipeline.make_handler(pipeline.log_in), methods=["POST"]),

@@ -24,6 +24,7 @@ pytest_plugins = (
     "tests.fixtures.ledger_env",
     "tests.fixtures.runner_env",
     "tests.fixtures.feeds",
+    "tests.fixtures.books",
 )
 
 # The same examples on every machine, however slow it is; `make chaos` tries new ones.

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 from sqlalchemy import Table
-from sqlalchemy.dialects import postgresql
+from sqlalchemy.dialects.postgresql.base import PGDialect
 
 from cli.main import tickwork
 from shared.db import tables
@@ -78,7 +78,7 @@ def _columns(table: Table) -> str:
         notes = ["primary key"] if column.primary_key else []
         notes += [f"refers to `{key.target_fullname}`" for key in column.foreign_keys]
         notes += ["may be empty"] if column.nullable else []
-        kind = column.type.compile(postgresql.dialect()).lower()
+        kind = column.type.compile(PGDialect()).lower()  # type: ignore[no-untyped-call]  # untyped in SQLAlchemy
         rows.append(
             f"| `{column.name}` | {kind.replace('timestamp with time zone', 'timestamptz')} | {', '.join(notes)} |"
         )

@@ -31,7 +31,7 @@ def main() -> None:
     node = f"{fleet.name}@{socket.gethostname()}.{os.getpid()}"
     app = make_app(settings, fleet)
     app.steps["consumer"].add(HeartbeatFile)
-    engine = make_engine(settings.need_database(), program=f"{fleet.program} leases", pool_size=2)
+    engine = make_engine(settings.require_database(), program=f"{fleet.program} leases", pool_size=2)
     worker = app.Worker(
         hostname=node,
         concurrency=fleet.slots,

@@ -52,7 +52,7 @@ def make_app(settings: Settings, fleet: Fleet | None = None) -> Celery:
     import_tasks()
     served = fleet.queues if fleet else tuple(Queue)
     name = fleet.name if fleet else "all"
-    broker_url = settings.need_broker()
+    broker_url = settings.require_broker()
     app = Celery("tickwork", broker=broker_url, set_as_current=True)
     app.conf.update(
         accept_content=["json"],

@@ -13,7 +13,7 @@ from shared.db.metrics.metrics import ApiCall
 from shared.gateway.ports import Call
 
 # A backfill of hours makes a few thousand calls: the memory of its process must not grow with them.
-MOST_KEPT = 1_000
+MAX_KEPT = 1_000
 
 log = logging.getLogger(__name__)
 
@@ -28,7 +28,7 @@ class CallBuffer:
 
     def record(self, call: Call) -> None:
         """Keep one call until the job has ended: the first MOST_KEPT calls, and failures up to twice as many."""
-        if len(self._calls) < MOST_KEPT or (call.error is not None and len(self._calls) < 2 * MOST_KEPT):
+        if len(self._calls) < MAX_KEPT or (call.error is not None and len(self._calls) < 2 * MAX_KEPT):
             self._calls.append(call)
         else:
             self._omitted_count += 1

@@ -51,7 +51,7 @@ class _LeaseRenewer(threading.Thread):
 
     def __init__(self, settings: Settings, worker: str) -> None:
         super().__init__(name="lease renewer", daemon=True)
-        self._engine = make_engine(settings.need_database(), program="alone leases", pool_size=2)
+        self._engine = make_engine(settings.require_database(), program="alone leases", pool_size=2)
         self._worker = worker
         self._stopping = threading.Event()
 
@@ -67,7 +67,7 @@ class _LeaseRenewer(threading.Thread):
     def read_state(self, job_id: UUID) -> tuple[str, float] | None:
         """Return the job's state and the seconds until it is due; None when there is no such job."""
         with self._engine.connect() as connection:
-            found = transitions.state_of(driver(connection), job_id)
+            found = transitions.read_state(driver(connection), job_id)
         return None if found is None else (found[0], (found[1] - machine_now()).total_seconds())
 
     def wait(self, seconds: float) -> None:

@@ -36,8 +36,8 @@ def tracebacks_folder(settings: Settings) -> Path:
 @contextmanager
 def open_runner(settings: Settings, worker: str, *, program: str) -> Iterator[Runner]:
     """Connect to Postgres, Redis and the broker, and open a runner that claims jobs as `worker`."""
-    engine = make_engine(settings.need_database(), program=program, pool_size=2)
-    ledger = Ledger(engine, open_wake(settings.need_broker()))
+    engine = make_engine(settings.require_database(), program=program, pool_size=2)
+    ledger = Ledger(engine, open_wake(settings.require_broker()))
     calls = CallBuffer(engine)
     random = Random()  # noqa: S311  # spreads retries; guards no secret
     deadline = Deadline(tracebacks_folder(settings), worker)
@@ -60,7 +60,7 @@ def open_gateway(settings: Settings, calls: CallLog, switch: LiveSwitch | None =
 
     Without a `switch` it only reads, unless the venue is the simulator.
     """
-    redis = connect(settings.need_redis())
+    redis = connect(settings.require_redis())
     breaker = CircuitBreaker()
     windows = windows_for(settings.bars_limit)
     limiter = RedisLimiter(redis, settings.venue, breaker, windows=windows) if settings.limits else NoLimiter()
@@ -76,7 +76,7 @@ def open_gateway(settings: Settings, calls: CallLog, switch: LiveSwitch | None =
 @contextmanager
 def open_quotes(settings: Settings) -> Iterator[QuoteReader]:
     """Open a reader of the quotes that the feed writes."""
-    redis = connect(settings.need_redis())
+    redis = connect(settings.require_redis())
     try:
         yield QuoteReader(redis, CircuitBreaker())
     finally:
@@ -89,7 +89,7 @@ class AccountSwitch:
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
 
-    def lets_through(self, account_id: int, *, is_entry: bool) -> bool:
+    def may_send(self, account_id: int, *, is_entry: bool) -> bool:
         """Whether live orders are on; exits also pass when they were on before: a position must be closable."""
         with autocommit(self._engine) as connection:
             account = accounts.get(connection, account_id)

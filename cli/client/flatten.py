@@ -70,14 +70,14 @@ def flatten(
     def progress(connection: Connection) -> str:
         return "; ".join(
             f"{names[request.account_id]}: {'flat' if request.flat_at else request.progress or 'requested'}"
-            for request in flatten_requests.these(connection, list(job_by_request))
+            for request in flatten_requests.list_by_ids(connection, list(job_by_request))
         )
 
     # Wait for the flatten requests only: the guard's follow-up jobs do not change the outcome.
     job_ids = list(dict.fromkeys(job_by_request.values()))
     outcomes = client.wait(job_ids, wait_s, progress, quiet=as_json, with_caused=False)
     with client.connect() as connection:
-        requests = flatten_requests.these(connection, list(job_by_request))
+        requests = flatten_requests.list_by_ids(connection, list(job_by_request))
     rows = [
         {
             "account": names[request.account_id],
@@ -114,8 +114,8 @@ def _request_flatten(tx: Transaction, account: AccountRow, contract_id: str | No
             return request_id, job_id
     else:
         correlation_id = new_id()
-        request_id = flatten_requests.ask(
+        request_id = flatten_requests.create(
             tx.connection, account.id, contract_id, origin=Origin.MANUAL, reason=reason, correlation_id=correlation_id
         )
-        accounts.note(tx.connection, account.id, "flattened", f"{contract_id or 'everything'}: {reason}")
+        accounts.record_event(tx.connection, account.id, "flattened", f"{contract_id or 'everything'}: {reason}")
     return request_id, tx.enqueue(Flatten(flatten_request_id=request_id), correlation_id=correlation_id).job_id

@@ -115,8 +115,8 @@ def _label(job: JobProgress) -> str:
 def open_client() -> Iterator["JobClient"]:
     """Open a client of the stack's ledger, and close it at the end."""
     settings = load_stack_settings()
-    engine = make_engine(settings.need_database(), program="cli", pool_size=2)
-    ledger = Ledger(engine, open_wake(settings.need_broker()))
+    engine = make_engine(settings.require_database(), program="cli", pool_size=2)
+    ledger = Ledger(engine, open_wake(settings.require_broker()))
     try:
         yield JobClient(settings, ledger)
     finally:

@@ -54,7 +54,7 @@ def resolve_account(connection: Connection, word: str | None) -> AccountRow:
 
 def resolve_active_contract(connection: Connection, word: str) -> Contract:
     """Return the active contract of a symbol's root, for an entry; raise RefusedError."""
-    root = _root(word)
+    root = _resolve_root(word)
     found = contracts.active_of_root(connection, root)
     if found is None:
         raise RefusedError(f"no single active contract of {root} (symbol {word}): check that it is tracked")
@@ -72,7 +72,7 @@ def resolve_contract(connection: Connection, account_ids: Sequence[int], word: s
                 f"contract {word} is unknown: `tickwork positions` and `tickwork orders` list the known ones"
             )
         return found
-    root = _root(word)
+    root = _resolve_root(word)
     ids = {row.contract_id for row in positions.in_accounts(connection, account_ids)}
     ids |= {order.contract_id for one in account_ids for order in orders.open_of(connection, one)}
     mine = sorted(contract_id for contract_id in ids if root_of_contract(contract_id).name == root)
@@ -106,7 +106,7 @@ def require_tick_multiple(name: str, price: Decimal | None, contract: Contract) 
         ) from None
 
 
-def _root(word: str) -> str:
+def _resolve_root(word: str) -> str:
     try:
         return root_of_symbol(word).name
     except ValueError as error:

@@ -98,7 +98,7 @@ def _print_preview(client: JobClient, changes: Sequence[OrderChangeRequest], *, 
         account_id: list_findings(found, account_id) for account_id in {change.order.account_id for change in changes}
     }
     if as_json:
-        print_json({"rehearsal": "nothing was sent", "would_send": rows, "rules": rules})
+        print_json({"dry_run": "nothing was sent", "would_send": rows, "rules": rules})
         return
     click.echo("Dry run: nothing was sent.")
     columns = ("id", "kind", "contract_id", "order", "quantity", "limit_price", "stop_price")

@@ -17,11 +17,11 @@ from shared.db.market_data.market_clock import MarketRow
 from shared.db.orders import positions
 from shared.db.risk import risk_snapshots
 from shared.db.risk.risk_snapshots import RiskSnapshot
-from shared.domain.risk.account_rules import Finding, session_of, watch, when
+from shared.domain.risk.account_rules import Finding, check_account, chicago_time, session_of
 from shared.errors import SettingsError
 from shared.hot.connection import CircuitBreaker
 from shared.hot.connection import connect as connect_redis
-from shared.hot.quotes import HotQuote, QuoteReader, exit_price_by
+from shared.hot.quotes import HotQuote, QuoteReader, exit_price_from
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +40,7 @@ class RiskView:
         if snapshot is None:
             return []
         market_now = self.clock.now()
-        return watch(snapshot.risk, snapshot.book, market_now, session_of(snapshot.risk, market_now))
+        return check_account(snapshot.risk, snapshot.book, market_now, session_of(snapshot.risk, market_now))
 
 
 def read_risk_view(connection: Connection, settings: Settings) -> RiskView:
@@ -50,7 +50,7 @@ def read_risk_view(connection: Connection, settings: Settings) -> RiskView:
     row = require_market(connection)
     held = {position.contract_id for position in positions.in_accounts(connection, ids)}
     quotes = read_fresh_quotes(settings, held)
-    prices, max_quantity = exit_price_by(quotes), settings.max_quantity
+    prices, max_quantity = exit_price_from(quotes), settings.max_quantity
     snapshots = risk_snapshots.read(connection, all_accounts, row.clock, lambda _: prices, max_quantity=max_quantity)
     return RiskView(all_accounts, snapshots, quotes, row.clock, is_simulated=row.kind != "live")
 
@@ -62,7 +62,7 @@ def list_findings(found: RiskView, account_id: int) -> list[dict[str, Any]]:
             "rule": one.rule,
             "action": one.action.name,
             "says": one.message,
-            "lifts": None if one.lifts_market_at is None else when(one.lifts_market_at),
+            "lifts": None if one.lifts_market_at is None else chicago_time(one.lifts_market_at),
         }
         for one in found.findings(account_id)
     ]
@@ -117,7 +117,7 @@ def describe_alarms(known: Sequence[AccountRow], *, is_simulated: bool) -> list[
     found = []
     for one in known:
         alarms = []
-        if one.live_word(is_simulated=is_simulated) == "LIVE":
+        if one.live_status(is_simulated=is_simulated) == "LIVE":
             alarms.append("LIVE: orders reach real money")
         if one.halt is not None:
             alarms.append(f"HALTED: {one.halt}")

@@ -39,7 +39,7 @@ def load_stack_settings() -> Settings:
 @contextmanager
 def connect() -> Iterator[Connection]:
     """Connect to the stack's database."""
-    engine = make_engine(load_stack_settings().need_database(), program="cli", pool_size=1)
+    engine = make_engine(load_stack_settings().require_database(), program="cli", pool_size=1)
     try:
         with engine.connect() as connection:
             yield connection

@@ -12,10 +12,10 @@ from shared.db.accounts import accounts
 from shared.db.accounts.accounts import AccountRow
 from shared.db.risk.risk_snapshots import book_of
 from shared.domain.risk.rule_book import PRESETS
-from shared.domain.risk.rule_changes import describe
+from shared.domain.risk.rule_changes import describe_rules
 from shared.errors import RefusedError
 
-RULE_COLUMNS = ("rule", "value", "source", "preset_says")
+_COLUMNS = ("rule", "value", "source", "preset_value")
 
 
 @click.command("rules")
@@ -43,7 +43,7 @@ def rules(account: str, changes: tuple[str, ...], preset: str | None, *, reset: 
             book_of(changed)  # raises RefusedError for an unusable value
             accounts.change(connection, row.id, rules=changed.rules, rule_changes=dict(changed.rule_changes))
             summary = ", ".join([*(["reset"] if reset else []), *([f"preset {preset}"] if preset else []), *changes])
-            accounts.note(connection, row.id, "rules", f"{summary}, by hand")
+            accounts.record_event(connection, row.id, "rules", f"{summary}, by hand")
             row = changed
     _print_rules(row, as_json=as_json)
 
@@ -67,14 +67,14 @@ def _apply_changes(row: AccountRow, requested: Mapping[str, str], preset: str | 
 
 def _preset_rules(row: AccountRow) -> list[tuple[str, str]]:
     """Return name and value of every rule of the preset."""
-    return [(name, value) for name, value, _ in describe(book_of(replace(row, rule_changes={})))]
+    return [(name, value) for name, value, _ in describe_rules(book_of(replace(row, rule_changes={})))]
 
 
 def rule_rows(row: AccountRow) -> list[dict[str, str | None]]:
     """Return every rule of an account: its value, its source, and the preset's value where it was changed by hand."""
     by_preset = dict(_preset_rules(row))
     rows: list[dict[str, str | None]] = []
-    for name, value, source in describe(book_of(row, max_quantity=load_stack_settings().max_quantity)):
+    for name, value, source in describe_rules(book_of(row, max_quantity=load_stack_settings().max_quantity)):
         origin, says = source, None
         if name in row.rule_changes:
             origin, says = f"changed by hand ({source})", by_preset[name]
@@ -90,4 +90,5 @@ def _print_rules(row: AccountRow, *, as_json: bool) -> None:
         print_json({"id": row.id, "name": row.name, "preset": book.name, "version": book.version, "rules": rows})
         return
     click.echo(f"Account {row.id} ({row.name}) uses the rule book {book.name} of {book.version}; {book.source}.")
-    print_table("Rules", rows, RULE_COLUMNS, empty="")
+    shown = [row | {"preset_value": row["preset_says"]} for row in rows]
+    print_table("Rules", shown, _COLUMNS, empty="")

@@ -14,7 +14,7 @@ from cli.console.output import print_json, print_table
 from cli.console.params import MoneyType, ticks_or_none
 from shared.db.accounts import accounts
 from shared.db.accounts.accounts import AccountRow
-from shared.domain.accounts.stage import Stage, stage_of
+from shared.domain.accounts.stage import Stage, parse_stage
 from shared.domain.risk.account_risk import loss_limit_level
 from shared.errors import RefusedError, SettingsError
 
@@ -101,7 +101,7 @@ def live(account: str, switch: str, name: str | None, *, as_json: bool) -> None:
         row = resolve_account(connection, account)
         is_simulated = require_market(connection).kind != "live"
     if is_on:
-        if stage_of(row.name) is Stage.UNKNOWN:
+        if parse_stage(row.name) is Stage.UNKNOWN:
             raise RefusedError(f"unknown stage of account {row.name!r}: trading is disabled")
         _confirm_name(row, name, as_json=as_json)
     with begin() as connection:
@@ -136,7 +136,7 @@ def stop(account: str, ticks: str, *, as_json: bool) -> None:
     with begin() as connection:
         row = resolve_account(connection, account)
         accounts.change(connection, row.id, default_stop_ticks=distance)
-        accounts.note(
+        accounts.record_event(
             connection, row.id, "default_stop", f"{distance or 'none'}, by hand; it was {row.default_stop_ticks}"
         )
     if as_json:
@@ -159,7 +159,9 @@ def high(account: str, balance: Decimal, *, as_json: bool) -> None:
     with begin() as connection:
         row = resolve_account(connection, account)
         accounts.change(connection, row.id, high_water_mark=balance)
-        accounts.note(connection, row.id, "high_water_mark", f"{balance}, by hand; it was {row.high_water_mark}")
+        accounts.record_event(
+            connection, row.id, "high_water_mark", f"{balance}, by hand; it was {row.high_water_mark}"
+        )
     if as_json:
         print_json({"id": row.id, "name": row.name, "high_water_mark": balance})
     else:
@@ -176,13 +178,13 @@ def facts(found: RiskView, row: AccountRow) -> dict[str, Any]:
     return {
         "id": row.id,
         "name": row.name,
-        "stage": stage_of(row.name).value,
+        "stage": parse_stage(row.name).value,
         "preset": None if snapshot is None else snapshot.book.name,
         "balance": row.balance,
         "equity": equity,
         "loss_limit_level": level,
         "headroom": None if equity is None or level is None else equity - level,
-        "live_orders": row.live_word(is_simulated=found.is_simulated),
+        "live_orders": row.live_status(is_simulated=found.is_simulated),
         "live_since_at": row.live_since_at,
         "can_trade": row.can_trade,
         "halted": row.halt,

@@ -15,7 +15,7 @@ from shared.db.engine import make_engine
 from shared.db.market_data import market_clock
 from shared.db.market_data.market_clock import MarketRow
 from shared.db.migrate import upgrade
-from shared.log import masked
+from shared.log import mask_secrets
 
 
 @click.group(name="db")
@@ -32,9 +32,9 @@ def command() -> None:
 )
 def upgrade_schema(name: str | None) -> None:
     """Upgrade the schema of the database. `up` does so at its start."""
-    url = load_stack_settings().need_database()
+    url = load_stack_settings().require_database()
     upgrade(url)
-    click.echo(f"The schema is up to date: {masked(url)}")
+    click.echo(f"The schema is up to date: {mask_secrets(url)}")
     if name is None:
         return
     engine = make_engine(url, program="db upgrade", pool_size=1)
@@ -59,7 +59,7 @@ def upgrade_schema(name: str | None) -> None:
 def psql(arguments: tuple[str, ...]) -> None:
     """Open psql on the stack's database. Pass ARGUMENTS on to it, such as -c "SELECT * FROM bars LIMIT 5"."""
     settings = load_stack_settings()
-    url = urlsplit(settings.need_database())
+    url = urlsplit(settings.require_database())
     program = shutil.which("psql") or str(find_postgres_folder(Home(settings.home), None) / "psql")
     # The password goes through the environment, because every user can read a command line.
     secret = {"PGPASSWORD": unquote(url.password)} if url.password else {}

@@ -20,7 +20,7 @@ from cli.local.servers.valkey import check_version
 from shared.config import load_settings
 from shared.db.migrate import upgrade
 from shared.errors import SettingsError
-from shared.log import masked
+from shared.log import mask_secrets
 
 _MIN_FREE_BYTES = 1_000_000_000
 
@@ -82,14 +82,16 @@ def _check_ports() -> str:
 
 
 def _check_database() -> str:
-    url = load_stack_settings().need_database()
+    url = load_stack_settings().require_database()
     try:
         upgrade(url)
     except SQLAlchemyError as error:
-        raise SettingsError(f"{masked(url)} does not answer: {str(getattr(error, 'orig', error)).strip()}") from None
+        raise SettingsError(
+            f"{mask_secrets(url)} does not answer: {str(getattr(error, 'orig', error)).strip()}"
+        ) from None
     return "answers, schema up to date"
 
 
 def _check_redis() -> str:
-    check_version(load_stack_settings().need_redis())
+    check_version(load_stack_settings().require_redis())
     return "answers"

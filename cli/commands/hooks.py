@@ -61,7 +61,7 @@ def add(name: str, account_words: tuple[str, ...], *, as_json: bool) -> None:
             statement = hooks.add(hook_id, name, hooks.token_hash(token), trading.id)
             if connection.execute(statement).one_or_none() is None:
                 raise click.ClickException(f"hook name {name!r} is already used: choose another name")
-            hooks.copy_to(connection, hook_id, [one.id for one in copying])
+            hooks.add_followers(connection, hook_id, [one.id for one in copying])
             tracked = contracts.tracked_roots(connection)
     if as_json:
         print_json({"url": url})
@@ -77,7 +77,7 @@ def list_hooks(*, as_json: bool) -> None:
     """List the webhooks, also removed ones."""
     with _open_engine(load_stack_settings()) as engine, engine.connect() as connection:
         found = [hooks.hook_of(row) for row in connection.execute(hooks.all_by_name())]
-        further = hooks.further_accounts(connection)
+        further = hooks.list_followers(connection)
     columns = ("name", "account_id", "created_at", "revoked_at")
     rows = [
         {column: getattr(hook, column) for column in columns} | {"copy_account_ids": further.get(hook.id, [])}
@@ -144,7 +144,7 @@ def _wait_for_accounts(engine: Engine) -> list[AccountRow]:
 
 @contextmanager
 def _open_engine(settings: Settings) -> Iterator[Engine]:
-    engine = make_engine(settings.need_database(), program="cli", pool_size=1)
+    engine = make_engine(settings.require_database(), program="cli", pool_size=1)
     try:
         yield engine
     finally:

@@ -123,11 +123,11 @@ def requeue(
     if bool(job_ids) == all_dead or (name is not None and not all_dead):
         raise SettingsError("choose the jobs: `jobs requeue ID...`, or `jobs requeue --all-dead [--name NAME]`")
     with _open_ledger() as connection:
-        found = operations.dead_ids(connection, name) if all_dead else _resolve_ids(connection, job_ids)
+        found = operations.list_dead_ids(connection, name) if all_dead else _resolve_ids(connection, job_ids)
         if all_dead and found and not yes:
             _confirm_requeue(len(found), may_ask=not as_json)
         _apply_to_each(
-            "requeued", found, partial(operations.requeue, connection, is_late_fine=past_expiry), as_json=as_json
+            "requeued", found, partial(operations.requeue, connection, may_be_past_expiry=past_expiry), as_json=as_json
         )
 
 
@@ -172,7 +172,7 @@ def _resolve_ids(connection: LedgerConnection, beginnings: Sequence[str]) -> lis
 
 
 def _resolve_id(connection: LedgerConnection, digits: str) -> UUID:
-    found = operations.ids_starting(connection, digits)
+    found = operations.find_ids_by_prefix(connection, digits)
     if not found:
         raise SettingsError(f"no job has the id {_format_id(digits)}: `tickwork jobs` lists the ids")
     if len(found) > 1:

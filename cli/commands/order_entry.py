@@ -142,7 +142,7 @@ def _submit_entry(
 
 def _refuse_contradictions(given: dict[str, Any]) -> None:
     if (given["quantity"] is None) is (given["risk"] is None):
-        raise click.UsageError("the size is needed once: give QUANTITY contracts or --risk DOLLARS, not both")
+        raise click.UsageError("give the size once: QUANTITY contracts or --risk DOLLARS, not both")
     for ticks, price, name in (("stop_ticks", "stop_loss", "--stop"), ("target_ticks", "take_profit", "--target")):
         if given[ticks] is not None and given[price] is not None:
             raise click.UsageError(

@@ -26,7 +26,7 @@ from shared.domain.market_data.contract import Contract
 from shared.domain.orders.order import ChangeKind, Direction, OrderState, OrderType, Role, Side
 from shared.domain.risk.account_risk import Holding, open_profit
 from shared.errors import RefusedError
-from shared.hot.quotes import exit_price_by
+from shared.hot.quotes import exit_price_from
 from shared.ledger.jobs.orders import ReducePosition
 
 _COLUMNS = ("account", "contract", "direction", "quantity", "average", "price", "open_profit", "stop", "guarded_by")
@@ -79,7 +79,7 @@ def close(
         elif dry_run:
             plan = f"cancel and close all of {contract.id}: {found}"
             if as_json:
-                print_json({"rehearsal": "nothing was sent", "would": plan})
+                print_json({"dry_run": "nothing was sent", "would": plan})
             else:
                 click.echo(f"Dry run: nothing was sent. It would {plan}.")
         else:
@@ -123,34 +123,36 @@ def breakeven(symbol: str, account_word: str | None, wait_s: float, *, dry_run: 
     with open_client() as client:
         with client.connect() as connection:
             position, contract, stops = _find_protected_position(connection, symbol, account_word)
-        wanted = _round_to_tick(position.average_price, contract)
+        breakeven_price = _round_to_tick(position.average_price, contract)
         direction = Side.BUY if position.quantity > 0 else Side.SELL
         quotes = read_fresh_quotes(client.settings, [contract.id])
-        price = exit_price_by(quotes)(contract.id, position.quantity)
+        price = exit_price_from(quotes)(contract.id, position.quantity)
         if price is None:
             raise RefusedError(
-                f"no fresh quote of {contract.id}: cannot tell whether the market is already through {wanted}"
+                f"no fresh quote of {contract.id}: cannot tell whether the market is already through {breakeven_price}"
             )
-        if (price - wanted) * direction.sign <= 0:
+        if (price - breakeven_price) * direction.sign <= 0:
             raise RefusedError(
                 f"a stop at breakeven would fill at once: {contract.id} could be closed at {price}, and the average "
-                f"price is {position.average_price} ({wanted} to the tick)"
+                f"price is {position.average_price} ({breakeven_price} to the tick)"
             )
-        better = [stop for stop in stops if ((stop.stop_price or wanted) - wanted) * direction.sign > 0]
+        better = [
+            stop for stop in stops if ((stop.stop_price or breakeven_price) - breakeven_price) * direction.sign > 0
+        ]
         if better:
             raise RefusedError(
-                f"the stop at {better[0].stop_price} protects more than breakeven at {wanted}: to move it back, run "
-                f"`tickwork orders modify {better[0].id} --stop {wanted}`"
+                f"the stop at {better[0].stop_price} protects more than breakeven at {breakeven_price}: to move it "
+                f"back, run `tickwork orders modify {better[0].id} --stop {breakeven_price}`"
             )
         changes = [
-            OrderChangeRequest(stop, ChangeKind.MODIFY, stop_price=wanted)
+            OrderChangeRequest(stop, ChangeKind.MODIFY, stop_price=breakeven_price)
             for stop in stops
-            if stop.stop_price != wanted
+            if stop.stop_price != breakeven_price
         ]
         if changes or as_json or dry_run:
             apply_changes(client, changes, "modified", wait_s, dry_run=dry_run, as_json=as_json)
         if not as_json and not dry_run:
-            click.echo(f"The stop of {contract.id} is at breakeven: {wanted}.")
+            click.echo(f"The stop of {contract.id} is at breakeven: {breakeven_price}.")
 
 
 @command.command("trail")
@@ -170,11 +172,11 @@ def trail(symbol: str, ticks: str, account_word: str | None, *, as_json: bool) -
                 f"cannot trail the position in {contract.id}: it has no entry of ours that can store the distance; "
                 "move its stop with `tickwork orders modify ID --stop PRICE`"
             )
-        orders.trail(connection, entry.id, distance)
+        orders.set_trail_ticks(connection, entry.id, distance)
         change = f"{contract.id}: the stop " + (
             "stays where it is" if distance is None else f"follows by {distance} ticks"
         )
-        accounts.note(connection, position.account_id, "trail", f"{change}, by hand")
+        accounts.record_event(connection, position.account_id, "trail", f"{change}, by hand")
     if as_json:
         print_json({"order_id": entry.id, "account_id": position.account_id, "trail_ticks": distance})
     else:
@@ -191,7 +193,7 @@ def _list_positions(connection: Connection, settings: Settings) -> list[dict[str
     rows = []
     for row in held:
         contract = contracts.require(connection, row.contract_id)
-        price = exit_price_by(quotes)(row.contract_id, row.quantity)
+        price = exit_price_from(quotes)(row.contract_id, row.quantity)
         stops = _list_stops(connection, row)
         at, how = guards.get((row.account_id, row.contract_id), (None, None))
         profit = None

@@ -12,9 +12,9 @@ from cli.client.stack import connect, load_stack_settings
 from cli.console.output import print_json, print_table
 from shared.db.accounts.accounts import AccountRow
 from shared.db.risk.risk_snapshots import RiskSnapshot
-from shared.domain.accounts.stage import Stage, stage_of
+from shared.domain.accounts.stage import Stage, parse_stage
 from shared.domain.risk.account_risk import loss_limit_level
-from shared.domain.risk.account_rules import RuleAction, when
+from shared.domain.risk.account_rules import RuleAction, chicago_time
 
 _BAR_WIDTH = 20
 _COLUMNS = ("rule", "used", "limit", "left", "headroom")
@@ -47,7 +47,7 @@ def _to_row(found: RiskView, row: AccountRow) -> dict[str, Any]:
     return {
         "id": row.id,
         "name": row.name,
-        "live_orders": row.live_word(is_simulated=found.is_simulated),
+        "live_orders": row.live_status(is_simulated=found.is_simulated),
         "may_enter": not obstacles,
         "verdict": "entries are allowed" if not obstacles else f"NO ENTRY: {'; '.join(obstacles)}",
         "obstacles": obstacles,
@@ -60,11 +60,11 @@ def _to_row(found: RiskView, row: AccountRow) -> dict[str, Any]:
 
 def _list_obstacles(found: RiskView, row: AccountRow) -> Iterator[str]:
     """Yield each reason that denies every entry of the account now, in the order of the pre-trade checks."""
-    if stage_of(row.name) is Stage.UNKNOWN:
+    if parse_stage(row.name) is Stage.UNKNOWN:
         yield "unknown account stage: trading is disabled"
     if not row.can_trade:
         yield "the venue does not allow the account to trade"
-    if row.live_word(is_simulated=found.is_simulated) == "off":
+    if row.live_status(is_simulated=found.is_simulated) == "off":
         yield f"live orders are off: `tickwork accounts live {row.id} on`"
     if row.halt is not None:
         yield f"halted: {row.halt}; `tickwork resume REASON --account {row.id}`"
@@ -77,7 +77,7 @@ def _list_obstacles(found: RiskView, row: AccountRow) -> Iterator[str]:
         yield f"{contract_id or 'everything'} is being flattened: {reason}"
     for one in found.findings(row.id):
         if one.action >= RuleAction.BLOCK:
-            lifts = "" if one.lifts_market_at is None else f" (lifts {when(one.lifts_market_at)})"
+            lifts = "" if one.lifts_market_at is None else f" (lifts {chicago_time(one.lifts_market_at)})"
             yield f"{one.message}{lifts}"
 
 

@@ -15,7 +15,7 @@ from cli.local.home.state import read_state
 from shared.config import load_settings
 from shared.db.accounts import accounts
 from shared.db.market_data import market_clock
-from shared.log import masked
+from shared.log import mask_secrets
 
 _NOT_RUNNING = 3  # the status of systemctl for a stopped unit
 
@@ -39,7 +39,7 @@ def command(*, as_json: bool) -> None:
         click.echo(f"No stack runs in {home.root}: start one with `tickwork up`.")
     else:
         print_table("Programs", programs, ("name", "pid", "state", "restarts"), empty="No program has started yet.")
-        addresses = [{"name": name, "address": masked(url)} for name, url in state["urls"].items()]
+        addresses = [{"name": name, "address": mask_secrets(url)} for name, url in state["urls"].items()]
         print_table("Addresses", addresses, ("name", "address"), empty="No addresses yet.")
         if is_up:
             print_feed(feed)

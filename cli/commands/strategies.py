@@ -83,7 +83,7 @@ def _add_switch(name: str, help_text: str, *, is_on: bool) -> None:
         with begin() as connection:
             row = resolve_account(connection, account)
             strategy_accounts.switch(connection, strategy.name, row.id, is_on=is_on)
-            trading = strategy_accounts.trading(connection, strategy.name)
+            trading = strategy_accounts.list_trading(connection, strategy.name)
         if as_json:
             print_json({"strategy": strategy.name, "trading": [one.id for one in trading]})
             return

@@ -14,7 +14,7 @@ from shared.db.trades import round_trips
 from shared.db.trades.round_trips import RoundTripFilter
 from shared.domain.market_data.calendar import trading_day_begins
 from shared.domain.market_data.contract import ROOTS, root_of_contract, root_of_symbol
-from shared.domain.trades.statistics import GROUPINGS, Statistics, grouped, label_of, statistics_of
+from shared.domain.trades.statistics import GROUPINGS, Statistics, group_statistics, label_of, statistics_of
 
 _COLUMNS = (
     "closed_market_at", "contract", "direction", "quantity", "entry_price", "exit_price", "gross", "costs", "net",
@@ -120,7 +120,7 @@ def stats(ctx: click.Context, /, by: str | None, *, as_json: bool, **filters: An
     with connect() as connection:
         _check_account(chosen, [account.id for account in accounts.list_all(connection)])
         results = round_trips.results(connection, chosen)
-    total, groups = statistics_of(results), grouped(results, by) if by else []
+    total, groups = statistics_of(results), group_statistics(results, by) if by else []
     if as_json or before.get("as_json"):
         found: dict[str, Any] = {"total": asdict(total)}
         print_json(found | ({"by": by, "groups": [{"name": name} | asdict(one) for name, one in groups]} if by else {}))

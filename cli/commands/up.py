@@ -31,7 +31,7 @@ from shared.config import Settings, load_settings
 from shared.db.migrate import upgrade
 from shared.domain.market_data.calendar import CHICAGO
 from shared.errors import SettingsError
-from shared.log import masked
+from shared.log import mask_secrets
 
 _SERVERS_WITHIN_S = 60.0
 _RECEIVER_WITHIN_S = 5.0
@@ -212,7 +212,7 @@ class _StackRun:
         table.add_column("name")
         table.add_column("address", no_wrap=True)
         for name, url in self._stack.urls.items():
-            table.add_row(name, masked(url))
+            table.add_row(name, mask_secrets(url))
         table.add_row("state, logs", str(self._home.root))
         Console(width=max(Console().width, 100)).print(table)
         market_now = self._stack.clock.now()

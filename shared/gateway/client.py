@@ -48,7 +48,7 @@ class GatewayClient(Reads, Mutations):
         """Close the connections."""
         self._requester.transport.close()
 
-    def get_ready(self) -> None:
+    def ensure_token(self) -> None:
         """Log in or renew the token if needed, so that the next call is exactly one request."""
         self.token()
 

@@ -69,14 +69,14 @@ class CallLog(Protocol):
 class LiveSwitch(Protocol):
     """Decides which accounts may send orders to the venue."""
 
-    def lets_through(self, account_id: int, *, is_entry: bool) -> bool:
+    def may_send(self, account_id: int, *, is_entry: bool) -> bool:
         """Whether an order of the account may be sent; one that is no entry may be, even after the switch went off."""
 
 
 class AlwaysLive:
     """The switch for the simulator, where no money is at stake."""
 
-    def lets_through(self, account_id: int, *, is_entry: bool) -> bool:  # noqa: ARG002  # as the port has it
+    def may_send(self, account_id: int, *, is_entry: bool) -> bool:  # noqa: ARG002  # as the port has it
         """Return True."""
         return True
 
@@ -84,6 +84,6 @@ class AlwaysLive:
 class NeverLive:
     """The switch for a program that only reads."""
 
-    def lets_through(self, account_id: int, *, is_entry: bool) -> bool:  # noqa: ARG002  # as the port has it
+    def may_send(self, account_id: int, *, is_entry: bool) -> bool:  # noqa: ARG002  # as the port has it
         """Return False."""
         return False

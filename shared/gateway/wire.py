@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any, TypeVar
 
-from shared.domain.accounts.stage import Stage, stage_of
+from shared.domain.accounts.stage import Stage, parse_stage
 from shared.domain.market_data.bar import Bar, to_ticks
 from shared.domain.market_data.contract import Contract, root_of_contract
 from shared.domain.orders.order import Direction, OrderState, OrderType, Side
@@ -58,7 +58,7 @@ class VenueAccount:
     @property
     def stage(self) -> Stage:
         """Practice, combine or express, derived from the name; trading is disabled for UNKNOWN."""
-        return stage_of(self.name)
+        return parse_stage(self.name)
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,14 +124,14 @@ class VenuePosition:
     opened_market_at: datetime
 
 
-def account(found: Json) -> VenueAccount:
+def parse_account(found: Json) -> VenueAccount:
     """Parse a TradingAccountModel."""
     return VenueAccount(
         found["id"], found["name"], _to_decimal(found["balance"]), found["canTrade"], found.get("simulated")
     )
 
 
-def contract(found: Json) -> Contract:
+def parse_contract(found: Json) -> Contract:
     """Parse a ContractModel; raise ValueError if its root is unknown or its tick differs from our table of roots."""
     root = root_of_contract(found["id"])
     tick_size, tick_value = _to_decimal(found["tickSize"]), _to_decimal(found["tickValue"])
@@ -143,13 +143,13 @@ def contract(found: Json) -> Contract:
     return Contract(found["id"], found["name"], root.name, root.tick_size, root.tick_value, found["activeContract"])
 
 
-def bar(found: Json, tick_size: Decimal) -> Bar:
+def parse_bar(found: Json, tick_size: Decimal) -> Bar:
     """Parse an AggregateBarModel; raise ValueError if it is not a bar in whole ticks."""
     open_, high, low, close = (to_ticks(_to_decimal(found[name]), tick_size) for name in "ohlc")
     return Bar(instant(found["t"]), open_, high, low, close, found["v"])
 
 
-def order(found: Json) -> VenueOrder:
+def parse_order(found: Json) -> VenueOrder:
     """Parse an OrderModel; optional fields may be null or missing."""
     updated = found.get("updateTimestamp")
     return VenueOrder(
@@ -174,7 +174,7 @@ def order(found: Json) -> VenueOrder:
     )
 
 
-def fill(found: Json) -> VenueFill:
+def parse_fill(found: Json) -> VenueFill:
     """Parse a HalfTradeModel."""
     return VenueFill(
         id=found["id"],
@@ -192,7 +192,7 @@ def fill(found: Json) -> VenueFill:
     )
 
 
-def position(found: Json) -> VenuePosition:
+def parse_position(found: Json) -> VenuePosition:
     """Parse a PositionModel."""
     return VenuePosition(
         id=found["id"],
@@ -220,7 +220,7 @@ def instant(text: str) -> datetime:
     return at.astimezone(UTC) if at.tzinfo else at.replace(tzinfo=UTC)
 
 
-def text_of(at: datetime) -> str:
+def format_instant(at: datetime) -> str:
     """Format an instant as the venue expects it: in UTC, rounded down to whole seconds."""
     return f"{at.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"
 

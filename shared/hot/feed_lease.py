@@ -15,7 +15,7 @@ from shared.config import VenueSettings
 from shared.hot.logins import user_key
 from shared.ids import new_id
 
-HELD_FOR = timedelta(seconds=3)
+LEASE_DURATION = timedelta(seconds=3)
 RENEW_EVERY = timedelta(seconds=1)
 ACQUIRE_EVERY = timedelta(seconds=0.25)  # how often a standby tries to acquire it
 
@@ -50,7 +50,7 @@ class FeedLease:
 
     async def acquire_or_renew(self) -> bool:
         """Acquire or renew the lease; return whether it is held, which stays as it was while Redis does not answer."""
-        milliseconds = int(HELD_FOR / timedelta(milliseconds=1))
+        milliseconds = int(LEASE_DURATION / timedelta(milliseconds=1))
         with suppress(redis.RedisError):
             self.fence = int(
                 await self._redis.eval(_ACQUIRE, 2, self._key, f"{self._key}:fence", self._name, milliseconds)

@@ -61,7 +61,7 @@ class QuoteReader:
         }
 
 
-def exit_price_by(quotes: Mapping[str, HotQuote]) -> Callable[[str, int], Decimal | None]:
+def exit_price_from(quotes: Mapping[str, HotQuote]) -> Callable[[str, int], Decimal | None]:
     """Return a function of contract id and signed quantity that gives the price to close the position at now.
 
     That is the bid for a long and the ask for a short; None without a fresh quote.

@@ -19,7 +19,7 @@ _REQUEUE: LiteralString = """
            finished_at = NULL, result = NULL, lease_until = NULL, worker = NULL, published_at = NULL,
            expires_at = CASE WHEN expires_at > now() THEN expires_at END
     WHERE id = %(id)s AND state = ANY(%(ended)s)
-      AND (expires_at IS NULL OR expires_at > now() OR %(is_late_fine)s AND NOT name = ANY(%(entries)s))
+      AND (expires_at IS NULL OR expires_at > now() OR %(may_be_past_expiry)s AND NOT name = ANY(%(entries)s))
     RETURNING id)
     SELECT pg_notify('job_due', '') FROM mended
 """
@@ -38,16 +38,17 @@ _CANCEL: LiteralString = """
 """
 
 
-def requeue(connection: LedgerConnection, job_id: UUID, *, is_late_fine: bool = False) -> None:
+def requeue(connection: LedgerConnection, job_id: UUID, *, may_be_past_expiry: bool = False) -> None:
     """Queue an ended job again with all its attempts; raise RefusedError if that is not allowed.
 
-    A job past its expiry is refused unless `is_late_fine`, which removes the expiry; an entry is refused even then. The
+    A job past its expiry is refused unless `may_be_past_expiry`, which removes the expiry; an entry is refused
+    even then. The
     job keeps its old position among the jobs of its sequence_key.
     """
     values = {
         "id": job_id,
         "ended": list(_ENDED_BADLY),
-        "is_late_fine": is_late_fine,
+        "may_be_past_expiry": may_be_past_expiry,
         "entries": job_names_with("is_entry"),
     }
     if connection.execute(_REQUEUE, values).rowcount == 1:
@@ -110,14 +111,14 @@ def _refusal(job_id: UUID, found: _JobFacts, rule: str) -> RefusedError:
     return RefusedError(f"{found.name} {job_id} is {found.state}: {rule}")
 
 
-def ids_starting(connection: LedgerConnection, digits: str) -> list[UUID]:
+def find_ids_by_prefix(connection: LedgerConnection, digits: str) -> list[UUID]:
     """Return up to three ids of jobs that start with these hexadecimal digits, newest first."""
     first, last = UUID(digits.ljust(_ID_DIGITS, "0")), UUID(digits.ljust(_ID_DIGITS, "f"))
     statement = "SELECT id FROM job WHERE id BETWEEN %(first)s AND %(last)s ORDER BY id DESC LIMIT 3"
     return [job_id for (job_id,) in connection.execute(statement, {"first": first, "last": last})]
 
 
-def dead_ids(connection: LedgerConnection, name: str | None) -> list[UUID]:
+def list_dead_ids(connection: LedgerConnection, name: str | None) -> list[UUID]:
     """Return the ids of all dead jobs, or of those with this name, oldest first; probes are left out."""
     statement = """
         SELECT id FROM job

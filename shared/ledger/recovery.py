@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from shared.ledger.transitions import LEASE, LedgerConnection, clean
+from shared.ledger.transitions import LEASE, LedgerConnection, clean_error
 
 _RENEW = (
     "UPDATE job SET lease_until = now() + %(lease)s::interval WHERE state = 'running' AND worker = ANY(%(workers)s)"
@@ -33,7 +33,7 @@ _RELEASE_LOST = """
 
 def release_lost(connection: LedgerConnection, worker: str, error: str) -> int:
     """Queue the jobs of a lost worker again, or end them as dead if their attempts are used up; return how many."""
-    return connection.execute(_RELEASE_LOST, {"worker": worker, "error": clean(error)}).rowcount
+    return connection.execute(_RELEASE_LOST, {"worker": worker, "error": clean_error(error)}).rowcount
 
 
 _RELEASE_ON_SHUTDOWN = """

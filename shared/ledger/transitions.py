@@ -147,7 +147,7 @@ def finish(
             "fence": job.fence,
             "state": state,
             "result": None if result is None else Jsonb(result),
-            "error": clean(error),
+            "error": clean_error(error),
         },
     )
     return done.rowcount == 1
@@ -191,7 +191,13 @@ def reschedule(
     """
     done = connection.execute(
         _RESCHEDULE,
-        {"id": job.id, "fence": job.fence, "delay": delay, "uncounted": 0 if is_counted else 1, "error": clean(error)},
+        {
+            "id": job.id,
+            "fence": job.fence,
+            "delay": delay,
+            "uncounted": 0 if is_counted else 1,
+            "error": clean_error(error),
+        },
     )
     return done.rowcount == 1
 
@@ -230,7 +236,7 @@ _STATE_OF = """
 """
 
 
-def state_of(connection: LedgerConnection, job_id: UUID) -> tuple[str, datetime] | None:
+def read_state(connection: LedgerConnection, job_id: UUID) -> tuple[str, datetime] | None:
     """Return a job's state and the time from which it may run; None if there is no such job."""
     row = connection.execute(_STATE_OF, {"id": job_id}).fetchone()
     return None if row is None else (row[0], row[1])
@@ -248,6 +254,6 @@ def lease_left(connection: LedgerConnection, job: ClaimedJob) -> timedelta:
     return left
 
 
-def clean(message: str | None) -> str | None:
+def clean_error(message: str | None) -> str | None:
     """Return an error message that Postgres can store: NUL is escaped and the length limited."""
     return None if message is None else message.replace("\x00", "\\0")[:20_000]

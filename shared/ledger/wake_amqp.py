@@ -149,7 +149,7 @@ class AsyncAmqpWake:
         await asyncio.to_thread(self._wake.close)
 
 
-def prepare(broker_url: str) -> tuple[str, str]:
+def declare_queues(broker_url: str) -> tuple[str, str]:
     """Declare every queue and return the broker's name and version; raise the error of kombu if that fails."""
     broker = _BrokerConnection(broker_url)
     try:

@@ -62,7 +62,7 @@ class Hubs:
                 connection.send(_LOGGED_OUT)
                 connection.close_with(protocol.LOGGED_OUT)
 
-    async def say_goodbye(self) -> None:
+    async def close_all(self) -> None:
         """Close every connection with a record that allows a reconnect, and wait until all are closed."""
         connections = list(self._connections)
         for connection in connections:

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
 
-from shared.domain.market_data.bar import MINUTE, Bar, in_order, to_ticks
+from shared.domain.market_data.bar import MINUTE, Bar, sort_bars, to_ticks
 from shared.domain.market_data.calendar import Session, calendar_of
 from shared.domain.market_data.contract import MONTHS, ROOTS, Contract, Root
 from shared.domain.market_data.coverage import Span
@@ -105,7 +105,7 @@ def _read(file: Path, root: Root) -> list[Bar]:
     try:
         text = gzip.decompress(file.read_bytes()) if file.suffix == ".gz" else file.read_bytes()
         rows = csv.DictReader(io.StringIO(text.decode()))
-        bars = in_order(_bar(row, root) for row in rows)
+        bars = sort_bars(_bar(row, root) for row in rows)
     except (OSError, EOFError, KeyError, ValueError, TypeError, InvalidOperation) as error:
         raise SettingsError(
             f"cannot replay {file} ({error!r}): expected rows t,o,h,l,c,v of one-minute bars"

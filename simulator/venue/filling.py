@@ -7,7 +7,7 @@ from fractions import Fraction
 
 from shared.domain.market_data.contract import Contract
 from shared.domain.orders.order import OrderState, OrderType, Role
-from shared.domain.orders.position import Position, after_fill, in_money
+from shared.domain.orders.position import Position, apply_fill, to_dollars
 from simulator.venue.fees import fees_of
 from simulator.venue.records import Change, FillRecord, HoldingRecord, OrderRecord
 from simulator.venue.state import VenueState, is_leg
@@ -70,7 +70,7 @@ def _update_position(
 ) -> tuple[list[FillRecord], HoldingRecord, Decimal]:
     held = state.holding(order.account_id, order.contract_id)
     before = held.position if held else Position()
-    after, parts = after_fill(before, order.side, execution.quantity, execution.price)
+    after, parts = apply_fill(before, order.side, execution.quantity, execution.price)
     fills = []
     for part in parts:
         fees, commissions = fees_of(contract.root, part.quantity)
@@ -78,7 +78,7 @@ def _update_position(
             FillRecord(
                 id=state.new_fill_id(), order_id=order.id, account_id=order.account_id, contract_id=order.contract_id,
                 side=order.side, quantity=part.quantity, price=execution.price,
-                gross_pnl=None if part.realised is None else in_money(part.realised, contract.tick_value),
+                gross_pnl=None if part.realised is None else to_dollars(part.realised, contract.tick_value),
                 fees=fees, commissions=commissions, filled_market_at=execution.at,
             )
         )  # fmt: skip

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 
 from shared.domain.market_data.contract import Contract
 from shared.domain.market_data.coverage import Span
-from shared.domain.orders.matching import Move, PriceHit, on_move, trailed
+from shared.domain.orders.matching import Move, PriceHit, find_fill, trail_stop
 from shared.domain.orders.order import OrderState, OrderType, Role
 from simulator.faults import Fault
 from simulator.market.market import Market, moves, quote
@@ -31,7 +31,7 @@ class Matcher:
     def __init__(
         self, state: VenueState, market: Market, rule_enforcer: RuleEnforcer, latency: timedelta, speed: int
     ) -> None:
-        self.draw_fault: DrawFault = lambda _: None  # set by Venue.suffer
+        self.draw_fault: DrawFault = lambda _: None  # set by Venue.draw_fill_faults_from
         self._state = state
         self._market = market
         self._rule_enforcer = rule_enforcer
@@ -130,7 +130,9 @@ class Matcher:
             for order in self._resting_orders(start)
             if order.price is not None
             and (move := current.get(order.contract_id))
-            and (hit := on_move(order.type, order.side, order.price, move, order.trail_ticks, is_touch_enough=at_touch))
+            and (
+                hit := find_fill(order.type, order.side, order.price, move, order.trail_ticks, is_touch_enough=at_touch)
+            )
         ]
         return min(hits, key=lambda pair: (pair[0].at, pair[1].id), default=None)
 
@@ -151,7 +153,7 @@ class Matcher:
                 continue
             level = order.price
             for last in (move.start_price, move.end_price):
-                level = trailed(order.side, level, order.trail_ticks, last)
+                level = trail_stop(order.side, level, order.trail_ticks, last)
             if level != order.price:
                 moved.append(replace(order, price=level, updated_market_at=at))
         if moved:

@@ -6,7 +6,7 @@ from decimal import Decimal
 
 from shared.domain.market_data.bar import to_ticks
 from shared.domain.market_data.contract import Contract
-from shared.domain.orders.matching import Quote, on_arrival
+from shared.domain.orders.matching import Quote, fill_price_on_arrival
 from shared.domain.orders.order import OrderState, OrderType
 from simulator.market.clocks import Clock, SteppedClock
 from simulator.market.market import Market, quote
@@ -84,7 +84,7 @@ class Venue:
         self._matcher.advance(now)
         return now
 
-    def suffer(self, draw_fault: DrawFault) -> None:
+    def draw_fill_faults_from(self, draw_fault: DrawFault) -> None:
         """Draw the faults of fills from `draw_fault`: see Matcher.fill."""
         self._matcher.draw_fault = draw_fault
 
@@ -276,7 +276,7 @@ class Venue:
     def _fill_if_crossing(self, order: OrderRecord, contract: Contract, now: datetime) -> None:
         current = self._quote(contract, now)
         if order.type is OrderType.LIMIT and current is not None and order.resumes_market_at is None:
-            price = on_arrival(order.type, order.side, order.price, current)
+            price = fill_price_on_arrival(order.type, order.side, order.price, current)
             if price is not None:
                 self._matcher.fill(order, price, now)
 

@@ -12,7 +12,7 @@ import psutil
 import pytest
 
 from shared.clock import MarketClock, machine_now
-from shared.hot.feed_lease import HELD_FOR
+from shared.hot.feed_lease import LEASE_DURATION
 from shared.hot.quotes import read_quote
 from tests.fixtures.feeds import Feeds
 from tests.fixtures.figures import line
@@ -131,7 +131,7 @@ def test_a_standby_takes_over_within_five_seconds(feeds: Feeds, capsys: pytest.C
         until(partial(is_active, standby), 60, "the standby's turn")
         took.append((time.monotonic() - killed_at) * 1000)
         active = standby
-    lease = HELD_FOR / timedelta(milliseconds=1)
+    lease = LEASE_DURATION / timedelta(milliseconds=1)
     with capsys.disabled():
         print()
         print(line("feed killed to its standby active", took))

@@ -156,7 +156,7 @@ def saturate(stack: Stack) -> None:
     """Enqueue more low and background jobs than their eight slots can run in the time."""
     settings = load_settings(environment() | stack.written()["environment"])
     ledger = Ledger(
-        make_engine(settings.need_database(), program="bench", pool_size=1), open_wake(settings.need_broker())
+        make_engine(settings.require_database(), program="bench", pool_size=1), open_wake(settings.require_broker())
     )
     for number in range(2_000):
         ledger.enqueue(DoNothing(note=f"bench {number}", seconds=1), queue=(Queue.LOW, Queue.BACKGROUND)[number % 2])

@@ -17,7 +17,7 @@ from shared.gateway.ports import Call, Limiter
 from shared.hot import logins
 from shared.hot.logins import RedisTokenStore
 from shared.hot.rate_limit import WINDOWS, NoLimiter, RedisLimiter, Window
-from tests.fixtures.redis_client import LONG, patient
+from tests.fixtures.redis_client import LONG_TIMEOUT, connect_patiently
 from tests.fixtures.venue import RunningVenue
 
 Answer = Callable[[dict[str, Any]], tuple[int, dict[str, str], bytes]]
@@ -27,7 +27,7 @@ LASTING: Mapping[str, Window] = {name: replace(window, span=timedelta(hours=1)) 
 
 
 @dataclass
-class NotedCalls:
+class RecordingCallLog:
     """A CallLog that keeps every call."""
 
     calls: list[Call] = field(default_factory=list)
@@ -71,9 +71,9 @@ class ScriptedVenue:
 
     def says(self, path: str, **payload: Any) -> None:
         """Answer a path with success and this payload."""
-        self.answers_raw(path, json.dumps({"success": True, "errorCode": 0, "errorMessage": None, **payload}))
+        self.script_raw(path, json.dumps({"success": True, "errorCode": 0, "errorMessage": None, **payload}))
 
-    def answers_raw(self, path: str, text: str, status: int = 200, headers: dict[str, str] | None = None) -> None:
+    def script_raw(self, path: str, text: str, status: int = 200, headers: dict[str, str] | None = None) -> None:
         self.answers[path] = lambda _: (status, headers or {}, text.encode())
 
     def venue(self) -> VenueSettings:
@@ -87,32 +87,34 @@ class ScriptedVenue:
 
 
 @pytest.fixture
-def calls() -> NotedCalls:
-    return NotedCalls()
+def calls() -> RecordingCallLog:
+    return RecordingCallLog()
 
 
 @pytest.fixture
 def hot(redis_url: str) -> "Iterator[redis.Redis]":
     """An empty Redis."""
-    client = patient(redis_url)
+    client = connect_patiently(redis_url)
     yield client
     client.close()
 
 
 @pytest.fixture
-def open_gateway(hot: "redis.Redis", calls: NotedCalls, monkeypatch: pytest.MonkeyPatch) -> Iterator[OpenGateway]:
+def open_gateway(hot: "redis.Redis", calls: RecordingCallLog, monkeypatch: pytest.MonkeyPatch) -> Iterator[OpenGateway]:
     """Open gateways that keep their token in Redis and wait as long for answers as a slow machine needs.
 
     The fixture closes them at the end.
     """
-    monkeypatch.setattr(logins, "_LOGIN_AT_MOST_S", LONG.total_seconds())
+    monkeypatch.setattr(logins, "_LOGIN_AT_MOST_S", LONG_TIMEOUT.total_seconds())
     opened: list[GatewayClient] = []
 
     def open_one(
         venue: VenueSettings, *, limiter: Limiter | None = None, limits: bool = False, **options: Any
     ) -> GatewayClient:
         limiter = limiter or (RedisLimiter(hot, venue, windows=LASTING) if limits else NoLimiter())
-        gateway = GatewayClient(venue, RedisTokenStore(hot, venue), limiter, calls, **{"timeout": LONG, **options})
+        gateway = GatewayClient(
+            venue, RedisTokenStore(hot, venue), limiter, calls, **{"timeout": LONG_TIMEOUT, **options}
+        )
         opened.append(gateway)
         return gateway
 

@@ -22,9 +22,9 @@ from shared.gateway.orders.order_request import OrderRequest
 from shared.hot.connection import connect
 from shared.hot.logins import RedisTokenStore
 from shared.hot.rate_limit import WINDOWS, NoLimiter, RedisLimiter
-from tests.contract.conftest import LASTING, NotedCalls, OpenGateway, ScriptedVenue
+from tests.contract.conftest import LASTING, OpenGateway, RecordingCallLog, ScriptedVenue
 from tests.fixtures.processes import free_port, until
-from tests.fixtures.redis_client import LONG
+from tests.fixtures.redis_client import LONG_TIMEOUT
 from tests.fixtures.venue import MNQ, RunningVenue
 
 PLACE, ACCOUNTS, LOGIN = "/api/Order/place", "/api/Account/search", "/api/Auth/loginKey"
@@ -57,7 +57,7 @@ def test_a_mutation_without_budget_is_not_sent_and_names_the_wait_while_critical
 
 
 def test_a_429_blocks_every_client_and_causes_no_second_one(
-    open_gateway: OpenGateway, venue: RunningVenue, calls: NotedCalls
+    open_gateway: OpenGateway, venue: RunningVenue, calls: RecordingCallLog
 ) -> None:
     one, other = (open_gateway(venue.venue(), limits=True) for _ in range(2))
     one.accounts()
@@ -86,7 +86,7 @@ def test_a_429_without_retry_after_pauses_for_a_second(
 ) -> None:
     limiter = RecordingLimiter(hot, venue.venue())
     gateway = open_gateway(venue.venue(), limiter=limiter)
-    gateway.get_ready()
+    gateway.ensure_token()
     venue.faults(path=PLACE, kind="status", status=429)
     with pytest.raises(AmbiguousOutcomeError):
         gateway.place(order_request(venue))
@@ -95,7 +95,7 @@ def test_a_429_without_retry_after_pauses_for_a_second(
 
 
 def test_retry_after_may_be_in_seconds(open_gateway: OpenGateway, scripted: ScriptedVenue) -> None:
-    scripted.answers_raw(ACCOUNTS, "", status=429, headers={"Retry-After": "7"})
+    scripted.script_raw(ACCOUNTS, "", status=429, headers={"Retry-After": "7"})
     with pytest.raises(RateLimitedError) as caught:
         open_gateway(scripted.venue()).accounts()
 
@@ -104,7 +104,7 @@ def test_retry_after_may_be_in_seconds(open_gateway: OpenGateway, scripted: Scri
 
 def test_retry_after_may_be_a_date(open_gateway: OpenGateway, scripted: ScriptedVenue) -> None:
     at = machine_now().replace(microsecond=0) + timedelta(seconds=200)  # far enough from the shortest pause, one second
-    scripted.answers_raw(ACCOUNTS, "", status=429, headers={"Retry-After": format_datetime(at, usegmt=True)})
+    scripted.script_raw(ACCOUNTS, "", status=429, headers={"Retry-After": format_datetime(at, usegmt=True)})
     sent_at = machine_now()
     with pytest.raises(RateLimitedError) as caught:
         open_gateway(scripted.venue()).accounts()
@@ -127,7 +127,7 @@ class ClosedOnceLimiter(NoLimiter):
 
 
 def test_a_read_waits_for_a_short_time_and_a_mutation_never(open_gateway: OpenGateway, venue: RunningVenue) -> None:
-    open_gateway(venue.venue()).get_ready()
+    open_gateway(venue.venue()).ensure_token()
     limiter = ClosedOnceLimiter()
     gateway = open_gateway(venue.venue(), limiter=limiter)
     with pytest.raises(NotSentError):
@@ -141,7 +141,7 @@ def test_a_read_waits_for_a_short_time_and_a_mutation_never(open_gateway: OpenGa
 
 
 def test_a_token_due_for_renewal_is_renewed_by_one_read_and_by_no_mutation(
-    open_gateway: OpenGateway, venue: RunningVenue, calls: NotedCalls, hot: "redis.Redis"
+    open_gateway: OpenGateway, venue: RunningVenue, calls: RecordingCallLog, hot: "redis.Redis"
 ) -> None:
     gateway = open_gateway(venue.venue())
     text = gateway.token()
@@ -169,11 +169,11 @@ def test_a_token_that_cannot_be_renewed_stays_in_use(
     assert text == gateway.token()
 
 
-def test_an_exit_is_sent_while_redis_is_down(venue: RunningVenue, calls: NotedCalls) -> None:
+def test_an_exit_is_sent_while_redis_is_down(venue: RunningVenue, calls: RecordingCallLog) -> None:
     unreachable = connect(f"redis://127.0.0.1:{free_port()}/0")
     settings = venue.venue()
     limiter = RedisLimiter(unreachable, settings, windows=LASTING)
-    client = GatewayClient(settings, RedisTokenStore(unreachable, settings), limiter, calls, timeout=LONG)
+    client = GatewayClient(settings, RedisTokenStore(unreachable, settings), limiter, calls, timeout=LONG_TIMEOUT)
     gateway = client.for_queue(Queue.CRITICAL)
     gateway.place(order_request(venue))
     for number in range(12):

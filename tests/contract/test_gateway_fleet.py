@@ -9,7 +9,7 @@ from shared.hot.rate_limit import WINDOWS
 from simulator import limits
 from tests.contract.conftest import OpenGateway
 from tests.fixtures import hammer
-from tests.fixtures.forked import forks
+from tests.fixtures.forked import fork_context
 from tests.fixtures.processes import until
 from tests.fixtures.venue import StartVenue
 
@@ -30,12 +30,12 @@ def test_five_processes_at_full_speed_get_no_429(
     start_venue: StartVenue, redis_url: str, open_gateway: OpenGateway
 ) -> None:
     venue = start_venue(limits=True, change=set_strict_limits)
-    open_gateway(venue.venue()).get_ready()  # otherwise they wait for each other's login
+    open_gateway(venue.venue()).ensure_token()  # otherwise they wait for each other's login
     # Most requests are delayed: the venue counts them later than we send them.
     venue.faults(path=BARS, kind="delay_before", seconds=0.5, count=40)
-    is_over, results = forks.Event(), forks.SimpleQueue()
+    is_over, results = fork_context.Event(), fork_context.SimpleQueue()
     arguments_of_all = [(venue.url, redis_url, queue, is_over, results) for queue in Queue]
-    fleet = [forks.Process(target=hammer.main, args=arguments, daemon=True) for arguments in arguments_of_all]
+    fleet = [fork_context.Process(target=hammer.main, args=arguments, daemon=True) for arguments in arguments_of_all]
     for process in fleet:
         process.start()
 

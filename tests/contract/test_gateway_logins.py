@@ -9,17 +9,17 @@ from dataclasses import replace
 import pytest
 
 from shared.clock import machine_now
-from shared.domain.accounts.login import token_of
+from shared.domain.accounts.login import parse_token
 from shared.errors import CredentialsRefusedError, RetryableError, TickworkError, VenueDownError
 from shared.gateway.client import GatewayClient
-from tests.contract.conftest import NotedCalls, OpenGateway, ScriptedVenue
+from tests.contract.conftest import OpenGateway, RecordingCallLog, ScriptedVenue
 from tests.fixtures.venue import RunningVenue
 
 ACCOUNTS, LOGIN = "/api/Account/search", "/api/Auth/loginKey"
 
 
 def test_many_threads_and_clients_share_one_login(
-    open_gateway: OpenGateway, venue: RunningVenue, calls: NotedCalls
+    open_gateway: OpenGateway, venue: RunningVenue, calls: RecordingCallLog
 ) -> None:
     gateways = [open_gateway(venue.venue()) for _ in range(3)]
     with ThreadPoolExecutor(12) as pool:
@@ -30,7 +30,7 @@ def test_many_threads_and_clients_share_one_login(
 
 
 def test_a_read_with_an_ended_token_logs_in_and_is_sent_again(
-    gateway: GatewayClient, venue: RunningVenue, calls: NotedCalls
+    gateway: GatewayClient, venue: RunningVenue, calls: RecordingCallLog
 ) -> None:
     gateway.accounts()
     venue.faults(path=ACCOUNTS, kind="status", status=401)
@@ -41,7 +41,7 @@ def test_a_read_with_an_ended_token_logs_in_and_is_sent_again(
 
 
 def test_threads_with_an_ended_token_log_in_once(
-    gateway: GatewayClient, venue: RunningVenue, calls: NotedCalls
+    gateway: GatewayClient, venue: RunningVenue, calls: RecordingCallLog
 ) -> None:
     gateway.accounts()
     venue.http.headers["Authorization"] = f"Bearer {gateway.token()}"
@@ -61,7 +61,7 @@ def test_a_persistent_401_ends_as_a_retryable_error(gateway: GatewayClient, venu
 
 
 def test_a_wrong_key_is_refused_and_appears_in_no_message(
-    open_gateway: OpenGateway, venue: RunningVenue, calls: NotedCalls, caplog: pytest.LogCaptureFixture
+    open_gateway: OpenGateway, venue: RunningVenue, calls: RecordingCallLog, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.DEBUG)
     gateway = open_gateway(replace(venue.venue(), key="a-wrong-secret"))
@@ -84,7 +84,7 @@ def test_a_failed_login_raises_the_error_of_its_code(
 
 @pytest.mark.parametrize("fault", ["lose_before", "lose_answer_after"])
 def test_no_secret_is_in_any_message_log_or_call(
-    gateway: GatewayClient, venue: RunningVenue, calls: NotedCalls, caplog: pytest.LogCaptureFixture, fault: str
+    gateway: GatewayClient, venue: RunningVenue, calls: RecordingCallLog, caplog: pytest.LogCaptureFixture, fault: str
 ) -> None:
     caplog.set_level(logging.DEBUG)
     gateway.accounts()
@@ -109,20 +109,20 @@ def test_a_login_answer_without_a_token_is_an_error(open_gateway: OpenGateway, s
 
 
 def test_secrets_repeated_by_the_venue_appear_in_no_message(
-    open_gateway: OpenGateway, scripted: ScriptedVenue, calls: NotedCalls, caplog: pytest.LogCaptureFixture
+    open_gateway: OpenGateway, scripted: ScriptedVenue, calls: RecordingCallLog, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.DEBUG)
     venue = scripted.venue()
     gateway = open_gateway(venue)
     text = gateway.token()
-    messages = [repr(gateway), repr(venue), repr(token_of(text, machine_now()))]
+    messages = [repr(gateway), repr(venue), repr(parse_token(text, machine_now()))]
     echo = f"{text} of {venue.key}"
     for status, body in (
         (400, echo),
         (200, json.dumps({"success": False, "errorCode": 2, "errorMessage": echo})),
         (500, echo),
     ):
-        scripted.answers_raw("/api/Position/searchOpen", body, status=status)
+        scripted.script_raw("/api/Position/searchOpen", body, status=status)
         with pytest.raises(TickworkError) as caught:
             gateway.positions(1)
         messages.append("".join(traceback.format_exception(caught.value)))

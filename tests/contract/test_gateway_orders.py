@@ -10,7 +10,7 @@ import pytest
 import redis
 
 from shared.clock import machine_now
-from shared.domain.accounts.login import token_of
+from shared.domain.accounts.login import parse_token
 from shared.domain.market_data.contract import Contract
 from shared.domain.orders.order import Direction, OrderState, OrderType, Side
 from shared.errors import AmbiguousOutcomeError, OrderRejectedError, RefusedError
@@ -19,7 +19,7 @@ from shared.gateway.errors import NotSentError, TagInUseError
 from shared.gateway.orders.order_request import OrderRequest
 from shared.gateway.rest import requester, transport
 from shared.hot.logins import RedisTokenStore
-from tests.contract.conftest import NotedCalls, OpenGateway
+from tests.contract.conftest import OpenGateway, RecordingCallLog
 from tests.fixtures.processes import until
 from tests.fixtures.venue import MNQ, RunningVenue
 
@@ -152,7 +152,7 @@ def test_a_mutation_with_a_server_error_is_ambiguous_and_is_not_sent_again(
 def test_a_late_answer_is_ambiguous(
     gateway: GatewayClient, open_gateway: OpenGateway, venue: RunningVenue, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    gateway.get_ready()
+    gateway.ensure_token()
     for module in (requester, transport):  # logging in takes no time, otherwise it would be too late to send
         monkeypatch.setattr(module, "monotonic", lambda: 0.0)
     for number in range(1, 9):
@@ -186,20 +186,20 @@ def test_a_request_to_an_unknown_host_is_certainly_not_sent(
     nowhere = replace(venue.venue(), url="https://nowhere.invalid")
     gateway = open_gateway(nowhere)
     # A login from before the network was lost.
-    RedisTokenStore(hot, nowhere).put(token_of("a-token", machine_now()))
+    RedisTokenStore(hot, nowhere).put(parse_token("a-token", machine_now()))
     with pytest.raises(NotSentError):
         place(gateway, venue)
 
 
 def test_a_mutation_with_a_401_is_certainly_not_done_and_the_next_attempt_logs_in_first(
-    gateway: GatewayClient, venue: RunningVenue, calls: NotedCalls
+    gateway: GatewayClient, venue: RunningVenue, calls: RecordingCallLog
 ) -> None:
     gateway.accounts()
     venue.faults(path=PLACE, kind="status", status=401)
     with pytest.raises(NotSentError):
         place(gateway, venue)
     assert 1 == len(calls.of(LOGIN))
-    gateway.get_ready()
+    gateway.ensure_token()
     place(gateway, venue)
 
     assert ["tw-1"] == venue.accepted_tags()
@@ -222,7 +222,7 @@ def test_trap_15_a_mutation_without_a_clear_answer_is_sent_once_and_its_tag_show
 
 
 def test_nothing_is_sent_to_the_real_venue_for_an_account_whose_live_orders_are_off(
-    open_gateway: OpenGateway, venue: RunningVenue, calls: NotedCalls
+    open_gateway: OpenGateway, venue: RunningVenue, calls: RecordingCallLog
 ) -> None:
     gateway = open_gateway(replace(venue.venue(), is_simulator=False))
     for mutate in (
@@ -243,7 +243,7 @@ class Switch:
         self.is_on = is_on
         self.checks: list[tuple[int, bool]] = []
 
-    def lets_through(self, account_id: int, *, is_entry: bool) -> bool:
+    def may_send(self, account_id: int, *, is_entry: bool) -> bool:
         self.checks.append((account_id, is_entry))
         return self.is_on
 

@@ -78,6 +78,6 @@ def test_a_price_is_parsed_exactly_to_its_ticks(root: str, ticks: int, zeros: in
     price = f"{ticks * tick_size:f}"
     written = price + ("0" * zeros if "." in price else "." + "0" * zeros if zeros else "")
     text = f'{{"t":"2026-03-10T15:00:00Z","o":{written},"h":{written},"l":{written},"c":{written},"v":1}}'
-    bar = wire.bar(json.loads(text, parse_float=Decimal), tick_size)
+    bar = wire.parse_bar(json.loads(text, parse_float=Decimal), tick_size)
 
     assert (ticks, ticks) == (bar.open, bar.close)

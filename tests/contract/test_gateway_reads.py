@@ -13,8 +13,8 @@ from shared.domain.market_data.contract import Contract
 from shared.domain.market_data.coverage import Span
 from shared.errors import RateLimitedError, RefusedError, VenueDownError
 from shared.gateway.client import GatewayClient
-from tests.contract.conftest import LASTING, NotedCalls, OpenGateway, ScriptedVenue
-from tests.fixtures.forked import stand_still_for_limits
+from tests.contract.conftest import LASTING, OpenGateway, RecordingCallLog, ScriptedVenue
+from tests.fixtures.forked import freeze_limits_clock
 from tests.fixtures.venue import MNQ, OPEN_AT, RunningVenue
 
 ACCOUNTS, BARS, POSITIONS = "/api/Account/search", "/api/History/retrieveBars", "/api/Position/searchOpen"
@@ -71,7 +71,7 @@ def test_a_contract_without_bars_is_refused(gateway: GatewayClient) -> None:
 
 @pytest.mark.parametrize("fault", [{"kind": "lose_before"}, {"kind": "status", "status": 503}])
 def test_a_read_that_fails_once_is_retried(
-    gateway: GatewayClient, venue: RunningVenue, calls: NotedCalls, fault: dict[str, Any]
+    gateway: GatewayClient, venue: RunningVenue, calls: RecordingCallLog, fault: dict[str, Any]
 ) -> None:
     gateway.accounts()
     venue.faults(path=ACCOUNTS, **fault)
@@ -93,7 +93,7 @@ def test_a_read_of_a_venue_that_is_down_raises_a_retryable_error(gateway: Gatewa
 def test_a_read_with_a_429_is_not_retried_and_names_the_wait(
     open_gateway: OpenGateway, scripted: ScriptedVenue
 ) -> None:
-    scripted.answers_raw(ACCOUNTS, "", status=429, headers={"Retry-After": "7"})
+    scripted.script_raw(ACCOUNTS, "", status=429, headers={"Retry-After": "7"})
     with pytest.raises(RateLimitedError) as caught:
         open_gateway(scripted.venue()).accounts()
 
@@ -104,7 +104,7 @@ def test_a_read_with_a_429_is_not_retried_and_names_the_wait(
 def test_our_limit_applies_before_the_limit_of_the_venue_and_nothing_is_sent(
     open_gateway: OpenGateway, start_venue: Callable[..., RunningVenue]
 ) -> None:
-    venue = start_venue(limits=True, change=stand_still_for_limits)
+    venue = start_venue(limits=True, change=freeze_limits_clock)
     gateway = open_gateway(venue.venue(), limits=True)
     minute = Span(OPEN_AT - MINUTE, OPEN_AT)
     for _ in range(45):
@@ -130,7 +130,7 @@ def test_our_limit_applies_before_the_limit_of_the_venue_and_nothing_is_sent(
     ],
 )
 def test_an_invalid_answer_does_not_mean_flat(open_gateway: OpenGateway, scripted: ScriptedVenue, text: str) -> None:
-    scripted.answers_raw(POSITIONS, text)
+    scripted.script_raw(POSITIONS, text)
     with pytest.raises(VenueDownError):
         open_gateway(scripted.venue()).positions(1)
 
@@ -159,12 +159,12 @@ def test_a_contract_with_another_tick_than_ours_is_left_out(open_gateway: OpenGa
 
 
 def test_a_redirect_is_not_followed(open_gateway: OpenGateway, scripted: ScriptedVenue) -> None:
-    scripted.answers_raw(ACCOUNTS, "", status=307, headers={"Location": "http://127.0.0.1:9/elsewhere"})
+    scripted.script_raw(ACCOUNTS, "", status=307, headers={"Location": "http://127.0.0.1:9/elsewhere"})
     with pytest.raises(VenueDownError):
         open_gateway(scripted.venue()).accounts()
 
 
-def test_a_refused_call_is_recorded_as_an_error(gateway: GatewayClient, calls: NotedCalls) -> None:
+def test_a_refused_call_is_recorded_as_an_error(gateway: GatewayClient, calls: RecordingCallLog) -> None:
     with pytest.raises(RefusedError):
         gateway.positions(999)
 

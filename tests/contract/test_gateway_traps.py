@@ -60,7 +60,7 @@ def test_trap_01_status_200_is_no_success_and_neither_is_an_order_id(
 def test_trap_01_a_contradictory_or_unknown_envelope_leaves_a_mutation_in_doubt(
     client: GatewayClient, scripted: ScriptedVenue, answer: dict[str, Any]
 ) -> None:
-    scripted.answers_raw(PLACE, json.dumps(answer))
+    scripted.script_raw(PLACE, json.dumps(answer))
     with pytest.raises(AmbiguousOutcomeError):
         client.place(ORDER_REQUEST)
 
@@ -71,7 +71,7 @@ def test_trap_01_a_contradictory_or_unknown_envelope_leaves_a_mutation_in_doubt(
 def test_an_unreadable_answer_to_a_mutation_is_ambiguous(
     client: GatewayClient, scripted: ScriptedVenue, text: str
 ) -> None:
-    scripted.answers_raw(PLACE, text)
+    scripted.script_raw(PLACE, text)
     with pytest.raises(AmbiguousOutcomeError):
         client.place(ORDER_REQUEST)
 

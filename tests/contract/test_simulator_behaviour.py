@@ -29,7 +29,7 @@ def test_a_limit_order_fills_at_a_touch_or_once_its_price_is_traded_through(
     venue_core.venue.set_behaviour(replace(Behaviour(), limits_fill=limits_fill))
     order_id = venue_core.place(type=OrderType.LIMIT, price="24990.00").order_id
     assert order_id is not None
-    venue_core.goes_to("24990.00", "25000.00")
+    venue_core.move_price("24990.00", "25000.00")
 
     assert state == venue_core.state(order_id)
 
@@ -45,7 +45,7 @@ def test_market_orders_and_stops_have_slippage_and_limit_orders_do_not(
         venue_core.enter(side=side)
         venue_core.place(type=OrderType.STOP, side=side, price=f"{price}.00")
         venue_core.place(type=OrderType.LIMIT, side=side.opposite, price=f"{price}.00")
-        venue_core.goes_to(f"{price + side.sign}.00")
+        venue_core.move_price(f"{price + side.sign}.00")
         return [fill.price for fill in venue_core.fills()]
 
     market, limit, stop = fill_prices(Behaviour())

@@ -12,7 +12,7 @@ import pytest
 from requests import Response, get, post, request
 
 from simulator.faults import STREAM_KINDS, RequestKind
-from tests.fixtures.forked import stand_still_for_limits
+from tests.fixtures.forked import freeze_limits_clock
 from tests.fixtures.processes import until
 from tests.fixtures.venue import MNQ, RunningVenue, StartVenue, starting_venues
 
@@ -198,7 +198,7 @@ def test_requests_are_counted_by_path_and_login_bodies_are_not_kept(venue: Runni
 def test_bars_have_a_separate_window_and_429s_are_counted_by_user(
     start_venue: StartVenue, limits: str, most: int
 ) -> None:
-    venue = start_venue(limits=limits, change=stand_still_for_limits)
+    venue = start_venue(limits=limits, change=freeze_limits_clock)
     statuses = [venue.send(BARS, {}).status_code for _ in range(most + 3)]
 
     assert [400] * most + [429] * 3 == statuses
@@ -207,7 +207,7 @@ def test_bars_have_a_separate_window_and_429s_are_counted_by_user(
 
 
 def test_each_user_has_separate_windows_and_logins_count_in_them(start_venue: StartVenue) -> None:
-    venue = start_venue(limits="on", change=stand_still_for_limits)
+    venue = start_venue(limits="on", change=freeze_limits_clock)
     call_control(venue, "PUT", "users", {"user": "bea", "key": "beas key"})
     statuses = [
         post(f"{venue.url}/api/Auth/loginKey", json={"userName": "Bea", "apiKey": "wrong"}, timeout=30).status_code

@@ -37,7 +37,7 @@ def shared_venue(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningVe
 @pytest.fixture
 def venue(shared_venue: RunningVenue) -> Iterator[RunningVenue]:
     yield shared_venue
-    shared_venue.forget_faults()
+    shared_venue.remove_faults()
 
 
 @pytest.fixture
@@ -130,7 +130,7 @@ def test_a_fault_of_one_path_does_not_delay_another_path(venue: RunningVenue, ta
 
 def test_removed_faults_no_longer_happen(venue: RunningVenue, tag: str) -> None:
     venue.faults(path=PLACE, kind="status", count=50)
-    venue.forget_faults()
+    venue.remove_faults()
 
     assert venue.place(customTag=tag)["success"]
 

@@ -26,7 +26,7 @@ def shared_venue(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningVe
 @pytest.fixture
 def venue(shared_venue: RunningVenue) -> Iterator[RunningVenue]:
     yield shared_venue
-    shared_venue.forget_faults()
+    shared_venue.remove_faults()
 
 
 @pytest.mark.parametrize("hub", ["user", "market"])
@@ -82,7 +82,7 @@ def test_an_invalid_handshake_gets_an_error_and_is_closed(
 ) -> None:
     client = connect_hub(venue, greeted=False)
     client.say(first)
-    code = client.read_to_the_end()
+    code = client.read_until_closed()
 
     assert (1000, [{"error": error}]) == (code, client.records)
 
@@ -163,7 +163,7 @@ def test_unknown_message_types_are_ignored_and_streams_are_refused(
 def test_a_malformed_record_ends_the_connection(venue: RunningVenue, connect_hub: ConnectHub, text: str) -> None:
     client = connect_hub(venue)
     client.socket.send(text + RS)
-    code = client.read_to_the_end()
+    code = client.read_until_closed()
 
     assert (1000, {"type": 7, "error": "Connection closed with an error."}) == (code, client.records[-1])
 
@@ -172,14 +172,14 @@ def test_an_endless_record_ends_the_connection(venue: RunningVenue, connect_hub:
     client = connect_hub(venue)
     client.socket.send("x" * 40_000)
 
-    assert 1000 == client.read_to_the_end()
+    assert 1000 == client.read_until_closed()
 
 
 def test_a_client_may_close_the_connection(venue: RunningVenue, connect_hub: ConnectHub) -> None:
     client = connect_hub(venue)
     client.say({"type": 7})
 
-    assert 1000 == client.read_to_the_end()
+    assert 1000 == client.read_until_closed()
 
 
 def test_a_venue_that_stops_closes_its_clients_and_allows_a_reconnect(
@@ -188,7 +188,7 @@ def test_a_venue_that_stops_closes_its_clients_and_allows_a_reconnect(
     venue = start_venue()
     client = connect_hub(venue)
     venue.process.terminate()
-    code = client.read_to_the_end()
+    code = client.read_until_closed()
 
     assert (1000, {"type": 7, "allowReconnect": True}) == (code, client.records[-1])
     assert -SIGTERM == venue.process.wait(60)
@@ -202,14 +202,14 @@ def test_a_hub_without_events_pings(hubs_here: StartHubs, connect_hub: ConnectHu
 
 def test_a_client_without_a_handshake_is_closed(hubs_here: StartHubs, connect_hub: ConnectHub) -> None:
     client = connect_hub(hubs_here(handshake=0.2, ping=0.05), greeted=False)
-    code = client.read_to_the_end()
+    code = client.read_until_closed()
 
     assert (1000, [{"error": "Handshake was canceled."}]) == (code, client.records)
 
 
 def test_a_silent_client_is_closed(hubs_here: StartHubs, connect_hub: ConnectHub) -> None:
     client = connect_hub(hubs_here(client=0.3))
-    code = client.read_to_the_end()
+    code = client.read_until_closed()
 
     assert (1000, [{}, {"type": 7, "error": "Connection closed with an error."}]) == (code, client.records)
 
@@ -250,7 +250,7 @@ def test_a_token_is_not_logged_at_any_level(
     token = venue.log_in()
     client = connect_hub(venue, token=token)
     client.socket.send("{" + RS)
-    client.read_to_the_end()
+    client.read_until_closed()
     with (
         pytest.raises(InvalidStatus),
         connect(f"{venue.url.replace('http', 'ws', 1)}/hubs/user?access_token=x.{token}", open_timeout=60),

@@ -24,7 +24,7 @@ def shared_venue(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningVe
 @pytest.fixture
 def venue(shared_venue: RunningVenue) -> Iterator[RunningVenue]:
     yield shared_venue
-    shared_venue.forget_faults()
+    shared_venue.remove_faults()
 
 
 @pytest.fixture
@@ -95,7 +95,7 @@ def test_an_event_fault_waits_for_a_subscriber(venue: RunningVenue, connect_hub:
 
 def test_logout_sends_gateway_logout_and_closes_the_connection(venue: RunningVenue, client: HubClient) -> None:
     arm(venue, "logout")
-    code = client.read_to_the_end()
+    code = client.read_until_closed()
 
     assert (1000, [("GatewayLogout", [])]) == (code, client.events())
     assert {"type": 7} == client.records[-1]
@@ -106,7 +106,7 @@ def test_an_outage_cuts_all_clients_and_refuses_new_ones(start_venue: StartVenue
     token = venue.log_in()
     user, market = connect_hub(venue, token=token), connect_hub(venue, "market", token=token)
     arm(venue, "hub_gap", seconds=600)
-    codes = [client.read_to_the_end() for client in (user, market)]
+    codes = [client.read_until_closed() for client in (user, market)]
     with pytest.raises(InvalidStatus) as refused:
         connect_hub(venue, token=token)
 
@@ -126,7 +126,7 @@ def test_an_outage_ends_after_its_seconds(venue: RunningVenue, client: HubClient
         except (InvalidStatus, ConnectionClosed):
             return False
 
-    assert 1006 == client.read_to_the_end()
+    assert 1006 == client.read_until_closed()
     until(is_back, what="the end of the outage")
     assert monotonic() - since >= 0.3
 
@@ -135,5 +135,5 @@ def test_hub_drop_cuts_only_one_client(venue: RunningVenue, client: HubClient, c
     market = connect_hub(venue, "market")
     arm(venue, "hub_drop")
 
-    assert 1006 == client.read_to_the_end()
+    assert 1006 == client.read_until_closed()
     assert "error" not in market.invoke("SubscribeContractTrades", MNQ)

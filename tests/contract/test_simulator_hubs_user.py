@@ -9,7 +9,7 @@ import pytest
 from websockets.exceptions import ConnectionClosed
 
 from simulator.venue.records import AccountSettings, AccountStage
-from tests.fixtures.hubs import ConnectHub, StartHubs, Told
+from tests.fixtures.hubs import ConnectHub, HubEventSeen, StartHubs
 from tests.fixtures.processes import until
 from tests.fixtures.venue import MNQ, RunningVenue, starting_venues
 from tests.fixtures.venue_core import VenueCore
@@ -27,17 +27,17 @@ def shared_venue(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningVe
 @pytest.fixture
 def venue(shared_venue: RunningVenue) -> Iterator[RunningVenue]:
     yield shared_venue
-    shared_venue.forget_faults()
+    shared_venue.remove_faults()
     shared_venue.post("/api/Position/closeContract", accountId=shared_venue.account_id, contractId=MNQ)
     until(lambda: shared_venue.position() == 0)
 
 
-def kinds(events: list[Told]) -> list[tuple[str, int]]:
+def kinds(events: list[HubEventSeen]) -> list[tuple[str, int]]:
     """Return each event's kind, with the status of an order or the type of a position."""
     return [(target, data.get("status", data.get("type", 0))) for target, data in contents(events)]
 
 
-def contents(events: list[Told]) -> list[tuple[str, dict[str, Any]]]:
+def contents(events: list[HubEventSeen]) -> list[tuple[str, dict[str, Any]]]:
     return [(target, payload[0].get("data", payload[0])) for target, payload in events]
 
 

@@ -149,7 +149,7 @@ def test_a_journal_without_users_and_stages_is_continued(venue: RunningVenue) ->
 
 def test_accounts_orders_fills_and_scripts_survive_a_crash(venue_core: VenueCore) -> None:
     venue_core.open_account(AccountStage.COMBINE, 100_000)
-    venue_core.goes_to("25010.00")
+    venue_core.move_price("25010.00")
     venue_core.enter(quantity=3, stop_loss=-40, take_profit=80)
     venue_core.partial.append(60.0)
     venue_core.enter(side=Side.SELL, quantity=2)

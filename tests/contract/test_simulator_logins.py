@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import requests
 
-from tests.fixtures.forked import stand_still_for_limits
+from tests.fixtures.forked import freeze_limits_clock
 from tests.fixtures.venue import RunningVenue, StartVenue, starting_venues
 
 
@@ -135,7 +135,7 @@ def test_tokens_survive_a_crash(start_venue: StartVenue) -> None:
 
 
 def test_requests_beyond_the_limits_are_429s(start_venue: StartVenue) -> None:
-    venue = start_venue(limits=True, change=stand_still_for_limits)
+    venue = start_venue(limits=True, change=freeze_limits_clock)
     token = venue.log_in()
     bars = {
         "contractId": "CON.F.US.MNQ.H26", "live": False, "unit": 2, "unitNumber": 1, "limit": 1,

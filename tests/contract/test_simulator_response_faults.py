@@ -17,7 +17,7 @@ def shared_venue(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningVe
 @pytest.fixture
 def venue(shared_venue: RunningVenue) -> Iterator[RunningVenue]:
     yield shared_venue
-    shared_venue.forget_faults()
+    shared_venue.remove_faults()
 
 
 def place_resting(venue: RunningVenue) -> int:
@@ -50,7 +50,7 @@ def test_instants_come_without_offset_or_with_seven_digits(venue: RunningVenue, 
     exact = venue.order(order_id)
     venue.faults(kind=kind)
     unlisted = venue.order(order_id)
-    venue.forget_faults()
+    venue.remove_faults()
     venue.faults(kind=kind)
     searched = venue.post("/api/Order/searchOpen", accountId=venue.account_id)["orders"][-1]
 

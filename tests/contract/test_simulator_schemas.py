@@ -122,7 +122,7 @@ def test_every_event_matches_the_documented_schemas(venue: RunningVenue, connect
     venue.control("PUT", "clock", {"step": 60})
     venue.control("PUT", "faults", [{"kind": "logout", "count": 2}])
     for client in (user, market):
-        client.read_to_the_end()
+        client.read_until_closed()
 
     assert set(EVENTS) == {target for client in (user, market) for target, _ in client.events()}
 

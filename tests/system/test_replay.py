@@ -25,7 +25,7 @@ def read_recording(file: Path) -> dict[datetime, tuple[Decimal, ...]]:
 
 
 def list_missing(stack: Stack, file: dict[datetime, tuple[Decimal, ...]]) -> set[datetime]:
-    """Return the bars of the file that are not here, up to the newest that is."""
+    """Return the bars of the file up to our newest bar that are not stored."""
     here = {row[0] for row in stack.rows("SELECT start FROM bars WHERE timeframe = '1m'")}
     return {start for start in file if start <= max(here)} - here
 
@@ -33,7 +33,7 @@ def list_missing(stack: Stack, file: dict[datetime, tuple[Decimal, ...]]) -> set
 def test_a_recorded_market_flows_is_evaluated_and_trades(stack: Stack, recorded_bars: Path) -> None:
     stack.up("--replay", str(recorded_bars), "--speed", "60")
     url = stack.hook()
-    stack.loosen_rules()  # what the strategy loses meanwhile must not refuse the alert
+    stack.loosen_rules()  # the strategy's losses must not deny the alert
     eventually("new bars", lambda: stack.rows("SELECT 1 FROM bars WHERE start >= '2022-04-03 22:08+00'"), 90)
     eventually(
         "an evaluation",
@@ -56,7 +56,7 @@ def test_a_recorded_market_flows_is_evaluated_and_trades(stack: Stack, recorded_
     assert len(held) > 1000
     wrong = [row for row in held if file.get(row[0]) != tuple(row[1:])]
     assert [] == wrong
-    # One may be here before the one it follows.
+    # Bars may arrive out of order.
     eventually(
         "every bar of the file is here",
         lambda: not list_missing(stack, file),

@@ -1,4 +1,4 @@
-"""`tickwork sim` as a stranger uses it: one command, nothing else installed or running, any client."""
+"""`tickwork sim` as a new user runs it: one command, no other program, any client."""
 
 import json
 import os
@@ -21,14 +21,14 @@ pytestmark = pytest.mark.timeout(600)  # some start a program four times
 
 
 class Sim:
-    """One `tickwork sim` on ports of its own; `said` is what it wrote."""
+    """One `tickwork sim` on its own ports; `output` is its whole output."""
 
     def __init__(self, home: Path, *arguments: str, **env: str) -> None:
         ours = ("TICKWORK_", "DATABASE_URL", "REDIS_URL")
         kept = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
         self.home = home
         self.port, self.control_port = free_port(), free_port()
-        self.log = home / f"said-{self.port}"
+        self.log = home / f"output-{self.port}"
         home.mkdir(parents=True, exist_ok=True)
         with self.log.open("wb") as log:
             self.process = subprocess.Popen(
@@ -49,7 +49,7 @@ class Sim:
             assert self.process.poll() is None, self.output
             return "Stop with Ctrl-C." in self.output
 
-        until(is_up, 100, "the page")
+        until(is_up, 100, "the printed summary")
         return self
 
     def key(self) -> str:

@@ -1,4 +1,4 @@
-"""A whole stack as its trader sees it: started, used, broken on purpose, stopped."""
+"""A whole stack as a trader sees it: started, used, broken on purpose, stopped."""
 
 import json
 import os
@@ -33,7 +33,7 @@ def running(stack: Stack) -> Stack:
 @pytest.fixture(scope="module")
 def hook(running: Stack) -> str:
     url = running.hook()
-    running.loosen_rules()  # many alerts in one direction are no way to trade, and fine to test with
+    running.loosen_rules()  # the rules would deny the tests' many alerts in one direction
     return url
 
 
@@ -49,7 +49,7 @@ def post_alert(hook: str, **more: object) -> str:
 
 
 def send_or_none(hook: str) -> str | None:
-    """Return the job of an alert, or None when it was not taken: then there is nothing of it."""
+    """Post an alert; return its job, or None when it was not accepted and left nothing behind."""
     answer = requests.post(hook, json=ALERT | {"stop_loss_ticks": 400, "take_profit_ticks": 400}, timeout=60)
     return str(answer.json()["job_id"]) if answer.status_code == requests.codes.accepted else None
 
@@ -178,8 +178,8 @@ def test_a_killed_program_is_restarted_and_work_continues(running: Stack, hook: 
     eventually(f"{program} is another process", lambda: running.pid_of(program) not in {pid, None})
     running.wait_until_running()
 
-    # What takes it may not yet have noticed that what it needs is back.
-    job = eventually("an alert is taken", lambda: send_or_none(hook))
+    # The receiver may not have noticed the restart yet.
+    job = eventually("an alert is accepted", lambda: send_or_none(hook))
     assert "succeeded" == running.wait_for_end(job), running.job(job)
 
 

@@ -174,7 +174,7 @@ def _is_repeated(alert: Alert, raw: bytes, first: bytes) -> bool:
     if raw == first:
         return True
     before = judge(first)
-    return isinstance(before, Alert) and alert.asks_the_same(before)
+    return isinstance(before, Alert) and alert.is_same_request(before)
 
 
 def _hanging_up(answer: Response) -> Response:

@@ -31,9 +31,9 @@ _RETRY_AFTER_S = 5
 def make_app(settings: Settings) -> Starlette:
     """Return the receiver as an ASGI app; it connects to the database at the first request."""
     engine = make_async_engine(
-        settings.need_database(), program="receiver", pool_size=_CONNECTIONS, statement_timeout_s=PATIENCE_S
+        settings.require_database(), program="receiver", pool_size=_CONNECTIONS, statement_timeout_s=PATIENCE_S
     )
-    ledger = AsyncLedger(engine, open_async_wake(settings.need_broker()))
+    ledger = AsyncLedger(engine, open_async_wake(settings.require_broker()))
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:

@@ -4,7 +4,7 @@ from sqlalchemy import Connection
 
 from shared.db.market_data import bars, contracts
 from shared.db.trades import round_trips
-from shared.db.trades.round_trips import Due, Unmeasured
+from shared.db.trades.round_trips import DueContract, UnmeasuredTrip
 from shared.domain.market_data.bar import MINUTE
 from shared.domain.market_data.coverage import Span
 from shared.domain.market_data.rollup import start_of
@@ -25,7 +25,7 @@ def book_round_trips(_: BookRoundTrips, ctx: Context) -> dict[str, int]:
     voided corrects the past. While another run books, this one returns without a booking.
     """
     with ctx.transaction() as tx:
-        if not round_trips.may_book(tx.connection):
+        if not round_trips.try_lock_booking(tx.connection):
             return {"booked": 0, "measured": 0}
         booked = sum(_book(tx.connection, due) for due in round_trips.take_due(tx.connection))
         measured = sum(
@@ -34,7 +34,7 @@ def book_round_trips(_: BookRoundTrips, ctx: Context) -> dict[str, int]:
         return {"booked": booked, "measured": measured}
 
 
-def _book(connection: Connection, due: Due) -> int:
+def _book(connection: Connection, due: DueContract) -> int:
     flat = round_trips.last_flat(connection, due)
     point_value = contracts.require(connection, due.contract_id).point_value
     trips = build_round_trips(round_trips.fills_since(connection, due, flat), point_value).round_trips
@@ -42,7 +42,7 @@ def _book(connection: Connection, due: Due) -> int:
     return len(trips)
 
 
-def _measure(connection: Connection, trip: Unmeasured) -> bool:
+def _measure(connection: Connection, trip: UnmeasuredTrip) -> bool:
     contract = contracts.require(connection, trip.key.contract_id)
     span = Span(start_of(trip.opened_market_at, MINUTE), trip.key.closed_market_at + MINUTE)
     found = excursions(trip.direction, trip.lots, bars.within(connection, contract.id, span), contract)

@@ -28,5 +28,5 @@ def snapshot_accounts(_: SnapshotAccounts, ctx: Context) -> dict[str, int]:
                 is_simulated=account.is_simulated,
                 reported_at=asked_at,
             )
-        accounts.forbid_all_but(tx.connection, [account.id for account in found])
+        accounts.mark_unlisted(tx.connection, [account.id for account in found])
     return {"accounts": len(found)}

@@ -12,7 +12,7 @@ from workers.task import task
 def fan_out_alert(job: FanOutAlert, ctx: Context) -> dict[str, str]:
     """Act as `handle_alert` does; signal, order and the end of this job are one commit."""
     with ctx.autocommit() as connection:
-        row = alerts.to_handle(connection, job.alert_id, job.account_id)
+        row = alerts.read_alert(connection, job.alert_id, job.account_id)
     if row is None:
         raise RefusedError(f"alert {job.alert_id} does not exist")
     return act(ctx, job.alert_id, job.account_id, row.body, row.refusal)

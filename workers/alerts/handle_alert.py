@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
 
-from shared.clock import until
+from shared.clock import time_until
 from shared.db.accounts import accounts
 from shared.db.alerts import alerts, signals
 from shared.db.alerts.signals import NewSignal
@@ -13,7 +13,7 @@ from shared.db.orders import flatten_requests, orders, positions
 from shared.domain.alerts.alert import Alert, AlertAction, parse_alert
 from shared.domain.market_data.contract import Contract, root_of_contract
 from shared.domain.orders.order import Origin, Side
-from shared.domain.risk.pre_trade import Entry
+from shared.domain.risk.pre_trade import EntryOrder
 from shared.errors import RefusedError, RiskLimitError
 from shared.ids import new_id
 from shared.ledger.jobs.alerts import FanOutAlert, HandleAlert
@@ -37,7 +37,7 @@ def handle_alert(job: HandleAlert, ctx: Context) -> dict[str, str]:
     Each follower account of the hook first gets a job of its own, so that a failing account delays no other.
     """
     with ctx.autocommit() as connection:
-        row = alerts.to_handle(connection, job.alert_id)
+        row = alerts.read_alert(connection, job.alert_id)
     if row is None:
         raise RefusedError(f"alert {job.alert_id} does not exist")
     if row.others:
@@ -54,7 +54,7 @@ def _enqueue_follower(tx: Transaction, ctx: Context, alert_id: UUID, account_id:
         key=f"copy:{alert_id}:{account_id}",
         sequence_key=entries_key(account_id) if is_entry else None,
         queue=ctx.job.queue,
-        expires_after=until(ctx.job.expires_at) if ctx.job.expires_at is not None else None,
+        expires_after=time_until(ctx.job.expires_at) if ctx.job.expires_at is not None else None,
     )
 
 
@@ -80,7 +80,7 @@ def _enter(ctx: Context, contract: Contract, alert_id: UUID, account_id: int, al
     request = EntryRequest(
         account_id,
         contract,
-        Entry(
+        EntryOrder(
             side=_SIDES[alert.action],
             quantity=alert.quantity or 0,
             stop_loss_ticks=alert.stop_loss_ticks,
@@ -145,7 +145,7 @@ def _close(
 
 
 def _request_flatten(tx: Transaction, ctx: Context, account_id: int, contract_id: str) -> UUID:
-    return flatten_requests.ask(
+    return flatten_requests.create(
         tx.connection,
         account_id,
         contract_id,

@@ -23,7 +23,7 @@ def main() -> int:
     set_up_logging(settings.log_level)
     if not settings.venue.hubs_url:
         raise SettingsError("TICKWORK_VENUE_HUBS_URL is not set: set it to a URL such as https://rtc.topstepx.com")
-    engine = make_engine(settings.need_database(), program="feed", pool_size=1)
+    engine = make_engine(settings.require_database(), program="feed", pool_size=1)
     with engine.connect() as connection:
         row = market_clock.read(connection)
     engine.dispose()

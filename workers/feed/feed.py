@@ -39,15 +39,15 @@ class Feed:
         self._settings = settings
         self._gateway = gateway.for_queue(Queue.CRITICAL)
         self._clock = clock
-        self._engine = make_engine(settings.need_database(), program="feed", pool_size=2)
+        self._engine = make_engine(settings.require_database(), program="feed", pool_size=2)
         async_engine = make_async_engine(
-            settings.need_database(), program="feed", pool_size=2, statement_timeout_s=_STATEMENT_TIMEOUT_S
+            settings.require_database(), program="feed", pool_size=2, statement_timeout_s=_STATEMENT_TIMEOUT_S
         )
-        self._ledger = AsyncLedger(async_engine, open_async_wake(settings.need_broker()))
+        self._ledger = AsyncLedger(async_engine, open_async_wake(settings.require_broker()))
         self._outbox = Outbox(self._ledger)  # kept during standby: its jobs must reach the ledger
         self._subscriptions = Subscriptions(self._engine, clock)
-        self._writer = FeedWriter(settings.need_redis())
-        self._lease = FeedLease(settings.need_redis(), settings.venue)
+        self._writer = FeedWriter(settings.require_redis())
+        self._lease = FeedLease(settings.require_redis(), settings.venue)
 
     async def run(self) -> None:
         """Feed or stand by until cancelled; halt entries and raise CredentialsRefusedError if the login is refused."""

@@ -21,7 +21,7 @@ class FleetTokenSource:
         """Return the token that all processes share."""
         return await asyncio.to_thread(self._gateway.token)
 
-    async def renewed(self, refused: str) -> str:
+    async def replace_token(self, refused: str) -> str:
         """Drop the token `refused` for all processes; return another."""
         return await asyncio.to_thread(self._gateway.replace_token, refused)
 

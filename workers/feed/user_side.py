@@ -128,17 +128,17 @@ class UserSide:
     def _handle_entity(self, target: str, entity: dict[str, Any]) -> None:
         match target:
             case "GatewayUserOrder":
-                self._add_event(wire.order(entity).account_id, "orders", entity)
+                self._add_event(wire.parse_order(entity).account_id, "orders", entity)
             case "GatewayUserTrade":
-                self._add_event(wire.fill(entity).account_id, "fills", entity)
+                self._add_event(wire.parse_fill(entity).account_id, "fills", entity)
             case "GatewayUserPosition":
-                position = wire.position(entity)
+                position = wire.parse_position(entity)
                 if (hot := _to_hot_position(position)) is not None:
                     account_id = position.account_id
                     self._position_events[account_id] = self._position_events.get(account_id, 0) + 1
                     self._new_positions.setdefault(account_id, {})[position.contract_id] = hot
             case "GatewayUserAccount":
-                self._add_event(wire.account(entity).id, "accounts", entity)
+                self._add_event(wire.parse_account(entity).id, "accounts", entity)
             case _:
                 log.debug("ignored a %s", target)
 

@@ -11,7 +11,7 @@ from shared.domain.market_data.coverage import Span, gaps
 from shared.errors import RefusedError
 from shared.ledger.jobs.market_data import FetchContractBars
 from workers.context import Context
-from workers.strategies.request_evaluations import ask_for_evaluations
+from workers.strategies.request_evaluations import request_evaluations
 from workers.task import task
 
 HISTORY = timedelta(days=4)  # a strategy that starts on a Sunday evening still sees Friday
@@ -60,7 +60,7 @@ def store_missing(ctx: Context, contract: Contract, closed_until: datetime) -> B
         if known_until > span.start:
             contracts.add_coverage(tx.connection, contract.id, Span(span.start, known_until))
         if received:
-            ask_for_evaluations(tx, ctx.settings, contract, known_until)
+            request_evaluations(tx, ctx.settings, contract, known_until)
     return BarsStored(len(received), stored)
 
 

@@ -30,7 +30,7 @@ def apply_execution_reports(job: ApplyExecutionReports, ctx: Context) -> dict[st
             "account %s: one of %s events cannot be stored, each becomes a job of its own", job.account_id, job.count
         )
     with ctx.transaction() as tx:
-        for event in job.one_by_one():
+        for event in job.split():
             tx.enqueue(event)
         result = {"split": job.count}
         tx.finish(result)
@@ -38,11 +38,11 @@ def apply_execution_reports(job: ApplyExecutionReports, ctx: Context) -> dict[st
 
 
 def _apply_reports(job: ApplyExecutionReports, ctx: Context) -> dict[str, int]:
-    orders = [wire.order(document) for document in job.orders]
-    fills = [wire.fill(document) for document in job.fills]
+    orders = [wire.parse_order(document) for document in job.orders]
+    fills = [wire.parse_fill(document) for document in job.fills]
     # Storing the balance locks the account's row, which must not happen while orders are locked: it commits first.
     for document in job.accounts[-1:]:
-        account = wire.account(document)
+        account = wire.parse_account(document)
         with ctx.transaction() as tx:
             accounts.store(
                 tx.connection,

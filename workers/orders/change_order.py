@@ -53,14 +53,16 @@ def change_order(job: ChangeOrder, ctx: Context) -> dict[str, str | None]:
 def _advance_change(ctx: Context, change: ChangeRow, order: OrderRow) -> ChangeRow:
     if order.state is OrderState.CREATED and change.kind is ChangeKind.CANCEL:
         with ctx.ledger.engine.begin() as connection:
-            if orders.move(connection, order.id, [OrderState.CREATED], OrderState.CANCELLED, reason="cancelled"):
-                changes.move(connection, change.id, ChangeState.DONE, "the order was never sent")
+            if orders.change_state(
+                connection, order.id, [OrderState.CREATED], OrderState.CANCELLED, reason="cancelled"
+            ):
+                changes.change_state(connection, change.id, ChangeState.DONE, "the order was never sent")
         return _reload_change(ctx, change)
     if order.state.is_final:
         is_done = change.kind is ChangeKind.CANCEL and order.state is OrderState.CANCELLED
         with ctx.ledger.engine.begin() as connection:
             target = ChangeState.DONE if is_done else ChangeState.TOO_LATE
-            changes.move(connection, change.id, target, f"the order is {order.state}")
+            changes.change_state(connection, change.id, target, f"the order is {order.state}")
         return _reload_change(ctx, change)
     is_just_sent = change.submitted_at is not None and machine_now() - change.submitted_at < RESEND_AFTER
     if order.venue_order_id is None or order.state in _NOT_CONFIRMED or is_just_sent:
@@ -73,10 +75,10 @@ def send(ctx: Context, change: ChangeRow, order: OrderRow) -> ChangeRow:
 
     Raise RetryableError, with the change CREATED again, when it was certainly not sent.
     """
-    ctx.gateway.get_ready()
+    ctx.gateway.ensure_token()
     with ctx.ledger.engine.begin() as connection:
         contract = contracts.require(connection, order.contract_id)
-        changes.move(connection, change.id, ChangeState.SUBMITTING)
+        changes.change_state(connection, change.id, ChangeState.SUBMITTING)
     state, outcome = ChangeState.SUBMITTING, "acknowledged by the venue"
     try:
         require_lease(ctx)
@@ -95,7 +97,7 @@ def send(ctx: Context, change: ChangeRow, order: OrderRow) -> ChangeRow:
             )
     except RetryableError:
         with ctx.ledger.engine.begin() as connection:
-            changes.move(connection, change.id, ChangeState.CREATED)
+            changes.change_state(connection, change.id, ChangeState.CREATED)
         raise
     except RefusedError as error:
         # A rejected cancel may have come too late: the order's state now decides.
@@ -107,7 +109,7 @@ def send(ctx: Context, change: ChangeRow, order: OrderRow) -> ChangeRow:
         if state is ChangeState.SUBMITTING:
             changes.note(connection, change.id, outcome)
         else:
-            changes.move(connection, change.id, state, outcome)
+            changes.change_state(connection, change.id, state, outcome)
     return _reload_change(ctx, change)
 
 
@@ -128,5 +130,5 @@ def _reload_change(ctx: Context, change: ChangeRow) -> ChangeRow:
 
 def _reject_change(ctx: Context, change: ChangeRow, reason: str) -> None:
     with ctx.ledger.engine.begin() as connection:
-        changes.move(connection, change.id, ChangeState.REJECTED, reason)
+        changes.change_state(connection, change.id, ChangeState.REJECTED, reason)
     raise RefusedError(f"{change.kind} of order {change.order_id}: {reason}")

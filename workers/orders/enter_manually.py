@@ -8,7 +8,7 @@ from shared.db.accounts import accounts
 from shared.db.market_data import contracts
 from shared.domain.market_data.contract import Contract, root_of_symbol
 from shared.domain.orders.order import Origin
-from shared.domain.risk.pre_trade import Entry
+from shared.domain.risk.pre_trade import EntryOrder
 from shared.errors import RefusedError
 from shared.ledger.jobs.orders import EnterManually
 from workers.context import Context
@@ -39,12 +39,12 @@ def _preview(ctx: Context, request: EntryRequest) -> dict[str, Any]:
         check = check_entry(connection, ctx, request, account)
     entry, bracket = check.entry, check.bracket
     return {
-        "rehearsal": "nothing was sent",
+        "dry_run": "nothing was sent",
         "would_send": None
         if check.refusal is not None
         else {
             "account": account.name,
-            "live_orders": account.live_word(is_simulated=ctx.settings.venue.is_simulator),
+            "live_orders": account.live_status(is_simulated=ctx.settings.venue.is_simulator),
             "contract_id": request.contract.id,
             "side": entry.side,
             "type": entry.type,
@@ -77,7 +77,7 @@ def _build_request(job: EnterManually, ctx: Context, contract: Contract) -> Entr
     if (job.quantity is None) is (job.risk is None):
         raise RefusedError("an entry needs either a quantity or a risk in dollars, not both")
     prices = {name: _parse_amount(name, getattr(job, name)) for name in _PRICES}
-    entry = Entry(
+    entry = EntryOrder(
         side=job.side,
         type=job.type,
         quantity=job.quantity or 0,

@@ -19,11 +19,11 @@ from shared.domain.market_data.calendar import calendar_of
 from shared.domain.market_data.contract import ROOTS, Contract
 from shared.domain.market_data.product_family import family_of
 from shared.domain.orders.order import Direction, OrderState, Origin, Role, Side
-from shared.domain.risk.account_rules import Finding, quantity_for, when
+from shared.domain.risk.account_rules import Finding, chicago_time, quantity_for
 from shared.domain.risk.entry_rules import EntryIntent, entry_violations
-from shared.domain.risk.pre_trade import Bracket, Entry, Facts, check_preconditions, check_session
+from shared.domain.risk.pre_trade import Bracket, EntryFacts, EntryOrder, check_preconditions, check_session
 from shared.errors import PostponedError, RefusedError, RiskLimitError
-from shared.hot.quotes import HotQuote, exit_price_by
+from shared.hot.quotes import HotQuote, exit_price_from
 from shared.ids import new_id
 from shared.ledger.jobs.orders import PlaceOrder
 from shared.ledger.ledger import Transaction
@@ -42,7 +42,7 @@ class EntryRequest:
 
     account_id: int
     contract: Contract
-    entry: Entry
+    entry: EntryOrder
     origin: Origin
     expires_at: datetime | None
     alert_id: UUID | None = None
@@ -55,7 +55,7 @@ class EntryRequest:
 class EntryCheck:
     """The result of the pre-trade checks: the entry with its final quantity, its bracket, and each violated rule."""
 
-    entry: Entry
+    entry: EntryOrder
     bracket: Bracket | None
     findings: list[Finding]
     refusal: RiskLimitError | None
@@ -170,7 +170,7 @@ def check_entry(connection: Connection, ctx: Context, request: EntryRequest, acc
 
     def read_exit_prices(held: set[str]) -> risk_snapshots.ExitPrice:
         quotes.update(ctx.quotes.read(held | {request.contract.id}))
-        return exit_price_by(quotes)
+        return exit_price_from(quotes)
 
     max_quantity = ctx.settings.max_quantity
     snapshot = risk_snapshots.read(connection, [account], ctx.clock, read_exit_prices, max_quantity=max_quantity).get(
@@ -208,10 +208,10 @@ def check_entry(connection: Connection, ctx: Context, request: EntryRequest, acc
 def describe_violation(finding: Finding) -> str:
     """Return the rule's message, and the time at which it no longer applies, if there is one."""
     lifts = finding.lifts_market_at
-    return finding.message if lifts is None else f"{finding.message} (lifts {when(lifts)})"
+    return finding.message if lifts is None else f"{finding.message} (lifts {chicago_time(lifts)})"
 
 
-def _deny(entry: Entry, bracket: Bracket | None, findings: list[Finding], reason: str) -> EntryCheck:
+def _deny(entry: EntryOrder, bracket: Bracket | None, findings: list[Finding], reason: str) -> EntryCheck:
     return EntryCheck(entry, bracket, findings, RiskLimitError(reason))
 
 
@@ -229,7 +229,7 @@ def is_flat(connection: Connection, account_id: int, contract_id: str) -> bool:
 
 def _gather_facts(
     ctx: Context, account: AccountRow, request: EntryRequest, snapshot: RiskSnapshot | None, quote: HotQuote | None
-) -> Facts:
+) -> EntryFacts:
     price = None
     if quote is not None:
         price = quote.ask if request.entry.side is Side.BUY else quote.bid
@@ -237,7 +237,7 @@ def _gather_facts(
     halt = account.halt
     if halt is None and "" in flatten_requests:
         halt = f"it is being flattened: {flatten_requests['']}"
-    return Facts(
+    return EntryFacts(
         account_id=account.id,
         account_name=account.name,
         may_trade=account.can_trade,

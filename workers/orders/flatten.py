@@ -167,7 +167,7 @@ def _finish_if_flat(ctx: Context, request: FlattenRequestRow) -> dict[str, str |
         touched = {one.contract_id for one in view.orders} | {one.contract_id for one in view.fills}
         for contract_id in sorted(filter(request.covers, touched)):
             fills.note_guarded(tx.connection, request.account_id, contract_id, "flattened")
-        flatten_requests.end(tx.connection, request.id, status)
+        flatten_requests.finish(tx.connection, request.id, status)
         tx.finish(result)
     return result
 

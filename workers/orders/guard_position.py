@@ -14,7 +14,7 @@ from shared.db.orders.orders import OrderRow
 from shared.db.orders.positions import PositionRow
 from shared.domain.market_data.contract import Contract
 from shared.domain.orders.order import ChangeKind, OrderState, OrderType, Origin, Role, Side
-from shared.domain.orders.protection import ClosingOrder, ProtectionPlan, plan
+from shared.domain.orders.protection import ClosingOrder, ProtectionPlan, plan_protection
 from shared.errors import PostponedError, RetryableError
 from shared.ids import new_id
 from shared.ledger.jobs.orders import Flatten, GuardPosition
@@ -53,7 +53,7 @@ class ProtectionState:
     @property
     def plan(self) -> ProtectionPlan:
         """The stop that is missing, and the orders to cancel or shrink."""
-        return plan(
+        return plan_protection(
             self.quantity, [_to_closing_order(row, self.contract) for row in self.open_orders if row.state in _WORKING]
         )
 
@@ -82,7 +82,7 @@ def guard_position(job: GuardPosition, ctx: Context) -> dict[str, str | int]:
             _record_protection(tx.connection, job, state)
         if state.plan.is_empty:
             return _build_result(state)
-        newest, unguarded = fills.waiting(tx.connection, job.account_id, job.contract_id)
+        newest, unguarded = fills.unguarded_since(tx.connection, job.account_id, job.contract_id)
     now = machine_now()
     if newest is not None and now - newest < GRACE:
         raise PostponedError(f"{job.contract_id}: {_describe(state)}; the venue may still report it", POLL_EVERY)
@@ -210,10 +210,12 @@ def _place_stop(ctx: Context, job: GuardPosition, state: ProtectionState, missin
         raise
     if answer.state is OrderState.IN_DOUBT:
         with ctx.ledger.engine.begin() as connection:
-            orders.move(connection, order.id, [OrderState.SUBMITTING], OrderState.IN_DOUBT, reason=answer.reason)
+            orders.change_state(
+                connection, order.id, [OrderState.SUBMITTING], OrderState.IN_DOUBT, reason=answer.reason
+            )
     elif answer.state is OrderState.WORKING:
         with ctx.ledger.engine.begin() as connection:
-            orders.move(
+            orders.change_state(
                 connection, order.id, [OrderState.SUBMITTING], OrderState.WORKING, venue_order_id=answer.venue_order_id
             )
     return answer.reason if answer.state is OrderState.REJECTED else None
@@ -269,8 +271,8 @@ def _flatten(ctx: Context, job: GuardPosition, reason: str) -> dict[str, str | i
     result: dict[str, str | int] = {"flattens": job.contract_id, "reason": reason}
     with ctx.transaction() as tx:
         accounts.lock(tx.connection, job.account_id)
-        accounts.note(tx.connection, job.account_id, "unprotected", f"{job.contract_id}: {reason}; flattened")
-        request = flatten_requests.ask(
+        accounts.record_event(tx.connection, job.account_id, "unprotected", f"{job.contract_id}: {reason}; flattened")
+        request = flatten_requests.create(
             tx.connection,
             job.account_id,
             job.contract_id,

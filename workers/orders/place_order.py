@@ -51,7 +51,7 @@ def _retry_exit(ctx: Context, order: OrderRow, reason: str, pause: timedelta) ->
     result: dict[str, str | None] = {"order": OrderState.CANCELLED, "reason": reason}
     with ctx.transaction() as tx:
         outcome = f"not sent, the position is read again: {reason}"
-        if orders.move(tx.connection, order.id, [OrderState.CREATED], OrderState.CANCELLED, reason=outcome):
+        if orders.change_state(tx.connection, order.id, [OrderState.CREATED], OrderState.CANCELLED, reason=outcome):
             request = ReducePosition(
                 account_id=order.account_id, contract_id=order.contract_id, quantity=order.quantity
             )
@@ -70,7 +70,7 @@ def _record_result(ctx: Context, order: OrderRow, answer: SubmitResult) -> dict[
     result: dict[str, str | None] = {"order": OrderState.WORKING, "venue_order_id": str(answer.venue_order_id)}
     with ctx.transaction() as tx:
         # Reconcile may have found the order at the venue before the answer came: then its row has that state already.
-        orders.move(
+        orders.change_state(
             tx.connection,
             order.id,
             [OrderState.SUBMITTING],
@@ -86,7 +86,7 @@ def mark_in_doubt(ctx: Context, order_id: UUID, reason: str) -> dict[str, str | 
     """Mark an order as in doubt, enqueue its resolution, and end the job that sent it."""
     result: dict[str, str | None] = {"order": OrderState.IN_DOUBT, "reason": reason}
     with ctx.transaction() as tx:
-        if orders.move(tx.connection, order_id, [OrderState.SUBMITTING], OrderState.IN_DOUBT, reason=reason):
+        if orders.change_state(tx.connection, order_id, [OrderState.SUBMITTING], OrderState.IN_DOUBT, reason=reason):
             tx.enqueue(ResolveInDoubtOrder(order_id=order_id), run_after=POLLS[0])
         tx.finish(result)
     return result

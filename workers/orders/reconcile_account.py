@@ -90,13 +90,13 @@ def _finish(
 ) -> dict[str, int | list[str]]:
     result: dict[str, int | list[str]] = {"orders": len(view.orders), "fills": len(view.fills)}
     if mismatches:
-        result["carried"] = [str(mismatch) for mismatch in mismatches]
+        result["mismatches"] = [str(mismatch) for mismatch in mismatches]
         _adopt_venue_position(tx.connection, account.id, view, mismatches)
         if account.first_seen_at is not None:  # a position from before we first saw the account is no mismatch
             accounts.halt(
                 tx.connection, f"{PositionMismatchError.__name__}: {_list_mismatches(mismatches)}", account.id
             )
-        accounts.note(tx.connection, account.id, "opening position", _list_mismatches(mismatches))
+        accounts.record_event(tx.connection, account.id, "opening position", _list_mismatches(mismatches))
     halt_on_external_orders(tx.connection, account, view)
     _resolve_pending(tx, account.id)
     _guard_positions(tx, ctx, account.id)
@@ -156,7 +156,7 @@ def _resolve_pending(tx: Transaction, account_id: int) -> None:
     for order in orders.open_of(tx.connection, account_id):
         age = now - (order.submitted_at or now)
         if order.state is OrderState.SUBMITTING and age > SUBMITTING_AT_MOST:
-            orders.move(
+            orders.change_state(
                 tx.connection, order.id, [OrderState.SUBMITTING], OrderState.IN_DOUBT, reason="no answer recorded"
             )
         if order.state in {OrderState.SUBMITTING, OrderState.IN_DOUBT} and age > SUBMITTING_AT_MOST:

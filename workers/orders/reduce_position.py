@@ -24,7 +24,7 @@ def reduce_position(job: ReducePosition, ctx: Context) -> dict[str, str | int]:
     order_id = new_id()
     result: dict[str, str | int] = {"side": side, "quantity": quantity, "contract_id": job.contract_id}
     if job.is_dry_run:
-        return result | {"rehearsal": "nothing was sent"}
+        return result | {"dry_run": "nothing was sent"}
     with ctx.transaction() as tx:
         contracts.require(tx.connection, job.contract_id)
         orders.create(

@@ -61,9 +61,9 @@ def resolve_in_doubt_order(job: ResolveInDoubtOrder, ctx: Context) -> dict[str, 
     with ctx.transaction() as tx:
         if order.role is not Role.ENTRY or (order.expires_at is not None and order.expires_at <= now):
             reason = f"never seen at the venue within {POLLS[-1].total_seconds():.0f} s, and not to be sent again"
-            orders.move(tx.connection, order.id, [OrderState.IN_DOUBT], OrderState.EXPIRED, reason=reason)
+            orders.change_state(tx.connection, order.id, [OrderState.IN_DOUBT], OrderState.EXPIRED, reason=reason)
             return {"order": OrderState.EXPIRED}
-        orders.move(tx.connection, order.id, [OrderState.IN_DOUBT], OrderState.CREATED)
+        orders.change_state(tx.connection, order.id, [OrderState.IN_DOUBT], OrderState.CREATED)
         tx.enqueue(PlaceOrder(order_id=order.id), sequence_key=entries_key(order.account_id), sequence_id=order.id)
     return {"order": "sent again under the same tag"}
 
@@ -71,7 +71,7 @@ def resolve_in_doubt_order(job: ResolveInDoubtOrder, ctx: Context) -> dict[str, 
 def _finish_rejected(ctx: Context, order_id: UUID, found: VenueOrder) -> dict[str, str]:
     with ctx.transaction() as tx:
         reason = "rejected by the venue, found by a search for its tag"
-        orders.move(tx.connection, order_id, [OrderState.IN_DOUBT], OrderState.REJECTED, reason=reason)
-        orders.name(tx.connection, order_id, found.id)
+        orders.change_state(tx.connection, order_id, [OrderState.IN_DOUBT], OrderState.REJECTED, reason=reason)
+        orders.record_venue_order_id(tx.connection, order_id, found.id)
         tx.finish({"order": OrderState.REJECTED})
     return {"order": OrderState.REJECTED}

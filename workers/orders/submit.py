@@ -55,7 +55,7 @@ def submit(ctx: Context, order: OrderRow) -> SubmitResult:
     """
     if _has_expired(order):
         return _finish_expired(ctx, order)
-    ctx.gateway.get_ready()  # a login may take long or fail, and must do so before anything is SUBMITTING
+    ctx.gateway.ensure_token()  # a login may take long or fail, and must do so before anything is SUBMITTING
     with ctx.autocommit() as connection:
         found = orders.submit(
             connection, order, ctx.job.id, ctx.job.fence, machine_now=machine_now(), market_now=ctx.market_now
@@ -76,7 +76,7 @@ def send(ctx: Context, order: OrderRow, contract: Contract, lease_left: timedelt
         venue_order_id = ctx.gateway.place(_order_request(order, contract))
     except (RetryableError, HaltError, SettingsError):  # certainly not sent, as without a login
         with ctx.ledger.engine.begin() as connection:
-            orders.move(connection, order.id, [OrderState.SUBMITTING], OrderState.CREATED)
+            orders.change_state(connection, order.id, [OrderState.SUBMITTING], OrderState.CREATED)
         raise
     except RefusedError as error:
         return _finish(ctx, order, OrderState.REJECTED, str(error), error)
@@ -128,5 +128,5 @@ def _finish(
     # The hub may have reported a rejection, without a reason, before the answer came.
     sources = [OrderState.CREATED, OrderState.SUBMITTING, *({OrderState.REJECTED} & {state})]
     with ctx.ledger.engine.begin() as connection:
-        orders.move(connection, order.id, sources, state, reason=reason)
+        orders.change_state(connection, order.id, sources, state, reason=reason)
     return SubmitResult(state, reason=reason, refusal=refusal)

@@ -10,7 +10,7 @@ from sqlalchemy import Connection
 from shared.db.market_data import contracts
 from shared.db.orders import changes, fills, orders, positions, venue_orders
 from shared.db.orders.orders import OrderRow
-from shared.db.orders.venue_orders import Kept, Shown
+from shared.db.orders.venue_orders import ReportedOrder, StoredOrder
 from shared.domain.market_data.contract import Contract, root_of_contract
 from shared.domain.orders.order import Direction, OrderState, Origin, Role
 from shared.gateway.client import GatewayClient
@@ -99,7 +99,7 @@ def apply_orders(tx: Transaction, account_id: int, shown: Sequence[VenueOrder]) 
     if not shown:
         return
     connection = tx.connection
-    kept = venue_orders.kept(connection, account_id, {order.id for order in shown})
+    kept = venue_orders.find_stored(connection, account_id, {order.id for order in shown})
     # One order may be listed several times, out of order: each is compared by itself.
     changed = [
         order for order in sorted(shown, key=lambda order: order.id) if not _is_unchanged(kept.get(order.id), order)
@@ -112,7 +112,7 @@ def apply_orders(tx: Transaction, account_id: int, shown: Sequence[VenueOrder]) 
 
 
 def _apply_updates(
-    tx: Transaction, account_id: int, changed: Sequence[VenueOrder], kept: Mapping[int, Kept]
+    tx: Transaction, account_id: int, changed: Sequence[VenueOrder], kept: Mapping[int, StoredOrder]
 ) -> list[VenueOrder]:
     """Record orders that the venue changed; return those that ended unfilled."""
     connection = tx.connection
@@ -133,12 +133,12 @@ def _apply_updates(
             ended += [order] * (_adopt_order(connection, account_id, order, ours) and order.state in _ENDED_UNFILLED)
         else:
             ended += [order] * (_update_row(connection, row, order) and order.state in _ENDED_UNFILLED)
-    fills.tie(connection, account_id, [order.id for order in changed])
+    fills.link_to_orders(connection, account_id, [order.id for order in changed])
     return ended
 
 
-def _is_unchanged(kept: Kept | None, order: VenueOrder) -> bool:
-    return kept is not None and kept.knows(_to_shown(order), may_find_parent=order.tag is not None)
+def _is_unchanged(kept: StoredOrder | None, order: VenueOrder) -> bool:
+    return kept is not None and kept.has_no_news(_to_shown(order), may_find_parent=order.tag is not None)
 
 
 def _enqueue_guard(tx: Transaction, account_id: int, contract_id: str, cause: str) -> None:
@@ -158,7 +158,7 @@ def _record_rejected_duplicate(connection: Connection, account_id: int, row: Ord
     finds no other order, proves that ours was rejected.
     """
     if row.state is OrderState.REJECTED and row.venue_order_id is None:
-        orders.name(connection, row.id, order.id)
+        orders.record_venue_order_id(connection, row.id, order.id)
     else:
         _adopt_order(connection, account_id, replace(order, tag=None), {})
 
@@ -205,8 +205,8 @@ def _adopt_order(connection: Connection, account_id: int, order: VenueOrder, our
     )
 
 
-def _to_shown(order: VenueOrder) -> Shown:
-    return Shown(
+def _to_shown(order: VenueOrder) -> ReportedOrder:
+    return ReportedOrder(
         venue_order_id=order.id,
         state=order.state,
         filled_quantity=order.filled_quantity,
@@ -246,7 +246,7 @@ def apply_fills(tx: Transaction, account_id: int, shown: Sequence[VenueFill]) ->
         )
     moved = fills.store(connection, rows)
     for contract_id in sorted({contract_id for _, contract_id in moved}):
-        positions.add_up(connection, account_id, contracts.require(connection, contract_id))
+        positions.recompute(connection, account_id, contracts.require(connection, contract_id))
     void = {fill.id for fill in kept if fill.is_voided}
     for fill_id, contract_id in moved:
         _enqueue_guard(tx, account_id, contract_id, f"fill:{fill_id}{':void' if fill_id in void else ''}")

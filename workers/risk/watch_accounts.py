@@ -18,11 +18,11 @@ from shared.domain.market_data.calendar import calendar_of, trading_day_at
 from shared.domain.market_data.contract import ROOTS, Contract
 from shared.domain.orders.order import ChangeKind, OrderState, OrderType, Origin, Role, Side
 from shared.domain.orders.protection import trailed_stop
-from shared.domain.risk.account_risk import marked
-from shared.domain.risk.account_rules import Finding, RuleAction, session_of, strongest, watch
+from shared.domain.risk.account_risk import record_touches
+from shared.domain.risk.account_rules import Finding, RuleAction, check_account, session_of, strongest_action
 from shared.domain.risk.entry_rules import EntryIntent, only_reduces, time_findings
 from shared.errors import RefusedError
-from shared.hot.quotes import HotQuote, exit_price_by
+from shared.hot.quotes import HotQuote, exit_price_from
 from shared.ledger.jobs.orders import ChangeOrder, Flatten, GuardPosition, ReducePosition
 from shared.ledger.jobs.risk import WatchAccounts
 from shared.ledger.ledger import Transaction
@@ -47,7 +47,7 @@ def watch_accounts(_: WatchAccounts, ctx: Context) -> dict[str, int]:
         held = positions.in_accounts(connection, [account.id for account in all_accounts])
         quotes = ctx.quotes.read({row.contract_id for row in held})
         max_quantity = ctx.settings.max_quantity
-        prices = exit_price_by(quotes)
+        prices = exit_price_from(quotes)
         snapshots = risk_snapshots.read(
             connection, all_accounts, ctx.clock, lambda _: prices, max_quantity=max_quantity
         )
@@ -69,20 +69,20 @@ def watch_accounts(_: WatchAccounts, ctx: Context) -> dict[str, int]:
 def _enqueue_missing_jobs(ctx: Context) -> None:
     """Enqueue a guard for each fill still unprotected, and a job for each flatten request that has none."""
     with ctx.transaction() as tx:
-        for account_id, contract_id in fills.unguarded(tx.connection, UNGUARDED_FOR):
+        for account_id, contract_id in fills.list_unguarded(tx.connection, UNGUARDED_FOR):
             slot = int(machine_now().timestamp()) // _REPEAT_AFTER_S
             request = GuardPosition(account_id=account_id, contract_id=contract_id)
             key = f"guard:{account_id}:{contract_id}:watch:{slot}"
             tx.enqueue_unless_queued(request, guard_key(account_id, contract_id), key=key)
-        for flatten_request in flatten_requests.forsaken(tx.connection, ORPHANED_AFTER):
+        for flatten_request in flatten_requests.list_orphaned(tx.connection, ORPHANED_AFTER):
             tx.enqueue(Flatten(flatten_request_id=flatten_request.id), correlation_id=ctx.job.id)
 
 
 def _check_account(ctx: Context, snapshot: RiskSnapshot) -> int:
     market_now = ctx.market_now
     session = session_of(snapshot.risk, market_now)
-    found = watch(snapshot.risk, snapshot.book, market_now, session)
-    now_marked = marked(snapshot.risk, snapshot.book)
+    found = check_account(snapshot.risk, snapshot.book, market_now, session)
+    now_marked = record_touches(snapshot.risk, snapshot.book)
     blocking = [one for one in found if one.action >= RuleAction.BLOCK]
     reason = "; ".join(map(describe_violation, blocking)) or None
     account, day = snapshot.account, trading_day_at(market_now)
@@ -93,7 +93,7 @@ def _check_account(ctx: Context, snapshot: RiskSnapshot) -> int:
         changed["locked_on"] = day
     # A closed market accepts no orders, and an account that is not ours to trade is not ours to close.
     may_act = session is not None and ctx.may_act_for(account)
-    action = strongest(found) if may_act else RuleAction.NONE
+    action = strongest_action(found) if may_act else RuleAction.NONE
     if may_act and snapshot.risk.working:
         _cancel_barred_entries(ctx, snapshot, found)
     if not changed and reason == account.block_reason and action < RuleAction.REDUCE:
@@ -104,7 +104,7 @@ def _check_account(ctx: Context, snapshot: RiskSnapshot) -> int:
         if reason != account.block_reason:
             changed["block_reason"] = reason
             if account.block_reason is None or reason is None:
-                accounts.note(tx.connection, account.id, "blocked" if reason else "unblocked", reason or "")
+                accounts.record_event(tx.connection, account.id, "blocked" if reason else "unblocked", reason or "")
         if action is RuleAction.REDUCE:
             changed["reduced_on"] = day
             _reduce(tx, snapshot, blocking)
@@ -160,8 +160,8 @@ def _flatten(tx: Transaction, ctx: Context, snapshot: RiskSnapshot, found: Seque
     if flatten_requests.open_on(tx.connection, snapshot.account.id) is not None:
         return 0
     reason = "; ".join(one.message for one in found if one.action is RuleAction.FLATTEN)
-    accounts.note(tx.connection, snapshot.account.id, "flattened", reason)
-    request = flatten_requests.ask(
+    accounts.record_event(tx.connection, snapshot.account.id, "flattened", reason)
+    request = flatten_requests.create(
         tx.connection,
         snapshot.account.id,
         None,
@@ -175,7 +175,7 @@ def _flatten(tx: Transaction, ctx: Context, snapshot: RiskSnapshot, found: Seque
 
 def _reduce(tx: Transaction, snapshot: RiskSnapshot, found: Sequence[Finding]) -> None:
     """Close half of each position, rounded up, once a day."""
-    accounts.note(tx.connection, snapshot.account.id, "cut", "; ".join(one.message for one in found))
+    accounts.record_event(tx.connection, snapshot.account.id, "cut", "; ".join(one.message for one in found))
     for holding in snapshot.risk.holdings:
         tx.enqueue(
             ReducePosition(
@@ -189,7 +189,7 @@ def _reduce(tx: Transaction, snapshot: RiskSnapshot, found: Sequence[Finding]) -
 def _trail_stops(ctx: Context, held: Sequence[PositionRow], quotes: Mapping[str, HotQuote]) -> None:
     """Move the stops whose entry has a breakeven, or a trailing distance behind the best price."""
     for position in held:
-        price = exit_price_by(quotes)(position.contract_id, position.quantity)
+        price = exit_price_from(quotes)(position.contract_id, position.quantity)
         if price is None:
             continue
         with ctx.transaction() as tx:

@@ -3,7 +3,7 @@
 from shared.db.market_data import contracts
 from shared.ledger.jobs.strategies import EvaluateDue
 from workers.context import Context
-from workers.strategies.request_evaluations import ask_for_evaluations
+from workers.strategies.request_evaluations import request_evaluations
 from workers.task import task
 
 
@@ -15,5 +15,5 @@ def evaluate_due(_: EvaluateDue, ctx: Context) -> dict[str, int]:
         for contract in contracts.tracked(tx.connection):
             held = contracts.coverage(tx.connection, contract.id)
             if held:
-                asked += ask_for_evaluations(tx, ctx.settings, contract, held[-1].end)
+                asked += request_evaluations(tx, ctx.settings, contract, held[-1].end)
     return {"asked": asked}

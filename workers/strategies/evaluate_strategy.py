@@ -18,7 +18,7 @@ from shared.domain.market_data.coverage import Span
 from shared.domain.market_data.product_family import family_of
 from shared.domain.market_data.rollup import roll_up
 from shared.domain.orders.order import Direction, Origin
-from shared.domain.risk.pre_trade import Entry
+from shared.domain.risk.pre_trade import EntryOrder
 from shared.domain.strategies.decision import Decision
 from shared.errors import MarketClosedError
 from shared.ledger.jobs.orders import PlaceOrder
@@ -80,7 +80,7 @@ def evaluate_strategy(job: EvaluateStrategy, ctx: Context) -> Evaluated:
 
 def _read_inputs(connection: Connection, job: EvaluateStrategy) -> _Inputs:
     contract = contracts.require(connection, job.contract_id)
-    trading = strategy_accounts.trading(connection, job.strategy)
+    trading = strategy_accounts.list_trading(connection, job.strategy)
     account = next((one for one in trading if one.id == job.account_id), None)
     return _Inputs(
         contract,
@@ -117,7 +117,7 @@ def _find_obstacle(job: EvaluateStrategy, ctx: Context, inputs: _Inputs) -> str 
 def _build_request(
     job: EvaluateStrategy, ctx: Context, contract: Contract, account: AccountRow, decision: Decision
 ) -> EntryRequest:
-    entry = Entry(
+    entry = EntryOrder(
         side=decision.side,
         quantity=QUANTITY,
         stop_loss_ticks=decision.stop_loss_ticks,
@@ -140,7 +140,7 @@ def _trade(
     side, reason = request.entry.side, request.reason or ""
     # The lock comes before the checks, so that no other entry comes in between. `record_entry` then locks at once.
     accounts.lock_to_enter(tx.connection, request.account_id, family_of(request.contract.root))
-    if request.account_id not in {one.id for one in strategy_accounts.trading(tx.connection, job.strategy)}:
+    if request.account_id not in {one.id for one in strategy_accounts.list_trading(tx.connection, job.strategy)}:
         return Evaluated(side, _explain_not_traded(reason, _no_longer_assigned(job))), None
     if not is_flat(tx.connection, request.account_id, job.contract_id):
         return Evaluated(side, _explain_not_traded(reason, "the account is no longer flat")), None

@@ -12,7 +12,7 @@ from strategies.registry import STRATEGIES
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
-def ask_for_evaluations(tx: Transaction, settings: Settings, contract: Contract, known_until: datetime) -> int:
+def request_evaluations(tx: Transaction, settings: Settings, contract: Contract, known_until: datetime) -> int:
     """Enqueue, per enabled strategy, the evaluations of its newest bar that closed by `known_until`; return how many.
 
     Each account that trades the strategy gets an evaluation of its own, so that none waits for another. Without an
@@ -23,7 +23,7 @@ def ask_for_evaluations(tx: Transaction, settings: Settings, contract: Contract,
         if not settings.venue.is_simulator or not strategy.is_enabled_on_simulator:
             continue
         closed_until = newest_close(known_until, strategy.timeframe)
-        trading: list[int | None] = [one.id for one in strategy_accounts.trading(tx.connection, strategy.name)]
+        trading: list[int | None] = [one.id for one in strategy_accounts.list_trading(tx.connection, strategy.name)]
         for account_id in trading or [None]:
             enqueued = tx.enqueue(
                 EvaluateStrategy(

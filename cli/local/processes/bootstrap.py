@@ -27,7 +27,7 @@ def bootstrap(database_url: str, broker_url: str, row: MarketRow) -> None:
     try:
         with ledger.transaction() as tx:
             market_clock.write(tx.connection, row)
-            accounts.forget_reconciliation(tx.connection)
+            accounts.require_reconciliation(tx.connection)
             for request in (SnapshotAccounts(), RefreshContracts(), ReconcileAccounts()):
                 tx.enqueue(request)
     finally:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import IO
 
-from shared.log import masked
+from shared.log import mask_secrets
 
 _MOST_BYTES = 10_000_000
 _WIDTH = 15
@@ -34,7 +34,7 @@ def _read(name: str, pipe: IO[bytes], folder: Path, show: Callable[[str], None])
         file.replace(file.with_suffix(".log.1"))
     with pipe, file.open("a", encoding="utf-8", buffering=1) as log:
         for raw in pipe:
-            line = masked(raw.decode(errors="replace").rstrip())
+            line = mask_secrets(raw.decode(errors="replace").rstrip())
             if line:
                 log.write(f"{line}\n")
                 show(f"{name:<{_WIDTH}} | {line}")

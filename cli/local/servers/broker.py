@@ -3,7 +3,7 @@
 from cli.local.servers.valkey import check_version
 from shared.errors import SettingsError
 from shared.ledger.wake import is_amqp
-from shared.log import masked
+from shared.log import mask_secrets
 
 OLDEST_RABBITMQ = (3, 10)
 
@@ -13,17 +13,19 @@ def check_broker(url: str) -> str:
     if not is_amqp(url):
         check_version(url, "BROKER_URL")
         return "Redis"
-    from shared.ledger.wake_amqp import prepare  # noqa: PLC0415  # only a RabbitMQ needs kombu
+    from shared.ledger.wake_amqp import declare_queues  # noqa: PLC0415  # only a RabbitMQ needs kombu
 
     try:
-        product, version = prepare(url)
+        product, version = declare_queues(url)
     except Exception as error:  # noqa: BLE001  # the errors of an AMQP connection share no base class
         message = str(error) or type(error).__name__
-        raise SettingsError(f"BROKER_URL {masked(url)} is not usable: {message}. {_suggest_fix(message)}") from None
+        raise SettingsError(
+            f"BROKER_URL {mask_secrets(url)} is not usable: {message}. {_suggest_fix(message)}"
+        ) from None
     found = [int(part) for part in version.split(".")[:2] if part.isdecimal()]
     if product == "RabbitMQ" and tuple(found) < OLDEST_RABBITMQ:
         oldest = ".".join(map(str, OLDEST_RABBITMQ))
-        raise SettingsError(f"RabbitMQ {version} at {masked(url)} is too old: Tickwork needs {oldest} or newer")
+        raise SettingsError(f"RabbitMQ {version} at {mask_secrets(url)} is too old: Tickwork needs {oldest} or newer")
     return f"{product} {version}"
 
 

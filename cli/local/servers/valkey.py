@@ -12,7 +12,7 @@ from cli.local.servers.stale_server import wait_for_old_server
 from cli.local.servers.unix_user import UnixUser
 from shared.config import environment
 from shared.errors import SettingsError
-from shared.log import masked
+from shared.log import mask_secrets
 
 OLDEST_REDIS = 7
 
@@ -77,8 +77,8 @@ def check_version(url: str, variable: str = "REDIS_URL") -> None:
         with redis.Redis.from_url(url, socket_timeout=3, socket_connect_timeout=3) as client:
             found = str(client.info("server")["redis_version"])
     except redis.RedisError as error:
-        raise SettingsError(f"{variable} {masked(url)} does not answer: {error}") from None
+        raise SettingsError(f"{variable} {mask_secrets(url)} does not answer: {error}") from None
     if int(found.split(".", maxsplit=1)[0]) < OLDEST_REDIS:
         raise SettingsError(
-            f"Redis {found} at {masked(url)} is too old: Tickwork needs {OLDEST_REDIS} or newer, or Valkey"
+            f"Redis {found} at {mask_secrets(url)} is too old: Tickwork needs {OLDEST_REDIS} or newer, or Valkey"
         )

@@ -10,7 +10,7 @@ from sqlalchemy import Connection, Row, Text, bindparam, func, select, true, upd
 from sqlalchemy.dialects.postgresql import insert
 
 from shared.db.tables.accounts import account, account_day, account_event, account_snapshot
-from shared.domain.accounts.stage import Stage, stage_of
+from shared.domain.accounts.stage import Stage, parse_stage
 from shared.domain.market_data.calendar import trading_day_at
 from shared.domain.risk.rule_book import initial_high_water_mark
 from shared.ids import new_id
@@ -47,7 +47,7 @@ class AccountRow:
         """The reason why entries are halted, or None."""
         return None if self.halted_at is None else self.halt_reason or "no reason was kept"
 
-    def live_word(self, *, is_simulated: bool) -> str:
+    def live_status(self, *, is_simulated: bool) -> str:
         """Return whether orders reach real money: `simulator`, LIVE or `off`; `is_simulated` is about the venue."""
         if is_simulated:
             return "simulator"
@@ -157,7 +157,7 @@ def _start_day(connection: Connection, before: AccountRow, today: date, balance:
     last = max(before.balance, balance)
     highest = None if before.high_water_mark is None else max(before.high_water_mark, last)
     was_unseen = balance != before.balance and _weekdays_between(before.trading_day or today, today) > 1
-    if was_unseen and stage_of(before.name) is not Stage.PRACTICE:
+    if was_unseen and parse_stage(before.name) is not Stage.PRACTICE:
         highest = None
     return {"trading_day": today, "day_opening_balance": last, "high_water_mark": highest}
 
@@ -173,12 +173,12 @@ def days(connection: Connection, account_id: int) -> list[tuple[date, Decimal]]:
     return [(day, change) for day, change in connection.execute(statement.order_by(account_day.c.trading_day))]
 
 
-def forbid_all_but(connection: Connection, seen: Sequence[int]) -> None:
+def mark_unlisted(connection: Connection, seen: Sequence[int]) -> None:
     """Mark the accounts that the venue no longer lists as not tradable."""
     connection.execute(update(account).where(account.c.id.not_in(seen)).values(can_trade=False, updated_at=func.now()))
 
 
-def forget_reconciliation(connection: Connection) -> None:
+def require_reconciliation(connection: Connection) -> None:
     """Require a new reconciliation of every account before its next entry; called at each start."""
     connection.execute(update(account).values(reconciled_at=None))
 
@@ -206,7 +206,7 @@ def _set_halt(connection: Connection, statement: Any, account_id: int | None, ki
         statement = statement.where(account.c.id == account_id)
     changed = list(connection.execute(statement.returning(account.c.id)).scalars())
     for one in changed:
-        note(connection, one, kind, message)
+        record_event(connection, one, kind, message)
     return changed
 
 
@@ -221,10 +221,10 @@ def switch_live(connection: Connection, account_id: int, message: str, *, is_on:
     if is_on:
         values["live_since_at"] = func.now()
     connection.execute(update(account).where(account.c.id == account_id).values(**values))
-    note(connection, account_id, "live_on" if is_on else "live_off", message)
+    record_event(connection, account_id, "live_on" if is_on else "live_off", message)
 
 
-def note(connection: Connection, account_id: int, kind: str, message: str) -> None:
+def record_event(connection: Connection, account_id: int, kind: str, message: str) -> None:
     """Record an event of an account, for good."""
     connection.execute(insert(account_event).values(id=new_id(), account_id=account_id, kind=kind, message=message))
 

@@ -87,7 +87,7 @@ def _build_to_handle() -> Select[bytes, int, list[int], str | None]:
 _TO_HANDLE = _build_to_handle()  # built once: it is on the path of an alert
 
 
-def to_handle(
+def read_alert(
     connection: Connection, alert_id: UUID, account_id: int | None = None
 ) -> Row[bytes, int, list[int], str | None] | None:
     """Return an alert's body, its hook's account and followers, and an earlier refusal; None if there is no alert.

@@ -63,13 +63,13 @@ def revoke(name: str) -> ReturningUpdate[UUID]:
     return of_name.values(revoked_at=func.now()).returning(hook.c.id)
 
 
-def copy_to(connection: Connection, hook_id: UUID, account_ids: Sequence[int]) -> None:
+def add_followers(connection: Connection, hook_id: UUID, account_ids: Sequence[int]) -> None:
     """Add follower accounts, which trade the alerts of the hook too."""
     for account_id in account_ids:
         connection.execute(insert(hook_follower).values(hook_id=hook_id, account_id=account_id))
 
 
-def further_accounts(connection: Connection) -> dict[UUID, list[int]]:
+def list_followers(connection: Connection) -> dict[UUID, list[int]]:
     """Return the follower accounts of every hook that has some."""
     found: dict[UUID, list[int]] = {}
     for row in connection.execute(select(hook_follower).order_by(hook_follower.c.hook_id, hook_follower.c.account_id)):

@@ -99,7 +99,7 @@ def has_open(connection: Connection, order_id: UUID) -> bool:
     return connection.execute(statement.limit(1)).one_or_none() is not None
 
 
-def move(connection: Connection, change_id: UUID, target: ChangeState, outcome: str | None = None) -> None:
+def change_state(connection: Connection, change_id: UUID, target: ChangeState, outcome: str | None = None) -> None:
     """Set the state of a change that is not settled."""
     values: dict[str, Any] = {"state": target.value}
     if outcome is not None:

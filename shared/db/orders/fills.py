@@ -67,7 +67,7 @@ def order_ids(connection: Connection, account_id: int, venue_order_ids: Sequence
     return {row.venue_order_id: row.id for row in found}
 
 
-def tie(connection: Connection, account_id: int, venue_order_ids: Sequence[int]) -> None:
+def link_to_orders(connection: Connection, account_id: int, venue_order_ids: Sequence[int]) -> None:
     """Link fills that were reported before their orders to the orders that are stored by now."""
     connection.execute(_LINK_TO_ORDERS, {"account": account_id, "ids": list(venue_order_ids)})
 
@@ -101,7 +101,9 @@ def note_guarded(connection: Connection, account_id: int, contract_id: str, how:
     return connection.execute(statement.values(guarded_at=func.now(), guarded_by=how)).rowcount
 
 
-def waiting(connection: Connection, account_id: int, contract_id: str) -> tuple[datetime | None, datetime | None]:
+def unguarded_since(
+    connection: Connection, account_id: int, contract_id: str
+) -> tuple[datetime | None, datetime | None]:
     """Return when the newest and the oldest fill of the contract without proof of a working stop were recorded."""
     statement = select(func.max(fill.c.recorded_at), func.min(fill.c.recorded_at)).where(
         fill.c.account_id == account_id, fill.c.contract_id == contract_id, fill.c.guarded_at.is_(None)
@@ -110,7 +112,7 @@ def waiting(connection: Connection, account_id: int, contract_id: str) -> tuple[
     return newest, oldest
 
 
-def unguarded(connection: Connection, longer_than: timedelta) -> list[tuple[int, str]]:
+def list_unguarded(connection: Connection, longer_than: timedelta) -> list[tuple[int, str]]:
     """Return account and contract of fills that have waited for that proof for longer than `longer_than`."""
     statement = select(fill.c.account_id, fill.c.contract_id).where(
         fill.c.guarded_at.is_(None), fill.c.recorded_at < func.now() - longer_than

@@ -38,7 +38,7 @@ class FlattenRequestRow:
 _COLUMNS = [flatten_request.c[name] for name in FlattenRequestRow.__dataclass_fields__]
 
 
-def ask(
+def create(
     connection: Connection,
     account_id: int,
     contract_id: str | None,
@@ -78,13 +78,13 @@ def open_on(connection: Connection, account_id: int, contract_id: str | None = N
     return None if row is None else FlattenRequestRow(*row)
 
 
-def these(connection: Connection, flatten_request_ids: Sequence[UUID]) -> list[FlattenRequestRow]:
+def list_by_ids(connection: Connection, flatten_request_ids: Sequence[UUID]) -> list[FlattenRequestRow]:
     """Return these requests, oldest first."""
     statement = select(*_COLUMNS).where(flatten_request.c.id.in_(flatten_request_ids)).order_by(flatten_request.c.id)
     return [FlattenRequestRow(*row) for row in connection.execute(statement)]
 
 
-def forsaken(connection: Connection, longer_than: timedelta) -> list[FlattenRequestRow]:
+def list_orphaned(connection: Connection, longer_than: timedelta) -> list[FlattenRequestRow]:
     """Return the open requests, older than `longer_than`, that no queued or running job serves."""
     is_for_it = job.c.arguments["flatten_request_id"].astext == cast(flatten_request.c.id, Text)
     live_job = select(job.c.id).where(job.c.name == "orders.flatten", job.c.state.in_(["queued", "running"]), is_for_it)
@@ -100,7 +100,7 @@ def note_sweep(connection: Connection, flatten_request_id: UUID, progress: str) 
     connection.execute(update(flatten_request).where(flatten_request.c.id == flatten_request_id).values(**values))
 
 
-def end(connection: Connection, flatten_request_id: UUID, venue_report: str) -> None:
+def finish(connection: Connection, flatten_request_id: UUID, venue_report: str) -> None:
     """Close the request: the venue has confirmed flat."""
     statement = update(flatten_request).where(
         flatten_request.c.id == flatten_request_id, flatten_request.c.flat_at.is_(None)

@@ -143,7 +143,7 @@ def find_by_id_part(connection: Connection, digits: str) -> list[OrderRow]:
     return [_row(row) for row in connection.execute(statement.order_by(orders.c.id.desc()).limit(3))]
 
 
-def trail(connection: Connection, order_id: UUID, trail_ticks: int | None) -> None:
+def set_trail_ticks(connection: Connection, order_id: UUID, trail_ticks: int | None) -> None:
     """Make the stop of an entry trail this many ticks behind the best price; None ends trailing."""
     statement = update(orders).where(orders.c.id == order_id)
     connection.execute(statement.values(trail_ticks=trail_ticks, updated_at=func.now()))
@@ -178,7 +178,7 @@ def submit(
     return Submission(contract, None if result == "submitting" else result, lease_left or timedelta(0))
 
 
-def move(
+def change_state(
     connection: Connection, order_id: UUID, sources: Collection[OrderState], target: OrderState, **values: object
 ) -> bool:
     """Set the order's state if it is one of `sources`; False means that another transaction changed it first.
@@ -269,7 +269,7 @@ def working_leg_count(connection: Connection, parent_id: UUID) -> int:
     return connection.execute(statement.select_from(orders)).scalar_one()
 
 
-def name(connection: Connection, order_id: UUID, venue_order_id: int) -> None:
+def record_venue_order_id(connection: Connection, order_id: UUID, venue_order_id: int) -> None:
     """Record the venue's id of an order that it rejected, unless another row has that id."""
     other = orders.alias()
     held = select(other.c.id).where(other.c.account_id == orders.c.account_id, other.c.venue_order_id == venue_order_id)

@@ -12,7 +12,7 @@ from sqlalchemy.dialects.postgresql import insert
 from shared.db.tables.orders import IDS, fill, position
 from shared.domain.market_data.contract import Contract
 from shared.domain.orders.order import Direction, Side
-from shared.domain.orders.position import Position, after_fill
+from shared.domain.orders.position import Position, apply_fill
 
 _IN_ACCOUNTS = (
     select(position)
@@ -44,7 +44,7 @@ def lock(connection: Connection, account_id: int, contract_id: str) -> bool:
     return is_new
 
 
-def add_up(connection: Connection, account_id: int, contract: Contract) -> int:
+def recompute(connection: Connection, account_id: int, contract: Contract) -> int:
     """Compute the row, which the caller has locked, from its opening position and fills; return the signed quantity."""
     opening = connection.execute(
         select(position.c.opening_quantity, position.c.opening_price, position.c.opening_until_fill_id,
@@ -60,7 +60,7 @@ def add_up(connection: Connection, account_id: int, contract: Contract) -> int:
     )
     for row in connection.execute(statement.order_by(fill.c.filled_market_at, fill.c.venue_fill_id)):
         before = now
-        now, _ = after_fill(now, Side(row.side), row.quantity, int(row.price / contract.tick_size))
+        now, _ = apply_fill(now, Side(row.side), row.quantity, int(row.price / contract.tick_size))
         if now.quantity * before.quantity <= 0:
             opened = row.filled_market_at
     _write(connection, account_id, contract, now, opened)
@@ -88,7 +88,7 @@ def set_opening(
             opened_market_at=opened_market_at,
         )
     )
-    add_up(connection, account_id, contract)
+    recompute(connection, account_id, contract)
 
 
 def newest_fill_id(connection: Connection, account_id: int, contract_id: str) -> int:

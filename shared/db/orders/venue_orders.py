@@ -65,7 +65,7 @@ _ADOPT = _ADOPT.on_conflict_do_update(
 
 
 @dataclass(frozen=True, slots=True)
-class Shown:
+class ReportedOrder:
     """The venue's report of one order; None for what it leaves out."""
 
     venue_order_id: int
@@ -78,7 +78,7 @@ class Shown:
     quantity: int | None
     filled_market_at: datetime | None
 
-    def completed_by(self, other: "Shown") -> "Shown":
+    def completed_by(self, other: "ReportedOrder") -> "ReportedOrder":
         """Return the report, completed with what `other` has and it leaves out."""
         return replace(
             self,
@@ -91,7 +91,7 @@ class Shown:
         return {f"shown_{name}": getattr(self, name) for name in _SHOWN}
 
 
-def adopt(connection: Connection, shown: Shown, **own: object) -> bool:
+def adopt(connection: Connection, shown: ReportedOrder, **own: object) -> bool:
     """Insert or refresh an external order, which the venue reports and we did not submit; False if it is no news.
 
     `own` are the columns that the venue does not change.
@@ -99,19 +99,19 @@ def adopt(connection: Connection, shown: Shown, **own: object) -> bool:
     return connection.execute(_ADOPT, shown.values() | {f"own_{name}": own[name] for name in _OWN}).rowcount == 1
 
 
-def refresh(connection: Connection, order_id: UUID, shown: Shown) -> bool:
+def refresh(connection: Connection, order_id: UUID, shown: ReportedOrder) -> bool:
     """Write the venue's report of an order of ours, unless the order is final or a stored report is later."""
     return connection.execute(_REFRESH, shown.values() | {"order_id": order_id}).rowcount == 1
 
 
 @dataclass(frozen=True, slots=True)
-class Kept:
+class StoredOrder:
     """The stored report of an order; `is_external` if it is stored without the entry that it may belong to."""
 
-    shown: Shown
+    shown: ReportedOrder
     is_external: bool
 
-    def knows(self, now: Shown, *, may_find_parent: bool) -> bool:
+    def has_no_news(self, now: ReportedOrder, *, may_find_parent: bool) -> bool:
         """Whether the report `now` adds nothing: the order is final here, or stored just so.
 
         An external order whose tag may name its entry can still find it.
@@ -127,12 +127,12 @@ _KEPT = select(*(orders.c[name] for name in _SHOWN), orders.c.parent_id, orders.
 )
 
 
-def kept(connection: Connection, account_id: int, venue_order_ids: Collection[int]) -> dict[int, Kept]:
+def find_stored(connection: Connection, account_id: int, venue_order_ids: Collection[int]) -> dict[int, StoredOrder]:
     """Return the stored reports of these orders, by the venue's id."""
     values = {"account": account_id, "ids": list(venue_order_ids)}
     return {
-        row.venue_order_id: Kept(
-            Shown(**{name: getattr(row, name) for name in _SHOWN}),
+        row.venue_order_id: StoredOrder(
+            ReportedOrder(**{name: getattr(row, name) for name in _SHOWN}),
             is_external=row.parent_id is None and row.role == Role.OTHER.value,
         )
         for row in connection.execute(_KEPT, values)

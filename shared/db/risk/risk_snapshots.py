@@ -11,12 +11,12 @@ from sqlalchemy import Connection, Row, text
 
 from shared.clock import MarketClock
 from shared.db.accounts.accounts import AccountRow
-from shared.domain.accounts.stage import Stage, stage_of
+from shared.domain.accounts.stage import Stage, parse_stage
 from shared.domain.market_data.calendar import trading_day_at, trading_day_begins
 from shared.domain.market_data.contract import ROOTS, root_of_contract
 from shared.domain.market_data.product_family import family_of
 from shared.domain.orders.order import Direction, Side
-from shared.domain.risk.account_risk import AccountRisk, Holding, Working
+from shared.domain.risk.account_risk import AccountRisk, Holding, WorkingEntry
 from shared.domain.risk.rule_book import PRESETS, RuleBook, preset_for
 from shared.domain.risk.rule_changes import with_changes
 
@@ -112,7 +112,7 @@ def read(
     directions = {account_id: _directions_by_family(found) for account_id, found in facts.items()}
     snapshots = {}
     for account in accounts:
-        if account.rules is None and stage_of(account.name) is Stage.UNKNOWN:
+        if account.rules is None and parse_stage(account.name) is Stage.UNKNOWN:
             continue
         found = facts[account.id]
         others = [ways for other, ways in directions.items() if other != account.id]
@@ -168,10 +168,10 @@ def _to_holding(row: Row[Any], stops: Sequence[Row[Any]], exit_price: ExitPrice)
     return Holding(row.contract_id, root, row.n, row.price, price, risk)
 
 
-def _to_working(row: Row[Any]) -> Working:
+def _to_working(row: Row[Any]) -> WorkingEntry:
     root = root_of_contract(row.contract_id).name
     risk = (row.ticks or 0) * ROOTS[root].tick_value * row.n
-    return Working(row.contract_id, root, Side(row.side), row.n, risk)
+    return WorkingEntry(row.contract_id, root, Side(row.side), row.n, risk)
 
 
 def _directions_by_family(facts: _Facts) -> dict[str, frozenset[Direction]]:

@@ -39,7 +39,7 @@ def _to_share(account: AccountRow, known: Sequence[AccountRow], switched: Mappin
     return StrategyShare(account, trades=False, why="not switched on")
 
 
-def trading(connection: Connection, strategy: str) -> list[AccountRow]:
+def list_trading(connection: Connection, strategy: str) -> list[AccountRow]:
     """Return the accounts that trade a strategy now."""
     return [one.account for one in shares(connection, strategy) if one.trades]
 
@@ -49,4 +49,4 @@ def switch(connection: Connection, strategy: str, account_id: int, *, is_on: boo
     values = {"is_on": is_on, "switched_at": func.now()}
     statement = insert(strategy_account).values(strategy=strategy, account_id=account_id, **values)
     connection.execute(statement.on_conflict_do_update(index_elements=["strategy", "account_id"], set_=values))
-    accounts.note(connection, account_id, f"strategy_{'on' if is_on else 'off'}", f"{strategy}, by hand")
+    accounts.record_event(connection, account_id, f"strategy_{'on' if is_on else 'off'}", f"{strategy}, by hand")

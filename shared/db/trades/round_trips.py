@@ -15,11 +15,11 @@ from shared.db.tables.orders import fill, orders
 from shared.db.tables.trades import booking_due, round_trip
 from shared.domain.orders.order import Direction, Side
 from shared.domain.trades.round_trip import Fill, Lot, RoundTrip
-from shared.domain.trades.statistics import NOBODY_KNOWN, Excursions, Result
+from shared.domain.trades.statistics import UNKNOWN_LABEL, Excursions, TripResult
 
-_label = func.coalesce(round_trip.c.strategy, round_trip.c.origin, NOBODY_KNOWN)
+_label = func.coalesce(round_trip.c.strategy, round_trip.c.origin, UNKNOWN_LABEL)
 _key = tuple_(*(round_trip.c[name] for name in ("closed_market_at", *(key.name for key in round_trip.primary_key))))
-_RESULT = [round_trip.c[name] for name in Result.__dataclass_fields__]
+_RESULT = [round_trip.c[name] for name in TripResult.__dataclass_fields__]
 
 
 class Key(NamedTuple):
@@ -48,7 +48,7 @@ class RoundTripFilter:
 
 
 @dataclass(frozen=True, slots=True)
-class Due:
+class DueContract:
     """A contract of an account with changed fills, the earliest of them at `since_market_at`."""
 
     account_id: int
@@ -56,7 +56,7 @@ class Due:
     since_market_at: datetime
 
 
-class Flat(NamedTuple):
+class FlatPoint(NamedTuple):
     """The time and id of a fill that opened a round trip: just before it the account was flat in the contract."""
 
     market_at: datetime
@@ -64,7 +64,7 @@ class Flat(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Unmeasured:
+class UnmeasuredTrip:
     """A round trip without excursions whose bars are all stored by now."""
 
     key: Key
@@ -73,13 +73,13 @@ class Unmeasured:
     lots: tuple[Lot, ...]
 
 
-def may_book(connection: Connection) -> bool:
+def try_lock_booking(connection: Connection) -> bool:
     """Take the lock for booking until the transaction ends; False if another transaction holds it."""
     statement = sql("SELECT pg_try_advisory_xact_lock(hashtext('tickwork round trips'))")
     return bool(connection.execute(statement).scalar_one())
 
 
-def take_due(connection: Connection) -> list[Due]:
+def take_due(connection: Connection) -> list[DueContract]:
     """Return the changed contracts that are to be booked, and delete their marks in this transaction."""
     columns = (booking_due.c.account_id, booking_due.c.contract_id, booking_due.c.filled_market_at)
     taken = delete(booking_due).returning(*columns).cte("taken")
@@ -88,11 +88,11 @@ def take_due(connection: Connection) -> list[Due]:
         taken.c.account_id, taken.c.contract_id
     )
     return sorted(
-        (Due(*row) for row in connection.execute(statement)), key=lambda due: (due.account_id, due.contract_id)
+        (DueContract(*row) for row in connection.execute(statement)), key=lambda due: (due.account_id, due.contract_id)
     )
 
 
-def last_flat(connection: Connection, due: Due) -> Flat | None:
+def last_flat(connection: Connection, due: DueContract) -> FlatPoint | None:
     """Return the newest point before the change at which the account was flat; None means its beginning.
 
     A reversal is not such a point. Round trips that began before the change are still right up to their beginning.
@@ -102,10 +102,10 @@ def last_flat(connection: Connection, due: Due) -> Flat | None:
         *_is_of(due), round_trip.c.part == 0, round_trip.c.opened_market_at < due.since_market_at
     )
     row = connection.execute(statement.order_by(*(column.desc() for column in opening)).limit(1)).one_or_none()
-    return None if row is None else Flat(*row)
+    return None if row is None else FlatPoint(*row)
 
 
-def fills_since(connection: Connection, due: Due, flat: Flat | None) -> list[Fill]:
+def fills_since(connection: Connection, due: DueContract, flat: FlatPoint | None) -> list[Fill]:
     """Return the fills of the account and contract from `flat` on, with the strategy or origin of their orders."""
     parent, parents_signal = orders.alias(), signal.alias()
     statement = (
@@ -129,7 +129,7 @@ def fills_since(connection: Connection, due: Due, flat: Flat | None) -> list[Fil
     return [Fill(**{**row, "side": Side(row["side"])}) for row in found]
 
 
-def replace_since(connection: Connection, due: Due, flat: Flat | None, trips: Sequence[RoundTrip]) -> None:
+def replace_since(connection: Connection, due: DueContract, flat: FlatPoint | None, trips: Sequence[RoundTrip]) -> None:
     """Replace every round trip of the account and contract that began at `flat` or later with `trips`."""
     statement = delete(round_trip).where(*_is_of(due))
     if flat is not None:
@@ -142,7 +142,7 @@ def replace_since(connection: Connection, due: Due, flat: Flat | None, trips: Se
         connection.execute(insert(round_trip), rows)
 
 
-def unmeasured(connection: Connection, limit: int) -> list[Unmeasured]:
+def unmeasured(connection: Connection, limit: int) -> list[UnmeasuredTrip]:
     """Return round trips whose excursions can be computed now, newest first."""
     minute = sql("'minute'")
     span = func.tstzrange(
@@ -158,7 +158,7 @@ def unmeasured(connection: Connection, limit: int) -> list[Unmeasured]:
         .limit(limit)
     )
     return [
-        Unmeasured(
+        UnmeasuredTrip(
             Key(*row[:5]), Direction(row.direction), row.opened_market_at, msgspec.convert(row.lots, tuple[Lot, ...])
         )
         for row in connection.execute(statement)
@@ -181,13 +181,13 @@ def page(
     return [dict(row) for row in connection.execute(statement).mappings()]
 
 
-def results(connection: Connection, wanted: RoundTripFilter) -> list[Result]:
+def results(connection: Connection, wanted: RoundTripFilter) -> list[TripResult]:
     """Return the results of the round trips that pass the filter, for statistics, oldest first."""
     statement = select(*_RESULT).where(*_conditions_of(wanted)).order_by(_key)
-    return [Result(*row) for row in connection.execute(statement)]
+    return [TripResult(*row) for row in connection.execute(statement)]
 
 
-def _is_of(due: Due) -> tuple[ColumnElement[bool], ...]:
+def _is_of(due: DueContract) -> tuple[ColumnElement[bool], ...]:
     return round_trip.c.account_id == due.account_id, round_trip.c.contract_id == due.contract_id
 
 

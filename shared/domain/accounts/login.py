@@ -23,7 +23,7 @@ class Token:
     ends_at: datetime
 
 
-def token_of(text: str, issued_at: datetime) -> Token:
+def parse_token(text: str, issued_at: datetime) -> Token:
     """Return the token that the venue has just issued: it lives until its `exp` claim, or for 24 h without one.
 
     `ends_at` is a minute before that, or a tenth of the life where that is less. `renew_at` is at half the life, plus

@@ -22,6 +22,6 @@ _STAGES = (
 )
 
 
-def stage_of(account_name: str) -> Stage:
+def parse_stage(account_name: str) -> Stage:
     """Return the stage by the prefix of an account's name; UNKNOWN for any other prefix."""
     return next((stage for prefix, stage in _STAGES if prefix.match(account_name)), Stage.UNKNOWN)

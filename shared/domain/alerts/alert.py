@@ -65,7 +65,7 @@ class Alert:
     alert_time: str | None  # `timenow`, else `time`, as it was sent
     extras: Mapping[str, Json]
 
-    def asks_the_same(self, other: Self) -> bool:
+    def is_same_request(self, other: Self) -> bool:
         """Whether both are the same request; `alert_time` and `extras` may differ."""
         return replace(self, alert_time=None, extras={}) == replace(other, alert_time=None, extras={})
 

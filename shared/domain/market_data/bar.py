@@ -36,6 +36,6 @@ def to_ticks(price: Decimal, tick_size: Decimal) -> int:
     return whole
 
 
-def in_order(bars: Iterable[Bar]) -> list[Bar]:
+def sort_bars(bars: Iterable[Bar]) -> list[Bar]:
     """Return the bars oldest first, one per start; a later duplicate wins."""
     return [bar for _, bar in sorted({bar.start: bar for bar in bars}.items())]

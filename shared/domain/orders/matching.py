@@ -92,7 +92,7 @@ def moves_of(bar: Bar, duration: timedelta = MINUTE) -> Iterator[Move]:
         )  # fmt: skip
 
 
-def on_arrival(type_: OrderType, side: Side, price: int | None, quote: Quote) -> int | None:
+def fill_price_on_arrival(type_: OrderType, side: Side, price: int | None, quote: Quote) -> int | None:
     """Return the price at which an order fills on arrival, or None if it rests.
 
     A market order takes the other side of the quote, and so does a limit that crosses it; a stop rests.
@@ -105,7 +105,7 @@ def on_arrival(type_: OrderType, side: Side, price: int | None, quote: Quote) ->
     return None
 
 
-def on_move(
+def find_fill(
     type_: OrderType, side: Side, price: int, move: Move, trail: int | None = None, *, is_touch_enough: bool = False
 ) -> PriceHit | None:
     """Return how a resting stop or limit at `price` fills on `move`, or None.
@@ -119,13 +119,13 @@ def on_move(
         return _hit_stop(side, price, move)
     if type_ is OrderType.TRAILING_STOP and trail is not None:
         # A move has one direction: it pushes the stop away or approaches it. Only its first price can do both.
-        return _hit_stop(side, trailed(side, price, trail, move.start_price), move)
+        return _hit_stop(side, trail_stop(side, price, trail, move.start_price), move)
     if type_ is OrderType.LIMIT:
         return _hit_limit(side, price, price if is_touch_enough else price - side.sign, move)
     raise ValueError(f"a {type_} order does not rest: expected a LIMIT, a STOP, or a TRAILING_STOP with its trail")
 
 
-def trailed(side: Side, price: int, trail: int, last: int) -> int:
+def trail_stop(side: Side, price: int, trail: int, last: int) -> int:
     """Return the price of a trailing stop once the last price has been at `last`: it never moves back."""
     return max(price, last - trail) if side is Side.SELL else min(price, last + trail)
 

@@ -35,7 +35,7 @@ class Part:
     realised: Fraction | None
 
 
-def after_fill(position: Position, side: Side, quantity: int, price: int) -> tuple[Position, tuple[Part, ...]]:
+def apply_fill(position: Position, side: Side, quantity: int, price: int) -> tuple[Position, tuple[Part, ...]]:
     """Return the position after a fill at `price` ticks, and the fill's parts: a reversal closes, then opens.
 
     Opening more moves the average; closing keeps it. Raise ValueError for a quantity of 0 or less.
@@ -61,7 +61,7 @@ def after_fill(position: Position, side: Side, quantity: int, price: int) -> tup
     return Position(net, average), tuple(parts)
 
 
-def in_money(realised: Fraction, tick_value: Decimal) -> Decimal:
+def to_dollars(realised: Fraction, tick_value: Decimal) -> Decimal:
     """Return a result in ticks as dollars, rounded half-even to the cent; `tick_value` is dollars per tick."""
     numerator, denominator = realised.as_integer_ratio()
     return (numerator * tick_value / denominator).quantize(_CENT, ROUND_HALF_EVEN)

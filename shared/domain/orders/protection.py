@@ -45,7 +45,7 @@ class ProtectionPlan:
         return self == ProtectionPlan()
 
 
-def plan(position: int, working: Sequence[ClosingOrder]) -> ProtectionPlan:
+def plan_protection(position: int, working: Sequence[ClosingOrder]) -> ProtectionPlan:
     """Return the changes that the closing orders of a position need; `position` is above zero when long.
 
     Flat: every closing order of ours could open a position, so all are cancelled. Otherwise the stops nearest to the

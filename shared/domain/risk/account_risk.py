@@ -31,7 +31,7 @@ class Holding:
 
 
 @dataclass(frozen=True, slots=True)
-class Working:
+class WorkingEntry:
     """An entry that is created, in flight or working, with its open quantity; protective orders do not count."""
 
     contract_id: str
@@ -55,7 +55,7 @@ class AccountRisk:
     is_day_locked: bool = False  # the equity touched the daily loss limit: until 17:00 in Chicago
     is_reduced: bool = False  # half was already closed today
     holdings: tuple[Holding, ...] = ()
-    working: tuple[Working, ...] = ()
+    working: tuple[WorkingEntry, ...] = ()
     trade_count_today: int = 0  # entries of this trading day that are no longer among `working`
     order_count_last_minute: int = 0
     oldest_order_market_at: datetime | None = None  # of the orders in the last minute
@@ -123,7 +123,7 @@ def day_result(risk: AccountRisk) -> Decimal | None:
     return risk.balance - risk.day_opening_balance
 
 
-def marked(risk: AccountRisk, book: RuleBook) -> AccountRisk:
+def record_touches(risk: AccountRisk, book: RuleBook) -> AccountRisk:
     """Return the risk with `is_breached` and `is_day_locked` set if its equity touches a limit now.
 
     Store the result before you decide anything else: a later, better price does not undo a touch.

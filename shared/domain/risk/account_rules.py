@@ -8,7 +8,7 @@ from enum import IntEnum
 
 from shared.domain.market_data.calendar import CHICAGO, Session, calendar_of
 from shared.domain.market_data.contract import ROOTS
-from shared.domain.risk.account_risk import AccountRisk, day_result, loss_limit_level, marked, next_day_end
+from shared.domain.risk.account_risk import AccountRisk, day_result, loss_limit_level, next_day_end, record_touches
 from shared.domain.risk.rule_book import RuleBook
 
 # The firm begins to flatten about 10 s before its deadline; ours must be done by then. Source: venue.md section 9.
@@ -37,12 +37,12 @@ class Finding:
     lifts_market_at: datetime | None = None
 
 
-def strongest(findings: Iterable[Finding]) -> RuleAction:
+def strongest_action(findings: Iterable[Finding]) -> RuleAction:
     """Return the strongest action among findings; NONE without any."""
     return max((finding.action for finding in findings), default=RuleAction.NONE)
 
 
-def watch(risk: AccountRisk, book: RuleBook, market_now: datetime, session: Session | None) -> list[Finding]:
+def check_account(risk: AccountRisk, book: RuleBook, market_now: datetime, session: Session | None) -> list[Finding]:
     """Return the findings of every rule on an account now.
 
     `session` is that of the contracts held at `market_now`; with several groups of contracts, the one that must be
@@ -57,7 +57,7 @@ def watch(risk: AccountRisk, book: RuleBook, market_now: datetime, session: Sess
 
 def limit_findings(risk: AccountRisk, book: RuleBook, market_now: datetime) -> Iterator[Finding]:
     """Yield the findings of the loss limits, and the missing facts that prevent a check."""
-    risk = marked(risk, book)
+    risk = record_touches(risk, book)
     yield from _missing_facts(risk)
     if risk.is_breached:
         yield _limited_finding(
@@ -74,7 +74,7 @@ def limit_findings(risk: AccountRisk, book: RuleBook, market_now: datetime) -> I
             "daily_loss_limit",
             RuleAction.FLATTEN,
             f"daily loss: the day's result touched -{_dollars(book.daily_loss_limit)} now or earlier; locked "
-            f"until {when(next_day_end(market_now))}",
+            f"until {chicago_time(next_day_end(market_now))}",
             next_day_end(market_now),
         )
     equity, opening, least = risk.equity, risk.day_opening_balance, loss_limit_level(risk, book)
@@ -124,7 +124,7 @@ def quantity_for(
     return max(0, int((budget / loss).to_integral_value(ROUND_FLOOR)))
 
 
-def when(instant: datetime) -> str:
+def chicago_time(instant: datetime) -> str:
     """Return an instant as text, in Chicago's time."""
     return f"{instant.astimezone(CHICAGO):%Y-%m-%d %H:%M:%S} Chicago"
 
@@ -189,21 +189,21 @@ def _clock_findings(risk: AccountRisk, market_now: datetime, session: Session | 
             risk,
             "session",
             RuleAction.FLATTEN,
-            f"the market is closed at {when(market_now)}, or its session is not known: no position may be held",
+            f"the market is closed at {chicago_time(market_now)}, or its session is not known: no position may be held",
             None,
         )
     elif market_now >= session.flat_by - FLATTEN_AHEAD and not risk.is_flat:
         yield Finding(
             "flat_by",
             RuleAction.FLATTEN,
-            f"everything must be flat by {when(session.flat_by)}",
+            f"everything must be flat by {chicago_time(session.flat_by)}",
             next_day_end(market_now),
         )
     elif market_now >= session.last_entry:
         yield Finding(
             "last_entry",
             RuleAction.BLOCK,
-            f"no new position after {when(session.last_entry)}, flat by {when(session.flat_by)}",
+            f"no new position after {chicago_time(session.last_entry)}, flat by {chicago_time(session.flat_by)}",
             next_day_end(market_now),
         )
 

@@ -9,8 +9,8 @@ from shared.domain.market_data.calendar import CHICAGO, Calendar, Session
 from shared.domain.market_data.contract import Contract
 from shared.domain.market_data.product_family import family_of, is_equity_index, is_micro
 from shared.domain.orders.order import Direction, Side
-from shared.domain.risk.account_risk import AccountRisk, Holding, Working, loss_limit_level, next_day_end
-from shared.domain.risk.account_rules import Finding, RuleAction, limit_findings, when
+from shared.domain.risk.account_risk import AccountRisk, Holding, WorkingEntry, loss_limit_level, next_day_end
+from shared.domain.risk.account_rules import Finding, RuleAction, chicago_time, limit_findings
 from shared.domain.risk.rule_book import RuleBook
 
 _MINUTE = timedelta(minutes=1)
@@ -98,24 +98,25 @@ def time_findings(
     if session is None or not session.opens <= market_now < session.closes:
         yield _forbid(
             "session",
-            f"the market of {contract.id} is closed at {when(market_now)}, or its session is not known",
+            f"the market of {contract.id} is closed at {chicago_time(market_now)}, or its session is not known",
             _next_opening(calendar, market_now),
         )
     elif market_now >= session.last_entry:
         yield _forbid(
             "last_entry",
-            f"no new position in {contract.id} from {when(session.last_entry)} on, flat by {when(session.flat_by)}",
+            f"no new position in {contract.id} from {chicago_time(session.last_entry)} on, "
+            f"flat by {chicago_time(session.flat_by)}",
             _next_opening(calendar, market_now),
         )
     else:
         for pause in session.pauses:
             if pause.start <= market_now < pause.end:
-                yield _forbid("session", f"{contract.id} pauses until {when(pause.end)}", pause.end)
+                yield _forbid("session", f"{contract.id} pauses until {chicago_time(pause.end)}", pause.end)
     if book.trading_hours is not None and not _is_within(book.trading_hours, market_now):
         opens, ends = book.trading_hours
         yield _forbid(
             "trading_hours",
-            f"trading hours: {when(market_now)} is not within {opens:%H:%M} to {ends:%H:%M}",
+            f"trading hours: {chicago_time(market_now)} is not within {opens:%H:%M} to {ends:%H:%M}",
             _next_time(opens, market_now),
         )
     if not is_equity_index(contract.root):
@@ -125,8 +126,8 @@ def time_findings(
         if concerns and window.at - window.before <= market_now <= window.at + window.after:
             yield _forbid(
                 "news",
-                f"news: {window.name} at {when(window.at)} allows no new position in {contract.root} from "
-                f"{when(window.at - window.before)} to {when(window.at + window.after)}",
+                f"news: {window.name} at {chicago_time(window.at)} allows no new position in {contract.root} from "
+                f"{chicago_time(window.at - window.before)} to {chicago_time(window.at + window.after)}",
                 window.at + window.after + _JUST_AFTER,
             )
 
@@ -176,7 +177,7 @@ def _stop_findings(entry: EntryIntent, risk: AccountRisk, book: RuleBook) -> Ite
     least, equity = loss_limit_level(risk, book), risk.equity
     if least is None or equity is None or only_reduces(entry, risk):
         return
-    parts: tuple[Holding | Working, ...] = (*risk.holdings, *risk.working)
+    parts: tuple[Holding | WorkingEntry, ...] = (*risk.holdings, *risk.working)
     others = sum((part.stop_risk for part in parts), start=Decimal(0))
     costs = sum((book.costs_of(part.root, abs(part.quantity)) for part in parts), start=Decimal(0))
     costs += book.costs_of(entry.contract.root, entry.quantity)

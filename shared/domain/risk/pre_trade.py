@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
 
-from shared.domain.accounts.stage import Stage, stage_of
+from shared.domain.accounts.stage import Stage, parse_stage
 from shared.domain.market_data.bar import to_ticks
 from shared.domain.market_data.calendar import Calendar
 from shared.domain.market_data.contract import Contract
@@ -16,7 +16,7 @@ _PRICES = {OrderType.LIMIT: "limit_price", OrderType.STOP: "stop_price", OrderTy
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Entry:
+class EntryOrder:
     """A request to enter; a protective level is in unsigned ticks from the entry or a price, not both.
 
     After `breakeven_ticks` of profit the stop moves to the entry's price; `trail_ticks` is its distance behind the
@@ -38,7 +38,7 @@ class Entry:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Facts:
+class EntryFacts:
     """The facts that an entry is checked against; `is_reconciled` means since this stack started.
 
     `price` is the fill price of a market order by the fresh quote, None without one. `is_live` means that orders may
@@ -82,7 +82,7 @@ def check_session(calendar: Calendar, contract: Contract, market_now: datetime, 
     )
 
 
-def check_preconditions(entry: Entry, facts: Facts) -> Bracket:
+def check_preconditions(entry: EntryOrder, facts: EntryFacts) -> Bracket:
     """Return the entry's bracket if the account may enter and the entry is valid.
 
     Raise RiskLimitError if the entry must never be sent, PostponedError while a fact is missing that may still come.
@@ -123,8 +123,8 @@ def check_preconditions(entry: Entry, facts: Facts) -> Bracket:
     return Bracket(stop, target)
 
 
-def _check_account(facts: Facts) -> None:
-    if stage_of(facts.account_name) is Stage.UNKNOWN:
+def _check_account(facts: EntryFacts) -> None:
+    if parse_stage(facts.account_name) is Stage.UNKNOWN:
         raise RiskLimitError(
             f"unknown stage of account {facts.account_name!r}, so it is not traded: expected a name that begins with "
             "PRAC-, 50KTC-, 100KTC-, 150KTC- or EXPRESS-"
@@ -142,7 +142,7 @@ def _check_account(facts: Facts) -> None:
         raise RiskLimitError(f"{facts.contract.id} is not the active contract of {facts.contract.root}")
 
 
-def _check_own_price(entry: Entry, contract: Contract) -> Decimal | None:
+def _check_own_price(entry: EntryOrder, contract: Contract) -> Decimal | None:
     """Return the entry's own price, None for a market order; raise RiskLimitError if it is invalid."""
     name = _PRICES.get(entry.type)
     for other in _PRICES.values():

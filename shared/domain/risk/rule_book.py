@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, time, timedelta
 from decimal import Decimal
 
-from shared.domain.accounts.stage import Stage, stage_of
+from shared.domain.accounts.stage import Stage, parse_stage
 from shared.domain.market_data.product_family import is_micro
 from shared.errors import RefusedError
 
@@ -174,7 +174,7 @@ def initial_high_water_mark(account_name: str, balance: Decimal) -> Decimal | No
     A practice account, whose breach ends nothing, is assumed to be at its highest. An account of unknown stage is not
     traded, so its balance will do.
     """
-    stage = stage_of(account_name)
+    stage = parse_stage(account_name)
     if stage is Stage.UNKNOWN:
         return balance
     book = preset_for(account_name, balance)
@@ -192,7 +192,7 @@ def preset_for(account_name: str, balance: Decimal) -> RuleBook:
     An Express account begins at zero in every size, so it gets the smallest and strictest, until a person names
     another preset.
     """
-    stage = stage_of(account_name)
+    stage = parse_stage(account_name)
     if stage is Stage.UNKNOWN:
         raise RefusedError(
             f"unknown stage of account {account_name!r}, so it has no rules: expected a name that begins with "

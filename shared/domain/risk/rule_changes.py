@@ -215,7 +215,7 @@ def with_changes(book: RuleBook, changes: Mapping[str, str]) -> RuleBook:
         raise RefusedError(f"{pairs}: {error}") from error
 
 
-def describe(book: RuleBook) -> list[tuple[str, str, str]]:
+def describe_rules(book: RuleBook) -> list[tuple[str, str, str]]:
     """Return every rule of a book: its name, its value as `with_changes` parses it, and its source."""
     return [
         (name, _NONE if (value := getattr(book, name)) in (None, ()) else rule.format(value), _source_of(book, name))

@@ -16,7 +16,7 @@ from shared.domain.trades.round_trip import Lot
 _CENT = Decimal("0.01")
 _RATE_STEP = Decimal("0.0001")
 _ZERO = Decimal(0)
-NOBODY_KNOWN = "unknown"
+UNKNOWN_LABEL = "unknown"
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +31,7 @@ class Excursions:
 
 
 @dataclass(frozen=True, slots=True)
-class Result:
+class TripResult:
     """The figures of one round trip; `mae` and `mfe` are None if bars were missing."""
 
     contract_id: str
@@ -93,7 +93,7 @@ class Statistics:
     average_mfe: Decimal | None
 
 
-def statistics_of(results: Iterable[Result]) -> Statistics:
+def statistics_of(results: Iterable[TripResult]) -> Statistics:
     """Return the statistics of the round trips, given in any order."""
     trips = sorted(results, key=lambda result: result.closed_market_at)
     wins = [trip.net for trip in trips if trip.net > 0]
@@ -124,7 +124,7 @@ def statistics_of(results: Iterable[Result]) -> Statistics:
     )
 
 
-def max_drawdown(trips: Sequence[Result]) -> Drawdown:
+def max_drawdown(trips: Sequence[TripResult]) -> Drawdown:
     """Return the deepest fall of the cumulative net result; `trips` are in the order of their close."""
     deepest = Drawdown()
     total = high = _ZERO
@@ -140,26 +140,26 @@ def max_drawdown(trips: Sequence[Result]) -> Drawdown:
 
 def label_of(strategy: str | None, origin: str | None) -> str:
     """Return the label that a round trip counts under: its strategy, else the origin of its order, else unknown."""
-    return strategy or origin or NOBODY_KNOWN
+    return strategy or origin or UNKNOWN_LABEL
 
 
-def _day_of(result: Result) -> str:
+def _day_of(result: TripResult) -> str:
     """Return the Chicago trading day in which a round trip closed; 18:00 belongs to the next day."""
     calendar = calendar_of(root_of_contract(result.contract_id).group)
     return calendar.trading_day_of(result.closed_market_at).isoformat()
 
 
-GROUPINGS: dict[str, Callable[[Result], str]] = {
+GROUPINGS: dict[str, Callable[[TripResult], str]] = {
     "strategy": lambda result: label_of(result.strategy, result.origin),
     "contract": lambda result: result.contract_id,
     "day": _day_of,
 }
 
 
-def grouped(results: Iterable[Result], by: str) -> list[tuple[str, Statistics]]:
+def group_statistics(results: Iterable[TripResult], by: str) -> list[tuple[str, Statistics]]:
     """Return the statistics per strategy, contract or day (a key of GROUPINGS), sorted by name."""
     key = GROUPINGS[by]
-    groups: dict[str, list[Result]] = {}
+    groups: dict[str, list[TripResult]] = {}
     for result in results:
         groups.setdefault(key(result), []).append(result)
     return [(name, statistics_of(group)) for name, group in sorted(groups.items())]

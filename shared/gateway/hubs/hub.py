@@ -18,12 +18,12 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import InvalidStatus, WebSocketException
 
 from shared.clock import machine_now, monotonic
-from shared.domain.accounts.login import token_of
+from shared.domain.accounts.login import parse_token
 from shared.errors import CredentialsRefusedError, TickworkError
 from shared.gateway.hubs import protocol
 from shared.gateway.hubs.protocol import MessageType, Record
 from shared.gateway.hubs.session import HubSession
-from shared.log import masked
+from shared.log import mask_secrets
 
 log = logging.getLogger(__name__)
 # At DEBUG the library logs everything it sends, first the URL with the token.
@@ -124,7 +124,7 @@ class Hub:
                 if error.response.status_code == HTTPStatus.UNAUTHORIZED:
                     self._session.note_refused(token)
             except (TickworkError, OSError, WebSocketException) as error:
-                log.warning("hub %s lost: %s", self.name, masked(f"{type(error).__name__}: {error}"))
+                log.warning("hub %s lost: %s", self.name, mask_secrets(f"{type(error).__name__}: {error}"))
             failures = 0 if monotonic() - began > _LONGEST_PAUSE_S else failures + 1
             most = min(_LONGEST_PAUSE_S, _FIRST_PAUSE_S * 2 ** min(failures, 10))
             await asyncio.sleep(self._random.uniform(_FIRST_PAUSE_S / 2, most))
@@ -248,7 +248,7 @@ class Hub:
 
     async def _end_before_token(self, token: str) -> None:
         """End the connection before its token ends, once there is another token to connect with."""
-        left = token_of(token, machine_now()).ends_at - machine_now()
+        left = parse_token(token, machine_now()).ends_at - machine_now()
         await asyncio.sleep(left.total_seconds() * self._timeouts.token_share)
         while True:
             try:

@@ -22,7 +22,7 @@ class TokenSource(Protocol):
         """Return the token that all processes share."""
         ...
 
-    async def renewed(self, refused: str) -> str:
+    async def replace_token(self, refused: str) -> str:
         """Drop the token `refused` for all processes; return another."""
         ...
 
@@ -51,7 +51,7 @@ class HubSession:
         async with self._lock:
             if self._refused is None:
                 return await self._token_source.token()
-            self._renewed = await self._token_source.renewed(self._refused)
+            self._renewed = await self._token_source.replace_token(self._refused)
             self._refused = None
             return self._renewed
 
@@ -59,7 +59,7 @@ class HubSession:
         """Return another token than `old`, which is still valid but ends soon."""
         async with self._lock:
             token = await self._token_source.token()
-            return token if token != old else await self._token_source.renewed(old)
+            return token if token != old else await self._token_source.replace_token(old)
 
     def note_refused(self, token: str) -> None:
         """Record a 401: the next connection uses another token, unless `token` is new.

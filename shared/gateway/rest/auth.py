@@ -1,10 +1,10 @@
-"""The login every call needs: one token for all processes, renewed before it ends, or once the venue refuses it."""
+"""The login every call needs: one token for all processes, renewed before it ends or once the venue refuses it."""
 
 import logging
 
 from shared.clock import machine_now
 from shared.config import VenueSettings
-from shared.domain.accounts.login import Token, token_of
+from shared.domain.accounts.login import Token, parse_token
 from shared.errors import CredentialsRefusedError, RefusedError, SettingsError, TickworkError, VenueDownError
 from shared.fleets import Queue
 from shared.gateway.ports import TokenStore
@@ -62,11 +62,11 @@ class Login:
     def validate(self, queue: Queue) -> None:
         """Exchange the token for a new one; log in if the venue does not exchange it."""
         stored = self._tokens.get()
-        renewed = None if stored is None else self._exchange_token(stored.text, queue)
-        if renewed is None:
+        replace_token = None if stored is None else self._exchange_token(stored.text, queue)
+        if replace_token is None:
             self._log_in(queue, instead_of=None if stored is None else stored.text)
         else:
-            self._tokens.put(renewed)
+            self._tokens.put(replace_token)
 
     def log_out(self, queue: Queue) -> None:
         """End the shared token at the venue and drop it here; without one do nothing."""
@@ -83,13 +83,13 @@ class Login:
 
     def _renew_early(self, stored: Token, queue: Queue) -> str:
         try:
-            renewed = self._exchange_token(stored.text, queue) or self._request_token(queue)
+            replace_token = self._exchange_token(stored.text, queue) or self._request_token(queue)
         except TickworkError as error:  # the old token is still valid
             ends = f"{stored.ends_at:%Y-%m-%d %H:%M} UTC"
             log.error("cannot renew the token, which ends at %s: %s", ends, error)  # noqa: TRY400  # expected
             return stored.text
-        self._tokens.put(renewed)
-        return renewed.text
+        self._tokens.put(replace_token)
+        return replace_token.text
 
     def _exchange_token(self, token: str, queue: Queue) -> Token | None:
         """Return the new token that the venue issues for a valid one, or None if it issues none."""
@@ -99,7 +99,7 @@ class Login:
             return None
         text = answer.get("newToken")
         if answer.get("success") is True and isinstance(text, str) and text:
-            return token_of(text, machine_now())
+            return parse_token(text, machine_now())
         return None
 
     def _log_in(self, queue: Queue, *, instead_of: str | None = None) -> str:
@@ -121,7 +121,7 @@ class Login:
             raise CredentialsRefusedError("the venue refused the login: 401") from None
         token, code = answer.get("token"), answer.get("errorCode")
         if isinstance(token, str) and token and answer.get("success") is True:
-            return token_of(token, machine_now())
+            return parse_token(token, machine_now())
         if code == _UNKNOWN_ERROR or not isinstance(code, int):
             raise VenueDownError(f"the venue could not process the login (error {code})")
         reason = _REASONS.get(code, answer.get("errorMessage") or "no reason given")

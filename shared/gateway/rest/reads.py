@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from enum import IntEnum
 from typing import Any, TypeVar
 
-from shared.domain.market_data.bar import MINUTE, Bar, in_order
+from shared.domain.market_data.bar import MINUTE, Bar, sort_bars
 from shared.domain.market_data.contract import Contract
 from shared.domain.market_data.coverage import Span
 from shared.gateway import wire
@@ -61,7 +61,9 @@ class Reads:
 
     def accounts(self) -> list[VenueAccount]:
         """Return the active accounts of the user."""
-        return self._requester.read_list("/api/Account/search", {"onlyActiveAccounts": True}, "accounts", wire.account)
+        return self._requester.read_list(
+            "/api/Account/search", {"onlyActiveAccounts": True}, "accounts", wire.parse_account
+        )
 
     def contracts_available(self) -> list[Contract]:
         """Return the contracts that may be traded now, except those whose root or tick differs from our table."""
@@ -98,7 +100,7 @@ class Reads:
                 break
             end = oldest
         # The filter does not rely on `includePartialBar` alone. Source: venue.md section 5.5.
-        return in_order(bar for bar in found if wanted.start <= bar.start and bar.start + length <= wanted.end)
+        return sort_bars(bar for bar in found if wanted.start <= bar.start and bar.start + length <= wanted.end)
 
     def orders_working(self, account_id: int) -> list[VenueOrder]:
         """Return every order that may still fill, including the suspended legs of brackets."""
@@ -114,7 +116,7 @@ class Reads:
                     "sortDirection": 0,
                 },
                 "orders",
-                wire.order,
+                wire.parse_order,
             )
             known = len(found)
             found |= {order.id: order for order in page}
@@ -123,20 +125,25 @@ class Reads:
 
     def orders_open(self, account_id: int) -> list[VenueOrder]:
         """Return the orders resting in the market, without suspended and pending ones."""
-        return self._requester.read_list("/api/Order/searchOpen", {"accountId": account_id}, "orders", wire.order)
+        return self._requester.read_list("/api/Order/searchOpen", {"accountId": account_id}, "orders", wire.parse_order)
 
     def order(self, account_id: int, order_id: int) -> VenueOrder | None:
         """Return the order with the venue's id, or None if the account has none."""
         path, body = "/api/Order/searchById", {"accountId": account_id, "orderId": order_id}
         found = self._requester.read(path, body, absent=_NOT_FOUND).get("order")
-        return translate_row(path, wire.order, found) if found else None
+        return translate_row(path, wire.parse_order, found) if found else None
 
     def orders_since(
         self, account_id: int, since_market_at: datetime, until_market_at: datetime | None = None
     ) -> list[VenueOrder]:
         """Return the orders created since `since_market_at`, in any state."""
         return self._read_between(
-            "/api/Order/search", account_id, since_market_at, until_market_at, field="orders", translate=wire.order
+            "/api/Order/search",
+            account_id,
+            since_market_at,
+            until_market_at,
+            field="orders",
+            translate=wire.parse_order,
         )
 
     def fills_since(
@@ -144,13 +151,13 @@ class Reads:
     ) -> list[VenueFill]:
         """Return the fills since `since_market_at`."""
         return self._read_between(
-            "/api/Trade/search", account_id, since_market_at, until_market_at, field="trades", translate=wire.fill
+            "/api/Trade/search", account_id, since_market_at, until_market_at, field="trades", translate=wire.parse_fill
         )
 
     def positions(self, account_id: int) -> list[VenuePosition]:
         """Return the open positions."""
         found = self._requester.read_list(
-            "/api/Position/searchOpen", {"accountId": account_id}, "positions", wire.position
+            "/api/Position/searchOpen", {"accountId": account_id}, "positions", wire.parse_position
         )
         return [position for position in found if position.quantity]
 
@@ -160,15 +167,15 @@ class Reads:
             {
                 "contractId": contract.id,
                 "live": False,  # our data subscription is the simulated tier: with True the answer is empty
-                "startTime": wire.text_of(wanted.start),
-                "endTime": wire.text_of(wanted.end),
+                "startTime": wire.format_instant(wanted.start),
+                "endTime": wire.format_instant(wanted.end),
                 "unit": int(unit),
                 "unitNumber": unit_count,
                 "limit": MOST_BARS,
                 "includePartialBar": False,
             },
             "bars",
-            lambda one: wire.bar(one, contract.tick_size),
+            lambda one: wire.parse_bar(one, contract.tick_size),
         )
 
     def _read_between(
@@ -181,15 +188,15 @@ class Reads:
         field: str,
         translate: Callable[[dict[str, Any]], T],
     ) -> list[T]:
-        body: dict[str, Any] = {"accountId": account_id, "startTimestamp": wire.text_of(since)}
+        body: dict[str, Any] = {"accountId": account_id, "startTimestamp": wire.format_instant(since)}
         if until is not None:
-            body["endTimestamp"] = wire.text_of(until + timedelta(seconds=1))  # whole seconds: round up
+            body["endTimestamp"] = wire.format_instant(until + timedelta(seconds=1))  # whole seconds: round up
         return self._requester.read_list(path, body, field, translate)
 
 
 def _parse_known_contract(found: dict[str, Any]) -> Contract | None:
     try:
-        return wire.contract(found)
+        return wire.parse_contract(found)
     except ValueError as error:
         log.warning("ignored a contract: %s", error)
         return None

@@ -16,7 +16,7 @@ from shared.gateway.rest.transport import Request, TokenRefusedError, Transport,
 
 T = TypeVar("T")
 
-# Below the time a renewed lease has left (10 s, renewed every 3 s): no other worker may act during a call.
+# Below the time a replace_token lease has left (10 s, replace_token every 3 s): no other worker may act during a call.
 TIMEOUT = timedelta(seconds=6)
 # A worker slot does not wait for longer: the job is rescheduled instead.
 _LONGEST_WAIT = timedelta(seconds=0.5)
@@ -96,7 +96,7 @@ class Requester:
         TagInUseError when the venue knows the tag already, AmbiguousOutcomeError when the outcome is in doubt.
         """
         account_id = body["accountId"]
-        if not self._switch.lets_through(account_id, is_entry=is_entry):
+        if not self._switch.may_send(account_id, is_entry=is_entry):
             raise RefusedError(
                 f"{path}: live orders of account {account_id} are off, and nothing was sent: "
                 f"`tickwork accounts live {account_id} on` lets orders reach the real venue"

@@ -14,7 +14,7 @@ import msgspec
 import requests
 from urllib3.exceptions import MaxRetryError, NewConnectionError
 
-from shared.clock import machine_now, monotonic, until
+from shared.clock import machine_now, monotonic, time_until
 from shared.errors import AmbiguousOutcomeError, RateLimitedError, RefusedError, TickworkError, VenueDownError
 from shared.fleets import Queue
 from shared.gateway.errors import NotSentError
@@ -206,7 +206,7 @@ def _has_never_connected(failure: requests.RequestException) -> bool:
 def _parse_retry_after(answer: requests.Response) -> timedelta | None:
     text = answer.headers.get("Retry-After", "")
     try:
-        wait = timedelta(seconds=int(text)) if text.isdigit() else until(parsedate_to_datetime(text))
+        wait = timedelta(seconds=int(text)) if text.isdigit() else time_until(parsedate_to_datetime(text))
     except (ValueError, TypeError, OverflowError):
         return None
     return min(max(wait, _SHORTEST_RETRY_AFTER), _LONGEST_RETRY_AFTER)

@@ -143,7 +143,7 @@ class ApplyExecutionReports(Job):
         """The number of reports."""
         return len(self.orders) + len(self.fills) + len(self.accounts)
 
-    def one_by_one(self) -> Iterator["ApplyExecutionReports"]:
+    def split(self) -> Iterator["ApplyExecutionReports"]:
         """Yield a request for each report by itself."""
         for name in ("orders", "fills", "accounts"):
             for document in getattr(self, name):

@@ -12,7 +12,7 @@ from tests.fixtures.wire_tap import WireTap
 from web.receiver import patience
 
 GIVEN_UP = "the database did not answer within"
-RECEIVERS_PATIENCE_S = 1.0  # instead of 2.5, for a quick test
+RECEIVER_TIMEOUT_S = 1.0  # instead of 2.5, for a quick test
 pytest_plugins = ("tests.fixtures.receiver",)
 
 
@@ -54,7 +54,7 @@ def test_while_postgres_refuses_connections_the_answer_asks_for_a_resend(
     assert_asks_for_a_resend(tapped.get(f"/jobs/{'0' * 32}"))
     assert tapped.is_healthy()
 
-    to_postgres.mend()
+    to_postgres.restore()
     post(tapped, ENTRY | {"id": "during"})
     assert [("before",), ("during",)] == tapped.rows("SELECT external_id FROM alert ORDER BY id")
 
@@ -65,7 +65,7 @@ def test_a_receiver_may_start_before_postgres(database_url: str, start_receiver:
         receiver = start_receiver(through=wire.url)
         assert_asks_for_a_resend(receiver.post(ENTRY))
 
-        wire.mend()
+        wire.restore()
         post(receiver, ENTRY)
         assert 1 == receiver.count("job")
 
@@ -92,7 +92,7 @@ def test_while_postgres_hangs_the_answer_comes_after_the_receivers_timeout(
     assert_asks_for_a_resend(tapped.post(ENTRY | {"id": "during"}))  # Postgres still hangs
     assert before + 1 == tapped.log().count(GIVEN_UP)  # one wait, not two in a row
     assert tapped.is_healthy()
-    to_postgres.mend()
+    to_postgres.restore()
     post(tapped, ENTRY | {"id": "during"})
     assert 2 == tapped.count("job")
 
@@ -105,7 +105,7 @@ def test_an_alert_whose_commit_was_never_confirmed_is_one_job_after_its_resend(
     assert_asks_for_a_resend(tapped.post(ENTRY))
     until(lambda: tapped.count("job") == 2, 60)
 
-    to_postgres.mend()
+    to_postgres.restore()
     post(tapped, ENTRY)
     assert 2 == tapped.count("job")
     post(tapped, ENTRY)

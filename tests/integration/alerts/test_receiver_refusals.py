@@ -86,7 +86,9 @@ def test_a_refused_alert_is_stored_unchanged_with_the_reason(receiver: ReceiverP
     receiver.post(b'{"action": "buy\x00\xff')
 
     stored = receiver.rows("SELECT body, payload->>'quantity', reason, job_id FROM alert ORDER BY id")
-    assert (b'{"action": "buy", "quantity": 0.0, "symbol": "MNQ"}', "0.0", "422: quantity is 0.0", None) == stored[0]
+    assert (b'{"action": "buy", "quantity": 0.0, "symbol": "MNQ"}', "0.0", "422: invalid quantity 0.0", None) == stored[
+        0
+    ]
     assert (b'{"action": "buy\x00\xff', None, None) == (stored[1][0], stored[1][1], stored[1][3])
 
 
@@ -166,7 +168,7 @@ def test_a_request_that_is_not_http_is_refused(receiver: ReceiverProcess) -> Non
 
 
 def test_a_body_that_does_not_arrive_gets_a_408(start_receiver: StartReceiver) -> None:
-    receiver = start_receiver(body_patience_s=1)
+    receiver = start_receiver(body_timeout_s=1)
     _open_partial_request(receiver).close()  # a sender that disconnects in the middle
     with _open_partial_request(receiver) as late:
         until(lambda: receiver.post(ENTRY).status_code == 202, 60, "an answer to another sender meanwhile")

@@ -1,4 +1,4 @@
-"""`tickwork accounts`, `risk`, `hooks add` and what `status` says of them: what may be lost, and whether it is real."""
+"""`tickwork accounts`, `risk`, `hooks add`, and the alarms of `status`: limits, rules and live orders."""
 
 from typing import Any
 
@@ -7,7 +7,7 @@ from cli.local.home.lock import Lock
 from cli.local.home.state import write_state
 from shared.domain.orders.order import Side
 from shared.ledger.jobs.orders import EnterManually
-from tests.fixtures.operator import Type
+from tests.fixtures.operator import RunCommand
 from tests.fixtures.venue import MNQ
 from tests.fixtures.worker_env import WorkerEnv
 
@@ -25,29 +25,29 @@ def add_other_account(worker_env: WorkerEnv) -> None:
     )
 
 
-def show_account(operator: Type, account: str = "20001") -> dict[str, Any]:
+def show_account(operator: RunCommand, account: str = "20001") -> dict[str, Any]:
     found: dict[str, Any] = operator("accounts", "show", account, "--json").json
     return found
 
 
-def test_accounts_are_listed_with_their_headroom(operator: Type, worker_env: WorkerEnv) -> None:
+def test_accounts_are_listed_with_their_headroom(operator: RunCommand, worker_env: WorkerEnv) -> None:
     worker_env.alert(quantity=2)
     worker_env.work()
     (row,) = operator("accounts", "--json").json["accounts"]
 
     assert (20001, "simulator", None, None) == tuple(row[name] for name in ("id", "live_orders", "halted", "blocked"))
-    assert float(row["headroom"]) == float(row["equity"]) - float(row["ledger_env"]) > 0
+    assert float(row["headroom"]) == float(row["equity"]) - float(row["loss_limit_level"]) > 0
     assert read_name(worker_env) in operator("accounts").out
 
 
 def test_an_account_without_a_high_water_mark_enters_nothing_until_one_is_set(
-    operator: Type, worker_env: WorkerEnv
+    operator: RunCommand, worker_env: WorkerEnv
 ) -> None:
     worker_env.execute("UPDATE account SET high_water_mark = NULL")
     refused = worker_env.alert()
     worker_env.work()
     assert "`tickwork accounts high ACCOUNT BALANCE` says it" in (worker_env.job(refused)[2] or "")
-    assert "'a lot' cannot be used: give dollars" in operator("accounts", "high", "20001", "a lot").error
+    assert "invalid amount 'a lot': expected dollars" in operator("accounts", "high", "20001", "a lot").error
     result = operator("accounts", "high", "20001", "50150.75", "--json").json
 
     assert {"id": 20001, "name": read_name(worker_env), "high_water_mark": "50150.75"} == result
@@ -59,7 +59,7 @@ def test_an_account_without_a_high_water_mark_enters_nothing_until_one_is_set(
     )[0]
 
 
-def test_an_account_is_shown_in_full_by_id_and_by_name(operator: Type, worker_env: WorkerEnv) -> None:
+def test_an_account_is_shown_in_full_by_id_and_by_name(operator: RunCommand, worker_env: WorkerEnv) -> None:
     operator("halt", "for a test")
     found = show_account(operator, read_name(worker_env).lower())
 
@@ -68,17 +68,17 @@ def test_an_account_is_shown_in_full_by_id_and_by_name(operator: Type, worker_en
     assert [("halted", "for a test")] == [(one["kind"], one["message"]) for one in found["events"]]
     text = operator("accounts", "show", "20001").words
     for words in (
-        "nothing against it.",
+        "No findings",
         "Rules",
         "No trading day is over yet.",
         "Newest events",
         "live orders simulator",
     ):
         assert words in text
-    assert "account 7 is unknown: those that may trade are 20001 (" in operator("accounts", "show", "7").error
+    assert "account 7 is unknown; tradable: 20001 (" in operator("accounts", "show", "7").error
 
 
-def test_live_orders_need_the_exact_name(operator: Type, worker_env: WorkerEnv) -> None:
+def test_live_orders_need_the_exact_name(operator: RunCommand, worker_env: WorkerEnv) -> None:
     name = read_name(worker_env)
     assert f"add --name {name}" in operator("accounts", "live", "20001", "on").error
     for result in (
@@ -86,10 +86,13 @@ def test_live_orders_need_the_exact_name(operator: Type, worker_env: WorkerEnv) 
         operator("accounts", "live", "20001", "on", typed=f"{name}x\n"),
     ):
         assert 1 == result.status
-        assert f"is not the name of account 20001, which is {name}: nothing was switched" in result.error
+        assert f"of account 20001: expected {name}; live orders were not turned on" in result.error
     assert [(False, None)] == worker_env.rows("SELECT live_orders, live_since_at FROM account")
     worker_env.execute("UPDATE account SET name = 'LIVE-1'")
-    assert "of no stage we know" in operator("accounts", "live", "20001", "on", "--name", "LIVE-1").error
+    assert (
+        "unknown stage of account 'LIVE-1': trading is disabled"
+        in operator("accounts", "live", "20001", "on", "--name", "LIVE-1").error
+    )
     worker_env.execute(f"UPDATE account SET name = '{name}'")
 
     result = operator("accounts", "live", "20001", "on", typed=f"{name}\n")
@@ -103,20 +106,20 @@ def test_live_orders_need_the_exact_name(operator: Type, worker_env: WorkerEnv) 
     assert ["live_on", "live_off"] == [row[0] for row in worker_env.rows("SELECT kind FROM account_event ORDER BY id")]
 
 
-def test_at_the_real_venue_every_view_shows_live_orders(operator: Type, worker_env: WorkerEnv) -> None:
+def test_at_the_real_venue_every_view_shows_live_orders(operator: RunCommand, worker_env: WorkerEnv) -> None:
     worker_env.execute("UPDATE market_clock SET kind = 'live'")
     assert ["off"] == [one["live_orders"] for one in operator("accounts", "--json").json["accounts"]]
     assert "live orders are off: `tickwork accounts live 20001 on`" in operator("risk").words
     left = operator("flatten", "--yes")
     assert (1, "") == (left.status, left.out)
-    assert "were never on, so the venue is asked nothing" in left.error
+    assert "were never on, so nothing was sent to the venue" in left.error
     operator("accounts", "live", "20001", "on", "--name", read_name(worker_env))
 
     assert ["LIVE"] == [one["live_orders"] for one in operator("accounts", "--json").json["accounts"]]
     assert "20001, LIVE)" in operator("risk").out
 
 
-def test_status_has_a_line_for_each_account_that_is_live_or_halted(operator: Type, worker_env: WorkerEnv) -> None:
+def test_status_has_a_line_for_each_account_that_is_live_or_halted(operator: RunCommand, worker_env: WorkerEnv) -> None:
     home = Home(worker_env.settings.home)
     lock = Lock(home.root)
     lock.acquire()
@@ -127,8 +130,8 @@ def test_status_has_a_line_for_each_account_that_is_live_or_halted(operator: Typ
         assert [] == operator("status", "--json").json["accounts"]
         worker_env.execute("UPDATE market_clock SET kind = 'live'")
         operator("accounts", "live", "20001", "on", "--name", read_name(worker_env))
-        operator("halt", "a look")
-        line = f"Account 20001 ({read_name(worker_env)}) is LIVE: orders reach real money; HALTED: a look."
+        operator("halt", "a check")
+        line = f"Account 20001 ({read_name(worker_env)}) is LIVE: orders reach real money; HALTED: a check."
 
         assert [line] == operator("status", "--json").json["accounts"]
         assert line in operator("status").out
@@ -136,19 +139,20 @@ def test_status_has_a_line_for_each_account_that_is_live_or_halted(operator: Typ
         lock.close()
 
 
-def test_a_default_stop_allows_entries_without_a_stop(operator: Type, worker_env: WorkerEnv) -> None:
+def test_a_default_stop_allows_entries_without_a_stop(operator: RunCommand, worker_env: WorkerEnv) -> None:
     assert "get one 400 ticks away" in operator("accounts", "stop", "20001", "400").out
     state, _, error = worker_env.do(EnterManually(account_id=20001, symbol="MNQ", side=Side.BUY, quantity=1))
     assert "succeeded" == state, error
     assert [(400,)] == worker_env.rows("SELECT stop_loss_ticks FROM orders WHERE role = 'ENTRY'")
 
-    assert "without a stop are refused" in operator("accounts", "stop", "20001", "none").out
+    assert "without a stop are denied" in operator("accounts", "stop", "20001", "none").out
     assert (
-        "'0' is no distance: give ticks from 1 to 999999, or none" in operator("accounts", "stop", "20001", "0").error
+        "invalid distance '0': expected ticks from 1 to 999999, or none"
+        in operator("accounts", "stop", "20001", "0").error
     )
 
 
-def test_rules_are_listed_changed_and_reset(operator: Type, worker_env: WorkerEnv) -> None:
+def test_rules_are_listed_changed_and_reset(operator: RunCommand, worker_env: WorkerEnv) -> None:
     changed = operator("accounts", "rules", "20001", "daily_loss_limit=800", "max_trades_per_day=4", "--json")
     rules = {row["rule"]: row for row in changed.json["rules"]}
     assert ("800", "4") == (rules["daily_loss_limit"]["value"], rules["max_trades_per_day"]["value"])
@@ -166,9 +170,9 @@ def test_rules_are_listed_changed_and_reset(operator: Type, worker_env: WorkerEn
         "daily_loss_limit=lots": "daily_loss_limit 'lots' cannot be used: give dollars above 0",
         "nonsense=1": "'nonsense' is no rule of the book: the rules are starting_balance",
         "other=preset": "'other' is no rule of the book",
-        "daily_loss_limit": "'daily_loss_limit' is no change of a rule: give NAME=VALUE",
+        "daily_loss_limit": "invalid rule change 'daily_loss_limit': expected NAME=VALUE",
         "block_at=0.95": "block_at '0.95'",
-        "--preset=gold": "'gold' is no preset: there are combine-50k",
+        "--preset=gold": "invalid preset 'gold': expected one of combine-50k",
     }.items():
         result = operator("accounts", "rules", "20001", wrong)
         assert (1, "") == (result.status, result.out), wrong
@@ -176,14 +180,16 @@ def test_rules_are_listed_changed_and_reset(operator: Type, worker_env: WorkerEn
     assert [(None, {})] == worker_env.rows("SELECT rules, rule_changes FROM account")
 
 
-def test_risk_shows_the_headroom_and_the_accounts_that_would_be_denied(operator: Type, worker_env: WorkerEnv) -> None:
+def test_risk_shows_the_headroom_and_the_accounts_that_would_be_denied(
+    operator: RunCommand, worker_env: WorkerEnv
+) -> None:
     add_other_account(worker_env)
     worker_env.alert(quantity=2)
     worker_env.work()
     first, second = operator("risk", "--json").json["accounts"]
     rules = {row["rule"]: row for row in first["rules"]}
 
-    assert (True, "entries are let through") == (first["may_enter"], first["verdict"])
+    assert (True, "entries are allowed") == (first["may_enter"], first["verdict"])
     assert ("2", 1) == (rules["contracts (micros)"]["used"], int(rules["orders a minute"]["used"]))
     assert second["obstacles"] == ["not reconciled with the venue since the start"]
     text = operator("risk", "--account", "20001").out
@@ -191,22 +197,22 @@ def test_risk_shows_the_headroom_and_the_accounts_that_would_be_denied(operator:
     assert "OTHER" not in text
 
 
-def test_without_a_fresh_quote_risk_reports_an_unknown_open_profit(operator: Type, worker_env: WorkerEnv) -> None:
+def test_without_a_fresh_quote_risk_reports_an_unknown_open_profit(operator: RunCommand, worker_env: WorkerEnv) -> None:
     worker_env.alert()
     worker_env.work()
-    worker_env.execute("DELETE FROM bar_minute")  # the worker_env has no quote to tell any more
+    worker_env.execute("DELETE FROM bar_minute")  # the worker_env then has no price for a quote
     worker_env.redis.flushdb()
 
     assert "open profit is unknown while" in operator("risk").words
     (row,) = operator("positions", "--json").json["positions"]
     assert (MNQ, None, None) == (row["contract"], row["price"], row["open_profit"])
-    assert "is the feed running?" in operator("positions").out
+    assert "check the feed with `tickwork status`" in operator("positions").out
     result = operator("positions", "breakeven", "MNQ")
     assert (1, "") == (result.status, result.out)
-    assert "there is no fresh quote of" in result.error
+    assert "no fresh quote of" in result.error
 
 
-def test_a_hook_may_trade_further_accounts(operator: Type, worker_env: WorkerEnv, monkeypatch: Any) -> None:
+def test_a_hook_may_trade_further_accounts(operator: RunCommand, worker_env: WorkerEnv, monkeypatch: Any) -> None:
     monkeypatch.setenv("TICKWORK_RECEIVER_URL", "http://127.0.0.1:1")
     add_other_account(worker_env)
     result = operator(
@@ -219,4 +225,4 @@ def test_a_hook_may_trade_further_accounts(operator: Type, worker_env: WorkerEnv
     assert (OTHER, [20001]) == (hook["account_id"], hook["copy_account_ids"])
     assert "20001" in operator("hooks", "list").out
     result = operator("hooks", "add", "two")
-    assert "say which account with --account ID, of those that may trade" in result.error
+    assert "choose an account with --account ID; tradable: " in result.error

@@ -1,4 +1,4 @@
-"""`tickwork flatten`, `halt` and `resume`: they work whatever else does not, and say what the venue said."""
+"""`tickwork flatten`, `halt` and `resume`: they work without workers and broker, and report the venue's answer."""
 
 import signal
 import subprocess
@@ -7,7 +7,7 @@ import sys
 import pytest
 
 from shared.clock import monotonic
-from tests.fixtures.operator import Type, worker_at
+from tests.fixtures.operator import RunCommand, worker_at
 from tests.fixtures.processes import until
 from tests.fixtures.venue import MNQ
 from tests.fixtures.worker_env import WorkerEnv
@@ -24,7 +24,7 @@ def hold_two(worker_env: WorkerEnv) -> None:
 
 
 def test_flatten_works_with_every_worker_dead_and_the_broker_away(
-    operator: Type, worker_env: WorkerEnv, monkeypatch: pytest.MonkeyPatch
+    operator: RunCommand, worker_env: WorkerEnv, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     hold_two(worker_env)
     monkeypatch.setenv("BROKER_URL", "redis://127.0.0.1:1/0")
@@ -39,7 +39,9 @@ def test_flatten_works_with_every_worker_dead_and_the_broker_away(
     assert [] == worker_env.rows("SELECT id FROM orders WHERE state IN ('WORKING', 'SUSPENDED')")
 
 
-def test_one_contract_is_flattened_by_a_worker_and_reported_as_json(operator: Type, worker_env: WorkerEnv) -> None:
+def test_one_contract_is_flattened_by_a_worker_and_reported_as_json(
+    operator: RunCommand, worker_env: WorkerEnv
+) -> None:
     hold_two(worker_env)
     with worker_at(worker_env):
         result = operator("flatten", "--contract", "MNQ", "--account", "20001", "--yes", "--json")
@@ -49,19 +51,19 @@ def test_one_contract_is_flattened_by_a_worker_and_reported_as_json(operator: Ty
     assert (20001, MNQ, FLAT, True) == tuple(row[name] for name in ("account_id", "contract", "venue_says", "is_flat"))
 
 
-def test_flatten_asks_for_confirmation_and_needs_yes_in_a_script(operator: Type, worker_env: WorkerEnv) -> None:
+def test_flatten_asks_for_confirmation_and_needs_yes_in_a_script(operator: RunCommand, worker_env: WorkerEnv) -> None:
     hold_two(worker_env)
     (name,) = worker_env.rows("SELECT name FROM account")[0]
     declined = operator("flatten", typed="n\n")
     assert (1, "") == (declined.status, declined.out)
-    assert f"Flatten everything of {name} (20001) LONG 2 {MNQ}" in declined.error
+    assert f"Flatten everything: {name} (20001) LONG 2 {MNQ}" in declined.error
     assert "nothing was flattened" in declined.error
     for more in ((), ("--json",)):
         result = operator("flatten", *more)
         assert 1 == result.status
         assert "add --yes" in result.words
     for wrong, words in {
-        ("--account", "7"): "account 7 is unknown: those that may trade are 20001",
+        ("--account", "7"): "account 7 is unknown; tradable: 20001",
         ("--contract", "XYZ"): "'XYZ' is no symbol we know",
         ("--contract", "CON.F.US.MNQ.Z30"): "contract CON.F.US.MNQ.Z30 is unknown",
     }.items():
@@ -69,7 +71,7 @@ def test_flatten_asks_for_confirmation_and_needs_yes_in_a_script(operator: Type,
     assert [] == worker_env.rows("SELECT id FROM flatten_request")
 
 
-def test_a_second_flatten_joins_the_open_request(operator: Type, worker_env: WorkerEnv) -> None:
+def test_a_second_flatten_joins_the_open_request(operator: RunCommand, worker_env: WorkerEnv) -> None:
     hold_two(worker_env)
     job = worker_env.flatten()
     result = operator("flatten", "--yes")
@@ -80,31 +82,31 @@ def test_a_second_flatten_joins_the_open_request(operator: Type, worker_env: Wor
 
 
 def test_flatten_reports_its_obstacle_and_stops_waiting_after_the_limit(
-    operator: Type, worker_env: WorkerEnv, monkeypatch: pytest.MonkeyPatch
+    operator: RunCommand, worker_env: WorkerEnv, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     hold_two(worker_env)
     worker_env.venue.kill()
-    # The time that it waits is over as soon as something has held it up.
+    # The wait ends as soon as the flatten request has recorded an obstacle.
     monkeypatch.setattr(
         "cli.client.job_client.monotonic", lambda: monotonic() + 1000 * len(worker_env.rows(IS_DELAYED))
     )
     result = operator("flatten", "--yes", "--wait", "900")
     assert 1 == result.status
     assert "the venue could not be asked" in result.words
-    assert "it is left to the workers: `tickwork jobs show" in result.words
+    assert "the workers continue with it: `tickwork jobs show" in result.words
     worker_env.venue.start()
     until(
         lambda: worker_env.rows("SELECT 1 FROM flatten_request WHERE flat_at IS NOT NULL") == [(1,)],
         60,
-        "flat, though nobody waits",
+        "flat without a waiting command",
     )
     assert 0 == worker_env.venue.position(MNQ)
 
 
-def test_a_flatten_job_of_a_dead_worker_is_reclaimed(operator: Type, worker_env: WorkerEnv) -> None:
+def test_a_flatten_job_of_a_dead_worker_is_reclaimed(operator: RunCommand, worker_env: WorkerEnv) -> None:
     hold_two(worker_env)
-    gone = "state = 'running', worker = 'gone@here.1/2', lease_until = now() - interval '5 seconds'"
-    worker_env.execute(f"UPDATE job SET {gone}, attempt = 1, fence = 1 WHERE id = '{worker_env.flatten()}'")
+    lost = "state = 'running', worker = 'gone@here.1/2', lease_until = now() - interval '5 seconds'"
+    worker_env.execute(f"UPDATE job SET {lost}, attempt = 1, fence = 1 WHERE id = '{worker_env.flatten()}'")
     result = operator("flatten", "--yes")
 
     assert 0 == result.status, result
@@ -112,16 +114,16 @@ def test_a_flatten_job_of_a_dead_worker_is_reclaimed(operator: Type, worker_env:
 
 
 def test_a_failing_one_shot_process_is_reported_and_the_job_stays_queued(
-    operator: Type, worker_env: WorkerEnv, monkeypatch: pytest.MonkeyPatch
+    operator: RunCommand, worker_env: WorkerEnv, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     hold_two(worker_env)
     monkeypatch.setenv("BROKER_URL", worker_env.settings.redis_url)
     monkeypatch.setenv("REDIS_URL", "")
-    monkeypatch.setattr("cli.client.job_client._MOST_ENDED", 1)  # each takes seconds to start
+    monkeypatch.setattr("cli.client.job_client._MAX_ONE_SHOT_EXITS", 1)  # each takes seconds to start
     result = operator("flatten", "--yes", "--json")
 
     assert (1, "") == (result.status, result.error)
-    assert "a process of its own ends with status 1: the end of" in result.json["error"]
+    assert "a process of its own ends with status 1: read the end of" in result.json["error"]
     assert "REDIS_URL is not set" in (worker_env.settings.home / "logs" / "alone.log").read_text()
     assert [("queued",)] == worker_env.rows("SELECT state FROM job WHERE name = 'orders.flatten'")
 
@@ -133,31 +135,31 @@ def test_ctrl_c_leaves_the_flatten_to_the_workers(worker_env: WorkerEnv) -> None
     command = [sys.executable, "-m", "cli.main", "flatten", "--yes"]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     try:
-        until(lambda: worker_env.rows(IS_DELAYED) == [(1,)], 60, "a first try")
+        until(lambda: worker_env.rows(IS_DELAYED) == [(1,)], 60, "a first attempt")
         process.send_signal(signal.SIGINT)
         _, error = process.communicate(timeout=60)
     finally:
         process.kill()
     assert 130 == process.returncode
-    assert "the flatten_request is" in error
-    assert "it is left to the workers" in error
+    assert "the flatten request is" in error
+    assert "the workers continue with it" in error
     worker_env.venue.start()
     until(
         lambda: worker_env.rows("SELECT 1 FROM flatten_request WHERE flat_at IS NOT NULL") == [(1,)],
         60,
-        "flat, though nobody waits",
+        "flat without a waiting command",
     )
 
 
 # --- halt and resume ----------------------------------------------------------------------------------------------
 
 
-def test_a_halt_denies_the_next_entry_and_a_resume_allows_it(operator: Type, worker_env: WorkerEnv) -> None:
+def test_a_halt_denies_the_next_entry_and_a_resume_allows_it(operator: RunCommand, worker_env: WorkerEnv) -> None:
     result = operator("halt", "news", "in", "an", "hour")
     assert (0, "") == (result.status, result.error)
     assert "is halted: news in an hour" in result.out
     again = operator("halt", "something", "else")
-    assert "was halted before, and keeps its reason: news in an hour" in again.out
+    assert "was already halted: news in an hour" in again.out
     refused = worker_env.alert()
     worker_env.work()
     assert "failed" == worker_env.job(refused)[0]
@@ -165,7 +167,7 @@ def test_a_halt_denies_the_next_entry_and_a_resume_allows_it(operator: Type, wor
     assert ["news in an hour"] == [one["halted"] for one in operator("accounts", "--json").json["accounts"]]
     assert "NO ENTRY: halted: news in an hour" in operator("risk").words
 
-    assert "may enter again; it was halted: news in an hour" in operator("resume", "it", "is", "over").out
+    assert "is no longer halted; the reason was: news in an hour" in operator("resume", "it", "is", "over").out
     assert "was not halted" in operator("resume", "once more").out
     assert [("halted", "news in an hour"), ("resumed", "it is over")] == worker_env.rows(
         "SELECT kind, message FROM account_event WHERE kind IN ('halted', 'resumed') ORDER BY id"
@@ -173,7 +175,7 @@ def test_a_halt_denies_the_next_entry_and_a_resume_allows_it(operator: Type, wor
     hold_two(worker_env)
 
 
-def test_halt_with_flatten_halts_even_without_yes(operator: Type, worker_env: WorkerEnv) -> None:
+def test_halt_with_flatten_halts_even_without_yes(operator: RunCommand, worker_env: WorkerEnv) -> None:
     hold_two(worker_env)
     result = operator("halt", "enough", "--flatten")
     assert 1 == result.status

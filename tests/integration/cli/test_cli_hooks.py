@@ -1,4 +1,4 @@
-"""`tickwork hooks`: a URL of its own for everyone who posts alerts."""
+"""`tickwork hooks`: a URL for each source of alerts."""
 
 import json
 import re
@@ -22,7 +22,7 @@ URL = "https://alerts.example.com"
 
 
 class Operator:
-    """Someone who types `tickwork hooks ...` on the stack of a database."""
+    """Runs `tickwork hooks ...` on the stack of a database."""
 
     def __init__(self, database_url: str, home: Path, engine: Engine) -> None:
         self.database_url = database_url
@@ -118,7 +118,7 @@ def test_an_ambiguous_account_is_refused(operator: Operator) -> None:
     result = operator.run("add", "mine", "--account", "8", "--json")
 
     assert (1, "") == (ambiguous.exit_code, ambiguous.stdout)
-    assert "--account ID, of those that may trade: 7 (no. 7), 8 (no. 8)" in ambiguous.stderr
+    assert "--account ID; tradable: 7 (no. 7), 8 (no. 8)" in ambiguous.stderr
     assert (1, 0) == (unknown.exit_code, result.exit_code)
     hooks = json.loads(operator.run("list", "--json").stdout)["hooks"]
     assert [("mine", 8, None)] == [(hook["name"], hook["account_id"], hook["revoked_at"]) for hook in hooks]
@@ -143,7 +143,7 @@ def test_a_hook_name_is_used_once(operator: Operator) -> None:
 def test_a_hook_name_must_be_printable(operator: Operator, name: str) -> None:
     refused = operator.run("add", name)
 
-    assert (1, True) == (refused.exit_code, "is no name for a hook" in refused.stderr)
+    assert (1, True) == (refused.exit_code, "invalid hook name" in refused.stderr)
 
 
 def test_hooks_add_waits_for_the_first_account_snapshot(operator: Operator, monkeypatch: pytest.MonkeyPatch) -> None:

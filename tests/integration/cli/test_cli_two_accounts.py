@@ -1,10 +1,10 @@
-"""Commands that are about every account, at a venue where their owner has two."""
+"""Commands that cover every account, at a venue with two accounts."""
 
 import pytest
 
 from shared.ledger.jobs.accounts import BookRoundTrips
 from shared.ledger.jobs.orders import ReconcileAccounts
-from tests.fixtures.operator import Type, worker_at
+from tests.fixtures.operator import RunCommand, worker_at
 from tests.fixtures.venue import MNQ, RunningVenue, StartVenue
 from tests.fixtures.worker_env import WorkerEnv
 
@@ -15,11 +15,11 @@ def venue(start_venue: StartVenue) -> RunningVenue:
     return start_venue(options=("--accounts", "50KTC"))
 
 
-def test_flatten_covers_every_account_unless_one_is_named(operator: Type, worker_env: WorkerEnv) -> None:
+def test_flatten_covers_every_account_unless_one_is_named(operator: RunCommand, worker_env: WorkerEnv) -> None:
     first, second = [row[0] for row in worker_env.rows("SELECT id FROM account ORDER BY id")]
     for account_id in (first, second):
         worker_env.venue.trade(accountId=account_id)
-    assert "say which account with --account ID" in operator("positions", "close", "MNQ").error
+    assert "choose an account with --account ID" in operator("positions", "close", "MNQ").error
     with worker_at(worker_env):
         one = operator("flatten", "--yes", "--account", str(second), "--json").json["flattened"]
     assert [(second, True)] == [(row["account_id"], row["is_flat"]) for row in one]
@@ -33,7 +33,7 @@ def test_flatten_covers_every_account_unless_one_is_named(operator: Type, worker
     assert [(3,)] == worker_env.rows("SELECT count(*) FROM flatten_request WHERE flat_at IS NOT NULL")
 
 
-def test_halt_and_resume_cover_every_account_unless_one_is_named(operator: Type, worker_env: WorkerEnv) -> None:
+def test_halt_and_resume_cover_every_account_unless_one_is_named(operator: RunCommand, worker_env: WorkerEnv) -> None:
     first, second = [row[0] for row in worker_env.rows("SELECT id FROM account ORDER BY id")]
     assert [second] == [one["id"] for one in operator("halt", "x", "--account", str(second), "--json").json["halted"]]
     every = operator("halt", "y", "--json").json
@@ -46,7 +46,7 @@ def test_halt_and_resume_cover_every_account_unless_one_is_named(operator: Type,
     assert [first, second] == [one["id"] for one in resumed]
 
 
-def test_complaint_10_one_view_shows_every_account_side_by_side(operator: Type, worker_env: WorkerEnv) -> None:
+def test_complaint_10_one_view_shows_every_account_side_by_side(operator: RunCommand, worker_env: WorkerEnv) -> None:
     both = [row[0] for row in worker_env.rows("SELECT id FROM account ORDER BY id")]
     with worker_at(worker_env):
         for account_id in both:
@@ -61,6 +61,6 @@ def test_complaint_10_one_view_shows_every_account_side_by_side(operator: Type, 
         assert set(both) == {row["account_id"] for row in line[kind]}, kind
     with worker_at(worker_env):
         assert 0 == operator("flatten", "--yes").status
-    for request in (ReconcileAccounts(), BookRoundTrips()):  # no feed tells of the fills, no beat asks for trips
+    for request in (ReconcileAccounts(), BookRoundTrips()):  # without a feed and a beat
         worker_env.do(request)
     assert both == sorted(row["account_id"] for row in operator("trades", "--json").json["round_trips"])

@@ -13,7 +13,7 @@ from shared.hot.feed_lease import ACQUIRE_EVERY
 from shared.hot.positions import read_positions
 from shared.hot.quotes import read_quote
 from tests.fixtures.feeds import Feeds
-from tests.fixtures.ledger_env import database_away
+from tests.fixtures.ledger_env import without_database
 from tests.fixtures.processes import until
 from tests.fixtures.venue import MNQ
 from workers.feed.market_side import STALLED_AFTER_S
@@ -79,7 +79,7 @@ def test_trap_10_events_missed_during_an_outage_are_read_after_every_reconnect(f
     feeds.worker_env.work()
     feeds.fault("event_lost", count=20)  # events of the gap
     placed = feeds.worker_env.venue.trade(customTag="unheard")
-    feeds.forget_faults()
+    feeds.remove_faults()
     assert [] == feeds.worker_env.rows(ORDER, placed["orderId"])
     assert {} == read_positions(feeds.hot, feeds.worker_env.venue.account_id)
     feeds.fault(kind, count=2, seconds=1)
@@ -116,7 +116,7 @@ def test_a_position_closed_by_a_missed_event_is_removed(feeds: Feeds) -> None:
     feeds.wait_for_position(Direction.LONG)
     feeds.fault("event_lost", count=50)
     feeds.worker_env.venue.trade(customTag="out", side=1)
-    feeds.forget_faults()
+    feeds.remove_faults()
     feeds.fault("hub_gap", count=1, seconds=0.5)
 
     until(lambda: read_positions(feeds.hot, feeds.worker_env.venue.account_id) == {}, 60, "a flat account")
@@ -145,7 +145,7 @@ def test_a_feed_that_was_frozen_stands_by_and_writes_nothing_stale(feeds: Feeds)
     until(lambda: "is the active one" in second.log.read_text(), 60, "the standby to become active")
     until(lambda: feeds.health().fence > 1, 60, "its health report")
     fence = feeds.health().fence
-    first.thaw()
+    first.resume()
     until(lambda: "this one stands by" in first.log.read_text(), 60, "the first one to stand by")
 
     assert fence == feeds.health().fence
@@ -154,11 +154,11 @@ def test_a_feed_that_was_frozen_stands_by_and_writes_nothing_stale(feeds: Feeds)
 
 
 def test_a_feed_that_stalled_and_was_not_replaced_reconnects(feeds: Feeds) -> None:
-    feed = feeds.start({"shared.hot.feed_lease:HELD_FOR": 600})  # it may stall for long and keep the lease
+    feed = feeds.start({"shared.hot.feed_lease:LEASE_DURATION": 600})  # it may stall for long and keep the lease
     feeds.wait_until_fed()
     feed.freeze()
     until(partial(is_past, monotonic() + STALLED_AFTER_S + 0.5), 60, "a stall of that length")
-    feed.thaw()
+    feed.resume()
 
     until(lambda: "stalled" in feed.log.read_text(), 60, "the log line of the stall")
     feeds.wait_until_fed(connection_count=2)
@@ -172,7 +172,7 @@ def test_events_during_a_postgres_outage_are_recorded_later(feeds: Feeds) -> Non
     feeds.start()
     feeds.wait_until_fed()
     feeds.worker_env.work()
-    with database_away(feeds.worker_env.settings.database_url):
+    with without_database(feeds.worker_env.settings.database_url):
         placed = feeds.worker_env.venue.place(customTag="unwritten")
         until(lambda: "Retrying" in feeds.running[0].log.read_text(), 60, "a retry")
         quote = read_quote(feeds.hot, MNQ)

@@ -28,7 +28,7 @@ async def open_two_leases(redis_url: str) -> AsyncIterator[tuple[FeedLease, Feed
 @pytest.fixture
 def long_lease(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let no lease end during the test, even on a slow computer."""
-    monkeypatch.setattr(feed_lease, "HELD_FOR", timedelta(minutes=10))
+    monkeypatch.setattr(feed_lease, "LEASE_DURATION", timedelta(minutes=10))
 
 
 @pytest.mark.usefixtures("long_lease")

@@ -14,7 +14,7 @@ import redis
 
 from shared.clock import machine_now
 from shared.config import VenueSettings
-from shared.domain.accounts.login import Token, token_of
+from shared.domain.accounts.login import Token, parse_token
 from shared.errors import RateLimitedError
 from shared.fleets import Queue
 from shared.hot import connection
@@ -51,7 +51,7 @@ def text_of(stored: Token | None) -> str | None:
 
 
 def test_a_token_is_seen_by_every_process_of_the_user_and_by_no_other(client: "redis.Redis") -> None:
-    stored = token_of("a-token", machine_now())
+    stored = parse_token("a-token", machine_now())
     RedisTokenStore(client, VENUE).put(stored)
 
     assert stored == RedisTokenStore(client, VENUE).get()

@@ -11,18 +11,18 @@ from shared.db.engine import driver
 from shared.fleets import Queue, slots_of
 from shared.ledger import recovery, transitions
 from tests.fixtures.ledger_env import LedgerEnv
-from tests.fixtures.runner_env import ME, Act, RunnerEnv, raising
+from tests.fixtures.runner_env import WORKER, JobFunction, RunnerEnv, raise_error
 from tests.fixtures.trial.trials import Effect, Nothing
 from workers.context import Context
 
 NAME = "runner_env.drill"
 
 
-def enqueue(runner_env: RunnerEnv, *acts: Act) -> list[UUID]:
+def enqueue(runner_env: RunnerEnv, *acts: JobFunction) -> list[UUID]:
     return [runner_env.ask(act) for act in acts]
 
 
-def make_effect(number: int, *, finish: bool = False) -> Act:
+def make_effect(number: int, *, finish: bool = False) -> JobFunction:
     def act(ctx: Context) -> str:
         with ctx.transaction() as tx:
             tx.connection.execute(text("INSERT INTO effect VALUES (:number)"), {"number": number})
@@ -61,7 +61,7 @@ def test_a_failed_job_of_a_batch_rolls_back_only_its_own_effects(runner_env: Run
             tx.connection.execute(text("INSERT INTO effect VALUES (99)"))
             raise ValueError("half way")
 
-    broken = raising(RuntimeError("broken"))
+    broken = raise_error(RuntimeError("broken"))
     jobs = enqueue(
         runner_env,
         make_effect(1),
@@ -79,7 +79,7 @@ def test_a_failed_job_of_a_batch_rolls_back_only_its_own_effects(runner_env: Run
 
 
 def test_a_failed_job_of_a_batch_is_retried_alone(runner_env: RunnerEnv) -> None:
-    (job,) = enqueue(runner_env, raising(RuntimeError("broken")))
+    (job,) = enqueue(runner_env, raise_error(RuntimeError("broken")))
     runner_env.runner.run_batch(NAME, Queue.NORMAL, 10)
     runner_env.execute("UPDATE job SET run_at = now()")
 
@@ -143,7 +143,9 @@ def test_two_workers_share_a_backlog_and_run_no_job_twice(runner_env: RunnerEnv)
     jobs = enqueue(runner_env, *(make_effect(number) for number in range(40)))
     other = runner_env.open_runner("trading@here.1/3")
     with runner_env.ledger.engine.connect() as connection:
-        mine = transitions.claim_batch(driver(connection), NAME, Queue.NORMAL, ME, 15)  # not committed yet, so locked
+        mine = transitions.claim_batch(
+            driver(connection), NAME, Queue.NORMAL, WORKER, 15
+        )  # not committed yet, so locked
         counts = other.run_batch(NAME, Queue.NORMAL, 100)
         connection.commit()
 

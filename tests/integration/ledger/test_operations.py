@@ -32,9 +32,9 @@ def insert_job(ledger_env: LedgerEnv, state: str, more: str = "error = 'ValueErr
     return ledger_env.ask(DoNothing(), change, publish_on_commit=False)
 
 
-def requeue(ledger_env: LedgerEnv, job_id: UUID, *, is_late_fine: bool = False) -> None:
+def requeue(ledger_env: LedgerEnv, job_id: UUID, *, may_be_past_expiry: bool = False) -> None:
     with ledger_env.ledger.engine.begin() as connection:
-        operations.requeue(driver(connection), job_id, is_late_fine=is_late_fine)
+        operations.requeue(driver(connection), job_id, may_be_past_expiry=may_be_past_expiry)
 
 
 def discard(ledger_env: LedgerEnv, job_id: UUID) -> None:
@@ -213,8 +213,8 @@ def test_dead_canaries_are_not_listed(ledger_env: LedgerEnv) -> None:
 
     with ledger_env.ledger.engine.connect() as connection:
         raw = driver(connection)
-        assert [dead, other] == operations.dead_ids(raw, None)
-        assert [other] == operations.dead_ids(raw, "metrics.roll_up")
+        assert [dead, other] == operations.list_dead_ids(raw, None)
+        assert [other] == operations.list_dead_ids(raw, "metrics.roll_up")
 
 
 def test_a_prefix_finds_the_ids_that_start_with_it(ledger_env: LedgerEnv) -> None:
@@ -226,6 +226,6 @@ def test_a_prefix_finds_the_ids_that_start_with_it(ledger_env: LedgerEnv) -> Non
 
     with ledger_env.ledger.engine.connect() as connection:
         raw = driver(connection)
-        assert alike[:0:-1] == operations.ids_starting(raw, "01234567")
-        assert [alike[2]] == operations.ids_starting(raw, alike[2].hex)
-        assert [] == operations.ids_starting(raw, "01234568")
+        assert alike[:0:-1] == operations.find_ids_by_prefix(raw, "01234567")
+        assert [alike[2]] == operations.find_ids_by_prefix(raw, alike[2].hex)
+        assert [] == operations.find_ids_by_prefix(raw, "01234568")

@@ -111,7 +111,7 @@ def test_a_node_is_stuck_when_jobs_wait_slots_are_free_and_nothing_begins(ledger
     assert not is_stuck(ledger_env)  # long jobs take every slot
 
 
-SHORT_TIMEOUTS = {"workers.watchdog:WITHOUT_BROKER_S": 1, "workers.watchdog:LOOK_EVERY_S": 0.2}
+SHORT_TIMEOUTS = {"workers.watchdog:WITHOUT_BROKER_S": 1, "workers.watchdog:CHECK_EVERY_S": 0.2}
 
 
 def test_a_worker_without_its_broker_ends_after_the_time_limit(ledger_env: LedgerEnv) -> None:
@@ -147,7 +147,7 @@ def test_a_broker_away_for_a_moment_costs_no_restart(ledger_env: LedgerEnv) -> N
         worker.wait_until_running()
         wire.refuse()
         until(lambda: "no broker, trying again" in worker.log.read_text(), 60, "its first try")
-        wire.mend()
+        wire.restore()
         ledger_env.wait_for("succeeded", ledger_env.ask(DoNothing(), queue=Queue.LOW))
 
         assert worker.is_alive()
@@ -165,7 +165,7 @@ def test_jobs_that_outlive_their_connection_cost_neither_the_worker_nor_a_slot(
         ledger_env.wait_for("running", *outliving)
         wire.refuse()
         until(lambda: "no broker, trying again" in worker.log.read_text(), 60, "its first try")
-        wire.mend()
+        wire.restore()
         file.unlink()
         ledger_env.wait_for("succeeded", *outliving)
         long = ledger_env.ask(Hold(file=__file__), queue=Queue.LOW)  # for ever

@@ -115,7 +115,7 @@ def test_a_hanging_broker_delays_one_caller_by_a_second_and_the_next_not_at_all(
         began = monotonic()
         assert {0} == {wake.capacity(QUEUE) for _ in range(30)}  # one of these calls may try to connect
         assert monotonic() - began < 10
-        wire.mend()
+        wire.restore()
         until(lambda: wake.publish(wake_ups(1)) == 1, what="a wake-up after the outage")
         wake.close()
 

@@ -31,9 +31,9 @@ def insert_job(ledger_env: LedgerEnv, state: str, more: str = "error = 'ValueErr
     return ledger_env.ask(DoNothing(), change, publish_on_commit=False)
 
 
-def requeue(ledger_env: LedgerEnv, job_id: UUID, *, is_late_fine: bool = False) -> None:
+def requeue(ledger_env: LedgerEnv, job_id: UUID, *, may_be_past_expiry: bool = False) -> None:
     with ledger_env.ledger.engine.begin() as connection:
-        operations.requeue(driver(connection), job_id, is_late_fine=is_late_fine)
+        operations.requeue(driver(connection), job_id, may_be_past_expiry=may_be_past_expiry)
 
 
 def end_job(ledger_env: LedgerEnv, job: transitions.ClaimedJob | None, state: str) -> bool:
@@ -98,15 +98,15 @@ def test_an_expired_job_is_requeued_only_with_past_expiry(ledger_env: LedgerEnv)
 
     with pytest.raises(RefusedError, match=r"expired at .* UTC: add --past-expiry"):
         requeue(ledger_env, job_id)
-    requeue(ledger_env, job_id, is_late_fine=True)
+    requeue(ledger_env, job_id, may_be_past_expiry=True)
     assert ("queued", None) == (ledger_env.row(job_id)["state"], ledger_env.row(job_id)["expires_at"])
 
 
-@pytest.mark.parametrize("is_late_fine", [False, True])
-def test_a_requeued_job_that_has_not_expired_keeps_its_expiry(ledger_env: LedgerEnv, is_late_fine: bool) -> None:  # noqa: FBT001  # pytest passes by name
+@pytest.mark.parametrize("may_be_past_expiry", [False, True])
+def test_a_requeued_job_that_has_not_expired_keeps_its_expiry(ledger_env: LedgerEnv, may_be_past_expiry: bool) -> None:  # noqa: FBT001  # pytest passes by name
     job_id = insert_job(ledger_env, "dead", "expires_at = now() + interval '1 hour'")
     expires_at = ledger_env.row(job_id)["expires_at"]
-    requeue(ledger_env, job_id, is_late_fine=is_late_fine)
+    requeue(ledger_env, job_id, may_be_past_expiry=may_be_past_expiry)
 
     assert ("queued", expires_at) == (ledger_env.row(job_id)["state"], ledger_env.row(job_id)["expires_at"])
 
@@ -116,16 +116,16 @@ def test_a_requeued_job_that_has_not_expired_keeps_its_expiry(ledger_env: Ledger
 def test_an_expired_entry_can_never_be_requeued(ledger_env: LedgerEnv, name: str, state: str) -> None:
     job_id = insert_job(ledger_env, state, f"name = '{name}', {LATE}")
 
-    for is_late_fine in (False, True):
+    for may_be_past_expiry in (False, True):
         with pytest.raises(RefusedError, match="never sent late: post the alert again"):
-            requeue(ledger_env, job_id, is_late_fine=is_late_fine)
+            requeue(ledger_env, job_id, may_be_past_expiry=may_be_past_expiry)
     assert state == ledger_env.row(job_id)["state"]
 
 
 @pytest.mark.parametrize("name", ENTRIES)
 def test_a_requeued_entry_cannot_be_claimed_after_its_expiry(ledger_env: LedgerEnv, name: str) -> None:
     job_id = insert_job(ledger_env, "dead", f"name = '{name}', expires_at = now() + interval '1 hour'")
-    requeue(ledger_env, job_id, is_late_fine=True)
+    requeue(ledger_env, job_id, may_be_past_expiry=True)
     ledger_env.execute(f"UPDATE job SET {LATE}")
 
     assert ledger_env.ledger.claim(job_id, ME) is None

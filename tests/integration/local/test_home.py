@@ -1,4 +1,4 @@
-"""The home of a stack: who may read what in it, how files are replaced, and who holds it."""
+"""The home of a stack: file modes, atomic replacement, credentials, state and lock."""
 
 import json
 import os
@@ -20,14 +20,14 @@ from cli.local.home.state import read_state, write_state
 from shared.errors import SettingsError
 from tests.fixtures.processes import until
 
-# Holds the home, with the lock's own code, until its input ends.
+# Holds the lock of a home until its input ends.
 HOLDER = """
 import sys
 from pathlib import Path
 from cli.local.home.lock import Lock
 lock = Lock(Path(sys.argv[1]))
-lock.take()
-print("taken", flush=True)
+lock.acquire()
+print("acquired", flush=True)
 sys.stdin.read()
 """
 
@@ -45,13 +45,13 @@ def read_mode(file: Path) -> int:
 
 @contextmanager
 def hold(home: Home) -> Iterator["subprocess.Popen[bytes]"]:
-    """Hold the home by a process of its own."""
+    """Hold the lock of the home in another process."""
     with subprocess.Popen(
         [sys.executable, "-c", HOLDER, str(home.root)], stdin=subprocess.PIPE, stdout=subprocess.PIPE
     ) as process:
         try:
             assert process.stdout is not None
-            assert b"taken\n" == process.stdout.readline()
+            assert b"acquired\n" == process.stdout.readline()
             yield process
         finally:
             process.kill()
@@ -129,7 +129,7 @@ def test_an_open_file_keeps_the_old_text(tmp_path: Path) -> None:
         assert "old" == opened.read()
 
 
-@pytest.mark.parametrize("planted", ["secret", ".secret.new"])
+@pytest.mark.parametrize("link_name", ["secret", ".secret.new"])
 def test_a_link_in_the_place_of_a_private_file_is_never_followed(tmp_path: Path, link_name: str) -> None:
     outside = tmp_path / "outside"
     outside.write_text("precious")

@@ -1,4 +1,4 @@
-"""Servers of one's own, which variables name: refused, and the variable said, when they cannot serve us."""
+"""Own servers named by environment variables: unusable ones are refused with the variable's name."""
 
 import re
 import socket
@@ -57,7 +57,7 @@ def test_another_program_named_postgres_is_refused(home: Home, monkeypatch: pyte
     (folder / "postgres").chmod(0o755)
     monkeypatch.setenv("PG_BINDIR", str(folder))
 
-    with pytest.raises(SettingsError, match="calls itself 'mysql 9'"):
+    with pytest.raises(SettingsError, match="is not PostgreSQL: its version is 'mysql 9'"):
         postgres_program(home, unprivileged(), free_port(), PASSWORD)
 
 

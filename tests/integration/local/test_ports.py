@@ -1,4 +1,4 @@
-"""Ports: chosen once, remembered, moved when taken and never in silence; the receiver's never moves."""
+"""Ports: chosen once and stored; a taken port is replaced with a note, the receiver's is an error."""
 
 import json
 import socket
@@ -24,13 +24,13 @@ def home(tmp_path: Path) -> Home:
 
 @pytest.fixture
 def short_timeout(monkeypatch: pytest.MonkeyPatch) -> None:
-    """For ports that never become free; what matters is the answer, not how long it takes."""
-    monkeypatch.setattr("cli.local.home.ports._PATIENCE_S", 0.3)
+    """Shorten the wait for ports that never become free."""
+    monkeypatch.setattr("cli.local.home.ports._TIMEOUT_S", 0.3)
 
 
 @contextmanager
 def occupy_port(port: int = 0) -> Iterator[int]:
-    """Listen on a port as a stranger's program would."""
+    """Listen on a port, as another program would."""
     with socket.create_server(("127.0.0.1", port or free_port())) as listener:
         yield listener.getsockname()[1]
 
@@ -76,7 +76,7 @@ def test_the_first_choice_is_the_default_port_or_a_free_one_with_a_note(home: Ho
     assert list(DEFAULTS) == list(ports)
     assert len(ports) == len(set(ports.values()))
     for name, port in ports.items():
-        assert port == DEFAULTS[name] or any(f"the {name} uses {port}" in note for note in notes)
+        assert port == DEFAULTS[name] or any(f": {name} uses {port}" in note for note in notes)
 
 
 def test_a_taken_default_port_is_replaced_with_a_note(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -85,22 +85,22 @@ def test_a_taken_default_port_is_replaced_with_a_note(home: Home, monkeypatch: p
         ports, notes = choose_ports(home, ["flower"])
 
     assert port != ports["flower"]
-    assert [f"port {port} is taken, the flower uses {ports['flower']} from now on"] == notes
+    assert [f"port {port} is taken: flower uses {ports['flower']} from now on"] == notes
     assert (ports, []) == choose_ports(home, ["flower"])
 
 
-@pytest.mark.usefixtures("short_patience")
+@pytest.mark.usefixtures("short_timeout")
 def test_a_stored_port_that_stays_taken_is_replaced_with_a_note(home: Home) -> None:
     with occupy_port() as port:
         file = store_ports(home, flower=port)
         ports, notes = choose_ports(home, ["flower"])
 
     assert port != ports["flower"]
-    assert [f"port {port} is taken, the flower uses {ports['flower']} from now on"] == notes
+    assert [f"port {port} is taken: flower uses {ports['flower']} from now on"] == notes
     assert ports == json.loads(file.read_text())
 
 
-@pytest.mark.usefixtures("short_patience")
+@pytest.mark.usefixtures("short_timeout")
 def test_a_taken_receiver_port_is_refused(home: Home) -> None:
     with occupy_port() as port:
         file = store_ports(home, receiver=port)
@@ -151,7 +151,7 @@ def test_a_new_port_is_never_the_stored_port_of_another_program(home: Home, monk
     ports, notes = choose_ports(home, ["receiver", "flower"])
 
     assert stored != ports["flower"]
-    assert [f"port {stored} is taken, the flower uses {ports['flower']} from now on"] == notes
+    assert [f"port {stored} is taken: flower uses {ports['flower']} from now on"] == notes
 
 
 def test_the_ports_file_is_private(home: Home) -> None:

@@ -11,7 +11,7 @@ import pytest
 from shared.db.accounts import accounts
 from shared.ledger.jobs.orders import PlaceOrder
 from shared.ledger.jobs.risk import WatchAccounts
-from tests.fixtures.program_env import program_env_of
+from tests.fixtures.program_env import make_program_env
 from tests.fixtures.venue import MES, MNQ
 from tests.fixtures.worker_env import WorkerEnv
 
@@ -132,7 +132,7 @@ def test_an_outage_is_never_mistaken_for_flat(worker_env: WorkerEnv) -> None:
     worker_env.runner.run(job)
 
     assert "queued" == worker_env.job(job)[0]
-    worker_env.venue.forget_faults()
+    worker_env.venue.remove_faults()
     worker_env.work()
     assert is_flat(worker_env)
 
@@ -274,7 +274,7 @@ def test_one_process_reports_a_refused_job_and_its_usage(worker_env: WorkerEnv, 
     assert "does not exist" in done.stdout
     usage = subprocess.run(
         [sys.executable, "-m", "workers.run_job", "nonsense"],
-        env=program_env_of(worker_env),
+        env=make_program_env(worker_env),
         capture_output=True,
         text=True,
         check=False,
@@ -285,7 +285,7 @@ def test_one_process_reports_a_refused_job_and_its_usage(worker_env: WorkerEnv, 
 def run_alone(worker_env: WorkerEnv, job: UUID, folder: Path) -> "subprocess.CompletedProcess[str]":
     return subprocess.run(
         [sys.executable, "-m", "workers.run_job", str(job)],
-        env=program_env_of(worker_env) | {"TICKWORK_HOME": str(folder / "alone")},
+        env=make_program_env(worker_env) | {"TICKWORK_HOME": str(folder / "alone")},
         capture_output=True,
         text=True,
         check=False,

@@ -202,7 +202,7 @@ def test_breakeven_and_trailing_distance_move_the_stop(
     worker_env.execute(f"UPDATE orders SET {assignments} WHERE role = 'ENTRY'")
     up = entry + 5
     worker_env.venue.move_price(up)
-    worker_env.tell_quote(bid=up)
+    worker_env.write_quote(bid=up)
     job = worker_env.ask(WatchAccounts())
     worker_env.runner.run(job)
     worker_env.work()

@@ -112,7 +112,7 @@ def test_a_cancel_whose_answer_was_lost_is_not_sent_again(worker_env: WorkerEnv)
 def test_a_fill_wins_against_a_cancel_and_the_change_is_too_late(worker_env: WorkerEnv) -> None:
     order_id = place_resting_limit(worker_env)
     worker_env.venue.move_price(last_price(worker_env) - 150)
-    worker_env.tell_quote()
+    worker_env.write_quote()
     request_change(worker_env, order_id)
     worker_env.work()
 

@@ -5,7 +5,7 @@ import pytest
 from shared.db.market_data import contracts
 from shared.domain.orders.order import OrderState
 from shared.ledger.jobs.orders import PlaceOrder, ReconcileAccounts
-from tests.fixtures.entries import ENTRY, PLACE, believe_absence, tags_at_venue
+from tests.fixtures.entries import ENTRY, PLACE, age_in_doubt_order, tags_at_venue
 from tests.fixtures.venue import MNQ
 from tests.fixtures.worker_env import WorkerEnv
 from workers.wiring import AccountSwitch
@@ -88,7 +88,7 @@ def test_an_answer_lost_after_placing_is_found_by_its_tag_and_never_sent_again(w
 def test_a_lost_request_is_sent_again_under_the_same_tag(worker_env: WorkerEnv) -> None:
     worker_env.venue.faults(path=PLACE, kind="lose_before")
     worker_env.runner.run(worker_env.alert())
-    believe_absence(worker_env)
+    age_in_doubt_order(worker_env)
     worker_env.work()
 
     assert [OrderState.FILLED] == [row[0] for row in worker_env.rows(ENTRY)]
@@ -101,7 +101,7 @@ def test_a_lost_request_is_sent_again_under_the_same_tag(worker_env: WorkerEnv) 
 def test_a_server_error_is_ambiguous_and_resolved_by_a_search(worker_env: WorkerEnv, status: int) -> None:
     worker_env.venue.faults(path=PLACE, kind="status", status=status)
     worker_env.runner.run(worker_env.alert())
-    believe_absence(worker_env)
+    age_in_doubt_order(worker_env)
     worker_env.work()
 
     assert [OrderState.FILLED] == [row[0] for row in worker_env.rows(ENTRY)]
@@ -258,6 +258,6 @@ def test_the_live_switch_of_an_account_decides_which_orders_pass(
     switch = AccountSwitch(worker_env.ledger.engine)
     account_id = worker_env.venue.account_id
 
-    assert may_enter is switch.lets_through(account_id, is_entry=True)
-    assert may_close is switch.lets_through(account_id, is_entry=False)
-    assert not switch.lets_through(1, is_entry=False)
+    assert may_enter is switch.may_send(account_id, is_entry=True)
+    assert may_close is switch.may_send(account_id, is_entry=False)
+    assert not switch.may_send(1, is_entry=False)

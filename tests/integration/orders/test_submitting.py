@@ -14,9 +14,9 @@ from shared.gateway.client import GatewayClient
 from shared.gateway.orders.mutations import Mutations
 from shared.gateway.orders.order_request import OrderRequest
 from shared.ledger import recovery
-from tests.fixtures.entries import ENTRY, believe_absence, tags_at_venue
+from tests.fixtures.entries import ENTRY, age_in_doubt_order, tags_at_venue
 from tests.fixtures.processes import until
-from tests.fixtures.program_env import program_env_of
+from tests.fixtures.program_env import make_program_env
 from tests.fixtures.worker_env import WorkerEnv
 from workers.orders import submit
 from workers.wiring import open_runner
@@ -46,7 +46,7 @@ def test_an_order_of_a_process_killed_before_the_call_is_searched_for_before_it_
 ) -> None:
     handled = worker_env.alert()
     command = [sys.executable, "-m", "tests.fixtures.crash_before_submit", "dying/1", str(handled)]
-    subprocess.run(command, env=program_env_of(worker_env), check=True, timeout=100)
+    subprocess.run(command, env=make_program_env(worker_env), check=True, timeout=100)
     assert [OrderState.SUBMITTING] == [row[0] for row in worker_env.rows(ENTRY)]
     assert [] == tags_at_venue(worker_env)
     ((place,),) = worker_env.rows("SELECT id FROM job WHERE name = 'orders.place_order' AND state = 'running'")
@@ -54,7 +54,7 @@ def test_an_order_of_a_process_killed_before_the_call_is_searched_for_before_it_
     worker_env.runner.run(place)
 
     assert [] == tags_at_venue(worker_env)
-    believe_absence(worker_env)
+    age_in_doubt_order(worker_env)
     worker_env.work()
     assert [OrderState.FILLED] == [row[0] for row in worker_env.rows(ENTRY)]
     assert 1 == len(tags_at_venue(worker_env))

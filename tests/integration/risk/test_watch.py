@@ -19,7 +19,7 @@ def entry_price(worker_env: WorkerEnv) -> Decimal:
 
 def watch_at(worker_env: WorkerEnv, bid: Decimal) -> None:
     """Run the watch with the quote at `bid`."""
-    worker_env.tell_quote(bid=bid)
+    worker_env.write_quote(bid=bid)
     worker_env.runner.run(worker_env.ask(WatchAccounts()))
 
 
@@ -52,7 +52,7 @@ def test_three_quarters_of_the_headroom_used_block_entries_with_rule_figures_and
     assert "maximum loss: 1,60" in blocked
     assert ["blocked"] == [kind for kind, _ in long_two.rows(EVENTS)]
     refused = long_two.alert()
-    long_two.tell_quote(bid=low)
+    long_two.write_quote(bid=low)
     long_two.runner.run(refused)
     error = long_two.job(refused)[2] or ""
     assert "block_at is 75" in error
@@ -114,7 +114,7 @@ def test_everything_is_flat_by_ten_past_three(long_two: WorkerEnv) -> None:
     long_two.execute(
         "UPDATE market_clock SET machine_origin_at = now(), market_origin_at = '2026-03-10 20:09:31+00', speed = 1"
     )
-    long_two.tell_quote(bid=entry_price(long_two))
+    long_two.write_quote(bid=entry_price(long_two))
     with open_runner(long_two.settings, "late/1", program="test") as late:
         late.run(long_two.ask(WatchAccounts()))
     long_two.work()

@@ -11,7 +11,7 @@ from scheduler.timetable import TIMETABLE
 from shared.clock import MarketClock, machine_now
 from shared.db.market_data import contracts
 from shared.domain.market_data.contract import Contract
-from tests.fixtures.ledger_env import LedgerEnv, OpenLedgerEnv, database_away
+from tests.fixtures.ledger_env import LedgerEnv, OpenLedgerEnv, without_database
 from tests.fixtures.processes import until
 
 MNQ = Contract("CON.F.US.MNQ.H26", "MNQH6", "MNQ", Decimal("0.25"), Decimal("0.5"), is_active=True)
@@ -244,7 +244,7 @@ def test_a_beat_survives_an_outage_of_postgres_and_records_missed_slots(ledger_e
     beat = ledger_env.start("scheduler", "beat")
     beat.wait_until_running()
     wait_for_slots(ledger_env, "drill", 1)
-    with database_away(ledger_env.database_url):
+    with without_database(ledger_env.database_url):
         until(lambda: beat.log.read_text().count("the schedule cannot be read") > 4, 60)
     count = len(slots(ledger_env, "drill"))
     wait_for_slots(ledger_env, "drill", count + 1)

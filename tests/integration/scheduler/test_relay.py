@@ -12,7 +12,7 @@ from shared.fleets import most_outstanding
 from shared.ledger.jobs.upkeep import DoNothing
 from shared.ledger.recovery import renew
 from shared.ledger.transitions import ClaimedJob, finish
-from tests.fixtures.ledger_env import LedgerEnv, StartedProgram, database_away
+from tests.fixtures.ledger_env import LedgerEnv, StartedProgram, without_database
 from tests.fixtures.processes import until
 
 QUEUE = DoNothing.queue
@@ -180,7 +180,7 @@ def test_two_relays_can_run_and_either_goes_on_alone(ledger_env: LedgerEnv) -> N
 
 def test_a_relay_survives_an_outage_of_postgres(ledger_env: LedgerEnv, relay: StartedProgram) -> None:
     due = ledger_env.ask(DoNothing(), publish_on_commit=False)
-    with database_away(ledger_env.database_url):
+    with without_database(ledger_env.database_url):
         until(lambda: relay.log.read_text().count("the ledger does not answer") > 1, 60)
     take_wake_ups(ledger_env)
 

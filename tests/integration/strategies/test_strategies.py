@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from shared.ledger.jobs.strategies import EvaluateDue, EvaluateStrategy
-from tests.fixtures.operator import Type
+from tests.fixtures.operator import RunCommand
 from tests.fixtures.venue import MNQ, RunningVenue, StartVenue
 from tests.fixtures.worker_env import WorkerEnv
 from workers.strategies.request_evaluations import newest_close
@@ -52,7 +52,7 @@ def insert_falling_bars(worker_env: WorkerEnv) -> datetime:
 
 
 def evaluate(worker_env: WorkerEnv, account_id: int | None, closed_until: datetime) -> Any:
-    worker_env.tell_quote()
+    worker_env.write_quote()
     state, result, error = worker_env.do(
         EvaluateStrategy(strategy="mean_reversion", contract_id=MNQ, closed_until=closed_until, account_id=account_id)
     )
@@ -85,7 +85,7 @@ def test_a_strategy_without_an_account_only_shows_its_decision(
 
 
 def test_a_strategy_trades_each_account_it_is_switched_on_for_and_has_one_run_of_each(
-    worker_env: WorkerEnv, operator: Type
+    worker_env: WorkerEnv, operator: RunCommand
 ) -> None:
     first, second = accounts_of(worker_env)
     for account_id in (first, second):
@@ -99,7 +99,7 @@ def test_a_strategy_trades_each_account_it_is_switched_on_for_and_has_one_run_of
     assert 2 == len(list_entries(worker_env))
 
 
-def test_complaint_7_a_strategy_sees_closed_bars_only(worker_env: WorkerEnv, operator: Type) -> None:
+def test_complaint_7_a_strategy_sees_closed_bars_only(worker_env: WorkerEnv, operator: RunCommand) -> None:
     """An open bar is not evaluated, even if a minute of it is stored or its evaluation is requested too early."""
     first, _ = accounts_of(worker_env)
     operator("strategies", "on", "mean_reversion", str(first))
@@ -117,7 +117,7 @@ def test_complaint_7_a_strategy_sees_closed_bars_only(worker_env: WorkerEnv, ope
     assert "RSI 0.0" in in_time["reason"]
 
 
-def test_a_halted_account_stops_a_strategy_on_no_other(worker_env: WorkerEnv, operator: Type) -> None:
+def test_a_halted_account_stops_a_strategy_on_no_other(worker_env: WorkerEnv, operator: RunCommand) -> None:
     first, second = accounts_of(worker_env)
     for account_id in (first, second):
         operator("strategies", "on", "mean_reversion", str(account_id))
@@ -129,7 +129,9 @@ def test_a_halted_account_stops_a_strategy_on_no_other(worker_env: WorkerEnv, op
     assert [(first, "DENIED"), (second, "FILLED")] == list_entries(worker_env)
 
 
-def test_switching_a_strategy_off_also_stops_an_evaluation_that_waits(worker_env: WorkerEnv, operator: Type) -> None:
+def test_switching_a_strategy_off_also_stops_an_evaluation_that_waits(
+    worker_env: WorkerEnv, operator: RunCommand
+) -> None:
     first, second = accounts_of(worker_env)
     for account_id in (first, second):
         operator("strategies", "on", "mean_reversion", str(account_id))
@@ -142,7 +144,9 @@ def test_switching_a_strategy_off_also_stops_an_evaluation_that_waits(worker_env
     assert [] == list_entries(worker_env)
 
 
-def test_the_only_account_trades_by_default_until_it_is_switched_off(worker_env: WorkerEnv, operator: Type) -> None:
+def test_the_only_account_trades_by_default_until_it_is_switched_off(
+    worker_env: WorkerEnv, operator: RunCommand
+) -> None:
     first, second = accounts_of(worker_env)
     worker_env.execute(f"UPDATE account SET can_trade = false WHERE id = {second}")
     rows = {row["account"]: row for row in operator("strategies", "--json").json["strategies"]}
@@ -158,7 +162,7 @@ def test_the_only_account_trades_by_default_until_it_is_switched_off(worker_env:
     assert ("strategy_off", "mean_reversion, by hand") == (event["kind"], event["message"])
 
 
-def test_the_list_shows_the_last_decision_for_each_account(worker_env: WorkerEnv, operator: Type) -> None:
+def test_the_list_shows_the_last_decision_for_each_account(worker_env: WorkerEnv, operator: RunCommand) -> None:
     first, _ = accounts_of(worker_env)
     operator("strategies", "on", "mean_reversion", str(first))
     evaluate(worker_env, first, insert_falling_bars(worker_env))
@@ -170,7 +174,7 @@ def test_the_list_shows_the_last_decision_for_each_account(worker_env: WorkerEnv
 
 
 def test_an_unknown_strategy_and_an_account_that_may_not_trade_are_reported(
-    worker_env: WorkerEnv, operator: Type
+    worker_env: WorkerEnv, operator: RunCommand
 ) -> None:
     first, second = accounts_of(worker_env)
     unknown = operator("strategies", "on", "mean", str(first))

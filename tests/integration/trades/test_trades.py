@@ -8,14 +8,13 @@ import pytest
 from shared.db.trades import round_trips
 from shared.db.trades.round_trips import Key, RoundTripFilter
 from shared.domain.orders.order import Side
-from shared.domain.orders.position import Position, after_fill, in_money
+from shared.domain.orders.position import Position, apply_fill, to_dollars
 from shared.ledger.jobs.accounts import BookRoundTrips
 from shared.ledger.jobs.orders import ReconcileAccounts
 from tests.fixtures.books import TRIPS, Books
 from tests.fixtures.venue import MES, MNQ
 from tests.fixtures.worker_env import WorkerEnv
 
-pytest_plugins = ("tests.fixtures.books",)
 EVERYTHING = "SELECT * FROM round_trip ORDER BY account_id, contract_id, opening_fill_id, part"
 
 
@@ -95,8 +94,8 @@ def test_round_trips_do_not_depend_on_the_order_of_fills_and_voids(books: Books,
     for id_ in range(1, 31):
         side = random.choice(list(Side))
         quantity, ticks = random.randint(1, 3), random.randint(390, 410)
-        position, parts = after_fill(position, side, quantity, ticks)
-        pnl = None if parts[0].realised is None else in_money(parts[0].realised, Decimal("0.50"))
+        position, parts = apply_fill(position, side, quantity, ticks)
+        pnl = None if parts[0].realised is None else to_dollars(parts[0].realised, Decimal("0.50"))
         reported.append((id_, side, quantity, ticks * Decimal("0.25"), pnl))
     arrived = reported + random.sample(reported, 10)
     random.shuffle(arrived)
@@ -148,7 +147,7 @@ def test_a_second_booking_at_the_same_time_books_nothing(books: Books) -> None:
     books.fill(1, "BUY", 1, 100)
     books.fill(2, "SELL", 1, 110, 20)
     with books.worker_env.ledger.engine.begin() as other:
-        assert round_trips.may_book(other)
+        assert round_trips.try_lock_booking(other)
         assert {"booked": 0, "measured": 0} == books.book()
 
     assert {"booked": 1, "measured": 0} == books.book()

@@ -11,8 +11,6 @@ from cli.main import main
 from tests.fixtures.books import Books
 from tests.fixtures.venue import MES, MNQ
 
-pytest_plugins = ("tests.fixtures.books",)
-
 
 @dataclass(frozen=True)
 class CommandResult:

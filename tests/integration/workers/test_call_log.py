@@ -33,7 +33,7 @@ def test_a_call_is_recorded_with_its_job_queue_duration_and_success(worker_env: 
 def test_a_job_with_too_many_calls_records_the_first_and_logs_the_number_of_the_others(
     worker_env: WorkerEnv, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(call_log, "MOST_KEPT", 3)
+    monkeypatch.setattr(call_log, "MAX_KEPT", 3)
     engine = make_engine(worker_env.settings.database_url, program="test", pool_size=1)
     log, job_id = CallBuffer(engine), uuid4()
     for number in range(20):

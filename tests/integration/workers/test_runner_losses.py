@@ -1,4 +1,4 @@
-"""Jobs that are woken twice, lose their lease, have a follow-up job, or end during an outage of Postgres; no Celery."""
+"""Jobs that are woken twice, lose their lease, have a follow-up job, or end while Postgres is away; no Celery."""
 
 import threading
 from contextlib import ExitStack, suppress
@@ -17,9 +17,9 @@ from shared.errors import (
     VenueDownError,
 )
 from shared.ledger.jobs.upkeep import DoNothing
-from tests.fixtures.ledger_env import database_away
+from tests.fixtures.ledger_env import without_database
 from tests.fixtures.processes import until
-from tests.fixtures.runner_env import ME, RunnerEnv, raising
+from tests.fixtures.runner_env import WORKER, RunnerEnv, raise_error
 from tests.fixtures.wire_tap import WireTap
 from workers.context import Context
 from workers.runner import Outcome, Runner
@@ -47,7 +47,7 @@ def test_many_wake_ups_for_one_job_run_it_once(runner_env: RunnerEnv) -> None:
 
 
 def test_a_worker_without_a_lease_cannot_record_a_result(runner_env: RunnerEnv) -> None:
-    job_id = runner_env.ask(lambda ctx: runner_env.lose(ctx.job))
+    job_id = runner_env.ask(lambda ctx: runner_env.release(ctx.job))
 
     assert "duplicate" == runner_env.run(job_id).state
     row = runner_env.row(job_id)
@@ -59,7 +59,7 @@ def test_a_worker_without_a_lease_cannot_record_a_result(runner_env: RunnerEnv) 
 )
 def test_a_worker_without_a_lease_cannot_record_an_error(runner_env: RunnerEnv, error: Exception) -> None:
     def act(ctx: Context) -> NoReturn:
-        runner_env.lose(ctx.job)
+        runner_env.release(ctx.job)
         raise error
 
     job_id = runner_env.ask(act)
@@ -72,8 +72,8 @@ def test_a_worker_that_lost_its_lease_does_not_change_the_next_workers_result(ru
     other = runner_env.open_runner("trading@here.9/9")
 
     def act(ctx: Context) -> str:
-        if ctx.job.worker == ME:
-            runner_env.lose(ctx.job)
+        if ctx.job.worker == WORKER:
+            runner_env.release(ctx.job)
             assert "succeeded" == other.run(ctx.job.id).state
         return ctx.job.worker
 
@@ -86,7 +86,7 @@ def test_a_worker_that_lost_its_lease_does_not_change_the_next_workers_result(ru
 
 def test_a_worker_without_a_lease_rolls_back_its_whole_transaction(runner_env: RunnerEnv) -> None:
     def act(ctx: Context) -> None:
-        runner_env.lose(ctx.job)
+        runner_env.release(ctx.job)
         with ctx.transaction() as tx:
             tx.connection.execute(text("UPDATE account SET balance = 1"))
             tx.enqueue(DoNothing())
@@ -130,7 +130,7 @@ def test_a_follow_up_job_runs_at_once_and_the_wake_up_returns_its_outcome(runner
     assert [("succeeded", "first"), ("succeeded", "second")] == [
         (row["state"], row["result"]) for row in (before, after)
     ]
-    assert (before["id"], before["correlation_id"], before["sequence_id"], ME) == (
+    assert (before["id"], before["correlation_id"], before["sequence_id"], WORKER) == (
         after["parent_id"], after["correlation_id"], after["sequence_id"], after["worker"]
     )  # fmt: skip
     assert [{"balance": 1}] == runner_env.rows("SELECT balance FROM account")
@@ -165,7 +165,7 @@ def test_an_error_after_the_commit_of_a_follow_up_affects_neither_job(runner_env
 
 
 def test_a_rescheduled_follow_up_still_runs_before_waiting_jobs(runner_env: RunnerEnv) -> None:
-    second = runner_env.drill(raising(VenueDownError("down")))
+    second = runner_env.drill(raise_error(VenueDownError("down")))
 
     def first(ctx: Context) -> None:
         with ctx.transaction() as tx:
@@ -182,16 +182,16 @@ def test_a_rescheduled_follow_up_still_runs_before_waiting_jobs(runner_env: Runn
 
 def test_a_job_whose_end_cannot_be_recorded_stays_claimed(runner_env: RunnerEnv) -> None:
     with ExitStack() as outage:
-        job_id = runner_env.ask(lambda _: outage.enter_context(database_away(runner_env.database_url)))
+        job_id = runner_env.ask(lambda _: outage.enter_context(without_database(runner_env.database_url)))
         with pytest.raises(JobOutcomeUnknownError, match="ended unrecorded"):
             runner_env.runner.run(job_id)
 
-    assert ("running", ME) == (runner_env.row(job_id)["state"], runner_env.row(job_id)["worker"])
+    assert ("running", WORKER) == (runner_env.row(job_id)["state"], runner_env.row(job_id)["worker"])
 
 
 def test_a_job_that_cannot_be_claimed_stays_queued(runner_env: RunnerEnv) -> None:
     job_id = runner_env.ask(lambda _: None)
-    with database_away(runner_env.database_url):
+    with without_database(runner_env.database_url):
         assert "rescheduled" == runner_env.runner.run(job_id).state
 
     assert ("queued", 0) == (runner_env.row(job_id)["state"], runner_env.row(job_id)["attempt"])
@@ -207,7 +207,7 @@ def test_a_claim_without_an_answer_raises_job_outcome_unknown(runner_env: Runner
 
         def reconnect_after_the_claim() -> None:
             until(lambda: runner_env.row(job_id)["state"] == "running", 60, "the claim, which Postgres has received")
-            wire.mend()
+            wire.restore()
 
         threading.Thread(target=reconnect_after_the_claim).start()
         with pytest.raises(JobOutcomeUnknownError, match="not known"):
@@ -223,7 +223,7 @@ def test_a_follow_up_in_an_outage_raises_job_outcome_unknown(runner_env: RunnerE
         def first(ctx: Context) -> None:
             with ctx.transaction() as tx:
                 tx.continue_with("first", second)
-            outage.enter_context(database_away(runner_env.database_url))
+            outage.enter_context(without_database(runner_env.database_url))
 
         job_id = runner_env.ask(first, sequence_key="account:1")
         with pytest.raises(JobOutcomeUnknownError):  # else the parent renews the second job's lease for ever
@@ -245,7 +245,7 @@ def test_a_follow_up_whose_commit_has_no_answer_is_not_left_claimed(runner_env: 
         def reconnect_after_the_commit() -> None:
             until(lambda: b"COMMIT" in wire.heard, 60)
             until(lambda: runner_env.rows("SELECT id FROM job WHERE state = 'succeeded'") != [], 60)
-            wire.mend()
+            wire.restore()
 
         job_id = runner_env.ask(first)
         with suppress(JobOutcomeUnknownError):  # the process ends: its parent releases its jobs

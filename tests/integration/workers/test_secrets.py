@@ -11,7 +11,7 @@ from shared.hot.connection import connect
 from shared.hot.logins import RedisTokenStore
 from shared.ledger.jobs.accounts import SnapshotAccounts
 from shared.ledger.jobs.orders import ReconcileAccounts
-from shared.log import masked, set_up_logging
+from shared.log import mask_secrets, set_up_logging
 from tests.fixtures.venue import KEY, MNQ, FaultDetails
 from tests.fixtures.worker_env import WorkerEnv
 
@@ -51,7 +51,7 @@ def test_a_run_in_which_everything_fails_reveals_no_secret(worker_env: WorkerEnv
                 worker_env.runner.run(job_id)
                 token = tokens.get()
                 secrets |= {token.text} if token else set()
-            worker_env.venue.forget_faults()
+            worker_env.venue.remove_faults()
     rows = worker_env.rows(
         "SELECT row_to_json(job)::text FROM job UNION ALL SELECT row_to_json(api_call)::text FROM api_call"
     )
@@ -74,5 +74,5 @@ def test_a_run_in_which_everything_fails_reveals_no_secret(worker_env: WorkerEnv
     ],
 )
 def test_a_secret_is_masked_in_every_form_of_log_line(line: str) -> None:
-    assert "SECRET" not in masked(line)
-    assert "***" in masked(line)
+    assert "SECRET" not in mask_secrets(line)
+    assert "***" in mask_secrets(line)

@@ -15,7 +15,7 @@ import pytest
 from shared.fleets import Queue
 from shared.ledger.envelope import WakeUp
 from shared.ledger.jobs.upkeep import DoNothing
-from tests.fixtures.ledger_env import LedgerEnv, StartedProgram, database_away
+from tests.fixtures.ledger_env import LedgerEnv, StartedProgram, without_database
 from tests.fixtures.processes import until
 from tests.fixtures.trial.trials import HangOnce, Hold
 
@@ -184,7 +184,7 @@ def test_jobs_survive_an_outage_of_postgres_while_they_run(ledger_env: LedgerEnv
     ask, file = held
     job_ids = ask()
     children = [pid_of(ledger_env.row(job_id)["worker"]) for job_id in job_ids]
-    with database_away(ledger_env.database_url):
+    with without_database(ledger_env.database_url):
         file.unlink()
         until(lambda: all(map(is_gone, children)), 60, "the end of the processes that could not record their jobs")
 
@@ -199,7 +199,7 @@ def test_a_worker_that_shuts_down_finishes_its_running_jobs_and_leaves_the_rest(
     waiting = [ledger_env.ask(DoNothing()) for _ in range(10)]
     other = start_worker(ledger_env)
 
-    worker.ask_to_end()
+    worker.terminate()
     assert {1} == {row["attempt"] for row in ledger_env.wait_for("succeeded", *waiting)}  # by the other
     file.unlink()
     assert 0 == worker.process.wait(60)
@@ -218,7 +218,7 @@ def test_flower_gets_the_events_of_every_job_even_of_the_last_before_a_shutdown(
     ledger_env.wait_for("succeeded", *before)
     ask, file = held
     (last,) = ask(1)
-    worker.ask_to_end()
+    worker.terminate()
     file.unlink()
     assert 0 == worker.process.wait(60)
 
@@ -250,7 +250,7 @@ def test_another_worker_runs_the_jobs_of_a_killed_and_a_frozen_one_and_late_resu
     assert {(2, 2)} == {(row["attempt"], row["fence"]) for row in rows}
     assert all(f".{other.pid}/" in row["worker"] for row in rows)
     assert all(is_gone(process.pid) for process in family)  # no child outlives its parent
-    frozen.thaw()
+    frozen.resume()
     other.stop()
     file.unlink()
     ask, _ = held

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.domain.accounts.login import token_of
+from shared.domain.accounts.login import parse_token
 
 NOW = datetime(2026, 3, 10, 15, 0, tzinfo=UTC)
 HOUR = timedelta(hours=1)
@@ -22,7 +22,7 @@ def jwt(**claims: object) -> str:
 
 @given(st.text(max_size=40))
 def test_a_token_without_an_expiry_lives_a_day_and_is_renewed_at_about_half_its_life(text: str) -> None:
-    token = token_of(text, NOW)
+    token = parse_token(text, NOW)
 
     assert NOW + 11 * HOUR <= token.renew_at <= NOW + 13 * HOUR
     assert NOW + 24 * HOUR - timedelta(minutes=1) == token.ends_at
@@ -31,19 +31,19 @@ def test_a_token_without_an_expiry_lives_a_day_and_is_renewed_at_about_half_its_
 @given(st.integers(1, 7 * 24 * 3600))
 def test_a_token_with_an_expiry_is_renewed_before_it(seconds: int) -> None:
     ends_at = NOW + timedelta(seconds=seconds)
-    token = token_of(jwt(exp=ends_at.timestamp()), NOW)
+    token = parse_token(jwt(exp=ends_at.timestamp()), NOW)
 
     assert NOW < token.renew_at < token.ends_at < ends_at
 
 
 @pytest.mark.parametrize("claims", [{}, {"exp": None}, {"exp": "soon"}, {"exp": 1e40}, {"exp": 0}])
 def test_an_impossible_expiry_is_ignored(claims: dict[str, object]) -> None:
-    assert NOW + 23 * HOUR < token_of(jwt(**claims), NOW).ends_at
+    assert NOW + 23 * HOUR < parse_token(jwt(**claims), NOW).ends_at
 
 
 def test_two_tokens_are_not_renewed_at_the_same_time() -> None:
-    assert len({token_of(f"token {number}", NOW).renew_at for number in range(20)}) > 10
+    assert len({parse_token(f"token {number}", NOW).renew_at for number in range(20)}) > 10
 
 
 def test_the_repr_of_a_token_hides_its_text() -> None:
-    assert "secret" not in repr(token_of("a-secret-token", NOW))
+    assert "secret" not in repr(parse_token("a-secret-token", NOW))

@@ -180,9 +180,9 @@ def test_an_id_that_is_no_short_text_or_whole_number_is_refused(external_id: obj
 
 
 def test_alerts_that_differ_only_in_time_and_unknown_fields_are_the_same_request() -> None:
-    assert alert(id="a", timenow="10:00").asks_the_same(alert(id="a", time="10:01", comment="again"))
-    assert not alert(id="a").asks_the_same(alert(id="a", quantity=2))
-    assert not alert(id="a").asks_the_same(alert(id="a", take_profit_ticks=80))
+    assert alert(id="a", timenow="10:00").is_same_request(alert(id="a", time="10:01", comment="again"))
+    assert not alert(id="a").is_same_request(alert(id="a", quantity=2))
+    assert not alert(id="a").is_same_request(alert(id="a", take_profit_ticks=80))
 
 
 def test_the_time_of_the_alert_is_preferred_to_the_time_of_its_bar() -> None:

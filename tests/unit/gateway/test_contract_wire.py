@@ -12,7 +12,7 @@ MNQ: dict[str, Any] = {
 
 
 def test_a_contract_with_our_tick_is_accepted() -> None:
-    assert 2 == wire.contract(MNQ).point_value
+    assert 2 == wire.parse_contract(MNQ).point_value
 
 
 @pytest.mark.parametrize("other", [{"tickSize": "0.5"}, {"tickValue": "5"}])
@@ -21,4 +21,4 @@ def test_a_contract_whose_tick_differs_is_refused_with_both_values(other: dict[s
     with pytest.raises(
         ValueError, match=rf"MNQ.H26 has a tick of .*{value}.* at the venue, and of 0?.25 worth 0.50 in our"
     ):
-        wire.contract(MNQ | other)
+        wire.parse_contract(MNQ | other)

@@ -46,7 +46,7 @@ def test_a_resting_entry_is_reported_pending_then_open(venue_core: VenueCore) ->
 def test_a_filled_leg_reports_the_end_of_its_sibling_before_the_trade(venue_core: VenueCore) -> None:
     entry = venue_core.enter(stop_loss=-40, take_profit=80).id
     venue_core.changes.clear()
-    venue_core.goes_to("25030.00")
+    venue_core.move_price("25030.00")
 
     assert [
         (ORDER, (entry + 2, 2)), (ORDER, (entry + 1, 3)), (TRADE, None), (POSITION, (0, 0)), (ACCOUNT, None),
@@ -57,7 +57,7 @@ def test_a_partly_filled_leg_reports_its_smaller_sibling_before_the_trade(venue_
     entry = venue_core.enter(quantity=2, stop_loss=-40, take_profit=80).id
     venue_core.changes.clear()
     venue_core.partial.append(3600)
-    venue_core.goes_to("25030.00")
+    venue_core.move_price("25030.00")
 
     assert [
         (ORDER, (entry + 2, 1)), (ORDER, (entry + 1, 1)), (TRADE, None), (POSITION, (1, 1)), (ACCOUNT, None),
@@ -96,7 +96,7 @@ def test_a_modified_order_is_reported_once_and_a_cancelled_one_with_action_two(v
 
 def test_no_event_contains_null(venue_core: VenueCore) -> None:
     venue_core.enter(stop_loss=-40, take_profit=80)
-    venue_core.goes_to("25030.00")
+    venue_core.move_price("25030.00")
     events = [event for change in venue_core.changes for event in events_of(change)]
 
     assert [] == [event for event in events if None in event.data.values()]
@@ -106,7 +106,7 @@ def test_no_event_contains_null(venue_core: VenueCore) -> None:
 def test_accounts_are_reported_and_scripts_are_not(venue_core: VenueCore) -> None:
     venue_core.changes.clear()
     venue_core.open_account(AccountStage.COMBINE)
-    venue_core.goes_to("25001.00")
+    venue_core.move_price("25001.00")
 
     assert [(ACCOUNT, None)] == take_events(venue_core)
     assert [] == events_of(Change(market_at=venue_core.now()))

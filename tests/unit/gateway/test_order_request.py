@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.domain.accounts.stage import Stage, stage_of
+from shared.domain.accounts.stage import Stage, parse_stage
 from shared.domain.market_data.contract import Contract
 from shared.domain.orders.order import OrderType, Side
 from shared.errors import RefusedError
@@ -124,4 +124,4 @@ def test_an_invalid_change_is_refused_before_it_is_sent(wrong: dict[str, Any], m
     ],
 )
 def test_trap_14_the_stage_of_an_account_follows_only_from_the_beginning_of_its_name(name: str, stage: Stage) -> None:
-    assert stage is stage_of(name)
+    assert stage is parse_stage(name)

@@ -1,4 +1,4 @@
-"""BROKER_URL: what it may be, what it is without it, and how a worker is set up for each."""
+"""BROKER_URL: its schemes, its default, and the configuration of a worker for each broker."""
 
 import pytest
 
@@ -18,12 +18,12 @@ def settings(**env: str) -> Settings:
 
 @pytest.mark.parametrize("url", [RABBIT, "amqps://me:hush@broker.test/work", "redis://:hush@127.0.0.1:6379/7"])
 def test_wake_ups_go_to_broker_url(url: str) -> None:
-    assert (url, REDIS) == (settings(BROKER_URL=url).need_broker(), settings(BROKER_URL=url).need_redis())
+    assert (url, REDIS) == (settings(BROKER_URL=url).require_broker(), settings(BROKER_URL=url).require_redis())
 
 
 @pytest.mark.parametrize("env", [{}, {"BROKER_URL": ""}])
 def test_without_broker_url_redis_is_the_broker(env: dict[str, str]) -> None:
-    assert REDIS == settings(**env).need_broker()
+    assert REDIS == settings(**env).require_broker()
 
 
 @pytest.mark.parametrize(

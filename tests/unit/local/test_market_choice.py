@@ -1,4 +1,4 @@
-"""Which market `up` chooses, what it refuses, and where a known market goes on."""
+"""The market that `up` chooses, the refused options, and the clock of a known market."""
 
 import gzip
 from datetime import UTC, datetime, timedelta
@@ -90,12 +90,12 @@ def test_a_seeded_market_begins_at_the_given_time_only_once() -> None:
 
 
 def test_a_start_in_a_closed_market_is_refused_with_the_next_open() -> None:
-    with pytest.raises(SettingsError, match=r"2026-11-21T06:00: the market is closed .* opens at 2026-11-22T17:00"):
+    with pytest.raises(SettingsError, match=r"2026-11-21T06:00': the market is closed .* opens at 2026-11-22T17:00"):
         choose_market(settings(), starts_market_at=SATURDAY)
 
 
 def test_only_a_seeded_market_accepts_a_start_time() -> None:
-    with pytest.raises(SettingsError, match="--at is for the seeded market"):
+    with pytest.raises(SettingsError, match="--at is for a seeded market only"):
         choose_market(settings(**VENUE), starts_market_at=SUNDAY_OPEN)
 
 
@@ -163,7 +163,7 @@ def test_a_seeded_market_in_an_open_session_continues_its_clock() -> None:
 
 
 @pytest.mark.parametrize(
-    ("found", "opens"),
+    ("before", "opens"),
     [(SATURDAY, SUNDAY_OPEN), (BEFORE_FLAT, MONDAY_OPEN)],
     ids=["closed over the weekend", "too near to the flat time"],
 )

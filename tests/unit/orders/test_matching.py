@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.domain.market_data.bar import MINUTE, Bar
-from shared.domain.orders.matching import Move, PriceHit, Quote, moves_of, on_arrival, on_move
+from shared.domain.orders.matching import Move, PriceHit, Quote, fill_price_on_arrival, find_fill, moves_of
 from shared.domain.orders.order import OrderType, Side
 
 START = datetime(2026, 3, 10, 15, 0, tzinfo=UTC)
@@ -76,43 +76,43 @@ def test_while_the_price_falls_the_last_trade_was_at_the_bid() -> None:
 def test_a_market_order_fills_at_the_other_side_of_the_quote() -> None:
     quote = Quote(bid=99, ask=100, last=100)
 
-    assert 100 == on_arrival(OrderType.MARKET, Side.BUY, None, quote)
-    assert 99 == on_arrival(OrderType.MARKET, Side.SELL, None, quote)
+    assert 100 == fill_price_on_arrival(OrderType.MARKET, Side.BUY, None, quote)
+    assert 99 == fill_price_on_arrival(OrderType.MARKET, Side.SELL, None, quote)
 
 
 def test_a_limit_that_crosses_the_quote_fills_at_the_quote() -> None:
     quote = Quote(bid=99, ask=100, last=100)
 
-    assert 100 == on_arrival(OrderType.LIMIT, Side.BUY, 105, quote)
-    assert 99 == on_arrival(OrderType.LIMIT, Side.SELL, 99, quote)
-    assert None is on_arrival(OrderType.LIMIT, Side.BUY, 99, quote)
-    assert None is on_arrival(OrderType.STOP, Side.BUY, 105, quote)
+    assert 100 == fill_price_on_arrival(OrderType.LIMIT, Side.BUY, 105, quote)
+    assert 99 == fill_price_on_arrival(OrderType.LIMIT, Side.SELL, 99, quote)
+    assert None is fill_price_on_arrival(OrderType.LIMIT, Side.BUY, 99, quote)
+    assert None is fill_price_on_arrival(OrderType.STOP, Side.BUY, 105, quote)
 
 
 def test_a_stop_triggers_at_a_touch() -> None:
-    assert PriceHit(START + MINUTE / 2, 105, 105) == on_move(OrderType.STOP, Side.BUY, 105, move(100, 110))
-    assert PriceHit(START + MINUTE, 100, 100) == on_move(OrderType.STOP, Side.SELL, 100, move(110, 100))
+    assert PriceHit(START + MINUTE / 2, 105, 105) == find_fill(OrderType.STOP, Side.BUY, 105, move(100, 110))
+    assert PriceHit(START + MINUTE, 100, 100) == find_fill(OrderType.STOP, Side.SELL, 100, move(110, 100))
 
 
 def test_a_stop_passed_by_a_gap_fills_at_the_first_price_after_it() -> None:
-    assert PriceHit(START, 111, 110) == on_move(OrderType.STOP, Side.BUY, 105, move(110, 100))
-    assert PriceHit(START, 89, 90) == on_move(OrderType.STOP, Side.SELL, 100, move(90, 95))
+    assert PriceHit(START, 111, 110) == find_fill(OrderType.STOP, Side.BUY, 105, move(110, 100))
+    assert PriceHit(START, 89, 90) == find_fill(OrderType.STOP, Side.SELL, 100, move(90, 95))
 
 
 def test_a_limit_does_not_fill_at_a_touch() -> None:
-    assert None is on_move(OrderType.LIMIT, Side.SELL, 110, move(100, 110))
-    assert PriceHit(START + MINUTE, 110, 111) == on_move(OrderType.LIMIT, Side.SELL, 110, move(100, 111))
-    assert PriceHit(START + MINUTE, 100, 99) == on_move(OrderType.LIMIT, Side.BUY, 100, move(110, 99))
+    assert None is find_fill(OrderType.LIMIT, Side.SELL, 110, move(100, 110))
+    assert PriceHit(START + MINUTE, 110, 111) == find_fill(OrderType.LIMIT, Side.SELL, 110, move(100, 111))
+    assert PriceHit(START + MINUTE, 100, 99) == find_fill(OrderType.LIMIT, Side.BUY, 100, move(110, 99))
 
 
 def test_a_market_order_does_not_rest() -> None:
     with pytest.raises(ValueError, match="does not rest"):
-        on_move(OrderType.MARKET, Side.BUY, 100, move(100, 110))
+        find_fill(OrderType.MARKET, Side.BUY, 100, move(100, 110))
 
 
 @given(PRICES, PRICES, PRICES, SIDES)
 def test_a_stop_is_never_filled_better_than_its_price(start: int, end: int, price: int, side: Side) -> None:
-    hit = on_move(OrderType.STOP, side, price, move(start, end))
+    hit = find_fill(OrderType.STOP, side, price, move(start, end))
 
     assert (hit is not None) == ((max(start * side.sign, end * side.sign) - price * side.sign) >= 0)
     if hit is not None:
@@ -121,7 +121,7 @@ def test_a_stop_is_never_filled_better_than_its_price(start: int, end: int, pric
 
 @given(PRICES, PRICES, PRICES, SIDES)
 def test_a_limit_fills_at_its_price_or_not_at_all(start: int, end: int, price: int, side: Side) -> None:
-    hit = on_move(OrderType.LIMIT, side, price, move(start, end))
+    hit = find_fill(OrderType.LIMIT, side, price, move(start, end))
 
     is_through = min(start, end) < price if side is Side.BUY else max(start, end) > price
     assert (price if is_through else None) == (hit.price if hit else None)
@@ -135,8 +135,8 @@ def test_splitting_a_move_changes_no_fill(
     first, second = whole.clipped(START, cut), whole.clipped(cut, START + MINUTE)
 
     expected, actual = (
-        on_move(type_, side, price, whole),
-        on_move(type_, side, price, first) or on_move(type_, side, price, second),
+        find_fill(type_, side, price, whole),
+        find_fill(type_, side, price, first) or find_fill(type_, side, price, second),
     )
 
     assert (expected and (expected.price, expected.last)) == (actual and (actual.price, actual.last))
@@ -152,7 +152,7 @@ def test_the_price_of_a_move_stays_between_its_ends(start: int, end: int, millis
 @given(PRICES, PRICES)
 def test_the_remainder_of_a_move_begins_at_the_fill(start: int, end: int) -> None:
     whole = move(start, end)
-    hit = on_move(OrderType.STOP, Side.BUY, max(start, end), whole)
+    hit = find_fill(OrderType.STOP, Side.BUY, max(start, end), whole)
     assert hit is not None
 
     rest = whole.remainder_after(hit)

@@ -10,13 +10,20 @@ from hypothesis import strategies as st
 
 from shared.domain.market_data.calendar import Session, calendar_of
 from shared.domain.orders.order import Side
-from shared.domain.risk.account_risk import AccountRisk, Working
-from shared.domain.risk.account_rules import Finding, RuleAction, first_to_be_flat, quantity_for, strongest, watch
+from shared.domain.risk.account_risk import AccountRisk, WorkingEntry
+from shared.domain.risk.account_rules import (
+    Finding,
+    RuleAction,
+    check_account,
+    first_to_be_flat,
+    quantity_for,
+    strongest_action,
+)
 from shared.domain.risk.rule_book import PRESETS
 from shared.domain.risk.rule_changes import with_changes
 from tests.fixtures.account_risks import COMBINE, EXPRESS, NOON, TODAY, chicago, held, risk, rules_of, session_on
 
-ENTRY = Working("CON.F.US.MNQ.Z26", "MNQ", Side.BUY, 1)
+ENTRY = WorkingEntry("CON.F.US.MNQ.Z26", "MNQ", Side.BUY, 1)
 
 
 def with_open_loss(dollars: str) -> AccountRisk:
@@ -26,7 +33,7 @@ def with_open_loss(dollars: str) -> AccountRisk:
 
 
 def findings_of(now: AccountRisk, at: datetime = NOON, session: Session | None = TODAY) -> list[Finding]:
-    return watch(now, COMBINE, at, session)
+    return check_account(now, COMBINE, at, session)
 
 
 def test_an_account_without_losses_has_no_findings() -> None:
@@ -46,16 +53,20 @@ def test_an_account_without_losses_has_no_findings() -> None:
     ],
 )
 def test_the_used_share_of_the_days_headroom_decides_the_action(loss: str, expected: RuleAction) -> None:
-    assert expected is strongest(findings_of(with_open_loss(loss)))
+    assert expected is strongest_action(findings_of(with_open_loss(loss)))
 
 
 def test_half_is_closed_once_a_day_if_reduce_at_is_set() -> None:
     book = with_changes(COMBINE, {"reduce_at": "0.8"})
 
-    assert RuleAction.BLOCK is strongest(watch(with_open_loss("1599.99"), book, NOON, TODAY))
-    assert RuleAction.REDUCE is strongest(watch(with_open_loss("1600"), book, NOON, TODAY))
-    assert RuleAction.BLOCK is strongest(watch(replace(with_open_loss("1600"), is_reduced=True), book, NOON, TODAY))
-    assert RuleAction.FLATTEN is strongest(watch(replace(with_open_loss("1800"), is_reduced=True), book, NOON, TODAY))
+    assert RuleAction.BLOCK is strongest_action(check_account(with_open_loss("1599.99"), book, NOON, TODAY))
+    assert RuleAction.REDUCE is strongest_action(check_account(with_open_loss("1600"), book, NOON, TODAY))
+    assert RuleAction.BLOCK is strongest_action(
+        check_account(replace(with_open_loss("1600"), is_reduced=True), book, NOON, TODAY)
+    )
+    assert RuleAction.FLATTEN is strongest_action(
+        check_account(replace(with_open_loss("1800"), is_reduced=True), book, NOON, TODAY)
+    )
 
 
 def test_the_headroom_is_the_loss_possible_when_the_day_opened() -> None:
@@ -86,12 +97,12 @@ def test_the_daily_loss_limit_has_its_own_headroom_and_lifts_at_1700() -> None:
         "750": RuleAction.BLOCK,
         "900": RuleAction.FLATTEN,
     }.items():
-        assert action is strongest(watch(with_open_loss(loss), book, NOON, TODAY))
-    findings = watch(with_open_loss("1000"), book, NOON, TODAY)
+        assert action is strongest_action(check_account(with_open_loss(loss), book, NOON, TODAY))
+    findings = check_account(with_open_loss("1000"), book, NOON, TODAY)
     assert ["daily_loss_limit", "max_loss_limit"] == rules_of(findings)
     assert (RuleAction.FLATTEN, chicago("2026-11-24T17:00")) == (findings[0].action, findings[0].lifts_market_at)
     assert "touched -1,000.00" in findings[0].message
-    (finding,) = watch(replace(risk(), is_day_locked=True), book, NOON, TODAY)
+    (finding,) = check_account(replace(risk(), is_day_locked=True), book, NOON, TODAY)
     assert RuleAction.BLOCK is finding.action
 
 
@@ -135,9 +146,9 @@ def test_positions_are_flattened_before_the_firm_flattens_them(day: str, clock: 
     at = chicago(f"{day}T{clock}")
     session = calendar_of("equity").session_at(at)
 
-    assert expected is strongest(findings_of(replace(risk(), holdings=(held("MNQ", 1),)), at, session))
-    assert expected is strongest(findings_of(replace(risk(), working=(ENTRY,)), at, session))
-    assert min(expected, RuleAction.BLOCK) is strongest(findings_of(risk(), at, session))
+    assert expected is strongest_action(findings_of(replace(risk(), holdings=(held("MNQ", 1),)), at, session))
+    assert expected is strongest_action(findings_of(replace(risk(), working=(ENTRY,)), at, session))
+    assert min(expected, RuleAction.BLOCK) is strongest_action(findings_of(risk(), at, session))
 
 
 def test_a_session_that_does_not_contain_the_instant_counts_as_closed() -> None:
@@ -160,7 +171,7 @@ def test_a_reached_profit_target_is_reported(balance: str, rules: list[str]) -> 
     findings = findings_of(replace(risk(balance, opening=52_900, highest=52_900), days=days))
 
     assert rules == rules_of(findings)
-    assert strongest(findings) <= RuleAction.WARN
+    assert strongest_action(findings) <= RuleAction.WARN
 
 
 @pytest.mark.parametrize(
@@ -194,8 +205,8 @@ def test_the_result_of_today_counts_for_consistency() -> None:
 def test_consistency_is_checked_at_40_percent_in_express_and_not_in_practice() -> None:
     now = replace(risk(1_000, opening=1_000, highest=1_000), days=(Decimal(401), Decimal(300), Decimal(299)))
 
-    assert ["consistency_share"] == rules_of(watch(now, EXPRESS, NOON, TODAY))
-    assert [] == rules_of(watch(risk(59_000, 50_000, 59_000), PRESETS["practice-50k"], NOON, TODAY))
+    assert ["consistency_share"] == rules_of(check_account(now, EXPRESS, NOON, TODAY))
+    assert [] == rules_of(check_account(risk(59_000, 50_000, 59_000), PRESETS["practice-50k"], NOON, TODAY))
 
 
 @pytest.mark.parametrize(

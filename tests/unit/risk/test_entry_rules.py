@@ -8,7 +8,7 @@ import pytest
 from shared.domain.market_data.calendar import calendar_of
 from shared.domain.market_data.product_family import family_of
 from shared.domain.orders.order import Direction, Side
-from shared.domain.risk.account_risk import Working
+from shared.domain.risk.account_risk import WorkingEntry
 from shared.domain.risk.entry_rules import EntryIntent, entry_violations, only_reduces
 from shared.domain.risk.rule_changes import with_changes
 from tests.fixtures.account_risks import COMBINE, EXPRESS, NOON, chicago, contract, held, risk, rules_of
@@ -82,7 +82,7 @@ def test_minis_and_micros_of_the_whole_account_count_together_per_side(
         risk(),
         holdings=(held("MNQ", 10), held("MYM", -10)),
         working=(
-            Working(contract("NG").id, "MES", Side.BUY, 5), Working(contract("MES").id, "MES", Side.SELL, 5),
+            WorkingEntry(contract("NG").id, "MES", Side.BUY, 5), WorkingEntry(contract("MES").id, "MES", Side.SELL, 5),
         ),
     )  # fmt: skip
     entry = EntryIntent(contract(root), side, quantity, 1)
@@ -108,7 +108,7 @@ def test_an_exit_passes_despite_a_breach_and_an_opposite_account() -> None:
 
 
 def test_working_orders_count_before_an_order_only_reduces() -> None:
-    now = replace(risk(), holdings=(held("NQ", 3),), working=(Working(contract("NQ").id, "NQ", Side.SELL, 2),))
+    now = replace(risk(), holdings=(held("NQ", 3),), working=(WorkingEntry(contract("NQ").id, "NQ", Side.SELL, 2),))
 
     assert only_reduces(EntryIntent(contract("NQ"), Side.SELL, 1, 1), now)
     assert not only_reduces(EntryIntent(contract("NQ"), Side.SELL, 2, 1), now)
@@ -178,7 +178,7 @@ def test_a_stop_that_would_reach_the_loss_limit_level_with_its_costs_is_forbidde
 
 def test_the_risk_of_other_stops_counts() -> None:
     entry = replace(BUY, stop_loss_ticks=2_000)
-    first = Working(contract("MNQ").id, "MNQ", Side.BUY, 1, stop_risk=Decimal(1_000))
+    first = WorkingEntry(contract("MNQ").id, "MNQ", Side.BUY, 1, stop_risk=Decimal(1_000))
 
     assert [] == violations_of(entry)
     assert "stop_loss" == only_finding(violations_of(entry, replace(risk(), working=(first,)))).rule

@@ -8,8 +8,8 @@ import pytest
 
 from shared.domain.market_data.calendar import calendar_of
 from shared.domain.orders.order import Side
-from shared.domain.risk.account_risk import AccountRisk, loss_limit_level, marked, next_day_end, start_next_day
-from shared.domain.risk.account_rules import RuleAction, quantity_for, strongest, watch
+from shared.domain.risk.account_risk import AccountRisk, loss_limit_level, next_day_end, record_touches, start_next_day
+from shared.domain.risk.account_rules import RuleAction, check_account, quantity_for, strongest_action
 from shared.domain.risk.entry_rules import EntryIntent, entry_violations
 from shared.domain.risk.rule_book import PRESETS, preset_for
 from shared.domain.risk.rule_changes import with_changes
@@ -29,9 +29,9 @@ def test_a_daily_loss_of_900_with_3000_allowed_locks_no_day() -> None:
     book = with_changes(PRESETS["combine-150k"], {"daily_loss_limit": "3000"})
     now, clock = risk(150_000, 150_000, 150_000), chicago("2026-11-16T10:00")
     for _ in range(4):
-        now = marked(replace(now, balance=(now.balance or Decimal(0)) - 900), book)
+        now = record_touches(replace(now, balance=(now.balance or Decimal(0)) - 900), book)
         assert not now.is_day_locked
-        assert "daily_loss_limit" not in [finding.rule for finding in watch(now, book, clock, TODAY)]
+        assert "daily_loss_limit" not in [finding.rule for finding in check_account(now, book, clock, TODAY)]
         now, clock = risk_at(now, clock, clock + timedelta(days=1)), clock + timedelta(days=1)
 
     assert (Decimal(146_400), (Decimal(-900),) * 4) == (now.balance, now.days)
@@ -54,7 +54,7 @@ def test_an_account_keeps_its_high_water_mark_and_is_blocked_without_one() -> No
 
     assert 49_500 == loss_limit_level(fallen, COMBINE), "not 49,900 - 2,000"
     unmarked = replace(fallen, high_water_mark=None)
-    assert RuleAction.BLOCK is strongest(watch(unmarked, COMBINE, NOON, TODAY))
+    assert RuleAction.BLOCK is strongest_action(check_account(unmarked, COMBINE, NOON, TODAY))
     assert loss_limit_level(unmarked, COMBINE) is None
 
 
@@ -64,13 +64,13 @@ def test_an_account_without_any_known_balance_may_not_enter() -> None:
 
     for book in PRESETS.values():
         assert entry_violations(entry, unknown, book, NOON, session=TODAY, calendar=calendar_of("equity"))
-        assert RuleAction.BLOCK is strongest(watch(unknown, book, NOON, TODAY))
+        assert RuleAction.BLOCK is strongest_action(check_account(unknown, book, NOON, TODAY))
 
 
 def test_an_open_loss_at_the_limit_demands_flattening() -> None:
     at_loss = replace(risk(), holdings=(held("MNQ", 10, "-100"),))
 
-    assert RuleAction.FLATTEN is strongest(watch(at_loss, COMBINE, NOON, TODAY))
+    assert RuleAction.FLATTEN is strongest_action(check_account(at_loss, COMBINE, NOON, TODAY))
 
 
 def test_an_unknown_account_name_has_no_limits() -> None:

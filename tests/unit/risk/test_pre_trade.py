@@ -9,11 +9,11 @@ import pytest
 from shared.domain.market_data.calendar import calendar_of
 from shared.domain.market_data.contract import Contract
 from shared.domain.orders.order import OrderType, Side
-from shared.domain.risk.pre_trade import Bracket, Entry, Facts, check_preconditions, check_session
+from shared.domain.risk.pre_trade import Bracket, EntryFacts, EntryOrder, check_preconditions, check_session
 from shared.errors import MarketClosedError, PostponedError, RiskLimitError
 
 MNQ = Contract("CON.F.US.MNQ.Z26", "MNQZ6", "MNQ", Decimal("0.25"), Decimal("0.5"), is_active=True)
-FACTS = Facts(
+FACTS = EntryFacts(
     account_id=7,
     account_name="PRAC-1",
     may_trade=True,
@@ -25,7 +25,7 @@ FACTS = Facts(
     contract=MNQ,
     price=Decimal(21000),
 )
-BUY = Entry(side=Side.BUY, quantity=1, stop_loss_ticks=40)
+BUY = EntryOrder(side=Side.BUY, quantity=1, stop_loss_ticks=40)
 SELL = replace(BUY, side=Side.SELL)
 
 
@@ -39,7 +39,7 @@ def test_an_entry_without_a_stop_takes_the_accounts_default() -> None:
     )
 
 
-def with_prices(entry: Entry, stop_loss: str, take_profit: str | None = None) -> Entry:
+def with_prices(entry: EntryOrder, stop_loss: str, take_profit: str | None = None) -> EntryOrder:
     target = None if take_profit is None else Decimal(take_profit)
     return replace(entry, stop_loss_ticks=None, stop_loss=Decimal(stop_loss), take_profit=target)
 
@@ -59,7 +59,7 @@ def with_prices(entry: Entry, stop_loss: str, take_profit: str | None = None) ->
         ),
     ],
 )
-def test_a_price_becomes_its_distance_from_the_fill_of_the_entry(entry: Entry, expected: Bracket) -> None:
+def test_a_price_becomes_its_distance_from_the_fill_of_the_entry(entry: EntryOrder, expected: Bracket) -> None:
     assert expected == check_preconditions(entry, FACTS)
 
 
@@ -81,7 +81,7 @@ def test_a_price_becomes_its_distance_from_the_fill_of_the_entry(entry: Entry, e
         (FACTS, replace(BUY, type=OrderType.LIMIT, limit_price=Decimal("20999.9")), "20999.9 is not a multiple"),
     ],
 )
-def test_an_invalid_entry_is_refused_with_its_value(facts: Facts, entry: Entry, message: str) -> None:
+def test_an_invalid_entry_is_refused_with_its_value(facts: EntryFacts, entry: EntryOrder, message: str) -> None:
     with pytest.raises(RiskLimitError, match=message):
         check_preconditions(entry, facts)
 
@@ -95,7 +95,7 @@ def test_an_invalid_entry_is_refused_with_its_value(facts: Facts, entry: Entry, 
         (replace(FACTS, price=None), "no fresh quote of CON.F.US.MNQ.Z26"),
     ],
 )
-def test_a_missing_fact_postpones_the_entry(facts: Facts, message: str) -> None:
+def test_a_missing_fact_postpones_the_entry(facts: EntryFacts, message: str) -> None:
     with pytest.raises(PostponedError, match=message):
         check_preconditions(BUY, facts)
 

@@ -18,9 +18,16 @@ from shared.domain.market_data.calendar import Session, calendar_of
 from shared.domain.market_data.contract import ROOTS, Contract, contract_id
 from shared.domain.orders.matching import Quote, moves_of
 from shared.domain.orders.order import Side
-from shared.domain.orders.position import Position, after_fill, in_money
-from shared.domain.risk.account_risk import AccountRisk, Holding, loss_limit_level, marked, next_day_end, start_next_day
-from shared.domain.risk.account_rules import RuleAction, quantity_for, strongest, watch
+from shared.domain.orders.position import Position, apply_fill, to_dollars
+from shared.domain.risk.account_risk import (
+    AccountRisk,
+    Holding,
+    loss_limit_level,
+    next_day_end,
+    record_touches,
+    start_next_day,
+)
+from shared.domain.risk.account_rules import RuleAction, check_account, quantity_for, strongest_action
 from shared.domain.risk.entry_rules import EntryIntent, entry_violations
 from shared.domain.risk.rule_book import PRESETS
 from shared.domain.risk.rule_changes import with_changes
@@ -78,8 +85,8 @@ class Gambler:
             return
         if not self.is_ruled:
             return
-        self.now = marked(self.now, BOOK)
-        action = strongest(watch(self.now, BOOK, at, session))
+        self.now = record_touches(self.now, BOOK)
+        action = strongest_action(check_account(self.now, BOOK, at, session))
         if action is RuleAction.FLATTEN:
             self.close(abs(self.position.quantity), quote)
         elif action is RuleAction.REDUCE:
@@ -110,10 +117,10 @@ class Gambler:
 
     def fill(self, side: Side, quantity: int, quote: Quote) -> None:
         price = quote.taken_by(side) + side.sign * SLIPPAGE
-        self.position, parts = after_fill(self.position, side, quantity, price)
+        self.position, parts = apply_fill(self.position, side, quantity, price)
         realised = sum((part.realised for part in parts if part.realised is not None), start=Fraction(0))
         assert self.now.balance is not None
-        balance = self.now.balance + in_money(realised, MGC.tick_value) - FEES * quantity
+        balance = self.now.balance + to_dollars(realised, MGC.tick_value) - FEES * quantity
         self.now = replace(self.now, balance=balance)
         self.mark_to_quote(quote)
 

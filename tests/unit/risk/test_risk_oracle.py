@@ -12,8 +12,15 @@ from hypothesis import strategies as st
 
 from shared.domain.market_data.calendar import calendar_of
 from shared.domain.orders.order import Side
-from shared.domain.risk.account_risk import AccountRisk, Holding, Working, marked, next_day_end, start_next_day
-from shared.domain.risk.account_rules import RuleAction, strongest, watch
+from shared.domain.risk.account_risk import (
+    AccountRisk,
+    Holding,
+    WorkingEntry,
+    next_day_end,
+    record_touches,
+    start_next_day,
+)
+from shared.domain.risk.account_rules import RuleAction, check_account, strongest_action
 from shared.domain.risk.entry_rules import EntryIntent, entry_violations
 from shared.domain.risk.rule_book import PRESETS, RuleBook
 from shared.domain.risk.rule_changes import with_changes
@@ -192,7 +199,7 @@ class Ours:
             self.prices[step.root] += step.points
         elif isinstance(step, Order):
             side = Side.BUY if step.quantity > 0 else Side.SELL
-            order = Working(contract(step.root).id, step.root, side, abs(step.quantity))
+            order = WorkingEntry(contract(step.root).id, step.root, side, abs(step.quantity))
             self.now = replace(self.now, working=(*self.now.working, order))
         elif isinstance(step, Pass):
             until = self.clock + timedelta(minutes=step.minutes)
@@ -202,7 +209,7 @@ class Ours:
             self.clock = until
         held = tuple(self._held(root, lots) for root, lots in self.lots.items() if lots)
         exact = Decimal(balance.numerator) / balance.denominator
-        self.now = marked(replace(self.now, balance=exact, holdings=held), self.book)
+        self.now = record_touches(replace(self.now, balance=exact, holdings=held), self.book)
 
     def _fill(self, fill: Fill) -> None:
         lots, way = self.lots[fill.root], 1 if fill.quantity > 0 else -1
@@ -280,4 +287,4 @@ def test_our_rules_and_the_plain_reading_agree_after_every_step(
             assert plain.is_exit(*probe) != bool({"max_loss_limit", "daily_loss_limit"} & forbidden)
             session = calendar_of("equity").session_at(ours.clock)
             least = RuleAction.BLOCK if ours.now.is_flat else RuleAction.FLATTEN
-            assert least <= strongest(watch(ours.now, book, ours.clock, session))
+            assert least <= strongest_action(check_account(ours.now, book, ours.clock, session))

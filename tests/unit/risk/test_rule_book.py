@@ -10,7 +10,7 @@ import pytest
 from shared.domain.accounts.stage import Stage
 from shared.domain.market_data.product_family import family_of, is_equity_index
 from shared.domain.risk.rule_book import PRESETS, SIZES, NewsWindow, RuleBook, ScalingStep, preset_for
-from shared.domain.risk.rule_changes import describe, with_changes
+from shared.domain.risk.rule_changes import describe_rules, with_changes
 from shared.errors import RefusedError
 from tests.fixtures.account_risks import COMBINE, EXPRESS
 
@@ -224,19 +224,19 @@ def test_a_described_book_can_be_parsed_again(book: RuleBook) -> None:
         {"trading_hours": "18:00-02:00", "news": "CPI, 2026-12-10T13:30Z, 5, 6, micros; NFP, 2026-12-04T13:30Z, 5, 5"},
     )
     for each in (book, full):
-        values = {rule: value for rule, value, _ in describe(each)}
+        values = {rule: value for rule, value, _ in describe_rules(each)}
         other = PRESETS[f"{each.stage.value.lower()}-{SIZES[-1] // 1000}k"]
         same = replace(other, name=each.name, size=each.size)
 
         assert each == with_changes(same, values)
-        assert all(source for *_, source in describe(each))
+        assert all(source for *_, source in describe_rules(each))
 
 
 def test_the_maximum_loss_of_a_practice_account_is_described_as_our_assumption() -> None:
-    sources = {rule: source for rule, _, source in describe(PRESETS["practice-50k"])}
+    sources = {rule: source for rule, _, source in describe_rules(PRESETS["practice-50k"])}
 
     assert "our cautious assumption" in sources["max_loss_limit"]
-    assert "TopstepX, 2026-09" == {rule: source for rule, _, source in describe(COMBINE)}["max_loss_limit"]
+    assert "TopstepX, 2026-09" == {rule: source for rule, _, source in describe_rules(COMBINE)}["max_loss_limit"]
 
 
 def test_a_scaling_plan_may_have_a_single_step() -> None:

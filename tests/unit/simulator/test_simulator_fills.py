@@ -37,7 +37,7 @@ def test_a_bracket_entry_is_one_change_for_acceptance_and_one_for_the_fill(venue
 def test_a_leg_that_fills_and_its_cancelled_sibling_are_one_change(venue_core: VenueCore) -> None:
     venue_core.enter(stop_loss=-40, take_profit=80)
     venue_core.changes.clear()
-    venue_core.goes_to("24980.00")
+    venue_core.move_price("24980.00")
     (change,) = [change for change in venue_core.changes if change.fills]
 
     assert [(Role.STOP_LOSS, FILLED), (Role.TAKE_PROFIT, CANCELLED)] == order_states([change])[0]
@@ -58,7 +58,7 @@ def test_a_partly_filled_order_stays_open_and_shows_its_average_price(venue_core
     venue_core.partial.append(1.0)
     entry = venue_core.enter(quantity=5)
     first = entry
-    venue_core.goes_to("25010.00", seconds=0.5)
+    venue_core.move_price("25010.00", seconds=0.5)
     venue_core.step(seconds=1)
     whole = venue_core.order(entry.id)
     first_fill, second_fill = venue_core.fills()
@@ -98,7 +98,7 @@ def test_cancelling_a_partly_filled_entry_leaves_its_position_protected(venue_co
 def test_a_partly_filled_stop_shrinks_its_sibling_and_its_rest_fills_at_market(venue_core: VenueCore) -> None:
     entry = venue_core.enter(quantity=4, stop_loss=-40, take_profit=80)
     venue_core.partial.append(5.0)
-    venue_core.goes_to("24980.00")
+    venue_core.move_price("24980.00")
     stop, target = venue_core.order(entry.id + 1), venue_core.order(entry.id + 2)
     venue_core.step(seconds=6)
 
@@ -112,10 +112,10 @@ def test_the_rest_of_a_limit_order_rests_at_its_price(venue_core: VenueCore) -> 
     venue_core.partial.append(1.0)
     order_id = venue_core.place(type=OrderType.LIMIT, price="24990.00", quantity=2).order_id
     assert order_id is not None
-    venue_core.goes_to("24985.00", "25000.00", seconds=0.5)
+    venue_core.move_price("24985.00", "25000.00", seconds=0.5)
     venue_core.step(seconds=5)
     half = venue_core.order(order_id)
-    venue_core.goes_to("24985.00")
+    venue_core.move_price("24985.00")
 
     assert (WORKING, 1) == (half.state, half.filled_quantity)
     assert (FILLED, Fraction(24990 * 4)) == (venue_core.state(order_id), venue_core.order(order_id).fill_price)
@@ -127,9 +127,9 @@ def test_a_trailing_stop_follows_the_price_and_never_goes_back(venue_core: Venue
     assert order_id is not None
     levels = [venue_core.order(order_id).price]
     for price in ("25020.00", "25015.00", "25030.00"):
-        venue_core.goes_to(price)
+        venue_core.move_price(price)
         levels.append(venue_core.order(order_id).price)
-    venue_core.goes_to("25015.00")
+    venue_core.move_price("25015.00")
 
     assert [24990 * 4, 25010 * 4, 25010 * 4, 25020 * 4] == levels
     assert 40 == venue_core.order(order_id).trail_ticks
@@ -153,7 +153,7 @@ def test_a_modified_trailing_stop_has_a_new_distance_without_a_cap(venue_core: V
 def test_a_trailing_stop_loss_starts_at_its_distance_and_trails(venue_core: VenueCore) -> None:
     entry = venue_core.enter(stop_loss=-40, stop_type=OrderType.TRAILING_STOP)
     leg, price = venue_core.order(entry.id + 1), entry.fill_price
-    venue_core.goes_to("25050.00")
+    venue_core.move_price("25050.00")
 
     assert (OrderType.TRAILING_STOP, 40, price and price - 40) == (leg.type, leg.trail_ticks, leg.price)
     assert 25040 * 4 == venue_core.order(entry.id + 1).price
@@ -166,7 +166,7 @@ def test_a_joined_order_rests_at_the_best_price_of_its_acceptance(
     order_id = venue_core.place(type=OrderType.LIMIT, side=side, joined=joined).order_id
     assert order_id is not None
     order = venue_core.order(order_id)
-    venue_core.goes_to("25010.00" if side is Side.SELL else "24990.00")
+    venue_core.move_price("25010.00" if side is Side.SELL else "24990.00")
 
     assert (WORKING, joined) == (order.state, order.joined)
     assert order.price in {25000 * 4, 25000 * 4 + (1 if side is Side.SELL else -1)}
@@ -206,7 +206,7 @@ def test_fills_of_several_contracts_are_in_the_order_of_time(venue_core: VenueCo
     mes = "CON.F.US.MES.H26"
     venue_core.enter(stop_loss=-40)
     venue_core.enter(contract_id=mes, stop_loss=-4)
-    venue_core.goes_to("24900.00", seconds=3600)
+    venue_core.move_price("24900.00", seconds=3600)
 
     assert sorted(fill.filled_market_at for fill in venue_core.fills()) == [
         fill.filled_market_at for fill in venue_core.fills()

@@ -22,7 +22,7 @@ def test_a_breach_of_the_loss_limit_cancels_orders_closes_positions_and_ends_tra
     resting = venue_core.place(type=OrderType.LIMIT, side=Side.SELL, quantity=1, price="25100.00").order_id
     assert resting is not None
     # 50 MNQ are 100 dollars a point: with the fees of the entry, the loss is 2000 before 20 points.
-    venue_core.goes_to("24980.00")
+    venue_core.move_price("24980.00")
     venue_core.step(milliseconds=20)
 
     assert 0 == venue_core.position()
@@ -35,7 +35,7 @@ def test_a_breach_of_the_loss_limit_cancels_orders_closes_positions_and_ends_tra
 def test_an_equity_just_above_the_loss_limit_changes_nothing(venue_core: VenueCore) -> None:
     venue_core.open_account(AccountStage.COMBINE)
     venue_core.enter(quantity=50)
-    venue_core.goes_to("24981.00", "25000.00")
+    venue_core.move_price("24981.00", "25000.00")
 
     assert (50, True) == (venue_core.position(), venue_core.account().may_trade)
 
@@ -43,7 +43,7 @@ def test_an_equity_just_above_the_loss_limit_changes_nothing(venue_core: VenueCo
 def test_a_breach_between_two_requests_counts(venue_core: VenueCore) -> None:
     venue_core.open_account(AccountStage.COMBINE)
     venue_core.enter(quantity=50)
-    venue_core.goes_to("24970.00", "25000.00")
+    venue_core.move_price("24970.00", "25000.00")
 
     assert venue_core.account().loss_state.is_violated
 
@@ -83,7 +83,7 @@ def test_the_daily_loss_limit_locks_until_the_next_trading_day(venue_core: Venue
     venue_core.open_account(AccountStage.COMBINE)
     venue_core.venue.set_account(venue_core.account_id, AccountSettings(daily_loss_limit=Decimal(1_000)))
     venue_core.enter(quantity=50)
-    venue_core.goes_to("24985.00")
+    venue_core.move_price("24985.00")
     venue_core.step(seconds=1)
     locked = venue_core.place()
 

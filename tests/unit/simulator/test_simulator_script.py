@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from shared.domain.market_data.bar import MINUTE
 from shared.domain.market_data.coverage import Span
-from shared.domain.orders.matching import Move, on_move, trailed
+from shared.domain.orders.matching import Move, find_fill, trail_stop
 from shared.domain.orders.order import OrderType, Side
 from simulator.market.market import moves, quote
 from simulator.market.script import Script, Step
@@ -78,17 +78,17 @@ def test_a_trailing_stop_fills_on_moves_as_it_does_tick_by_tick(path: list[int],
         if (last - level) * side.sign >= 0:
             expected = level
             break
-        level = trailed(side, level, trail, last)
+        level = trail_stop(side, level, trail, last)
 
     price, hit = path[0] + trail * side.sign, None
     for number in range(len(path) - 1):
         a, b = path[number], path[number + 1]
         at = START + number * MINUTE
         move = Move(at, at + MINUTE, a, b, is_rising=b > a)
-        hit = on_move(OrderType.TRAILING_STOP, side, price, move, trail)
+        hit = find_fill(OrderType.TRAILING_STOP, side, price, move, trail)
         if hit:
             break
-        price = trailed(side, trailed(side, price, trail, a), trail, b)
+        price = trail_stop(side, trail_stop(side, price, trail, a), trail, b)
 
     assert expected == (hit.last if hit else None)
 

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from shared.domain.market_data.contract import ROOTS, Contract
 from shared.domain.orders.order import Direction, Side
-from shared.domain.orders.position import Position, after_fill, in_money
+from shared.domain.orders.position import Position, apply_fill, to_dollars
 from shared.domain.trades.round_trip import Fill, RoundTrip, build_round_trips
 
 BUY, SELL = Side.BUY, Side.SELL
@@ -194,10 +194,10 @@ def tapes(draw: st.DrawFn, *, ends_flat: bool) -> list[Fill]:
         steps.append((SELL if held > 0 else BUY, abs(held), draw(st.integers(79_900, 80_100))))
     position, ids, fills = Position(), count(1), []
     for side, quantity, ticks in steps:
-        position, parts = after_fill(position, side, quantity, ticks)
+        position, parts = apply_fill(position, side, quantity, ticks)
         rows = [(part.quantity, part.realised) for part in parts] if is_split else [(quantity, parts[0].realised)]
         for size, realised in rows:
-            pnl = None if realised is None else in_money(realised, Decimal("0.50"))
+            pnl = None if realised is None else to_dollars(realised, Decimal("0.50"))
             costs = draw(st.tuples(st.integers(0, 500), st.integers(0, 500)))
             fees, commissions = (Decimal(cents) / 100 for cents in costs)
             price = ticks * Decimal("0.25")

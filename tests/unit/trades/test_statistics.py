@@ -12,7 +12,14 @@ from shared.domain.market_data.calendar import calendar_of, trading_day_begins
 from shared.domain.market_data.contract import Contract
 from shared.domain.orders.order import Direction
 from shared.domain.trades.round_trip import Lot
-from shared.domain.trades.statistics import Drawdown, Excursions, Result, excursions, grouped, statistics_of
+from shared.domain.trades.statistics import (
+    Drawdown,
+    Excursions,
+    TripResult,
+    excursions,
+    group_statistics,
+    statistics_of,
+)
 
 BEGINS = datetime(2026, 3, 10, 15, 0, tzinfo=UTC)
 MNQ = Contract("CON.F.US.MNQ.H26", "MNQH6", "MNQ", Decimal("0.25"), Decimal("0.50"), is_active=True)
@@ -22,11 +29,11 @@ def at(minutes: float) -> datetime:
     return BEGINS + timedelta(minutes=minutes)
 
 
-def result(net: object, minutes: int = 0, **fields: Any) -> Result:
+def result(net: object, minutes: int = 0, **fields: Any) -> TripResult:
     """Return a round trip with a result of `net` after costs of 1.22."""
     values = {"contract_id": MNQ.id, "strategy": None, "origin": None, "closed_market_at": at(minutes)}
     gross = Decimal(str(net)) + Decimal("1.22")
-    return Result(**values | {"gross": gross, "fees": Decimal("0.72"), "commissions": Decimal("0.50")} | fields)
+    return TripResult(**values | {"gross": gross, "fees": Decimal("0.72"), "commissions": Decimal("0.50")} | fields)
 
 
 def lot(quantity: int, entry: object, entered: float, exited: float, entry_fill_id: int | None = 1) -> Lot:
@@ -95,8 +102,8 @@ def test_groups_are_named_by_strategy_else_origin_and_by_contract_and_day() -> N
     assert [("2026-03-10", Decimal(3)), ("2026-03-11", Decimal(4))] == nets(trips, "day")
 
 
-def nets(trips: list[Result], by: str) -> list[tuple[str, Decimal]]:
-    return [(name, one.net) for name, one in grouped(trips, by)]
+def nets(trips: list[TripResult], by: str) -> list[tuple[str, Decimal]]:
+    return [(name, one.net) for name, one in group_statistics(trips, by)]
 
 
 def test_a_trading_day_begins_at_17_in_chicago_on_the_evening_before_in_winter_and_summer() -> None:
@@ -153,19 +160,19 @@ RESULTS = st.lists(
 
 
 @given(RESULTS)
-def test_groups_add_up_to_the_whole_in_every_grouping(trips: list[Result]) -> None:
+def test_groups_add_up_to_the_whole_in_every_grouping(trips: list[TripResult]) -> None:
     total = statistics_of(trips)
 
     assert total.count == total.wins + total.losses + total.break_even
     assert total.net == total.gross - total.fees - total.commissions
     for by in ("strategy", "contract", "day"):
-        groups = [one for _, one in grouped(trips, by)]
+        groups = [one for _, one in group_statistics(trips, by)]
         assert total.count == sum(one.count for one in groups)
         assert total.net == sum((one.net for one in groups), start=Decimal(0))
 
 
 @given(RESULTS)
-def test_the_max_drawdown_is_the_deepest_of_all_falls(trips: list[Result]) -> None:
+def test_the_max_drawdown_is_the_deepest_of_all_falls(trips: list[TripResult]) -> None:
     totals = [Decimal(0)]
     for trip in sorted(trips, key=lambda trip: trip.closed_market_at):
         totals.append(totals[-1] + trip.net)

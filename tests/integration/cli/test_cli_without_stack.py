@@ -1,0 +1,91 @@
+"""Commands without a stack, and with a stack whose servers are down."""
+
+import pytest
+
+from tests.integration.cli.shell import Shell
+
+NEED_A_STACK = [
+    ("jobs",),
+    ("jobs", "show", "01a22198-0000-7000-8000-000000000000"),
+    ("orders",),
+    ("trades",),
+    ("trades", "stats"),
+    ("orders", "show", "01a22198-0000-7000-8000-000000000000"),
+    ("orders", "market", "MNQ", "buy", "1"),
+    ("orders", "cancel", "--all"),
+    ("positions",),
+    ("positions", "close", "MNQ"),
+    ("flatten", "--yes"),
+    ("halt", "try"),
+    ("resume", "try"),
+    ("accounts",),
+    ("accounts", "live", "1", "off"),
+    ("risk",),
+    ("bars",),
+    ("metrics",),
+    ("hooks", "list"),
+    ("hooks", "add", "try"),
+    ("hooks", "remove", "try"),
+]
+
+
+@pytest.mark.parametrize("command", NEED_A_STACK, ids=" ".join)
+def test_a_command_without_a_stack_reports_how_to_start_one(shell: Shell, command: tuple[str, ...]) -> None:
+    result = shell.json(*command, expected=1)
+
+    assert ["error"] == list(result)
+    assert f"no stack runs in {shell.home}: start one with `tickwork up`" in result["error"]
+
+
+@pytest.mark.parametrize("command", [("db", "upgrade"), ("db", "psql", "-c", "SELECT 1")], ids=" ".join)
+def test_database_commands_without_a_stack_are_refused(shell: Shell, command: tuple[str, ...]) -> None:
+    done = shell.run(*command)
+
+    assert (1, "") == (done.status, done.stdout)
+    assert "no stack runs in" in done.stderr
+
+
+def test_status_without_a_stack_exits_with_3_and_is_empty(shell: Shell) -> None:
+    empty: dict[str, object] = {"programs": [], "urls": {}, "market": None, "feed": None, "accounts": []}
+    assert empty == shell.json("status", expected=3)
+
+
+def test_down_without_a_stack_succeeds(shell: Shell) -> None:
+    assert {"stopped": False, "reason": f"no stack runs in {shell.home}"} == shell.json("down", expected=0)
+
+
+def test_read_only_commands_do_not_create_a_home(shell: Shell) -> None:
+    shell.run("status")
+    shell.run("down")
+    shell.run("jobs")
+
+    assert not shell.home.exists()
+
+
+def test_doctor_checks_this_computer_without_a_stack(shell: Shell) -> None:
+    checks = shell.json("doctor", expected=0)["checks"]
+
+    assert ["python", "home", "disk", "postgres program", "valkey program", "ports"] == [one["name"] for one in checks]
+    assert {"fine"} == {one["state"] for one in checks}
+
+
+def test_doctor_names_a_missing_server_program_and_exits_with_1(shell: Shell) -> None:
+    checks = shell.json("doctor", expected=1, PG_BINDIR="/nowhere")["checks"]
+    wrong = [one for one in checks if one["state"] == "wrong"]
+
+    assert ["postgres program"] == [one["name"] for one in wrong]
+    assert "PG_BINDIR is /nowhere" in wrong[0]["detail"]
+
+
+def test_doctor_reports_servers_that_do_not_answer(half_dead: Shell) -> None:
+    checks = half_dead.json("doctor", expected=1)["checks"]
+
+    assert {"database", "redis"} == {one["name"] for one in checks if one["state"] == "wrong"}
+    assert all("does not answer" in one["detail"] for one in checks if one["state"] == "wrong")
+
+
+def test_status_shows_the_programs_while_postgres_is_down(half_dead: Shell) -> None:
+    result = half_dead.json("status", expected=0)
+
+    assert [("postgres", "backoff")] == [(one["name"], one["state"]) for one in result["programs"]]
+    assert result["market"] is None
