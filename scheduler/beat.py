@@ -23,7 +23,7 @@ from shared.domain.market_data.calendar import calendar_of
 from shared.domain.market_data.contract import ROOTS
 from shared.errors import QueueFullError, SettingsError
 from shared.heartbeat import touch
-from shared.ledger.job import Job, request_of, request_type
+from shared.ledger.job import Job, job_from_row, job_type
 from shared.ledger.ledger import Ledger, Transaction
 from shared.ledger.wake import open_wake
 
@@ -129,8 +129,8 @@ class Beat:
 
 
 def _to_request(entry: ScheduleRow, slot: datetime) -> Job:
-    has_slot = "slot" in {field.name for field in dataclasses.fields(request_type(entry.job_name))}
-    return request_of(entry.job_name, entry.arguments | ({"slot": slot.isoformat()} if has_slot else {}))
+    has_slot = "slot" in {field.name for field in dataclasses.fields(job_type(entry.job_name))}
+    return job_from_row(entry.job_name, entry.arguments | ({"slot": slot.isoformat()} if has_slot else {}))
 
 
 class LedgerScheduler(Scheduler):

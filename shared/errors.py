@@ -7,7 +7,7 @@ TickworkError
 |   |-- QueueFullError
 |   |-- VenueDownError
 |   |-- LedgerUnavailableError     shared.ledger.connection
-|   |-- DatabaseDownError          web.receiver.patience
+|   |-- DatabaseDownError          web.receiver.deadline
 |   |-- NotSentError               shared.gateway.errors
 |   |   `-- BudgetSpentError       also a RateLimitedError
 |   `-- PostponedError             not now, and the job is not at fault: the attempt does not count

@@ -47,7 +47,12 @@ def all_commands(
 ) -> Iterator[tuple[str, click.Command, click.Context]]:
     """Yield every command below `tickwork` with its path as it is typed."""
     context = click.Context(
-        command, info_name=command.name, parent=parent, terminal_width=_WIDTH, max_content_width=_WIDTH
+        command,
+        info_name=command.name,
+        parent=parent,
+        terminal_width=_WIDTH,
+        max_content_width=_WIDTH,
+        **command.context_settings,
     )
     if parent is not None:
         yield context.command_path, command, context

@@ -27,7 +27,7 @@ class CallBuffer:
         self._omitted_count = 0
 
     def record(self, call: Call) -> None:
-        """Keep one call until the job has ended: the first MOST_KEPT calls, and failures up to twice as many."""
+        """Keep one call until the job has ended: the first MAX_KEPT calls, and failures up to twice as many."""
         if len(self._calls) < MAX_KEPT or (call.error is not None and len(self._calls) < 2 * MAX_KEPT):
             self._calls.append(call)
         else:

@@ -72,7 +72,7 @@ class Context:
         if self.within is None:
             transaction: Transaction | None = None
             try:
-                with self.ledger.transaction(cause=self.job) as transaction:
+                with self.ledger.transaction(parent=self.job) as transaction:
                     yield transaction
             except CONNECTION_ERRORS as error:
                 if transaction is not None and transaction.has_finished_job:

@@ -20,7 +20,7 @@ from shared.errors import HaltError, JobOutcomeUnknownError, LeaseLostError, Pos
 from shared.fleets import Queue
 from shared.ledger import queues, transitions
 from shared.ledger.connection import LedgerUnavailableError
-from shared.ledger.job import request_of
+from shared.ledger.job import job_from_row
 from shared.ledger.ledger import Ledger
 from shared.ledger.transitions import ClaimedJob
 from workers.context import Context
@@ -154,7 +154,7 @@ class Runner:
         return Outcome("succeeded", result)
 
     def _call_task(self, job: ClaimedJob, context: Context) -> object:
-        request = request_of(job.name, job.arguments)
+        request = job_from_row(job.name, job.arguments)
         return msgspec.to_builtins(TASKS[job.name].do(request, context))
 
     def _run(self, job: ClaimedJob, context: Context) -> Outcome:

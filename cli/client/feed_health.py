@@ -44,7 +44,7 @@ def print_feed(figures: dict[str, Any] | None) -> None:
 
 def _to_figures(found: FeedHealth) -> dict[str, Any]:
     return {
-        "age_s": round((machine_now() - found.said_at).total_seconds(), 3),
+        "age_s": round((machine_now() - found.reported_at).total_seconds(), 3),
         "fence": found.fence,
         "market": _hub_figures(found.market),
         "user": _hub_figures(found.user),

@@ -20,7 +20,7 @@ from shared.ledger.jobs.orders import Flatten
 from shared.ledger.ledger import Transaction
 from shared.ledger.progress import find_live_job
 
-_COLUMNS = ("account", "contract", "venue", "sweeps", "asked_at", "flat_at")
+_COLUMNS = ("account", "contract", "venue", "sweeps", "requested_at", "flat_at")
 
 
 def confirm(question: str, *, yes: bool, as_json: bool) -> None:
@@ -86,7 +86,7 @@ def flatten(
             "venue_says": request.progress,
             "is_flat": request.flat_at is not None,
             "sweeps": request.sweep_count + (request.flat_at is not None),
-            "asked_at": request.asked_at,
+            "requested_at": request.requested_at,
             "flat_at": request.flat_at,
         }
         for request in requests

@@ -102,7 +102,7 @@ def command(ctx: click.Context, /, limit: int, *, as_json: bool, **filters: Any)
     print_table(
         "Round trips (market time, UTC)", [_to_table_row(row) for row in rows], _COLUMNS, empty="No such round trips."
     )
-    if any(row["has_opening_position"] for row in rows):
+    if any(row["has_unknown_entry"] for row in rows):
         click.echo(
             "*: includes an opening position, held before the first known fill; its entry price is derived from the "
             "venue's result."
@@ -161,7 +161,7 @@ def _check_account(chosen: RoundTripFilter, known: list[int]) -> None:
 
 
 def _to_table_row(row: dict[str, Any]) -> dict[str, Any]:
-    mark = "*" if row["has_opening_position"] else ""
+    mark = "*" if row["has_unknown_entry"] else ""
     return row | {
         "contract": row["contract_id"].removeprefix("CON.F.US."),
         "direction": f"{row['direction']}{mark}",

@@ -28,9 +28,9 @@ class ContractHealth(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class FeedHealth(msgspec.Struct, frozen=True, kw_only=True):
-    """The health that the active feed reports each second; seconds count until `said_at`, in machine time."""
+    """The health that the active feed reports each second; seconds count until `reported_at`, in machine time."""
 
-    said_at: datetime
+    reported_at: datetime
     fence: int
     market: HubHealth
     user: HubHealth

@@ -50,7 +50,7 @@ class Job:
         return encoded
 
 
-def request_type(name: str) -> type[Job]:
+def job_type(name: str) -> type[Job]:
     """Return the request type called `name`; raise LookupError if no imported module defines it."""
     try:
         return _TYPES[name]
@@ -63,6 +63,6 @@ def job_types() -> list[type[Job]]:
     return [_TYPES[name] for name in sorted(_TYPES)]
 
 
-def request_of(name: str, arguments: dict[str, Any]) -> Job:
+def job_from_row(name: str, arguments: dict[str, Any]) -> Job:
     """Rebuild a request from its row; raise LookupError for its name or msgspec.ValidationError for its arguments."""
-    return msgspec.convert(arguments, request_type(name), strict=False)
+    return msgspec.convert(arguments, job_type(name), strict=False)

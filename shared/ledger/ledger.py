@@ -24,24 +24,24 @@ log = logging.getLogger(__name__)
 
 
 class Transaction:
-    """One database transaction: SQL on `connection`, and the jobs enqueued with it; `cause` is the running job."""
+    """One database transaction: SQL on `connection`, and the jobs enqueued with it; `parent` is the running job."""
 
-    def __init__(self, connection: Connection, cause: ClaimedJob | None = None) -> None:
+    def __init__(self, connection: Connection, parent: ClaimedJob | None = None) -> None:
         self.connection = connection
         self.wake_ups: list[WakeUp] = []
         self.has_finished_job = False
         self.follow_up: ClaimedJob | None = None
         self.handoff: object = None
-        self._cause = cause
+        self._parent = parent
 
     def enqueue(self, request: Job, **options: Unpack[EnqueueOptions]) -> Enqueued:
         """Insert a job unless its idempotency key is taken; it inherits the correlation id of the running job.
 
         Raise QueueFullError if its queue is full.
         """
-        if self._cause is not None:
-            options.setdefault("correlation_id", self._cause.correlation_id)
-            options.setdefault("parent_id", self._cause.id)
+        if self._parent is not None:
+            options.setdefault("correlation_id", self._parent.correlation_id)
+            options.setdefault("parent_id", self._parent.id)
         job = new_job(request, **options)
         raw = driver(self.connection)
         if raw.execute(*job.insert()).rowcount == 0:
@@ -93,9 +93,9 @@ class Transaction:
         self.has_finished_job = True
 
     def _running_job(self) -> ClaimedJob:
-        if self._cause is None:
+        if self._parent is None:
             raise ValueError("only the transaction of a running job can end that job")
-        return self._cause
+        return self._parent
 
 
 class Ledger:
@@ -107,10 +107,10 @@ class Ledger:
         self._wake = wake
 
     @contextmanager
-    def transaction(self, cause: ClaimedJob | None = None) -> Iterator[Transaction]:
+    def transaction(self, parent: ClaimedJob | None = None) -> Iterator[Transaction]:
         """Commit everything done inside, or nothing; publish the wake-ups once COMMIT has returned."""
         with self.engine.begin() as connection:
-            transaction = Transaction(connection, cause)
+            transaction = Transaction(connection, parent)
             yield transaction
         self.wake(transaction.wake_ups)
 

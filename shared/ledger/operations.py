@@ -56,7 +56,7 @@ def requeue(connection: LedgerConnection, job_id: UUID, *, may_be_past_expiry: b
     found = _read_job(connection, job_id)
     if found.is_late and found.state in _ENDED_BADLY:
         hint = (
-            "an entry is never sent late: post the alert again"
+            "an entry is never submitted late: post the alert, or enter the order, again"
             if found.name in job_names_with("is_entry")
             else "add --past-expiry"
         )

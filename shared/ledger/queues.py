@@ -10,7 +10,7 @@ from shared.ledger.envelope import WakeUp
 from shared.ledger.transitions import IS_DUE, IS_NEXT_IN_SEQUENCE, MAY_BE_BATCHED, LedgerConnection
 
 _COUNT = """
-    UPDATE queue_state SET looked_at = now(), queued = coalesce(counted.queued, 0)
+    UPDATE queue_state SET counted_at = now(), queued = coalesce(counted.queued, 0)
     FROM queue_state old LEFT JOIN (SELECT queue, count(*) AS queued FROM job WHERE state = 'queued' GROUP BY queue)
          AS counted ON counted.queue = old.queue
     WHERE queue_state.queue = old.queue
@@ -40,8 +40,8 @@ def note_duplicate(connection: LedgerConnection, job_id: UUID) -> None:
 
 
 _REQUEST_CANARIES = """
-    UPDATE queue_state SET canary_asked_at = now()
-    WHERE canary_asked_at IS NULL OR canary_asked_at < now() - %(every)s::interval
+    UPDATE queue_state SET canary_requested_at = now()
+    WHERE canary_requested_at IS NULL OR canary_requested_at < now() - %(every)s::interval
     RETURNING queue
 """
 

@@ -182,7 +182,7 @@ def test_halt_to_flat_of_five_accounts_with_three_positions_each(
     running.run("halt", "bench", "--flatten", "--yes")
     took_s = time.time() - began
     flat = running.rows(
-        "SELECT extract(epoch FROM flat_at - asked_at) FROM flatten_request "
+        "SELECT extract(epoch FROM flat_at - requested_at) FROM flatten_request "
         "WHERE reason LIKE '%%bench' ORDER BY flat_at"
     )[-5:]
     at_the_venue = [running.at_venue("/api/Position/searchOpen", accountId=id_)["positions"] for id_ in account_ids]

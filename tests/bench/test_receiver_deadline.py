@@ -7,7 +7,7 @@ import pytest
 from tests.fixtures.figures import line
 from tests.fixtures.receiver_process import ENTRY, StartReceiver
 from tests.fixtures.wire_tap import WireTap
-from web.receiver.patience import PATIENCE_S
+from web.receiver.deadline import TIMEOUT_S
 
 pytest_plugins = ("tests.fixtures.receiver",)
 ALERTS = 10
@@ -20,7 +20,7 @@ def test_a_sender_is_answered_before_tradingview_gives_up(
 ) -> None:
     """The control is the same alert while Postgres answers."""
     with WireTap(database_url) as wire:
-        receiver = start_receiver(through=wire.url, timeout_s=PATIENCE_S)
+        receiver = start_receiver(through=wire.url, timeout_s=TIMEOUT_S)
 
         def post(number: int, expected: int) -> float:
             began = time.perf_counter()

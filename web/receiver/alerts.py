@@ -21,9 +21,9 @@ from shared.ids import new_id
 from shared.ledger.async_ledger import AsyncLedger, AsyncTransaction
 from shared.ledger.jobs.alerts import HandleAlert
 from web.receiver.body import MOST_BYTES, Body, BodyLateError, read_body
-from web.receiver.patience import in_time
-from web.receiver.problem import nothing_here, problem
-from web.receiver.unanswered import Unanswered
+from web.receiver.deadline import with_timeout
+from web.receiver.problem import not_found, problem
+from web.receiver.resend_cache import ResendCache
 
 log = logging.getLogger("receiver")
 
@@ -62,7 +62,7 @@ class AlertRoute:
         self._ledger = ledger
         self._entry_ttl = entry_ttl
         self._receiver_url = receiver_url.rstrip("/")
-        self._unanswered = Unanswered()
+        self._resend_cache = ResendCache()
 
     async def post(self, request: Request) -> Response:
         """Answer 202 after the commit of alert and job; a wrong token costs the same work and gets a bare 404."""
@@ -71,23 +71,23 @@ class AlertRoute:
             body = await read_body(request)
         except BodyLateError as error:
             answer = problem(HTTPStatus.REQUEST_TIMEOUT, str(error), field=BODY, hint="send the alert at once")
-            return _hanging_up(answer)
-        answer = self._told(await self._take(token_hash, body))
-        return answer if body.is_whole else _hanging_up(answer)
+            return _with_connection_close(answer)
+        answer = self._to_response(await self._store_alert(token_hash, body))
+        return answer if body.is_whole else _with_connection_close(answer)
 
-    async def _take(self, token_hash: bytes, body: Body) -> Accepted | Refusal | None:
+    async def _store_alert(self, token_hash: bytes, body: Body) -> Accepted | Refusal | None:
         """Store the alert within the deadline; raise DatabaseDownError when it is not known whether it was stored."""
-        judged = judge(body.raw, is_too_large=body.is_too_large)
+        checked = check_alert(body.raw, is_too_large=body.is_too_large)
         fingerprint = hashlib.sha256(token_hash + body.raw).digest()
-        name = self._unanswered.name_of(fingerprint)
+        name = self._resend_cache.name_of(fingerprint)
         try:
-            return await in_time(self._store(token_hash, body.raw, judged, name))
+            return await with_timeout(self._commit_alert(token_hash, body.raw, checked, name))
         except Exception:
-            self._unanswered.note(fingerprint, name)
+            self._resend_cache.note(fingerprint, name)
             raise
 
-    async def _store(
-        self, token_hash: bytes, raw: bytes, judged: Alert | Refusal, name: UUID
+    async def _commit_alert(
+        self, token_hash: bytes, raw: bytes, checked: Alert | Refusal, name: UUID
     ) -> Accepted | Refusal | None:
         """Commit the alert and its job, or its refusal; return None, with nothing stored, for an unknown token."""
         async with self._ledger.transaction() as tx:
@@ -95,12 +95,12 @@ class AlertRoute:
             if row is None or not hmac.compare_digest(row.token_hash, token_hash):
                 return None
             hook = hooks.hook_of(row)
-            outcome = await self._enqueue(tx, hook, raw, judged, name) if isinstance(judged, Alert) else judged
+            outcome = await self._enqueue(tx, hook, raw, checked, name) if isinstance(checked, Alert) else checked
             if isinstance(outcome, Refusal):
                 reason = f"{outcome.status.value}: {outcome.wrong}"
                 refused = alerts.add_refused(new_id(), hook.id, raw, reason, is_json=outcome.is_json)
                 await tx.connection.execute(refused)
-        log.info("hook %s: %s", hook.name, _noted(outcome))
+        _log_outcome(hook, outcome)
         return outcome
 
     async def _enqueue(
@@ -129,7 +129,7 @@ class AlertRoute:
             is_json=True,
         )
 
-    def _told(self, outcome: Accepted | Refusal | None) -> Response:
+    def _to_response(self, outcome: Accepted | Refusal | None) -> Response:
         match outcome:
             case Accepted(job_id, is_duplicate):
                 status_url = f"{self._receiver_url}/jobs/{job_id}"
@@ -142,10 +142,10 @@ class AlertRoute:
             case Refusal():
                 return problem(outcome.status, outcome.wrong, field=outcome.field, hint=outcome.hint)
             case None:
-                return nothing_here()
+                return not_found()
 
 
-def judge(raw: bytes, *, is_too_large: bool = False) -> Alert | Refusal:
+def check_alert(raw: bytes, *, is_too_large: bool = False) -> Alert | Refusal:
     """Parse a body into an alert, or return its refusal; of a body that is too large, `raw` is the head."""
     if is_too_large:
         wrong = f"the body is larger than {MOST_BYTES} bytes"
@@ -173,19 +173,19 @@ def _is_repeated(alert: Alert, raw: bytes, first: bytes) -> bool:
     """Whether an alert with a known id is a resend of the first one, perhaps with a new time in it."""
     if raw == first:
         return True
-    before = judge(first)
+    before = check_alert(first)
     return isinstance(before, Alert) and alert.is_same_request(before)
 
 
-def _hanging_up(answer: Response) -> Response:
+def _with_connection_close(answer: Response) -> Response:
     """Close the connection after the answer, so that a sender cannot trickle the rest of its body for ever."""
     answer.headers["Connection"] = "close"
     return answer
 
 
-def _noted(outcome: Accepted | Refusal) -> str:
+def _log_outcome(hook: Hook, outcome: Accepted | Refusal) -> None:
     match outcome:
         case Accepted(job_id, is_duplicate):
-            return f"alert {'repeated' if is_duplicate else 'accepted'}, job {job_id}"
+            log.info("hook %s: alert %s, job %s", hook.name, "repeated" if is_duplicate else "accepted", job_id)
         case Refusal():
-            return f"alert refused with {outcome.status.value}, {outcome.wrong}"
+            log.info("hook %s: alert refused with %s, %s", hook.name, outcome.status.value, outcome.wrong)

@@ -21,8 +21,8 @@ from shared.ledger.wake import open_async_wake
 from shared.log import set_up_logging
 from web.receiver.alerts import AlertRoute
 from web.receiver.jobs import JobRoute
-from web.receiver.patience import PATIENCE_S, DatabaseDownError
-from web.receiver.problem import nothing_here, problem
+from web.receiver.deadline import TIMEOUT_S, DatabaseDownError
+from web.receiver.problem import not_found, problem
 
 _CONNECTIONS = 8
 _RETRY_AFTER_S = 5
@@ -31,7 +31,7 @@ _RETRY_AFTER_S = 5
 def make_app(settings: Settings) -> Starlette:
     """Return the receiver as an ASGI app; it connects to the database at the first request."""
     engine = make_async_engine(
-        settings.require_database(), program="receiver", pool_size=_CONNECTIONS, statement_timeout_s=PATIENCE_S
+        settings.require_database(), program="receiver", pool_size=_CONNECTIONS, statement_timeout_s=TIMEOUT_S
     )
     ledger = AsyncLedger(engine, open_async_wake(settings.require_broker()))
 
@@ -39,7 +39,7 @@ def make_app(settings: Settings) -> Starlette:
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
         yield
         with suppress(TimeoutError):
-            async with asyncio.timeout(PATIENCE_S):
+            async with asyncio.timeout(TIMEOUT_S):
                 await ledger.close()
 
     alerts = AlertRoute(ledger, entry_ttl=settings.entry_ttl, receiver_url=settings.receiver_url)
@@ -96,7 +96,7 @@ async def _no_route(_: Request, error: Exception) -> Response:
             hint="send an alert with POST, read a job with GET",
             headers=error.headers,
         )
-    return nothing_here()
+    return not_found()
 
 
 async def _database_down(_: Request, error: Exception) -> Response:

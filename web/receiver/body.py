@@ -9,7 +9,7 @@ from shared.errors import TickworkError
 
 MOST_BYTES = 16 * 1024
 _MOST_DRAINED = 8 * 1024 * 1024  # a sender reads our answer only after it has sent its whole body
-_PATIENCE_S = 3.0  # as long as TradingView waits for our answer
+_TIMEOUT_S = 3.0  # as long as TradingView waits for our answer
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +31,7 @@ async def read_body(request: Request) -> Body:
     seen = 0
     is_whole = False
     try:
-        async with asyncio.timeout(_PATIENCE_S):
+        async with asyncio.timeout(_TIMEOUT_S):
             async for chunk in request.stream():
                 head += chunk[: MOST_BYTES - len(head)]
                 seen += len(chunk)
@@ -41,5 +41,5 @@ async def read_body(request: Request) -> Body:
                 is_whole = True
     except (TimeoutError, ClientDisconnect):
         if seen <= MOST_BYTES:
-            raise BodyLateError(f"the body did not arrive within {_PATIENCE_S:g} s") from None
+            raise BodyLateError(f"the body did not arrive within {_TIMEOUT_S:g} s") from None
     return Body(bytes(head), is_too_large=seen > MOST_BYTES, is_whole=is_whole)

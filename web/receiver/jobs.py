@@ -8,8 +8,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from shared.ledger.async_ledger import AsyncLedger
-from web.receiver.patience import in_time
-from web.receiver.problem import nothing_here
+from web.receiver.deadline import with_timeout
+from web.receiver.problem import not_found
 
 
 class JobAnswer(msgspec.Struct, frozen=True, kw_only=True):
@@ -38,10 +38,10 @@ class JobRoute:
         try:
             job_id = UUID(request.path_params["job_id"])
         except ValueError:
-            return nothing_here()
-        job = await in_time(self._ledger.job(job_id))
+            return not_found()
+        job = await with_timeout(self._ledger.job(job_id))
         if job is None:
-            return nothing_here()
+            return not_found()
         answer = JobAnswer(
             job_id=job.id,
             name=job.name,

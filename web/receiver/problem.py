@@ -33,6 +33,6 @@ def problem(
     return Response(msgspec.json.encode(content), status, headers, media_type="application/problem+json")
 
 
-def nothing_here() -> Response:
+def not_found() -> Response:
     """Return the only 404: the same for an unknown path, a wrong token, a revoked hook and an unknown job."""
     return problem(HTTPStatus.NOT_FOUND, "there is nothing at this URL", hint="check the URL, to the last character")

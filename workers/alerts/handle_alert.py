@@ -16,7 +16,7 @@ from shared.domain.orders.order import Origin, Side
 from shared.domain.risk.pre_trade import EntryOrder
 from shared.errors import RefusedError, RiskLimitError
 from shared.ids import new_id
-from shared.ledger.jobs.alerts import FanOutAlert, HandleAlert
+from shared.ledger.jobs.alerts import HandleAlert, HandleFollowerAlert
 from shared.ledger.jobs.orders import Flatten
 from shared.ledger.ledger import Transaction
 from workers.context import Context
@@ -50,7 +50,7 @@ def handle_alert(job: HandleAlert, ctx: Context) -> dict[str, str]:
 def _enqueue_follower(tx: Transaction, ctx: Context, alert_id: UUID, account_id: int) -> None:
     is_entry = ctx.job.expires_at is not None
     tx.enqueue(
-        FanOutAlert(alert_id=alert_id, account_id=account_id),
+        HandleFollowerAlert(alert_id=alert_id, account_id=account_id),
         key=f"copy:{alert_id}:{account_id}",
         sequence_key=entries_key(account_id) if is_entry else None,
         queue=ctx.job.queue,

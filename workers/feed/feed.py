@@ -91,7 +91,7 @@ class Feed:
 
     def _build_health(self, market: MarketSide, user: UserSide) -> FeedHealth:
         return FeedHealth(
-            said_at=machine_now(),
+            reported_at=machine_now(),
             fence=self._lease.fence,
             market=_build_hub_health(market.hub),
             user=_build_hub_health(user.hub),

@@ -156,7 +156,7 @@ def _cancel_order(ctx: Context, request: FlattenRequestRow, order: VenueOrder, r
 def _finish_if_flat(ctx: Context, request: FlattenRequestRow) -> dict[str, str | int] | None:
     """End the request as flat; None if a complete read shows an order or a position that came between two calls."""
     status = "flat: no position, no working order"
-    view = venue_state.fetch_complete(ctx, request.account_id, ctx.clock.to_market(request.asked_at) - OVERLAP)
+    view = venue_state.fetch_complete(ctx, request.account_id, ctx.clock.to_market(request.requested_at) - OVERLAP)
     if any(request.covers(one.contract_id) for one in view.positions) or any(
         request.covers(one.contract_id) and one.state in _OPEN_AT_VENUE for one in view.orders
     ):

@@ -97,7 +97,7 @@ def _finish(
                 tx.connection, f"{PositionMismatchError.__name__}: {_list_mismatches(mismatches)}", account.id
             )
         accounts.record_event(tx.connection, account.id, "opening position", _list_mismatches(mismatches))
-    halt_on_external_orders(tx.connection, account, view)
+    halt_on_unknown_product(tx.connection, account, view)
     _resolve_pending(tx, account.id)
     _guard_positions(tx, ctx, account.id)
     accounts.note_reconciled(tx.connection, account.id)
@@ -118,7 +118,7 @@ def _find_mismatches(connection: Connection, view: venue_state.VenueView) -> lis
     return found
 
 
-def halt_on_external_orders(connection: Connection, account: AccountRow, view: venue_state.VenueView) -> None:
+def halt_on_unknown_product(connection: Connection, account: AccountRow, view: venue_state.VenueView) -> None:
     """Halt the account while it holds a product that is in no table of ours: no rule counts it, no guard closes it."""
     held = {one.contract_id for one in view.positions}
     unknown = sorted(held - venue_state.known_contracts(connection, account.id, held))

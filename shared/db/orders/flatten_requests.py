@@ -27,7 +27,7 @@ class FlattenRequestRow:
     reason: str
     sweep_count: int
     progress: str | None
-    asked_at: datetime
+    requested_at: datetime
     flat_at: datetime | None
 
     def covers(self, contract_id: str) -> bool:
@@ -89,7 +89,9 @@ def list_orphaned(connection: Connection, longer_than: timedelta) -> list[Flatte
     is_for_it = job.c.arguments["flatten_request_id"].astext == cast(flatten_request.c.id, Text)
     live_job = select(job.c.id).where(job.c.name == "orders.flatten", job.c.state.in_(["queued", "running"]), is_for_it)
     statement = select(*_COLUMNS).where(
-        flatten_request.c.flat_at.is_(None), flatten_request.c.asked_at < func.now() - longer_than, ~live_job.exists()
+        flatten_request.c.flat_at.is_(None),
+        flatten_request.c.requested_at < func.now() - longer_than,
+        ~live_job.exists(),
     )
     return [FlattenRequestRow(*row) for row in connection.execute(statement.order_by(flatten_request.c.id))]
 

@@ -45,7 +45,7 @@ _FACTS = text("""
     UNION ALL
     SELECT 'unknown', account_id, contract_id, 1, NULL, NULL, NULL, NULL FROM orders WHERE state = 'IN_DOUBT'
     UNION ALL
-    SELECT 'flatten_request', account_id, coalesce(contract_id, ''), 1, NULL, NULL, reason, asked_at
+    SELECT 'flatten_request', account_id, coalesce(contract_id, ''), 1, NULL, NULL, reason, requested_at
     FROM flatten_request WHERE flat_at IS NULL
     UNION ALL
     SELECT 'day', account_id, '', 0, closing_balance - opening_balance, NULL, NULL, NULL

@@ -89,10 +89,10 @@ queue_state = Table(
     metadata,
     Column("queue", Text, primary_key=True),
     Column("queued", Integer, nullable=False, server_default="0"),
-    Column("looked_at", DateTime(timezone=True)),
+    Column("counted_at", DateTime(timezone=True)),
     Column("republished_count", BigInteger, nullable=False, server_default="0"),
     Column("duplicate_count", BigInteger, nullable=False, server_default="0"),
-    Column("canary_asked_at", DateTime(timezone=True)),
+    Column("canary_requested_at", DateTime(timezone=True)),
     Column("canary_done_at", DateTime(timezone=True)),
     Column("canary_wait", Interval),
 )
@@ -122,8 +122,8 @@ schedule_slot = Table(
     Column("slot", DateTime(timezone=True), primary_key=True),
     Column("outcome", Text, nullable=False),
     Column("job_id", Uuid),
-    at_column("noted_at", nullable=False, now=True),
+    at_column("recorded_at", nullable=False, now=True),
     CheckConstraint("outcome IN ('enqueued','skipped')", name="outcome"),
 )
 
-Index("ix_schedule_slot_noted_at", schedule_slot.c.noted_at)
+Index("ix_schedule_slot_noted_at", schedule_slot.c.recorded_at)

@@ -113,7 +113,7 @@ flatten_request = Table(
     Column("sweep_count", Integer, nullable=False, server_default="0"),
     Column("progress", Text),
     Column("correlation_id", Uuid, nullable=False),
-    at_column("asked_at", nullable=False, now=True),
+    at_column("requested_at", nullable=False, now=True),
     at_column("flat_at"),
 )
 Index("ix_flatten_request_open", flatten_request.c.account_id, postgresql_where=text("flat_at IS NULL"))

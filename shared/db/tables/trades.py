@@ -44,7 +44,7 @@ round_trip = Table(
     Column("entry_order_id", Uuid, ForeignKey("orders.id")),
     Column("strategy", Text),
     Column("origin", Text),
-    Column("has_opening_position", Boolean, nullable=False),
+    Column("has_unknown_entry", Boolean, nullable=False),
     Column("lots", JSONB, nullable=False),
     Column("mae", Numeric),
     Column("mfe", Numeric),

@@ -153,7 +153,7 @@ def unmeasured(connection: Connection, limit: int) -> list[UnmeasuredTrip]:
     statement = (
         select(*columns, round_trip.c.lots)
         .join(contract, contract.c.id == round_trip.c.contract_id)
-        .where(round_trip.c.mae.is_(None), ~round_trip.c.has_opening_position, contract.c.coverage.op("@>")(span))
+        .where(round_trip.c.mae.is_(None), ~round_trip.c.has_unknown_entry, contract.c.coverage.op("@>")(span))
         .order_by(_key.desc())
         .limit(limit)
     )

@@ -11,7 +11,7 @@ _CHUNK = 5_000
 _RETENTION: tuple[tuple[str, str, timedelta], ...] = (
     ("api_call", "called_at", timedelta(days=7)),
     ("job", "finished_at", timedelta(days=14)),
-    ("schedule_slot", "noted_at", timedelta(days=14)),
+    ("schedule_slot", "recorded_at", timedelta(days=14)),
     ("metric_rollup", "period_start_at", timedelta(days=90)),
     ("job_key", "kept_until", timedelta(0)),
 )
@@ -32,7 +32,7 @@ def delete_old(engine: Engine, probes: Sequence[str]) -> Iterator[tuple[str, int
     of_probes = "name IN (SELECT name FROM schedule WHERE job_name = ANY(:probes))"
     yield (
         "slots of probes",
-        _delete(engine, "schedule_slot", f"noted_at < now() - :kept AND {of_probes}", _PROBE_RETENTION, probes),
+        _delete(engine, "schedule_slot", f"recorded_at < now() - :kept AND {of_probes}", _PROBE_RETENTION, probes),
     )
     for table, column, kept in _RETENTION:
         exemption = " AND state <> 'dead'" if table == "job" else ""

@@ -58,7 +58,7 @@ class RoundTrip:
     """One position from flat to flat; prices are averages over all contracts, money is in dollars.
 
     `quantity` is the most that was held at once. `part` is 1 if the opening fill first closed another round trip (a
-    reversal), else 0. `has_opening_position` means that part of it was held before the first known fill;
+    reversal), else 0. `has_unknown_entry` means that part of it was held before the first known fill;
     `opened_market_at` is then the time of that fill.
     """
 
@@ -77,7 +77,7 @@ class RoundTrip:
     entry_order_id: UUID | None
     strategy: str | None
     origin: str | None
-    has_opening_position: bool
+    has_unknown_entry: bool
     lots: tuple[Lot, ...]
 
     @property
@@ -196,7 +196,7 @@ class _OpenTrip:
             entry_order_id=self.first.order_id if self.first.side is self.side else None,
             strategy=self.first.strategy,
             origin=self.first.origin,
-            has_opening_position=self.opening_quantity > 0,
+            has_unknown_entry=self.opening_quantity > 0,
             lots=tuple(self.lots),
         )
 

@@ -62,11 +62,11 @@ class Login:
     def validate(self, queue: Queue) -> None:
         """Exchange the token for a new one; log in if the venue does not exchange it."""
         stored = self._tokens.get()
-        replace_token = None if stored is None else self._exchange_token(stored.text, queue)
-        if replace_token is None:
+        new_token = None if stored is None else self._exchange_token(stored.text, queue)
+        if new_token is None:
             self._log_in(queue, instead_of=None if stored is None else stored.text)
         else:
-            self._tokens.put(replace_token)
+            self._tokens.put(new_token)
 
     def log_out(self, queue: Queue) -> None:
         """End the shared token at the venue and drop it here; without one do nothing."""
@@ -83,13 +83,13 @@ class Login:
 
     def _renew_early(self, stored: Token, queue: Queue) -> str:
         try:
-            replace_token = self._exchange_token(stored.text, queue) or self._request_token(queue)
+            new_token = self._exchange_token(stored.text, queue) or self._request_token(queue)
         except TickworkError as error:  # the old token is still valid
             ends = f"{stored.ends_at:%Y-%m-%d %H:%M} UTC"
             log.error("cannot renew the token, which ends at %s: %s", ends, error)  # noqa: TRY400  # expected
             return stored.text
-        self._tokens.put(replace_token)
-        return replace_token.text
+        self._tokens.put(new_token)
+        return new_token.text
 
     def _exchange_token(self, token: str, queue: Queue) -> Token | None:
         """Return the new token that the venue issues for a valid one, or None if it issues none."""

@@ -16,7 +16,7 @@ from shared.gateway.rest.transport import Request, TokenRefusedError, Transport,
 
 T = TypeVar("T")
 
-# Below the time a replace_token lease has left (10 s, replace_token every 3 s): no other worker may act during a call.
+# Below the time that a renewed lease has left (10 s, renewed every 3 s): no other worker may act during a call.
 TIMEOUT = timedelta(seconds=6)
 # A worker slot does not wait for longer: the job is rescheduled instead.
 _LONGEST_WAIT = timedelta(seconds=0.5)

@@ -19,7 +19,7 @@ class HandleAlert(Job):
 
 
 @dataclass(frozen=True, kw_only=True)
-class FanOutAlert(Job):
+class HandleFollowerAlert(Job):
     """Act on a stored alert for one follower account of its hook."""
 
     queue: ClassVar = Queue.HIGH

@@ -9,7 +9,7 @@ import requests
 from tests.fixtures.processes import until
 from tests.fixtures.receiver_process import ENTRY, ReceiverProcess, StartReceiver
 from tests.fixtures.wire_tap import WireTap
-from web.receiver import patience
+from web.receiver import deadline
 
 GIVEN_UP = "the database did not answer within"
 RECEIVER_TIMEOUT_S = 1.0  # instead of 2.5, for a quick test
@@ -80,7 +80,7 @@ def test_a_database_lock_does_not_keep_the_sender_waiting(tapped: ReceiverProces
 
 
 def test_the_receivers_timeout_is_shorter_than_tradingviews_three_seconds() -> None:
-    assert 3 > patience.PATIENCE_S
+    assert 3 > deadline.TIMEOUT_S
 
 
 def test_while_postgres_hangs_the_answer_comes_after_the_receivers_timeout(

@@ -125,7 +125,7 @@ def test_up_refuses_invalid_options_and_releases_the_home(shell: Shell, options:
     ],
 )
 def test_an_invalid_setting_is_refused_with_its_name(shell: Shell, name: str, value: str) -> None:
-    assert shell.json("jobs", expected=1, **{name: value})["error"].startswith(name)
+    assert shell.json("jobs", expected=1, **{name: value})["error"].startswith(f"invalid {name}")
 
 
 def test_up_refuses_an_unusable_home_with_a_hint(shell: Shell) -> None:

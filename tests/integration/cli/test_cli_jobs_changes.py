@@ -49,7 +49,7 @@ def test_an_expired_job_needs_an_option_and_an_expired_entry_is_never_requeued(
     assert "add --past-expiry" in jobs("requeue", str(late)).error
     result = jobs("requeue", str(late), str(entry), "--past-expiry", "--json")
     assert (1, "", [str(late)]) == (result.status, result.error, result.json["requeued"])
-    assert "an entry is never sent late: post the alert again" in result.json["refused"][0]
+    assert "an entry is never submitted late: post the alert, or enter the order, again" in result.json["refused"][0]
     assert ["queued", "dead"] == [read_state(job_ledger, job_id) for job_id in (late, entry)]
 
 

@@ -215,7 +215,7 @@ def test_continue_with_ends_a_job_and_runs_its_follow_up_ahead_of_waiting_jobs(l
     first, waiting = enqueue(ledger, sequence_key="k"), enqueue(ledger, sequence_key="k")
     claimed = ledger.claim(first, ME)
     assert claimed is not None
-    with ledger.transaction(cause=claimed) as tx:
+    with ledger.transaction(parent=claimed) as tx:
         tx.continue_with({"done": True}, DoNothing(note="next"))
     follow_up = tx.follow_up
     assert follow_up is not None
@@ -231,7 +231,7 @@ def test_continue_with_after_a_lost_lease_commits_nothing(ledger: Ledger, engine
     with engine.begin() as connection:
         recovery.release_lost(driver(connection), ME, "lost")
 
-    with pytest.raises(LeaseLostError), ledger.transaction(cause=claimed) as tx:
+    with pytest.raises(LeaseLostError), ledger.transaction(parent=claimed) as tx:
         tx.continue_with(None, DoNothing())
     with engine.connect() as connection:
         assert 1 == len(connection.execute(select(job.c.id)).all())

@@ -117,7 +117,7 @@ def test_an_expired_entry_can_never_be_requeued(ledger_env: LedgerEnv, name: str
     job_id = insert_job(ledger_env, state, f"name = '{name}', {LATE}")
 
     for may_be_past_expiry in (False, True):
-        with pytest.raises(RefusedError, match="never sent late: post the alert again"):
+        with pytest.raises(RefusedError, match="never submitted late: post the alert, or enter the order, again"):
             requeue(ledger_env, job_id, may_be_past_expiry=may_be_past_expiry)
     assert state == ledger_env.row(job_id)["state"]
 

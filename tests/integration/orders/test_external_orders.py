@@ -10,7 +10,7 @@ from shared.gateway.wire import VenueFill, VenuePosition
 from shared.ledger.jobs.orders import ReconcileAccounts
 from tests.fixtures.venue import MNQ
 from tests.fixtures.worker_env import WorkerEnv
-from workers.orders.reconcile_account import halt_on_external_orders
+from workers.orders.reconcile_account import halt_on_unknown_product
 from workers.orders.venue_state import VenueView, apply
 
 
@@ -45,7 +45,7 @@ def test_a_position_in_an_unknown_product_halts_the_account_and_is_named(worker_
         with worker_env.ledger.transaction() as tx:
             account = accounts.get(tx.connection, account_id)
             assert account is not None
-            halt_on_external_orders(tx.connection, account, VenueView(account_id, [], [], held))
+            halt_on_unknown_product(tx.connection, account, VenueView(account_id, [], [], held))
 
     check_positions(MNQ)
     assert [(None,)] == worker_env.rows("SELECT halt_reason FROM account")

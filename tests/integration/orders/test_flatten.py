@@ -157,11 +157,11 @@ def test_the_watch_enqueues_a_flatten_again_whose_job_was_lost(worker_env: Worke
     job = worker_env.flatten()
     worker_env.execute(f"UPDATE job SET state = 'dead', error = 'lost', finished_at = now() WHERE id = '{job}'")
     worker_env.execute(
-        "UPDATE flatten_request SET asked_at = now() + interval '1 hour'"
+        "UPDATE flatten_request SET requested_at = now() + interval '1 hour'"
     )  # just now, even on a slow machine
     worker_env.runner.run(worker_env.ask(WatchAccounts()))
     assert [] == worker_env.rows("SELECT 1 FROM job WHERE name = 'orders.flatten' AND state = 'queued'")
-    worker_env.execute("UPDATE flatten_request SET asked_at = now() - interval '10 seconds'")
+    worker_env.execute("UPDATE flatten_request SET requested_at = now() - interval '10 seconds'")
     for _ in range(2):
         worker_env.runner.run(worker_env.ask(WatchAccounts()))
 

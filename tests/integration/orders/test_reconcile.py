@@ -153,7 +153,7 @@ def test_complaint_14_one_alert_trades_every_account_of_its_hook_each_with_its_o
     worker_env.work()
 
     assert ("failed", True) == (worker_env.job(first)[0], "halted: by hand" in (worker_env.job(first)[2] or ""))
-    assert [("succeeded",)] == worker_env.rows("SELECT state FROM job WHERE name = 'alerts.fan_out_alert'")
+    assert [("succeeded",)] == worker_env.rows("SELECT state FROM job WHERE name = 'alerts.handle_follower_alert'")
     outcomes = dict(worker_env.rows("SELECT account_id, verdict FROM signal"))
     assert {worker_env.venue.account_id: "denied", other: "accepted"} == outcomes
     assert [(other, "FILLED")] == worker_env.rows(

@@ -59,14 +59,14 @@ def test_the_list_shows_round_trips_newest_first(trades: Run) -> None:
         line[2:4] for line in lines
     ]
     assert ["2", "100", "90", "40", "2.44", "37.56", "-", "-", "0:01:00", "unknown"] == lines[0][4:]
-    assert "*: some of it was held before the first fill we know" in result.out
+    assert "includes an opening position, held before the first known fill" in result.out
 
 
 def test_the_json_has_exact_figures(trades: Run) -> None:
     rows = json.loads(trades("--limit", "1", "--json").out)["round_trips"]
 
     assert [("40.00", "37.56", False, [4, 5])] == [
-        (row["gross"], row["net"], row["has_opening_position"], row["fill_ids"]) for row in rows
+        (row["gross"], row["net"], row["has_unknown_entry"], row["fill_ids"]) for row in rows
     ]
     assert [(4, 5, 2, "40.00")] == [
         (lot["entry_fill_id"], lot["exit_fill_id"], lot["quantity"], lot["gross"]) for lot in rows[0]["lots"]

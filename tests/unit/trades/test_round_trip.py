@@ -54,7 +54,7 @@ def test_a_buy_and_a_sell_are_one_round_trip() -> None:
     assert (Decimal("41.00"), Decimal("1.44"), Decimal("1.00")) == (trip.gross, trip.fees, trip.commissions)
     assert Decimal("38.56") == trip.net
     assert ((1, 2), "breakout", 1, 0, False) == (
-        trip.fill_ids, trip.strategy, trip.opening_fill_id, trip.part, trip.has_opening_position,
+        trip.fill_ids, trip.strategy, trip.opening_fill_id, trip.part, trip.has_unknown_entry,
     )  # fmt: skip
 
 
@@ -111,7 +111,7 @@ def test_a_first_order_outside_the_window_does_not_flip_the_pairing() -> None:
         assert [(Direction.LONG, Decimal(40)), (Direction.LONG, Decimal(20))] == [
             (trip.direction, trip.gross) for trip in result
         ]
-    assert [True, False] == [trip.has_opening_position for trip in windowed]
+    assert [True, False] == [trip.has_unknown_entry for trip in windowed]
     assert Decimal(20000) == windowed[0].entry_price  # 20020 - 40 / 2
 
 
@@ -159,11 +159,11 @@ def test_closing_fills_of_one_opening_position_are_one_round_trip() -> None:
         trip.direction,
         trip.quantity,
         trip.gross,
-        trip.has_opening_position,
+        trip.has_unknown_entry,
     )
     assert [Decimal(100), Decimal(100)] == [lot.entry_price for lot in trip.lots]
     assert trip.entry_order_id is None
-    assert not later.has_opening_position
+    assert not later.has_unknown_entry
 
 
 def test_closing_more_than_was_known_reveals_an_opening_position_and_opens_no_reversal() -> None:
@@ -171,7 +171,7 @@ def test_closing_more_than_was_known_reveals_an_opening_position_and_opens_no_re
     history = build_round_trips([fill(1, BUY, 1, 103), fill(2, SELL, 3, 110, 54)], MNQ)
     (trip,) = history.round_trips
 
-    assert (0, Decimal(54), 3, True) == (history.held, trip.gross, trip.quantity, trip.has_opening_position)
+    assert (0, Decimal(54), 3, True) == (history.held, trip.gross, trip.quantity, trip.has_unknown_entry)
     assert [Decimal(103), Decimal(100)] == [lot.entry_price for lot in trip.lots]
 
 
@@ -216,7 +216,7 @@ def test_from_flat_to_flat_the_net_result_is_the_cash_flow_and_agrees_with_the_v
     # The venue rounds each fill to the cent, from its average price.
     closing = [one.gross_pnl for one in fills if one.gross_pnl is not None]
     assert abs(cash - sum(closing, start=Decimal(0))) <= Decimal("0.005") * len(closing)
-    assert not any(trip.has_opening_position for trip in history.round_trips)
+    assert not any(trip.has_unknown_entry for trip in history.round_trips)
 
 
 @given(tapes(ends_flat=False), st.randoms(use_true_random=False))

@@ -3,7 +3,7 @@
 from shared.ledger.jobs import job_names_with
 
 OPEN_A_POSITION = {
-    "alerts.fan_out_alert", "alerts.handle_alert", "orders.enter_manually", "orders.place_order",
+    "alerts.handle_follower_alert", "alerts.handle_alert", "orders.enter_manually", "orders.place_order",
     "strategies.evaluate_strategy",
 }  # fmt: skip
 

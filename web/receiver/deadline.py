@@ -9,30 +9,30 @@ from shared.db.engine import DATABASE_ERRORS
 from shared.errors import RetryableError
 
 # TradingView disconnects after 3 s and then never sends the alert again; after a 503 it does.
-PATIENCE_S = 2.5
+TIMEOUT_S = 2.5
 
 T = TypeVar("T")
 log = logging.getLogger("receiver")
-_given_up: set[asyncio.Task[Any]] = set()
+_abandoned_tasks: set[asyncio.Task[Any]] = set()
 
 
 class DatabaseDownError(RetryableError):
     """The database did not answer, in time or at all; it is not known whether it stored anything."""
 
 
-async def in_time(work: Coroutine[Any, Any, T]) -> T:
+async def with_timeout(work: Coroutine[Any, Any, T]) -> T:
     """Return what `work` returns; raise DatabaseDownError when the database fails or is late.
 
     Late work is cancelled but not awaited: a driver cancels a query by a request to the server, which may hang as well.
     """
     task = asyncio.create_task(work)
     try:
-        await asyncio.wait({task}, timeout=PATIENCE_S)
+        await asyncio.wait({task}, timeout=TIMEOUT_S)
     finally:
         if not task.done():
-            _give_up(task)
+            _abandon_task(task)
     if not task.done():
-        log.warning("the database did not answer within %g s", PATIENCE_S)
+        log.warning("the database did not answer within %g s", TIMEOUT_S)
         raise DatabaseDownError("the database did not answer in time")
     try:
         return task.result()
@@ -42,13 +42,13 @@ async def in_time(work: Coroutine[Any, Any, T]) -> T:
         raise DatabaseDownError("the database does not answer") from None
 
 
-def _give_up(task: asyncio.Task[Any]) -> None:
+def _abandon_task(task: asyncio.Task[Any]) -> None:
     task.cancel()
-    _given_up.add(task)
-    task.add_done_callback(_forget)
+    _abandoned_tasks.add(task)
+    task.add_done_callback(_discard_task)
 
 
-def _forget(task: asyncio.Task[Any]) -> None:
-    _given_up.discard(task)
+def _discard_task(task: asyncio.Task[Any]) -> None:
+    _abandoned_tasks.discard(task)
     if not task.cancelled():
         task.exception()  # retrieved, so that asyncio does not log it as never retrieved

@@ -10,7 +10,7 @@ _KEPT_S = 60.0  # TradingView sends an alert again 5 s after a 503, at most thre
 _MOST = 1_000
 
 
-class Unanswered:
+class ResendCache:
     """Gives the resend of an unanswered alert the name of its first delivery, so that it is no second order.
 
     This matters for alerts without an id or a time, which have no other difference. The names are lost when the program

@@ -2,14 +2,14 @@
 
 from shared.db.alerts import alerts
 from shared.errors import RefusedError
-from shared.ledger.jobs.alerts import FanOutAlert
+from shared.ledger.jobs.alerts import HandleFollowerAlert
 from workers.alerts.handle_alert import act
 from workers.context import Context
 from workers.task import task
 
 
-@task(FanOutAlert)
-def fan_out_alert(job: FanOutAlert, ctx: Context) -> dict[str, str]:
+@task(HandleFollowerAlert)
+def handle_follower_alert(job: HandleFollowerAlert, ctx: Context) -> dict[str, str]:
     """Act as `handle_alert` does; signal, order and the end of this job are one commit."""
     with ctx.autocommit() as connection:
         row = alerts.read_alert(connection, job.alert_id, job.account_id)
