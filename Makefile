@@ -11,11 +11,12 @@ AT ?=
 # A file's tests run in one process, whose servers and programs they share; folders with slow tests begin first.
 PARALLEL := --numprocesses auto --dist loadfile --no-loadscope-reorder
 
+.DEFAULT_GOAL := help
 .PHONY: help up down test test-unit check format reference bench chaos rabbitmq clean
 help:                    ## list the targets
 	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/\1|\2/p' Makefile | while IFS="|" read -r name text; do printf "  %-10s %s\n" "$$name" "$$text"; done
 
-up: .venv/.locked        ## start everything; UP_ARGS="--replay FILE --speed 60" is handed on
+up: .venv/.locked        ## start everything; UP_ARGS="--replay FILE --speed 60" is passed to `up`
 	@$(RUN)tickwork up $(UP_ARGS)
 
 down: .venv/.locked      ## stop what `make up` started, from another shell
@@ -24,7 +25,7 @@ down: .venv/.locked      ## stop what `make up` started, from another shell
 test: .venv/.locked      ## the test suite in parallel, but for bench, rabbitmq and long; T=tests/integration/orders: a part; AT=2026-12-24T10:00: another date
 	$(if $(AT),$(RUN)python -m tests.at_date $(AT)) $(RUN)python -m pytest -m "not bench and not rabbitmq and not long" $(PARALLEL) $(T)
 
-test-unit: .venv/.locked ## what needs no server
+test-unit: .venv/.locked ## the tests that need no server
 	$(RUN)python -m pytest --numprocesses 2 --dist worksteal tests/architecture tests/unit
 
 check: .venv/.locked     ## format, lint, types, import contracts
@@ -33,11 +34,11 @@ check: .venv/.locked     ## format, lint, types, import contracts
 	$(RUN)mypy
 	$(RUN)lint-imports --no-cache
 
-format: .venv/.locked    ## put the code in order
+format: .venv/.locked    ## format the code
 	$(RUN)ruff format .
 	$(RUN)ruff check --fix .
 
-reference: .venv/.locked ## write docs/reference anew from the code
+reference: .venv/.locked ## write the generated pages of docs/reference (commands, tables, states)
 	$(RUN)python -m tests.reference_pages
 
 bench: .venv/.peers      ## measure, against a control in the same run

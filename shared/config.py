@@ -142,7 +142,7 @@ def _parse_broker_url(values: Mapping[str, str]) -> str:
     value = values.get("BROKER_URL", "")
     if value and urlsplit(value).scheme not in _BROKERS:
         raise SettingsError(
-            f"BROKER_URL is {_mask_password(value)!r}: give a RabbitMQ URL such as "
+            f"invalid BROKER_URL {_mask_password(value)!r}: expected a RabbitMQ URL such as "
             "amqp://user:password@127.0.0.1:5672/vhost, a Redis or Valkey URL such as "
             "redis://:password@127.0.0.1:6379/0, or nothing, and REDIS_URL is the broker too"
         )

@@ -67,7 +67,7 @@ class PostponedError(RetryableError):
 
 
 class RateLimitedError(PostponedError):
-    """The request budget is spent; nothing was sent."""
+    """Our request budget is spent, or the venue answered 429 to a read."""
 
 
 class MarketClosedError(PostponedError):

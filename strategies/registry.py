@@ -37,4 +37,4 @@ def strategy_named(name: str) -> Strategy:
     for strategy in STRATEGIES:
         if strategy.name == name:
             return strategy
-    raise KeyError(f"no strategy {name!r}; there are: {', '.join(strategy.name for strategy in STRATEGIES)}")
+    raise KeyError(f"unknown strategy {name!r}: expected one of {', '.join(strategy.name for strategy in STRATEGIES)}")

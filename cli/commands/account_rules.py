@@ -61,7 +61,7 @@ def _apply_changes(row: AccountRow, requested: Mapping[str, str], preset: str | 
         if value.lower() != "preset":
             by_hand[name] = value
         elif by_hand.pop(name, None) is None and name not in dict(_preset_rules(row)):
-            raise RefusedError(f"{name!r} is no rule of the book: the rules are {', '.join(dict(_preset_rules(row)))}")
+            raise RefusedError(f"unknown rule {name!r}: expected one of {', '.join(dict(_preset_rules(row)))}")
     return replace(row, rules=preset or (None if is_reset else row.rules), rule_changes=by_hand)
 
 

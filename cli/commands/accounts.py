@@ -154,7 +154,7 @@ def stop(account: str, ticks: str, *, as_json: bool) -> None:
 def high(account: str, balance: Decimal, *, as_json: bool) -> None:
     """Set the high-water mark. It is the highest end-of-day balance, as the firm's dashboard shows it.
 
-    The maximum loss limit follows it.
+    The loss limit level follows it.
     """
     with begin() as connection:
         row = resolve_account(connection, account)

@@ -54,19 +54,19 @@ def add(name: str, account_words: tuple[str, ...], *, as_json: bool) -> None:
     url = f"{settings.receiver_url.rstrip('/')}/hooks/tv/{token}"
     with _open_engine(settings) as engine:
         known, hook_id = _wait_for_accounts(engine), new_id()
-        trading, *copying = list(
+        trading, *followers = list(
             {one.id: one for one in (match_account(known, word) for word in account_words or [None])}.values()
         )
         with engine.begin() as connection:
             statement = hooks.add(hook_id, name, hooks.token_hash(token), trading.id)
             if connection.execute(statement).one_or_none() is None:
                 raise click.ClickException(f"hook name {name!r} is already used: choose another name")
-            hooks.add_followers(connection, hook_id, [one.id for one in copying])
+            hooks.add_followers(connection, hook_id, [one.id for one in followers])
             tracked = contracts.tracked_roots(connection)
     if as_json:
         print_json({"url": url})
     else:
-        traded = ", then ".join(f"account {one.id} ({one.name})" for one in (trading, *copying))
+        traded = ", then ".join(f"account {one.id} ({one.name})" for one in (trading, *followers))
         click.echo(f"Hook {name} trades {traded}. Its URL, shown only once:\n\n  {url}\n")
         click.echo("\n".join(guidance(url, min(tracked, default=_EXAMPLE_ROOT))))
 
@@ -77,18 +77,18 @@ def list_hooks(*, as_json: bool) -> None:
     """List the webhooks, also removed ones."""
     with _open_engine(load_stack_settings()) as engine, engine.connect() as connection:
         found = [hooks.hook_of(row) for row in connection.execute(hooks.all_by_name())]
-        further = hooks.list_followers(connection)
+        followers = hooks.list_followers(connection)
     columns = ("name", "account_id", "created_at", "revoked_at")
     rows = [
-        {column: getattr(hook, column) for column in columns} | {"copy_account_ids": further.get(hook.id, [])}
+        {column: getattr(hook, column) for column in columns} | {"follower_account_ids": followers.get(hook.id, [])}
         for hook in found
     ]
     if as_json:
         print_json({"hooks": rows})
     else:
-        shown = [row | {"copied_to": ", ".join(map(str, row["copy_account_ids"])) or None} for row in rows]
+        shown = [row | {"followers": ", ".join(map(str, row["follower_account_ids"])) or None} for row in rows]
         print_table(
-            "Hooks", shown, (*columns, "copied_to"), empty="No hooks yet: add one with `tickwork hooks add NAME`."
+            "Hooks", shown, (*columns, "followers"), empty="No hooks yet: add one with `tickwork hooks add NAME`."
         )
 
 

@@ -37,7 +37,7 @@ class _Day(click.ParamType[date]):
         try:
             return value if isinstance(value, date) else date.fromisoformat(value)
         except ValueError:
-            self.fail(f"{value!r} is no day: write it as in 2026-03-10", param, ctx)
+            self.fail(f"invalid date {value!r}: expected a day such as 2026-03-10", param, ctx)
 
 
 class _Contract(click.ParamType[str]):
@@ -54,7 +54,7 @@ class _Contract(click.ParamType[str]):
             self.fail(str(error), param, ctx)
         if not text.startswith("CON.") and text != root.name:
             self.fail(
-                f"invalid contract {value!r}: give the root, {root.name}, or the venue's id of one contract, as in "
+                f"invalid contract {value!r}: expected the root, {root.name}, or the venue's id of one contract, as in "
                 f"CON.F.US.{root.product}.{root.months[0]}27",
                 param,
                 ctx,

@@ -112,21 +112,21 @@ class _StackRun:
     def _start(self) -> None:
         began, market = time.monotonic(), self._market
         click.echo(f"Tickwork on {market.title}")
-        keys = load_credentials(self._home)
+        credentials = load_credentials(self._home)
         wanted = ["receiver", *(["simulator", "simulator-control"] if market.simulator else []), "flower"]
         wanted += [] if self._settings.database_url else ["postgres"]
         wanted += [] if self._settings.redis_url else ["valkey"]
         ports, notes = choose_ports(self._home, wanted)
         for note in notes:
             click.echo(f"Note: {note}")
-        self._start_servers(ports, keys.postgres, keys.valkey)
+        self._start_servers(ports, credentials.postgres, credentials.valkey)
         if self._is_stopping:
             return
-        redis_url = self._settings.redis_url or valkey_url(ports["valkey"], keys.valkey)
+        redis_url = self._settings.redis_url or valkey_url(ports["valkey"], credentials.valkey)
         check_version(redis_url)
         if self._settings.broker_url:
             check_broker(self._settings.broker_url)
-        database, database_url = self._choose_database(ports, keys.postgres, market.name)
+        database, database_url = self._choose_database(ports, credentials.postgres, market.name)
         upgrade(database_url)
         row = resolve_market_row(market, read_market(database_url))
         check_speed(market, row.clock.speed, limits=self._limits)
@@ -141,7 +141,7 @@ class _StackRun:
             database_url=database_url,
             redis_url=redis_url,
             broker_url=self._settings.broker_url,
-            venue_key=keys.venue,
+            venue_key=credentials.venue,
             limits=self._limits,
         )
         # The receiver starts first: alerts must not wait until twenty workers have been loaded.
@@ -155,12 +155,12 @@ class _StackRun:
 
     def _start_servers(self, ports: dict[str, int], postgres_password: str, valkey_password: str) -> None:
         servers = []
-        account = None if self._settings.database_url and self._settings.redis_url else unprivileged()
+        unix_user = None if self._settings.database_url and self._settings.redis_url else unprivileged()
         if not self._settings.redis_url:
-            program = valkey_program(self._home, account, ports["valkey"], valkey_password)
+            program = valkey_program(self._home, unix_user, ports["valkey"], valkey_password)
             servers.append(self._supervisor.add(program))
         if not self._settings.database_url:
-            program = postgres_program(self._home, account, ports["postgres"], postgres_password)
+            program = postgres_program(self._home, unix_user, ports["postgres"], postgres_password)
             servers.append(self._supervisor.add(program))
         if not self._supervisor.wait_for(servers, _SERVERS_WITHIN_S, self._is_interrupted) and not self._is_stopping:
             raise SettingsError(f"the servers did not start: read the logs in {self._home.logs}")

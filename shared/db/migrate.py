@@ -12,7 +12,10 @@ _SCRIPTS = Path(__file__).parent / "migrations"
 
 
 def upgrade(url: str) -> None:
-    """Run the missing migrations on `url`; fast if there are none. Raise SettingsError if the server is too old."""
+    """Run the missing migrations on `url`; fast if there are none.
+
+    Raise SettingsError if the server is too old or the schema of a version that we do not know.
+    """
     engine = make_engine(url, program="migrate", pool_size=1)
     try:
         with engine.begin() as connection:
@@ -21,15 +24,25 @@ def upgrade(url: str) -> None:
                 raise SettingsError(f"PostgreSQL {version} is too old: Tickwork needs {OLDEST_POSTGRES} or newer")
             # If two programs start at once, the second waits here and then finds the schema current.
             connection.execute(text("SELECT pg_advisory_xact_lock(hashtext('tickwork migrations'))"))
-            if _read_revision(connection) != newest_revision():
+            found = _read_revision(connection)
+            if found is not None and found not in _revisions():
+                raise SettingsError(
+                    f"unknown schema revision {found!r}: expected {' or '.join(sorted(_revisions()))}; an unreleased "
+                    "version made this database: start another one with `tickwork up --fresh`"
+                )
+            if found != newest_revision():
                 _run_migrations(connection)
     finally:
         engine.dispose()
 
 
 def newest_revision() -> str:
-    """Return the revision of the newest migration; its file is named by it, as in 0001_initial_schema.py."""
-    return max(file.name.partition("_")[0] for file in (_SCRIPTS / "versions").glob("[0-9]*_*.py"))
+    """Return the revision of the newest migration; its file is named by it, as in 0010_initial_schema.py."""
+    return max(_revisions())
+
+
+def _revisions() -> set[str]:
+    return {file.name.partition("_")[0] for file in (_SCRIPTS / "versions").glob("[0-9]*_*.py")}
 
 
 def _read_revision(connection: Connection) -> str | None:

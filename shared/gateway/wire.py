@@ -63,7 +63,7 @@ class VenueAccount:
 
 @dataclass(frozen=True, slots=True)
 class VenueOrder:
-    """An order as the venue reports it. A code we do not know gives `state` IN_DOUBT, `type` UNKNOWN, `side` None.
+    """An order as the venue reports it. A code we do not know gives `state` None, `type` UNKNOWN, `side` None.
 
     `trail_ticks` and `trail_distance` are the distance of a trailing stop, in ticks and as a price difference, never
     the level that was requested; for a suspended leg they hold its signed offset from the fill.
@@ -72,7 +72,7 @@ class VenueOrder:
     id: int
     account_id: int
     contract_id: str
-    state: OrderState
+    state: OrderState | None
     type: OrderType
     side: Side | None
     quantity: int
@@ -156,7 +156,7 @@ def parse_order(found: Json) -> VenueOrder:
         id=found["id"],
         account_id=found["accountId"],
         contract_id=found["contractId"],
-        state=_translate_number(found, "status", _STATES) or OrderState.IN_DOUBT,
+        state=_translate_number(found, "status", _STATES),
         type=_translate_number(found, "type", _TYPES) or OrderType.UNKNOWN,
         side=_translate_number(found, "side", _SIDES),
         quantity=found["size"],

@@ -55,7 +55,7 @@ def job_type(name: str) -> type[Job]:
     try:
         return _TYPES[name]
     except KeyError:
-        raise LookupError(f"no job is called {name!r}; known are {', '.join(sorted(_TYPES))}") from None
+        raise LookupError(f"unknown job {name!r}: expected one of {', '.join(sorted(_TYPES))}") from None
 
 
 def job_types() -> list[type[Job]]:

@@ -14,14 +14,14 @@ _ID_DIGITS = 32
 
 # The error stays until the job ends again. started_at is cleared: a duration must not include the days in between.
 _REQUEUE: LiteralString = """
-    WITH mended AS (
+    WITH changed AS (
     UPDATE job SET state = 'queued', attempt = 0, fence = fence + 1, run_at = now(), started_at = NULL,
            finished_at = NULL, result = NULL, lease_until = NULL, worker = NULL, published_at = NULL,
            expires_at = CASE WHEN expires_at > now() THEN expires_at END
     WHERE id = %(id)s AND state = ANY(%(ended)s)
       AND (expires_at IS NULL OR expires_at > now() OR %(may_be_past_expiry)s AND NOT name = ANY(%(entries)s))
     RETURNING id)
-    SELECT pg_notify('job_due', '') FROM mended
+    SELECT pg_notify('job_due', '') FROM changed
 """
 _DISCARD: LiteralString = """
     UPDATE job SET state = 'cancelled', error = 'discarded by a person: ' || coalesce(error, 'no error was kept')
@@ -29,12 +29,12 @@ _DISCARD: LiteralString = """
 """
 # The next job of its sequence_key need not wait any more: the statement notifies the relay.
 _CANCEL: LiteralString = """
-    WITH mended AS (
+    WITH changed AS (
     UPDATE job SET state = 'cancelled', finished_at = now(),
            error = 'cancelled by a person' || coalesce('; before that: ' || error, '')
     WHERE id = %(id)s AND state = 'queued'
     RETURNING id)
-    SELECT pg_notify('job_due', '') FROM mended
+    SELECT pg_notify('job_due', '') FROM changed
 """
 
 
@@ -42,8 +42,7 @@ def requeue(connection: LedgerConnection, job_id: UUID, *, may_be_past_expiry: b
     """Queue an ended job again with all its attempts; raise RefusedError if that is not allowed.
 
     A job past its expiry is refused unless `may_be_past_expiry`, which removes the expiry; an entry is refused
-    even then. The
-    job keeps its old position among the jobs of its sequence_key.
+    even then. The job keeps its old position among the jobs of its sequence_key.
     """
     values = {
         "id": job_id,

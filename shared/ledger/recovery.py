@@ -38,7 +38,7 @@ def release_lost(connection: LedgerConnection, worker: str, error: str) -> int:
 
 _RELEASE_ON_SHUTDOWN = """
     UPDATE job SET state = 'queued', run_at = now(), lease_until = NULL, worker = NULL, published_at = NULL,
-           attempt = attempt - 1, error = 'handed back at shutdown'
+           attempt = attempt - 1, error = 'released at shutdown'
     WHERE state = 'running' AND starts_with(worker, %(node)s)
 """
 

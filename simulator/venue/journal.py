@@ -12,6 +12,7 @@ import msgspec
 from shared.errors import SettingsError
 from simulator.venue.records import Change
 
+_FORMAT = 2  # of the lines; 1 had other field names and no number in its header
 _ENCODER = msgspec.json.Encoder(enc_hook=str)
 
 
@@ -32,7 +33,7 @@ class Journal:
 
     def __init__(self, file: Path, market: str) -> None:
         self._path = file
-        self._header = msgspec.json.encode({"market": market}) + b"\n"
+        self._header = msgspec.json.encode({"market": market, "format": _FORMAT}) + b"\n"
         file.parent.mkdir(parents=True, exist_ok=True)
         self._file = os.open(file, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600)
         try:
@@ -56,8 +57,10 @@ class Journal:
             os.write(self._file, self._header)
             return
         if lines[0].strip() != self._header.strip():
-            raise SettingsError(f"{self._path} belongs to the market {lines[0].decode().strip()}, not to "
-                                f"{self._header.decode().strip()}: choose another --state")  # fmt: skip
+            raise SettingsError(
+                f"{self._path} belongs to the market or version {lines[0].decode().strip()}, expected "
+                f"{self._header.decode().strip()}: choose another --state, or start afresh with --fresh"
+            )
         for number, line in enumerate(lines[1:], start=2):
             try:
                 yield _DECODER.decode(line)

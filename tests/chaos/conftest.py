@@ -1,4 +1,4 @@
-"""A killable_stack for all chaos tests of one file."""
+"""A killable stack for all chaos tests of one file."""
 
 import shutil
 import tempfile

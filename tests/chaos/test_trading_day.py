@@ -1,5 +1,6 @@
 """A trading day of market time at speed 60 with faults of every kind: at its end our state equals the venue's."""
 
+import itertools
 import time
 from collections import Counter
 from collections.abc import Callable
@@ -54,12 +55,20 @@ def post_alerts(url: str, is_over: Callable[[int], bool]) -> int:
 
 def post_short_day(stack: Stack, url: str) -> int:
     """Post a burst, then one alert after the other until enough entries have filled; return the number accepted."""
-    number, accepted = BURST, post_alerts(url, lambda number: number == BURST)
-    while stack.rows(ENTRIES)[0][0] < LEAST_ENTRIES or count_faults(stack).total() == 0:
+    accepted = post_alerts(url, lambda number: number == BURST)
+    numbers = itertools.count(BURST)
+
+    def has_traded() -> bool:
+        nonlocal accepted
+        if stack.rows(ENTRIES)[0][0] >= LEAST_ENTRIES and count_faults(stack).total() > 0:
+            return True
+        number = next(numbers)
         if job := post(url, number, ("buy", "sell")[number % 2]):
             stack.wait_for_end(job)
             accepted += 1
-        number += 1
+        return False
+
+    eventually("enough entries filled among faults", has_traded, 300, lambda: stack.rows(ENDS))
     return accepted
 
 

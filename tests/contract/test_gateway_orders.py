@@ -35,7 +35,7 @@ def place(gateway: GatewayClient, venue: RunningVenue, **changes: Any) -> int:
     return gateway.place(OrderRequest(**wanted | changes))
 
 
-def states(gateway: GatewayClient, venue: RunningVenue) -> dict[str | None, OrderState]:
+def states(gateway: GatewayClient, venue: RunningVenue) -> dict[str | None, OrderState | None]:
     since = venue.clock.now() - timedelta(minutes=5)
     return {order.tag: order.state for order in gateway.orders_since(venue.account_id, since)}
 

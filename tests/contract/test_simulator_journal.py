@@ -114,9 +114,19 @@ def test_the_journal_of_one_market_is_not_continued_by_another(venue: RunningVen
     venue.kill()
     venue.source = ["--seed", "8"]
 
-    with pytest.raises(AssertionError, match="belongs to the market"):
+    with pytest.raises(AssertionError, match="belongs to the market or version"):
         venue.start()
     assert 2 == venue.process.wait()
+
+
+def test_a_journal_with_the_field_names_of_another_version_is_refused_and_kept(venue: RunningVenue) -> None:
+    venue.kill()
+    journal = venue.state / "journal.jsonl"
+    journal.write_text(text := journal.read_text().replace(',"format":2', "", 1))
+
+    with pytest.raises(AssertionError, match="belongs to the market or version"):
+        venue.start()
+    assert text == journal.read_text()
 
 
 def test_a_journal_without_users_and_stages_is_continued(venue: RunningVenue) -> None:
@@ -133,7 +143,7 @@ def test_a_journal_without_users_and_stages_is_continued(venue: RunningVenue) ->
     }  # fmt: skip
     changes = [{"accounts": [account]}, {"orders": [opened]}]
     lines = [
-        json.dumps({"market": "seed 7"}, separators=(",", ":")),
+        json.dumps({"market": "seed 7", "format": 2}, separators=(",", ":")),
         *(json.dumps({"market_at": OPEN_AT.isoformat()} | row) for row in changes),
     ]
     (venue.state / "journal.jsonl").write_text("".join(f"{line}\n" for line in lines))

@@ -20,8 +20,8 @@ from shared.ledger.async_ledger import AsyncLedger
 from shared.ledger.wake import open_async_wake
 from shared.log import set_up_logging
 from web.receiver.alerts import AlertRoute
-from web.receiver.jobs import JobRoute
 from web.receiver.deadline import TIMEOUT_S, DatabaseDownError
+from web.receiver.jobs import JobRoute
 from web.receiver.problem import not_found, problem
 
 _CONNECTIONS = 8

@@ -17,11 +17,10 @@ from shared.domain.risk.pre_trade import EntryOrder
 from shared.errors import RefusedError, RiskLimitError
 from shared.ids import new_id
 from shared.ledger.jobs.alerts import HandleAlert, HandleFollowerAlert
-from shared.ledger.jobs.orders import Flatten
+from shared.ledger.jobs.orders import Flatten, entries_key
 from shared.ledger.ledger import Transaction
 from workers.context import Context
 from workers.orders.entry import EntryRequest, require_open_session, submit_entry
-from workers.orders.resolve_in_doubt_order import entries_key
 from workers.task import task
 
 _NEVER_LIVE = (
@@ -51,7 +50,7 @@ def _enqueue_follower(tx: Transaction, ctx: Context, alert_id: UUID, account_id:
     is_entry = ctx.job.expires_at is not None
     tx.enqueue(
         HandleFollowerAlert(alert_id=alert_id, account_id=account_id),
-        key=f"copy:{alert_id}:{account_id}",
+        key=f"follower:{alert_id}:{account_id}",
         sequence_key=entries_key(account_id) if is_entry else None,
         queue=ctx.job.queue,
         expires_after=time_until(ctx.job.expires_at) if ctx.job.expires_at is not None else None,

@@ -158,7 +158,7 @@ class UserSide:
                 job = ApplyExecutionReports(account_id=account_id, reported_at=at, **events)
                 # A repeated event is one job. A balance has no time of its own, and may return to an earlier value.
                 digest = hashlib.sha256(msgspec.json.encode([events, at if job.accounts else None])).hexdigest()
-                self._outbox.put(f"told:{account_id}:{digest[:32]}", job)
+                self._outbox.put(f"report:{account_id}:{digest[:32]}", job)
 
     async def _write_positions(self) -> None:
         wrote_at = monotonic()

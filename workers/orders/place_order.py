@@ -21,7 +21,7 @@ _RETRY_EXIT_AFTER = timedelta(seconds=0.5)
 def place_order(job: PlaceOrder, ctx: Context) -> dict[str, str | None]:
     """Place the order if it was certainly never sent.
 
-    A run that finds the order SUBMITTING, without a handoff from the job that submitted it, does not send: it marks the
+    A run that finds the order SUBMITTING, without a handoff from the job that recorded it, does not send: it marks the
     order IN_DOUBT and enqueues its resolution. Raise RefusedError when the order does not exist, is denied or rejected.
     """
     if isinstance(ctx.handoff, PreparedOrder) and ctx.handoff.order.id == job.order_id:
@@ -53,7 +53,7 @@ def _retry_exit(ctx: Context, order: OrderRow, reason: str, pause: timedelta) ->
         outcome = f"not sent, the position is read again: {reason}"
         if orders.change_state(tx.connection, order.id, [OrderState.CREATED], OrderState.CANCELLED, reason=outcome):
             request = ReducePosition(
-                account_id=order.account_id, contract_id=order.contract_id, quantity=order.quantity
+                account_id=order.account_id, contract_id=order.contract_id, quantity=order.quantity, origin=order.origin
             )
             tx.enqueue(request, run_after=pause)
         tx.finish(result)

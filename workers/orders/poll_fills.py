@@ -40,7 +40,7 @@ def poll_fills(job: PollFills, ctx: Context) -> dict[str, str | int | None]:
     seen = ctx.gateway.orders_since(order.account_id, since)
     entry = next((one for one in seen if one.id == order.venue_order_id), None)
     is_waited_for = order.type is OrderType.MARKET and age < LEFT_TO_RECONCILE_AFTER
-    if (entry is None or not entry.state.is_final) and is_waited_for:
+    if (entry is None or entry.state is None or not entry.state.is_final) and is_waited_for:
         raise PostponedError(f"order {order.id} is not filled yet", POLL_EVERY)
     view = venue_state.VenueView(
         order.account_id,

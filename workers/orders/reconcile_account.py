@@ -14,12 +14,19 @@ from shared.db.orders import changes, fills, orders, positions
 from shared.domain.market_data.calendar import trading_day_at, trading_day_begins
 from shared.domain.orders.order import OrderState
 from shared.errors import PositionMismatchError, PostponedError, RefusedError
-from shared.ledger.jobs.orders import ChangeOrder, GuardPosition, PlaceOrder, ReconcileAccount, ResolveInDoubtOrder
+from shared.ledger.jobs.orders import (
+    ChangeOrder,
+    GuardPosition,
+    PlaceOrder,
+    ReconcileAccount,
+    ResolveInDoubtOrder,
+    entries_key,
+)
 from shared.ledger.ledger import Transaction
 from workers.context import Context
 from workers.orders import venue_state
 from workers.orders.guard_position import load_state
-from workers.orders.resolve_in_doubt_order import OVERLAP, entries_key
+from workers.orders.resolve_in_doubt_order import OVERLAP
 from workers.task import task
 
 # No request of ours can still be in flight after this: the HTTP timeout and the lease have both run out.
@@ -96,7 +103,7 @@ def _finish(
             accounts.halt(
                 tx.connection, f"{PositionMismatchError.__name__}: {_list_mismatches(mismatches)}", account.id
             )
-        accounts.record_event(tx.connection, account.id, "opening position", _list_mismatches(mismatches))
+        accounts.record_event(tx.connection, account.id, "position mismatch", _list_mismatches(mismatches))
     halt_on_unknown_product(tx.connection, account, view)
     _resolve_pending(tx, account.id)
     _guard_positions(tx, ctx, account.id)
@@ -135,7 +142,7 @@ def _adopt_venue_position(
     for mismatch in mismatches:
         held = shown.get(mismatch.contract_id)
         positions.lock(connection, account_id, mismatch.contract_id)
-        positions.set_opening(
+        positions.set_baseline(
             connection,
             account_id,
             contracts.require(connection, mismatch.contract_id),
@@ -160,7 +167,7 @@ def _resolve_pending(tx: Transaction, account_id: int) -> None:
                 tx.connection, order.id, [OrderState.SUBMITTING], OrderState.IN_DOUBT, reason="no answer recorded"
             )
         if order.state in {OrderState.SUBMITTING, OrderState.IN_DOUBT} and age > SUBMITTING_AT_MOST:
-            tx.enqueue(ResolveInDoubtOrder(order_id=order.id), key=f"settle:{order.id}:{minute}")
+            tx.enqueue(ResolveInDoubtOrder(order_id=order.id), key=f"resolve:{order.id}:{minute}")
         if order.state is OrderState.CREATED and order.expires_at is not None and order.expires_at <= now:
             tx.enqueue(
                 PlaceOrder(order_id=order.id),  # finds it expired and records that

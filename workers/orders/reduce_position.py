@@ -2,7 +2,7 @@
 
 from shared.db.market_data import contracts
 from shared.db.orders import orders
-from shared.domain.orders.order import Direction, Origin, Role, Side
+from shared.domain.orders.order import Direction, Role, Side
 from shared.errors import RefusedError
 from shared.ids import new_id
 from shared.ledger.jobs.orders import PlaceOrder, ReducePosition
@@ -32,7 +32,7 @@ def reduce_position(job: ReducePosition, ctx: Context) -> dict[str, str | int]:
             order_id=order_id,
             account_id=job.account_id,
             contract_id=job.contract_id,
-            origin=Origin.MANUAL,
+            origin=job.origin,
             role=Role.EXIT,
             side=side,
             quantity=quantity,

@@ -8,7 +8,7 @@ from shared.db.orders import orders
 from shared.domain.orders.order import OrderState, Role
 from shared.errors import PostponedError, RefusedError
 from shared.gateway.wire import VenueOrder
-from shared.ledger.jobs.orders import PlaceOrder, PollFills, ResolveInDoubtOrder
+from shared.ledger.jobs.orders import PlaceOrder, PollFills, ResolveInDoubtOrder, entries_key
 from workers.context import Context
 from workers.orders import venue_state
 from workers.task import task
@@ -17,11 +17,6 @@ from workers.task import task
 POLLS = tuple(timedelta(seconds=seconds) for seconds in (0.5, 1, 2, 4, 8, 15))
 # Searches reach further back than the call, in market time: the two sides' clocks need not agree.
 OVERLAP = timedelta(minutes=2)
-
-
-def entries_key(account_id: int) -> str:
-    """Return the sequence_key that the entries of one account share: one at a time, in the order they came."""
-    return f"account:{account_id}:entries"
 
 
 @task(ResolveInDoubtOrder)

@@ -127,7 +127,7 @@ def _apply_updates(
         is_orphan = row is not None and row.parent_id is None and order.parent_order_id is not None
         if row is not None and order.state is OrderState.REJECTED and row.venue_order_id != order.id:
             _record_rejected_duplicate(connection, account_id, row, order)
-        elif order.state is OrderState.IN_DOUBT and order.id in kept:  # a state that we cannot read changes nothing
+        elif order.state is None and order.id in kept:  # a state that we cannot read changes nothing
             continue
         elif row is None or is_orphan:
             ended += [order] * (_adopt_order(connection, account_id, order, ours) and order.state in _ENDED_UNFILLED)
@@ -164,7 +164,7 @@ def _record_rejected_duplicate(connection: Connection, account_id: int, row: Ord
 
 
 def _update_row(connection: Connection, row: OrderRow, order: VenueOrder) -> bool:
-    if order.state is OrderState.IN_DOUBT:
+    if order.state is None:
         return False
     return venue_orders.refresh(connection, row.id, _to_shown(order))
 
@@ -186,8 +186,6 @@ def _adopt_order(connection: Connection, account_id: int, order: VenueOrder, our
     if parent is None and parent_tag:  # perhaps adopted a moment ago
         parent = orders.of_tags(connection, account_id, [parent_tag]).get(parent_tag)
     shown = _to_shown(order)
-    if order.state is OrderState.IN_DOUBT:  # a state that we cannot read: it works until the venue reports otherwise
-        shown = replace(shown, state=OrderState.WORKING)
     order_id = new_id()
     return venue_orders.adopt(
         connection,
@@ -208,7 +206,7 @@ def _adopt_order(connection: Connection, account_id: int, order: VenueOrder, our
 def _to_shown(order: VenueOrder) -> ReportedOrder:
     return ReportedOrder(
         venue_order_id=order.id,
-        state=order.state,
+        state=order.state or OrderState.WORKING,  # an unreadable state: it works until the venue reports otherwise
         filled_quantity=order.filled_quantity,
         average_fill_price=order.average_fill_price,
         limit_price=order.limit_price,

@@ -175,13 +175,14 @@ def _flatten(tx: Transaction, ctx: Context, snapshot: RiskSnapshot, found: Seque
 
 def _reduce(tx: Transaction, snapshot: RiskSnapshot, found: Sequence[Finding]) -> None:
     """Close half of each position, rounded up, once a day."""
-    accounts.record_event(tx.connection, snapshot.account.id, "cut", "; ".join(one.message for one in found))
+    accounts.record_event(tx.connection, snapshot.account.id, "reduced", "; ".join(one.message for one in found))
     for holding in snapshot.risk.holdings:
         tx.enqueue(
             ReducePosition(
                 account_id=snapshot.account.id,
                 contract_id=holding.contract_id,
                 quantity=(abs(holding.quantity) + 1) // 2,
+                origin=Origin.PROTECTOR,
             )
         )
 

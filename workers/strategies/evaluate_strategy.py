@@ -21,14 +21,13 @@ from shared.domain.orders.order import Direction, Origin
 from shared.domain.risk.pre_trade import EntryOrder
 from shared.domain.strategies.decision import Decision
 from shared.errors import MarketClosedError
-from shared.ledger.jobs.orders import PlaceOrder
+from shared.ledger.jobs.orders import PlaceOrder, entries_key
 from shared.ledger.jobs.strategies import EvaluateStrategy
 from shared.ledger.ledger import Transaction
 from strategies.registry import strategy_named
 from workers.context import Context
 from workers.market_data.fetch_contract_bars import HISTORY
 from workers.orders.entry import EntryRequest, is_flat, record_entry, require_open_session
-from workers.orders.resolve_in_doubt_order import entries_key
 from workers.task import task
 
 QUANTITY = 1

@@ -25,7 +25,7 @@ class Program:
     is_ready: Callable[[], bool]
     stop_signal: signal.Signals = signal.SIGTERM
     death_signal: signal.Signals = signal.SIGKILL  # sent by Linux when the supervisor has died
-    account: UnixUser | None = None
+    unix_user: UnixUser | None = None
     heartbeat: Path | None = None
     stop_timeout_s: float = 3.0  # between the stop signal and SIGKILL
     niceness: int = 0  # above zero: lower priority
@@ -41,13 +41,13 @@ def start_program(program: Program) -> "subprocess.Popen[bytes]":
     return subprocess.Popen(
         program.command,
         env=program.environment,
-        cwd="/" if program.account else None,
+        cwd="/" if program.unix_user else None,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         start_new_session=True,
         preexec_fn=tied_to_us(program.death_signal, program.niceness),  # noqa: PLW1509  # runs after the change of user, which would reset the death signal
-        **(program.account.as_user() if program.account else {}),
+        **(program.unix_user.as_user() if program.unix_user else {}),
     )
 
 

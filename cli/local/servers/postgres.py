@@ -28,10 +28,10 @@ def postgres_url(port: int, password: str, database: str) -> str:
     return f"postgresql://{USER}:{password}@127.0.0.1:{port}/{database}"
 
 
-def postgres_program(home: Home, account: UnixUser | None, port: int, password: str) -> Program:
+def postgres_program(home: Home, unix_user: UnixUser | None, port: int, password: str) -> Program:
     """Return the server's program; create its cluster if needed, and wait for an older server on it to end."""
-    binaries = find_postgres_folder(home, account)
-    data = _create_cluster(home, account, binaries, password)
+    binaries = find_postgres_folder(home, unix_user)
+    data = _create_cluster(home, unix_user, binaries, password)
     wait_for_old_server(data / "postmaster.pid", data)
     options = {
         "listen_addresses": "127.0.0.1",
@@ -52,12 +52,12 @@ def postgres_program(home: Home, account: UnixUser | None, port: int, password: 
         is_ready=lambda: _is_answering(url),
         stop_signal=signal.SIGINT,  # fast shutdown: ends connections, keeps every commit
         death_signal=signal.SIGINT,
-        account=account,
+        unix_user=unix_user,
         stop_timeout_s=4.0,
     )
 
 
-def _create_cluster(home: Home, account: UnixUser | None, binaries: Path, password: str) -> Path:
+def _create_cluster(home: Home, unix_user: UnixUser | None, binaries: Path, password: str) -> Path:
     major = _read_major_version(binaries)
     parent = home.root / "postgres"
     data = parent / f"pg{major}"
@@ -78,9 +78,9 @@ def _create_cluster(home: Home, account: UnixUser | None, binaries: Path, passwo
     password_file.unlink(missing_ok=True)
     with os.fdopen(os.open(password_file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
         file.write(password)
-    if account:
-        account.own(new)
-        account.own(password_file)
+    if unix_user:
+        unix_user.own(new)
+        unix_user.own(password_file)
     try:
         subprocess.run(
             [binaries / "initdb", "-D", new, *_INITDB_OPTIONS, f"--pwfile={password_file}"],
@@ -91,10 +91,10 @@ def _create_cluster(home: Home, account: UnixUser | None, binaries: Path, passwo
             text=True,
             # An initdb that outlived this process would clean up in the folder of the next one.
             preexec_fn=tied_to_us(signal.SIGKILL),  # runs after the change of user, which would reset the death signal
-            **(account.as_user() if account else {}),
+            **(unix_user.as_user() if unix_user else {}),
         )
     except subprocess.CalledProcessError as error:
-        hint = f": check that user {account.name} can enter {parent}" if account else ""
+        hint = f": check that user {unix_user.name} can enter {parent}" if unix_user else ""
         raise SettingsError(f"initdb failed{hint}\n{error.stderr.strip()[-1500:]}") from None
     finally:
         password_file.unlink(missing_ok=True)

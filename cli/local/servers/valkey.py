@@ -22,7 +22,7 @@ def valkey_url(port: int, password: str) -> str:
     return f"redis://:{password}@127.0.0.1:{port}/0"
 
 
-def valkey_program(home: Home, account: UnixUser | None, port: int, password: str) -> Program:
+def valkey_program(home: Home, unix_user: UnixUser | None, port: int, password: str) -> Program:
     """Return the server's program; write its configuration, and wait for an older server on its data to end."""
     # The servers' user owns only the contents of `data`: a link planted there must not lead to our files.
     folder = home.root / "valkey"
@@ -30,9 +30,9 @@ def valkey_program(home: Home, account: UnixUser | None, port: int, password: st
     data = folder / "data"
     if not data.exists():
         data.mkdir(mode=0o700)
-        if account:
-            account.own(data)
-    server = find_valkey_server(home, account)
+        if unix_user:
+            unix_user.own(data)
+    server = find_valkey_server(home, unix_user)
     # The password is in a private file, because every user can read a command line.
     lines = [
         "bind 127.0.0.1",
@@ -49,8 +49,8 @@ def valkey_program(home: Home, account: UnixUser | None, port: int, password: st
     ]
     settings = folder / "valkey.conf"
     write_private(settings, "\n".join(lines) + "\n")
-    if account:
-        account.own(settings)
+    if unix_user:
+        unix_user.own(settings)
     wait_for_old_server(data / "valkey.pid", data)
     url = valkey_url(port, password)
     return Program(
@@ -59,7 +59,7 @@ def valkey_program(home: Home, account: UnixUser | None, port: int, password: st
         environment={"PATH": environment().get("PATH", "/usr/bin:/bin"), "LC_ALL": "C"},
         is_ready=lambda: is_answering(url),
         death_signal=signal.SIGTERM,
-        account=account,
+        unix_user=unix_user,
         stop_timeout_s=3.0,
     )
 

@@ -1,4 +1,4 @@
-"""Net positions, a row per account and contract: an opening position and every fill since."""
+"""Net positions, a row per account and contract: a baseline and every fill since."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -45,17 +45,17 @@ def lock(connection: Connection, account_id: int, contract_id: str) -> bool:
 
 
 def recompute(connection: Connection, account_id: int, contract: Contract) -> int:
-    """Compute the row, which the caller has locked, from its opening position and fills; return the signed quantity."""
+    """Compute the row, which the caller has locked, from its baseline and fills; return the signed quantity."""
     opening = connection.execute(
-        select(position.c.opening_quantity, position.c.opening_price, position.c.opening_until_fill_id,
+        select(position.c.baseline_quantity, position.c.baseline_price, position.c.baseline_until_fill_id,
                position.c.opened_market_at).where(_is_of(account_id, contract.id))
     ).one()  # fmt: skip
-    now = Position(opening.opening_quantity, _in_ticks(opening.opening_price, contract))
+    now = Position(opening.baseline_quantity, _in_ticks(opening.baseline_price, contract))
     opened = opening.opened_market_at if now.quantity else None
     statement = select(fill.c.side, fill.c.quantity, fill.c.price, fill.c.filled_market_at).where(
         fill.c.account_id == account_id,
         fill.c.contract_id == contract.id,
-        fill.c.venue_fill_id > opening.opening_until_fill_id,
+        fill.c.venue_fill_id > opening.baseline_until_fill_id,
         fill.c.is_voided.is_(False),
     )
     for row in connection.execute(statement.order_by(fill.c.filled_market_at, fill.c.venue_fill_id)):
@@ -67,7 +67,7 @@ def recompute(connection: Connection, account_id: int, contract: Contract) -> in
     return now.quantity
 
 
-def set_opening(
+def set_baseline(
     connection: Connection,
     account_id: int,
     contract: Contract,
@@ -77,14 +77,14 @@ def set_opening(
     opened_market_at: datetime | None,
     until_fill_id: int,
 ) -> None:
-    """Set the opening position to the venue's position after the fill `until_fill_id`; later fills add to it."""
+    """Set the baseline to the venue's position after the fill `until_fill_id`; later fills add to it."""
     connection.execute(
         update(position)
         .where(_is_of(account_id, contract.id))
         .values(
-            opening_quantity=quantity,
-            opening_price=price,
-            opening_until_fill_id=until_fill_id,
+            baseline_quantity=quantity,
+            baseline_price=price,
+            baseline_until_fill_id=until_fill_id,
             opened_market_at=opened_market_at,
         )
     )

@@ -43,7 +43,7 @@ _FACTS = text("""
     FROM orders WHERE created_at > now() - interval '5 minutes' AND submitted_at > now() - interval '1 minute'
     GROUP BY account_id
     UNION ALL
-    SELECT 'unknown', account_id, contract_id, 1, NULL, NULL, NULL, NULL FROM orders WHERE state = 'IN_DOUBT'
+    SELECT 'in_doubt', account_id, contract_id, 1, NULL, NULL, NULL, NULL FROM orders WHERE state = 'IN_DOUBT'
     UNION ALL
     SELECT 'flatten_request', account_id, coalesce(contract_id, ''), 1, NULL, NULL, reason, requested_at
     FROM flatten_request WHERE flat_at IS NULL
@@ -74,7 +74,7 @@ class _Facts:
     stop: list[Row[Any]] = field(default_factory=list)
     traded: list[Row[Any]] = field(default_factory=list)
     sent: list[Row[Any]] = field(default_factory=list)
-    unknown: list[Row[Any]] = field(default_factory=list)
+    in_doubt: list[Row[Any]] = field(default_factory=list)
     flatten_request: list[Row[Any]] = field(default_factory=list)
     day: list[Row[Any]] = field(default_factory=list)
 
@@ -120,7 +120,7 @@ def read(
             account,
             book_of(account, max_quantity=max_quantity),
             _to_account_risk(account, found, day=day, clock=clock, exit_price=exit_price, others=others),
-            bool(found.unknown),
+            bool(found.in_doubt),
             tuple((row.contract_id, row.side) for row in found.flatten_request),
         )
     return snapshots

@@ -126,4 +126,4 @@ schedule_slot = Table(
     CheckConstraint("outcome IN ('enqueued','skipped')", name="outcome"),
 )
 
-Index("ix_schedule_slot_noted_at", schedule_slot.c.recorded_at)
+Index("ix_schedule_slot_recorded_at", schedule_slot.c.recorded_at)

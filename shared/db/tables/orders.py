@@ -152,10 +152,10 @@ position = Table(
     Column("quantity", Integer, nullable=False),
     Column("average_price", Numeric),
     at_column("opened_market_at"),
-    # The opening position: held after the fill opening_until_fill_id; later fills add to it.
-    Column("opening_quantity", Integer, nullable=False, server_default="0"),
-    Column("opening_price", Numeric),
-    Column("opening_until_fill_id", BigInteger, nullable=False, server_default="0"),
+    # The baseline: held after the fill baseline_until_fill_id; later fills add to it.
+    Column("baseline_quantity", Integer, nullable=False, server_default="0"),
+    Column("baseline_price", Numeric),
+    Column("baseline_until_fill_id", BigInteger, nullable=False, server_default="0"),
     at_column("updated_at", nullable=False, now=True),
     CheckConstraint("direction IN ('LONG','SHORT','FLAT')", name="direction"),
     CheckConstraint("(direction = 'FLAT') = (quantity = 0)", name="flat"),

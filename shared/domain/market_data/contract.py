@@ -114,7 +114,7 @@ def root_of_contract(contract_id: str) -> Root:
     root = _BY_PRODUCT.get(match["product"]) if match else None
     if root is None:
         raise ValueError(
-            f"{contract_id!r} is no contract we know: expected CON.F.US.<product>.<month><year>, as in CON.F.US.MNQ.Z26"
+            f"unknown contract id {contract_id!r}: expected CON.F.US.<product>.<month><year>, as in CON.F.US.MNQ.Z26"
         )
     return root
 
@@ -132,7 +132,7 @@ def root_of_symbol(symbol: str) -> Root:
         tail = bare.removeprefix(name)
         if tail != bare and re.fullmatch(rf"|\d!|[{MONTHS}](\d{{4}}|\d{{1,2}})", tail):
             return ROOTS[name]
-    raise ValueError(f"{symbol!r} is no symbol we know: use a root such as MNQ, or MNQ1!, or CME_MINI:MNQ1!")
+    raise ValueError(f"unknown symbol {symbol!r}: expected a root such as MNQ, or MNQ1!, or CME_MINI:MNQ1!")
 
 
 def contract_id(root: Root, month: str, year: int) -> str:

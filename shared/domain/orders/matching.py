@@ -1,4 +1,4 @@
-"""When an order fills as the last price moves, and at what price; shared by simulator and backtest."""
+"""When an order fills as the last price moves, and at what price; as the simulator does it."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace

@@ -128,4 +128,4 @@ class Origin(StrEnum):
     STRATEGY = "strategy"
     MANUAL = "manual"
     PROTECTOR = "protector"
-    EXTERNAL = "EXTERNAL"
+    EXTERNAL = "external"

@@ -102,7 +102,7 @@ def check_preconditions(entry: EntryOrder, facts: EntryFacts) -> Bracket:
             f"account {facts.account_name} is not reconciled with the venue since the start", _RETRY_AFTER
         )
     if facts.has_in_doubt_order:
-        raise PostponedError(f"account {facts.account_name} has an order whose fate is unknown", _RETRY_AFTER)
+        raise PostponedError(f"account {facts.account_name} has an order in doubt", _RETRY_AFTER)
     if facts.is_being_flattened:
         raise PostponedError(f"{facts.contract.id} is being flattened", _RETRY_AFTER)
     if facts.price is None:

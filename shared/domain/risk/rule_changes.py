@@ -203,11 +203,11 @@ def with_changes(book: RuleBook, changes: Mapping[str, str]) -> RuleBook:
     for name, text in changes.items():
         rule = _RULES.get(name)
         if rule is None:
-            raise RefusedError(f"{name!r} is no rule of the book: the rules are {', '.join(_RULES)}")
+            raise RefusedError(f"unknown rule {name!r}: expected one of {', '.join(_RULES)}")
         try:
             values[name] = rule.parse(text.strip())
         except ValueError as error:
-            raise RefusedError(f"{name} {text!r} cannot be used: give {rule.expected}") from error
+            raise RefusedError(f"invalid {name} {text!r}: expected {rule.expected}") from error
     try:
         return replace(book, **values)
     except ValueError as error:

@@ -123,7 +123,7 @@ class _OpenTrip:
     part: int
     held: int = 0
     most: int = 0
-    opening_quantity: int = 0  # closed without a known entry
+    unknown_entry_quantity: int = 0  # closed without a known entry
     average: Fraction = Fraction(0)  # of the contracts held, as the venue computes it: closing keeps it
     gross: Fraction = Fraction(0)
     fees: Decimal = Decimal(0)
@@ -161,7 +161,7 @@ class _OpenTrip:
     def close_opening_position(self, fill: Fill, quantity: int, gain: Fraction, point_value: Fraction) -> None:
         """Close contracts that were held before the first fill; `gain` is the result that the venue reports."""
         price = Fraction(fill.price) - self.side.sign * gain / (quantity * point_value)
-        self.opening_quantity += quantity
+        self.unknown_entry_quantity += quantity
         self._close(fill, None, _decimal(price, _PRICE_STEP), quantity, gain)
 
     def _close(self, fill: Fill, entry: Fill | None, price: Decimal, quantity: int, gain: Fraction) -> None:
@@ -184,7 +184,7 @@ class _OpenTrip:
             opening_fill_id=self.first.id,
             part=self.part,
             direction=Direction.LONG if self.side is Side.BUY else Direction.SHORT,
-            quantity=self.most + self.opening_quantity,
+            quantity=self.most + self.unknown_entry_quantity,
             opened_market_at=self.first.filled_market_at,
             closed_market_at=self.lots[-1].exited_market_at,
             entry_price=_average([(lot.entry_price, lot.quantity) for lot in self.lots]),
@@ -196,7 +196,7 @@ class _OpenTrip:
             entry_order_id=self.first.order_id if self.first.side is self.side else None,
             strategy=self.first.strategy,
             origin=self.first.origin,
-            has_unknown_entry=self.opening_quantity > 0,
+            has_unknown_entry=self.unknown_entry_quantity > 0,
             lots=tuple(self.lots),
         )
 

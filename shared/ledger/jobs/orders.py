@@ -6,9 +6,14 @@ from datetime import datetime
 from typing import Any, ClassVar
 from uuid import UUID
 
-from shared.domain.orders.order import OrderType, Side
+from shared.domain.orders.order import OrderType, Origin, Side
 from shared.fleets import Queue
 from shared.ledger.job import Job
+
+
+def entries_key(account_id: int) -> str:
+    """Return the sequence_key that the entries of one account share: they run one at a time, in the order they came."""
+    return f"account:{account_id}:entries"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,6 +82,7 @@ class ReducePosition(Job):
     account_id: int
     contract_id: str
     quantity: int
+    origin: Origin = Origin.MANUAL
     is_dry_run: bool = False
 
 

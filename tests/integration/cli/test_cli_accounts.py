@@ -46,7 +46,7 @@ def test_an_account_without_a_high_water_mark_enters_nothing_until_one_is_set(
     worker_env.execute("UPDATE account SET high_water_mark = NULL")
     refused = worker_env.alert()
     worker_env.work()
-    assert "`tickwork accounts high ACCOUNT BALANCE` says it" in (worker_env.job(refused)[2] or "")
+    assert "`tickwork accounts high ACCOUNT BALANCE` sets it" in (worker_env.job(refused)[2] or "")
     assert "invalid amount 'a lot': expected dollars" in operator("accounts", "high", "20001", "a lot").error
     result = operator("accounts", "high", "20001", "50150.75", "--json").json
 
@@ -167,9 +167,9 @@ def test_rules_are_listed_changed_and_reset(operator: RunCommand, worker_env: Wo
     operator("accounts", "rules", "20001", "--reset")
     assert [(None, {})] == worker_env.rows("SELECT rules, rule_changes FROM account")
     for wrong, words in {
-        "daily_loss_limit=lots": "daily_loss_limit 'lots' cannot be used: give dollars above 0",
-        "nonsense=1": "'nonsense' is no rule of the book: the rules are starting_balance",
-        "other=preset": "'other' is no rule of the book",
+        "daily_loss_limit=lots": "invalid daily_loss_limit 'lots': expected dollars above 0",
+        "nonsense=1": "unknown rule 'nonsense': expected one of starting_balance",
+        "other=preset": "unknown rule 'other': expected one of",
         "daily_loss_limit": "invalid rule change 'daily_loss_limit': expected NAME=VALUE",
         "block_at=0.95": "block_at '0.95'",
         "--preset=gold": "invalid preset 'gold': expected one of combine-50k",
@@ -200,7 +200,7 @@ def test_risk_shows_the_headroom_and_the_accounts_that_would_be_denied(
 def test_without_a_fresh_quote_risk_reports_an_unknown_open_profit(operator: RunCommand, worker_env: WorkerEnv) -> None:
     worker_env.alert()
     worker_env.work()
-    worker_env.execute("DELETE FROM bar_minute")  # the worker_env then has no price for a quote
+    worker_env.execute("DELETE FROM bar_minute")  # the worker then has no price for a quote
     worker_env.redis.flushdb()
 
     assert "open profit is unknown while" in operator("risk").words
@@ -222,7 +222,7 @@ def test_a_hook_may_trade_further_accounts(operator: RunCommand, worker_env: Wor
     assert 0 == result.status, result
     assert f"trades account {OTHER} (50KTC-V2-OTHER), then account 20001 (" in result.out
     (hook,) = operator("hooks", "list", "--json").json["hooks"]
-    assert (OTHER, [20001]) == (hook["account_id"], hook["copy_account_ids"])
+    assert (OTHER, [20001]) == (hook["account_id"], hook["follower_account_ids"])
     assert "20001" in operator("hooks", "list").out
     result = operator("hooks", "add", "two")
     assert "choose an account with --account ID; tradable: " in result.error

@@ -104,7 +104,7 @@ MISTAKES = [
     (("market", "MNQ", "buy"), "give the size once: QUANTITY contracts or --risk DOLLARS"),
     (("market", "MNQ", "buy", "1", "--risk", "50"), "not both"),
     (("market", "MNQ", "up", "1"), "invalid side 'up': expected buy, long, sell or short"),
-    (("market", "XYZ", "buy", "1"), "'XYZ' is no symbol we know: use a root such as MNQ"),
+    (("market", "XYZ", "buy", "1"), "unknown symbol 'XYZ': expected a root such as MNQ"),
     (("market", "CON.F.US.MNQ.Z30", "buy", "1"), f"is not the active contract of MNQ: expected {MNQ}"),
     (("market", "MNQ", "buy", "0"), "0 is not in the range x>=1"),
     (("market", "MNQ", "buy", "1", "--stop", "4", "--stop-price", "5"), "--stop 4 and --stop-price 5 set two levels"),

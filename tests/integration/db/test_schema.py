@@ -1,11 +1,15 @@
 """The migrations create the tables that SQLAlchemy declares."""
 
+import psycopg
+import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 
 from shared.db.engine import make_engine
+from shared.db.migrate import upgrade
 from shared.db.tables import accounts, alerts, ledger, market_data, metrics, orders, strategies, trades
 from shared.db.tables.metadata import metadata
+from shared.errors import SettingsError
 
 PARTS = (
     accounts,
@@ -17,6 +21,14 @@ PARTS = (
     strategies,
     trades,
 )  # each registers its tables in the metadata
+
+
+def test_a_database_of_an_unknown_version_is_refused_with_a_hint(database_url: str) -> None:
+    with psycopg.connect(database_url, autocommit=True) as connection:
+        connection.execute("UPDATE alembic_version SET version_num = '0009'")
+
+    with pytest.raises(SettingsError, match=r"unknown schema revision '0009': expected 0010; .* `tickwork up --fresh`"):
+        upgrade(database_url)
 
 
 def test_the_migrations_create_the_declared_tables(database_url: str) -> None:

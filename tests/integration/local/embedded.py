@@ -54,8 +54,8 @@ def find_cluster(server_home: Home) -> Path:
 def write_as_server_user(file: Path, text: str) -> None:
     """Write a file as the servers' user would."""
     file.write_text(text)
-    if account := unprivileged():
-        account.own(file)
+    if unix_user := unprivileged():
+        unix_user.own(file)
 
 
 def create_fake_binaries(server_home: Home, initdb: str) -> Path:

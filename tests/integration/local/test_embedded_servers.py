@@ -21,8 +21,8 @@ from tests.integration.local.embedded import AS_ROOT, PASSWORD, find_cluster, po
 
 @AS_ROOT
 def test_links_planted_by_the_servers_user_never_change_a_file_outside(cluster_home: Home) -> None:
-    account = unprivileged()
-    assert account is not None
+    unix_user = unprivileged()
+    assert unix_user is not None
     valkey(cluster_home)
     outside = cluster_home.root / "outside"
     outside.mkdir()
@@ -50,24 +50,24 @@ def test_links_planted_by_the_servers_user_never_change_a_file_outside(cluster_h
 
 @AS_ROOT
 def test_the_servers_user_can_write_only_in_its_own_folders(cluster_home: Home) -> None:
-    account = unprivileged()
-    assert account is not None
+    unix_user = unprivileged()
+    assert unix_user is not None
     valkey(cluster_home)
     for folder in (cluster_home.root, cluster_home.root / "postgres", cluster_home.root / "valkey"):
         assert (0, 0o755) == (folder.stat().st_uid, stat.S_IMODE(folder.stat().st_mode))
     for folder in (find_cluster(cluster_home), cluster_home.root / "valkey" / "data"):
-        assert (account.uid, 0o700) == (folder.stat().st_uid, stat.S_IMODE(folder.stat().st_mode))
+        assert (unix_user.uid, 0o700) == (folder.stat().st_uid, stat.S_IMODE(folder.stat().st_mode))
 
 
 @AS_ROOT
 def test_a_change_of_owner_does_not_follow_a_link(tmp_path: Path) -> None:
-    account = unprivileged()
-    assert account is not None
+    unix_user = unprivileged()
+    assert unix_user is not None
     (tmp_path / "precious").write_text("")
     (tmp_path / "link").symlink_to(tmp_path / "precious")
-    account.own(tmp_path / "link")
+    unix_user.own(tmp_path / "link")
 
-    assert (0, account.uid) == ((tmp_path / "precious").stat().st_uid, (tmp_path / "link").lstat().st_uid)
+    assert (0, unix_user.uid) == ((tmp_path / "precious").stat().st_uid, (tmp_path / "link").lstat().st_uid)
 
 
 def test_servers_need_a_password_listen_on_loopback_and_never_show_it(cluster_home: Home) -> None:

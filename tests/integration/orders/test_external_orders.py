@@ -18,7 +18,7 @@ def test_an_order_placed_elsewhere_is_adopted_as_external(worker_env: WorkerEnv)
     worker_env.venue.trade()
     worker_env.do(ReconcileAccounts())
 
-    assert [("EXTERNAL", "FILLED")] == worker_env.rows("SELECT origin, state FROM orders WHERE role = 'OTHER'")
+    assert [("external", "FILLED")] == worker_env.rows("SELECT origin, state FROM orders WHERE role = 'OTHER'")
     assert [("LONG", 1)] == worker_env.rows("SELECT direction, quantity FROM position")
 
 

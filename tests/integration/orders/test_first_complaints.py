@@ -1,4 +1,7 @@
-"""The first complaints of users of other systems, a test each; 1, 2, 3, 7, 10 and 14 are beside their subject."""
+"""Failures found in earlier trading systems, by their users' complaints: each is now a test, `test_complaint_N`.
+
+The numbers are those of one list; the tests of 1, 2, 3, 7, 10 and 14 are in the files of their subjects.
+"""
 
 import threading
 from decimal import Decimal

@@ -229,7 +229,7 @@ def test_an_order_given_up_and_found_late_gets_its_state_from_the_venue(worker_e
         ({"quantity": None}, "needs either a quantity or a risk in dollars"),
         ({"limit_price": "12.1"}, "limit_price of CON.F.US.MNQ.H26: price 12.1 is not a multiple"),
         ({"limit_price": "a lot"}, "invalid limit_price 'a lot': expected a number above 0"),
-        ({"symbol": "XYZ"}, "'XYZ' is no symbol we know"),
+        ({"symbol": "XYZ"}, "unknown symbol 'XYZ'"),
         ({"stop_loss_ticks": None}, "has no stop"),
         ({"quantity": 77}, "quantity 77 is not between 1 and 5"),
     ],

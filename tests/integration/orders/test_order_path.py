@@ -163,7 +163,7 @@ def test_an_order_in_doubt_blocks_the_next_entry_until_it_is_resolved(worker_env
 
     state, _, error = worker_env.job(second)
     assert "queued" == state
-    assert "fate is unknown" in (error or "")
+    assert "an order in doubt" in (error or "")
     worker_env.execute("UPDATE orders SET submitted_at = now() - interval '1 minute' WHERE state = 'IN_DOUBT'")
     worker_env.do(ReconcileAccounts())
     worker_env.work()

@@ -42,7 +42,7 @@ def test_a_position_mismatch_is_repaired_and_halts_the_account_with_both_quantit
     monkeypatch.setattr(reconcile_account, "_LISTED_WITHIN", timedelta())  # orders of just now are listed
     worker_env.alert(quantity=2)
     worker_env.work()
-    worker_env.execute("UPDATE position SET opening_quantity = 3")  # as if there were a fill of three too many
+    worker_env.execute("UPDATE position SET baseline_quantity = 3")  # as if there were a fill of three too many
     worker_env.execute("UPDATE position SET quantity = 5")
     worker_env.do(ReconcileAccounts())
 

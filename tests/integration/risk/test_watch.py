@@ -98,6 +98,7 @@ def test_a_reduction_closes_half_once_a_day(long_two: WorkerEnv) -> None:
     long_two.work()
 
     assert 1 == long_two.venue.position(MNQ)
+    assert [("protector",)] == long_two.rows("SELECT origin FROM orders WHERE role = 'EXIT'")
 
 
 def test_a_position_without_a_fresh_price_blocks_entries(long_two: WorkerEnv) -> None:

@@ -30,7 +30,7 @@ def accounts_of(worker_env: WorkerEnv) -> list[int]:
 def insert_falling_bars(worker_env: WorkerEnv) -> datetime:
     """Replace the newest bars with a fall that mean reversion buys; return the close of its last bar.
 
-    The requests and decisions from the start of the worker_env are deleted.
+    The requests and decisions from the start of the worker are deleted.
     """
     for table in ("strategy_run", "job_key", "job"):
         worker_env.execute(f"DELETE FROM {table}")
@@ -179,7 +179,7 @@ def test_an_unknown_strategy_and_an_account_that_may_not_trade_are_reported(
     first, second = accounts_of(worker_env)
     unknown = operator("strategies", "on", "mean", str(first))
     assert 0 != unknown.status
-    assert "no strategy 'mean'; there are: mean_reversion" in unknown.error
+    assert "unknown strategy 'mean': expected one of mean_reversion" in unknown.error
     assert "account 7 is unknown" in operator("strategies", "on", "mean_reversion", "7").error
 
     worker_env.execute(f"UPDATE account SET can_trade = false WHERE id = {second}")

@@ -111,10 +111,10 @@ def test_statistics_by_day_end_with_the_total(trades: Run) -> None:
 
 
 INVALID: list[tuple[tuple[str, ...], str]] = [
-    (("--contract", "FOO"), "'FOO' is no symbol we know: use a root such as MNQ"),
-    (("--contract", "CON.F.US.FOO.H26"), "'CON.F.US.FOO.H26' is no contract we know"),
-    (("--contract", "MNQH6"), "give the root, MNQ, or the venue's id of one contract"),
-    (("--since", "soon"), "'soon' is no day: write it as in 2026-03-10"),
+    (("--contract", "FOO"), "unknown symbol 'FOO': expected a root such as MNQ"),
+    (("--contract", "CON.F.US.FOO.H26"), "unknown contract id 'CON.F.US.FOO.H26'"),
+    (("--contract", "MNQH6"), "expected the root, MNQ, or the venue's id of one contract"),
+    (("--since", "soon"), "invalid date 'soon': expected a day such as 2026-03-10"),
     (("--since", "2026-03-11", "--until", "2026-03-10"), "--since 2026-03-11 is later than --until 2026-03-10"),
     (("--account", "5"), "account 5 is unknown: those we know are 20001"),
 ]

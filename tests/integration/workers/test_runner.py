@@ -146,7 +146,7 @@ def test_an_expired_job_is_never_started(runner_env: RunnerEnv) -> None:
 @pytest.mark.parametrize(
     ("change", "expected_error"),
     [
-        ("name = 'unknown.job'", "no job is called 'unknown.job'"),
+        ("name = 'unknown.job'", "unknown job 'unknown.job'"),
         ("name = 'upkeep.do_nothing', arguments = '{\"seconds\": \"soon\"}'", "Expected `int`"),
         ("name = 'orders.place_order', arguments = '{}'", "missing required field `order_id`"),
         ("name = 'orders.place_order', arguments = '[1]'", "Expected `object`"),

@@ -37,7 +37,9 @@ def test_without_broker_url_redis_is_the_broker(env: dict[str, str]) -> None:
     ],
 )
 def test_another_scheme_is_refused_with_the_value_but_without_the_password(url: str, shown: str) -> None:
-    with pytest.raises(SettingsError, match=r"BROKER_URL is .*: give a RabbitMQ URL such as amqp://") as refused:
+    with pytest.raises(
+        SettingsError, match=r"invalid BROKER_URL .*: expected a RabbitMQ URL such as amqp://"
+    ) as refused:
         settings(BROKER_URL=url)
     assert shown in str(refused.value)
     assert "hush" not in str(refused.value)

@@ -1,4 +1,4 @@
-"""The risk errors of the first system, one test for each. Source: origin-inventory.md section 3."""
+"""The risk errors of the first system, an earlier trading bot for the same venue, one test for each."""
 
 from dataclasses import replace
 from datetime import datetime, timedelta

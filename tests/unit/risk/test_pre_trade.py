@@ -90,7 +90,7 @@ def test_an_invalid_entry_is_refused_with_its_value(facts: EntryFacts, entry: En
     ("facts", "message"),
     [
         (replace(FACTS, is_reconciled=False), "not reconciled"),
-        (replace(FACTS, has_in_doubt_order=True), "fate is unknown"),
+        (replace(FACTS, has_in_doubt_order=True), "an order in doubt"),
         (replace(FACTS, is_being_flattened=True), "CON.F.US.MNQ.Z26 is being flattened"),
         (replace(FACTS, price=None), "no fresh quote of CON.F.US.MNQ.Z26"),
     ],

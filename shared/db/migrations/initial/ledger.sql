@@ -55,10 +55,10 @@ CREATE INDEX ix_job_key_kept_until ON job_key (kept_until);
 CREATE TABLE queue_state (
     queue text NOT NULL,
     queued integer DEFAULT 0 NOT NULL,
-    looked_at timestamptz,
+    counted_at timestamptz,
     republished_count bigint DEFAULT 0 NOT NULL,
     duplicate_count bigint DEFAULT 0 NOT NULL,
-    canary_asked_at timestamptz,
+    canary_requested_at timestamptz,
     canary_done_at timestamptz,
     canary_wait interval,
     CONSTRAINT pk_queue_state PRIMARY KEY (queue)
@@ -86,11 +86,11 @@ CREATE TABLE schedule_slot (
     slot timestamptz NOT NULL,
     outcome text NOT NULL,
     job_id uuid,
-    noted_at timestamptz DEFAULT now() NOT NULL,
+    recorded_at timestamptz DEFAULT now() NOT NULL,
     CONSTRAINT pk_schedule_slot PRIMARY KEY (name, slot),
     CONSTRAINT ck_schedule_slot_outcome CHECK (outcome IN ('enqueued','skipped'))
 );
 
-CREATE INDEX ix_schedule_slot_noted_at ON schedule_slot (noted_at);
+CREATE INDEX ix_schedule_slot_recorded_at ON schedule_slot (recorded_at);
 
 INSERT INTO queue_state (queue) SELECT unnest('{critical,high,normal,low,background}'::text[]);

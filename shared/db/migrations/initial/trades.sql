@@ -19,7 +19,7 @@ CREATE TABLE round_trip (
     entry_order_id uuid,
     strategy text,
     origin text,
-    has_opening_position boolean NOT NULL,
+    has_unknown_entry boolean NOT NULL,
     lots jsonb NOT NULL,
     mae numeric,
     mfe numeric,

@@ -6,7 +6,7 @@ from alembic import op
 
 from shared.db.engine import driver
 
-revision = "0001"
+revision = "0010"  # unreleased versions had 0001 to 0009: their databases are not brought to this schema
 down_revision = None
 
 # Each file may refer to the tables of the files before it.
