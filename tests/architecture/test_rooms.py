@@ -4,8 +4,6 @@ import ast
 from importlib.metadata import packages_distributions
 from pathlib import Path
 
-import pytest
-
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGES = ("cli", "scheduler", "shared", "simulator", "strategies", "web", "workers")
 FILES = sorted(file for package in (*PACKAGES, "tests") for file in (ROOT / package).rglob("*.py"))
@@ -23,43 +21,47 @@ def test_no_dependency_installs_a_package_under_one_of_our_names() -> None:
     }
 
 
-@pytest.mark.parametrize("file", FILES, ids=lambda file: str(file.relative_to(ROOT)))
-def test_a_file_is_short_and_begins_with_a_docstring(file: Path) -> None:
-    text = file.read_text()
-    docstring = ast.get_docstring(ast.parse(text)) or ""
-
-    assert len(text.splitlines()) <= MOST_LINES
-    assert docstring.splitlines()[:1] not in ([], [""]), "a file begins with a docstring of one sentence"
-    assert docstring.splitlines()[0].endswith((".", "?", "!")) or len(docstring.splitlines()) > 1
-    assert not VAGUE_NAMES & {part.removesuffix(".py") for part in file.relative_to(ROOT).parts}
+def shown(file: Path) -> str:
+    return str(file.relative_to(ROOT))
 
 
-@pytest.mark.parametrize(
-    "file", [file for file in FILES if file.is_relative_to(ROOT / "shared" / "domain")], ids=lambda file: file.stem
-)
-def test_the_domain_holds_no_floating_point_price(file: Path) -> None:
-    if file.stem in {"indicators", "backoff", "decision"}:  # averages, random fractions and confidence, never a price
-        return
-    named = [node.id for node in ast.walk(ast.parse(file.read_text())) if isinstance(node, ast.Name)]
-
-    assert "float" not in named
+def test_every_file_has_at_most_300_lines() -> None:
+    assert [] == [shown(file) for file in FILES if len(file.read_text().splitlines()) > MOST_LINES]
 
 
-@pytest.mark.parametrize(
-    "file",
-    [
-        file
-        for file in FILES
-        if not any(file.is_relative_to(ROOT / folder) for folder in ("shared/db", "shared/ledger", "tests"))
-    ],
-    ids=lambda file: str(file.relative_to(ROOT)),
-)
-def test_only_db_and_ledger_use_sql(file: Path) -> None:
-    names = {
-        alias.name
-        for node in ast.walk(ast.parse(file.read_text()))
-        if isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] == "sqlalchemy"
-        for alias in node.names
-    }
+def test_every_file_begins_with_a_docstring_of_one_sentence() -> None:
+    def begins_with_a_sentence(file: Path) -> bool:
+        lines = (ast.get_docstring(ast.parse(file.read_text())) or "").splitlines()
+        return bool(lines and lines[0]) and (lines[0].endswith((".", "?", "!")) or len(lines) > 1)
 
-    assert set() == names - CONNECTIONS
+    assert [] == [shown(file) for file in FILES if not begins_with_a_sentence(file)]
+
+
+def test_no_file_or_folder_has_a_vague_name() -> None:
+    parts = {file: {part.removesuffix(".py") for part in file.relative_to(ROOT).parts} for file in FILES}
+
+    assert [] == [shown(file) for file, names in parts.items() if names & VAGUE_NAMES]
+
+
+def test_the_domain_holds_no_floating_point_price() -> None:
+    def names_float(file: Path) -> bool:
+        return any(isinstance(node, ast.Name) and node.id == "float" for node in ast.walk(ast.parse(file.read_text())))
+
+    domain = [file for file in FILES if file.is_relative_to(ROOT / "shared" / "domain")]
+    allowed = {"indicators", "backoff", "decision"}  # averages, random fractions and confidence, never a price
+    assert domain
+    assert [] == [shown(file) for file in domain if file.stem not in allowed and names_float(file)]
+
+
+def test_only_db_and_ledger_use_sql() -> None:
+    def imported_from_sqlalchemy(file: Path) -> set[str]:
+        return {
+            alias.name
+            for node in ast.walk(ast.parse(file.read_text()))
+            if isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] == "sqlalchemy"
+            for alias in node.names
+        }
+
+    may = ("shared/db", "shared/ledger", "tests")
+    others = [file for file in FILES if not any(file.is_relative_to(ROOT / folder) for folder in may)]
+    assert {} == {shown(file): found for file in others if (found := imported_from_sqlalchemy(file) - CONNECTIONS)}

@@ -20,6 +20,7 @@ from shared.fleets import Queue
 from shared.ids import new_id
 from shared.ledger.async_ledger import AsyncLedger, AsyncTransaction
 from shared.ledger.jobs.alerts import HandleAlert
+from shared.ledger.jobs.orders import entries_key
 from web.receiver.body import MOST_BYTES, Body, BodyLateError, read_body
 from web.receiver.deadline import with_timeout
 from web.receiver.problem import not_found, problem
@@ -111,7 +112,7 @@ class AlertRoute:
         job = await tx.enqueue(
             HandleAlert(alert_id=alert_id),
             key=job_key(hook.id, alert, raw, name),
-            sequence_key=f"account:{hook.account_id}:entries" if is_entry else None,
+            sequence_key=entries_key(hook.account_id) if is_entry else None,
             queue=Queue.HIGH if is_entry else Queue.CRITICAL,
             expires_after=self._entry_ttl if is_entry else None,
         )
