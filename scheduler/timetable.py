@@ -4,12 +4,13 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from shared.ledger.job import Job
-from shared.ledger.jobs.accounts import BookRoundTrips, SnapshotAccounts
+from shared.ledger.jobs.accounts import SnapshotAccounts
 from shared.ledger.jobs.market_data import FetchBars, RefreshContracts
 from shared.ledger.jobs.metrics import RollUp
 from shared.ledger.jobs.orders import ReconcileAccounts
 from shared.ledger.jobs.risk import WatchAccounts
 from shared.ledger.jobs.strategies import EvaluateDue
+from shared.ledger.jobs.trades import BookRoundTrips
 from shared.ledger.jobs.upkeep import DeleteOldRows
 
 

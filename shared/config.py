@@ -15,7 +15,7 @@ _LOOPBACK = {"127.0.0.1", "localhost", "::1"}
 
 
 def environment() -> dict[str, str]:
-    """Return a copy of the environment; the only place that reads it."""
+    """Return a copy of the environment; no other module reads it."""
     return dict(os.environ)
 
 

@@ -18,7 +18,7 @@ TickworkError
 |   |-- RiskLimitError             by our own rules
 |   `-- InvalidAlertError
 |       `-- RefusedAlertError      shared.domain.alerts.payload
-|-- AmbiguousOutcomeError          sent, outcome unknown: only reconciliation may resolve it
+|-- AmbiguousOutcomeError          sent, outcome unknown: only a search at the venue settles it
 |   `-- TagInUseError              shared.gateway.errors
 |-- HaltError                      new entries stop until a person resumes them
 |   |-- PositionMismatchError
@@ -99,7 +99,7 @@ class InvalidAlertError(RefusedError):
 
 
 class AmbiguousOutcomeError(TickworkError):
-    """A mutation was sent and its outcome is unknown; only reconciliation may resolve it."""
+    """A mutation was sent and its outcome is unknown; only a search at the venue settles it."""
 
 
 class HaltError(TickworkError):

@@ -55,7 +55,7 @@ FLEETS: tuple[Fleet, ...] = (
     Fleet("bulk", (Queue.LOW, Queue.BACKGROUND), slots=8, niceness=10),
 )
 
-# Compose and Kubernetes run one of these per queue instead: each can then be scaled and limited alone.
+# Compose runs one of these per queue instead: each can then be scaled and limited alone.
 FLEET_PER_QUEUE: tuple[Fleet, ...] = tuple(Fleet(queue.value, (queue,), slots=4) for queue in Queue)
 
 

@@ -90,7 +90,7 @@ class Context:
 
     def lease_left(self) -> timedelta:
         """The time for which this process certainly still holds the job's lease; zero or less when it does not."""
-        return transitions.lease_left(self.ledger.line.open(), self.job)
+        return transitions.lease_left(self.ledger.connection.open(), self.job)
 
     def halt(self, error: HaltError) -> None:
         """Halt entries on the account that the error names, or on every account, until a person resumes them."""

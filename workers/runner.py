@@ -78,7 +78,7 @@ class Runner:
 
     def _note_duplicate(self, job_id: UUID) -> None:
         with suppress(psycopg.Error, LedgerUnavailableError):  # only a count
-            queues.note_duplicate(self._ledger.line.open(), job_id)
+            queues.note_duplicate(self._ledger.connection.open(), job_id)
 
     def _run_chain(self, first: ClaimedJob, handoff: object = None) -> Outcome:
         claimed: ClaimedJob | None = first
@@ -126,7 +126,7 @@ class Runner:
                     "a batch of %s %s jobs was rolled back, they run one by one: %s", len(jobs), jobs[0].name, error
                 )
                 return [
-                    self._reschedule(self._ledger.line.open(), job, timedelta(0), error, is_counted=True).state
+                    self._reschedule(self._ledger.connection.open(), job, timedelta(0), error, is_counted=True).state
                     for job in jobs
                 ]
         for context in contexts:
@@ -158,7 +158,7 @@ class Runner:
         return msgspec.to_builtins(TASKS[job.name].do(request, context))
 
     def _run(self, job: ClaimedJob, context: Context) -> Outcome:
-        line = self._ledger.line
+        connection = self._ledger.connection
         try:
             result = self._call_task(job, context)
         except JobOutcomeUnknownError:
@@ -167,49 +167,51 @@ class Runner:
             if context.is_finished:
                 log.exception("%s %s failed after its end was recorded", job.name, job.id)
                 return Outcome("succeeded")
-            return self._record_failure(line.open(), job, context, error)
+            return self._record_failure(connection.open(), job, context, error)
         return (
-            Outcome("succeeded", result) if context.is_finished else self._finish(line.open(), job, "succeeded", result)
+            Outcome("succeeded", result)
+            if context.is_finished
+            else self._finish(connection.open(), job, "succeeded", result)
         )
 
     def _record_failure(
-        self, line: transitions.LedgerConnection, job: ClaimedJob, context: Context, error: Exception
+        self, connection: transitions.LedgerConnection, job: ClaimedJob, context: Context, error: Exception
     ) -> Outcome:
         match error:
             case LeaseLostError():
                 return Outcome("duplicate", error=str(error))
             case PostponedError():
-                return self._reschedule(line, job, error.retry_after, error, is_counted=False)
+                return self._reschedule(connection, job, error.retry_after, error, is_counted=False)
             case HaltError():
                 context.halt(error)
                 log.error("%s %s failed: %s", job.name, job.id, _describe(error))
-                return self._finish(line, job, "failed", error=_describe(error))
+                return self._finish(connection, job, "failed", error=_describe(error))
             case RefusedError():
                 log.warning("%s %s failed: %s", job.name, job.id, _describe(error))
-                return self._finish(line, job, "failed", error=_describe(error))
+                return self._finish(connection, job, "failed", error=_describe(error))
         if job.attempt >= job.max_attempts:
             log.error("%s %s is dead after %s attempts", job.name, job.id, job.attempt, exc_info=error)
-            return self._finish(line, job, "dead", error=_format_traceback(error))
+            return self._finish(connection, job, "dead", error=_format_traceback(error))
         pause = delay(job.attempt, base=RETRY_BASE, cap=RETRY_CAP, fraction=self._random.random())
-        return self._reschedule(line, job, pause, error, is_counted=True)
+        return self._reschedule(connection, job, pause, error, is_counted=True)
 
     def _finish(
         self,
-        line: transitions.LedgerConnection,
+        connection: transitions.LedgerConnection,
         job: ClaimedJob,
         state: str,
         result: object = None,
         error: str | None = None,
     ) -> Outcome:
         try:
-            is_ours = transitions.finish(line, job, state, result=result, error=error)
+            is_ours = transitions.finish(connection, job, state, result=result, error=error)
         except psycopg.DataError as rejection:  # Postgres cannot store the result, such as text with NUL
-            return self._finish(line, job, "dead", error=f"the result cannot be stored: {rejection}")
+            return self._finish(connection, job, "dead", error=f"the result cannot be stored: {rejection}")
         return Outcome(state, result, error) if is_ours else Outcome("duplicate", error="the lease was lost")
 
     def _reschedule(
         self,
-        line: transitions.LedgerConnection,
+        connection: transitions.LedgerConnection,
         job: ClaimedJob,
         pause: timedelta,
         error: Exception,
@@ -217,7 +219,7 @@ class Runner:
         is_counted: bool,
     ) -> Outcome:
         message = _format_traceback(error) if is_counted else _describe(error)
-        is_ours = transitions.reschedule(line, job, pause, is_counted=is_counted, error=message)
+        is_ours = transitions.reschedule(connection, job, pause, is_counted=is_counted, error=message)
         return (
             Outcome("rescheduled", error=_describe(error))
             if is_ours

@@ -83,7 +83,7 @@ def flatten(
             "account": names[request.account_id],
             "account_id": request.account_id,
             "contract": request.contract_id,
-            "venue_says": request.progress,
+            "venue_status": request.progress,
             "is_flat": request.flat_at is not None,
             "sweeps": request.sweep_count + (request.flat_at is not None),
             "requested_at": request.requested_at,
@@ -95,7 +95,7 @@ def flatten(
         print_json({"flattened": rows})
         return
     if not as_json:
-        shown = [row | {"contract": row["contract"] or "everything", "venue": row["venue_says"]} for row in rows]
+        shown = [row | {"contract": row["contract"] or "everything", "venue": row["venue_status"]} for row in rows]
         print_table("Flatten requests", shown, _COLUMNS, empty="No accounts.")
     outcomes.require_success()
 

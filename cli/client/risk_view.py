@@ -61,7 +61,7 @@ def list_findings(found: RiskView, account_id: int) -> list[dict[str, Any]]:
         {
             "rule": one.rule,
             "action": one.action.name,
-            "says": one.message,
+            "message": one.message,
             "lifts": None if one.lifts_market_at is None else chicago_time(one.lifts_market_at),
         }
         for one in found.findings(account_id)

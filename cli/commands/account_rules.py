@@ -80,7 +80,7 @@ def rule_rows(row: AccountRow) -> list[dict[str, str | None]]:
             origin, says = f"changed by hand ({source})", by_preset[name]
         elif name == "max_quantity":
             origin = "TICKWORK_MAX_QUANTITY"
-        rows.append({"rule": name, "value": value, "source": origin, "preset_says": says})
+        rows.append({"rule": name, "value": value, "source": origin, "preset_value": says})
     return rows
 
 
@@ -90,5 +90,4 @@ def _print_rules(row: AccountRow, *, as_json: bool) -> None:
         print_json({"id": row.id, "name": row.name, "preset": book.name, "version": book.version, "rules": rows})
         return
     click.echo(f"Account {row.id} ({row.name}) uses the rule book {book.name} of {book.version}; {book.source}.")
-    shown = [row | {"preset_value": row["preset_says"]} for row in rows]
-    print_table("Rules", shown, _COLUMNS, empty="")
+    print_table("Rules", rows, _COLUMNS, empty="")

@@ -82,7 +82,7 @@ def show(account: str, *, as_json: bool) -> None:
     click.echo(f"Account {row.id} ({row.name})")
     for name in _FACTS:
         click.echo(f"  {name.replace('_', ' '):20} {_to_text(account_facts[name])}")
-    shown = [one | {"finding": one["says"]} for one in findings]
+    shown = [one | {"finding": one["message"]} for one in findings]
     print_table("Findings", shown, ("rule", "action", "finding"), empty="No findings: no rule restricts the account.")
     print_table("Rules", book, ("rule", "value", "source"), empty="No rules: the account's stage is unknown.")
     print_table("Trading days", days[-10:], ("trading_day", "result"), empty="No trading day is over yet.")

@@ -207,7 +207,7 @@ def describe_order(order: dict[str, Any]) -> str:
 
 
 def _print_preview(result: dict[str, Any], *, as_json: bool) -> None:
-    refused = result.get("refused")
+    denied = result.get("denied")
     if as_json:
         print_json(result)
     else:
@@ -222,6 +222,6 @@ def _print_preview(result: dict[str, Any], *, as_json: bool) -> None:
         else:
             click.echo("The pre-trade checks would deny it:")
             violations = [f"{rule['rule']}: {rule['says']}" for rule in result.get("rules") or []]
-            click.echo("\n".join(f"  {line}" for line in violations or [str(refused)]))
-    if refused:
+            click.echo("\n".join(f"  {line}" for line in violations or [str(denied)]))
+    if denied:
         raise click.exceptions.Exit(1)

@@ -92,10 +92,10 @@ def _list_headroom(snapshot: RiskSnapshot) -> Iterator[dict[str, Any]]:
         yield _limit_row("daily_loss_limit", used, book.daily_loss_limit)
     if opening is not None:
         held = sum(book.micros(one.root, abs(one.quantity)) for one in risk.holdings)
-        working = sum(book.micros(one.root, one.quantity) for one in risk.working)
+        working = sum(book.micros(one.root, one.quantity) for one in risk.open_entries)
         yield _limit_row("contracts (micros)", Decimal(held + working), Decimal(book.most_micros(opening)))
     if book.max_trades_per_day is not None:
-        trades = risk.trade_count_today + len(risk.working)
+        trades = risk.trade_count_today + len(risk.open_entries)
         yield _limit_row("trades a day", Decimal(trades), Decimal(book.max_trades_per_day))
     yield _limit_row("orders a minute", Decimal(risk.order_count_last_minute), Decimal(book.max_orders_per_minute))
 

@@ -52,12 +52,12 @@ class Transaction:
             raw.execute(*job.notify_relay())
         return Enqueued(job.id, is_duplicate=False)
 
-    def enqueue_unless_queued(self, request: Job, line: str, **options: Unpack[EnqueueOptions]) -> Enqueued:
-        """Insert a job that brings about a state, unless one of its name and sequence key `line` is queued already."""
-        waiting = transitions.lock_queued(driver(self.connection), request.job_name(), line)
+    def enqueue_unless_queued(self, request: Job, sequence: str, **options: Unpack[EnqueueOptions]) -> Enqueued:
+        """Insert a job that brings about a state, unless one of its name in the same `sequence` is queued already."""
+        waiting = transitions.lock_queued(driver(self.connection), request.job_name(), sequence)
         if waiting is not None:
             return Enqueued(waiting, is_duplicate=True)
-        options["sequence_key"] = line
+        options["sequence_key"] = sequence
         return self.enqueue(request, **options)
 
     def finish(self, result: object) -> None:
@@ -103,7 +103,7 @@ class Ledger:
 
     def __init__(self, engine: Engine, wake: Wake) -> None:
         self.engine = engine
-        self.line = AutocommitConnection(engine)
+        self.connection = AutocommitConnection(engine)
         self._wake = wake
 
     @contextmanager
@@ -117,7 +117,7 @@ class Ledger:
     def enqueue(self, request: Job, **options: Unpack[EnqueueOptions]) -> Enqueued:
         """Enqueue a job in its own transaction, in one round trip, and wake its queue."""
         job = new_job(request, **options)
-        connection = self.line.open()
+        connection = self.connection.open()
         if connection.execute(*job.insert()).rowcount == 0:
             return job.not_inserted(connection.execute(*job.holder_of_key()).fetchall())
         if job.is_due_at_once:
@@ -128,17 +128,17 @@ class Ledger:
 
     def close(self) -> None:
         """Close the connections to Postgres and the broker."""
-        self.line.close()
+        self.connection.close()
         self.engine.dispose()
         self._wake.close()
 
     def claim(self, job_id: UUID, worker: str) -> ClaimedJob | None:
         """Claim the job if it is due and the next of its sequence, else return None."""
-        return transitions.claim(self.line.open(), job_id, worker)
+        return transitions.claim(self.connection.open(), job_id, worker)
 
     def claim_batch(self, name: str, queue: Queue, worker: str, most: int) -> list[ClaimedJob]:
         """Claim up to `most` due jobs of one name."""
-        return transitions.claim_batch(self.line.open(), name, queue, worker, most)
+        return transitions.claim_batch(self.connection.open(), name, queue, worker, most)
 
     def wake(self, wake_ups: Sequence[WakeUp]) -> None:
         """Publish the wake-ups of jobs that are committed."""
@@ -150,7 +150,7 @@ class Ledger:
         if job.sequence_key is None:
             return
         try:
-            waiting = queues.next_in_sequence(self.line.open(), job.sequence_key)
+            waiting = queues.next_in_sequence(self.connection.open(), job.sequence_key)
         except (LedgerUnavailableError, psycopg.Error) as error:
             log.warning("cannot read the next job of %s, the relay will wake it: %s", job.sequence_key, error)
             return

@@ -87,7 +87,7 @@ def critical_worker(feeds: Feeds) -> Iterator[None]:
 def test_a_fill_at_the_venue_to_the_job_that_writes_it(feeds: Feeds, capsys: pytest.CaptureFixture[str]) -> None:
     feeds.start()
     feeds.wait_until_fed()
-    feeds.worker_env.work()
+    feeds.worker_env.run_due_jobs()
     fill_count = "SELECT count(*) FROM fill"
     with critical_worker(feeds):
         for number in range(FILLS):

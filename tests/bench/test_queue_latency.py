@@ -124,11 +124,13 @@ def test_twenty_jobs_run_at_once(ledger_env: LedgerEnv, tmp_path: Path, capsys: 
     file = tmp_path / "second"
     shares = {Queue.CRITICAL: 4, Queue.HIGH: 4, Queue.NORMAL: 4, Queue.LOW: 4, Queue.BACKGROUND: 4}
     for queue in shares:
-        ledger_env.wait_for("succeeded", ledger_env.ask(Mark(file=str(tmp_path / "warm"), name="warm"), queue=queue))
+        ledger_env.wait_for(
+            "succeeded", ledger_env.enqueue(Mark(file=str(tmp_path / "warm"), name="warm"), queue=queue)
+        )
     time.sleep(2)
     began = time.monotonic()
     jobs = [
-        ledger_env.ask(Mark(file=str(file), name=f"{queue}-{number}", seconds=1.0), queue=queue)
+        ledger_env.enqueue(Mark(file=str(file), name=f"{queue}-{number}", seconds=1.0), queue=queue)
         for queue, count in shares.items()
         for number in range(count)
     ]

@@ -78,9 +78,9 @@ def test_workers_and_relays_whose_clocks_differ_by_hours_run_every_job_once(
     killable_stack.settle()
     (began,) = ledger_env.rows("SELECT now()")
 
-    asked = [ledger_env.ask(Effect(number=number, seconds=0.3)) for number in range(60)]
+    asked = [ledger_env.enqueue(Effect(number=number, seconds=0.3)) for number in range(60)]
     later = [
-        ledger_env.ask(Effect(number=60 + number), "run_at = now() + interval '2 seconds'") for number in range(10)
+        ledger_env.enqueue(Effect(number=60 + number), "run_at = now() + interval '2 seconds'") for number in range(10)
     ]
     rows = ledger_env.wait_for("succeeded", *asked, *later)
 
@@ -100,18 +100,18 @@ def test_a_disk_that_is_full_under_the_queue_loses_no_job(killable_stack: Killab
     killable_stack.worker("normal")
     killable_stack.relay()
     killable_stack.settle()
-    before = [ledger_env.ask(Effect(number=next(numbers), seconds=0.2)) for _ in range(20)]
+    before = [ledger_env.enqueue(Effect(number=next(numbers), seconds=0.2)) for _ in range(20)]
     ballast = disk / "ballast"
     fill_disk(ballast)
     killable_stack.until(lambda: is_refusing_writes(ledger_env), 60, "a broker that refuses writes")
 
     during = []
     for _ in range(40):
-        during.append(ledger_env.ask(Effect(number=next(numbers))))
+        during.append(ledger_env.enqueue(Effect(number=next(numbers))))
         killable_stack.run_for(0.05)
     assert is_refusing_writes(ledger_env)
     ballast.unlink()
-    after = [ledger_env.ask(Effect(number=next(numbers))) for _ in range(20)]
+    after = [ledger_env.enqueue(Effect(number=next(numbers))) for _ in range(20)]
 
     killable_stack.wait_for("succeeded", *before, *during, *after)
     assert dict.fromkeys(range(1000, 1080), 1) == {
@@ -126,7 +126,7 @@ def test_a_worker_that_starts_slowly_behind_old_jobs_begins_them(killable_stack:
     for process in stopped:
         process.suspend()
     old = "run_at = now() - interval '1 minute', published_at = now()"
-    waiting = [ledger_env.ask(Effect(number=2000 + number), old, publish_on_commit=False) for number in range(4)]
+    waiting = [ledger_env.enqueue(Effect(number=2000 + number), old, publish_on_commit=False) for number in range(4)]
     worker = killable_stack.worker("normal")
     killable_stack.relay()
     killable_stack.run_for(4)

@@ -157,7 +157,7 @@ def storm(stack: Stack) -> Stack:
 
 @pytest.mark.chaos
 @pytest.mark.timeout(2400)
-def test_complaint_1_every_intent_is_at_the_venue_once_guarded_and_booked_to_the_cent(
+def test_complaint_1_every_created_order_is_at_the_venue_once_guarded_and_booked_to_the_cent(
     storm: Stack, capsys: pytest.CaptureFixture[str]
 ) -> None:
     seed = int(environment().get("TICKWORK_SEED", "0")) or (random.randrange(10**6) if IS_LONG else 7)

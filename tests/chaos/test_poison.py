@@ -35,7 +35,7 @@ def ledger_env(killable_stack: KillableStack) -> LedgerEnv:
 def test_a_poison_job_ends_dead_after_its_attempts_and_says_why(
     ledger_env: LedgerEnv, killable_stack: KillableStack, tmp_path: Path, how: str, reason: str
 ) -> None:
-    poison = [ledger_env.ask(Misbehave(how=how), DEADLINE) for _ in range(SLOTS)]
+    poison = [ledger_env.enqueue(Misbehave(how=how), DEADLINE) for _ in range(SLOTS)]
 
     rows = killable_stack.wait_for("dead", *poison)
 
@@ -47,7 +47,7 @@ def test_a_poison_job_ends_dead_after_its_attempts_and_says_why(
 
 def assert_every_slot_works(ledger_env: LedgerEnv, killable_stack: KillableStack, file: Path) -> None:
     file.touch()
-    held = [ledger_env.ask(Hold(file=str(file))) for _ in range(SLOTS)]
+    held = [ledger_env.enqueue(Hold(file=str(file))) for _ in range(SLOTS)]
     killable_stack.wait_for("running", *held)
     file.unlink()
     assert {1} == {row["attempt"] for row in killable_stack.wait_for("succeeded", *held)}
@@ -60,8 +60,8 @@ def test_healthy_jobs_among_poison_are_done_by_the_same_worker(
 ) -> None:
     poison, healthy = [], []
     for how in REASONS:
-        poison.append(ledger_env.ask(Misbehave(how=how), DEADLINE))
-        healthy += [ledger_env.ask(DoNothing(), queue=Queue.LOW) for _ in range(10)]
+        poison.append(ledger_env.enqueue(Misbehave(how=how), DEADLINE))
+        healthy += [ledger_env.enqueue(DoNothing(), queue=Queue.LOW) for _ in range(10)]
 
     assert {1} == {row["attempt"] for row in killable_stack.wait_for("succeeded", *healthy)}
     killable_stack.wait_for("dead", *poison)

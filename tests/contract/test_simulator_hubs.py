@@ -111,7 +111,7 @@ def test_a_call_without_an_id_is_executed_and_not_answered(venue: RunningVenue, 
     client.say({"type": 1, "target": "NoSuchMethod", "arguments": []})
     client.invoke("SubscribeAccounts")
     placed = venue.place(type=1, limitPrice=20000)
-    events = client.told(1)
+    events = client.wait_for_events(1)
 
     assert [{}, {"type": 3, "invocationId": "1"}] == client.records[:2]
     assert ("GatewayUserOrder", placed["orderId"]) == (events[0][0], events[0][1][0]["data"]["id"])

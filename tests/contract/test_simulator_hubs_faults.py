@@ -40,7 +40,7 @@ def arm(venue: RunningVenue, kind: str, **more: Unpack[FaultDetails]) -> None:
 
 def statuses(client: HubClient, count: int) -> list[tuple[int, int]]:
     """Return order id and status of the first `count` events."""
-    return [(payload[0]["data"]["id"], payload[0]["data"]["status"]) for _, payload in client.told(count)]
+    return [(payload[0]["data"]["id"], payload[0]["data"]["status"]) for _, payload in client.wait_for_events(count)]
 
 
 def test_event_lost_drops_an_event(venue: RunningVenue, client: HubClient) -> None:
@@ -67,7 +67,7 @@ def test_event_reorder_sends_an_event_after_the_next(venue: RunningVenue, client
 
 def test_a_reordered_event_without_a_next_one_comes_after_its_seconds(venue: RunningVenue, client: HubClient) -> None:
     order = venue.place(**RESTING)["orderId"]
-    client.told(2)
+    client.wait_for_events(2)
     arm(venue, "event_reorder", seconds=0.1)
     venue.post("/api/Order/cancel", accountId=venue.account_id, orderId=order)
 

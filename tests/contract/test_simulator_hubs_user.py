@@ -47,7 +47,7 @@ def test_a_filled_bracket_entry_has_its_events_in_the_order_observed_at_the_venu
     client = connect_hub(venue)
     client.subscribe_user(venue.account_id)
     placed = venue.place(customTag="hub-1", **BRACKET)["orderId"]
-    events = client.told(9)
+    events = client.wait_for_events(9)
 
     assert [
         (ENTRY, 8), (ENTRY, 6), (ENTRY, 8), (ENTRY, 2), (TRADE, 0), (POSITION, 1), (ACCOUNT, 0), (ENTRY, 1), (ENTRY, 1),
@@ -62,10 +62,10 @@ def test_trap_12_events_are_wrapped_and_sometimes_not(venue: RunningVenue, conne
     client = connect_hub(venue)
     assert "error" not in client.invoke("SubscribeOrders", venue.account_id)
     venue.place(type=1, limitPrice=20000)
-    client.told(2)
+    client.wait_for_events(2)
     venue.faults(path="event_unwrapped")
     venue.place(type=1, limitPrice=20000)
-    events = client.told(4)
+    events = client.wait_for_events(4)
 
     assert [{"action", "data"}, {"action", "data"}] == [set(payload[0]) for _, payload in events[:2]]
     assert ("accountId" in events[2][1][0], {"action", "data"}) == (True, set(events[3][1][0]))
@@ -77,7 +77,7 @@ def test_a_closed_position_has_type_and_size_zero_and_action_two(venue: RunningV
     client = connect_hub(venue)
     assert "error" not in client.invoke("SubscribePositions", venue.account_id)
     venue.post("/api/Position/closeContract", accountId=venue.account_id, contractId=MNQ)
-    [(target, [payload])] = client.told(1)
+    [(target, [payload])] = client.wait_for_events(1)
 
     assert (POSITION, 2, 0, 0) == (target, payload["action"], payload["data"]["type"], payload["data"]["size"])
     assert (MNQ, "MNQH6") == (payload["data"]["contractId"], payload["data"]["contractDisplayName"])
@@ -87,7 +87,7 @@ def test_events_have_the_same_rows_as_rest(venue: RunningVenue, connect_hub: Con
     client = connect_hub(venue)
     client.subscribe_user(venue.account_id)
     venue.place()
-    events = contents(client.told(5))
+    events = contents(client.wait_for_events(5))
     [position] = venue.post("/api/Position/searchOpen", accountId=venue.account_id)["positions"]
     trade = venue.post("/api/Trade/search", accountId=venue.account_id, startTimestamp="2020-01-01T00:00:00Z")[
         "trades"
@@ -109,7 +109,7 @@ def test_a_client_gets_only_the_events_it_is_subscribed_to(venue: RunningVenue, 
     quiet, trades = connect_hub(venue), connect_hub(venue)
     trades.invoke("SubscribeTrades", venue.account_id)
     venue.place()
-    trades.told(1)
+    trades.wait_for_events(1)
     trades.invoke("UnsubscribeTrades", venue.account_id)
     venue.place()
     until(lambda: venue.position() == 2)
@@ -134,8 +134,8 @@ def test_a_user_gets_no_events_of_the_accounts_of_another_user(
         assert hubs.call(partial(venue_core.venue.set_account, id_, AccountSettings(can_trade=False)))
 
     assert ["Account not found.", "Account not found.", None, None] == [answer.get("error") for answer in answers]
-    assert [20001] == [data["id"] for _, data in contents(owner_client.told(1))]
-    assert [other_account.id] == [data["id"] for _, data in contents(other_client.told(1))]
+    assert [20001] == [data["id"] for _, data in contents(owner_client.wait_for_events(1))]
+    assert [other_account.id] == [data["id"] for _, data in contents(other_client.wait_for_events(1))]
 
 
 def test_trap_10_a_client_that_reconnects_has_no_subscriptions(venue: RunningVenue, connect_hub: ConnectHub) -> None:

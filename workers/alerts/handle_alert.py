@@ -13,7 +13,7 @@ from shared.db.orders import flatten_requests, orders, positions
 from shared.domain.alerts.alert import Alert, AlertAction, parse_alert
 from shared.domain.market_data.contract import Contract, root_of_contract
 from shared.domain.orders.order import Origin, Side
-from shared.domain.risk.pre_trade import EntryOrder
+from shared.domain.risk.preconditions import EntryTerms
 from shared.errors import RefusedError, RiskLimitError
 from shared.ids import new_id
 from shared.ledger.jobs.alerts import HandleAlert, HandleFollowerAlert
@@ -43,7 +43,7 @@ def handle_alert(job: HandleAlert, ctx: Context) -> dict[str, str]:
         with ctx.transaction() as tx:
             for account_id in row.others:
                 _enqueue_follower(tx, ctx, job.alert_id, account_id)
-    return act(ctx, job.alert_id, row.account_id, row.body, row.refusal)
+    return trade_alert(ctx, job.alert_id, row.account_id, row.body, row.denial)
 
 
 def _enqueue_follower(tx: Transaction, ctx: Context, alert_id: UUID, account_id: int) -> None:
@@ -57,13 +57,15 @@ def _enqueue_follower(tx: Transaction, ctx: Context, alert_id: UUID, account_id:
     )
 
 
-def act(ctx: Context, alert_id: UUID, account_id: int, body: bytes, earlier_refusal: str | None) -> dict[str, str]:
+def trade_alert(
+    ctx: Context, alert_id: UUID, account_id: int, body: bytes, earlier_denial: str | None
+) -> dict[str, str]:
     """Enter or close on one account as the alert with this body requests, unless it was refused there before.
 
     Raise RiskLimitError for an alert that was or is refused, RefusedError without a single active contract.
     """
-    if earlier_refusal is not None:
-        raise RiskLimitError(earlier_refusal)
+    if earlier_denial is not None:
+        raise RiskLimitError(earlier_denial)
     alert = parse_alert(body)
     with ctx.autocommit() as connection:
         contract = contracts.active_of_root(connection, alert.root.name)
@@ -79,7 +81,7 @@ def _enter(ctx: Context, contract: Contract, alert_id: UUID, account_id: int, al
     request = EntryRequest(
         account_id,
         contract,
-        EntryOrder(
+        EntryTerms(
             side=_SIDES[alert.action],
             quantity=alert.quantity or 0,
             stop_loss_ticks=alert.stop_loss_ticks,
@@ -112,7 +114,7 @@ def _close(
 ) -> dict[str, str]:
     with ctx.transaction() as tx:
         account = accounts.lock(tx.connection, account_id)
-        refusal = None if account is not None and ctx.may_act_for(account) else _NEVER_LIVE.format(account_id)
+        denial = None if account is not None and ctx.may_act_for(account) else _NEVER_LIVE.format(account_id)
         signal_id = new_id()
         signals.add(
             tx.connection,
@@ -123,23 +125,23 @@ def _close(
                 contract_id=contract.id,
                 action=AlertAction.CLOSE,
                 quantity=None,
-                verdict="accepted" if refusal is None else "denied",
-                reason="a close covers the whole position of the contract" if refusal is None else refusal,
+                verdict="accepted" if denial is None else "denied",
+                reason="a close covers the whole position of the contract" if denial is None else denial,
                 correlation_id=ctx.job.correlation_id,
                 decided_market_at=ctx.market_now,
                 alert_id=alert_id,
             ),
         )
         result = {"signal_id": str(signal_id), "closes": ", ".join((contract.id, *others_held))}
-        if refusal is None:
+        if denial is None:
             request, *others = [
                 _request_flatten(tx, ctx, account_id, contract_id) for contract_id in (contract.id, *others_held)
             ]
             for other in others:
                 tx.enqueue(Flatten(flatten_request_id=other))
             tx.continue_with(result, Flatten(flatten_request_id=request))
-    if refusal is not None:
-        raise RiskLimitError(refusal)
+    if denial is not None:
+        raise RiskLimitError(denial)
     return result
 
 

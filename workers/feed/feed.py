@@ -21,8 +21,8 @@ from shared.hot.feed_lease import ACQUIRE_EVERY, RENEW_EVERY, FeedLease
 from shared.hot.feed_writer import FeedWriter
 from shared.ledger.async_ledger import AsyncLedger
 from shared.ledger.wake import open_async_wake
+from workers.feed.event_buffer import EventBuffer
 from workers.feed.market_side import MarketSide
-from workers.feed.outbox import Outbox
 from workers.feed.subscriptions import Subscriptions
 from workers.feed.token_source import FleetTokenSource
 from workers.feed.user_side import UserSide
@@ -44,7 +44,7 @@ class Feed:
             settings.require_database(), program="feed", pool_size=2, statement_timeout_s=_STATEMENT_TIMEOUT_S
         )
         self._ledger = AsyncLedger(async_engine, open_async_wake(settings.require_broker()))
-        self._outbox = Outbox(self._ledger)  # kept during standby: its jobs must reach the ledger
+        self._outbox = EventBuffer(self._ledger)  # kept during standby: its jobs must reach the ledger
         self._subscriptions = Subscriptions(self._engine, clock)
         self._writer = FeedWriter(settings.require_redis())
         self._lease = FeedLease(settings.require_redis(), settings.venue)

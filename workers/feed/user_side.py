@@ -19,7 +19,7 @@ from shared.gateway.wire import VenuePosition
 from shared.hot.feed_writer import FeedWriter
 from shared.hot.positions import HotPosition
 from shared.ledger.jobs.orders import ApplyExecutionReports
-from workers.feed.outbox import Outbox
+from workers.feed.event_buffer import EventBuffer
 
 log = logging.getLogger(__name__)
 
@@ -44,7 +44,7 @@ class UserSide:
         self,
         hubs: tuple[str, HubSession],
         writer: FeedWriter,
-        outbox: Outbox,
+        outbox: EventBuffer,
         *,
         accounts: Accounts,
         read_positions: ReadPositions,
@@ -88,7 +88,7 @@ class UserSide:
                 )
             else:
                 self._subscribed.add(account_id)
-        self._outbox.ask_for_snapshot()
+        self._outbox.request_reconcile()
         for account_id in account_ids:
             await self._refresh_positions(account_id)
 
@@ -123,7 +123,7 @@ class UserSide:
                 self._handle_entity(target, entity)
         except (LookupError, TypeError, ValueError, ArithmeticError) as error:
             log.warning("cannot parse a %s, requesting a snapshot by REST: %s: %s", target, type(error).__name__, error)
-            self._outbox.ask_for_snapshot()
+            self._outbox.request_reconcile()
 
     def _handle_entity(self, target: str, entity: dict[str, Any]) -> None:
         match target:

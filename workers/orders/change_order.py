@@ -67,10 +67,10 @@ def _advance_change(ctx: Context, change: ChangeRow, order: OrderRow) -> ChangeR
     is_just_sent = change.submitted_at is not None and machine_now() - change.submitted_at < RESEND_AFTER
     if order.venue_order_id is None or order.state in _NOT_CONFIRMED or is_just_sent:
         return change
-    return send(ctx, change, order)
+    return send_change(ctx, change, order)
 
 
-def send(ctx: Context, change: ChangeRow, order: OrderRow) -> ChangeRow:
+def send_change(ctx: Context, change: ChangeRow, order: OrderRow) -> ChangeRow:
     """Send a change once and return its row; the venue's acknowledgement does not mean that the change is done.
 
     Raise RetryableError, with the change CREATED again, when it was certainly not sent.

@@ -8,11 +8,11 @@ from shared.db.accounts import accounts
 from shared.db.market_data import contracts
 from shared.domain.market_data.contract import Contract, root_of_symbol
 from shared.domain.orders.order import Origin
-from shared.domain.risk.pre_trade import EntryOrder
+from shared.domain.risk.preconditions import EntryTerms
 from shared.errors import RefusedError
 from shared.ledger.jobs.orders import EnterManually
 from workers.context import Context
-from workers.orders.entry import EntryRequest, check_entry, describe_violation, require_open_session, submit_entry
+from workers.orders.entry import EntryRequest, check_entry, describe_finding, require_open_session, submit_entry
 from workers.task import task
 
 _PRICES = ("limit_price", "stop_price", "trail_price", "stop_loss", "take_profit")
@@ -41,7 +41,7 @@ def _preview(ctx: Context, request: EntryRequest) -> dict[str, Any]:
     return {
         "dry_run": "nothing was sent",
         "would_send": None
-        if check.refusal is not None
+        if check.denial is not None
         else {
             "account": account.name,
             "live_orders": account.live_status(is_simulated=ctx.settings.venue.is_simulator),
@@ -56,8 +56,8 @@ def _preview(ctx: Context, request: EntryRequest) -> dict[str, Any]:
             "take_profit_ticks": bracket.take_profit_ticks if bracket else None,
             "loss_at_stop": bracket.stop_loss_ticks * request.contract.tick_value * entry.quantity if bracket else None,
         },
-        "refused": None if check.refusal is None else str(check.refusal),
-        "rules": [{"rule": finding.rule, "says": describe_violation(finding)} for finding in check.findings],
+        "denied": None if check.denial is None else str(check.denial),
+        "rules": [{"rule": finding.rule, "message": describe_finding(finding)} for finding in check.findings],
     }
 
 
@@ -77,7 +77,7 @@ def _build_request(job: EnterManually, ctx: Context, contract: Contract) -> Entr
     if (job.quantity is None) is (job.risk is None):
         raise RefusedError("an entry needs either a quantity or a risk in dollars, not both")
     prices = {name: _parse_amount(name, getattr(job, name)) for name in _PRICES}
-    entry = EntryOrder(
+    entry = EntryTerms(
         side=job.side,
         type=job.type,
         quantity=job.quantity or 0,

@@ -20,8 +20,8 @@ from shared.domain.market_data.contract import ROOTS, Contract
 from shared.domain.market_data.product_family import family_of
 from shared.domain.orders.order import Direction, OrderState, Origin, Role, Side
 from shared.domain.risk.account_rules import Finding, chicago_time, quantity_for
-from shared.domain.risk.entry_rules import EntryIntent, entry_violations
-from shared.domain.risk.pre_trade import Bracket, EntryFacts, EntryOrder, check_preconditions, check_session
+from shared.domain.risk.entry_rules import SizedEntry, check_entry_rules
+from shared.domain.risk.preconditions import Bracket, EntryFacts, EntryTerms, check_preconditions, check_session
 from shared.errors import PostponedError, RefusedError, RiskLimitError
 from shared.hot.quotes import HotQuote, exit_price_from
 from shared.ids import new_id
@@ -42,7 +42,7 @@ class EntryRequest:
 
     account_id: int
     contract: Contract
-    entry: EntryOrder
+    entry: EntryTerms
     origin: Origin
     expires_at: datetime | None
     alert_id: UUID | None = None
@@ -55,10 +55,10 @@ class EntryRequest:
 class EntryCheck:
     """The result of the pre-trade checks: the entry with its final quantity, its bracket, and each violated rule."""
 
-    entry: EntryOrder
+    entry: EntryTerms
     bracket: Bracket | None
     findings: list[Finding]
-    refusal: RiskLimitError | None
+    denial: RiskLimitError | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +67,7 @@ class RecordedEntry:
 
     order: OrderRow
     signal_id: UUID
-    refusal: RiskLimitError | None
+    denial: RiskLimitError | None
 
     @property
     def result(self) -> dict[str, str]:
@@ -89,11 +89,11 @@ def submit_entry(ctx: Context, request: EntryRequest) -> dict[str, str]:
     is_next = ctx.gateway.is_ready() and (request.expires_at is None or machine_now() < request.expires_at)
     with ctx.transaction() as tx:
         recorded = record_entry(tx, ctx, request, is_sent_next=is_next)
-        if recorded.refusal is None:
+        if recorded.denial is None:
             submitted = PreparedOrder(recorded.order, request.contract, machine_now(), monotonic()) if is_next else None
             tx.continue_with(recorded.result, PlaceOrder(order_id=recorded.order.id), submitted)
-    if recorded.refusal is not None:
-        raise recorded.refusal
+    if recorded.denial is not None:
+        raise recorded.denial
     return recorded.result
 
 
@@ -109,7 +109,7 @@ def record_entry(tx: Transaction, ctx: Context, request: EntryRequest, *, is_sen
         raise RefusedError(f"unknown account {request.account_id}: accounts.snapshot_accounts has not seen it")
     check = check_entry(tx.connection, ctx, request, account)
     entry, bracket = check.entry, check.bracket
-    refusal = None if check.refusal is None else str(check.refusal)
+    denial = None if check.denial is None else str(check.denial)
     order_id, signal_id = new_id(), new_id()
     signal = NewSignal(
         id=signal_id,
@@ -118,16 +118,16 @@ def record_entry(tx: Transaction, ctx: Context, request: EntryRequest, *, is_sen
         contract_id=request.contract.id,
         action=entry.side,
         quantity=entry.quantity,
-        verdict="accepted" if refusal is None else "denied",
-        reason=request.reason if refusal is None else refusal,
+        verdict="accepted" if denial is None else "denied",
+        reason=request.reason if denial is None else denial,
         correlation_id=ctx.job.correlation_id,
         decided_market_at=ctx.market_now,
         alert_id=request.alert_id,
         strategy=request.strategy,
     )
-    extra: dict[str, object] = {"reason": refusal}
-    state = OrderState.CREATED if refusal is None else OrderState.DENIED
-    if is_sent_next and refusal is None:
+    extra: dict[str, object] = {"reason": denial}
+    state = OrderState.CREATED if denial is None else OrderState.DENIED
+    if is_sent_next and denial is None:
         state = OrderState.SUBMITTING
         extra |= {"submitted_at": machine_now(), "submitted_market_at": ctx.market_now}
     order = orders.create(
@@ -154,7 +154,7 @@ def record_entry(tx: Transaction, ctx: Context, request: EntryRequest, *, is_sen
         along=signal,
         **extra,
     )
-    return RecordedEntry(order, signal_id, check.refusal)
+    return RecordedEntry(order, signal_id, check.denial)
 
 
 def _entry_expiry(ctx: Context, request: EntryRequest) -> datetime | None:
@@ -181,15 +181,15 @@ def check_entry(connection: Connection, ctx: Context, request: EntryRequest, acc
         bracket = check_preconditions(
             entry, _gather_facts(ctx, account, request, snapshot, quotes.get(request.contract.id))
         )
-    except RiskLimitError as refusal:
-        return EntryCheck(entry, None, [], refusal)
+    except RiskLimitError as denial:
+        return EntryCheck(entry, None, [], denial)
     assert snapshot is not None  # noqa: S101  # an account without a stage was denied
     if request.risk is not None:
         entry = replace(entry, quantity=_affordable_quantity(snapshot, request, bracket))
     market_now = ctx.market_now
     calendar = calendar_of(ROOTS[request.contract.root].group)
-    findings = entry_violations(
-        EntryIntent(request.contract, entry.side, entry.quantity, bracket.stop_loss_ticks),
+    findings = check_entry_rules(
+        SizedEntry(request.contract, entry.side, entry.quantity, bracket.stop_loss_ticks),
         snapshot.risk,
         snapshot.book,
         market_now,
@@ -202,16 +202,16 @@ def check_entry(connection: Connection, ctx: Context, request: EntryRequest, acc
         )
     if not findings:
         return EntryCheck(entry, bracket, [], None)
-    return _deny(entry, bracket, findings, "; ".join(map(describe_violation, findings)))
+    return _deny(entry, bracket, findings, "; ".join(map(describe_finding, findings)))
 
 
-def describe_violation(finding: Finding) -> str:
+def describe_finding(finding: Finding) -> str:
     """Return the rule's message, and the time at which it no longer applies, if there is one."""
     lifts = finding.lifts_market_at
     return finding.message if lifts is None else f"{finding.message} (lifts {chicago_time(lifts)})"
 
 
-def _deny(entry: EntryOrder, bracket: Bracket | None, findings: list[Finding], reason: str) -> EntryCheck:
+def _deny(entry: EntryTerms, bracket: Bracket | None, findings: list[Finding], reason: str) -> EntryCheck:
     return EntryCheck(entry, bracket, findings, RiskLimitError(reason))
 
 

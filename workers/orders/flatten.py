@@ -21,7 +21,7 @@ from shared.gateway.wire import VenueOrder, VenuePosition
 from shared.ledger.jobs.orders import Flatten
 from workers.context import Context
 from workers.orders import venue_state
-from workers.orders.change_order import RESEND_AFTER, send
+from workers.orders.change_order import RESEND_AFTER, send_change
 from workers.orders.resolve_in_doubt_order import OVERLAP
 from workers.orders.submit import require_lease
 from workers.task import task
@@ -68,7 +68,7 @@ def flatten(job: Flatten, ctx: Context) -> dict[str, str | int]:
         if request is None:
             raise RefusedError(f"flatten request {job.flatten_request_id} does not exist")
         if request.flat_at is not None:
-            return {"venue_says": request.progress or "flat"}
+            return {"venue_status": request.progress or "flat"}
         accounts.lock(tx.connection, request.account_id)
         orders.cancel_created(tx.connection, request.account_id, request.contract_id, f"flattened: {request.reason}")
     status, closing = "nothing yet", set[str]()
@@ -150,7 +150,7 @@ def _cancel_order(ctx: Context, request: FlattenRequestRow, order: VenueOrder, r
             correlation_id=row.correlation_id,
         )
     if change.submitted_at is None or machine_now() - change.submitted_at > RESEND_AFTER:
-        send(ctx, change, row)
+        send_change(ctx, change, row)
 
 
 def _finish_if_flat(ctx: Context, request: FlattenRequestRow) -> dict[str, str | int] | None:
@@ -161,7 +161,7 @@ def _finish_if_flat(ctx: Context, request: FlattenRequestRow) -> dict[str, str |
         request.covers(one.contract_id) and one.state in _OPEN_AT_VENUE for one in view.orders
     ):
         return None
-    result: dict[str, str | int] = {"venue_says": status, "sweeps": request.sweep_count + 1}
+    result: dict[str, str | int] = {"venue_status": status, "sweeps": request.sweep_count + 1}
     with ctx.transaction() as tx:
         venue_state.apply(tx, view)
         touched = {one.contract_id for one in view.orders} | {one.contract_id for one in view.fills}

@@ -20,9 +20,9 @@ from shared.ids import new_id
 from shared.ledger.jobs.orders import Flatten, GuardPosition
 from workers.context import Context
 from workers.orders import venue_state
-from workers.orders.change_order import send
+from workers.orders.change_order import send_change
 from workers.orders.resolve_in_doubt_order import OVERLAP
-from workers.orders.submit import submit
+from workers.orders.submit import submit_order
 from workers.task import task
 
 # The venue's events report the stop within milliseconds of its fill: a request before that would be too early.
@@ -31,9 +31,9 @@ POLL_EVERY = timedelta(seconds=0.1)
 # A position without a working stop of our own by then is flattened.
 FLATTEN_AFTER = timedelta(seconds=1.4)
 RETRY_WHEN_UNREACHABLE = timedelta(seconds=0.5)
-# For a position without a stop distance: this share of what the account may still lose.
+# For a position without a stop distance: this share of the smallest account's max loss limit.
 EXTERNAL_RISK_SHARE = Decimal("0.10")
-_EXTERNAL_RISK_BUDGET = Decimal(2_000)  # dollars, of the smallest account, where no rule gives one
+_EXTERNAL_RISK_BUDGET = Decimal(2_000)  # dollars
 _LEAST_TICKS = 4  # the venue accepts no stop nearer than this; source: venue.md section 5.6
 _NOT_OURS_TO_TRADE = "its owner: live orders were never on"
 _UNCONFIRMED = {OrderState.CREATED, OrderState.SUBMITTING, OrderState.IN_DOUBT}
@@ -172,9 +172,9 @@ def _repair(ctx: Context, job: GuardPosition, state: ProtectionState) -> dict[st
         _cancel_unsent_stops(ctx, job)  # its guard was lost before it sent the stop
         raise PostponedError(f"{job.contract_id}: a stop was created and never sent; checking again", POLL_EVERY)
     if todo.missing and not state.has_unconfirmed_stop:
-        refusal = _place_stop(ctx, job, state, todo.missing)
-        if refusal is not None:
-            return _flatten(ctx, job, f"the stop was rejected: {refusal}")
+        rejection = _place_stop(ctx, job, state, todo.missing)
+        if rejection is not None:
+            return _flatten(ctx, job, f"the stop was rejected: {rejection}")
     rows = {row.id: row for row in state.open_orders}
     for order_id in todo.cancels:
         if rows[order_id].venue_order_id not in state.shown:
@@ -197,14 +197,14 @@ def _request_change(ctx: Context, order: OrderRow, kind: ChangeKind, reason: str
             quantity=None if quantity is None else order.filled_quantity + quantity,
         )
     if order.venue_order_id is not None:
-        send(ctx, change, order)
+        send_change(ctx, change, order)
 
 
 def _place_stop(ctx: Context, job: GuardPosition, state: ProtectionState, missing: int) -> str | None:
     """Place a stop for `missing` contracts; return the venue's reason if it rejects the stop, else None."""
     order = _create_stop(ctx, job, state, missing)
     try:
-        answer = submit(ctx, order)
+        answer = submit_order(ctx, order)
     except RetryableError:  # certainly not sent, and no other job sends it: the next run places another
         _cancel_unsent_stops(ctx, job)
         raise

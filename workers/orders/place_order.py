@@ -11,7 +11,7 @@ from shared.ledger.jobs.orders import PlaceOrder, PollFills, ReducePosition, Res
 from workers.context import Context
 from workers.orders.poll_fills import FIRST_POLL_AFTER
 from workers.orders.resolve_in_doubt_order import POLLS
-from workers.orders.submit import PreparedOrder, SubmitResult, send, submit
+from workers.orders.submit import PreparedOrder, SubmitResult, send_order, submit_order
 from workers.task import task
 
 _RETRY_EXIT_AFTER = timedelta(seconds=0.5)
@@ -26,7 +26,9 @@ def place_order(job: PlaceOrder, ctx: Context) -> dict[str, str | None]:
     """
     if isinstance(ctx.handoff, PreparedOrder) and ctx.handoff.order.id == job.order_id:
         prepared = ctx.handoff
-        return _record_result(ctx, prepared.order, send(ctx, prepared.order, prepared.contract, prepared.lease_left))
+        return _record_result(
+            ctx, prepared.order, send_order(ctx, prepared.order, prepared.contract, prepared.lease_left)
+        )
     with ctx.autocommit() as connection:
         order = orders.get(connection, job.order_id)
     if order is None:
@@ -38,7 +40,7 @@ def place_order(job: PlaceOrder, ctx: Context) -> dict[str, str | None]:
     if order.role is Role.EXIT and ctx.job.attempt > 1:
         return _retry_exit(ctx, order, "its first sender was lost", timedelta(0))
     try:
-        answer = submit(ctx, order)
+        answer = submit_order(ctx, order)
     except RetryableError as error:
         if order.role is not Role.EXIT:
             raise

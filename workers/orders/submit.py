@@ -47,7 +47,7 @@ class SubmitResult:
     refusal: RefusedError | None = None
 
 
-def submit(ctx: Context, order: OrderRow) -> SubmitResult:
+def submit_order(ctx: Context, order: OrderRow) -> SubmitResult:
     """Send an order that is CREATED; raise RetryableError, and leave it CREATED, when it was certainly not sent.
 
     An entry of an account that is halted or being flattened is denied; the transaction that makes it SUBMITTING reads
@@ -57,17 +57,17 @@ def submit(ctx: Context, order: OrderRow) -> SubmitResult:
         return _finish_expired(ctx, order)
     ctx.gateway.ensure_token()  # a login may take long or fail, and must do so before anything is SUBMITTING
     with ctx.autocommit() as connection:
-        found = orders.submit(
+        found = orders.mark_submitting(
             connection, order, ctx.job.id, ctx.job.fence, machine_now=machine_now(), market_now=ctx.market_now
         )
     if found.obstacle == "moved":
         return SubmitResult(order.state, reason="another process moved it")
     if found.obstacle is not None:
         return SubmitResult(OrderState.DENIED, reason=found.obstacle, refusal=RefusedError(found.obstacle))
-    return send(ctx, order, found.contract, found.lease_left)
+    return send_order(ctx, order, found.contract, found.lease_left)
 
 
-def send(ctx: Context, order: OrderRow, contract: Contract, lease_left: timedelta) -> SubmitResult:
+def send_order(ctx: Context, order: OrderRow, contract: Contract, lease_left: timedelta) -> SubmitResult:
     """Send an order that this run of the job made SUBMITTING and whose lease lasts for `lease_left`; as `submit`."""
     if _has_expired(order):
         return _finish_expired(ctx, order)

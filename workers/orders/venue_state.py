@@ -138,7 +138,7 @@ def _apply_updates(
 
 
 def _is_unchanged(kept: StoredOrder | None, order: VenueOrder) -> bool:
-    return kept is not None and kept.has_no_news(_to_shown(order), may_find_parent=order.tag is not None)
+    return kept is not None and kept.has_no_news(_to_report(order), may_find_parent=order.tag is not None)
 
 
 def _enqueue_guard(tx: Transaction, account_id: int, contract_id: str, cause: str) -> None:
@@ -166,7 +166,7 @@ def _record_rejected_duplicate(connection: Connection, account_id: int, row: Ord
 def _update_row(connection: Connection, row: OrderRow, order: VenueOrder) -> bool:
     if order.state is None:
         return False
-    return venue_orders.refresh(connection, row.id, _to_shown(order))
+    return venue_orders.refresh(connection, row.id, _to_report(order))
 
 
 def _adopt_order(connection: Connection, account_id: int, order: VenueOrder, ours: Mapping[str, OrderRow]) -> bool:
@@ -185,7 +185,7 @@ def _adopt_order(connection: Connection, account_id: int, order: VenueOrder, our
     parent = ours.get(parent_tag)
     if parent is None and parent_tag:  # perhaps adopted a moment ago
         parent = orders.of_tags(connection, account_id, [parent_tag]).get(parent_tag)
-    shown = _to_shown(order)
+    shown = _to_report(order)
     order_id = new_id()
     return venue_orders.adopt(
         connection,
@@ -203,7 +203,7 @@ def _adopt_order(connection: Connection, account_id: int, order: VenueOrder, our
     )
 
 
-def _to_shown(order: VenueOrder) -> ReportedOrder:
+def _to_report(order: VenueOrder) -> ReportedOrder:
     return ReportedOrder(
         venue_order_id=order.id,
         state=order.state or OrderState.WORKING,  # an unreadable state: it works until the venue reports otherwise

@@ -20,14 +20,14 @@ from shared.domain.orders.order import ChangeKind, OrderState, OrderType, Origin
 from shared.domain.orders.protection import trailed_stop
 from shared.domain.risk.account_risk import record_touches
 from shared.domain.risk.account_rules import Finding, RuleAction, check_account, session_of, strongest_action
-from shared.domain.risk.entry_rules import EntryIntent, only_reduces, time_findings
+from shared.domain.risk.entry_rules import SizedEntry, only_reduces, time_findings
 from shared.errors import RefusedError
 from shared.hot.quotes import HotQuote, exit_price_from
 from shared.ledger.jobs.orders import ChangeOrder, Flatten, GuardPosition, ReducePosition
 from shared.ledger.jobs.risk import WatchAccounts
 from shared.ledger.ledger import Transaction
 from workers.context import Context
-from workers.orders.entry import describe_violation
+from workers.orders.entry import describe_finding
 from workers.orders.venue_state import guard_key
 from workers.task import task
 
@@ -70,9 +70,9 @@ def _enqueue_missing_jobs(ctx: Context) -> None:
     """Enqueue a guard for each fill still unprotected, and a job for each flatten request that has none."""
     with ctx.transaction() as tx:
         for account_id, contract_id in fills.list_unguarded(tx.connection, UNGUARDED_FOR):
-            slot = int(machine_now().timestamp()) // _REPEAT_AFTER_S
+            window = int(machine_now().timestamp()) // _REPEAT_AFTER_S
             request = GuardPosition(account_id=account_id, contract_id=contract_id)
-            key = f"guard:{account_id}:{contract_id}:watch:{slot}"
+            key = f"guard:{account_id}:{contract_id}:watch:{window}"
             tx.enqueue_unless_queued(request, guard_key(account_id, contract_id), key=key)
         for flatten_request in flatten_requests.list_orphaned(tx.connection, ORPHANED_AFTER):
             tx.enqueue(Flatten(flatten_request_id=flatten_request.id), correlation_id=ctx.job.id)
@@ -84,7 +84,7 @@ def _check_account(ctx: Context, snapshot: RiskSnapshot) -> int:
     found = check_account(snapshot.risk, snapshot.book, market_now, session)
     now_marked = record_touches(snapshot.risk, snapshot.book)
     blocking = [one for one in found if one.action >= RuleAction.BLOCK]
-    reason = "; ".join(map(describe_violation, blocking)) or None
+    reason = "; ".join(map(describe_finding, blocking)) or None
     account, day = snapshot.account, trading_day_at(market_now)
     changed: dict[str, object] = {}
     if now_marked.is_breached and account.breached_market_at is None:
@@ -94,7 +94,7 @@ def _check_account(ctx: Context, snapshot: RiskSnapshot) -> int:
     # A closed market accepts no orders, and an account that is not ours to trade is not ours to close.
     may_act = session is not None and ctx.may_act_for(account)
     action = strongest_action(found) if may_act else RuleAction.NONE
-    if may_act and snapshot.risk.working:
+    if may_act and snapshot.risk.open_entries:
         _cancel_barred_entries(ctx, snapshot, found)
     if not changed and reason == account.block_reason and action < RuleAction.REDUCE:
         return 0
@@ -117,7 +117,7 @@ def _cancel_barred_entries(ctx: Context, snapshot: RiskSnapshot, found: Sequence
     """Cancel resting entries that would be denied now: a fill would be a new position. Exits stay."""
     reason_for_all = None if snapshot.account.halt is None else f"the account is halted: {snapshot.account.halt}"
     reason_for_all = reason_for_all or next(
-        (describe_violation(one) for one in found if one.action >= RuleAction.BLOCK and one.rule in _LOSSES), None
+        (describe_finding(one) for one in found if one.action >= RuleAction.BLOCK and one.rule in _LOSSES), None
     )
     market_now = ctx.market_now
     with ctx.transaction() as tx:
@@ -126,7 +126,7 @@ def _cancel_barred_entries(ctx: Context, snapshot: RiskSnapshot, found: Sequence
                 continue
             contract = contracts.require(tx.connection, order.contract_id)
             # The quantity is 0, because the working order is counted already.
-            if only_reduces(EntryIntent(contract, order.side, 0, None), snapshot.risk):
+            if only_reduces(SizedEntry(contract, order.side, 0, None), snapshot.risk):
                 continue
             reason = reason_for_all or _find_time_violation(contract, snapshot, market_now)
             if reason is not None and not changes.has_open(tx.connection, order.id):
@@ -153,7 +153,7 @@ def _find_time_violation(contract: Contract, snapshot: RiskSnapshot, market_now:
     session = calendar.session_at(market_now)
     violations = time_findings(contract, snapshot.book, market_now, session=session, calendar=calendar)
     # A closed market cancels no order.
-    return next((describe_violation(one) for one in violations if one.rule != "session"), None)
+    return next((describe_finding(one) for one in violations if one.rule != "session"), None)
 
 
 def _flatten(tx: Transaction, ctx: Context, snapshot: RiskSnapshot, found: Sequence[Finding]) -> int:

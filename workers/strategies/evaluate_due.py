@@ -10,10 +10,10 @@ from workers.task import task
 @task(EvaluateDue)
 def evaluate_due(_: EvaluateDue, ctx: Context) -> dict[str, int]:
     """Request evaluations of the newest closed bars of every tracked contract; a request is never made twice."""
-    asked = 0
+    requested = 0
     with ctx.transaction() as tx:
         for contract in contracts.tracked(tx.connection):
-            held = contracts.coverage(tx.connection, contract.id)
-            if held:
-                asked += request_evaluations(tx, ctx.settings, contract, held[-1].end)
-    return {"asked": asked}
+            coverage = contracts.coverage(tx.connection, contract.id)
+            if coverage:
+                requested += request_evaluations(tx, ctx.settings, contract, coverage[-1].end)
+    return {"requested": requested}

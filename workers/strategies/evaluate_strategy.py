@@ -18,7 +18,7 @@ from shared.domain.market_data.coverage import Span
 from shared.domain.market_data.product_family import family_of
 from shared.domain.market_data.rollup import roll_up
 from shared.domain.orders.order import Direction, Origin
-from shared.domain.risk.pre_trade import EntryOrder
+from shared.domain.risk.preconditions import EntryTerms
 from shared.domain.strategies.decision import Decision
 from shared.errors import MarketClosedError
 from shared.ledger.jobs.orders import PlaceOrder, entries_key
@@ -116,7 +116,7 @@ def _find_obstacle(job: EvaluateStrategy, ctx: Context, inputs: _Inputs) -> str 
 def _build_request(
     job: EvaluateStrategy, ctx: Context, contract: Contract, account: AccountRow, decision: Decision
 ) -> EntryRequest:
-    entry = EntryOrder(
+    entry = EntryTerms(
         side=decision.side,
         quantity=QUANTITY,
         stop_loss_ticks=decision.stop_loss_ticks,
@@ -144,8 +144,8 @@ def _trade(
     if not is_flat(tx.connection, request.account_id, job.contract_id):
         return Evaluated(side, _explain_not_traded(reason, "the account is no longer flat")), None
     recorded = record_entry(tx, ctx, request)
-    if recorded.refusal is not None:
-        return Evaluated(side, _explain_not_traded(reason, str(recorded.refusal))), recorded.signal_id
+    if recorded.denial is not None:
+        return Evaluated(side, _explain_not_traded(reason, str(recorded.denial))), recorded.signal_id
     tx.enqueue(PlaceOrder(order_id=recorded.order.id), sequence_key=entries_key(request.account_id))
     return Evaluated(side, reason), recorded.signal_id
 

@@ -69,7 +69,7 @@ def _build_to_handle() -> Select[bytes, int, list[int], str | None]:
         .order_by(hook_follower.c.account_id)
     )
     account_id = func.coalesce(bindparam("account", type_=BigInteger), hook.c.account_id)
-    refusal = select(signal.c.reason).where(
+    denial = select(signal.c.reason).where(
         signal.c.alert_id == alert.c.id, signal.c.account_id == account_id, signal.c.verdict == "denied"
     )
     return (
@@ -77,7 +77,7 @@ def _build_to_handle() -> Select[bytes, int, list[int], str | None]:
             alert.c.body,
             hook.c.account_id,
             func.array(followers.scalar_subquery()).label("others"),
-            refusal.scalar_subquery().label("refusal"),
+            denial.scalar_subquery().label("denial"),
         )
         .join(hook, hook.c.id == alert.c.hook_id)
         .where(alert.c.id == bindparam("alert", type_=Uuid))
@@ -90,9 +90,9 @@ _TO_HANDLE = _build_to_handle()  # built once: it is on the path of an alert
 def read_alert(
     connection: Connection, alert_id: UUID, account_id: int | None = None
 ) -> Row[bytes, int, list[int], str | None] | None:
-    """Return an alert's body, its hook's account and followers, and an earlier refusal; None if there is no alert.
+    """Return an alert's body, its hook's account and followers, and an earlier denial; None if there is no alert.
 
-    The refusal is the reason why the alert was denied for `account_id`, or the hook's account, if it was; else None.
+    The denial is the reason why the alert was denied for `account_id`, or the hook's account, if it was; else None.
     """
     return connection.execute(_TO_HANDLE, {"alert": alert_id, "account": account_id}).one_or_none()
 

@@ -158,7 +158,7 @@ class Submission:
     lease_left: timedelta
 
 
-def submit(
+def mark_submitting(
     connection: Connection, order: OrderRow, job_id: UUID, fence: int, *, machine_now: datetime, market_now: datetime
 ) -> Submission:
     """Make a CREATED order SUBMITTING with the function submit_order of Postgres, in one round trip.

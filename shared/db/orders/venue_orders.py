@@ -15,24 +15,26 @@ from shared.domain.orders.order import OrderState, Role
 
 # Built once: these statements run for every order that the hub or an answer reports.
 # A report may leave out quantity and filled_market_at.
-_SHOWN = {
-    name: bindparam(f"shown_{name}", type_=orders.c[name].type)
+_REPORTED = {
+    name: bindparam(f"reported_{name}", type_=orders.c[name].type)
     for name in (
         "venue_order_id", "state", "filled_quantity", "average_fill_price", "limit_price", "stop_price",
         "changed_market_at", "quantity", "filled_market_at",
     )
 }  # fmt: skip
-_AS_SHOWN = _SHOWN | {name: func.coalesce(_SHOWN[name], orders.c[name]) for name in ("quantity", "filled_market_at")}
+_AS_SHOWN = _REPORTED | {
+    name: func.coalesce(_REPORTED[name], orders.c[name]) for name in ("quantity", "filled_market_at")
+}
 # A report is news of an order that is not final if it is later, or further on at the same instant. Two changes may have
 # one instant: an entry that is filled in the millisecond of its acceptance.
 _IS_NEWS = and_(
     orders.c.state.in_(OPEN) | IS_GIVEN_UP,
     orders.c.changed_market_at.is_(None)
-    | (orders.c.changed_market_at < _SHOWN["changed_market_at"])
+    | (orders.c.changed_market_at < _REPORTED["changed_market_at"])
     | (
-        (orders.c.changed_market_at == _SHOWN["changed_market_at"])
-        & (orders.c.filled_quantity <= _SHOWN["filled_quantity"])
-        & ((orders.c.state != OrderState.WORKING.value) | (_SHOWN["state"] != OrderState.SUSPENDED.value))
+        (orders.c.changed_market_at == _REPORTED["changed_market_at"])
+        & (orders.c.filled_quantity <= _REPORTED["filled_quantity"])
+        & ((orders.c.state != OrderState.WORKING.value) | (_REPORTED["state"] != OrderState.SUSPENDED.value))
     ),
 )
 _REFRESH = update(orders).where(orders.c.id == bindparam("order_id"), _IS_NEWS)
@@ -49,7 +51,9 @@ _OWN = (
     "role",
     "correlation_id",
 )
-_ADOPT = insert(orders).values(**_SHOWN, **{name: bindparam(f"own_{name}", type_=orders.c[name].type) for name in _OWN})
+_ADOPT = insert(orders).values(
+    **_REPORTED, **{name: bindparam(f"own_{name}", type_=orders.c[name].type) for name in _OWN}
+)
 _ADOPT = _ADOPT.on_conflict_do_update(
     index_elements=["account_id", "venue_order_id"],
     # A leg may be reported before its entry: a later report sets its parent.
@@ -88,27 +92,27 @@ class ReportedOrder:
 
     def values(self) -> dict[str, object]:
         """Return the values that the statements bind."""
-        return {f"shown_{name}": getattr(self, name) for name in _SHOWN}
+        return {f"reported_{name}": getattr(self, name) for name in _REPORTED}
 
 
-def adopt(connection: Connection, shown: ReportedOrder, **own: object) -> bool:
+def adopt(connection: Connection, reported: ReportedOrder, **own: object) -> bool:
     """Insert or refresh an external order, which the venue reports and we did not submit; False if it is no news.
 
     `own` are the columns that the venue does not change.
     """
-    return connection.execute(_ADOPT, shown.values() | {f"own_{name}": own[name] for name in _OWN}).rowcount == 1
+    return connection.execute(_ADOPT, reported.values() | {f"own_{name}": own[name] for name in _OWN}).rowcount == 1
 
 
-def refresh(connection: Connection, order_id: UUID, shown: ReportedOrder) -> bool:
+def refresh(connection: Connection, order_id: UUID, reported: ReportedOrder) -> bool:
     """Write the venue's report of an order of ours, unless the order is final or a stored report is later."""
-    return connection.execute(_REFRESH, shown.values() | {"order_id": order_id}).rowcount == 1
+    return connection.execute(_REFRESH, reported.values() | {"order_id": order_id}).rowcount == 1
 
 
 @dataclass(frozen=True, slots=True)
 class StoredOrder:
     """The stored report of an order; `is_external` if it is stored without the entry that it may belong to."""
 
-    shown: ReportedOrder
+    reported: ReportedOrder
     is_external: bool
 
     def has_no_news(self, now: ReportedOrder, *, may_find_parent: bool) -> bool:
@@ -118,11 +122,11 @@ class StoredOrder:
         """
         if self.is_external and may_find_parent:
             return False
-        is_over = self.shown.state not in OPEN and not self.is_external
-        return is_over or self.shown == now.completed_by(self.shown)
+        is_over = self.reported.state not in OPEN and not self.is_external
+        return is_over or self.reported == now.completed_by(self.reported)
 
 
-_KEPT = select(*(orders.c[name] for name in _SHOWN), orders.c.parent_id, orders.c.role).where(
+_STORED = select(*(orders.c[name] for name in _REPORTED), orders.c.parent_id, orders.c.role).where(
     orders.c.account_id == bindparam("account"), orders.c.venue_order_id == any_(bindparam("ids", type_=IDS))
 )
 
@@ -132,8 +136,8 @@ def find_stored(connection: Connection, account_id: int, venue_order_ids: Collec
     values = {"account": account_id, "ids": list(venue_order_ids)}
     return {
         row.venue_order_id: StoredOrder(
-            ReportedOrder(**{name: getattr(row, name) for name in _SHOWN}),
+            ReportedOrder(**{name: getattr(row, name) for name in _REPORTED}),
             is_external=row.parent_id is None and row.role == Role.OTHER.value,
         )
-        for row in connection.execute(_KEPT, values)
+        for row in connection.execute(_STORED, values)
     }

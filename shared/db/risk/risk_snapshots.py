@@ -16,7 +16,7 @@ from shared.domain.market_data.calendar import trading_day_at, trading_day_begin
 from shared.domain.market_data.contract import ROOTS, root_of_contract
 from shared.domain.market_data.product_family import family_of
 from shared.domain.orders.order import Direction, Side
-from shared.domain.risk.account_risk import AccountRisk, Holding, WorkingEntry
+from shared.domain.risk.account_risk import AccountRisk, Holding, OpenEntry
 from shared.domain.risk.rule_book import PRESETS, RuleBook, preset_for
 from shared.domain.risk.rule_changes import with_changes
 
@@ -144,7 +144,7 @@ def _to_account_risk(
         is_day_locked=account.locked_on == day,
         is_reduced=account.reduced_on == day,
         holdings=tuple(_to_holding(row, facts.stop, exit_price) for row in facts.held),
-        working=tuple(_to_working(row) for row in facts.entry if row.n > 0),
+        open_entries=tuple(_to_open_entry(row) for row in facts.entry if row.n > 0),
         trade_count_today=facts.traded[0].n if facts.traded else 0,
         order_count_last_minute=sent.n if sent else 0,
         oldest_order_market_at=clock.to_market(sent.at) if sent else None,
@@ -168,10 +168,10 @@ def _to_holding(row: Row[Any], stops: Sequence[Row[Any]], exit_price: ExitPrice)
     return Holding(row.contract_id, root, row.n, row.price, price, risk)
 
 
-def _to_working(row: Row[Any]) -> WorkingEntry:
+def _to_open_entry(row: Row[Any]) -> OpenEntry:
     root = root_of_contract(row.contract_id).name
     risk = (row.ticks or 0) * ROOTS[root].tick_value * row.n
-    return WorkingEntry(row.contract_id, root, Side(row.side), row.n, risk)
+    return OpenEntry(row.contract_id, root, Side(row.side), row.n, risk)
 
 
 def _directions_by_family(facts: _Facts) -> dict[str, frozenset[Direction]]:

@@ -43,7 +43,7 @@ class OrderType(StrEnum):
 
 
 class OrderState(StrEnum):
-    """The state of an order. Only reconciliation resolves IN_DOUBT."""
+    """The state of an order. Only a search at the venue resolves IN_DOUBT."""
 
     CREATED = "CREATED"
     SUBMITTING = "SUBMITTING"

@@ -1,4 +1,4 @@
-"""The risk state of an account: balances, positions, working entries, and the marks that last a day or for good."""
+"""The risk state of an account: balances, positions, open entries, and the marks that last a day or for good."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
@@ -31,7 +31,7 @@ class Holding:
 
 
 @dataclass(frozen=True, slots=True)
-class WorkingEntry:
+class OpenEntry:
     """An entry that is created, in flight or working, with its open quantity; protective orders do not count."""
 
     contract_id: str
@@ -55,8 +55,8 @@ class AccountRisk:
     is_day_locked: bool = False  # the equity touched the daily loss limit: until 17:00 in Chicago
     is_reduced: bool = False  # half was already closed today
     holdings: tuple[Holding, ...] = ()
-    working: tuple[WorkingEntry, ...] = ()
-    trade_count_today: int = 0  # entries of this trading day that are no longer among `working`
+    open_entries: tuple[OpenEntry, ...] = ()
+    trade_count_today: int = 0  # entries of this trading day that are no longer among `open_entries`
     order_count_last_minute: int = 0
     oldest_order_market_at: datetime | None = None  # of the orders in the last minute
     days: tuple[Decimal, ...] = ()
@@ -65,8 +65,8 @@ class AccountRisk:
 
     @property
     def is_flat(self) -> bool:
-        """Whether the account has no position and no working entry."""
-        return not self.working and not any(holding.quantity for holding in self.holdings)
+        """Whether the account has no position and no open entry."""
+        return not self.open_entries and not any(holding.quantity for holding in self.holdings)
 
     @property
     def equity(self) -> Decimal | None:
@@ -94,7 +94,7 @@ def open_profit(holdings: Iterable[Holding]) -> Decimal | None:
 
 
 def loss_limit_level_for(book: RuleBook, high_water_mark: Decimal) -> Decimal | None:
-    """Return the equity at which an account is breached, or None without a maximum loss limit.
+    """Return the equity at which an account is breached, or None without a max loss limit.
 
     It follows the high-water mark, never falls, and stops rising at the starting balance; after an Express account's
     first payout it is the starting balance.
@@ -108,7 +108,7 @@ def loss_limit_level_for(book: RuleBook, high_water_mark: Decimal) -> Decimal | 
 
 
 def loss_limit_level(risk: AccountRisk, book: RuleBook) -> Decimal | None:
-    """Return the loss limit level of an account; None without a maximum loss limit or high-water mark."""
+    """Return the loss limit level of an account; None without a max loss limit or high-water mark."""
     highest, opening = risk.high_water_mark, risk.day_opening_balance
     if highest is None:
         return None

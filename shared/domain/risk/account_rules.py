@@ -14,7 +14,7 @@ from shared.domain.risk.rule_book import RuleBook
 # The firm begins to flatten about 10 s before its deadline; ours must be done by then. Source: venue.md section 9.
 FLATTEN_AHEAD = timedelta(seconds=30)
 _GROUP_OF_FLAT_ACCOUNTS = "equity"
-_LIMIT_NAMES = {"max_loss_limit": "maximum loss", "daily_loss_limit": "daily loss"}
+_LIMIT_NAMES = {"max_loss_limit": "max loss limit", "daily_loss_limit": "daily loss limit"}
 
 
 class RuleAction(IntEnum):
@@ -64,7 +64,7 @@ def limit_findings(risk: AccountRisk, book: RuleBook, market_now: datetime) -> I
             risk,
             "max_loss_limit",
             RuleAction.FLATTEN,
-            f"maximum loss: equity {_dollars(risk.equity)} touched the loss limit level "
+            f"max loss limit: equity {_dollars(risk.equity)} touched the loss limit level "
             f"{_dollars(loss_limit_level(risk, book))} now or earlier; the account is breached for good",
             None,
         )
@@ -73,7 +73,7 @@ def limit_findings(risk: AccountRisk, book: RuleBook, market_now: datetime) -> I
             risk,
             "daily_loss_limit",
             RuleAction.FLATTEN,
-            f"daily loss: the day's result touched -{_dollars(book.daily_loss_limit)} now or earlier; locked "
+            f"daily loss limit: the day's result touched -{_dollars(book.daily_loss_limit)} now or earlier; locked "
             f"until {chicago_time(next_day_end(market_now))}",
             next_day_end(market_now),
         )
@@ -82,11 +82,11 @@ def limit_findings(risk: AccountRisk, book: RuleBook, market_now: datetime) -> I
         return
     if least is not None and not risk.is_breached:
         yield from _usage_findings(
-            risk, book, market_now, rule="max_loss_limit", headroom=opening - least, used=opening - equity
+            risk, book, market_now, rule="max_loss_limit", allowance=opening - least, used=opening - equity
         )
     if book.daily_loss_limit is not None and not risk.is_day_locked:
         yield from _usage_findings(
-            risk, book, market_now, rule="daily_loss_limit", headroom=book.daily_loss_limit, used=opening - equity
+            risk, book, market_now, rule="daily_loss_limit", allowance=book.daily_loss_limit, used=opening - equity
         )
 
 
@@ -103,7 +103,7 @@ def first_to_be_flat(sessions: Iterable[Session | None]) -> Session | None:
 
 def session_of(risk: AccountRisk, market_now: datetime) -> Session | None:
     """Return the session that must be flat first, of the positions and working entries; of share indexes if none."""
-    roots = {one.root for one in risk.holdings} | {one.root for one in risk.working}
+    roots = {one.root for one in risk.holdings} | {one.root for one in risk.open_entries}
     groups = {ROOTS[root].group for root in roots} or {_GROUP_OF_FLAT_ACCOUNTS}
     return first_to_be_flat([calendar_of(group).session_at(market_now) for group in sorted(groups)])
 
@@ -154,9 +154,9 @@ def _missing_facts(risk: AccountRisk) -> Iterator[Finding]:
 
 
 def _usage_findings(
-    risk: AccountRisk, book: RuleBook, market_now: datetime, *, rule: str, headroom: Decimal, used: Decimal
+    risk: AccountRisk, book: RuleBook, market_now: datetime, *, rule: str, allowance: Decimal, used: Decimal
 ) -> Iterator[Finding]:
-    """Yield the action for the used share of a limit: `headroom` is the loss that was possible when the day opened."""
+    """Yield the action for the used share of a limit: `allowance` is the loss that was possible when the day opened."""
     steps = (
         (RuleAction.FLATTEN, "flatten_at", book.flatten_at),
         (RuleAction.REDUCE, "reduce_at", book.reduce_at),
@@ -164,12 +164,12 @@ def _usage_findings(
         (RuleAction.WARN, "warn_at", book.warn_at),
     )
     for action, name, share in steps:
-        if share is not None and used >= share * headroom:
+        if share is not None and used >= share * allowance:
             yield _limited_finding(
                 risk,
                 rule,
                 action,
-                f"{_LIMIT_NAMES[rule]}: {_dollars(used)} of the day's headroom of {_dollars(headroom)} is used, and "
+                f"{_LIMIT_NAMES[rule]}: {_dollars(used)} of the day's allowance of {_dollars(allowance)} is used, and "
                 f"{name} is {share:%}: equity {_dollars(risk.equity)}",
                 next_day_end(market_now),
             )

@@ -9,7 +9,7 @@ from shared.domain.market_data.calendar import CHICAGO, Calendar, Session
 from shared.domain.market_data.contract import Contract
 from shared.domain.market_data.product_family import family_of, is_equity_index, is_micro
 from shared.domain.orders.order import Direction, Side
-from shared.domain.risk.account_risk import AccountRisk, Holding, WorkingEntry, loss_limit_level, next_day_end
+from shared.domain.risk.account_risk import AccountRisk, Holding, OpenEntry, loss_limit_level, next_day_end
 from shared.domain.risk.account_rules import Finding, RuleAction, chicago_time, limit_findings
 from shared.domain.risk.rule_book import RuleBook
 
@@ -20,7 +20,7 @@ _OPPOSITE_DIRECTIONS = {Side.BUY: Direction.SHORT, Side.SELL: Direction.LONG}
 
 
 @dataclass(frozen=True, slots=True)
-class EntryIntent:
+class SizedEntry:
     """A request to open, add to or reverse a position, with its stop in ticks from the fill."""
 
     contract: Contract
@@ -36,8 +36,8 @@ class EntryIntent:
         return self.stop_loss_ticks * self.contract.tick_value * self.quantity
 
 
-def entry_violations(
-    entry: EntryIntent,
+def check_entry_rules(
+    entry: SizedEntry,
     risk: AccountRisk,
     book: RuleBook,
     market_now: datetime,
@@ -62,24 +62,24 @@ def entry_violations(
     ]
 
 
-def only_reduces(entry: EntryIntent, risk: AccountRisk) -> bool:
+def only_reduces(entry: SizedEntry, risk: AccountRisk) -> bool:
     """Whether an entry leaves a smaller position, even after all other working entries on its side have filled."""
     against = -risk.held(entry.contract.id) * entry.side.sign
     return entry.quantity <= against - _working_quantity(risk, entry.side, entry.contract.id)
 
 
 def _working_quantity(risk: AccountRisk, side: Side, contract_id: str) -> int:
-    return sum(order.quantity for order in risk.working if order.side is side and order.contract_id == contract_id)
+    return sum(order.quantity for order in risk.open_entries if order.side is side and order.contract_id == contract_id)
 
 
-def _size_findings(entry: EntryIntent, risk: AccountRisk, book: RuleBook, market_now: datetime) -> Iterator[Finding]:
+def _size_findings(entry: SizedEntry, risk: AccountRisk, book: RuleBook, market_now: datetime) -> Iterator[Finding]:
     if not 1 <= entry.quantity <= book.max_quantity:
         yield _forbid("max_quantity", f"quantity {entry.quantity} is not between 1 and {book.max_quantity} an order")
     if only_reduces(entry, risk) or risk.day_opening_balance is None:
         return
     # Every position counts, long or short, and so do working entries on the entry's side. Source: venue.md section 9.
     held = sum(book.micros(holding.root, abs(holding.quantity)) for holding in risk.holdings)
-    working = sum(book.micros(order.root, order.quantity) for order in risk.working if order.side is entry.side)
+    working = sum(book.micros(order.root, order.quantity) for order in risk.open_entries if order.side is entry.side)
     requested = book.micros(entry.contract.root, entry.quantity)
     most = book.most_micros(risk.day_opening_balance)
     if held + working + requested > most:
@@ -134,7 +134,7 @@ def time_findings(
 
 def _pace_findings(risk: AccountRisk, book: RuleBook, market_now: datetime) -> Iterator[Finding]:
     # A working entry becomes a trade of today, so it counts before it fills.
-    trades = risk.trade_count_today + len(risk.working)
+    trades = risk.trade_count_today + len(risk.open_entries)
     if book.max_trades_per_day is not None and trades >= book.max_trades_per_day:
         yield _forbid(
             "max_trades_per_day",
@@ -150,7 +150,7 @@ def _pace_findings(risk: AccountRisk, book: RuleBook, market_now: datetime) -> I
         )
 
 
-def _side_findings(entry: EntryIntent, risk: AccountRisk, book: RuleBook) -> Iterator[Finding]:
+def _side_findings(entry: SizedEntry, risk: AccountRisk, book: RuleBook) -> Iterator[Finding]:
     family = family_of(entry.contract.root)
     against = _OPPOSITE_DIRECTIONS[entry.side]
     if only_reduces(entry, risk):
@@ -163,7 +163,7 @@ def _side_findings(entry: EntryIntent, risk: AccountRisk, book: RuleBook) -> Ite
         )
 
 
-def _stop_findings(entry: EntryIntent, risk: AccountRisk, book: RuleBook) -> Iterator[Finding]:
+def _stop_findings(entry: SizedEntry, risk: AccountRisk, book: RuleBook) -> Iterator[Finding]:
     stop_risk = entry.stop_risk
     if stop_risk is None or entry.stop_loss_ticks is None or entry.stop_loss_ticks < 1:
         yield _forbid("stop_loss", f"invalid stop of {entry.stop_loss_ticks} ticks: expected at least 1 tick")
@@ -177,7 +177,7 @@ def _stop_findings(entry: EntryIntent, risk: AccountRisk, book: RuleBook) -> Ite
     least, equity = loss_limit_level(risk, book), risk.equity
     if least is None or equity is None or only_reduces(entry, risk):
         return
-    parts: tuple[Holding | WorkingEntry, ...] = (*risk.holdings, *risk.working)
+    parts: tuple[Holding | OpenEntry, ...] = (*risk.holdings, *risk.open_entries)
     others = sum((part.stop_risk for part in parts), start=Decimal(0))
     costs = sum((book.costs_of(part.root, abs(part.quantity)) for part in parts), start=Decimal(0))
     costs += book.costs_of(entry.contract.root, entry.quantity)

@@ -148,7 +148,7 @@ def _build_preset(stage: Stage, size: int) -> RuleBook:
         stage=stage,
         size=size,
         starting_balance=Decimal(0) if stage is Stage.EXPRESS else Decimal(size),
-        # No source gives a practice account's maximum loss: it is practice for the Combine, so it gets the Combine's.
+        # No source gives a practice account's max loss limit: it is practice for the Combine, so it gets the Combine's.
         max_loss_limit=_MAX_LOSS_LIMIT[size],
         daily_loss_limit=DAILY_LOSS_LIMIT[size] if stage is Stage.PRACTICE else None,
         profit_target=_PROFIT_TARGET[size] if stage is Stage.COMBINE else None,

@@ -31,9 +31,9 @@ class HubSession:
     """Gives each connection the current token; replaces a token the venue refused or ended once, for both hubs."""
 
     def __init__(
-        self, access: TokenSource, *, most_logouts: int = MOST_LOGOUTS, logouts_within: timedelta = LOGOUTS_WITHIN
+        self, token_source: TokenSource, *, most_logouts: int = MOST_LOGOUTS, logouts_within: timedelta = LOGOUTS_WITHIN
     ) -> None:
-        self._token_source = access
+        self._token_source = token_source
         self._most_logouts = most_logouts
         self._logouts_within_s = logouts_within.total_seconds()
         self._lock = asyncio.Lock()

@@ -11,6 +11,7 @@ from shared.ledger.jobs import (  # noqa: F401  # each registers its types
     orders,
     risk,
     strategies,
+    trades,
     upkeep,
 )
 

@@ -12,11 +12,3 @@ class SnapshotAccounts(Job):
     """Read the balance of every account from the venue and store it."""
 
     queue: ClassVar = Queue.HIGH
-
-
-@dataclass(frozen=True, kw_only=True)
-class BookRoundTrips(Job):
-    """Book new and changed fills of every account into round trips."""
-
-    queue: ClassVar = Queue.LOW
-    is_transactional: ClassVar = True

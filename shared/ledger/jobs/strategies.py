@@ -25,7 +25,7 @@ class EvaluateStrategy(Job):
 
 @dataclass(frozen=True, kw_only=True)
 class EvaluateDue(Job):
-    """Enqueue every evaluation due by `slot` that no closed bar has enqueued."""
+    """Enqueue every evaluation that is due and that no closed bar has enqueued; `slot` tells the runs apart."""
 
     queue: ClassVar = Queue.NORMAL
     slot: datetime

@@ -32,7 +32,7 @@ def show_account(operator: RunCommand, account: str = "20001") -> dict[str, Any]
 
 def test_accounts_are_listed_with_their_headroom(operator: RunCommand, worker_env: WorkerEnv) -> None:
     worker_env.alert(quantity=2)
-    worker_env.work()
+    worker_env.run_due_jobs()
     (row,) = operator("accounts", "--json").json["accounts"]
 
     assert (20001, "simulator", None, None) == tuple(row[name] for name in ("id", "live_orders", "halted", "blocked"))
@@ -45,14 +45,14 @@ def test_an_account_without_a_high_water_mark_enters_nothing_until_one_is_set(
 ) -> None:
     worker_env.execute("UPDATE account SET high_water_mark = NULL")
     refused = worker_env.alert()
-    worker_env.work()
+    worker_env.run_due_jobs()
     assert "`tickwork accounts high ACCOUNT BALANCE` sets it" in (worker_env.job(refused)[2] or "")
     assert "invalid amount 'a lot': expected dollars" in operator("accounts", "high", "20001", "a lot").error
     result = operator("accounts", "high", "20001", "50150.75", "--json").json
 
     assert {"id": 20001, "name": read_name(worker_env), "high_water_mark": "50150.75"} == result
     allowed = worker_env.alert()
-    worker_env.work()
+    worker_env.run_due_jobs()
     assert "succeeded" == worker_env.job(allowed)[0]
     assert ("high_water_mark", "50150.75, by hand; it was None") == worker_env.rows(
         "SELECT kind, message FROM account_event WHERE kind = 'high_water_mark'"
@@ -141,7 +141,7 @@ def test_status_has_a_line_for_each_account_that_is_live_or_halted(operator: Run
 
 def test_a_default_stop_allows_entries_without_a_stop(operator: RunCommand, worker_env: WorkerEnv) -> None:
     assert "get one 400 ticks away" in operator("accounts", "stop", "20001", "400").out
-    state, _, error = worker_env.do(EnterManually(account_id=20001, symbol="MNQ", side=Side.BUY, quantity=1))
+    state, _, error = worker_env.run(EnterManually(account_id=20001, symbol="MNQ", side=Side.BUY, quantity=1))
     assert "succeeded" == state, error
     assert [(400,)] == worker_env.rows("SELECT stop_loss_ticks FROM orders WHERE role = 'ENTRY'")
 
@@ -185,7 +185,7 @@ def test_risk_shows_the_headroom_and_the_accounts_that_would_be_denied(
 ) -> None:
     add_other_account(worker_env)
     worker_env.alert(quantity=2)
-    worker_env.work()
+    worker_env.run_due_jobs()
     first, second = operator("risk", "--json").json["accounts"]
     rules = {row["rule"]: row for row in first["rules"]}
 
@@ -199,7 +199,7 @@ def test_risk_shows_the_headroom_and_the_accounts_that_would_be_denied(
 
 def test_without_a_fresh_quote_risk_reports_an_unknown_open_profit(operator: RunCommand, worker_env: WorkerEnv) -> None:
     worker_env.alert()
-    worker_env.work()
+    worker_env.run_due_jobs()
     worker_env.execute("DELETE FROM bar_minute")  # the worker then has no price for a quote
     worker_env.redis.flushdb()
 

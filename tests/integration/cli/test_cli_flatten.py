@@ -19,7 +19,7 @@ FLAT = "flat: no position, no working order"
 
 def hold_two(worker_env: WorkerEnv) -> None:
     worker_env.alert(quantity=2)
-    worker_env.work()
+    worker_env.run_due_jobs()
     assert 2 == worker_env.venue.position(MNQ)
 
 
@@ -48,7 +48,9 @@ def test_one_contract_is_flattened_by_a_worker_and_reported_as_json(
 
     assert (0, "") == (result.status, result.error)
     (row,) = result.json["flattened"]
-    assert (20001, MNQ, FLAT, True) == tuple(row[name] for name in ("account_id", "contract", "venue_says", "is_flat"))
+    assert (20001, MNQ, FLAT, True) == tuple(
+        row[name] for name in ("account_id", "contract", "venue_status", "is_flat")
+    )
 
 
 def test_flatten_asks_for_confirmation_and_needs_yes_in_a_script(operator: RunCommand, worker_env: WorkerEnv) -> None:
@@ -161,7 +163,7 @@ def test_a_halt_denies_the_next_entry_and_a_resume_allows_it(operator: RunComman
     again = operator("halt", "something", "else")
     assert "was already halted: news in an hour" in again.out
     refused = worker_env.alert()
-    worker_env.work()
+    worker_env.run_due_jobs()
     assert "failed" == worker_env.job(refused)[0]
     assert "halted: news in an hour" in str(worker_env.job(refused)[2])
     assert ["news in an hour"] == [one["halted"] for one in operator("accounts", "--json").json["accounts"]]

@@ -2,8 +2,8 @@
 
 import pytest
 
-from shared.ledger.jobs.accounts import BookRoundTrips
 from shared.ledger.jobs.orders import ReconcileAccounts
+from shared.ledger.jobs.trades import BookRoundTrips
 from tests.fixtures.operator import RunCommand, worker_at
 from tests.fixtures.venue import MNQ, RunningVenue, StartVenue
 from tests.fixtures.worker_env import WorkerEnv
@@ -62,5 +62,5 @@ def test_complaint_10_one_view_shows_every_account_side_by_side(operator: RunCom
     with worker_at(worker_env):
         assert 0 == operator("flatten", "--yes").status
     for request in (ReconcileAccounts(), BookRoundTrips()):  # without a feed and a beat
-        worker_env.do(request)
+        worker_env.run(request)
     assert both == sorted(row["account_id"] for row in operator("trades", "--json").json["round_trips"])

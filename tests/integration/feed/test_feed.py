@@ -44,7 +44,7 @@ def test_quotes_reach_redis_and_expire_when_no_longer_fresh(feeds: Feeds) -> Non
 def test_an_external_order_is_recorded_with_fill_and_bracket_without_a_read(feeds: Feeds) -> None:
     feeds.start()
     feeds.wait_until_fed()
-    feeds.worker_env.work()
+    feeds.worker_env.run_due_jobs()
     read_count = len(feeds.worker_env.venue.requests("/api/Order/search"))
     placed = feeds.worker_env.venue.place(customTag="by-hand", stopLossBracket={"ticks": -40, "type": 4})
 
@@ -76,7 +76,7 @@ def test_an_order_of_ours_is_matched_by_its_tag_and_recorded_once_despite_repeat
 def test_trap_10_events_missed_during_an_outage_are_read_after_every_reconnect(feeds: Feeds, kind: str) -> None:
     feeds.start()
     feeds.wait_until_fed()
-    feeds.worker_env.work()
+    feeds.worker_env.run_due_jobs()
     feeds.fault("event_lost", count=20)  # events of the gap
     placed = feeds.worker_env.venue.trade(customTag="unheard")
     feeds.remove_faults()
@@ -171,7 +171,7 @@ def is_past(at: float) -> bool:
 def test_events_during_a_postgres_outage_are_recorded_later(feeds: Feeds) -> None:
     feeds.start()
     feeds.wait_until_fed()
-    feeds.worker_env.work()
+    feeds.worker_env.run_due_jobs()
     with without_database(feeds.worker_env.settings.database_url):
         placed = feeds.worker_env.venue.place(customTag="unwritten")
         until(lambda: "Retrying" in feeds.running[0].log.read_text(), 60, "a retry")

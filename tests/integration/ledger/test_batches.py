@@ -19,7 +19,7 @@ NAME = "runner_env.drill"
 
 
 def enqueue(runner_env: RunnerEnv, *acts: JobFunction) -> list[UUID]:
-    return [runner_env.ask(act) for act in acts]
+    return [runner_env.enqueue(act) for act in acts]
 
 
 def make_effect(number: int, *, finish: bool = False) -> JobFunction:
@@ -128,10 +128,10 @@ def test_jobs_enqueued_in_a_batch_are_committed_with_it(runner_env: RunnerEnv) -
 
 def test_only_due_first_attempts_without_a_sequence_key_run_in_batches(runner_env: RunnerEnv) -> None:
     due, with_key, later, retried = (
-        runner_env.ask(lambda _: None),
-        runner_env.ask(lambda _: None, sequence_key="account:1"),
-        runner_env.ask(lambda _: None, run_after=timedelta(hours=1)),
-        runner_env.ask(lambda _: None),
+        runner_env.enqueue(lambda _: None),
+        runner_env.enqueue(lambda _: None, sequence_key="account:1"),
+        runner_env.enqueue(lambda _: None, run_after=timedelta(hours=1)),
+        runner_env.enqueue(lambda _: None),
     )
     runner_env.execute(f"UPDATE job SET attempt = 1 WHERE id = '{retried}'")
 

@@ -29,7 +29,7 @@ def ledger_env(shared_ledger_env: LedgerEnv) -> LedgerEnv:
 def insert_job(ledger_env: LedgerEnv, state: str, more: str = "error = 'ValueError: broken'") -> UUID:
     ended = "" if state in {"queued", "running"} or "finished_at" in more else "finished_at = now(), "
     change = f"state = '{state}', attempt = 3, fence = 3, {ended}{more}"
-    return ledger_env.ask(DoNothing(), change, publish_on_commit=False)
+    return ledger_env.enqueue(DoNothing(), change, publish_on_commit=False)
 
 
 def requeue(ledger_env: LedgerEnv, job_id: UUID, *, may_be_past_expiry: bool = False) -> None:
@@ -129,7 +129,7 @@ def test_only_a_dead_or_failed_job_can_be_discarded(ledger_env: LedgerEnv, state
 
 
 def test_a_cancelled_job_cannot_be_claimed(ledger_env: LedgerEnv) -> None:
-    fresh, retried = ledger_env.ask(DoNothing(), publish_on_commit=False), insert_job(ledger_env, "queued")
+    fresh, retried = ledger_env.enqueue(DoNothing(), publish_on_commit=False), insert_job(ledger_env, "queued")
     for job_id in (fresh, retried):
         cancel(ledger_env, job_id)
 
@@ -159,7 +159,7 @@ def test_cancelling_a_running_job_reports_when_it_ends(ledger_env: LedgerEnv, de
 
 def test_a_job_is_either_claimed_or_cancelled(ledger_env: LedgerEnv) -> None:
     for _ in range(10):
-        job_id = ledger_env.ask(DoNothing(), publish_on_commit=False)
+        job_id = ledger_env.enqueue(DoNothing(), publish_on_commit=False)
         claimed, cancelled = run_concurrently(
             partial(ledger_env.ledger.claim, job_id, ME), partial(cancel, ledger_env, job_id)
         )
@@ -179,7 +179,9 @@ def test_an_unknown_job_id_is_refused(ledger_env: LedgerEnv) -> None:
 
 
 def insert_sequence(ledger_env: LedgerEnv) -> tuple[UUID, UUID]:
-    first, second = (ledger_env.ask(DoNothing(), sequence_key="account:1", publish_on_commit=False) for _ in range(2))
+    first, second = (
+        ledger_env.enqueue(DoNothing(), sequence_key="account:1", publish_on_commit=False) for _ in range(2)
+    )
     return first, second
 
 
@@ -221,7 +223,7 @@ def test_a_prefix_finds_the_ids_that_start_with_it(ledger_env: LedgerEnv) -> Non
     alike = [UUID(f"01234567-89ab-7000-8000-00000000000{digit}") for digit in range(4)]
     for job_id in alike:
         ledger_env.execute(
-            f"UPDATE job SET id = '{job_id}' WHERE id = '{ledger_env.ask(DoNothing(), publish_on_commit=False)}'"
+            f"UPDATE job SET id = '{job_id}' WHERE id = '{ledger_env.enqueue(DoNothing(), publish_on_commit=False)}'"
         )
 
     with ledger_env.ledger.engine.connect() as connection:

@@ -94,18 +94,18 @@ def is_stuck(ledger_env: LedgerEnv) -> bool:
 
 def test_a_node_is_stuck_when_jobs_wait_slots_are_free_and_nothing_begins(ledger_env: LedgerEnv) -> None:
     old = "published_at = now(), run_at = now() - interval '20 seconds'"
-    waiting = ledger_env.ask(DoNothing(), old, queue=Queue.LOW, publish_on_commit=False)
+    waiting = ledger_env.enqueue(DoNothing(), old, queue=Queue.LOW, publish_on_commit=False)
     assert is_stuck(ledger_env)
 
     ledger_env.execute(f"UPDATE job SET run_at = now() WHERE id = '{waiting}'")
     assert not is_stuck(ledger_env)  # the job has waited only for a moment
     ledger_env.execute(f"UPDATE job SET {old}")
-    started = ledger_env.ask(DoNothing(), queue=Queue.LOW, publish_on_commit=False)
+    started = ledger_env.enqueue(DoNothing(), queue=Queue.LOW, publish_on_commit=False)
     ledger_env.ledger.claim(started, "low@here.1/7")
     assert not is_stuck(ledger_env)  # a job began
     ledger_env.execute(f"UPDATE job SET started_at = now() - interval '20 seconds' WHERE id = '{started}'")
     assert is_stuck(ledger_env)
-    second = ledger_env.ask(DoNothing(), queue=Queue.LOW, publish_on_commit=False)
+    second = ledger_env.enqueue(DoNothing(), queue=Queue.LOW, publish_on_commit=False)
     ledger_env.ledger.claim(second, "low@here.1/8")
     ledger_env.execute("UPDATE job SET started_at = now() - interval '20 seconds' WHERE state = 'running'")
     assert not is_stuck(ledger_env)  # long jobs take every slot
@@ -129,7 +129,7 @@ def test_a_worker_without_its_broker_finishes_its_running_jobs(ledger_env: Ledge
     file.touch()
     with WireTap(ledger_env.broker.url) as wire:
         worker = ledger_env.start(*with_constants(SHORT_TIMEOUTS, "tests.fixtures.trial", "low"), BROKER_URL=wire.url)
-        (row,) = ledger_env.wait_for("running", ledger_env.ask(Hold(file=str(file)), queue=Queue.LOW))
+        (row,) = ledger_env.wait_for("running", ledger_env.enqueue(Hold(file=str(file)), queue=Queue.LOW))
         idle = ledger_env.start(*with_constants(SHORT_TIMEOUTS, "workers", "low"), BROKER_URL=wire.url)
         idle.wait_until_running()
         wire.refuse()
@@ -148,7 +148,7 @@ def test_a_broker_away_for_a_moment_costs_no_restart(ledger_env: LedgerEnv) -> N
         wire.refuse()
         until(lambda: "no broker, trying again" in worker.log.read_text(), 60, "its first try")
         wire.restore()
-        ledger_env.wait_for("succeeded", ledger_env.ask(DoNothing(), queue=Queue.LOW))
+        ledger_env.wait_for("succeeded", ledger_env.enqueue(DoNothing(), queue=Queue.LOW))
 
         assert worker.is_alive()
     assert "started again" not in worker.log.read_text()
@@ -161,16 +161,16 @@ def test_jobs_that_outlive_their_connection_cost_neither_the_worker_nor_a_slot(
     file.touch()
     with WireTap(ledger_env.broker.url) as wire:
         worker = ledger_env.start("tests.fixtures.trial", "low", BROKER_URL=wire.url)
-        outliving = [ledger_env.ask(Hold(file=str(file)), queue=Queue.LOW) for _ in range(4)]
+        outliving = [ledger_env.enqueue(Hold(file=str(file)), queue=Queue.LOW) for _ in range(4)]
         ledger_env.wait_for("running", *outliving)
         wire.refuse()
         until(lambda: "no broker, trying again" in worker.log.read_text(), 60, "its first try")
         wire.restore()
         file.unlink()
         ledger_env.wait_for("succeeded", *outliving)
-        long = ledger_env.ask(Hold(file=__file__), queue=Queue.LOW)  # for ever
+        long = ledger_env.enqueue(Hold(file=__file__), queue=Queue.LOW)  # for ever
         ledger_env.wait_for("running", long)
-        for job_id in [ledger_env.ask(DoNothing(), queue=Queue.LOW) for _ in range(3)]:
+        for job_id in [ledger_env.enqueue(DoNothing(), queue=Queue.LOW) for _ in range(3)]:
             ledger_env.wait_for("succeeded", job_id)
 
         assert ("running", True) == (ledger_env.row(long)["state"], worker.is_alive())
@@ -180,7 +180,7 @@ def test_jobs_that_outlive_their_connection_cost_neither_the_worker_nor_a_slot(
 def test_a_second_redis_may_be_the_broker(ledger_env: LedgerEnv) -> None:
     elsewhere = urlsplit(ledger_env.redis_url)._replace(path="/5").geturl()
     ledger_env.start("workers", "low", BROKER_URL=elsewhere)
-    job_id = ledger_env.ask(DoNothing(), queue=Queue.LOW, publish_on_commit=False)
+    job_id = ledger_env.enqueue(DoNothing(), queue=Queue.LOW, publish_on_commit=False)
     wake = open_wake(elsewhere)
     wake.publish([WakeUp(job_id, DoNothing.job_name(), Queue.LOW, None)])
     wake.close()

@@ -124,7 +124,7 @@ def test_wake_ups_of_a_killed_worker_are_redelivered_and_its_jobs_run_only_after
     ledger_env: LedgerEnv,
 ) -> None:
     first = ledger_env.start("workers", "normal")
-    job_ids = [ledger_env.ask(DoNothing(seconds=60)) for _ in range(4)]
+    job_ids = [ledger_env.enqueue(DoNothing(seconds=60)) for _ in range(4)]
     ledger_env.wait_for("running", *job_ids)
     assert 0 == ledger_env.broker.waiting(QUEUE)
     first.kill()
@@ -132,7 +132,7 @@ def test_wake_ups_of_a_killed_worker_are_redelivered_and_its_jobs_run_only_after
 
     ledger_env.start("workers", "normal")
     until(lambda: ledger_env.broker.waiting(QUEUE) == 0, 60, "a worker that takes them")
-    ledger_env.wait_for("succeeded", ledger_env.ask(DoNothing(note="after them")))
+    ledger_env.wait_for("succeeded", ledger_env.enqueue(DoNothing(note="after them")))
     assert {("running", 1, 1)} == {(row["state"], row["attempt"], row["fence"]) for row in map(ledger_env.row, job_ids)}
     ledger_env.execute("UPDATE job SET arguments = '{}', lease_until = now() WHERE state = 'running'")
     ledger_env.start("scheduler", "relay")
@@ -142,11 +142,11 @@ def test_wake_ups_of_a_killed_worker_are_redelivered_and_its_jobs_run_only_after
 def test_a_worker_whose_connection_is_cut_continues_in_the_same_process(ledger_env: LedgerEnv) -> None:
     worker = ledger_env.start("workers", "normal")
     worker.wait_until_running()
-    job_id = ledger_env.ask(DoNothing(seconds=3))
+    job_id = ledger_env.enqueue(DoNothing(seconds=3))
     ledger_env.wait_for("running", job_id)
     ledger_env.broker.cut()
 
-    ledger_env.wait_for("succeeded", job_id, ledger_env.ask(DoNothing(note="after it")))
+    ledger_env.wait_for("succeeded", job_id, ledger_env.enqueue(DoNothing(note="after it")))
     assert (1, 1) == (ledger_env.row(job_id)["attempt"], ledger_env.row(job_id)["fence"])
     assert worker.is_alive()
     assert "Connection to broker lost" in worker.log.read_text()  # the connection was really cut
@@ -154,7 +154,7 @@ def test_a_worker_whose_connection_is_cut_continues_in_the_same_process(ledger_e
 
 def test_a_worker_takes_one_wake_up_per_slot_and_leaves_the_rest_in_the_queue(ledger_env: LedgerEnv) -> None:
     ledger_env.start("workers", "normal").wait_until_running()
-    job_ids = [ledger_env.ask(DoNothing(seconds=60)) for _ in range(6)]
+    job_ids = [ledger_env.enqueue(DoNothing(seconds=60)) for _ in range(6)]
     ledger_env.wait_for("running", *job_ids[:4])
 
     assert 2 == ledger_env.broker.waiting(QUEUE)

@@ -28,7 +28,7 @@ def ledger_env(shared_ledger_env: LedgerEnv) -> LedgerEnv:
 def insert_job(ledger_env: LedgerEnv, state: str, more: str = "error = 'ValueError: broken'") -> UUID:
     ended = "" if state in {"queued", "running"} or "finished_at" in more else "finished_at = now(), "
     change = f"state = '{state}', attempt = 3, fence = 3, {ended}{more}"
-    return ledger_env.ask(DoNothing(), change, publish_on_commit=False)
+    return ledger_env.enqueue(DoNothing(), change, publish_on_commit=False)
 
 
 def requeue(ledger_env: LedgerEnv, job_id: UUID, *, may_be_past_expiry: bool = False) -> None:
@@ -43,7 +43,9 @@ def end_job(ledger_env: LedgerEnv, job: transitions.ClaimedJob | None, state: st
 
 
 def insert_sequence(ledger_env: LedgerEnv) -> tuple[UUID, UUID]:
-    first, second = (ledger_env.ask(DoNothing(), sequence_key="account:1", publish_on_commit=False) for _ in range(2))
+    first, second = (
+        ledger_env.enqueue(DoNothing(), sequence_key="account:1", publish_on_commit=False) for _ in range(2)
+    )
     return first, second
 
 
@@ -132,7 +134,7 @@ def test_a_requeued_entry_cannot_be_claimed_after_its_expiry(ledger_env: LedgerE
 
 
 def test_a_worker_with_an_older_claim_writes_nothing_after_a_requeue(ledger_env: LedgerEnv) -> None:
-    job_id = ledger_env.ask(DoNothing(), publish_on_commit=False)
+    job_id = ledger_env.enqueue(DoNothing(), publish_on_commit=False)
     lost = ledger_env.ledger.claim(job_id, ME)
     assert lost is not None
     ledger_env.execute("UPDATE job SET state = 'dead', lease_until = NULL, finished_at = now()")

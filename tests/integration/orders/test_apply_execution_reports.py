@@ -43,7 +43,7 @@ def make_reports(worker_env: WorkerEnv, **documents: list[dict[str, Any]]) -> Ap
 def apply_updates(worker_env: WorkerEnv, *documents: dict[str, Any]) -> list[tuple[Any, ...]]:
     """Apply order updates one after another, and return our row of the order."""
     for document in documents:
-        state, _, error = worker_env.do(make_reports(worker_env, orders=[document]))
+        state, _, error = worker_env.run(make_reports(worker_env, orders=[document]))
         assert "succeeded" == state, error
     return worker_env.rows("SELECT state, filled_quantity FROM orders WHERE venue_order_id = 501")
 
@@ -86,7 +86,7 @@ def test_an_update_without_a_timestamp_counts_from_the_orders_creation(worker_en
 def test_costs_that_are_reported_later_are_stored_and_stay(worker_env: WorkerEnv) -> None:
     apply_updates(worker_env, make_filled_update(worker_env, LATE))
     for fees in ("0", "0.72", "0"):
-        assert "succeeded" == worker_env.do(make_reports(worker_env, fills=[make_fill(worker_env, fees=fees)]))[0]
+        assert "succeeded" == worker_env.run(make_reports(worker_env, fills=[make_fill(worker_env, fees=fees)]))[0]
 
     assert [(Decimal("0.72"),)] == worker_env.rows("SELECT fees FROM fill")
 
@@ -135,14 +135,14 @@ def test_a_repeated_update_hides_no_newer_one_of_the_same_batch(worker_env: Work
     assert [("WORKING", 0)] == apply_updates(worker_env, make_update(worker_env, 1, EARLY))
     together = [make_update(worker_env, 1, EARLY), make_filled_update(worker_env, LATE)][::step]
 
-    assert "succeeded" == worker_env.do(make_reports(worker_env, orders=together))[0]
+    assert "succeeded" == worker_env.run(make_reports(worker_env, orders=together))[0]
 
     assert [("FILLED", 2)] == worker_env.rows("SELECT state, filled_quantity FROM orders")
 
 
 def test_a_fill_reported_twice_before_its_order_is_stored_once_and_joined_to_it_later(worker_env: WorkerEnv) -> None:
     for _ in range(2):
-        assert "succeeded" == worker_env.do(make_reports(worker_env, fills=[make_fill(worker_env)]))[0]
+        assert "succeeded" == worker_env.run(make_reports(worker_env, fills=[make_fill(worker_env)]))[0]
     assert [(None,)] == worker_env.rows("SELECT order_id FROM fill")
     apply_updates(worker_env, make_filled_update(worker_env, LATE))
 
@@ -150,19 +150,19 @@ def test_a_fill_reported_twice_before_its_order_is_stored_once_and_joined_to_it_
 
 
 def test_a_fill_that_is_voided_later_is_marked_as_voided(worker_env: WorkerEnv) -> None:
-    worker_env.do(make_reports(worker_env, fills=[make_fill(worker_env)]))
-    worker_env.do(make_reports(worker_env, fills=[make_fill(worker_env, voided=True)]))
+    worker_env.run(make_reports(worker_env, fills=[make_fill(worker_env)]))
+    worker_env.run(make_reports(worker_env, fills=[make_fill(worker_env, voided=True)]))
 
     assert [(True,)] == worker_env.rows("SELECT is_voided FROM fill")
 
 
 def test_a_poll_for_fills_that_were_reported_sends_no_request(worker_env: WorkerEnv) -> None:
     worker_env.alert()
-    worker_env.work()
+    worker_env.run_due_jobs()
     ((order_id,),) = worker_env.rows("SELECT id FROM orders WHERE role = 'ENTRY' AND state = 'FILLED'")
     paths = ("/api/Order/search", "/api/Trade/search", "/api/Position/searchOpen")
     before = [len(worker_env.venue.requests(path)) for path in paths]
-    state, result, error = worker_env.do(PollFills(order_id=order_id))
+    state, result, error = worker_env.run(PollFills(order_id=order_id))
 
     assert ("succeeded", "FILLED") == (state, result["order"]), error
     assert before == [len(worker_env.venue.requests(path)) for path in paths]
@@ -170,7 +170,7 @@ def test_a_poll_for_fills_that_were_reported_sends_no_request(worker_env: Worker
 
 def test_an_event_that_cannot_be_stored_delays_no_other_of_its_batch(worker_env: WorkerEnv) -> None:
     good, bad = make_fill(worker_env), make_fill(worker_env, id=9002, price="1e200000")
-    worker_env.do(make_reports(worker_env, fills=[bad, good], orders=[make_filled_update(worker_env, LATE)]))
+    worker_env.run(make_reports(worker_env, fills=[bad, good], orders=[make_filled_update(worker_env, LATE)]))
 
     assert [(9001,)] == worker_env.rows("SELECT venue_fill_id FROM fill")
     assert [("FILLED",)] == worker_env.rows("SELECT state FROM orders WHERE venue_order_id = 501")
@@ -185,7 +185,7 @@ def test_an_older_balance_never_overwrites_a_newer_one(worker_env: WorkerEnv) ->
         "simulated": True,
     }
     late = make_reports(worker_env, accounts=[shown | {"balance": "50000.00"}])
-    worker_env.do(make_reports(worker_env, accounts=[shown]))
-    worker_env.do(late)
+    worker_env.run(make_reports(worker_env, accounts=[shown]))
+    worker_env.run(late)
 
     assert "50100.00" == str(worker_env.rows("SELECT balance FROM account")[0][0])

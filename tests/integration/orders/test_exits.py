@@ -9,27 +9,27 @@ PLACE = "/api/Order/place"
 
 def test_an_exit_closes_a_part_of_a_position_and_never_more_than_is_held(worker_env: WorkerEnv) -> None:
     worker_env.alert(quantity=3)
-    worker_env.work()
+    worker_env.run_due_jobs()
     account_id = worker_env.venue.account_id
-    worker_env.do(ReducePosition(account_id=account_id, contract_id=MNQ, quantity=2))
+    worker_env.run(ReducePosition(account_id=account_id, contract_id=MNQ, quantity=2))
     assert 1 == worker_env.venue.position(MNQ)
-    worker_env.do(ReducePosition(account_id=account_id, contract_id=MNQ, quantity=5))
+    worker_env.run(ReducePosition(account_id=account_id, contract_id=MNQ, quantity=5))
     assert 0 == worker_env.venue.position(MNQ)
 
-    status, _, error = worker_env.do(ReducePosition(account_id=account_id, contract_id=MNQ, quantity=1))
+    status, _, error = worker_env.run(ReducePosition(account_id=account_id, contract_id=MNQ, quantity=1))
     assert ("failed", True) == (status, "holds nothing of" in (error or ""))
 
 
 def test_an_exit_in_doubt_is_never_sent_again(worker_env: WorkerEnv) -> None:
     worker_env.alert(quantity=2)
-    worker_env.work()
+    worker_env.run_due_jobs()
     worker_env.venue.faults(path=PLACE, kind="lose_before")
     worker_env.runner.run(
-        worker_env.ask(ReducePosition(account_id=worker_env.venue.account_id, contract_id=MNQ, quantity=1))
+        worker_env.enqueue(ReducePosition(account_id=worker_env.venue.account_id, contract_id=MNQ, quantity=1))
     )
     worker_env.execute("UPDATE orders SET submitted_at = submitted_at - interval '16 seconds' WHERE role = 'EXIT'")
     sent = len(worker_env.venue.requests(PLACE))
-    worker_env.work()
+    worker_env.run_due_jobs()
 
     assert [("EXPIRED",)] == worker_env.rows("SELECT state FROM orders WHERE role = 'EXIT'")
     assert sent == len(worker_env.venue.requests(PLACE))
@@ -38,14 +38,14 @@ def test_an_exit_in_doubt_is_never_sent_again(worker_env: WorkerEnv) -> None:
 
 def test_an_unsent_exit_is_placed_again_only_after_the_position_is_read(worker_env: WorkerEnv) -> None:
     worker_env.alert(quantity=2)
-    worker_env.work()
+    worker_env.run_due_jobs()
     worker_env.venue.faults(path=PLACE, kind="status", status=401)
     worker_env.runner.run(
-        worker_env.ask(ReducePosition(account_id=worker_env.venue.account_id, contract_id=MNQ, quantity=1))
+        worker_env.enqueue(ReducePosition(account_id=worker_env.venue.account_id, contract_id=MNQ, quantity=1))
     )
     assert [("CANCELLED",)] == worker_env.rows("SELECT state FROM orders WHERE role = 'EXIT'")
     worker_env.venue.close_position()
-    worker_env.work()
+    worker_env.run_due_jobs()
 
     assert 0 == worker_env.venue.position(MNQ)
     (error,) = [row[0] for row in worker_env.rows("SELECT error FROM job WHERE state = 'failed'")]
@@ -54,9 +54,9 @@ def test_an_unsent_exit_is_placed_again_only_after_the_position_is_read(worker_e
 
 def test_an_unsent_exit_is_sent_once_the_venue_accepts_it(worker_env: WorkerEnv) -> None:
     worker_env.alert(quantity=2)
-    worker_env.work()
+    worker_env.run_due_jobs()
     worker_env.venue.faults(path=PLACE, kind="status", status=401)
-    worker_env.do(ReducePosition(account_id=worker_env.venue.account_id, contract_id=MNQ, quantity=1))
+    worker_env.run(ReducePosition(account_id=worker_env.venue.account_id, contract_id=MNQ, quantity=1))
 
     assert ["CANCELLED", "FILLED"] == [
         row[0] for row in worker_env.rows("SELECT state FROM orders WHERE role = 'EXIT' ORDER BY id")

@@ -16,7 +16,7 @@ from workers.orders.venue_state import VenueView, apply
 
 def test_an_order_placed_elsewhere_is_adopted_as_external(worker_env: WorkerEnv) -> None:
     worker_env.venue.trade()
-    worker_env.do(ReconcileAccounts())
+    worker_env.run(ReconcileAccounts())
 
     assert [("external", "FILLED")] == worker_env.rows("SELECT origin, state FROM orders WHERE role = 'OTHER'")
     assert [("LONG", 1)] == worker_env.rows("SELECT direction, quantity FROM position")
@@ -24,7 +24,7 @@ def test_an_order_placed_elsewhere_is_adopted_as_external(worker_env: WorkerEnv)
 
 def test_a_fill_in_an_unknown_product_does_not_stop_the_rest(worker_env: WorkerEnv) -> None:
     worker_env.alert()
-    worker_env.work()
+    worker_env.run_due_jobs()
     shown = VenueFill(
         9, 8, worker_env.venue.account_id, MNQ, Side.BUY, 1, Decimal(20_000), None, Decimal(0), Decimal(0),
         is_voided=False, filled_market_at=machine_now(),

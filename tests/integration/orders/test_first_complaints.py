@@ -28,7 +28,7 @@ def test_complaint_4_an_order_is_found_again_after_a_network_error_and_a_restart
     worker_env.execute("DELETE FROM job WHERE state IN ('queued', 'running')")
     worker_env.execute("UPDATE account SET reconciled_at = NULL")
     worker_env.execute("UPDATE orders SET submitted_at = submitted_at - interval '1 minute' WHERE role = 'ENTRY'")
-    worker_env.do(ReconcileAccounts())
+    worker_env.run(ReconcileAccounts())
 
     assert [("FILLED", 2)] == worker_env.rows("SELECT state, filled_quantity FROM orders WHERE role = 'ENTRY'")
     assert 2 == worker_env.venue.position(MNQ)
@@ -48,7 +48,7 @@ def test_complaint_5_a_fill_is_recorded_once_its_table_is_no_longer_locked(worke
 
         release = threading.Thread(target=release_lock)
         release.start()
-        worker_env.work()
+        worker_env.run_due_jobs()
         release.join()
 
     assert [("LONG", 1)] == worker_env.rows("SELECT direction, quantity FROM position")
@@ -57,7 +57,7 @@ def test_complaint_5_a_fill_is_recorded_once_its_table_is_no_longer_locked(worke
 
 def test_complaint_6_with_a_dead_feed_nothing_is_entered_and_everything_can_be_closed(worker_env: WorkerEnv) -> None:
     worker_env.alert()
-    worker_env.work()
+    worker_env.run_due_jobs()
     worker_env.redis.flushdb()
     waiting = worker_env.alert()
     sent = len(worker_env.venue.requests(PLACE))
@@ -76,25 +76,25 @@ def test_complaint_8_an_entry_uses_the_contract_that_the_venue_marks_as_active(
     with worker_env.ledger.engine.begin() as connection:
         contracts.store(connection, [wrong_month])
     refused = worker_env.alert()
-    worker_env.work()
+    worker_env.run_due_jobs()
 
     assert "no single active contract of MNQ" in (worker_env.job(refused)[2] or "")
     worker_env.execute("UPDATE contract SET is_active = false WHERE id = 'CON.F.US.MNQ.M26'")
     worker_env.alert()
-    worker_env.work()
+    worker_env.run_due_jobs()
     assert [MNQ] == [body["contractId"] for body in worker_env.venue.requests(PLACE)]
 
 
 def test_complaint_9_a_pushed_fill_is_booked_and_guarded_without_a_request(worker_env: WorkerEnv) -> None:
     """The documents are those of the hub; between them and the position no request goes to the venue."""
     worker_env.alert()
-    worker_env.work()
+    worker_env.run_due_jobs()
     (reported,) = worker_env.venue.post("/api/Trade/search", accountId=worker_env.venue.account_id)["trades"]
     worker_env.execute("DELETE FROM fill")
     worker_env.execute("UPDATE position SET quantity = 0, direction = 'FLAT', average_price = NULL")
     request_count = len(worker_env.venue.requests("/api/Position/searchOpen"))
     worker_env.execute("TRUNCATE job_key, job")
-    worker_env.do(
+    worker_env.run(
         ApplyExecutionReports(account_id=worker_env.venue.account_id, reported_at=machine_now(), fills=[reported])
     )
 

@@ -45,15 +45,15 @@ def place_resting_limit(worker_env: WorkerEnv) -> None:
 
 def test_flatten_closes_positions_and_cancels_orders_of_every_contract(worker_env: WorkerEnv) -> None:
     worker_env.alert(quantity=2, take_profit_ticks=800)
-    worker_env.work()
+    worker_env.run_due_jobs()
     worker_env.venue.trade(contractId=MES)
     place_resting_limit(worker_env)
     job = worker_env.flatten(reason="enough")
-    worker_env.work()
+    worker_env.run_due_jobs()
 
     assert ("succeeded", "flat: no position, no working order") == (
         worker_env.job(job)[0],
-        worker_env.job(job)[1]["venue_says"],
+        worker_env.job(job)[1]["venue_status"],
     )
     assert is_flat(worker_env)
     assert [] == worker_env.rows(
@@ -65,10 +65,10 @@ def test_flatten_closes_positions_and_cancels_orders_of_every_contract(worker_en
 
 def test_flatten_of_one_contract_leaves_the_others_alone(worker_env: WorkerEnv) -> None:
     worker_env.alert()
-    worker_env.work()
+    worker_env.run_due_jobs()
     worker_env.venue.trade(contractId=MES)
     worker_env.flatten(MNQ)
-    worker_env.work()
+    worker_env.run_due_jobs()
 
     assert 0 == worker_env.venue.position(MNQ)
     assert 1 == worker_env.venue.position(MES)
@@ -76,7 +76,7 @@ def test_flatten_of_one_contract_leaves_the_others_alone(worker_env: WorkerEnv) 
 
 def test_a_flat_account_needs_only_the_venues_confirmation(worker_env: WorkerEnv) -> None:
     job = worker_env.flatten()
-    worker_env.work()
+    worker_env.run_due_jobs()
 
     assert "succeeded" == worker_env.job(job)[0]
     assert [] == worker_env.venue.requests(CLOSE)
@@ -85,7 +85,7 @@ def test_a_flat_account_needs_only_the_venues_confirmation(worker_env: WorkerEnv
 def test_orders_are_cancelled_although_no_position_is_held(worker_env: WorkerEnv) -> None:
     place_resting_limit(worker_env)
     worker_env.flatten()
-    worker_env.work()
+    worker_env.run_due_jobs()
 
     assert [] == list_working_orders(worker_env)
 
@@ -96,18 +96,18 @@ def test_a_lost_answer_neither_ends_a_flatten_nor_reverses_the_position(
     worker_env: WorkerEnv, path: str, kind: str
 ) -> None:
     worker_env.alert(take_profit_ticks=800)
-    worker_env.work()
+    worker_env.run_due_jobs()
     place_resting_limit(worker_env)
     worker_env.venue.faults(path=path, kind=kind, count=2)
     worker_env.flatten()
-    worker_env.work()
+    worker_env.run_due_jobs()
 
     assert is_flat(worker_env)
 
 
 def test_a_flatten_retries_during_an_outage_and_reports_its_progress(worker_env: WorkerEnv) -> None:
     worker_env.alert()
-    worker_env.work()
+    worker_env.run_due_jobs()
     job = worker_env.flatten()
     worker_env.venue.kill()
     for _ in range(3):
@@ -119,54 +119,54 @@ def test_a_flatten_retries_during_an_outage_and_reports_its_progress(worker_env:
     assert "the venue could not be asked" in progress
     assert flat_at is None
     worker_env.venue.start()
-    worker_env.work()
+    worker_env.run_due_jobs()
     assert "succeeded" == worker_env.job(job)[0]
     assert is_flat(worker_env)
 
 
 def test_an_outage_is_never_mistaken_for_flat(worker_env: WorkerEnv) -> None:
     worker_env.alert()
-    worker_env.work()
+    worker_env.run_due_jobs()
     job = worker_env.flatten()
     worker_env.venue.faults(path="/api/Position/searchOpen", kind="null_list", count=3)
     worker_env.runner.run(job)
 
     assert "queued" == worker_env.job(job)[0]
     worker_env.venue.remove_faults()
-    worker_env.work()
+    worker_env.run_due_jobs()
     assert is_flat(worker_env)
 
 
 @pytest.mark.parametrize("status", [403, 404])
 def test_a_refusal_does_not_end_a_flatten(worker_env: WorkerEnv, status: int) -> None:
     worker_env.alert()
-    worker_env.work()
+    worker_env.run_due_jobs()
     job = worker_env.flatten()
     worker_env.venue.faults(path="/api/Position/searchOpen", kind="status", status=status)
     worker_env.runner.run(job)
 
     assert "queued" == worker_env.job(job)[0]
     assert "the venue refuses the request" in worker_env.rows("SELECT progress FROM flatten_request")[0][0]
-    worker_env.work()
+    worker_env.run_due_jobs()
     assert is_flat(worker_env)
 
 
 def test_the_watch_enqueues_a_flatten_again_whose_job_was_lost(worker_env: WorkerEnv) -> None:
     worker_env.alert()
-    worker_env.work()
+    worker_env.run_due_jobs()
     job = worker_env.flatten()
     worker_env.execute(f"UPDATE job SET state = 'dead', error = 'lost', finished_at = now() WHERE id = '{job}'")
     worker_env.execute(
         "UPDATE flatten_request SET requested_at = now() + interval '1 hour'"
     )  # just now, even on a slow machine
-    worker_env.runner.run(worker_env.ask(WatchAccounts()))
+    worker_env.runner.run(worker_env.enqueue(WatchAccounts()))
     assert [] == worker_env.rows("SELECT 1 FROM job WHERE name = 'orders.flatten' AND state = 'queued'")
     worker_env.execute("UPDATE flatten_request SET requested_at = now() - interval '10 seconds'")
     for _ in range(2):
-        worker_env.runner.run(worker_env.ask(WatchAccounts()))
+        worker_env.runner.run(worker_env.enqueue(WatchAccounts()))
 
     assert 1 == len(worker_env.rows("SELECT 1 FROM job WHERE name = 'orders.flatten' AND state = 'queued'"))
-    worker_env.work()
+    worker_env.run_due_jobs()
     assert is_flat(worker_env)
 
 
@@ -175,7 +175,7 @@ def test_an_incomplete_answer_is_not_mistaken_for_flat(worker_env: WorkerEnv) ->
     list_working_orders(worker_env)
     place_resting_limit(worker_env)
     job = worker_env.flatten()
-    worker_env.work()
+    worker_env.run_due_jobs()
 
     assert "succeeded" == worker_env.job(job)[0]
     assert is_flat(worker_env)
@@ -188,7 +188,7 @@ def test_an_unsent_entry_is_cancelled_and_never_sent(worker_env: WorkerEnv) -> N
     assert [("CREATED", None)] == worker_env.rows(ENTRY)
     worker_env.venue.start()
     worker_env.runner.run(worker_env.flatten())
-    worker_env.work()
+    worker_env.run_due_jobs()
 
     assert ["CANCELLED"] == [state for state, _ in worker_env.rows(ENTRY)]
     assert [] == worker_env.venue.requests(PLACE)
@@ -199,7 +199,7 @@ def test_a_flatten_waits_for_an_entry_in_doubt(worker_env: WorkerEnv) -> None:
     worker_env.runner.run(worker_env.alert())
     assert ["IN_DOUBT"] == [state for state, _ in worker_env.rows(ENTRY)]
     worker_env.flatten()
-    worker_env.work()
+    worker_env.run_due_jobs()
 
     assert is_flat(worker_env)
 
@@ -213,7 +213,7 @@ def test_complaint_3_an_entry_claimed_before_a_halt_is_stopped_by_it(worker_env:
     worker_env.venue.start()
     with worker_env.ledger.engine.begin() as connection:
         assert [worker_env.venue.account_id] == accounts.halt(connection, "enough for today")
-    worker_env.work()
+    worker_env.run_due_jobs()
 
     assert [("DENIED", "the account is halted: enough for today")] == worker_env.rows(ENTRY)
     assert [] == worker_env.venue.requests(PLACE)
@@ -222,19 +222,19 @@ def test_complaint_3_an_entry_claimed_before_a_halt_is_stopped_by_it(worker_env:
 
 def test_a_halted_account_enters_nothing_closes_all_and_enters_again_once_resumed(worker_env: WorkerEnv) -> None:
     worker_env.alert()
-    worker_env.work()
+    worker_env.run_due_jobs()
     with worker_env.ledger.engine.begin() as connection:
         accounts.halt(connection, "lunch", worker_env.venue.account_id)
     refused = worker_env.alert()
     worker_env.flatten()
-    worker_env.work()
+    worker_env.run_due_jobs()
 
     assert "is halted: lunch" in (worker_env.job(refused)[2] or "")
     assert is_flat(worker_env)
     with worker_env.ledger.engine.begin() as connection:
         accounts.resume(connection, "back", worker_env.venue.account_id)
     worker_env.alert()
-    worker_env.work()
+    worker_env.run_due_jobs()
     assert 1 == worker_env.venue.position(MNQ)
 
 
@@ -246,7 +246,7 @@ def test_an_entry_waits_for_a_flatten_of_its_contract_and_is_denied_during_one_o
     worker_env.runner.run(waiting)
     assert "is being flattened" in (worker_env.job(waiting)[2] or "")
     assert "queued" == worker_env.job(waiting)[0]
-    worker_env.work()
+    worker_env.run_due_jobs()
     assert "succeeded" == worker_env.job(waiting)[0]
 
     worker_env.flatten(reason="the red button")
@@ -257,7 +257,7 @@ def test_an_entry_waits_for_a_flatten_of_its_contract_and_is_denied_during_one_o
 
 def test_one_process_runs_a_job_to_its_end_without_any_worker(worker_env: WorkerEnv, tmp_path: Path) -> None:
     worker_env.alert()
-    worker_env.work()
+    worker_env.run_due_jobs()
     job = worker_env.flatten()
     done = run_alone(worker_env, job, tmp_path)
 
@@ -267,7 +267,7 @@ def test_one_process_runs_a_job_to_its_end_without_any_worker(worker_env: Worker
 
 
 def test_one_process_reports_a_refused_job_and_its_usage(worker_env: WorkerEnv, tmp_path: Path) -> None:
-    refused = worker_env.ask(PlaceOrder(order_id=UUID(int=1)))
+    refused = worker_env.enqueue(PlaceOrder(order_id=UUID(int=1)))
     done = run_alone(worker_env, refused, tmp_path)
 
     assert 1 == done.returncode

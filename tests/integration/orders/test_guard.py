@@ -27,7 +27,7 @@ def stops_at_venue(worker_env: WorkerEnv) -> list[dict[str, Any]]:
 def test_every_fill_is_guarded_by_the_brackets_stop_at_the_first_run(worker_env: WorkerEnv) -> None:
     """The guard is due as soon as it is enqueued: only a slow machine can delay the proof after a fill."""
     worker_env.alert()
-    worker_env.work()
+    worker_env.run_due_jobs()
 
     assert [("the bracket's stop", True)] == worker_env.rows("SELECT guarded_by, guarded_at >= recorded_at FROM fill")
     assert [("succeeded", 1, None)] == worker_env.rows(GUARDED)
@@ -37,7 +37,7 @@ def test_every_fill_is_guarded_by_the_brackets_stop_at_the_first_run(worker_env:
 
 def test_an_external_position_gets_a_stop_of_the_protector(worker_env: WorkerEnv) -> None:
     worker_env.venue.trade(size=2)
-    worker_env.do(ReconcileAccounts())
+    worker_env.run(ReconcileAccounts())
 
     assert [("SELL", 2)] == [row[:2] for row in worker_env.rows(STOPS)]
     assert [2] == [order["size"] for order in stops_at_venue(worker_env)]
@@ -46,10 +46,10 @@ def test_an_external_position_gets_a_stop_of_the_protector(worker_env: WorkerEnv
 
 def test_complaint_2_a_stop_cancelled_by_hand_is_placed_again_at_its_price(worker_env: WorkerEnv) -> None:
     worker_env.alert()
-    worker_env.work()
+    worker_env.run_due_jobs()
     (stop,) = stops_at_venue(worker_env)
     worker_env.venue.post("/api/Order/cancel", accountId=worker_env.venue.account_id, orderId=stop["id"])
-    worker_env.do(ReconcileAccounts())
+    worker_env.run(ReconcileAccounts())
 
     (again,) = stops_at_venue(worker_env)
     assert again["id"] != stop["id"]
@@ -59,7 +59,7 @@ def test_complaint_2_a_stop_cancelled_by_hand_is_placed_again_at_its_price(worke
 def test_a_position_whose_stop_the_venue_rejects_is_flattened(worker_env: WorkerEnv) -> None:
     worker_env.venue.trade()
     worker_env.venue.faults(path=PLACE, kind="reject", count=None, error_code=2, message="Invalid price.")
-    worker_env.do(ReconcileAccounts())
+    worker_env.run(ReconcileAccounts())
 
     assert 0 == worker_env.venue.position(MNQ)
     assert [] == stops_at_venue(worker_env)
@@ -71,7 +71,7 @@ def test_a_position_whose_stop_the_venue_rejects_is_flattened(worker_env: Worker
 def test_a_stop_whose_answer_was_lost_is_found_and_not_placed_twice(worker_env: WorkerEnv) -> None:
     worker_env.venue.trade()
     worker_env.venue.faults(path=PLACE, kind="lose_answer_after")
-    worker_env.do(ReconcileAccounts())
+    worker_env.run(ReconcileAccounts())
 
     assert 1 == len(stops_at_venue(worker_env))
     assert 1 == worker_env.venue.position(MNQ)
@@ -79,7 +79,7 @@ def test_a_stop_whose_answer_was_lost_is_found_and_not_placed_twice(worker_env: 
 
 def test_an_unsent_stop_does_not_prevent_a_later_one(worker_env: WorkerEnv) -> None:
     worker_env.alert()
-    worker_env.work()
+    worker_env.run_due_jobs()
     worker_env.execute(f"""
         INSERT INTO orders (id, account_id, contract_id, client_order_id, origin, role, side, type, quantity,
                             stop_price, state, correlation_id)
@@ -88,7 +88,7 @@ def test_an_unsent_stop_does_not_prevent_a_later_one(worker_env: WorkerEnv) -> N
     """)
     (stop,) = stops_at_venue(worker_env)
     worker_env.venue.post("/api/Order/cancel", accountId=worker_env.venue.account_id, orderId=stop["id"])
-    worker_env.do(ReconcileAccounts())
+    worker_env.run(ReconcileAccounts())
 
     assert 1 == len(stops_at_venue(worker_env))
     assert [("CANCELLED", "its guard did not send it")] == worker_env.rows(
@@ -100,7 +100,7 @@ def test_an_unsent_stop_is_placed_once_the_venue_accepts_it(worker_env: WorkerEn
     worker_env.venue.trade()
     worker_env.redis.delete(*worker_env.redis.keys("*token*"))
     worker_env.venue.faults(path=PLACE, kind="status", status=401, count=2)
-    worker_env.do(ReconcileAccounts())
+    worker_env.run(ReconcileAccounts())
 
     assert [("SELL", 1)] == [row[:2] for row in worker_env.rows(STOPS)]
     assert 1 == len(stops_at_venue(worker_env))
@@ -109,9 +109,9 @@ def test_an_unsent_stop_is_placed_once_the_venue_accepts_it(worker_env: WorkerEn
 
 def test_legs_that_outlive_their_position_are_cancelled(worker_env: WorkerEnv) -> None:
     worker_env.alert(take_profit_ticks=800)
-    worker_env.work()
+    worker_env.run_due_jobs()
     worker_env.venue.close_position()
-    worker_env.do(ReconcileAccounts())
+    worker_env.run(ReconcileAccounts())
 
     assert 0 == worker_env.venue.position(MNQ)
     assert [] == stops_at_venue(worker_env)
@@ -121,9 +121,9 @@ def test_legs_that_outlive_their_position_are_cancelled(worker_env: WorkerEnv) -
 
 def test_an_opposite_entry_leaves_no_stop_that_could_open_a_position(worker_env: WorkerEnv) -> None:
     worker_env.alert()
-    worker_env.work()
+    worker_env.run_due_jobs()
     worker_env.alert(action="sell")
-    worker_env.work()
+    worker_env.run_due_jobs()
 
     assert 0 == worker_env.venue.position(MNQ)
     assert [] == stops_at_venue(worker_env)
@@ -131,9 +131,9 @@ def test_an_opposite_entry_leaves_no_stop_that_could_open_a_position(worker_env:
 
 def test_a_reversal_has_a_stop_of_the_new_size_on_the_new_side_only(worker_env: WorkerEnv) -> None:
     worker_env.alert()
-    worker_env.work()
+    worker_env.run_due_jobs()
     worker_env.alert(action="sell", quantity=3)
-    worker_env.work()
+    worker_env.run_due_jobs()
 
     assert -2 == worker_env.venue.position(MNQ)
     assert [(0, 2)] == [(order["side"], order["size"]) for order in stops_at_venue(worker_env)]
@@ -141,9 +141,9 @@ def test_a_reversal_has_a_stop_of_the_new_size_on_the_new_side_only(worker_env: 
 
 def test_a_position_reduced_by_hand_keeps_a_stop_of_its_size(worker_env: WorkerEnv) -> None:
     worker_env.alert(quantity=3, take_profit_ticks=800)
-    worker_env.work()
+    worker_env.run_due_jobs()
     worker_env.venue.close_position(2)
-    worker_env.do(ReconcileAccounts())
+    worker_env.run(ReconcileAccounts())
 
     assert 1 == worker_env.venue.position(MNQ)
     assert [1] == [order["size"] for order in stops_at_venue(worker_env)]
@@ -151,9 +151,9 @@ def test_a_position_reduced_by_hand_keeps_a_stop_of_its_size(worker_env: WorkerE
 
 def test_a_fill_whose_guard_was_lost_is_guarded_by_the_watch(worker_env: WorkerEnv) -> None:
     worker_env.alert()
-    worker_env.work()
+    worker_env.run_due_jobs()
     worker_env.execute("UPDATE fill SET guarded_at = NULL, recorded_at = now() - interval '3 seconds'")
-    worker_env.do(WatchAccounts())
+    worker_env.run(WatchAccounts())
 
     assert [] == worker_env.rows("SELECT 1 FROM fill WHERE guarded_at IS NULL")
 
@@ -164,11 +164,11 @@ def test_an_account_whose_live_orders_were_never_on_is_left_alone(worker_env: Wo
     placed = len(worker_env.venue.requests(PLACE))
     real = replace(worker_env.settings, venue=replace(worker_env.settings.venue, is_simulator=False))
     with open_runner(real, "real/1", program="test") as runner:
-        runner.run(worker_env.ask(ReconcileAccounts()))
+        runner.run(worker_env.enqueue(ReconcileAccounts()))
         for name in ("orders.reconcile_account", "orders.guard_position"):
             for (job_id,) in worker_env.rows("SELECT id FROM job WHERE name = %s AND state = 'queued'", name):
                 runner.run(job_id)
-        runner.run(worker_env.ask(WatchAccounts()))
+        runner.run(worker_env.enqueue(WatchAccounts()))
         closed = worker_env.alert(action="close")
         runner.run(closed)
 
@@ -181,10 +181,10 @@ def test_an_account_whose_live_orders_were_never_on_is_left_alone(worker_env: Wo
 
 def test_a_second_guard_changes_nothing(worker_env: WorkerEnv) -> None:
     worker_env.alert()
-    worker_env.work()
+    worker_env.run_due_jobs()
     placed = len(worker_env.venue.requests(PLACE))
     for _ in range(2):
-        worker_env.do(GuardPosition(account_id=worker_env.venue.account_id, contract_id=MNQ))
+        worker_env.run(GuardPosition(account_id=worker_env.venue.account_id, contract_id=MNQ))
 
     assert placed == len(worker_env.venue.requests(PLACE))
     assert 1 == len(stops_at_venue(worker_env))
@@ -196,16 +196,16 @@ def test_breakeven_and_trailing_distance_move_the_stop(
 ) -> None:
     """`moved_to` is the expected stop, in ticks above the entry, once the price is 20 ticks above the entry."""
     worker_env.alert()
-    worker_env.work()
+    worker_env.run_due_jobs()
     ((entry,),) = worker_env.rows("SELECT average_fill_price FROM orders WHERE role = 'ENTRY'")
     assignments = ", ".join(f"{name} = {value}" for name, value in columns.items())
     worker_env.execute(f"UPDATE orders SET {assignments} WHERE role = 'ENTRY'")
     up = entry + 5
     worker_env.venue.move_price(up)
     worker_env.write_quote(bid=up)
-    job = worker_env.ask(WatchAccounts())
+    job = worker_env.enqueue(WatchAccounts())
     worker_env.runner.run(job)
-    worker_env.work()
+    worker_env.run_due_jobs()
 
     wanted = entry + moved_to * Decimal("0.25")
     assert [wanted] == [Decimal(str(order["stopPrice"])) for order in stops_at_venue(worker_env)]

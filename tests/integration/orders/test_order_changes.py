@@ -35,7 +35,7 @@ def make_manual_entry(worker_env: WorkerEnv, **more: Any) -> EnterManually:
 
 def place_resting_limit(worker_env: WorkerEnv) -> UUID:
     """Place a limit below the market and return its order id."""
-    state, _, error = worker_env.do(make_manual_entry(worker_env))
+    state, _, error = worker_env.run(make_manual_entry(worker_env))
     assert "succeeded" == state, error
     ((order_id,),) = worker_env.rows("SELECT id FROM orders WHERE role = 'ENTRY' AND state = 'WORKING'")
     found: UUID = order_id
@@ -66,7 +66,7 @@ def read_state(worker_env: WorkerEnv, order_id: UUID) -> str:
 def test_a_cancel_is_done_when_the_venue_confirms_it(worker_env: WorkerEnv) -> None:
     order_id = place_resting_limit(worker_env)
     _, job = request_change(worker_env, order_id)
-    worker_env.work()
+    worker_env.run_due_jobs()
 
     assert "succeeded" == worker_env.job(job)[0]
     assert "CANCELLED" == read_state(worker_env, order_id)
@@ -78,7 +78,7 @@ def test_a_modify_is_done_when_the_order_has_the_new_price_and_size(worker_env: 
     order_id = place_resting_limit(worker_env)
     price = last_price(worker_env) - 200
     request_change(worker_env, order_id, ChangeKind.MODIFY, limit_price=price, quantity=2)
-    worker_env.work()
+    worker_env.run_due_jobs()
 
     shown = read_venue_order(worker_env, order_id)
     assert (price, 2) == (Decimal(str(shown["limitPrice"])), shown["size"])
@@ -94,7 +94,7 @@ def test_an_ambiguous_answer_is_settled_by_reading_the_order(
     worker_env.venue.faults(path=CANCEL if change_kind is ChangeKind.CANCEL else MODIFY, kind=fault_kind)
     values = {} if change_kind is ChangeKind.CANCEL else {"limit_price": last_price(worker_env) - 200}
     request_change(worker_env, order_id, change_kind, **values)
-    worker_env.work()
+    worker_env.run_due_jobs()
 
     assert [(change_kind, "DONE")] == [row[:2] for row in worker_env.rows(CHANGES)]
     assert (change_kind is ChangeKind.CANCEL) is (read_state(worker_env, order_id) == "CANCELLED")
@@ -104,7 +104,7 @@ def test_a_cancel_whose_answer_was_lost_is_not_sent_again(worker_env: WorkerEnv)
     order_id = place_resting_limit(worker_env)
     worker_env.venue.faults(path=CANCEL, kind="lose_answer_after")
     request_change(worker_env, order_id)
-    worker_env.work()
+    worker_env.run_due_jobs()
 
     assert 1 == len(worker_env.venue.requests(CANCEL))
 
@@ -114,7 +114,7 @@ def test_a_fill_wins_against_a_cancel_and_the_change_is_too_late(worker_env: Wor
     worker_env.venue.move_price(last_price(worker_env) - 150)
     worker_env.write_quote()
     request_change(worker_env, order_id)
-    worker_env.work()
+    worker_env.run_due_jobs()
 
     assert "FILLED" == read_state(worker_env, order_id)
     assert [("CANCEL", "TOO_LATE", "the order is FILLED")] == worker_env.rows(CHANGES)[:1]
@@ -126,7 +126,7 @@ def test_a_modify_that_the_venue_rejects_fails_with_its_reason(worker_env: Worke
         path=MODIFY, kind="reject", error_code=3, message="Invalid price. Price is outside allowed range."
     )
     _, job = request_change(worker_env, order_id, ChangeKind.MODIFY, limit_price=last_price(worker_env) - 200)
-    worker_env.work()
+    worker_env.run_due_jobs()
 
     assert "failed" == worker_env.job(job)[0]
     assert "outside allowed range" in (worker_env.job(job)[2] or "")
@@ -138,7 +138,7 @@ def test_a_second_cancel_sends_no_second_request(worker_env: WorkerEnv) -> None:
     order_id = place_resting_limit(worker_env)
     first, _ = request_change(worker_env, order_id)
     second, _ = request_change(worker_env, order_id)
-    worker_env.work()
+    worker_env.run_due_jobs()
 
     assert first.id == second.id
     assert 1 == len(worker_env.venue.requests(CANCEL))
@@ -149,7 +149,7 @@ def test_an_order_that_was_never_sent_is_cancelled_without_a_request(worker_env:
     sent = len(worker_env.venue.requests(CANCEL))
     worker_env.execute(f"UPDATE orders SET state = 'CREATED', venue_order_id = NULL WHERE id = '{order_id}'")
     request_change(worker_env, order_id)
-    worker_env.work()
+    worker_env.run_due_jobs()
 
     assert "CANCELLED" == read_state(worker_env, order_id)
     assert sent == len(worker_env.venue.requests(CANCEL))
@@ -158,7 +158,7 @@ def test_an_order_that_was_never_sent_is_cancelled_without_a_request(worker_env:
 def test_postgres_rejects_an_order_transition_against_the_rules(worker_env: WorkerEnv) -> None:
     order_id = place_resting_limit(worker_env)
     request_change(worker_env, order_id)
-    worker_env.work()
+    worker_env.run_due_jobs()
     with pytest.raises(Exception, match="cannot go from CANCELLED to WORKING"):
         worker_env.rows("UPDATE orders SET state = 'WORKING' WHERE id = %s RETURNING 1", order_id)
 
@@ -179,13 +179,13 @@ def test_a_resting_entry_is_cancelled_once_it_would_be_denied(
     worker_env: WorkerEnv, rule: str, expected_reason: str
 ) -> None:
     worker_env.alert()
-    worker_env.work()
+    worker_env.run_due_jobs()
     order_id = place_resting_limit(worker_env)
-    worker_env.runner.run(worker_env.ask(WatchAccounts()))
+    worker_env.runner.run(worker_env.enqueue(WatchAccounts()))
     assert [] == worker_env.rows(CHANGES)
     worker_env.execute(f"UPDATE account SET {rule}".replace('": "', '"\\: "').replace("02:", "02\\:"))
-    worker_env.runner.run(worker_env.ask(WatchAccounts()))
-    worker_env.work()
+    worker_env.runner.run(worker_env.enqueue(WatchAccounts()))
+    worker_env.run_due_jobs()
 
     assert "CANCELLED" == read_state(worker_env, order_id)
     assert 3 == read_venue_order(worker_env, order_id)["status"]
@@ -197,13 +197,13 @@ def test_a_resting_entry_is_cancelled_once_it_would_be_denied(
 
 def test_a_resting_order_that_only_reduces_a_position_stays(worker_env: WorkerEnv) -> None:
     worker_env.alert(quantity=2)
-    worker_env.work()
-    state, _, error = worker_env.do(
+    worker_env.run_due_jobs()
+    state, _, error = worker_env.run(
         make_manual_entry(worker_env, side=Side.SELL, limit_price=str(last_price(worker_env) + 100))
     )
     assert "succeeded" == state, error
     worker_env.execute("UPDATE account SET halted_at = now(), halt_reason = 'lunch'")
-    worker_env.runner.run(worker_env.ask(WatchAccounts()))
+    worker_env.runner.run(worker_env.enqueue(WatchAccounts()))
 
     assert [] == worker_env.rows(CHANGES)
     assert [("SELL", 1)] == worker_env.rows(
@@ -213,12 +213,12 @@ def test_a_resting_order_that_only_reduces_a_position_stays(worker_env: WorkerEn
 
 def test_an_order_given_up_and_found_late_gets_its_state_from_the_venue(worker_env: WorkerEnv) -> None:
     worker_env.alert()
-    worker_env.work()
+    worker_env.run_due_jobs()
     worker_env.execute(
         "UPDATE orders SET state = 'EXPIRED', venue_order_id = NULL, filled_quantity = 0, changed_market_at = NULL "
         "WHERE role = 'ENTRY'"
     )
-    worker_env.do(ReconcileAccounts())
+    worker_env.run(ReconcileAccounts())
 
     assert [("FILLED", 1)] == worker_env.rows("SELECT state, filled_quantity FROM orders WHERE role = 'ENTRY'")
 
@@ -235,7 +235,7 @@ def test_an_order_given_up_and_found_late_gets_its_state_from_the_venue(worker_e
     ],
 )
 def test_an_invalid_entry_fails_with_its_reason(worker_env: WorkerEnv, more: dict[str, Any], message: str) -> None:
-    status, _, error = worker_env.do(make_manual_entry(worker_env, **more))
+    status, _, error = worker_env.run(make_manual_entry(worker_env, **more))
 
     assert "failed" == status
     assert message in (error or "")
@@ -246,7 +246,7 @@ AT_MARKET: dict[str, Any] = {"type": OrderType.MARKET, "limit_price": None, "qua
 
 
 def test_a_dry_run_reports_the_order_and_sends_nothing(worker_env: WorkerEnv) -> None:
-    status, result, _ = worker_env.do(make_manual_entry(worker_env, **AT_MARKET, risk="100", is_dry_run=True))
+    status, result, _ = worker_env.run(make_manual_entry(worker_env, **AT_MARKET, risk="100", is_dry_run=True))
 
     assert "succeeded" == status
     assert 4 == result["would_send"]["quantity"]  # 40 ticks of 0.50 and 2.72 of costs: 22.72 each, 4.4 rounded down
@@ -255,7 +255,7 @@ def test_a_dry_run_reports_the_order_and_sends_nothing(worker_env: WorkerEnv) ->
 
 
 def test_a_quantity_from_risk_is_never_rounded_up_to_one(worker_env: WorkerEnv) -> None:
-    status, _, error = worker_env.do(make_manual_entry(worker_env, **AT_MARKET, risk="20"))
+    status, _, error = worker_env.run(make_manual_entry(worker_env, **AT_MARKET, risk="20"))
 
     assert "failed" == status
     assert "quantity 0 is not between 1 and 5" in (error or "")

@@ -15,7 +15,7 @@ def test_an_alert_becomes_a_filled_order_with_a_working_stop_in_our_rows_and_at_
     worker_env: WorkerEnv,
 ) -> None:
     job = worker_env.alert(take_profit_ticks=800)
-    worker_env.work()
+    worker_env.run_due_jobs()
 
     assert "succeeded" == worker_env.job(job)[0]
     assert [(OrderState.FILLED, 1)] == [row[:2] for row in worker_env.rows(ENTRY)]
@@ -33,7 +33,7 @@ def test_an_alert_becomes_a_filled_order_with_a_working_stop_in_our_rows_and_at_
 
 def test_the_jobs_and_rows_of_one_alert_share_a_correlation_id(worker_env: WorkerEnv) -> None:
     worker_env.alert()
-    worker_env.work()
+    worker_env.run_due_jobs()
     correlation_ids = worker_env.rows(
         "SELECT DISTINCT correlation_id FROM job WHERE name IN "
         "('alerts.handle_alert', 'orders.place_order', 'orders.poll_fills') "
@@ -45,9 +45,9 @@ def test_the_jobs_and_rows_of_one_alert_share_a_correlation_id(worker_env: Worke
 
 def test_a_close_alert_leaves_nothing_working_and_nothing_held(worker_env: WorkerEnv) -> None:
     worker_env.alert()
-    worker_env.work()
+    worker_env.run_due_jobs()
     worker_env.alert(action="close")
-    worker_env.work()
+    worker_env.run_due_jobs()
 
     assert 0 == worker_env.venue.position(MNQ)
     assert [("FLAT", 0)] == worker_env.rows("SELECT direction, quantity FROM position")
@@ -67,7 +67,7 @@ def test_a_position_in_another_month_is_priced_and_closed_too(worker_env: Worker
     with worker_env.ledger.engine.begin() as connection:
         assert {MNQ, old} == {one.id for one in contracts.watched(connection)}
     closed = worker_env.alert(action="close")
-    worker_env.work()
+    worker_env.run_due_jobs()
 
     assert f"{MNQ}, {old}" == worker_env.rows("SELECT result ->> 'closes' FROM job WHERE id = %s", closed)[0][0]
     assert {(MNQ, True), (old, True)} == set(
@@ -78,7 +78,7 @@ def test_a_position_in_another_month_is_priced_and_closed_too(worker_env: Worker
 def test_an_answer_lost_after_placing_is_found_by_its_tag_and_never_sent_again(worker_env: WorkerEnv) -> None:
     worker_env.venue.faults(path=PLACE, kind="lose_answer_after")
     worker_env.alert()
-    worker_env.work()
+    worker_env.run_due_jobs()
 
     assert [OrderState.FILLED] == [row[0] for row in worker_env.rows(ENTRY)]
     assert 1 == len(tags_at_venue(worker_env))
@@ -89,7 +89,7 @@ def test_a_lost_request_is_sent_again_under_the_same_tag(worker_env: WorkerEnv) 
     worker_env.venue.faults(path=PLACE, kind="lose_before")
     worker_env.runner.run(worker_env.alert())
     age_in_doubt_order(worker_env)
-    worker_env.work()
+    worker_env.run_due_jobs()
 
     assert [OrderState.FILLED] == [row[0] for row in worker_env.rows(ENTRY)]
     assert 2 == len(tags_at_venue(worker_env))
@@ -102,7 +102,7 @@ def test_a_server_error_is_ambiguous_and_resolved_by_a_search(worker_env: Worker
     worker_env.venue.faults(path=PLACE, kind="status", status=status)
     worker_env.runner.run(worker_env.alert())
     age_in_doubt_order(worker_env)
-    worker_env.work()
+    worker_env.run_due_jobs()
 
     assert [OrderState.FILLED] == [row[0] for row in worker_env.rows(ENTRY)]
     assert 1 == worker_env.venue.position(MNQ)
@@ -111,7 +111,7 @@ def test_a_server_error_is_ambiguous_and_resolved_by_a_search(worker_env: Worker
 def test_a_token_that_expires_between_two_calls_causes_a_login(worker_env: WorkerEnv) -> None:
     worker_env.venue.faults(path=PLACE, kind="status", status=401)
     worker_env.alert()
-    worker_env.work()
+    worker_env.run_due_jobs()
 
     assert [OrderState.FILLED] == [row[0] for row in worker_env.rows(ENTRY)]
     assert 1 == worker_env.venue.position(MNQ)
@@ -120,7 +120,7 @@ def test_a_token_that_expires_between_two_calls_causes_a_login(worker_env: Worke
 def test_an_order_that_the_venue_rejects_is_rejected_with_its_reason(worker_env: WorkerEnv) -> None:
     worker_env.venue.faults(path=PLACE, kind="reject", error_code=2, message="Price is outside allowed range.")
     worker_env.alert()
-    worker_env.work()
+    worker_env.run_due_jobs()
 
     ((state, filled, _, reason),) = worker_env.rows(ENTRY)
     assert (OrderState.REJECTED, 0) == (state, filled)
@@ -136,7 +136,7 @@ def test_an_order_waits_while_the_venue_is_down(worker_env: WorkerEnv) -> None:
     worker_env.execute("UPDATE job SET state = 'queued', lease_until = NULL")
     worker_env.runner.run(job)
     worker_env.venue.start()
-    worker_env.work()
+    worker_env.run_due_jobs()
 
     assert [OrderState.FILLED] == [row[0] for row in worker_env.rows(ENTRY)]
     assert 1 == worker_env.venue.position(MNQ)
@@ -144,11 +144,11 @@ def test_an_order_waits_while_the_venue_is_down(worker_env: WorkerEnv) -> None:
 
 def test_a_second_run_that_finds_the_order_submitting_does_not_send(worker_env: WorkerEnv) -> None:
     worker_env.alert()
-    worker_env.work()
+    worker_env.run_due_jobs()
     ((order_id,),) = worker_env.rows("SELECT id FROM orders WHERE role = 'ENTRY'")
     sent = len(tags_at_venue(worker_env))
     worker_env.execute("UPDATE orders SET state = 'SUBMITTING', venue_order_id = NULL WHERE role = 'ENTRY'")
-    worker_env.do(PlaceOrder(order_id=order_id))
+    worker_env.run(PlaceOrder(order_id=order_id))
 
     assert sent == len(tags_at_venue(worker_env))
     assert [OrderState.FILLED] == [row[0] for row in worker_env.rows(ENTRY)]
@@ -156,7 +156,7 @@ def test_a_second_run_that_finds_the_order_submitting_does_not_send(worker_env: 
 
 def test_an_order_in_doubt_blocks_the_next_entry_until_it_is_resolved(worker_env: WorkerEnv) -> None:
     worker_env.alert()
-    worker_env.work()
+    worker_env.run_due_jobs()
     worker_env.execute("UPDATE orders SET state = 'IN_DOUBT', venue_order_id = NULL WHERE role = 'ENTRY'")
     second = worker_env.alert()
     worker_env.runner.run(second)
@@ -165,8 +165,8 @@ def test_an_order_in_doubt_blocks_the_next_entry_until_it_is_resolved(worker_env
     assert "queued" == state
     assert "an order in doubt" in (error or "")
     worker_env.execute("UPDATE orders SET submitted_at = now() - interval '1 minute' WHERE state = 'IN_DOUBT'")
-    worker_env.do(ReconcileAccounts())
-    worker_env.work()
+    worker_env.run(ReconcileAccounts())
+    worker_env.run_due_jobs()
     assert "succeeded" == worker_env.job(second)[0]
     assert 2 == worker_env.venue.position(MNQ)
 
@@ -184,7 +184,7 @@ def test_an_account_that_was_not_reconciled_since_the_start_enters_nothing(worke
 
 def test_an_entry_that_risk_denies_is_recorded_and_never_sent(worker_env: WorkerEnv) -> None:
     job = worker_env.alert(quantity=6)
-    worker_env.work()
+    worker_env.run_due_jobs()
 
     state, _, error = worker_env.job(job)
     assert "failed" == state
@@ -196,9 +196,9 @@ def test_an_entry_that_risk_denies_is_recorded_and_never_sent(worker_env: Worker
 
 def test_an_expired_entry_is_never_sent(worker_env: WorkerEnv) -> None:
     worker_env.alert(quantity=6)
-    worker_env.work()
+    worker_env.run_due_jobs()
     worker_env.execute("UPDATE orders SET state = 'CREATED', expires_at = now() - interval '1 second'")
-    worker_env.do(ReconcileAccounts())
+    worker_env.run(ReconcileAccounts())
 
     assert [("EXPIRED",)] == worker_env.rows("SELECT state FROM orders")
     assert [] == tags_at_venue(worker_env)
@@ -206,17 +206,17 @@ def test_an_expired_entry_is_never_sent(worker_env: WorkerEnv) -> None:
 
 def test_reconcile_run_twice_changes_nothing(worker_env: WorkerEnv) -> None:
     worker_env.alert(take_profit_ticks=800)
-    worker_env.work()
+    worker_env.run_due_jobs()
     everything = "SELECT id, state, filled_quantity FROM orders ORDER BY id"
     before = worker_env.rows(everything), worker_env.rows("SELECT * FROM fill")
-    worker_env.do(ReconcileAccounts())
+    worker_env.run(ReconcileAccounts())
 
     assert before == (worker_env.rows(everything), worker_env.rows("SELECT * FROM fill"))
 
 
 def test_every_call_to_the_venue_is_recorded_without_the_key(worker_env: WorkerEnv) -> None:
     worker_env.alert()
-    worker_env.work()
+    worker_env.run_due_jobs()
     calls = worker_env.rows("SELECT endpoint, status, error FROM api_call")
 
     assert (PLACE, 200, None) in calls
@@ -228,8 +228,8 @@ def test_a_rejected_duplicate_of_a_tag_does_not_change_the_accepted_order(
 ) -> None:
     worker_env.venue.faults(path=PLACE, kind="duplicate")
     worker_env.alert()
-    worker_env.work()
-    worker_env.do(ReconcileAccounts())
+    worker_env.run_due_jobs()
+    worker_env.run(ReconcileAccounts())
 
     assert [(OrderState.FILLED, 1)] == [row[:2] for row in worker_env.rows(ENTRY)]
     assert 1 == worker_env.venue.position(MNQ)

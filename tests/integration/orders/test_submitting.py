@@ -50,12 +50,12 @@ def test_an_order_of_a_process_killed_before_the_call_is_searched_for_before_it_
     assert [OrderState.SUBMITTING] == [row[0] for row in worker_env.rows(ENTRY)]
     assert [] == tags_at_venue(worker_env)
     ((place,),) = worker_env.rows("SELECT id FROM job WHERE name = 'orders.place_order' AND state = 'running'")
-    assert 1 == recovery.release_lost(worker_env.ledger.line.open(), "dying/1", "its process is gone")
+    assert 1 == recovery.release_lost(worker_env.ledger.connection.open(), "dying/1", "its process is gone")
     worker_env.runner.run(place)
 
     assert [] == tags_at_venue(worker_env)
     age_in_doubt_order(worker_env)
-    worker_env.work()
+    worker_env.run_due_jobs()
     assert [OrderState.FILLED] == [row[0] for row in worker_env.rows(ENTRY)]
     assert 1 == len(tags_at_venue(worker_env))
 
@@ -103,7 +103,7 @@ def test_an_order_without_a_token_waits_for_a_login_before_it_is_submitting(work
     logins = len(worker_env.venue.requests("/api/Auth/loginKey"))
     worker_env.redis.delete(*worker_env.redis.keys("*token*"))
     worker_env.alert()
-    worker_env.work()
+    worker_env.run_due_jobs()
 
     assert logins + 1 == len(worker_env.venue.requests("/api/Auth/loginKey"))
     assert [OrderState.FILLED] == [row[0] for row in worker_env.rows(ENTRY)]

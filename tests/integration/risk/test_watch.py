@@ -20,7 +20,7 @@ def entry_price(worker_env: WorkerEnv) -> Decimal:
 def watch_at(worker_env: WorkerEnv, bid: Decimal) -> None:
     """Run the watch with the quote at `bid`."""
     worker_env.write_quote(bid=bid)
-    worker_env.runner.run(worker_env.ask(WatchAccounts()))
+    worker_env.runner.run(worker_env.enqueue(WatchAccounts()))
 
 
 @pytest.fixture
@@ -30,7 +30,7 @@ def long_two(worker_env: WorkerEnv) -> WorkerEnv:
         """UPDATE account SET rules = 'combine-50k', day_opening_balance = 50000, high_water_mark = 50000"""
     )
     worker_env.alert(quantity=2, stop_loss_ticks=1000)
-    worker_env.work()
+    worker_env.run_due_jobs()
     assert 2 == worker_env.venue.position(MNQ)
     return worker_env
 
@@ -49,7 +49,7 @@ def test_three_quarters_of_the_headroom_used_block_entries_with_rule_figures_and
     watch_at(long_two, low)
 
     ((blocked,),) = long_two.rows("SELECT block_reason FROM account")
-    assert "maximum loss: 1,60" in blocked
+    assert "max loss limit: 1,60" in blocked
     assert ["blocked"] == [kind for kind, _ in long_two.rows(EVENTS)]
     refused = long_two.alert()
     long_two.write_quote(bid=low)
@@ -61,7 +61,7 @@ def test_three_quarters_of_the_headroom_used_block_entries_with_rule_figures_and
 
 def test_ninety_percent_of_the_headroom_used_flatten_before_the_loss_limit(long_two: WorkerEnv) -> None:
     watch_at(long_two, entry_price(long_two) - 460)
-    long_two.work()
+    long_two.run_due_jobs()
 
     assert 0 == long_two.venue.position(MNQ)
     assert [(None,)] == long_two.rows("SELECT breached_market_at FROM account")
@@ -71,9 +71,9 @@ def test_ninety_percent_of_the_headroom_used_flatten_before_the_loss_limit(long_
 
 def test_a_breached_loss_limit_is_permanent(long_two: WorkerEnv) -> None:
     watch_at(long_two, entry_price(long_two) - 510)
-    long_two.work()
+    long_two.run_due_jobs()
     refused = long_two.alert()
-    long_two.work()
+    long_two.run_due_jobs()
 
     assert [(True,)] == long_two.rows("SELECT breached_market_at IS NOT NULL FROM account")
     assert "breached for good" in (long_two.job(refused)[2] or "")
@@ -82,7 +82,7 @@ def test_a_breached_loss_limit_is_permanent(long_two: WorkerEnv) -> None:
 def test_a_daily_loss_locks_the_day_and_flattens(long_two: WorkerEnv) -> None:
     long_two.execute("""UPDATE account SET rule_changes = '{"daily_loss_limit": "1000"}'""")
     watch_at(long_two, entry_price(long_two) - 260)
-    long_two.work()
+    long_two.run_due_jobs()
 
     assert 0 == long_two.venue.position(MNQ)
     assert [(True,)] == long_two.rows("SELECT locked_on IS NOT NULL FROM account")
@@ -92,10 +92,10 @@ def test_a_reduction_closes_half_once_a_day(long_two: WorkerEnv) -> None:
     long_two.execute("""UPDATE account SET rule_changes = '{"reduce_at": "0.80"}'""")
     low = entry_price(long_two) - 420
     watch_at(long_two, low)
-    long_two.work()
+    long_two.run_due_jobs()
     assert 1 == long_two.venue.position(MNQ)
     watch_at(long_two, low)
-    long_two.work()
+    long_two.run_due_jobs()
 
     assert 1 == long_two.venue.position(MNQ)
     assert [("protector",)] == long_two.rows("SELECT origin FROM orders WHERE role = 'EXIT'")
@@ -103,7 +103,7 @@ def test_a_reduction_closes_half_once_a_day(long_two: WorkerEnv) -> None:
 
 def test_a_position_without_a_fresh_price_blocks_entries(long_two: WorkerEnv) -> None:
     long_two.redis.flushdb()
-    long_two.runner.run(long_two.ask(WatchAccounts()))
+    long_two.runner.run(long_two.enqueue(WatchAccounts()))
 
     ((blocked,),) = long_two.rows("SELECT block_reason FROM account")
     assert "without a fresh price" in blocked
@@ -117,8 +117,8 @@ def test_everything_is_flat_by_ten_past_three(long_two: WorkerEnv) -> None:
     )
     long_two.write_quote(bid=entry_price(long_two))
     with open_runner(long_two.settings, "late/1", program="test") as late:
-        late.run(long_two.ask(WatchAccounts()))
-    long_two.work()
+        late.run(long_two.enqueue(WatchAccounts()))
+    long_two.run_due_jobs()
 
     assert 0 == long_two.venue.position(MNQ)
     ((reason,),) = long_two.rows("SELECT reason FROM flatten_request")

@@ -60,13 +60,13 @@ def claim(ledger_env: LedgerEnv, job_id: UUID) -> ClaimedJob:
 def wait_for_relay(ledger_env: LedgerEnv) -> None:
     """Wait until the relay has checked every job that existed before."""
     for _ in range(2):
-        wait_for_wake_ups(ledger_env, ledger_env.ask(DoNothing(note="a marker"), publish_on_commit=False))
+        wait_for_wake_ups(ledger_env, ledger_env.enqueue(DoNothing(note="a marker"), publish_on_commit=False))
 
 
 def test_the_relay_publishes_a_job_whose_wake_up_was_never_sent(
     ledger_env: LedgerEnv,
 ) -> None:
-    job_id = ledger_env.ask(DoNothing(), publish_on_commit=False)
+    job_id = ledger_env.enqueue(DoNothing(), publish_on_commit=False)
 
     until(lambda: ledger_env.broker.waiting(QUEUE) > 0, 60, "a wake-up")
     message = ledger_env.broker.take(QUEUE)[0]
@@ -76,7 +76,7 @@ def test_the_relay_publishes_a_job_whose_wake_up_was_never_sent(
 
 
 def test_a_lost_wake_up_is_published_again_until_the_job_is_claimed(ledger_env: LedgerEnv) -> None:
-    job_id = ledger_env.ask(DoNothing())
+    job_id = ledger_env.enqueue(DoNothing())
     assert [job_id] == take_wake_ups(ledger_env)[:1]
     for _ in range(2):
         ledger_env.broker.forget()
@@ -91,8 +91,8 @@ def test_a_lost_wake_up_is_published_again_until_the_job_is_claimed(ledger_env: 
 
 
 def test_a_job_is_published_when_it_is_due_and_not_before(ledger_env: LedgerEnv) -> None:
-    later = ledger_env.ask(DoNothing(), run_after=timedelta(seconds=1))
-    never = ledger_env.ask(DoNothing(), run_after=timedelta(hours=1))
+    later = ledger_env.enqueue(DoNothing(), run_after=timedelta(seconds=1))
+    never = ledger_env.enqueue(DoNothing(), run_after=timedelta(hours=1))
     until(lambda: later in take_wake_ups(ledger_env), 60, "a wake-up for the later job")
 
     row = ledger_env.row(later)
@@ -101,8 +101,8 @@ def test_a_job_is_published_when_it_is_due_and_not_before(ledger_env: LedgerEnv)
 
 
 def test_a_job_is_published_when_it_is_next_in_its_sequence_and_not_before(ledger_env: LedgerEnv) -> None:
-    first = ledger_env.ask(DoNothing(), sequence_key="account:1", publish_on_commit=False)
-    second = ledger_env.ask(DoNothing(), sequence_key="account:1", publish_on_commit=False)
+    first = ledger_env.enqueue(DoNothing(), sequence_key="account:1", publish_on_commit=False)
+    second = ledger_env.enqueue(DoNothing(), sequence_key="account:1", publish_on_commit=False)
     wait_for_wake_ups(ledger_env, first)
     claimed = claim(ledger_env, first)
     wait_for_relay(ledger_env)
@@ -114,14 +114,14 @@ def test_a_job_is_published_when_it_is_next_in_its_sequence_and_not_before(ledge
 
 
 def test_a_job_not_started_in_time_expires_and_is_not_published(ledger_env: LedgerEnv) -> None:
-    job_id = ledger_env.ask(DoNothing(), expires_after=timedelta(microseconds=1), publish_on_commit=False)
+    job_id = ledger_env.enqueue(DoNothing(), expires_after=timedelta(microseconds=1), publish_on_commit=False)
 
     (row,) = ledger_env.wait_for("expired", job_id)
     assert ("not started before it expired", None) == (row["error"], row["published_at"])
 
 
 def test_an_expired_lease_is_reclaimed_and_published_and_a_renewed_one_is_not(ledger_env: LedgerEnv) -> None:
-    expiring, renewed = (ledger_env.ask(DoNothing(), sequence_key=key) for key in ("account:1", "account:2"))
+    expiring, renewed = (ledger_env.enqueue(DoNothing(), sequence_key=key) for key in ("account:1", "account:2"))
     claim(ledger_env, expiring)
     claimed = ledger_env.ledger.claim(renewed, "normal@elsewhere.3/4")
 
@@ -150,7 +150,7 @@ def test_an_expired_lease_is_reclaimed_and_published_and_a_renewed_one_is_not(le
 def test_a_lease_that_expires_on_the_last_attempt_leaves_a_dead_job_that_names_the_worker(
     ledger_env: LedgerEnv,
 ) -> None:
-    job_id = ledger_env.ask(DoNothing(), "max_attempts = 1")
+    job_id = ledger_env.enqueue(DoNothing(), "max_attempts = 1")
     claim(ledger_env, job_id)
     ledger_env.execute("UPDATE job SET lease_until = now()")
 
@@ -159,9 +159,9 @@ def test_a_lease_that_expires_on_the_last_attempt_leaves_a_dead_job_that_names_t
 
 def test_a_queue_never_exceeds_its_capacity_and_all_its_jobs_are_published(ledger_env: LedgerEnv) -> None:
     most = most_outstanding(QUEUE)
-    job_ids = [ledger_env.ask(DoNothing(), publish_on_commit=False) for _ in range(2 * most + 5)]
+    job_ids = [ledger_env.enqueue(DoNothing(), publish_on_commit=False) for _ in range(2 * most + 5)]
     until(lambda: ledger_env.broker.waiting(QUEUE) == most, 60, "a full queue")
-    marker = ledger_env.ask(DoNothing(), expires_after=timedelta(microseconds=1))
+    marker = ledger_env.enqueue(DoNothing(), expires_after=timedelta(microseconds=1))
     ledger_env.wait_for("expired", marker)
     assert most == ledger_env.broker.waiting(QUEUE)
 
@@ -171,15 +171,15 @@ def test_a_queue_never_exceeds_its_capacity_and_all_its_jobs_are_published(ledge
 def test_two_relays_can_run_and_either_goes_on_alone(ledger_env: LedgerEnv) -> None:
     first = ledger_env.start("scheduler", "relay")
     first.wait_until_running()
-    job_ids = [ledger_env.ask(DoNothing(), publish_on_commit=False) for _ in range(10)]
+    job_ids = [ledger_env.enqueue(DoNothing(), publish_on_commit=False) for _ in range(10)]
     wait_for_wake_ups(ledger_env, *job_ids)
     first.kill()
 
-    wait_for_wake_ups(ledger_env, ledger_env.ask(DoNothing(), publish_on_commit=False))
+    wait_for_wake_ups(ledger_env, ledger_env.enqueue(DoNothing(), publish_on_commit=False))
 
 
 def test_a_relay_survives_an_outage_of_postgres(ledger_env: LedgerEnv, relay: StartedProgram) -> None:
-    due = ledger_env.ask(DoNothing(), publish_on_commit=False)
+    due = ledger_env.enqueue(DoNothing(), publish_on_commit=False)
     with without_database(ledger_env.database_url):
         until(lambda: relay.log.read_text().count("the ledger does not answer") > 1, 60)
     take_wake_ups(ledger_env)
@@ -192,10 +192,10 @@ def test_a_relay_survives_a_broker_that_drops_its_connections_and_hangs(
     ledger_env: LedgerEnv, relay: StartedProgram
 ) -> None:
     ledger_env.broker.cut()
-    wait_for_wake_ups(ledger_env, ledger_env.ask(DoNothing(), publish_on_commit=False))
+    wait_for_wake_ups(ledger_env, ledger_env.enqueue(DoNothing(), publish_on_commit=False))
     ledger_env.broker.hang(1.5)
 
-    wait_for_wake_ups(ledger_env, ledger_env.ask(DoNothing(), publish_on_commit=False))
+    wait_for_wake_ups(ledger_env, ledger_env.enqueue(DoNothing(), publish_on_commit=False))
     assert relay.is_alive()
 
 

@@ -53,7 +53,7 @@ def insert_falling_bars(worker_env: WorkerEnv) -> datetime:
 
 def evaluate(worker_env: WorkerEnv, account_id: int | None, closed_until: datetime) -> Any:
     worker_env.write_quote()
-    state, result, error = worker_env.do(
+    state, result, error = worker_env.run(
         EvaluateStrategy(strategy="mean_reversion", contract_id=MNQ, closed_until=closed_until, account_id=account_id)
     )
     assert "succeeded" == state, error
@@ -62,7 +62,7 @@ def evaluate(worker_env: WorkerEnv, account_id: int | None, closed_until: dateti
 
 def evaluate_due_accounts(worker_env: WorkerEnv) -> list[int | None]:
     """Run the evaluations that are due, and return their accounts."""
-    assert "succeeded" == worker_env.do(EvaluateDue(slot=worker_env.venue.clock.now()))[0]
+    assert "succeeded" == worker_env.run(EvaluateDue(slot=worker_env.venue.clock.now()))[0]
     rows = worker_env.rows("SELECT arguments ->> 'account_id' FROM job WHERE name = 'strategies.evaluate_strategy'")
     return sorted((None if row[0] is None else int(row[0]) for row in rows), key=lambda account_id: account_id or 0)
 

@@ -9,8 +9,8 @@ from shared.db.trades import round_trips
 from shared.db.trades.round_trips import Key, RoundTripFilter
 from shared.domain.orders.order import Side
 from shared.domain.orders.position import Position, apply_fill, to_dollars
-from shared.ledger.jobs.accounts import BookRoundTrips
 from shared.ledger.jobs.orders import ReconcileAccounts
+from shared.ledger.jobs.trades import BookRoundTrips
 from tests.fixtures.books import TRIPS, Books
 from tests.fixtures.venue import MES, MNQ
 from tests.fixtures.worker_env import WorkerEnv
@@ -155,11 +155,11 @@ def test_a_second_booking_at_the_same_time_books_nothing(books: Books) -> None:
 
 def test_a_round_trip_has_the_origin_of_its_entry_and_no_cancelled_leg(worker_env: WorkerEnv) -> None:
     worker_env.alert(take_profit_ticks=800)
-    worker_env.work()
+    worker_env.run_due_jobs()
     worker_env.alert(action="close")
-    worker_env.work()
-    worker_env.do(ReconcileAccounts())
-    worker_env.do(BookRoundTrips())
+    worker_env.run_due_jobs()
+    worker_env.run(ReconcileAccounts())
+    worker_env.run(BookRoundTrips())
 
     ((entry, quantity, strategy, origin, net),) = worker_env.rows(
         "SELECT entry_order_id, quantity, strategy, origin, net FROM round_trip"

@@ -22,8 +22,8 @@ def call(error: str | None = None) -> Call:
 def test_a_call_is_recorded_with_its_job_queue_duration_and_success(worker_env: WorkerEnv) -> None:
     worker_env.execute("DELETE FROM api_call")
     worker_env.venue.faults(path="/api/Account/search", kind="status", status=503)
-    job_id = worker_env.ask(SnapshotAccounts())
-    worker_env.work()
+    job_id = worker_env.enqueue(SnapshotAccounts())
+    worker_env.run_due_jobs()
     found = worker_env.rows("SELECT job_id, queue, success, status, duration_ms > 0 FROM api_call ORDER BY id")
 
     queue = SnapshotAccounts.queue.value

@@ -25,7 +25,7 @@ from workers.runner import RETRY_BASE
 
 
 def test_the_return_value_of_a_job_is_its_result(runner_env: RunnerEnv) -> None:
-    row = runner_env.do(lambda ctx: {"worker": ctx.job.worker, "waited": timedelta(seconds=90)})
+    row = runner_env.run_function(lambda ctx: {"worker": ctx.job.worker, "waited": timedelta(seconds=90)})
 
     assert ("succeeded", {"worker": WORKER, "waited": "PT90S"}, None) == (row["state"], row["result"], row["error"])
     assert (1, 1, None) == (row["attempt"], row["fence"], row["lease_until"])
@@ -38,7 +38,7 @@ def test_the_return_value_of_a_job_is_its_result(runner_env: RunnerEnv) -> None:
 def test_a_retryable_error_counts_an_attempt_and_reschedules_the_job_with_a_backoff(
     runner_env: RunnerEnv, error: Exception
 ) -> None:
-    row = runner_env.do(raise_error(error))
+    row = runner_env.run_function(raise_error(error))
 
     assert ("queued", 1, None, None) == (row["state"], row["attempt"], row["worker"], row["lease_until"])
     assert (None, None) == (row["finished_at"], row["published_at"])  # the relay will publish it
@@ -49,7 +49,7 @@ def test_a_retryable_error_counts_an_attempt_and_reschedules_the_job_with_a_back
 
 
 def test_the_backoff_at_most_doubles_with_each_attempt(runner_env: RunnerEnv) -> None:
-    job_id = runner_env.ask(raise_error(RetryableError("no")))
+    job_id = runner_env.enqueue(raise_error(RetryableError("no")))
     runner_env.execute("UPDATE job SET max_attempts = 20")
     longest = timedelta(0)
     for attempt in range(1, 12):
@@ -63,7 +63,7 @@ def test_the_backoff_at_most_doubles_with_each_attempt(runner_env: RunnerEnv) ->
 
 @pytest.mark.parametrize("error", [RetryableError("still no"), KeyError("still no")])
 def test_a_job_without_attempts_left_is_dead_with_its_traceback(runner_env: RunnerEnv, error: Exception) -> None:
-    job_id = runner_env.ask(raise_error(error))
+    job_id = runner_env.enqueue(raise_error(error))
 
     assert ["rescheduled", "rescheduled", "dead"] == [runner_env.run(job_id).state for _ in range(Drill.attempts)]
     row = runner_env.row(job_id)
@@ -78,7 +78,7 @@ def test_a_job_without_attempts_left_is_dead_with_its_traceback(runner_env: Runn
     "error", [OrderRejectedError("bad size"), RiskLimitError("bad size"), InvalidAlertError("bad size", "quantity")]
 )
 def test_a_refused_job_fails_at_once_and_is_never_retried(runner_env: RunnerEnv, error: Exception) -> None:
-    row = runner_env.do(raise_error(error))
+    row = runner_env.run_function(raise_error(error))
 
     assert ("failed", 1, f"{type(error).__name__}: bad size") == (row["state"], row["attempt"], row["error"])
     assert "duplicate" == runner_env.run(row["id"]).state
@@ -86,7 +86,7 @@ def test_a_refused_job_fails_at_once_and_is_never_retried(runner_env: RunnerEnv,
 
 @pytest.mark.parametrize("error", [CredentialsRefusedError("wrong key"), PositionMismatchError("wrong key")])
 def test_a_halt_error_fails_the_job_and_halts_every_account(runner_env: RunnerEnv, error: Exception) -> None:
-    row = runner_env.do(raise_error(error))
+    row = runner_env.run_function(raise_error(error))
 
     assert ("failed", 1) == (row["state"], row["attempt"])
     (halted,) = runner_env.rows("SELECT halted_at, halt_reason FROM account")
@@ -98,7 +98,7 @@ def test_a_halt_error_fails_the_job_and_halts_every_account(runner_env: RunnerEn
 def test_a_postponed_job_counts_no_attempt_and_waits_the_given_time(
     runner_env: RunnerEnv, kind: type[RateLimitedError | MarketClosedError]
 ) -> None:
-    row = runner_env.do(raise_error(kind("not now", timedelta(hours=1))))
+    row = runner_env.run_function(raise_error(kind("not now", timedelta(hours=1))))
 
     assert ("queued", 0, f"{kind.__name__}: not now") == (row["state"], row["attempt"], row["error"])
     assert timedelta(minutes=50) < row["pause"] <= timedelta(hours=1)
@@ -112,7 +112,7 @@ def test_a_job_may_be_postponed_more_often_than_it_has_attempts(runner_env: Runn
             return "at last"
         raise RateLimitedError("not now", timedelta(seconds=1))
 
-    job_id = runner_env.ask(act)
+    job_id = runner_env.enqueue(act)
     for _ in range(Drill.attempts + 3):
         assert "rescheduled" == runner_env.run(job_id).state
 
@@ -123,7 +123,7 @@ def test_a_job_may_be_postponed_more_often_than_it_has_attempts(runner_env: Runn
 def test_a_job_rescheduled_past_its_expiry_expires_at_once_with_the_reason(
     runner_env: RunnerEnv,
 ) -> None:
-    row = runner_env.do(
+    row = runner_env.run_function(
         raise_error(MarketClosedError("opens on Sunday", timedelta(days=2))), expires_after=timedelta(minutes=5)
     )
 
@@ -133,7 +133,7 @@ def test_a_job_rescheduled_past_its_expiry_expires_at_once_with_the_reason(
 
 def test_an_expired_job_is_never_started(runner_env: RunnerEnv) -> None:
     started: list[UUID] = []
-    job_id = runner_env.ask(lambda ctx: started.append(ctx.job.id), expires_after=timedelta(microseconds=1))
+    job_id = runner_env.enqueue(lambda ctx: started.append(ctx.job.id), expires_after=timedelta(microseconds=1))
 
     assert "duplicate" == runner_env.run(job_id).state
     with runner_env.ledger.engine.begin() as connection:
@@ -155,7 +155,7 @@ def test_an_expired_job_is_never_started(runner_env: RunnerEnv) -> None:
 def test_a_job_that_no_task_can_parse_ends_dead_with_the_reason_and_keeps_its_arguments(
     runner_env: RunnerEnv, change: str, expected_error: str
 ) -> None:
-    job_id = runner_env.ask(lambda _: None)
+    job_id = runner_env.enqueue(lambda _: None)
     runner_env.execute(f"UPDATE job SET {change}")
     arguments = runner_env.row(job_id)["arguments"]
 
@@ -170,7 +170,7 @@ def test_a_job_that_no_task_can_parse_ends_dead_with_the_reason_and_keeps_its_ar
 def test_a_result_that_cannot_be_stored_ends_the_job_dead_with_the_reason(
     runner_env: RunnerEnv, result: object, expected_error: str
 ) -> None:
-    job_id = runner_env.ask(lambda _: {"text": result})
+    job_id = runner_env.enqueue(lambda _: {"text": result})
     while runner_env.run(job_id).state == "rescheduled":
         pass
 
@@ -179,7 +179,7 @@ def test_a_result_that_cannot_be_stored_ends_the_job_dead_with_the_reason(
 
 
 def test_an_error_text_that_postgres_rejects_is_recorded_escaped(runner_env: RunnerEnv) -> None:
-    row = runner_env.do(raise_error(OrderRejectedError("a\x00b" + "x" * 100_000)))
+    row = runner_env.run_function(raise_error(OrderRejectedError("a\x00b" + "x" * 100_000)))
 
     assert "failed" == row["state"]
     assert row["error"].startswith("OrderRejectedError: a\\0b")

@@ -27,7 +27,7 @@ from workers.runner import Outcome, Runner
 
 def test_many_wake_ups_for_one_job_run_it_once(runner_env: RunnerEnv) -> None:
     started: list[str] = []
-    job_id = runner_env.ask(lambda ctx: started.append(ctx.job.worker))
+    job_id = runner_env.enqueue(lambda ctx: started.append(ctx.job.worker))
     runners = [runner_env.open_runner(f"trading@here.1/{number}") for number in range(10, 16)]
     start_together = threading.Barrier(len(runners))
     states: list[str] = []
@@ -47,7 +47,7 @@ def test_many_wake_ups_for_one_job_run_it_once(runner_env: RunnerEnv) -> None:
 
 
 def test_a_worker_without_a_lease_cannot_record_a_result(runner_env: RunnerEnv) -> None:
-    job_id = runner_env.ask(lambda ctx: runner_env.release(ctx.job))
+    job_id = runner_env.enqueue(lambda ctx: runner_env.release(ctx.job))
 
     assert "duplicate" == runner_env.run(job_id).state
     row = runner_env.row(job_id)
@@ -62,7 +62,7 @@ def test_a_worker_without_a_lease_cannot_record_an_error(runner_env: RunnerEnv, 
         runner_env.release(ctx.job)
         raise error
 
-    job_id = runner_env.ask(act)
+    job_id = runner_env.enqueue(act)
 
     assert "duplicate" == runner_env.run(job_id).state
     assert ("queued", "went silent") == (runner_env.row(job_id)["state"], runner_env.row(job_id)["error"])
@@ -77,7 +77,7 @@ def test_a_worker_that_lost_its_lease_does_not_change_the_next_workers_result(ru
             assert "succeeded" == other.run(ctx.job.id).state
         return ctx.job.worker
 
-    job_id = runner_env.ask(act)
+    job_id = runner_env.enqueue(act)
 
     assert "duplicate" == runner_env.run(job_id).state
     row = runner_env.row(job_id)
@@ -92,7 +92,7 @@ def test_a_worker_without_a_lease_rolls_back_its_whole_transaction(runner_env: R
             tx.enqueue(DoNothing())
             tx.finish({"done": True})
 
-    job_id = runner_env.ask(act)
+    job_id = runner_env.enqueue(act)
 
     assert "duplicate" == runner_env.run(job_id).state
     assert [{"balance": 50_000}] == runner_env.rows("SELECT balance FROM account")
@@ -107,7 +107,7 @@ def test_child_jobs_keep_the_correlation_id_and_roll_back_with_their_transaction
             tx.enqueue(DoNothing(note="vanishes"))
             raise RetryableError("in the middle")
 
-    parent = runner_env.do(act)
+    parent = runner_env.run_function(act)
 
     (child,) = runner_env.rows("SELECT * FROM job WHERE name = 'upkeep.do_nothing'")
     assert "queued" == parent["state"]
@@ -123,7 +123,7 @@ def test_a_follow_up_job_runs_at_once_and_the_wake_up_returns_its_outcome(runner
             tx.connection.execute(text("UPDATE account SET balance = 1"))
             tx.continue_with("first", second)
 
-    job_id = runner_env.ask(first, sequence_key="account:1")
+    job_id = runner_env.enqueue(first, sequence_key="account:1")
 
     assert Outcome("succeeded", "second") == runner_env.run(job_id)
     before, after = runner_env.rows("SELECT * FROM job ORDER BY id")
@@ -144,7 +144,7 @@ def test_a_follow_up_that_is_rolled_back_does_not_finish_the_first_job(runner_en
             tx.continue_with("first", second)
             raise RetryableError("before the commit")
 
-    row = runner_env.do(first)
+    row = runner_env.run_function(first)
 
     assert ("queued", None) == (row["state"], row["result"])
     assert 1 == len(runner_env.rows("SELECT id FROM job"))
@@ -158,7 +158,7 @@ def test_an_error_after_the_commit_of_a_follow_up_affects_neither_job(runner_env
             tx.continue_with("first", second)
         raise ZeroDivisionError
 
-    runner_env.do(first)
+    runner_env.run_function(first)
 
     found = runner_env.rows("SELECT state, result FROM job ORDER BY id")
     assert [("succeeded", "first"), ("succeeded", "second")] == [(row["state"], row["result"]) for row in found]
@@ -171,8 +171,8 @@ def test_a_rescheduled_follow_up_still_runs_before_waiting_jobs(runner_env: Runn
         with ctx.transaction() as tx:
             tx.continue_with("first", second)
 
-    job_id = runner_env.ask(first, sequence_key="account:1")
-    waiting = runner_env.ask(lambda _: "third", sequence_key="account:1")
+    job_id = runner_env.enqueue(first, sequence_key="account:1")
+    waiting = runner_env.enqueue(lambda _: "third", sequence_key="account:1")
 
     assert "rescheduled" == runner_env.run(job_id).state
     assert "duplicate" == runner_env.run(waiting).state
@@ -182,7 +182,7 @@ def test_a_rescheduled_follow_up_still_runs_before_waiting_jobs(runner_env: Runn
 
 def test_a_job_whose_end_cannot_be_recorded_stays_claimed(runner_env: RunnerEnv) -> None:
     with ExitStack() as outage:
-        job_id = runner_env.ask(lambda _: outage.enter_context(without_database(runner_env.database_url)))
+        job_id = runner_env.enqueue(lambda _: outage.enter_context(without_database(runner_env.database_url)))
         with pytest.raises(JobOutcomeUnknownError, match="ended unrecorded"):
             runner_env.runner.run(job_id)
 
@@ -190,7 +190,7 @@ def test_a_job_whose_end_cannot_be_recorded_stays_claimed(runner_env: RunnerEnv)
 
 
 def test_a_job_that_cannot_be_claimed_stays_queued(runner_env: RunnerEnv) -> None:
-    job_id = runner_env.ask(lambda _: None)
+    job_id = runner_env.enqueue(lambda _: None)
     with without_database(runner_env.database_url):
         assert "rescheduled" == runner_env.runner.run(job_id).state
 
@@ -199,7 +199,7 @@ def test_a_job_that_cannot_be_claimed_stays_queued(runner_env: RunnerEnv) -> Non
 
 
 def test_a_claim_without_an_answer_raises_job_outcome_unknown(runner_env: RunnerEnv) -> None:
-    job_id = runner_env.ask(lambda _: None)
+    job_id = runner_env.enqueue(lambda _: None)
     with WireTap(runner_env.database_url) as wire:
         runner = runner_env.open_runner("trading@here.1/3", wire.url)
         runner.run(uuid4())  # connects
@@ -225,7 +225,7 @@ def test_a_follow_up_in_an_outage_raises_job_outcome_unknown(runner_env: RunnerE
                 tx.continue_with("first", second)
             outage.enter_context(without_database(runner_env.database_url))
 
-        job_id = runner_env.ask(first, sequence_key="account:1")
+        job_id = runner_env.enqueue(first, sequence_key="account:1")
         with pytest.raises(JobOutcomeUnknownError):  # else the parent renews the second job's lease for ever
             runner_env.runner.run(job_id)
 
@@ -247,7 +247,7 @@ def test_a_follow_up_whose_commit_has_no_answer_is_not_left_claimed(runner_env: 
             until(lambda: runner_env.rows("SELECT id FROM job WHERE state = 'succeeded'") != [], 60)
             wire.restore()
 
-        job_id = runner_env.ask(first)
+        job_id = runner_env.enqueue(first)
         with suppress(JobOutcomeUnknownError):  # the process ends: its parent releases its jobs
             runner.run(job_id)
             assert [] == runner_env.rows("SELECT name, worker FROM job WHERE state = 'running'")

@@ -57,7 +57,7 @@ def held(ledger_env: LedgerEnv, tmp_path: Path) -> Iterator[Held]:
     file.touch()
 
     def ask(count: int = SLOTS) -> list[UUID]:
-        job_ids = [ledger_env.ask(Hold(file=str(file)), queue=Queue.NORMAL) for _ in range(count)]
+        job_ids = [ledger_env.enqueue(Hold(file=str(file)), queue=Queue.NORMAL) for _ in range(count)]
         ledger_env.wait_for("running", *job_ids)
         return job_ids
 
@@ -83,7 +83,7 @@ def occupy_workers(ledger_env: LedgerEnv, workers: list[StartedProgram], file: P
     def has_each_worker_a_job() -> bool:
         names = [ledger_env.row(job_id)["worker"] or "" for job_id in job_ids]
         if len(job_ids) < len(workers) * SLOTS:
-            job_ids.append(ledger_env.ask(Hold(file=str(file)), queue=Queue.NORMAL))
+            job_ids.append(ledger_env.enqueue(Hold(file=str(file)), queue=Queue.NORMAL))
         return all(any(f".{worker.pid}/" in name for name in names) for worker in workers)
 
     until(has_each_worker_a_job, 60, "a job at each worker")
@@ -99,7 +99,7 @@ def is_gone(pid: int) -> bool:
 
 @pytest.mark.usefixtures("worker")
 def test_a_job_of_a_killed_process_is_released_and_runs_again(ledger_env: LedgerEnv) -> None:
-    job_id = ledger_env.ask(LONG, queue=Queue.NORMAL)
+    job_id = ledger_env.enqueue(LONG, queue=Queue.NORMAL)
     before = wait_for_renewal(ledger_env, job_id)
     ledger_env.execute(f"UPDATE job SET {AT_ONCE} WHERE id = '{job_id}'")
     os.kill(pid_of(before["worker"]), signal.SIGKILL)
@@ -114,7 +114,7 @@ def test_a_job_of_a_killed_process_is_released_and_runs_again(ledger_env: Ledger
 def test_a_job_that_loses_its_process_at_the_last_attempt_ends_dead_and_names_the_process(
     ledger_env: LedgerEnv,
 ) -> None:
-    job_id = ledger_env.ask(LONG, "max_attempts = 1", queue=Queue.NORMAL)
+    job_id = ledger_env.enqueue(LONG, "max_attempts = 1", queue=Queue.NORMAL)
     process = pid_of(wait_for_renewal(ledger_env, job_id)["worker"])
     os.kill(process, signal.SIGKILL)
 
@@ -127,7 +127,7 @@ def test_a_job_that_overruns_its_deadline_ends_with_its_stack_and_frees_its_slot
     ledger_env: LedgerEnv, held: Held
 ) -> None:
     late = [
-        ledger_env.ask(LONG, "deadline = interval '1 second', max_attempts = 1", queue=Queue.NORMAL)
+        ledger_env.enqueue(LONG, "deadline = interval '1 second', max_attempts = 1", queue=Queue.NORMAL)
         for _ in range(SLOTS)
     ]
 
@@ -142,7 +142,7 @@ def test_a_job_that_overruns_its_deadline_ends_with_its_stack_and_frees_its_slot
 
 @pytest.mark.usefixtures("worker")
 def test_a_job_that_overran_its_deadline_once_is_retried(ledger_env: LedgerEnv) -> None:
-    job_id = ledger_env.ask(HangOnce(), "deadline = interval '1 second'", queue=Queue.NORMAL)
+    job_id = ledger_env.enqueue(HangOnce(), "deadline = interval '1 second'", queue=Queue.NORMAL)
     until(lambda: ledger_env.row(job_id)["attempt"] > 0, 60, "its first attempt")
     ledger_env.execute(f"UPDATE job SET deadline = NULL WHERE id = '{job_id}'")  # of later attempts
 
@@ -151,12 +151,12 @@ def test_a_job_that_overran_its_deadline_once_is_retried(ledger_env: LedgerEnv) 
 
 @pytest.mark.usefixtures("worker")
 def test_many_wake_ups_for_one_job_start_it_once(ledger_env: LedgerEnv) -> None:
-    job_id = ledger_env.ask(DoNothing(seconds=1), publish_on_commit=False)
+    job_id = ledger_env.enqueue(DoNothing(seconds=1), publish_on_commit=False)
     ledger_env.wake.publish([WakeUp(job_id, DoNothing.job_name(), DoNothing.queue, DoNothing.deadline)] * 20)
 
     (row,) = ledger_env.wait_for("succeeded", job_id)
     until(lambda: ledger_env.broker.waiting(FLEET) == 0, 60, "an empty queue")
-    ledger_env.wait_for("succeeded", ledger_env.ask(DoNothing(note="after them all")))
+    ledger_env.wait_for("succeeded", ledger_env.enqueue(DoNothing(note="after them all")))
     assert row == ledger_env.row(job_id)
     assert (1, 1) == (row["attempt"], row["fence"])
 
@@ -165,7 +165,7 @@ def test_many_wake_ups_for_one_job_start_it_once(ledger_env: LedgerEnv) -> None:
 def test_a_broker_that_loses_every_message_loses_no_job_and_runs_none_twice(ledger_env: LedgerEnv, held: Held) -> None:
     ask, file = held
     running = ask()
-    waiting = [ledger_env.ask(DoNothing()) for _ in range(10)]
+    waiting = [ledger_env.enqueue(DoNothing()) for _ in range(10)]
     ledger_env.broker.forget()
     file.unlink()
 
@@ -176,7 +176,7 @@ def test_a_broker_that_loses_every_message_loses_no_job_and_runs_none_twice(ledg
 def test_an_invalid_message_stops_no_worker(ledger_env: LedgerEnv) -> None:
     ledger_env.broker.put(FLEET, b"{}")
 
-    ledger_env.wait_for("succeeded", ledger_env.ask(DoNothing()))
+    ledger_env.wait_for("succeeded", ledger_env.enqueue(DoNothing()))
 
 
 @pytest.mark.usefixtures("worker")
@@ -188,7 +188,7 @@ def test_jobs_survive_an_outage_of_postgres_while_they_run(ledger_env: LedgerEnv
         file.unlink()
         until(lambda: all(map(is_gone, children)), 60, "the end of the processes that could not record their jobs")
 
-    ledger_env.wait_for("succeeded", *job_ids, ledger_env.ask(DoNothing(note="after it")))
+    ledger_env.wait_for("succeeded", *job_ids, ledger_env.enqueue(DoNothing(note="after it")))
 
 
 def test_a_worker_that_shuts_down_finishes_its_running_jobs_and_leaves_the_rest(
@@ -196,7 +196,7 @@ def test_a_worker_that_shuts_down_finishes_its_running_jobs_and_leaves_the_rest(
 ) -> None:
     ask, file = held
     started = [ledger_env.row(job_id) for job_id in ask()]
-    waiting = [ledger_env.ask(DoNothing()) for _ in range(10)]
+    waiting = [ledger_env.enqueue(DoNothing()) for _ in range(10)]
     other = start_worker(ledger_env)
 
     worker.terminate()
@@ -214,7 +214,7 @@ def test_flower_gets_the_events_of_every_job_even_of_the_last_before_a_shutdown(
     listening = ledger_env.redis.pubsub()  # type: ignore[no-untyped-call]  # redis types its commands only
     listening.psubscribe("*celeryev*")
     assert "psubscribe" == listening.get_message(timeout=60)["type"]
-    before = [ledger_env.ask(DoNothing()) for _ in range(20)]
+    before = [ledger_env.enqueue(DoNothing()) for _ in range(20)]
     ledger_env.wait_for("succeeded", *before)
     ask, file = held
     (last,) = ask(1)
@@ -269,7 +269,7 @@ def test_another_worker_runs_the_jobs_of_a_killed_and_a_frozen_one_and_late_resu
 def test_a_job_that_no_worker_can_parse_ends_dead_with_the_reason(
     ledger_env: LedgerEnv, change: str, expected_error: str
 ) -> None:
-    job_id = ledger_env.ask(DoNothing(), change, publish_on_commit=False)
+    job_id = ledger_env.enqueue(DoNothing(), change, publish_on_commit=False)
 
     (row,) = ledger_env.wait_for("dead", job_id)
     assert expected_error in row["error"]

@@ -6,24 +6,24 @@ from shared.domain.market_data.calendar import calendar_of
 from shared.domain.orders.order import Side
 from shared.domain.risk.account_risk import AccountRisk
 from shared.domain.risk.account_rules import Finding, RuleAction
-from shared.domain.risk.entry_rules import EntryIntent, entry_violations
+from shared.domain.risk.entry_rules import SizedEntry, check_entry_rules
 from shared.domain.risk.rule_book import RuleBook
 from shared.domain.risk.rule_changes import with_changes
 from tests.fixtures.account_risks import COMBINE, NOON, contract, risk
 
-BUY = EntryIntent(contract("MNQ"), Side.BUY, 1, 40)
+BUY = SizedEntry(contract("MNQ"), Side.BUY, 1, 40)
 BOOK = with_changes(COMBINE, {"max_quantity": "100"})
 
 
 def violations_of(
-    entry: EntryIntent = BUY,
+    entry: SizedEntry = BUY,
     now: AccountRisk | None = None,
     book: RuleBook = BOOK,
     at: datetime = NOON,
     group: str = "equity",
 ) -> list[Finding]:
     calendar = calendar_of(group)
-    return entry_violations(entry, now or risk(), book, at, session=calendar.session_at(at), calendar=calendar)
+    return check_entry_rules(entry, now or risk(), book, at, session=calendar.session_at(at), calendar=calendar)
 
 
 def only_finding(findings: list[Finding]) -> Finding:

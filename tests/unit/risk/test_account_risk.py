@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from shared.domain.orders.order import Side
 from shared.domain.risk.account_risk import (
-    WorkingEntry,
+    OpenEntry,
     loss_limit_level,
     loss_limit_level_for,
     next_day_end,
@@ -161,7 +161,7 @@ def test_an_account_without_position_and_working_entry_is_flat() -> None:
     assert risk().is_flat
     assert replace(risk(), holdings=(held("MNQ", 0),)).is_flat
     assert not replace(risk(), holdings=(held("MNQ", -1),)).is_flat
-    assert not replace(risk(), working=(WorkingEntry("CON.F.US.MNQ.Z26", "MNQ", Side.BUY, 1),)).is_flat
+    assert not replace(risk(), open_entries=(OpenEntry("CON.F.US.MNQ.Z26", "MNQ", Side.BUY, 1),)).is_flat
 
 
 @pytest.mark.parametrize(

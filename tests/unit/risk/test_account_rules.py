@@ -1,4 +1,4 @@
-"""The findings of the rules on an account: used headroom, deadlines of the clock, and missing facts."""
+"""The findings of the rules on an account: used allowance, deadlines of the clock, and missing facts."""
 
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from shared.domain.market_data.calendar import Session, calendar_of
 from shared.domain.orders.order import Side
-from shared.domain.risk.account_risk import AccountRisk, WorkingEntry
+from shared.domain.risk.account_risk import AccountRisk, OpenEntry
 from shared.domain.risk.account_rules import (
     Finding,
     RuleAction,
@@ -23,7 +23,7 @@ from shared.domain.risk.rule_book import PRESETS
 from shared.domain.risk.rule_changes import with_changes
 from tests.fixtures.account_risks import COMBINE, EXPRESS, NOON, TODAY, chicago, held, risk, rules_of, session_on
 
-ENTRY = WorkingEntry("CON.F.US.MNQ.Z26", "MNQ", Side.BUY, 1)
+ENTRY = OpenEntry("CON.F.US.MNQ.Z26", "MNQ", Side.BUY, 1)
 
 
 def with_open_loss(dollars: str) -> AccountRisk:
@@ -75,7 +75,7 @@ def test_the_headroom_is_the_loss_possible_when_the_day_opened() -> None:
     (finding,) = findings_of(halfway)
     assert (RuleAction.BLOCK, chicago("2026-11-24T17:00")) == (finding.action, finding.lifts_market_at)
     assert finding.message == (
-        "maximum loss: 750.00 of the day's headroom of 1,000.00 is used, and block_at is 75%: equity 48,250.00"
+        "max loss limit: 750.00 of the day's allowance of 1,000.00 is used, and block_at is 75%: equity 48,250.00"
     )
 
 
@@ -147,7 +147,7 @@ def test_positions_are_flattened_before_the_firm_flattens_them(day: str, clock: 
     session = calendar_of("equity").session_at(at)
 
     assert expected is strongest_action(findings_of(replace(risk(), holdings=(held("MNQ", 1),)), at, session))
-    assert expected is strongest_action(findings_of(replace(risk(), working=(ENTRY,)), at, session))
+    assert expected is strongest_action(findings_of(replace(risk(), open_entries=(ENTRY,)), at, session))
     assert min(expected, RuleAction.BLOCK) is strongest_action(findings_of(risk(), at, session))
 
 

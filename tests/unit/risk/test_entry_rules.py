@@ -8,8 +8,8 @@ import pytest
 from shared.domain.market_data.calendar import calendar_of
 from shared.domain.market_data.product_family import family_of
 from shared.domain.orders.order import Direction, Side
-from shared.domain.risk.account_risk import WorkingEntry
-from shared.domain.risk.entry_rules import EntryIntent, entry_violations, only_reduces
+from shared.domain.risk.account_risk import OpenEntry
+from shared.domain.risk.entry_rules import SizedEntry, check_entry_rules, only_reduces
 from shared.domain.risk.rule_changes import with_changes
 from tests.fixtures.account_risks import COMBINE, EXPRESS, NOON, chicago, contract, held, risk, rules_of
 from tests.unit.risk.entry_checks import BOOK, BUY, only_finding, rule_and_lift, violations_of
@@ -49,7 +49,7 @@ def test_a_missing_price_or_session_forbids_an_entry() -> None:
     assert "price" == only_finding(violations_of(now=blind)).rule
 
     calendar = calendar_of("equity")
-    findings = entry_violations(BUY, risk(), BOOK, NOON, session=None, calendar=calendar)
+    findings = check_entry_rules(BUY, risk(), BOOK, NOON, session=None, calendar=calendar)
     assert ("session", chicago("2026-11-24T17:00")) == rule_and_lift(findings)
 
 
@@ -81,18 +81,18 @@ def test_minis_and_micros_of_the_whole_account_count_together_per_side(
     now = replace(
         risk(),
         holdings=(held("MNQ", 10), held("MYM", -10)),
-        working=(
-            WorkingEntry(contract("NG").id, "MES", Side.BUY, 5), WorkingEntry(contract("MES").id, "MES", Side.SELL, 5),
+        open_entries=(
+            OpenEntry(contract("NG").id, "MES", Side.BUY, 5), OpenEntry(contract("MES").id, "MES", Side.SELL, 5),
         ),
     )  # fmt: skip
-    entry = EntryIntent(contract(root), side, quantity, 1)
+    entry = SizedEntry(contract(root), side, quantity, 1)
 
     assert is_allowed == ("contracts" not in rules_of(violations_of(entry, now)))
 
 
 def test_an_order_that_only_reduces_passes_above_the_limit() -> None:
     over = replace(risk(), holdings=(held("NQ", 6),))
-    sell = EntryIntent(contract("NQ"), Side.SELL, 6, 1)
+    sell = SizedEntry(contract("NQ"), Side.SELL, 6, 1)
 
     assert "contracts" not in rules_of(violations_of(sell, over))
     assert "contracts" in rules_of(violations_of(replace(sell, quantity=7), over)), "a reversal does not only reduce"
@@ -101,19 +101,19 @@ def test_an_order_that_only_reduces_passes_above_the_limit() -> None:
 def test_an_exit_passes_despite_a_breach_and_an_opposite_account() -> None:
     both = {family_of("NQ"): frozenset({Direction.LONG})}
     now = replace(risk(), holdings=(held("NQ", 2),), other_directions=both, is_breached=True)
-    sell = EntryIntent(contract("NQ"), Side.SELL, 2, 1)
+    sell = SizedEntry(contract("NQ"), Side.SELL, 2, 1)
 
     assert {"max_loss_limit", "forbid_opposite_sides"} & set(rules_of(violations_of(replace(sell, quantity=3), now)))
     assert not {"max_loss_limit", "forbid_opposite_sides"} & set(rules_of(violations_of(sell, now)))
 
 
 def test_working_orders_count_before_an_order_only_reduces() -> None:
-    now = replace(risk(), holdings=(held("NQ", 3),), working=(WorkingEntry(contract("NQ").id, "NQ", Side.SELL, 2),))
+    now = replace(risk(), holdings=(held("NQ", 3),), open_entries=(OpenEntry(contract("NQ").id, "NQ", Side.SELL, 2),))
 
-    assert only_reduces(EntryIntent(contract("NQ"), Side.SELL, 1, 1), now)
-    assert not only_reduces(EntryIntent(contract("NQ"), Side.SELL, 2, 1), now)
-    assert not only_reduces(EntryIntent(contract("NQ"), Side.BUY, 1, 1), now)
-    assert not only_reduces(EntryIntent(contract("MNQ"), Side.SELL, 1, 1), now)
+    assert only_reduces(SizedEntry(contract("NQ"), Side.SELL, 1, 1), now)
+    assert not only_reduces(SizedEntry(contract("NQ"), Side.SELL, 2, 1), now)
+    assert not only_reduces(SizedEntry(contract("NQ"), Side.BUY, 1, 1), now)
+    assert not only_reduces(SizedEntry(contract("MNQ"), Side.SELL, 1, 1), now)
 
 
 @pytest.mark.parametrize(("opening", "most"), [("1499.99", 20), ("1500", 30), ("2000", 30), ("2000.01", 50)])
@@ -143,7 +143,7 @@ def test_accounts_of_one_owner_never_take_opposite_sides_of_a_family(
     other: Direction,
     is_allowed: bool,  # noqa: FBT001
 ) -> None:
-    entry = EntryIntent(contract(root), side, 1, 40)
+    entry = SizedEntry(contract(root), side, 1, 40)
     now = replace(risk(), other_directions={"NQ": frozenset({other})})
     findings = violations_of(entry, now)
 
@@ -178,15 +178,15 @@ def test_a_stop_that_would_reach_the_loss_limit_level_with_its_costs_is_forbidde
 
 def test_the_risk_of_other_stops_counts() -> None:
     entry = replace(BUY, stop_loss_ticks=2_000)
-    first = WorkingEntry(contract("MNQ").id, "MNQ", Side.BUY, 1, stop_risk=Decimal(1_000))
+    first = OpenEntry(contract("MNQ").id, "MNQ", Side.BUY, 1, stop_risk=Decimal(1_000))
 
     assert [] == violations_of(entry)
-    assert "stop_loss" == only_finding(violations_of(entry, replace(risk(), working=(first,)))).rule
+    assert "stop_loss" == only_finding(violations_of(entry, replace(risk(), open_entries=(first,)))).rule
 
 
 def test_every_violated_rule_is_reported_at_once() -> None:
     book = with_changes(COMBINE, {"risk_per_trade": "10", "trading_hours": "08:30-09:00"})
-    entry = EntryIntent(contract("NQ"), Side.BUY, 6, 40)
+    entry = SizedEntry(contract("NQ"), Side.BUY, 6, 40)
     now = replace(risk(48_400), order_count_last_minute=99, other_directions={"NQ": frozenset({Direction.SHORT})})
 
     assert [

@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 
 from shared.domain.orders.order import Side
-from shared.domain.risk.account_risk import WorkingEntry
+from shared.domain.risk.account_risk import OpenEntry
 from shared.domain.risk.rule_book import NewsWindow
 from shared.domain.risk.rule_changes import with_changes
 from tests.fixtures.account_risks import NOON, chicago, contract, risk, rules_of
@@ -90,8 +90,8 @@ def test_the_trades_of_a_day_are_limited_and_working_entries_count(
     is_allowed: bool,  # noqa: FBT001
 ) -> None:
     book = with_changes(BOOK, {"max_trades_per_day": "3"})
-    orders = (WorkingEntry(contract("MES").id, "MES", Side.BUY, 1),) * on_the_way
-    findings = violations_of(now=replace(risk(), trade_count_today=made, working=orders), book=book)
+    orders = (OpenEntry(contract("MES").id, "MES", Side.BUY, 1),) * on_the_way
+    findings = violations_of(now=replace(risk(), trade_count_today=made, open_entries=orders), book=book)
 
     assert (
         [] == findings if is_allowed else rule_and_lift(findings) == ("max_trades_per_day", chicago("2026-11-24T17:00"))

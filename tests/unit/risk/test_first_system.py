@@ -10,7 +10,7 @@ from shared.domain.market_data.calendar import calendar_of
 from shared.domain.orders.order import Side
 from shared.domain.risk.account_risk import AccountRisk, loss_limit_level, next_day_end, record_touches, start_next_day
 from shared.domain.risk.account_rules import RuleAction, check_account, quantity_for, strongest_action
-from shared.domain.risk.entry_rules import EntryIntent, entry_violations
+from shared.domain.risk.entry_rules import SizedEntry, check_entry_rules
 from shared.domain.risk.rule_book import PRESETS, preset_for
 from shared.domain.risk.rule_changes import with_changes
 from shared.errors import RefusedError
@@ -60,10 +60,10 @@ def test_an_account_keeps_its_high_water_mark_and_is_blocked_without_one() -> No
 
 def test_an_account_without_any_known_balance_may_not_enter() -> None:
     unknown = AccountRisk(balance=None, day_opening_balance=None, high_water_mark=None)
-    entry = EntryIntent(contract("MNQ"), Side.BUY, 1, 40)
+    entry = SizedEntry(contract("MNQ"), Side.BUY, 1, 40)
 
     for book in PRESETS.values():
-        assert entry_violations(entry, unknown, book, NOON, session=TODAY, calendar=calendar_of("equity"))
+        assert check_entry_rules(entry, unknown, book, NOON, session=TODAY, calendar=calendar_of("equity"))
         assert RuleAction.BLOCK is strongest_action(check_account(unknown, book, NOON, TODAY))
 
 
@@ -80,8 +80,8 @@ def test_an_unknown_account_name_has_no_limits() -> None:
 
 def test_a_budget_too_small_for_one_contract_gives_a_quantity_of_zero() -> None:
     quantity = quantity_for(Decimal(19), 40, Decimal("0.5"))
-    findings = entry_violations(
-        EntryIntent(contract("MNQ"), Side.BUY, quantity, 40),
+    findings = check_entry_rules(
+        SizedEntry(contract("MNQ"), Side.BUY, quantity, 40),
         risk(), COMBINE, NOON, session=TODAY, calendar=calendar_of("equity"),
     )  # fmt: skip
 

@@ -28,7 +28,7 @@ from shared.domain.risk.account_risk import (
     start_next_day,
 )
 from shared.domain.risk.account_rules import RuleAction, check_account, quantity_for, strongest_action
-from shared.domain.risk.entry_rules import EntryIntent, entry_violations
+from shared.domain.risk.entry_rules import SizedEntry, check_entry_rules
 from shared.domain.risk.rule_book import PRESETS
 from shared.domain.risk.rule_changes import with_changes
 
@@ -100,8 +100,8 @@ class Gambler:
             assert least is not None
             costs = BOOK.costs_per_micro
             quantity = min(50, quantity_for(equity - least - 1, self.stop_ticks, MGC.tick_value, costs))
-            entry = EntryIntent(CONTRACT, side, quantity, self.stop_ticks)
-            if entry_violations(entry, self.now, BOOK, at, session=session, calendar=METALS):
+            entry = SizedEntry(CONTRACT, side, quantity, self.stop_ticks)
+            if check_entry_rules(entry, self.now, BOOK, at, session=session, calendar=METALS):
                 self.retries_from = self.bar_count + RETRIES_AFTER
                 return
         else:

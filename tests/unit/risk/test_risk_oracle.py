@@ -15,13 +15,13 @@ from shared.domain.orders.order import Side
 from shared.domain.risk.account_risk import (
     AccountRisk,
     Holding,
-    WorkingEntry,
+    OpenEntry,
     next_day_end,
     record_touches,
     start_next_day,
 )
 from shared.domain.risk.account_rules import RuleAction, check_account, strongest_action
-from shared.domain.risk.entry_rules import EntryIntent, entry_violations
+from shared.domain.risk.entry_rules import SizedEntry, check_entry_rules
 from shared.domain.risk.rule_book import PRESETS, RuleBook
 from shared.domain.risk.rule_changes import with_changes
 from tests.fixtures.account_risks import contract
@@ -199,8 +199,8 @@ class Ours:
             self.prices[step.root] += step.points
         elif isinstance(step, Order):
             side = Side.BUY if step.quantity > 0 else Side.SELL
-            order = WorkingEntry(contract(step.root).id, step.root, side, abs(step.quantity))
-            self.now = replace(self.now, working=(*self.now.working, order))
+            order = OpenEntry(contract(step.root).id, step.root, side, abs(step.quantity))
+            self.now = replace(self.now, open_entries=(*self.now.open_entries, order))
         elif isinstance(step, Pass):
             until = self.clock + timedelta(minutes=step.minutes)
             while next_day_end(self.clock) <= until:
@@ -228,9 +228,9 @@ class Ours:
 
     def broken_rules(self, probe: Order) -> set[str]:
         calendar = calendar_of("equity")
-        entry = EntryIntent(contract(probe.root), Side.BUY if probe.quantity > 0 else Side.SELL, abs(probe.quantity), 1)
+        entry = SizedEntry(contract(probe.root), Side.BUY if probe.quantity > 0 else Side.SELL, abs(probe.quantity), 1)
         session = calendar.session_at(self.clock)
-        findings = entry_violations(entry, self.now, self.book, self.clock, session=session, calendar=calendar)
+        findings = check_entry_rules(entry, self.now, self.book, self.clock, session=session, calendar=calendar)
         return {finding.rule for finding in findings}
 
 

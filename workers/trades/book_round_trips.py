@@ -10,7 +10,7 @@ from shared.domain.market_data.coverage import Span
 from shared.domain.market_data.rollup import start_of
 from shared.domain.trades.round_trip import build_round_trips
 from shared.domain.trades.statistics import excursions
-from shared.ledger.jobs.accounts import BookRoundTrips
+from shared.ledger.jobs.trades import BookRoundTrips
 from workers.context import Context
 from workers.task import task
 

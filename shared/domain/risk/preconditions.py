@@ -16,7 +16,7 @@ _PRICES = {OrderType.LIMIT: "limit_price", OrderType.STOP: "stop_price", OrderTy
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class EntryOrder:
+class EntryTerms:
     """A request to enter; a protective level is in unsigned ticks from the entry or a price, not both.
 
     After `breakeven_ticks` of profit the stop moves to the entry's price; `trail_ticks` is its distance behind the
@@ -82,7 +82,7 @@ def check_session(calendar: Calendar, contract: Contract, market_now: datetime, 
     )
 
 
-def check_preconditions(entry: EntryOrder, facts: EntryFacts) -> Bracket:
+def check_preconditions(entry: EntryTerms, facts: EntryFacts) -> Bracket:
     """Return the entry's bracket if the account may enter and the entry is valid.
 
     Raise RiskLimitError if the entry must never be sent, PostponedError while a fact is missing that may still come.
@@ -142,7 +142,7 @@ def _check_account(facts: EntryFacts) -> None:
         raise RiskLimitError(f"{facts.contract.id} is not the active contract of {facts.contract.root}")
 
 
-def _check_own_price(entry: EntryOrder, contract: Contract) -> Decimal | None:
+def _check_own_price(entry: EntryTerms, contract: Contract) -> Decimal | None:
     """Return the entry's own price, None for a market order; raise RiskLimitError if it is invalid."""
     name = _PRICES.get(entry.type)
     for other in _PRICES.values():

@@ -32,7 +32,7 @@ class _PendingJob:
     sequence_key: str | None
 
 
-class Outbox:
+class EventBuffer:
     """Enqueues jobs in order and in batches; a reconcile with the venue replaces those it has no room for."""
 
     def __init__(self, ledger: AsyncLedger, *, most_waiting: int = MOST_WAITING) -> None:
@@ -57,7 +57,7 @@ class Outbox:
         except asyncio.QueueFull:
             self._record_loss(key, f"the queue is full, {self._waiting.maxsize} jobs, and Postgres does not answer")
 
-    def ask_for_snapshot(self) -> None:
+    def request_reconcile(self) -> None:
         """Request a snapshot and a reconcile by REST, as after a gap in the stream."""
         number = f"{machine_now():%Y%m%dT%H%M%S.%f}"
         self.put(f"feed:snapshot:{number}", SnapshotAccounts(), Queue.CRITICAL)
@@ -74,7 +74,7 @@ class Outbox:
             self._batch = []
             if self._must_reconcile and self._waiting.empty():
                 self._must_reconcile = False
-                self.ask_for_snapshot()
+                self.request_reconcile()
 
     def _record_loss(self, key: str, reason: object) -> None:
         if not self._must_reconcile:  # one log line for all

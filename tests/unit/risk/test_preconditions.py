@@ -9,7 +9,7 @@ import pytest
 from shared.domain.market_data.calendar import calendar_of
 from shared.domain.market_data.contract import Contract
 from shared.domain.orders.order import OrderType, Side
-from shared.domain.risk.pre_trade import Bracket, EntryFacts, EntryOrder, check_preconditions, check_session
+from shared.domain.risk.preconditions import Bracket, EntryFacts, EntryTerms, check_preconditions, check_session
 from shared.errors import MarketClosedError, PostponedError, RiskLimitError
 
 MNQ = Contract("CON.F.US.MNQ.Z26", "MNQZ6", "MNQ", Decimal("0.25"), Decimal("0.5"), is_active=True)
@@ -25,7 +25,7 @@ FACTS = EntryFacts(
     contract=MNQ,
     price=Decimal(21000),
 )
-BUY = EntryOrder(side=Side.BUY, quantity=1, stop_loss_ticks=40)
+BUY = EntryTerms(side=Side.BUY, quantity=1, stop_loss_ticks=40)
 SELL = replace(BUY, side=Side.SELL)
 
 
@@ -39,7 +39,7 @@ def test_an_entry_without_a_stop_takes_the_accounts_default() -> None:
     )
 
 
-def with_prices(entry: EntryOrder, stop_loss: str, take_profit: str | None = None) -> EntryOrder:
+def with_prices(entry: EntryTerms, stop_loss: str, take_profit: str | None = None) -> EntryTerms:
     target = None if take_profit is None else Decimal(take_profit)
     return replace(entry, stop_loss_ticks=None, stop_loss=Decimal(stop_loss), take_profit=target)
 
@@ -59,7 +59,7 @@ def with_prices(entry: EntryOrder, stop_loss: str, take_profit: str | None = Non
         ),
     ],
 )
-def test_a_price_becomes_its_distance_from_the_fill_of_the_entry(entry: EntryOrder, expected: Bracket) -> None:
+def test_a_price_becomes_its_distance_from_the_fill_of_the_entry(entry: EntryTerms, expected: Bracket) -> None:
     assert expected == check_preconditions(entry, FACTS)
 
 
@@ -81,7 +81,7 @@ def test_a_price_becomes_its_distance_from_the_fill_of_the_entry(entry: EntryOrd
         (FACTS, replace(BUY, type=OrderType.LIMIT, limit_price=Decimal("20999.9")), "20999.9 is not a multiple"),
     ],
 )
-def test_an_invalid_entry_is_refused_with_its_value(facts: EntryFacts, entry: EntryOrder, message: str) -> None:
+def test_an_invalid_entry_is_refused_with_its_value(facts: EntryFacts, entry: EntryTerms, message: str) -> None:
     with pytest.raises(RiskLimitError, match=message):
         check_preconditions(entry, facts)
 

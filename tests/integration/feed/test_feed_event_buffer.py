@@ -12,7 +12,7 @@ from shared.db.engine import make_async_engine
 from shared.ledger.async_ledger import AsyncLedger
 from shared.ledger.jobs.orders import ApplyExecutionReports
 from shared.ledger.wake import open_async_wake
-from workers.feed.outbox import Outbox
+from workers.feed.event_buffer import EventBuffer
 
 
 @asynccontextmanager
@@ -34,7 +34,7 @@ def read_keys(database_url: str) -> list[str]:
     return [str(key) for (key,) in rows]
 
 
-async def run_until(outbox: Outbox, condition: Callable[[], bool]) -> None:
+async def run_until(outbox: EventBuffer, condition: Callable[[], bool]) -> None:
     running = asyncio.create_task(outbox.run())
     async with asyncio.timeout(30):
         while not condition():  # noqa: ASYNC110  # Postgres has no event for it
@@ -43,14 +43,14 @@ async def run_until(outbox: Outbox, condition: Callable[[], bool]) -> None:
     await asyncio.gather(running, return_exceptions=True)
 
 
-async def run_until_empty(outbox: Outbox) -> None:
+async def run_until_empty(outbox: EventBuffer) -> None:
     await run_until(outbox, lambda: outbox.waiting_count == 0)
 
 
 def test_a_job_that_cannot_be_stored_blocks_no_other_and_causes_a_reconcile(database_url: str, redis_url: str) -> None:
     async def test() -> None:
         async with open_ledger(database_url, redis_url) as ledger:
-            outbox = Outbox(ledger)
+            outbox = EventBuffer(ledger)
             outbox.put("fill:1", execution_report({"id": 1}))
             outbox.put("fill:2", execution_report({"id": "\x00"}))  # Postgres rejects it in text
             outbox.put("fill:3", execution_report({"id": 3}))
@@ -66,7 +66,7 @@ def test_a_job_that_cannot_be_stored_blocks_no_other_and_causes_a_reconcile(data
 def test_jobs_beyond_the_capacity_are_dropped_and_cause_a_reconcile(database_url: str, redis_url: str) -> None:
     async def test() -> None:
         async with open_ledger(database_url, redis_url) as ledger:
-            outbox = Outbox(ledger, most_waiting=2)
+            outbox = EventBuffer(ledger, most_waiting=2)
             for number in range(5):
                 outbox.put(f"fill:{number}", execution_report({"id": number}))
             assert (2, 3) == (outbox.waiting_count, outbox.lost_count)
@@ -79,7 +79,7 @@ def test_jobs_beyond_the_capacity_are_dropped_and_cause_a_reconcile(database_url
 def test_an_event_received_twice_or_by_two_feeds_is_one_job(database_url: str, redis_url: str) -> None:
     async def test() -> None:
         async with open_ledger(database_url, redis_url) as one, open_ledger(database_url, redis_url) as other:
-            outboxes = [Outbox(one), Outbox(other)]
+            outboxes = [EventBuffer(one), EventBuffer(other)]
             for outbox in outboxes:
                 for _ in range(2):
                     outbox.put("fill:7", execution_report({"id": 7}))
