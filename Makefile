@@ -68,7 +68,8 @@ clean:                   ## forget the installation, keep the state
 	@$(UV) sync --quiet --frozen --all-extras --group bench --compile-bytecode --python $(PYTHON)
 	@touch $@
 
-$(UV):
+$(UV): .uv-requirements.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Tickwork needs Python 3.11 or newer; say which: make PYTHON=python3.13")'
 	@$(PYTHON) -m venv .uv
 	@.uv/bin/pip install --quiet --disable-pip-version-check --require-hashes -r .uv-requirements.txt
+	@touch $@

@@ -73,7 +73,7 @@ def print_findings(rows: Sequence[dict[str, Any]]) -> None:
     if not rows:
         click.echo("No findings: no rule restricts the account.")
     for row in rows:
-        click.echo(f"  {row['action']:7} {row['says']}" + (f" (lifts {row['lifts']})" if row["lifts"] else ""))
+        click.echo(f"  {row['action']:7} {row['message']}" + (f" (lifts {row['lifts']})" if row["lifts"] else ""))
 
 
 def require_market(connection: Connection) -> MarketRow:

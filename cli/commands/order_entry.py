@@ -221,7 +221,7 @@ def _print_preview(result: dict[str, Any], *, as_json: bool) -> None:
             click.echo("Every pre-trade check passes.")
         else:
             click.echo("The pre-trade checks would deny it:")
-            violations = [f"{rule['rule']}: {rule['says']}" for rule in result.get("rules") or []]
+            violations = [f"{rule['rule']}: {rule['message']}" for rule in result.get("rules") or []]
             click.echo("\n".join(f"  {line}" for line in violations or [str(denied)]))
     if denied:
         raise click.exceptions.Exit(1)

@@ -26,10 +26,8 @@ def upgrade(url: str) -> None:
             connection.execute(text("SELECT pg_advisory_xact_lock(hashtext('tickwork migrations'))"))
             found = _read_revision(connection)
             if found is not None and found not in _revisions():
-                raise SettingsError(
-                    f"unknown schema revision {found!r}: expected {' or '.join(sorted(_revisions()))}; an unreleased "
-                    "version made this database: start another one with `tickwork up --fresh`"
-                )
+                expected = " or ".join(sorted(_revisions()))
+                raise SettingsError(f"unknown schema revision {found!r}: expected {expected}; {_hint(found)}")
             if found != newest_revision():
                 _run_migrations(connection)
     finally:
@@ -39,6 +37,15 @@ def upgrade(url: str) -> None:
 def newest_revision() -> str:
     """Return the revision of the newest migration; its file is named by it, as in 0010_initial_schema.py."""
     return max(_revisions())
+
+
+def _hint(found: str) -> str:
+    if found > newest_revision():
+        return "a newer version of Tickwork made this database: run that version, or a newer one"
+    return (
+        "an unreleased version made this database: start another one with `tickwork up --fresh`, or name an "
+        "empty one in DATABASE_URL"
+    )
 
 
 def _revisions() -> set[str]:

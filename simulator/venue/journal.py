@@ -59,7 +59,7 @@ class Journal:
         if lines[0].strip() != self._header.strip():
             raise SettingsError(
                 f"{self._path} belongs to the market or version {lines[0].decode().strip()}, expected "
-                f"{self._header.decode().strip()}: choose another --state, or start afresh with --fresh"
+                f"{self._header.decode().strip()}: choose another --state, or move the file away"
             )
         for number, line in enumerate(lines[1:], start=2):
             try:

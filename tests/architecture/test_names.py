@@ -1,6 +1,7 @@
 """One name, one thing: public classes share no name, and every error of ours is in the tree of shared/errors.py."""
 
 import ast
+import re
 from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
@@ -29,6 +30,6 @@ def test_no_two_public_classes_share_a_name() -> None:
 
 
 def test_every_error_is_in_the_tree_that_its_file_draws() -> None:
-    drawn = errors.__doc__ or ""
+    drawn = set(re.findall(r"\w+Error\b", errors.__doc__ or ""))
 
-    assert [] == [name for name, file in public_classes() if name.endswith("Error") and name not in drawn and file]
+    assert [] == [name for name, _ in public_classes() if name.endswith("Error") and name not in drawn]

@@ -14,6 +14,7 @@ import psutil
 import pytest
 import requests
 
+from cli.local.processes.program import tied_to_us
 from tests.fixtures.processes import free_port, until
 from tests.fixtures.stack import TICKWORK
 
@@ -34,6 +35,7 @@ class Sim:
             self.process = subprocess.Popen(
                 [*TICKWORK, "sim", "--port", str(self.port), "--control-port", str(self.control_port), *arguments],
                 env=kept | {"TICKWORK_HOME": str(home), "COLUMNS": "120"} | env, stdout=log, stderr=log,
+                preexec_fn=tied_to_us(signal.SIGKILL),  # noqa: PLW1509  # it only calls prctl
             )  # fmt: skip
 
     @property

@@ -158,7 +158,7 @@ def _finish_if_flat(ctx: Context, request: FlattenRequestRow) -> dict[str, str |
     status = "flat: no position, no working order"
     view = venue_state.fetch_complete(ctx, request.account_id, ctx.clock.to_market(request.requested_at) - OVERLAP)
     if any(request.covers(one.contract_id) for one in view.positions) or any(
-        request.covers(one.contract_id) and one.state in _OPEN_AT_VENUE for one in view.orders
+        request.covers(one.contract_id) and (one.state is None or one.state in _OPEN_AT_VENUE) for one in view.orders
     ):
         return None
     result: dict[str, str | int] = {"venue_status": status, "sweeps": request.sweep_count + 1}

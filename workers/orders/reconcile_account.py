@@ -103,7 +103,8 @@ def _finish(
             accounts.halt(
                 tx.connection, f"{PositionMismatchError.__name__}: {_list_mismatches(mismatches)}", account.id
             )
-        accounts.record_event(tx.connection, account.id, "position mismatch", _list_mismatches(mismatches))
+        kind = "position baseline" if account.first_seen_at is None else "position mismatch"
+        accounts.record_event(tx.connection, account.id, kind, _list_mismatches(mismatches))
     halt_on_unknown_product(tx.connection, account, view)
     _resolve_pending(tx, account.id)
     _guard_positions(tx, ctx, account.id)

@@ -68,7 +68,7 @@ def submit_order(ctx: Context, order: OrderRow) -> SubmitResult:
 
 
 def send_order(ctx: Context, order: OrderRow, contract: Contract, lease_left: timedelta) -> SubmitResult:
-    """Send an order that this run of the job made SUBMITTING and whose lease lasts for `lease_left`; as `submit`."""
+    """Send an order that this run of the job made SUBMITTING; its lease lasts for `lease_left`. As `submit_order`."""
     if _has_expired(order):
         return _finish_expired(ctx, order)
     try:

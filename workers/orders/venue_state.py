@@ -164,8 +164,8 @@ def _record_rejected_duplicate(connection: Connection, account_id: int, row: Ord
 
 
 def _update_row(connection: Connection, row: OrderRow, order: VenueOrder) -> bool:
-    if order.state is None:
-        return False
+    if order.state is None and row.state not in {OrderState.SUBMITTING, OrderState.IN_DOUBT}:
+        return False  # we know more than the venue's unreadable state says
     return venue_orders.refresh(connection, row.id, _to_report(order))
 
 

@@ -151,7 +151,7 @@ def set_trail_ticks(connection: Connection, order_id: UUID, trail_ticks: int | N
 
 @dataclass(frozen=True, slots=True)
 class Submission:
-    """The result of `submit`: the contract, the obstacle to sending (None: none), and the time left of the lease."""
+    """The result of `mark_submitting`: contract, obstacle to sending (None: none), and time left of the lease."""
 
     contract: Contract
     obstacle: str | None

@@ -46,16 +46,16 @@ def lock(connection: Connection, account_id: int, contract_id: str) -> bool:
 
 def recompute(connection: Connection, account_id: int, contract: Contract) -> int:
     """Compute the row, which the caller has locked, from its baseline and fills; return the signed quantity."""
-    opening = connection.execute(
+    baseline = connection.execute(
         select(position.c.baseline_quantity, position.c.baseline_price, position.c.baseline_until_fill_id,
                position.c.opened_market_at).where(_is_of(account_id, contract.id))
     ).one()  # fmt: skip
-    now = Position(opening.baseline_quantity, _in_ticks(opening.baseline_price, contract))
-    opened = opening.opened_market_at if now.quantity else None
+    now = Position(baseline.baseline_quantity, _in_ticks(baseline.baseline_price, contract))
+    opened = baseline.opened_market_at if now.quantity else None
     statement = select(fill.c.side, fill.c.quantity, fill.c.price, fill.c.filled_market_at).where(
         fill.c.account_id == account_id,
         fill.c.contract_id == contract.id,
-        fill.c.venue_fill_id > opening.baseline_until_fill_id,
+        fill.c.venue_fill_id > baseline.baseline_until_fill_id,
         fill.c.is_voided.is_(False),
     )
     for row in connection.execute(statement.order_by(fill.c.filled_market_at, fill.c.venue_fill_id)):

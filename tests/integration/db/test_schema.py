@@ -23,11 +23,18 @@ PARTS = (
 )  # each registers its tables in the metadata
 
 
-def test_a_database_of_an_unknown_version_is_refused_with_a_hint(database_url: str) -> None:
+@pytest.mark.parametrize(
+    ("revision", "hint"),
+    [
+        ("0009", r"expected 0010; .* `tickwork up --fresh`.*DATABASE_URL"),
+        ("0099", "a newer version .* run that version"),
+    ],
+)
+def test_a_database_of_an_unknown_version_is_refused_with_a_hint(database_url: str, revision: str, hint: str) -> None:
     with psycopg.connect(database_url, autocommit=True) as connection:
-        connection.execute("UPDATE alembic_version SET version_num = '0009'")
+        connection.execute("UPDATE alembic_version SET version_num = %s", [revision])
 
-    with pytest.raises(SettingsError, match=r"unknown schema revision '0009': expected 0010; .* `tickwork up --fresh`"):
+    with pytest.raises(SettingsError, match=f"unknown schema revision '{revision}': .*{hint}"):
         upgrade(database_url)
 
 
