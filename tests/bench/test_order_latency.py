@@ -1,6 +1,7 @@
 """The time from an alert to its order at the venue, beside a handler that calls the venue, and from a halt to flat."""
 
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -11,6 +12,7 @@ from typing import Any
 import pytest
 import requests
 
+from cli.local.processes.program import tied_to_us
 from shared.config import environment, load_settings
 from shared.db.engine import make_engine
 from shared.fleets import Queue
@@ -52,7 +54,9 @@ def control(running: Stack) -> Iterator[str]:
     account_id = running.rows("SELECT max(id) FROM account")[0][0]
     env = environment() | running.written()["environment"]
     process = subprocess.Popen(
-        [sys.executable, "-m", "tests.fixtures.direct", str(port), contract_id, str(account_id)], env=env
+        [sys.executable, "-m", "tests.fixtures.direct", str(port), contract_id, str(account_id)],
+        env=env,
+        preexec_fn=tied_to_us(signal.SIGKILL),  # noqa: PLW1509  # it only calls prctl
     )
     url = f"http://127.0.0.1:{port}/"
 

@@ -1,7 +1,6 @@
 """`tickwork sim` as a new user runs it: one command, no other program, any client."""
 
 import json
-import os
 import re
 import signal
 import stat
@@ -15,7 +14,7 @@ import pytest
 import requests
 
 from cli.local.processes.program import tied_to_us
-from tests.fixtures.processes import free_port, until
+from tests.fixtures.processes import clean_environment, free_port, until
 from tests.fixtures.stack import TICKWORK
 
 pytestmark = pytest.mark.timeout(600)  # some start a program four times
@@ -25,8 +24,6 @@ class Sim:
     """One `tickwork sim` on its own ports; `output` is its whole output."""
 
     def __init__(self, home: Path, *arguments: str, **env: str) -> None:
-        ours = ("TICKWORK_", "DATABASE_URL", "REDIS_URL")
-        kept = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
         self.home = home
         self.port, self.control_port = free_port(), free_port()
         self.log = home / f"output-{self.port}"
@@ -34,7 +31,7 @@ class Sim:
         with self.log.open("wb") as log:
             self.process = subprocess.Popen(
                 [*TICKWORK, "sim", "--port", str(self.port), "--control-port", str(self.control_port), *arguments],
-                env=kept | {"TICKWORK_HOME": str(home), "COLUMNS": "120"} | env, stdout=log, stderr=log,
+                env=clean_environment() | {"TICKWORK_HOME": str(home), "COLUMNS": "120"} | env, stdout=log, stderr=log,
                 preexec_fn=tied_to_us(signal.SIGKILL),  # noqa: PLW1509  # it only calls prctl
             )  # fmt: skip
 
@@ -74,7 +71,11 @@ class Sim:
     def stop(self, number: signal.Signals = signal.SIGINT) -> int:
         if self.process.poll() is None:
             self.process.send_signal(number)
-        return self.process.wait(100)
+        try:
+            return self.process.wait(100)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            raise
 
 
 StartSim = Callable[..., Sim]
