@@ -1,7 +1,7 @@
 """The lease that makes one of several feeds of a venue user the active one; its holder renews it in Redis every second.
 
 Two feeds active for a moment, as after a pause of one or a loss of Redis, do no harm: both write the same quotes and
-positions, and a fill or an order update is a job whose idempotency key admits one of the two. So while Redis does not
+positions, and an execution report that is applied twice changes nothing the second time. So while Redis does not
 answer, the active feed goes on and no other starts. The fence counts the holders: it identifies the feed in the health
 and the logs, and a holder that was frozen sees by it that it has been replaced.
 """

@@ -1,4 +1,4 @@
-"""A cache of the alerts that may have been stored although their answer was a 503."""
+"""A cache of the alerts that may have been stored although their answer was a 5xx."""
 
 from collections import OrderedDict
 from uuid import UUID
@@ -21,12 +21,12 @@ class ResendCache:
         self._names: OrderedDict[bytes, tuple[UUID, float]] = OrderedDict()
 
     def name_of(self, fingerprint: bytes) -> UUID:
-        """Return the name of the alert: a new one, unless its last delivery was answered with a 503."""
+        """Return the name of the alert: a new one, unless its last delivery was answered with a 5xx."""
         name, noted = self._names.pop(fingerprint, (None, 0.0))
         return name if name is not None and monotonic() - noted <= _KEPT_S else new_id()
 
     def note(self, fingerprint: bytes, name: UUID) -> None:
-        """Keep the name of an alert that was answered with a 503."""
+        """Keep the name of an alert that was answered with a 5xx."""
         self._names[fingerprint] = (name, monotonic())
         if len(self._names) > _MOST:
             self._names.popitem(last=False)

@@ -114,7 +114,7 @@ def _check_account(ctx: Context, snapshot: RiskSnapshot) -> int:
 
 
 def _cancel_barred_entries(ctx: Context, snapshot: RiskSnapshot, found: Sequence[Finding]) -> None:
-    """Cancel resting entries that would be denied now: a fill would be a new position. Exits stay."""
+    """Cancel resting entries that a halt, a loss limit or the time forbids; exits stay."""
     reason_for_all = None if snapshot.account.halt is None else f"the account is halted: {snapshot.account.halt}"
     reason_for_all = reason_for_all or next(
         (describe_finding(one) for one in found if one.action >= RuleAction.BLOCK and one.rule in _LOSSES), None

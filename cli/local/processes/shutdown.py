@@ -10,7 +10,15 @@ from shared.fleets import FLEETS
 from shared.ledger import recovery
 
 _FLEETS = {fleet.program: fleet.name for fleet in FLEETS}
-_ORDER = (("receiver",), ("beat", "relay", "flower"), tuple(_FLEETS), ("simulator",), ("valkey",), ("postgres",))
+STOP_ORDER = (
+    ("receiver",),
+    ("beat", "relay", "flower"),
+    tuple(_FLEETS),
+    ("feed",),
+    ("simulator",),
+    ("valkey",),
+    ("postgres",),
+)
 
 
 def shut_down(supervisor: Supervisor, stack: StackConfig | None, show: Callable[[str], None]) -> None:
@@ -30,5 +38,5 @@ def shut_down(supervisor: Supervisor, stack: StackConfig | None, show: Callable[
         finally:
             engine.dispose()
 
-    for names in _ORDER:
+    for names in STOP_ORDER:
         supervisor.stop(names, on_kill=release_on_shutdown)

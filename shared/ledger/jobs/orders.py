@@ -12,7 +12,7 @@ from shared.ledger.job import Job
 
 
 def entries_key(account_id: int) -> str:
-    """Return the sequence_key that the entries of one account share: they run one at a time, in the order they came."""
+    """Return the sequence_key that entries by alert or strategy of one account share: one at a time, in order."""
     return f"account:{account_id}:entries"
 
 
