@@ -25,7 +25,7 @@ from shared.errors import QueueFullError, SettingsError
 from shared.heartbeat import touch
 from shared.ledger.job import Job, job_from_row, job_type
 from shared.ledger.ledger import Ledger, Transaction
-from shared.ledger.wake import open_wake
+from shared.ledger.publisher import open_publisher
 
 log = logging.getLogger(__name__)
 
@@ -157,7 +157,7 @@ class LedgerScheduler(Scheduler):
 def run(settings: Settings) -> None:
     """Tick until SIGTERM or SIGINT."""
     ledger = Ledger(
-        make_engine(settings.require_database(), program="beat", pool_size=2), open_wake(settings.require_broker())
+        make_engine(settings.require_database(), program="beat", pool_size=2), open_publisher(settings.require_broker())
     )
     with ledger.engine.connect() as connection:
         row = market_clock.read(connection)

@@ -11,7 +11,7 @@ from sqlalchemy import Engine
 from shared.clock import monotonic
 from shared.config import Settings
 from shared.db.engine import DATABASE_ERRORS, driver, make_engine
-from shared.fleets import Queue, most_outstanding, slots_of
+from shared.fleets import Queue, max_outstanding, slots_of
 from shared.heartbeat import touch
 from shared.ledger import queues, recovery, transitions
 from shared.ledger.connection import LedgerUnavailableError
@@ -19,7 +19,7 @@ from shared.ledger.envelope import BATCH, WakeUp, batch_wake_up
 from shared.ledger.jobs import job_names_with
 from shared.ledger.jobs.upkeep import Canary
 from shared.ledger.ledger import Ledger
-from shared.ledger.wake import Wake, open_wake
+from shared.ledger.publisher import Publisher, open_publisher
 
 log = logging.getLogger(__name__)
 
@@ -39,10 +39,10 @@ GRACE_AFTER_PAUSE_S = 5.0
 class Relay:
     """One relay of any number: rows are locked with SKIP LOCKED, and a surplus wake-up does nothing."""
 
-    def __init__(self, engine: Engine, wake: Wake) -> None:
+    def __init__(self, engine: Engine, publisher: Publisher) -> None:
         self._engine = engine
-        self._wake = wake
-        self._ledger = Ledger(engine, wake)
+        self._publisher = publisher
+        self._ledger = Ledger(engine, publisher)
         self._stepped_at = monotonic()
         self._reclaim_from = monotonic() + GRACE_AFTER_PAUSE_S
         self._check_queues_from = 0.0
@@ -82,7 +82,7 @@ class Relay:
 
     def _publish(self, queue: Queue) -> float:
         """Fill the queue with wake-ups; return the seconds until it may have capacity for the rest of the backlog."""
-        capacity = self._wake.capacity(queue)
+        capacity = self._publisher.capacity(queue)
         if capacity == 0:
             self._filled_at[queue] = monotonic()
             return POLL_S
@@ -95,12 +95,12 @@ class Relay:
                 queues.note_republished(raw, queue, again)
             wake_ups += batches
         if wake_ups:
-            self._wake.publish(wake_ups)
+            self._publisher.publish(wake_ups)
         if len(wake_ups) < capacity:
             return POLL_S
         # The backlog exceeds the capacity: return when, at this pace, workers have taken half of the wake-ups.
         elapsed, self._filled_at[queue] = monotonic() - self._filled_at[queue], monotonic()
-        return min(max(elapsed * most_outstanding(queue) / (2 * capacity), BACKLOG_POLL_S), POLL_S)
+        return min(max(elapsed * max_outstanding(queue) / (2 * capacity), BACKLOG_POLL_S), POLL_S)
 
     def _plan_batches(self, connection: transitions.LedgerConnection, queue: Queue, capacity: int) -> list[WakeUp]:
         """Return wake-ups for batches of jobs, if there is a backlog of transactional jobs."""
@@ -144,7 +144,7 @@ def run(settings: Settings) -> None:
     signal.signal(signal.SIGTERM, stop)
     signal.signal(signal.SIGINT, stop)
     url = settings.require_database()
-    relay = Relay(make_engine(url, program="relay", pool_size=2), open_wake(settings.require_broker()))
+    relay = Relay(make_engine(url, program="relay", pool_size=2), open_publisher(settings.require_broker()))
     threading.Thread(target=listen, args=(url, changed, stopping), name="listener", daemon=True).start()
     while not stopping.is_set():
         wait = 0.5

@@ -25,7 +25,7 @@ DEADLINES: dict[Queue, timedelta | None] = {
 
 
 # Most queued jobs; a full queue refuses more. The critical, high and normal queues are unbounded.
-MOST_QUEUED: dict[Queue, int] = {Queue.LOW: 100_000, Queue.BACKGROUND: 100_000}
+MAX_QUEUED: dict[Queue, int] = {Queue.LOW: 100_000, Queue.BACKGROUND: 100_000}
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +72,6 @@ def slots_of(queue: Queue) -> int:
     return sum(fleet.slots for fleet in FLEETS if queue in fleet.queues)
 
 
-def most_outstanding(queue: Queue) -> int:
+def max_outstanding(queue: Queue) -> int:
     """Return how many wake-ups a queue may hold: enough to keep every slot busy, few enough to lose cheaply."""
     return 4 * max(slots_of(queue), 1)

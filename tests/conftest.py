@@ -34,7 +34,7 @@ settings.load_profile("new" if IS_LONG else "same")
 
 TESTS = Path(__file__).parent
 SLOWEST_FIRST = ("chaos", "system", "integration", "contract", "architecture", "unit")
-MOST_PROCESSES = 8  # each has a Postgres and a Valkey of its own
+MAX_PROCESSES = 8  # each has a Postgres and a Valkey of its own
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -52,4 +52,4 @@ def pytest_xdist_auto_num_workers() -> int:
     if os.environ.get("REDIS_URL") or os.environ.get("RABBITMQ_URL"):
         return 1
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return min(2 * cores, MOST_PROCESSES)
+    return min(2 * cores, MAX_PROCESSES)

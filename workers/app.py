@@ -24,8 +24,8 @@ from shared.errors import JobOutcomeUnknownError, TickworkError
 from shared.fleets import FLEETS, Fleet, Queue
 from shared.ledger.envelope import BATCH
 from shared.ledger.jobs import job_names_with
-from shared.ledger.wake import is_amqp
-from shared.ledger.wake_amqp import quorum_queue
+from shared.ledger.publisher import is_amqp
+from shared.ledger.publisher_amqp import quorum_queue
 from shared.log import set_up_logging
 from workers.runner import Runner
 from workers.task import TASKS

@@ -22,18 +22,18 @@ log = logging.getLogger(__name__)
 _LONGEST_PAUSE_S = 0.5
 
 
-def run_alone(settings: Settings, job_id: UUID) -> Outcome:
+def run_to_end(settings: Settings, job_id: UUID) -> Outcome:
     """Run the job until it has ended, however often it is rescheduled, and return its outcome.
 
     This works with a full queue and without any worker. The row is claimed in Postgres like every other, so a worker
     that starts meanwhile does not run the job a second time.
     """
     import_tasks()
-    worker = f"alone@{socket.gethostname()}.{os.getpid()}/{os.getpid()}"
+    worker = f"one_shot@{socket.gethostname()}.{os.getpid()}/{os.getpid()}"
     renewer = _LeaseRenewer(settings, worker)
     renewer.start()
     try:
-        with open_runner(settings, worker, program="alone") as runner:
+        with open_runner(settings, worker, program="one_shot") as runner:
             while True:
                 outcome = runner.run(job_id)
                 if outcome.state not in {"rescheduled", "duplicate"}:
@@ -51,7 +51,7 @@ class _LeaseRenewer(threading.Thread):
 
     def __init__(self, settings: Settings, worker: str) -> None:
         super().__init__(name="lease renewer", daemon=True)
-        self._engine = make_engine(settings.require_database(), program="alone leases", pool_size=2)
+        self._engine = make_engine(settings.require_database(), program="one_shot leases", pool_size=2)
         self._worker = worker
         self._stopping = threading.Event()
 
@@ -88,7 +88,7 @@ def main() -> int:
         job_id = UUID(sys.argv[1] if len(sys.argv) == 2 else "")  # noqa: PLR2004  # the program and one argument
     except ValueError:
         raise SystemExit("usage: python -m workers.run_job JOB_ID, a UUID as `tickwork jobs` shows it") from None
-    outcome = run_alone(settings, job_id)
+    outcome = run_to_end(settings, job_id)
     sys.stdout.write(f"{outcome.state}: {outcome.error or outcome.result}\n")
     return 0 if outcome.state == "succeeded" else 1
 

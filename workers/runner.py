@@ -130,7 +130,7 @@ class Runner:
                     for job in jobs
                 ]
         for context in contexts:
-            self._ledger.wake(context.wake_ups)
+            self._ledger.publish(context.wake_ups)
             context.calls.flush(context.job.id)
             if context.follow_up is not None:
                 self._run_chain(context.follow_up, context.next_handoff)

@@ -20,8 +20,8 @@ from shared.hot.logins import RedisTokenStore
 from shared.hot.quotes import QuoteReader
 from shared.hot.rate_limit import NoLimiter, RedisLimiter, windows_for
 from shared.ledger.ledger import Ledger
+from shared.ledger.publisher import open_publisher
 from shared.ledger.transitions import ClaimedJob
-from shared.ledger.wake import open_wake
 from workers.call_log import CallBuffer
 from workers.context import Context
 from workers.deadline import Deadline
@@ -37,7 +37,7 @@ def tracebacks_folder(settings: Settings) -> Path:
 def open_runner(settings: Settings, worker: str, *, program: str) -> Iterator[Runner]:
     """Connect to Postgres, Redis and the broker, and open a runner that claims jobs as `worker`."""
     engine = make_engine(settings.require_database(), program=program, pool_size=2)
-    ledger = Ledger(engine, open_wake(settings.require_broker()))
+    ledger = Ledger(engine, open_publisher(settings.require_broker()))
     calls = CallBuffer(engine)
     random = Random()  # noqa: S311  # spreads retries; guards no secret
     deadline = Deadline(tracebacks_folder(settings), worker)

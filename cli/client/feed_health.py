@@ -37,8 +37,8 @@ def print_feed(figures: dict[str, Any] | None) -> None:
         return
     state = "active" if figures["age_s"] <= STALE_AFTER_S else f"SILENT for {figures['age_s']:.0f} s"
     hubs = ", ".join(_describe_hub(name, figures[name]) for name in ("market", "user"))
-    lost = f", {figures['event_lost_count']} events left to reconcile" if figures["event_lost_count"] else ""
-    click.echo(f"Feed: {state}; {hubs}; {figures['event_waiting_count']} events wait for Postgres{lost}.")
+    lost = f", {figures['job_lost_count']} jobs left to reconcile" if figures["job_lost_count"] else ""
+    click.echo(f"Feed: {state}; {hubs}; {figures['job_waiting_count']} jobs wait for Postgres{lost}.")
     print_table("Age of the last price by contract", figures["contracts"], _COLUMNS, empty="No prices yet.")
 
 
@@ -48,8 +48,8 @@ def _to_figures(found: FeedHealth) -> dict[str, Any]:
         "fence": found.fence,
         "market": _hub_figures(found.market),
         "user": _hub_figures(found.user),
-        "event_waiting_count": found.event_waiting_count,
-        "event_lost_count": found.event_lost_count,
+        "job_waiting_count": found.job_waiting_count,
+        "job_lost_count": found.job_lost_count,
         "contracts": [
             {"contract_id": name, "silent_s": one.silent_s, "is_in_session": one.is_in_session}
             for name, one in sorted(found.contracts.items())

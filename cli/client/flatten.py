@@ -85,7 +85,7 @@ def flatten(
             "contract": request.contract_id,
             "venue_status": request.progress,
             "is_flat": request.flat_at is not None,
-            "sweeps": request.sweep_count + (request.flat_at is not None),
+            "sweeps": request.sweep_count,
             "requested_at": request.requested_at,
             "flat_at": request.flat_at,
         }

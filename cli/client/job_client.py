@@ -26,7 +26,7 @@ from shared.db.engine import driver, make_engine
 from shared.ledger import recovery
 from shared.ledger.ledger import Ledger, Transaction
 from shared.ledger.progress import JobProgress, read_progress
-from shared.ledger.wake import open_wake
+from shared.ledger.publisher import open_publisher
 
 _POLL_EVERY_S = 0.05
 _CLAIM_TIMEOUT = timedelta(seconds=1)
@@ -116,7 +116,7 @@ def open_client() -> Iterator["JobClient"]:
     """Open a client of the stack's ledger, and close it at the end."""
     settings = load_stack_settings()
     engine = make_engine(settings.require_database(), program="cli", pool_size=2)
-    ledger = Ledger(engine, open_wake(settings.require_broker()))
+    ledger = Ledger(engine, open_publisher(settings.require_broker()))
     try:
         yield JobClient(settings, ledger)
     finally:

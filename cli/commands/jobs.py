@@ -185,12 +185,12 @@ def _format_id(digits: str) -> str:
     return "-".join(part for part in (digits[:8], digits[8:12], digits[12:16], digits[16:20], digits[20:]) if part)
 
 
-def _apply_to_each(done: str, job_ids: Iterable[UUID], act: Callable[[UUID], None], *, as_json: bool) -> None:
+def _apply_to_each(done: str, job_ids: Iterable[UUID], apply: Callable[[UUID], None], *, as_json: bool) -> None:
     changed: list[UUID] = []
     refused: list[str] = []
     for job_id in job_ids:
         try:
-            act(job_id)
+            apply(job_id)
         except RefusedError as error:
             refused.append(str(error))
         else:

@@ -14,12 +14,12 @@ from cli.client.lookup import require_tick_multiple, resolve_account, resolve_ac
 from cli.console.output import print_json, print_table
 from cli.console.params import PriceType, SideType, account_option
 from shared.db import views
-from shared.domain.orders.order import MOST_TICKS, OrderState, OrderType, Side
+from shared.domain.orders.order import MAX_TICKS, OrderState, OrderType, Side
 from shared.ledger.jobs.orders import EnterManually
 
 _PRICE_OF = {OrderType.LIMIT: "limit_price", OrderType.STOP: "stop_price", OrderType.TRAILING_STOP: "trail_price"}
 _FAILED = {OrderState.REJECTED, OrderState.DENIED, OrderState.EXPIRED, OrderState.CANCELLED}
-_TICKS = click.IntRange(1, MOST_TICKS)
+_TICKS = click.IntRange(1, MAX_TICKS)
 _OPTIONS = [
     click.argument("symbol"),
     click.argument("side", type=SideType(), metavar="SIDE"),

@@ -93,7 +93,7 @@ def _list_headroom(snapshot: RiskSnapshot) -> Iterator[dict[str, Any]]:
     if opening is not None:
         held = sum(book.micros(one.root, abs(one.quantity)) for one in risk.holdings)
         working = sum(book.micros(one.root, one.quantity) for one in risk.open_entries)
-        yield _limit_row("contracts (micros)", Decimal(held + working), Decimal(book.most_micros(opening)))
+        yield _limit_row("contracts (micros)", Decimal(held + working), Decimal(book.max_micros(opening)))
     if book.max_trades_per_day is not None:
         trades = risk.trade_count_today + len(risk.open_entries)
         yield _limit_row("trades a day", Decimal(trades), Decimal(book.max_trades_per_day))

@@ -6,7 +6,7 @@ from decimal import Decimal
 import click
 
 from cli.client.lookup import SHORTEST_ID
-from shared.domain.orders.order import MOST_TICKS, Side
+from shared.domain.orders.order import MAX_TICKS, Side
 from shared.errors import RefusedError
 
 _NUMERAL = re.compile(r"[0-9]{1,9}(\.[0-9]{1,9})?")
@@ -76,6 +76,6 @@ def ticks_or_none(word: str) -> int | None:
     """Return a distance in ticks, or None for the word `none`; raise RefusedError for anything else."""
     if word.lower() == "none":
         return None
-    if not word.isdecimal() or not 1 <= int(word) <= MOST_TICKS:
-        raise RefusedError(f"invalid distance {word!r}: expected ticks from 1 to {MOST_TICKS}, or none")
+    if not word.isdecimal() or not 1 <= int(word) <= MAX_TICKS:
+        raise RefusedError(f"invalid distance {word!r}: expected ticks from 1 to {MAX_TICKS}, or none")
     return int(word)

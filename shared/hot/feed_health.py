@@ -35,8 +35,8 @@ class FeedHealth(msgspec.Struct, frozen=True, kw_only=True):
     market: HubHealth
     user: HubHealth
     contracts: dict[str, ContractHealth]
-    event_waiting_count: int  # events of the user hub, waiting for Postgres
-    event_lost_count: int  # events without room in the queue; a reconcile followed
+    job_waiting_count: int  # jobs with events of the user hub, waiting for Postgres
+    job_lost_count: int  # jobs without room in the buffer; a reconcile followed
 
 
 def read_feed_health(client: "redis.Redis") -> FeedHealth | None:

@@ -16,7 +16,7 @@ from shared.db.tables.ledger import job as job_table
 from shared.ledger.enqueue import Enqueued, EnqueueOptions, new_job
 from shared.ledger.envelope import WakeUp
 from shared.ledger.job import Job
-from shared.ledger.wake import AsyncWake
+from shared.ledger.publisher import AsyncPublisher
 
 
 class JobView(msgspec.Struct, frozen=True, kw_only=True):
@@ -58,9 +58,9 @@ class AsyncTransaction:
 class AsyncLedger:
     """Enqueues jobs from an asyncio program; wake-ups are published in the background, where a failure loses no job."""
 
-    def __init__(self, engine: AsyncEngine, wake: AsyncWake) -> None:
+    def __init__(self, engine: AsyncEngine, publisher: AsyncPublisher) -> None:
         self.engine = engine
-        self._wake = wake
+        self._publisher = publisher
         self._publishing: set[asyncio.Task[int]] = set()
 
     @asynccontextmanager
@@ -70,7 +70,7 @@ class AsyncLedger:
             transaction = AsyncTransaction(connection)
             yield transaction
         if transaction.wake_ups:
-            publish = asyncio.create_task(self._wake.publish(transaction.wake_ups))
+            publish = asyncio.create_task(self._publisher.publish(transaction.wake_ups))
             self._publishing.add(publish)
             publish.add_done_callback(self._publishing.discard)
 
@@ -84,5 +84,5 @@ class AsyncLedger:
     async def close(self) -> None:
         """Wait until pending wake-ups are published, then close the connections."""
         await asyncio.gather(*self._publishing, return_exceptions=True)
-        await self._wake.close()
+        await self._publisher.close()
         await self.engine.dispose()

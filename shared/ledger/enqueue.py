@@ -10,7 +10,7 @@ import msgspec
 from psycopg.types.json import Jsonb
 
 from shared.errors import QueueFullError
-from shared.fleets import MOST_QUEUED, Queue
+from shared.fleets import MAX_QUEUED, Queue
 from shared.ids import new_id
 from shared.ledger.envelope import WakeUp
 from shared.ledger.job import Job
@@ -117,7 +117,7 @@ class NewJob:
             "parent_id": self.parent_id,
             "sequence_id": self.sequence_id,
             "correlation_id": self.correlation_id,
-            "most": MOST_QUEUED.get(self.queue),
+            "most": MAX_QUEUED.get(self.queue),
         }
         if self.key is None:
             return _INSERT_ALONE, values
@@ -141,7 +141,7 @@ class NewJob:
         if holder:
             return Enqueued(holder[0][0], is_duplicate=True)
         raise QueueFullError(
-            f"{self.request.job_name()} was not enqueued: {self.queue} holds {MOST_QUEUED.get(self.queue)} jobs or "
+            f"{self.request.job_name()} was not enqueued: {self.queue} holds {MAX_QUEUED.get(self.queue)} jobs or "
             "more; try again when `tickwork metrics` shows fewer"
         )
 

@@ -17,8 +17,8 @@ from shared.ledger.connection import AutocommitConnection, LedgerUnavailableErro
 from shared.ledger.enqueue import Enqueued, EnqueueOptions, new_job
 from shared.ledger.envelope import WakeUp
 from shared.ledger.job import Job
+from shared.ledger.publisher import Publisher
 from shared.ledger.transitions import ClaimedJob
-from shared.ledger.wake import Wake
 
 log = logging.getLogger(__name__)
 
@@ -101,10 +101,10 @@ class Transaction:
 class Ledger:
     """Jobs as rows in Postgres; a broker carries their wake-ups to the workers."""
 
-    def __init__(self, engine: Engine, wake: Wake) -> None:
+    def __init__(self, engine: Engine, publisher: Publisher) -> None:
         self.engine = engine
         self.connection = AutocommitConnection(engine)
-        self._wake = wake
+        self._publisher = publisher
 
     @contextmanager
     def transaction(self, parent: ClaimedJob | None = None) -> Iterator[Transaction]:
@@ -112,7 +112,7 @@ class Ledger:
         with self.engine.begin() as connection:
             transaction = Transaction(connection, parent)
             yield transaction
-        self.wake(transaction.wake_ups)
+        self.publish(transaction.wake_ups)
 
     def enqueue(self, request: Job, **options: Unpack[EnqueueOptions]) -> Enqueued:
         """Enqueue a job in its own transaction, in one round trip, and wake its queue."""
@@ -121,7 +121,7 @@ class Ledger:
         if connection.execute(*job.insert()).rowcount == 0:
             return job.not_inserted(connection.execute(*job.holder_of_key()).fetchall())
         if job.is_due_at_once:
-            self._wake.publish([job.wake_up()])
+            self._publisher.publish([job.wake_up()])
         else:
             connection.execute(*job.notify_relay())
         return Enqueued(job.id, is_duplicate=False)
@@ -130,7 +130,7 @@ class Ledger:
         """Close the connections to Postgres and the broker."""
         self.connection.close()
         self.engine.dispose()
-        self._wake.close()
+        self._publisher.close()
 
     def claim(self, job_id: UUID, worker: str) -> ClaimedJob | None:
         """Claim the job if it is due and the next of its sequence, else return None."""
@@ -140,10 +140,10 @@ class Ledger:
         """Claim up to `most` due jobs of one name."""
         return transitions.claim_batch(self.connection.open(), name, queue, worker, most)
 
-    def wake(self, wake_ups: Sequence[WakeUp]) -> None:
+    def publish(self, wake_ups: Sequence[WakeUp]) -> None:
         """Publish the wake-ups of jobs that are committed."""
         if wake_ups:
-            self._wake.publish(wake_ups)
+            self._publisher.publish(wake_ups)
 
     def wake_next(self, job: ClaimedJob) -> None:
         """Wake the queue of the job that waited for the end of `job`; the relay does so if Postgres does not answer."""
@@ -155,4 +155,4 @@ class Ledger:
             log.warning("cannot read the next job of %s, the relay will wake it: %s", job.sequence_key, error)
             return
         if waiting is not None:
-            self._wake.publish([waiting])
+            self._publisher.publish([waiting])

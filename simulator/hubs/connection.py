@@ -1,4 +1,4 @@
-"""One client connection of a hub: handshake, calls and outbox."""
+"""One client connection of a hub: handshake, calls and send buffer."""
 
 import asyncio
 import contextlib
@@ -22,20 +22,20 @@ CutConnection = Callable[[WebSocket], None]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HubTiming:
-    """The timeouts of a hub connection in seconds of machine time (.NET's defaults), and the size of its outbox.
+    """The timeouts of a hub connection in seconds of machine time (.NET's defaults), and the size of its send buffer.
 
     `handshake`: the client's first record; `ping`: the server's silence before it pings; `client`: the client's silence
-    before the connection ends. A client with more than `outbox` unread characters is dropped.
+    before the connection ends. A client with more than `send_buffer` unread characters is dropped.
     """
 
     handshake: float = 15
     ping: float = 15
     client: float = 30
-    outbox: int = 4 * 1024 * 1024
+    send_buffer: int = 4 * 1024 * 1024
 
 
 class Connection:
-    """A client connection. Sending never waits: a separate task writes the outbox, as much as fits in one frame."""
+    """A client connection. Sending never waits: a separate task writes its buffer, as much as fits in one frame."""
 
     def __init__(self, socket: WebSocket, user: str, timing: HubTiming, cut: CutConnection) -> None:
         self.user = user
@@ -43,7 +43,7 @@ class Connection:
         self._timing = timing
         self._cut = cut
         self._splitter = protocol.FrameSplitter()
-        self._outbox: deque[str] = deque()
+        self._send_buffer: deque[str] = deque()
         self._waiting_chars = 0
         self._is_due = asyncio.Event()
         self._is_handshake_done = False
@@ -75,10 +75,10 @@ class Connection:
         """Queue a record behind those before it; drop a client that does not read."""
         if self._is_ending or self._is_over:
             return
-        self._outbox.append(record)
+        self._send_buffer.append(record)
         self._waiting_chars += len(record)
         self._is_due.set()
-        if self._waiting_chars > self._timing.outbox:
+        if self._waiting_chars > self._timing.send_buffer:
             _log.warning("a client of %s does not read and is dropped", self._socket.url.path)
             self.drop()
 
@@ -92,7 +92,7 @@ class Connection:
         """Cut the connection without a close record."""
         if not self._is_over:
             self._is_over = True
-            self._outbox.clear()
+            self._send_buffer.clear()
             self._cut(self._socket)
 
     async def wait_until_closed(self) -> None:
@@ -134,7 +134,7 @@ class Connection:
     async def _write(self) -> None:
         # Suppressed: the client has gone, which ends `_read` too.
         with contextlib.suppress(WebSocketDisconnect, RuntimeError, OSError):
-            while not (self._is_ending and not self._outbox):
+            while not (self._is_ending and not self._send_buffer):
                 try:
                     async with asyncio.timeout(self._timing.ping):
                         await self._is_due.wait()
@@ -148,11 +148,11 @@ class Connection:
     def _next_frame(self) -> str:
         parts: list[str] = []
         size = 0
-        while self._outbox and (not parts or size + len(self._outbox[0]) <= _MAX_FRAME_CHARS):
-            part = self._outbox.popleft()
+        while self._send_buffer and (not parts or size + len(self._send_buffer[0]) <= _MAX_FRAME_CHARS):
+            part = self._send_buffer.popleft()
             parts.append(part)
             size += len(part)
         self._waiting_chars -= size
-        if not self._outbox and not self._is_ending:
+        if not self._send_buffer and not self._is_ending:
             self._is_due.clear()
         return "".join(parts)

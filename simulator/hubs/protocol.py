@@ -10,7 +10,7 @@ from shared.errors import TickworkError
 from simulator import wire
 
 SEPARATOR = "\x1e"
-MOST_RECORD = 32 * 1024  # characters of one record of a client: .NET's limit
+MAX_RECORD = 32 * 1024  # characters of one record of a client: .NET's limit
 _CLOSED_WITH_ERROR = "Connection closed with an error."
 
 
@@ -55,10 +55,10 @@ class FrameSplitter:
     _rest: str = field(default="", init=False)
 
     def feed(self, text: str) -> list[str]:
-        """Return the records now complete; raise BadFrameError for one longer than MOST_RECORD."""
+        """Return the records now complete; raise BadFrameError for one longer than MAX_RECORD."""
         *records, self._rest = (self._rest + text).split(SEPARATOR)
-        if len(self._rest) > MOST_RECORD or any(len(record) > MOST_RECORD for record in records):
-            raise BadFrameError(f"a record is longer than {MOST_RECORD} characters")
+        if len(self._rest) > MAX_RECORD or any(len(record) > MAX_RECORD for record in records):
+            raise BadFrameError(f"a record is longer than {MAX_RECORD} characters")
         return records
 
 

@@ -18,7 +18,7 @@ from shared.db.engine import make_engine
 from shared.fleets import Queue
 from shared.ledger.jobs.upkeep import DoNothing
 from shared.ledger.ledger import Ledger
-from shared.ledger.wake import open_wake
+from shared.ledger.publisher import open_publisher
 from tests.fixtures.figures import percentile
 from tests.fixtures.processes import free_port, until
 from tests.fixtures.stack import ALERT, Stack, eventually
@@ -160,7 +160,8 @@ def saturate(stack: Stack) -> None:
     """Enqueue more low and background jobs than their eight slots can run in the time."""
     settings = load_settings(environment() | stack.written()["environment"])
     ledger = Ledger(
-        make_engine(settings.require_database(), program="bench", pool_size=1), open_wake(settings.require_broker())
+        make_engine(settings.require_database(), program="bench", pool_size=1),
+        open_publisher(settings.require_broker()),
     )
     for number in range(2_000):
         ledger.enqueue(DoNothing(note=f"bench {number}", seconds=1), queue=(Queue.LOW, Queue.BACKGROUND)[number % 2])

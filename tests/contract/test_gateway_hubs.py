@@ -244,7 +244,7 @@ async def test_repeated_logouts_raise_an_error_and_stop_the_client() -> None:
         await caller.say({"type": 1, "target": "GatewayLogout", "arguments": []})
         await caller.answer_all()
 
-    session = HubSession(Tokens(), most_logouts=2)
+    session = HubSession(Tokens(), max_logouts=2)
     async with scripted_hub(log_out) as venue, listening(venue.url, session=session) as client:
         with pytest.raises(CredentialsRefusedError, match="3 times"):
             await client.task

@@ -231,7 +231,7 @@ def test_a_client_that_only_pings_stays_connected(
 def test_a_client_that_does_not_read_is_dropped_and_others_are_served(
     hubs_here: StartHubs, connect_hub: ConnectHub, caplog: pytest.LogCaptureFixture
 ) -> None:
-    hubs = hubs_here(outbox=64 * 1024)
+    hubs = hubs_here(send_buffer=64 * 1024)
     stalled, reading = connect_hub(hubs, "market"), connect_hub(hubs, "market")
     # Each answer is a whole order book, and the client reads none.
     with suppress(ConnectionClosed):

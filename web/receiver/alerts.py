@@ -21,7 +21,7 @@ from shared.ids import new_id
 from shared.ledger.async_ledger import AsyncLedger, AsyncTransaction
 from shared.ledger.jobs.alerts import HandleAlert
 from shared.ledger.jobs.orders import entries_key
-from web.receiver.body import MOST_BYTES, Body, BodyLateError, read_body
+from web.receiver.body import MAX_BYTES, Body, BodyLateError, read_body
 from web.receiver.deadline import with_timeout
 from web.receiver.problem import not_found, problem
 from web.receiver.resend_cache import ResendCache
@@ -80,15 +80,15 @@ class AlertRoute:
         """Store the alert within the deadline; raise DatabaseDownError when it is not known whether it was stored."""
         checked = check_alert(body.raw, is_too_large=body.is_too_large)
         fingerprint = hashlib.sha256(token_hash + body.raw).digest()
-        name = self._resend_cache.name_of(fingerprint)
+        delivery_id = self._resend_cache.delivery_id_of(fingerprint)
         try:
-            return await with_timeout(self._commit_alert(token_hash, body.raw, checked, name))
+            return await with_timeout(self._commit_alert(token_hash, body.raw, checked, delivery_id))
         except Exception:
-            self._resend_cache.note(fingerprint, name)
+            self._resend_cache.note(fingerprint, delivery_id)
             raise
 
     async def _commit_alert(
-        self, token_hash: bytes, raw: bytes, checked: Alert | Refusal, name: UUID
+        self, token_hash: bytes, raw: bytes, checked: Alert | Refusal, delivery_id: UUID
     ) -> Accepted | Refusal | None:
         """Commit the alert and its job, or its refusal; return None, with nothing stored, for an unknown token."""
         async with self._ledger.transaction() as tx:
@@ -96,7 +96,9 @@ class AlertRoute:
             if row is None or not hmac.compare_digest(row.token_hash, token_hash):
                 return None
             hook = hooks.hook_of(row)
-            outcome = await self._enqueue(tx, hook, raw, checked, name) if isinstance(checked, Alert) else checked
+            outcome = (
+                await self._enqueue(tx, hook, raw, checked, delivery_id) if isinstance(checked, Alert) else checked
+            )
             if isinstance(outcome, Refusal):
                 reason = f"{outcome.status.value}: {outcome.wrong}"
                 refused = alerts.add_refused(new_id(), hook.id, raw, reason, is_json=outcome.is_json)
@@ -105,13 +107,13 @@ class AlertRoute:
         return outcome
 
     async def _enqueue(
-        self, tx: AsyncTransaction, hook: Hook, raw: bytes, alert: Alert, name: UUID
+        self, tx: AsyncTransaction, hook: Hook, raw: bytes, alert: Alert, delivery_id: UUID
     ) -> Accepted | Refusal:
         alert_id = new_id()
         is_entry = alert.action.is_entry
         job = await tx.enqueue(
             HandleAlert(alert_id=alert_id),
-            key=job_key(hook.id, alert, raw, name),
+            key=job_key(hook.id, alert, raw, delivery_id),
             sequence_key=entries_key(hook.account_id) if is_entry else None,
             queue=Queue.HIGH if is_entry else Queue.CRITICAL,
             expires_after=self._entry_ttl if is_entry else None,
@@ -149,7 +151,7 @@ class AlertRoute:
 def check_alert(raw: bytes, *, is_too_large: bool = False) -> Alert | Refusal:
     """Parse a body into an alert, or return its refusal; of a body that is too large, `raw` is the head."""
     if is_too_large:
-        wrong = f"the body is larger than {MOST_BYTES} bytes"
+        wrong = f"the body is larger than {MAX_BYTES} bytes"
         return Refusal(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, wrong, BODY, "send one alert, with fewer or shorter fields")
     is_json = False
     try:
@@ -161,13 +163,13 @@ def check_alert(raw: bytes, *, is_too_large: bool = False) -> Alert | Refusal:
         return Refusal(status, error.wrong, error.field, error.hint, is_json)
 
 
-def job_key(hook_id: UUID, alert: Alert, raw: bytes, name: UUID) -> str:
-    """Return the idempotency key of an alert: its id, else its whole body if that has a time, else its `name`."""
+def job_key(hook_id: UUID, alert: Alert, raw: bytes, delivery_id: UUID) -> str:
+    """Return the idempotency key of an alert: its id, else its whole body if that has a time, else the delivery."""
     if alert.external_id is not None:
         return f"alert:{hook_id}:id:{alert.external_id}"
     if alert.alert_time is not None:
         return f"alert:{hook_id}:body:{hashlib.sha256(raw).hexdigest()}"
-    return f"alert:{hook_id}:sending:{name}"
+    return f"alert:{hook_id}:sending:{delivery_id}"
 
 
 def _is_repeated(alert: Alert, raw: bytes, first: bytes) -> bool:

@@ -17,7 +17,7 @@ from starlette.routing import Route
 from shared.config import Settings, load_settings
 from shared.db.engine import make_async_engine
 from shared.ledger.async_ledger import AsyncLedger
-from shared.ledger.wake import open_async_wake
+from shared.ledger.publisher import open_async_publisher
 from shared.log import set_up_logging
 from web.receiver.alerts import AlertRoute
 from web.receiver.deadline import TIMEOUT_S, DatabaseDownError
@@ -33,7 +33,7 @@ def make_app(settings: Settings) -> Starlette:
     engine = make_async_engine(
         settings.require_database(), program="receiver", pool_size=_CONNECTIONS, statement_timeout_s=TIMEOUT_S
     )
-    ledger = AsyncLedger(engine, open_async_wake(settings.require_broker()))
+    ledger = AsyncLedger(engine, open_async_publisher(settings.require_broker()))
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:

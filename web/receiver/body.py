@@ -7,14 +7,14 @@ from starlette.requests import ClientDisconnect, Request
 
 from shared.errors import TickworkError
 
-MOST_BYTES = 16 * 1024
+MAX_BYTES = 16 * 1024
 _MOST_DRAINED = 8 * 1024 * 1024  # a sender reads our answer only after it has sent its whole body
 _TIMEOUT_S = 3.0  # as long as TradingView waits for our answer
 
 
 @dataclass(frozen=True, slots=True)
 class Body:
-    """The received body, at most its first MOST_BYTES; `is_whole` when no byte of it is still to come."""
+    """The received body, at most its first MAX_BYTES; `is_whole` when no byte of it is still to come."""
 
     raw: bytes
     is_too_large: bool
@@ -33,13 +33,13 @@ async def read_body(request: Request) -> Body:
     try:
         async with asyncio.timeout(_TIMEOUT_S):
             async for chunk in request.stream():
-                head += chunk[: MOST_BYTES - len(head)]
+                head += chunk[: MAX_BYTES - len(head)]
                 seen += len(chunk)
                 if seen > _MOST_DRAINED:
                     break
             else:
                 is_whole = True
     except (TimeoutError, ClientDisconnect):
-        if seen <= MOST_BYTES:
+        if seen <= MAX_BYTES:
             raise BodyLateError(f"the body did not arrive within {_TIMEOUT_S:g} s") from None
-    return Body(bytes(head), is_too_large=seen > MOST_BYTES, is_whole=is_whole)
+    return Body(bytes(head), is_too_large=seen > MAX_BYTES, is_whole=is_whole)

@@ -11,22 +11,22 @@ _MOST = 1_000
 
 
 class ResendCache:
-    """Gives the resend of an unanswered alert the name of its first delivery, so that it is no second order.
+    """Gives the resend of an unanswered alert the delivery id of its first delivery, so that it is no second order.
 
-    This matters for alerts without an id or a time, which have no other difference. The names are lost when the program
+    This matters for alerts without an id or a time, which have no other difference. The ids are lost when the program
     ends.
     """
 
     def __init__(self) -> None:
-        self._names: OrderedDict[bytes, tuple[UUID, float]] = OrderedDict()
+        self._delivery_ids: OrderedDict[bytes, tuple[UUID, float]] = OrderedDict()
 
-    def name_of(self, fingerprint: bytes) -> UUID:
-        """Return the name of the alert: a new one, unless its last delivery was answered with a 5xx."""
-        name, noted = self._names.pop(fingerprint, (None, 0.0))
-        return name if name is not None and monotonic() - noted <= _KEPT_S else new_id()
+    def delivery_id_of(self, fingerprint: bytes) -> UUID:
+        """Return the delivery id of the alert: a new one, unless its last delivery was answered with a 5xx."""
+        delivery_id, noted = self._delivery_ids.pop(fingerprint, (None, 0.0))
+        return delivery_id if delivery_id is not None and monotonic() - noted <= _KEPT_S else new_id()
 
-    def note(self, fingerprint: bytes, name: UUID) -> None:
-        """Keep the name of an alert that was answered with a 5xx."""
-        self._names[fingerprint] = (name, monotonic())
-        if len(self._names) > _MOST:
-            self._names.popitem(last=False)
+    def note(self, fingerprint: bytes, delivery_id: UUID) -> None:
+        """Keep the delivery id of an alert that was answered with a 5xx."""
+        self._delivery_ids[fingerprint] = (delivery_id, monotonic())
+        if len(self._delivery_ids) > _MOST:
+            self._delivery_ids.popitem(last=False)

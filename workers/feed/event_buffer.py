@@ -18,7 +18,7 @@ from shared.ledger.jobs.orders import ReconcileAccounts
 
 log = logging.getLogger(__name__)
 
-MOST_WAITING = 10_000
+MAX_WAITING = 10_000
 RETRY_AFTER_S = 0.5
 _BATCH = 100
 _PERMANENT_ERRORS = (psycopg.DataError, sqlalchemy.exc.DataError, TickworkError, TypeError)
@@ -35,9 +35,9 @@ class _PendingJob:
 class EventBuffer:
     """Enqueues jobs in order and in batches; a reconcile with the venue replaces those it has no room for."""
 
-    def __init__(self, ledger: AsyncLedger, *, most_waiting: int = MOST_WAITING) -> None:
+    def __init__(self, ledger: AsyncLedger, *, max_waiting: int = MAX_WAITING) -> None:
         self._ledger = ledger
-        self._waiting: asyncio.Queue[_PendingJob] = asyncio.Queue(most_waiting)
+        self._waiting: asyncio.Queue[_PendingJob] = asyncio.Queue(max_waiting)
         self._batch: list[_PendingJob] = []  # kept until it is committed
         self._must_reconcile = False
         self.lost_count = 0

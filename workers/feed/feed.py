@@ -20,7 +20,7 @@ from shared.hot.feed_health import FeedHealth, HubHealth
 from shared.hot.feed_lease import ACQUIRE_EVERY, RENEW_EVERY, FeedLease
 from shared.hot.feed_writer import FeedWriter
 from shared.ledger.async_ledger import AsyncLedger
-from shared.ledger.wake import open_async_wake
+from shared.ledger.publisher import open_async_publisher
 from workers.feed.event_buffer import EventBuffer
 from workers.feed.market_side import MarketSide
 from workers.feed.subscriptions import Subscriptions
@@ -43,8 +43,8 @@ class Feed:
         async_engine = make_async_engine(
             settings.require_database(), program="feed", pool_size=2, statement_timeout_s=_STATEMENT_TIMEOUT_S
         )
-        self._ledger = AsyncLedger(async_engine, open_async_wake(settings.require_broker()))
-        self._outbox = EventBuffer(self._ledger)  # kept during standby: its jobs must reach the ledger
+        self._ledger = AsyncLedger(async_engine, open_async_publisher(settings.require_broker()))
+        self._event_buffer = EventBuffer(self._ledger)  # kept during standby: its jobs must reach the ledger
         self._subscriptions = Subscriptions(self._engine, clock)
         self._writer = FeedWriter(settings.require_redis())
         self._lease = FeedLease(settings.require_redis(), settings.venue)
@@ -75,7 +75,7 @@ class Feed:
             hubs, self._writer, self._clock, contracts=subscriptions.contracts, has_traded=self._has_traded
         )
         user = UserSide(
-            hubs, self._writer, self._outbox, accounts=subscriptions.accounts, read_positions=self._read_positions
+            hubs, self._writer, self._event_buffer, accounts=subscriptions.accounts, read_positions=self._read_positions
         )
         sides = asyncio.gather(market.run(), user.run())
         try:
@@ -96,8 +96,8 @@ class Feed:
             market=_build_hub_health(market.hub),
             user=_build_hub_health(user.hub),
             contracts=market.health(),
-            event_waiting_count=self._outbox.waiting_count,
-            event_lost_count=self._outbox.lost_count,
+            job_waiting_count=self._event_buffer.waiting_count,
+            job_lost_count=self._event_buffer.lost_count,
         )
 
     async def _read_positions(self, account_id: int) -> list[VenuePosition]:

@@ -44,7 +44,7 @@ class UserSide:
         self,
         hubs: tuple[str, HubSession],
         writer: FeedWriter,
-        outbox: EventBuffer,
+        event_buffer: EventBuffer,
         *,
         accounts: Accounts,
         read_positions: ReadPositions,
@@ -53,7 +53,7 @@ class UserSide:
         url, session = hubs
         self.hub = Hub(f"{url}/hubs/user", session, self._handle_event, self._subscribe)
         self._writer = writer
-        self._outbox = outbox
+        self._event_buffer = event_buffer
         self._accounts = accounts
         self._read_positions = read_positions
         self._subscribed: set[int] = set()
@@ -67,7 +67,7 @@ class UserSide:
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self.hub.run(), name="user hub")
             tasks.create_task(self._enqueue_events(), name="group events")
-            tasks.create_task(self._outbox.run(), name="enqueue events")
+            tasks.create_task(self._event_buffer.run(), name="enqueue events")
             tasks.create_task(self._write_positions(), name="write positions")
             tasks.create_task(self._follow_accounts(), name="follow accounts")
 
@@ -88,7 +88,7 @@ class UserSide:
                 )
             else:
                 self._subscribed.add(account_id)
-        self._outbox.request_reconcile()
+        self._event_buffer.request_reconcile()
         for account_id in account_ids:
             await self._refresh_positions(account_id)
 
@@ -123,7 +123,7 @@ class UserSide:
                 self._handle_entity(target, entity)
         except (LookupError, TypeError, ValueError, ArithmeticError) as error:
             log.warning("cannot parse a %s, requesting a snapshot by REST: %s: %s", target, type(error).__name__, error)
-            self._outbox.request_reconcile()
+            self._event_buffer.request_reconcile()
 
     def _handle_entity(self, target: str, entity: dict[str, Any]) -> None:
         match target:
@@ -158,7 +158,7 @@ class UserSide:
                 job = ApplyExecutionReports(account_id=account_id, reported_at=at, **events)
                 # A repeated event is one job. A balance has no time of its own, and may return to an earlier value.
                 digest = hashlib.sha256(msgspec.json.encode([events, at if job.accounts else None])).hexdigest()
-                self._outbox.put(f"report:{account_id}:{digest[:32]}", job)
+                self._event_buffer.put(f"report:{account_id}:{digest[:32]}", job)
 
     async def _write_positions(self) -> None:
         wrote_at = monotonic()

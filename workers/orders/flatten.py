@@ -56,7 +56,7 @@ class _Exposure:
 
 
 @task(Flatten)
-def flatten(job: Flatten, ctx: Context) -> dict[str, str | int]:
+def flatten(job: Flatten, ctx: Context) -> dict[str, str]:
     """Flatten the account, or one contract; each sweep reads the venue first, so any number of runs is safe.
 
     Entries are cancelled first, then the position is closed while its stops still protect it, and the bracket legs are
@@ -113,6 +113,7 @@ def _sweep(ctx: Context, request: FlattenRequestRow, exposure: _Exposure, closin
     with ctx.transaction() as tx:
         venue_state.apply_orders(tx, request.account_id, exposure.working)
         rows = {row.venue_order_id: row for row in orders.open_of(tx.connection, request.account_id)}
+        flatten_requests.count_sweep(tx.connection, request.id)
     for order in exposure.working:
         row = rows.get(order.id)
         protects = order.contract_id in held and (
@@ -153,7 +154,7 @@ def _cancel_order(ctx: Context, request: FlattenRequestRow, order: VenueOrder, r
         send_change(ctx, change, row)
 
 
-def _finish_if_flat(ctx: Context, request: FlattenRequestRow) -> dict[str, str | int] | None:
+def _finish_if_flat(ctx: Context, request: FlattenRequestRow) -> dict[str, str] | None:
     """End the request as flat; None if a complete read shows an order or a position that came between two calls."""
     status = "flat: no position, no working order"
     view = venue_state.fetch_complete(ctx, request.account_id, ctx.clock.to_market(request.requested_at) - OVERLAP)
@@ -161,7 +162,7 @@ def _finish_if_flat(ctx: Context, request: FlattenRequestRow) -> dict[str, str |
         request.covers(one.contract_id) and (one.state is None or one.state in _OPEN_AT_VENUE) for one in view.orders
     ):
         return None
-    result: dict[str, str | int] = {"venue_status": status, "sweeps": request.sweep_count + 1}
+    result = {"venue_status": status}
     with ctx.transaction() as tx:
         venue_state.apply(tx, view)
         touched = {one.contract_id for one in view.orders} | {one.contract_id for one in view.fills}
@@ -179,4 +180,4 @@ def _postpone(ctx: Context, request: FlattenRequestRow, progress: str, wait: tim
 
 def _record_progress(ctx: Context, request: FlattenRequestRow, progress: str) -> None:
     with ctx.ledger.engine.begin() as connection:
-        flatten_requests.note_sweep(connection, request.id, progress)
+        flatten_requests.record_progress(connection, request.id, progress)

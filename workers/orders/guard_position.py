@@ -35,7 +35,7 @@ RETRY_WHEN_UNREACHABLE = timedelta(seconds=0.5)
 EXTERNAL_RISK_SHARE = Decimal("0.10")
 _EXTERNAL_RISK_BUDGET = Decimal(2_000)  # dollars
 _LEAST_TICKS = 4  # the venue accepts no stop nearer than this; source: venue.md section 5.6
-_NOT_OURS_TO_TRADE = "its owner: live orders were never on"
+_NEVER_LIVE = "nothing: live orders were never on"
 _UNCONFIRMED = {OrderState.CREATED, OrderState.SUBMITTING, OrderState.IN_DOUBT}
 _WORKING = {OrderState.WORKING}
 
@@ -73,10 +73,10 @@ def guard_position(job: GuardPosition, ctx: Context) -> dict[str, str | int]:
         tx.supersede()
         account = accounts.get(tx.connection, job.account_id)
         if account is None or not ctx.may_act_for(account):
-            fills.note_guarded(tx.connection, job.account_id, job.contract_id, _NOT_OURS_TO_TRADE)
-            return {"left_to": _NOT_OURS_TO_TRADE}
+            fills.note_guarded(tx.connection, job.account_id, job.contract_id, _NEVER_LIVE)
+            return {"skipped": "live orders were never on"}
         if flatten_requests.open_on(tx.connection, job.account_id, job.contract_id) is not None:
-            return {"left_to": "a flatten request"}
+            return {"skipped": "a flatten request is open"}
         state = load_state(tx.connection, job.account_id, job.contract_id)
         if state.plan.is_covered:
             _record_protection(tx.connection, job, state)

@@ -60,7 +60,7 @@ def resolve_in_doubt_order(job: ResolveInDoubtOrder, ctx: Context) -> dict[str, 
             return {"order": OrderState.EXPIRED}
         orders.change_state(tx.connection, order.id, [OrderState.IN_DOUBT], OrderState.CREATED)
         tx.enqueue(PlaceOrder(order_id=order.id), sequence_key=entries_key(order.account_id), sequence_id=order.id)
-    return {"order": "sent again under the same tag"}
+    return {"order": OrderState.CREATED, "reason": "absent at the venue: to be sent again under the same tag"}
 
 
 def _finish_rejected(ctx: Context, order_id: UUID, found: VenueOrder) -> dict[str, str]:

@@ -8,7 +8,7 @@ from shared.ledger.jobs.accounts import SnapshotAccounts
 from shared.ledger.jobs.market_data import RefreshContracts
 from shared.ledger.jobs.orders import ReconcileAccounts
 from shared.ledger.ledger import Ledger
-from shared.ledger.wake import open_wake
+from shared.ledger.publisher import open_publisher
 
 
 def read_market(database_url: str) -> MarketRow | None:
@@ -23,7 +23,7 @@ def read_market(database_url: str) -> MarketRow | None:
 
 def bootstrap(database_url: str, broker_url: str, row: MarketRow) -> None:
     """Write the market's row, block entries until a reconcile, and enqueue the first jobs, in one commit."""
-    ledger = Ledger(make_engine(database_url, program="up", pool_size=1), open_wake(broker_url))
+    ledger = Ledger(make_engine(database_url, program="up", pool_size=1), open_publisher(broker_url))
     try:
         with ledger.transaction() as tx:
             market_clock.write(tx.connection, row)

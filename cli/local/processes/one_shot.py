@@ -6,7 +6,7 @@ from uuid import UUID
 
 from cli.local.home.folder import Home
 
-LOG = "alone.log"
+LOG = "one_shot.log"
 _EXIT_TIMEOUT_S = 10.0
 
 

@@ -2,7 +2,7 @@
 
 from cli.local.servers.valkey import check_version
 from shared.errors import SettingsError
-from shared.ledger.wake import is_amqp
+from shared.ledger.publisher import is_amqp
 from shared.log import mask_secrets
 
 OLDEST_RABBITMQ = (3, 10)
@@ -13,7 +13,7 @@ def check_broker(url: str) -> str:
     if not is_amqp(url):
         check_version(url, "BROKER_URL")
         return "Redis"
-    from shared.ledger.wake_amqp import declare_queues  # noqa: PLC0415  # only a RabbitMQ needs kombu
+    from shared.ledger.publisher_amqp import declare_queues  # noqa: PLC0415  # only a RabbitMQ needs kombu
 
     try:
         product, version = declare_queues(url)

@@ -96,10 +96,16 @@ def list_orphaned(connection: Connection, longer_than: timedelta) -> list[Flatte
     return [FlattenRequestRow(*row) for row in connection.execute(statement.order_by(flatten_request.c.id))]
 
 
-def note_sweep(connection: Connection, flatten_request_id: UUID, progress: str) -> None:
-    """Count a sweep of the request and record its progress."""
-    values: dict[str, Any] = {"sweep_count": flatten_request.c.sweep_count + 1, "progress": progress}
-    connection.execute(update(flatten_request).where(flatten_request.c.id == flatten_request_id).values(**values))
+def count_sweep(connection: Connection, flatten_request_id: UUID) -> None:
+    """Count a sweep of the request: one round of cancels and closes at the venue."""
+    statement = update(flatten_request).where(flatten_request.c.id == flatten_request_id)
+    connection.execute(statement.values(sweep_count=flatten_request.c.sweep_count + 1))
+
+
+def record_progress(connection: Connection, flatten_request_id: UUID, progress: str) -> None:
+    """Record the last progress of the request."""
+    statement = update(flatten_request).where(flatten_request.c.id == flatten_request_id)
+    connection.execute(statement.values(progress=progress))
 
 
 def finish(connection: Connection, flatten_request_id: UUID, venue_report: str) -> None:

@@ -9,9 +9,9 @@ from typing import Self
 
 from shared.domain.alerts.payload import Json, RefusedAlertError, quote_value, read_payload
 from shared.domain.market_data.contract import Root, root_of_symbol
-from shared.domain.orders.order import MOST_TICKS
+from shared.domain.orders.order import MAX_TICKS
 
-MOST_CONTRACTS = 9_999
+MAX_CONTRACTS = 9_999
 LONGEST_ID = 128
 _LONGEST_TEXT = 64  # of a symbol or a time
 
@@ -136,20 +136,20 @@ def _parse_symbol(payload: Mapping[str, Json]) -> tuple[str, Root]:
 
 
 def _parse_quantity(payload: Mapping[str, Json], action: AlertAction) -> int | None:
-    hint = f"expected a whole number of contracts from 1 to {MOST_CONTRACTS}, such as 1"
+    hint = f"expected a whole number of contracts from 1 to {MAX_CONTRACTS}, such as 1"
     value = _read_field(payload, "quantity", hint)
     if value is None and action.is_entry:
         raise _missing_field("quantity", hint)
-    return None if value is None else _parse_whole_number("quantity", value, MOST_CONTRACTS, hint)
+    return None if value is None else _parse_whole_number("quantity", value, MAX_CONTRACTS, hint)
 
 
 def _parse_ticks(payload: Mapping[str, Json], field: str, price_field: str) -> int | None:
     if field in payload and price_field in payload:
         hint = f"send {price_field} (a price) or {field} (a distance in ticks), not both"
         raise RefusedAlertError(f"{price_field} contradicts {field}", field=price_field, hint=hint)
-    hint = f"expected a whole number of ticks from 1 to {MOST_TICKS} without a sign, such as 40"
+    hint = f"expected a whole number of ticks from 1 to {MAX_TICKS} without a sign, such as 40"
     value = _read_field(payload, field, hint)
-    return None if value is None else _parse_whole_number(field, value, MOST_TICKS, hint)
+    return None if value is None else _parse_whole_number(field, value, MAX_TICKS, hint)
 
 
 def _parse_price(payload: Mapping[str, Json], field: str) -> Decimal | None:

@@ -2,7 +2,7 @@
 
 from enum import StrEnum
 
-MOST_TICKS = 999_999  # between an entry and its stop or target
+MAX_TICKS = 999_999  # between an entry and its stop or target
 
 
 class Side(StrEnum):

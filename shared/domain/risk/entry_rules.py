@@ -81,7 +81,7 @@ def _size_findings(entry: SizedEntry, risk: AccountRisk, book: RuleBook, market_
     held = sum(book.micros(holding.root, abs(holding.quantity)) for holding in risk.holdings)
     working = sum(book.micros(order.root, order.quantity) for order in risk.open_entries if order.side is entry.side)
     requested = book.micros(entry.contract.root, entry.quantity)
-    most = book.most_micros(risk.day_opening_balance)
+    most = book.max_micros(risk.day_opening_balance)
     if held + working + requested > most:
         yield _forbid(
             "contracts",

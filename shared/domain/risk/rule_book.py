@@ -59,7 +59,7 @@ class RuleBook:
     has_been_paid: bool = False  # after the first payout of an Express account; see loss_limit_level_for
     profit_target: Decimal | None = None
     consistency_share: Decimal | None = None
-    most_minis: int
+    max_minis: int
     scaling_plan: tuple[ScalingStep, ...] = ()
     micros_per_mini: int = 10
     # The firm states that these weigh more than one micro, not how much. Two is our assumption.
@@ -101,10 +101,10 @@ class RuleBook:
             return self.heavy_micro_weight * quantity
         return quantity if is_micro(root) else self.micros_per_mini * quantity
 
-    def most_micros(self, day_opening_balance: Decimal) -> int:
+    def max_micros(self, day_opening_balance: Decimal) -> int:
         """Return the largest position in micros: by size and, under a scaling plan, by the day's opening balance."""
         steps = [step.minis for step in self.scaling_plan if step.is_reached_with(day_opening_balance)]
-        return min([self.most_minis, *steps[-1:]]) * self.micros_per_mini
+        return min([self.max_minis, *steps[-1:]]) * self.micros_per_mini
 
     def costs_of(self, root: str, quantity: int) -> Decimal:
         """Return the assumed fees of a quantity of a root, entry and exit, in dollars."""
@@ -153,7 +153,7 @@ def _build_preset(stage: Stage, size: int) -> RuleBook:
         daily_loss_limit=DAILY_LOSS_LIMIT[size] if stage is Stage.PRACTICE else None,
         profit_target=_PROFIT_TARGET[size] if stage is Stage.COMBINE else None,
         consistency_share=_CONSISTENCY.get(stage),
-        most_minis=_MOST_MINIS[size],
+        max_minis=_MOST_MINIS[size],
         scaling_plan=_SCALING_PLANS[size] if stage is Stage.EXPRESS else (),
     )
 

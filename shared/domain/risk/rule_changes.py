@@ -159,7 +159,7 @@ _RULES = {
     ),
     "profit_target": _Rule(_allow_none(_parse_money_above_zero), _DOLLARS_OR_NONE, _FIRM),
     "consistency_share": _Rule(_allow_none(_parse_share), f"{_A_SHARE}, or none", _FIRM),
-    "most_minis": _Rule(_parse_count, _A_COUNT, _FIRM),
+    "max_minis": _Rule(_parse_count, _A_COUNT, _FIRM),
     "scaling_plan": _Rule(
         _allow_none(_parse_scaling_plan, ()),
         "minis by balance such as '2, 3 from 1500, 5 above 2000', or none",

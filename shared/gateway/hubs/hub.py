@@ -151,7 +151,7 @@ class Hub:
         handshake_s = self._timeouts.handshake.total_seconds()
         async with _Connect(
             f"{self._url}?access_token={quote(token)}", logger=_socket_log, proxy=None, compression=None,
-            ping_interval=None, max_size=protocol.MOST_FRAME, max_queue=64, open_timeout=handshake_s, close_timeout=1,
+            ping_interval=None, max_size=protocol.MAX_FRAME, max_queue=64, open_timeout=handshake_s, close_timeout=1,
         ) as socket:  # fmt: skip
             splitter = protocol.RecordSplitter()
             async with asyncio.timeout(handshake_s):

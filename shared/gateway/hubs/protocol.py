@@ -13,8 +13,8 @@ from shared.errors import TickworkError
 SEPARATOR = "\x1e"
 # The first snapshot of an order book is far above 10 KB; at the library's limit of 1 MiB other clients were closed
 # with code 1009 again and again.
-MOST_FRAME = 16 * 1024 * 1024
-MOST_RECORD = MOST_FRAME
+MAX_FRAME = 16 * 1024 * 1024
+MAX_RECORD = MAX_FRAME
 
 
 class MessageType(IntEnum):
@@ -55,8 +55,8 @@ class RecordSplitter:
             self._parts, self._size = [], 0
         self._parts.append(rest)
         self._size += len(rest)
-        if self._size > MOST_RECORD:
-            raise MalformedRecordError(f"record too long: expected at most {MOST_RECORD} characters")
+        if self._size > MAX_RECORD:
+            raise MalformedRecordError(f"record too long: expected at most {MAX_RECORD} characters")
         return records
 
 

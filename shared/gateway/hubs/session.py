@@ -11,7 +11,7 @@ from shared.errors import CredentialsRefusedError
 
 log = logging.getLogger(__name__)
 
-MOST_LOGOUTS = 5
+MAX_LOGOUTS = 5
 LOGOUTS_WITHIN = timedelta(minutes=2)
 
 
@@ -31,10 +31,10 @@ class HubSession:
     """Gives each connection the current token; replaces a token the venue refused or ended once, for both hubs."""
 
     def __init__(
-        self, token_source: TokenSource, *, most_logouts: int = MOST_LOGOUTS, logouts_within: timedelta = LOGOUTS_WITHIN
+        self, token_source: TokenSource, *, max_logouts: int = MAX_LOGOUTS, logouts_within: timedelta = LOGOUTS_WITHIN
     ) -> None:
         self._token_source = token_source
-        self._most_logouts = most_logouts
+        self._most_logouts = max_logouts
         self._logouts_within_s = logouts_within.total_seconds()
         self._lock = asyncio.Lock()
         self._refused: str | None = None
@@ -77,7 +77,7 @@ class HubSession:
     def note_logout(self, token: str) -> None:
         """Record that the venue ended the session of `token`: both hubs reconnect with another.
 
-        Raise CredentialsRefusedError after more than `most_logouts` within `logouts_within`.
+        Raise CredentialsRefusedError after more than `max_logouts` within `logouts_within`.
         """
         if token == self._refused:  # the other hub has recorded it
             return

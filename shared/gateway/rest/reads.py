@@ -18,9 +18,9 @@ T = TypeVar("T")
 
 log = logging.getLogger(__name__)
 
-MOST_BARS = 20_000
+MAX_BARS = 20_000
 # Sources disagree on the venue's page size: 20,000 bars, or silently 1,000. A page of either size may not be the last.
-_FULL_PAGES = {MOST_BARS, 1_000}
+_FULL_PAGES = {MAX_BARS, 1_000}
 _PAGE = 500
 _NOT_FOUND = 1
 
@@ -171,7 +171,7 @@ class Reads:
                 "endTime": wire.format_instant(wanted.end),
                 "unit": int(unit),
                 "unitNumber": unit_count,
-                "limit": MOST_BARS,
+                "limit": MAX_BARS,
                 "includePartialBar": False,
             },
             "bars",

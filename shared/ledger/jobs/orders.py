@@ -106,7 +106,10 @@ class Flatten(Job):
 
 @dataclass(frozen=True, kw_only=True)
 class GuardPosition(Job):
-    """Prove that a working stop covers the position in one contract, else place one, else flatten; sweep when flat."""
+    """Prove that a working stop covers the position in one contract, else place one, else flatten.
+
+    When the contract is flat, cancel the orders that are left over.
+    """
 
     queue: ClassVar = Queue.CRITICAL
     attempts: ClassVar = 50

@@ -126,7 +126,7 @@ def test_a_failing_one_shot_process_is_reported_and_the_job_stays_queued(
 
     assert (1, "") == (result.status, result.error)
     assert "a process of its own ends with status 1: read the end of" in result.json["error"]
-    assert "REDIS_URL is not set" in (worker_env.settings.home / "logs" / "alone.log").read_text()
+    assert "REDIS_URL is not set" in (worker_env.settings.home / "logs" / "one_shot.log").read_text()
     assert [("queued",)] == worker_env.rows("SELECT state FROM job WHERE name = 'orders.flatten'")
 
 

@@ -181,7 +181,7 @@ def test_events_during_a_postgres_outage_are_recorded_later(feeds: Feeds) -> Non
 
     feeds.work_until(lambda: [("FILLED", 1)] == feeds.worker_env.rows(ORDER, placed["orderId"]))
     assert 1 == feeds.health().user.connection_count
-    assert 0 == feeds.health().event_lost_count
+    assert 0 == feeds.health().job_lost_count
 
 
 def test_the_token_is_in_no_log(feeds: Feeds) -> None:

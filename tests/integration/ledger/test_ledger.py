@@ -13,12 +13,12 @@ from shared.clock import machine_now
 from shared.db.engine import driver, make_engine
 from shared.db.tables.ledger import job
 from shared.errors import LeaseLostError
-from shared.fleets import Queue, most_outstanding
+from shared.fleets import Queue, max_outstanding
 from shared.ledger import queues, recovery, transitions
 from shared.ledger.enqueue import EnqueueOptions
 from shared.ledger.jobs.upkeep import DeleteOldRows, DoNothing
 from shared.ledger.ledger import Ledger
-from shared.ledger.wake import open_wake
+from shared.ledger.publisher import open_publisher
 from tests.fixtures.broker import Broker
 
 ME, OTHER = "trading@here.1/2", "trading@here.1/3"
@@ -33,7 +33,7 @@ def engine(database_url: str) -> Iterator[Engine]:
 
 @pytest.fixture
 def ledger(engine: Engine, broker: Broker) -> Iterator[Ledger]:
-    ledger = Ledger(engine, open_wake(broker.url))
+    ledger = Ledger(engine, open_publisher(broker.url))
     yield ledger
     ledger.close()
 
@@ -258,7 +258,7 @@ def test_the_relay_publishes_only_the_first_job_of_a_sequence(ledger: Ledger, en
 
 
 def test_a_full_queue_takes_no_more_wake_ups_and_loses_no_job(ledger: Ledger, engine: Engine, broker: Broker) -> None:
-    most = most_outstanding(Queue.BACKGROUND)
+    most = max_outstanding(Queue.BACKGROUND)
     with ledger.transaction() as tx:
         for _ in range(most + 10):
             tx.enqueue(DeleteOldRows())
@@ -270,7 +270,7 @@ def test_a_full_queue_takes_no_more_wake_ups_and_loses_no_job(ledger: Ledger, en
 
 @pytest.mark.parametrize("dead_broker", ["redis://127.0.0.1:1/0", "amqp://me:secret@127.0.0.1:1/"])
 def test_a_dead_broker_costs_no_job(engine: Engine, dead_broker: str) -> None:
-    ledger = Ledger(engine, open_wake(dead_broker))
+    ledger = Ledger(engine, open_publisher(dead_broker))
 
     assert "queued" == state(engine, enqueue(ledger))
 

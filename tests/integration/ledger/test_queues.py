@@ -10,11 +10,11 @@ import pytest
 
 from shared.db.engine import driver
 from shared.errors import QueueFullError
-from shared.fleets import MOST_QUEUED, Queue
+from shared.fleets import MAX_QUEUED, Queue
 from shared.ledger import queues
 from shared.ledger.envelope import WakeUp
 from shared.ledger.jobs.upkeep import DoNothing
-from shared.ledger.wake import open_wake
+from shared.ledger.publisher import open_publisher
 from tests.fixtures.ledger_env import LedgerEnv
 from tests.fixtures.processes import until
 from tests.fixtures.trial.trials import Hold
@@ -28,7 +28,7 @@ def set_queued_count(ledger_env: LedgerEnv, queue: Queue, count: int) -> None:
 
 @pytest.mark.parametrize("queue", [Queue.LOW, Queue.BACKGROUND])
 def test_a_full_low_or_background_queue_refuses_jobs(ledger_env: LedgerEnv, queue: Queue) -> None:
-    set_queued_count(ledger_env, queue, MOST_QUEUED[queue])
+    set_queued_count(ledger_env, queue, MAX_QUEUED[queue])
 
     with pytest.raises(QueueFullError, match=f"{queue} holds 100000 jobs"):
         ledger_env.ledger.enqueue(DoNothing(), queue=queue)
@@ -36,7 +36,7 @@ def test_a_full_low_or_background_queue_refuses_jobs(ledger_env: LedgerEnv, queu
         tx.enqueue(DoNothing(), queue=queue, key="a key")
     assert [] == ledger_env.rows("SELECT 1 FROM job UNION ALL SELECT 1 FROM job_key")
 
-    set_queued_count(ledger_env, queue, MOST_QUEUED[queue] - 1)
+    set_queued_count(ledger_env, queue, MAX_QUEUED[queue] - 1)
     assert not ledger_env.ledger.enqueue(DoNothing(), queue=queue, key="a key").is_duplicate
 
 
@@ -49,7 +49,7 @@ def test_the_critical_high_and_normal_queues_are_unbounded(ledger_env: LedgerEnv
 
 def test_a_repeated_request_on_a_full_queue_returns_its_first_job(ledger_env: LedgerEnv) -> None:
     first = ledger_env.ledger.enqueue(DoNothing(), queue=Queue.LOW, key="a key").job_id
-    set_queued_count(ledger_env, Queue.LOW, MOST_QUEUED[Queue.LOW])
+    set_queued_count(ledger_env, Queue.LOW, MAX_QUEUED[Queue.LOW])
     again = ledger_env.ledger.enqueue(DoNothing(), queue=Queue.LOW, key="a key")
 
     assert (first, True) == (again.job_id, again.is_duplicate)
@@ -181,9 +181,9 @@ def test_a_second_redis_may_be_the_broker(ledger_env: LedgerEnv) -> None:
     elsewhere = urlsplit(ledger_env.redis_url)._replace(path="/5").geturl()
     ledger_env.start("workers", "low", BROKER_URL=elsewhere)
     job_id = ledger_env.enqueue(DoNothing(), queue=Queue.LOW, publish_on_commit=False)
-    wake = open_wake(elsewhere)
-    wake.publish([WakeUp(job_id, DoNothing.job_name(), Queue.LOW, None)])
-    wake.close()
+    publisher = open_publisher(elsewhere)
+    publisher.publish([WakeUp(job_id, DoNothing.job_name(), Queue.LOW, None)])
+    publisher.close()
 
     ledger_env.wait_for("succeeded", job_id)
 

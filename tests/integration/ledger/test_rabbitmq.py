@@ -14,12 +14,12 @@ from celery import Celery
 from cli.local.servers.broker import check_broker
 from shared.clock import monotonic
 from shared.errors import SettingsError
-from shared.fleets import Queue, most_outstanding
+from shared.fleets import Queue, max_outstanding
 from shared.ids import new_id
 from shared.ledger.envelope import WakeUp
 from shared.ledger.jobs.upkeep import DoNothing
-from shared.ledger.wake import Wake, open_wake
-from shared.ledger.wake_amqp import AmqpWake
+from shared.ledger.publisher import Publisher, open_publisher
+from shared.ledger.publisher_amqp import AmqpPublisher
 from tests.fixtures.broker import Broker
 from tests.fixtures.ledger_env import LedgerEnv
 from tests.fixtures.processes import until
@@ -28,7 +28,7 @@ from tests.fixtures.wire_tap import WireTap
 pytestmark = pytest.mark.rabbitmq
 
 QUEUE = Queue.NORMAL
-MOST = most_outstanding(QUEUE)
+MOST = max_outstanding(QUEUE)
 _DIFFERS = {"origin", "timelimit", "reply_to"}  # the sender, and values that we choose
 
 
@@ -42,15 +42,15 @@ def first_of(broker: Broker, queue: str) -> Any:
 
 
 @pytest.fixture
-def wake(broker: Broker) -> Any:
-    wake = open_wake(broker.url)
-    yield wake
-    wake.close()
+def publisher(broker: Broker) -> Any:
+    publisher = open_publisher(broker.url)
+    yield publisher
+    publisher.close()
 
 
-def test_our_message_equals_celerys_message(broker: Broker, wake: Wake) -> None:
+def test_our_message_equals_celerys_message(broker: Broker, publisher: Publisher) -> None:
     (ours,) = wake_ups(1)
-    wake.publish([ours])
+    publisher.publish([ours])
     mine = first_of(broker, QUEUE)
     with Celery(broker=broker.url, set_as_current=False) as app:
         job_id = str(ours.job_id)
@@ -80,15 +80,15 @@ def test_every_queue_is_a_quorum_queue(broker: Broker) -> None:
             kombu.Queue(queue.value, durable=True, channel=connection.channel()).queue_declare()
 
 
-def test_a_queue_takes_wake_ups_up_to_its_capacity(broker: Broker, wake: Wake) -> None:
-    assert (MOST, MOST) == (wake.capacity(QUEUE), wake.publish(wake_ups(MOST + 10)))
-    assert (0, 0) == (wake.capacity(QUEUE), wake.publish(wake_ups(1)))
+def test_a_queue_takes_wake_ups_up_to_its_capacity(broker: Broker, publisher: Publisher) -> None:
+    assert (MOST, MOST) == (publisher.capacity(QUEUE), publisher.publish(wake_ups(MOST + 10)))
+    assert (0, 0) == (publisher.capacity(QUEUE), publisher.publish(wake_ups(1)))
     assert MOST == broker.waiting(QUEUE)
 
 
-def test_threads_can_share_a_publisher(broker: Broker, wake: Wake) -> None:
+def test_threads_can_share_a_publisher(broker: Broker, publisher: Publisher) -> None:
     sent: list[int] = []
-    threads = [threading.Thread(target=lambda: sent.append(wake.publish(wake_ups(3)))) for _ in range(MOST)]
+    threads = [threading.Thread(target=lambda: sent.append(publisher.publish(wake_ups(3)))) for _ in range(MOST)]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -97,27 +97,27 @@ def test_threads_can_share_a_publisher(broker: Broker, wake: Wake) -> None:
     assert (MOST, MOST) == (sum(sent), broker.waiting(QUEUE))
 
 
-def test_a_publisher_reconnects_at_once_after_its_connection_is_cut(broker: Broker, wake: Wake) -> None:
+def test_a_publisher_reconnects_at_once_after_its_connection_is_cut(broker: Broker, publisher: Publisher) -> None:
     for _ in range(3):
-        assert 1 == wake.publish(wake_ups(1))
+        assert 1 == publisher.publish(wake_ups(1))
         broker.cut()
-    assert 1 == wake.publish(wake_ups(1))
+    assert 1 == publisher.publish(wake_ups(1))
 
 
 def test_a_hanging_broker_delays_one_caller_by_a_second_and_the_next_not_at_all(broker: Broker) -> None:
     with WireTap(broker.url) as wire:
-        wake = AmqpWake(wire.url)
-        assert 1 == wake.publish(wake_ups(1))
+        publisher = AmqpPublisher(wire.url)
+        assert 1 == publisher.publish(wake_ups(1))
         wire.block()
         began = monotonic()
-        assert (0, 0) == (wake.publish(wake_ups(1)), wake.capacity(QUEUE))
+        assert (0, 0) == (publisher.publish(wake_ups(1)), publisher.capacity(QUEUE))
         assert monotonic() - began < 10  # a busy computer's second
         began = monotonic()
-        assert {0} == {wake.capacity(QUEUE) for _ in range(30)}  # one of these calls may try to connect
+        assert {0} == {publisher.capacity(QUEUE) for _ in range(30)}  # one of these calls may try to connect
         assert monotonic() - began < 10
         wire.restore()
-        until(lambda: wake.publish(wake_ups(1)) == 1, what="a wake-up after the outage")
-        wake.close()
+        until(lambda: publisher.publish(wake_ups(1)) == 1, what="a wake-up after the outage")
+        publisher.close()
 
 
 def test_wake_ups_of_a_killed_worker_are_redelivered_and_its_jobs_run_only_after_their_leases(

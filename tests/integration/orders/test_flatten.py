@@ -259,7 +259,7 @@ def test_one_process_runs_a_job_to_its_end_without_any_worker(worker_env: Worker
     worker_env.alert()
     worker_env.run_due_jobs()
     job = worker_env.flatten()
-    done = run_alone(worker_env, job, tmp_path)
+    done = run_one_shot(worker_env, job, tmp_path)
 
     assert 0 == done.returncode, done.stderr
     assert "succeeded" in done.stdout
@@ -268,7 +268,7 @@ def test_one_process_runs_a_job_to_its_end_without_any_worker(worker_env: Worker
 
 def test_one_process_reports_a_refused_job_and_its_usage(worker_env: WorkerEnv, tmp_path: Path) -> None:
     refused = worker_env.enqueue(PlaceOrder(order_id=UUID(int=1)))
-    done = run_alone(worker_env, refused, tmp_path)
+    done = run_one_shot(worker_env, refused, tmp_path)
 
     assert 1 == done.returncode
     assert "does not exist" in done.stdout
@@ -282,10 +282,10 @@ def test_one_process_reports_a_refused_job_and_its_usage(worker_env: WorkerEnv, 
     assert "usage: python -m workers.run_job JOB_ID" in usage.stderr
 
 
-def run_alone(worker_env: WorkerEnv, job: UUID, folder: Path) -> "subprocess.CompletedProcess[str]":
+def run_one_shot(worker_env: WorkerEnv, job: UUID, folder: Path) -> "subprocess.CompletedProcess[str]":
     return subprocess.run(
         [sys.executable, "-m", "workers.run_job", str(job)],
-        env=make_program_env(worker_env) | {"TICKWORK_HOME": str(folder / "alone")},
+        env=make_program_env(worker_env) | {"TICKWORK_HOME": str(folder / "one_shot")},
         capture_output=True,
         text=True,
         check=False,

@@ -174,7 +174,7 @@ def test_an_account_whose_live_orders_were_never_on_is_left_alone(worker_env: Wo
 
     assert 1 == worker_env.venue.position(MNQ)
     assert placed == len(worker_env.venue.requests(PLACE))
-    assert [("its owner: live orders were never on",)] == worker_env.rows("SELECT guarded_by FROM fill")
+    assert [("nothing: live orders were never on",)] == worker_env.rows("SELECT guarded_by FROM fill")
     assert [] == worker_env.rows("SELECT 1 FROM flatten_request")
     assert "were never on" in (worker_env.job(closed)[2] or "")
 

@@ -8,7 +8,7 @@ from sqlalchemy import text
 
 from scheduler.relay import POLL_S
 from shared.db.engine import driver
-from shared.fleets import most_outstanding
+from shared.fleets import max_outstanding
 from shared.ledger.jobs.upkeep import DoNothing
 from shared.ledger.recovery import renew
 from shared.ledger.transitions import ClaimedJob, finish
@@ -158,7 +158,7 @@ def test_a_lease_that_expires_on_the_last_attempt_leaves_a_dead_job_that_names_t
 
 
 def test_a_queue_never_exceeds_its_capacity_and_all_its_jobs_are_published(ledger_env: LedgerEnv) -> None:
-    most = most_outstanding(QUEUE)
+    most = max_outstanding(QUEUE)
     job_ids = [ledger_env.enqueue(DoNothing(), publish_on_commit=False) for _ in range(2 * most + 5)]
     until(lambda: ledger_env.broker.waiting(QUEUE) == most, 60, "a full queue")
     marker = ledger_env.enqueue(DoNothing(), expires_after=timedelta(microseconds=1))

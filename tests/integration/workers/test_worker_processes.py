@@ -152,7 +152,7 @@ def test_a_job_that_overran_its_deadline_once_is_retried(ledger_env: LedgerEnv) 
 @pytest.mark.usefixtures("worker")
 def test_many_wake_ups_for_one_job_start_it_once(ledger_env: LedgerEnv) -> None:
     job_id = ledger_env.enqueue(DoNothing(seconds=1), publish_on_commit=False)
-    ledger_env.wake.publish([WakeUp(job_id, DoNothing.job_name(), DoNothing.queue, DoNothing.deadline)] * 20)
+    ledger_env.publisher.publish([WakeUp(job_id, DoNothing.job_name(), DoNothing.queue, DoNothing.deadline)] * 20)
 
     (row,) = ledger_env.wait_for("succeeded", job_id)
     until(lambda: ledger_env.broker.waiting(FLEET) == 0, 60, "an empty queue")

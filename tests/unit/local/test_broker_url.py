@@ -5,7 +5,7 @@ import pytest
 from shared.config import Settings, load_settings
 from shared.errors import SettingsError
 from shared.fleets import Queue, fleet_named
-from shared.ledger.wake import is_amqp
+from shared.ledger.publisher import is_amqp
 from workers.app import make_app
 
 REDIS = "redis://:hush@127.0.0.1:6379/0"

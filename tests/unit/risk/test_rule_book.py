@@ -39,7 +39,7 @@ def test_a_preset_has_the_figures_of_its_stage_and_size(name: str, figures: tupl
     book = PRESETS[name]
 
     assert figures == (
-        book.max_loss_limit, book.daily_loss_limit, book.profit_target, book.starting_balance, book.most_minis,
+        book.max_loss_limit, book.daily_loss_limit, book.profit_target, book.starting_balance, book.max_minis,
     )  # fmt: skip
 
 
@@ -86,12 +86,12 @@ def test_an_express_account_scales_and_a_shared_edge_belongs_to_the_lower_step(
 ) -> None:
     book = PRESETS[f"express-{size}k"]
 
-    assert scaling_plan == {balance: book.most_micros(Decimal(balance)) // 10 for balance in scaling_plan}
+    assert scaling_plan == {balance: book.max_micros(Decimal(balance)) // 10 for balance in scaling_plan}
 
 
 def test_a_lower_count_of_minis_holds_on_every_step() -> None:
     assert [20, 30, 40] == [
-        with_changes(EXPRESS, {"most_minis": "4"}).most_micros(Decimal(balance)) for balance in (0, 2_000, 9_000)
+        with_changes(EXPRESS, {"max_minis": "4"}).max_micros(Decimal(balance)) for balance in (0, 2_000, 9_000)
     ]
 
 
@@ -118,7 +118,7 @@ def test_a_mini_and_its_micro_are_one_family_and_an_unknown_root_is_its_own() ->
         ("starting_balance", "0", Decimal(0)),
         ("has_been_paid", "yes", True),
         ("consistency_share", "0.5", Decimal("0.5")),
-        ("most_minis", "3", 3),
+        ("max_minis", "3", 3),
         ("max_trades_per_day", "4", 4),
         ("trading_hours", "08:30-15:00", (time(8, 30), time(15))),
         ("trading_hours", "18:00 - 02:00", (time(18), time(2))),
@@ -164,8 +164,8 @@ def test_a_rule_is_changed_by_text(name: str, text: str, expected: object) -> No
         ("starting_balance", "none"),
         ("consistency_share", "55"),
         ("consistency_share", "0"),
-        ("most_minis", "0"),
-        ("most_minis", "2.5"),
+        ("max_minis", "0"),
+        ("max_minis", "2.5"),
         ("max_quantity", "none"),
         ("max_orders_per_minute", "-1"),
         ("trading_hours", "08:30"),
@@ -240,4 +240,4 @@ def test_the_maximum_loss_of_a_practice_account_is_described_as_our_assumption()
 
 
 def test_a_scaling_plan_may_have_a_single_step() -> None:
-    assert 20 == replace(COMBINE, scaling_plan=(ScalingStep(2),)).most_micros(Decimal(0))
+    assert 20 == replace(COMBINE, scaling_plan=(ScalingStep(2),)).max_micros(Decimal(0))

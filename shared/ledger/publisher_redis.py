@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import redis
 import redis.asyncio
 
-from shared.fleets import Queue, most_outstanding
+from shared.fleets import Queue, max_outstanding
 from shared.ledger.envelope import WakeUp, encode_for_redis, group_by_queue
 
 log = logging.getLogger(__name__)
@@ -29,7 +29,7 @@ def _encode_by_queue(wake_ups: Sequence[WakeUp]) -> dict[Queue, list[bytes]]:
     return {queue: [encode_for_redis(wake_up) for wake_up in some] for queue, some in group_by_queue(wake_ups).items()}
 
 
-class RedisWake:
+class RedisPublisher:
     """The publisher of a synchronous program."""
 
     def __init__(self, redis_url: str) -> None:
@@ -40,7 +40,7 @@ class RedisWake:
         pushed = 0
         try:
             for queue, messages in _encode_by_queue(wake_ups).items():
-                pushed += int(str(self._redis.eval(_PUSH, 1, queue, str(most_outstanding(queue)), *messages)))
+                pushed += int(str(self._redis.eval(_PUSH, 1, queue, str(max_outstanding(queue)), *messages)))
         except redis.RedisError as error:
             log.warning("cannot publish wake-ups, the relay will: %s", error)
         return pushed
@@ -48,7 +48,7 @@ class RedisWake:
     def capacity(self, queue: Queue) -> int:
         """Return how many more wake-ups `queue` may hold; 0 if Redis does not answer."""
         try:
-            return max(most_outstanding(queue) - int(str(self._redis.llen(queue))), 0)
+            return max(max_outstanding(queue) - int(str(self._redis.llen(queue))), 0)
         except redis.RedisError as error:
             log.warning("cannot read the length of queue %s: %s", queue, error)
             return 0
@@ -58,18 +58,18 @@ class RedisWake:
         self._redis.close()
 
 
-class AsyncRedisWake:
+class AsyncRedisPublisher:
     """The publisher of an asyncio program."""
 
     def __init__(self, redis_url: str) -> None:
         self._redis = redis.asyncio.Redis.from_url(redis_url, socket_timeout=1, socket_connect_timeout=1)
 
     async def publish(self, wake_ups: Sequence[WakeUp]) -> int:
-        """As RedisWake.publish."""
+        """As RedisPublisher.publish."""
         pushed = 0
         try:
             for queue, messages in _encode_by_queue(wake_ups).items():
-                reply = await self._redis.eval(_PUSH, 1, queue, str(most_outstanding(queue)), *messages)
+                reply = await self._redis.eval(_PUSH, 1, queue, str(max_outstanding(queue)), *messages)
                 pushed += int(str(reply))
         except redis.RedisError as error:
             log.warning("cannot publish wake-ups, the relay will: %s", error)

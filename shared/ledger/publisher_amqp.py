@@ -10,7 +10,7 @@ from typing import Any
 import kombu
 
 from shared.clock import monotonic
-from shared.fleets import Queue, most_outstanding
+from shared.fleets import Queue, max_outstanding
 from shared.ledger.envelope import WakeUp, encode_for_amqp, group_by_queue
 
 log = logging.getLogger(__name__)
@@ -66,7 +66,7 @@ class _BrokerConnection:
             self._connection.collect()
 
 
-class AmqpWake:
+class AmqpPublisher:
     """The publisher of a synchronous program."""
 
     def __init__(self, broker_url: str) -> None:
@@ -124,7 +124,7 @@ class AmqpWake:
 
 
 def _count_capacity(broker: _BrokerConnection, queue: Queue) -> int:
-    return max(most_outstanding(queue) - broker.count_waiting(queue), 0)
+    return max(max_outstanding(queue) - broker.count_waiting(queue), 0)
 
 
 def _publish_to(broker: _BrokerConnection, queue: Queue, wake_ups: Sequence[WakeUp]) -> int:
@@ -134,19 +134,19 @@ def _publish_to(broker: _BrokerConnection, queue: Queue, wake_ups: Sequence[Wake
     return len(some)
 
 
-class AsyncAmqpWake:
-    """The publisher of an asyncio program: an AmqpWake that runs in a thread."""
+class AsyncAmqpPublisher:
+    """The publisher of an asyncio program: an AmqpPublisher that runs in a thread."""
 
     def __init__(self, broker_url: str) -> None:
-        self._wake = AmqpWake(broker_url)
+        self._publisher = AmqpPublisher(broker_url)
 
     async def publish(self, wake_ups: Sequence[WakeUp]) -> int:
-        """As AmqpWake.publish."""
-        return await asyncio.to_thread(self._wake.publish, wake_ups)
+        """As AmqpPublisher.publish."""
+        return await asyncio.to_thread(self._publisher.publish, wake_ups)
 
     async def close(self) -> None:
         """Close the connection."""
-        await asyncio.to_thread(self._wake.close)
+        await asyncio.to_thread(self._publisher.close)
 
 
 def declare_queues(broker_url: str) -> tuple[str, str]:

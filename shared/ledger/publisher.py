@@ -6,10 +6,10 @@ from urllib.parse import urlsplit
 
 from shared.fleets import Queue
 from shared.ledger.envelope import WakeUp
-from shared.ledger.wake_redis import AsyncRedisWake, RedisWake
+from shared.ledger.publisher_redis import AsyncRedisPublisher, RedisPublisher
 
 
-class Wake(Protocol):
+class Publisher(Protocol):
     """The publisher of a synchronous program; threads may share it."""
 
     def publish(self, wake_ups: Sequence[WakeUp]) -> int:
@@ -22,11 +22,11 @@ class Wake(Protocol):
         """Close the connections."""
 
 
-class AsyncWake(Protocol):
+class AsyncPublisher(Protocol):
     """The publisher of an asyncio program."""
 
     async def publish(self, wake_ups: Sequence[WakeUp]) -> int:
-        """As Wake.publish."""
+        """As Publisher.publish."""
 
     async def close(self) -> None:
         """Close the connections."""
@@ -37,19 +37,19 @@ def is_amqp(broker_url: str) -> bool:
     return urlsplit(broker_url).scheme in {"amqp", "amqps"}
 
 
-def open_wake(broker_url: str) -> Wake:
+def open_publisher(broker_url: str) -> Publisher:
     """Return the publisher for the broker at this URL; it connects on first use."""
     if is_amqp(broker_url):
-        from shared.ledger.wake_amqp import AmqpWake  # noqa: PLC0415  # only RabbitMQ needs kombu
+        from shared.ledger.publisher_amqp import AmqpPublisher  # noqa: PLC0415  # only RabbitMQ needs kombu
 
-        return AmqpWake(broker_url)
-    return RedisWake(broker_url)
+        return AmqpPublisher(broker_url)
+    return RedisPublisher(broker_url)
 
 
-def open_async_wake(broker_url: str) -> AsyncWake:
+def open_async_publisher(broker_url: str) -> AsyncPublisher:
     """Return the publisher of an asyncio program for the broker at this URL; it connects on first use."""
     if is_amqp(broker_url):
-        from shared.ledger.wake_amqp import AsyncAmqpWake  # noqa: PLC0415  # as above
+        from shared.ledger.publisher_amqp import AsyncAmqpPublisher  # noqa: PLC0415  # as above
 
-        return AsyncAmqpWake(broker_url)
-    return AsyncRedisWake(broker_url)
+        return AsyncAmqpPublisher(broker_url)
+    return AsyncRedisPublisher(broker_url)
