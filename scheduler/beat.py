@@ -19,7 +19,7 @@ from shared.db.market_data import contracts, market_clock
 from shared.db.upkeep import schedules
 from shared.db.upkeep.schedules import ScheduleRow
 from shared.domain.market_data.bar import MINUTE
-from shared.domain.market_data.calendar import calendar_of
+from shared.domain.market_data.calendar import assumed_calendar_of
 from shared.domain.market_data.contract import ROOTS
 from shared.errors import QueueFullError, SettingsError
 from shared.heartbeat import touch
@@ -119,7 +119,9 @@ class Beat:
 
     def _is_open(self, entry: ScheduleRow, slot: datetime, roots: list[str]) -> bool:
         """Whether the entry ignores sessions, or the minute that closed at `slot` is in one of a tracked contract."""
-        return not entry.only_when_open or any(calendar_of(ROOTS[root].group).is_open(slot - MINUTE) for root in roots)
+        return not entry.only_when_open or any(
+            assumed_calendar_of(ROOTS[root].group).is_open(slot - MINUTE) for root in roots
+        )
 
     def _seconds_to_next(self, entry: ScheduleRow, machine: datetime) -> float:
         if entry.clock == "machine":

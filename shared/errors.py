@@ -16,6 +16,7 @@ TickworkError
 |-- RefusedError                   the request is wrong: a retry cannot help
 |   |-- OrderRejectedError         by the venue
 |   |-- RiskLimitError             by our own rules
+|   |-- OutsideCalendarError       the holiday table does not reach the date
 |   `-- InvalidAlertError
 |       `-- RefusedAlertError      shared.domain.alerts.payload
 |-- AmbiguousOutcomeError          sent, outcome unknown: only a search at the venue settles it
@@ -88,6 +89,10 @@ class OrderRejectedError(RefusedError):
 
 class RiskLimitError(RefusedError):
     """Our own risk rules denied the order; it was never sent."""
+
+
+class OutsideCalendarError(RefusedError):
+    """A date lies outside the holiday table, so its market hours are not known."""
 
 
 class InvalidAlertError(RefusedError):

@@ -28,7 +28,7 @@ from simulator.market.seeded import SeededMarket
 from simulator.market.tape import PRINTS_A_MINUTE
 from simulator.pipeline import Pipeline
 from simulator.server import ControlServer, Server
-from simulator.venue.accounts import FAMILIES, family_of
+from simulator.venue.accounts import KINDS, is_of_kind
 from simulator.venue.journal import Journal
 from simulator.venue.venue import Venue
 
@@ -77,12 +77,12 @@ def _make_clock(options: argparse.Namespace) -> Clock:
     return SteppedClock(clock.now()) if options.stepped else clock
 
 
-def _open_accounts(venue: Venue, families: list[str]) -> None:
-    """Open an account of each family in which the user of the settings has none yet."""
-    existing = {family_of(account) for account in venue.state.accounts.values() if not account.user}
-    for family in families:
-        if family not in existing:
-            venue.add_account("", *FAMILIES[family])
+def _open_accounts(venue: Venue, kinds: list[str]) -> None:
+    """Open an account of each kind of which the user of the settings has none yet."""
+    for kind in map(KINDS.__getitem__, kinds):
+        own = [account for account in venue.state.accounts.values() if not account.user]
+        if not any(is_of_kind(account, kind) for account in own):
+            venue.add_account("", kind)
 
 
 def _parse_options() -> argparse.Namespace:
@@ -99,9 +99,9 @@ def _parse_options() -> argparse.Namespace:
     parser.add_argument("--always-open", action="store_true", help="trade around the clock")
     parser.add_argument(
         "--accounts",
-        type=_parse_families,
+        type=_parse_kinds,
         default=[],
-        help=f"open one account of each of these kinds: {','.join(FAMILIES)}",
+        help=f"open one account of each of these kinds: {','.join(KINDS)}",
     )
     parser.add_argument("--limits", choices=tuple(PROFILES), default="on", help="the venue's request limits")
     parser.add_argument("--fault-seed", type=int, default=0, help="seed of the fault draws")
@@ -117,12 +117,12 @@ def _parse_instant(text: str) -> datetime:
     return at.astimezone(UTC) if at.tzinfo else at.replace(tzinfo=UTC)
 
 
-def _parse_families(text: str) -> list[str]:
-    families = [part.strip().upper() for part in text.split(",") if part.strip()]
-    for family in families:
-        if family not in FAMILIES:
-            raise argparse.ArgumentTypeError(f"invalid account kind {family!r}: expected some of {','.join(FAMILIES)}")
-    return families
+def _parse_kinds(text: str) -> list[str]:
+    kinds = [part.strip().upper() for part in text.split(",") if part.strip()]
+    for kind in kinds:
+        if kind not in KINDS:
+            raise argparse.ArgumentTypeError(f"invalid account kind {kind!r}: expected some of {','.join(KINDS)}")
+    return kinds
 
 
 def _parse_speed(text: str) -> int:

@@ -15,8 +15,8 @@ RequestKind = Literal[
 ]  # fmt: skip
 # Faults of hub clients, of events and of fills; the kind implies the place.
 StreamKind = Literal[
-    "hub_drop", "hub_gap", "logout", "event_lost", "event_late", "event_duplicate", "event_reorder", "event_unwrapped",
-    "partial_fill",
+    "hub_drop", "hub_error", "hub_gap", "logout", "event_lost", "event_late", "event_duplicate", "event_reorder",
+    "event_unwrapped", "partial_fill",
 ]  # fmt: skip
 STREAM_KINDS = frozenset(get_args(StreamKind))
 EVERYWHERE = "*"
@@ -144,7 +144,7 @@ _STORM: tuple[tuple[float, tuple[dict[str, Any], ...]], ...] = (
             {"kind": "short_page"},
         ),
     ),
-    (0.1, ({"kind": "hub_drop"}, {"kind": "hub_gap", "seconds": 5}, {"kind": "logout"})),
+    (0.1, ({"kind": "hub_drop"}, {"kind": "hub_error"}, {"kind": "hub_gap", "seconds": 5}, {"kind": "logout"})),
     (
         1,
         (

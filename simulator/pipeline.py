@@ -16,11 +16,13 @@ from starlette.responses import Response
 from shared.clock import machine_now
 from simulator import request_bodies, response_faults, wire
 from simulator.faults import Fault, Faults
+from simulator.json_binding import decode_body
 from simulator.limits import Limits
 from simulator.logins import Logins
 from simulator.request_log import RequestLog
 from simulator.response_faults import RESPONSE_FAULTS
 from simulator.schemas import SCHEMAS
+from simulator.turns import LongAnswer, Turns
 from simulator.venue.user_view import UserView
 from simulator.venue.venue import Venue
 
@@ -36,11 +38,14 @@ class Endpoint:
 
     path: str
     body: type[request_bodies.RequestBody]
-    answer: Callable[[UserView, Any], bytes]
+    answer: Callable[[UserView, Any], bytes | LongAnswer[bytes]]
+
+
+FindAnswer = Callable[[Request, bytes], Response | LongAnswer[Response]]
 
 
 class Pipeline:
-    """Handles requests. An answer never awaits, so each request sees and leaves a consistent state."""
+    """Handles requests. Only a long answer awaits, between its turns, so each request sees a consistent state."""
 
     def __init__(self, venue: Venue, logins: Logins, limits: Limits, faults: Faults) -> None:
         self.request_log = RequestLog()
@@ -48,13 +53,14 @@ class Pipeline:
         self.limits = limits
         self._venue = venue
         self._logins = logins
+        self._turns = Turns()
         self._last_answers: dict[tuple[str, str, bytes], bytes] = {}
         self.cut: CutConnection = _cut_not_set  # set by the program: closes the connection of a request
 
     def make_endpoint_handler(self, endpoint: Endpoint) -> Callable[[Request], Any]:
         """Return the handler of an endpoint that needs a token."""
 
-        def answer(request: Request, raw: bytes) -> Response:
+        def answer(request: Request, raw: bytes) -> Response | LongAnswer[Response]:
             user = self._logins.user_of(request.headers.get("authorization", ""))
             if user is None:
                 return Response(status_code=401)
@@ -62,15 +68,15 @@ class Pipeline:
                 return Response(status_code=429)
             user_view = UserView(self._venue, user, self._logins.owner)
             try:
-                content = endpoint.answer(user_view, msgspec.json.decode(raw, type=endpoint.body))
+                content = endpoint.answer(user_view, decode_body(raw, endpoint.body))
             except (msgspec.DecodeError, UnicodeDecodeError, OverflowError) as error:
                 # OverflowError: an instant too close to the limits of datetime for calendar arithmetic.
                 return problem_response(error)
-            return Response(content, media_type=_JSON)
+            return Response(content, media_type=_JSON) if isinstance(content, bytes) else _make_long_response(content)
 
         return self.make_handler(answer)
 
-    def make_handler(self, answer: Callable[[Request, bytes], Response]) -> Callable[[Request], Any]:
+    def make_handler(self, answer: FindAnswer) -> Callable[[Request], Any]:
         """Return a handler that logs the request and applies its faults to `answer`."""
 
         async def handle(request: Request) -> Response:
@@ -78,7 +84,7 @@ class Pipeline:
             self.request_log.record(request.url.path, raw)
             fault = self.faults.draw(request.url.path)
             if fault is None:
-                return self._remember_open_rows(request, raw, answer(request, raw))
+                return self._remember_open_rows(request, raw, await self._finish(answer(request, raw)))
             return await self._answer_with_fault(fault, request, raw, answer)
 
         return handle
@@ -86,7 +92,7 @@ class Pipeline:
     def log_in(self, request: Request, raw: bytes) -> Response:
         """Answer Auth/loginKey; a wrong user or key is code 3, with status 200."""
         try:
-            body = msgspec.json.decode(raw, type=request_bodies.LoginKeyBody)
+            body = decode_body(raw, request_bodies.LoginKeyBody)
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
             return problem_response(error)
         if not self.limits.may_pass(body.user_name, request.url.path):
@@ -98,7 +104,7 @@ class Pipeline:
     def log_in_by_app(self, request: Request, raw: bytes) -> Response:
         """Answer Auth/loginApp, the login of firms: no app exists here, so the answer is code 4, with status 200."""
         try:
-            body = msgspec.json.decode(raw, type=request_bodies.LoginAppBody)
+            body = decode_body(raw, request_bodies.LoginAppBody)
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
             return problem_response(error)
         if not self.limits.may_pass(body.user_name, request.url.path):
@@ -126,20 +132,21 @@ class Pipeline:
             return Response(status_code=429)
         return Response(answer(user), media_type=_JSON)
 
-    async def _answer_with_fault(
-        self, fault: Fault, request: Request, raw: bytes, answer: Callable[[Request, bytes], Response]
-    ) -> Response:
+    async def _finish(self, found: Response | LongAnswer[Response]) -> Response:
+        return found if isinstance(found, Response) else await self._turns.finish(found)
+
+    async def _answer_with_fault(self, fault: Fault, request: Request, raw: bytes, answer: FindAnswer) -> Response:
         if fault.kind in {"lose_before", "lose_answer_after"}:
             if fault.kind == "lose_answer_after":
-                answer(request, raw)
+                await self._finish(answer(request, raw))
             return await self._cut_connection(request)
         if fault.kind == "delay_before":
             await asyncio.sleep(fault.seconds)
         if fault.kind == "duplicate":
-            answer(request, raw)
+            await self._finish(answer(request, raw))
         if fault.kind == "end_token":
             self._logins.log_out(request.headers.get("authorization", ""))
-        response = _fault_response(fault, request.url.path) or answer(request, raw)
+        response = _fault_response(fault, request.url.path) or await self._finish(answer(request, raw))
         if fault.kind == "delay":
             await asyncio.sleep(fault.seconds)
         return (
@@ -176,6 +183,13 @@ class Pipeline:
     def _request_key(self, request: Request, raw: bytes) -> tuple[str, str, bytes]:
         user = self._logins.user_of(request.headers.get("authorization", ""))
         return user or "", request.url.path, raw
+
+
+def _make_long_response(content: LongAnswer[bytes]) -> LongAnswer[Response]:
+    try:
+        return Response((yield from content), media_type=_JSON)
+    except OverflowError as error:  # as in make_endpoint_handler
+        return problem_response(error)
 
 
 def _fault_response(fault: Fault, path: str) -> Response | None:

@@ -8,6 +8,8 @@ import msgspec
 
 Int32 = Annotated[int, msgspec.Meta(ge=-(2**31), le=2**31 - 1)]
 Int64 = Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)]
+ENUM = {"is_enum": True}  # a number only: the venue reads no enumeration from a string
+EnumNumber = Annotated[int, msgspec.Meta(ge=-(2**31), le=2**31 - 1, extra=ENUM)]
 
 
 class RequestBody(msgspec.Struct, rename="camel", frozen=True, kw_only=True):
@@ -63,7 +65,7 @@ class RetrieveBarsBody(RequestBody, frozen=True):
     live: bool
     start_time: datetime
     end_time: datetime
-    unit: Int32
+    unit: EnumNumber
     unit_number: Int32
     limit: Int32
     include_partial_bar: bool
@@ -73,7 +75,7 @@ class WireBracket(RequestBody, frozen=True):
     """A bracket of Order/place."""
 
     ticks: Int32
-    type: Int32
+    type: EnumNumber
 
 
 class PlaceOrderBody(RequestBody, frozen=True):
@@ -81,8 +83,8 @@ class PlaceOrderBody(RequestBody, frozen=True):
 
     account_id: Int32
     contract_id: str
-    type: Int32
-    side: Annotated[int, msgspec.Meta(ge=0, le=1)]
+    type: EnumNumber
+    side: Annotated[int, msgspec.Meta(ge=0, le=1, extra=ENUM)]
     size: Int32
     limit_price: Decimal | None = None
     stop_price: Decimal | None = None
@@ -122,7 +124,7 @@ class OrderFilter(RequestBody, frozen=True):
     """The filter of Order/v2/query."""
 
     account_id: Int32
-    statuses: list[Int32] | None = None
+    statuses: list[EnumNumber] | None = None
     contract_id: str | None = None
     created_after: datetime | None = None
     created_before: datetime | None = None
@@ -134,8 +136,8 @@ class OrderQueryBody(RequestBody, frozen=True):
     filter: OrderFilter
     page_size: Annotated[int, msgspec.Meta(ge=1, le=1000)] | None = None
     page_offset: Annotated[int, msgspec.Meta(ge=0, le=2**31 - 1)] | None = None
-    sort_by: Annotated[int, msgspec.Meta(ge=0, le=1)] | None = None
-    sort_direction: Annotated[int, msgspec.Meta(ge=0, le=1)] | None = None
+    sort_by: Annotated[int, msgspec.Meta(ge=0, le=1, extra=ENUM)] | None = None
+    sort_direction: Annotated[int, msgspec.Meta(ge=0, le=1, extra=ENUM)] | None = None
     include_total_count: bool | None = None
 
 

@@ -3,7 +3,6 @@
 from datetime import UTC, datetime
 from decimal import Decimal
 from fractions import Fraction
-from typing import Any
 
 import msgspec
 
@@ -71,9 +70,8 @@ def contract_model(contract: Contract, description: str) -> dict[str, object]:
     }
 
 
-def bar_models(bars: list[Bar], tick_size: Decimal) -> list[dict[str, Any]]:
-    """Return the venue's JSON of bars; equal prices share one Decimal: 20,000 bars have few different prices."""
-    prices: dict[int, Decimal] = {}
+def encode_bar(bar: Bar, tick_size: Decimal, prices: dict[int, Decimal]) -> msgspec.Raw:
+    """Encode a bar; `prices` keeps the Decimal of each price in ticks: 20,000 bars have few different ones."""
 
     def price(ticks: int) -> Decimal:
         found = prices.get(ticks)
@@ -81,17 +79,18 @@ def bar_models(bars: list[Bar], tick_size: Decimal) -> list[dict[str, Any]]:
             found = prices[ticks] = ticks * tick_size
         return found
 
-    return [
-        {
-            "t": _instant(bar.start),
-            "o": price(bar.open),
-            "h": price(bar.high),
-            "l": price(bar.low),
-            "c": price(bar.close),
-            "v": bar.volume,
-        }
-        for bar in bars
-    ]
+    return msgspec.Raw(
+        _ENCODER.encode(
+            {
+                "t": _instant(bar.start),
+                "o": price(bar.open),
+                "h": price(bar.high),
+                "l": price(bar.low),
+                "c": price(bar.close),
+                "v": bar.volume,
+            }
+        )
+    )
 
 
 def order_model(order: OrderRecord) -> dict[str, object]:
@@ -144,17 +143,18 @@ def fill_model(fill: FillRecord) -> dict[str, object]:
     }
 
 
-def position_model(holding: HoldingRecord, contract_name: str) -> dict[str, object]:
+def position_model(holding: HoldingRecord) -> dict[str, object]:
     """Return the venue's JSON of an open position; an average between two ticks has up to 9 decimals."""
+    root = root_of_contract(holding.contract_id)
     return {
         "id": holding.id,
         "accountId": holding.account_id,
         "contractId": holding.contract_id,
-        "contractDisplayName": contract_name,
+        "contractDisplayName": f"{root.name}{holding.contract_id[-3:]}",
         "creationTimestamp": _instant(holding.opened_market_at),
         "type": 1 if holding.quantity > 0 else 2,
         "size": abs(holding.quantity),
-        "averagePrice": _average_price(holding.average_price, root_of_contract(holding.contract_id).tick_size),
+        "averagePrice": _average_price(holding.average_price, root.tick_size),
     }
 
 

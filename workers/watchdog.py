@@ -46,17 +46,17 @@ class Watchdog(threading.Thread):
 
     def _reason_to_end(self) -> str | None:
         with self._engine.connect() as connection:
-            line = driver(connection)
+            ledger_connection = driver(connection)
             if lost_for() > WITHOUT_BROKER_S:
                 # Running jobs do not need the broker: the worker waits for them.
                 return (
                     None
-                    if recovery.workers_of(line, self._node)
+                    if recovery.workers_of(ledger_connection, self._node)
                     else f"without its broker for {WITHOUT_BROKER_S:.0f} s"
                 )
             if timedelta(seconds=consumes_for()) < STUCK_AFTER:
                 return None
-            if queues.is_stuck(line, self._node, self._fleet.queues, self._fleet.slots, STUCK_AFTER):
+            if queues.is_stuck(ledger_connection, self._node, self._fleet.queues, self._fleet.slots, STUCK_AFTER):
                 return f"no job started for {STUCK_AFTER.total_seconds():.0f} s, though jobs are due and slots free"
         return None
 

@@ -33,7 +33,7 @@ def read_feed_figures() -> dict[str, Any] | None:
 def print_feed(figures: dict[str, Any] | None) -> None:
     """Print one line about the feed, and a table of its contracts."""
     if figures is None:
-        click.echo("Feed: no report for minutes.")
+        click.echo("Feed: no report, because it has sent none for minutes or Redis does not answer.")
         return
     state = "active" if figures["age_s"] <= STALE_AFTER_S else f"SILENT for {figures['age_s']:.0f} s"
     hubs = ", ".join(_describe_hub(name, figures[name]) for name in ("market", "user"))

@@ -18,7 +18,7 @@ from cli.local.servers.broker import check_broker
 from cli.local.servers.unix_user import unprivileged
 from cli.local.servers.valkey import check_version
 from shared.config import load_settings
-from shared.db.migrate import upgrade
+from shared.db.migrate import current_revision, newest_revision
 from shared.errors import SettingsError
 from shared.log import mask_secrets
 
@@ -84,11 +84,15 @@ def _check_ports() -> str:
 def _check_database() -> str:
     url = load_stack_settings().require_database()
     try:
-        upgrade(url)
+        revision = current_revision(url)
     except SQLAlchemyError as error:
         raise SettingsError(
             f"{mask_secrets(url)} does not answer: {str(getattr(error, 'orig', error)).strip()}"
         ) from None
+    if revision != newest_revision():
+        raise SettingsError(
+            f"the schema is at revision {revision}, this checkout needs {newest_revision()}: restart the stack"
+        )
     return "answers, schema up to date"
 
 

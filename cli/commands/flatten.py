@@ -33,7 +33,7 @@ def command(
 ) -> None:
     """Cancel all orders, close all positions.
 
-    The command covers all accounts, or one, and ends when the venue confirms flat. Entries are denied meanwhile.
+    The command covers all accounts, or one, and ends when the venue confirms flat. No entry is submitted meanwhile.
     Without a live worker, the command runs the job in a process of its own.
     """
     with open_client() as client:

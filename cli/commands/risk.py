@@ -35,6 +35,8 @@ def command(account_word: str | None, *, as_json: bool) -> None:
         return
     for one in rows_by_account:
         click.echo(f"{one['name']} ({one['id']}, {one['live_orders']}): {one['verdict']}")
+        for contract_id in one["contracts_being_flattened"]:
+            click.echo(f"No entry in {contract_id}: it is being flattened")
         rows = [row | {"headroom": _draw_bar(row["left"], row["limit"])} for row in one["rules"]]
         print_table("Headroom by rule", rows, _COLUMNS, empty="No rules: the account's stage is unknown.")
         print_findings(one["findings"])
@@ -51,6 +53,7 @@ def _to_row(found: RiskView, row: AccountRow) -> dict[str, Any]:
         "may_enter": not obstacles,
         "verdict": "entries are allowed" if not obstacles else f"NO ENTRY: {'; '.join(obstacles)}",
         "obstacles": obstacles,
+        "contracts_being_flattened": _contracts_being_flattened(snapshot),
         "equity": None if snapshot is None else snapshot.risk.equity,
         "loss_limit_level": None if snapshot is None else loss_limit_level(snapshot.risk, snapshot.book),
         "rules": [] if snapshot is None else list(_list_headroom(snapshot)),
@@ -59,7 +62,21 @@ def _to_row(found: RiskView, row: AccountRow) -> dict[str, Any]:
 
 
 def _list_obstacles(found: RiskView, row: AccountRow) -> Iterator[str]:
-    """Yield each reason that denies every entry of the account now, in the order of the pre-trade checks."""
+    """Yield each reason that denies or postpones every entry of the account, in the order of the pre-trade checks."""
+    yield from _list_account_obstacles(found, row)
+    snapshot = found.snapshots.get(row.id)
+    if snapshot is not None and snapshot.has_in_doubt_order:
+        yield "an order is in doubt, and is being resolved"
+    for contract_id, reason in snapshot.flatten_requests if snapshot is not None else ():
+        if not contract_id:
+            yield f"everything is being flattened: {reason}"
+    for one in found.findings(row.id):
+        if one.action >= RuleAction.BLOCK:
+            lifts = "" if one.lifts_market_at is None else f" (lifts {chicago_time(one.lifts_market_at)})"
+            yield f"{one.message}{lifts}"
+
+
+def _list_account_obstacles(found: RiskView, row: AccountRow) -> Iterator[str]:
     if parse_stage(row.name) is Stage.UNKNOWN:
         yield "unknown account stage: trading is disabled"
     if not row.can_trade:
@@ -70,15 +87,11 @@ def _list_obstacles(found: RiskView, row: AccountRow) -> Iterator[str]:
         yield f"halted: {row.halt}; `tickwork resume REASON --account {row.id}`"
     if row.reconciled_at is None:
         yield "not reconciled with the venue since the start"
-    snapshot = found.snapshots.get(row.id)
-    if snapshot is not None and snapshot.has_in_doubt_order:
-        yield "an order is in doubt, and is being resolved"
-    for contract_id, reason in snapshot.flatten_requests if snapshot is not None else ():
-        yield f"{contract_id or 'everything'} is being flattened: {reason}"
-    for one in found.findings(row.id):
-        if one.action >= RuleAction.BLOCK:
-            lifts = "" if one.lifts_market_at is None else f" (lifts {chicago_time(one.lifts_market_at)})"
-            yield f"{one.message}{lifts}"
+
+
+def _contracts_being_flattened(snapshot: RiskSnapshot | None) -> list[str]:
+    requests = snapshot.flatten_requests if snapshot is not None else ()
+    return [contract_id for contract_id, _ in requests if contract_id]
 
 
 def _list_headroom(snapshot: RiskSnapshot) -> Iterator[dict[str, Any]]:

@@ -72,7 +72,7 @@ _MARKET, _CLIENTS, _PLACE = "Market", "Clients", "Ports and state"
 )
 @click.option(
     "--accounts", cls=_Option, section=_CLIENTS, metavar="KINDS",
-    help="More accounts, comma-separated: PRAC, 50KTC, 100KTC, 150KTC, EXPRESS. One practice account always exists.",
+    help="More accounts, comma-separated, such as 50KTC, 150KTC-DLL, EXPRESS. One practice account always exists.",
 )  # fmt: skip
 @click.option(
     "--user", cls=_Option, section=_CLIENTS, metavar="NAME", help=f"User name for the login; default: {_USER}."

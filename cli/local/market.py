@@ -13,7 +13,8 @@ from shared.clock import MarketClock, live_clock, machine_now
 from shared.config import Settings
 from shared.db.market_data.market_clock import MarketRow
 from shared.domain.market_data.calendar import CHICAGO, calendar_of
-from shared.errors import SettingsError
+from shared.domain.market_data.holidays import LAST_DAY, is_covered
+from shared.errors import OutsideCalendarError, SettingsError
 
 FASTEST = 60
 DEFAULT_SEED = 7
@@ -23,6 +24,8 @@ DEFAULT_CONTRACTS = ("MNQ", "MES")
 _BARS_PER_30_S = 45
 _LEFT_IN_SESSION = timedelta(minutes=30)
 _AFTER_OPEN = timedelta(minutes=5)
+_NEXT_SESSION_WITHIN = timedelta(days=10)
+_YEAR_OF_WEEKS = timedelta(weeks=52)
 _SEEDED_GROUP = "equity"
 _LONGEST_NAME, _DIGEST = 40, 8
 
@@ -87,8 +90,11 @@ def choose_market(
 
 def _check_open(at: datetime) -> None:
     calendar = calendar_of(_SEEDED_GROUP)
-    if not calendar.is_open(at):
-        opens = calendar.next_session(at).opens
+    try:
+        opens = None if calendar.is_open(at) else calendar.next_session(at).opens
+    except OutsideCalendarError as error:
+        raise SettingsError(f"invalid --at: {error}") from None
+    if opens is not None:
         raise SettingsError(
             f"invalid --at '{at.astimezone(CHICAGO):%Y-%m-%dT%H:%M}': the market is closed at this time in Chicago, "
             f"and opens at {opens.astimezone(CHICAGO):%Y-%m-%dT%H:%M}"
@@ -133,6 +139,11 @@ def resolve_market_row(market: MarketChoice, known: MarketRow | None) -> MarketR
     if market.kind != "seeded":
         return known
     now = known.clock.now()
+    if not is_covered(now.astimezone(CHICAGO).date()):
+        raise SettingsError(
+            f"the time of this market has passed {LAST_DAY}, where the holiday table ends: start a new database with "
+            "--fresh"
+        )
     opens = next_tradable_time(now)
     return known if opens == now else replace(known, clock=_start_clock(opens, known.clock.speed))
 
@@ -150,8 +161,13 @@ def _start_clock(market_now: datetime, speed: int) -> MarketClock:
 
 
 def next_tradable_time(at: datetime) -> datetime:
-    """Return `at` if the session allows entries for another 30 minutes, else 5 minutes after the next open."""
+    """Return `at` if the session allows entries for another 30 minutes, else 5 minutes after the next open.
+
+    Beyond the holiday table, a simulated market begins whole weeks earlier, in the table's last year.
+    """
     calendar = calendar_of(_SEEDED_GROUP)
+    while at.astimezone(CHICAGO).date() > LAST_DAY - _NEXT_SESSION_WITHIN:
+        at -= _YEAR_OF_WEEKS
     session = calendar.session_at(at)
     if session and at < session.flat_by - _LEFT_IN_SESSION:
         return at

@@ -34,6 +34,16 @@ def upgrade(url: str) -> None:
         engine.dispose()
 
 
+def current_revision(url: str) -> str | None:
+    """Return the revision of the schema at `url`, or None without one; raise SQLAlchemyError if it does not answer."""
+    engine = make_engine(url, program="doctor", pool_size=1)
+    try:
+        with engine.connect() as connection:
+            return _read_revision(connection)
+    finally:
+        engine.dispose()
+
+
 def newest_revision() -> str:
     """Return the revision of the newest migration; its file is named by it, as in 0010_initial_schema.py."""
     return max(_revisions())

@@ -2,14 +2,19 @@
 
 from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
-from itertools import chain, islice, takewhile
+from decimal import Decimal
+from itertools import chain
+
+import msgspec
 
 from shared.domain.market_data.bar import MINUTE, Bar
+from shared.domain.market_data.calendar import Session
 from shared.domain.market_data.contract import Contract
 from shared.domain.market_data.coverage import Span
 from simulator import request_bodies, wire
 from simulator.market.aggregate import aggregate_bars, period_start, second_bars
 from simulator.market.market import Market, forming_bar
+from simulator.turns import LongAnswer
 from simulator.venue.user_view import UserView
 
 _MAX_BARS = 20_000
@@ -19,7 +24,7 @@ _LENGTHS = {_SECOND: timedelta(seconds=1), _MINUTE: MINUTE, _HOUR: timedelta(hou
 _LONGEST = {_DAY: timedelta(days=1), _WEEK: timedelta(days=7), _MONTH: timedelta(days=31)}
 
 
-def retrieve(user_view: UserView, body: request_bodies.RetrieveBarsBody) -> bytes:
+def retrieve(user_view: UserView, body: request_bodies.RetrieveBarsBody) -> LongAnswer[bytes]:
     """Answer with the newest `limit` bars that open in [start, end), newest first; the forming bar only on request.
 
     [SIM] The market has one-minute bars. Longer bars are aggregated from them. Second bars follow the path of the price
@@ -36,15 +41,36 @@ def retrieve(user_view: UserView, body: request_bodies.RetrieveBarsBody) -> byte
         return wire.envelope(3, bars=None)
     if not 1 <= body.limit <= _MAX_BARS:
         return wire.envelope(4, bars=None)
-    bars = iter(()) if body.live or body.unit == _TICK else _bars(user_view.venue.market, contract, body, now)
+    oldest_start = _oldest_start(user_view, contract, body, now)
+    rows: list[msgspec.Raw] = []
+    prices: dict[int, Decimal] = {}
+    if not (body.live or body.unit == _TICK):
+        for bar in _bars(user_view.venue.market, contract, body, now):
+            yield
+            if bar is None:
+                continue
+            if oldest_start is not None and bar.start < oldest_start:
+                break
+            rows.append(wire.encode_bar(bar, contract.tick_size, prices))
+            if len(rows) == body.limit:
+                break
+    return wire.envelope(bars=rows)
+
+
+def _oldest_start(
+    user_view: UserView, contract: Contract, body: request_bodies.RetrieveBarsBody, now: datetime
+) -> datetime | None:
+    """Return before when bars are no longer kept, or None if they are kept for ever: see Behaviour.minute_days."""
     days = user_view.state.behaviour.minute_days
-    if days is not None and body.unit in {_SECOND, _MINUTE}:
-        oldest_start = now - timedelta(days=days)
-        bars = takewhile(lambda bar: contract.is_active and bar.start >= oldest_start, bars)
-    return wire.envelope(bars=wire.bar_models(list(islice(bars, body.limit)), contract.tick_size))
+    if days is None or body.unit not in {_SECOND, _MINUTE}:
+        return None
+    return now - timedelta(days=days) if contract.is_active else now
 
 
-def _bars(market: Market, contract: Contract, body: request_bodies.RetrieveBarsBody, now: datetime) -> Iterator[Bar]:
+def _bars(
+    market: Market, contract: Contract, body: request_bodies.RetrieveBarsBody, now: datetime
+) -> Iterator[Bar | None]:
+    """Yield the bars, newest first; None for a step of the computation that gives no bar."""
     wanted = Span(wire.to_utc(body.start_time), wire.to_utc(body.end_time))
     start_of = _make_start_of(market, contract, body.unit, body.unit_number)
     longest = _LONGEST.get(body.unit, _LENGTHS.get(body.unit, MINUTE)) * body.unit_number
@@ -56,10 +82,13 @@ def _bars(market: Market, contract: Contract, body: request_bodies.RetrieveBarsB
     if body.unit == _SECOND:
         newest_first = (second for bar in newest_first for second in second_bars(market.path(contract, bar), bar, now))
     for bar in aggregate_bars(newest_first, start_of):
+        if bar is None or bar.start >= wanted.end:
+            yield None
+            continue
         if bar.start < wanted.start:
             return
-        if bar.start < wanted.end and (body.include_partial_bar or _is_over(bar, body, now, start_of)):
-            yield bar
+        is_wanted = body.include_partial_bar or _is_over(bar, body, now, start_of)
+        yield bar if is_wanted else None
 
 
 def _is_over(
@@ -83,10 +112,17 @@ def _make_start_of(market: Market, contract: Contract, unit: int, number: int) -
         opened = market.session_start(contract, at)
         return opened + (at - opened) // length * length
 
+    session: Session | None = None
+    starts: datetime | None = None
+
     def by_trading_day(at: datetime) -> datetime:
+        nonlocal session, starts
+        if starts is not None and session is not None and session.opens <= at < session.closes:
+            return starts
         session = market.session(contract, at)
-        if unit == _DAY and number == 1:
-            return session.opens
-        return period_start(session.trading_day, {_DAY: "day", _WEEK: "week"}.get(unit, "month"), number)
+        starts = session.opens
+        if unit != _DAY or number != 1:
+            starts = period_start(session.trading_day, {_DAY: "day", _WEEK: "week"}.get(unit, "month"), number)
+        return starts
 
     return within_session if unit in _LENGTHS else by_trading_day

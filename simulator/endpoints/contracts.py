@@ -13,7 +13,7 @@ _MONTH_NAMES = (
 
 
 def search(user_view: UserView, body: request_bodies.ContractSearchBody) -> bytes:
-    """Answer with the active contracts whose name or description contains the text: "es" matches "Futures" too."""
+    """Answer with the active contracts whose name or description contains the text: "es" matches "Treasuries" too."""
     text = (body.search_text or "").lower()
     found = [
         model
@@ -37,11 +37,11 @@ def available(user_view: UserView, body: request_bodies.ContractsAvailableBody) 
 
 
 def _list_active(user_view: UserView, *, live: bool) -> list[dict[str, object]]:
-    contracts = [] if live else user_view.venue.market.contracts(user_view.now())
+    contracts = [] if live else sorted(user_view.venue.market.contracts(user_view.now()), key=lambda row: row.id)
     return [wire.contract_model(contract, _description(contract)) for contract in contracts]
 
 
 def _description(contract: Contract) -> str:
     listing = LISTINGS.get(contract.root)
     month, year = _MONTH_NAMES[MONTHS.index(contract.id[-3])], 2000 + int(contract.id[-2:])
-    return f"{listing.description if listing else contract.root} Futures: {month} {year}"
+    return f"{listing.description if listing else contract.root}: {month} {year}"

@@ -28,6 +28,7 @@ from simulator.logins import Logins
 from simulator.market.clocks import SteppedClock
 from simulator.market.script import Step
 from simulator.pipeline import Pipeline
+from simulator.venue.accounts import KINDS, AccountKind, kind_of
 from simulator.venue.behaviour import Behaviour
 from simulator.venue.records import AccountRecord, AccountSettings
 from simulator.venue.venue import Venue
@@ -225,12 +226,8 @@ class _Control:
         user = wanted.user.lower()
         if user and user not in self._logins.list_users():
             raise ControlRequestError(f"unknown user {wanted.user!r}: add it with PUT /sim/users", HTTPStatus.NOT_FOUND)
-        try:
-            account = self._venue.add_account(
-                "" if user == self._logins.owner else user, wanted.stage, wanted.size, balance=wanted.balance
-            )
-        except ValueError as error:
-            raise ControlRequestError(str(error)) from None
+        kind = _find_kind(wanted)
+        account = self._venue.add_account("" if user == self._logins.owner else user, kind, balance=wanted.balance)
         return _json_response(_account_view(account))
 
     def _set_account(self, request: Request, raw: bytes) -> Response:
@@ -281,3 +278,16 @@ def _account_view(account: AccountRecord) -> dict[str, Any]:
 
 def _json_response(value: object, status: HTTPStatus = HTTPStatus.OK) -> Response:
     return Response(wire.encode(value), status_code=status, media_type="application/json")
+
+
+def _find_kind(wanted: NewAccount) -> AccountKind:
+    if wanted.stage is not None and wanted.kind is None:
+        try:
+            return kind_of(wanted.stage, wanted.size)
+        except ValueError as error:
+            raise ControlRequestError(str(error)) from None
+    if wanted.stage is None and wanted.kind is not None and wanted.kind in KINDS:
+        return KINDS[wanted.kind]
+    raise ControlRequestError(
+        f"invalid kind {wanted.kind!r} with stage {wanted.stage!r}: expected a stage, or one of {', '.join(KINDS)}"
+    )

@@ -40,12 +40,13 @@ class NewUser(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
 
 
 class NewAccount(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """An account to open; `user` "" means the user of the settings.
+    """An account to open, of a `kind` such as 50KTC-DLL, or of a `stage` with a size.
 
-    `balance` replaces the starting balance of the stage.
+    `user` "" means the user of the settings; `balance` replaces the starting balance of the stage.
     """
 
-    stage: AccountStage
+    kind: str | None = None
+    stage: AccountStage | None = None
     user: str = ""
     size: int = 50_000
     balance: Decimal | None = None

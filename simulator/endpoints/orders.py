@@ -8,6 +8,7 @@ from simulator.venue.user_view import UserView
 from simulator.venue.venue import ACCOUNT_NOT_FOUND, Modification, Verdict
 
 _PAGE_SIZE = 50
+_DESCENDING = 1
 _ALIVE_STATUSES = {1, 6, 7, 8}
 
 
@@ -51,13 +52,13 @@ def modify(user_view: UserView, body: request_bodies.ModifyOrderBody) -> bytes:
 
 
 def search(user_view: UserView, body: request_bodies.OrderSearchBody) -> bytes:
-    """Answer with the orders created in a window, in any state, newest first."""
+    """Answer with the orders created in a window, in any state, oldest first."""
     user_view.now()
     if user_view.account(body.account_id) is None:
         return wire.envelope(ACCOUNT_NOT_FOUND.code, orders=None)
     start = wire.to_utc(body.start_timestamp)
     end = wire.to_utc(body.end_timestamp) if body.end_timestamp else None
-    return _encode_orders(user_view.state.orders_of(body.account_id, start, end)[::-1])
+    return _encode_orders(user_view.state.orders_of(body.account_id, start, end))
 
 
 def search_open(user_view: UserView, body: request_bodies.AccountBody) -> bytes:
@@ -85,7 +86,8 @@ def query(user_view: UserView, body: request_bodies.OrderQueryBody) -> bytes:
         return wire.envelope(ACCOUNT_NOT_FOUND.code, orders=None, totalCount=None)
     # Ids follow the order of creation, so both sort fields give the same order, and rows come sorted.
     rows = [row for row in _candidates(user_view, by) if _matches(row, by)]
-    if body.sort_direction == 1:
+    is_newest_first = user_view.state.behaviour.query_order == "newest_first"
+    if body.sort_direction == _DESCENDING or (body.sort_direction is None and is_newest_first):
         rows.reverse()
     first = body.page_offset or 0
     page = rows[first : first + (body.page_size or _PAGE_SIZE)]

@@ -7,14 +7,10 @@ from simulator.venue.venue import ACCOUNT_NOT_FOUND
 
 def search_open(user_view: UserView, body: request_bodies.AccountBody) -> bytes:
     """Answer with the open positions, one row per contract."""
-    now = user_view.now()
+    user_view.now()
     if user_view.account(body.account_id) is None:
         return wire.envelope(ACCOUNT_NOT_FOUND.code, positions=None)
-    models = []
-    for holding in user_view.state.holdings(body.account_id):
-        contract = user_view.venue.market.contract(holding.contract_id, now)
-        models.append(wire.position_model(holding, contract.name if contract else holding.contract_id))
-    return wire.envelope(positions=models)
+    return wire.envelope(positions=[wire.position_model(row) for row in user_view.state.holdings(body.account_id)])
 
 
 def close(user_view: UserView, body: request_bodies.ClosePositionBody) -> bytes:

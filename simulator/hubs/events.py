@@ -4,7 +4,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
-from shared.domain.market_data.contract import root_of_contract
 from shared.domain.orders.order import OrderState, OrderType
 from simulator import wire
 from simulator.venue.records import AccountRecord, Change, FillRecord, HoldingRecord, OrderRecord
@@ -76,7 +75,7 @@ def _trade(fill: FillRecord) -> HubEvent:
 
 
 def _position(holding: HoldingRecord) -> HubEvent:
-    model = wire.position_model(holding, _display_name(holding.contract_id))
+    model = wire.position_model(holding)
     if holding.quantity:
         return _event("GatewayUserPosition", holding.account_id, 1, model)
     return _event("GatewayUserPosition", holding.account_id, 2, {**model, "type": 0, "size": 0})
@@ -88,7 +87,3 @@ def _account(account: AccountRecord) -> HubEvent:
 
 def _event(target: str, account_id: int, action: int, model: dict[str, object]) -> HubEvent:
     return HubEvent(target, account_id, action, {name: value for name, value in model.items() if value is not None})
-
-
-def _display_name(contract_id: str) -> str:
-    return f"{root_of_contract(contract_id).name}{contract_id[-3]}{contract_id[-1]}"

@@ -24,7 +24,7 @@ _LOGGED_OUT = protocol.invocation("GatewayLogout")
 
 
 class Hubs:
-    """Accepts clients, keeps their connections, and applies the faults `hub_drop`, `hub_gap` and `logout`."""
+    """Accepts clients, keeps their connections, and applies the faults `hub_drop`, `hub_error`, `hub_gap`, `logout`."""
 
     def __init__(
         self, hubs: list[HubServer], pipeline: Pipeline, logins: Logins, faults: Faults, timing: HubTiming
@@ -47,8 +47,8 @@ class Hubs:
     def apply_connection_faults(self) -> None:
         """Draw the connection faults for each client, the longest connected first.
 
-        `hub_drop` cuts the client, `logout` sends GatewayLogout and closes it, `hub_gap` cuts all clients and refuses
-        new ones for its `seconds`.
+        `hub_drop` cuts the client, `hub_error` closes it with an error that allows a reconnect, `logout` sends
+        GatewayLogout and closes it, `hub_gap` cuts all clients and refuses new ones for its `seconds`.
         """
         for connection in list(self._connections):
             if gap := self._faults.draw("hub_gap"):
@@ -58,6 +58,8 @@ class Hubs:
                 return
             if self._faults.draw("hub_drop"):
                 connection.drop()
+            elif self._faults.draw("hub_error"):
+                connection.close_with(protocol.ENDED)
             elif self._faults.draw("logout"):
                 connection.send(_LOGGED_OUT)
                 connection.close_with(protocol.LOGGED_OUT)

@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import ClassVar
 
 from simulator.hubs.connection import Connection
-from simulator.hubs.depth import diff_ladders, make_snapshot, pad_with_nulls
+from simulator.hubs.depth import make_changes, make_snapshot, pad_with_nulls
 from simulator.hubs.protocol import invocation
 from simulator.hubs.ticker import Density, MarketUpdate, Ticker
 from simulator.hubs.topics import CONTRACT_ARGUMENT, HubServer, Subject, Topic
@@ -62,7 +62,7 @@ class MarketHub(HubServer):
         if target == QUOTE and quote is not None:
             connection.send(invocation(QUOTE, contract_id, quote))
         if target == DEPTH and ladder is not None:
-            for payload in self._payloads(make_snapshot(ladder, contract.tick_size, ticker.until)):
+            for payload in self._payloads(make_snapshot(contract, ladder, ticker.until)):
                 connection.send(invocation(DEPTH, contract_id, payload))
 
     def publish(self, now: datetime) -> None:
@@ -81,10 +81,11 @@ class MarketHub(HubServer):
         for quote in update.quotes:
             self._broadcast(QUOTE, contract.id, quote)
         if update.after and update.before is None:
-            self._broadcast_all(DEPTH, contract.id, make_snapshot(update.after, contract.tick_size, ticker.until))
-        elif update.after and update.before and update.before != update.after:
-            entries = diff_ladders(update.before, update.after, contract.tick_size, ticker.until)
-            self._broadcast_all(DEPTH, contract.id, entries)
+            self._broadcast_all(DEPTH, contract.id, make_snapshot(contract, update.after, ticker.until))
+        elif update.after and update.before and self.topics.listeners((DEPTH, contract.id)):
+            entries = make_changes(contract, update.before, update.after, update.prints, ticker.until)
+            if entries:
+                self._broadcast_all(DEPTH, contract.id, entries)
 
     def _payloads(self, entries: Sequence[object | None]) -> Sequence[object]:
         """Return the entries as one array or each by itself, as `Behaviour.market_payloads` has it."""
@@ -111,4 +112,5 @@ def _trade_model(print_: Print, ticker: Ticker) -> dict[str, object]:
         "timestamp": print_.at.isoformat(),
         "type": 0 if print_.is_buyer else 1,
         "volume": print_.volume,
+        "contractId": ticker.contract.id,
     }

@@ -114,7 +114,7 @@ def completion(invocation_id: str, error: str | None) -> str:
 
 WELCOME = encode_record({})
 PING = encode_record({"type": SentMessageType.PING})
-ENDED = encode_record({"type": SentMessageType.CLOSE, "error": _CLOSED_WITH_ERROR})
+ENDED = encode_record({"type": SentMessageType.CLOSE, "error": _CLOSED_WITH_ERROR, "allowReconnect": True})
 LOGGED_OUT = encode_record({"type": SentMessageType.CLOSE})
 GOODBYE = encode_record({"type": SentMessageType.CLOSE, "allowReconnect": True})
 

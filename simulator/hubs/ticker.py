@@ -21,7 +21,9 @@ _MOVE = MINUTE / 3
 _MICROSECOND = timedelta(microseconds=1)
 _LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
 _LAST = "lastPrice"
-_PRICES = {_LAST, "bestBid", "bestAsk", "change", "open", "high", "low"}
+_BEST = ("bestBid", "bestAsk")
+_QUOTED = {_LAST, *_BEST, "open", "high", "low"}
+_PRICES = _QUOTED | {"change"}
 State = dict[str, int]
 
 
@@ -86,7 +88,8 @@ class Ticker:
 
     def ladder(self) -> Ladder | None:
         """Return the order book's best prices, or None before the first price."""
-        return Ladder(self._state["bestBid"], self._state["bestAsk"]) if _LAST in self._state else None
+        state = self._state
+        return Ladder(state["bestBid"], state["bestAsk"], state["low"], state["high"]) if _LAST in state else None
 
     def _load_day(self, now: datetime) -> None:
         """Load the current quote, and the day's open, high, low and volume."""
@@ -148,7 +151,9 @@ class Ticker:
             if not before:
                 update.quotes.append(self._full_model(at))
             elif changed or is_beat:
-                update.quotes.append(self._quote_model(changed, at))
+                # Each message has a price: at least the best ones, also while only the volume changes.
+                best = {} if _QUOTED & changed.keys() else {name: self._state[name] for name in _BEST}
+                update.quotes.append(self._quote_model(best | changed, at))
         for print_ in prints[counted:]:
             self._count_print(print_)
 
@@ -196,18 +201,16 @@ class Ticker:
         self._published = dict(self._state)
 
     def _full_model(self, at: datetime) -> dict[str, Any]:
-        names = {"symbol": self.symbol, "symbolName": f"/{self.contract.root}"}
-        return names | self._quote_model(self._state, at)
+        return {"symbolName": f"/{self.contract.root}"} | self._quote_model(self._state, at)
 
     def _quote_model(self, state: State, at: datetime) -> dict[str, Any]:
         tick_size = self.contract.tick_size
-        model: dict[str, Any] = {
-            name: value * tick_size if name in _PRICES else value for name, value in state.items()
-        }  # fmt: skip
+        model: dict[str, Any] = {"symbol": self.symbol}
+        model |= {name: value * tick_size if name in _PRICES else value for name, value in state.items()}
         if "change" in state and self._previous_close:
             model["changePercent"] = round(Decimal(state["change"]) / self._previous_close * 100, 4)
         stamp = at.isoformat()
-        return model | {"lastUpdated": stamp, "timestamp": stamp}
+        return model | {"lastUpdated": stamp, "timestamp": stamp, "contract": self.contract.id}
 
 
 def _price_quotes(move: Move, since: datetime, until: datetime, most: int) -> Iterator[tuple[datetime, Quote]]:

@@ -11,21 +11,29 @@ _OPENS = time(17)
 _SECOND = timedelta(seconds=1)
 
 
-def aggregate_bars(newest_first: Iterable[Bar], start_of: Callable[[datetime], datetime]) -> Iterator[Bar]:
-    """Yield one bar for each run of bars to which `start_of` gives the same start; a period without bars has none."""
+def aggregate_bars(newest_first: Iterable[Bar], start_of: Callable[[datetime], datetime]) -> Iterator[Bar | None]:
+    """Yield one bar for each run of bars to which `start_of` gives the same start; a period without bars has none.
+
+    Yield None for each bar that completes no other, so that the caller can pause.
+    """
     group: list[Bar] = []
+    start = datetime.min.replace(tzinfo=UTC)
     for bar in newest_first:
-        if group and start_of(group[0].start) != start_of(bar.start):
-            yield _merge_bars(group, start_of)
+        starts = start_of(bar.start)
+        if group and starts != start:
+            yield _merge_bars(group, start)
             group = []
+        else:
+            yield None
         group.append(bar)
+        start = starts
     if group:
-        yield _merge_bars(group, start_of)
+        yield _merge_bars(group, start)
 
 
-def _merge_bars(newest_first: list[Bar], start_of: Callable[[datetime], datetime]) -> Bar:
+def _merge_bars(newest_first: list[Bar], start: datetime) -> Bar:
     return Bar(
-        start=start_of(newest_first[0].start),
+        start=start,
         open=newest_first[-1].open,
         high=max(bar.high for bar in newest_first),
         low=min(bar.low for bar in newest_first),

@@ -12,9 +12,9 @@ class AroundTheClock(Calendar):
     """One session for every calendar day, named by the day it ends on."""
 
     def __init__(self) -> None:
-        super().__init__("equity")
+        super().__init__("equity", assumes_regular_days=True)
 
-    def _make(self, trading_day: date) -> Session:
+    def _build_session(self, trading_day: date) -> Session:
         return Session(trading_day, _opening_on(trading_day - _DAY), _opening_on(trading_day))
 
 

@@ -28,50 +28,75 @@ def _parse_listing(row: str) -> Listing:
     return Listing(ROOTS[name], walk, Decimal(price), int(volume), description)
 
 
-# The prices are of the order of magnitude of 2026.
+# The 51 products that TopstepX listed on 2026-08-19, with the venue's descriptions (venue.md section 7.6). The prices
+# are of the order of magnitude of 2026.
 LISTINGS: dict[str, Listing] = {
     listing.root.name: listing
     for listing in map(
         _parse_listing,
         """
-        ES  ES  6800   400 E-mini S&P 500
+        6A  6A  .655   40  Australian Dollar (Globex)
+        M6A 6A  .655   10  E-Micro AUD/USD
+        6B  6B  1.32   50  British Pound (Globex)
+        M6B 6B  1.32   10  E-Micro GBP/USD
+        6C  6C  .715   30  Canadian Dollar (Globex)
+        6E  6E  1.16   80  Euro FX (Globex)
+        E7  6E  1.16   5   E-mini Euro FX
+        M6E 6E  1.16   15  E-Micro EUR/USD
+        6J  6J  .0065  60  Japanese Yen (Globex)
+        6M  6M  .0545  20  Mexican Peso (Globex)
+        6N  6N  .575   15  New Zealand Dollar (Globex)
+        6S  6S  1.25   15  Swiss Franc (Globex)
+        CL  CL  62     120 Crude Light (Globex)
+        MCL CL  62     60  Micro WTI Crude Oil
+        QM  CL  62     5   E-Mini Crude Oil
+        NG  NG  4.1    70  Natural Gas (Globex)
+        MNG NG  4.1    20  Micro Henry Hub Natural Gas
+        QG  NG  4.1    5   E-Mini Natural Gas
+        HO  HO  2.35   20  NY Harbor ULSD
+        RB  RB  1.95   20  RBOB Gasoline (Globex)
+        GC  GC  4050   90  Gold (Globex)
+        MGC GC  4050   110 Micro Gold
+        SI  SI  49     40  Silver (Globex)
+        SIL SI  49     30  Micro Silver
+        HG  HG  5.05   30  Copper (Globex)
+        MHG HG  5.05   15  Micro Copper
+        PL  PL  1580   8   Platinum (Globex)
+        ES  ES  6800   400 E-Mini S&P 500
         MES ES  6800   300 Micro E-mini S&P 500
         NQ  NQ  25000  200 E-mini NASDAQ-100
-        MNQ NQ  25000  500 Micro E-mini NASDAQ-100
+        MNQ NQ  25000  500 Micro E-mini Nasdaq-100
         YM  YM  47500  60  E-mini Dow ($5)
-        MYM YM  47500  50  Micro E-mini Dow ($0.50)
+        MYM YM  47500  50  Micro E-mini Dow $0.50
         RTY RTY 2480   90  E-mini Russell 2000
         M2K RTY 2480   80  Micro E-mini Russell 2000
-        CL  CL  62     120 Crude Oil
-        MCL CL  62     60  Micro Crude Oil
-        NG  NG  4.1    70  Natural Gas
-        MNG NG  4.1    20  Micro Henry Hub Natural Gas
-        RB  RB  1.95   20  RBOB Gasoline
-        HO  HO  2.35   20  NY Harbor ULSD
-        GC  GC  4050   90  Gold
-        MGC GC  4050   110 Micro Gold
-        SI  SI  49     40  Silver
-        SIL SI  49     30  Micro Silver
-        HG  HG  5.05   30  Copper
-        MHG HG  5.05   15  Micro Copper
-        PL  PL  1580   8   Platinum
-        6E  6E  1.16   80  Euro FX
-        M6E 6E  1.16   15  Micro EUR/USD
-        6B  6B  1.32   50  British Pound
-        6A  6A  .655   40  Australian Dollar
-        6J  6J  .0065  60  Japanese Yen
-        6C  6C  .715   30  Canadian Dollar
-        ZT  ZT  104.25 300 2-Year T-Note
-        ZF  ZF  109.5  400 5-Year T-Note
-        ZN  ZN  113    600 10-Year T-Note
-        ZB  ZB  117.5  200 U.S. Treasury Bond
+        NKD NKD 50000  8   Nikkei 225 (Globex)
         MBT MBT 98000  20  Micro Bitcoin
         MET MET 3400   15  Micro Ether
+        ZT  ZT  104.25 300 2 Year US Treasury Note (Globex)
+        ZF  ZF  109.5  400 5 Year US Treasury Notes (Globex)
+        ZN  ZN  113    600 10yr US Treasury Notes (Globex)
+        TN  ZN  115.5  120 Ultra 10yr Treasury Note (Globex)
+        ZB  ZB  117.5  200 30yr US Treasury Bonds (Globex)
+        UB  ZB  121    80  Ultra T-Bond (Globex)
+        ZC  ZC  440    90  Corn (Globex)
+        ZW  ZW  540    50  Wheat (Globex)
+        ZS  ZS  1120   70  Soybeans (Globex)
+        ZM  ZM  315    30  Soybean Meal (Globex)
+        ZL  ZL  50     40  Soybean Oil (Globex)
+        LE  LE  215    25  Live Cattle (Globex)
+        HE  HE  82     20  Lean Hogs (Globex)
         """.strip().splitlines(),
     )
 }
-# Gold's October is listed but never the front contract (venue.md section 8.3).
-_NEVER_FRONT = {"GC": "V", "MGC": "V"}
+# Months that are listed but never the front contract: gold's October (venue.md section 8.3); those of the grains follow
+# from the contracts that were active on 2026-08-19 (section 7.6).
+_NEVER_FRONT = {"GC": "V", "MGC": "V", "ZC": "U", "ZS": "QU", "ZM": "QUV", "ZL": "QUV"}
+# The day of the month before delivery from which the next contract is the front one. [SIM] in agreement with the
+# contracts that were active on 2026-08-19; natural gas expires later in its month than crude oil.
+_ROLL_DAY_OF_GROUP = {"energy": 18, "grains": 15}
+_ROLL_DAY_OF_ROOT = dict.fromkeys(("NG", "MNG", "QG"), 25)
+_ROLL_DAY = 25
 
 
 def make_contract(root: Root, year: int, month: str, *, is_active: bool) -> Contract:
@@ -99,7 +124,7 @@ def roll_date(root: Root, year: int, month: str) -> date:
     if root.group == "crypto":
         return _last_weekday(year, number, _FRIDAY) - 4 * _DAY
     before = date(year, number, 1) - _DAY
-    return before.replace(day=18 if root.group == "energy" else 25)
+    return before.replace(day=_ROLL_DAY_OF_ROOT.get(root.name, _ROLL_DAY_OF_GROUP.get(root.group, _ROLL_DAY)))
 
 
 def front_month(root: Root, on: date) -> tuple[int, str]:

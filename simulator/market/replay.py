@@ -11,11 +11,12 @@ from decimal import Decimal, InvalidOperation
 from pathlib import Path
 
 from shared.domain.market_data.bar import MINUTE, Bar, sort_bars, to_ticks
-from shared.domain.market_data.calendar import Session, calendar_of
+from shared.domain.market_data.calendar import CHICAGO, Session, assumed_calendar_of
 from shared.domain.market_data.contract import MONTHS, ROOTS, Contract, Root
 from shared.domain.market_data.coverage import Span
+from shared.domain.market_data.holidays import require_covered
 from shared.domain.orders.matching import Move, moves_of
-from shared.errors import SettingsError
+from shared.errors import OutsideCalendarError, SettingsError
 from simulator.market.listing import make_contract
 
 _NAME = re.compile(rf"(?P<root>[A-Z0-9]+?)(?P<month>[{MONTHS}])(?P<year>\d{{1,2}})-1M\b")
@@ -36,11 +37,12 @@ class ReplayMarket:
         self._starts = [bar.start for bar in self._bars]
         self.name = f"file {file.name.removesuffix('.gz').removesuffix('.csv')}"
         self.recorded = Span(self._starts[0], self._starts[-1] + MINUTE)
+        _require_market_hours(file, self.recorded)
         self.ends_market_at: datetime | None = self.recorded.end
         # A session without a bar in the file counts as closed, whatever the calendar has.
         self._open = [
             span
-            for span in calendar_of(root.group).open_spans(self.recorded)
+            for span in assumed_calendar_of(root.group).open_spans(self.recorded)
             if bisect_left(self._starts, span.start) < bisect_left(self._starts, span.end)
         ]
 
@@ -60,12 +62,12 @@ class ReplayMarket:
 
     def session(self, contract: Contract, at: datetime) -> Session:
         """Return the calendar's session that holds `at`, or the next one."""
-        calendar = calendar_of(ROOTS[contract.root].group)
+        calendar = assumed_calendar_of(ROOTS[contract.root].group)
         return calendar.session_at(at) or calendar.next_session(at)
 
     def session_start(self, contract: Contract, at: datetime) -> datetime:  # noqa: ARG002 - there is only one
         """Return when the session of `at` opened, or `at` itself outside a session."""
-        session = calendar_of(ROOTS[self._contract.root].group).session_at(at)
+        session = assumed_calendar_of(ROOTS[self._contract.root].group).session_at(at)
         return session.opens if session else at
 
     def bars_backwards(self, contract: Contract, span: Span) -> Iterator[Bar]:  # noqa: ARG002 - there is only one
@@ -80,6 +82,14 @@ class ReplayMarket:
     def _session(self, at: datetime) -> Span | None:
         index = bisect_right(self._open, at, key=lambda span: span.start) - 1
         return self._open[index] if index >= 0 and at < self._open[index].end else None
+
+
+def _require_market_hours(file: Path, recorded: Span) -> None:
+    try:
+        for at in (recorded.start, recorded.end):
+            require_covered(at.astimezone(CHICAGO).date())
+    except OutsideCalendarError as error:
+        raise SettingsError(f"cannot replay {file}: {error}") from None
 
 
 def _root_of(file: Path) -> Root:

@@ -6,7 +6,7 @@ from datetime import date, datetime, timedelta
 from functools import cache, lru_cache
 
 from shared.domain.market_data.bar import MINUTE, Bar, to_ticks
-from shared.domain.market_data.calendar import Calendar, Session, calendar_of
+from shared.domain.market_data.calendar import Calendar, Session, assumed_calendar_of
 from shared.domain.market_data.contract import MONTHS, Contract, root_of_contract
 from shared.domain.market_data.coverage import Span
 from shared.domain.orders.matching import Move, moves_of
@@ -25,7 +25,7 @@ _DAYS_KEPT = 64
 
 
 class SeededMarket:
-    """A random walk over the session calendar, or around the clock. Every minute of a session has a bar."""
+    """A random walk over the session calendar, or around the clock; a bar for every minute that trades."""
 
     ends_market_at: datetime | None = None
 
@@ -49,12 +49,12 @@ class SeededMarket:
         month, year = contract_id[-3], 2000 + int(contract_id[-2:])
         if root.name not in LISTINGS or month not in root.months:
             return None
-        is_active = (year, month) == front_month(root, calendar_of(root.group).trading_day_of(at))
+        is_active = (year, month) == front_month(root, assumed_calendar_of(root.group).trading_day_of(at))
         return make_contract(root, year, month, is_active=is_active)
 
     def is_open(self, contract: Contract, at: datetime) -> bool:
         """Whether the root's session is open."""
-        return self.is_always_open or calendar_of(LISTINGS[contract.root].root.group).is_open(at)
+        return self.is_always_open or assumed_calendar_of(LISTINGS[contract.root].root.group).is_open(at)
 
     def session(self, contract: Contract, at: datetime) -> Session:
         """Return the session that holds `at`, or the next one."""
@@ -79,11 +79,13 @@ class SeededMarket:
                 return
             if session is not None:
                 bars = self._day(contract.id, day)
-                # Each minute has a bar, so the newest one before the end of the span has a known index.
+                # Each minute is generated, so the newest one before the end of the span has a known index.
                 for index in range(min(len(bars), -((session.opens - span.end) // MINUTE)) - 1, -1, -1):
-                    if bars[index].start < span.start:
+                    start = bars[index].start
+                    if start < span.start:
                         return
-                    yield bars[index]
+                    if not any(pause.start <= start < pause.end for pause in session.pauses):
+                        yield bars[index]
             day -= timedelta(days=1)
 
     def path(self, contract: Contract, bar: Bar) -> Sequence[Move]:  # noqa: ARG002 - the same for all contracts
@@ -91,10 +93,10 @@ class SeededMarket:
         return tuple(moves_of(bar))
 
     def _calendar(self, listing: Listing) -> Calendar:
-        return AROUND_THE_CLOCK if self.is_always_open else calendar_of(listing.root.group)
+        return AROUND_THE_CLOCK if self.is_always_open else assumed_calendar_of(listing.root.group)
 
     def _front(self, listing: Listing, at: datetime) -> Contract:
-        year, month = front_month(listing.root, calendar_of(listing.root.group).trading_day_of(at))
+        year, month = front_month(listing.root, assumed_calendar_of(listing.root.group).trading_day_of(at))
         return make_contract(listing.root, year, month, is_active=True)
 
     def _make_day(self, contract_id: str, day: date) -> tuple[Bar, ...]:

@@ -22,7 +22,9 @@ class Behaviour:
     `limits_fill`: limit orders fill at a touch of the price, or only once it is traded through. `slippage_ticks`: how
     much worse market orders and stops fill. `closed_code`: the error code of an order in a closed market.
     `minute_days`: second and minute bars go back this many days (None: no limit), and end with their contract.
-    `market_payloads`: trades and depth come in arrays, or each as an object. `events`: around them no new position in
+    `market_payloads`: trades and depth come in arrays, or each as an object. `query_order`: the order in which
+    Order/v2/query lists rows unless the request says it. `fills_update_orders`: a fill sets `updateTimestamp` of its
+    order, or leaves it at the acceptance, activation or last change. `events`: around them no new position in
     equity index minis is accepted.
     """
 
@@ -31,4 +33,6 @@ class Behaviour:
     closed_code: Literal[2, 5] = 2
     minute_days: Annotated[int, msgspec.Meta(ge=1, le=10_000)] | None = None
     market_payloads: Literal["array", "object"] = "array"
+    query_order: Literal["newest_first", "oldest_first"] = "newest_first"
+    fills_update_orders: bool = False
     events: list[EconomicEvent] = field(default_factory=list)

@@ -33,7 +33,7 @@ def fill_change(state: VenueState, contract: Contract, order: OrderRecord, execu
     """
     fills, holding, earned = _update_position(state, contract, order, execution)
     account = state.accounts[order.account_id]
-    filled = _apply_execution(order, execution)
+    filled = _apply_execution(order, execution, is_update=state.behaviour.fills_update_orders)
     return Change(
         market_at=execution.at,
         accounts=[replace(account, balance=account.balance + earned)],
@@ -52,7 +52,7 @@ def average_price(before: Fraction | None, quantity: int, execution: Execution) 
     return ((before or 0) * quantity + Fraction(execution.price) * execution.quantity) / (quantity + execution.quantity)
 
 
-def _apply_execution(order: OrderRecord, execution: Execution) -> OrderRecord:
+def _apply_execution(order: OrderRecord, execution: Execution, *, is_update: bool) -> OrderRecord:
     quantity = order.filled_quantity + execution.quantity
     is_whole = quantity == order.quantity
     return replace(
@@ -61,7 +61,7 @@ def _apply_execution(order: OrderRecord, execution: Execution) -> OrderRecord:
         filled_quantity=quantity,
         fill_price=average_price(order.fill_price, order.filled_quantity, execution),
         resumes_market_at=None if is_whole else execution.rest_market_at,
-        updated_market_at=execution.at,
+        updated_market_at=execution.at if is_update else order.updated_market_at,
     )
 
 
@@ -89,7 +89,7 @@ def _update_position(
         contract_id=order.contract_id,
         opened_market_at=held.opened_market_at if held and is_same_holding else execution.at,
         quantity=after.quantity,
-        average_price=after.average_price,
+        average_price=after.average_price if after.quantity else before.average_price,
     )
     earned = sum(((fill.gross_pnl or 0) - fill.fees - fill.commissions for fill in fills), start=Decimal(0))
     return fills, holding, earned

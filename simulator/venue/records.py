@@ -140,7 +140,10 @@ class FillRecord:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HoldingRecord:
-    """An account's position in a contract, from the fill that opened it to the one that closes it."""
+    """An account's position in a contract, from the fill that opened it to the one that closes it.
+
+    A closed one has quantity 0 and keeps its average price.
+    """
 
     id: int
     account_id: int

@@ -19,6 +19,8 @@ from simulator.venue.records import AccountRecord, AccountStage, LossState
 
 SIZES = (50_000, 100_000, 150_000)
 _MAX_LOSS_LIMIT = {50_000: Decimal(2_000), 100_000: Decimal(3_000), 150_000: Decimal(4_500)}
+# Where the account has one.
+DAILY_LOSS_LIMIT = {50_000: Decimal(1_000), 100_000: Decimal(2_000), 150_000: Decimal(3_000)}
 _MAX_MINIS = {50_000: 5, 100_000: 10, 150_000: 15}
 # The scaling plan: (least balance at the start of the session, minis). XFA only.
 _SCALING = {

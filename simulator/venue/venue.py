@@ -12,7 +12,7 @@ from simulator.market.clocks import Clock, SteppedClock
 from simulator.market.market import Market, quote
 from simulator.market.script import Script, Step
 from simulator.market.scripted import ScriptedMarket
-from simulator.venue.accounts import new_account
+from simulator.venue.accounts import AccountKind, new_account
 from simulator.venue.behaviour import Behaviour
 from simulator.venue.filling import as_cancelled
 from simulator.venue.journal import Journal
@@ -31,7 +31,7 @@ from simulator.venue.placing import (
     trail_ticks,
     with_trail,
 )
-from simulator.venue.records import AccountRecord, AccountSettings, AccountStage, Change, HoldingRecord, OrderRecord
+from simulator.venue.records import AccountRecord, AccountSettings, Change, HoldingRecord, OrderRecord
 from simulator.venue.rule_enforcer import RuleEnforcer, exit_order
 from simulator.venue.state import VenueState, is_leg
 
@@ -186,11 +186,9 @@ class Venue:
         self.state.commit(Change(market_at=now, orders=[order]))
         return Verdict()
 
-    def add_account(
-        self, user: str, stage: AccountStage, size: int = 50_000, *, balance: Decimal | None = None
-    ) -> AccountRecord:
-        """Open an account for a user ("" is the user of the settings); raise ValueError for an unknown size."""
-        account = new_account(self.state.new_account_id(), user, stage, size, balance)
+    def add_account(self, user: str, kind: AccountKind, *, balance: Decimal | None = None) -> AccountRecord:
+        """Open an account for a user ("" is the user of the settings)."""
+        account = new_account(self.state.new_account_id(), user, kind, balance)
         self.state.commit(Change(market_at=self.now(), accounts=[account]))
         return account
 

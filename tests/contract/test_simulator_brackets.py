@@ -125,8 +125,6 @@ def test_an_order_that_fills_during_downtime_fills_at_its_own_market_time(start_
     stop = venue.order(entry + 1)
 
     assert 2 == stop["status"]
-    filled_at = datetime.fromisoformat(stop["updateTimestamp"]).astimezone(UTC)
-    assert OPEN_AT + 11 * MINUTE <= filled_at <= OPEN_AT + 12 * MINUTE
     (fill,) = [
         row
         for row in venue.post(
@@ -134,6 +132,8 @@ def test_an_order_that_fills_during_downtime_fills_at_its_own_market_time(start_
         )["trades"]
         if row["orderId"] == stop["id"]
     ]
+    filled_at = datetime.fromisoformat(fill["creationTimestamp"]).astimezone(UTC)
+    assert OPEN_AT + 11 * MINUTE <= filled_at <= OPEN_AT + 12 * MINUTE
     assert stop["filledPrice"] == fill["price"]
 
 

@@ -17,6 +17,9 @@ from tests.fixtures.venue import MNQ, RunningVenue, StartVenue, starting_venues
 TEXT_ONLY = [{"transport": "WebSockets", "transferFormats": ["Text", "Binary"]}]
 
 
+CLOSED_WITH_ERROR = {"type": 7, "error": "Connection closed with an error.", "allowReconnect": True}
+
+
 @pytest.fixture(scope="module")
 def shared_venue(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningVenue]:
     with starting_venues(tmp_path_factory.mktemp("hubs")) as start:
@@ -165,7 +168,7 @@ def test_a_malformed_record_ends_the_connection(venue: RunningVenue, connect_hub
     client.socket.send(text + RS)
     code = client.read_until_closed()
 
-    assert (1000, {"type": 7, "error": "Connection closed with an error."}) == (code, client.records[-1])
+    assert (1000, CLOSED_WITH_ERROR) == (code, client.records[-1])
 
 
 def test_an_endless_record_ends_the_connection(venue: RunningVenue, connect_hub: ConnectHub) -> None:
@@ -211,7 +214,7 @@ def test_a_silent_client_is_closed(hubs_here: StartHubs, connect_hub: ConnectHub
     client = connect_hub(hubs_here(client=0.3))
     code = client.read_until_closed()
 
-    assert (1000, [{}, {"type": 7, "error": "Connection closed with an error."}]) == (code, client.records)
+    assert (1000, [{}, CLOSED_WITH_ERROR]) == (code, client.records)
 
 
 def test_a_client_that_only_pings_stays_connected(

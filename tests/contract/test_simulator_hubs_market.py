@@ -18,8 +18,11 @@ from tests.fixtures.venue import MES, MNQ, OPEN_AT, RunningVenue, StartVenue, st
 NQ = "CON.F.US.ENQ.H26"
 QUOTE_FIELDS = {
     "symbol", "symbolName", "lastPrice", "bestBid", "bestAsk", "change", "changePercent", "open", "high", "low",
-    "volume", "lastUpdated", "timestamp",
+    "volume", "lastUpdated", "timestamp", "contract",
 }  # fmt: skip
+EVERY_QUOTE = {"timestamp", "lastUpdated", "symbol", "contract"}
+BEST = {"bestBid", "bestAsk"}  # also unchanged, in a quote that would have no price
+PRICES = BEST | {"lastPrice", "open", "high", "low"}
 STEPPED = ["--stepped"]
 
 
@@ -64,8 +67,8 @@ def test_trap_11_the_first_quote_is_full_and_later_ones_have_only_changes(
     assert any("lastPrice" in quote and "open" not in quote for quote in others)
     merged = dict(first)
     for quote in others:
-        unchanged = {name for name in set(quote) - {"timestamp", "lastUpdated"} if merged[name] == quote[name]}
-        assert not unchanged - {"changePercent"}
+        unchanged = {name for name in set(quote) - EVERY_QUOTE if merged[name] == quote[name]} - {"changePercent"}
+        assert not unchanged or (unchanged == BEST and not set(quote) & PRICES - BEST)
         merged |= quote
         assert Decimal("0.25") == Decimal(merged["bestAsk"]) - Decimal(merged["bestBid"])
         assert merged["lastPrice"] in {merged["bestAsk"], merged["bestBid"]}
@@ -81,7 +84,7 @@ def test_trap_11_trades_and_depth_come_as_arrays_padded_with_nulls(
     advance_until(venue, client, lambda: len(payloads(client, "GatewayDepth")) > 3)
     trades = [trade for payload in payloads(client, "GatewayTrade") for trade in payload if trade]
 
-    assert {"symbolId", "price", "timestamp", "type", "volume"} == set(trades[0])
+    assert {"symbolId", "price", "timestamp", "type", "volume", "contractId"} == set(trades[0])
     assert ("F.US.MNQ", True) == (trades[0]["symbolId"], {trade["type"] for trade in trades} <= {0, 1})
     assert any(None in payload for payload in payloads(client, "GatewayDepth"))
 
@@ -175,13 +178,15 @@ def test_a_market_order_fills_at_the_published_quote(venue: RunningVenue, connec
         advance_until(venue, client, partial(has_more, quotes, count + 20), seconds=1)
     fills = [(side, venue.order(id_)) for side, id_ in placed]
     assert {2} == {order["status"] for _, order in fills}
-    last = max(parse_instant(order["updateTimestamp"]) for _, order in fills)
+    rows = venue.post("/api/Trade/search", accountId=venue.account_id)["trades"]
+    filled_at = {row["orderId"]: parse_instant(row["creationTimestamp"]) for row in rows}
+    last = max(filled_at[order["id"]] for _, order in fills)
     advance_until(venue, client, lambda: parse_instant(quotes()[-1]["timestamp"]) > last, seconds=1)
     for side, order in fills:
         shown: dict[str, Any] = {}
         for quote in quotes():
             # A price is published at most a microsecond after the market reaches it.
-            if parse_instant(quote["timestamp"]) <= parse_instant(order["updateTimestamp"]) + timedelta(microseconds=1):
+            if parse_instant(quote["timestamp"]) <= filled_at[order["id"]] + timedelta(microseconds=1):
                 shown |= quote
 
         assert float(shown["bestAsk" if side == 0 else "bestBid"]) == order["filledPrice"]

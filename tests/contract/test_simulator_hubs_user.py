@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 from websockets.exceptions import ConnectionClosed
 
-from simulator.venue.records import AccountSettings, AccountStage
+from simulator.venue.accounts import KINDS
+from simulator.venue.records import AccountSettings
 from tests.fixtures.hubs import ConnectHub, HubEventSeen, StartHubs
 from tests.fixtures.processes import until
 from tests.fixtures.venue import MNQ, RunningVenue, starting_venues
@@ -80,7 +81,7 @@ def test_a_closed_position_has_type_and_size_zero_and_action_two(venue: RunningV
     [(target, [payload])] = client.wait_for_events(1)
 
     assert (POSITION, 2, 0, 0) == (target, payload["action"], payload["data"]["type"], payload["data"]["size"])
-    assert (MNQ, "MNQH6") == (payload["data"]["contractId"], payload["data"]["contractDisplayName"])
+    assert (MNQ, "MNQH26") == (payload["data"]["contractId"], payload["data"]["contractDisplayName"])
 
 
 def test_events_have_the_same_rows_as_rest(venue: RunningVenue, connect_hub: ConnectHub) -> None:
@@ -124,7 +125,7 @@ def test_a_user_gets_no_events_of_the_accounts_of_another_user(
 ) -> None:
     hubs = hubs_here()
     hubs.logins.add_user("another", "another-key")
-    other_account = hubs.call(lambda: venue_core.venue.add_account("another", AccountStage.PRACTICE))
+    other_account = hubs.call(lambda: venue_core.venue.add_account("another", KINDS["PRAC"]))
     owner_client, other_client = connect_hub(hubs), connect_hub(hubs, token=hubs.logins.issue("another"))
     answers = [owner_client.invoke("SubscribeOrders", other_account.id), other_client.invoke("SubscribeTrades", 20001)]
     for client in (owner_client, other_client):

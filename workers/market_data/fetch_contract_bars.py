@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 
 from shared.db.market_data import bars, contracts
 from shared.domain.market_data.bar import MINUTE, Bar
-from shared.domain.market_data.calendar import calendar_of
+from shared.domain.market_data.calendar import assumed_calendar_of
 from shared.domain.market_data.contract import ROOTS, Contract
 from shared.domain.market_data.coverage import Span, gaps
 from shared.errors import RefusedError
@@ -42,7 +42,7 @@ def fetch_contract_bars(job: FetchContractBars, ctx: Context) -> BarsStored:
 
 def store_missing(ctx: Context, contract: Contract, closed_until: datetime) -> BarsStored:
     """Fetch and store the missing bars of `contract` up to `closed_until`, in one request or none."""
-    calendar = calendar_of(ROOTS[contract.root].group)
+    calendar = assumed_calendar_of(ROOTS[contract.root].group)
     with ctx.autocommit() as connection:
         covered = contracts.coverage(connection, contract.id)
     missing = [

@@ -46,7 +46,7 @@ def change_order(job: ChangeOrder, ctx: Context) -> dict[str, str | None]:
         return {"change": change.state, "outcome": change.outcome}
     age = machine_now() - change.created_at
     if age > (CANCEL_WITHIN if change.kind is ChangeKind.CANCEL else MODIFY_WITHIN):
-        _reject_change(ctx, change, f"the venue has not confirmed it within {age.total_seconds():.0f} s")
+        _end_as_rejected(ctx, change, f"the venue has not confirmed it within {age.total_seconds():.0f} s")
     raise PostponedError(f"{change.kind} of order {order.id} is not confirmed yet: {change.state}", POLL_EVERY)
 
 
@@ -128,7 +128,7 @@ def _reload_change(ctx: Context, change: ChangeRow) -> ChangeRow:
         return changes.get(connection, change.id) or change
 
 
-def _reject_change(ctx: Context, change: ChangeRow, reason: str) -> None:
+def _end_as_rejected(ctx: Context, change: ChangeRow, reason: str) -> None:
     with ctx.ledger.engine.begin() as connection:
         changes.change_state(connection, change.id, ChangeState.REJECTED, reason)
     raise RefusedError(f"{change.kind} of order {change.order_id}: {reason}")

@@ -127,8 +127,11 @@ def _to_closing_order(row: OrderRow, contract: Contract) -> ClosingOrder:
 def _record_protection(connection: Connection, job: GuardPosition, state: ProtectionState) -> None:
     how = "flat"
     if state.quantity:
-        by_us = any(row.origin is Origin.PROTECTOR and row.state in _WORKING for row in state.open_orders)
-        how = "a stop of the protector" if by_us else "the bracket's stop"
+        stops = [row for row in state.open_orders if row.role is Role.STOP_LOSS and row.state in _WORKING]
+        if any(row.origin is Origin.PROTECTOR for row in stops):
+            how = "a stop of the protector"
+        else:
+            how = "the bracket's stop" if stops else "an external stop"
     fills.note_guarded(connection, job.account_id, job.contract_id, how)
 
 

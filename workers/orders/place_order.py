@@ -1,4 +1,4 @@
-"""Sends a created order to the venue, once."""
+"""Sends a created order to the venue; only a search that finds no such order lets it be sent again, under its tag."""
 
 from datetime import timedelta
 from uuid import UUID

@@ -88,8 +88,11 @@ def reconcile_account(job: ReconcileAccount, ctx: Context) -> dict[str, int | li
 
 def _has_just_moved(connection: Connection, ctx: Context, account: AccountRow, mismatches: Sequence[_Mismatch]) -> bool:
     """Whether a contract with a mismatch was ordered or filled moments ago: the venue may list its fill later."""
-    since = ctx.market_now - _LISTED_WITHIN * ctx.clock.speed
-    return any(orders.moved_since(connection, account.id, mismatch.contract_id, since) for mismatch in mismatches)
+    since_market_at, since = ctx.market_now - _LISTED_WITHIN * ctx.clock.speed, machine_now() - _LISTED_WITHIN
+    return any(
+        orders.moved_since(connection, account.id, mismatch.contract_id, since_market_at, since)
+        for mismatch in mismatches
+    )
 
 
 def _finish(

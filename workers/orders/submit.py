@@ -1,4 +1,4 @@
-"""Sends a created order to the venue, once: claimed in Postgres before the call, its outcome recorded after it."""
+"""Sends a created order to the venue: claimed in Postgres before the call, its outcome recorded after it."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta

@@ -213,7 +213,6 @@ def _to_report(order: VenueOrder) -> ReportedOrder:
         stop_price=order.stop_price,
         changed_market_at=order.updated_market_at or order.created_market_at,
         quantity=order.quantity if order.quantity > 0 else None,
-        filled_market_at=order.updated_market_at if order.state is OrderState.FILLED else None,
     )
 
 

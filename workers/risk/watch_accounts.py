@@ -14,7 +14,7 @@ from shared.db.orders.orders import OrderRow
 from shared.db.orders.positions import PositionRow
 from shared.db.risk import risk_snapshots
 from shared.db.risk.risk_snapshots import RiskSnapshot
-from shared.domain.market_data.calendar import calendar_of, trading_day_at
+from shared.domain.market_data.calendar import assumed_calendar_of, trading_day_at
 from shared.domain.market_data.contract import ROOTS, Contract
 from shared.domain.orders.order import ChangeKind, OrderState, OrderType, Origin, Role, Side
 from shared.domain.orders.protection import trailed_stop
@@ -149,7 +149,7 @@ def _request_change(
 
 
 def _find_time_violation(contract: Contract, snapshot: RiskSnapshot, market_now: datetime) -> str | None:
-    calendar = calendar_of(ROOTS[contract.root].group)
+    calendar = assumed_calendar_of(ROOTS[contract.root].group)
     session = calendar.session_at(market_now)
     violations = time_findings(contract, snapshot.book, market_now, session=session, calendar=calendar)
     # A closed market cancels no order.

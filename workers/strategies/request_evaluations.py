@@ -15,6 +15,7 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 def request_evaluations(tx: Transaction, settings: Settings, contract: Contract, known_until: datetime) -> int:
     """Enqueue, per enabled strategy, the evaluations of its newest bar that closed by `known_until`; return how many.
 
+    At the real venue strategies are not evaluated yet: nothing is enqueued.
     Each account that trades the strategy gets an evaluation of its own, so that none waits for another. Without an
     account, one evaluation shows the decision that the strategy would make.
     """

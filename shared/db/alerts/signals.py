@@ -1,4 +1,4 @@
-"""Signals to trade, from alerts and strategies, with the verdict of the pre-trade check."""
+"""Signals to trade, from alerts, strategies and people, with the verdict of the pre-trade check."""
 
 from dataclasses import dataclass
 from datetime import datetime

@@ -202,12 +202,19 @@ def open_in(connection: Connection, account_id: int, contract_id: str) -> list[O
     return [_row(row) for row in connection.execute(_OPEN_IN_CONTRACT, values)]
 
 
-def moved_since(connection: Connection, account_id: int, contract_id: str, since_market_at: datetime) -> bool:
-    """Whether an order of the contract was submitted, or by our rows changed at the venue, since `since_market_at`."""
+def moved_since(
+    connection: Connection, account_id: int, contract_id: str, since_market_at: datetime, since: datetime
+) -> bool:
+    """Whether an order of the contract was submitted or changed since `since_market_at`, in machine time `since`.
+
+    A fill need not move the venue's timestamp of its order, so an order that was known before and whose row changed
+    since counts too.
+    """
     statement = select(orders.c.id).where(
         orders.c.account_id == account_id,
         orders.c.contract_id == contract_id,
-        func.greatest(orders.c.submitted_market_at, orders.c.changed_market_at) >= since_market_at,
+        (func.greatest(orders.c.submitted_market_at, orders.c.changed_market_at) >= since_market_at)
+        | ((orders.c.created_at < since) & (orders.c.updated_at >= since)),
     )
     return connection.execute(statement.limit(1)).first() is not None
 

@@ -14,17 +14,15 @@ from shared.db.tables.orders import IDS, orders
 from shared.domain.orders.order import OrderState, Role
 
 # Built once: these statements run for every order that the hub or an answer reports.
-# A report may leave out quantity and filled_market_at.
+# A report may leave out the quantity.
 _REPORTED = {
     name: bindparam(f"reported_{name}", type_=orders.c[name].type)
     for name in (
         "venue_order_id", "state", "filled_quantity", "average_fill_price", "limit_price", "stop_price",
-        "changed_market_at", "quantity", "filled_market_at",
+        "changed_market_at", "quantity",
     )
 }  # fmt: skip
-_AS_SHOWN = _REPORTED | {
-    name: func.coalesce(_REPORTED[name], orders.c[name]) for name in ("quantity", "filled_market_at")
-}
+_AS_SHOWN = _REPORTED | {"quantity": func.coalesce(_REPORTED["quantity"], orders.c.quantity)}
 # A report is news of an order that is not final if it is later, or further on at the same instant. Two changes may have
 # one instant: an entry that is filled in the millisecond of its acceptance.
 _IS_NEWS = and_(
@@ -80,15 +78,10 @@ class ReportedOrder:
     stop_price: Decimal | None
     changed_market_at: datetime | None
     quantity: int | None
-    filled_market_at: datetime | None
 
     def completed_by(self, other: "ReportedOrder") -> "ReportedOrder":
         """Return the report, completed with what `other` has and it leaves out."""
-        return replace(
-            self,
-            quantity=self.quantity or other.quantity,
-            filled_market_at=self.filled_market_at or other.filled_market_at,
-        )
+        return replace(self, quantity=self.quantity or other.quantity)
 
     def values(self) -> dict[str, object]:
         """Return the values that the statements bind."""

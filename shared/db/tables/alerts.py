@@ -1,4 +1,4 @@
-"""The tables of alerts: webhooks, the alerts they received, and the signals made from them."""
+"""The tables of alerts: webhooks, the alerts they received, and the signals to trade."""
 
 from sqlalchemy import (
     BigInteger,

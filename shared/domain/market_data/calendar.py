@@ -7,7 +7,7 @@ from functools import cache
 from zoneinfo import ZoneInfo
 
 from shared.domain.market_data.coverage import Span, gaps
-from shared.domain.market_data.holidays import early_close_on, is_closed_on
+from shared.domain.market_data.holidays import early_close_on, is_closed_on, require_covered
 
 CHICAGO = ZoneInfo("America/Chicago")
 _DAY = timedelta(days=1)
@@ -67,16 +67,22 @@ _HOURS = {
 
 
 class Calendar:
-    """The sessions of one group of contracts."""
+    """The sessions of one group of contracts; every lookup raises OutsideCalendarError beyond the holiday table.
 
-    def __init__(self, group: str) -> None:
+    With `assumes_regular_days` a day beyond the table counts as regular: for what must go on, such as exits.
+    """
+
+    def __init__(self, group: str, *, assumes_regular_days: bool = False) -> None:
         self._group = group
+        self._assumes_regular_days = assumes_regular_days
         self._hours = _HOURS[group]
         self._sessions: dict[date, Session | None] = {}
 
     def session_on(self, trading_day: date) -> Session | None:
         """Return the session of a trading day; None on weekends and when the market is closed all day."""
         if trading_day not in self._sessions:
+            if not self._assumes_regular_days:
+                require_covered(trading_day)
             self._sessions[trading_day] = self._build_session(trading_day)
         return self._sessions[trading_day]
 
@@ -140,6 +146,12 @@ def trading_day_begins(day: date) -> datetime:
 def calendar_of(group: str) -> Calendar:
     """Return the calendar of a group of roots, such as equity; raise KeyError for an unknown group."""
     return Calendar(group)
+
+
+@cache
+def assumed_calendar_of(group: str) -> Calendar:
+    """Return the calendar of a group that takes every day beyond the holiday table for a regular one."""
+    return Calendar(group, assumes_regular_days=True)
 
 
 def trading_day_at(at: datetime) -> date:

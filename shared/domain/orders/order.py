@@ -43,7 +43,7 @@ class OrderType(StrEnum):
 
 
 class OrderState(StrEnum):
-    """The state of an order. Only a search at the venue resolves IN_DOUBT."""
+    """The state of an order. Only the venue resolves IN_DOUBT: by a search for its tag, or by an execution report."""
 
     CREATED = "CREATED"
     SUBMITTING = "SUBMITTING"
@@ -96,7 +96,11 @@ class ChangeKind(StrEnum):
 
 
 class ChangeState(StrEnum):
-    """The state of a change. TOO_LATE: the order ended another way first, as when a fill wins against a cancel."""
+    """The state of a change.
+
+    TOO_LATE: the order ended another way first, as when a fill wins against a cancel. REJECTED: by the venue, or given
+    up because the venue did not confirm it in time (15 s; a cancel 10 min), so that only the order says what happened.
+    """
 
     CREATED = "CREATED"
     SUBMITTING = "SUBMITTING"

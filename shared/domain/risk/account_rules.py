@@ -6,8 +6,9 @@ from datetime import datetime, timedelta
 from decimal import ROUND_FLOOR, Decimal
 from enum import IntEnum
 
-from shared.domain.market_data.calendar import CHICAGO, Session, calendar_of
+from shared.domain.market_data.calendar import CHICAGO, Session, assumed_calendar_of
 from shared.domain.market_data.contract import ROOTS
+from shared.domain.market_data.holidays import LAST_DAY, is_covered
 from shared.domain.risk.account_risk import AccountRisk, day_result, loss_limit_level, next_day_end, record_touches
 from shared.domain.risk.rule_book import RuleBook
 
@@ -50,6 +51,7 @@ def check_account(risk: AccountRisk, book: RuleBook, market_now: datetime, sessi
     """
     return [
         *limit_findings(risk, book, market_now),
+        *_calendar_findings(market_now),
         *_clock_findings(risk, market_now, session),
         *_goal_findings(risk, book),
     ]
@@ -105,7 +107,7 @@ def session_of(risk: AccountRisk, market_now: datetime) -> Session | None:
     """Return the session that must be flat first, of the positions and working entries; of share indexes if none."""
     roots = {one.root for one in risk.holdings} | {one.root for one in risk.open_entries}
     groups = {ROOTS[root].group for root in roots} or {_GROUP_OF_FLAT_ACCOUNTS}
-    return first_to_be_flat([calendar_of(group).session_at(market_now) for group in sorted(groups)])
+    return first_to_be_flat([assumed_calendar_of(group).session_at(market_now) for group in sorted(groups)])
 
 
 def quantity_for(
@@ -181,6 +183,16 @@ def _limited_finding(risk: AccountRisk, rule: str, action: RuleAction, message: 
     if risk.is_flat or (action is RuleAction.REDUCE and risk.is_reduced):
         action = min(action, RuleAction.BLOCK)
     return Finding(rule, action, message, lifts)
+
+
+def _calendar_findings(market_now: datetime) -> Iterator[Finding]:
+    if not is_covered(market_now.astimezone(CHICAGO).date()):
+        yield Finding(
+            "calendar",
+            RuleAction.BLOCK,
+            f"the holiday table ends on {LAST_DAY}: market hours are assumed to be regular for exits, and nothing is "
+            "entered; update Tickwork",
+        )
 
 
 def _clock_findings(risk: AccountRisk, market_now: datetime, session: Session | None) -> Iterator[Finding]:

@@ -12,6 +12,7 @@ from shared.domain.orders.order import Direction, Side
 from shared.domain.risk.account_risk import AccountRisk, Holding, OpenEntry, loss_limit_level, next_day_end
 from shared.domain.risk.account_rules import Finding, RuleAction, chicago_time, limit_findings
 from shared.domain.risk.rule_book import RuleBook
+from shared.errors import OutsideCalendarError
 
 _MINUTE = timedelta(minutes=1)
 _DAY = timedelta(days=1)
@@ -210,5 +211,5 @@ def _next_time(clock: time, after: datetime) -> datetime:
 def _next_opening(calendar: Calendar, market_now: datetime) -> datetime | None:
     try:
         return calendar.next_session(market_now).opens
-    except ValueError:
+    except (ValueError, OutsideCalendarError):
         return None  # the calendar finds no session in reach: the time is unknown

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
 
-from shared.domain.accounts.stage import Stage, parse_stage
+from shared.domain.accounts.stage import EXPECTED_NAMES, Stage, parse_stage
 from shared.domain.market_data.bar import to_ticks
 from shared.domain.market_data.calendar import Calendar
 from shared.domain.market_data.contract import Contract
@@ -127,7 +127,7 @@ def _check_account(facts: EntryFacts) -> None:
     if parse_stage(facts.account_name) is Stage.UNKNOWN:
         raise RiskLimitError(
             f"unknown stage of account {facts.account_name!r}, so it is not traded: expected a name that begins with "
-            "PRAC-, 50KTC-, 100KTC-, 150KTC- or EXPRESS-"
+            f"{EXPECTED_NAMES}"
         )
     if not facts.may_trade:
         raise RiskLimitError(f"account {facts.account_name} may not trade, as the venue reports")

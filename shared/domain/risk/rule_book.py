@@ -1,12 +1,11 @@
 """The rules of an account: one frozen book per stage and size, in which a person can change every figure."""
 
-import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, time, timedelta
 from decimal import Decimal
 
-from shared.domain.accounts.stage import Stage, parse_stage
+from shared.domain.accounts.stage import EXPECTED_NAMES, Stage, has_daily_loss_limit, parse_size, parse_stage
 from shared.domain.market_data.product_family import is_micro
 from shared.errors import RefusedError
 
@@ -44,8 +43,9 @@ class NewsWindow:
 class RuleBook:
     """The rules of one account. Money is in dollars; None switches a rule off.
 
-    The four shares are of the headroom to a loss limit: once that share is used up, warn, block entries, close half,
-    or flatten. Raise ValueError for shares out of order, or a scaling plan that does not rise.
+    The four shares are of the day's allowance, the loss that a limit allowed when the day opened: once that share is
+    used up, warn, block entries, close half, or flatten. Raise ValueError for shares out of order, or a scaling plan
+    that does not rise.
     """
 
     name: str
@@ -161,7 +161,10 @@ def _build_preset(stage: Stage, size: int) -> RuleBook:
 def _build_presets() -> Iterator[RuleBook]:
     for stage in (Stage.COMBINE, Stage.EXPRESS, Stage.PRACTICE):
         for size in SIZES:
-            yield _build_preset(stage, size)
+            preset = _build_preset(stage, size)
+            yield preset
+            if stage is not Stage.PRACTICE:
+                yield replace(preset, name=f"{preset.name}-dll", daily_loss_limit=DAILY_LOSS_LIMIT[size])
 
 
 PRESETS: dict[str, RuleBook] = {book.name: book for book in _build_presets()}
@@ -188,7 +191,8 @@ def initial_high_water_mark(account_name: str, balance: Decimal) -> Decimal | No
 def preset_for(account_name: str, balance: Decimal) -> RuleBook:
     """Return the book for an account by its name and balance; raise RefusedError for an unknown stage.
 
-    The name of a Combine gives its size. A practice account gets the largest size that its balance does not breach.
+    The name of most Combines gives the size; any other Combine and a practice account get the largest size that the
+    balance does not breach. A name with -DLL- is one with the daily loss limit that the firm sells.
     An Express account begins at zero in every size, so it gets the smallest and strictest, until a person names
     another preset.
     """
@@ -196,12 +200,12 @@ def preset_for(account_name: str, balance: Decimal) -> RuleBook:
     if stage is Stage.UNKNOWN:
         raise RefusedError(
             f"unknown stage of account {account_name!r}, so it has no rules: expected a name that begins with "
-            "PRAC-, 50KTC-, 100KTC-, 150KTC- or EXPRESS-"
+            f"{EXPECTED_NAMES}"
         )
-    size = SIZES[0]
-    size_in_name = re.match(r"(\d+)KTC-", account_name)
-    if size_in_name:
-        size = int(size_in_name[1]) * 1000
-    elif stage is Stage.PRACTICE:
+    size = parse_size(account_name)
+    if size is None and stage is Stage.EXPRESS:
+        size = SIZES[0]
+    elif size is None:
         size = max((size for size in SIZES if size - _MAX_LOSS_LIMIT[size] < balance), default=SIZES[0])
-    return PRESETS[f"{stage.value.lower()}-{size // 1000}k"]
+    suffix = "-dll" if stage is not Stage.PRACTICE and has_daily_loss_limit(account_name) else ""
+    return PRESETS[f"{stage.value.lower()}-{size // 1000}k{suffix}"]

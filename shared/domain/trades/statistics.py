@@ -7,7 +7,7 @@ from decimal import Decimal
 from fractions import Fraction
 
 from shared.domain.market_data.bar import MINUTE, Bar
-from shared.domain.market_data.calendar import calendar_of
+from shared.domain.market_data.calendar import assumed_calendar_of
 from shared.domain.market_data.contract import Contract, root_of_contract
 from shared.domain.market_data.rollup import start_of
 from shared.domain.orders.order import Direction
@@ -145,7 +145,7 @@ def label_of(strategy: str | None, origin: str | None) -> str:
 
 def _day_of(result: TripResult) -> str:
     """Return the Chicago trading day in which a round trip closed; 18:00 belongs to the next day."""
-    calendar = calendar_of(root_of_contract(result.contract_id).group)
+    calendar = assumed_calendar_of(root_of_contract(result.contract_id).group)
     return calendar.trading_day_of(result.closed_market_at).isoformat()
 
 

@@ -18,7 +18,7 @@ def entries_key(account_id: int) -> str:
 
 @dataclass(frozen=True, kw_only=True)
 class PlaceOrder(Job):
-    """Submit a created order to the venue, once."""
+    """Submit a created order to the venue."""
 
     queue: ClassVar = Queue.HIGH
     attempts: ClassVar = 20
@@ -28,7 +28,7 @@ class PlaceOrder(Job):
 
 @dataclass(frozen=True, kw_only=True)
 class PollFills(Job):
-    """Read from the venue the results of an order that it accepted: fills, stop, target, position."""
+    """Read from the venue the fills and the bracket legs of an order that it accepted."""
 
     queue: ClassVar = Queue.CRITICAL
     attempts: ClassVar = 10
@@ -126,7 +126,7 @@ class ReconcileAccounts(Job):
 
 @dataclass(frozen=True, kw_only=True)
 class ReconcileAccount(Job):
-    """Compare one account's orders, fills, positions and balance with the venue and repair ours."""
+    """Compare one account's orders, fills and positions with the venue and repair ours."""
 
     queue: ClassVar = Queue.HIGH
     account_id: int

@@ -9,7 +9,10 @@ from shared.ledger.job import Job
 
 @dataclass(frozen=True, kw_only=True)
 class WatchAccounts(Job):
-    """Check every account's equity against its rules, move stops that follow the price, and find missing stops."""
+    """Check every account against its rules and act: cancel entries, reduce or flatten.
+
+    Also move stops that follow the price, and find missing stops.
+    """
 
     queue: ClassVar = Queue.CRITICAL
     attempts: ClassVar = 1

@@ -117,6 +117,23 @@ def test_a_difference_right_after_an_order_is_no_mismatch_yet(worker_env: Worker
     assert [(None,)] == worker_env.rows(HALT, worker_env.venue.account_id)
 
 
+def test_a_difference_right_after_a_fill_is_no_mismatch_yet_though_the_venue_dates_its_order_by_its_acceptance(
+    worker_env: WorkerEnv,
+) -> None:
+    worker_env.alert()
+    worker_env.run_due_jobs()
+    worker_env.execute("UPDATE position SET quantity = 3")
+    worker_env.execute(
+        "UPDATE orders SET submitted_market_at = '2026-03-01+00', changed_market_at = '2026-03-01+00', "
+        "created_at = now() - interval '1 hour', updated_at = now() + interval '1 minute'"  # even on a slow machine
+    )
+    job_id = worker_env.enqueue(ReconcileAccount(account_id=worker_env.venue.account_id))
+    worker_env.runner.run(job_id)
+
+    assert "changes too fast to be compared" in (worker_env.job(job_id)[2] or "")
+    assert [(None,)] == worker_env.rows(HALT, worker_env.venue.account_id)
+
+
 def test_a_reconcile_that_is_not_due_delays_no_urgent_one(worker_env: WorkerEnv) -> None:
     account_id = worker_env.venue.account_id
     key = f"account:{account_id}:reconcile"

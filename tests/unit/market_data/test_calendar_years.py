@@ -9,17 +9,18 @@ from dateutil.easter import easter
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from shared.domain.market_data.calendar import CHICAGO, calendar_of
+from shared.domain.market_data.calendar import CHICAGO, assumed_calendar_of, calendar_of
 from shared.domain.market_data.coverage import Span
 from shared.domain.market_data.holidays import early_close_on, is_closed_on
+from shared.errors import OutsideCalendarError
 
-YEARS = range(2022, 2028)
+YEARS = range(2018, 2029)
 GLOBEX = ["equity", "metals", "energy", "currency", "rates", "crypto"]
 GROUPS = [*GLOBEX, "grains", "livestock"]
 DAY, HOUR = timedelta(days=1), timedelta(hours=1)
 MONDAY, THURSDAY, FRIDAY, SUNDAY = 0, 3, 4, 6
-minutes = st.integers(0, int((date(2027, 12, 30) - date(2022, 1, 3)) / timedelta(minutes=1)))
-instants = minutes.map(lambda number: datetime(2022, 1, 3, tzinfo=UTC) + number * timedelta(minutes=1))
+minutes = st.integers(0, int((date(2028, 12, 29) - date(2018, 1, 3)) / timedelta(minutes=1)))
+instants = minutes.map(lambda number: datetime(2018, 1, 3, tzinfo=UTC) + number * timedelta(minutes=1))
 
 
 def days() -> Iterator[date]:
@@ -56,7 +57,9 @@ def holidays_of(year: int) -> set[date]:
         nth_weekday(year, 11, THURSDAY, 4) + DAY,
     }
     new_year = date(year, 1, 1)
-    fixed = {observed_date(date(year, 6, 19)), observed_date(date(year, 7, 4)), observed_date(date(year, 12, 25))}
+    fixed = {observed_date(date(year, 7, 4)), observed_date(date(year, 12, 25))}
+    if year >= 2022:
+        fixed.add(observed_date(date(year, 6, 19)))
     return moving | fixed | ({observed_date(new_year)} if new_year.weekday() != FRIDAY + 1 else set())
 
 
@@ -139,7 +142,7 @@ def test_the_table_contains_every_holiday_of_the_rules(year: int, group: str) ->
 
 @pytest.mark.parametrize("year", YEARS)
 def test_the_table_contains_no_other_days_except_eves_and_a_day_of_mourning(year: int) -> None:
-    extra = {date(2025, 1, 9)}  # a day of mourning
+    extra = {date(2018, 12, 5), date(2025, 1, 9)}  # days of mourning
     known = holidays_of(year) | extra | {date(year, 7, 3), date(year, 12, 24)}
     special = {
         day
@@ -166,7 +169,7 @@ def test_an_early_close_ends_the_session_and_the_trading_before_it(group: str) -
         assert session.last_entry == session.flat_by - timedelta(minutes=2)
 
 
-@given(instants, st.integers(1, 20_000), st.sampled_from(GROUPS))
+@given(instants.filter(lambda at: at.year < 2028), st.integers(1, 20_000), st.sampled_from(GROUPS))
 def test_the_open_time_of_a_span_is_the_sum_of_its_two_parts(at: datetime, length: int, group: str) -> None:
     calendar, end = calendar_of(group), at + length * timedelta(minutes=1)
     middle = at + (end - at) / 2
@@ -183,3 +186,24 @@ def test_sessions_follow_each_other_without_overlap_through_all_years(group: str
 
     assert all(one.closes <= two.opens for one, two in pairwise(sessions))
     assert all(two == calendar_of(group).next_session(one.closes) for one, two in pairwise(sessions))
+
+
+@pytest.mark.parametrize("day", [date(2017, 12, 29), date(2029, 1, 2), date(2031, 7, 4)])
+@pytest.mark.parametrize("group", GROUPS)
+def test_a_day_beyond_the_table_is_refused_with_its_range_and_assumed_to_be_regular_for_exits(
+    day: date, group: str
+) -> None:
+    at = datetime.combine(day, time(16), UTC)
+    expected = f"no market hours for {day}: the holiday table reaches from 2018-01-01 to 2028-12-31"
+
+    with pytest.raises(OutsideCalendarError, match=expected):
+        calendar_of(group).session_on(day)
+    with pytest.raises(OutsideCalendarError, match="the holiday table reaches"):
+        calendar_of(group).is_open(at)
+    assert assumed_calendar_of(group).session_on(day) == assumed_calendar_of(group).session_at(at)
+
+
+def test_the_metals_closed_at_noon_on_holidays_until_2021_and_at_half_past_one_since() -> None:
+    closes = {day: early_close_on(day, "metals") for day in (date(2021, 9, 6), date(2022, 9, 5), date(2021, 7, 5))}
+
+    assert [time(12), time(13, 30), time(12)] == list(closes.values())

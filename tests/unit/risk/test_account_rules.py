@@ -1,7 +1,7 @@
 """The findings of the rules on an account: used allowance, deadlines of the clock, and missing facts."""
 
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 import pytest
@@ -17,6 +17,7 @@ from shared.domain.risk.account_rules import (
     check_account,
     first_to_be_flat,
     quantity_for,
+    session_of,
     strongest_action,
 )
 from shared.domain.risk.rule_book import PRESETS
@@ -241,3 +242,14 @@ def test_the_time_at_which_a_finding_lifts_is_in_the_future() -> None:
     for finding in findings_of(with_open_loss("1800"), chicago("2026-11-24T15:09:40")):
         assert finding.lifts_market_at is not None
         assert timedelta(0) < finding.lifts_market_at - chicago("2026-11-24T15:09:40") < timedelta(days=1)
+
+
+def test_beyond_the_holiday_table_nothing_is_entered_and_positions_are_still_closed_in_time() -> None:
+    open_risk = replace(risk(), holdings=(held("MNQ", 1),))
+    noon = datetime(2029, 1, 3, 18, tzinfo=UTC)
+    late = datetime(2029, 1, 3, 21, 9, 45, tzinfo=UTC)  # 15:09:45 in Chicago
+
+    [finding] = findings_of(open_risk, noon, session_of(open_risk, noon))
+    assert ("calendar", RuleAction.BLOCK) == (finding.rule, finding.action)
+    assert "the holiday table ends on 2028-12-31" in finding.message
+    assert RuleAction.FLATTEN is strongest_action(findings_of(open_risk, late, session_of(open_risk, late)))

@@ -16,9 +16,10 @@ from tests.fixtures.account_risks import COMBINE, EXPRESS
 
 
 def test_every_traded_stage_and_size_has_a_book() -> None:
-    assert {f"{stage}-{size}k" for stage in ("combine", "express", "practice") for size in (50, 100, 150)} == set(
-        PRESETS
-    )
+    sold = {f"{stage}-{size}k" for stage in ("combine", "express") for size in (50, 100, 150)}
+    practice = {f"practice-{size}k" for size in (50, 100, 150)}
+
+    assert sold | {f"{name}-dll" for name in sold} | practice == set(PRESETS)
     assert {"2026-09"} == {book.version for book in PRESETS.values()}
 
 
@@ -28,6 +29,9 @@ def test_every_traded_stage_and_size_has_a_book() -> None:
         ("combine-50k", (2_000, None, 3_000, 50_000, 5)),
         ("combine-100k", (3_000, None, 6_000, 100_000, 10)),
         ("combine-150k", (4_500, None, 9_000, 150_000, 15)),
+        ("combine-50k-dll", (2_000, 1_000, 3_000, 50_000, 5)),
+        ("combine-150k-dll", (4_500, 3_000, 9_000, 150_000, 15)),
+        ("express-100k-dll", (3_000, 2_000, None, 0, 10)),
         ("express-50k", (2_000, None, None, 0, 5)),
         ("express-150k", (4_500, None, None, 0, 15)),
         ("practice-50k", (2_000, 1_000, None, 50_000, 5)),
@@ -55,7 +59,14 @@ def test_consistency_is_55_percent_in_a_combine_40_in_an_express_account_and_non
         ("50KTC-V2-1", 0, "combine-50k"),
         ("100KTC-V2-1", 0, "combine-100k"),
         ("150KTC-V2-1", 50_000, "combine-150k"),  # by the name, not the balance
+        ("50KTC-V2-DLL-1", 50_000, "combine-50k-dll"),
+        ("150ktc-v2-dll-1", 50_000, "combine-150k-dll"),
+        ("100KTC-SKU-1", 100_000, "combine-100k"),
+        ("S1FEB2400000001", 98_000, "combine-100k"),  # no size in the name: the largest that this does not breach
+        ("S1FEB2400000001", 50_000, "combine-50k"),
         ("EXPRESS-V2-1", 9_000, "express-50k"),  # no size in the name: the strictest
+        ("EXPRESS-V2-CT-DLL-1", 9_000, "express-50k-dll"),
+        ("PRACTICEJUL2400000001", 150_000, "practice-150k"),
         ("PRAC-V2-1", 150_000, "practice-150k"),
         ("PRAC-V2-1", "145500.01", "practice-150k"),
         ("PRAC-V2-1", 145_500, "practice-100k"),  # a 150K would be breached here

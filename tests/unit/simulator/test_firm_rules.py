@@ -13,7 +13,7 @@ from shared.domain.market_data.calendar import calendar_of
 from shared.domain.orders.matching import Move
 from shared.domain.orders.order import Side
 from simulator.venue import rules
-from simulator.venue.accounts import new_account
+from simulator.venue.accounts import kind_of, new_account
 from simulator.venue.records import AccountRecord, AccountStage
 
 START = datetime(2026, 3, 10, 15, 0, tzinfo=UTC)
@@ -25,7 +25,7 @@ LOSS = {50_000: 2_000, 100_000: 3_000, 150_000: 4_500}
 
 
 def account(stage: AccountStage, size: int, balance: int | None = None) -> AccountRecord:
-    return new_account(20002, "", stage, size, None if balance is None else Decimal(balance))
+    return new_account(20002, "", kind_of(stage, size), None if balance is None else Decimal(balance))
 
 
 @given(STAGES, SIZES, st.lists(st.integers(-5_000, 10_000), min_size=1, max_size=20))

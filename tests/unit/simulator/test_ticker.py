@@ -76,7 +76,7 @@ def test_a_day_has_the_extremes_and_the_volume_of_its_bars() -> None:
     assert now is not None
 
     assert {
-        "symbol": "F.US.MNQ", "symbolName": "/MNQ", "open": bars[0].open * TICK,
+        "symbol": "F.US.MNQ", "symbolName": "/MNQ", "contract": MNQ, "open": bars[0].open * TICK,
         "high": max(bar.high for bar in bars) * TICK, "low": min(bar.low for bar in bars) * TICK,
         "volume": sum(bar.volume for bar in bars), "lastPrice": now.last * TICK, "bestBid": now.bid * TICK,
         "bestAsk": now.ask * TICK, "change": (now.last - before.close) * TICK,
@@ -93,7 +93,7 @@ def test_a_new_session_resets_the_day() -> None:
     [first, *_] = ticker.advance(opens + timedelta(seconds=1)).quotes[-5:]
     bar = bars_of(opens, opens + MINUTE)[0]
 
-    assert "symbol" not in first
+    assert "symbolName" not in first
     assert bar.open * TICK == (ticker.full_quote() or {})["open"]
     assert bar.volume > (ticker.full_quote() or {})["volume"] > 0
 

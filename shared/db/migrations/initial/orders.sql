@@ -29,7 +29,6 @@ CREATE TABLE orders (
     created_at timestamptz DEFAULT now() NOT NULL,
     submitted_at timestamptz,
     submitted_market_at timestamptz,
-    filled_market_at timestamptz,
     changed_market_at timestamptz,
     updated_at timestamptz DEFAULT now() NOT NULL,
     CONSTRAINT pk_orders PRIMARY KEY (id),

@@ -1,0 +1,36 @@
+"""A private function or class that nothing names is a mistake: perhaps a hook of a base class that was renamed."""
+
+import ast
+import re
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+FOLDERS = ("cli", "scheduler", "shared", "simulator", "strategies", "tests", "web", "workers")
+
+
+def private_definitions(tree: ast.AST) -> set[str]:
+    """Return the private functions and classes of a file that no decorator registers."""
+    kinds = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
+    found = (node for node in ast.walk(tree) if isinstance(node, kinds) and not node.decorator_list)
+    return {node.name for node in found if node.name.startswith("_") and not node.name.startswith("__")}
+
+
+def names_in(tree: ast.AST) -> set[str]:
+    """Return every name that a file uses, also inside its strings."""
+    names: set[str] = set()
+    for node in ast.walk(tree):
+        match node:
+            case ast.Attribute(attr=name) | ast.Name(id=name) | ast.alias(name=name):
+                names.add(name)
+            case ast.Constant(value=str(text)):
+                names.update(re.findall(r"_\w+", text))
+    return names
+
+
+def test_every_private_function_and_class_is_named_somewhere() -> None:
+    trees = {file: ast.parse(file.read_text()) for folder in FOLDERS for file in (ROOT / folder).rglob("*.py")}
+    used = set().union(*(names_in(tree) for tree in trees.values()))
+
+    assert [] == [
+        f"{file.relative_to(ROOT)}: {name}" for file, tree in trees.items() for name in private_definitions(tree) - used
+    ]
