@@ -22,7 +22,7 @@ up: .venv/.locked        ## start everything; UP_ARGS="--replay FILE --speed 60"
 down: .venv/.locked      ## stop what `make up` started, from another shell
 	@$(RUN)tickwork down
 
-test: .venv/.locked      ## the test suite in parallel, but for bench, rabbitmq and long; T=tests/integration/orders: a part; AT=2026-12-24T10:00: another date
+test: .venv/.locked .clients/.installed ## the test suite in parallel, but for bench, rabbitmq and long; T=tests/integration/orders: a part; AT=2026-12-24T10:00: another date
 	$(if $(AT),$(RUN)python -m tests.at_date $(AT)) $(RUN)python -m pytest -m "not bench and not rabbitmq and not long" $(PARALLEL) $(T)
 
 test-unit: .venv/.locked ## the tests that need no server
@@ -58,7 +58,7 @@ rabbitmq: .venv/.locked  ## the queues' tests with RabbitMQ as the broker
 		system/test_up.py chaos/test_poison.py chaos/test_faults.py chaos/test_random_kills.py)
 
 clean:                   ## forget the installation, keep the state
-	rm -rf .venv .uv
+	rm -rf .venv .uv .clients
 
 .venv/.locked: uv.lock pyproject.toml $(UV)
 	@$(UV) sync --quiet --frozen --all-extras --compile-bytecode --python $(PYTHON)
@@ -67,6 +67,11 @@ clean:                   ## forget the installation, keep the state
 .venv/.peers: .venv/.locked
 	@$(UV) sync --quiet --frozen --all-extras --group bench --compile-bytecode --python $(PYTHON)
 	@touch $@
+
+# Other people's clients of the venue, which tests/clients run. Where they cannot be installed, it says why, their tests
+# are skipped with that reason, and the next run tries again.
+.clients/.installed: .venv/.locked tests/clients/install.py $(addprefix tests/clients/, python/uv.lock node/package-lock.json)
+	@$(RUN)python tests/clients/install.py $(UV)
 
 $(UV): .uv-requirements.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Tickwork needs Python 3.11 or newer; say which: make PYTHON=python3.13")'

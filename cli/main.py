@@ -31,6 +31,7 @@ COMMANDS = (
     "status",
     "down",
     "sim",
+    "conformance",
     "accounts",
     "positions",
     "orders",

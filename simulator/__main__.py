@@ -28,6 +28,7 @@ from simulator.market.seeded import SeededMarket
 from simulator.market.tape import PRINTS_A_MINUTE
 from simulator.pipeline import Pipeline
 from simulator.server import ControlServer, Server
+from simulator.turns import SWITCH_INTERVAL_S
 from simulator.venue.accounts import KINDS, is_of_kind
 from simulator.venue.journal import Journal
 from simulator.venue.venue import Venue
@@ -63,6 +64,7 @@ def _serve(venue: Venue, logins: Logins, options: argparse.Namespace) -> None:
     pipeline.cut = server.cut
     now = venue.clock.now().isoformat(timespec="seconds")
     _log.info("%s, market time %s, speed %d", venue.market.name, now, venue.clock.speed)
+    sys.setswitchinterval(SWITCH_INTERVAL_S)
     server.listen_and_run()
 
 

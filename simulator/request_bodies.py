@@ -13,7 +13,7 @@ EnumNumber = Annotated[int, msgspec.Meta(ge=-(2**31), le=2**31 - 1, extra=ENUM)]
 
 
 class RequestBody(msgspec.Struct, rename="camel", frozen=True, kw_only=True):
-    """A request. Unknown fields are ignored, as the venue does."""
+    """A request. Unknown fields are ignored, as the venue does. [SIM] A boolean left out is false, as .NET reads it."""
 
 
 class LoginKeyBody(RequestBody, frozen=True):
@@ -36,13 +36,13 @@ class LoginAppBody(RequestBody, frozen=True):
 class AccountSearchBody(RequestBody, frozen=True):
     """Account/search."""
 
-    only_active_accounts: bool
+    only_active_accounts: bool = False
 
 
 class ContractSearchBody(RequestBody, frozen=True):
     """Contract/search."""
 
-    live: bool
+    live: bool = False
     search_text: str | None = None
 
 
@@ -55,20 +55,20 @@ class ContractByIdBody(RequestBody, frozen=True):
 class ContractsAvailableBody(RequestBody, frozen=True):
     """Contract/available."""
 
-    live: bool
+    live: bool = False
 
 
-class RetrieveBarsBody(RequestBody, frozen=True):
+class RetrieveBarsBody(RequestBody, frozen=True, kw_only=True):
     """History/retrieveBars."""
 
     contract_id: str
-    live: bool
+    live: bool = False
     start_time: datetime
     end_time: datetime
     unit: EnumNumber
     unit_number: Int32
     limit: Int32
-    include_partial_bar: bool
+    include_partial_bar: bool = False
 
 
 class WireBracket(RequestBody, frozen=True):

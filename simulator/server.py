@@ -77,6 +77,7 @@ def _config(app: Starlette, port: int) -> uvicorn.Config:
         log_config=None,
         log_level="warning",
         timeout_graceful_shutdown=3,
+        timeout_keep_alive=130,  # as the venue's own server by default, ASP.NET's Kestrel
         ws_per_message_deflate=False,
         ws_ping_interval=None,  # the hubs' own protocol pings
     )

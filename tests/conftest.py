@@ -33,7 +33,7 @@ settings.register_profile("new", settings.get_profile("same"), derandomize=False
 settings.load_profile("new" if IS_LONG else "same")
 
 TESTS = Path(__file__).parent
-SLOWEST_FIRST = ("chaos", "system", "integration", "contract", "architecture", "unit")
+SLOWEST_FIRST = ("chaos", "clients", "system", "integration", "contract", "architecture", "unit")
 MAX_PROCESSES = 8  # each has a Postgres and a Valkey of its own
 
 

@@ -1,6 +1,7 @@
 """A random market from a seed: the same seed, contract and trading day always give the same bars."""
 
 import random
+import threading
 from collections.abc import Iterator, Sequence
 from datetime import date, datetime, timedelta
 from functools import cache, lru_cache
@@ -127,11 +128,13 @@ class _Levels:
     def __init__(self, source: random.Random) -> None:
         self._source = source
         self._levels = [0]
+        self._growing = threading.Lock()  # histories are computed in a thread of their own
 
     def __getitem__(self, day: int) -> int:
-        while len(self._levels) <= day:
-            level = self._levels[-1]
-            self._levels.append(level + self._source.randint(-_DAILY_STEP, _DAILY_STEP) - level // _PULL)
+        with self._growing:
+            while len(self._levels) <= day:
+                level = self._levels[-1]
+                self._levels.append(level + self._source.randint(-_DAILY_STEP, _DAILY_STEP) - level // _PULL)
         return self._levels[day]
 
 

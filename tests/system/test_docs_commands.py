@@ -19,11 +19,11 @@ PAGES = [
         ROOT / "docs" / "howto" / f"{name}.md"
         for name in (
             "first-alert", "trade-by-hand", "account-rules", "own-strategy", "replay", "real-venue", "own-servers",
-            "recover", "add-a-job", "add-a-route",
+            "recover", "add-a-job", "add-a-route", "check-a-gateway",
         )
     ),
 ]  # fmt: skip
-WITHOUT_COMMANDS = {"add-a-job", "add-a-route", "own-servers", "real-venue", "replay"}
+WITHOUT_COMMANDS = {"add-a-job", "add-a-route", "check-a-gateway", "own-servers", "real-venue", "replay"}
 BLOCK = re.compile(r"(?:<!-- not run: (?P<reason>[^>]+) -->\n)?```sh\n(?P<commands>.*?)```", re.DOTALL)
 
 

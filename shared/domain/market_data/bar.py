@@ -1,16 +1,19 @@
 """One bar of a contract: open, high, low, close in ticks, and volume, over [start, start + timeframe)."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
+
+import msgspec
 
 MINUTE = timedelta(minutes=1)
 
 
-@dataclass(frozen=True, slots=True)
-class Bar:
-    """A closed bar. Prices are whole ticks: price = ticks * contract.tick_size."""
+class Bar(msgspec.Struct, frozen=True, gc=False):
+    """A closed bar. Prices are whole ticks: price = ticks * contract.tick_size.
+
+    Garbage collection ignores bars, of which there may be a hundred thousand: they refer to nothing.
+    """
 
     start: datetime
     open: int
@@ -20,7 +23,7 @@ class Bar:
     volume: int
 
     def __post_init__(self) -> None:
-        if not self.low <= min(self.open, self.close) <= max(self.open, self.close) <= self.high:
+        if not (self.low <= self.open <= self.high and self.low <= self.close <= self.high):
             raise ValueError(f"bar of {self.start:%Y-%m-%d %H:%M} has low {self.low}, high {self.high} that do not "
                              f"enclose open {self.open} and close {self.close}")  # fmt: skip
         if self.volume < 0:

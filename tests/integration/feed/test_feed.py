@@ -72,7 +72,7 @@ def test_an_order_of_ours_is_matched_by_its_tag_and_recorded_once_despite_repeat
     feeds.work_until(lambda: [("WORKING",)] == feeds.worker_env.rows(stop))
 
 
-@pytest.mark.parametrize("kind", ["hub_drop", "hub_gap", "logout"])
+@pytest.mark.parametrize("kind", ["hub_drop", "hub_error", "hub_gap", "logout"])
 def test_trap_10_events_missed_during_an_outage_are_read_after_every_reconnect(feeds: Feeds, kind: str) -> None:
     feeds.start()
     feeds.wait_until_fed()

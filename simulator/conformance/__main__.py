@@ -1,0 +1,68 @@
+"""The command line of the conformance run: `python -m simulator.conformance --url URL --user NAME ...`.
+
+The key comes from TICKWORK_VENUE_KEY, which `tickwork conformance` sets. Exit code 0: nothing differs; 1: something
+does; 2: bad input, an unreachable gateway, or a question that an error left open.
+"""
+
+import logging
+import signal
+import sys
+from types import FrameType
+
+from shared.config import environment
+from shared.errors import SettingsError, TickworkError
+from shared.log import mask_secrets
+from simulator.conformance.options import ConformanceOptions, parse_options
+from simulator.conformance.report import clean_results, make_markdown, print_json, print_results
+from simulator.conformance.results import CheckResult, CheckVerdict
+from simulator.conformance.run import ask_all, start_run
+
+_DIFFERS, _FAILED = 1, 2
+
+
+def main() -> int:
+    """Ask everything, print the table, write the report, and return the exit code."""
+    logging.basicConfig(handlers=[logging.NullHandler()])
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, _interrupt)
+    try:
+        return _run(parse_options(None, environment()))
+    except TickworkError as error:
+        sys.stderr.write(f"tickwork: {mask_secrets(str(error))}\n")
+        return _FAILED
+
+
+def _run(options: ConformanceOptions) -> int:
+    if not options.report.parent.is_dir():
+        raise SettingsError(f"cannot write {options.report}: the folder does not exist, give another --report")
+    context = start_run(options)
+    results: list[CheckResult] = []
+    is_interrupted = False
+    try:
+        with context.ending:
+            for result in ask_all(context):
+                results.append(result)  # noqa: PERF402 - what was asked until an interruption must stay
+    except KeyboardInterrupt:
+        is_interrupted = True
+        sys.stderr.write("interrupted: the report has what was asked until now\n")
+    finally:
+        context.rest.close()
+    results = clean_results(context, results)
+    (print_json if options.is_json else print_results)(results)
+    try:
+        options.report.write_text(make_markdown(context, results), encoding="utf-8")
+    except OSError as error:
+        raise SettingsError(f"cannot write {options.report} ({error.strerror}): give another --report") from None
+    sys.stderr.write(f"report: {options.report}\n")
+    if any(row.verdict is CheckVerdict.DIFFERS for row in results):
+        return _DIFFERS
+    return _FAILED if is_interrupted or any(row.is_failed for row in results) else 0
+
+
+def _interrupt(_: int, __: FrameType | None) -> None:
+    """Treat the signal as Ctrl-C, so that orders are cleaned up."""
+    raise KeyboardInterrupt
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,221 @@
+"""Questions that positions answer: brackets, events, balance, reversal (venue.md sections 5.6, 7.2, 7.6, 13)."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import Any
+
+from shared.errors import RefusedError
+from simulator.conformance.context import Row
+from simulator.conformance.order_session import FILLED, MARKET, OPEN, SELL, STOP, OrderSession
+from simulator.conformance.results import CheckResult, Question, asks
+from simulator.conformance.schema_check import describe_differences, find_differences
+from simulator.schemas import HalfTradeModel, Model, OrderModel, PositionModel, TradingAccountModel
+
+_TICKS = 400  # of each bracket: far enough that no leg fills during the run
+_ACCOUNT, _ORDER = "GatewayUserAccount", "GatewayUserOrder"
+_POSITION, _TRADE = "GatewayUserPosition", "GatewayUserTrade"
+_MODELS: dict[str, type[Model]] = {
+    _ACCOUNT: TradingAccountModel, _ORDER: OrderModel, _POSITION: PositionModel, _TRADE: HalfTradeModel,
+}  # fmt: skip
+_SEEN_WITHIN_S = 2
+
+BRACKET = Question("s5.bracket_accepted", "Does the account accept brackets? (5.6)", "yes")
+LEG_IDS = Question("s5.leg_ids", "Which ids have the legs of entry n? (5.6)", "stop n+1, target n+2")
+LEG_TAGS = Question("s5.leg_tags", "Which tags have the legs of an entry with the tag T? (5.6)", "T-SL, T-TP")
+LEG_LINKS = Question(
+    "q14.leg_links", "Which legs have parentOrderId, and linkedOrderId? (5.6, 13.14)",
+    "both the entry; the target the stop",
+)  # fmt: skip
+LEG_PRICES = Question("s5.leg_prices", "Do the legs count from the price of the fill? (5.6)", "yes")
+EVENT_ORDER = Question(
+    "s7.event_order", "In which order do the events of a filled bracket entry come? (10)",
+    "SL 8, entry 6, TP 8, entry 2, trade, position, account, TP 1, SL 1",
+)  # fmt: skip
+DEBIT = Question("q12.balance_debit", "When is the balance debited with fees? (13.12)", "at the opening fill")
+OPENING_PNL = Question("s5.opening_pnl", "What is profitAndLoss of an opening fill? (5.16)", "null")
+CANCEL_LEG = Question("q6.cancel_one_leg", "What does cancelling the target do to the stop? (13.6)", "it stays")
+CLOSE_LEGS = Question("q6.close_cancels_legs", "What does closeContract do to the stop? (13.6)", "it stays")
+CLOSING = Question(
+    "s7.closing_position",
+    "What has the event of a closed position? (7.6)",
+    "action 2, type 0, size 0, the entry average",
+)
+ACTIONS = Question(
+    "q5.actions", "Which actions have the events of the user hub? (13.5)",
+    "account 1, order 1, order cancelled 2, position 1, position closed 2, trade 0",
+)  # fmt: skip
+EVENT_FIELDS = Question("s7.event_fields", "Have user events the documented fields? (7.2)", "as documented")
+REVERSAL = Question(
+    "q13.reversal", "How many trades has a reversal, and which have a profit? (13.13)", "2: the first, not the second"
+)
+
+
+@dataclass
+class _Seen:
+    """The events of the user hub since a point of the run."""
+
+    session: OrderSession
+    start: int = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.start = len(self.session.hub.events)
+
+    def rows(self, target: str = "") -> list[tuple[str, object, Row]]:
+        """Return the target, the action ("none" without one) and the row of each event."""
+        found = []
+        for event in self.session.hub.events[self.start :]:
+            payload = event.arguments[0] if event.arguments else None
+            for part in payload if isinstance(payload, list) else [payload]:
+                if isinstance(part, dict) and target in {"", event.target}:
+                    is_wrapped = isinstance(part.get("data"), dict)
+                    found.append((event.target, part.get("action", "none"), part["data"] if is_wrapped else part))
+        return found
+
+
+@asks(BRACKET, LEG_IDS, LEG_TAGS, LEG_LINKS, LEG_PRICES, EVENT_ORDER, DEBIT, OPENING_PNL, CANCEL_LEG, CLOSE_LEGS,
+      CLOSING, ACTIONS, EVENT_FIELDS)  # fmt: skip
+def ask_round_trip(session: OrderSession) -> Iterator[CheckResult]:
+    """Buy one contract with a bracket, cancel its target, and close it."""
+    session.hub.listen(0.5)
+    seen, balance, tag = _Seen(session), session.balance(), session.make_tag()
+    brackets = {"stopLossBracket": {"ticks": -_TICKS, "type": 4}, "takeProfitBracket": {"ticks": _TICKS, "type": 1}}
+    reply = session.place(type=MARKET, limitPrice=None, customTag=tag, **brackets)
+    if reply.is_success:
+        entry = session.wait_for_status(reply.document["orderId"], FILLED)
+        yield BRACKET.compare("yes")
+        yield from _judge_entry(session, seen, entry, tag)
+    else:
+        yield BRACKET.compare(reply.describe())
+        reason = "brackets were refused: switch the account to Auto OCO Brackets and run again"
+        skipped = (LEG_IDS, LEG_TAGS, LEG_LINKS, LEG_PRICES, EVENT_ORDER, CANCEL_LEG, CLOSE_LEGS)
+        yield from (question.skip(reason) for question in skipped)
+        entry = session.wait_for_status(session.place_accepted(type=MARKET, limitPrice=None), FILLED)
+    yield from _judge_money(session, entry, balance)
+    stop, target = _find_legs(session, entry)
+    if stop is not None and target is not None:
+        session.cancel(target["id"])
+        session.hub.listen(_SEEN_WITHIN_S)
+        yield CANCEL_LEG.compare(_describe_stop(session, stop))
+    session.close_position()
+    session.hub.listen(_SEEN_WITHIN_S)
+    if stop is not None:
+        yield CLOSE_LEGS.compare(_describe_stop(session, stop))
+        session.cancel(stop["id"])
+        session.hub.listen(1)
+    yield _judge_closing(seen, entry)
+    yield _judge_actions(seen)
+    yield _judge_fields(seen)
+
+
+@asks(REVERSAL)
+def ask_reversal(session: OrderSession) -> Iterator[CheckResult]:
+    """Buy one contract, sell two, and close the one sold."""
+    session.wait_for_status(session.place_accepted(type=MARKET, limitPrice=None), FILLED)
+    reversal = session.place_accepted(type=MARKET, limitPrice=None, side=SELL, size=2)
+    session.wait_for_status(reversal, FILLED)
+    session.hub.listen(_SEEN_WITHIN_S)
+    profits = [row.get("profitAndLoss") is not None for row in session.trades_of(reversal)]
+    session.close_position()
+    if profits == [True, False]:
+        yield REVERSAL.compare(REVERSAL.expected)
+    else:
+        words = ", ".join("with a profit" if has_profit else "without" for has_profit in profits)
+        yield REVERSAL.compare(f"{len(profits)}: {words}")
+
+
+def _judge_entry(session: OrderSession, seen: _Seen, entry: Row, tag: str) -> Iterator[CheckResult]:
+    session.hub.listen(_SEEN_WITHIN_S)
+    stop, target = _find_legs(session, entry)
+    if stop is None or target is None:
+        raise RefusedError("a filled entry has no working stop and target in v2/query")
+    id_ = entry["id"]
+    yield LEG_IDS.compare(f"stop n+{stop['id'] - id_}, target n+{target['id'] - id_}".replace("+-", "-"))
+    tags = [str(leg.get("customTag")).replace(tag, "T") for leg in (stop, target)]
+    yield LEG_TAGS.compare(", ".join(tags))
+    parents = {leg.get("parentOrderId") for leg in (stop, target)} == {id_}
+    links = (stop.get("linkedOrderId"), target.get("linkedOrderId"))
+    is_same = parents and links == (None, stop["id"])
+    names = {id_: "the entry", stop["id"]: "the stop", target["id"]: "the target", None: "none"}
+    observed = f"parents {'are the entry' if parents else 'are not both the entry'}; the stop's link is "
+    observed += f"{names.get(links[0], 'another')}, the target's {names.get(links[1], 'another')}"
+    yield LEG_LINKS.judge(observed, is_same=is_same)
+    away = _TICKS * session.context.tick_size
+    prices = (stop.get("stopPrice"), target.get("limitPrice"))
+    is_exact = prices == (entry["filledPrice"] - away, entry["filledPrice"] + away)
+    yield LEG_PRICES.judge("yes" if is_exact else "no", is_same=is_exact)
+    names = {id_: "entry", stop["id"]: "SL", target["id"]: "TP"}
+    yield EVENT_ORDER.compare(", ".join(_name_event(names, *event) for event in seen.rows()) or "no event")
+
+
+def _judge_money(session: OrderSession, entry: Row, before: Decimal) -> Iterator[CheckResult]:
+    session.hub.listen(_SEEN_WITHIN_S)
+    trades = session.trades_of(entry["id"])
+    costs = sum((Decimal(row["fees"]) + Decimal(row.get("commissions") or 0) for row in trades), start=Decimal(0))
+    paid = before - session.balance()
+    observed = (
+        "at the opening fill" if costs and paid == costs else "later" if paid == 0 else "another amount at the fill"
+    )
+    yield DEBIT.compare(observed)
+    profits = {"null" if row.get("profitAndLoss") is None else "a number" for row in trades}
+    yield OPENING_PNL.compare(", ".join(sorted(profits)) or "no trade row after some seconds")
+
+
+def _judge_closing(seen: _Seen, entry: Row) -> CheckResult:
+    rows = [(action, row) for _, action, row in seen.rows(_POSITION) if row.get("size") == 0]
+    if not rows:
+        return CLOSING.judge("no event with size 0", is_same=False)
+    action, row = rows[-1]
+    average = row.get("averagePrice")
+    words = (
+        "the entry average"
+        if average == entry["filledPrice"]
+        else f"average {'0' if average == 0 else 'of another price'}"
+    )
+    return CLOSING.compare(f"action {action}, type {row.get('type')}, size 0, {words}")
+
+
+def _judge_actions(seen: _Seen) -> CheckResult:
+    names = {_ACCOUNT: "account", _ORDER: "order", _POSITION: "position", _TRADE: "trade"}
+    found = set()
+    for target, action, row in seen.rows():
+        name = names.get(target, target)
+        if target == _ORDER and row.get("status") == 3:  # noqa: PLR2004 - cancelled
+            name += " cancelled"
+        if target == _POSITION and row.get("size") == 0:
+            name += " closed"
+        found.add(f"{name} {action}")
+    return ACTIONS.compare(", ".join(sorted(found)))
+
+
+def _judge_fields(seen: _Seen) -> CheckResult:
+    differences, count = [], 0
+    for target, model in _MODELS.items():
+        rows: list[Any] = [row for _, _, row in seen.rows(target)]
+        count += len(rows)
+        found = find_differences(rows, model, may_omit_null=True)
+        differences += [f"{target} {difference}" for difference in found]
+        differences += [] if rows else [f"no {target} came"]
+    return EVENT_FIELDS.judge(describe_differences(differences, count, "events"), is_same=not differences)
+
+
+def _find_legs(session: OrderSession, entry: Row) -> tuple[Row | None, Row | None]:
+    """Return the working stop and target of an entry."""
+    legs = [row for row in session.working_orders() if row.get("parentOrderId") == entry["id"]]
+    stops = [row for row in legs if row["type"] == STOP]
+    targets = [row for row in legs if row["type"] != STOP]
+    return (stops[0] if stops else None), (targets[0] if targets else None)
+
+
+def _describe_stop(session: OrderSession, stop: Row) -> str:
+    status = session.order(stop["id"])["status"]
+    return "it stays" if status == OPEN else f"it gets status {status}"
+
+
+def _name_event(names: dict[Any, str], target: str, action: object, row: Row) -> str:  # noqa: ARG001 - one of three
+    if target == _ORDER:
+        return f"{names.get(row.get('id'), 'another')} {row.get('status')}"
+    return {_TRADE: "trade", _POSITION: "position", _ACCOUNT: "account"}.get(target, target)
+
+
+STEPS = (ask_round_trip, ask_reversal)

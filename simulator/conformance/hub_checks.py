@@ -1,0 +1,121 @@
+"""Checks of the connections to both hubs and of the user hub (venue.md sections 7.1, 7.2, 7.4)."""
+
+from collections.abc import Iterator
+
+from shared.errors import RefusedError
+from simulator.conformance.context import CheckContext
+from simulator.conformance.hub_client import GatewayHub, describe_completion
+from simulator.conformance.results import CheckResult, Question, asks
+
+_NEGOTIATE = "/hubs/user/negotiate?negotiateVersion=1"
+_PING_AFTER_S = 15
+_TOPICS = ("Orders", "Positions", "Trades")
+
+NEGOTIATE = Question(
+    "s7.negotiate", "What does a negotiation answer? (7.4)",
+    "200 availableTransports, connectionId, connectionToken, negotiateVersion; WebSockets",
+)  # fmt: skip
+HANDSHAKE = Question("s7.handshake", "How are handshakes answered, at both hubs? (7.1)", "{}, {}")
+BAD_TOKEN = Question(
+    "s7.bad_token", "What does a wrong token get, at both hubs? (7.1)", "401 without a body, 401 without a body"
+)
+SUBSCRIBE = Question("s7.subscribe_user", "Are the four subscriptions of the user hub completed? (7.2)", "completed")
+UNSUBSCRIBE = Question("s7.unsubscribe_user", "Is an unsubscription completed? (7.2)", "completed")
+TEXT_ID = Question(
+    "s7.account_id_as_text", "What does SubscribeOrders with an id as text get? (7.2)",
+    "error \"Failed to invoke 'SubscribeOrders' due to an error on the server.\"",
+)  # fmt: skip
+OTHER_ACCOUNT = Question(
+    "s7.subscribe_other_account", "What does SubscribeOrders of another account get? (7.2)",
+    "error 'Account not found.'",
+)  # fmt: skip
+NO_METHOD = Question("s7.unknown_method", "What does an unknown method get? (7.3)", "error 'Method does not exist.'")
+ACCOUNTS = Question("q15.several_accounts", "May one connection subscribe to several accounts? (13.15)", "yes")
+PINGS = Question("s7.ping_interval", "Does the server ping within 15 s of silence? (7.4)", "yes")
+TOKEN_ENDS = Question("q4.hub_outlives_token", "Does a hub connection outlive its token? (13.4)", "-")
+
+
+@asks(NEGOTIATE)
+def ask_negotiation(context: CheckContext) -> Iterator[CheckResult]:
+    """Ask what a negotiation answers; the hubs may have another host than REST."""
+    rest, url = context.rest, context.rest.url
+    rest.url = context.options.hub_url
+    try:
+        reply = rest.send(_NEGOTIATE, raw=b"", content_type="text/plain")
+    finally:
+        rest.url = url
+    if not isinstance(reply.document, dict):
+        yield NEGOTIATE.compare(reply.describe())
+        return
+    transports = [row.get("transport") for row in reply.document.get("availableTransports") or []]
+    yield NEGOTIATE.compare(f"{reply.status} {', '.join(sorted(reply.document))}; {', '.join(map(str, transports))}")
+
+
+@asks(HANDSHAKE, BAD_TOKEN)
+def ask_connections(context: CheckContext) -> Iterator[CheckResult]:
+    """Ask how connections with a right and a wrong token are answered."""
+    handshakes = []
+    for name in ("user", "market"):
+        with context.open_hub(name) as hub:
+            handshakes.append(str(hub.handshake))
+    yield HANDSHAKE.compare(", ".join(handshakes))
+    refusals = []
+    for name in ("user", "market"):
+        try:
+            with GatewayHub(context.options.hub_url, name, "garbage", context.samples):
+                refusals.append("it is connected")
+        except RefusedError as error:
+            refusals.append(str(error))
+    yield BAD_TOKEN.compare(", ".join(refusals))
+
+
+@asks(SUBSCRIBE, UNSUBSCRIBE, TEXT_ID, OTHER_ACCOUNT, NO_METHOD, ACCOUNTS, PINGS)
+def ask_user_hub(context: CheckContext) -> Iterator[CheckResult]:
+    """Ask how the user hub answers calls, and whether it pings."""
+    with context.open_hub("user") as hub:
+        calls = [hub.invoke("SubscribeAccounts")]
+        calls += [hub.invoke(f"Subscribe{topic}", context.account_id) for topic in _TOPICS]
+        seen = dict.fromkeys(describe_completion(call) for call in calls)
+        yield SUBSCRIBE.compare("; ".join(seen))
+        yield (
+            ACCOUNTS.compare(_subscribe_others(context, hub))
+            if len(context.accounts) > 1
+            else ACCOUNTS.skip("the user has only one account: run again with a user who has several")
+        )
+        wanted = context.options.listen_seconds
+        before = hub.ping_count
+        hub.listen(wanted)
+        if hub.closed_with is not None:
+            yield PINGS.judge(f"the hub closed: {hub.closed_with}", is_same=False)
+        elif hub.events and not hub.ping_count:
+            yield PINGS.skip("events came: run again while the account is quiet")
+        elif hub.ping_count > before:
+            yield PINGS.compare("yes")
+        elif wanted <= _PING_AFTER_S + 1:
+            yield PINGS.skip(f"{wanted} s are too short: run again with --seconds 20")
+        else:
+            yield PINGS.compare(f"no ping in {wanted} s")
+        yield UNSUBSCRIBE.compare(describe_completion(hub.invoke("UnsubscribeOrders", context.account_id)))
+    # A server may end a connection after an error: each of these calls has its own.
+    for question, target, argument in (
+        (TEXT_ID, "SubscribeOrders", str(context.account_id)),
+        (OTHER_ACCOUNT, "SubscribeOrders", 2**31 - 1),
+        (NO_METHOD, "SubscribeContractDepth", context.contract_id),
+    ):
+        with context.open_hub("market" if question is NO_METHOD else "user") as hub:
+            yield question.compare(describe_completion(hub.invoke(target, argument)))
+
+
+@asks(TOKEN_ENDS)
+def ask_token_end(context: CheckContext) -> Iterator[CheckResult]:  # noqa: ARG001 - every check has it
+    """Say how a person can find out whether a hub outlives its token."""
+    yield TOKEN_ENDS.skip("it needs 24 hours: leave a client connected for a day, and note when the hub closes")
+
+
+def _subscribe_others(context: CheckContext, hub: GatewayHub) -> str:
+    others = [row["id"] for row in context.accounts if row["id"] != context.account_id]
+    errors = {describe_completion(hub.invoke("SubscribeOrders", other)) for other in others[:3]} - {"completed"}
+    return "; ".join(sorted(errors)) or "yes"
+
+
+CHECKS = (ask_negotiation, ask_connections, ask_user_hub, ask_token_end)

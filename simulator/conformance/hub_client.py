@@ -1,0 +1,150 @@
+"""The client of a hub: SignalR's JSON protocol over a WebSocket (venue.md section 7.4)."""
+
+from dataclasses import dataclass
+from http import HTTPStatus
+from types import TracebackType
+from typing import Any, Self
+from urllib.parse import quote
+
+import msgspec
+from websockets.exceptions import ConnectionClosed, InvalidStatus, WebSocketException
+from websockets.sync.client import ClientConnection, connect
+
+from shared.clock import monotonic
+from shared.errors import RefusedError, VenueDownError
+from simulator.conformance.redaction import SampleBook
+from simulator.conformance.rest import decode_json
+
+_SEPARATOR = "\x1e"
+_MAX_FRAME = 16 * 2**20
+_ANSWER_WITHIN_S, _PING_EVERY_S = 15.0, 10.0
+_INVOCATION, _COMPLETION, _PING, _CLOSE = 1, 3, 6, 7
+
+
+@dataclass(frozen=True, slots=True)
+class StreamEvent:
+    """One event of a hub: its target and its arguments."""
+
+    target: str
+    arguments: list[Any]
+
+
+class GatewayHub:
+    """One connection to a hub. `events` has all events received, `ping_count` counts the server's pings.
+
+    Raise RefusedError for a refused connection (its text has the HTTP status), VenueDownError for one that breaks.
+    """
+
+    def __init__(self, hub_url: str, name: str, token: str, samples: SampleBook) -> None:
+        self.events: list[StreamEvent] = []
+        self.ping_count = 0
+        self.closed_with: str | None = None
+        self._samples = samples
+        self._completions: dict[str, dict[str, Any]] = {}
+        self._incomplete = ""
+        self._calls = 0
+        url = f"{hub_url.replace('http', 'ws', 1)}/hubs/{name}?access_token={quote(token)}"
+        try:
+            self._socket: ClientConnection = connect(
+                url, max_size=_MAX_FRAME, max_queue=None, ping_interval=None, open_timeout=_ANSWER_WITHIN_S, proxy=None
+            )
+        except InvalidStatus as error:
+            status = error.response.status_code
+            body = "with a body" if error.response.body else "without a body"
+            raise RefusedError(f"{status} {body}") from None
+        except (OSError, WebSocketException) as error:
+            raise VenueDownError(f"the {name} hub gave no answer ({type(error).__name__})") from None
+        self._said_at = monotonic()
+        self.handshake = self._shake_hands()
+
+    def __enter__(self) -> Self:
+        """Return the connection."""
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        """Close the connection."""
+        self._socket.close()
+
+    def invoke(self, target: str, *arguments: object) -> dict[str, Any]:
+        """Call a method and return its completion; raise VenueDownError if none comes."""
+        self._calls += 1
+        id_ = str(self._calls)
+        self._say({"type": _INVOCATION, "target": target, "arguments": arguments, "invocationId": id_})
+        end = monotonic() + _ANSWER_WITHIN_S
+        while id_ not in self._completions:
+            if monotonic() > end or self.closed_with is not None:
+                raise VenueDownError(f"{target} got no completion")
+            self._receive(0.2)
+        completion = self._completions.pop(id_)
+        self._samples.record("hub completion" + (" with an error" if "error" in completion else ""), completion)
+        return completion
+
+    def listen(self, seconds: float) -> None:
+        """Receive for some seconds, or until the server closes; ping in time."""
+        end = monotonic() + seconds
+        while monotonic() < end and self.closed_with is None:
+            self._receive(min(0.5, max(0.0, end - monotonic())))
+
+    def _shake_hands(self) -> dict[str, Any]:
+        self._say({"protocol": "json", "version": 1})
+        end = monotonic() + _ANSWER_WITHIN_S
+        while monotonic() < end and self.closed_with is None:
+            if records := self._read(0.5):
+                for record in records[1:]:
+                    self._sort(record)
+                return records[0]
+        raise VenueDownError("the hub did not answer the handshake")
+
+    def _say(self, record: object) -> None:
+        try:
+            self._socket.send(msgspec.json.encode(record).decode() + _SEPARATOR)
+        except ConnectionClosed:
+            self.closed_with = self.closed_with or "a cut connection"
+        self._said_at = monotonic()
+
+    def _receive(self, seconds: float) -> None:
+        if monotonic() - self._said_at > _PING_EVERY_S:
+            self._say({"type": _PING})
+        for record in self._read(seconds):
+            self._sort(record)
+
+    def _read(self, seconds: float) -> list[dict[str, Any]]:
+        """Return the records of the next message; none after `seconds` or when the connection has ended."""
+        try:
+            message = self._socket.recv(timeout=seconds)
+        except TimeoutError:
+            return []
+        except ConnectionClosed:
+            self.closed_with = self.closed_with or "a cut connection"
+            return []
+        text = message.decode() if isinstance(message, bytes) else message
+        *whole, self._incomplete = (self._incomplete + text).split(_SEPARATOR)
+        try:
+            return [decode_json(record.encode()) for record in whole]
+        except msgspec.DecodeError:
+            raise RefusedError("a record of the hub is not JSON") from None
+
+    def _sort(self, record: dict[str, Any]) -> None:
+        match record.get("type"):
+            case 1:
+                self._samples.record(f"hub {record['target']}", record)
+                self.events.append(StreamEvent(record["target"], record["arguments"]))
+            case 3:
+                self._completions[record["invocationId"]] = record
+            case 6:
+                self.ping_count += 1
+            case 7:
+                self._samples.record("hub close", record)
+                self.closed_with = record.get("error") or "a close record without an error"
+
+
+def describe_completion(completion: dict[str, Any]) -> str:
+    """Return a completion in a few words."""
+    if "error" in completion:
+        return f"error {completion['error']!r}"
+    return "completed" + (" with a result" if completion.get("result") is not None else "")
+
+
+def is_unauthorized(error: RefusedError) -> bool:
+    """Whether a refused connection was answered with 401."""
+    return str(error).startswith(str(HTTPStatus.UNAUTHORIZED.value))

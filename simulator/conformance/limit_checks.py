@@ -1,0 +1,68 @@
+"""Checks of the request limit of bars: how many pass, what a 429 has, when the next passes (venue.md section 4)."""
+
+from collections.abc import Iterator
+from http import HTTPStatus
+
+from shared.clock import monotonic
+from simulator.conformance.budget import BARS, wait_seconds
+from simulator.conformance.context import CheckContext
+from simulator.conformance.results import CheckResult, Question, asks
+
+_WINDOW_S, _MOST_TRIED, _WAITS = 31.0, 60, 45
+
+PASSED = Question("q3.bars_limit", "How many requests for bars pass in 30 s? (4, 13.3)", "50")
+BODY = Question("q3.limited_answer", "What has the answer of a refused request? (4, 13.3)", "429 without a body")
+HEADERS = Question("q3.limited_headers", "Which headers tell when to try again? (13.3)", "none")
+WINDOW = Question("q3.window", "When does a request pass again, since the first one? (4, 13.3)", "after 30 s (sliding)")
+SCOPE = Question("q3.limit_scope", "Does a second login have a window of its own? (13.3)", "no")
+
+
+@asks(PASSED, BODY, HEADERS, WINDOW, SCOPE)
+def ask_limits(context: CheckContext) -> Iterator[CheckResult]:
+    """Exceed the limit of bars once, only if --rate-limits is given."""
+    questions = (PASSED, BODY, HEADERS, WINDOW, SCOPE)
+    if not context.options.has_rate_limits:
+        reason = "it spends the limit of every program with this key: run again with --rate-limits when no other runs"
+        yield from (question.skip(reason) for question in questions)
+        return
+    wait_seconds(_WINDOW_S)
+    body = context.bars_body(context.market_now, context.market_now, limit=1)
+    began, passed = monotonic(), 0
+    while passed < _MOST_TRIED:
+        reply = context.rest.send(BARS, body, is_counted=False)
+        if reply.status == HTTPStatus.TOO_MANY_REQUESTS:
+            break
+        passed += 1
+    took = monotonic() - began
+    if reply.status != HTTPStatus.TOO_MANY_REQUESTS:
+        yield PASSED.judge(f"all {passed} in {took:.0f} s", is_same=False)
+        yield from (question.skip("no request was refused") for question in questions[1:])
+        return
+    yield PASSED.compare(str(passed))
+    yield BODY.compare(reply.describe())
+    names = sorted(f"{name}: {value}" for name, value in reply.headers.items() if "ratelimit" in _bare(name))
+    names += [f"Retry-After: {reply.headers['Retry-After']}"] if "Retry-After" in reply.headers else []
+    yield HEADERS.compare("; ".join(names) or "none")
+    token = context.rest.log_in().document["token"]
+    other = context.rest.send(BARS, body, authorization=f"Bearer {token}", is_counted=False)
+    yield SCOPE.compare("no" if other.status == HTTPStatus.TOO_MANY_REQUESTS else "yes")
+    yield _judge_window(context, began)
+
+
+def _judge_window(context: CheckContext, began: float) -> CheckResult:
+    """Try once a second; in a sliding window one request passes as soon as the first is 30 s old."""
+    body = context.bars_body(context.market_now, context.market_now, limit=1)
+    for _ in range(_WAITS):
+        wait_seconds(1)
+        if context.rest.send(BARS, body, is_counted=False).status == HTTPStatus.OK:
+            since = monotonic() - began
+            is_same = 29 <= since <= 33  # noqa: PLR2004 - 30 s, seen once a second
+            return WINDOW.judge(WINDOW.expected if is_same else f"after {since:.0f} s", is_same=is_same)
+    return WINDOW.judge(f"not within {_WAITS} s", is_same=False)
+
+
+def _bare(name: str) -> str:
+    return name.lower().replace("-", "")
+
+
+CHECKS = (ask_limits,)

@@ -1,0 +1,154 @@
+"""Checks of the market hub: what quotes, trades and depth have on the wire (venue.md sections 7.3, 7.6)."""
+
+from collections import Counter
+from collections.abc import Iterator
+from typing import Any
+
+from simulator.conformance.context import CheckContext, Row
+from simulator.conformance.hub_client import GatewayHub, describe_completion
+from simulator.conformance.results import CheckResult, Question, asks
+from simulator.conformance.schema_check import find_differences
+from simulator.conformance.stream_models import DepthEntry, QuoteMessage, TradeEntry
+
+_QUOTE, _TRADE, _DEPTH = "GatewayQuote", "GatewayTrade", "GatewayDepth"
+_METHODS = ("Quotes", "Trades", "MarketDepth")
+_PRICES = {"lastPrice", "bestBid", "bestAsk", "open", "high", "low", "change"}
+_FULL = {"symbol", "lastPrice", "bestBid", "bestAsk", "change", "open", "high", "low", "volume", "timestamp"}
+_RESET = 6
+
+SUBSCRIBE = Question("s7.subscribe_market", "Are the subscriptions of the market hub completed? (7.3)", "completed")
+UNKNOWN = Question(
+    "s7.unknown_contract", "What does a subscription of an unknown contract get? (7.3)", "error 'Contract not found.'"
+)
+ARGUMENTS = Question(
+    "s7.market_arguments", "What are the arguments of market events? (7.3)", "the contract id and the payload"
+)
+QUOTE_FIELDS = Question("s7.quote_fields", "Have quotes the documented fields? (7.3, 7.6)", "as documented")
+QUOTE_SYMBOL = Question("s7.quote_symbol", "How many quotes have no symbol? (7.6)", "none")
+QUOTE_PRICE = Question("s7.quote_price", "How many quotes have no price? (7.6)", "none")
+FIRST_QUOTE = Question("s7.first_quote", "Is the first quote complete? (7.3)", "yes")
+TRADE_FIELDS = Question("s7.trade_fields", "Have trades the documented fields? (7.3, 7.6)", "as documented")
+TRADE_FORM = Question("s7.trade_form", "Do trades come as arrays or as objects? (7.3)", "array")
+DEPTH_FIELDS = Question("s7.depth_fields", "Have depth entries the documented fields? (7.3)", "as documented")
+DEPTH_FORM = Question("s7.depth_form", "Do depth entries come as arrays or as objects? (7.3)", "array")
+DEPTH_TYPES = Question("s7.depth_types", "Which types of depth entries occur? (6, 7.6)", "some of 1 to 11")
+DEPTH_START = Question("s7.depth_start", "Does the book begin with a reset (type 6)? (7.3)", "yes")
+DEPTH_VOLUME = Question(
+    "s7.depth_current_volume", "For which types does currentVolume differ from volume? (7.3)", "not for 1 and 2"
+)
+NULLS = Question("s7.null_padding", "Are arrays padded with null? (7.3)", "yes, to a power of two")
+_STREAM = (
+    ARGUMENTS, QUOTE_FIELDS, QUOTE_SYMBOL, QUOTE_PRICE, FIRST_QUOTE, TRADE_FIELDS, TRADE_FORM, DEPTH_FIELDS,
+    DEPTH_FORM, DEPTH_TYPES, DEPTH_START, DEPTH_VOLUME, NULLS,
+)  # fmt: skip
+
+
+@asks(SUBSCRIBE, UNKNOWN, *_STREAM)
+def ask_market_hub(context: CheckContext) -> Iterator[CheckResult]:
+    """Listen to one contract."""
+    with context.open_hub("market") as hub:
+        calls = [hub.invoke(f"SubscribeContract{method}", context.contract_id) for method in _METHODS]
+        yield SUBSCRIBE.compare("; ".join(dict.fromkeys(describe_completion(call) for call in calls)))
+        hub.listen(context.options.listen_seconds)
+        yield from _judge_arguments(hub, context.contract_id)
+        yield from _judge_quotes(_payloads(hub, _QUOTE))
+        yield from _judge_trades(_payloads(hub, _TRADE))
+        yield from _judge_depth(_payloads(hub, _DEPTH))
+        yield _judge_nulls(_payloads(hub, _TRADE) + _payloads(hub, _DEPTH))
+    with context.open_hub("market") as hub:
+        yield UNKNOWN.compare(describe_completion(hub.invoke("SubscribeContractQuotes", "CON.F.US.NONE.Z20")))
+
+
+def _judge_arguments(hub: GatewayHub, contract_id: str) -> Iterator[CheckResult]:
+    events = [event for event in hub.events if event.target in {_QUOTE, _TRADE, _DEPTH}]
+    others = [event for event in events if len(event.arguments) != 2 or event.arguments[0] != contract_id]  # noqa: PLR2004
+    if not events:
+        yield ARGUMENTS.skip(_no_events("event"))
+    else:
+        yield ARGUMENTS.judge(
+            f"{len(others)} of {len(events)} events have others" if others else ARGUMENTS.expected, is_same=not others
+        )
+
+
+def _judge_quotes(payloads: list[Any]) -> Iterator[CheckResult]:
+    quotes = _flatten(payloads)
+    if not quotes:
+        yield from (question.skip(_no_events("quote")) for question in (QUOTE_FIELDS, QUOTE_SYMBOL, QUOTE_PRICE))
+        yield FIRST_QUOTE.skip(_no_events("quote"))
+        return
+    differences = find_differences(quotes, QuoteMessage, may_omit_null=True)
+    yield QUOTE_FIELDS.judge(_describe(differences, quotes), is_same=not differences)
+    yield QUOTE_SYMBOL.compare(_count([quote for quote in quotes if "symbol" not in quote], quotes))
+    yield QUOTE_PRICE.compare(_count([quote for quote in quotes if not _PRICES & set(quote)], quotes))
+    missing = sorted(_FULL - set(quotes[0]))
+    yield FIRST_QUOTE.judge(f"no, without {', '.join(missing)}" if missing else "yes", is_same=not missing)
+
+
+def _judge_trades(payloads: list[Any]) -> Iterator[CheckResult]:
+    trades = _flatten(payloads)
+    if not trades:
+        yield from (question.skip(_no_events("trade")) for question in (TRADE_FIELDS, TRADE_FORM))
+        return
+    differences = find_differences(trades, TradeEntry)
+    yield TRADE_FIELDS.judge(_describe(differences, trades), is_same=not differences)
+    yield TRADE_FORM.compare(_form(payloads))
+
+
+def _judge_depth(payloads: list[Any]) -> Iterator[CheckResult]:
+    entries = _flatten(payloads)
+    if not entries:
+        questions = (DEPTH_FIELDS, DEPTH_FORM, DEPTH_TYPES, DEPTH_START, DEPTH_VOLUME)
+        yield from (question.skip(_no_events("depth entry")) for question in questions)
+        return
+    differences = find_differences(entries, DepthEntry, may_omit_null=True)
+    yield DEPTH_FIELDS.judge(_describe(differences, entries), is_same=not differences)
+    yield DEPTH_FORM.compare(_form(payloads))
+    counts = Counter(entry.get("type") for entry in entries)
+    observed = ", ".join(f"{type_}: {count}" for type_, count in sorted(counts.items(), key=str))
+    yield DEPTH_TYPES.judge(observed, is_same=counts.keys() <= set(range(1, 12)))
+    is_reset = entries[0].get("type") == _RESET
+    yield DEPTH_START.judge("yes" if is_reset else f"no, with type {entries[0].get('type')}", is_same=is_reset)
+    others = [entry for entry in entries if entry.get("volume") != entry.get("currentVolume")]
+    types = {entry.get("type") for entry in others}
+    observed = f"in {len(others)} of {len(entries)} entries, of types {', '.join(map(str, sorted(types, key=str)))}"
+    yield DEPTH_VOLUME.judge(observed if others else "for none", is_same=not types & {1, 2})
+
+
+def _judge_nulls(payloads: list[Any]) -> CheckResult:
+    arrays = [payload for payload in payloads if isinstance(payload, list)]
+    if not arrays:
+        return NULLS.skip("no array came")
+    powers = all(len(array).bit_count() == 1 for array in arrays)
+    if powers:
+        return NULLS.compare(NULLS.expected)
+    lengths = ", ".join(str(length) for length in sorted({len(array) for array in arrays})[:10])
+    return NULLS.compare(f"{'yes' if any(None in array for array in arrays) else 'no'}, lengths {lengths}")
+
+
+def _payloads(hub: GatewayHub, target: str) -> list[Any]:
+    return [event.arguments[-1] for event in hub.events if event.target == target and event.arguments]
+
+
+def _flatten(payloads: list[Any]) -> list[Row]:
+    """Return the entries of payloads, which come alone or in arrays padded with null."""
+    parts = [part for payload in payloads for part in (payload if isinstance(payload, list) else [payload])]
+    return [part for part in parts if isinstance(part, dict)]
+
+
+def _form(payloads: list[Any]) -> str:
+    return " and ".join(sorted({"array" if isinstance(payload, list) else "object" for payload in payloads}))
+
+
+def _count(found: list[Row], among: list[Row]) -> str:
+    return f"{len(found)} of {len(among)}" if found else "none"
+
+
+def _describe(differences: list[str], entries: list[Row]) -> str:
+    return f"{len(entries)}: {'; '.join(differences)}" if differences else "as documented"
+
+
+def _no_events(noun: str) -> str:
+    return f"no {noun} came: run again in an open market, or with a larger --seconds"
+
+
+CHECKS = (ask_market_hub,)

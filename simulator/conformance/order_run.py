@@ -1,0 +1,83 @@
+"""The order questions: whether the account may be used, the confirmation, the steps, and the clean-up."""
+
+import re
+import sys
+from collections.abc import Iterator
+
+from shared.errors import RefusedError, SettingsError
+from simulator.conformance import bracket_steps, order_steps
+from simulator.conformance.context import CheckContext
+from simulator.conformance.order_session import WORKING, OrderSession
+from simulator.conformance.results import Check, CheckResult, Question, ask_safely, asks
+
+_PRACTICE = re.compile(r"(?i)PRAC")
+_MICROS = ("MNQ", "MES", "MYM", "M2K", "MGC", "MCL")
+
+CLEAN_UP = Question("orders.clean_up", "Are the orders of this run cancelled and its positions closed?", "yes")
+_STEPS: tuple[Check, ...] = (*order_steps.STEPS, *bracket_steps.STEPS)
+_QUESTIONS = tuple(question for step in _STEPS for question in step.questions)
+
+
+def require_order_account(context: CheckContext) -> None:
+    """Raise SettingsError unless the account is a practice account, empty in the contract, and the user confirms."""
+    try:
+        account, contract_id = context.account, context.contract_id
+    except RefusedError as error:
+        raise SettingsError(str(error)) from None
+    if account.get("simulated") is not True or not _PRACTICE.match(account["name"]):
+        raise SettingsError(
+            f"account {account['id']} is no simulated practice account (PRAC...): orders are placed on no other"
+        )
+    if account.get("canTrade") is not True:
+        raise SettingsError(f"account {account['id']} may not trade: choose another practice account")
+    if context.options.root not in _MICROS:
+        raise SettingsError(f"invalid --contract {context.options.root!r}: with --orders expected {', '.join(_MICROS)}")
+    body = {"accountId": account["id"]}
+    positions = context.rest.rows("/api/Position/searchOpen", "positions", **body)
+    by = body | {"statuses": WORKING, "contractId": contract_id}
+    orders = context.rest.rows("/api/Order/v2/query", "orders", filter=by)
+    if orders or any(row["contractId"] == contract_id for row in positions):
+        raise SettingsError(
+            f"account {account['id']} has a position or a working order in {contract_id}: close and cancel them first, "
+            "or give another --contract"
+        )
+    if not context.options.is_confirmed:
+        _confirm(context)
+
+
+def _confirm(context: CheckContext) -> None:
+    sys.stderr.write(
+        f"About 30 orders of one or two {context.options.root} will be placed on account {context.account_id} at "
+        f"{context.options.url}; two positions of one contract are opened and closed.\n"
+        "Type the account id to go on: "
+    )
+    sys.stderr.flush()
+    if not sys.stdin.isatty():
+        raise SettingsError("--orders needs a confirmation at a terminal: give --yes to go on without one")
+    if sys.stdin.readline().strip() != str(context.account_id):
+        raise SettingsError("not confirmed: no order was placed")
+
+
+@asks(*_QUESTIONS, CLEAN_UP)
+def ask_order_questions(context: CheckContext) -> Iterator[CheckResult]:
+    """Ask what only orders can answer, and clean up."""
+    if not context.options.has_orders:
+        reason = "it needs orders: run again with --orders --account ID on a practice account"
+        yield from (question.skip(reason) for question in (*_QUESTIONS, CLEAN_UP))
+        return
+    session = OrderSession(context)
+    try:
+        for step in _STEPS:
+            sys.stderr.write(f"        {step.name}\n")
+            if stop_reason := session.stop_reason:
+                yield from (question.skip(stop_reason) for question in step.questions)
+            else:
+                yield from ask_safely(step, session)
+                session.tidy()
+    finally:
+        session.clean_up()
+    problems = session.problems or []
+    yield CLEAN_UP.judge("; ".join(problems) or "yes", is_same=not problems)
+
+
+CHECKS = (ask_order_questions,)

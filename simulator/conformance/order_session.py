@@ -1,0 +1,201 @@
+"""The orders of a run: each is placed with a tag of the run, and all of them are cancelled or closed at its end."""
+
+import contextlib
+import signal
+import sys
+from datetime import timedelta
+from decimal import ROUND_FLOOR, Decimal
+from typing import Any
+
+from shared.clock import monotonic
+from shared.errors import RefusedError, TickworkError
+from simulator.conformance.budget import wait_seconds
+from simulator.conformance.context import CheckContext, Row, format_instant
+from simulator.conformance.hub_client import GatewayHub
+from simulator.conformance.rest import GatewayReply, make_random_name
+
+BUY, SELL = 0, 1
+LIMIT, MARKET, STOP_LIMIT, STOP = 1, 2, 3, 4
+OPEN, FILLED, CANCELLED, REJECTED, SUSPENDED = 1, 2, 3, 5, 8
+WORKING = [1, 6, 7, 8]
+_WITHIN_S, _LOOK_EVERY_S = 10.0, 0.2
+DISTANCES = (Decimal("0.05"), Decimal("0.02"), Decimal("0.01"))  # of a far limit from the last price, as a fraction
+_ENDINGS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+_TIDY_ROUNDS = 4
+_CLEAN_UP_WAITS_S = (1, 1, 2, 5, 10, 30, 35)
+
+
+class OrderSession:
+    """Places orders in one contract and remembers them. The account had nothing in that contract before."""
+
+    def __init__(self, context: CheckContext) -> None:
+        self.context = context
+        self.distance = DISTANCES[0]
+        self.prefix = make_random_name()
+        self.stop_reason: str | None = None  # why no more orders are placed
+        self.problems: list[str] | None = None  # of the clean-up; None: not done yet
+        self._rest = context.rest
+        self._ids: set[int] = set()
+        self._tags = 0
+        context.load_newest_bar()
+        if context.newest_bar is None:
+            raise RefusedError("no bar in the last week, so no price to stay away from: give another --contract")
+        self._began = format_instant(context.market_now - timedelta(minutes=5))
+        self.last_price = Decimal(context.newest_bar["c"])
+        self.hub: GatewayHub = context.ending.enter_context(context.open_hub("user"))
+        context.ending.callback(self.clean_up)
+        self.hub.invoke("SubscribeAccounts")
+        for topic in ("Orders", "Positions", "Trades"):
+            self.hub.invoke(f"Subscribe{topic}", context.account_id)
+
+    def make_tag(self) -> str:
+        """Return a tag that no order has."""
+        self._tags += 1
+        return f"{self.prefix}-{self._tags}"
+
+    def far_price(self, side: int = BUY) -> Decimal:
+        """Return a limit price that the market does not reach, aligned to the tick."""
+        tick = self.context.tick_size
+        away = self.last_price * (1 - self.distance if side == BUY else 1 + self.distance)
+        return (away / tick).to_integral_value(ROUND_FLOOR) * tick
+
+    def place(self, **changes: Any) -> GatewayReply:  # noqa: ANN401 - any JSON
+        """Place a limit order far from the market, with `changes`, and return the answer."""
+        side = changes.get("side", BUY)
+        body = {
+            "accountId": self.context.account_id, "contractId": self.context.contract_id, "type": LIMIT, "side": side,
+            "size": 1, "limitPrice": self.far_price(side), "customTag": self.make_tag(), **changes,
+        }  # fmt: skip
+        reply = self._rest.send("/api/Order/place", {name: value for name, value in body.items() if value is not None})
+        if isinstance(reply.document, dict) and type(reply.document.get("orderId")) is int:
+            self._ids.add(reply.document["orderId"])
+        return reply
+
+    def place_accepted(self, **changes: Any) -> int:  # noqa: ANN401 - any JSON
+        """Place an order as `place` does, and return its id; raise RefusedError if it is refused."""
+        reply = self.place(**changes)
+        if not reply.is_success:
+            raise RefusedError(f"an order was refused: {reply.describe()}")
+        id_: int = reply.document["orderId"]
+        return id_
+
+    def cancel(self, order_id: int) -> GatewayReply:
+        """Cancel an order."""
+        return self._rest.send("/api/Order/cancel", {"accountId": self.context.account_id, "orderId": order_id})
+
+    def order(self, order_id: int) -> Row:
+        """Return an order as the gateway shows it now."""
+        document = self._rest.post("/api/Order/searchById", accountId=self.context.account_id, orderId=order_id)
+        row = document.get("order")
+        if not isinstance(row, dict):
+            raise RefusedError(f"order {order_id} is not found by its id")
+        return row
+
+    def wait_for_status(self, order_id: int, status: int) -> Row:
+        """Return an order once it has a status; raise RefusedError if it does not get it in time."""
+        end = monotonic() + _WITHIN_S
+        while (row := self.order(order_id))["status"] != status:
+            if monotonic() > end:
+                raise RefusedError(f"an order has status {row['status']} after {_WITHIN_S:.0f} s, expected {status}")
+            self.hub.listen(_LOOK_EVERY_S)
+        return row
+
+    def position(self) -> int:
+        """Return the net quantity in the contract, positive when long."""
+        rows = self._rest.rows("/api/Position/searchOpen", "positions", accountId=self.context.account_id)
+        own = [row for row in rows if row["contractId"] == self.context.contract_id]
+        return sum(row["size"] * (1 if row["type"] == 1 else -1) for row in own)
+
+    def close_position(self) -> None:
+        """Close the position with closeContract; raise RefusedError if it is not flat in time."""
+        body = {"accountId": self.context.account_id, "contractId": self.context.contract_id}
+        self._rest.post("/api/Position/closeContract", **body)
+        end = monotonic() + _WITHIN_S
+        while self.position():
+            if monotonic() > end:
+                raise RefusedError(f"the position is not closed {_WITHIN_S:.0f} s after closeContract")
+            self.hub.listen(_LOOK_EVERY_S)
+
+    def working_orders(self) -> list[Row]:
+        """Return the working orders in the contract, suspended ones too."""
+        by = {"accountId": self.context.account_id, "statuses": WORKING, "contractId": self.context.contract_id}
+        return self._rest.rows("/api/Order/v2/query", "orders", filter=by, pageSize=100)
+
+    def trades_of(self, order_id: int) -> list[Row]:
+        """Return the fills of an order, oldest first."""
+        rows = self._trades()
+        return sorted((row for row in rows if row["orderId"] == order_id), key=lambda row: row["id"])
+
+    def balance(self) -> Decimal:
+        """Return the balance of the account."""
+        rows = self._rest.rows("/api/Account/search", "accounts", onlyActiveAccounts=False)
+        return Decimal(next(row["balance"] for row in rows if row["id"] == self.context.account_id))
+
+    def tidy(self) -> None:
+        """Cancel and close what a step has left; place no more orders if that is not possible."""
+        for _ in range(_TIDY_ROUNDS):
+            problems = self._clean_up_once()
+            if not problems:
+                return
+            self.hub.listen(1)
+        self.stop_reason = f"{problems[0]}: no more orders are placed"
+
+    def clean_up(self) -> None:
+        """Cancel the orders of this run and close what it opened; say loudly on stderr what could not be done."""
+        if self.problems is not None:
+            return
+        self.problems = []
+        handlers = {number: signal.signal(number, signal.SIG_IGN) for number in _ENDINGS}
+        try:
+            wait_seconds(1)  # for an order whose answer was lost a moment ago
+            for seconds in _CLEAN_UP_WAITS_S:
+                self.problems = self._clean_up_once()
+                if not self.problems:
+                    return
+                wait_seconds(seconds)
+        finally:
+            for number, handler in handlers.items():
+                signal.signal(number, handler)
+            for problem in self.problems:
+                sys.stderr.write(f"!!! NOT CLEANED UP: {problem}. Look at the account now.\n")
+
+    def _clean_up_once(self) -> list[str]:
+        """Return what is left to do, after having tried to do it."""
+        try:
+            rows = self._orders()
+            own = self._own_ids(rows)
+            left = {row["id"] for row in rows if row["id"] in own and row["status"] in WORKING}
+            # An order that no search shows yet is cancelled too; for one that has ended that does nothing.
+            for order_id in sorted(left | (self._ids - {row["id"] for row in rows})):
+                self.cancel(order_id)
+            position, opened = self.position(), self._net_of(own)
+            quantity = min(abs(position), abs(opened)) if position * opened > 0 else 0
+            if quantity:
+                self.place(side=SELL if position > 0 else BUY, type=MARKET, limitPrice=None, size=quantity)
+        except (TickworkError, KeyError, TypeError, ValueError) as error:
+            return [f"the account could not be read ({error})"]
+        problems = [f"order {order_id} is still working" for order_id in sorted(left)]
+        return problems + (
+            [f"a position of {position} in {self.context.contract_id} is still open"] if quantity else []
+        )
+
+    def _orders(self) -> list[Row]:
+        """Return the orders in the contract since the beginning, also by v2/query if the gateway answers it."""
+        body = {"accountId": self.context.account_id, "startTimestamp": self._began}
+        rows = self._rest.rows("/api/Order/search", "orders", **body)
+        with contextlib.suppress(TickworkError):
+            rows += self.working_orders()
+        return [row for row in rows if row["contractId"] == self.context.contract_id]
+
+    def _own_ids(self, rows: list[Row]) -> set[int]:
+        """Return the ids of this run's orders and of their legs, also of those whose answer was lost."""
+        own = self._ids | {row["id"] for row in rows if (row.get("customTag") or "").startswith(self.prefix)}
+        return own | {row["id"] for row in rows if row.get("parentOrderId") in own}
+
+    def _net_of(self, ids: set[int]) -> int:
+        """Return the net quantity that orders have bought, negative if they have sold."""
+        return sum(row["size"] * (1 if row["side"] == BUY else -1) for row in self._trades() if row["orderId"] in ids)
+
+    def _trades(self) -> list[Row]:
+        body = {"accountId": self.context.account_id, "startTimestamp": self._began}
+        return self._rest.rows("/api/Trade/search", "trades", **body)

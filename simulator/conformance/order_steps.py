@@ -1,0 +1,195 @@
+"""Questions that resting orders answer: tags, refusals, visibility, links (venue.md sections 5.6 to 5.8, 13)."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from shared.clock import monotonic
+from simulator.conformance.order_session import (
+    CANCELLED,
+    DISTANCES,
+    LIMIT,
+    OPEN,
+    REJECTED,
+    SELL,
+    STOP_LIMIT,
+    OrderSession,
+)
+from simulator.conformance.rest import GatewayReply
+from simulator.conformance.results import CheckResult, Question, asks
+
+_CLOSED_TEXT, _CLOSED_CODE = "not in an active trading status", 5
+_CLOSED_REASON = "the market is closed: run again when it is open"
+_OUT_OF_RANGE = "outside allowed range"
+_IN_USE = "200 code 2 'Specified custom tag is already in use'"
+_LENGTHS = (60, 128, 256, 512)
+_CHARACTERS = " ü€\"'/\\<&;"
+_VISIBLE_WITHIN_S = 10.0
+_FIRST_LOOK = "at the first look"
+
+CLOSED = Question("q7.closed_code", "Which code has an order in a closed market, 2 or 5? (13.7)", "code 2")
+VISIBLE = Question("q1.visibility", "When does searchOpen show a new order? (13.1)", _FIRST_LOOK)
+IN_USE = Question("q1.tag_in_use", "What does the tag of a working order get? (13.1)", _IN_USE)
+CANCEL = Question("s5.cancel", "What do the first and a second cancel get? (5.8)", "200 success, 200 code 5")
+AFTER_CANCEL = Question("q1.tag_after_cancel", "What does the tag of a cancelled order get? (13.1)", _IN_USE)
+REJECTED_ROW = Question("s5.rejected_order", "Has a refused order an id, and a row with status 5? (5.6)", "yes")
+TAG_LENGTH = Question("q2.tag_length", "How long may a tag be? (13.2)", "512 characters are accepted and kept")
+TAG_CHARACTERS = Question("q2.tag_characters", f"Are the characters {_CHARACTERS!r} kept in a tag? (13.2)", "yes")
+TAG_CASE = Question("q2.tag_case", "Is a tag in capitals another tag? (13.2)", "yes")
+STOP_LIMITS = Question("q14.stop_limit", "Can a stop-limit order (type 3) be placed? (13.14)", "no, code 2")
+LINK = Question("q14.linked_order_id", "Is linkedOrderId of Order/place honoured? (13.14)", "no")
+
+
+@asks(CLOSED, VISIBLE, IN_USE, CANCEL, AFTER_CANCEL, REJECTED_ROW)
+def ask_first_order(session: OrderSession) -> Iterator[CheckResult]:
+    """Place one order, use its tag again, cancel it, and use its tag once more."""
+    tag, reply = _place_first(session)
+    code, message = (reply.document or {}).get("errorCode"), str((reply.document or {}).get("errorMessage"))
+    if code == _CLOSED_CODE or _CLOSED_TEXT in message:
+        session.stop_reason = _CLOSED_REASON
+        yield CLOSED.judge(f"code {code}, {message!r}", is_same=code == 2)  # noqa: PLR2004
+        yield from (question.skip(_CLOSED_REASON) for question in (VISIBLE, IN_USE, CANCEL, AFTER_CANCEL, REJECTED_ROW))
+        return
+    yield CLOSED.skip("the market is open: run again while it is closed")
+    order_id = reply.document["orderId"] if reply.is_success else session.place_accepted()
+    yield VISIBLE.compare(_look_for(session, order_id))
+    second = session.place(customTag=tag)
+    yield IN_USE.compare(second.describe())
+    replies = [session.cancel(order_id)]
+    session.wait_for_status(order_id, CANCELLED)
+    replies.append(session.cancel(order_id))
+    yield CANCEL.compare(", ".join(reply.describe() for reply in replies))
+    yield AFTER_CANCEL.compare(session.place(customTag=tag).describe())
+    rejected_id = (second.document or {}).get("orderId")
+    if rejected_id is None:
+        yield REJECTED_ROW.compare("no id")
+    else:
+        status = session.order(rejected_id)["status"]
+        yield REJECTED_ROW.compare("yes" if status == REJECTED else f"status {status}")
+
+
+@asks(TAG_LENGTH, TAG_CHARACTERS, TAG_CASE)
+def ask_tags(session: OrderSession) -> Iterator[CheckResult]:
+    """Place orders with long and odd tags."""
+    observed = TAG_LENGTH.expected
+    for length in _LENGTHS:
+        if problem := _try_tag(session, session.make_tag().ljust(length, "x")):
+            observed = f"{length} characters: {problem}"
+            break
+    yield TAG_LENGTH.compare(observed)
+    yield TAG_CHARACTERS.compare(_try_tag(session, session.make_tag() + _CHARACTERS) or "yes")
+    tag = f"{session.make_tag()}-a"
+    problem = _try_tag(session, tag) or _try_tag(session, f"{tag[:-1]}A")
+    yield TAG_CASE.compare(problem or "yes")
+
+
+# What is refused: the end of the id, what is wrong, how the simulator answers, and the changes of a far limit order.
+_REFUSALS: Mapping[Question, Mapping[str, Any]] = {
+    Question(
+        "s5.refused_stop_sign_buy", "What does a buy with a positive stop bracket get? (5.6)",
+        "200 code 2 'Invalid stop loss ticks (40). Ticks should be less than zero when longing.'",
+    ): {"stopLossBracket": {"ticks": 40, "type": 4}},
+    Question(
+        "s5.refused_stop_sign_sell", "What does a sell with a negative stop bracket get? (5.6)",
+        "200 code 2 'Invalid stop loss ticks (-40). Ticks should be greater than zero when going short'",
+    ): {"side": SELL, "stopLossBracket": {"ticks": -40, "type": 4}},
+    Question(
+        "s5.refused_target_sign_sell", "What does a sell with a positive target bracket get? (5.6)",
+        "200 code 2 'Invalid take profit ticks (80). Ticks should be less than zero when going short'",
+    ): {"side": SELL, "takeProfitBracket": {"ticks": 80, "type": 1}},
+    Question(
+        "s5.refused_near_stop", "What does a stop bracket of one tick get? (5.6)",
+        "200 code 2 'Invalid stop loss ticks (-1). Price should be at least 4 ticks away.'",
+    ): {"stopLossBracket": {"ticks": -1, "type": 4}},
+    Question(
+        "s5.refused_no_price", "What does a limit order without a price get? (5.6)",
+        "200 code 2 'Invalid price. Price is outside allowed range.'",
+    ): {"limitPrice": None},
+    Question(
+        "s5.refused_size", "What does an order of size 0 get? (5.6)",
+        "200 code 2 'Invalid order size. Size should be greater than zero.'",
+    ): {"size": 0},
+}  # fmt: skip
+MISALIGNED = Question(
+    "s5.refused_misaligned", "What does a price between two ticks get? (5.6)",
+    "200 code 2 'Invalid price. Price is not aligned to tick size.'",
+)  # fmt: skip
+
+
+@asks(*_REFUSALS, MISALIGNED, STOP_LIMITS)
+def ask_refusals(session: OrderSession) -> Iterator[CheckResult]:
+    """Place orders that the venue refuses."""
+    misaligned = {"limitPrice": session.far_price() + session.context.tick_size / 2}
+    for question, changes in {**_REFUSALS, MISALIGNED: misaligned}.items():
+        reply = session.place(**changes)
+        if reply.is_success:
+            session.cancel(reply.document["orderId"])
+        if "Position Brackets" in reply.describe():
+            yield question.skip("the account uses Position Brackets: switch it to Auto OCO Brackets and run again")
+        else:
+            yield question.compare(reply.describe())
+    price = session.far_price(SELL)
+    reply = session.place(type=STOP_LIMIT, stopPrice=price, limitPrice=price)
+    if reply.is_success:
+        row = session.order(reply.document["orderId"])
+        session.cancel(row["id"])
+        yield STOP_LIMITS.compare(f"yes, its row has type {row['type']} and status {row['status']}")
+    else:
+        code = (reply.document or {}).get("errorCode")
+        yield STOP_LIMITS.judge(f"no, {reply.describe()}", is_same=code == 2)  # noqa: PLR2004
+
+
+@asks(LINK)
+def ask_link(session: OrderSession) -> Iterator[CheckResult]:
+    """Place an order that is linked to another, and cancel that one."""
+    first = session.place_accepted()
+    reply = session.place(type=LIMIT, linkedOrderId=first)
+    if not reply.is_success:
+        yield LINK.compare(f"it is refused: {reply.describe()}")
+        session.cancel(first)
+        return
+    second = reply.document["orderId"]
+    linked = session.order(second).get("linkedOrderId")
+    session.cancel(first)
+    session.wait_for_status(first, CANCELLED)
+    session.hub.listen(1)
+    status = session.order(second)["status"]
+    session.cancel(second)
+    words = [] if linked is None else ["its row has it"]
+    words += [] if status == OPEN else [f"cancelling the first gives it status {status}"]
+    yield LINK.compare("; ".join(words) or "no")
+
+
+def _place_first(session: OrderSession) -> tuple[str, GatewayReply]:
+    """Place a limit order as far from the market as the venue allows, and return its tag and the answer."""
+    for distance in DISTANCES:
+        session.distance = distance
+        tag = session.make_tag()
+        reply = session.place(customTag=tag)
+        if _OUT_OF_RANGE not in reply.describe():
+            break
+    return tag, reply
+
+
+def _look_for(session: OrderSession, order_id: int) -> str:
+    """Return when searchOpen shows an order."""
+    began, looks = monotonic(), 0
+    while monotonic() - began < _VISIBLE_WITHIN_S:
+        looks += 1
+        rows = session.context.rest.rows("/api/Order/searchOpen", "orders", accountId=session.context.account_id)
+        if order_id in {row["id"] for row in rows}:
+            return _FIRST_LOOK if looks == 1 else f"after {(monotonic() - began) * 1000:.0f} ms"
+        session.hub.listen(0.05)
+    return f"not within {_VISIBLE_WITHIN_S:.0f} s"
+
+
+def _try_tag(session: OrderSession, tag: str) -> str:
+    """Place an order with a tag, cancel it, and return what is wrong with the tag, "" if nothing is."""
+    reply = session.place(customTag=tag)
+    if not reply.is_success:
+        return reply.describe()
+    kept = session.order(reply.document["orderId"]).get("customTag")
+    session.cancel(reply.document["orderId"])
+    return "" if kept == tag else "it is kept differently"
+
+
+STEPS = (ask_first_order, ask_tags, ask_refusals, ask_link)

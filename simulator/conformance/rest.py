@@ -1,0 +1,177 @@
+"""The REST client: it sends one request, keeps what came back, and decodes numbers without floats."""
+
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from http import HTTPStatus
+from typing import Any
+
+import msgspec
+import requests
+
+from shared.clock import monotonic
+from shared.errors import RefusedError, VenueDownError
+from simulator.conformance.budget import RequestBudget
+from simulator.conformance.redaction import Redactor, SampleBook
+
+LOGIN = "/api/Auth/loginKey"
+_TIMEOUT_S = 30
+_UNREPEATED = ("/api/Order/place", "/api/Position/")  # they could act twice
+_IDLE_S = 3.0  # an idle connection may be closed by the server just as we send
+_DECODER = msgspec.json.Decoder(float_hook=Decimal)
+_ENCODER = msgspec.json.Encoder(decimal_format="number")
+
+
+def decode_json(raw: bytes) -> Any:  # noqa: ANN401 - any JSON
+    """Decode JSON with exact decimals; raise msgspec.DecodeError for anything else."""
+    return _DECODER.decode(raw)
+
+
+@dataclass(frozen=True, slots=True)
+class GatewayReply:
+    """An answer of the gateway; `document` is its JSON, None without any."""
+
+    status: int
+    headers: Mapping[str, str]
+    content: bytes
+    document: Any
+
+    @property
+    def is_success(self) -> bool:
+        """Whether it is an envelope that reports success."""
+        return self.status == HTTPStatus.OK and isinstance(self.document, dict) and self.document.get("success") is True
+
+    @property
+    def content_type(self) -> str:
+        """The media type, without its parameters."""
+        return self.headers.get("Content-Type", "").partition(";")[0].strip()
+
+    def describe(self) -> str:
+        """Return the answer in a few words: `200 success`, `400 problem details`, `401 without a body`."""
+        if not self.content:
+            return f"{self.status} without a body"
+        if not isinstance(self.document, dict):
+            return f"{self.status} {self.content_type or 'with a body of no type'}"
+        if "success" in self.document:
+            code, message = self.document.get("errorCode"), self.document.get("errorMessage")
+            words = "success" if self.is_success else f"code {code}"
+            return f"{self.status} {words}" + (f" {message!r}" if message else "")
+        return f"{self.status} {'problem details' if 'errors' in self.document else 'JSON without an envelope'}"
+
+
+@dataclass(frozen=True, slots=True)
+class _Wanted:
+    """One request to send."""
+
+    method: str
+    path: str
+    content_type: str
+    authorization: str | None
+    content: bytes | None
+
+
+class GatewayRest:
+    """Sends requests within the budget. It follows no redirect and repeats nothing."""
+
+    def __init__(self, url: str, user: str, key: str, samples: SampleBook, redactor: Redactor) -> None:
+        self.url = url
+        self.token = ""
+        self.request_count = 0
+        self._user, self._key = user, key
+        self._samples, self._redactor = samples, redactor
+        self._budget = RequestBudget()
+        self._session = requests.Session()
+        self._session.trust_env = False  # no proxy, and no .netrc in the place of our token
+        self._used_at = monotonic()
+
+    def log_in(self) -> GatewayReply:
+        """Log in once more, and return the answer; raise RefusedError if the gateway refuses the user or key."""
+        reply = self.send(LOGIN, {"userName": self._user, "apiKey": self._key}, authorization="")
+        if not reply.is_success or not reply.document.get("token"):
+            raise RefusedError(f"the login was refused ({reply.describe()}): check the user name and the key")
+        self._redactor.hide(reply.document["token"], "token")
+        return reply
+
+    def post(self, path: str, **body: object) -> dict[str, Any]:
+        """Post and return the JSON of a success; raise RefusedError for any other answer."""
+        reply = self.send(path, body)
+        if not reply.is_success:
+            raise RefusedError(f"{path} answered {reply.describe()}, expected a success")
+        found: dict[str, Any] = reply.document
+        return found
+
+    def rows(self, path: str, name: str, **body: object) -> list[dict[str, Any]]:
+        """Post and return the list `name` of a success; raise RefusedError if it is not a list."""
+        found = self.post(path, **body).get(name)
+        if not isinstance(found, list):
+            raise RefusedError(f"{path} answered {name} {'null' if found is None else 'without a list'}")
+        return found
+
+    def send(
+        self,
+        path: str,
+        body: object = None,
+        *,
+        authorization: str | None = None,
+        method: str = "POST",
+        raw: bytes | None = None,
+        content_type: str = "application/json",
+        is_counted: bool = True,
+    ) -> GatewayReply:
+        """Send one request; `authorization` replaces our own header ("": none), `raw` the JSON of `body`.
+
+        A 429, because another program spends the same limit, is waited out once. Raise VenueDownError if no answer
+        comes, or another 429, or the first one for an order. `is_counted` False ignores the limits.
+        """
+        wanted = _Wanted(
+            method, path, content_type, authorization, raw if raw is not None or body is None else _ENCODER.encode(body)
+        )
+        if not is_counted:
+            return self._send_once(wanted)
+        self._budget.wait_for_turn(path)
+        reply = self._send_once(wanted)
+        if reply.status == HTTPStatus.TOO_MANY_REQUESTS and not path.startswith(_UNREPEATED):
+            self._budget.wait_for_window(path)
+            reply = self._send_once(wanted)
+        if reply.status == HTTPStatus.TOO_MANY_REQUESTS:
+            raise VenueDownError(f"{path} answered 429: end the other programs that use this key")
+        return reply
+
+    def _send_once(self, wanted: _Wanted) -> GatewayReply:
+        if monotonic() - self._used_at > _IDLE_S:
+            self._session.close()
+        headers = {"Accept": "application/json, text/plain", "User-Agent": "tickwork-conformance"}
+        header = f"Bearer {self.token}" if wanted.authorization is None else wanted.authorization
+        headers |= {"Authorization": header} if header else {}
+        headers |= {"Content-Type": wanted.content_type} if wanted.content is not None else {}
+        url = f"{self.url}{wanted.path}"
+        self.request_count += 1
+        try:
+            answer = self._session.request(
+                wanted.method, url, data=wanted.content, headers=headers, timeout=_TIMEOUT_S, allow_redirects=False
+            )
+        except requests.RequestException as error:
+            raise VenueDownError(f"{url} gave no answer ({type(error).__name__})") from None
+        self._used_at = monotonic()
+        return self._keep(wanted.path, answer)
+
+    def _keep(self, path: str, answer: requests.Response) -> GatewayReply:
+        try:
+            document = decode_json(answer.content) if answer.content else None
+        except msgspec.DecodeError:
+            document = None
+        reply = GatewayReply(answer.status_code, answer.headers, answer.content, document)
+        if isinstance(document, dict) and path.startswith(("/api/", "/hubs/")):
+            kind = path if reply.is_success or "success" not in document else f"{path} (refused)"
+            self._samples.record(kind if answer.ok else f"{answer.status_code} of a request", document)
+        return reply
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._session.close()
+
+
+def make_random_name() -> str:
+    """Return a name that no user and no order has."""
+    return f"tickwork-{secrets.token_hex(6)}"

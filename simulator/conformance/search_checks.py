@@ -1,0 +1,150 @@
+"""Checks of the searches of orders, positions and trades (venue.md sections 5.9 to 5.16)."""
+
+from collections import defaultdict
+from collections.abc import Iterator
+from datetime import timedelta
+from decimal import Decimal
+
+from shared.domain.market_data.contract import root_of_contract
+from simulator.conformance.context import CheckContext, Row, format_instant, parse_instant
+from simulator.conformance.results import CheckResult, Question, asks
+from simulator.conformance.schema_check import describe_differences, find_answer_differences
+from simulator.venue.fees import fees_of
+
+_ORDERS, _OPEN, _QUERY = "/api/Order/search", "/api/Order/searchOpen", "/api/Order/v2/query"
+_POSITIONS, _TRADES, _BY_ID = "/api/Position/searchOpen", "/api/Trade/search", "/api/Order/searchById"
+_BACK = timedelta(days=30)
+_UNKNOWN_ACCOUNT = 2**31 - 1
+_FEW = "fewer than two orders in 30 days: run again after some, or with --orders"
+
+ORDER_FIELDS = Question("s5.order_fields", "Have order rows the documented fields? (5.12)", "as documented")
+ORDER_SORT = Question(
+    "s5.order_search_order", "In which order does Order/search return rows? (5.9, 7.6)", "oldest first"
+)
+OPEN_STATUS = Question("s5.search_open_statuses", "Does searchOpen return other statuses than 1? (5.10)", "no")
+QUERY_SORT = Question("q11.query_order", "In which order does v2/query return rows by default? (13.11)", "newest first")
+QUERY_SIZE = Question("q11.query_page_size", "How many rows has a page of v2/query by default? (13.11)", "50")
+QUERY_MOST = Question(
+    "q11.query_page_size_range", "What do the page sizes 1,000, 1,001 and 0 get? (13.11)",
+    "200 success, 400 problem details, 400 problem details",
+)  # fmt: skip
+QUERY_OFFSET = Question("q11.query_offset", "Does pageOffset count rows or pages? (13.11)", "rows")
+QUERY_TOTAL = Question("q11.query_total", "Is totalCount null unless it is asked for? (13.11)", "yes")
+POSITION_FIELDS = Question("s5.position_fields", "Have position rows the documented fields? (5.13)", "as documented")
+TRADE_FIELDS = Question("s5.trade_fields", "Have trade rows the documented fields? (5.16)", "as documented")
+TRADE_SORT = Question("s5.trade_search_order", "In which order does Trade/search return rows? (5.16)", "newest first")
+FEES = Question("q12.fees", "What are fees and commissions per contract and side? (13.12)", "the known fees")
+NO_ACCOUNT = Question(
+    "s5.unknown_account", "What do searches of another account get? (5.9 to 5.16)", "200 code 1 everywhere"
+)
+NO_ORDER = Question("s5.unknown_order", "What does searchById of an unknown order get? (5.11)", "200 code 1")
+
+
+@asks(ORDER_FIELDS, ORDER_SORT, OPEN_STATUS)
+def ask_orders(context: CheckContext) -> Iterator[CheckResult]:
+    """Ask for the orders of 30 days."""
+    start = format_instant(context.market_now - _BACK)
+    document = context.rest.post(_ORDERS, accountId=context.account_id, startTimestamp=start)
+    rows = document.get("orders") or []
+    differences = find_answer_differences(_ORDERS, document)
+    yield ORDER_FIELDS.judge(describe_differences(differences, len(rows), "rows"), is_same=not differences)
+    yield ORDER_SORT.compare(_sort_of(rows)) if len(rows) > 1 else ORDER_SORT.skip(_FEW)
+    document = context.rest.post(_OPEN, accountId=context.account_id)
+    differences = find_answer_differences(_OPEN, document)
+    statuses = sorted({row["status"] for row in document.get("orders") or []} - {1})
+    differences += [f"status {status}" for status in statuses]
+    yield OPEN_STATUS.judge("; ".join(differences) or "no", is_same=not differences)
+
+
+@asks(QUERY_SORT, QUERY_SIZE, QUERY_MOST, QUERY_OFFSET, QUERY_TOTAL)
+def ask_query(context: CheckContext) -> Iterator[CheckResult]:
+    """Ask how v2/query pages."""
+    by = {"accountId": context.account_id}
+    whole = context.rest.post(_QUERY, filter=by, includeTotalCount=True)
+    differences = find_answer_differences(_QUERY, whole)
+    rows, total = whole.get("orders") or [], whole.get("totalCount")
+    observed = "; ".join([_sort_of(rows), *differences])
+    yield QUERY_SORT.compare(observed) if len(rows) > 1 else QUERY_SORT.skip(_FEW)
+    if type(total) is int and total > len(rows):
+        yield QUERY_SIZE.compare(str(len(rows)))
+    else:
+        yield QUERY_SIZE.skip(f"only {len(rows)} orders, all on the first page: run again after more orders")
+    replies = [context.rest.send(_QUERY, {"filter": by, "pageSize": size}) for size in (1000, 1001, 0)]
+    yield QUERY_MOST.compare(", ".join(reply.describe() for reply in replies))
+    if len(rows) < 3:  # noqa: PLR2004 - an offset of one page of two rows needs a third
+        yield QUERY_OFFSET.skip("fewer than three orders: run again after some, or with --orders")
+    else:
+        page = context.rest.rows(_QUERY, "orders", filter=by, pageSize=2, pageOffset=1)
+        ids = [row["id"] for row in page]
+        is_rows = ids == [row["id"] for row in rows[1:3]]
+        yield QUERY_OFFSET.compare(
+            "rows" if is_rows else "pages" if ids == [row["id"] for row in rows[2:4]] else "neither"
+        )
+    without = context.rest.post(_QUERY, filter=by, pageSize=1)
+    yield QUERY_TOTAL.compare("yes" if without.get("totalCount", "absent") is None else "no")
+
+
+@asks(POSITION_FIELDS)
+def ask_positions(context: CheckContext) -> Iterator[CheckResult]:
+    """Ask for the open positions."""
+    document = context.rest.post(_POSITIONS, accountId=context.account_id)
+    differences = find_answer_differences(_POSITIONS, document)
+    count = len(document.get("positions") or [])
+    yield POSITION_FIELDS.judge(describe_differences(differences, count, "rows"), is_same=not differences)
+
+
+@asks(TRADE_FIELDS, TRADE_SORT, FEES)
+def ask_trades(context: CheckContext) -> Iterator[CheckResult]:
+    """Ask for the trades of 30 days."""
+    start = format_instant(context.market_now - _BACK)
+    document = context.rest.post(_TRADES, accountId=context.account_id, startTimestamp=start)
+    rows = document.get("trades") or []
+    differences = find_answer_differences(_TRADES, document)
+    yield TRADE_FIELDS.judge(describe_differences(differences, len(rows), "rows"), is_same=not differences)
+    if not rows:
+        reason = "no trade in 30 days: run again after some, or with --orders"
+        yield from (TRADE_SORT.skip(reason), FEES.skip(reason))
+        return
+    yield TRADE_SORT.compare(_sort_of(rows)) if len(rows) > 1 else TRADE_SORT.skip("only one trade in 30 days")
+    yield describe_fees(rows)
+
+
+@asks(NO_ACCOUNT, NO_ORDER)
+def ask_unknown(context: CheckContext) -> Iterator[CheckResult]:
+    """Ask for what does not exist."""
+    body = {"accountId": _UNKNOWN_ACCOUNT, "startTimestamp": format_instant(context.market_now)}
+    seen = {path: context.rest.send(path, body).describe() for path in (_ORDERS, _OPEN, _POSITIONS, _TRADES)}
+    seen[_QUERY] = context.rest.send(_QUERY, {"filter": {"accountId": _UNKNOWN_ACCOUNT}}).describe()
+    others = [f"{path} {text}" for path, text in seen.items() if text != "200 code 1"]
+    yield NO_ACCOUNT.judge("; ".join(others) or NO_ACCOUNT.expected, is_same=not others)
+    yield NO_ORDER.compare(context.rest.send(_BY_ID, {"accountId": context.account_id, "orderId": 2**62}).describe())
+
+
+def describe_fees(rows: list[Row]) -> CheckResult:
+    """Return the fees and commissions per contract of each product, compared with the simulator's."""
+    seen: defaultdict[str, set[tuple[Decimal, Decimal]]] = defaultdict(set)
+    for row in rows:
+        size = Decimal(row["size"])
+        seen[row["contractId"]].add((Decimal(row["fees"]) / size, Decimal(row.get("commissions") or 0) / size))
+    texts, is_same = [], True
+    for contract_id, pairs in sorted(seen.items()):
+        try:
+            name = root_of_contract(contract_id).name
+            is_same = is_same and pairs == {fees_of(name, 1)}
+        except ValueError:
+            name, is_same = contract_id, False
+        texts.append(f"{name} " + " or ".join(f"{fees:f} + {commission:f}" for fees, commission in sorted(pairs)))
+    return FEES.judge("; ".join(texts), is_same=is_same)
+
+
+def _sort_of(rows: list[Row]) -> str:
+    """Return the sort of rows by their instants; equal instants fit every sort."""
+    times = [parse_instant(row["creationTimestamp"]) for row in rows]
+    ids = [row["id"] for row in rows]
+    is_ascending, is_descending = times == sorted(times), times == sorted(times, reverse=True)
+    if is_ascending and is_descending:
+        is_ascending, is_descending = ids == sorted(ids), ids == sorted(ids, reverse=True)
+    return "oldest first" if is_ascending else "newest first" if is_descending else "in no order"
+
+
+CHECKS = (ask_orders, ask_query, ask_positions, ask_trades, ask_unknown)
