@@ -35,7 +35,8 @@ REQUESTS: dict[str, list[tuple[dict[str, Any], int | None]]] = {
     "/api/Account/search": [({"onlyActiveAccounts": True}, 0), ({"onlyActiveAccounts": False}, 0), ({}, 0),
                             ({"onlyActiveAccounts": "yes"}, None)],
     "/api/Contract/search": [
-        ({"searchText": "ES", "live": False}, 0), ({"live": True}, 0), ({"searchText": "no such"}, 0), ({"live": 1}, None)
+        ({"searchText": "ES", "live": False}, 0), ({"live": True}, 0), ({"searchText": "no such"}, 0),
+        ({"live": 1}, None),
     ],
     "/api/Contract/searchById": [(CONTRACT, 0), (EXPIRED, 0), (UNKNOWN, 1), ({}, None)],
     "/api/Contract/available": [({"live": False}, 0), ({"live": True}, 0), ({"live": "yes"}, None)],
