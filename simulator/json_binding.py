@@ -16,10 +16,18 @@ import msgspec
 from simulator.request_bodies import ENUM, RequestBody
 
 Body = TypeVar("Body", bound=RequestBody)
-_INTEGER = re.compile(r"-?(0|[1-9]\d*)")
-_NUMBER = re.compile(r"-?(0|[1-9]\d*)(\.\d+)?([eE][+-]?\d+)?")
+_INTEGER = re.compile(r"-?(0|[1-9]\d{0,18})")
+_NUMBER = re.compile(r"-?(0|[1-9]\d{0,28})(\.\d{1,28})?([eE][+-]?\d{1,2})?")
 _INSTANT = re.compile(r"(\d{4}-\d\d-\d\d)(?:(T\d\d:\d\d)(:\d\d(?:\.\d+)?)?(Z|[+-]\d\d:\d\d)?)?")
-_DECODER = msgspec.json.Decoder(float_hook=Decimal)
+
+
+class _Literal(str):
+    """A number with a fraction or an exponent, as it was written: it is read only where a number is expected."""
+
+    __slots__ = ()
+
+
+_DECODER = msgspec.json.Decoder(float_hook=_Literal)
 
 
 def decode_body(raw: bytes, body: type[Body]) -> Body:
@@ -39,7 +47,16 @@ def _adapt(value: object, wanted: Any, path: str) -> object:  # noqa: ANN401 - a
         return {name: _adapt(part, field, f"{path}.{name}") for (name, field), part in known}
     if isinstance(value, list) and get_origin(kind) is list:
         return [_adapt(part, get_args(kind)[0], f"{path}[...]") for part in value]
+    if isinstance(value, _Literal):
+        return _adapt_number(value, kind, path)
     return _adapt_text(value, kind, path) if isinstance(value, str) else value
+
+
+def _adapt_number(literal: _Literal, kind: Any, path: str) -> object:  # noqa: ANN401 - as above
+    if kind is Decimal and _NUMBER.fullmatch(literal):
+        return Decimal(literal)
+    name = getattr(kind, "__name__", "int").lower()
+    raise msgspec.ValidationError(f"Expected `{name}`, got `float` - at `{path}`")
 
 
 def _adapt_text(text: str, kind: Any, path: str) -> object:  # noqa: ANN401 - as above

@@ -75,8 +75,9 @@ _MARKET, _CLIENTS, _PLACE = "Market", "Clients", "Ports and state"
     help="More accounts, comma-separated, such as 50KTC, 150KTC-DLL, EXPRESS. One practice account always exists.",
 )  # fmt: skip
 @click.option(
-    "--user", cls=_Option, section=_CLIENTS, metavar="NAME", help=f"User name for the login; default: {_USER}."
-)
+    "--user", cls=_Option, section=_CLIENTS, metavar="NAME",
+    help=f"User name for the login; default: TICKWORK_VENUE_USER, else {_USER}.",
+)  # fmt: skip
 @click.option(
     "--show-key",
     cls=_Option,

@@ -140,11 +140,11 @@ def resolve_market_row(market: MarketChoice, known: MarketRow | None) -> MarketR
         return known
     now = known.clock.now()
     if not is_covered(now.astimezone(CHICAGO).date()):
-        raise SettingsError(
-            f"the time of this market has passed {LAST_DAY}, where the holiday table ends: start a new database with "
-            "--fresh"
-        )
-    opens = next_tradable_time(now)
+        raise _past_the_table()
+    try:
+        opens = next_tradable_time(now)
+    except OutsideCalendarError:
+        raise _past_the_table() from None
     return known if opens == now else replace(known, clock=_start_clock(opens, known.clock.speed))
 
 
@@ -152,7 +152,7 @@ def _create_row(market: MarketChoice) -> MarketRow:
     speed = market.speed or 1
     if market.kind == "live":
         return MarketRow(market.name, market.kind, live_clock())
-    starts = market.starts_market_at or next_tradable_time(machine_now())
+    starts = market.starts_market_at or next_tradable_time(covered_time(machine_now()))
     return MarketRow(market.name, market.kind, _start_clock(starts, speed), market.ends_market_at)
 
 
@@ -160,14 +160,26 @@ def _start_clock(market_now: datetime, speed: int) -> MarketClock:
     return MarketClock(machine_now(), market_now, speed)
 
 
+def covered_time(at: datetime) -> datetime:
+    """Return `at`; beyond the holiday table the same hour whole weeks earlier, in its last year. For a new market."""
+    while at.astimezone(CHICAGO).date() > LAST_DAY - _NEXT_SESSION_WITHIN:
+        at -= _YEAR_OF_WEEKS
+    return at
+
+
+def _past_the_table() -> SettingsError:
+    return SettingsError(
+        f"the time of this market has come to {LAST_DAY}, where the holiday table ends: start a new database with "
+        "--fresh"
+    )
+
+
 def next_tradable_time(at: datetime) -> datetime:
     """Return `at` if the session allows entries for another 30 minutes, else 5 minutes after the next open.
 
-    Beyond the holiday table, a simulated market begins whole weeks earlier, in the table's last year.
+    Raise OutsideCalendarError if the holiday table does not reach that session.
     """
     calendar = calendar_of(_SEEDED_GROUP)
-    while at.astimezone(CHICAGO).date() > LAST_DAY - _NEXT_SESSION_WITHIN:
-        at -= _YEAR_OF_WEEKS
     session = calendar.session_at(at)
     if session and at < session.flat_by - _LEFT_IN_SESSION:
         return at

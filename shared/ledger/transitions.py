@@ -1,8 +1,8 @@
 """The SQL that moves a job from queued to its end: idempotent claims, leases and fencing tokens.
 
 A claim is one UPDATE of a queued row, so of many workers one wins it. It sets a lease and raises `fence`, the fencing
-token, which the statements that end or reschedule the job name: a worker that lost its lease changes nothing. Time is
-Postgres' now().
+token. A statement that ends or reschedules a job must carry it, so a worker that lost its lease changes nothing. Time
+is Postgres' now().
 
 The statements use psycopg directly: they are on every job's path, and a layer above costs more than the statement.
 """

@@ -13,8 +13,8 @@ _OK, _PROBLEM = "200 success", "400 problem details"
 
 
 @dataclass(frozen=True, slots=True)
-class LeniencyProbe:
-    """A request, as JSON or as raw bytes, and what the simulator answers."""
+class LeniencyRequest:
+    """A request: its path, and its body as JSON or as raw bytes."""
 
     path: str
     body: Callable[[CheckContext], Any]
@@ -22,12 +22,12 @@ class LeniencyProbe:
     content_type: str = "application/json"
 
 
-def _open(name: str, value: Callable[[CheckContext], object]) -> LeniencyProbe:
-    return LeniencyProbe(_OPEN, lambda context: {name: value(context)})
+def _open(name: str, value: Callable[[CheckContext], object]) -> LeniencyRequest:
+    return LeniencyRequest(_OPEN, lambda context: {name: value(context)})
 
 
-def _raw(raw: bytes, content_type: str = "application/json") -> LeniencyProbe:
-    return LeniencyProbe(_ACCOUNTS, lambda _: None, raw, content_type)
+def _raw(raw: bytes, content_type: str = "application/json") -> LeniencyRequest:
+    return LeniencyRequest(_ACCOUNTS, lambda _: None, raw, content_type)
 
 
 def _account_id(context: CheckContext) -> int:
@@ -35,19 +35,19 @@ def _account_id(context: CheckContext) -> int:
 
 
 # The end of the id, what is sent, and the expected answer.
-_PROBES: Mapping[tuple[str, str, str], LeniencyProbe] = {
+_REQUESTS: Mapping[tuple[str, str, str], LeniencyRequest] = {
     ("number_as_text", "an account id as text", _OK): _open("accountId", lambda context: str(context.account_id)),
     ("number_as_words", "an account id that is no number", _PROBLEM): _open("accountId", lambda _: "none"),
     ("name_capital", "the name AccountId", _OK): _open("AccountId", _account_id),
     ("name_upper", "the name ACCOUNTID", _OK): _open("ACCOUNTID", _account_id),
-    ("unknown_field", "an unknown field", _OK): LeniencyProbe(
+    ("unknown_field", "an unknown field", _OK): LeniencyRequest(
         _OPEN, lambda context: {"accountId": context.account_id, "tickwork": 1}
     ),
-    ("enum_as_name", "the unit Minute in place of 2", _PROBLEM): LeniencyProbe(
+    ("enum_as_name", "the unit Minute in place of 2", _PROBLEM): LeniencyRequest(
         BARS, lambda context: context.bars_body(context.market_now, context.market_now, unit="Minute")
     ),
     ("null_number", "null in place of a number", _PROBLEM): _open("accountId", lambda _: None),
-    ("missing_text", "no contractId", _PROBLEM): LeniencyProbe(_BY_ID, lambda _: {}),
+    ("missing_text", "no contractId", _PROBLEM): LeniencyRequest(_BY_ID, lambda _: {}),
     ("number_too_large", "an account id above int32", _PROBLEM): _open("accountId", lambda _: 2**40),
     ("no_body", "no body", _PROBLEM): _raw(b""),
     ("not_json", "a body that is no JSON", _PROBLEM): _raw(b"{onlyActive"),
@@ -55,9 +55,9 @@ _PROBES: Mapping[tuple[str, str, str], LeniencyProbe] = {
     ("null_body", "null", _PROBLEM): _raw(b"null"),
 }  # fmt: skip
 
-PROBES = {
-    Question(f"s2.lenient_{end}", f"What does {what} get? (2, 7.6)", expected): probe
-    for (end, what, expected), probe in _PROBES.items()
+REQUESTS = {
+    Question(f"s2.lenient_{end}", f"What does {what} get? (2, 7.6)", expected): request
+    for (end, what, expected), request in _REQUESTS.items()
 }
 # [SIM] The simulator is stricter or more lenient here than ASP.NET may be; no document says anything.
 BOOLEAN = Question("s2.lenient_boolean_as_text", 'What does "true" in place of true get? (2, 7.6)', _PROBLEM)
@@ -72,16 +72,16 @@ PROBLEM_FIELDS = Question(
 PROBLEM_ERRORS = Question("s2.problem_errors", "Which errors has the 400 of an account id that is a word? (2)", "-")
 
 
-def _send(context: CheckContext, probe: LeniencyProbe) -> str:
-    reply = context.rest.send(probe.path, probe.body(context), raw=probe.raw, content_type=probe.content_type)
+def _send(context: CheckContext, request: LeniencyRequest) -> str:
+    reply = context.rest.send(request.path, request.body(context), raw=request.raw, content_type=request.content_type)
     return reply.describe()
 
 
-@asks(*PROBES)
-def ask_probes(context: CheckContext) -> Iterator[CheckResult]:
+@asks(*REQUESTS)
+def ask_requests(context: CheckContext) -> Iterator[CheckResult]:
     """Ask how lenient the parser is."""
-    for question, probe in PROBES.items():
-        yield question.compare(_send(context, probe))
+    for question, request in REQUESTS.items():
+        yield question.compare(_send(context, request))
 
 
 @asks(BOOLEAN, MISSING, CONTENT_TYPE)
@@ -106,4 +106,4 @@ def ask_problem(context: CheckContext) -> Iterator[CheckResult]:
     yield PROBLEM_ERRORS.answer("; ".join(f"{name}: {text}" for name, text in errors.items()) if errors else "none")
 
 
-CHECKS: tuple[Check, ...] = (ask_probes, ask_our_choices, ask_problem)
+CHECKS: tuple[Check, ...] = (ask_requests, ask_our_choices, ask_problem)

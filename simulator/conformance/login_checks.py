@@ -127,12 +127,13 @@ def ask_validate(context: CheckContext) -> Iterator[CheckResult]:
 @asks(SECOND_LOGIN, LOGOUT)
 def ask_sessions(context: CheckContext) -> Iterator[CheckResult]:
     """Ask whether a second login ends the first token, and what a logout of the second ends."""
+    if not context.options.has_logout:
+        reason = "it may end your other sessions: run again with --log-out when nothing else is logged in"
+        yield from (question.skip(reason) for question in (SECOND_LOGIN, LOGOUT))
+        return
     second = context.rest.log_in().document["token"]
     first = context.rest.send(_ACCOUNTS, _BODY)
     yield SECOND_LOGIN.judge("it stays valid" if first.is_success else first.describe(), is_same=first.is_success)
-    if not context.options.has_logout:
-        yield LOGOUT.skip("it may end your other sessions: run again with --log-out when nothing else is logged in")
-        return
     header = f"Bearer {second}"
     reply = context.rest.send("/api/Auth/logout", authorization=header)
     own = context.rest.send(_ACCOUNTS, _BODY, authorization=header)

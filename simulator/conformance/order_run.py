@@ -76,7 +76,7 @@ def ask_order_questions(context: CheckContext) -> Iterator[CheckResult]:
                 session.tidy()
     finally:
         session.clean_up()
-    problems = session.problems or []
+    problems = session.problems
     yield CLEAN_UP.judge("; ".join(problems) or "yes", is_same=not problems)
 
 

@@ -33,14 +33,16 @@ class OrderSession:
         self.distance = DISTANCES[0]
         self.prefix = make_random_name()
         self.stop_reason: str | None = None  # why no more orders are placed
-        self.problems: list[str] | None = None  # of the clean-up; None: not done yet
+        self.problems = ["the clean-up has not ended"]
+        self._is_cleaned_up = False
         self._rest = context.rest
         self._ids: set[int] = set()
         self._tags = 0
         context.load_newest_bar()
         if context.newest_bar is None:
             raise RefusedError("no bar in the last week, so no price to stay away from: give another --contract")
-        self._began = format_instant(context.market_now - timedelta(minutes=5))
+        # Long before: the clocks of the two sides need not agree. The tags tell which rows are those of this run.
+        self._began = format_instant(context.market_now - timedelta(days=1))
         self.last_price = Decimal(context.newest_bar["c"])
         self.hub: GatewayHub = context.ending.enter_context(context.open_hub("user"))
         context.ending.callback(self.clean_up)
@@ -142,22 +144,23 @@ class OrderSession:
 
     def clean_up(self) -> None:
         """Cancel the orders of this run and close what it opened; say loudly on stderr what could not be done."""
-        if self.problems is not None:
+        if self._is_cleaned_up:
             return
-        self.problems = []
         handlers = {number: signal.signal(number, signal.SIG_IGN) for number in _ENDINGS}
         try:
             wait_seconds(1)  # for an order whose answer was lost a moment ago
             for seconds in _CLEAN_UP_WAITS_S:
                 self.problems = self._clean_up_once()
                 if not self.problems:
-                    return
+                    break
                 wait_seconds(seconds)
+            self._is_cleaned_up = True
         finally:
             for number, handler in handlers.items():
                 signal.signal(number, handler)
             for problem in self.problems:
-                sys.stderr.write(f"!!! NOT CLEANED UP: {problem}. Look at the account now.\n")
+                with contextlib.suppress(OSError):  # the terminal may be gone
+                    sys.stderr.write(f"!!! NOT CLEANED UP: {problem}. Look at the account now.\n")
 
     def _clean_up_once(self) -> list[str]:
         """Return what is left to do, after having tried to do it."""
@@ -168,15 +171,16 @@ class OrderSession:
             # An order that no search shows yet is cancelled too; for one that has ended that does nothing.
             for order_id in sorted(left | (self._ids - {row["id"] for row in rows})):
                 self.cancel(order_id)
-            position, opened = self.position(), self._net_of(own)
+            position, opened = self.position(), self._net_filled(own, rows)
             quantity = min(abs(position), abs(opened)) if position * opened > 0 else 0
             if quantity:
                 self.place(side=SELL if position > 0 else BUY, type=MARKET, limitPrice=None, size=quantity)
-        except (TickworkError, KeyError, TypeError, ValueError) as error:
-            return [f"the account could not be read ({error})"]
+        except Exception as error:  # noqa: BLE001 - whatever it is, it is said and tried again
+            return [f"the account could not be read ({type(error).__name__}: {error})"]
         problems = [f"order {order_id} is still working" for order_id in sorted(left)]
+        # The account was flat in the contract, so also a position that no fill of ours explains is a problem.
         return problems + (
-            [f"a position of {position} in {self.context.contract_id} is still open"] if quantity else []
+            [f"a position of {position} in {self.context.contract_id} is still open"] if position else []
         )
 
     def _orders(self) -> list[Row]:
@@ -192,9 +196,16 @@ class OrderSession:
         own = self._ids | {row["id"] for row in rows if (row.get("customTag") or "").startswith(self.prefix)}
         return own | {row["id"] for row in rows if row.get("parentOrderId") in own}
 
-    def _net_of(self, ids: set[int]) -> int:
-        """Return the net quantity that orders have bought, negative if they have sold."""
-        return sum(row["size"] * (1 if row["side"] == BUY else -1) for row in self._trades() if row["orderId"] in ids)
+    def _net_filled(self, own: set[int], rows: list[Row]) -> int:
+        """Return the net quantity that this run's orders have bought, negative if they have sold, by the orders' rows.
+
+        The trades may be listed later than the orders, so they are not asked.
+        """
+        shown = {row["id"]: row for row in rows}
+        for order_id in own - shown.keys():
+            with contextlib.suppress(RefusedError):
+                shown[order_id] = self.order(order_id)
+        return sum(row["fillVolume"] * (1 if row["side"] == BUY else -1) for row in shown.values() if row["id"] in own)
 
     def _trades(self) -> list[Row]:
         body = {"accountId": self.context.account_id, "startTimestamp": self._began}

@@ -68,7 +68,7 @@ def _find_python(uv: str) -> str:
 
 
 def _find_pyenv_pythons() -> Iterator[Path]:
-    root = Path(os.environ.get("PYENV_ROOT") or Path("~/.pyenv").expanduser())
+    root = Path(os.environ.get("PYENV_ROOT") or f"{os.environ.get('HOME', '/nonexistent')}/.pyenv")
     return (python for python in sorted(root.glob("versions/3.1[2-9]*/bin/python")) if os.access(python, os.X_OK))
 
 

@@ -38,6 +38,7 @@ def send_raw(venue: RunningVenue, path: str, raw: str) -> tuple[int, dict[str, A
         ({"limitPrice": 2.000025e4}, {"limitPrice": 20000.25}),
         ({"contractId": None, "CONTRACTID": MNQ, "size": None, "Size": 3}, {"size": 3}),
         ({"nonsense": {"deep": [1, 2]}}, {"size": 1}),
+        ({"nonsense": 1e300}, {"size": 1}),
         ({"customTag": None}, {"customTag": None}),
     ],
 )
@@ -67,6 +68,8 @@ def test_the_last_of_two_fields_with_one_name_counts(venue: RunningVenue) -> Non
         ({"size": "2.0"}, "$.size"),
         ({"size": 2.5}, "$.size"),
         ({"size": "99999999999"}, "$.size"),
+        ({"size": "9" * 5000}, "$.size"),
+        ({"limitPrice": "1e99999999999999999999"}, "$.limitPrice"),
         ({"size": True}, "$.size"),
         ({"limitPrice": "NaN"}, "$.limitPrice"),
         ({"limitPrice": "20_000"}, "$.limitPrice"),
@@ -86,6 +89,16 @@ def test_json_that_the_framework_refuses_is_a_400_that_names_the_field(
 
     assert 400 == status
     assert {field, "request"} == set(problem["errors"])
+
+
+def test_a_number_too_large_for_any_type_is_ignored_where_nothing_is_expected_and_else_a_400(
+    venue: RunningVenue,
+) -> None:
+    body = f'{{"accountId": {venue.account_id}, "nonsense": 1e99999999999999999999}}'
+
+    assert 200 == send_raw(venue, "/api/Order/searchOpen", body)[0]
+    assert 400 == send_raw(venue, "/api/Order/searchOpen", '{"accountId": 1e99999999999999999999}')[0]
+    assert 400 == send_raw(venue, "/api/Auth/loginKey", '{"userName": 1e99999999999999999999, "apiKey": "k"}')[0]
 
 
 @pytest.mark.parametrize("raw", ["", "null", "[]", "{", '{"accountId": 1,}', "// note\n{}", "{'accountId': 1}"])

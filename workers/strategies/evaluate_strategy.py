@@ -20,7 +20,7 @@ from shared.domain.market_data.rollup import roll_up
 from shared.domain.orders.order import Direction, Origin
 from shared.domain.risk.preconditions import EntryTerms
 from shared.domain.strategies.decision import Decision
-from shared.errors import MarketClosedError
+from shared.errors import MarketClosedError, OutsideCalendarError
 from shared.ledger.jobs.orders import PlaceOrder, entries_key
 from shared.ledger.jobs.strategies import EvaluateStrategy
 from shared.ledger.ledger import Transaction
@@ -108,7 +108,7 @@ def _find_obstacle(job: EvaluateStrategy, ctx: Context, inputs: _Inputs) -> str 
         return _NO_ACCOUNT if job.account_id is None else _no_longer_assigned(job)
     try:
         require_open_session(ctx, inputs.contract)
-    except MarketClosedError as error:
+    except (MarketClosedError, OutsideCalendarError) as error:
         return str(error)
     return None
 

@@ -13,13 +13,12 @@ from pathlib import Path
 from cli.local.home.folder import write_private
 from cli.local.home.lock import AlreadyRunningError, Lock
 from cli.local.home.ports import is_free
-from cli.local.market import MarketChoice, next_tradable_time
+from cli.local.market import MarketChoice, covered_time, next_tradable_time
 from cli.local.processes.output import show_on_terminal, stream_output
 from cli.local.processes.program import Program, kill_session, start_program
 from cli.local.processes.readiness import answers_http
 from shared.clock import MarketClock, live_clock, machine_now
 from shared.config import environment
-from shared.domain.market_data.holidays import is_covered
 from shared.errors import SettingsError, TickworkError
 
 _READY_WITHIN_S, _ENDS_WITHIN_S = 60.0, 8.0
@@ -151,8 +150,9 @@ _ORIGINS = ("machine_origin", "market_origin")
 
 def _create_clock(sandbox: Sandbox) -> MarketClock:
     now, market = machine_now(), sandbox.market
-    is_fixed = sandbox.is_stepped or not is_covered(now.date())
-    starts = market.starts_market_at or (next_tradable_time(now) if is_fixed else now)
+    starts = market.starts_market_at or covered_time(now)
+    if sandbox.is_stepped and market.starts_market_at is None:
+        starts = next_tradable_time(starts)
     return live_clock() if starts == now and market.speed in {None, 1} else MarketClock(now, starts, market.speed or 1)
 
 

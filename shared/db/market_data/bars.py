@@ -34,7 +34,7 @@ def store(connection: Connection, contract_id: str, bars: Sequence[Bar]) -> int:
     new = 0
     for first in range(0, len(bars), _ROWS_AT_ONCE):
         some = bars[first : first + _ROWS_AT_ONCE]
-        columns = {name: [getattr(bar, name) for bar in some] for name in Bar.__dataclass_fields__}
+        columns = {name: [getattr(bar, name) for bar in some] for name in Bar.__struct_fields__}
         new += driver(connection).execute(_STORE, columns | {"contract_id": contract_id}).rowcount
     return new
 

@@ -6,7 +6,7 @@ from datetime import datetime
 from decimal import Decimal
 from uuid import UUID
 
-from sqlalchemy import Connection, and_, any_, bindparam, case, func, select, update
+from sqlalchemy import Connection, and_, any_, bindparam, case, func, or_, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from shared.db.orders.orders import IS_GIVEN_UP, OPEN
@@ -35,7 +35,9 @@ _IS_NEWS = and_(
         & ((orders.c.state != OrderState.WORKING.value) | (_REPORTED["state"] != OrderState.SUSPENDED.value))
     ),
 )
-_REFRESH = update(orders).where(orders.c.id == bindparam("order_id"), _IS_NEWS)
+# The time of our row's last change tells whether an order has just moved, so a report that says nothing new leaves it.
+_DIFFERS = or_(*(orders.c[name].is_distinct_from(value) for name, value in _AS_SHOWN.items()))
+_REFRESH = update(orders).where(orders.c.id == bindparam("order_id"), _IS_NEWS, _DIFFERS)
 _REFRESH = _REFRESH.values(updated_at=func.now(), **_AS_SHOWN)
 _OWN = (
     "id",
@@ -52,17 +54,17 @@ _OWN = (
 _ADOPT = insert(orders).values(
     **_REPORTED, **{name: bindparam(f"own_{name}", type_=orders.c[name].type) for name in _OWN}
 )
+_ADOPTED = {
+    **_AS_SHOWN,
+    **{name: _ADOPT.excluded[name] for name in ("client_order_id", "side", "type")},
+    # A leg may be reported before its entry: a later report sets its parent.
+    "parent_id": func.coalesce(_ADOPT.excluded.parent_id, orders.c.parent_id),
+    "role": case((_ADOPT.excluded.parent_id.is_(None), orders.c.role), else_=_ADOPT.excluded.role),
+}
 _ADOPT = _ADOPT.on_conflict_do_update(
     index_elements=["account_id", "venue_order_id"],
-    # A leg may be reported before its entry: a later report sets its parent.
-    set_={
-        **_AS_SHOWN,
-        **{name: _ADOPT.excluded[name] for name in ("client_order_id", "side", "type")},
-        "parent_id": func.coalesce(_ADOPT.excluded.parent_id, orders.c.parent_id),
-        "role": case((_ADOPT.excluded.parent_id.is_(None), orders.c.role), else_=_ADOPT.excluded.role),
-        "updated_at": func.now(),
-    },
-    where=_IS_NEWS,
+    set_={**_ADOPTED, "updated_at": func.now()},
+    where=and_(_IS_NEWS, or_(*(orders.c[name].is_distinct_from(value) for name, value in _ADOPTED.items()))),
 )
 
 

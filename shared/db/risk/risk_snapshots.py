@@ -19,6 +19,7 @@ from shared.domain.orders.order import Direction, Side
 from shared.domain.risk.account_risk import AccountRisk, Holding, OpenEntry
 from shared.domain.risk.rule_book import PRESETS, RuleBook, preset_for
 from shared.domain.risk.rule_changes import with_changes
+from shared.errors import RefusedError
 
 # Contract and signed quantity held -> the price at which it can be closed now; None without a fresh quote.
 ExitPrice = Callable[[str, int], Decimal | None]
@@ -82,12 +83,22 @@ class _Facts:
 def book_of(account: AccountRow, *, max_quantity: int | None = None) -> RuleBook:
     """Return the rules of an account: the preset that its row names or its name implies, with a person's changes.
 
-    `max_quantity`, the setting TICKWORK_MAX_QUANTITY, replaces that of the preset unless a person changed it.
+    `max_quantity`, the setting TICKWORK_MAX_QUANTITY, replaces that of the preset unless a person changed it. Raise
+    RefusedError for changes that do not apply, such as of a rule that another version had.
     """
     preset = PRESETS[account.rules] if account.rules in PRESETS else preset_for(account.name, account.balance)
     if max_quantity is not None:
         preset = replace(preset, max_quantity=max_quantity)
     return with_changes(preset, account.rule_changes)
+
+
+def _watched_book(account: AccountRow, max_quantity: int | None) -> RuleBook:
+    """Return the rules of an account; if its changes do not apply, the preset with the reason, which denies entries."""
+    try:
+        return book_of(account, max_quantity=max_quantity)
+    except RefusedError as error:
+        preset = book_of(replace(account, rule_changes={}), max_quantity=max_quantity)
+        return replace(preset, invalid_changes=str(error))
 
 
 def read(
@@ -112,13 +123,13 @@ def read(
     directions = {account_id: _directions_by_family(found) for account_id, found in facts.items()}
     snapshots = {}
     for account in accounts:
-        if account.rules is None and parse_stage(account.name) is Stage.UNKNOWN:
+        if account.rules not in PRESETS and parse_stage(account.name) is Stage.UNKNOWN:
             continue
         found = facts[account.id]
         others = [ways for other, ways in directions.items() if other != account.id]
         snapshots[account.id] = RiskSnapshot(
             account,
-            book_of(account, max_quantity=max_quantity),
+            _watched_book(account, max_quantity),
             _to_account_risk(account, found, day=day, clock=clock, exit_price=exit_price, others=others),
             bool(found.in_doubt),
             tuple((row.contract_id, row.side) for row in found.flatten_request),

@@ -60,6 +60,13 @@ def check_account(risk: AccountRisk, book: RuleBook, market_now: datetime, sessi
 def limit_findings(risk: AccountRisk, book: RuleBook, market_now: datetime) -> Iterator[Finding]:
     """Yield the findings of the loss limits, and the missing facts that prevent a check."""
     risk = record_touches(risk, book)
+    if book.invalid_changes is not None:
+        yield Finding(
+            "rules",
+            RuleAction.BLOCK,
+            f"the rules that you set do not apply, and the preset is watched in their place: {book.invalid_changes}; "
+            "set them again with `tickwork accounts rules`",
+        )
     yield from _missing_facts(risk)
     if risk.is_breached:
         yield _limited_finding(

@@ -9,7 +9,7 @@ from shared.domain.market_data.bar import to_ticks
 from shared.domain.market_data.calendar import Calendar
 from shared.domain.market_data.contract import Contract
 from shared.domain.orders.order import MAX_TICKS, OrderType, Side
-from shared.errors import MarketClosedError, PostponedError, RiskLimitError
+from shared.errors import MarketClosedError, OutsideCalendarError, PostponedError, RiskLimitError
 
 _RETRY_AFTER = timedelta(seconds=0.5)
 _PRICES = {OrderType.LIMIT: "limit_price", OrderType.STOP: "stop_price", OrderType.TRAILING_STOP: "trail_price"}
@@ -73,7 +73,10 @@ def check_session(calendar: Calendar, contract: Contract, market_now: datetime, 
         return
     pauses = session.pauses if session else ()
     pause_ends = next((pause.end for pause in pauses if pause.start <= market_now < pause.end), None)
-    opens = pause_ends or calendar.next_session(market_now).opens
+    try:
+        opens = pause_ends or calendar.next_session(market_now).opens
+    except OutsideCalendarError as error:
+        raise OutsideCalendarError(f"no new position in {contract.id} until the end of the table: {error}") from None
     raise MarketClosedError(
         f"no new position in {contract.id} at {market_now:%Y-%m-%d %H:%M} UTC of market time: "
         f"entries are possible from {opens:%Y-%m-%d %H:%M} UTC",

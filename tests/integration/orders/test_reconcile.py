@@ -134,6 +134,23 @@ def test_a_difference_right_after_a_fill_is_no_mismatch_yet_though_the_venue_dat
     assert [(None,)] == worker_env.rows(HALT, worker_env.venue.account_id)
 
 
+def test_a_mismatch_beside_a_tagged_external_order_halts_the_account(worker_env: WorkerEnv) -> None:
+    """Each report of such an order is compared anew, as its entry may be known by then; that is no news of it."""
+    worker_env.venue.place(type=1, limitPrice=20000, customTag="of another program")
+    worker_env.alert()
+    worker_env.run_due_jobs()
+    worker_env.run(ReconcileAccount(account_id=worker_env.venue.account_id))
+    worker_env.execute(
+        "UPDATE orders SET submitted_market_at = '2026-03-01+00', changed_market_at = '2026-03-10 15:00+00', "
+        "created_at = now() - interval '1 hour', updated_at = now() - interval '1 hour'"
+    )
+    worker_env.execute("UPDATE position SET quantity = 3")
+    worker_env.run(ReconcileAccount(account_id=worker_env.venue.account_id))
+
+    ((reason,),) = worker_env.rows(HALT, worker_env.venue.account_id)
+    assert "PositionMismatchError" in reason
+
+
 def test_a_reconcile_that_is_not_due_delays_no_urgent_one(worker_env: WorkerEnv) -> None:
     account_id = worker_env.venue.account_id
     key = f"account:{account_id}:reconcile"

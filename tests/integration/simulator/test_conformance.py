@@ -204,6 +204,34 @@ def test_an_interrupted_run_closes_what_it_opened(venue: RunningVenue, tmp_path:
     assert "interrupted" in (tmp_path / "report.md").read_text() or "interrupted" in output
 
 
+def test_a_clean_up_does_not_ask_the_trades_which_may_be_listed_late(venue: RunningVenue, tmp_path: Path) -> None:
+    venue.faults(path="/api/Trade/search", kind="null_list", count=None)
+    venue.faults(path="/api/Position/closeContract", kind="reject", count=None)
+
+    found = run(venue, tmp_path, *WITH_ORDERS, "--json")
+
+    assert "orders.clean_up" in found.ids("same")
+    assert 0 == venue.position()
+    assert [] == working_orders(venue)
+
+
+def test_a_position_that_cannot_be_closed_is_said_loudly(venue: RunningVenue, tmp_path: Path) -> None:
+    process = subprocess.Popen(
+        [*PROGRAM, *arguments_of(venue, tmp_path, *WITH_ORDERS)], env=environment_of(venue), stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+    )  # fmt: skip
+    try:
+        until(lambda: venue.position() != 0, what="the first position", every=0.01)
+        for path in ("/api/Order/place", "/api/Position/closeContract"):
+            venue.faults(path=path, kind="reject", count=None)
+        process.send_signal(signal.SIGINT)
+        output, _ = process.communicate(timeout=240)
+    finally:
+        process.kill()
+
+    assert f"NOT CLEANED UP: a position of {venue.position()} in {MNQ} is still open" in output
+
+
 def test_a_position_that_close_contract_leaves_open_is_closed_by_an_order(venue: RunningVenue, tmp_path: Path) -> None:
     venue.faults(path="/api/Position/closeContract", kind="reject", count=None)
 

@@ -27,7 +27,7 @@ def accounts_of(worker_env: WorkerEnv) -> list[int]:
     return [row[0] for row in worker_env.rows("SELECT id FROM account ORDER BY id")]
 
 
-def insert_falling_bars(worker_env: WorkerEnv) -> datetime:
+def insert_falling_bars(worker_env: WorkerEnv, contract_id: str = MNQ) -> datetime:
     """Replace the newest bars with a fall that mean reversion buys; return the close of its last bar.
 
     The requests and decisions from the start of the worker are deleted.
@@ -36,13 +36,14 @@ def insert_falling_bars(worker_env: WorkerEnv) -> datetime:
         worker_env.execute(f"DELETE FROM {table}")
     closed_until = newest_close(worker_env.venue.clock.now(), TIMEFRAME)
     ((base,),) = worker_env.rows(
-        "SELECT close_ticks FROM bar_minute WHERE contract_id = %s ORDER BY start DESC LIMIT 1", MNQ
+        "SELECT close_ticks FROM bar_minute WHERE contract_id = %s ORDER BY start DESC LIMIT 1", contract_id
     )
     begin = closed_until - len(FALL) * TIMEFRAME
-    worker_env.execute(f"DELETE FROM bar_minute WHERE contract_id = '{MNQ}' AND start >= '{begin.isoformat()}'")
+    worker_env.execute(f"DELETE FROM bar_minute WHERE contract_id = '{contract_id}' AND start >= '{begin.isoformat()}'")
     rows = [(begin + number * TIMEFRAME, base + change) for number, change in enumerate(FALL)]
     values = ", ".join(
-        f"('{MNQ}', '{start.isoformat()}', {close}, {close + 1}, {close - 1}, {close}, 10)" for start, close in rows
+        f"('{contract_id}', '{start.isoformat()}', {close}, {close + 1}, {close - 1}, {close}, 10)"
+        for start, close in rows
     )
     worker_env.execute(
         "INSERT INTO bar_minute (contract_id, start, open_ticks, high_ticks, low_ticks, close_ticks, volume) "

@@ -7,7 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from cli.local.market import MarketChoice, check_speed, choose_market, next_tradable_time, resolve_market_row
+from cli.local.market import (
+    MarketChoice,
+    check_speed,
+    choose_market,
+    resolve_market_row,
+)
 from shared.clock import MarketClock, live_clock, machine_now
 from shared.config import Settings, load_settings
 from shared.db.market_data.market_clock import MarketRow
@@ -255,27 +260,3 @@ def test_the_name_of_a_replay_fits_a_database_name(recorded_bars: Path, tmp_path
     market = choose_market(settings(), replay=tmp_path / file.name)
 
     assert len(f"tickwork_{market.name}_999".encode()) <= 63
-
-
-@pytest.mark.parametrize("day", [datetime(2017, 6, 1, 15, tzinfo=UTC), datetime(2029, 3, 1, 15, tzinfo=UTC)])
-def test_a_start_beyond_the_holiday_table_is_refused_with_its_range(day: datetime) -> None:
-    with pytest.raises(SettingsError, match=f"invalid --at: no market hours for {day.date()}: the holiday table"):
-        choose_market(settings(), starts_market_at=day)
-
-
-@pytest.mark.parametrize("year", [2029, 2033, 2040])
-def test_a_simulated_market_of_a_year_beyond_the_table_begins_whole_weeks_earlier(year: int) -> None:
-    now = datetime(year, 3, 14, 15, 30, tzinfo=UTC)
-    starts = next_tradable_time(now)
-
-    assert 2027 <= starts.year <= 2028
-    assert starts == next_tradable_time(starts)
-    if starts.date().weekday() == now.weekday():
-        assert timedelta() == (now - starts) % timedelta(weeks=1)
-
-
-def test_a_market_whose_time_has_passed_the_table_is_refused() -> None:
-    late = known_row(choose_seeded(), datetime(2029, 1, 3, 15, tzinfo=UTC))
-
-    with pytest.raises(SettingsError, match="passed 2028-12-31, where the holiday table ends: start a new database"):
-        resolve_market_row(choose_seeded(), late)
