@@ -12,7 +12,8 @@ from shared.db.market_data import contracts
 from shared.db.orders import orders, positions
 from shared.db.orders.orders import OrderRow
 from shared.domain.market_data.bar import to_ticks
-from shared.domain.market_data.contract import Contract, root_of_contract, root_of_symbol
+from shared.domain.market_data.contract import Contract
+from shared.domain.market_data.symbol import Symbol, parse_symbol
 from shared.errors import RefusedError
 
 SHORTEST_ID = 8
@@ -54,11 +55,12 @@ def resolve_account(connection: Connection, word: str | None) -> AccountRow:
 
 def resolve_active_contract(connection: Connection, word: str) -> Contract:
     """Return the active contract of a symbol's root, for an entry; raise RefusedError."""
-    root = _resolve_root(word)
+    symbol = _parse_symbol(word)
+    root = symbol.root.name
     found = contracts.active_of_root(connection, root)
     if found is None:
         raise RefusedError(f"no single active contract of {root} (symbol {word}): check that it is tracked")
-    if word.upper().startswith("CON.") and found.id != word.upper():
+    if not symbol.names(found.id):
         raise RefusedError(f"{word} is not the active contract of {root}: expected {found.id}")
     return found
 
@@ -72,10 +74,10 @@ def resolve_contract(connection: Connection, account_ids: Sequence[int], word: s
                 f"contract {word} is unknown: `tickwork positions` and `tickwork orders` list the known ones"
             )
         return found
-    root = _resolve_root(word)
+    symbol = _parse_symbol(word)
     ids = {row.contract_id for row in positions.in_accounts(connection, account_ids)}
     ids |= {order.contract_id for one in account_ids for order in orders.open_of(connection, one)}
-    mine = sorted(contract_id for contract_id in ids if root_of_contract(contract_id).name == root)
+    mine = sorted(filter(symbol.names, ids))
     if len(mine) > 1:
         raise RefusedError(f"symbol {word} is ambiguous ({', '.join(mine)}): give the contract's whole id")
     return contracts.require(connection, mine[0]) if mine else resolve_active_contract(connection, word)
@@ -106,8 +108,8 @@ def require_tick_multiple(name: str, price: Decimal | None, contract: Contract) 
         ) from None
 
 
-def _resolve_root(word: str) -> str:
+def _parse_symbol(word: str) -> Symbol:
     try:
-        return root_of_symbol(word).name
+        return parse_symbol(word)
     except ValueError as error:
         raise RefusedError(str(error)) from None

@@ -125,7 +125,9 @@ def tradingview_message(root: str) -> str:
         "symbol": root,
         "quantity": "{{strategy.order.contracts}}",
         "stop_loss_ticks": 40,
-        "id": "{{strategy.order.id}} {{strategy.order.action}} {{strategy.order.contracts}} {{timenow}}",
+        "id": "{{ticker}} {{interval}} {{strategy.order.id}} {{strategy.order.action}} {{timenow}}",
+        "market_position": "{{strategy.market_position}}",
+        "market_position_size": "{{strategy.market_position_size}}",
         "timenow": "{{timenow}}",
     }
     return json.dumps(message)

@@ -13,7 +13,8 @@ from shared.db.accounts import accounts
 from shared.db.trades import round_trips
 from shared.db.trades.round_trips import RoundTripFilter
 from shared.domain.market_data.calendar import trading_day_begins
-from shared.domain.market_data.contract import ROOTS, root_of_contract, root_of_symbol
+from shared.domain.market_data.contract import ROOTS
+from shared.domain.market_data.symbol import parse_symbol
 from shared.domain.trades.statistics import GROUPINGS, Statistics, group_statistics, label_of, statistics_of
 
 _COLUMNS = (
@@ -49,7 +50,7 @@ class _Contract(click.ParamType[str]):
         """Return the root or the id; fail for an unknown contract, and for a month that is not in the venue's id."""
         text = value.strip().upper()
         try:
-            root = root_of_contract(text) if text.startswith("CON.") else root_of_symbol(text)
+            root = parse_symbol(text).root
         except ValueError as error:
             self.fail(str(error), param, ctx)
         if not text.startswith("CON.") and text != root.name:

@@ -3,6 +3,7 @@
 import hashlib
 import hmac
 import logging
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from http import HTTPStatus
@@ -14,6 +15,7 @@ from starlette.responses import Response
 
 from shared.db.alerts import alerts, hooks
 from shared.db.alerts.hooks import Hook
+from shared.db.market_data import contracts
 from shared.domain.alerts.alert import Alert, parse_payload
 from shared.domain.alerts.payload import BODY, RefusedAlertError, read_payload
 from shared.fleets import Queue
@@ -27,6 +29,8 @@ from web.receiver.problem import not_found, problem
 from web.receiver.resend_cache import ResendCache
 
 log = logging.getLogger("receiver")
+
+_RESENT_WITHIN = timedelta(minutes=10)  # TradingView sends an alert again within 20 s of a 5xx
 
 
 class AlertAnswer(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -111,6 +115,10 @@ class AlertRoute:
     ) -> Accepted | Refusal:
         alert_id = new_id()
         is_entry = alert.action.is_entry
+        if is_entry and (
+            refusal := _check_traded(alert, (await tx.connection.execute(contracts.TRADED)).scalars().all())
+        ):
+            return refusal
         job = await tx.enqueue(
             HandleAlert(alert_id=alert_id),
             key=job_key(hook.id, alert, raw, delivery_id),
@@ -121,14 +129,15 @@ class AlertRoute:
         if not job.is_duplicate:
             await tx.connection.execute(*alerts.add_accepted(alert_id, hook.id, raw, alert.external_id, job.job_id))
             return Accepted(job.job_id, is_duplicate=False)
-        first = (await tx.connection.execute(alerts.body_behind(job.job_id))).scalar_one_or_none()
-        if first is None or _is_repeated(alert, raw, first):
+        first = (await tx.connection.execute(alerts.first_delivery(job.job_id))).one_or_none()
+        if first is None or _is_resend(alert, raw, *first):
             return Accepted(job.job_id, is_duplicate=True)
         return Refusal(
             HTTPStatus.CONFLICT,
-            f"id {alert.external_id!r} belongs to another alert of this hook",
+            f"id {alert.external_id!r} belongs to an alert received {_format_age(first[1])} ago, so nothing is traded",
             "id",
-            "give every alert an id of its own; only a resend may have the same id",
+            "give every alert an id of its own, such as {{ticker}} {{interval}} {{strategy.order.id}} {{timenow}}: an "
+            "order's name comes again",
             is_json=True,
         )
 
@@ -146,6 +155,19 @@ class AlertRoute:
                 return problem(outcome.status, outcome.wrong, field=outcome.field, hint=outcome.hint)
             case None:
                 return not_found()
+
+
+def _check_traded(alert: Alert, traded: Sequence[str]) -> Refusal | None:
+    """Refuse an entry in a contract that is not traded; before the first look at the venue nothing is known."""
+    if not traded or any(map(alert.symbol.names, traded)):
+        return None
+    return Refusal(
+        HTTPStatus.UNPROCESSABLE_ENTITY,
+        f"symbol {alert.symbol.text!r} means no contract that is traded here",
+        "symbol",
+        f"traded are {', '.join(traded)}: send the root or the month of one of them, or add it to TICKWORK_CONTRACTS",
+        is_json=True,
+    )
 
 
 def check_alert(raw: bytes, *, is_too_large: bool = False) -> Alert | Refusal:
@@ -172,12 +194,22 @@ def job_key(hook_id: UUID, alert: Alert, raw: bytes, delivery_id: UUID) -> str:
     return f"alert:{hook_id}:sending:{delivery_id}"
 
 
-def _is_repeated(alert: Alert, raw: bytes, first: bytes) -> bool:
-    """Whether an alert with a known id is a resend of the first one, perhaps with a new time in it."""
-    if raw == first:
+def _is_resend(alert: Alert, raw: bytes, first: bytes, age: timedelta) -> bool:
+    """Whether an alert with a known id is a resend of the first one, which was received `age` ago.
+
+    The same body with a time in it is, whenever it comes. Without one, or with another time, an alert of the same
+    request is a resend only soon after the first: later it is another one that the sender gave the same id, and a
+    quiet answer would lose a trade.
+    """
+    if raw == first and alert.alert_time is not None:
         return True
     before = check_alert(first)
-    return isinstance(before, Alert) and alert.is_same_request(before)
+    return age <= _RESENT_WITHIN and isinstance(before, Alert) and alert.is_same_request(before)
+
+
+def _format_age(age: timedelta) -> str:
+    minutes = int(age.total_seconds()) // 60
+    return f"{minutes} min" if minutes else f"{int(age.total_seconds())} s"
 
 
 def _with_connection_close(answer: Response) -> Response:

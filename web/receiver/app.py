@@ -46,6 +46,7 @@ def make_app(settings: Settings) -> Starlette:
     app = Starlette(
         routes=[
             Route("/hooks/tv/{token}", alerts.post, methods=["POST"]),
+            Route("/hooks/tv/{token}/", alerts.post, methods=["POST"]),
             Route("/jobs/{job_id}", JobRoute(ledger).get, methods=["GET"]),
             Route("/health", _health, methods=["GET"]),
         ],

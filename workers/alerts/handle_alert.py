@@ -1,31 +1,24 @@
 """Turns a stored alert into a signal, and the signal into an order or an exit."""
 
-from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
 
 from shared.clock import time_until
-from shared.db.accounts import accounts
-from shared.db.alerts import alerts, signals
-from shared.db.alerts.signals import NewSignal
+from shared.db.alerts import alerts
 from shared.db.market_data import contracts
-from shared.db.orders import flatten_requests, orders, positions
-from shared.domain.alerts.alert import Alert, AlertAction, parse_alert
-from shared.domain.market_data.contract import Contract, root_of_contract
-from shared.domain.orders.order import Origin, Side
+from shared.domain.alerts.alert import AlertAction, parse_alert
+from shared.domain.market_data.contract import Contract
+from shared.domain.orders.order import OrderType, Origin, Side
 from shared.domain.risk.preconditions import EntryTerms
 from shared.errors import RefusedError, RiskLimitError
-from shared.ids import new_id
 from shared.ledger.jobs.alerts import HandleAlert, HandleFollowerAlert
-from shared.ledger.jobs.orders import Flatten, entries_key
+from shared.ledger.jobs.orders import entries_key
 from shared.ledger.ledger import Transaction
+from workers.alerts.exits import AccountAlert, close_before_entry, exit_position, exit_to_target, read_position
 from workers.context import Context
 from workers.orders.entry import EntryRequest, require_open_session, submit_entry
 from workers.task import task
 
-_NEVER_LIVE = (
-    "live orders of account {0} were never on: run `tickwork accounts live {0} on` to let them reach the real venue"
-)
 _SIDES = {AlertAction.BUY: Side.BUY, AlertAction.SELL: Side.SELL}
 
 
@@ -60,30 +53,57 @@ def _enqueue_follower(tx: Transaction, ctx: Context, alert_id: UUID, account_id:
 def trade_alert(
     ctx: Context, alert_id: UUID, account_id: int, body: bytes, earlier_denial: str | None
 ) -> dict[str, str]:
-    """Enter or close on one account as the alert with this body requests, unless it was refused there before.
+    """Enter or exit on one account as the alert with this body requests, unless it was refused there before.
 
-    Raise RiskLimitError for an alert that was or is refused, RefusedError without a single active contract.
+    Raise RiskLimitError for an alert that was or is refused, RefusedError without a single active contract or for a
+    month that is not active.
     """
     if earlier_denial is not None:
         raise RiskLimitError(earlier_denial)
     alert = parse_alert(body)
+    one = AccountAlert(alert_id, account_id, alert)
+    symbol, root = alert.symbol.text, alert.root.name
     with ctx.autocommit() as connection:
-        contract = contracts.active_of_root(connection, alert.root.name)
+        contract = contracts.active_of_root(connection, root)
     if contract is None:
-        raise RefusedError(f"the venue offers no single active contract of {alert.root.name} (symbol {alert.symbol})")
+        raise RefusedError(f"the venue offers no single active contract of {root} (symbol {symbol})")
     if alert.action is AlertAction.CLOSE:
-        return _close(ctx, contract, alert_id, account_id, others_held=_find_other_contracts(ctx, contract, account_id))
-    return _enter(ctx, contract, alert_id, account_id, alert)
+        return exit_position(ctx, one, contract)
+    if not alert.symbol.names(contract.id):
+        raise RefusedError(
+            f"{symbol} is not the active contract of {root}, which is {contract.id}: send {root} or {root}1!"
+        )
+    if alert.target is not None:
+        return _trade_to_target(ctx, one, contract)
+    return _enter(ctx, one, contract, quantity=alert.quantity or 0)
 
 
-def _enter(ctx: Context, contract: Contract, alert_id: UUID, account_id: int, alert: Alert) -> dict[str, str]:
+def _trade_to_target(ctx: Context, one: AccountAlert, contract: Contract) -> dict[str, str]:
+    """Trade the difference between what is held and the position that the sender wants, closing first.
+
+    The part that closes is an exit with an exit's rights. An entry after it waits until the venue confirms flat.
+    """
+    target, held = one.alert.target or 0, read_position(ctx, one.account_id, contract.id)
+    if held == target or (held * target > 0 and abs(held) > abs(target)):
+        return exit_to_target(ctx, one, contract.id, held=held, target=target)
+    if held * target < 0:
+        close_before_entry(ctx, contract.id, one.account_id)
+        held = 0
+    return _enter(ctx, one, contract, quantity=abs(target - held))
+
+
+def _enter(ctx: Context, one: AccountAlert, contract: Contract, *, quantity: int) -> dict[str, str]:
+    alert = one.alert
     require_open_session(ctx, contract)
     request = EntryRequest(
-        account_id,
+        one.account_id,
         contract,
         EntryTerms(
             side=_SIDES[alert.action],
-            quantity=alert.quantity or 0,
+            quantity=quantity,
+            type=alert.type,
+            limit_price=alert.price if alert.type is OrderType.LIMIT else None,
+            stop_price=alert.price if alert.type is OrderType.STOP else None,
             stop_loss_ticks=alert.stop_loss_ticks,
             take_profit_ticks=alert.take_profit_ticks,
             stop_loss=alert.stop_loss,
@@ -91,7 +111,7 @@ def _enter(ctx: Context, contract: Contract, alert_id: UUID, account_id: int, al
         ),
         Origin.ALERT,
         expires_at=_expires_at(ctx),
-        alert_id=alert_id,
+        alert_id=one.alert_id,
     )
     return submit_entry(ctx, request)
 
@@ -99,58 +119,3 @@ def _enter(ctx: Context, contract: Contract, alert_id: UUID, account_id: int, al
 def _expires_at(ctx: Context) -> datetime:
     """Return the expiry of the entry: that of the alert's job, else the entry TTL after the job was enqueued."""
     return ctx.job.expires_at or ctx.job.enqueued_at + ctx.settings.entry_ttl
-
-
-def _find_other_contracts(ctx: Context, active: Contract, account_id: int) -> list[str]:
-    """Return the other contracts of the root with a position or orders, as after a change of the active month."""
-    with ctx.autocommit() as connection:
-        ids = {row.contract_id for row in positions.of_account(connection, account_id)}
-        ids |= {row.contract_id for row in orders.open_of(connection, account_id)}
-    return sorted(one for one in ids - {active.id} if root_of_contract(one).name == active.root)
-
-
-def _close(
-    ctx: Context, contract: Contract, alert_id: UUID, account_id: int, others_held: Sequence[str]
-) -> dict[str, str]:
-    with ctx.transaction() as tx:
-        account = accounts.lock(tx.connection, account_id)
-        denial = None if account is not None and ctx.may_act_for(account) else _NEVER_LIVE.format(account_id)
-        signal_id = new_id()
-        signals.add(
-            tx.connection,
-            NewSignal(
-                id=signal_id,
-                origin=Origin.ALERT,
-                account_id=account_id,
-                contract_id=contract.id,
-                action=AlertAction.CLOSE,
-                quantity=None,
-                verdict="accepted" if denial is None else "denied",
-                reason="a close covers the whole position of the contract" if denial is None else denial,
-                correlation_id=ctx.job.correlation_id,
-                decided_market_at=ctx.market_now,
-                alert_id=alert_id,
-            ),
-        )
-        result = {"signal_id": str(signal_id), "closes": ", ".join((contract.id, *others_held))}
-        if denial is None:
-            request, *others = [
-                _request_flatten(tx, ctx, account_id, contract_id) for contract_id in (contract.id, *others_held)
-            ]
-            for other in others:
-                tx.enqueue(Flatten(flatten_request_id=other))
-            tx.continue_with(result, Flatten(flatten_request_id=request))
-    if denial is not None:
-        raise RiskLimitError(denial)
-    return result
-
-
-def _request_flatten(tx: Transaction, ctx: Context, account_id: int, contract_id: str) -> UUID:
-    return flatten_requests.create(
-        tx.connection,
-        account_id,
-        contract_id,
-        origin=Origin.ALERT,
-        reason="an alert requests a close",
-        correlation_id=ctx.job.correlation_id,
-    )

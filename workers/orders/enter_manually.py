@@ -6,7 +6,8 @@ from typing import Any
 
 from shared.db.accounts import accounts
 from shared.db.market_data import contracts
-from shared.domain.market_data.contract import Contract, root_of_symbol
+from shared.domain.market_data.contract import Contract
+from shared.domain.market_data.symbol import parse_symbol
 from shared.domain.orders.order import Origin
 from shared.domain.risk.preconditions import EntryTerms
 from shared.errors import RefusedError
@@ -63,13 +64,15 @@ def _preview(ctx: Context, request: EntryRequest) -> dict[str, Any]:
 
 def _find_contract(ctx: Context, symbol: str) -> Contract:
     try:
-        root = root_of_symbol(symbol)
+        wanted = parse_symbol(symbol)
     except ValueError as error:
         raise RefusedError(str(error)) from None
     with ctx.autocommit() as connection:
-        contract = contracts.active_of_root(connection, root.name)
+        contract = contracts.active_of_root(connection, wanted.root.name)
     if contract is None:
-        raise RefusedError(f"the venue offers no single active contract of {root.name} (symbol {symbol})")
+        raise RefusedError(f"the venue offers no single active contract of {wanted.root.name} (symbol {symbol})")
+    if not wanted.names(contract.id):
+        raise RefusedError(f"{symbol} is not the active contract of {wanted.root.name}: expected {contract.id}")
     return contract
 
 

@@ -1,5 +1,6 @@
 """Alerts: the raw bytes, the parsed payload, the verdict, and the job that acts on it."""
 
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
@@ -97,7 +98,8 @@ def read_alert(
     return connection.execute(_TO_HANDLE, {"alert": alert_id, "account": account_id}).one_or_none()
 
 
-def body_behind(job_id: UUID) -> Select[bytes]:
-    """Return the select of the body of the alert that a job handles."""
+def first_delivery(job_id: UUID) -> Select[bytes, timedelta]:
+    """Return the select of the body of the alert that a job handles, and of the time since it was received."""
     alert_id = cast(job.c.arguments["alert_id"].astext, Uuid)
-    return select(alert.c.body).join(job, alert.c.id == alert_id).where(job.c.id == job_id)
+    age = func.now() - alert.c.received_at
+    return select(alert.c.body, age).join(job, alert.c.id == alert_id).where(job.c.id == job_id)

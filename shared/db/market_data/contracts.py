@@ -23,6 +23,10 @@ def _contract(row: Row[tuple[object, ...]]) -> Contract:
     return Contract(**row._mapping)  # noqa: SLF001  # SQLAlchemy's documented name
 
 
+# The active contracts that we track; a program that enqueues asks whether a symbol means one of them.
+TRADED = select(contract.c.id).where(contract.c.is_tracked, contract.c.is_active).order_by(contract.c.id)
+
+
 def store(connection: Connection, found: Sequence[Contract]) -> None:
     """Store the venue's facts about these contracts."""
     for one in found:

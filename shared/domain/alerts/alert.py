@@ -1,25 +1,39 @@
 """An alert: the body of a webhook, parsed field by field, or refused with a hint."""
 
-import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from enum import StrEnum
-from typing import Self
+from functools import partial
+from typing import Self, TypeVar
 
+from shared.domain.alerts.fields import (
+    LONGEST_TEXT,
+    invalid_value,
+    missing_field,
+    parse_external_id,
+    parse_price,
+    parse_ticks,
+    parse_time,
+    parse_whole_number,
+    read_field,
+)
+from shared.domain.alerts.misspelling import is_one_edit_away
 from shared.domain.alerts.payload import Json, RefusedAlertError, quote_value, read_payload
-from shared.domain.market_data.contract import Root, root_of_symbol
-from shared.domain.orders.order import MAX_TICKS
+from shared.domain.market_data.contract import Root
+from shared.domain.market_data.symbol import Symbol, parse_symbol
+from shared.domain.orders.order import OrderType
+
+Value = TypeVar("Value")
 
 MAX_CONTRACTS = 9_999
-LONGEST_ID = 128
-_LONGEST_TEXT = 64  # of a symbol or a time
 
-_TEXT_FIELDS = ("action", "symbol", "id", "time", "timenow")
-_NUMBER_FIELDS = ("quantity", "stop_loss_ticks", "take_profit_ticks", "stop_loss", "take_profit")
-_WHOLE = re.compile(r"[0-9]{1,9}(\.0{1,20})?")
-_PRICE = re.compile(r"[0-9]{1,9}(\.[0-9]{1,20})?")
-_PLACEHOLDER = re.compile(r"\{\{|\}\}|\A\s*nan\s*\Z", re.IGNORECASE)
+_TEXT_FIELDS = ("action", "symbol", "id", "time", "timenow", "order_type", "market_position", "prev_market_position")
+_NUMBER_FIELDS = (
+    "quantity", "stop_loss_ticks", "take_profit_ticks", "stop_loss", "take_profit", "limit_price", "stop_price",
+    "market_position_size",
+)  # fmt: skip
+_FIELDS = (*_TEXT_FIELDS, *_NUMBER_FIELDS)
 
 
 class AlertAction(StrEnum):
@@ -46,28 +60,44 @@ _ACTIONS = {
 }
 
 
-@dataclass(frozen=True, slots=True)
+_ACTION_HINT = 'expected "buy", "sell" or "close"'
+_ORDER_TYPES = {"market": OrderType.MARKET, "limit": OrderType.LIMIT, "stop": OrderType.STOP}
+_PRICE_OF_TYPE = {OrderType.LIMIT: "limit_price", OrderType.STOP: "stop_price"}
+_SIDE_OF_TARGET = {True: AlertAction.BUY, False: AlertAction.SELL}
+_SIGNS = {"long": 1, "short": -1, "flat": 0}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Alert:
     """The request of a webhook; ticks are unsigned distances.
 
-    `quantity` is None only for a CLOSE, which then closes the whole position.
+    `quantity` is None only for a CLOSE, which then closes the whole position. `target` is the position that the sender
+    wants, negative for short, if the alert says it: then the difference to what is held is traded, and `quantity` is
+    the size of that position. A CLOSE has no stop, target or price: what it does not use cannot stop it.
     """
 
     action: AlertAction
-    root: Root
-    symbol: str  # as it was sent
+    symbol: Symbol
     quantity: int | None
+    target: int | None = None
+    type: OrderType = OrderType.MARKET
+    price: Decimal | None = None  # of a limit or stop entry
     external_id: str | None
-    stop_loss_ticks: int | None
-    take_profit_ticks: int | None
-    stop_loss: Decimal | None
-    take_profit: Decimal | None
+    stop_loss_ticks: int | None = None
+    take_profit_ticks: int | None = None
+    stop_loss: Decimal | None = None
+    take_profit: Decimal | None = None
     alert_time: str | None  # `timenow`, else `time`, as it was sent
     extras: Mapping[str, Json]
 
+    @property
+    def root(self) -> Root:
+        """The root of the symbol."""
+        return self.symbol.root
+
     def is_same_request(self, other: Self) -> bool:
-        """Whether both are the same request; `alert_time` and `extras` may differ."""
-        return replace(self, alert_time=None, extras={}) == replace(other, alert_time=None, extras={})
+        """Whether both are the same request; only `alert_time` may differ."""
+        return replace(self, alert_time=None) == replace(other, alert_time=None)
 
 
 def parse_alert(raw: bytes) -> Alert:
@@ -77,127 +107,151 @@ def parse_alert(raw: bytes) -> Alert:
 
 def parse_payload(payload: Mapping[str, Json]) -> Alert:
     """Return the alert in a payload; raise RefusedAlertError for a missing or invalid field: none has a default."""
-    action = _parse_action(payload)
-    symbol, root = _parse_symbol(payload)
-    times = [_parse_time(payload, "timenow"), _parse_time(payload, "time")]
+    action = _parse_action(payload) if "action" in payload else None
+    if action is AlertAction.CLOSE:
+        return _parse_close(payload)
+    target = _parse_target(payload)
+    if action is None and target is None:
+        raise missing_field("action", _ACTION_HINT)
+    if target == 0:
+        return _parse_close(payload)
+    _refuse_misspelt_field(payload)
+    times = [parse_time(payload, "timenow"), parse_time(payload, "time")]
+    type_ = _parse_type(payload)
     return Alert(
-        action=action,
-        root=root,
-        symbol=symbol,
-        quantity=_parse_quantity(payload, action),
-        external_id=_parse_external_id(payload),
-        stop_loss_ticks=_parse_ticks(payload, "stop_loss_ticks", "stop_loss"),
-        take_profit_ticks=_parse_ticks(payload, "take_profit_ticks", "take_profit"),
-        stop_loss=_parse_price(payload, "stop_loss"),
-        take_profit=_parse_price(payload, "take_profit"),
+        action=action if action is not None and target is None else _SIDE_OF_TARGET[(target or 0) > 0],
+        symbol=_parse_symbol(payload),
+        quantity=_parse_quantity(payload) if target is None else abs(target),
+        target=target,
+        type=type_,
+        price=_parse_entry_price(payload, type_),
+        external_id=parse_external_id(payload),
+        stop_loss_ticks=parse_ticks(payload, "stop_loss_ticks", "stop_loss"),
+        take_profit_ticks=parse_ticks(payload, "take_profit_ticks", "take_profit"),
+        stop_loss=parse_price(payload, "stop_loss"),
+        take_profit=parse_price(payload, "take_profit"),
         alert_time=next(filter(None, times), None),
-        extras={name: value for name, value in payload.items() if name not in _TEXT_FIELDS + _NUMBER_FIELDS},
+        extras=_extras_of(payload),
     )
 
 
-def _read_field(payload: Mapping[str, Json], field: str, hint: str) -> Json:
-    """Return the value of a field, None if it is absent.
+def _parse_close(payload: Mapping[str, Json]) -> Alert:
+    """Return an exit: of all, of a readable `quantity`, or down to a readable target; nothing else can stop it."""
+    target = _read_or_none(_parse_target, payload)
+    times = [_read_or_none(partial(parse_time, field=field), payload) for field in ("timenow", "time")]
+    return Alert(
+        action=AlertAction.CLOSE,
+        symbol=_parse_symbol(payload),
+        quantity=_read_or_none(_parse_quantity, payload) if target is None else None,
+        target=target or None,
+        external_id=_read_or_none(parse_external_id, payload),
+        alert_time=next(filter(None, times), None),
+        extras=_extras_of(payload),
+    )
 
-    Raise RefusedAlertError for an unfilled placeholder, for null, true, false, a list or an object, and for blank text.
-    """
-    if field not in payload:
+
+def _read_or_none(parse: Callable[[Mapping[str, Json]], Value], payload: Mapping[str, Json]) -> Value | None:
+    try:
+        return parse(payload)
+    except RefusedAlertError:
         return None
-    value = payload[field]
-    if isinstance(value, str) and _PLACEHOLDER.search(value):
-        wrong = f"invalid {field} {quote_value(value)}, an unfilled placeholder"
-        raise RefusedAlertError(wrong, field=field, hint=hint)
-    if value is None or isinstance(value, bool | list | dict) or (isinstance(value, str) and not value.strip()):
-        raise _invalid_value(field, value, hint)
-    return value
+
+
+def _extras_of(payload: Mapping[str, Json]) -> dict[str, Json]:
+    return {name: value for name, value in payload.items() if name not in _FIELDS}
+
+
+def _refuse_misspelt_field(payload: Mapping[str, Json]) -> None:
+    """Raise RefusedAlertError for a name one letter away from one of ours: it would be a trade without its stop."""
+    for name in set(payload) - set(_FIELDS):
+        plain = name.lower()
+        near = [field for field in _FIELDS if plain == field or is_one_edit_away(plain, field)]
+        if near:
+            hint = f"did you mean {near[0]}? Rename or remove the field"
+            raise RefusedAlertError(f"unknown field {quote_value(name)}", field=name[:LONGEST_TEXT], hint=hint)
+
+
+def _parse_target(payload: Mapping[str, Json]) -> int | None:
+    """Return the position that the sender wants, negative for short; None if the alert does not say it.
+
+    It does with `market_position` and `market_position_size`, as TradingView's strategies fill them, and with
+    `market_position` "flat" alone.
+    """
+    hint = 'expected "long", "short" or "flat", such as "{{strategy.market_position}}"'
+    value = read_field(payload, "market_position", hint)
+    if value is None:
+        return None
+    sign = _SIGNS.get(value.strip().lower()) if isinstance(value, str) else None
+    if sign is None:
+        raise invalid_value("market_position", value, hint)
+    size = read_field(payload, "market_position_size", f"expected a whole number from 1 to {MAX_CONTRACTS}")
+    if sign == 0:
+        return 0
+    if size is None:
+        return None
+    hint = f"expected a whole number of contracts from 1 to {MAX_CONTRACTS}, as market_position is not flat"
+    return sign * parse_whole_number("market_position_size", size, MAX_CONTRACTS, hint)
+
+
+def _parse_type(payload: Mapping[str, Json]) -> OrderType:
+    """Return the type of the entry: `order_type`, or what `limit_price` or `stop_price` implies."""
+    hint = 'expected "market", "limit" or "stop"'
+    value = read_field(payload, "order_type", hint)
+    implied = [type_ for type_, field in _PRICE_OF_TYPE.items() if field in payload]
+    if value is None:
+        if len(implied) > 1:
+            raise RefusedAlertError(
+                "limit_price contradicts stop_price", field="limit_price", hint="send one of them, or an order_type"
+            )
+        return implied[0] if implied else OrderType.MARKET
+    type_ = _ORDER_TYPES.get(value.strip().lower()) if isinstance(value, str) else None
+    if type_ is None:
+        raise invalid_value("order_type", value, hint)
+    unused = [_PRICE_OF_TYPE[one] for one in implied if one is not type_]
+    if unused:
+        raise RefusedAlertError(
+            f"{unused[0]} contradicts order_type {value!r}", field=unused[0], hint="leave out one of the two"
+        )
+    return type_
+
+
+def _parse_entry_price(payload: Mapping[str, Json], type_: OrderType) -> Decimal | None:
+    field = _PRICE_OF_TYPE.get(type_)
+    if field is None:
+        return None
+    price = parse_price(payload, field)
+    if price is None:
+        raise missing_field(field, f"a {type_.value.lower()} entry needs a price above 0, such as 21500.25")
+    return price
 
 
 def _parse_action(payload: Mapping[str, Json]) -> AlertAction:
-    hint = 'expected "buy", "sell" or "close"'
-    value = _read_field(payload, "action", hint)
-    if value is None:
-        raise _missing_field("action", hint)
+    value = read_field(payload, "action", _ACTION_HINT)
     action = _ACTIONS.get(value.strip().lower()) if isinstance(value, str) else None
     if action is None:
-        raise _invalid_value("action", value, hint)
+        raise invalid_value("action", value, _ACTION_HINT)
     return action
 
 
-def _parse_symbol(payload: Mapping[str, Json]) -> tuple[str, Root]:
+def _parse_symbol(payload: Mapping[str, Json]) -> Symbol:
     hint = 'expected a known symbol, such as "MNQ", "MNQ1!", "MNQZ2026" or "CME_MINI:MNQ1!"'
-    value = _read_field(payload, "symbol", hint)
+    value = read_field(payload, "symbol", hint)
     if value is None:
-        raise _missing_field("symbol", hint)
-    if not isinstance(value, str) or len(value) > _LONGEST_TEXT or not value.isascii():
-        raise _invalid_value("symbol", value, hint)
+        raise missing_field("symbol", hint)
+    if not isinstance(value, str) or len(value) > LONGEST_TEXT or not value.isascii():
+        raise invalid_value("symbol", value, hint)
     try:
-        return value, root_of_symbol(value)
-    except ValueError:
-        raise _invalid_value("symbol", value, hint) from None
+        return parse_symbol(value)
+    except ValueError as error:
+        wrong, _, expected = str(error).rpartition(", expected ")
+        if wrong:  # it names what is wrong with a known root
+            raise RefusedAlertError(wrong, field="symbol", hint=f"expected {expected}") from None
+        raise invalid_value("symbol", value, hint) from None
 
 
-def _parse_quantity(payload: Mapping[str, Json], action: AlertAction) -> int | None:
+def _parse_quantity(payload: Mapping[str, Json]) -> int:
     hint = f"expected a whole number of contracts from 1 to {MAX_CONTRACTS}, such as 1"
-    value = _read_field(payload, "quantity", hint)
-    if value is None and action.is_entry:
-        raise _missing_field("quantity", hint)
-    return None if value is None else _parse_whole_number("quantity", value, MAX_CONTRACTS, hint)
-
-
-def _parse_ticks(payload: Mapping[str, Json], field: str, price_field: str) -> int | None:
-    if field in payload and price_field in payload:
-        hint = f"send {price_field} (a price) or {field} (a distance in ticks), not both"
-        raise RefusedAlertError(f"{price_field} contradicts {field}", field=price_field, hint=hint)
-    hint = f"expected a whole number of ticks from 1 to {MAX_TICKS} without a sign, such as 40"
-    value = _read_field(payload, field, hint)
-    return None if value is None else _parse_whole_number(field, value, MAX_TICKS, hint)
-
-
-def _parse_price(payload: Mapping[str, Json], field: str) -> Decimal | None:
-    hint = "expected a price above 0, such as 21500.25"
-    value = _read_field(payload, field, hint)
+    value = read_field(payload, "quantity", hint)
     if value is None:
-        return None
-    numeral = _to_numeral(value)
-    if not _PRICE.fullmatch(numeral) or not Decimal(numeral):
-        raise _invalid_value(field, value, hint)
-    return Decimal(numeral)
-
-
-def _parse_external_id(payload: Mapping[str, Json]) -> str | None:
-    hint = f"expected text or a whole number of 1 to {LONGEST_ID} characters, unique among the alerts of this hook"
-    value = _read_field(payload, "id", hint)
-    if value is None:
-        return None
-    if isinstance(value, Decimal) or len(str(value)) > LONGEST_ID:
-        raise _invalid_value("id", value, hint)
-    return str(value)
-
-
-def _parse_time(payload: Mapping[str, Json], field: str) -> str | None:
-    hint = f'expected a time as text or a whole number, such as "{{{{{field}}}}}", or leave it out'
-    value = _read_field(payload, field, hint)
-    if value is None:
-        return None
-    if isinstance(value, Decimal) or len(str(value)) > _LONGEST_TEXT:
-        raise _invalid_value(field, value, hint)
-    return str(value)
-
-
-def _parse_whole_number(field: str, value: Json, most: int, hint: str) -> int:
-    numeral = _to_numeral(value)
-    if not _WHOLE.fullmatch(numeral) or not 1 <= Decimal(numeral) <= most:
-        raise _invalid_value(field, value, hint)
-    return int(Decimal(numeral))
-
-
-def _to_numeral(value: Json) -> str:
-    """Return the digits of a number or of text, without an exponent; text that is no number comes back stripped."""
-    return f"{value:f}" if isinstance(value, Decimal) else str(value).strip()
-
-
-def _missing_field(field: str, hint: str) -> RefusedAlertError:
-    return RefusedAlertError(f"{field} is missing", field=field, hint=hint)
-
-
-def _invalid_value(field: str, value: Json, hint: str) -> RefusedAlertError:
-    return RefusedAlertError(f"invalid {field} {quote_value(value)}", field=field, hint=hint)
+        raise missing_field("quantity", hint)
+    return parse_whole_number("quantity", value, MAX_CONTRACTS, hint)

@@ -119,22 +119,6 @@ def root_of_contract(contract_id: str) -> Root:
     return root
 
 
-def root_of_symbol(symbol: str) -> Root:
-    """Return the root of a trader's symbol: MNQ, MNQ1!, MNQZ2026, MNQZ6, CME_MINI:MNQ1!, or a venue's contract id.
-
-    The longest root wins, so M2K1! is M2K and 6E1! is 6E. Raise ValueError with the symbol and a hint.
-    """
-    text = symbol.strip().upper()
-    if text.startswith("CON."):
-        return root_of_contract(text)
-    bare = text.split(":")[-1]
-    for name in sorted(ROOTS, key=len, reverse=True):
-        tail = bare.removeprefix(name)
-        if tail != bare and re.fullmatch(rf"|\d!|[{MONTHS}](\d{{4}}|\d{{1,2}})", tail):
-            return ROOTS[name]
-    raise ValueError(f"unknown symbol {symbol!r}: expected a root such as MNQ, or MNQ1!, or CME_MINI:MNQ1!")
-
-
 def contract_id(root: Root, month: str, year: int) -> str:
     """Return the venue's id of one contract: `month` is its letter, `year` has four digits."""
     return f"CON.F.US.{root.product}.{month}{year % 100:02d}"

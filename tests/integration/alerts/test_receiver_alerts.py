@@ -70,10 +70,47 @@ def test_a_repeated_alert_is_answered_with_its_first_job(receiver: ReceiverProce
 def test_a_repetition_under_its_id_may_have_a_new_time(receiver: ReceiverProcess) -> None:
     first = receiver.post(ENTRY | {"id": "entry-1", "timenow": "10:00:00"})
 
-    second = receiver.post(ENTRY | {"id": "entry-1", "timenow": "10:00:05", "attempt": 2})
+    second = receiver.post(ENTRY | {"id": "entry-1", "timenow": "10:00:05"})
 
     assert (202, first.json() | {"duplicate": True}) == (second.status_code, second.json())
     assert (1, 1) == (receiver.count("alert"), receiver.count("job"))
+
+
+@pytest.mark.parametrize("times", [{}, {"timenow": "10:00:00"}], ids=["no time", "another time"])
+def test_an_id_that_comes_again_later_is_a_loud_conflict_and_no_quiet_success(
+    receiver: ReceiverProcess, times: dict[str, str]
+) -> None:
+    """Pine gives every order of one entry the same id: "Long"."""
+    receiver.post(ENTRY | {"id": "Long"} | times)
+    receiver.age_alerts(minutes=40)
+
+    answer = receiver.post(ENTRY | {"id": "Long"} | dict.fromkeys(times, "10:40:00"))
+
+    assert (409, "id") == (answer.status_code, answer.json()["field"])
+    assert "received 40 min ago, so nothing is traded" in answer.text
+    assert "{{strategy.order.id}} {{timenow}}" in answer.json()["hint"]
+
+
+def test_the_same_body_with_a_time_is_a_resend_whenever_it_comes(receiver: ReceiverProcess) -> None:
+    alert = ENTRY | {"id": "Long", "timenow": "10:00:00"}
+    receiver.post(alert)
+    receiver.age_alerts(minutes=40)
+
+    assert (202, True) == (receiver.post(alert).status_code, receiver.post(alert).json()["duplicate"])
+
+
+def test_two_charts_with_one_id_in_the_same_second_are_no_quiet_duplicate(receiver: ReceiverProcess) -> None:
+    statuses = [
+        receiver.post(ENTRY | {"id": "Long", "timenow": "10:00:00", "interval": interval}).status_code
+        for interval in ("1", "5")
+    ]
+
+    assert [202, 409] == statuses
+
+
+def test_a_slash_at_the_end_of_the_url_is_taken(receiver: ReceiverProcess) -> None:
+    assert 202 == receiver.post(ENTRY, f"{receiver.token}/").status_code
+    assert 404 == receiver.post(ENTRY, f"{receiver.token}x/").status_code
 
 
 def test_an_id_reused_for_another_alert_is_a_conflict(receiver: ReceiverProcess) -> None:

@@ -210,3 +210,18 @@ def _send_raw(receiver: ReceiverProcess, request: bytes) -> bytes:
 def _open_connection(receiver: ReceiverProcess) -> socket.socket:
     host, port = receiver.url.removeprefix("http://").split(":")
     return socket.create_connection((host, int(port)), timeout=200)
+
+
+@pytest.mark.parametrize("symbol", ["MES", "MNQU2031", "ES1!"])
+def test_an_entry_in_a_contract_that_is_not_traded_is_refused_at_once_with_those_that_are(
+    receiver: ReceiverProcess, symbol: str
+) -> None:
+    receiver.track("CON.F.US.MNQ.Z26")
+
+    answer = receiver.post(ENTRY | {"symbol": symbol})
+
+    assert (422, "symbol") == (answer.status_code, answer.json()["field"])
+    assert "traded are CON.F.US.MNQ.Z26" in answer.json()["hint"]
+    assert 0 == receiver.count("job")
+    assert 202 == receiver.post({"action": "close", "symbol": symbol}).status_code, "an exit always passes"
+    assert 202 == receiver.post(ENTRY | {"symbol": "MNQZ6"}).status_code

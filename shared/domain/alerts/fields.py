@@ -1,0 +1,97 @@
+"""The parsers of an alert's fields: each returns the value, or refuses it with the field's name and a hint."""
+
+import re
+from collections.abc import Mapping
+from decimal import Decimal
+
+from shared.domain.alerts.payload import Json, RefusedAlertError, quote_value
+from shared.domain.orders.order import MAX_TICKS
+
+LONGEST_ID = 128
+LONGEST_TEXT = 64  # of a symbol or a time
+_WHOLE = re.compile(r"[0-9]{1,9}(\.0{1,20})?")
+_PRICE = re.compile(r"[0-9]{1,9}(\.[0-9]{1,20})?")
+_PLACEHOLDER = re.compile(r"\{\{|\}\}|\A\s*nan\s*\Z", re.IGNORECASE)
+
+
+def read_field(payload: Mapping[str, Json], field: str, hint: str) -> Json:
+    """Return the value of a field, None if it is absent.
+
+    Raise RefusedAlertError for an unfilled placeholder, for null, true, false, a list or an object, and for blank text.
+    """
+    if field not in payload:
+        return None
+    value = payload[field]
+    if isinstance(value, str) and _PLACEHOLDER.search(value):
+        wrong = f"invalid {field} {quote_value(value)}, an unfilled placeholder"
+        raise RefusedAlertError(wrong, field=field, hint=hint)
+    if value is None or isinstance(value, bool | list | dict) or (isinstance(value, str) and not value.strip()):
+        raise invalid_value(field, value, hint)
+    return value
+
+
+def parse_ticks(payload: Mapping[str, Json], field: str, price_field: str) -> int | None:
+    """Return a distance in ticks, None if it is absent; raise RefusedAlertError for an invalid one."""
+    if field in payload and price_field in payload:
+        hint = f"send {price_field} (a price) or {field} (a distance in ticks), not both"
+        raise RefusedAlertError(f"{price_field} contradicts {field}", field=price_field, hint=hint)
+    hint = f"expected a whole number of ticks from 1 to {MAX_TICKS} without a sign, such as 40"
+    value = read_field(payload, field, hint)
+    return None if value is None else parse_whole_number(field, value, MAX_TICKS, hint)
+
+
+def parse_price(payload: Mapping[str, Json], field: str) -> Decimal | None:
+    """Return a price, None if it is absent; raise RefusedAlertError for an invalid one."""
+    hint = "expected a price above 0, such as 21500.25"
+    value = read_field(payload, field, hint)
+    if value is None:
+        return None
+    numeral = _to_numeral(value)
+    if not _PRICE.fullmatch(numeral) or not Decimal(numeral):
+        raise invalid_value(field, value, hint)
+    return Decimal(numeral)
+
+
+def parse_external_id(payload: Mapping[str, Json]) -> str | None:
+    """Return the id, None if it is absent; raise RefusedAlertError for an invalid one."""
+    hint = f"expected text or a whole number of 1 to {LONGEST_ID} characters, unique among the alerts of this hook"
+    value = read_field(payload, "id", hint)
+    if value is None:
+        return None
+    if isinstance(value, Decimal) or len(str(value)) > LONGEST_ID:
+        raise invalid_value("id", value, hint)
+    return str(value)
+
+
+def parse_time(payload: Mapping[str, Json], field: str) -> str | None:
+    """Return a time as it was sent, None if it is absent; raise RefusedAlertError for an invalid one."""
+    hint = f'expected a time as text or a whole number, such as "{{{{{field}}}}}", or leave it out'
+    value = read_field(payload, field, hint)
+    if value is None:
+        return None
+    if isinstance(value, Decimal) or len(str(value)) > LONGEST_TEXT:
+        raise invalid_value(field, value, hint)
+    return str(value)
+
+
+def parse_whole_number(field: str, value: Json, most: int, hint: str) -> int:
+    """Return a whole number from 1 to `most`; raise RefusedAlertError with the hint for any other value."""
+    numeral = _to_numeral(value)
+    if not _WHOLE.fullmatch(numeral) or not 1 <= Decimal(numeral) <= most:
+        raise invalid_value(field, value, hint)
+    return int(Decimal(numeral))
+
+
+def _to_numeral(value: Json) -> str:
+    """Return the digits of a number or of text, without an exponent; text that is no number comes back stripped."""
+    return f"{value:f}" if isinstance(value, Decimal) else str(value).strip()
+
+
+def missing_field(field: str, hint: str) -> RefusedAlertError:
+    """Return the error for a field that must be there."""
+    return RefusedAlertError(f"{field} is missing", field=field, hint=hint)
+
+
+def invalid_value(field: str, value: Json, hint: str) -> RefusedAlertError:
+    """Return the error for a value that the field cannot have."""
+    return RefusedAlertError(f"invalid {field} {quote_value(value)}", field=field, hint=hint)

@@ -1,0 +1,15 @@
+"""Whether a name is a misspelling of another one."""
+
+
+def is_one_edit_away(name: str, other: str) -> bool:
+    """Whether one letter inserted, removed, changed or swapped with its neighbour makes `other` of `name`."""
+    if name == other or abs(len(name) - len(other)) > 1 or min(len(name), len(other)) < _SHORTEST:
+        return False
+    at = next((index for index, (one, two) in enumerate(zip(name, other, strict=False)) if one != two), len(name))
+    rest, other_rest = name[at:], other[at:]
+    if len(name) != len(other):
+        return rest[1:] == other_rest if len(name) > len(other) else rest == other_rest[1:]
+    return rest[1:] == other_rest[1:] or (rest[1:2] + rest[:1] + rest[2:] == other_rest)
+
+
+_SHORTEST = 4  # names shorter than this have neighbours that are words of their own: id, ids
