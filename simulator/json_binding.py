@@ -16,9 +16,9 @@ import msgspec
 from simulator.request_bodies import ENUM, RequestBody
 
 Body = TypeVar("Body", bound=RequestBody)
-_INTEGER = re.compile(r"-?(0|[1-9]\d{0,18})")
-_NUMBER = re.compile(r"-?(0|[1-9]\d{0,28})(\.\d{1,28})?([eE][+-]?\d{1,2})?")
-_INSTANT = re.compile(r"(\d{4}-\d\d-\d\d)(?:(T\d\d:\d\d)(:\d\d(?:\.\d+)?)?(Z|[+-]\d\d:\d\d)?)?")
+_INTEGER = re.compile(r"-?(0|[1-9]\d{0,18})", re.ASCII)
+_NUMBER = re.compile(r"-?(0|[1-9]\d{0,28})(\.\d{1,28})?([eE][+-]?\d{1,2})?", re.ASCII)
+_INSTANT = re.compile(r"(\d{4}-\d\d-\d\d)(?:(T\d\d:\d\d)(:\d\d(?:\.\d+)?)?(Z|[+-]\d\d:\d\d)?)?", re.ASCII)
 
 
 class _Literal(str):

@@ -10,7 +10,7 @@ from cli.client.stack import begin, connect, load_stack_settings
 from cli.console.output import print_json, print_table
 from shared.db.accounts import accounts
 from shared.db.accounts.accounts import AccountRow
-from shared.db.risk.risk_snapshots import book_of
+from shared.db.risk.risk_snapshots import book_of, usable_book_of
 from shared.domain.risk.rule_book import PRESETS
 from shared.domain.risk.rule_changes import describe_rules
 from shared.errors import RefusedError
@@ -74,7 +74,7 @@ def rule_rows(row: AccountRow) -> list[dict[str, str | None]]:
     """Return every rule of an account: its value, its source, and the preset's value where it was changed by hand."""
     by_preset = dict(_preset_rules(row))
     rows: list[dict[str, str | None]] = []
-    for name, value, source in describe_rules(book_of(row, max_quantity=load_stack_settings().max_quantity)):
+    for name, value, source in describe_rules(usable_book_of(row, max_quantity=load_stack_settings().max_quantity)):
         origin, says = source, None
         if name in row.rule_changes:
             origin, says = f"changed by hand ({source})", by_preset[name]
@@ -85,9 +85,12 @@ def rule_rows(row: AccountRow) -> list[dict[str, str | None]]:
 
 
 def _print_rules(row: AccountRow, *, as_json: bool) -> None:
-    book, rows = book_of(row), rule_rows(row)
+    book, rows = usable_book_of(row), rule_rows(row)
     if as_json:
-        print_json({"id": row.id, "name": row.name, "preset": book.name, "version": book.version, "rules": rows})
+        about = {"id": row.id, "name": row.name, "preset": book.name, "version": book.version}
+        print_json(about | {"invalid_changes": book.invalid_changes, "rules": rows})
         return
     click.echo(f"Account {row.id} ({row.name}) uses the rule book {book.name} of {book.version}; {book.source}.")
+    if book.invalid_changes is not None:
+        click.echo(f"Nothing is entered, as a change does not apply: {book.invalid_changes}; remove it: NAME=preset.")
     print_table("Rules", rows, _COLUMNS, empty="")

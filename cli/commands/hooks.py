@@ -126,8 +126,6 @@ def tradingview_message(root: str) -> str:
         "quantity": "{{strategy.order.contracts}}",
         "stop_loss_ticks": 40,
         "id": "{{ticker}} {{interval}} {{strategy.order.id}} {{strategy.order.action}} {{timenow}}",
-        "market_position": "{{strategy.market_position}}",
-        "market_position_size": "{{strategy.market_position_size}}",
         "timenow": "{{timenow}}",
     }
     return json.dumps(message)

@@ -54,9 +54,9 @@ def _run(options: ConformanceOptions) -> int:
     except OSError as error:
         raise SettingsError(f"cannot write {options.report} ({error.strerror}): give another --report") from None
     sys.stderr.write(f"report: {options.report}\n")
-    if any(row.verdict is CheckVerdict.DIFFERS for row in results):
-        return _DIFFERS
-    return _FAILED if is_interrupted or any(row.is_failed for row in results) else 0
+    if is_interrupted or any(row.is_failed for row in results):
+        return _FAILED
+    return _DIFFERS if any(row.verdict is CheckVerdict.DIFFERS for row in results) else 0
 
 
 def _interrupt(_: int, __: FrameType | None) -> None:

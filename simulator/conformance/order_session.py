@@ -35,6 +35,7 @@ class OrderSession:
         self.stop_reason: str | None = None  # why no more orders are placed
         self.problems = ["the clean-up has not ended"]
         self._is_cleaned_up = False
+        self._net_when_flat = 0  # the sum of our fills while flat: the orders of closeContract are not ours
         self._rest = context.rest
         self._ids: set[int] = set()
         self._tags = 0
@@ -117,6 +118,8 @@ class OrderSession:
             if monotonic() > end:
                 raise RefusedError(f"the position is not closed {_WITHIN_S:.0f} s after closeContract")
             self.hub.listen(_LOOK_EVERY_S)
+        rows = self._orders()
+        self._net_when_flat = self._net_filled(self._own_ids(rows), rows)
 
     def working_orders(self) -> list[Row]:
         """Return the working orders in the contract, suspended ones too."""
@@ -171,7 +174,7 @@ class OrderSession:
             # An order that no search shows yet is cancelled too; for one that has ended that does nothing.
             for order_id in sorted(left | (self._ids - {row["id"] for row in rows})):
                 self.cancel(order_id)
-            position, opened = self.position(), self._net_filled(own, rows)
+            position, opened = self.position(), self._net_filled(own, rows) - self._net_when_flat
             quantity = min(abs(position), abs(opened)) if position * opened > 0 else 0
             if quantity:
                 self.place(side=SELL if position > 0 else BUY, type=MARKET, limitPrice=None, size=quantity)
@@ -179,9 +182,11 @@ class OrderSession:
             return [f"the account could not be read ({type(error).__name__}: {error})"]
         problems = [f"order {order_id} is still working" for order_id in sorted(left)]
         # The account was flat in the contract, so also a position that no fill of ours explains is a problem.
-        return problems + (
-            [f"a position of {position} in {self.context.contract_id} is still open"] if position else []
-        )
+        if position:
+            problems.append(f"a position of {position} in {self.context.contract_id} is still open")
+        elif opened:
+            problems.append(f"our fills make {opened:+} in {self.context.contract_id}, and no position is listed")
+        return problems
 
     def _orders(self) -> list[Row]:
         """Return the orders in the contract since the beginning, also by v2/query if the gateway answers it."""

@@ -17,7 +17,7 @@ from simulator.conformance.redaction import Redactor, SampleBook
 
 LOGIN = "/api/Auth/loginKey"
 _TIMEOUT_S = 30
-_UNREPEATED = ("/api/Order/place", "/api/Position/")  # some of them could act twice
+_UNREPEATED = ("/api/Order/place", "/api/Position/closeContract", "/api/Position/partialCloseContract")
 _IDLE_S = 3.0  # an idle connection may be closed by the server just as we send
 _DECODER = msgspec.json.Decoder(float_hook=Decimal)
 _ENCODER = msgspec.json.Encoder(decimal_format="number")
@@ -74,7 +74,7 @@ class _Wanted:
 class GatewayRest:
     """Sends requests within the budget; it follows no redirect.
 
-    It repeats a request only after a 429, once; a new order or a request about a position never.
+    It repeats a request only after a 429, once; what could act twice (a new order, a close) never.
     """
 
     def __init__(self, url: str, user: str, key: str, samples: SampleBook, redactor: Redactor) -> None:

@@ -9,6 +9,7 @@ from shared.domain.orders.matching import Move
 
 _OPENS = time(17)
 _SECOND = timedelta(seconds=1)
+_FIRST_START = date(1, 1, 3)  # the evening before it can still be told in any time zone
 
 
 def aggregate_bars(newest_first: Iterable[Bar], start_of: Callable[[datetime], datetime]) -> Iterator[Bar | None]:
@@ -48,14 +49,14 @@ def period_start(trading_day: date, unit: str, number: int) -> datetime:
     `unit` is "day", "week" or "month". Weeks begin on Monday, also on a holiday.
     """
     if unit == "month":
-        months = (trading_day.year * 12 + trading_day.month - 1) // number * number
+        months = max(12, (trading_day.year * 12 + trading_day.month - 1) // number * number)
         first = date(months // 12, months % 12 + 1, 1)
     elif unit == "week":
         week = (trading_day.toordinal() - 1) // 7 // number * number
         first = date.fromordinal(week * 7 + 1)
     else:
         first = date.fromordinal(max(1, trading_day.toordinal() // number * number))
-    return datetime.combine(first - timedelta(days=1), _OPENS, CHICAGO).astimezone(UTC)
+    return datetime.combine(max(first, _FIRST_START) - timedelta(days=1), _OPENS, CHICAGO).astimezone(UTC)
 
 
 def second_bars(path: Sequence[Move], minute: Bar, now: datetime) -> Iterator[Bar]:

@@ -69,6 +69,7 @@ def test_the_last_of_two_fields_with_one_name_counts(venue: RunningVenue) -> Non
         ({"size": 2.5}, "$.size"),
         ({"size": "99999999999"}, "$.size"),
         ({"size": "9" * 5000}, "$.size"),
+        ({"size": "1\u0660"}, "$.size"),  # an Arabic digit
         ({"limitPrice": "1e99999999999999999999"}, "$.limitPrice"),
         ({"size": True}, "$.size"),
         ({"limitPrice": "NaN"}, "$.limitPrice"),

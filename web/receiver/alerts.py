@@ -30,7 +30,7 @@ from web.receiver.resend_cache import ResendCache
 
 log = logging.getLogger("receiver")
 
-_RESENT_WITHIN = timedelta(minutes=10)  # TradingView sends an alert again within 20 s of a 5xx
+_RESENT_WITHIN = timedelta(minutes=1)  # TradingView sends an alert again within 20 s of a 5xx
 
 
 class AlertAnswer(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -186,8 +186,11 @@ def check_alert(raw: bytes, *, is_too_large: bool = False) -> Alert | Refusal:
 
 
 def job_key(hook_id: UUID, alert: Alert, raw: bytes, delivery_id: UUID) -> str:
-    """Return the idempotency key of an alert: its id, else its whole body if that has a time, else the delivery."""
-    if alert.external_id is not None:
+    """Return the idempotency key of an alert: its id, else its whole body if that has a time, else the delivery.
+
+    The id of an exit does not count: an exit is never refused, and never swallowed, because its id was used before.
+    """
+    if alert.external_id is not None and alert.action.is_entry:
         return f"alert:{hook_id}:id:{alert.external_id}"
     if alert.alert_time is not None:
         return f"alert:{hook_id}:body:{hashlib.sha256(raw).hexdigest()}"
@@ -197,14 +200,10 @@ def job_key(hook_id: UUID, alert: Alert, raw: bytes, delivery_id: UUID) -> str:
 def _is_resend(alert: Alert, raw: bytes, first: bytes, age: timedelta) -> bool:
     """Whether an alert with a known id is a resend of the first one, which was received `age` ago.
 
-    The same body with a time in it is, whenever it comes. Without one, or with another time, an alert of the same
-    request is a resend only soon after the first: later it is another one that the sender gave the same id, and a
-    quiet answer would lose a trade.
+    A resend is the same body: with a time in it whenever it comes, without one only soon after the first. Later, or
+    with another time, it is another alert that the sender gave the same id, and a quiet answer would lose a trade.
     """
-    if raw == first and alert.alert_time is not None:
-        return True
-    before = check_alert(first)
-    return age <= _RESENT_WITHIN and isinstance(before, Alert) and alert.is_same_request(before)
+    return raw == first and (alert.alert_time is not None or age <= _RESENT_WITHIN)
 
 
 def _format_age(age: timedelta) -> str:

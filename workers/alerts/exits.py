@@ -32,18 +32,33 @@ _NEVER_LIVE = (
 )
 
 
-def exit_position(ctx: Context, one: AccountAlert, contract: Contract) -> dict[str, str]:
-    """Close the contracts that the symbol means, or a part of the only one; raise RefusedError if it means none."""
-    shown = (contract.id, *_find_other_contracts(ctx, contract, one.account_id))
-    named = list(filter(one.alert.symbol.names, shown))
+def exit_position(ctx: Context, one: AccountAlert, contract: Contract | None) -> dict[str, str]:
+    """Close the contracts that the symbol means, or a part of the one that is held; raise RefusedError without any.
+
+    `contract` is the active one of the root, None if there is none: then what is held can be closed all the same.
+    """
+    shown = {*find_held(ctx, one), *([contract.id] if contract is not None else [])}
+    named = sorted(filter(one.alert.symbol.names, shown))
     if not named:
         raise RefusedError(f"nothing to close: no position and no order in {one.alert.symbol.text}")
-    held = read_position(ctx, one.account_id, named[0])
-    if len(named) == 1 and one.alert.quantity is not None and one.alert.quantity < abs(held):
-        return _reduce(ctx, one, named[0], one.alert.quantity)
-    if len(named) == 1 and one.alert.target is not None:
-        return exit_to_target(ctx, one, named[0], held=held, target=one.alert.target)
-    return _close(ctx, one, named)
+    held = {contract_id: read_position(ctx, one.account_id, contract_id) for contract_id in named}
+    holding = [contract_id for contract_id in named if held[contract_id]]
+    if len(holding) == 1:
+        (contract_id,) = holding
+        if one.alert.target is not None:
+            return exit_to_target(ctx, one, contract_id, held=held[contract_id], target=one.alert.target)
+        if one.alert.quantity is not None and one.alert.quantity < abs(held[contract_id]):
+            return _reduce(
+                ctx,
+                one,
+                contract_id,
+                ReducePosition(
+                    account_id=one.account_id, contract_id=contract_id, quantity=one.alert.quantity, origin=Origin.ALERT
+                ),
+            )
+    elif not holding and (one.alert.target is not None or one.alert.quantity is not None):
+        return _record_nothing_to_do(ctx, one, named[0], "nothing is held, and an exit opens nothing")
+    return _close(ctx, one, sorted(named, key=lambda contract_id: not held[contract_id]))
 
 
 def exit_to_target(ctx: Context, one: AccountAlert, contract_id: str, *, held: int, target: int) -> dict[str, str]:
@@ -51,20 +66,26 @@ def exit_to_target(ctx: Context, one: AccountAlert, contract_id: str, *, held: i
     if held * target < 0:
         return _close(ctx, one, [contract_id])
     if abs(held) > abs(target):
-        return _reduce(ctx, one, contract_id, abs(held) - abs(target))
+        return _reduce(
+            ctx,
+            one,
+            contract_id,
+            ReducePosition(account_id=one.account_id, contract_id=contract_id, target=target, origin=Origin.ALERT),
+        )
     return _record_nothing_to_do(ctx, one, contract_id, f"{held:+} is held, {target:+} is wanted")
 
 
-def close_before_entry(ctx: Context, contract_id: str, account_id: int) -> None:
-    """Request a flatten unless one is open; raise RiskLimitError for an account whose live orders were never on.
+def close_before_entry(ctx: Context, contract_ids: Sequence[str], account_id: int) -> None:
+    """Request a flatten of each contract unless one is open.
 
-    Until the venue has confirmed flat, an entry in the contract is postponed.
+    Raise RiskLimitError for an account whose live orders were never on.
     """
     with ctx.transaction() as tx:
         if denial := _find_denial(tx, ctx, account_id):
             raise RiskLimitError(denial)
-        if flatten_requests.open_on(tx.connection, account_id, contract_id) is None:
-            tx.enqueue(Flatten(flatten_request_id=_request_flatten(tx, ctx, account_id, contract_id)))
+        for contract_id in contract_ids:
+            if flatten_requests.open_on(tx.connection, account_id, contract_id) is None:
+                tx.enqueue(Flatten(flatten_request_id=_request_flatten(tx, ctx, account_id, contract_id)))
 
 
 def read_position(ctx: Context, account_id: int, contract_id: str) -> int:
@@ -73,12 +94,13 @@ def read_position(ctx: Context, account_id: int, contract_id: str) -> int:
         return positions.quantity_of(connection, account_id, contract_id)
 
 
-def _find_other_contracts(ctx: Context, active: Contract, account_id: int) -> list[str]:
-    """Return the other contracts of the root with a position or orders, as after a change of the active month."""
+def find_held(ctx: Context, one: AccountAlert) -> list[str]:
+    """Return the contracts of the root with a position or orders: several after a change of the active month."""
     with ctx.autocommit() as connection:
-        ids = {row.contract_id for row in positions.of_account(connection, account_id)}
-        ids |= {row.contract_id for row in orders.open_of(connection, account_id)}
-    return sorted(one for one in ids - {active.id} if root_of_contract(one).name == active.root)
+        held = [row for row in positions.of_account(connection, one.account_id) if row.quantity]
+        ids = {row.contract_id for row in held}
+        ids |= {row.contract_id for row in orders.open_of(connection, one.account_id)}
+    return sorted(contract_id for contract_id in ids if root_of_contract(contract_id) is one.alert.root)
 
 
 def _close(ctx: Context, one: AccountAlert, contract_ids: Sequence[str]) -> dict[str, str]:
@@ -96,15 +118,12 @@ def _close(ctx: Context, one: AccountAlert, contract_ids: Sequence[str]) -> dict
     return result
 
 
-def _reduce(ctx: Context, one: AccountAlert, contract_id: str, quantity: int) -> dict[str, str]:
+def _reduce(ctx: Context, one: AccountAlert, contract_id: str, reduction: ReducePosition) -> dict[str, str]:
     with ctx.transaction() as tx:
-        reason = f"closes {quantity} of the position"
-        result, denial = _record_exit(tx, ctx, one, contract_id, reason=reason, quantity=quantity)
-        result["closes"] = f"{quantity} of {contract_id}"
+        part = f"{reduction.quantity} of the position" if reduction.target is None else f"down to {reduction.target:+}"
+        result, denial = _record_exit(tx, ctx, one, contract_id, reason=f"closes {part}")
+        result["closes"] = f"{contract_id}: {part}"
         if denial is None:
-            reduction = ReducePosition(
-                account_id=one.account_id, contract_id=contract_id, quantity=quantity, origin=Origin.ALERT
-            )
             tx.continue_with(result, reduction)
     if denial is not None:
         raise RiskLimitError(denial)
@@ -120,7 +139,7 @@ def _record_nothing_to_do(ctx: Context, one: AccountAlert, contract_id: str, why
 
 
 def _record_exit(
-    tx: Transaction, ctx: Context, one: AccountAlert, contract_id: str, *, reason: str, quantity: int | None = None
+    tx: Transaction, ctx: Context, one: AccountAlert, contract_id: str, *, reason: str
 ) -> tuple[dict[str, str], str | None]:
     """Record the signal of an exit; return the beginning of the job's result, and why the exit is denied, or None."""
     denial = _find_denial(tx, ctx, one.account_id)
@@ -133,7 +152,7 @@ def _record_exit(
             account_id=one.account_id,
             contract_id=contract_id,
             action=AlertAction.CLOSE,
-            quantity=quantity,
+            quantity=one.alert.quantity,
             verdict="accepted" if denial is None else "denied",
             reason=reason if denial is None else denial,
             correlation_id=ctx.job.correlation_id,

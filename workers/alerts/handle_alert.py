@@ -1,24 +1,34 @@
 """Turns a stored alert into a signal, and the signal into an order or an exit."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from shared.clock import time_until
 from shared.db.alerts import alerts
 from shared.db.market_data import contracts
+from shared.db.orders import orders
+from shared.db.orders.orders import OrderRow
 from shared.domain.alerts.alert import AlertAction, parse_alert
 from shared.domain.market_data.contract import Contract
-from shared.domain.orders.order import OrderType, Origin, Side
+from shared.domain.orders.order import OrderState, OrderType, Origin, Role, Side
 from shared.domain.risk.preconditions import EntryTerms
-from shared.errors import RefusedError, RiskLimitError
+from shared.errors import PostponedError, RefusedError, RiskLimitError
 from shared.ledger.jobs.alerts import HandleAlert, HandleFollowerAlert
 from shared.ledger.jobs.orders import entries_key
 from shared.ledger.ledger import Transaction
-from workers.alerts.exits import AccountAlert, close_before_entry, exit_position, exit_to_target, read_position
+from workers.alerts.exits import (
+    AccountAlert,
+    close_before_entry,
+    exit_position,
+    exit_to_target,
+    find_held,
+    read_position,
+)
 from workers.context import Context
 from workers.orders.entry import EntryRequest, require_open_session, submit_entry
 from workers.task import task
 
+_RETRY_AFTER = timedelta(seconds=0.1)
 _SIDES = {AlertAction.BUY: Side.BUY, AlertAction.SELL: Side.SELL}
 
 
@@ -65,10 +75,10 @@ def trade_alert(
     symbol, root = alert.symbol.text, alert.root.name
     with ctx.autocommit() as connection:
         contract = contracts.active_of_root(connection, root)
-    if contract is None:
-        raise RefusedError(f"the venue offers no single active contract of {root} (symbol {symbol})")
     if alert.action is AlertAction.CLOSE:
         return exit_position(ctx, one, contract)
+    if contract is None:
+        raise RefusedError(f"the venue offers no single active contract of {root} (symbol {symbol})")
     if not alert.symbol.names(contract.id):
         raise RefusedError(
             f"{symbol} is not the active contract of {root}, which is {contract.id}: send {root} or {root}1!"
@@ -81,15 +91,37 @@ def trade_alert(
 def _trade_to_target(ctx: Context, one: AccountAlert, contract: Contract) -> dict[str, str]:
     """Trade the difference between what is held and the position that the sender wants, closing first.
 
-    The part that closes is an exit with an exit's rights. An entry after it waits until the venue confirms flat.
+    What is held on the other side or in another month, and entries that rest on the other side of a flat account, are
+    closed before the entry, which waits until the venue has confirmed that. Entries that rest on the wanted side count
+    as filled.
     """
     target, held = one.alert.target or 0, read_position(ctx, one.account_id, contract.id)
-    if held == target or (held * target > 0 and abs(held) > abs(target)):
+    others = [contract_id for contract_id in find_held(ctx, one) if contract_id != contract.id]
+    with ctx.autocommit() as connection:
+        own = orders.open_in(connection, one.account_id, contract.id)
+    if any(_is_in_flight(row) for row in own):
+        raise PostponedError(f"an order in {contract.id} is not confirmed, so the position is not known", _RETRY_AFTER)
+    wanted = Side.BUY if target > 0 else Side.SELL
+    resting_here = sum(row.quantity - row.filled_quantity for row in own if _rests(row) and row.side is wanted)
+    rests_against = any(_rests(row) and row.side is not wanted for row in own)
+    to_close = [*others, *([contract.id] if held * target < 0 or (not held and rests_against) else [])]
+    if to_close:
+        close_before_entry(ctx, to_close, one.account_id)
+        raise PostponedError(f"closing {', '.join(to_close)} before the entry", _RETRY_AFTER)
+    planned = abs(held) + resting_here
+    if planned >= abs(target):
         return exit_to_target(ctx, one, contract.id, held=held, target=target)
-    if held * target < 0:
-        close_before_entry(ctx, contract.id, one.account_id)
-        held = 0
-    return _enter(ctx, one, contract, quantity=abs(target - held))
+    return _enter(ctx, one, contract, quantity=abs(target) - planned)
+
+
+def _is_in_flight(row: OrderRow) -> bool:
+    """Whether an order may have filled without our knowing."""
+    is_resting = row.state is OrderState.WORKING and row.type is not OrderType.MARKET
+    return row.role in {Role.ENTRY, Role.EXIT} and not is_resting
+
+
+def _rests(row: OrderRow) -> bool:
+    return row.role is Role.ENTRY and row.state is OrderState.WORKING
 
 
 def _enter(ctx: Context, one: AccountAlert, contract: Contract, *, quantity: int) -> dict[str, str]:

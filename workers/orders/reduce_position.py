@@ -1,25 +1,50 @@
 """Closes a part of a position with a market order of our own, never more than the position at the venue."""
 
+from datetime import timedelta
+
 from shared.db.market_data import contracts
 from shared.db.orders import orders
-from shared.domain.orders.order import Direction, Role, Side
-from shared.errors import RefusedError
+from shared.db.orders.orders import OrderRow
+from shared.domain.orders.order import Direction, OrderState, Role, Side
+from shared.errors import PostponedError, RefusedError
+from shared.gateway.wire import VenuePosition
 from shared.ids import new_id
 from shared.ledger.jobs.orders import PlaceOrder, ReducePosition
 from workers.context import Context
 from workers.task import task
+
+_RETRY_AFTER = timedelta(seconds=0.2)
+
+
+def _is_under_way(row: OrderRow) -> bool:
+    """Whether an exit of ours may have filled without our knowing: two at once could reverse the position."""
+    return row.role is Role.EXIT and row.state is not OrderState.CREATED
+
+
+def _quantity_beyond(job: ReducePosition, held: VenuePosition) -> int:
+    if job.target is None:
+        return job.quantity
+    is_same_side = (job.target > 0) is (held.direction is Direction.LONG)
+    return held.quantity - abs(job.target) if is_same_side and job.target else held.quantity
 
 
 @task(ReducePosition)
 def reduce_position(job: ReducePosition, ctx: Context) -> dict[str, str | int]:
     """Read the position, then record the exit and continue with PlaceOrder in one commit; a second run does nothing.
 
-    Raise RefusedError when there is no position.
+    Raise RefusedError when there is no position, PostponedError while another exit of it is under way.
     """
+    with ctx.autocommit() as connection:
+        if any(_is_under_way(row) for row in orders.open_in(connection, job.account_id, job.contract_id)):
+            raise PostponedError(f"another exit of {job.contract_id} is not confirmed yet", _RETRY_AFTER)
     held = [one for one in ctx.gateway.positions(job.account_id) if one.contract_id == job.contract_id]
     if not held or held[0].direction not in {Direction.LONG, Direction.SHORT}:
         raise RefusedError(f"account {job.account_id} holds nothing of {job.contract_id}: nothing to close")
-    quantity = min(job.quantity, held[0].quantity)
+    quantity = min(_quantity_beyond(job, held[0]), held[0].quantity)
+    if quantity < 1:
+        return {
+            "nothing_to_do": f"{held[0].direction} {held[0].quantity} of {job.contract_id} is no more than is wanted"
+        }
     side = Side.SELL if held[0].direction is Direction.LONG else Side.BUY
     order_id = new_id()
     result: dict[str, str | int] = {"side": side, "quantity": quantity, "contract_id": job.contract_id}

@@ -92,13 +92,27 @@ def book_of(account: AccountRow, *, max_quantity: int | None = None) -> RuleBook
     return with_changes(preset, account.rule_changes)
 
 
-def _watched_book(account: AccountRow, max_quantity: int | None) -> RuleBook:
-    """Return the rules of an account; if its changes do not apply, the preset with the reason, which denies entries."""
+def usable_book_of(account: AccountRow, *, max_quantity: int | None = None) -> RuleBook:
+    """Return the rules of an account as `book_of` does, without the changes that do not apply, which it then names."""
     try:
         return book_of(account, max_quantity=max_quantity)
     except RefusedError as error:
-        preset = book_of(replace(account, rule_changes={}), max_quantity=max_quantity)
-        return replace(preset, invalid_changes=str(error))
+        problem = str(error)
+    applied: dict[str, str] = dict(account.rule_changes)
+    for name in account.rule_changes:
+        rest = {other: value for other, value in applied.items() if other != name}
+        if not _applies(account, {name: applied[name]}) or (_applies(account, rest) and not _applies(account, applied)):
+            applied = rest
+    book = book_of(replace(account, rule_changes=applied), max_quantity=max_quantity)
+    return replace(book, invalid_changes=problem)
+
+
+def _applies(account: AccountRow, changes: Mapping[str, str]) -> bool:
+    try:
+        book_of(replace(account, rule_changes=dict(changes)))
+    except RefusedError:
+        return False
+    return True
 
 
 def read(
@@ -129,7 +143,7 @@ def read(
         others = [ways for other, ways in directions.items() if other != account.id]
         snapshots[account.id] = RiskSnapshot(
             account,
-            _watched_book(account, max_quantity),
+            usable_book_of(account, max_quantity=max_quantity),
             _to_account_risk(account, found, day=day, clock=clock, exit_price=exit_price, others=others),
             bool(found.in_doubt),
             tuple((row.contract_id, row.side) for row in found.flatten_request),

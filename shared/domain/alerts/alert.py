@@ -1,11 +1,11 @@
 """An alert: the body of a webhook, parsed field by field, or refused with a hint."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from decimal import Decimal
 from enum import StrEnum
 from functools import partial
-from typing import Self, TypeVar
+from typing import TypeVar
 
 from shared.domain.alerts.fields import (
     LONGEST_TEXT,
@@ -34,6 +34,7 @@ _NUMBER_FIELDS = (
     "market_position_size",
 )  # fmt: skip
 _FIELDS = (*_TEXT_FIELDS, *_NUMBER_FIELDS)
+_TRADED_FIELDS = (*_NUMBER_FIELDS, "order_type", "market_position")  # a trade without one of these is another trade
 
 
 class AlertAction(StrEnum):
@@ -73,7 +74,8 @@ class Alert:
 
     `quantity` is None only for a CLOSE, which then closes the whole position. `target` is the position that the sender
     wants, negative for short, if the alert says it: then the difference to what is held is traded, and `quantity` is
-    the size of that position. A CLOSE has no stop, target or price: what it does not use cannot stop it.
+    the size of that position. A CLOSE with a target takes off what is held beyond it, and never opens. A CLOSE has no
+    stop, target price or type: what it does not use cannot stop it.
     """
 
     action: AlertAction
@@ -95,10 +97,6 @@ class Alert:
         """The root of the symbol."""
         return self.symbol.root
 
-    def is_same_request(self, other: Self) -> bool:
-        """Whether both are the same request; only `alert_time` may differ."""
-        return replace(self, alert_time=None) == replace(other, alert_time=None)
-
 
 def parse_alert(raw: bytes) -> Alert:
     """Return the alert in the body of a webhook; raise RefusedAlertError for a body that holds none."""
@@ -107,19 +105,22 @@ def parse_alert(raw: bytes) -> Alert:
 
 def parse_payload(payload: Mapping[str, Json]) -> Alert:
     """Return the alert in a payload; raise RefusedAlertError for a missing or invalid field: none has a default."""
+    if _parse_sign(payload, is_strict=False) == 0:
+        return _parse_close(payload)
     action = _parse_action(payload) if "action" in payload else None
     if action is AlertAction.CLOSE:
         return _parse_close(payload)
+    sign = _parse_sign(payload)
+    if sign is not None and action is not None and action is not _SIDE_OF_TARGET[sign > 0]:
+        return _parse_close(payload)  # a sale of a chart that stays long takes off a part: it never opens
     target = _parse_target(payload)
     if action is None and target is None:
         raise missing_field("action", _ACTION_HINT)
-    if target == 0:
-        return _parse_close(payload)
     _refuse_misspelt_field(payload)
     times = [parse_time(payload, "timenow"), parse_time(payload, "time")]
     type_ = _parse_type(payload)
     return Alert(
-        action=action if action is not None and target is None else _SIDE_OF_TARGET[(target or 0) > 0],
+        action=action or _SIDE_OF_TARGET[(target or 0) > 0],
         symbol=_parse_symbol(payload),
         quantity=_parse_quantity(payload) if target is None else abs(target),
         target=target,
@@ -137,12 +138,13 @@ def parse_payload(payload: Mapping[str, Json]) -> Alert:
 
 def _parse_close(payload: Mapping[str, Json]) -> Alert:
     """Return an exit: of all, of a readable `quantity`, or down to a readable target; nothing else can stop it."""
-    target = _read_or_none(_parse_target, payload)
+    sign = _parse_sign(payload, is_strict=False)
+    target = _read_or_none(_parse_target, payload) if sign else None
     times = [_read_or_none(partial(parse_time, field=field), payload) for field in ("timenow", "time")]
     return Alert(
         action=AlertAction.CLOSE,
         symbol=_parse_symbol(payload),
-        quantity=_read_or_none(_parse_quantity, payload) if target is None else None,
+        quantity=_read_or_none(_parse_quantity, payload) if target is None and sign != 0 else None,
         target=target or None,
         external_id=_read_or_none(parse_external_id, payload),
         alert_time=next(filter(None, times), None),
@@ -165,31 +167,43 @@ def _refuse_misspelt_field(payload: Mapping[str, Json]) -> None:
     """Raise RefusedAlertError for a name one letter away from one of ours: it would be a trade without its stop."""
     for name in set(payload) - set(_FIELDS):
         plain = name.lower()
-        near = [field for field in _FIELDS if plain == field or is_one_edit_away(plain, field)]
+        near = [field for field in _TRADED_FIELDS if plain == field or is_one_edit_away(plain, field)]
         if near:
             hint = f"did you mean {near[0]}? Rename or remove the field"
             raise RefusedAlertError(f"unknown field {quote_value(name)}", field=name[:LONGEST_TEXT], hint=hint)
 
 
+def _parse_sign(payload: Mapping[str, Json], *, is_strict: bool = True) -> int | None:
+    """Return the side of the position that the sender wants: 1 long, -1 short, 0 flat; None if it says none.
+
+    Without `is_strict` an unreadable one is None too.
+    """
+    hint = 'expected "long", "short" or "flat", such as "{{strategy.market_position}}"'
+    try:
+        value = read_field(payload, "market_position", hint)
+        sign = _SIGNS.get(value.strip().lower()) if isinstance(value, str) else None
+        if value is not None and sign is None:
+            raise invalid_value("market_position", value, hint)
+    except RefusedAlertError:
+        if is_strict:
+            raise
+        return None
+    return sign
+
+
 def _parse_target(payload: Mapping[str, Json]) -> int | None:
     """Return the position that the sender wants, negative for short; None if the alert does not say it.
 
-    It does with `market_position` and `market_position_size`, as TradingView's strategies fill them, and with
-    `market_position` "flat" alone.
+    It does with `market_position` and `market_position_size`, as TradingView's strategies fill them; one without the
+    other is refused, as what is traded could contradict it.
     """
-    hint = 'expected "long", "short" or "flat", such as "{{strategy.market_position}}"'
-    value = read_field(payload, "market_position", hint)
-    if value is None:
-        return None
-    sign = _SIGNS.get(value.strip().lower()) if isinstance(value, str) else None
-    if sign is None:
-        raise invalid_value("market_position", value, hint)
-    size = read_field(payload, "market_position_size", f"expected a whole number from 1 to {MAX_CONTRACTS}")
-    if sign == 0:
-        return 0
-    if size is None:
-        return None
+    sign = _parse_sign(payload)
+    if not sign:
+        return sign
     hint = f"expected a whole number of contracts from 1 to {MAX_CONTRACTS}, as market_position is not flat"
+    size = read_field(payload, "market_position_size", hint)
+    if size is None:
+        raise missing_field("market_position_size", hint)
     return sign * parse_whole_number("market_position_size", size, MAX_CONTRACTS, hint)
 
 

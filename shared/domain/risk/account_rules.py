@@ -64,8 +64,8 @@ def limit_findings(risk: AccountRisk, book: RuleBook, market_now: datetime) -> I
         yield Finding(
             "rules",
             RuleAction.BLOCK,
-            f"the rules that you set do not apply, and the preset is watched in their place: {book.invalid_changes}; "
-            "set them again with `tickwork accounts rules`",
+            f"a rule that you set does not apply, so nothing is entered: {book.invalid_changes}; remove it with "
+            "`tickwork accounts rules ACCOUNT NAME=preset`, or every change with --reset",
         )
     yield from _missing_facts(risk)
     if risk.is_breached:

@@ -75,13 +75,17 @@ class EnterManually(Job):
 
 @dataclass(frozen=True, kw_only=True)
 class ReducePosition(Job):
-    """Close `quantity` contracts of a position with a market order, at most as many as are held."""
+    """Close a part of a position with a market order: `quantity` contracts, at most as many as are held.
+
+    With a `target`, the position that is wanted, negative for short, instead: close what is held beyond it.
+    """
 
     queue: ClassVar = Queue.CRITICAL
     attempts: ClassVar = 20
     account_id: int
     contract_id: str
-    quantity: int
+    quantity: int = 0
+    target: int | None = None
     origin: Origin = Origin.MANUAL
     is_dry_run: bool = False
 

@@ -86,6 +86,10 @@ def test_the_closing_part_of_a_reversal_passes_a_halt_that_denies_the_entry(work
         (1, {"action": "buy", "quantity": 1, "market_position": "long", "market_position_size": 2}, 2),
         (1, {"action": "buy", "quantity": 1, "market_position": "long", "market_position_size": 1}, 1),
         (2, {"action": "close", "market_position": "long", "market_position_size": 1}, 1),
+        (1, {"action": "sell", "quantity": 1, "market_position": "long", "market_position_size": 2}, 1),
+        (3, {"action": "sell", "quantity": 1, "market_position": "long", "market_position_size": 1}, 1),
+        (3, {"action": "sell", "quantity": 1, "market_position": "long"}, 2),
+        (-1, {"action": "buy", "quantity": 1, "market_position": "flat", "market_position_size": None}, 0),
         (1, {"action": "close", "market_position": "short", "market_position_size": 1}, 0),
     ],
     ids=str,
@@ -98,6 +102,43 @@ def test_an_alert_leads_to_the_position_that_its_sender_meant(
     run_until(worker_env, left)
 
     assert abs(left) == sum(row[0] for row in stops(worker_env))
+
+
+@pytest.mark.parametrize("position", ["long", "short"])
+def test_a_part_of_a_position_that_is_not_held_opens_none(worker_env: WorkerEnv, position: str) -> None:
+    action = "sell" if position == "long" else "buy"
+    job_id = worker_env.alert(**strategy(action=action, market_position=position, market_position_size=1))
+    run_until(worker_env, 0)
+
+    assert "an exit opens nothing" in result_of(worker_env, job_id)
+    assert [] == worker_env.rows(ENTRIES)
+
+
+def test_a_target_counts_the_entries_that_rest(worker_env: WorkerEnv) -> None:
+    wanted = strategy(action="buy", market_position="long", market_position_size=1, limit_price=20000)
+    for _ in range(2):
+        worker_env.alert(**wanted)
+        worker_env.run_due_jobs()
+
+    assert [("BUY", "LIMIT", 1, "WORKING")] == worker_env.rows(ENTRIES)
+
+
+def test_a_target_on_the_other_side_cancels_the_entries_that_rest_against_it(worker_env: WorkerEnv) -> None:
+    worker_env.alert(**strategy(action="buy", limit_price=20000))
+    worker_env.run_due_jobs()
+    worker_env.alert(**strategy(market_position="short", market_position_size=1))
+    run_until(worker_env, -1)
+
+    assert [("BUY", "LIMIT", 1, "CANCELLED"), ("SELL", "MARKET", 1, "FILLED")] == worker_env.rows(ENTRIES)
+
+
+def test_two_parts_at_once_never_reverse_the_position(worker_env: WorkerEnv) -> None:
+    hold(worker_env, 3)
+    for _ in range(2):
+        worker_env.alert(action="close", symbol="MNQ", quantity=2)
+    run_until(worker_env, 0)
+
+    assert [] == stops(worker_env)
 
 
 def test_a_target_that_is_reached_is_recorded_as_nothing_to_do(worker_env: WorkerEnv) -> None:

@@ -67,13 +67,23 @@ def test_a_repeated_alert_is_answered_with_its_first_job(receiver: ReceiverProce
     assert (1, 1) == (receiver.count("alert"), receiver.count("job"))
 
 
-def test_a_repetition_under_its_id_may_have_a_new_time(receiver: ReceiverProcess) -> None:
-    first = receiver.post(ENTRY | {"id": "entry-1", "timenow": "10:00:00"})
+def test_an_id_with_another_time_is_another_alert_and_a_loud_conflict(receiver: ReceiverProcess) -> None:
+    receiver.post(ENTRY | {"id": "Long", "timenow": "10:00:00"})
 
-    second = receiver.post(ENTRY | {"id": "entry-1", "timenow": "10:00:05"})
+    answer = receiver.post(ENTRY | {"id": "Long", "timenow": "10:00:05"})
 
-    assert (202, first.json() | {"duplicate": True}) == (second.status_code, second.json())
-    assert (1, 1) == (receiver.count("alert"), receiver.count("job"))
+    assert (409, "id") == (answer.status_code, answer.json()["field"])
+    assert 1 == receiver.count("job")
+
+
+def test_an_exit_is_never_refused_or_swallowed_for_its_id(receiver: ReceiverProcess) -> None:
+    exit_ = {"action": "close", "symbol": "MNQ", "id": "Long"}
+    receiver.post(ENTRY | {"id": "Long"})
+
+    answers = [receiver.post(exit_ | more) for more in ({}, {}, {"timenow": "10:00"}, {"timenow": "10:01"})]
+
+    assert [(202, False)] * 4 == [(answer.status_code, "duplicate" in answer.json()) for answer in answers]
+    assert (202, True) == (202, receiver.post(exit_ | {"timenow": "10:01"}).json()["duplicate"])
 
 
 @pytest.mark.parametrize("times", [{}, {"timenow": "10:00:00"}], ids=["no time", "another time"])

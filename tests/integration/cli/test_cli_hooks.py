@@ -101,8 +101,6 @@ def test_tradingview_fills_our_message_into_an_alert() -> None:
         "{{strategy.order.id}}": "Long exit",
         "{{ticker}}": "MNQ1!",
         "{{interval}}": "5",
-        "{{strategy.market_position}}": "short",
-        "{{strategy.market_position_size}}": "2",
         "{{timenow}}": "2026-11-23T14:30:00Z",
     }.items():
         filled = filled.replace(placeholder, value)
@@ -110,7 +108,7 @@ def test_tradingview_fills_our_message_into_an_alert() -> None:
     alert = parse_alert(filled.encode())
     assert (AlertAction.SELL, 2, "2026-11-23T14:30:00Z") == (alert.action, alert.quantity, alert.alert_time)
     assert "MNQ1! 5 Long exit sell 2026-11-23T14:30:00Z" == alert.external_id
-    assert -2 == alert.target
+    assert alert.target is None
 
 
 def test_an_ambiguous_account_is_refused(operator: Operator) -> None:

@@ -185,14 +185,19 @@ def test_no_more_orders_are_placed_while_one_cannot_be_cancelled(venue: RunningV
     assert 2 == venue.get_status()["order_count"], "the first order, and the one with its tag"
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_an_interrupted_run_closes_what_it_opened(venue: RunningVenue, tmp_path: Path, number: signal.Signals) -> None:
+@pytest.mark.parametrize(
+    ("number", "position"), [(signal.SIGINT, 1), (signal.SIGTERM, 1), (signal.SIGINT, -1)], ids=str
+)
+def test_an_interrupted_run_closes_what_it_opened(
+    venue: RunningVenue, tmp_path: Path, number: signal.Signals, position: int
+) -> None:
+    """The first position is long; short is the end of the reversal, after closeContract has closed another one."""
     process = subprocess.Popen(
         [*PROGRAM, *arguments_of(venue, tmp_path, *WITH_ORDERS)], env=environment_of(venue), stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
     )  # fmt: skip
     try:
-        until(lambda: venue.position() != 0, what="the first position", every=0.01)
+        until(lambda: venue.position() == position, what="the position", every=0.01)
         process.send_signal(number)
         output, _ = process.communicate(timeout=120)
     finally:
@@ -230,6 +235,25 @@ def test_a_position_that_cannot_be_closed_is_said_loudly(venue: RunningVenue, tm
         process.kill()
 
     assert f"NOT CLEANED UP: a position of {venue.position()} in {MNQ} is still open" in output
+
+
+def test_a_list_of_positions_that_lags_behind_our_fills_is_no_clean_account(
+    venue: RunningVenue, tmp_path: Path
+) -> None:
+    process = subprocess.Popen(
+        [*PROGRAM, *arguments_of(venue, tmp_path, *WITH_ORDERS)], env=environment_of(venue), stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+    )  # fmt: skip
+    try:
+        until(lambda: venue.position() != 0, what="the first position", every=0.01)
+        venue.faults(path="/api/Position/searchOpen", kind="null_list", count=None)
+        process.send_signal(signal.SIGINT)
+        output, _ = process.communicate(timeout=240)
+    finally:
+        process.kill()
+    venue.remove_faults()
+
+    assert venue.position() == 0 or "NOT CLEANED UP" in output
 
 
 def test_a_position_that_close_contract_leaves_open_is_closed_by_an_order(venue: RunningVenue, tmp_path: Path) -> None:

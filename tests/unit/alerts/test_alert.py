@@ -178,13 +178,6 @@ def test_an_id_that_is_no_short_text_or_whole_number_is_refused(external_id: obj
     assert "id" == refuse(BUY | {"id": external_id}).field
 
 
-def test_alerts_that_differ_only_in_time_are_the_same_request() -> None:
-    assert alert(id="a", timenow="10:00").is_same_request(alert(id="a", time="10:01"))
-    assert not alert(id="a", timenow="10:00").is_same_request(alert(id="a", timenow="10:00", interval="5"))
-    assert not alert(id="a").is_same_request(alert(id="a", quantity=2))
-    assert not alert(id="a").is_same_request(alert(id="a", take_profit_ticks=80))
-
-
 def test_the_time_of_the_alert_is_preferred_to_the_time_of_its_bar() -> None:
     assert "now" == alert(time="bar", timenow="now").alert_time
     assert "1700000000" == alert(time=1_700_000_000).alert_time

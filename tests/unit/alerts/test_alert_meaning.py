@@ -68,13 +68,41 @@ def test_a_flat_market_position_is_an_exit_whatever_the_action_says(action: str 
 def test_a_market_position_with_its_size_is_a_target(
     position: str, size: object, action: AlertAction, target: int
 ) -> None:
-    alert = parse(action="sell", symbol="MNQ", quantity=5, market_position=position, market_position_size=size)
+    alert = parse(symbol="MNQ", quantity=5, market_position=position, market_position_size=size)
 
     assert (action, target, abs(target)) == (alert.action, alert.target, alert.quantity)
 
 
-def test_a_market_position_without_a_size_is_no_target() -> None:
-    assert (None, 1) == (parse(**BUY, market_position="long").target, parse(**BUY, market_position="long").quantity)
+@pytest.mark.parametrize(("action", "position"), [("sell", "long"), ("buy", "short")])
+def test_an_action_against_the_wanted_side_is_an_exit_that_never_opens(action: str, position: str) -> None:
+    fields = BUY | {"action": action, "market_position": position}
+    part, to_target = parse(**fields), parse(**fields | {"market_position_size": 2})
+
+    assert (AlertAction.CLOSE, 1, None) == (part.action, part.quantity, part.target)
+    assert (AlertAction.CLOSE, None, 2) == (to_target.action, to_target.quantity, abs(to_target.target or 0))
+
+
+def test_an_entry_with_a_market_position_needs_its_size() -> None:
+    assert "market_position_size" == refuse(**BUY | {"market_position": "long"}).field
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"market_position_size": None},
+        {"market_position_size": ""},
+        {"market_position_size": "{{strategy.market_position_size}}"},
+        {"action": "{{strategy.order.action}}"},
+        {"action": "exit_long"},
+        {"quantity": "NaN", "stop_loss_ticks": 0},
+    ],
+    ids=str,
+)
+def test_a_flat_market_position_is_an_exit_of_all_whatever_else_is_invalid(more: dict[str, Any]) -> None:
+    for action in ("sell", "close"):
+        alert = parse(**{"action": action, "symbol": "MNQ", "quantity": 1, "market_position": "flat"} | more)
+
+        assert (AlertAction.CLOSE, None, None) == (alert.action, alert.quantity, alert.target)
 
 
 @pytest.mark.parametrize(
@@ -92,7 +120,7 @@ def test_an_entry_with_an_unreadable_target_is_refused(wrong: dict[str, Any]) ->
 
 def test_without_an_action_only_a_target_says_what_to_do() -> None:
     assert "action" == refuse(symbol="MNQ", quantity=1).field
-    assert "action" == refuse(symbol="MNQ", quantity=1, market_position="long").field
+    assert "market_position_size" == refuse(symbol="MNQ", quantity=1, market_position="long").field
     assert 3 == parse(symbol="MNQ", market_position="long", market_position_size=3).target
 
 
@@ -149,7 +177,9 @@ def test_a_field_one_letter_away_from_ours_is_refused(name: str, meant: str) -> 
     assert (name, True) == (error.field, f"did you mean {meant}" in error.hint)
 
 
-@pytest.mark.parametrize("name", ["comment", "ids", "price", "size", "stop", "strategy", "interval", "TakeProfitPct"])
+@pytest.mark.parametrize(
+    "name", ["comment", "ids", "price", "size", "stop", "strategy", "interval", "TakeProfitPct", "type", "times"]
+)
 def test_another_unknown_field_is_kept(name: str) -> None:
     assert {name: 7} == parse(**BUY | {name: 7}).extras
 
