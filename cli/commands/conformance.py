@@ -27,6 +27,10 @@ Examples:
     "--seconds", type=click.IntRange(1, 600), metavar="N", default=20, help="Time to listen at each hub; default: 20."
 )
 @click.option("--orders", is_flag=True, help="Also place orders, on a practice account that --account names.")
+@click.option(
+    "--clean-up-seconds", type=click.IntRange(1, 600), metavar="N", default=90,
+    help="Time to try to clean up after --orders; default: 90.",
+)  # fmt: skip
 @click.option("--yes", is_flag=True, help="Do not ask for a confirmation of --orders.")
 @click.option("--rate-limits", is_flag=True, help="Also exceed the limit of requests for bars once.")
 @click.option("--log-out", is_flag=True, help="Also log one of its sessions out; this may end your others.")
@@ -44,6 +48,7 @@ def command(
     contract: str,
     seconds: int,
     orders: bool,
+    clean_up_seconds: int,
     yes: bool,
     rate_limits: bool,
     log_out: bool,
@@ -58,7 +63,7 @@ def command(
     """
     values = {
         "--url": url, "--hub-url": hub_url, "--user": user, "--account": account, "--contract": contract,
-        "--seconds": seconds, "--report": report,
+        "--seconds": seconds, "--clean-up-seconds": clean_up_seconds, "--report": report,
     }  # fmt: skip
     flags = {
         "--orders": orders, "--yes": yes, "--rate-limits": rate_limits, "--log-out": log_out, "--json": as_json

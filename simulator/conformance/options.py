@@ -11,7 +11,7 @@ from shared.errors import SettingsError
 
 KEY_VARIABLE = "TICKWORK_VENUE_KEY"
 _LOOPBACK = {"127.0.0.1", "localhost", "::1"}
-_LISTEN_S = 20
+_LISTEN_S, _CLEAN_UP_S = 20, 90
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,6 +26,7 @@ class ConformanceOptions:
     root: str
     listen_seconds: int
     has_orders: bool
+    clean_up_seconds: int
     is_confirmed: bool
     has_rate_limits: bool
     has_logout: bool
@@ -60,6 +61,7 @@ def parse_options(arguments: Sequence[str] | None, env: Mapping[str, str]) -> Co
         root=given.contract.upper(),
         listen_seconds=given.seconds,
         has_orders=given.orders,
+        clean_up_seconds=given.clean_up_seconds,
         is_confirmed=given.yes,
         has_rate_limits=given.rate_limits,
         has_logout=given.log_out,
@@ -101,6 +103,9 @@ def _make_parser() -> argparse.ArgumentParser:
     parser.add_argument("--contract", default="MNQ", help="root of a micro contract; default: MNQ")
     parser.add_argument("--seconds", type=_parse_seconds, default=_LISTEN_S, help="time to listen at the hubs")
     parser.add_argument("--orders", action="store_true", help="ask the order questions too, with real orders")
+    parser.add_argument(
+        "--clean-up-seconds", type=_parse_seconds, default=_CLEAN_UP_S, help="time to try to clean up after --orders"
+    )
     parser.add_argument("--yes", action="store_true", help="do not ask for a confirmation of --orders")
     parser.add_argument("--rate-limits", action="store_true", help="exceed the limit of bars, to see the 429")
     parser.add_argument("--log-out", action="store_true", help="end one of two sessions, to see what logout ends")

@@ -22,7 +22,7 @@ _WITHIN_S, _LOOK_EVERY_S = 10.0, 0.2
 DISTANCES = (Decimal("0.05"), Decimal("0.02"), Decimal("0.01"))  # of a far limit from the last price, as a fraction
 _ENDINGS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _TIDY_ROUNDS = 4
-_CLEAN_UP_WAITS_S = (1, 1, 2, 5, 10, 30, 35)
+_LONGEST_PAUSE_S = 16.0
 
 
 class OrderSession:
@@ -152,11 +152,13 @@ class OrderSession:
         handlers = {number: signal.signal(number, signal.SIG_IGN) for number in _ENDINGS}
         try:
             wait_seconds(1)  # for an order whose answer was lost a moment ago
-            for seconds in _CLEAN_UP_WAITS_S:
+            ends, pause = monotonic() + self.context.options.clean_up_seconds, 1.0
+            while True:
                 self.problems = self._clean_up_once()
-                if not self.problems:
+                if not self.problems or monotonic() + pause > ends:
                     break
-                wait_seconds(seconds)
+                wait_seconds(pause)
+                pause = min(2 * pause, _LONGEST_PAUSE_S)
             self._is_cleaned_up = True
         finally:
             for number, handler in handlers.items():

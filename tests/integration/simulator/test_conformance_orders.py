@@ -1,0 +1,111 @@
+"""`tickwork conformance --orders` leaves no order and no position behind, or says so loudly, whatever happens."""
+
+import signal
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.fixtures.processes import until
+from tests.fixtures.venue import MNQ, RunningVenue
+from tests.integration.simulator.test_conformance import (
+    PROGRAM,
+    WITH_ORDERS,
+    arguments_of,
+    environment_of,
+    run,
+    working_orders,
+)
+
+SOON = ("--clean-up-seconds", "3")
+
+
+def start(venue: RunningVenue, folder: Path, *options: str) -> "subprocess.Popen[str]":
+    """Start a run with orders, for a test that interrupts it."""
+    return subprocess.Popen(
+        [*PROGRAM, *arguments_of(venue, folder, *WITH_ORDERS, *options)], env=environment_of(venue),
+        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+    )  # fmt: skip
+
+
+def test_no_more_orders_are_placed_while_one_cannot_be_cancelled(venue: RunningVenue, tmp_path: Path) -> None:
+    venue.faults(path="/api/Order/cancel", kind="reject", error_code=5, count=6)
+
+    found = run(venue, tmp_path, *WITH_ORDERS, "--json")
+
+    assert "no more orders are placed" in found.observed("q2.tag_length")
+    assert "orders.clean_up" in found.ids("same")
+    assert [] == working_orders(venue)
+    assert 2 == venue.get_status()["order_count"], "the first order, and the one with its tag"
+
+
+@pytest.mark.parametrize(
+    ("number", "position"), [(signal.SIGINT, 1), (signal.SIGTERM, 1), (signal.SIGINT, -1)], ids=str
+)
+def test_an_interrupted_run_closes_what_it_opened(
+    venue: RunningVenue, tmp_path: Path, number: signal.Signals, position: int
+) -> None:
+    """The first position is long; short is the end of the reversal, after closeContract has closed another one."""
+    process = start(venue, tmp_path)
+    try:
+        until(lambda: venue.position() == position, what="the position", every=0.01)
+        process.send_signal(number)
+        output, _ = process.communicate(timeout=120)
+    finally:
+        process.kill()
+
+    assert 0 == venue.position(), output
+    assert [] == working_orders(venue)
+    assert 2 == process.returncode
+    assert "interrupted" in (tmp_path / "report.md").read_text() or "interrupted" in output
+
+
+def test_a_clean_up_does_not_ask_the_trades_which_may_be_listed_late(venue: RunningVenue, tmp_path: Path) -> None:
+    venue.faults(path="/api/Trade/search", kind="null_list", count=None)
+    venue.faults(path="/api/Position/closeContract", kind="reject", count=None)
+
+    found = run(venue, tmp_path, *WITH_ORDERS, "--json")
+
+    assert "orders.clean_up" in found.ids("same")
+    assert 0 == venue.position()
+    assert [] == working_orders(venue)
+
+
+def test_a_position_that_cannot_be_closed_is_said_loudly(venue: RunningVenue, tmp_path: Path) -> None:
+    process = start(venue, tmp_path, *SOON)
+    try:
+        until(lambda: venue.position() != 0, what="the first position", every=0.01)
+        for path in ("/api/Order/place", "/api/Position/closeContract"):
+            venue.faults(path=path, kind="reject", count=None)
+        process.send_signal(signal.SIGINT)
+        output, _ = process.communicate(timeout=240)
+    finally:
+        process.kill()
+
+    assert f"NOT CLEANED UP: a position of {venue.position()} in {MNQ} is still open" in output
+
+
+def test_a_list_of_positions_that_lags_behind_our_fills_is_no_clean_account(
+    venue: RunningVenue, tmp_path: Path
+) -> None:
+    process = start(venue, tmp_path, *SOON)
+    try:
+        until(lambda: venue.position() != 0, what="the first position", every=0.01)
+        venue.faults(path="/api/Position/searchOpen", kind="null_list", count=None)
+        process.send_signal(signal.SIGINT)
+        output, _ = process.communicate(timeout=240)
+    finally:
+        process.kill()
+    venue.remove_faults()
+
+    assert venue.position() == 0 or "NOT CLEANED UP" in output
+
+
+def test_a_position_that_close_contract_leaves_open_is_closed_by_an_order(venue: RunningVenue, tmp_path: Path) -> None:
+    venue.faults(path="/api/Position/closeContract", kind="reject", count=None)
+
+    found = run(venue, tmp_path, *WITH_ORDERS, "--json")
+
+    assert 1 == found.code
+    assert 0 == venue.position()
+    assert "orders.clean_up" in found.ids("same")
