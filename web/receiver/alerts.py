@@ -158,7 +158,7 @@ class AlertRoute:
 
 
 def _check_traded(alert: Alert, traded: Sequence[str]) -> Refusal | None:
-    """Refuse an entry in a contract that is not traded; before the first look at the venue nothing is known."""
+    """Refuse an entry in a contract that is not traded; take any until the contracts have been fetched once."""
     if not traded or any(map(alert.symbol.names, traded)):
         return None
     return Refusal(

@@ -1,4 +1,4 @@
-"""The queue of user hub events for the ledger: none is lost while Postgres does not answer for a moment."""
+"""The buffer of jobs from user hub events: none is lost while Postgres does not answer for a moment."""
 
 import asyncio
 import logging
@@ -55,7 +55,7 @@ class EventBuffer:
         try:
             self._waiting.put_nowait(_PendingJob(key, job, queue, sequence_key))
         except asyncio.QueueFull:
-            self._record_loss(key, f"the queue is full, {self._waiting.maxsize} jobs, and Postgres does not answer")
+            self._record_loss(key, f"the event buffer is full, {self._waiting.maxsize} jobs, and Postgres does not answer")
 
     def request_reconcile(self) -> None:
         """Request a snapshot and a reconcile by REST, as after a gap in the stream."""

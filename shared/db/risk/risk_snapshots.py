@@ -1,4 +1,4 @@
-"""Risk snapshots of accounts: their rules and everything in Postgres that the rules need, in one round trip for all."""
+"""Risk snapshots of accounts: beside their rows, everything in Postgres that the rules need, in one round trip."""
 
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence

@@ -104,7 +104,10 @@ def parse_alert(raw: bytes) -> Alert:
 
 
 def parse_payload(payload: Mapping[str, Json]) -> Alert:
-    """Return the alert in a payload; raise RefusedAlertError for a missing or invalid field: none has a default."""
+    """Return the alert in a payload; raise RefusedAlertError for a missing required field, or for an invalid one.
+
+    `order_type` is market unless a price says another; of a close, only an invalid symbol is refused.
+    """
     if _parse_sign(payload, is_strict=False) == 0:
         return _parse_close(payload)
     action = _parse_action(payload) if "action" in payload else None

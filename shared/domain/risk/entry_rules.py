@@ -1,4 +1,4 @@
-"""The rules that an entry breaks; exits are never checked here: they always pass."""
+"""The rules that an entry breaks; an exit (a close, a reduction, a flatten) is never checked here: it always passes."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -49,8 +49,9 @@ def check_entry_rules(
     """Return every finding that forbids an entry, with its figures and when it lifts; none if it may be sent.
 
     `risk` counts everything but the entry itself. `session` is that of the entry's contract at `market_now`, None
-    while its market is closed. A missing fact forbids the entry. An entry that only makes a position smaller is an
-    exit: no loss limit and no other account's side forbids it.
+    while its market is closed. A missing fact forbids the entry. An entry that only makes a position smaller is
+    still an entry: no loss limit, no contract limit and no other account's side forbids it, but its time, pace, size
+    and stop are checked.
     """
     losses = [] if only_reduces(entry, risk) else limit_findings(risk, book, market_now)
     return [
