@@ -55,7 +55,9 @@ class EventBuffer:
         try:
             self._waiting.put_nowait(_PendingJob(key, job, queue, sequence_key))
         except asyncio.QueueFull:
-            self._record_loss(key, f"the event buffer is full, {self._waiting.maxsize} jobs, and Postgres does not answer")
+            self._record_loss(
+                key, f"the event buffer is full, {self._waiting.maxsize} jobs, and Postgres does not answer"
+            )
 
     def request_reconcile(self) -> None:
         """Request a snapshot and a reconcile by REST, as after a gap in the stream."""
