@@ -53,7 +53,7 @@ class Context:
         return self.clock.now()
 
     def may_act_for(self, account: AccountRow) -> bool:
-        """Whether jobs may send orders of their own: at the real venue only if the account's live orders were ever on."""
+        """Whether jobs may send orders of their own: at the real venue only if its live orders were ever on."""
         return self.settings.venue.is_simulator or account.live_since_at is not None
 
     @contextmanager
