@@ -10,7 +10,7 @@ from cli.client.stack import begin, connect, load_stack_settings
 from cli.console.output import print_json, print_table
 from shared.db.accounts import accounts
 from shared.db.accounts.accounts import AccountRow
-from shared.db.risk.risk_snapshots import book_of, usable_book_of
+from shared.db.risk.risk_snapshots import book_of, usable_book_of, usable_changes_of
 from shared.domain.risk.rule_book import PRESETS
 from shared.domain.risk.rule_changes import describe_rules
 from shared.errors import RefusedError
@@ -40,7 +40,9 @@ def rules(account: str, changes: tuple[str, ...], preset: str | None, *, reset: 
             row = resolve_account(connection, account)
             row = accounts.lock(connection, row.id) or row
             changed = _apply_changes(row, dict(requested), preset, is_reset=reset)
-            book_of(changed)  # raises RefusedError for an unusable value
+            is_removal = preset is None and all(value.lower() == "preset" for _, value in requested)
+            if not (is_removal and usable_book_of(row).invalid_changes):  # else it mends one fault of several
+                book_of(changed)  # raises RefusedError for an unusable value
             accounts.change(connection, row.id, rules=changed.rules, rule_changes=dict(changed.rule_changes))
             summary = ", ".join([*(["reset"] if reset else []), *([f"preset {preset}"] if preset else []), *changes])
             accounts.record_event(connection, row.id, "rules", f"{summary}, by hand")
@@ -72,12 +74,14 @@ def _preset_rules(row: AccountRow) -> list[tuple[str, str]]:
 
 def rule_rows(row: AccountRow) -> list[dict[str, str | None]]:
     """Return every rule of an account: its value, its source, and the preset's value where it was changed by hand."""
-    by_preset = dict(_preset_rules(row))
+    by_preset, applied = dict(_preset_rules(row)), usable_changes_of(row)
     rows: list[dict[str, str | None]] = []
     for name, value, source in describe_rules(usable_book_of(row, max_quantity=load_stack_settings().max_quantity)):
         origin, says = source, None
         if name in row.rule_changes:
             origin, says = f"changed by hand ({source})", by_preset[name]
+            if name not in applied:
+                origin = f"preset ({source}): the change to {row.rule_changes[name]!r} does not apply"
         elif name == "max_quantity":
             origin = "TICKWORK_MAX_QUANTITY"
         rows.append({"rule": name, "value": value, "source": origin, "preset_value": says})

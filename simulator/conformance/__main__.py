@@ -13,6 +13,7 @@ from shared.config import environment
 from shared.errors import SettingsError, TickworkError
 from shared.log import mask_secrets
 from simulator.conformance.options import ConformanceOptions, parse_options
+from simulator.conformance.order_session import ENDINGS
 from simulator.conformance.report import clean_results, make_markdown, print_json, print_results
 from simulator.conformance.results import CheckResult, CheckVerdict
 from simulator.conformance.run import ask_all, start_run
@@ -23,7 +24,7 @@ _DIFFERS, _FAILED = 1, 2
 def main() -> int:
     """Ask everything, print the table, write the report, and return the exit code."""
     logging.basicConfig(handlers=[logging.NullHandler()])
-    for number in (signal.SIGTERM, signal.SIGHUP):
+    for number in ENDINGS:
         signal.signal(number, _interrupt)
     try:
         return _run(parse_options(None, environment()))
@@ -44,19 +45,28 @@ def _run(options: ConformanceOptions) -> int:
                 results.append(result)  # noqa: PERF402 - what was asked until an interruption must stay
     except KeyboardInterrupt:
         is_interrupted = True
-        sys.stderr.write("interrupted: the report has what was asked until now\n")
     finally:
         context.rest.close()
     results = clean_results(context, results)
+    problem = _write_report(options, make_markdown(context, results))  # first: the terminal may be gone
     (print_json if options.is_json else print_results)(results)
-    try:
-        options.report.write_text(make_markdown(context, results), encoding="utf-8")
-    except OSError as error:
-        raise SettingsError(f"cannot write {options.report} ({error.strerror}): give another --report") from None
+    if is_interrupted:
+        sys.stderr.write("interrupted: the report has what was asked until now\n")
+    if problem is not None:
+        raise problem
     sys.stderr.write(f"report: {options.report}\n")
     if is_interrupted or any(row.is_failed for row in results):
         return _FAILED
     return _DIFFERS if any(row.verdict is CheckVerdict.DIFFERS for row in results) else 0
+
+
+def _write_report(options: ConformanceOptions, text: str) -> SettingsError | None:
+    """Write the report; return what prevented it, as the table must be printed all the same."""
+    try:
+        options.report.write_text(text, encoding="utf-8")
+    except OSError as error:
+        return SettingsError(f"cannot write {options.report} ({error.strerror}): give another --report")
+    return None
 
 
 def _interrupt(_: int, __: FrameType | None) -> None:

@@ -5,6 +5,7 @@ import signal
 import sys
 from datetime import timedelta
 from decimal import ROUND_FLOOR, Decimal
+from http import HTTPStatus
 from typing import Any
 
 from shared.clock import monotonic
@@ -20,7 +21,7 @@ OPEN, FILLED, CANCELLED, REJECTED, SUSPENDED = 1, 2, 3, 5, 8
 WORKING = [1, 6, 7, 8]
 _WITHIN_S, _LOOK_EVERY_S = 10.0, 0.2
 DISTANCES = (Decimal("0.05"), Decimal("0.02"), Decimal("0.01"))  # of a far limit from the last price, as a fraction
-_ENDINGS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+ENDINGS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)  # signals that end a run
 _TIDY_ROUNDS = 4
 _LONGEST_PAUSE_S = 16.0
 
@@ -38,6 +39,7 @@ class OrderSession:
         self._net_when_flat = 0  # the sum of our fills while flat: the orders of closeContract are not ours
         self._rest = context.rest
         self._ids: set[int] = set()
+        self._unanswered: set[str] = set()  # tags of orders that the gateway may have, as no answer refused them
         self._tags = 0
         context.load_newest_bar()
         if context.newest_bar is None:
@@ -69,9 +71,14 @@ class OrderSession:
             "accountId": self.context.account_id, "contractId": self.context.contract_id, "type": LIMIT, "side": side,
             "size": 1, "limitPrice": self.far_price(side), "customTag": self.make_tag(), **changes,
         }  # fmt: skip
+        tag = str(body["customTag"])
+        self._unanswered.add(tag)
         reply = self._rest.send("/api/Order/place", {name: value for name, value in body.items() if value is not None})
         if isinstance(reply.document, dict) and type(reply.document.get("orderId")) is int:
             self._ids.add(reply.document["orderId"])
+            self._unanswered.discard(tag)
+        elif reply.status < HTTPStatus.INTERNAL_SERVER_ERROR:
+            self._unanswered.discard(tag)
         return reply
 
     def place_accepted(self, **changes: Any) -> int:  # noqa: ANN401 - any JSON
@@ -149,7 +156,7 @@ class OrderSession:
         """Cancel the orders of this run and close what it opened; say loudly on stderr what could not be done."""
         if self._is_cleaned_up:
             return
-        handlers = {number: signal.signal(number, signal.SIG_IGN) for number in _ENDINGS}
+        handlers = {number: signal.signal(number, signal.SIG_IGN) for number in ENDINGS}
         try:
             wait_seconds(1)  # for an order whose answer was lost a moment ago
             ends, pause = monotonic() + self.context.options.clean_up_seconds, 1.0
@@ -173,8 +180,9 @@ class OrderSession:
             rows = self._orders()
             own = self._own_ids(rows)
             left = {row["id"] for row in rows if row["id"] in own and row["status"] in WORKING}
-            # An order that no search shows yet is cancelled too; for one that has ended that does nothing.
-            for order_id in sorted(left | (self._ids - {row["id"] for row in rows})):
+            hidden = self._ids - {row["id"] for row in rows}
+            lost = self._unanswered - {row.get("customTag") for row in rows}
+            for order_id in sorted(left | hidden):  # a cancel does nothing to an order that has ended
                 self.cancel(order_id)
             position, opened = self.position(), self._net_filled(own, rows) - self._net_when_flat
             quantity = min(abs(position), abs(opened)) if position * opened > 0 else 0
@@ -183,6 +191,8 @@ class OrderSession:
         except Exception as error:  # noqa: BLE001 - whatever it is, it is said and tried again
             return [f"the account could not be read ({type(error).__name__}: {error})"]
         problems = [f"order {order_id} is still working" for order_id in sorted(left)]
+        problems += [f"order {order_id} was accepted, and no search shows it" for order_id in sorted(hidden)]
+        problems += [f"no answer came for the order with the tag {tag}, and no search shows it" for tag in sorted(lost)]
         # The account was flat in the contract, so also a position that no fill of ours explains is a problem.
         if position:
             problems.append(f"a position of {position} in {self.context.contract_id} is still open")
@@ -191,11 +201,14 @@ class OrderSession:
         return problems
 
     def _orders(self) -> list[Row]:
-        """Return the orders in the contract since the beginning, also by v2/query if the gateway answers it."""
+        """Return the orders in the contract since the beginning, by every search that the gateway answers."""
         body = {"accountId": self.context.account_id, "startTimestamp": self._began}
         rows = self._rest.rows("/api/Order/search", "orders", **body)
         with contextlib.suppress(TickworkError):
             rows += self.working_orders()
+        for order_id in self._ids - {row["id"] for row in rows}:
+            with contextlib.suppress(RefusedError):
+                rows.append(self.order(order_id))
         return [row for row in rows if row["contractId"] == self.context.contract_id]
 
     def _own_ids(self, rows: list[Row]) -> set[int]:
@@ -209,9 +222,6 @@ class OrderSession:
         The trades may be listed later than the orders, so they are not asked.
         """
         shown = {row["id"]: row for row in rows}
-        for order_id in own - shown.keys():
-            with contextlib.suppress(RefusedError):
-                shown[order_id] = self.order(order_id)
         return sum(row["fillVolume"] * (1 if row["side"] == BUY else -1) for row in shown.values() if row["id"] in own)
 
     def _trades(self) -> list[Row]:

@@ -92,24 +92,31 @@ def book_of(account: AccountRow, *, max_quantity: int | None = None) -> RuleBook
     return with_changes(preset, account.rule_changes)
 
 
+def usable_changes_of(account: AccountRow) -> dict[str, str]:
+    """Return the changes of an account that apply; shares, which must rise, may only apply after others."""
+    applied: dict[str, str] = {}
+    while left := [name for name in account.rule_changes if name not in applied]:
+        tried = ({**applied, name: account.rule_changes[name]} for name in left)
+        more = next((changes for changes in tried if _applies(account, changes)), None)
+        if more is None:
+            break
+        applied = more
+    return applied
+
+
 def usable_book_of(account: AccountRow, *, max_quantity: int | None = None) -> RuleBook:
-    """Return the rules of an account as `book_of` does, without the changes that do not apply, which it then names."""
+    """Return the rules of an account as `book_of` does, with only the changes that apply; it names another's fault."""
     try:
         return book_of(account, max_quantity=max_quantity)
     except RefusedError as error:
         problem = str(error)
-    applied: dict[str, str] = dict(account.rule_changes)
-    for name in account.rule_changes:
-        rest = {other: value for other, value in applied.items() if other != name}
-        if not _applies(account, {name: applied[name]}) or (_applies(account, rest) and not _applies(account, applied)):
-            applied = rest
-    book = book_of(replace(account, rule_changes=applied), max_quantity=max_quantity)
+    book = book_of(replace(account, rule_changes=usable_changes_of(account)), max_quantity=max_quantity)
     return replace(book, invalid_changes=problem)
 
 
 def _applies(account: AccountRow, changes: Mapping[str, str]) -> bool:
     try:
-        book_of(replace(account, rule_changes=dict(changes)))
+        book_of(replace(account, rule_changes=changes))
     except RefusedError:
         return False
     return True

@@ -180,6 +180,23 @@ def test_rules_are_listed_changed_and_reset(operator: RunCommand, worker_env: Wo
     assert [(None, {})] == worker_env.rows("SELECT rules, rule_changes FROM account")
 
 
+def test_rules_that_do_not_apply_are_removed_one_by_one(operator: RunCommand, worker_env: WorkerEnv) -> None:
+    worker_env.execute(
+        """UPDATE account SET rule_changes = '{"old": "1", "block_at": "0.95", "daily_loss_limit": "9"}'"""
+    )
+
+    shown = operator("accounts", "rules", "20001", "--json")
+    rules = {row["rule"]: row["source"] for row in shown.json["rules"]}
+    assert "the change to '0.95' does not apply" in rules["block_at"]
+    assert rules["daily_loss_limit"].startswith("changed by hand")
+    refused = operator("accounts", "rules", "20001", "max_trades_per_day=4")
+    assert "unknown rule 'old'" in refused.error
+    for name in ("old", "block_at"):
+        assert 0 == operator("accounts", "rules", "20001", f"{name}=preset").status
+    assert [({"daily_loss_limit": "9"},)] == worker_env.rows("SELECT rule_changes FROM account")
+    assert operator("accounts", "rules", "20001", "--json").json["invalid_changes"] is None
+
+
 def test_risk_shows_the_headroom_and_the_accounts_that_would_be_denied(
     operator: RunCommand, worker_env: WorkerEnv
 ) -> None:

@@ -10,7 +10,8 @@ import pytest
 from click.testing import CliRunner, Result
 from sqlalchemy import Engine, insert, text
 
-from cli.commands.hooks import command, tradingview_message
+from cli.commands.hooks import tradingview_message
+from cli.main import tickwork
 from shared.db.engine import make_engine
 from shared.db.tables.accounts import account
 from shared.db.tables.market_data import contract
@@ -35,7 +36,7 @@ class Operator:
             "TICKWORK_HOME": str(self.home),
             "TICKWORK_RECEIVER_URL": receiver_url,
         }
-        return CliRunner().invoke(command, words, env=env)
+        return CliRunner().invoke(tickwork, ["hooks", *words], env=env)
 
     def add_account(self, account_id: int, *, can_trade: bool = True) -> None:
         with self.engine.begin() as connection:

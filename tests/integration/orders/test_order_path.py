@@ -69,7 +69,7 @@ def test_a_position_in_another_month_is_priced_and_closed_too(worker_env: Worker
     closed = worker_env.alert(action="close")
     worker_env.run_due_jobs()
 
-    assert f"{MNQ}, {old}" == worker_env.rows("SELECT result ->> 'closes' FROM job WHERE id = %s", closed)[0][0]
+    assert f"{old}, {MNQ}" == worker_env.rows("SELECT result ->> 'closes' FROM job WHERE id = %s", closed)[0][0]
     assert {(MNQ, True), (old, True)} == set(
         worker_env.rows("SELECT contract_id, flat_at IS NOT NULL FROM flatten_request")
     )

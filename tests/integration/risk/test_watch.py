@@ -4,6 +4,8 @@ from decimal import Decimal
 
 import pytest
 
+from shared.db.accounts import accounts
+from shared.db.risk.risk_snapshots import usable_book_of
 from shared.ledger.jobs.risk import WatchAccounts
 from tests.fixtures.venue import MNQ
 from tests.fixtures.worker_env import WorkerEnv
@@ -123,6 +125,20 @@ def test_everything_is_flat_by_ten_past_three(long_two: WorkerEnv) -> None:
     assert 0 == long_two.venue.position(MNQ)
     ((reason,),) = long_two.rows("SELECT reason FROM flatten_request")
     assert "everything must be flat by 2026-03-10 15:10:00 Chicago" in reason
+
+
+def test_changes_that_need_each_other_hold_beside_one_that_does_not_apply(long_two: WorkerEnv) -> None:
+    """Each share alone would not rise with those of the preset."""
+    shares = "'flatten_at', '0.40', 'reduce_at', '0.35', 'block_at', '0.30', 'warn_at', '0.20'"
+    long_two.execute(f"UPDATE account SET rule_changes = jsonb_build_object('an old rule', '1', {shares})")
+    with long_two.ledger.engine.begin() as connection:
+        (account,) = accounts.list_all(connection)
+
+    book = usable_book_of(account)
+
+    assert "an old rule" in (book.invalid_changes or "")
+    assert ["0.20", "0.30", "0.35", "0.40"] == [str(share) for share in (
+        book.warn_at, book.block_at, book.reduce_at, book.flatten_at)]  # fmt: skip
 
 
 def test_a_rule_that_does_not_apply_blocks_entries_and_leaves_the_others_to_be_watched(long_two: WorkerEnv) -> None:
