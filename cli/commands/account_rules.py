@@ -40,9 +40,8 @@ def rules(account: str, changes: tuple[str, ...], preset: str | None, *, reset: 
             row = resolve_account(connection, account)
             row = accounts.lock(connection, row.id) or row
             changed = _apply_changes(row, dict(requested), preset, is_reset=reset)
-            is_removal = preset is None and all(value.lower() == "preset" for _, value in requested)
-            if not (is_removal and usable_book_of(row).invalid_changes):  # else it mends one fault of several
-                book_of(changed)  # raises RefusedError for an unusable value
+            check = usable_book_of if _only_mends(row, changed) else book_of
+            check(changed)  # raises RefusedError for an unusable value
             accounts.change(connection, row.id, rules=changed.rules, rule_changes=dict(changed.rule_changes))
             summary = ", ".join([*(["reset"] if reset else []), *([f"preset {preset}"] if preset else []), *changes])
             accounts.record_event(connection, row.id, "rules", f"{summary}, by hand")
@@ -67,6 +66,14 @@ def _apply_changes(row: AccountRow, requested: Mapping[str, str], preset: str | 
     return replace(row, rules=preset or (None if is_reset else row.rules), rule_changes=by_hand)
 
 
+def _only_mends(row: AccountRow, changed: AccountRow) -> bool:
+    """Whether nothing but changes that do not apply are removed: others of them may stay for now."""
+    removed = row.rule_changes.keys() - changed.rule_changes.keys()
+    rest = {name: value for name, value in row.rule_changes.items() if name not in removed}
+    is_rest = changed.rules == row.rules and changed.rule_changes == rest
+    return is_rest and removed.isdisjoint(usable_changes_of(row))
+
+
 def _preset_rules(row: AccountRow) -> list[tuple[str, str]]:
     """Return name and value of every rule of the preset."""
     return [(name, value) for name, value, _ in describe_rules(book_of(replace(row, rule_changes={})))]
@@ -78,12 +85,12 @@ def rule_rows(row: AccountRow) -> list[dict[str, str | None]]:
     rows: list[dict[str, str | None]] = []
     for name, value, source in describe_rules(usable_book_of(row, max_quantity=load_stack_settings().max_quantity)):
         origin, says = source, None
-        if name in row.rule_changes:
+        if name in applied:
             origin, says = f"changed by hand ({source})", by_preset[name]
-            if name not in applied:
-                origin = f"preset ({source}): the change to {row.rule_changes[name]!r} does not apply"
         elif name == "max_quantity":
             origin = "TICKWORK_MAX_QUANTITY"
+        if name in row.rule_changes and name not in applied:
+            origin += f"; the change to {row.rule_changes[name]!r} does not apply"
         rows.append({"rule": name, "value": value, "source": origin, "preset_value": says})
     return rows
 

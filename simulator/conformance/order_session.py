@@ -3,6 +3,7 @@
 import contextlib
 import signal
 import sys
+from collections import Counter
 from datetime import timedelta
 from decimal import ROUND_FLOOR, Decimal
 from http import HTTPStatus
@@ -39,7 +40,8 @@ class OrderSession:
         self._net_when_flat = 0  # the sum of our fills while flat: the orders of closeContract are not ours
         self._rest = context.rest
         self._ids: set[int] = set()
-        self._unanswered: set[str] = set()  # tags of orders that the gateway may have, as no answer refused them
+        self._accepted: set[int] = set()  # those of them that an answer accepted
+        self._unclear: Counter[str] = Counter()  # by tag: the orders that no answer accepted or refused
         self._tags = 0
         context.load_newest_bar()
         if context.newest_bar is None:
@@ -72,13 +74,23 @@ class OrderSession:
             "size": 1, "limitPrice": self.far_price(side), "customTag": self.make_tag(), **changes,
         }  # fmt: skip
         tag = str(body["customTag"])
-        self._unanswered.add(tag)
-        reply = self._rest.send("/api/Order/place", {name: value for name, value in body.items() if value is not None})
-        if isinstance(reply.document, dict) and type(reply.document.get("orderId")) is int:
-            self._ids.add(reply.document["orderId"])
-            self._unanswered.discard(tag)
-        elif reply.status < HTTPStatus.INTERNAL_SERVER_ERROR:
-            self._unanswered.discard(tag)
+        self._unclear[tag] += 1
+        try:
+            reply = self._rest.send(
+                "/api/Order/place", {key: value for key, value in body.items() if value is not None}
+            )
+        except RefusedError:  # a 429
+            self._unclear[tag] -= 1
+            raise
+        document = reply.document if isinstance(reply.document, dict) else {}
+        order_id = document.get("orderId")
+        ids = {order_id} if isinstance(order_id, int) and order_id > 0 else set()
+        accepted = ids if reply.is_success else set()
+        self._ids |= ids
+        self._accepted |= accepted
+        is_client_error = HTTPStatus.BAD_REQUEST <= reply.status < HTTPStatus.INTERNAL_SERVER_ERROR
+        if accepted or is_client_error or document.get("success") is False:
+            self._unclear[tag] -= 1
         return reply
 
     def place_accepted(self, **changes: Any) -> int:  # noqa: ANN401 - any JSON
@@ -180,9 +192,10 @@ class OrderSession:
             rows = self._orders()
             own = self._own_ids(rows)
             left = {row["id"] for row in rows if row["id"] in own and row["status"] in WORKING}
-            hidden = self._ids - {row["id"] for row in rows}
-            lost = self._unanswered - {row.get("customTag") for row in rows}
-            for order_id in sorted(left | hidden):  # a cancel does nothing to an order that has ended
+            shown = {row["id"] for row in rows}
+            unknown = {row["id"]: str(row.get("customTag")) for row in rows if row["id"] not in self._ids}
+            lost = self._unclear - Counter(unknown.values())
+            for order_id in sorted(left | (self._ids - shown)):  # a cancel does nothing to an order that has ended
                 self.cancel(order_id)
             position, opened = self.position(), self._net_filled(own, rows) - self._net_when_flat
             quantity = min(abs(position), abs(opened)) if position * opened > 0 else 0
@@ -191,8 +204,10 @@ class OrderSession:
         except Exception as error:  # noqa: BLE001 - whatever it is, it is said and tried again
             return [f"the account could not be read ({type(error).__name__}: {error})"]
         problems = [f"order {order_id} is still working" for order_id in sorted(left)]
-        problems += [f"order {order_id} was accepted, and no search shows it" for order_id in sorted(hidden)]
-        problems += [f"no answer came for the order with the tag {tag}, and no search shows it" for tag in sorted(lost)]
+        problems += [
+            f"order {order_id} was accepted, and no search shows it" for order_id in sorted(self._accepted - shown)
+        ]
+        problems += [f"an order with the tag {tag} got no clear answer, and no search shows it" for tag in sorted(lost)]
         # The account was flat in the contract, so also a position that no fill of ours explains is a problem.
         if position:
             problems.append(f"a position of {position} in {self.context.contract_id} is still open")
@@ -207,7 +222,7 @@ class OrderSession:
         with contextlib.suppress(TickworkError):
             rows += self.working_orders()
         for order_id in self._ids - {row["id"] for row in rows}:
-            with contextlib.suppress(RefusedError):
+            with contextlib.suppress(TickworkError):
                 rows.append(self.order(order_id))
         return [row for row in rows if row["contractId"] == self.context.contract_id]
 

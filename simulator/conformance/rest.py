@@ -124,8 +124,9 @@ class GatewayRest:
     ) -> GatewayReply:
         """Send one request; `authorization` replaces our own header ("": none), `raw` the JSON of `body`.
 
-        A 429, because another program spends the same limit, is waited out once. Raise VenueDownError if no answer
-        comes, or another 429, or the first one for an order. `is_counted` False ignores the limits.
+        A 429, because another program spends the same limit, is waited out once. Raise RefusedError for another
+        429, or the first one for an order, and VenueDownError if no answer comes. `is_counted` False ignores the
+        limits.
         """
         wanted = _Wanted(
             method, path, content_type, authorization, raw if raw is not None or body is None else _ENCODER.encode(body)
@@ -138,7 +139,7 @@ class GatewayRest:
             self._budget.wait_for_window(path)
             reply = self._send_once(wanted)
         if reply.status == HTTPStatus.TOO_MANY_REQUESTS:
-            raise VenueDownError(f"{path} answered 429: end the other programs that use this key")
+            raise RefusedError(f"{path} answered 429: end the other programs that use this key")
         return reply
 
     def _send_once(self, wanted: _Wanted) -> GatewayReply:

@@ -191,6 +191,7 @@ def test_rules_that_do_not_apply_are_removed_one_by_one(operator: RunCommand, wo
     assert rules["daily_loss_limit"].startswith("changed by hand")
     refused = operator("accounts", "rules", "20001", "max_trades_per_day=4")
     assert "unknown rule 'old'" in refused.error
+    assert "unknown rule 'old'" in operator("accounts", "rules", "20001", "daily_loss_limit=preset").error
     for name in ("old", "block_at"):
         assert 0 == operator("accounts", "rules", "20001", f"{name}=preset").status
     assert [({"daily_loss_limit": "9"},)] == worker_env.rows("SELECT rule_changes FROM account")

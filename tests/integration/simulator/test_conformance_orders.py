@@ -116,8 +116,17 @@ def test_an_order_without_an_answer_is_cancelled_or_said_loudly(
 
     output = start(venue, tmp_path, *SOON).communicate(timeout=240)[0]
 
-    assert ("NOT CLEANED UP: no answer came for the order with the tag" in output) is not is_placed
+    assert ("got no clear answer, and no search shows it" in output) is not is_placed
     assert [] == working_orders(venue)
+
+
+def test_an_order_refused_by_the_rate_limit_is_no_order(venue: RunningVenue, tmp_path: Path) -> None:
+    venue.faults(path="/api/Order/place", kind="status", status=429, count=1)
+
+    output = start(venue, tmp_path, *SOON).communicate(timeout=240)[0]
+
+    assert "/api/Order/place answered 429" in output
+    assert "NOT CLEANED UP" not in output
 
 
 def test_a_position_that_close_contract_leaves_open_is_closed_by_an_order(venue: RunningVenue, tmp_path: Path) -> None:
