@@ -10,7 +10,7 @@ from http import HTTPStatus
 from typing import Any
 
 from shared.clock import monotonic
-from shared.errors import RefusedError, TickworkError
+from shared.errors import RateLimitedError, RefusedError, TickworkError
 from simulator.conformance.budget import wait_seconds
 from simulator.conformance.context import CheckContext, Row, format_instant
 from simulator.conformance.hub_client import GatewayHub
@@ -40,7 +40,7 @@ class OrderSession:
         self._net_when_flat = 0  # the sum of our fills while flat: the orders of closeContract are not ours
         self._rest = context.rest
         self._ids: set[int] = set()
-        self._accepted: set[int] = set()  # those of them that an answer accepted
+        self._accepted: set[int] = set()  # those of them that no answer refused
         self._unclear: Counter[str] = Counter()  # by tag: the orders that no answer accepted or refused
         self._tags = 0
         context.load_newest_bar()
@@ -79,17 +79,17 @@ class OrderSession:
             reply = self._rest.send(
                 "/api/Order/place", {key: value for key, value in body.items() if value is not None}
             )
-        except RefusedError:  # a 429
+        except RateLimitedError:
             self._unclear[tag] -= 1
             raise
         document = reply.document if isinstance(reply.document, dict) else {}
         order_id = document.get("orderId")
         ids = {order_id} if isinstance(order_id, int) and order_id > 0 else set()
-        accepted = ids if reply.is_success else set()
-        self._ids |= ids
-        self._accepted |= accepted
         is_client_error = HTTPStatus.BAD_REQUEST <= reply.status < HTTPStatus.INTERNAL_SERVER_ERROR
-        if accepted or is_client_error or document.get("success") is False:
+        is_refused = is_client_error or document.get("success") is False
+        self._ids |= ids
+        self._accepted |= set() if is_refused else ids
+        if is_refused or ids:
             self._unclear[tag] -= 1
         return reply
 
@@ -205,7 +205,7 @@ class OrderSession:
             return [f"the account could not be read ({type(error).__name__}: {error})"]
         problems = [f"order {order_id} is still working" for order_id in sorted(left)]
         problems += [
-            f"order {order_id} was accepted, and no search shows it" for order_id in sorted(self._accepted - shown)
+            f"order {order_id} got an id, and no search shows it" for order_id in sorted(self._accepted - shown)
         ]
         problems += [f"an order with the tag {tag} got no clear answer, and no search shows it" for tag in sorted(lost)]
         # The account was flat in the contract, so also a position that no fill of ours explains is a problem.

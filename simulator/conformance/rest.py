@@ -3,6 +3,7 @@
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 from decimal import Decimal
 from http import HTTPStatus
 from typing import Any
@@ -11,13 +12,14 @@ import msgspec
 import requests
 
 from shared.clock import monotonic
-from shared.errors import RefusedError, VenueDownError
+from shared.errors import RateLimitedError, RefusedError, VenueDownError
 from simulator.conformance.budget import RequestBudget
 from simulator.conformance.redaction import Redactor, SampleBook
 
 LOGIN = "/api/Auth/loginKey"
 _TIMEOUT_S = 30
 _UNREPEATED = ("/api/Order/place", "/api/Position/closeContract", "/api/Position/partialCloseContract")
+_LIMIT_WINDOW = timedelta(seconds=60)
 _IDLE_S = 3.0  # an idle connection may be closed by the server just as we send
 _DECODER = msgspec.json.Decoder(float_hook=Decimal)
 _ENCODER = msgspec.json.Encoder(decimal_format="number")
@@ -124,7 +126,7 @@ class GatewayRest:
     ) -> GatewayReply:
         """Send one request; `authorization` replaces our own header ("": none), `raw` the JSON of `body`.
 
-        A 429, because another program spends the same limit, is waited out once. Raise RefusedError for another
+        A 429, because another program spends the same limit, is waited out once. Raise RateLimitedError for another
         429, or the first one for an order, and VenueDownError if no answer comes. `is_counted` False ignores the
         limits.
         """
@@ -139,7 +141,7 @@ class GatewayRest:
             self._budget.wait_for_window(path)
             reply = self._send_once(wanted)
         if reply.status == HTTPStatus.TOO_MANY_REQUESTS:
-            raise RefusedError(f"{path} answered 429: end the other programs that use this key")
+            raise RateLimitedError(f"{path} answered 429: end the other programs that use this key", _LIMIT_WINDOW)
         return reply
 
     def _send_once(self, wanted: _Wanted) -> GatewayReply:

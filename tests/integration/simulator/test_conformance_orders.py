@@ -123,10 +123,11 @@ def test_an_order_without_an_answer_is_cancelled_or_said_loudly(
 def test_an_order_refused_by_the_rate_limit_is_no_order(venue: RunningVenue, tmp_path: Path) -> None:
     venue.faults(path="/api/Order/place", kind="status", status=429, count=1)
 
-    output = start(venue, tmp_path, *SOON).communicate(timeout=240)[0]
+    found = run(venue, tmp_path, *WITH_ORDERS, *SOON, "--json")
 
-    assert "/api/Order/place answered 429" in output
-    assert "NOT CLEANED UP" not in output
+    assert "orders.clean_up" in found.ids("same")
+    assert set() == found.ids("differs"), "a 429 says nothing about how a question is answered"
+    assert "/api/Order/place answered 429" in found.observed("q1.visibility")
 
 
 def test_a_position_that_close_contract_leaves_open_is_closed_by_an_order(venue: RunningVenue, tmp_path: Path) -> None:
