@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from datetime import timedelta
 from decimal import Decimal
-from typing import Any
+from typing import Any, TypedDict, Unpack
 from uuid import UUID
 
 import click
@@ -16,6 +16,26 @@ from cli.console.params import PriceType, SideType, account_option
 from shared.db import views
 from shared.domain.orders.order import MAX_TICKS, OrderState, OrderType, Side
 from shared.ledger.jobs.orders import EnterManually
+
+
+class _EntryOptions(TypedDict):
+    """The arguments and options of every entry, as click gives them; a price is in dollars."""
+
+    symbol: str
+    side: Side
+    quantity: int | None
+    account_word: str | None
+    stop_ticks: int | None
+    stop_loss: Decimal | None
+    target_ticks: int | None
+    take_profit: Decimal | None
+    breakeven: int | None
+    trail: int | None
+    risk: Decimal | None
+    dry_run: bool
+    wait_s: float
+    as_json: bool
+
 
 _PRICE_OF = {OrderType.LIMIT: "limit_price", OrderType.STOP: "stop_price", OrderType.TRAILING_STOP: "trail_price"}
 _FAILED = {OrderState.REJECTED, OrderState.DENIED, OrderState.EXPIRED, OrderState.CANCELLED}
@@ -55,7 +75,7 @@ def _add_entry_options(function: Callable[..., None]) -> Callable[..., None]:
 
 @click.command("market")
 @_add_entry_options
-def market_order(**given: Any) -> None:  # noqa: ANN401  # click's values, checked by their types
+def market_order(**given: Unpack[_EntryOptions]) -> None:
     """Enter at the market. Example: `orders market MNQ buy 1 --stop 40`."""
     _submit_entry(OrderType.MARKET, None, **given)
 
@@ -63,7 +83,7 @@ def market_order(**given: Any) -> None:  # noqa: ANN401  # click's values, check
 @click.command("limit")
 @click.option("--price", type=PriceType(), required=True, help="Limit price.")
 @_add_entry_options
-def limit_order(price: Decimal, **given: Any) -> None:  # noqa: ANN401  # as above
+def limit_order(price: Decimal, **given: Unpack[_EntryOptions]) -> None:
     """Enter at a price or better. Example: `orders limit MNQ buy 1 --price 21500.25 --stop 40`."""
     _submit_entry(OrderType.LIMIT, price, **given)
 
@@ -71,7 +91,7 @@ def limit_order(price: Decimal, **given: Any) -> None:  # noqa: ANN401  # as abo
 @click.command("stop")
 @click.option("--price", type=PriceType(), required=True, help="Stop price: beyond it the order trades at the market.")
 @_add_entry_options
-def stop_order(price: Decimal, **given: Any) -> None:  # noqa: ANN401  # as above
+def stop_order(price: Decimal, **given: Unpack[_EntryOptions]) -> None:
     """Enter at a stop price. Example: `orders stop MNQ sell 1 --price 21400 --stop 40`."""
     _submit_entry(OrderType.STOP, price, **given)
 
@@ -81,7 +101,7 @@ def stop_order(price: Decimal, **given: Any) -> None:  # noqa: ANN401  # as abov
     "--price", type=PriceType(), required=True, help="Initial stop price; its distance from the market stays."
 )
 @_add_entry_options
-def trailing_order(price: Decimal, **given: Any) -> None:  # noqa: ANN401  # as above
+def trailing_order(price: Decimal, **given: Unpack[_EntryOptions]) -> None:
     """Enter with a trailing stop order. Example: `orders trail MNQ buy 1 --price 21520 --stop 40`."""
     _submit_entry(OrderType.TRAILING_STOP, price, **given)
 
@@ -89,7 +109,7 @@ def trailing_order(price: Decimal, **given: Any) -> None:  # noqa: ANN401  # as 
 @click.command("bracket")
 @click.option("--price", type=PriceType(), help="Limit price; default: enter at the market.")
 @_add_entry_options
-def bracket_order(price: Decimal | None, **given: Any) -> None:  # noqa: ANN401  # as above
+def bracket_order(price: Decimal | None, **given: Unpack[_EntryOptions]) -> None:
     """Enter with a stop and a target. Example: `orders bracket MNQ buy 1 --stop 40 --target 80`."""
     if given["stop_ticks"] is None and given["stop_loss"] is None:
         raise click.UsageError("a bracket needs a stop: add --stop TICKS or --stop-price PRICE")
@@ -101,19 +121,12 @@ def bracket_order(price: Decimal | None, **given: Any) -> None:  # noqa: ANN401 
 COMMANDS = (market_order, limit_order, stop_order, trailing_order, bracket_order)
 
 
-def _submit_entry(
-    type_: OrderType,
-    price: Decimal | None,
-    *,
-    dry_run: bool,
-    wait_s: float,
-    as_json: bool,
-    **given: Any,  # noqa: ANN401  # as above
-) -> None:
+def _submit_entry(type_: OrderType, price: Decimal | None, **given: Unpack[_EntryOptions]) -> None:
+    dry_run, wait_s, as_json = given["dry_run"], given["wait_s"], given["as_json"]
     _refuse_contradictions(given)
     with open_client() as client:
         with client.transaction() as tx:
-            request = _build_request(tx.connection, type_, price, given, is_dry_run=dry_run)
+            request = _build_request(tx.connection, type_, price, given)
             # A dry run expires when its command stops waiting.
             lifetime = timedelta(seconds=wait_s) if dry_run else client.settings.entry_ttl
             job_id = tx.enqueue(request, expires_after=lifetime).job_id
@@ -140,32 +153,27 @@ def _submit_entry(
             raise click.exceptions.Exit(1)
 
 
-def _refuse_contradictions(given: dict[str, Any]) -> None:
+def _refuse_contradictions(given: _EntryOptions) -> None:
     if (given["quantity"] is None) is (given["risk"] is None):
         raise click.UsageError("give the size once: QUANTITY contracts or --risk DOLLARS, not both")
-    for ticks, price, name in (("stop_ticks", "stop_loss", "--stop"), ("target_ticks", "take_profit", "--target")):
-        if given[ticks] is not None and given[price] is not None:
-            raise click.UsageError(
-                f"{name} {given[ticks]} and {name}-price {given[price]} set two levels: give one of them"
-            )
+    for name, ticks, price in (
+        ("--stop", given["stop_ticks"], given["stop_loss"]),
+        ("--target", given["target_ticks"], given["take_profit"]),
+    ):
+        if ticks is not None and price is not None:
+            raise click.UsageError(f"{name} {ticks} and {name}-price {price} set two levels: give one of them")
 
 
 def _build_request(
-    connection: Connection,
-    type_: OrderType,
-    price: Decimal | None,
-    given: dict[str, Any],
-    *,
-    is_dry_run: bool,
+    connection: Connection, type_: OrderType, price: Decimal | None, given: _EntryOptions
 ) -> EnterManually:
     account = resolve_account(connection, given["account_word"])
     contract = resolve_active_contract(connection, given["symbol"])
     require_tick_multiple("--price", price, contract)
-    side: Side = given["side"]
     return EnterManually(
         account_id=account.id,
         symbol=contract.id,
-        side=side,
+        side=given["side"],
         type=type_,
         quantity=given["quantity"],
         risk=_to_text(given["risk"]),
@@ -175,7 +183,7 @@ def _build_request(
         take_profit=_to_text(given["take_profit"]),
         breakeven_ticks=given["breakeven"],
         trail_ticks=given["trail"],
-        is_dry_run=is_dry_run,
+        is_dry_run=given["dry_run"],
         **({_PRICE_OF[type_]: str(price)} if type_ in _PRICE_OF else {}),
     )
 

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import asdict
 from datetime import date, timedelta
-from typing import Any
+from typing import Any, TypedDict, Unpack
 
 import click
 
@@ -25,7 +25,16 @@ _BY_COLUMNS = (
     "name", "count", "wins", "losses", "win_rate", "gross", "costs", "net", "expectancy", "average_win",
     "average_loss", "profit_factor", "max_drawdown", "average_mae", "average_mfe",
 )  # fmt: skip
-_FILTERS = ("account_id", "contract", "strategy", "since", "until")
+
+
+class _Filters(TypedDict):
+    """The filter options, as click gives them."""
+
+    account_id: int | None
+    contract: str | None
+    strategy: str | None
+    since: date | None
+    until: date | None
 
 
 class _Day(click.ParamType[date]):
@@ -89,7 +98,7 @@ def _add_filters(command: Callable[..., None]) -> Callable[..., None]:
 )
 @_add_filters
 @click.pass_context
-def command(ctx: click.Context, /, limit: int, *, as_json: bool, **filters: Any) -> None:  # noqa: ANN401  # as _FILTERS
+def command(ctx: click.Context, /, limit: int, *, as_json: bool, **filters: Unpack[_Filters]) -> None:
     """List round trips, newest first. `trades stats` shows their statistics."""
     if ctx.invoked_subcommand is not None:
         return
@@ -114,10 +123,11 @@ def command(ctx: click.Context, /, limit: int, *, as_json: bool, **filters: Any)
 @click.option("--by", type=click.Choice(list(GROUPINGS)), help="Group the statistics by this.")
 @_add_filters
 @click.pass_context
-def stats(ctx: click.Context, /, by: str | None, *, as_json: bool, **filters: Any) -> None:  # noqa: ANN401  # as _FILTERS
+def stats(ctx: click.Context, /, by: str | None, *, as_json: bool, **filters: Unpack[_Filters]) -> None:
     """Show statistics of round trips. They cover every round trip that matches the filters."""
     before = ctx.parent.params if ctx.parent else {}
-    chosen = _to_filter(**{name: before.get(name) if filters[name] is None else filters[name] for name in _FILTERS})
+    either: dict[str, Any] = {name: before.get(name) if value is None else value for name, value in filters.items()}
+    chosen = _to_filter(**either)
     with connect() as connection:
         _check_account(chosen, [account.id for account in accounts.list_all(connection)])
         results = round_trips.results(connection, chosen)
