@@ -21,7 +21,7 @@ def decide(bars: Sequence[Bar], position: Direction) -> Decision | None:
     """Decide on closed bars, oldest first; one position at a time, and no decision with fewer than BARS_NEEDED bars.
 
     LONG if RSI(14) < 30 and close < SMA(20) - 2 ATR(14); SHORT mirrored. Stop 1.5 ATR away, target the average.
-    Source: the first system's mean reversion, with one snapshot of bars in place of four fetches.
+    The figures are an example's, not a recommendation: no source proves that they earn.
     """
     if position is not Direction.FLAT or len(bars) < BARS_NEEDED:
         return None

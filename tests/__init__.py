@@ -1,1 +1,1 @@
-"""How we know."""
+"""The test suite."""

@@ -1,1 +1,1 @@
-"""The commands, one module each, named as they are typed."""
+"""The commands, a module each, named as they are typed; account_rules and order_entry hold subcommands."""

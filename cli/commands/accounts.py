@@ -126,7 +126,7 @@ def _confirm_name(row: AccountRow, name: str | None, *, as_json: bool) -> None:
         )
 
 
-@command.command("stop")
+@command.command("default-stop")
 @click.argument("account")
 @click.argument("ticks", metavar="TICKS|none")
 @_json_option
@@ -147,7 +147,7 @@ def stop(account: str, ticks: str, *, as_json: bool) -> None:
         click.echo(f"Entries of account {row.id} ({row.name}) without a stop get one {distance} ticks away.")
 
 
-@command.command("high")
+@command.command("high-water-mark")
 @click.argument("account")
 @click.argument("balance", type=MoneyType())
 @_json_option

@@ -45,7 +45,9 @@ def command(
             )
     if not also_flattens:
         if not as_json:
-            click.echo("Working entries are cancelled; positions stay open, and exits pass.")
+            click.echo(
+                "The account watch cancels working entries, which needs a worker; positions stay open, exits pass."
+            )
             click.echo("`tickwork resume REASON` allows entries again.")
         return
     with open_client() as client:

@@ -110,7 +110,7 @@ def show(job_id: str, *, as_json: bool) -> None:
 
 
 @command.command("requeue")
-@click.argument("job_ids", metavar="ID...", nargs=-1, type=_JobId())
+@click.argument("job_ids", metavar="[ID]...", nargs=-1, type=_JobId())
 @click.option("--all-dead", is_flag=True, help="Requeue every dead job.")
 @click.option("--name", help="With --all-dead: only jobs with this name.")
 @click.option("--past-expiry", is_flag=True, help="Also requeue expired jobs, except entries.")

@@ -102,7 +102,7 @@ def show(digits: str, *, as_json: bool) -> None:
 
 
 @command.command("cancel")
-@click.argument("ids", metavar="ID...", nargs=-1, type=OrderIdType())
+@click.argument("ids", metavar="[ID]...", nargs=-1, type=OrderIdType())
 @click.option("--all", "is_all", is_flag=True, help="Cancel every order, except stops and targets of open positions.")
 @click.option("--contract", "symbol", metavar="SYMBOL", help="With --all: only orders in this contract.")
 @account_option

@@ -14,11 +14,11 @@ _TYPES: dict[str, type["Job"]] = {}
 
 @dataclass(frozen=True, kw_only=True)
 class Job:
-    """The base of every request; a subclass in shared/ledger/jobs adds arguments that JSON can represent.
+    """The base of every job type; a subclass in shared/ledger/jobs adds arguments that JSON can represent.
 
     `queue` and `attempts` are the defaults of its rows; `deadline` is that of the queue unless the type sets one.
     Traits:
-        is_entry: it may open a position, so it never starts after its expiry: a late entry is another trade.
+        is_entry: it may open a position, so it is never requeued past its expiry: a late entry is another trade.
         is_probe: it runs every few seconds; its rows are kept for minutes and not listed.
         is_transactional: all its effects are rows written through `Context.transaction`, so many jobs of a backlog on
             the low or background queue may run in one commit.
@@ -40,9 +40,9 @@ class Job:
 
     @classmethod
     def job_name(cls) -> str:
-        """Return the Celery task's name: the area and the type in snake case."""
-        area = cls.__module__.rsplit(".", 1)[-1]
-        return f"{area}.{re.sub(r'(?<!^)(?=[A-Z])', '_', cls.__name__).lower()}"
+        """Return the Celery task's name: the subject and the type in snake case."""
+        subject = cls.__module__.rsplit(".", 1)[-1]
+        return f"{subject}.{re.sub(r'(?<!^)(?=[A-Z])', '_', cls.__name__).lower()}"
 
     def arguments(self) -> dict[str, Any]:
         """Return the arguments as JSON-ready builtins."""
@@ -51,7 +51,7 @@ class Job:
 
 
 def job_type(name: str) -> type[Job]:
-    """Return the request type called `name`; raise LookupError if no imported module defines it."""
+    """Return the job type called `name`; raise LookupError if no imported module defines it."""
     try:
         return _TYPES[name]
     except KeyError:

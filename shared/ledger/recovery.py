@@ -61,7 +61,7 @@ _RECLAIM = """
 
 
 def reclaim_expired_leases(connection: LedgerConnection) -> int:
-    """Queue jobs whose lease has ended again, or end them as dead if their attempts are used up; return how many."""
+    """Requeue jobs whose lease has expired, or end them as dead if their attempts are used up; return how many."""
     return connection.execute(_RECLAIM).rowcount
 
 

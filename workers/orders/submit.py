@@ -20,17 +20,19 @@ _MARGIN = timedelta(seconds=0.5)
 
 @dataclass(frozen=True, slots=True)
 class PreparedOrder:
-    """An order that this process made SUBMITTING and has not sent yet, with the time of that on both clocks."""
+    """An order that this process made SUBMITTING and has not sent yet; when it did, by both clocks of the machine."""
 
     order: OrderRow
     contract: Contract
-    at: datetime
-    at_s: float
+    submitting_at: datetime
+    submitting_monotonic_s: float
 
     @property
     def lease_left(self) -> timedelta:
         """The time for which this process certainly holds the lease of the job; a computer that slept has lost it."""
-        return LEASE - max(timedelta(seconds=monotonic() - self.at_s), machine_now() - self.at)
+        return LEASE - max(
+            timedelta(seconds=monotonic() - self.submitting_monotonic_s), machine_now() - self.submitting_at
+        )
 
 
 @dataclass(frozen=True, slots=True)

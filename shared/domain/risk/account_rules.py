@@ -144,7 +144,7 @@ def _missing_facts(risk: AccountRisk) -> Iterator[Finding]:
         "day_opening_balance": risk.day_opening_balance,
         "high_water_mark": risk.high_water_mark,
     }
-    hints = {"high_water_mark": "`tickwork accounts high ACCOUNT BALANCE` sets it, from the firm's own dashboard"}
+    hints = {"high_water_mark": "set it from the firm's dashboard: `tickwork accounts high-water-mark ACCOUNT BALANCE`"}
     for name, value in facts.items():
         if value is None:
             hint = hints.get(name, "read it again")

@@ -97,7 +97,7 @@ def check_preconditions(entry: EntryTerms, facts: EntryFacts) -> Bracket:
         if stop_ticks is None:
             raise RiskLimitError(
                 "the entry has no stop: send stop_loss_ticks or stop_loss, or set a default with "
-                f"`tickwork accounts stop {facts.account_id} TICKS`"
+                f"`tickwork accounts default-stop {facts.account_id} TICKS`"
             )
     reference = _check_own_price(entry, facts.contract)
     if not facts.is_reconciled:

@@ -46,9 +46,9 @@ def test_an_account_without_a_high_water_mark_enters_nothing_until_one_is_set(
     worker_env.execute("UPDATE account SET high_water_mark = NULL")
     refused = worker_env.alert()
     worker_env.run_due_jobs()
-    assert "`tickwork accounts high ACCOUNT BALANCE` sets it" in (worker_env.job(refused)[2] or "")
-    assert "invalid amount 'a lot': expected dollars" in operator("accounts", "high", "20001", "a lot").error
-    result = operator("accounts", "high", "20001", "50150.75", "--json").json
+    assert "`tickwork accounts high-water-mark ACCOUNT BALANCE`" in (worker_env.job(refused)[2] or "")
+    assert "invalid amount 'a lot': expected dollars" in operator("accounts", "high-water-mark", "20001", "a lot").error
+    result = operator("accounts", "high-water-mark", "20001", "50150.75", "--json").json
 
     assert {"id": 20001, "name": read_name(worker_env), "high_water_mark": "50150.75"} == result
     allowed = worker_env.alert()
@@ -140,15 +140,15 @@ def test_status_has_a_line_for_each_account_that_is_live_or_halted(operator: Run
 
 
 def test_a_default_stop_allows_entries_without_a_stop(operator: RunCommand, worker_env: WorkerEnv) -> None:
-    assert "get one 400 ticks away" in operator("accounts", "stop", "20001", "400").out
+    assert "get one 400 ticks away" in operator("accounts", "default-stop", "20001", "400").out
     state, _, error = worker_env.run(EnterManually(account_id=20001, symbol="MNQ", side=Side.BUY, quantity=1))
     assert "succeeded" == state, error
     assert [(400,)] == worker_env.rows("SELECT stop_loss_ticks FROM orders WHERE role = 'ENTRY'")
 
-    assert "without a stop are denied" in operator("accounts", "stop", "20001", "none").out
+    assert "without a stop are denied" in operator("accounts", "default-stop", "20001", "none").out
     assert (
         "invalid distance '0': expected ticks from 1 to 999999, or none"
-        in operator("accounts", "stop", "20001", "0").error
+        in operator("accounts", "default-stop", "20001", "0").error
     )
 
 
