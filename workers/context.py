@@ -14,7 +14,7 @@ from sqlalchemy import Connection
 from shared.config import Settings
 from shared.db.accounts import accounts
 from shared.db.accounts.accounts import AccountRow
-from shared.db.engine import CONNECTION_ERRORS, autocommit
+from shared.db.engine import CONNECTION_ERRORS, autocommit, snapshot
 from shared.errors import HaltError, JobOutcomeUnknownError
 from shared.ledger import transitions
 from shared.ledger.envelope import WakeUp
@@ -60,6 +60,12 @@ class Context:
     def autocommit(self) -> Iterator[Connection]:
         """Hold a connection on which each statement is a transaction of its own, mostly for reads."""
         with autocommit(self.ledger.engine) as connection:
+            yield connection
+
+    @contextmanager
+    def snapshot(self) -> Iterator[Connection]:
+        """Hold a connection whose reads all see one state of the database."""
+        with snapshot(self.ledger.engine) as connection:
             yield connection
 
     @contextmanager

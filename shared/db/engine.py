@@ -86,6 +86,16 @@ def autocommit(engine: Engine) -> Iterator[Connection]:
         yield connection
 
 
+@contextmanager
+def snapshot(engine: Engine) -> Iterator[Connection]:
+    """Connect in a transaction whose reads all see one state of the database: no commit between two of them shows."""
+    with (
+        engine.connect().execution_options(isolation_level="REPEATABLE READ") as connection,
+        connection.begin(),
+    ):
+        yield connection
+
+
 def driver(connection: Connection) -> psycopg.Connection[Any]:
     """Return the psycopg connection below, in the same transaction."""
     found: psycopg.Connection[Any] = connection.connection.driver_connection  # type: ignore[assignment]  # typed as Any | None

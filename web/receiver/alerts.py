@@ -17,7 +17,8 @@ from shared.db.alerts import alerts, hooks
 from shared.db.alerts.hooks import Hook
 from shared.db.market_data import contracts
 from shared.domain.alerts.alert import Alert, parse_payload
-from shared.domain.alerts.payload import BODY, RefusedAlertError, read_payload
+from shared.domain.alerts.payload import BODY, RefusedAlertError, has_plain_numbers, read_payload
+from shared.domain.market_data.symbol import Symbol
 from shared.fleets import Queue
 from shared.ids import new_id
 from shared.ledger.async_ledger import AsyncLedger, AsyncTransaction
@@ -127,7 +128,10 @@ class AlertRoute:
             expires_after=self._entry_ttl if is_entry else None,
         )
         if not job.is_duplicate:
-            await tx.connection.execute(*alerts.add_accepted(alert_id, hook.id, raw, alert.external_id, job.job_id))
+            accepted = alerts.add_accepted(
+                alert_id, hook.id, raw, alert.external_id, job.job_id, is_storable=alert.is_storable
+            )
+            await tx.connection.execute(*accepted)
             return Accepted(job.job_id, is_duplicate=False)
         first = (await tx.connection.execute(alerts.first_delivery(job.job_id))).one_or_none()
         if first is None or _is_resend(alert, raw, *first):
@@ -158,8 +162,12 @@ class AlertRoute:
 
 
 def _check_traded(alert: Alert, traded: Sequence[str]) -> Refusal | None:
-    """Refuse an entry in a contract that is not traded; take any until the contracts have been fetched once."""
-    if not traded or any(map(alert.symbol.names, traded)):
+    """Refuse an entry in a contract that is not traded; take any until the contracts have been fetched once.
+
+    A target may close another month of a traded root, so its month is left to the job.
+    """
+    symbol = alert.symbol if alert.target is None else Symbol(alert.symbol.text, alert.root)
+    if not traded or any(map(symbol.names, traded)):
         return None
     return Refusal(
         HTTPStatus.UNPROCESSABLE_ENTITY,
@@ -178,7 +186,7 @@ def check_alert(raw: bytes, *, is_too_large: bool = False) -> Alert | Refusal:
     is_json = False
     try:
         payload = read_payload(raw)
-        is_json = True
+        is_json = has_plain_numbers(payload)
         return parse_payload(payload)
     except RefusedAlertError as error:
         status = HTTPStatus.BAD_REQUEST if error.field == BODY else HTTPStatus.UNPROCESSABLE_ENTITY
@@ -188,9 +196,10 @@ def check_alert(raw: bytes, *, is_too_large: bool = False) -> Alert | Refusal:
 def job_key(hook_id: UUID, alert: Alert, raw: bytes, delivery_id: UUID) -> str:
     """Return the idempotency key of an alert: its id, else its whole body if that has a time, else the delivery.
 
-    The id of an exit does not count: an exit is never refused, and never swallowed, because its id was used before.
+    The id of an exit does not count: an exit is never refused, and never swallowed, because its id was used before. Nor
+    does that of a target, which may close: the same target twice trades once.
     """
-    if alert.external_id is not None and alert.action.is_entry:
+    if alert.external_id is not None and alert.action.is_entry and alert.target is None:
         return f"alert:{hook_id}:id:{alert.external_id}"
     if alert.alert_time is not None:
         return f"alert:{hook_id}:body:{hashlib.sha256(raw).hexdigest()}"

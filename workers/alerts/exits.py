@@ -2,20 +2,25 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from uuid import UUID
 
 from shared.db.accounts import accounts
 from shared.db.alerts import signals
 from shared.db.alerts.signals import NewSignal
-from shared.db.orders import flatten_requests, orders, positions
+from shared.db.orders import changes, flatten_requests
+from shared.db.orders.orders import OrderRow
 from shared.domain.alerts.alert import Alert, AlertAction
-from shared.domain.market_data.contract import Contract, root_of_contract
-from shared.domain.orders.order import Origin
-from shared.errors import RefusedError, RiskLimitError
+from shared.domain.market_data.contract import Contract
+from shared.domain.orders.order import ChangeKind, Origin
+from shared.errors import PostponedError, RefusedError, RiskLimitError
 from shared.ids import new_id
-from shared.ledger.jobs.orders import Flatten, ReducePosition
+from shared.ledger.jobs.orders import ChangeOrder, Flatten, ReducePosition
 from shared.ledger.ledger import Transaction
+from workers.alerts.exposure import Exposure, read_exposure
 from workers.context import Context
+
+_RETRY_AFTER = timedelta(seconds=0.1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,30 +40,44 @@ _NEVER_LIVE = (
 def exit_position(ctx: Context, one: AccountAlert, contract: Contract | None) -> dict[str, str]:
     """Close the contracts that the symbol means, or a part of the one that is held; raise RefusedError without any.
 
-    `contract` is the active one of the root, None if there is none: then what is held can be closed all the same.
+    `contract` is the active one of the root, None if there is none: then what is held can be closed all the same. Raise
+    PostponedError for a part while the position is not certain.
     """
-    shown = {*find_held(ctx, one), *([contract.id] if contract is not None else [])}
+    exposure = read_exposure(ctx, one.account_id, one.alert.root)
+    shown = {*exposure.contract_ids, *([contract.id] if contract is not None else [])}
     named = sorted(filter(one.alert.symbol.names, shown))
     if not named:
         raise RefusedError(f"nothing to close: no position and no order in {one.alert.symbol.text}")
-    held = {contract_id: read_position(ctx, one.account_id, contract_id) for contract_id in named}
-    holding = [contract_id for contract_id in named if held[contract_id]]
-    if len(holding) == 1:
-        (contract_id,) = holding
-        if one.alert.target is not None:
-            return exit_to_target(ctx, one, contract_id, held=held[contract_id], target=one.alert.target)
-        if one.alert.quantity is not None and one.alert.quantity < abs(held[contract_id]):
-            return _reduce(
-                ctx,
-                one,
-                contract_id,
-                ReducePosition(
-                    account_id=one.account_id, contract_id=contract_id, quantity=one.alert.quantity, origin=Origin.ALERT
-                ),
-            )
-    elif not holding and (one.alert.target is not None or one.alert.quantity is not None):
+    held_first = sorted(named, key=lambda contract_id: not exposure.quantity(contract_id))
+    if one.alert.target is None and one.alert.quantity is None:
+        return _close(ctx, one, held_first)
+    return _exit_part(ctx, one, exposure, held_first, None if contract is None else contract.id)
+
+
+def _exit_part(
+    ctx: Context, one: AccountAlert, exposure: Exposure, named: Sequence[str], active: str | None
+) -> dict[str, str]:
+    """Close a part, of the active month if it is held; what is held beside a target in other months is closed."""
+    if moving := next(filter(exposure.is_moving, named), None):
+        raise PostponedError(f"an order in {moving} is not confirmed, so the position is not known", _RETRY_AFTER)
+    holding = [contract_id for contract_id in named if exposure.quantity(contract_id)]
+    if not holding:
+        if any(row.contract_id in named for row in exposure.orders):
+            return _close(ctx, one, named)
         return _record_nothing_to_do(ctx, one, named[0], "nothing is held, and an exit opens nothing")
-    return _close(ctx, one, sorted(named, key=lambda contract_id: not held[contract_id]))
+    part_of = active if active in holding else holding[0]
+    held, quantity, target = exposure.quantity(part_of), one.alert.quantity, one.alert.target
+    if target is not None:
+        if others := [contract_id for contract_id in holding if contract_id != part_of]:
+            close_first(ctx, others, one.account_id)
+        if surplus := exposure.surplus_entries(part_of, target):
+            cancel_first(ctx, surplus, one.account_id)
+            raise PostponedError(f"cancelling entries in {part_of} that the target does not want", _RETRY_AFTER)
+        return exit_to_target(ctx, one, part_of, held=held, target=target)
+    if quantity is None or (quantity >= abs(held) and len(holding) == 1):
+        return _close(ctx, one, named)
+    reduction = ReducePosition(account_id=one.account_id, contract_id=part_of, quantity=quantity, origin=Origin.ALERT)
+    return _reduce(ctx, one, part_of, reduction)
 
 
 def exit_to_target(ctx: Context, one: AccountAlert, contract_id: str, *, held: int, target: int) -> dict[str, str]:
@@ -75,32 +94,33 @@ def exit_to_target(ctx: Context, one: AccountAlert, contract_id: str, *, held: i
     return _record_nothing_to_do(ctx, one, contract_id, f"{held:+} is held, {target:+} is wanted")
 
 
-def close_before_entry(ctx: Context, contract_ids: Sequence[str], account_id: int) -> None:
+def close_first(ctx: Context, contract_ids: Sequence[str], account_id: int) -> None:
     """Request a flatten of each contract unless one is open.
 
     Raise RiskLimitError for an account whose live orders were never on.
     """
     with ctx.transaction() as tx:
-        if denial := _find_denial(tx, ctx, account_id):
-            raise RiskLimitError(denial)
+        _require_may_exit(tx, ctx, account_id)
         for contract_id in contract_ids:
             if flatten_requests.open_on(tx.connection, account_id, contract_id) is None:
                 tx.enqueue(Flatten(flatten_request_id=_request_flatten(tx, ctx, account_id, contract_id)))
 
 
-def read_position(ctx: Context, account_id: int, contract_id: str) -> int:
-    """Return the quantity that is held by our rows, negative when short."""
-    with ctx.autocommit() as connection:
-        return positions.quantity_of(connection, account_id, contract_id)
-
-
-def find_held(ctx: Context, one: AccountAlert) -> list[str]:
-    """Return the contracts of the root with a position or orders: several after a change of the active month."""
-    with ctx.autocommit() as connection:
-        held = [row for row in positions.of_account(connection, one.account_id) if row.quantity]
-        ids = {row.contract_id for row in held}
-        ids |= {row.contract_id for row in orders.open_of(connection, one.account_id)}
-    return sorted(contract_id for contract_id in ids if root_of_contract(contract_id) is one.alert.root)
+def cancel_first(ctx: Context, entries: Sequence[OrderRow], account_id: int) -> None:
+    """Request a cancel of each entry unless one is open; raise RiskLimitError as `close_first` does."""
+    with ctx.transaction() as tx:
+        _require_may_exit(tx, ctx, account_id)
+        for order in entries:
+            if not changes.has_open(tx.connection, order.id):
+                change = changes.create(
+                    tx.connection,
+                    order.id,
+                    ChangeKind.CANCEL,
+                    origin=Origin.ALERT,
+                    reason="an alert wants a position without it",
+                    correlation_id=ctx.job.correlation_id,
+                )
+                tx.enqueue(ChangeOrder(change_id=change.id))
 
 
 def _close(ctx: Context, one: AccountAlert, contract_ids: Sequence[str]) -> dict[str, str]:
@@ -161,6 +181,11 @@ def _record_exit(
         ),
     )
     return {"signal_id": str(signal_id)}, denial
+
+
+def _require_may_exit(tx: Transaction, ctx: Context, account_id: int) -> None:
+    if denial := _find_denial(tx, ctx, account_id):
+        raise RiskLimitError(denial)
 
 
 def _find_denial(tx: Transaction, ctx: Context, account_id: int) -> str | None:

@@ -1,35 +1,38 @@
 """Turns a stored alert into a signal, and the signal into an order or an exit."""
 
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
 from shared.clock import time_until
 from shared.db.alerts import alerts
 from shared.db.market_data import contracts
-from shared.db.orders import orders
-from shared.db.orders.orders import OrderRow
-from shared.domain.alerts.alert import AlertAction, parse_alert
+from shared.db.orders import flatten_requests
+from shared.domain.alerts.alert import Alert, AlertAction, parse_alert
 from shared.domain.market_data.contract import Contract
-from shared.domain.orders.order import OrderState, OrderType, Origin, Role, Side
+from shared.domain.orders.order import OrderType, Origin, Side
 from shared.domain.risk.preconditions import EntryTerms
 from shared.errors import PostponedError, RefusedError, RiskLimitError
 from shared.ledger.jobs.alerts import HandleAlert, HandleFollowerAlert
 from shared.ledger.jobs.orders import entries_key
 from shared.ledger.ledger import Transaction
-from workers.alerts.exits import (
-    AccountAlert,
-    close_before_entry,
-    exit_position,
-    exit_to_target,
-    find_held,
-    read_position,
-)
+from workers.alerts.exits import AccountAlert, cancel_first, close_first, exit_position, exit_to_target
+from workers.alerts.exposure import read_exposure
 from workers.context import Context
 from workers.orders.entry import EntryRequest, require_open_session, submit_entry
 from workers.task import task
 
 _RETRY_AFTER = timedelta(seconds=0.1)
 _SIDES = {AlertAction.BUY: Side.BUY, AlertAction.SELL: Side.SELL}
+
+
+@dataclass(frozen=True, slots=True)
+class StoredAlert:
+    """An alert as the receiver stored it."""
+
+    id: UUID
+    body: bytes
+    received_at: datetime
 
 
 @task(HandleAlert)
@@ -46,7 +49,7 @@ def handle_alert(job: HandleAlert, ctx: Context) -> dict[str, str]:
         with ctx.transaction() as tx:
             for account_id in row.others:
                 _enqueue_follower(tx, ctx, job.alert_id, account_id)
-    return trade_alert(ctx, job.alert_id, row.account_id, row.body, row.denial)
+    return trade_alert(ctx, StoredAlert(job.alert_id, row.body, row.received_at), row.account_id, row.denial)
 
 
 def _enqueue_follower(tx: Transaction, ctx: Context, alert_id: UUID, account_id: int) -> None:
@@ -60,68 +63,73 @@ def _enqueue_follower(tx: Transaction, ctx: Context, alert_id: UUID, account_id:
     )
 
 
-def trade_alert(
-    ctx: Context, alert_id: UUID, account_id: int, body: bytes, earlier_denial: str | None
-) -> dict[str, str]:
+def trade_alert(ctx: Context, stored: StoredAlert, account_id: int, earlier_denial: str | None) -> dict[str, str]:
     """Enter or exit on one account as the alert with this body requests, unless it was refused there before.
 
-    Raise RiskLimitError for an alert that was or is refused, RefusedError without a single active contract or for a
-    month that is not active.
+    Raise RiskLimitError for an alert that was or is refused, RefusedError without a single active contract, for a month
+    that is not active, or for an entry that a later close has overtaken.
     """
     if earlier_denial is not None:
         raise RiskLimitError(earlier_denial)
-    alert = parse_alert(body)
-    one = AccountAlert(alert_id, account_id, alert)
-    symbol, root = alert.symbol.text, alert.root.name
+    alert = parse_alert(stored.body)
+    one = AccountAlert(stored.id, account_id, alert)
     with ctx.autocommit() as connection:
-        contract = contracts.active_of_root(connection, root)
+        contract = contracts.active_of_root(connection, alert.root.name)
     if alert.action is AlertAction.CLOSE:
         return exit_position(ctx, one, contract)
-    if contract is None:
-        raise RefusedError(f"the venue offers no single active contract of {root} (symbol {symbol})")
-    if not alert.symbol.names(contract.id):
-        raise RefusedError(
-            f"{symbol} is not the active contract of {root}, which is {contract.id}: send {root} or {root}1!"
+    if contract is None or not alert.symbol.names(contract.id):
+        _close_opposite(ctx, one)
+        raise RefusedError(_describe_inactive(alert, contract))
+    with ctx.autocommit() as connection:
+        is_superseded = flatten_requests.is_superseded(
+            connection, account_id, contract.id, ctx.job.correlation_id, stored.received_at
         )
+    if is_superseded:
+        raise RefusedError(f"{contract.id} was closed by a later request, so this entry is not made")
     if alert.target is not None:
         return _trade_to_target(ctx, one, contract)
     return _enter(ctx, one, contract, quantity=alert.quantity or 0)
 
 
+def _describe_inactive(alert: Alert, contract: Contract | None) -> str:
+    symbol, root = alert.symbol.text, alert.root.name
+    if contract is None:
+        return f"the venue offers no single active contract of {root} (symbol {symbol})"
+    return f"{symbol} is not the active contract of {root}, which is {contract.id}: send {root} or {root}1!"
+
+
+def _close_opposite(ctx: Context, one: AccountAlert) -> None:
+    """Close what a target reverses in a contract that can no longer be entered: that part of it needs no entry."""
+    exposure = read_exposure(ctx, one.account_id, one.alert.root)
+    named = filter(one.alert.symbol.names, exposure.positions)
+    opposite = [contract_id for contract_id in named if exposure.quantity(contract_id) * (one.alert.target or 0) < 0]
+    if opposite:
+        close_first(ctx, opposite, one.account_id)
+
+
 def _trade_to_target(ctx: Context, one: AccountAlert, contract: Contract) -> dict[str, str]:
     """Trade the difference between what is held and the position that the sender wants, closing first.
 
-    What is held on the other side or in another month, and entries that rest on the other side of a flat account, are
-    closed before the entry, which waits until the venue has confirmed that. Entries that rest on the wanted side count
-    as filled.
+    What is held on the other side, or in another month that the symbol means, is closed before the entry, which waits
+    until the venue has confirmed that. Entries that rest on the wanted side count as filled; those that rest on the
+    other side, or exceed the target, are cancelled first.
     """
-    target, held = one.alert.target or 0, read_position(ctx, one.account_id, contract.id)
-    others = [contract_id for contract_id in find_held(ctx, one) if contract_id != contract.id]
-    with ctx.autocommit() as connection:
-        own = orders.open_in(connection, one.account_id, contract.id)
-    if any(_is_in_flight(row) for row in own):
+    target = one.alert.target or 0
+    exposure = read_exposure(ctx, one.account_id, one.alert.root)
+    if exposure.is_moving(contract.id):
         raise PostponedError(f"an order in {contract.id} is not confirmed, so the position is not known", _RETRY_AFTER)
-    wanted = Side.BUY if target > 0 else Side.SELL
-    resting_here = sum(row.quantity - row.filled_quantity for row in own if _rests(row) and row.side is wanted)
-    rests_against = any(_rests(row) and row.side is not wanted for row in own)
-    to_close = [*others, *([contract.id] if held * target < 0 or (not held and rests_against) else [])]
-    if to_close:
-        close_before_entry(ctx, to_close, one.account_id)
+    held = exposure.quantity(contract.id)
+    others = [each for each in exposure.contract_ids if each != contract.id and one.alert.symbol.names(each)]
+    if to_close := [*others, *([contract.id] if held * target < 0 else [])]:
+        close_first(ctx, to_close, one.account_id)
         raise PostponedError(f"closing {', '.join(to_close)} before the entry", _RETRY_AFTER)
-    planned = abs(held) + resting_here
+    if surplus := exposure.surplus_entries(contract.id, target):
+        cancel_first(ctx, surplus, one.account_id)
+        raise PostponedError(f"cancelling entries in {contract.id} that the target does not want", _RETRY_AFTER)
+    planned = exposure.planned(contract.id, target)
     if planned >= abs(target):
         return exit_to_target(ctx, one, contract.id, held=held, target=target)
     return _enter(ctx, one, contract, quantity=abs(target) - planned)
-
-
-def _is_in_flight(row: OrderRow) -> bool:
-    """Whether an order may have filled without our knowing."""
-    is_resting = row.state is OrderState.WORKING and row.type is not OrderType.MARKET
-    return row.role in {Role.ENTRY, Role.EXIT} and not is_resting
-
-
-def _rests(row: OrderRow) -> bool:
-    return row.role is Role.ENTRY and row.state is OrderState.WORKING
 
 
 def _enter(ctx: Context, one: AccountAlert, contract: Contract, *, quantity: int) -> dict[str, str]:

@@ -2,10 +2,12 @@
 
 from datetime import timedelta
 
+from sqlalchemy import Connection
+
+from shared.db.accounts import accounts
 from shared.db.market_data import contracts
 from shared.db.orders import orders
-from shared.db.orders.orders import OrderRow
-from shared.domain.orders.order import Direction, OrderState, Role, Side
+from shared.domain.orders.order import Direction, Role, Side
 from shared.errors import PostponedError, RefusedError
 from shared.gateway.wire import VenuePosition
 from shared.ids import new_id
@@ -16,9 +18,10 @@ from workers.task import task
 _RETRY_AFTER = timedelta(seconds=0.2)
 
 
-def _is_under_way(row: OrderRow) -> bool:
-    """Whether an exit of ours may have filled without our knowing: two at once could reverse the position."""
-    return row.role is Role.EXIT and row.state is not OrderState.CREATED
+def _require_no_other_exit(connection: Connection, job: ReducePosition) -> None:
+    """Raise PostponedError while another exit of ours may fill unseen: two at once could reverse the position."""
+    if any(row.role is Role.EXIT for row in orders.open_in(connection, job.account_id, job.contract_id)):
+        raise PostponedError(f"another exit of {job.contract_id} is not confirmed yet", _RETRY_AFTER)
 
 
 def _quantity_beyond(job: ReducePosition, held: VenuePosition) -> int:
@@ -32,11 +35,12 @@ def _quantity_beyond(job: ReducePosition, held: VenuePosition) -> int:
 def reduce_position(job: ReducePosition, ctx: Context) -> dict[str, str | int]:
     """Read the position, then record the exit and continue with PlaceOrder in one commit; a second run does nothing.
 
-    Raise RefusedError when there is no position, PostponedError while another exit of it is under way.
+    Raise RefusedError when there is no position, PostponedError while another exit of it is under way, or if an order
+    has moved since the position was read.
     """
     with ctx.autocommit() as connection:
-        if any(_is_under_way(row) for row in orders.open_in(connection, job.account_id, job.contract_id)):
-            raise PostponedError(f"another exit of {job.contract_id} is not confirmed yet", _RETRY_AFTER)
+        _require_no_other_exit(connection, job)
+        version = orders.version_of(connection, job.account_id, job.contract_id)
     held = [one for one in ctx.gateway.positions(job.account_id) if one.contract_id == job.contract_id]
     if not held or held[0].direction not in {Direction.LONG, Direction.SHORT}:
         raise RefusedError(f"account {job.account_id} holds nothing of {job.contract_id}: nothing to close")
@@ -52,6 +56,10 @@ def reduce_position(job: ReducePosition, ctx: Context) -> dict[str, str | int]:
         return result | {"dry_run": "nothing was sent"}
     with ctx.transaction() as tx:
         contracts.require(tx.connection, job.contract_id)
+        accounts.lock(tx.connection, job.account_id)
+        _require_no_other_exit(tx.connection, job)
+        if orders.version_of(tx.connection, job.account_id, job.contract_id) != version:
+            raise PostponedError(f"an order of {job.contract_id} moved while the position was read", _RETRY_AFTER)
         orders.create(
             tx.connection,
             order_id=order_id,
@@ -64,5 +72,5 @@ def reduce_position(job: ReducePosition, ctx: Context) -> dict[str, str | int]:
             correlation_id=ctx.job.correlation_id,
         )
         result["order_id"] = str(order_id)
-        tx.continue_with(result, PlaceOrder(order_id=order_id))
+        tx.continue_with(result, PlaceOrder(order_id=order_id, target=job.target))
     return result

@@ -1,6 +1,6 @@
 """Alerts: the raw bytes, the parsed payload, the verdict, and the job that acts on it."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -44,10 +44,10 @@ _ADD_ACCEPTED = insert(alert).values(  # built once: it is on the path of a requ
 
 
 def add_accepted(
-    alert_id: UUID, hook_id: UUID, body: bytes, external_id: str | None, job_id: UUID
+    alert_id: UUID, hook_id: UUID, body: bytes, external_id: str | None, job_id: UUID, *, is_storable: bool = True
 ) -> tuple[Insert, dict[str, object]]:
-    """Return the insert of an accepted alert; `body` is UTF-8 JSON that jsonb can store."""
-    values = {"new_id": alert_id, "hook": hook_id, "raw": body, "text": body.decode()}
+    """Return the insert of an accepted alert; `body` is UTF-8 JSON, and `is_storable` tells if jsonb can store it."""
+    values = {"new_id": alert_id, "hook": hook_id, "raw": body, "text": body.decode() if is_storable else None}
     return _ADD_ACCEPTED, values | {"external": external_id, "job": job_id}
 
 
@@ -63,7 +63,7 @@ def add_refused(alert_id: UUID, hook_id: UUID, body: bytes, reason: str, *, is_j
     )
 
 
-def _build_to_handle() -> Select[bytes, int, list[int], str | None]:
+def _build_to_handle() -> Select[bytes, datetime, int, list[int], str | None]:
     followers = (
         select(hook_follower.c.account_id)
         .where(hook_follower.c.hook_id == hook.c.id)
@@ -76,6 +76,7 @@ def _build_to_handle() -> Select[bytes, int, list[int], str | None]:
     return (
         select(
             alert.c.body,
+            alert.c.received_at,
             hook.c.account_id,
             func.array(followers.scalar_subquery()).label("others"),
             denial.scalar_subquery().label("denial"),
@@ -90,8 +91,8 @@ _TO_HANDLE = _build_to_handle()  # built once: it is on the path of an alert
 
 def read_alert(
     connection: Connection, alert_id: UUID, account_id: int | None = None
-) -> Row[bytes, int, list[int], str | None] | None:
-    """Return an alert's body, its hook's account and followers, and an earlier denial; None if there is no alert.
+) -> Row[bytes, datetime, int, list[int], str | None] | None:
+    """Return an alert's body and time, its hook's account and followers, and an earlier denial; None without an alert.
 
     The denial is the reason why the alert was denied for `account_id`, or the hook's account, if it was; else None.
     """

@@ -9,6 +9,9 @@ from sqlalchemy import Connection, any_, bindparam, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from shared.db.tables.orders import IDS, fill, orders
+from shared.domain.orders.order import Origin
+
+_FILLS_FOLLOW_WITHIN = timedelta(minutes=1)
 
 # Built once: these statements run with every execution report.
 _IDS = any_(bindparam("ids", type_=IDS))
@@ -84,6 +87,26 @@ def quantity_of(connection: Connection, order_id: object) -> int:
     """Return the filled quantity of an order by its stored fills."""
     total = func.coalesce(func.sum(fill.c.quantity), 0)
     return int(connection.execute(select(total).where(fill.c.order_id == order_id, ~fill.c.is_voided)).scalar_one())
+
+
+def awaited_in(connection: Connection, account_id: int) -> set[str]:
+    """Return the contracts in which an order of ours, by its own report, has filled more than its stored fills say.
+
+    The venue reports an order before its fills. They follow within moments, or with the reconcile of every 30 s; a
+    voided fill never does, so only orders count whose row changed within the last minute.
+    """
+    stored = select(func.coalesce(func.sum(fill.c.quantity), 0)).where(
+        fill.c.account_id == orders.c.account_id,
+        fill.c.venue_order_id == orders.c.venue_order_id,
+        ~fill.c.is_voided,
+    )
+    statement = select(orders.c.contract_id).where(
+        orders.c.account_id == account_id,
+        orders.c.origin != Origin.EXTERNAL.value,
+        orders.c.updated_at > func.now() - _FILLS_FOLLOW_WITHIN,
+        orders.c.filled_quantity > stored.scalar_subquery(),
+    )
+    return set(connection.execute(statement).scalars())
 
 
 def average_price(connection: Connection, order_id: object) -> Decimal | None:

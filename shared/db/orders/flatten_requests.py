@@ -10,6 +10,7 @@ from sqlalchemy import Connection, Text, cast, func, or_, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from shared.db.tables.accounts import account
+from shared.db.tables.alerts import alert
 from shared.db.tables.ledger import job
 from shared.db.tables.orders import flatten_request
 from shared.domain.orders.order import Origin
@@ -66,6 +67,31 @@ def get(connection: Connection, flatten_request_id: UUID) -> FlattenRequestRow |
     """Return the request, or None if there is none."""
     row = connection.execute(select(*_COLUMNS).where(flatten_request.c.id == flatten_request_id)).one_or_none()
     return None if row is None else FlattenRequestRow(*row)
+
+
+def is_superseded(
+    connection: Connection, account_id: int, contract_id: str, correlation_id: UUID, received_at: datetime
+) -> bool:
+    """Whether a close of the contract was requested after an alert was received, by another cause than that alert.
+
+    A close that an alert requests counts from the time when that alert was received, as its job may have waited.
+    """
+    requested_at = func.coalesce(
+        select(alert.c.received_at)
+        .join(job, job.c.id == alert.c.job_id)
+        .where(job.c.correlation_id == flatten_request.c.correlation_id)
+        .limit(1)
+        .scalar_subquery(),
+        flatten_request.c.requested_at,
+    )
+    statement = select(flatten_request.c.id).where(
+        flatten_request.c.account_id == account_id,
+        or_(flatten_request.c.contract_id.is_(None), flatten_request.c.contract_id == contract_id),
+        flatten_request.c.correlation_id != correlation_id,
+        flatten_request.c.requested_at > received_at,
+        requested_at > received_at,
+    )
+    return connection.execute(statement.limit(1)).first() is not None
 
 
 def open_on(connection: Connection, account_id: int, contract_id: str | None = None) -> FlattenRequestRow | None:

@@ -219,6 +219,14 @@ def moved_since(
     return connection.execute(statement.limit(1)).first() is not None
 
 
+def version_of(connection: Connection, account_id: int, contract_id: str) -> tuple[object, ...]:
+    """Return a value that differs once an order of ours in the contract was created or changed, or has filled."""
+    totals = select(func.count(), func.sum(orders.c.filled_quantity)).where(
+        orders.c.account_id == account_id, orders.c.contract_id == contract_id
+    )
+    return (*connection.execute(totals).one(), *open_in(connection, account_id, contract_id))
+
+
 def newest_entry(connection: Connection, account_id: int, contract_id: str) -> OrderRow | None:
     """Return the newest entry of the contract with a fill, or None."""
     statement = select(*_COLUMNS).where(

@@ -19,7 +19,7 @@ from shared.domain.alerts.fields import (
     read_field,
 )
 from shared.domain.alerts.misspelling import is_one_edit_away
-from shared.domain.alerts.payload import Json, RefusedAlertError, quote_value, read_payload
+from shared.domain.alerts.payload import Json, RefusedAlertError, has_plain_numbers, quote_value, read_payload
 from shared.domain.market_data.contract import Root
 from shared.domain.market_data.symbol import Symbol, parse_symbol
 from shared.domain.orders.order import OrderType
@@ -91,6 +91,7 @@ class Alert:
     take_profit: Decimal | None = None
     alert_time: str | None  # `timenow`, else `time`, as it was sent
     extras: Mapping[str, Json]
+    is_storable: bool = True  # whether jsonb can store the body
 
     @property
     def root(self) -> Root:
@@ -136,6 +137,7 @@ def parse_payload(payload: Mapping[str, Json]) -> Alert:
         take_profit=parse_price(payload, "take_profit"),
         alert_time=next(filter(None, times), None),
         extras=_extras_of(payload),
+        is_storable=has_plain_numbers(payload),
     )
 
 
@@ -152,6 +154,7 @@ def _parse_close(payload: Mapping[str, Json]) -> Alert:
         external_id=_read_or_none(parse_external_id, payload),
         alert_time=next(filter(None, times), None),
         extras=_extras_of(payload),
+        is_storable=has_plain_numbers(payload),
     )
 
 

@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import TypeAlias
@@ -30,7 +31,8 @@ class RefusedAlertError(InvalidAlertError):
 def read_payload(raw: bytes) -> dict[str, Json]:
     """Return the body's JSON object, in a form that PostgreSQL's jsonb can store; raise RefusedAlertError.
 
-    Refused are repeated names, NUL characters, lone surrogates, NaN and infinities, long numbers, and deep nesting.
+    Refused are repeated names, NUL characters, lone surrogates, and deep nesting. NaN, infinities and long numbers
+    become text: a field that needs a number refuses it, and one that is not used stops nothing.
     """
     try:
         document = json.loads(
@@ -62,6 +64,22 @@ def quote_value(value: object) -> str:
             return "(an object)"
         case _:
             return str(value)[:_LONGEST_SHOWN]
+
+
+def has_plain_numbers(value: object) -> bool:
+    """Whether no number in a payload is unreadable: then jsonb can store the body that it was read from."""
+    match value:
+        case Mapping():
+            return all(map(has_plain_numbers, value.values()))
+        case list():
+            return all(map(has_plain_numbers, value))
+    return not isinstance(value, UnreadableNumber)
+
+
+class UnreadableNumber(str):
+    """A number that is not plain, as it was written: NaN, Infinity, or one of more than 20 digits."""
+
+    __slots__ = ()
 
 
 class _Number(str):
@@ -117,7 +135,7 @@ def _to_plain(value: _Scanned, field: str, depth: int) -> Json:
         )
     match value:
         case _Number():
-            return _to_number(value, field)
+            return _to_number(value)
         case str():
             return _require_storable(value, field)
         case _Pairs():
@@ -138,11 +156,9 @@ def _to_object(pairs: _Pairs, field: str, depth: int) -> dict[str, Json]:
     return plain
 
 
-def _to_number(literal: str, field: str) -> int | Decimal:
+def _to_number(literal: str) -> int | Decimal | UnreadableNumber:
     if not _LITERAL.fullmatch(literal):
-        quoted = literal if len(literal) <= _LONGEST_SHOWN else f"(a number of {len(literal)} characters)"
-        hint = "expected a plain number of at most 20 digits"
-        raise RefusedAlertError(f"invalid {field} {quoted}", field=field, hint=hint)
+        return UnreadableNumber(literal)
     return int(literal) if literal.lstrip("-").isdigit() else Decimal(literal)
 
 

@@ -18,12 +18,16 @@ def entries_key(account_id: int) -> str:
 
 @dataclass(frozen=True, kw_only=True)
 class PlaceOrder(Job):
-    """Submit a created order to the venue."""
+    """Submit a created order to the venue.
+
+    `target` is the position that an exit was to leave, if it had one: an exit that was not sent is measured again.
+    """
 
     queue: ClassVar = Queue.HIGH
     attempts: ClassVar = 20
     is_entry: ClassVar = True
     order_id: UUID
+    target: int | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -57,7 +57,7 @@ async def main() -> dict:
             }
         await until(lambda: len(quotes) >= 20, "20 quotes")
         await until(lambda: len(tape) >= 5, "5 trades")
-        await until(lambda: has_both_sides(book), "a book with two sides")
+        await until(lambda: is_deep(book), "a book of five levels a side")
         await until(book.get_recent_trades, "a trade in the order book")
         best = await book.get_best_bid_ask()
         price = await until(suite.data.get_current_price, "a price in the data manager")
@@ -80,9 +80,13 @@ async def main() -> dict:
         return found
 
 
-async def has_both_sides(book: object) -> bool:
-    best = await book.get_best_bid_ask()
-    return best["bid"] is not None and best["ask"] is not None
+async def is_deep(book: object) -> bool:
+    """Whether each side has five levels: the snapshot has sixty, and without it a level comes with each change.
+
+    The client may miss the snapshot: it subscribes before its book listens, and of the depth messages that wait
+    together it keeps the last.
+    """
+    return min((await book.get_orderbook_bids(10)).height, (await book.get_orderbook_asks(10)).height) >= 5
 
 
 report(asyncio.run(main()))

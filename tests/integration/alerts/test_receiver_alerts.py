@@ -44,6 +44,15 @@ def test_entries_have_a_sequence_and_an_expiry_and_a_close_has_neither(receiver:
     assert expected == jobs
 
 
+@pytest.mark.parametrize("value", [b"NaN", b"-Infinity", b"1e9999", b"123456789012345678901234567890"])
+def test_a_number_that_jsonb_cannot_store_stops_no_close(receiver: ReceiverProcess, value: bytes) -> None:
+    raw = b'{"action": "close", "symbol": "MNQ", "quantity": %s, "take_profit": %s, "note": %s}' % (value, value, value)
+
+    assert 202 == receiver.post(raw).status_code
+    assert [(raw, None, "accepted")] == receiver.rows("SELECT body, payload, verdict FROM alert")
+    assert [("critical",)] == receiver.rows("SELECT queue FROM job")
+
+
 def test_the_wake_up_follows_the_commit(receiver: ReceiverProcess, broker: Broker) -> None:
     job_id = receiver.post(ENTRY).json()["job_id"]
 

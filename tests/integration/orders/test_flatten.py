@@ -226,6 +226,7 @@ def test_a_halted_account_enters_nothing_closes_all_and_enters_again_once_resume
     with worker_env.ledger.engine.begin() as connection:
         accounts.halt(connection, "lunch", worker_env.venue.account_id)
     refused = worker_env.alert()
+    worker_env.run_due_jobs()
     worker_env.flatten()
     worker_env.run_due_jobs()
 

@@ -1,0 +1,74 @@
+"""What an account holds and has at work in the contracts of one root, as our rows show it at one moment."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from shared.db.orders import fills, orders, positions
+from shared.db.orders.orders import OrderRow
+from shared.domain.market_data.contract import Root, root_of_contract
+from shared.domain.orders.order import OrderState, OrderType, Role, Side
+from workers.context import Context
+
+
+@dataclass(frozen=True, slots=True)
+class Exposure:
+    """The positions, negative when short, and the open orders of one root; one database snapshot has shown both."""
+
+    positions: dict[str, int]
+    orders: Sequence[OrderRow]
+    awaits_fills: frozenset[str]  # contracts in which an order has filled more than our fills say
+
+    @property
+    def contract_ids(self) -> list[str]:
+        """The contracts with a position or an open order: several after a change of the active month."""
+        return sorted({*self.positions, *(row.contract_id for row in self.orders)})
+
+    def quantity(self, contract_id: str) -> int:
+        """Return the position in a contract, negative when short."""
+        return self.positions.get(contract_id, 0)
+
+    def is_moving(self, contract_id: str) -> bool:
+        """Whether an entry or exit may have filled without our knowing, so that the position is not certain."""
+        return contract_id in self.awaits_fills or any(
+            row.contract_id == contract_id and row.role in {Role.ENTRY, Role.EXIT} and not _rests(row)
+            for row in self.orders
+        )
+
+    def resting_entries(self, contract_id: str) -> list[OrderRow]:
+        """Return the entries of a contract that wait at the venue for their price."""
+        return [row for row in self.orders if row.contract_id == contract_id and row.role is Role.ENTRY and _rests(row)]
+
+    def surplus_entries(self, contract_id: str, target: int) -> list[OrderRow]:
+        """Return the resting entries that a target does not want: on the other side, or those that would exceed it."""
+        resting = self.resting_entries(contract_id)
+        same_side = [row for row in resting if row.side is side_of(target)]
+        is_exceeded = self.planned(contract_id, target) > abs(target)
+        return [row for row in resting if is_exceeded or row not in same_side]
+
+    def planned(self, contract_id: str, target: int) -> int:
+        """Return the size on the side of a target once its resting entries have filled."""
+        held = self.quantity(contract_id)
+        resting = [row for row in self.resting_entries(contract_id) if row.side is side_of(target)]
+        return (abs(held) if held * target > 0 else 0) + sum(row.quantity - row.filled_quantity for row in resting)
+
+
+def read_exposure(ctx: Context, account_id: int, root: Root) -> Exposure:
+    """Read what an account holds and has at work in a root: a fill that commits meanwhile shows whole or not at all."""
+    with ctx.snapshot() as connection:
+        held = positions.of_account(connection, account_id)
+        at_work = orders.open_of(connection, account_id)
+        awaited = fills.awaited_in(connection, account_id)
+    return Exposure(
+        {row.contract_id: row.quantity for row in held if root_of_contract(row.contract_id) is root},
+        [row for row in at_work if root_of_contract(row.contract_id) is root],
+        frozenset(awaited),
+    )
+
+
+def side_of(target: int) -> Side:
+    """Return the side that leads to a target."""
+    return Side.BUY if target > 0 else Side.SELL
+
+
+def _rests(row: OrderRow) -> bool:
+    return row.state is OrderState.WORKING and row.type is not OrderType.MARKET
