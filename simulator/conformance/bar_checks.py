@@ -2,15 +2,14 @@
 
 from collections.abc import Iterator
 from datetime import timedelta
-from zoneinfo import ZoneInfo
 
+from shared.domain.market_data.bar import MINUTE
+from shared.domain.market_data.calendar import CHICAGO
 from simulator.conformance.budget import BARS
 from simulator.conformance.context import DAY, HOUR, CheckContext, format_instant, parse_instant
 from simulator.conformance.results import CheckResult, Question, asks
 from simulator.conformance.schema_check import describe_differences, find_answer_differences
 
-_CHICAGO = ZoneInfo("America/Chicago")
-_MINUTE = timedelta(minutes=1)
 _MOST, _OBSERVED_CAP = 20_000, 1_000
 _WEEK, _MONTH, _TICK = 5, 6, 7
 _OPENS = "17:00"
@@ -59,7 +58,7 @@ def ask_window(context: CheckContext) -> Iterator[CheckResult]:
         yield ORDER.compare("newest first" if times == sorted(times, reverse=True) else "in no order")
     oldest, newest = min(times), max(times)
     is_newest = len(bars) == body["limit"] and (
-        context.newest_bar is None or newest >= parse_instant(context.newest_bar["t"]) - 3 * _MINUTE
+        context.newest_bar is None or newest >= parse_instant(context.newest_bar["t"]) - 3 * MINUTE
     )
     yield KEPT.judge("the newest" if is_newest else f"{len(bars)}, or not the newest", is_same=is_newest)
     found = {parse_instant(bar["t"]) for bar in context.bars(oldest, newest)}
@@ -93,7 +92,7 @@ def ask_refusals(context: CheckContext) -> Iterator[CheckResult]:
 @asks(NAIVE)
 def ask_naive_time(context: CheckContext) -> Iterator[CheckResult]:
     """Ask how a time without an offset is read."""
-    end = context.market_now - 2 * _MINUTE
+    end = context.market_now - 2 * MINUTE
     body = context.bars_body(end - timedelta(days=7), end, limit=5)
     reply = context.rest.send(BARS, body | {name: str(body[name]).rstrip("Z") for name in ("startTime", "endTime")})
     bars = context.rest.rows(BARS, "bars", **body)
@@ -119,7 +118,7 @@ def ask_partial_bar(context: CheckContext) -> Iterator[CheckResult]:
         yield PARTIAL.skip("no hour bar in four days: run again in an open market")
         return
     newest, newest_whole = parse_instant(with_partial[0]["t"]), parse_instant(whole[0]["t"])
-    is_whole_over = newest_whole + timedelta(hours=1) <= context.market_now + _MINUTE
+    is_whole_over = newest_whole + timedelta(hours=1) <= context.market_now + MINUTE
     is_same = newest <= newest_minute < newest + timedelta(hours=1) and is_whole_over
     yield PARTIAL.judge(
         "yes" if is_same else f"newest hours {newest:%H:%M}, whole {newest_whole:%H:%M}", is_same=is_same
@@ -131,7 +130,7 @@ def ask_long_bars(context: CheckContext) -> Iterator[CheckResult]:
     """Ask when longer bars open."""
     start, end = context.market_now - timedelta(days=20), context.market_now
     days = context.bars(start, end, unit=DAY, limit=5)
-    opens = sorted({f"{parse_instant(bar['t']).astimezone(_CHICAGO):%H:%M}" for bar in days})
+    opens = sorted({f"{parse_instant(bar['t']).astimezone(CHICAGO):%H:%M}" for bar in days})
     yield DAY_STAMP.compare(", ".join(opens)) if opens else DAY_STAMP.skip("no day bar in 20 days")
     stamps = []
     for name, unit, number, back in (
@@ -139,7 +138,7 @@ def ask_long_bars(context: CheckContext) -> Iterator[CheckResult]:
         ("month", _MONTH, 1, 120),
     ):  # fmt: skip
         bars = context.bars(end - timedelta(days=back), end, unit=unit, unitNumber=number, limit=2)
-        stamp = f"{parse_instant(bars[0]['t']).astimezone(_CHICAGO):%a %d %b %H:%M}" if bars else "no bar"
+        stamp = f"{parse_instant(bars[0]['t']).astimezone(CHICAGO):%a %d %b %H:%M}" if bars else "no bar"
         stamps.append(f"{name}: {stamp}")
     yield LONG_STAMPS.answer("; ".join(stamps))
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from shared.errors import RefusedError
 from simulator.conformance.context import Row
-from simulator.conformance.order_session import FILLED, MARKET, OPEN, SELL, STOP, OrderSession
+from simulator.conformance.order_session import CANCELLED, FILLED, MARKET, OPEN, SELL, STOP, OrderSession
 from simulator.conformance.results import CheckResult, Question, asks
 from simulator.conformance.schema_check import describe_differences, find_differences
 from simulator.schemas import HalfTradeModel, Model, OrderModel, PositionModel, TradingAccountModel
@@ -62,7 +62,11 @@ class _Seen:
         self.start = len(self.session.hub.events)
 
     def rows(self, target: str = "") -> list[tuple[str, object, Row]]:
-        """Return the target, the action ("none" without one) and the row of each event."""
+        """Return the target, the action ("none" without one) and the row of each event.
+
+        Raise VenueDownError if the hub has closed meanwhile.
+        """
+        self.session.hub.require_open()
         found = []
         for event in self.session.hub.events[self.start :]:
             payload = event.arguments[0] if event.arguments else None
@@ -180,7 +184,7 @@ def _judge_actions(seen: _Seen) -> CheckResult:
     found = set()
     for target, action, row in seen.rows():
         name = names.get(target, target)
-        if target == _ORDER and row.get("status") == 3:  # noqa: PLR2004 - cancelled
+        if target == _ORDER and row.get("status") == CANCELLED:
             name += " cancelled"
         if target == _POSITION and row.get("size") == 0:
             name += " closed"

@@ -1,13 +1,14 @@
 """The request budget: it keeps a run below the gateway's limits (venue.md section 4)."""
 
 import sys
-from collections import deque
+from collections import defaultdict, deque
+from collections.abc import Callable
 from threading import Event
 
 from shared.clock import monotonic
 
 BARS = "/api/History/retrieveBars"
-_ALLOWED = {True: (40, 31.0), False: (170, 61.0)}  # bars, others: requests, and the seconds in which they may be sent
+BARS_LIMIT, OTHER_LIMIT = (40, 31.0), (170, 61.0)  # requests, and the seconds in which they may be sent
 
 
 def wait_seconds(seconds: float) -> None:
@@ -16,26 +17,32 @@ def wait_seconds(seconds: float) -> None:
 
 
 class RequestBudget:
-    """Counts the requests of two sliding windows, and waits before one that would exceed them."""
+    """Counts the requests of two sliding windows, and waits before one that would exceed them.
+
+    `wait` waits some seconds; a program with an open hub gives one that pings meanwhile.
+    """
 
     def __init__(self) -> None:
-        self._times: dict[bool, deque[float]] = {True: deque(), False: deque()}
+        self.wait: Callable[[float], None] = wait_seconds
+        self._times: defaultdict[bool, deque[float]] = defaultdict(deque)
 
     def wait_for_window(self, path: str) -> None:
         """Wait until the whole window of `path` has passed, after a 429."""
-        is_bars = path == BARS
-        _, window = _ALLOWED[is_bars]
+        _, window = _limit_of(path)
         sys.stderr.write(f"        the limit of requests is spent: waiting {window:.0f} s\n")
-        wait_seconds(window)
-        self._times[is_bars].append(monotonic())
+        self.wait(window)
+        self._times[path == BARS].append(monotonic())
 
     def wait_for_turn(self, path: str) -> None:
         """Wait until a request for `path` is within the budget, and count it."""
-        is_bars = path == BARS
-        most, window = _ALLOWED[is_bars]
-        times = self._times[is_bars]
+        most, window = _limit_of(path)
+        times = self._times[path == BARS]
         if len(times) >= most:
-            wait_seconds(times[-most] + window - monotonic())
+            self.wait(times[-most] + window - monotonic())
         times.append(monotonic())
         while len(times) > most:
             times.popleft()
+
+
+def _limit_of(path: str) -> tuple[int, float]:
+    return BARS_LIMIT if path == BARS else OTHER_LIMIT

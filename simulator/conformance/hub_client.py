@@ -1,7 +1,7 @@
 """The client of a hub: SignalR's JSON protocol over a WebSocket (venue.md section 7.4)."""
 
+from contextlib import ExitStack
 from dataclasses import dataclass
-from http import HTTPStatus
 from types import TracebackType
 from typing import Any, Self
 from urllib.parse import quote
@@ -12,6 +12,7 @@ from websockets.sync.client import ClientConnection, connect
 
 from shared.clock import monotonic
 from shared.errors import RefusedError, VenueDownError
+from simulator.conformance.budget import wait_seconds
 from simulator.conformance.redaction import SampleBook
 from simulator.conformance.rest import decode_json
 
@@ -44,10 +45,12 @@ class GatewayHub:
         self._incomplete = ""
         self._calls = 0
         url = f"{hub_url.replace('http', 'ws', 1)}/hubs/{name}?access_token={quote(token)}"
+        self._ending = ExitStack()
         try:
-            self._socket: ClientConnection = connect(
+            connection = connect(
                 url, max_size=_MAX_FRAME, max_queue=None, ping_interval=None, open_timeout=_ANSWER_WITHIN_S, proxy=None
             )
+            self._socket: ClientConnection = self._ending.enter_context(connection)
         except InvalidStatus as error:
             status = error.response.status_code
             body = "with a body" if error.response.body else "without a body"
@@ -63,7 +66,7 @@ class GatewayHub:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         """Close the connection."""
-        self._socket.close()
+        self._ending.close()
 
     def invoke(self, target: str, *arguments: object) -> dict[str, Any]:
         """Call a method and return its completion; raise VenueDownError if none comes."""
@@ -80,10 +83,16 @@ class GatewayHub:
         return completion
 
     def listen(self, seconds: float) -> None:
-        """Receive for some seconds, or until the server closes; ping in time."""
+        """Receive for some seconds, and ping in time; once the server has closed, only wait."""
         end = monotonic() + seconds
         while monotonic() < end and self.closed_with is None:
             self._receive(min(0.5, max(0.0, end - monotonic())))
+        wait_seconds(end - monotonic())
+
+    def require_open(self) -> None:
+        """Raise VenueDownError once the connection has ended: its events are not all that there were."""
+        if self.closed_with is not None:
+            raise VenueDownError(f"the hub closed: {self.closed_with}")
 
     def _shake_hands(self) -> dict[str, Any]:
         self._say({"protocol": "json", "version": 1})
@@ -143,8 +152,3 @@ def describe_completion(completion: dict[str, Any]) -> str:
     if "error" in completion:
         return f"error {completion['error']!r}"
     return "completed" + (" with a result" if completion.get("result") is not None else "")
-
-
-def is_unauthorized(error: RefusedError) -> bool:
-    """Whether a refused connection was answered with 401."""
-    return str(error).startswith(str(HTTPStatus.UNAUTHORIZED.value))

@@ -50,6 +50,7 @@ def ask_market_hub(context: CheckContext) -> Iterator[CheckResult]:
         calls = [hub.invoke(f"SubscribeContract{method}", context.contract_id) for method in _METHODS]
         yield SUBSCRIBE.compare("; ".join(dict.fromkeys(describe_completion(call) for call in calls)))
         hub.listen(context.options.listen_seconds)
+        hub.require_open()
         yield from _judge_arguments(hub, context.contract_id)
         yield from _judge_quotes(_payloads(hub, _QUOTE))
         yield from _judge_trades(_payloads(hub, _TRADE))

@@ -50,6 +50,7 @@ class OrderSession:
         self._began = format_instant(context.market_now - timedelta(days=1))
         self.last_price = Decimal(context.newest_bar["c"])
         self.hub: GatewayHub = context.ending.enter_context(context.open_hub("user"))
+        self._rest.budget.wait = self.hub.listen
         context.ending.callback(self.clean_up)
         self.hub.invoke("SubscribeAccounts")
         for topic in ("Orders", "Positions", "Trades"):

@@ -85,7 +85,7 @@ class GatewayRest:
         self.request_count = 0
         self._user, self._key = user, key
         self._samples, self._redactor = samples, redactor
-        self._budget = RequestBudget()
+        self.budget = RequestBudget()
         self._session = requests.Session()
         self._session.trust_env = False  # no proxy, and no .netrc in the place of our token
         self._used_at = monotonic()
@@ -135,10 +135,10 @@ class GatewayRest:
         )
         if not is_counted:
             return self._send_once(wanted)
-        self._budget.wait_for_turn(path)
+        self.budget.wait_for_turn(path)
         reply = self._send_once(wanted)
         if reply.status == HTTPStatus.TOO_MANY_REQUESTS and not path.startswith(_UNREPEATED):
-            self._budget.wait_for_window(path)
+            self.budget.wait_for_window(path)
             reply = self._send_once(wanted)
         if reply.status == HTTPStatus.TOO_MANY_REQUESTS:
             raise RateLimitedError(f"{path} answered 429: end the other programs that use this key", _LIMIT_WINDOW)

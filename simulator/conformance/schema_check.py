@@ -78,11 +78,6 @@ def count_decimals(value: Decimal | int) -> int:
     return max(0, -int(value.as_tuple().exponent)) if isinstance(value, Decimal) else 0
 
 
-def is_number(value: object) -> bool:
-    """Whether a value of JSON is a number."""
-    return isinstance(value, int | Decimal) and not isinstance(value, bool)
-
-
 def _find_problem(model: type[Model], name: str, value: object, type_: inspect.Type) -> str | None:
     kinds = type_.types if isinstance(type_, inspect.UnionType) else (type_,)
     if value is None:

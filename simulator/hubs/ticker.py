@@ -98,9 +98,10 @@ class Ticker:
         if last is None or current is None:
             return
         self._session, self._reported_volume = None, 0
-        self._start_session(last)
         opened = self._market.session_start(self.contract, last.start)
-        for bar in reversed(list(self._market.bars_backwards(self.contract, Span(opened, last.start)))):
+        earlier = list(self._market.bars_backwards(self.contract, Span(opened, last.start)))[::-1]
+        self._start_session(earlier[0] if earlier else last)
+        for bar in earlier:
             self._add_prices(bar.open, bar.high, bar.low, bar.close)
             self._volume += bar.volume
         self._bar = None
@@ -111,14 +112,13 @@ class Ticker:
         self._set_quote(current)
 
     def _start_session(self, bar: Bar) -> None:
-        """Reset the day if a bar opens a new session, and keep the previous session's close."""
+        """Reset the day to a bar's open if it opens a new session, and keep the previous session's close."""
         session = self._market.session_start(self.contract, bar.start)
         if session == self._session:
             return
         before = next(self._market.bars_backwards(self.contract, Span(_LONG_AGO, session)), None)
         self._session, self._previous_close, self._volume = session, before.close if before else bar.open, 0
-        for name in ("open", "high", "low"):
-            self._state.pop(name, None)
+        self._state |= dict.fromkeys(("open", "high", "low"), bar.open)
 
     def _load_minute(self, bar: Bar) -> None:
         """Load the prints of a minute, or the rest of the current one if a script has changed it."""
@@ -188,10 +188,9 @@ class Ticker:
         self._reported_volume += print_.volume
 
     def _add_prices(self, *prices: int) -> None:
-        """Add prices to the day's open, high and low."""
-        self._state.setdefault("open", prices[0])
-        self._state["high"] = max(self._state.get("high", prices[0]), *prices)
-        self._state["low"] = min(self._state.get("low", prices[0]), *prices)
+        """Add prices to the day's high and low."""
+        self._state["high"] = max(self._state["high"], *prices)
+        self._state["low"] = min(self._state["low"], *prices)
 
     def _set_quote(self, current: Quote) -> None:
         self._add_prices(current.last)

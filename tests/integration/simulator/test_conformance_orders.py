@@ -1,11 +1,17 @@
 """`tickwork conformance --orders` leaves no order and no position behind, or says so loudly, whatever happens."""
 
+import json
 import signal
 import subprocess
 from pathlib import Path
 
 import pytest
 
+from shared.clock import monotonic
+from simulator.conformance import budget
+from simulator.conformance.options import parse_options
+from simulator.conformance.order_session import OrderSession
+from simulator.conformance.run import start_run
 from tests.fixtures.processes import until
 from tests.fixtures.venue import MNQ, RunningVenue
 from tests.integration.simulator.test_conformance import (
@@ -130,11 +136,54 @@ def test_an_order_refused_by_the_rate_limit_is_no_order(venue: RunningVenue, tmp
     assert "/api/Order/place answered 429" in found.observed("q1.visibility")
 
 
+def test_a_hub_that_closes_says_nothing_about_its_events(venue: RunningVenue, tmp_path: Path) -> None:
+    process = start(venue, tmp_path, "--json")
+    try:
+        until(lambda: venue.position() != 0, what="the first position", every=0.01)
+        venue.faults(path="hub_drop", count=1)
+        output, _ = process.communicate(timeout=240)
+    finally:
+        process.kill()
+    document, _ = json.JSONDecoder().raw_decode(output, output.index("{\n"))
+    rows = {row["id"]: row for row in document["rows"]}
+
+    assert [] == [row for row in rows.values() if row["verdict"] == "differs"]
+    assert "the hub closed: a cut connection" in rows["s7.event_fields"]["observed"]
+    assert "same" == rows["q13.reversal"]["verdict"]
+    assert [] == working_orders(venue)
+
+
+def test_the_hub_is_served_while_the_request_budget_waits(venue: RunningVenue, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(budget, "OTHER_LIMIT", (170, 1.0))
+    arguments = ["--url", venue.url, "--user", venue.user, *WITH_ORDERS, *SOON]
+    context = start_run(parse_options(arguments, {"TICKWORK_VENUE_KEY": venue.key}))
+    with context.ending:
+        session = OrderSession(context)
+        session.place_accepted()
+        before = len(session.hub.events)
+        context.rest.budget.wait_for_window("/api/Account/search")
+
+        assert len(session.hub.events) > before
+
+
+def test_a_closed_hub_is_waited_at_and_not_asked_again_and_again(venue: RunningVenue) -> None:
+    arguments = ["--url", venue.url, "--user", venue.user]
+    context = start_run(parse_options(arguments, {"TICKWORK_VENUE_KEY": venue.key}))
+    with context.ending, context.open_hub("user") as hub:
+        venue.faults(path="hub_drop", count=1)
+        while hub.closed_with is None:
+            hub.listen(0.1)
+        before = monotonic()
+        hub.listen(0.3)
+
+        assert monotonic() - before >= 0.3
+
+
 def test_a_position_that_close_contract_leaves_open_is_closed_by_an_order(venue: RunningVenue, tmp_path: Path) -> None:
     venue.faults(path="/api/Position/closeContract", kind="reject", count=None)
 
     found = run(venue, tmp_path, *WITH_ORDERS, "--json")
 
-    assert 1 == found.code
+    assert 1 == found.code, [row for row in found.rows if row["is_failed"]]
     assert 0 == venue.position()
     assert "orders.clean_up" in found.ids("same")

@@ -1,6 +1,6 @@
 """A ticker publishes one contract: the day's prices, each new price, and trades that add up."""
 
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from itertools import pairwise
 from typing import Any
@@ -96,6 +96,22 @@ def test_a_new_session_resets_the_day() -> None:
     assert "symbolName" not in first
     assert bar.open * TICK == (ticker.full_quote() or {})["open"]
     assert bar.volume > (ticker.full_quote() or {})["volume"] > 0
+
+
+def test_a_script_in_a_closed_market_opens_a_day_of_its_own() -> None:
+    """As `PUT /sim/market` does in a market that is stepped by hand: its bar lies in no session."""
+    market, saturday = ScriptedMarket(MARKET), datetime(2026, 3, 14, 15, 0, 30, tzinfo=UTC)
+    ticker = ticker_of(saturday, market)
+    ticker.advance(saturday)
+    market.play(Script(contract_id=MNQ, starts_market_at=saturday, steps=[Step(price=100_000, seconds=5)]))
+    for seconds in (0, 3, 10):
+        ticker.advance(saturday + timedelta(seconds=seconds))
+    found, ladder = ticker.full_quote() or {}, ticker.ladder()
+
+    assert 100_000 * TICK == found["lastPrice"] == found["high"]
+    assert found["open"] == found["low"] < found["high"]
+    assert ladder is not None
+    assert (found["low"], found["high"]) == (ladder.low * TICK, ladder.high * TICK)
 
 
 def test_every_price_on_the_path_is_published_with_the_venues_quote() -> None:
