@@ -16,7 +16,8 @@ from starlette.responses import Response
 from shared.db.alerts import alerts, hooks
 from shared.db.alerts.hooks import Hook
 from shared.db.market_data import contracts
-from shared.domain.alerts.alert import Alert, parse_payload
+from shared.domain.alerts.alert import Alert
+from shared.domain.alerts.parse import parse_payload
 from shared.domain.alerts.payload import BODY, RefusedAlertError, has_plain_numbers, read_payload
 from shared.domain.market_data.symbol import Symbol
 from shared.fleets import Queue
@@ -128,9 +129,7 @@ class AlertRoute:
             expires_after=self._entry_ttl if is_entry else None,
         )
         if not job.is_duplicate:
-            accepted = alerts.add_accepted(
-                alert_id, hook.id, raw, alert.external_id, job.job_id, is_storable=alert.is_storable
-            )
+            accepted = alerts.add_accepted(alert_id, hook.id, raw, alert, job.job_id)
             await tx.connection.execute(*accepted)
             return Accepted(job.job_id, is_duplicate=False)
         first = (await tx.connection.execute(alerts.first_delivery(job.job_id))).one_or_none()

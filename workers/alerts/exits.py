@@ -48,6 +48,13 @@ def exit_position(ctx: Context, one: AccountAlert, contract: Contract | None) ->
     named = sorted(filter(one.alert.symbol.names, shown))
     if not named:
         raise RefusedError(f"nothing to close: no position and no order in {one.alert.symbol.text}")
+    if one.alert.only_side is not None:
+        named = _require_certain(exposure, named)
+        sided = [each for each in named if exposure.direction(each) is one.alert.only_side]
+        if not sided:
+            why = f"no {one.alert.only_side} position in {one.alert.symbol.text}, so nothing is closed"
+            return _record_nothing_to_do(ctx, one, named[0], why)
+        named = sided
     held_first = sorted(named, key=lambda contract_id: not exposure.quantity(contract_id))
     if one.alert.target is None and one.alert.quantity is None:
         return _close(ctx, one, held_first)
@@ -55,11 +62,10 @@ def exit_position(ctx: Context, one: AccountAlert, contract: Contract | None) ->
 
 
 def _exit_part(
-    ctx: Context, one: AccountAlert, exposure: Exposure, named: Sequence[str], active: str | None
+    ctx: Context, one: AccountAlert, exposure: Exposure, named: list[str], active: str | None
 ) -> dict[str, str]:
     """Close a part, of the active month if it is held; what is held beside a target in other months is closed."""
-    if moving := next(filter(exposure.is_moving, named), None):
-        raise PostponedError(f"an order in {moving} is not confirmed, so the position is not known", _RETRY_AFTER)
+    _require_certain(exposure, named)
     holding = [contract_id for contract_id in named if exposure.quantity(contract_id)]
     if not holding:
         if any(row.contract_id in named for row in exposure.orders):
@@ -78,6 +84,13 @@ def _exit_part(
         return _close(ctx, one, named)
     reduction = ReducePosition(account_id=one.account_id, contract_id=part_of, quantity=quantity, origin=Origin.ALERT)
     return _reduce(ctx, one, part_of, reduction)
+
+
+def _require_certain(exposure: Exposure, named: list[str]) -> list[str]:
+    """Return the contracts; raise PostponedError while the position in one of them is not certain."""
+    if moving := next(filter(exposure.is_moving, named), None):
+        raise PostponedError(f"an order in {moving} is not confirmed, so the position is not known", _RETRY_AFTER)
+    return named
 
 
 def exit_to_target(ctx: Context, one: AccountAlert, contract_id: str, *, held: int, target: int) -> dict[str, str]:

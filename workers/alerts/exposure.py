@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from shared.db.orders import fills, orders, positions
 from shared.db.orders.orders import OrderRow
 from shared.domain.market_data.contract import Root, root_of_contract
-from shared.domain.orders.order import OrderState, OrderType, Role, Side
+from shared.domain.orders.order import Direction, OrderState, OrderType, Role, Side
 from workers.context import Context
 
 
@@ -26,6 +26,11 @@ class Exposure:
     def quantity(self, contract_id: str) -> int:
         """Return the position in a contract, negative when short."""
         return self.positions.get(contract_id, 0)
+
+    def direction(self, contract_id: str) -> Direction:
+        """Return the direction of the position in a contract."""
+        quantity = self.quantity(contract_id)
+        return Direction.LONG if quantity > 0 else Direction.SHORT if quantity < 0 else Direction.FLAT
 
     def is_moving(self, contract_id: str) -> bool:
         """Whether an entry or exit may have filled without our knowing, so that the position is not certain."""

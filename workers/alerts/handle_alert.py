@@ -1,14 +1,15 @@
 """Turns a stored alert into a signal, and the signal into an order or an exit."""
 
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
 from shared.clock import time_until
 from shared.db.alerts import alerts
+from shared.db.alerts.alerts import StoredAlert
 from shared.db.market_data import contracts
 from shared.db.orders import flatten_requests
-from shared.domain.alerts.alert import Alert, AlertAction, parse_alert
+from shared.domain.alerts.alert import Alert, AlertAction
+from shared.domain.alerts.parse import parse_alert
 from shared.domain.market_data.contract import Contract
 from shared.domain.orders.order import OrderType, Origin, Side
 from shared.domain.risk.preconditions import EntryTerms
@@ -26,15 +27,6 @@ _RETRY_AFTER = timedelta(seconds=0.1)
 _SIDES = {AlertAction.BUY: Side.BUY, AlertAction.SELL: Side.SELL}
 
 
-@dataclass(frozen=True, slots=True)
-class StoredAlert:
-    """An alert as the receiver stored it."""
-
-    id: UUID
-    body: bytes
-    received_at: datetime
-
-
 @task(HandleAlert)
 def handle_alert(job: HandleAlert, ctx: Context) -> dict[str, str]:
     """Act on one alert; signal, order and the end of this job are one commit, so a second run does nothing.
@@ -42,14 +34,14 @@ def handle_alert(job: HandleAlert, ctx: Context) -> dict[str, str]:
     Each follower account of the hook first gets a job of its own, so that a failing account delays no other.
     """
     with ctx.autocommit() as connection:
-        row = alerts.read_alert(connection, job.alert_id)
-    if row is None:
+        stored = alerts.read_alert(connection, job.alert_id)
+    if stored is None:
         raise RefusedError(f"alert {job.alert_id} does not exist")
-    if row.others:
+    if stored.followers:
         with ctx.transaction() as tx:
-            for account_id in row.others:
+            for account_id in stored.followers:
                 _enqueue_follower(tx, ctx, job.alert_id, account_id)
-    return trade_alert(ctx, StoredAlert(job.alert_id, row.body, row.received_at), row.account_id, row.denial)
+    return trade_alert(ctx, stored, stored.account_id)
 
 
 def _enqueue_follower(tx: Transaction, ctx: Context, alert_id: UUID, account_id: int) -> None:
@@ -63,15 +55,17 @@ def _enqueue_follower(tx: Transaction, ctx: Context, alert_id: UUID, account_id:
     )
 
 
-def trade_alert(ctx: Context, stored: StoredAlert, account_id: int, earlier_denial: str | None) -> dict[str, str]:
+def trade_alert(ctx: Context, stored: StoredAlert, account_id: int) -> dict[str, str]:
     """Enter or exit on one account as the alert with this body requests, unless it was refused there before.
 
     Raise RiskLimitError for an alert that was or is refused, RefusedError without a single active contract, for a month
     that is not active, or for an entry that a later close has overtaken.
     """
-    if earlier_denial is not None:
-        raise RiskLimitError(earlier_denial)
-    alert = parse_alert(stored.body)
+    if stored.denial is not None:
+        raise RiskLimitError(stored.denial)
+    alert = parse_alert(stored.body, stored.dialect)
+    if alert.action is AlertAction.TEST:
+        return {"test": "received, and trades nothing"}
     one = AccountAlert(stored.id, account_id, alert)
     with ctx.autocommit() as connection:
         contract = contracts.active_of_root(connection, alert.root.name)

@@ -3,7 +3,7 @@
 from shared.db.alerts import alerts
 from shared.errors import RefusedError
 from shared.ledger.jobs.alerts import HandleFollowerAlert
-from workers.alerts.handle_alert import StoredAlert, trade_alert
+from workers.alerts.handle_alert import trade_alert
 from workers.context import Context
 from workers.task import task
 
@@ -12,7 +12,7 @@ from workers.task import task
 def handle_follower_alert(job: HandleFollowerAlert, ctx: Context) -> dict[str, str]:
     """Act as `handle_alert` does; signal, order and the end of this job are one commit."""
     with ctx.autocommit() as connection:
-        row = alerts.read_alert(connection, job.alert_id, job.account_id)
-    if row is None:
+        stored = alerts.read_alert(connection, job.alert_id, job.account_id)
+    if stored is None:
         raise RefusedError(f"alert {job.alert_id} does not exist")
-    return trade_alert(ctx, StoredAlert(job.alert_id, row.body, row.received_at), job.account_id, row.denial)
+    return trade_alert(ctx, stored, job.account_id)

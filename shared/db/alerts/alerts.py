@@ -1,5 +1,7 @@
 """Alerts: the raw bytes, the parsed payload, the verdict, and the job that acts on it."""
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -7,9 +9,9 @@ from uuid import UUID
 from sqlalchemy import (
     BigInteger,
     Connection,
+    DateTime,
     Insert,
     LargeBinary,
-    Row,
     Select,
     Text,
     Uuid,
@@ -25,6 +27,8 @@ from sqlalchemy.dialects.postgresql import JSONB
 
 from shared.db.tables.alerts import alert, hook, hook_follower, signal
 from shared.db.tables.ledger import job
+from shared.domain.alerts.alert import Alert
+from shared.domain.alerts.hook_settings import HookSettings, decode_settings
 
 
 def _payload(text: Any) -> Any:  # noqa: ANN401  # SQLAlchemy's cast has no narrower type here
@@ -37,6 +41,10 @@ _ADD_ACCEPTED = insert(alert).values(  # built once: it is on the path of a requ
     hook_id=bindparam("hook", type_=Uuid),
     body=bindparam("raw", type_=LargeBinary),
     payload=_payload(bindparam("text", type_=Text)),
+    dialect=bindparam("alert_dialect", type_=Text),
+    action=bindparam("alert_action", type_=Text),
+    root=bindparam("alert_root", type_=Text),
+    sent_at=bindparam("sent", type_=DateTime(timezone=True)),
     external_id=bindparam("external", type_=Text),
     verdict="accepted",
     job_id=bindparam("job", type_=Uuid),
@@ -44,11 +52,21 @@ _ADD_ACCEPTED = insert(alert).values(  # built once: it is on the path of a requ
 
 
 def add_accepted(
-    alert_id: UUID, hook_id: UUID, body: bytes, external_id: str | None, job_id: UUID, *, is_storable: bool = True
+    alert_id: UUID, hook_id: UUID, body: bytes, alert: Alert, job_id: UUID, *, dialect: str = "tickwork"
 ) -> tuple[Insert, dict[str, object]]:
-    """Return the insert of an accepted alert; `body` is UTF-8 JSON, and `is_storable` tells if jsonb can store it."""
-    values = {"new_id": alert_id, "hook": hook_id, "raw": body, "text": body.decode() if is_storable else None}
-    return _ADD_ACCEPTED, values | {"external": external_id, "job": job_id}
+    """Return the insert of an accepted alert that was parsed from `body`, and its values."""
+    return _ADD_ACCEPTED, {
+        "new_id": alert_id,
+        "hook": hook_id,
+        "raw": body,
+        "text": body.decode() if alert.is_storable and dialect == "tickwork" else None,
+        "alert_dialect": dialect,
+        "alert_action": alert.action,
+        "alert_root": alert.root.name,
+        "sent": alert.sent_at,
+        "external": alert.external_id,
+        "job": job_id,
+    }
 
 
 def add_refused(alert_id: UUID, hook_id: UUID, body: bytes, reason: str, *, is_json: bool) -> Insert:
@@ -63,7 +81,23 @@ def add_refused(alert_id: UUID, hook_id: UUID, body: bytes, reason: str, *, is_j
     )
 
 
-def _build_to_handle() -> Select[bytes, datetime, int, list[int], str | None]:
+@dataclass(frozen=True, slots=True)
+class StoredAlert:
+    """An alert as the receiver stored it, and its hook."""
+
+    id: UUID
+    body: bytes
+    dialect: str
+    received_at: datetime
+    hook_id: UUID
+    settings: HookSettings
+    is_hook_paused: bool
+    account_id: int  # the hook's
+    followers: Sequence[int]
+    denial: str | None  # the reason why it was denied for the account in question, if it was
+
+
+def _build_to_handle() -> Select[Any]:
     followers = (
         select(hook_follower.c.account_id)
         .where(hook_follower.c.hook_id == hook.c.id)
@@ -75,10 +109,15 @@ def _build_to_handle() -> Select[bytes, datetime, int, list[int], str | None]:
     )
     return (
         select(
+            alert.c.id,
             alert.c.body,
+            alert.c.dialect,
             alert.c.received_at,
+            alert.c.hook_id,
+            hook.c.settings,
+            hook.c.paused_at.is_not(None).label("is_hook_paused"),
             hook.c.account_id,
-            func.array(followers.scalar_subquery()).label("others"),
+            func.array(followers.scalar_subquery()).label("followers"),
             denial.scalar_subquery().label("denial"),
         )
         .join(hook, hook.c.id == alert.c.hook_id)
@@ -89,14 +128,13 @@ def _build_to_handle() -> Select[bytes, datetime, int, list[int], str | None]:
 _TO_HANDLE = _build_to_handle()  # built once: it is on the path of an alert
 
 
-def read_alert(
-    connection: Connection, alert_id: UUID, account_id: int | None = None
-) -> Row[bytes, datetime, int, list[int], str | None] | None:
-    """Return an alert's body and time, its hook's account and followers, and an earlier denial; None without an alert.
-
-    The denial is the reason why the alert was denied for `account_id`, or the hook's account, if it was; else None.
-    """
-    return connection.execute(_TO_HANDLE, {"alert": alert_id, "account": account_id}).one_or_none()
+def read_alert(connection: Connection, alert_id: UUID, account_id: int | None = None) -> StoredAlert | None:
+    """Return an alert with its hook, None if there is none; `denial` is that of `account_id`, or the hook's account."""
+    row = connection.execute(_TO_HANDLE, {"alert": alert_id, "account": account_id}).one_or_none()
+    if row is None:
+        return None
+    values = row._asdict()
+    return StoredAlert(**values | {"settings": decode_settings(values["settings"])})
 
 
 def first_delivery(job_id: UUID) -> Select[bytes, timedelta]:

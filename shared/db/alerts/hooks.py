@@ -12,6 +12,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.sql.dml import ReturningInsert, ReturningUpdate
 
 from shared.db.tables.alerts import hook, hook_follower
+from shared.domain.alerts.hook_settings import HookSettings, decode_settings
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,8 +22,12 @@ class Hook:
     id: UUID
     name: str
     token_hash: bytes
+    previous_token_hash: bytes | None  # that of the token before a rotation, valid until `previous_token_until`
+    previous_token_until: datetime | None
     account_id: int
+    settings: HookSettings
     created_at: datetime
+    paused_at: datetime | None  # while it is set, alerts are recorded and not traded
     revoked_at: datetime | None
 
 
@@ -33,7 +38,8 @@ def token_hash(token: str) -> bytes:
 
 def hook_of(row: Row[Any]) -> Hook:
     """Return the hook of a row of `with_token` or `all_by_name`."""
-    return Hook(**row._mapping)  # noqa: SLF001  # SQLAlchemy's documented name
+    values = row._asdict()
+    return Hook(**values | {"settings": decode_settings(values["settings"])})
 
 
 _COLUMNS = [hook.c[name] for name in Hook.__dataclass_fields__]

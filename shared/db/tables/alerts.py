@@ -13,7 +13,7 @@ from sqlalchemy import (
     Uuid,
     text,
 )
-from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 
 from shared.db.tables.metadata import at_column, metadata
 
@@ -23,9 +23,14 @@ hook = Table(
     Column("id", Uuid, primary_key=True),
     Column("name", Text, nullable=False, unique=True),
     Column("token_hash", LargeBinary, nullable=False, unique=True),
+    Column("previous_token_hash", LargeBinary, unique=True),
+    at_column("previous_token_until"),
     Column("account_id", BigInteger, ForeignKey("account.id"), nullable=False),
+    Column("settings", JSONB, nullable=False, server_default="{}"),
     at_column("created_at", nullable=False, now=True),
+    at_column("paused_at"),
     at_column("revoked_at"),
+    CheckConstraint("(previous_token_hash IS NULL) = (previous_token_until IS NULL)", name="previous_token"),
 )
 
 # The follower accounts, which trade the alerts of a hook too.
@@ -36,6 +41,33 @@ hook_follower = Table(
     Column("account_id", BigInteger, ForeignKey("account.id"), primary_key=True),
 )
 
+# What signs the requests of a hook; several at once while one is replaced.
+hook_secret = Table(
+    "hook_secret",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("hook_id", Uuid, ForeignKey("hook.id"), nullable=False, index=True),
+    Column("scheme", Text, nullable=False),
+    Column("secret", LargeBinary, nullable=False),
+    at_column("created_at", nullable=False, now=True),
+    at_column("expires_at"),
+    CheckConstraint("scheme IN ('standard-webhooks','github','stripe')", name="scheme"),
+)
+
+# The tokens of programs that request jobs over HTTP, each for some job names.
+api_token = Table(
+    "api_token",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("name", Text, nullable=False, unique=True),
+    Column("token_hash", LargeBinary, nullable=False, unique=True),
+    Column("job_names", ARRAY(Text), nullable=False),
+    at_column("created_at", nullable=False, now=True),
+    at_column("expires_at"),
+    at_column("revoked_at"),
+    at_column("used_at"),
+)
+
 alert = Table(
     "alert",
     metadata,
@@ -44,6 +76,10 @@ alert = Table(
     at_column("received_at", nullable=False, now=True),
     Column("body", LargeBinary, nullable=False),
     Column("payload", JSONB),
+    Column("dialect", Text, nullable=False, server_default="tickwork"),
+    Column("action", Text),
+    Column("root", Text),
+    at_column("sent_at"),
     Column("external_id", Text),
     Column("verdict", Text, nullable=False),
     Column("reason", Text),
@@ -52,6 +88,13 @@ alert = Table(
 )
 
 Index("ix_alert_hook_id_received_at", alert.c.hook_id, alert.c.received_at)
+Index(
+    "ix_alert_hook_id_root_id",
+    alert.c.hook_id,
+    alert.c.root,
+    alert.c.id,
+    postgresql_where=text("verdict = 'accepted'"),
+)
 
 signal = Table(
     "signal",

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 from shared.domain.alerts.payload import Json, RefusedAlertError, quote_value
@@ -9,6 +10,8 @@ from shared.domain.orders.order import MAX_TICKS
 
 LONGEST_ID = 128
 LONGEST_TEXT = 64  # of a symbol or a time
+_UNIX_SECONDS_DIGITS = 11  # more are milliseconds
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _WHOLE = re.compile(r"[0-9]{1,9}(\.0{1,20})?")
 _PRICE = re.compile(r"[0-9]{1,9}(\.[0-9]{1,20})?")
 _PLACEHOLDER = re.compile(r"\{\{|\}\}|\A\s*nan\s*\Z", re.IGNORECASE)
@@ -72,6 +75,22 @@ def parse_time(payload: Mapping[str, Json], field: str) -> str | None:
     if isinstance(value, Decimal) or len(str(value)) > LONGEST_TEXT:
         raise invalid_value(field, value, hint)
     return str(value)
+
+
+def read_instant(text: str) -> datetime | None:
+    """Return the instant that a time names: ISO 8601 (without an offset in UTC), or Unix seconds or milliseconds.
+
+    None for any other text: then the age of the alert is not known.
+    """
+    numeral = text.strip()
+    try:
+        if numeral.isascii() and numeral.isdigit():
+            milliseconds = int(numeral) if len(numeral) > _UNIX_SECONDS_DIGITS else 1000 * int(numeral)
+            return _EPOCH + timedelta(milliseconds=milliseconds)
+        at = datetime.fromisoformat(numeral)
+        return at.astimezone(UTC) if at.tzinfo else at.replace(tzinfo=UTC)
+    except (ValueError, OverflowError):
+        return None
 
 
 def parse_whole_number(field: str, value: Json, most: int, hint: str) -> int:

@@ -173,3 +173,23 @@ def test_a_close_of_a_month_that_is_not_held_closes_no_other(worker_env: WorkerE
     run_until(worker_env, 1)
 
     assert "nothing to close: no position and no order in MNQU2031" in result_of(worker_env, job_id)
+
+
+@pytest.mark.parametrize(
+    ("held", "action", "left"),
+    [(1, "close_long", 0), (1, "close_short", 1), (-1, "exit_short", 0), (-1, "EXIT_LONG", -1)],
+)
+def test_a_close_of_one_side_leaves_the_other(worker_env: WorkerEnv, held: int, action: str, left: int) -> None:
+    hold(worker_env, held)
+    job_id = worker_env.exit_alert(action=action)
+    run_until(worker_env, left)
+
+    assert ("so nothing is closed" in result_of(worker_env, job_id)) is (left != 0)
+
+
+def test_a_test_alert_trades_nothing(worker_env: WorkerEnv) -> None:
+    job_id = worker_env.exit_alert(action="test")
+    worker_env.run_due_jobs()
+
+    assert 'succeeded: {"test": "received, and trades nothing"}' == result_of(worker_env, job_id)
+    assert [] == worker_env.rows("SELECT 1 FROM signal")

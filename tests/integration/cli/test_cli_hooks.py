@@ -15,7 +15,8 @@ from cli.main import tickwork
 from shared.db.engine import make_engine
 from shared.db.tables.accounts import account
 from shared.db.tables.market_data import contract
-from shared.domain.alerts.alert import AlertAction, parse_alert
+from shared.domain.alerts.alert import AlertAction
+from shared.domain.alerts.parse import parse_alert
 from tests.fixtures.receiver_process import ACCOUNT, ENTRY, StartReceiver
 
 pytest_plugins = ("tests.fixtures.receiver",)

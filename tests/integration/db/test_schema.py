@@ -26,7 +26,7 @@ PARTS = (
 @pytest.mark.parametrize(
     ("revision", "hint"),
     [
-        ("0010", r"expected 0011; .* `tickwork up --fresh`.*DATABASE_URL"),
+        ("0011", r"expected 0012; .* `tickwork up --fresh`.*DATABASE_URL"),
         ("0099", "a newer version .* run that version"),
     ],
 )

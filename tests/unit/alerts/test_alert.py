@@ -8,7 +8,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from shared.domain.alerts.alert import Alert, AlertAction, parse_alert
+from shared.domain.alerts.alert import Alert, AlertAction
+from shared.domain.alerts.parse import parse_alert
 from shared.domain.alerts.payload import BODY, RefusedAlertError
 from shared.domain.market_data.contract import ROOTS
 from shared.domain.market_data.symbol import Symbol

@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
-from shared.domain.alerts.alert import Alert, AlertAction, parse_alert
+from shared.domain.alerts.alert import Alert, AlertAction
 from shared.domain.alerts.misspelling import is_one_edit_away
+from shared.domain.alerts.parse import parse_alert
 from shared.domain.alerts.payload import RefusedAlertError
 from shared.domain.orders.order import OrderType
 

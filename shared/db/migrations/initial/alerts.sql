@@ -4,12 +4,18 @@ CREATE TABLE hook (
     id uuid NOT NULL,
     name text NOT NULL,
     token_hash bytea NOT NULL,
+    previous_token_hash bytea,
+    previous_token_until timestamptz,
     account_id bigint NOT NULL,
+    settings jsonb DEFAULT '{}'::jsonb NOT NULL,
     created_at timestamptz DEFAULT now() NOT NULL,
+    paused_at timestamptz,
     revoked_at timestamptz,
     CONSTRAINT pk_hook PRIMARY KEY (id),
     CONSTRAINT uq_hook_name UNIQUE (name),
     CONSTRAINT uq_hook_token_hash UNIQUE (token_hash),
+    CONSTRAINT uq_hook_previous_token_hash UNIQUE (previous_token_hash),
+    CONSTRAINT ck_hook_previous_token CHECK ((previous_token_hash IS NULL) = (previous_token_until IS NULL)),
     CONSTRAINT fk_hook_account_id FOREIGN KEY (account_id) REFERENCES account (id)
 );
 
@@ -21,12 +27,58 @@ CREATE TABLE hook_follower (
     CONSTRAINT fk_hook_follower_account_id FOREIGN KEY (account_id) REFERENCES account (id)
 );
 
+CREATE TABLE hook_secret (
+    id uuid NOT NULL,
+    hook_id uuid NOT NULL,
+    scheme text NOT NULL,
+    secret bytea NOT NULL,
+    created_at timestamptz DEFAULT now() NOT NULL,
+    expires_at timestamptz,
+    CONSTRAINT pk_hook_secret PRIMARY KEY (id),
+    CONSTRAINT fk_hook_secret_hook_id FOREIGN KEY (hook_id) REFERENCES hook (id),
+    CONSTRAINT ck_hook_secret_scheme CHECK (scheme IN ('standard-webhooks','github','stripe'))
+);
+
+CREATE INDEX ix_hook_secret_hook_id ON hook_secret (hook_id);
+
+-- Receivers keep the hooks in memory, and read them again when one has changed.
+CREATE FUNCTION notify_hook_changed() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    PERFORM pg_notify('hook_changed', '');
+    RETURN NULL;
+END
+$$;
+
+CREATE TRIGGER hook_changed AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON hook
+    FOR EACH STATEMENT EXECUTE FUNCTION notify_hook_changed();
+
+CREATE TRIGGER hook_secret_changed AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON hook_secret
+    FOR EACH STATEMENT EXECUTE FUNCTION notify_hook_changed();
+
+CREATE TABLE api_token (
+    id uuid NOT NULL,
+    name text NOT NULL,
+    token_hash bytea NOT NULL,
+    job_names text[] NOT NULL,
+    created_at timestamptz DEFAULT now() NOT NULL,
+    expires_at timestamptz,
+    revoked_at timestamptz,
+    used_at timestamptz,
+    CONSTRAINT pk_api_token PRIMARY KEY (id),
+    CONSTRAINT uq_api_token_name UNIQUE (name),
+    CONSTRAINT uq_api_token_token_hash UNIQUE (token_hash)
+);
+
 CREATE TABLE alert (
     id uuid NOT NULL,
     hook_id uuid NOT NULL,
     received_at timestamptz DEFAULT now() NOT NULL,
     body bytea NOT NULL,
     payload jsonb,
+    dialect text DEFAULT 'tickwork' NOT NULL,
+    action text,
+    root text,
+    sent_at timestamptz,
     external_id text,
     verdict text NOT NULL,
     reason text,
@@ -37,6 +89,8 @@ CREATE TABLE alert (
 );
 
 CREATE INDEX ix_alert_hook_id_received_at ON alert (hook_id, received_at);
+
+CREATE INDEX ix_alert_hook_id_root_id ON alert (hook_id, root, id) WHERE verdict = 'accepted';
 
 CREATE TABLE signal (
     id uuid NOT NULL,

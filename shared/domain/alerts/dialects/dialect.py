@@ -1,0 +1,15 @@
+"""What a dialect is: a name, what it is for, and how its messages are read."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from shared.domain.alerts.payload import Json
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Dialect:
+    """One dialect. `read` turns a body into our own fields, and raises RefusedAlertError for one it cannot read."""
+
+    name: str
+    summary: str
+    read: Callable[[bytes], dict[str, Json]]

@@ -1,0 +1,284 @@
+"""Parses the body of a webhook into an alert, field by field, or refuses it with a hint."""
+
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from decimal import Decimal
+from functools import partial
+from typing import TypedDict, TypeVar
+
+from shared.domain.alerts.alert import Alert, AlertAction
+from shared.domain.alerts.dialects import read_payload_in
+from shared.domain.alerts.fields import (
+    LONGEST_TEXT,
+    invalid_value,
+    missing_field,
+    parse_external_id,
+    parse_price,
+    parse_ticks,
+    parse_time,
+    parse_whole_number,
+    read_field,
+    read_instant,
+)
+from shared.domain.alerts.misspelling import is_one_edit_away
+from shared.domain.alerts.payload import Json, RefusedAlertError, has_plain_numbers, quote_value
+from shared.domain.market_data.symbol import Symbol, parse_symbol
+from shared.domain.orders.order import Direction, OrderType
+
+Value = TypeVar("Value")
+
+MAX_CONTRACTS = 9_999
+
+_TEXT_FIELDS = ("action", "symbol", "id", "time", "timenow", "order_type", "market_position", "prev_market_position")
+_NUMBER_FIELDS = (
+    "quantity", "stop_loss_ticks", "take_profit_ticks", "stop_loss", "take_profit", "limit_price", "stop_price",
+    "market_position_size", "trail_ticks",
+)  # fmt: skip
+_FIELDS = (*_TEXT_FIELDS, *_NUMBER_FIELDS)
+_TRADED_FIELDS = (*_NUMBER_FIELDS, "order_type", "market_position")  # a trade without one of these is another trade
+
+
+_ACTIONS = {
+    "buy": AlertAction.BUY,
+    "long": AlertAction.BUY,
+    "sell": AlertAction.SELL,
+    "short": AlertAction.SELL,
+    "close": AlertAction.CLOSE,
+    "flatten": AlertAction.CLOSE,
+    "exit": AlertAction.CLOSE,
+    "close_long": AlertAction.CLOSE,
+    "exit_long": AlertAction.CLOSE,
+    "close_short": AlertAction.CLOSE,
+    "exit_short": AlertAction.CLOSE,
+    "test": AlertAction.TEST,
+}
+_ONLY_SIDES = {
+    "close_long": Direction.LONG,
+    "exit_long": Direction.LONG,
+    "close_short": Direction.SHORT,
+    "exit_short": Direction.SHORT,
+}
+
+
+_ACTION_HINT = 'expected "buy", "sell", "close" or "test"'
+_ORDER_TYPES = {"market": OrderType.MARKET, "limit": OrderType.LIMIT, "stop": OrderType.STOP}
+_PRICE_OF_TYPE = {OrderType.LIMIT: "limit_price", OrderType.STOP: "stop_price"}
+_SIDE_OF_TARGET = {True: AlertAction.BUY, False: AlertAction.SELL}
+_SIGNS = {"long": 1, "short": -1, "flat": 0}
+
+
+def parse_alert(raw: bytes, dialect: str = "tickwork") -> Alert:
+    """Return the alert in the body of a webhook; raise RefusedAlertError for a body that holds none."""
+    return parse_payload(read_payload_in(dialect, raw))
+
+
+def parse_payload(payload: Mapping[str, Json]) -> Alert:
+    """Return the alert in a payload; raise RefusedAlertError for a missing required field, or for an invalid one.
+
+    `order_type` is market unless a price says another; of a close, only an invalid symbol is refused.
+    """
+    if _parse_sign(payload, is_strict=False) == 0:
+        return _parse_close(payload)
+    action = _parse_action(payload) if "action" in payload else None
+    if action is AlertAction.CLOSE:
+        return _parse_close(payload)
+    if action is not None and not action.is_entry:
+        return _parse_change(payload, action)
+    sign = _parse_sign(payload)
+    if sign is not None and action is not None and action is not _SIDE_OF_TARGET[sign > 0]:
+        return _parse_close(payload)  # a sale of a chart that stays long takes off a part: it never opens
+    target = _parse_target(payload)
+    if action is None and target is None:
+        raise missing_field("action", _ACTION_HINT)
+    _refuse_misspelt_field(payload)
+    type_ = _parse_type(payload)
+    return Alert(
+        action=action or _SIDE_OF_TARGET[(target or 0) > 0],
+        symbol=_parse_symbol(payload),
+        quantity=_parse_quantity(payload) if target is None else abs(target),
+        target=target,
+        type=type_,
+        price=_parse_entry_price(payload, type_),
+        external_id=parse_external_id(payload),
+        stop_loss_ticks=parse_ticks(payload, "stop_loss_ticks", "stop_loss"),
+        take_profit_ticks=parse_ticks(payload, "take_profit_ticks", "take_profit"),
+        stop_loss=parse_price(payload, "stop_loss"),
+        take_profit=parse_price(payload, "take_profit"),
+        prev_position=_parse_sign(payload, "prev_market_position", is_strict=False),
+        **_parse_common(payload),
+    )
+
+
+def _parse_close(payload: Mapping[str, Json]) -> Alert:
+    """Return an exit: of all, of a readable `quantity`, or down to a readable target; nothing else can stop it."""
+    sign = _parse_sign(payload, is_strict=False)
+    target = _read_or_none(_parse_target, payload) if sign else None
+    action = payload.get("action")
+    return Alert(
+        action=AlertAction.CLOSE,
+        symbol=_parse_symbol(payload),
+        quantity=_read_or_none(_parse_quantity, payload) if target is None and sign != 0 else None,
+        target=target or None,
+        only_side=_ONLY_SIDES.get(action.strip().lower()) if isinstance(action, str) else None,
+        external_id=_read_or_none(parse_external_id, payload),
+        **_parse_common(payload, is_strict=False),
+    )
+
+
+def _parse_change(payload: Mapping[str, Json], action: AlertAction) -> Alert:
+    """Return an alert that changes orders or nothing: CANCEL, MOVE_STOP, BREAKEVEN, TRAIL or TEST."""
+    stop_loss_ticks = stop_loss = trail_ticks = None
+    if action is AlertAction.MOVE_STOP:
+        stop_loss_ticks = parse_ticks(payload, "stop_loss_ticks", "stop_loss")
+        stop_loss = parse_price(payload, "stop_loss")
+        if stop_loss_ticks is None and stop_loss is None:
+            raise missing_field("stop_loss", "expected the new price of the stop, or stop_loss_ticks")
+    if action is AlertAction.TRAIL:
+        trail_ticks = parse_ticks(payload, "trail_ticks", "stop_loss")
+        if trail_ticks is None:
+            raise missing_field("trail_ticks", "expected the distance of the stop from the best price, such as 40")
+    return Alert(
+        action=action,
+        symbol=_parse_symbol(payload),
+        stop_loss_ticks=stop_loss_ticks,
+        stop_loss=stop_loss,
+        trail_ticks=trail_ticks,
+        external_id=_read_or_none(parse_external_id, payload),
+        **_parse_common(payload, is_strict=False),
+    )
+
+
+class _Common(TypedDict):
+    alert_time: str | None
+    sent_at: datetime | None
+    extras: Mapping[str, Json]
+    is_storable: bool
+
+
+def _parse_common(payload: Mapping[str, Json], *, is_strict: bool = True) -> _Common:
+    """Return what every alert has; without `is_strict` an unreadable time is none."""
+    timenow, time = (
+        parse_time(payload, field) if is_strict else _read_or_none(partial(parse_time, field=field), payload)
+        for field in ("timenow", "time")
+    )
+    return {
+        "alert_time": timenow or time,
+        "sent_at": None if timenow is None else read_instant(timenow),
+        "extras": {name: value for name, value in payload.items() if name not in _FIELDS},
+        "is_storable": has_plain_numbers(payload),
+    }
+
+
+def _read_or_none(parse: Callable[[Mapping[str, Json]], Value], payload: Mapping[str, Json]) -> Value | None:
+    try:
+        return parse(payload)
+    except RefusedAlertError:
+        return None
+
+
+def _refuse_misspelt_field(payload: Mapping[str, Json]) -> None:
+    """Raise RefusedAlertError for a name one letter away from one of ours: it would be a trade without its stop."""
+    for name in set(payload) - set(_FIELDS):
+        plain = name.lower()
+        near = [field for field in _TRADED_FIELDS if plain == field or is_one_edit_away(plain, field)]
+        if near:
+            hint = f"did you mean {near[0]}? Rename or remove the field"
+            raise RefusedAlertError(f"unknown field {quote_value(name)}", field=name[:LONGEST_TEXT], hint=hint)
+
+
+def _parse_sign(payload: Mapping[str, Json], field: str = "market_position", *, is_strict: bool = True) -> int | None:
+    """Return the side of a position of the sender's: 1 long, -1 short, 0 flat; None if it says none.
+
+    Without `is_strict` an unreadable one is None too.
+    """
+    hint = f'expected "long", "short" or "flat", such as "{{{{strategy.{field}}}}}"'
+    try:
+        value = read_field(payload, field, hint)
+        sign = _SIGNS.get(value.strip().lower()) if isinstance(value, str) else None
+        if value is not None and sign is None:
+            raise invalid_value(field, value, hint)
+    except RefusedAlertError:
+        if is_strict:
+            raise
+        return None
+    return sign
+
+
+def _parse_target(payload: Mapping[str, Json]) -> int | None:
+    """Return the position that the sender wants, negative for short; None if the alert does not say it.
+
+    It does with `market_position` and `market_position_size`, as TradingView's strategies fill them; one without the
+    other is refused, as what is traded could contradict it.
+    """
+    sign = _parse_sign(payload)
+    if not sign:
+        return sign
+    hint = f"expected a whole number of contracts from 1 to {MAX_CONTRACTS}, as market_position is not flat"
+    size = read_field(payload, "market_position_size", hint)
+    if size is None:
+        raise missing_field("market_position_size", hint)
+    return sign * parse_whole_number("market_position_size", size, MAX_CONTRACTS, hint)
+
+
+def _parse_type(payload: Mapping[str, Json]) -> OrderType:
+    """Return the type of the entry: `order_type`, or what `limit_price` or `stop_price` implies."""
+    hint = 'expected "market", "limit" or "stop"'
+    value = read_field(payload, "order_type", hint)
+    implied = [type_ for type_, field in _PRICE_OF_TYPE.items() if field in payload]
+    if value is None:
+        if len(implied) > 1:
+            raise RefusedAlertError(
+                "limit_price contradicts stop_price", field="limit_price", hint="send one of them, or an order_type"
+            )
+        return implied[0] if implied else OrderType.MARKET
+    type_ = _ORDER_TYPES.get(value.strip().lower()) if isinstance(value, str) else None
+    if type_ is None:
+        raise invalid_value("order_type", value, hint)
+    unused = [_PRICE_OF_TYPE[one] for one in implied if one is not type_]
+    if unused:
+        raise RefusedAlertError(
+            f"{unused[0]} contradicts order_type {value!r}", field=unused[0], hint="leave out one of the two"
+        )
+    return type_
+
+
+def _parse_entry_price(payload: Mapping[str, Json], type_: OrderType) -> Decimal | None:
+    field = _PRICE_OF_TYPE.get(type_)
+    if field is None:
+        return None
+    price = parse_price(payload, field)
+    if price is None:
+        raise missing_field(field, f"a {type_.value.lower()} entry needs a price above 0, such as 21500.25")
+    return price
+
+
+def _parse_action(payload: Mapping[str, Json]) -> AlertAction:
+    value = read_field(payload, "action", _ACTION_HINT)
+    action = _ACTIONS.get(value.strip().lower()) if isinstance(value, str) else None
+    if action is None:
+        raise invalid_value("action", value, _ACTION_HINT)
+    return action
+
+
+def _parse_symbol(payload: Mapping[str, Json]) -> Symbol:
+    hint = 'expected a known symbol, such as "MNQ", "MNQ1!", "MNQZ2026" or "CME_MINI:MNQ1!"'
+    value = read_field(payload, "symbol", hint)
+    if value is None:
+        raise missing_field("symbol", hint)
+    if not isinstance(value, str) or len(value) > LONGEST_TEXT or not value.isascii():
+        raise invalid_value("symbol", value, hint)
+    try:
+        return parse_symbol(value)
+    except ValueError as error:
+        wrong, _, expected = str(error).rpartition(", expected ")
+        if wrong:  # it names what is wrong with a known root
+            raise RefusedAlertError(wrong, field="symbol", hint=f"expected {expected}") from None
+        raise invalid_value("symbol", value, hint) from None
+
+
+def _parse_quantity(payload: Mapping[str, Json]) -> int:
+    hint = f"expected a whole number of contracts from 1 to {MAX_CONTRACTS}, such as 1"
+    value = read_field(payload, "quantity", hint)
+    if value is None:
+        raise missing_field("quantity", hint)
+    return parse_whole_number("quantity", value, MAX_CONTRACTS, hint)
