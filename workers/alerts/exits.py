@@ -61,6 +61,12 @@ def exit_position(ctx: Context, one: AccountAlert, contract: Contract | None) ->
     return _exit_part(ctx, one, exposure, held_first, None if contract is None else contract.id)
 
 
+def skip_exit(ctx: Context, one: AccountAlert, contract: Contract | None) -> dict[str, str]:
+    """Record an exit that comes too late: a target position that was sent later has come before it."""
+    why = "an alert with a position that was sent later has come before it"
+    return _record_nothing_to_do(ctx, one, None if contract is None else contract.id, why)
+
+
 def _exit_part(
     ctx: Context, one: AccountAlert, exposure: Exposure, named: list[str], active: str | None
 ) -> dict[str, str]:
@@ -163,7 +169,7 @@ def _reduce(ctx: Context, one: AccountAlert, contract_id: str, reduction: Reduce
     return result
 
 
-def _record_nothing_to_do(ctx: Context, one: AccountAlert, contract_id: str, why: str) -> dict[str, str]:
+def _record_nothing_to_do(ctx: Context, one: AccountAlert, contract_id: str | None, why: str) -> dict[str, str]:
     with ctx.transaction() as tx:
         result, _ = _record_exit(tx, ctx, one, contract_id, reason=f"nothing to do: {why}")
         result["nothing_to_do"] = why
@@ -172,7 +178,7 @@ def _record_nothing_to_do(ctx: Context, one: AccountAlert, contract_id: str, why
 
 
 def _record_exit(
-    tx: Transaction, ctx: Context, one: AccountAlert, contract_id: str, *, reason: str
+    tx: Transaction, ctx: Context, one: AccountAlert, contract_id: str | None, *, reason: str
 ) -> tuple[dict[str, str], str | None]:
     """Record the signal of an exit; return the beginning of the job's result, and why the exit is denied, or None."""
     denial = _find_denial(tx, ctx, one.account_id)

@@ -4,11 +4,12 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 from shared.clock import time_until
-from shared.db.alerts import alerts
+from shared.db.alerts import alert_order, alerts
 from shared.db.alerts.alerts import StoredAlert
 from shared.db.market_data import contracts
 from shared.db.orders import flatten_requests
 from shared.domain.alerts.alert import Alert, AlertAction
+from shared.domain.alerts.hook_rules import apply_settings
 from shared.domain.alerts.parse import parse_alert
 from shared.domain.market_data.contract import Contract
 from shared.domain.orders.order import OrderType, Origin, Side
@@ -17,8 +18,9 @@ from shared.errors import PostponedError, RefusedError, RiskLimitError
 from shared.ledger.jobs.alerts import HandleAlert, HandleFollowerAlert
 from shared.ledger.jobs.orders import entries_key
 from shared.ledger.ledger import Transaction
-from workers.alerts.exits import AccountAlert, cancel_first, close_first, exit_position, exit_to_target
-from workers.alerts.exposure import read_exposure
+from workers.alerts.entry_gates import require_timely, require_wanted
+from workers.alerts.exits import AccountAlert, cancel_first, close_first, exit_position, exit_to_target, skip_exit
+from workers.alerts.exposure import Exposure, read_exposure
 from workers.context import Context
 from workers.orders.entry import EntryRequest, require_open_session, submit_entry
 from workers.task import task
@@ -63,26 +65,31 @@ def trade_alert(ctx: Context, stored: StoredAlert, account_id: int) -> dict[str,
     """
     if stored.denial is not None:
         raise RiskLimitError(stored.denial)
-    alert = parse_alert(stored.body, stored.dialect)
+    alert = apply_settings(parse_alert(stored.body, stored.dialect), stored.settings)
     if alert.action is AlertAction.TEST:
         return {"test": "received, and trades nothing"}
     one = AccountAlert(stored.id, account_id, alert)
     with ctx.autocommit() as connection:
         contract = contracts.active_of_root(connection, alert.root.name)
     if alert.action is AlertAction.CLOSE:
-        return exit_position(ctx, one, contract)
+        with ctx.autocommit() as connection:
+            is_overtaken = alert_order.is_overtaken(connection, stored, ("TARGET",))
+        return skip_exit(ctx, one, contract) if is_overtaken else exit_position(ctx, one, contract)
     if contract is None or not alert.symbol.names(contract.id):
         _close_opposite(ctx, one)
         raise RefusedError(_describe_inactive(alert, contract))
+    require_timely(ctx, stored, one, contract)
     with ctx.autocommit() as connection:
         is_superseded = flatten_requests.is_superseded(
-            connection, account_id, contract.id, ctx.job.correlation_id, stored.received_at
+            connection, account_id, contract.id, ctx.job.correlation_id, stored
         )
     if is_superseded:
         raise RefusedError(f"{contract.id} was closed by a later request, so this entry is not made")
+    exposure = read_exposure(ctx, account_id, alert.root)
     if alert.target is not None:
-        return _trade_to_target(ctx, one, contract)
-    return _enter(ctx, one, contract, quantity=alert.quantity or 0)
+        return _trade_to_target(ctx, stored, one, contract, exposure)
+    warning = require_wanted(ctx, stored, one, contract, exposure)
+    return _enter(ctx, stored, one, contract, quantity=alert.quantity or 0, reason=warning)
 
 
 def _describe_inactive(alert: Alert, contract: Contract | None) -> str:
@@ -101,7 +108,9 @@ def _close_opposite(ctx: Context, one: AccountAlert) -> None:
         close_first(ctx, opposite, one.account_id)
 
 
-def _trade_to_target(ctx: Context, one: AccountAlert, contract: Contract) -> dict[str, str]:
+def _trade_to_target(
+    ctx: Context, stored: StoredAlert, one: AccountAlert, contract: Contract, exposure: Exposure
+) -> dict[str, str]:
     """Trade the difference between what is held and the position that the sender wants, closing first.
 
     What is held on the other side, or in another month that the symbol means, is closed before the entry, which waits
@@ -109,7 +118,6 @@ def _trade_to_target(ctx: Context, one: AccountAlert, contract: Contract) -> dic
     other side, or exceed the target, are cancelled first.
     """
     target = one.alert.target or 0
-    exposure = read_exposure(ctx, one.account_id, one.alert.root)
     if exposure.is_moving(contract.id):
         raise PostponedError(f"an order in {contract.id} is not confirmed, so the position is not known", _RETRY_AFTER)
     held = exposure.quantity(contract.id)
@@ -123,10 +131,19 @@ def _trade_to_target(ctx: Context, one: AccountAlert, contract: Contract) -> dic
     planned = exposure.planned(contract.id, target)
     if planned >= abs(target):
         return exit_to_target(ctx, one, contract.id, held=held, target=target)
-    return _enter(ctx, one, contract, quantity=abs(target) - planned)
+    require_wanted(ctx, stored, one, contract, exposure)
+    return _enter(ctx, stored, one, contract, quantity=abs(target) - planned)
 
 
-def _enter(ctx: Context, one: AccountAlert, contract: Contract, *, quantity: int) -> dict[str, str]:
+def _enter(
+    ctx: Context,
+    stored: StoredAlert,
+    one: AccountAlert,
+    contract: Contract,
+    *,
+    quantity: int,
+    reason: str | None = None,
+) -> dict[str, str]:
     alert = one.alert
     require_open_session(ctx, contract)
     request = EntryRequest(
@@ -146,6 +163,8 @@ def _enter(ctx: Context, one: AccountAlert, contract: Contract, *, quantity: int
         Origin.ALERT,
         expires_at=_expires_at(ctx),
         alert_id=one.alert_id,
+        reason=reason,
+        risk=stored.settings.size_value if alert.quantity is None else None,
     )
     return submit_entry(ctx, request)
 

@@ -61,7 +61,7 @@ def add_accepted(
         "raw": body,
         "text": body.decode() if alert.is_storable and dialect == "tickwork" else None,
         "alert_dialect": dialect,
-        "alert_action": alert.action,
+        "alert_action": alert.kind,
         "alert_root": alert.root.name,
         "sent": alert.sent_at,
         "external": alert.external_id,
@@ -89,7 +89,10 @@ class StoredAlert:
     body: bytes
     dialect: str
     received_at: datetime
+    sent_at: datetime | None
+    root: str | None
     hook_id: UUID
+    hook_name: str
     settings: HookSettings
     is_hook_paused: bool
     account_id: int  # the hook's
@@ -113,7 +116,10 @@ def _build_to_handle() -> Select[Any]:
             alert.c.body,
             alert.c.dialect,
             alert.c.received_at,
+            alert.c.sent_at,
+            alert.c.root,
             alert.c.hook_id,
+            hook.c.name.label("hook_name"),
             hook.c.settings,
             hook.c.paused_at.is_not(None).label("is_hook_paused"),
             hook.c.account_id,

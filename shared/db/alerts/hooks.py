@@ -12,7 +12,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.sql.dml import ReturningInsert, ReturningUpdate
 
 from shared.db.tables.alerts import hook, hook_follower
-from shared.domain.alerts.hook_settings import HookSettings, decode_settings
+from shared.domain.alerts.hook_settings import HookSettings, decode_settings, encode_settings
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,9 +57,17 @@ def all_by_name() -> Select[Any]:
     return select(*_COLUMNS).order_by(hook.c.name)
 
 
-def add(hook_id: UUID, name: str, hash_of_token: bytes, account_id: int) -> ReturningInsert[UUID]:
+def add(
+    hook_id: UUID, name: str, hash_of_token: bytes, account_id: int, settings: HookSettings | None = None
+) -> ReturningInsert[UUID]:
     """Return the insert of a hook; it returns no row if the name is taken."""
-    statement = insert(hook).values(id=hook_id, name=name, token_hash=hash_of_token, account_id=account_id)
+    statement = insert(hook).values(
+        id=hook_id,
+        name=name,
+        token_hash=hash_of_token,
+        account_id=account_id,
+        settings=encode_settings(settings or HookSettings()),
+    )
     return statement.on_conflict_do_nothing(index_elements=["name"]).returning(hook.c.id)
 
 

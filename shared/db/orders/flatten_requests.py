@@ -6,9 +6,10 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Connection, Text, cast, func, or_, select, update
+from sqlalchemy import Connection, Text, cast, func, literal, or_, select, update
 from sqlalchemy.dialects.postgresql import insert
 
+from shared.db.alerts.alerts import StoredAlert
 from shared.db.tables.accounts import account
 from shared.db.tables.alerts import alert
 from shared.db.tables.ledger import job
@@ -70,26 +71,25 @@ def get(connection: Connection, flatten_request_id: UUID) -> FlattenRequestRow |
 
 
 def is_superseded(
-    connection: Connection, account_id: int, contract_id: str, correlation_id: UUID, received_at: datetime
+    connection: Connection, account_id: int, contract_id: str, correlation_id: UUID, stored: StoredAlert
 ) -> bool:
-    """Whether a close of the contract was requested after an alert was received, by another cause than that alert.
+    """Whether a close of the contract was requested after an alert came, by another cause than that alert.
 
-    A close that an alert requests counts from the time when that alert was received, as its job may have waited.
+    A close that an alert requests counts from the arrival of that alert, as its job may have waited.
     """
-    requested_at = func.coalesce(
-        select(alert.c.received_at)
+    cause = (
+        select(alert.c.id)
         .join(job, job.c.id == alert.c.job_id)
         .where(job.c.correlation_id == flatten_request.c.correlation_id)
         .limit(1)
-        .scalar_subquery(),
-        flatten_request.c.requested_at,
+        .scalar_subquery()
     )
     statement = select(flatten_request.c.id).where(
         flatten_request.c.account_id == account_id,
         or_(flatten_request.c.contract_id.is_(None), flatten_request.c.contract_id == contract_id),
         flatten_request.c.correlation_id != correlation_id,
-        flatten_request.c.requested_at > received_at,
-        requested_at > received_at,
+        flatten_request.c.requested_at > stored.received_at,
+        func.coalesce(cause > stored.id, literal(value=True)),
     )
     return connection.execute(statement.limit(1)).first() is not None
 

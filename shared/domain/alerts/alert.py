@@ -34,11 +34,11 @@ class AlertAction(StrEnum):
 class Alert:
     """The request of a webhook; ticks are unsigned distances.
 
-    `quantity` is None only for a CLOSE, which then closes the whole position. `target` is the position that the sender
-    wants, negative for short, if the alert says it: then the difference to what is held is traded, and `quantity` is
-    the size of that position. A CLOSE with a target takes off what is held beyond it, and never opens. A CLOSE has no
-    stop, target price or type: what it does not use cannot stop it. `only_side` closes a position only on that side.
-    MOVE_STOP has a `stop_loss` or `stop_loss_ticks`, TRAIL `trail_ticks`.
+    `quantity` is None for a CLOSE of the whole position, and for an entry that its hook sizes by risk. `target` is the
+    position that the sender wants, negative for short, if the alert says it: then the difference to what is held is
+    traded, and `quantity` is the size of that position. A CLOSE with a target takes off what is held beyond it, and
+    never opens. A CLOSE has no stop, target price or type: what it does not use cannot stop it. `only_side` closes a
+    position only on that side. MOVE_STOP has a `stop_loss` or `stop_loss_ticks`, TRAIL `trail_ticks`.
     """
 
     action: AlertAction
@@ -59,6 +59,11 @@ class Alert:
     sent_at: datetime | None = None  # `timenow`, if it is readable
     extras: Mapping[str, Json]
     is_storable: bool = True  # whether jsonb can store the body
+
+    @property
+    def kind(self) -> str:
+        """The action as it is stored: TARGET for one that wants a position and may open it."""
+        return "TARGET" if self.target is not None and self.action.is_entry else self.action
 
     @property
     def root(self) -> Root:

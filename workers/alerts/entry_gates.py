@@ -1,0 +1,88 @@
+"""What keeps an entry of an alert from being made: its age, its order, and the settings of its hook."""
+
+from datetime import timedelta
+from typing import NoReturn
+
+from shared.db.alerts import alert_order, signals
+from shared.db.alerts.alerts import StoredAlert
+from shared.db.alerts.signals import NewSignal
+from shared.domain.market_data.contract import Contract
+from shared.domain.orders.order import Origin
+from shared.errors import PostponedError, RefusedError
+from shared.ids import new_id
+from workers.alerts.exits import AccountAlert
+from workers.alerts.exposure import Exposure
+from workers.context import Context
+
+_RETRY_AFTER = timedelta(seconds=0.05)
+_WORDS = {1: "long", -1: "short", 0: "flat"}
+_ENTRY_KINDS = ("BUY", "SELL", "TARGET")
+
+
+def require_timely(ctx: Context, stored: StoredAlert, one: AccountAlert, contract: Contract) -> None:
+    """Raise RefusedError, after recording it, for an entry that is stale or that a later one has overtaken.
+
+    Raise PostponedError while an exit that came before it has not been acted on.
+    """
+    most = timedelta(seconds=stored.settings.max_age_s)
+    if stored.sent_at is not None and stored.received_at - stored.sent_at > most:
+        age = (stored.received_at - stored.sent_at).total_seconds()
+        takes = f"hook {stored.hook_name} takes {stored.settings.max_age_s} s"
+        _deny(ctx, one, contract, f"stale: it was sent {age:,.0f} s before it came, and {takes}")
+    with ctx.autocommit() as connection:
+        is_overtaken = alert_order.is_overtaken(connection, stored, (*_ENTRY_KINDS, "CLOSE"))
+        has_pending_exit = alert_order.has_pending_exit(connection, stored, one.account_id)
+    if is_overtaken:
+        _deny(ctx, one, contract, "late: an alert for the same symbol that was sent later has come before it")
+    if has_pending_exit:
+        raise PostponedError("an exit that came before has not been acted on yet", _RETRY_AFTER)
+
+
+def require_wanted(
+    ctx: Context, stored: StoredAlert, one: AccountAlert, contract: Contract, exposure: Exposure
+) -> str | None:
+    """Raise RefusedError, after recording it, for an entry that the settings of its hook forbid.
+
+    Return a warning if chart and account disagree and the hook enters nevertheless.
+    """
+    settings, sign = stored.settings, 1 if one.alert.action == "BUY" else -1
+    held = exposure.quantity(contract.id)
+    if stored.is_hook_paused:
+        _deny(ctx, one, contract, f"hook {stored.hook_name} is paused: `tickwork hooks resume` lets it enter again")
+    if not settings.has_pyramiding and (held * sign > 0 or exposure.planned(contract.id, sign)):
+        _deny(ctx, one, contract, f"{held:+} is held or about to be, and hook {stored.hook_name} adds to no position")
+    if settings.cooldown_s:
+        with ctx.autocommit() as connection:
+            has_entered = alert_order.entered_within(
+                connection, stored, one.account_id, contract.id, settings.cooldown_s
+            )
+        if has_entered:
+            _deny(ctx, one, contract, f"hook {stored.hook_name} enters once in {settings.cooldown_s} s")
+    chart = one.alert.prev_position
+    if one.alert.target is not None or chart is None or chart == (held > 0) - (held < 0):
+        return None
+    difference = f"chart and account disagree: the chart was {_WORDS[chart]}, and {held:+} is held"
+    if settings.is_agreement_required:
+        _deny(ctx, one, contract, difference)
+    return f"warning: {difference}"
+
+
+def _deny(ctx: Context, one: AccountAlert, contract: Contract, reason: str) -> NoReturn:
+    with ctx.transaction() as tx:
+        signals.add(
+            tx.connection,
+            NewSignal(
+                id=new_id(),
+                origin=Origin.ALERT,
+                account_id=one.account_id,
+                contract_id=contract.id,
+                action=one.alert.action,
+                quantity=one.alert.quantity,
+                verdict="denied",
+                reason=reason,
+                correlation_id=ctx.job.correlation_id,
+                decided_market_at=ctx.market_now,
+                alert_id=one.alert_id,
+            ),
+        )
+    raise RefusedError(reason)
