@@ -54,6 +54,7 @@ class Settings:
     max_quantity: int  # most contracts of one entry
     entry_ttl: timedelta  # an entry not sent within this time is never sent
     receiver_url: str  # public URL of the receiver
+    proxy_count: int  # proxies of ours in front of the receiver, whose X-Forwarded-For names the sender
     log_level: str
 
     def require_database(self) -> str:
@@ -97,6 +98,7 @@ def load_settings(env: Mapping[str, str] | None = None) -> Settings:
         max_quantity=_parse_count(values, "TICKWORK_MAX_QUANTITY", default=5),
         entry_ttl=timedelta(seconds=_parse_count(values, "TICKWORK_ENTRY_TTL", default=90)),
         receiver_url=values.get("TICKWORK_RECEIVER_URL", ""),
+        proxy_count=_parse_count(values, "TICKWORK_PROXIES", default=0, least=0),
         log_level=_parse_choice(values, "TICKWORK_LOG_LEVEL", ("DEBUG", "INFO", "WARNING", "ERROR"), default="INFO"),
     )
 
@@ -166,12 +168,12 @@ def _parse_switch(values: Mapping[str, str], name: str, *, default: bool) -> boo
     raise SettingsError(f"invalid {name} {value!r}: expected on or off")
 
 
-def _parse_count(values: Mapping[str, str], name: str, *, default: int) -> int:
+def _parse_count(values: Mapping[str, str], name: str, *, default: int, least: int = 1) -> int:
     value = values.get(name, "").strip()
     if not value:
         return default
-    if not re.fullmatch(r"[0-9]{1,9}", value) or int(value) == 0:
-        raise SettingsError(f"invalid {name} {value!r}: expected a whole number, at least 1")
+    if not re.fullmatch(r"[0-9]{1,9}", value) or int(value) < least:
+        raise SettingsError(f"invalid {name} {value!r}: expected a whole number, at least {least}")
     return int(value)
 
 

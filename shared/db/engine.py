@@ -5,10 +5,10 @@ import select
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, LiteralString
 
 import psycopg
-from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy import Connection, Engine, create_engine, event, text
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import (
     DataError,
@@ -20,7 +20,7 @@ from sqlalchemy.exc import (
 )
 
 if TYPE_CHECKING:
-    from sqlalchemy.ext.asyncio import AsyncEngine
+    from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 # Postgres cannot be reached or refuses a statement: errors of SQLAlchemy, and of psycopg used directly.
 DATABASE_ERRORS = (SQLAlchemyError, psycopg.Error)
@@ -94,6 +94,19 @@ def snapshot(engine: Engine) -> Iterator[Connection]:
         connection.begin(),
     ):
         yield connection
+
+
+async def ping(connection: "AsyncConnection") -> None:
+    """Return once Postgres has answered."""
+    await connection.execute(text("SELECT 1"))
+
+
+async def listen(connection: "AsyncConnection", channel: LiteralString) -> psycopg.AsyncConnection[Any]:
+    """Listen to a channel, outside of any transaction; return the driver's connection, which has the notifications."""
+    await connection.execution_options(isolation_level="AUTOCOMMIT")
+    await connection.execute(text(f"LISTEN {channel}"))
+    found: psycopg.AsyncConnection[Any] = (await connection.get_raw_connection()).driver_connection  # type: ignore[assignment]  # typed as Any | None
+    return found
 
 
 def driver(connection: Connection) -> psycopg.Connection[Any]:

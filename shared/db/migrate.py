@@ -45,7 +45,7 @@ def current_revision(url: str) -> str | None:
 
 
 def newest_revision() -> str:
-    """Return the revision of the newest migration; its file is named by it, as in 0012_initial_schema.py."""
+    """Return the revision of the newest migration; its file is named by it, as in 0013_initial_schema.py."""
     return max(_revisions())
 
 

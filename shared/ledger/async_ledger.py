@@ -1,7 +1,7 @@
 """The transactional outbox for asyncio programs, which answer requests: enqueue jobs and read one job."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime
 from typing import Any, Unpack
@@ -69,8 +69,12 @@ class AsyncLedger:
         async with self.engine.begin() as connection:
             transaction = AsyncTransaction(connection)
             yield transaction
-        if transaction.wake_ups:
-            publish = asyncio.create_task(self._publisher.publish(transaction.wake_ups))
+        self.publish(transaction.wake_ups)
+
+    def publish(self, wake_ups: Sequence[WakeUp]) -> None:
+        """Publish wake-ups of committed jobs in the background; the relay publishes those that get lost."""
+        if wake_ups:
+            publish = asyncio.create_task(self._publisher.publish(wake_ups))
             self._publishing.add(publish)
             publish.add_done_callback(self._publishing.discard)
 

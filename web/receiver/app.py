@@ -19,10 +19,16 @@ from shared.db.engine import make_async_engine
 from shared.ledger.async_ledger import AsyncLedger
 from shared.ledger.publisher import open_async_publisher
 from shared.log import set_up_logging
+from web.receiver import spool_record
 from web.receiver.alerts import AlertRoute
+from web.receiver.counters import Counters
 from web.receiver.deadline import TIMEOUT_S, DatabaseDownError
+from web.receiver.hook_cache import HookCache
+from web.receiver.intake import Intake
 from web.receiver.jobs import JobRoute
 from web.receiver.problem import not_found, problem
+from web.receiver.sender import AddressReader
+from web.receiver.spool import Spool
 
 _CONNECTIONS = 8
 _RETRY_AFTER_S = 5
@@ -37,12 +43,21 @@ def make_app(settings: Settings) -> Starlette:
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
+        cache.start()
+        intake.start()
         yield
+        await cache.stop()
+        await intake.stop()
         with suppress(TimeoutError):
             async with asyncio.timeout(TIMEOUT_S):
                 await ledger.close()
 
-    alerts = AlertRoute(ledger, entry_ttl=settings.entry_ttl, receiver_url=settings.receiver_url)
+    cache, counters = HookCache(engine), Counters()
+    spool = Spool(settings.home / "spool", spool_record.encode, spool_record.decode)
+    intake = Intake(ledger, spool, settings.entry_ttl)
+    alerts = AlertRoute(
+        cache, intake, AddressReader(settings.proxy_count), counters, receiver_url=settings.receiver_url
+    )
     app = Starlette(
         routes=[
             Route("/hooks/tv/{token}", alerts.post, methods=["POST"]),

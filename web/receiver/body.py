@@ -9,7 +9,7 @@ from shared.errors import TickworkError
 
 MAX_BYTES = 16 * 1024
 _MOST_DRAINED = 8 * 1024 * 1024  # a sender reads our answer only after it has sent its whole body
-_TIMEOUT_S = 3.0  # as long as TradingView waits for our answer
+_TIMEOUT_S = 1.0  # with the time for the database less than TradingView waits for our answer
 
 
 @dataclass(frozen=True, slots=True)

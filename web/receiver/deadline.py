@@ -8,8 +8,8 @@ from typing import Any, TypeVar
 from shared.db.engine import DATABASE_ERRORS
 from shared.errors import RetryableError
 
-# TradingView disconnects after 3 s and then never sends the alert again; after a 503 it does.
-TIMEOUT_S = 2.5
+# TradingView disconnects after 3 s and then never sends the alert again: what is late goes to the spool before that.
+TIMEOUT_S = 1.5
 
 T = TypeVar("T")
 log = logging.getLogger("receiver")

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Connection, Row, Select, bindparam, func, select, update
+from sqlalchemy import Connection, Row, Select, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.sql.dml import ReturningInsert, ReturningUpdate
 
@@ -37,19 +37,12 @@ def token_hash(token: str) -> bytes:
 
 
 def hook_of(row: Row[Any]) -> Hook:
-    """Return the hook of a row of `with_token` or `all_by_name`."""
+    """Return the hook of a row of `all_by_name`."""
     values = row._asdict()
     return Hook(**values | {"settings": decode_settings(values["settings"])})
 
 
 _COLUMNS = [hook.c[name] for name in Hook.__dataclass_fields__]
-# Built once: it is on the path of an alert.
-_WITH_TOKEN = select(*_COLUMNS).where(hook.c.token_hash == bindparam("hash"), hook.c.revoked_at.is_(None))
-
-
-def with_token(hash_of_token: bytes) -> tuple[Select[Any], dict[str, object]]:
-    """Return the select, with its values, of the hook whose token has this hash, unless it was revoked."""
-    return _WITH_TOKEN, {"hash": hash_of_token}
 
 
 def all_by_name() -> Select[Any]:

@@ -26,7 +26,7 @@ PARTS = (
 @pytest.mark.parametrize(
     ("revision", "hint"),
     [
-        ("0011", r"expected 0012; .* `tickwork up --fresh`.*DATABASE_URL"),
+        ("0012", r"expected 0013; .* `tickwork up --fresh`.*DATABASE_URL"),
         ("0099", "a newer version .* run that version"),
     ],
 )

@@ -41,19 +41,22 @@ CREATE TABLE hook_secret (
 
 CREATE INDEX ix_hook_secret_hook_id ON hook_secret (hook_id);
 
--- Receivers keep the hooks in memory, and read them again when one has changed.
-CREATE FUNCTION notify_hook_changed() RETURNS trigger LANGUAGE plpgsql AS $$
+-- Receivers keep the hooks and the traded contracts in memory, and read them again when one has changed.
+CREATE FUNCTION notify_receivers() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
-    PERFORM pg_notify('hook_changed', '');
+    PERFORM pg_notify('receiver_cache', '');
     RETURN NULL;
 END
 $$;
 
 CREATE TRIGGER hook_changed AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON hook
-    FOR EACH STATEMENT EXECUTE FUNCTION notify_hook_changed();
+    FOR EACH STATEMENT EXECUTE FUNCTION notify_receivers();
 
 CREATE TRIGGER hook_secret_changed AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON hook_secret
-    FOR EACH STATEMENT EXECUTE FUNCTION notify_hook_changed();
+    FOR EACH STATEMENT EXECUTE FUNCTION notify_receivers();
+
+CREATE TRIGGER traded_contracts_changed AFTER INSERT OR UPDATE OF is_tracked, is_active OR DELETE OR TRUNCATE ON contract
+    FOR EACH STATEMENT EXECUTE FUNCTION notify_receivers();
 
 CREATE TABLE api_token (
     id uuid NOT NULL,

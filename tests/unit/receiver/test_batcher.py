@@ -1,0 +1,71 @@
+"""What arrives while a batch is written is the next batch; each waiter gets its result, or the error of its batch."""
+
+import asyncio
+from collections.abc import Sequence
+
+import pytest
+
+from web.receiver.batcher import Batcher
+
+
+def test_what_waits_while_a_batch_is_written_is_the_next_batch() -> None:
+    batches: list[list[int]] = []
+    has_begun = asyncio.Event()
+
+    async def write(items: Sequence[int]) -> list[str]:
+        batches.append(list(items))
+        has_begun.set()
+        await asyncio.sleep(0)
+        return [str(item) for item in items]
+
+    async def run() -> list[str]:
+        batcher = Batcher(write)
+        first = asyncio.create_task(batcher.submit(0))
+        await has_begun.wait()
+        return [*await asyncio.gather(*map(batcher.submit, range(1, 5))), await first]
+
+    assert ["1", "2", "3", "4", "0"] == asyncio.run(run())
+    assert [[0], [1, 2, 3, 4]] == batches
+
+
+def test_an_error_is_that_of_its_batch_alone() -> None:
+    async def write(items: Sequence[int]) -> list[int]:
+        if 1 in items:
+            raise ValueError("one")
+        return list(items)
+
+    async def run() -> None:
+        batcher = Batcher(write)
+        with pytest.raises(ValueError, match="one"):
+            await batcher.submit(1)
+        assert 2 == await batcher.submit(2)
+
+    asyncio.run(run())
+
+
+def test_a_waiter_that_has_gone_takes_its_item_back() -> None:
+    written: list[int] = []
+    may_write = asyncio.Event()
+
+    async def write(items: Sequence[int]) -> list[int]:
+        await may_write.wait()
+        written.extend(items)
+        return list(items)
+
+    async def run() -> None:
+        batcher = Batcher(write)
+        first = asyncio.create_task(batcher.submit(1))
+        second = asyncio.create_task(batcher.submit(2))
+        third = asyncio.create_task(batcher.submit(3))
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        late = asyncio.create_task(batcher.submit(4))
+        await asyncio.sleep(0)
+        late.cancel()
+        await asyncio.sleep(0)
+        may_write.set()
+        await asyncio.gather(first, second, third)
+        assert 5 == await batcher.submit(5)
+
+    asyncio.run(run())
+    assert [1, 2, 3, 5] == written

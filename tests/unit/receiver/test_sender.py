@@ -1,0 +1,49 @@
+"""The address of a sender is the socket's, or the one that our own proxies have seen; never what it says of itself."""
+
+import pytest
+from starlette.requests import Request
+
+from web.receiver.limits import TokenBucket
+from web.receiver.sender import TRADINGVIEW, AddressReader, is_listed
+
+
+def request_of(*forwarded: str) -> Request:
+    headers = [(b"x-forwarded-for", value.encode()) for value in forwarded]
+    return Request({"type": "http", "headers": headers, "client": ("127.0.0.1", 1)})
+
+
+@pytest.mark.parametrize(
+    ("proxies", "forwarded", "address"),
+    [
+        (0, (), "127.0.0.1"),
+        (0, ("6.6.6.6",), "127.0.0.1"),
+        (1, ("6.6.6.6, 52.89.214.238",), "52.89.214.238"),
+        (1, ("6.6.6.6", "52.89.214.238"), "52.89.214.238"),
+        (2, ("6.6.6.6, 52.89.214.238, 10.0.0.1",), "52.89.214.238"),
+        (2, ("52.89.214.238",), "127.0.0.1"),
+    ],
+)
+def test_the_address_is_counted_from_the_right(proxies: int, forwarded: tuple[str, ...], address: str) -> None:
+    assert address == AddressReader(proxies).address_of(request_of(*forwarded))
+
+
+@pytest.mark.parametrize(
+    ("address", "listed", "expected"),
+    [
+        ("52.89.214.238", TRADINGVIEW, True),
+        ("52.89.214.239", TRADINGVIEW, False),
+        ("10.1.2.3", ("10.0.0.0/8",), True),
+        ("::1", ("10.0.0.0/8", "::1"), True),
+        ("no address", ("10.0.0.0/8",), False),
+        ("", ("10.0.0.0/8",), False),
+    ],
+)
+def test_an_address_is_listed_alone_or_by_its_network(address: str, listed: tuple[str, ...], *, expected: bool) -> None:
+    assert expected is is_listed(address, listed)
+
+
+def test_a_bucket_gives_its_burst_to_each_key() -> None:
+    bucket = TokenBucket(rate=0.000_001, burst=3)
+
+    assert [True, True, True, False] == [bucket.take("one") for _ in range(4)]
+    assert bucket.take("another")

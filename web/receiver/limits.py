@@ -1,0 +1,40 @@
+"""Limits of the receiver: alerts of a hook, and wrong tokens of an address."""
+
+from collections import OrderedDict
+from collections.abc import Hashable
+
+from shared.clock import monotonic
+
+WRONG_TOKENS_PER_MINUTE = 30
+_MOST_KEYS = 10_000
+
+
+class TokenBucket:
+    """At most `rate` per second in the long run, and `burst` at once, for each key; it forgets the oldest keys."""
+
+    def __init__(self, rate: float, burst: float) -> None:
+        self._rate, self._burst = rate, burst
+        self._levels: OrderedDict[Hashable, tuple[float, float]] = OrderedDict()
+
+    def take(self, key: Hashable) -> bool:
+        """Take one, and return whether there was one."""
+        now = monotonic()
+        level, at = self._levels.pop(key, (self._burst, now))
+        level = min(self._burst, level + (now - at) * self._rate)
+        is_allowed = level >= 1
+        self._levels[key] = (level - 1 if is_allowed else level, now)
+        if len(self._levels) > _MOST_KEYS:
+            self._levels.popitem(last=False)
+        return is_allowed
+
+
+class HookLimits:
+    """The buckets of hooks, each with the rate of its settings."""
+
+    def __init__(self) -> None:
+        self._buckets: dict[int, TokenBucket] = {}
+
+    def take(self, hook: Hashable, per_second: int) -> bool:
+        """Take one alert of a hook, and return whether it is within its rate."""
+        bucket = self._buckets.setdefault(per_second, TokenBucket(per_second, per_second))
+        return bucket.take(hook)

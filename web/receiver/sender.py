@@ -1,0 +1,38 @@
+"""The address of a sender: the socket's, or the one that the proxies before us have seen."""
+
+from collections.abc import Sequence
+from ipaddress import ip_address, ip_network
+
+from starlette.requests import Request
+
+# https://www.tradingview.com/support/solutions/43000529348
+TRADINGVIEW = ("52.89.214.238", "34.212.75.30", "54.218.53.128", "52.32.178.7")
+
+
+class AddressReader:
+    """Reads addresses. `proxy_count` is how many proxies of ours are in front of the receiver.
+
+    Each appends the address it sees to X-Forwarded-For, so the sender's is that many places from the right; what stands
+    further left is the sender's own word.
+    """
+
+    def __init__(self, proxy_count: int) -> None:
+        self._proxy_count = proxy_count
+
+    def address_of(self, request: Request) -> str:
+        """Return the address of the sender, "" if it is not known."""
+        peer = request.client.host if request.client else ""
+        if not self._proxy_count:
+            return peer
+        headers = request.headers.getlist("x-forwarded-for")
+        forwarded = [part.strip() for header in headers for part in header.split(",")]
+        return forwarded[-self._proxy_count] if len(forwarded) >= self._proxy_count else peer
+
+
+def is_listed(address: str, listed: Sequence[str]) -> bool:
+    """Whether an address is one of the list, or in a network of it."""
+    try:
+        known = ip_address(address)
+    except ValueError:
+        return False
+    return any(known in ip_network(one) for one in listed)
