@@ -51,7 +51,7 @@ class TrailChange:
 
 
 def set_trail(connection: Connection, position: PositionRow, ticks: int | None, *, by: str) -> TrailChange:
-    """Make the stop of a position trail behind the best price, None ends it; an account event records who said so.
+    """Make the stop of a position trail behind the best price, None ends it; an account event records a change, and who made it.
 
     Raise RefusedError for a position without an entry of ours.
     """
@@ -62,7 +62,9 @@ def set_trail(connection: Connection, position: PositionRow, ticks: int | None, 
             f"cannot trail the position in {contract_id}: it has no entry of ours that can store the distance; "
             "move its stop with `tickwork orders modify ID --stop PRICE`"
         )
-    orders.set_trail_ticks(connection, entry.id, ticks)
     text = f"{contract_id}: the stop " + ("stays where it is" if ticks is None else f"follows by {ticks} ticks")
-    accounts.record_event(connection, account_id, "trail", f"{text}, {by}")
-    return TrailChange(entry, text, is_new=entry.trail_ticks != ticks)
+    is_new = entry.trail_ticks != ticks
+    if is_new:
+        orders.set_trail_ticks(connection, entry.id, ticks)
+        accounts.record_event(connection, account_id, "trail", f"{text}, {by}")
+    return TrailChange(entry, text, is_new)
