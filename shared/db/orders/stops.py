@@ -51,9 +51,9 @@ class TrailChange:
 
 
 def set_trail(connection: Connection, position: PositionRow, ticks: int | None, *, by: str) -> TrailChange:
-    """Make the stop of a position trail behind the best price, None ends it; an account event records a change, and who made it.
+    """Make the stop of a position trail behind the best price; None ends it.
 
-    Raise RefusedError for a position without an entry of ours.
+    An account event records a change and who made it. Raise RefusedError for a position without an entry of ours.
     """
     account_id, contract_id = position.account_id, position.contract_id
     entry = orders.newest_entry(connection, account_id, contract_id)

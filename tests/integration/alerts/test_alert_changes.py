@@ -1,4 +1,4 @@
-"""Alerts that cancel entries and move stops: what changes, what stays, and what each leaves in its signal."""
+"""Alerts that move stops: what changes, what stays, and what each leaves in its signal."""
 
 from decimal import Decimal
 from typing import Any
@@ -17,7 +17,7 @@ from workers.alerts.stop_changes import WAIT_FOR
 
 pytest_plugins = ("tests.fixtures.receiver",)
 
-MODIFY, CANCEL = "/api/Order/modify", "/api/Order/cancel"
+MODIFY = "/api/Order/modify"
 TICK = Decimal("0.25")
 STOPS = "SELECT stop_price FROM orders WHERE role = 'STOP_LOSS' AND state = 'WORKING' ORDER BY created_at"
 SIDES = pytest.mark.parametrize("sign", [1, -1], ids=["long", "short"])
@@ -276,57 +276,6 @@ def test_a_move_waits_for_the_entry_that_was_received_before_it(worker_env: Work
     worker_env.run_due_jobs()
 
     assert [average(worker_env) - 100 * TICK] == stop_prices(worker_env)
-
-
-def test_a_cancel_ends_the_entries_that_rest_and_leaves_stop_and_target(worker_env: WorkerEnv) -> None:
-    hold(worker_env, 1)
-    for fields in ({"limit_price": 20000}, {"action": "sell", "limit_price": 30000}):
-        worker_env.alert(**fields)
-        worker_env.run_due_jobs()
-    job_id = run_change(worker_env, action="cancel_all")
-
-    assert ["FILLED", "CANCELLED", "CANCELLED"] == [state for *_, state in worker_env.rows(ENTRIES)]
-    legs = worker_env.rows("SELECT role FROM orders WHERE state = 'WORKING' ORDER BY role")
-    assert [("STOP_LOSS",), ("TAKE_PROFIT",)] == legs
-    assert result_of(worker_env, job_id).startswith("succeeded")
-    assert ("CANCEL", "accepted", "cancels 2 resting entries") == last_signal(worker_env)
-
-
-def test_a_cancel_without_a_resting_entry_has_nothing_to_do(worker_env: WorkerEnv) -> None:
-    hold(worker_env, 1)
-    job_id = run_change(worker_env, action="cancel")
-
-    assert "no entry rests in MNQ" in result_of(worker_env, job_id)
-    assert ("CANCEL", "accepted", "nothing to do: no entry rests in MNQ") == last_signal(worker_env)
-    assert [] == worker_env.venue.requests(CANCEL)
-
-
-@pytest.mark.parametrize("is_sent", [False, True])
-def test_a_cancel_ends_an_entry_on_its_way_once_it_rests(worker_env: WorkerEnv, *, is_sent: bool) -> None:
-    """The entry was received before: its alert still waits, or its order was sent and its answer is not known."""
-    entry = worker_env.alert(action="buy", limit_price=20000)
-    if is_sent:
-        worker_env.venue.faults(path="/api/Order/place", kind="lose_answer_after")
-        run_next(worker_env, entry)
-        assert ("IN_DOUBT",) == tuple(worker_env.rows(ENTRIES)[0][3:])
-    job_id = worker_env.exit_alert(action="cancel")
-    run_next(worker_env, job_id)
-    assert [("queued",)] == worker_env.rows("SELECT state FROM job WHERE id = %s", job_id)
-    run_until(worker_env, 0)
-
-    assert [("BUY", "LIMIT", 1, "CANCELLED")] == worker_env.rows(ENTRIES)
-    assert ("CANCEL", "accepted", "cancels 1 resting entries") == last_signal(worker_env)
-
-
-def test_a_cancel_leaves_an_entry_that_was_received_after_it(worker_env: WorkerEnv) -> None:
-    worker_env.alert(action="buy", limit_price=20000)
-    worker_env.run_due_jobs()
-    job_id = worker_env.exit_alert(action="cancel")
-    run_next(worker_env, worker_env.alert(action="buy", limit_price=19000))
-    run_next(worker_env, job_id)
-    worker_env.run_due_jobs()
-
-    assert ["CANCELLED", "WORKING"] == [state for *_, state in worker_env.rows(ENTRIES)]
 
 
 @pytest.mark.parametrize("action", ["cancel", "breakeven"])
