@@ -7,15 +7,11 @@ from uuid import UUID
 import pytest
 
 from shared.hot.quotes import quote_key
-from shared.ledger.jobs.alerts import HandleFollowerAlert
-from tests.fixtures.receiver_process import ReceiverProcess
 from tests.fixtures.venue import MNQ
 from tests.fixtures.worker_env import WorkerEnv
 from tests.integration.alerts.test_alert_races import hold_other_month, run_next
 from tests.integration.alerts.test_meant_positions import ENTRIES, hold, result_of, run_until
 from workers.alerts.stop_changes import WAIT_FOR
-
-pytest_plugins = ("tests.fixtures.receiver",)
 
 MODIFY = "/api/Order/modify"
 TICK = Decimal("0.25")
@@ -36,8 +32,8 @@ def last_signal(worker_env: WorkerEnv) -> tuple[Any, ...]:
     return tuple(worker_env.rows("SELECT action, verdict, reason FROM signal ORDER BY decided_at")[-1])
 
 
-def run_change(worker_env: WorkerEnv, **fields: Any) -> UUID:
-    job_id = worker_env.exit_alert(**fields)
+def run_change(worker_env: WorkerEnv, hook_id: UUID | None = None, **fields: Any) -> UUID:
+    job_id = worker_env.exit_alert(hook_id, **fields)
     worker_env.run_due_jobs()
     return job_id
 
@@ -221,21 +217,6 @@ def test_no_halt_and_no_loss_limit_stops_what_protects(worker_env: WorkerEnv) ->
     assert ("BUY", "LIMIT", 1, "CANCELLED") == tuple(worker_env.rows(ENTRIES)[-1])
 
 
-def test_without_a_fresh_quote_a_move_waits_and_is_then_refused(worker_env: WorkerEnv) -> None:
-    hold(worker_env, 1)
-    job_id = worker_env.exit_alert(action="move_stop", stop_loss_ticks=100)
-    worker_env.redis.delete(quote_key(MNQ))
-    worker_env.runner.run(job_id)
-    assert [("queued",)] == worker_env.rows("SELECT state FROM job WHERE id = %s", job_id)
-    waited = f"enqueued_at = now() - interval '{WAIT_FOR.seconds} s'"
-    worker_env.execute(f"UPDATE job SET run_at = now(), {waited} WHERE id = '{job_id}'")
-    worker_env.runner.run(job_id)
-
-    assert "denied" == last_signal(worker_env)[1]
-    assert f"failed: RefusedError: no fresh quote of {MNQ}" in result_of(worker_env, job_id)
-    assert [] == worker_env.venue.requests(MODIFY)
-
-
 def test_a_trailing_distance_is_stored_once_and_recorded_as_an_event(worker_env: WorkerEnv) -> None:
     hold(worker_env, 1)
     for _ in range(2):
@@ -255,53 +236,3 @@ def test_a_second_run_of_a_change_does_nothing_more(worker_env: WorkerEnv) -> No
 
     assert 1 == len(worker_env.venue.requests(MODIFY))
     assert [(1,)] == worker_env.rows("SELECT count(*) FROM signal WHERE action = 'MOVE_STOP'")
-
-
-def test_a_move_that_runs_after_a_later_one_does_not_undo_it(worker_env: WorkerEnv) -> None:
-    hold(worker_env, 1)
-    first = worker_env.exit_alert(action="move_stop", stop_loss_ticks=200)
-    second = worker_env.exit_alert(action="move_stop", stop_loss_ticks=100)
-    run_next(worker_env, second)
-    worker_env.run_due_jobs()
-
-    assert [average(worker_env) - 100 * TICK] == stop_prices(worker_env)
-    assert "an alert that was received later has changed the stop" in result_of(worker_env, first)
-
-
-def test_a_move_waits_for_the_entry_that_was_received_before_it(worker_env: WorkerEnv) -> None:
-    worker_env.alert(action="buy")
-    job_id = worker_env.exit_alert(action="move_stop", stop_loss_ticks=100)
-    run_next(worker_env, job_id)
-    assert [("queued",)] == worker_env.rows("SELECT state FROM job WHERE id = %s", job_id)
-    worker_env.run_due_jobs()
-
-    assert [average(worker_env) - 100 * TICK] == stop_prices(worker_env)
-
-
-@pytest.mark.parametrize("action", ["cancel", "breakeven"])
-def test_a_follower_account_changes_as_the_first_does(worker_env: WorkerEnv, action: str) -> None:
-    """The account stands for a follower here: its job names it."""
-    hold(worker_env, 1)
-    worker_env.alert(action="buy", limit_price=20000)
-    worker_env.run_due_jobs()
-    paid = move_average(worker_env, -50)
-    job_id = worker_env.exit_alert(action=action)
-    ((alert_id,),) = worker_env.rows("SELECT arguments->>'alert_id' FROM job WHERE id = %s", job_id)
-    worker_env.execute(f"DELETE FROM job WHERE id = '{job_id}'")
-    state, _, error = worker_env.run(
-        HandleFollowerAlert(alert_id=UUID(alert_id), account_id=worker_env.venue.account_id)
-    )
-
-    assert "succeeded" == state, error
-    assert (action == "cancel") is ("CANCELLED" == worker_env.rows(ENTRIES)[-1][3])
-    assert (action == "breakeven") is ([paid] == stop_prices(worker_env))
-
-
-@pytest.mark.parametrize(
-    "fields", [{"action": "cancel"}, {"action": "move_stop", "stop_loss": 1}, {"action": "breakeven"}], ids=str
-)
-def test_the_receiver_takes_a_change_of_a_symbol_that_is_not_traded(
-    receiver: ReceiverProcess, fields: dict[str, Any]
-) -> None:
-    assert 202 == receiver.post(fields | {"symbol": "ES"}).status_code
-    assert [("critical", None, None)] == receiver.rows("SELECT queue, sequence_key, expires_at FROM job")

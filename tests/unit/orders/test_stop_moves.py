@@ -40,7 +40,8 @@ def test_breakeven_moves_only_the_stops_that_would_lose(
     move = plan_breakeven(position(quantity, *stops, average="100.1"))
 
     assert Decimal(100) == move.price
-    assert (moved, better) == ([stop.price for stop in move.moved], [stop.price for stop in move.better])
+    assert [*map(Decimal, moved)] == [stop.price for stop in move.moved]
+    assert [*map(Decimal, better)] == [stop.price for stop in move.better]
 
 
 @pytest.mark.parametrize(
