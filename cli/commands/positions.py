@@ -1,6 +1,5 @@
 """`tickwork positions`: open positions and their stops; close, breakeven and trail."""
 
-from decimal import Decimal
 from typing import Any
 
 import click
@@ -19,11 +18,13 @@ from shared.db import views
 from shared.db.accounts import accounts
 from shared.db.accounts.accounts import AccountRow
 from shared.db.market_data import contracts
-from shared.db.orders import orders, positions
+from shared.db.orders import positions
 from shared.db.orders.orders import OrderRow
 from shared.db.orders.positions import PositionRow
+from shared.db.orders.stops import list_working, read_stopped_position, set_trail
 from shared.domain.market_data.contract import Contract
-from shared.domain.orders.order import ChangeKind, Direction, OrderState, OrderType, Role, Side
+from shared.domain.orders.order import ChangeKind, Direction
+from shared.domain.orders.stop_moves import plan_breakeven, require_to_rest
 from shared.domain.risk.account_risk import Holding, open_profit
 from shared.errors import RefusedError
 from shared.hot.quotes import exit_price_from
@@ -122,37 +123,27 @@ def breakeven(symbol: str, account_word: str | None, wait_s: float, *, dry_run: 
     """Move the stop to the average price. Example: `positions breakeven MNQ`."""
     with open_client() as client:
         with client.connect() as connection:
-            position, contract, stops = _find_protected_position(connection, symbol, account_word)
-        breakeven_price = _round_to_tick(position.average_price, contract)
-        direction = Side.BUY if position.quantity > 0 else Side.SELL
-        quotes = read_fresh_quotes(client.settings, [contract.id])
-        price = exit_price_from(quotes)(contract.id, position.quantity)
-        if price is None:
+            row, contract, stops = _find_protected_position(connection, symbol, account_word)
+            quotes = read_fresh_quotes(client.settings, [contract.id])
+            exit_price = exit_price_from(quotes)(contract.id, row.quantity)
+            position = read_stopped_position(connection, row, exit_price)
+        move = plan_breakeven(position)
+        if move.better:
+            better = move.better[0]
             raise RefusedError(
-                f"no fresh quote of {contract.id}: cannot tell whether the market is already through {breakeven_price}"
+                f"the stop at {better.price} protects more than breakeven at {move.price}: to move it back, run "
+                f"`tickwork orders modify {better.id} --stop {move.price}`"
             )
-        if (price - breakeven_price) * direction.sign <= 0:
-            raise RefusedError(
-                f"a stop at breakeven would fill at once: {contract.id} could be closed at {price}, and the average "
-                f"price is {position.average_price} ({breakeven_price} to the tick)"
-            )
-        better = [
-            stop for stop in stops if ((stop.stop_price or breakeven_price) - breakeven_price) * direction.sign > 0
-        ]
-        if better:
-            raise RefusedError(
-                f"the stop at {better[0].stop_price} protects more than breakeven at {breakeven_price}: to move it "
-                f"back, run `tickwork orders modify {better[0].id} --stop {breakeven_price}`"
-            )
+        if move.moved:
+            require_to_rest(position, move.price)
+        moved = {stop.id for stop in move.moved}
         changes = [
-            OrderChangeRequest(stop, ChangeKind.MODIFY, stop_price=breakeven_price)
-            for stop in stops
-            if stop.stop_price != breakeven_price
+            OrderChangeRequest(stop, ChangeKind.MODIFY, stop_price=move.price) for stop in stops if stop.id in moved
         ]
         if changes or as_json or dry_run:
             apply_changes(client, changes, "modified", wait_s, dry_run=dry_run, as_json=as_json)
         if not as_json and not dry_run:
-            click.echo(f"The stop of {contract.id} is at breakeven: {breakeven_price}.")
+            click.echo(f"The stop of {contract.id} is at breakeven: {move.price}.")
 
 
 @command.command("trail")
@@ -164,24 +155,14 @@ def trail(symbol: str, ticks: str, account_word: str | None, *, as_json: bool) -
     """Trail the stop behind the best price. Example: `positions trail MNQ 40`; `none` ends the trailing."""
     distance = ticks_or_none(ticks)
     with begin() as connection:
-        position, contract, _ = _find_protected_position(connection, symbol, account_word)
+        position, _, _ = _find_protected_position(connection, symbol, account_word)
         account = accounts.get(connection, position.account_id)
-        entry = orders.newest_entry(connection, position.account_id, contract.id)
-        if entry is None:
-            raise RefusedError(
-                f"cannot trail the position in {contract.id}: it has no entry of ours that can store the distance; "
-                "move its stop with `tickwork orders modify ID --stop PRICE`"
-            )
-        orders.set_trail_ticks(connection, entry.id, distance)
-        change = f"{contract.id}: the stop " + (
-            "stays where it is" if distance is None else f"follows by {distance} ticks"
-        )
-        accounts.record_event(connection, position.account_id, "trail", f"{change}, by hand")
+        change = set_trail(connection, position, distance, by="by hand")
     if as_json:
-        print_json({"order_id": entry.id, "account_id": position.account_id, "trail_ticks": distance})
+        print_json({"order_id": change.entry.id, "account_id": position.account_id, "trail_ticks": distance})
     else:
         detail = "" if distance is None else ", never back, checked once a second while `up` runs"
-        click.echo(f"{account.name if account else position.account_id}, {change} from now on{detail}.")
+        click.echo(f"{account.name if account else position.account_id}, {change.text} from now on{detail}.")
 
 
 def _list_positions(connection: Connection, settings: Settings) -> list[dict[str, Any]]:
@@ -194,7 +175,7 @@ def _list_positions(connection: Connection, settings: Settings) -> list[dict[str
     for row in held:
         contract = contracts.require(connection, row.contract_id)
         price = exit_price_from(quotes)(row.contract_id, row.quantity)
-        stops = _list_stops(connection, row)
+        stops = list_working(connection, row)
         at, how = guards.get((row.account_id, row.contract_id), (None, None))
         profit = None
         if row.average_price is not None:
@@ -229,24 +210,7 @@ def _find_protected_position(
         raise RefusedError(
             f"{account.name} has no position in {contract.id}: `tickwork positions` lists the open positions"
         )
-    stops = _list_stops(connection, held[0])
+    stops = list_working(connection, held[0])
     if not stops:
         raise RefusedError(f"no stop is working for the position in {contract.id}: the guard places one within seconds")
     return held[0], contract, stops
-
-
-def _list_stops(connection: Connection, position: PositionRow) -> list[OrderRow]:
-    closing = Side.SELL if position.quantity > 0 else Side.BUY
-    return [
-        order
-        for order in orders.open_in(connection, position.account_id, position.contract_id)
-        if order.role is Role.STOP_LOSS
-        and order.type is OrderType.STOP
-        and order.state is OrderState.WORKING
-        and order.side is closing
-    ]
-
-
-def _round_to_tick(price: Decimal | None, contract: Contract) -> Decimal:
-    ticks = ((price or Decimal(0)) / contract.tick_size).to_integral_value()
-    return ticks * contract.tick_size

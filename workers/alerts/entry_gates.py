@@ -10,8 +10,8 @@ from shared.domain.market_data.contract import Contract
 from shared.domain.orders.order import Origin
 from shared.errors import PostponedError, RefusedError
 from shared.ids import new_id
-from workers.alerts.exits import AccountAlert
 from workers.alerts.exposure import Exposure
+from workers.alerts.outcome import AccountAlert
 from workers.context import Context
 
 _RETRY_AFTER = timedelta(seconds=0.05)

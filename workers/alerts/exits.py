@@ -1,40 +1,24 @@
 """The exits that an alert requests: all of a position, a part of it, or what lies beyond a target; each is recorded."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import timedelta
 from uuid import UUID
 
-from shared.db.accounts import accounts
-from shared.db.alerts import signals
-from shared.db.alerts.signals import NewSignal
-from shared.db.orders import changes, flatten_requests
+from shared.db.orders import flatten_requests
 from shared.db.orders.orders import OrderRow
-from shared.domain.alerts.alert import Alert, AlertAction
 from shared.domain.market_data.contract import Contract
-from shared.domain.orders.order import ChangeKind, Origin
+from shared.domain.orders.order import Origin
 from shared.errors import PostponedError, RefusedError, RiskLimitError
-from shared.ids import new_id
-from shared.ledger.jobs.orders import ChangeOrder, Flatten, ReducePosition
+from shared.ledger.jobs.orders import Flatten, ReducePosition
 from shared.ledger.ledger import Transaction
-from workers.alerts.exposure import Exposure, read_exposure
-from workers.context import Context
-
-_RETRY_AFTER = timedelta(seconds=0.1)
-
-
-@dataclass(frozen=True, slots=True)
-class AccountAlert:
-    """A stored alert, for one account of its hook."""
-
-    alert_id: UUID
-    account_id: int
-    alert: Alert
-
-
-_NEVER_LIVE = (
-    "live orders of account {0} were never on: run `tickwork accounts live {0} on` to let them reach the real venue"
+from workers.alerts.exposure import RETRY_AFTER, Exposure, read_exposure, require_certain
+from workers.alerts.outcome import (
+    AccountAlert,
+    record_nothing_to_do,
+    record_outcome,
+    request_cancels,
+    require_may_exit,
 )
+from workers.context import Context
 
 
 def exit_position(ctx: Context, one: AccountAlert, contract: Contract | None) -> dict[str, str]:
@@ -49,11 +33,11 @@ def exit_position(ctx: Context, one: AccountAlert, contract: Contract | None) ->
     if not named:
         raise RefusedError(f"nothing to close: no position and no order in {one.alert.symbol.text}")
     if one.alert.only_side is not None:
-        named = _require_certain(exposure, named)
+        named = require_certain(exposure, named)
         sided = [each for each in named if exposure.direction(each) is one.alert.only_side]
         if not sided:
             why = f"no {one.alert.only_side} position in {one.alert.symbol.text}, so nothing is closed"
-            return _record_nothing_to_do(ctx, one, named[0], why)
+            return record_nothing_to_do(ctx, one, named[0], why)
         named = sided
     held_first = sorted(named, key=lambda contract_id: not exposure.quantity(contract_id))
     if one.alert.target is None and one.alert.quantity is None:
@@ -64,19 +48,19 @@ def exit_position(ctx: Context, one: AccountAlert, contract: Contract | None) ->
 def skip_exit(ctx: Context, one: AccountAlert, contract: Contract | None) -> dict[str, str]:
     """Record an exit that comes too late: a target position that was sent later has come before it."""
     why = "an alert with a position that was sent later has come before it"
-    return _record_nothing_to_do(ctx, one, None if contract is None else contract.id, why)
+    return record_nothing_to_do(ctx, one, None if contract is None else contract.id, why)
 
 
 def _exit_part(
     ctx: Context, one: AccountAlert, exposure: Exposure, named: list[str], active: str | None
 ) -> dict[str, str]:
     """Close a part, of the active month if it is held; what is held beside a target in other months is closed."""
-    _require_certain(exposure, named)
+    require_certain(exposure, named)
     holding = [contract_id for contract_id in named if exposure.quantity(contract_id)]
     if not holding:
         if any(row.contract_id in named for row in exposure.orders):
             return _close(ctx, one, named)
-        return _record_nothing_to_do(ctx, one, named[0], "nothing is held, and an exit opens nothing")
+        return record_nothing_to_do(ctx, one, named[0], "nothing is held, and an exit opens nothing")
     part_of = active if active in holding else holding[0]
     held, quantity, target = exposure.quantity(part_of), one.alert.quantity, one.alert.target
     if target is not None:
@@ -84,19 +68,12 @@ def _exit_part(
             close_first(ctx, others, one.account_id)
         if surplus := exposure.surplus_entries(part_of, target):
             cancel_first(ctx, surplus, one.account_id)
-            raise PostponedError(f"cancelling entries in {part_of} that the target does not want", _RETRY_AFTER)
+            raise PostponedError(f"cancelling entries in {part_of} that the target does not want", RETRY_AFTER)
         return exit_to_target(ctx, one, part_of, held=held, target=target)
     if quantity is None or (quantity >= abs(held) and len(holding) == 1):
         return _close(ctx, one, named)
     reduction = ReducePosition(account_id=one.account_id, contract_id=part_of, quantity=quantity, origin=Origin.ALERT)
     return _reduce(ctx, one, part_of, reduction)
-
-
-def _require_certain(exposure: Exposure, named: list[str]) -> list[str]:
-    """Return the contracts; raise PostponedError while the position in one of them is not certain."""
-    if moving := next(filter(exposure.is_moving, named), None):
-        raise PostponedError(f"an order in {moving} is not confirmed, so the position is not known", _RETRY_AFTER)
-    return named
 
 
 def exit_to_target(ctx: Context, one: AccountAlert, contract_id: str, *, held: int, target: int) -> dict[str, str]:
@@ -110,7 +87,7 @@ def exit_to_target(ctx: Context, one: AccountAlert, contract_id: str, *, held: i
             contract_id,
             ReducePosition(account_id=one.account_id, contract_id=contract_id, target=target, origin=Origin.ALERT),
         )
-    return _record_nothing_to_do(ctx, one, contract_id, f"{held:+} is held, {target:+} is wanted")
+    return record_nothing_to_do(ctx, one, contract_id, f"{held:+} is held, {target:+} is wanted")
 
 
 def close_first(ctx: Context, contract_ids: Sequence[str], account_id: int) -> None:
@@ -119,7 +96,7 @@ def close_first(ctx: Context, contract_ids: Sequence[str], account_id: int) -> N
     Raise RiskLimitError for an account whose live orders were never on.
     """
     with ctx.transaction() as tx:
-        _require_may_exit(tx, ctx, account_id)
+        require_may_exit(tx, ctx, account_id)
         for contract_id in contract_ids:
             if flatten_requests.open_on(tx.connection, account_id, contract_id) is None:
                 tx.enqueue(Flatten(flatten_request_id=_request_flatten(tx, ctx, account_id, contract_id)))
@@ -128,24 +105,14 @@ def close_first(ctx: Context, contract_ids: Sequence[str], account_id: int) -> N
 def cancel_first(ctx: Context, entries: Sequence[OrderRow], account_id: int) -> None:
     """Request a cancel of each entry unless one is open; raise RiskLimitError as `close_first` does."""
     with ctx.transaction() as tx:
-        _require_may_exit(tx, ctx, account_id)
-        for order in entries:
-            if not changes.has_open(tx.connection, order.id):
-                change = changes.create(
-                    tx.connection,
-                    order.id,
-                    ChangeKind.CANCEL,
-                    origin=Origin.ALERT,
-                    reason="an alert wants a position without it",
-                    correlation_id=ctx.job.correlation_id,
-                )
-                tx.enqueue(ChangeOrder(change_id=change.id))
+        require_may_exit(tx, ctx, account_id)
+        request_cancels(tx, ctx, entries, "an alert wants a position without it")
 
 
 def _close(ctx: Context, one: AccountAlert, contract_ids: Sequence[str]) -> dict[str, str]:
     with ctx.transaction() as tx:
         reason = "a close covers the whole position of the contract"
-        result, denial = _record_exit(tx, ctx, one, contract_ids[0], reason=reason)
+        result, denial = record_outcome(tx, ctx, one, contract_ids[0], reason=reason)
         result["closes"] = ", ".join(contract_ids)
         if denial is None:
             request, *others = [_request_flatten(tx, ctx, one.account_id, contract_id) for contract_id in contract_ids]
@@ -160,56 +127,13 @@ def _close(ctx: Context, one: AccountAlert, contract_ids: Sequence[str]) -> dict
 def _reduce(ctx: Context, one: AccountAlert, contract_id: str, reduction: ReducePosition) -> dict[str, str]:
     with ctx.transaction() as tx:
         part = f"{reduction.quantity} of the position" if reduction.target is None else f"down to {reduction.target:+}"
-        result, denial = _record_exit(tx, ctx, one, contract_id, reason=f"closes {part}")
+        result, denial = record_outcome(tx, ctx, one, contract_id, reason=f"closes {part}")
         result["closes"] = f"{contract_id}: {part}"
         if denial is None:
             tx.continue_with(result, reduction)
     if denial is not None:
         raise RiskLimitError(denial)
     return result
-
-
-def _record_nothing_to_do(ctx: Context, one: AccountAlert, contract_id: str | None, why: str) -> dict[str, str]:
-    with ctx.transaction() as tx:
-        result, _ = _record_exit(tx, ctx, one, contract_id, reason=f"nothing to do: {why}")
-        result["nothing_to_do"] = why
-        tx.finish(result)
-    return result
-
-
-def _record_exit(
-    tx: Transaction, ctx: Context, one: AccountAlert, contract_id: str | None, *, reason: str
-) -> tuple[dict[str, str], str | None]:
-    """Record the signal of an exit; return the beginning of the job's result, and why the exit is denied, or None."""
-    denial = _find_denial(tx, ctx, one.account_id)
-    signal_id = new_id()
-    signals.add(
-        tx.connection,
-        NewSignal(
-            id=signal_id,
-            origin=Origin.ALERT,
-            account_id=one.account_id,
-            contract_id=contract_id,
-            action=AlertAction.CLOSE,
-            quantity=one.alert.quantity,
-            verdict="accepted" if denial is None else "denied",
-            reason=reason if denial is None else denial,
-            correlation_id=ctx.job.correlation_id,
-            decided_market_at=ctx.market_now,
-            alert_id=one.alert_id,
-        ),
-    )
-    return {"signal_id": str(signal_id)}, denial
-
-
-def _require_may_exit(tx: Transaction, ctx: Context, account_id: int) -> None:
-    if denial := _find_denial(tx, ctx, account_id):
-        raise RiskLimitError(denial)
-
-
-def _find_denial(tx: Transaction, ctx: Context, account_id: int) -> str | None:
-    account = accounts.lock(tx.connection, account_id)
-    return None if account is not None and ctx.may_act_for(account) else _NEVER_LIVE.format(account_id)
 
 
 def _request_flatten(tx: Transaction, ctx: Context, account_id: int, contract_id: str) -> UUID:

@@ -2,12 +2,16 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 
 from shared.db.orders import fills, orders, positions
 from shared.db.orders.orders import OrderRow
 from shared.domain.market_data.contract import Root, root_of_contract
 from shared.domain.orders.order import Direction, OrderState, OrderType, Role, Side
+from shared.errors import PostponedError
 from workers.context import Context
+
+RETRY_AFTER = timedelta(seconds=0.1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,13 +39,13 @@ class Exposure:
     def is_moving(self, contract_id: str) -> bool:
         """Whether an entry or exit may have filled without our knowing, so that the position is not certain."""
         return contract_id in self.awaits_fills or any(
-            row.contract_id == contract_id and row.role in {Role.ENTRY, Role.EXIT} and not _rests(row)
+            row.contract_id == contract_id and row.role in {Role.ENTRY, Role.EXIT} and not rests(row)
             for row in self.orders
         )
 
     def resting_entries(self, contract_id: str) -> list[OrderRow]:
         """Return the entries of a contract that wait at the venue for their price."""
-        return [row for row in self.orders if row.contract_id == contract_id and row.role is Role.ENTRY and _rests(row)]
+        return [row for row in self.orders if row.contract_id == contract_id and row.role is Role.ENTRY and rests(row)]
 
     def surplus_entries(self, contract_id: str, target: int) -> list[OrderRow]:
         """Return the resting entries that a target does not want: on the other side, or those that would exceed it."""
@@ -70,10 +74,18 @@ def read_exposure(ctx: Context, account_id: int, root: Root) -> Exposure:
     )
 
 
+def require_certain(exposure: Exposure, contract_ids: list[str]) -> list[str]:
+    """Return the contracts; raise PostponedError while the position in one of them is not certain."""
+    if moving := next(filter(exposure.is_moving, contract_ids), None):
+        raise PostponedError(f"an order in {moving} is not confirmed, so the position is not known", RETRY_AFTER)
+    return contract_ids
+
+
 def side_of(target: int) -> Side:
     """Return the side that leads to a target."""
     return Side.BUY if target > 0 else Side.SELL
 
 
-def _rests(row: OrderRow) -> bool:
+def rests(row: OrderRow) -> bool:
+    """Whether an order waits at the venue for its price."""
     return row.state is OrderState.WORKING and row.type is not OrderType.MARKET

@@ -18,9 +18,12 @@ from shared.errors import PostponedError, RefusedError, RiskLimitError
 from shared.ledger.jobs.alerts import HandleAlert, HandleFollowerAlert
 from shared.ledger.jobs.orders import entries_key
 from shared.ledger.ledger import Transaction
+from workers.alerts.cancels import cancel_entries
 from workers.alerts.entry_gates import require_timely, require_wanted
-from workers.alerts.exits import AccountAlert, cancel_first, close_first, exit_position, exit_to_target, skip_exit
+from workers.alerts.exits import cancel_first, close_first, exit_position, exit_to_target, skip_exit
 from workers.alerts.exposure import Exposure, read_exposure
+from workers.alerts.outcome import AccountAlert
+from workers.alerts.stop_changes import STOP_ACTIONS, change_stops
 from workers.context import Context
 from workers.orders.entry import EntryRequest, require_open_session, submit_entry
 from workers.task import task
@@ -58,7 +61,7 @@ def _enqueue_follower(tx: Transaction, ctx: Context, alert_id: UUID, account_id:
 
 
 def trade_alert(ctx: Context, stored: StoredAlert, account_id: int) -> dict[str, str]:
-    """Enter or exit on one account as the alert with this body requests, unless it was refused there before.
+    """Enter, exit, cancel or move stops on one account as the alert requests, unless it was refused there before.
 
     Raise RiskLimitError for an alert that was or is refused, RefusedError without a single active contract, for a month
     that is not active, or for an entry that a later close has overtaken.
@@ -69,6 +72,10 @@ def trade_alert(ctx: Context, stored: StoredAlert, account_id: int) -> dict[str,
     if alert.action is AlertAction.TEST:
         return {"test": "received, and trades nothing"}
     one = AccountAlert(stored.id, account_id, alert)
+    if alert.action is AlertAction.CANCEL:
+        return cancel_entries(ctx, stored, one)
+    if alert.action in STOP_ACTIONS:
+        return change_stops(ctx, stored, one)
     with ctx.autocommit() as connection:
         contract = contracts.active_of_root(connection, alert.root.name)
     if alert.action is AlertAction.CLOSE:

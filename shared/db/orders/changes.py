@@ -93,9 +93,11 @@ def get(connection: Connection, change_id: UUID) -> ChangeRow | None:
     return None if row is None else _row(row)
 
 
-def has_open(connection: Connection, order_id: UUID) -> bool:
-    """Whether the order has a change that is not settled."""
+def has_open(connection: Connection, order_id: UUID, kind: ChangeKind | None = None) -> bool:
+    """Whether the order has a change, of one kind or of any, that is not settled."""
     statement = select(order_change.c.id).where(order_change.c.order_id == order_id, order_change.c.state.in_(_OPEN))
+    if kind is not None:
+        statement = statement.where(order_change.c.kind == kind.value)
     return connection.execute(statement.limit(1)).one_or_none() is not None
 
 
@@ -154,3 +156,10 @@ def note(connection: Connection, change_id: UUID, outcome: str) -> None:
     """Record the venue's answer; the state of the change stays."""
     statement = update(order_change).where(order_change.c.id == change_id, order_change.c.state.in_(_OPEN))
     connection.execute(statement.values(outcome=outcome))
+
+
+def list_caused_by(connection: Connection, account_id: int, correlation_id: UUID) -> list[ChangeRow]:
+    """Return the changes of the account's orders that one cause requested, oldest first."""
+    statement = select(*_COLUMNS).join(orders, orders.c.id == order_change.c.order_id)
+    found = statement.where(orders.c.account_id == account_id, order_change.c.correlation_id == correlation_id)
+    return [_row(row) for row in connection.execute(found.order_by(order_change.c.id))]

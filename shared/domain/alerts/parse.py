@@ -50,6 +50,12 @@ _ACTIONS = {
     "exit_long": AlertAction.CLOSE,
     "close_short": AlertAction.CLOSE,
     "exit_short": AlertAction.CLOSE,
+    "cancel": AlertAction.CANCEL,
+    "cancel_all": AlertAction.CANCEL,
+    "move_stop": AlertAction.MOVE_STOP,
+    "modify_stop": AlertAction.MOVE_STOP,
+    "breakeven": AlertAction.BREAKEVEN,
+    "trail": AlertAction.TRAIL,
     "test": AlertAction.TEST,
 }
 _ONLY_SIDES = {
@@ -60,7 +66,7 @@ _ONLY_SIDES = {
 }
 
 
-_ACTION_HINT = 'expected "buy", "sell", "close" or "test"'
+_ACTION_HINT = 'expected "buy", "sell", "close", "cancel", "move_stop", "breakeven", "trail" or "test"'
 _ORDER_TYPES = {"market": OrderType.MARKET, "limit": OrderType.LIMIT, "stop": OrderType.STOP}
 _PRICE_OF_TYPE = {OrderType.LIMIT: "limit_price", OrderType.STOP: "stop_price"}
 _SIDE_OF_TARGET = {True: AlertAction.BUY, False: AlertAction.SELL}

@@ -64,6 +64,21 @@ def check_entry_rules(
     ]
 
 
+def check_wider_stop(
+    from_average: SizedEntry, from_price: SizedEntry, risk: AccountRisk, book: RuleBook, market_now: datetime
+) -> list[Finding]:
+    """Return every finding that forbids to move the stop of a position away from the market; none if it may move.
+
+    The loss limits and the stop rules of an entry apply; its session, pace and size do not. The position is given
+    twice, with the ticks to the new stop from its average price, and from the price at which it can be closed now.
+    """
+    return [
+        *(finding for finding in limit_findings(risk, book, market_now) if finding.action >= RuleAction.BLOCK),
+        *_trade_risk_findings(from_average, book),
+        *_loss_findings(from_price, risk, book, is_held=True),
+    ]
+
+
 def only_reduces(entry: SizedEntry, risk: AccountRisk) -> bool:
     """Whether an entry leaves a smaller position, even after all other working entries on its side have filled."""
     against = -risk.held(entry.contract.id) * entry.side.sign
@@ -170,16 +185,28 @@ def _stop_findings(entry: SizedEntry, risk: AccountRisk, book: RuleBook) -> Iter
     if stop_risk is None or entry.stop_loss_ticks is None or entry.stop_loss_ticks < 1:
         yield _forbid("stop_loss", f"invalid stop of {entry.stop_loss_ticks} ticks: expected at least 1 tick")
         return
-    if book.risk_per_trade is not None and stop_risk > book.risk_per_trade:
+    yield from _trade_risk_findings(entry, book)
+    if not only_reduces(entry, risk):
+        yield from _loss_findings(entry, risk, book)
+
+
+def _trade_risk_findings(entry: SizedEntry, book: RuleBook) -> Iterator[Finding]:
+    stop_risk = entry.stop_risk
+    if book.risk_per_trade is not None and stop_risk is not None and stop_risk > book.risk_per_trade:
         yield _forbid(
             "risk_per_trade",
             f"risk per trade: {entry.quantity} x {entry.stop_loss_ticks} ticks x {entry.contract.tick_value} = "
             f"{stop_risk:,.2f} is more than {book.risk_per_trade:,.2f}",
         )
-    least, equity = loss_limit_level(risk, book), risk.equity
-    if least is None or equity is None or only_reduces(entry, risk):
+
+
+def _loss_findings(entry: SizedEntry, risk: AccountRisk, book: RuleBook, *, is_held: bool = False) -> Iterator[Finding]:
+    """Yield a finding if the loss at every stop reaches the loss limit level; an entry that is held counts once."""
+    least, equity, stop_risk = loss_limit_level(risk, book), risk.equity, entry.stop_risk
+    if least is None or equity is None or stop_risk is None:
         return
-    parts: tuple[Holding | OpenEntry, ...] = (*risk.holdings, *risk.open_entries)
+    holdings = [one for one in risk.holdings if not (is_held and one.contract_id == entry.contract.id)]
+    parts: tuple[Holding | OpenEntry, ...] = (*holdings, *risk.open_entries)
     others = sum((part.stop_risk for part in parts), start=Decimal(0))
     costs = sum((book.costs_of(part.root, abs(part.quantity)) for part in parts), start=Decimal(0))
     costs += book.costs_of(entry.contract.root, entry.quantity)

@@ -1,0 +1,70 @@
+"""The stops of a position: those that work, and the distance at which they trail."""
+
+from dataclasses import dataclass
+from decimal import Decimal
+
+from sqlalchemy import Connection
+
+from shared.db.accounts import accounts
+from shared.db.market_data import contracts
+from shared.db.orders import orders
+from shared.db.orders.orders import OrderRow
+from shared.db.orders.positions import PositionRow
+from shared.domain.orders.order import OrderState, OrderType, Role, Side
+from shared.domain.orders.stop_moves import StopLevel, StoppedPosition
+from shared.errors import RefusedError
+
+
+def list_working(connection: Connection, position: PositionRow) -> list[OrderRow]:
+    """Return the working stops that close the position, oldest first."""
+    closing = Side.SELL if position.quantity > 0 else Side.BUY
+    return [
+        order
+        for order in orders.open_in(connection, position.account_id, position.contract_id)
+        if order.role is Role.STOP_LOSS
+        and order.type is OrderType.STOP
+        and order.state is OrderState.WORKING
+        and order.side is closing
+    ]
+
+
+def read_stopped_position(connection: Connection, position: PositionRow, exit_price: Decimal | None) -> StoppedPosition:
+    """Return the position with its working stops; raise RefusedError while its average price is not known."""
+    if position.average_price is None:
+        raise RefusedError(f"the average price of the position in {position.contract_id} is not known yet")
+    return StoppedPosition(
+        contracts.require(connection, position.contract_id),
+        position.quantity,
+        position.average_price,
+        exit_price,
+        tuple(StopLevel(stop.id, stop.stop_price) for stop in list_working(connection, position)),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class TrailChange:
+    """The entry that stores a trailing distance, what changes in words, and whether anything did."""
+
+    entry: OrderRow
+    text: str
+    is_new: bool
+
+
+def set_trail(connection: Connection, position: PositionRow, ticks: int | None, *, by: str) -> TrailChange:
+    """Make the stop of a position trail behind the best price; None ends it.
+
+    An account event records a change and who made it. Raise RefusedError for a position without an entry of ours.
+    """
+    account_id, contract_id = position.account_id, position.contract_id
+    entry = orders.newest_entry(connection, account_id, contract_id)
+    if entry is None:
+        raise RefusedError(
+            f"cannot trail the position in {contract_id}: it has no entry of ours that can store the distance; "
+            "move its stop with `tickwork orders modify ID --stop PRICE`"
+        )
+    text = f"{contract_id}: the stop " + ("stays where it is" if ticks is None else f"follows by {ticks} ticks")
+    is_new = entry.trail_ticks != ticks
+    if is_new:
+        orders.set_trail_ticks(connection, entry.id, ticks)
+        accounts.record_event(connection, account_id, "trail", f"{text}, {by}")
+    return TrailChange(entry, text, is_new)

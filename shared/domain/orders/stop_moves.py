@@ -1,0 +1,104 @@
+"""Which stops of a position move to a price, and whether they would rest there."""
+
+from dataclasses import dataclass
+from decimal import Decimal
+from uuid import UUID
+
+from shared.domain.market_data.contract import Contract
+from shared.domain.orders.order import Side
+from shared.errors import RefusedError
+
+
+@dataclass(frozen=True, slots=True)
+class StopLevel:
+    """A working stop and its price."""
+
+    id: UUID
+    price: Decimal | None
+
+
+@dataclass(frozen=True, slots=True)
+class StoppedPosition:
+    """A position with its working stops; `quantity` is above zero when long.
+
+    `exit_price` is that at which it can be closed now, None without a fresh quote.
+    """
+
+    contract: Contract
+    quantity: int
+    average_price: Decimal
+    exit_price: Decimal | None
+    stops: tuple[StopLevel, ...]
+
+    @property
+    def side(self) -> Side:
+        """The side of the entries of the position."""
+        return Side.BUY if self.quantity > 0 else Side.SELL
+
+    @property
+    def breakeven_price(self) -> Decimal:
+        """The average price, to the tick."""
+        return round_to_tick(self.average_price, self.contract)
+
+    def protects_more(self, price: Decimal, other: Decimal) -> bool:
+        """Whether a stop at `price` leaves less to lose than one at `other`."""
+        return (price - other) * self.side.sign > 0
+
+
+@dataclass(frozen=True, slots=True)
+class StopMove:
+    """A move of stops to `price`: those that change, and those that stay because they protect more."""
+
+    price: Decimal
+    moved: tuple[StopLevel, ...]
+    better: tuple[StopLevel, ...] = ()
+
+    def is_wider(self, position: StoppedPosition) -> bool:
+        """Whether a stop that moves protects more where it is now."""
+        return any(stop.price is not None and position.protects_more(stop.price, self.price) for stop in self.moved)
+
+
+def plan_breakeven(position: StoppedPosition) -> StopMove:
+    """Return the move of the stops to the average price; one that protects more stays where it is."""
+    price = position.breakeven_price
+    better = tuple(
+        stop for stop in position.stops if stop.price is not None and position.protects_more(stop.price, price)
+    )
+    moved = tuple(stop for stop in position.stops if stop.price != price and stop not in better)
+    return StopMove(price, moved, better)
+
+
+def plan_stop_move(position: StoppedPosition, *, price: Decimal | None, ticks: int | None) -> StopMove:
+    """Return the move of the stops to `price`, to the tick, or else to `ticks` from the average price.
+
+    Raise RefusedError for a price that is not above 0.
+    """
+    contract = position.contract
+    if price is not None:
+        wanted = round_to_tick(price, contract)
+    else:
+        wanted = position.breakeven_price - position.side.sign * (ticks or 0) * contract.tick_size
+    if wanted <= 0:
+        raise RefusedError(f"invalid stop {wanted} of {contract.id}: expected a price above 0")
+    return StopMove(wanted, tuple(stop for stop in position.stops if stop.price != wanted))
+
+
+def require_to_rest(position: StoppedPosition, price: Decimal) -> None:
+    """Raise RefusedError if a stop at `price` would fill at once, or if no fresh quote can tell."""
+    contract_id, now = position.contract.id, position.exit_price
+    if now is None:
+        raise RefusedError(
+            f"no fresh quote of {contract_id}: cannot tell whether the market is already through {price}"
+        )
+    if not position.protects_more(now, price):
+        what = "breakeven" if price == position.breakeven_price else str(price)
+        side = "below" if position.side is Side.BUY else "above"
+        raise RefusedError(
+            f"a stop at {what} would fill at once: {contract_id} could be closed at {now}, and the average price is "
+            f"{position.average_price} ({position.breakeven_price} to the tick): expected a price {side} {now}"
+        )
+
+
+def round_to_tick(price: Decimal, contract: Contract) -> Decimal:
+    """Return the price to the nearest tick."""
+    return (price / contract.tick_size).to_integral_value() * contract.tick_size

@@ -1,0 +1,81 @@
+"""Alerts that cancel entries: those that rest, those on their way, and what stays."""
+
+import pytest
+
+from tests.fixtures.worker_env import WorkerEnv
+from tests.integration.alerts.test_alert_changes import last_signal, run_change
+from tests.integration.alerts.test_alert_races import run_next
+from tests.integration.alerts.test_meant_positions import ENTRIES, hold, result_of, run_until
+
+CANCEL = "/api/Order/cancel"
+
+
+def test_a_cancel_ends_the_entries_that_rest_and_leaves_stop_and_target(worker_env: WorkerEnv) -> None:
+    hold(worker_env, 1)
+    for fields in ({"limit_price": 20000}, {"action": "sell", "limit_price": 30000}):
+        worker_env.alert(**fields)
+        worker_env.run_due_jobs()
+    job_id = run_change(worker_env, action="cancel_all")
+
+    assert ["FILLED", "CANCELLED", "CANCELLED"] == [state for *_, state in worker_env.rows(ENTRIES)]
+    legs = worker_env.rows("SELECT role FROM orders WHERE state = 'WORKING' ORDER BY role")
+    assert [("STOP_LOSS",), ("TAKE_PROFIT",)] == legs
+    assert result_of(worker_env, job_id).startswith("succeeded")
+    assert ("CANCEL", "accepted", "cancels 2 resting entries") == last_signal(worker_env)
+
+
+def test_a_cancel_without_a_resting_entry_has_nothing_to_do(worker_env: WorkerEnv) -> None:
+    hold(worker_env, 1)
+    job_id = run_change(worker_env, action="cancel")
+
+    assert "no entry rests in MNQ" in result_of(worker_env, job_id)
+    assert ("CANCEL", "accepted", "nothing to do: no entry rests in MNQ") == last_signal(worker_env)
+    assert [] == worker_env.venue.requests(CANCEL)
+
+
+@pytest.mark.parametrize("is_sent", [False, True])
+def test_a_cancel_ends_an_entry_on_its_way_once_it_rests(worker_env: WorkerEnv, *, is_sent: bool) -> None:
+    """The entry was received before: its alert still waits, or its order was sent and its answer is not known."""
+    entry = worker_env.alert(action="buy", limit_price=20000)
+    if is_sent:
+        worker_env.venue.faults(path="/api/Order/place", kind="lose_answer_after")
+        run_next(worker_env, entry)
+        assert ("IN_DOUBT",) == tuple(worker_env.rows(ENTRIES)[0][3:])
+    job_id = worker_env.exit_alert(action="cancel")
+    run_next(worker_env, job_id)
+    assert [("queued",)] == worker_env.rows("SELECT state FROM job WHERE id = %s", job_id)
+    run_until(worker_env, 0)
+
+    assert [("BUY", "LIMIT", 1, "CANCELLED")] == worker_env.rows(ENTRIES)
+    assert ("CANCEL", "accepted", "cancels 1 resting entries") == last_signal(worker_env)
+
+
+def test_a_cancel_leaves_an_entry_that_was_received_after_it(worker_env: WorkerEnv) -> None:
+    worker_env.alert(action="buy", limit_price=20000)
+    worker_env.run_due_jobs()
+    job_id = worker_env.exit_alert(action="cancel")
+    run_next(worker_env, worker_env.alert(action="buy", limit_price=19000))
+    run_next(worker_env, job_id)
+    worker_env.run_due_jobs()
+
+    assert ["CANCELLED", "WORKING"] == [state for *_, state in worker_env.rows(ENTRIES)]
+
+
+def test_a_cancel_by_month_leaves_the_entries_of_another(worker_env: WorkerEnv) -> None:
+    worker_env.alert(action="buy", limit_price=20000)
+    worker_env.run_due_jobs()
+    job_id = run_change(worker_env, action="cancel", symbol="MNQU2031")
+
+    assert [("BUY", "LIMIT", 1, "WORKING")] == worker_env.rows(ENTRIES)
+    assert "no entry rests in MNQU2031" in result_of(worker_env, job_id)
+
+
+def test_a_second_run_of_a_cancel_does_nothing_more(worker_env: WorkerEnv) -> None:
+    worker_env.alert(action="buy", limit_price=20000)
+    worker_env.run_due_jobs()
+    job_id = run_change(worker_env, action="cancel")
+    worker_env.runner.run(job_id)
+    worker_env.run_due_jobs()
+
+    assert 1 == len(worker_env.venue.requests(CANCEL))
+    assert [(1,)] == worker_env.rows("SELECT count(*) FROM signal WHERE action = 'CANCEL'")

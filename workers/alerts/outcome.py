@@ -1,0 +1,101 @@
+"""What became of an alert on one account: the signal that records it, and the denial that it may get."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from uuid import UUID
+
+from shared.db.accounts import accounts
+from shared.db.alerts import signals
+from shared.db.alerts.signals import NewSignal
+from shared.db.orders import changes
+from shared.db.orders.orders import OrderRow
+from shared.domain.alerts.alert import Alert, AlertAction
+from shared.domain.orders.order import ChangeKind, Origin
+from shared.errors import RiskLimitError
+from shared.ids import new_id
+from shared.ledger.jobs.orders import ChangeOrder
+from shared.ledger.ledger import Transaction
+from workers.context import Context
+
+_NEVER_LIVE = (
+    "live orders of account {0} were never on: run `tickwork accounts live {0} on` to let them reach the real venue"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class AccountAlert:
+    """A stored alert, for one account of its hook."""
+
+    alert_id: UUID
+    account_id: int
+    alert: Alert
+
+
+def record_nothing_to_do(ctx: Context, one: AccountAlert, contract_id: str | None, why: str) -> dict[str, str]:
+    """Record that an alert has nothing to do, and end its job."""
+    with ctx.transaction() as tx:
+        result, _ = record_outcome(tx, ctx, one, contract_id, reason=f"nothing to do: {why}")
+        result["nothing_to_do"] = why
+        tx.finish(result)
+    return result
+
+
+def record_outcome(
+    tx: Transaction,
+    ctx: Context,
+    one: AccountAlert,
+    contract_id: str | None,
+    *,
+    reason: str,
+    refusal: str | None = None,
+) -> tuple[dict[str, str], str | None]:
+    """Record the signal of an alert that enters nothing; return the beginning of the job's result, and its denial.
+
+    It is denied with `refusal`, or for an account whose live orders were never on. What a target closes is a CLOSE.
+    """
+    denial = find_denial(tx, ctx, one.account_id) or refusal
+    signal_id = new_id()
+    signals.add(
+        tx.connection,
+        NewSignal(
+            id=signal_id,
+            origin=Origin.ALERT,
+            account_id=one.account_id,
+            contract_id=contract_id,
+            action=AlertAction.CLOSE if one.alert.action.is_entry else one.alert.action,
+            quantity=one.alert.quantity,
+            verdict="accepted" if denial is None else "denied",
+            reason=reason if denial is None else denial,
+            correlation_id=ctx.job.correlation_id,
+            decided_market_at=ctx.market_now,
+            alert_id=one.alert_id,
+        ),
+    )
+    return {"signal_id": str(signal_id)}, denial
+
+
+def require_may_exit(tx: Transaction, ctx: Context, account_id: int) -> None:
+    """Lock the account; raise RiskLimitError if its live orders were never on."""
+    if denial := find_denial(tx, ctx, account_id):
+        raise RiskLimitError(denial)
+
+
+def find_denial(tx: Transaction, ctx: Context, account_id: int) -> str | None:
+    """Lock the account; return why nothing of it may be changed, or None."""
+    account = accounts.lock(tx.connection, account_id)
+    return None if account is not None and ctx.may_act_for(account) else _NEVER_LIVE.format(account_id)
+
+
+def request_cancels(tx: Transaction, ctx: Context, entries: Sequence[OrderRow], reason: str) -> None:
+    """Request a cancel of each entry unless one is open; the caller has locked the account."""
+    for order in entries:
+        if not changes.has_open(tx.connection, order.id, ChangeKind.CANCEL):
+            change = changes.create(
+                tx.connection,
+                order.id,
+                ChangeKind.CANCEL,
+                origin=Origin.ALERT,
+                reason=reason,
+                correlation_id=ctx.job.correlation_id,
+            )
+            tx.enqueue(ChangeOrder(change_id=change.id))
