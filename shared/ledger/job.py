@@ -2,12 +2,14 @@
 
 import re
 from dataclasses import dataclass
-from datetime import timedelta
-from typing import Any, ClassVar
+from datetime import datetime, timedelta
+from typing import Annotated, Any, ClassVar
 
 import msgspec
 
 from shared.fleets import DEADLINES, Queue
+
+Instant = Annotated[datetime, msgspec.Meta(tz=True)]  # an argument: an aware datetime
 
 _TYPES: dict[str, type["Job"]] = {}
 

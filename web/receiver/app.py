@@ -21,8 +21,11 @@ from shared.ledger.publisher import open_async_publisher
 from shared.log import set_up_logging
 from web.receiver.alerts import AlertRoute
 from web.receiver.deadline import TIMEOUT_S, DatabaseDownError
+from web.receiver.job_requests import JobRequestRoute
 from web.receiver.jobs import JobRoute
+from web.receiver.openapi import OpenapiRoute
 from web.receiver.problem import not_found, problem
+from web.receiver.readiness import ReadyRoute, live
 
 _CONNECTIONS = 8
 _RETRY_AFTER_S = 5
@@ -43,11 +46,16 @@ def make_app(settings: Settings) -> Starlette:
                 await ledger.close()
 
     alerts = AlertRoute(ledger, entry_ttl=settings.entry_ttl, receiver_url=settings.receiver_url)
+    jobs = JobRequestRoute(ledger, entry_ttl=settings.entry_ttl, receiver_url=settings.receiver_url)
     app = Starlette(
         routes=[
             Route("/hooks/tv/{token}", alerts.post, methods=["POST"]),
             Route("/hooks/tv/{token}/", alerts.post, methods=["POST"]),
             Route("/jobs/{job_id}", JobRoute(ledger).get, methods=["GET"]),
+            Route("/v1/jobs/{job}", jobs.serve, methods=["GET", "POST"]),
+            Route("/v1/openapi.json", OpenapiRoute(settings.receiver_url).get, methods=["GET"]),
+            Route("/live", live, methods=["GET"]),
+            Route("/ready", ReadyRoute(ledger).get, methods=["GET"]),
             Route("/health", _health, methods=["GET"]),
         ],
         exception_handlers={

@@ -15,6 +15,8 @@ from shared.ledger.jobs import (  # noqa: F401  # each registers its types
     upkeep,
 )
 
+__all__ = ["Trait", "job_names_with", "job_types"]
+
 Trait = Literal["is_entry", "is_probe", "is_transactional"]
 
 

@@ -2,18 +2,22 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from datetime import datetime
 from typing import Any, ClassVar
 from uuid import UUID
 
 from shared.domain.orders.order import OrderType, Origin, Side
 from shared.fleets import Queue
-from shared.ledger.job import Job
+from shared.ledger.job import Instant, Job
 
 
 def entries_key(account_id: int) -> str:
     """Return the sequence_key that entries by alert or strategy of one account share: one at a time, in order."""
     return f"account:{account_id}:entries"
+
+
+def guard_key(account_id: int, contract_id: str) -> str:
+    """Return the sequence_key of a position's guards: only one runs at a time."""
+    return f"guard:{account_id}:{contract_id}"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -150,7 +154,7 @@ class ApplyExecutionReports(Job):
     queue: ClassVar = Queue.CRITICAL
     attempts: ClassVar = 20
     account_id: int
-    reported_at: datetime
+    reported_at: Instant
     orders: list[dict[str, Any]] = field(default_factory=list)
     fills: list[dict[str, Any]] = field(default_factory=list)
     accounts: list[dict[str, Any]] = field(default_factory=list)
