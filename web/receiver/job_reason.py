@@ -2,7 +2,7 @@
 
 import re
 
-_STATES = {
+STATES = {
     "queued": "it waits for a worker",
     "running": "a worker runs it",
     "succeeded": "it succeeded",
@@ -11,8 +11,9 @@ _STATES = {
     "cancelled": "it was cancelled",
     "expired": "it did not start before it expired",
 }
+RUNS_AGAIN = "it was interrupted or has to wait, and will run again"
 # By the name of the error, which begins the text of a refusal.
-_REFUSALS = {
+REFUSALS = {
     "RiskLimitError": "the risk rules of the account denied it",
     "OrderRejectedError": "the venue rejected it",
     "OutsideCalendarError": "the market hours of its date are not known",
@@ -22,7 +23,7 @@ _REFUSALS = {
     "PositionMismatchError": "new entries are halted: the venue reports another position",
     "CredentialsRefusedError": "new entries are halted: the venue refuses the login",
 }
-_RESULTS = {
+RESULTS = {
     "nothing_to_do": "there was nothing to do",
     "denied": "the risk rules of the account denied it",
 }
@@ -32,9 +33,9 @@ _CLASS = re.compile(r"\w+")
 def describe_job(state: str, error: str | None, result: object) -> str:
     """Return the reason; no part of the error or the result is quoted."""
     if state == "queued" and error is not None:
-        return "it was interrupted or has to wait, and will run again"
+        return RUNS_AGAIN
     if state == "failed" and error is not None and (named := _CLASS.match(error)):
-        return _REFUSALS.get(named.group(), _STATES[state])
+        return REFUSALS.get(named.group(), STATES[state])
     if state == "succeeded" and isinstance(result, dict):
-        return next((reason for key, reason in _RESULTS.items() if result.get(key)), _STATES[state])
-    return _STATES[state]
+        return next((reason for key, reason in RESULTS.items() if result.get(key)), STATES[state])
+    return STATES[state]
