@@ -44,6 +44,7 @@ COMMANDS = (
     "bars",
     "strategies",
     "hooks",
+    "tokens",
     "metrics",
     "db",
     "doctor",

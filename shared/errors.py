@@ -16,6 +16,7 @@ TickworkError
 |-- RefusedError                   the request is wrong: a retry cannot help
 |   |-- OrderRejectedError         by the venue
 |   |-- RiskLimitError             by our own rules
+|   |-- RefusedRequestError        web.receiver.problem: an HTTP request, answered with a 4xx
 |   |-- OutsideCalendarError       the holiday table does not reach the date
 |   `-- InvalidAlertError
 |       `-- RefusedAlertError      shared.domain.alerts.payload

@@ -15,7 +15,7 @@ import click
 from cli.client.stack import connect
 from cli.console.errors import extract_headline
 from cli.console.output import print_json, print_outcome, print_table
-from shared.db import views
+from shared.db import api_tokens, views
 from shared.db.engine import driver
 from shared.errors import RefusedError, SettingsError
 from shared.fleets import Queue
@@ -27,7 +27,17 @@ STATES = ("queued", "running", "succeeded", "failed", "dead", "cancelled", "expi
 _COLUMNS = ("id", "name", "queue", "state", "attempt", "enqueued_at", "finished_at", "error")
 _DEAD_COLUMNS = ("id", "name", "queue", "attempts", "finished_at", "error")
 _RELATED_COLUMNS = ("id", "name", "queue", "state", "attempt", "enqueued_at", "started_at", "finished_at", "worker")
-_DETAILS = ("arguments", "result", "sequence_key", "expires_at", "lease_until", "worker", "fence", "deadline")
+_DETAILS = (
+    "arguments",
+    "result",
+    "sequence_key",
+    "expires_at",
+    "lease_until",
+    "worker",
+    "fence",
+    "deadline",
+    "requested_by",
+)
 _SHORTEST_PREFIX = 8
 _json_option = click.option("--json", "as_json", is_flag=True, help="JSON on stdout, for scripts.")
 
@@ -101,6 +111,8 @@ def show(job_id: str, *, as_json: bool) -> None:
     with connect() as connection:
         (found,) = _resolve_ids(driver(connection), [job_id])
         rows = views.one_job(connection, found)
+        requesters = api_tokens.requesters(connection, [row["id"] for row in rows])
+    rows = [row | {"requested_by": requesters.get(row["id"])} for row in rows]
     if as_json:
         print_json({"jobs": rows})
         return

@@ -9,7 +9,7 @@ from uuid import UUID
 
 import msgspec
 import psycopg
-from sqlalchemy import select
+from sqlalchemy import select, text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from shared.db.tables.ledger import job as job_table
@@ -17,6 +17,8 @@ from shared.ledger.enqueue import Enqueued, EnqueueOptions, new_job
 from shared.ledger.envelope import WakeUp
 from shared.ledger.job import Job
 from shared.ledger.publisher import AsyncPublisher
+
+_IS_WRITABLE = text("SHOW transaction_read_only")
 
 
 class JobView(msgspec.Struct, frozen=True, kw_only=True):
@@ -54,6 +56,12 @@ class AsyncTransaction:
             await raw.execute(*job.notify_relay())
         return Enqueued(job.id, is_duplicate=False)
 
+    async def has_request(self, job_id: UUID, request: Job) -> bool:
+        """Whether a job has this name and these arguments; also True if its row was deleted after its end."""
+        statement = select(job_table.c.name, job_table.c.arguments).where(job_table.c.id == job_id)
+        row = (await self.connection.execute(statement)).one_or_none()
+        return row is None or tuple(row) == (request.job_name(), request.arguments())
+
 
 class AsyncLedger:
     """Enqueues jobs from an asyncio program; wake-ups are published in the background, where a failure loses no job."""
@@ -84,6 +92,11 @@ class AsyncLedger:
         async with self.engine.connect() as connection:
             row = (await connection.execute(select(*columns).where(job_table.c.id == job_id))).one_or_none()
         return None if row is None else JobView(**row._mapping)  # noqa: SLF001  # SQLAlchemy's documented name
+
+    async def is_writable(self) -> bool:
+        """Whether Postgres takes commits; a standby answers and takes none."""
+        async with self.engine.connect() as connection:
+            return str((await connection.execute(_IS_WRITABLE)).scalar_one()) == "off"
 
     async def close(self) -> None:
         """Wait until pending wake-ups are published, then close the connections."""

@@ -2,12 +2,14 @@
 
 import re
 from dataclasses import dataclass
-from datetime import timedelta
-from typing import Any, ClassVar
+from datetime import datetime, timedelta
+from typing import Annotated, Any, ClassVar
 
 import msgspec
 
 from shared.fleets import DEADLINES, Queue
+
+Instant = Annotated[datetime, msgspec.Meta(tz=True)]  # an argument: an aware datetime
 
 _TYPES: dict[str, type["Job"]] = {}
 
@@ -22,6 +24,7 @@ class Job:
         is_probe: it runs every few seconds; its rows are kept for minutes and not listed.
         is_transactional: all its effects are rows written through `Context.transaction`, so many jobs of a backlog on
             the low or background queue may run in one commit.
+        is_internal: its arguments are rows or reports that only Tickwork itself may state, so no API token requests it.
     """
 
     queue: ClassVar[Queue]
@@ -30,6 +33,7 @@ class Job:
     is_entry: ClassVar[bool] = False
     is_probe: ClassVar[bool] = False
     is_transactional: ClassVar[bool] = False
+    is_internal: ClassVar[bool] = False
 
     def __init_subclass__(cls) -> None:
         """Register the type under its name, such as orders.place_order."""

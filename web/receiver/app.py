@@ -25,8 +25,11 @@ from web.receiver.counters import Counters
 from web.receiver.deadline import TIMEOUT_S, DatabaseDownError
 from web.receiver.hook_cache import HookCache
 from web.receiver.intake import Intake
+from web.receiver.job_requests import JobRequestRoute
 from web.receiver.jobs import JobRoute
+from web.receiver.openapi import OpenapiRoute
 from web.receiver.problem import not_found, problem
+from web.receiver.readiness import ReadyRoute, live
 from web.receiver.sender import AddressReader
 from web.receiver.spool import Spool
 
@@ -58,11 +61,16 @@ def make_app(settings: Settings) -> Starlette:
     alerts = AlertRoute(
         cache, intake, AddressReader(settings.proxy_count), counters, receiver_url=settings.receiver_url
     )
+    jobs = JobRequestRoute(ledger, entry_ttl=settings.entry_ttl, receiver_url=settings.receiver_url)
     app = Starlette(
         routes=[
             Route("/hooks/tv/{token}", alerts.post, methods=["POST"]),
             Route("/hooks/tv/{token}/", alerts.post, methods=["POST"]),
             Route("/jobs/{job_id}", JobRoute(ledger).get, methods=["GET"]),
+            Route("/v1/jobs/{job}", jobs.serve, methods=["GET", "POST"]),
+            Route("/v1/openapi.json", OpenapiRoute(settings.receiver_url).get, methods=["GET"]),
+            Route("/live", live, methods=["GET"]),
+            Route("/ready", ReadyRoute(ledger).get, methods=["GET"]),
             Route("/health", _health, methods=["GET"]),
         ],
         exception_handlers={

@@ -1,6 +1,5 @@
-"""GET /jobs/{id}: the state and result of an alert's job."""
+"""GET /jobs/{id}: the state of a job, for anyone who knows its id."""
 
-from datetime import datetime
 from uuid import UUID
 
 import msgspec
@@ -8,23 +7,22 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from shared.ledger.async_ledger import AsyncLedger
+from shared.ledger.job import Instant
 from web.receiver.deadline import with_timeout
+from web.receiver.job_reason import describe_job
 from web.receiver.problem import not_found
 
 
 class JobAnswer(msgspec.Struct, frozen=True, kw_only=True):
-    """The body of a 200: one job."""
+    """The body of a 200: one job, without its figures."""
 
     job_id: UUID
     name: str
     state: str
-    queue: str
-    attempt: int
-    enqueued_at: datetime
-    started_at: datetime | None
-    finished_at: datetime | None
-    result: object
-    error: str | None
+    reason: str
+    enqueued_at: Instant
+    started_at: Instant | None
+    finished_at: Instant | None
 
 
 class JobRoute:
@@ -46,12 +44,9 @@ class JobRoute:
             job_id=job.id,
             name=job.name,
             state=job.state,
-            queue=job.queue,
-            attempt=job.attempt,
+            reason=describe_job(job.state, job.error, job.result),
             enqueued_at=job.enqueued_at,
             started_at=job.started_at,
             finished_at=job.finished_at,
-            result=job.result,
-            error=job.error,
         )
         return Response(msgspec.json.encode(answer), media_type="application/json")

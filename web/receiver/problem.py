@@ -6,6 +6,8 @@ from http import HTTPStatus
 import msgspec
 from starlette.responses import Response
 
+from shared.errors import RefusedError
+
 
 class Problem(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """The body of every error answer; `field` and `hint` are extension members, beside those of the standard."""
@@ -18,6 +20,30 @@ class Problem(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     type: str = msgspec.field(
         default_factory=lambda: "about:blank"
     )  # a factory, because omit_defaults leaves out a plain default
+
+
+class RefusedRequestError(RefusedError):
+    """A request was refused: `wrong` names the fault and the value, `hint` what to send instead."""
+
+    def __init__(
+        self,
+        status: HTTPStatus,
+        wrong: str,
+        *,
+        hint: str,
+        field: str | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
+        super().__init__(f"{wrong}: {hint}")
+        self.status = status
+        self.wrong = wrong
+        self.hint = hint
+        self.field = field
+        self.headers = headers
+
+    def to_response(self) -> Response:
+        """Return the answer for this refusal."""
+        return problem(self.status, self.wrong, field=self.field, hint=self.hint, headers=self.headers)
 
 
 def problem(

@@ -21,6 +21,7 @@ from shared.ledger.jobs.orders import (
     ReconcileAccount,
     ResolveInDoubtOrder,
     entries_key,
+    guard_key,
 )
 from shared.ledger.ledger import Transaction
 from workers.context import Context
@@ -191,7 +192,7 @@ def _guard_positions(tx: Transaction, ctx: Context, account_id: int) -> None:
         if not load_state(tx.connection, account_id, contract_id).plan.is_empty:
             request = GuardPosition(account_id=account_id, contract_id=contract_id)
             key = f"guard:{account_id}:reconcile:{ctx.job.id}:{contract_id}"
-            tx.enqueue_unless_queued(request, venue_state.guard_key(account_id, contract_id), key=key)
+            tx.enqueue_unless_queued(request, guard_key(account_id, contract_id), key=key)
 
 
 def _search_start(ctx: Context, account: AccountRow) -> datetime:

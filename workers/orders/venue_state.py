@@ -16,7 +16,7 @@ from shared.domain.orders.order import Direction, OrderState, Origin, Role
 from shared.gateway.client import GatewayClient
 from shared.gateway.wire import VenueFill, VenueOrder, VenuePosition
 from shared.ids import new_id
-from shared.ledger.jobs.orders import GuardPosition
+from shared.ledger.jobs.orders import GuardPosition, guard_key
 from shared.ledger.ledger import Transaction
 from workers.context import Context
 
@@ -144,11 +144,6 @@ def _is_unchanged(kept: StoredOrder | None, order: VenueOrder) -> bool:
 def _enqueue_guard(tx: Transaction, account_id: int, contract_id: str, cause: str) -> None:
     request = GuardPosition(account_id=account_id, contract_id=contract_id)
     tx.enqueue_unless_queued(request, guard_key(account_id, contract_id), key=f"guard:{account_id}:{cause}")
-
-
-def guard_key(account_id: int, contract_id: str) -> str:
-    """Return the sequence_key of a position's guards: only one runs at a time."""
-    return f"guard:{account_id}:{contract_id}"
 
 
 def _record_rejected_duplicate(connection: Connection, account_id: int, row: OrderRow, order: VenueOrder) -> None:

@@ -23,12 +23,11 @@ from shared.domain.risk.account_rules import Finding, RuleAction, check_account,
 from shared.domain.risk.entry_rules import SizedEntry, only_reduces, time_findings
 from shared.errors import RefusedError
 from shared.hot.quotes import HotQuote, exit_price_from
-from shared.ledger.jobs.orders import ChangeOrder, Flatten, GuardPosition, ReducePosition
+from shared.ledger.jobs.orders import ChangeOrder, Flatten, GuardPosition, ReducePosition, guard_key
 from shared.ledger.jobs.risk import WatchAccounts
 from shared.ledger.ledger import Transaction
 from workers.context import Context
 from workers.orders.entry import describe_finding
-from workers.orders.venue_state import guard_key
 from workers.task import task
 
 log = logging.getLogger(__name__)

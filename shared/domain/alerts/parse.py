@@ -58,6 +58,9 @@ _ACTIONS = {
     "trail": AlertAction.TRAIL,
     "test": AlertAction.TEST,
 }
+_CHANGES = {
+    AlertAction.CANCEL, AlertAction.MOVE_STOP, AlertAction.BREAKEVEN, AlertAction.TRAIL, AlertAction.TEST,
+}  # fmt: skip
 _ONLY_SIDES = {
     "close_long": Direction.LONG,
     "exit_long": Direction.LONG,
@@ -83,13 +86,15 @@ def parse_payload(payload: Mapping[str, Json]) -> Alert:
 
     `order_type` is market unless a price says another; of a close, only an invalid symbol is refused.
     """
+    word = payload.get("action")
+    change = _ACTIONS.get(word.strip().lower()) if isinstance(word, str) else None
+    if change in _CHANGES:
+        return _parse_change(payload, change)
     if _parse_sign(payload, is_strict=False) == 0:
         return _parse_close(payload)
     action = _parse_action(payload) if "action" in payload else None
     if action is AlertAction.CLOSE:
         return _parse_close(payload)
-    if action is not None and not action.is_entry:
-        return _parse_change(payload, action)
     sign = _parse_sign(payload)
     if sign is not None and action is not None and action is not _SIDE_OF_TARGET[sign > 0]:
         return _parse_close(payload)  # a sale of a chart that stays long takes off a part: it never opens

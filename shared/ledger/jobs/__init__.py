@@ -15,7 +15,9 @@ from shared.ledger.jobs import (  # noqa: F401  # each registers its types
     upkeep,
 )
 
-Trait = Literal["is_entry", "is_probe", "is_transactional"]
+__all__ = ["Trait", "job_names_with", "job_types"]
+
+Trait = Literal["is_entry", "is_probe", "is_transactional", "is_internal"]
 
 
 def job_names_with(trait: Trait) -> list[str]:

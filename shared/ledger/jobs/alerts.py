@@ -13,6 +13,7 @@ class HandleAlert(Job):
     """Turn a stored alert into a signal, and the signal into an order or an exit."""
 
     queue: ClassVar = Queue.HIGH
+    is_internal: ClassVar = True
     attempts: ClassVar = 5
     is_entry: ClassVar = True
     alert_id: UUID
@@ -23,6 +24,7 @@ class HandleFollowerAlert(Job):
     """Act on a stored alert for one follower account of its hook."""
 
     queue: ClassVar = Queue.HIGH
+    is_internal: ClassVar = True
     attempts: ClassVar = 5
     is_entry: ClassVar = True
     alert_id: UUID

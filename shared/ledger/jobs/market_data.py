@@ -1,11 +1,10 @@
 """Requests about contracts and bars."""
 
 from dataclasses import dataclass
-from datetime import datetime
 from typing import ClassVar
 
 from shared.fleets import Queue
-from shared.ledger.job import Job
+from shared.ledger.job import Instant, Job
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -20,7 +19,7 @@ class FetchBars(Job):
     """Store the one-minute bars that every tracked contract lacks up to the minute that closed at `slot`."""
 
     queue: ClassVar = Queue.NORMAL
-    slot: datetime
+    slot: Instant
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,4 +28,4 @@ class FetchContractBars(Job):
 
     queue: ClassVar = Queue.NORMAL
     contract_id: str
-    closed_until: datetime
+    closed_until: Instant

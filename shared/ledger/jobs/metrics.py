@@ -1,11 +1,10 @@
 """Requests about metrics."""
 
 from dataclasses import dataclass
-from datetime import datetime
 from typing import ClassVar
 
 from shared.fleets import Queue
-from shared.ledger.job import Job
+from shared.ledger.job import Instant, Job
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -14,4 +13,4 @@ class RollUp(Job):
 
     queue: ClassVar = Queue.LOW
     is_transactional: ClassVar = True
-    slot: datetime
+    slot: Instant

@@ -2,18 +2,22 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from datetime import datetime
 from typing import Any, ClassVar
 from uuid import UUID
 
 from shared.domain.orders.order import OrderType, Origin, Side
 from shared.fleets import Queue
-from shared.ledger.job import Job
+from shared.ledger.job import Instant, Job
 
 
 def entries_key(account_id: int) -> str:
     """Return the sequence_key that entries by alert or strategy of one account share: one at a time, in order."""
     return f"account:{account_id}:entries"
+
+
+def guard_key(account_id: int, contract_id: str) -> str:
+    """Return the sequence_key of a position's guards: only one runs at a time."""
+    return f"guard:{account_id}:{contract_id}"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,6 +28,7 @@ class PlaceOrder(Job):
     """
 
     queue: ClassVar = Queue.HIGH
+    is_internal: ClassVar = True
     attempts: ClassVar = 20
     is_entry: ClassVar = True
     order_id: UUID
@@ -44,6 +49,7 @@ class ResolveInDoubtOrder(Job):
     """Resolve an order in doubt: its submission had no clear answer."""
 
     queue: ClassVar = Queue.CRITICAL
+    is_internal: ClassVar = True
     attempts: ClassVar = 50
     order_id: UUID
 
@@ -99,6 +105,7 @@ class ChangeOrder(Job):
     """Cancel or modify an order, until the venue reports that the change was made or came too late."""
 
     queue: ClassVar = Queue.CRITICAL
+    is_internal: ClassVar = True
     attempts: ClassVar = 50
     change_id: UUID
 
@@ -108,6 +115,7 @@ class Flatten(Job):
     """Cancel orders and close positions, repeatedly, until the venue confirms flat."""
 
     queue: ClassVar = Queue.CRITICAL
+    is_internal: ClassVar = True
     attempts: ClassVar = 1_000
     flatten_request_id: UUID
 
@@ -148,9 +156,10 @@ class ApplyExecutionReports(Job):
     """
 
     queue: ClassVar = Queue.CRITICAL
+    is_internal: ClassVar = True
     attempts: ClassVar = 20
     account_id: int
-    reported_at: datetime
+    reported_at: Instant
     orders: list[dict[str, Any]] = field(default_factory=list)
     fills: list[dict[str, Any]] = field(default_factory=list)
     accounts: list[dict[str, Any]] = field(default_factory=list)

@@ -1,11 +1,10 @@
 """Requests to evaluate strategies."""
 
 from dataclasses import dataclass
-from datetime import datetime
 from typing import ClassVar
 
 from shared.fleets import Queue
-from shared.ledger.job import Job
+from shared.ledger.job import Instant, Job
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -19,7 +18,7 @@ class EvaluateStrategy(Job):
     is_entry: ClassVar = True
     strategy: str
     contract_id: str
-    closed_until: datetime
+    closed_until: Instant
     account_id: int | None = None
 
 
@@ -28,4 +27,4 @@ class EvaluateDue(Job):
     """Enqueue every evaluation that is due and that no closed bar has enqueued; `slot` tells the runs apart."""
 
     queue: ClassVar = Queue.NORMAL
-    slot: datetime
+    slot: Instant

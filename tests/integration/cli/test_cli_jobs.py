@@ -94,7 +94,7 @@ def test_show_prints_whole_rows_as_json(job_ledger: LedgerEnv, jobs: Run) -> Non
         row[name] for name in ("id", "state", "attempt", "fence", "error")
     )
     assert "of a test" == row["arguments"]["note"]
-    assert set(job_ledger.row(job_id)) == set(row)
+    assert {*job_ledger.row(job_id), "requested_by"} == set(row)
 
 
 def test_the_beginning_of_an_id_works_with_or_without_dashes_in_any_case(job_ledger: LedgerEnv, jobs: Run) -> None:

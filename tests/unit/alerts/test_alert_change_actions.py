@@ -60,3 +60,9 @@ def test_a_change_without_what_it_needs_is_refused(fields: dict[str, Any], field
         parse(**fields)
 
     assert field == caught.value.field
+
+
+@pytest.mark.parametrize("action", ["cancel", "breakeven", "test"])
+@pytest.mark.parametrize("position", ["flat", "long"])
+def test_the_position_of_a_template_makes_no_exit_of_a_change(action: str, position: str) -> None:
+    assert action.upper() == parse(action=action, market_position=position, market_position_size=0).action
