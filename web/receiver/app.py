@@ -42,7 +42,7 @@ def make_app(settings: Settings) -> Starlette:
             async with asyncio.timeout(TIMEOUT_S):
                 await ledger.close()
 
-    alerts = AlertRoute(ledger, entry_ttl=settings.entry_ttl, receiver_url=settings.receiver_url)
+    alerts = AlertRoute(ledger, entry_ttl=settings.entry_ttl, receiver_url=settings.sender_url)
     app = Starlette(
         routes=[
             Route("/hooks/tv/{token}", alerts.post, methods=["POST"]),

@@ -6,6 +6,7 @@ from uuid import UUID
 from shared.clock import time_until
 from shared.db.alerts import alert_order, alerts
 from shared.db.alerts.alerts import StoredAlert
+from shared.db.alerts.probe_hook import PROBE_HOOK_ID
 from shared.db.market_data import contracts
 from shared.db.orders import flatten_requests
 from shared.domain.alerts.alert import Alert, AlertAction
@@ -68,6 +69,8 @@ def trade_alert(ctx: Context, stored: StoredAlert, account_id: int) -> dict[str,
     alert = apply_settings(parse_alert(stored.body, stored.dialect), stored.settings)
     if alert.action is AlertAction.TEST:
         return {"test": "received, and trades nothing"}
+    if stored.hook_id == PROBE_HOOK_ID:  # its token lies in a file
+        raise RefusedError("the hook of the stack's own test alerts takes no other alert")
     one = AccountAlert(stored.id, account_id, alert)
     with ctx.autocommit() as connection:
         contract = contracts.active_of_root(connection, alert.root.name)
