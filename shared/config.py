@@ -144,7 +144,7 @@ def _parse_receiver_url(values: Mapping[str, str]) -> str:
 
 def _parse_public_url(values: Mapping[str, str]) -> str:
     """Return the public URL; TradingView posts only to port 443 with https and to port 80 with http, without IPv6."""
-    value = values.get("TICKWORK_PUBLIC_URL", "").strip().rstrip("/")
+    value = values.get("TICKWORK_PUBLIC_URL", "").strip()
     if not value:
         return ""
     invalid = f"invalid TICKWORK_PUBLIC_URL {_mask_password(value)!r}"
@@ -160,7 +160,7 @@ def _parse_public_url(values: Mapping[str, str]) -> str:
             f"{invalid}: expected a name or IPv4 address that the internet reaches; "
             "docs/howto/expose-the-receiver.md shows how to get one"
         )
-    return value
+    return value.rstrip("/")
 
 
 def _is_plain_url(value: str) -> bool:

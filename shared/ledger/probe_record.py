@@ -7,9 +7,13 @@ from shared.ledger.jobs.upkeep import ProbeReceiver
 from shared.ledger.transitions import LedgerConnection
 
 _READ = """
-    SELECT DISTINCT ON (state = 'succeeded') state = 'succeeded', finished_at, (result ->> 'duration_ms')::integer, error
-    FROM job WHERE name = %(name)s AND (state = 'succeeded' AND result ->> 'url' = %(url)s OR state IN ('failed', 'dead'))
-    ORDER BY state = 'succeeded', finished_at DESC
+    SELECT DISTINCT ON (is_success) is_success, finished_at, duration_ms, error
+    FROM (SELECT state = 'succeeded' AS is_success, finished_at, (result ->> 'duration_ms')::integer AS duration_ms,
+                 error
+          FROM job
+          WHERE name = %(name)s
+            AND (state = 'succeeded' AND result ->> 'url' = %(url)s OR state IN ('failed', 'dead'))) ended
+    ORDER BY is_success, finished_at DESC
 """
 
 

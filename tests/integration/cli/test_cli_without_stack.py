@@ -46,7 +46,14 @@ def test_database_commands_without_a_stack_are_refused(shell: Shell, command: tu
 
 
 def test_status_without_a_stack_exits_with_3_and_is_empty(shell: Shell) -> None:
-    nothing = {"programs": [], "urls": {}, "market": None, "feed": None, "public_url": None, "accounts": []}
+    nothing: dict[str, object] = {
+        "programs": [],
+        "urls": {},
+        "market": None,
+        "feed": None,
+        "public_url": None,
+        "accounts": [],
+    }
     assert nothing == shell.json("status", expected=3)
 
 
