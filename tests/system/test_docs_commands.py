@@ -19,7 +19,7 @@ PAGES = [
         ROOT / "docs" / "howto" / f"{name}.md"
         for name in (
             "first-alert", "trade-by-hand", "account-rules", "own-strategy", "replay", "real-venue", "own-servers",
-            "recover", "add-a-job", "add-a-route", "check-a-gateway",
+            "recover", "add-a-job", "add-a-route", "check-a-gateway", "expose-the-receiver",
         )
     ),
 ]  # fmt: skip
