@@ -14,7 +14,7 @@ from cli.local.home.lock import Lock
 from cli.local.home.state import write_state
 from shared.config import load_settings
 from shared.ledger.job import Job
-from tests.fixtures.receiver_process import ReceiverProcess, StartReceiver
+from tests.fixtures.receiver_process import ReceiverProcess
 from tests.fixtures.runner_env import RunnerEnv
 from tests.fixtures.wire_tap import WireTap
 from tests.integration.cli.shell import Shell
@@ -77,15 +77,11 @@ class Reach:
             thread.join(60)
 
 
-@pytest.fixture
-def reach(
-    shell: Shell,
-    start_receiver: StartReceiver,
-    runner_env: RunnerEnv,
-    redis_url: str,
-    monkeypatch: pytest.MonkeyPatch,
+@contextmanager
+def open_reach(
+    shell: Shell, receiver: ReceiverProcess, runner_env: RunnerEnv, redis_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[Reach]:
-    receiver = start_receiver()
+    """Let a stack run in the shell's home, with this receiver behind PUBLIC_URL."""
     home = Home(shell.home)
     home.prepare()
     environment = {

@@ -1,6 +1,7 @@
 """A test alert through the public URL: what `doctor`, the schedule and `status` make of a way in that works or not."""
 
 import threading
+from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from uuid import UUID
@@ -8,12 +9,26 @@ from uuid import UUID
 import pytest
 
 from shared.ledger.jobs.upkeep import DeleteOldRows, ProbeReceiver
-from tests.fixtures.receiver_process import ENTRY
-from tests.integration.cli.reach import PUBLIC_URL, Reach, resolve_to
+from tests.fixtures.receiver_process import ENTRY, StartReceiver
+from tests.fixtures.runner_env import RunnerEnv
+from tests.integration.cli.reach import PUBLIC_URL, Reach, open_reach, resolve_to
+from tests.integration.cli.shell import Shell
 
-pytest_plugins = ("tests.fixtures.receiver", "tests.integration.cli.reach")
+pytest_plugins = ("tests.fixtures.receiver",)
 
 EVENTS = "SELECT kind, message FROM account_event ORDER BY id"
+
+
+@pytest.fixture
+def reach(
+    shell: Shell,
+    start_receiver: StartReceiver,
+    runner_env: RunnerEnv,
+    redis_url: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> Iterator[Reach]:
+    with open_reach(shell, start_receiver(), runner_env, redis_url, monkeypatch) as found:
+        yield found
 
 
 def test_doctor_posts_a_test_alert_on_this_computer_and_through_the_public_url(reach: Reach) -> None:
