@@ -7,6 +7,7 @@ import click
 from sqlalchemy.exc import SQLAlchemyError
 
 from cli.client.stack import connect, load_stack_settings
+from cli.console.errors import shorten_error
 from shared.clock import machine_now
 from shared.db.engine import driver
 from shared.ledger.probe_record import ProbeRecord, read_probe_record
@@ -31,7 +32,7 @@ def read_public_url_figures() -> dict[str, Any] | None:
         "reached_at": record.reached_at,
         "duration_ms": record.duration_ms,
         "failed_at": record.failed_at,
-        "error": record.error,
+        "error": None if record.error is None else shorten_error(record.error),
     }
 
 

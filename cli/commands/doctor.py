@@ -58,6 +58,9 @@ def command(*, as_json: bool) -> None:
         print_json({"checks": found})
     else:
         print_table("Checks", found, ("name", "state", "detail"), empty="Nothing was checked.")
+        for one in found:
+            if one["state"] == "wrong":  # the table may cut what to do
+                click.echo(f"{one['name']}: {one['detail']}")
     if any(one["state"] == "wrong" for one in found):
         raise SystemExit(1)
 

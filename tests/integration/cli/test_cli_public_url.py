@@ -86,7 +86,7 @@ def test_status_shows_the_last_success_and_the_last_failure_of_the_public_url(re
     assert "failed" == reach.run(ProbeReceiver()).state
     lost = reach.public_url()
     assert (False, reached["reached_at"]) == (lost["is_reached"], lost["reached_at"])
-    assert "does not answer" in lost["error"]
+    assert lost["error"].startswith(f"{PUBLIC_URL} does not answer")
     assert "ALERTS DO NOT ARRIVE" in reach.line()
 
     reach.proxy.restore()
