@@ -11,7 +11,7 @@ from shared.ledger.jobs.orders import ReconcileAccounts
 from shared.ledger.jobs.risk import WatchAccounts
 from shared.ledger.jobs.strategies import EvaluateDue
 from shared.ledger.jobs.trades import BookRoundTrips
-from shared.ledger.jobs.upkeep import DeleteOldRows
+from shared.ledger.jobs.upkeep import DeleteOldRows, ProbeReceiver
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,5 +35,6 @@ TIMETABLE: tuple[ScheduleEntry, ...] = (
     ScheduleEntry("reconcile_accounts", ReconcileAccounts, "machine", timedelta(seconds=30)),
     ScheduleEntry("book_round_trips", BookRoundTrips, "machine", timedelta(minutes=1)),
     ScheduleEntry("roll_up_metrics", RollUp, "machine", timedelta(minutes=1)),
+    ScheduleEntry("probe_receiver", ProbeReceiver, "machine", timedelta(minutes=5)),
     ScheduleEntry("delete_old_rows", DeleteOldRows, "machine", timedelta(hours=1)),
 )

@@ -5,6 +5,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
+from ipaddress import ip_address
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -12,6 +13,9 @@ from shared.errors import SettingsError
 
 _BROKERS = ("amqp", "amqps", "redis", "rediss")
 _LOOPBACK = {"127.0.0.1", "localhost", "::1"}
+_PORTS = {"https": 443, "http": 80}
+_PRINTABLE = re.compile(r"[!-~]+")
+_IPV4 = 4
 
 
 def environment() -> dict[str, str]:
@@ -53,9 +57,15 @@ class Settings:
     bars_limit: int  # requests for bars per 30 s that the venue allows: 50, or 30 by an older page of its docs
     max_quantity: int  # most contracts of one entry
     entry_ttl: timedelta  # an entry not sent within this time is never sent
-    receiver_url: str  # public URL of the receiver
+    receiver_url: str  # the receiver's own address, which this computer reaches
+    public_url: str  # the address under which the internet reaches the receiver; empty: it does not
     proxy_count: int  # proxies of ours in front of the receiver, whose X-Forwarded-For names the sender
     log_level: str
+
+    @property
+    def sender_url(self) -> str:
+        """The address for senders of alerts: the public one, else the receiver's own."""
+        return self.public_url or self.receiver_url
 
     def require_database(self) -> str:
         """Return DATABASE_URL; raise SettingsError with a hint if it is not set."""
@@ -97,7 +107,8 @@ def load_settings(env: Mapping[str, str] | None = None) -> Settings:
         bars_limit=int(_parse_choice(values, "TICKWORK_BARS_LIMIT", ("50", "30"), default="50")),
         max_quantity=_parse_count(values, "TICKWORK_MAX_QUANTITY", default=5),
         entry_ttl=timedelta(seconds=_parse_count(values, "TICKWORK_ENTRY_TTL", default=90)),
-        receiver_url=values.get("TICKWORK_RECEIVER_URL", ""),
+        receiver_url=_parse_receiver_url(values),
+        public_url=_parse_public_url(values),
         proxy_count=_parse_count(values, "TICKWORK_PROXIES", default=0, least=0),
         log_level=_parse_choice(values, "TICKWORK_LOG_LEVEL", ("DEBUG", "INFO", "WARNING", "ERROR"), default="INFO"),
     )
@@ -121,6 +132,56 @@ def _parse_venue(values: Mapping[str, str]) -> VenueSettings:
         key=values.get("TICKWORK_VENUE_KEY", ""),
         is_simulator=_parse_switch(values, "TICKWORK_VENUE_IS_SIMULATOR", default=False),
     )
+
+
+def _parse_receiver_url(values: Mapping[str, str]) -> str:
+    value = values.get("TICKWORK_RECEIVER_URL", "").rstrip("/")
+    if value and not _is_plain_url(value):
+        raise SettingsError(
+            f"invalid TICKWORK_RECEIVER_URL {_mask_password(value)!r}: expected the receiver's own address, such as "
+            "http://127.0.0.1:8700"
+        )
+    return value
+
+
+def _parse_public_url(values: Mapping[str, str]) -> str:
+    """Return the public URL; TradingView posts only to port 443 with https and to port 80 with http, without IPv6."""
+    value = values.get("TICKWORK_PUBLIC_URL", "").strip()
+    if not value:
+        return ""
+    invalid = f"invalid TICKWORK_PUBLIC_URL {_mask_password(value)!r}"
+    if not _is_plain_url(value):
+        raise SettingsError(f"{invalid}: expected an address such as https://alerts.example.com, and nothing behind it")
+    parts = urlsplit(value)
+    if (parts.scheme, parts.port or _PORTS[parts.scheme]) not in _PORTS.items():
+        raise SettingsError(
+            f"{invalid}: expected https on port 443, or http on port 80: TradingView posts to no other port"
+        )
+    if not _is_public(parts.hostname or ""):
+        raise SettingsError(
+            f"{invalid}: expected a name or IPv4 address that the internet reaches; "
+            "docs/howto/expose-the-receiver.md shows how to get one"
+        )
+    return value.rstrip("/")
+
+
+def _is_plain_url(value: str) -> bool:
+    """Whether this is http or https with a host and a valid port, and without a user, a query or a fragment."""
+    try:
+        parts = urlsplit(value)
+        is_port_valid = parts.port != 0
+    except ValueError:
+        return False
+    has_more = "@" in parts.netloc or "?" in value or "#" in value or not _PRINTABLE.fullmatch(value)
+    return is_port_valid and parts.scheme in _PORTS and bool(parts.hostname) and not has_more
+
+
+def _is_public(host: str) -> bool:
+    try:
+        address = ip_address(host)
+    except ValueError:
+        return "." in host and not host.endswith((".local", ".localhost", ".internal", ".lan"))
+    return address.version == _IPV4 and address.is_global
 
 
 def _parse_url(values: Mapping[str, str], name: str, schemes: tuple[str, ...]) -> str:

@@ -18,6 +18,7 @@ TickworkError
 |   |-- RiskLimitError             by our own rules
 |   |-- RefusedRequestError        web.receiver.problem: an HTTP request, answered with a 4xx
 |   |-- OutsideCalendarError       the holiday table does not reach the date
+|   |-- ProbeFailedError           a test alert was not accepted: the message says where it was lost
 |   `-- InvalidAlertError
 |       `-- RefusedAlertError      shared.domain.alerts.payload
 |-- AmbiguousOutcomeError          sent, outcome unknown: only a search at the venue settles it
@@ -94,6 +95,10 @@ class RiskLimitError(RefusedError):
 
 class OutsideCalendarError(RefusedError):
     """A date lies outside the holiday table, so its market hours are not known."""
+
+
+class ProbeFailedError(RefusedError):
+    """A test alert did not arrive in this stack."""
 
 
 class InvalidAlertError(RefusedError):

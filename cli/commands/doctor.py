@@ -4,10 +4,12 @@ import platform
 import shutil
 import sys
 from collections.abc import Callable
+from functools import partial
 
 import click
 from sqlalchemy.exc import SQLAlchemyError
 
+from cli.client.receiver_check import send_test_alert
 from cli.client.stack import load_stack_settings
 from cli.console.output import print_json, print_table
 from cli.local.home.folder import Home
@@ -19,7 +21,7 @@ from cli.local.servers.unix_user import unprivileged
 from cli.local.servers.valkey import check_version
 from shared.config import load_settings
 from shared.db.migrate import current_revision, newest_revision
-from shared.errors import SettingsError
+from shared.errors import ProbeFailedError, SettingsError
 from shared.log import mask_secrets
 
 _MIN_FREE_BYTES = 1_000_000_000
@@ -28,7 +30,10 @@ _MIN_FREE_BYTES = 1_000_000_000
 @click.command("doctor")
 @click.option("--json", "as_json", is_flag=True, help="JSON on stdout, for scripts.")
 def command(*, as_json: bool) -> None:
-    """Check this computer and the running stack. Exit with status 1 if a check fails."""
+    """Check this computer and the running stack. Exit with status 1 if a check fails.
+
+    It posts a test alert, which trades nothing, to the receiver and through TICKWORK_PUBLIC_URL.
+    """
     settings = load_settings()
     home = Home(settings.home)
     checks: dict[str, Callable[[], str]] = {
@@ -47,18 +52,30 @@ def command(*, as_json: bool) -> None:
     if broker_url:
         checks["broker"] = lambda: f"{check_broker(broker_url)} answers, every queue is declared"
     found = [_run_check(name, check) for name, check in checks.items()]
+    if any(one["name"] == "database" and one["state"] == "fine" for one in found):
+        found += [_run_check(name, check) for name, check in _list_alert_checks().items()]
     if as_json:
         print_json({"checks": found})
     else:
         print_table("Checks", found, ("name", "state", "detail"), empty="Nothing was checked.")
+        for one in found:
+            if one["state"] == "wrong":  # the table may cut what to do
+                click.echo(f"{one['name']}: {one['detail']}")
     if any(one["state"] == "wrong" for one in found):
         raise SystemExit(1)
+
+
+def _list_alert_checks() -> dict[str, Callable[[], str]]:
+    """Return a check for each way by which alerts come in: on this computer, and from the internet."""
+    settings = load_stack_settings()
+    ways = {"receiver": settings.receiver_url, "public URL": settings.public_url}
+    return {name: partial(send_test_alert, settings, url) for name, url in ways.items() if url}
 
 
 def _run_check(name: str, check: Callable[[], str]) -> dict[str, str]:
     try:
         return {"name": name, "state": "fine", "detail": check()}
-    except SettingsError as error:
+    except (SettingsError, ProbeFailedError) as error:
         return {"name": name, "state": "wrong", "detail": str(error)}
 
 

@@ -48,10 +48,10 @@ def add(name: str, account_words: tuple[str, ...], *, as_json: bool) -> None:
     if not name.strip() or not name.isprintable():
         raise click.ClickException(f"invalid hook name {name!r}: expected printable text, such as tradingview")
     settings = load_stack_settings()
-    if not settings.receiver_url:
-        raise click.ClickException("the receiver's URL is unknown: start the stack, or set TICKWORK_RECEIVER_URL")
+    if not settings.sender_url:
+        raise click.ClickException("the receiver's URL is unknown: start the stack, or set TICKWORK_PUBLIC_URL")
     token = secrets.token_urlsafe(_TOKEN_BYTES)
-    url = f"{settings.receiver_url.rstrip('/')}/hooks/tv/{token}"
+    url = f"{settings.sender_url}/hooks/tv/{token}"
     with _open_engine(settings) as engine:
         known, hook_id = _wait_for_accounts(engine), new_id()
         trading, *followers = list(
@@ -115,7 +115,7 @@ def guidance(url: str, root: str) -> Iterator[str]:
     yield f"TradingView message of an alert that closes everything in {root}:\n\n  {json.dumps(close)}\n"
     if urlsplit(url).scheme != "https" or urlsplit(url).port not in _TRADINGVIEW_PORTS:
         yield "TradingView reaches only public addresses, on port 80 or 443: put a proxy with https in front of the"
-        yield "receiver, and set TICKWORK_RECEIVER_URL to its address."
+        yield "receiver as docs/howto/expose-the-receiver.md shows, and set TICKWORK_PUBLIC_URL to its address."
 
 
 def tradingview_message(root: str) -> str:

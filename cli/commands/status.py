@@ -1,4 +1,4 @@
-"""`tickwork status`: the programs, their addresses, the feed, the market time and the alarms."""
+"""`tickwork status`: the programs, their addresses, the feed, the public URL, the market time and the alarms."""
 
 from typing import Any
 
@@ -6,6 +6,7 @@ import click
 from sqlalchemy.exc import SQLAlchemyError
 
 from cli.client.feed_health import print_feed, read_feed_figures
+from cli.client.public_url import print_public_url, read_public_url_figures
 from cli.client.risk_view import describe_alarms
 from cli.client.stack import connect
 from cli.console.output import print_json, print_table
@@ -31,10 +32,21 @@ def command(*, as_json: bool) -> None:
     if pid is None:  # the file describes a stack that has ended
         programs = [one | {"pid": None, "state": "stopped"} for one in programs]
     is_up = pid is not None and bool(state["urls"])
-    market, feed = (_read_market(), read_feed_figures()) if is_up else (None, None)
+    market, feed, public_url = (
+        (_read_market(), read_feed_figures(), read_public_url_figures()) if is_up else (None, None, None)
+    )
     alarms = _read_alarms(is_live=market["kind"] == "live") if market else []
     if as_json:
-        print_json({"programs": programs, "urls": state["urls"], "market": market, "feed": feed, "accounts": alarms})
+        print_json(
+            {
+                "programs": programs,
+                "urls": state["urls"],
+                "market": market,
+                "feed": feed,
+                "public_url": public_url,
+                "accounts": alarms,
+            }
+        )
     elif pid is None:
         click.echo(f"No stack runs in {home.root}: start one with `tickwork up`.")
     else:
@@ -43,6 +55,7 @@ def command(*, as_json: bool) -> None:
         print_table("Addresses", addresses, ("name", "address"), empty="No addresses yet.")
         if is_up:
             print_feed(feed)
+            print_public_url(public_url)
         if market:
             click.echo(_describe_market(market))
         for alarm in alarms:

@@ -21,7 +21,7 @@ class Job:
     `queue` and `attempts` are the defaults of its rows; `deadline` is that of the queue unless the type sets one.
     Traits:
         is_entry: it may open a position, so it is never requeued past its expiry: a late entry is another trade.
-        is_probe: it runs every few seconds; its rows are kept for minutes and not listed.
+        is_probe: it only checks, every few seconds or minutes; its rows are kept for minutes and not listed.
         is_transactional: all its effects are rows written through `Context.transaction`, so many jobs of a backlog on
             the low or background queue may run in one commit.
         is_internal: its arguments are rows or reports that only Tickwork itself may state, so no API token requests it.

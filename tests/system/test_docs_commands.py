@@ -19,7 +19,7 @@ PAGES = [
         ROOT / "docs" / "howto" / f"{name}.md"
         for name in (
             "first-alert", "trigger-jobs", "trade-by-hand", "account-rules", "own-strategy", "replay", "real-venue",
-            "own-servers", "recover", "add-a-job", "add-a-route", "check-a-gateway",
+            "own-servers", "recover", "add-a-job", "add-a-route", "check-a-gateway", "expose-the-receiver",
         )
     ),
 ]  # fmt: skip

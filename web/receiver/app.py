@@ -58,17 +58,15 @@ def make_app(settings: Settings) -> Starlette:
     cache, counters = HookCache(engine), Counters()
     spool = Spool(settings.home / "spool", spool_record.encode, spool_record.decode)
     intake = Intake(ledger, spool, settings.entry_ttl)
-    alerts = AlertRoute(
-        cache, intake, AddressReader(settings.proxy_count), counters, receiver_url=settings.receiver_url
-    )
-    jobs = JobRequestRoute(ledger, entry_ttl=settings.entry_ttl, receiver_url=settings.receiver_url)
+    alerts = AlertRoute(cache, intake, AddressReader(settings.proxy_count), counters, receiver_url=settings.sender_url)
+    jobs = JobRequestRoute(ledger, entry_ttl=settings.entry_ttl, receiver_url=settings.sender_url)
     app = Starlette(
         routes=[
             Route("/hooks/tv/{token}", alerts.post, methods=["POST"]),
             Route("/hooks/tv/{token}/", alerts.post, methods=["POST"]),
             Route("/jobs/{job_id}", JobRoute(ledger).get, methods=["GET"]),
             Route("/v1/jobs/{job}", jobs.serve, methods=["GET", "POST"]),
-            Route("/v1/openapi.json", OpenapiRoute(settings.receiver_url).get, methods=["GET"]),
+            Route("/v1/openapi.json", OpenapiRoute(settings.sender_url).get, methods=["GET"]),
             Route("/live", live, methods=["GET"]),
             Route("/ready", ReadyRoute(ledger).get, methods=["GET"]),
             Route("/health", _health, methods=["GET"]),

@@ -1,1 +1,1 @@
-"""Jobs for upkeep: canaries, and the deletion of old rows."""
+"""Jobs for upkeep: canaries, the probe of the receiver, and the deletion of old rows."""

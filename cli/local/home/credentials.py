@@ -4,8 +4,9 @@ import json
 import secrets
 from dataclasses import asdict, dataclass
 
-from cli.local.home.folder import Home, write_private
+from cli.local.home.folder import Home
 from shared.errors import SettingsError
+from shared.private_file import write_private
 
 
 @dataclass(frozen=True, slots=True)

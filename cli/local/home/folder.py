@@ -1,12 +1,11 @@
 """The folder with all state of a stack, and its layout."""
 
-import os
 from dataclasses import dataclass
 from pathlib import Path
 
 from shared.errors import SettingsError
 
-_READABLE, _PRIVATE, _SECRET = 0o755, 0o700, 0o600
+_READABLE, _PRIVATE = 0o755, 0o700
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,13 +34,3 @@ class Home:
                 raise SettingsError(
                     f"cannot create {folder} ({error.strerror}): set TICKWORK_HOME to a folder of your own"
                 ) from None
-
-
-def write_private(file: Path, text: str) -> None:
-    """Replace `file` atomically with a file that only its owner can read."""
-    new = file.with_name(f".{file.name}.new")
-    new.unlink(missing_ok=True)
-    descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, _SECRET)
-    with os.fdopen(descriptor, "w", encoding="utf-8") as opened:
-        opened.write(text)
-    new.replace(file)

@@ -6,8 +6,9 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from cli.local.home.folder import Home, write_private
+from cli.local.home.folder import Home
 from shared.errors import SettingsError
+from shared.private_file import write_private
 
 DEFAULTS = {
     "receiver": 8700,

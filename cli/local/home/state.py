@@ -3,7 +3,8 @@
 import json
 from typing import Any
 
-from cli.local.home.folder import Home, write_private
+from cli.local.home.folder import Home
+from shared.private_file import write_private
 
 Json = dict[str, Any]
 

@@ -63,7 +63,8 @@ class StackConfig:
             "TICKWORK_MARKET": self.market.name,
             "TICKWORK_CONTRACTS": ",".join(self.market.contracts),
             "TICKWORK_LIMITS": "on" if self.limits else "off",
-            "TICKWORK_RECEIVER_URL": self.settings.receiver_url or self.urls["receiver"],
+            "TICKWORK_RECEIVER_URL": self.urls["receiver"],
+            "TICKWORK_PUBLIC_URL": self.settings.public_url,
             # Every shell checks orders with these limits, whatever its own environment holds.
             "TICKWORK_BARS_LIMIT": str(self.settings.bars_limit),
             "TICKWORK_MAX_QUANTITY": str(self.settings.max_quantity),

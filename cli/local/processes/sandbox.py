@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from cli.local.home.folder import write_private
 from cli.local.home.lock import AlreadyRunningError, Lock
 from cli.local.home.ports import is_free
 from cli.local.market import MarketChoice, covered_time, next_tradable_time
@@ -20,6 +19,7 @@ from cli.local.processes.readiness import answers_http
 from shared.clock import MarketClock, live_clock, machine_now
 from shared.config import environment
 from shared.errors import SettingsError, TickworkError
+from shared.private_file import write_private
 
 _READY_WITHIN_S, _ENDS_WITHIN_S = 60.0, 8.0
 _POLL_EVERY_S = 0.05

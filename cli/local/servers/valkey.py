@@ -5,7 +5,7 @@ from contextlib import suppress
 
 import redis
 
-from cli.local.home.folder import Home, write_private
+from cli.local.home.folder import Home
 from cli.local.processes.program import Program
 from cli.local.servers.binaries import find_valkey_server
 from cli.local.servers.stale_server import wait_for_old_server
@@ -13,6 +13,7 @@ from cli.local.servers.unix_user import UnixUser
 from shared.config import environment
 from shared.errors import SettingsError
 from shared.log import mask_secrets
+from shared.private_file import write_private
 
 OLDEST_REDIS = 7
 

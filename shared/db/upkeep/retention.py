@@ -5,9 +5,12 @@ from datetime import timedelta
 
 from sqlalchemy import Engine, text
 
+from shared.db.alerts.probe_hook import PROBE_HOOK_ID
+
 _CHUNK = 5_000
 
-# Table, column of its age, and retention time. Bars, orders, fills and alerts are kept for good.
+# Table, column of its age, and retention time. Bars, orders, fills and alerts are kept for good, but for test alerts of
+# the stack's own.
 _RETENTION: tuple[tuple[str, str, timedelta], ...] = (
     ("api_call", "called_at", timedelta(days=7)),
     ("job", "finished_at", timedelta(days=14)),
@@ -18,6 +21,17 @@ _RETENTION: tuple[tuple[str, str, timedelta], ...] = (
 
 
 _PROBE_RETENTION = timedelta(minutes=10)  # probes are too many to keep for longer
+# The last success and the last failure of each probe, which `tickwork status` may show, however old they are.
+_NEWEST_PROBES = """
+    SELECT DISTINCT ON (name, state) id FROM job WHERE name = ANY(:probes) AND state IN ('succeeded', 'failed')
+    ORDER BY name, state, finished_at DESC
+"""
+_OF_PROBE_HOOK = f"hook_id = '{PROBE_HOOK_ID}' AND received_at < now() - :kept"
+_IS_JOB_OF_TEST_ALERT = f"finished_at IS NOT NULL AND id IN (SELECT job_id FROM alert WHERE {_OF_PROBE_HOOK})"  # noqa: S608  # as below
+_IS_TEST_ALERT = (
+    f"{_OF_PROBE_HOOK} AND NOT EXISTS (SELECT 1 FROM job WHERE job.id = job_id) "  # noqa: S608  # a constant of ours
+    "AND NOT EXISTS (SELECT 1 FROM signal WHERE alert_id = alert.id)"
+)
 
 
 def delete_old(engine: Engine, probes: Sequence[str]) -> Iterator[tuple[str, int]]:
@@ -27,8 +41,16 @@ def delete_old(engine: Engine, probes: Sequence[str]) -> Iterator[tuple[str, int
     """
     yield (
         "probes",
-        _delete(engine, "job", "finished_at < now() - :kept AND name = ANY(:probes)", _PROBE_RETENTION, probes),
+        _delete(
+            engine,
+            "job",
+            f"finished_at < now() - :kept AND name = ANY(:probes) AND id NOT IN ({_NEWEST_PROBES})",
+            _PROBE_RETENTION,
+            probes,
+        ),
     )
+    yield "jobs of test alerts", _delete(engine, "job", _IS_JOB_OF_TEST_ALERT, _PROBE_RETENTION)
+    yield "test alerts", _delete(engine, "alert", _IS_TEST_ALERT, _PROBE_RETENTION)
     of_probes = "name IN (SELECT name FROM schedule WHERE job_name = ANY(:probes))"
     yield (
         "slots of probes",

@@ -3,7 +3,7 @@
 from dataclasses import replace
 from decimal import Decimal
 
-from shared.domain.alerts.alert import Alert
+from shared.domain.alerts.alert import Alert, AlertAction
 from shared.domain.alerts.hook_settings import HookSettings, SizeMode
 from shared.domain.alerts.payload import RefusedAlertError
 from shared.domain.market_data.contract import ROOTS
@@ -16,6 +16,8 @@ def apply_settings(alert: Alert, settings: HookSettings) -> Alert:
     With a size by risk the quantity of an entry is None: it follows from the stop. The part of an exit is scaled by a
     multiplier only.
     """
+    if settings.is_test_only and alert.action is not AlertAction.TEST:
+        raise RefusedAlertError("this hook takes test alerts only", field="action", hint="send it to another hook")
     return _set_stop(_scale(_map_symbol(alert, settings), settings), settings)
 
 

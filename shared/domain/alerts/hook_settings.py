@@ -37,6 +37,7 @@ class HookSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit
     default_stop_ticks: int | None = None  # of an entry without a stop
     max_age_s: int = MAX_AGE_S  # an entry sent longer ago is recorded and not traded
     max_per_second: int = 100  # alerts; more get a 429
+    is_test_only: bool = False  # the stack's own hook: its token lies in a file
     senders: tuple[str, ...] = ()  # addresses or networks that may send; empty: all
 
     def traded_root(self, root: str) -> str | None:

@@ -24,6 +24,15 @@ class Canary(Job):
 
 
 @dataclass(frozen=True, kw_only=True)
+class ProbeReceiver(Job):
+    """Post a test alert through the public URL, if there is one."""
+
+    queue: ClassVar = Queue.LOW
+    attempts: ClassVar = 1
+    is_probe: ClassVar = True
+
+
+@dataclass(frozen=True, kw_only=True)
 class DoNothing(Job):
     """Occupy a slot for `seconds`: shows that a queue is served, and gives a drill something to interrupt."""
 

@@ -17,6 +17,7 @@ from shared.db.tables.accounts import account
 from shared.db.tables.market_data import contract
 from shared.domain.alerts.alert import AlertAction
 from shared.domain.alerts.parse import parse_alert
+from tests.fixtures.processes import until
 from tests.fixtures.receiver_process import ACCOUNT, ENTRY, StartReceiver
 
 pytest_plugins = ("tests.fixtures.receiver",)
@@ -31,11 +32,12 @@ class Operator:
         self.home = home
         self.engine = engine
 
-    def run(self, *words: str, receiver_url: str = URL) -> Result:
+    def run(self, *words: str, receiver_url: str = URL, public_url: str = "") -> Result:
         env = {
             "DATABASE_URL": self.database_url,
             "TICKWORK_HOME": str(self.home),
             "TICKWORK_RECEIVER_URL": receiver_url,
+            "TICKWORK_PUBLIC_URL": public_url,
         }
         return CliRunner().invoke(tickwork, ["hooks", *words], env=env)
 
@@ -65,7 +67,7 @@ def test_the_url_of_a_new_hook_accepts_alerts_until_it_is_removed(
     assert token not in str(receiver.rows("SELECT * FROM hook"))
 
     assert 0 == operator.run("remove", "mine").exit_code
-    assert 404 == receiver.post(ENTRY, token).status_code
+    until(lambda: receiver.post(ENTRY, token).status_code == 404, what="a receiver that knows of the removal")
     assert 1 == operator.run("remove", "mine").exit_code
 
 
@@ -93,6 +95,16 @@ def test_hooks_add_prints_the_url_with_working_examples(operator: Operator) -> N
     assert tradingview_message("MGC") in output
     assert "put a proxy" not in output
     assert "put a proxy" in operator.run("add", "other", receiver_url="http://127.0.0.1:8080").stdout
+
+
+def test_the_url_of_a_hook_begins_with_the_public_url(operator: Operator) -> None:
+    operator.add_account(7)
+
+    output = operator.run("add", "mine", receiver_url="http://127.0.0.1:8700", public_url=f"{URL}/door/").stdout
+
+    assert re.search(rf"curl -sS '{URL}/door/hooks/tv/[\w-]{{43}}'", output)
+    assert "127.0.0.1" not in output
+    assert "put a proxy" not in output
 
 
 def test_tradingview_fills_our_message_into_an_alert() -> None:

@@ -46,8 +46,15 @@ def test_database_commands_without_a_stack_are_refused(shell: Shell, command: tu
 
 
 def test_status_without_a_stack_exits_with_3_and_is_empty(shell: Shell) -> None:
-    empty: dict[str, object] = {"programs": [], "urls": {}, "market": None, "feed": None, "accounts": []}
-    assert empty == shell.json("status", expected=3)
+    nothing: dict[str, object] = {
+        "programs": [],
+        "urls": {},
+        "market": None,
+        "feed": None,
+        "public_url": None,
+        "accounts": [],
+    }
+    assert nothing == shell.json("status", expected=3)
 
 
 def test_down_without_a_stack_succeeds(shell: Shell) -> None:

@@ -14,10 +14,11 @@ from pathlib import Path
 import pytest
 
 from cli.local.home.credentials import load_credentials
-from cli.local.home.folder import Home, write_private
+from cli.local.home.folder import Home
 from cli.local.home.lock import AlreadyRunningError, Lock, find_holder
 from cli.local.home.state import read_state, write_state
 from shared.errors import SettingsError
+from shared.private_file import write_private
 from tests.fixtures.processes import until
 
 # Holds the lock of a home until its input ends.
