@@ -10,6 +10,7 @@ from shared.domain.alerts.payload import RefusedAlertError
 
 _ONLY_OF_ENTRIES = {"type"}
 _INTERNAL = {"is_storable"}
+_SHOWN_FIRST = {"action", "symbol"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,9 +39,9 @@ def list_fields(alert: Alert) -> dict[str, Any]:
     names = [name for name in Alert.__dataclass_fields__ if name not in _INTERNAL]
     if not alert.action.is_entry:
         names = [name for name in names if name not in _ONLY_OF_ENTRIES]
-    found = {name: getattr(alert, name) for name in names}
-    found = {name: value for name, value in found.items() if value is not None and value != {}}
-    return found | {"symbol": alert.symbol.text, "root": alert.root.name}
+    found = {name: getattr(alert, name) for name in names if name not in _SHOWN_FIRST}
+    first = {"action": alert.action, "symbol": alert.symbol.text, "root": alert.root.name}
+    return first | {name: value for name, value in found.items() if value is not None and value != {}}
 
 
 def describe_request(alert: Alert) -> str:

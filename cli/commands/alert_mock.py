@@ -40,10 +40,11 @@ def mock(message: str | None, hook_name: str | None, *, watch: bool, as_json: bo
     with connect() as connection:
         hook = None if hook_name is None else _require_active(find_hook(connection, hook_name))
         example = min(contracts.tracked_roots(connection), default=_EXAMPLE_ROOT)
-        connection.rollback()  # a watch holds no transaction open
+        connection.rollback()
+        reader = connection.execution_options(isolation_level="AUTOCOMMIT")  # a watch holds no transaction open
         given = message if message is not None else json.dumps({"action": "test", "symbol": example})
         readable = [
-            _show(connection.execution_options(isolation_level="AUTOCOMMIT"), raw, hook, as_json=as_json)
+            _show(reader, raw, hook, as_json=as_json)
             for raw in (_read_lines() if watch else [given.encode(errors="surrogateescape")])
         ]
     if not all(readable):
@@ -51,7 +52,7 @@ def mock(message: str | None, hook_name: str | None, *, watch: bool, as_json: bo
 
 
 def _read_lines() -> Iterable[bytes]:
-    return (line for line in sys.stdin.buffer if line.strip())
+    return (line.rstrip(b"\r\n") for line in sys.stdin.buffer if line.strip())
 
 
 def _require_active(hook: Hook) -> Hook:

@@ -33,6 +33,7 @@ _FLATTENS = ("requested_at", "contract", "sweep_count", "progress", "flat_at")
 _TIMELINE = ("step", "time", "since_previous_ms", "since_received_ms")
 _POLL_EVERY_S = 0.5
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
+_LONGEST = timedelta(days=3_650)
 _json_option = click.option("--json", "as_json", is_flag=True, help="JSON on stdout, for scripts.")
 
 
@@ -46,9 +47,10 @@ class _Duration(click.ParamType[timedelta]):
         if isinstance(value, timedelta):
             return value
         found = re.fullmatch(r"([1-9][0-9]{0,5})([smhd])", value.strip().lower())
-        if found is None:
-            self.fail(f"invalid duration {value!r}: expected a number and s, m, h or d, such as 30m", param, ctx)
-        return timedelta(**{_UNITS[found[2]]: int(found[1])})
+        duration = None if found is None else timedelta(**{_UNITS[found[2]]: int(found[1])})
+        if duration is None or duration > _LONGEST:
+            self.fail(f"invalid duration {value!r}: expected up to {_LONGEST.days} days, such as 30m or 2h", param, ctx)
+        return duration
 
 
 @click.group(name="alerts")
@@ -146,7 +148,7 @@ def _print_alert(outcome: AlertOutcome, reading: AlertReading) -> None:
     facts = {
         "reason": outcome.reason and format_field(outcome.reason),
         "received": f"{record.received_at:%Y-%m-%d %H:%M:%S.%f} UTC",
-        "sent": record.sent_at and f"{record.sent_at:%Y-%m-%d %H:%M:%S} UTC, {age_s:.1f} s before it was received",
+        "sent": None if age_s is None else f"{record.sent_at:%Y-%m-%d %H:%M:%S} UTC, {_describe_age(age_s)}",
         "dialect": record.dialect,
         "job": record.job_id and f"{record.job_id}, {record.job_state or 'deleted since'}",
     }
@@ -181,6 +183,12 @@ def _print_account(account: dict[str, Any]) -> None:
 def _print_facts(facts: dict[str, Any]) -> None:
     for name, value in facts.items():
         click.echo(f"  {name.replace('_', ' '):18} {format_field(value)}")
+
+
+def _describe_age(age_s: float) -> str:
+    if age_s < 0:
+        return f"{-age_s:.1f} s after it was received: the clocks disagree"
+    return f"{age_s:.1f} s before it was received"
 
 
 def _age_s(record: AlertRecord) -> float | None:

@@ -1,7 +1,7 @@
 """Received alerts with what became of them, newest first, and the insert of a replay.
 
 A list reads by `alert.id`, whose order is that of the ids' creation, or by the index of one hook, so that it reads only
-what it returns.
+what it returns, or little more.
 """
 
 from collections.abc import Collection
