@@ -1,10 +1,12 @@
-"""An alert's body as a command shows it: what it asks for in its dialect, or why it is refused."""
+"""An alert's body as a command shows it: what it asks for in its dialect, how its hook trades it, or the refusal."""
 
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
 from shared.domain.alerts.alert import Alert
+from shared.domain.alerts.hook_rules import apply_settings
+from shared.domain.alerts.hook_settings import HookSettings
 from shared.domain.alerts.parse import parse_alert
 from shared.domain.alerts.payload import RefusedAlertError
 
@@ -15,18 +17,21 @@ _SHOWN_FIRST = {"action", "symbol"}
 
 @dataclass(frozen=True, slots=True)
 class AlertReading:
-    """The alert in a body, or the problem with which it is refused."""
+    """The alert in a body as it was sent and as its hook trades it, or the problem with which it is refused."""
 
     alert: Alert | None
+    traded: Alert | None
     problem: dict[str, str] | None  # `problem`, `field` and `hint`
 
 
-def read_body(raw: bytes, dialect: str) -> AlertReading:
-    """Return the reading of a body in a dialect."""
+def read_body(raw: bytes, dialect: str, settings: HookSettings | None = None) -> AlertReading:
+    """Return the reading of a body in a dialect, traded with the settings of a hook."""
+    alert = None
     try:
-        return AlertReading(parse_alert(raw, dialect), None)
+        alert = parse_alert(raw, dialect)
+        return AlertReading(alert, apply_settings(alert, settings or HookSettings()), None)
     except RefusedAlertError as error:
-        return AlertReading(None, describe_problem(error.wrong, error.field, error.hint))
+        return AlertReading(alert, None, describe_problem(error.wrong, error.field, error.hint))
 
 
 def describe_problem(wrong: str, field: str, hint: str) -> dict[str, str]:
@@ -46,10 +51,11 @@ def list_fields(alert: Alert) -> dict[str, Any]:
 
 def describe_request(alert: Alert) -> str:
     """Return what an alert asks for in a few words: `BUY 1 MNQ`, `CLOSE MNQ`, `BUY MNQ to a position of +2`."""
+    root, month = alert.root.name, f" ({alert.symbol.month}{alert.symbol.year})" if alert.symbol.month else ""
     if alert.target is not None:
-        return f"{alert.action} {escape_text(alert.symbol.text)} to a position of {alert.target:+}"
+        return f"{alert.action} {root}{month} to a position of {alert.target:+}"
     size = "" if alert.quantity is None else f" {alert.quantity}"
-    return f"{alert.action}{size} {escape_text(alert.symbol.text)}"
+    return f"{alert.action}{size} {root}{month}"
 
 
 def escape_body(raw: bytes) -> str:

@@ -86,7 +86,7 @@ def to_row(outcome: AlertOutcome) -> dict[str, Any]:
         "id": record.id,
         "received_at": record.received_at,
         "hook": record.hook,
-        "action": record.action or (alert and alert.action),
+        "action": record.action or (alert and alert.kind),
         "root": record.root or (alert and alert.root.name),
         "quantity": alert.quantity if alert and alert.target is None else None,
         "target": alert and alert.target,

@@ -11,6 +11,7 @@ from cli.client.alert_view import read_outcomes, to_row
 from shared.clock import machine_now
 from shared.db.alerts import alert_history
 from shared.db.alerts.alert_history import AlertFilter, AlertRecord
+from shared.ids import lowest_id_at
 
 _PAGE = 1_000
 _COMMITTED_WITHIN = timedelta(seconds=10)  # an alert may be committed after one with a later id
@@ -23,7 +24,7 @@ class AlertWatch:
         self._chosen = chosen
         self._printed: dict[UUID, dict[str, Any]] = {}
         self._may_change: set[UUID] = set()
-        self._after = alert_history.floor_id(machine_now() - _COMMITTED_WITHIN)
+        self._after = lowest_id_at(machine_now() - _COMMITTED_WITHIN)
 
     def start(self, connection: Connection, limit: int) -> list[dict[str, Any]]:
         """Return the newest alerts, oldest first."""
@@ -33,7 +34,7 @@ class AlertWatch:
         """Yield each alert that is new, or has another outcome than when it was yielded last."""
         followed = alert_history.list_by_ids(connection, self._may_change) if self._may_change else []
         yield from self._changed_rows(connection, followed)
-        floor, after = alert_history.floor_id(machine_now() - _COMMITTED_WITHIN), self._after
+        floor, after = lowest_id_at(machine_now() - _COMMITTED_WITHIN), self._after
         while page := alert_history.list_after(connection, self._chosen, after, _PAGE):
             yield from self._changed_rows(connection, [one for one in page if one.id not in self._printed])
             after = page[-1].id

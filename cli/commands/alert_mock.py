@@ -3,21 +3,19 @@
 import json
 import sys
 from collections.abc import Iterable
-from dataclasses import replace
 from typing import Any
 
 import click
 from sqlalchemy import Connection
 
 from cli.client.alert_lookup import find_hook
-from cli.client.alert_reading import describe_problem, format_field, list_fields, read_body
+from cli.client.alert_reading import describe_problem, describe_request, format_field, list_fields, read_body
 from cli.client.stack import connect
 from cli.console.output import print_json_line
 from shared.db.alerts.hooks import Hook
 from shared.db.market_data import contracts
 from shared.domain.alerts.alert import Alert
 from shared.domain.alerts.hook_settings import HookSettings, encode_settings
-from shared.domain.market_data.contract import ROOTS
 from shared.errors import RefusedError
 
 _EXAMPLE_ROOT = "MNQ"
@@ -64,13 +62,14 @@ def _require_active(hook: Hook) -> Hook:
 def _show(connection: Connection, raw: bytes, hook: Hook | None, *, as_json: bool) -> bool:
     """Print what one message would do; return whether it is taken."""
     settings = HookSettings() if hook is None else hook.settings
-    reading = read_body(raw, settings.dialect)
+    reading = read_body(raw, settings.dialect, settings)
     contract_id, problem = None, reading.problem
-    if reading.alert is not None:
-        contract_id, problem = _find_contract(connection, reading.alert, settings)
+    if reading.traded is not None:
+        contract_id, problem = _find_contract(connection, reading.traded)
     found = {
         "refused": problem,
         "reading": reading.alert and list_fields(reading.alert),
+        "trades": reading.traded and describe_request(reading.traded),
         "contract": contract_id,
         "hook": hook and _describe_hook(hook),
     }
@@ -81,19 +80,10 @@ def _show(connection: Connection, raw: bytes, hook: Hook | None, *, as_json: boo
     return problem is None
 
 
-def _find_contract(
-    connection: Connection, alert: Alert, settings: HookSettings
-) -> tuple[str | None, dict[str, str] | None]:
+def _find_contract(connection: Connection, alert: Alert) -> tuple[str | None, dict[str, str] | None]:
     """Return the active contract that an alert means, and the problem with its symbol, as the webhook sees both."""
-    root = settings.traded_root(alert.root.name)
-    if root is None:
-        taken = ", ".join(sorted(settings.symbols))
-        return None, describe_problem(
-            f"symbol {alert.symbol.text!r} is not taken by this hook", "symbol", f"send {taken}"
-        )
-    symbol = replace(alert.symbol, root=ROOTS[root])
-    active = contracts.active_of_root(connection, root)
-    meant = active.id if active is not None and symbol.names(active.id) else None
+    active = contracts.active_of_root(connection, alert.root.name)
+    meant = active.id if active is not None and alert.symbol.names(active.id) else None
     traded = connection.execute(contracts.TRADED).scalars().all()
     if alert.action.is_entry and traded and meant not in traded:
         wrong = f"symbol {alert.symbol.text!r} means no contract that is traded here"
@@ -115,6 +105,7 @@ def _print_found(found: dict[str, Any]) -> None:
         line = f"refused: {refused['problem']} (field {refused['field']}): {refused['hint']}"
         click.echo(f"tickwork: {format_field(line)}", err=True)
         return
+    click.echo(f"  {'trades':18} {found['trades']}")
     click.echo(f"  {'contract':18} {found['contract'] or 'none is active'}")
     if hook is not None:
         click.echo(

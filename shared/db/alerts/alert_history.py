@@ -35,10 +35,10 @@ from shared.db.tables.orders import fill, flatten_request, orders
 from shared.domain.alerts.alert import Alert
 from shared.domain.alerts.hook_settings import HookSettings, decode_settings
 from shared.domain.orders.order import Origin
+from shared.ids import lowest_id_at
 
 MAX_SEARCHED = 100_000  # alerts that a list by verdict looks through: no index has the verdicts
 _ID_DIGITS = 32
-_RANDOM_BITS_OF_ID = 80  # below the milliseconds of a UUID of version 7
 _ID_IS_EARLIER_BY = timedelta(hours=1)  # at most, than the row: it is made when the alert arrives
 _LIVE = ("queued", "running")
 
@@ -77,11 +77,6 @@ class AlertRecord:
     job_result: Any
     correlation_id: UUID | None  # of all that the alert caused
     has_live_jobs: bool  # whether a job that it caused has not ended
-
-
-def floor_id(at: datetime) -> UUID:
-    """Return the lowest id that may have been created at this instant."""
-    return UUID(int=int(at.timestamp() * 1000) << _RANDOM_BITS_OF_ID)
 
 
 def list_newest(connection: Connection, chosen: AlertFilter, limit: int) -> list[AlertRecord]:
@@ -177,7 +172,7 @@ def add_replay(
         alert.c.body,
         alert.c.payload,
         literal(dialect, Text),
-        literal(alert_read.action.value, Text),
+        literal(alert_read.kind, Text),
         literal(alert_read.root.name, Text),
         literal(alert_read.external_id, Text),
         literal("accepted", Text),
@@ -198,7 +193,7 @@ def _restrict(statement: Select[Any], chosen: AlertFilter) -> Select[Any]:
         since = machine_now() - chosen.since
         statement = statement.where(alert.c.received_at >= since)
         if chosen.hook_id is None:
-            statement = statement.where(alert.c.id >= floor_id(since - _ID_IS_EARLIER_BY))
+            statement = statement.where(alert.c.id >= lowest_id_at(since - _ID_IS_EARLIER_BY))
     return statement
 
 

@@ -91,8 +91,14 @@ def test_a_hook_shows_its_mapping_and_size(alerts: AlertsCommand) -> None:
     other = alerts.run("mock", "--hook", "first", json.dumps(ENTRY))
 
     assert 0 == mapped.exit_code, mapped.output
-    assert all(part in mapped.stdout for part in (MNQ, "hook               first", "NQ: MNQ", "fixed"))
-    assert (1, True) == (other.exit_code, "'MNQ' is not taken by this hook (field symbol): send NQ" in other.stderr)
+    assert all(
+        part in mapped.stdout
+        for part in (MNQ, "hook               first", "NQ: MNQ", "fixed", "trades             BUY 2 MNQ")
+    )
+    assert (1, True) == (
+        other.exit_code,
+        "'MNQ' is not taken by this hook (field symbol): expected one of NQ" in other.stderr,
+    )
 
 
 def test_messages_are_read_from_stdin_line_by_line(alerts: AlertsCommand) -> None:

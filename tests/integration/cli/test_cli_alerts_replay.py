@@ -4,6 +4,10 @@ from uuid import UUID
 
 import pytest
 
+from shared.clock import machine_now
+from shared.db.alerts import alert_history
+from shared.domain.alerts.parse import parse_alert
+from shared.ids import new_id
 from tests.fixtures.operator import CommandResult, RunCommand, worker_at
 from tests.fixtures.venue import MNQ
 from tests.fixtures.worker_env import WorkerEnv
@@ -15,8 +19,8 @@ ALERTS = "SELECT id, reason, verdict, sent_at FROM alert ORDER BY id"
 
 @pytest.fixture
 def filled(worker_env: WorkerEnv) -> UUID:
-    """An alert that filled, with its sender's id and an old time."""
-    alert_id = alert_of(worker_env, worker_env.alert(id="once", timenow="2026-01-01T00:00:00Z"))
+    """An alert that filled, with its sender's id and time."""
+    alert_id = alert_of(worker_env, worker_env.alert(id="once", timenow=machine_now().isoformat()))
     run_until(worker_env, 1)
     return alert_id
 
@@ -34,7 +38,7 @@ def test_a_replay_trades_again_as_an_alert_of_its_own(
     assert 0 == result.status, result
     assert 2 == worker_env.venue.position(MNQ)
     first, second = worker_env.rows(ALERTS)
-    assert (filled, None) == tuple(first[:2])
+    assert (filled, None, True) == (first[0], first[1], first[3] is not None)
     assert (f"replay of {filled} by hand", "accepted", None) == tuple(second[1:])
     assert (str(second[0]), str(filled)) == (result.json["alert_id"], result.json["replay_of"])
     correlations = worker_env.rows("SELECT correlation_id FROM job WHERE name = 'alerts.handle_alert'")
@@ -45,6 +49,15 @@ def test_a_replay_trades_again_as_an_alert_of_its_own(
         "SELECT extract(epoch FROM expires_at - enqueued_at)::int FROM job WHERE id = %s", result.json["job_id"]
     )
     assert 90 == expires_in
+
+
+def test_a_stale_alert_trades_when_a_person_replays_it(operator: RunCommand, worker_env: WorkerEnv) -> None:
+    alert_id = alert_of(worker_env, worker_env.alert(timenow="2026-01-01T00:00:00Z"))
+    run_until(worker_env, 0)
+    assert "stale" in operator("alerts", "list", "--json").json["alerts"][0]["reason"]
+
+    assert 0 == replay(operator, worker_env, str(alert_id), "--yes").status
+    assert 1 == worker_env.venue.position(MNQ)
 
 
 def test_a_replay_says_that_it_trades_now_and_asks(operator: RunCommand, worker_env: WorkerEnv, filled: UUID) -> None:
@@ -83,6 +96,18 @@ def test_an_alert_of_a_hook_that_takes_none_is_not_replayed(
     result = replay(operator, worker_env, str(filled), "--yes")
 
     assert (1, True) == (result.status, f"is {word}, so its alert {filled} is not replayed" in result.words)
+    assert 1 == len(worker_env.rows(ALERTS))
+
+
+def test_a_hook_that_was_paused_after_the_question_takes_no_replay(worker_env: WorkerEnv, filled: UUID) -> None:
+    worker_env.execute("UPDATE hook SET paused_at = now()")
+
+    with worker_env.ledger.engine.begin() as connection:
+        (record,) = alert_history.list_by_ids(connection, [filled])
+        alert = parse_alert(record.body)
+        is_added = alert_history.add_replay(connection, filled, new_id(), alert, dialect="tickwork", job_id=new_id())
+
+    assert not is_added
     assert 1 == len(worker_env.rows(ALERTS))
 
 
