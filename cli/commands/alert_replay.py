@@ -37,9 +37,9 @@ def replay(digits: str, wait_s: float, *, yes: bool, as_json: bool) -> None:
             record = find_alert(connection, digits)
             _require_active_hook(record)
             dialect = record.dialect if record.verdict == "accepted" else record.settings.dialect
-            alert, asked = _require_readable(record, dialect)
+            alert = _require_readable(record, dialect)
             traded = _describe_accounts(connection, record)
-        _confirm(f"This trades now: {asked} on {traded}. Replay it?", yes=yes, as_json=as_json)
+        _confirm(f"This trades now: {describe_request(alert)} on {traded}. Replay it?", yes=yes, as_json=as_json)
         alert_id, job_id = _enqueue(client, record, alert, dialect)
         if not as_json:
             click.echo(f"Replayed as alert {alert_id}: `tickwork alerts show {alert_id}` shows what became of it.")
@@ -75,13 +75,13 @@ def _require_active_hook(record: AlertRecord) -> None:
         )
 
 
-def _require_readable(record: AlertRecord, dialect: str) -> tuple[Alert, str]:
-    """Return the alert as it was sent, and what its hook trades for it; raise RefusedError."""
+def _require_readable(record: AlertRecord, dialect: str) -> Alert:
+    """Return the alert as its hook trades it; raise RefusedError."""
     reading = read_body(record.body, dialect, record.settings)
-    if reading.alert is None or reading.traded is None:
+    if reading.traded is None:
         wrong = reading.problem or {}
         raise RefusedError(f"alert {record.id} cannot be traded: {wrong['problem']}: {wrong['hint']}")
-    return reading.alert, describe_request(reading.traded)
+    return reading.traded
 
 
 def _describe_accounts(connection: Connection, record: AlertRecord) -> str:

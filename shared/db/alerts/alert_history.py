@@ -159,11 +159,12 @@ def list_fills(connection: Connection, order_ids: Collection[UUID]) -> list[dict
 
 
 def add_replay(
-    connection: Connection, original_id: UUID, replay_id: UUID, alert_read: Alert, *, dialect: str, job_id: UUID
+    connection: Connection, original_id: UUID, replay_id: UUID, traded: Alert, *, dialect: str, job_id: UUID
 ) -> bool:
     """Insert an alert with the body and the hook of another one; return False if the hook is paused or removed.
 
-    It has no time of its sender's: it was requested now, and is as old as its receipt.
+    `traded` is the alert as its hook trades it. The row has no time of its sender's: it was
+    requested now, and is as old as its receipt.
     """
     columns = ["id", "hook_id", "body", "payload", "dialect", "action", "root", "external_id", "verdict", "reason"]
     values = select(
@@ -172,9 +173,9 @@ def add_replay(
         alert.c.body,
         alert.c.payload,
         literal(dialect, Text),
-        literal(alert_read.kind, Text),
-        literal(alert_read.root.name, Text),
-        literal(alert_read.external_id, Text),
+        literal(traded.kind, Text),
+        literal(traded.root.name, Text),
+        literal(traded.external_id, Text),
         literal("accepted", Text),
         literal(f"replay of {original_id} by hand", Text),
         literal(job_id, Uuid),

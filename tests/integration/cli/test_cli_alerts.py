@@ -8,13 +8,14 @@ from typing import Any
 from uuid import UUID
 
 import pytest
-from sqlalchemy import Connection
+from sqlalchemy import Connection, insert
 
 from cli.client.alert_watch import AlertWatch
 from shared.clock import machine_now
-from shared.db.alerts import alert_history, alerts, hooks
+from shared.db.alerts import alert_history, hooks
 from shared.db.alerts.alert_history import AlertFilter
 from shared.db.engine import autocommit
+from shared.db.tables.alerts import alert as alert_table
 from shared.ids import new_id
 from tests.fixtures.operator import RunCommand
 from tests.fixtures.venue import RunningVenue, StartVenue
@@ -46,7 +47,8 @@ def refuse(worker_env: WorkerEnv, body: bytes, reason: str = "422: invalid quant
     hook_id, alert_id = new_id(), new_id()
     with worker_env.ledger.engine.begin() as connection:
         connection.execute(hooks.add(hook_id, f"hook {hook_id}", hook_id.bytes, worker_env.venue.account_id))
-        connection.execute(alerts.add_refused(alert_id, hook_id, body, reason, is_json=False))
+        row = {"id": alert_id, "hook_id": hook_id, "body": body, "verdict": "refused", "reason": reason}
+        connection.execute(insert(alert_table).values(row))
     return alert_id
 
 
