@@ -44,6 +44,7 @@ COMMANDS = (
     "bars",
     "strategies",
     "hooks",
+    "alerts",
     "tokens",
     "metrics",
     "db",

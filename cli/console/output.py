@@ -23,6 +23,12 @@ def print_json(value: object) -> None:
     sys.stdout.write("\n")
 
 
+def print_json_line(value: object) -> None:
+    """Write `value` to stdout as one line of JSON, at once: the reader may follow the output."""
+    sys.stdout.write(json.dumps(value, default=_plain) + "\n")
+    sys.stdout.flush()
+
+
 def print_outcome(done: str, changed: Sequence[UUID], refused: Sequence[str], *, as_json: bool) -> None:
     """Print the changed rows with the participle `done`, and each refusal; exit with status 1 after a refusal."""
     if as_json:

@@ -18,8 +18,9 @@ PAGES = [
     *(
         ROOT / "docs" / "howto" / f"{name}.md"
         for name in (
-            "first-alert", "trigger-jobs", "trade-by-hand", "account-rules", "own-strategy", "replay", "real-venue",
-            "own-servers", "recover", "add-a-job", "add-a-route", "check-a-gateway", "expose-the-receiver",
+            "first-alert", "follow-an-alert", "trigger-jobs", "trade-by-hand", "account-rules", "own-strategy", "replay",
+            "real-venue", "own-servers", "recover", "add-a-job", "add-a-route", "check-a-gateway",
+            "expose-the-receiver",
         )
     ),
 ]  # fmt: skip
@@ -36,10 +37,14 @@ def started(stack: Stack) -> Iterator[Stack]:
 
 
 def filled_in(stack: Stack, commands: str) -> str:
-    """Return the commands with ids of this stack in the place of ORDER_ID and JOB_ID."""
+    """Return the commands with ids of this stack in the place of ORDER_ID, ALERT_ID and JOB_ID."""
     if "ORDER_ID" in commands:
         ((order_id,),) = stack.rows("SELECT id FROM orders ORDER BY id DESC LIMIT 1")
         commands = commands.replace("ORDER_ID", str(order_id))
+    if "ALERT_ID" in commands:
+        newest = "SELECT id FROM alert ORDER BY id DESC LIMIT 1"
+        ((alert_id,),) = eventually("an alert is stored", lambda: stack.rows(newest))
+        commands = commands.replace("ALERT_ID", str(alert_id))
     if "JOB_ID" in commands:
         ended = "SELECT id FROM job WHERE name = 'metrics.roll_up' AND state = 'succeeded' LIMIT 1"
         ((job_id,),) = eventually("a job has ended", lambda: stack.rows(ended))

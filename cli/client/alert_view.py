@@ -1,0 +1,192 @@
+"""Received alerts with their outcomes, as `tickwork alerts` shows them."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Connection
+
+from cli.client.alert_reading import read_body
+from cli.console.errors import shorten_error
+from shared.db import views
+from shared.db.accounts import accounts
+from shared.db.alerts import alert_history
+from shared.db.alerts.alert_history import AlertRecord
+from shared.domain.orders.order import OrderState, Role
+
+_TRADES = {Role.ENTRY, Role.EXIT}
+_PENDING = {OrderState.CREATED, OrderState.SUBMITTING, OrderState.IN_DOUBT, OrderState.WORKING}
+_MILLISECONDS = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class AlertOutcome:
+    """An alert with the signals made from it, its orders without the legs, and its flatten requests."""
+
+    record: AlertRecord
+    signals: Sequence[dict[str, Any]]
+    trades: Sequence[dict[str, Any]]
+    flatten_requests: Sequence[dict[str, Any]]
+
+    @property
+    def may_change(self) -> bool:
+        """Whether a job of it has not ended, or an order of it may still fill."""
+        return self.record.has_live_jobs or any(row["state"] in _PENDING for row in self.trades)
+
+    @property
+    def order_states(self) -> list[str]:
+        """The states of its orders, and FLAT or FLATTENING for each contract that is closed."""
+        closing = ["FLATTENING" if row["flat_at"] is None else "FLAT" for row in self.flatten_requests]
+        return [row["state"] for row in self.trades] + closing
+
+    @property
+    def reason(self) -> str | None:
+        """Why it was refused or denied, or why its job failed, else its signal's reason; and that it is a replay."""
+        record = self.record
+        if record.verdict == "refused":
+            return record.reason
+        denied = [row["reason"] for row in self.signals if row["verdict"] == "denied"]
+        result = record.job_result if isinstance(record.job_result, dict) else {}
+        candidates = [
+            *denied,
+            record.job_error and shorten_error(record.job_error),
+            result.get("nothing_to_do"),
+            result.get("test"),
+            *(row["reason"] for row in self.signals),
+        ]
+        return _join([*filter(None, candidates)][:1] + ([record.reason] if record.reason else []), "; ")
+
+
+def read_outcomes(connection: Connection, records: Sequence[AlertRecord]) -> list[AlertOutcome]:
+    """Return these alerts with their outcomes."""
+    accepted = [one for one in records if one.job_id is not None]
+    causes = [one.correlation_id for one in accepted if one.correlation_id is not None]
+    signals = _group(alert_history.list_signals(connection, [one.id for one in accepted]), "alert_id")
+    orders = _group(alert_history.list_orders(connection, causes), "correlation_id")
+    flattens = _group(alert_history.list_flatten_requests(connection, causes), "correlation_id")
+    return [
+        AlertOutcome(
+            one,
+            signals.get(one.id, []),
+            [row for row in orders.get(one.correlation_id, []) if row["role"] in _TRADES],
+            flattens.get(one.correlation_id, []),
+        )
+        for one in records
+    ]
+
+
+def to_row(outcome: AlertOutcome) -> dict[str, Any]:
+    """Return an alert and its outcome as one row of a list."""
+    record, alert = outcome.record, read_body(outcome.record.body, outcome.record.dialect).alert
+    submitted_at = min((row["submitted_at"] for row in outcome.trades if row["submitted_at"]), default=None)
+    return {
+        "id": record.id,
+        "received_at": record.received_at,
+        "hook": record.hook,
+        "action": record.action or (alert and alert.kind),
+        "root": record.root or (alert and alert.root.name),
+        "quantity": alert.quantity if alert and alert.target is None else None,
+        "target": alert and alert.target,
+        "verdict": record.verdict,
+        "job": record.job_state,
+        "signal": _join(row["verdict"] for row in outcome.signals),
+        "order": _join(outcome.order_states),
+        "submitted_ms": submitted_at and _milliseconds(record.received_at, submitted_at),
+        "reason": outcome.reason,
+    }
+
+
+def read_accounts(connection: Connection, outcome: AlertOutcome) -> list[dict[str, Any]]:
+    """Return what the alert led to on each account, the hook's own account first."""
+    record = outcome.record
+    if record.job_id is None or record.correlation_id is None:
+        return []
+    names = {one.id: one.name for one in accounts.list_all(connection)}
+    jobs = {_account_of(row, record): row for row in views.one_job(connection, record.job_id) if _handles(row, record)}
+    signals = {row["account_id"]: row for row in outcome.signals}
+    orders = alert_history.list_orders(connection, [record.correlation_id])
+    for request in outcome.flatten_requests:
+        orders += alert_history.list_closing_orders(connection, request)
+    fills = alert_history.list_fills(connection, [row["id"] for row in orders])
+    ids = dict.fromkeys([record.account_id, *jobs, *signals])
+    return [
+        {
+            "account_id": account_id,
+            "account": names.get(account_id),
+            "job": jobs.get(account_id),
+            "signal": signals.get(account_id),
+            "orders": (own := _of_account(orders, account_id)),
+            "fills": (filled := _of_account(fills, account_id)),
+            "flatten_requests": (flattens := _of_account(outcome.flatten_requests, account_id)),
+            "timeline": _build_timeline(record, jobs.get(account_id), own, filled, flattens),
+        }
+        for account_id in ids
+    ]
+
+
+def _handles(job: dict[str, Any], record: AlertRecord) -> bool:
+    return job["id"] == record.job_id or {"alert_id", "account_id"}.issubset(job["arguments"])
+
+
+def _account_of(job: dict[str, Any], record: AlertRecord) -> int:
+    return int(job["arguments"].get("account_id", record.account_id))
+
+
+def _build_timeline(
+    record: AlertRecord,
+    job: dict[str, Any] | None,
+    orders: Sequence[dict[str, Any]],
+    fills: Sequence[dict[str, Any]],
+    flatten_requests: Sequence[dict[str, Any]],
+) -> list[dict[str, Any]]:
+    """Return the steps of an alert that have happened, in machine time, with the milliseconds between them."""
+    trades = {row["id"] for row in orders if row["role"] in _TRADES}
+    filled = [row for row in fills if row["order_id"] in trades]
+    closed = [row for row in fills if row["order_id"] not in trades] if flatten_requests else []
+    steps: list[tuple[str, datetime | None]] = [
+        ("sent", record.sent_at),
+        ("received", record.received_at),
+        ("job started", None if job is None else job["started_at"]),
+        ("order submitted", _first(row["submitted_at"] for row in orders if row["id"] in trades)),
+        ("flatten requested", _first(row["requested_at"] for row in flatten_requests)),
+        ("fill recorded", _first(row["recorded_at"] for row in filled or closed)),
+        ("stop working", _first(row["guarded_at"] for row in filled if "stop" in (row["guarded_by"] or ""))),
+        ("flat", _first(row["flat_at"] for row in flatten_requests)),
+    ]
+    happened = [(step, at) for step, at in steps if at is not None]
+    previous = [None, *(at for _, at in happened)]
+    return [
+        {
+            "step": step,
+            "at": at,
+            "since_previous_ms": before and _milliseconds(before, at),
+            "since_received_ms": _milliseconds(record.received_at, at),
+        }
+        for (step, at), before in zip(happened, previous, strict=False)
+    ]
+
+
+def _group(rows: Iterable[dict[str, Any]], key: str) -> dict[UUID | None, list[dict[str, Any]]]:
+    groups: dict[UUID | None, list[dict[str, Any]]] = defaultdict(list)
+    for row in rows:
+        groups[row[key]].append(row)
+    return groups
+
+
+def _of_account(rows: Sequence[dict[str, Any]], account_id: int) -> list[dict[str, Any]]:
+    return [row for row in rows if row["account_id"] == account_id]
+
+
+def _join(words: Iterable[str], separator: str = ", ") -> str | None:
+    return separator.join(words) or None
+
+
+def _first(instants: Iterable[datetime | None]) -> datetime | None:
+    return min((at for at in instants if at is not None), default=None)
+
+
+def _milliseconds(start: datetime, end: datetime) -> int:
+    return round((end - start).total_seconds() * _MILLISECONDS)

@@ -1,0 +1,195 @@
+"""`tickwork alerts`: the alerts that the webhooks received, what became of each, and a trial of a message."""
+
+import re
+from datetime import timedelta
+from threading import Event
+from typing import Any
+
+import click
+from sqlalchemy import Connection
+
+from cli.client.alert_lookup import AlertIdType, find_alert, find_hook
+from cli.client.alert_reading import AlertReading, escape_body, format_field, list_fields, read_body
+from cli.client.alert_view import AlertOutcome, read_accounts, read_outcomes, to_row
+from cli.client.alert_watch import AlertWatch
+from cli.client.lookup import short_id
+from cli.client.stack import connect
+from cli.commands import alert_mock, alert_replay
+from cli.console.errors import shorten_error
+from cli.console.output import print_json, print_json_line, print_table
+from shared.db.alerts import alert_history
+from shared.db.alerts.alert_history import AlertFilter, AlertRecord
+
+_COLUMNS = (
+    "id", "received_at", "hook", "action", "root", "quantity", "target", "verdict", "job", "signal", "order",
+    "submitted_ms", "reason",
+)  # fmt: skip
+_ORDERS = (
+    "id", "role", "side", "quantity", "type", "state", "filled_quantity", "average_fill_price", "stop_price",
+    "limit_price", "origin", "reason",
+)  # fmt: skip
+_FILLS = ("filled_market_at", "contract_id", "side", "quantity", "price", "gross_pnl", "fees", "commissions")
+_FLATTENS = ("requested_at", "contract", "sweep_count", "progress", "flat_at")
+_TIMELINE = ("step", "time", "since_previous_ms", "since_received_ms")
+_POLL_EVERY_S = 0.5
+_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
+_LONGEST = timedelta(days=3_650)
+_json_option = click.option("--json", "as_json", is_flag=True, help="JSON on stdout, for scripts.")
+
+
+class _Duration(click.ParamType[timedelta]):
+    """A length of time such as 90s, 30m, 2h or 1d."""
+
+    name = "duration"
+
+    def convert(self, value: str | timedelta, param: click.Parameter | None, ctx: click.Context | None) -> timedelta:
+        """Return the duration; fail for another form."""
+        if isinstance(value, timedelta):
+            return value
+        found = re.fullmatch(r"([1-9][0-9]{0,5})([smhd])", value.strip().lower())
+        duration = None if found is None else timedelta(**{_UNITS[found[2]]: int(found[1])})
+        if duration is None or duration > _LONGEST:
+            self.fail(f"invalid duration {value!r}: expected up to {_LONGEST.days} days, such as 30m or 2h", param, ctx)
+        return duration
+
+
+@click.group(name="alerts")
+def command() -> None:
+    """Show received alerts and what became of them."""
+
+
+command.add_command(alert_replay.replay)
+command.add_command(alert_mock.mock)
+
+
+@command.command("list")
+@click.option("--hook", "hook_name", metavar="NAME", help="Only alerts of this webhook.")
+@click.option("--verdict", type=click.Choice(["accepted", "refused"]), help="Only these, of the newest 100,000 alerts.")
+@click.option("--since", type=_Duration(), metavar="DURATION", help="Received at most this long ago, such as 30m.")
+@click.option("--limit", default=20, show_default=True, type=click.IntRange(1, 10_000), help="Most alerts to list.")
+@click.option("--watch", is_flag=True, help="Go on with a line for each new alert and each new outcome, until Ctrl-C.")
+@_json_option
+def list_alerts(
+    hook_name: str | None, verdict: str | None, since: timedelta | None, limit: int, *, watch: bool, as_json: bool
+) -> None:
+    """List received alerts, newest first.
+
+    A refused alert has a reason and no job. The signal is the verdict of the pre-trade check on each account, and
+    submitted ms the time from the alert's receipt until its first order was submitted.
+    """
+    with connect() as connection:
+        hook_id = None if hook_name is None else find_hook(connection, hook_name).id
+        chosen = AlertFilter(hook_id=hook_id, verdict=verdict, since=since)
+        if watch:
+            connection.rollback()  # a watch holds no transaction open
+            _watch(connection.execution_options(isolation_level="AUTOCOMMIT"), chosen, limit, as_json=as_json)
+        records = alert_history.list_newest(connection, chosen, limit)
+        rows = [to_row(outcome) for outcome in read_outcomes(connection, records)]
+    if as_json:
+        print_json({"alerts": rows})
+    else:
+        print_table("Alerts", rows, _COLUMNS, empty="No such alerts.")
+
+
+def _watch(connection: Connection, chosen: AlertFilter, limit: int, *, as_json: bool) -> None:
+    """Print a line for each alert and each change of its outcome; end only by Ctrl-C."""
+    watch, pause = AlertWatch(chosen), Event()
+    for row in watch.start(connection, limit):
+        _print_line(row, as_json=as_json)
+    while True:
+        for row in watch.poll(connection):
+            _print_line(row, as_json=as_json)
+        pause.wait(_POLL_EVERY_S)
+
+
+def _print_line(row: dict[str, Any], *, as_json: bool) -> None:
+    if as_json:
+        print_json_line(row)
+        return
+    size = f"to {row['target']:+}" if row["target"] is not None else row["quantity"]
+    parts = [f"{row['received_at']:%m-%d %H:%M:%S}", row["id"], row["hook"], row["action"], size, row["root"]]
+    outcome = [f"{name} {row[name]}" for name in ("job", "signal", "order") if row[name]]
+    delay = [] if row["submitted_ms"] is None else [f"submitted after {row['submitted_ms']} ms"]
+    told = ", ".join([row["verdict"], *outcome, *delay]) + (f": {format_field(row['reason'])}" if row["reason"] else "")
+    click.echo(f"{' '.join(str(part) for part in parts if part is not None)}  {told}")
+
+
+@command.command("show")
+@click.argument("digits", metavar="ID", type=AlertIdType())
+@_json_option
+def show(digits: str, *, as_json: bool) -> None:
+    """Show an alert in full. Print its body, its reading, and on each account its signal, orders, fills and times."""
+    with connect() as connection:
+        (outcome,) = read_outcomes(connection, [find_alert(connection, digits)])
+        accounts = read_accounts(connection, outcome)
+    record = outcome.record
+    reading = read_body(record.body, record.dialect)
+    if as_json:
+        print_json(
+            {
+                "alert": to_row(outcome)
+                | {"dialect": record.dialect, "sent_at": record.sent_at, "job_id": record.job_id},
+                "age_s": _age_s(record),
+                "body": escape_body(record.body),
+                "reading": reading.alert and list_fields(reading.alert),
+                "refused": reading.problem,
+                "accounts": accounts,
+            }
+        )
+        return
+    _print_alert(outcome, reading)
+    for account in accounts:
+        _print_account(account)
+
+
+def _print_alert(outcome: AlertOutcome, reading: AlertReading) -> None:
+    record, age_s = outcome.record, _age_s(outcome.record)
+    click.echo(f"Alert {record.id} of hook {record.hook}, {record.verdict}")
+    facts = {
+        "reason": outcome.reason and format_field(outcome.reason),
+        "received": f"{record.received_at:%Y-%m-%d %H:%M:%S.%f} UTC",
+        "sent": None if age_s is None else f"{record.sent_at:%Y-%m-%d %H:%M:%S} UTC, {_describe_age(age_s)}",
+        "dialect": record.dialect,
+        "job": record.job_id and f"{record.job_id}, {record.job_state or 'deleted since'}",
+    }
+    _print_facts({name: value for name, value in facts.items() if value})
+    click.echo("\nBody, as it was received:\n  " + escape_body(record.body).replace("\n", "\n  "))
+    click.echo("\nReading:")
+    _print_facts(list_fields(reading.alert) if reading.alert else reading.problem or {})
+
+
+def _print_account(account: dict[str, Any]) -> None:
+    click.echo(f"\nAccount {account['account_id']} ({account['account']})")
+    signal, job = account["signal"], account["job"]
+    if signal is not None:
+        asked = " ".join(
+            str(signal[name]) for name in ("action", "quantity", "contract_id") if signal[name] is not None
+        )
+        reason = f": {format_field(signal['reason'])}" if signal["reason"] else ""
+        _print_facts({"signal": f"{asked}, {signal['verdict']}{reason}"})
+    if job is not None:
+        error = f": {format_field(shorten_error(job['error']))}" if job["error"] else ""
+        _print_facts({"job": f"{job['id']}, {job['state']}{error}"})
+    orders = [row | {"id": short_id(row["id"])} for row in account["orders"]]
+    print_table("Orders", orders, _ORDERS, empty="No orders.")
+    if account["flatten_requests"]:
+        requests = [row | {"contract": row["contract_id"] or "everything"} for row in account["flatten_requests"]]
+        print_table("Flatten requests", requests, _FLATTENS, empty="")
+    print_table("Fills (market time)", account["fills"], _FILLS, empty="No fills.")
+    timeline = [row | {"time": f"{row['at']:%H:%M:%S.%f}"[:-3]} for row in account["timeline"]]
+    print_table("Timeline", timeline, _TIMELINE, empty="")
+
+
+def _print_facts(facts: dict[str, Any]) -> None:
+    for name, value in facts.items():
+        click.echo(f"  {name.replace('_', ' '):18} {format_field(value)}")
+
+
+def _describe_age(age_s: float) -> str:
+    if age_s < 0:
+        return f"{-age_s:.1f} s after it was received: the clocks disagree"
+    return f"{age_s:.1f} s before it was received"
+
+
+def _age_s(record: AlertRecord) -> float | None:
+    return None if record.sent_at is None else (record.received_at - record.sent_at).total_seconds()
