@@ -73,9 +73,10 @@ def _read(raw: bytes) -> dict[str, Json]:
     if order_type in _ORDER_TYPES:
         payload["order_type"] = _ORDER_TYPES[order_type]
     _drop_zero_prices(payload)
-    if command in _TO_POSITION and payload.get("action") in _SIDE_OF_ACTION:
+    size = parse_contracts(payload, "quantity") if command in _TO_POSITION else None
+    if size is not None and payload.get("action") in _SIDE_OF_ACTION:
         payload["market_position"] = _SIDE_OF_ACTION[str(payload["action"])]
-        payload["market_position_size"] = parse_contracts(payload, "quantity")
+        payload["market_position_size"] = size
     return payload
 
 
@@ -85,7 +86,7 @@ def _read_pairs(text: str) -> Iterator[tuple[str, Json]]:
     parts = text.split("&") if is_form else _SEPARATOR.split(text)
     seen: set[str] = set()
     for part in filter(str.strip, parts):
-        name, equals, value = (unquote_plus(part) if is_form and "=" not in part else part).partition("=")
+        name, equals, value = part.partition("=")
         if is_form:
             name, value = unquote_plus(name), unquote_plus(value)
         name, value = _without_quotes(name).lower(), _without_quotes(value)

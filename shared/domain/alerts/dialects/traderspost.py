@@ -3,8 +3,16 @@
 from collections.abc import Mapping
 
 from shared.domain.alerts.dialects.dialect import Dialect
-from shared.domain.alerts.dialects.vocabulary import EXITS, Vocabulary, is_set, plain_name, to_ticks
-from shared.domain.alerts.fields import invalid_value, parse_contracts
+from shared.domain.alerts.dialects.vocabulary import (
+    EXITS,
+    Vocabulary,
+    has_exit_word,
+    is_set,
+    plain_name,
+    plain_number,
+    to_ticks,
+)
+from shared.domain.alerts.fields import invalid_value, missing_field, parse_contracts
 from shared.domain.alerts.payload import Json, RefusedAlertError, quote_value
 
 EXAMPLE = (
@@ -31,6 +39,8 @@ WORDS = Vocabulary(
     actions={
         "buy": "buy",  # be long by the quantity: what is short is closed first
         "sell": "sell",  # be short by the quantity
+        "long": "buy",
+        "short": "sell",
         "cancel": "cancel",
         "breakeven": "breakeven",
         **EXITS,
@@ -67,7 +77,7 @@ def _read(raw: bytes) -> dict[str, Json]:
     body = WORDS.read_json(raw)
     payload = WORDS.rename(body)
     _apply_sentiment(payload)
-    if payload.get("action") in EXITS.values():
+    if has_exit_word(payload):
         return _to_exit(payload)
     WORDS.require_honoured(body)
     if payload.get("action") not in _SIDE_OF_ACTION:
@@ -90,7 +100,8 @@ def _apply_sentiment(payload: dict[str, Json]) -> None:
     if sentiment is None:
         return
     position = _POSITIONS.get(sentiment.strip().lower()) if isinstance(sentiment, str) else None
-    action = str(payload.get("action", "")).strip().lower()
+    word = str(payload.get("action", "")).strip().lower()
+    action = WORDS.actions.get(word, word)  # with a flat sentiment it is still the sender's
     if position is None and action in _SIDE_OF_ACTION:
         raise invalid_value("sentiment", sentiment, f"expected one of {', '.join(_POSITIONS)}")
     exit_of_side = _SIDED_EXITS.get((action, str(position)))
@@ -155,6 +166,8 @@ def _expand(payload: dict[str, Json], name: str, ours: str, table: Mapping[str, 
     if is_set(kind) and kind != "stop":
         hint = "expected the type stop; once the position is open, an exit with orderType trailing_stop trails it"
         raise RefusedAlertError(f"{name}.type {quote_value(kind)} cannot be honoured", field=f"{name}.type", hint=hint)
+    if leg and not any(is_set(value) for key, value in leg.items() if plain_name(key) != "type"):
+        raise missing_field(f"{name}.{next(iter(table))}", f"expected {' or '.join(table)} in {name}, or no {name}")
     for key, value in leg.items():
         if not is_set(value) or plain_name(key) == "type":
             continue
@@ -166,7 +179,7 @@ def _expand(payload: dict[str, Json], name: str, ours: str, table: Mapping[str, 
         is_distance = key_name == "amount"
         if field in payload:
             raise RefusedAlertError(f"two values of {field}", field=name, hint=f"send one of {' or '.join(table)}")
-        payload[field] = to_ticks(payload, value, f"{name}.amount") if is_distance else value
+        payload[field] = to_ticks(payload, value, f"{name}.amount") if is_distance else plain_number(value)
 
 
 DIALECT = Dialect(name="traderspost", summary="the signals of TradersPost", read=_read)

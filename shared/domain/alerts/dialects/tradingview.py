@@ -4,7 +4,17 @@ import re
 from collections.abc import Iterator, Mapping
 
 from shared.domain.alerts.dialects.dialect import Dialect
-from shared.domain.alerts.dialects.vocabulary import CHANGES, ENTRIES, EXITS, Vocabulary, is_exit, is_flat, is_set
+from shared.domain.alerts.dialects.vocabulary import (
+    CHANGES,
+    ENTRIES,
+    EXITS,
+    Vocabulary,
+    has_exit_word,
+    is_exit,
+    is_flat,
+    is_set,
+    plain_number,
+)
 from shared.domain.alerts.fields import invalid_value
 from shared.domain.alerts.payload import BODY, Json, RefusedAlertError, read_text
 
@@ -113,16 +123,16 @@ def _set_position(payload: dict[str, Json]) -> None:
     """
     size = payload.pop("position_size", None)
     position = payload.get("market_position")
-    if size is None or "market_position_size" in payload or is_flat(payload) or payload.get("action") == "close":
+    if size is None or "market_position_size" in payload or is_flat(payload) or has_exit_word(payload):
         return
     if position is None and "quantity" not in payload:
         hint = "it may be an order or a position: send contracts, or market_position with market_position_size"
         raise invalid_value("position_size", size, hint)
-    text = str(size).strip().removeprefix("+")
+    text = str(plain_number(size)).strip().removeprefix("+")
     signed = ("short" if text.startswith("-") else "long") if is_set(size) else "flat"
     if position is None:
         payload["market_position"] = signed
-    elif text.startswith("-") and str(position).strip().lower() == "long":
+    elif text.startswith("-") and str(position).strip().lower() == "long" and not is_exit(payload):
         raise invalid_value("position_size", size, "it contradicts market_position: leave out one of them")
     payload["market_position_size"] = text.removeprefix("-")
 

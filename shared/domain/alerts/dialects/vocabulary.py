@@ -83,7 +83,7 @@ class Vocabulary:
             payload.setdefault(our_name, _without_secrets(value))
         for number in NUMBER_FIELDS:
             if number in payload:
-                payload[number] = _without_thousands(payload[number])
+                payload[number] = plain_number(payload[number])
         self._rename_action(payload)
         self._require_one_value(payload, contradicted)
         for required in ("action", "symbol"):
@@ -94,16 +94,16 @@ class Vocabulary:
     def require_honoured(self, body: Mapping[str, Json]) -> None:
         """Raise RefusedAlertError for a field of an entry that we cannot honour, and for a misspelt one."""
         hints = {plain_name(name): hint for name, hint in self.refused.items()}
-        declared = {plain_name(name): name for name in self.fields}
+        declared = {plain_name(name): name for name in (*self.fields, *self.refused)}
         known = {*hints, *map(plain_name, (*self.fields, *FIELDS))}
         for name, value in body.items():
             plain = self._plain_name(name)
             if plain in hints and is_set(value):
                 wrong = f"{name[:LONGEST_TEXT]} {quote_value(value)} cannot be honoured"
                 raise RefusedAlertError(wrong, field=name[:LONGEST_TEXT], hint=hints[plain])
-            near = [other for other in (*declared, *hints) if plain not in known and is_one_edit_away(plain, other)]
+            near = [other for other in declared if plain not in known and is_one_edit_away(plain, other)]
             if near:
-                hint = f"did you mean {declared.get(near[0], near[0])}? Rename or remove the field"
+                hint = f"did you mean {declared[near[0]]}? Rename or remove the field"
                 raise RefusedAlertError(f"unknown field {quote_value(name)}", field=name[:LONGEST_TEXT], hint=hint)
 
     @property
@@ -148,13 +148,20 @@ def is_flat(payload: Mapping[str, Json]) -> bool:
     return _position(payload) == "flat"
 
 
+def has_exit_word(payload: Mapping[str, Json]) -> bool:
+    """Whether the action of a renamed payload is an exit."""
+    action = payload.get("action")
+    return isinstance(action, str) and action in _OUR_EXITS
+
+
 def is_exit(payload: Mapping[str, Json]) -> bool:
     """Whether a renamed payload is an exit: then nothing that a close does not use may stop it.
 
     A sale of a chart that stays long is one too, and a purchase of one that stays short.
     """
-    reduces = (payload.get("action"), _position(payload)) in {("sell", "long"), ("buy", "short")}
-    return reduces or is_flat(payload) or payload.get("action") in _OUR_EXITS
+    if is_flat(payload) or has_exit_word(payload):
+        return True
+    return [payload.get("action"), _position(payload)] in (["sell", "long"], ["buy", "short"])
 
 
 def is_set(value: Json) -> bool:
@@ -171,10 +178,17 @@ def drop_unset(payload: dict[str, Json], names: Iterable[str]) -> None:
             del payload[name]
 
 
+def plain_number(value: Json) -> Json:
+    """Return a number that is text without its separators of thousands: 1,000.50 is 1000.50."""
+    if isinstance(value, str) and _THOUSANDS.fullmatch(value.strip()):
+        return value.strip().replace(",", "")
+    return value
+
+
 def to_ticks(payload: Mapping[str, Json], value: Json, field: str) -> int:
     """Return a distance in prices as ticks of the symbol; raise RefusedAlertError if it is no multiple of one."""
     root = parse_symbol_field(payload).root
-    distance = parse_price({field: _without_thousands(value)}, field) or Decimal(0)
+    distance = parse_price({field: plain_number(value)}, field) or Decimal(0)
     ticks = distance / root.tick_size
     if not ticks or ticks != ticks.to_integral_value():
         raise invalid_value(
@@ -186,12 +200,6 @@ def to_ticks(payload: Mapping[str, Json], value: Json, field: str) -> int:
 def _position(payload: Mapping[str, Json]) -> str | None:
     position = payload.get("market_position")
     return position.strip().lower() if isinstance(position, str) else None
-
-
-def _without_thousands(value: Json) -> Json:
-    if isinstance(value, str) and _THOUSANDS.fullmatch(value.strip()):
-        return value.strip().replace(",", "")
-    return value
 
 
 def _without_secrets(value: Json) -> Json:
