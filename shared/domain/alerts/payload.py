@@ -18,6 +18,7 @@ _DEEPEST = 8
 
 _UTF8_MARK = b"\xef\xbb\xbf"
 _PART_OF_A_MESSAGE = re.compile(r'[{}\[\]"=]')
+_SURROGATE = re.compile(r"[\ud800-\udfff]")
 _LITERAL = re.compile(r"-?[0-9]{1,20}(\.[0-9]{1,20})?([eE][+-]?[0-9]{1,3})?")
 _BARE_PLACEHOLDER = re.compile(r'"(?P<field>\w{1,64})"\s*:\s*(?P<placeholder>\{\{[^{}"\s]{0,64}\}\})', re.ASCII)
 
@@ -198,7 +199,7 @@ def _to_number(literal: str) -> int | Decimal | UnreadableNumber:
 def _require_storable(text: str, field: str) -> str:
     if "\x00" in text:
         raise RefusedAlertError(f"{field} holds a NUL character", field=field, hint="leave the character out")
-    if any("\ud800" <= character <= "\udfff" for character in text):
+    if _SURROGATE.search(text):
         hint = "send whole characters: a \\ud83d is only one half of one"
         raise RefusedAlertError(f"{field} holds half of a surrogate pair", field=field, hint=hint)
     return text

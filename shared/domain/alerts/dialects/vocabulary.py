@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
+from functools import cached_property
 
 from shared.domain.alerts.field_names import FIELDS, NUMBER_FIELDS
 from shared.domain.alerts.fields import LONGEST_TEXT, invalid_value, missing_field, parse_price, parse_symbol_field
@@ -34,7 +35,7 @@ _THOUSANDS = re.compile(r"[+-]?[0-9]{1,3}(,[0-9]{3})+(\.[0-9]+)?")
 _ZERO = re.compile(r"[+-]?0*\.?0*")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, eq=False, kw_only=True)
 class Vocabulary:
     """What a sender's words mean. Names of fields are compared without case, _ and other signs; ours are always taken.
 
@@ -70,15 +71,15 @@ class Vocabulary:
 
         Raise RefusedAlertError for an unknown action word, and for two names of one field with different values.
         """
-        ours = {plain_name(name): our_name for name, our_name in self.fields.items()}
         payload: dict[str, Json] = {}
         contradicted: dict[str, str] = {}
         for name, value in body.items():
-            if value is None or plain_name(name) in _SECRETS:
+            plain = plain_name(name)
+            if value is None or plain in _SECRETS:
                 continue
             is_ours = name in FIELDS and name not in self.fields
-            our_name = name if is_ours else ours.get(self._plain_name(name), name)
-            if our_name in payload and payload[our_name] != value:
+            our_name = name if is_ours else self._our_names.get(plain.removeprefix(self.prefix), name)
+            if our_name in payload and _comparable(our_name, payload[our_name]) != _comparable(our_name, value):
                 contradicted[our_name] = name
             payload.setdefault(our_name, _without_secrets(value))
         for number in NUMBER_FIELDS:
@@ -93,25 +94,33 @@ class Vocabulary:
 
     def require_honoured(self, body: Mapping[str, Json]) -> None:
         """Raise RefusedAlertError for a field of an entry that we cannot honour, and for a misspelt one."""
-        hints = {plain_name(name): hint for name, hint in self.refused.items()}
-        declared = {plain_name(name): name for name in (*self.fields, *self.refused)}
-        known = {*hints, *map(plain_name, (*self.fields, *FIELDS))}
         for name, value in body.items():
-            plain = self._plain_name(name)
-            if plain in hints and is_set(value):
+            plain = plain_name(name).removeprefix(self.prefix)
+            if plain in self._hints and is_set(value):
                 wrong = f"{name[:LONGEST_TEXT]} {quote_value(value)} cannot be honoured"
-                raise RefusedAlertError(wrong, field=name[:LONGEST_TEXT], hint=hints[plain])
-            near = [other for other in declared if plain not in known and is_one_edit_away(plain, other)]
-            if near:
-                hint = f"did you mean {declared[near[0]]}? Rename or remove the field"
+                raise RefusedAlertError(wrong, field=name[:LONGEST_TEXT], hint=self._hints[plain])
+            if plain in self._declared or plain in _OUR_PLAIN_NAMES:
+                continue
+            near = next((other for other in self._declared if is_one_edit_away(plain, other)), None)
+            if near is not None:
+                hint = f"did you mean {self._declared[near]}? Rename or remove the field"
                 raise RefusedAlertError(f"unknown field {quote_value(name)}", field=name[:LONGEST_TEXT], hint=hint)
+
+    @cached_property
+    def _our_names(self) -> dict[str, str]:
+        return {plain_name(name): our_name for name, our_name in self.fields.items()}
+
+    @cached_property
+    def _hints(self) -> dict[str, str]:
+        return {plain_name(name): hint for name, hint in self.refused.items()}
+
+    @cached_property
+    def _declared(self) -> dict[str, str]:
+        return {plain_name(name): name for name in (*self.fields, *self.refused)}
 
     @property
     def _shown_example(self) -> str:
         return f"expected a message such as {self.example}"
-
-    def _plain_name(self, name: str) -> str:
-        return plain_name(name).removeprefix(self.prefix)
 
     def _name_of(self, our_name: str) -> str:
         """Return the sender's first name of a field of ours."""
@@ -141,6 +150,9 @@ class Vocabulary:
 def plain_name(name: str) -> str:
     """Return a field's name without case and signs: takeProfit and take_profit are the same."""
     return re.sub(r"[^a-z0-9]", "", name.lower())
+
+
+_OUR_PLAIN_NAMES = {*map(plain_name, FIELDS)}
 
 
 def is_flat(payload: Mapping[str, Json]) -> bool:
@@ -195,6 +207,11 @@ def to_ticks(payload: Mapping[str, Json], value: Json, field: str) -> int:
             field, value, f"expected a distance in prices, a multiple of the tick size {root.tick_size} of {root.name}"
         )
     return int(ticks)
+
+
+def _comparable(our_name: str, value: Json) -> str:
+    """Return a value as it is compared with another one of the same field: a symbol without its exchange."""
+    return str(value).rpartition(":")[2].strip().upper() if our_name == "symbol" else str(value)
 
 
 def _position(payload: Mapping[str, Json]) -> str | None:

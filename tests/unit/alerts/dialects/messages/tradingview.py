@@ -66,6 +66,8 @@ ROWS: list[Row] = [
      "refused strategy.action: one of the two names", ""),
     ('{"action": "buy", "ticker": "MNQ1!", "symbol": "MES1!", "contracts": 1}', "refused symbol: two names", ""),
     ('{"action": "buy", "ticker": "MNQ1!", "contracts": 1, "qty": 2}', "refused qty: two names", ""),
+    ('{"action": "buy", "ticker": "MNQ1!", "symbol": "CME_MINI:MNQ1!", "contracts": 1, "qty": "1"}',
+     "BUY 1 MNQ", "0 1 2 4"),
     ('{"action": "close", "ticker": "MNQ1!", "contracts": 1, "qty": 2}', "CLOSE MNQ", "0 0 0 0"),
     # The signed position_size.
     ('{"ticker": "MNQ1!", "action": "sell", "contracts": 2, "position_size": -1}', "SHORT 1 MNQ", "-1 -1 -1 -1"),
