@@ -59,11 +59,14 @@ def test_a_refusal_names_the_field_and_shows_the_right_message(dialect: str, bod
 
 
 @pytest.mark.parametrize(("dialect", "body", "expected"), [row[:3] for row in TRANSLATED])
-def test_a_change_of_orders_has_our_action_and_fields(dialect: str, body: str, expected: str) -> None:
+def test_a_change_of_orders_has_our_action_and_trades_nothing(dialect: str, body: str, expected: str) -> None:
     payload = read_payload_in(dialect, body.encode())
+    alert = parse_alert(body.encode(), dialect)
 
     fields = dict(part.split("=", 1) for part in expected.removeprefix("payload ").split())
     assert fields == {name: str(payload.get(name)) for name in fields}
+    assert fields["action"].upper() == alert.action
+    assert HELD == tuple(position_after(alert, held) for held in HELD)
 
 
 @pytest.mark.parametrize(("dialect", "body"), [row[:2] for row in ACCEPTED])
