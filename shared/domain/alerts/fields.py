@@ -6,8 +6,11 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 from shared.domain.alerts.payload import Json, RefusedAlertError, quote_value
+from shared.domain.market_data.symbol import Symbol, parse_symbol
 from shared.domain.orders.order import MAX_TICKS
 
+MAX_CONTRACTS = 9_999
+CONTRACTS_HINT = f"expected a whole number of contracts from 1 to {MAX_CONTRACTS}, such as 1"
 LONGEST_ID = 128
 LONGEST_TEXT = 64  # of a symbol or a time
 _UNIX_SECONDS_DIGITS = 11  # more are milliseconds
@@ -53,6 +56,29 @@ def parse_price(payload: Mapping[str, Json], field: str) -> Decimal | None:
     if not _PRICE.fullmatch(numeral) or not Decimal(numeral):
         raise invalid_value(field, value, hint)
     return Decimal(numeral)
+
+
+def parse_contracts(payload: Mapping[str, Json], field: str) -> int | None:
+    """Return a number of contracts, None if it is absent; raise RefusedAlertError for an invalid one."""
+    value = read_field(payload, field, CONTRACTS_HINT)
+    return None if value is None else parse_whole_number(field, value, MAX_CONTRACTS, CONTRACTS_HINT)
+
+
+def parse_symbol_field(payload: Mapping[str, Json]) -> Symbol:
+    """Return the symbol; raise RefusedAlertError for a missing or an unknown one."""
+    hint = 'expected a known symbol, such as "MNQ", "MNQ1!", "MNQZ2026" or "CME_MINI:MNQ1!"'
+    value = read_field(payload, "symbol", hint)
+    if value is None:
+        raise missing_field("symbol", hint)
+    if not isinstance(value, str) or len(value) > LONGEST_TEXT or not value.isascii():
+        raise invalid_value("symbol", value, hint)
+    try:
+        return parse_symbol(value)
+    except ValueError as error:
+        wrong, _, expected = str(error).rpartition(", expected ")
+        if wrong:  # it names what is wrong with a known root
+            raise RefusedAlertError(wrong, field="symbol", hint=f"expected {expected}") from None
+        raise invalid_value("symbol", value, hint) from None
 
 
 def parse_external_id(payload: Mapping[str, Json]) -> str | None:

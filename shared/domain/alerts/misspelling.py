@@ -5,6 +5,8 @@ def is_one_edit_away(name: str, other: str) -> bool:
     """Whether one letter inserted, removed, changed or swapped with its neighbour makes `other` of `name`."""
     if name == other or abs(len(name) - len(other)) > 1 or min(len(name), len(other)) < _SHORTEST:
         return False
+    if name[0] != other[0] and name[-1] != other[-1]:
+        return False  # one edit leaves the first letter or the last one
     at = next((index for index, (one, two) in enumerate(zip(name, other, strict=False)) if one != two), len(name))
     rest, other_rest = name[at:], other[at:]
     if len(name) != len(other):

@@ -8,12 +8,17 @@ from typing import TypedDict, TypeVar
 
 from shared.domain.alerts.alert import Alert, AlertAction
 from shared.domain.alerts.dialects import read_payload_in
+from shared.domain.alerts.field_names import FIELDS, TRADED_FIELDS
 from shared.domain.alerts.fields import (
+    CONTRACTS_HINT,
     LONGEST_TEXT,
+    MAX_CONTRACTS,
     invalid_value,
     missing_field,
+    parse_contracts,
     parse_external_id,
     parse_price,
+    parse_symbol_field,
     parse_ticks,
     parse_time,
     parse_whole_number,
@@ -22,21 +27,9 @@ from shared.domain.alerts.fields import (
 )
 from shared.domain.alerts.misspelling import is_one_edit_away
 from shared.domain.alerts.payload import Json, RefusedAlertError, has_plain_numbers, quote_value
-from shared.domain.market_data.symbol import Symbol, parse_symbol
 from shared.domain.orders.order import Direction, OrderType
 
 Value = TypeVar("Value")
-
-MAX_CONTRACTS = 9_999
-
-_TEXT_FIELDS = ("action", "symbol", "id", "time", "timenow", "order_type", "market_position", "prev_market_position")
-_NUMBER_FIELDS = (
-    "quantity", "stop_loss_ticks", "take_profit_ticks", "stop_loss", "take_profit", "limit_price", "stop_price",
-    "market_position_size", "trail_ticks",
-)  # fmt: skip
-_FIELDS = (*_TEXT_FIELDS, *_NUMBER_FIELDS)
-_TRADED_FIELDS = (*_NUMBER_FIELDS, "order_type", "market_position")  # a trade without one of these is another trade
-
 
 _ACTIONS = {
     "buy": AlertAction.BUY,
@@ -105,7 +98,7 @@ def parse_payload(payload: Mapping[str, Json]) -> Alert:
     type_ = _parse_type(payload)
     return Alert(
         action=action or _SIDE_OF_TARGET[(target or 0) > 0],
-        symbol=_parse_symbol(payload),
+        symbol=parse_symbol_field(payload),
         quantity=_parse_quantity(payload) if target is None else abs(target),
         target=target,
         type=type_,
@@ -127,7 +120,7 @@ def _parse_close(payload: Mapping[str, Json]) -> Alert:
     action = payload.get("action")
     return Alert(
         action=AlertAction.CLOSE,
-        symbol=_parse_symbol(payload),
+        symbol=parse_symbol_field(payload),
         quantity=_read_or_none(_parse_quantity, payload) if target is None and sign != 0 else None,
         target=target or None,
         only_side=_ONLY_SIDES.get(action.strip().lower()) if isinstance(action, str) else None,
@@ -150,7 +143,7 @@ def _parse_change(payload: Mapping[str, Json], action: AlertAction) -> Alert:
             raise missing_field("trail_ticks", "expected the distance of the stop from the best price, such as 40")
     return Alert(
         action=action,
-        symbol=_parse_symbol(payload),
+        symbol=parse_symbol_field(payload),
         stop_loss_ticks=stop_loss_ticks,
         stop_loss=stop_loss,
         trail_ticks=trail_ticks,
@@ -175,7 +168,7 @@ def _parse_common(payload: Mapping[str, Json], *, is_strict: bool = True) -> _Co
     return {
         "alert_time": timenow or time,
         "sent_at": None if timenow is None else read_instant(timenow),
-        "extras": {name: value for name, value in payload.items() if name not in _FIELDS},
+        "extras": {name: value for name, value in payload.items() if name not in FIELDS},
         "is_storable": has_plain_numbers(payload),
     }
 
@@ -189,9 +182,9 @@ def _read_or_none(parse: Callable[[Mapping[str, Json]], Value], payload: Mapping
 
 def _refuse_misspelt_field(payload: Mapping[str, Json]) -> None:
     """Raise RefusedAlertError for a name one letter away from one of ours: it would be a trade without its stop."""
-    for name in set(payload) - set(_FIELDS):
+    for name in set(payload) - set(FIELDS):
         plain = name.lower()
-        near = [field for field in _TRADED_FIELDS if plain == field or is_one_edit_away(plain, field)]
+        near = [field for field in TRADED_FIELDS if plain == field or is_one_edit_away(plain, field)]
         if near:
             hint = f"did you mean {near[0]}? Rename or remove the field"
             raise RefusedAlertError(f"unknown field {quote_value(name)}", field=name[:LONGEST_TEXT], hint=hint)
@@ -271,25 +264,8 @@ def _parse_action(payload: Mapping[str, Json]) -> AlertAction:
     return action
 
 
-def _parse_symbol(payload: Mapping[str, Json]) -> Symbol:
-    hint = 'expected a known symbol, such as "MNQ", "MNQ1!", "MNQZ2026" or "CME_MINI:MNQ1!"'
-    value = read_field(payload, "symbol", hint)
-    if value is None:
-        raise missing_field("symbol", hint)
-    if not isinstance(value, str) or len(value) > LONGEST_TEXT or not value.isascii():
-        raise invalid_value("symbol", value, hint)
-    try:
-        return parse_symbol(value)
-    except ValueError as error:
-        wrong, _, expected = str(error).rpartition(", expected ")
-        if wrong:  # it names what is wrong with a known root
-            raise RefusedAlertError(wrong, field="symbol", hint=f"expected {expected}") from None
-        raise invalid_value("symbol", value, hint) from None
-
-
 def _parse_quantity(payload: Mapping[str, Json]) -> int:
-    hint = f"expected a whole number of contracts from 1 to {MAX_CONTRACTS}, such as 1"
-    value = read_field(payload, "quantity", hint)
-    if value is None:
-        raise missing_field("quantity", hint)
-    return parse_whole_number("quantity", value, MAX_CONTRACTS, hint)
+    quantity = parse_contracts(payload, "quantity")
+    if quantity is None:
+        raise missing_field("quantity", CONTRACTS_HINT)
+    return quantity

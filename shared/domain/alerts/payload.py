@@ -2,7 +2,8 @@
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import TypeAlias
@@ -15,6 +16,9 @@ BODY = "body"  # the field of an error that concerns no single field
 _LONGEST_SHOWN = 64  # characters of a value, in an error message
 _DEEPEST = 8
 
+_UTF8_MARK = b"\xef\xbb\xbf"
+_PART_OF_A_MESSAGE = re.compile(r'[{}\[\]"=]')
+_SURROGATE = re.compile(r"[\ud800-\udfff]")
 _LITERAL = re.compile(r"-?[0-9]{1,20}(\.[0-9]{1,20})?([eE][+-]?[0-9]{1,3})?")
 _BARE_PLACEHOLDER = re.compile(r'"(?P<field>\w{1,64})"\s*:\s*(?P<placeholder>\{\{[^{}"\s]{0,64}\}\})', re.ASCII)
 
@@ -34,19 +38,27 @@ def read_payload(raw: bytes) -> dict[str, Json]:
     Refused are repeated names, NUL characters, lone surrogates, and deep nesting. NaN, infinities and long numbers
     become text: a field that needs a number refuses it, and one that is not used stops nothing.
     """
-    try:
-        document = json.loads(
-            _decode(raw), parse_int=_Number, parse_float=_Number, parse_constant=_Number, object_pairs_hook=_Pairs
-        )
-    except json.JSONDecodeError as error:
-        _refuse_bare_placeholder(error.doc)
-        where = f"line {error.lineno}, column {error.colno}"
-        raise _invalid_body(f"the body is not JSON ({error.msg} at {where})") from None
-    except RecursionError:
-        raise _invalid_body("the body is nested too deeply") from None
-    if not isinstance(document, _Pairs):
-        raise _invalid_body(f"invalid body {quote_value(document)}")
-    return _to_object(document, BODY, 0)
+    text = _decode(raw)
+    with _refusing_broken_json():
+        return _to_payload(_DECODER.decode(text))
+
+
+def read_text(raw: bytes) -> str:
+    """Return the body as text, without a byte order mark of UTF-8; raise RefusedAlertError for another encoding."""
+    return _require_storable(_decode(raw.removeprefix(_UTF8_MARK)), BODY)
+
+
+def read_leading_object(text: str) -> dict[str, Json]:
+    """Return the JSON object that a text begins with, as `read_payload` does; a remark after it is ignored.
+
+    Raise RefusedAlertError for what follows it and may belong to a message: another object, or a field.
+    """
+    plain = text.strip()
+    with _refusing_broken_json():
+        document, end = _DECODER.raw_decode(plain)
+        if _PART_OF_A_MESSAGE.search(plain, end):
+            raise _invalid_body("the body holds more than one JSON object")
+        return _to_payload(document)
 
 
 def quote_value(value: object) -> str:
@@ -98,10 +110,32 @@ class _Pairs:
 _Scanned: TypeAlias = _Number | str | bool | _Pairs | list["_Scanned"] | None
 
 
+_DECODER = json.JSONDecoder(parse_int=_Number, parse_float=_Number, parse_constant=_Number, object_pairs_hook=_Pairs)
+
+
+@contextmanager
+def _refusing_broken_json() -> Iterator[None]:
+    """Raise RefusedAlertError for what a JSON decoder raises."""
+    try:
+        yield
+    except json.JSONDecodeError as error:
+        _refuse_bare_placeholder(error.doc)
+        where = f"line {error.lineno}, column {error.colno}"
+        raise _invalid_body(f"the body is not JSON ({error.msg} at {where})") from None
+    except RecursionError:
+        raise _invalid_body("the body is nested too deeply") from None
+
+
+def _to_payload(document: "_Scanned") -> dict[str, Json]:
+    if not isinstance(document, _Pairs):
+        raise _invalid_body(f"invalid body {quote_value(document)}")
+    return _to_object(document, BODY, 0)
+
+
 def _decode(raw: bytes) -> str:
     if not raw.strip():
         raise _invalid_body("the body is empty")
-    if raw.startswith((b"\xef\xbb\xbf", b"\xff\xfe", b"\xfe\xff")):
+    if raw.startswith((_UTF8_MARK, b"\xff\xfe", b"\xfe\xff")):
         raise RefusedAlertError("the body begins with a byte order mark", field=BODY, hint="send UTF-8 without it")
     try:
         return raw.decode()
@@ -165,7 +199,7 @@ def _to_number(literal: str) -> int | Decimal | UnreadableNumber:
 def _require_storable(text: str, field: str) -> str:
     if "\x00" in text:
         raise RefusedAlertError(f"{field} holds a NUL character", field=field, hint="leave the character out")
-    if any("\ud800" <= character <= "\udfff" for character in text):
+    if _SURROGATE.search(text):
         hint = "send whole characters: a \\ud83d is only one half of one"
         raise RefusedAlertError(f"{field} holds half of a surrogate pair", field=field, hint=hint)
     return text

@@ -2,11 +2,25 @@
 
 from collections.abc import Mapping
 
-from shared.domain.alerts.dialects import tickwork
+from shared.domain.alerts.dialects import (
+    origin_discord,
+    origin_flat,
+    origin_railway,
+    pickmytrade,
+    text,
+    tickwork,
+    traderspost,
+    tradingview,
+)
 from shared.domain.alerts.dialects.dialect import Dialect
 from shared.domain.alerts.payload import BODY, Json, RefusedAlertError
 
-DIALECTS: Mapping[str, Dialect] = {dialect.name: dialect for dialect in (tickwork.DIALECT,)}
+DIALECTS: Mapping[str, Dialect] = {
+    module.DIALECT.name: module.DIALECT
+    for module in (
+        tickwork, text, tradingview, traderspost, pickmytrade, origin_discord, origin_flat, origin_railway,
+    )
+}  # fmt: skip
 
 
 def read_payload_in(dialect: str, raw: bytes) -> dict[str, Json]:

@@ -1,0 +1,129 @@
+"""The alerts of PickMyTrade: symbol, data, quantity and price, tp and sl, with 0 for none."""
+
+from shared.domain.alerts.dialects.dialect import Dialect
+from shared.domain.alerts.dialects.vocabulary import EXITS, Vocabulary, drop_unset, is_exit, is_set
+from shared.domain.alerts.fields import invalid_value, parse_contracts
+from shared.domain.alerts.payload import Json, RefusedAlertError, quote_value
+
+EXAMPLE = (
+    '{"symbol": "MNQ1!", "date": "{{timenow}}", "data": "buy", "quantity": 1, "order_type": "MKT", "tp": 21540.25, '
+    '"sl": 21480.25, "reverse_order_close": true, "duplicate_position_allow": false}'
+)
+_DISTANCE = "send the price as tp or sl, or our take_profit_ticks or stop_loss_ticks"
+_TRAIL = "send sl, and later alerts with update_sl"
+_RISK = "send the contracts as quantity, or give the hook a size from risk"
+WORDS = Vocabulary(
+    fields={
+        "symbol": "symbol",
+        "data": "action",
+        "quantity": "quantity",
+        "date": "timenow",
+        "order_type": "order_type",
+        "tp": "take_profit",
+        "sl": "stop_loss",
+        "price": "price",  # of a limit or stop order; with a market order it is the chart's
+        "position": "market_position",  # of a strategy: flat is an exit
+        "update_sl": "update_sl",  # moves the stop to sl instead of entering
+        "reverse_order_close": "reverse_order_close",
+        "pyramid": "pyramid",
+        "duplicate_position_allow": "duplicate_position_allow",
+        "gtd_in_second": "gtd_in_second",
+    },  # strategy_name, platform and others are kept
+    actions={
+        "buy": "buy",  # with reverse_order_close: be long by the quantity, what is short is closed first
+        "long": "buy",
+        "sell": "sell",
+        "short": "sell",
+        **EXITS,  # all of the position, whatever the quantity
+    },
+    refused={
+        "percentage_tp": _DISTANCE,
+        "percentage_sl": _DISTANCE,
+        "dollar_tp": _DISTANCE,
+        "dollar_sl": _DISTANCE,
+        "risk_percentage": _RISK,
+        "trail": _TRAIL,
+        "trail_stop": _TRAIL,
+        "trail_trigger": _TRAIL,
+        "trail_freq": _TRAIL,
+        "breakeven": "send sl, and later an alert with update_sl",
+        "update_tp": "a target cannot be moved by an alert: set it to false",
+        "advance_tp_sl": "an entry has one stop and one target: send tp and sl",
+        "stp_limit_stp_price": "a stop-limit order cannot be placed: send order_type STP or LMT with price",
+        "same_direction_ignore": "set it to false, and switch off the hook's pyramiding",
+    },
+    example=EXAMPLE,
+)
+_ORDER_TYPES = {
+    "mkt": "market", "market": "market", "lmt": "limit", "limit": "limit", "stp": "stop", "stop": "stop",
+}  # fmt: skip
+_PRICE_OF_TYPE = {"limit": "limit_price", "stop": "stop_price"}
+_SIDE_OF_ACTION = {"buy": "long", "sell": "short"}
+_ZERO_FOR_NONE = ("quantity", "take_profit", "stop_loss", "order_type")
+_LESS_OF_ACCOUNT = ("", "1", "1.0")  # a multiplier that changes nothing
+
+
+def _read(raw: bytes) -> dict[str, Json]:
+    body = WORDS.read_json(raw)
+    accounts = body.pop("multiple_accounts", None)  # it holds tokens; the hook says which accounts trade
+    payload = WORDS.rename(body)
+    drop_unset(payload, _ZERO_FOR_NONE)
+    if is_exit(payload):
+        payload.pop("quantity", None)
+        return payload
+    WORDS.require_honoured(body)
+    _require_one_account(accounts)
+    if is_set(payload.pop("update_sl", None)):
+        return payload | {"action": "move_stop"}
+    _set_order(payload)
+    _set_position(payload)
+    return payload
+
+
+def _require_one_account(accounts: Json) -> None:
+    """Raise RefusedAlertError for accounts with sizes of their own: a hook has its accounts, all with one size."""
+    entries = accounts if isinstance(accounts, list) else []
+    if len(entries) > 1:
+        hint = "add the accounts to the hook, and send one"
+        raise RefusedAlertError(f"{len(entries)} multiple_accounts", field="multiple_accounts", hint=hint)
+    for account in filter(lambda entry: isinstance(entry, dict), entries):
+        assert isinstance(account, dict)  # noqa: S101
+        multiplier, risk = account.get("quantity_multiplier"), account.get("risk_percentage")
+        if is_set(risk) or (is_set(multiplier) and str(multiplier).strip() not in _LESS_OF_ACCOUNT):
+            wrong = f"quantity_multiplier {quote_value(multiplier)}, risk_percentage {quote_value(risk)}"
+            raise RefusedAlertError(f"{wrong} cannot be honoured", field="multiple_accounts", hint=_RISK)
+
+
+def _set_order(payload: dict[str, Json]) -> None:
+    """Set our order type, and the price of a limit or stop order: with a market order `price` is the chart's."""
+    kind = payload.get("order_type")
+    if kind is None:
+        return
+    ours = _ORDER_TYPES.get(kind.strip().lower()) if isinstance(kind, str) else None
+    if ours is None:
+        raise invalid_value("order_type", kind, "expected MKT, LMT or STP")
+    payload["order_type"] = ours
+    if ours in _PRICE_OF_TYPE:
+        if is_set(payload.get("gtd_in_second")):
+            hint = "leave it out, and send an exit to cancel the order"
+            raise invalid_value("gtd_in_second", payload["gtd_in_second"], hint)
+        drop_unset(payload, ["price"])
+        if "price" in payload:
+            payload[_PRICE_OF_TYPE[ours]] = payload.pop("price")
+
+
+def _set_position(payload: dict[str, Json]) -> None:
+    """Make a position of an entry that closes the other side first; without that, it is an order of its quantity."""
+    size = parse_contracts(payload, "quantity")
+    if size is None or not is_set(payload.get("reverse_order_close")):
+        return
+    for name in ("pyramid", "duplicate_position_allow"):
+        if is_set(payload.get(name)):
+            hint = f"set {name} to false to be long or short by the quantity, or reverse_order_close to false to add it"
+            wrong = f"{name} with reverse_order_close cannot be honoured"
+            raise RefusedAlertError(wrong, field=name, hint=hint)
+    payload["market_position"] = _SIDE_OF_ACTION[str(payload["action"])]
+    payload["market_position_size"] = size
+
+
+DIALECT = Dialect(name="pickmytrade", summary="the alerts of PickMyTrade", read=_read)

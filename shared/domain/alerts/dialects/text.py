@@ -1,0 +1,131 @@
+"""Alerts as text: pairs of key=value on lines or between semicolons or commas, or an HTML form's body."""
+
+import re
+from collections.abc import Iterator
+from urllib.parse import unquote_plus
+
+from shared.domain.alerts.dialects.dialect import Dialect
+from shared.domain.alerts.dialects.vocabulary import CHANGES, ENTRIES, EXITS, Vocabulary, is_exit, plain_name
+from shared.domain.alerts.fields import LONGEST_TEXT, invalid_value, parse_contracts
+from shared.domain.alerts.payload import BODY, Json, RefusedAlertError, quote_value, read_text
+
+EXAMPLE = "action=buy;symbol=MNQ;quantity=1;stop_loss_ticks=40"
+WORDS = Vocabulary(
+    fields={
+        "action": "action",
+        "side": "action",
+        "symbol": "symbol",
+        "ticker": "symbol",
+        "instrument": "symbol",
+        "quantity": "quantity",
+        "qty": "quantity",
+        "contracts": "quantity",
+        "order_type": "order_type",
+        "limit_price": "limit_price",
+        "stop_price": "stop_price",
+        "stop_loss": "stop_loss",  # a price
+        "sl": "stop_loss",
+        "take_profit": "take_profit",  # a price
+        "tp": "take_profit",
+        "sl_ticks": "stop_loss_ticks",
+        "tp_ticks": "take_profit_ticks",
+        "command": "command",  # see COMMANDS
+    },  # key, password and token are left out; account, tif and others are kept
+    actions={**ENTRIES, **EXITS, **CHANGES},
+    refused={
+        "require_market_position": "it cannot be checked: send market_position with market_position_size",
+        "max_positions": "set the limit of contracts on the account",
+        "strategy_id": "an order belongs to no template: leave it out",
+        "delay": "leave it out: an alert trades at once",
+    },
+    example=EXAMPLE,
+)
+COMMANDS = {  # CrossTrade's and NinjaTrader's command -> our action, or None where `action` is the side
+    "place": None,
+    "flatplace": None,  # and reverseposition: be long or short by the quantity
+    "reverseposition": None,
+    "closeposition": "close",
+    "flatten": "close",
+    "cancel": "cancel",
+    "cancelorders": "cancel",
+    "cancelallorders": "cancel",
+}
+_TO_POSITION = {"flatplace", "reverseposition"}
+_SIDE_OF_ACTION = {"buy": "long", "sell": "short"}
+_ORDER_TYPES = {"stopmarket": "stop", "stop_market": "stop"}
+_SEPARATOR = re.compile(r"[;\r\n]+|,(?=\s*[\"']?[A-Za-z_][\w.]*[\"']?\s*=)")  # a comma within a number is none
+_FORM = re.compile(r"[^\s;=&]+=[^\s;&]*(&[^\s;=&]+=[^\s;&]*)*&?")
+
+
+def _read(raw: bytes) -> dict[str, Json]:
+    body = dict(_read_pairs(read_text(raw).strip()))
+    command = plain_name(str(body.get("command", "")))
+    if command:
+        _require_command(command, body)
+    payload = WORDS.rename(body)
+    payload.pop("command", None)
+    if is_exit(payload):
+        if COMMANDS.get(command) is not None:
+            payload.pop("quantity", None)  # a command closes all
+        return payload
+    WORDS.require_honoured(body)
+    order_type = str(payload.get("order_type", "")).strip().lower()
+    if order_type in _ORDER_TYPES:
+        payload["order_type"] = _ORDER_TYPES[order_type]
+    _drop_zero_prices(payload)
+    size = parse_contracts(payload, "quantity") if command in _TO_POSITION else None
+    if size is not None and payload.get("action") in _SIDE_OF_ACTION:
+        payload["market_position"] = _SIDE_OF_ACTION[str(payload["action"])]
+        payload["market_position_size"] = size
+    return payload
+
+
+def _read_pairs(text: str) -> Iterator[tuple[str, Json]]:
+    """Yield the pairs of a text; raise RefusedAlertError for a part that is none, and for a repeated key."""
+    is_form = bool(_FORM.fullmatch(text)) and ("&" in text or "%" in text)
+    parts = text.split("&") if is_form else _SEPARATOR.split(text)
+    seen: set[str] = set()
+    for part in filter(str.strip, parts):
+        name, equals, value = part.partition("=")
+        if is_form:
+            name, value = unquote_plus(name), unquote_plus(value)
+        name, value = _without_quotes(name).lower(), _without_quotes(value)
+        if not equals or not name:
+            hint = f"expected pairs such as {EXAMPLE}"
+            raise RefusedAlertError(f"{quote_value(part.strip())} is no key=value", field=BODY, hint=hint)
+        if "\x00" in name + value:
+            raise RefusedAlertError("the body holds a NUL character", field=BODY, hint="leave the character out")
+        if name in seen:
+            raise RefusedAlertError(
+                f"{quote_value(name)} is given more than once", field=name[:LONGEST_TEXT], hint="give it once"
+            )
+        seen.add(name)
+        yield name, value
+
+
+def _require_command(command: str, body: dict[str, Json]) -> None:
+    """Set the action of a command; raise RefusedAlertError for one that is not in the table."""
+    if command not in COMMANDS:
+        hint = f"expected one of {', '.join(COMMANDS)}, or no command and an action"
+        raise invalid_value("command", body["command"], hint)
+    action = COMMANDS[command]
+    if action is not None:
+        for name in ("action", "side"):
+            body.pop(name, None)
+        body["action"] = action
+
+
+def _drop_zero_prices(payload: dict[str, Json]) -> None:
+    """Remove the price that the type of the order does not use, where it is 0 or empty, as NinjaTrader writes it."""
+    for name in ("limit_price", "stop_price"):
+        if payload.get(name) in {"", "0"}:
+            del payload[name]
+
+
+def _without_quotes(text: str) -> str:
+    plain = text.strip()
+    is_quoted = len(plain) > 1 and plain[0] == plain[-1] and plain[0] in "\"'"
+    return plain[1:-1].strip() if is_quoted else plain
+
+
+DIALECT = Dialect(name="text", summary="key=value pairs, or the body of an HTML form", read=_read)

@@ -1,0 +1,185 @@
+"""The signals of TradersPost: ticker, action and sentiment, where a buy is a position and not an order."""
+
+from collections.abc import Mapping
+
+from shared.domain.alerts.dialects.dialect import Dialect
+from shared.domain.alerts.dialects.vocabulary import (
+    EXITS,
+    Vocabulary,
+    has_exit_word,
+    is_set,
+    plain_name,
+    plain_number,
+    to_ticks,
+)
+from shared.domain.alerts.fields import invalid_value, missing_field, parse_contracts
+from shared.domain.alerts.payload import Json, RefusedAlertError, quote_value
+
+EXAMPLE = (
+    '{"ticker": "MNQ1!", "action": "buy", "sentiment": "bullish", "quantity": 1, '
+    '"stopLoss": {"type": "stop", "stopPrice": 21480.25}}'
+)
+WORDS = Vocabulary(
+    fields={
+        "ticker": "symbol",
+        "action": "action",
+        "sentiment": "market_position",
+        "quantity": "quantity",
+        "orderType": "order_type",
+        "limitPrice": "limit_price",
+        "stopPrice": "stop_price",
+        "stopLoss": "stop_loss",  # an object, see _STOP
+        "takeProfit": "take_profit",  # an object, see _TARGET
+        "time": "time",
+        "timenow": "timenow",
+        "quantityType": "quantityType",  # fixed_quantity
+        "timeInForce": "timeInForce",  # day or gtc
+        "trailAmount": "trailAmount",  # of an exit with orderType trailing_stop
+    },  # price, signalPrice, interval, extras and others are kept
+    actions={
+        "buy": "buy",  # be long by the quantity: what is short is closed first
+        "sell": "sell",  # be short by the quantity
+        "long": "buy",
+        "short": "sell",
+        "cancel": "cancel",
+        "breakeven": "breakeven",
+        **EXITS,
+    },
+    refused_actions={
+        "add": "an add needs an open position: send buy or sell with the size that the position shall have",
+        "reverse": "send buy or sell with the size that the position shall have: the other side is closed first",
+    },
+    refused={
+        "trailAmount": "send stopLoss.stopPrice, or an exit with orderType trailing_stop once the position is open",
+        "trailPercent": "send stopLoss.stopPrice",
+        "delay": "leave it out: an alert trades at once",
+        "optionType": "only futures are traded",
+        "intrinsicValue": "only futures are traded",
+        "strikePrice": "only futures are traded",
+        "strikeCount": "only futures are traded",
+        "strikesAway": "only futures are traded",
+    },
+    example=EXAMPLE,
+)
+_POSITIONS = {"bullish": "long", "long": "long", "bearish": "short", "short": "short", "flat": "flat"}
+_SIDED_EXITS = {  # an action against its sentiment closes one side and opens nothing
+    ("buy", "flat"): "close_short", ("sell", "flat"): "close_long",
+    ("buy", "short"): "close_short", ("sell", "long"): "close_long",
+}  # fmt: skip
+_SIDE_OF_ACTION = {"buy": "long", "sell": "short"}
+_ORDER_TYPES = {"market", "limit", "stop"}
+_TIMES_IN_FORCE = {"day", "gtc"}
+_STOP = {"stopPrice": "stop_loss", "amount": "stop_loss_ticks"}
+_TARGET = {"limitPrice": "take_profit", "price": "take_profit", "amount": "take_profit_ticks"}
+
+
+def _read(raw: bytes) -> dict[str, Json]:
+    body = WORDS.read_json(raw)
+    payload = WORDS.rename(body)
+    _apply_sentiment(payload)
+    if has_exit_word(payload):
+        return _to_exit(payload)
+    WORDS.require_honoured(body)
+    if payload.get("action") not in _SIDE_OF_ACTION:
+        return payload
+    _require_fixed_quantity(payload)
+    _require_order(payload)
+    for name, ours, table in (("stopLoss", "stop_loss", _STOP), ("takeProfit", "take_profit", _TARGET)):
+        if plain_name(name) in {plain_name(key) for key in body if key != ours}:
+            _expand(payload, name, ours, table)
+    size = parse_contracts(payload, "quantity")
+    if size is not None:
+        payload["market_position"] = _SIDE_OF_ACTION[str(payload["action"])]
+        payload["market_position_size"] = size
+    return payload
+
+
+def _apply_sentiment(payload: dict[str, Json]) -> None:
+    """Turn an action against its sentiment into an exit of one side; the sentiment leaves the payload."""
+    sentiment = payload.pop("market_position", None)
+    if sentiment is None:
+        return
+    position = _POSITIONS.get(sentiment.strip().lower()) if isinstance(sentiment, str) else None
+    word = str(payload.get("action", "")).strip().lower()
+    action = WORDS.actions.get(word, word)  # with a flat sentiment it is still the sender's
+    if position is None and action in _SIDE_OF_ACTION:
+        raise invalid_value("sentiment", sentiment, f"expected one of {', '.join(_POSITIONS)}")
+    exit_of_side = _SIDED_EXITS.get((action, str(position)))
+    if position == "flat":
+        payload["action"] = exit_of_side or "close"
+        payload.pop("quantity", None)  # a flat sentiment closes all
+    elif exit_of_side is not None:
+        payload["action"] = exit_of_side
+
+
+def _to_exit(payload: dict[str, Json]) -> dict[str, Json]:
+    """Return an exit: at the market, but for a trailing stop and a stop, which move the stop of the position."""
+    order_type = str(payload.get("order_type", "")).strip().lower()
+    if order_type == "trailing_stop":
+        amount = payload.get("trailAmount")
+        if amount is None:
+            hint = 'expected "trailAmount", a distance in prices: a percentage cannot be honoured'
+            raise invalid_value("orderType", payload["order_type"], hint)
+        return payload | {"action": "trail", "trail_ticks": to_ticks(payload, amount, "trailAmount")}
+    if order_type == "stop" and "stop_price" in payload:
+        return payload | {"action": "move_stop", "stop_loss": payload["stop_price"]}
+    if str(payload.get("quantityType", "")).strip().lower() == "percent_of_position" and _is_all(payload):
+        payload.pop("quantity")
+    if "quantity" in payload:
+        _require_fixed_quantity(payload)
+    return payload
+
+
+def _is_all(payload: Mapping[str, Json]) -> bool:
+    return str(payload.get("quantity")).strip() in {"100", "100.0"}
+
+
+def _require_fixed_quantity(payload: Mapping[str, Json]) -> None:
+    """Raise RefusedAlertError for a quantity that is not a number of contracts."""
+    kind = payload.get("quantityType")
+    if kind is not None and kind != "fixed_quantity":
+        hint = "send the contracts as quantity, or give the hook a size from risk"
+        raise RefusedAlertError(f"quantityType {quote_value(kind)} cannot be honoured", field="quantityType", hint=hint)
+
+
+def _require_order(payload: Mapping[str, Json]) -> None:
+    """Raise RefusedAlertError for an order type, or a time in force, that we do not have."""
+    kind = payload.get("order_type")
+    if isinstance(kind, str) and kind.strip().lower() not in _ORDER_TYPES:
+        hint = f"expected one of {', '.join(sorted(_ORDER_TYPES))}"
+        raise RefusedAlertError(f"orderType {quote_value(kind)} cannot be honoured", field="orderType", hint=hint)
+    force = payload.get("timeInForce")
+    if isinstance(force, str) and force.strip().lower() not in _TIMES_IN_FORCE:
+        hint = f"expected one of {', '.join(sorted(_TIMES_IN_FORCE))}, or leave it out"
+        raise RefusedAlertError(f"timeInForce {quote_value(force)} cannot be honoured", field="timeInForce", hint=hint)
+
+
+def _expand(payload: dict[str, Json], name: str, ours: str, table: Mapping[str, str]) -> None:
+    """Replace the object of a stop or a target by our fields; raise RefusedAlertError for what it cannot become."""
+    leg = payload.pop(ours, None)
+    if not isinstance(leg, dict):
+        if is_set(leg):
+            raise invalid_value(name, leg, f'expected an object such as {{"{next(iter(table))}": 21480.25}}')
+        return
+    known = {plain_name(key): (key, field) for key, field in table.items()}
+    kind = leg.get("type")
+    if is_set(kind) and kind != "stop":
+        hint = "expected the type stop; once the position is open, an exit with orderType trailing_stop trails it"
+        raise RefusedAlertError(f"{name}.type {quote_value(kind)} cannot be honoured", field=f"{name}.type", hint=hint)
+    if leg and not any(is_set(value) for key, value in leg.items() if plain_name(key) != "type"):
+        raise missing_field(f"{name}.{next(iter(table))}", f"expected {' or '.join(table)} in {name}, or no {name}")
+    for key, value in leg.items():
+        if not is_set(value) or plain_name(key) == "type":
+            continue
+        if plain_name(key) not in known:
+            wrong = f"{name}.{key[:32]} {quote_value(value)} cannot be honoured"
+            hint = f"expected {' or '.join(table)} in {name}"
+            raise RefusedAlertError(wrong, field=f"{name}.{key[:32]}", hint=hint)
+        key_name, field = known[plain_name(key)]
+        is_distance = key_name == "amount"
+        if field in payload:
+            raise RefusedAlertError(f"two values of {field}", field=name, hint=f"send one of {' or '.join(table)}")
+        payload[field] = to_ticks(payload, value, f"{name}.amount") if is_distance else plain_number(value)
+
+
+DIALECT = Dialect(name="traderspost", summary="the signals of TradersPost", read=_read)

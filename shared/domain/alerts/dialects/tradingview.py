@@ -1,0 +1,153 @@
+"""What people paste into TradingView's alerts: JSON with TradingView's own names, and its sentence of an order fill."""
+
+import re
+from collections.abc import Iterator, Mapping
+
+from shared.domain.alerts.dialects.dialect import Dialect
+from shared.domain.alerts.dialects.vocabulary import (
+    CHANGES,
+    ENTRIES,
+    EXITS,
+    Vocabulary,
+    has_exit_word,
+    is_exit,
+    is_flat,
+    is_set,
+    plain_number,
+)
+from shared.domain.alerts.fields import invalid_value
+from shared.domain.alerts.payload import BODY, Json, RefusedAlertError, read_text
+
+EXAMPLE = (
+    '{"action": "{{strategy.order.action}}", "ticker": "{{ticker}}", "contracts": "{{strategy.order.contracts}}", '
+    '"market_position": "{{strategy.market_position}}", "market_position_size": "{{strategy.market_position_size}}", '
+    '"timenow": "{{timenow}}"}'
+)
+WORDS = Vocabulary(
+    fields={  # with or without "strategy." before it, nested or not: strategy.order_action, {"order": {"action": ...}}
+        "action": "action",
+        "order.action": "action",
+        "side": "action",
+        "signal": "action",
+        "symbol": "symbol",
+        "ticker": "symbol",  # `exchange` is put before it, so NYSE and CL is not crude oil
+        "instrument": "symbol",
+        "quantity": "quantity",
+        "qty": "quantity",
+        "size": "quantity",
+        "contracts": "quantity",
+        "order.contracts": "quantity",
+        "market_position": "market_position",
+        "market_position_size": "market_position_size",
+        "prev_market_position": "prev_market_position",
+        "position_size": "position_size",  # with its sign a position, if the message has none
+        "id": "order_id",  # the name of Pine's order, which is the same for each entry: no id of an alert
+        "order.id": "order_id",
+        "order_id": "order_id",
+        "order_type": "order_type",
+        "limit_price": "limit_price",
+        "stop_price": "stop_price",
+        "stop_loss": "stop_loss",  # a price
+        "sl": "stop_loss",
+        "take_profit": "take_profit",  # a price
+        "tp": "take_profit",
+        "sl_ticks": "stop_loss_ticks",
+        "tp_ticks": "take_profit_ticks",
+        "time": "time",
+        "timenow": "timenow",
+    },  # price, open, high, low, close, volume, interval, comment, alert_message and others are kept
+    actions={
+        **ENTRIES, "enter_long": "buy", "entry_long": "buy", "open_long": "buy", "long_entry": "buy", "go_long": "buy",
+        "enter_short": "sell", "entry_short": "sell", "open_short": "sell", "short_entry": "sell", "go_short": "sell",
+        **EXITS, **CHANGES,
+    },
+    refused={
+        "sl_percent": "send stop_loss (a price) or stop_loss_ticks",
+        "stop_loss_percent": "send stop_loss (a price) or stop_loss_ticks",
+        "tp_percent": "send take_profit (a price) or take_profit_ticks",
+        "take_profit_percent": "send take_profit (a price) or take_profit_ticks",
+        "trailing_stop": "send stop_loss, and later alerts with the action trail",
+        "trail_percent": "send stop_loss, and later alerts with the action trail",
+    },
+    prefix="strategy",
+    example=EXAMPLE,
+)  # fmt: skip
+_SENTENCE = re.compile(
+    r"\border (?P<action>buy|sell) @ (?P<contracts>[0-9][0-9.,]*) filled on (?P<ticker>[A-Z0-9_:!.]+?)\. "
+    r"New strategy position is (?P<position>[-\u2212]?[0-9][0-9.,]*?)\.?\s*\Z"
+)
+_SENTENCE_EXAMPLE = "order buy @ 1 filled on MNQ1!. New strategy position is 1"
+_EXCHANGE = re.compile(r"[A-Za-z_]{2,16}")
+
+
+def _read(raw: bytes) -> dict[str, Json]:
+    text = read_text(raw)
+    if not text.lstrip().startswith(("{", "[", '"')):
+        return _read_sentence(text)
+    body = dict(_flatten(WORDS.read_json(raw)))
+    payload = WORDS.rename(body)
+    _set_position(payload)
+    _put_exchange_before(payload)
+    if not is_exit(payload):
+        WORDS.require_honoured(body)
+    return payload
+
+
+def _read_sentence(text: str) -> dict[str, Json]:
+    """Return the order and the position in TradingView's default message of an order fill."""
+    found = _SENTENCE.search(text)
+    if found is None or text.count("New strategy position is") > 1:
+        hint = f'expected a message such as {EXAMPLE}, or "{_SENTENCE_EXAMPLE}"'
+        raise RefusedAlertError("the body is neither JSON nor the sentence of an order fill", field=BODY, hint=hint)
+    payload = WORDS.rename(
+        {"action": found["action"], "contracts": found["contracts"], "ticker": found["ticker"]}
+        | {"position_size": found["position"].replace("\u2212", "-")}
+    )
+    _set_position(payload)
+    return payload
+
+
+def _flatten(body: Mapping[str, Json], prefix: str = "") -> Iterator[tuple[str, Json]]:
+    """Yield the fields of a body, those of the objects `strategy` and `order` in it under dotted names."""
+    for name, value in body.items():
+        if isinstance(value, dict) and name in {"strategy", "order"}:
+            yield from _flatten(value, f"{prefix}{name}.")
+        else:
+            yield f"{prefix}{name}", value
+
+
+def _set_position(payload: dict[str, Json]) -> None:
+    """Replace a signed position_size by a market position, unless the message has its size.
+
+    Raise RefusedAlertError where it may be an order's size, and where it contradicts the market position.
+    """
+    size = payload.pop("position_size", None)
+    position = payload.get("market_position")
+    if size is None or "market_position_size" in payload or is_flat(payload) or has_exit_word(payload):
+        return
+    if position is None and "quantity" not in payload:
+        hint = "it may be an order or a position: send contracts, or market_position with market_position_size"
+        raise invalid_value("position_size", size, hint)
+    text = str(plain_number(size)).strip().removeprefix("+")
+    signed = ("short" if text.startswith("-") else "long") if is_set(size) else "flat"
+    if position is None:
+        payload["market_position"] = signed
+    elif text.startswith("-") and str(position).strip().lower() == "long" and not is_exit(payload):
+        raise invalid_value("position_size", size, "it contradicts market_position: leave out one of them")
+    payload["market_position_size"] = text.removeprefix("-")
+
+
+def _put_exchange_before(payload: dict[str, Json]) -> None:
+    """Put the exchange before the ticker, so that it is checked as a part of the symbol."""
+    exchange, symbol = payload.get("exchange"), payload.get("symbol")
+    if exchange is None or not isinstance(symbol, str) or ":" in symbol:
+        return
+    if isinstance(exchange, str) and _EXCHANGE.fullmatch(exchange.strip()):
+        payload["symbol"] = f"{exchange.strip()}:{symbol.strip()}"
+    elif not is_exit(payload):
+        raise invalid_value("exchange", exchange, 'expected an exchange such as "CME_MINI", or leave it out')
+
+
+DIALECT = Dialect(
+    name="tradingview", summary="TradingView's own names, nested or not, and its sentence of an order fill", read=_read
+)

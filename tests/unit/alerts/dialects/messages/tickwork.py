@@ -1,0 +1,36 @@
+"""Messages in our own dialect, strict JSON, each with what it must lead to."""
+
+from tests.unit.alerts.dialects.meaning import Row
+
+BUY = '{"action": "buy", "symbol": "MNQ", "quantity": 1'
+CLOSE = '{"action": "close", "symbol": "MNQ"'
+
+ROWS: list[Row] = [
+    # Positions from -1, 0, +1 and +3.
+    (BUY + ', "stop_loss_ticks": 40, "take_profit_ticks": 80}', "BUY 1 MNQ sl 40t tp 80t", "0 1 2 4"),
+    ('{"action": "short", "symbol": "CME_MINI:MNQ1!", "quantity": "2"}', "SELL 2 MNQ", "-3 -2 -1 1"),
+    ('{"symbol": "MNQ", "market_position": "short", "market_position_size": 1}', "SHORT 1 MNQ", "-1 -1 -1 -1"),
+    ('{"action": "sell", "symbol": "MNQ", "quantity": 2, "market_position": "short", "market_position_size": 1}',
+     "SHORT 1 MNQ", "-1 -1 -1 -1"),
+    (('{"action": "sell", "symbol": "MNQ", "quantity": 1, "market_position": "flat", '
+     '"prev_market_position": "long"}'), "CLOSE MNQ", "0 0 0 0"),
+    (CLOSE + "}", "CLOSE MNQ", "0 0 0 0"),
+    (CLOSE + ', "quantity": "0", "take_profit": "NaN", "stop_loss_ticks": 0}', "CLOSE MNQ", "0 0 0 0"),
+    (CLOSE + ', "quantity": -1}', "CLOSE MNQ", "0 0 0 0"),
+    (CLOSE + ', "quantity": 1}', "CLOSE 1 MNQ", "0 0 0 2"),
+    ('{"symbol": "MNQ", "side": "close_long"}', "CLOSE LONG MNQ", "-1 0 0 0"),
+    ('{"symbol": "MNQ", "action": "exit_short", "side": "buy"}', "CLOSE SHORT MNQ", "0 0 1 3"),
+    (BUY + ', "order_type": "limit", "limit_price": 21450.25}', "BUY 1 MNQ limit 21450.25", "0 1 2 4"),
+    (BUY + ', "take_profit_tick": 80}', "refused take_profit_tick: take_profit_ticks", ""),
+    ('{"action": "buy", "symbol": "NYSE:CL", "quantity": 1}', "refused symbol: NYMEX", ""),
+    ('{"action": "buy", "symbol": "MNQ2!", "quantity": 1}', "refused symbol: MNQ1!", ""),
+    # What another dialect reads: the hint names it, or shows the right message.
+    ("action=buy;symbol=MNQ;quantity=1\r\n", "refused body: dialect text", ""),
+    ("action=buy&symbol=MNQ1%21&quantity=1", "refused body: dialect text", ""),
+    ("\ufeffaction=buy;symbol=MNQ;quantity=1", "refused body: dialect text", ""),
+    ("\ufeff" + BUY + "}", "refused body: dialect tradingview", ""),
+    (BUY + "} sent by my alert", "refused body: dialect tradingview", ""),
+    ("order buy @ 1 filled on MNQ1!. New strategy position is 1", "refused body: dialect tradingview", ""),
+    ("MNQ1! Crossing 21500", 'refused body: {"action": "buy"', ""),
+    (BUY + ', "stop_loss": 1,000.50}', "refused body: one JSON object", ""),
+]  # fmt: skip
