@@ -18,8 +18,8 @@ PAGES = [
     *(
         ROOT / "docs" / "howto" / f"{name}.md"
         for name in (
-            "first-alert", "follow-an-alert", "trigger-jobs", "trade-by-hand", "account-rules", "own-strategy", "replay",
-            "real-venue", "own-servers", "recover", "add-a-job", "add-a-route", "check-a-gateway",
+            "first-alert", "follow-an-alert", "trigger-jobs", "trade-by-hand", "account-rules", "own-strategy",
+            "replay", "real-venue", "own-servers", "recover", "add-a-job", "add-a-route", "check-a-gateway",
             "expose-the-receiver",
         )
     ),

@@ -29,7 +29,13 @@ def test_a_scope_covers_its_names_and_its_subjects(name: str, scope: list[str], 
 def test_the_jobs_of_a_scope_are_listed_once() -> None:
     names = [one.job_name() for one in list_jobs_in_scope(["upkeep.*", "upkeep.canary", "accounts.snapshot_accounts"])]
 
-    assert ["accounts.snapshot_accounts", "upkeep.canary", "upkeep.delete_old_rows", "upkeep.do_nothing"] == names
+    assert [
+        "accounts.snapshot_accounts",
+        "upkeep.canary",
+        "upkeep.delete_old_rows",
+        "upkeep.do_nothing",
+        "upkeep.probe_receiver",
+    ] == names
 
 
 @pytest.mark.parametrize("part", ["orders.poll", "order.*", "*", ".*", "orders.p*", "", "orders.*.*"])
