@@ -2,7 +2,7 @@
 
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
 from enum import Enum
@@ -85,3 +85,10 @@ def _text(value: object) -> str:
             return line if len(line) <= 60 else line[:59] + "…"  # noqa: PLR2004  # width of a readable cell
         case _:
             return str(value)
+
+
+def print_fields(fields: Mapping[str, str]) -> None:
+    """Print names and values in two aligned columns."""
+    width = max(map(len, fields))
+    for name, value in fields.items():
+        click.echo(f"{name:<{width}}  {value}")

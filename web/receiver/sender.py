@@ -5,9 +5,6 @@ from ipaddress import ip_address, ip_network
 
 from starlette.requests import Request
 
-# https://www.tradingview.com/support/solutions/43000529348
-TRADINGVIEW = ("52.89.214.238", "34.212.75.30", "54.218.53.128", "52.32.178.7")
-
 
 class AddressReader:
     """Reads addresses. `proxy_count` is how many proxies of ours are in front of the receiver.

@@ -3,15 +3,15 @@
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Connection, Row, Select, func, select, update
+from sqlalchemy import Connection, Row, Select, Update, func, null, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.sql.dml import ReturningInsert, ReturningUpdate
 
-from shared.db.tables.alerts import hook, hook_follower
+from shared.db.tables.alerts import alert, hook, hook_follower
 from shared.domain.alerts.hook_settings import HookSettings, decode_settings, encode_settings
 
 
@@ -62,6 +62,40 @@ def add(
         settings=encode_settings(settings or HookSettings()),
     )
     return statement.on_conflict_do_nothing(index_elements=["name"]).returning(hook.c.id)
+
+
+def set_settings(hook_id: UUID, settings: HookSettings) -> Update:
+    """Return the update that gives a hook other settings."""
+    return update(hook).where(hook.c.id == hook_id).values(settings=encode_settings(settings))
+
+
+def set_paused(hook_id: UUID, *, is_paused: bool) -> ReturningUpdate[datetime | None]:
+    """Return the update that pauses or resumes a hook; it returns since when it is paused."""
+    paused_at = func.coalesce(hook.c.paused_at, func.now()) if is_paused else null()
+    return update(hook).where(hook.c.id == hook_id).values(paused_at=paused_at).returning(hook.c.paused_at)
+
+
+def rotate(hook_id: UUID, hash_of_token: bytes, keep: timedelta) -> ReturningUpdate[datetime]:
+    """Return the update that gives a hook another token; it returns until when the former one is valid."""
+    values = {
+        "previous_token_hash": hook.c.token_hash,
+        "previous_token_until": func.now() + keep,
+        "token_hash": hash_of_token,
+    }
+    return update(hook).where(hook.c.id == hook_id).values(values).returning(hook.c.previous_token_until)
+
+
+def last_received(connection: Connection) -> dict[UUID, datetime]:
+    """Return when each hook received its last alert, refused ones included; one that was never reached is missing."""
+    newest = (
+        select(alert.c.received_at)
+        .where(alert.c.hook_id == hook.c.id)
+        .order_by(alert.c.received_at.desc())
+        .limit(1)
+        .lateral()
+    )
+    rows = connection.execute(select(hook.c.id, newest.c.received_at))
+    return {row.id: row.received_at for row in rows}
 
 
 def revoke(name: str) -> ReturningUpdate[UUID]:

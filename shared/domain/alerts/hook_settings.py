@@ -8,6 +8,8 @@ import msgspec
 
 from shared.errors import SettingsError
 
+# https://www.tradingview.com/support/solutions/43000529348
+TRADINGVIEW_SENDERS = ("52.89.214.238", "34.212.75.30", "54.218.53.128", "52.32.178.7")
 MAX_AGE_S = 30  # TradingView delivers within seconds; an entry older than this meets another market
 
 

@@ -10,7 +10,7 @@ import pytest
 from click.testing import CliRunner, Result
 from sqlalchemy import Engine, insert, text
 
-from cli.commands.hooks import tradingview_message
+from cli.client.hook_messages import tradingview_message
 from cli.main import tickwork
 from shared.db.engine import make_engine
 from shared.db.tables.accounts import account

@@ -3,8 +3,9 @@
 import pytest
 from starlette.requests import Request
 
+from shared.domain.alerts.hook_settings import TRADINGVIEW_SENDERS
 from web.receiver.limits import TokenBucket
-from web.receiver.sender import TRADINGVIEW, AddressReader, is_listed
+from web.receiver.sender import AddressReader, is_listed
 
 
 def request_of(*forwarded: str) -> Request:
@@ -30,8 +31,8 @@ def test_the_address_is_counted_from_the_right(proxies: int, forwarded: tuple[st
 @pytest.mark.parametrize(
     ("address", "listed", "expected"),
     [
-        ("52.89.214.238", TRADINGVIEW, True),
-        ("52.89.214.239", TRADINGVIEW, False),
+        ("52.89.214.238", TRADINGVIEW_SENDERS, True),
+        ("52.89.214.239", TRADINGVIEW_SENDERS, False),
         ("10.1.2.3", ("10.0.0.0/8",), True),
         ("::1", ("10.0.0.0/8", "::1"), True),
         ("no address", ("10.0.0.0/8",), False),

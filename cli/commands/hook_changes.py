@@ -1,0 +1,140 @@
+"""`tickwork hooks show|set|rotate|pause|resume|remove`: what one webhook does, and how that is changed."""
+
+import secrets
+from datetime import timedelta
+from typing import Any
+
+import click
+
+from cli.client.hook_options import HookOptions, describe_settings, hook_options
+from cli.client.hook_store import TOKEN_BYTES, find_hook, open_engine, require_sender_url
+from cli.client.stack import load_stack_settings
+from cli.console.output import print_fields, print_json
+from shared.db.alerts import hooks
+from shared.domain.alerts.hook_settings import encode_settings
+
+_json_option = click.option("--json", "as_json", is_flag=True, help="JSON on stdout, for scripts.")
+
+
+@click.command("show")
+@click.argument("name")
+@_json_option
+def show(name: str, *, as_json: bool) -> None:
+    """Show a webhook: its accounts, its settings, and when it was reached."""
+    with open_engine(load_stack_settings()) as engine, engine.connect() as connection:
+        hook = find_hook(connection, name)
+        followers = hooks.list_followers(connection).get(hook.id, [])
+        received_at = hooks.last_received(connection).get(hook.id)
+    if as_json:
+        print_json(
+            {
+                "name": hook.name,
+                "account_id": hook.account_id,
+                "follower_account_ids": followers,
+                "created_at": hook.created_at,
+                "paused_at": hook.paused_at,
+                "previous_token_until": hook.previous_token_until,
+                "last_received_at": received_at,
+                "settings": encode_settings(hook.settings),
+            }
+        )
+        return
+    last = "never: no alert has come yet" if received_at is None else f"{received_at:%Y-%m-%d %H:%M:%S} UTC"
+    since = None if hook.paused_at is None else f"{hook.paused_at:%Y-%m-%d %H:%M} UTC"
+    print_fields(
+        {
+            "name": hook.name,
+            "account": str(hook.account_id),
+            "followers": ", ".join(map(str, followers)) or "none",
+            "last alert": last,
+            "paused": "no" if since is None else f"since {since}: it enters nothing, and its exits still close",
+            **describe_settings(hook.settings),
+        }
+    )
+
+
+@click.command("set")
+@click.argument("name")
+@hook_options
+@_json_option
+def change(name: str, *, as_json: bool, **options: Any) -> None:  # noqa: ANN401  # click's
+    """Change the settings of a webhook; alerts that are not handled yet follow the new ones."""
+    given = HookOptions(**options)
+    if given.is_empty:
+        raise click.ClickException("nothing to change: `tickwork hooks set --help` lists the settings")
+    with open_engine(load_stack_settings()) as engine, engine.begin() as connection:
+        hook = find_hook(connection, name)
+        settings = given.apply(hook.settings)
+        connection.execute(hooks.set_settings(hook.id, settings))
+    if as_json:
+        print_json({"name": name, "settings": encode_settings(settings)})
+    else:
+        print_fields({"name": name, **describe_settings(settings)})
+
+
+@click.command("rotate")
+@click.argument("name")
+@click.option(
+    "--keep",
+    "keep_s",
+    type=click.IntRange(0, 30 * 86_400),
+    default=86_400,
+    show_default=True,
+    metavar="SECONDS",
+    help="How long the old URL still works.",
+)
+@_json_option
+def rotate(name: str, keep_s: int, *, as_json: bool) -> None:
+    """Give a webhook a new URL; the old one works for a while, so that no alert is lost meanwhile."""
+    settings = load_stack_settings()
+    token = secrets.token_urlsafe(TOKEN_BYTES)
+    url = f"{require_sender_url(settings)}/hooks/tv/{token}"
+    with open_engine(settings) as engine, engine.begin() as connection:
+        hook = find_hook(connection, name)
+        statement = hooks.rotate(hook.id, hooks.token_hash(token), timedelta(seconds=keep_s))
+        until = connection.execute(statement).scalar_one()
+    if as_json:
+        print_json({"url": url, "previous_token_until": until})
+    else:
+        click.echo(f"The new URL of hook {name}, shown only once:\n\n  {url}\n")
+        click.echo(f"The old one works until {until:%Y-%m-%d %H:%M:%S} UTC.")
+
+
+@click.command("pause")
+@click.argument("name")
+@_json_option
+def pause(name: str, *, as_json: bool) -> None:
+    """Let a webhook enter nothing; its exits still close."""
+    _set_paused(name, is_paused=True, as_json=as_json)
+
+
+@click.command("resume")
+@click.argument("name")
+@_json_option
+def resume(name: str, *, as_json: bool) -> None:
+    """Let a paused webhook enter again."""
+    _set_paused(name, is_paused=False, as_json=as_json)
+
+
+@click.command("remove")
+@click.argument("name")
+@_json_option
+def remove(name: str, *, as_json: bool) -> None:
+    """Remove a webhook for good. Its URL then answers 404, like an unknown URL."""
+    with open_engine(load_stack_settings()) as engine, engine.begin() as connection:
+        find_hook(connection, name)
+        connection.execute(hooks.revoke(name))
+    if as_json:
+        print_json({"removed": name})
+    else:
+        click.echo(f"Hook {name} is removed.")
+
+
+def _set_paused(name: str, *, is_paused: bool, as_json: bool) -> None:
+    with open_engine(load_stack_settings()) as engine, engine.begin() as connection:
+        hook = find_hook(connection, name)
+        paused_at = connection.execute(hooks.set_paused(hook.id, is_paused=is_paused)).scalar_one()
+    if as_json:
+        print_json({"name": name, "paused_at": paused_at})
+    else:
+        click.echo(f"Hook {name} enters nothing; its exits still close." if is_paused else f"Hook {name} enters again.")
