@@ -48,7 +48,9 @@ def make_app(settings: Settings) -> Starlette:
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
         cache.start()
         intake.start()
+        logging_counts = asyncio.create_task(counters.log_changes())
         yield
+        logging_counts.cancel()
         await cache.stop()
         await intake.stop()
         with suppress(TimeoutError):
