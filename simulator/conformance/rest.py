@@ -13,6 +13,7 @@ import requests
 
 from shared.clock import monotonic
 from shared.errors import RateLimitedError, RefusedError, VenueDownError
+from simulator.client_json import read_json
 from simulator.conformance.budget import RequestBudget
 from simulator.conformance.redaction import Redactor, SampleBook
 
@@ -26,8 +27,8 @@ _ENCODER = msgspec.json.Encoder(decimal_format="number")
 
 
 def decode_json(raw: bytes) -> Any:  # noqa: ANN401 - any JSON
-    """Decode JSON with exact decimals; raise msgspec.DecodeError for anything else."""
-    return _DECODER.decode(raw)
+    """Decode JSON with exact decimals; raise msgspec.DecodeError for anything else, also for endless nesting."""
+    return read_json(raw, _DECODER)
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from simulator.conformance.rest import decode_json
@@ -215,6 +216,12 @@ def working_orders(venue: RunningVenue) -> list[dict[str, Any]]:
     )
     found: list[dict[str, Any]] = answer["orders"]
     return found
+
+
+@pytest.mark.parametrize("raw", [b"{", b'"\xff"', b"[" * 3_000 + b"]" * 3_000])
+def test_text_that_is_no_json_is_one_error(raw: bytes) -> None:
+    with pytest.raises(msgspec.DecodeError):
+        decode_json(raw)
 
 
 def test_prices_are_compared_exactly() -> None:
