@@ -22,7 +22,7 @@ _DAILY_STEP, _PULL = (
 )  # millionths: the largest daily move; the divisor of the daily pull back to the listed price
 _CARRY = 400  # millionths of price difference between consecutive contract months
 _BUSY_FROM, _BUSY_UNTIL = 930, 1320  # minutes after 17:00: 8:30 to 15:00
-_DAYS_KEPT = 64
+_DAYS_KEPT = 128  # the hub reads the day of each of the 51 products all the time, also beside long histories
 
 
 class SeededMarket(SteadyPaths):
