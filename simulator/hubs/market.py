@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import ClassVar
 
 from simulator.hubs.connection import Connection
-from simulator.hubs.market_feed import DEPTH, QUOTE, TRADE, ContractRecords, ContractWish, MarketFeed
+from simulator.hubs.market_feed import DEPTH, QUOTE, TRADE, ContractRecords, ContractRequest, MarketFeed
 from simulator.hubs.ticker import Density
 from simulator.hubs.topics import CONTRACT_ARGUMENT, HubServer, Topic
 from simulator.venue.venue import Venue
@@ -61,15 +61,15 @@ class MarketHub(HubServer):
 
     async def publish(self, now: datetime) -> None:
         """Send the market data since the last call to the subscribers."""
-        wishes = self._list_wishes()
+        requested = self._list_requests()
         is_array = self._venue.state.behaviour.market_payloads == "array"
         waiting = self._waiting.copy()
         for found in await asyncio.get_running_loop().run_in_executor(
-            self._thread, lambda: self._feed.advance(wishes, now, is_array=is_array)
+            self._thread, lambda: self._feed.advance(requested, now, is_array=is_array)
         ):
             self._send(found, waiting)
 
-    def _list_wishes(self) -> list[ContractWish]:
+    def _list_requests(self) -> list[ContractRequest]:
         topics = self.topics.all()
         contract_ids = {contract_id for _, contract_id in topics}
         self._since = {id_: since for id_, since in self._since.items() if id_ in contract_ids}
@@ -78,7 +78,7 @@ class MarketHub(HubServer):
         })  # fmt: skip
         new_topics = {topic for topic, _ in self._waiting}
         return [
-            ContractWish(
+            ContractRequest(
                 contract_id=contract_id,
                 since=since,
                 targets=frozenset(target for target, id_ in topics if id_ == contract_id),

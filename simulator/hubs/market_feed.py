@@ -18,7 +18,7 @@ Record = tuple[str, str]  # the target of an event, and the event
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ContractWish:
+class ContractRequest:
     """What subscribers want of a contract: events of `targets`, and first a snapshot for those of `new_targets`."""
 
     contract_id: str
@@ -45,39 +45,41 @@ class MarketFeed:
         self._speed = speed
         self._tickers: dict[str, Ticker] = {}
 
-    def advance(self, wishes: Sequence[ContractWish], now: datetime, *, is_array: bool) -> list[ContractRecords]:
-        """Return the records since the last call, and forget contracts without a wish.
+    def advance(self, requested: Sequence[ContractRequest], now: datetime, *, is_array: bool) -> list[ContractRecords]:
+        """Return the records since the last call, and forget contracts without a request.
 
         New contracts are loaded for a moment, at least one; the next calls load the others, which have no records
         until then. `is_array` tells whether trades and depth come in arrays.
         """
-        wanted = {wish.contract_id for wish in wishes}
+        wanted = {request.contract_id for request in requested}
         self._tickers = {id_: ticker for id_, ticker in self._tickers.items() if id_ in wanted}
         found, loading_ends = [], 0.0
-        for wish in sorted(wishes, key=lambda wish: wish.contract_id not in self._tickers):
-            if wish.contract_id not in self._tickers:
+        for request in sorted(requested, key=lambda request: request.contract_id not in self._tickers):
+            if request.contract_id not in self._tickers:
                 loading_ends = loading_ends or monotonic() + _LOADING_S
-                if not self._load(wish):
+                if not self._load(request):
                     continue
-            found.append(self._advance_contract(wish, now, is_array=is_array))
+            found.append(self._advance_contract(request, now, is_array=is_array))
             if loading_ends and monotonic() >= loading_ends:
                 break
         return found
 
-    def _load(self, wish: ContractWish) -> bool:
-        contract = self._market.contract(wish.contract_id, wish.since)
+    def _load(self, request: ContractRequest) -> bool:
+        contract = self._market.contract(request.contract_id, request.since)
         if contract is not None:
-            self._tickers[wish.contract_id] = Ticker(self._market, contract, self._density, self._speed, wish.since)
+            self._tickers[request.contract_id] = Ticker(
+                self._market, contract, self._density, self._speed, request.since
+            )
         return contract is not None
 
-    def _advance_contract(self, wish: ContractWish, now: datetime, *, is_array: bool) -> ContractRecords:
-        ticker = self._tickers[wish.contract_id]
-        encoder = _EventEncoder(wish.contract_id, is_array=is_array)
+    def _advance_contract(self, request: ContractRequest, now: datetime, *, is_array: bool) -> ContractRecords:
+        ticker = self._tickers[request.contract_id]
+        encoder = _EventEncoder(request.contract_id, is_array=is_array)
         snapshots = [
-            record for target in sorted(wish.new_targets) for record in _encode_snapshot(ticker, target, encoder)
+            record for target in sorted(request.new_targets) for record in _encode_snapshot(ticker, target, encoder)
         ]
-        updates = list(_encode_update(ticker, ticker.advance(now), wish.targets, encoder))
-        return ContractRecords(contract_id=wish.contract_id, snapshots=snapshots, updates=updates)
+        updates = list(_encode_update(ticker, ticker.advance(now), request.targets, encoder))
+        return ContractRecords(contract_id=request.contract_id, snapshots=snapshots, updates=updates)
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,7 @@ import msgspec
 import pytest
 
 from simulator.conformance.rest import decode_json
+from simulator.conformance.search_checks import describe_fees
 from tests.fixtures.processes import clean_environment, free_port
 from tests.fixtures.venue import MNQ, RunningVenue, StartVenue
 
@@ -230,6 +231,13 @@ def working_orders(venue: RunningVenue) -> list[dict[str, Any]]:
 def test_text_that_is_no_json_is_one_error(raw: bytes) -> None:
     with pytest.raises(msgspec.DecodeError):
         decode_json(raw)
+
+
+def test_the_fees_of_a_product_are_the_same_under_both_forms_of_its_contract() -> None:
+    row = {"size": 1, "fees": Decimal("0.36"), "commissions": Decimal("0.25")}
+    found = describe_fees([row | {"contractId": id_} for id_ in (MNQ, "F.US.MNQ")])
+
+    assert ("MNQ 0.36 + 0.25", "same") == (found.observed, found.verdict)
 
 
 def test_prices_are_compared_exactly() -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from simulator.hubs import market_feed
 from simulator.hubs.market import density_of
-from simulator.hubs.market_feed import DEPTH, QUOTE, TRADE, ContractWish, MarketFeed, Record
+from simulator.hubs.market_feed import DEPTH, QUOTE, TRADE, ContractRequest, MarketFeed, Record
 from simulator.market.seeded import SeededMarket
 from tests.fixtures.venue import MES, MNQ, OPEN_AT
 
@@ -21,8 +21,8 @@ def make_feed() -> MarketFeed:
     return MarketFeed(MARKET, density_of(240, 1), 1)
 
 
-def wish(contract_id: str, *, new: bool, since: datetime = OPEN_AT) -> ContractWish:
-    return ContractWish(
+def request(contract_id: str, *, new: bool, since: datetime = OPEN_AT) -> ContractRequest:
+    return ContractRequest(
         contract_id=contract_id, since=since, targets=ALL, new_targets=ALL if new else frozenset()
     )  # fmt: skip
 
@@ -32,7 +32,7 @@ def payloads(records: list[Record], target: str) -> list[Any]:
 
 
 def test_a_contract_is_followed_from_its_first_subscription_on() -> None:
-    [found] = make_feed().advance([wish(MNQ, new=True)], OPEN_AT + 10 * MOMENT, is_array=True)
+    [found] = make_feed().advance([request(MNQ, new=True)], OPEN_AT + 10 * MOMENT, is_array=True)
     [first] = payloads(found.snapshots, QUOTE)
     trades = [trade for batch in payloads(found.updates, TRADE) for trade in batch if trade]
 
@@ -44,8 +44,8 @@ def test_a_contract_is_followed_from_its_first_subscription_on() -> None:
 
 def test_a_snapshot_is_of_the_moment_before_the_changes_that_follow_it() -> None:
     feed = make_feed()
-    feed.advance([wish(MNQ, new=True)], OPEN_AT + MOMENT, is_array=True)
-    [found] = feed.advance([wish(MNQ, new=True)], OPEN_AT + 2 * MOMENT, is_array=True)
+    feed.advance([request(MNQ, new=True)], OPEN_AT + MOMENT, is_array=True)
+    [found] = feed.advance([request(MNQ, new=True)], OPEN_AT + 2 * MOMENT, is_array=True)
 
     assert (OPEN_AT + MOMENT).isoformat() == payloads(found.snapshots, QUOTE)[0]["timestamp"]
     assert (OPEN_AT + MOMENT).isoformat() == payloads(found.snapshots, DEPTH)[0][0]["timestamp"]
@@ -60,17 +60,17 @@ def test_new_contracts_are_loaded_in_small_pieces_behind_those_that_are_followed
     for _ in range(4):
         now += MOMENT
         found.append(
-            [row.contract_id for row in feed.advance([wish(id_, new=True) for id_ in ids], now, is_array=True)]
+            [row.contract_id for row in feed.advance([request(id_, new=True) for id_ in ids], now, is_array=True)]
         )
 
     assert [ids[:count] for count in (1, 2, 3, 4)] == found
 
 
-def test_a_contract_without_a_wish_is_forgotten() -> None:
+def test_a_contract_without_a_request_is_forgotten() -> None:
     feed = make_feed()
-    feed.advance([wish(MNQ, new=True), wish(MES, new=True)], OPEN_AT + MOMENT, is_array=True)
-    feed.advance([wish(MES, new=False)], OPEN_AT + 2 * MOMENT, is_array=True)
+    feed.advance([request(MNQ, new=True), request(MES, new=True)], OPEN_AT + MOMENT, is_array=True)
+    feed.advance([request(MES, new=False)], OPEN_AT + 2 * MOMENT, is_array=True)
     later = OPEN_AT + 60 * MOMENT
-    [_, again] = feed.advance([wish(MES, new=False), wish(MNQ, new=True, since=later)], later, is_array=True)
+    [_, again] = feed.advance([request(MES, new=False), request(MNQ, new=True, since=later)], later, is_array=True)
 
     assert later.isoformat() == payloads(again.snapshots, QUOTE)[0]["timestamp"]
