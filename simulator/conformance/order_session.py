@@ -247,14 +247,17 @@ class OrderSession:
     def _send_close(self) -> tuple[GatewayReply | None, str]:
         """Send closeContract; return its answer, None without one, and that in words. Raise RefusedError if refused."""
         body = {"accountId": self.context.account_id, "contractId": self.context.contract_id}
+        before, self._may_be_closing = self._may_be_closing, True  # at once: a signal may end the wait for the answer
         try:
             reply = self._rest.send("/api/Position/closeContract", body)
+        except RateLimitedError:
+            self._may_be_closing = before
+            raise
         except VenueDownError as error:
-            self._may_be_closing = True
             return None, str(error)
         if is_refusal(reply):
+            self._may_be_closing = before
             raise RefusedError(f"closeContract answered {reply.describe()}, expected a success")
-        self._may_be_closing = True
         return reply, reply.describe()
 
     def _note_flat(self, rows: list[Row]) -> None:

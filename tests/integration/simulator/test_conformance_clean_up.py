@@ -1,7 +1,9 @@
 """The clean-up of a conformance run at a gateway that answers otherwise: nothing is forgotten or sold twice."""
 
+import signal
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from pathlib import Path
 
 import pytest
 
@@ -14,6 +16,7 @@ from tests.fixtures.other_gateway import Document, OtherGateway
 from tests.fixtures.processes import until
 from tests.fixtures.venue import RunningVenue
 from tests.integration.simulator.test_conformance import WITH_ORDERS, working_orders
+from tests.integration.simulator.test_conformance_orders import start
 
 PLACE, CLOSE = "/api/Order/place", "/api/Position/closeContract"
 StartSession = Callable[..., OrderSession]
@@ -142,6 +145,23 @@ def test_a_close_without_an_answer_is_waited_for_and_nothing_is_sold(
     assert [] == session.problems
     assert 0 == venue.position()
     assert [MARKET] == [body["type"] for body in bodies(venue, PLACE)]
+
+
+def test_a_run_that_is_interrupted_while_it_closes_sells_nothing(venue: RunningVenue, tmp_path: Path) -> None:
+    venue.faults(path=CLOSE, kind="delay_before", seconds=4, count=1)
+    process = start(venue, tmp_path)
+    try:
+        until(lambda: bodies(venue, CLOSE) != [], what="the close", every=0.01)
+        placed = len(bodies(venue, PLACE))
+        venue.faults(path=PLACE, kind="delay_before", seconds=3, count=None)
+        process.send_signal(signal.SIGINT)
+        output, _ = process.communicate(timeout=120)
+    finally:
+        process.kill()
+
+    assert "NOT CLEANED UP" not in output
+    assert 0 == venue.position()
+    assert placed == len(bodies(venue, PLACE))
 
 
 def test_a_close_that_is_pending_for_ever_is_sent_again_and_nothing_is_sold(
