@@ -13,6 +13,7 @@ from typing import Annotated, Any, TypeVar, Union, get_args, get_origin, get_typ
 
 import msgspec
 
+from simulator.client_json import MAX_BODY_DEPTH, read_nested_json
 from simulator.request_bodies import ENUM, RequestBody
 
 Body = TypeVar("Body", bound=RequestBody)
@@ -33,9 +34,9 @@ _DECODER = msgspec.json.Decoder(float_hook=_Literal)
 def decode_body(raw: bytes, body: type[Body]) -> Body:
     """Return the body of a request; raise msgspec.DecodeError, with the path of the field, for one that is refused.
 
-    The last of several fields with one name counts; unknown fields are ignored.
+    The last of several fields with one name counts; unknown fields are ignored, but not their depth.
     """
-    return msgspec.convert(_adapt(_DECODER.decode(raw), body, "$"), body)
+    return msgspec.convert(_adapt(read_nested_json(raw, MAX_BODY_DEPTH, _DECODER), body, "$"), body)
 
 
 def _adapt(value: object, wanted: Any, path: str) -> object:  # noqa: ANN401 - a type, or a union of types

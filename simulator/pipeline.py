@@ -69,7 +69,7 @@ class Pipeline:
             user_view = UserView(self._venue, user, self._logins.owner)
             try:
                 content = endpoint.answer(user_view, decode_body(raw, endpoint.body))
-            except (msgspec.DecodeError, UnicodeDecodeError, OverflowError) as error:
+            except (msgspec.DecodeError, OverflowError) as error:
                 # OverflowError: an instant too close to the limits of datetime for calendar arithmetic.
                 return problem_response(error)
             return Response(content, media_type=_JSON) if isinstance(content, bytes) else _make_long_response(content)
@@ -93,7 +93,7 @@ class Pipeline:
         """Answer Auth/loginKey; a wrong user or key is code 3, with status 200."""
         try:
             body = decode_body(raw, request_bodies.LoginKeyBody)
-        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        except msgspec.DecodeError as error:
             return problem_response(error)
         if not self.limits.may_pass(body.user_name, request.url.path):
             return Response(status_code=429)
@@ -105,7 +105,7 @@ class Pipeline:
         """Answer Auth/loginApp, the login of firms: no app exists here, so the answer is code 4, with status 200."""
         try:
             body = decode_body(raw, request_bodies.LoginAppBody)
-        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        except msgspec.DecodeError as error:
             return problem_response(error)
         if not self.limits.may_pass(body.user_name, request.url.path):
             return Response(status_code=429)

@@ -4,7 +4,10 @@ from collections import Counter, defaultdict, deque
 
 import msgspec
 
+from simulator.client_json import read_json
+
 _BODIES_KEPT = 500  # per path
+_DECODER = msgspec.json.Decoder()
 
 
 class RequestLog:
@@ -20,7 +23,8 @@ class RequestLog:
         if path.startswith("/api/Auth/"):
             body = b""
         try:
-            self._bodies[path].append(msgspec.Raw(body) if msgspec.json.decode(body or b"null") else msgspec.Raw(b"{}"))
+            has_content = read_json(body or b"null", _DECODER)
+            self._bodies[path].append(msgspec.Raw(body) if has_content else msgspec.Raw(b"{}"))
         except msgspec.DecodeError:
             self._bodies[path].append(msgspec.Raw(b'"not JSON"'))
 

@@ -71,6 +71,10 @@ class CheckContext:
         found: str = self.contract["id"]
         return found
 
+    def is_in_contract(self, row: Row) -> bool:
+        """Whether a row is one of the contract: its `contractId` may also have the form of a symbol (F.US.MNQ)."""
+        return row["contractId"] in {self.contract_id, self.contract["symbolId"]}
+
     @property
     def tick_size(self) -> Decimal:
         """The tick size of the contract."""

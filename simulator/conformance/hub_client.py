@@ -2,6 +2,7 @@
 
 from contextlib import ExitStack
 from dataclasses import dataclass
+from http import HTTPStatus
 from types import TracebackType
 from typing import Any, Self
 from urllib.parse import quote
@@ -19,6 +20,7 @@ from simulator.conformance.rest import decode_json
 _SEPARATOR = "\x1e"
 _MAX_FRAME = 16 * 2**20
 _ANSWER_WITHIN_S, _PING_EVERY_S = 15.0, 10.0
+_REFUSALS = {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN, HTTPStatus.NOT_FOUND}
 _INVOCATION, _COMPLETION, _PING, _CLOSE = 1, 3, 6, 7
 
 
@@ -33,7 +35,8 @@ class StreamEvent:
 class GatewayHub:
     """One connection to a hub. `events` has all events received, `ping_count` counts the server's pings.
 
-    Raise RefusedError for a refused connection (its text has the HTTP status), VenueDownError for one that breaks.
+    Raise RefusedError for a refused connection (its text has the HTTP status: 401, 403 or 404), VenueDownError for a
+    hub that cannot serve, and for a connection that breaks.
     """
 
     def __init__(self, hub_url: str, name: str, token: str, samples: SampleBook) -> None:
@@ -53,6 +56,8 @@ class GatewayHub:
             self._socket: ClientConnection = self._ending.enter_context(connection)
         except InvalidStatus as error:
             status = error.response.status_code
+            if status not in _REFUSALS:
+                raise VenueDownError(f"the {name} hub answered {status}: run again once it serves") from None
             body = "with a body" if error.response.body else "without a body"
             raise RefusedError(f"{status} {body}") from None
         except (OSError, WebSocketException) as error:
@@ -75,7 +80,8 @@ class GatewayHub:
         self._say({"type": _INVOCATION, "target": target, "arguments": arguments, "invocationId": id_})
         end = monotonic() + _ANSWER_WITHIN_S
         while id_ not in self._completions:
-            if monotonic() > end or self.closed_with is not None:
+            self.require_open()
+            if monotonic() > end:
                 raise VenueDownError(f"{target} got no completion")
             self._receive(0.2)
         completion = self._completions.pop(id_)
@@ -90,7 +96,7 @@ class GatewayHub:
         wait_seconds(end - monotonic())
 
     def require_open(self) -> None:
-        """Raise VenueDownError once the connection has ended: its events are not all that there were."""
+        """Raise VenueDownError once the connection has ended: what came on it is not all that there was."""
         if self.closed_with is not None:
             raise VenueDownError(f"the hub closed: {self.closed_with}")
 
@@ -126,11 +132,11 @@ class GatewayHub:
         except ConnectionClosed:
             self.closed_with = self.closed_with or "a cut connection"
             return []
-        text = message.decode() if isinstance(message, bytes) else message
-        *whole, self._incomplete = (self._incomplete + text).split(_SEPARATOR)
         try:
+            text = message.decode() if isinstance(message, bytes) else message
+            *whole, self._incomplete = (self._incomplete + text).split(_SEPARATOR)
             return [decode_json(record.encode()) for record in whole]
-        except msgspec.DecodeError:
+        except (msgspec.DecodeError, UnicodeDecodeError):
             raise RefusedError("a record of the hub is not JSON") from None
 
     def _sort(self, record: dict[str, Any]) -> None:

@@ -43,7 +43,7 @@ _STREAM = (
 )  # fmt: skip
 
 
-@asks(SUBSCRIBE, UNKNOWN, *_STREAM)
+@asks(SUBSCRIBE, *_STREAM)
 def ask_market_hub(context: CheckContext) -> Iterator[CheckResult]:
     """Listen to one contract."""
     with context.open_hub("market") as hub:
@@ -56,6 +56,11 @@ def ask_market_hub(context: CheckContext) -> Iterator[CheckResult]:
         yield from _judge_trades(_payloads(hub, _TRADE))
         yield from _judge_depth(_payloads(hub, _DEPTH))
         yield _judge_nulls(_payloads(hub, _TRADE) + _payloads(hub, _DEPTH))
+
+
+@asks(UNKNOWN)
+def ask_unknown_contract(context: CheckContext) -> Iterator[CheckResult]:
+    """Subscribe to a contract that does not exist."""
     with context.open_hub("market") as hub:
         yield UNKNOWN.compare(describe_completion(hub.invoke("SubscribeContractQuotes", "CON.F.US.NONE.Z20")))
 
@@ -152,4 +157,4 @@ def _no_events(noun: str) -> str:
     return f"no {noun} came: run again in an open market, or with a larger --seconds"
 
 
-CHECKS = (ask_market_hub,)
+CHECKS = (ask_market_hub, ask_unknown_contract)

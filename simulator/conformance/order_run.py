@@ -36,7 +36,7 @@ def require_order_account(context: CheckContext) -> None:
     positions = context.rest.rows("/api/Position/searchOpen", "positions", **body)
     by = body | {"statuses": WORKING, "contractId": contract_id}
     orders = context.rest.rows("/api/Order/v2/query", "orders", filter=by)
-    if orders or any(row["contractId"] == contract_id for row in positions):
+    if orders or any(context.is_in_contract(row) for row in positions):
         raise SettingsError(
             f"account {account['id']} has a position or a working order in {contract_id}: close and cancel them first, "
             "or give another --contract"

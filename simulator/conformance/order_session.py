@@ -6,15 +6,14 @@ import sys
 from collections import Counter
 from datetime import timedelta
 from decimal import ROUND_FLOOR, Decimal
-from http import HTTPStatus
 from typing import Any
 
 from shared.clock import monotonic
-from shared.errors import RateLimitedError, RefusedError, TickworkError
+from shared.errors import RateLimitedError, RefusedError, TickworkError, VenueDownError
 from simulator.conformance.budget import wait_seconds
 from simulator.conformance.context import CheckContext, Row, format_instant
 from simulator.conformance.hub_client import GatewayHub
-from simulator.conformance.rest import GatewayReply, make_random_name
+from simulator.conformance.rest import GatewayReply, is_refusal, make_random_name
 
 BUY, SELL = 0, 1
 LIMIT, MARKET, STOP_LIMIT, STOP = 1, 2, 3, 4
@@ -38,10 +37,12 @@ class OrderSession:
         self.problems = ["the clean-up has not ended"]
         self._is_cleaned_up = False
         self._net_when_flat = 0  # the sum of our fills while flat: the orders of closeContract are not ours
+        self._may_be_closing = False  # an order of closeContract may fill later
+        self._position_before = 0  # when the clean-up last looked
         self._rest = context.rest
         self._ids: set[int] = set()
-        self._accepted: set[int] = set()  # those of them that no answer refused
-        self._unclear: Counter[str] = Counter()  # by tag: the orders that no answer accepted or refused
+        self._unrefused: set[int] = set()  # those of them that no answer refused: a search must show them
+        self._unclear: Counter[str] = Counter()  # by tag: the orders without an id that no answer accepted or refused
         self._tags = 0
         context.load_newest_bar()
         if context.newest_bar is None:
@@ -68,7 +69,10 @@ class OrderSession:
         return (away / tick).to_integral_value(ROUND_FLOOR) * tick
 
     def place(self, **changes: Any) -> GatewayReply:  # noqa: ANN401 - any JSON
-        """Place a limit order far from the market, with `changes`, and return the answer."""
+        """Place a limit order far from the market, with `changes`, and return the answer.
+
+        Raise VenueDownError for an answer that neither accepts nor refuses it: the clean-up looks for it.
+        """
         side = changes.get("side", BUY)
         body = {
             "accountId": self.context.account_id, "contractId": self.context.contract_id, "type": LIMIT, "side": side,
@@ -83,15 +87,15 @@ class OrderSession:
         except RateLimitedError:
             self._unclear[tag] -= 1
             raise
-        document = reply.document if isinstance(reply.document, dict) else {}
-        order_id = document.get("orderId")
+        order_id = reply.document.get("orderId") if isinstance(reply.document, dict) else None
         ids = {order_id} if isinstance(order_id, int) and order_id > 0 else set()
-        is_client_error = HTTPStatus.BAD_REQUEST <= reply.status < HTTPStatus.INTERNAL_SERVER_ERROR
-        is_refused = is_client_error or document.get("success") is False
+        is_refused = is_refusal(reply)
         self._ids |= ids
-        self._accepted |= set() if is_refused else ids
+        self._unrefused |= set() if is_refused else ids
         if is_refused or ids:
             self._unclear[tag] -= 1
+        if not is_refused and not (ids and reply.is_success):
+            raise VenueDownError(f"an order got no clear answer ({reply.describe()})")
         return reply
 
     def place_accepted(self, **changes: Any) -> int:  # noqa: ANN401 - any JSON
@@ -126,20 +130,24 @@ class OrderSession:
     def position(self) -> int:
         """Return the net quantity in the contract, positive when long."""
         rows = self._rest.rows("/api/Position/searchOpen", "positions", accountId=self.context.account_id)
-        own = [row for row in rows if row["contractId"] == self.context.contract_id]
+        own = [row for row in rows if self.context.is_in_contract(row)]
         return sum(row["size"] * (1 if row["type"] == 1 else -1) for row in own)
 
     def close_position(self) -> None:
-        """Close the position with closeContract; raise RefusedError if it is not flat in time."""
-        body = {"accountId": self.context.account_id, "contractId": self.context.contract_id}
-        self._rest.post("/api/Position/closeContract", **body)
+        """Close the position with closeContract, and wait until it is flat, also if no clear answer came.
+
+        Raise RefusedError if it is refused, or accepted and not flat in time, VenueDownError if it got no clear answer
+        and is not flat in time.
+        """
+        reply, answer = self._send_close()
         end = monotonic() + _WITHIN_S
         while self.position():
             if monotonic() > end:
-                raise RefusedError(f"the position is not closed {_WITHIN_S:.0f} s after closeContract")
+                is_accepted = reply is not None and reply.is_success
+                message = f"the position is not closed {_WITHIN_S:.0f} s after closeContract ({answer})"
+                raise RefusedError(message) if is_accepted else VenueDownError(message)
             self.hub.listen(_LOOK_EVERY_S)
-        rows = self._orders()
-        self._net_when_flat = self._net_filled(self._own_ids(rows), rows)
+        self._note_flat(self._orders())
 
     def working_orders(self) -> list[Row]:
         """Return the working orders in the contract, suspended ones too."""
@@ -148,7 +156,8 @@ class OrderSession:
 
     def trades_of(self, order_id: int) -> list[Row]:
         """Return the fills of an order, oldest first."""
-        rows = self._trades()
+        body = {"accountId": self.context.account_id, "startTimestamp": self._began}
+        rows = self._rest.rows("/api/Trade/search", "trades", **body)
         return sorted((row for row in rows if row["orderId"] == order_id), key=lambda row: row["id"])
 
     def balance(self) -> Decimal:
@@ -196,18 +205,22 @@ class OrderSession:
             shown = {row["id"] for row in rows}
             unknown = {row["id"]: str(row.get("customTag")) for row in rows if row["id"] not in self._ids}
             lost = self._unclear - Counter(unknown.values())
+            hidden = self._unrefused - shown
             for order_id in sorted(left | (self._ids - shown)):  # a cancel does nothing to an order that has ended
                 self.cancel(order_id)
-            position, opened = self.position(), self._net_filled(own, rows) - self._net_when_flat
+            position = self.position()
+            if self._may_be_closing and not position:
+                self._note_flat(rows)
+            opened = self._net_filled(own, rows) - self._net_when_flat
             quantity = min(abs(position), abs(opened)) if position * opened > 0 else 0
             if quantity:
-                self.place(side=SELL if position > 0 else BUY, type=MARKET, limitPrice=None, size=quantity)
+                at_work = [row for row in rows if row["id"] in left]
+                self._close(position, quantity, at_work, has_lost_orders=bool(lost or hidden))
+            self._position_before = position
         except Exception as error:  # noqa: BLE001 - whatever it is, it is said and tried again
             return [f"the account could not be read ({type(error).__name__}: {error})"]
         problems = [f"order {order_id} is still working" for order_id in sorted(left)]
-        problems += [
-            f"order {order_id} got an id, and no search shows it" for order_id in sorted(self._accepted - shown)
-        ]
+        problems += [f"order {order_id} got an id, and no search shows it" for order_id in sorted(hidden)]
         problems += [f"an order with the tag {tag} got no clear answer, and no search shows it" for tag in sorted(lost)]
         # The account was flat in the contract, so also a position that no fill of ours explains is a problem.
         if position:
@@ -216,8 +229,47 @@ class OrderSession:
             problems.append(f"our fills make {opened:+} in {self.context.contract_id}, and no position is listed")
         return problems
 
+    def _close(self, position: int, quantity: int, at_work: list[Row], *, has_lost_orders: bool) -> None:
+        """Close `quantity` of the position, which our fills have opened, but never sell what another order may close.
+
+        While an order of ours that could close it is at work, wait. If one may fill that no search shows, or one of an
+        earlier closeContract, wait until the position has settled, and use closeContract: it closes what is open.
+        """
+        closing = SELL if position > 0 else BUY
+        if any(row["side"] == closing for row in at_work):
+            return
+        with contextlib.suppress(TickworkError):  # the position is looked at again
+            if not self._may_be_closing and not has_lost_orders:
+                self.place(side=closing, type=MARKET, limitPrice=None, size=quantity)
+            elif position == self._position_before and quantity == abs(position):
+                self.close_position()
+
+    def _send_close(self) -> tuple[GatewayReply | None, str]:
+        """Send closeContract; return its answer, None without one, and that in words. Raise RefusedError if refused."""
+        body = {"accountId": self.context.account_id, "contractId": self.context.contract_id}
+        before, self._may_be_closing = self._may_be_closing, True  # at once: a signal may end the wait for the answer
+        try:
+            reply = self._rest.send("/api/Position/closeContract", body)
+        except RateLimitedError:
+            self._may_be_closing = before
+            raise
+        except VenueDownError as error:
+            return None, str(error)
+        if is_refusal(reply):
+            self._may_be_closing = before
+            raise RefusedError(f"closeContract answered {reply.describe()}, expected a success")
+        return reply, reply.describe()
+
+    def _note_flat(self, rows: list[Row]) -> None:
+        """Remember that the position is closed, if not by our orders then by those of closeContract."""
+        self._may_be_closing = False
+        self._net_when_flat = self._net_filled(self._own_ids(rows), rows)
+
     def _orders(self) -> list[Row]:
-        """Return the orders in the contract since the beginning, by every search that the gateway answers."""
+        """Return the account's orders since the beginning, by every search that the gateway answers.
+
+        The orders of this run are told by id and tag, never by the contract, which a history may show in another form.
+        """
         body = {"accountId": self.context.account_id, "startTimestamp": self._began}
         rows = self._rest.rows("/api/Order/search", "orders", **body)
         with contextlib.suppress(TickworkError):
@@ -225,7 +277,7 @@ class OrderSession:
         for order_id in self._ids - {row["id"] for row in rows}:
             with contextlib.suppress(TickworkError):
                 rows.append(self.order(order_id))
-        return [row for row in rows if row["contractId"] == self.context.contract_id]
+        return rows
 
     def _own_ids(self, rows: list[Row]) -> set[int]:
         """Return the ids of this run's orders and of their legs, also of those whose answer was lost."""
@@ -239,7 +291,3 @@ class OrderSession:
         """
         shown = {row["id"]: row for row in rows}
         return sum(row["fillVolume"] * (1 if row["side"] == BUY else -1) for row in shown.values() if row["id"] in own)
-
-    def _trades(self) -> list[Row]:
-        body = {"accountId": self.context.account_id, "startTimestamp": self._began}
-        return self._rest.rows("/api/Trade/search", "trades", **body)

@@ -13,11 +13,13 @@ import requests
 
 from shared.clock import monotonic
 from shared.errors import RateLimitedError, RefusedError, VenueDownError
+from simulator.client_json import read_json
 from simulator.conformance.budget import RequestBudget
 from simulator.conformance.redaction import Redactor, SampleBook
 
 LOGIN = "/api/Auth/loginKey"
 _TIMEOUT_S = 30
+_UNCLEAR_CODES = {6, 7}  # of Order/place and Position/closeContract: OrderPending and UnknownError
 _UNREPEATED = ("/api/Order/place", "/api/Position/closeContract", "/api/Position/partialCloseContract")
 _LIMIT_WINDOW = timedelta(seconds=60)
 _IDLE_S = 3.0  # an idle connection may be closed by the server just as we send
@@ -26,8 +28,13 @@ _ENCODER = msgspec.json.Encoder(decimal_format="number")
 
 
 def decode_json(raw: bytes) -> Any:  # noqa: ANN401 - any JSON
-    """Decode JSON with exact decimals; raise msgspec.DecodeError for anything else."""
-    return _DECODER.decode(raw)
+    """Decode JSON with exact decimals; raise msgspec.DecodeError for anything else, also for endless nesting."""
+    return read_json(raw, _DECODER)
+
+
+def is_outage(status: int) -> bool:
+    """Whether an HTTP status says that the server cannot serve now, which answers no question."""
+    return status == HTTPStatus.TOO_MANY_REQUESTS or status >= HTTPStatus.INTERNAL_SERVER_ERROR
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,15 +99,17 @@ class GatewayRest:
 
     def log_in(self) -> GatewayReply:
         """Log in once more, and return the answer; raise RefusedError if the gateway refuses the user or key."""
-        reply = self.send(LOGIN, {"userName": self._user, "apiKey": self._key}, authorization="")
+        reply = _require_served(
+            LOGIN, self.send(LOGIN, {"userName": self._user, "apiKey": self._key}, authorization="")
+        )
         if not reply.is_success or not reply.document.get("token"):
             raise RefusedError(f"the login was refused ({reply.describe()}): check the user name and the key")
         self._redactor.hide(reply.document["token"], "token")
         return reply
 
     def post(self, path: str, **body: object) -> dict[str, Any]:
-        """Post and return the JSON of a success; raise RefusedError for any other answer."""
-        reply = self.send(path, body)
+        """Post and return the JSON of a success; raise RefusedError for any other answer, VenueDownError for a 5xx."""
+        reply = _require_served(path, self.send(path, body))
         if not reply.is_success:
             raise RefusedError(f"{path} answered {reply.describe()}, expected a success")
         found: dict[str, Any] = reply.document
@@ -176,6 +185,24 @@ class GatewayRest:
     def close(self) -> None:
         """Close the connections."""
         self._session.close()
+
+
+def is_refusal(reply: GatewayReply) -> bool:
+    """Whether an answer to an order or a close says that nothing came of it.
+
+    Codes 6 and 7 do not say it (venue.md sections 5.6, 5.14, 11.1), nor does a 5xx.
+    """
+    if HTTPStatus.BAD_REQUEST <= reply.status < HTTPStatus.INTERNAL_SERVER_ERROR:
+        return True
+    document = reply.document if isinstance(reply.document, dict) else {}
+    is_failure = reply.status == HTTPStatus.OK and document.get("success") is False
+    return is_failure and document.get("errorCode") not in {None, 0, *_UNCLEAR_CODES}
+
+
+def _require_served(path: str, reply: GatewayReply) -> GatewayReply:
+    if is_outage(reply.status):
+        raise VenueDownError(f"{path} answered {reply.describe()}: run again once the gateway serves")
+    return reply
 
 
 def make_random_name() -> str:

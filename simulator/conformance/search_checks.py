@@ -1,11 +1,12 @@
 """Checks of the searches of orders, positions and trades (venue.md sections 5.9 to 5.16)."""
 
+import contextlib
 from collections import defaultdict
 from collections.abc import Iterator
 from datetime import timedelta
 from decimal import Decimal
 
-from shared.domain.market_data.contract import root_of_contract
+from shared.domain.market_data.contract import ROOTS, root_of_contract
 from simulator.conformance.context import CheckContext, Row, format_instant, parse_instant
 from simulator.conformance.results import CheckResult, Question, asks
 from simulator.conformance.schema_check import describe_differences, find_answer_differences
@@ -125,16 +126,22 @@ def describe_fees(rows: list[Row]) -> CheckResult:
     seen: defaultdict[str, set[tuple[Decimal, Decimal]]] = defaultdict(set)
     for row in rows:
         size = Decimal(row["size"])
-        seen[row["contractId"]].add((Decimal(row["fees"]) / size, Decimal(row.get("commissions") or 0) / size))
+        seen[_find_product(row["contractId"])].add(
+            (Decimal(row["fees"]) / size, Decimal(row.get("commissions") or 0) / size)
+        )
     texts, is_same = [], True
-    for contract_id, pairs in sorted(seen.items()):
-        try:
-            name = root_of_contract(contract_id).name
-            is_same = is_same and pairs == {fees_of(name, 1)}
-        except ValueError:
-            name, is_same = contract_id, False
+    for name, pairs in sorted(seen.items()):
+        is_same = is_same and name in ROOTS and pairs == {fees_of(name, 1)}
         texts.append(f"{name} " + " or ".join(f"{fees:f} + {commission:f}" for fees, commission in sorted(pairs)))
     return FEES.judge("; ".join(texts), is_same=is_same)
+
+
+def _find_product(contract_id: str) -> str:
+    """Return the product of a contract id, which may also be a symbol (F.US.MNQ); the id itself if it is unknown."""
+    by_symbol = {f"F.US.{root.product}": root.name for root in ROOTS.values()}
+    with contextlib.suppress(ValueError):
+        return by_symbol.get(contract_id) or root_of_contract(contract_id).name
+    return contract_id
 
 
 def _sort_of(rows: list[Row]) -> str:

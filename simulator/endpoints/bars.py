@@ -77,11 +77,15 @@ def _bars(
     longest = _LONGEST.get(body.unit, _LENGTHS.get(body.unit, MINUTE)) * body.unit_number
     # One bar longer than the window, so that a long bar that opens inside is whole; never past the current minute.
     minutes_end = min(max(wanted.end, wanted.start) + max(longest, MINUTE), now.replace(second=0, microsecond=0))
-    minutes = market.bars_backwards(contract, Span(wanted.start - max(longest, MINUTE), minutes_end))
-    forming = forming_bar(market, contract, now) if minutes_end < wanted.end + longest else None
-    newest_first: Iterator[Bar] = chain([forming] if forming else [], minutes)
+    since, has_forming = wanted.start - max(longest, MINUTE), minutes_end < wanted.end + longest
+    newest_first: Iterator[Bar]
     if body.unit == _SECOND:
-        newest_first = (second for bar in newest_first for second in second_bars(market.path(contract, bar), bar, now))
+        minutes = market.bars_backwards(contract, Span(since, minutes_end + MINUTE if has_forming else minutes_end))
+        newest_first = (second for minute in minutes for second in second_bars(market, contract, minute, now))
+    else:
+        forming = forming_bar(market, contract, now) if has_forming else None
+        minutes = market.bars_backwards(contract, Span(since, minutes_end))
+        newest_first = chain([forming] if forming else [], minutes)
     for bar in aggregate_bars(newest_first, start_of):
         if bar is None or bar.start >= wanted.end:
             yield None

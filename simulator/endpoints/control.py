@@ -22,6 +22,7 @@ from shared.domain.market_data.bar import to_ticks
 from shared.domain.market_data.contract import Contract
 from shared.errors import TickworkError
 from simulator import wire
+from simulator.client_json import read_json
 from simulator.endpoints.control_bodies import ClockStep, NewAccount, NewUser, PricePath, PriceStep
 from simulator.faults import EVERYWHERE, STREAM_KINDS, Fault, Preset
 from simulator.logins import Logins
@@ -146,7 +147,7 @@ class _Control:
         return Response(status_code=HTTPStatus.NO_CONTENT)
 
     def _read_faults(self, raw: bytes) -> tuple[list[Fault], int | None]:
-        body = msgspec.json.decode(raw)
+        body = read_json(raw, msgspec.json.Decoder())
         if isinstance(body, dict) and "preset" in body:
             preset = msgspec.convert(body, Preset)
             return preset.faults(), preset.seed
@@ -159,7 +160,7 @@ class _Control:
         return faults, None
 
     async def _play_path(self, _: Request, raw: bytes) -> Response:
-        path = msgspec.json.decode(raw, type=PricePath)
+        path = read_json(raw, msgspec.json.Decoder(PricePath))
         if path.wait and isinstance(self._venue.clock, SteppedClock):
             raise ControlRequestError(
                 "cannot wait: the time of this market moves only with PUT /sim/clock", HTTPStatus.CONFLICT
@@ -199,7 +200,7 @@ class _Control:
         return _json_response(asdict(self._venue.state.behaviour))
 
     def _set_behaviour(self, request: Request, raw: bytes) -> Response:
-        body = msgspec.json.decode(raw, type=dict[str, object])
+        body = read_json(raw, msgspec.json.Decoder(dict[str, object]))
         unknown = set(body) - set(Behaviour.__dataclass_fields__)
         if unknown:
             raise ControlRequestError(_unknown_names("behaviour setting", unknown, Behaviour.__dataclass_fields__))
@@ -207,14 +208,14 @@ class _Control:
         return self._show_behaviour(request, raw)
 
     def _step_clock(self, _: Request, raw: bytes) -> Response:
-        wanted = msgspec.json.decode(raw, type=ClockStep)
+        wanted = read_json(raw, msgspec.json.Decoder(ClockStep))
         try:
             return _json_response({"market_now": self._venue.step(timedelta(seconds=wanted.step))})
         except ValueError as error:
             raise ControlRequestError(str(error), HTTPStatus.CONFLICT) from None
 
     def _add_user(self, _: Request, raw: bytes) -> Response:
-        wanted = msgspec.json.decode(raw, type=NewUser)
+        wanted = read_json(raw, msgspec.json.Decoder(NewUser))
         try:
             self._logins.add_user(wanted.user, wanted.key)
         except ValueError as error:
@@ -222,7 +223,7 @@ class _Control:
         return _json_response({"users": self._logins.list_users()})
 
     def _open_account(self, _: Request, raw: bytes) -> Response:
-        wanted = msgspec.json.decode(raw, type=NewAccount)
+        wanted = read_json(raw, msgspec.json.Decoder(NewAccount))
         user = wanted.user.lower()
         if user and user not in self._logins.list_users():
             raise ControlRequestError(f"unknown user {wanted.user!r}: add it with PUT /sim/users", HTTPStatus.NOT_FOUND)
@@ -231,7 +232,7 @@ class _Control:
         return _json_response(_account_view(account))
 
     def _set_account(self, request: Request, raw: bytes) -> Response:
-        body = msgspec.json.decode(raw, type=dict[str, object])
+        body = read_json(raw, msgspec.json.Decoder(dict[str, object]))
         unknown = set(body) - set(AccountSettings.__dataclass_fields__)
         if unknown:
             raise ControlRequestError(_unknown_names("account setting", unknown, AccountSettings.__dataclass_fields__))
@@ -256,7 +257,7 @@ def _local_only(answer: ControlHandler) -> Callable[[Request], Awaitable[Respons
             return response if isinstance(response, Response) else await response
         except ControlRequestError as error:
             return _json_response({"detail": str(error)}, error.status)
-        except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+        except msgspec.MsgspecError as error:
             return _json_response({"detail": str(error)}, HTTPStatus.BAD_REQUEST)
 
     return handle

@@ -8,6 +8,7 @@ import msgspec
 
 from shared.errors import TickworkError
 from simulator import wire
+from simulator.client_json import MAX_RECORD_DEPTH, read_json, read_nested_json
 
 SEPARATOR = "\x1e"
 MAX_RECORD = 32 * 1024  # characters of one record of a client: .NET's limit
@@ -39,6 +40,9 @@ class Handshake(msgspec.Struct, frozen=True):
     version: int
 
 
+_HANDSHAKE_DECODER = msgspec.json.Decoder(Handshake)
+
+
 class Invocation(msgspec.Struct, frozen=True, rename="camel"):
     """A call of a hub's method; without an id the client expects no answer."""
 
@@ -68,7 +72,7 @@ def check_handshake(record: str) -> None:
     [SIM] A lower version is accepted because signalrcore 1.0, a Python client in use, sends 0.
     """
     try:
-        handshake = msgspec.json.decode(record, type=Handshake)
+        handshake = read_json(record, _HANDSHAKE_DECODER)
     except msgspec.MsgspecError as error:
         raise HandshakeRefusedError("An unexpected error occurred during connection handshake.") from error
     if handshake.protocol != "json":
@@ -83,7 +87,7 @@ def parse_record(record: str) -> Invocation | SentMessageType | None:
     Raise BadFrameError for a record that breaks the protocol.
     """
     try:
-        found = msgspec.json.decode(record)
+        found = read_nested_json(record, MAX_RECORD_DEPTH)
         if not isinstance(found, dict) or type(found.get("type")) is not int:
             raise BadFrameError("a record needs a type")
         if found["type"] in {SentMessageType.INVOCATION, SentMessageType.STREAM_INVOCATION}:

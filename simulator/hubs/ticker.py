@@ -46,7 +46,10 @@ class MarketUpdate:
 
 
 class Ticker:
-    """Follows a contract from `now` on. Prices are ticks until they are published."""
+    """Follows a contract from `now` on. Prices are ticks until they are published.
+
+    After a pause longer than the catch-up limit, subscribers get the changes of the whole pause in one quote.
+    """
 
     def __init__(self, market: Market, contract: Contract, density: Density, speed: int, now: datetime) -> None:
         self.contract = contract
@@ -55,7 +58,7 @@ class Ticker:
         self._density = density
         self._catch_up_limit = max(_MIN_CATCH_UP_LIMIT, timedelta(seconds=5) * speed)
         self._state: State = {}
-        self._published: State = {}  # the last quote that subscribers have
+        self._published: State = {}  # the fields that subscribers have
         self._session: datetime | None = None
         self._previous_close = 0
         self._bar: Bar | None = None
@@ -66,6 +69,7 @@ class Ticker:
         self._max_prices = _MAX_PRICES
         self.until = now
         self._load_day(now)
+        self._published = dict(self._state)  # by the full quote that each subscriber gets first
 
     def advance(self, now: datetime) -> MarketUpdate:
         """Return the market data since the last advance, before `now`."""
@@ -73,6 +77,7 @@ class Ticker:
         if now - self.until > self._catch_up_limit:
             self.until = now - self._catch_up_limit
             self._load_day(self.until)
+            self._publish(self.until, update)
         self._max_prices = max(2, _MAX_PRICES * _MOVE // max(_MOVE, now - self.until))
         minute = self.until.replace(second=0, microsecond=0)
         for bar in reversed(list(self._market.bars_backwards(self.contract, Span(minute, now)))):
@@ -118,6 +123,7 @@ class Ticker:
             return
         before = next(self._market.bars_backwards(self.contract, Span(_LONG_AGO, session)), None)
         self._session, self._previous_close, self._volume = session, before.close if before else bar.open, 0
+        self._published.pop("change", None)  # the same change is another percentage of another close
         self._state |= dict.fromkeys(("open", "high", "low"), bar.open)
 
     def _load_minute(self, bar: Bar) -> None:
@@ -145,17 +151,22 @@ class Ticker:
             while counted < len(prints) and prints[counted].at <= at:
                 self._count_print(prints[counted])
                 counted += 1
-            before = self._published
             self._set_quote(current)
-            changed = {name: value for name, value in self._state.items() if before.get(name) != value}
-            if not before:
-                update.quotes.append(self._full_model(at))
-            elif changed or is_beat:
-                # Each message has a price: at least the best ones, also while only the volume changes.
-                best = {} if _QUOTED & changed.keys() else {name: self._state[name] for name in _BEST}
-                update.quotes.append(self._quote_model(best | changed, at))
+            self._publish(at, update, is_beat=is_beat)
         for print_ in prints[counted:]:
             self._count_print(print_)
+
+    def _publish(self, at: datetime, update: MarketUpdate, *, is_beat: bool = False) -> None:
+        """Add a quote of what has changed since the last one, also an empty one at a beat; the first one is full."""
+        before = self._published
+        changed = {name: value for name, value in self._state.items() if before.get(name) != value}
+        if changed and not before:
+            update.quotes.append(self._full_model(at))
+        elif changed or is_beat:
+            # Each message has a price: at least the best ones, also while only the volume changes.
+            best = {} if _QUOTED & changed.keys() else {name: self._state[name] for name in _BEST}
+            update.quotes.append(self._quote_model(best | changed, at))
+        self._published = dict(self._state)
 
     def _due_quotes(self, start: datetime, end: datetime) -> list[tuple[datetime, Quote, bool]]:
         """Return the quotes to publish: at each new price, and (True) at each even beat."""
@@ -197,7 +208,6 @@ class Ticker:
         self._state[_LAST], self._state["bestBid"], self._state["bestAsk"] = current.last, current.bid, current.ask
         self._state["change"] = current.last - self._previous_close
         self._state["volume"] = self._volume + self._reported_volume
-        self._published = dict(self._state)
 
     def _full_model(self, at: datetime) -> dict[str, Any]:
         return {"symbolName": f"/{self.contract.root}"} | self._quote_model(self._state, at)

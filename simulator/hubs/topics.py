@@ -43,9 +43,9 @@ class Topics:
         """Return the subscribers of a topic, in the order of subscription."""
         return tuple(self._listeners.get(topic, ()))
 
-    def subjects(self) -> set[Subject]:
-        """Return the subjects that have a subscriber."""
-        return {subject for _, subject in self._listeners}
+    def all(self) -> set[Topic]:
+        """Return the topics that have a subscriber."""
+        return set(self._listeners)
 
 
 class HubServer:
@@ -81,7 +81,7 @@ class HubServer:
         raise NotImplementedError
 
     def send_snapshot(self, connection: Connection, topic: Topic) -> None:
-        """Send a new subscriber the current state; by default nothing."""
+        """Send a new subscriber the current state, now or before its first event; by default nothing."""
 
     def _parse_topic(self, call: Invocation) -> Topic | str:
         """Return the topic of a call, or its error text."""

@@ -1,11 +1,12 @@
 """Bars longer and shorter than a minute, derived from one-minute bars, newest first."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, date, datetime, time, timedelta
 
 from shared.domain.market_data.bar import MINUTE, Bar
 from shared.domain.market_data.calendar import CHICAGO
-from shared.domain.orders.matching import Move
+from shared.domain.market_data.contract import Contract
+from simulator.market.market import Market
 
 _OPENS = time(17)
 _SECOND = timedelta(seconds=1)
@@ -59,15 +60,14 @@ def period_start(trading_day: date, unit: str, number: int) -> datetime:
     return datetime.combine(max(first, _FIRST_START) - timedelta(days=1), _OPENS, CHICAGO).astimezone(UTC)
 
 
-def second_bars(path: Sequence[Move], minute: Bar, now: datetime) -> Iterator[Bar]:
-    """Yield the one-second bars of a minute up to `now`, newest first; they add up to the minute once it is over."""
-    seconds = min(MINUTE, now - minute.start) // _SECOND
-    whole = max(1, seconds)
-    for number in range(seconds - 1, -1, -1):
+def second_bars(market: Market, contract: Contract, minute: Bar, now: datetime) -> Iterator[Bar]:
+    """Yield the one-second bars of a whole minute that are over at `now`, newest first; all of them add up to it."""
+    path = market.path(contract, minute)
+    for number in range(min(MINUTE, now - minute.start) // _SECOND - 1, -1, -1):
         start = minute.start + number * _SECOND
         end = start + _SECOND
         pieces = [move.clipped(start, end) for move in path if move.end > start and move.start < end]
         prices = [price for move in pieces for price in (move.start_price, move.end_price)]
         if prices:
-            volume = minute.volume * (number + 1) // whole - minute.volume * number // whole
-            yield Bar(start, prices[0], max(prices), min(prices), prices[-1], volume)
+            before, after = (market.volume_until(contract, minute, at) for at in (start, end))
+            yield Bar(start, prices[0], max(prices), min(prices), prices[-1], after - before)

@@ -1,14 +1,14 @@
 """The market protocol of the venue, and the path of the last price that follows from its bars."""
 
 from collections.abc import Iterator, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Protocol
 
 from shared.domain.market_data.bar import MINUTE, Bar
 from shared.domain.market_data.calendar import Session
 from shared.domain.market_data.contract import Contract
 from shared.domain.market_data.coverage import Span
-from shared.domain.orders.matching import Move, Quote
+from shared.domain.orders.matching import Move, Quote, moves_of
 
 
 class Market(Protocol):
@@ -43,8 +43,25 @@ class Market(Protocol):
         ...
 
     def path(self, contract: Contract, bar: Bar) -> Sequence[Move]:
-        """Return the path of the last price through one of the contract's bars, oldest move first."""
+        """Return the path of the last price through one of the contract's whole bars, oldest move first."""
         ...
+
+    def volume_until(self, contract: Contract, bar: Bar, at: datetime) -> int:
+        """Return the volume of one of the contract's whole bars that is traded before an instant of its minute."""
+        ...
+
+
+class SteadyPaths:
+    """The path through a bar of a market that has only bars: three moves, along which its volume is traded evenly."""
+
+    def path(self, contract: Contract, bar: Bar) -> Sequence[Move]:  # noqa: ARG002 - the same for all contracts
+        """Return the three moves of a bar."""
+        return tuple(moves_of(bar))
+
+    def volume_until(self, contract: Contract, bar: Bar, at: datetime) -> int:  # noqa: ARG002 - as above
+        """Return the part of the volume that belongs to the time before `at`; the first contract opens the bar."""
+        volume = bar.volume * ((at - bar.start) // _MICROSECOND) // (MINUTE // _MICROSECOND)
+        return max(1, volume) if bar.volume and at > bar.start else volume
 
 
 def moves(market: Market, contract: Contract, span: Span) -> Iterator[Move]:
@@ -73,8 +90,9 @@ def forming_bar(market: Market, contract: Contract, at: datetime) -> Bar | None:
         return None
     seen = [move.clipped(minute, at) for move in market.path(contract, whole) if move.start < at]
     prices = [price for move in seen for price in (move.start_price, move.end_price)]
-    volume = max(1, whole.volume * (at - minute) // MINUTE) if whole.volume else 0
+    volume = market.volume_until(contract, whole, at)
     return Bar(minute, prices[0], max(prices), min(prices), prices[-1], volume)
 
 
+_MICROSECOND = timedelta(microseconds=1)
 _LONG_AGO = datetime(1970, 1, 1)  # noqa: DTZ001 - gets the time zone of the caller

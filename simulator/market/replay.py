@@ -5,7 +5,7 @@ import gzip
 import io
 import re
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
@@ -15,14 +15,14 @@ from shared.domain.market_data.calendar import CHICAGO, Session, assumed_calenda
 from shared.domain.market_data.contract import MONTHS, ROOTS, Contract, Root
 from shared.domain.market_data.coverage import Span
 from shared.domain.market_data.holidays import require_covered
-from shared.domain.orders.matching import Move, moves_of
 from shared.errors import OutsideCalendarError, SettingsError
 from simulator.market.listing import make_contract
+from simulator.market.market import SteadyPaths
 
 _NAME = re.compile(rf"(?P<root>[A-Z0-9]+?)(?P<month>[{MONTHS}])(?P<year>\d{{1,2}})-1M\b")
 
 
-class ReplayMarket:
+class ReplayMarket(SteadyPaths):
     """Replays one file; silent after its last bar. Its only contract, named by the file, is always active.
 
     With `is_always_open` it also trades while the file has no bars, at the price of the last bar. Raise SettingsError
@@ -74,10 +74,6 @@ class ReplayMarket:
         """Yield the file's bars that start in `span`, newest first."""
         first, end = bisect_left(self._starts, span.start), bisect_left(self._starts, span.end)
         return (self._bars[index] for index in range(end - 1, first - 1, -1))
-
-    def path(self, contract: Contract, bar: Bar) -> Sequence[Move]:  # noqa: ARG002 - the same for all contracts
-        """Return the three moves of a bar."""
-        return tuple(moves_of(bar))
 
     def _session(self, at: datetime) -> Span | None:
         index = bisect_right(self._open, at, key=lambda span: span.start) - 1

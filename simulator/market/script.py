@@ -1,10 +1,10 @@
 """A scripted price path of one contract, and the one-minute bars that follow from it."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
-from shared.domain.market_data.bar import Bar
+from shared.domain.market_data.bar import MINUTE, Bar
 from shared.domain.orders.matching import Move, moves_of
 
 
@@ -45,10 +45,11 @@ class Script:
 
 @dataclass(frozen=True, slots=True)
 class Leg:
-    """A step placed in time: its moves, and the volume traded during them."""
+    """A step placed in time: its moves, and the volume traded during them. It ends early if it is `cut_at`."""
 
     moves: tuple[Move, ...]
     volume: int
+    cut_at: datetime | None = None
 
     @property
     def start(self) -> datetime:
@@ -58,23 +59,46 @@ class Leg:
     @property
     def end(self) -> datetime:
         """The end of the step, which is the start of the next."""
-        return self.moves[-1].end
+        return self.cut_at or self.moves[-1].end
 
     def until(self, at: datetime) -> "Leg":
-        """Return the part of the step before an instant after its start."""
-        if self.end <= at:
-            return self
-        moves = tuple(move.clipped(self.start, at) for move in self.moves if move.start < at)
-        return Leg(moves, self.volume_in(self.start, at))
+        """Return the part of the step before an instant after its start. Its prices and volumes stay as they are."""
+        return self if self.end <= at else replace(self, cut_at=at)
+
+    def moves_in(self, minute: datetime) -> Iterator[Move]:
+        """Yield the moves inside a minute."""
+        return moves_until(self.moves, minute, self.end)
 
     def volume_in(self, start: datetime, end: datetime) -> int:
         """Return the volume traded in [start, end); the parts of a step add up to its volume."""
-        length = (self.end - self.start) // _MICROSECOND
+        length = (self.moves[-1].end - self.start) // _MICROSECOND
         since, until = ((min(max(at, self.start), self.end) - self.start) // _MICROSECOND for at in (start, end))
         return self.volume * until // length - self.volume * since // length
 
 
 _MICROSECOND = timedelta(microseconds=1)
+_SECOND = timedelta(seconds=1)
+
+
+def moves_until(path: Iterable[Move], minute: datetime, cut_at: datetime) -> Iterator[Move]:
+    """Yield the moves of a path that are inside a minute and before `cut_at`.
+
+    A cut move comes in pieces of a second: a shorter move rounds its prices otherwise, and so the seconds before the
+    cut keep their prices.
+    """
+    end = minute + MINUTE
+    for whole in path:
+        if whole.end <= minute or whole.start >= min(end, cut_at):
+            continue
+        move = whole.clipped(minute, end)
+        if move.end <= cut_at:
+            yield move
+            continue
+        at = move.start
+        while at < cut_at:
+            until = min(at.replace(microsecond=0) + _SECOND, cut_at)
+            yield move.clipped(at, until)
+            at = until
 
 
 def flat_leg(start: datetime, end: datetime, price: int) -> Leg:

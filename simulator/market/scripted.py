@@ -1,8 +1,8 @@
 """A market whose contracts follow scripts, and otherwise the market it is based on."""
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Sequence
-from datetime import datetime, timedelta
-from itertools import takewhile
+from datetime import datetime
 
 from shared.domain.market_data.bar import MINUTE, Bar
 from shared.domain.market_data.calendar import Session
@@ -10,14 +10,14 @@ from shared.domain.market_data.contract import Contract
 from shared.domain.market_data.coverage import Span
 from shared.domain.orders.matching import Move
 from simulator.market.market import Market, quote
-from simulator.market.script import Leg, Script, bar_of, flat_leg, legs_of
+from simulator.market.script import Leg, Script, bar_of, flat_leg, legs_of, moves_until
 
 
 class ScriptedMarket:
     """A market with scripts for some contracts. After the last step of a script the price stays until the next script.
 
-    A script replaces the base market from its start on, never the past. The one-minute bars follow from the script's
-    path, so REST, hubs and matching see the same market.
+    A script replaces the base market from its start on, never the past: neither the minutes nor the whole seconds
+    before it change. The bars follow from the script's path, so REST, hubs and matching see the same market.
     """
 
     def __init__(self, base: Market) -> None:
@@ -81,33 +81,45 @@ class ScriptedMarket:
             return self._base.path(contract, bar)
         return self._moves(contract, bar.start)
 
+    def volume_until(self, contract: Contract, bar: Bar, at: datetime) -> int:
+        """Return the volume of a minute before `at`: the base market's before the first script, then the scripts'."""
+        legs = self._legs.get(contract.id)
+        if legs is None or bar.start + MINUTE <= legs[0].start:
+            return self._base.volume_until(contract, bar, at)
+        return self._scripted_volume(contract, bar.start, at)
+
     def _scripted_bar(self, contract: Contract, minute: datetime) -> Bar:
-        legs = self._legs[contract.id]
-        end, starts = minute + MINUTE, legs[0].start
-        volume = sum(leg.volume_in(minute, end) for leg in legs)
-        if minute < starts:
-            whole = next(self._base.bars_backwards(contract, Span(minute, end)), None)
-            volume += whole.volume * ((starts - minute) // _MICROSECOND) // (MINUTE // _MICROSECOND) if whole else 0
-        return bar_of(minute, self._moves(contract, minute), volume)
+        return bar_of(minute, self._moves(contract, minute), self._scripted_volume(contract, minute, minute + MINUTE))
+
+    def _scripted_volume(self, contract: Contract, minute: datetime, at: datetime) -> int:
+        starts = self._legs[contract.id][0].start
+        volume = sum(leg.volume_in(minute, at) for leg in self._legs_in(contract, minute, at))
+        if minute < starts and (before := self._base_bar(contract, minute)):
+            volume += self._base.volume_until(contract, before, min(at, starts))
+        return volume
 
     def _moves(self, contract: Contract, minute: datetime) -> list[Move]:
         legs = self._legs[contract.id]
         end, starts = minute + MINUTE, legs[0].start
         moves: list[Move] = []
-        if minute < starts:
-            before = next(self._base.bars_backwards(contract, Span(minute, end)), None)
-            base_path = self._base.path(contract, before) if before else ()
-            moves = [move.clipped(minute, starts) for move in takewhile(lambda move: move.start < starts, base_path)]
-        for leg in legs:
-            moves.extend(move.clipped(minute, end) for move in leg.moves if move.end > minute and move.start < end)
+        if minute < starts and (before := self._base_bar(contract, minute)):
+            moves += moves_until(self._base.path(contract, before), minute, starts)
+        for leg in self._legs_in(contract, minute, end):
+            moves += leg.moves_in(minute)
         last = legs[-1].moves[-1]
         if last.end < end:
             since = max(last.end, minute)
             moves.append(Move(since, end, last.end_price, last.end_price, is_rising=last.is_rising))
         return moves
 
+    def _base_bar(self, contract: Contract, minute: datetime) -> Bar | None:
+        return next(self._base.bars_backwards(contract, Span(minute, minute + MINUTE)), None)
 
-_MICROSECOND = timedelta(microseconds=1)
+    def _legs_in(self, contract: Contract, start: datetime, end: datetime) -> list[Leg]:
+        """Return the legs that overlap [start, end): each begins where the one before it ends."""
+        legs = self._legs[contract.id]
+        first = bisect_right(legs, start, key=lambda leg: leg.end)
+        return legs[first : bisect_left(legs, end, key=lambda leg: leg.start)]
 
 
 def _minute_before(at: datetime) -> datetime:

@@ -2,7 +2,7 @@
 
 import random
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from datetime import date, datetime, timedelta
 from functools import cache, lru_cache
 
@@ -10,9 +10,9 @@ from shared.domain.market_data.bar import MINUTE, Bar, to_ticks
 from shared.domain.market_data.calendar import Calendar, Session, assumed_calendar_of
 from shared.domain.market_data.contract import MONTHS, Contract, root_of_contract
 from shared.domain.market_data.coverage import Span
-from shared.domain.orders.matching import Move, moves_of
 from simulator.market.around_the_clock import AROUND_THE_CLOCK
 from simulator.market.listing import LISTINGS, Listing, front_month, make_contract, roll_date
+from simulator.market.market import SteadyPaths
 
 _BEGINS = date(2018, 1, 1)  # no bars before; levels are millionths of the listing's price, counted from here
 _LISTED_BEFORE_ROLL, _TRADED_AFTER_ROLL = timedelta(days=200), timedelta(days=7)
@@ -22,10 +22,10 @@ _DAILY_STEP, _PULL = (
 )  # millionths: the largest daily move; the divisor of the daily pull back to the listed price
 _CARRY = 400  # millionths of price difference between consecutive contract months
 _BUSY_FROM, _BUSY_UNTIL = 930, 1320  # minutes after 17:00: 8:30 to 15:00
-_DAYS_KEPT = 64
+_DAYS_KEPT = 128  # the hub reads the day of each of the 51 products all the time, also beside long histories
 
 
-class SeededMarket:
+class SeededMarket(SteadyPaths):
     """A random walk over the session calendar, or around the clock; a bar for every minute that trades."""
 
     ends_market_at: datetime | None = None
@@ -88,10 +88,6 @@ class SeededMarket:
                     if not any(pause.start <= start < pause.end for pause in session.pauses):
                         yield bars[index]
             day -= timedelta(days=1)
-
-    def path(self, contract: Contract, bar: Bar) -> Sequence[Move]:  # noqa: ARG002 - the same for all contracts
-        """Return the three moves of a bar."""
-        return tuple(moves_of(bar))
 
     def _calendar(self, listing: Listing) -> Calendar:
         return AROUND_THE_CLOCK if self.is_always_open else assumed_calendar_of(listing.root.group)

@@ -1,10 +1,15 @@
-"""Pings and quotes of the simulator while 16 clients ask for all daily bars; the control is the same without them."""
+"""Pings and quotes of the simulator while 16 clients ask for all daily bars, and while one subscribes to every product.
 
+The control is the same without them.
+"""
+
+import json
 import multiprocessing
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
+from itertools import pairwise
 from multiprocessing import Queue
 from pathlib import Path
 from time import monotonic, sleep
@@ -15,7 +20,7 @@ import requests
 
 from shared.clock import MarketClock, machine_now
 from tests.fixtures.figures import line
-from tests.fixtures.hubs import ConnectHub, HubClient
+from tests.fixtures.hubs import RS, ConnectHub, HubClient
 from tests.fixtures.venue import OPEN_AT, RunningVenue
 
 CLIENTS = 16
@@ -53,6 +58,40 @@ def test_history_of_any_length_delays_no_ping_and_no_hub(
     assert high(gaps) < high(control_gaps) + WITHIN_MS
 
 
+@pytest.mark.bench
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("is_one_frame", [True, False], ids=["one-frame", "separate-frames"])
+def test_a_client_that_subscribes_to_every_product_delays_no_ping(
+    tmp_path: Path, connect_hub: ConnectHub, capsys: pytest.CaptureFixture[str], *, is_one_frame: bool
+) -> None:
+    venue = RunningVenue(tmp_path / "simulator", MarketClock(machine_now(), OPEN_AT), ["--seed", "7"], limits="off")
+    try:
+        venue.log_in()
+        ids = [row["id"] for row in venue.post("/api/Contract/available", live=False)["contracts"]]
+        client = connect_hub(venue, "market")
+        control = ping(venue, SECONDS / 4)
+        calls = [{"type": 1, "target": "SubscribeContractQuotes", "arguments": [id_]} for id_ in ids]
+        with reading_frames(client) as frames:
+            began = monotonic()
+            for part in [calls] if is_one_frame else [[call] for call in calls]:
+                client.say(*part)
+            loading = ping(venue, SECONDS / 4)
+            following = ping(venue, SECONDS / 2)
+        records = [(at, record) for at, text in frames for record in text.split(RS)]
+        quoted = {json.loads(record)["arguments"][0]: at for at, record in records if '"symbolName"' in record}
+    finally:
+        venue.close()
+    with capsys.disabled():
+        print(f"\n{len(quoted)} products quoted, the last {max(quoted.values()) - began:.1f} s after the first call")
+        print(line("ping without it", control))
+        print(line(f"ping while it subscribes to {len(ids)} products", loading))
+        print(line(f"ping while it gets {len(ids)} products", following))
+        print(f"the longest ping: {max(control):.1f} ms, {max(loading):.1f} ms, {max(following):.1f} ms")
+    assert set(ids) == quoted.keys()
+    assert max(loading) < max(control) + WITHIN_MS
+    assert high(following) < WITHIN_MS
+
+
 def high(times: list[float]) -> float:
     """Return the 99th percentile."""
     return sorted(times)[len(times) * 99 // 100]
@@ -61,28 +100,42 @@ def high(times: list[float]) -> float:
 def measure(venue: RunningVenue, client: HubClient) -> tuple[list[float], list[float]]:
     """Return the times of pings and the times between two frames of the hub, in ms, over some seconds."""
     assert "error" not in client.invoke("SubscribeContractQuotes", "CON.F.US.MNQ.H26")
-    session, pings, gaps = requests.Session(), list[float](), list[float]()
-    stopping = threading.Event()
+    with reading_frames(client) as frames:
+        pings = ping(venue, SECONDS)
+    times = [at for at, _ in frames]
+    return pings, [(later - earlier) * 1000 for earlier, later in pairwise(times)]
 
-    def read_frames() -> None:
-        last = monotonic()
-        while not stopping.is_set():
-            client.socket.recv(timeout=30)
-            now = monotonic()
-            gaps.append((now - last) * 1000)
-            last = now
 
-    reader = threading.Thread(target=read_frames)
-    reader.start()
-    ends = monotonic() + SECONDS
+def ping(venue: RunningVenue, seconds: float) -> list[float]:
+    """Return the times of pings over some seconds, in ms."""
+    session, pings = requests.Session(), list[float]()
+    ends = monotonic() + seconds
     while monotonic() < ends:
         began = monotonic()
         assert session.get(f"{venue.url}/api/Status/ping", timeout=60).ok
         pings.append((monotonic() - began) * 1000)
         sleep(0.02)
-    stopping.set()
-    reader.join()
-    return pings, gaps
+    return pings
+
+
+@contextmanager
+def reading_frames(client: HubClient) -> Iterator[list[tuple[float, str]]]:
+    """Read the frames of a hub in a thread; yield the list of when each frame came, and its text."""
+    frames, stopping = list[tuple[float, str]](), threading.Event()
+
+    def read() -> None:
+        while not stopping.is_set():
+            with suppress(TimeoutError):
+                text = str(client.socket.recv(timeout=1))
+                frames.append((monotonic(), text))
+
+    reader = threading.Thread(target=read)
+    reader.start()
+    try:
+        yield frames
+    finally:
+        stopping.set()
+        reader.join()
 
 
 @contextmanager

@@ -198,6 +198,16 @@ def test_seconds_add_up_to_their_minute(venue: RunningVenue) -> None:
         assert minute["v"] == sum(row["v"] for row in rows)
 
 
+def test_the_seconds_of_a_forming_minute_stay_as_they_are(start_venue: StartVenue) -> None:
+    venue = start_venue(market_origin=OPEN_AT + timedelta(seconds=20.5), options=["--stepped"])
+    forming = bars(venue, OPEN_AT, OPEN_AT + MINUTE, unit=1)
+    venue.step(90)
+    final = bars(venue, OPEN_AT, OPEN_AT + MINUTE, unit=1)
+
+    assert 20 == len(forming)
+    assert final[-20:] == forming
+
+
 def test_there_are_no_bars_of_ticks(venue: RunningVenue) -> None:
     assert [] == bars(venue, OPEN_AT - MINUTE, OPEN_AT, unit=7)
 

@@ -161,14 +161,26 @@ def test_unknown_message_types_are_ignored_and_streams_are_refused(
 
 
 @pytest.mark.parametrize(
-    "text", ["{", "[]", "{}", '{"type":"1"}', '{"type":1,"target":"X"}', '{"type":4,"target":"X"}']
-)
+    "text",
+    [
+        "{", "[]", "{}", '{"type":"1"}', '{"type":1,"target":"X"}', '{"type":4,"target":"X"}',
+        *(f'{{"type":6,"x":{"[" * levels}{"]" * levels}}}' for levels in (64, 3_000)),
+    ],
+    ids=lambda text: text[:30],
+)  # fmt: skip
 def test_a_malformed_record_ends_the_connection(venue: RunningVenue, connect_hub: ConnectHub, text: str) -> None:
     client = connect_hub(venue)
     client.socket.send(text + RS)
     code = client.read_until_closed()
 
     assert (1000, CLOSED_WITH_ERROR) == (code, client.records[-1])
+
+
+def test_a_record_may_have_64_levels(venue: RunningVenue, connect_hub: ConnectHub) -> None:
+    client = connect_hub(venue)
+    client.socket.send(f'{{"type":6,"x":{"[" * 63}{"]" * 63}}}{RS}')
+
+    assert "error" not in client.invoke("SubscribeAccounts")
 
 
 def test_an_endless_record_ends_the_connection(venue: RunningVenue, connect_hub: ConnectHub) -> None:

@@ -7,12 +7,14 @@ from decimal import Decimal
 from functools import partial
 from itertools import pairwise
 from pathlib import Path
+from threading import current_thread
 from typing import Any
 
 import pytest
 
 from shared.domain.market_data.bar import MINUTE
-from tests.fixtures.hubs import ConnectHub, HubClient
+from simulator.hubs.ticker import Ticker
+from tests.fixtures.hubs import ConnectHub, HubClient, StartHubs
 from tests.fixtures.venue import MES, MNQ, OPEN_AT, RunningVenue, StartVenue, starting_venues, write_bars
 
 NQ = "CON.F.US.ENQ.H26"
@@ -209,6 +211,60 @@ def test_a_client_gets_only_the_contracts_it_is_subscribed_to(venue: RunningVenu
     assert count == len(client.events())
     assert {("GatewayQuote", MNQ)} == {(target, arguments[0]) for target, arguments in client.events()}
     assert {("GatewayTrade", MES)} == {(target, arguments[0]) for target, arguments in other.events()}
+
+
+def test_a_later_subscriber_gets_the_full_quote_and_book_first_and_then_the_same_as_the_others(
+    venue: RunningVenue, connect_hub: ConnectHub
+) -> None:
+    clients = connect_hub(venue, "market"), connect_hub(venue, "market")
+    for client in clients:
+        for what in ("Quotes", "MarketDepth"):
+            assert "error" not in client.invoke(f"SubscribeContract{what}", MNQ)
+        count = len(payloads(client, "GatewayQuote"))
+        advance_until(
+            venue, client, partial(has_more, partial(payloads, client, "GatewayQuote"), count + 50), seconds=1
+        )
+    first, second = clients
+    quotes = payloads(second, "GatewayQuote")
+    advance_until(venue, first, lambda: quotes[-1] in payloads(first, "GatewayQuote"), seconds=1)
+
+    assert QUOTE_FIELDS == set(quotes[0])
+    assert 6 == payloads(second, "GatewayDepth")[0][0]["type"]
+    assert quotes[1:] == [quote for quote in payloads(first, "GatewayQuote") if quote in quotes[1:]]
+
+
+def test_a_client_may_subscribe_to_every_contract_at_once(venue: RunningVenue, connect_hub: ConnectHub) -> None:
+    client = connect_hub(venue, "market")
+    ids = [row["id"] for row in venue.post("/api/Contract/available", live=False)["contracts"]]
+    client.say(*({"type": 1, "target": "SubscribeContractQuotes", "arguments": [id_]} for id_ in ids))
+    while len(client.events()) < len(ids):
+        client.read()
+
+    assert 51 == len(ids)
+    assert set(ids) == {arguments[0] for _, arguments in client.events()}
+    assert all(QUOTE_FIELDS == set(payloads(client, "GatewayQuote", id_)[0]) for id_ in ids)
+
+
+def test_the_market_data_is_computed_outside_the_event_loop(
+    hubs_here: StartHubs, connect_hub: ConnectHub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    threads = set[str]()
+
+    def recording(original: Callable[..., Any]) -> Callable[..., Any]:
+        def call(*args: Any) -> Any:
+            threads.add(current_thread().name)
+            return original(*args)
+
+        return call
+
+    for name in ("__init__", "advance", "full_quote", "ladder"):
+        monkeypatch.setattr(Ticker, name, recording(getattr(Ticker, name)))
+    client = connect_hub(hubs_here(), "market")
+    client.invoke("SubscribeContractQuotes", MNQ)
+    client.invoke("SubscribeContractMarketDepth", MNQ)
+    client.wait_for_events(2)
+
+    assert ["market data_0"] == list(threads)
 
 
 def test_a_contract_the_market_does_not_know_is_an_error(venue: RunningVenue, connect_hub: ConnectHub) -> None:

@@ -8,6 +8,7 @@ import pytest
 
 from tests.fixtures.venue import MNQ, RunningVenue, starting_venues
 
+APP = '"userName": "u", "password": "p", "deviceId": "d", "appId": "a", "verifyKey": "v"'
 LIMIT = {"contractId": MNQ, "type": 1, "side": 0, "size": 1, "limitPrice": 20000}
 
 
@@ -105,6 +106,35 @@ def test_a_number_too_large_for_any_type_is_ignored_where_nothing_is_expected_an
 @pytest.mark.parametrize("raw", ["", "null", "[]", "{", '{"accountId": 1,}', "// note\n{}", "{'accountId': 1}"])
 def test_a_body_that_is_no_json_object_is_a_400(venue: RunningVenue, raw: str) -> None:
     assert 400 == send_raw(venue, "/api/Order/searchOpen", raw)[0]
+
+
+@pytest.mark.parametrize(("levels", "status"), [(32, 200), (33, 400), (3_000, 400)])
+def test_json_may_be_nested_as_deep_as_the_framework_reads(venue: RunningVenue, levels: int, status: int) -> None:
+    nested = "[" * (levels - 1) + "]" * (levels - 1)
+
+    assert status == send_raw(venue, "/api/Order/searchOpen", f'{{"accountId": {venue.account_id}, "x": {nested}}}')[0]
+    assert status == send_raw(venue, "/api/Auth/loginKey", f'{{"userName": "u", "apiKey": "k", "x": {nested}}}')[0]
+    assert status == send_raw(venue, "/api/Auth/loginApp", f'{{{APP}, "x": {nested}}}')[0]
+
+
+def test_a_body_that_is_not_utf_8_is_a_400(venue: RunningVenue) -> None:
+    venue.log_in()
+    answer = venue.http.post(
+        f"{venue.url}/api/Order/searchOpen",
+        data=b'{"accountId": "\xff"}',
+        headers={"Content-Type": "application/json"},
+        timeout=60,
+    )
+
+    assert 400 == answer.status_code
+
+
+@pytest.mark.parametrize("body", [b"[" * 3_000 + b"]" * 3_000, b'"\xff"'])
+@pytest.mark.parametrize("path", ["faults", "market", "clock", "behaviour", "users"])
+def test_the_control_port_refuses_endless_json_and_text_that_is_not_utf_8(
+    venue: RunningVenue, path: str, body: bytes
+) -> None:
+    assert 400 == venue.own.put(f"{venue.control_url}/sim/{path}", data=body, timeout=60).status_code
 
 
 @pytest.mark.parametrize(

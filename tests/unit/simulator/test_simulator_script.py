@@ -6,11 +6,13 @@ from fractions import Fraction
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.domain.market_data.bar import MINUTE
+from shared.domain.market_data.bar import MINUTE, Bar
+from shared.domain.market_data.contract import Contract
 from shared.domain.market_data.coverage import Span
 from shared.domain.orders.matching import Move, find_fill, trail_stop
 from shared.domain.orders.order import OrderType, Side
-from simulator.market.market import moves, quote
+from simulator.market.aggregate import second_bars
+from simulator.market.market import forming_bar, moves, quote
 from simulator.market.script import Script, Step
 from simulator.market.scripted import ScriptedMarket
 from simulator.market.seeded import SeededMarket
@@ -65,6 +67,44 @@ def test_a_second_script_continues_from_the_first_and_does_not_change_the_past()
 
     assert before == list(market.bars_backwards(contract, past))
     assert (100_000, later) == (first.start_price, first.start)
+
+
+@given(
+    st.lists(STEPS, min_size=1, max_size=4),
+    st.lists(st.tuples(st.integers(1, 200_000_000), STEPS), min_size=1, max_size=3),
+)
+def test_no_script_changes_a_second_or_a_minute_before_it(steps: list[Step], later: list[tuple[int, Step]]) -> None:
+    market = ScriptedMarket(BASE)
+    contract = market.contract(MNQ, START)
+    assert contract is not None
+    starts = START + timedelta(microseconds=123_457)  # within a second, of a minute of the base market
+    for away, script in ((0, steps), *((away, [step]) for away, step in later)):
+        starts += timedelta(microseconds=away)
+        before = history(market, contract, starts)
+        market.play(Script(contract_id=MNQ, starts_market_at=starts, steps=script))
+
+        assert before == history(market, contract, starts)
+
+
+def history(market: ScriptedMarket, contract: Contract, now: datetime) -> list[Bar | None]:
+    """Return the seconds that are over, the minutes that are over, and the forming one."""
+    minutes = list(market.bars_backwards(contract, Span(START - MINUTE, now)))
+    seconds = [second for minute in minutes for second in second_bars(market, contract, minute, now)]
+    return [*seconds, *(bar for bar in minutes if bar.start + MINUTE <= now), forming_bar(market, contract, now)]
+
+
+def test_a_script_replaced_within_a_step_keeps_the_price_and_volume_of_finished_minutes() -> None:
+    market = ScriptedMarket(BASE)
+    contract = market.contract(MNQ, START)
+    assert contract is not None
+    whole = [Step(price=100_937, seconds=600, volume=1007)]
+    market.play(Script(contract_id=MNQ, starts_market_at=START, steps=whole))
+    past = Span(START, START + 5 * MINUTE)
+    before = list(market.bars_backwards(contract, past))
+    cut = START + timedelta(seconds=333.3)
+    market.play(Script(contract_id=MNQ, starts_market_at=cut, steps=[Step(price=90_000, seconds=60, volume=10)]))
+
+    assert before == list(market.bars_backwards(contract, past))
 
 
 @given(st.lists(st.integers(900, 1100), min_size=2, max_size=30), st.integers(1, 60), st.sampled_from(Side))

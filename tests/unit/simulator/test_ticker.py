@@ -156,6 +156,34 @@ def test_an_advance_after_a_long_pause_starts_from_the_published_book() -> None:
     assert (published, ticker.ladder()) == (update.before, update.after)
 
 
+@pytest.mark.parametrize(
+    ("since", "now"),
+    [
+        ("2026-03-10T13:10", "2026-03-10T14:10:07"),
+        ("2026-03-10T15:00", "2026-03-10T15:16:07"),
+        ("2026-03-13T19:00", "2026-03-14T17:00:07"),  # into the weekend: no bar in the catch-up time
+        ("2026-03-13T19:00", "2026-03-16T00:00:07"),  # into the next session
+    ],
+)
+def test_a_subscriber_has_the_whole_quote_after_a_long_pause(since: str, now: str) -> None:
+    before, after = (datetime.fromisoformat(text).replace(tzinfo=UTC) for text in (since, now))
+    ticker = ticker_of(before)
+    received = [ticker.full_quote(), *ticker.advance(after).quotes]
+
+    assert content_of([ticker.full_quote()]) == content_of(received)
+    assert_same_but_for_the_latest_trades(ticker_of(after), ticker)
+
+
+def test_many_pauses_of_any_length_leave_a_subscriber_with_the_whole_quote() -> None:
+    ticker, at = ticker_of(OPEN_AT), OPEN_AT
+    received = [ticker.full_quote()]
+    for minutes in (16, 61, 3, 240, 0.5, 1500, 17):
+        at += timedelta(minutes=minutes)
+        received += ticker.advance(at).quotes
+
+        assert content_of([ticker.full_quote()]) | {"volume": 0} == content_of(received) | {"volume": 0}
+
+
 def assert_same_but_for_the_latest_trades(fresh: Ticker, old: Ticker) -> None:
     """Compare two tickers; the trades since the last beat, 0.25 s ago, come only with the next quote."""
     expected, found = content_of([fresh.full_quote()]), content_of([old.full_quote()])
