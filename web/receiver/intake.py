@@ -205,7 +205,9 @@ async def _judge(
     known = {job.key: job for job in jobs.values() if job.id not in inserted and job.key is not None}
     if known:
         holders = await holders_of(connection, list(known))
-        first = await intake.first_deliveries(connection, list(holders.values()))
+        first = dict(await intake.first_deliveries(connection, list(holders.values())))
+        # What holds a key may be in this very batch: its row is inserted after the jobs.
+        first |= {one.job_id: (one.raw, timedelta(0)) for one in batch if one.job_id in inserted}
         for one in batch:
             job = jobs.get(one.job_id)
             if job is None or job.id in inserted or not isinstance(one.checked, Alert):

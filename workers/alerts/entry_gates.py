@@ -6,8 +6,9 @@ from typing import NoReturn
 from shared.db.alerts import alert_order, signals
 from shared.db.alerts.alerts import StoredAlert
 from shared.db.alerts.signals import NewSignal
+from shared.db.orders import flatten_requests
 from shared.domain.market_data.contract import Contract
-from shared.domain.orders.order import Origin
+from shared.domain.orders.order import OrderType, Origin
 from shared.errors import PostponedError, RefusedError
 from shared.ids import new_id
 from workers.alerts.exposure import Exposure
@@ -22,7 +23,7 @@ _ENTRY_KINDS = ("BUY", "SELL", "TARGET")
 def require_timely(ctx: Context, stored: StoredAlert, one: AccountAlert, contract: Contract) -> None:
     """Raise RefusedError, after recording it, for an entry that is stale or that a later one has overtaken.
 
-    Raise PostponedError while an exit that came before it has not been acted on.
+    Raise PostponedError while an exit that came before it has not been done, so that the position is about to change.
     """
     most = timedelta(seconds=stored.settings.max_age_s)
     if stored.sent_at is not None and stored.received_at - stored.sent_at > most:
@@ -30,12 +31,20 @@ def require_timely(ctx: Context, stored: StoredAlert, one: AccountAlert, contrac
         takes = f"hook {stored.hook_name} takes {stored.settings.max_age_s} s"
         _deny(ctx, one, contract, f"stale: it was sent {age:,.0f} s before it came, and {takes}")
     with ctx.autocommit() as connection:
-        is_overtaken = alert_order.is_overtaken(connection, stored, (*_ENTRY_KINDS, "CLOSE"))
+        kinds = (*_ENTRY_KINDS, "CLOSE", *(["CANCEL"] if one.alert.type is not OrderType.MARKET else []))
+        is_overtaken = alert_order.is_overtaken(connection, stored, kinds)
         has_pending_exit = alert_order.has_pending_exit(connection, stored, one.account_id)
+        is_being_reduced = alert_order.has_open_reduction(connection, one.account_id, contract.id)
+        is_being_flattened = flatten_requests.open_on(connection, one.account_id, contract.id) is not None
+        is_superseded = flatten_requests.is_superseded(
+            connection, one.account_id, contract.id, ctx.job.correlation_id, stored
+        )
     if is_overtaken:
         _deny(ctx, one, contract, "late: an alert for the same symbol that was sent later has come before it")
-    if has_pending_exit:
-        raise PostponedError("an exit that came before has not been acted on yet", _RETRY_AFTER)
+    if is_superseded:
+        _deny(ctx, one, contract, f"{contract.id} was closed by a later request, so this entry is not made")
+    if has_pending_exit or is_being_reduced or is_being_flattened:
+        raise PostponedError(f"an exit that came before is closing in {contract.id}", _RETRY_AFTER)
 
 
 def require_wanted(
@@ -46,7 +55,10 @@ def require_wanted(
     Return a warning if chart and account disagree and the hook enters nevertheless.
     """
     settings, sign = stored.settings, 1 if one.alert.action == "BUY" else -1
-    held = exposure.quantity(contract.id)
+    held, chart = exposure.quantity(contract.id), one.alert.prev_position
+    is_held_asked = not settings.has_pyramiding or (settings.is_agreement_required and chart is not None)
+    if is_held_asked and exposure.is_moving(contract.id):
+        raise PostponedError(f"an order in {contract.id} is not confirmed, so the position is not known", _RETRY_AFTER)
     if stored.is_hook_paused:
         _deny(ctx, one, contract, f"hook {stored.hook_name} is paused: `tickwork hooks resume` lets it enter again")
     if not settings.has_pyramiding and (held * sign > 0 or exposure.planned(contract.id, sign)):
@@ -58,7 +70,6 @@ def require_wanted(
             )
         if has_entered:
             _deny(ctx, one, contract, f"hook {stored.hook_name} enters once in {settings.cooldown_s} s")
-    chart = one.alert.prev_position
     if one.alert.target is not None or chart is None or chart == (held > 0) - (held < 0):
         return None
     difference = f"chart and account disagree: the chart was {_WORDS[chart]}, and {held:+} is held"

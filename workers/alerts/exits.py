@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from uuid import UUID
 
+from shared.db.alerts import arrival
+from shared.db.alerts.alerts import StoredAlert
 from shared.db.orders import flatten_requests
 from shared.db.orders.orders import OrderRow
 from shared.domain.market_data.contract import Contract
@@ -10,7 +12,7 @@ from shared.domain.orders.order import Origin
 from shared.errors import PostponedError, RefusedError, RiskLimitError
 from shared.ledger.jobs.orders import Flatten, ReducePosition
 from shared.ledger.ledger import Transaction
-from workers.alerts.exposure import RETRY_AFTER, Exposure, read_exposure, require_certain
+from workers.alerts.exposure import RETRY_AFTER, Exposure, has_waited, read_exposure, require_certain
 from workers.alerts.outcome import (
     AccountAlert,
     record_nothing_to_do,
@@ -21,17 +23,23 @@ from workers.alerts.outcome import (
 from workers.context import Context
 
 
-def exit_position(ctx: Context, one: AccountAlert, contract: Contract | None) -> dict[str, str]:
+def exit_position(ctx: Context, stored: StoredAlert, one: AccountAlert, contract: Contract | None) -> dict[str, str]:
     """Close the contracts that the symbol means, or a part of the one that is held; raise RefusedError without any.
 
     `contract` is the active one of the root, None if there is none: then what is held can be closed all the same. Raise
-    PostponedError for a part while the position is not certain.
+    PostponedError for a part, or for one side, while the position is not certain or an entry that came before waits: as
+    long as nothing is held, and otherwise for 15 s at most. A close of all does not wait: it drops such an entry.
     """
+    is_all = one.alert.only_side is None and one.alert.target is None and one.alert.quantity is None
+    with ctx.autocommit() as connection:  # before the position is read: an entry is in one of the two
+        is_awaited = not is_all and arrival.awaits_entry(connection, stored, one.account_id)
     exposure = read_exposure(ctx, one.account_id, one.alert.root)
     shown = {*exposure.contract_ids, *([contract.id] if contract is not None else [])}
     named = sorted(filter(one.alert.symbol.names, shown))
     if not named:
         raise RefusedError(f"nothing to close: no position and no order in {one.alert.symbol.text}")
+    if is_awaited and (not has_waited(ctx) or not any(map(exposure.quantity, named))):
+        raise PostponedError(f"an entry in {one.alert.symbol.text} that came before is not made yet", RETRY_AFTER)
     if one.alert.only_side is not None:
         named = require_certain(exposure, named)
         sided = [each for each in named if exposure.direction(each) is one.alert.only_side]

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
+from shared.clock import machine_now
 from shared.db.orders import fills, orders, positions
 from shared.db.orders.orders import OrderRow
 from shared.domain.market_data.contract import Root, root_of_contract
@@ -11,6 +12,7 @@ from shared.domain.orders.order import Direction, OrderState, OrderType, Role, S
 from shared.errors import PostponedError
 from workers.context import Context
 
+WAIT_FOR = timedelta(seconds=15)  # for a fact that may still come, while something is held
 RETRY_AFTER = timedelta(seconds=0.1)
 
 
@@ -89,3 +91,8 @@ def side_of(target: int) -> Side:
 def rests(row: OrderRow) -> bool:
     """Whether an order waits at the venue for its price."""
     return row.state is OrderState.WORKING and row.type is not OrderType.MARKET
+
+
+def has_waited(ctx: Context) -> bool:
+    """Whether the job has waited as long as it may for a fact that may still come."""
+    return machine_now() - ctx.job.enqueued_at >= WAIT_FOR

@@ -7,7 +7,6 @@ from shared.clock import time_until
 from shared.db.alerts import alert_order, alerts
 from shared.db.alerts.alerts import StoredAlert
 from shared.db.market_data import contracts
-from shared.db.orders import flatten_requests
 from shared.domain.alerts.alert import Alert, AlertAction
 from shared.domain.alerts.hook_rules import apply_settings
 from shared.domain.alerts.parse import parse_alert
@@ -80,18 +79,14 @@ def trade_alert(ctx: Context, stored: StoredAlert, account_id: int) -> dict[str,
         contract = contracts.active_of_root(connection, alert.root.name)
     if alert.action is AlertAction.CLOSE:
         with ctx.autocommit() as connection:
-            is_overtaken = alert_order.is_overtaken(connection, stored, ("TARGET",))
-        return skip_exit(ctx, one, contract) if is_overtaken else exit_position(ctx, one, contract)
+            is_overtaken = alert.symbol.month is None and alert_order.is_overtaken(
+                connection, stored, ("TARGET",), acted_on_by=account_id
+            )
+        return skip_exit(ctx, one, contract) if is_overtaken else exit_position(ctx, stored, one, contract)
     if contract is None or not alert.symbol.names(contract.id):
         _close_opposite(ctx, one)
         raise RefusedError(_describe_inactive(alert, contract))
     require_timely(ctx, stored, one, contract)
-    with ctx.autocommit() as connection:
-        is_superseded = flatten_requests.is_superseded(
-            connection, account_id, contract.id, ctx.job.correlation_id, stored
-        )
-    if is_superseded:
-        raise RefusedError(f"{contract.id} was closed by a later request, so this entry is not made")
     exposure = read_exposure(ctx, account_id, alert.root)
     if alert.target is not None:
         return _trade_to_target(ctx, stored, one, contract, exposure)
@@ -166,6 +161,7 @@ def _enter(
             take_profit_ticks=alert.take_profit_ticks,
             stop_loss=alert.stop_loss,
             take_profit=alert.take_profit,
+            trail_ticks=alert.trail_ticks,
         ),
         Origin.ALERT,
         expires_at=_expires_at(ctx),

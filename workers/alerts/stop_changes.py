@@ -1,10 +1,8 @@
 """The changes to stops that an alert requests: to a price or distance, to breakeven, or to a trailing distance."""
 
 from dataclasses import dataclass
-from datetime import timedelta
 from decimal import Decimal
 
-from shared.clock import machine_now
 from shared.db.alerts import alert_order, arrival
 from shared.db.alerts.alerts import StoredAlert
 from shared.db.orders import changes, positions
@@ -17,13 +15,11 @@ from shared.errors import PostponedError, RefusedError, RiskLimitError
 from shared.hot.quotes import exit_price_from
 from shared.ledger.jobs.orders import ChangeOrder
 from shared.ledger.ledger import Transaction
-from workers.alerts.exposure import RETRY_AFTER, read_exposure, require_certain
+from workers.alerts.exposure import RETRY_AFTER, WAIT_FOR, has_waited, read_exposure, require_certain
 from workers.alerts.outcome import AccountAlert, find_denial, record_nothing_to_do, record_outcome
 from workers.alerts.wider_stop import require_may_widen
 from workers.context import Context
 
-# A missing quote, a stop that does not work yet or a change under way is awaited for so long.
-WAIT_FOR = timedelta(seconds=15)
 # Of one group the alert that was sent last wins, in whatever order they come and run.
 _MOVES = (AlertAction.MOVE_STOP, AlertAction.BREAKEVEN)
 _TRAILS = (AlertAction.TRAIL,)
@@ -51,9 +47,9 @@ def change_stops(ctx: Context, stored: StoredAlert, one: AccountAlert) -> dict[s
     exposure = read_exposure(ctx, account_id, symbol.root)
     named = require_certain(exposure, sorted(filter(symbol.names, exposure.contract_ids)))
     held = [contract_id for contract_id in named if exposure.quantity(contract_id)]
+    if is_awaited and (not held or not has_waited(ctx)):
+        raise PostponedError(f"an entry in {symbol.text} that was received before is not made yet", RETRY_AFTER)
     if not held:
-        if is_awaited:
-            raise PostponedError(f"an entry in {symbol.text} that was received before is not made yet", RETRY_AFTER)
         return record_nothing_to_do(ctx, one, named[0] if named else None, f"no position in {symbol.text}")
     with ctx.transaction() as tx:
         refusal = find_denial(tx, ctx, account_id)
@@ -137,5 +133,4 @@ def _move(tx: Transaction, ctx: Context, position: StoppedPosition, move: StopMo
 
 def _not_yet(ctx: Context, why: str) -> PostponedError | RefusedError:
     """Return the error for a fact that may still come: a postponement, or a refusal once WAIT_FOR is over."""
-    waited = machine_now() - ctx.job.enqueued_at
-    return PostponedError(why, RETRY_AFTER) if waited < WAIT_FOR else RefusedError(f"{why} within {WAIT_FOR.seconds} s")
+    return RefusedError(f"{why} within {WAIT_FOR.seconds} s") if has_waited(ctx) else PostponedError(why, RETRY_AFTER)

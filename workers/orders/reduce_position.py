@@ -25,10 +25,11 @@ def _require_no_other_exit(connection: Connection, job: ReducePosition) -> None:
 
 
 def _quantity_beyond(job: ReducePosition, held: VenuePosition) -> int:
+    """Return how much is to close; nothing on the other side of a target, which a later alert has opened."""
     if job.target is None:
         return job.quantity
     is_same_side = (job.target > 0) is (held.direction is Direction.LONG)
-    return held.quantity - abs(job.target) if is_same_side and job.target else held.quantity
+    return held.quantity - abs(job.target) if is_same_side else 0
 
 
 @task(ReducePosition)

@@ -2,7 +2,7 @@
 
 from datetime import timedelta
 
-from sqlalchemy import BigInteger, Connection, and_, exists, func, or_, select
+from sqlalchemy import BigInteger, Connection, and_, exists, func, or_, select, true
 
 from shared.db.alerts.alerts import StoredAlert
 from shared.db.tables.alerts import alert, hook, hook_follower, signal
@@ -13,13 +13,19 @@ _LOOK_BACK = timedelta(minutes=10)  # no alert waits longer: an entry expires so
 _UNFINISHED = ("queued", "running")
 
 
-def is_overtaken(connection: Connection, stored: StoredAlert, kinds: tuple[str, ...]) -> bool:
+def is_overtaken(
+    connection: Connection, stored: StoredAlert, kinds: tuple[str, ...], acted_on_by: int | None = None
+) -> bool:
     """Whether an alert of the same hook and symbol came before this one although it was sent later.
 
-    Only those of `kinds` count. Without the time when this alert was sent it is not known, and False.
+    Only those of `kinds` count, and with `acted_on_by`, an account, only those that it did not refuse. Without the time
+    when this alert was sent it is not known, and False.
     """
     if stored.sent_at is None:
         return False
+    is_acted_on = exists().where(
+        signal.c.alert_id == alert.c.id, signal.c.account_id == acted_on_by, signal.c.verdict == "accepted"
+    )
     statement = select(alert.c.id).where(
         alert.c.hook_id == stored.hook_id,
         alert.c.root == stored.root,
@@ -28,6 +34,7 @@ def is_overtaken(connection: Connection, stored: StoredAlert, kinds: tuple[str, 
         alert.c.id != stored.id,
         alert.c.sent_at > stored.sent_at,
         alert.c.action.in_(kinds),
+        true() if acted_on_by is None else is_acted_on,
     )
     return connection.execute(statement.limit(1)).first() is not None
 
@@ -63,6 +70,18 @@ def has_pending_exit(connection: Connection, stored: StoredAlert, account_id: in
                 and_(follows, or_(is_own_unfinished, is_followers_unfinished)),
             ),
         )
+    )
+    return connection.execute(statement.limit(1)).first() is not None
+
+
+def has_open_reduction(connection: Connection, account_id: int, contract_id: str) -> bool:
+    """Whether a job that closes a part of a position has not been done yet."""
+    statement = select(job.c.id).where(
+        job.c.state.in_(_UNFINISHED),
+        job.c.queue == "critical",
+        job.c.name == "orders.reduce_position",
+        job.c.arguments["account_id"].astext.cast(BigInteger) == account_id,
+        job.c.arguments["contract_id"].astext == contract_id,
     )
     return connection.execute(statement.limit(1)).first() is not None
 

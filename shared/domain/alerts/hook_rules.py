@@ -4,6 +4,7 @@ from dataclasses import replace
 from decimal import Decimal
 
 from shared.domain.alerts.alert import Alert, AlertAction
+from shared.domain.alerts.fields import MAX_CONTRACTS
 from shared.domain.alerts.hook_settings import HookSettings, SizeMode
 from shared.domain.alerts.payload import RefusedAlertError
 from shared.domain.market_data.contract import ROOTS
@@ -13,8 +14,9 @@ from shared.domain.market_data.symbol import Symbol
 def apply_settings(alert: Alert, settings: HookSettings) -> Alert:
     """Return the alert as its hook trades it; raise RefusedAlertError for one that the hook does not take.
 
-    With a size by risk the quantity of an entry is None: it follows from the stop. The part of an exit is scaled by a
-    multiplier only.
+    With a size by risk the quantity of an entry is None: it follows from the stop. A hook that sizes by itself, fixed
+    or by risk, cannot tell which part of its position a part of the chart's is: such an exit closes all, and one down
+    to a target leaves what is held on its side.
     """
     if settings.is_test_only and alert.action is not AlertAction.TEST:
         raise RefusedAlertError("this hook takes test alerts only", field="action", hint="send it to another hook")
@@ -43,31 +45,31 @@ def _map_symbol(alert: Alert, settings: HookSettings) -> Alert:
 
 def _scale(alert: Alert, settings: HookSettings) -> Alert:
     value = settings.size_value or Decimal(1)
-    match settings.size:
-        case SizeMode.MULTIPLIER:
-            quantity = None if alert.quantity is None else max(1, int(alert.quantity * value))
-            if not alert.target:
-                return replace(alert, quantity=quantity)
-            size = max(1, int(abs(alert.target) * value))
-            return replace(alert, target=size if alert.target > 0 else -size, quantity=quantity)
-        case SizeMode.FIXED if alert.target:
-            size = int(value)
-            return replace(
-                alert,
-                target=size if alert.target > 0 else -size,
-                quantity=size if alert.action.is_entry else alert.quantity,
-            )
-        case SizeMode.FIXED if alert.action.is_entry:
-            return replace(alert, quantity=int(value))
-        case SizeMode.RISK if alert.action.is_entry and alert.target is not None:
-            raise RefusedAlertError(
-                "market_position needs a size in contracts, and this hook sizes by risk",
-                field="market_position",
-                hint="leave market_position out, or give the hook another size with `tickwork hooks set`",
-            )
-        case SizeMode.RISK if alert.action.is_entry:
-            return replace(alert, quantity=None)
-    return alert
+    if settings.size is SizeMode.SENT:
+        return alert
+    if settings.size is SizeMode.MULTIPLIER:
+        quantity = None if alert.quantity is None else max(1, int(alert.quantity * value))
+        return replace(alert, quantity=quantity, target=_to_side(alert.target, value))
+    if not alert.action.is_entry:
+        return replace(alert, quantity=None, target=_side_of(alert.target) * MAX_CONTRACTS or None)
+    if settings.size is SizeMode.FIXED:
+        size = int(value)
+        return replace(alert, quantity=size, target=_side_of(alert.target) * size or None)
+    if alert.target is not None:
+        raise RefusedAlertError(
+            "market_position needs a size in contracts, and this hook sizes by risk",
+            field="market_position",
+            hint="leave market_position out, or give the hook another size with `tickwork hooks set`",
+        )
+    return replace(alert, quantity=None)
+
+
+def _to_side(target: int | None, factor: Decimal) -> int | None:
+    return None if not target else _side_of(target) * max(1, int(abs(target) * factor))
+
+
+def _side_of(target: int | None) -> int:
+    return 0 if not target else 1 if target > 0 else -1
 
 
 def _set_stop(alert: Alert, settings: HookSettings) -> Alert:

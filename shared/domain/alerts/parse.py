@@ -27,7 +27,7 @@ from shared.domain.alerts.fields import (
 )
 from shared.domain.alerts.misspelling import is_one_edit_away
 from shared.domain.alerts.payload import Json, RefusedAlertError, has_plain_numbers, quote_value
-from shared.domain.orders.order import Direction, OrderType
+from shared.domain.orders.order import MAX_TICKS, Direction, OrderType
 
 Value = TypeVar("Value")
 
@@ -108,6 +108,7 @@ def parse_payload(payload: Mapping[str, Json]) -> Alert:
         take_profit_ticks=parse_ticks(payload, "take_profit_ticks", "take_profit"),
         stop_loss=parse_price(payload, "stop_loss"),
         take_profit=parse_price(payload, "take_profit"),
+        trail_ticks=_parse_trail_ticks(payload),
         prev_position=_parse_sign(payload, "prev_market_position", is_strict=False),
         **_parse_common(payload),
     )
@@ -117,13 +118,17 @@ def _parse_close(payload: Mapping[str, Json]) -> Alert:
     """Return an exit: of all, of a readable `quantity`, or down to a readable target; nothing else can stop it."""
     sign = _parse_sign(payload, is_strict=False)
     target = _read_or_none(_parse_target, payload) if sign else None
-    action = payload.get("action")
+    word = payload.get("action")
+    word = word.strip().lower() if isinstance(word, str) else ""
+    only_side = _ONLY_SIDES.get(word)
+    if sign and target is None and word in _ACTIONS and _ACTIONS[word].is_entry:
+        only_side = Direction.LONG if sign > 0 else Direction.SHORT  # a sale of a chart that is long buys nothing back
     return Alert(
         action=AlertAction.CLOSE,
         symbol=parse_symbol_field(payload),
         quantity=_read_or_none(_parse_quantity, payload) if target is None and sign != 0 else None,
         target=target or None,
-        only_side=_ONLY_SIDES.get(action.strip().lower()) if isinstance(action, str) else None,
+        only_side=only_side,
         external_id=_read_or_none(parse_external_id, payload),
         **_parse_common(payload, is_strict=False),
     )
@@ -138,7 +143,7 @@ def _parse_change(payload: Mapping[str, Json], action: AlertAction) -> Alert:
         if stop_loss_ticks is None and stop_loss is None:
             raise missing_field("stop_loss", "expected the new price of the stop, or stop_loss_ticks")
     if action is AlertAction.TRAIL:
-        trail_ticks = parse_ticks(payload, "trail_ticks", "stop_loss")
+        trail_ticks = _parse_trail_ticks(payload)
         if trail_ticks is None:
             raise missing_field("trail_ticks", "expected the distance of the stop from the best price, such as 40")
     return Alert(
@@ -150,6 +155,13 @@ def _parse_change(payload: Mapping[str, Json], action: AlertAction) -> Alert:
         external_id=_read_or_none(parse_external_id, payload),
         **_parse_common(payload, is_strict=False),
     )
+
+
+def _parse_trail_ticks(payload: Mapping[str, Json]) -> int | None:
+    """Return the distance of a trailing stop from the best price, None without one."""
+    hint = f"expected a whole number of ticks from 1 to {MAX_TICKS} without a sign, such as 40"
+    value = read_field(payload, "trail_ticks", hint)
+    return None if value is None else parse_whole_number("trail_ticks", value, MAX_TICKS, hint)
 
 
 class _Common(TypedDict):

@@ -1,0 +1,176 @@
+"""Alerts whose jobs run in another order than they came, or while an exit is under way: the meant position results."""
+
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+import pytest
+
+from shared.domain.alerts.hook_settings import HookSettings
+from shared.errors import PostponedError
+from tests.fixtures.worker_env import WorkerEnv
+from tests.integration.alerts.test_alert_races import run_next
+from tests.integration.alerts.test_hook_settings import sent
+from tests.integration.alerts.test_meant_positions import ENTRIES, hold, result_of, run_until, strategy
+from workers.orders import flatten as flatten_module
+from workers.orders import reduce_position as reduce_module
+from workers.wiring import open_runner
+
+LONG = {"action": "buy", "market_position": "long"}
+TO_LONG_2 = {"action": "sell", "market_position": "long", "market_position_size": 2}
+
+
+@pytest.mark.parametrize(
+    ("entry", "exit_", "left"),
+    [
+        ({}, {"action": "close_long"}, 0),
+        ({"quantity": 3}, {"quantity": 1}, 2),
+        (strategy(**LONG, market_position_size=3), TO_LONG_2, 2),
+    ],
+    ids=["one side", "a part", "a target"],
+)
+def test_an_exit_in_part_that_runs_first_waits_for_the_entry_before_it(
+    worker_env: WorkerEnv, entry: dict[str, Any], exit_: dict[str, Any], left: int
+) -> None:
+    hook_id = worker_env.add_hook()
+    worker_env.alert(hook_id, **entry)
+    job_id = worker_env.exit_alert(hook_id, **exit_)
+    run_next(worker_env, job_id)
+
+    assert "that came before is not made yet" in result_of(worker_env, job_id)
+    run_until(worker_env, left)
+
+
+def test_an_exit_in_part_of_what_is_held_does_not_wait_for_ever(worker_env: WorkerEnv) -> None:
+    hold(worker_env, 2)
+    hook_id = worker_env.add_hook()
+    entry = worker_env.alert(hook_id)
+    worker_env.execute(f"UPDATE job SET run_at = now() + interval '1 hour' WHERE id = '{entry}'")
+    job_id = worker_env.exit_alert(hook_id, quantity=1)
+    worker_env.execute(f"UPDATE job SET enqueued_at = now() - interval '16 s' WHERE id = '{job_id}'")
+    worker_env.run_due_jobs()
+
+    assert 1 == worker_env.venue.position()
+
+
+@pytest.fixture
+def run_during(worker_env: WorkerEnv, monkeypatch: pytest.MonkeyPatch) -> Callable[[Any, str, UUID, UUID], None]:
+    """Run one job while another is at work in a function of a module."""
+
+    def run(module: Any, function: str, job_id: UUID, other_id: UUID) -> None:
+        real, met = getattr(module, function), list[UUID]()
+        with open_runner(worker_env.settings, "test/2", program="test") as other:
+
+            def call(*arguments: Any) -> Any:
+                if not met:
+                    met.append(other_id)
+                    worker_env.execute(f"UPDATE job SET run_at = now() WHERE id = '{other_id}'")
+                    other.run(other_id)
+                return real(*arguments)
+
+            monkeypatch.setattr(module, function, call)
+            run_next(worker_env, job_id)
+        assert [other_id] == met
+
+    return run
+
+
+@pytest.mark.parametrize(
+    ("held", "settings", "entry"),
+    [
+        (1, HookSettings(), strategy(**LONG, market_position_size=1)),
+        (3, HookSettings(), strategy(**LONG, market_position_size=1)),
+        (1, HookSettings(has_pyramiding=False), {}),
+        (-1, HookSettings(is_agreement_required=True), {"prev_market_position": "flat"}),
+    ],
+    ids=["a target that is held", "a smaller target", "no pyramiding", "agreement"],
+)
+def test_an_entry_waits_until_the_close_before_it_is_done(
+    worker_env: WorkerEnv,
+    run_during: Callable[[Any, str, UUID, UUID], None],
+    held: int,
+    settings: HookSettings,
+    entry: dict[str, Any],
+) -> None:
+    """The position is still held while the venue closes it: nothing may be decided from it."""
+    hold(worker_env, held)
+    hook_id = worker_env.add_hook(settings)
+    close, after = worker_env.exit_alert(hook_id), worker_env.alert(hook_id, **entry)
+    run_during(flatten_module, "_fetch_exposure", close, after)
+
+    run_until(worker_env, 1)
+
+
+@pytest.mark.parametrize(
+    ("entry", "left"),
+    [
+        (strategy(quantity=2, market_position="short", market_position_size=1), -1),
+        (strategy(**LONG, market_position_size=4), 4),
+    ],
+    ids=["a reversal", "a larger target"],
+)
+def test_a_reduction_that_is_late_takes_nothing_of_a_later_position(
+    worker_env: WorkerEnv, monkeypatch: pytest.MonkeyPatch, entry: dict[str, Any], left: int
+) -> None:
+    hold(worker_env, 3)
+    hook_id = worker_env.add_hook()
+    with monkeypatch.context() as patch:
+        patch.setattr(reduce_module, "_require_no_other_exit", postpone)
+        run_next(worker_env, worker_env.exit_alert(hook_id, **TO_LONG_2))
+    after = worker_env.alert(hook_id, **entry)
+    run_next(worker_env, after)
+
+    assert "an exit that came before is closing" in result_of(worker_env, after)
+    run_until(worker_env, left)
+
+
+def postpone(*_: object) -> None:
+    raise PostponedError("another exit", timedelta(seconds=0.2))
+
+
+def test_a_close_is_not_skipped_for_a_later_target_that_was_refused(worker_env: WorkerEnv) -> None:
+    hold(worker_env, 1)
+    hook_id = worker_env.add_hook()
+    worker_env.alert(hook_id, **strategy(quantity=2, market_position="short", market_position_size=1), timenow=sent(40))
+    worker_env.run_due_jobs()
+    worker_env.exit_alert(hook_id, timenow=sent(45))
+
+    run_until(worker_env, 0)
+
+
+def test_without_pyramiding_the_second_of_two_entries_waits_for_the_fill_of_the_first(worker_env: WorkerEnv) -> None:
+    hook_id = worker_env.add_hook(HookSettings(has_pyramiding=False))
+    first, second = worker_env.alert(hook_id), worker_env.alert(hook_id)
+    run_next(worker_env, first)
+    run_next(worker_env, second)
+    run_until(worker_env, 1)
+
+    assert "adds to no position" in result_of(worker_env, second)
+
+
+def test_a_cancel_that_was_sent_later_and_comes_first_wins_over_a_limit_entry(worker_env: WorkerEnv) -> None:
+    hook_id = worker_env.add_hook()
+    worker_env.exit_alert(hook_id, action="cancel", timenow=sent(1))
+    worker_env.run_due_jobs()
+    late = worker_env.alert(hook_id, limit_price=20000, timenow=sent(3))
+    worker_env.run_due_jobs()
+
+    assert "late: an alert" in result_of(worker_env, late)
+    assert [] == worker_env.rows(ENTRIES)
+
+
+def test_a_sale_of_a_chart_that_is_long_buys_no_short_back(worker_env: WorkerEnv) -> None:
+    hold(worker_env, -2)
+    job_id = worker_env.exit_alert(action="sell", quantity=1, market_position="long")
+    worker_env.run_due_jobs()
+
+    assert "no LONG position" in result_of(worker_env, job_id)
+    assert -2 == worker_env.venue.position()
+
+
+def test_an_entry_trails_its_stop(worker_env: WorkerEnv) -> None:
+    worker_env.alert(trail_ticks=300)
+    worker_env.run_due_jobs()
+
+    assert [(300,)] == worker_env.rows("SELECT trail_ticks FROM orders WHERE role = 'ENTRY'")

@@ -1,0 +1,41 @@
+"""A hook's size: entries are scaled, and parts that cannot be compared close all or nothing."""
+
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from shared.domain.alerts.fields import MAX_CONTRACTS
+from shared.domain.alerts.hook_rules import apply_settings
+from shared.domain.alerts.hook_settings import HookSettings, SizeMode
+from shared.domain.alerts.parse import parse_payload
+
+FIXED = HookSettings(size=SizeMode.FIXED, size_value=Decimal(3))
+RISK = HookSettings(size=SizeMode.RISK, size_value=Decimal(300))
+DOUBLE = HookSettings(size=SizeMode.MULTIPLIER, size_value=Decimal(2))
+STILL_LONG: dict[str, Any] = {"action": "sell", "quantity": 1, "market_position": "long", "market_position_size": 2}
+
+
+@pytest.mark.parametrize(
+    ("settings", "fields", "quantity", "target"),
+    [
+        (FIXED, {"action": "buy", "quantity": 1}, 3, None),
+        (FIXED, {"action": "sell", "market_position": "short", "market_position_size": 1}, 3, -3),
+        (FIXED, {"action": "close", "quantity": 1}, None, None),
+        (FIXED, STILL_LONG, None, MAX_CONTRACTS),
+        (RISK, {"action": "buy", "quantity": 1}, None, None),
+        (RISK, {"action": "close", "quantity": 1}, None, None),
+        (RISK, STILL_LONG, None, MAX_CONTRACTS),
+        (DOUBLE, {"action": "close", "quantity": 1}, 2, None),
+        (DOUBLE, {"action": "close"}, None, None),
+        (DOUBLE, STILL_LONG, None, 4),
+        (DOUBLE, {"action": "buy", "market_position": "long", "market_position_size": 1}, 2, 2),
+        (HookSettings(), STILL_LONG, None, 2),
+    ],
+)
+def test_the_size_of_a_hook(
+    settings: HookSettings, fields: dict[str, Any], quantity: int | None, target: int | None
+) -> None:
+    alert = apply_settings(parse_payload({"symbol": "MNQ"} | fields), settings)
+
+    assert (quantity, target) == (alert.quantity, alert.target)
