@@ -70,7 +70,7 @@ def _check_clock(alert: Alert, now: datetime) -> Refusal | None:
         f"timenow is {ahead:,.0f} s ahead of this computer's clock",
         "timenow",
         f"set the clock of this computer or of the sender: at most {MAX_AHEAD.seconds} s are accepted",
-        is_json=True,
+        is_json=alert.is_storable,
     )
 
 
@@ -87,7 +87,7 @@ def _check_traded(alert: Alert, traded: Sequence[str]) -> Refusal | None:
         f"symbol {alert.symbol.text!r} means no contract that is traded here",
         "symbol",
         f"traded are {', '.join(traded)}: send the root or the month of one of them, or add it to TICKWORK_CONTRACTS",
-        is_json=True,
+        is_json=alert.is_storable,
     )
 
 
@@ -117,14 +117,14 @@ def is_resend(alert: Alert, raw: bytes, first: bytes, age: timedelta, *, has_del
     return raw == first and (has_delivery_key or alert.alert_time is not None or age <= _RESENT_WITHIN)
 
 
-def refuse_known_delivery(delivery_key: str, age: timedelta) -> Refusal:
+def refuse_known_delivery(alert: Alert, delivery_key: str, age: timedelta) -> Refusal:
     """Return the refusal of another body with the delivery id of one received `age` ago."""
     return Refusal(
         HTTPStatus.CONFLICT,
         f"delivery id {delivery_key!r} belongs to another body, received {_show_age(age)} ago, so nothing is traded",
         BODY,
         "give every alert a delivery id of its own, and a resend of it the same id and body",
-        is_json=True,
+        is_json=alert.is_storable,
     )
 
 
@@ -136,7 +136,7 @@ def refuse_known_id(alert: Alert, age: timedelta) -> Refusal:
         "id",
         "give every alert an id of its own, such as {{ticker}} {{interval}} {{strategy.order.id}} {{timenow}}: an "
         "order's name comes again",
-        is_json=True,
+        is_json=alert.is_storable,
     )
 
 

@@ -226,7 +226,9 @@ def _judge_known(one: Incoming, alert: Alert, holder: UUID, first: bytes, age: t
     has_key = one.delivery_key is not None
     if holder == one.job_id or is_resend(alert, one.raw, first, age, has_delivery_key=has_key):
         return Accepted(holder, is_duplicate=holder != one.job_id)
-    return refuse_known_id(alert, age) if one.delivery_key is None else refuse_known_delivery(one.delivery_key, age)
+    if one.delivery_key is None:
+        return refuse_known_id(alert, age)
+    return refuse_known_delivery(alert, one.delivery_key, age)
 
 
 def _to_row(one: Incoming, outcome: Outcome) -> NewAlert | None:

@@ -104,6 +104,20 @@ def test_the_same_delivery_id_with_another_body_is_a_loud_conflict(hook: SignedH
     assert [("accepted",), ("refused",)] == hook.receiver.rows("SELECT verdict FROM alert ORDER BY id")
 
 
+def test_a_conflict_keeps_its_reason_if_jsonb_cannot_store_its_body(hook: SignedHook) -> None:
+    raw = b'{"action": "buy", "symbol": "MNQ", "quantity": 1, "stop_loss_ticks": 40, "id": "Long", "note": NaN}'
+    ahead = raw.replace(b'"Long"', b'"x", "timenow": "2100-01-01T00:00:00Z"')
+    hook.post(ENTRY)
+    hook.receiver.post(ENTRY | {"id": "Long"})
+
+    answers = [hook.post(raw), hook.receiver.post(raw), hook.receiver.post(ahead)]
+
+    assert [409, 409, 422] == [answer.status_code for answer in answers]
+    stored = hook.receiver.rows("SELECT body, reason FROM alert WHERE verdict = 'refused' ORDER BY id")
+    expected = zip((raw, raw, ahead), answers, strict=True)
+    assert [(body, f"{one.status_code}: {one.json()['detail']}") for body, one in expected] == stored
+
+
 def test_twenty_bodies_with_one_delivery_id_at_once_are_one_job_and_no_quiet_duplicate(hook: SignedHook) -> None:
     with ThreadPoolExecutor(20) as pool:
         answers = list(pool.map(lambda number: hook.post(CLOSE | {"note": number}), range(20)))
@@ -215,7 +229,7 @@ def test_while_postgres_is_away_a_signed_alert_is_spooled_with_its_delivery_id(
 
 
 @pytest.mark.usefixtures("broker")  # with room for a wake-up
-def test_a_secret_is_in_no_log_answer_or_alert_and_on_no_wire_but_that_from_its_row(
+def test_a_secret_is_in_no_log_answer_or_alert_and_in_no_message_to_the_broker(
     hook: SignedHook, to_postgres: WireTap, to_broker: WireTap
 ) -> None:
     answers = [hook.post(body) for body in (RAW, b"{", b" " * 20_000)]

@@ -4,8 +4,11 @@ import base64
 
 import pytest
 
+from shared.clock import machine_now
+from shared.db.alerts.hook_secrets import HookSecret
 from shared.domain.alerts.signing_secret import SignatureScheme, read_signing_secret, write_standard_secret
 from shared.errors import RefusedError
+from shared.ids import new_id
 
 STANDARD, GITHUB, STRIPE = SignatureScheme
 
@@ -42,3 +45,9 @@ def test_another_secret_is_refused_without_being_quoted(scheme: SignatureScheme,
 
     assert f"invalid secret{expected}" in str(refused.value)
     assert "MfKQ" not in str(refused.value)
+
+
+def test_a_key_is_in_no_repr() -> None:
+    secret = HookSecret(new_id(), new_id(), GITHUB, b"a-key-of-16-bytes", machine_now(), None)
+
+    assert "a-key" not in repr(secret)
