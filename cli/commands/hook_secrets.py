@@ -7,9 +7,8 @@ from typing import BinaryIO
 from uuid import UUID
 
 import click
-from sqlalchemy import Connection
 
-from cli.client.alert_lookup import find_hook
+from cli.client.hook_store import find_hook, require_sender_url
 from cli.client.stack import begin, connect, load_stack_settings
 from cli.console.output import print_json, print_table
 from shared.db.alerts import hook_secrets
@@ -47,18 +46,16 @@ def command() -> None:
 @click.option("--json", "as_json", is_flag=True, help='{"url": ..., "secret": ...} on stdout, for scripts.')
 def add(name: str, scheme: str, secret_file: BinaryIO | None, *, as_json: bool) -> None:
     """Add a secret to a webhook, and print it with the URL. It is shown only once; earlier ones stay valid."""
-    settings = load_stack_settings()
-    if not settings.sender_url:
-        raise click.ClickException("the receiver's URL is unknown: start the stack, or set TICKWORK_PUBLIC_URL")
+    sender_url = require_sender_url(load_stack_settings())
     kind, secret_id = SignatureScheme(scheme), new_id()
     made = _make_secret(kind) if secret_file is None else None
     # Editors end a file with a line's end, which is no part of the secret.
     written = secret_file.read(_LONGEST_FILE).rstrip(b"\r\n") if secret_file else (made or "").encode()
     key = read_signing_secret(kind, written)
     with begin() as connection:
-        hook_id = _require_hook(connection, name)
+        hook_id = find_hook(connection, name).id
         hook_secrets.add(connection, secret_id, hook_id, kind, key)
-    url = f"{settings.sender_url}/hooks/v1/{hook_id}"
+    url = f"{sender_url}/hooks/v1/{hook_id}"
     if as_json:
         shown = {"id": secret_id, "scheme": scheme, "url": url}
         print_json(shown if made is None else shown | {"secret": made})
@@ -72,7 +69,7 @@ def add(name: str, scheme: str, secret_file: BinaryIO | None, *, as_json: bool) 
 def list_secrets(name: str, *, as_json: bool) -> None:
     """List the secrets of a webhook, without what they are."""
     with connect() as connection:
-        found = hook_secrets.list_of_hook(connection, _require_hook(connection, name))
+        found = hook_secrets.list_of_hook(connection, find_hook(connection, name).id)
     rows = [{column: getattr(one, column) for column in _COLUMNS} for one in found]
     if as_json:
         print_json({"secrets": rows})
@@ -96,7 +93,7 @@ def remove(name: str, secret_id: UUID, seconds: int | None, *, as_json: bool) ->
     """Remove a secret of a webhook, by its id. Requests that it signs are then refused."""
     after = None if seconds is None else timedelta(seconds=seconds)
     with begin() as connection:
-        found = hook_secrets.list_of_hook(connection, _require_hook(connection, name))
+        found = hook_secrets.list_of_hook(connection, find_hook(connection, name).id)
         if secret_id not in {one.id for one in found}:
             raise RefusedError(
                 f"hook {name} has no secret {secret_id}: `tickwork hooks secret list {name}` lists its secrets"
@@ -112,13 +109,6 @@ def _make_secret(scheme: SignatureScheme) -> str:
     if scheme is SignatureScheme.STANDARD_WEBHOOKS:
         return write_standard_secret(secrets.token_bytes(_SECRET_BYTES))
     return secrets.token_hex(_SECRET_BYTES)
-
-
-def _require_hook(connection: Connection, name: str) -> UUID:
-    hook = find_hook(connection, name)
-    if hook.revoked_at is not None:
-        raise RefusedError(f"hook {name} is removed: it takes no request, signed or not")
-    return hook.id
 
 
 def _describe_added(name: str, scheme: SignatureScheme, url: str, made: str | None) -> Iterator[str]:
