@@ -1,1 +1,1 @@
-"""The commands, a module each, named as they are typed; account_rules and order_entry hold subcommands."""
+"""The commands, a module each, named as they are typed; account_rules, hook_secrets, order_entry hold subcommands."""

@@ -12,7 +12,7 @@ from cli.client.hook_options import HookOptions, hook_options
 from cli.client.hook_store import TOKEN_BYTES, find_hook, open_engine, require_sender_url
 from cli.client.lookup import match_account
 from cli.client.stack import load_stack_settings
-from cli.commands import hook_changes
+from cli.commands import hook_changes, hook_secrets
 from cli.console.output import print_json, print_table
 from shared.clock import monotonic
 from shared.db.accounts import accounts
@@ -129,6 +129,7 @@ for changing in (
     hook_changes.pause,
     hook_changes.resume,
     hook_changes.remove,
+    hook_secrets.command,
 ):
     command.add_command(changing)
 

@@ -1,6 +1,8 @@
-"""POST /hooks/tv/{token}: an alert and its job are durable before the answer."""
+"""POST /hooks/tv/{token} and /hooks/v1/{hook_id}: an alert and its job are durable before the answer."""
 
 import logging
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from http import HTTPStatus
 from uuid import UUID
 
@@ -12,16 +14,19 @@ from shared.clock import machine_now
 from shared.db.alerts import hooks
 from shared.db.alerts.hooks import Hook
 from shared.domain.alerts.payload import BODY
-from web.receiver.body import BodyLateError, read_body
-from web.receiver.check import Refusal, check_body
+from web.receiver.body import Body, BodyLateError, read_body
+from web.receiver.check import TOO_LARGE, Refusal, check_body
 from web.receiver.counters import Counters
 from web.receiver.hook_cache import HookCache
 from web.receiver.intake import Accepted, Intake, new_incoming
 from web.receiver.limits import WRONG_TOKENS_PER_MINUTE, HookLimits, TokenBucket
 from web.receiver.problem import not_found, problem
 from web.receiver.sender import AddressReader, is_listed
+from web.receiver.signatures import WINDOW_S, verify
 
 log = logging.getLogger("receiver")
+
+_CHALLENGE = {"WWW-Authenticate": "Signature"}
 
 
 class AlertAnswer(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -33,8 +38,20 @@ class AlertAnswer(msgspec.Struct, frozen=True, omit_defaults=True):
     spooled: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class AlertSender:
+    """The hook for which a request has the right token or signature, and the delivery key of a signed one."""
+
+    hook: Hook
+    delivery_key: str | None = None
+
+
+# Finds the sender of a request with this body, or the answer for one that is not let in.
+Authenticate = Callable[[Request, Body], Awaitable[AlertSender | Response]]
+
+
 class AlertRoute:
-    """The route that takes alerts: address, size, token, rate, meaning, then a durable row."""
+    """The routes that take alerts: address, size, token or signature, rate, meaning, then a durable row."""
 
     def __init__(
         self, cache: HookCache, intake: Intake, addresses: AddressReader, counters: Counters, *, receiver_url: str
@@ -45,38 +62,68 @@ class AlertRoute:
         self._counters = counters
         self._receiver_url = receiver_url.rstrip("/")
         self._hook_limits = HookLimits()
-        self._wrong_tokens = TokenBucket(WRONG_TOKENS_PER_MINUTE / 60, WRONG_TOKENS_PER_MINUTE)
+        self._wrong_senders = TokenBucket(WRONG_TOKENS_PER_MINUTE / 60, WRONG_TOKENS_PER_MINUTE)
 
     async def post(self, request: Request) -> Response:
         """Answer 202 once the alert is durable; a wrong token gets a bare 404, and costs no database work."""
+        return await self._serve(request, self._find_by_token)
+
+    async def post_signed(self, request: Request) -> Response:
+        """Answer 202 once the alert is durable; a wrong signature gets a 401, and costs no database work."""
+        return await self._serve(request, self._find_by_signature)
+
+    async def _serve(self, request: Request, authenticate: Authenticate) -> Response:
         try:
             body = await read_body(request)
         except BodyLateError as error:
             answer = problem(HTTPStatus.REQUEST_TIMEOUT, str(error), field=BODY, hint="send the alert at once")
             return _with_connection_close(answer)
-        answer = await self._answer(request, body.raw, is_too_large=body.is_too_large)
+        answer = await self._answer(request, body, authenticate)
         self._counters.count(answer.status_code)
         return answer if body.is_whole else _with_connection_close(answer)
 
-    async def _answer(self, request: Request, raw: bytes, *, is_too_large: bool) -> Response:
+    async def _answer(self, request: Request, body: Body, authenticate: Authenticate) -> Response:
         address = self._addresses.address_of(request)
-        hook = await self._cache.find(hooks.token_hash(request.path_params["token"]))
-        if hook is None:
-            return not_found() if self._wrong_tokens.take(address) else _too_many("wrong URLs from your address", 60)
+        sender = await authenticate(request, body)
+        if isinstance(sender, Response):
+            is_allowed = self._wrong_senders.take(address)
+            return sender if is_allowed else _too_many("wrong URLs or signatures from your address", 60)
+        hook = sender.hook
         if hook.settings.senders and not is_listed(address, hook.settings.senders):
             return problem(
                 HTTPStatus.FORBIDDEN, "your address may not send alerts to this hook", hint="see `tickwork hooks show`"
             )
         if not self._hook_limits.take(hook.id, hook.settings.max_per_second):
             return _too_many(f"alerts: this hook takes {hook.settings.max_per_second} a second", 1)
-        checked = check_body(raw, hook.settings, machine_now(), self._cache.traded, is_too_large=is_too_large)
-        outcome = await self._intake.store(new_incoming(hook, raw, checked))
+        checked = check_body(body.raw, hook.settings, machine_now(), self._cache.traded, is_too_large=body.is_too_large)
+        outcome = await self._intake.store(new_incoming(hook, body.raw, checked, sender.delivery_key))
         _log_outcome(hook, outcome)
         return self._to_response(outcome)
 
+    async def _find_by_token(self, request: Request, _: Body) -> AlertSender | Response:
+        hook = await self._cache.find(hooks.token_hash(request.path_params["token"]))
+        return not_found() if hook is None else AlertSender(hook)
+
+    async def _find_by_signature(self, request: Request, body: Body) -> AlertSender | Response:
+        if body.is_too_large:  # only its head is kept, so its signature cannot be verified
+            return _refuse(TOO_LARGE)
+        try:
+            hook_id = UUID(request.path_params["hook_id"])
+        except ValueError:
+            return _unsigned()
+        headers = request.headers.raw
+        found = await self._cache.find_signer(hook_id, lambda keys: verify(keys, headers, body.raw))
+        if found is None:
+            return _unsigned()
+        hook, signed = found
+        age_s = signed.age_s(machine_now())
+        if abs(age_s) > WINDOW_S:
+            return _out_of_window(age_s)
+        return AlertSender(hook, signed.delivery_id)
+
     def _to_response(self, outcome: Accepted | Refusal) -> Response:
         if isinstance(outcome, Refusal):
-            return problem(outcome.status, outcome.wrong, field=outcome.field, hint=outcome.hint)
+            return _refuse(outcome)
         status_url = f"{self._receiver_url}/jobs/{outcome.job_id}"
         return Response(
             msgspec.json.encode(AlertAnswer(outcome.job_id, status_url, outcome.is_duplicate, outcome.is_spooled)),
@@ -84,6 +131,31 @@ class AlertRoute:
             {"Location": status_url},
             media_type="application/json",
         )
+
+
+def _refuse(refusal: Refusal) -> Response:
+    return problem(refusal.status, refusal.wrong, field=refusal.field, hint=refusal.hint)
+
+
+def _unsigned() -> Response:
+    """Return the only answer to a wrong signature: the same for a hook that is unknown, revoked or has no secret."""
+    return problem(
+        HTTPStatus.UNAUTHORIZED,
+        "a valid signature is required",
+        hint="sign the body as it is sent, with a secret of `tickwork hooks secret add` and the headers of its scheme",
+        headers=_CHALLENGE,
+    )
+
+
+def _out_of_window(age_s: int) -> Response:
+    """Return the answer to a right signature of another time: a request that is repeated, or a wrong clock."""
+    side = "behind" if age_s > 0 else "ahead of"
+    return problem(
+        HTTPStatus.UNAUTHORIZED,
+        f"the time of the signature is {abs(age_s)} s {side} this computer's clock",
+        hint=f"sign each request when it is sent, by a clock that is right to {WINDOW_S} s",
+        headers=_CHALLENGE,
+    )
 
 
 def _too_many(what: str, seconds: int) -> Response:

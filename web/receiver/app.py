@@ -66,6 +66,8 @@ def make_app(settings: Settings) -> Starlette:
         routes=[
             Route("/hooks/tv/{token}", alerts.post, methods=["POST"]),
             Route("/hooks/tv/{token}/", alerts.post, methods=["POST"]),
+            Route("/hooks/v1/{hook_id}", alerts.post_signed, methods=["POST"]),
+            Route("/hooks/v1/{hook_id}/", alerts.post_signed, methods=["POST"]),
             Route("/jobs/{job_id}", JobRoute(ledger).get, methods=["GET"]),
             Route("/v1/jobs/{job}", jobs.serve, methods=["GET", "POST"]),
             Route("/v1/openapi.json", OpenapiRoute(settings.sender_url).get, methods=["GET"]),

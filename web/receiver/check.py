@@ -31,6 +31,14 @@ class Refusal:
     is_json: bool = False
 
 
+TOO_LARGE = Refusal(
+    HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+    f"the body is larger than {MAX_BYTES} bytes",
+    BODY,
+    "send one alert, with fewer or shorter fields",
+)
+
+
 def check_body(
     raw: bytes, settings: HookSettings, now: datetime, traded: Sequence[str], *, is_too_large: bool = False
 ) -> Alert | Refusal:
@@ -39,8 +47,7 @@ def check_body(
     `traded` are the ids of the active contracts, empty while they are not known.
     """
     if is_too_large:
-        wrong = f"the body is larger than {MAX_BYTES} bytes"
-        return Refusal(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, wrong, BODY, "send one alert, with fewer or shorter fields")
+        return TOO_LARGE
     is_json = False
     try:
         payload = read_payload_in(settings.dialect, raw)
@@ -63,7 +70,7 @@ def _check_clock(alert: Alert, now: datetime) -> Refusal | None:
         f"timenow is {ahead:,.0f} s ahead of this computer's clock",
         "timenow",
         f"set the clock of this computer or of the sender: at most {MAX_AHEAD.seconds} s are accepted",
-        is_json=True,
+        is_json=alert.is_storable,
     )
 
 
@@ -80,41 +87,59 @@ def _check_traded(alert: Alert, traded: Sequence[str]) -> Refusal | None:
         f"symbol {alert.symbol.text!r} means no contract that is traded here",
         "symbol",
         f"traded are {', '.join(traded)}: send the root or the month of one of them, or add it to TICKWORK_CONTRACTS",
-        is_json=True,
+        is_json=alert.is_storable,
     )
 
 
-def job_key(hook_id: UUID, alert: Alert, raw: bytes, delivery_id: UUID) -> str:
-    """Return the idempotency key of an alert: its id, else its whole body if that has a time, else the delivery.
+def job_key(hook_id: UUID, alert: Alert, raw: bytes, arrival_id: UUID, delivery_key: str | None) -> str:
+    """Return the idempotency key of an alert: its delivery key, its id, its body if that has a time, else its arrival.
 
-    The id of an exit does not count: an exit is never refused, and never swallowed, because its id was used before. Nor
-    does that of a target, which may close: the same target twice trades once.
+    A signed request has a delivery key, which counts for exits too: only a resend has it again. The id of an exit does
+    not count: an exit is never refused, and never swallowed, because its id was used before. Nor does that of a target,
+    which may close: the same target twice trades once.
     """
+    if delivery_key is not None:
+        return f"alert:{hook_id}:delivery:{delivery_key}"
     if alert.external_id is not None and alert.action.is_entry and alert.target is None:
         return f"alert:{hook_id}:id:{alert.external_id}"
     if alert.alert_time is not None:
         return f"alert:{hook_id}:body:{hashlib.sha256(raw).hexdigest()}"
-    return f"alert:{hook_id}:sending:{delivery_id}"
+    return f"alert:{hook_id}:sending:{arrival_id}"
 
 
-def is_resend(alert: Alert, raw: bytes, first: bytes, age: timedelta) -> bool:
-    """Whether an alert with a known id is a resend of the first one, which was received `age` ago.
+def is_resend(alert: Alert, raw: bytes, first: bytes, age: timedelta, *, has_delivery_key: bool) -> bool:
+    """Whether an alert with a known key is a resend of the first one, which was received `age` ago.
 
-    A resend is the same body: with a time in it whenever it comes, without one only soon after the first. Later, or
-    with another time, it is another alert that the sender gave the same id, and a quiet answer would lose a trade.
+    A resend is the same body: with a delivery key or a time in it whenever it comes, without them only soon after the
+    first. Later, or with another time, it is another alert that the sender gave the same id, and a quiet answer would
+    lose a trade.
     """
-    return raw == first and (alert.alert_time is not None or age <= _RESENT_WITHIN)
+    return raw == first and (has_delivery_key or alert.alert_time is not None or age <= _RESENT_WITHIN)
+
+
+def refuse_known_delivery(alert: Alert, delivery_key: str, age: timedelta) -> Refusal:
+    """Return the refusal of another body with the delivery id of one received `age` ago."""
+    return Refusal(
+        HTTPStatus.CONFLICT,
+        f"delivery id {delivery_key!r} belongs to another body, received {_show_age(age)} ago, so nothing is traded",
+        BODY,
+        "give every alert a delivery id of its own, and a resend of it the same id and body",
+        is_json=alert.is_storable,
+    )
 
 
 def refuse_known_id(alert: Alert, age: timedelta) -> Refusal:
     """Return the refusal of another alert with an id that belongs to one received `age` ago."""
-    minutes = int(age.total_seconds()) // 60
-    shown = f"{minutes} min" if minutes else f"{int(age.total_seconds())} s"
     return Refusal(
         HTTPStatus.CONFLICT,
-        f"id {alert.external_id!r} belongs to an alert received {shown} ago, so nothing is traded",
+        f"id {alert.external_id!r} belongs to an alert received {_show_age(age)} ago, so nothing is traded",
         "id",
         "give every alert an id of its own, such as {{ticker}} {{interval}} {{strategy.order.id}} {{timenow}}: an "
         "order's name comes again",
-        is_json=True,
+        is_json=alert.is_storable,
     )
+
+
+def _show_age(age: timedelta) -> str:
+    minutes = int(age.total_seconds()) // 60
+    return f"{minutes} min" if minutes else f"{int(age.total_seconds())} s"

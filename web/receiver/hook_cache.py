@@ -3,20 +3,26 @@
 import asyncio
 import hmac
 import logging
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
+from typing import TypeVar
+from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from shared.clock import machine_now
-from shared.db.alerts import hooks
+from shared.db.alerts import hook_secrets, hooks
+from shared.db.alerts.hook_secrets import HookSecret
 from shared.db.alerts.hooks import Hook
 from shared.db.engine import DATABASE_ERRORS, listen
 from shared.db.market_data import contracts
+from shared.domain.alerts.signing_secret import SignatureScheme
 from shared.errors import SettingsError
 from web.receiver.deadline import DatabaseDownError, with_timeout
 from web.receiver.limits import TokenBucket
 
+T = TypeVar("T")
 log = logging.getLogger("receiver")
 
 _RELOAD_EVERY_S = 30.0  # in case a notification was lost
@@ -25,17 +31,18 @@ _CHANNEL = "receiver_cache"
 
 
 class HookCache:
-    """Every hook that is not revoked, and `traded`, the ids of the active contracts that are tracked.
+    """Every hook that is not revoked, with its secrets, and `traded`, the ids of the active contracts that are tracked.
 
-    It follows the notifications of both tables, and reads them again now and then.
+    It follows the notifications of these tables, and reads them again now and then.
     """
 
     def __init__(self, engine: AsyncEngine) -> None:
         self._engine = engine
         self.traded: Sequence[str] = ()
-        self._hooks: dict[bytes, Hook] = {}
+        self._hooks: Mapping[bytes, Hook] = {}
+        self._signed: Mapping[UUID, tuple[Hook, Sequence[HookSecret]]] = {}
         self._is_loaded = False
-        # An unknown token may be that of a hook just added; a scanner must not make us read all the time.
+        # An unknown sender may be that of a hook or secret just added; a scanner must not make us read all the time.
         self._unknown_reloads = TokenBucket(rate=1, burst=10)
         self._reading = asyncio.Lock()
         self._wanted = self._served = 0  # calls for a reading of the hooks, and those that one has served
@@ -57,17 +64,44 @@ class HookCache:
 
         Raise DatabaseDownError if the hooks could not be read since the start.
         """
-        if not self._is_loaded:
-            await self._reload()
-        hook = self._hooks.get(token_hash)
-        for _ in range(2):  # the first refresh may have begun before the hook was added
-            if hook is None:
-                await self._refresh()
-                hook = self._hooks.get(token_hash)
+        hook = await self._look_up(lambda: self._hooks.get(token_hash))
         return hook if hook is not None and _is_valid(hook, token_hash) else None
 
+    async def find_signer(
+        self, hook_id: UUID, verify: Callable[[Mapping[SignatureScheme, Sequence[bytes]]], T | None]
+    ) -> tuple[Hook, T] | None:
+        """Return the hook with this id, and what `verify` returns for the keys of its valid secrets, or None.
+
+        Raise DatabaseDownError if the hooks could not be read since the start.
+        """
+        return await self._look_up(lambda: self._verify_with(hook_id, verify))
+
+    def _verify_with(
+        self, hook_id: UUID, verify: Callable[[Mapping[SignatureScheme, Sequence[bytes]]], T | None]
+    ) -> tuple[Hook, T] | None:
+        if hook_id not in self._signed:
+            return None
+        hook, secrets = self._signed[hook_id]
+        now, keys = machine_now(), defaultdict[SignatureScheme, list[bytes]](list)
+        for one in secrets:
+            if one.is_valid_at(now):
+                keys[one.scheme].append(one.secret)
+        proof = verify(keys)
+        return None if proof is None else (hook, proof)
+
+    async def _look_up(self, find: Callable[[], T | None]) -> T | None:
+        """Return what `find` finds, if need be after hooks and secrets were read again."""
+        if not self._is_loaded:
+            await self._reload()
+        found = find()
+        for _ in range(2):  # the first refresh may have begun before the hook was added
+            if found is None:
+                await self._refresh()
+                found = find()
+        return found
+
     async def _refresh(self) -> None:
-        """Read the hooks for an unknown token, or wait for a read that is wanted already; within a limit."""
+        """Read the hooks for an unknown sender, or wait for a read that is wanted already; within a limit."""
         with suppress(DatabaseDownError):
             if self._served < self._wanted:
                 await self._reload(self._wanted)
@@ -87,8 +121,10 @@ class HookCache:
     async def _read(self) -> None:
         async with self._engine.connect() as connection:
             rows = (await connection.execute(hooks.all_by_name())).all()
+            secrets = [hook_secrets.secret_of(row) for row in await connection.execute(hook_secrets.unexpired())]
             self.traded = (await connection.execute(contracts.TRADED)).scalars().all()
         found: dict[bytes, Hook] = {}
+        signed: dict[UUID, tuple[Hook, Sequence[HookSecret]]] = {}
         for row in rows:
             try:
                 hook = hooks.hook_of(row)
@@ -97,7 +133,8 @@ class HookCache:
                 continue
             if hook.revoked_at is None:
                 found |= {hash_: hook for hash_ in (hook.token_hash, hook.previous_token_hash) if hash_ is not None}
-        self._hooks, self._is_loaded = found, True
+                signed[hook.id] = (hook, [one for one in secrets if one.hook_id == hook.id])
+        self._hooks, self._signed, self._is_loaded = found, signed, True
 
     async def _follow(self) -> None:
         while True:

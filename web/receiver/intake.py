@@ -27,7 +27,7 @@ from shared.ledger.enqueue import NewJob, new_job
 from shared.ledger.jobs.alerts import HandleAlert
 from shared.ledger.jobs.orders import entries_key
 from web.receiver.batcher import Batcher
-from web.receiver.check import Refusal, is_resend, job_key, refuse_known_id
+from web.receiver.check import Refusal, is_resend, job_key, refuse_known_delivery, refuse_known_id
 from web.receiver.deadline import DatabaseDownError, with_timeout
 from web.receiver.spool import Spool
 
@@ -39,13 +39,17 @@ _REPLAYED_AT_ONCE = 200
 
 @dataclass(frozen=True, slots=True)
 class Incoming:
-    """One checked alert of a hook. `received_at` is None for one that arrives now, else when the spool took it."""
+    """One checked alert of a hook. `received_at` is None for one that arrives now, else when the spool took it.
+
+    `delivery_key` is the same only in a resend; None if the request names none.
+    """
 
     id: UUID
     job_id: UUID
     hook: Hook
     raw: bytes
     checked: Alert | Refusal
+    delivery_key: str | None = None
     received_at: datetime | None = None
 
     @property
@@ -147,7 +151,7 @@ class Intake:
         waited = timedelta(0) if one.received_at is None else machine_now() - one.received_at
         job = new_job(
             HandleAlert(alert_id=one.id),
-            key=job_key(one.hook.id, alert, one.raw, one.id),
+            key=job_key(one.hook.id, alert, one.raw, one.id, one.delivery_key),
             sequence_key=entries_key(one.hook.account_id) if is_entry else None,
             queue=Queue.HIGH if is_entry else Queue.CRITICAL,
             expires_after=self._entry_ttl - waited if is_entry else None,
@@ -205,20 +209,26 @@ async def _judge(
     known = {job.key: job for job in jobs.values() if job.id not in inserted and job.key is not None}
     if known:
         holders = await holders_of(connection, list(known))
-        first = dict(await intake.first_deliveries(connection, list(holders.values())))
-        # What holds a key may be in this very batch: its row is inserted after the jobs.
-        first |= {one.job_id: (one.raw, timedelta(0)) for one in batch if one.job_id in inserted}
+        first = await intake.first_deliveries(connection, list(holders.values()))
+        together = {one.job_id: one.raw for one in batch}  # of which no row is inserted yet
         for one in batch:
             job = jobs.get(one.job_id)
             if job is None or job.id in inserted or not isinstance(one.checked, Alert):
                 continue
             holder = holders[job.key or ""]
-            body, age = first.get(holder, (one.raw, timedelta(0)))
-            is_known = holder == job.id or is_resend(one.checked, one.raw, body, age)
-            outcomes[job.id] = (
-                Accepted(holder, is_duplicate=holder != job.id) if is_known else refuse_known_id(one.checked, age)
-            )
+            body, age = first.get(holder, (together.get(holder, one.raw), timedelta(0)))
+            outcomes[job.id] = _judge_known(one, one.checked, holder, body, age)
     return [outcomes[one.job_id] if isinstance(one.checked, Alert) else one.checked for one in batch]
+
+
+def _judge_known(one: Incoming, alert: Alert, holder: UUID, first: bytes, age: timedelta) -> Outcome:
+    """Return what became of an alert whose key is held by the job of the `first` body, which was received `age` ago."""
+    has_key = one.delivery_key is not None
+    if holder == one.job_id or is_resend(alert, one.raw, first, age, has_delivery_key=has_key):
+        return Accepted(holder, is_duplicate=holder != one.job_id)
+    if one.delivery_key is None:
+        return refuse_known_id(alert, age)
+    return refuse_known_delivery(alert, one.delivery_key, age)
 
 
 def _to_row(one: Incoming, outcome: Outcome) -> NewAlert | None:
@@ -239,6 +249,6 @@ def _to_row(one: Incoming, outcome: Outcome) -> NewAlert | None:
             return NewAlert(one.id, one.hook.id, one.received_at, one.raw, payload, dialect, None, reason, None)
 
 
-def new_incoming(hook: Hook, raw: bytes, checked: Alert | Refusal) -> Incoming:
+def new_incoming(hook: Hook, raw: bytes, checked: Alert | Refusal, delivery_key: str | None) -> Incoming:
     """Return an alert that arrives now, with ids of its own."""
-    return Incoming(new_id(), new_id(), hook, raw, checked)
+    return Incoming(new_id(), new_id(), hook, raw, checked, delivery_key)

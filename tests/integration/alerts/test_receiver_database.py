@@ -133,7 +133,7 @@ def test_spooled_alerts_outlive_the_receiver(database_url: str, start_receiver: 
 
     expected = {answer.json()["job_id"] for answer in answers}
     assert expected <= {row[0] for row in restarted.rows("SELECT job_id::text FROM alert WHERE verdict = 'accepted'")}
-    assert [] == list((restarted.home / "spool").iterdir())
+    until(lambda: [] == list((restarted.home / "spool").iterdir()), what="an empty spool")
     # The entries' time has run since they were received.
     waits = restarted.rows(
         "SELECT abs(extract(epoch FROM expires_at - received_at) - 90) < 1 FROM job JOIN alert ON alert.job_id = job.id"

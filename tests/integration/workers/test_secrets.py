@@ -72,6 +72,7 @@ def test_a_run_in_which_everything_fails_reveals_no_secret(worker_env: WorkerEnv
         "the token eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJhIn0.SECRET was refused",
         "redis://:SECRET@127.0.0.1/0",
         f"the API token tw_SECRET{'x' * 37} is wrong",
+        "the signing secret whsec_SECRET+SECRET/SECRET= is wrong",
     ],
 )
 def test_a_secret_is_masked_in_every_form_of_log_line(line: str) -> None:

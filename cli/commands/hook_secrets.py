@@ -1,0 +1,124 @@
+"""`tickwork hooks secret`: the secrets with which senders sign their requests to a webhook."""
+
+import secrets
+from collections.abc import Iterator, Sequence
+from datetime import timedelta
+from typing import BinaryIO
+from uuid import UUID
+
+import click
+
+from cli.client.hook_store import find_hook, require_sender_url
+from cli.client.stack import begin, connect, load_stack_settings
+from cli.console.output import print_json, print_table
+from shared.db.alerts import hook_secrets
+from shared.db.alerts.hook_secrets import HookSecret
+from shared.domain.alerts.signing_secret import SignatureScheme, read_signing_secret, write_standard_secret
+from shared.errors import RefusedError
+from shared.ids import new_id
+
+_SECRET_BYTES = 32
+_LONGEST_FILE = 4096
+_MOST_SECONDS = 30 * 24 * 3600
+_COLUMNS = ("id", "scheme", "created_at", "expires_at")
+_json_option = click.option("--json", "as_json", is_flag=True, help="JSON on stdout, for scripts.")
+
+
+@click.group(name="secret")
+def command() -> None:
+    """Add, list and remove the secrets that sign requests to a webhook."""
+
+
+@command.command("add")
+@click.argument("name")
+@click.option(
+    "--scheme",
+    type=click.Choice([scheme.value for scheme in SignatureScheme]),
+    required=True,
+    help="How the sender signs.",
+)
+@click.option(
+    "--secret-file",
+    type=click.File("rb"),
+    metavar="FILE",
+    help="File with the sender's secret, - for stdin; default: a new secret is made.",
+)
+@click.option("--json", "as_json", is_flag=True, help='{"url": ..., "secret": ...} on stdout, for scripts.')
+def add(name: str, scheme: str, secret_file: BinaryIO | None, *, as_json: bool) -> None:
+    """Add a secret to a webhook, and print it with the URL. It is shown only once; earlier ones stay valid."""
+    sender_url = require_sender_url(load_stack_settings())
+    kind, secret_id = SignatureScheme(scheme), new_id()
+    made = _make_secret(kind) if secret_file is None else None
+    # Editors end a file with a line's end, which is no part of the secret.
+    written = secret_file.read(_LONGEST_FILE).rstrip(b"\r\n") if secret_file else (made or "").encode()
+    key = read_signing_secret(kind, written)
+    with begin() as connection:
+        hook_id = find_hook(connection, name).id
+        hook_secrets.add(connection, secret_id, hook_id, kind, key)
+    url = f"{sender_url}/hooks/v1/{hook_id}"
+    if as_json:
+        shown = {"id": secret_id, "scheme": scheme, "url": url}
+        print_json(shown if made is None else shown | {"secret": made})
+    else:
+        click.echo("\n".join(_describe_added(name, kind, url, made)))
+
+
+@command.command("list")
+@click.argument("name")
+@_json_option
+def list_secrets(name: str, *, as_json: bool) -> None:
+    """List the secrets of a webhook, without what they are."""
+    with connect() as connection:
+        found = hook_secrets.list_of_hook(connection, find_hook(connection, name).id)
+    rows = [{column: getattr(one, column) for column in _COLUMNS} for one in found]
+    if as_json:
+        print_json({"secrets": rows})
+    else:
+        empty = f"No secrets yet: add one with `tickwork hooks secret add {name} --scheme standard-webhooks`."
+        print_table("Secrets", rows, _COLUMNS, empty=empty)
+
+
+@command.command("remove")
+@click.argument("name")
+@click.argument("secret_id", metavar="ID", type=click.UUID)
+@click.option(
+    "--in",
+    "seconds",
+    type=click.IntRange(1, _MOST_SECONDS),
+    metavar="SECONDS",
+    help="Seconds for which the secret stays valid; default: it ends at once.",
+)
+@_json_option
+def remove(name: str, secret_id: UUID, seconds: int | None, *, as_json: bool) -> None:
+    """Remove a secret of a webhook, by its id. Requests that it signs are then refused."""
+    after = None if seconds is None else timedelta(seconds=seconds)
+    with begin() as connection:
+        found = hook_secrets.list_of_hook(connection, find_hook(connection, name).id)
+        if secret_id not in {one.id for one in found}:
+            raise RefusedError(
+                f"hook {name} has no secret {secret_id}: `tickwork hooks secret list {name}` lists its secrets"
+            )
+        hook_secrets.remove(connection, secret_id, after)
+    if as_json:
+        print_json({"removed": secret_id, "in_seconds": seconds or 0})
+    else:
+        click.echo("\n".join(_describe_removed(name, secret_id, seconds, found)))
+
+
+def _make_secret(scheme: SignatureScheme) -> str:
+    if scheme is SignatureScheme.STANDARD_WEBHOOKS:
+        return write_standard_secret(secrets.token_bytes(_SECRET_BYTES))
+    return secrets.token_hex(_SECRET_BYTES)
+
+
+def _describe_added(name: str, scheme: SignatureScheme, url: str, made: str | None) -> Iterator[str]:
+    yield f"Hook {name} takes requests that are signed as {scheme} has it, at\n\n  {url}\n"
+    if made is not None:
+        yield f"The secret, shown only once:\n\n  {made}\n"
+    yield "The receiver knows it within a second. docs/howto/sign-alerts.md shows how to sign."
+
+
+def _describe_removed(name: str, secret_id: UUID, seconds: int | None, found: Sequence[HookSecret]) -> Iterator[str]:
+    yield f"Secret {secret_id} of hook {name} {'is removed' if seconds is None else f'ends in {seconds} s'}."
+    if len(found) == 1:
+        yield "The hook has no other: then every signed request to it is refused."

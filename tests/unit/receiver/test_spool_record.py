@@ -1,0 +1,52 @@
+"""A spooled alert is read back as it was, also from a line that an earlier version has written."""
+
+import json
+from datetime import UTC, datetime
+from http import HTTPStatus
+
+import pytest
+
+from shared.db.alerts.hooks import Hook
+from shared.domain.alerts.hook_settings import HookSettings
+from shared.domain.alerts.parse import parse_alert
+from shared.ids import new_id
+from web.receiver.check import Refusal
+from web.receiver.intake import Incoming
+from web.receiver.spool_record import decode, encode
+
+RAW = b'{"action": "close", "symbol": "MNQ"}'
+AT = datetime(2026, 11, 28, 12, tzinfo=UTC)
+HOOK = Hook(new_id(), "mine", b"hash", None, None, 4711, HookSettings(max_age_s=5), AT, None, None)
+
+
+def spooled(delivery_key: str | None, *, is_refused: bool = False) -> Incoming:
+    refusal = Refusal(HTTPStatus.BAD_REQUEST, "the body is empty", "body", "send one")
+    return Incoming(new_id(), new_id(), HOOK, RAW, refusal if is_refused else parse_alert(RAW), delivery_key, AT)
+
+
+@pytest.mark.parametrize("is_refused", [False, True])
+@pytest.mark.parametrize("delivery_key", [None, "msg_1"])
+def test_an_alert_comes_back_with_its_delivery_key_and_without_its_token(
+    delivery_key: str | None, *, is_refused: bool
+) -> None:
+    before = spooled(delivery_key, is_refused=is_refused)
+
+    line = encode(before)
+    after = decode(line)
+
+    assert (before.id, before.job_id, before.raw, before.checked) == (after.id, after.job_id, after.raw, after.checked)
+    assert (delivery_key, AT, HOOK.settings) == (after.delivery_key, after.received_at, after.hook.settings)
+    assert b"" == after.hook.token_hash
+    assert b"hash" not in line
+
+
+def test_a_line_of_an_earlier_version_has_no_delivery_key() -> None:
+    line = json.loads(encode(spooled("msg_1")))
+    del line["delivery_key"]
+
+    assert decode(json.dumps(line).encode()).delivery_key is None
+
+
+def test_a_line_that_is_no_alert_is_an_error() -> None:
+    with pytest.raises(ValueError, match="JSON"):
+        decode(b"no record")
