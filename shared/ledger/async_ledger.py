@@ -21,6 +21,9 @@ from shared.ledger.publisher import AsyncPublisher
 _IS_WRITABLE = text("SHOW transaction_read_only")
 
 
+_MOST_PUBLISHING = 64
+
+
 class JobView(msgspec.Struct, frozen=True, kw_only=True):
     """The fields of a job that any client may see."""
 
@@ -80,8 +83,11 @@ class AsyncLedger:
         self.publish(transaction.wake_ups)
 
     def publish(self, wake_ups: Sequence[WakeUp]) -> None:
-        """Publish wake-ups of committed jobs in the background; the relay publishes those that get lost."""
-        if wake_ups:
+        """Publish wake-ups of committed jobs in the background; the relay publishes those that get lost.
+
+        While the broker hangs and many wait for it already, they are left to the relay at once.
+        """
+        if wake_ups and len(self._publishing) < _MOST_PUBLISHING:
             publish = asyncio.create_task(self._publisher.publish(wake_ups))
             self._publishing.add(publish)
             publish.add_done_callback(self._publishing.discard)

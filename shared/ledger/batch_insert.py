@@ -17,7 +17,7 @@ _INSERT_JOBS: LiteralString = """
         AS job (id, name, queue, arguments, max_attempts, deadline, expires_after, sequence_key, key)),
     taken AS (
         INSERT INTO job_key (idempotency_key, job_id, kept_until)
-        SELECT key, id, now() + %(kept)s::interval FROM input ORDER BY id
+        SELECT key, id, now() + %(kept)s::interval FROM input ORDER BY key, id
         ON CONFLICT DO NOTHING RETURNING job_id)
     INSERT INTO job (id, name, queue, arguments, max_attempts, deadline, expires_at, sequence_key, sequence_id,
                      published_at, correlation_id)

@@ -46,8 +46,9 @@ class AlertSender:
     delivery_key: str | None = None
 
 
-# Finds the sender of a request with this body, or the answer for one that is not let in.
-Authenticate = Callable[[Request, Body], Awaitable[AlertSender | Response]]
+# Finds the sender of a request with this body, or the answer for one that is not let in; the flag is whether the hooks
+# may be read again for an unknown one.
+Authenticate = Callable[[Request, Body, bool], Awaitable[AlertSender | Response]]
 
 
 class AlertRoute:
@@ -62,6 +63,7 @@ class AlertRoute:
         self._counters = counters
         self._receiver_url = receiver_url.rstrip("/")
         self._hook_limits = HookLimits()
+        self._warnings = TokenBucket(1 / 60, 1)  # of each hook
         self._wrong_senders = TokenBucket(WRONG_TOKENS_PER_MINUTE / 60, WRONG_TOKENS_PER_MINUTE)
 
     async def post(self, request: Request) -> Response:
@@ -84,27 +86,29 @@ class AlertRoute:
 
     async def _answer(self, request: Request, body: Body, authenticate: Authenticate) -> Response:
         address = self._addresses.address_of(request)
-        sender = await authenticate(request, body)
+        sender = await authenticate(request, body, self._wrong_senders.has(address))
         if isinstance(sender, Response):
             is_allowed = self._wrong_senders.take(address)
             return sender if is_allowed else _too_many("wrong URLs or signatures from your address", 60)
         hook = sender.hook
         if hook.settings.senders and not is_listed(address, hook.settings.senders):
+            self._warn(hook, f"an alert from {address or 'an unknown address'}, which is none of its senders")
             return problem(
                 HTTPStatus.FORBIDDEN, "your address may not send alerts to this hook", hint="see `tickwork hooks show`"
             )
         if not self._hook_limits.take(hook.id, hook.settings.max_per_second):
+            self._warn(hook, f"more than {hook.settings.max_per_second} alerts a second")
             return _too_many(f"alerts: this hook takes {hook.settings.max_per_second} a second", 1)
         checked = check_body(body.raw, hook.settings, machine_now(), self._cache.traded, is_too_large=body.is_too_large)
         outcome = await self._intake.store(new_incoming(hook, body.raw, checked, sender.delivery_key))
         _log_outcome(hook, outcome)
         return self._to_response(outcome)
 
-    async def _find_by_token(self, request: Request, _: Body) -> AlertSender | Response:
-        hook = await self._cache.find(hooks.token_hash(request.path_params["token"]))
+    async def _find_by_token(self, request: Request, _: Body, may_read: bool) -> AlertSender | Response:  # noqa: FBT001  # see Authenticate
+        hook = await self._cache.find(hooks.token_hash(request.path_params["token"]), may_read=may_read)
         return not_found() if hook is None else AlertSender(hook)
 
-    async def _find_by_signature(self, request: Request, body: Body) -> AlertSender | Response:
+    async def _find_by_signature(self, request: Request, body: Body, may_read: bool) -> AlertSender | Response:  # noqa: FBT001  # as above
         if body.is_too_large:  # only its head is kept, so its signature cannot be verified
             return _refuse(TOO_LARGE)
         try:
@@ -112,7 +116,7 @@ class AlertRoute:
         except ValueError:
             return _unsigned()
         headers = request.headers.raw
-        found = await self._cache.find_signer(hook_id, lambda keys: verify(keys, headers, body.raw))
+        found = await self._cache.find_signer(hook_id, lambda keys: verify(keys, headers, body.raw), may_read=may_read)
         if found is None:
             return _unsigned()
         hook, signed = found
@@ -120,6 +124,11 @@ class AlertRoute:
         if abs(age_s) > WINDOW_S:
             return _out_of_window(age_s)
         return AlertSender(hook, signed.delivery_id)
+
+    def _warn(self, hook: Hook, what: str) -> None:
+        """Log once a minute what a hook has refused without a row: a sender is not told again."""
+        if self._warnings.take(hook.id):
+            log.warning("hook %s: refused %s", hook.name, what)
 
     def _to_response(self, outcome: Accepted | Refusal) -> Response:
         if isinstance(outcome, Refusal):

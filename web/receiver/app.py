@@ -33,16 +33,14 @@ from web.receiver.readiness import ReadyRoute, live
 from web.receiver.sender import AddressReader
 from web.receiver.spool import Spool
 
-_CONNECTIONS = 8
+_CONNECTIONS, _OPEN_CONNECTIONS = 8, 3
 _RETRY_AFTER_S = 5
 
 
 def make_app(settings: Settings) -> Starlette:
     """Return the receiver as an ASGI app; it connects to the database at the first request."""
-    engine = make_async_engine(
-        settings.require_database(), program="receiver", pool_size=_CONNECTIONS, statement_timeout_s=TIMEOUT_S
-    )
-    ledger = AsyncLedger(engine, open_async_publisher(settings.require_broker()))
+    ledger = _open_ledger(settings, _CONNECTIONS)
+    open_ledger = _open_ledger(settings, _OPEN_CONNECTIONS)  # anyone may ask for a job: that takes none of an alert's
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
@@ -55,24 +53,24 @@ def make_app(settings: Settings) -> Starlette:
         await intake.stop()
         with suppress(TimeoutError):
             async with asyncio.timeout(TIMEOUT_S):
-                await ledger.close()
+                await asyncio.gather(ledger.close(), open_ledger.close())
 
-    cache, counters = HookCache(engine), Counters()
+    cache, counters = HookCache(ledger.engine), Counters()
     spool = Spool(settings.home / "spool", spool_record.encode, spool_record.decode)
     intake = Intake(ledger, spool, settings.entry_ttl)
     alerts = AlertRoute(cache, intake, AddressReader(settings.proxy_count), counters, receiver_url=settings.sender_url)
-    jobs = JobRequestRoute(ledger, entry_ttl=settings.entry_ttl, receiver_url=settings.sender_url)
+    jobs = JobRequestRoute(open_ledger, entry_ttl=settings.entry_ttl, receiver_url=settings.sender_url)
     app = Starlette(
         routes=[
             Route("/hooks/tv/{token}", alerts.post, methods=["POST"]),
             Route("/hooks/tv/{token}/", alerts.post, methods=["POST"]),
             Route("/hooks/v1/{hook_id}", alerts.post_signed, methods=["POST"]),
             Route("/hooks/v1/{hook_id}/", alerts.post_signed, methods=["POST"]),
-            Route("/jobs/{job_id}", JobRoute(ledger).get, methods=["GET"]),
+            Route("/jobs/{job_id}", JobRoute(open_ledger).get, methods=["GET"]),
             Route("/v1/jobs/{job}", jobs.serve, methods=["GET", "POST"]),
             Route("/v1/openapi.json", OpenapiRoute(settings.sender_url).get, methods=["GET"]),
             Route("/live", live, methods=["GET"]),
-            Route("/ready", ReadyRoute(ledger).get, methods=["GET"]),
+            Route("/ready", ReadyRoute(open_ledger, intake).get, methods=["GET"]),
             Route("/health", _health, methods=["GET"]),
         ],
         exception_handlers={
@@ -84,6 +82,13 @@ def make_app(settings: Settings) -> Starlette:
     )
     app.router.redirect_slashes = False  # a redirect would carry the token in its Location
     return app
+
+
+def _open_ledger(settings: Settings, pool_size: int) -> AsyncLedger:
+    engine = make_async_engine(
+        settings.require_database(), program="receiver", pool_size=pool_size, statement_timeout_s=TIMEOUT_S
+    )
+    return AsyncLedger(engine, open_async_publisher(settings.require_broker()))
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

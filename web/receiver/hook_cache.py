@@ -19,7 +19,7 @@ from shared.db.engine import DATABASE_ERRORS, listen
 from shared.db.market_data import contracts
 from shared.domain.alerts.signing_secret import SignatureScheme
 from shared.errors import SettingsError
-from web.receiver.deadline import DatabaseDownError, with_timeout
+from web.receiver.deadline import TIMEOUT_S, DatabaseDownError, with_timeout
 from web.receiver.limits import TokenBucket
 
 T = TypeVar("T")
@@ -45,7 +45,7 @@ class HookCache:
         # An unknown sender may be that of a hook or secret just added; a scanner must not make us read all the time.
         self._unknown_reloads = TokenBucket(rate=1, burst=10)
         self._reading = asyncio.Lock()
-        self._wanted = self._served = 0  # calls for a reading of the hooks, and those that one has served
+        self._wanted = self._served = self._failed = 0  # calls for a read of the hooks, and those that one has answered
         self._follower: asyncio.Task[None] | None = None
 
     def start(self) -> None:
@@ -59,22 +59,27 @@ class HookCache:
             with suppress(asyncio.CancelledError):
                 await self._follower
 
-    async def find(self, token_hash: bytes) -> Hook | None:
+    async def find(self, token_hash: bytes, *, may_read: bool = True) -> Hook | None:
         """Return the hook whose current or previous token has this hash, or None.
 
-        Raise DatabaseDownError if the hooks could not be read since the start.
+        With `may_read` the hooks are read again for an unknown one, within a limit. Raise DatabaseDownError if the
+        hooks could not be read since the start.
         """
-        hook = await self._look_up(lambda: self._hooks.get(token_hash))
+        hook = await self._look_up(lambda: self._hooks.get(token_hash), may_read=may_read)
         return hook if hook is not None and _is_valid(hook, token_hash) else None
 
     async def find_signer(
-        self, hook_id: UUID, verify: Callable[[Mapping[SignatureScheme, Sequence[bytes]]], T | None]
+        self,
+        hook_id: UUID,
+        verify: Callable[[Mapping[SignatureScheme, Sequence[bytes]]], T | None],
+        *,
+        may_read: bool = True,
     ) -> tuple[Hook, T] | None:
         """Return the hook with this id, and what `verify` returns for the keys of its valid secrets, or None.
 
         Raise DatabaseDownError if the hooks could not be read since the start.
         """
-        return await self._look_up(lambda: self._verify_with(hook_id, verify))
+        return await self._look_up(lambda: self._verify_with(hook_id, verify), may_read=may_read)
 
     def _verify_with(
         self, hook_id: UUID, verify: Callable[[Mapping[SignatureScheme, Sequence[bytes]]], T | None]
@@ -89,16 +94,19 @@ class HookCache:
         proof = verify(keys)
         return None if proof is None else (hook, proof)
 
-    async def _look_up(self, find: Callable[[], T | None]) -> T | None:
-        """Return what `find` finds, if need be after hooks and secrets were read again."""
-        if not self._is_loaded:
-            await self._reload()
-        found = find()
-        for _ in range(2):  # the first refresh may have begun before the hook was added
-            if found is None:
-                await self._refresh()
-                found = find()
-        return found
+    async def _look_up(self, find: Callable[[], T | None], *, may_read: bool) -> T | None:
+        """Return what `find` finds, if need be, and if it may, after hooks and secrets were read again."""
+        try:
+            async with asyncio.timeout(TIMEOUT_S):
+                if not self._is_loaded:
+                    await self._reload()
+                for _ in range(2 if may_read else 0):  # the first refresh may have begun before the hook was added
+                    if find() is None:
+                        await self._refresh()
+        except TimeoutError:
+            if not self._is_loaded:
+                raise DatabaseDownError("the hooks are not known yet") from None
+        return find()
 
     async def _refresh(self) -> None:
         """Read the hooks for an unknown sender, or wait for a read that is wanted already; within a limit."""
@@ -113,10 +121,17 @@ class HookCache:
         if wanted is None:
             wanted = self._wanted = self._wanted + 1
         async with self._reading:
-            if self._served < wanted:
-                serves = self._wanted
+            if self._served >= wanted:
+                return
+            if self._failed >= wanted:  # a read that failed answers everyone who waited for it
+                raise DatabaseDownError("the hooks could not be read")
+            serves = self._wanted
+            try:
                 await with_timeout(self._read())
-                self._served = serves
+            except DatabaseDownError:
+                self._failed = serves
+                raise
+            self._served = serves
 
     async def _read(self) -> None:
         async with self._engine.connect() as connection:
@@ -141,7 +156,9 @@ class HookCache:
             try:
                 await self._listen()
             except (*DATABASE_ERRORS, DatabaseDownError, OSError) as error:
-                log.warning("changes of hooks are not followed: %s", str(error).splitlines()[0])
+                log.warning(
+                    "changes of hooks are not followed: %s", (str(error) or type(error).__name__).splitlines()[0]
+                )
                 await asyncio.sleep(_RETRY_S)
 
     async def _listen(self) -> None:

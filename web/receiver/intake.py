@@ -28,7 +28,7 @@ from shared.ledger.jobs.alerts import HandleAlert
 from shared.ledger.jobs.orders import entries_key
 from web.receiver.batcher import Batcher
 from web.receiver.check import Refusal, is_resend, job_key, refuse_known_delivery, refuse_known_id
-from web.receiver.deadline import DatabaseDownError, with_timeout
+from web.receiver.deadline import TIMEOUT_S, DatabaseDownError, with_timeout
 from web.receiver.spool import Spool
 
 log = logging.getLogger("receiver")
@@ -68,6 +68,9 @@ class Accepted:
 
 
 Outcome = Accepted | Refusal
+_UNFIT = Refusal(
+    HTTPStatus.UNPROCESSABLE_ENTITY, "the alert cannot be stored", BODY, "send plain text: the receiver's log says more"
+)
 
 
 class Intake:
@@ -79,6 +82,11 @@ class Intake:
         self._entry_ttl = entry_ttl
         self._batcher: Batcher[Incoming, Outcome] = Batcher(self._write)
         self._recovery: asyncio.Task[None] | None = None
+
+    @property
+    def is_spooling(self) -> bool:
+        """Whether alerts go to the spool."""
+        return self._recovery is not None
 
     def start(self) -> None:
         """Store what an earlier process has left in the spool."""
@@ -95,8 +103,10 @@ class Intake:
     async def store(self, incoming: Incoming) -> Outcome:
         """Store one alert; raise DatabaseDownError if neither Postgres nor the spool can."""
         if self._recovery is None:
-            with suppress(DatabaseDownError):
-                return await self._batcher.submit(incoming)
+            # It is not known whether an alert that is late is stored: the spool has the same ids.
+            with suppress(DatabaseDownError, TimeoutError):
+                async with asyncio.timeout(TIMEOUT_S):  # for the batch before and its own together
+                    return await self._batcher.submit(incoming)
         spooled = replace(incoming, received_at=machine_now())
         try:
             await self._spool.add(spooled)
@@ -126,10 +136,7 @@ class Intake:
             return (await with_timeout(self._commit([one])))[0]
         except _UnfitBatchError as error:
             log.warning("hook %s: an alert cannot be stored: %s", one.hook.name, error)
-            wrong = "the alert cannot be stored"
-            return Refusal(
-                HTTPStatus.UNPROCESSABLE_ENTITY, wrong, BODY, "send plain text: the receiver's log says more"
-            )
+            return _UNFIT
 
     async def _commit(self, batch: Sequence[Incoming]) -> list[Outcome]:
         """Commit the alerts and their jobs, and return what became of each."""
@@ -164,25 +171,38 @@ class Intake:
         try:
             while True:
                 await asyncio.sleep(_RECOVER_EVERY_S)
-                with suppress(DatabaseDownError):
+                try:
                     await with_timeout(self._ping())
-                    while spooled := await self._spool.read():
-                        spooled.sort(key=replay_order)
-                        for start in range(0, len(spooled), _REPLAYED_AT_ONCE):
-                            await self._replay(spooled[start : start + _REPLAYED_AT_ONCE])
-                        await self._spool.discard()
-                    if self._spool.is_empty:
-                        log.info("Postgres is back: every spooled alert is stored")
-                        return
+                    while await self._replay_all():
+                        pass
+                except DatabaseDownError:
+                    continue
+                except Exception:  # what is in the spool must not wait for the next outage
+                    log.exception("the spool could not be stored yet")
+                    continue
+                if self._spool.is_empty:
+                    log.info("Postgres is back: every spooled alert is stored")
+                    return
         finally:
             self._recovery = None
 
-    async def _replay(self, batch: Sequence[Incoming]) -> None:
+    async def _replay_all(self) -> bool:
+        """Store every record of the spool; return whether there were any."""
+        spooled = sorted(await self._spool.read(), key=replay_order)
+        has_unfit = False
+        for start in range(0, len(spooled), _REPLAYED_AT_ONCE):
+            has_unfit |= await self._replay(spooled[start : start + _REPLAYED_AT_ONCE])
+        await self._spool.discard(is_kept=has_unfit)
+        return bool(spooled)
+
+    async def _replay(self, batch: Sequence[Incoming]) -> bool:
+        """Store some records; return whether Postgres refuses one of them, which then stays in its file."""
         try:
             await with_timeout(self._commit(batch))
         except _UnfitBatchError:
-            for one in batch:
-                await self._write_alone(one)
+            outcomes = [await self._write_alone(one) for one in batch]
+            return any(outcome is _UNFIT for outcome in outcomes)
+        return False
 
     async def _ping(self) -> None:
         async with self._ledger.engine.connect() as connection:

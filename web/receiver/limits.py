@@ -16,16 +16,24 @@ class TokenBucket:
         self._rate, self._burst = rate, burst
         self._levels: OrderedDict[Hashable, tuple[float, float]] = OrderedDict()
 
+    def has(self, key: Hashable) -> bool:
+        """Whether there is one to take."""
+        return self._level(key, monotonic()) >= 1
+
     def take(self, key: Hashable) -> bool:
         """Take one, and return whether there was one."""
         now = monotonic()
-        level, at = self._levels.pop(key, (self._burst, now))
-        level = min(self._burst, level + (now - at) * self._rate)
+        level = self._level(key, now)
         is_allowed = level >= 1
+        self._levels.pop(key, None)
         self._levels[key] = (level - 1 if is_allowed else level, now)
         if len(self._levels) > _MOST_KEYS:
             self._levels.popitem(last=False)
         return is_allowed
+
+    def _level(self, key: Hashable, now: float) -> float:
+        level, at = self._levels.get(key, (self._burst, now))
+        return min(self._burst, level + (now - at) * self._rate)
 
 
 class HookLimits:

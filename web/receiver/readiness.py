@@ -7,6 +7,7 @@ from starlette.responses import JSONResponse, Response
 
 from shared.ledger.async_ledger import AsyncLedger
 from web.receiver.deadline import DatabaseDownError, with_timeout
+from web.receiver.intake import Intake
 
 
 async def live(_: Request) -> Response:
@@ -17,8 +18,9 @@ async def live(_: Request) -> Response:
 class ReadyRoute:
     """The route that asks Postgres; however many senders ask at once, it is asked by one query at a time."""
 
-    def __init__(self, ledger: AsyncLedger) -> None:
+    def __init__(self, ledger: AsyncLedger, intake: Intake) -> None:
         self._ledger = ledger
+        self._intake = intake
         self._query: asyncio.Task[bool] | None = None
 
     async def get(self, _: Request) -> Response:
@@ -29,6 +31,8 @@ class ReadyRoute:
         await asyncio.wait({query})
         if not query.result():
             raise DatabaseDownError("the database takes no commits")
+        if self._intake.is_spooling:
+            raise DatabaseDownError("alerts go to the spool: the receiver's log says why")
         return JSONResponse({"status": "ready"})
 
     async def _is_writable(self) -> bool:

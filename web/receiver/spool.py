@@ -64,9 +64,9 @@ class Spool(Generic[Record]):
         """Return every record, oldest first; what is added later goes to another file."""
         return await asyncio.to_thread(self._read_all)
 
-    async def discard(self) -> None:
-        """Remove what the last read returned, once it is stored."""
-        await asyncio.to_thread(self._remove_read)
+    async def discard(self, *, is_kept: bool = False) -> None:
+        """Remove what the last read returned, once it is stored; with `is_kept` keep its files for a person."""
+        await asyncio.to_thread(self._remove_read, is_kept=is_kept)
 
     def _claim_left_files(self) -> None:
         self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -89,10 +89,9 @@ class Spool(Generic[Record]):
 
     def _write(self, data: bytes) -> None:
         with self._lock:
-            if self._written is None:
+            while self._written is None:  # a receiver that starts now may lock a new file before us
                 self._written = self._claim(self._folder / f"{new_id()}{_SUFFIX}")
                 _sync(self._folder)
-            assert self._written is not None  # noqa: S101  # no other process has a file of a new name
             descriptor = self._written.descriptor
             size = os.fstat(descriptor).st_size
             try:
@@ -120,15 +119,17 @@ class Spool(Generic[Record]):
                 log.warning("%s is kept as .unreadable, as a line of it is no alert: %s", file.path.name, error)
         return found
 
-    def _remove_read(self) -> None:
+    def _remove_read(self, *, is_kept: bool) -> None:
         with self._lock:
-            for file in self._read:
-                if file.is_readable:
-                    file.path.unlink(missing_ok=True)
-                else:
-                    file.path.rename(file.path.with_suffix(".unreadable"))
-                os.close(file.descriptor)
-            self._read = []
+            while self._read:
+                file = self._read.pop()
+                try:
+                    if file.is_readable and not is_kept:
+                        file.path.unlink(missing_ok=True)
+                    else:
+                        file.path.rename(file.path.with_suffix(".unreadable"))
+                finally:
+                    os.close(file.descriptor)
 
 
 def _sync(folder: Path) -> None:

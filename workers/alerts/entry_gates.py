@@ -60,7 +60,7 @@ def require_wanted(
     if is_held_asked and exposure.is_moving(contract.id):
         raise PostponedError(f"an order in {contract.id} is not confirmed, so the position is not known", _RETRY_AFTER)
     if stored.is_hook_paused:
-        _deny(ctx, one, contract, f"hook {stored.hook_name} is paused: `tickwork hooks resume` lets it enter again")
+        _deny(ctx, one, contract, f"hook {stored.hook_name} is paused or removed, and enters nothing")
     if not settings.has_pyramiding and (held * sign > 0 or exposure.planned(contract.id, sign)):
         _deny(ctx, one, contract, f"{held:+} is held or about to be, and hook {stored.hook_name} adds to no position")
     if settings.cooldown_s:

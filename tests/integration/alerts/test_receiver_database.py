@@ -1,5 +1,6 @@
 """The receiver while Postgres is unreachable, late, or lost during a COMMIT: alerts go to the spool."""
 
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import psycopg
@@ -155,3 +156,33 @@ def test_without_a_spool_the_sender_is_asked_for_a_resend(tapped: ReceiverProces
     to_postgres.restore()
     until(lambda: tapped.post(ENTRY).json().get("spooled") is None)
     assert 2 <= tapped.count("job")
+
+
+def test_senders_who_wait_for_the_hooks_of_a_frozen_postgres_are_all_answered_in_time(
+    database_url: str, start_receiver: StartReceiver
+) -> None:
+    """One read that fails answers everyone who waited for it: the receiver waits once, not once for each."""
+    with WireTap(database_url) as wire:
+        wire.block()
+        receiver = start_receiver(through=wire.url, timeout_s=1.0)
+        with ThreadPoolExecutor(8) as pool:
+            answers = list(pool.map(receiver.post, [ENTRY] * 8))
+        waits = receiver.log().count(GIVEN_UP)
+
+        assert {503} == {answer.status_code for answer in answers}
+        assert waits <= 3
+        assert 503 == receiver.get("/ready").status_code
+
+
+def test_an_alert_that_postgres_refuses_stays_in_a_file(tapped: ReceiverProcess, to_postgres: WireTap) -> None:
+    """Its hook is gone, as in a database that was restored from before."""
+    to_postgres.refuse()
+    assert_spooled(tapped.post(ENTRY))
+    tapped.execute("DELETE FROM alert")
+    tapped.execute("DELETE FROM hook")
+    to_postgres.restore()
+    spool = tapped.home / "spool"
+    until(lambda: [".unreadable"] == [path.suffix for path in spool.iterdir()], what="a file that is kept")
+
+    for path in spool.iterdir():
+        path.unlink()

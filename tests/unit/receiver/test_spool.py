@@ -87,5 +87,34 @@ def test_a_failing_disk_is_an_error_and_loses_no_confirmed_record(
     asyncio.run(run())
 
 
+def test_a_first_write_that_fails_leaves_a_file_that_a_read_clears(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def run() -> None:
+        spool = open_spool(tmp_path)
+        with monkeypatch.context() as patch:
+            patch.setattr(os, "fsync", fail)
+            with pytest.raises(OSError, match="the disk is full"):
+                await spool.add("lost")
+        assert [] == await spool.read()
+        await spool.discard()
+        assert spool.is_empty
+
+    asyncio.run(run())
+    assert [] == list(tmp_path.iterdir())
+
+
+def test_what_cannot_be_stored_is_kept_for_a_person(tmp_path: Path) -> None:
+    async def run() -> None:
+        spool = open_spool(tmp_path)
+        await spool.add("unfit")
+        await spool.read()
+        await spool.discard(is_kept=True)
+        assert spool.is_empty
+
+    asyncio.run(run())
+    assert [".unreadable"] == [path.suffix for path in tmp_path.iterdir()]
+
+
 def fail(_: int) -> None:
     raise OSError("the disk is full")
