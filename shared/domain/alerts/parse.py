@@ -66,6 +66,7 @@ _ACTION_HINT = 'expected "buy", "sell", "close", "cancel", "move_stop", "breakev
 _ORDER_TYPES = {"market": OrderType.MARKET, "limit": OrderType.LIMIT, "stop": OrderType.STOP}
 _PRICE_OF_TYPE = {OrderType.LIMIT: "limit_price", OrderType.STOP: "stop_price"}
 _SIDE_OF_TARGET = {True: AlertAction.BUY, False: AlertAction.SELL}
+_NAMES_OF_QUANTITY = {"quantity", "qty", "contracts"}  # in lower case
 _SIGNS = {"long": 1, "short": -1, "flat": 0}
 
 
@@ -123,15 +124,27 @@ def _parse_close(payload: Mapping[str, Json]) -> Alert:
     only_side = _ONLY_SIDES.get(word)
     if sign and target is None and word in _ACTIONS and _ACTIONS[word].is_entry:
         only_side = Direction.LONG if sign > 0 else Direction.SHORT  # a sale of a chart that is long buys nothing back
+    quantity = _read_or_none(_parse_quantity, payload) if target is None and sign != 0 else None
+    if quantity is None and target is None and sign != 0:
+        _refuse_other_quantity(payload)
     return Alert(
         action=AlertAction.CLOSE,
         symbol=parse_symbol_field(payload),
-        quantity=_read_or_none(_parse_quantity, payload) if target is None and sign != 0 else None,
+        quantity=quantity,
         target=target or None,
         only_side=only_side,
         external_id=_read_or_none(parse_external_id, payload),
         **_parse_common(payload, is_strict=False),
     )
+
+
+def _refuse_other_quantity(payload: Mapping[str, Json]) -> None:
+    """Raise RefusedAlertError for an exit with a number of contracts under a name that is not read: it is a part."""
+    for name in payload:
+        is_meant = name.lower() in _NAMES_OF_QUANTITY
+        if is_meant and _read_or_none(partial(parse_contracts, field=name), payload) is not None:
+            hint = "send quantity to close a part, or leave it out to close all"
+            raise RefusedAlertError(f"unknown field {quote_value(name)} in an exit", field=name, hint=hint)
 
 
 def _parse_change(payload: Mapping[str, Json], action: AlertAction) -> Alert:

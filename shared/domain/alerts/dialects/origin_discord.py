@@ -4,7 +4,7 @@ import re
 from collections.abc import Mapping
 
 from shared.domain.alerts.dialects.dialect import Dialect
-from shared.domain.alerts.dialects.vocabulary import Vocabulary
+from shared.domain.alerts.dialects.vocabulary import Vocabulary, is_set, plain_name
 from shared.domain.alerts.payload import Json, RefusedAlertError, quote_value
 
 EXAMPLE = (
@@ -14,12 +14,13 @@ EXAMPLE = (
 WORDS = Vocabulary(fields={"embeds": "embeds"}, actions={}, example=EXAMPLE)
 ENTRIES_BY_TITLE = {"open long": "buy", "open short": "sell"}  # the whole title, with or without "position"
 EXITS_BY_TITLE = {  # a part of the title, first match wins -> our action; {} is the side in the title, if there is one
-    "trim": None,  # a part without a size: refused
+    "trim": None, "partial": None, "scale out": None,  # a part without a size: refused
     "session close": "close", "end of session": "close",
+    "half": None,  # after a session close, which may be that of half a day
     "stop out": "close{}", "stopped out": "close{}", "stop hit": "close{}",
-    "target 2": "close{}", "tp2": "close{}", "target 3": "close{}", "tp3": "close{}",
+    "target 1": None,  # before close and exit: "Target 1 hit, close"
+    "target 2": "close{}", "target 3": "close{}",
     "close": "close{}", "exit": "close{}", "flatten": "close{}",
-    "target 1": None, "tp1": None,
 }  # fmt: skip
 PRICES_OF_ENTRY = {  # a part of the field's name, first match wins -> our field; target 2 and 3 are kept
     "entry": "stop_price",  # the first system entered by a stop order at this price
@@ -30,6 +31,11 @@ QUANTITY = 1  # an embed has none: the hook's size multiplies or replaces it
 
 _TITLE = re.compile(r"\s*\[(?P<symbol>[^\[\]]{1,32})\]\s*(?P<signal>.{1,200}?)\s*", re.DOTALL)
 _NUMBER = re.compile(r"[0-9][0-9,]*(?:\.[0-9]+)?")
+_TARGET = re.compile(r"\b(?:tp|target|take profit) ?#?(?=[0-9])")
+_PART = re.compile(
+    r"\b[0-9.]+ ?(?:contracts?|lots?)\b|\b(?:clos|exit|flat)[a-z]* (?!100(?:\.0+)? ?%)[0-9.]+ ?%"  # not of a profit
+)
+_SIZES = {"quantity", "qty", "contracts", "size"}  # names of fields that an embed of the first system never has
 _SIDE = re.compile(r"\b(long|short)\b")
 
 
@@ -45,7 +51,8 @@ def _read(raw: bytes) -> dict[str, Json]:
     entry = ENTRIES_BY_TITLE.get(signal.removesuffix("position").strip(" !."))
     if entry is not None:
         return payload | {"action": entry, "quantity": QUANTITY} | _read_prices(embed)
-    return payload | {"action": _read_exit(signal, title)}
+    _refuse_part(signal, title, embed)
+    return payload | {"action": _read_exit(_TARGET.sub("target ", signal), title)}
 
 
 def _require_embed(body: Mapping[str, Json]) -> dict[str, Json]:
@@ -53,6 +60,19 @@ def _require_embed(body: Mapping[str, Json]) -> dict[str, Json]:
     if not isinstance(embeds, list) or len(embeds) != 1 or not isinstance(embeds[0], dict):
         raise _invalid("embeds", embeds)
     return embeds[0]
+
+
+def _refuse_part(signal: str, title: Json, embed: Mapping[str, Json]) -> None:
+    """Raise RefusedAlertError for an exit with a size, in its title or its fields: it would close all."""
+    hint = "an exit of this dialect closes all: leave the size out, or give the hook another dialect and send quantity"
+    if _PART.search(signal):
+        raise RefusedAlertError(f"title {quote_value(title)} cannot be honoured", field="title", hint=hint)
+    fields = embed.get("fields")
+    for field in fields if isinstance(fields, list) else ():
+        name, value = (field.get("name"), field.get("value")) if isinstance(field, dict) else (None, None)
+        if isinstance(name, str) and plain_name(name) in _SIZES and is_set(value):
+            wrong = f"{name[:32]} {quote_value(value)} of an exit cannot be honoured"
+            raise RefusedAlertError(wrong, field=name[:32], hint=hint)
 
 
 def _read_exit(signal: str, title: Json) -> str:

@@ -1,7 +1,16 @@
 """The alerts of PickMyTrade: symbol, data, quantity and price, tp and sl, with 0 for none."""
 
+from collections.abc import Mapping
+
 from shared.domain.alerts.dialects.dialect import Dialect
-from shared.domain.alerts.dialects.vocabulary import EXITS, Vocabulary, drop_unset, is_exit, is_set
+from shared.domain.alerts.dialects.vocabulary import (
+    EXITS,
+    Vocabulary,
+    drop_unset,
+    is_exit,
+    is_set,
+    plain_name,
+)
 from shared.domain.alerts.fields import invalid_value, parse_contracts
 from shared.domain.alerts.payload import Json, RefusedAlertError, quote_value
 
@@ -34,7 +43,7 @@ WORDS = Vocabulary(
         "long": "buy",
         "sell": "sell",
         "short": "sell",
-        **EXITS,  # all of the position, whatever the quantity
+        **EXITS,
     },
     refused={
         "percentage_tp": _DISTANCE,
@@ -69,14 +78,21 @@ def _read(raw: bytes) -> dict[str, Json]:
     payload = WORDS.rename(body)
     drop_unset(payload, _ZERO_FOR_NONE)
     if is_exit(payload):
-        payload.pop("quantity", None)
-        return payload
+        return _to_exit(payload, body)
     WORDS.require_honoured(body)
     _require_one_account(accounts)
     if is_set(payload.pop("update_sl", None)):
         return payload | {"action": "move_stop"}
     _set_order(payload)
     _set_position(payload)
+    return payload
+
+
+def _to_exit(payload: dict[str, Json], body: Mapping[str, Json]) -> dict[str, Json]:
+    """Return an exit with its quantity; PickMyTrade's `close` is of all whatever the quantity."""
+    words = {str(value).strip().lower() for name, value in body.items() if plain_name(name) in {"data", "action"}}
+    if words == {"close"}:
+        payload.pop("quantity", None)  # its generator writes one into every alert
     return payload
 
 
@@ -115,7 +131,7 @@ def _set_order(payload: dict[str, Json]) -> None:
 def _set_position(payload: dict[str, Json]) -> None:
     """Make a position of an entry that closes the other side first; without that, it is an order of its quantity."""
     size = parse_contracts(payload, "quantity")
-    if size is None or not is_set(payload.get("reverse_order_close")):
+    if size is None or "action" not in payload or not is_set(payload.get("reverse_order_close")):
         return
     for name in ("pyramid", "duplicate_position_allow"):
         if is_set(payload.get(name)):

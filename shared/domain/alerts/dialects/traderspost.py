@@ -12,7 +12,7 @@ from shared.domain.alerts.dialects.vocabulary import (
     plain_number,
     to_ticks,
 )
-from shared.domain.alerts.fields import invalid_value, missing_field, parse_contracts
+from shared.domain.alerts.fields import invalid_value, missing_field, parse_contracts, read_instant
 from shared.domain.alerts.payload import Json, RefusedAlertError, quote_value
 
 EXAMPLE = (
@@ -30,7 +30,7 @@ WORDS = Vocabulary(
         "stopPrice": "stop_price",
         "stopLoss": "stop_loss",  # an object, see _STOP
         "takeProfit": "take_profit",  # an object, see _TARGET
-        "time": "time",
+        "time": "time",  # TradersPost documents {{timenow}} in it, see _apply_time
         "timenow": "timenow",
         "quantityType": "quantityType",  # fixed_quantity
         "timeInForce": "timeInForce",  # day or gtc
@@ -76,6 +76,7 @@ _TARGET = {"limitPrice": "take_profit", "price": "take_profit", "amount": "take_
 def _read(raw: bytes) -> dict[str, Json]:
     body = WORDS.read_json(raw)
     payload = WORDS.rename(body)
+    _apply_time(payload)
     _apply_sentiment(payload)
     if has_exit_word(payload):
         return _to_exit(payload)
@@ -94,8 +95,18 @@ def _read(raw: bytes) -> dict[str, Json]:
     return payload
 
 
+def _apply_time(payload: dict[str, Json]) -> None:
+    """Take an instant in `time` as the one at which the signal was sent, unless `timenow` says it.
+
+    A bar's start, {{time}}, cannot be told from it: then the hook needs a longer `max_age_s`.
+    """
+    time = payload.get("time")
+    if "timenow" not in payload and isinstance(time, str | int) and read_instant(str(time)) is not None:
+        payload["timenow"] = payload.pop("time")
+
+
 def _apply_sentiment(payload: dict[str, Json]) -> None:
-    """Turn an action against its sentiment into an exit of one side; the sentiment leaves the payload."""
+    """Turn an action against its sentiment into an exit of one side; only a flat one stays in the payload."""
     sentiment = payload.pop("market_position", None)
     if sentiment is None:
         return
@@ -107,7 +118,8 @@ def _apply_sentiment(payload: dict[str, Json]) -> None:
     exit_of_side = _SIDED_EXITS.get((action, str(position)))
     if position == "flat":
         payload["action"] = exit_of_side or "close"
-        payload.pop("quantity", None)  # a flat sentiment closes all
+        payload["market_position"] = "flat"  # it closes all, whatever the quantity
+        payload.pop("quantity", None)
     elif exit_of_side is not None:
         payload["action"] = exit_of_side
 
@@ -115,13 +127,19 @@ def _apply_sentiment(payload: dict[str, Json]) -> None:
 def _to_exit(payload: dict[str, Json]) -> dict[str, Json]:
     """Return an exit: at the market, but for a trailing stop and a stop, which move the stop of the position."""
     order_type = str(payload.get("order_type", "")).strip().lower()
+    is_stop = order_type == "stop" and "stop_price" in payload
+    if (is_stop or order_type == "trailing_stop") and is_set(payload.get("quantity")):
+        hint = "leave it out: the stop is of the whole position"
+        raise RefusedAlertError(
+            f"quantity {quote_value(payload['quantity'])} with orderType {order_type}", field="quantity", hint=hint
+        )
     if order_type == "trailing_stop":
         amount = payload.get("trailAmount")
         if amount is None:
             hint = 'expected "trailAmount", a distance in prices: a percentage cannot be honoured'
             raise invalid_value("orderType", payload["order_type"], hint)
         return payload | {"action": "trail", "trail_ticks": to_ticks(payload, amount, "trailAmount")}
-    if order_type == "stop" and "stop_price" in payload:
+    if is_stop:
         return payload | {"action": "move_stop", "stop_loss": payload["stop_price"]}
     if str(payload.get("quantityType", "")).strip().lower() == "percent_of_position" and _is_all(payload):
         payload.pop("quantity")

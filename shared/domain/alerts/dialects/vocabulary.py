@@ -32,6 +32,7 @@ _SECRETS = {
 }  # fmt: skip
 _NOTHING = ("", "0", "false", "no", "none", "null", "off")
 _THOUSANDS = re.compile(r"[+-]?[0-9]{1,3}(,[0-9]{3})+(\.[0-9]+)?")
+_NUMERAL = re.compile(r"[+-]?[0-9]{1,20}(\.[0-9]{1,20})?")
 _ZERO = re.compile(r"[+-]?0*\.?0*")
 
 
@@ -72,7 +73,8 @@ class Vocabulary:
         Raise RefusedAlertError for an unknown action word, and for two names of one field with different values.
         """
         payload: dict[str, Json] = {}
-        contradicted: dict[str, str] = {}
+        names: dict[str, str] = {}  # our name -> the sender's first one
+        contradictions: dict[str, RefusedAlertError] = {}
         for name, value in body.items():
             plain = plain_name(name)
             if value is None or plain in _SECRETS:
@@ -80,13 +82,17 @@ class Vocabulary:
             is_ours = name in FIELDS and name not in self.fields
             our_name = name if is_ours else self._our_names.get(plain.removeprefix(self.prefix), name)
             if our_name in payload and _comparable(our_name, payload[our_name]) != _comparable(our_name, value):
-                contradicted[our_name] = name
+                first = f"{names[our_name]} {quote_value(payload[our_name])}"
+                wrong = f"{first} contradicts {name[:LONGEST_TEXT]} {quote_value(value)}"
+                hint = f"send one of the two names of {our_name}"
+                contradictions[our_name] = RefusedAlertError(wrong, field=name[:LONGEST_TEXT], hint=hint)
             payload.setdefault(our_name, _without_secrets(value))
+            names.setdefault(our_name, name[:LONGEST_TEXT])
         for number in NUMBER_FIELDS:
             if number in payload:
                 payload[number] = plain_number(payload[number])
         self._rename_action(payload)
-        self._require_one_value(payload, contradicted)
+        _require_one_value(payload, contradictions)
         for required in ("action", "symbol"):
             if required not in payload and not (required == "action" and "market_position" in payload):
                 raise missing_field(self._name_of(required), self._shown_example)
@@ -125,14 +131,6 @@ class Vocabulary:
     def _name_of(self, our_name: str) -> str:
         """Return the sender's first name of a field of ours."""
         return next((name for name, each in self.fields.items() if each == our_name), our_name)
-
-    def _require_one_value(self, payload: dict[str, Json], contradicted: Mapping[str, str]) -> None:
-        """Raise RefusedAlertError for a field with two values; an exit leaves aside one that it does not need."""
-        for our_name, name in contradicted.items():
-            if our_name in {"action", "symbol", "market_position"} or not is_exit(payload):
-                hint = f"send one of the two names of {our_name}"
-                raise RefusedAlertError(f"two values of {our_name}", field=name[:LONGEST_TEXT], hint=hint)
-            del payload[our_name]
 
     def _rename_action(self, payload: dict[str, Json]) -> None:
         if "action" not in payload or is_flat(payload):
@@ -209,9 +207,26 @@ def to_ticks(payload: Mapping[str, Json], value: Json, field: str) -> int:
     return int(ticks)
 
 
-def _comparable(our_name: str, value: Json) -> str:
-    """Return a value as it is compared with another one of the same field: a symbol without its exchange."""
-    return str(value).rpartition(":")[2].strip().upper() if our_name == "symbol" else str(value)
+def _require_one_value(payload: dict[str, Json], contradictions: Mapping[str, RefusedAlertError]) -> None:
+    """Raise the error of a field with two values; an exit leaves aside one that it does not need.
+
+    It needs the size of its part: without it, it would close all.
+    """
+    needed = {"action", "symbol", "market_position"}
+    if not is_flat(payload):
+        needed |= {"quantity", "market_position_size"}
+    for our_name, error in contradictions.items():
+        if our_name in needed or not is_exit(payload):
+            raise error
+        del payload[our_name]
+
+
+def _comparable(our_name: str, value: Json) -> str | Decimal:
+    """Return a value as it is compared with another one of the same field: a symbol without its exchange, a number."""
+    if our_name == "symbol":
+        return str(value).rpartition(":")[2].strip().upper()
+    plain = str(plain_number(value)).strip()
+    return Decimal(plain) if our_name in NUMBER_FIELDS and _NUMERAL.fullmatch(plain) else str(value)
 
 
 def _position(payload: Mapping[str, Json]) -> str | None:

@@ -39,6 +39,18 @@ ROWS: list[Row] = [
     # A part without a size, and messages of another kind.
     (embed("[MNQ1!] Trim/Close long position"), "refused title: target 1", ""),
     (embed("[MNQ1!] TP1 hit long"), "refused title: target 1", ""),
+    (embed("[MNQ1!] Target 1 hit, close half"), "refused title: target 1", ""),
+    (embed("[MNQ1!] TP1 exit"), "refused title: target 1", ""),
+    (embed("[MNQ1!] TP 1 exit long"), "refused title: target 1", ""),
+    (embed("[MNQ1!] Close half of long position"), "refused title: target 1", ""),
+    (embed("[MNQ1!] Partial exit, target 2"), "refused title: target 1", ""),
+    (embed("[MNQ1!] Exit 50% of long"), "refused title: leave the size out", ""),
+    (embed("[MNQ1!] Close 1 contract"), "refused title: leave the size out", ""),
+    (embed("[MNQ1!] Close long position", Contracts="1"), "refused Contracts: leave the size out", ""),
+    # All of what is left, whatever came before.
+    (embed("[MNQ1!] Session close, half day"), "CLOSE MNQ", "0 0 0 0"),
+    (embed("[MNQ1!] Stop out long after TP1"), "CLOSE LONG MNQ", "-1 0 0 0"),
+    (embed("[MNQ1!] Exit 100% of long, +1.2%"), "CLOSE LONG MNQ", "-1 0 0 0"),
     (embed("[MNQ1!] Good morning"), "refused title: Open long position", ""),
     (embed("Open long position"), "refused title: [MNQ1!]", ""),
     (embed("[AAPL] Open long position"), "refused symbol: MNQ1!", ""),

@@ -12,7 +12,8 @@ ROWS: list[Row] = [
     ('{"action": "sell", "symbol": "MNQ", "quantity": 1, "take_profit": null}', "SELL 1 MNQ", "-2 -1 0 2"),
     ('{"action": "CLOSE", "symbol": "MNQ"}', "CLOSE MNQ", "0 0 0 0"),
     ('{"action": "FLATTEN", "symbol": "MNQ", "quantity": 0, "stop_loss": 0}', "CLOSE MNQ", "0 0 0 0"),
-    ('{"action": "CLOSE", "symbol": "MNQ", "contracts": 1}', "CLOSE MNQ", "0 0 0 0"),
+    ('{"action": "CLOSE", "symbol": "MNQ", "contracts": 1}', "refused contracts: quantity to close a part", ""),
+    ('{"action": "CLOSE", "symbol": "MNQ", "contracts": 0}', "CLOSE MNQ", "0 0 0 0"),
     ('{"action": "close_long", "symbol": "MNQ"}', "CLOSE LONG MNQ", "-1 0 0 0"),
     # Its server traded 1 MNQ for a message without a symbol or a size: here both must be there.
     ('{"action": "BUY", "symbol": "MNQ"}', "refused quantity: whole number", ""),

@@ -36,15 +36,22 @@ ROWS: list[Row] = [
     (generated(duplicate_position_allow="true"), "refused duplicate_position_allow: reverse_order_close to false", ""),
     (generated(pyramid="true"), "refused pyramid: reverse_order_close to false", ""),
     (generated(same_direction_ignore="true"), "refused same_direction_ignore: pyramiding", ""),
-    # A close is of all of the position, and nothing else in it counts.
+    # PickMyTrade's close is of all of the position, and nothing else in it counts.
     (generated(data='"close"'), "CLOSE MNQ", "0 0 0 0"),
     (generated(data='"CLOSE"', quantity="0", full_closed="true"), "CLOSE MNQ", "0 0 0 0"),
     (generated(data='"close"', quantity="3", percentage_sl="1", trail="1"), "CLOSE MNQ", "0 0 0 0"),
-    (generated(data='"exit"', duplicate_position_allow="true", sl='"NaN"'), "CLOSE MNQ", "0 0 0 0"),
     (generated(data='"flat"', quantity='"NaN"'), "CLOSE MNQ", "0 0 0 0"),
     (generated(data='"close"', multiple_accounts='[{"quantity_multiplier": 2}, {"quantity_multiplier": 3}]'),
      "CLOSE MNQ", "0 0 0 0"),
-    (generated(data='"close_long"'), "CLOSE LONG MNQ", "-1 0 0 0"),
+    # Other words of an exit, and a position that stays on its side, close a part by the quantity.
+    (generated(data='"exit"', duplicate_position_allow="true", sl='"NaN"'), "CLOSE 1 MNQ", "0 0 0 2"),
+    (generated(data='"close_long"'), "CLOSE LONG 1 MNQ", "-1 0 0 2"),
+    (generated(data='"close_long"', quantity="0"), "CLOSE LONG MNQ", "-1 0 0 0"),
+    (generated(data='"sell"', position='"long"'), "CLOSE LONG 1 MNQ", "-1 0 0 2"),
+    (generated(data='"sell"', position='"Long"', quantity='"2"', trail="1"), "CLOSE LONG 2 MNQ", "-1 0 0 1"),
+    (generated(data='"buy"', position='"short"'), "CLOSE SHORT 1 MNQ", "0 0 1 3"),
+    (generated(data='"sell"', position='"long"', quantity="0"), "CLOSE LONG MNQ", "-1 0 0 0"),
+    (generated(data='"close_long"', quantity="0", contracts="1"), "refused contracts: quantity to close a part", ""),
     (generated(data='"sell"', position='"flat"'), "CLOSE MNQ", "0 0 0 0"),
     ('{"symbol": "MNQ1!", "data": "close", "token": "abc"}', "CLOSE MNQ", "0 0 0 0"),
     # Stops, targets and order types.
@@ -85,6 +92,7 @@ ROWS: list[Row] = [
     (generated(quantity="1.5"), "refused quantity: whole number", ""),
     (generated(data='"{{strategy.order.action}}"'), "refused action: buy, long, sell", ""),
     (generated(data=""), "refused data: message such as", ""),
+    (generated(data="", position='"long"'), "refused market_position_size: whole number", ""),
     (generated(symbol=""), "refused symbol: message such as", ""),
     (generated(symbol='"NASDAQ:AAPL"'), "refused symbol: MNQ1!", ""),
     (generated(percentage_s1="1"), "refused percentage_s1: percentage_sl", ""),

@@ -43,6 +43,12 @@ ROWS: list[Row] = [
     (EXIT + ', "orderType": "trailing_stop", "trailPercent": 1}', "refused orderType: trailAmount", ""),
     (EXIT + ', "orderType": "trailing_stop", "trailAmount": 0.3}', "refused trailAmount: 0.25", ""),
     (EXIT + ', "orderType": "stop", "stopPrice": 21480}', "payload action=move_stop stop_loss=21480", ""),
+    (EXIT + ', "orderType": "stop", "stopPrice": 21480, "quantity": 1}', "refused quantity: whole position", ""),
+    (EXIT + ', "orderType": "trailing_stop", "trailAmount": 2, "quantity": 1}', "refused quantity: whole position", ""),
+    (EXIT + ', "orderType": "stop", "quantity": 1}', "CLOSE 1 MNQ", "0 0 0 2"),
+    (EXIT + ', "contracts": 1}', "refused contracts: quantity to close a part", ""),
+    (SELL + ', "contracts": 1, "sentiment": "flat"}', "CLOSE LONG MNQ", "-1 0 0 0"),
+    (EXIT + ', "time": "{{timenow}}"}', "CLOSE MNQ", "0 0 0 0"),
     ('{"ticker": "MNQ1!", "action": "cancel"}', "payload action=cancel symbol=MNQ1!", ""),
     ('{"ticker": "MNQ1!", "action": "breakeven"}', "payload action=breakeven symbol=MNQ1!", ""),
     # Orders, stops and targets.

@@ -68,7 +68,15 @@ ROWS: list[Row] = [
     ('{"action": "buy", "ticker": "MNQ1!", "contracts": 1, "qty": 2}', "refused qty: two names", ""),
     ('{"action": "buy", "ticker": "MNQ1!", "symbol": "CME_MINI:MNQ1!", "contracts": 1, "qty": "1"}',
      "BUY 1 MNQ", "0 1 2 4"),
-    ('{"action": "close", "ticker": "MNQ1!", "contracts": 1, "qty": 2}', "CLOSE MNQ", "0 0 0 0"),
+    ('{"action": "close", "ticker": "MNQ1!", "contracts": 1, "qty": 2}', "refused qty: two names of quantity", ""),
+    ('{"action": "close", "ticker": "MNQ1!", "contracts": 1, "qty": 0}', "refused qty: two names of quantity", ""),
+    ('{"action": "close", "ticker": "MNQ1!", "contracts": 1, "qty": "1.0"}', "CLOSE 1 MNQ", "0 0 0 2"),
+    ('{"action": "buy", "ticker": "MNQ1!", "contracts": 1, "qty": "1.0", "size": 1.00}', "BUY 1 MNQ", "0 1 2 4"),
+    (('{"action": "sell", "ticker": "MNQ1!", "contracts": 1, "qty": 2, "market_position": "flat", '
+     '"market_position_size": 0}'), "CLOSE MNQ", "0 0 0 0"),
+    (('{"action": "sell", "ticker": "MNQ1!", "market_position": "long", "market_position_size": 1, '
+     '"strategy": {"market_position_size": 2}}'), "refused strategy.market_position_size: two names", ""),
+    ('{"action": "close", "ticker": "MNQ1!", "sl": 21480, "stop_loss": 21490}', "CLOSE MNQ", "0 0 0 0"),
     # The signed position_size.
     ('{"ticker": "MNQ1!", "action": "sell", "contracts": 2, "position_size": -1}', "SHORT 1 MNQ", "-1 -1 -1 -1"),
     ('{"ticker": "MNQ1!", "action": "sell", "contracts": 1, "position_size": 0}', "CLOSE MNQ", "0 0 0 0"),
