@@ -31,6 +31,7 @@ from web.receiver.openapi import OpenapiRoute
 from web.receiver.problem import not_found, problem
 from web.receiver.readiness import ReadyRoute, live
 from web.receiver.sender import AddressReader
+from web.receiver.server import DoorProtocol
 from web.receiver.spool import Spool
 
 _CONNECTIONS = 8
@@ -96,8 +97,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
         make_app(settings),
         host=options.host,
         port=options.port,
+        http=DoorProtocol,
         log_config=None,
-        log_level="warning",
+        log_level="error",  # a warning for every malformed request would fill the log
         access_log=False,  # it would log the tokens
         server_header=False,
         proxy_headers=False,
