@@ -2,6 +2,7 @@
 
 import argparse
 import asyncio
+import gc
 import logging
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
@@ -23,6 +24,7 @@ from web.receiver import spool_record
 from web.receiver.alerts import AlertRoute
 from web.receiver.counters import Counters
 from web.receiver.deadline import TIMEOUT_S, DatabaseDownError
+from web.receiver.front import Front
 from web.receiver.hook_cache import HookCache
 from web.receiver.intake import Intake
 from web.receiver.job_requests import JobRequestRoute
@@ -38,7 +40,7 @@ _CONNECTIONS = 8
 _RETRY_AFTER_S = 5
 
 
-def make_app(settings: Settings) -> Starlette:
+def make_app(settings: Settings) -> Front:
     """Return the receiver as an ASGI app; it connects to the database at the first request."""
     engine = make_async_engine(
         settings.require_database(), program="receiver", pool_size=_CONNECTIONS, statement_timeout_s=TIMEOUT_S
@@ -82,7 +84,8 @@ def make_app(settings: Settings) -> Starlette:
         lifespan=lifespan,
     )
     app.router.redirect_slashes = False  # a redirect would carry the token in its Location
-    return app
+    gc.freeze()  # what every request needs is not searched for garbage, which takes longer than an alert
+    return Front(app, alerts.post, database_down=_database_down, our_fault=_our_fault)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -135,10 +135,11 @@ class DoorProtocol(HttpToolsProtocol):
         )
 
     def _refuse(self, status: HTTPStatus, wrong: str, hint: str) -> None:
-        """Answer, unless an earlier request still waits for its own answer, and close."""
+        """Answer, unless an earlier request still waits for its own answer or has begun to get it, and close."""
         if self.transport.is_closing():
             return
-        if self._is_answered():
+        is_next = self._part is _Part.BODY and not self.pipeline and not self.cycle.response_started
+        if is_next or self._is_answered():
             answer = problem(status, wrong, hint=hint, headers={"Connection": "close"})
             lines = [f"HTTP/1.1 {status.value} {status.phrase}".encode()]
             lines += [b"%s: %s" % header for header in answer.raw_headers]

@@ -54,6 +54,14 @@ def read_all(connection: socket.socket) -> bytes:
     return bytes(found)
 
 
+def read_answer(connection: socket.socket) -> bytes:
+    """Return one answer, whose body is a JSON object without another in it."""
+    found = b""
+    while not found.endswith(b"}"):
+        found += connection.recv(65_536)
+    return found
+
+
 def test_the_deadlines_of_headers_body_and_database_together_are_below_tradingviews_three_seconds() -> None:
     assert 3 > server.HEADERS_TIMEOUT_S + body._TIMEOUT_S + deadline.TIMEOUT_S  # noqa: SLF001
 
@@ -85,10 +93,10 @@ def test_a_second_request_has_a_deadline_of_its_own_and_an_idle_connection_stays
     with closing(connect(brisk)) as connection:
         for _ in range(3):
             connection.sendall(message(brisk))
-            assert connection.recv(65_536).startswith(b"HTTP/1.1 202 ")
+            assert read_answer(connection).startswith(b"HTTP/1.1 202 ")
             time.sleep(1.5 * TIMEOUT_S)
         connection.sendall(b"POST /")
-        assert b"HTTP/1.1 408 " in read_all(connection)  # after the rest of the last answer
+        assert read_all(connection).startswith(b"HTTP/1.1 408 ")
 
 
 def test_the_rest_of_a_request_that_is_answered_has_a_deadline(brisk: ReceiverProcess) -> None:
@@ -141,7 +149,7 @@ def test_above_the_cap_idle_connections_are_closed_first_then_new_ones(start_rec
     with ExitStack() as opened:
         idle = opened.enter_context(closing(connect(receiver)))
         idle.sendall(message(receiver))
-        assert idle.recv(65_536).startswith(b"HTTP/1.1 202 ")
+        assert read_answer(idle).startswith(b"HTTP/1.1 202 ")
         silent = [opened.enter_context(closing(connect(receiver))) for _ in range(MAX_CONNECTIONS)]
         assert b"" == read_all(idle)
         refused = opened.enter_context(closing(connect(receiver)))
