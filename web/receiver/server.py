@@ -7,6 +7,7 @@ from http import HTTPStatus
 from httptools import HttpParserError
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from web.receiver.body import IS_WHOLE
 from web.receiver.problem import problem
 
 HEADERS_TIMEOUT_S = 0.4  # with those of the body and of the database less than TradingView waits for our answer
@@ -82,8 +83,9 @@ class DoorProtocol(HttpToolsProtocol):
         self._part = _Part.BODY
 
     def on_message_complete(self) -> None:
-        """Note that the request is whole."""
+        """Note that the request is whole, also for the reader of its body."""
         self._part = _Part.NONE
+        self.cycle.scope[IS_WHOLE] = True  # type: ignore[literal-required]  # an extension of ours
         super().on_message_complete()
 
     def on_response_complete(self) -> None:
