@@ -5,7 +5,8 @@ from enum import Enum, auto
 from http import HTTPStatus
 
 from httptools import HttpParserError
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn._types import ASGI3Application
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 from web.receiver.body import IS_WHOLE
 from web.receiver.problem import problem
@@ -36,6 +37,7 @@ class DoorProtocol(HttpToolsProtocol):
     _header_bytes = 0  # received for a request whose headers are not complete
     _deadline: asyncio.TimerHandle | None = None
     _write_deadline: asyncio.TimerHandle | None = None
+    _running: RequestResponseCycle | None = None  # the request that is served; `cycle` is the last one received
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn declares it
         """Begin, or end at once where there are too many connections and none of them is idle."""
@@ -46,7 +48,8 @@ class DoorProtocol(HttpToolsProtocol):
         self._set_deadline()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Cancel every deadline."""
+        """Cancel every deadline, and the requests that came at once with the one that is served."""
+        self._disconnect()
         self._clear_deadline()
         self._clear_write_deadline()
         self._unset_keepalive_if_required()
@@ -108,11 +111,15 @@ class DoorProtocol(HttpToolsProtocol):
 
     def timeout_keep_alive_handler(self) -> None:
         """End an idle connection, without waiting for a sender that has not read its last answer."""
-        self.transport.abort()
+        self._abort()
 
     def send_400_response(self, msg: str) -> None:  # noqa: ARG002  # uvicorn's words
         """Refuse bytes that are no HTTP request."""
         self._refuse(HTTPStatus.BAD_REQUEST, "this is no valid HTTP request", "send an alert with POST, as HTTP/1.1")
+
+    def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
+        self._running = cycle
+        super()._start_asgi_task(cycle, app)
 
     def _is_answered(self) -> bool:
         """Whether no answer is due for any request that has begun."""
@@ -137,17 +144,40 @@ class DoorProtocol(HttpToolsProtocol):
         )
 
     def _refuse(self, status: HTTPStatus, wrong: str, hint: str) -> None:
-        """Answer, unless an earlier request still waits for its own answer or has begun to get it, and close."""
+        """Answer and close; while an earlier request is served, its answer is the last one."""
         if self.transport.is_closing():
             return
-        is_next = self._part is _Part.BODY and not self.pipeline and not self.cycle.response_started
-        if is_next or self._is_answered():
-            answer = problem(status, wrong, hint=hint, headers={"Connection": "close"})
-            lines = [f"HTTP/1.1 {status.value} {status.phrase}".encode()]
-            lines += [b"%s: %s" % header for header in answer.raw_headers]
-            self.transport.write(b"\r\n".join([*lines, b"", bytes(answer.body)]))
+        running = self._running
+        if running is not None and not running.response_complete and (running is not self.cycle or self._is_begun()):
+            self.pipeline.clear()
+            running.keep_alive = False
+            self.flow.pause_reading()
+            return
+        answer = problem(status, wrong, hint=hint, headers={"Connection": "close"})
+        lines = [f"HTTP/1.1 {status.value} {status.phrase}".encode()]
+        lines += [b"%s: %s" % header for header in answer.raw_headers]
+        self.transport.write(b"\r\n".join([*lines, b"", bytes(answer.body)]))
+        self._close()
+
+    def _is_begun(self) -> bool:
+        """Whether the last request received is whole or has begun to be answered: then it gets its answer."""
+        return self._part is not _Part.BODY or self.cycle.response_started
+
+    def _close(self) -> None:
+        self._disconnect()
         self.transport.close()
         self._set_write_deadline()
+
+    def _abort(self) -> None:
+        self._disconnect()
+        self.transport.abort()
+
+    def _disconnect(self) -> None:
+        """Let what is served notice that no answer can be written any more: to write one would fail."""
+        self.pipeline.clear()
+        if self._running is not None:
+            self._running.disconnected = True
+            self._running.message_event.set()
 
     def _set_deadline(self) -> None:
         if self._deadline is None:
@@ -160,7 +190,7 @@ class DoorProtocol(HttpToolsProtocol):
 
     def _set_write_deadline(self) -> None:
         if self._write_deadline is None:
-            self._write_deadline = self.loop.call_later(_WRITE_TIMEOUT_S, self.transport.abort)
+            self._write_deadline = self.loop.call_later(_WRITE_TIMEOUT_S, self._abort)
 
     def _clear_write_deadline(self) -> None:
         if self._write_deadline is not None:
@@ -175,4 +205,4 @@ class DoorProtocol(HttpToolsProtocol):
                 "send the request at once",
             )
         else:
-            self.transport.close()
+            self._close()

@@ -173,3 +173,19 @@ def test_a_sender_that_never_reads_its_answers_loses_its_connection(brisk: Recei
 
         until(is_cut, 60, "the end of the connection", every=0)
     assert brisk.is_healthy()
+
+
+def test_what_follows_an_alert_and_is_no_request_takes_no_answer_from_it(brisk: ReceiverProcess) -> None:
+    with closing(connect(brisk)) as connection:
+        connection.sendall(message(brisk) + b"\x00\x01\r\n\r\n")
+        answer = read_all(connection)
+    assert answer.startswith(b"HTTP/1.1 202 ")
+    assert 1 == answer.count(b"HTTP/1.1 ") == brisk.count("job")
+
+
+def test_a_sender_that_disconnects_leaves_its_further_requests_without_a_failure(brisk: ReceiverProcess) -> None:
+    for _ in range(20):
+        with closing(connect(brisk)) as connection:
+            connection.sendall(message(brisk) * 10)
+    assert 202 == brisk.post(ENTRY).status_code
+    assert "Traceback" not in brisk.log()
