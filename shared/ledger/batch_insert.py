@@ -1,6 +1,7 @@
 """Inserts many jobs with idempotency keys in one statement: requests that arrive together share a commit."""
 
 from collections.abc import Sequence
+from datetime import timedelta
 from typing import Any, LiteralString
 from uuid import UUID
 
@@ -11,17 +12,17 @@ from shared.ledger.enqueue import KEY_RETENTION, NewJob
 
 _INSERT_JOBS: LiteralString = """
     WITH input AS (
-        SELECT * FROM unnest(
-            %(ids)s::uuid[], %(names)s::text[], %(queues)s::text[], %(arguments)s::text[], %(attempts)s::integer[],
-            %(deadlines)s::interval[], %(expiries)s::interval[], %(sequence_keys)s::text[], %(keys)s::text[])
-        AS job (id, name, queue, arguments, max_attempts, deadline, expires_after, sequence_key, key)),
+        SELECT * FROM json_to_recordset(%(jobs)s::json) AS job (
+            id uuid, name text, queue text, arguments jsonb, max_attempts integer,
+            deadline_s double precision, expires_after_s double precision, sequence_key text, key text)),
     taken AS (
         INSERT INTO job_key (idempotency_key, job_id, kept_until)
         SELECT key, id, now() + %(kept)s::interval FROM input ORDER BY key, id
         ON CONFLICT DO NOTHING RETURNING job_id)
     INSERT INTO job (id, name, queue, arguments, max_attempts, deadline, expires_at, sequence_key, sequence_id,
                      published_at, correlation_id)
-    SELECT id, name, queue, arguments::jsonb, max_attempts, deadline, now() + expires_after, sequence_key, id, now(), id
+    SELECT id, name, queue, arguments, max_attempts, deadline_s * interval '1 second',
+           now() + expires_after_s * interval '1 second', sequence_key, id, now(), id
     FROM input WHERE id IN (SELECT job_id FROM taken)
     RETURNING id
 """
@@ -34,21 +35,28 @@ async def insert_jobs(connection: psycopg.AsyncConnection[Any], jobs: Sequence[N
     Each has a key, is due at once and begins a correlation of its own, and its queue has no limit: so it is with the
     jobs of alerts.
     """
-    values = {
-        "ids": [job.id for job in jobs],
-        "names": [job.request.job_name() for job in jobs],
-        "queues": [job.queue.value for job in jobs],
-        "arguments": [msgspec.json.encode(job.request).decode() for job in jobs],
-        "attempts": [job.request.attempts for job in jobs],
-        "deadlines": [job.request.deadline for job in jobs],
-        "expiries": [job.expires_after for job in jobs],
-        "sequence_keys": [job.sequence_key for job in jobs],
-        "keys": [job.key for job in jobs],
-        "kept": KEY_RETENTION,
-    }
+    rows = [
+        {
+            "id": job.id,
+            "name": job.request.job_name(),
+            "queue": job.queue.value,
+            "arguments": job.request,
+            "max_attempts": job.request.attempts,
+            "deadline_s": _to_seconds(job.request.deadline),
+            "expires_after_s": _to_seconds(job.expires_after),
+            "sequence_key": job.sequence_key,
+            "key": job.key,
+        }
+        for job in jobs
+    ]
+    values = {"jobs": msgspec.json.encode(rows).decode(), "kept": KEY_RETENTION}
     return {id_ for (id_,) in await (await connection.execute(_INSERT_JOBS, values)).fetchall()}
 
 
 async def holders_of(connection: psycopg.AsyncConnection[Any], keys: Sequence[str]) -> dict[str, UUID]:
     """Return the job that holds each of these keys."""
     return dict(await (await connection.execute(_HOLDERS, {"keys": list(keys)})).fetchall())
+
+
+def _to_seconds(duration: timedelta | None) -> float | None:
+    return None if duration is None else duration.total_seconds()

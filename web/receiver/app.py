@@ -2,6 +2,7 @@
 
 import argparse
 import asyncio
+import gc
 import logging
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
@@ -23,6 +24,7 @@ from web.receiver import spool_record
 from web.receiver.alerts import AlertRoute
 from web.receiver.counters import Counters
 from web.receiver.deadline import TIMEOUT_S, DatabaseDownError
+from web.receiver.front import Front
 from web.receiver.hook_cache import HookCache
 from web.receiver.intake import Intake
 from web.receiver.job_requests import JobRequestRoute
@@ -31,13 +33,14 @@ from web.receiver.openapi import OpenapiRoute
 from web.receiver.problem import not_found, problem
 from web.receiver.readiness import ReadyRoute, live
 from web.receiver.sender import AddressReader
+from web.receiver.server import DoorProtocol
 from web.receiver.spool import Spool
 
 _CONNECTIONS, _OPEN_CONNECTIONS = 8, 3
 _RETRY_AFTER_S = 5
 
 
-def make_app(settings: Settings) -> Starlette:
+def make_app(settings: Settings) -> Front:
     """Return the receiver as an ASGI app; it connects to the database at the first request."""
     ledger = _open_ledger(settings, _CONNECTIONS)
     open_ledger = _open_ledger(settings, _OPEN_CONNECTIONS)  # anyone may ask for a job: that takes none of an alert's
@@ -81,7 +84,8 @@ def make_app(settings: Settings) -> Starlette:
         lifespan=lifespan,
     )
     app.router.redirect_slashes = False  # a redirect would carry the token in its Location
-    return app
+    gc.freeze()  # what every request needs is not searched for garbage, which takes longer than an alert
+    return Front(app, alerts.post, database_down=_database_down, our_fault=_our_fault)
 
 
 def _open_ledger(settings: Settings, pool_size: int) -> AsyncLedger:
@@ -103,8 +107,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
         make_app(settings),
         host=options.host,
         port=options.port,
+        http=DoorProtocol,
         log_config=None,
-        log_level="warning",
+        log_level="error",  # a warning for every malformed request would fill the log
         access_log=False,  # it would log the tokens
         server_header=False,
         proxy_headers=False,

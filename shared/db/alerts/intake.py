@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any, LiteralString
 from uuid import UUID
 
+import msgspec
 import psycopg
 
 from shared.domain.alerts.alert import Alert
@@ -13,13 +14,11 @@ from shared.domain.alerts.alert import Alert
 _INSERT: LiteralString = """
     INSERT INTO alert (id, hook_id, received_at, body, payload, dialect, action, root, sent_at, external_id, verdict,
                        reason, job_id)
-    SELECT id, hook_id, coalesce(received_at, now()), body, payload::jsonb, dialect, action, root, sent_at, external_id,
-           CASE WHEN job_id IS NULL THEN 'refused' ELSE 'accepted' END, reason, job_id
-    FROM unnest(
-        %(ids)s::uuid[], %(hooks)s::uuid[], %(received)s::timestamptz[], %(bodies)s::bytea[], %(payloads)s::text[],
-        %(dialects)s::text[], %(actions)s::text[], %(roots)s::text[], %(sent)s::timestamptz[], %(externals)s::text[],
-        %(reasons)s::text[], %(jobs)s::uuid[])
-    AS alert (id, hook_id, received_at, body, payload, dialect, action, root, sent_at, external_id, reason, job_id)
+    SELECT id, hook_id, coalesce(received_at, now()), decode(body, 'base64'), payload::jsonb, dialect, action, root,
+           sent_at, external_id, CASE WHEN job_id IS NULL THEN 'refused' ELSE 'accepted' END, reason, job_id
+    FROM json_to_recordset(%(alerts)s::json) AS alert (
+        id uuid, hook_id uuid, received_at timestamptz, body text, payload text, dialect text, action text, root text,
+        sent_at timestamptz, external_id text, reason text, job_id uuid)
     ON CONFLICT (id) DO NOTHING
 """
 _FIRST: LiteralString = """
@@ -49,20 +48,24 @@ class NewAlert:
 
 async def insert_alerts(connection: psycopg.AsyncConnection[Any], new: Sequence[NewAlert]) -> None:
     """Insert alerts; one that is stored already is left as it is."""
-    values = {
-        "ids": [one.id for one in new],
-        "hooks": [one.hook_id for one in new],
-        "received": [one.received_at for one in new],
-        "bodies": [one.body for one in new],
-        "payloads": [one.payload for one in new],
-        "dialects": [one.dialect for one in new],
-        "actions": [one.alert.kind if one.alert else None for one in new],
-        "roots": [one.alert.root.name if one.alert else None for one in new],
-        "sent": [one.alert.sent_at if one.alert else None for one in new],
-        "externals": [one.alert.external_id if one.alert else None for one in new],
-        "reasons": [one.reason for one in new],
-        "jobs": [one.job_id for one in new],
-    }
+    rows = [
+        {
+            "id": one.id,
+            "hook_id": one.hook_id,
+            "received_at": one.received_at,
+            "body": one.body,
+            "payload": one.payload,
+            "dialect": one.dialect,
+            "action": one.alert.kind if one.alert else None,
+            "root": one.alert.root.name if one.alert else None,
+            "sent_at": one.alert.sent_at if one.alert else None,
+            "external_id": one.alert.external_id if one.alert else None,
+            "reason": one.reason,
+            "job_id": one.job_id,
+        }
+        for one in new
+    ]
+    values = {"alerts": msgspec.json.encode(rows).decode()}  # bytes become base64
     await connection.execute(_INSERT, values)
 
 

@@ -2,12 +2,12 @@
 
 from collections.abc import Callable, Mapping
 from datetime import datetime
-from decimal import Decimal
-from functools import partial
+from functools import lru_cache, partial
 from typing import TypedDict, TypeVar
 
 from shared.domain.alerts.alert import Alert, AlertAction
 from shared.domain.alerts.dialects import read_payload_in
+from shared.domain.alerts.entry_order import parse_entry_price, parse_order_type
 from shared.domain.alerts.field_names import FIELDS, TRADED_FIELDS
 from shared.domain.alerts.fields import (
     CONTRACTS_HINT,
@@ -27,7 +27,7 @@ from shared.domain.alerts.fields import (
 )
 from shared.domain.alerts.misspelling import is_one_edit_away
 from shared.domain.alerts.payload import Json, RefusedAlertError, has_plain_numbers, quote_value
-from shared.domain.orders.order import MAX_TICKS, Direction, OrderType
+from shared.domain.orders.order import MAX_TICKS, Direction
 
 Value = TypeVar("Value")
 
@@ -63,10 +63,10 @@ _ONLY_SIDES = {
 
 
 _ACTION_HINT = 'expected "buy", "sell", "close", "cancel", "move_stop", "breakeven", "trail" or "test"'
-_ORDER_TYPES = {"market": OrderType.MARKET, "limit": OrderType.LIMIT, "stop": OrderType.STOP}
-_PRICE_OF_TYPE = {OrderType.LIMIT: "limit_price", OrderType.STOP: "stop_price"}
 _SIDE_OF_TARGET = {True: AlertAction.BUY, False: AlertAction.SELL}
 _NAMES_OF_QUANTITY = {"quantity", "qty", "contracts"}  # in lower case
+_FIELDS = frozenset(FIELDS)
+_LONGEST_FIELD = max(map(len, FIELDS))
 _SIGNS = {"long": 1, "short": -1, "flat": 0}
 
 
@@ -96,14 +96,14 @@ def parse_payload(payload: Mapping[str, Json]) -> Alert:
     if action is None and target is None:
         raise missing_field("action", _ACTION_HINT)
     _refuse_misspelt_field(payload)
-    type_ = _parse_type(payload)
+    type_ = parse_order_type(payload)
     return Alert(
         action=action or _SIDE_OF_TARGET[(target or 0) > 0],
         symbol=parse_symbol_field(payload),
         quantity=_parse_quantity(payload) if target is None else abs(target),
         target=target,
         type=type_,
-        price=_parse_entry_price(payload, type_),
+        price=parse_entry_price(payload, type_),
         external_id=parse_external_id(payload),
         stop_loss_ticks=parse_ticks(payload, "stop_loss_ticks", "stop_loss"),
         take_profit_ticks=parse_ticks(payload, "take_profit_ticks", "take_profit"),
@@ -207,12 +207,20 @@ def _read_or_none(parse: Callable[[Mapping[str, Json]], Value], payload: Mapping
 
 def _refuse_misspelt_field(payload: Mapping[str, Json]) -> None:
     """Raise RefusedAlertError for a name one letter away from one of ours: it would be a trade without its stop."""
-    for name in set(payload) - set(FIELDS):
-        plain = name.lower()
-        near = [field for field in TRADED_FIELDS if plain == field or is_one_edit_away(plain, field)]
-        if near:
-            hint = f"did you mean {near[0]}? Rename or remove the field"
+    for name in payload.keys() - _FIELDS:
+        near = _find_near_field(name)
+        if near is not None:
+            hint = f"did you mean {near}? Rename or remove the field"
             raise RefusedAlertError(f"unknown field {quote_value(name)}", field=name[:LONGEST_TEXT], hint=hint)
+
+
+def _find_near_field(name: str) -> str | None:
+    return _find_near_short(name.lower()) if len(name) <= _LONGEST_FIELD + 1 else None
+
+
+@lru_cache(maxsize=1024)  # the messages of one sender have the same names
+def _find_near_short(name: str) -> str | None:
+    return next((field for field in TRADED_FIELDS if name == field or is_one_edit_away(name, field)), None)
 
 
 def _parse_sign(payload: Mapping[str, Json], field: str = "market_position", *, is_strict: bool = True) -> int | None:
@@ -247,38 +255,6 @@ def _parse_target(payload: Mapping[str, Json]) -> int | None:
     if size is None:
         raise missing_field("market_position_size", hint)
     return sign * parse_whole_number("market_position_size", size, MAX_CONTRACTS, hint)
-
-
-def _parse_type(payload: Mapping[str, Json]) -> OrderType:
-    """Return the type of the entry: `order_type`, or what `limit_price` or `stop_price` implies."""
-    hint = 'expected "market", "limit" or "stop"'
-    value = read_field(payload, "order_type", hint)
-    implied = [type_ for type_, field in _PRICE_OF_TYPE.items() if field in payload]
-    if value is None:
-        if len(implied) > 1:
-            raise RefusedAlertError(
-                "limit_price contradicts stop_price", field="limit_price", hint="send one of them, or an order_type"
-            )
-        return implied[0] if implied else OrderType.MARKET
-    type_ = _ORDER_TYPES.get(value.strip().lower()) if isinstance(value, str) else None
-    if type_ is None:
-        raise invalid_value("order_type", value, hint)
-    unused = [_PRICE_OF_TYPE[one] for one in implied if one is not type_]
-    if unused:
-        raise RefusedAlertError(
-            f"{unused[0]} contradicts order_type {value!r}", field=unused[0], hint="leave out one of the two"
-        )
-    return type_
-
-
-def _parse_entry_price(payload: Mapping[str, Json], type_: OrderType) -> Decimal | None:
-    field = _PRICE_OF_TYPE.get(type_)
-    if field is None:
-        return None
-    price = parse_price(payload, field)
-    if price is None:
-        raise missing_field(field, f"a {type_.value.lower()} entry needs a price above 0, such as 21500.25")
-    return price
 
 
 def _parse_action(payload: Mapping[str, Json]) -> AlertAction:

@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from decimal import Decimal
@@ -80,11 +80,10 @@ def quote_value(value: object) -> str:
 
 def has_plain_numbers(value: object) -> bool:
     """Whether no number in a payload is unreadable: then jsonb can store the body that it was read from."""
-    match value:
-        case Mapping():
-            return all(map(has_plain_numbers, value.values()))
-        case list():
-            return all(map(has_plain_numbers, value))
+    if isinstance(value, dict):
+        return all(map(has_plain_numbers, value.values()))
+    if isinstance(value, list):
+        return all(map(has_plain_numbers, value))
     return not isinstance(value, UnreadableNumber)
 
 
@@ -199,7 +198,7 @@ def _to_number(literal: str) -> int | Decimal | UnreadableNumber:
 def _require_storable(text: str, field: str) -> str:
     if "\x00" in text:
         raise RefusedAlertError(f"{field} holds a NUL character", field=field, hint="leave the character out")
-    if _SURROGATE.search(text):
+    if not text.isascii() and _SURROGATE.search(text):
         hint = "send whole characters: a \\ud83d is only one half of one"
         raise RefusedAlertError(f"{field} holds half of a surrogate pair", field=field, hint=hint)
     return text
