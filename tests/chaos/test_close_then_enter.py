@@ -18,7 +18,7 @@ BUSY = (
     "SELECT 1 FROM job WHERE state IN ('queued', 'running')"
     " AND name IN ('alerts.handle_alert', 'orders.place_order', 'orders.flatten') LIMIT 1"
 )
-HELD = "SELECT coalesce(sum(quantity), 0)::integer FROM position"
+HELD = "SELECT coalesce(sum(CASE direction WHEN 'SHORT' THEN -quantity ELSE quantity END), 0)::integer FROM position"
 
 
 @pytest.mark.chaos
