@@ -65,6 +65,7 @@ class Enqueued:
 class EnqueueOptions(TypedDict, total=False):
     """Options of one job, in addition to the defaults of its type."""
 
+    id: UUID
     key: str | None  # idempotency key: at most one job per key while keys are kept
     sequence_key: str | None  # jobs of one key run one at a time, in order
     queue: Queue | None
@@ -152,7 +153,7 @@ class NewJob:
 
 def new_job(request: Job, **options: Unpack[EnqueueOptions]) -> NewJob:
     """Return the request with the values of its row; without `correlation_id` the job starts a new correlation."""
-    job_id = new_id()
+    job_id = options.get("id") or new_id()
     return NewJob(
         request=request,
         id=job_id,

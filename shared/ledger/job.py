@@ -3,6 +3,7 @@
 import re
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import cache
 from typing import Annotated, Any, ClassVar
 
 import msgspec
@@ -45,13 +46,17 @@ class Job:
     @classmethod
     def job_name(cls) -> str:
         """Return the Celery task's name: the subject and the type in snake case."""
-        subject = cls.__module__.rsplit(".", 1)[-1]
-        return f"{subject}.{re.sub(r'(?<!^)(?=[A-Z])', '_', cls.__name__).lower()}"
+        return _name_of(cls.__module__, cls.__name__)
 
     def arguments(self) -> dict[str, Any]:
         """Return the arguments as JSON-ready builtins."""
         encoded: dict[str, Any] = msgspec.to_builtins(self)
         return encoded
+
+
+@cache  # an alert asks for it three times
+def _name_of(module: str, type_name: str) -> str:
+    return f"{module.rsplit('.', 1)[-1]}.{re.sub(r'(?<!^)(?=[A-Z])', '_', type_name).lower()}"
 
 
 def job_type(name: str) -> type[Job]:

@@ -13,6 +13,7 @@ import pytest
 
 from shared.config import environment
 from shared.domain.alerts.hook_settings import HookSettings
+from shared.domain.alerts.signing_secret import SignatureScheme
 from tests.fixtures.chaos_form import IS_LONG
 from tests.fixtures.figures import line, percentile
 from tests.fixtures.hostile_requests import HostileRequest, HostileSender
@@ -20,6 +21,7 @@ from tests.fixtures.http_load import Order, run_load
 from tests.fixtures.killable_stack import KillableStack
 from tests.fixtures.processes import until
 from tests.fixtures.receiver_process import ReceiverProcess
+from tests.fixtures.signed_hook import KEY, SignedHook
 from tests.unit.alerts.dialects.test_messages import MESSAGES
 from web.receiver import body, deadline, server
 
@@ -59,9 +61,9 @@ def test_hostile_requests_harm_no_good_alert(
         dialect: receiver.add_hook(dialect, HookSettings(dialect=dialect, max_per_second=1_000_000))
         for dialect in MESSAGES
     }
-    sender = HostileSender(
-        random.Random(SEED), {tokens[dialect]: [row[0] for row in rows] for dialect, rows in MESSAGES.items()}
-    )
+    messages = {tokens[dialect]: [row[0] for row in rows] for dialect, rows in MESSAGES.items()}
+    signed = SignedHook(receiver, *SignatureScheme)
+    sender = HostileSender(random.Random(SEED), messages, f"/hooks/v1/{signed.id}")
     process, port = psutil.Process(receiver.process.pid), int(receiver.url.rsplit(":", 1)[-1])
     answers = asyncio.run(send_all(sender, port, REQUESTS // 3))
     warm = process.memory_info().rss
@@ -86,7 +88,7 @@ def test_hostile_requests_harm_no_good_alert(
     assert not {answer for answer in answers if answer.startswith("5")}
     assert "Traceback" not in log
     assert "ERROR" not in log
-    assert [] == [token for token in (receiver.token, *tokens.values()) if token in log]
+    assert [] == [secret for secret in (receiver.token, KEY.decode(), *tokens.values()) if secret in log]
     assert growth < MOST_GROWTH
     assert receiver.is_healthy()
     if IS_LONG:

@@ -48,13 +48,13 @@ def check_body(
     """
     if is_too_large:
         return TOO_LARGE
-    is_json = False
+    payload = None
     try:
         payload = read_payload_in(settings.dialect, raw)
-        is_json = settings.dialect == "tickwork" and has_plain_numbers(payload)
         alert = apply_settings(parse_payload(payload), settings)
     except RefusedAlertError as error:
         status = HTTPStatus.BAD_REQUEST if error.field == BODY else HTTPStatus.UNPROCESSABLE_ENTITY
+        is_json = settings.dialect == "tickwork" and payload is not None and has_plain_numbers(payload)
         return Refusal(status, error.wrong, error.field, error.hint, is_json)
     if not alert.action.is_entry:
         return alert

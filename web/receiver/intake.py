@@ -156,14 +156,14 @@ class Intake:
     def _make_job(self, one: Incoming, alert: Alert) -> NewJob:
         is_entry = alert.action.is_entry
         waited = timedelta(0) if one.received_at is None else machine_now() - one.received_at
-        job = new_job(
+        return new_job(
             HandleAlert(alert_id=one.id),
+            id=one.job_id,
             key=job_key(one.hook.id, alert, one.raw, one.id, one.delivery_key),
             sequence_key=entries_key(one.hook.account_id) if is_entry else None,
             queue=Queue.HIGH if is_entry else Queue.CRITICAL,
             expires_after=self._entry_ttl - waited if is_entry else None,
         )
-        return replace(job, id=one.job_id, sequence_id=one.job_id, correlation_id=one.job_id)
 
     async def _replay_spool(self) -> None:
         """Store what is in the spool, exits first, as often as it takes; then alerts go to Postgres again."""

@@ -1,5 +1,8 @@
 """Whether a name is a misspelling of another one."""
 
+from collections.abc import Sequence
+from functools import lru_cache
+
 
 def is_one_edit_away(name: str, other: str) -> bool:
     """Whether one letter inserted, removed, changed or swapped with its neighbour makes `other` of `name`."""
@@ -14,4 +17,15 @@ def is_one_edit_away(name: str, other: str) -> bool:
     return rest[1:] == other_rest[1:] or (rest[1:2] + rest[:1] + rest[2:] == other_rest)
 
 
+def find_near(name: str, others: Sequence[str]) -> str | None:
+    """Return the first of `others` that a name, in any case, is or is one edit away from; None if there is none."""
+    return _find_near(name.lower(), tuple(others)) if len(name) <= _LONGEST else None
+
+
+@lru_cache(maxsize=1024)  # the messages of one sender have the same names
+def _find_near(name: str, others: tuple[str, ...]) -> str | None:
+    return next((other for other in others if name == other or is_one_edit_away(name, other)), None)
+
+
+_LONGEST = 64  # a longer name is none of ours, nor near to one, and must not fill the cache
 _SHORTEST = 4  # names shorter than this have neighbours that are words of their own: id, ids

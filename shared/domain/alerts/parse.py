@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from datetime import datetime
-from functools import lru_cache, partial
+from functools import partial
 from typing import TypedDict, TypeVar
 
 from shared.domain.alerts.alert import Alert, AlertAction
@@ -25,7 +25,7 @@ from shared.domain.alerts.fields import (
     read_field,
     read_instant,
 )
-from shared.domain.alerts.misspelling import is_one_edit_away
+from shared.domain.alerts.misspelling import find_near
 from shared.domain.alerts.payload import Json, RefusedAlertError, has_plain_numbers, quote_value
 from shared.domain.orders.order import MAX_TICKS, Direction
 
@@ -66,7 +66,6 @@ _ACTION_HINT = 'expected "buy", "sell", "close", "cancel", "move_stop", "breakev
 _SIDE_OF_TARGET = {True: AlertAction.BUY, False: AlertAction.SELL}
 _NAMES_OF_QUANTITY = {"quantity", "qty", "contracts"}  # in lower case
 _FIELDS = frozenset(FIELDS)
-_LONGEST_FIELD = max(map(len, FIELDS))
 _SIGNS = {"long": 1, "short": -1, "flat": 0}
 
 
@@ -208,19 +207,10 @@ def _read_or_none(parse: Callable[[Mapping[str, Json]], Value], payload: Mapping
 def _refuse_misspelt_field(payload: Mapping[str, Json]) -> None:
     """Raise RefusedAlertError for a name one letter away from one of ours: it would be a trade without its stop."""
     for name in payload.keys() - _FIELDS:
-        near = _find_near_field(name)
+        near = find_near(name, TRADED_FIELDS)
         if near is not None:
             hint = f"did you mean {near}? Rename or remove the field"
             raise RefusedAlertError(f"unknown field {quote_value(name)}", field=name[:LONGEST_TEXT], hint=hint)
-
-
-def _find_near_field(name: str) -> str | None:
-    return _find_near_short(name.lower()) if len(name) <= _LONGEST_FIELD + 1 else None
-
-
-@lru_cache(maxsize=1024)  # the messages of one sender have the same names
-def _find_near_short(name: str) -> str | None:
-    return next((field for field in TRADED_FIELDS if name == field or is_one_edit_away(name, field)), None)
 
 
 def _parse_sign(payload: Mapping[str, Json], field: str = "market_position", *, is_strict: bool = True) -> int | None:
