@@ -3,6 +3,7 @@
 import random
 import threading
 import time
+from functools import partial
 
 import pytest
 import requests
@@ -26,26 +27,40 @@ def test_an_entry_right_after_a_close_is_not_closed_with_it(stack: Stack, capsys
     stack.up()
     eventually("the account is reconciled", lambda: stack.rows(RECONCILED))
     stack.loosen_rules()
-    url, rng, waits = stack.hook(), random.Random(18), list[float]()
+    url, rng, waits, ordered = stack.hook(), random.Random(18), list[float](), 0
     for number in range(ROUNDS):
-        post(url, ENTRY | {"action": "sell", "note": f"before {number}"})
+        post(requests.Session(), url, ENTRY | {"action": "sell"})
         eventually("one is short", lambda: is_held(stack, -1), explain=lambda: describe(stack))
-        entry = threading.Timer(rng.uniform(*GAP_S), post, (url, ENTRY | {"note": f"after {number}"}))
         began = time.monotonic()
-        entry.start()
-        post(url, {"action": "close", "symbol": "MNQ", "note": str(number)})
-        entry.join()
-        eventually("one is long, with its stop", lambda: is_held(stack, 1), explain=lambda: describe(stack))
+        is_in_order = close_and_enter(stack, url, rng.uniform(*GAP_S))
+        wanted = 1 if is_in_order else 0  # the other way round the close is meant to close the entry too
+        ordered += is_in_order
+        eventually(f"{wanted} is held", partial(is_held, stack, wanted), explain=lambda: describe(stack))
         waits.append(time.monotonic() - began)
-        post(url, {"action": "close", "symbol": "MNQ", "note": f"end {number}"})
+        post(requests.Session(), url, {"action": "close", "symbol": "MNQ", "note": f"end {number}"})
         eventually("it is flat", lambda: is_held(stack, 0), explain=lambda: describe(stack))
+    assert ordered
     with capsys.disabled():
-        print(f"\n{ROUNDS} of {ROUNDS} entries stayed; the longest wait was {max(waits):.1f} s")
+        print(f"\n{ordered} of {ordered} entries stayed; the longest wait was {max(waits):.1f} s")
 
 
-def post(url: str, alert: dict[str, object]) -> None:
-    """Send an alert on a connection of its own."""
-    answer = requests.post(url, json=alert, timeout=60)
+def close_and_enter(stack: Stack, url: str, gap_s: float) -> bool:
+    """Send a close and an entry on two open connections; return whether the close came first."""
+    first, second = requests.Session(), requests.Session()
+    for session in (first, second):
+        session.get(f"{url.partition('/hooks')[0]}/live", timeout=60)
+    close = threading.Thread(target=post, args=(first, url, {"action": "close", "symbol": "MNQ"}))
+    close.start()
+    time.sleep(gap_s)
+    post(second, url, ENTRY)
+    close.join()
+    ((action,),) = stack.rows("SELECT action FROM alert ORDER BY id DESC LIMIT 1")
+    return bool(action == "BUY")
+
+
+def post(session: requests.Session, url: str, alert: dict[str, object]) -> None:
+    """Send an alert, which must be accepted."""
+    answer = session.post(url, json=alert, timeout=60)
     assert answer.status_code == requests.codes.accepted, answer.text
 
 

@@ -38,7 +38,8 @@ def exit_position(ctx: Context, stored: StoredAlert, one: AccountAlert, contract
     named = sorted(filter(one.alert.symbol.names, shown))
     if not named:
         raise RefusedError(f"nothing to close: no position and no order in {one.alert.symbol.text}")
-    if is_awaited and (not has_waited(ctx) or not any(map(exposure.quantity, named))):
+    is_held = any(exposure.quantity(each) and one.alert.only_side in {None, exposure.direction(each)} for each in named)
+    if is_awaited and not (is_held and has_waited(ctx)):
         raise PostponedError(f"an entry in {one.alert.symbol.text} that came before is not made yet", RETRY_AFTER)
     if one.alert.only_side is not None:
         named = require_certain(exposure, named)

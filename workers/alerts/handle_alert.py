@@ -54,6 +54,7 @@ def _enqueue_follower(tx: Transaction, ctx: Context, alert_id: UUID, account_id:
         HandleFollowerAlert(alert_id=alert_id, account_id=account_id),
         key=f"follower:{alert_id}:{account_id}",
         sequence_key=entries_key(account_id) if is_entry else None,
+        sequence_id=ctx.job.sequence_id,  # where it came, not where its job was made
         queue=ctx.job.queue,
         expires_after=time_until(ctx.job.expires_at) if ctx.job.expires_at is not None else None,
     )

@@ -6,7 +6,7 @@ from sqlalchemy import Connection
 
 from shared.db.accounts import accounts
 from shared.db.market_data import contracts
-from shared.db.orders import orders
+from shared.db.orders import flatten_requests, orders
 from shared.domain.orders.order import Direction, Role, Side
 from shared.errors import PostponedError, RefusedError
 from shared.gateway.wire import VenuePosition
@@ -20,6 +20,8 @@ _RETRY_AFTER = timedelta(seconds=0.2)
 
 def _require_no_other_exit(connection: Connection, job: ReducePosition) -> None:
     """Raise PostponedError while another exit of ours may fill unseen: two at once could reverse the position."""
+    if flatten_requests.open_on(connection, job.account_id, job.contract_id) is not None:
+        raise PostponedError(f"{job.contract_id} is being flattened", _RETRY_AFTER)
     if any(row.role is Role.EXIT for row in orders.open_in(connection, job.account_id, job.contract_id)):
         raise PostponedError(f"another exit of {job.contract_id} is not confirmed yet", _RETRY_AFTER)
 

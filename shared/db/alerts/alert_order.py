@@ -43,7 +43,7 @@ def has_pending_exit(connection: Connection, stored: StoredAlert, account_id: in
     """Whether an exit that came before this alert, for the same account and symbol, has not been acted on yet.
 
     Exits and entries are on different queues, so an entry could overtake the exit that its sender meant to come first.
-    Of other hooks every symbol counts, as each maps symbols in its own way.
+    The root of an alert is stored as its hook trades it, so other hooks count too.
     """
     follows = exists().where(hook_follower.c.hook_id == hook.c.id, hook_follower.c.account_id == account_id)
     own = job.alias()
@@ -64,7 +64,7 @@ def has_pending_exit(connection: Connection, stored: StoredAlert, account_id: in
             alert.c.id != stored.id,
             alert.c.action == "CLOSE",
             alert.c.verdict == "accepted",
-            or_(alert.c.hook_id != stored.hook_id, alert.c.root == stored.root),
+            alert.c.root == stored.root,
             or_(
                 and_(hook.c.account_id == account_id, is_own_unfinished),
                 and_(follows, or_(is_own_unfinished, is_followers_unfinished)),

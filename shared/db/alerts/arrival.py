@@ -17,7 +17,7 @@ _ENTRY_KINDS = ("BUY", "SELL", "TARGET")
 def awaits_entry(connection: Connection, stored: StoredAlert, account_id: int) -> bool:
     """Whether an entry alert that came before this one, for the same account and symbol, has yet to be handled.
 
-    Of other hooks every symbol counts, as each maps symbols in its own way.
+    The root of an alert is stored as its hook trades it, so other hooks count too.
     """
     followed = select(hook_follower.c.hook_id).where(hook_follower.c.account_id == account_id)
     hook_ids = select(hook.c.id).where(hook.c.account_id == account_id).union_all(followed)
@@ -32,7 +32,7 @@ def awaits_entry(connection: Connection, stored: StoredAlert, account_id: int) -
             job.c.state.in_(("queued", "running")),
             or_(job.c.expires_at.is_(None), job.c.expires_at > func.now()),
             or_(is_handled, is_followed),
-            or_(alert.c.hook_id != stored.hook_id, alert.c.root == stored.root),
+            alert.c.root == stored.root,
             alert.c.action.in_(_ENTRY_KINDS),
             alert.c.id < stored.id,
         )

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Connection, Text, cast, func, literal, or_, select, update
+from sqlalchemy import Connection, DateTime, Text, cast, func, literal, or_, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from shared.db.alerts.alerts import StoredAlert
@@ -75,21 +75,27 @@ def is_superseded(
 ) -> bool:
     """Whether a close of the contract was requested after an alert came, by another cause than that alert.
 
-    A close that an alert requests counts from the arrival of that alert, as its job may have waited.
+    A close that an alert requests counts from the arrival of that alert, as its job may have waited; one of the same
+    hook that was sent before this alert does not count.
     """
-    cause = (
+    of_alert = (
         select(alert.c.id)
         .join(job, job.c.id == alert.c.job_id)
         .where(job.c.correlation_id == flatten_request.c.correlation_id)
         .limit(1)
-        .scalar_subquery()
     )
+    cause = of_alert.scalar_subquery()
+    sent_at = literal(stored.sent_at, DateTime(timezone=True))
+    sent_before = of_alert.where(
+        alert.c.hook_id == stored.hook_id, alert.c.root == stored.root, alert.c.sent_at < sent_at
+    ).exists()
     statement = select(flatten_request.c.id).where(
         flatten_request.c.account_id == account_id,
         or_(flatten_request.c.contract_id.is_(None), flatten_request.c.contract_id == contract_id),
         flatten_request.c.correlation_id != correlation_id,
         flatten_request.c.requested_at > stored.received_at,
         func.coalesce(cause > stored.id, literal(value=True)),
+        ~sent_before,
     )
     return connection.execute(statement.limit(1)).first() is not None
 
