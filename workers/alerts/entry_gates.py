@@ -35,7 +35,7 @@ def require_timely(ctx: Context, stored: StoredAlert, one: AccountAlert, contrac
         is_overtaken = alert_order.is_overtaken(connection, stored, kinds)
         has_pending_exit = alert_order.has_pending_exit(connection, stored, one.account_id)
         is_being_reduced = alert_order.has_open_reduction(connection, one.account_id, contract.id)
-        is_being_flattened = flatten_requests.open_on(connection, one.account_id, contract.id) is not None
+        flatten = flatten_requests.open_on(connection, one.account_id, contract.id)
         is_superseded = flatten_requests.is_superseded(
             connection, one.account_id, contract.id, ctx.job.correlation_id, stored
         )
@@ -43,7 +43,7 @@ def require_timely(ctx: Context, stored: StoredAlert, one: AccountAlert, contrac
         _deny(ctx, one, contract, "late: an alert for the same symbol that was sent later has come before it")
     if is_superseded:
         _deny(ctx, one, contract, f"{contract.id} was closed by a later request, so this entry is not made")
-    if has_pending_exit or is_being_reduced or is_being_flattened:
+    if has_pending_exit or is_being_reduced or (flatten is not None and flatten.contract_id is not None):
         raise PostponedError(f"an exit that came before is closing in {contract.id}", _RETRY_AFTER)
 
 

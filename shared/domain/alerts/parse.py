@@ -64,7 +64,7 @@ _ONLY_SIDES = {
 
 _ACTION_HINT = 'expected "buy", "sell", "close", "cancel", "move_stop", "breakeven", "trail" or "test"'
 _SIDE_OF_TARGET = {True: AlertAction.BUY, False: AlertAction.SELL}
-_NAMES_OF_QUANTITY = {"quantity", "qty", "contracts", "size", "percent"}  # in lower case
+_NAMES_OF_QUANTITY = {"quantity", "qty", "contracts", "size"}  # in lower case
 _FIELDS = frozenset(FIELDS)
 _SIGNS = {"long": 1, "short": -1, "flat": 0}
 
