@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from decimal import Decimal
 from ipaddress import ip_network
-from typing import Any, TypeVar
+from typing import Any, TypedDict, TypeVar
 
 import click
 import msgspec
@@ -63,6 +63,21 @@ _OPTIONS = (
         help="Addresses or networks that may send. Repeat it; `tradingview` means its four, `any` all.",
     ),
 )
+
+
+class HookOptionValues(TypedDict):
+    """The values of the options, as click gives them."""
+
+    dialect: str | None
+    pairs: tuple[str, ...]
+    size: str | None
+    has_pyramiding: bool | None
+    cooldown_s: int | None
+    is_agreement_required: bool | None
+    default_stop: str | None
+    max_age_s: int | None
+    max_per_second: int | None
+    senders: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,11 +2,11 @@
 
 import secrets
 from datetime import timedelta
-from typing import Any
+from typing import Unpack
 
 import click
 
-from cli.client.hook_options import HookOptions, describe_settings, hook_options
+from cli.client.hook_options import HookOptions, HookOptionValues, describe_settings, hook_options
 from cli.client.hook_store import TOKEN_BYTES, find_hook, open_engine, require_sender_url
 from cli.client.stack import load_stack_settings
 from cli.console.output import print_fields, print_json
@@ -57,7 +57,7 @@ def show(name: str, *, as_json: bool) -> None:
 @click.argument("name")
 @hook_options
 @_json_option
-def change(name: str, *, as_json: bool, **options: Any) -> None:  # noqa: ANN401  # click's
+def change(name: str, *, as_json: bool, **options: Unpack[HookOptionValues]) -> None:
     """Change the settings of a webhook; alerts that are not handled yet follow the new ones."""
     given = HookOptions(**options)
     if given.is_empty:

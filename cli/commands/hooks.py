@@ -2,13 +2,13 @@
 
 import secrets
 from threading import Event
-from typing import Any
+from typing import Unpack
 
 import click
 from sqlalchemy import Engine
 
 from cli.client.hook_messages import guidance, templates
-from cli.client.hook_options import HookOptions, hook_options
+from cli.client.hook_options import HookOptions, HookOptionValues, hook_options
 from cli.client.hook_store import TOKEN_BYTES, find_hook, open_engine, require_sender_url
 from cli.client.lookup import match_account
 from cli.client.stack import load_stack_settings
@@ -43,7 +43,7 @@ def command() -> None:
 )
 @hook_options
 @click.option("--json", "as_json", is_flag=True, help='{"url": ...} on stdout, for scripts.')
-def add(name: str, account_words: tuple[str, ...], *, as_json: bool, **options: Any) -> None:  # noqa: ANN401  # click's
+def add(name: str, account_words: tuple[str, ...], *, as_json: bool, **options: Unpack[HookOptionValues]) -> None:
     """Add a webhook and print its URL. The URL is shown only once: only its hash is stored."""
     if not name.strip() or not name.isprintable() or name == PROBE_HOOK_NAME:
         raise click.ClickException(
