@@ -38,7 +38,8 @@ class Alert:
     position that the sender wants, negative for short, if the alert says it: then the difference to what is held is
     traded, and `quantity` is the size of that position. A CLOSE with a target takes off what is held beyond it, and
     never opens. A CLOSE has no stop, target price or type: what it does not use cannot stop it. `only_side` closes a
-    position only on that side. MOVE_STOP has a `stop_loss` or `stop_loss_ticks`, TRAIL `trail_ticks`.
+    position only on that side, and `kept_side` is the side on which the chart keeps a rest of a size that the alert
+    does not say. MOVE_STOP has a `stop_loss` or `stop_loss_ticks`, TRAIL `trail_ticks`.
     """
 
     action: AlertAction
@@ -46,6 +47,7 @@ class Alert:
     quantity: int | None = None
     target: int | None = None
     only_side: Direction | None = None
+    kept_side: Direction | None = None
     type: OrderType = OrderType.MARKET
     price: Decimal | None = None  # of a limit or stop entry
     external_id: str | None = None

@@ -9,14 +9,15 @@ from shared.domain.alerts.hook_settings import HookSettings, SizeMode
 from shared.domain.alerts.payload import RefusedAlertError
 from shared.domain.market_data.contract import ROOTS
 from shared.domain.market_data.symbol import Symbol
+from shared.domain.orders.order import Direction
 
 
 def apply_settings(alert: Alert, settings: HookSettings) -> Alert:
     """Return the alert as its hook trades it; raise RefusedAlertError for one that the hook does not take.
 
     With a size by risk the quantity of an entry is None: it follows from the stop. A hook that sizes by itself, fixed
-    or by risk, cannot tell which part of its position a part of the chart's is: such an exit closes all, and one down
-    to a target leaves what is held on its side.
+    or by risk, cannot tell which part of its position a part of the chart's is: such an exit closes all, and one of a
+    chart that stays on a side leaves what is held on that side.
     """
     if settings.is_test_only and alert.action is not AlertAction.TEST:
         raise RefusedAlertError("this hook takes test alerts only", field="action", hint="send it to another hook")
@@ -51,7 +52,8 @@ def _scale(alert: Alert, settings: HookSettings) -> Alert:
         quantity = None if alert.quantity is None else max(1, int(alert.quantity * value))
         return replace(alert, quantity=quantity, target=_to_side(alert.target, value))
     if not alert.action.is_entry:
-        return replace(alert, quantity=None, target=_side_of(alert.target) * MAX_CONTRACTS or None)
+        kept = {Direction.LONG: 1, Direction.SHORT: -1, None: _side_of(alert.target)}[alert.kept_side]
+        return replace(alert, quantity=None, target=kept * MAX_CONTRACTS or None)
     if settings.size is SizeMode.FIXED:
         size = int(value)
         return replace(alert, quantity=size, target=_side_of(alert.target) * size or None)

@@ -8,6 +8,7 @@ from typing import TypedDict, TypeVar
 from shared.domain.alerts.alert import Alert, AlertAction
 from shared.domain.alerts.dialects import read_payload_in
 from shared.domain.alerts.entry_order import parse_entry_price, parse_order_type
+from shared.domain.alerts.exit_part import refuse_unreadable_part
 from shared.domain.alerts.field_names import FIELDS, TRADED_FIELDS
 from shared.domain.alerts.fields import (
     CONTRACTS_HINT,
@@ -64,7 +65,6 @@ _ONLY_SIDES = {
 
 _ACTION_HINT = 'expected "buy", "sell", "close", "cancel", "move_stop", "breakeven", "trail" or "test"'
 _SIDE_OF_TARGET = {True: AlertAction.BUY, False: AlertAction.SELL}
-_NAMES_OF_QUANTITY = {"quantity", "qty", "contracts", "size"}  # in lower case
 _FIELDS = frozenset(FIELDS)
 _SIGNS = {"long": 1, "short": -1, "flat": 0}
 
@@ -121,29 +121,23 @@ def _parse_close(payload: Mapping[str, Json]) -> Alert:
     word = payload.get("action")
     word = word.strip().lower() if isinstance(word, str) else ""
     only_side = _ONLY_SIDES.get(word)
-    if sign and target is None and word in _ACTIONS and _ACTIONS[word].is_entry:
-        only_side = Direction.LONG if sign > 0 else Direction.SHORT  # a sale of a chart that is long buys nothing back
     quantity = _read_or_none(_parse_quantity, payload) if target is None and sign != 0 else None
+    is_reduction = sign and target is None and word in _ACTIONS and _ACTIONS[word].is_entry
+    chart_side = Direction.LONG if sign == 1 else Direction.SHORT
+    if is_reduction:
+        only_side = chart_side  # a sale of a chart that is long buys nothing back
     if quantity is None and target is None and sign != 0:
-        _refuse_other_quantity(payload)
+        refuse_unreadable_part(payload)
     return Alert(
         action=AlertAction.CLOSE,
         symbol=parse_symbol_field(payload),
         quantity=quantity,
         target=target or None,
         only_side=only_side,
+        kept_side=chart_side if sign and (is_reduction or quantity is not None) else None,
         external_id=_read_or_none(parse_external_id, payload),
         **_parse_common(payload, is_strict=False),
     )
-
-
-def _refuse_other_quantity(payload: Mapping[str, Json]) -> None:
-    """Raise RefusedAlertError for an exit with a number of contracts under a name that is not read: it is a part."""
-    for name in payload:
-        is_meant = name.lower() in _NAMES_OF_QUANTITY
-        if is_meant and _read_or_none(partial(parse_contracts, field=name), payload) is not None:
-            hint = "send quantity to close a part, or leave it out to close all"
-            raise RefusedAlertError(f"unknown field {quote_value(name)} in an exit", field=name, hint=hint)
 
 
 def _parse_change(payload: Mapping[str, Json], action: AlertAction) -> Alert:

@@ -1,5 +1,6 @@
 """A hook's size: entries are scaled, and parts that cannot be compared close all or nothing."""
 
+import json
 from decimal import Decimal
 from typing import Any
 
@@ -8,7 +9,7 @@ import pytest
 from shared.domain.alerts.fields import MAX_CONTRACTS
 from shared.domain.alerts.hook_rules import apply_settings
 from shared.domain.alerts.hook_settings import HookSettings, SizeMode
-from shared.domain.alerts.parse import parse_payload
+from shared.domain.alerts.parse import parse_alert, parse_payload
 
 FIXED = HookSettings(size=SizeMode.FIXED, size_value=Decimal(3))
 RISK = HookSettings(size=SizeMode.RISK, size_value=Decimal(300))
@@ -23,14 +24,21 @@ STILL_LONG: dict[str, Any] = {"action": "sell", "quantity": 1, "market_position"
         (FIXED, {"action": "sell", "market_position": "short", "market_position_size": 1}, 3, -3),
         (FIXED, {"action": "close", "quantity": 1}, None, None),
         (FIXED, STILL_LONG, None, MAX_CONTRACTS),
+        (FIXED, {"action": "sell", "quantity": 1, "market_position": "long"}, None, MAX_CONTRACTS),
+        (FIXED, {"action": "buy", "market_position": "short"}, None, -MAX_CONTRACTS),
+        (FIXED, {"action": "close", "quantity": 1, "market_position": "long"}, None, MAX_CONTRACTS),
+        (FIXED, {"action": "close", "market_position": "long"}, None, None),
+        (FIXED, {"action": "close", "quantity": 1, "market_position": "flat"}, None, None),
         (RISK, {"action": "buy", "quantity": 1}, None, None),
         (RISK, {"action": "close", "quantity": 1}, None, None),
         (RISK, STILL_LONG, None, MAX_CONTRACTS),
+        (RISK, {"action": "sell", "quantity": 1, "market_position": "long"}, None, MAX_CONTRACTS),
         (DOUBLE, {"action": "close", "quantity": 1}, 2, None),
         (DOUBLE, {"action": "close"}, None, None),
         (DOUBLE, STILL_LONG, None, 4),
         (DOUBLE, {"action": "buy", "market_position": "long", "market_position_size": 1}, 2, 2),
         (HookSettings(), STILL_LONG, None, 2),
+        (HookSettings(), {"action": "sell", "quantity": 1, "market_position": "long"}, 1, None),
     ],
 )
 def test_the_size_of_a_hook(
@@ -39,3 +47,16 @@ def test_the_size_of_a_hook(
     alert = apply_settings(parse_payload({"symbol": "MNQ"} | fields), settings)
 
     assert (quantity, target) == (alert.quantity, alert.target)
+
+
+@pytest.mark.parametrize("dialect", ["traderspost", "pickmytrade", "tradingview", "tickwork"])
+@pytest.mark.parametrize(("action", "position", "target"), [("sell", "long", 1), ("buy", "short", -1)])
+def test_a_hook_with_its_own_size_holds_what_the_chart_still_holds(
+    dialect: str, action: str, position: str, target: int
+) -> None:
+    names = {"traderspost": ("ticker", "action", "sentiment"), "pickmytrade": ("symbol", "data", "market_position")}
+    symbol_name, action_name, position_name = names.get(dialect, ("symbol", "action", "market_position"))
+    body = {symbol_name: "MNQ1!", action_name: action, "quantity": 1, position_name: position}
+    alert = apply_settings(parse_alert(json.dumps(body).encode(), dialect), FIXED)
+
+    assert (None, target * MAX_CONTRACTS) == (alert.quantity, alert.target)

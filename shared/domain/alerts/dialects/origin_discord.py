@@ -32,9 +32,18 @@ QUANTITY = 1  # an embed has none: the hook's size multiplies or replaces it
 _TITLE = re.compile(r"\s*\[(?P<symbol>[^\[\]]{1,32})\]\s*(?P<signal>.{1,200}?)\s*", re.DOTALL)
 _NUMBER = re.compile(r"[0-9][0-9,]*(?:\.[0-9]+)?")
 _TARGET = re.compile(r"\b(?:tp|target|take profit) ?#?(?=[0-9])")
+_CLOSE = r"(?<!session )\b(?:clos|exit|flat)[a-z]*"
+_FRACTION = r"(?:1/[2-9]|2/3|3/4)"
 _PART = re.compile(
-    r"\b[0-9.]+ ?(?:contracts?|lots?)\b|\b(?:clos|exit|flat)[a-z]* (?!100(?:\.0+)? ?%)[0-9.]+ ?%"  # not of a profit
-)
+    "|".join((
+        r"\b[0-9.]+ ?(?:contracts?|lots?)\b",
+        rf"{_CLOSE} (?!100(?:\.0+)? ?%)[0-9.]+ ?%",  # not of a profit
+        rf"{_CLOSE} [0-9]{{1,3}}(?: of\b| long\b| short\b|$)",
+        rf"{_CLOSE} {_FRACTION}(?![0-9/])",
+        rf"\b{_FRACTION} (?:closed?|off|exit|out)\b",
+        r"\b(?:a|one|two|three) (?:third|quarter)s?\b",
+    ))
+)  # fmt: skip
 _SIZES = {"quantity", "qty", "contracts", "size"}  # names of fields that an embed of the first system never has
 _SIDE = re.compile(r"\b(long|short)\b")
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from urllib.parse import unquote_plus
 
 from shared.domain.alerts.dialects.dialect import Dialect
-from shared.domain.alerts.dialects.vocabulary import CHANGES, ENTRIES, EXITS, Vocabulary, is_exit, is_flat, plain_name
+from shared.domain.alerts.dialects.vocabulary import CHANGES, ENTRIES, EXITS, Vocabulary, is_exit, plain_name
 from shared.domain.alerts.fields import LONGEST_TEXT, invalid_value, parse_contracts
 from shared.domain.alerts.payload import BODY, Json, RefusedAlertError, quote_value, read_text
 
@@ -55,7 +55,6 @@ _TO_POSITION = {"flatplace", "reverseposition"}
 _SIDE_OF_ACTION = {"buy": "long", "sell": "short"}
 _ORDER_TYPES = {"stopmarket": "stop", "stop_market": "stop"}
 _SEPARATOR = re.compile(r"[;\r\n]+|,(?=\s*[\"']?[A-Za-z_][\w.]*[\"']?\s*=)")  # a comma within a number is none
-_ALL = re.compile(r"100(\.0+)?%?")
 _FORM = re.compile(r"[^\s;=&]+=[^\s;&]*(&[^\s;=&]+=[^\s;&]*)*&?")
 
 
@@ -67,8 +66,6 @@ def _read(raw: bytes) -> dict[str, Json]:
     payload = WORDS.rename(body)
     payload.pop("command", None)
     if is_exit(payload):
-        if not is_flat(payload):
-            _require_contracts(payload)
         return payload
     WORDS.require_honoured(body)
     order_type = str(payload.get("order_type", "")).strip().lower()
@@ -115,14 +112,6 @@ def _require_command(command: str, body: dict[str, Json]) -> None:
         for name in ("action", "side"):
             body.pop(name, None)
         body["action"] = action
-
-
-def _require_contracts(payload: dict[str, Json]) -> None:
-    """Raise RefusedAlertError for an exit of a percentage; a quantity comes before it, as CrossTrade documents it."""
-    percent = str(payload.get("percent", "")).strip()
-    if percent and not _ALL.fullmatch(percent) and parse_contracts(payload, "quantity") is None:
-        hint = "send the contracts to close as quantity, or leave percent out to close all"
-        raise invalid_value("percent", payload["percent"], hint)
 
 
 def _drop_zero_prices(payload: dict[str, Json]) -> None:

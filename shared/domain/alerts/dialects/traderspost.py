@@ -121,7 +121,7 @@ def _apply_sentiment(payload: dict[str, Json]) -> None:
         payload["market_position"] = "flat"  # it closes all, whatever the quantity
         payload.pop("quantity", None)
     elif exit_of_side is not None:
-        payload["action"] = exit_of_side
+        payload |= {"action": exit_of_side, "market_position": position}
 
 
 def _to_exit(payload: dict[str, Json]) -> dict[str, Json]:

@@ -98,6 +98,49 @@ def test_a_part_of_a_position_that_stays_keeps_its_quantity(dialect: str, action
     assert (AlertAction.CLOSE, 2) == (alert.action, alert.quantity)
 
 
+@pytest.mark.parametrize("dialect", sorted(FIELDS_OF))
+@pytest.mark.parametrize("part", ["50%", "0.5", "1.5", "1/2", ".5", "12.5 %", "1,000.5", 0.5, 1.25])
+def test_an_exit_of_a_part_that_is_no_number_of_contracts_is_refused(dialect: str, part: object) -> None:
+    fields = {name_of(dialect, "action"): "exit_long", name_of(dialect, "symbol"): "MNQ1!"}
+    with pytest.raises(RefusedAlertError) as caught:
+        parse_alert(encode(dialect, fields | {name_of(dialect, "quantity"): part}), dialect)
+
+    assert "quantity" == caught.value.field
+    assert "whole number of contracts" in f"{caught.value.hint}"
+
+
+@pytest.mark.parametrize("dialect", sorted(FIELDS_OF))
+@pytest.mark.parametrize(
+    "quantity", ["0", "-1", "NaN", "100%", "100.0 %", "all", "{{strategy.order.contracts}}", "0.0"]
+)
+def test_an_exit_with_a_quantity_that_says_no_part_closes_all(dialect: str, quantity: str) -> None:
+    fields = {name_of(dialect, "action"): "exit_long", name_of(dialect, "symbol"): "MNQ1!"}
+    alert = parse_alert(encode(dialect, fields | {name_of(dialect, "quantity"): quantity}), dialect)
+
+    assert (AlertAction.CLOSE, None) == (alert.action, alert.quantity)
+
+
+@pytest.mark.parametrize("dialect", sorted(FIELDS_OF))
+@pytest.mark.parametrize("name", ["percent", "closePercent", "qty_percent", "percentage"])
+def test_an_exit_of_a_percentage_is_refused_unless_it_is_all_or_has_a_quantity(dialect: str, name: str) -> None:
+    fields = {name_of(dialect, "action"): "exit_long", name_of(dialect, "symbol"): "MNQ1!"}
+    for percent in (50, "50%", "0.5", 1):
+        with pytest.raises(RefusedAlertError):
+            parse_alert(encode(dialect, fields | {name: percent}), dialect)
+        part = parse_alert(encode(dialect, fields | {name: percent, name_of(dialect, "quantity"): 2}), dialect)
+        assert 2 == part.quantity
+
+    assert parse_alert(encode(dialect, fields | {name: 100}), dialect).quantity is None
+
+
+@pytest.mark.parametrize("name", ["size", "Size", "contracts", "QTY"])
+def test_a_part_under_a_name_that_is_not_read_is_refused(name: str) -> None:
+    with pytest.raises(RefusedAlertError) as caught:
+        parse_alert(encode("tickwork", {"action": "close", "symbol": "MNQ", name: 1}))
+
+    assert name == caught.value.field
+
+
 @pytest.mark.parametrize("words", [words for words, action in origin_discord.EXITS_BY_TITLE.items() if action])
 @pytest.mark.parametrize("name", ["Quantity", "Qty", "contracts", "Size"])
 def test_an_embed_of_an_exit_with_a_quantity_is_refused(words: str, name: str) -> None:
