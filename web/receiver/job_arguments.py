@@ -14,6 +14,8 @@ from web.receiver.problem import RefusedRequestError
 
 IDEMPOTENCY_KEY = "Idempotency-Key"
 LONGEST_KEY = 255
+LONGEST_TEXT = 500
+LARGEST_NUMBER = 2**63 - 1
 _QUOTED = re.compile(r'"(?:[^"\\]|\\["\\])*"')  # an RFC 8941 string, as the IETF draft writes the key
 _KEY_HINT = f"expected one key of 1 to {LONGEST_KEY} printable ASCII characters, such as a UUID"
 _PATH = re.compile(r" - at `\$\.?(?P<path>[^`]*)`$")
@@ -33,11 +35,30 @@ def read_arguments(raw: bytes, type_: type[Job]) -> Job:
         if name not in names:
             raise _unknown_argument(name, names, type_)
     try:
-        return msgspec.json.decode(raw, type=type_)
+        job = msgspec.json.decode(raw, type=type_)
     except msgspec.ValidationError as error:
         raise _invalid_argument(str(error), given, type_) from None
     except msgspec.DecodeError as error:  # a number that JSON does not have
         raise _invalid_body(f"the body is not JSON ({error})") from None
+    for name, value in msgspec.to_builtins(job).items():
+        _require_size(name, value)
+    return job
+
+
+def _require_size(name: str, value: object) -> None:
+    """Raise RefusedRequestError for a text or a whole number that the database cannot store or index."""
+    match value:
+        case str() if len(value) > LONGEST_TEXT:
+            hint = f"expected at most {LONGEST_TEXT} characters"
+            raise _wrong_argument(f"invalid {name}: text of {len(value)} characters", name, hint)
+        case int() if abs(value) > LARGEST_NUMBER:
+            raise _wrong_argument(f"invalid {name}: a number of {len(str(value))} digits", name, "expected 64 bits")
+        case list():
+            for each in value:
+                _require_size(name, each)
+        case dict():
+            for each in value.values():
+                _require_size(name, each)
 
 
 def read_idempotency_key(headers: Sequence[str]) -> str | None:

@@ -4,8 +4,8 @@ import re
 from collections.abc import Mapping
 from decimal import Decimal
 
-from shared.domain.alerts.fields import CONTRACTS_HINT, LONGEST_TEXT, invalid_value
-from shared.domain.alerts.payload import Json, RefusedAlertError, quote_value
+from shared.domain.alerts.fields import CONTRACTS_HINT, invalid_value
+from shared.domain.alerts.payload import Json, RefusedAlertError, quote_value, show_name
 
 _HINT = f"{CONTRACTS_HINT}, to close a part, or leave it out to close all"
 _PERCENT_HINT = "send the contracts to close as quantity, or leave percent out to close all"
@@ -26,13 +26,11 @@ def refuse_unreadable_part(payload: Mapping[str, Json]) -> None:
     for name, value in payload.items():
         plain = re.sub(r"[^a-z]", "", name.lower())
         if plain in _PERCENT_NAMES and _number_in(value) is not None and _number_in(value) != _ALL:
-            raise invalid_value(name[:LONGEST_TEXT], value, _PERCENT_HINT)
+            raise invalid_value(show_name(name), value, _PERCENT_HINT)
         is_named = name != "quantity" and plain in {*_OTHER_NAMES, "quantity"}
         if is_named and (_is_fraction(value) or _number_in(value)):
             hint = "send quantity to close a part, or leave it out to close all"
-            raise RefusedAlertError(
-                f"unknown field {quote_value(name)} in an exit", field=name[:LONGEST_TEXT], hint=hint
-            )
+            raise RefusedAlertError(f"unknown field {quote_value(name)} in an exit", field=show_name(name), hint=hint)
 
 
 def _is_fraction(value: Json) -> bool:

@@ -12,7 +12,6 @@ from shared.domain.alerts.exit_part import refuse_unreadable_part
 from shared.domain.alerts.field_names import FIELDS, TRADED_FIELDS
 from shared.domain.alerts.fields import (
     CONTRACTS_HINT,
-    LONGEST_TEXT,
     MAX_CONTRACTS,
     invalid_value,
     missing_field,
@@ -27,7 +26,7 @@ from shared.domain.alerts.fields import (
     read_instant,
 )
 from shared.domain.alerts.misspelling import find_near
-from shared.domain.alerts.payload import Json, RefusedAlertError, has_plain_numbers, quote_value
+from shared.domain.alerts.payload import Json, RefusedAlertError, has_plain_numbers, quote_value, show_name
 from shared.domain.orders.order import MAX_TICKS, Direction
 
 Value = TypeVar("Value")
@@ -204,7 +203,7 @@ def _refuse_misspelt_field(payload: Mapping[str, Json]) -> None:
         near = find_near(name, TRADED_FIELDS)
         if near is not None:
             hint = f"did you mean {near}? Rename or remove the field"
-            raise RefusedAlertError(f"unknown field {quote_value(name)}", field=name[:LONGEST_TEXT], hint=hint)
+            raise RefusedAlertError(f"unknown field {quote_value(name)}", field=show_name(name), hint=hint)
 
 
 def _parse_sign(payload: Mapping[str, Json], field: str = "market_position", *, is_strict: bool = True) -> int | None:

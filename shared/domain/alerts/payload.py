@@ -78,6 +78,11 @@ def quote_value(value: object) -> str:
             return str(value)[:_LONGEST_SHOWN]
 
 
+def show_name(name: str) -> str:
+    """Return the name of a field as a message may show it: short, on one line, without control characters."""
+    return "".join(char if char.isprintable() else "\N{REPLACEMENT CHARACTER}" for char in name[:_LONGEST_SHOWN])
+
+
 def has_plain_numbers(value: object) -> bool:
     """Whether no number in a payload is unreadable: then jsonb can store the body that it was read from."""
     if isinstance(value, dict):

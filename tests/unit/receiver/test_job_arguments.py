@@ -9,7 +9,7 @@ import pytest
 from shared.ledger.job import Job
 from shared.ledger.jobs.accounts import SnapshotAccounts
 from shared.ledger.jobs.market_data import FetchBars
-from shared.ledger.jobs.orders import ApplyExecutionReports, EnterManually
+from shared.ledger.jobs.orders import ApplyExecutionReports, EnterManually, GuardPosition
 from shared.ledger.jobs.upkeep import DoNothing
 from web.receiver.job_arguments import read_arguments, read_idempotency_key
 from web.receiver.problem import RefusedRequestError
@@ -53,6 +53,10 @@ def test_numbers_of_a_free_document_stay_numbers() -> None:
         ({"slot": 0}, FetchBars, "slot"),
         ({"slot": None}, FetchBars, "slot"),
         ({"note": "a\x00"}, DoNothing, "note"),
+        ({"note": "a" * 501}, DoNothing, "note"),
+        ({"account_id": 1, "contract_id": "x" * 8_000}, GuardPosition, "contract_id"),
+        ({"account_id": 10**30, "contract_id": "CON.F.US.MNQ.H26"}, GuardPosition, "account_id"),
+        ({"account_id": -(2**63), "contract_id": "CON.F.US.MNQ.H26"}, GuardPosition, "account_id"),
         (b'{"note": "\\ud800"}', DoNothing, "note"),
         (b'{"seconds": 1, "seconds": 2}', DoNothing, "seconds"),
         ({"seconds": 1}, SnapshotAccounts, "seconds"),

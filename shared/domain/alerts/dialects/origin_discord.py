@@ -5,7 +5,7 @@ from collections.abc import Mapping
 
 from shared.domain.alerts.dialects.dialect import Dialect
 from shared.domain.alerts.dialects.vocabulary import Vocabulary, is_set, plain_name
-from shared.domain.alerts.payload import Json, RefusedAlertError, quote_value
+from shared.domain.alerts.payload import Json, RefusedAlertError, quote_value, show_name
 
 EXAMPLE = (
     '{"embeds": [{"title": "[MNQ1!] Open long position", "fields": [{"name": "Entry", "value": "21500.25"}, '
@@ -29,7 +29,7 @@ PRICES_OF_ENTRY = {  # a part of the field's name, first match wins -> our field
 }  # fmt: skip
 QUANTITY = 1  # an embed has none: the hook's size multiplies or replaces it
 
-_TITLE = re.compile(r"\s*\[(?P<symbol>[^\[\]]{1,32})\]\s*(?P<signal>.{1,200}?)\s*", re.DOTALL)
+_TITLE = re.compile(r"\[(?P<symbol>[^\[\]]{1,32})\](?P<signal>.{1,200})", re.DOTALL)
 _NUMBER = re.compile(r"[0-9][0-9,]*(?:\.[0-9]+)?")
 _TARGET = re.compile(r"\b(?:tp|target|take profit) ?#?(?=[0-9])")
 _CLOSE = r"(?<!session )\b(?:clos|exit|flat)[a-z]*"
@@ -52,10 +52,10 @@ def _read(raw: bytes) -> dict[str, Json]:
     body = WORDS.read_json(raw)
     embed = _require_embed(body)
     title = embed.get("title")
-    found = _TITLE.fullmatch(title) if isinstance(title, str) else None
-    if found is None:
+    found = _TITLE.fullmatch(title.strip()) if isinstance(title, str) else None
+    signal = "" if found is None else re.sub(r"[\s_]+", " ", found["signal"].lower()).strip()
+    if found is None or not signal:
         raise _invalid("title", title)
-    signal = re.sub(r"[\s_]+", " ", found["signal"].lower())
     payload: dict[str, Json] = {"symbol": found["symbol"].strip(), "title": title, "embed": embed}
     entry = ENTRIES_BY_TITLE.get(signal.removesuffix("position").strip(" !."))
     if entry is not None:
@@ -80,8 +80,8 @@ def _refuse_part(signal: str, title: Json, embed: Mapping[str, Json]) -> None:
     for field in fields if isinstance(fields, list) else ():
         name, value = (field.get("name"), field.get("value")) if isinstance(field, dict) else (None, None)
         if isinstance(name, str) and plain_name(name) in _SIZES and is_set(value):
-            wrong = f"{name[:32]} {quote_value(value)} of an exit cannot be honoured"
-            raise RefusedAlertError(wrong, field=name[:32], hint=hint)
+            wrong = f"{show_name(name)} {quote_value(value)} of an exit cannot be honoured"
+            raise RefusedAlertError(wrong, field=show_name(name), hint=hint)
 
 
 def _read_exit(signal: str, title: Json) -> str:
@@ -110,7 +110,7 @@ def _read_prices(embed: Mapping[str, Json]) -> dict[str, Json]:
             continue
         numbers = _NUMBER.findall(str(value))
         if len(numbers) != 1 or ours in prices or "-" in str(value):
-            raise _invalid(str(name)[:32], value)
+            raise _invalid(show_name(str(name)), value)
         prices[ours] = numbers[0].replace(",", "")
     if "stop_price" in prices:
         prices["order_type"] = "stop"

@@ -6,8 +6,8 @@ from urllib.parse import unquote_plus
 
 from shared.domain.alerts.dialects.dialect import Dialect
 from shared.domain.alerts.dialects.vocabulary import CHANGES, ENTRIES, EXITS, Vocabulary, is_exit, plain_name
-from shared.domain.alerts.fields import LONGEST_TEXT, invalid_value, parse_contracts
-from shared.domain.alerts.payload import BODY, Json, RefusedAlertError, quote_value, read_text
+from shared.domain.alerts.fields import invalid_value, parse_contracts
+from shared.domain.alerts.payload import BODY, Json, RefusedAlertError, quote_value, read_text, show_name
 
 EXAMPLE = "action=buy;symbol=MNQ;quantity=1;stop_loss_ticks=40"
 WORDS = Vocabulary(
@@ -84,19 +84,20 @@ def _read_pairs(text: str) -> Iterator[tuple[str, Json]]:
     is_form = bool(_FORM.fullmatch(text)) and ("&" in text or "%" in text)
     parts = text.split("&") if is_form else _SEPARATOR.split(text)
     seen: set[str] = set()
-    for part in filter(str.strip, parts):
+    for number, part in enumerate(filter(str.strip, parts), 1):
         name, equals, value = part.partition("=")
         if is_form:
             name, value = unquote_plus(name), unquote_plus(value)
         name, value = _without_quotes(name).lower(), _without_quotes(value)
         if not equals or not name:
             hint = f"expected pairs such as {EXAMPLE}"
-            raise RefusedAlertError(f"{quote_value(part.strip())} is no key=value", field=BODY, hint=hint)
+            wrong = f"part {number}, {len(part.strip())} characters, is no key=value"  # its text may be a password
+            raise RefusedAlertError(wrong, field=BODY, hint=hint)
         if "\x00" in name + value:
             raise RefusedAlertError("the body holds a NUL character", field=BODY, hint="leave the character out")
         if name in seen:
             raise RefusedAlertError(
-                f"{quote_value(name)} is given more than once", field=name[:LONGEST_TEXT], hint="give it once"
+                f"{quote_value(name)} is given more than once", field=show_name(name), hint="give it once"
             )
         seen.add(name)
         yield name, value

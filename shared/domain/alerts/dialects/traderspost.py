@@ -13,7 +13,7 @@ from shared.domain.alerts.dialects.vocabulary import (
     to_ticks,
 )
 from shared.domain.alerts.fields import invalid_value, missing_field, parse_contracts, read_instant
-from shared.domain.alerts.payload import Json, RefusedAlertError, quote_value
+from shared.domain.alerts.payload import Json, RefusedAlertError, quote_value, show_name
 
 EXAMPLE = (
     '{"ticker": "MNQ1!", "action": "buy", "sentiment": "bullish", "quantity": 1, '
@@ -190,9 +190,9 @@ def _expand(payload: dict[str, Json], name: str, ours: str, table: Mapping[str, 
         if not is_set(value) or plain_name(key) == "type":
             continue
         if plain_name(key) not in known:
-            wrong = f"{name}.{key[:32]} {quote_value(value)} cannot be honoured"
+            wrong = f"{name}.{show_name(key)} {quote_value(value)} cannot be honoured"
             hint = f"expected {' or '.join(table)} in {name}"
-            raise RefusedAlertError(wrong, field=f"{name}.{key[:32]}", hint=hint)
+            raise RefusedAlertError(wrong, field=f"{name}.{show_name(key)}", hint=hint)
         key_name, field = known[plain_name(key)]
         is_distance = key_name == "amount"
         if field in payload:

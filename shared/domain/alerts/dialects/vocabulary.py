@@ -7,9 +7,17 @@ from decimal import Decimal
 from functools import cached_property
 
 from shared.domain.alerts.field_names import FIELDS, NUMBER_FIELDS
-from shared.domain.alerts.fields import LONGEST_TEXT, invalid_value, missing_field, parse_price, parse_symbol_field
+from shared.domain.alerts.fields import invalid_value, missing_field, parse_price, parse_symbol_field
 from shared.domain.alerts.misspelling import is_one_edit_away
-from shared.domain.alerts.payload import BODY, Json, RefusedAlertError, quote_value, read_leading_object, read_text
+from shared.domain.alerts.payload import (
+    BODY,
+    Json,
+    RefusedAlertError,
+    quote_value,
+    read_leading_object,
+    read_text,
+    show_name,
+)
 
 # Action words that mean the same with every sender. A word is compared in lower case, with _ for a blank or a hyphen.
 ENTRIES = {"buy": "buy", "long": "buy", "sell": "sell", "short": "sell"}
@@ -33,7 +41,7 @@ _SECRETS = {
 _NOTHING = ("", "0", "false", "no", "none", "null", "off")
 _THOUSANDS = re.compile(r"[+-]?[0-9]{1,3}(,[0-9]{3})+(\.[0-9]+)?")
 _NUMERAL = re.compile(r"[+-]?[0-9]{1,20}(\.[0-9]{1,20})?")
-_ZERO = re.compile(r"[+-]?0*\.?0*")
+_ZERO = re.compile(r"[+-]?(0+(\.0*)?|\.0*)?")
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -83,11 +91,11 @@ class Vocabulary:
             our_name = name if is_ours else self._our_names.get(plain.removeprefix(self.prefix), name)
             if our_name in payload and _comparable(our_name, payload[our_name]) != _comparable(our_name, value):
                 first = f"{names[our_name]} {quote_value(payload[our_name])}"
-                wrong = f"{first} contradicts {name[:LONGEST_TEXT]} {quote_value(value)}"
+                wrong = f"{first} contradicts {show_name(name)} {quote_value(value)}"
                 hint = f"send one of the two names of {our_name}"
-                contradictions[our_name] = RefusedAlertError(wrong, field=name[:LONGEST_TEXT], hint=hint)
+                contradictions[our_name] = RefusedAlertError(wrong, field=show_name(name), hint=hint)
             payload.setdefault(our_name, _without_secrets(value))
-            names.setdefault(our_name, name[:LONGEST_TEXT])
+            names.setdefault(our_name, show_name(name))
         for number in NUMBER_FIELDS:
             if number in payload:
                 payload[number] = plain_number(payload[number])
@@ -103,14 +111,14 @@ class Vocabulary:
         for name, value in body.items():
             plain = plain_name(name).removeprefix(self.prefix)
             if plain in self._hints and is_set(value):
-                wrong = f"{name[:LONGEST_TEXT]} {quote_value(value)} cannot be honoured"
-                raise RefusedAlertError(wrong, field=name[:LONGEST_TEXT], hint=self._hints[plain])
+                wrong = f"{show_name(name)} {quote_value(value)} cannot be honoured"
+                raise RefusedAlertError(wrong, field=show_name(name), hint=self._hints[plain])
             if plain in self._declared or plain in _OUR_PLAIN_NAMES:
                 continue
             near = next((other for other in self._declared if is_one_edit_away(plain, other)), None)
             if near is not None:
                 hint = f"did you mean {self._declared[near]}? Rename or remove the field"
-                raise RefusedAlertError(f"unknown field {quote_value(name)}", field=name[:LONGEST_TEXT], hint=hint)
+                raise RefusedAlertError(f"unknown field {quote_value(name)}", field=show_name(name), hint=hint)
 
     @cached_property
     def _our_names(self) -> dict[str, str]:
