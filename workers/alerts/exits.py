@@ -81,7 +81,13 @@ def _exit_part(
         return exit_to_target(ctx, one, part_of, held=held, target=target)
     if quantity is None or (quantity >= abs(held) and len(holding) == 1):
         return _close(ctx, one, named)
-    reduction = ReducePosition(account_id=one.account_id, contract_id=part_of, quantity=quantity, origin=Origin.ALERT)
+    reduction = ReducePosition(
+        account_id=one.account_id,
+        contract_id=part_of,
+        quantity=quantity,
+        direction=exposure.direction(part_of),
+        origin=Origin.ALERT,
+    )
     return _reduce(ctx, one, part_of, reduction)
 
 

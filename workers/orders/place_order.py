@@ -5,7 +5,7 @@ from uuid import UUID
 
 from shared.db.orders import orders
 from shared.db.orders.orders import OrderRow
-from shared.domain.orders.order import OrderState, Role
+from shared.domain.orders.order import Direction, OrderState, Role, Side
 from shared.errors import RefusedError, RetryableError
 from shared.ledger.jobs.orders import PlaceOrder, PollFills, ReducePosition, ResolveInDoubtOrder
 from workers.context import Context
@@ -61,6 +61,8 @@ def _retry_exit(
                 contract_id=order.contract_id,
                 quantity=order.quantity,
                 target=target,
+                direction=Direction.LONG if order.side is Side.SELL else Direction.SHORT,
+                requested_at=ctx.job.enqueued_at,
                 origin=order.origin,
             )
             tx.enqueue(request, run_after=pause)

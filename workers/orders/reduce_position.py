@@ -16,6 +16,7 @@ from workers.context import Context
 from workers.task import task
 
 _RETRY_AFTER = timedelta(seconds=0.2)
+_CLOCK_SKEW = timedelta(seconds=5)  # between this computer and the venue, whose time of a position it is
 
 
 def _require_no_other_exit(connection: Connection, job: ReducePosition) -> None:
@@ -34,6 +35,16 @@ def _quantity_beyond(job: ReducePosition, held: VenuePosition) -> int:
     return held.quantity - abs(job.target) if is_same_side else 0
 
 
+def _describe_later_position(ctx: Context, job: ReducePosition, held: VenuePosition) -> str | None:
+    """Return why the position is not the one that the reduction was requested for, or None: it may have waited long."""
+    if job.direction not in {None, held.direction}:
+        return f"{job.contract_id} is {held.direction} by now, and it was {job.direction} when this was requested"
+    requested_market_at = ctx.clock.to_market(job.requested_at or ctx.job.enqueued_at)
+    if held.opened_market_at > requested_market_at + _CLOCK_SKEW:
+        return f"the position in {job.contract_id} was opened after this was requested"
+    return None
+
+
 @task(ReducePosition)
 def reduce_position(job: ReducePosition, ctx: Context) -> dict[str, str | int]:
     """Read the position, then record the exit and continue with PlaceOrder in one commit; a second run does nothing.
@@ -47,6 +58,9 @@ def reduce_position(job: ReducePosition, ctx: Context) -> dict[str, str | int]:
     held = [one for one in ctx.gateway.positions(job.account_id) if one.contract_id == job.contract_id]
     if not held or held[0].direction not in {Direction.LONG, Direction.SHORT}:
         raise RefusedError(f"account {job.account_id} holds nothing of {job.contract_id}: nothing to close")
+    later = _describe_later_position(ctx, job, held[0])
+    if later is not None:
+        return {"nothing_to_do": later}
     quantity = min(_quantity_beyond(job, held[0]), held[0].quantity)
     if quantity < 1:
         return {

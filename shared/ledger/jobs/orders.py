@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any, ClassVar
 from uuid import UUID
 
-from shared.domain.orders.order import OrderType, Origin, Side
+from shared.domain.orders.order import Direction, OrderType, Origin, Side
 from shared.fleets import Queue
 from shared.ledger.job import Instant, Job
 
@@ -87,7 +87,8 @@ class EnterManually(Job):
 class ReducePosition(Job):
     """Close a part of a position with a market order: `quantity` contracts, at most as many as are held.
 
-    With a `target`, the position that is wanted, negative for short, instead: close what is held beyond it.
+    With a `target`, the position that is wanted, negative for short, instead: close what is held beyond it. A position
+    in another `direction`, or one that was opened after `requested_at` (by default when the job was enqueued), is left.
     """
 
     queue: ClassVar = Queue.CRITICAL
@@ -96,6 +97,8 @@ class ReducePosition(Job):
     contract_id: str
     quantity: int = 0
     target: int | None = None
+    direction: Direction | None = None
+    requested_at: Instant | None = None
     origin: Origin = Origin.MANUAL
     is_dry_run: bool = False
 

@@ -1,5 +1,11 @@
 """Exits that close a part of a position: never more than is held, and never sent twice."""
 
+from datetime import timedelta
+
+import pytest
+
+from shared.clock import machine_now
+from shared.domain.orders.order import Direction
 from shared.ledger.jobs.orders import ReducePosition
 from tests.fixtures.venue import MNQ
 from tests.fixtures.worker_env import WorkerEnv
@@ -18,6 +24,24 @@ def test_an_exit_closes_a_part_of_a_position_and_never_more_than_is_held(worker_
 
     status, _, error = worker_env.run(ReducePosition(account_id=account_id, contract_id=MNQ, quantity=1))
     assert ("failed", True) == (status, "holds nothing of" in (error or ""))
+
+
+@pytest.mark.parametrize("direction", [Direction.LONG, Direction.SHORT], ids=["same side", "other side"])
+def test_a_partial_exit_that_is_late_takes_nothing_of_a_later_position(
+    worker_env: WorkerEnv, direction: Direction
+) -> None:
+    """It may wait long: for another exit, or for the venue. What is held then may be a person's."""
+    account_id = worker_env.venue.account_id
+    worker_env.alert(quantity=2)
+    worker_env.run_due_jobs()
+    an_hour_ago = machine_now() - timedelta(hours=1)
+    late = ReducePosition(
+        account_id=account_id, contract_id=MNQ, quantity=1, direction=direction, requested_at=an_hour_ago
+    )
+    state, result, _ = worker_env.run(late)
+
+    assert ("succeeded", 2) == (state, worker_env.venue.position(MNQ))
+    assert ("opened after" if direction is Direction.LONG else "is LONG by now") in result["nothing_to_do"]
 
 
 def test_an_exit_in_doubt_is_never_sent_again(worker_env: WorkerEnv) -> None:
