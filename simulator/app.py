@@ -103,7 +103,10 @@ async def _advance_forever(venue: Venue, market_hub: MarketHub, hubs: Hubs) -> N
 
 
 def _stop_if_failed(advancing: "asyncio.Task[None]") -> None:
-    """End the program: a venue that no longer fills stops must not look healthy. A restart replays the journal."""
+    """End the program: a venue that no longer fills stops, or sends no market data, must not look healthy.
+
+    Hub clients get a close record that allows a reconnect. A restart replays the journal.
+    """
     if not advancing.cancelled() and (error := advancing.exception()):
-        _log.critical("matching failed: the simulator stops", exc_info=error)
+        _log.critical("the market cannot be advanced: the simulator stops", exc_info=error)
         signal.raise_signal(signal.SIGTERM)

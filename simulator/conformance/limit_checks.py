@@ -4,8 +4,10 @@ from collections.abc import Iterator
 from http import HTTPStatus
 
 from shared.clock import monotonic
+from shared.errors import VenueDownError
 from simulator.conformance.budget import BARS, wait_seconds
 from simulator.conformance.context import CheckContext
+from simulator.conformance.rest import GatewayReply
 from simulator.conformance.results import CheckResult, Question, asks
 
 _WINDOW_S, _MOST_TRIED, _WAITS = 31.0, 60, 45
@@ -28,15 +30,11 @@ def ask_limits(context: CheckContext) -> Iterator[CheckResult]:
     # Before the limit is spent: a login may have to wait for its own limit, and the window would be over then.
     other_token = context.rest.log_in().document["token"]
     wait_seconds(_WINDOW_S)
-    body = context.bars_body(context.market_now, context.market_now, limit=1)
     began, passed = monotonic(), 0
-    while passed < _MOST_TRIED:
-        reply = context.rest.send(BARS, body, is_counted=False)
-        if reply.status == HTTPStatus.TOO_MANY_REQUESTS:
-            break
+    while passed < _MOST_TRIED and (reply := _send(context)).status == HTTPStatus.OK:
         passed += 1
     took = monotonic() - began
-    if reply.status != HTTPStatus.TOO_MANY_REQUESTS:
+    if passed == _MOST_TRIED:
         yield PASSED.judge(f"all {passed} in {took:.0f} s", is_same=False)
         yield from (question.skip("no request was refused") for question in questions[1:])
         return
@@ -45,21 +43,29 @@ def ask_limits(context: CheckContext) -> Iterator[CheckResult]:
     names = sorted(f"{name}: {value}" for name, value in reply.headers.items() if "ratelimit" in _bare(name))
     names += [f"Retry-After: {reply.headers['Retry-After']}"] if "Retry-After" in reply.headers else []
     yield HEADERS.compare("; ".join(names) or "none")
-    other = context.rest.send(BARS, body, authorization=f"Bearer {other_token}", is_counted=False)
-    yield SCOPE.compare("no" if other.status == HTTPStatus.TOO_MANY_REQUESTS else "yes")
+    other = _send(context, f"Bearer {other_token}")
+    yield SCOPE.compare("yes" if other.status == HTTPStatus.OK else "no")
     yield _judge_window(context, began)
 
 
 def _judge_window(context: CheckContext, began: float) -> CheckResult:
     """Try once a second; in a sliding window one request passes as soon as the first is 30 s old."""
-    body = context.bars_body(context.market_now, context.market_now, limit=1)
     for _ in range(_WAITS):
         wait_seconds(1)
-        if context.rest.send(BARS, body, is_counted=False).status == HTTPStatus.OK:
+        if _send(context).status == HTTPStatus.OK:
             since = monotonic() - began
             is_same = 29 <= since <= 33  # noqa: PLR2004 - 30 s, seen once a second
             return WINDOW.judge(WINDOW.expected if is_same else f"after {since:.0f} s", is_same=is_same)
     return WINDOW.judge(f"not within {_WAITS} s", is_same=False)
+
+
+def _send(context: CheckContext, authorization: str | None = None) -> GatewayReply:
+    """Ask for a bar and return the answer, a 200 or a 429; raise VenueDownError for any other, which tells nothing."""
+    body = context.bars_body(context.market_now, context.market_now, limit=1)
+    reply = context.rest.send(BARS, body, authorization=authorization, is_counted=False)
+    if reply.status not in {HTTPStatus.OK, HTTPStatus.TOO_MANY_REQUESTS}:
+        raise VenueDownError(f"{BARS} answered {reply.describe()}, expected a 200 or a 429")
+    return reply
 
 
 def _bare(name: str) -> str:

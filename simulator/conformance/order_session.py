@@ -9,7 +9,7 @@ from decimal import ROUND_FLOOR, Decimal
 from typing import Any
 
 from shared.clock import monotonic
-from shared.errors import RateLimitedError, RefusedError, TickworkError, VenueDownError
+from shared.errors import RefusedError, TickworkError, VenueDownError
 from simulator.conformance.budget import wait_seconds
 from simulator.conformance.context import CheckContext, Row, format_instant
 from simulator.conformance.hub_client import GatewayHub
@@ -80,13 +80,7 @@ class OrderSession:
         }  # fmt: skip
         tag = str(body["customTag"])
         self._unclear[tag] += 1
-        try:
-            reply = self._rest.send(
-                "/api/Order/place", {key: value for key, value in body.items() if value is not None}
-            )
-        except RateLimitedError:
-            self._unclear[tag] -= 1
-            raise
+        reply = self._rest.send("/api/Order/place", {key: value for key, value in body.items() if value is not None})
         order_id = reply.document.get("orderId") if isinstance(reply.document, dict) else None
         ids = {order_id} if isinstance(order_id, int) and order_id > 0 else set()
         is_refused = is_refusal(reply)
@@ -141,13 +135,12 @@ class OrderSession:
         """
         reply, answer = self._send_close()
         end = monotonic() + _WITHIN_S
-        while self.position():
+        while self.position() or not self._note_flat():
             if monotonic() > end:
                 is_accepted = reply is not None and reply.is_success
                 message = f"the position is not closed {_WITHIN_S:.0f} s after closeContract ({answer})"
                 raise RefusedError(message) if is_accepted else VenueDownError(message)
             self.hub.listen(_LOOK_EVERY_S)
-        self._note_flat(self._orders())
 
     def working_orders(self) -> list[Row]:
         """Return the working orders in the contract, suspended ones too."""
@@ -199,6 +192,8 @@ class OrderSession:
     def _clean_up_once(self) -> list[str]:
         """Return what is left to do, after having tried to do it."""
         try:
+            if self._may_be_closing:
+                self._note_flat()
             rows = self._orders()
             own = self._own_ids(rows)
             left = {row["id"] for row in rows if row["id"] in own and row["status"] in WORKING}
@@ -207,11 +202,10 @@ class OrderSession:
             lost = self._unclear - Counter(unknown.values())
             hidden = self._unrefused - shown
             for order_id in sorted(left | (self._ids - shown)):  # a cancel does nothing to an order that has ended
-                self.cancel(order_id)
+                with contextlib.suppress(TickworkError):  # the order is looked at again
+                    self.cancel(order_id)
             position = self.position()
-            if self._may_be_closing and not position:
-                self._note_flat(rows)
-            opened = self._net_filled(own, rows) - self._net_when_flat
+            opened = self._net_filled(rows) - self._net_when_flat
             quantity = min(abs(position), abs(opened)) if position * opened > 0 else 0
             if quantity:
                 at_work = [row for row in rows if row["id"] in left]
@@ -250,9 +244,6 @@ class OrderSession:
         before, self._may_be_closing = self._may_be_closing, True  # at once: a signal may end the wait for the answer
         try:
             reply = self._rest.send("/api/Position/closeContract", body)
-        except RateLimitedError:
-            self._may_be_closing = before
-            raise
         except VenueDownError as error:
             return None, str(error)
         if is_refusal(reply):
@@ -260,10 +251,17 @@ class OrderSession:
             raise RefusedError(f"closeContract answered {reply.describe()}, expected a success")
         return reply, reply.describe()
 
-    def _note_flat(self, rows: list[Row]) -> None:
-        """Remember that the position is closed, if not by our orders then by those of closeContract."""
-        self._may_be_closing = False
-        self._net_when_flat = self._net_filled(self._own_ids(rows), rows)
+    def _note_flat(self) -> bool:
+        """Remember that the position is closed, if not by our orders then by those of closeContract.
+
+        Return False if it is open, or if an order of ours filled while we looked: its fill may have come before the
+        look at the position or after it.
+        """
+        filled = self._net_filled(self._orders())
+        if self.position() or filled != self._net_filled(self._orders()):
+            return False
+        self._may_be_closing, self._net_when_flat = False, filled
+        return True
 
     def _orders(self) -> list[Row]:
         """Return the account's orders since the beginning, by every search that the gateway answers.
@@ -284,10 +282,10 @@ class OrderSession:
         own = self._ids | {row["id"] for row in rows if (row.get("customTag") or "").startswith(self.prefix)}
         return own | {row["id"] for row in rows if row.get("parentOrderId") in own}
 
-    def _net_filled(self, own: set[int], rows: list[Row]) -> int:
+    def _net_filled(self, rows: list[Row]) -> int:
         """Return the net quantity that this run's orders have bought, negative if they have sold, by the orders' rows.
 
         The trades may be listed later than the orders, so they are not asked.
         """
-        shown = {row["id"]: row for row in rows}
+        own, shown = self._own_ids(rows), {row["id"]: row for row in rows}
         return sum(row["fillVolume"] * (1 if row["side"] == BUY else -1) for row in shown.values() if row["id"] in own)

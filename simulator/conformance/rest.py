@@ -33,8 +33,9 @@ def decode_json(raw: bytes) -> Any:  # noqa: ANN401 - any JSON
 
 
 def is_outage(status: int) -> bool:
-    """Whether an HTTP status says that the server cannot serve now, which answers no question."""
-    return status == HTTPStatus.TOO_MANY_REQUESTS or status >= HTTPStatus.INTERNAL_SERVER_ERROR
+    """Whether an HTTP status says that the server cannot serve now, which answers no question: 408, 429 or 5xx."""
+    is_server_error = status >= HTTPStatus.INTERNAL_SERVER_ERROR
+    return is_server_error or status in {HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_MANY_REQUESTS}
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,17 +100,15 @@ class GatewayRest:
 
     def log_in(self) -> GatewayReply:
         """Log in once more, and return the answer; raise RefusedError if the gateway refuses the user or key."""
-        reply = _require_served(
-            LOGIN, self.send(LOGIN, {"userName": self._user, "apiKey": self._key}, authorization="")
-        )
+        reply = self.send(LOGIN, {"userName": self._user, "apiKey": self._key}, authorization="")
         if not reply.is_success or not reply.document.get("token"):
             raise RefusedError(f"the login was refused ({reply.describe()}): check the user name and the key")
         self._redactor.hide(reply.document["token"], "token")
         return reply
 
     def post(self, path: str, **body: object) -> dict[str, Any]:
-        """Post and return the JSON of a success; raise RefusedError for any other answer, VenueDownError for a 5xx."""
-        reply = _require_served(path, self.send(path, body))
+        """Post and return the JSON of a success; raise RefusedError for any other answer, and as `send` does."""
+        reply = self.send(path, body)
         if not reply.is_success:
             raise RefusedError(f"{path} answered {reply.describe()}, expected a success")
         found: dict[str, Any] = reply.document
@@ -136,8 +135,8 @@ class GatewayRest:
         """Send one request; `authorization` replaces our own header ("": none), `raw` the JSON of `body`.
 
         A 429, because another program spends the same limit, is waited out once. Raise RateLimitedError for another
-        429, or the first one for an order, and VenueDownError if no answer comes. `is_counted` False ignores the
-        limits.
+        429, and VenueDownError for another outage or if no answer comes. The answer to an order or a close is returned
+        whatever it is (see `is_refusal`), and so is any answer with `is_counted` False, which ignores the limits.
         """
         wanted = _Wanted(
             method, path, content_type, authorization, raw if raw is not None or body is None else _ENCODER.encode(body)
@@ -146,11 +145,15 @@ class GatewayRest:
             return self._send_once(wanted)
         self.budget.wait_for_turn(path)
         reply = self._send_once(wanted)
-        if reply.status == HTTPStatus.TOO_MANY_REQUESTS and not path.startswith(_UNREPEATED):
+        if path.startswith(_UNREPEATED):
+            return reply
+        if reply.status == HTTPStatus.TOO_MANY_REQUESTS:
             self.budget.wait_for_window(path)
             reply = self._send_once(wanted)
         if reply.status == HTTPStatus.TOO_MANY_REQUESTS:
             raise RateLimitedError(f"{path} answered 429: end the other programs that use this key", _LIMIT_WINDOW)
+        if is_outage(reply.status):
+            raise VenueDownError(f"{path} answered {reply.describe()}: run again once the gateway serves")
         return reply
 
     def _send_once(self, wanted: _Wanted) -> GatewayReply:
@@ -190,19 +193,13 @@ class GatewayRest:
 def is_refusal(reply: GatewayReply) -> bool:
     """Whether an answer to an order or a close says that nothing came of it.
 
-    Codes 6 and 7 do not say it (venue.md sections 5.6, 5.14, 11.1), nor does a 5xx.
+    Codes 6 and 7 do not say it (venue.md sections 5.6, 5.14, 11.1), nor does an outage.
     """
-    if HTTPStatus.BAD_REQUEST <= reply.status < HTTPStatus.INTERNAL_SERVER_ERROR:
-        return True
+    if reply.status >= HTTPStatus.BAD_REQUEST:
+        return not is_outage(reply.status)
     document = reply.document if isinstance(reply.document, dict) else {}
     is_failure = reply.status == HTTPStatus.OK and document.get("success") is False
     return is_failure and document.get("errorCode") not in {None, 0, *_UNCLEAR_CODES}
-
-
-def _require_served(path: str, reply: GatewayReply) -> GatewayReply:
-    if is_outage(reply.status):
-        raise VenueDownError(f"{path} answered {reply.describe()}: run again once the gateway serves")
-    return reply
 
 
 def make_random_name() -> str:

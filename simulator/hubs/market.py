@@ -1,7 +1,8 @@
 """The market hub: quotes, trades and order books of the subscribed contracts."""
 
 import asyncio
-from collections import Counter
+from collections import Counter, defaultdict
+from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from typing import ClassVar
@@ -9,10 +10,11 @@ from typing import ClassVar
 from simulator.hubs.connection import Connection
 from simulator.hubs.market_feed import DEPTH, QUOTE, TRADE, ContractRecords, ContractRequest, MarketFeed
 from simulator.hubs.ticker import Density
-from simulator.hubs.topics import CONTRACT_ARGUMENT, HubServer, Topic
+from simulator.hubs.topics import CONTRACT_ARGUMENT, HubServer, Subject, Topic
 from simulator.venue.venue import Venue
 
 _Subscription = tuple[Topic, Connection]
+_Waiting = tuple[Topic, Connection, int]  # a subscription, and the number of its calls that have not got their snapshot
 _CONTRACT_NOT_FOUND = "Contract not found."
 _MIN_PER_MINUTE = 4  # a bar's open, extremes and close
 _MAX_PER_SECOND = 200  # of machine time, however fast the market runs
@@ -63,37 +65,35 @@ class MarketHub(HubServer):
         """Send the market data since the last call to the subscribers."""
         requested = self._list_requests()
         is_array = self._venue.state.behaviour.market_payloads == "array"
-        waiting = self._waiting.copy()
+        waiting = defaultdict[Subject, list[_Waiting]](list)
+        for (topic, connection), count in self._waiting.items():
+            waiting[topic[1]].append((topic, connection, count))
         for found in await asyncio.get_running_loop().run_in_executor(
             self._thread, lambda: self._feed.advance(requested, now, is_array=is_array)
         ):
-            self._send(found, waiting)
+            self._send(found, waiting[found.contract_id])
 
     def _list_requests(self) -> list[ContractRequest]:
-        topics = self.topics.all()
-        contract_ids = {contract_id for _, contract_id in topics}
-        self._since = {id_: since for id_, since in self._since.items() if id_ in contract_ids}
-        self._waiting = Counter({
-            row: count for row, count in self._waiting.items() if row[1] in self.topics.listeners(row[0])
-        })  # fmt: skip
-        new_topics = {topic for topic, _ in self._waiting}
+        """Return what the subscribers want, and forget the subscriptions that have ended."""
+        for subscription in [row for row in self._waiting if not self.topics.has(*row)]:
+            del self._waiting[subscription]
+        targets = _group_by_contract(self.topics.all())
+        new_targets = _group_by_contract(topic for topic, _ in self._waiting)
+        self._since = {id_: since for id_, since in self._since.items() if id_ in targets}
         return [
             ContractRequest(
-                contract_id=contract_id,
-                since=since,
-                targets=frozenset(target for target, id_ in topics if id_ == contract_id),
-                new_targets=frozenset(target for target, id_ in new_topics if id_ == contract_id),
+                contract_id=id_, since=since, targets=frozenset(targets[id_]), new_targets=frozenset(new_targets[id_])
             )
-            for contract_id, since in self._since.items()
+            for id_, since in self._since.items()
         ]
 
-    def _send(self, found: ContractRecords, waiting: "Counter[_Subscription]") -> None:
+    def _send(self, found: ContractRecords, waiting: list[_Waiting]) -> None:
         """Send the snapshots to those who waited for them, and the rest to all who have one."""
-        for (topic, connection), count in waiting.items():
-            if topic[1] != found.contract_id:
-                continue
-            self._waiting -= Counter({(topic, connection): count})
-            if connection in self.topics.listeners(topic):
+        for topic, connection, count in waiting:
+            self._waiting[topic, connection] -= count
+            if not self._waiting[topic, connection]:  # it has not subscribed again meanwhile
+                del self._waiting[topic, connection]
+            if self.topics.has(topic, connection):
                 for record in [text for target, text in found.snapshots if target == topic[0]] * count:
                     connection.send(record)
         for target, record in found.updates:
@@ -101,3 +101,11 @@ class MarketHub(HubServer):
             for connection in self.topics.listeners(topic):
                 if (topic, connection) not in self._waiting:
                     connection.send(record)
+
+
+def _group_by_contract(topics: Iterable[Topic]) -> defaultdict[str, set[str]]:
+    """Return the targets of each contract."""
+    found = defaultdict[str, set[str]](set)
+    for target, contract_id in topics:
+        found[str(contract_id)].add(target)
+    return found

@@ -12,7 +12,7 @@ from shared.domain.market_data.contract import Contract, root_of_contract
 from shared.domain.market_data.coverage import Span
 from shared.domain.orders.matching import Move, Quote
 from simulator.hubs.depth import Ladder
-from simulator.market.market import Market, quote
+from simulator.market.market import Market, quote, quote_on
 from simulator.market.tape import Print, prints_on
 
 _MIN_CATCH_UP_LIMIT = timedelta(minutes=15)  # market time an advance catches up on after a long pause, at least
@@ -72,7 +72,10 @@ class Ticker:
         self._published = dict(self._state)  # by the full quote that each subscriber gets first
 
     def advance(self, now: datetime) -> MarketUpdate:
-        """Return the market data since the last advance, before `now`."""
+        """Return the market data since the last advance: trades before `now`, quotes until then.
+
+        The last quote is that of the market at `now`, or at the end of the last bar: it stays until the next one.
+        """
         update = MarketUpdate(before=self.ladder())  # as subscribers last saw it, however long ago
         if now - self.until > self._catch_up_limit:
             self.until = now - self._catch_up_limit
@@ -80,9 +83,14 @@ class Ticker:
             self._publish(self.until, update)
         self._max_prices = max(2, _MAX_PRICES * _MOVE // max(_MOVE, now - self.until))
         minute = self.until.replace(second=0, microsecond=0)
-        for bar in reversed(list(self._market.bars_backwards(self.contract, Span(minute, now)))):
+        bars = list(self._market.bars_backwards(self.contract, Span(minute, now)))[::-1]
+        starts = {bar.start for bar in bars}
+        for bar in bars:
+            ends = bar.start + MINUTE
             self._load_minute(bar)
-            self._collect(max(self.until, bar.start), min(now, bar.start + MINUTE), update)
+            self._collect(max(self.until, bar.start), min(now, ends), update)
+            if ends not in starts:
+                self._settle(min(now, ends), update, is_over=ends <= now)
         self.until = now
         update.after = self.ladder()
         return update
@@ -155,6 +163,14 @@ class Ticker:
             self._publish(at, update, is_beat=is_beat)
         for print_ in prints[counted:]:
             self._count_print(print_)
+
+    def _settle(self, at: datetime, update: MarketUpdate, *, is_over: bool) -> None:
+        """Add the quote at `at`, which no other follows yet; also the last volume of a minute that is over."""
+        current = quote_on(self._path, at)
+        shown = tuple(self._state.get(name) for name in (*_BEST, _LAST))
+        if is_over or shown != (current.bid, current.ask, current.last):
+            self._set_quote(current)
+            self._publish(at, update)
 
     def _publish(self, at: datetime, update: MarketUpdate, *, is_beat: bool = False) -> None:
         """Add a quote of what has changed since the last one, also an empty one at a beat; the first one is full."""

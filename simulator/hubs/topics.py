@@ -43,6 +43,10 @@ class Topics:
         """Return the subscribers of a topic, in the order of subscription."""
         return tuple(self._listeners.get(topic, ()))
 
+    def has(self, topic: Topic, connection: Connection) -> bool:
+        """Whether a client is subscribed to a topic."""
+        return connection in self._listeners.get(topic, ())
+
     def all(self) -> set[Topic]:
         """Return the topics that have a subscriber."""
         return set(self._listeners)

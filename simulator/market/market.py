@@ -78,7 +78,11 @@ def quote(market: Market, contract: Contract, at: datetime) -> Quote | None:
     bar = next(market.bars_backwards(contract, Span(_LONG_AGO.replace(tzinfo=at.tzinfo), at)), None)
     if bar is None:
         return None
-    path = market.path(contract, bar)
+    return quote_on(market.path(contract, bar), at)
+
+
+def quote_on(path: Sequence[Move], at: datetime) -> Quote:
+    """Return the quote at an instant of a bar's path, or as the path left it."""
     return next((move for move in path if at < move.end), path[-1]).quote_at(at)
 
 

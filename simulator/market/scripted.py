@@ -18,11 +18,14 @@ class ScriptedMarket:
 
     A script replaces the base market from its start on, never the past: neither the minutes nor the whole seconds
     before it change. The bars follow from the script's path, so REST, hubs and matching see the same market.
+
+    Threads read it while a script is played: each read takes the legs of a contract once, and `play` replaces their
+    list. So a bar, a path or a volume is of the scripts before or after, never of both.
     """
 
     def __init__(self, base: Market) -> None:
         self._base = base
-        self._legs: dict[str, list[Leg]] = {}
+        self._legs: dict[str, list[Leg]] = {}  # a list never changes
         self.name = base.name
         self.ends_market_at = base.ends_market_at
         self.is_always_open = base.is_always_open
@@ -70,7 +73,7 @@ class ScriptedMarket:
         at = _minute_before(span.end)
         while at >= max(span.start, minute):
             if at == minute or self.is_open(contract, at):
-                yield self._scripted_bar(contract, at)
+                yield self._scripted_bar(legs, contract, at)
             at -= MINUTE
         yield from self._base.bars_backwards(contract, Span(span.start, min(span.end, minute)))
 
@@ -79,32 +82,32 @@ class ScriptedMarket:
         legs = self._legs.get(contract.id)
         if legs is None or bar.start + MINUTE <= legs[0].start:
             return self._base.path(contract, bar)
-        return self._moves(contract, bar.start)
+        return self._moves(legs, contract, bar.start)
 
     def volume_until(self, contract: Contract, bar: Bar, at: datetime) -> int:
         """Return the volume of a minute before `at`: the base market's before the first script, then the scripts'."""
         legs = self._legs.get(contract.id)
         if legs is None or bar.start + MINUTE <= legs[0].start:
             return self._base.volume_until(contract, bar, at)
-        return self._scripted_volume(contract, bar.start, at)
+        return self._scripted_volume(legs, contract, bar.start, at)
 
-    def _scripted_bar(self, contract: Contract, minute: datetime) -> Bar:
-        return bar_of(minute, self._moves(contract, minute), self._scripted_volume(contract, minute, minute + MINUTE))
+    def _scripted_bar(self, legs: list[Leg], contract: Contract, minute: datetime) -> Bar:
+        volume = self._scripted_volume(legs, contract, minute, minute + MINUTE)
+        return bar_of(minute, self._moves(legs, contract, minute), volume)
 
-    def _scripted_volume(self, contract: Contract, minute: datetime, at: datetime) -> int:
-        starts = self._legs[contract.id][0].start
-        volume = sum(leg.volume_in(minute, at) for leg in self._legs_in(contract, minute, at))
+    def _scripted_volume(self, legs: list[Leg], contract: Contract, minute: datetime, at: datetime) -> int:
+        starts = legs[0].start
+        volume = sum(leg.volume_in(minute, at) for leg in _legs_between(legs, minute, at))
         if minute < starts and (before := self._base_bar(contract, minute)):
             volume += self._base.volume_until(contract, before, min(at, starts))
         return volume
 
-    def _moves(self, contract: Contract, minute: datetime) -> list[Move]:
-        legs = self._legs[contract.id]
+    def _moves(self, legs: list[Leg], contract: Contract, minute: datetime) -> list[Move]:
         end, starts = minute + MINUTE, legs[0].start
         moves: list[Move] = []
         if minute < starts and (before := self._base_bar(contract, minute)):
             moves += moves_until(self._base.path(contract, before), minute, starts)
-        for leg in self._legs_in(contract, minute, end):
+        for leg in _legs_between(legs, minute, end):
             moves += leg.moves_in(minute)
         last = legs[-1].moves[-1]
         if last.end < end:
@@ -115,11 +118,11 @@ class ScriptedMarket:
     def _base_bar(self, contract: Contract, minute: datetime) -> Bar | None:
         return next(self._base.bars_backwards(contract, Span(minute, minute + MINUTE)), None)
 
-    def _legs_in(self, contract: Contract, start: datetime, end: datetime) -> list[Leg]:
-        """Return the legs that overlap [start, end): each begins where the one before it ends."""
-        legs = self._legs[contract.id]
-        first = bisect_right(legs, start, key=lambda leg: leg.end)
-        return legs[first : bisect_left(legs, end, key=lambda leg: leg.start)]
+
+def _legs_between(legs: list[Leg], start: datetime, end: datetime) -> list[Leg]:
+    """Return the legs that overlap [start, end): each begins where the one before it ends."""
+    first = bisect_right(legs, start, key=lambda leg: leg.end)
+    return legs[first : bisect_left(legs, end, key=lambda leg: leg.start)]
 
 
 def _minute_before(at: datetime) -> datetime:

@@ -1,7 +1,7 @@
 """The clean-up of a conformance run at a gateway that answers otherwise: nothing is forgotten or sold twice."""
 
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
@@ -11,10 +11,12 @@ from shared.errors import RefusedError, VenueDownError
 from simulator.conformance import order_session, rest
 from simulator.conformance.options import parse_options
 from simulator.conformance.order_session import FILLED, MARKET, SELL, OrderSession
+from simulator.conformance.order_steps import CANCEL, ask_first_order
+from simulator.conformance.results import CheckVerdict, ask_safely
 from simulator.conformance.run import start_run
 from tests.fixtures.other_gateway import Document, OtherGateway
 from tests.fixtures.processes import until
-from tests.fixtures.venue import RunningVenue
+from tests.fixtures.venue import FaultDetails, RunningVenue
 from tests.integration.simulator.test_conformance import WITH_ORDERS, working_orders
 from tests.integration.simulator.test_conformance_orders import start
 
@@ -56,18 +58,30 @@ def bodies(venue: RunningVenue, path: str) -> list[Document]:
     return venue.requests(path)
 
 
-@pytest.mark.parametrize("code", [6, 7])
-def test_an_order_that_is_pending_or_failed_unknown_is_looked_for_by_its_tag(
-    venue: RunningVenue, start_session: StartSession, code: int
+# Faults whose answer says neither that a request was accepted nor that it was refused, and that answer.
+UNCLEAR: Mapping[str, tuple[str, FaultDetails]] = {
+    "200 code 6": ("reject", {"error_code": 6}),
+    "200 code 7": ("reject", {"error_code": 7}),
+    "408 without a body": ("status", {"status": 408}),
+    "429 without a body": ("status", {"status": 429}),
+    "503 without a body": ("status", {"status": 503}),
+}
+
+
+@pytest.mark.parametrize("answer", UNCLEAR)
+def test_an_order_without_a_clear_answer_is_looked_for_by_its_tag(
+    venue: RunningVenue, start_session: StartSession, answer: str
 ) -> None:
     session = start_session()
-    venue.faults(path=PLACE, kind="reject", error_code=code, count=1)
-    with pytest.raises(VenueDownError, match=f"no clear answer .200 code {code}"):
+    kind, details = UNCLEAR[answer]
+    venue.faults(path=PLACE, kind=kind, **details)
+    with pytest.raises(VenueDownError, match=f"no clear answer .{answer}"):
         session.place(type=MARKET, limitPrice=None)
     session.clean_up()
 
     [problem] = session.problems
     assert "got no clear answer, and no search shows it" in problem
+    assert 1 == len(bodies(venue, PLACE))
 
 
 def test_the_id_of_an_order_that_is_pending_is_looked_for(venue: RunningVenue, start_session: StartSession) -> None:
@@ -85,16 +99,23 @@ def test_the_id_of_an_order_that_is_pending_is_looked_for(venue: RunningVenue, s
     assert ["order 999999 got an id, and no search shows it"] == session.problems
 
 
-def test_a_pending_order_that_fills_is_closed(venue: RunningVenue, start_session: StartSession) -> None:
+@pytest.mark.parametrize("status", [200, 408, 429, 503])
+def test_an_order_without_a_clear_answer_that_fills_is_closed(
+    venue: RunningVenue, start_session: StartSession, status: int
+) -> None:
     def answer_pending(document: Document) -> None:
         document |= {"orderId": None, "success": False, "errorCode": 6}
 
     with other_gateway(venue) as gateway:
         session = start_session(gateway.url)
-        gateway.changes[PLACE] = answer_pending
+        if status == 200:
+            gateway.changes[PLACE] = answer_pending
+        else:
+            gateway.statuses[PLACE] = status
         with pytest.raises(VenueDownError):
             session.place(type=MARKET, limitPrice=None)
-        del gateway.changes[PLACE]
+        gateway.changes.clear()
+        gateway.statuses.clear()
         until(lambda: venue.position() == 1, what="the fill")
         session.clean_up()
 
@@ -104,12 +125,23 @@ def test_a_pending_order_that_fills_is_closed(venue: RunningVenue, start_session
 
 @pytest.mark.parametrize(
     ("status", "answer"),
-    [(500, {}), (200, {"success": False, "errorCode": 0}), (200, {"success": True, "errorCode": 0, "orderId": None})],
+    [
+        (408, {}),
+        (429, {}),
+        (500, {}),
+        (200, {"success": False, "errorCode": 0}),
+        (200, {"success": True, "errorCode": 0, "orderId": None}),
+    ],
 )
-def test_an_answer_that_contradicts_itself_refuses_no_order(status: int, answer: Document) -> None:
+def test_an_outage_or_an_answer_that_contradicts_itself_refuses_no_order(status: int, answer: Document) -> None:
     reply = rest.GatewayReply(status, {}, b"{}", answer)
 
     assert not rest.is_refusal(reply)
+
+
+@pytest.mark.parametrize(("status", "answer"), [(400, {}), (401, None), (200, {"success": False, "errorCode": 2})])
+def test_a_clear_answer_refuses_an_order(status: int, answer: Document | None) -> None:
+    assert rest.is_refusal(rest.GatewayReply(status, {}, b"", answer))
 
 
 def test_a_position_is_closed_though_the_history_shows_its_contract_as_a_symbol(
@@ -164,14 +196,16 @@ def test_a_run_that_is_interrupted_while_it_closes_sells_nothing(venue: RunningV
     assert placed == len(bodies(venue, PLACE))
 
 
-def test_a_close_that_is_pending_for_ever_is_sent_again_and_nothing_is_sold(
-    venue: RunningVenue, start_session: StartSession, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("answer", UNCLEAR)
+def test_a_close_without_a_clear_answer_is_sent_again_and_nothing_is_sold(
+    venue: RunningVenue, start_session: StartSession, monkeypatch: pytest.MonkeyPatch, answer: str
 ) -> None:
     monkeypatch.setattr(order_session, "_WITHIN_S", 0.5)
     session = start_session()
     buy_one(session)
-    venue.faults(path=CLOSE, kind="reject", error_code=6, count=1)
-    with pytest.raises(VenueDownError, match="200 code 6"):
+    kind, details = UNCLEAR[answer]
+    venue.faults(path=CLOSE, kind=kind, **details)
+    with pytest.raises(VenueDownError, match=answer):
         session.close_position()
     session.tidy()
 
@@ -191,6 +225,54 @@ def test_a_close_that_is_refused_is_done_by_an_order(venue: RunningVenue, start_
 
     assert session.stop_reason is None
     assert 0 == venue.position()
+
+
+def test_an_order_that_fills_after_the_close_does_not_count_as_closed(
+    venue: RunningVenue, start_session: StartSession, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It fills between the look at the position, which is flat, and the look at the orders, which have its fill."""
+    monkeypatch.setattr(order_session, "_WITHIN_S", 1)
+    with other_gateway(venue) as gateway:
+        session = start_session(gateway.url)
+        buy_one(session)
+        tags = [session.make_tag()]
+
+        def fill_another(document: Document) -> None:
+            if not document["positions"] and tags:
+                venue.trade(customTag=tags.pop())
+
+        gateway.changes["/api/Position/searchOpen"] = fill_another
+        with pytest.raises(RefusedError, match="not closed"):
+            session.close_position()
+        session.tidy()
+
+    assert [] == tags
+    assert session.stop_reason is None
+    assert 0 == venue.position()
+
+
+def test_an_order_that_cannot_be_cancelled_keeps_no_position_open(
+    venue: RunningVenue, start_session: StartSession
+) -> None:
+    session = start_session()
+    order_id = session.place_accepted()
+    buy_one(session)
+    venue.faults(path="/api/Order/cancel", kind="status", status=503, count=None)
+    session.clean_up()
+
+    assert [f"order {order_id} is still working"] == session.problems
+    assert 0 == venue.position()
+
+
+def test_a_cancel_that_cannot_be_served_is_no_difference(venue: RunningVenue, start_session: StartSession) -> None:
+    session = start_session()
+    venue.faults(path="/api/Order/cancel", kind="status", status=503)
+    results = {row.id: row for row in ask_safely(ask_first_order, session)}
+    session.clean_up()
+
+    assert [] == [row for row in results.values() if row.verdict is CheckVerdict.DIFFERS]
+    assert "answered 503" in results[CANCEL.id].observed
+    assert [] == session.problems
 
 
 def test_a_sale_of_the_clean_up_that_fills_late_is_not_sent_twice(

@@ -31,7 +31,13 @@ def close_hubs(venue: RunningVenue, context: CheckContext) -> None:
 
 @pytest.mark.parametrize(
     "check",
-    [hub_checks.ask_handshakes, hub_checks.ask_bad_tokens, hub_checks.ask_user_hub, market_checks.ask_market_hub],
+    [
+        hub_checks.ask_negotiation,
+        hub_checks.ask_handshakes,
+        hub_checks.ask_bad_tokens,
+        hub_checks.ask_user_hub,
+        market_checks.ask_market_hub,
+    ],
     ids=lambda check: check.name,
 )
 def test_a_hub_that_cannot_serve_answers_no_question(venue: RunningVenue, check: Check) -> None:
@@ -41,7 +47,7 @@ def test_a_hub_that_cannot_serve_answers_no_question(venue: RunningVenue, check:
 
     assert {question.id for question in check.questions} == {row.id for row in results}
     assert all(row.is_failed for row in results)
-    assert all("hub answered 503" in row.observed for row in results)
+    assert all("answered 503" in row.observed for row in results)
 
 
 def test_a_hub_that_refuses_a_token_has_answered(venue: RunningVenue) -> None:

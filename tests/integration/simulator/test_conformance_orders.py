@@ -126,14 +126,18 @@ def test_an_order_without_an_answer_is_cancelled_or_said_loudly(
     assert [] == working_orders(venue)
 
 
-def test_an_order_refused_by_the_rate_limit_is_no_order(venue: RunningVenue, tmp_path: Path) -> None:
+def test_after_an_order_that_the_rate_limit_may_have_refused_no_more_are_placed(
+    venue: RunningVenue, tmp_path: Path
+) -> None:
     venue.faults(path="/api/Order/place", kind="status", status=429, count=1)
 
     found = run(venue, tmp_path, *WITH_ORDERS, *SOON, "--json")
 
-    assert "orders.clean_up" in found.ids("same")
-    assert set() == found.ids("differs"), "a 429 says nothing about how a question is answered"
-    assert "/api/Order/place answered 429" in found.observed("q1.visibility")
+    assert {"orders.clean_up"} == found.ids("differs"), "a 429 says nothing about how a question is answered"
+    assert "got no clear answer (429 without a body)" in found.observed("q1.visibility")
+    assert "no more orders are placed" in found.observed("q2.tag_length")
+    assert "got no clear answer, and no search shows it" in found.observed("orders.clean_up")
+    assert 1 == len(venue.requests("/api/Order/place"))
 
 
 def test_a_hub_that_closes_says_nothing_about_its_events(venue: RunningVenue, tmp_path: Path) -> None:

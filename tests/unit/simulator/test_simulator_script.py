@@ -1,8 +1,10 @@
 """Scripted prices: their path, and the bars and trailing stops that follow from it."""
 
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from fractions import Fraction
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -105,6 +107,46 @@ def test_a_script_replaced_within_a_step_keeps_the_price_and_volume_of_finished_
     market.play(Script(contract_id=MNQ, starts_market_at=cut, steps=[Step(price=90_000, seconds=60, volume=10)]))
 
     assert before == list(market.bars_backwards(contract, past))
+
+
+class PlayedMeanwhile(SeededMarket):
+    """A market in which a script is played whenever its bars are read, as if another thread had done it."""
+
+    play: Callable[[], None] | None = None
+
+    def bars_backwards(self, contract: Contract, span: Span) -> Iterator[Bar]:
+        play, self.play = self.play, None
+        if play:
+            play()
+        yield from super().bars_backwards(contract, span)
+
+
+@pytest.mark.parametrize("read", ["bar", "path", "volume"])
+def test_what_is_read_while_a_script_is_played_is_of_the_scripts_before_it(read: str) -> None:
+    base = PlayedMeanwhile(7)
+    market = ScriptedMarket(base)
+    contract = market.contract(MNQ, START)
+    assert contract is not None
+    market.play(Script(contract_id=MNQ, starts_market_at=START, steps=[Step(price=100_000, seconds=60, volume=600)]))
+    minute = START.replace(second=0)
+    [bar] = market.bars_backwards(contract, Span(minute, minute + MINUTE))
+
+    def find() -> object:
+        if read == "bar":
+            return list(market.bars_backwards(contract, Span(minute, minute + MINUTE)))
+        if read == "path":
+            return market.path(contract, bar)
+        return market.volume_until(contract, bar, minute + MINUTE)
+
+    other = Script(
+        contract_id=MNQ, starts_market_at=START + timedelta(seconds=9), steps=[Step(price=90_000, seconds=5, volume=7)]
+    )
+    before = find()
+    base.play = lambda: market.play(other)
+    meanwhile = find()
+
+    assert before == meanwhile
+    assert before != find()
 
 
 @given(st.lists(st.integers(900, 1100), min_size=2, max_size=30), st.integers(1, 60), st.sampled_from(Side))

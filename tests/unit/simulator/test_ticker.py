@@ -3,6 +3,7 @@
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,11 +13,12 @@ from shared.domain.market_data.coverage import Span
 from simulator.hubs.market import density_of
 from simulator.hubs.ticker import Ticker
 from simulator.market.market import Market, quote
+from simulator.market.replay import ReplayMarket
 from simulator.market.script import Script, Step
 from simulator.market.scripted import ScriptedMarket
 from simulator.market.seeded import SeededMarket
 from simulator.market.tape import Print
-from tests.fixtures.venue import MNQ, OPEN_AT
+from tests.fixtures.venue import MNQ, OPEN_AT, write_bars
 
 TICK = Decimal("0.25")
 MARKET = SeededMarket(7)
@@ -182,6 +184,65 @@ def test_many_pauses_of_any_length_leave_a_subscriber_with_the_whole_quote() -> 
         received += ticker.advance(at).quotes
 
         assert content_of([ticker.full_quote()]) | {"volume": 0} == content_of(received) | {"volume": 0}
+
+
+@pytest.mark.parametrize("seconds", [0.9, 7, 60, 200])
+def test_after_the_close_subscribers_have_the_last_quote_and_the_volume_of_the_day(seconds: float) -> None:
+    contract = MARKET.contract(MNQ, OPEN_AT)
+    assert contract is not None
+    session = MARKET.session(contract, OPEN_AT)
+    at = session.closes - 2 * MINUTE
+    ticker = ticker_of(at)
+    received = [ticker.full_quote()]
+    while at <= session.closes:
+        at += timedelta(seconds=seconds)
+        received += ticker.advance(at).quotes
+    closing = quote(MARKET, contract, at)
+    assert closing is not None
+    found = content_of(received)
+
+    assert bars_of(session.opens, at)[-1].close == closing.last
+    assert price_ticks(found) == (closing.bid, closing.ask, closing.last)
+    assert found == content_of([ticker_of(at).full_quote()])
+    assert found["volume"] == sum(bar.volume for bar in bars_of(session.opens, at))
+    assert [] == ticker.advance(at + MINUTE).quotes
+
+
+@pytest.mark.parametrize("seconds", [1, 45, 300])
+def test_the_close_stays_until_the_next_bar(tmp_path: Path, seconds: float) -> None:
+    rows = [(OPEN_AT + n * MINUTE).isoformat() for n in (0, 3)]
+    file = write_bars(
+        tmp_path / "mnqh6-1m-2026-03.csv", [(start, "25000", "25003", "24999", "25002", 10) for start in rows]
+    )
+    market = ReplayMarket(file)
+    at, quotes = OPEN_AT + timedelta(seconds=1), list[dict[str, Any]]()
+    ticker = ticker_of(at, market)
+    while at < OPEN_AT + 5 * MINUTE:
+        at += timedelta(seconds=seconds)
+        quotes += ticker.advance(at).quotes
+    before = [row for row in quotes if row["timestamp"] < (OPEN_AT + 3 * MINUTE).isoformat()]
+
+    assert (Decimal(25_002), 10) == (content_of([*before])["lastPrice"], content_of([*before])["volume"])
+    assert (OPEN_AT + MINUTE).isoformat() == before[-1]["timestamp"]
+    assert (Decimal(25_002), 20) == (content_of([*quotes])["lastPrice"], content_of([*quotes])["volume"])
+
+
+@pytest.mark.parametrize("seconds", [0.25, 0.5, 1])
+def test_every_advance_ends_with_the_venues_quote_also_when_a_price_is_reached_just_then(seconds: float) -> None:
+    market, at = scripted_market(("25000.00", 1, 0), ("25002.00", 2, 0), ("24998.00", 2, 0)), OPEN_AT
+    ticker = ticker_of(at, market, prints_per_minute=4)
+    received = [ticker.full_quote()]
+    while at < OPEN_AT + timedelta(seconds=6):
+        at += timedelta(seconds=seconds)
+        received += ticker.advance(at).quotes
+        now = quote(market, ticker.contract, at)
+        assert now is not None
+
+        assert price_ticks(content_of(received)) == (now.bid, now.ask, now.last)
+
+
+def price_ticks(found: dict[str, Any]) -> tuple[int, ...]:
+    return tuple(int(found[name] / TICK) for name in ("bestBid", "bestAsk", "lastPrice"))
 
 
 def assert_same_but_for_the_latest_trades(fresh: Ticker, old: Ticker) -> None:
