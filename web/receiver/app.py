@@ -61,8 +61,10 @@ def make_app(settings: Settings) -> Front:
     cache, counters = HookCache(ledger.engine), Counters()
     spool = Spool(settings.home / "spool", spool_record.encode, spool_record.decode)
     intake = Intake(ledger, spool, settings.entry_ttl)
-    alerts = AlertRoute(cache, intake, AddressReader(settings.proxy_count), counters, receiver_url=settings.sender_url)
-    jobs = JobRequestRoute(open_ledger, entry_ttl=settings.entry_ttl, receiver_url=settings.sender_url)
+    alerts = AlertRoute(
+        cache, intake, AddressReader(settings.proxy_count), counters, receiver_url=settings.receiver_url
+    )
+    jobs = JobRequestRoute(open_ledger, entry_ttl=settings.entry_ttl, receiver_url=settings.receiver_url)
     app = Starlette(
         routes=[
             Route("/hooks/tv/{token}", alerts.post, methods=["POST"]),
@@ -71,7 +73,7 @@ def make_app(settings: Settings) -> Front:
             Route("/hooks/v1/{hook_id}/", alerts.post_signed, methods=["POST"]),
             Route("/jobs/{job_id}", JobRoute(open_ledger).get, methods=["GET"]),
             Route("/v1/jobs/{job}", jobs.serve, methods=["GET", "POST"]),
-            Route("/v1/openapi.json", OpenapiRoute(settings.sender_url).get, methods=["GET"]),
+            Route("/v1/openapi.json", OpenapiRoute(settings.receiver_url).get, methods=["GET"]),
             Route("/live", live, methods=["GET"]),
             Route("/ready", ReadyRoute(open_ledger, intake).get, methods=["GET"]),
             Route("/health", _health, methods=["GET"]),
