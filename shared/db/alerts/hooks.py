@@ -27,7 +27,7 @@ class Hook:
     account_id: int
     settings: HookSettings
     created_at: datetime
-    paused_at: datetime | None  # while it is set, alerts are recorded and not traded
+    paused_at: datetime | None  # while it is set, it enters nothing; exits still close
     revoked_at: datetime | None
 
 
