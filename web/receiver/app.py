@@ -12,7 +12,7 @@ import uvicorn
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import Response
 from starlette.routing import Route
 
 from shared.config import Settings, load_settings
@@ -76,7 +76,6 @@ def make_app(settings: Settings) -> Front:
             Route("/v1/openapi.json", OpenapiRoute(settings.receiver_url).get, methods=["GET"]),
             Route("/live", live, methods=["GET"]),
             Route("/ready", ReadyRoute(open_ledger, intake).get, methods=["GET"]),
-            Route("/health", _health, methods=["GET"]),
         ],
         exception_handlers={
             HTTPException: _no_route,
@@ -120,10 +119,6 @@ def main(arguments: Sequence[str] | None = None) -> None:
     )
     logging.getLogger("receiver").info("accepts alerts on http://%s:%d", options.host, options.port)
     uvicorn.Server(config).run()
-
-
-async def _health(_: Request) -> Response:
-    return JSONResponse({"status": "ok"})
 
 
 async def _no_route(_: Request, error: Exception) -> Response:

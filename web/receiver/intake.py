@@ -192,7 +192,7 @@ class Intake:
         has_unfit = False
         for start in range(0, len(spooled), _REPLAYED_AT_ONCE):
             has_unfit |= await self._replay(spooled[start : start + _REPLAYED_AT_ONCE])
-        await self._spool.discard(is_kept=has_unfit)
+        await self._spool.discard(keep_files=has_unfit)
         return bool(spooled)
 
     async def _replay(self, batch: Sequence[Incoming]) -> bool:

@@ -59,7 +59,7 @@ def test_while_postgres_refuses_connections_alerts_go_to_the_spool_and_then_to_p
     assert 404 == tapped.post(ENTRY, "a-wrong-token").status_code
     assert 422 == tapped.post(ENTRY | {"quantity": 0}).status_code
     assert_asks_for_a_resend(tapped.get(f"/jobs/{'0' * 32}"))
-    assert tapped.is_healthy()
+    assert tapped.is_live()
 
     to_postgres.restore()
     until(lambda: tapped.count("alert") == 3)
@@ -101,7 +101,7 @@ def test_while_postgres_hangs_an_alert_is_spooled_after_the_receivers_timeout_an
     assert_spooled(tapped.post(ENTRY | {"id": "during"}))  # Postgres still hangs
     assert before + 1 == tapped.log().count(GIVEN_UP)  # one wait, not two in a row
     assert_spooled(tapped.post(ENTRY | {"id": "next"}))
-    assert tapped.is_healthy()
+    assert tapped.is_live()
     to_postgres.restore()
     until(lambda: tapped.count("job") == 3)
 
@@ -182,7 +182,7 @@ def test_an_alert_that_postgres_refuses_stays_in_a_file(tapped: ReceiverProcess,
     tapped.execute("DELETE FROM hook")
     to_postgres.restore()
     spool = tapped.home / "spool"
-    until(lambda: [".unreadable"] == [path.suffix for path in spool.iterdir()], what="a file that is kept")
+    until(lambda: [".rejected"] == [path.suffix for path in spool.iterdir()], what="a file that is kept")
 
     for path in spool.iterdir():
         path.unlink()

@@ -120,10 +120,10 @@ def test_a_wrong_method_gets_the_allowed_one(receiver: ReceiverProcess) -> None:
     assert "application/problem+json" == answer.headers["Content-Type"]
 
 
-def test_health_is_cheap_and_the_server_is_not_named(receiver: ReceiverProcess) -> None:
-    answer = receiver.get("/health")
+def test_the_server_is_live_and_not_named(receiver: ReceiverProcess) -> None:
+    answer = receiver.get("/live")
 
-    assert (200, {"status": "ok"}) == (answer.status_code, answer.json())
+    assert (200, {"status": "live"}) == (answer.status_code, answer.json())
     assert "Server" not in answer.headers
 
 
