@@ -19,7 +19,7 @@ from web.receiver.check import TOO_LARGE, Refusal, check_body
 from web.receiver.counters import Counters
 from web.receiver.hook_cache import HookCache
 from web.receiver.intake import Accepted, Intake, new_incoming
-from web.receiver.limits import WRONG_TOKENS_PER_MINUTE, HookLimits, TokenBucket
+from web.receiver.limits import WRONG_CREDENTIALS_PER_MINUTE, HookLimits, TokenBucket
 from web.receiver.problem import not_found, problem
 from web.receiver.sender import AddressReader, is_listed
 from web.receiver.signatures import WINDOW_S, verify
@@ -64,7 +64,7 @@ class AlertRoute:
         self._receiver_url = receiver_url.rstrip("/")
         self._hook_limits = HookLimits()
         self._warnings = TokenBucket(1 / 60, 1)  # of each hook
-        self._wrong_senders = TokenBucket(WRONG_TOKENS_PER_MINUTE / 60, WRONG_TOKENS_PER_MINUTE)
+        self._wrong_senders = TokenBucket(WRONG_CREDENTIALS_PER_MINUTE / 60, WRONG_CREDENTIALS_PER_MINUTE)
 
     async def post(self, request: Request) -> Response:
         """Answer 202 once the alert is durable; a wrong token gets a bare 404, and costs no database work."""
@@ -116,7 +116,9 @@ class AlertRoute:
         except ValueError:
             return _unsigned()
         headers = request.headers.raw
-        found = await self._cache.find_signer(hook_id, lambda keys: verify(keys, headers, body.raw), may_read=may_read)
+        found = await self._cache.verify_signature(
+            hook_id, lambda keys: verify(keys, headers, body.raw), may_read=may_read
+        )
         if found is None:
             return _unsigned()
         hook, signed = found

@@ -24,7 +24,7 @@ from web.receiver import spool_record
 from web.receiver.alerts import AlertRoute
 from web.receiver.counters import Counters
 from web.receiver.deadline import TIMEOUT_S, DatabaseDownError
-from web.receiver.front import Front
+from web.receiver.fast_path import FastPath
 from web.receiver.hook_cache import HookCache
 from web.receiver.intake import Intake
 from web.receiver.job_requests import JobRequestRoute
@@ -33,14 +33,14 @@ from web.receiver.openapi import OpenapiRoute
 from web.receiver.problem import not_found, problem
 from web.receiver.readiness import ReadyRoute, live
 from web.receiver.sender import AddressReader
-from web.receiver.server import DoorProtocol
+from web.receiver.server import ReceiverProtocol
 from web.receiver.spool import Spool
 
 _CONNECTIONS, _OPEN_CONNECTIONS = 8, 3
 _RETRY_AFTER_S = 5
 
 
-def make_app(settings: Settings) -> Front:
+def make_app(settings: Settings) -> FastPath:
     """Return the receiver as an ASGI app; it connects to the database at the first request."""
     ledger = _open_ledger(settings, _CONNECTIONS)
     open_ledger = _open_ledger(settings, _OPEN_CONNECTIONS)  # anyone may ask for a job: that takes none of an alert's
@@ -86,7 +86,7 @@ def make_app(settings: Settings) -> Front:
     )
     app.router.redirect_slashes = False  # a redirect would carry the token in its Location
     gc.freeze()  # what every request needs is not searched for garbage, which takes longer than an alert
-    return Front(app, alerts.post, database_down=_database_down, our_fault=_our_fault)
+    return FastPath(app, alerts.post, database_down=_database_down, our_fault=_our_fault)
 
 
 def _open_ledger(settings: Settings, pool_size: int) -> AsyncLedger:
@@ -108,7 +108,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         make_app(settings),
         host=options.host,
         port=options.port,
-        http=DoorProtocol,
+        http=ReceiverProtocol,
         log_config=None,
         log_level="error",  # a warning for every malformed request would fill the log
         access_log=False,  # it would log the tokens

@@ -68,7 +68,7 @@ class HookCache:
         hook = await self._look_up(lambda: self._hooks.get(token_hash), may_read=may_read)
         return hook if hook is not None and _is_valid(hook, token_hash) else None
 
-    async def find_signer(
+    async def verify_signature(
         self,
         hook_id: UUID,
         verify: Callable[[Mapping[SignatureScheme, Sequence[bytes]]], T | None],

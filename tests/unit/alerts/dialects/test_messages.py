@@ -1,4 +1,4 @@
-"""Messages of every sender, as its public documentation and mistakes have them: the alert, and the position after it."""
+"""Messages as senders document them, and mistakes in them: the alert of each, and the position after it."""
 
 from pathlib import Path
 
