@@ -150,7 +150,7 @@ def _refuse(refusal: Refusal) -> Response:
 
 
 def _unsigned() -> Response:
-    """Return the only answer to a wrong signature: the same for a hook that is unknown, revoked or has no secret."""
+    """Return the only answer to a wrong signature: the same for a hook that is unknown, removed or has no secret."""
     return problem(
         HTTPStatus.UNAUTHORIZED,
         "a valid signature is required",

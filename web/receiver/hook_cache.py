@@ -31,7 +31,7 @@ _CHANNEL = "receiver_cache"
 
 
 class HookCache:
-    """Every hook that is not revoked, with its secrets, and `traded`, the ids of the active contracts that are tracked.
+    """Every hook that is not removed, with its secrets, and `traded`, the ids of the active contracts that are tracked.
 
     It follows the notifications of these tables, and reads them again now and then.
     """
@@ -146,7 +146,7 @@ class HookCache:
             except SettingsError as error:
                 log.warning("hook %s takes no alert: %s", row.name, error)
                 continue
-            if hook.revoked_at is None:
+            if hook.removed_at is None:
                 found |= {hash_: hook for hash_ in (hook.token_hash, hook.previous_token_hash) if hash_ is not None}
                 signed[hook.id] = (hook, [one for one in secrets if one.hook_id == hook.id])
         self._hooks, self._signed, self._is_loaded = found, signed, True

@@ -75,7 +75,7 @@ def decode(line: bytes) -> Incoming:
         settings=record.settings,
         created_at=record.created_at,
         paused_at=None,
-        revoked_at=None,
+        removed_at=None,
     )
     return Incoming(record.id, record.job_id, hook, record.raw, checked, record.delivery_id, record.received_at)
 

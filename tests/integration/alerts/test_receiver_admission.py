@@ -63,9 +63,9 @@ def test_after_a_rotation_both_tokens_work_until_the_old_one_ends(receiver: Rece
     assert 202 == receiver.post(ENTRY, new).status_code
 
 
-def test_a_revoked_hook_is_unknown_soon(receiver: ReceiverProcess) -> None:
+def test_a_removed_hook_is_unknown_soon(receiver: ReceiverProcess) -> None:
     assert 202 == receiver.post(ENTRY).status_code
-    receiver.revoke_hook("first")
+    receiver.remove_hook("first")
 
     until(lambda: receiver.post(ENTRY).status_code in UNKNOWN)
 

@@ -101,9 +101,9 @@ def test_a_refused_alert_is_stored_unchanged_with_the_reason(receiver: ReceiverP
 
 
 def test_a_wrong_token_gets_a_bare_404_and_stores_nothing(receiver: ReceiverProcess) -> None:
-    revoked = receiver.add_hook("second")
-    receiver.revoke_hook("second")
-    wrong = [receiver.token[:-1], receiver.token + "x", revoked, "%00", "%ff", "\N{SNOWMAN}", "x" * 9_000]
+    removed = receiver.add_hook("second")
+    receiver.remove_hook("second")
+    wrong = [receiver.token[:-1], receiver.token + "x", removed, "%00", "%ff", "\N{SNOWMAN}", "x" * 9_000]
 
     answers = [receiver.post(body, token) for token in wrong for body in (ENTRY, b"{")]
     elsewhere = [receiver.get(path) for path in ("/", "/hooks/tv/", "/jobs/nonsense", f"/jobs/{'0' * 32}")]

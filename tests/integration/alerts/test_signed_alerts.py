@@ -157,7 +157,7 @@ def test_every_reason_for_which_a_sender_is_not_let_in_has_one_answer(new_hook: 
         new_hook.post_to("/hooks/v1/no-id", RAW, headers),
         new_hook.post_to(f"/hooks/v1/{new_hook.receiver.token}", RAW, headers),
     ]
-    new_hook.receiver.revoke_hook("first")
+    new_hook.receiver.remove_hook("first")
     until(lambda: new_hook.post(RAW).status_code == 401, what="a receiver that knows of the removal")
     answers.append(new_hook.post(RAW))
 
