@@ -46,6 +46,6 @@ def find_hook(connection: Connection, name: str) -> Hook:
     known = [hooks.hook_of(row) for row in connection.execute(hooks.all_by_name())]
     found = next((one for one in known if one.name == name), None)
     if found is None:
-        shown = ", ".join(one.name for one in known if one.revoked_at is None) or "none yet"
+        shown = ", ".join(one.name for one in known if one.removed_at is None) or "none yet"
         raise RefusedError(f"no hook is named {name!r}: the hooks are {shown}")
     return found

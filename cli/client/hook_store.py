@@ -27,7 +27,7 @@ def open_engine(settings: Settings) -> Iterator[Engine]:
 def find_hook(connection: Connection, name: str) -> Hook:
     """Return the active hook of a name; raise click.ClickException without one."""
     for row in connection.execute(hooks.all_by_name()):
-        if row.name == name and row.revoked_at is None:
+        if row.name == name and row.removed_at is None:
             return hooks.hook_of(row)
     raise click.ClickException(f"no active hook is named {name!r}: `tickwork hooks list` lists the hooks")
 

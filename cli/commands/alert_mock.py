@@ -54,7 +54,7 @@ def _read_lines() -> Iterable[bytes]:
 
 
 def _require_active(hook: Hook) -> Hook:
-    if hook.revoked_at is not None:
+    if hook.removed_at is not None:
         raise RefusedError(f"hook {hook.name} is removed: its URL answers 404 to every message")
     return hook
 

@@ -123,7 +123,7 @@ def remove(name: str, *, as_json: bool) -> None:
     """Remove a webhook for good. Its URL then answers 404, like an unknown URL."""
     with open_engine(load_stack_settings()) as engine, engine.begin() as connection:
         find_hook(connection, name)
-        connection.execute(hooks.revoke(name))
+        connection.execute(hooks.remove(name))
     if as_json:
         print_json({"removed": name})
     else:

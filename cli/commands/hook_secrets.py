@@ -82,16 +82,18 @@ def list_secrets(name: str, *, as_json: bool) -> None:
 @click.argument("name")
 @click.argument("secret_id", metavar="ID", type=click.UUID)
 @click.option(
-    "--in",
-    "seconds",
-    type=click.IntRange(1, _MOST_SECONDS),
+    "--keep",
+    "keep_s",
+    type=click.IntRange(0, _MOST_SECONDS),
+    default=0,
+    show_default=True,
     metavar="SECONDS",
-    help="Seconds for which the secret stays valid; default: it ends at once.",
+    help="How long the secret is still valid.",
 )
 @_json_option
-def remove(name: str, secret_id: UUID, seconds: int | None, *, as_json: bool) -> None:
+def remove(name: str, secret_id: UUID, keep_s: int, *, as_json: bool) -> None:
     """Remove a secret of a webhook, by its id. Requests that it signs are then refused."""
-    after = None if seconds is None else timedelta(seconds=seconds)
+    after = timedelta(seconds=keep_s) if keep_s else None
     with begin() as connection:
         found = hook_secrets.list_of_hook(connection, find_hook(connection, name).id)
         if secret_id not in {one.id for one in found}:
@@ -100,9 +102,9 @@ def remove(name: str, secret_id: UUID, seconds: int | None, *, as_json: bool) ->
             )
         hook_secrets.remove(connection, secret_id, after)
     if as_json:
-        print_json({"removed": secret_id, "in_seconds": seconds or 0})
+        print_json({"removed": secret_id, "keep_seconds": keep_s})
     else:
-        click.echo("\n".join(_describe_removed(name, secret_id, seconds, found)))
+        click.echo("\n".join(_describe_removed(name, secret_id, keep_s, found)))
 
 
 def _make_secret(scheme: SignatureScheme) -> str:
@@ -118,7 +120,7 @@ def _describe_added(name: str, scheme: SignatureScheme, url: str, made: str | No
     yield "The receiver knows it within a second. docs/howto/sign-alerts.md shows how to sign."
 
 
-def _describe_removed(name: str, secret_id: UUID, seconds: int | None, found: Sequence[HookSecret]) -> Iterator[str]:
-    yield f"Secret {secret_id} of hook {name} {'is removed' if seconds is None else f'ends in {seconds} s'}."
+def _describe_removed(name: str, secret_id: UUID, keep_s: int, found: Sequence[HookSecret]) -> Iterator[str]:
+    yield f"Secret {secret_id} of hook {name} {f'ends in {keep_s} s' if keep_s else 'is removed'}."
     if len(found) == 1:
         yield "The hook has no other: then every signed request to it is refused."

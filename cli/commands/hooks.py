@@ -80,7 +80,7 @@ def list_hooks(*, as_json: bool) -> None:
         found = [hooks.hook_of(row) for row in connection.execute(hooks.all_by_name())]
         followers = hooks.list_followers(connection)
         received = hooks.last_received(connection)
-    columns = ("name", "account_id", "created_at", "paused_at", "revoked_at")
+    columns = ("name", "account_id", "created_at", "paused_at", "removed_at")
     rows = [
         {column: getattr(hook, column) for column in columns}
         | {
@@ -98,7 +98,7 @@ def list_hooks(*, as_json: bool) -> None:
         | {
             "followers": ", ".join(map(str, row["follower_account_ids"])) or None,
             "last_alert": row["last_received_at"] or "never",
-            "state": "removed" if row["revoked_at"] else "paused" if row["paused_at"] else "active",
+            "state": "removed" if row["removed_at"] else "paused" if row["paused_at"] else "active",
         }
         for row in rows
     ]

@@ -18,8 +18,9 @@ from web.receiver.body import Body, BodyLateError, read_body
 from web.receiver.check import TOO_LARGE, Refusal, check_body
 from web.receiver.counters import Counters
 from web.receiver.hook_cache import HookCache
-from web.receiver.intake import Accepted, Intake, new_incoming
-from web.receiver.limits import WRONG_TOKENS_PER_MINUTE, HookLimits, TokenBucket
+from web.receiver.incoming import Accepted, new_incoming
+from web.receiver.intake import Intake
+from web.receiver.limits import WRONG_CREDENTIALS_PER_MINUTE, HookLimits, TokenBucket
 from web.receiver.problem import not_found, problem
 from web.receiver.sender import AddressReader, is_listed
 from web.receiver.signatures import WINDOW_S, verify
@@ -40,10 +41,10 @@ class AlertAnswer(msgspec.Struct, frozen=True, omit_defaults=True):
 
 @dataclass(frozen=True, slots=True)
 class AlertSender:
-    """The hook for which a request has the right token or signature, and the delivery key of a signed one."""
+    """The hook for which a request has the right token or signature, and the delivery id of a signed one."""
 
     hook: Hook
-    delivery_key: str | None = None
+    delivery_id: str | None = None
 
 
 # Finds the sender of a request with this body, or the answer for one that is not let in; the flag is whether the hooks
@@ -64,7 +65,7 @@ class AlertRoute:
         self._receiver_url = receiver_url.rstrip("/")
         self._hook_limits = HookLimits()
         self._warnings = TokenBucket(1 / 60, 1)  # of each hook
-        self._wrong_senders = TokenBucket(WRONG_TOKENS_PER_MINUTE / 60, WRONG_TOKENS_PER_MINUTE)
+        self._wrong_senders = TokenBucket(WRONG_CREDENTIALS_PER_MINUTE / 60, WRONG_CREDENTIALS_PER_MINUTE)
 
     async def post(self, request: Request) -> Response:
         """Answer 202 once the alert is durable; a wrong token gets a bare 404, and costs no database work."""
@@ -100,7 +101,7 @@ class AlertRoute:
             self._warn(hook, f"more than {hook.settings.max_per_second} alerts a second")
             return _too_many(f"alerts: this hook takes {hook.settings.max_per_second} a second", 1)
         checked = check_body(body.raw, hook.settings, machine_now(), self._cache.traded, is_too_large=body.is_too_large)
-        outcome = await self._intake.store(new_incoming(hook, body.raw, checked, sender.delivery_key))
+        outcome = await self._intake.store(new_incoming(hook, body.raw, checked, sender.delivery_id))
         _log_outcome(hook, outcome)
         return self._to_response(outcome)
 
@@ -116,7 +117,9 @@ class AlertRoute:
         except ValueError:
             return _unsigned()
         headers = request.headers.raw
-        found = await self._cache.find_signer(hook_id, lambda keys: verify(keys, headers, body.raw), may_read=may_read)
+        found = await self._cache.verify_signature(
+            hook_id, lambda keys: verify(keys, headers, body.raw), may_read=may_read
+        )
         if found is None:
             return _unsigned()
         hook, signed = found
@@ -147,7 +150,7 @@ def _refuse(refusal: Refusal) -> Response:
 
 
 def _unsigned() -> Response:
-    """Return the only answer to a wrong signature: the same for a hook that is unknown, revoked or has no secret."""
+    """Return the only answer to a wrong signature: the same for a hook that is unknown, removed or has no secret."""
     return problem(
         HTTPStatus.UNAUTHORIZED,
         "a valid signature is required",

@@ -12,7 +12,7 @@ import uvicorn
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import Response
 from starlette.routing import Route
 
 from shared.config import Settings, load_settings
@@ -24,7 +24,7 @@ from web.receiver import spool_record
 from web.receiver.alerts import AlertRoute
 from web.receiver.counters import Counters
 from web.receiver.deadline import TIMEOUT_S, DatabaseDownError
-from web.receiver.front import Front
+from web.receiver.fast_path import FastPath
 from web.receiver.hook_cache import HookCache
 from web.receiver.intake import Intake
 from web.receiver.job_requests import JobRequestRoute
@@ -33,14 +33,14 @@ from web.receiver.openapi import OpenapiRoute
 from web.receiver.problem import not_found, problem
 from web.receiver.readiness import ReadyRoute, live
 from web.receiver.sender import AddressReader
-from web.receiver.server import DoorProtocol
+from web.receiver.server import ReceiverProtocol
 from web.receiver.spool import Spool
 
 _CONNECTIONS, _OPEN_CONNECTIONS = 8, 3
 _RETRY_AFTER_S = 5
 
 
-def make_app(settings: Settings) -> Front:
+def make_app(settings: Settings) -> FastPath:
     """Return the receiver as an ASGI app; it connects to the database at the first request."""
     ledger = _open_ledger(settings, _CONNECTIONS)
     open_ledger = _open_ledger(settings, _OPEN_CONNECTIONS)  # anyone may ask for a job: that takes none of an alert's
@@ -61,8 +61,10 @@ def make_app(settings: Settings) -> Front:
     cache, counters = HookCache(ledger.engine), Counters()
     spool = Spool(settings.home / "spool", spool_record.encode, spool_record.decode)
     intake = Intake(ledger, spool, settings.entry_ttl)
-    alerts = AlertRoute(cache, intake, AddressReader(settings.proxy_count), counters, receiver_url=settings.sender_url)
-    jobs = JobRequestRoute(open_ledger, entry_ttl=settings.entry_ttl, receiver_url=settings.sender_url)
+    alerts = AlertRoute(
+        cache, intake, AddressReader(settings.proxy_count), counters, receiver_url=settings.receiver_url
+    )
+    jobs = JobRequestRoute(open_ledger, entry_ttl=settings.entry_ttl, receiver_url=settings.receiver_url)
     app = Starlette(
         routes=[
             Route("/hooks/tv/{token}", alerts.post, methods=["POST"]),
@@ -71,10 +73,9 @@ def make_app(settings: Settings) -> Front:
             Route("/hooks/v1/{hook_id}/", alerts.post_signed, methods=["POST"]),
             Route("/jobs/{job_id}", JobRoute(open_ledger).get, methods=["GET"]),
             Route("/v1/jobs/{job}", jobs.serve, methods=["GET", "POST"]),
-            Route("/v1/openapi.json", OpenapiRoute(settings.sender_url).get, methods=["GET"]),
+            Route("/v1/openapi.json", OpenapiRoute(settings.receiver_url).get, methods=["GET"]),
             Route("/live", live, methods=["GET"]),
             Route("/ready", ReadyRoute(open_ledger, intake).get, methods=["GET"]),
-            Route("/health", _health, methods=["GET"]),
         ],
         exception_handlers={
             HTTPException: _no_route,
@@ -85,7 +86,7 @@ def make_app(settings: Settings) -> Front:
     )
     app.router.redirect_slashes = False  # a redirect would carry the token in its Location
     gc.freeze()  # what every request needs is not searched for garbage, which takes longer than an alert
-    return Front(app, alerts.post, database_down=_database_down, our_fault=_our_fault)
+    return FastPath(app, alerts.post, database_down=_database_down, our_fault=_our_fault)
 
 
 def _open_ledger(settings: Settings, pool_size: int) -> AsyncLedger:
@@ -107,7 +108,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         make_app(settings),
         host=options.host,
         port=options.port,
-        http=DoorProtocol,
+        http=ReceiverProtocol,
         log_config=None,
         log_level="error",  # a warning for every malformed request would fill the log
         access_log=False,  # it would log the tokens
@@ -118,10 +119,6 @@ def main(arguments: Sequence[str] | None = None) -> None:
     )
     logging.getLogger("receiver").info("accepts alerts on http://%s:%d", options.host, options.port)
     uvicorn.Server(config).run()
-
-
-async def _health(_: Request) -> Response:
-    return JSONResponse({"status": "ok"})
 
 
 async def _no_route(_: Request, error: Exception) -> Response:

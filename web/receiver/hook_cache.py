@@ -31,7 +31,7 @@ _CHANNEL = "receiver_cache"
 
 
 class HookCache:
-    """Every hook that is not revoked, with its secrets, and `traded`, the ids of the active contracts that are tracked.
+    """Every hook that is not removed, with its secrets, and `traded`, the ids of the active contracts that are tracked.
 
     It follows the notifications of these tables, and reads them again now and then.
     """
@@ -68,7 +68,7 @@ class HookCache:
         hook = await self._look_up(lambda: self._hooks.get(token_hash), may_read=may_read)
         return hook if hook is not None and _is_valid(hook, token_hash) else None
 
-    async def find_signer(
+    async def verify_signature(
         self,
         hook_id: UUID,
         verify: Callable[[Mapping[SignatureScheme, Sequence[bytes]]], T | None],
@@ -146,7 +146,7 @@ class HookCache:
             except SettingsError as error:
                 log.warning("hook %s takes no alert: %s", row.name, error)
                 continue
-            if hook.revoked_at is None:
+            if hook.removed_at is None:
                 found |= {hash_: hook for hash_ in (hook.token_hash, hook.previous_token_hash) if hash_ is not None}
                 signed[hook.id] = (hook, [one for one in secrets if one.hook_id == hook.id])
         self._hooks, self._signed, self._is_loaded = found, signed, True

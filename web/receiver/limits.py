@@ -1,11 +1,11 @@
-"""Limits of the receiver: alerts of a hook, and wrong tokens of an address."""
+"""Limits of the receiver: alerts of a hook, and wrong tokens and signatures of an address."""
 
 from collections import OrderedDict
 from collections.abc import Hashable
 
 from shared.clock import monotonic
 
-WRONG_TOKENS_PER_MINUTE = 30
+WRONG_CREDENTIALS_PER_MINUTE = 30
 _MOST_KEYS = 10_000
 
 

@@ -60,5 +60,5 @@ def problem(
 
 
 def not_found() -> Response:
-    """Return the only 404: the same for an unknown path, a wrong token, a revoked hook and an unknown job."""
+    """Return the only 404: the same for an unknown path, a wrong token, a removed hook and an unknown job."""
     return problem(HTTPStatus.NOT_FOUND, "there is nothing at this URL", hint="check the URL, to the last character")

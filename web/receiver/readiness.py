@@ -1,4 +1,4 @@
-"""GET /live: the process answers; GET /ready: it can accept durably, as Postgres takes commits."""
+"""GET /live: the process answers; GET /ready: Postgres takes commits, and no alert is left in the spool."""
 
 import asyncio
 

@@ -1,4 +1,4 @@
-"""The HTTP protocol of the open door: uvicorn's, with deadlines for senders and caps on headers and connections."""
+"""The receiver's HTTP protocol: uvicorn's, with deadlines for senders and caps on headers and connections."""
 
 import asyncio
 from enum import Enum, auto
@@ -26,7 +26,7 @@ class _Part(Enum):
     BODY = auto()
 
 
-class DoorProtocol(HttpToolsProtocol):
+class ReceiverProtocol(HttpToolsProtocol):
     """One connection. The sender has a deadline whenever it is the one we wait for, except while it is idle.
 
     It runs since the connection for the headers of the first request, since its first byte for those of the next ones,
@@ -131,7 +131,7 @@ class DoorProtocol(HttpToolsProtocol):
         timers = {
             one.timeout_keep_alive_task.when(): one
             for one in self.connections
-            if isinstance(one, DoorProtocol) and one.timeout_keep_alive_task and not one.transport.is_closing()
+            if isinstance(one, ReceiverProtocol) and one.timeout_keep_alive_task and not one.transport.is_closing()
         }
         if timers:
             timers[min(timers)].timeout_keep_alive_handler()

@@ -90,7 +90,7 @@ def _digest(key: bytes, content: bytes) -> bytes:
 
 
 def _has_match(expected: Sequence[bytes], given: Sequence[bytes]) -> bool:
-    """Whether one of the signatures is expected, in a time that does not tell which, or how much of it."""
+    """Whether one of the signatures is expected. Compare every pair in constant time."""
     if len(given) > _MOST_SIGNATURES:
         return False
     matches = [hmac.compare_digest(ours, theirs) for ours in expected for theirs in given]

@@ -18,7 +18,7 @@ log = logging.getLogger("receiver")
 
 Record = TypeVar("Record")
 
-_SUFFIX = ".spool"
+_SUFFIX, _REJECTED = ".spool", ".rejected"
 
 
 @dataclass(slots=True)
@@ -64,9 +64,9 @@ class Spool(Generic[Record]):
         """Return every record, oldest first; what is added later goes to another file."""
         return await asyncio.to_thread(self._read_all)
 
-    async def discard(self, *, is_kept: bool = False) -> None:
-        """Remove what the last read returned, once it is stored; with `is_kept` keep its files for a person."""
-        await asyncio.to_thread(self._remove_read, is_kept=is_kept)
+    async def discard(self, *, keep_files: bool = False) -> None:
+        """Remove what the last read returned, once it is stored; with `keep_files` keep its files for a person."""
+        await asyncio.to_thread(self._remove_read, keep_files=keep_files)
 
     def _claim_left_files(self) -> None:
         self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -116,18 +116,19 @@ class Spool(Generic[Record]):
                 found.append(self._decode(base64.b64decode(line, validate=True)))
             except ValueError as error:
                 file.is_readable = False
-                log.warning("%s is kept as .unreadable, as a line of it is no alert: %s", file.path.name, error)
+                log.warning("a line of %s is no alert: %s", file.path.name, error)
         return found
 
-    def _remove_read(self, *, is_kept: bool) -> None:
+    def _remove_read(self, *, keep_files: bool) -> None:
         with self._lock:
             while self._read:
                 file = self._read.pop()
                 try:
-                    if file.is_readable and not is_kept:
+                    if file.is_readable and not keep_files:
                         file.path.unlink(missing_ok=True)
                     else:
-                        file.path.rename(file.path.with_suffix(".unreadable"))
+                        kept = file.path.rename(file.path.with_suffix(_REJECTED))
+                        log.warning("%s is kept: docs/howto/recover.md says what to do with it", kept)
                 finally:
                     os.close(file.descriptor)
 

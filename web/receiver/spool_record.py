@@ -13,7 +13,7 @@ from shared.domain.alerts.hook_settings import HookSettings
 from shared.domain.alerts.parse import parse_alert
 from shared.errors import InvalidAlertError
 from web.receiver.check import Refusal
-from web.receiver.intake import Incoming
+from web.receiver.incoming import Incoming
 
 
 class _Record(msgspec.Struct, frozen=True, kw_only=True):
@@ -28,7 +28,7 @@ class _Record(msgspec.Struct, frozen=True, kw_only=True):
     created_at: datetime
     raw: bytes
     received_at: datetime
-    delivery_key: str | None = None  # in no line of an earlier version
+    delivery_id: str | None = None  # in no line of an earlier version
     refusal: tuple[int, str, str, str, bool] | None
 
 
@@ -50,7 +50,7 @@ def encode(incoming: Incoming) -> bytes:
             created_at=hook.created_at,
             raw=incoming.raw,
             received_at=incoming.received_at,
-            delivery_key=incoming.delivery_key,
+            delivery_id=incoming.delivery_id,
             refusal=(checked.status.value, checked.wrong, checked.field, checked.hint, checked.is_json)
             if isinstance(checked, Refusal)
             else None,
@@ -75,9 +75,9 @@ def decode(line: bytes) -> Incoming:
         settings=record.settings,
         created_at=record.created_at,
         paused_at=None,
-        revoked_at=None,
+        removed_at=None,
     )
-    return Incoming(record.id, record.job_id, hook, record.raw, checked, record.delivery_key, record.received_at)
+    return Incoming(record.id, record.job_id, hook, record.raw, checked, record.delivery_id, record.received_at)
 
 
 def _check(record: _Record) -> Alert | Refusal:

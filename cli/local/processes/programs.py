@@ -74,7 +74,7 @@ class StackConfig:
 
 def receiver_program(stack: StackConfig) -> Program:
     """Return the receiver, which starts first: alerts must not wait for the other programs."""
-    return _http_program(stack, "receiver", ["web.receiver", "--port", str(stack.ports["receiver"])], "/health")
+    return _http_program(stack, "receiver", ["web.receiver", "--port", str(stack.ports["receiver"])], "/live")
 
 
 def other_programs(stack: StackConfig) -> Iterator[Program]:

@@ -181,7 +181,7 @@ def add_replay(
         literal(job_id, Uuid),
     )
     values = values.join(hook, hook.c.id == alert.c.hook_id).where(
-        alert.c.id == original_id, hook.c.revoked_at.is_(None), hook.c.paused_at.is_(None)
+        alert.c.id == original_id, hook.c.removed_at.is_(None), hook.c.paused_at.is_(None)
     )
     statement = insert(alert).from_select([*columns, "job_id"], values).returning(alert.c.id)
     return connection.execute(statement).one_or_none() is not None
@@ -212,7 +212,7 @@ def _read(connection: Connection, selected: Select[Any], *, is_newest_first: boo
             hook.c.account_id,
             hook.c.settings,
             hook.c.paused_at.is_not(None).label("is_hook_paused"),
-            hook.c.revoked_at.is_not(None).label("is_hook_removed"),
+            hook.c.removed_at.is_not(None).label("is_hook_removed"),
             job.c.state.label("job_state"),
             job.c.error.label("job_error"),
             job.c.result.label("job_result"),

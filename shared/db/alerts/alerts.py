@@ -61,7 +61,7 @@ def _build_to_handle() -> Select[Any]:
             alert.c.hook_id,
             hook.c.name.label("hook_name"),
             hook.c.settings,
-            or_(hook.c.paused_at.is_not(None), hook.c.revoked_at.is_not(None)).label("is_hook_paused"),
+            or_(hook.c.paused_at.is_not(None), hook.c.removed_at.is_not(None)).label("is_hook_paused"),
             hook.c.account_id,
             func.array(followers.scalar_subquery()).label("followers"),
             denial.scalar_subquery().label("denial"),

@@ -17,7 +17,7 @@ from shared.domain.alerts.hook_settings import HookSettings, decode_settings, en
 
 @dataclass(frozen=True, slots=True)
 class Hook:
-    """One webhook; once `revoked_at` is set it has ended for good."""
+    """One webhook; once `removed_at` is set it has ended for good."""
 
     id: UUID
     name: str
@@ -27,8 +27,8 @@ class Hook:
     account_id: int
     settings: HookSettings
     created_at: datetime
-    paused_at: datetime | None  # while it is set, alerts are recorded and not traded
-    revoked_at: datetime | None
+    paused_at: datetime | None  # while it is set, it enters nothing; exits still close
+    removed_at: datetime | None
 
 
 def token_hash(token: str) -> bytes:
@@ -46,7 +46,7 @@ _COLUMNS = [hook.c[name] for name in Hook.__dataclass_fields__]
 
 
 def all_by_name() -> Select[Any]:
-    """Return the select of every hook, also the revoked ones."""
+    """Return the select of every hook, also the removed ones."""
     return select(*_COLUMNS).order_by(hook.c.name)
 
 
@@ -98,10 +98,10 @@ def last_received(connection: Connection) -> dict[UUID, datetime]:
     return {row.id: row.received_at for row in rows}
 
 
-def revoke(name: str) -> ReturningUpdate[UUID]:
-    """Return the update that revokes the hook called `name`; it returns no row if there is none to revoke."""
-    of_name = update(hook).where(hook.c.name == name, hook.c.revoked_at.is_(None))
-    return of_name.values(revoked_at=func.now()).returning(hook.c.id)
+def remove(name: str) -> ReturningUpdate[UUID]:
+    """Return the update that removes the hook called `name`; it returns no row if there is none to remove."""
+    of_name = update(hook).where(hook.c.name == name, hook.c.removed_at.is_(None))
+    return of_name.values(removed_at=func.now()).returning(hook.c.id)
 
 
 def add_followers(connection: Connection, hook_id: UUID, account_ids: Sequence[int]) -> None:

@@ -18,7 +18,7 @@ _UNREACHABLE, _REACHABLE = "receiver_unreachable", "receiver_reachable"
 
 def read_token_hash(connection: Connection) -> bytes | None:
     """Return the hash of the token that the hook takes, None if there is no such hook or a person removed it."""
-    statement = select(hook.c.token_hash).where(hook.c.id == PROBE_HOOK_ID, hook.c.revoked_at.is_(None))
+    statement = select(hook.c.token_hash).where(hook.c.id == PROBE_HOOK_ID, hook.c.removed_at.is_(None))
     return connection.execute(statement).scalar_one_or_none()
 
 
@@ -44,7 +44,7 @@ def lock(connection: Connection, first_token_hash: bytes) -> bool:
 
 def replace_token(connection: Connection, hash_of_token: bytes) -> None:
     """Let the hook take another token, also after a person removed it; its former token is never valid again."""
-    values = {"token_hash": hash_of_token, "revoked_at": None}
+    values = {"token_hash": hash_of_token, "removed_at": None}
     connection.execute(update(hook).where(hook.c.id == PROBE_HOOK_ID).values(values))
 
 

@@ -29,7 +29,7 @@ hook = Table(
     Column("settings", JSONB, nullable=False, server_default="{}"),
     at_column("created_at", nullable=False, now=True),
     at_column("paused_at"),
-    at_column("revoked_at"),
+    at_column("removed_at"),
     CheckConstraint("(previous_token_hash IS NULL) = (previous_token_until IS NULL)", name="previous_token"),
 )
 

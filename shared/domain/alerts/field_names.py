@@ -1,4 +1,6 @@
-"""The names of an alert's fields: those that are text, those that are numbers, and those that make another trade."""
+"""The names of an alert's fields, those that are text and those that are numbers, and how names are compared."""
+
+import re
 
 TEXT_FIELDS = ("action", "symbol", "id", "time", "timenow", "order_type", "market_position", "prev_market_position")
 NUMBER_FIELDS = (
@@ -6,4 +8,8 @@ NUMBER_FIELDS = (
     "market_position_size", "trail_ticks",
 )  # fmt: skip
 FIELDS = (*TEXT_FIELDS, *NUMBER_FIELDS)
-TRADED_FIELDS = (*NUMBER_FIELDS, "order_type", "market_position")  # a trade without one of these is another trade
+
+
+def plain_name(name: str) -> str:
+    """Return a field's name without case and signs: takeProfit and take_profit are the same."""
+    return re.sub(r"[^a-z0-9]", "", name.lower())

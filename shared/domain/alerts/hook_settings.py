@@ -34,7 +34,7 @@ class HookSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit
     size: SizeMode = SizeMode.SENT
     size_value: Decimal | None = None  # of every size but `sent`
     has_pyramiding: bool = True  # False: no entry on the side that is held
-    cooldown_s: int = 0  # after an entry of the same root
+    cooldown_s: int = 0  # after an entry of this hook in the same contract
     is_agreement_required: bool = False  # True: no entry while the chart's prev_market_position is not what is held
     default_stop_ticks: int | None = None  # of an entry without a stop
     max_age_s: int = MAX_AGE_S  # an entry sent longer ago is recorded and not traded

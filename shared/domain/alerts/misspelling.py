@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from functools import lru_cache
 
+from shared.domain.alerts.field_names import plain_name
+
 
 def is_one_edit_away(name: str, other: str) -> bool:
     """Whether one letter inserted, removed, changed or swapped with its neighbour makes `other` of `name`."""
@@ -18,13 +20,17 @@ def is_one_edit_away(name: str, other: str) -> bool:
 
 
 def find_near(name: str, others: Sequence[str]) -> str | None:
-    """Return the first of `others` that a name, in any case, is or is one edit away from; None if there is none."""
-    return _find_near(name.lower(), tuple(others)) if len(name) <= _LONGEST else None
+    """Return the first of `others` that a name is or is one edit away from, without case and signs, or None."""
+    return _find_near(plain_name(name), tuple(others)) if len(name) <= _LONGEST else None
 
 
 @lru_cache(maxsize=1024)  # the messages of one sender have the same names
 def _find_near(name: str, others: tuple[str, ...]) -> str | None:
-    return next((other for other in others if name == other or is_one_edit_away(name, other)), None)
+    for other in others:
+        plain = plain_name(other)
+        if name == plain or is_one_edit_away(name, plain):
+            return other
+    return None
 
 
 _LONGEST = 64  # a longer name is none of ours, nor near to one, and must not fill the cache

@@ -9,7 +9,7 @@ from shared.domain.alerts.alert import Alert, AlertAction
 from shared.domain.alerts.dialects import read_payload_in
 from shared.domain.alerts.entry_order import parse_entry_price, parse_order_type
 from shared.domain.alerts.exit_part import refuse_unreadable_part
-from shared.domain.alerts.field_names import FIELDS, TRADED_FIELDS
+from shared.domain.alerts.field_names import FIELDS
 from shared.domain.alerts.fields import (
     CONTRACTS_HINT,
     MAX_CONTRACTS,
@@ -31,7 +31,7 @@ from shared.domain.orders.order import MAX_TICKS, Direction
 
 Value = TypeVar("Value")
 
-_ACTIONS = {
+ACTIONS = {
     "buy": AlertAction.BUY,
     "long": AlertAction.BUY,
     "sell": AlertAction.SELL,
@@ -79,7 +79,7 @@ def parse_payload(payload: Mapping[str, Json]) -> Alert:
     `order_type` is market unless a price says another; of a close, only an invalid symbol is refused.
     """
     word = payload.get("action")
-    change = _ACTIONS.get(word.strip().lower()) if isinstance(word, str) else None
+    change = ACTIONS.get(word.strip().lower()) if isinstance(word, str) else None
     if change in _CHANGES:
         return _parse_change(payload, change)
     if _parse_sign(payload, is_strict=False) == 0:
@@ -121,7 +121,7 @@ def _parse_close(payload: Mapping[str, Json]) -> Alert:
     word = word.strip().lower() if isinstance(word, str) else ""
     only_side = _ONLY_SIDES.get(word)
     quantity = _read_or_none(_parse_quantity, payload) if target is None and sign != 0 else None
-    is_reduction = sign and target is None and word in _ACTIONS and _ACTIONS[word].is_entry
+    is_reduction = sign and target is None and word in ACTIONS and ACTIONS[word].is_entry
     chart_side = Direction.LONG if sign == 1 else Direction.SHORT
     if is_reduction:
         only_side = chart_side  # a sale of a chart that is long buys nothing back
@@ -198,9 +198,12 @@ def _read_or_none(parse: Callable[[Mapping[str, Json]], Value], payload: Mapping
 
 
 def _refuse_misspelt_field(payload: Mapping[str, Json]) -> None:
-    """Raise RefusedAlertError for a name one letter away from one of ours: it would be a trade without its stop."""
+    """Raise RefusedAlertError for a name one letter, case or signs away from one of ours.
+
+    The entry would be made without its stop or its target, at any age, or twice.
+    """
     for name in payload.keys() - _FIELDS:
-        near = find_near(name, TRADED_FIELDS)
+        near = find_near(name, FIELDS)
         if near is not None:
             hint = f"did you mean {near}? Rename or remove the field"
             raise RefusedAlertError(f"unknown field {quote_value(name)}", field=show_name(name), hint=hint)
@@ -242,7 +245,7 @@ def _parse_target(payload: Mapping[str, Json]) -> int | None:
 
 def _parse_action(payload: Mapping[str, Json]) -> AlertAction:
     value = read_field(payload, "action", _ACTION_HINT)
-    action = _ACTIONS.get(value.strip().lower()) if isinstance(value, str) else None
+    action = ACTIONS.get(value.strip().lower()) if isinstance(value, str) else None
     if action is None:
         raise invalid_value("action", value, _ACTION_HINT)
     return action

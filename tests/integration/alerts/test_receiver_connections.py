@@ -155,7 +155,7 @@ def test_above_the_cap_idle_connections_are_closed_first_then_new_ones(start_rec
         refused = opened.enter_context(closing(connect(receiver)))
         assert b"" == read_all(refused)
         silent[-1].close()
-        until(receiver.is_healthy, 60, "room for a new connection")
+        until(receiver.is_live, 60, "room for a new connection")
 
 
 def test_a_sender_that_never_reads_its_answers_loses_its_connection(brisk: ReceiverProcess) -> None:
@@ -172,7 +172,7 @@ def test_a_sender_that_never_reads_its_answers_loses_its_connection(brisk: Recei
             return False
 
         until(is_cut, 60, "the end of the connection", every=0)
-    assert brisk.is_healthy()
+    assert brisk.is_live()
 
 
 def test_what_follows_an_alert_and_is_no_request_takes_no_answer_from_it(brisk: ReceiverProcess) -> None:

@@ -101,9 +101,9 @@ def test_a_refused_alert_is_stored_unchanged_with_the_reason(receiver: ReceiverP
 
 
 def test_a_wrong_token_gets_a_bare_404_and_stores_nothing(receiver: ReceiverProcess) -> None:
-    revoked = receiver.add_hook("second")
-    receiver.revoke_hook("second")
-    wrong = [receiver.token[:-1], receiver.token + "x", revoked, "%00", "%ff", "\N{SNOWMAN}", "x" * 9_000]
+    removed = receiver.add_hook("second")
+    receiver.remove_hook("second")
+    wrong = [receiver.token[:-1], receiver.token + "x", removed, "%00", "%ff", "\N{SNOWMAN}", "x" * 9_000]
 
     answers = [receiver.post(body, token) for token in wrong for body in (ENTRY, b"{")]
     elsewhere = [receiver.get(path) for path in ("/", "/hooks/tv/", "/jobs/nonsense", f"/jobs/{'0' * 32}")]
@@ -120,10 +120,10 @@ def test_a_wrong_method_gets_the_allowed_one(receiver: ReceiverProcess) -> None:
     assert "application/problem+json" == answer.headers["Content-Type"]
 
 
-def test_health_is_cheap_and_the_server_is_not_named(receiver: ReceiverProcess) -> None:
-    answer = receiver.get("/health")
+def test_the_server_is_live_and_not_named(receiver: ReceiverProcess) -> None:
+    answer = receiver.get("/live")
 
-    assert (200, {"status": "ok"}) == (answer.status_code, answer.json())
+    assert (200, {"status": "live"}) == (answer.status_code, answer.json())
     assert "Server" not in answer.headers
 
 

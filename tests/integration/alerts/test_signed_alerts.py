@@ -24,7 +24,7 @@ from tests.fixtures.signed_hook import (
     sign_stripe,
 )
 from tests.fixtures.wire_tap import WireTap
-from web.receiver.limits import WRONG_TOKENS_PER_MINUTE
+from web.receiver.limits import WRONG_CREDENTIALS_PER_MINUTE
 from web.receiver.signatures import WINDOW_S
 
 RECEIVER_TIMEOUT_S = 1.0  # for the test in which Postgres is away
@@ -157,7 +157,7 @@ def test_every_reason_for_which_a_sender_is_not_let_in_has_one_answer(new_hook: 
         new_hook.post_to("/hooks/v1/no-id", RAW, headers),
         new_hook.post_to(f"/hooks/v1/{new_hook.receiver.token}", RAW, headers),
     ]
-    new_hook.receiver.revoke_hook("first")
+    new_hook.receiver.remove_hook("first")
     until(lambda: new_hook.post(RAW).status_code == 401, what="a receiver that knows of the removal")
     answers.append(new_hook.post(RAW))
 
@@ -255,7 +255,7 @@ def test_wrong_signatures_cost_no_database_work_and_become_a_429(
     with WireTap(database_url) as wire:
         hook = SignedHook(start_receiver(through=wire.url), STANDARD)
         wrong = sign_standard(RAW, key=b"x" * 32)
-        statuses = [hook.post(RAW, wrong).status_code for _ in range(10 * WRONG_TOKENS_PER_MINUTE)]
+        statuses = [hook.post(RAW, wrong).status_code for _ in range(10 * WRONG_CREDENTIALS_PER_MINUTE)]
         heard = len(wire.heard)
         statuses += [hook.post(RAW, wrong).status_code for _ in range(100)]
 

@@ -114,7 +114,7 @@ def test_messages_are_read_from_stdin_line_by_line(alerts: AlertsCommand) -> Non
 
 def test_a_hook_that_takes_no_messages_is_refused(alerts: AlertsCommand) -> None:
     assert "no hook is named 'absent': the hooks are first" in str(alerts.run("mock", "--hook", "absent").exception)
-    alerts.receiver.revoke_hook("first")
+    alerts.receiver.remove_hook("first")
 
     assert "hook first is removed" in str(alerts.run("mock", "--hook", "first").exception)
     assert 2 == alerts.run("mock", "{}", "--watch").exit_code

@@ -87,7 +87,7 @@ def test_a_replayed_close_closes(operator: RunCommand, worker_env: WorkerEnv, fi
     assert filled < closed
 
 
-@pytest.mark.parametrize(("column", "word"), [("revoked_at", "removed"), ("paused_at", "paused")])
+@pytest.mark.parametrize(("column", "word"), [("removed_at", "removed"), ("paused_at", "paused")])
 def test_an_alert_of_a_hook_that_takes_none_is_not_replayed(
     operator: RunCommand, worker_env: WorkerEnv, filled: UUID, column: str, word: str
 ) -> None:

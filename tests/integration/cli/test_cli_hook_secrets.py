@@ -49,7 +49,7 @@ def test_a_new_secret_signs_alerts_until_it_is_removed_and_another_one_meanwhile
     assert [32, 32] == [len(key) for key in keys]
     assert [202, 202] == [hook.post(ENTRY, id_=str(number), key=key).status_code for number, key in enumerate(keys)]
 
-    assert {"removed": old["id"], "in_seconds": 0} == hook_secret.json("remove", "first", old["id"])
+    assert {"removed": old["id"], "keep_seconds": 0} == hook_secret.json("remove", "first", old["id"])
     until(lambda: hook.post(ENTRY, key=keys[0]).status_code == 401, what="the end of the old secret")
     assert 202 == hook.post(ENTRY, key=keys[1]).status_code
 
@@ -105,7 +105,7 @@ def test_a_secret_that_ends_later_is_listed_with_its_end_and_then_deleted(
     receiver: ReceiverProcess, hook_secret: SecretShell
 ) -> None:
     old = hook_secret.json("add", "first", "--scheme", "github")
-    ending = hook_secret.run("remove", "first", old["id"], "--in", "3600").stdout
+    ending = hook_secret.run("remove", "first", old["id"], "--keep", "3600").stdout
 
     assert f"Secret {old['id']} of hook first ends in 3600 s." in ending
     assert "The hook has no other" in ending
@@ -120,7 +120,7 @@ def test_a_secret_that_ends_later_is_listed_with_its_end_and_then_deleted(
 def test_an_unknown_or_removed_hook_or_secret_is_named(receiver: ReceiverProcess, hook_secret: SecretShell) -> None:
     unknown = uuid4()
     assert "hook first has no secret" in hook_secret.json("remove", "first", str(unknown), expected=1)["error"]
-    receiver.revoke_hook("first")
+    receiver.remove_hook("first")
 
     for words in (("add", "first", "--scheme", "github"), ("list", "first"), ("remove", "first", str(unknown))):
         assert "no active hook is named 'first'" in hook_secret.json(*words, expected=1)["error"]

@@ -138,7 +138,7 @@ def test_an_ambiguous_account_is_refused(operator: Operator) -> None:
     assert "--account ID; tradable: 7 (no. 7), 8 (no. 8)" in ambiguous.stderr
     assert (1, 0) == (unknown.exit_code, result.exit_code)
     hooks = json.loads(operator.run("list", "--json").stdout)["hooks"]
-    assert [("mine", 8, None)] == [(hook["name"], hook["account_id"], hook["revoked_at"]) for hook in hooks]
+    assert [("mine", 8, None)] == [(hook["name"], hook["account_id"], hook["removed_at"]) for hook in hooks]
 
 
 def test_an_account_that_may_not_trade_is_never_the_default(operator: Operator) -> None:

@@ -182,7 +182,7 @@ def test_a_lost_token_or_hook_is_replaced_and_the_former_token_is_no_longer_vali
         case "the file":
             file.unlink()
         case "the hook":
-            reach.receiver.revoke_hook("probe")
+            reach.receiver.remove_hook("probe")
         case _:
             file.write_text("another")
 

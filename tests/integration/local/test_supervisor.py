@@ -153,7 +153,7 @@ def test_another_program_on_the_port_does_not_pass_the_readiness_check(answer: b
 
         other_program = threading.Thread(target=speak)
         other_program.start()
-        assert not answers_http(f"http://127.0.0.1:{listener.getsockname()[1]}/health")
+        assert not answers_http(f"http://127.0.0.1:{listener.getsockname()[1]}/live")
         other_program.join()
 
 

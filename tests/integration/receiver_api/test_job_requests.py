@@ -117,9 +117,8 @@ def test_a_wrong_method_gets_the_allowed_ones(api: ApiClient) -> None:
 
 
 def test_a_body_above_the_limit_is_a_413(api: ApiClient) -> None:
-    fits = b'{"note": "%s"}' % (b"x" * (MAX_BYTES - 12))
+    fits = b"{}".ljust(MAX_BYTES)
 
-    assert MAX_BYTES == len(fits)
     assert [202, 413] == [api.request(NOTHING, body).status_code for body in (fits, fits + b" ")]
 
 

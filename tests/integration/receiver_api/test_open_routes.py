@@ -10,7 +10,7 @@ from openapi_spec_validator import validate
 from shared.ledger import jobs
 from shared.ledger.job_scope import requestable_jobs
 from tests.fixtures.api_client import ApiClient
-from tests.fixtures.receiver_process import ACCOUNT, ENTRY, ReceiverProcess
+from tests.fixtures.receiver_process import ACCOUNT, ENTRY, ReceiverProcess, StartReceiver
 
 pytest_plugins = ("tests.fixtures.receiver",)
 
@@ -101,6 +101,17 @@ def test_every_answer_matches_its_schema(document: dict[str, Any], api: ApiClien
         _validator(document, schema).validate(answer.json())
     details = document["components"]["schemas"]["JobDetails"]
     _validator(document, details).validate(api.follow(requested.json()["job_id"]).json())
+
+
+def test_with_a_public_url_jobs_and_their_status_are_still_at_the_address_on_this_computer(
+    start_receiver: StartReceiver,
+) -> None:
+    receiver = start_receiver(public_url="https://alerts.example.com")
+
+    status_url = receiver.post(ENTRY).json()["status_url"]
+
+    assert status_url.startswith(f"{receiver.url}/jobs/")
+    assert [{"url": receiver.url}] == receiver.get("/v1/openapi.json").json()["servers"]
 
 
 def _validator(document: dict[str, Any], schema: dict[str, Any]) -> Draft202012Validator:

@@ -170,16 +170,24 @@ def test_an_order_type_that_contradicts_its_price_is_refused(fields: dict[str, A
         ("limt_price", "limit_price"),
         ("quantiy", "quantity"),
         ("Quantity", "quantity"),
+        ("takeProfitTicks", "take_profit_ticks"),
+        ("timenw", "timenow"),
+        ("time_now", "timenow"),
+        ("Time", "time"),
+        ("ID", "id"),
+        ("prev_market_positon", "prev_market_position"),
+        ("prevMarketPosition", "prev_market_position"),
+        ("symbl", "symbol"),
     ],
 )
-def test_a_field_one_letter_away_from_ours_is_refused(name: str, meant: str) -> None:
+def test_a_field_one_letter_case_or_signs_away_from_ours_is_refused(name: str, meant: str) -> None:
     error = refuse(**BUY | {name: 4})
 
     assert (name, True) == (error.field, f"did you mean {meant}" in error.hint)
 
 
 @pytest.mark.parametrize(
-    "name", ["comment", "ids", "price", "size", "stop", "strategy", "interval", "TakeProfitPct", "type", "times"]
+    "name", ["comment", "ids", "price", "size", "stop", "strategy", "interval", "TakeProfitPct", "type", "bar_time"]
 )
 def test_another_unknown_field_is_kept(name: str) -> None:
     assert {name: 7} == parse(**BUY | {name: 7}).extras

@@ -68,7 +68,7 @@ def test_a_file_with_a_line_that_is_no_record_is_kept(tmp_path: Path) -> None:
         assert spool.is_empty
 
     asyncio.run(run())
-    assert [".unreadable"] == [path.suffix for path in tmp_path.iterdir()]
+    assert [".rejected"] == [path.suffix for path in tmp_path.iterdir()]
 
 
 def test_a_failing_disk_is_an_error_and_loses_no_confirmed_record(
@@ -109,11 +109,11 @@ def test_what_cannot_be_stored_is_kept_for_a_person(tmp_path: Path) -> None:
         spool = open_spool(tmp_path)
         await spool.add("unfit")
         await spool.read()
-        await spool.discard(is_kept=True)
+        await spool.discard(keep_files=True)
         assert spool.is_empty
 
     asyncio.run(run())
-    assert [".unreadable"] == [path.suffix for path in tmp_path.iterdir()]
+    assert [".rejected"] == [path.suffix for path in tmp_path.iterdir()]
 
 
 def fail(_: int) -> None:

@@ -11,7 +11,7 @@ from shared.domain.alerts.hook_settings import HookSettings
 from shared.domain.alerts.parse import parse_alert
 from shared.ids import new_id
 from web.receiver.check import Refusal
-from web.receiver.intake import Incoming
+from web.receiver.incoming import Incoming
 from web.receiver.spool_record import decode, encode
 
 RAW = b'{"action": "close", "symbol": "MNQ"}'
@@ -19,32 +19,32 @@ AT = datetime(2026, 11, 28, 12, tzinfo=UTC)
 HOOK = Hook(new_id(), "mine", b"hash", None, None, 4711, HookSettings(max_age_s=5), AT, None, None)
 
 
-def spooled(delivery_key: str | None, *, is_refused: bool = False) -> Incoming:
+def spooled(delivery_id: str | None, *, is_refused: bool = False) -> Incoming:
     refusal = Refusal(HTTPStatus.BAD_REQUEST, "the body is empty", "body", "send one")
-    return Incoming(new_id(), new_id(), HOOK, RAW, refusal if is_refused else parse_alert(RAW), delivery_key, AT)
+    return Incoming(new_id(), new_id(), HOOK, RAW, refusal if is_refused else parse_alert(RAW), delivery_id, AT)
 
 
 @pytest.mark.parametrize("is_refused", [False, True])
-@pytest.mark.parametrize("delivery_key", [None, "msg_1"])
-def test_an_alert_comes_back_with_its_delivery_key_and_without_its_token(
-    delivery_key: str | None, *, is_refused: bool
+@pytest.mark.parametrize("delivery_id", [None, "msg_1"])
+def test_an_alert_comes_back_with_its_delivery_id_and_without_its_token(
+    delivery_id: str | None, *, is_refused: bool
 ) -> None:
-    before = spooled(delivery_key, is_refused=is_refused)
+    before = spooled(delivery_id, is_refused=is_refused)
 
     line = encode(before)
     after = decode(line)
 
     assert (before.id, before.job_id, before.raw, before.checked) == (after.id, after.job_id, after.raw, after.checked)
-    assert (delivery_key, AT, HOOK.settings) == (after.delivery_key, after.received_at, after.hook.settings)
+    assert (delivery_id, AT, HOOK.settings) == (after.delivery_id, after.received_at, after.hook.settings)
     assert b"" == after.hook.token_hash
     assert b"hash" not in line
 
 
-def test_a_line_of_an_earlier_version_has_no_delivery_key() -> None:
+def test_a_line_of_an_earlier_version_has_no_delivery_id() -> None:
     line = json.loads(encode(spooled("msg_1")))
-    del line["delivery_key"]
+    del line["delivery_id"]
 
-    assert decode(json.dumps(line).encode()).delivery_key is None
+    assert decode(json.dumps(line).encode()).delivery_id is None
 
 
 def test_a_line_that_is_no_alert_is_an_error() -> None:

@@ -10,7 +10,7 @@ CREATE TABLE hook (
     settings jsonb DEFAULT '{}'::jsonb NOT NULL,
     created_at timestamptz DEFAULT now() NOT NULL,
     paused_at timestamptz,
-    revoked_at timestamptz,
+    removed_at timestamptz,
     CONSTRAINT pk_hook PRIMARY KEY (id),
     CONSTRAINT uq_hook_name UNIQUE (name),
     CONSTRAINT uq_hook_token_hash UNIQUE (token_hash),

@@ -4,7 +4,8 @@ import re
 from collections.abc import Mapping
 
 from shared.domain.alerts.dialects.dialect import Dialect
-from shared.domain.alerts.dialects.vocabulary import Vocabulary, is_set, plain_name
+from shared.domain.alerts.dialects.vocabulary import Vocabulary, is_set
+from shared.domain.alerts.field_names import plain_name
 from shared.domain.alerts.payload import Json, RefusedAlertError, quote_value, show_name
 
 EXAMPLE = (

@@ -9,8 +9,8 @@ from shared.domain.alerts.dialects.vocabulary import (
     drop_unset,
     is_exit,
     is_set,
-    plain_name,
 )
+from shared.domain.alerts.field_names import plain_name
 from shared.domain.alerts.fields import invalid_value, parse_contracts
 from shared.domain.alerts.payload import Json, RefusedAlertError, quote_value
 

@@ -5,7 +5,8 @@ from collections.abc import Iterator
 from urllib.parse import unquote_plus
 
 from shared.domain.alerts.dialects.dialect import Dialect
-from shared.domain.alerts.dialects.vocabulary import CHANGES, ENTRIES, EXITS, Vocabulary, is_exit, plain_name
+from shared.domain.alerts.dialects.vocabulary import CHANGES, ENTRIES, EXITS, Vocabulary, is_exit
+from shared.domain.alerts.field_names import plain_name
 from shared.domain.alerts.fields import invalid_value, parse_contracts
 from shared.domain.alerts.payload import BODY, Json, RefusedAlertError, quote_value, read_text, show_name
 

@@ -8,10 +8,10 @@ from shared.domain.alerts.dialects.vocabulary import (
     Vocabulary,
     has_exit_word,
     is_set,
-    plain_name,
     plain_number,
     to_ticks,
 )
+from shared.domain.alerts.field_names import plain_name
 from shared.domain.alerts.fields import invalid_value, missing_field, parse_contracts, read_instant
 from shared.domain.alerts.payload import Json, RefusedAlertError, quote_value, show_name
 

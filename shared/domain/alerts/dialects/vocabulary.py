@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from functools import cached_property
 
-from shared.domain.alerts.field_names import FIELDS, NUMBER_FIELDS
+from shared.domain.alerts.field_names import FIELDS, NUMBER_FIELDS, plain_name
 from shared.domain.alerts.fields import invalid_value, missing_field, parse_price, parse_symbol_field
 from shared.domain.alerts.misspelling import is_one_edit_away
 from shared.domain.alerts.payload import (
@@ -39,6 +39,7 @@ _SECRETS = {
     "webhooksecret", "licenseid", "licensekey",
 }  # fmt: skip
 _NOTHING = ("", "0", "false", "no", "none", "null", "off")
+_OUR_PLAIN_NAMES = {plain_name(name): name for name in FIELDS}
 _THOUSANDS = re.compile(r"[+-]?[0-9]{1,3}(,[0-9]{3})+(\.[0-9]+)?")
 _NUMERAL = re.compile(r"[+-]?[0-9]{1,20}(\.[0-9]{1,20})?")
 _ZERO = re.compile(r"[+-]?(0+(\.0*)?|\.0*)?")
@@ -122,7 +123,7 @@ class Vocabulary:
 
     @cached_property
     def _our_names(self) -> dict[str, str]:
-        return {plain_name(name): our_name for name, our_name in self.fields.items()}
+        return _OUR_PLAIN_NAMES | {plain_name(name): our_name for name, our_name in self.fields.items()}
 
     @cached_property
     def _hints(self) -> dict[str, str]:
@@ -151,14 +152,6 @@ class Vocabulary:
             hint = f"expected one of {', '.join(self.actions)}, as in {self.example}"
             raise invalid_value("action", value, hint)
         payload["action"] = self.actions[word]
-
-
-def plain_name(name: str) -> str:
-    """Return a field's name without case and signs: takeProfit and take_profit are the same."""
-    return re.sub(r"[^a-z0-9]", "", name.lower())
-
-
-_OUR_PLAIN_NAMES = {*map(plain_name, FIELDS)}
 
 
 def is_flat(payload: Mapping[str, Json]) -> bool:

@@ -153,6 +153,14 @@ def test_a_field_that_is_one_letter_off_is_refused_in_an_entry(dialect: str) -> 
         assert "did you mean" in caught.value.hint
 
 
+@pytest.mark.parametrize("dialect", sorted(set(NAMES) - {"origin-discord", "tickwork"}))
+def test_our_own_fields_are_read_whatever_their_case_and_signs(dialect: str) -> None:
+    for raw in messages(dialect, "buy", takeProfitTicks=80, prevMarketPosition="long", **{"Trail-Ticks": 20}):
+        alert = parse_alert(raw, dialect)
+
+        assert (80, 1, 20) == (alert.take_profit_ticks, alert.prev_position, alert.trail_ticks)
+
+
 def test_an_unknown_dialect_is_refused_with_the_names_of_all() -> None:
     with pytest.raises(RefusedAlertError) as caught:
         read_payload_in("metatrader", b"{}")

@@ -1,4 +1,4 @@
-"""An alert takes the short way, every other request the router, and each error of the short way has its answer."""
+"""An alert takes the fast path, every other request the router, and each error of the fast path has its answer."""
 
 import asyncio
 from collections.abc import MutableMapping
@@ -10,7 +10,7 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from web.receiver.deadline import DatabaseDownError
-from web.receiver.front import Front
+from web.receiver.fast_path import FastPath
 
 
 async def route(scope: Scope, receive: Receive, send: Send) -> None:
@@ -40,8 +40,8 @@ def body_of_answer(path: str, method: str = "POST", sent: list[MutableMapping[st
         sent.append(message)
 
     scope = {"type": "http", "method": method, "path": path, "headers": [], "query_string": b""}
-    front = Front(route, post, database_down=answer_error, our_fault=answer_error)
-    asyncio.run(front(scope, receive, send))
+    app = FastPath(route, post, database_down=answer_error, our_fault=answer_error)
+    asyncio.run(app(scope, receive, send))
     return text_of(sent)
 
 
@@ -50,7 +50,7 @@ def text_of(sent: list[MutableMapping[str, Any]]) -> str:
 
 
 @pytest.mark.parametrize("path", ["/hooks/tv/token", "/hooks/tv/token/"])
-def test_an_alert_takes_the_short_way(path: str) -> None:
+def test_an_alert_takes_the_fast_path(path: str) -> None:
     assert "alert token" == body_of_answer(path)
 
 

@@ -1,4 +1,4 @@
-"""The short way of an alert: past the router and its layers straight to the route that takes it."""
+"""The fast path of an alert: past the router and its layers straight to the route that takes it."""
 
 from collections.abc import Awaitable, Callable
 
@@ -13,7 +13,7 @@ _ALERTS = "/hooks/tv/"
 Handler = Callable[[Request, Exception], Awaitable[Response]]
 
 
-class Front:
+class FastPath:
     """An ASGI app in front of another: `post` answers an alert, the other app every other request.
 
     `database_down` answers an alert for which `post` raises DatabaseDownError, `our_fault` one for which it raises

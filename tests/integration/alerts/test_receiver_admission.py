@@ -8,7 +8,7 @@ from shared.domain.alerts.hook_settings import HookSettings
 from tests.fixtures.processes import until
 from tests.fixtures.receiver_process import ENTRY, ReceiverProcess
 from tests.fixtures.wire_tap import WireTap
-from web.receiver.limits import WRONG_TOKENS_PER_MINUTE
+from web.receiver.limits import WRONG_CREDENTIALS_PER_MINUTE
 
 pytest_plugins = ("tests.fixtures.receiver",)
 
@@ -17,7 +17,9 @@ UNKNOWN = (404, 429)  # the latter once other tests have sent many wrong tokens
 
 def test_wrong_tokens_cost_no_database_work_and_become_a_429(receiver: ReceiverProcess, to_postgres: WireTap) -> None:
     receiver.post(ENTRY)
-    statuses = [receiver.post(ENTRY, f"wrong-{number}").status_code for number in range(10 * WRONG_TOKENS_PER_MINUTE)]
+    statuses = [
+        receiver.post(ENTRY, f"wrong-{number}").status_code for number in range(10 * WRONG_CREDENTIALS_PER_MINUTE)
+    ]
     heard = len(to_postgres.heard)
     statuses += [receiver.post(ENTRY, f"wrong-again-{number}").status_code for number in range(100)]
 
@@ -61,9 +63,9 @@ def test_after_a_rotation_both_tokens_work_until_the_old_one_ends(receiver: Rece
     assert 202 == receiver.post(ENTRY, new).status_code
 
 
-def test_a_revoked_hook_is_unknown_soon(receiver: ReceiverProcess) -> None:
+def test_a_removed_hook_is_unknown_soon(receiver: ReceiverProcess) -> None:
     assert 202 == receiver.post(ENTRY).status_code
-    receiver.revoke_hook("first")
+    receiver.remove_hook("first")
 
     until(lambda: receiver.post(ENTRY).status_code in UNKNOWN)
 

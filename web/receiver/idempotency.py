@@ -1,0 +1,110 @@
+"""Tells a resend of an alert from another alert: their idempotency keys, and what becomes of one whose key is taken."""
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
+from http import HTTPStatus
+from typing import Any
+from uuid import UUID
+
+import psycopg
+
+from shared.db.alerts import intake
+from shared.domain.alerts.alert import Alert
+from shared.domain.alerts.payload import BODY
+from shared.ledger.batch_insert import holders_of
+from shared.ledger.enqueue import NewJob
+from web.receiver.check import Refusal
+from web.receiver.incoming import Accepted, Incoming, Outcome
+
+_RESENT_WITHIN = timedelta(minutes=1)  # TradingView sends an alert again within 20 s of a 5xx
+
+
+def idempotency_key(incoming: Incoming, alert: Alert) -> str:
+    """Return the key of an alert: its delivery id, its own id, its body if that has a time, else its arrival.
+
+    A signed request has a delivery id, which counts for exits too: only a resend has it again. The id of an exit does
+    not count: an exit is never refused, and never swallowed, because its id was used before. Nor does that of a target,
+    which may close: the same target twice trades once.
+    """
+    hook_id = incoming.hook.id
+    if incoming.delivery_id is not None:
+        return f"alert:{hook_id}:delivery:{incoming.delivery_id}"
+    if alert.external_id is not None and alert.action.is_entry and alert.target is None:
+        return f"alert:{hook_id}:id:{alert.external_id}"
+    if alert.alert_time is not None:
+        return f"alert:{hook_id}:body:{hashlib.sha256(incoming.raw).hexdigest()}"
+    return f"alert:{hook_id}:sending:{incoming.id}"
+
+
+async def resolve_duplicates(
+    connection: psycopg.AsyncConnection[Any],
+    batch: Sequence[Incoming],
+    jobs: Mapping[UUID, NewJob],
+    inserted: set[UUID],
+) -> list[Outcome]:
+    """Return what becomes of each alert, once the jobs with a free key are inserted."""
+    outcomes: dict[UUID, Outcome] = {job_id: Accepted(job_id) for job_id in inserted}
+    taken = {job.key: job for job in jobs.values() if job.id not in inserted and job.key is not None}
+    if taken:
+        holders = await holders_of(connection, list(taken))
+        first = await intake.first_deliveries(connection, list(holders.values()))
+        together = {incoming.job_id: incoming.raw for incoming in batch}  # of which no row is inserted yet
+        for incoming in batch:
+            job = jobs.get(incoming.job_id)
+            if job is None or job.id in inserted or not isinstance(incoming.checked, Alert):
+                continue
+            holder = holders[job.key or ""]
+            body, age = first.get(holder, (together.get(holder, incoming.raw), timedelta(0)))
+            outcomes[job.id] = _resolve_duplicate(incoming, incoming.checked, holder, body, age)
+    return [
+        outcomes[incoming.job_id] if isinstance(incoming.checked, Alert) else incoming.checked for incoming in batch
+    ]
+
+
+def _resolve_duplicate(incoming: Incoming, alert: Alert, holder: UUID, first: bytes, age: timedelta) -> Outcome:
+    """Return what becomes of an alert whose key the job of the `first` body has, which was received `age` ago."""
+    if holder == incoming.job_id or _is_resend(incoming, alert, first, age):
+        return Accepted(holder, is_duplicate=holder != incoming.job_id)
+    if incoming.delivery_id is None:
+        return _describe_id_conflict(alert, age)
+    return _describe_delivery_conflict(alert, incoming.delivery_id, age)
+
+
+def _is_resend(incoming: Incoming, alert: Alert, first: bytes, age: timedelta) -> bool:
+    """Whether an alert with a known key is a resend of the first one, which was received `age` ago.
+
+    A resend is the same body: with a delivery id or a time in it whenever it comes, without them only soon after the
+    first. Later, or with another time, it is another alert that the sender gave the same id, and a quiet answer would
+    lose a trade.
+    """
+    is_timeless = incoming.delivery_id is None and alert.alert_time is None
+    return incoming.raw == first and (not is_timeless or age <= _RESENT_WITHIN)
+
+
+def _describe_delivery_conflict(alert: Alert, delivery_id: str, age: timedelta) -> Refusal:
+    """Return the refusal of another body with the delivery id of one received `age` ago."""
+    return Refusal(
+        HTTPStatus.CONFLICT,
+        f"delivery id {delivery_id!r} belongs to another body, received {_show_age(age)} ago, so nothing is traded",
+        BODY,
+        "give every alert a delivery id of its own, and a resend of it the same id and body",
+        is_json=alert.is_storable,
+    )
+
+
+def _describe_id_conflict(alert: Alert, age: timedelta) -> Refusal:
+    """Return the refusal of another alert with an id that belongs to one received `age` ago."""
+    return Refusal(
+        HTTPStatus.CONFLICT,
+        f"id {alert.external_id!r} belongs to an alert received {_show_age(age)} ago, so nothing is traded",
+        "id",
+        "give every alert an id of its own, such as {{ticker}} {{interval}} {{strategy.order.id}} {{timenow}}: an "
+        "order's name comes again",
+        is_json=alert.is_storable,
+    )
+
+
+def _show_age(age: timedelta) -> str:
+    minutes = int(age.total_seconds()) // 60
+    return f"{minutes} min" if minutes else f"{int(age.total_seconds())} s"
