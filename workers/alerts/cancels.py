@@ -1,6 +1,6 @@
 """The cancel that an alert requests: of the entries that rest, and of those on their way once they rest."""
 
-from shared.db.alerts import arrival
+from shared.db.alerts import precedence
 from shared.db.alerts.alerts import StoredAlert
 from shared.db.orders import changes
 from shared.domain.orders.order import ChangeKind, Role
@@ -18,11 +18,11 @@ def cancel_entries(ctx: Context, stored: StoredAlert, one: AccountAlert) -> dict
     """
     symbol = one.alert.symbol
     with ctx.autocommit() as connection:  # before the orders are read: an entry is in one of the two
-        is_awaited = arrival.awaits_entry(connection, stored, one.account_id)
+        is_awaited = precedence.awaits_entry(connection, stored, one.account_id)
     orders = read_exposure(ctx, one.account_id, symbol.root).orders
     found = [row for row in orders if row.role is Role.ENTRY and symbol.names(row.contract_id)]
     with ctx.autocommit() as connection:
-        later = arrival.list_later_orders(connection, stored, [row.id for row in found])
+        later = precedence.list_later_orders(connection, stored, [row.id for row in found])
     entries = [row for row in found if row.id not in later]
     resting = [row for row in entries if rests(row)]
     is_complete = not is_awaited and len(resting) == len(entries)

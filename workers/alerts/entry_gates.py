@@ -3,8 +3,9 @@
 from datetime import timedelta
 from typing import NoReturn
 
-from shared.db.alerts import alert_order, signals
+from shared.db.alerts import precedence, signals
 from shared.db.alerts.alerts import StoredAlert
+from shared.db.alerts.precedence import ENTRY_KINDS
 from shared.db.alerts.signals import NewSignal
 from shared.db.orders import flatten_requests
 from shared.domain.market_data.contract import Contract
@@ -17,34 +18,33 @@ from workers.context import Context
 
 _RETRY_AFTER = timedelta(seconds=0.05)
 _WORDS = {1: "long", -1: "short", 0: "flat"}
-_ENTRY_KINDS = ("BUY", "SELL", "TARGET")
 
 
 def require_timely(ctx: Context, stored: StoredAlert, one: AccountAlert, contract: Contract) -> None:
-    """Raise RefusedError, after recording it, for an entry that is stale or that a later one has overtaken.
+    """Raise RefusedError, after recording it, for an entry that is stale, or late: received after one sent later.
 
-    Raise PostponedError while an exit that came before it has not been done, so that the position is about to change.
+    Raise PostponedError while an exit that was received before is not done, so that the position is about to change.
     """
     most = timedelta(seconds=stored.settings.max_age_s)
     if stored.sent_at is not None and stored.received_at - stored.sent_at > most:
         age = (stored.received_at - stored.sent_at).total_seconds()
         takes = f"hook {stored.hook_name} takes {stored.settings.max_age_s} s"
-        _deny(ctx, one, contract, f"stale: it was sent {age:,.0f} s before it came, and {takes}")
+        _deny(ctx, one, contract, f"stale: it was sent {age:,.0f} s before it was received, and {takes}")
     with ctx.autocommit() as connection:
-        kinds = (*_ENTRY_KINDS, "CLOSE", *(["CANCEL"] if one.alert.type is not OrderType.MARKET else []))
-        is_overtaken = alert_order.is_overtaken(connection, stored, kinds)
-        has_pending_exit = alert_order.has_pending_exit(connection, stored, one.account_id)
-        is_being_reduced = alert_order.has_open_reduction(connection, one.account_id, contract.id)
+        kinds = (*ENTRY_KINDS, "CLOSE", *(["CANCEL"] if one.alert.type is not OrderType.MARKET else []))
+        is_late = precedence.is_late(connection, stored, kinds)
+        awaits_exit = precedence.awaits_exit(connection, stored, one.account_id)
+        is_being_reduced = precedence.has_open_reduction(connection, one.account_id, contract.id)
         flatten = flatten_requests.open_on(connection, one.account_id, contract.id)
-        is_superseded = flatten_requests.is_superseded(
+        has_later_close = flatten_requests.has_later_close(
             connection, one.account_id, contract.id, ctx.job.correlation_id, stored
         )
-    if is_overtaken:
-        _deny(ctx, one, contract, "late: an alert for the same symbol that was sent later has come before it")
-    if is_superseded:
+    if is_late:
+        _deny(ctx, one, contract, "late: an alert for the same symbol that was sent later was received first")
+    if has_later_close:
         _deny(ctx, one, contract, f"{contract.id} was closed by a later request, so this entry is not made")
-    if has_pending_exit or is_being_reduced or (flatten is not None and flatten.contract_id is not None):
-        raise PostponedError(f"an exit that came before is closing in {contract.id}", _RETRY_AFTER)
+    if awaits_exit or is_being_reduced or (flatten is not None and flatten.contract_id is not None):
+        raise PostponedError(f"an exit that was received before is closing in {contract.id}", _RETRY_AFTER)
 
 
 def require_wanted(
@@ -65,7 +65,7 @@ def require_wanted(
         _deny(ctx, one, contract, f"{held:+} is held or about to be, and hook {stored.hook_name} adds to no position")
     if settings.cooldown_s:
         with ctx.autocommit() as connection:
-            has_entered = alert_order.entered_within(
+            has_entered = signals.has_entered_within(
                 connection, stored, one.account_id, contract.id, settings.cooldown_s
             )
         if has_entered:

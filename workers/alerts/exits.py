@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from uuid import UUID
 
-from shared.db.alerts import arrival
+from shared.db.alerts import precedence
 from shared.db.alerts.alerts import StoredAlert
 from shared.db.orders import flatten_requests
 from shared.db.orders.orders import OrderRow
@@ -27,12 +27,12 @@ def exit_position(ctx: Context, stored: StoredAlert, one: AccountAlert, contract
     """Close the contracts that the symbol means, or a part of the one that is held; raise RefusedError without any.
 
     `contract` is the active one of the root, None if there is none: then what is held can be closed all the same. Raise
-    PostponedError for a part, or for one side, while the position is not certain or an entry that came before waits: as
+    PostponedError for a part, or for one side, while the position is not certain or an entry received before waits: as
     long as nothing is held, and otherwise for 15 s at most. A close of all does not wait: it drops such an entry.
     """
     is_all = one.alert.only_side is None and one.alert.target is None and one.alert.quantity is None
     with ctx.autocommit() as connection:  # before the position is read: an entry is in one of the two
-        is_awaited = not is_all and arrival.awaits_entry(connection, stored, one.account_id)
+        is_awaited = not is_all and precedence.awaits_entry(connection, stored, one.account_id)
     exposure = read_exposure(ctx, one.account_id, one.alert.root)
     shown = {*exposure.contract_ids, *([contract.id] if contract is not None else [])}
     named = sorted(filter(one.alert.symbol.names, shown))
@@ -40,7 +40,9 @@ def exit_position(ctx: Context, stored: StoredAlert, one: AccountAlert, contract
         raise RefusedError(f"nothing to close: no position and no order in {one.alert.symbol.text}")
     is_held = any(exposure.quantity(each) and one.alert.only_side in {None, exposure.direction(each)} for each in named)
     if is_awaited and not (is_held and has_waited(ctx)):
-        raise PostponedError(f"an entry in {one.alert.symbol.text} that came before is not made yet", RETRY_AFTER)
+        raise PostponedError(
+            f"an entry in {one.alert.symbol.text} that was received before is not made yet", RETRY_AFTER
+        )
     if one.alert.only_side is not None:
         named = require_certain(exposure, named)
         sided = [each for each in named if exposure.direction(each) is one.alert.only_side]
@@ -55,8 +57,8 @@ def exit_position(ctx: Context, stored: StoredAlert, one: AccountAlert, contract
 
 
 def skip_exit(ctx: Context, one: AccountAlert, contract: Contract | None) -> dict[str, str]:
-    """Record an exit that comes too late: a target position that was sent later has come before it."""
-    why = "an alert with a position that was sent later has come before it"
+    """Record an exit that is late: a target position that was sent later was received first."""
+    why = "an alert with a position that was sent later was received first"
     return record_nothing_to_do(ctx, one, None if contract is None else contract.id, why)
 
 

@@ -4,7 +4,7 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 from shared.clock import time_until
-from shared.db.alerts import alert_order, alerts
+from shared.db.alerts import alerts, precedence
 from shared.db.alerts.alerts import StoredAlert
 from shared.db.market_data import contracts
 from shared.domain.alerts.alert import Alert, AlertAction
@@ -54,7 +54,7 @@ def _enqueue_follower(tx: Transaction, ctx: Context, alert_id: UUID, account_id:
         HandleFollowerAlert(alert_id=alert_id, account_id=account_id),
         key=f"follower:{alert_id}:{account_id}",
         sequence_key=entries_key(account_id) if is_entry else None,
-        sequence_id=ctx.job.sequence_id,  # where it came, not where its job was made
+        sequence_id=ctx.job.sequence_id,  # where it was received, not where its job was made
         queue=ctx.job.queue,
         expires_after=time_until(ctx.job.expires_at) if ctx.job.expires_at is not None else None,
     )
@@ -64,7 +64,7 @@ def trade_alert(ctx: Context, stored: StoredAlert, account_id: int) -> dict[str,
     """Enter, exit, cancel or move stops on one account as the alert requests, unless it was refused there before.
 
     Raise RiskLimitError for an alert that was or is refused, RefusedError without a single active contract, for a month
-    that is not active, or for an entry that a later close has overtaken.
+    that is not active, or for an entry that is late or closed by a later request.
     """
     if stored.denial is not None:
         raise RiskLimitError(stored.denial)
@@ -80,10 +80,10 @@ def trade_alert(ctx: Context, stored: StoredAlert, account_id: int) -> dict[str,
         contract = contracts.active_of_root(connection, alert.root.name)
     if alert.action is AlertAction.CLOSE:
         with ctx.autocommit() as connection:
-            is_overtaken = alert.symbol.month is None and alert_order.is_overtaken(
+            is_late = alert.symbol.month is None and precedence.is_late(
                 connection, stored, ("TARGET",), acted_on_by=account_id
             )
-        return skip_exit(ctx, one, contract) if is_overtaken else exit_position(ctx, stored, one, contract)
+        return skip_exit(ctx, one, contract) if is_late else exit_position(ctx, stored, one, contract)
     if contract is None or not alert.symbol.names(contract.id):
         _close_opposite(ctx, one)
         raise RefusedError(_describe_inactive(alert, contract))

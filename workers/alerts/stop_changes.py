@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from decimal import Decimal
 
-from shared.db.alerts import alert_order, arrival
+from shared.db.alerts import precedence
 from shared.db.alerts.alerts import StoredAlert
 from shared.db.orders import changes, positions
 from shared.db.orders.positions import PositionRow
@@ -43,7 +43,7 @@ def change_stops(ctx: Context, stored: StoredAlert, one: AccountAlert) -> dict[s
     """
     symbol, account_id = one.alert.symbol, one.account_id
     with ctx.autocommit() as connection:  # before the positions are read: an entry is in one of the two
-        is_awaited = arrival.awaits_entry(connection, stored, account_id)
+        is_awaited = precedence.awaits_entry(connection, stored, account_id)
     exposure = read_exposure(ctx, account_id, symbol.root)
     named = require_certain(exposure, sorted(filter(symbol.names, exposure.contract_ids)))
     held = [contract_id for contract_id in named if exposure.quantity(contract_id)]
@@ -72,8 +72,8 @@ def _decide_all(
     tx: Transaction, ctx: Context, stored: StoredAlert, one: AccountAlert, held: list[str]
 ) -> list[_Decision]:
     group = _TRAILS if one.alert.action is AlertAction.TRAIL else _MOVES
-    is_overtaken = alert_order.is_overtaken(tx.connection, stored, group)
-    if is_overtaken or arrival.is_undone(tx.connection, stored, one.account_id, group):
+    is_late = precedence.is_late(tx.connection, stored, group)
+    if is_late or precedence.has_later_change(tx.connection, stored, one.account_id, group):
         return [_Decision("an alert that was sent later has changed the stop")]
     exit_price = exit_price_from(ctx.quotes.read(held))
     rows = [row for row in positions.of_account(tx.connection, one.account_id) if row.contract_id in held]

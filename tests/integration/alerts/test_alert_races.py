@@ -117,7 +117,7 @@ def test_two_partial_exits_in_two_workers_never_reverse(worker_env: WorkerEnv, m
     assert [("BUY", "MARKET", 3, "FILLED")] == worker_env.rows(ENTRIES)
 
 
-def test_a_close_drops_the_entry_of_a_reversal_that_it_overtakes(worker_env: WorkerEnv) -> None:
+def test_a_close_drops_the_waiting_entry_of_a_reversal(worker_env: WorkerEnv) -> None:
     hold(worker_env, 1)
     reversal = worker_env.alert(**strategy(quantity=2, market_position="short", market_position_size=1))
     run_next(worker_env, reversal)

@@ -45,7 +45,7 @@ def test_a_stale_close_closes(worker_env: WorkerEnv) -> None:
     run_until(worker_env, 0)
 
 
-def test_an_entry_that_was_sent_before_another_one_and_comes_after_it_is_not_traded(worker_env: WorkerEnv) -> None:
+def test_an_entry_that_is_received_after_one_sent_later_is_not_traded(worker_env: WorkerEnv) -> None:
     hook_id = worker_env.add_hook()
     worker_env.alert(hook_id, timenow=sent(1))
     late = worker_env.alert(hook_id, action="sell", timenow=sent(5))
@@ -57,7 +57,7 @@ def test_an_entry_that_was_sent_before_another_one_and_comes_after_it_is_not_tra
     assert 2 == worker_env.venue.position()
 
 
-def test_a_close_that_was_sent_before_a_target_and_comes_after_it_closes_nothing(worker_env: WorkerEnv) -> None:
+def test_a_close_that_is_received_after_a_target_sent_later_closes_nothing(worker_env: WorkerEnv) -> None:
     hook_id = worker_env.add_hook()
     target = strategy(action="buy", market_position="long", market_position_size=1)
     worker_env.alert(hook_id, **target, timenow=sent(1))
@@ -68,14 +68,14 @@ def test_a_close_that_was_sent_before_a_target_and_comes_after_it_closes_nothing
     assert "nothing_to_do" in result_of(worker_env, late)
 
 
-def test_an_entry_waits_for_the_close_that_came_before_it(worker_env: WorkerEnv) -> None:
+def test_an_entry_waits_for_the_close_received_before_it(worker_env: WorkerEnv) -> None:
     """Its job may run first: exits and entries are on queues of their own."""
     hold(worker_env, -1)
     hook_id = worker_env.add_hook()
     worker_env.exit_alert(hook_id)
     entry = worker_env.alert(hook_id)
     worker_env.runner.run(entry)
-    assert "an exit that came before" in result_of(worker_env, entry)
+    assert "an exit that was received before" in result_of(worker_env, entry)
     run_until(worker_env, 1)
 
     assert [(1,)] == stops(worker_env)

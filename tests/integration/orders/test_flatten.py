@@ -245,7 +245,7 @@ def test_an_entry_waits_for_a_flatten_of_its_contract_and_is_denied_during_one_o
     worker_env.flatten(MNQ)
     waiting = worker_env.alert()
     worker_env.runner.run(waiting)
-    assert "an exit that came before is closing in" in (worker_env.job(waiting)[2] or "")
+    assert "an exit that was received before is closing in" in (worker_env.job(waiting)[2] or "")
     assert "queued" == worker_env.job(waiting)[0]
     worker_env.run_due_jobs()
     assert "succeeded" == worker_env.job(waiting)[0]

@@ -43,11 +43,11 @@ def test_without_a_fresh_quote_a_move_waits_and_is_then_refused(worker_env: Work
     assert [] == worker_env.venue.requests(MODIFY)
 
 
-@pytest.mark.parametrize("is_known_by", ["arrival", "its own time"])
+@pytest.mark.parametrize("is_known_by", ["its receipt", "its own time"])
 def test_a_move_that_runs_after_a_later_one_does_not_undo_it(worker_env: WorkerEnv, is_known_by: str) -> None:
     hold(worker_env, 1)
     hook_id, first, second = worker_env.add_hook(), {"stop_loss_ticks": 200}, {"stop_loss_ticks": 100}
-    if is_known_by == "arrival":
+    if is_known_by == "its receipt":
         late = worker_env.exit_alert(hook_id, action="move_stop", **first)
         run_next(worker_env, worker_env.exit_alert(hook_id, action="move_stop", **second))
     else:

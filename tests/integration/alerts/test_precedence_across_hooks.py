@@ -1,4 +1,4 @@
-"""Alerts of two hooks on one account, and of a hook whose follower it is: each waits only for what came before it."""
+"""Alerts of two hooks on one account, and of a followed hook: each waits only for what was received before it."""
 
 from typing import Any
 from uuid import UUID

@@ -1,4 +1,4 @@
-"""Alerts whose jobs run in another order than they came, or while an exit is under way: the meant position results."""
+"""Alerts whose jobs run in another order than they were received, or while an exit is under way."""
 
 from collections.abc import Callable
 from datetime import timedelta
@@ -38,7 +38,7 @@ def test_an_exit_in_part_that_runs_first_waits_for_the_entry_before_it(
     job_id = worker_env.exit_alert(hook_id, **exit_)
     run_next(worker_env, job_id)
 
-    assert "that came before is not made yet" in result_of(worker_env, job_id)
+    assert "that was received before is not made yet" in result_of(worker_env, job_id)
     run_until(worker_env, left)
 
 
@@ -121,7 +121,7 @@ def test_a_reduction_that_is_late_takes_nothing_of_a_later_position(
     after = worker_env.alert(hook_id, **entry)
     run_next(worker_env, after)
 
-    assert "an exit that came before is closing" in result_of(worker_env, after)
+    assert "an exit that was received before is closing" in result_of(worker_env, after)
     run_until(worker_env, left)
 
 
@@ -149,7 +149,7 @@ def test_without_pyramiding_the_second_of_two_entries_waits_for_the_fill_of_the_
     assert "adds to no position" in result_of(worker_env, second)
 
 
-def test_a_cancel_that_was_sent_later_and_comes_first_wins_over_a_limit_entry(worker_env: WorkerEnv) -> None:
+def test_a_limit_entry_received_after_a_cancel_sent_later_is_not_made(worker_env: WorkerEnv) -> None:
     hook_id = worker_env.add_hook()
     worker_env.exit_alert(hook_id, action="cancel", timenow=sent(1))
     worker_env.run_due_jobs()
