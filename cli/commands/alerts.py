@@ -21,7 +21,7 @@ from shared.db.alerts import alert_history
 from shared.db.alerts.alert_history import AlertFilter, AlertRecord
 
 _COLUMNS = (
-    "id", "received_at", "hook", "action", "root", "quantity", "target", "verdict", "job", "signal", "order",
+    "id", "received_at", "hook", "action", "root", "quantity", "target_position", "verdict", "job", "signal", "order",
     "submitted_ms", "reason",
 )  # fmt: skip
 _ORDERS = (
@@ -106,7 +106,7 @@ def _print_line(row: dict[str, Any], *, as_json: bool) -> None:
     if as_json:
         print_json_line(row)
         return
-    size = f"to {row['target']:+}" if row["target"] is not None else row["quantity"]
+    size = f"to {row['target_position']:+}" if row["target_position"] is not None else row["quantity"]
     parts = [f"{row['received_at']:%m-%d %H:%M:%S}", row["id"], row["hook"], row["action"], size, row["root"]]
     outcome = [f"{name} {row[name]}" for name in ("job", "signal", "order") if row[name]]
     delay = [] if row["submitted_ms"] is None else [f"submitted after {row['submitted_ms']} ms"]

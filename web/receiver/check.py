@@ -74,9 +74,9 @@ def _check_clock(alert: Alert, now: datetime) -> Refusal | None:
 def _check_traded(alert: Alert, traded: Sequence[str]) -> Refusal | None:
     """Refuse an entry in a contract that is not traded; take any until the contracts have been fetched once.
 
-    A target may close another month of a traded root, so its month is left to the job.
+    A target position may close another month of a traded root, so its month is left to the job.
     """
-    symbol = alert.symbol if alert.target is None else Symbol(alert.symbol.text, alert.root)
+    symbol = alert.symbol if alert.target_position is None else Symbol(alert.symbol.text, alert.root)
     if not traded or any(map(symbol.names, traded)):
         return None
     return Refusal(

@@ -9,7 +9,7 @@ from shared.db.alerts.precedence import ENTRY_KINDS
 from shared.db.alerts.signals import NewSignal
 from shared.db.orders import flatten_requests
 from shared.domain.market_data.contract import Contract
-from shared.domain.orders.order import OrderType, Origin
+from shared.domain.orders.order import OrderType, Origin, Side
 from shared.errors import PostponedError, RefusedError
 from shared.ids import new_id
 from workers.alerts.exposure import Exposure
@@ -17,7 +17,6 @@ from workers.alerts.outcome import AccountAlert
 from workers.context import Context
 
 _RETRY_AFTER = timedelta(seconds=0.05)
-_WORDS = {1: "long", -1: "short", 0: "flat"}
 
 
 def require_timely(ctx: Context, stored: StoredAlert, one: AccountAlert, contract: Contract) -> None:
@@ -54,14 +53,14 @@ def require_wanted(
 
     Return a warning if chart and account disagree and the hook enters nevertheless.
     """
-    settings, sign = stored.settings, 1 if one.alert.action == "BUY" else -1
-    held, chart = exposure.quantity(contract.id), one.alert.prev_position
+    settings, side = stored.settings, Side(one.alert.action)
+    held, chart = exposure.quantity(contract.id), one.alert.prev_direction
     is_held_asked = not settings.has_pyramiding or (settings.is_agreement_required and chart is not None)
     if is_held_asked and exposure.is_moving(contract.id):
         raise PostponedError(f"an order in {contract.id} is not confirmed, so the position is not known", _RETRY_AFTER)
     if stored.is_hook_paused:
         _deny(ctx, one, contract, f"hook {stored.hook_name} is paused or removed, and enters nothing")
-    if not settings.has_pyramiding and (held * sign > 0 or exposure.planned(contract.id, sign)):
+    if not settings.has_pyramiding and (held * side.sign > 0 or exposure.planned(contract.id, side)):
         _deny(ctx, one, contract, f"{held:+} is held or about to be, and hook {stored.hook_name} adds to no position")
     if settings.cooldown_s:
         with ctx.autocommit() as connection:
@@ -70,9 +69,9 @@ def require_wanted(
             )
         if has_entered:
             _deny(ctx, one, contract, f"hook {stored.hook_name} enters once in {settings.cooldown_s} s")
-    if one.alert.target is not None or chart is None or chart == (held > 0) - (held < 0):
+    if one.alert.target_position is not None or chart is None or chart is exposure.direction(contract.id):
         return None
-    difference = f"chart and account disagree: the chart was {_WORDS[chart]}, and {held:+} is held"
+    difference = f"chart and account disagree: the chart was {chart.lower()}, and {held:+} is held"
     if settings.is_agreement_required:
         _deny(ctx, one, contract, difference)
     return f"warning: {difference}"

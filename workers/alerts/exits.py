@@ -1,4 +1,4 @@
-"""The exits that an alert requests: all of a position, a part of it, or what lies beyond a target; each is recorded."""
+"""The exits that an alert requests: all of a position, a part of it, or what exceeds a wanted one; each is recorded."""
 
 from collections.abc import Sequence
 from uuid import UUID
@@ -30,7 +30,7 @@ def exit_position(ctx: Context, stored: StoredAlert, one: AccountAlert, contract
     PostponedError for a part, or for one side, while the position is not certain or an entry received before waits: as
     long as nothing is held, and otherwise for 15 s at most. A close of all does not wait: it drops such an entry.
     """
-    is_all = one.alert.only_side is None and one.alert.target is None and one.alert.quantity is None
+    is_all = one.alert.only_direction is None and one.alert.target_position is None and one.alert.quantity is None
     with ctx.autocommit() as connection:  # before the position is read: an entry is in one of the two
         is_awaited = not is_all and precedence.awaits_entry(connection, stored, one.account_id)
     exposure = read_exposure(ctx, one.account_id, one.alert.root)
@@ -38,20 +38,22 @@ def exit_position(ctx: Context, stored: StoredAlert, one: AccountAlert, contract
     named = sorted(filter(one.alert.symbol.names, shown))
     if not named:
         raise RefusedError(f"nothing to close: no position and no order in {one.alert.symbol.text}")
-    is_held = any(exposure.quantity(each) and one.alert.only_side in {None, exposure.direction(each)} for each in named)
+    is_held = any(
+        exposure.quantity(each) and one.alert.only_direction in {None, exposure.direction(each)} for each in named
+    )
     if is_awaited and not (is_held and has_waited(ctx)):
         raise PostponedError(
             f"an entry in {one.alert.symbol.text} that was received before is not made yet", RETRY_AFTER
         )
-    if one.alert.only_side is not None:
+    if one.alert.only_direction is not None:
         named = require_certain(exposure, named)
-        sided = [each for each in named if exposure.direction(each) is one.alert.only_side]
+        sided = [each for each in named if exposure.direction(each) is one.alert.only_direction]
         if not sided:
-            why = f"no {one.alert.only_side} position in {one.alert.symbol.text}, so nothing is closed"
+            why = f"no {one.alert.only_direction} position in {one.alert.symbol.text}, so nothing is closed"
             return record_nothing_to_do(ctx, one, named[0], why)
         named = sided
     held_first = sorted(named, key=lambda contract_id: not exposure.quantity(contract_id))
-    if one.alert.target is None and one.alert.quantity is None:
+    if one.alert.target_position is None and one.alert.quantity is None:
         return _close(ctx, one, held_first)
     return _exit_part(ctx, one, exposure, held_first, None if contract is None else contract.id)
 
@@ -65,7 +67,7 @@ def skip_exit(ctx: Context, one: AccountAlert, contract: Contract | None) -> dic
 def _exit_part(
     ctx: Context, one: AccountAlert, exposure: Exposure, named: list[str], active: str | None
 ) -> dict[str, str]:
-    """Close a part, of the active month if it is held; what is held beside a target in other months is closed."""
+    """Close a part, of the active month if it is held; with a target position, all of the other months."""
     require_certain(exposure, named)
     holding = [contract_id for contract_id in named if exposure.quantity(contract_id)]
     if not holding:
@@ -73,14 +75,14 @@ def _exit_part(
             return _close(ctx, one, named)
         return record_nothing_to_do(ctx, one, named[0], "nothing is held, and an exit opens nothing")
     part_of = active if active in holding else holding[0]
-    held, quantity, target = exposure.quantity(part_of), one.alert.quantity, one.alert.target
-    if target is not None:
+    held, quantity, target_position = exposure.quantity(part_of), one.alert.quantity, one.alert.target_position
+    if target_position is not None:
         if others := [contract_id for contract_id in holding if contract_id != part_of]:
             close_first(ctx, others, one.account_id)
-        if surplus := exposure.surplus_entries(part_of, target):
+        if surplus := exposure.surplus_entries(part_of, target_position):
             cancel_first(ctx, surplus, one.account_id)
-            raise PostponedError(f"cancelling entries in {part_of} that the target does not want", RETRY_AFTER)
-        return exit_to_target(ctx, one, part_of, held=held, target=target)
+            raise PostponedError(f"cancelling entries in {part_of} that the target position does not want", RETRY_AFTER)
+        return exit_to_position(ctx, one, part_of, held=held, target_position=target_position)
     if quantity is None or (quantity >= abs(held) and len(holding) == 1):
         return _close(ctx, one, named)
     reduction = ReducePosition(
@@ -93,18 +95,22 @@ def _exit_part(
     return _reduce(ctx, one, part_of, reduction)
 
 
-def exit_to_target(ctx: Context, one: AccountAlert, contract_id: str, *, held: int, target: int) -> dict[str, str]:
-    """Close what is held beyond the target; an exit never opens or enlarges a position."""
-    if held * target < 0:
+def exit_to_position(
+    ctx: Context, one: AccountAlert, contract_id: str, *, held: int, target_position: int
+) -> dict[str, str]:
+    """Close what is held beyond the target position; an exit never opens or enlarges a position."""
+    if held * target_position < 0:
         return _close(ctx, one, [contract_id])
-    if abs(held) > abs(target):
+    if abs(held) > abs(target_position):
         return _reduce(
             ctx,
             one,
             contract_id,
-            ReducePosition(account_id=one.account_id, contract_id=contract_id, target=target, origin=Origin.ALERT),
+            ReducePosition(
+                account_id=one.account_id, contract_id=contract_id, target_position=target_position, origin=Origin.ALERT
+            ),
         )
-    return record_nothing_to_do(ctx, one, contract_id, f"{held:+} is held, {target:+} is wanted")
+    return record_nothing_to_do(ctx, one, contract_id, f"{held:+} is held, {target_position:+} is wanted")
 
 
 def close_first(ctx: Context, contract_ids: Sequence[str], account_id: int) -> None:
@@ -143,7 +149,11 @@ def _close(ctx: Context, one: AccountAlert, contract_ids: Sequence[str]) -> dict
 
 def _reduce(ctx: Context, one: AccountAlert, contract_id: str, reduction: ReducePosition) -> dict[str, str]:
     with ctx.transaction() as tx:
-        part = f"{reduction.quantity} of the position" if reduction.target is None else f"down to {reduction.target:+}"
+        part = (
+            f"{reduction.quantity} of the position"
+            if reduction.target_position is None
+            else f"down to {reduction.target_position:+}"
+        )
         result, denial = record_outcome(tx, ctx, one, contract_id, reason=f"closes {part}")
         result["closes"] = f"{contract_id}: {part}"
         if denial is None:

@@ -49,18 +49,18 @@ class Exposure:
         """Return the entries of a contract that wait at the venue for their price."""
         return [row for row in self.orders if row.contract_id == contract_id and row.role is Role.ENTRY and rests(row)]
 
-    def surplus_entries(self, contract_id: str, target: int) -> list[OrderRow]:
-        """Return the resting entries that a target does not want: on the other side, or those that would exceed it."""
-        resting = self.resting_entries(contract_id)
-        same_side = [row for row in resting if row.side is side_of(target)]
-        is_exceeded = self.planned(contract_id, target) > abs(target)
+    def surplus_entries(self, contract_id: str, target_position: int) -> list[OrderRow]:
+        """Return the resting entries against a target position: on the other side, or those that would exceed it."""
+        resting, side = self.resting_entries(contract_id), side_of(target_position)
+        same_side = [row for row in resting if row.side is side]
+        is_exceeded = self.planned(contract_id, side) > abs(target_position)
         return [row for row in resting if is_exceeded or row not in same_side]
 
-    def planned(self, contract_id: str, target: int) -> int:
-        """Return the size on the side of a target once its resting entries have filled."""
+    def planned(self, contract_id: str, side: Side) -> int:
+        """Return the size of the position on a side once the entries that rest on it have filled."""
         held = self.quantity(contract_id)
-        resting = [row for row in self.resting_entries(contract_id) if row.side is side_of(target)]
-        return (abs(held) if held * target > 0 else 0) + sum(row.quantity - row.filled_quantity for row in resting)
+        resting = [row for row in self.resting_entries(contract_id) if row.side is side]
+        return (abs(held) if held * side.sign > 0 else 0) + sum(row.quantity - row.filled_quantity for row in resting)
 
 
 def read_exposure(ctx: Context, account_id: int, root: Root) -> Exposure:
@@ -83,9 +83,9 @@ def require_certain(exposure: Exposure, contract_ids: list[str]) -> list[str]:
     return contract_ids
 
 
-def side_of(target: int) -> Side:
-    """Return the side that leads to a target."""
-    return Side.BUY if target > 0 else Side.SELL
+def side_of(target_position: int) -> Side:
+    """Return the side that leads to a target position."""
+    return Side.BUY if target_position > 0 else Side.SELL
 
 
 def rests(row: OrderRow) -> bool:

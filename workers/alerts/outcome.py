@@ -51,7 +51,8 @@ def record_outcome(
 ) -> tuple[dict[str, str], str | None]:
     """Record the signal of an alert that enters nothing; return the beginning of the job's result, and its denial.
 
-    It is denied with `refusal`, or for an account whose live orders were never on. What a target closes is a CLOSE.
+    It is denied with `refusal`, or for an account whose live orders were never on. What a target position
+    closes is a CLOSE.
     """
     denial = find_denial(tx, ctx, one.account_id) or refusal
     signal_id = new_id()

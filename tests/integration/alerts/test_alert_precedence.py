@@ -129,7 +129,7 @@ def postpone(*_: object) -> None:
     raise PostponedError("another exit", timedelta(seconds=0.2))
 
 
-def test_a_close_is_not_skipped_for_a_later_target_that_was_refused(worker_env: WorkerEnv) -> None:
+def test_a_close_is_not_skipped_for_a_later_target_position_that_was_refused(worker_env: WorkerEnv) -> None:
     hold(worker_env, 1)
     hook_id = worker_env.add_hook()
     worker_env.alert(hook_id, **strategy(quantity=2, market_position="short", market_position_size=1), timenow=sent(40))

@@ -1,4 +1,4 @@
-"""Alerts that meet orders on their way, and each other: no exit reverses, no target is entered twice."""
+"""Alerts that meet orders on their way, and each other: no exit reverses, no target position is entered twice."""
 
 from typing import Any
 from uuid import UUID
@@ -66,7 +66,7 @@ def test_a_part_of_an_entry_whose_fill_is_not_known_waits_for_it(worker_env: Wor
     assert [("SELL", 1, "FILLED")] == worker_env.rows(EXITS)
 
 
-def test_a_target_below_an_entry_whose_fill_is_not_known_waits_for_it(worker_env: WorkerEnv) -> None:
+def test_a_target_position_below_an_entry_whose_fill_is_not_known_waits_for_it(worker_env: WorkerEnv) -> None:
     hold(worker_env, 1)
     run_next(worker_env, worker_env.alert(**LONG_ONE | {"quantity": 2, "market_position_size": 3}))
     worker_env.exit_alert(action="sell", quantity=2, market_position="long", market_position_size=1)
@@ -76,7 +76,7 @@ def test_a_target_below_an_entry_whose_fill_is_not_known_waits_for_it(worker_env
 
 
 @pytest.mark.parametrize("is_order_known_first", [False, True])
-def test_a_target_is_not_entered_twice_while_its_fill_is_on_its_way(
+def test_a_target_position_is_not_entered_twice_while_its_fill_is_on_its_way(
     worker_env: WorkerEnv, monkeypatch: pytest.MonkeyPatch, *, is_order_known_first: bool
 ) -> None:
     """The venue's report of the filled order may come before that of its fill: the position is then not known yet."""
@@ -129,7 +129,7 @@ def test_a_close_drops_the_waiting_entry_of_a_reversal(worker_env: WorkerEnv) ->
     assert 1 == len(worker_env.rows(ENTRIES))
 
 
-def test_a_smaller_target_cancels_the_entries_that_exceed_it(worker_env: WorkerEnv) -> None:
+def test_a_smaller_target_position_cancels_the_entries_that_exceed_it(worker_env: WorkerEnv) -> None:
     resting = LONG_ONE | {"limit_price": 20000}
     worker_env.alert(**resting | {"market_position_size": 3})
     worker_env.run_due_jobs()
@@ -139,7 +139,7 @@ def test_a_smaller_target_cancels_the_entries_that_exceed_it(worker_env: WorkerE
     assert [("BUY", "LIMIT", 3, "CANCELLED"), ("BUY", "LIMIT", 1, "WORKING")] == worker_env.rows(ENTRIES)
 
 
-def test_a_target_that_names_the_active_month_leaves_the_others(worker_env: WorkerEnv) -> None:
+def test_a_target_position_that_names_the_active_month_leaves_the_others(worker_env: WorkerEnv) -> None:
     hold_other_month(worker_env)
     job_id = worker_env.alert(**LONG_ONE | {"symbol": "MNQH2026"})
     run_next(worker_env, job_id)
@@ -167,7 +167,7 @@ def test_a_part_of_two_months_is_taken_from_the_active_one(worker_env: WorkerEnv
     assert [] == requested_flattens(worker_env)
 
 
-def test_an_exit_that_is_sent_again_keeps_its_target(worker_env: WorkerEnv) -> None:
+def test_an_exit_that_is_sent_again_keeps_its_target_position(worker_env: WorkerEnv) -> None:
     """Its size is computed anew: one contract more was bought by hand while its order was refused a login."""
     hold(worker_env, 3)
     worker_env.venue.faults(path=PLACE, kind="status", status=401)

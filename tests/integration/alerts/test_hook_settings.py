@@ -57,7 +57,7 @@ def test_an_entry_that_is_received_after_one_sent_later_is_not_traded(worker_env
     assert 2 == worker_env.venue.position()
 
 
-def test_a_close_that_is_received_after_a_target_sent_later_closes_nothing(worker_env: WorkerEnv) -> None:
+def test_a_close_that_is_received_after_a_target_position_sent_later_closes_nothing(worker_env: WorkerEnv) -> None:
     hook_id = worker_env.add_hook()
     target = strategy(action="buy", market_position="long", market_position_size=1)
     worker_env.alert(hook_id, **target, timenow=sent(1))

@@ -114,7 +114,7 @@ def test_a_part_of_a_position_that_is_not_held_opens_none(worker_env: WorkerEnv,
     assert [] == worker_env.rows(ENTRIES)
 
 
-def test_a_target_counts_the_entries_that_rest(worker_env: WorkerEnv) -> None:
+def test_a_target_position_counts_the_entries_that_rest(worker_env: WorkerEnv) -> None:
     wanted = strategy(action="buy", market_position="long", market_position_size=1, limit_price=20000)
     for _ in range(2):
         worker_env.alert(**wanted)
@@ -123,7 +123,7 @@ def test_a_target_counts_the_entries_that_rest(worker_env: WorkerEnv) -> None:
     assert [("BUY", "LIMIT", 1, "WORKING")] == worker_env.rows(ENTRIES)
 
 
-def test_a_target_on_the_other_side_cancels_the_entries_that_rest_against_it(worker_env: WorkerEnv) -> None:
+def test_a_target_position_on_the_other_side_cancels_the_entries_that_rest_against_it(worker_env: WorkerEnv) -> None:
     worker_env.alert(**strategy(action="buy", limit_price=20000))
     worker_env.run_due_jobs()
     worker_env.alert(**strategy(market_position="short", market_position_size=1))
@@ -141,7 +141,7 @@ def test_two_parts_at_once_never_reverse_the_position(worker_env: WorkerEnv) -> 
     assert [] == stops(worker_env)
 
 
-def test_a_target_that_is_reached_is_recorded_as_nothing_to_do(worker_env: WorkerEnv) -> None:
+def test_a_target_position_that_is_reached_is_recorded_as_nothing_to_do(worker_env: WorkerEnv) -> None:
     hold(worker_env, 1)
     job_id = worker_env.alert(**strategy(action="buy", market_position="long", market_position_size=1))
     run_until(worker_env, 1)

@@ -19,7 +19,7 @@ IN_AN_HOUR = "UPDATE job SET run_at = now() + interval '1 hour' WHERE id = '{}'"
 
 
 @pytest.mark.parametrize(("held", "target", "left"), [(0, TO_LONG_1, 1), (1, TO_SHORT_1, -1)], ids=["flat", "long"])
-def test_a_close_that_was_sent_before_a_newer_target_does_not_end_it(
+def test_a_close_that_was_sent_before_a_newer_target_position_does_not_end_it(
     worker_env: WorkerEnv, held: int, target: dict[str, Any], left: int
 ) -> None:
     if held:

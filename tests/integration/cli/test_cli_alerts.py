@@ -79,7 +79,7 @@ def test_a_list_shows_the_newest_alerts_first_with_what_became_of_them(
 
     refused, denied, filled = listed(operator)
 
-    names = ("action", "root", "quantity", "target", "verdict", "job", "signal", "order")
+    names = ("action", "root", "quantity", "target_position", "verdict", "job", "signal", "order")
     assert ["BUY", "MNQ", 2, None, "accepted", "succeeded", "accepted", "FILLED"] == [filled[name] for name in names]
     assert ["TARGET", "MNQ", None, 3, "accepted", "failed", "denied", "DENIED"] == [denied[name] for name in names]
     assert [None, None, None, None, "refused", None, None, None] == [refused[name] for name in names]

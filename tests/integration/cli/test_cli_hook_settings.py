@@ -156,7 +156,7 @@ def test_every_template_is_an_alert_once_it_is_filled(mine: Operator) -> None:
         alerts.append(parse_alert(filled.encode()))
 
     assert [("SELL", -1), ("SELL", None), ("BUY", None), ("SELL", None), ("CLOSE", None)] == [
-        (alert.action, alert.target) for alert in alerts
+        (alert.action, alert.target_position) for alert in alerts
     ]
     assert {"MES"} == {alert.root.name for alert in alerts}
 

@@ -18,7 +18,7 @@ STILL_LONG: dict[str, Any] = {"action": "sell", "quantity": 1, "market_position"
 
 
 @pytest.mark.parametrize(
-    ("settings", "fields", "quantity", "target"),
+    ("settings", "fields", "quantity", "target_position"),
     [
         (FIXED, {"action": "buy", "quantity": 1}, 3, None),
         (FIXED, {"action": "sell", "market_position": "short", "market_position_size": 1}, 3, -3),
@@ -42,21 +42,21 @@ STILL_LONG: dict[str, Any] = {"action": "sell", "quantity": 1, "market_position"
     ],
 )
 def test_the_size_of_a_hook(
-    settings: HookSettings, fields: dict[str, Any], quantity: int | None, target: int | None
+    settings: HookSettings, fields: dict[str, Any], quantity: int | None, target_position: int | None
 ) -> None:
     alert = apply_settings(parse_payload({"symbol": "MNQ"} | fields), settings)
 
-    assert (quantity, target) == (alert.quantity, alert.target)
+    assert (quantity, target_position) == (alert.quantity, alert.target_position)
 
 
 @pytest.mark.parametrize("dialect", ["traderspost", "pickmytrade", "tradingview", "tickwork"])
-@pytest.mark.parametrize(("action", "position", "target"), [("sell", "long", 1), ("buy", "short", -1)])
+@pytest.mark.parametrize(("action", "position", "target_position"), [("sell", "long", 1), ("buy", "short", -1)])
 def test_a_hook_with_its_own_size_holds_what_the_chart_still_holds(
-    dialect: str, action: str, position: str, target: int
+    dialect: str, action: str, position: str, target_position: int
 ) -> None:
     names = {"traderspost": ("ticker", "action", "sentiment"), "pickmytrade": ("symbol", "data", "market_position")}
     symbol_name, action_name, position_name = names.get(dialect, ("symbol", "action", "market_position"))
     body = {symbol_name: "MNQ1!", action_name: action, "quantity": 1, position_name: position}
     alert = apply_settings(parse_alert(json.dumps(body).encode(), dialect), FIXED)
 
-    assert (None, target * MAX_CONTRACTS) == (alert.quantity, alert.target)
+    assert (None, target_position * MAX_CONTRACTS) == (alert.quantity, alert.target_position)

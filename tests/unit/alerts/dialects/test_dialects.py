@@ -122,7 +122,7 @@ def test_an_accepted_message_never_trades_another_side_than_its_words_say(
     if alert is not None and alert.action.is_entry:
         side = 1 if word in BUYS else -1
         assert side == (1 if alert.action is AlertAction.BUY else -1)
-        assert alert.target is None or alert.target * side > 0
+        assert alert.target_position is None or alert.target_position * side > 0
         assert sentiment in {None, "long" if side > 0 else "short"}
 
 

@@ -73,7 +73,7 @@ def test_an_exit_with_a_quantity_keeps_it_or_is_refused(dialect: str, data: st.D
     body |= {name_of(dialect, "action"): word, name_of(dialect, "symbol"): "MNQ1!"}
     alert = attempt(encode(dialect, body), dialect)
 
-    if alert is None or alert.action is not AlertAction.CLOSE or is_flat(body) or alert.target is not None:
+    if alert is None or alert.action is not AlertAction.CLOSE or is_flat(body) or alert.target_position is not None:
         return
     is_documented_as_all = dialect == "pickmytrade" and word == "close"  # by PickMyTrade, of which each has a quantity
     is_read = sized == "quantity" or sized in fields  # another name counts only beside one that is read
