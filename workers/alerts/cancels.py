@@ -5,8 +5,8 @@ from shared.db.alerts.alerts import StoredAlert
 from shared.db.orders import changes
 from shared.domain.orders.order import ChangeKind, Role
 from shared.errors import PostponedError, RiskLimitError
-from workers.alerts.exposure import RETRY_AFTER, read_exposure, rests
 from workers.alerts.outcome import AccountAlert, find_denial, record_outcome, request_cancels
+from workers.alerts.root_state import RETRY_AFTER, read_root_state, rests
 from workers.context import Context
 
 
@@ -19,7 +19,7 @@ def cancel_entries(ctx: Context, stored: StoredAlert, one: AccountAlert) -> dict
     symbol = one.alert.symbol
     with ctx.autocommit() as connection:  # before the orders are read: an entry is in one of the two
         is_awaited = precedence.awaits_entry(connection, stored, one.account_id)
-    orders = read_exposure(ctx, one.account_id, symbol.root).orders
+    orders = read_root_state(ctx, one.account_id, symbol.root).orders
     found = [row for row in orders if row.role is Role.ENTRY and symbol.names(row.contract_id)]
     with ctx.autocommit() as connection:
         later = precedence.list_later_orders(connection, stored, [row.id for row in found])

@@ -12,8 +12,8 @@ from shared.domain.market_data.contract import Contract
 from shared.domain.orders.order import OrderType, Origin, Side
 from shared.errors import PostponedError, RefusedError
 from shared.ids import new_id
-from workers.alerts.exposure import Exposure
 from workers.alerts.outcome import AccountAlert
+from workers.alerts.root_state import RootState
 from workers.context import Context
 
 _RETRY_AFTER = timedelta(seconds=0.05)
@@ -47,20 +47,20 @@ def require_timely(ctx: Context, stored: StoredAlert, one: AccountAlert, contrac
 
 
 def require_wanted(
-    ctx: Context, stored: StoredAlert, one: AccountAlert, contract: Contract, exposure: Exposure
+    ctx: Context, stored: StoredAlert, one: AccountAlert, contract: Contract, state: RootState
 ) -> str | None:
     """Raise RefusedError, after recording it, for an entry that the settings of its hook forbid.
 
     Return a warning if chart and account disagree and the hook enters nevertheless.
     """
     settings, side = stored.settings, Side(one.alert.action)
-    held, chart = exposure.quantity(contract.id), one.alert.prev_direction
+    held, chart = state.quantity(contract.id), one.alert.prev_direction
     is_held_asked = not settings.has_pyramiding or (settings.is_agreement_required and chart is not None)
-    if is_held_asked and exposure.is_moving(contract.id):
+    if is_held_asked and state.is_uncertain(contract.id):
         raise PostponedError(f"an order in {contract.id} is not confirmed, so the position is not known", _RETRY_AFTER)
     if stored.is_hook_paused:
         _deny(ctx, one, contract, f"hook {stored.hook_name} is paused or removed, and enters nothing")
-    if not settings.has_pyramiding and (held * side.sign > 0 or exposure.planned(contract.id, side)):
+    if not settings.has_pyramiding and (held * side.sign > 0 or state.planned(contract.id, side)):
         _deny(ctx, one, contract, f"{held:+} is held or about to be, and hook {stored.hook_name} adds to no position")
     if settings.cooldown_s:
         with ctx.autocommit() as connection:
@@ -69,7 +69,7 @@ def require_wanted(
             )
         if has_entered:
             _deny(ctx, one, contract, f"hook {stored.hook_name} enters once in {settings.cooldown_s} s")
-    if one.alert.target_position is not None or chart is None or chart is exposure.direction(contract.id):
+    if one.alert.target_position is not None or chart is None or chart is state.direction(contract.id):
         return None
     difference = f"chart and account disagree: the chart was {chart.lower()}, and {held:+} is held"
     if settings.is_agreement_required:

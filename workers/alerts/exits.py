@@ -12,7 +12,6 @@ from shared.domain.orders.order import Origin
 from shared.errors import PostponedError, RefusedError, RiskLimitError
 from shared.ledger.jobs.orders import Flatten, ReducePosition
 from shared.ledger.ledger import Transaction
-from workers.alerts.exposure import RETRY_AFTER, Exposure, has_waited, read_exposure, require_certain
 from workers.alerts.outcome import (
     AccountAlert,
     record_nothing_to_do,
@@ -20,6 +19,7 @@ from workers.alerts.outcome import (
     request_cancels,
     require_may_exit,
 )
+from workers.alerts.root_state import RETRY_AFTER, RootState, has_waited, read_root_state, require_certain
 from workers.context import Context
 
 
@@ -33,29 +33,27 @@ def exit_position(ctx: Context, stored: StoredAlert, one: AccountAlert, contract
     is_all = one.alert.only_direction is None and one.alert.target_position is None and one.alert.quantity is None
     with ctx.autocommit() as connection:  # before the position is read: an entry is in one of the two
         is_awaited = not is_all and precedence.awaits_entry(connection, stored, one.account_id)
-    exposure = read_exposure(ctx, one.account_id, one.alert.root)
-    shown = {*exposure.contract_ids, *([contract.id] if contract is not None else [])}
+    state = read_root_state(ctx, one.account_id, one.alert.root)
+    shown = {*state.contract_ids, *([contract.id] if contract is not None else [])}
     named = sorted(filter(one.alert.symbol.names, shown))
     if not named:
         raise RefusedError(f"nothing to close: no position and no order in {one.alert.symbol.text}")
-    is_held = any(
-        exposure.quantity(each) and one.alert.only_direction in {None, exposure.direction(each)} for each in named
-    )
+    is_held = any(state.quantity(each) and one.alert.only_direction in {None, state.direction(each)} for each in named)
     if is_awaited and not (is_held and has_waited(ctx)):
         raise PostponedError(
             f"an entry in {one.alert.symbol.text} that was received before is not made yet", RETRY_AFTER
         )
     if one.alert.only_direction is not None:
-        named = require_certain(exposure, named)
-        sided = [each for each in named if exposure.direction(each) is one.alert.only_direction]
+        named = require_certain(state, named)
+        sided = [each for each in named if state.direction(each) is one.alert.only_direction]
         if not sided:
             why = f"no {one.alert.only_direction} position in {one.alert.symbol.text}, so nothing is closed"
             return record_nothing_to_do(ctx, one, named[0], why)
         named = sided
-    held_first = sorted(named, key=lambda contract_id: not exposure.quantity(contract_id))
+    held_first = sorted(named, key=lambda contract_id: not state.quantity(contract_id))
     if one.alert.target_position is None and one.alert.quantity is None:
         return _close(ctx, one, held_first)
-    return _exit_part(ctx, one, exposure, held_first, None if contract is None else contract.id)
+    return _exit_part(ctx, one, state, held_first, None if contract is None else contract.id)
 
 
 def skip_exit(ctx: Context, one: AccountAlert, contract: Contract | None) -> dict[str, str]:
@@ -65,21 +63,21 @@ def skip_exit(ctx: Context, one: AccountAlert, contract: Contract | None) -> dic
 
 
 def _exit_part(
-    ctx: Context, one: AccountAlert, exposure: Exposure, named: list[str], active: str | None
+    ctx: Context, one: AccountAlert, state: RootState, named: list[str], active: str | None
 ) -> dict[str, str]:
     """Close a part, of the active month if it is held; with a target position, all of the other months."""
-    require_certain(exposure, named)
-    holding = [contract_id for contract_id in named if exposure.quantity(contract_id)]
+    require_certain(state, named)
+    holding = [contract_id for contract_id in named if state.quantity(contract_id)]
     if not holding:
-        if any(row.contract_id in named for row in exposure.orders):
+        if any(row.contract_id in named for row in state.orders):
             return _close(ctx, one, named)
         return record_nothing_to_do(ctx, one, named[0], "nothing is held, and an exit opens nothing")
     part_of = active if active in holding else holding[0]
-    held, quantity, target_position = exposure.quantity(part_of), one.alert.quantity, one.alert.target_position
+    held, quantity, target_position = state.quantity(part_of), one.alert.quantity, one.alert.target_position
     if target_position is not None:
         if others := [contract_id for contract_id in holding if contract_id != part_of]:
             close_first(ctx, others, one.account_id)
-        if surplus := exposure.surplus_entries(part_of, target_position):
+        if surplus := state.surplus_entries(part_of, target_position):
             cancel_first(ctx, surplus, one.account_id)
             raise PostponedError(f"cancelling entries in {part_of} that the target position does not want", RETRY_AFTER)
         return exit_to_position(ctx, one, part_of, held=held, target_position=target_position)

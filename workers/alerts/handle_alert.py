@@ -20,8 +20,8 @@ from shared.ledger.ledger import Transaction
 from workers.alerts.cancels import cancel_entries
 from workers.alerts.entry_gates import require_timely, require_wanted
 from workers.alerts.exits import cancel_first, close_first, exit_position, exit_to_position, skip_exit
-from workers.alerts.exposure import Exposure, read_exposure, side_of
 from workers.alerts.outcome import AccountAlert
+from workers.alerts.root_state import RootState, read_root_state, side_of
 from workers.alerts.stop_changes import STOP_ACTIONS, change_stops
 from workers.context import Context
 from workers.orders.entry import EntryRequest, require_open_session, submit_entry
@@ -87,10 +87,10 @@ def trade_alert(ctx: Context, stored: StoredAlert, account_id: int) -> dict[str,
         _close_opposite(ctx, one)
         raise RefusedError(_describe_inactive(alert, contract))
     require_timely(ctx, stored, one, contract)
-    exposure = read_exposure(ctx, account_id, alert.root)
+    state = read_root_state(ctx, account_id, alert.root)
     if alert.target_position is not None:
-        return _trade_to_position(ctx, stored, one, contract, exposure)
-    warning = require_wanted(ctx, stored, one, contract, exposure)
+        return _trade_to_position(ctx, stored, one, contract, state)
+    warning = require_wanted(ctx, stored, one, contract, state)
     return _enter(ctx, stored, one, contract, quantity=alert.quantity or 0, reason=warning)
 
 
@@ -103,17 +103,17 @@ def _describe_inactive(alert: Alert, contract: Contract | None) -> str:
 
 def _close_opposite(ctx: Context, one: AccountAlert) -> None:
     """Close what a target position reverses in a contract that can no longer be entered: that needs no entry."""
-    exposure = read_exposure(ctx, one.account_id, one.alert.root)
-    named = filter(one.alert.symbol.names, exposure.positions)
+    state = read_root_state(ctx, one.account_id, one.alert.root)
+    named = filter(one.alert.symbol.names, state.positions)
     opposite = [
-        contract_id for contract_id in named if exposure.quantity(contract_id) * (one.alert.target_position or 0) < 0
+        contract_id for contract_id in named if state.quantity(contract_id) * (one.alert.target_position or 0) < 0
     ]
     if opposite:
         close_first(ctx, opposite, one.account_id)
 
 
 def _trade_to_position(
-    ctx: Context, stored: StoredAlert, one: AccountAlert, contract: Contract, exposure: Exposure
+    ctx: Context, stored: StoredAlert, one: AccountAlert, contract: Contract, state: RootState
 ) -> dict[str, str]:
     """Trade the difference between what is held and the position that the sender wants, closing first.
 
@@ -122,22 +122,22 @@ def _trade_to_position(
     other side, or exceed the target position, are cancelled first.
     """
     target_position = one.alert.target_position or 0
-    if exposure.is_moving(contract.id):
+    if state.is_uncertain(contract.id):
         raise PostponedError(f"an order in {contract.id} is not confirmed, so the position is not known", _RETRY_AFTER)
-    held = exposure.quantity(contract.id)
-    others = [each for each in exposure.contract_ids if each != contract.id and one.alert.symbol.names(each)]
+    held = state.quantity(contract.id)
+    others = [each for each in state.contract_ids if each != contract.id and one.alert.symbol.names(each)]
     if to_close := [*others, *([contract.id] if held * target_position < 0 else [])]:
         close_first(ctx, to_close, one.account_id)
         raise PostponedError(f"closing {', '.join(to_close)} before the entry", _RETRY_AFTER)
-    if surplus := exposure.surplus_entries(contract.id, target_position):
+    if surplus := state.surplus_entries(contract.id, target_position):
         cancel_first(ctx, surplus, one.account_id)
         raise PostponedError(
             f"cancelling entries in {contract.id} that the target position does not want", _RETRY_AFTER
         )
-    planned = exposure.planned(contract.id, side_of(target_position))
+    planned = state.planned(contract.id, side_of(target_position))
     if planned >= abs(target_position):
         return exit_to_position(ctx, one, contract.id, held=held, target_position=target_position)
-    require_wanted(ctx, stored, one, contract, exposure)
+    require_wanted(ctx, stored, one, contract, state)
     return _enter(ctx, stored, one, contract, quantity=abs(target_position) - planned)
 
 

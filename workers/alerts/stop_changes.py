@@ -15,8 +15,8 @@ from shared.errors import PostponedError, RefusedError, RiskLimitError
 from shared.hot.quotes import exit_price_from
 from shared.ledger.jobs.orders import ChangeOrder
 from shared.ledger.ledger import Transaction
-from workers.alerts.exposure import RETRY_AFTER, WAIT_FOR, has_waited, read_exposure, require_certain
 from workers.alerts.outcome import AccountAlert, find_denial, record_nothing_to_do, record_outcome
+from workers.alerts.root_state import RETRY_AFTER, WAIT_FOR, has_waited, read_root_state, require_certain
 from workers.alerts.wider_stop import require_may_widen
 from workers.context import Context
 
@@ -44,9 +44,9 @@ def change_stops(ctx: Context, stored: StoredAlert, one: AccountAlert) -> dict[s
     symbol, account_id = one.alert.symbol, one.account_id
     with ctx.autocommit() as connection:  # before the positions are read: an entry is in one of the two
         is_awaited = precedence.awaits_entry(connection, stored, account_id)
-    exposure = read_exposure(ctx, account_id, symbol.root)
-    named = require_certain(exposure, sorted(filter(symbol.names, exposure.contract_ids)))
-    held = [contract_id for contract_id in named if exposure.quantity(contract_id)]
+    state = read_root_state(ctx, account_id, symbol.root)
+    named = require_certain(state, sorted(filter(symbol.names, state.contract_ids)))
+    held = [contract_id for contract_id in named if state.quantity(contract_id)]
     if is_awaited and (not held or not has_waited(ctx)):
         raise PostponedError(f"an entry in {symbol.text} that was received before is not made yet", RETRY_AFTER)
     if not held:

@@ -11,7 +11,7 @@ from tests.fixtures.venue import MNQ
 from tests.fixtures.worker_env import WorkerEnv
 from tests.integration.alerts.test_alert_races import hold_other_month, run_next
 from tests.integration.alerts.test_meant_positions import ENTRIES, hold, result_of, run_until
-from workers.alerts.exposure import WAIT_FOR
+from workers.alerts.root_state import WAIT_FOR
 
 MODIFY = "/api/Order/modify"
 TICK = Decimal("0.25")

@@ -97,7 +97,7 @@ def test_an_entry_waits_until_the_close_before_it_is_done(
     hold(worker_env, held)
     hook_id = worker_env.add_hook(settings)
     close, after = worker_env.exit_alert(hook_id), worker_env.alert(hook_id, **entry)
-    run_during(flatten_module, "_fetch_exposure", close, after)
+    run_during(flatten_module, "_fetch_state", close, after)
 
     run_until(worker_env, 1)
 

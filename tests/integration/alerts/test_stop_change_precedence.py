@@ -22,7 +22,7 @@ from tests.integration.alerts.test_alert_changes import (
 )
 from tests.integration.alerts.test_alert_races import run_next
 from tests.integration.alerts.test_meant_positions import ENTRIES, hold, result_of
-from workers.alerts.exposure import WAIT_FOR
+from workers.alerts.root_state import WAIT_FOR
 from workers.wiring import open_runner
 
 pytest_plugins = ("tests.fixtures.receiver",)

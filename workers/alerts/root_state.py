@@ -17,7 +17,7 @@ RETRY_AFTER = timedelta(seconds=0.1)
 
 
 @dataclass(frozen=True, slots=True)
-class Exposure:
+class RootState:
     """The positions, negative when short, and the open orders of one root; one database snapshot has shown both."""
 
     positions: dict[str, int]
@@ -38,7 +38,7 @@ class Exposure:
         quantity = self.quantity(contract_id)
         return Direction.LONG if quantity > 0 else Direction.SHORT if quantity < 0 else Direction.FLAT
 
-    def is_moving(self, contract_id: str) -> bool:
+    def is_uncertain(self, contract_id: str) -> bool:
         """Whether an entry or exit may have filled without our knowing, so that the position is not certain."""
         return contract_id in self.awaits_fills or any(
             row.contract_id == contract_id and row.role in {Role.ENTRY, Role.EXIT} and not rests(row)
@@ -63,23 +63,23 @@ class Exposure:
         return (abs(held) if held * side.sign > 0 else 0) + sum(row.quantity - row.filled_quantity for row in resting)
 
 
-def read_exposure(ctx: Context, account_id: int, root: Root) -> Exposure:
+def read_root_state(ctx: Context, account_id: int, root: Root) -> RootState:
     """Read what an account holds and has at work in a root: a fill that commits meanwhile shows whole or not at all."""
     with ctx.snapshot() as connection:
         held = positions.of_account(connection, account_id)
         at_work = orders.open_of(connection, account_id)
         awaited = fills.awaited_in(connection, account_id)
-    return Exposure(
+    return RootState(
         {row.contract_id: row.quantity for row in held if root_of_contract(row.contract_id) is root},
         [row for row in at_work if root_of_contract(row.contract_id) is root],
         frozenset(awaited),
     )
 
 
-def require_certain(exposure: Exposure, contract_ids: list[str]) -> list[str]:
+def require_certain(state: RootState, contract_ids: list[str]) -> list[str]:
     """Return the contracts; raise PostponedError while the position in one of them is not certain."""
-    if moving := next(filter(exposure.is_moving, contract_ids), None):
-        raise PostponedError(f"an order in {moving} is not confirmed, so the position is not known", RETRY_AFTER)
+    if uncertain := next(filter(state.is_uncertain, contract_ids), None):
+        raise PostponedError(f"an order in {uncertain} is not confirmed, so the position is not known", RETRY_AFTER)
     return contract_ids
 
 
