@@ -22,7 +22,7 @@ from web.receiver.body import MAX_BYTES, BodyLateError, read_body
 from web.receiver.deadline import with_timeout
 from web.receiver.job_arguments import IDEMPOTENCY_KEY, read_arguments, read_idempotency_key
 from web.receiver.problem import RefusedRequestError, not_found
-from web.receiver.tokens import TokenGate
+from web.receiver.tokens import TokenAuthenticator
 
 log = logging.getLogger("receiver")
 
@@ -58,7 +58,7 @@ class JobRequestRoute:
 
     def __init__(self, ledger: AsyncLedger, *, entry_ttl: timedelta, receiver_url: str) -> None:
         self._ledger = ledger
-        self._tokens = TokenGate(ledger)
+        self._tokens = TokenAuthenticator(ledger)
         self._entry_ttl = entry_ttl
         self._url = f"{receiver_url.rstrip('/')}/v1/jobs"
 

@@ -18,7 +18,7 @@ _MOST_LOOKUPS = 2
 _BEARER = re.compile(r"[Bb][Ee][Aa][Rr][Ee][Rr] +(?P<token>tw_[A-Za-z0-9_-]{43})")
 
 
-class TokenGate:
+class TokenAuthenticator:
     """Finds the API token of a request."""
 
     def __init__(self, ledger: AsyncLedger) -> None:

@@ -18,7 +18,7 @@ from shared.ledger.jobs.alerts import HandleAlert, HandleFollowerAlert
 from shared.ledger.jobs.orders import entries_key
 from shared.ledger.ledger import Transaction
 from workers.alerts.cancels import cancel_entries
-from workers.alerts.entry_gates import require_timely, require_wanted
+from workers.alerts.entry_checks import check_hook_settings, require_current
 from workers.alerts.exits import cancel_first, close_first, exit_position, exit_to_position, skip_exit
 from workers.alerts.outcome import AccountAlert
 from workers.alerts.root_state import RootState, read_root_state, side_of
@@ -70,11 +70,11 @@ def trade_alert(ctx: Context, stored: StoredAlert, account_id: int) -> dict[str,
     alert = apply_settings(parse_alert(stored.body, stored.dialect), stored.settings)
     if alert.action is AlertAction.TEST:
         return {"test": "received, and trades nothing"}
-    one = AccountAlert(stored.id, account_id, alert)
+    account_alert = AccountAlert(stored, account_id, alert)
     if alert.action is AlertAction.CANCEL:
-        return cancel_entries(ctx, stored, one)
+        return cancel_entries(ctx, account_alert)
     if alert.action in STOP_ACTIONS:
-        return change_stops(ctx, stored, one)
+        return change_stops(ctx, account_alert)
     with ctx.autocommit() as connection:
         contract = contracts.active_of_root(connection, alert.root.name)
     if alert.action is AlertAction.CLOSE:
@@ -82,16 +82,16 @@ def trade_alert(ctx: Context, stored: StoredAlert, account_id: int) -> dict[str,
             is_late = alert.symbol.month is None and precedence.is_late(
                 connection, stored, ("TARGET",), acted_on_by=account_id
             )
-        return skip_exit(ctx, one, contract) if is_late else exit_position(ctx, stored, one, contract)
+        return skip_exit(ctx, account_alert, contract) if is_late else exit_position(ctx, account_alert, contract)
     if contract is None or not alert.symbol.names(contract.id):
-        _close_opposite(ctx, one)
+        _close_opposite(ctx, account_alert)
         raise RefusedError(_describe_inactive(alert, contract))
-    require_timely(ctx, stored, one, contract)
+    require_current(ctx, account_alert, contract)
     state = read_root_state(ctx, account_id, alert.root)
     if alert.target_position is not None:
-        return _trade_to_position(ctx, stored, one, contract, state)
-    warning = require_wanted(ctx, stored, one, contract, state)
-    return _enter(ctx, stored, one, contract, quantity=alert.quantity or 0, reason=warning)
+        return _trade_to_position(ctx, account_alert, contract, state)
+    warning = check_hook_settings(ctx, account_alert, contract, state)
+    return _enter(ctx, account_alert, contract, quantity=alert.quantity or 0, reason=warning)
 
 
 def _describe_inactive(alert: Alert, contract: Contract | None) -> str:
@@ -101,19 +101,21 @@ def _describe_inactive(alert: Alert, contract: Contract | None) -> str:
     return f"{symbol} is not the active contract of {root}, which is {contract.id}: send {root} or {root}1!"
 
 
-def _close_opposite(ctx: Context, one: AccountAlert) -> None:
+def _close_opposite(ctx: Context, account_alert: AccountAlert) -> None:
     """Close what a target position reverses in a contract that can no longer be entered: that needs no entry."""
-    state = read_root_state(ctx, one.account_id, one.alert.root)
-    named = filter(one.alert.symbol.names, state.positions)
+    state = read_root_state(ctx, account_alert.account_id, account_alert.alert.root)
+    named = filter(account_alert.alert.symbol.names, state.positions)
     opposite = [
-        contract_id for contract_id in named if state.quantity(contract_id) * (one.alert.target_position or 0) < 0
+        contract_id
+        for contract_id in named
+        if state.quantity(contract_id) * (account_alert.alert.target_position or 0) < 0
     ]
     if opposite:
-        close_first(ctx, opposite, one.account_id)
+        close_first(ctx, opposite, account_alert.account_id)
 
 
 def _trade_to_position(
-    ctx: Context, stored: StoredAlert, one: AccountAlert, contract: Contract, state: RootState
+    ctx: Context, account_alert: AccountAlert, contract: Contract, state: RootState
 ) -> dict[str, str]:
     """Trade the difference between what is held and the position that the sender wants, closing first.
 
@@ -121,39 +123,38 @@ def _trade_to_position(
     until the venue has confirmed that. Entries that rest on the wanted side count as filled; those that rest on the
     other side, or exceed the target position, are cancelled first.
     """
-    target_position = one.alert.target_position or 0
+    target_position = account_alert.alert.target_position or 0
     if state.is_uncertain(contract.id):
         raise PostponedError(f"an order in {contract.id} is not confirmed, so the position is not known", _RETRY_AFTER)
     held = state.quantity(contract.id)
-    others = [each for each in state.contract_ids if each != contract.id and one.alert.symbol.names(each)]
+    others = [each for each in state.contract_ids if each != contract.id and account_alert.alert.symbol.names(each)]
     if to_close := [*others, *([contract.id] if held * target_position < 0 else [])]:
-        close_first(ctx, to_close, one.account_id)
+        close_first(ctx, to_close, account_alert.account_id)
         raise PostponedError(f"closing {', '.join(to_close)} before the entry", _RETRY_AFTER)
     if surplus := state.surplus_entries(contract.id, target_position):
-        cancel_first(ctx, surplus, one.account_id)
+        cancel_first(ctx, surplus, account_alert.account_id)
         raise PostponedError(
             f"cancelling entries in {contract.id} that the target position does not want", _RETRY_AFTER
         )
     planned = state.planned(contract.id, side_of(target_position))
     if planned >= abs(target_position):
-        return exit_to_position(ctx, one, contract.id, held=held, target_position=target_position)
-    require_wanted(ctx, stored, one, contract, state)
-    return _enter(ctx, stored, one, contract, quantity=abs(target_position) - planned)
+        return exit_to_position(ctx, account_alert, contract.id, held=held, target_position=target_position)
+    check_hook_settings(ctx, account_alert, contract, state)
+    return _enter(ctx, account_alert, contract, quantity=abs(target_position) - planned)
 
 
 def _enter(
     ctx: Context,
-    stored: StoredAlert,
-    one: AccountAlert,
+    account_alert: AccountAlert,
     contract: Contract,
     *,
     quantity: int,
     reason: str | None = None,
 ) -> dict[str, str]:
-    alert = one.alert
+    alert = account_alert.alert
     require_open_session(ctx, contract)
     request = EntryRequest(
-        one.account_id,
+        account_alert.account_id,
         contract,
         EntryTerms(
             side=Side(alert.action),
@@ -169,9 +170,9 @@ def _enter(
         ),
         Origin.ALERT,
         expires_at=_expires_at(ctx),
-        alert_id=one.alert_id,
+        alert_id=account_alert.stored.id,
         reason=reason,
-        risk=stored.settings.size_value if alert.quantity is None else None,
+        risk=account_alert.stored.settings.size_value if alert.quantity is None else None,
     )
     return submit_entry(ctx, request)
 
