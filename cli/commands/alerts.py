@@ -8,10 +8,11 @@ from typing import Any
 import click
 from sqlalchemy import Connection
 
-from cli.client.alert_lookup import AlertIdType, find_alert, find_hook
+from cli.client.alert_lookup import AlertIdType, find_alert
 from cli.client.alert_reading import AlertReading, escape_body, format_field, list_fields, read_body
 from cli.client.alert_view import AlertOutcome, read_accounts, read_outcomes, to_row
 from cli.client.alert_watch import AlertWatch
+from cli.client.hook_store import find_hook
 from cli.client.lookup import short_id
 from cli.client.stack import connect
 from cli.commands import alert_mock, alert_replay

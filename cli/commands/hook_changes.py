@@ -7,8 +7,8 @@ from typing import Unpack
 import click
 
 from cli.client.hook_options import HookOptions, HookOptionValues, describe_settings, hook_options
-from cli.client.hook_store import TOKEN_BYTES, find_hook, open_engine, require_sender_url
-from cli.client.stack import load_stack_settings
+from cli.client.hook_store import TOKEN_BYTES, require_active_hook, require_sender_url
+from cli.client.stack import begin, connect, load_stack_settings
 from cli.console.output import print_fields, print_json
 from shared.db.alerts import hooks
 from shared.domain.alerts.hook_settings import encode_settings
@@ -21,8 +21,8 @@ _json_option = click.option("--json", "as_json", is_flag=True, help="JSON on std
 @_json_option
 def show(name: str, *, as_json: bool) -> None:
     """Show a webhook: its accounts, its settings, and when it was reached."""
-    with open_engine(load_stack_settings()) as engine, engine.connect() as connection:
-        hook = find_hook(connection, name)
+    with connect() as connection:
+        hook = require_active_hook(connection, name)
         followers = hooks.list_followers(connection).get(hook.id, [])
         received_at = hooks.last_received(connection).get(hook.id)
     if as_json:
@@ -62,8 +62,8 @@ def change(name: str, *, as_json: bool, **options: Unpack[HookOptionValues]) -> 
     given = HookOptions(**options)
     if given.is_empty:
         raise click.ClickException("nothing to change: `tickwork hooks set --help` lists the settings")
-    with open_engine(load_stack_settings()) as engine, engine.begin() as connection:
-        hook = find_hook(connection, name)
+    with begin() as connection:
+        hook = require_active_hook(connection, name)
         settings = given.apply(hook.settings)
         connection.execute(hooks.set_settings(hook.id, settings))
     if as_json:
@@ -86,11 +86,10 @@ def change(name: str, *, as_json: bool, **options: Unpack[HookOptionValues]) -> 
 @_json_option
 def rotate(name: str, keep_s: int, *, as_json: bool) -> None:
     """Give a webhook a new URL; the old one works for a while, so that no alert is lost meanwhile."""
-    settings = load_stack_settings()
     token = secrets.token_urlsafe(TOKEN_BYTES)
-    url = f"{require_sender_url(settings)}/hooks/tv/{token}"
-    with open_engine(settings) as engine, engine.begin() as connection:
-        hook = find_hook(connection, name)
+    url = f"{require_sender_url(load_stack_settings())}/hooks/tv/{token}"
+    with begin() as connection:
+        hook = require_active_hook(connection, name)
         statement = hooks.rotate(hook.id, hooks.token_hash(token), timedelta(seconds=keep_s))
         until = connection.execute(statement).scalar_one()
     if as_json:
@@ -121,8 +120,8 @@ def resume(name: str, *, as_json: bool) -> None:
 @_json_option
 def remove(name: str, *, as_json: bool) -> None:
     """Remove a webhook for good. Its URL then answers 404, like an unknown URL."""
-    with open_engine(load_stack_settings()) as engine, engine.begin() as connection:
-        find_hook(connection, name)
+    with begin() as connection:
+        require_active_hook(connection, name)
         connection.execute(hooks.remove(name))
     if as_json:
         print_json({"removed": name})
@@ -131,8 +130,8 @@ def remove(name: str, *, as_json: bool) -> None:
 
 
 def _set_paused(name: str, *, is_paused: bool, as_json: bool) -> None:
-    with open_engine(load_stack_settings()) as engine, engine.begin() as connection:
-        hook = find_hook(connection, name)
+    with begin() as connection:
+        hook = require_active_hook(connection, name)
         paused_at = connection.execute(hooks.set_paused(hook.id, is_paused=is_paused)).scalar_one()
     if as_json:
         print_json({"name": name, "paused_at": paused_at})

@@ -93,7 +93,7 @@ def test_a_wrong_setting_changes_nothing(mine: Operator, words: tuple[str, ...],
 def test_a_hook_that_is_not_there_is_named(mine: Operator, words: tuple[str, ...]) -> None:
     result = mine.run(*words)
 
-    assert (1, True) == (result.exit_code, "no active hook is named 'other'" in result.stderr)
+    assert (1, True) == (result.exit_code, "no hook is named 'other'" in result.stderr)
 
 
 def test_the_name_of_the_stacks_own_hook_is_taken(operator: Operator) -> None:

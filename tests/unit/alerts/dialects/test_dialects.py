@@ -12,6 +12,7 @@ from shared.domain.alerts.alert import Alert, AlertAction
 from shared.domain.alerts.dialects import DIALECTS, read_payload_in
 from shared.domain.alerts.parse import parse_alert
 from shared.domain.alerts.payload import BODY, RefusedAlertError
+from shared.domain.orders.order import Direction
 from tests.unit.alerts.dialects.meaning import HELD, position_after
 from tests.unit.alerts.dialects.test_messages import ROWS
 
@@ -158,7 +159,7 @@ def test_our_own_fields_are_read_whatever_their_case_and_signs(dialect: str) -> 
     for raw in messages(dialect, "buy", takeProfitTicks=80, prevMarketPosition="long", **{"Trail-Ticks": 20}):
         alert = parse_alert(raw, dialect)
 
-        assert (80, 1, 20) == (alert.take_profit_ticks, alert.prev_position, alert.trail_ticks)
+        assert (80, Direction.LONG, 20) == (alert.take_profit_ticks, alert.prev_direction, alert.trail_ticks)
 
 
 def test_an_unknown_dialect_is_refused_with_the_names_of_all() -> None:
