@@ -8,6 +8,7 @@ import click
 from cli.client.lookup import resolve_account
 from cli.client.stack import begin, connect, load_stack_settings
 from cli.console.output import print_json, print_table
+from cli.console.params import json_option
 from shared.db.accounts import accounts
 from shared.db.accounts.accounts import AccountRow
 from shared.db.risk.risk_snapshots import book_of, usable_book_of, usable_changes_of
@@ -23,7 +24,7 @@ _COLUMNS = ("rule", "value", "source", "preset_value")
 @click.argument("changes", metavar="[NAME=VALUE]...", nargs=-1)
 @click.option("--preset", metavar="NAME", help=f"Use another preset: {', '.join(PRESETS)}.")
 @click.option("--reset", is_flag=True, help="Remove every change and the chosen preset.")
-@click.option("--json", "as_json", is_flag=True, help="JSON on stdout, for scripts.")
+@json_option
 def rules(account: str, changes: tuple[str, ...], preset: str | None, *, reset: bool, as_json: bool) -> None:
     """List or change the rules of an account. Example: `accounts rules 123 daily_loss_limit=800`.
 

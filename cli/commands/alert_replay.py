@@ -10,6 +10,7 @@ from cli.client.alert_lookup import AlertIdType, find_alert
 from cli.client.alert_reading import describe_request, read_body
 from cli.client.job_client import JobClient, open_client, wait_option
 from cli.console.output import print_json
+from cli.console.params import json_option
 from shared.db.accounts import accounts
 from shared.db.alerts import alert_history, hooks
 from shared.db.alerts.alert_history import AlertRecord
@@ -25,7 +26,7 @@ from shared.ledger.jobs.orders import entries_key
 @click.argument("digits", metavar="ID", type=AlertIdType())
 @click.option("--yes", is_flag=True, help="Skip the confirmation.")
 @wait_option
-@click.option("--json", "as_json", is_flag=True, help="JSON on stdout, for scripts.")
+@json_option
 def replay(digits: str, wait_s: float, *, yes: bool, as_json: bool) -> None:
     """Trade a stored alert again, now. The same body becomes a new alert of the same webhook.
 

@@ -10,15 +10,15 @@ from cli.client.hook_options import HookOptions, HookOptionValues, describe_sett
 from cli.client.hook_store import TOKEN_BYTES, require_active_hook, require_sender_url
 from cli.client.stack import begin, connect, load_stack_settings
 from cli.console.output import print_fields, print_json
+from cli.console.params import json_option
 from shared.db.alerts import hooks
+from shared.db.token_hash import hash_token
 from shared.domain.alerts.hook_settings import encode_settings
-
-_json_option = click.option("--json", "as_json", is_flag=True, help="JSON on stdout, for scripts.")
 
 
 @click.command("show")
 @click.argument("name")
-@_json_option
+@json_option
 def show(name: str, *, as_json: bool) -> None:
     """Show a webhook: its accounts, its settings, and when it was reached."""
     with connect() as connection:
@@ -56,7 +56,7 @@ def show(name: str, *, as_json: bool) -> None:
 @click.command("set")
 @click.argument("name")
 @hook_options
-@_json_option
+@json_option
 def change(name: str, *, as_json: bool, **options: Unpack[HookOptionValues]) -> None:
     """Change the settings of a webhook; alerts that are not handled yet follow the new ones."""
     given = HookOptions(**options)
@@ -83,14 +83,14 @@ def change(name: str, *, as_json: bool, **options: Unpack[HookOptionValues]) -> 
     metavar="SECONDS",
     help="How long the old URL still works.",
 )
-@_json_option
+@json_option
 def rotate(name: str, keep_s: int, *, as_json: bool) -> None:
     """Give a webhook a new URL; the old one works for a while, so that no alert is lost meanwhile."""
     token = secrets.token_urlsafe(TOKEN_BYTES)
     url = f"{require_sender_url(load_stack_settings())}/hooks/tv/{token}"
     with begin() as connection:
         hook = require_active_hook(connection, name)
-        statement = hooks.rotate(hook.id, hooks.token_hash(token), timedelta(seconds=keep_s))
+        statement = hooks.rotate(hook.id, hash_token(token), timedelta(seconds=keep_s))
         until = connection.execute(statement).scalar_one()
     if as_json:
         print_json({"url": url, "previous_token_until": until})
@@ -101,7 +101,7 @@ def rotate(name: str, keep_s: int, *, as_json: bool) -> None:
 
 @click.command("pause")
 @click.argument("name")
-@_json_option
+@json_option
 def pause(name: str, *, as_json: bool) -> None:
     """Let a webhook enter nothing; its exits still close."""
     _set_paused(name, is_paused=True, as_json=as_json)
@@ -109,7 +109,7 @@ def pause(name: str, *, as_json: bool) -> None:
 
 @click.command("resume")
 @click.argument("name")
-@_json_option
+@json_option
 def resume(name: str, *, as_json: bool) -> None:
     """Let a paused webhook enter again."""
     _set_paused(name, is_paused=False, as_json=as_json)
@@ -117,7 +117,7 @@ def resume(name: str, *, as_json: bool) -> None:
 
 @click.command("remove")
 @click.argument("name")
-@_json_option
+@json_option
 def remove(name: str, *, as_json: bool) -> None:
     """Remove a webhook for good. Its URL then answers 404, like an unknown URL."""
     with begin() as connection:

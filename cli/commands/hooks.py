@@ -13,12 +13,14 @@ from cli.client.lookup import match_account
 from cli.client.stack import begin, connect, load_stack_settings
 from cli.commands import hook_changes, hook_secrets
 from cli.console.output import print_json, print_table
+from cli.console.params import json_option
 from shared.clock import monotonic
 from shared.db.accounts import accounts
 from shared.db.accounts.accounts import AccountRow
 from shared.db.alerts import hooks
 from shared.db.alerts.probe_hook import PROBE_HOOK_NAME
 from shared.db.market_data import contracts
+from shared.db.token_hash import hash_token
 from shared.domain.alerts.hook_settings import HookSettings
 from shared.ids import new_id
 
@@ -56,7 +58,7 @@ def add(name: str, account_words: tuple[str, ...], *, as_json: bool, **options: 
         {one.id: one for one in (match_account(known, word) for word in account_words or [None])}.values()
     )
     with begin() as connection:
-        statement = hooks.add(hook_id, name, hooks.token_hash(token), trading.id, hook_settings)
+        statement = hooks.add(hook_id, name, hash_token(token), trading.id, hook_settings)
         if connection.execute(statement).one_or_none() is None:
             raise click.ClickException(f"hook name {name!r} is already used: choose another name")
         hooks.add_followers(connection, hook_id, [one.id for one in followers])
@@ -70,7 +72,7 @@ def add(name: str, account_words: tuple[str, ...], *, as_json: bool, **options: 
 
 
 @command.command("list")
-@click.option("--json", "as_json", is_flag=True, help="JSON on stdout, for scripts.")
+@json_option
 def list_hooks(*, as_json: bool) -> None:
     """List the webhooks, also removed ones, and when each was reached."""
     with connect() as connection:
@@ -106,7 +108,7 @@ def list_hooks(*, as_json: bool) -> None:
 @command.command("template")
 @click.argument("name", required=False)
 @click.option("--root", metavar="ROOT", help="The root to trade; default: the first that is tracked.")
-@click.option("--json", "as_json", is_flag=True, help="JSON on stdout, for scripts.")
+@json_option
 def template(name: str | None, root: str | None, *, as_json: bool) -> None:
     """Print the messages to paste into TradingView's alerts: of strategies and of indicators."""
     with connect() as connection:

@@ -9,6 +9,7 @@ from starlette.requests import Request
 
 from shared.db import api_tokens
 from shared.db.api_tokens import ApiToken
+from shared.db.token_hash import hash_token
 from shared.ledger.async_ledger import AsyncLedger
 from web.receiver.deadline import with_timeout
 from web.receiver.problem import RefusedRequestError
@@ -40,7 +41,7 @@ class TokenAuthenticator:
         return found
 
     async def _find(self, token: str) -> ApiToken | None:
-        wanted = api_tokens.hash_of(token)
+        wanted = hash_token(token)
         async with self._lookups, self._ledger.transaction() as tx:
             row = (await tx.connection.execute(*api_tokens.valid_with_hash(wanted))).one_or_none()
             if row is None or not hmac.compare_digest(row.token_hash, wanted):
