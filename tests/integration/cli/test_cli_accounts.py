@@ -163,9 +163,9 @@ def test_rules_are_listed_changed_and_reset(operator: RunCommand, worker_env: Wo
     assert "trades a day" in operator("risk").out
 
     operator("accounts", "rules", "20001", "daily_loss_limit=preset", "--preset", "combine-50k")
-    assert [("combine-50k", {"max_trades_per_day": "4"})] == worker_env.rows("SELECT rules, rule_changes FROM account")
+    assert [("combine-50k", {"max_trades_per_day": "4"})] == worker_env.rows("SELECT preset, rule_changes FROM account")
     operator("accounts", "rules", "20001", "--reset")
-    assert [(None, {})] == worker_env.rows("SELECT rules, rule_changes FROM account")
+    assert [(None, {})] == worker_env.rows("SELECT preset, rule_changes FROM account")
     for wrong, words in {
         "daily_loss_limit=lots": "invalid daily_loss_limit 'lots': expected dollars above 0",
         "nonsense=1": "unknown rule 'nonsense': expected one of starting_balance",
@@ -177,7 +177,7 @@ def test_rules_are_listed_changed_and_reset(operator: RunCommand, worker_env: Wo
         result = operator("accounts", "rules", "20001", wrong)
         assert (1, "") == (result.status, result.out), wrong
         assert words in result.error
-    assert [(None, {})] == worker_env.rows("SELECT rules, rule_changes FROM account")
+    assert [(None, {})] == worker_env.rows("SELECT preset, rule_changes FROM account")
 
 
 def test_rules_that_do_not_apply_are_removed_one_by_one(operator: RunCommand, worker_env: WorkerEnv) -> None:

@@ -29,7 +29,7 @@ def watch_at(worker_env: WorkerEnv, bid: Decimal) -> None:
 def long_two(worker_env: WorkerEnv) -> WorkerEnv:
     """Long two MNQ, 4 dollars a point, under rules with 2,000 dollars of headroom and no daily loss limit."""
     worker_env.execute(
-        """UPDATE account SET rules = 'combine-50k', day_opening_balance = 50000, high_water_mark = 50000"""
+        """UPDATE account SET preset = 'combine-50k', day_opening_balance = 50000, high_water_mark = 50000"""
     )
     worker_env.alert(quantity=2, stop_loss_ticks=1000)
     worker_env.run_due_jobs()
