@@ -16,10 +16,8 @@ from shared.db.alerts import alert_history, hooks
 from shared.db.alerts.alert_history import AlertRecord
 from shared.domain.alerts.alert import Alert
 from shared.errors import RefusedError, SettingsError
-from shared.fleets import Queue
 from shared.ids import new_id
-from shared.ledger.jobs.alerts import HandleAlert
-from shared.ledger.jobs.orders import entries_key
+from shared.ledger.jobs.alerts import HandleAlert, alert_job_options
 
 
 @click.command("replay")
@@ -52,14 +50,12 @@ def replay(digits: str, wait_s: float, *, yes: bool, as_json: bool) -> None:
 
 def _enqueue(client: JobClient, record: AlertRecord, alert: Alert, dialect: str) -> tuple[UUID, UUID]:
     """Commit the new alert and its job as the receiver does; return the ids of both."""
-    alert_id, is_entry = new_id(), alert.action.is_entry
+    alert_id = new_id()
     with client.transaction() as tx:
         job_id = tx.enqueue(
             HandleAlert(alert_id=alert_id),
             key=f"alert:{record.hook_id}:replay:{alert_id}",
-            sequence_key=entries_key(record.account_id) if is_entry else None,
-            queue=Queue.HIGH if is_entry else Queue.CRITICAL,
-            expires_after=client.settings.entry_ttl if is_entry else None,
+            **alert_job_options(alert, record.account_id, client.settings.entry_ttl),
         ).job_id
         if not alert_history.add_replay(tx.connection, record.id, alert_id, alert, dialect=dialect, job_id=job_id):
             raise RefusedError(f"hook {record.hook} was paused or removed meanwhile: nothing was replayed")
