@@ -125,7 +125,7 @@ def test_show_and_list_say_when_a_hook_was_reached(start_receiver: StartReceiver
     assert row["last_received_at"] is not None
 
 
-def test_pause_and_resume_show(mine: Operator) -> None:
+def test_a_pause_keeps_its_first_time_and_ends_with_resume(mine: Operator) -> None:
     mine.run("pause", "mine")
     paused = json.loads(mine.run("show", "mine", "--json").stdout)["paused_at"]
     assert paused is not None

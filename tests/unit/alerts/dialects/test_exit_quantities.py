@@ -54,7 +54,7 @@ def is_flat(fields: Mapping[str, object]) -> bool:
     return any(fields.get(name) == "flat" for name in ("market_position", "sentiment", "position"))
 
 
-def test_every_dialect_is_looked_at() -> None:
+def test_no_dialect_is_missing_from_these_tests() -> None:
     assert set(DIALECTS) == {*FIELDS_OF, origin_discord.DIALECT.name}
 
 
