@@ -14,7 +14,7 @@ from sqlalchemy import Engine
 
 from shared.clock import machine_now, monotonic
 from shared.db.alerts import probe_hook
-from shared.db.alerts.hooks import token_hash
+from shared.db.token_hash import hash_token
 from shared.errors import ProbeFailedError
 from shared.ids import new_id
 from shared.private_file import write_private
@@ -61,18 +61,18 @@ def _ensure_token(engine: Engine, home: Path) -> tuple[str, bool]:
         with engine.connect() as connection:
             expected = probe_hook.read_token_hash(connection)
         token = _read_token(file)
-        if token is not None and token_hash(token) == expected:
+        if token is not None and hash_token(token) == expected:
             return token, False
         new = secrets.token_urlsafe(_TOKEN_BYTES)
         with engine.begin() as connection:
-            if not probe_hook.lock(connection, token_hash(new)):
+            if not probe_hook.lock(connection, hash_token(new)):
                 raise ProbeFailedError(_describe_missing_hook())
             token = _read_token(file)  # another program may have created it meanwhile
-            if token is not None and token_hash(token) == probe_hook.read_token_hash(connection):
+            if token is not None and hash_token(token) == probe_hook.read_token_hash(connection):
                 return token, True
             home.mkdir(parents=True, exist_ok=True)
             write_private(file, new)
-            probe_hook.replace_token(connection, token_hash(new))
+            probe_hook.replace_token(connection, hash_token(new))
     except OSError as error:
         raise ProbeFailedError(f"cannot keep the token of the test alerts in {file}: {error.strerror}") from None
     return new, True

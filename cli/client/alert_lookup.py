@@ -1,13 +1,12 @@
-"""Lookup of the alert or the hook that a command names."""
+"""Lookup of the alert that a command names."""
 
 import re
 
 import click
 from sqlalchemy import Connection
 
-from shared.db.alerts import alert_history, hooks
+from shared.db.alerts import alert_history
 from shared.db.alerts.alert_history import AlertRecord
-from shared.db.alerts.hooks import Hook
 from shared.errors import RefusedError
 
 _SHORTEST_PREFIX = 6
@@ -39,13 +38,3 @@ def find_alert(connection: Connection, digits: str) -> AlertRecord:
     if len(found) > 1:
         raise RefusedError(f"alert id {digits} is ambiguous ({found[0].id}, {found[1].id}): give more characters")
     return found[0]
-
-
-def find_hook(connection: Connection, name: str) -> Hook:
-    """Return the hook with this name, also a removed one; raise RefusedError."""
-    known = [hooks.hook_of(row) for row in connection.execute(hooks.all_by_name())]
-    found = next((one for one in known if one.name == name), None)
-    if found is None:
-        shown = ", ".join(one.name for one in known if one.removed_at is None) or "none yet"
-        raise RefusedError(f"no hook is named {name!r}: the hooks are {shown}")
-    return found

@@ -1,35 +1,31 @@
-"""What the commands of webhooks share: the database, a hook by its name, and the URL that senders use."""
-
-from collections.abc import Iterator
-from contextlib import contextmanager
+"""What the commands of webhooks share: a hook by its name, and the URL that senders use."""
 
 import click
-from sqlalchemy import Connection, Engine
+from sqlalchemy import Connection
 
 from shared.config import Settings
 from shared.db.alerts import hooks
 from shared.db.alerts.hooks import Hook
-from shared.db.engine import make_engine
 
 TOKEN_BYTES = 32
 
 
-@contextmanager
-def open_engine(settings: Settings) -> Iterator[Engine]:
-    """Yield an engine on the stack's database."""
-    engine = make_engine(settings.require_database(), program="cli", pool_size=1)
-    try:
-        yield engine
-    finally:
-        engine.dispose()
-
-
 def find_hook(connection: Connection, name: str) -> Hook:
-    """Return the active hook of a name; raise click.ClickException without one."""
-    for row in connection.execute(hooks.all_by_name()):
-        if row.name == name and row.removed_at is None:
-            return hooks.hook_of(row)
-    raise click.ClickException(f"no active hook is named {name!r}: `tickwork hooks list` lists the hooks")
+    """Return the hook with this name, also a removed one; raise click.ClickException without one."""
+    known = [hooks.hook_of(row) for row in connection.execute(hooks.all_by_name())]
+    found = next((hook for hook in known if hook.name == name), None)
+    if found is None:
+        active = ", ".join(hook.name for hook in known if hook.removed_at is None) or "none yet"
+        raise click.ClickException(f"no hook is named {name!r}: the hooks are {active}")
+    return found
+
+
+def require_active_hook(connection: Connection, name: str) -> Hook:
+    """Return the hook with this name; raise click.ClickException without one, and for a removed one."""
+    hook = find_hook(connection, name)
+    if hook.removed_at is not None:
+        raise click.ClickException(f"hook {name!r} is removed: add another one with `tickwork hooks add`")
+    return hook
 
 
 def require_sender_url(settings: Settings) -> str:

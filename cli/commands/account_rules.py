@@ -8,6 +8,7 @@ import click
 from cli.client.lookup import resolve_account
 from cli.client.stack import begin, connect, load_stack_settings
 from cli.console.output import print_json, print_table
+from cli.console.params import json_option
 from shared.db.accounts import accounts
 from shared.db.accounts.accounts import AccountRow
 from shared.db.risk.risk_snapshots import book_of, usable_book_of, usable_changes_of
@@ -23,7 +24,7 @@ _COLUMNS = ("rule", "value", "source", "preset_value")
 @click.argument("changes", metavar="[NAME=VALUE]...", nargs=-1)
 @click.option("--preset", metavar="NAME", help=f"Use another preset: {', '.join(PRESETS)}.")
 @click.option("--reset", is_flag=True, help="Remove every change and the chosen preset.")
-@click.option("--json", "as_json", is_flag=True, help="JSON on stdout, for scripts.")
+@json_option
 def rules(account: str, changes: tuple[str, ...], preset: str | None, *, reset: bool, as_json: bool) -> None:
     """List or change the rules of an account. Example: `accounts rules 123 daily_loss_limit=800`.
 
@@ -42,7 +43,7 @@ def rules(account: str, changes: tuple[str, ...], preset: str | None, *, reset: 
             changed = _apply_changes(row, dict(requested), preset, is_reset=reset)
             check = usable_book_of if _only_mends(row, changed) else book_of
             check(changed)  # raises RefusedError for an unusable value
-            accounts.change(connection, row.id, rules=changed.rules, rule_changes=dict(changed.rule_changes))
+            accounts.change(connection, row.id, preset=changed.preset, rule_changes=dict(changed.rule_changes))
             summary = ", ".join([*(["reset"] if reset else []), *([f"preset {preset}"] if preset else []), *changes])
             accounts.record_event(connection, row.id, "rules", f"{summary}, by hand")
             row = changed
@@ -63,14 +64,14 @@ def _apply_changes(row: AccountRow, requested: Mapping[str, str], preset: str | 
             by_hand[name] = value
         elif by_hand.pop(name, None) is None and name not in dict(_preset_rules(row)):
             raise RefusedError(f"unknown rule {name!r}: expected one of {', '.join(dict(_preset_rules(row)))}")
-    return replace(row, rules=preset or (None if is_reset else row.rules), rule_changes=by_hand)
+    return replace(row, preset=preset or (None if is_reset else row.preset), rule_changes=by_hand)
 
 
 def _only_mends(row: AccountRow, changed: AccountRow) -> bool:
     """Whether nothing but changes that do not apply are removed: others of them may stay for now."""
     removed = row.rule_changes.keys() - changed.rule_changes.keys()
     rest = {name: value for name, value in row.rule_changes.items() if name not in removed}
-    is_rest = changed.rules == row.rules and changed.rule_changes == rest
+    is_rest = changed.preset == row.preset and changed.rule_changes == rest
     return is_rest and removed.isdisjoint(usable_changes_of(row))
 
 

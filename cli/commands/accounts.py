@@ -11,7 +11,7 @@ from cli.client.risk_view import RiskView, list_findings, read_risk_view, requir
 from cli.client.stack import begin, connect, load_stack_settings
 from cli.commands.account_rules import rule_rows, rules
 from cli.console.output import print_json, print_table
-from cli.console.params import MoneyType, ticks_or_none
+from cli.console.params import MoneyType, json_option, ticks_or_none
 from shared.db.accounts import accounts
 from shared.db.accounts.accounts import AccountRow
 from shared.domain.accounts.stage import Stage, parse_stage
@@ -39,11 +39,10 @@ _LIVE_WARNING = (
     "From then on every alert, strategy and command that passes the pre-trade checks trades real money on this "
     "account. `tickwork accounts live {id} off` stops new entries; open positions can always be closed."
 )
-_json_option = click.option("--json", "as_json", is_flag=True, help="JSON on stdout, for scripts.")
 
 
 @click.group(name="accounts", invoke_without_command=True)
-@_json_option
+@json_option
 @click.pass_context
 def command(ctx: click.Context, *, as_json: bool) -> None:
     """List the accounts. The subcommands show one or change its settings."""
@@ -64,7 +63,7 @@ command.add_command(rules)
 
 @command.command("show")
 @click.argument("account")
-@_json_option
+@json_option
 def show(account: str, *, as_json: bool) -> None:
     """Show an account in full. Print its state, findings, rules, trading days and newest events."""
     settings = load_stack_settings()
@@ -93,7 +92,7 @@ def show(account: str, *, as_json: bool) -> None:
 @click.argument("account")
 @click.argument("switch", type=click.Choice(["on", "off"]))
 @click.option("--name", help="The account's exact name; without it, `on` asks for it.")
-@_json_option
+@json_option
 def live(account: str, switch: str, name: str | None, *, as_json: bool) -> None:
     """Turn live orders on or off. `on` needs the account's exact name."""
     is_on = switch == "on"
@@ -129,7 +128,7 @@ def _confirm_name(row: AccountRow, name: str | None, *, as_json: bool) -> None:
 @command.command("default-stop")
 @click.argument("account")
 @click.argument("ticks", metavar="TICKS|none")
-@_json_option
+@json_option
 def stop(account: str, ticks: str, *, as_json: bool) -> None:
     """Set the default stop in ticks. It protects entries without a stop; with `none`, such entries are denied."""
     distance = ticks_or_none(ticks)
@@ -150,7 +149,7 @@ def stop(account: str, ticks: str, *, as_json: bool) -> None:
 @command.command("high-water-mark")
 @click.argument("account")
 @click.argument("balance", type=MoneyType())
-@_json_option
+@json_option
 def high(account: str, balance: Decimal, *, as_json: bool) -> None:
     """Set the high-water mark. It is the highest end-of-day balance, as the firm's dashboard shows it.
 

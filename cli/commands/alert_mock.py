@@ -8,15 +8,17 @@ from typing import Any
 import click
 from sqlalchemy import Connection
 
-from cli.client.alert_lookup import find_hook
 from cli.client.alert_reading import describe_problem, describe_request, format_field, list_fields, read_body
+from cli.client.hook_store import require_active_hook
 from cli.client.stack import connect
 from cli.console.output import print_json_line
+from shared.clock import machine_now
 from shared.db.alerts.hooks import Hook
 from shared.db.market_data import contracts
 from shared.domain.alerts.alert import Alert
 from shared.domain.alerts.hook_settings import HookSettings, encode_settings
-from shared.errors import RefusedError
+from shared.domain.alerts.payload import RefusedAlertError
+from shared.domain.alerts.receivable import require_receivable
 
 _EXAMPLE_ROOT = "MNQ"
 
@@ -36,7 +38,7 @@ def mock(message: str | None, hook_name: str | None, *, watch: bool, as_json: bo
     if watch and message is not None:
         raise click.UsageError("give MESSAGE, or --watch to read messages from stdin, not both")
     with connect() as connection:
-        hook = None if hook_name is None else _require_active(find_hook(connection, hook_name))
+        hook = None if hook_name is None else require_active_hook(connection, hook_name)
         example = min(contracts.tracked_roots(connection), default=_EXAMPLE_ROOT)
         connection.rollback()
         reader = connection.execution_options(isolation_level="AUTOCOMMIT")  # a watch holds no transaction open
@@ -51,12 +53,6 @@ def mock(message: str | None, hook_name: str | None, *, watch: bool, as_json: bo
 
 def _read_lines() -> Iterable[bytes]:
     return (line.rstrip(b"\r\n") for line in sys.stdin.buffer if line.strip())
-
-
-def _require_active(hook: Hook) -> Hook:
-    if hook.removed_at is not None:
-        raise RefusedError(f"hook {hook.name} is removed: its URL answers 404 to every message")
-    return hook
 
 
 def _show(connection: Connection, raw: bytes, hook: Hook | None, *, as_json: bool) -> bool:
@@ -81,13 +77,13 @@ def _show(connection: Connection, raw: bytes, hook: Hook | None, *, as_json: boo
 
 
 def _find_contract(connection: Connection, alert: Alert) -> tuple[str | None, dict[str, str] | None]:
-    """Return the active contract that an alert means, and the problem with its symbol, as the webhook sees both."""
+    """Return the active contract that an alert means, and the problem for which the receiver refuses it, if any."""
     active = contracts.active_of_root(connection, alert.root.name)
     meant = active.id if active is not None and alert.symbol.names(active.id) else None
-    traded = connection.execute(contracts.TRADED).scalars().all()
-    if alert.action.is_entry and traded and meant not in traded:
-        wrong = f"symbol {alert.symbol.text!r} means no contract that is traded here"
-        return meant, describe_problem(wrong, "symbol", f"traded are {', '.join(traded)}")
+    try:
+        require_receivable(alert, machine_now(), connection.execute(contracts.TRADED).scalars().all())
+    except RefusedAlertError as error:
+        return meant, describe_problem(error.wrong, error.field, error.hint)
     return meant, None
 
 

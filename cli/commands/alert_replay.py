@@ -10,22 +10,21 @@ from cli.client.alert_lookup import AlertIdType, find_alert
 from cli.client.alert_reading import describe_request, read_body
 from cli.client.job_client import JobClient, open_client, wait_option
 from cli.console.output import print_json
+from cli.console.params import json_option
 from shared.db.accounts import accounts
 from shared.db.alerts import alert_history, hooks
 from shared.db.alerts.alert_history import AlertRecord
 from shared.domain.alerts.alert import Alert
 from shared.errors import RefusedError, SettingsError
-from shared.fleets import Queue
 from shared.ids import new_id
-from shared.ledger.jobs.alerts import HandleAlert
-from shared.ledger.jobs.orders import entries_key
+from shared.ledger.jobs.alerts import HandleAlert, alert_job_options
 
 
 @click.command("replay")
 @click.argument("digits", metavar="ID", type=AlertIdType())
 @click.option("--yes", is_flag=True, help="Skip the confirmation.")
 @wait_option
-@click.option("--json", "as_json", is_flag=True, help="JSON on stdout, for scripts.")
+@json_option
 def replay(digits: str, wait_s: float, *, yes: bool, as_json: bool) -> None:
     """Trade a stored alert again, now. The same body becomes a new alert of the same webhook.
 
@@ -51,14 +50,12 @@ def replay(digits: str, wait_s: float, *, yes: bool, as_json: bool) -> None:
 
 def _enqueue(client: JobClient, record: AlertRecord, alert: Alert, dialect: str) -> tuple[UUID, UUID]:
     """Commit the new alert and its job as the receiver does; return the ids of both."""
-    alert_id, is_entry = new_id(), alert.action.is_entry
+    alert_id = new_id()
     with client.transaction() as tx:
         job_id = tx.enqueue(
             HandleAlert(alert_id=alert_id),
             key=f"alert:{record.hook_id}:replay:{alert_id}",
-            sequence_key=entries_key(record.account_id) if is_entry else None,
-            queue=Queue.HIGH if is_entry else Queue.CRITICAL,
-            expires_after=client.settings.entry_ttl if is_entry else None,
+            **alert_job_options(alert, record.account_id, client.settings.entry_ttl),
         ).job_id
         if not alert_history.add_replay(tx.connection, record.id, alert_id, alert, dialect=dialect, job_id=job_id):
             raise RefusedError(f"hook {record.hook} was paused or removed meanwhile: nothing was replayed")

@@ -8,20 +8,22 @@ from typing import Any
 import click
 from sqlalchemy import Connection
 
-from cli.client.alert_lookup import AlertIdType, find_alert, find_hook
+from cli.client.alert_lookup import AlertIdType, find_alert
 from cli.client.alert_reading import AlertReading, escape_body, format_field, list_fields, read_body
 from cli.client.alert_view import AlertOutcome, read_accounts, read_outcomes, to_row
 from cli.client.alert_watch import AlertWatch
+from cli.client.hook_store import find_hook
 from cli.client.lookup import short_id
 from cli.client.stack import connect
 from cli.commands import alert_mock, alert_replay
 from cli.console.errors import shorten_error
 from cli.console.output import print_json, print_json_line, print_table
+from cli.console.params import json_option
 from shared.db.alerts import alert_history
 from shared.db.alerts.alert_history import AlertFilter, AlertRecord
 
 _COLUMNS = (
-    "id", "received_at", "hook", "action", "root", "quantity", "target", "verdict", "job", "signal", "order",
+    "id", "received_at", "hook", "action", "root", "quantity", "target_position", "verdict", "job", "signal", "order",
     "submitted_ms", "reason",
 )  # fmt: skip
 _ORDERS = (
@@ -34,7 +36,6 @@ _TIMELINE = ("step", "time", "since_previous_ms", "since_received_ms")
 _POLL_EVERY_S = 0.5
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 _LONGEST = timedelta(days=3_650)
-_json_option = click.option("--json", "as_json", is_flag=True, help="JSON on stdout, for scripts.")
 
 
 class _Duration(click.ParamType[timedelta]):
@@ -68,7 +69,7 @@ command.add_command(alert_mock.mock)
 @click.option("--since", type=_Duration(), metavar="DURATION", help="Received at most this long ago, such as 30m.")
 @click.option("--limit", default=20, show_default=True, type=click.IntRange(1, 10_000), help="Most alerts to list.")
 @click.option("--watch", is_flag=True, help="Go on with a line for each new alert and each new outcome, until Ctrl-C.")
-@_json_option
+@json_option
 def list_alerts(
     hook_name: str | None, verdict: str | None, since: timedelta | None, limit: int, *, watch: bool, as_json: bool
 ) -> None:
@@ -106,7 +107,7 @@ def _print_line(row: dict[str, Any], *, as_json: bool) -> None:
     if as_json:
         print_json_line(row)
         return
-    size = f"to {row['target']:+}" if row["target"] is not None else row["quantity"]
+    size = f"to {row['target_position']:+}" if row["target_position"] is not None else row["quantity"]
     parts = [f"{row['received_at']:%m-%d %H:%M:%S}", row["id"], row["hook"], row["action"], size, row["root"]]
     outcome = [f"{name} {row[name]}" for name in ("job", "signal", "order") if row[name]]
     delay = [] if row["submitted_ms"] is None else [f"submitted after {row['submitted_ms']} ms"]
@@ -116,7 +117,7 @@ def _print_line(row: dict[str, Any], *, as_json: bool) -> None:
 
 @command.command("show")
 @click.argument("digits", metavar="ID", type=AlertIdType())
-@_json_option
+@json_option
 def show(digits: str, *, as_json: bool) -> None:
     """Show an alert in full. Print its body, its reading, and on each account its signal, orders, fills and times."""
     with connect() as connection:

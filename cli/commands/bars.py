@@ -4,6 +4,7 @@ import click
 
 from cli.client.stack import connect
 from cli.console.output import print_json, print_table
+from cli.console.params import json_option
 from shared.db import views
 
 _COLUMNS = ("contract", "timeframe", "start", "open", "high", "low", "close", "volume")
@@ -12,7 +13,7 @@ _COLUMNS = ("contract", "timeframe", "start", "open", "high", "low", "close", "v
 @click.command(name="bars")
 @click.argument("contract", required=False)
 @click.option("--limit", default=20, show_default=True, type=click.IntRange(1, 100_000), help="Most bars to show.")
-@click.option("--json", "as_json", is_flag=True, help="JSON on stdout, for scripts.")
+@json_option
 def command(contract: str | None, limit: int, *, as_json: bool) -> None:
     """Show the newest bars and the coverage. CONTRACT is the venue's id, or a product such as MNQ."""
     with connect() as connection:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from cli.console.params import json_option
 from shared.config import environment
 
 _KEY = "TICKWORK_VENUE_KEY"
@@ -38,7 +39,7 @@ Examples:
     "--report", type=click.Path(path_type=Path), metavar="FILE",
     help="Report to write; default: gateway-report-<date>.md in this folder.",
 )  # fmt: skip
-@click.option("--json", "as_json", is_flag=True, help="JSON on stdout, for scripts.")
+@json_option
 def command(
     *,
     url: str | None,

@@ -12,6 +12,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from cli.client.receiver_check import send_test_alert
 from cli.client.stack import load_stack_settings
 from cli.console.output import print_json, print_table
+from cli.console.params import json_option
 from cli.local.home.folder import Home
 from cli.local.home.lock import find_holder
 from cli.local.home.ports import DEFAULTS, is_free
@@ -28,7 +29,7 @@ _MIN_FREE_BYTES = 1_000_000_000
 
 
 @click.command("doctor")
-@click.option("--json", "as_json", is_flag=True, help="JSON on stdout, for scripts.")
+@json_option
 def command(*, as_json: bool) -> None:
     """Check this computer and the running stack. Exit with status 1 if a check fails.
 

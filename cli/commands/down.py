@@ -7,6 +7,7 @@ import time
 import click
 
 from cli.console.output import print_json
+from cli.console.params import json_option
 from cli.local.home.lock import find_holder
 from shared.config import load_settings
 
@@ -14,7 +15,7 @@ _TIMEOUT_S = 60.0
 
 
 @click.command("down")
-@click.option("--json", "as_json", is_flag=True, help="JSON on stdout, for scripts.")
+@json_option
 def command(*, as_json: bool) -> None:
     """Stop the stack. Stop its programs in order, and wait until all have ended."""
     home = load_settings().home

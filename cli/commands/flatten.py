@@ -9,6 +9,7 @@ from cli.client.flatten import confirm, describe_holdings, flatten
 from cli.client.job_client import open_client
 from cli.client.lookup import resolve_accounts, resolve_contract
 from cli.client.risk_view import may_close, require_market
+from cli.console.params import json_option
 from shared.db.accounts.accounts import AccountRow
 from shared.errors import RefusedError
 
@@ -27,7 +28,7 @@ wait_option = click.option(
 @click.option("--reason", default="typed by hand", show_default=True, help="Reason stored with the flatten request.")
 @click.option("--yes", is_flag=True, help="Skip the confirmation.")
 @wait_option
-@click.option("--json", "as_json", is_flag=True, help="JSON on stdout, for scripts.")
+@json_option
 def command(
     account_word: str | None, symbol: str | None, reason: str, wait_s: float | None, *, yes: bool, as_json: bool
 ) -> None:

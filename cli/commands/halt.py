@@ -8,6 +8,7 @@ from cli.client.lookup import resolve_accounts
 from cli.client.stack import begin
 from cli.commands.flatten import select_closable
 from cli.console.output import print_json
+from cli.console.params import json_option
 from shared.db.accounts import accounts
 
 
@@ -16,7 +17,7 @@ from shared.db.accounts import accounts
 @click.option("--account", "account_word", metavar="ACCOUNT", help="Only this account, by id or name; default: all.")
 @click.option("--flatten", "also_flattens", is_flag=True, help="Also flatten the halted accounts.")
 @click.option("--yes", is_flag=True, help="With --flatten: skip the confirmation.")
-@click.option("--json", "as_json", is_flag=True, help="JSON on stdout, for scripts.")
+@json_option
 def command(
     reason: tuple[str, ...], account_word: str | None, *, also_flattens: bool, yes: bool, as_json: bool
 ) -> None:

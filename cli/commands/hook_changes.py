@@ -7,22 +7,22 @@ from typing import Unpack
 import click
 
 from cli.client.hook_options import HookOptions, HookOptionValues, describe_settings, hook_options
-from cli.client.hook_store import TOKEN_BYTES, find_hook, open_engine, require_sender_url
-from cli.client.stack import load_stack_settings
+from cli.client.hook_store import TOKEN_BYTES, require_active_hook, require_sender_url
+from cli.client.stack import begin, connect, load_stack_settings
 from cli.console.output import print_fields, print_json
+from cli.console.params import json_option
 from shared.db.alerts import hooks
+from shared.db.token_hash import hash_token
 from shared.domain.alerts.hook_settings import encode_settings
-
-_json_option = click.option("--json", "as_json", is_flag=True, help="JSON on stdout, for scripts.")
 
 
 @click.command("show")
 @click.argument("name")
-@_json_option
+@json_option
 def show(name: str, *, as_json: bool) -> None:
     """Show a webhook: its accounts, its settings, and when it was reached."""
-    with open_engine(load_stack_settings()) as engine, engine.connect() as connection:
-        hook = find_hook(connection, name)
+    with connect() as connection:
+        hook = require_active_hook(connection, name)
         followers = hooks.list_followers(connection).get(hook.id, [])
         received_at = hooks.last_received(connection).get(hook.id)
     if as_json:
@@ -56,14 +56,14 @@ def show(name: str, *, as_json: bool) -> None:
 @click.command("set")
 @click.argument("name")
 @hook_options
-@_json_option
+@json_option
 def change(name: str, *, as_json: bool, **options: Unpack[HookOptionValues]) -> None:
     """Change the settings of a webhook; alerts that are not handled yet follow the new ones."""
     given = HookOptions(**options)
     if given.is_empty:
         raise click.ClickException("nothing to change: `tickwork hooks set --help` lists the settings")
-    with open_engine(load_stack_settings()) as engine, engine.begin() as connection:
-        hook = find_hook(connection, name)
+    with begin() as connection:
+        hook = require_active_hook(connection, name)
         settings = given.apply(hook.settings)
         connection.execute(hooks.set_settings(hook.id, settings))
     if as_json:
@@ -83,15 +83,14 @@ def change(name: str, *, as_json: bool, **options: Unpack[HookOptionValues]) -> 
     metavar="SECONDS",
     help="How long the old URL still works.",
 )
-@_json_option
+@json_option
 def rotate(name: str, keep_s: int, *, as_json: bool) -> None:
     """Give a webhook a new URL; the old one works for a while, so that no alert is lost meanwhile."""
-    settings = load_stack_settings()
     token = secrets.token_urlsafe(TOKEN_BYTES)
-    url = f"{require_sender_url(settings)}/hooks/tv/{token}"
-    with open_engine(settings) as engine, engine.begin() as connection:
-        hook = find_hook(connection, name)
-        statement = hooks.rotate(hook.id, hooks.token_hash(token), timedelta(seconds=keep_s))
+    url = f"{require_sender_url(load_stack_settings())}/hooks/tv/{token}"
+    with begin() as connection:
+        hook = require_active_hook(connection, name)
+        statement = hooks.rotate(hook.id, hash_token(token), timedelta(seconds=keep_s))
         until = connection.execute(statement).scalar_one()
     if as_json:
         print_json({"url": url, "previous_token_until": until})
@@ -102,7 +101,7 @@ def rotate(name: str, keep_s: int, *, as_json: bool) -> None:
 
 @click.command("pause")
 @click.argument("name")
-@_json_option
+@json_option
 def pause(name: str, *, as_json: bool) -> None:
     """Let a webhook enter nothing; its exits still close."""
     _set_paused(name, is_paused=True, as_json=as_json)
@@ -110,7 +109,7 @@ def pause(name: str, *, as_json: bool) -> None:
 
 @click.command("resume")
 @click.argument("name")
-@_json_option
+@json_option
 def resume(name: str, *, as_json: bool) -> None:
     """Let a paused webhook enter again."""
     _set_paused(name, is_paused=False, as_json=as_json)
@@ -118,11 +117,11 @@ def resume(name: str, *, as_json: bool) -> None:
 
 @click.command("remove")
 @click.argument("name")
-@_json_option
+@json_option
 def remove(name: str, *, as_json: bool) -> None:
     """Remove a webhook for good. Its URL then answers 404, like an unknown URL."""
-    with open_engine(load_stack_settings()) as engine, engine.begin() as connection:
-        find_hook(connection, name)
+    with begin() as connection:
+        require_active_hook(connection, name)
         connection.execute(hooks.remove(name))
     if as_json:
         print_json({"removed": name})
@@ -131,8 +130,8 @@ def remove(name: str, *, as_json: bool) -> None:
 
 
 def _set_paused(name: str, *, is_paused: bool, as_json: bool) -> None:
-    with open_engine(load_stack_settings()) as engine, engine.begin() as connection:
-        hook = find_hook(connection, name)
+    with begin() as connection:
+        hook = require_active_hook(connection, name)
         paused_at = connection.execute(hooks.set_paused(hook.id, is_paused=is_paused)).scalar_one()
     if as_json:
         print_json({"name": name, "paused_at": paused_at})

@@ -8,9 +8,10 @@ from uuid import UUID
 
 import click
 
-from cli.client.hook_store import find_hook, require_sender_url
+from cli.client.hook_store import require_active_hook, require_sender_url
 from cli.client.stack import begin, connect, load_stack_settings
 from cli.console.output import print_json, print_table
+from cli.console.params import json_option
 from shared.db.alerts import hook_secrets
 from shared.db.alerts.hook_secrets import HookSecret
 from shared.domain.alerts.signing_secret import SignatureScheme, read_signing_secret, write_standard_secret
@@ -21,7 +22,6 @@ _SECRET_BYTES = 32
 _LONGEST_FILE = 4096
 _MOST_SECONDS = 30 * 24 * 3600
 _COLUMNS = ("id", "scheme", "created_at", "expires_at")
-_json_option = click.option("--json", "as_json", is_flag=True, help="JSON on stdout, for scripts.")
 
 
 @click.group(name="secret")
@@ -53,7 +53,7 @@ def add(name: str, scheme: str, secret_file: BinaryIO | None, *, as_json: bool) 
     written = secret_file.read(_LONGEST_FILE).rstrip(b"\r\n") if secret_file else (made or "").encode()
     key = read_signing_secret(kind, written)
     with begin() as connection:
-        hook_id = find_hook(connection, name).id
+        hook_id = require_active_hook(connection, name).id
         hook_secrets.add(connection, secret_id, hook_id, kind, key)
     url = f"{sender_url}/hooks/v1/{hook_id}"
     if as_json:
@@ -65,11 +65,11 @@ def add(name: str, scheme: str, secret_file: BinaryIO | None, *, as_json: bool) 
 
 @command.command("list")
 @click.argument("name")
-@_json_option
+@json_option
 def list_secrets(name: str, *, as_json: bool) -> None:
     """List the secrets of a webhook, without what they are."""
     with connect() as connection:
-        found = hook_secrets.list_of_hook(connection, find_hook(connection, name).id)
+        found = hook_secrets.list_of_hook(connection, require_active_hook(connection, name).id)
     rows = [{column: getattr(one, column) for column in _COLUMNS} for one in found]
     if as_json:
         print_json({"secrets": rows})
@@ -90,12 +90,12 @@ def list_secrets(name: str, *, as_json: bool) -> None:
     metavar="SECONDS",
     help="How long the secret is still valid.",
 )
-@_json_option
+@json_option
 def remove(name: str, secret_id: UUID, keep_s: int, *, as_json: bool) -> None:
     """Remove a secret of a webhook, by its id. Requests that it signs are then refused."""
     after = timedelta(seconds=keep_s) if keep_s else None
     with begin() as connection:
-        found = hook_secrets.list_of_hook(connection, find_hook(connection, name).id)
+        found = hook_secrets.list_of_hook(connection, require_active_hook(connection, name).id)
         if secret_id not in {one.id for one in found}:
             raise RefusedError(
                 f"hook {name} has no secret {secret_id}: `tickwork hooks secret list {name}` lists its secrets"

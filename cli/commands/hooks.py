@@ -5,21 +5,22 @@ from threading import Event
 from typing import Unpack
 
 import click
-from sqlalchemy import Engine
 
 from cli.client.hook_messages import guidance, templates
 from cli.client.hook_options import HookOptions, HookOptionValues, hook_options
-from cli.client.hook_store import TOKEN_BYTES, find_hook, open_engine, require_sender_url
+from cli.client.hook_store import TOKEN_BYTES, require_active_hook, require_sender_url
 from cli.client.lookup import match_account
-from cli.client.stack import load_stack_settings
+from cli.client.stack import begin, connect, load_stack_settings
 from cli.commands import hook_changes, hook_secrets
 from cli.console.output import print_json, print_table
+from cli.console.params import json_option
 from shared.clock import monotonic
 from shared.db.accounts import accounts
 from shared.db.accounts.accounts import AccountRow
 from shared.db.alerts import hooks
 from shared.db.alerts.probe_hook import PROBE_HOOK_NAME
 from shared.db.market_data import contracts
+from shared.db.token_hash import hash_token
 from shared.domain.alerts.hook_settings import HookSettings
 from shared.ids import new_id
 
@@ -50,20 +51,18 @@ def add(name: str, account_words: tuple[str, ...], *, as_json: bool, **options: 
             f"invalid hook name {name!r}: expected printable text, such as tradingview, and not {PROBE_HOOK_NAME}"
         )
     hook_settings = HookOptions(**options).apply(HookSettings())
-    settings = load_stack_settings()
     token = secrets.token_urlsafe(TOKEN_BYTES)
-    url = f"{require_sender_url(settings)}/hooks/tv/{token}"
-    with open_engine(settings) as engine:
-        known, hook_id = _wait_for_accounts(engine), new_id()
-        trading, *followers = list(
-            {one.id: one for one in (match_account(known, word) for word in account_words or [None])}.values()
-        )
-        with engine.begin() as connection:
-            statement = hooks.add(hook_id, name, hooks.token_hash(token), trading.id, hook_settings)
-            if connection.execute(statement).one_or_none() is None:
-                raise click.ClickException(f"hook name {name!r} is already used: choose another name")
-            hooks.add_followers(connection, hook_id, [one.id for one in followers])
-            tracked = contracts.tracked_roots(connection)
+    url = f"{require_sender_url(load_stack_settings())}/hooks/tv/{token}"
+    known, hook_id = _wait_for_accounts(), new_id()
+    trading, *followers = list(
+        {one.id: one for one in (match_account(known, word) for word in account_words or [None])}.values()
+    )
+    with begin() as connection:
+        statement = hooks.add(hook_id, name, hash_token(token), trading.id, hook_settings)
+        if connection.execute(statement).one_or_none() is None:
+            raise click.ClickException(f"hook name {name!r} is already used: choose another name")
+        hooks.add_followers(connection, hook_id, [one.id for one in followers])
+        tracked = contracts.tracked_roots(connection)
     if as_json:
         print_json({"url": url})
     else:
@@ -73,10 +72,10 @@ def add(name: str, account_words: tuple[str, ...], *, as_json: bool, **options: 
 
 
 @command.command("list")
-@click.option("--json", "as_json", is_flag=True, help="JSON on stdout, for scripts.")
+@json_option
 def list_hooks(*, as_json: bool) -> None:
     """List the webhooks, also removed ones, and when each was reached."""
-    with open_engine(load_stack_settings()) as engine, engine.connect() as connection:
+    with connect() as connection:
         found = [hooks.hook_of(row) for row in connection.execute(hooks.all_by_name())]
         followers = hooks.list_followers(connection)
         received = hooks.last_received(connection)
@@ -109,11 +108,11 @@ def list_hooks(*, as_json: bool) -> None:
 @command.command("template")
 @click.argument("name", required=False)
 @click.option("--root", metavar="ROOT", help="The root to trade; default: the first that is tracked.")
-@click.option("--json", "as_json", is_flag=True, help="JSON on stdout, for scripts.")
+@json_option
 def template(name: str | None, root: str | None, *, as_json: bool) -> None:
     """Print the messages to paste into TradingView's alerts: of strategies and of indicators."""
-    with open_engine(load_stack_settings()) as engine, engine.connect() as connection:
-        dialect = "tickwork" if name is None else find_hook(connection, name).settings.dialect
+    with connect() as connection:
+        dialect = "tickwork" if name is None else require_active_hook(connection, name).settings.dialect
         symbol = root or min(contracts.tracked_roots(connection), default=_EXAMPLE_ROOT)
     found = list(templates(symbol, dialect))
     if as_json:
@@ -134,12 +133,13 @@ for changing in (
     command.add_command(changing)
 
 
-def _wait_for_accounts(engine: Engine) -> list[AccountRow]:
+def _wait_for_accounts() -> list[AccountRow]:
     """Return the accounts; wait up to 15 s for the first snapshot of them."""
     pause, gives_up_at = Event(), monotonic() + _FIRST_SNAPSHOT_S
-    while True:
-        with engine.connect() as connection:
+    with connect() as connection:
+        while True:
             known = accounts.list_all(connection)
-        if known or monotonic() >= gives_up_at:
-            return known
-        pause.wait(0.3)
+            if known or monotonic() >= gives_up_at:
+                return known
+            connection.rollback()
+            pause.wait(0.3)

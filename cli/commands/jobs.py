@@ -15,6 +15,7 @@ import click
 from cli.client.stack import connect
 from cli.console.errors import extract_headline
 from cli.console.output import print_json, print_outcome, print_table
+from cli.console.params import json_option
 from shared.db import api_tokens, views
 from shared.db.engine import driver
 from shared.errors import RefusedError, SettingsError
@@ -39,7 +40,6 @@ _DETAILS = (
     "requested_by",
 )
 _SHORTEST_PREFIX = 8
-_json_option = click.option("--json", "as_json", is_flag=True, help="JSON on stdout, for scripts.")
 
 
 class _JobId(click.ParamType[str]):
@@ -64,7 +64,7 @@ class _JobId(click.ParamType[str]):
 @click.option("--queue", type=click.Choice([queue.value for queue in Queue]), help="Only jobs in this queue.")
 @click.option("--name", help="Only jobs with this name, such as orders.place_order.")
 @click.option("--limit", default=20, show_default=True, type=click.IntRange(1, 10_000), help="Most jobs to list.")
-@_json_option
+@json_option
 @click.pass_context
 def command(
     ctx: click.Context, state: str | None, queue: str | None, name: str | None, limit: int, *, as_json: bool
@@ -85,7 +85,7 @@ def command(
 @command.command("dead")
 @click.option("--name", help="Only jobs with this name.")
 @click.option("--limit", default=50, show_default=True, type=click.IntRange(1, 10_000), help="Most jobs to list.")
-@_json_option
+@json_option
 def dead(name: str | None, limit: int, *, as_json: bool) -> None:
     """List the dead jobs. They used up their attempts and stay dead until you act."""
     with connect() as connection:
@@ -105,7 +105,7 @@ def dead(name: str | None, limit: int, *, as_json: bool) -> None:
 
 @command.command("show")
 @click.argument("job_id", metavar="ID", type=_JobId())
-@_json_option
+@json_option
 def show(job_id: str, *, as_json: bool) -> None:
     """Show a job and its related jobs. The first 8 characters of ID are enough."""
     with connect() as connection:
@@ -127,7 +127,7 @@ def show(job_id: str, *, as_json: bool) -> None:
 @click.option("--name", help="With --all-dead: only jobs with this name.")
 @click.option("--past-expiry", is_flag=True, help="Also requeue expired jobs, except entries.")
 @click.option("--yes", is_flag=True, help="With --all-dead: skip the confirmation.")
-@_json_option
+@json_option
 def requeue(
     job_ids: tuple[str, ...], name: str | None, *, all_dead: bool, past_expiry: bool, yes: bool, as_json: bool
 ) -> None:
@@ -145,7 +145,7 @@ def requeue(
 
 @command.command("discard")
 @click.argument("job_ids", metavar="ID...", nargs=-1, type=_JobId(), required=True)
-@_json_option
+@json_option
 def discard(job_ids: tuple[str, ...], *, as_json: bool) -> None:
     """Discard dead or failed jobs: they end as cancelled."""
     with _open_ledger() as connection:
@@ -156,7 +156,7 @@ def discard(job_ids: tuple[str, ...], *, as_json: bool) -> None:
 
 @command.command("cancel")
 @click.argument("job_ids", metavar="ID...", nargs=-1, type=_JobId(), required=True)
-@_json_option
+@json_option
 def cancel(job_ids: tuple[str, ...], *, as_json: bool) -> None:
     """Cancel queued jobs."""
     with _open_ledger() as connection:

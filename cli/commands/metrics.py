@@ -9,6 +9,7 @@ import psutil
 from cli.client.feed_health import print_feed, read_feed_figures
 from cli.client.stack import connect, list_running_programs
 from cli.console.output import print_json, print_table
+from cli.console.params import json_option
 from shared.db.metrics import metrics
 from shared.fleets import Queue
 
@@ -22,7 +23,7 @@ _STATES = ("queued", "running", "succeeded", "failed", "dead", "expired", "cance
 @click.option(
     "--minutes", default=60, show_default=True, type=click.IntRange(1, 7 * 24 * 60), help="Minutes to sum up."
 )
-@click.option("--json", "as_json", is_flag=True, help="JSON on stdout, for scripts.")
+@json_option
 def command(minutes: int, *, as_json: bool) -> None:
     """Show figures of the last minutes. They cover venue calls, queues, the feed, programs and strategies."""
     window = timedelta(minutes=minutes)

@@ -12,7 +12,7 @@ from sqlalchemy import Connection
 from cli.client.job_client import JobClient, open_client, wait_option
 from cli.client.lookup import require_tick_multiple, resolve_account, resolve_active_contract, short_id
 from cli.console.output import print_json, print_table
-from cli.console.params import PriceType, SideType, account_option
+from cli.console.params import PriceType, SideType, account_option, json_option
 from shared.db import views
 from shared.domain.orders.order import MAX_TICKS, OrderState, OrderType, Side
 from shared.ledger.jobs.orders import EnterManually
@@ -63,7 +63,7 @@ _OPTIONS = [
     ),
     click.option("--dry-run", is_flag=True, help="Show the order and the pre-trade checks; send nothing."),
     wait_option,
-    click.option("--json", "as_json", is_flag=True, help="JSON on stdout, for scripts."),
+    json_option,
 ]
 
 

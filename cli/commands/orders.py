@@ -14,7 +14,7 @@ from cli.client.stack import connect
 from cli.commands import order_entry
 from cli.commands.order_entry import describe_order
 from cli.console.output import print_json, print_table
-from cli.console.params import OrderIdType, PriceType, account_option
+from cli.console.params import OrderIdType, PriceType, account_option, json_option
 from shared.db import views
 from shared.db.market_data import contracts
 from shared.db.orders import orders, positions
@@ -43,7 +43,6 @@ _POSITIONS = ("account_name", "contract_id", "direction", "quantity", "average_p
 _CHANGES = ("created_at", "kind", "quantity", "limit_price", "stop_price", "state", "outcome", "origin", "reason")
 _PRICE_OF = {"limit_price": {OrderType.LIMIT}, "stop_price": {OrderType.STOP}}
 _LEGS = {Role.STOP_LOSS, Role.TAKE_PROFIT}
-_json_option = click.option("--json", "as_json", is_flag=True, help="JSON on stdout, for scripts.")
 _dry_run_option = click.option("--dry-run", is_flag=True, help="Show the requests; send nothing.")
 
 
@@ -52,7 +51,7 @@ _dry_run_option = click.option("--dry-run", is_flag=True, help="Show the request
 @click.option(
     "--limit", default=20, show_default=True, type=click.IntRange(1, 10_000), help="Most orders and fills to list."
 )
-@_json_option
+@json_option
 @click.pass_context
 def command(ctx: click.Context, state: str | None, limit: int, *, as_json: bool) -> None:
     """List positions, orders and fills. Newest first; the subcommands enter, cancel and modify orders."""
@@ -79,7 +78,7 @@ for _command in order_entry.COMMANDS:
 
 @command.command("show")
 @click.argument("digits", metavar="ID", type=OrderIdType())
-@_json_option
+@json_option
 def show(digits: str, *, as_json: bool) -> None:
     """Show an order in full. Print its legs, change requests and fills."""
     with connect() as connection:
@@ -108,7 +107,7 @@ def show(digits: str, *, as_json: bool) -> None:
 @account_option
 @_dry_run_option
 @wait_option
-@_json_option
+@json_option
 def cancel(
     ids: tuple[str, ...],
     symbol: str | None,
@@ -142,7 +141,7 @@ def cancel(
 @click.option("--stop", "stop_price", type=PriceType(), metavar="PRICE", help="New stop price.")
 @_dry_run_option
 @wait_option
-@_json_option
+@json_option
 def modify(
     digits: str,
     quantity: int | None,

@@ -12,7 +12,7 @@ from cli.client.order_changes import OrderChangeRequest, apply_changes
 from cli.client.risk_view import list_alarms, read_fresh_quotes
 from cli.client.stack import begin, connect, load_stack_settings
 from cli.console.output import print_json, print_table
-from cli.console.params import account_option, ticks_or_none
+from cli.console.params import account_option, json_option, ticks_or_none
 from shared.config import Settings
 from shared.db import views
 from shared.db.accounts import accounts
@@ -31,12 +31,11 @@ from shared.hot.quotes import exit_price_from
 from shared.ledger.jobs.orders import ReducePosition
 
 _COLUMNS = ("account", "contract", "direction", "quantity", "average", "price", "open_profit", "stop", "guarded_by")
-_json_option = click.option("--json", "as_json", is_flag=True, help="JSON on stdout, for scripts.")
 _dry_run_option = click.option("--dry-run", is_flag=True, help="Show the requests; send nothing.")
 
 
 @click.group(name="positions", invoke_without_command=True)
-@_json_option
+@json_option
 @click.pass_context
 def command(ctx: click.Context, *, as_json: bool) -> None:
     """List open positions, profit and stops. The subcommands close positions and move their stops."""
@@ -62,7 +61,7 @@ def command(ctx: click.Context, *, as_json: bool) -> None:
 @account_option
 @_dry_run_option
 @wait_option
-@_json_option
+@json_option
 def close(
     symbol: str, quantity: int | None, account_word: str | None, wait_s: float, *, dry_run: bool, as_json: bool
 ) -> None:
@@ -118,7 +117,7 @@ def _reduce_position(
 @account_option
 @_dry_run_option
 @wait_option
-@_json_option
+@json_option
 def breakeven(symbol: str, account_word: str | None, wait_s: float, *, dry_run: bool, as_json: bool) -> None:
     """Move the stop to the average price. Example: `positions breakeven MNQ`."""
     with open_client() as client:
@@ -150,7 +149,7 @@ def breakeven(symbol: str, account_word: str | None, wait_s: float, *, dry_run: 
 @click.argument("symbol")
 @click.argument("ticks", metavar="TICKS|none")
 @account_option
-@_json_option
+@json_option
 def trail(symbol: str, ticks: str, account_word: str | None, *, as_json: bool) -> None:
     """Trail the stop behind the best price. Example: `positions trail MNQ 40`; `none` ends the trailing."""
     distance = ticks_or_none(ticks)

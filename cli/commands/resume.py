@@ -5,13 +5,14 @@ import click
 from cli.client.lookup import resolve_accounts
 from cli.client.stack import begin
 from cli.console.output import print_json
+from cli.console.params import json_option
 from shared.db.accounts import accounts
 
 
 @click.command("resume")
 @click.argument("reason", nargs=-1, required=True)
 @click.option("--account", "account_word", metavar="ACCOUNT", help="Only this account, by id or name; default: all.")
-@click.option("--json", "as_json", is_flag=True, help="JSON on stdout, for scripts.")
+@json_option
 def command(reason: tuple[str, ...], account_word: str | None, *, as_json: bool) -> None:
     """Allow entries again. End the halts, and store REASON in the account's events."""
     why = " ".join(reason)

@@ -10,6 +10,7 @@ from cli.client.lookup import resolve_accounts
 from cli.client.risk_view import RiskView, list_findings, print_findings, read_risk_view
 from cli.client.stack import connect, load_stack_settings
 from cli.console.output import print_json, print_table
+from cli.console.params import json_option
 from shared.db.accounts.accounts import AccountRow
 from shared.db.risk.risk_snapshots import RiskSnapshot
 from shared.domain.accounts.stage import Stage, parse_stage
@@ -22,7 +23,7 @@ _COLUMNS = ("rule", "used", "limit", "left", "headroom")
 
 @click.command("risk")
 @click.option("--account", "account_word", metavar="ACCOUNT", help="Only this account, by id or name; default: all.")
-@click.option("--json", "as_json", is_flag=True, help="JSON on stdout, for scripts.")
+@json_option
 def command(account_word: str | None, *, as_json: bool) -> None:
     """Show the headroom of each rule. Also show, per account, whether an entry would pass now."""
     settings = load_stack_settings()

@@ -9,13 +9,13 @@ from cli.client.lookup import resolve_account
 from cli.client.risk_view import require_market
 from cli.client.stack import begin, connect
 from cli.console.output import print_json, print_table
+from cli.console.params import json_option
 from shared.db.strategies import strategy_accounts, strategy_runs
 from shared.db.strategies.strategy_accounts import StrategyShare
 from strategies.registry import STRATEGIES, Strategy, strategy_named
 
 _NEWEST = ("contract_id", "closed_until_market_at", "decision", "reason")  # of the newest evaluation
 _COLUMNS = ("strategy", "account", "name", "trades", "why", "decision", "reason", "closed_until_market_at")
-_json_option = click.option("--json", "as_json", is_flag=True, help="JSON on stdout, for scripts.")
 
 
 class StrategyType(click.ParamType[Strategy]):
@@ -32,7 +32,7 @@ class StrategyType(click.ParamType[Strategy]):
 
 
 @click.group(name="strategies", invoke_without_command=True)
-@_json_option
+@json_option
 @click.pass_context
 def command(ctx: click.Context, *, as_json: bool) -> None:
     """List the accounts of each strategy. `on` and `off` change them."""
@@ -78,7 +78,7 @@ def _add_switch(name: str, help_text: str, *, is_on: bool) -> None:
     @command.command(name, help=help_text)
     @click.argument("strategy", type=StrategyType())
     @click.argument("account")
-    @_json_option
+    @json_option
     def switch(strategy: Strategy, account: str, *, as_json: bool) -> None:
         with begin() as connection:
             row = resolve_account(connection, account)

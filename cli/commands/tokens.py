@@ -9,7 +9,9 @@ import click
 
 from cli.client.stack import begin, connect, load_stack_settings
 from cli.console.output import print_json, print_table
+from cli.console.params import json_option
 from shared.db import api_tokens
+from shared.db.token_hash import hash_token
 from shared.ids import new_id
 from shared.ledger.job_scope import list_jobs_in_scope
 
@@ -18,7 +20,6 @@ _NEVER = "never"
 _DEFAULT_DAYS = "90"
 _MOST_DAYS = 3_650
 _COLUMNS = ("name", "job_names", "created_at", "expires_at", "revoked_at", "used_at")
-_json_option = click.option("--json", "as_json", is_flag=True, help="JSON on stdout, for scripts.")
 
 
 class _Lifetime(click.ParamType[timedelta | None]):
@@ -76,7 +77,7 @@ def add(name: str, scope: tuple[str, ...], valid_for: timedelta | None, *, as_js
     entries = [one.job_name() for one in jobs if one.is_entry]
     token = f"tw_{secrets.token_urlsafe(_TOKEN_BYTES)}"
     with begin() as connection:
-        statement = api_tokens.add(new_id(), name, api_tokens.hash_of(token), scope, valid_for)
+        statement = api_tokens.add(new_id(), name, hash_token(token), scope, valid_for)
         row = connection.execute(statement).one_or_none()
         if row is None:
             raise click.ClickException(f"token name {name!r} is already used: choose another name")
@@ -99,7 +100,7 @@ def add(name: str, scope: tuple[str, ...], valid_for: timedelta | None, *, as_js
 
 
 @command.command("list")
-@_json_option
+@json_option
 def list_tokens(*, as_json: bool) -> None:
     """List the API tokens, also revoked and expired ones."""
     with connect() as connection:
@@ -116,7 +117,7 @@ def list_tokens(*, as_json: bool) -> None:
 
 @command.command("revoke")
 @click.argument("name")
-@_json_option
+@json_option
 def revoke(name: str, *, as_json: bool) -> None:
     """Revoke an API token for good. Requests with it are then refused at once."""
     with begin() as connection:

@@ -9,6 +9,7 @@ import click
 
 from cli.client.stack import connect
 from cli.console.output import print_json, print_table
+from cli.console.params import json_option
 from shared.db.accounts import accounts
 from shared.db.trades import round_trips
 from shared.db.trades.round_trips import RoundTripFilter
@@ -85,7 +86,7 @@ def _add_filters(command: Callable[..., None]) -> Callable[..., None]:
             ),
             click.option("--since", type=_Day(), metavar="DATE", help="Closed on this trading day or later."),
             click.option("--until", type=_Day(), metavar="DATE", help="Closed on this trading day or earlier."),
-            click.option("--json", "as_json", is_flag=True, help="JSON on stdout, for scripts."),
+            json_option,
         ]
     ):
         command = option(command)

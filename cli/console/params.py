@@ -15,6 +15,7 @@ _SIDES = {"buy": Side.BUY, "long": Side.BUY, "sell": Side.SELL, "short": Side.SE
 account_option = click.option(
     "--account", "account_word", metavar="ACCOUNT", help="Account, by id or name; default: the only tradable one."
 )
+json_option = click.option("--json", "as_json", is_flag=True, help="JSON on stdout, for scripts.")
 
 
 class OrderIdType(click.ParamType[str]):

@@ -1,6 +1,5 @@
 """Tokens of programs that request jobs over HTTP; a token is stored only as its SHA-256."""
 
-import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -40,11 +39,6 @@ _VALID = select(*_COLUMNS, _IS_USE_DUE.label("is_use_due")).where(
     api_token.c.revoked_at.is_(None),
     or_(api_token.c.expires_at.is_(None), api_token.c.expires_at > func.now()),
 )
-
-
-def hash_of(token: str) -> bytes:
-    """Return the stored hash of a token. A random 256-bit token needs no salt and no slow hash."""
-    return hashlib.sha256(token.encode()).digest()
 
 
 def token_of(row: Row[Any]) -> ApiToken:

@@ -6,6 +6,7 @@ from datetime import timedelta
 from typing import LiteralString
 from uuid import UUID
 
+from shared.db.tables.ledger import UNFINISHED
 from shared.ledger.transitions import LedgerConnection
 
 _LEASE_GRACE = timedelta(seconds=1)
@@ -53,7 +54,7 @@ class JobProgress:
     @property
     def is_over(self) -> bool:
         """Whether the job has ended."""
-        return self.state not in {"queued", "running"}
+        return self.state not in UNFINISHED
 
 
 def read_progress(connection: LedgerConnection, roots: Sequence[UUID], claim_timeout: timedelta) -> list[JobProgress]:

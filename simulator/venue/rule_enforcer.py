@@ -112,10 +112,10 @@ class RuleEnforcer:
         for row in self._state.alive_of(account.id):
             if row.side is wanted.side and not is_leg(row) and row.role is not Role.EXIT:
                 working[row.contract_id] = working.get(row.contract_id, 0) + _micros(row.contract_id, row.open_quantity)
-        before = rules.exposure(held, working, wanted.side)
+        before = rules.micros_on_side(held, working, wanted.side)
         more = _micros(wanted.contract_id, wanted.quantity)
         working[wanted.contract_id] = working.get(wanted.contract_id, 0) + more
-        after, most = rules.exposure(held, working, wanted.side), rules.max_micros(account)
+        after, most = rules.micros_on_side(held, working, wanted.side), rules.max_micros(account)
         if after <= most or after <= before:
             return None
         return f"Maximum position exceeded: {most} micros are allowed, a mini is ten, this would make {after}."

@@ -152,8 +152,8 @@ def find_blocking_event(events: Sequence[EconomicEvent], root: Root, at: datetim
     return next((event.name for event in events if abs(at - event.at) <= _AROUND_EVENT), None)
 
 
-def exposure(held: Mapping[str, int], wanted: Mapping[str, int], side: Side) -> int:
-    """Return the exposure of one side in micros over the whole account, to compare with `max_micros`.
+def micros_on_side(held: Mapping[str, int], wanted: Mapping[str, int], side: Side) -> int:
+    """Return the size of one side in micros over the whole account, to compare with `max_micros`.
 
     For each contract: the position, or what it becomes once the working orders of that side (`wanted`) have filled,
     whichever is larger. `held` is positive for a long position; all quantities are micros.

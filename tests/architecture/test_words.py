@@ -21,6 +21,9 @@ RETIRED = (
     "record_events", "copy_alert", "enter_by_hand", "halt_over_strangers", "write_down", "look_whole", "look_now",
     "is_rehearsal", "is_carried_in", "PATIENCE_S", "nothing_here", "copied_to", "looked_at",
     "noted_at", "said_at", "handed back", "whose fate", "naked", "workshop", "the venue's word", "money depends on",
+    "exposure", "is_overtaken", "is_undone", "is_superseded", "has_pending_exit", "alert_order", "only_side",
+    "kept_side", "prev_position", "is_moving", "entry_gates", "require_timely", "require_wanted", "TokenGate",
+    "exit_alert",
 )  # fmt: skip
 OTHER_FILES = (".importlinter", ".pre-commit-config.yaml", "Makefile", "docker-compose.yml", "pyproject.toml")
 

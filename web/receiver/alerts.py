@@ -11,8 +11,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from shared.clock import machine_now
-from shared.db.alerts import hooks
 from shared.db.alerts.hooks import Hook
+from shared.db.token_hash import hash_token
 from shared.domain.alerts.payload import BODY
 from web.receiver.body import Body, BodyLateError, read_body
 from web.receiver.check import TOO_LARGE, Refusal, check_body
@@ -106,7 +106,7 @@ class AlertRoute:
         return self._to_response(outcome)
 
     async def _find_by_token(self, request: Request, _: Body, may_read: bool) -> AlertSender | Response:  # noqa: FBT001  # see Authenticate
-        hook = await self._cache.find(hooks.token_hash(request.path_params["token"]), may_read=may_read)
+        hook = await self._cache.find(hash_token(request.path_params["token"]), may_read=may_read)
         return not_found() if hook is None else AlertSender(hook)
 
     async def _find_by_signature(self, request: Request, body: Body, may_read: bool) -> AlertSender | Response:  # noqa: FBT001  # as above

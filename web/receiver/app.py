@@ -30,14 +30,13 @@ from web.receiver.intake import Intake
 from web.receiver.job_requests import JobRequestRoute
 from web.receiver.jobs import JobRoute
 from web.receiver.openapi import OpenapiRoute
-from web.receiver.problem import not_found, problem
+from web.receiver.problem import RETRY_AFTER_S, not_found, problem
 from web.receiver.readiness import ReadyRoute, live
 from web.receiver.sender import AddressReader
 from web.receiver.server import ReceiverProtocol
 from web.receiver.spool import Spool
 
 _CONNECTIONS, _OPEN_CONNECTIONS = 8, 3
-_RETRY_AFTER_S = 5
 
 
 def make_app(settings: Settings) -> FastPath:
@@ -136,8 +135,8 @@ async def _database_down(_: Request, error: Exception) -> Response:
     return problem(
         HTTPStatus.SERVICE_UNAVAILABLE,
         str(error),
-        hint=f"send the same request again in {_RETRY_AFTER_S} s",
-        headers={"Retry-After": str(_RETRY_AFTER_S)},
+        hint=f"send the same request again in {RETRY_AFTER_S} s",
+        headers={"Retry-After": str(RETRY_AFTER_S)},
     )
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from http import HTTPStatus
 
 from shared.domain.alerts.alert import Alert
@@ -11,10 +11,8 @@ from shared.domain.alerts.hook_rules import apply_settings
 from shared.domain.alerts.hook_settings import HookSettings
 from shared.domain.alerts.parse import parse_payload
 from shared.domain.alerts.payload import BODY, RefusedAlertError, has_plain_numbers
-from shared.domain.market_data.symbol import Symbol
+from shared.domain.alerts.receivable import require_receivable
 from web.receiver.body import MAX_BYTES
-
-MAX_AHEAD = timedelta(seconds=60)  # of a sender's clock
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,40 +47,9 @@ def check_body(
     try:
         payload = read_payload_in(settings.dialect, raw)
         alert = apply_settings(parse_payload(payload), settings)
+        require_receivable(alert, now, traded)
     except RefusedAlertError as error:
         status = HTTPStatus.BAD_REQUEST if error.field == BODY else HTTPStatus.UNPROCESSABLE_ENTITY
         is_json = settings.dialect == "tickwork" and payload is not None and has_plain_numbers(payload)
         return Refusal(status, error.wrong, error.field, error.hint, is_json)
-    if not alert.action.is_entry:
-        return alert
-    return _check_clock(alert, now) or _check_traded(alert, traded) or alert
-
-
-def _check_clock(alert: Alert, now: datetime) -> Refusal | None:
-    if alert.sent_at is None or alert.sent_at - now <= MAX_AHEAD:
-        return None
-    ahead = (alert.sent_at - now).total_seconds()
-    return Refusal(
-        HTTPStatus.UNPROCESSABLE_ENTITY,
-        f"timenow is {ahead:,.0f} s ahead of this computer's clock",
-        "timenow",
-        f"set the clock of this computer or of the sender: at most {MAX_AHEAD.seconds} s are accepted",
-        is_json=alert.is_storable,
-    )
-
-
-def _check_traded(alert: Alert, traded: Sequence[str]) -> Refusal | None:
-    """Refuse an entry in a contract that is not traded; take any until the contracts have been fetched once.
-
-    A target may close another month of a traded root, so its month is left to the job.
-    """
-    symbol = alert.symbol if alert.target is None else Symbol(alert.symbol.text, alert.root)
-    if not traded or any(map(symbol.names, traded)):
-        return None
-    return Refusal(
-        HTTPStatus.UNPROCESSABLE_ENTITY,
-        f"symbol {alert.symbol.text!r} means no contract that is traded here",
-        "symbol",
-        f"traded are {', '.join(traded)}: send the root or the month of one of them, or add it to TICKWORK_CONTRACTS",
-        is_json=alert.is_storable,
-    )
+    return alert

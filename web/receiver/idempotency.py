@@ -24,13 +24,13 @@ def idempotency_key(incoming: Incoming, alert: Alert) -> str:
     """Return the key of an alert: its delivery id, its own id, its body if that has a time, else its arrival.
 
     A signed request has a delivery id, which counts for exits too: only a resend has it again. The id of an exit does
-    not count: an exit is never refused, and never swallowed, because its id was used before. Nor does that of a target,
-    which may close: the same target twice trades once.
+    not count: an exit is never refused, and never swallowed, because its id was used before. Nor does that of a target
+    position, which may close: the same one twice trades once.
     """
     hook_id = incoming.hook.id
     if incoming.delivery_id is not None:
         return f"alert:{hook_id}:delivery:{incoming.delivery_id}"
-    if alert.external_id is not None and alert.action.is_entry and alert.target is None:
+    if alert.external_id is not None and alert.action.is_entry and alert.target_position is None:
         return f"alert:{hook_id}:id:{alert.external_id}"
     if alert.alert_time is not None:
         return f"alert:{hook_id}:body:{hashlib.sha256(incoming.raw).hexdigest()}"

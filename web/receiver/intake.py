@@ -19,12 +19,10 @@ from shared.db.engine import ping
 from shared.domain.alerts.alert import Alert
 from shared.domain.alerts.payload import BODY
 from shared.errors import RefusedError
-from shared.fleets import Queue
 from shared.ledger.async_ledger import AsyncLedger
 from shared.ledger.batch_insert import insert_jobs
 from shared.ledger.enqueue import NewJob, new_job
-from shared.ledger.jobs.alerts import HandleAlert
-from shared.ledger.jobs.orders import entries_key
+from shared.ledger.jobs.alerts import HandleAlert, alert_job_options
 from web.receiver.batcher import Batcher
 from web.receiver.check import Refusal
 from web.receiver.deadline import TIMEOUT_S, DatabaseDownError, with_timeout
@@ -126,15 +124,12 @@ class Intake:
         return outcomes
 
     def _make_job(self, incoming: Incoming, alert: Alert) -> NewJob:
-        is_entry = alert.action.is_entry
         waited = timedelta(0) if incoming.received_at is None else machine_now() - incoming.received_at
         return new_job(
             HandleAlert(alert_id=incoming.id),
             id=incoming.job_id,
             key=idempotency_key(incoming, alert),
-            sequence_key=entries_key(incoming.hook.account_id) if is_entry else None,
-            queue=Queue.HIGH if is_entry else Queue.CRITICAL,
-            expires_after=self._entry_ttl - waited if is_entry else None,
+            **alert_job_options(alert, incoming.hook.account_id, self._entry_ttl - waited),
         )
 
     async def _store_spooled(self) -> None:

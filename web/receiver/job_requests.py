@@ -21,12 +21,10 @@ from shared.ledger.jobs.orders import GuardPosition, entries_key, guard_key
 from web.receiver.body import MAX_BYTES, BodyLateError, read_body
 from web.receiver.deadline import with_timeout
 from web.receiver.job_arguments import IDEMPOTENCY_KEY, read_arguments, read_idempotency_key
-from web.receiver.problem import RefusedRequestError, not_found
-from web.receiver.tokens import TokenGate
+from web.receiver.problem import RETRY_AFTER_S, RefusedRequestError, not_found
+from web.receiver.tokens import TokenAuthenticator
 
 log = logging.getLogger("receiver")
-
-_RETRY_AFTER_S = 5
 
 
 class JobAccepted(msgspec.Struct, frozen=True, kw_only=True):
@@ -58,7 +56,7 @@ class JobRequestRoute:
 
     def __init__(self, ledger: AsyncLedger, *, entry_ttl: timedelta, receiver_url: str) -> None:
         self._ledger = ledger
-        self._tokens = TokenGate(ledger)
+        self._tokens = TokenAuthenticator(ledger)
         self._entry_ttl = entry_ttl
         self._url = f"{receiver_url.rstrip('/')}/v1/jobs"
 
@@ -111,8 +109,8 @@ class JobRequestRoute:
             raise RefusedRequestError(
                 HTTPStatus.SERVICE_UNAVAILABLE,
                 str(error),
-                hint=f"send the same request again in {_RETRY_AFTER_S} s or later",
-                headers={"Retry-After": str(_RETRY_AFTER_S)},
+                hint=f"send the same request again in {RETRY_AFTER_S} s or later",
+                headers={"Retry-After": str(RETRY_AFTER_S)},
             ) from None
         return enqueued
 

@@ -8,6 +8,8 @@ from starlette.responses import Response
 
 from shared.errors import RefusedError
 
+RETRY_AFTER_S = 5  # of a 503
+
 
 class Problem(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """The body of every error answer; `field` and `hint` are extension members, beside those of the standard."""

@@ -9,6 +9,7 @@ from starlette.requests import Request
 
 from shared.db import api_tokens
 from shared.db.api_tokens import ApiToken
+from shared.db.token_hash import hash_token
 from shared.ledger.async_ledger import AsyncLedger
 from web.receiver.deadline import with_timeout
 from web.receiver.problem import RefusedRequestError
@@ -18,7 +19,7 @@ _MOST_LOOKUPS = 2
 _BEARER = re.compile(r"[Bb][Ee][Aa][Rr][Ee][Rr] +(?P<token>tw_[A-Za-z0-9_-]{43})")
 
 
-class TokenGate:
+class TokenAuthenticator:
     """Finds the API token of a request."""
 
     def __init__(self, ledger: AsyncLedger) -> None:
@@ -40,7 +41,7 @@ class TokenGate:
         return found
 
     async def _find(self, token: str) -> ApiToken | None:
-        wanted = api_tokens.hash_of(token)
+        wanted = hash_token(token)
         async with self._lookups, self._ledger.transaction() as tx:
             row = (await tx.connection.execute(*api_tokens.valid_with_hash(wanted))).one_or_none()
             if row is None or not hmac.compare_digest(row.token_hash, wanted):

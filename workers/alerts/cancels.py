@@ -1,44 +1,43 @@
 """The cancel that an alert requests: of the entries that rest, and of those on their way once they rest."""
 
-from shared.db.alerts import arrival
-from shared.db.alerts.alerts import StoredAlert
+from shared.db.alerts import precedence
 from shared.db.orders import changes
 from shared.domain.orders.order import ChangeKind, Role
 from shared.errors import PostponedError, RiskLimitError
-from workers.alerts.exposure import RETRY_AFTER, read_exposure, rests
 from workers.alerts.outcome import AccountAlert, find_denial, record_outcome, request_cancels
+from workers.alerts.root_state import RETRY_AFTER, read_root_state, rests
 from workers.context import Context
 
 
-def cancel_entries(ctx: Context, stored: StoredAlert, one: AccountAlert) -> dict[str, str]:
+def cancel_entries(ctx: Context, account_alert: AccountAlert) -> dict[str, str]:
     """Request a cancel of every resting entry that the symbol means and that is older than the alert.
 
     Stops, targets and exits stay. Raise PostponedError while such an entry is on its way, also in an alert that was
     received before; RiskLimitError for an account whose live orders were never on.
     """
-    symbol = one.alert.symbol
+    symbol = account_alert.alert.symbol
     with ctx.autocommit() as connection:  # before the orders are read: an entry is in one of the two
-        is_awaited = arrival.awaits_entry(connection, stored, one.account_id)
-    orders = read_exposure(ctx, one.account_id, symbol.root).orders
+        is_awaited = precedence.awaits_entry(connection, account_alert.stored, account_alert.account_id)
+    orders = read_root_state(ctx, account_alert.account_id, symbol.root).orders
     found = [row for row in orders if row.role is Role.ENTRY and symbol.names(row.contract_id)]
     with ctx.autocommit() as connection:
-        later = arrival.list_later_orders(connection, stored, [row.id for row in found])
+        later = precedence.list_later_orders(connection, account_alert.stored, [row.id for row in found])
     entries = [row for row in found if row.id not in later]
     resting = [row for row in entries if rests(row)]
     is_complete = not is_awaited and len(resting) == len(entries)
     with ctx.transaction() as tx:
-        denial = find_denial(tx, ctx, one.account_id)
+        denial = find_denial(tx, ctx, account_alert.account_id)
         if denial is None:
             request_cancels(tx, ctx, resting, "an alert cancels the entries")
         if denial is not None or is_complete:
-            caused = changes.list_caused_by(tx.connection, one.account_id, ctx.job.correlation_id)
+            caused = changes.list_caused_by(tx.connection, account_alert.account_id, ctx.job.correlation_id)
             cancelled = {row.id for row in resting} | {
                 change.order_id for change in caused if change.kind is ChangeKind.CANCEL
             }
             idle = None if cancelled else f"no entry rests in {symbol.text}"
             reason = f"nothing to do: {idle}" if idle else f"cancels {len(cancelled)} resting entries"
             contract_id = found[0].contract_id if found else None
-            result, _ = record_outcome(tx, ctx, one, contract_id, reason=reason)
+            result, _ = record_outcome(tx, ctx, account_alert, contract_id, reason=reason)
             if denial is None:
                 result |= {"nothing_to_do": idle} if idle else {"cancels": ", ".join(map(str, sorted(cancelled)))}
                 tx.finish(result)

@@ -1,10 +1,9 @@
-"""The exits that an alert requests: all of a position, a part of it, or what lies beyond a target; each is recorded."""
+"""The exits that an alert requests: all of a position, a part of it, or what exceeds a wanted one; each is recorded."""
 
 from collections.abc import Sequence
 from uuid import UUID
 
-from shared.db.alerts import arrival
-from shared.db.alerts.alerts import StoredAlert
+from shared.db.alerts import precedence
 from shared.db.orders import flatten_requests
 from shared.db.orders.orders import OrderRow
 from shared.domain.market_data.contract import Contract
@@ -12,7 +11,6 @@ from shared.domain.orders.order import Origin
 from shared.errors import PostponedError, RefusedError, RiskLimitError
 from shared.ledger.jobs.orders import Flatten, ReducePosition
 from shared.ledger.ledger import Transaction
-from workers.alerts.exposure import RETRY_AFTER, Exposure, has_waited, read_exposure, require_certain
 from workers.alerts.outcome import (
     AccountAlert,
     record_nothing_to_do,
@@ -20,89 +18,99 @@ from workers.alerts.outcome import (
     request_cancels,
     require_may_exit,
 )
+from workers.alerts.root_state import RETRY_AFTER, RootState, has_waited, read_root_state, require_certain
 from workers.context import Context
 
 
-def exit_position(ctx: Context, stored: StoredAlert, one: AccountAlert, contract: Contract | None) -> dict[str, str]:
+def exit_position(ctx: Context, account_alert: AccountAlert, contract: Contract | None) -> dict[str, str]:
     """Close the contracts that the symbol means, or a part of the one that is held; raise RefusedError without any.
 
     `contract` is the active one of the root, None if there is none: then what is held can be closed all the same. Raise
-    PostponedError for a part, or for one side, while the position is not certain or an entry that came before waits: as
+    PostponedError for a part, or for one side, while the position is not certain or an entry received before waits: as
     long as nothing is held, and otherwise for 15 s at most. A close of all does not wait: it drops such an entry.
     """
-    is_all = one.alert.only_side is None and one.alert.target is None and one.alert.quantity is None
+    alert = account_alert.alert
+    is_all = alert.only_direction is None and alert.target_position is None and alert.quantity is None
     with ctx.autocommit() as connection:  # before the position is read: an entry is in one of the two
-        is_awaited = not is_all and arrival.awaits_entry(connection, stored, one.account_id)
-    exposure = read_exposure(ctx, one.account_id, one.alert.root)
-    shown = {*exposure.contract_ids, *([contract.id] if contract is not None else [])}
-    named = sorted(filter(one.alert.symbol.names, shown))
+        is_awaited = not is_all and precedence.awaits_entry(connection, account_alert.stored, account_alert.account_id)
+    state = read_root_state(ctx, account_alert.account_id, alert.root)
+    shown = {*state.contract_ids, *([contract.id] if contract is not None else [])}
+    named = sorted(filter(alert.symbol.names, shown))
     if not named:
-        raise RefusedError(f"nothing to close: no position and no order in {one.alert.symbol.text}")
-    is_held = any(exposure.quantity(each) and one.alert.only_side in {None, exposure.direction(each)} for each in named)
+        raise RefusedError(f"nothing to close: no position and no order in {alert.symbol.text}")
+    is_held = any(state.quantity(each) and alert.only_direction in {None, state.direction(each)} for each in named)
     if is_awaited and not (is_held and has_waited(ctx)):
-        raise PostponedError(f"an entry in {one.alert.symbol.text} that came before is not made yet", RETRY_AFTER)
-    if one.alert.only_side is not None:
-        named = require_certain(exposure, named)
-        sided = [each for each in named if exposure.direction(each) is one.alert.only_side]
+        raise PostponedError(f"an entry in {alert.symbol.text} that was received before is not made yet", RETRY_AFTER)
+    if alert.only_direction is not None:
+        named = require_certain(state, named)
+        sided = [each for each in named if state.direction(each) is alert.only_direction]
         if not sided:
-            why = f"no {one.alert.only_side} position in {one.alert.symbol.text}, so nothing is closed"
-            return record_nothing_to_do(ctx, one, named[0], why)
+            why = f"no {alert.only_direction} position in {alert.symbol.text}, so nothing is closed"
+            return record_nothing_to_do(ctx, account_alert, named[0], why)
         named = sided
-    held_first = sorted(named, key=lambda contract_id: not exposure.quantity(contract_id))
-    if one.alert.target is None and one.alert.quantity is None:
-        return _close(ctx, one, held_first)
-    return _exit_part(ctx, one, exposure, held_first, None if contract is None else contract.id)
+    held_first = sorted(named, key=lambda contract_id: not state.quantity(contract_id))
+    if alert.target_position is None and alert.quantity is None:
+        return _close(ctx, account_alert, held_first)
+    return _exit_part(ctx, account_alert, state, held_first, None if contract is None else contract.id)
 
 
-def skip_exit(ctx: Context, one: AccountAlert, contract: Contract | None) -> dict[str, str]:
-    """Record an exit that comes too late: a target position that was sent later has come before it."""
-    why = "an alert with a position that was sent later has come before it"
-    return record_nothing_to_do(ctx, one, None if contract is None else contract.id, why)
+def skip_exit(ctx: Context, account_alert: AccountAlert, contract: Contract | None) -> dict[str, str]:
+    """Record an exit that is late: a target position that was sent later was received first."""
+    why = "an alert with a position that was sent later was received first"
+    return record_nothing_to_do(ctx, account_alert, None if contract is None else contract.id, why)
 
 
 def _exit_part(
-    ctx: Context, one: AccountAlert, exposure: Exposure, named: list[str], active: str | None
+    ctx: Context, account_alert: AccountAlert, state: RootState, named: list[str], active: str | None
 ) -> dict[str, str]:
-    """Close a part, of the active month if it is held; what is held beside a target in other months is closed."""
-    require_certain(exposure, named)
-    holding = [contract_id for contract_id in named if exposure.quantity(contract_id)]
+    """Close a part, of the active month if it is held; with a target position, all of the other months."""
+    alert = account_alert.alert
+    require_certain(state, named)
+    holding = [contract_id for contract_id in named if state.quantity(contract_id)]
     if not holding:
-        if any(row.contract_id in named for row in exposure.orders):
-            return _close(ctx, one, named)
-        return record_nothing_to_do(ctx, one, named[0], "nothing is held, and an exit opens nothing")
+        if any(row.contract_id in named for row in state.orders):
+            return _close(ctx, account_alert, named)
+        return record_nothing_to_do(ctx, account_alert, named[0], "nothing is held, and an exit opens nothing")
     part_of = active if active in holding else holding[0]
-    held, quantity, target = exposure.quantity(part_of), one.alert.quantity, one.alert.target
-    if target is not None:
+    held, quantity, target_position = state.quantity(part_of), alert.quantity, alert.target_position
+    if target_position is not None:
         if others := [contract_id for contract_id in holding if contract_id != part_of]:
-            close_first(ctx, others, one.account_id)
-        if surplus := exposure.surplus_entries(part_of, target):
-            cancel_first(ctx, surplus, one.account_id)
-            raise PostponedError(f"cancelling entries in {part_of} that the target does not want", RETRY_AFTER)
-        return exit_to_target(ctx, one, part_of, held=held, target=target)
+            close_first(ctx, others, account_alert.account_id)
+        if surplus := state.surplus_entries(part_of, target_position):
+            cancel_first(ctx, surplus, account_alert.account_id)
+            raise PostponedError(f"cancelling entries in {part_of} that the target position does not want", RETRY_AFTER)
+        return exit_to_position(ctx, account_alert, part_of, held=held, target_position=target_position)
     if quantity is None or (quantity >= abs(held) and len(holding) == 1):
-        return _close(ctx, one, named)
+        return _close(ctx, account_alert, named)
     reduction = ReducePosition(
-        account_id=one.account_id,
+        account_id=account_alert.account_id,
         contract_id=part_of,
         quantity=quantity,
-        direction=exposure.direction(part_of),
+        direction=state.direction(part_of),
         origin=Origin.ALERT,
     )
-    return _reduce(ctx, one, part_of, reduction)
+    return _reduce(ctx, account_alert, part_of, reduction)
 
 
-def exit_to_target(ctx: Context, one: AccountAlert, contract_id: str, *, held: int, target: int) -> dict[str, str]:
-    """Close what is held beyond the target; an exit never opens or enlarges a position."""
-    if held * target < 0:
-        return _close(ctx, one, [contract_id])
-    if abs(held) > abs(target):
+def exit_to_position(
+    ctx: Context, account_alert: AccountAlert, contract_id: str, *, held: int, target_position: int
+) -> dict[str, str]:
+    """Close what is held beyond the target position; an exit never opens or enlarges a position."""
+    if held * target_position < 0:
+        return _close(ctx, account_alert, [contract_id])
+    if abs(held) > abs(target_position):
         return _reduce(
             ctx,
-            one,
+            account_alert,
             contract_id,
-            ReducePosition(account_id=one.account_id, contract_id=contract_id, target=target, origin=Origin.ALERT),
+            ReducePosition(
+                account_id=account_alert.account_id,
+                contract_id=contract_id,
+                target_position=target_position,
+                origin=Origin.ALERT,
+            ),
         )
-    return record_nothing_to_do(ctx, one, contract_id, f"{held:+} is held, {target:+} is wanted")
+    return record_nothing_to_do(ctx, account_alert, contract_id, f"{held:+} is held, {target_position:+} is wanted")
 
 
 def close_first(ctx: Context, contract_ids: Sequence[str], account_id: int) -> None:
@@ -124,13 +132,15 @@ def cancel_first(ctx: Context, entries: Sequence[OrderRow], account_id: int) -> 
         request_cancels(tx, ctx, entries, "an alert wants a position without it")
 
 
-def _close(ctx: Context, one: AccountAlert, contract_ids: Sequence[str]) -> dict[str, str]:
+def _close(ctx: Context, account_alert: AccountAlert, contract_ids: Sequence[str]) -> dict[str, str]:
     with ctx.transaction() as tx:
         reason = "a close covers the whole position of the contract"
-        result, denial = record_outcome(tx, ctx, one, contract_ids[0], reason=reason)
+        result, denial = record_outcome(tx, ctx, account_alert, contract_ids[0], reason=reason)
         result["closes"] = ", ".join(contract_ids)
         if denial is None:
-            request, *others = [_request_flatten(tx, ctx, one.account_id, contract_id) for contract_id in contract_ids]
+            request, *others = [
+                _request_flatten(tx, ctx, account_alert.account_id, contract_id) for contract_id in contract_ids
+            ]
             for other in others:
                 tx.enqueue(Flatten(flatten_request_id=other))
             tx.continue_with(result, Flatten(flatten_request_id=request))
@@ -139,10 +149,14 @@ def _close(ctx: Context, one: AccountAlert, contract_ids: Sequence[str]) -> dict
     return result
 
 
-def _reduce(ctx: Context, one: AccountAlert, contract_id: str, reduction: ReducePosition) -> dict[str, str]:
+def _reduce(ctx: Context, account_alert: AccountAlert, contract_id: str, reduction: ReducePosition) -> dict[str, str]:
     with ctx.transaction() as tx:
-        part = f"{reduction.quantity} of the position" if reduction.target is None else f"down to {reduction.target:+}"
-        result, denial = record_outcome(tx, ctx, one, contract_id, reason=f"closes {part}")
+        part = (
+            f"{reduction.quantity} of the position"
+            if reduction.target_position is None
+            else f"down to {reduction.target_position:+}"
+        )
+        result, denial = record_outcome(tx, ctx, account_alert, contract_id, reason=f"closes {part}")
         result["closes"] = f"{contract_id}: {part}"
         if denial is None:
             tx.continue_with(result, reduction)

@@ -4,7 +4,7 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 from shared.clock import time_until
-from shared.db.alerts import alert_order, alerts
+from shared.db.alerts import alerts, precedence
 from shared.db.alerts.alerts import StoredAlert
 from shared.db.market_data import contracts
 from shared.domain.alerts.alert import Alert, AlertAction
@@ -18,17 +18,16 @@ from shared.ledger.jobs.alerts import HandleAlert, HandleFollowerAlert
 from shared.ledger.jobs.orders import entries_key
 from shared.ledger.ledger import Transaction
 from workers.alerts.cancels import cancel_entries
-from workers.alerts.entry_gates import require_timely, require_wanted
-from workers.alerts.exits import cancel_first, close_first, exit_position, exit_to_target, skip_exit
-from workers.alerts.exposure import Exposure, read_exposure
+from workers.alerts.entry_checks import check_hook_settings, require_current
+from workers.alerts.exits import cancel_first, close_first, exit_position, exit_to_position, skip_exit
 from workers.alerts.outcome import AccountAlert
+from workers.alerts.root_state import RootState, read_root_state, side_of
 from workers.alerts.stop_changes import STOP_ACTIONS, change_stops
 from workers.context import Context
 from workers.orders.entry import EntryRequest, require_open_session, submit_entry
 from workers.task import task
 
 _RETRY_AFTER = timedelta(seconds=0.1)
-_SIDES = {AlertAction.BUY: Side.BUY, AlertAction.SELL: Side.SELL}
 
 
 @task(HandleAlert)
@@ -54,7 +53,7 @@ def _enqueue_follower(tx: Transaction, ctx: Context, alert_id: UUID, account_id:
         HandleFollowerAlert(alert_id=alert_id, account_id=account_id),
         key=f"follower:{alert_id}:{account_id}",
         sequence_key=entries_key(account_id) if is_entry else None,
-        sequence_id=ctx.job.sequence_id,  # where it came, not where its job was made
+        sequence_id=ctx.job.sequence_id,  # where it was received, not where its job was made
         queue=ctx.job.queue,
         expires_after=time_until(ctx.job.expires_at) if ctx.job.expires_at is not None else None,
     )
@@ -64,35 +63,35 @@ def trade_alert(ctx: Context, stored: StoredAlert, account_id: int) -> dict[str,
     """Enter, exit, cancel or move stops on one account as the alert requests, unless it was refused there before.
 
     Raise RiskLimitError for an alert that was or is refused, RefusedError without a single active contract, for a month
-    that is not active, or for an entry that a later close has overtaken.
+    that is not active, or for an entry that is late or closed by a later request.
     """
     if stored.denial is not None:
         raise RiskLimitError(stored.denial)
     alert = apply_settings(parse_alert(stored.body, stored.dialect), stored.settings)
     if alert.action is AlertAction.TEST:
         return {"test": "received, and trades nothing"}
-    one = AccountAlert(stored.id, account_id, alert)
+    account_alert = AccountAlert(stored, account_id, alert)
     if alert.action is AlertAction.CANCEL:
-        return cancel_entries(ctx, stored, one)
+        return cancel_entries(ctx, account_alert)
     if alert.action in STOP_ACTIONS:
-        return change_stops(ctx, stored, one)
+        return change_stops(ctx, account_alert)
     with ctx.autocommit() as connection:
         contract = contracts.active_of_root(connection, alert.root.name)
     if alert.action is AlertAction.CLOSE:
         with ctx.autocommit() as connection:
-            is_overtaken = alert.symbol.month is None and alert_order.is_overtaken(
+            is_late = alert.symbol.month is None and precedence.is_late(
                 connection, stored, ("TARGET",), acted_on_by=account_id
             )
-        return skip_exit(ctx, one, contract) if is_overtaken else exit_position(ctx, stored, one, contract)
+        return skip_exit(ctx, account_alert, contract) if is_late else exit_position(ctx, account_alert, contract)
     if contract is None or not alert.symbol.names(contract.id):
-        _close_opposite(ctx, one)
+        _close_opposite(ctx, account_alert)
         raise RefusedError(_describe_inactive(alert, contract))
-    require_timely(ctx, stored, one, contract)
-    exposure = read_exposure(ctx, account_id, alert.root)
-    if alert.target is not None:
-        return _trade_to_target(ctx, stored, one, contract, exposure)
-    warning = require_wanted(ctx, stored, one, contract, exposure)
-    return _enter(ctx, stored, one, contract, quantity=alert.quantity or 0, reason=warning)
+    require_current(ctx, account_alert, contract)
+    state = read_root_state(ctx, account_id, alert.root)
+    if alert.target_position is not None:
+        return _trade_to_position(ctx, account_alert, contract, state)
+    warning = check_hook_settings(ctx, account_alert, contract, state)
+    return _enter(ctx, account_alert, contract, quantity=alert.quantity or 0, reason=warning)
 
 
 def _describe_inactive(alert: Alert, contract: Contract | None) -> str:
@@ -102,58 +101,63 @@ def _describe_inactive(alert: Alert, contract: Contract | None) -> str:
     return f"{symbol} is not the active contract of {root}, which is {contract.id}: send {root} or {root}1!"
 
 
-def _close_opposite(ctx: Context, one: AccountAlert) -> None:
-    """Close what a target reverses in a contract that can no longer be entered: that part of it needs no entry."""
-    exposure = read_exposure(ctx, one.account_id, one.alert.root)
-    named = filter(one.alert.symbol.names, exposure.positions)
-    opposite = [contract_id for contract_id in named if exposure.quantity(contract_id) * (one.alert.target or 0) < 0]
+def _close_opposite(ctx: Context, account_alert: AccountAlert) -> None:
+    """Close what a target position reverses in a contract that can no longer be entered: that needs no entry."""
+    state = read_root_state(ctx, account_alert.account_id, account_alert.alert.root)
+    named = filter(account_alert.alert.symbol.names, state.positions)
+    opposite = [
+        contract_id
+        for contract_id in named
+        if state.quantity(contract_id) * (account_alert.alert.target_position or 0) < 0
+    ]
     if opposite:
-        close_first(ctx, opposite, one.account_id)
+        close_first(ctx, opposite, account_alert.account_id)
 
 
-def _trade_to_target(
-    ctx: Context, stored: StoredAlert, one: AccountAlert, contract: Contract, exposure: Exposure
+def _trade_to_position(
+    ctx: Context, account_alert: AccountAlert, contract: Contract, state: RootState
 ) -> dict[str, str]:
     """Trade the difference between what is held and the position that the sender wants, closing first.
 
     What is held on the other side, or in another month that the symbol means, is closed before the entry, which waits
     until the venue has confirmed that. Entries that rest on the wanted side count as filled; those that rest on the
-    other side, or exceed the target, are cancelled first.
+    other side, or exceed the target position, are cancelled first.
     """
-    target = one.alert.target or 0
-    if exposure.is_moving(contract.id):
+    target_position = account_alert.alert.target_position or 0
+    if state.is_uncertain(contract.id):
         raise PostponedError(f"an order in {contract.id} is not confirmed, so the position is not known", _RETRY_AFTER)
-    held = exposure.quantity(contract.id)
-    others = [each for each in exposure.contract_ids if each != contract.id and one.alert.symbol.names(each)]
-    if to_close := [*others, *([contract.id] if held * target < 0 else [])]:
-        close_first(ctx, to_close, one.account_id)
+    held = state.quantity(contract.id)
+    others = [each for each in state.contract_ids if each != contract.id and account_alert.alert.symbol.names(each)]
+    if to_close := [*others, *([contract.id] if held * target_position < 0 else [])]:
+        close_first(ctx, to_close, account_alert.account_id)
         raise PostponedError(f"closing {', '.join(to_close)} before the entry", _RETRY_AFTER)
-    if surplus := exposure.surplus_entries(contract.id, target):
-        cancel_first(ctx, surplus, one.account_id)
-        raise PostponedError(f"cancelling entries in {contract.id} that the target does not want", _RETRY_AFTER)
-    planned = exposure.planned(contract.id, target)
-    if planned >= abs(target):
-        return exit_to_target(ctx, one, contract.id, held=held, target=target)
-    require_wanted(ctx, stored, one, contract, exposure)
-    return _enter(ctx, stored, one, contract, quantity=abs(target) - planned)
+    if surplus := state.surplus_entries(contract.id, target_position):
+        cancel_first(ctx, surplus, account_alert.account_id)
+        raise PostponedError(
+            f"cancelling entries in {contract.id} that the target position does not want", _RETRY_AFTER
+        )
+    planned = state.planned(contract.id, side_of(target_position))
+    if planned >= abs(target_position):
+        return exit_to_position(ctx, account_alert, contract.id, held=held, target_position=target_position)
+    check_hook_settings(ctx, account_alert, contract, state)
+    return _enter(ctx, account_alert, contract, quantity=abs(target_position) - planned)
 
 
 def _enter(
     ctx: Context,
-    stored: StoredAlert,
-    one: AccountAlert,
+    account_alert: AccountAlert,
     contract: Contract,
     *,
     quantity: int,
     reason: str | None = None,
 ) -> dict[str, str]:
-    alert = one.alert
+    alert = account_alert.alert
     require_open_session(ctx, contract)
     request = EntryRequest(
-        one.account_id,
+        account_alert.account_id,
         contract,
         EntryTerms(
-            side=_SIDES[alert.action],
+            side=Side(alert.action),
             quantity=quantity,
             type=alert.type,
             limit_price=alert.price if alert.type is OrderType.LIMIT else None,
@@ -166,9 +170,9 @@ def _enter(
         ),
         Origin.ALERT,
         expires_at=_expires_at(ctx),
-        alert_id=one.alert_id,
+        alert_id=account_alert.stored.id,
         reason=reason,
-        risk=stored.settings.size_value if alert.quantity is None else None,
+        risk=account_alert.stored.settings.size_value if alert.quantity is None else None,
     )
     return submit_entry(ctx, request)
 

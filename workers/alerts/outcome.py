@@ -2,10 +2,10 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from uuid import UUID
 
 from shared.db.accounts import accounts
 from shared.db.alerts import signals
+from shared.db.alerts.alerts import StoredAlert
 from shared.db.alerts.signals import NewSignal
 from shared.db.orders import changes
 from shared.db.orders.orders import OrderRow
@@ -24,17 +24,19 @@ _NEVER_LIVE = (
 
 @dataclass(frozen=True, slots=True)
 class AccountAlert:
-    """A stored alert, for one account of its hook."""
+    """A stored alert, for one account of its hook: `alert` is what it asks for, as the hook trades it."""
 
-    alert_id: UUID
+    stored: StoredAlert
     account_id: int
     alert: Alert
 
 
-def record_nothing_to_do(ctx: Context, one: AccountAlert, contract_id: str | None, why: str) -> dict[str, str]:
+def record_nothing_to_do(
+    ctx: Context, account_alert: AccountAlert, contract_id: str | None, why: str
+) -> dict[str, str]:
     """Record that an alert has nothing to do, and end its job."""
     with ctx.transaction() as tx:
-        result, _ = record_outcome(tx, ctx, one, contract_id, reason=f"nothing to do: {why}")
+        result, _ = record_outcome(tx, ctx, account_alert, contract_id, reason=f"nothing to do: {why}")
         result["nothing_to_do"] = why
         tx.finish(result)
     return result
@@ -43,7 +45,7 @@ def record_nothing_to_do(ctx: Context, one: AccountAlert, contract_id: str | Non
 def record_outcome(
     tx: Transaction,
     ctx: Context,
-    one: AccountAlert,
+    account_alert: AccountAlert,
     contract_id: str | None,
     *,
     reason: str,
@@ -51,24 +53,25 @@ def record_outcome(
 ) -> tuple[dict[str, str], str | None]:
     """Record the signal of an alert that enters nothing; return the beginning of the job's result, and its denial.
 
-    It is denied with `refusal`, or for an account whose live orders were never on. What a target closes is a CLOSE.
+    It is denied with `refusal`, or for an account whose live orders were never on. What a target position
+    closes is a CLOSE.
     """
-    denial = find_denial(tx, ctx, one.account_id) or refusal
+    denial = find_denial(tx, ctx, account_alert.account_id) or refusal
     signal_id = new_id()
     signals.add(
         tx.connection,
         NewSignal(
             id=signal_id,
             origin=Origin.ALERT,
-            account_id=one.account_id,
+            account_id=account_alert.account_id,
             contract_id=contract_id,
-            action=AlertAction.CLOSE if one.alert.action.is_entry else one.alert.action,
-            quantity=one.alert.quantity,
+            action=AlertAction.CLOSE if account_alert.alert.action.is_entry else account_alert.alert.action,
+            quantity=account_alert.alert.quantity,
             verdict="accepted" if denial is None else "denied",
             reason=reason if denial is None else denial,
             correlation_id=ctx.job.correlation_id,
             decided_market_at=ctx.market_now,
-            alert_id=one.alert_id,
+            alert_id=account_alert.stored.id,
         ),
     )
     return {"signal_id": str(signal_id)}, denial

@@ -3,8 +3,7 @@
 from dataclasses import dataclass
 from decimal import Decimal
 
-from shared.db.alerts import alert_order, arrival
-from shared.db.alerts.alerts import StoredAlert
+from shared.db.alerts import precedence
 from shared.db.orders import changes, positions
 from shared.db.orders.positions import PositionRow
 from shared.db.orders.stops import read_stopped_position, set_trail
@@ -15,8 +14,8 @@ from shared.errors import PostponedError, RefusedError, RiskLimitError
 from shared.hot.quotes import exit_price_from
 from shared.ledger.jobs.orders import ChangeOrder
 from shared.ledger.ledger import Transaction
-from workers.alerts.exposure import RETRY_AFTER, WAIT_FOR, has_waited, read_exposure, require_certain
 from workers.alerts.outcome import AccountAlert, find_denial, record_nothing_to_do, record_outcome
+from workers.alerts.root_state import RETRY_AFTER, WAIT_FOR, has_waited, read_root_state, require_certain
 from workers.alerts.wider_stop import require_may_widen
 from workers.context import Context
 
@@ -35,31 +34,31 @@ class _Decision:
     error: RefusedError | None = None
 
 
-def change_stops(ctx: Context, stored: StoredAlert, one: AccountAlert) -> dict[str, str]:
+def change_stops(ctx: Context, account_alert: AccountAlert) -> dict[str, str]:
     """Change the stop of every position that the symbol means; signal, changes and the job's end are one commit.
 
     Raise PostponedError while a position is not certain, or an entry received before has yet to be made; RefusedError
     for a stop that would fill at once, and RiskLimitError for one that the risk rules do not allow.
     """
-    symbol, account_id = one.alert.symbol, one.account_id
+    symbol, account_id = account_alert.alert.symbol, account_alert.account_id
     with ctx.autocommit() as connection:  # before the positions are read: an entry is in one of the two
-        is_awaited = arrival.awaits_entry(connection, stored, account_id)
-    exposure = read_exposure(ctx, account_id, symbol.root)
-    named = require_certain(exposure, sorted(filter(symbol.names, exposure.contract_ids)))
-    held = [contract_id for contract_id in named if exposure.quantity(contract_id)]
+        is_awaited = precedence.awaits_entry(connection, account_alert.stored, account_id)
+    state = read_root_state(ctx, account_id, symbol.root)
+    named = require_certain(state, sorted(filter(symbol.names, state.contract_ids)))
+    held = [contract_id for contract_id in named if state.quantity(contract_id)]
     if is_awaited and (not held or not has_waited(ctx)):
         raise PostponedError(f"an entry in {symbol.text} that was received before is not made yet", RETRY_AFTER)
     if not held:
-        return record_nothing_to_do(ctx, one, named[0] if named else None, f"no position in {symbol.text}")
+        return record_nothing_to_do(ctx, account_alert, named[0] if named else None, f"no position in {symbol.text}")
     with ctx.transaction() as tx:
         refusal = find_denial(tx, ctx, account_id)
-        decisions = [] if refusal else _decide_all(tx, ctx, stored, one, held)
+        decisions = [] if refusal else _decide_all(tx, ctx, account_alert, held)
         changed = "; ".join(each.text for each in decisions if each.is_change)
         errors = [each.error for each in decisions if each.error is not None]
         text = "; ".join(each.text for each in decisions)
         refusal = refusal or (text if errors and not changed else None)
         reason = text if changed else f"nothing to do: {text}"
-        result, denial = record_outcome(tx, ctx, one, held[0], reason=reason, refusal=refusal)
+        result, denial = record_outcome(tx, ctx, account_alert, held[0], reason=reason, refusal=refusal)
         if denial is None:
             result |= {"changes": text} if changed else {"nothing_to_do": text}
             tx.finish(result)
@@ -68,34 +67,32 @@ def change_stops(ctx: Context, stored: StoredAlert, one: AccountAlert) -> dict[s
     return result
 
 
-def _decide_all(
-    tx: Transaction, ctx: Context, stored: StoredAlert, one: AccountAlert, held: list[str]
-) -> list[_Decision]:
-    group = _TRAILS if one.alert.action is AlertAction.TRAIL else _MOVES
-    is_overtaken = alert_order.is_overtaken(tx.connection, stored, group)
-    if is_overtaken or arrival.is_undone(tx.connection, stored, one.account_id, group):
+def _decide_all(tx: Transaction, ctx: Context, account_alert: AccountAlert, held: list[str]) -> list[_Decision]:
+    group = _TRAILS if account_alert.alert.action is AlertAction.TRAIL else _MOVES
+    is_late = precedence.is_late(tx.connection, account_alert.stored, group)
+    if is_late or precedence.has_later_change(tx.connection, account_alert.stored, account_alert.account_id, group):
         return [_Decision("an alert that was sent later has changed the stop")]
     exit_price = exit_price_from(ctx.quotes.read(held))
-    rows = [row for row in positions.of_account(tx.connection, one.account_id) if row.contract_id in held]
+    rows = [row for row in positions.of_account(tx.connection, account_alert.account_id) if row.contract_id in held]
     decisions = []
     for row in rows:
         try:
-            decisions.append(_decide(tx, ctx, one, row, exit_price(row.contract_id, row.quantity)))
+            decisions.append(_decide(tx, ctx, account_alert, row, exit_price(row.contract_id, row.quantity)))
         except RefusedError as error:
             decisions.append(_Decision(str(error), error=error))
-    return decisions or [_Decision(f"no position in {one.alert.symbol.text}")]
+    return decisions or [_Decision(f"no position in {account_alert.alert.symbol.text}")]
 
 
 def _decide(
-    tx: Transaction, ctx: Context, one: AccountAlert, row: PositionRow, exit_price: Decimal | None
+    tx: Transaction, ctx: Context, account_alert: AccountAlert, row: PositionRow, exit_price: Decimal | None
 ) -> _Decision:
-    if one.alert.action is AlertAction.TRAIL:
-        trail = set_trail(tx.connection, row, one.alert.trail_ticks, by="by an alert")
+    if account_alert.alert.action is AlertAction.TRAIL:
+        trail = set_trail(tx.connection, row, account_alert.alert.trail_ticks, by="by an alert")
         return _Decision(trail.text, is_change=trail.is_new)
     position = read_stopped_position(tx.connection, row, exit_price)
     if not position.stops:
         raise _not_yet(ctx, f"no stop is working for the position in {row.contract_id}")
-    move = _plan(one, position)
+    move = _plan(account_alert, position)
     if not move.moved:
         price = move.better[0].price if move.better else move.price
         detail = f", which protects more than breakeven at {move.price}" if move.better else ""
@@ -108,10 +105,10 @@ def _decide(
     return _move(tx, ctx, position, move)
 
 
-def _plan(one: AccountAlert, position: StoppedPosition) -> StopMove:
-    if one.alert.action is AlertAction.BREAKEVEN:
+def _plan(account_alert: AccountAlert, position: StoppedPosition) -> StopMove:
+    if account_alert.alert.action is AlertAction.BREAKEVEN:
         return plan_breakeven(position)
-    return plan_stop_move(position, price=one.alert.stop_loss, ticks=one.alert.stop_loss_ticks)
+    return plan_stop_move(position, price=account_alert.alert.stop_loss, ticks=account_alert.alert.stop_loss_ticks)
 
 
 def _move(tx: Transaction, ctx: Context, position: StoppedPosition, move: StopMove) -> _Decision:

@@ -38,7 +38,7 @@ _IN_FLIGHT = {OrderState.SUBMITTING, OrderState.IN_DOUBT}
 
 
 @dataclass(frozen=True, slots=True)
-class _Exposure:
+class _AccountState:
     """The working orders and positions at the venue that a request covers, and our orders that may still arrive."""
 
     working: list[VenueOrder]
@@ -74,12 +74,12 @@ def flatten(job: Flatten, ctx: Context) -> dict[str, str]:
     status, closing = "nothing yet", set[str]()
     try:
         for _ in range(SWEEPS_PER_RUN):
-            exposure = _fetch_exposure(ctx, request)
-            status = str(exposure)
-            ended = _finish_if_flat(ctx, request) if exposure.is_flat else None
+            state = _fetch_state(ctx, request)
+            status = str(state)
+            ended = _finish_if_flat(ctx, request) if state.is_flat else None
             if ended is not None:
                 return ended
-            _sweep(ctx, request, exposure, closing)
+            _sweep(ctx, request, state, closing)
     except RetryableError as error:
         wait = error.retry_after if isinstance(error, RateLimitedError) else RETRY_WHEN_UNREACHABLE
         raise _postpone(ctx, request, f"the venue could not be asked: {error}", wait) from error
@@ -91,7 +91,7 @@ def flatten(job: Flatten, ctx: Context) -> dict[str, str]:
     raise _postpone(ctx, request, f"the venue reports {status}", CLOSE_AGAIN_AFTER if closing else SWEEP_EVERY)
 
 
-def _fetch_exposure(ctx: Context, request: FlattenRequestRow) -> _Exposure:
+def _fetch_state(ctx: Context, request: FlattenRequestRow) -> _AccountState:
     # Our rows first: an order in flight now is then working, filled, or still in flight. Orders before positions: a leg
     # that starts to work while its entry fills is not mistaken for one without a position.
     with ctx.autocommit() as connection:
@@ -104,17 +104,17 @@ def _fetch_exposure(ctx: Context, request: FlattenRequestRow) -> _Exposure:
         for row in ours
         if row.state in _IN_FLIGHT and request.covers(row.contract_id) and row.client_order_id not in shown
     ]
-    return _Exposure(working, held, in_flight)
+    return _AccountState(working, held, in_flight)
 
 
-def _sweep(ctx: Context, request: FlattenRequestRow, exposure: _Exposure, closing: set[str]) -> None:
-    held = {one.contract_id for one in exposure.held}
-    working = {one.id for one in exposure.working}
+def _sweep(ctx: Context, request: FlattenRequestRow, state: _AccountState, closing: set[str]) -> None:
+    held = {one.contract_id for one in state.held}
+    working = {one.id for one in state.working}
     with ctx.transaction() as tx:
-        venue_state.apply_orders(tx, request.account_id, exposure.working)
+        venue_state.apply_orders(tx, request.account_id, state.working)
         rows = {row.venue_order_id: row for row in orders.open_of(tx.connection, request.account_id)}
         flatten_requests.count_sweep(tx.connection, request.id)
-    for order in exposure.working:
+    for order in state.working:
         row = rows.get(order.id)
         protects = order.contract_id in held and (
             order.parent_order_id is not None or (row is not None and row.role in _LEGS)
@@ -122,7 +122,7 @@ def _sweep(ctx: Context, request: FlattenRequestRow, exposure: _Exposure, closin
         goes_with_parent = order.state is OrderState.SUSPENDED and order.parent_order_id in working
         if not protects and not goes_with_parent:
             _cancel_order(ctx, request, order, row)
-    for position in exposure.held:
+    for position in state.held:
         if position.contract_id in closing:
             continue
         closing.add(position.contract_id)

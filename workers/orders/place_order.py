@@ -38,18 +38,20 @@ def place_order(job: PlaceOrder, ctx: Context) -> dict[str, str | None]:
     if order.state is not OrderState.CREATED:
         return {"order": order.state}
     if order.role is Role.EXIT and ctx.job.attempt > 1:
-        return _retry_exit(ctx, order, job.target, "its first sender was lost", timedelta(0))
+        return _retry_exit(ctx, order, job.target_position, "its first sender was lost", timedelta(0))
     try:
         answer = submit_order(ctx, order)
     except RetryableError as error:
         if order.role is not Role.EXIT:
             raise
-        return _retry_exit(ctx, order, job.target, str(error), getattr(error, "retry_after", _RETRY_EXIT_AFTER))
+        return _retry_exit(
+            ctx, order, job.target_position, str(error), getattr(error, "retry_after", _RETRY_EXIT_AFTER)
+        )
     return _record_result(ctx, order, answer)
 
 
 def _retry_exit(
-    ctx: Context, order: OrderRow, target: int | None, reason: str, pause: timedelta
+    ctx: Context, order: OrderRow, target_position: int | None, reason: str, pause: timedelta
 ) -> dict[str, str | None]:
     """Cancel an exit that was certainly not sent and enqueue a new one: its stop may have closed the position."""
     result: dict[str, str | None] = {"order": OrderState.CANCELLED, "reason": reason}
@@ -60,7 +62,7 @@ def _retry_exit(
                 account_id=order.account_id,
                 contract_id=order.contract_id,
                 quantity=order.quantity,
-                target=target,
+                target_position=target_position,
                 direction=Direction.LONG if order.side is Side.SELL else Direction.SHORT,
                 requested_at=ctx.job.enqueued_at,
                 origin=order.origin,

@@ -28,11 +28,11 @@ def _require_no_other_exit(connection: Connection, job: ReducePosition) -> None:
 
 
 def _quantity_beyond(job: ReducePosition, held: VenuePosition) -> int:
-    """Return how much is to close; nothing on the other side of a target, which a later alert has opened."""
-    if job.target is None:
+    """Return how much is to close; nothing on the other side of a target position, which a later alert has opened."""
+    if job.target_position is None:
         return job.quantity
-    is_same_side = (job.target > 0) is (held.direction is Direction.LONG)
-    return held.quantity - abs(job.target) if is_same_side else 0
+    is_same_side = (job.target_position > 0) is (held.direction is Direction.LONG)
+    return held.quantity - abs(job.target_position) if is_same_side else 0
 
 
 def _describe_later_position(ctx: Context, job: ReducePosition, held: VenuePosition) -> str | None:
@@ -89,5 +89,5 @@ def reduce_position(job: ReducePosition, ctx: Context) -> dict[str, str | int]:
             correlation_id=ctx.job.correlation_id,
         )
         result["order_id"] = str(order_id)
-        tx.continue_with(result, PlaceOrder(order_id=order_id, target=job.target))
+        tx.continue_with(result, PlaceOrder(order_id=order_id, target_position=job.target_position))
     return result

@@ -18,7 +18,7 @@ from shared.ids import new_id
 
 @dataclass(frozen=True, slots=True)
 class AccountRow:
-    """A row of the table `account`; `rules` names a preset, `rule_changes` a person's changes to it."""
+    """A row of the table `account`; `preset` names that of its rules, `rule_changes` a person's changes to it."""
 
     id: int
     name: str
@@ -31,7 +31,7 @@ class AccountRow:
     reported_at: datetime | None
     live_orders: bool
     live_since_at: datetime | None
-    rules: str | None
+    preset: str | None
     rule_changes: Mapping[str, str]
     default_stop_ticks: int | None
     trading_day: date | None

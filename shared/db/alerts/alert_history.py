@@ -30,7 +30,7 @@ from sqlalchemy.dialects.postgresql import ARRAY
 from shared.clock import machine_now
 from shared.db.tables.accounts import account
 from shared.db.tables.alerts import alert, hook, signal
-from shared.db.tables.ledger import job
+from shared.db.tables.ledger import UNFINISHED, job
 from shared.db.tables.orders import fill, flatten_request, orders
 from shared.domain.alerts.alert import Alert
 from shared.domain.alerts.hook_settings import HookSettings, decode_settings
@@ -40,7 +40,6 @@ from shared.ids import lowest_id_at
 MAX_SEARCHED = 100_000  # alerts that a list by verdict looks through: no index has the verdicts
 _ID_DIGITS = 32
 _ID_IS_EARLIER_BY = timedelta(hours=1)  # at most, than the row: it is made when the alert arrives
-_LIVE = ("queued", "running")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -202,7 +201,7 @@ def _read(connection: Connection, selected: Select[Any], *, is_newest_first: boo
     page, caused = selected.subquery("page"), job.alias("caused")
     correlation_id = func.coalesce(job.c.correlation_id, page.c.job_id)
     live: Select[Any] = select(literal_column("1")).where(
-        caused.c.correlation_id == correlation_id, caused.c.state.in_(_LIVE)
+        caused.c.correlation_id == correlation_id, caused.c.state.in_(UNFINISHED)
     )
     order = page.c.received_at, page.c.id
     statement = (

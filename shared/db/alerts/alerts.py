@@ -34,7 +34,7 @@ class StoredAlert:
     hook_id: UUID
     hook_name: str
     settings: HookSettings
-    is_hook_paused: bool  # or removed
+    is_hook_inactive: bool  # paused or removed
     account_id: int  # the hook's
     followers: Sequence[int]
     denial: str | None  # the reason why it was denied for the account in question, if it was
@@ -61,7 +61,7 @@ def _build_to_handle() -> Select[Any]:
             alert.c.hook_id,
             hook.c.name.label("hook_name"),
             hook.c.settings,
-            or_(hook.c.paused_at.is_not(None), hook.c.removed_at.is_not(None)).label("is_hook_paused"),
+            or_(hook.c.paused_at.is_not(None), hook.c.removed_at.is_not(None)).label("is_hook_inactive"),
             hook.c.account_id,
             func.array(followers.scalar_subquery()).label("followers"),
             denial.scalar_subquery().label("denial"),

@@ -1,6 +1,5 @@
 """Webhooks: tokens that may post alerts, and their accounts; a token is stored only as its SHA-256."""
 
-import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -29,11 +28,6 @@ class Hook:
     created_at: datetime
     paused_at: datetime | None  # while it is set, it enters nothing; exits still close
     removed_at: datetime | None
-
-
-def token_hash(token: str) -> bytes:
-    """Return the stored hash of a token. A random 256-bit token needs no salt and no slow hash."""
-    return hashlib.sha256(token.encode()).digest()
 
 
 def hook_of(row: Row[Any]) -> Hook:

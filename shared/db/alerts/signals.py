@@ -1,12 +1,16 @@
 """Signals to trade, from alerts, strategies and people, with the verdict of the pre-trade check."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from uuid import UUID
 
-from sqlalchemy import Connection, bindparam, insert
+from sqlalchemy import Connection, bindparam, func, insert, select
 
-from shared.db.tables.alerts import signal
+from shared.db.alerts.alerts import StoredAlert
+from shared.db.tables.alerts import alert, signal
+from shared.ids import lowest_id_at
+
+_MAX_WAIT = timedelta(minutes=10)  # of an alert for its signal: an entry expires sooner
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,3 +42,23 @@ ADD = insert(signal).values({name: bindparam(f"signal_{name}", type_=signal.c[na
 def add(connection: Connection, new: NewSignal) -> None:
     """Insert one signal."""
     connection.execute(ADD, new.values())
+
+
+def has_entered_within(
+    connection: Connection, stored: StoredAlert, account_id: int, contract_id: str, seconds: int
+) -> bool:
+    """Whether an alert of the same hook has entered the contract within some seconds."""
+    statement = (
+        select(signal.c.id)
+        .join(alert, alert.c.id == signal.c.alert_id)
+        .where(
+            signal.c.account_id == account_id,
+            signal.c.contract_id == contract_id,
+            signal.c.verdict == "accepted",
+            signal.c.action.in_(("BUY", "SELL")),
+            signal.c.decided_at > func.now() - timedelta(seconds=seconds),
+            alert.c.hook_id == stored.hook_id,
+            alert.c.id >= lowest_id_at(stored.received_at - timedelta(seconds=seconds) - _MAX_WAIT),
+        )
+    )
+    return connection.execute(statement.limit(1)).first() is not None

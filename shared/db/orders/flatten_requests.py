@@ -12,7 +12,7 @@ from sqlalchemy.dialects.postgresql import insert
 from shared.db.alerts.alerts import StoredAlert
 from shared.db.tables.accounts import account
 from shared.db.tables.alerts import alert
-from shared.db.tables.ledger import job
+from shared.db.tables.ledger import UNFINISHED, job
 from shared.db.tables.orders import flatten_request
 from shared.domain.orders.order import Origin
 from shared.ids import new_id
@@ -70,12 +70,12 @@ def get(connection: Connection, flatten_request_id: UUID) -> FlattenRequestRow |
     return None if row is None else FlattenRequestRow(*row)
 
 
-def is_superseded(
+def has_later_close(
     connection: Connection, account_id: int, contract_id: str, correlation_id: UUID, stored: StoredAlert
 ) -> bool:
-    """Whether a close of the contract was requested after an alert came, by another cause than that alert.
+    """Whether a close of the contract was requested after an alert was received, by another cause than that alert.
 
-    A close that an alert requests counts from the arrival of that alert, as its job may have waited; one of the same
+    A close that an alert requests counts from the receipt of that alert, as its job may have waited; one of the same
     hook that was sent before this alert does not count.
     """
     of_alert = (
@@ -119,7 +119,7 @@ def list_by_ids(connection: Connection, flatten_request_ids: Sequence[UUID]) -> 
 def list_orphaned(connection: Connection, longer_than: timedelta) -> list[FlattenRequestRow]:
     """Return the open requests, older than `longer_than`, that no queued or running job serves."""
     is_for_it = job.c.arguments["flatten_request_id"].astext == cast(flatten_request.c.id, Text)
-    live_job = select(job.c.id).where(job.c.name == "orders.flatten", job.c.state.in_(["queued", "running"]), is_for_it)
+    live_job = select(job.c.id).where(job.c.name == "orders.flatten", job.c.state.in_(UNFINISHED), is_for_it)
     statement = select(*_COLUMNS).where(
         flatten_request.c.flat_at.is_(None),
         flatten_request.c.requested_at < func.now() - longer_than,

@@ -86,7 +86,7 @@ def book_of(account: AccountRow, *, max_quantity: int | None = None) -> RuleBook
     `max_quantity`, the setting TICKWORK_MAX_QUANTITY, replaces that of the preset unless a person changed it. Raise
     RefusedError for changes that do not apply, such as of a rule that another version had.
     """
-    preset = PRESETS[account.rules] if account.rules in PRESETS else preset_for(account.name, account.balance)
+    preset = PRESETS[account.preset] if account.preset in PRESETS else preset_for(account.name, account.balance)
     if max_quantity is not None:
         preset = replace(preset, max_quantity=max_quantity)
     return with_changes(preset, account.rule_changes)
@@ -144,7 +144,7 @@ def read(
     directions = {account_id: _directions_by_family(found) for account_id, found in facts.items()}
     snapshots = {}
     for account in accounts:
-        if account.rules not in PRESETS and parse_stage(account.name) is Stage.UNKNOWN:
+        if account.preset not in PRESETS and parse_stage(account.name) is Stage.UNKNOWN:
             continue
         found = facts[account.id]
         others = [ways for other, ways in directions.items() if other != account.id]

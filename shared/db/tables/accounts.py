@@ -35,7 +35,7 @@ account = Table(
     at_column("first_seen_at"),  # first comparison with the venue
     Column("live_orders", Boolean, nullable=False, server_default=text("false")),  # to the real venue
     at_column("live_since_at"),
-    Column("rules", Text),  # the preset; None: the one that the account's name implies
+    Column("preset", Text),  # of its rules; None: the one that the account's name implies
     Column("rule_changes", JSONB, nullable=False, server_default=text("'{}'")),
     Column("default_stop_ticks", Integer, CheckConstraint("default_stop_ticks > 0", name="default_stop_ticks")),
     Column("trading_day", Date),  # of day_opening_balance

@@ -18,6 +18,8 @@ from sqlalchemy.dialects.postgresql import JSONB
 
 from shared.db.tables.metadata import at_column, metadata
 
+UNFINISHED = ("queued", "running")  # the states of a job that has not ended
+
 job = Table(
     "job",
     metadata,

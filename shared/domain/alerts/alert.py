@@ -34,20 +34,21 @@ class AlertAction(StrEnum):
 class Alert:
     """The request of a webhook; ticks are unsigned distances.
 
-    `quantity` is None for a CLOSE of the whole position, and for an entry that its hook sizes by risk. `target` is the
-    position that the sender wants, negative for short, if the alert says it: then the difference to what is held is
-    traded, and `quantity` is the size of that position. A CLOSE with a target takes off what is held beyond it, and
-    never opens. A CLOSE has no stop, target price or type: what it does not use cannot stop it. `only_side` closes a
-    position only on that side, and `kept_side` is the side on which the chart keeps a rest of a size that the alert
-    does not say. MOVE_STOP has a `stop_loss` or `stop_loss_ticks`, TRAIL `trail_ticks`.
+    `quantity` is None for a CLOSE of the whole position, and for an entry that its hook sizes by risk.
+    `target_position`, negative for short, is the position that the sender wants, if the alert says it: then the
+    difference to what is held is traded, and `quantity` is the size of that position. A CLOSE with one takes off what
+    is held beyond it, and never opens. A CLOSE has no stop, target or type: what it does not use cannot stop it.
+    `only_direction` closes a position only if that is its direction, and `kept_direction` is that in which the chart
+    keeps a rest of a size that the alert does not say. `prev_direction` is that of the chart's position before the
+    alert, None if the alert does not say it. MOVE_STOP has a `stop_loss` or `stop_loss_ticks`, TRAIL `trail_ticks`.
     """
 
     action: AlertAction
     symbol: Symbol
     quantity: int | None = None
-    target: int | None = None
-    only_side: Direction | None = None
-    kept_side: Direction | None = None
+    target_position: int | None = None
+    only_direction: Direction | None = None
+    kept_direction: Direction | None = None
     type: OrderType = OrderType.MARKET
     price: Decimal | None = None  # of a limit or stop entry
     external_id: str | None = None
@@ -56,7 +57,7 @@ class Alert:
     stop_loss: Decimal | None = None
     take_profit: Decimal | None = None
     trail_ticks: int | None = None
-    prev_position: int | None = None  # the side that the chart held before: 1 long, -1 short, 0 flat
+    prev_direction: Direction | None = None
     alert_time: str | None = None  # `timenow`, else `time`, as it was sent
     sent_at: datetime | None = None  # `timenow`, if it is readable
     extras: Mapping[str, Json]
@@ -64,8 +65,8 @@ class Alert:
 
     @property
     def kind(self) -> str:
-        """The action as it is stored: TARGET for one that wants a position and may open it."""
-        return "TARGET" if self.target is not None and self.action.is_entry else self.action
+        """The action as it is stored: TARGET for one that has a target position and may open it."""
+        return "TARGET" if self.target_position is not None and self.action.is_entry else self.action
 
     @property
     def root(self) -> Root:

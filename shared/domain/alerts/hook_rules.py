@@ -17,7 +17,7 @@ def apply_settings(alert: Alert, settings: HookSettings) -> Alert:
 
     With a size by risk the quantity of an entry is None: it follows from the stop. A hook that sizes by itself, fixed
     or by risk, cannot tell which part of its position a part of the chart's is: such an exit closes all, and one of a
-    chart that stays on a side leaves what is held on that side.
+    chart that stays long or short leaves what is held in that direction.
     """
     if settings.is_test_only and alert.action is not AlertAction.TEST:
         raise RefusedAlertError("this hook takes test alerts only", field="action", hint="send it to another hook")
@@ -50,14 +50,14 @@ def _scale(alert: Alert, settings: HookSettings) -> Alert:
         return alert
     if settings.size is SizeMode.MULTIPLIER:
         quantity = None if alert.quantity is None else max(1, int(alert.quantity * value))
-        return replace(alert, quantity=quantity, target=_to_side(alert.target, value))
+        return replace(alert, quantity=quantity, target_position=_scale_target(alert.target_position, value))
     if not alert.action.is_entry:
-        kept = {Direction.LONG: 1, Direction.SHORT: -1, None: _side_of(alert.target)}[alert.kept_side]
-        return replace(alert, quantity=None, target=kept * MAX_CONTRACTS or None)
+        kept = {Direction.LONG: 1, Direction.SHORT: -1, None: _sign_of(alert.target_position)}[alert.kept_direction]
+        return replace(alert, quantity=None, target_position=kept * MAX_CONTRACTS or None)
     if settings.size is SizeMode.FIXED:
         size = int(value)
-        return replace(alert, quantity=size, target=_side_of(alert.target) * size or None)
-    if alert.target is not None:
+        return replace(alert, quantity=size, target_position=_sign_of(alert.target_position) * size or None)
+    if alert.target_position is not None:
         raise RefusedAlertError(
             "market_position needs a size in contracts, and this hook sizes by risk",
             field="market_position",
@@ -66,12 +66,12 @@ def _scale(alert: Alert, settings: HookSettings) -> Alert:
     return replace(alert, quantity=None)
 
 
-def _to_side(target: int | None, factor: Decimal) -> int | None:
-    return None if not target else _side_of(target) * max(1, int(abs(target) * factor))
+def _scale_target(target_position: int | None, factor: Decimal) -> int | None:
+    return None if not target_position else _sign_of(target_position) * max(1, int(abs(target_position) * factor))
 
 
-def _side_of(target: int | None) -> int:
-    return 0 if not target else 1 if target > 0 else -1
+def _sign_of(target_position: int | None) -> int:
+    return 0 if not target_position else 1 if target_position > 0 else -1
 
 
 def _set_stop(alert: Alert, settings: HookSettings) -> Alert:

@@ -54,7 +54,7 @@ ACTIONS = {
 _CHANGES = {
     AlertAction.CANCEL, AlertAction.MOVE_STOP, AlertAction.BREAKEVEN, AlertAction.TRAIL, AlertAction.TEST,
 }  # fmt: skip
-_ONLY_SIDES = {
+_ONLY_DIRECTIONS = {
     "close_long": Direction.LONG,
     "exit_long": Direction.LONG,
     "close_short": Direction.SHORT,
@@ -63,9 +63,12 @@ _ONLY_SIDES = {
 
 
 _ACTION_HINT = 'expected "buy", "sell", "close", "cancel", "move_stop", "breakeven", "trail" or "test"'
-_SIDE_OF_TARGET = {True: AlertAction.BUY, False: AlertAction.SELL}
+_ACTION_OF_DIRECTION: Mapping[Direction | None, AlertAction] = {
+    Direction.LONG: AlertAction.BUY,
+    Direction.SHORT: AlertAction.SELL,
+}
 _FIELDS = frozenset(FIELDS)
-_SIGNS = {"long": 1, "short": -1, "flat": 0}
+_DIRECTIONS = {"long": Direction.LONG, "short": Direction.SHORT, "flat": Direction.FLAT}
 
 
 def parse_alert(raw: bytes, dialect: str = "tickwork") -> Alert:
@@ -82,24 +85,25 @@ def parse_payload(payload: Mapping[str, Json]) -> Alert:
     change = ACTIONS.get(word.strip().lower()) if isinstance(word, str) else None
     if change in _CHANGES:
         return _parse_change(payload, change)
-    if _parse_sign(payload, is_strict=False) == 0:
+    if _parse_direction(payload, is_strict=False) is Direction.FLAT:
         return _parse_close(payload)
     action = _parse_action(payload) if "action" in payload else None
     if action is AlertAction.CLOSE:
         return _parse_close(payload)
-    sign = _parse_sign(payload)
-    if sign is not None and action is not None and action is not _SIDE_OF_TARGET[sign > 0]:
+    direction = _parse_direction(payload)
+    if direction is not None and action is not None and action is not _ACTION_OF_DIRECTION[direction]:
         return _parse_close(payload)  # a sale of a chart that stays long takes off a part: it never opens
-    target = _parse_target(payload)
-    if action is None and target is None:
+    action = action or _ACTION_OF_DIRECTION.get(direction)
+    if action is None:
         raise missing_field("action", _ACTION_HINT)
+    target_position = None if direction is None else _parse_target_position(payload, direction)
     _refuse_misspelt_field(payload)
     type_ = parse_order_type(payload)
     return Alert(
-        action=action or _SIDE_OF_TARGET[(target or 0) > 0],
+        action=action,
         symbol=parse_symbol_field(payload),
-        quantity=_parse_quantity(payload) if target is None else abs(target),
-        target=target,
+        quantity=_parse_quantity(payload) if target_position is None else abs(target_position),
+        target_position=target_position,
         type=type_,
         price=parse_entry_price(payload, type_),
         external_id=parse_external_id(payload),
@@ -108,32 +112,35 @@ def parse_payload(payload: Mapping[str, Json]) -> Alert:
         stop_loss=parse_price(payload, "stop_loss"),
         take_profit=parse_price(payload, "take_profit"),
         trail_ticks=_parse_trail_ticks(payload),
-        prev_position=_parse_sign(payload, "prev_market_position", is_strict=False),
+        prev_direction=_parse_direction(payload, "prev_market_position", is_strict=False),
         **_parse_common(payload),
     )
 
 
 def _parse_close(payload: Mapping[str, Json]) -> Alert:
-    """Return an exit: of all, of a readable `quantity`, or down to a readable target; nothing else can stop it."""
-    sign = _parse_sign(payload, is_strict=False)
-    target = _read_or_none(_parse_target, payload) if sign else None
+    """Return an exit: of all, of a readable `quantity`, or down to a readable position; nothing else can stop it."""
+    chart = _parse_direction(payload, is_strict=False)
+    chart_direction = None if chart is Direction.FLAT else chart
+    target_position = None
+    if chart_direction is not None:
+        target_position = _read_or_none(partial(_parse_target_position, direction=chart_direction), payload)
     word = payload.get("action")
     word = word.strip().lower() if isinstance(word, str) else ""
-    only_side = _ONLY_SIDES.get(word)
-    quantity = _read_or_none(_parse_quantity, payload) if target is None and sign != 0 else None
-    is_reduction = sign and target is None and word in ACTIONS and ACTIONS[word].is_entry
-    chart_side = Direction.LONG if sign == 1 else Direction.SHORT
-    if is_reduction:
-        only_side = chart_side  # a sale of a chart that is long buys nothing back
-    if quantity is None and target is None and sign != 0:
+    only_direction = _ONLY_DIRECTIONS.get(word)
+    may_be_part = target_position is None and chart is not Direction.FLAT
+    quantity = _read_or_none(_parse_quantity, payload) if may_be_part else None
+    is_reduction = target_position is None and word in ACTIONS and ACTIONS[word].is_entry
+    if is_reduction and chart_direction is not None:
+        only_direction = chart_direction  # a sale of a chart that is long buys nothing back
+    if quantity is None and may_be_part:
         refuse_unreadable_part(payload)
     return Alert(
         action=AlertAction.CLOSE,
         symbol=parse_symbol_field(payload),
         quantity=quantity,
-        target=target or None,
-        only_side=only_side,
-        kept_side=chart_side if sign and (is_reduction or quantity is not None) else None,
+        target_position=target_position,
+        only_direction=only_direction,
+        kept_direction=chart_direction if is_reduction or quantity is not None else None,
         external_id=_read_or_none(parse_external_id, payload),
         **_parse_common(payload, is_strict=False),
     )
@@ -209,38 +216,38 @@ def _refuse_misspelt_field(payload: Mapping[str, Json]) -> None:
             raise RefusedAlertError(f"unknown field {quote_value(name)}", field=show_name(name), hint=hint)
 
 
-def _parse_sign(payload: Mapping[str, Json], field: str = "market_position", *, is_strict: bool = True) -> int | None:
-    """Return the side of a position of the sender's: 1 long, -1 short, 0 flat; None if it says none.
+def _parse_direction(
+    payload: Mapping[str, Json], field: str = "market_position", *, is_strict: bool = True
+) -> Direction | None:
+    """Return the direction of a position of the sender's, None if it says none.
 
     Without `is_strict` an unreadable one is None too.
     """
     hint = f'expected "long", "short" or "flat", such as "{{{{strategy.{field}}}}}"'
     try:
         value = read_field(payload, field, hint)
-        sign = _SIGNS.get(value.strip().lower()) if isinstance(value, str) else None
-        if value is not None and sign is None:
+        direction = _DIRECTIONS.get(value.strip().lower()) if isinstance(value, str) else None
+        if value is not None and direction is None:
             raise invalid_value(field, value, hint)
     except RefusedAlertError:
         if is_strict:
             raise
         return None
-    return sign
+    return direction
 
 
-def _parse_target(payload: Mapping[str, Json]) -> int | None:
-    """Return the position that the sender wants, negative for short; None if the alert does not say it.
+def _parse_target_position(payload: Mapping[str, Json], direction: Direction) -> int:
+    """Return the position in a direction, LONG or SHORT, that the sender wants: negative for short.
 
-    It does with `market_position` and `market_position_size`, as TradingView's strategies fill them; one without the
+    It is `market_position` with `market_position_size`, as TradingView's strategies fill them; the first without the
     other is refused, as what is traded could contradict it.
     """
-    sign = _parse_sign(payload)
-    if not sign:
-        return sign
     hint = f"expected a whole number of contracts from 1 to {MAX_CONTRACTS}, as market_position is not flat"
     size = read_field(payload, "market_position_size", hint)
     if size is None:
         raise missing_field("market_position_size", hint)
-    return sign * parse_whole_number("market_position_size", size, MAX_CONTRACTS, hint)
+    wanted = parse_whole_number("market_position_size", size, MAX_CONTRACTS, hint)
+    return wanted if direction is Direction.LONG else -wanted
 
 
 def _parse_action(payload: Mapping[str, Json]) -> AlertAction:

@@ -1,4 +1,7 @@
-"""When an order fills as the last price moves, and at what price; as the simulator does it."""
+"""When an order fills as the last price moves, and at what price.
+
+The simulator matches orders with these rules. They are pure, so that a backtest can match with the same ones.
+"""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace

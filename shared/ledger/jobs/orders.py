@@ -24,7 +24,7 @@ def guard_key(account_id: int, contract_id: str) -> str:
 class PlaceOrder(Job):
     """Submit a created order to the venue.
 
-    `target` is the position that an exit was to leave, if it had one: an exit that was not sent is measured again.
+    `target_position` is what an exit was to leave, if it had one: an exit that was not sent is measured again.
     """
 
     queue: ClassVar = Queue.HIGH
@@ -32,7 +32,7 @@ class PlaceOrder(Job):
     attempts: ClassVar = 20
     is_entry: ClassVar = True
     order_id: UUID
-    target: int | None = None
+    target_position: int | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -87,8 +87,8 @@ class EnterManually(Job):
 class ReducePosition(Job):
     """Close a part of a position with a market order: `quantity` contracts, at most as many as are held.
 
-    With a `target`, the position that is wanted, negative for short, instead: close what is held beyond it. A position
-    in another `direction`, or one that was opened after `requested_at` (by default when the job was enqueued), is left.
+    With a `target_position`, negative for short, instead: close what is held beyond it. A position in another
+    `direction`, or one that was opened after `requested_at` (by default when the job was enqueued), is left.
     """
 
     queue: ClassVar = Queue.CRITICAL
@@ -96,7 +96,7 @@ class ReducePosition(Job):
     account_id: int
     contract_id: str
     quantity: int = 0
-    target: int | None = None
+    target_position: int | None = None
     direction: Direction | None = None
     requested_at: Instant | None = None
     origin: Origin = Origin.MANUAL

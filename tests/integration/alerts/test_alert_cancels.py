@@ -2,10 +2,8 @@
 
 import pytest
 
+from tests.fixtures.alert_steps import ENTRIES, hold, last_signal, result_of, run_change, run_next, run_until
 from tests.fixtures.worker_env import WorkerEnv
-from tests.integration.alerts.test_alert_changes import last_signal, run_change
-from tests.integration.alerts.test_alert_races import run_next
-from tests.integration.alerts.test_meant_positions import ENTRIES, hold, result_of, run_until
 
 CANCEL = "/api/Order/cancel"
 
@@ -13,7 +11,7 @@ CANCEL = "/api/Order/cancel"
 def test_a_cancel_ends_the_entries_that_rest_and_leaves_stop_and_target(worker_env: WorkerEnv) -> None:
     hold(worker_env, 1)
     for fields in ({"limit_price": 20000}, {"action": "sell", "limit_price": 30000}):
-        worker_env.alert(**fields)
+        worker_env.entry_alert(**fields)
         worker_env.run_due_jobs()
     job_id = run_change(worker_env, action="cancel_all")
 
@@ -36,12 +34,12 @@ def test_a_cancel_without_a_resting_entry_has_nothing_to_do(worker_env: WorkerEn
 @pytest.mark.parametrize("is_sent", [False, True])
 def test_a_cancel_ends_an_entry_on_its_way_once_it_rests(worker_env: WorkerEnv, *, is_sent: bool) -> None:
     """The entry was received before: its alert still waits, or its order was sent and its answer is not known."""
-    entry = worker_env.alert(action="buy", limit_price=20000)
+    entry = worker_env.entry_alert(action="buy", limit_price=20000)
     if is_sent:
         worker_env.venue.faults(path="/api/Order/place", kind="lose_answer_after")
         run_next(worker_env, entry)
         assert ("IN_DOUBT",) == tuple(worker_env.rows(ENTRIES)[0][3:])
-    job_id = worker_env.exit_alert(action="cancel")
+    job_id = worker_env.critical_alert(action="cancel")
     run_next(worker_env, job_id)
     assert [("queued",)] == worker_env.rows("SELECT state FROM job WHERE id = %s", job_id)
     run_until(worker_env, 0)
@@ -51,10 +49,10 @@ def test_a_cancel_ends_an_entry_on_its_way_once_it_rests(worker_env: WorkerEnv, 
 
 
 def test_a_cancel_leaves_an_entry_that_was_received_after_it(worker_env: WorkerEnv) -> None:
-    worker_env.alert(action="buy", limit_price=20000)
+    worker_env.entry_alert(action="buy", limit_price=20000)
     worker_env.run_due_jobs()
-    job_id = worker_env.exit_alert(action="cancel")
-    run_next(worker_env, worker_env.alert(action="buy", limit_price=19000))
+    job_id = worker_env.critical_alert(action="cancel")
+    run_next(worker_env, worker_env.entry_alert(action="buy", limit_price=19000))
     run_next(worker_env, job_id)
     worker_env.run_due_jobs()
 
@@ -62,7 +60,7 @@ def test_a_cancel_leaves_an_entry_that_was_received_after_it(worker_env: WorkerE
 
 
 def test_a_cancel_by_month_leaves_the_entries_of_another(worker_env: WorkerEnv) -> None:
-    worker_env.alert(action="buy", limit_price=20000)
+    worker_env.entry_alert(action="buy", limit_price=20000)
     worker_env.run_due_jobs()
     job_id = run_change(worker_env, action="cancel", symbol="MNQU2031")
 
@@ -71,7 +69,7 @@ def test_a_cancel_by_month_leaves_the_entries_of_another(worker_env: WorkerEnv) 
 
 
 def test_a_second_run_of_a_cancel_does_nothing_more(worker_env: WorkerEnv) -> None:
-    worker_env.alert(action="buy", limit_price=20000)
+    worker_env.entry_alert(action="buy", limit_price=20000)
     worker_env.run_due_jobs()
     job_id = run_change(worker_env, action="cancel")
     worker_env.runner.run(job_id)

@@ -2,47 +2,30 @@
 
 from decimal import Decimal
 from typing import Any
-from uuid import UUID
 
 import pytest
 
 from shared.hot.quotes import quote_key
+from tests.fixtures.alert_steps import (
+    ENTRIES,
+    MODIFY,
+    TICK,
+    average,
+    hold,
+    hold_other_month,
+    last_signal,
+    move_average,
+    result_of,
+    run_change,
+    run_next,
+    run_until,
+    stop_prices,
+)
 from tests.fixtures.venue import MNQ
 from tests.fixtures.worker_env import WorkerEnv
-from tests.integration.alerts.test_alert_races import hold_other_month, run_next
-from tests.integration.alerts.test_meant_positions import ENTRIES, hold, result_of, run_until
-from workers.alerts.exposure import WAIT_FOR
+from workers.alerts.root_state import WAIT_FOR
 
-MODIFY = "/api/Order/modify"
-TICK = Decimal("0.25")
-STOPS = "SELECT stop_price FROM orders WHERE role = 'STOP_LOSS' AND state = 'WORKING' ORDER BY created_at"
 SIDES = pytest.mark.parametrize("sign", [1, -1], ids=["long", "short"])
-
-
-def stop_prices(worker_env: WorkerEnv) -> list[Decimal]:
-    return [price for (price,) in worker_env.rows(STOPS)]
-
-
-def average(worker_env: WorkerEnv) -> Decimal:
-    price: Decimal = worker_env.rows("SELECT average_price FROM position WHERE contract_id = %s", MNQ)[0][0]
-    return price
-
-
-def last_signal(worker_env: WorkerEnv) -> tuple[Any, ...]:
-    return tuple(worker_env.rows("SELECT action, verdict, reason FROM signal ORDER BY decided_at")[-1])
-
-
-def run_change(worker_env: WorkerEnv, hook_id: UUID | None = None, **fields: Any) -> UUID:
-    job_id = worker_env.exit_alert(hook_id, **fields)
-    worker_env.run_due_jobs()
-    return job_id
-
-
-def move_average(worker_env: WorkerEnv, points: Decimal | int) -> Decimal:
-    """Show the position as opened so many points away from where it was."""
-    moved = average(worker_env) + points
-    worker_env.execute(f"UPDATE position SET average_price = {moved}")
-    return moved
 
 
 @SIDES
@@ -112,7 +95,7 @@ def test_a_breakeven_never_moves_a_stop_towards_more_loss(worker_env: WorkerEnv,
 
 def test_every_stop_of_the_position_moves(worker_env: WorkerEnv) -> None:
     hold(worker_env, 1)
-    hold_more = worker_env.alert(action="buy", quantity=1, stop_loss_ticks=300)
+    hold_more = worker_env.entry_alert(action="buy", quantity=1, stop_loss_ticks=300)
     run_until(worker_env, 2)
     assert result_of(worker_env, hold_more).startswith("succeeded")
     assert 2 == len(set(stop_prices(worker_env)))
@@ -126,7 +109,7 @@ def test_a_move_to_where_the_stop_is_has_nothing_to_do(worker_env: WorkerEnv) ->
     hold(worker_env, 1)
     (now,) = stop_prices(worker_env)
     worker_env.redis.delete(quote_key(MNQ))
-    job_id = worker_env.exit_alert(action="move_stop", stop_loss=str(now))
+    job_id = worker_env.critical_alert(action="move_stop", stop_loss=str(now))
     worker_env.runner.run(job_id)
 
     assert f"the stop of {MNQ} is at {now}" in result_of(worker_env, job_id)
@@ -163,7 +146,7 @@ def test_a_position_in_a_month_that_the_symbol_does_not_name_keeps_its_stop(work
 def test_a_stop_moves_in_one_month_though_another_has_none(worker_env: WorkerEnv) -> None:
     hold(worker_env, 1)
     hold_other_month(worker_env)
-    job_id = worker_env.exit_alert(action="move_stop", stop_loss_ticks=100)
+    job_id = worker_env.critical_alert(action="move_stop", stop_loss_ticks=100)
     run_next(worker_env, job_id)
     assert [("queued",)] == worker_env.rows("SELECT state FROM job WHERE id = %s", job_id)
     worker_env.execute(f"UPDATE job SET enqueued_at = now() - interval '{WAIT_FOR.seconds} s' WHERE id = '{job_id}'")
@@ -202,7 +185,7 @@ def test_a_wider_stop_beyond_the_loss_limit_is_denied(worker_env: WorkerEnv) -> 
 
 def test_no_halt_and_no_loss_limit_stops_what_protects(worker_env: WorkerEnv) -> None:
     hold(worker_env, 1)
-    worker_env.alert(action="buy", limit_price=20000)
+    worker_env.entry_alert(action="buy", limit_price=20000)
     worker_env.run_due_jobs()
     paid = move_average(worker_env, -50)
     worker_env.execute(
@@ -236,3 +219,10 @@ def test_a_second_run_of_a_change_does_nothing_more(worker_env: WorkerEnv) -> No
 
     assert 1 == len(worker_env.venue.requests(MODIFY))
     assert [(1,)] == worker_env.rows("SELECT count(*) FROM signal WHERE action = 'MOVE_STOP'")
+
+
+def test_an_entry_stores_its_trailing_distance(worker_env: WorkerEnv) -> None:
+    worker_env.entry_alert(trail_ticks=300)
+    worker_env.run_due_jobs()
+
+    assert [(300,)] == worker_env.rows("SELECT trail_ticks FROM orders WHERE role = 'ENTRY'")

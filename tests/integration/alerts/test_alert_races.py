@@ -1,27 +1,30 @@
-"""Alerts that meet orders on their way, and each other: no exit reverses, no target is entered twice."""
+"""Alerts that meet orders on their way, and each other: no exit reverses, no target position is entered twice."""
 
 from typing import Any
 from uuid import UUID
 
 import pytest
 
+from tests.fixtures.alert_steps import (
+    ENTRIES,
+    OTHER_MONTH,
+    hold,
+    hold_other_month,
+    result_of,
+    run_next,
+    run_until,
+    stop_quantities,
+    strategy_fields,
+)
 from tests.fixtures.venue import MNQ
 from tests.fixtures.worker_env import WorkerEnv
-from tests.integration.alerts.test_meant_positions import ENTRIES, hold, result_of, run_until, stops, strategy
 from workers.orders import venue_state
 from workers.orders.submit import submit_order
 from workers.wiring import open_runner
 
 PLACE = "/api/Order/place"
-OTHER_MONTH = "CON.F.US.MNQ.M26"
 EXITS = "SELECT side, quantity, state FROM orders WHERE role = 'EXIT' ORDER BY created_at"
-LONG_ONE = strategy(action="buy", market_position="long", market_position_size=1)
-
-
-def run_next(worker_env: WorkerEnv, job_id: UUID) -> None:
-    worker_env.write_quote()
-    worker_env.execute(f"UPDATE job SET run_at = now() WHERE id = '{job_id}'")
-    worker_env.runner.run(job_id)
+LONG_ONE = strategy_fields(action="buy", market_position="long", market_position_size=1)
 
 
 def poll_fills(worker_env: WorkerEnv) -> None:
@@ -29,27 +32,14 @@ def poll_fills(worker_env: WorkerEnv) -> None:
     run_next(worker_env, job_id)
 
 
-def hold_other_month(worker_env: WorkerEnv) -> None:
-    """Show one contract of a month that is no longer active as held, as after a roll."""
-    worker_env.execute(
-        "INSERT INTO contract SELECT (jsonb_populate_record(c, jsonb_build_object("
-        f"'id', '{OTHER_MONTH}', 'name', 'MNQM6', 'is_active', false))).* FROM contract c WHERE id = '{MNQ}'"
-    )
-    worker_env.execute(
-        "INSERT INTO position"
-        " (account_id, contract_id, direction, quantity, baseline_quantity, average_price, baseline_price)"
-        f" VALUES ({worker_env.venue.account_id}, '{OTHER_MONTH}', 'LONG', 1, 1, 20000, 20000)"
-    )
-
-
 def requested_flattens(worker_env: WorkerEnv) -> list[str]:
     return [contract_id for (contract_id,) in worker_env.rows("SELECT contract_id FROM flatten_request ORDER BY 1")]
 
 
-def test_a_part_of_an_entry_that_rests_cancels_the_entry(worker_env: WorkerEnv) -> None:
-    worker_env.alert(action="buy", limit_price=20000)
+def test_a_partial_exit_cancels_a_resting_entry_when_nothing_is_held(worker_env: WorkerEnv) -> None:
+    worker_env.entry_alert(action="buy", limit_price=20000)
     worker_env.run_due_jobs()
-    job_id = worker_env.exit_alert(quantity=1)
+    job_id = worker_env.critical_alert(quantity=1)
     run_until(worker_env, 0)
 
     assert result_of(worker_env, job_id).startswith("succeeded")
@@ -57,8 +47,8 @@ def test_a_part_of_an_entry_that_rests_cancels_the_entry(worker_env: WorkerEnv) 
 
 
 def test_a_part_of_an_entry_whose_fill_is_not_known_waits_for_it(worker_env: WorkerEnv) -> None:
-    run_next(worker_env, worker_env.alert(action="buy", quantity=3))
-    job_id = worker_env.exit_alert(quantity=1)
+    run_next(worker_env, worker_env.entry_alert(action="buy", quantity=3))
+    job_id = worker_env.critical_alert(quantity=1)
     run_next(worker_env, job_id)
 
     assert [("queued",)] == worker_env.rows("SELECT state FROM job WHERE id = %s", job_id)
@@ -66,22 +56,22 @@ def test_a_part_of_an_entry_whose_fill_is_not_known_waits_for_it(worker_env: Wor
     assert [("SELL", 1, "FILLED")] == worker_env.rows(EXITS)
 
 
-def test_a_target_below_an_entry_whose_fill_is_not_known_waits_for_it(worker_env: WorkerEnv) -> None:
+def test_a_target_position_below_an_entry_whose_fill_is_not_known_waits_for_it(worker_env: WorkerEnv) -> None:
     hold(worker_env, 1)
-    run_next(worker_env, worker_env.alert(**LONG_ONE | {"quantity": 2, "market_position_size": 3}))
-    worker_env.exit_alert(action="sell", quantity=2, market_position="long", market_position_size=1)
+    run_next(worker_env, worker_env.entry_alert(**LONG_ONE | {"quantity": 2, "market_position_size": 3}))
+    worker_env.critical_alert(action="sell", quantity=2, market_position="long", market_position_size=1)
     run_until(worker_env, 1)
 
-    assert 1 == sum(row[0] for row in stops(worker_env))
+    assert 1 == sum(row[0] for row in stop_quantities(worker_env))
 
 
 @pytest.mark.parametrize("is_order_known_first", [False, True])
-def test_a_target_is_not_entered_twice_while_its_fill_is_on_its_way(
+def test_a_target_position_is_not_entered_twice_while_its_fill_is_on_its_way(
     worker_env: WorkerEnv, monkeypatch: pytest.MonkeyPatch, *, is_order_known_first: bool
 ) -> None:
     """The venue's report of the filled order may come before that of its fill: the position is then not known yet."""
-    run_next(worker_env, worker_env.alert(**LONG_ONE))
-    second = worker_env.alert(**LONG_ONE)
+    run_next(worker_env, worker_env.entry_alert(**LONG_ONE))
+    second = worker_env.entry_alert(**LONG_ONE)
     if is_order_known_first:
         with monkeypatch.context() as patch:
             patch.setattr(venue_state, "apply_fills", lambda *_: None)
@@ -98,7 +88,7 @@ def test_a_target_is_not_entered_twice_while_its_fill_is_on_its_way(
 def test_two_partial_exits_in_two_workers_never_reverse(worker_env: WorkerEnv, monkeypatch: pytest.MonkeyPatch) -> None:
     """The second reads the position while the first is about to send its order."""
     hold(worker_env, 3)
-    first, second = worker_env.exit_alert(quantity=2), worker_env.exit_alert(quantity=2)
+    first, second = worker_env.critical_alert(quantity=2), worker_env.critical_alert(quantity=2)
     met: list[UUID] = []
     with open_runner(worker_env.settings, "test/2", program="test") as other:
 
@@ -117,11 +107,11 @@ def test_two_partial_exits_in_two_workers_never_reverse(worker_env: WorkerEnv, m
     assert [("BUY", "MARKET", 3, "FILLED")] == worker_env.rows(ENTRIES)
 
 
-def test_a_close_drops_the_entry_of_a_reversal_that_it_overtakes(worker_env: WorkerEnv) -> None:
+def test_a_close_drops_the_waiting_entry_of_a_reversal(worker_env: WorkerEnv) -> None:
     hold(worker_env, 1)
-    reversal = worker_env.alert(**strategy(quantity=2, market_position="short", market_position_size=1))
+    reversal = worker_env.entry_alert(**strategy_fields(quantity=2, market_position="short", market_position_size=1))
     run_next(worker_env, reversal)
-    flat = worker_env.exit_alert(action="buy", market_position="flat", market_position_size=0)
+    flat = worker_env.critical_alert(action="buy", market_position="flat", market_position_size=0)
     run_until(worker_env, 0)
 
     assert "was closed by a later request" in result_of(worker_env, reversal)
@@ -129,19 +119,19 @@ def test_a_close_drops_the_entry_of_a_reversal_that_it_overtakes(worker_env: Wor
     assert 1 == len(worker_env.rows(ENTRIES))
 
 
-def test_a_smaller_target_cancels_the_entries_that_exceed_it(worker_env: WorkerEnv) -> None:
+def test_a_smaller_target_position_cancels_the_entries_that_exceed_it(worker_env: WorkerEnv) -> None:
     resting = LONG_ONE | {"limit_price": 20000}
-    worker_env.alert(**resting | {"market_position_size": 3})
+    worker_env.entry_alert(**resting | {"market_position_size": 3})
     worker_env.run_due_jobs()
-    worker_env.alert(**resting)
+    worker_env.entry_alert(**resting)
     worker_env.run_due_jobs()
 
     assert [("BUY", "LIMIT", 3, "CANCELLED"), ("BUY", "LIMIT", 1, "WORKING")] == worker_env.rows(ENTRIES)
 
 
-def test_a_target_that_names_the_active_month_leaves_the_others(worker_env: WorkerEnv) -> None:
+def test_a_target_position_that_names_the_active_month_leaves_the_others(worker_env: WorkerEnv) -> None:
     hold_other_month(worker_env)
-    job_id = worker_env.alert(**LONG_ONE | {"symbol": "MNQH2026"})
+    job_id = worker_env.entry_alert(**LONG_ONE | {"symbol": "MNQH2026"})
     run_next(worker_env, job_id)
 
     assert [] == requested_flattens(worker_env)
@@ -150,7 +140,9 @@ def test_a_target_that_names_the_active_month_leaves_the_others(worker_env: Work
 
 def test_a_reversal_in_a_month_that_is_no_longer_active_closes_it(worker_env: WorkerEnv) -> None:
     hold_other_month(worker_env)
-    job_id = worker_env.alert(**strategy(symbol="MNQM2026", market_position="short", market_position_size=1))
+    job_id = worker_env.entry_alert(
+        **strategy_fields(symbol="MNQM2026", market_position="short", market_position_size=1)
+    )
     run_next(worker_env, job_id)
 
     assert "MNQM2026 is not the active contract of MNQ" in result_of(worker_env, job_id)
@@ -160,18 +152,18 @@ def test_a_reversal_in_a_month_that_is_no_longer_active_closes_it(worker_env: Wo
 def test_a_part_of_two_months_is_taken_from_the_active_one(worker_env: WorkerEnv) -> None:
     hold(worker_env, 3)
     hold_other_month(worker_env)
-    job_id = worker_env.exit_alert(quantity=1)
+    job_id = worker_env.critical_alert(quantity=1)
     run_next(worker_env, job_id)
 
     assert f"{MNQ}: 1 of the position" in result_of(worker_env, job_id)
     assert [] == requested_flattens(worker_env)
 
 
-def test_an_exit_that_is_sent_again_keeps_its_target(worker_env: WorkerEnv) -> None:
+def test_an_exit_that_is_sent_again_keeps_its_target_position(worker_env: WorkerEnv) -> None:
     """Its size is computed anew: one contract more was bought by hand while its order was refused a login."""
     hold(worker_env, 3)
     worker_env.venue.faults(path=PLACE, kind="status", status=401)
-    job_id = worker_env.exit_alert(action="sell", market_position="long", market_position_size=1)
+    job_id = worker_env.critical_alert(action="sell", market_position="long", market_position_size=1)
     run_next(worker_env, job_id)
     assert [("SELL", 2, "CANCELLED")] == worker_env.rows(EXITS)
     worker_env.venue.trade(side=0, size=1)

@@ -1,32 +1,27 @@
-"""What a hook's settings and an alert's own time do to an entry: it is scaled, mapped, recorded or traded later."""
+"""What a hook's settings do to an entry, and its age: it is scaled, mapped, recorded or traded."""
 
-from datetime import datetime, timedelta
+from datetime import datetime
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
 import pytest
 
-from shared.clock import machine_now
 from shared.domain.alerts.hook_settings import HookSettings, SizeMode
+from tests.fixtures.alert_steps import ENTRIES, hold, result_of, run_until, time_ago
 from tests.fixtures.worker_env import WorkerEnv
-from tests.integration.alerts.test_meant_positions import ENTRIES, hold, result_of, run_until, stops, strategy
-
-
-def sent(seconds_ago: float) -> str:
-    return (machine_now() - timedelta(seconds=seconds_ago)).isoformat()
 
 
 def enter(worker_env: WorkerEnv, settings: HookSettings, **payload: Any) -> UUID:
     """Let one hook with these settings send one entry, and act on it."""
-    job_id = worker_env.alert(worker_env.add_hook(settings), **payload)
+    job_id = worker_env.entry_alert(worker_env.add_hook(settings), **payload)
     worker_env.run_due_jobs()
     return job_id
 
 
 @pytest.mark.parametrize("age_s", [600, 3 * 3600, 70 * 86_400])
 def test_a_stale_entry_is_recorded_and_not_traded(worker_env: WorkerEnv, age_s: int) -> None:
-    job_id = enter(worker_env, HookSettings(), timenow=sent(age_s))
+    job_id = enter(worker_env, HookSettings(), timenow=time_ago(age_s))
 
     assert "failed: RefusedError: stale: it was sent" in result_of(worker_env, job_id)
     assert [("denied",)] == worker_env.rows("SELECT verdict FROM signal")
@@ -34,51 +29,15 @@ def test_a_stale_entry_is_recorded_and_not_traded(worker_env: WorkerEnv, age_s: 
 
 
 def test_the_hook_says_from_which_age_an_entry_is_stale(worker_env: WorkerEnv) -> None:
-    enter(worker_env, HookSettings(max_age_s=3600), timenow=sent(600))
+    enter(worker_env, HookSettings(max_age_s=3600), timenow=time_ago(600))
 
     assert 1 == worker_env.venue.position()
 
 
 def test_a_stale_close_closes(worker_env: WorkerEnv) -> None:
     hold(worker_env, 1)
-    worker_env.exit_alert(timenow=sent(600))
+    worker_env.critical_alert(timenow=time_ago(600))
     run_until(worker_env, 0)
-
-
-def test_an_entry_that_was_sent_before_another_one_and_comes_after_it_is_not_traded(worker_env: WorkerEnv) -> None:
-    hook_id = worker_env.add_hook()
-    worker_env.alert(hook_id, timenow=sent(1))
-    late = worker_env.alert(hook_id, action="sell", timenow=sent(5))
-    other_hook = worker_env.alert(timenow=sent(7))
-    worker_env.run_due_jobs()
-
-    assert "late: an alert for the same symbol that was sent later" in result_of(worker_env, late)
-    assert result_of(worker_env, other_hook).startswith("succeeded")
-    assert 2 == worker_env.venue.position()
-
-
-def test_a_close_that_was_sent_before_a_target_and_comes_after_it_closes_nothing(worker_env: WorkerEnv) -> None:
-    hook_id = worker_env.add_hook()
-    target = strategy(action="buy", market_position="long", market_position_size=1)
-    worker_env.alert(hook_id, **target, timenow=sent(1))
-    worker_env.run_due_jobs()
-    late = worker_env.exit_alert(hook_id, timenow=sent(5))
-    run_until(worker_env, 1)
-
-    assert "nothing_to_do" in result_of(worker_env, late)
-
-
-def test_an_entry_waits_for_the_close_that_came_before_it(worker_env: WorkerEnv) -> None:
-    """Its job may run first: exits and entries are on queues of their own."""
-    hold(worker_env, -1)
-    hook_id = worker_env.add_hook()
-    worker_env.exit_alert(hook_id)
-    entry = worker_env.alert(hook_id)
-    worker_env.runner.run(entry)
-    assert "an exit that came before" in result_of(worker_env, entry)
-    run_until(worker_env, 1)
-
-    assert [(1,)] == stops(worker_env)
 
 
 @pytest.mark.parametrize(
@@ -112,9 +71,9 @@ def test_a_hook_sizes_and_maps(
 
 def test_a_hook_gives_its_stop_to_an_entry_without_one(worker_env: WorkerEnv) -> None:
     hook_id = worker_env.add_hook(HookSettings(default_stop_ticks=44))
-    worker_env.alert(hook_id, stop_loss_ticks=33)
+    worker_env.entry_alert(hook_id, stop_loss_ticks=33)
     worker_env.run_due_jobs()
-    worker_env.alert(hook_id, has_stop=False)
+    worker_env.entry_alert(hook_id, has_stop=False)
     worker_env.run_due_jobs()
 
     assert [(33,), (44,)] == worker_env.rows("SELECT stop_loss_ticks FROM orders WHERE role = 'ENTRY' ORDER BY id")
@@ -124,17 +83,17 @@ def test_a_paused_hook_enters_nothing_and_closes(worker_env: WorkerEnv) -> None:
     hold(worker_env, 1)
     hook_id = worker_env.add_hook()
     worker_env.execute("UPDATE hook SET paused_at = now()")
-    entry = worker_env.alert(hook_id)
+    entry = worker_env.entry_alert(hook_id)
     worker_env.run_due_jobs()
     assert "is paused" in result_of(worker_env, entry)
-    worker_env.exit_alert(hook_id)
+    worker_env.critical_alert(hook_id)
     run_until(worker_env, 0)
 
 
 def test_without_pyramiding_a_hook_adds_to_no_position(worker_env: WorkerEnv) -> None:
     hold(worker_env, 1)
     hook_id = worker_env.add_hook(HookSettings(has_pyramiding=False))
-    entry = worker_env.alert(hook_id)
+    entry = worker_env.entry_alert(hook_id)
     worker_env.run_due_jobs()
 
     assert "adds to no position" in result_of(worker_env, entry)
@@ -143,8 +102,8 @@ def test_without_pyramiding_a_hook_adds_to_no_position(worker_env: WorkerEnv) ->
 
 def test_a_cool_down_lets_a_hook_enter_once(worker_env: WorkerEnv) -> None:
     hook_id = worker_env.add_hook(HookSettings(cooldown_s=3600))
-    first, second = worker_env.alert(hook_id), worker_env.alert(hook_id)
-    other = worker_env.alert()
+    first, second = worker_env.entry_alert(hook_id), worker_env.entry_alert(hook_id)
+    other = worker_env.entry_alert()
     worker_env.run_due_jobs()
 
     assert "enters once in 3600 s" in result_of(worker_env, second)
@@ -155,7 +114,7 @@ def test_a_cool_down_lets_a_hook_enter_once(worker_env: WorkerEnv) -> None:
 def test_chart_and_account_that_disagree_are_a_warning_or_no_entry(worker_env: WorkerEnv, *, is_required: bool) -> None:
     hold(worker_env, 1)
     hook_id = worker_env.add_hook(HookSettings(is_agreement_required=is_required))
-    job_id = worker_env.alert(hook_id, prev_market_position="flat")
+    job_id = worker_env.entry_alert(hook_id, prev_market_position="flat")
     worker_env.run_due_jobs()
     ((verdict, reason),) = worker_env.rows("SELECT verdict, reason FROM signal ORDER BY decided_at DESC LIMIT 1")
 
@@ -172,7 +131,7 @@ def test_a_chart_and_an_account_that_agree_are_no_warning(worker_env: WorkerEnv)
 
 
 def test_the_time_that_was_sent_is_stored(worker_env: WorkerEnv) -> None:
-    worker_env.alert(timenow="2026-03-13T15:00:00Z")
+    worker_env.entry_alert(timenow="2026-03-13T15:00:00Z")
 
     assert [("BUY", "MNQ", datetime.fromisoformat("2026-03-13T15:00:00+00:00"))] == worker_env.rows(
         "SELECT action, root, sent_at FROM alert"

@@ -1,53 +1,17 @@
 """What the messages of real senders lead to: the position that their sender meant, or a refusal with its reason."""
 
 from typing import Any
-from uuid import UUID
 
 import pytest
 
-from tests.fixtures.processes import until
+from tests.fixtures.alert_steps import ENTRIES, hold, result_of, run_until, stop_quantities, strategy_fields
 from tests.fixtures.venue import MNQ
 from tests.fixtures.worker_env import WorkerEnv
 
-ENTRIES = "SELECT side, type, quantity, state FROM orders WHERE role = 'ENTRY' ORDER BY created_at"
-
-
-def hold(worker_env: WorkerEnv, quantity: int) -> None:
-    """Bring the account to a position with a bracket, negative for short."""
-    worker_env.alert(action="buy" if quantity > 0 else "sell", quantity=abs(quantity), take_profit_ticks=4000)
-    worker_env.run_due_jobs()
-    assert quantity == worker_env.venue.position(MNQ)
-
-
-def run_until(worker_env: WorkerEnv, quantity: int) -> None:
-    """Run what is due until the venue holds `quantity` and no job is left."""
-
-    def is_done() -> bool:
-        worker_env.write_quote()
-        worker_env.run_due_jobs()
-        left = worker_env.rows("SELECT 1 FROM job WHERE state IN ('queued', 'running') LIMIT 1")
-        return not left and worker_env.venue.position(MNQ) == quantity
-
-    until(is_done, what=f"a position of {quantity}")
-
-
-def stops(worker_env: WorkerEnv) -> list[tuple[int, ...]]:
-    rows = worker_env.rows("SELECT quantity FROM orders WHERE role = 'STOP_LOSS' AND state = 'WORKING'")
-    return [tuple(row) for row in rows]
-
-
-def result_of(worker_env: WorkerEnv, job_id: UUID) -> str:
-    ((state, result, error),) = worker_env.rows("SELECT state, result::text, error FROM job WHERE id = %s", job_id)
-    return f"{state}: {error or result}"
-
-
-def strategy(**fields: Any) -> dict[str, Any]:
-    """Return the fields of a TradingView strategy's alert."""
-    return {"action": "sell", "symbol": "MNQ1!", "quantity": 1, "stop_loss_ticks": 400} | fields
-
 
 def test_an_exit_after_the_stop_was_hit_opens_no_short(worker_env: WorkerEnv) -> None:
-    job_id = worker_env.alert(**strategy(market_position="flat", market_position_size=0, prev_market_position="long"))
+    flat = strategy_fields(market_position="flat", market_position_size=0, prev_market_position="long")
+    job_id = worker_env.critical_alert(**flat)
     run_until(worker_env, 0)
 
     assert result_of(worker_env, job_id).startswith("succeeded")
@@ -56,18 +20,18 @@ def test_an_exit_after_the_stop_was_hit_opens_no_short(worker_env: WorkerEnv) ->
 
 def test_a_reversal_closes_first_and_enters_the_size_that_is_wanted(worker_env: WorkerEnv) -> None:
     hold(worker_env, 1)
-    worker_env.alert(**strategy(quantity=2, market_position="short", market_position_size=1))
+    worker_env.entry_alert(**strategy_fields(quantity=2, market_position="short", market_position_size=1))
     run_until(worker_env, -1)
 
     assert [("BUY", "MARKET", 1, "FILLED"), ("SELL", "MARKET", 1, "FILLED")] == worker_env.rows(ENTRIES)
-    assert [(1,)] == stops(worker_env)
+    assert [(1,)] == stop_quantities(worker_env)
     assert 1 == len(worker_env.rows("SELECT 1 FROM flatten_request"))
 
 
 def test_the_closing_part_of_a_reversal_passes_a_halt_that_denies_the_entry(worker_env: WorkerEnv) -> None:
     hold(worker_env, 1)
     worker_env.execute("UPDATE account SET halted_at = now(), halt_reason = 'a test'")
-    job_id = worker_env.alert(**strategy(quantity=2, market_position="short", market_position_size=1))
+    job_id = worker_env.entry_alert(**strategy_fields(quantity=2, market_position="short", market_position_size=1))
     run_until(worker_env, 0)
 
     assert "is halted: a test" in result_of(worker_env, job_id)
@@ -98,35 +62,37 @@ def test_an_alert_leads_to_the_position_that_its_sender_meant(
     worker_env: WorkerEnv, held: int, fields: dict[str, Any], left: int
 ) -> None:
     hold(worker_env, held)
-    worker_env.alert(**strategy(**fields))
+    worker_env.store_alert(None, strategy_fields(**fields))
     run_until(worker_env, left)
 
-    assert abs(left) == sum(row[0] for row in stops(worker_env))
+    assert abs(left) == sum(row[0] for row in stop_quantities(worker_env))
 
 
 @pytest.mark.parametrize("position", ["long", "short"])
 def test_a_part_of_a_position_that_is_not_held_opens_none(worker_env: WorkerEnv, position: str) -> None:
     action = "sell" if position == "long" else "buy"
-    job_id = worker_env.alert(**strategy(action=action, market_position=position, market_position_size=1))
+    job_id = worker_env.critical_alert(
+        **strategy_fields(action=action, market_position=position, market_position_size=1)
+    )
     run_until(worker_env, 0)
 
     assert "an exit opens nothing" in result_of(worker_env, job_id)
     assert [] == worker_env.rows(ENTRIES)
 
 
-def test_a_target_counts_the_entries_that_rest(worker_env: WorkerEnv) -> None:
-    wanted = strategy(action="buy", market_position="long", market_position_size=1, limit_price=20000)
+def test_a_target_position_counts_the_entries_that_rest(worker_env: WorkerEnv) -> None:
+    wanted = strategy_fields(action="buy", market_position="long", market_position_size=1, limit_price=20000)
     for _ in range(2):
-        worker_env.alert(**wanted)
+        worker_env.entry_alert(**wanted)
         worker_env.run_due_jobs()
 
     assert [("BUY", "LIMIT", 1, "WORKING")] == worker_env.rows(ENTRIES)
 
 
-def test_a_target_on_the_other_side_cancels_the_entries_that_rest_against_it(worker_env: WorkerEnv) -> None:
-    worker_env.alert(**strategy(action="buy", limit_price=20000))
+def test_a_target_position_on_the_other_side_cancels_the_entries_that_rest_against_it(worker_env: WorkerEnv) -> None:
+    worker_env.entry_alert(**strategy_fields(action="buy", limit_price=20000))
     worker_env.run_due_jobs()
-    worker_env.alert(**strategy(market_position="short", market_position_size=1))
+    worker_env.entry_alert(**strategy_fields(market_position="short", market_position_size=1))
     run_until(worker_env, -1)
 
     assert [("BUY", "LIMIT", 1, "CANCELLED"), ("SELL", "MARKET", 1, "FILLED")] == worker_env.rows(ENTRIES)
@@ -135,15 +101,15 @@ def test_a_target_on_the_other_side_cancels_the_entries_that_rest_against_it(wor
 def test_two_parts_at_once_never_reverse_the_position(worker_env: WorkerEnv) -> None:
     hold(worker_env, 3)
     for _ in range(2):
-        worker_env.alert(action="close", symbol="MNQ", quantity=2)
+        worker_env.critical_alert(quantity=2)
     run_until(worker_env, 0)
 
-    assert [] == stops(worker_env)
+    assert [] == stop_quantities(worker_env)
 
 
-def test_a_target_that_is_reached_is_recorded_as_nothing_to_do(worker_env: WorkerEnv) -> None:
+def test_a_target_position_that_is_reached_is_recorded_as_nothing_to_do(worker_env: WorkerEnv) -> None:
     hold(worker_env, 1)
-    job_id = worker_env.alert(**strategy(action="buy", market_position="long", market_position_size=1))
+    job_id = worker_env.entry_alert(**strategy_fields(action="buy", market_position="long", market_position_size=1))
     run_until(worker_env, 1)
 
     assert "+1 is held, +1 is wanted" in result_of(worker_env, job_id)
@@ -152,7 +118,7 @@ def test_a_target_that_is_reached_is_recorded_as_nothing_to_do(worker_env: Worke
 
 
 def test_a_limit_entry_rests_at_its_price(worker_env: WorkerEnv) -> None:
-    worker_env.alert(**strategy(action="buy", order_type="limit", limit_price=20000))
+    worker_env.entry_alert(**strategy_fields(action="buy", order_type="limit", limit_price=20000))
     worker_env.run_due_jobs()
 
     assert [("BUY", "LIMIT", 1, "WORKING")] == worker_env.rows(ENTRIES)
@@ -160,7 +126,7 @@ def test_a_limit_entry_rests_at_its_price(worker_env: WorkerEnv) -> None:
 
 
 def test_an_entry_in_a_month_that_is_not_active_is_refused_with_the_one_that_is(worker_env: WorkerEnv) -> None:
-    job_id = worker_env.alert(**strategy(action="buy", symbol="CME_MINI:MNQU2031"))
+    job_id = worker_env.entry_alert(**strategy_fields(action="buy", symbol="CME_MINI:MNQU2031"))
     worker_env.run_due_jobs()
 
     assert f"CME_MINI:MNQU2031 is not the active contract of MNQ, which is {MNQ}" in result_of(worker_env, job_id)
@@ -169,7 +135,7 @@ def test_an_entry_in_a_month_that_is_not_active_is_refused_with_the_one_that_is(
 
 def test_a_close_of_a_month_that_is_not_held_closes_no_other(worker_env: WorkerEnv) -> None:
     hold(worker_env, 1)
-    job_id = worker_env.alert(action="close", symbol="MNQU2031")
+    job_id = worker_env.critical_alert(symbol="MNQU2031")
     run_until(worker_env, 1)
 
     assert "nothing to close: no position and no order in MNQU2031" in result_of(worker_env, job_id)
@@ -181,15 +147,24 @@ def test_a_close_of_a_month_that_is_not_held_closes_no_other(worker_env: WorkerE
 )
 def test_a_close_of_one_side_leaves_the_other(worker_env: WorkerEnv, held: int, action: str, left: int) -> None:
     hold(worker_env, held)
-    job_id = worker_env.exit_alert(action=action)
+    job_id = worker_env.critical_alert(action=action)
     run_until(worker_env, left)
 
     assert ("so nothing is closed" in result_of(worker_env, job_id)) is (left != 0)
 
 
 def test_a_test_alert_trades_nothing(worker_env: WorkerEnv) -> None:
-    job_id = worker_env.exit_alert(action="test")
+    job_id = worker_env.critical_alert(action="test")
     worker_env.run_due_jobs()
 
     assert 'succeeded: {"test": "received, and trades nothing"}' == result_of(worker_env, job_id)
     assert [] == worker_env.rows("SELECT 1 FROM signal")
+
+
+def test_a_sell_with_market_position_long_leaves_a_short_alone(worker_env: WorkerEnv) -> None:
+    hold(worker_env, -2)
+    job_id = worker_env.critical_alert(action="sell", quantity=1, market_position="long")
+    worker_env.run_due_jobs()
+
+    assert "no LONG position" in result_of(worker_env, job_id)
+    assert -2 == worker_env.venue.position()

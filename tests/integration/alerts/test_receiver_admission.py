@@ -3,7 +3,7 @@
 from datetime import timedelta
 
 from shared.clock import machine_now
-from shared.db.alerts import hooks
+from shared.db.token_hash import hash_token
 from shared.domain.alerts.hook_settings import HookSettings
 from tests.fixtures.processes import until
 from tests.fixtures.receiver_process import ENTRY, ReceiverProcess
@@ -54,7 +54,7 @@ def test_after_a_rotation_both_tokens_work_until_the_old_one_ends(receiver: Rece
     until(lambda: receiver.post(ENTRY, old).status_code == 202)
     receiver.execute(
         "UPDATE hook SET previous_token_hash = token_hash, previous_token_until = now() + interval '1 hour', "
-        f"token_hash = '\\x{hooks.token_hash(new).hex()}'"
+        f"token_hash = '\\x{hash_token(new).hex()}'"
     )
     until(lambda: receiver.post(ENTRY, new).status_code == 202)
     assert 202 == receiver.post(ENTRY, old).status_code

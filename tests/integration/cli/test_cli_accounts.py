@@ -31,7 +31,7 @@ def show_account(operator: RunCommand, account: str = "20001") -> dict[str, Any]
 
 
 def test_accounts_are_listed_with_their_headroom(operator: RunCommand, worker_env: WorkerEnv) -> None:
-    worker_env.alert(quantity=2)
+    worker_env.entry_alert(quantity=2)
     worker_env.run_due_jobs()
     (row,) = operator("accounts", "--json").json["accounts"]
 
@@ -44,14 +44,14 @@ def test_an_account_without_a_high_water_mark_enters_nothing_until_one_is_set(
     operator: RunCommand, worker_env: WorkerEnv
 ) -> None:
     worker_env.execute("UPDATE account SET high_water_mark = NULL")
-    refused = worker_env.alert()
+    refused = worker_env.entry_alert()
     worker_env.run_due_jobs()
     assert "`tickwork accounts high-water-mark ACCOUNT BALANCE`" in (worker_env.job(refused)[2] or "")
     assert "invalid amount 'a lot': expected dollars" in operator("accounts", "high-water-mark", "20001", "a lot").error
     result = operator("accounts", "high-water-mark", "20001", "50150.75", "--json").json
 
     assert {"id": 20001, "name": read_name(worker_env), "high_water_mark": "50150.75"} == result
-    allowed = worker_env.alert()
+    allowed = worker_env.entry_alert()
     worker_env.run_due_jobs()
     assert "succeeded" == worker_env.job(allowed)[0]
     assert ("high_water_mark", "50150.75, by hand; it was None") == worker_env.rows(
@@ -163,9 +163,9 @@ def test_rules_are_listed_changed_and_reset(operator: RunCommand, worker_env: Wo
     assert "trades a day" in operator("risk").out
 
     operator("accounts", "rules", "20001", "daily_loss_limit=preset", "--preset", "combine-50k")
-    assert [("combine-50k", {"max_trades_per_day": "4"})] == worker_env.rows("SELECT rules, rule_changes FROM account")
+    assert [("combine-50k", {"max_trades_per_day": "4"})] == worker_env.rows("SELECT preset, rule_changes FROM account")
     operator("accounts", "rules", "20001", "--reset")
-    assert [(None, {})] == worker_env.rows("SELECT rules, rule_changes FROM account")
+    assert [(None, {})] == worker_env.rows("SELECT preset, rule_changes FROM account")
     for wrong, words in {
         "daily_loss_limit=lots": "invalid daily_loss_limit 'lots': expected dollars above 0",
         "nonsense=1": "unknown rule 'nonsense': expected one of starting_balance",
@@ -177,7 +177,7 @@ def test_rules_are_listed_changed_and_reset(operator: RunCommand, worker_env: Wo
         result = operator("accounts", "rules", "20001", wrong)
         assert (1, "") == (result.status, result.out), wrong
         assert words in result.error
-    assert [(None, {})] == worker_env.rows("SELECT rules, rule_changes FROM account")
+    assert [(None, {})] == worker_env.rows("SELECT preset, rule_changes FROM account")
 
 
 def test_rules_that_do_not_apply_are_removed_one_by_one(operator: RunCommand, worker_env: WorkerEnv) -> None:
@@ -202,7 +202,7 @@ def test_risk_shows_the_headroom_and_the_accounts_that_would_be_denied(
     operator: RunCommand, worker_env: WorkerEnv
 ) -> None:
     add_other_account(worker_env)
-    worker_env.alert(quantity=2)
+    worker_env.entry_alert(quantity=2)
     worker_env.run_due_jobs()
     first, second = operator("risk", "--json").json["accounts"]
     rules = {row["rule"]: row for row in first["rules"]}
@@ -216,7 +216,7 @@ def test_risk_shows_the_headroom_and_the_accounts_that_would_be_denied(
 
 
 def test_without_a_fresh_quote_risk_reports_an_unknown_open_profit(operator: RunCommand, worker_env: WorkerEnv) -> None:
-    worker_env.alert()
+    worker_env.entry_alert()
     worker_env.run_due_jobs()
     worker_env.execute("DELETE FROM bar_minute")  # the worker then has no price for a quote
     worker_env.redis.flushdb()

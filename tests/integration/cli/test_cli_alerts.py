@@ -17,10 +17,10 @@ from shared.db.alerts.alert_history import AlertFilter
 from shared.db.engine import autocommit
 from shared.db.tables.alerts import alert as alert_table
 from shared.ids import new_id
+from tests.fixtures.alert_steps import run_until
 from tests.fixtures.operator import RunCommand
 from tests.fixtures.venue import RunningVenue, StartVenue
 from tests.fixtures.worker_env import WorkerEnv
-from tests.integration.alerts.test_meant_positions import run_until
 
 ROWS_READ = "SELECT seq_tup_read + idx_tup_fetch FROM pg_stat_xact_user_tables WHERE relname = 'alert'"
 SCANS = """
@@ -70,16 +70,16 @@ def test_a_list_shows_the_newest_alerts_first_with_what_became_of_them(
     operator: RunCommand, worker_env: WorkerEnv
 ) -> None:
     assert "No such alerts." in operator("alerts", "list").out
-    worker_env.alert(quantity=2)
+    worker_env.entry_alert(quantity=2)
     run_until(worker_env, 2)
     worker_env.execute("UPDATE account SET halted_at = now(), halt_reason = 'a test'")
-    worker_env.alert(market_position="long", market_position_size=3)
+    worker_env.entry_alert(market_position="long", market_position_size=3)
     worker_env.run_due_jobs()
     refuse(worker_env, SHORT_BODY)
 
     refused, denied, filled = listed(operator)
 
-    names = ("action", "root", "quantity", "target", "verdict", "job", "signal", "order")
+    names = ("action", "root", "quantity", "target_position", "verdict", "job", "signal", "order")
     assert ["BUY", "MNQ", 2, None, "accepted", "succeeded", "accepted", "FILLED"] == [filled[name] for name in names]
     assert ["TARGET", "MNQ", None, 3, "accepted", "failed", "denied", "DENIED"] == [denied[name] for name in names]
     assert [None, None, None, None, "refused", None, None, None] == [refused[name] for name in names]
@@ -101,7 +101,7 @@ def test_a_list_shows_the_newest_alerts_first_with_what_became_of_them(
 def test_show_tells_the_way_of_an_alert_from_its_body_to_its_stop(operator: RunCommand, worker_env: WorkerEnv) -> None:
     sent_at = machine_now() - timedelta(seconds=3)
     alert_id = alert_of(
-        worker_env, worker_env.alert(take_profit_ticks=4000, timenow=sent_at.isoformat(), note="\x1b[1m")
+        worker_env, worker_env.entry_alert(take_profit_ticks=4000, timenow=sent_at.isoformat(), note="\x1b[1m")
     )
     run_until(worker_env, 1)
 
@@ -130,9 +130,9 @@ def test_show_tells_the_way_of_an_alert_from_its_body_to_its_stop(operator: RunC
 def test_show_of_a_close_names_the_flatten_request_and_the_venue_s_closing_order(
     operator: RunCommand, worker_env: WorkerEnv
 ) -> None:
-    worker_env.alert()
+    worker_env.entry_alert()
     run_until(worker_env, 1)
-    alert_id = alert_of(worker_env, worker_env.exit_alert())
+    alert_id = alert_of(worker_env, worker_env.critical_alert())
     run_until(worker_env, 0)
 
     found = shown(operator, alert_id)
@@ -149,7 +149,7 @@ def test_show_of_a_close_names_the_flatten_request_and_the_venue_s_closing_order
 
 def test_show_has_a_section_for_each_account_of_the_hook(operator: RunCommand, worker_env: WorkerEnv) -> None:
     leader, follower = [row[0] for row in worker_env.rows("SELECT id FROM account ORDER BY id")]
-    alert_id = alert_of(worker_env, worker_env.alert())
+    alert_id = alert_of(worker_env, worker_env.entry_alert())
     worker_env.execute(f"INSERT INTO hook_follower SELECT hook_id, {follower} FROM alert WHERE id = '{alert_id}'")
     worker_env.execute(f"UPDATE account SET halted_at = now(), halt_reason = 'a test' WHERE id = {follower}")
     run_until(worker_env, 1)
@@ -226,7 +226,7 @@ def test_a_watch_tells_each_new_alert_and_each_change_of_its_outcome_once(
     assert [old] == [row["id"] for row in watch.start(reading, 20)]
     assert [] == list(watch.poll(reading))
 
-    alert_id = alert_of(worker_env, worker_env.alert())
+    alert_id = alert_of(worker_env, worker_env.entry_alert())
     assert [(alert_id, "queued", None)] == [(row["id"], row["job"], row["order"]) for row in watch.poll(reading)]
     assert [] == list(watch.poll(reading))
     run_until(worker_env, 1)

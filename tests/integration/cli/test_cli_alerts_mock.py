@@ -68,6 +68,7 @@ def test_without_a_message_a_test_alert_of_a_tracked_root_is_read(alerts: Alerts
         ('{"action": "buy", "symbol": "MNQ", "quantity": 0}', "quantity", "expected a whole number of contracts"),
         ("buy MNQ", "body", "expected one JSON object"),
         ('{"action": "buy", "symbol": "MGC", "quantity": 1}', "symbol", f"traded are {MNQ}"),
+        (json.dumps(ENTRY | {"timenow": "2126-01-01T00:00:00Z"}), "timenow", "at most 60 s are accepted"),
         ("\udcff", "body", "send it as UTF-8"),
         ("", "body", "expected one JSON object"),
     ],
@@ -82,6 +83,14 @@ def test_a_message_that_would_be_refused_exits_with_1_its_field_and_a_hint(
     assert hint in result.stderr
     assert "Nothing was sent" not in result.stdout
     assert field == json.loads(as_json.stdout)["refused"]["field"]
+
+
+def test_a_target_position_of_another_month_is_readable_as_the_receiver_takes_it(alerts: AlertsCommand) -> None:
+    body = {"symbol": "MNQU2031", "market_position": "short", "market_position_size": 1, "stop_loss_ticks": 40}
+    result = alerts.run("mock", json.dumps(body))
+
+    assert 202 == alerts.receiver.post(body).status_code
+    assert 0 == result.exit_code, result.output
 
 
 def test_a_hook_shows_its_mapping_and_size(alerts: AlertsCommand) -> None:
@@ -113,10 +122,10 @@ def test_messages_are_read_from_stdin_line_by_line(alerts: AlertsCommand) -> Non
 
 
 def test_a_hook_that_takes_no_messages_is_refused(alerts: AlertsCommand) -> None:
-    assert "no hook is named 'absent': the hooks are first" in str(alerts.run("mock", "--hook", "absent").exception)
+    assert "no hook is named 'absent': the hooks are first" in alerts.run("mock", "--hook", "absent").stderr
     alerts.receiver.remove_hook("first")
 
-    assert "hook first is removed" in str(alerts.run("mock", "--hook", "first").exception)
+    assert "hook 'first' is removed" in alerts.run("mock", "--hook", "first").stderr
     assert 2 == alerts.run("mock", "{}", "--watch").exit_code
 
 

@@ -8,10 +8,10 @@ from shared.clock import machine_now
 from shared.db.alerts import alert_history
 from shared.domain.alerts.parse import parse_alert
 from shared.ids import new_id
+from tests.fixtures.alert_steps import run_until
 from tests.fixtures.operator import CommandResult, RunCommand, worker_at
 from tests.fixtures.venue import MNQ
 from tests.fixtures.worker_env import WorkerEnv
-from tests.integration.alerts.test_meant_positions import run_until
 from tests.integration.cli.test_cli_alerts import SHORT_BODY, alert_of, refuse
 
 ALERTS = "SELECT id, reason, verdict, sent_at FROM alert ORDER BY id"
@@ -20,7 +20,7 @@ ALERTS = "SELECT id, reason, verdict, sent_at FROM alert ORDER BY id"
 @pytest.fixture
 def filled(worker_env: WorkerEnv) -> UUID:
     """An alert that filled, with its sender's id and time."""
-    alert_id = alert_of(worker_env, worker_env.alert(id="once", timenow=machine_now().isoformat()))
+    alert_id = alert_of(worker_env, worker_env.entry_alert(id="once", timenow=machine_now().isoformat()))
     run_until(worker_env, 1)
     return alert_id
 
@@ -52,7 +52,7 @@ def test_a_replay_trades_again_as_an_alert_of_its_own(
 
 
 def test_a_stale_alert_trades_when_a_person_replays_it(operator: RunCommand, worker_env: WorkerEnv) -> None:
-    alert_id = alert_of(worker_env, worker_env.alert(timenow="2026-01-01T00:00:00Z"))
+    alert_id = alert_of(worker_env, worker_env.entry_alert(timenow="2026-01-01T00:00:00Z"))
     run_until(worker_env, 0)
     assert "stale" in operator("alerts", "list", "--json").json["alerts"][0]["reason"]
 
@@ -76,10 +76,10 @@ def test_a_replay_says_that_it_trades_now_and_asks(operator: RunCommand, worker_
 
 
 def test_a_replayed_close_closes(operator: RunCommand, worker_env: WorkerEnv, filled: UUID) -> None:
-    worker_env.exit_alert()
+    worker_env.critical_alert()
     run_until(worker_env, 0)
     closed = worker_env.rows("SELECT id FROM alert WHERE action = 'CLOSE'")[0][0]
-    worker_env.alert()
+    worker_env.entry_alert()
     run_until(worker_env, 1)
 
     assert 0 == replay(operator, worker_env, str(closed), "--yes").status

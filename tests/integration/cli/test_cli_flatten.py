@@ -18,7 +18,7 @@ FLAT = "flat: no position, no working order"
 
 
 def hold_two(worker_env: WorkerEnv) -> None:
-    worker_env.alert(quantity=2)
+    worker_env.entry_alert(quantity=2)
     worker_env.run_due_jobs()
     assert 2 == worker_env.venue.position(MNQ)
 
@@ -162,7 +162,7 @@ def test_a_halt_denies_the_next_entry_and_a_resume_allows_it(operator: RunComman
     assert "is halted: news in an hour" in result.out
     again = operator("halt", "something", "else")
     assert "was already halted: news in an hour" in again.out
-    refused = worker_env.alert()
+    refused = worker_env.entry_alert()
     worker_env.run_due_jobs()
     assert "failed" == worker_env.job(refused)[0]
     assert "halted: news in an hour" in str(worker_env.job(refused)[2])

@@ -93,7 +93,7 @@ def test_a_wrong_setting_changes_nothing(mine: Operator, words: tuple[str, ...],
 def test_a_hook_that_is_not_there_is_named(mine: Operator, words: tuple[str, ...]) -> None:
     result = mine.run(*words)
 
-    assert (1, True) == (result.exit_code, "no active hook is named 'other'" in result.stderr)
+    assert (1, True) == (result.exit_code, "no hook is named 'other'" in result.stderr)
 
 
 def test_the_name_of_the_stacks_own_hook_is_taken(operator: Operator) -> None:
@@ -125,7 +125,7 @@ def test_show_and_list_say_when_a_hook_was_reached(start_receiver: StartReceiver
     assert row["last_received_at"] is not None
 
 
-def test_pause_and_resume_show(mine: Operator) -> None:
+def test_a_pause_keeps_its_first_time_and_ends_with_resume(mine: Operator) -> None:
     mine.run("pause", "mine")
     paused = json.loads(mine.run("show", "mine", "--json").stdout)["paused_at"]
     assert paused is not None
@@ -156,7 +156,7 @@ def test_every_template_is_an_alert_once_it_is_filled(mine: Operator) -> None:
         alerts.append(parse_alert(filled.encode()))
 
     assert [("SELL", -1), ("SELL", None), ("BUY", None), ("SELL", None), ("CLOSE", None)] == [
-        (alert.action, alert.target) for alert in alerts
+        (alert.action, alert.target_position) for alert in alerts
     ]
     assert {"MES"} == {alert.root.name for alert in alerts}
 

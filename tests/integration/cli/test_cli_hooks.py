@@ -122,7 +122,7 @@ def test_tradingview_fills_our_message_into_an_alert() -> None:
     alert = parse_alert(filled.encode())
     assert (AlertAction.SELL, 2, "2026-11-23T14:30:00Z") == (alert.action, alert.quantity, alert.alert_time)
     assert "MNQ1! 5 Long exit sell 2026-11-23T14:30:00Z" == alert.external_id
-    assert alert.target is None
+    assert alert.target_position is None
 
 
 def test_an_ambiguous_account_is_refused(operator: Operator) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from shared.db import api_tokens
+from shared.db.token_hash import hash_token
 from tests.fixtures.ledger_env import LedgerEnv
 from tests.fixtures.receiver_process import StartReceiver
 from tests.integration.cli.shell import Done, Shell
@@ -45,7 +45,7 @@ def test_a_new_token_requests_jobs_until_it_is_revoked(start_receiver: StartRece
     assert re.fullmatch(r"tw_[\w-]{43}", added["token"])
     assert 202 == request()
     assert added["token"] not in str(receiver.rows("SELECT * FROM api_token"))
-    assert [(api_tokens.hash_of(added["token"]),)] == receiver.rows("SELECT token_hash FROM api_token")
+    assert [(hash_token(added["token"]),)] == receiver.rows("SELECT token_hash FROM api_token")
     assert {"revoked": "nightly"} == tokens.json("revoke", "nightly")
     assert 401 == request()
     assert "no token named 'nightly'" in tokens.json("revoke", "nightly", expected=1)["error"]

@@ -63,7 +63,7 @@ def test_an_order_of_ours_is_matched_by_its_tag_and_recorded_once_despite_repeat
     feeds.wait_until_fed()
     feeds.fault("event_duplicate", count=20)
     feeds.fault("event_reorder", count=3, seconds=0.2)
-    feeds.worker_env.alert()
+    feeds.worker_env.entry_alert()
 
     entry = "SELECT state, filled_quantity FROM orders WHERE role = 'ENTRY'"
     feeds.work_until(lambda: [("FILLED", 1)] == feeds.worker_env.rows(entry))

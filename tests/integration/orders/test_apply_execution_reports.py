@@ -157,7 +157,7 @@ def test_a_fill_that_is_voided_later_is_marked_as_voided(worker_env: WorkerEnv) 
 
 
 def test_a_poll_for_fills_that_were_reported_sends_no_request(worker_env: WorkerEnv) -> None:
-    worker_env.alert()
+    worker_env.entry_alert()
     worker_env.run_due_jobs()
     ((order_id,),) = worker_env.rows("SELECT id FROM orders WHERE role = 'ENTRY' AND state = 'FILLED'")
     paths = ("/api/Order/search", "/api/Trade/search", "/api/Position/searchOpen")

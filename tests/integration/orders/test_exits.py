@@ -14,7 +14,7 @@ PLACE = "/api/Order/place"
 
 
 def test_an_exit_closes_a_part_of_a_position_and_never_more_than_is_held(worker_env: WorkerEnv) -> None:
-    worker_env.alert(quantity=3)
+    worker_env.entry_alert(quantity=3)
     worker_env.run_due_jobs()
     account_id = worker_env.venue.account_id
     worker_env.run(ReducePosition(account_id=account_id, contract_id=MNQ, quantity=2))
@@ -32,7 +32,7 @@ def test_a_partial_exit_that_is_late_takes_nothing_of_a_later_position(
 ) -> None:
     """It may wait long: for another exit, or for the venue. What is held then may be a person's."""
     account_id = worker_env.venue.account_id
-    worker_env.alert(quantity=2)
+    worker_env.entry_alert(quantity=2)
     worker_env.run_due_jobs()
     an_hour_ago = machine_now() - timedelta(hours=1)
     late = ReducePosition(
@@ -45,7 +45,7 @@ def test_a_partial_exit_that_is_late_takes_nothing_of_a_later_position(
 
 
 def test_an_exit_in_doubt_is_never_sent_again(worker_env: WorkerEnv) -> None:
-    worker_env.alert(quantity=2)
+    worker_env.entry_alert(quantity=2)
     worker_env.run_due_jobs()
     worker_env.venue.faults(path=PLACE, kind="lose_before")
     worker_env.runner.run(
@@ -61,7 +61,7 @@ def test_an_exit_in_doubt_is_never_sent_again(worker_env: WorkerEnv) -> None:
 
 
 def test_an_unsent_exit_is_placed_again_only_after_the_position_is_read(worker_env: WorkerEnv) -> None:
-    worker_env.alert(quantity=2)
+    worker_env.entry_alert(quantity=2)
     worker_env.run_due_jobs()
     worker_env.venue.faults(path=PLACE, kind="status", status=401)
     worker_env.runner.run(
@@ -77,7 +77,7 @@ def test_an_unsent_exit_is_placed_again_only_after_the_position_is_read(worker_e
 
 
 def test_an_unsent_exit_is_sent_once_the_venue_accepts_it(worker_env: WorkerEnv) -> None:
-    worker_env.alert(quantity=2)
+    worker_env.entry_alert(quantity=2)
     worker_env.run_due_jobs()
     worker_env.venue.faults(path=PLACE, kind="status", status=401)
     worker_env.run(ReducePosition(account_id=worker_env.venue.account_id, contract_id=MNQ, quantity=1))

@@ -23,7 +23,7 @@ def test_an_order_placed_elsewhere_is_adopted_as_external(worker_env: WorkerEnv)
 
 
 def test_a_fill_in_an_unknown_product_does_not_stop_the_rest(worker_env: WorkerEnv) -> None:
-    worker_env.alert()
+    worker_env.entry_alert()
     worker_env.run_due_jobs()
     shown = VenueFill(
         9, 8, worker_env.venue.account_id, MNQ, Side.BUY, 1, Decimal(20_000), None, Decimal(0), Decimal(0),

@@ -44,7 +44,7 @@ def place_resting_limit(worker_env: WorkerEnv) -> None:
 
 
 def test_flatten_closes_positions_and_cancels_orders_of_every_contract(worker_env: WorkerEnv) -> None:
-    worker_env.alert(quantity=2, take_profit_ticks=800)
+    worker_env.entry_alert(quantity=2, take_profit_ticks=800)
     worker_env.run_due_jobs()
     worker_env.venue.trade(contractId=MES)
     place_resting_limit(worker_env)
@@ -64,7 +64,7 @@ def test_flatten_closes_positions_and_cancels_orders_of_every_contract(worker_en
 
 
 def test_flatten_of_one_contract_leaves_the_others_alone(worker_env: WorkerEnv) -> None:
-    worker_env.alert()
+    worker_env.entry_alert()
     worker_env.run_due_jobs()
     worker_env.venue.trade(contractId=MES)
     worker_env.flatten(MNQ)
@@ -95,7 +95,7 @@ def test_orders_are_cancelled_although_no_position_is_held(worker_env: WorkerEnv
 def test_a_lost_answer_neither_ends_a_flatten_nor_reverses_the_position(
     worker_env: WorkerEnv, path: str, kind: str
 ) -> None:
-    worker_env.alert(take_profit_ticks=800)
+    worker_env.entry_alert(take_profit_ticks=800)
     worker_env.run_due_jobs()
     place_resting_limit(worker_env)
     worker_env.venue.faults(path=path, kind=kind, count=2)
@@ -106,7 +106,7 @@ def test_a_lost_answer_neither_ends_a_flatten_nor_reverses_the_position(
 
 
 def test_a_flatten_retries_during_an_outage_and_reports_its_progress(worker_env: WorkerEnv) -> None:
-    worker_env.alert()
+    worker_env.entry_alert()
     worker_env.run_due_jobs()
     job = worker_env.flatten()
     worker_env.venue.kill()
@@ -125,7 +125,7 @@ def test_a_flatten_retries_during_an_outage_and_reports_its_progress(worker_env:
 
 
 def test_an_outage_is_never_mistaken_for_flat(worker_env: WorkerEnv) -> None:
-    worker_env.alert()
+    worker_env.entry_alert()
     worker_env.run_due_jobs()
     job = worker_env.flatten()
     worker_env.venue.faults(path="/api/Position/searchOpen", kind="null_list", count=3)
@@ -139,7 +139,7 @@ def test_an_outage_is_never_mistaken_for_flat(worker_env: WorkerEnv) -> None:
 
 @pytest.mark.parametrize("status", [403, 404])
 def test_a_refusal_does_not_end_a_flatten(worker_env: WorkerEnv, status: int) -> None:
-    worker_env.alert()
+    worker_env.entry_alert()
     worker_env.run_due_jobs()
     job = worker_env.flatten()
     worker_env.venue.faults(path="/api/Position/searchOpen", kind="status", status=status)
@@ -152,7 +152,7 @@ def test_a_refusal_does_not_end_a_flatten(worker_env: WorkerEnv, status: int) ->
 
 
 def test_the_watch_enqueues_a_flatten_again_whose_job_was_lost(worker_env: WorkerEnv) -> None:
-    worker_env.alert()
+    worker_env.entry_alert()
     worker_env.run_due_jobs()
     job = worker_env.flatten()
     worker_env.execute(f"UPDATE job SET state = 'dead', error = 'lost', finished_at = now() WHERE id = '{job}'")
@@ -183,7 +183,7 @@ def test_an_incomplete_answer_is_not_mistaken_for_flat(worker_env: WorkerEnv) ->
 
 def test_an_unsent_entry_is_cancelled_and_never_sent(worker_env: WorkerEnv) -> None:
     worker_env.venue.kill()
-    worker_env.alert()
+    worker_env.entry_alert()
     worker_env.runner.run(worker_env.rows("SELECT id FROM job WHERE name = 'alerts.handle_alert'")[0][0])
     assert [("CREATED", None)] == worker_env.rows(ENTRY)
     worker_env.venue.start()
@@ -196,7 +196,7 @@ def test_an_unsent_entry_is_cancelled_and_never_sent(worker_env: WorkerEnv) -> N
 
 def test_a_flatten_waits_for_an_entry_in_doubt(worker_env: WorkerEnv) -> None:
     worker_env.venue.faults(path=PLACE, kind="lose_answer_after")
-    worker_env.runner.run(worker_env.alert())
+    worker_env.runner.run(worker_env.entry_alert())
     assert ["IN_DOUBT"] == [state for state, _ in worker_env.rows(ENTRY)]
     worker_env.flatten()
     worker_env.run_due_jobs()
@@ -206,7 +206,7 @@ def test_a_flatten_waits_for_an_entry_in_doubt(worker_env: WorkerEnv) -> None:
 
 def test_complaint_3_an_entry_claimed_before_a_halt_is_stopped_by_it(worker_env: WorkerEnv) -> None:
     """The halt is read in the transaction that makes the order SUBMITTING, not only when the entry was checked."""
-    worker_env.alert(quantity=1)
+    worker_env.entry_alert(quantity=1)
     job = worker_env.rows("SELECT id FROM job WHERE name = 'alerts.handle_alert'")[0][0]
     worker_env.venue.kill()
     worker_env.runner.run(job)
@@ -221,11 +221,11 @@ def test_complaint_3_an_entry_claimed_before_a_halt_is_stopped_by_it(worker_env:
 
 
 def test_a_halted_account_enters_nothing_closes_all_and_enters_again_once_resumed(worker_env: WorkerEnv) -> None:
-    worker_env.alert()
+    worker_env.entry_alert()
     worker_env.run_due_jobs()
     with worker_env.ledger.engine.begin() as connection:
         accounts.halt(connection, "lunch", worker_env.venue.account_id)
-    refused = worker_env.alert()
+    refused = worker_env.entry_alert()
     worker_env.run_due_jobs()
     worker_env.flatten()
     worker_env.run_due_jobs()
@@ -234,7 +234,7 @@ def test_a_halted_account_enters_nothing_closes_all_and_enters_again_once_resume
     assert is_flat(worker_env)
     with worker_env.ledger.engine.begin() as connection:
         accounts.resume(connection, "back", worker_env.venue.account_id)
-    worker_env.alert()
+    worker_env.entry_alert()
     worker_env.run_due_jobs()
     assert 1 == worker_env.venue.position(MNQ)
 
@@ -243,21 +243,21 @@ def test_an_entry_waits_for_a_flatten_of_its_contract_and_is_denied_during_one_o
     worker_env: WorkerEnv,
 ) -> None:
     worker_env.flatten(MNQ)
-    waiting = worker_env.alert()
+    waiting = worker_env.entry_alert()
     worker_env.runner.run(waiting)
-    assert "an exit that came before is closing in" in (worker_env.job(waiting)[2] or "")
+    assert "an exit that was received before is closing in" in (worker_env.job(waiting)[2] or "")
     assert "queued" == worker_env.job(waiting)[0]
     worker_env.run_due_jobs()
     assert "succeeded" == worker_env.job(waiting)[0]
 
     worker_env.flatten(reason="the red button")
-    refused = worker_env.alert()
+    refused = worker_env.entry_alert()
     worker_env.runner.run(refused)
     assert "it is being flattened: the red button" in (worker_env.job(refused)[2] or "")
 
 
 def test_one_process_runs_a_job_to_its_end_without_any_worker(worker_env: WorkerEnv, tmp_path: Path) -> None:
-    worker_env.alert()
+    worker_env.entry_alert()
     worker_env.run_due_jobs()
     job = worker_env.flatten()
     done = run_one_shot(worker_env, job, tmp_path)

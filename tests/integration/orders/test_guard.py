@@ -26,7 +26,7 @@ def stops_at_venue(worker_env: WorkerEnv) -> list[dict[str, Any]]:
 
 def test_every_fill_is_guarded_by_the_brackets_stop_at_the_first_run(worker_env: WorkerEnv) -> None:
     """The guard is due as soon as it is enqueued: only a slow machine can delay the proof after a fill."""
-    worker_env.alert()
+    worker_env.entry_alert()
     worker_env.run_due_jobs()
 
     assert [("the bracket's stop", True)] == worker_env.rows("SELECT guarded_by, guarded_at >= recorded_at FROM fill")
@@ -45,7 +45,7 @@ def test_an_external_position_gets_a_stop_of_the_protector(worker_env: WorkerEnv
 
 
 def test_complaint_2_a_stop_cancelled_by_hand_is_placed_again_at_its_price(worker_env: WorkerEnv) -> None:
-    worker_env.alert()
+    worker_env.entry_alert()
     worker_env.run_due_jobs()
     (stop,) = stops_at_venue(worker_env)
     worker_env.venue.post("/api/Order/cancel", accountId=worker_env.venue.account_id, orderId=stop["id"])
@@ -78,7 +78,7 @@ def test_a_stop_whose_answer_was_lost_is_found_and_not_placed_twice(worker_env: 
 
 
 def test_an_unsent_stop_does_not_prevent_a_later_one(worker_env: WorkerEnv) -> None:
-    worker_env.alert()
+    worker_env.entry_alert()
     worker_env.run_due_jobs()
     worker_env.execute(f"""
         INSERT INTO orders (id, account_id, contract_id, client_order_id, origin, role, side, type, quantity,
@@ -108,7 +108,7 @@ def test_an_unsent_stop_is_placed_once_the_venue_accepts_it(worker_env: WorkerEn
 
 
 def test_legs_that_outlive_their_position_are_cancelled(worker_env: WorkerEnv) -> None:
-    worker_env.alert(take_profit_ticks=800)
+    worker_env.entry_alert(take_profit_ticks=800)
     worker_env.run_due_jobs()
     worker_env.venue.close_position()
     worker_env.run(ReconcileAccounts())
@@ -120,9 +120,9 @@ def test_legs_that_outlive_their_position_are_cancelled(worker_env: WorkerEnv) -
 
 
 def test_an_opposite_entry_leaves_no_stop_that_could_open_a_position(worker_env: WorkerEnv) -> None:
-    worker_env.alert()
+    worker_env.entry_alert()
     worker_env.run_due_jobs()
-    worker_env.alert(action="sell")
+    worker_env.entry_alert(action="sell")
     worker_env.run_due_jobs()
 
     assert 0 == worker_env.venue.position(MNQ)
@@ -130,9 +130,9 @@ def test_an_opposite_entry_leaves_no_stop_that_could_open_a_position(worker_env:
 
 
 def test_a_reversal_has_a_stop_of_the_new_size_on_the_new_side_only(worker_env: WorkerEnv) -> None:
-    worker_env.alert()
+    worker_env.entry_alert()
     worker_env.run_due_jobs()
-    worker_env.alert(action="sell", quantity=3)
+    worker_env.entry_alert(action="sell", quantity=3)
     worker_env.run_due_jobs()
 
     assert -2 == worker_env.venue.position(MNQ)
@@ -140,7 +140,7 @@ def test_a_reversal_has_a_stop_of_the_new_size_on_the_new_side_only(worker_env: 
 
 
 def test_a_position_reduced_by_hand_keeps_a_stop_of_its_size(worker_env: WorkerEnv) -> None:
-    worker_env.alert(quantity=3, take_profit_ticks=800)
+    worker_env.entry_alert(quantity=3, take_profit_ticks=800)
     worker_env.run_due_jobs()
     worker_env.venue.close_position(2)
     worker_env.run(ReconcileAccounts())
@@ -150,7 +150,7 @@ def test_a_position_reduced_by_hand_keeps_a_stop_of_its_size(worker_env: WorkerE
 
 
 def test_a_fill_whose_guard_was_lost_is_guarded_by_the_watch(worker_env: WorkerEnv) -> None:
-    worker_env.alert()
+    worker_env.entry_alert()
     worker_env.run_due_jobs()
     worker_env.execute("UPDATE fill SET guarded_at = NULL, recorded_at = now() - interval '3 seconds'")
     worker_env.run(WatchAccounts())
@@ -169,7 +169,7 @@ def test_an_account_whose_live_orders_were_never_on_is_left_alone(worker_env: Wo
             for (job_id,) in worker_env.rows("SELECT id FROM job WHERE name = %s AND state = 'queued'", name):
                 runner.run(job_id)
         runner.run(worker_env.enqueue(WatchAccounts()))
-        closed = worker_env.alert(action="close")
+        closed = worker_env.critical_alert()
         runner.run(closed)
 
     assert 1 == worker_env.venue.position(MNQ)
@@ -180,7 +180,7 @@ def test_an_account_whose_live_orders_were_never_on_is_left_alone(worker_env: Wo
 
 
 def test_a_second_guard_changes_nothing(worker_env: WorkerEnv) -> None:
-    worker_env.alert()
+    worker_env.entry_alert()
     worker_env.run_due_jobs()
     placed = len(worker_env.venue.requests(PLACE))
     for _ in range(2):
@@ -195,7 +195,7 @@ def test_breakeven_and_trailing_distance_move_the_stop(
     worker_env: WorkerEnv, columns: dict[str, int], moved_to: int
 ) -> None:
     """`moved_to` is the expected stop, in ticks above the entry, once the price is 20 ticks above the entry."""
-    worker_env.alert()
+    worker_env.entry_alert()
     worker_env.run_due_jobs()
     ((entry,),) = worker_env.rows("SELECT average_fill_price FROM orders WHERE role = 'ENTRY'")
     assignments = ", ".join(f"{name} = {value}" for name, value in columns.items())

@@ -178,7 +178,7 @@ def test_postgres_and_the_domain_have_the_same_order_transitions(worker_env: Wor
 def test_a_resting_entry_is_cancelled_once_it_would_be_denied(
     worker_env: WorkerEnv, rule: str, expected_reason: str
 ) -> None:
-    worker_env.alert()
+    worker_env.entry_alert()
     worker_env.run_due_jobs()
     order_id = place_resting_limit(worker_env)
     worker_env.runner.run(worker_env.enqueue(WatchAccounts()))
@@ -196,7 +196,7 @@ def test_a_resting_entry_is_cancelled_once_it_would_be_denied(
 
 
 def test_a_resting_order_that_only_reduces_a_position_stays(worker_env: WorkerEnv) -> None:
-    worker_env.alert(quantity=2)
+    worker_env.entry_alert(quantity=2)
     worker_env.run_due_jobs()
     state, _, error = worker_env.run(
         make_manual_entry(worker_env, side=Side.SELL, limit_price=str(last_price(worker_env) + 100))
@@ -212,7 +212,7 @@ def test_a_resting_order_that_only_reduces_a_position_stays(worker_env: WorkerEn
 
 
 def test_an_order_given_up_and_found_late_gets_its_state_from_the_venue(worker_env: WorkerEnv) -> None:
-    worker_env.alert()
+    worker_env.entry_alert()
     worker_env.run_due_jobs()
     worker_env.execute(
         "UPDATE orders SET state = 'EXPIRED', venue_order_id = NULL, filled_quantity = 0, changed_market_at = NULL "

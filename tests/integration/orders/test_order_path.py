@@ -14,7 +14,7 @@ from workers.wiring import AccountSwitch
 def test_an_alert_becomes_a_filled_order_with_a_working_stop_in_our_rows_and_at_the_venue(
     worker_env: WorkerEnv,
 ) -> None:
-    job = worker_env.alert(take_profit_ticks=800)
+    job = worker_env.entry_alert(take_profit_ticks=800)
     worker_env.run_due_jobs()
 
     assert "succeeded" == worker_env.job(job)[0]
@@ -32,7 +32,7 @@ def test_an_alert_becomes_a_filled_order_with_a_working_stop_in_our_rows_and_at_
 
 
 def test_the_jobs_and_rows_of_one_alert_share_a_correlation_id(worker_env: WorkerEnv) -> None:
-    worker_env.alert()
+    worker_env.entry_alert()
     worker_env.run_due_jobs()
     correlation_ids = worker_env.rows(
         "SELECT DISTINCT correlation_id FROM job WHERE name IN "
@@ -44,9 +44,9 @@ def test_the_jobs_and_rows_of_one_alert_share_a_correlation_id(worker_env: Worke
 
 
 def test_a_close_alert_leaves_nothing_working_and_nothing_held(worker_env: WorkerEnv) -> None:
-    worker_env.alert()
+    worker_env.entry_alert()
     worker_env.run_due_jobs()
-    worker_env.alert(action="close")
+    worker_env.critical_alert()
     worker_env.run_due_jobs()
 
     assert 0 == worker_env.venue.position(MNQ)
@@ -66,7 +66,7 @@ def test_a_position_in_another_month_is_priced_and_closed_too(worker_env: Worker
     )
     with worker_env.ledger.engine.begin() as connection:
         assert {MNQ, old} == {one.id for one in contracts.watched(connection)}
-    closed = worker_env.alert(action="close")
+    closed = worker_env.critical_alert()
     worker_env.run_due_jobs()
 
     assert f"{old}, {MNQ}" == worker_env.rows("SELECT result ->> 'closes' FROM job WHERE id = %s", closed)[0][0]
@@ -77,7 +77,7 @@ def test_a_position_in_another_month_is_priced_and_closed_too(worker_env: Worker
 
 def test_an_answer_lost_after_placing_is_found_by_its_tag_and_never_sent_again(worker_env: WorkerEnv) -> None:
     worker_env.venue.faults(path=PLACE, kind="lose_answer_after")
-    worker_env.alert()
+    worker_env.entry_alert()
     worker_env.run_due_jobs()
 
     assert [OrderState.FILLED] == [row[0] for row in worker_env.rows(ENTRY)]
@@ -87,7 +87,7 @@ def test_an_answer_lost_after_placing_is_found_by_its_tag_and_never_sent_again(w
 
 def test_a_lost_request_is_sent_again_under_the_same_tag(worker_env: WorkerEnv) -> None:
     worker_env.venue.faults(path=PLACE, kind="lose_before")
-    worker_env.runner.run(worker_env.alert())
+    worker_env.runner.run(worker_env.entry_alert())
     age_in_doubt_order(worker_env)
     worker_env.run_due_jobs()
 
@@ -100,7 +100,7 @@ def test_a_lost_request_is_sent_again_under_the_same_tag(worker_env: WorkerEnv) 
 @pytest.mark.parametrize("status", [500, 503])
 def test_a_server_error_is_ambiguous_and_resolved_by_a_search(worker_env: WorkerEnv, status: int) -> None:
     worker_env.venue.faults(path=PLACE, kind="status", status=status)
-    worker_env.runner.run(worker_env.alert())
+    worker_env.runner.run(worker_env.entry_alert())
     age_in_doubt_order(worker_env)
     worker_env.run_due_jobs()
 
@@ -110,7 +110,7 @@ def test_a_server_error_is_ambiguous_and_resolved_by_a_search(worker_env: Worker
 
 def test_a_token_that_expires_between_two_calls_causes_a_login(worker_env: WorkerEnv) -> None:
     worker_env.venue.faults(path=PLACE, kind="status", status=401)
-    worker_env.alert()
+    worker_env.entry_alert()
     worker_env.run_due_jobs()
 
     assert [OrderState.FILLED] == [row[0] for row in worker_env.rows(ENTRY)]
@@ -119,7 +119,7 @@ def test_a_token_that_expires_between_two_calls_causes_a_login(worker_env: Worke
 
 def test_an_order_that_the_venue_rejects_is_rejected_with_its_reason(worker_env: WorkerEnv) -> None:
     worker_env.venue.faults(path=PLACE, kind="reject", error_code=2, message="Price is outside allowed range.")
-    worker_env.alert()
+    worker_env.entry_alert()
     worker_env.run_due_jobs()
 
     ((state, filled, _, reason),) = worker_env.rows(ENTRY)
@@ -129,7 +129,7 @@ def test_an_order_that_the_venue_rejects_is_rejected_with_its_reason(worker_env:
 
 
 def test_an_order_waits_while_the_venue_is_down(worker_env: WorkerEnv) -> None:
-    job = worker_env.alert()
+    job = worker_env.entry_alert()
     claimed = worker_env.ledger.claim(job, "test/1")
     assert claimed is not None
     worker_env.venue.kill()
@@ -143,7 +143,7 @@ def test_an_order_waits_while_the_venue_is_down(worker_env: WorkerEnv) -> None:
 
 
 def test_a_second_run_that_finds_the_order_submitting_does_not_send(worker_env: WorkerEnv) -> None:
-    worker_env.alert()
+    worker_env.entry_alert()
     worker_env.run_due_jobs()
     ((order_id,),) = worker_env.rows("SELECT id FROM orders WHERE role = 'ENTRY'")
     sent = len(tags_at_venue(worker_env))
@@ -155,10 +155,10 @@ def test_a_second_run_that_finds_the_order_submitting_does_not_send(worker_env: 
 
 
 def test_an_order_in_doubt_blocks_the_next_entry_until_it_is_resolved(worker_env: WorkerEnv) -> None:
-    worker_env.alert()
+    worker_env.entry_alert()
     worker_env.run_due_jobs()
     worker_env.execute("UPDATE orders SET state = 'IN_DOUBT', venue_order_id = NULL WHERE role = 'ENTRY'")
-    second = worker_env.alert()
+    second = worker_env.entry_alert()
     worker_env.runner.run(second)
 
     state, _, error = worker_env.job(second)
@@ -173,7 +173,7 @@ def test_an_order_in_doubt_blocks_the_next_entry_until_it_is_resolved(worker_env
 
 def test_an_account_that_was_not_reconciled_since_the_start_enters_nothing(worker_env: WorkerEnv) -> None:
     worker_env.execute("UPDATE account SET reconciled_at = NULL")
-    job = worker_env.alert()
+    job = worker_env.entry_alert()
     worker_env.runner.run(job)
 
     state, _, error = worker_env.job(job)
@@ -183,7 +183,7 @@ def test_an_account_that_was_not_reconciled_since_the_start_enters_nothing(worke
 
 
 def test_an_entry_that_risk_denies_is_recorded_and_never_sent(worker_env: WorkerEnv) -> None:
-    job = worker_env.alert(quantity=6)
+    job = worker_env.entry_alert(quantity=6)
     worker_env.run_due_jobs()
 
     state, _, error = worker_env.job(job)
@@ -195,7 +195,7 @@ def test_an_entry_that_risk_denies_is_recorded_and_never_sent(worker_env: Worker
 
 
 def test_an_expired_entry_is_never_sent(worker_env: WorkerEnv) -> None:
-    worker_env.alert(quantity=6)
+    worker_env.entry_alert(quantity=6)
     worker_env.run_due_jobs()
     worker_env.execute("UPDATE orders SET state = 'CREATED', expires_at = now() - interval '1 second'")
     worker_env.run(ReconcileAccounts())
@@ -205,7 +205,7 @@ def test_an_expired_entry_is_never_sent(worker_env: WorkerEnv) -> None:
 
 
 def test_reconcile_run_twice_changes_nothing(worker_env: WorkerEnv) -> None:
-    worker_env.alert(take_profit_ticks=800)
+    worker_env.entry_alert(take_profit_ticks=800)
     worker_env.run_due_jobs()
     everything = "SELECT id, state, filled_quantity FROM orders ORDER BY id"
     before = worker_env.rows(everything), worker_env.rows("SELECT * FROM fill")
@@ -215,7 +215,7 @@ def test_reconcile_run_twice_changes_nothing(worker_env: WorkerEnv) -> None:
 
 
 def test_every_call_to_the_venue_is_recorded_without_the_key(worker_env: WorkerEnv) -> None:
-    worker_env.alert()
+    worker_env.entry_alert()
     worker_env.run_due_jobs()
     calls = worker_env.rows("SELECT endpoint, status, error FROM api_call")
 
@@ -227,7 +227,7 @@ def test_a_rejected_duplicate_of_a_tag_does_not_change_the_accepted_order(
     worker_env: WorkerEnv,
 ) -> None:
     worker_env.venue.faults(path=PLACE, kind="duplicate")
-    worker_env.alert()
+    worker_env.entry_alert()
     worker_env.run_due_jobs()
     worker_env.run(ReconcileAccounts())
 

@@ -40,7 +40,7 @@ def test_a_position_mismatch_is_repaired_and_halts_the_account_with_both_quantit
     worker_env: WorkerEnv, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(reconcile_account, "_LISTED_WITHIN", timedelta())  # orders of just now are listed
-    worker_env.alert(quantity=2)
+    worker_env.entry_alert(quantity=2)
     worker_env.run_due_jobs()
     worker_env.execute("UPDATE position SET baseline_quantity = 3")  # as if there were a fill of three too many
     worker_env.execute("UPDATE position SET quantity = 5")
@@ -49,13 +49,13 @@ def test_a_position_mismatch_is_repaired_and_halts_the_account_with_both_quantit
     assert [("LONG", 2)] == worker_env.rows("SELECT direction, quantity FROM position")
     ((reason,),) = worker_env.rows(HALT, worker_env.venue.account_id)
     assert f"{MNQ}: the venue holds +2, our fills make +5" in reason
-    refused = worker_env.alert()
+    refused = worker_env.entry_alert()
     worker_env.run_due_jobs()
     assert "is halted: PositionMismatchError" in (worker_env.job(refused)[2] or "")
 
 
 def test_unreported_fills_are_found_and_are_no_mismatch(worker_env: WorkerEnv) -> None:
-    worker_env.alert()
+    worker_env.entry_alert()
     worker_env.run_due_jobs()
     worker_env.execute("DELETE FROM fill")
     worker_env.execute("UPDATE position SET quantity = 0, direction = 'FLAT'")
@@ -67,7 +67,7 @@ def test_unreported_fills_are_found_and_are_no_mismatch(worker_env: WorkerEnv) -
 
 def test_a_working_order_that_the_venue_no_longer_lists_is_requested_and_never_dropped(worker_env: WorkerEnv) -> None:
     """Invariant: an order that still works is never dropped because of a mismatch."""
-    worker_env.alert()
+    worker_env.entry_alert()
     worker_env.run_due_jobs()
     before = worker_env.rows("SELECT id, state FROM orders ORDER BY id")
     worker_env.execute("UPDATE fill SET filled_market_at = filled_market_at - interval '3 hours'")
@@ -77,9 +77,9 @@ def test_a_working_order_that_the_venue_no_longer_lists_is_requested_and_never_d
     assert before == worker_env.rows("SELECT id, state FROM orders ORDER BY id")
 
 
-def test_a_replay_triggers_no_second_bracket(worker_env: WorkerEnv) -> None:
+def test_a_reconcile_that_reads_everything_again_places_no_second_bracket(worker_env: WorkerEnv) -> None:
     """Invariant: replay must not re-trigger bracket actions."""
-    worker_env.alert(take_profit_ticks=800)
+    worker_env.entry_alert(take_profit_ticks=800)
     worker_env.run_due_jobs()
     placed = len(worker_env.venue.requests("/api/Order/place"))
     worker_env.execute("TRUNCATE job_key")
@@ -92,7 +92,7 @@ def test_a_replay_triggers_no_second_bracket(worker_env: WorkerEnv) -> None:
 
 def test_the_tag_of_an_order_is_the_same_after_any_restart(worker_env: WorkerEnv) -> None:
     """Invariant: ids are deterministic."""
-    worker_env.alert()
+    worker_env.entry_alert()
     worker_env.run_due_jobs()
     ((order_id, tag),) = worker_env.rows("SELECT id, client_order_id FROM orders WHERE role = 'ENTRY'")
 
@@ -102,7 +102,7 @@ def test_the_tag_of_an_order_is_the_same_after_any_restart(worker_env: WorkerEnv
 
 def test_a_difference_right_after_an_order_is_no_mismatch_yet(worker_env: WorkerEnv) -> None:
     """The venue may list a position before its fill."""
-    worker_env.alert()
+    worker_env.entry_alert()
     worker_env.run_due_jobs()
     worker_env.execute("UPDATE position SET quantity = 3")
     just_now = worker_env.venue.clock.now() + timedelta(minutes=1)  # even on a slow machine
@@ -120,7 +120,7 @@ def test_a_difference_right_after_an_order_is_no_mismatch_yet(worker_env: Worker
 def test_a_difference_right_after_a_fill_is_no_mismatch_yet_though_the_venue_dates_its_order_by_its_acceptance(
     worker_env: WorkerEnv,
 ) -> None:
-    worker_env.alert()
+    worker_env.entry_alert()
     worker_env.run_due_jobs()
     worker_env.execute("UPDATE position SET quantity = 3")
     worker_env.execute(
@@ -137,7 +137,7 @@ def test_a_difference_right_after_a_fill_is_no_mismatch_yet_though_the_venue_dat
 def test_a_mismatch_beside_a_tagged_external_order_halts_the_account(worker_env: WorkerEnv) -> None:
     """Each report of such an order is compared anew, as its entry may be known by then; that is no news of it."""
     worker_env.venue.place(type=1, limitPrice=20000, customTag="of another program")
-    worker_env.alert()
+    worker_env.entry_alert()
     worker_env.run_due_jobs()
     worker_env.run(ReconcileAccount(account_id=worker_env.venue.account_id))
     worker_env.execute(
@@ -181,7 +181,7 @@ def test_an_account_that_fails_to_reconcile_delays_no_other(worker_env: WorkerEn
 
 def test_complaint_14_one_alert_trades_every_account_of_its_hook_each_with_its_outcome(worker_env: WorkerEnv) -> None:
     other = open_second_account(worker_env)
-    first = worker_env.alert()
+    first = worker_env.entry_alert()
     worker_env.execute(f"INSERT INTO hook_follower SELECT id, {other} FROM hook")
     worker_env.execute(
         f"UPDATE account SET halted_at = now(), halt_reason = 'by hand' WHERE id = {worker_env.venue.account_id}"
@@ -199,9 +199,9 @@ def test_complaint_14_one_alert_trades_every_account_of_its_hook_each_with_its_o
 
 def test_our_balance_is_the_venues_and_the_sum_of_the_fills(worker_env: WorkerEnv) -> None:
     before = worker_env.rows("SELECT balance FROM account")[0][0]
-    worker_env.alert()
+    worker_env.entry_alert()
     worker_env.run_due_jobs()
-    worker_env.alert(action="close")
+    worker_env.critical_alert()
     worker_env.run_due_jobs()
     worker_env.run(SnapshotAccounts())
 
@@ -212,7 +212,7 @@ def test_our_balance_is_the_venues_and_the_sum_of_the_fills(worker_env: WorkerEn
 
 
 def test_a_reconcile_without_changes_writes_no_row(worker_env: WorkerEnv) -> None:
-    worker_env.alert(take_profit_ticks=400)
+    worker_env.entry_alert(take_profit_ticks=400)
     worker_env.run_due_jobs()
     versions = "SELECT role, state, xmin::text FROM orders ORDER BY id"  # every write of a row makes another version
     before = worker_env.rows(versions)

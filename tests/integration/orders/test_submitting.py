@@ -27,7 +27,7 @@ WAITS_FOR_A_LOCK = "SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock
 def test_an_order_is_committed_as_submitting_before_the_call(
     worker_env: WorkerEnv, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    handled, seen = worker_env.alert(), list[tuple[str, str, list[str]]]()
+    handled, seen = worker_env.entry_alert(), list[tuple[str, str, list[str]]]()
     place = Mutations.place
 
     def read_rows_first(gateway: GatewayClient, request: OrderRequest) -> int:
@@ -44,7 +44,7 @@ def test_an_order_is_committed_as_submitting_before_the_call(
 def test_an_order_of_a_process_killed_before_the_call_is_searched_for_before_it_is_sent(
     worker_env: WorkerEnv,
 ) -> None:
-    handled = worker_env.alert()
+    handled = worker_env.entry_alert()
     command = [sys.executable, "-m", "tests.fixtures.crash_before_submit", "dying/1", str(handled)]
     subprocess.run(command, env=make_program_env(worker_env), check=True, timeout=100)
     assert [OrderState.SUBMITTING] == [row[0] for row in worker_env.rows(ENTRY)]
@@ -63,7 +63,7 @@ def test_an_order_of_a_process_killed_before_the_call_is_searched_for_before_it_
 def test_an_entry_that_expires_while_it_waits_for_the_account_is_not_sent(
     worker_env: WorkerEnv, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    handled = worker_env.alert()
+    handled = worker_env.entry_alert()
     with psycopg.connect(worker_env.settings.database_url) as holding:
         holding.execute("SELECT 1 FROM account FOR UPDATE")
 
@@ -90,7 +90,7 @@ def test_an_entry_expires_at_the_last_entry_of_the_day_even_if_its_alert_lasts_l
         "UPDATE market_clock SET machine_origin_at = now(), market_origin_at = '2026-03-10 20:00:00+00', speed = 1 "
         "RETURNING machine_origin_at"
     )
-    handled = worker_env.alert()
+    handled = worker_env.entry_alert()
     with open_runner(worker_env.settings, "late/1", program="test") as late:
         late.run(handled)
 
@@ -102,7 +102,7 @@ def test_an_entry_expires_at_the_last_entry_of_the_day_even_if_its_alert_lasts_l
 def test_an_order_without_a_token_waits_for_a_login_before_it_is_submitting(worker_env: WorkerEnv) -> None:
     logins = len(worker_env.venue.requests("/api/Auth/loginKey"))
     worker_env.redis.delete(*worker_env.redis.keys("*token*"))
-    worker_env.alert()
+    worker_env.entry_alert()
     worker_env.run_due_jobs()
 
     assert logins + 1 == len(worker_env.venue.requests("/api/Auth/loginKey"))

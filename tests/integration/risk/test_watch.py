@@ -29,9 +29,9 @@ def watch_at(worker_env: WorkerEnv, bid: Decimal) -> None:
 def long_two(worker_env: WorkerEnv) -> WorkerEnv:
     """Long two MNQ, 4 dollars a point, under rules with 2,000 dollars of headroom and no daily loss limit."""
     worker_env.execute(
-        """UPDATE account SET rules = 'combine-50k', day_opening_balance = 50000, high_water_mark = 50000"""
+        """UPDATE account SET preset = 'combine-50k', day_opening_balance = 50000, high_water_mark = 50000"""
     )
-    worker_env.alert(quantity=2, stop_loss_ticks=1000)
+    worker_env.entry_alert(quantity=2, stop_loss_ticks=1000)
     worker_env.run_due_jobs()
     assert 2 == worker_env.venue.position(MNQ)
     return worker_env
@@ -53,7 +53,7 @@ def test_three_quarters_of_the_headroom_used_block_entries_with_rule_figures_and
     ((blocked,),) = long_two.rows("SELECT block_reason FROM account")
     assert "max loss limit: 1,60" in blocked
     assert ["blocked"] == [kind for kind, _ in long_two.rows(EVENTS)]
-    refused = long_two.alert()
+    refused = long_two.entry_alert()
     long_two.write_quote(bid=low)
     long_two.runner.run(refused)
     error = long_two.job(refused)[2] or ""
@@ -74,7 +74,7 @@ def test_ninety_percent_of_the_headroom_used_flatten_before_the_loss_limit(long_
 def test_a_breached_loss_limit_is_permanent(long_two: WorkerEnv) -> None:
     watch_at(long_two, entry_price(long_two) - 510)
     long_two.run_due_jobs()
-    refused = long_two.alert()
+    refused = long_two.entry_alert()
     long_two.run_due_jobs()
 
     assert [(True,)] == long_two.rows("SELECT breached_market_at IS NOT NULL FROM account")
@@ -152,7 +152,7 @@ def test_a_rule_that_does_not_apply_blocks_entries_and_leaves_the_others_to_be_w
     ((blocked,),) = long_two.rows("SELECT block_reason FROM account")
     assert "a rule that you set does not apply" in blocked
     assert "a rule of another version" in blocked
-    denied = long_two.alert()
+    denied = long_two.entry_alert()
     long_two.write_quote(bid=entry)
     long_two.runner.run(denied)
     assert "a rule that you set does not apply" in (long_two.job(denied)[2] or "")

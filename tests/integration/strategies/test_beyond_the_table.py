@@ -37,7 +37,7 @@ def test_a_decision_is_recorded_with_the_reason_why_it_is_not_traded(
 
 
 def test_an_alert_to_enter_is_refused_with_the_range_of_the_table(worker_env: WorkerEnv) -> None:
-    job_id = worker_env.alert()
+    job_id = worker_env.entry_alert()
     worker_env.run_due_jobs()
 
     assert "the holiday table reaches from 2018-01-01 to 2028-12-31" in (worker_env.job(job_id)[2] or "")

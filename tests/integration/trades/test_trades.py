@@ -154,9 +154,9 @@ def test_a_second_booking_at_the_same_time_books_nothing(books: Books) -> None:
 
 
 def test_a_round_trip_has_the_origin_of_its_entry_and_no_cancelled_leg(worker_env: WorkerEnv) -> None:
-    worker_env.alert(take_profit_ticks=800)
+    worker_env.entry_alert(take_profit_ticks=800)
     worker_env.run_due_jobs()
-    worker_env.alert(action="close")
+    worker_env.critical_alert()
     worker_env.run_due_jobs()
     worker_env.run(ReconcileAccounts())
     worker_env.run(BookRoundTrips())

@@ -46,7 +46,7 @@ def test_a_run_in_which_everything_fails_reveals_no_secret(worker_env: WorkerEnv
                 worker_env.venue.faults(path=path, kind=kind, count=2, **details)
             job_ids = [worker_env.enqueue(job) for job in (SnapshotAccounts(), ReconcileAccounts())]
             job_ids.append(worker_env.flatten(MNQ))
-            job_ids.append(worker_env.alert())
+            job_ids.append(worker_env.entry_alert())
             for job_id in job_ids:
                 worker_env.runner.run(job_id)
                 token = tokens.get()

@@ -21,12 +21,13 @@ def parse(**fields: Any) -> Alert:
         ("cancel", AlertAction.CANCEL),
         ("CANCEL_ALL", AlertAction.CANCEL),
         ("move_stop", AlertAction.MOVE_STOP),
-        ("modify_stop", AlertAction.MOVE_STOP),
+        ("Modify_Stop", AlertAction.MOVE_STOP),
         (" Breakeven ", AlertAction.BREAKEVEN),
-        ("trail", AlertAction.TRAIL),
+        ("Trail", AlertAction.TRAIL),
+        ("TEST", AlertAction.TEST),
     ],
 )
-def test_the_words_of_changes(word: str, action: AlertAction) -> None:
+def test_every_synonym_of_a_change_is_accepted_in_any_case(word: str, action: AlertAction) -> None:
     alert = parse(action=word, stop_loss_ticks=40, trail_ticks=60, quantity="0", order_type="nonsense")
 
     assert (action, None, False) == (alert.action, alert.quantity, alert.action.is_entry)

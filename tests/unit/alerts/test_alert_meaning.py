@@ -1,4 +1,4 @@
-"""What an alert means: exits that nothing can stop, targets, limit and stop entries, misspelt fields."""
+"""What an alert means: exits that nothing can stop, target positions, limit and stop entries, misspelt fields."""
 
 import json
 from decimal import Decimal
@@ -10,7 +10,7 @@ from shared.domain.alerts.alert import Alert, AlertAction
 from shared.domain.alerts.misspelling import is_one_edit_away
 from shared.domain.alerts.parse import parse_alert
 from shared.domain.alerts.payload import RefusedAlertError
-from shared.domain.orders.order import OrderType
+from shared.domain.orders.order import Direction, OrderType
 
 BUY = {"action": "buy", "symbol": "MNQ", "quantity": 1, "stop_loss_ticks": 40}
 CLOSE = {"action": "close", "symbol": "MNQ"}
@@ -46,7 +46,7 @@ def refuse(**fields: Any) -> RefusedAlertError:
 def test_what_a_close_does_not_use_cannot_stop_it(unused: dict[str, Any]) -> None:
     alert = parse(**CLOSE | unused)
 
-    assert (AlertAction.CLOSE, None, None) == (alert.action, alert.quantity, alert.target)
+    assert (AlertAction.CLOSE, None, None) == (alert.action, alert.quantity, alert.target_position)
     assert (None, None) == (alert.stop_loss_ticks, alert.take_profit)
 
 
@@ -63,24 +63,28 @@ def test_a_flat_market_position_is_an_exit_whatever_the_action_says(action: str 
 
 
 @pytest.mark.parametrize(
-    ("position", "size", "action", "target"),
+    ("position", "size", "action", "target_position"),
     [("long", 2, AlertAction.BUY, 2), ("short", "1", AlertAction.SELL, -1), ("LONG", 1.0, AlertAction.BUY, 1)],
 )
-def test_a_market_position_with_its_size_is_a_target(
-    position: str, size: object, action: AlertAction, target: int
+def test_a_market_position_with_its_size_is_a_target_position(
+    position: str, size: object, action: AlertAction, target_position: int
 ) -> None:
     alert = parse(symbol="MNQ", quantity=5, market_position=position, market_position_size=size)
 
-    assert (action, target, abs(target)) == (alert.action, alert.target, alert.quantity)
+    assert (action, target_position, abs(target_position)) == (alert.action, alert.target_position, alert.quantity)
 
 
 @pytest.mark.parametrize(("action", "position"), [("sell", "long"), ("buy", "short")])
 def test_an_action_against_the_wanted_side_is_an_exit_that_never_opens(action: str, position: str) -> None:
     fields = BUY | {"action": action, "market_position": position}
-    part, to_target = parse(**fields), parse(**fields | {"market_position_size": 2})
+    part, to_position = parse(**fields), parse(**fields | {"market_position_size": 2})
 
-    assert (AlertAction.CLOSE, 1, None) == (part.action, part.quantity, part.target)
-    assert (AlertAction.CLOSE, None, 2) == (to_target.action, to_target.quantity, abs(to_target.target or 0))
+    assert (AlertAction.CLOSE, 1, None) == (part.action, part.quantity, part.target_position)
+    assert (AlertAction.CLOSE, None, 2) == (
+        to_position.action,
+        to_position.quantity,
+        abs(to_position.target_position or 0),
+    )
 
 
 def test_an_entry_with_a_market_position_needs_its_size() -> None:
@@ -103,7 +107,7 @@ def test_a_flat_market_position_is_an_exit_of_all_whatever_else_is_invalid(more:
     for action in ("sell", "close"):
         alert = parse(**{"action": action, "symbol": "MNQ", "quantity": 1, "market_position": "flat"} | more)
 
-        assert (AlertAction.CLOSE, None, None) == (alert.action, alert.quantity, alert.target)
+        assert (AlertAction.CLOSE, None, None) == (alert.action, alert.quantity, alert.target_position)
 
 
 @pytest.mark.parametrize(
@@ -115,14 +119,24 @@ def test_a_flat_market_position_is_an_exit_of_all_whatever_else_is_invalid(more:
     ],
     ids=str,
 )
-def test_an_entry_with_an_unreadable_target_is_refused(wrong: dict[str, Any]) -> None:
+def test_an_entry_with_an_unreadable_target_position_is_refused(wrong: dict[str, Any]) -> None:
     assert refuse(**BUY | wrong).field.startswith("market_position")
 
 
-def test_without_an_action_only_a_target_says_what_to_do() -> None:
+@pytest.mark.parametrize(
+    ("position", "direction"),
+    [("long", Direction.LONG), ("Short", Direction.SHORT), ("flat", Direction.FLAT), ("", None), (None, None)],
+)
+def test_a_chart_that_was_flat_is_not_one_whose_position_is_unknown(
+    position: str | None, direction: Direction | None
+) -> None:
+    assert direction is parse(**BUY | {"prev_market_position": position}).prev_direction
+
+
+def test_without_an_action_only_a_target_position_says_what_to_do() -> None:
     assert "action" == refuse(symbol="MNQ", quantity=1).field
     assert "market_position_size" == refuse(symbol="MNQ", quantity=1, market_position="long").field
-    assert 3 == parse(symbol="MNQ", market_position="long", market_position_size=3).target
+    assert 3 == parse(symbol="MNQ", market_position="long", market_position_size=3).target_position
 
 
 @pytest.mark.parametrize(

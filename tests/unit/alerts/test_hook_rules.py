@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from shared.domain.alerts.alert import Alert
 from shared.domain.alerts.fields import MAX_CONTRACTS
 from shared.domain.alerts.hook_rules import apply_settings
 from shared.domain.alerts.hook_settings import HookSettings, SizeMode
@@ -17,22 +18,17 @@ DOUBLE = HookSettings(size=SizeMode.MULTIPLIER, size_value=Decimal(2))
 STILL_LONG: dict[str, Any] = {"action": "sell", "quantity": 1, "market_position": "long", "market_position_size": 2}
 
 
+def trade(settings: HookSettings, fields: dict[str, Any]) -> Alert:
+    """Return an alert as a hook with these settings trades it."""
+    return apply_settings(parse_payload({"symbol": "MNQ"} | fields), settings)
+
+
 @pytest.mark.parametrize(
-    ("settings", "fields", "quantity", "target"),
+    ("settings", "fields", "quantity", "target_position"),
     [
         (FIXED, {"action": "buy", "quantity": 1}, 3, None),
         (FIXED, {"action": "sell", "market_position": "short", "market_position_size": 1}, 3, -3),
-        (FIXED, {"action": "close", "quantity": 1}, None, None),
-        (FIXED, STILL_LONG, None, MAX_CONTRACTS),
-        (FIXED, {"action": "sell", "quantity": 1, "market_position": "long"}, None, MAX_CONTRACTS),
-        (FIXED, {"action": "buy", "market_position": "short"}, None, -MAX_CONTRACTS),
-        (FIXED, {"action": "close", "quantity": 1, "market_position": "long"}, None, MAX_CONTRACTS),
-        (FIXED, {"action": "close", "market_position": "long"}, None, None),
-        (FIXED, {"action": "close", "quantity": 1, "market_position": "flat"}, None, None),
         (RISK, {"action": "buy", "quantity": 1}, None, None),
-        (RISK, {"action": "close", "quantity": 1}, None, None),
-        (RISK, STILL_LONG, None, MAX_CONTRACTS),
-        (RISK, {"action": "sell", "quantity": 1, "market_position": "long"}, None, MAX_CONTRACTS),
         (DOUBLE, {"action": "close", "quantity": 1}, 2, None),
         (DOUBLE, {"action": "close"}, None, None),
         (DOUBLE, STILL_LONG, None, 4),
@@ -41,22 +37,44 @@ STILL_LONG: dict[str, Any] = {"action": "sell", "quantity": 1, "market_position"
         (HookSettings(), {"action": "sell", "quantity": 1, "market_position": "long"}, 1, None),
     ],
 )
-def test_the_size_of_a_hook(
-    settings: HookSettings, fields: dict[str, Any], quantity: int | None, target: int | None
+def test_the_size_of_a_hook_scales_or_replaces_that_of_an_alert(
+    settings: HookSettings, fields: dict[str, Any], quantity: int | None, target_position: int | None
 ) -> None:
-    alert = apply_settings(parse_payload({"symbol": "MNQ"} | fields), settings)
+    alert = trade(settings, fields)
 
-    assert (quantity, target) == (alert.quantity, alert.target)
+    assert (quantity, target_position) == (alert.quantity, alert.target_position)
+
+
+@pytest.mark.parametrize("settings", [FIXED, RISK], ids=["fixed", "risk"])
+@pytest.mark.parametrize(
+    ("fields", "target_position"),
+    [
+        ({"action": "close", "quantity": 1}, None),
+        ({"action": "close", "quantity": 1, "market_position": "flat"}, None),
+        ({"action": "close", "market_position": "long"}, None),
+        ({"action": "close", "quantity": 1, "market_position": "long"}, MAX_CONTRACTS),
+        (STILL_LONG, MAX_CONTRACTS),
+        ({"action": "sell", "quantity": 1, "market_position": "long"}, MAX_CONTRACTS),
+        ({"action": "buy", "market_position": "short"}, -MAX_CONTRACTS),
+    ],
+    ids=str,
+)
+def test_a_partial_exit_of_a_hook_with_its_own_size_closes_all_or_nothing(
+    settings: HookSettings, fields: dict[str, Any], target_position: int | None
+) -> None:
+    alert = trade(settings, fields)
+
+    assert (None, target_position) == (alert.quantity, alert.target_position)
 
 
 @pytest.mark.parametrize("dialect", ["traderspost", "pickmytrade", "tradingview", "tickwork"])
-@pytest.mark.parametrize(("action", "position", "target"), [("sell", "long", 1), ("buy", "short", -1)])
+@pytest.mark.parametrize(("action", "position", "target_position"), [("sell", "long", 1), ("buy", "short", -1)])
 def test_a_hook_with_its_own_size_holds_what_the_chart_still_holds(
-    dialect: str, action: str, position: str, target: int
+    dialect: str, action: str, position: str, target_position: int
 ) -> None:
     names = {"traderspost": ("ticker", "action", "sentiment"), "pickmytrade": ("symbol", "data", "market_position")}
     symbol_name, action_name, position_name = names.get(dialect, ("symbol", "action", "market_position"))
     body = {symbol_name: "MNQ1!", action_name: action, "quantity": 1, position_name: position}
     alert = apply_settings(parse_alert(json.dumps(body).encode(), dialect), FIXED)
 
-    assert (None, target * MAX_CONTRACTS) == (alert.quantity, alert.target)
+    assert (None, target_position * MAX_CONTRACTS) == (alert.quantity, alert.target_position)

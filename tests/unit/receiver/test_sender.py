@@ -4,7 +4,6 @@ import pytest
 from starlette.requests import Request
 
 from shared.domain.alerts.hook_settings import TRADINGVIEW_SENDERS
-from web.receiver.limits import TokenBucket
 from web.receiver.sender import AddressReader, is_listed
 
 
@@ -41,10 +40,3 @@ def test_the_address_is_counted_from_the_right(proxies: int, forwarded: tuple[st
 )
 def test_an_address_is_listed_alone_or_by_its_network(address: str, listed: tuple[str, ...], *, expected: bool) -> None:
     assert expected is is_listed(address, listed)
-
-
-def test_a_bucket_gives_its_burst_to_each_key() -> None:
-    bucket = TokenBucket(rate=0.000_001, burst=3)
-
-    assert [True, True, True, False] == [bucket.take("one") for _ in range(4)]
-    assert bucket.take("another")

@@ -104,13 +104,13 @@ def test_a_mini_counts_as_ten_micros() -> None:
     assert [50, 5, 10] == [rules.micros("ES", 5), rules.micros("MNQ", 5), rules.micros("SIL", 5)]
 
 
-def test_the_exposure_of_a_side_includes_its_working_orders_and_every_position() -> None:
+def test_the_size_of_a_side_includes_its_working_orders_and_every_position() -> None:
     held = {"MNQ": 20, "MES": -10}
 
-    assert 30 == rules.exposure(held, {}, Side.BUY) == rules.exposure(held, {}, Side.SELL)
-    assert 45 == rules.exposure(held, {"MNQ": 15}, Side.BUY)
-    assert 30 == rules.exposure(held, {"MNQ": 20}, Side.SELL), "a closing order adds nothing"
-    assert 40 == rules.exposure(held, {"MNQ": 50}, Side.SELL), "a reversal from 20 to 30"
+    assert 30 == rules.micros_on_side(held, {}, Side.BUY) == rules.micros_on_side(held, {}, Side.SELL)
+    assert 45 == rules.micros_on_side(held, {"MNQ": 15}, Side.BUY)
+    assert 30 == rules.micros_on_side(held, {"MNQ": 20}, Side.SELL), "a closing order adds nothing"
+    assert 40 == rules.micros_on_side(held, {"MNQ": 50}, Side.SELL), "a reversal from 20 to 30"
 
 
 @given(st.integers(-10, 10), st.sampled_from(Side), st.integers(1, 20))

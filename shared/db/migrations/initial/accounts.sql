@@ -13,7 +13,7 @@ CREATE TABLE account (
     first_seen_at timestamptz,
     live_orders boolean DEFAULT false NOT NULL,
     live_since_at timestamptz,
-    rules text,
+    preset text,
     rule_changes jsonb DEFAULT '{}' NOT NULL,
     default_stop_ticks integer CONSTRAINT ck_account_default_stop_ticks CHECK (default_stop_ticks > 0),
     trading_day date,

@@ -1,7 +1,7 @@
 """The flat JSON of the first system's asynchronous server: action, symbol, quantity and two prices."""
 
 from shared.domain.alerts.dialects.dialect import Dialect
-from shared.domain.alerts.dialects.vocabulary import EXITS, Vocabulary
+from shared.domain.alerts.dialects.vocabulary import ENTRIES, EXITS, Vocabulary
 from shared.domain.alerts.payload import Json
 
 EXAMPLE = '{"action": "BUY", "symbol": "MNQ", "quantity": 1, "stop_loss": 21480.25, "take_profit": 21540.25}'
@@ -13,7 +13,7 @@ WORDS = Vocabulary(
         "stop_loss": "stop_loss",  # a price
         "take_profit": "take_profit",  # a price
     },  # price is the chart's, and kept
-    actions={"buy": "buy", "long": "buy", "sell": "sell", "short": "sell", **EXITS},
+    actions={**ENTRIES, **EXITS},
     refused={
         "contracts": "send quantity, or give the hook the dialect origin-railway",
         "ticker": "send symbol, or give the hook the dialect origin-railway",

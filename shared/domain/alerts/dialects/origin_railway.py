@@ -1,7 +1,7 @@
 """The JSON that the first system documented for its deployment: action, contracts, ticker, price and strategy."""
 
 from shared.domain.alerts.dialects.dialect import Dialect
-from shared.domain.alerts.dialects.vocabulary import EXITS, Vocabulary
+from shared.domain.alerts.dialects.vocabulary import ENTRIES, EXITS, Vocabulary
 from shared.domain.alerts.payload import Json
 
 EXAMPLE = '{"action": "buy", "contracts": 1, "ticker": "MNQ1!", "price": 21500.25, "strategy": "ORB"}'
@@ -11,7 +11,7 @@ WORDS = Vocabulary(
         "contracts": "quantity",
         "ticker": "symbol",
     },  # price is the chart's, strategy a name: both are kept
-    actions={"buy": "buy", "long": "buy", "sell": "sell", "short": "sell", **EXITS},
+    actions={**ENTRIES, **EXITS},
     refused={"embeds": "give the hook the dialect origin-discord"},
     example=EXAMPLE,
 )

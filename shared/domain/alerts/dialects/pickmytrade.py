@@ -4,14 +4,16 @@ from collections.abc import Mapping
 
 from shared.domain.alerts.dialects.dialect import Dialect
 from shared.domain.alerts.dialects.vocabulary import (
+    ENTRIES,
     EXITS,
     Vocabulary,
     drop_unset,
     is_exit,
     is_set,
+    set_position,
 )
 from shared.domain.alerts.field_names import plain_name
-from shared.domain.alerts.fields import invalid_value, parse_contracts
+from shared.domain.alerts.fields import invalid_value
 from shared.domain.alerts.payload import Json, RefusedAlertError, quote_value
 
 EXAMPLE = (
@@ -38,13 +40,7 @@ WORDS = Vocabulary(
         "duplicate_position_allow": "duplicate_position_allow",
         "gtd_in_second": "gtd_in_second",
     },  # strategy_name, platform and others are kept
-    actions={
-        "buy": "buy",  # with reverse_order_close: be long by the quantity, what is short is closed first
-        "long": "buy",
-        "sell": "sell",
-        "short": "sell",
-        **EXITS,
-    },
+    actions={**ENTRIES, **EXITS},  # with reverse_order_close an entry closes the other side first
     refused={
         "percentage_tp": _DISTANCE,
         "percentage_sl": _DISTANCE,
@@ -67,7 +63,6 @@ _ORDER_TYPES = {
     "mkt": "market", "market": "market", "lmt": "limit", "limit": "limit", "stp": "stop", "stop": "stop",
 }  # fmt: skip
 _PRICE_OF_TYPE = {"limit": "limit_price", "stop": "stop_price"}
-_SIDE_OF_ACTION = {"buy": "long", "sell": "short"}
 _ZERO_FOR_NONE = ("quantity", "take_profit", "stop_loss", "order_type")
 _LESS_OF_ACCOUNT = ("", "1", "1.0")  # a multiplier that changes nothing
 
@@ -84,7 +79,7 @@ def _read(raw: bytes) -> dict[str, Json]:
     if is_set(payload.pop("update_sl", None)):
         return payload | {"action": "move_stop"}
     _set_order(payload)
-    _set_position(payload)
+    _apply_reversal(payload)
     return payload
 
 
@@ -128,18 +123,16 @@ def _set_order(payload: dict[str, Json]) -> None:
             payload[_PRICE_OF_TYPE[ours]] = payload.pop("price")
 
 
-def _set_position(payload: dict[str, Json]) -> None:
+def _apply_reversal(payload: dict[str, Json]) -> None:
     """Make a position of an entry that closes the other side first; without that, it is an order of its quantity."""
-    size = parse_contracts(payload, "quantity")
-    if size is None or "action" not in payload or not is_set(payload.get("reverse_order_close")):
+    if "quantity" not in payload or "action" not in payload or not is_set(payload.get("reverse_order_close")):
         return
     for name in ("pyramid", "duplicate_position_allow"):
         if is_set(payload.get(name)):
             hint = f"set {name} to false to be long or short by the quantity, or reverse_order_close to false to add it"
             wrong = f"{name} with reverse_order_close cannot be honoured"
             raise RefusedAlertError(wrong, field=name, hint=hint)
-    payload["market_position"] = _SIDE_OF_ACTION[str(payload["action"])]
-    payload["market_position_size"] = size
+    set_position(payload)
 
 
 DIALECT = Dialect(name="pickmytrade", summary="the alerts of PickMyTrade", read=_read)

@@ -5,9 +5,9 @@ from collections.abc import Iterator
 from urllib.parse import unquote_plus
 
 from shared.domain.alerts.dialects.dialect import Dialect
-from shared.domain.alerts.dialects.vocabulary import CHANGES, ENTRIES, EXITS, Vocabulary, is_exit
+from shared.domain.alerts.dialects.vocabulary import CHANGES, ENTRIES, EXITS, Vocabulary, is_exit, set_position
 from shared.domain.alerts.field_names import plain_name
-from shared.domain.alerts.fields import invalid_value, parse_contracts
+from shared.domain.alerts.fields import invalid_value
 from shared.domain.alerts.payload import BODY, Json, RefusedAlertError, quote_value, read_text, show_name
 
 EXAMPLE = "action=buy;symbol=MNQ;quantity=1;stop_loss_ticks=40"
@@ -53,7 +53,6 @@ COMMANDS = {  # CrossTrade's and NinjaTrader's command -> our action, or None wh
     "cancelallorders": "cancel",
 }
 _TO_POSITION = {"flatplace", "reverseposition"}
-_SIDE_OF_ACTION = {"buy": "long", "sell": "short"}
 _ORDER_TYPES = {"stopmarket": "stop", "stop_market": "stop"}
 _SEPARATOR = re.compile(r"[;\r\n]+|,(?=\s*[\"']?[A-Za-z_][\w.]*[\"']?\s*=)")  # a comma within a number is none
 _FORM = re.compile(r"[^\s;=&]+=[^\s;&]*(&[^\s;=&]+=[^\s;&]*)*&?")
@@ -73,10 +72,8 @@ def _read(raw: bytes) -> dict[str, Json]:
     if order_type in _ORDER_TYPES:
         payload["order_type"] = _ORDER_TYPES[order_type]
     _drop_zero_prices(payload)
-    size = parse_contracts(payload, "quantity") if command in _TO_POSITION else None
-    if size is not None and payload.get("action") in _SIDE_OF_ACTION:
-        payload["market_position"] = _SIDE_OF_ACTION[str(payload["action"])]
-        payload["market_position_size"] = size
+    if command in _TO_POSITION:
+        set_position(payload)
     return payload
 
 

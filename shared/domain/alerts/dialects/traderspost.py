@@ -4,15 +4,18 @@ from collections.abc import Mapping
 
 from shared.domain.alerts.dialects.dialect import Dialect
 from shared.domain.alerts.dialects.vocabulary import (
+    ENTRIES,
     EXITS,
+    POSITION_OF_ENTRY,
     Vocabulary,
     has_exit_word,
     is_set,
     plain_number,
+    set_position,
     to_ticks,
 )
 from shared.domain.alerts.field_names import plain_name
-from shared.domain.alerts.fields import invalid_value, missing_field, parse_contracts, read_instant
+from shared.domain.alerts.fields import invalid_value, missing_field, read_instant
 from shared.domain.alerts.payload import Json, RefusedAlertError, quote_value, show_name
 
 EXAMPLE = (
@@ -37,10 +40,7 @@ WORDS = Vocabulary(
         "trailAmount": "trailAmount",  # of an exit with orderType trailing_stop
     },  # price, signalPrice, interval, extras and others are kept
     actions={
-        "buy": "buy",  # be long by the quantity: what is short is closed first
-        "sell": "sell",  # be short by the quantity
-        "long": "buy",
-        "short": "sell",
+        **ENTRIES,  # be long, or short, by the quantity: the other side is closed first
         "cancel": "cancel",
         "breakeven": "breakeven",
         **EXITS,
@@ -66,7 +66,6 @@ _SIDED_EXITS = {  # an action against its sentiment closes one side and opens no
     ("buy", "flat"): "close_short", ("sell", "flat"): "close_long",
     ("buy", "short"): "close_short", ("sell", "long"): "close_long",
 }  # fmt: skip
-_SIDE_OF_ACTION = {"buy": "long", "sell": "short"}
 _ORDER_TYPES = {"market", "limit", "stop"}
 _TIMES_IN_FORCE = {"day", "gtc"}
 _STOP = {"stopPrice": "stop_loss", "amount": "stop_loss_ticks"}
@@ -81,17 +80,14 @@ def _read(raw: bytes) -> dict[str, Json]:
     if has_exit_word(payload):
         return _to_exit(payload)
     WORDS.require_honoured(body)
-    if payload.get("action") not in _SIDE_OF_ACTION:
+    if payload.get("action") not in POSITION_OF_ENTRY:
         return payload
     _require_fixed_quantity(payload)
     _require_order(payload)
     for name, ours, table in (("stopLoss", "stop_loss", _STOP), ("takeProfit", "take_profit", _TARGET)):
         if plain_name(name) in {plain_name(key) for key in body if key != ours}:
             _expand(payload, name, ours, table)
-    size = parse_contracts(payload, "quantity")
-    if size is not None:
-        payload["market_position"] = _SIDE_OF_ACTION[str(payload["action"])]
-        payload["market_position_size"] = size
+    set_position(payload)
     return payload
 
 
@@ -113,7 +109,7 @@ def _apply_sentiment(payload: dict[str, Json]) -> None:
     position = _POSITIONS.get(sentiment.strip().lower()) if isinstance(sentiment, str) else None
     word = str(payload.get("action", "")).strip().lower()
     action = WORDS.actions.get(word, word)  # with a flat sentiment it is still the sender's
-    if position is None and action in _SIDE_OF_ACTION:
+    if position is None and action in POSITION_OF_ENTRY:
         raise invalid_value("sentiment", sentiment, f"expected one of {', '.join(_POSITIONS)}")
     exit_of_side = _SIDED_EXITS.get((action, str(position)))
     if position == "flat":

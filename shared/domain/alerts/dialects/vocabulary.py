@@ -7,7 +7,7 @@ from decimal import Decimal
 from functools import cached_property
 
 from shared.domain.alerts.field_names import FIELDS, NUMBER_FIELDS, plain_name
-from shared.domain.alerts.fields import invalid_value, missing_field, parse_price, parse_symbol_field
+from shared.domain.alerts.fields import invalid_value, missing_field, parse_contracts, parse_price, parse_symbol_field
 from shared.domain.alerts.misspelling import is_one_edit_away
 from shared.domain.alerts.payload import (
     BODY,
@@ -28,6 +28,7 @@ EXITS = {
     "exit_short": "close_short", "closeshort": "close_short", "exitshort": "close_short", "short_exit": "close_short",
     "buy_to_cover": "close_short", "buy_to_close": "close_short",
 }  # fmt: skip
+POSITION_OF_ENTRY = {"buy": "long", "sell": "short"}  # by our action
 CHANGES = {
     "cancel": "cancel", "cancel_all": "cancel", "cancel_orders": "cancel", "move_stop": "move_stop",
     "breakeven": "breakeven", "move_to_breakeven": "breakeven", "trail": "trail", "test": "test",
@@ -194,6 +195,16 @@ def plain_number(value: Json) -> Json:
     if isinstance(value, str) and _THOUSANDS.fullmatch(value.strip()):
         return value.strip().replace(",", "")
     return value
+
+
+def set_position(payload: dict[str, Json]) -> None:
+    """Make the quantity of an entry the position that it leads to: what is held on the other side is closed first.
+
+    Raise RefusedAlertError for an invalid quantity; without one, or without an entry, nothing changes.
+    """
+    size, position = parse_contracts(payload, "quantity"), POSITION_OF_ENTRY.get(str(payload.get("action")))
+    if size is not None and position is not None:
+        payload |= {"market_position": position, "market_position_size": size}
 
 
 def to_ticks(payload: Mapping[str, Json], value: Json, field: str) -> int:

@@ -16,8 +16,8 @@ HELD = (-1, 0, 1, 3)
 def describe(alert: Alert) -> str:
     """Return an alert as the tables write it."""
     parts = [_what(alert), alert.symbol.text if alert.symbol.month else alert.root.name]
-    if alert.action is AlertAction.CLOSE and alert.target is not None:
-        parts.append(f"to {alert.target:+}")
+    if alert.action is AlertAction.CLOSE and alert.target_position is not None:
+        parts.append(f"to {alert.target_position:+}")
     if alert.type is not OrderType.MARKET:
         parts.append(f"{alert.type.value.lower()} {alert.price}")
     for name, price, ticks in (
@@ -30,12 +30,12 @@ def describe(alert: Alert) -> str:
 
 def _what(alert: Alert) -> str:
     if alert.action is AlertAction.CLOSE:
-        side = "" if alert.only_side is None else f" {alert.only_side.value}"
+        side = "" if alert.only_direction is None else f" {alert.only_direction.value}"
         return f"CLOSE{side}" + ("" if alert.quantity is None else f" {alert.quantity}")
     if not alert.action.is_entry:
         return alert.action.value
-    if alert.target is not None:
-        return f"{'LONG' if alert.target > 0 else 'SHORT'} {abs(alert.target)}"
+    if alert.target_position is not None:
+        return f"{'LONG' if alert.target_position > 0 else 'SHORT'} {abs(alert.target_position)}"
     return f"{alert.action.value} {alert.quantity}"
 
 
@@ -45,16 +45,18 @@ def position_after(alert: Alert, held: int) -> int:
         return _after_close(alert, held)
     if not alert.action.is_entry:
         return held
-    if alert.target is not None:
-        return alert.target
+    if alert.target_position is not None:
+        return alert.target_position
     quantity = alert.quantity or 0
     return held + (quantity if alert.action is AlertAction.BUY else -quantity)
 
 
 def _after_close(alert: Alert, held: int) -> int:
     sign = (held > 0) - (held < 0)
-    if alert.only_side is not None and alert.only_side is not {1: Direction.LONG, -1: Direction.SHORT}.get(sign):
+    if alert.only_direction is not None and alert.only_direction is not {1: Direction.LONG, -1: Direction.SHORT}.get(
+        sign
+    ):
         return held
-    if alert.target is not None:
-        return sign * min(abs(held), abs(alert.target)) if held * alert.target > 0 else 0
+    if alert.target_position is not None:
+        return sign * min(abs(held), abs(alert.target_position)) if held * alert.target_position > 0 else 0
     return 0 if alert.quantity is None else sign * max(0, abs(held) - alert.quantity)

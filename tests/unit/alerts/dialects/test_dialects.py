@@ -12,6 +12,7 @@ from shared.domain.alerts.alert import Alert, AlertAction
 from shared.domain.alerts.dialects import DIALECTS, read_payload_in
 from shared.domain.alerts.parse import parse_alert
 from shared.domain.alerts.payload import BODY, RefusedAlertError
+from shared.domain.orders.order import Direction
 from tests.unit.alerts.dialects.meaning import HELD, position_after
 from tests.unit.alerts.dialects.test_messages import ROWS
 
@@ -122,7 +123,7 @@ def test_an_accepted_message_never_trades_another_side_than_its_words_say(
     if alert is not None and alert.action.is_entry:
         side = 1 if word in BUYS else -1
         assert side == (1 if alert.action is AlertAction.BUY else -1)
-        assert alert.target is None or alert.target * side > 0
+        assert alert.target_position is None or alert.target_position * side > 0
         assert sentiment in {None, "long" if side > 0 else "short"}
 
 
@@ -158,7 +159,7 @@ def test_our_own_fields_are_read_whatever_their_case_and_signs(dialect: str) -> 
     for raw in messages(dialect, "buy", takeProfitTicks=80, prevMarketPosition="long", **{"Trail-Ticks": 20}):
         alert = parse_alert(raw, dialect)
 
-        assert (80, 1, 20) == (alert.take_profit_ticks, alert.prev_position, alert.trail_ticks)
+        assert (80, Direction.LONG, 20) == (alert.take_profit_ticks, alert.prev_direction, alert.trail_ticks)
 
 
 def test_an_unknown_dialect_is_refused_with_the_names_of_all() -> None:

@@ -54,7 +54,7 @@ def is_flat(fields: Mapping[str, object]) -> bool:
     return any(fields.get(name) == "flat" for name in ("market_position", "sentiment", "position"))
 
 
-def test_every_dialect_is_looked_at() -> None:
+def test_no_dialect_is_missing_from_these_tests() -> None:
     assert set(DIALECTS) == {*FIELDS_OF, origin_discord.DIALECT.name}
 
 
@@ -73,7 +73,7 @@ def test_an_exit_with_a_quantity_keeps_it_or_is_refused(dialect: str, data: st.D
     body |= {name_of(dialect, "action"): word, name_of(dialect, "symbol"): "MNQ1!"}
     alert = attempt(encode(dialect, body), dialect)
 
-    if alert is None or alert.action is not AlertAction.CLOSE or is_flat(body) or alert.target is not None:
+    if alert is None or alert.action is not AlertAction.CLOSE or is_flat(body) or alert.target_position is not None:
         return
     is_documented_as_all = dialect == "pickmytrade" and word == "close"  # by PickMyTrade, of which each has a quantity
     is_read = sized == "quantity" or sized in fields  # another name counts only beside one that is read

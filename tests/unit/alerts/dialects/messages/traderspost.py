@@ -85,7 +85,7 @@ ROWS: list[Row] = [
     # What cannot be honoured, and what is missing.
     ('{"ticker": "MNQ1!", "action": "add", "quantity": 1}', "refused action: size that the position", ""),
     ('{"ticker": "MNQ1!", "action": "reverse"}', "refused action: size that the position", ""),
-    ('{"ticker": "MNQ1!", "action": "bu"}', "refused action: expected one of buy, sell", ""),
+    ('{"ticker": "MNQ1!", "action": "bu"}', "refused action: expected one of buy, long, sell", ""),
     (BUY + ', "quantityType": "dollar_amount"}', "refused quantityType: size from risk", ""),
     (BUY + ', "quantityType": "risk_percent"}', "refused quantityType: size from risk", ""),
     (BUY + ', "quantityType": "percent_of_equity"}', "refused quantityType: size from risk", ""),

@@ -8,21 +8,23 @@ import pytest
 
 from shared.hot.quotes import quote_key
 from shared.ledger.jobs.alerts import HandleFollowerAlert
-from tests.fixtures.receiver_process import ReceiverProcess
-from tests.fixtures.venue import MNQ
-from tests.fixtures.worker_env import WorkerEnv
-from tests.integration.alerts.test_alert_changes import (
+from tests.fixtures.alert_steps import (
+    ENTRIES,
     MODIFY,
     TICK,
     average,
+    hold,
     last_signal,
     move_average,
+    result_of,
     run_change,
+    run_next,
     stop_prices,
 )
-from tests.integration.alerts.test_alert_races import run_next
-from tests.integration.alerts.test_meant_positions import ENTRIES, hold, result_of
-from workers.alerts.exposure import WAIT_FOR
+from tests.fixtures.receiver_process import ReceiverProcess
+from tests.fixtures.venue import MNQ
+from tests.fixtures.worker_env import WorkerEnv
+from workers.alerts.root_state import WAIT_FOR
 from workers.wiring import open_runner
 
 pytest_plugins = ("tests.fixtures.receiver",)
@@ -30,7 +32,7 @@ pytest_plugins = ("tests.fixtures.receiver",)
 
 def test_without_a_fresh_quote_a_move_waits_and_is_then_refused(worker_env: WorkerEnv) -> None:
     hold(worker_env, 1)
-    job_id = worker_env.exit_alert(action="move_stop", stop_loss_ticks=100)
+    job_id = worker_env.critical_alert(action="move_stop", stop_loss_ticks=100)
     worker_env.redis.delete(quote_key(MNQ))
     worker_env.runner.run(job_id)
     assert [("queued",)] == worker_env.rows("SELECT state FROM job WHERE id = %s", job_id)
@@ -43,16 +45,16 @@ def test_without_a_fresh_quote_a_move_waits_and_is_then_refused(worker_env: Work
     assert [] == worker_env.venue.requests(MODIFY)
 
 
-@pytest.mark.parametrize("is_known_by", ["arrival", "its own time"])
+@pytest.mark.parametrize("is_known_by", ["its receipt", "its own time"])
 def test_a_move_that_runs_after_a_later_one_does_not_undo_it(worker_env: WorkerEnv, is_known_by: str) -> None:
     hold(worker_env, 1)
     hook_id, first, second = worker_env.add_hook(), {"stop_loss_ticks": 200}, {"stop_loss_ticks": 100}
-    if is_known_by == "arrival":
-        late = worker_env.exit_alert(hook_id, action="move_stop", **first)
-        run_next(worker_env, worker_env.exit_alert(hook_id, action="move_stop", **second))
+    if is_known_by == "its receipt":
+        late = worker_env.critical_alert(hook_id, action="move_stop", **first)
+        run_next(worker_env, worker_env.critical_alert(hook_id, action="move_stop", **second))
     else:
         run_change(worker_env, hook_id, action="move_stop", timenow="2026-02-02T15:00:01Z", **second)
-        late = worker_env.exit_alert(hook_id, action="move_stop", timenow="2026-02-02T15:00:00Z", **first)
+        late = worker_env.critical_alert(hook_id, action="move_stop", timenow="2026-02-02T15:00:00Z", **first)
     worker_env.run_due_jobs()
 
     assert [average(worker_env) - 100 * TICK] == stop_prices(worker_env)
@@ -60,8 +62,8 @@ def test_a_move_that_runs_after_a_later_one_does_not_undo_it(worker_env: WorkerE
 
 
 def test_a_move_waits_for_the_entry_that_was_received_before_it(worker_env: WorkerEnv) -> None:
-    worker_env.alert(action="buy")
-    job_id = worker_env.exit_alert(action="move_stop", stop_loss_ticks=100)
+    worker_env.entry_alert(action="buy")
+    job_id = worker_env.critical_alert(action="move_stop", stop_loss_ticks=100)
     run_next(worker_env, job_id)
     assert [("queued",)] == worker_env.rows("SELECT state FROM job WHERE id = %s", job_id)
     worker_env.run_due_jobs()
@@ -73,10 +75,10 @@ def test_a_move_waits_for_the_entry_that_was_received_before_it(worker_env: Work
 def test_a_follower_account_changes_as_the_first_does(worker_env: WorkerEnv, action: str) -> None:
     """The account stands for a follower here: its job names it."""
     hold(worker_env, 1)
-    worker_env.alert(action="buy", limit_price=20000)
+    worker_env.entry_alert(action="buy", limit_price=20000)
     worker_env.run_due_jobs()
     paid = move_average(worker_env, -50)
-    job_id = worker_env.exit_alert(action=action)
+    job_id = worker_env.critical_alert(action=action)
     ((alert_id,),) = worker_env.rows("SELECT arguments->>'alert_id' FROM job WHERE id = %s", job_id)
     worker_env.execute(f"DELETE FROM job WHERE id = '{job_id}'")
     state, _, error = worker_env.run(
@@ -91,10 +93,10 @@ def test_a_follower_account_changes_as_the_first_does(worker_env: WorkerEnv, act
 @pytest.mark.parametrize("action", ["cancel", "move_stop", "breakeven", "trail"])
 def test_an_account_whose_live_orders_were_never_on_is_refused(worker_env: WorkerEnv, action: str) -> None:
     hold(worker_env, 1)
-    worker_env.alert(action="buy", limit_price=20000)
+    worker_env.entry_alert(action="buy", limit_price=20000)
     worker_env.run_due_jobs()
     real = replace(worker_env.settings, venue=replace(worker_env.settings.venue, is_simulator=False))
-    job_id = worker_env.exit_alert(action=action, stop_loss_ticks=100, trail_ticks=40)
+    job_id = worker_env.critical_alert(action=action, stop_loss_ticks=100, trail_ticks=40)
     with open_runner(real, "real/1", program="test") as runner:
         runner.run(job_id)
 

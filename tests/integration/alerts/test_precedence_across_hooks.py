@@ -1,4 +1,4 @@
-"""Alerts of two hooks on one account, and of a hook whose follower it is: each waits only for what came before it."""
+"""Alerts of two hooks on one account, and of a followed hook: each waits only for what was received before it."""
 
 from typing import Any
 from uuid import UUID
@@ -6,37 +6,35 @@ from uuid import UUID
 import pytest
 
 from shared.ids import new_id
+from tests.fixtures.alert_steps import hold, result_of, run_next, run_until, strategy_fields, time_ago
 from tests.fixtures.worker_env import WorkerEnv
-from tests.integration.alerts.test_alert_races import run_next
-from tests.integration.alerts.test_hook_settings import sent
-from tests.integration.alerts.test_meant_positions import hold, result_of, run_until, strategy
 from workers.orders import flatten as flatten_module
 from workers.wiring import open_runner
 
-TO_LONG_1 = strategy(action="buy", market_position="long", market_position_size=1)
-TO_SHORT_1 = strategy(quantity=2, market_position="short", market_position_size=1)
+TO_LONG_1 = strategy_fields(action="buy", market_position="long", market_position_size=1)
+TO_SHORT_1 = strategy_fields(quantity=2, market_position="short", market_position_size=1)
 IN_AN_HOUR = "UPDATE job SET run_at = now() + interval '1 hour' WHERE id = '{}'"
 
 
 @pytest.mark.parametrize(("held", "target", "left"), [(0, TO_LONG_1, 1), (1, TO_SHORT_1, -1)], ids=["flat", "long"])
-def test_a_close_that_was_sent_before_a_newer_target_does_not_end_it(
+def test_a_close_that_was_sent_before_a_newer_target_position_does_not_end_it(
     worker_env: WorkerEnv, held: int, target: dict[str, Any], left: int
 ) -> None:
     if held:
         hold(worker_env, held)
     hook_id = worker_env.add_hook()
-    newer = worker_env.alert(hook_id, **target, timenow=sent(1))
+    newer = worker_env.entry_alert(hook_id, **target, timenow=time_ago(1))
     if held:
         run_next(worker_env, newer)
-    older = worker_env.exit_alert(hook_id, timenow=sent(5))
+    older = worker_env.critical_alert(hook_id, timenow=time_ago(5))
     run_next(worker_env, older)
     run_until(worker_env, left)
 
 
 def test_an_exit_does_not_wait_for_an_entry_of_another_hook_in_another_product(worker_env: WorkerEnv) -> None:
     hold(worker_env, 2)
-    worker_env.execute(IN_AN_HOUR.format(worker_env.alert(worker_env.add_hook(), symbol="MES")))
-    run_next(worker_env, worker_env.exit_alert(worker_env.add_hook(), action="close_long"))
+    worker_env.execute(IN_AN_HOUR.format(worker_env.entry_alert(worker_env.add_hook(), symbol="MES")))
+    run_next(worker_env, worker_env.critical_alert(worker_env.add_hook(), action="close_long"))
 
     assert 0 == worker_env.venue.position()
 
@@ -44,9 +42,9 @@ def test_an_exit_does_not_wait_for_an_entry_of_another_hook_in_another_product(w
 def test_an_exit_of_one_side_waits_for_the_entry_before_it_while_the_other_side_is_held(worker_env: WorkerEnv) -> None:
     hold(worker_env, 1)
     hook_id = worker_env.add_hook()
-    reversal = worker_env.alert(hook_id, **TO_SHORT_1)
+    reversal = worker_env.entry_alert(hook_id, **TO_SHORT_1)
     worker_env.execute(IN_AN_HOUR.format(reversal))
-    exit_ = worker_env.exit_alert(hook_id, action="close_short")
+    exit_ = worker_env.critical_alert(hook_id, action="close_short")
     worker_env.execute(f"UPDATE job SET enqueued_at = now() - interval '16 s' WHERE id = '{exit_}'")
     run_next(worker_env, exit_)
     assert result_of(worker_env, exit_).startswith("queued: PostponedError")
@@ -62,7 +60,7 @@ def test_an_exit_in_part_that_meets_a_close_of_all_does_not_reverse(
     """The close begins while the reduction is about to write its order."""
     hold(worker_env, 3)
     hook_id = worker_env.add_hook()
-    part, whole = worker_env.exit_alert(hook_id, quantity=1), worker_env.exit_alert(hook_id)
+    part, whole = worker_env.critical_alert(hook_id, quantity=1), worker_env.critical_alert(hook_id)
     met: list[UUID] = []
     with open_runner(worker_env.settings, "test/2", program="test") as other:
 
@@ -95,10 +93,10 @@ def test_a_follower_keeps_the_place_of_its_alert_among_those_of_its_own_hooks(wo
     followed = worker_env.add_hook()
     worker_env.execute(f"UPDATE hook SET account_id = {leader} WHERE id = '{followed}'")
     worker_env.execute(f"INSERT INTO hook_follower SELECT id, {follower} FROM hook WHERE id = '{followed}'")
-    first = worker_env.alert(followed)
+    first = worker_env.entry_alert(followed)
     worker_env.execute(f"UPDATE job SET sequence_key = 'account:{leader}:entries' WHERE id = '{first}'")
     own = worker_env.add_hook()
-    part, second = worker_env.exit_alert(own, quantity=1), worker_env.alert(own)
+    part, second = worker_env.critical_alert(own, quantity=1), worker_env.entry_alert(own)
     run_next(worker_env, part)
     run_next(worker_env, second)
     run_next(worker_env, first)

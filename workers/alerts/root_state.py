@@ -17,7 +17,7 @@ RETRY_AFTER = timedelta(seconds=0.1)
 
 
 @dataclass(frozen=True, slots=True)
-class Exposure:
+class RootState:
     """The positions, negative when short, and the open orders of one root; one database snapshot has shown both."""
 
     positions: dict[str, int]
@@ -38,7 +38,7 @@ class Exposure:
         quantity = self.quantity(contract_id)
         return Direction.LONG if quantity > 0 else Direction.SHORT if quantity < 0 else Direction.FLAT
 
-    def is_moving(self, contract_id: str) -> bool:
+    def is_uncertain(self, contract_id: str) -> bool:
         """Whether an entry or exit may have filled without our knowing, so that the position is not certain."""
         return contract_id in self.awaits_fills or any(
             row.contract_id == contract_id and row.role in {Role.ENTRY, Role.EXIT} and not rests(row)
@@ -49,43 +49,43 @@ class Exposure:
         """Return the entries of a contract that wait at the venue for their price."""
         return [row for row in self.orders if row.contract_id == contract_id and row.role is Role.ENTRY and rests(row)]
 
-    def surplus_entries(self, contract_id: str, target: int) -> list[OrderRow]:
-        """Return the resting entries that a target does not want: on the other side, or those that would exceed it."""
-        resting = self.resting_entries(contract_id)
-        same_side = [row for row in resting if row.side is side_of(target)]
-        is_exceeded = self.planned(contract_id, target) > abs(target)
+    def surplus_entries(self, contract_id: str, target_position: int) -> list[OrderRow]:
+        """Return the resting entries against a target position: on the other side, or those that would exceed it."""
+        resting, side = self.resting_entries(contract_id), side_of(target_position)
+        same_side = [row for row in resting if row.side is side]
+        is_exceeded = self.planned(contract_id, side) > abs(target_position)
         return [row for row in resting if is_exceeded or row not in same_side]
 
-    def planned(self, contract_id: str, target: int) -> int:
-        """Return the size on the side of a target once its resting entries have filled."""
+    def planned(self, contract_id: str, side: Side) -> int:
+        """Return the size of the position on a side once the entries that rest on it have filled."""
         held = self.quantity(contract_id)
-        resting = [row for row in self.resting_entries(contract_id) if row.side is side_of(target)]
-        return (abs(held) if held * target > 0 else 0) + sum(row.quantity - row.filled_quantity for row in resting)
+        resting = [row for row in self.resting_entries(contract_id) if row.side is side]
+        return (abs(held) if held * side.sign > 0 else 0) + sum(row.quantity - row.filled_quantity for row in resting)
 
 
-def read_exposure(ctx: Context, account_id: int, root: Root) -> Exposure:
+def read_root_state(ctx: Context, account_id: int, root: Root) -> RootState:
     """Read what an account holds and has at work in a root: a fill that commits meanwhile shows whole or not at all."""
     with ctx.snapshot() as connection:
         held = positions.of_account(connection, account_id)
         at_work = orders.open_of(connection, account_id)
         awaited = fills.awaited_in(connection, account_id)
-    return Exposure(
+    return RootState(
         {row.contract_id: row.quantity for row in held if root_of_contract(row.contract_id) is root},
         [row for row in at_work if root_of_contract(row.contract_id) is root],
         frozenset(awaited),
     )
 
 
-def require_certain(exposure: Exposure, contract_ids: list[str]) -> list[str]:
+def require_certain(state: RootState, contract_ids: list[str]) -> list[str]:
     """Return the contracts; raise PostponedError while the position in one of them is not certain."""
-    if moving := next(filter(exposure.is_moving, contract_ids), None):
-        raise PostponedError(f"an order in {moving} is not confirmed, so the position is not known", RETRY_AFTER)
+    if uncertain := next(filter(state.is_uncertain, contract_ids), None):
+        raise PostponedError(f"an order in {uncertain} is not confirmed, so the position is not known", RETRY_AFTER)
     return contract_ids
 
 
-def side_of(target: int) -> Side:
-    """Return the side that leads to a target."""
-    return Side.BUY if target > 0 else Side.SELL
+def side_of(target_position: int) -> Side:
+    """Return the side that leads to a target position."""
+    return Side.BUY if target_position > 0 else Side.SELL
 
 
 def rests(row: OrderRow) -> bool:

@@ -1,0 +1,127 @@
+"""The precedence of alerts: what was received or sent before one, and what of that is still to be done."""
+
+from collections.abc import Collection, Sequence
+from datetime import timedelta
+from uuid import UUID
+
+from sqlalchemy import BigInteger, Connection, Uuid, and_, cast, exists, func, or_, select, true
+
+from shared.db.alerts.alerts import StoredAlert
+from shared.db.tables.alerts import alert, hook, hook_follower, signal
+from shared.db.tables.ledger import UNFINISHED, job
+from shared.db.tables.orders import orders
+from shared.domain.alerts.alert import AlertAction
+from shared.ids import lowest_id_at
+
+ENTRY_KINDS = ("BUY", "SELL", "TARGET")
+_LOOK_BACK = timedelta(minutes=10)  # two alerts that are further apart were not sent together
+
+
+def is_late(
+    connection: Connection, stored: StoredAlert, kinds: tuple[str, ...], acted_on_by: int | None = None
+) -> bool:
+    """Whether an alert of the same hook and symbol was received before this one although it was sent later.
+
+    Only those of `kinds` count, and with `acted_on_by`, an account, only those that it did not refuse. Without the time
+    when this alert was sent it is not known, and False.
+    """
+    if stored.sent_at is None:
+        return False
+    is_acted_on = exists().where(
+        signal.c.alert_id == alert.c.id, signal.c.account_id == acted_on_by, signal.c.verdict == "accepted"
+    )
+    statement = select(alert.c.id).where(
+        alert.c.hook_id == stored.hook_id,
+        alert.c.root == stored.root,
+        alert.c.verdict == "accepted",
+        alert.c.id.between(lowest_id_at(stored.received_at - _LOOK_BACK), stored.id),
+        alert.c.id != stored.id,
+        alert.c.sent_at > stored.sent_at,
+        alert.c.action.in_(kinds),
+        true() if acted_on_by is None else is_acted_on,
+    )
+    return connection.execute(statement.limit(1)).first() is not None
+
+
+def has_later_change(
+    connection: Connection, stored: StoredAlert, account_id: int, actions: Sequence[AlertAction]
+) -> bool:
+    """Whether an alert of the same hook and symbol with one of these actions was received later, and acted on first."""
+    statement = (
+        select(signal.c.id)
+        .join(alert, alert.c.id == signal.c.alert_id)
+        .where(
+            alert.c.hook_id == stored.hook_id,
+            alert.c.root == stored.root,
+            alert.c.id > stored.id,
+            signal.c.account_id == account_id,
+            signal.c.action.in_([action.value for action in actions]),
+            signal.c.verdict == "accepted",
+        )
+    )
+    return connection.execute(statement.limit(1)).first() is not None
+
+
+def awaits_entry(connection: Connection, stored: StoredAlert, account_id: int) -> bool:
+    """Whether an entry that was received before this alert, for the same account and symbol, is still to be made."""
+    return _awaits(connection, stored, account_id, ENTRY_KINDS)
+
+
+def awaits_exit(connection: Connection, stored: StoredAlert, account_id: int) -> bool:
+    """Whether an exit that was received before this alert, for the same account and symbol, is still to be requested.
+
+    Exits and entries are on different queues, so an entry could run before the exit that its sender meant to be first.
+    """
+    return _awaits(connection, stored, account_id, ("CLOSE",))
+
+
+def _awaits(connection: Connection, stored: StoredAlert, account_id: int, kinds: Sequence[str]) -> bool:
+    """Whether an alert of these kinds, received before, has an unfinished job that concerns the account.
+
+    The root of an alert is stored as its hook trades it, so other hooks count too. Until the job of a followed hook
+    has ended, that of the follower may not exist yet.
+    """
+    followed = select(hook_follower.c.hook_id).where(hook_follower.c.account_id == account_id)
+    hook_ids = select(hook.c.id).where(hook.c.account_id == account_id).union_all(followed)
+    is_of_hook = and_(job.c.name == "alerts.handle_alert", alert.c.hook_id.in_(hook_ids))
+    is_of_follower = and_(
+        job.c.name == "alerts.handle_follower_alert", job.c.arguments["account_id"].as_integer() == account_id
+    )
+    statement = (
+        select(alert.c.id)
+        .join(job, alert.c.id == cast(job.c.arguments["alert_id"].astext, Uuid))
+        .where(
+            job.c.state.in_(UNFINISHED),
+            or_(job.c.expires_at.is_(None), job.c.expires_at > func.now()),
+            or_(is_of_hook, is_of_follower),
+            alert.c.root == stored.root,
+            alert.c.action.in_(kinds),
+            alert.c.id < stored.id,
+        )
+    )
+    return connection.execute(statement.limit(1)).first() is not None
+
+
+def has_open_reduction(connection: Connection, account_id: int, contract_id: str) -> bool:
+    """Whether a job that closes a part of a position is still to be done."""
+    statement = select(job.c.id).where(
+        job.c.state.in_(UNFINISHED),
+        job.c.queue == "critical",
+        job.c.name == "orders.reduce_position",
+        job.c.arguments["account_id"].astext.cast(BigInteger) == account_id,
+        job.c.arguments["contract_id"].astext == contract_id,
+    )
+    return connection.execute(statement.limit(1)).first() is not None
+
+
+def list_later_orders(connection: Connection, stored: StoredAlert, order_ids: Collection[UUID]) -> set[UUID]:
+    """Return the orders requested after an alert was received; one of another alert counts from that one's receipt."""
+    statement = (
+        select(orders.c.id)
+        .outerjoin(signal, signal.c.id == orders.c.signal_id)
+        .where(
+            orders.c.id.in_(order_ids),
+            func.coalesce(signal.c.alert_id > stored.id, orders.c.created_at > stored.received_at),
+        )
+    )
+    return set(connection.execute(statement).scalars())

@@ -1,0 +1,102 @@
+"""What keeps an entry of an alert from being made: its age, its precedence, and the settings of its hook."""
+
+from datetime import timedelta
+from typing import NoReturn
+
+from shared.db.alerts import precedence, signals
+from shared.db.alerts.precedence import ENTRY_KINDS
+from shared.db.alerts.signals import NewSignal
+from shared.db.orders import flatten_requests
+from shared.domain.market_data.contract import Contract
+from shared.domain.orders.order import OrderType, Origin, Side
+from shared.errors import PostponedError, RefusedError
+from shared.ids import new_id
+from workers.alerts.outcome import AccountAlert
+from workers.alerts.root_state import RootState
+from workers.context import Context
+
+_RETRY_AFTER = timedelta(seconds=0.05)
+
+
+def require_current(ctx: Context, account_alert: AccountAlert, contract: Contract) -> None:
+    """Raise RefusedError, after recording it, for an entry that is stale, or late: received after one sent later.
+
+    Raise PostponedError while an exit that was received before is not done, so that the position is about to change.
+    """
+    stored, account_id = account_alert.stored, account_alert.account_id
+    most = timedelta(seconds=stored.settings.max_age_s)
+    if stored.sent_at is not None and stored.received_at - stored.sent_at > most:
+        age = (stored.received_at - stored.sent_at).total_seconds()
+        takes = f"hook {stored.hook_name} takes {stored.settings.max_age_s} s"
+        _deny(ctx, account_alert, contract, f"stale: it was sent {age:,.0f} s before it was received, and {takes}")
+    with ctx.autocommit() as connection:
+        kinds = (*ENTRY_KINDS, "CLOSE", *(["CANCEL"] if account_alert.alert.type is not OrderType.MARKET else []))
+        is_late = precedence.is_late(connection, stored, kinds)
+        awaits_exit = precedence.awaits_exit(connection, stored, account_id)
+        is_being_reduced = precedence.has_open_reduction(connection, account_id, contract.id)
+        flatten = flatten_requests.open_on(connection, account_id, contract.id)
+        has_later_close = flatten_requests.has_later_close(
+            connection, account_id, contract.id, ctx.job.correlation_id, stored
+        )
+    if is_late:
+        _deny(ctx, account_alert, contract, "late: an alert for the same symbol that was sent later was received first")
+    if has_later_close:
+        _deny(ctx, account_alert, contract, f"{contract.id} was closed by a later request, so this entry is not made")
+    if awaits_exit or is_being_reduced or (flatten is not None and flatten.contract_id is not None):
+        raise PostponedError(f"an exit that was received before is closing in {contract.id}", _RETRY_AFTER)
+
+
+def check_hook_settings(ctx: Context, account_alert: AccountAlert, contract: Contract, state: RootState) -> str | None:
+    """Raise RefusedError, after recording it, for an entry that the settings of its hook forbid.
+
+    Return a warning if chart and account disagree and the hook enters nevertheless.
+    """
+    stored, alert = account_alert.stored, account_alert.alert
+    settings, side = stored.settings, Side(alert.action)
+    held, chart = state.quantity(contract.id), alert.prev_direction
+    is_held_asked = not settings.has_pyramiding or (settings.is_agreement_required and chart is not None)
+    if is_held_asked and state.is_uncertain(contract.id):
+        raise PostponedError(f"an order in {contract.id} is not confirmed, so the position is not known", _RETRY_AFTER)
+    if stored.is_hook_inactive:
+        _deny(ctx, account_alert, contract, f"hook {stored.hook_name} is paused or removed, and enters nothing")
+    if not settings.has_pyramiding and (held * side.sign > 0 or state.planned(contract.id, side)):
+        _deny(
+            ctx,
+            account_alert,
+            contract,
+            f"{held:+} is held or about to be, and hook {stored.hook_name} adds to no position",
+        )
+    if settings.cooldown_s:
+        with ctx.autocommit() as connection:
+            has_entered = signals.has_entered_within(
+                connection, stored, account_alert.account_id, contract.id, settings.cooldown_s
+            )
+        if has_entered:
+            _deny(ctx, account_alert, contract, f"hook {stored.hook_name} enters once in {settings.cooldown_s} s")
+    if alert.target_position is not None or chart is None or chart is state.direction(contract.id):
+        return None
+    difference = f"chart and account disagree: the chart was {chart.lower()}, and {held:+} is held"
+    if settings.is_agreement_required:
+        _deny(ctx, account_alert, contract, difference)
+    return f"warning: {difference}"
+
+
+def _deny(ctx: Context, account_alert: AccountAlert, contract: Contract, reason: str) -> NoReturn:
+    with ctx.transaction() as tx:
+        signals.add(
+            tx.connection,
+            NewSignal(
+                id=new_id(),
+                origin=Origin.ALERT,
+                account_id=account_alert.account_id,
+                contract_id=contract.id,
+                action=account_alert.alert.action,
+                quantity=account_alert.alert.quantity,
+                verdict="denied",
+                reason=reason,
+                correlation_id=ctx.job.correlation_id,
+                decided_market_at=ctx.market_now,
+                alert_id=account_alert.stored.id,
+            ),
+        )
+    raise RefusedError(reason)
