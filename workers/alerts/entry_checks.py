@@ -73,12 +73,25 @@ def check_hook_settings(ctx: Context, account_alert: AccountAlert, contract: Con
             )
         if has_entered:
             _deny(ctx, account_alert, contract, f"hook {stored.hook_name} enters once in {settings.cooldown_s} s")
-    if alert.target_position is not None or chart is None or chart is state.direction(contract.id):
+    if chart is None or chart is state.direction(contract.id) or _is_on_the_way(ctx, account_alert, contract, state):
         return None
     difference = f"chart and account disagree: the chart was {chart.lower()}, and {held:+} is held"
     if settings.is_agreement_required:
         _deny(ctx, account_alert, contract, difference)
     return f"warning: {difference}"
+
+
+def _is_on_the_way(ctx: Context, account_alert: AccountAlert, contract: Contract, state: RootState) -> bool:
+    """Whether a target position explains what is held: its side already, or none, as the other was closed first."""
+    target_position = account_alert.alert.target_position
+    if target_position is None:
+        return False
+    if state.quantity(contract.id) * target_position > 0:
+        return True
+    with ctx.autocommit() as connection:
+        return flatten_requests.was_requested_by(
+            connection, account_alert.account_id, contract.id, ctx.job.correlation_id
+        )
 
 
 def _deny(ctx: Context, account_alert: AccountAlert, contract: Contract, reason: str) -> NoReturn:

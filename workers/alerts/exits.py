@@ -1,13 +1,15 @@
 """The exits that an alert requests: all of a position, a part of it, or what exceeds a wanted one; each is recorded."""
 
 from collections.abc import Sequence
+from functools import partial
 from uuid import UUID
 
 from shared.db.alerts import precedence
 from shared.db.orders import flatten_requests
 from shared.db.orders.orders import OrderRow
+from shared.domain.alerts.alert import Alert
 from shared.domain.market_data.contract import Contract
-from shared.domain.orders.order import Origin
+from shared.domain.orders.order import Direction, Origin, Side
 from shared.errors import PostponedError, RefusedError, RiskLimitError
 from shared.ledger.jobs.orders import Flatten, ReducePosition
 from shared.ledger.ledger import Transaction
@@ -18,7 +20,14 @@ from workers.alerts.outcome import (
     request_cancels,
     require_may_exit,
 )
-from workers.alerts.root_state import RETRY_AFTER, RootState, has_waited, read_root_state, require_certain
+from workers.alerts.root_state import (
+    RETRY_AFTER,
+    RootState,
+    has_waited,
+    read_at_venue,
+    read_root_state,
+    require_certain,
+)
 from workers.context import Context
 
 
@@ -27,31 +36,44 @@ def exit_position(ctx: Context, account_alert: AccountAlert, contract: Contract 
 
     `contract` is the active one of the root, None if there is none: then what is held can be closed all the same. Raise
     PostponedError for a part, or for one side, while the position is not certain or an entry received before waits: as
-    long as nothing is held, and otherwise for 15 s at most. A close of all does not wait: it drops such an entry.
+    long as nothing is held, and otherwise for 15 s at most. A close of all does not wait: it drops such an entry. The
+    venue is asked before a part or a side is said to be nothing.
     """
     alert = account_alert.alert
     is_all = alert.only_direction is None and alert.target_position is None and alert.quantity is None
     with ctx.autocommit() as connection:  # before the position is read: an entry is in one of the two
         is_awaited = not is_all and precedence.awaits_entry(connection, account_alert.stored, account_alert.account_id)
     state = read_root_state(ctx, account_alert.account_id, alert.root)
-    shown = {*state.contract_ids, *([contract.id] if contract is not None else [])}
-    named = sorted(filter(alert.symbol.names, shown))
-    if not named:
-        raise RefusedError(f"nothing to close: no position and no order in {alert.symbol.text}")
-    is_held = any(state.quantity(each) and alert.only_direction in {None, state.direction(each)} for each in named)
+    active = None if contract is None else contract.id
+    named = _list_named(state, alert, active)
+    if is_all:
+        if not named:
+            raise RefusedError(f"nothing to close: no position and no order in {alert.symbol.text}")
+        return _close(ctx, account_alert, named)
+    is_held = any(map(partial(_is_meant, state, alert), named))
     if is_awaited and not (is_held and has_waited(ctx)):
         raise PostponedError(f"an entry in {alert.symbol.text} that was received before is not made yet", RETRY_AFTER)
-    if alert.only_direction is not None:
-        named = require_certain(state, named)
-        sided = [each for each in named if state.direction(each) is alert.only_direction]
-        if not sided:
-            why = f"no {alert.only_direction} position in {alert.symbol.text}, so nothing is closed"
-            return record_nothing_to_do(ctx, account_alert, named[0], why)
-        named = sided
-    held_first = sorted(named, key=lambda contract_id: not state.quantity(contract_id))
+    require_certain(state, named)
+    if not is_held:
+        state = read_at_venue(ctx, account_alert.account_id, state, alert.root)
+        named = _list_named(state, alert, active)
+    held = list(filter(partial(_is_meant, state, alert), named))
+    if not held:
+        return _exit_nothing(ctx, account_alert, state, named)
     if alert.target_position is None and alert.quantity is None:
-        return _close(ctx, account_alert, held_first)
-    return _exit_part(ctx, account_alert, state, held_first, None if contract is None else contract.id)
+        return _close(ctx, account_alert, held)
+    return _exit_part(ctx, account_alert, state, held, active if active in held else held[0])
+
+
+def _list_named(state: RootState, alert: Alert, active: str | None) -> list[str]:
+    """Return the contracts that the symbol means, those held first."""
+    shown = {*state.contract_ids, *([active] if active is not None else [])}
+    return sorted(filter(alert.symbol.names, shown), key=lambda each: (not state.quantity(each), each))
+
+
+def _is_meant(state: RootState, alert: Alert, contract_id: str) -> bool:
+    """Whether a contract is held, and on the side that the alert closes."""
+    return bool(state.quantity(contract_id)) and alert.only_direction in {None, state.direction(contract_id)}
 
 
 def skip_exit(ctx: Context, account_alert: AccountAlert, contract: Contract | None) -> dict[str, str]:
@@ -60,18 +82,50 @@ def skip_exit(ctx: Context, account_alert: AccountAlert, contract: Contract | No
     return record_nothing_to_do(ctx, account_alert, None if contract is None else contract.id, why)
 
 
-def _exit_part(
-    ctx: Context, account_alert: AccountAlert, state: RootState, named: list[str], active: str | None
-) -> dict[str, str]:
-    """Close a part, of the active month if it is held; with a target position, all of the other months."""
+def _exit_nothing(ctx: Context, account_alert: AccountAlert, state: RootState, named: list[str]) -> dict[str, str]:
+    """Cancel the resting entries that an exit means, as they would fill later; nothing is held that it could close.
+
+    One side means the entries on that side, a target position those that it does not want, a part all of them.
+    """
     alert = account_alert.alert
-    require_certain(state, named)
-    holding = [contract_id for contract_id in named if state.quantity(contract_id)]
-    if not holding:
-        if any(row.contract_id in named for row in state.orders):
-            return _close(ctx, account_alert, named)
-        return record_nothing_to_do(ctx, account_alert, named[0], "nothing is held, and an exit opens nothing")
-    part_of = active if active in holding else holding[0]
+    resting = [row for contract_id in named for row in _unwanted_entries(state, alert, contract_id)]
+    with ctx.autocommit() as connection:
+        later = precedence.list_later_orders(connection, account_alert.stored, [row.id for row in resting])
+    resting = [row for row in resting if row.id not in later]
+    side = "" if alert.only_direction is None else f"{alert.only_direction} "
+    if not resting:
+        why = f"no {side}position in {alert.symbol.text}, and an exit opens nothing"
+        return record_nothing_to_do(ctx, account_alert, named[0] if named else None, why)
+    with ctx.transaction() as tx:
+        reason = f"no {side}position in {alert.symbol.text}: cancels {len(resting)} resting entries"
+        result, denial = record_outcome(tx, ctx, account_alert, resting[0].contract_id, reason=reason)
+        if denial is None:
+            request_cancels(tx, ctx, resting, "an alert closes what they would open")
+            result["cancels"] = str(len(resting))
+            tx.finish(result)
+    if denial is not None:
+        raise RiskLimitError(denial)
+    return result
+
+
+def _unwanted_entries(state: RootState, alert: Alert, contract_id: str) -> list[OrderRow]:
+    if alert.target_position is not None:
+        return state.surplus_entries(contract_id, alert.target_position)
+    resting = state.resting_entries(contract_id)
+    if alert.kept_direction is not None:
+        return [row for row in resting if _direction_of(row) is not alert.kept_direction]
+    return [row for row in resting if alert.only_direction in {None, _direction_of(row)}]
+
+
+def _direction_of(entry: OrderRow) -> Direction:
+    return Direction.LONG if entry.side is Side.BUY else Direction.SHORT
+
+
+def _exit_part(
+    ctx: Context, account_alert: AccountAlert, state: RootState, holding: list[str], part_of: str
+) -> dict[str, str]:
+    """Close a part of one contract; with a target position, all of the other months."""
+    alert = account_alert.alert
     held, quantity, target_position = state.quantity(part_of), alert.quantity, alert.target_position
     if target_position is not None:
         if others := [contract_id for contract_id in holding if contract_id != part_of]:
@@ -81,7 +135,7 @@ def _exit_part(
             raise PostponedError(f"cancelling entries in {part_of} that the target position does not want", RETRY_AFTER)
         return exit_to_position(ctx, account_alert, part_of, held=held, target_position=target_position)
     if quantity is None or (quantity >= abs(held) and len(holding) == 1):
-        return _close(ctx, account_alert, named)
+        return _close(ctx, account_alert, [part_of])
     reduction = ReducePosition(
         account_id=account_alert.account_id,
         contract_id=part_of,

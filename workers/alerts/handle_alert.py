@@ -28,6 +28,7 @@ from workers.orders.entry import EntryRequest, require_open_session, submit_entr
 from workers.task import task
 
 _RETRY_AFTER = timedelta(seconds=0.1)
+_LATEST_RESEND = timedelta(seconds=30)  # TradingView sends an alert again for 20 s at most
 
 
 @task(HandleAlert)
@@ -79,8 +80,10 @@ def trade_alert(ctx: Context, stored: StoredAlert, account_id: int) -> dict[str,
         contract = contracts.active_of_root(connection, alert.root.name)
     if alert.action is AlertAction.CLOSE:
         with ctx.autocommit() as connection:
-            is_late = alert.symbol.month is None and precedence.is_late(
-                connection, stored, ("TARGET",), acted_on_by=account_id
+            is_late = (
+                alert.symbol.month is None
+                and _may_be_late(stored)
+                and precedence.is_late(connection, stored, ("TARGET",), acted_on_by=account_id)
             )
         return skip_exit(ctx, account_alert, contract) if is_late else exit_position(ctx, account_alert, contract)
     if contract is None or not alert.symbol.names(contract.id):
@@ -92,6 +95,11 @@ def trade_alert(ctx: Context, stored: StoredAlert, account_id: int) -> dict[str,
         return _trade_to_position(ctx, account_alert, contract, state)
     warning = check_hook_settings(ctx, account_alert, contract, state)
     return _enter(ctx, account_alert, contract, quantity=alert.quantity or 0, reason=warning)
+
+
+def _may_be_late(stored: StoredAlert) -> bool:
+    """Whether the time of an exit can be that of its sending: a bar's start, or a local time, must not lose it."""
+    return stored.sent_at is not None and stored.received_at - stored.sent_at <= _LATEST_RESEND
 
 
 def _describe_inactive(alert: Alert, contract: Contract | None) -> str:
@@ -139,8 +147,8 @@ def _trade_to_position(
     planned = state.planned(contract.id, side_of(target_position))
     if planned >= abs(target_position):
         return exit_to_position(ctx, account_alert, contract.id, held=held, target_position=target_position)
-    check_hook_settings(ctx, account_alert, contract, state)
-    return _enter(ctx, account_alert, contract, quantity=abs(target_position) - planned)
+    warning = check_hook_settings(ctx, account_alert, contract, state)
+    return _enter(ctx, account_alert, contract, quantity=abs(target_position) - planned, reason=warning)
 
 
 def _enter(

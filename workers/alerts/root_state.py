@@ -1,7 +1,7 @@
 """What an account holds and has at work in the contracts of one root, as our rows show it at one moment."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from shared.clock import machine_now
@@ -9,8 +9,9 @@ from shared.db.orders import fills, orders, positions
 from shared.db.orders.orders import OrderRow
 from shared.domain.market_data.contract import Root, root_of_contract
 from shared.domain.orders.order import Direction, OrderState, OrderType, Role, Side
-from shared.errors import PostponedError
+from shared.errors import PostponedError, RetryableError
 from workers.context import Context
+from workers.orders import venue_state
 
 WAIT_FOR = timedelta(seconds=15)  # for a fact that may still come, while something is held
 RETRY_AFTER = timedelta(seconds=0.1)
@@ -74,6 +75,22 @@ def read_root_state(ctx: Context, account_id: int, root: Root) -> RootState:
         [row for row in at_work if root_of_contract(row.contract_id) is root],
         frozenset(awaited),
     )
+
+
+def read_at_venue(ctx: Context, account_id: int, state: RootState, root: Root) -> RootState:
+    """Return the state with the venue's positions, as a fill may not have been reported to us.
+
+    Raise PostponedError while the venue does not answer.
+    """
+    signs = {Direction.LONG: 1, Direction.SHORT: -1}
+    try:
+        found = ctx.gateway.positions(account_id)
+    except RetryableError as error:
+        raise PostponedError(f"the venue could not be asked what is held: {error}", RETRY_AFTER) from None
+    held = {one.contract_id: one.quantity * signs[one.direction] for one in found if one.direction in signs}
+    with ctx.ledger.engine.begin() as connection:
+        known = venue_state.known_contracts(connection, account_id, set(held))
+    return replace(state, positions={id_: held[id_] for id_ in known if root_of_contract(id_) is root})
 
 
 def require_certain(state: RootState, contract_ids: list[str]) -> list[str]:

@@ -69,7 +69,7 @@ def change_stops(ctx: Context, account_alert: AccountAlert) -> dict[str, str]:
 
 def _decide_all(tx: Transaction, ctx: Context, account_alert: AccountAlert, held: list[str]) -> list[_Decision]:
     group = _TRAILS if account_alert.alert.action is AlertAction.TRAIL else _MOVES
-    is_late = precedence.is_late(tx.connection, account_alert.stored, group)
+    is_late = precedence.is_late(tx.connection, account_alert.stored, group, acted_on_by=account_alert.account_id)
     if is_late or precedence.has_later_change(tx.connection, account_alert.stored, account_alert.account_id, group):
         return [_Decision("an alert that was sent later has changed the stop")]
     exit_price = exit_price_from(ctx.quotes.read(held))

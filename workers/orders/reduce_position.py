@@ -8,7 +8,7 @@ from shared.db.accounts import accounts
 from shared.db.market_data import contracts
 from shared.db.orders import flatten_requests, orders
 from shared.domain.orders.order import Direction, Role, Side
-from shared.errors import PostponedError, RefusedError
+from shared.errors import PostponedError, RefusedError, RetryableError
 from shared.gateway.wire import VenuePosition
 from shared.ids import new_id
 from shared.ledger.jobs.orders import PlaceOrder, ReducePosition
@@ -16,6 +16,7 @@ from workers.context import Context
 from workers.task import task
 
 _RETRY_AFTER = timedelta(seconds=0.2)
+_RETRY_WHEN_UNREACHABLE = timedelta(seconds=0.5)
 _CLOCK_SKEW = timedelta(seconds=5)  # between this computer and the venue, whose time of a position it is
 
 
@@ -55,7 +56,11 @@ def reduce_position(job: ReducePosition, ctx: Context) -> dict[str, str | int]:
     with ctx.autocommit() as connection:
         _require_no_other_exit(connection, job)
         version = orders.version_of(connection, job.account_id, job.contract_id)
-    held = [one for one in ctx.gateway.positions(job.account_id) if one.contract_id == job.contract_id]
+    try:
+        held = [one for one in ctx.gateway.positions(job.account_id) if one.contract_id == job.contract_id]
+    except RetryableError as error:  # an exit does not wait for longer the longer the venue is away
+        wait = error.retry_after if isinstance(error, PostponedError) else _RETRY_WHEN_UNREACHABLE
+        raise PostponedError(f"the venue could not be asked what is held: {error}", wait) from None
     if not held or held[0].direction not in {Direction.LONG, Direction.SHORT}:
         raise RefusedError(f"account {job.account_id} holds nothing of {job.contract_id}: nothing to close")
     later = _describe_later_position(ctx, job, held[0])

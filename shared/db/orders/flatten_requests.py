@@ -6,16 +6,18 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Connection, DateTime, Text, cast, func, literal, or_, select, update
+from sqlalchemy import Connection, DateTime, Text, and_, cast, func, literal, or_, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from shared.db.alerts.alerts import StoredAlert
 from shared.db.tables.accounts import account
 from shared.db.tables.alerts import alert
-from shared.db.tables.ledger import UNFINISHED, job
+from shared.db.tables.ledger import IS_UNFINISHED, job
 from shared.db.tables.orders import flatten_request
 from shared.domain.orders.order import Origin
-from shared.ids import new_id
+from shared.ids import lowest_id_at, new_id
+
+_CLOCK_SKEW = timedelta(minutes=1)  # between the programs, which make the ids, and Postgres
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,24 +80,25 @@ def has_later_close(
     A close that an alert requests counts from the receipt of that alert, as its job may have waited; one of the same
     hook that was sent before this alert does not count.
     """
-    of_alert = (
+    sent_at = literal(stored.sent_at, DateTime(timezone=True))
+    was_sent_before = and_(alert.c.hook_id == stored.hook_id, alert.c.root == stored.root, alert.c.sent_at < sent_at)
+    is_of_later_alert = (
         select(alert.c.id)
         .join(job, job.c.id == alert.c.job_id)
-        .where(job.c.correlation_id == flatten_request.c.correlation_id)
-        .limit(1)
+        .where(
+            alert.c.id > stored.id,
+            job.c.correlation_id == flatten_request.c.correlation_id,
+            func.coalesce(~was_sent_before, literal(value=True)),
+        )
+        .exists()
     )
-    cause = of_alert.scalar_subquery()
-    sent_at = literal(stored.sent_at, DateTime(timezone=True))
-    sent_before = of_alert.where(
-        alert.c.hook_id == stored.hook_id, alert.c.root == stored.root, alert.c.sent_at < sent_at
-    ).exists()
     statement = select(flatten_request.c.id).where(
+        flatten_request.c.id >= lowest_id_at(stored.received_at - _CLOCK_SKEW),
         flatten_request.c.account_id == account_id,
         or_(flatten_request.c.contract_id.is_(None), flatten_request.c.contract_id == contract_id),
         flatten_request.c.correlation_id != correlation_id,
         flatten_request.c.requested_at > stored.received_at,
-        func.coalesce(cause > stored.id, literal(value=True)),
-        ~sent_before,
+        or_(flatten_request.c.origin != Origin.ALERT, is_of_later_alert),
     )
     return connection.execute(statement.limit(1)).first() is not None
 
@@ -110,6 +113,16 @@ def open_on(connection: Connection, account_id: int, contract_id: str | None = N
     return None if row is None else FlattenRequestRow(*row)
 
 
+def was_requested_by(connection: Connection, account_id: int, contract_id: str, correlation_id: UUID) -> bool:
+    """Whether a close of the contract was requested by the same cause as another job, by their correlation id."""
+    statement = select(flatten_request.c.id).where(
+        flatten_request.c.account_id == account_id,
+        flatten_request.c.contract_id == contract_id,
+        flatten_request.c.correlation_id == correlation_id,
+    )
+    return connection.execute(statement.limit(1)).first() is not None
+
+
 def list_by_ids(connection: Connection, flatten_request_ids: Sequence[UUID]) -> list[FlattenRequestRow]:
     """Return these requests, oldest first."""
     statement = select(*_COLUMNS).where(flatten_request.c.id.in_(flatten_request_ids)).order_by(flatten_request.c.id)
@@ -119,7 +132,7 @@ def list_by_ids(connection: Connection, flatten_request_ids: Sequence[UUID]) -> 
 def list_orphaned(connection: Connection, longer_than: timedelta) -> list[FlattenRequestRow]:
     """Return the open requests, older than `longer_than`, that no queued or running job serves."""
     is_for_it = job.c.arguments["flatten_request_id"].astext == cast(flatten_request.c.id, Text)
-    live_job = select(job.c.id).where(job.c.name == "orders.flatten", job.c.state.in_(UNFINISHED), is_for_it)
+    live_job = select(job.c.id).where(job.c.name == "orders.flatten", IS_UNFINISHED, is_for_it)
     statement = select(*_COLUMNS).where(
         flatten_request.c.flat_at.is_(None),
         flatten_request.c.requested_at < func.now() - longer_than,

@@ -150,7 +150,7 @@ def test_a_close_of_one_side_leaves_the_other(worker_env: WorkerEnv, held: int, 
     job_id = worker_env.critical_alert(action=action)
     run_until(worker_env, left)
 
-    assert ("so nothing is closed" in result_of(worker_env, job_id)) is (left != 0)
+    assert ("an exit opens nothing" in result_of(worker_env, job_id)) is (left != 0)
 
 
 def test_a_test_alert_trades_nothing(worker_env: WorkerEnv) -> None:

@@ -1,0 +1,169 @@
+"""Exits in part, of one side, or down to a position, where little is known: what rests, what only the venue knows."""
+
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from shared.domain.alerts.hook_settings import HookSettings, SizeMode
+from shared.ledger.jobs.orders import ReducePosition
+from tests.fixtures.alert_steps import (
+    ENTRIES,
+    TICK,
+    average,
+    hold,
+    last_signal,
+    result_of,
+    run_change,
+    run_next,
+    run_until,
+    stop_prices,
+    strategy_fields,
+    time_ago,
+)
+from tests.fixtures.venue import MNQ
+from tests.fixtures.worker_env import WorkerEnv
+
+POSITIONS = "/api/Position/searchOpen"
+TO_LONG_1 = strategy_fields(action="buy", market_position="long", market_position_size=1)
+STAYS_LONG: dict[str, Any] = {"action": "sell", "quantity": 1, "market_position": "long"}
+
+
+def rest_on_both_sides(worker_env: WorkerEnv) -> None:
+    worker_env.entry_alert(action="buy", limit_price=20000)
+    worker_env.entry_alert(action="sell", limit_price=30000)
+    worker_env.run_due_jobs()
+    assert {"WORKING"} == {state for *_, state in worker_env.rows(ENTRIES)}
+
+
+@pytest.mark.parametrize(
+    ("fields", "left"),
+    [
+        ({"action": "close_long"}, ["SELL"]),
+        ({"action": "close_short"}, ["BUY"]),
+        ({"action": "close", "quantity": 1}, []),
+        (STAYS_LONG, ["BUY"]),
+        (STAYS_LONG | {"market_position_size": 1}, ["BUY"]),
+    ],
+    ids=["long", "short", "part", "stays long", "stays long by size"],
+)
+def test_an_exit_cancels_the_resting_entries_that_it_means(
+    worker_env: WorkerEnv, fields: dict[str, Any], left: list[str]
+) -> None:
+    """An entry that rests would open, after the exit, what the exit closes."""
+    rest_on_both_sides(worker_env)
+    job_id = worker_env.critical_alert(**fields)
+    run_until(worker_env, 0)
+
+    assert result_of(worker_env, job_id).startswith("succeeded")
+    assert left == [side for side, *_, state in worker_env.rows(ENTRIES) if state == "WORKING"]
+
+
+def test_an_exit_of_one_side_cancels_its_entries_while_the_other_side_is_held(worker_env: WorkerEnv) -> None:
+    hold(worker_env, -1)
+    worker_env.entry_alert(action="buy", limit_price=20000)
+    worker_env.run_due_jobs()
+    worker_env.critical_alert(action="close_long")
+    run_until(worker_env, -1)
+
+    assert [("BUY", "LIMIT", 1, "CANCELLED")] == worker_env.rows(ENTRIES)[1:]
+
+
+def test_a_hook_with_its_own_size_keeps_its_resting_entry_while_the_chart_stays(worker_env: WorkerEnv) -> None:
+    hook_id = worker_env.add_hook(HookSettings(size=SizeMode.FIXED, size_value=Decimal(1)))
+    worker_env.entry_alert(hook_id, action="buy", limit_price=20000)
+    worker_env.run_due_jobs()
+    worker_env.critical_alert(hook_id, **STAYS_LONG, market_position_size=1)
+    run_until(worker_env, 0)
+
+    assert [("BUY", "LIMIT", 1, "WORKING")] == worker_env.rows(ENTRIES)
+
+
+@pytest.mark.parametrize(
+    ("fields", "left"),
+    [
+        ({"action": "close_long"}, 0),
+        ({"action": "close", "quantity": 1}, 1),
+        (STAYS_LONG | {"market_position_size": 1}, 1),
+        ({"action": "close_short"}, 2),
+    ],
+    ids=["side", "part", "position", "other side"],
+)
+def test_an_exit_asks_the_venue_before_it_does_nothing(
+    worker_env: WorkerEnv, fields: dict[str, Any], left: int
+) -> None:
+    """A person has bought in the firm's own screen, and no event of it has arrived."""
+    worker_env.venue.trade(side=0, size=2)
+    assert [] == worker_env.rows("SELECT 1 FROM position WHERE quantity <> 0")
+    worker_env.critical_alert(**fields)
+    run_until(worker_env, left)
+
+
+def test_an_exit_waits_while_the_venue_cannot_say_what_is_held(worker_env: WorkerEnv) -> None:
+    worker_env.venue.trade(side=0, size=1)
+    worker_env.venue.faults(path=POSITIONS, kind="status", status=503, count=20)
+    job_id = worker_env.critical_alert(action="close_long")
+    run_next(worker_env, job_id)
+
+    assert "queued: PostponedError: the venue could not be asked what is held" in result_of(worker_env, job_id)
+    worker_env.venue.remove_faults()
+    run_until(worker_env, 0)
+
+
+def test_a_partial_exit_does_not_back_off_while_the_venue_is_away(worker_env: WorkerEnv) -> None:
+    hold(worker_env, 3)
+    worker_env.venue.faults(path=POSITIONS, kind="status", status=503, count=1000)
+    job_id = worker_env.enqueue(ReducePosition(account_id=worker_env.venue.account_id, contract_id=MNQ, quantity=1))
+    for _ in range(8):
+        run_next(worker_env, job_id)
+
+    waits = "SELECT attempt, run_at < now() + interval '2 s' FROM job WHERE id = %s AND state = 'queued'"
+    assert [(0, True)] == worker_env.rows(waits, job_id)
+    worker_env.venue.remove_faults()
+    run_until(worker_env, 2)
+
+
+@pytest.mark.parametrize("fields", [{}, {"market_position": "flat"}], ids=["close", "flat"])
+def test_an_exit_whose_time_is_that_of_its_bar_is_not_late(worker_env: WorkerEnv, fields: dict[str, Any]) -> None:
+    hook_id = worker_env.add_hook()
+    worker_env.entry_alert(hook_id, **TO_LONG_1, timenow=time_ago(1))
+    run_until(worker_env, 1)
+    worker_env.critical_alert(hook_id, timenow=time_ago(300), **fields)
+    run_until(worker_env, 0)
+
+
+@pytest.mark.parametrize(
+    ("held", "chart", "target", "is_denied"),
+    [
+        (0, "long", ("buy", "long", 2), True),
+        (0, "flat", ("buy", "long", 2), False),
+        (1, "long", ("buy", "long", 2), False),
+        (1, "flat", ("buy", "long", 2), False),
+        (1, "long", ("sell", "short", 1), False),
+        (0, "long", ("sell", "short", 1), True),
+    ],
+)
+def test_a_position_of_a_chart_that_the_account_does_not_hold_is_a_warning_or_no_entry(
+    worker_env: WorkerEnv, held: int, chart: str, target: tuple[str, str, int], *, is_denied: bool
+) -> None:
+    if held:
+        hold(worker_env, held)
+    action, position, size = target
+    fields = strategy_fields(action=action, market_position=position, market_position_size=size)
+    hook_id = worker_env.add_hook(HookSettings(is_agreement_required=True))
+    worker_env.entry_alert(hook_id, **fields, prev_market_position=chart)
+    run_until(worker_env, held if is_denied else size * (1 if position == "long" else -1))
+
+    _, verdict, reason = last_signal(worker_env)
+    assert ("denied" if is_denied else "accepted") == verdict
+    assert is_denied is ("chart and account disagree" in (reason or ""))
+
+
+def test_a_stop_move_that_was_refused_does_not_end_an_earlier_one(worker_env: WorkerEnv) -> None:
+    hold(worker_env, 1)
+    hook_id = worker_env.add_hook()
+    run_change(worker_env, hook_id, action="move_stop", stop_loss=90000, timenow=time_ago(1))
+    assert "denied" == last_signal(worker_env)[1]
+    run_change(worker_env, hook_id, action="move_stop", stop_loss_ticks=100, timenow=time_ago(5))
+
+    assert [average(worker_env) - 100 * TICK] == stop_prices(worker_env)
