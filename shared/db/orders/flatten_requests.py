@@ -12,7 +12,7 @@ from sqlalchemy.dialects.postgresql import insert
 from shared.db.alerts.alerts import StoredAlert
 from shared.db.tables.accounts import account
 from shared.db.tables.alerts import alert
-from shared.db.tables.ledger import UNFINISHED, job
+from shared.db.tables.ledger import IS_UNFINISHED, job
 from shared.db.tables.orders import flatten_request
 from shared.domain.orders.order import Origin
 from shared.ids import new_id
@@ -119,7 +119,7 @@ def list_by_ids(connection: Connection, flatten_request_ids: Sequence[UUID]) -> 
 def list_orphaned(connection: Connection, longer_than: timedelta) -> list[FlattenRequestRow]:
     """Return the open requests, older than `longer_than`, that no queued or running job serves."""
     is_for_it = job.c.arguments["flatten_request_id"].astext == cast(flatten_request.c.id, Text)
-    live_job = select(job.c.id).where(job.c.name == "orders.flatten", job.c.state.in_(UNFINISHED), is_for_it)
+    live_job = select(job.c.id).where(job.c.name == "orders.flatten", IS_UNFINISHED, is_for_it)
     statement = select(*_COLUMNS).where(
         flatten_request.c.flat_at.is_(None),
         flatten_request.c.requested_at < func.now() - longer_than,

@@ -12,6 +12,7 @@ from sqlalchemy import (
     Table,
     Text,
     Uuid,
+    or_,
     text,
 )
 from sqlalchemy.dialects.postgresql import JSONB
@@ -49,6 +50,9 @@ job = Table(
     CheckConstraint("state IN ('queued','running','succeeded','failed','dead','cancelled','expired')", name="state"),
     CheckConstraint("queue IN ('critical','high','normal','low','background')", name="queue"),
 )
+
+# As an OR of two equalities it is served by the partial indexes below; with `IN` every job would be read.
+IS_UNFINISHED = or_(*(job.c.state == state for state in UNFINISHED))
 
 Index("ix_job_due", job.c.queue, job.c.run_at, job.c.id, postgresql_where=text("state = 'queued'"))
 
