@@ -8,13 +8,14 @@ from sqlalchemy import BigInteger, Connection, Uuid, and_, cast, exists, func, o
 
 from shared.db.alerts.alerts import StoredAlert
 from shared.db.tables.alerts import alert, hook, hook_follower, signal
-from shared.db.tables.ledger import UNFINISHED, job
+from shared.db.tables.ledger import IS_UNFINISHED, job
 from shared.db.tables.orders import orders
 from shared.domain.alerts.alert import AlertAction
+from shared.fleets import Queue
 from shared.ids import lowest_id_at
 
 ENTRY_KINDS = ("BUY", "SELL", "TARGET")
-_LOOK_BACK = timedelta(minutes=10)  # two alerts that are further apart were not sent together
+_LOOK_BACK = timedelta(minutes=10)  # an alert is late by seconds: those received longer before are not compared
 
 
 def is_late(
@@ -64,7 +65,7 @@ def has_later_change(
 
 def awaits_entry(connection: Connection, stored: StoredAlert, account_id: int) -> bool:
     """Whether an entry that was received before this alert, for the same account and symbol, is still to be made."""
-    return _awaits(connection, stored, account_id, ENTRY_KINDS)
+    return _awaits(connection, stored, account_id, ENTRY_KINDS, Queue.HIGH)
 
 
 def awaits_exit(connection: Connection, stored: StoredAlert, account_id: int) -> bool:
@@ -72,11 +73,11 @@ def awaits_exit(connection: Connection, stored: StoredAlert, account_id: int) ->
 
     Exits and entries are on different queues, so an entry could run before the exit that its sender meant to be first.
     """
-    return _awaits(connection, stored, account_id, ("CLOSE",))
+    return _awaits(connection, stored, account_id, ("CLOSE",), Queue.CRITICAL)
 
 
-def _awaits(connection: Connection, stored: StoredAlert, account_id: int, kinds: Sequence[str]) -> bool:
-    """Whether an alert of these kinds, received before, has an unfinished job that concerns the account.
+def _awaits(connection: Connection, stored: StoredAlert, account_id: int, kinds: Sequence[str], queue: Queue) -> bool:
+    """Whether an alert of these kinds, received before, has an unfinished job on a queue that concerns the account.
 
     The root of an alert is stored as its hook trades it, so other hooks count too. Until the job of a followed hook
     has ended, that of the follower may not exist yet.
@@ -91,7 +92,8 @@ def _awaits(connection: Connection, stored: StoredAlert, account_id: int, kinds:
         select(alert.c.id)
         .join(job, alert.c.id == cast(job.c.arguments["alert_id"].astext, Uuid))
         .where(
-            job.c.state.in_(UNFINISHED),
+            IS_UNFINISHED,
+            job.c.queue == queue.value,
             or_(job.c.expires_at.is_(None), job.c.expires_at > func.now()),
             or_(is_of_hook, is_of_follower),
             alert.c.root == stored.root,
@@ -105,8 +107,8 @@ def _awaits(connection: Connection, stored: StoredAlert, account_id: int, kinds:
 def has_open_reduction(connection: Connection, account_id: int, contract_id: str) -> bool:
     """Whether a job that closes a part of a position is still to be done."""
     statement = select(job.c.id).where(
-        job.c.state.in_(UNFINISHED),
-        job.c.queue == "critical",
+        IS_UNFINISHED,
+        job.c.queue == Queue.CRITICAL.value,
         job.c.name == "orders.reduce_position",
         job.c.arguments["account_id"].astext.cast(BigInteger) == account_id,
         job.c.arguments["contract_id"].astext == contract_id,
