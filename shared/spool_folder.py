@@ -1,6 +1,6 @@
-"""The folder in which the receiver keeps alerts while Postgres is away: which of its files wait, and which are kept."""
+"""The folder in which the receiver keeps alerts while Postgres is away, and the two kinds of its files."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -9,8 +9,7 @@ from uuid import UUID
 from shared.ids import created_at
 
 WAITING = ".spool"
-UNREADABLE = ".unreadable"  # a line of the file is no alert
-REJECTED = ".rejected"  # Postgres refuses an alert of the file
+REJECTED = ".rejected"  # a line of the file is no alert, or Postgres refuses one
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,10 +22,10 @@ class SpoolFiles:
 
 @dataclass(frozen=True, slots=True)
 class SpoolContents:
-    """The files whose alerts wait for Postgres, and those that are kept for a person, as not all could be stored."""
+    """The files whose alerts wait for Postgres, and those that are left to a person, as not all could be stored."""
 
     waiting: SpoolFiles
-    kept: SpoolFiles
+    rejected: SpoolFiles
 
 
 def spool_folder(home: Path) -> Path:
@@ -37,12 +36,12 @@ def spool_folder(home: Path) -> Path:
 def read_spool_contents(home: Path) -> SpoolContents:
     """Return what is in the spool; empty if there is no folder."""
     folder = spool_folder(home)
-    return SpoolContents(_summarize(folder, [WAITING]), _summarize(folder, [UNREADABLE, REJECTED]))
+    return SpoolContents(_summarize(folder, WAITING), _summarize(folder, REJECTED))
 
 
-def _summarize(folder: Path, suffixes: Sequence[str]) -> SpoolFiles:
-    ages = [begun_at for suffix in suffixes for begun_at in _list_begins(folder, suffix)]
-    return SpoolFiles(len(ages), min(ages, default=None))
+def _summarize(folder: Path, suffix: str) -> SpoolFiles:
+    begins = list(_list_begins(folder, suffix))
+    return SpoolFiles(len(begins), min(begins, default=None))
 
 
 def _list_begins(folder: Path, suffix: str) -> Iterator[datetime]:

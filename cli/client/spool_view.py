@@ -9,14 +9,14 @@ from shared.spool_folder import read_spool_contents, spool_folder
 
 
 def read_spool_figures(home: Path) -> dict[str, Any]:
-    """Return how many files of the spool in `home` wait and are kept, and since when."""
+    """Return how many files of the spool in `home` wait and are rejected, and since when."""
     contents = read_spool_contents(home)
     return {
         "folder": str(spool_folder(home)),
         "waiting_files": contents.waiting.count,
         "waiting_since": contents.waiting.oldest_at,
-        "kept_files": contents.kept.count,
-        "kept_since": contents.kept.oldest_at,
+        "rejected_files": contents.rejected.count,
+        "rejected_since": contents.rejected.oldest_at,
     }
 
 
@@ -26,8 +26,8 @@ def describe_spool(figures: dict[str, Any]) -> str | None:
     if figures["waiting_files"]:
         files = _describe_files(figures["waiting_files"], figures["waiting_since"])
         found.append(f"{files} with alerts that wait for Postgres")
-    if figures["kept_files"]:
-        files = _describe_files(figures["kept_files"], figures["kept_since"])
+    if figures["rejected_files"]:
+        files = _describe_files(figures["rejected_files"], figures["rejected_since"])
         found.append(f"{files} with ACCEPTED ALERTS THAT WERE NEVER STORED, see docs/howto/recover.md")
     return f"Spool {figures['folder']}: {'; '.join(found)}" if found else None
 

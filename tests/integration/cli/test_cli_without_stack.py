@@ -56,8 +56,8 @@ def test_status_without_a_stack_exits_with_3_and_is_empty(shell: Shell) -> None:
             "folder": str(shell.home / "spool"),
             "waiting_files": 0,
             "waiting_since": None,
-            "kept_files": 0,
-            "kept_since": None,
+            "rejected_files": 0,
+            "rejected_since": None,
         },
         "accounts": [],
     }
