@@ -100,7 +100,7 @@ def test_a_full_spool_asks_for_a_resend_and_a_refused_alert_fills_none(
         assert 202 == receiver.post(ENTRY | {"id": "after"}).status_code
 
 
-def test_a_failure_of_the_replay_is_logged_once_and_not_at_every_attempt(
+def test_a_failure_to_store_the_spool_is_logged_once_and_not_at_every_attempt(
     receiver: ReceiverProcess, to_postgres: WireTap
 ) -> None:
     spool, failed = receiver.home / "spool", "the spool could not be stored yet"
@@ -111,7 +111,7 @@ def test_a_failure_of_the_replay_is_logged_once_and_not_at_every_attempt(
     spool.touch()  # so no file can be removed from it
     try:
         to_postgres.restore()
-        until(lambda: failed in receiver.log(), 100, "a failure of the replay")
+        until(lambda: failed in receiver.log(), 100, "a failure to store the spool")
         attempts = to_postgres.heard.count(b"INTO job_key")
         until(lambda: to_postgres.heard.count(b"INTO job_key") >= attempts + 3, 100, "further attempts")
         assert 1 == receiver.log().count(failed)
@@ -130,7 +130,7 @@ def test_a_failure_of_the_replay_is_logged_once_and_not_at_every_attempt(
     ],
     ids=["a resend", "another alert"],
 )
-@pytest.mark.parametrize("is_first_stored", [False, True], ids=["in one commit", "in two replays"])
+@pytest.mark.parametrize("is_first_stored", [False, True], ids=["in one commit", "in two commits"])
 def test_the_age_of_a_spooled_alert_with_a_known_id_is_that_of_its_receipt(
     start_receiver: StartReceiver, gap: timedelta, expected: list[tuple[str, str]], *, is_first_stored: bool
 ) -> None:
