@@ -14,6 +14,11 @@ def lowest_id_at(instant: datetime) -> UUID:
     return UUID(int=(instant - _EPOCH) // _MILLISECOND << 80)
 
 
+def created_at(id_: UUID) -> datetime:
+    """Return the instant of an identifier's creation, to the millisecond."""
+    return _EPOCH + (id_.int >> 80) * _MILLISECOND
+
+
 def new_id() -> UUID:
     """Return a new identifier; within one process each sorts after the one before."""
     return uuid7()

@@ -122,6 +122,12 @@ def _read_job_id(url: str, status: int, answer: bytes) -> UUID:
     if status != HTTPStatus.ACCEPTED:
         raise ProbeFailedError(f"{url} answered {status}: expected 202 from the receiver")
     try:
-        return UUID(json.loads(answer)["job_id"])
+        accepted = json.loads(answer)
+        job_id, is_spooled = UUID(accepted["job_id"]), accepted.get("spooled", False)
     except (ValueError, KeyError, TypeError, AttributeError):
         raise ProbeFailedError(f"{url} answered 202 without a job: another program than the receiver") from None
+    if is_spooled:
+        raise ProbeFailedError(
+            f"{url} answered 202, but Postgres is away for the receiver, which keeps alerts in its spool: see its log"
+        )
+    return job_id

@@ -42,6 +42,12 @@ def print_public_url(figures: dict[str, Any] | None) -> None:
         click.echo(f"Public URL {figures['url']}: {_describe(figures)}.")
 
 
+def format_age(at: datetime) -> str:
+    """Return how long ago an instant was, such as `90 s` or `5 min`."""
+    seconds = max(int((machine_now() - at).total_seconds()), 0)
+    return f"{seconds} s" if seconds < 2 * _MINUTE_S else f"{seconds // _MINUTE_S} min"
+
+
 def _is_reached(record: ProbeRecord) -> bool | None:
     """Whether the last test alert arrived; None if there was none, or none lately."""
     ends = [at for at in (record.reached_at, record.failed_at) if at is not None]
@@ -52,19 +58,14 @@ def _is_reached(record: ProbeRecord) -> bool | None:
 
 def _describe(figures: dict[str, Any]) -> str:
     reached_at, failed_at = figures["reached_at"], figures["failed_at"]
-    last = "none has arrived yet" if reached_at is None else f"the last one arrived {_format_age(reached_at)} ago"
+    last = "none has arrived yet" if reached_at is None else f"the last one arrived {format_age(reached_at)} ago"
     if figures["is_reached"]:
-        took = f"a test alert was accepted {_format_age(reached_at)} ago, in {figures['duration_ms']} ms"
-        return took if failed_at is None else f"{took}; last failure {_format_age(failed_at)} ago: {figures['error']}"
+        took = f"a test alert was accepted {format_age(reached_at)} ago, in {figures['duration_ms']} ms"
+        return took if failed_at is None else f"{took}; last failure {format_age(failed_at)} ago: {figures['error']}"
     if figures["is_reached"] is False:
-        return f"ALERTS DO NOT ARRIVE. {_format_age(failed_at)} ago: {figures['error']}; {last}"
+        return f"ALERTS DO NOT ARRIVE. {format_age(failed_at)} ago: {figures['error']}; {last}"
     if reached_at is None and failed_at is None:
         return "no test alert yet, beat requests one every five minutes"
     return (
         f"NOT TESTED lately: no test alert was posted for {_OVERDUE_AFTER.total_seconds() / _MINUTE_S:.0f} min; {last}"
     )
-
-
-def _format_age(at: datetime) -> str:
-    seconds = max(int((machine_now() - at).total_seconds()), 0)
-    return f"{seconds} s" if seconds < 2 * _MINUTE_S else f"{seconds // _MINUTE_S} min"

@@ -10,6 +10,7 @@ import click
 from sqlalchemy.exc import SQLAlchemyError
 
 from cli.client.receiver_check import send_test_alert
+from cli.client.spool_view import describe_spool, read_spool_figures
 from cli.client.stack import load_stack_settings
 from cli.console.output import print_json, print_table
 from cli.console.params import json_option
@@ -41,6 +42,7 @@ def command(*, as_json: bool) -> None:
         "python": lambda: f"{platform.python_version()} at {sys.executable}",
         "home": lambda: _check_home(home),
         "disk": lambda: _check_disk(home),
+        "spool": lambda: _check_spool(home),
         "postgres program": lambda: str(find_postgres_folder(home, unprivileged())),
         "valkey program": lambda: str(find_valkey_server(home, unprivileged())),
     }
@@ -92,6 +94,13 @@ def _check_disk(home: Home) -> str:
             f"only {free / 1e9:.1f} GB free at {home.root}: free at least {_MIN_FREE_BYTES / 1e9:.0f} GB"
         )
     return f"{free / 1e9:.0f} GB free"
+
+
+def _check_spool(home: Home) -> str:
+    found = describe_spool(read_spool_figures(home.root))
+    if found is not None:
+        raise SettingsError(found)
+    return "empty: every accepted alert is stored"
 
 
 def _check_ports() -> str:

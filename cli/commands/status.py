@@ -1,4 +1,4 @@
-"""`tickwork status`: the programs, their addresses, the feed, the public URL, the market time and the alarms."""
+"""`tickwork status`: the programs, their addresses, the feed, the ways of alerts, the market time and the alarms."""
 
 from typing import Any
 
@@ -8,6 +8,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from cli.client.feed_health import print_feed, read_feed_figures
 from cli.client.public_url import print_public_url, read_public_url_figures
 from cli.client.risk_view import describe_alarms
+from cli.client.spool_view import describe_spool, read_spool_figures
 from cli.client.stack import connect
 from cli.console.output import print_json, print_table
 from cli.local.home.folder import Home
@@ -35,6 +36,7 @@ def command(*, as_json: bool) -> None:
     market, feed, public_url = (
         (_read_market(), read_feed_figures(), read_public_url_figures()) if is_up else (None, None, None)
     )
+    spool = read_spool_figures(home.root)
     alarms = _read_alarms(is_live=market["kind"] == "live") if market else []
     if as_json:
         print_json(
@@ -44,6 +46,7 @@ def command(*, as_json: bool) -> None:
                 "market": market,
                 "feed": feed,
                 "public_url": public_url,
+                "spool": spool,
                 "accounts": alarms,
             }
         )
@@ -60,6 +63,8 @@ def command(*, as_json: bool) -> None:
             click.echo(_describe_market(market))
         for alarm in alarms:
             click.echo(alarm)
+    if not as_json and (waiting := describe_spool(spool)) is not None:
+        click.echo(f"{waiting}.")
     if pid is None:
         raise SystemExit(_NOT_RUNNING)
 

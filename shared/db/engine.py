@@ -36,11 +36,15 @@ def _to_psycopg_url(url: str) -> URL:
     return make_url(url).set(drivername="postgresql+psycopg")
 
 
-def _engine_options(program: str, pool_size: int, statement_timeout_s: float | None) -> dict[str, Any]:
+def _engine_options(
+    program: str, pool_size: int, statement_timeout_s: float | None, idle_in_transaction_timeout_s: float | None = None
+) -> dict[str, Any]:
     """Return the options of every engine."""
     settings = "-c timezone=UTC"
     if statement_timeout_s is not None:
         settings += f" -c statement_timeout={int(statement_timeout_s * 1000)}"
+    if idle_in_transaction_timeout_s is not None:
+        settings += f" -c idle_in_transaction_session_timeout={int(idle_in_transaction_timeout_s * 1000)}"
     return {
         "pool_size": pool_size,
         "max_overflow": 2,
@@ -58,12 +62,21 @@ def make_engine(url: str, *, program: str, pool_size: int = 4, statement_timeout
 
 
 def make_async_engine(
-    url: str, *, program: str, pool_size: int = 4, statement_timeout_s: float | None = None
+    url: str,
+    *,
+    program: str,
+    pool_size: int = 4,
+    statement_timeout_s: float | None = None,
+    idle_in_transaction_timeout_s: float | None = None,
 ) -> "AsyncEngine":
-    """Return the asyncio form of `make_engine`; it pings a connection before each use, as a request has no retry."""
+    """Return the asyncio form of `make_engine`; it pings a connection before each use, as a request has no retry.
+
+    Postgres rolls back the transaction of a program that is frozen in it after `idle_in_transaction_timeout_s`.
+    """
     from sqlalchemy.ext.asyncio import create_async_engine  # noqa: PLC0415  # costs a fifth of a second
 
-    options = _engine_options(program, pool_size, statement_timeout_s) | {"pool_pre_ping": True}
+    options = _engine_options(program, pool_size, statement_timeout_s, idle_in_transaction_timeout_s)
+    options["pool_pre_ping"] = True
     return create_async_engine(_to_psycopg_url(url), **options)
 
 

@@ -14,8 +14,13 @@ ONCE_AT_START = {"prepare"}
 
 
 @pytest.fixture(scope="module")
-def services() -> dict[str, Any]:
-    composition = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
+def composition() -> dict[str, Any]:
+    found: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
+    return found
+
+
+@pytest.fixture(scope="module")
+def services(composition: dict[str, Any]) -> dict[str, Any]:
     services: dict[str, Any] = composition["services"]
     return services
 
@@ -48,6 +53,16 @@ def test_only_this_computer_reaches_a_published_port(services: dict[str, Any]) -
 
     assert published
     assert all(port.startswith("127.0.0.1:") for port in published)
+
+
+def test_the_receivers_spool_outlives_its_container_and_belongs_to_it_alone(composition: dict[str, Any]) -> None:
+    services = composition["services"]
+    (volume,) = services["receiver"]["volumes"]
+    name, _, folder = volume.partition(":")
+
+    assert f"TICKWORK_HOME={folder}" in (ROOT / "deploy" / "Dockerfile").read_text().replace(" \\", "").split()
+    assert name in composition["volumes"]
+    assert ["receiver"] == [one for one, service in services.items() if volume in service.get("volumes", [])]
 
 
 def test_everything_a_program_imports_is_copied_into_the_image() -> None:

@@ -20,6 +20,7 @@ from shared.db.engine import make_async_engine
 from shared.ledger.async_ledger import AsyncLedger
 from shared.ledger.publisher import open_async_publisher
 from shared.log import set_up_logging
+from shared.spool_folder import spool_folder
 from web.receiver import spool_record
 from web.receiver.alerts import AlertRoute
 from web.receiver.counters import Counters
@@ -58,7 +59,7 @@ def make_app(settings: Settings) -> FastPath:
                 await asyncio.gather(ledger.close(), open_ledger.close())
 
     cache, counters = HookCache(ledger.engine), Counters()
-    spool = Spool(settings.home / "spool", spool_record.encode, spool_record.decode)
+    spool = Spool(spool_folder(settings.home), spool_record.encode, spool_record.decode)
     intake = Intake(ledger, spool, settings.entry_ttl)
     alerts = AlertRoute(
         cache, intake, AddressReader(settings.proxy_count), counters, receiver_url=settings.receiver_url
@@ -74,7 +75,7 @@ def make_app(settings: Settings) -> FastPath:
             Route("/v1/jobs/{job}", jobs.serve, methods=["GET", "POST"]),
             Route("/v1/openapi.json", OpenapiRoute(settings.receiver_url).get, methods=["GET"]),
             Route("/live", live, methods=["GET"]),
-            Route("/ready", ReadyRoute(open_ledger, intake).get, methods=["GET"]),
+            Route("/ready", ReadyRoute(open_ledger, intake, cache).get, methods=["GET"]),
         ],
         exception_handlers={
             HTTPException: _no_route,
@@ -90,7 +91,11 @@ def make_app(settings: Settings) -> FastPath:
 
 def _open_ledger(settings: Settings, pool_size: int) -> AsyncLedger:
     engine = make_async_engine(
-        settings.require_database(), program="receiver", pool_size=pool_size, statement_timeout_s=TIMEOUT_S
+        settings.require_database(),
+        program="receiver",
+        pool_size=pool_size,
+        statement_timeout_s=TIMEOUT_S,
+        idle_in_transaction_timeout_s=2 * TIMEOUT_S,  # another receiver may wait for the key of an alert
     )
     return AsyncLedger(engine, open_async_publisher(settings.require_broker()))
 

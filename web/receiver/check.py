@@ -11,7 +11,7 @@ from shared.domain.alerts.hook_rules import apply_settings
 from shared.domain.alerts.hook_settings import HookSettings
 from shared.domain.alerts.parse import parse_payload
 from shared.domain.alerts.payload import BODY, RefusedAlertError, has_plain_numbers
-from shared.domain.alerts.receivable import require_receivable
+from shared.domain.alerts.receivable import drop_future_time, require_receivable
 from web.receiver.body import MAX_BYTES
 
 
@@ -52,4 +52,4 @@ def check_body(
         status = HTTPStatus.BAD_REQUEST if error.field == BODY else HTTPStatus.UNPROCESSABLE_ENTITY
         is_json = settings.dialect == "tickwork" and payload is not None and has_plain_numbers(payload)
         return Refusal(status, error.wrong, error.field, error.hint, is_json)
-    return alert
+    return drop_future_time(alert, now)

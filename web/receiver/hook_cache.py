@@ -48,6 +48,11 @@ class HookCache:
         self._wanted = self._served = self._failed = 0  # calls for a read of the hooks, and those that one has answered
         self._follower: asyncio.Task[None] | None = None
 
+    @property
+    def is_loaded(self) -> bool:
+        """Whether the hooks were read since the start: without them no alert is accepted."""
+        return self._is_loaded
+
     def start(self) -> None:
         """Follow the changes of hooks from now on."""
         self._follower = asyncio.create_task(self._follow())

@@ -10,6 +10,7 @@ from uuid import UUID
 import psycopg
 
 from shared.db.alerts import intake
+from shared.db.alerts.intake import FirstDelivery
 from shared.domain.alerts.alert import Alert
 from shared.domain.alerts.payload import BODY
 from shared.ledger.batch_insert import holders_of
@@ -49,17 +50,29 @@ async def resolve_duplicates(
     if taken:
         holders = await holders_of(connection, list(taken))
         first = await intake.first_deliveries(connection, list(holders.values()))
-        together = {incoming.job_id: incoming.raw for incoming in batch}  # of which no row is inserted yet
+        together = {incoming.job_id: incoming for incoming in batch}  # of which no row is inserted yet
         for incoming in batch:
             job = jobs.get(incoming.job_id)
             if job is None or job.id in inserted or not isinstance(incoming.checked, Alert):
                 continue
             holder = holders[job.key or ""]
-            body, age = first.get(holder, (together.get(holder, incoming.raw), timedelta(0)))
+            body, age = _compare(incoming, first.get(holder), together.get(holder, incoming))
             outcomes[job.id] = _resolve_duplicate(incoming, incoming.checked, holder, body, age)
     return [
         outcomes[incoming.job_id] if isinstance(incoming.checked, Alert) else incoming.checked for incoming in batch
     ]
+
+
+def _compare(incoming: Incoming, stored: FirstDelivery | None, together: Incoming) -> tuple[bytes, timedelta]:
+    """Return the body that has the key of an alert, and how long before or after the alert it was received.
+
+    It is `stored`, else in the same batch. An alert of the spool counts from its receipt, not from when it is stored.
+    """
+    if stored is not None:
+        return stored.body, abs((incoming.received_at or stored.read_at) - stored.received_at)
+    if incoming.received_at is None or together.received_at is None:
+        return together.raw, timedelta(0)
+    return together.raw, abs(incoming.received_at - together.received_at)
 
 
 def _resolve_duplicate(incoming: Incoming, alert: Alert, holder: UUID, first: bytes, age: timedelta) -> Outcome:

@@ -8,7 +8,6 @@ from dataclasses import replace
 from datetime import timedelta
 from http import HTTPStatus
 from typing import Any
-from uuid import UUID
 
 import psycopg
 
@@ -28,12 +27,13 @@ from web.receiver.check import Refusal
 from web.receiver.deadline import TIMEOUT_S, DatabaseDownError, with_timeout
 from web.receiver.idempotency import idempotency_key, resolve_duplicates
 from web.receiver.incoming import Accepted, Incoming, Outcome
-from web.receiver.spool import Spool
+from web.receiver.limits import TokenBucket
+from web.receiver.spool import Spool, SpoolFile
+from web.receiver.spool_drain import RejectedRecord, SpoolDrain
 
 log = logging.getLogger("receiver")
 
 _RECOVER_EVERY_S = 0.5
-_STORED_AT_ONCE = 200
 _UNSTORABLE = Refusal(
     HTTPStatus.UNPROCESSABLE_ENTITY, "the alert cannot be stored", BODY, "send plain text: the receiver's log says more"
 )
@@ -47,12 +47,19 @@ class Intake:
         self._spool = spool
         self._entry_ttl = entry_ttl
         self._batcher: Batcher[Incoming, Outcome] = Batcher(self._write)
+        self._drain = SpoolDrain(spool, store=self._store_again, ping=self._ping, report=self._report_rejected)
         self._recovery: asyncio.Task[None] | None = None
+        self._spool_warnings = TokenBucket(1 / 60, 1)
 
     @property
     def is_spooling(self) -> bool:
         """Whether alerts go to the spool."""
         return self._recovery is not None
+
+    @property
+    def may_spool(self) -> bool:
+        """Whether the spool can be expected to take an alert."""
+        return self._spool.is_writable()
 
     def start(self) -> None:
         """Store what an earlier process has left in the spool."""
@@ -67,20 +74,26 @@ class Intake:
                 await self._recovery
 
     async def store(self, incoming: Incoming) -> Outcome:
-        """Store one alert; raise DatabaseDownError if neither Postgres nor the spool can."""
+        """Store one alert; raise DatabaseDownError if neither Postgres nor the spool can.
+
+        A refused alert trades nothing and its sender is told so: it takes no room in the spool.
+        """
         if self._recovery is None:
             # It is not known whether an alert that is late is stored: the spool has the same ids.
             with suppress(DatabaseDownError, TimeoutError):
                 async with asyncio.timeout(TIMEOUT_S):  # for the batch before and its own together
                     return await self._batcher.submit(incoming)
+        if isinstance(incoming.checked, Refusal):
+            return incoming.checked
         spooled = replace(incoming, received_at=machine_now())
         try:
             await self._spool.add(spooled)
         except OSError as error:
-            log.warning("the spool failed: %s", error)
+            if self._spool_warnings.take(None):
+                log.warning("the spool takes no alert: %s", error)
             raise DatabaseDownError("neither Postgres nor the spool can store the alert") from None
         self._recover()
-        return incoming.checked if isinstance(incoming.checked, Refusal) else Accepted(incoming.job_id, is_spooled=True)
+        return Accepted(incoming.job_id, is_spooled=True)
 
     def _recover(self) -> None:
         if self._recovery is None:
@@ -135,17 +148,19 @@ class Intake:
     async def _store_spooled(self) -> None:
         """Store what is in the spool, exits first, as often as it takes; then alerts go to Postgres again."""
         log.warning("Postgres is away: alerts go to the spool")
+        logged = ""
         try:
             while True:
                 await asyncio.sleep(_RECOVER_EVERY_S)
                 try:
-                    await with_timeout(self._ping())
-                    while await self._store_all():
-                        pass
+                    await self._ping()
+                    await self._drain.run()
                 except DatabaseDownError:
                     continue
-                except Exception:  # what is in the spool must not wait for the next outage
-                    log.exception("the spool could not be stored yet")
+                except Exception as error:  # what is in the spool must not wait for the next outage
+                    if repr(error) != logged:
+                        log.exception("the spool could not be stored yet")
+                    logged = repr(error)
                     continue
                 if self._spool.is_empty:
                     log.info("Postgres is back: every spooled alert is stored")
@@ -153,32 +168,36 @@ class Intake:
         finally:
             self._recovery = None
 
-    async def _store_all(self) -> bool:
-        """Store every record of the spool; return whether there were any."""
-        spooled = sorted(await self._spool.read(), key=storing_order)
-        has_unstorable = False
-        for start in range(0, len(spooled), _STORED_AT_ONCE):
-            has_unstorable |= await self._store_batch(spooled[start : start + _STORED_AT_ONCE])
-        await self._spool.discard(keep_files=has_unstorable)
-        return bool(spooled)
-
-    async def _store_batch(self, batch: Sequence[Incoming]) -> bool:
-        """Store some records; return whether Postgres refuses one of them, which then stays in its file."""
+    async def _store_again(self, batch: Sequence[Incoming]) -> str | None:
+        """Store spooled alerts, and return why Postgres refuses one of them; None once all are stored."""
         try:
             await with_timeout(self._commit(batch))
-        except UnstorableAlertError:
-            outcomes = [await self._write_alone(incoming) for incoming in batch]
-            return any(outcome is _UNSTORABLE for outcome in outcomes)
-        return False
+        except UnstorableAlertError as error:
+            return str(error)
+        return None
+
+    async def _report_rejected(self, file: SpoolFile, rejected: Sequence[RejectedRecord[Incoming]]) -> None:
+        """Log and record that a file stays in the spool, although its alerts were answered with 202."""
+        reasons = [] if file.is_readable else ["a line of the spool is no alert"]
+        reasons += [f"Postgres refuses an alert of hook {one.record.hook.name}: {one.reason}" for one in rejected]
+        more = f", and {len(reasons) - 1} more" if len(reasons) > 1 else ""
+        message = f"an accepted alert is not stored and trades nothing: {reasons[0]}{more}; see {file.kept_path.name}"
+        account_id = rejected[0].record.hook.account_id if rejected else None
+        await with_timeout(self._record_rejected(account_id, message))
+        log.error("%s, and docs/howto/recover.md", message)
+
+    async def _record_rejected(self, account_id: int | None, message: str) -> None:
+        async with self._ledger.engine.begin() as connection:
+            raw: psycopg.AsyncConnection[Any] = (await connection.get_raw_connection()).driver_connection  # type: ignore[assignment]  # typed as Any | None
+            await intake.record_rejected_alerts(raw, account_id, message)
 
     async def _ping(self) -> None:
+        """Return once Postgres has answered; raise DatabaseDownError if it does not in time."""
+        await with_timeout(self._ping_once())
+
+    async def _ping_once(self) -> None:
         async with self._ledger.engine.connect() as connection:
             await ping(connection)
-
-
-def storing_order(incoming: Incoming) -> tuple[bool, UUID]:
-    """Return the key by which spooled alerts are stored: exits first, each kind as it came."""
-    return (not incoming.opens_nothing, incoming.id)
 
 
 class UnstorableAlertError(RefusedError):

@@ -1,4 +1,4 @@
-"""GET /live: the process answers; GET /ready: Postgres takes commits, and no alert is left in the spool."""
+"""GET /live: the process answers; GET /ready: it can accept alerts durably, in Postgres or in its spool."""
 
 import asyncio
 
@@ -7,6 +7,7 @@ from starlette.responses import JSONResponse, Response
 
 from shared.ledger.async_ledger import AsyncLedger
 from web.receiver.deadline import DatabaseDownError, with_timeout
+from web.receiver.hook_cache import HookCache
 from web.receiver.intake import Intake
 
 
@@ -18,22 +19,25 @@ async def live(_: Request) -> Response:
 class ReadyRoute:
     """The route that asks Postgres; however many senders ask at once, it is asked by one query at a time."""
 
-    def __init__(self, ledger: AsyncLedger, intake: Intake) -> None:
+    def __init__(self, ledger: AsyncLedger, intake: Intake, cache: HookCache) -> None:
         self._ledger = ledger
         self._intake = intake
+        self._cache = cache
         self._query: asyncio.Task[bool] | None = None
 
     async def get(self, _: Request) -> Response:
-        """Answer 200, or raise DatabaseDownError, which is answered with a 503."""
+        """Answer 200, with `spooling` while alerts go to the spool; raise DatabaseDownError, answered with a 503."""
         if self._query is None or self._query.done():
             self._query = asyncio.create_task(self._is_writable())
         query = self._query
         await asyncio.wait({query})
-        if not query.result():
-            raise DatabaseDownError("the database takes no commits")
-        if self._intake.is_spooling:
-            raise DatabaseDownError("alerts go to the spool: the receiver's log says why")
-        return JSONResponse({"status": "ready"})
+        if query.result() and not self._intake.is_spooling:
+            return JSONResponse({"status": "ready"})
+        if not self._cache.is_loaded:
+            raise DatabaseDownError("the hooks are not known yet, as the database takes no commits")
+        if not self._intake.may_spool:
+            raise DatabaseDownError("neither Postgres nor the spool can store an alert: the receiver's log says why")
+        return JSONResponse({"status": "ready", "spooling": True})
 
     async def _is_writable(self) -> bool:
         try:

@@ -7,27 +7,37 @@ import logging
 import os
 import threading
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Generic, TypeVar
 
 from shared.ids import new_id
+from shared.spool_folder import REJECTED, WAITING
 from web.receiver.batcher import Batcher
 
 log = logging.getLogger("receiver")
 
 Record = TypeVar("Record")
 
-_SUFFIX, _REJECTED = ".spool", ".rejected"
+_MOST_BYTES = 500 * 1024 * 1024  # of all files that wait: the holder of one token must not fill the disk
+_MOST_BYTES_OF_FILE = 4 * 1024 * 1024  # some thousand records; a file is read as a whole
+_LEAST_FREE_BYTES = 16 * 1024 * 1024
 
 
-@dataclass(slots=True)
-class _File:
+@dataclass(slots=True, eq=False)
+class SpoolFile:
     """One file, and the descriptor that holds its lock: two receivers side by side share the folder."""
 
     path: Path
     descriptor: int
+    size: int
     is_readable: bool = True  # False once a line of it was no record: then it is kept for a person
+
+    @property
+    def kept_path(self) -> Path:
+        """The path of the file once it is kept for a person."""
+        return self.path.with_suffix(REJECTED)
 
 
 class Spool(Generic[Record]):
@@ -41,39 +51,61 @@ class Spool(Generic[Record]):
         self._encode, self._decode = encode, decode
         self._batcher: Batcher[bytes, None] = Batcher(self._append)
         self._adding = 0
-        self._lock = threading.Lock()  # of the files, which threads of the event loop's pool read and write
-        self._written: _File | None = None
-        self._unread: list[_File] = []
-        self._read: list[_File] = []
+        self._lock = threading.Lock()  # of the lists below, which threads of the event loop's pool change
+        self._written: SpoolFile | None = None
+        self._closed: list[SpoolFile] = []
+        self._bytes = 0  # of them all
         self._claim_left_files()
 
     @property
     def is_empty(self) -> bool:
         """Whether no record is in it, or on its way into it."""
-        return not (self._adding or self._written or self._unread or self._read)
+        return not (self._adding or self._written or self._closed)
+
+    def is_writable(self) -> bool:
+        """Whether it can be expected to take a record."""
+        if self._is_full or not os.access(self._folder, os.W_OK | os.X_OK) or not self._folder.is_dir():
+            return False
+        disk = os.statvfs(self._folder)
+        return disk.f_bavail * disk.f_frsize >= _LEAST_FREE_BYTES
 
     async def add(self, record: Record) -> None:
-        """Return once the record is on the disk; raise OSError if that fails."""
+        """Return once the record is on the disk; raise OSError if that fails, or if the spool is full."""
+        if self._is_full:
+            raise OSError(f"it is full, as its files hold {_MOST_BYTES / 1e6:.0f} MB")
         self._adding += 1
         try:
             await self._batcher.submit(base64.b64encode(self._encode(record)) + b"\n")
         finally:
             self._adding -= 1
 
-    async def read(self) -> list[Record]:
-        """Return every record, oldest first; what is added later goes to another file."""
-        return await asyncio.to_thread(self._read_all)
+    async def list_files(self) -> Sequence[SpoolFile]:
+        """Return the files that wait, oldest first; what is added later goes to another one."""
+        return await asyncio.to_thread(self._close_and_list)
 
-    async def discard(self, *, keep_files: bool = False) -> None:
-        """Remove what the last read returned, once it is stored; with `keep_files` keep its files for a person."""
-        await asyncio.to_thread(self._remove_read, keep_files=keep_files)
+    async def read(self, file: SpoolFile) -> Sequence[Record]:
+        """Return the records of a file, oldest first; meanwhile records are added."""
+        return await asyncio.to_thread(self._read, file)
+
+    async def remove(self, file: SpoolFile) -> None:
+        """Remove a file whose records are stored."""
+        await asyncio.to_thread(self._take_away, file, file.path.unlink)
+
+    async def keep(self, file: SpoolFile) -> None:
+        """Leave a file to a person, as a record of it cannot be read or stored; it does not wait any more."""
+        await asyncio.to_thread(self._take_away, file, lambda: file.path.rename(file.kept_path))
+
+    @property
+    def _is_full(self) -> bool:
+        return self._bytes >= _MOST_BYTES
 
     def _claim_left_files(self) -> None:
         self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        claimed = (self._claim(path) for path in sorted(self._folder.glob(f"*{_SUFFIX}")))
-        self._unread = [file for file in claimed if file is not None]
+        claimed = (self._claim(path) for path in sorted(self._folder.glob(f"*{WAITING}")))
+        self._closed = [file for file in claimed if file is not None]
+        self._bytes = sum(file.size for file in self._closed)
 
-    def _claim(self, path: Path) -> _File | None:
+    def _claim(self, path: Path) -> SpoolFile | None:
         """Open and lock a file; return None if another receiver, which is alive, has it."""
         descriptor = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o600)
         try:
@@ -81,7 +113,7 @@ class Spool(Generic[Record]):
         except OSError:
             os.close(descriptor)
             return None
-        return _File(path, descriptor)
+        return SpoolFile(path, descriptor, os.fstat(descriptor).st_size)
 
     async def _append(self, lines: Sequence[bytes]) -> Sequence[None]:
         await asyncio.to_thread(self._write, b"".join(lines))
@@ -90,47 +122,56 @@ class Spool(Generic[Record]):
     def _write(self, data: bytes) -> None:
         with self._lock:
             while self._written is None:  # a receiver that starts now may lock a new file before us
-                self._written = self._claim(self._folder / f"{new_id()}{_SUFFIX}")
+                self._written = self._claim(self._folder / f"{new_id()}{WAITING}")
                 _sync(self._folder)
-            descriptor = self._written.descriptor
-            size = os.fstat(descriptor).st_size
-            try:
-                while data:
-                    data = data[os.write(descriptor, data) :]
-                os.fsync(descriptor)
-            except OSError:
-                os.ftruncate(descriptor, size)
-                raise
+            file = self._written
+            _append_synced(file.descriptor, data)
+            before, file.size = file.size, os.fstat(file.descriptor).st_size
+            self._bytes += file.size - before
+            if file.size >= _MOST_BYTES_OF_FILE:
+                self._close_written()
 
-    def _read_all(self) -> list[Record]:
+    def _close_written(self) -> None:
+        if self._written is not None:
+            self._closed.append(self._written)
+            self._written = None
+
+    def _close_and_list(self) -> Sequence[SpoolFile]:
         with self._lock:
-            self._read += [*self._unread, *([self._written] if self._written else [])]
-            self._unread, self._written = [], None
-            return [record for file in self._read for record in self._read_file(file)]
+            self._close_written()
+            return list(self._closed)
 
-    def _read_file(self, file: _File) -> list[Record]:
+    def _read(self, file: SpoolFile) -> Sequence[Record]:
         found: list[Record] = []
         # Without its end a line was never confirmed to its sender.
-        for line in os.pread(file.descriptor, os.fstat(file.descriptor).st_size, 0).split(b"\n")[:-1]:
+        for line in os.pread(file.descriptor, file.size, 0).split(b"\n")[:-1]:
             try:
                 found.append(self._decode(base64.b64decode(line, validate=True)))
             except ValueError as error:
+                if file.is_readable:  # it is read again until it is stored
+                    log.warning("a line of %s is no alert: %s", file.path.name, error)
                 file.is_readable = False
-                log.warning("a line of %s is no alert: %s", file.path.name, error)
         return found
 
-    def _remove_read(self, *, keep_files: bool) -> None:
+    def _take_away(self, file: SpoolFile, change: Callable[[], object]) -> None:
+        with suppress(FileNotFoundError):  # a person may have removed it
+            change()
         with self._lock:
-            while self._read:
-                file = self._read.pop()
-                try:
-                    if file.is_readable and not keep_files:
-                        file.path.unlink(missing_ok=True)
-                    else:
-                        kept = file.path.rename(file.path.with_suffix(_REJECTED))
-                        log.warning("%s is kept: docs/howto/recover.md says what to do with it", kept)
-                finally:
-                    os.close(file.descriptor)
+            self._closed.remove(file)
+            self._bytes -= file.size
+        os.close(file.descriptor)
+
+
+def _append_synced(descriptor: int, data: bytes) -> None:
+    """Append to a file, or leave it as it is and raise OSError."""
+    size = os.fstat(descriptor).st_size
+    try:
+        while data:
+            data = data[os.write(descriptor, data) :]
+        os.fsync(descriptor)
+    except OSError:
+        os.ftruncate(descriptor, size)
+        raise
 
 
 def _sync(folder: Path) -> None:

@@ -11,6 +11,7 @@ from shared.domain.alerts.alert import Alert
 from shared.domain.alerts.hook_rules import apply_settings
 from shared.domain.alerts.hook_settings import HookSettings
 from shared.domain.alerts.parse import parse_alert
+from shared.domain.alerts.receivable import drop_future_time
 from shared.errors import InvalidAlertError
 from web.receiver.check import Refusal
 from web.receiver.incoming import Incoming
@@ -84,4 +85,5 @@ def _check(record: _Record) -> Alert | Refusal:
     if record.refusal is not None:
         status, wrong, field, hint, is_json = record.refusal
         return Refusal(HTTPStatus(status), wrong, field, hint, is_json)
-    return apply_settings(parse_alert(record.raw, record.settings.dialect), record.settings)
+    alert = apply_settings(parse_alert(record.raw, record.settings.dialect), record.settings)
+    return drop_future_time(alert, record.received_at)

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any, LiteralString
 from uuid import UUID
 
@@ -10,6 +10,7 @@ import msgspec
 import psycopg
 
 from shared.domain.alerts.alert import Alert
+from shared.ids import new_id
 
 _INSERT: LiteralString = """
     INSERT INTO alert (id, hook_id, received_at, body, payload, dialect, action, root, sent_at, external_id, verdict,
@@ -22,9 +23,16 @@ _INSERT: LiteralString = """
     ON CONFLICT (id) DO NOTHING
 """
 _FIRST: LiteralString = """
-    SELECT job.id, alert.body, now() - alert.received_at
+    SELECT job.id, alert.body, alert.received_at, now()
     FROM job JOIN alert ON alert.id = (job.arguments->>'alert_id')::uuid
     WHERE job.id = ANY(%(jobs)s::uuid[])
+"""
+
+# An alert that cannot be stored may name an account that is not there: then it is an event of the first one.
+_REJECTED: LiteralString = """
+    INSERT INTO account_event (id, account_id, kind, message)
+    SELECT %(id)s, id, 'alerts_not_stored', %(message)s FROM account
+    ORDER BY id IS DISTINCT FROM %(account)s::bigint, id LIMIT 1
 """
 
 
@@ -44,6 +52,15 @@ class NewAlert:
     alert: Alert | None
     reason: str | None
     job_id: UUID | None
+
+
+@dataclass(frozen=True, slots=True)
+class FirstDelivery:
+    """The body of a stored alert, when it was received, and when that was read."""
+
+    body: bytes
+    received_at: datetime
+    read_at: datetime
 
 
 async def insert_alerts(connection: psycopg.AsyncConnection[Any], new: Sequence[NewAlert]) -> None:
@@ -71,7 +88,14 @@ async def insert_alerts(connection: psycopg.AsyncConnection[Any], new: Sequence[
 
 async def first_deliveries(
     connection: psycopg.AsyncConnection[Any], job_ids: Sequence[UUID]
-) -> Mapping[UUID, tuple[bytes, timedelta]]:
-    """Return, by the job that handles it, the body of an alert and the time since it was received."""
+) -> Mapping[UUID, FirstDelivery]:
+    """Return stored alerts by the job that handles each."""
     rows = await (await connection.execute(_FIRST, {"jobs": list(job_ids)})).fetchall()
-    return {job_id: (body, age) for job_id, body, age in rows}
+    return {job_id: FirstDelivery(*delivery) for job_id, *delivery in rows}
+
+
+async def record_rejected_alerts(
+    connection: psycopg.AsyncConnection[Any], account_id: int | None, message: str
+) -> None:
+    """Record the event that accepted alerts stay in a file of the spool, as they could not be stored."""
+    await connection.execute(_REJECTED, {"id": new_id(), "account": account_id, "message": message})

@@ -1,6 +1,7 @@
 """Whether an entry can be taken when it is received: by the sender's clock, and in a contract that is traded."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from shared.domain.alerts.alert import Alert
@@ -33,3 +34,9 @@ def require_receivable(alert: Alert, now: datetime, traded: Sequence[str]) -> No
             field="symbol",
             hint=f"traded are {shown}: send the root or the month of one of them, or add it to TICKWORK_CONTRACTS",
         )
+
+
+def drop_future_time(alert: Alert, received_at: datetime) -> Alert:
+    """Return an alert that is taken without the time of a clock far ahead: every entry after it would be late."""
+    is_ahead = alert.sent_at is not None and alert.sent_at - received_at > MAX_AHEAD
+    return replace(alert, sent_at=None) if is_ahead else alert

@@ -79,6 +79,16 @@ def test_a_clock_far_ahead_is_refused_with_the_skew_and_stops_no_close(receiver:
     assert 202 == receiver.post({"action": "close", "symbol": "MNQ", "timenow": ahead}).status_code
 
 
+def test_the_time_of_an_exit_whose_clock_is_far_ahead_does_not_count(receiver: ReceiverProcess) -> None:
+    """With it every entry of the next half hour would have been sent before that exit, and so be late."""
+    exit_ = {"action": "close", "symbol": "MNQ"}
+    for minutes in (30, 0):
+        timenow = (machine_now() + timedelta(minutes=minutes)).isoformat()
+        assert 202 == receiver.post(exit_ | {"timenow": timenow}).status_code
+
+    assert [(False,), (True,)] == receiver.rows("SELECT sent_at IS NOT NULL FROM alert ORDER BY id")
+
+
 def test_a_hook_maps_symbols_and_refuses_those_it_does_not_take(receiver: ReceiverProcess) -> None:
     token = receiver.add_hook("mapped", HookSettings(symbols={"NQ": "MNQ"}))
 

@@ -52,6 +52,13 @@ def test_status_without_a_stack_exits_with_3_and_is_empty(shell: Shell) -> None:
         "market": None,
         "feed": None,
         "public_url": None,
+        "spool": {
+            "folder": str(shell.home / "spool"),
+            "waiting_files": 0,
+            "waiting_since": None,
+            "rejected_files": 0,
+            "rejected_since": None,
+        },
         "accounts": [],
     }
     assert nothing == shell.json("status", expected=3)
@@ -72,7 +79,8 @@ def test_read_only_commands_do_not_create_a_home(shell: Shell) -> None:
 def test_doctor_checks_this_computer_without_a_stack(shell: Shell) -> None:
     checks = shell.json("doctor", expected=0)["checks"]
 
-    assert ["python", "home", "disk", "postgres program", "valkey program", "ports"] == [one["name"] for one in checks]
+    names = ["python", "home", "disk", "spool", "postgres program", "valkey program", "ports"]
+    assert names == [one["name"] for one in checks]
     assert {"fine"} == {one["state"] for one in checks}
 
 

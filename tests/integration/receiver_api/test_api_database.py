@@ -6,7 +6,7 @@ import requests
 
 from tests.fixtures.api_client import ApiClient
 from tests.fixtures.processes import until
-from tests.fixtures.receiver_process import ReceiverProcess
+from tests.fixtures.receiver_process import ENTRY, ReceiverProcess
 from tests.fixtures.wire_tap import WireTap
 
 pytest_plugins = ("tests.fixtures.receiver",)
@@ -51,30 +51,39 @@ def test_a_request_whose_commit_was_never_confirmed_is_one_job_after_its_resend(
     assert 2 == tapped.receiver.count("job")
 
 
-def test_ready_says_whether_postgres_takes_commits(tapped: ApiClient, to_postgres: WireTap) -> None:
+def test_a_receiver_is_ready_while_postgres_or_the_spool_can_store(tapped: ApiClient, to_postgres: WireTap) -> None:
     receiver = tapped.receiver
-    until(lambda: receiver.get("/ready").status_code == 200, 100, "a ready receiver")
+    until(lambda: receiver.get("/ready").json() == {"status": "ready"}, 100, "a ready receiver")
+    spool = receiver.home / "spool"
 
     to_postgres.refuse()
-    assert_asks_for_a_resend(receiver.get("/ready"))
-    assert 200 == receiver.get("/live").status_code
+    spooling = receiver.get("/ready")
+    assert (200, {"status": "ready", "spooling": True}) == (spooling.status_code, spooling.json())
+    spool.rename(spool.with_name("gone"))
+    try:
+        assert_asks_for_a_resend(receiver.get("/ready"))
+        assert 200 == receiver.get("/live").status_code
+    finally:
+        spool.with_name("gone").rename(spool)
+    assert receiver.get("/ready").json()["spooling"]
 
     to_postgres.restore()
-    until(lambda: receiver.get("/ready").status_code == 200, 100, "a ready receiver")
+    until(lambda: receiver.get("/ready").json() == {"status": "ready"}, 100, "a ready receiver")
 
 
-def test_a_database_that_takes_no_commits_is_not_ready(tapped: ApiClient) -> None:
+def test_a_receiver_whose_database_takes_no_commits_is_ready_to_spool(tapped: ApiClient) -> None:
     receiver = tapped.receiver
     name = receiver.rows("SELECT current_database()")[0][0]
     with psycopg.connect(receiver.database_url, autocommit=True) as admin:
         try:
             admin.execute(f"ALTER DATABASE {name} SET default_transaction_read_only = on")
             _close_connections(receiver)
-            until(lambda: receiver.get("/ready").status_code == 503, 60, "a receiver that is not ready")
+            until(lambda: receiver.get("/ready").json().get("spooling"), 60, "a receiver that would spool")
+            assert receiver.post(ENTRY).json()["spooled"]
         finally:
             admin.execute(f"ALTER DATABASE {name} RESET default_transaction_read_only")
             _close_connections(receiver)
-    until(lambda: receiver.get("/ready").status_code == 200, 60, "a ready receiver")
+    until(lambda: receiver.get("/ready").json() == {"status": "ready"}, 60, "a ready receiver")
 
 
 def _close_connections(receiver: ReceiverProcess) -> None:

@@ -3,10 +3,12 @@
 import asyncio
 import base64
 import os
+import threading
 from pathlib import Path
 
 import pytest
 
+from web.receiver import spool as spool_module
 from web.receiver.spool import Spool
 
 
@@ -24,30 +26,113 @@ async def add_all(spool: "Spool[str]", *records: str) -> None:
     await asyncio.gather(*map(spool.add, records))
 
 
-def test_records_come_back_in_their_order_until_they_are_discarded(tmp_path: Path) -> None:
+async def read_all(spool: "Spool[str]") -> list[str]:
+    return [record for file in await spool.list_files() for record in await spool.read(file)]
+
+
+async def remove_all(spool: "Spool[str]") -> None:
+    for file in await spool.list_files():
+        await spool.remove(file)
+
+
+def test_records_come_back_in_their_order_until_they_are_removed(tmp_path: Path) -> None:
     async def run() -> None:
         spool = open_spool(tmp_path)
         await add_all(spool, "one", "two\nlines", "three")
-        assert ["one", "two\nlines", "three"] == await spool.read()
+        assert ["one", "two\nlines", "three"] == await read_all(spool)
         await spool.add("later")
-        assert ["one", "two\nlines", "three", "later"] == await spool.read()
-        await spool.discard()
+        assert ["one", "two\nlines", "three", "later"] == await read_all(spool)
+        await remove_all(spool)
         assert spool.is_empty
 
     asyncio.run(run())
     assert [] == list(tmp_path.iterdir())
 
 
-def test_what_is_added_after_a_read_is_not_discarded_with_it(tmp_path: Path) -> None:
+def test_what_is_added_after_a_read_is_not_removed_with_it(tmp_path: Path) -> None:
     async def run() -> None:
         spool = open_spool(tmp_path)
         await spool.add("read")
-        await spool.read()
+        (file,) = await spool.list_files()
+        await spool.read(file)
         await spool.add("unread")
-        await spool.discard()
-        assert ["unread"] == await spool.read()
+        await spool.remove(file)
+        assert ["unread"] == await read_all(spool)
 
     asyncio.run(run())
+
+
+def test_a_record_is_added_while_a_file_is_read(tmp_path: Path) -> None:
+    is_decoding, may_decode = threading.Event(), threading.Event()
+
+    def decode_late(line: bytes) -> str:
+        is_decoding.set()
+        assert may_decode.wait(60)
+        return line.decode()
+
+    async def run() -> None:
+        spool = Spool(tmp_path, str.encode, decode_late)
+        await spool.add("before")
+        (file,) = await spool.list_files()
+        reading = asyncio.create_task(spool.read(file))
+        assert await asyncio.to_thread(is_decoding.wait, 60)
+        try:
+            async with asyncio.timeout(30):
+                await spool.add("meanwhile")
+        finally:
+            may_decode.set()
+        assert ["before"] == await reading
+        assert ["before", "meanwhile"] == await read_all(spool)
+
+    asyncio.run(run())
+
+
+def test_a_full_file_is_closed_so_that_a_backlog_is_read_in_parts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(spool_module, "_MOST_BYTES_OF_FILE", 20)
+
+    async def run() -> None:
+        spool = open_spool(tmp_path)
+        for number in range(10):
+            await spool.add(f"record {number}")
+        files = await spool.list_files()
+        assert [2, 2, 2, 2, 2] == [len(await spool.read(file)) for file in files]
+        assert [f"record {number}" for number in range(10)] == await read_all(spool)
+
+    asyncio.run(run())
+
+
+def test_a_full_spool_takes_no_record_until_one_is_stored(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def run() -> None:
+        spool = open_spool(tmp_path)
+        await spool.add("first")
+        assert spool.is_writable()
+        monkeypatch.setattr(spool_module, "_MOST_BYTES", 5)
+        assert not spool.is_writable()
+        with pytest.raises(OSError, match="it is full"):
+            await spool.add("second")
+        await remove_all(spool)
+        assert spool.is_writable()
+        await spool.add("third")
+        assert ["third"] == await read_all(spool)
+
+    asyncio.run(run())
+
+
+def test_files_of_an_ended_process_fill_the_spool_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "0.spool").write_bytes(base64.b64encode(b"left") + b"\n")
+    monkeypatch.setattr(spool_module, "_MOST_BYTES", 5)
+
+    assert not open_spool(tmp_path).is_writable()
+
+
+def test_a_folder_that_is_gone_takes_no_record(tmp_path: Path) -> None:
+    folder = tmp_path / "spool"
+    spool = open_spool(folder)
+    folder.rmdir()
+
+    assert not spool.is_writable()
 
 
 def test_a_new_process_reads_what_an_ended_one_has_left_and_leaves_that_of_a_living_one(tmp_path: Path) -> None:
@@ -56,19 +141,25 @@ def test_a_new_process_reads_what_an_ended_one_has_left_and_leaves_that_of_a_liv
     left = tmp_path / "0.spool"
     left.write_bytes(base64.b64encode(b"left") + b"\n" + base64.b64encode(b"torn")[:5])
 
-    assert ["left"] == asyncio.run(open_spool(tmp_path).read())
+    assert ["left"] == asyncio.run(read_all(open_spool(tmp_path)))
 
 
-def test_a_file_with_a_line_that_is_no_record_is_kept(tmp_path: Path) -> None:
+def test_a_file_with_a_line_that_is_no_record_is_told_from_others(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     async def run() -> None:
         spool = open_spool(tmp_path)
         await add_all(spool, "good", "no record")
-        assert ["good"] == await spool.read()
-        await spool.discard()
+        (file,) = await spool.list_files()
+        assert ["good"] == await spool.read(file)
+        assert ["good"] == await spool.read(file)
+        assert not file.is_readable
+        await spool.keep(file)
         assert spool.is_empty
 
     asyncio.run(run())
     assert [".rejected"] == [path.suffix for path in tmp_path.iterdir()]
+    assert 1 == caplog.text.count("is no alert: it is no record")  # however often it is read
 
 
 def test_a_failing_disk_is_an_error_and_loses_no_confirmed_record(
@@ -82,7 +173,23 @@ def test_a_failing_disk_is_an_error_and_loses_no_confirmed_record(
             with pytest.raises(OSError, match="the disk is full"):
                 await spool.add("lost")
         await spool.add("also kept")
-        assert ["kept", "also kept"] == await spool.read()
+        assert ["kept", "also kept"] == await read_all(spool)
+
+    asyncio.run(run())
+
+
+def test_a_file_that_a_person_has_removed_waits_no_more(tmp_path: Path) -> None:
+    async def run() -> None:
+        spool = open_spool(tmp_path)
+        await spool.add("one")
+        (first,) = await spool.list_files()
+        await spool.add("two")
+        (_, second) = await spool.list_files()
+        for file in (first, second):
+            file.path.unlink()
+        await spool.remove(first)
+        await spool.keep(second)
+        assert spool.is_empty
 
     asyncio.run(run())
 
@@ -96,8 +203,8 @@ def test_a_first_write_that_fails_leaves_a_file_that_a_read_clears(
             patch.setattr(os, "fsync", fail)
             with pytest.raises(OSError, match="the disk is full"):
                 await spool.add("lost")
-        assert [] == await spool.read()
-        await spool.discard()
+        assert [] == await read_all(spool)
+        await remove_all(spool)
         assert spool.is_empty
 
     asyncio.run(run())
@@ -108,8 +215,9 @@ def test_what_cannot_be_stored_is_kept_for_a_person(tmp_path: Path) -> None:
     async def run() -> None:
         spool = open_spool(tmp_path)
         await spool.add("unfit")
-        await spool.read()
-        await spool.discard(keep_files=True)
+        (file,) = await spool.list_files()
+        await spool.read(file)
+        await spool.keep(file)
         assert spool.is_empty
 
     asyncio.run(run())

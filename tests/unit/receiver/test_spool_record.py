@@ -1,12 +1,13 @@
 """A spooled alert is read back as it was, also from a line that an earlier version has written."""
 
 import json
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from http import HTTPStatus
 
 import pytest
 
 from shared.db.alerts.hooks import Hook
+from shared.domain.alerts.alert import Alert
 from shared.domain.alerts.hook_settings import HookSettings
 from shared.domain.alerts.parse import parse_alert
 from shared.ids import new_id
@@ -45,6 +46,18 @@ def test_a_line_of_an_earlier_version_has_no_delivery_id() -> None:
     del line["delivery_id"]
 
     assert decode(json.dumps(line).encode()).delivery_id is None
+
+
+def test_an_exit_of_a_clock_far_ahead_comes_back_without_that_time() -> None:
+    def decoded(ahead: timedelta) -> Alert | Refusal:
+        raw = json.dumps({"action": "close", "symbol": "MNQ", "timenow": (AT + ahead).isoformat()}).encode()
+        return decode(encode(Incoming(new_id(), new_id(), HOOK, raw, parse_alert(raw), None, AT))).checked
+
+    far, near = decoded(timedelta(minutes=30)), decoded(timedelta(seconds=30))
+
+    assert isinstance(far, Alert)
+    assert isinstance(near, Alert)
+    assert (None, AT + timedelta(seconds=30)) == (far.sent_at, near.sent_at)
 
 
 def test_a_line_that_is_no_alert_is_an_error() -> None:
