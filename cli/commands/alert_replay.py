@@ -17,7 +17,7 @@ from shared.db.alerts.alert_history import AlertRecord
 from shared.domain.alerts.alert import Alert
 from shared.errors import RefusedError, SettingsError
 from shared.ids import new_id
-from shared.ledger.jobs.alerts import HandleAlert, alert_job_options
+from shared.ledger.jobs.alerts import HandleAlert, alert_job_options, follower_jobs
 
 
 @click.command("replay")
@@ -49,7 +49,7 @@ def replay(digits: str, wait_s: float, *, yes: bool, as_json: bool) -> None:
 
 
 def _enqueue(client: JobClient, record: AlertRecord, alert: Alert, dialect: str) -> tuple[UUID, UUID]:
-    """Commit the new alert and its job as the receiver does; return the ids of both."""
+    """Commit the new alert and its jobs as the receiver does; return the ids of the alert and of its own job."""
     alert_id = new_id()
     with client.transaction() as tx:
         job_id = tx.enqueue(
@@ -57,6 +57,9 @@ def _enqueue(client: JobClient, record: AlertRecord, alert: Alert, dialect: str)
             key=f"alert:{record.hook_id}:replay:{alert_id}",
             **alert_job_options(alert, record.account_id, client.settings.entry_ttl),
         ).job_id
+        followers = hooks.list_followers(tx.connection).get(record.hook_id, [])
+        for request, options in follower_jobs(job_id, alert_id, alert, followers, client.settings.entry_ttl):
+            tx.enqueue(request, **options)
         if not alert_history.add_replay(tx.connection, record.id, alert_id, alert, dialect=dialect, job_id=job_id):
             raise RefusedError(f"hook {record.hook} was paused or removed meanwhile: nothing was replayed")
     return alert_id, job_id

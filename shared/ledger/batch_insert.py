@@ -14,15 +14,17 @@ _INSERT_JOBS: LiteralString = """
     WITH input AS (
         SELECT * FROM json_to_recordset(%(jobs)s::json) AS job (
             id uuid, name text, queue text, arguments jsonb, max_attempts integer,
-            deadline_s double precision, expires_after_s double precision, sequence_key text, key text)),
+            deadline_s double precision, expires_after_s double precision, sequence_key text, key text,
+            parent_id uuid, sequence_id uuid, correlation_id uuid)),
     taken AS (
         INSERT INTO job_key (idempotency_key, job_id, kept_until)
         SELECT key, id, now() + %(kept)s::interval FROM input ORDER BY key, id
         ON CONFLICT DO NOTHING RETURNING job_id)
     INSERT INTO job (id, name, queue, arguments, max_attempts, deadline, expires_at, sequence_key, sequence_id,
-                     published_at, correlation_id)
+                     published_at, parent_id, correlation_id)
     SELECT id, name, queue, arguments, max_attempts, deadline_s * interval '1 second',
-           now() + expires_after_s * interval '1 second', sequence_key, id, now(), id
+           now() + expires_after_s * interval '1 second', sequence_key, sequence_id, now(), parent_id,
+           correlation_id
     FROM input WHERE id IN (SELECT job_id FROM taken)
     RETURNING id
 """
@@ -32,8 +34,7 @@ _HOLDERS: LiteralString = "SELECT idempotency_key, job_id FROM job_key WHERE ide
 async def insert_jobs(connection: psycopg.AsyncConnection[Any], jobs: Sequence[NewJob]) -> set[UUID]:
     """Insert the jobs whose key is free, and return their ids; of several with one key the first is inserted.
 
-    Each has a key, is due at once and begins a correlation of its own, and its queue has no limit: so it is with the
-    jobs of alerts.
+    Each has a key, is due at once, and its queue has no limit: so it is with the jobs of alerts.
     """
     rows = [
         {
@@ -46,6 +47,9 @@ async def insert_jobs(connection: psycopg.AsyncConnection[Any], jobs: Sequence[N
             "expires_after_s": _to_seconds(job.expires_after),
             "sequence_key": job.sequence_key,
             "key": job.key,
+            "parent_id": job.parent_id,
+            "sequence_id": job.sequence_id,
+            "correlation_id": job.correlation_id,
         }
         for job in jobs
     ]

@@ -35,7 +35,12 @@ def idempotency_key(incoming: Incoming, alert: Alert) -> str:
         return f"alert:{hook_id}:id:{alert.external_id}"
     if alert.alert_time is not None:
         return f"alert:{hook_id}:body:{hashlib.sha256(incoming.raw).hexdigest()}"
-    return f"alert:{hook_id}:sending:{incoming.id}"
+    return arrival_key(incoming)
+
+
+def arrival_key(incoming: Incoming) -> str:
+    """Return the key of an alert that no other can have."""
+    return f"alert:{incoming.hook.id}:sending:{incoming.id}"
 
 
 async def resolve_duplicates(
@@ -43,9 +48,12 @@ async def resolve_duplicates(
     batch: Sequence[Incoming],
     jobs: Mapping[UUID, NewJob],
     inserted: set[UUID],
-) -> list[Outcome]:
-    """Return what becomes of each alert, once the jobs with a free key are inserted."""
-    outcomes: dict[UUID, Outcome] = {job_id: Accepted(job_id) for job_id in inserted}
+) -> list[Outcome | None]:
+    """Return what becomes of each alert, once the jobs with a free key are inserted.
+
+    None is another alert than the one with its key: it may close, so it is never refused, and gets its arrival's key.
+    """
+    outcomes: dict[UUID, Outcome | None] = {job_id: Accepted(job_id) for job_id in inserted}
     taken = {job.key: job for job in jobs.values() if job.id not in inserted and job.key is not None}
     if taken:
         holders = await holders_of(connection, list(taken))
@@ -75,23 +83,25 @@ def _compare(incoming: Incoming, stored: FirstDelivery | None, together: Incomin
     return together.raw, abs(incoming.received_at - together.received_at)
 
 
-def _resolve_duplicate(incoming: Incoming, alert: Alert, holder: UUID, first: bytes, age: timedelta) -> Outcome:
+def _resolve_duplicate(incoming: Incoming, alert: Alert, holder: UUID, first: bytes, age: timedelta) -> Outcome | None:
     """Return what becomes of an alert whose key the job of the `first` body has, which was received `age` ago."""
     if holder == incoming.job_id or _is_resend(incoming, alert, first, age):
         return Accepted(holder, is_duplicate=holder != incoming.job_id)
-    if incoming.delivery_id is None:
-        return _describe_id_conflict(alert, age)
-    return _describe_delivery_conflict(alert, incoming.delivery_id, age)
+    if incoming.delivery_id is not None:
+        return _describe_delivery_conflict(alert, incoming.delivery_id, age)
+    if not alert.action.is_entry or alert.target_position is not None:
+        return None
+    return _describe_conflict(alert, age)
 
 
 def _is_resend(incoming: Incoming, alert: Alert, first: bytes, age: timedelta) -> bool:
     """Whether an alert with a known key is a resend of the first one, which was received `age` ago.
 
-    A resend is the same body: with a delivery id or a time in it whenever it comes, without them only soon after the
-    first. Later, or with another time, it is another alert that the sender gave the same id, and a quiet answer would
-    lose a trade.
+    A resend is the same body: with a delivery id or the time of its sending whenever it comes, without them only soon
+    after the first: `time` is a bar's start, which two alerts of one bar share. Later it is another alert, and a quiet
+    answer would lose a trade.
     """
-    is_timeless = incoming.delivery_id is None and alert.alert_time is None
+    is_timeless = incoming.delivery_id is None and alert.sent_at is None
     return incoming.raw == first and (not is_timeless or age <= _RESENT_WITHIN)
 
 
@@ -106,14 +116,15 @@ def _describe_delivery_conflict(alert: Alert, delivery_id: str, age: timedelta) 
     )
 
 
-def _describe_id_conflict(alert: Alert, age: timedelta) -> Refusal:
-    """Return the refusal of another alert with an id that belongs to one received `age` ago."""
+def _describe_conflict(alert: Alert, age: timedelta) -> Refusal:
+    """Return the refusal of another entry with the id, or the body, of one received `age` ago."""
+    wrong = f"id {alert.external_id!r} belongs to an alert" if alert.external_id is not None else "the same body was"
     return Refusal(
         HTTPStatus.CONFLICT,
-        f"id {alert.external_id!r} belongs to an alert received {_show_age(age)} ago, so nothing is traded",
-        "id",
+        f"{wrong} received {_show_age(age)} ago, so nothing is traded",
+        "id" if alert.external_id is not None else BODY,
         "give every alert an id of its own, such as {{ticker}} {{interval}} {{strategy.order.id}} {{timenow}}: an "
-        "order's name comes again",
+        "order's name comes again, and {{time}} is the start of a bar",
         is_json=alert.is_storable,
     )
 

@@ -21,11 +21,11 @@ from shared.errors import RefusedError
 from shared.ledger.async_ledger import AsyncLedger
 from shared.ledger.batch_insert import insert_jobs
 from shared.ledger.enqueue import NewJob, new_job
-from shared.ledger.jobs.alerts import HandleAlert, alert_job_options
+from shared.ledger.jobs.alerts import HandleAlert, alert_job_options, follower_jobs
 from web.receiver.batcher import Batcher
 from web.receiver.check import Refusal
 from web.receiver.deadline import TIMEOUT_S, DatabaseDownError, with_timeout
-from web.receiver.idempotency import idempotency_key, resolve_duplicates
+from web.receiver.idempotency import arrival_key, idempotency_key, resolve_duplicates
 from web.receiver.incoming import Accepted, Incoming, Outcome
 from web.receiver.limits import TokenBucket
 from web.receiver.spool import Spool, SpoolFile
@@ -128,21 +128,39 @@ class Intake:
             async with self._ledger.engine.begin() as connection:
                 raw: psycopg.AsyncConnection[Any] = (await connection.get_raw_connection()).driver_connection  # type: ignore[assignment]  # typed as Any | None
                 inserted = await insert_jobs(raw, list(jobs.values())) if jobs else set()
-                outcomes = await resolve_duplicates(raw, batch, jobs, inserted)
+                resolved = await resolve_duplicates(raw, batch, jobs, inserted)
+                others = [incoming for incoming, outcome in zip(batch, resolved, strict=True) if outcome is None]
+                if others:
+                    jobs |= {one.job_id: replace(jobs[one.job_id], key=arrival_key(one)) for one in others}
+                    inserted |= await insert_jobs(raw, [jobs[one.job_id] for one in others])
+                outcomes = [
+                    outcome or Accepted(incoming.job_id) for incoming, outcome in zip(batch, resolved, strict=True)
+                ]
+                followers = [job for incoming in batch if incoming.job_id in inserted for job in self._copies(incoming)]
+                if followers:
+                    await insert_jobs(raw, followers)
                 stored = [_to_row(incoming, outcome) for incoming, outcome in zip(batch, outcomes, strict=True)]
                 await intake.insert_alerts(raw, [row for row in stored if row is not None])
         except (psycopg.DataError, psycopg.IntegrityError) as error:
             raise UnstorableAlertError(str(error).splitlines()[0]) from None
-        self._ledger.publish([jobs[job_id].wake_up() for job_id in inserted])
+        self._ledger.publish([job.wake_up() for job in [*(jobs[job_id] for job_id in inserted), *followers]])
         return outcomes
 
+    def _copies(self, incoming: Incoming) -> list[NewJob]:
+        """Return the jobs of an accepted alert for the followers of its hook."""
+        hook, alert = incoming.hook, incoming.checked
+        if not hook.follower_ids or not isinstance(alert, Alert):
+            return []
+        ttl = self._entry_ttl - _waited(incoming)
+        copies = follower_jobs(incoming.job_id, incoming.id, alert, hook.follower_ids, ttl)
+        return [new_job(request, **options) for request, options in copies]
+
     def _make_job(self, incoming: Incoming, alert: Alert) -> NewJob:
-        waited = timedelta(0) if incoming.received_at is None else machine_now() - incoming.received_at
         return new_job(
             HandleAlert(alert_id=incoming.id),
             id=incoming.job_id,
             key=idempotency_key(incoming, alert),
-            **alert_job_options(alert, incoming.hook.account_id, self._entry_ttl - waited),
+            **alert_job_options(alert, incoming.hook.account_id, self._entry_ttl - _waited(incoming)),
         )
 
     async def _store_spooled(self) -> None:
@@ -202,6 +220,11 @@ class Intake:
 
 class UnstorableAlertError(RefusedError):
     """Postgres refuses an alert of a batch."""
+
+
+def _waited(incoming: Incoming) -> timedelta:
+    """Return how long an alert was in the spool."""
+    return timedelta(0) if incoming.received_at is None else machine_now() - incoming.received_at
 
 
 def _to_row(incoming: Incoming, outcome: Outcome) -> NewAlert | None:

@@ -30,6 +30,7 @@ class _Record(msgspec.Struct, frozen=True, kw_only=True):
     raw: bytes
     received_at: datetime
     delivery_id: str | None = None  # in no line of an earlier version
+    follower_ids: tuple[int, ...] = ()  # likewise
     refusal: tuple[int, str, str, str, bool] | None
 
 
@@ -52,6 +53,7 @@ def encode(incoming: Incoming) -> bytes:
             raw=incoming.raw,
             received_at=incoming.received_at,
             delivery_id=incoming.delivery_id,
+            follower_ids=tuple(hook.follower_ids),
             refusal=(checked.status.value, checked.wrong, checked.field, checked.hint, checked.is_json)
             if isinstance(checked, Refusal)
             else None,
@@ -77,6 +79,7 @@ def decode(line: bytes) -> Incoming:
         created_at=record.created_at,
         paused_at=None,
         removed_at=None,
+        follower_ids=record.follower_ids,
     )
     return Incoming(record.id, record.job_id, hook, record.raw, checked, record.delivery_id, record.received_at)
 

@@ -1,9 +1,7 @@
 """Turns a stored alert into a signal, and the signal into an order or an exit."""
 
 from datetime import datetime, timedelta
-from uuid import UUID
 
-from shared.clock import time_until
 from shared.db.alerts import alerts, precedence
 from shared.db.alerts.alerts import StoredAlert
 from shared.db.market_data import contracts
@@ -14,9 +12,7 @@ from shared.domain.market_data.contract import Contract
 from shared.domain.orders.order import OrderType, Origin, Side
 from shared.domain.risk.preconditions import EntryTerms
 from shared.errors import PostponedError, RefusedError, RiskLimitError
-from shared.ledger.jobs.alerts import HandleAlert, HandleFollowerAlert
-from shared.ledger.jobs.orders import entries_key
-from shared.ledger.ledger import Transaction
+from shared.ledger.jobs.alerts import HandleAlert
 from workers.alerts.cancels import cancel_entries
 from workers.alerts.entry_checks import check_hook_settings, require_current
 from workers.alerts.exits import cancel_first, close_first, exit_position, exit_to_position, skip_exit
@@ -33,31 +29,15 @@ _LATEST_RESEND = timedelta(seconds=30)  # TradingView sends an alert again for 2
 
 @task(HandleAlert)
 def handle_alert(job: HandleAlert, ctx: Context) -> dict[str, str]:
-    """Act on one alert; signal, order and the end of this job are one commit, so a second run does nothing.
+    """Act on one alert for its hook's account; signal, order and the end of this job are one commit.
 
-    Each follower account of the hook first gets a job of its own, so that a failing account delays no other.
+    So a second run does nothing. The followers of the hook have jobs of their own.
     """
     with ctx.autocommit() as connection:
         stored = alerts.read_alert(connection, job.alert_id)
     if stored is None:
         raise RefusedError(f"alert {job.alert_id} does not exist")
-    if stored.followers:
-        with ctx.transaction() as tx:
-            for account_id in stored.followers:
-                _enqueue_follower(tx, ctx, job.alert_id, account_id)
     return trade_alert(ctx, stored, stored.account_id)
-
-
-def _enqueue_follower(tx: Transaction, ctx: Context, alert_id: UUID, account_id: int) -> None:
-    is_entry = ctx.job.expires_at is not None
-    tx.enqueue(
-        HandleFollowerAlert(alert_id=alert_id, account_id=account_id),
-        key=f"follower:{alert_id}:{account_id}",
-        sequence_key=entries_key(account_id) if is_entry else None,
-        sequence_id=ctx.job.sequence_id,  # where it was received, not where its job was made
-        queue=ctx.job.queue,
-        expires_after=time_until(ctx.job.expires_at) if ctx.job.expires_at is not None else None,
-    )
 
 
 def trade_alert(ctx: Context, stored: StoredAlert, account_id: int) -> dict[str, str]:

@@ -1,6 +1,5 @@
 """Alerts: the raw bytes, the parsed payload, the verdict, and the job that acts on it."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -17,7 +16,7 @@ from sqlalchemy import (
     select,
 )
 
-from shared.db.tables.alerts import alert, hook, hook_follower, signal
+from shared.db.tables.alerts import alert, hook, signal
 from shared.domain.alerts.hook_settings import HookSettings, decode_settings
 
 
@@ -36,16 +35,10 @@ class StoredAlert:
     settings: HookSettings
     is_hook_inactive: bool  # paused or removed
     account_id: int  # the hook's
-    followers: Sequence[int]
     denial: str | None  # the reason why it was denied for the account in question, if it was
 
 
 def _build_to_handle() -> Select[Any]:
-    followers = (
-        select(hook_follower.c.account_id)
-        .where(hook_follower.c.hook_id == hook.c.id)
-        .order_by(hook_follower.c.account_id)
-    )
     account_id = func.coalesce(bindparam("account", type_=BigInteger), hook.c.account_id)
     denial = select(signal.c.reason).where(
         signal.c.alert_id == alert.c.id, signal.c.account_id == account_id, signal.c.verdict == "denied"
@@ -63,7 +56,6 @@ def _build_to_handle() -> Select[Any]:
             hook.c.settings,
             or_(hook.c.paused_at.is_not(None), hook.c.removed_at.is_not(None)).label("is_hook_inactive"),
             hook.c.account_id,
-            func.array(followers.scalar_subquery()).label("followers"),
             denial.scalar_subquery().label("denial"),
         )
         .join(hook, hook.c.id == alert.c.hook_id)

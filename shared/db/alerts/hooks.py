@@ -28,6 +28,7 @@ class Hook:
     created_at: datetime
     paused_at: datetime | None  # while it is set, it enters nothing; exits still close
     removed_at: datetime | None
+    follower_ids: Sequence[int] = ()  # accounts that trade its alerts too
 
 
 def hook_of(row: Row[Any]) -> Hook:
@@ -36,7 +37,16 @@ def hook_of(row: Row[Any]) -> Hook:
     return Hook(**values | {"settings": decode_settings(values["settings"])})
 
 
-_COLUMNS = [hook.c[name] for name in Hook.__dataclass_fields__]
+_FOLLOWERS = (
+    select(hook_follower.c.account_id)
+    .where(hook_follower.c.hook_id == hook.c.id)
+    .order_by(hook_follower.c.account_id)
+    .scalar_subquery()
+)
+_COLUMNS = [
+    *(hook.c[name] for name in Hook.__dataclass_fields__ if name != "follower_ids"),
+    func.array(_FOLLOWERS).label("follower_ids"),
+]
 
 
 def all_by_name() -> Select[Any]:

@@ -4,10 +4,10 @@ from collections.abc import Collection, Sequence
 from datetime import timedelta
 from uuid import UUID
 
-from sqlalchemy import BigInteger, Connection, Uuid, and_, cast, exists, func, or_, select, true
+from sqlalchemy import Connection, Uuid, and_, cast, exists, func, or_, select, true
 
 from shared.db.alerts.alerts import StoredAlert
-from shared.db.tables.alerts import alert, hook, hook_follower, signal
+from shared.db.tables.alerts import alert, hook, signal
 from shared.db.tables.ledger import IS_UNFINISHED, job
 from shared.db.tables.orders import orders
 from shared.domain.alerts.alert import AlertAction
@@ -79,14 +79,12 @@ def awaits_exit(connection: Connection, stored: StoredAlert, account_id: int) ->
 def _awaits(connection: Connection, stored: StoredAlert, account_id: int, kinds: Sequence[str], queue: Queue) -> bool:
     """Whether an alert of these kinds, received before, has an unfinished job on a queue that concerns the account.
 
-    The root of an alert is stored as its hook trades it, so other hooks count too. Until the job of a followed hook
-    has ended, that of the follower may not exist yet.
+    The root of an alert is stored as its hook trades it, so other hooks count too.
     """
-    followed = select(hook_follower.c.hook_id).where(hook_follower.c.account_id == account_id)
-    hook_ids = select(hook.c.id).where(hook.c.account_id == account_id).union_all(followed)
+    hook_ids = select(hook.c.id).where(hook.c.account_id == account_id)
     is_of_hook = and_(job.c.name == "alerts.handle_alert", alert.c.hook_id.in_(hook_ids))
     is_of_follower = and_(
-        job.c.name == "alerts.handle_follower_alert", job.c.arguments["account_id"].as_integer() == account_id
+        job.c.name == "alerts.handle_follower_alert", job.c.arguments["account_id"].astext == str(account_id)
     )
     statement = (
         select(alert.c.id)
@@ -110,7 +108,7 @@ def has_open_reduction(connection: Connection, account_id: int, contract_id: str
         IS_UNFINISHED,
         job.c.queue == Queue.CRITICAL.value,
         job.c.name == "orders.reduce_position",
-        job.c.arguments["account_id"].astext.cast(BigInteger) == account_id,
+        job.c.arguments["account_id"].astext == str(account_id),
         job.c.arguments["contract_id"].astext == contract_id,
     )
     return connection.execute(statement.limit(1)).first() is not None

@@ -1,5 +1,6 @@
 """Requests about alerts."""
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import ClassVar, TypedDict
@@ -7,6 +8,7 @@ from uuid import UUID
 
 from shared.domain.alerts.alert import Alert
 from shared.fleets import Queue
+from shared.ledger.enqueue import EnqueueOptions
 from shared.ledger.job import Job
 from shared.ledger.jobs.orders import entries_key
 
@@ -50,3 +52,26 @@ def alert_job_options(alert: Alert, account_id: int, entry_ttl: timedelta) -> Al
     if not alert.action.is_entry:
         return {"queue": Queue.CRITICAL, "sequence_key": None, "expires_after": None}
     return {"queue": Queue.HIGH, "sequence_key": entries_key(account_id), "expires_after": entry_ttl}
+
+
+def follower_jobs(
+    job_id: UUID, alert_id: UUID, alert: Alert, follower_ids: Sequence[int], entry_ttl: timedelta
+) -> Iterator[tuple[HandleFollowerAlert, EnqueueOptions]]:
+    """Yield a job for each follower account, and how it is enqueued: in one commit with `job_id`, that of the alert.
+
+    So no account waits for the one before it. Each has the place in its account's order that the alert has.
+    """
+    for account_id in follower_ids:
+        options = alert_job_options(alert, account_id, entry_ttl)
+        yield (
+            HandleFollowerAlert(alert_id=alert_id, account_id=account_id),
+            {
+                "key": f"follower:{alert_id}:{account_id}",
+                "correlation_id": job_id,
+                "parent_id": job_id,
+                "sequence_id": job_id,
+                "queue": options["queue"],
+                "sequence_key": options["sequence_key"],
+                "expires_after": options["expires_after"],
+            },
+        )

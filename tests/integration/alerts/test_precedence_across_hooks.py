@@ -84,24 +84,41 @@ def test_an_exit_in_part_that_meets_a_close_of_all_does_not_reverse(
     assert [(3,)] == worker_env.rows("SELECT sum(quantity) FROM orders WHERE side = 'SELL' AND state = 'FILLED'")
 
 
-def test_a_follower_keeps_the_place_of_its_alert_among_those_of_its_own_hooks(worker_env: WorkerEnv) -> None:
-    """A job of a follower is made late, so by its own id it would come after the follower's own later alerts."""
+def add_leader(worker_env: WorkerEnv) -> UUID:
+    """Add a hook of another account, which fails, and whose follower the account is."""
     follower = worker_env.venue.account_id
     leader = follower + 1000
     record = f"(jsonb_populate_record(a, jsonb_build_object('id', {leader}, 'name', 'OTHER')))"
     worker_env.execute(f"INSERT INTO account SELECT {record}.* FROM account a WHERE id = {follower}")
-    followed = worker_env.add_hook()
+    followed = worker_env.add_hook(None, follower)
     worker_env.execute(f"UPDATE hook SET account_id = {leader} WHERE id = '{followed}'")
-    worker_env.execute(f"INSERT INTO hook_follower SELECT id, {follower} FROM hook WHERE id = '{followed}'")
-    first = worker_env.entry_alert(followed)
-    worker_env.execute(f"UPDATE job SET sequence_key = 'account:{leader}:entries' WHERE id = '{first}'")
-    own = worker_env.add_hook()
+    return followed
+
+
+def test_a_follower_keeps_the_place_of_its_alert_among_those_of_its_own_hooks(worker_env: WorkerEnv) -> None:
+    followed, own = add_leader(worker_env), worker_env.add_hook()
+    worker_env.entry_alert(followed)
     part, second = worker_env.critical_alert(own, quantity=1), worker_env.entry_alert(own)
     run_next(worker_env, part)
     run_next(worker_env, second)
-    run_next(worker_env, first)
     worker_env.run_due_jobs()
     run_until(worker_env, 1)
 
     sides = [side for (side,) in worker_env.rows("SELECT side FROM orders WHERE state = 'FILLED' ORDER BY created_at")]
     assert ["BUY", "SELL", "BUY"] == sides
+
+
+def test_a_follower_trades_while_the_first_account_of_its_hook_waits(worker_env: WorkerEnv) -> None:
+    """Entries, partial exits and stop moves of the follower wait for its own alerts only."""
+    followed = add_leader(worker_env)
+    for first in (worker_env.entry_alert(followed, quantity=3), worker_env.critical_alert(followed, quantity=1)):
+        worker_env.execute(IN_AN_HOUR.format(first))
+    worker_env.run_due_jobs()
+
+    assert 2 == worker_env.venue.position()
+    for fields in ({"action": "breakeven"}, {"action": "close", "quantity": 1}):
+        worker_env.execute(IN_AN_HOUR.format(worker_env.critical_alert(followed, **fields)))
+        worker_env.run_due_jobs()
+    assert 1 == worker_env.venue.position()
+    states = worker_env.rows("SELECT DISTINCT state FROM job WHERE name = 'alerts.handle_follower_alert'")
+    assert [("succeeded",)] == states

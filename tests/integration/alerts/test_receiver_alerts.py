@@ -109,12 +109,72 @@ def test_an_id_that_comes_again_later_is_a_loud_conflict_and_no_quiet_success(
     assert "{{strategy.order.id}} {{timenow}}" in answer.json()["hint"]
 
 
-def test_the_same_body_with_a_time_is_a_resend_whenever_it_comes(receiver: ReceiverProcess) -> None:
-    alert = ENTRY | {"id": "Long", "timenow": "10:00:00"}
+def test_the_same_body_with_the_time_of_its_sending_is_a_resend_whenever_it_comes(receiver: ReceiverProcess) -> None:
+    alert = ENTRY | {"id": "Long", "timenow": "2026-03-13T15:00:00Z"}
     receiver.post(alert)
     receiver.age_alerts(minutes=40)
 
     assert (202, True) == (receiver.post(alert).status_code, receiver.post(alert).json()["duplicate"])
+
+
+@pytest.mark.parametrize(
+    "alert",
+    [
+        {"action": "close", "symbol": "MNQ", "quantity": 1},
+        {"action": "close", "symbol": "MNQ"},
+        ENTRY | {"market_position": "long", "market_position_size": 1},
+    ],
+    ids=["part", "close", "position"],
+)
+def test_two_alerts_of_one_bar_that_may_close_are_both_taken(
+    receiver: ReceiverProcess, alert: dict[str, object]
+) -> None:
+    """{{time}} is the start of the bar: the second target of an hour is hit with the same body as the first."""
+    body = alert | {"time": "2026-03-13T15:00:00Z"}
+    answers = [receiver.post(body), receiver.post(body)]
+    receiver.age_alerts(minutes=40)
+    answers += [receiver.post(body)]
+
+    assert [(202, False), (202, True), (202, False)] == [
+        (answer.status_code, answer.json().get("duplicate", False)) for answer in answers
+    ]
+    assert (2, 2) == (receiver.count("alert"), receiver.count("job"))
+
+
+def test_a_second_entry_of_one_bar_with_the_same_body_is_a_loud_conflict(receiver: ReceiverProcess) -> None:
+    body = ENTRY | {"time": "2026-03-13T15:00:00Z"}
+    receiver.post(body)
+    receiver.age_alerts(minutes=40)
+    answer = receiver.post(body)
+
+    assert (409, "body") == (answer.status_code, answer.json()["field"])
+    assert "the same body was received 40 min ago, so nothing is traded" in answer.text
+
+
+def test_every_follower_of_a_hook_has_a_job_from_the_commit_of_the_alert_on(receiver: ReceiverProcess) -> None:
+    """So no account waits for the one before it, and none is forgotten if that one's job never runs."""
+    follower = ACCOUNT + 1
+    receiver.execute(
+        "INSERT INTO account SELECT (jsonb_populate_record(a, jsonb_build_object('id', CAST(:follower AS bigint), 'name',"
+        " 'OTHER'))).* FROM account a WHERE id = :account",
+        follower=follower,
+        account=ACCOUNT,
+    )
+    receiver.execute("INSERT INTO hook_follower SELECT id, :follower FROM hook", follower=follower)
+    receiver.start_again()
+    job_id = receiver.post(ENTRY).json()["job_id"]
+
+    rows = receiver.rows(
+        "SELECT CAST(id AS text) = :job, name, sequence_key, expires_at IS NOT NULL, CAST(sequence_id AS text) = :job,"
+        " correlation_CAST(id AS text) = :job FROM job ORDER BY name",
+        job=job_id,
+    )
+    assert [
+        (True, "alerts.handle_alert", f"account:{ACCOUNT}:entries", True, True, True),
+        (False, "alerts.handle_follower_alert", f"account:{follower}:entries", True, True, True),
+    ] == rows
+    receiver.post({"action": "close", "symbol": "MNQ"})
+    assert [("critical", None)] * 2 == receiver.rows("SELECT queue, sequence_key FROM job WHERE expires_at IS NULL")
 
 
 def test_two_charts_with_one_id_in_the_same_second_are_no_quiet_duplicate(receiver: ReceiverProcess) -> None:
