@@ -155,18 +155,18 @@ def test_every_follower_of_a_hook_has_a_job_from_the_commit_of_the_alert_on(rece
     """So no account waits for the one before it, and none is forgotten if that one's job never runs."""
     follower = ACCOUNT + 1
     receiver.execute(
-        "INSERT INTO account SELECT (jsonb_populate_record(a, jsonb_build_object('id', CAST(:follower AS bigint), 'name',"
-        " 'OTHER'))).* FROM account a WHERE id = :account",
+        "INSERT INTO account SELECT (jsonb_populate_record(a, jsonb_build_object("
+        "'id', CAST(:follower AS bigint), 'name', 'OTHER'))).* FROM account a WHERE id = :account",
         follower=follower,
         account=ACCOUNT,
     )
     receiver.execute("INSERT INTO hook_follower SELECT id, :follower FROM hook", follower=follower)
-    receiver.start_again()
+    receiver.wait_for_cache()
     job_id = receiver.post(ENTRY).json()["job_id"]
 
     rows = receiver.rows(
         "SELECT CAST(id AS text) = :job, name, sequence_key, expires_at IS NOT NULL, CAST(sequence_id AS text) = :job,"
-        " correlation_CAST(id AS text) = :job FROM job ORDER BY name",
+        " CAST(correlation_id AS text) = :job FROM job ORDER BY name",
         job=job_id,
     )
     assert [
