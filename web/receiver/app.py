@@ -46,7 +46,7 @@ def make_app(settings: Settings) -> FastPath:
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
-        cache.start()
+        await cache.start()
         intake.start()
         logging_counts = asyncio.create_task(counters.log_changes())
         yield

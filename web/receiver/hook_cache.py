@@ -27,6 +27,7 @@ log = logging.getLogger("receiver")
 
 _RELOAD_EVERY_S = 30.0  # in case a notification was lost
 _RETRY_S = 1.0
+_FIRST_READ_S = 0.5  # the receiver starts without the hooks if they take longer
 _CHANNEL = "receiver_cache"
 
 
@@ -48,8 +49,11 @@ class HookCache:
         self._wanted = self._served = self._failed = 0  # calls for a read of the hooks, and those that one has answered
         self._follower: asyncio.Task[None] | None = None
 
-    def start(self) -> None:
-        """Follow the changes of hooks from now on."""
+    async def start(self) -> None:
+        """Read the hooks if Postgres answers in time, and follow their changes from now on."""
+        with suppress(DatabaseDownError, TimeoutError):
+            async with asyncio.timeout(_FIRST_READ_S):
+                await self._reload()
         self._follower = asyncio.create_task(self._follow())
 
     async def stop(self) -> None:
