@@ -50,4 +50,4 @@ class HookLimits:
 
 def make_miss_bucket() -> TokenBucket:
     """Return the bucket of what addresses may send that is wrong or unknown: tokens, signatures, ids of jobs."""
-    return TokenBucket(WRONG_TOKENS_PER_MINUTE / 60, WRONG_TOKENS_PER_MINUTE)
+    return TokenBucket(WRONG_CREDENTIALS_PER_MINUTE / 60, WRONG_CREDENTIALS_PER_MINUTE)
