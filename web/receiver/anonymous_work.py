@@ -16,7 +16,11 @@ T = TypeVar("T")
 
 
 class AnonymousWork:
-    """The line in which requests without a known token wait for the database; a long one is refused at once."""
+    """The line in which requests without a known token wait for the database.
+
+    What comes while it is long is refused at once, and must connect again: a sender that repeats it on one connection
+    would take the time of alerts.
+    """
 
     def __init__(self) -> None:
         self._places = asyncio.Semaphore(_MOST_AT_ONCE)
@@ -29,7 +33,7 @@ class AnonymousWork:
                 HTTPStatus.SERVICE_UNAVAILABLE,
                 "too many requests wait for the database",
                 hint=f"send the same request again in {_RETRY_AFTER_S} s",
-                headers={"Retry-After": str(_RETRY_AFTER_S)},
+                headers={"Retry-After": str(_RETRY_AFTER_S), "Connection": "close"},
             )
         self._count += 1
         try:

@@ -168,6 +168,8 @@ class ReceiverProtocol(HttpToolsProtocol):
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
         self._running = cycle
+        if len(self.connections) > MAX_CONNECTIONS / 4:
+            cycle.keep_alive = False  # else a crowd that asks again and again takes the time of every alert
         super()._start_asgi_task(cycle, app)
 
     def _is_answered(self) -> bool:

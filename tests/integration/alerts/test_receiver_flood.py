@@ -71,6 +71,15 @@ def test_while_every_connection_stores_something_a_new_one_is_ended(start_receiv
         assert read_answer(stored).startswith(b"HTTP/1.1 202 ")
 
 
+def test_in_a_crowd_a_connection_ends_with_its_answer(start_receiver: StartReceiver) -> None:
+    receiver = start_receiver(constants={CONNECTIONS: 4})
+    with closing(connect(receiver)), closing(connect(receiver)) as connection:
+        connection.sendall(LIVE)
+        answer = read_all(connection)
+    assert answer.startswith(b"HTTP/1.1 200 ")
+    assert b"connection: close" in answer
+
+
 def test_of_too_many_requests_at_once_only_the_one_that_is_served_is_answered(start_receiver: StartReceiver) -> None:
     receiver = start_receiver()
     with closing(connect(receiver)) as connection:
