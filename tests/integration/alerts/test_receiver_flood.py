@@ -47,13 +47,13 @@ def test_a_new_alert_takes_the_place_of_the_oldest_request_that_is_still_sent(st
 def test_a_request_that_is_being_stored_keeps_its_connection(start_receiver: StartReceiver, *, is_alert: bool) -> None:
     receiver = start_receiver(constants={CONNECTIONS: 2})
     request = message(receiver) if is_alert else job_request(receiver)
-    with closing(connect(receiver)) as stored, closing(connect(receiver)) as silent, locked_jobs(receiver) as other:
+    with closing(connect(receiver)) as stored, locked_jobs(receiver) as other:
         stored.sendall(request)
         until(lambda: receiver.rows(STORES) == [(True,)], 60, "a request that is being stored")
-        with closing(connect(receiver)) as new:
+        with closing(connect(receiver)) as younger, closing(connect(receiver)) as new:
             new.sendall(LIVE)
             assert read_answer(new).startswith(b"HTTP/1.1 200 ")
-        assert b"" == read_all(silent)
+            assert b"" == read_all(younger)
 
         other.rollback()
         assert read_answer(stored).startswith(b"HTTP/1.1 202 ")
