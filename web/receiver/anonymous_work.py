@@ -6,11 +6,10 @@ from http import HTTPStatus
 from typing import Any, TypeVar
 
 from web.receiver.deadline import with_timeout
-from web.receiver.problem import RefusedRequestError
+from web.receiver.problem import RETRY_AFTER_S, RefusedRequestError
 
 _MOST_AT_ONCE = 2  # of the connections of the open routes, so that one is left for a token that is known
 MOST_WAITING = 16
-_RETRY_AFTER_S = 1
 
 T = TypeVar("T")
 
@@ -32,8 +31,8 @@ class AnonymousWork:
             raise RefusedRequestError(
                 HTTPStatus.SERVICE_UNAVAILABLE,
                 "too many requests wait for the database",
-                hint=f"send the same request again in {_RETRY_AFTER_S} s",
-                headers={"Retry-After": str(_RETRY_AFTER_S), "Connection": "close"},
+                hint=f"send the same request again in {RETRY_AFTER_S} s",
+                headers={"Retry-After": str(RETRY_AFTER_S), "Connection": "close"},
             )
         self._count += 1
         try:
