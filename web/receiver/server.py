@@ -16,7 +16,7 @@ HEADERS_TIMEOUT_S = 0.4  # with those of the body and of the database less than 
 _LAST_CHANCE_S = 0.01
 _WRITE_TIMEOUT_S = 2.0  # of a sender that does not read its answers
 MAX_HEADER_BYTES = 16 * 1024  # of the request line and all headers; also of what frames a body in chunks
-MAX_CHUNKS = 100  # of a body
+MAX_CHUNKS = 128  # of a body
 MAX_PIPELINED = 8  # requests that wait behind the one that is served
 MAX_CONNECTIONS = 512
 

@@ -9,6 +9,7 @@ from sqlalchemy import insert
 from shared.db.alerts import hooks
 from shared.db.engine import make_async_engine, make_engine
 from shared.db.tables.accounts import account
+from shared.db.token_hash import hash_token
 from shared.domain.alerts.hook_settings import HookSettings
 from shared.ids import new_id
 from tests.fixtures.receiver_process import ACCOUNT
@@ -16,7 +17,7 @@ from tests.fixtures.wire_tap import WireTap
 from web.receiver import deadline, hook_cache
 from web.receiver.hook_cache import HookCache
 
-HASH = hooks.token_hash("a-token")
+HASH = hash_token("a-token")
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""Work that fails again and again is said once a second, whoever asked for it."""
+"""A database that fails again and again is logged once a second, however many requests meet it."""
 
 import asyncio
 import logging
