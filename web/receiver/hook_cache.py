@@ -115,7 +115,7 @@ class HookCache:
     async def _refresh(self) -> None:
         """Read the hooks for an unknown sender, or wait for a read that is wanted already; within a limit."""
         with suppress(DatabaseDownError):
-            if self._served < self._wanted:
+            if max(self._served, self._failed) < self._wanted:
                 await self._reload(self._wanted)
             elif self._unknown_reloads.take(None):
                 await self._reload()
