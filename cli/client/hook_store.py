@@ -1,5 +1,7 @@
 """What the commands of webhooks share: a hook by its name, and the URL that senders use."""
 
+from collections.abc import Sequence
+
 import click
 from sqlalchemy import Connection
 
@@ -33,3 +35,13 @@ def require_sender_url(settings: Settings) -> str:
     if not settings.sender_url:
         raise click.ClickException("the receiver's URL is unknown: start the stack, or set TICKWORK_PUBLIC_URL")
     return settings.sender_url
+
+
+def require_visible_senders(settings: Settings, senders: Sequence[str]) -> None:
+    """Raise click.ClickException if the receiver could not see who of `senders` it is, and so would refuse all."""
+    if senders and settings.public_url and not settings.proxy_count:
+        raise click.ClickException(
+            f"invalid --sender {senders[0]!r}: behind {settings.public_url} the receiver sees the address of your "
+            "tunnel or proxy, not the sender's, and would refuse every alert: set TICKWORK_PROXIES to the number of "
+            "proxies that append to X-Forwarded-For, mostly 1, and restart the stack"
+        )

@@ -7,7 +7,7 @@ from typing import Unpack
 import click
 
 from cli.client.hook_options import HookOptions, HookOptionValues, describe_settings, hook_options
-from cli.client.hook_store import TOKEN_BYTES, require_active_hook, require_sender_url
+from cli.client.hook_store import TOKEN_BYTES, require_active_hook, require_sender_url, require_visible_senders
 from cli.client.stack import begin, connect, load_stack_settings
 from cli.console.output import print_fields, print_json
 from cli.console.params import json_option
@@ -65,6 +65,8 @@ def change(name: str, *, as_json: bool, **options: Unpack[HookOptionValues]) -> 
     with begin() as connection:
         hook = require_active_hook(connection, name)
         settings = given.apply(hook.settings)
+        if given.senders:
+            require_visible_senders(load_stack_settings(), settings.senders)
         connection.execute(hooks.set_settings(hook.id, settings))
     if as_json:
         print_json({"name": name, "settings": encode_settings(settings)})

@@ -8,7 +8,7 @@ import click
 
 from cli.client.hook_messages import guidance, templates
 from cli.client.hook_options import HookOptions, HookOptionValues, hook_options
-from cli.client.hook_store import TOKEN_BYTES, require_active_hook, require_sender_url
+from cli.client.hook_store import TOKEN_BYTES, require_active_hook, require_sender_url, require_visible_senders
 from cli.client.lookup import match_account
 from cli.client.stack import begin, connect, load_stack_settings
 from cli.commands import hook_changes, hook_secrets
@@ -51,8 +51,10 @@ def add(name: str, account_words: tuple[str, ...], *, as_json: bool, **options: 
             f"invalid hook name {name!r}: expected printable text, such as tradingview, and not {PROBE_HOOK_NAME}"
         )
     hook_settings = HookOptions(**options).apply(HookSettings())
+    settings = load_stack_settings()
+    require_visible_senders(settings, hook_settings.senders)
     token = secrets.token_urlsafe(TOKEN_BYTES)
-    url = f"{require_sender_url(load_stack_settings())}/hooks/tv/{token}"
+    url = f"{require_sender_url(settings)}/hooks/tv/{token}"
     known, hook_id = _wait_for_accounts(), new_id()
     trading, *followers = list(
         {one.id: one for one in (match_account(known, word) for word in account_words or [None])}.values()

@@ -20,8 +20,9 @@ from web.receiver.counters import Counters
 from web.receiver.hook_cache import HookCache
 from web.receiver.incoming import Accepted, new_incoming
 from web.receiver.intake import Intake
-from web.receiver.limits import WRONG_CREDENTIALS_PER_MINUTE, HookLimits, TokenBucket
-from web.receiver.problem import not_found, problem
+from web.receiver.limits import HookLimits, TokenBucket, make_miss_bucket
+from web.receiver.problem import not_found, problem, too_many_requests
+from web.receiver.scope import IS_STORING
 from web.receiver.sender import AddressReader, is_listed
 from web.receiver.signatures import WINDOW_S, verify
 
@@ -65,7 +66,7 @@ class AlertRoute:
         self._receiver_url = receiver_url.rstrip("/")
         self._hook_limits = HookLimits()
         self._warnings = TokenBucket(1 / 60, 1)  # of each hook
-        self._wrong_senders = TokenBucket(WRONG_CREDENTIALS_PER_MINUTE / 60, WRONG_CREDENTIALS_PER_MINUTE)
+        self._wrong_senders = make_miss_bucket()
 
     async def post(self, request: Request) -> Response:
         """Answer 202 once the alert is durable; a wrong token gets a bare 404, and costs no database work."""
@@ -79,18 +80,21 @@ class AlertRoute:
         try:
             body = await read_body(request)
         except BodyLateError as error:
+            is_whole = False
             answer = problem(HTTPStatus.REQUEST_TIMEOUT, str(error), field=BODY, hint="send the alert at once")
-            return _with_connection_close(answer)
-        answer = await self._answer(request, body, authenticate)
+        else:
+            is_whole = body.is_whole
+            answer = await self._answer(request, body, authenticate)
         self._counters.count(answer.status_code)
-        return answer if body.is_whole else _with_connection_close(answer)
+        return answer if is_whole else _with_connection_close(answer)
 
     async def _answer(self, request: Request, body: Body, authenticate: Authenticate) -> Response:
         address = self._addresses.address_of(request)
         sender = await authenticate(request, body, self._wrong_senders.has(address))
         if isinstance(sender, Response):
-            is_allowed = self._wrong_senders.take(address)
-            return sender if is_allowed else _too_many("wrong URLs or signatures from your address", 60)
+            if self._wrong_senders.take(address):
+                return sender
+            return too_many_requests("wrong URLs or signatures from your address", 60).to_response()
         hook = sender.hook
         if hook.settings.senders and not is_listed(address, hook.settings.senders):
             self._warn(hook, f"an alert from {address or 'an unknown address'}, which is none of its senders")
@@ -99,8 +103,11 @@ class AlertRoute:
             )
         if not self._hook_limits.take(hook.id, hook.settings.max_per_second):
             self._warn(hook, f"more than {hook.settings.max_per_second} alerts a second")
-            return _too_many(f"alerts: this hook takes {hook.settings.max_per_second} a second", 1)
+            return too_many_requests(
+                f"alerts: this hook takes {hook.settings.max_per_second} a second", 1
+            ).to_response()
         checked = check_body(body.raw, hook.settings, machine_now(), self._cache.traded, is_too_large=body.is_too_large)
+        request.scope[IS_STORING] = True
         outcome = await self._intake.store(new_incoming(hook, body.raw, checked, sender.delivery_id))
         _log_outcome(hook, outcome)
         return self._to_response(outcome)
@@ -167,15 +174,6 @@ def _out_of_window(age_s: int) -> Response:
         f"the time of the signature is {abs(age_s)} s {side} this computer's clock",
         hint=f"sign each request when it is sent, by a clock that is right to {WINDOW_S} s",
         headers=_CHALLENGE,
-    )
-
-
-def _too_many(what: str, seconds: int) -> Response:
-    return problem(
-        HTTPStatus.TOO_MANY_REQUESTS,
-        f"too many {what}",
-        hint=f"send again in {seconds} s",
-        headers={"Retry-After": str(seconds)},
     )
 
 

@@ -23,6 +23,7 @@ from shared.log import set_up_logging
 from shared.spool_folder import spool_folder
 from web.receiver import spool_record
 from web.receiver.alerts import AlertRoute
+from web.receiver.anonymous_work import AnonymousWork
 from web.receiver.counters import Counters
 from web.receiver.deadline import TIMEOUT_S, DatabaseDownError
 from web.receiver.fast_path import FastPath
@@ -36,6 +37,7 @@ from web.receiver.readiness import ReadyRoute, live
 from web.receiver.sender import AddressReader
 from web.receiver.server import ReceiverProtocol
 from web.receiver.spool import Spool
+from web.receiver.tokens import TokenAuthenticator
 
 _CONNECTIONS, _OPEN_CONNECTIONS = 8, 3
 
@@ -47,7 +49,7 @@ def make_app(settings: Settings) -> FastPath:
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
-        cache.start()
+        await cache.start()
         intake.start()
         logging_counts = asyncio.create_task(counters.log_changes())
         yield
@@ -61,17 +63,17 @@ def make_app(settings: Settings) -> FastPath:
     cache, counters = HookCache(ledger.engine), Counters()
     spool = Spool(spool_folder(settings.home), spool_record.encode, spool_record.decode)
     intake = Intake(ledger, spool, settings.entry_ttl)
-    alerts = AlertRoute(
-        cache, intake, AddressReader(settings.proxy_count), counters, receiver_url=settings.receiver_url
-    )
-    jobs = JobRequestRoute(open_ledger, entry_ttl=settings.entry_ttl, receiver_url=settings.receiver_url)
+    addresses, anonymous = AddressReader(settings.proxy_count), AnonymousWork()
+    alerts = AlertRoute(cache, intake, addresses, counters, receiver_url=settings.receiver_url)
+    tokens = TokenAuthenticator(open_ledger, anonymous, addresses)
+    jobs = JobRequestRoute(open_ledger, tokens, entry_ttl=settings.entry_ttl, receiver_url=settings.receiver_url)
     app = Starlette(
         routes=[
             Route("/hooks/tv/{token}", alerts.post, methods=["POST"]),
             Route("/hooks/tv/{token}/", alerts.post, methods=["POST"]),
             Route("/hooks/v1/{hook_id}", alerts.post_signed, methods=["POST"]),
             Route("/hooks/v1/{hook_id}/", alerts.post_signed, methods=["POST"]),
-            Route("/jobs/{job_id}", JobRoute(open_ledger).get, methods=["GET"]),
+            Route("/jobs/{job_id}", JobRoute(open_ledger, anonymous, addresses).get, methods=["GET"]),
             Route("/v1/jobs/{job}", jobs.serve, methods=["GET", "POST"]),
             Route("/v1/openapi.json", OpenapiRoute(settings.receiver_url).get, methods=["GET"]),
             Route("/live", live, methods=["GET"]),

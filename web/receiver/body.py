@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from starlette.requests import ClientDisconnect, Request
 
 from shared.errors import TickworkError
+from web.receiver.scope import IS_WHOLE
 
 MAX_BYTES = 16 * 1024
-IS_WHOLE = "tickwork.is_whole"  # set in the scope of a request once its last byte has arrived
 _MOST_DRAINED = 8 * 1024 * 1024  # a sender reads our answer only after it has sent its whole body
 _TIMEOUT_S = 1.0  # with the time for the database less than TradingView waits for our answer
 

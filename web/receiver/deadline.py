@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 
 from shared.db.engine import DATABASE_ERRORS
 from shared.errors import RetryableError
+from web.receiver.limits import TokenBucket
 
 # TradingView disconnects after 3 s and then never sends the alert again: what is late goes to the spool before that.
 TIMEOUT_S = 1.5
@@ -14,6 +15,7 @@ TIMEOUT_S = 1.5
 T = TypeVar("T")
 log = logging.getLogger("receiver")
 _abandoned_tasks: set[asyncio.Task[Any]] = set()
+_warnings = TokenBucket(1, 1)  # of each kind: anyone may ask for work that fails, and fill the log with it
 
 
 class DatabaseDownError(RetryableError):
@@ -32,14 +34,19 @@ async def with_timeout(work: Coroutine[Any, Any, T]) -> T:
         if not task.done():
             _abandon_task(task)
     if not task.done():
-        log.warning("the database did not answer within %g s", TIMEOUT_S)
+        _warn("the database did not answer within %g s", TIMEOUT_S)
         raise DatabaseDownError("the database did not answer in time")
     try:
         return task.result()
     except (*DATABASE_ERRORS, OSError, TimeoutError) as error:
         # The first line only: the rest quotes the statement and its parameters.
-        log.warning("the database failed: %s", (str(error) or type(error).__name__).splitlines()[0])
+        _warn("the database failed: %s", (str(error) or type(error).__name__).splitlines()[0])
         raise DatabaseDownError("the database does not answer") from None
+
+
+def _warn(message: str, value: object) -> None:
+    if _warnings.take(message):
+        log.warning(message, value)
 
 
 def _abandon_task(task: asyncio.Task[Any]) -> None:

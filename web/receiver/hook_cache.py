@@ -27,6 +27,7 @@ log = logging.getLogger("receiver")
 
 _RELOAD_EVERY_S = 30.0  # in case a notification was lost
 _RETRY_S = 1.0
+_FIRST_READ_S = 0.5  # the receiver starts without the hooks if they take longer
 _CHANNEL = "receiver_cache"
 
 
@@ -53,8 +54,11 @@ class HookCache:
         """Whether the hooks were read since the start: without them no alert is accepted."""
         return self._is_loaded
 
-    def start(self) -> None:
-        """Follow the changes of hooks from now on."""
+    async def start(self) -> None:
+        """Read the hooks if Postgres answers in time, and follow their changes from now on."""
+        with suppress(DatabaseDownError, TimeoutError):
+            async with asyncio.timeout(_FIRST_READ_S):
+                await self._reload()
         self._follower = asyncio.create_task(self._follow())
 
     async def stop(self) -> None:
@@ -116,7 +120,7 @@ class HookCache:
     async def _refresh(self) -> None:
         """Read the hooks for an unknown sender, or wait for a read that is wanted already; within a limit."""
         with suppress(DatabaseDownError):
-            if self._served < self._wanted:
+            if max(self._served, self._failed) < self._wanted:
                 await self._reload(self._wanted)
             elif self._unknown_reloads.take(None):
                 await self._reload()

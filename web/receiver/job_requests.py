@@ -22,6 +22,7 @@ from web.receiver.body import MAX_BYTES, BodyLateError, read_body
 from web.receiver.deadline import with_timeout
 from web.receiver.job_arguments import IDEMPOTENCY_KEY, read_arguments, read_idempotency_key
 from web.receiver.problem import RETRY_AFTER_S, RefusedRequestError, not_found
+from web.receiver.scope import IS_STORING
 from web.receiver.tokens import TokenAuthenticator
 
 log = logging.getLogger("receiver")
@@ -54,9 +55,11 @@ class JobDetails(msgspec.Struct, frozen=True, kw_only=True):
 class JobRequestRoute:
     """The route that requests jobs by name, and shows them by id."""
 
-    def __init__(self, ledger: AsyncLedger, *, entry_ttl: timedelta, receiver_url: str) -> None:
+    def __init__(
+        self, ledger: AsyncLedger, tokens: TokenAuthenticator, *, entry_ttl: timedelta, receiver_url: str
+    ) -> None:
         self._ledger = ledger
-        self._tokens = TokenAuthenticator(ledger)
+        self._tokens = tokens
         self._entry_ttl = entry_ttl
         self._url = f"{receiver_url.rstrip('/')}/v1/jobs"
 
@@ -73,6 +76,7 @@ class JobRequestRoute:
         token = await self._tokens.authenticate(request)
         type_ = _find_job_type(request.path_params["job"], token)
         key = read_idempotency_key(request.headers.getlist(IDEMPOTENCY_KEY))
+        request.scope[IS_STORING] = True
         job = await with_timeout(self._enqueue(token, read_arguments(raw, type_), key))
         log.info(
             "token %s: %s %s, job %s",

@@ -6,11 +6,13 @@ import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
-from shared.ledger.async_ledger import AsyncLedger
+from shared.ledger.async_ledger import AsyncLedger, JobView
 from shared.ledger.job import Instant
-from web.receiver.deadline import with_timeout
+from web.receiver.anonymous_work import AnonymousWork
 from web.receiver.job_reason import describe_job
-from web.receiver.problem import not_found
+from web.receiver.limits import make_miss_bucket
+from web.receiver.problem import RefusedRequestError, not_found, too_many_requests
+from web.receiver.sender import AddressReader
 
 
 class JobAnswer(msgspec.Struct, frozen=True, kw_only=True):
@@ -28,18 +30,24 @@ class JobAnswer(msgspec.Struct, frozen=True, kw_only=True):
 class JobRoute:
     """The route that reads jobs from the ledger."""
 
-    def __init__(self, ledger: AsyncLedger) -> None:
+    def __init__(self, ledger: AsyncLedger, anonymous: AnonymousWork, addresses: AddressReader) -> None:
         self._ledger = ledger
+        self._anonymous = anonymous
+        self._addresses = addresses
+        self._unknown = make_miss_bucket()
 
     async def get(self, request: Request) -> Response:
-        """Answer with the job's state, or 404."""
+        """Answer with the job's state, or 404; an address that asks for too many unknown jobs gets a 429."""
         try:
-            job_id = UUID(request.path_params["job_id"])
-        except ValueError:
-            return not_found()
-        job = await with_timeout(self._ledger.job(job_id))
+            return await self._get(request)
+        except RefusedRequestError as error:
+            return error.to_response()
+
+    async def _get(self, request: Request) -> Response:
+        address = self._addresses.address_of(request)
+        job = await self._find(request.path_params["job_id"], address)
         if job is None:
-            return not_found()
+            return not_found() if self._unknown.take(address) else _too_many_unknown().to_response()
         answer = JobAnswer(
             job_id=job.id,
             name=job.name,
@@ -50,3 +58,16 @@ class JobRoute:
             finished_at=job.finished_at,
         )
         return Response(msgspec.json.encode(answer), media_type="application/json")
+
+    async def _find(self, id_: str, address: str) -> JobView | None:
+        try:
+            job_id = UUID(id_)
+        except ValueError:
+            return None
+        if not self._unknown.has(address):
+            raise _too_many_unknown()
+        return await self._anonymous.run(lambda: self._ledger.job(job_id))
+
+
+def _too_many_unknown() -> RefusedRequestError:
+    return too_many_requests("unknown jobs asked for from your address", 60)

@@ -1,4 +1,4 @@
-"""Limits of the receiver: alerts of a hook, and wrong tokens and signatures of an address."""
+"""Limits of the receiver: alerts of a hook, and what an address sends that is wrong or unknown."""
 
 from collections import OrderedDict
 from collections.abc import Hashable
@@ -46,3 +46,8 @@ class HookLimits:
         """Take one alert of a hook, and return whether it is within its rate."""
         bucket = self._buckets.setdefault(per_second, TokenBucket(per_second, per_second))
         return bucket.take(hook)
+
+
+def make_miss_bucket() -> TokenBucket:
+    """Return the bucket of what addresses may send that is wrong or unknown: tokens, signatures, ids of jobs."""
+    return TokenBucket(WRONG_CREDENTIALS_PER_MINUTE / 60, WRONG_CREDENTIALS_PER_MINUTE)

@@ -24,7 +24,8 @@ _REFUSALS = {
     "408": "The body did not arrive in time.",
     "413": f"The body is larger than {MAX_BYTES} bytes.",
     "422": "An argument is wrong, missing or unknown, or the idempotency key belongs to another request.",
-    "503": "The queue is full, or the database does not answer: send the same request again, with its idempotency key.",
+    "429": "Too many wrong tokens came from this address.",
+    "503": "The queue is full, or the database is busy or away: send the same request again, with its idempotency key.",
 }
 _NOT_FOUND = "There is no such job in the scope of the token."
 _KEY_PARAMETER: Json = {
@@ -111,7 +112,7 @@ def _follow_operation() -> Json:
             "200": {"description": "The job.", "content": _content(_ref(JobDetails.__name__))},
             "404": _problem(_NOT_FOUND),
         }
-        | _refusals("401", "503"),
+        | _refusals("401", "429", "503"),
     }
 
 

@@ -48,6 +48,16 @@ class RefusedRequestError(RefusedError):
         return problem(self.status, self.wrong, field=self.field, hint=self.hint, headers=self.headers)
 
 
+def too_many_requests(what: str, retry_after_s: int) -> RefusedRequestError:
+    """Return the refusal of what comes too often; the sender must connect again, so that it holds no connection."""
+    return RefusedRequestError(
+        HTTPStatus.TOO_MANY_REQUESTS,
+        f"too many {what}",
+        hint=f"send again in {retry_after_s} s",
+        headers={"Retry-After": str(retry_after_s), "Connection": "close"},
+    )
+
+
 def problem(
     status: HTTPStatus,
     detail: str,

@@ -3,18 +3,21 @@
 import asyncio
 from enum import Enum, auto
 from http import HTTPStatus
+from operator import attrgetter
 
 from httptools import HttpParserError
 from uvicorn._types import ASGI3Application
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
-from web.receiver.body import IS_WHOLE
 from web.receiver.problem import problem
+from web.receiver.scope import IS_STORING, IS_WHOLE
 
 HEADERS_TIMEOUT_S = 0.4  # with those of the body and of the database less than TradingView waits for our answer
 _LAST_CHANCE_S = 0.01
 _WRITE_TIMEOUT_S = 2.0  # of a sender that does not read its answers
-MAX_HEADER_BYTES = 16 * 1024  # of the request line and all headers
+MAX_HEADER_BYTES = 16 * 1024  # of the request line and all headers; also of what frames a body in chunks
+MAX_CHUNKS = 128  # of a body
+MAX_PIPELINED = 8  # requests that wait behind the one that is served
 MAX_CONNECTIONS = 512
 
 
@@ -36,15 +39,20 @@ class ReceiverProtocol(HttpToolsProtocol):
 
     _part = _Part.NONE
     _header_bytes = 0  # received for a request whose headers are not complete
+    _framing_bytes = 0  # received between and behind the chunks of a body that is not complete
+    _chunk_count = 0  # of the last body
+    _waits_since = 0.0  # when its last request began, or the connection before the first one
+    _is_aborted = False
     _deadline: asyncio.TimerHandle | None = None
     _write_deadline: asyncio.TimerHandle | None = None
     _running: RequestResponseCycle | None = None  # the request that is served; `cycle` is the last one received
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn declares it
-        """Begin, or end at once where there are too many connections and none of them is idle."""
+        """Begin; above the cap end another connection, or this one where every other one is storing something."""
         super().connection_made(transport)
-        if len(self.connections) > MAX_CONNECTIONS and not self._close_oldest_idle():
-            transport.abort()
+        self._waits_since = self.loop.time()
+        if len(self.connections) > MAX_CONNECTIONS and not self._make_room():
+            self._abort()
             return
         self._set_deadline()
 
@@ -57,15 +65,18 @@ class ReceiverProtocol(HttpToolsProtocol):
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
-        """Parse, refuse headers that are too large, and set the deadline for what is still to come."""
+        """Parse, refuse headers and framing that are too large, and set the deadline for what is still to come."""
         if self.transport.is_closing():
             return
         self._header_bytes += len(data)
+        self._framing_bytes = max(self._framing_bytes, 0) + len(data) if self._part is _Part.BODY else 0
         super().data_received(data)
         if self._part is not _Part.HEADERS:
             self._header_bytes = 0
         elif self._header_bytes > MAX_HEADER_BYTES:
             self._refuse_headers()
+        if self._part is _Part.BODY and self._framing_bytes > MAX_HEADER_BYTES:
+            self._refuse_framing()
         if self._part is _Part.HEADERS or self._is_answered():
             self._set_deadline()
         else:
@@ -74,21 +85,45 @@ class ReceiverProtocol(HttpToolsProtocol):
     def on_message_begin(self) -> None:
         """Note that headers follow."""
         self._part = _Part.HEADERS
+        self._waits_since = self.loop.time()
         super().on_message_begin()
 
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """Take a header; refuse a trailer, which would change the headers of a request that is served already."""
+        if self._part is _Part.BODY:
+            self._refuse_framing()
+            raise HttpParserError("trailers are not taken")  # ends the parsing of what follows
+        super().on_header(name, value)
+
     def on_headers_complete(self) -> None:
-        """Start the request unless its headers are too large."""
+        """Start the request unless its headers are too large, or too many others wait before it."""
         if self._header_bytes > MAX_HEADER_BYTES:
             sizes = (len(name) + len(value) for name, value in self.headers)
             if len(self.url) + sum(sizes) > MAX_HEADER_BYTES:
                 self._refuse_headers()
-                raise HttpParserError("the headers are too large")  # ends the parsing of what follows
+                raise HttpParserError("the headers are too large")
         super().on_headers_complete()
         self._part = _Part.BODY
+        self._chunk_count = 0
+        if len(self.pipeline) > MAX_PIPELINED:
+            raise HttpParserError("too many requests at once")  # the one that is served gets the last answer
+
+    def on_chunk_header(self) -> None:
+        """Count the chunks of a body, each of which costs time however small it is."""
+        self._chunk_count += 1
+        if self._chunk_count > MAX_CHUNKS:
+            self._refuse_framing()
+            raise HttpParserError("too many chunks")
+
+    def on_body(self, body: bytes) -> None:
+        """Take a part of a body, which is not framing."""
+        self._framing_bytes -= len(body)
+        super().on_body(body)
 
     def on_message_complete(self) -> None:
         """Note that the request is whole, also for the reader of its body."""
         self._part = _Part.NONE
+        self._framing_bytes = 0
         self.cycle.scope[IS_WHOLE] = True  # type: ignore[literal-required]  # an extension of ours
         super().on_message_complete()
 
@@ -110,8 +145,21 @@ class ReceiverProtocol(HttpToolsProtocol):
         self._clear_write_deadline()
         super().resume_writing()
 
+    @property
+    def may_be_ended(self) -> bool:
+        """Whether this connection may be ended to make room: not if it is storing something, or has ended."""
+        running = self._running
+        is_storing = running is not None and not running.response_complete and IS_STORING in running.scope
+        return not (self._is_aborted or is_storing)
+
+    @property
+    def rank(self) -> tuple[bool, float]:
+        """The key by which connections are ended to make room, the first one first."""
+        is_idle = self.timeout_keep_alive_task is not None or self.transport.is_closing()
+        return not is_idle, self._waits_since
+
     def timeout_keep_alive_handler(self) -> None:
-        """End an idle connection, without waiting for a sender that has not read its last answer."""
+        """End this connection at once, without waiting for a sender that has not read its last answer."""
         self._abort()
 
     def send_400_response(self, msg: str) -> None:  # noqa: ARG002  # uvicorn's words
@@ -120,22 +168,28 @@ class ReceiverProtocol(HttpToolsProtocol):
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
         self._running = cycle
+        if len(self.connections) > MAX_CONNECTIONS / 4:
+            cycle.keep_alive = False  # else a crowd that asks again and again takes the time of every alert
         super()._start_asgi_task(cycle, app)
 
     def _is_answered(self) -> bool:
         """Whether no answer is due for any request that has begun."""
         return self.cycle is None or self.cycle.response_complete
 
-    def _close_oldest_idle(self) -> bool:
-        """Close the connection that is idle for the longest time, and return whether there was one."""
-        timers = {
-            one.timeout_keep_alive_task.when(): one
+    def _make_room(self) -> bool:
+        """End the connection that matters least, and return whether there was one that may be ended.
+
+        It is one without a request to answer, else the one whose request is the oldest: a flood does not keep out an
+        alert, which is in its store within milliseconds and may not be ended there.
+        """
+        others = [
+            one
             for one in self.connections
-            if isinstance(one, ReceiverProtocol) and one.timeout_keep_alive_task and not one.transport.is_closing()
-        }
-        if timers:
-            timers[min(timers)].timeout_keep_alive_handler()
-        return bool(timers)
+            if one is not self and isinstance(one, ReceiverProtocol) and one.may_be_ended
+        ]
+        if others:
+            min(others, key=attrgetter("rank")).timeout_keep_alive_handler()
+        return bool(others)
 
     def _refuse_headers(self) -> None:
         self._refuse(
@@ -144,9 +198,19 @@ class ReceiverProtocol(HttpToolsProtocol):
             "send the alert in the body, and fewer or shorter headers",
         )
 
+    def _refuse_framing(self) -> None:
+        self._refuse(
+            HTTPStatus.BAD_REQUEST,
+            f"the body has more than {MAX_CHUNKS} chunks, more than {MAX_HEADER_BYTES} bytes around them, or trailers",
+            "send the body in one piece, with its Content-Length",
+        )
+
     def _refuse(self, status: HTTPStatus, wrong: str, hint: str) -> None:
         """Answer and close; while an earlier request is served, its answer is the last one."""
         if self.transport.is_closing():
+            return
+        if self._part is _Part.BODY and self._is_answered():
+            self._close()
             return
         running = self._running
         if running is not None and not running.response_complete and (running is not self.cycle or self._is_begun()):
@@ -170,6 +234,7 @@ class ReceiverProtocol(HttpToolsProtocol):
         self._set_write_deadline()
 
     def _abort(self) -> None:
+        self._is_aborted = True
         self._disconnect()
         self.transport.abort()
 

@@ -1,6 +1,5 @@
 """Authenticates requests by API token: `Authorization: Bearer TOKEN`."""
 
-import asyncio
 import hmac
 import re
 from http import HTTPStatus
@@ -11,27 +10,34 @@ from shared.db import api_tokens
 from shared.db.api_tokens import ApiToken
 from shared.db.token_hash import hash_token
 from shared.ledger.async_ledger import AsyncLedger
+from web.receiver.anonymous_work import AnonymousWork
 from web.receiver.deadline import with_timeout
-from web.receiver.problem import RefusedRequestError
+from web.receiver.limits import make_miss_bucket
+from web.receiver.problem import RefusedRequestError, too_many_requests
+from web.receiver.sender import AddressReader
 
-# Wrong tokens must not take the connections that alerts need.
-_MOST_LOOKUPS = 2
 _BEARER = re.compile(r"[Bb][Ee][Aa][Rr][Ee][Rr] +(?P<token>tw_[A-Za-z0-9_-]{43})")
 
 
 class TokenAuthenticator:
-    """Finds the API token of a request."""
+    """Finds the API token of a request; a token that was valid before does not wait behind those that never were."""
 
-    def __init__(self, ledger: AsyncLedger) -> None:
+    def __init__(self, ledger: AsyncLedger, anonymous: AnonymousWork, addresses: AddressReader) -> None:
         self._ledger = ledger
-        self._lookups = asyncio.Semaphore(_MOST_LOOKUPS)
+        self._anonymous = anonymous
+        self._addresses = addresses
+        self._wrong = make_miss_bucket()
+        self._known: set[bytes] = set()  # hashes that were valid the last time: no more than there are tokens
 
     async def authenticate(self, request: Request) -> ApiToken:
         """Return the token; raise RefusedRequestError, the same for every way in which it is not valid."""
+        address = self._addresses.address_of(request)
         headers = request.headers.getlist("Authorization")
         given = _BEARER.fullmatch(headers[0]) if len(headers) == 1 else None
-        found = await with_timeout(self._find(given["token"])) if given else None
+        found = await self._find(hash_token(given["token"]), address) if given else None
         if found is None:
+            if not self._wrong.take(address):
+                raise _too_many_wrong()
             raise RefusedRequestError(
                 HTTPStatus.UNAUTHORIZED,
                 "a valid API token is required",
@@ -40,9 +46,21 @@ class TokenAuthenticator:
             )
         return found
 
-    async def _find(self, token: str) -> ApiToken | None:
-        wanted = hash_token(token)
-        async with self._lookups, self._ledger.transaction() as tx:
+    async def _find(self, wanted: bytes, address: str) -> ApiToken | None:
+        if wanted in self._known:
+            found = await with_timeout(self._read(wanted))
+        elif self._wrong.has(address):
+            found = await self._anonymous.run(lambda: self._read(wanted))
+        else:
+            raise _too_many_wrong()
+        if found is None:
+            self._known.discard(wanted)
+        else:
+            self._known.add(wanted)
+        return found
+
+    async def _read(self, wanted: bytes) -> ApiToken | None:
+        async with self._ledger.transaction() as tx:
             row = (await tx.connection.execute(*api_tokens.valid_with_hash(wanted))).one_or_none()
             if row is None or not hmac.compare_digest(row.token_hash, wanted):
                 return None
@@ -50,3 +68,7 @@ class TokenAuthenticator:
             if row.is_use_due:
                 await tx.connection.execute(api_tokens.note_use(found.id))
         return found
+
+
+def _too_many_wrong() -> RefusedRequestError:
+    return too_many_requests("wrong API tokens from your address", 60)

@@ -65,6 +65,7 @@ class StackConfig:
             "TICKWORK_LIMITS": "on" if self.limits else "off",
             "TICKWORK_RECEIVER_URL": self.urls["receiver"],
             "TICKWORK_PUBLIC_URL": self.settings.public_url,
+            "TICKWORK_PROXIES": str(self.settings.proxy_count),
             # Every shell checks orders with these limits, whatever its own environment holds.
             "TICKWORK_BARS_LIMIT": str(self.settings.bars_limit),
             "TICKWORK_MAX_QUANTITY": str(self.settings.max_quantity),

@@ -6,7 +6,7 @@ from shared.clock import machine_now
 from shared.db.token_hash import hash_token
 from shared.domain.alerts.hook_settings import HookSettings
 from tests.fixtures.processes import until
-from tests.fixtures.receiver_process import ENTRY, ReceiverProcess
+from tests.fixtures.receiver_process import ENTRY, ReceiverProcess, StartReceiver
 from tests.fixtures.wire_tap import WireTap
 from web.receiver.limits import WRONG_CREDENTIALS_PER_MINUTE
 
@@ -25,6 +25,7 @@ def test_wrong_tokens_cost_no_database_work_and_become_a_429(receiver: ReceiverP
 
     assert {404, 429} == set(statuses)
     assert 429 == statuses[-1]
+    assert "close" == receiver.post(ENTRY, "wrong-at-the-end").headers["Connection"]
     assert to_postgres.heard[heard:].count(b"ROLLBACK") < 50  # no transaction for each of them
     assert 202 == receiver.post(ENTRY).status_code
 
@@ -36,6 +37,7 @@ def test_a_hook_takes_no_more_alerts_a_second_than_its_settings_say(receiver: Re
 
     assert {202, 429} == {answer.status_code for answer in answers}
     assert "1" == refused[0].headers["Retry-After"]
+    assert "close" == refused[0].headers["Connection"]
     assert "this hook takes 2 a second" in refused[0].json()["detail"]
     assert 202 == receiver.post(ENTRY).status_code
 
@@ -96,3 +98,11 @@ def test_a_hook_maps_symbols_and_refuses_those_it_does_not_take(receiver: Receiv
     assert (422, "symbol") == (answer.status_code, answer.json()["field"])
     assert 202 == receiver.post(ENTRY | {"symbol": "NQ1!"}, token).status_code
     assert [("MNQ",)] == receiver.rows("SELECT root FROM alert WHERE verdict = 'accepted'")
+
+
+def test_an_alert_whose_body_comes_too_slowly_is_counted(start_receiver: StartReceiver) -> None:
+    receiver = start_receiver(body_timeout_s=0.1, constants={"web.receiver.counters:_EVERY_S": 0.1})
+    answer = receiver.http.post(f"{receiver.url}/hooks/tv/{receiver.token}", headers={"Content-Length": "10"})
+
+    assert 408 == answer.status_code
+    until(lambda: "answers to alerts since the start: 408: 1" in receiver.log())

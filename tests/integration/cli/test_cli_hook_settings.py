@@ -8,7 +8,7 @@ import pytest
 from shared.domain.alerts.parse import parse_alert
 from tests.fixtures.processes import until
 from tests.fixtures.receiver_process import ENTRY, StartReceiver
-from tests.integration.cli.test_cli_hooks import Operator, operator
+from tests.integration.cli.test_cli_hooks import URL, Operator, operator
 
 pytest_plugins = ("tests.fixtures.receiver",)
 __all__ = ["operator"]
@@ -87,6 +87,29 @@ def test_a_wrong_setting_changes_nothing(mine: Operator, words: tuple[str, ...],
 
     assert (1, True) == (result.exit_code, message in result.stderr)
     assert {} == settings_of(mine)
+
+
+@pytest.mark.parametrize("command", ["add", "set"])
+def test_senders_that_the_receiver_could_not_see_are_refused(mine: Operator, command: str) -> None:
+    name = "mine" if command == "set" else "other"
+    listed = (command, name, "--sender", "tradingview")
+    refused = mine.run(*listed, public_url=URL)
+
+    assert 1 == refused.exit_code
+    assert f"invalid --sender '52.89.214.238': behind {URL} the receiver sees the address of your" in refused.stderr
+    assert "set TICKWORK_PROXIES" in refused.stderr
+    assert {} == settings_of(mine)
+    assert ["mine"] == [hook["name"] for hook in json.loads(mine.run("list", "--json").stdout)["hooks"]]
+    assert 0 == mine.run(*listed, public_url=URL, proxy_count=1).exit_code
+    assert "52.89.214.238" in settings_of(mine, name)["senders"]
+
+
+def test_a_hook_takes_any_sender_again_whatever_the_receiver_sees(mine: Operator) -> None:
+    mine.run("set", "mine", "--sender", "tradingview")
+
+    assert 0 == mine.run("set", "mine", "--rate", "5", public_url=URL).exit_code
+    assert 0 == mine.run("set", "mine", "--sender", "any", public_url=URL).exit_code
+    assert {"max_per_second": 5} == settings_of(mine)
 
 
 @pytest.mark.parametrize("words", [("set", "other", "--rate", "1"), ("rotate", "other"), ("pause", "other")])

@@ -32,12 +32,13 @@ class Operator:
         self.home = home
         self.engine = engine
 
-    def run(self, *words: str, receiver_url: str = URL, public_url: str = "") -> Result:
+    def run(self, *words: str, receiver_url: str = URL, public_url: str = "", proxy_count: int = 0) -> Result:
         env = {
             "DATABASE_URL": self.database_url,
             "TICKWORK_HOME": str(self.home),
             "TICKWORK_RECEIVER_URL": receiver_url,
             "TICKWORK_PUBLIC_URL": public_url,
+            "TICKWORK_PROXIES": str(proxy_count),
         }
         return CliRunner().invoke(tickwork, ["hooks", *words], env=env)
 

@@ -1,0 +1,102 @@
+"""The hooks are known before the receiver listens, and it starts without them while Postgres hangs."""
+
+import asyncio
+from collections.abc import Iterator
+
+import pytest
+from sqlalchemy import insert
+
+from shared.db.alerts import hooks
+from shared.db.engine import make_async_engine, make_engine
+from shared.db.tables.accounts import account
+from shared.db.token_hash import hash_token
+from shared.domain.alerts.hook_settings import HookSettings
+from shared.ids import new_id
+from tests.fixtures.receiver_process import ACCOUNT
+from tests.fixtures.wire_tap import WireTap
+from web.receiver import deadline, hook_cache
+from web.receiver.hook_cache import HookCache
+
+HASH = hash_token("a-token")
+
+
+def add_hook(database_url: str, name: str, token_hash: bytes) -> None:
+    engine = make_engine(database_url, program="test")
+    with engine.begin() as connection:
+        connection.execute(hooks.add(new_id(), name, token_hash, ACCOUNT, HookSettings()))
+    engine.dispose()
+
+
+@pytest.fixture
+def wire(database_url: str) -> Iterator[WireTap]:
+    """A way to a database with one hook."""
+    engine = make_engine(database_url, program="test")
+    with engine.begin() as connection:
+        connection.execute(insert(account).values(id=ACCOUNT, name="practice", balance=50_000, can_trade=True))
+    engine.dispose()
+    add_hook(database_url, "first", HASH)
+    with WireTap(database_url) as wire:
+        yield wire
+
+
+def test_after_the_start_the_hooks_are_known_even_if_postgres_then_goes_away(
+    wire: WireTap, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(hook_cache, "_FIRST_READ_S", 100)
+
+    async def find_after_start() -> hooks.Hook | None:
+        engine = make_async_engine(wire.url, program="test")
+        cache = HookCache(engine)
+        await cache.start()
+        wire.refuse()
+        try:
+            return await cache.find(HASH, may_read=False)
+        finally:
+            await cache.stop()
+            await engine.dispose()
+
+    found = asyncio.run(find_after_start())
+    assert found is not None
+    assert "first" == found.name
+
+
+def test_the_start_does_not_wait_for_a_postgres_that_hangs(wire: WireTap, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(deadline, "TIMEOUT_S", 1000)
+    wire.block()
+
+    async def start() -> None:
+        engine = make_async_engine(wire.url, program="test")
+        cache = HookCache(engine)
+        async with asyncio.timeout(60):
+            await cache.start()
+        wire.restore()
+        await cache.stop()
+        await engine.dispose()
+
+    asyncio.run(start())
+
+
+def test_an_unknown_sender_leads_to_a_read_also_after_one_that_failed(
+    wire: WireTap, database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(hook_cache, "_FIRST_READ_S", 100)
+    monkeypatch.setattr(hook_cache, "_RETRY_S", 1000)  # so that no other read comes in between
+    added = hash_token("a-token-of-another-hook")
+
+    async def find_after_outage() -> hooks.Hook | None:
+        engine = make_async_engine(wire.url, program="test")
+        cache = HookCache(engine)
+        await cache.start()
+        wire.refuse()
+        assert await cache.find(added) is None
+        add_hook(database_url, "second", added)
+        wire.restore()
+        try:
+            return await cache.find(added)
+        finally:
+            await cache.stop()
+            await engine.dispose()
+
+    found = asyncio.run(find_after_outage())
+    assert found is not None
+    assert "second" == found.name

@@ -1,0 +1,28 @@
+"""A database that fails again and again is logged once a second, however many requests meet it."""
+
+import asyncio
+import logging
+
+import pytest
+
+from web.receiver.deadline import DatabaseDownError, with_timeout
+
+MANY = 200
+
+
+async def fail() -> None:
+    raise OSError("the server closed the connection")
+
+
+async def ask_often() -> None:
+    for _ in range(MANY):
+        with pytest.raises(DatabaseDownError):
+            await with_timeout(fail())
+
+
+def test_failures_in_quick_succession_are_few_lines_of_the_log(caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.WARNING, logger="receiver"):
+        asyncio.run(ask_often())
+
+    assert 1 <= len(caplog.messages) < MANY / 2
+    assert "the database failed: the server closed the connection" == caplog.messages[0]

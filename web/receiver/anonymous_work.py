@@ -1,0 +1,45 @@
+"""Database work for requests of whom nothing is known: little at once, a short line, and few misses by one address."""
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from http import HTTPStatus
+from typing import Any, TypeVar
+
+from web.receiver.deadline import with_timeout
+from web.receiver.problem import RETRY_AFTER_S, RefusedRequestError
+
+_MOST_AT_ONCE = 2  # of the connections of the open routes, so that one is left for a token that is known
+MOST_WAITING = 16
+
+T = TypeVar("T")
+
+
+class AnonymousWork:
+    """The line in which requests without a known token wait for the database.
+
+    What comes while it is long is refused at once, and must connect again: a sender that repeats it on one connection
+    would take the time of alerts.
+    """
+
+    def __init__(self) -> None:
+        self._places = asyncio.Semaphore(_MOST_AT_ONCE)
+        self._count = 0
+
+    async def run(self, work: Callable[[], Coroutine[Any, Any, T]]) -> T:
+        """Return what `work` returns, as `with_timeout` does; raise RefusedRequestError if too many wait."""
+        if self._count >= _MOST_AT_ONCE + MOST_WAITING:
+            raise RefusedRequestError(
+                HTTPStatus.SERVICE_UNAVAILABLE,
+                "too many requests wait for the database",
+                hint=f"send the same request again in {RETRY_AFTER_S} s",
+                headers={"Retry-After": str(RETRY_AFTER_S), "Connection": "close"},
+            )
+        self._count += 1
+        try:
+            return await with_timeout(self._run_in_turn(work))
+        finally:
+            self._count -= 1
+
+    async def _run_in_turn(self, work: Callable[[], Coroutine[Any, Any, T]]) -> T:
+        async with self._places:
+            return await work()
