@@ -112,7 +112,10 @@ class HookOptions:
             changes["default_stop_ticks"] = _parse_stop(self.default_stop)
         if self.senders:
             changes["senders"] = _parse_senders(self.senders)
-        return msgspec.structs.replace(settings, **changes)
+        changed = msgspec.structs.replace(settings, **changes)
+        if "dialect" in changes or "size" in changes:
+            _require_sizable(changed)
+        return changed
 
 
 def hook_options(command: Command) -> Command:
@@ -179,6 +182,14 @@ def _parse_size(text: str) -> tuple[SizeMode, Decimal | None]:
             "risk such as '$100'"
         )
     return mode, value
+
+
+def _require_sizable(settings: HookSettings) -> None:
+    if settings.size is SizeMode.RISK and DIALECTS[settings.dialect].enters_positions:
+        raise click.ClickException(
+            f"invalid --size '${settings.size_value}' of a hook with the dialect {settings.dialect}: its entries are "
+            "positions, which need a size in contracts, expected sent, contracts such as 2, or a multiplier such as x2"
+        )
 
 
 def _parse_stop(text: str) -> int | None:

@@ -17,6 +17,7 @@ _UNIX_SECONDS_DIGITS = 11  # more are milliseconds
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _WHOLE = re.compile(r"[0-9]{1,9}(\.0{1,20})?")
 _PRICE = re.compile(r"[0-9]{1,9}(\.[0-9]{1,20})?")
+_UNSIGNED = re.compile(r"\+?([0-9]{1,20}(?:,[0-9]{3})*(?:\.[0-9]{0,20})?|\.[0-9]{1,20})\s*%?")
 _PLACEHOLDER = re.compile(r"\{\{|\}\}|\A\s*nan\s*\Z", re.IGNORECASE)
 
 
@@ -125,6 +126,14 @@ def parse_whole_number(field: str, value: Json, most: int, hint: str) -> int:
     if not _WHOLE.fullmatch(numeral) or not 1 <= Decimal(numeral) <= most:
         raise invalid_value(field, value, hint)
     return int(Decimal(numeral))
+
+
+def read_unsigned(value: Json) -> Decimal | None:
+    """Return a number that is not negative, with or without a percent sign; None for any other value."""
+    if isinstance(value, bool) or not isinstance(value, str | int | Decimal):
+        return None
+    found = _UNSIGNED.fullmatch(f"{value:f}" if isinstance(value, Decimal) else str(value).strip())
+    return None if found is None else Decimal(found[1].replace(",", ""))
 
 
 def _to_numeral(value: Json) -> str:

@@ -17,7 +17,8 @@ def apply_settings(alert: Alert, settings: HookSettings) -> Alert:
 
     With a size by risk the quantity of an entry is None: it follows from the stop. A hook that sizes by itself, fixed
     or by risk, cannot tell which part of its position a part of the chart's is: such an exit closes all, and one of a
-    chart that stays long or short leaves what is held in that direction.
+    chart that stays long or short leaves what is held in that direction. So does a multiplier that rounds, of a part
+    that is no position: its rounded parts would not add up to the rounded entries.
     """
     if settings.is_test_only and alert.action is not AlertAction.TEST:
         raise RefusedAlertError("this hook takes test alerts only", field="action", hint="send it to another hook")
@@ -48,7 +49,7 @@ def _scale(alert: Alert, settings: HookSettings) -> Alert:
     value = settings.size_value or Decimal(1)
     if settings.size is SizeMode.SENT:
         return alert
-    if settings.size is SizeMode.MULTIPLIER:
+    if settings.size is SizeMode.MULTIPLIER and _is_scaled(alert, value):
         quantity = None if alert.quantity is None else max(1, int(alert.quantity * value))
         return replace(alert, quantity=quantity, target_position=_scale_target(alert.target_position, value))
     if not alert.action.is_entry:
@@ -59,11 +60,16 @@ def _scale(alert: Alert, settings: HookSettings) -> Alert:
         return replace(alert, quantity=size, target_position=_sign_of(alert.target_position) * size or None)
     if alert.target_position is not None:
         raise RefusedAlertError(
-            "market_position needs a size in contracts, and this hook sizes by risk",
+            "an entry that is a position needs a size in contracts, and this hook sizes by risk",
             field="market_position",
-            hint="leave market_position out, or give the hook another size with `tickwork hooks set`",
+            hint="give the hook another size with `tickwork hooks set`, or send an order without market_position",
         )
     return replace(alert, quantity=None)
+
+
+def _is_scaled(alert: Alert, factor: Decimal) -> bool:
+    """Whether a multiplier applies to an alert: to an entry, a position, and with a whole factor to each part."""
+    return factor % 1 == 0 or alert.action.is_entry or alert.target_position is not None
 
 
 def _scale_target(target_position: int | None, factor: Decimal) -> int | None:

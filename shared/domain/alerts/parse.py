@@ -12,7 +12,6 @@ from shared.domain.alerts.exit_part import refuse_unreadable_part
 from shared.domain.alerts.field_names import FIELDS
 from shared.domain.alerts.fields import (
     CONTRACTS_HINT,
-    MAX_CONTRACTS,
     invalid_value,
     missing_field,
     parse_contracts,
@@ -24,6 +23,12 @@ from shared.domain.alerts.fields import (
     parse_whole_number,
     read_field,
     read_instant,
+)
+from shared.domain.alerts.market_position import (
+    is_flat,
+    parse_direction,
+    parse_target_position,
+    refuse_size_without_side,
 )
 from shared.domain.alerts.misspelling import find_near
 from shared.domain.alerts.payload import Json, RefusedAlertError, has_plain_numbers, quote_value, show_name
@@ -68,7 +73,6 @@ _ACTION_OF_DIRECTION: Mapping[Direction | None, AlertAction] = {
     Direction.SHORT: AlertAction.SELL,
 }
 _FIELDS = frozenset(FIELDS)
-_DIRECTIONS = {"long": Direction.LONG, "short": Direction.SHORT, "flat": Direction.FLAT}
 
 
 def parse_alert(raw: bytes, dialect: str = "tickwork") -> Alert:
@@ -85,18 +89,20 @@ def parse_payload(payload: Mapping[str, Json]) -> Alert:
     change = ACTIONS.get(word.strip().lower()) if isinstance(word, str) else None
     if change in _CHANGES:
         return _parse_change(payload, change)
-    if _parse_direction(payload, is_strict=False) is Direction.FLAT:
+    if is_flat(payload):
         return _parse_close(payload)
     action = _parse_action(payload) if "action" in payload else None
     if action is AlertAction.CLOSE:
         return _parse_close(payload)
-    direction = _parse_direction(payload)
+    direction = parse_direction(payload)
     if direction is not None and action is not None and action is not _ACTION_OF_DIRECTION[direction]:
         return _parse_close(payload)  # a sale of a chart that stays long takes off a part: it never opens
     action = action or _ACTION_OF_DIRECTION.get(direction)
     if action is None:
         raise missing_field("action", _ACTION_HINT)
-    target_position = None if direction is None else _parse_target_position(payload, direction)
+    if direction is None:
+        refuse_size_without_side(payload)
+    target_position = None if direction is None else parse_target_position(payload, direction)
     _refuse_misspelt_field(payload)
     type_ = parse_order_type(payload)
     return Alert(
@@ -112,22 +118,22 @@ def parse_payload(payload: Mapping[str, Json]) -> Alert:
         stop_loss=parse_price(payload, "stop_loss"),
         take_profit=parse_price(payload, "take_profit"),
         trail_ticks=_parse_trail_ticks(payload),
-        prev_direction=_parse_direction(payload, "prev_market_position", is_strict=False),
+        prev_direction=parse_direction(payload, "prev_market_position", is_strict=False),
         **_parse_common(payload),
     )
 
 
 def _parse_close(payload: Mapping[str, Json]) -> Alert:
     """Return an exit: of all, of a readable `quantity`, or down to a readable position; nothing else can stop it."""
-    chart = _parse_direction(payload, is_strict=False)
-    chart_direction = None if chart is Direction.FLAT else chart
+    chart = parse_direction(payload, is_strict=False)
+    chart_direction = None if is_flat(payload) else chart
     target_position = None
     if chart_direction is not None:
-        target_position = _read_or_none(partial(_parse_target_position, direction=chart_direction), payload)
+        target_position = _read_or_none(partial(parse_target_position, direction=chart_direction), payload)
     word = payload.get("action")
     word = word.strip().lower() if isinstance(word, str) else ""
     only_direction = _ONLY_DIRECTIONS.get(word)
-    may_be_part = target_position is None and chart is not Direction.FLAT
+    may_be_part = target_position is None and not is_flat(payload)
     quantity = _read_or_none(_parse_quantity, payload) if may_be_part else None
     is_reduction = target_position is None and word in ACTIONS and ACTIONS[word].is_entry
     if is_reduction and chart_direction is not None:
@@ -214,40 +220,6 @@ def _refuse_misspelt_field(payload: Mapping[str, Json]) -> None:
         if near is not None:
             hint = f"did you mean {near}? Rename or remove the field"
             raise RefusedAlertError(f"unknown field {quote_value(name)}", field=show_name(name), hint=hint)
-
-
-def _parse_direction(
-    payload: Mapping[str, Json], field: str = "market_position", *, is_strict: bool = True
-) -> Direction | None:
-    """Return the direction of a position of the sender's, None if it says none.
-
-    Without `is_strict` an unreadable one is None too.
-    """
-    hint = f'expected "long", "short" or "flat", such as "{{{{strategy.{field}}}}}"'
-    try:
-        value = read_field(payload, field, hint)
-        direction = _DIRECTIONS.get(value.strip().lower()) if isinstance(value, str) else None
-        if value is not None and direction is None:
-            raise invalid_value(field, value, hint)
-    except RefusedAlertError:
-        if is_strict:
-            raise
-        return None
-    return direction
-
-
-def _parse_target_position(payload: Mapping[str, Json], direction: Direction) -> int:
-    """Return the position in a direction, LONG or SHORT, that the sender wants: negative for short.
-
-    It is `market_position` with `market_position_size`, as TradingView's strategies fill them; the first without the
-    other is refused, as what is traded could contradict it.
-    """
-    hint = f"expected a whole number of contracts from 1 to {MAX_CONTRACTS}, as market_position is not flat"
-    size = read_field(payload, "market_position_size", hint)
-    if size is None:
-        raise missing_field("market_position_size", hint)
-    wanted = parse_whole_number("market_position_size", size, MAX_CONTRACTS, hint)
-    return wanted if direction is Direction.LONG else -wanted
 
 
 def _parse_action(payload: Mapping[str, Json]) -> AlertAction:

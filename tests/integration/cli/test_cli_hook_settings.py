@@ -112,6 +112,25 @@ def test_a_hook_takes_any_sender_again_whatever_the_receiver_sees(mine: Operator
     assert {"max_per_second": 5} == settings_of(mine)
 
 
+@pytest.mark.parametrize("dialect", ["traderspost", "pickmytrade"])
+def test_a_size_by_risk_is_refused_with_a_dialect_whose_entries_are_positions(operator: Operator, dialect: str) -> None:
+    operator.add_account(7)
+    pair = ("--dialect", dialect, "--size", "$100")
+    added = operator.run("add", "mine", *pair)
+    assert (1, []) == (added.exit_code, json.loads(operator.run("list", "--json").stdout)["hooks"])
+    assert 0 == operator.run("add", "mine", "--size", "$100").exit_code
+    by_size = settings_of(operator)
+    refused = [operator.run("set", "mine", "--dialect", dialect)]
+    assert by_size == settings_of(operator)
+    assert 0 == operator.run("set", "mine", "--dialect", dialect, "--size", "2").exit_code
+    refused.append(operator.run("set", "mine", "--size", "$100"))
+
+    assert {"dialect": dialect, "size": "fixed", "size_value": "2"} == settings_of(operator)
+    for result in (added, *refused):
+        assert f"invalid --size '$100' of a hook with the dialect {dialect}" in result.stderr
+        assert "expected sent, contracts such as 2, or a multiplier such as x2" in result.stderr
+
+
 @pytest.mark.parametrize("words", [("set", "other", "--rate", "1"), ("rotate", "other"), ("pause", "other")])
 def test_a_hook_that_is_not_there_is_named(mine: Operator, words: tuple[str, ...]) -> None:
     result = mine.run(*words)

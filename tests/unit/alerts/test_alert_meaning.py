@@ -39,7 +39,8 @@ def refuse(**fields: Any) -> RefusedAlertError:
         {"id": ""},
         {"timenow": "{{timenow}}"},
         {"market_position": "{{strategy.market_position}}"},
-        {"quantitty": 1},
+        {"quantitty": 0},
+        {"stop_los": 1},
     ],
     ids=str,
 )
@@ -48,6 +49,11 @@ def test_what_a_close_does_not_use_cannot_stop_it(unused: dict[str, Any]) -> Non
 
     assert (AlertAction.CLOSE, None, None) == (alert.action, alert.quantity, alert.target_position)
     assert (None, None) == (alert.stop_loss_ticks, alert.take_profit)
+
+
+@pytest.mark.parametrize("name", ["quantitty", "contract", "order_qty"])
+def test_a_close_with_a_quantity_under_another_name_is_refused_as_it_would_close_all(name: str) -> None:
+    assert name == refuse(**CLOSE | {name: 1}).field
 
 
 def test_a_close_with_a_quantity_is_a_part() -> None:
@@ -108,6 +114,25 @@ def test_a_flat_market_position_is_an_exit_of_all_whatever_else_is_invalid(more:
         alert = parse(**{"action": action, "symbol": "MNQ", "quantity": 1, "market_position": "flat"} | more)
 
         assert (AlertAction.CLOSE, None, None) == (alert.action, alert.quantity, alert.target_position)
+
+
+@pytest.mark.parametrize("side", [{}, {"market_position": ""}, {"market_position": None}], ids=str)
+@pytest.mark.parametrize("size", [0, "0", "0.0", 0.0])
+def test_a_position_of_size_zero_without_a_side_is_flat(side: dict[str, Any], size: object) -> None:
+    for action in ("buy", "sell", "close"):
+        fields = {"action": action, "prev_market_position": "long", "market_position_size": size, "stop_loss": "NaN"}
+        alert = parse(symbol="MNQ", quantity=1, **fields | side)
+
+        assert (AlertAction.CLOSE, None, None) == (alert.action, alert.quantity, alert.target_position)
+
+    assert AlertAction.CLOSE is parse(symbol="MNQ", market_position_size=size, **side).action
+
+
+@pytest.mark.parametrize("size", [1, "2", "NaN", "", None, -1])
+def test_an_entry_with_the_size_of_a_position_but_no_side_is_refused(size: object) -> None:
+    error = refuse(**BUY | {"market_position_size": size})
+
+    assert ("market_position", True) == (error.field, "with market_position_size, or neither" in error.hint)
 
 
 @pytest.mark.parametrize(

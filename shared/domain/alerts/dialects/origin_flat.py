@@ -1,7 +1,8 @@
 """The flat JSON of the first system's asynchronous server: action, symbol, quantity and two prices."""
 
+from shared.domain.alerts.dialects.action_words import ENTRIES, EXITS
 from shared.domain.alerts.dialects.dialect import Dialect
-from shared.domain.alerts.dialects.vocabulary import ENTRIES, EXITS, Vocabulary
+from shared.domain.alerts.dialects.vocabulary import Vocabulary
 from shared.domain.alerts.payload import Json
 
 EXAMPLE = '{"action": "BUY", "symbol": "MNQ", "quantity": 1, "stop_loss": 21480.25, "take_profit": 21540.25}'

@@ -1,7 +1,8 @@
 """The JSON that the first system documented for its deployment: action, contracts, ticker, price and strategy."""
 
+from shared.domain.alerts.dialects.action_words import ENTRIES, EXITS
 from shared.domain.alerts.dialects.dialect import Dialect
-from shared.domain.alerts.dialects.vocabulary import ENTRIES, EXITS, Vocabulary
+from shared.domain.alerts.dialects.vocabulary import Vocabulary
 from shared.domain.alerts.payload import Json
 
 EXAMPLE = '{"action": "buy", "contracts": 1, "ticker": "MNQ1!", "price": 21500.25, "strategy": "ORB"}'

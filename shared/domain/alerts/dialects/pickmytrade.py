@@ -2,16 +2,9 @@
 
 from collections.abc import Mapping
 
+from shared.domain.alerts.dialects.action_words import ENTRIES, EXITS
 from shared.domain.alerts.dialects.dialect import Dialect
-from shared.domain.alerts.dialects.vocabulary import (
-    ENTRIES,
-    EXITS,
-    Vocabulary,
-    drop_unset,
-    is_exit,
-    is_set,
-    set_position,
-)
+from shared.domain.alerts.dialects.vocabulary import Vocabulary, drop_unset, is_exit, is_set, set_position
 from shared.domain.alerts.field_names import plain_name
 from shared.domain.alerts.fields import invalid_value
 from shared.domain.alerts.payload import Json, RefusedAlertError, quote_value
@@ -22,7 +15,7 @@ EXAMPLE = (
 )
 _DISTANCE = "send the price as tp or sl, or our take_profit_ticks or stop_loss_ticks"
 _TRAIL = "send sl, and later alerts with update_sl"
-_RISK = "send the contracts as quantity, or give the hook a size from risk"
+_RISK = "send the contracts as quantity, or give the hook a size in contracts"
 WORDS = Vocabulary(
     fields={
         "symbol": "symbol",
@@ -135,4 +128,4 @@ def _apply_reversal(payload: dict[str, Json]) -> None:
     set_position(payload)
 
 
-DIALECT = Dialect(name="pickmytrade", summary="the alerts of PickMyTrade", read=_read)
+DIALECT = Dialect(name="pickmytrade", summary="the alerts of PickMyTrade", read=_read, enters_positions=True)

@@ -4,8 +4,9 @@ import re
 from collections.abc import Iterator
 from urllib.parse import unquote_plus
 
+from shared.domain.alerts.dialects.action_words import CHANGES, ENTRIES, EXITS
 from shared.domain.alerts.dialects.dialect import Dialect
-from shared.domain.alerts.dialects.vocabulary import CHANGES, ENTRIES, EXITS, Vocabulary, is_exit, set_position
+from shared.domain.alerts.dialects.vocabulary import Vocabulary, is_exit, set_position
 from shared.domain.alerts.field_names import plain_name
 from shared.domain.alerts.fields import invalid_value
 from shared.domain.alerts.payload import BODY, Json, RefusedAlertError, quote_value, read_text, show_name

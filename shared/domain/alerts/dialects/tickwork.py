@@ -1,9 +1,14 @@
 """Our own dialect: one flat JSON object (docs/reference/alert-fields.md)."""
 
 from shared.domain.alerts.dialects import text, tradingview
+from shared.domain.alerts.dialects.action_words import ENTRIES, normalize_word
+from shared.domain.alerts.dialects.contradictions import contradiction
 from shared.domain.alerts.dialects.dialect import Dialect
+from shared.domain.alerts.dialects.vocabulary import is_exit
 from shared.domain.alerts.payload import BODY, Json, RefusedAlertError, read_payload
 
+_CLOSES = {"close", "exit", "flatten"}
+_SIDES_OF_POSITION = {"long", "short"}
 _OTHERS = (text.DIALECT, tradingview.DIALECT)  # that may read a body which is no JSON
 
 
@@ -16,9 +21,28 @@ def _read(raw: bytes) -> dict[str, Json]:
             raise
         hint = f"{error.hint}; or give the hook the dialect {other}, which reads this body"
         raise RefusedAlertError(error.wrong, field=BODY, hint=hint) from None
-    if "action" not in payload and "side" in payload:
-        payload["action"] = payload.pop("side")
+    _apply_side(payload)
     return payload
+
+
+def _apply_side(payload: dict[str, Json]) -> None:
+    """Take `side` as the action where there is none, and as the side of the position that a close is for.
+
+    Raise RefusedAlertError for an entry on the other side.
+    """
+    side = payload.get("side")
+    if side is None:
+        return
+    if "action" not in payload:
+        payload["action"] = payload.pop("side")
+        return
+    word, side_word = normalize_word(payload["action"]), normalize_word(side)
+    if word in _CLOSES and side_word in _SIDES_OF_POSITION:
+        payload["action"] = f"close_{side_word}"
+    elif (
+        word in ENTRIES and ENTRIES.get(side_word) != ENTRIES[word] and not is_exit(payload | {"action": ENTRIES[word]})
+    ):
+        raise contradiction("action", "action", payload["action"], "side", side)
 
 
 def _dialect_of(raw: bytes) -> str | None:

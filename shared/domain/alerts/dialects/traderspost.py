@@ -2,20 +2,20 @@
 
 from collections.abc import Mapping
 
+from shared.domain.alerts.dialects.action_words import ENTRIES, EXITS
+from shared.domain.alerts.dialects.contradictions import plain_number
 from shared.domain.alerts.dialects.dialect import Dialect
 from shared.domain.alerts.dialects.vocabulary import (
-    ENTRIES,
-    EXITS,
     POSITION_OF_ENTRY,
     Vocabulary,
     has_exit_word,
     is_set,
-    plain_number,
     set_position,
     to_ticks,
 )
 from shared.domain.alerts.field_names import plain_name
 from shared.domain.alerts.fields import invalid_value, missing_field, read_instant
+from shared.domain.alerts.market_position import is_flat
 from shared.domain.alerts.payload import Json, RefusedAlertError, quote_value, show_name
 
 EXAMPLE = (
@@ -103,10 +103,11 @@ def _apply_time(payload: dict[str, Json]) -> None:
 
 def _apply_sentiment(payload: dict[str, Json]) -> None:
     """Turn an action against its sentiment into an exit of one side; only a flat one stays in the payload."""
+    is_all = is_flat(payload)
     sentiment = payload.pop("market_position", None)
-    if sentiment is None:
+    if sentiment is None and not is_all:
         return
-    position = _POSITIONS.get(sentiment.strip().lower()) if isinstance(sentiment, str) else None
+    position = "flat" if is_all else _POSITIONS.get(sentiment.strip().lower()) if isinstance(sentiment, str) else None
     word = str(payload.get("action", "")).strip().lower()
     action = WORDS.actions.get(word, word)  # with a flat sentiment it is still the sender's
     if position is None and action in POSITION_OF_ENTRY:
@@ -152,7 +153,7 @@ def _require_fixed_quantity(payload: Mapping[str, Json]) -> None:
     """Raise RefusedAlertError for a quantity that is not a number of contracts."""
     kind = payload.get("quantityType")
     if kind is not None and kind != "fixed_quantity":
-        hint = "send the contracts as quantity, or give the hook a size from risk"
+        hint = "send the contracts as quantity, or give the hook a size in contracts"
         raise RefusedAlertError(f"quantityType {quote_value(kind)} cannot be honoured", field="quantityType", hint=hint)
 
 
@@ -196,4 +197,4 @@ def _expand(payload: dict[str, Json], name: str, ours: str, table: Mapping[str, 
         payload[field] = to_ticks(payload, value, f"{name}.amount") if is_distance else plain_number(value)
 
 
-DIALECT = Dialect(name="traderspost", summary="the signals of TradersPost", read=_read)
+DIALECT = Dialect(name="traderspost", summary="the signals of TradersPost", read=_read, enters_positions=True)

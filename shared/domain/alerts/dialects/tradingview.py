@@ -3,19 +3,12 @@
 import re
 from collections.abc import Iterator, Mapping
 
+from shared.domain.alerts.dialects.action_words import CHANGES, ENTRIES, EXITS
+from shared.domain.alerts.dialects.contradictions import plain_number
 from shared.domain.alerts.dialects.dialect import Dialect
-from shared.domain.alerts.dialects.vocabulary import (
-    CHANGES,
-    ENTRIES,
-    EXITS,
-    Vocabulary,
-    has_exit_word,
-    is_exit,
-    is_flat,
-    is_set,
-    plain_number,
-)
+from shared.domain.alerts.dialects.vocabulary import Vocabulary, has_exit_word, is_exit, is_set
 from shared.domain.alerts.fields import invalid_value
+from shared.domain.alerts.market_position import is_flat
 from shared.domain.alerts.payload import BODY, Json, RefusedAlertError, read_text
 
 EXAMPLE = (
@@ -24,7 +17,7 @@ EXAMPLE = (
     '"timenow": "{{timenow}}"}'
 )
 WORDS = Vocabulary(
-    fields={  # with or without "strategy." before it, nested or not: strategy.order_action, {"order": {"action": ...}}
+    fields={  # with or without "strategy." and "order." before it, nested or not: strategy.order_action, order.sl
         "action": "action",
         "order.action": "action",
         "side": "action",
@@ -37,6 +30,9 @@ WORDS = Vocabulary(
         "size": "quantity",
         "contracts": "quantity",
         "order.contracts": "quantity",
+        "order.quantity": "quantity",
+        "order.qty": "quantity",
+        "order.size": "quantity",
         "market_position": "market_position",
         "market_position_size": "market_position_size",
         "prev_market_position": "prev_market_position",
@@ -55,6 +51,7 @@ WORDS = Vocabulary(
         "tp_ticks": "take_profit_ticks",
         "time": "time",
         "timenow": "timenow",
+        "order.time": "order_time",  # kept: it is no time of the alert
     },  # price, open, high, low, close, volume, interval, comment, alert_message and others are kept
     actions={
         **ENTRIES, "enter_long": "buy", "entry_long": "buy", "open_long": "buy", "long_entry": "buy", "go_long": "buy",
@@ -69,7 +66,7 @@ WORDS = Vocabulary(
         "trailing_stop": "send stop_loss, and later alerts with the action trail",
         "trail_percent": "send stop_loss, and later alerts with the action trail",
     },
-    prefix="strategy",
+    prefixes=("strategy", "order"),
     example=EXAMPLE,
 )  # fmt: skip
 _SENTENCE = re.compile(
@@ -119,11 +116,14 @@ def _flatten(body: Mapping[str, Json], prefix: str = "") -> Iterator[tuple[str, 
 def _set_position(payload: dict[str, Json]) -> None:
     """Replace a signed position_size by a market position, unless the message has its size.
 
-    Raise RefusedAlertError where it may be an order's size, and where it contradicts the market position.
+    Raise RefusedAlertError where it may be an order's size, and where it contradicts the market position. It stays
+    with an exit, which it may make one in part.
     """
+    if has_exit_word(payload):
+        return
     size = payload.pop("position_size", None)
     position = payload.get("market_position")
-    if size is None or "market_position_size" in payload or is_flat(payload) or has_exit_word(payload):
+    if size is None or "market_position_size" in payload or is_flat(payload):
         return
     if position is None and "quantity" not in payload:
         hint = "it may be an order or a position: send contracts, or market_position with market_position_size"

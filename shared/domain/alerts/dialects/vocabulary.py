@@ -6,8 +6,11 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from functools import cached_property
 
+from shared.domain.alerts.dialects.action_words import OUR_EXITS, combine_actions, normalize_word
+from shared.domain.alerts.dialects.contradictions import contradiction, means_the_same, plain_number
 from shared.domain.alerts.field_names import FIELDS, NUMBER_FIELDS, plain_name
 from shared.domain.alerts.fields import invalid_value, missing_field, parse_contracts, parse_price, parse_symbol_field
+from shared.domain.alerts.market_position import is_flat
 from shared.domain.alerts.misspelling import is_one_edit_away
 from shared.domain.alerts.payload import (
     BODY,
@@ -19,30 +22,14 @@ from shared.domain.alerts.payload import (
     show_name,
 )
 
-# Action words that mean the same with every sender. A word is compared in lower case, with _ for a blank or a hyphen.
-ENTRIES = {"buy": "buy", "long": "buy", "sell": "sell", "short": "sell"}
-EXITS = {
-    "close": "close", "exit": "close", "flatten": "close", "flat": "close", "close_all": "close", "exit_all": "close",
-    "close_position": "close", "close_long": "close_long", "exit_long": "close_long", "closelong": "close_long",
-    "exitlong": "close_long", "long_exit": "close_long", "sell_to_close": "close_long", "close_short": "close_short",
-    "exit_short": "close_short", "closeshort": "close_short", "exitshort": "close_short", "short_exit": "close_short",
-    "buy_to_cover": "close_short", "buy_to_close": "close_short",
-}  # fmt: skip
 POSITION_OF_ENTRY = {"buy": "long", "sell": "short"}  # by our action
-CHANGES = {
-    "cancel": "cancel", "cancel_all": "cancel", "cancel_orders": "cancel", "move_stop": "move_stop",
-    "breakeven": "breakeven", "move_to_breakeven": "breakeven", "trail": "trail", "test": "test",
-}  # fmt: skip
 
-_OUR_EXITS = {*EXITS.values()}
 _SECRETS = {
     "token", "passphrase", "password", "secret", "key", "apikey", "apisecret", "authkey", "auth", "accesstoken",
     "webhooksecret", "licenseid", "licensekey",
 }  # fmt: skip
 _NOTHING = ("", "0", "false", "no", "none", "null", "off")
 _OUR_PLAIN_NAMES = {plain_name(name): name for name in FIELDS}
-_THOUSANDS = re.compile(r"[+-]?[0-9]{1,3}(,[0-9]{3})+(\.[0-9]+)?")
-_NUMERAL = re.compile(r"[+-]?[0-9]{1,20}(\.[0-9]{1,20})?")
 _ZERO = re.compile(r"[+-]?(0+(\.0*)?|\.0*)?")
 
 
@@ -57,7 +44,7 @@ class Vocabulary:
     actions: Mapping[str, str]  # the sender's word -> ours
     refused_actions: Mapping[str, str] = field(default_factory=dict)  # a word -> what to send instead
     refused: Mapping[str, str] = field(default_factory=dict)
-    prefix: str = ""  # that names of the sender's may begin with
+    prefixes: tuple[str, ...] = ()  # that names of the sender's may begin with, in this order
     example: str  # a right message, for hints
 
     def read_json(self, raw: bytes) -> dict[str, Json]:
@@ -83,44 +70,48 @@ class Vocabulary:
         Raise RefusedAlertError for an unknown action word, and for two names of one field with different values.
         """
         payload: dict[str, Json] = {}
-        names: dict[str, str] = {}  # our name -> the sender's first one
-        contradictions: dict[str, RefusedAlertError] = {}
+        names: dict[str, dict[str, Json]] = {}  # our name -> the sender's names of it, and their values
         for name, value in body.items():
-            plain = plain_name(name)
-            if value is None or plain in _SECRETS:
+            if value is None or plain_name(name) in _SECRETS:
                 continue
-            is_ours = name in FIELDS and name not in self.fields
-            our_name = name if is_ours else self._our_names.get(plain.removeprefix(self.prefix), name)
-            if our_name in payload and _comparable(our_name, payload[our_name]) != _comparable(our_name, value):
-                first = f"{names[our_name]} {quote_value(payload[our_name])}"
-                wrong = f"{first} contradicts {show_name(name)} {quote_value(value)}"
-                hint = f"send one of the two names of {our_name}"
-                contradictions[our_name] = RefusedAlertError(wrong, field=show_name(name), hint=hint)
+            our_name = (
+                name if name in FIELDS and name not in self.fields else self._our_names.get(self._plain(name), name)
+            )
             payload.setdefault(our_name, _without_secrets(value))
-            names.setdefault(our_name, show_name(name))
+            names.setdefault(our_name, {})[name] = value
         for number in NUMBER_FIELDS:
             if number in payload:
                 payload[number] = plain_number(payload[number])
-        self._rename_action(payload)
-        _require_one_value(payload, contradictions)
+        self._rename_action(payload, names.pop("action", {}))
+        _require_one_value(payload, names)
         for required in ("action", "symbol"):
-            if required not in payload and not (required == "action" and "market_position" in payload):
+            is_said = required == "action" and ("market_position" in payload or is_flat(payload))
+            if required not in payload and not is_said:
                 raise missing_field(self._name_of(required), self._shown_example)
         return payload
 
     def require_honoured(self, body: Mapping[str, Json]) -> None:
         """Raise RefusedAlertError for a field of an entry that we cannot honour, and for a misspelt one."""
         for name, value in body.items():
-            plain = plain_name(name).removeprefix(self.prefix)
+            plain = self._plain(name)
             if plain in self._hints and is_set(value):
                 wrong = f"{show_name(name)} {quote_value(value)} cannot be honoured"
                 raise RefusedAlertError(wrong, field=show_name(name), hint=self._hints[plain])
-            if plain in self._declared or plain in _OUR_PLAIN_NAMES:
+            if plain in self._known:
                 continue
-            near = next((other for other in self._declared if is_one_edit_away(plain, other)), None)
+            near = next((other for other in self._known if is_one_edit_away(plain, other)), None)
             if near is not None:
-                hint = f"did you mean {self._declared[near]}? Rename or remove the field"
+                hint = f"did you mean {self._known[near]}? Rename or remove the field"
                 raise RefusedAlertError(f"unknown field {quote_value(name)}", field=show_name(name), hint=hint)
+
+    def _plain(self, name: str) -> str:
+        """Return a name without case and signs, and without a prefix unless it is known with it."""
+        plain = plain_name(name)
+        for prefix in self.prefixes:
+            if plain in self._known:
+                break
+            plain = plain.removeprefix(prefix)
+        return plain
 
     @cached_property
     def _our_names(self) -> dict[str, str]:
@@ -131,8 +122,8 @@ class Vocabulary:
         return {plain_name(name): hint for name, hint in self.refused.items()}
 
     @cached_property
-    def _declared(self) -> dict[str, str]:
-        return {plain_name(name): name for name in (*self.fields, *self.refused)}
+    def _known(self) -> dict[str, str]:
+        return {plain_name(name): name for name in (*FIELDS, *self.fields, *self.refused)}
 
     @property
     def _shown_example(self) -> str:
@@ -142,28 +133,44 @@ class Vocabulary:
         """Return the sender's first name of a field of ours."""
         return next((name for name, each in self.fields.items() if each == our_name), our_name)
 
-    def _rename_action(self, payload: dict[str, Json]) -> None:
-        if "action" not in payload or is_flat(payload):
+    def _rename_action(self, payload: dict[str, Json], said: Mapping[str, Json]) -> None:
+        """Set our action for the sender's word, or for its words under several names."""
+        words = {name: normalize_word(value) for name, value in said.items()}
+        is_one_word = len(set(words.values())) == 1
+        if not said or is_flat(payload):
+            if not is_one_word:
+                payload.pop("action", None)
             return
-        value = payload["action"]
-        word = re.sub(r"[\s-]+", "_", value.strip().lower()) if isinstance(value, str) else ""
+        if is_one_word:
+            payload["action"] = self._action_of(next(iter(words.values())), payload["action"])
+            return
+        main_name = plain_name(self._name_of("action"))
+        main = next((name for name in words if self._plain(name) == main_name), None)
+        others = {self._plain(name): word for name, word in words.items() if name != main}
+        action = combine_actions(None if main is None else words[main], others, self.actions)
+        first = self.actions.get(words[main or next(iter(words))])
+        if action is None and first in POSITION_OF_ENTRY and is_exit(payload | {"action": first}):
+            action = first  # a sale of a chart that stays long, whatever else is said of its side
+        if action is None:
+            meanings = {name: self.actions.get(word) for name, word in words.items()}
+            (one, meant), *rest = meanings.items()
+            other = next((name for name, meaning in rest if meaning != meant), rest[0][0])
+            raise contradiction("action", one, said[one], other, said[other])
+        payload["action"] = action
+
+    def _action_of(self, word: str, value: Json) -> str:
         if word in self.refused_actions:
             raise invalid_value("action", value, self.refused_actions[word])
         if word not in self.actions:
             hint = f"expected one of {', '.join(self.actions)}, as in {self.example}"
             raise invalid_value("action", value, hint)
-        payload["action"] = self.actions[word]
-
-
-def is_flat(payload: Mapping[str, Json]) -> bool:
-    """Whether the sender wants no position, whatever its action word."""
-    return _position(payload) == "flat"
+        return self.actions[word]
 
 
 def has_exit_word(payload: Mapping[str, Json]) -> bool:
     """Whether the action of a renamed payload is an exit."""
     action = payload.get("action")
-    return isinstance(action, str) and action in _OUR_EXITS
+    return isinstance(action, str) and action in OUR_EXITS
 
 
 def is_exit(payload: Mapping[str, Json]) -> bool:
@@ -173,7 +180,9 @@ def is_exit(payload: Mapping[str, Json]) -> bool:
     """
     if is_flat(payload) or has_exit_word(payload):
         return True
-    return [payload.get("action"), _position(payload)] in (["sell", "long"], ["buy", "short"])
+    position = payload.get("market_position")
+    side = position.strip().lower() if isinstance(position, str) else None
+    return (payload.get("action"), side) in (("sell", "long"), ("buy", "short"))
 
 
 def is_set(value: Json) -> bool:
@@ -190,21 +199,20 @@ def drop_unset(payload: dict[str, Json], names: Iterable[str]) -> None:
             del payload[name]
 
 
-def plain_number(value: Json) -> Json:
-    """Return a number that is text without its separators of thousands: 1,000.50 is 1000.50."""
-    if isinstance(value, str) and _THOUSANDS.fullmatch(value.strip()):
-        return value.strip().replace(",", "")
-    return value
-
-
 def set_position(payload: dict[str, Json]) -> None:
     """Make the quantity of an entry the position that it leads to: what is held on the other side is closed first.
 
-    Raise RefusedAlertError for an invalid quantity; without one, or without an entry, nothing changes.
+    Raise RefusedAlertError for an invalid quantity, and for another size of the position; without a quantity, or
+    without an entry, nothing changes.
     """
     size, position = parse_contracts(payload, "quantity"), POSITION_OF_ENTRY.get(str(payload.get("action")))
-    if size is not None and position is not None:
-        payload |= {"market_position": position, "market_position_size": size}
+    if size is None or position is None:
+        return
+    said = payload.get("market_position_size", size)
+    if not means_the_same("market_position_size", said, size):
+        raise contradiction("market_position_size", "quantity", size, "market_position_size", said)
+    payload.setdefault("market_position", position)
+    payload["market_position_size"] = size
 
 
 def to_ticks(payload: Mapping[str, Json], value: Json, field: str) -> int:
@@ -219,31 +227,22 @@ def to_ticks(payload: Mapping[str, Json], value: Json, field: str) -> int:
     return int(ticks)
 
 
-def _require_one_value(payload: dict[str, Json], contradictions: Mapping[str, RefusedAlertError]) -> None:
-    """Raise the error of a field with two values; an exit leaves aside one that it does not need.
+def _require_one_value(payload: dict[str, Json], names: Mapping[str, Mapping[str, Json]]) -> None:
+    """Raise RefusedAlertError for a field with two values; an exit leaves aside one that it does not need.
 
     It needs the size of its part: without it, it would close all.
     """
-    needed = {"action", "symbol", "market_position"}
+    needed = {"symbol", "market_position"}
     if not is_flat(payload):
         needed |= {"quantity", "market_position_size"}
-    for our_name, error in contradictions.items():
-        if our_name in needed or not is_exit(payload):
-            raise error
-        del payload[our_name]
-
-
-def _comparable(our_name: str, value: Json) -> str | Decimal:
-    """Return a value as it is compared with another one of the same field: a symbol without its exchange, a number."""
-    if our_name == "symbol":
-        return str(value).rpartition(":")[2].strip().upper()
-    plain = str(plain_number(value)).strip()
-    return Decimal(plain) if our_name in NUMBER_FIELDS and _NUMERAL.fullmatch(plain) else str(value)
-
-
-def _position(payload: Mapping[str, Json]) -> str | None:
-    position = payload.get("market_position")
-    return position.strip().lower() if isinstance(position, str) else None
+    for our_name, values in names.items():
+        first, one = next(iter(values.items()))
+        for name, value in values.items():
+            if means_the_same(our_name, one, value):
+                continue
+            if our_name in needed or not is_exit(payload):
+                raise contradiction(our_name, first, one, name, value)
+            payload.pop(our_name, None)
 
 
 def _without_secrets(value: Json) -> Json:

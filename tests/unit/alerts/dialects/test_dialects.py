@@ -162,6 +162,39 @@ def test_our_own_fields_are_read_whatever_their_case_and_signs(dialect: str) -> 
         assert (80, Direction.LONG, 20) == (alert.take_profit_ticks, alert.prev_direction, alert.trail_ticks)
 
 
+SPELLINGS = (
+    "stopLossTicks",
+    "stop-loss-ticks",
+    "STOP_LOSS_TICKS",
+    "stop loss ticks",
+    "takeProfitTicks",
+    "take-profit-ticks",
+)
+
+
+@pytest.mark.parametrize("dialect", sorted(set(NAMES) - {"origin-discord"}))
+@pytest.mark.parametrize("name", SPELLINGS)
+def test_a_stop_or_target_of_an_entry_is_read_or_refused_however_it_is_spelt(dialect: str, name: str) -> None:
+    for raw in messages(dialect, "buy", **{name: 40}):
+        alert = attempt(raw, dialect)
+
+        assert alert is None or 40 in {alert.stop_loss_ticks, alert.take_profit_ticks}
+
+
+@pytest.mark.parametrize("name", [*SPELLINGS, "sl", "tp", "stopLoss", "takeProfit"])
+def test_a_stop_or_target_in_the_order_of_a_strategy_is_read(name: str) -> None:
+    for order in ({"order": {name: 40}}, {"strategy": {"order": {name: 40}}}, {f"order_{name}": 40}):
+        alert = parse_alert(messages("tradingview", "buy", **order)[0], "tradingview")
+
+        assert 40 in {alert.stop_loss_ticks, alert.take_profit_ticks, alert.stop_loss, alert.take_profit}
+
+
+def test_a_misspelt_stop_or_a_percentage_in_the_order_of_a_strategy_is_refused() -> None:
+    for name in ("stop_los", "sl_percent", "stop_loss_tick"):
+        with pytest.raises(RefusedAlertError):
+            parse_alert(messages("tradingview", "buy", order={name: 40})[0], "tradingview")
+
+
 def test_an_unknown_dialect_is_refused_with_the_names_of_all() -> None:
     with pytest.raises(RefusedAlertError) as caught:
         read_payload_in("metatrader", b"{}")

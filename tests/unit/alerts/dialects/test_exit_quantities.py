@@ -18,7 +18,7 @@ from shared.domain.alerts.dialects import (
     traderspost,
     tradingview,
 )
-from shared.domain.alerts.dialects.vocabulary import EXITS
+from shared.domain.alerts.dialects.action_words import EXITS
 from shared.domain.alerts.field_names import FIELDS
 from shared.domain.alerts.parse import parse_alert
 from shared.domain.alerts.payload import RefusedAlertError
@@ -51,6 +51,10 @@ def encode(dialect: str, fields: Mapping[str, object]) -> bytes:
 
 
 def is_flat(fields: Mapping[str, object]) -> bool:
+    """Whether a message says flat: a side of that name, or no side with the size 0."""
+    sides = [fields.get(name) for name in ("market_position", "sentiment", "position") if name in fields]
+    if fields.get("market_position_size") == 0 and set(sides) <= {""}:
+        return True
     return any(fields.get(name) == "flat" for name in ("market_position", "sentiment", "position"))
 
 

@@ -76,7 +76,7 @@ ROWS: list[Row] = [
     (generated(percentage_sl='"0.5"'), "refused percentage_sl: price as tp or sl", ""),
     (generated(dollar_tp='"2"'), "refused dollar_tp: price as tp", ""),
     (generated(dollar_sl="15"), "refused dollar_sl: price as tp", ""),
-    (generated(risk_percentage="2", quantity="0"), "refused risk_percentage: size from risk", ""),
+    (generated(risk_percentage="2", quantity="0"), "refused risk_percentage: size in contracts", ""),
     (generated(trail="1", trail_stop="5"), "refused trail: update_sl", ""),
     (generated(trail_trigger="5"), "refused trail_trigger: update_sl", ""),
     (generated(breakeven="15"), "refused breakeven: update_sl", ""),
@@ -85,7 +85,7 @@ ROWS: list[Row] = [
     (generated(multiple_accounts='[{"account_id": "1"}, {"account_id": "2"}]'),
      "refused multiple_accounts: add the accounts to the hook", ""),
     (generated(multiple_accounts='[{"account_id": "1", "quantity_multiplier": 2}]'),
-     "refused multiple_accounts: size from risk", ""),
+     "refused multiple_accounts: size in contracts", ""),
     (generated(multiple_accounts='[{"account_id": "1", "quantity_multiplier": 0}]'), "LONG 1 MNQ", "1 1 1 1"),
     # Mistakes.
     (generated(quantity="0"), "refused quantity: whole number", ""),

@@ -89,6 +89,21 @@ ROWS: list[Row] = [
     ('{"ticker": "MNQ1!", "action": "buy", "contracts": 1, "market_position": "long"}',
      "refused market_position_size: whole number", ""),
     ('{"ticker": "MNQ1!", "action": "close_long", "position_size": 0}', "CLOSE LONG MNQ", "-1 0 0 0"),
+    ('{"ticker": "MNQ1!", "action": "close", "position_size": 1}', "refused position_size: market_position_size", ""),
+    ('{"ticker": "MNQ1!", "action": "close", "position_size": -2}', "refused position_size: market_position_size", ""),
+    ('{"ticker": "MNQ1!", "action": "close", "contracts": 1, "position_size": 2}', "CLOSE 1 MNQ", "0 0 0 2"),
+    (('{"ticker": "MNQ1!", "action": "sell", "contracts": 1, "market_position_size": 0, '
+     '"prev_market_position": "long", "sl_percent": 1}'), "CLOSE MNQ", "0 0 0 0"),
+    ('{"ticker": "MNQ1!", "action": "buy", "contracts": 1, "market_position_size": 2}',
+     "refused market_position: market_position_size, or neither", ""),
+    # The quantity, the stop and the side in an order.
+    ('{"ticker": "MNQ1!", "order": {"action": "close", "quantity": 1}}', "CLOSE 1 MNQ", "0 0 0 2"),
+    ('{"ticker": "MNQ1!", "order": {"action": "buy", "qty": 1, "stop_loss": 21480}}', "BUY 1 MNQ sl 21480", "0 1 2 4"),
+    ('{"ticker": "MNQ1!", "strategy": {"order_action": "close", "order_size": 1}}', "CLOSE 1 MNQ", "0 0 0 2"),
+    ('{"ticker": "MNQ1!", "action": "close", "side": "long"}', "CLOSE LONG MNQ", "-1 0 0 0"),
+    ('{"ticker": "MNQ1!", "action": "close", "signal": "RSI exit"}', "CLOSE MNQ", "0 0 0 0"),
+    ('{"ticker": "MNQ1!", "symbol": "MNQ", "action": "close"}', "CLOSE MNQ", "0 0 0 0"),
+    ('{"ticker": "MNQ1!", "symbol": "MNQ", "action": "buy", "side": "long", "contracts": 1}', "BUY 1 MNQ", "0 1 2 4"),
     # An indicator's alerts: a word and a size.
     ('{"ticker": "MNQ1!", "close": 21500.25, "interval": "5", "action": "buy", "qty": 1}', "BUY 1 MNQ", "0 1 2 4"),
     ('{"ticker": "MNQ1!", "signal": "LONG", "size": 1}', "BUY 1 MNQ", "0 1 2 4"),
