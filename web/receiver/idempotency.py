@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from http import HTTPStatus
 from typing import Any
@@ -13,12 +14,21 @@ from shared.db.alerts import intake
 from shared.db.alerts.intake import FirstDelivery
 from shared.domain.alerts.alert import Alert
 from shared.domain.alerts.payload import BODY
-from shared.ledger.batch_insert import holders_of
+from shared.ledger.batch_insert import holders_of, insert_jobs
 from shared.ledger.enqueue import NewJob
 from web.receiver.check import Refusal
 from web.receiver.incoming import Accepted, Incoming, Outcome
 
+_FOLLOWS = ":after:"  # the job of the alert before, in the key of another alert with the same body
+_MOST_LINKS = 20
 _RESENT_WITHIN = timedelta(minutes=1)  # TradingView sends an alert again within 20 s of a 5xx
+
+
+@dataclass(frozen=True, slots=True)
+class _Another:
+    """Another alert than the one of the job that has its key."""
+
+    holder: UUID
 
 
 def idempotency_key(incoming: Incoming, alert: Alert) -> str:
@@ -35,62 +45,81 @@ def idempotency_key(incoming: Incoming, alert: Alert) -> str:
         return f"alert:{hook_id}:id:{alert.external_id}"
     if alert.alert_time is not None:
         return f"alert:{hook_id}:body:{hashlib.sha256(incoming.raw).hexdigest()}"
-    return arrival_key(incoming)
+    return f"alert:{hook_id}:arrival:{incoming.id}"
 
 
-def arrival_key(incoming: Incoming) -> str:
-    """Return the key of an alert that no other can have."""
-    return f"alert:{incoming.hook.id}:sending:{incoming.id}"
+async def insert_alert_jobs(
+    connection: psycopg.AsyncConnection[Any], batch: Sequence[Incoming], jobs: dict[UUID, NewJob]
+) -> tuple[set[UUID], list[Outcome]]:
+    """Insert the jobs of a batch of alerts; return those inserted, and what becomes of each alert.
+
+    An alert that is another one than the one with its key, and that may close, is never refused: it gets the key that
+    follows that one, so that its own resend meets it. `jobs` are changed to have the keys that they are inserted with.
+    """
+    inserted = await insert_jobs(connection, list(jobs.values())) if jobs else set()
+    outcomes = await _resolve_outcomes(connection, batch, jobs, inserted)
+    for link in range(_MOST_LINKS):
+        others = {id_: outcome.holder for id_, outcome in outcomes.items() if isinstance(outcome, _Another)}
+        if not others:
+            break
+        for id_, holder in others.items():
+            follows = str(holder) if link < _MOST_LINKS - 1 else f"sending:{id_}"
+            jobs[id_] = replace(jobs[id_], key=f"{(jobs[id_].key or '').partition(_FOLLOWS)[0]}{_FOLLOWS}{follows}")
+        inserted |= await insert_jobs(connection, [jobs[id_] for id_ in others])
+        outcomes = await _resolve_outcomes(connection, batch, jobs, inserted)
+    resolved: list[Outcome] = []
+    for incoming in batch:
+        outcome = outcomes.get(incoming.job_id, incoming.checked)
+        assert not isinstance(outcome, Alert | _Another)  # noqa: S101  # the last link has a key that no other has
+        resolved.append(outcome)
+    return inserted, resolved
 
 
-async def resolve_duplicates(
+async def _resolve_outcomes(
     connection: psycopg.AsyncConnection[Any],
     batch: Sequence[Incoming],
     jobs: Mapping[UUID, NewJob],
     inserted: set[UUID],
-) -> list[Outcome | None]:
-    """Return what becomes of each alert, once the jobs with a free key are inserted.
-
-    None is another alert than the one with its key: it may close, so it is never refused, and gets its arrival's key.
-    """
-    outcomes: dict[UUID, Outcome | None] = {job_id: Accepted(job_id) for job_id in inserted}
+) -> dict[UUID, "Outcome | _Another"]:
+    """Return what becomes of each alert with a job, once the jobs with a free key are inserted."""
+    outcomes: dict[UUID, Outcome | _Another] = {job_id: Accepted(job_id) for job_id in inserted}
     taken = {job.key: job for job in jobs.values() if job.id not in inserted and job.key is not None}
     if taken:
         holders = await holders_of(connection, list(taken))
         first = await intake.first_deliveries(connection, list(holders.values()))
-        together = {incoming.job_id: incoming for incoming in batch}  # of which no row is inserted yet
+        in_batch = {incoming.job_id: incoming for incoming in batch}  # of which no row is inserted yet
         for incoming in batch:
             job = jobs.get(incoming.job_id)
             if job is None or job.id in inserted or not isinstance(incoming.checked, Alert):
                 continue
             holder = holders[job.key or ""]
-            body, age = _compare(incoming, first.get(holder), together.get(holder, incoming))
+            body, age = _find_first_body(incoming, first.get(holder), in_batch.get(holder, incoming))
             outcomes[job.id] = _resolve_duplicate(incoming, incoming.checked, holder, body, age)
-    return [
-        outcomes[incoming.job_id] if isinstance(incoming.checked, Alert) else incoming.checked for incoming in batch
-    ]
+    return outcomes
 
 
-def _compare(incoming: Incoming, stored: FirstDelivery | None, together: Incoming) -> tuple[bytes, timedelta]:
+def _find_first_body(incoming: Incoming, stored: FirstDelivery | None, same_batch: Incoming) -> tuple[bytes, timedelta]:
     """Return the body that has the key of an alert, and how long before or after the alert it was received.
 
     It is `stored`, else in the same batch. An alert of the spool counts from its receipt, not from when it is stored.
     """
     if stored is not None:
         return stored.body, abs((incoming.received_at or stored.read_at) - stored.received_at)
-    if incoming.received_at is None or together.received_at is None:
-        return together.raw, timedelta(0)
-    return together.raw, abs(incoming.received_at - together.received_at)
+    if incoming.received_at is None or same_batch.received_at is None:
+        return same_batch.raw, timedelta(0)
+    return same_batch.raw, abs(incoming.received_at - same_batch.received_at)
 
 
-def _resolve_duplicate(incoming: Incoming, alert: Alert, holder: UUID, first: bytes, age: timedelta) -> Outcome | None:
+def _resolve_duplicate(
+    incoming: Incoming, alert: Alert, holder: UUID, first: bytes, age: timedelta
+) -> "Outcome | _Another":
     """Return what becomes of an alert whose key the job of the `first` body has, which was received `age` ago."""
     if holder == incoming.job_id or _is_resend(incoming, alert, first, age):
         return Accepted(holder, is_duplicate=holder != incoming.job_id)
     if incoming.delivery_id is not None:
         return _describe_delivery_conflict(alert, incoming.delivery_id, age)
     if not alert.action.is_entry or alert.target_position is not None:
-        return None
+        return _Another(holder)
     return _describe_conflict(alert, age)
 
 

@@ -26,9 +26,12 @@ class Incoming:
     received_at: datetime | None = None
 
     @property
-    def opens_nothing(self) -> bool:
-        """Whether it is an alert that opens nothing: such are stored first."""
-        return isinstance(self.checked, Alert) and not self.checked.action.is_entry
+    def comes_first(self) -> bool:
+        """Whether it is an alert that closes all: such are stored first, and drop the entries before them.
+
+        Any other exit, cancel or move of a stop is about those entries, so it comes after them.
+        """
+        return isinstance(self.checked, Alert) and self.checked.closes_all
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,7 +25,7 @@ from shared.ledger.jobs.alerts import HandleAlert, alert_job_options, follower_j
 from web.receiver.batcher import Batcher
 from web.receiver.check import Refusal
 from web.receiver.deadline import TIMEOUT_S, DatabaseDownError, with_timeout
-from web.receiver.idempotency import arrival_key, idempotency_key, resolve_duplicates
+from web.receiver.idempotency import idempotency_key, insert_alert_jobs
 from web.receiver.incoming import Accepted, Incoming, Outcome
 from web.receiver.limits import TokenBucket
 from web.receiver.spool import Spool, SpoolFile
@@ -127,16 +127,13 @@ class Intake:
         try:
             async with self._ledger.engine.begin() as connection:
                 raw: psycopg.AsyncConnection[Any] = (await connection.get_raw_connection()).driver_connection  # type: ignore[assignment]  # typed as Any | None
-                inserted = await insert_jobs(raw, list(jobs.values())) if jobs else set()
-                resolved = await resolve_duplicates(raw, batch, jobs, inserted)
-                others = [incoming for incoming, outcome in zip(batch, resolved, strict=True) if outcome is None]
-                if others:
-                    jobs |= {one.job_id: replace(jobs[one.job_id], key=arrival_key(one)) for one in others}
-                    inserted |= await insert_jobs(raw, [jobs[one.job_id] for one in others])
-                outcomes = [
-                    outcome or Accepted(incoming.job_id) for incoming, outcome in zip(batch, resolved, strict=True)
+                inserted, outcomes = await insert_alert_jobs(raw, batch, jobs)
+                followers = [
+                    job
+                    for incoming in batch
+                    if incoming.job_id in inserted
+                    for job in self._make_follower_jobs(incoming)
                 ]
-                followers = [job for incoming in batch if incoming.job_id in inserted for job in self._copies(incoming)]
                 if followers:
                     await insert_jobs(raw, followers)
                 stored = [_to_row(incoming, outcome) for incoming, outcome in zip(batch, outcomes, strict=True)]
@@ -146,14 +143,14 @@ class Intake:
         self._ledger.publish([job.wake_up() for job in [*(jobs[job_id] for job_id in inserted), *followers]])
         return outcomes
 
-    def _copies(self, incoming: Incoming) -> list[NewJob]:
+    def _make_follower_jobs(self, incoming: Incoming) -> list[NewJob]:
         """Return the jobs of an accepted alert for the followers of its hook."""
         hook, alert = incoming.hook, incoming.checked
         if not hook.follower_ids or not isinstance(alert, Alert):
             return []
         ttl = self._entry_ttl - _waited(incoming)
-        copies = follower_jobs(incoming.job_id, incoming.id, alert, hook.follower_ids, ttl)
-        return [new_job(request, **options) for request, options in copies]
+        requests = follower_jobs(incoming.job_id, incoming.id, alert, hook.follower_ids, ttl)
+        return [new_job(request, **options) for request, options in requests]
 
     def _make_job(self, incoming: Incoming, alert: Alert) -> NewJob:
         return new_job(

@@ -20,8 +20,8 @@ class SpooledRecord(Protocol):
         """Its identifier, by which records are ordered."""
 
     @property
-    def opens_nothing(self) -> bool:
-        """Whether it is stored before those that are none."""
+    def comes_first(self) -> bool:
+        """Whether it is stored before the others."""
 
 
 Record = TypeVar("Record", bound=SpooledRecord)
@@ -71,27 +71,27 @@ class SpoolDrain(Generic[Record]):
     async def run(self) -> None:
         """Store the records of every file, also of those that are added meanwhile; raise DatabaseDownError.
 
-        Before the next file the exits of all files are stored. A record for which Postgres is late, perhaps because
-        another transaction holds its key, keeps no other one waiting; its file waits for the next run.
+        Before the next file the records of all files that come first are stored. A record for which Postgres is late,
+        perhaps because another transaction holds its key, keeps no other one waiting; its file waits for the next run.
         """
         self._late_in_a_row = 0
         seen, waiting = set[SpoolFile](), set[SpoolFile]()
-        unstored_exits = set[UUID]()
+        unstored_first = set[UUID]()
         while files := [file for file in await self._spool.list_files() if file not in waiting]:
             for file in files:
                 if file not in seen:
-                    exits = [one for one in await self._spool.read(file) if one.opens_nothing]
-                    unstored_exits |= (await self._store_in_order(exits)).ids
+                    found = [one for one in await self._spool.read(file) if one.comes_first]
+                    unstored_first |= (await self._store_in_order(found)).ids
                     seen.add(file)
             first = files[0]
-            if not await self._store_rest(first, unstored_exits):
+            if not await self._store_rest(first, unstored_first):
                 waiting.add(first)
 
-    async def _store_rest(self, file: SpoolFile, unstored_exits: set[UUID]) -> bool:
+    async def _store_rest(self, file: SpoolFile, unstored_first: set[UUID]) -> bool:
         """Store what of a file is not stored yet; return whether the file need not wait any more."""
         records = await self._spool.read(file)
         unstored = await self._store_in_order(
-            [one for one in records if not one.opens_nothing or one.id in unstored_exits]
+            [one for one in records if not one.comes_first or one.id in unstored_first]
         )
         if unstored.late:
             return False

@@ -3,6 +3,8 @@
 from datetime import timedelta
 from typing import NoReturn
 
+from sqlalchemy import Connection
+
 from shared.db.alerts import precedence, signals
 from shared.db.alerts.precedence import ENTRY_KINDS
 from shared.db.alerts.signals import NewSignal
@@ -35,15 +37,23 @@ def require_current(ctx: Context, account_alert: AccountAlert, contract: Contrac
         awaits_exit = precedence.awaits_exit(connection, stored, account_id)
         is_being_reduced = precedence.has_open_reduction(connection, account_id, contract.id)
         flatten = flatten_requests.open_on(connection, account_id, contract.id)
-        has_later_close = flatten_requests.has_later_close(
-            connection, account_id, contract.id, ctx.job.correlation_id, stored
-        )
+        later_close = find_later_close(ctx, account_alert, contract, connection)
     if is_late:
         _deny(ctx, account_alert, contract, "late: an alert for the same symbol that was sent later was received first")
-    if has_later_close:
-        _deny(ctx, account_alert, contract, f"{contract.id} was closed by a later request, so this entry is not made")
+    if later_close is not None:
+        _deny(ctx, account_alert, contract, later_close)
     if awaits_exit or is_being_reduced or (flatten is not None and flatten.contract_id is not None):
         raise PostponedError(f"an exit that was received before is closing in {contract.id}", _RETRY_AFTER)
+
+
+def find_later_close(
+    ctx: Context, account_alert: AccountAlert, contract: Contract, connection: Connection
+) -> str | None:
+    """Return why an entry is not made, if a close of the contract was requested after its alert was received."""
+    has_later_close = flatten_requests.has_later_close(
+        connection, account_alert.account_id, contract.id, ctx.job.correlation_id, account_alert.stored
+    )
+    return f"{contract.id} was closed by a later request, so this entry is not made" if has_later_close else None
 
 
 def check_hook_settings(ctx: Context, account_alert: AccountAlert, contract: Contract, state: RootState) -> str | None:

@@ -2,19 +2,21 @@
 
 from collections.abc import Sequence
 from functools import partial
+from typing import NoReturn
 from uuid import UUID
 
 from shared.db.alerts import precedence
-from shared.db.orders import flatten_requests
+from shared.db.orders import changes, flatten_requests
 from shared.db.orders.orders import OrderRow
 from shared.domain.alerts.alert import Alert
 from shared.domain.market_data.contract import Contract
-from shared.domain.orders.order import Direction, Origin, Side
+from shared.domain.orders.order import ChangeKind, Direction, Origin, Side
 from shared.errors import PostponedError, RefusedError, RiskLimitError
 from shared.ledger.jobs.orders import Flatten, ReducePosition
 from shared.ledger.ledger import Transaction
 from workers.alerts.outcome import (
     AccountAlert,
+    find_denial,
     record_nothing_to_do,
     record_outcome,
     request_cancels,
@@ -32,21 +34,20 @@ from workers.context import Context
 
 
 def exit_position(ctx: Context, account_alert: AccountAlert, contract: Contract | None) -> dict[str, str]:
-    """Close the contracts that the symbol means, or a part of the one that is held; raise RefusedError without any.
+    """Close the contracts that the symbol means, or a part of the one that is held.
 
-    `contract` is the active one of the root, None if there is none: then what is held can be closed all the same. Raise
-    PostponedError for a part, or for one side, while the position is not certain or an entry received before waits: as
-    long as nothing is held, and otherwise for 15 s at most. A close of all does not wait: it drops such an entry. The
-    venue is asked before a part or a side is said to be nothing.
+    `contract` is the active one of the root, None if there is none: then what is held can be closed all the same. A
+    close of all does not wait: it drops an entry received before. Raise RefusedError if it finds nothing. A part or a
+    side waits, by PostponedError, while the position is not certain, and for an entry received before: at most 15 s if
+    something is held. If nothing is, resting entries are cancelled, and the venue is asked, before it does nothing.
     """
-    alert = account_alert.alert
-    is_all = alert.only_direction is None and alert.target_position is None and alert.quantity is None
+    alert, account_id = account_alert.alert, account_alert.account_id
     with ctx.autocommit() as connection:  # before the position is read: an entry is in one of the two
-        is_awaited = not is_all and precedence.awaits_entry(connection, account_alert.stored, account_alert.account_id)
-    state = read_root_state(ctx, account_alert.account_id, alert.root)
+        is_awaited = not alert.closes_all and precedence.awaits_entry(connection, account_alert.stored, account_id)
+    state = read_root_state(ctx, account_id, alert.root)
     active = None if contract is None else contract.id
     named = _list_named(state, alert, active)
-    if is_all:
+    if alert.closes_all:
         if not named:
             raise RefusedError(f"nothing to close: no position and no order in {alert.symbol.text}")
         return _close(ctx, account_alert, named)
@@ -55,11 +56,12 @@ def exit_position(ctx: Context, account_alert: AccountAlert, contract: Contract 
         raise PostponedError(f"an entry in {alert.symbol.text} that was received before is not made yet", RETRY_AFTER)
     require_certain(state, named)
     if not is_held:
+        _cancel_unwanted(ctx, account_alert, state, named)
         state = read_at_venue(ctx, account_alert.account_id, state, alert.root)
         named = _list_named(state, alert, active)
     held = list(filter(partial(_is_meant, state, alert), named))
     if not held:
-        return _exit_nothing(ctx, account_alert, state, named)
+        return _record_nothing(ctx, account_alert, named)
     if alert.target_position is None and alert.quantity is None:
         return _close(ctx, account_alert, held)
     return _exit_part(ctx, account_alert, state, held, active if active in held else held[0])
@@ -82,29 +84,48 @@ def skip_exit(ctx: Context, account_alert: AccountAlert, contract: Contract | No
     return record_nothing_to_do(ctx, account_alert, None if contract is None else contract.id, why)
 
 
-def _exit_nothing(ctx: Context, account_alert: AccountAlert, state: RootState, named: list[str]) -> dict[str, str]:
-    """Cancel the resting entries that an exit means, as they would fill later; nothing is held that it could close.
+def _cancel_unwanted(ctx: Context, account_alert: AccountAlert, state: RootState, named: list[str]) -> None:
+    """Cancel the resting entries that an exit means, as they would fill later, and raise PostponedError.
 
-    One side means the entries on that side, a target position those that it does not want, a part all of them.
+    One side means the entries on that side, a target position those that it does not want, a part all of them. Nothing
+    happens once none of them rests: whether one has filled before its cancel is then known.
     """
-    alert = account_alert.alert
-    resting = [row for contract_id in named for row in _unwanted_entries(state, alert, contract_id)]
+    resting = [row for contract_id in named for row in _unwanted_entries(state, account_alert.alert, contract_id)]
     with ctx.autocommit() as connection:
         later = precedence.list_later_orders(connection, account_alert.stored, [row.id for row in resting])
     resting = [row for row in resting if row.id not in later]
-    side = "" if alert.only_direction is None else f"{alert.only_direction} "
-    if not resting:
-        why = f"no {side}position in {alert.symbol.text}, and an exit opens nothing"
-        return record_nothing_to_do(ctx, account_alert, named[0] if named else None, why)
+    if resting:
+        _cancel_and_wait(ctx, account_alert, resting)
+
+
+def _cancel_and_wait(ctx: Context, account_alert: AccountAlert, entries: Sequence[OrderRow]) -> NoReturn:
     with ctx.transaction() as tx:
-        reason = f"no {side}position in {alert.symbol.text}: cancels {len(resting)} resting entries"
-        result, denial = record_outcome(tx, ctx, account_alert, resting[0].contract_id, reason=reason)
+        denial = find_denial(tx, ctx, account_alert.account_id)
         if denial is None:
-            request_cancels(tx, ctx, resting, "an alert closes what they would open")
-            result["cancels"] = str(len(resting))
-            tx.finish(result)
+            request_cancels(tx, ctx, entries, "an alert closes what they would open")
+        else:
+            record_outcome(tx, ctx, account_alert, entries[0].contract_id, reason=denial)
     if denial is not None:
         raise RiskLimitError(denial)
+    raise PostponedError(f"cancelling {len(entries)} resting entries in {account_alert.alert.symbol.text}", RETRY_AFTER)
+
+
+def _record_nothing(ctx: Context, account_alert: AccountAlert, named: list[str]) -> dict[str, str]:
+    """Record that there was nothing to close, but for the entries that were cancelled."""
+    alert = account_alert.alert
+    side = "" if alert.only_direction is None else f"{alert.only_direction} "
+    why = f"no {side}position in {alert.symbol.text}, and an exit opens nothing"
+    with ctx.autocommit() as connection:
+        caused = changes.list_caused_by(connection, account_alert.account_id, ctx.job.correlation_id)
+    cancelled = {change.order_id for change in caused if change.kind is ChangeKind.CANCEL}
+    contract_id = named[0] if named else None
+    if not cancelled:
+        return record_nothing_to_do(ctx, account_alert, contract_id, why)
+    with ctx.transaction() as tx:
+        reason = f"cancels {len(cancelled)} resting entries: {why}"
+        result, _ = record_outcome(tx, ctx, account_alert, contract_id, reason=reason)
+        result["cancels"] = ", ".join(map(str, sorted(cancelled)))
+        tx.finish(result)
     return result
 
 

@@ -1,6 +1,7 @@
 """Turns a stored alert into a signal, and the signal into an order or an exit."""
 
 from datetime import datetime, timedelta
+from functools import partial
 
 from shared.db.alerts import alerts, precedence
 from shared.db.alerts.alerts import StoredAlert
@@ -14,7 +15,7 @@ from shared.domain.risk.preconditions import EntryTerms
 from shared.errors import PostponedError, RefusedError, RiskLimitError
 from shared.ledger.jobs.alerts import HandleAlert
 from workers.alerts.cancels import cancel_entries
-from workers.alerts.entry_checks import check_hook_settings, require_current
+from workers.alerts.entry_checks import check_hook_settings, find_later_close, require_current
 from workers.alerts.exits import cancel_first, close_first, exit_position, exit_to_position, skip_exit
 from workers.alerts.outcome import AccountAlert
 from workers.alerts.root_state import RootState, read_root_state, side_of
@@ -160,6 +161,7 @@ def _enter(
         expires_at=_expires_at(ctx),
         alert_id=account_alert.stored.id,
         reason=reason,
+        find_obstacle=partial(find_later_close, ctx, account_alert, contract),
         risk=account_alert.stored.settings.size_value if alert.quantity is None else None,
     )
     return submit_entry(ctx, request)

@@ -9,7 +9,7 @@ from shared.db.orders import fills, orders, positions
 from shared.db.orders.orders import OrderRow
 from shared.domain.market_data.contract import Root, root_of_contract
 from shared.domain.orders.order import Direction, OrderState, OrderType, Role, Side
-from shared.errors import PostponedError, RetryableError
+from shared.errors import PostponedError
 from workers.context import Context
 from workers.orders import venue_state
 
@@ -83,10 +83,7 @@ def read_at_venue(ctx: Context, account_id: int, state: RootState, root: Root) -
     Raise PostponedError while the venue does not answer.
     """
     signs = {Direction.LONG: 1, Direction.SHORT: -1}
-    try:
-        found = ctx.gateway.positions(account_id)
-    except RetryableError as error:
-        raise PostponedError(f"the venue could not be asked what is held: {error}", RETRY_AFTER) from None
+    found = venue_state.fetch_positions(ctx, account_id)
     held = {one.contract_id: one.quantity * signs[one.direction] for one in found if one.direction in signs}
     with ctx.ledger.engine.begin() as connection:
         known = venue_state.known_contracts(connection, account_id, set(held))

@@ -1,5 +1,6 @@
 """Turns an entry request into an order: pre-trade checks, signal and order in one transaction, the account locked."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -49,6 +50,7 @@ class EntryRequest:
     strategy: str | None = None
     reason: str | None = None
     risk: Decimal | None = None
+    find_obstacle: Callable[[Connection], str | None] | None = None  # asked again once the account is locked
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +110,9 @@ def record_entry(tx: Transaction, ctx: Context, request: EntryRequest, *, is_sen
     if account is None:
         raise RefusedError(f"unknown account {request.account_id}: accounts.snapshot_accounts has not seen it")
     check = check_entry(tx.connection, ctx, request, account)
+    obstacle = None if request.find_obstacle is None else request.find_obstacle(tx.connection)
+    if obstacle is not None:
+        check = replace(check, denial=RiskLimitError(obstacle))
     entry, bracket = check.entry, check.bracket
     denial = None if check.denial is None else str(check.denial)
     order_id, signal_id = new_id(), new_id()

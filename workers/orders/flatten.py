@@ -24,14 +24,13 @@ from workers.orders import venue_state
 from workers.orders.change_order import RESEND_AFTER, send_change
 from workers.orders.resolve_in_doubt_order import OVERLAP
 from workers.orders.submit import require_lease
+from workers.orders.venue_state import RETRY_WHEN_REFUSED, RETRY_WHEN_UNREACHABLE
 from workers.task import task
 
 SWEEPS_PER_RUN = 6
 SWEEP_EVERY = timedelta(seconds=0.1)
 # Two closing orders in flight at once could reverse a position: the first must have had time to fill.
 CLOSE_AGAIN_AFTER = timedelta(seconds=0.5)
-RETRY_WHEN_UNREACHABLE = timedelta(seconds=0.5)
-RETRY_WHEN_REFUSED = timedelta(seconds=2)
 _LEGS = {Role.STOP_LOSS, Role.TAKE_PROFIT}
 _OPEN_AT_VENUE = {OrderState.WORKING, OrderState.SUSPENDED}
 _IN_FLIGHT = {OrderState.SUBMITTING, OrderState.IN_DOUBT}

@@ -1,22 +1,22 @@
 """Closes a part of a position with a market order of our own, never more than the position at the venue."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from sqlalchemy import Connection
 
 from shared.db.accounts import accounts
 from shared.db.market_data import contracts
-from shared.db.orders import flatten_requests, orders
+from shared.db.orders import fills, flatten_requests, orders
 from shared.domain.orders.order import Direction, Role, Side
-from shared.errors import PostponedError, RefusedError, RetryableError
+from shared.errors import PostponedError, RefusedError
 from shared.gateway.wire import VenuePosition
 from shared.ids import new_id
 from shared.ledger.jobs.orders import PlaceOrder, ReducePosition
 from workers.context import Context
+from workers.orders import venue_state
 from workers.task import task
 
 _RETRY_AFTER = timedelta(seconds=0.2)
-_RETRY_WHEN_UNREACHABLE = timedelta(seconds=0.5)
 _CLOCK_SKEW = timedelta(seconds=5)  # between this computer and the venue, whose time of a position it is
 
 
@@ -40,10 +40,16 @@ def _describe_later_position(ctx: Context, job: ReducePosition, held: VenuePosit
     """Return why the position is not the one that the reduction was requested for, or None: it may have waited long."""
     if job.direction not in {None, held.direction}:
         return f"{job.contract_id} is {held.direction} by now, and it was {job.direction} when this was requested"
-    requested_market_at = ctx.clock.to_market(job.requested_at or ctx.job.enqueued_at)
-    if held.opened_market_at > requested_market_at + _CLOCK_SKEW:
+    requested_at = job.requested_at or ctx.job.enqueued_at
+    if held.opened_market_at > ctx.clock.to_market(requested_at) + _CLOCK_SKEW and _has_filled(ctx, job, requested_at):
         return f"the position in {job.contract_id} was opened after this was requested"
     return None
+
+
+def _has_filled(ctx: Context, job: ReducePosition, since: datetime) -> bool:
+    """Whether our own rows know of a later fill too: the clock of this computer may be far behind the venue's."""
+    with ctx.autocommit() as connection:
+        return fills.has_recorded_since(connection, job.account_id, job.contract_id, since)
 
 
 @task(ReducePosition)
@@ -56,11 +62,8 @@ def reduce_position(job: ReducePosition, ctx: Context) -> dict[str, str | int]:
     with ctx.autocommit() as connection:
         _require_no_other_exit(connection, job)
         version = orders.version_of(connection, job.account_id, job.contract_id)
-    try:
-        held = [one for one in ctx.gateway.positions(job.account_id) if one.contract_id == job.contract_id]
-    except RetryableError as error:  # an exit does not wait for longer the longer the venue is away
-        wait = error.retry_after if isinstance(error, PostponedError) else _RETRY_WHEN_UNREACHABLE
-        raise PostponedError(f"the venue could not be asked what is held: {error}", wait) from None
+    found = venue_state.fetch_positions(ctx, job.account_id)
+    held = [one for one in found if one.contract_id == job.contract_id]
     if not held or held[0].direction not in {Direction.LONG, Direction.SHORT}:
         raise RefusedError(f"account {job.account_id} holds nothing of {job.contract_id}: nothing to close")
     later = _describe_later_position(ctx, job, held[0])

@@ -3,7 +3,7 @@
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from sqlalchemy import Connection
 
@@ -13,6 +13,7 @@ from shared.db.orders.orders import OrderRow
 from shared.db.orders.venue_orders import ReportedOrder, StoredOrder
 from shared.domain.market_data.contract import Contract, root_of_contract
 from shared.domain.orders.order import Direction, OrderState, Origin, Role
+from shared.errors import HaltError, PostponedError, RateLimitedError, RefusedError, RetryableError
 from shared.gateway.client import GatewayClient
 from shared.gateway.wire import VenueFill, VenueOrder, VenuePosition
 from shared.ids import new_id
@@ -22,6 +23,8 @@ from workers.context import Context
 
 log = logging.getLogger(__name__)
 
+RETRY_WHEN_UNREACHABLE = timedelta(seconds=0.5)
+RETRY_WHEN_REFUSED = timedelta(seconds=2)
 MAX_VANISHED = 20  # requested one by one; the rest at the next fetch
 
 _LEGS = {"-SL": Role.STOP_LOSS, "-TP": Role.TAKE_PROFIT}
@@ -73,6 +76,27 @@ def _add_vanished(ctx: Context, view: VenueView) -> VenueView:
     vanished = [row.venue_order_id for row in ours if row.venue_order_id and row.venue_order_id not in shown]
     found = [ctx.gateway.order(view.account_id, order_id) for order_id in vanished[:MAX_VANISHED]]
     return replace(view, orders=[*view.orders, *(order for order in found if order is not None)])
+
+
+def fetch_positions(ctx: Context, account_id: int) -> list[VenuePosition]:
+    """Return the positions at the venue, for an exit; raise PostponedError while it does not say them.
+
+    An exit does not wait for longer the longer the venue is away, and no refusal ends it: it may come from a proxy.
+    """
+    wait = RETRY_WHEN_REFUSED
+    try:
+        return ctx.gateway.positions(account_id)
+    except RateLimitedError as error:
+        problem: Exception = error
+        wait = error.retry_after
+    except RetryableError as error:
+        problem, wait = error, RETRY_WHEN_UNREACHABLE
+    except HaltError as error:
+        ctx.halt(error)
+        problem = error
+    except RefusedError as error:
+        problem = error
+    raise PostponedError(f"the venue could not be asked what is held: {problem}", wait) from None
 
 
 def quantity_at_venue(view: VenueView, contract_id: str) -> int:

@@ -92,7 +92,7 @@ def _awaits(connection: Connection, stored: StoredAlert, account_id: int, kinds:
         .where(
             IS_UNFINISHED,
             job.c.queue == queue.value,
-            or_(job.c.expires_at.is_(None), job.c.expires_at > func.now()),
+            or_(job.c.state == "running", job.c.expires_at.is_(None), job.c.expires_at > func.now()),
             or_(is_of_hook, is_of_follower),
             alert.c.root == stored.root,
             alert.c.action.in_(kinds),

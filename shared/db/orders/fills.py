@@ -83,6 +83,14 @@ def newest_at(connection: Connection, account_id: int) -> datetime | None:
     return found
 
 
+def has_recorded_since(connection: Connection, account_id: int, contract_id: str, since: datetime) -> bool:
+    """Whether a fill of the contract was recorded after `since`, by Postgres' clock."""
+    statement = select(fill.c.venue_fill_id).where(
+        fill.c.account_id == account_id, fill.c.contract_id == contract_id, fill.c.recorded_at > since
+    )
+    return connection.execute(statement.limit(1)).first() is not None
+
+
 def quantity_of(connection: Connection, order_id: object) -> int:
     """Return the filled quantity of an order by its stored fills."""
     total = func.coalesce(func.sum(fill.c.quantity), 0)

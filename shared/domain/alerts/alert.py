@@ -69,6 +69,12 @@ class Alert:
         return "TARGET" if self.target_position is not None and self.action.is_entry else self.action
 
     @property
+    def closes_all(self) -> bool:
+        """Whether it closes whatever is held: no part of it, on either side."""
+        is_part = (self.quantity, self.target_position, self.only_direction) != (None, None, None)
+        return self.action is AlertAction.CLOSE and not is_part
+
+    @property
     def root(self) -> Root:
         """The root of the symbol."""
         return self.symbol.root

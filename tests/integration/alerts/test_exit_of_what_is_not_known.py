@@ -23,6 +23,9 @@ from tests.fixtures.alert_steps import (
 )
 from tests.fixtures.venue import MNQ
 from tests.fixtures.worker_env import WorkerEnv
+from workers.alerts.entry_checks import check_hook_settings
+from workers.alerts.outcome import request_cancels
+from workers.wiring import open_runner
 
 POSITIONS = "/api/Position/searchOpen"
 TO_LONG_1 = strategy_fields(action="buy", market_position="long", market_position_size=1)
@@ -99,9 +102,10 @@ def test_an_exit_asks_the_venue_before_it_does_nothing(
     run_until(worker_env, left)
 
 
-def test_an_exit_waits_while_the_venue_cannot_say_what_is_held(worker_env: WorkerEnv) -> None:
+@pytest.mark.parametrize("status", [503, 403])
+def test_an_exit_waits_while_the_venue_cannot_say_what_is_held(worker_env: WorkerEnv, status: int) -> None:
     worker_env.venue.trade(side=0, size=1)
-    worker_env.venue.faults(path=POSITIONS, kind="status", status=503, count=20)
+    worker_env.venue.faults(path=POSITIONS, kind="status", status=status, count=20)
     job_id = worker_env.critical_alert(action="close_long")
     run_next(worker_env, job_id)
 
@@ -110,14 +114,15 @@ def test_an_exit_waits_while_the_venue_cannot_say_what_is_held(worker_env: Worke
     run_until(worker_env, 0)
 
 
-def test_a_partial_exit_does_not_back_off_while_the_venue_is_away(worker_env: WorkerEnv) -> None:
+@pytest.mark.parametrize("status", [503, 403])
+def test_a_partial_exit_neither_fails_nor_backs_off_while_the_venue_is_away(worker_env: WorkerEnv, status: int) -> None:
     hold(worker_env, 3)
-    worker_env.venue.faults(path=POSITIONS, kind="status", status=503, count=1000)
+    worker_env.venue.faults(path=POSITIONS, kind="status", status=status, count=1000)
     job_id = worker_env.enqueue(ReducePosition(account_id=worker_env.venue.account_id, contract_id=MNQ, quantity=1))
     for _ in range(8):
         run_next(worker_env, job_id)
 
-    waits = "SELECT attempt, run_at < now() + interval '2 s' FROM job WHERE id = %s AND state = 'queued'"
+    waits = "SELECT attempt, run_at < now() + interval '3 s' FROM job WHERE id = %s AND state = 'queued'"
     assert [(0, True)] == worker_env.rows(waits, job_id)
     worker_env.venue.remove_faults()
     run_until(worker_env, 2)
@@ -167,3 +172,40 @@ def test_a_stop_move_that_was_refused_does_not_end_an_earlier_one(worker_env: Wo
     run_change(worker_env, hook_id, action="move_stop", stop_loss_ticks=100, timenow=time_ago(5))
 
     assert [average(worker_env) - 100 * TICK] == stop_prices(worker_env)
+
+
+def test_an_entry_that_fills_before_its_cancel_is_closed_all_the_same(
+    worker_env: WorkerEnv, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    worker_env.entry_alert(action="buy", limit_price=20000)
+    worker_env.run_due_jobs()
+
+    def fill_first(*arguments: Any) -> None:
+        worker_env.venue.move_price(Decimal(19990))
+        request_cancels(*arguments)
+
+    monkeypatch.setattr("workers.alerts.exits.request_cancels", fill_first)
+    worker_env.critical_alert(action="close_long")
+    run_until(worker_env, 0)
+
+    assert [("BUY", "LIMIT", 1, "FILLED")] == worker_env.rows(ENTRIES)
+
+
+def test_an_entry_that_is_decided_while_a_close_ends_is_not_made(
+    worker_env: WorkerEnv, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hook_id = worker_env.add_hook()
+    entry, close = worker_env.entry_alert(hook_id), worker_env.critical_alert(hook_id)
+    with open_runner(worker_env.settings, "test/2", program="test") as other:
+
+        def close_after_the_check(*arguments: Any) -> str | None:
+            warning = check_hook_settings(*arguments)
+            other.run(close)
+            return warning
+
+        monkeypatch.setattr("workers.alerts.handle_alert.check_hook_settings", close_after_the_check)
+        run_next(worker_env, entry)
+    run_until(worker_env, 0)
+
+    assert "closed by a later request" in result_of(worker_env, entry)
+    assert [("BUY", "MARKET", 1, "DENIED")] == worker_env.rows(ENTRIES)

@@ -132,13 +132,26 @@ def test_two_alerts_of_one_bar_that_may_close_are_both_taken(
     """{{time}} is the start of the bar: the second target of an hour is hit with the same body as the first."""
     body = alert | {"time": "2026-03-13T15:00:00Z"}
     answers = [receiver.post(body), receiver.post(body)]
-    receiver.age_alerts(minutes=40)
-    answers += [receiver.post(body)]
+    for _ in range(2):
+        receiver.age_alerts(minutes=40)
+        answers += [receiver.post(body), receiver.post(body)]
 
-    assert [(202, False), (202, True), (202, False)] == [
+    assert [(202, False), (202, True)] * 3 == [
         (answer.status_code, answer.json().get("duplicate", False)) for answer in answers
     ]
-    assert (2, 2) == (receiver.count("alert"), receiver.count("job"))
+    assert (3, 3) == (receiver.count("alert"), receiver.count("job"))
+
+
+def test_copies_at_once_of_the_second_alert_of_a_bar_are_one_job(receiver: ReceiverProcess) -> None:
+    body = {"action": "close", "symbol": "MNQ", "quantity": 1, "time": "2026-03-13T15:00:00Z"}
+    receiver.post(body)
+    receiver.age_alerts(minutes=40)
+    with ThreadPoolExecutor(20) as pool:
+        answers = list(pool.map(lambda _: receiver.post(body), range(20)))
+
+    assert [202] * 20 == [answer.status_code for answer in answers]
+    assert 1 == len({answer.json()["job_id"] for answer in answers})
+    assert 2 == receiver.count("job")
 
 
 def test_a_second_entry_of_one_bar_with_the_same_body_is_a_loud_conflict(receiver: ReceiverProcess) -> None:

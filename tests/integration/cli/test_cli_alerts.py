@@ -149,8 +149,7 @@ def test_show_of_a_close_names_the_flatten_request_and_the_venue_s_closing_order
 
 def test_show_has_a_section_for_each_account_of_the_hook(operator: RunCommand, worker_env: WorkerEnv) -> None:
     leader, follower = [row[0] for row in worker_env.rows("SELECT id FROM account ORDER BY id")]
-    alert_id = alert_of(worker_env, worker_env.entry_alert())
-    worker_env.execute(f"INSERT INTO hook_follower SELECT hook_id, {follower} FROM alert WHERE id = '{alert_id}'")
+    alert_id = alert_of(worker_env, worker_env.entry_alert(worker_env.add_hook(None, follower)))
     worker_env.execute(f"UPDATE account SET halted_at = now(), halt_reason = 'a test' WHERE id = {follower}")
     run_until(worker_env, 1)
 

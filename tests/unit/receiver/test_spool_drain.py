@@ -26,7 +26,7 @@ class Line:
         return UUID(int=int(self.text.split()[0]))
 
     @property
-    def opens_nothing(self) -> bool:
+    def comes_first(self) -> bool:
         return self.text.endswith("exit")
 
     def encode(self) -> bytes:
