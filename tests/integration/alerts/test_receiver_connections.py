@@ -147,13 +147,14 @@ def test_bytes_that_are_no_request_are_a_400_and_no_line_in_the_log(brisk: Recei
 def test_above_the_cap_idle_connections_are_closed_first_then_the_oldest(start_receiver: StartReceiver) -> None:
     receiver = start_receiver()
     with ExitStack() as opened:
+        oldest = opened.enter_context(closing(connect(receiver)))
         idle = opened.enter_context(closing(connect(receiver)))
         idle.sendall(message(receiver))
         assert read_answer(idle).startswith(b"HTTP/1.1 202 ")
-        silent = [opened.enter_context(closing(connect(receiver))) for _ in range(MAX_CONNECTIONS)]
+        silent = [opened.enter_context(closing(connect(receiver))) for _ in range(MAX_CONNECTIONS - 1)]
         assert b"" == read_all(idle)
         assert 202 == receiver.post(ENTRY).status_code
-        assert b"" == read_all(silent[0])
+        assert b"" == read_all(oldest)
         silent[-1].sendall(message(receiver))
         assert read_answer(silent[-1]).startswith(b"HTTP/1.1 202 ")
 
