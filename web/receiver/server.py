@@ -4,6 +4,7 @@ import asyncio
 from enum import Enum, auto
 from http import HTTPStatus
 from operator import attrgetter
+from typing import NoReturn
 
 from httptools import HttpParserError
 from uvicorn._types import ASGI3Application
@@ -27,6 +28,17 @@ class _Part(Enum):
     NONE = auto()  # between two requests
     HEADERS = auto()
     BODY = auto()
+
+
+class _NoTrailers(list[tuple[bytes, bytes]]):
+    """Takes no header: those behind a body would change the ones of a request that is served already."""
+
+    def append(self, _: tuple[bytes, bytes]) -> NoReturn:
+        """Refuse a trailer, as the parser gives it."""
+        raise HttpParserError("trailers are not taken")
+
+
+_NO_TRAILERS = _NoTrailers()
 
 
 class ReceiverProtocol(HttpToolsProtocol):
@@ -69,14 +81,17 @@ class ReceiverProtocol(HttpToolsProtocol):
         if self.transport.is_closing():
             return
         self._header_bytes += len(data)
-        self._framing_bytes = max(self._framing_bytes, 0) + len(data) if self._part is _Part.BODY else 0
+        body = self.cycle.body if self._part is _Part.BODY and not self._is_answered() else None
+        known = 0 if body is None else len(body)
         super().data_received(data)
+        if self._part is _Part.BODY and body is self.cycle.body:  # the same one, which the parser has filled
+            self._framing_bytes += len(data) - (len(body) - known)
+            if self._framing_bytes > MAX_HEADER_BYTES:
+                self._refuse_framing()
         if self._part is not _Part.HEADERS:
             self._header_bytes = 0
         elif self._header_bytes > MAX_HEADER_BYTES:
             self._refuse_headers()
-        if self._part is _Part.BODY and self._framing_bytes > MAX_HEADER_BYTES:
-            self._refuse_framing()
         if self._part is _Part.HEADERS or self._is_answered():
             self._set_deadline()
         else:
@@ -88,23 +103,17 @@ class ReceiverProtocol(HttpToolsProtocol):
         self._waits_since = self.loop.time()
         super().on_message_begin()
 
-    def on_header(self, name: bytes, value: bytes) -> None:
-        """Take a header; refuse a trailer, which would change the headers of a request that is served already."""
-        if self._part is _Part.BODY:
-            self._refuse_framing()
-            raise HttpParserError("trailers are not taken")  # ends the parsing of what follows
-        super().on_header(name, value)
-
     def on_headers_complete(self) -> None:
         """Start the request unless its headers are too large, or too many others wait before it."""
         if self._header_bytes > MAX_HEADER_BYTES:
             sizes = (len(name) + len(value) for name, value in self.headers)
             if len(self.url) + sum(sizes) > MAX_HEADER_BYTES:
                 self._refuse_headers()
-                raise HttpParserError("the headers are too large")
+                raise HttpParserError("the headers are too large")  # ends the parsing of what follows
         super().on_headers_complete()
         self._part = _Part.BODY
-        self._chunk_count = 0
+        self.headers = _NO_TRAILERS
+        self._chunk_count = self._framing_bytes = 0
         if len(self.pipeline) > MAX_PIPELINED:
             raise HttpParserError("too many requests at once")  # the one that is served gets the last answer
 
@@ -112,18 +121,11 @@ class ReceiverProtocol(HttpToolsProtocol):
         """Count the chunks of a body, each of which costs time however small it is."""
         self._chunk_count += 1
         if self._chunk_count > MAX_CHUNKS:
-            self._refuse_framing()
             raise HttpParserError("too many chunks")
-
-    def on_body(self, body: bytes) -> None:
-        """Take a part of a body, which is not framing."""
-        self._framing_bytes -= len(body)
-        super().on_body(body)
 
     def on_message_complete(self) -> None:
         """Note that the request is whole, also for the reader of its body."""
         self._part = _Part.NONE
-        self._framing_bytes = 0
         self.cycle.scope[IS_WHOLE] = True  # type: ignore[literal-required]  # an extension of ours
         super().on_message_complete()
 
@@ -163,7 +165,10 @@ class ReceiverProtocol(HttpToolsProtocol):
         self._abort()
 
     def send_400_response(self, msg: str) -> None:  # noqa: ARG002  # uvicorn's words
-        """Refuse bytes that are no HTTP request."""
+        """Refuse bytes that are no HTTP request, or frame a body wrongly."""
+        if self._part is _Part.BODY:
+            self._refuse_framing()
+            return
         self._refuse(HTTPStatus.BAD_REQUEST, "this is no valid HTTP request", "send an alert with POST, as HTTP/1.1")
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
@@ -201,7 +206,7 @@ class ReceiverProtocol(HttpToolsProtocol):
     def _refuse_framing(self) -> None:
         self._refuse(
             HTTPStatus.BAD_REQUEST,
-            f"the body has more than {MAX_CHUNKS} chunks, more than {MAX_HEADER_BYTES} bytes around them, or trailers",
+            f"the body has wrong or more than {MAX_CHUNKS} chunks, {MAX_HEADER_BYTES} bytes around them, or trailers",
             "send the body in one piece, with its Content-Length",
         )
 
