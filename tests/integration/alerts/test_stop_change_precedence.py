@@ -45,11 +45,11 @@ def test_without_a_fresh_quote_a_move_waits_and_is_then_refused(worker_env: Work
     assert [] == worker_env.venue.requests(MODIFY)
 
 
-@pytest.mark.parametrize("is_known_by", ["its receipt", "its own time"])
-def test_a_move_that_runs_after_a_later_one_does_not_undo_it(worker_env: WorkerEnv, is_known_by: str) -> None:
+@pytest.mark.parametrize("is_later", ["received", "sent"])
+def test_a_move_that_runs_after_a_later_one_does_not_undo_it(worker_env: WorkerEnv, is_later: str) -> None:
     hold(worker_env, 1)
     hook_id, first, second = worker_env.add_hook(), {"stop_loss_ticks": 200}, {"stop_loss_ticks": 100}
-    if is_known_by == "its receipt":
+    if is_later == "received":
         late = worker_env.critical_alert(hook_id, action="move_stop", **first)
         run_next(worker_env, worker_env.critical_alert(hook_id, action="move_stop", **second))
     else:
@@ -58,7 +58,7 @@ def test_a_move_that_runs_after_a_later_one_does_not_undo_it(worker_env: WorkerE
     worker_env.run_due_jobs()
 
     assert [average(worker_env) - 100 * TICK] == stop_prices(worker_env)
-    assert "an alert that was sent later has changed the stop" in result_of(worker_env, late)
+    assert f"an alert that was {is_later} later has changed the stop" in result_of(worker_env, late)
 
 
 def test_a_move_waits_for_the_entry_that_was_received_before_it(worker_env: WorkerEnv) -> None:
