@@ -103,7 +103,7 @@ def require_certain(state: RootState, contract_ids: list[str]) -> list[str]:
 
 
 def side_of(target_position: int) -> Side:
-    """Return the side that leads to a target position."""
+    """Return the side of the entries of a target position: BUY for a long one."""
     return Side.BUY if target_position > 0 else Side.SELL
 
 
