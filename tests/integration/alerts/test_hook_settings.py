@@ -61,7 +61,7 @@ def test_a_stale_close_closes(worker_env: WorkerEnv) -> None:
     ],
     ids=str,
 )
-def test_a_hook_sizes_and_maps(
+def test_a_hook_trades_its_own_size_and_root(
     worker_env: WorkerEnv, settings: HookSettings, payload: dict[str, Any], position: int
 ) -> None:
     enter(worker_env, settings, **payload)
@@ -100,7 +100,7 @@ def test_without_pyramiding_a_hook_adds_to_no_position(worker_env: WorkerEnv) ->
     assert 1 == worker_env.venue.position()
 
 
-def test_a_cool_down_lets_a_hook_enter_once(worker_env: WorkerEnv) -> None:
+def test_a_hook_does_not_enter_a_contract_again_within_its_cooldown(worker_env: WorkerEnv) -> None:
     hook_id = worker_env.add_hook(HookSettings(cooldown_s=3600))
     first, second = worker_env.entry_alert(hook_id), worker_env.entry_alert(hook_id)
     other = worker_env.entry_alert()
