@@ -13,7 +13,7 @@ from shared.db.accounts import accounts
 from shared.db.accounts.accounts import AccountRow
 from shared.db.engine import driver
 from shared.db.orders import flatten_requests, orders, positions
-from shared.domain.orders.order import Direction, Origin
+from shared.domain.orders.order import Origin, direction_of
 from shared.errors import SettingsError
 from shared.ids import new_id
 from shared.ledger.jobs.orders import Flatten
@@ -43,7 +43,7 @@ def describe_holdings(connection: Connection, chosen: Sequence[AccountRow], cont
 
 def _list_holdings(connection: Connection, account_id: int, contract_id: str | None) -> list[str]:
     held = [
-        f"{Direction.LONG if row.quantity > 0 else Direction.SHORT} {abs(row.quantity)} {row.contract_id}"
+        f"{direction_of(row.quantity)} {abs(row.quantity)} {row.contract_id}"
         for row in positions.of_account(connection, account_id)
         if contract_id in {None, row.contract_id}
     ]

@@ -38,7 +38,10 @@ def require_sender_url(settings: Settings) -> str:
 
 
 def require_visible_senders(settings: Settings, senders: Sequence[str]) -> None:
-    """Raise click.ClickException if the receiver could not see who of `senders` it is, and so would refuse all."""
+    """Raise click.ClickException if the receiver sees only the proxy's address.
+
+    Then a list of senders would refuse every alert.
+    """
     if senders and settings.public_url and not settings.proxy_count:
         raise click.ClickException(
             f"invalid --sender {senders[0]!r}: behind {settings.public_url} the receiver sees the address of your "

@@ -23,7 +23,7 @@ from shared.db.orders.orders import OrderRow
 from shared.db.orders.positions import PositionRow
 from shared.db.orders.stops import list_working, read_stopped_position, set_trail
 from shared.domain.market_data.contract import Contract
-from shared.domain.orders.order import ChangeKind, Direction
+from shared.domain.orders.order import ChangeKind, direction_of
 from shared.domain.orders.stop_moves import plan_breakeven, require_to_rest
 from shared.domain.risk.account_risk import Holding, open_profit
 from shared.errors import RefusedError
@@ -184,7 +184,7 @@ def _list_positions(connection: Connection, settings: Settings) -> list[dict[str
                 "account": names[row.account_id],
                 "account_id": row.account_id,
                 "contract": contract.id,
-                "direction": Direction.LONG if row.quantity > 0 else Direction.SHORT,
+                "direction": direction_of(row.quantity),
                 "quantity": abs(row.quantity),
                 "average": row.average_price,
                 "price": price,

@@ -41,16 +41,16 @@ class AlertAnswer(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 @dataclass(frozen=True, slots=True)
-class AlertSender:
+class AuthenticatedHook:
     """The hook for which a request has the right token or signature, and the delivery id of a signed one."""
 
     hook: Hook
     delivery_id: str | None = None
 
 
-# Finds the sender of a request with this body, or the answer for one that is not let in; the flag is whether the hooks
+# Finds the hook of a request with this body, or the answer for one that is not let in; the flag is whether the hooks
 # may be read again for an unknown one.
-Authenticate = Callable[[Request, Body, bool], Awaitable[AlertSender | Response]]
+Authenticate = Callable[[Request, Body, bool], Awaitable[AuthenticatedHook | Response]]
 
 
 class AlertRoute:
@@ -90,12 +90,12 @@ class AlertRoute:
 
     async def _answer(self, request: Request, body: Body, authenticate: Authenticate) -> Response:
         address = self._addresses.address_of(request)
-        sender = await authenticate(request, body, self._wrong_senders.has(address))
-        if isinstance(sender, Response):
+        authenticated = await authenticate(request, body, self._wrong_senders.has(address))
+        if isinstance(authenticated, Response):
             if self._wrong_senders.take(address):
-                return sender
+                return authenticated
             return too_many_requests("wrong URLs or signatures from your address", 60).to_response()
-        hook = sender.hook
+        hook = authenticated.hook
         if hook.settings.senders and not is_listed(address, hook.settings.senders):
             self._warn(hook, f"an alert from {address or 'an unknown address'}, which is none of its senders")
             return problem(
@@ -108,15 +108,15 @@ class AlertRoute:
             ).to_response()
         checked = check_body(body.raw, hook.settings, machine_now(), self._cache.traded, is_too_large=body.is_too_large)
         request.scope[IS_STORING] = True
-        outcome = await self._intake.store(new_incoming(hook, body.raw, checked, sender.delivery_id))
+        outcome = await self._intake.store(new_incoming(hook, body.raw, checked, authenticated.delivery_id))
         _log_outcome(hook, outcome)
         return self._to_response(outcome)
 
-    async def _find_by_token(self, request: Request, _: Body, may_read: bool) -> AlertSender | Response:  # noqa: FBT001  # see Authenticate
+    async def _find_by_token(self, request: Request, _: Body, may_read: bool) -> AuthenticatedHook | Response:  # noqa: FBT001  # see Authenticate
         hook = await self._cache.find(hash_token(request.path_params["token"]), may_read=may_read)
-        return not_found() if hook is None else AlertSender(hook)
+        return not_found() if hook is None else AuthenticatedHook(hook)
 
-    async def _find_by_signature(self, request: Request, body: Body, may_read: bool) -> AlertSender | Response:  # noqa: FBT001  # as above
+    async def _find_by_signature(self, request: Request, body: Body, may_read: bool) -> AuthenticatedHook | Response:  # noqa: FBT001  # as above
         if body.is_too_large:  # only its head is kept, so its signature cannot be verified
             return _refuse(TOO_LARGE)
         try:
@@ -133,7 +133,7 @@ class AlertRoute:
         age_s = signed.age_s(machine_now())
         if abs(age_s) > WINDOW_S:
             return _out_of_window(age_s)
-        return AlertSender(hook, signed.delivery_id)
+        return AuthenticatedHook(hook, signed.delivery_id)
 
     def _warn(self, hook: Hook, what: str) -> None:
         """Log once a minute what a hook has refused without a row: a sender is not told again."""

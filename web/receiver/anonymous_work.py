@@ -1,4 +1,4 @@
-"""Database work for requests of whom nothing is known: little at once, a short line, and few misses by one address."""
+"""Database work for requests without a known token: little at once, a short line, and few misses by one address."""
 
 import asyncio
 from collections.abc import Callable, Coroutine
@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 from web.receiver.deadline import with_timeout
 from web.receiver.problem import RETRY_AFTER_S, RefusedRequestError
 
-_MOST_AT_ONCE = 2  # of the connections of the open routes, so that one is left for a token that is known
+_MOST_AT_ONCE = 2  # of the connections of requests, so that one is left for a known token
 MOST_WAITING = 16
 
 T = TypeVar("T")
@@ -17,8 +17,8 @@ T = TypeVar("T")
 class AnonymousWork:
     """The line in which requests without a known token wait for the database.
 
-    What comes while it is long is refused at once, and must connect again: a sender that repeats it on one connection
-    would take the time of alerts.
+    A request that comes while MOST_WAITING wait is refused and its connection closed: a sender that repeats it on one
+    connection would take the time of alerts.
     """
 
     def __init__(self) -> None:

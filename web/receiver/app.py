@@ -39,13 +39,13 @@ from web.receiver.server import ReceiverProtocol
 from web.receiver.spool import Spool
 from web.receiver.tokens import TokenAuthenticator
 
-_CONNECTIONS, _OPEN_CONNECTIONS = 8, 3
+_ALERT_CONNECTIONS, _REQUEST_CONNECTIONS = 8, 3
 
 
 def make_app(settings: Settings) -> FastPath:
     """Return the receiver as an ASGI app; it connects to the database at the first request."""
-    ledger = _open_ledger(settings, _CONNECTIONS)
-    open_ledger = _open_ledger(settings, _OPEN_CONNECTIONS)  # anyone may ask for a job: that takes none of an alert's
+    ledger = _make_ledger(settings, _ALERT_CONNECTIONS)
+    request_ledger = _make_ledger(settings, _REQUEST_CONNECTIONS)  # anyone may ask for a job: alerts keep theirs
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
@@ -58,26 +58,26 @@ def make_app(settings: Settings) -> FastPath:
         await intake.stop()
         with suppress(TimeoutError):
             async with asyncio.timeout(TIMEOUT_S):
-                await asyncio.gather(ledger.close(), open_ledger.close())
+                await asyncio.gather(ledger.close(), request_ledger.close())
 
     cache, counters = HookCache(ledger.engine), Counters()
     spool = Spool(spool_folder(settings.home), spool_record.encode, spool_record.decode)
     intake = Intake(ledger, spool, settings.entry_ttl)
     addresses, anonymous = AddressReader(settings.proxy_count), AnonymousWork()
     alerts = AlertRoute(cache, intake, addresses, counters, receiver_url=settings.receiver_url)
-    tokens = TokenAuthenticator(open_ledger, anonymous, addresses)
-    jobs = JobRequestRoute(open_ledger, tokens, entry_ttl=settings.entry_ttl, receiver_url=settings.receiver_url)
+    tokens = TokenAuthenticator(request_ledger, anonymous, addresses)
+    jobs = JobRequestRoute(request_ledger, tokens, entry_ttl=settings.entry_ttl, receiver_url=settings.receiver_url)
     app = Starlette(
         routes=[
             Route("/hooks/tv/{token}", alerts.post, methods=["POST"]),
             Route("/hooks/tv/{token}/", alerts.post, methods=["POST"]),
             Route("/hooks/v1/{hook_id}", alerts.post_signed, methods=["POST"]),
             Route("/hooks/v1/{hook_id}/", alerts.post_signed, methods=["POST"]),
-            Route("/jobs/{job_id}", JobRoute(open_ledger, anonymous, addresses).get, methods=["GET"]),
+            Route("/jobs/{job_id}", JobRoute(request_ledger, anonymous, addresses).get, methods=["GET"]),
             Route("/v1/jobs/{job}", jobs.serve, methods=["GET", "POST"]),
             Route("/v1/openapi.json", OpenapiRoute(settings.receiver_url).get, methods=["GET"]),
             Route("/live", live, methods=["GET"]),
-            Route("/ready", ReadyRoute(open_ledger, intake, cache).get, methods=["GET"]),
+            Route("/ready", ReadyRoute(request_ledger, intake, cache).get, methods=["GET"]),
         ],
         exception_handlers={
             HTTPException: _no_route,
@@ -91,7 +91,7 @@ def make_app(settings: Settings) -> FastPath:
     return FastPath(app, alerts.post, database_down=_database_down, our_fault=_our_fault)
 
 
-def _open_ledger(settings: Settings, pool_size: int) -> AsyncLedger:
+def _make_ledger(settings: Settings, pool_size: int) -> AsyncLedger:
     engine = make_async_engine(
         settings.require_database(),
         program="receiver",

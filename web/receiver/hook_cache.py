@@ -43,7 +43,8 @@ class HookCache:
         self._hooks: Mapping[bytes, Hook] = {}
         self._signed: Mapping[UUID, tuple[Hook, Sequence[HookSecret]]] = {}
         self._is_loaded = False
-        # An unknown sender may be that of a hook or secret just added; a scanner must not make us read all the time.
+        # An unknown token or signature may belong to a hook or secret just added; a scanner must not make us read all
+        # the time.
         self._unknown_reloads = TokenBucket(rate=1, burst=10)
         self._reading = asyncio.Lock()
         self._wanted = self._served = self._failed = 0  # calls for a read of the hooks, and those that one has answered
@@ -118,7 +119,7 @@ class HookCache:
         return find()
 
     async def _refresh(self) -> None:
-        """Read the hooks for an unknown sender, or wait for a read that is wanted already; within a limit."""
+        """Read the hooks for an unknown token or signature, or wait for a read already wanted; within a limit."""
         with suppress(DatabaseDownError):
             if max(self._served, self._failed) < self._wanted:
                 await self._reload(self._wanted)

@@ -14,7 +14,7 @@ from shared.domain.orders.order import OrderType, Origin, Side
 from shared.errors import PostponedError, RefusedError
 from shared.ids import new_id
 from workers.alerts.outcome import AccountAlert
-from workers.alerts.root_state import RootState
+from workers.alerts.root_state import RootState, require_certain
 from workers.context import Context
 
 _RETRY_AFTER = timedelta(seconds=0.05)
@@ -59,14 +59,15 @@ def find_later_close(
 def check_hook_settings(ctx: Context, account_alert: AccountAlert, contract: Contract, state: RootState) -> str | None:
     """Raise RefusedError, after recording it, for an entry that the settings of its hook forbid.
 
-    Return a warning if chart and account disagree and the hook enters nevertheless.
+    Raise PostponedError while they depend on a position that is not certain. Return a warning if chart and account
+    disagree and the hook enters nevertheless.
     """
     stored, alert = account_alert.stored, account_alert.alert
     settings, side = stored.settings, Side(alert.action)
     held, chart = state.quantity(contract.id), alert.prev_direction
     is_held_asked = not settings.has_pyramiding or (settings.is_agreement_required and chart is not None)
-    if is_held_asked and state.is_uncertain(contract.id):
-        raise PostponedError(f"an order in {contract.id} is not confirmed, so the position is not known", _RETRY_AFTER)
+    if is_held_asked:
+        require_certain(state, [contract.id])
     if stored.is_hook_inactive:
         _deny(ctx, account_alert, contract, f"hook {stored.hook_name} is paused or removed, and enters nothing")
     if not settings.has_pyramiding and (held * side.sign > 0 or state.planned(contract.id, side)):

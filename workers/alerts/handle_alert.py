@@ -18,13 +18,12 @@ from workers.alerts.cancels import cancel_entries
 from workers.alerts.entry_checks import check_hook_settings, find_later_close, require_current
 from workers.alerts.exits import cancel_first, close_first, exit_position, exit_to_position, skip_exit
 from workers.alerts.outcome import AccountAlert
-from workers.alerts.root_state import RootState, read_root_state, side_of
+from workers.alerts.root_state import RETRY_AFTER, RootState, read_root_state, require_certain, side_of
 from workers.alerts.stop_changes import STOP_ACTIONS, change_stops
 from workers.context import Context
 from workers.orders.entry import EntryRequest, require_open_session, submit_entry
 from workers.task import task
 
-_RETRY_AFTER = timedelta(seconds=0.1)
 _LATEST_RESEND = timedelta(seconds=30)  # TradingView sends an alert again for 20 s at most
 
 
@@ -113,18 +112,15 @@ def _trade_to_position(
     other side, or exceed the target position, are cancelled first.
     """
     target_position = account_alert.alert.target_position or 0
-    if state.is_uncertain(contract.id):
-        raise PostponedError(f"an order in {contract.id} is not confirmed, so the position is not known", _RETRY_AFTER)
+    require_certain(state, [contract.id])
     held = state.quantity(contract.id)
     others = [each for each in state.contract_ids if each != contract.id and account_alert.alert.symbol.names(each)]
     if to_close := [*others, *([contract.id] if held * target_position < 0 else [])]:
         close_first(ctx, to_close, account_alert.account_id)
-        raise PostponedError(f"closing {', '.join(to_close)} before the entry", _RETRY_AFTER)
+        raise PostponedError(f"closing {', '.join(to_close)} before the entry", RETRY_AFTER)
     if surplus := state.surplus_entries(contract.id, target_position):
         cancel_first(ctx, surplus, account_alert.account_id)
-        raise PostponedError(
-            f"cancelling entries in {contract.id} that the target position does not want", _RETRY_AFTER
-        )
+        raise PostponedError(f"cancelling entries in {contract.id} that the target position does not want", RETRY_AFTER)
     planned = state.planned(contract.id, side_of(target_position))
     if planned >= abs(target_position):
         return exit_to_position(ctx, account_alert, contract.id, held=held, target_position=target_position)

@@ -8,7 +8,7 @@ from shared.clock import machine_now
 from shared.db.orders import fills, orders, positions
 from shared.db.orders.orders import OrderRow
 from shared.domain.market_data.contract import Root, root_of_contract
-from shared.domain.orders.order import Direction, OrderState, OrderType, Role, Side
+from shared.domain.orders.order import Direction, OrderState, OrderType, Role, Side, direction_of
 from shared.errors import PostponedError
 from workers.context import Context
 from workers.orders import venue_state
@@ -36,8 +36,7 @@ class RootState:
 
     def direction(self, contract_id: str) -> Direction:
         """Return the direction of the position in a contract."""
-        quantity = self.quantity(contract_id)
-        return Direction.LONG if quantity > 0 else Direction.SHORT if quantity < 0 else Direction.FLAT
+        return direction_of(self.quantity(contract_id))
 
     def is_uncertain(self, contract_id: str) -> bool:
         """Whether an entry or exit may have filled without our knowing, so that the position is not certain."""
@@ -82,9 +81,12 @@ def read_at_venue(ctx: Context, account_id: int, state: RootState, root: Root) -
 
     Raise PostponedError while the venue does not answer.
     """
-    signs = {Direction.LONG: 1, Direction.SHORT: -1}
     found = venue_state.fetch_positions(ctx, account_id)
-    held = {one.contract_id: one.quantity * signs[one.direction] for one in found if one.direction in signs}
+    held = {
+        one.contract_id: one.quantity * one.direction.sign
+        for one in found
+        if one.direction in {Direction.LONG, Direction.SHORT}
+    }
     with ctx.ledger.engine.begin() as connection:
         known = venue_state.known_contracts(connection, account_id, set(held))
     return replace(state, positions={id_: held[id_] for id_ in known if root_of_contract(id_) is root})
@@ -98,7 +100,7 @@ def require_certain(state: RootState, contract_ids: list[str]) -> list[str]:
 
 
 def side_of(target_position: int) -> Side:
-    """Return the side that leads to a target position."""
+    """Return the side of the entries of a target position: BUY for a long one."""
     return Side.BUY if target_position > 0 else Side.SELL
 
 

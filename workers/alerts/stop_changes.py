@@ -19,7 +19,7 @@ from workers.alerts.root_state import RETRY_AFTER, WAIT_FOR, has_waited, read_ro
 from workers.alerts.wider_stop import require_may_widen
 from workers.context import Context
 
-# Of one group the alert that was sent last wins, in whatever order they come and run.
+# Of one group the alert that was sent, or without a time received, later wins, in whatever order they run.
 _MOVES = (AlertAction.MOVE_STOP, AlertAction.BREAKEVEN)
 _TRAILS = (AlertAction.TRAIL,)
 STOP_ACTIONS = frozenset((*_MOVES, *_TRAILS))
@@ -70,8 +70,10 @@ def change_stops(ctx: Context, account_alert: AccountAlert) -> dict[str, str]:
 def _decide_all(tx: Transaction, ctx: Context, account_alert: AccountAlert, held: list[str]) -> list[_Decision]:
     group = _TRAILS if account_alert.alert.action is AlertAction.TRAIL else _MOVES
     is_late = precedence.is_late(tx.connection, account_alert.stored, group, acted_on_by=account_alert.account_id)
-    if is_late or precedence.has_later_change(tx.connection, account_alert.stored, account_alert.account_id, group):
+    if is_late:
         return [_Decision("an alert that was sent later has changed the stop")]
+    if precedence.has_later_change(tx.connection, account_alert.stored, account_alert.account_id, group):
+        return [_Decision("an alert that was received later has changed the stop")]
     exit_price = exit_price_from(ctx.quotes.read(held))
     rows = [row for row in positions.of_account(tx.connection, account_alert.account_id) if row.contract_id in held]
     decisions = []

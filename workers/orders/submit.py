@@ -88,7 +88,7 @@ def send_order(ctx: Context, order: OrderRow, contract: Contract, lease_left: ti
 
 
 def _has_expired(order: OrderRow) -> bool:
-    """Whether the order has expired."""
+    """Whether its expiry has passed; an order without one never expires."""
     return order.expires_at is not None and order.expires_at <= machine_now()
 
 

@@ -12,7 +12,7 @@ from shared.db.orders import changes, fills, orders, positions, venue_orders
 from shared.db.orders.orders import OrderRow
 from shared.db.orders.venue_orders import ReportedOrder, StoredOrder
 from shared.domain.market_data.contract import Contract, root_of_contract
-from shared.domain.orders.order import Direction, OrderState, Origin, Role
+from shared.domain.orders.order import OrderState, Origin, Role
 from shared.errors import HaltError, PostponedError, RateLimitedError, RefusedError, RetryableError
 from shared.gateway.client import GatewayClient
 from shared.gateway.wire import VenueFill, VenueOrder, VenuePosition
@@ -101,11 +101,10 @@ def fetch_positions(ctx: Context, account_id: int) -> list[VenuePosition]:
 
 def quantity_at_venue(view: VenueView, contract_id: str) -> int:
     """Return the position in a contract at the venue, above zero when long."""
-    signs = {Direction.LONG: 1, Direction.SHORT: -1}
     return sum(
-        one.quantity * signs.get(one.direction or Direction.FLAT, 0)
+        one.quantity * one.direction.sign
         for one in view.positions
-        if one.contract_id == contract_id
+        if one.contract_id == contract_id and one.direction is not None
     )
 
 

@@ -16,7 +16,7 @@ from shared.db.risk import risk_snapshots
 from shared.db.risk.risk_snapshots import RiskSnapshot
 from shared.domain.market_data.calendar import assumed_calendar_of, trading_day_at
 from shared.domain.market_data.contract import ROOTS, Contract
-from shared.domain.orders.order import ChangeKind, Direction, OrderState, OrderType, Origin, Role, Side
+from shared.domain.orders.order import ChangeKind, OrderState, OrderType, Origin, Role, Side, direction_of
 from shared.domain.orders.protection import trailed_stop
 from shared.domain.risk.account_risk import record_touches
 from shared.domain.risk.account_rules import Finding, RuleAction, check_account, session_of, strongest_action
@@ -181,7 +181,7 @@ def _reduce(tx: Transaction, snapshot: RiskSnapshot, found: Sequence[Finding]) -
                 account_id=snapshot.account.id,
                 contract_id=holding.contract_id,
                 quantity=(abs(holding.quantity) + 1) // 2,
-                direction=Direction.LONG if holding.quantity > 0 else Direction.SHORT,
+                direction=direction_of(holding.quantity),
                 origin=Origin.PROTECTOR,
             )
         )

@@ -23,8 +23,8 @@ def is_late(
 ) -> bool:
     """Whether an alert of the same hook and symbol was received before this one although it was sent later.
 
-    Only those of `kinds` count, and with `acted_on_by`, an account, only those that it did not refuse. Without the time
-    when this alert was sent it is not known, and False.
+    Only those of `kinds` count, and with `acted_on_by`, an account, only those that were accepted on that account; one
+    not handled yet does not count. Without the time when this alert was sent it is not known, and False.
     """
     if stored.sent_at is None:
         return False

@@ -15,7 +15,7 @@ from shared.domain.accounts.stage import Stage, parse_stage
 from shared.domain.market_data.calendar import trading_day_at, trading_day_begins
 from shared.domain.market_data.contract import ROOTS, root_of_contract
 from shared.domain.market_data.product_family import family_of
-from shared.domain.orders.order import Direction, Side
+from shared.domain.orders.order import Direction, Side, direction_of
 from shared.domain.risk.account_risk import AccountRisk, Holding, OpenEntry
 from shared.domain.risk.rule_book import PRESETS, RuleBook, preset_for
 from shared.domain.risk.rule_changes import with_changes
@@ -209,7 +209,7 @@ def _to_open_entry(row: Row[Any]) -> OpenEntry:
 def _directions_by_family(facts: _Facts) -> dict[str, frozenset[Direction]]:
     found: defaultdict[str, set[Direction]] = defaultdict(set)
     for row in facts.held:
-        found[family_of(root_of_contract(row.contract_id).name)].add(Direction.LONG if row.n > 0 else Direction.SHORT)
+        found[family_of(root_of_contract(row.contract_id).name)].add(direction_of(row.n))
     for row in facts.entry:
         if row.n > 0:
             way = Direction.LONG if row.side == Side.BUY else Direction.SHORT

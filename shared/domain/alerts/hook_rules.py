@@ -9,7 +9,7 @@ from shared.domain.alerts.hook_settings import HookSettings, SizeMode
 from shared.domain.alerts.payload import RefusedAlertError
 from shared.domain.market_data.contract import ROOTS
 from shared.domain.market_data.symbol import Symbol
-from shared.domain.orders.order import Direction
+from shared.domain.orders.order import direction_of
 
 
 def apply_settings(alert: Alert, settings: HookSettings) -> Alert:
@@ -53,8 +53,8 @@ def _scale(alert: Alert, settings: HookSettings) -> Alert:
         quantity = None if alert.quantity is None else max(1, int(alert.quantity * value))
         return replace(alert, quantity=quantity, target_position=_scale_target(alert.target_position, value))
     if not alert.action.is_entry:
-        kept = {Direction.LONG: 1, Direction.SHORT: -1, None: _sign_of(alert.target_position)}[alert.kept_direction]
-        return replace(alert, quantity=None, target_position=kept * MAX_CONTRACTS or None)
+        kept = alert.kept_direction or direction_of(alert.target_position or 0)
+        return replace(alert, quantity=None, target_position=kept.sign * MAX_CONTRACTS or None)
     if settings.size is SizeMode.FIXED:
         size = int(value)
         return replace(alert, quantity=size, target_position=_sign_of(alert.target_position) * size or None)
@@ -77,7 +77,7 @@ def _scale_target(target_position: int | None, factor: Decimal) -> int | None:
 
 
 def _sign_of(target_position: int | None) -> int:
-    return 0 if not target_position else 1 if target_position > 0 else -1
+    return direction_of(target_position or 0).sign
 
 
 def _set_stop(alert: Alert, settings: HookSettings) -> Alert:

@@ -83,7 +83,8 @@ def parse_alert(raw: bytes, dialect: str = "tickwork") -> Alert:
 def parse_payload(payload: Mapping[str, Json]) -> Alert:
     """Return the alert in a payload; raise RefusedAlertError for a missing required field, or for an invalid one.
 
-    `order_type` is market unless a price says another; of a close, only an invalid symbol is refused.
+    `order_type` is market unless a price says another; of a close, only an invalid symbol and a part that cannot be
+    read are refused.
     """
     word = payload.get("action")
     change = ACTIONS.get(word.strip().lower()) if isinstance(word, str) else None
@@ -124,7 +125,10 @@ def parse_payload(payload: Mapping[str, Json]) -> Alert:
 
 
 def _parse_close(payload: Mapping[str, Json]) -> Alert:
-    """Return an exit: of all, of a readable `quantity`, or down to a readable position; nothing else can stop it."""
+    """Return an exit: of all, of a readable `quantity`, or down to a readable position.
+
+    Raise RefusedAlertError for an invalid symbol, or for a part that cannot be read; nothing else can stop it.
+    """
     chart = parse_direction(payload, is_strict=False)
     chart_direction = None if is_flat(payload) else chart
     target_position = None

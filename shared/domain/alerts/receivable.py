@@ -37,6 +37,6 @@ def require_receivable(alert: Alert, now: datetime, traded: Sequence[str]) -> No
 
 
 def drop_future_time(alert: Alert, received_at: datetime) -> Alert:
-    """Return an alert that is taken without the time of a clock far ahead: every entry after it would be late."""
+    """Return the alert without its time if that is far ahead: otherwise every entry after it would be late."""
     is_ahead = alert.sent_at is not None and alert.sent_at - received_at > MAX_AHEAD
     return replace(alert, sent_at=None) if is_ahead else alert

@@ -29,6 +29,16 @@ class Direction(StrEnum):
     SHORT = "SHORT"
     FLAT = "FLAT"
 
+    @property
+    def sign(self) -> int:
+        """+1 for LONG, -1 for SHORT, 0 for FLAT: of the net quantity."""
+        return {Direction.LONG: 1, Direction.SHORT: -1, Direction.FLAT: 0}[self]
+
+
+def direction_of(quantity: int) -> Direction:
+    """Return the direction of a position with this net quantity."""
+    return Direction.LONG if quantity > 0 else Direction.SHORT if quantity < 0 else Direction.FLAT
+
 
 class OrderType(StrEnum):
     """The type of an order: how it fills."""

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from decimal import ROUND_HALF_EVEN, Decimal
 from fractions import Fraction
 
-from shared.domain.orders.order import Direction, Side
+from shared.domain.orders.order import Direction, Side, direction_of
 
 _CENT = Decimal("0.01")
 
@@ -19,9 +19,7 @@ class Position:
     @property
     def direction(self) -> Direction:
         """LONG, SHORT or FLAT, by the sign of the quantity."""
-        if self.quantity == 0:
-            return Direction.FLAT
-        return Direction.LONG if self.quantity > 0 else Direction.SHORT
+        return direction_of(self.quantity)
 
 
 @dataclass(frozen=True, slots=True)

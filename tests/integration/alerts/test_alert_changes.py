@@ -1,5 +1,6 @@
 """Alerts that move stops: what changes, what stays, and what each leaves in its signal."""
 
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
@@ -21,9 +22,13 @@ from tests.fixtures.alert_steps import (
     run_until,
     stop_prices,
 )
+from tests.fixtures.receiver_process import ReceiverProcess
 from tests.fixtures.venue import MNQ
 from tests.fixtures.worker_env import WorkerEnv
 from workers.alerts.root_state import WAIT_FOR
+from workers.wiring import open_runner
+
+pytest_plugins = ("tests.fixtures.receiver",)
 
 SIDES = pytest.mark.parametrize("sign", [1, -1], ids=["long", "short"])
 
@@ -221,8 +226,26 @@ def test_a_second_run_of_a_change_does_nothing_more(worker_env: WorkerEnv) -> No
     assert [(1,)] == worker_env.rows("SELECT count(*) FROM signal WHERE action = 'MOVE_STOP'")
 
 
-def test_an_entry_stores_its_trailing_distance(worker_env: WorkerEnv) -> None:
-    worker_env.entry_alert(trail_ticks=300)
+@pytest.mark.parametrize("action", ["cancel", "move_stop", "breakeven", "trail"])
+def test_an_account_whose_live_orders_were_never_on_is_refused(worker_env: WorkerEnv, action: str) -> None:
+    hold(worker_env, 1)
+    worker_env.entry_alert(action="buy", limit_price=20000)
     worker_env.run_due_jobs()
+    real = replace(worker_env.settings, venue=replace(worker_env.settings.venue, is_simulator=False))
+    job_id = worker_env.critical_alert(action=action, stop_loss_ticks=100, trail_ticks=40)
+    with open_runner(real, "real/1", program="test") as runner:
+        runner.run(job_id)
 
-    assert [(300,)] == worker_env.rows("SELECT trail_ticks FROM orders WHERE role = 'ENTRY'")
+    assert "failed: RiskLimitError: live orders of account" in result_of(worker_env, job_id)
+    assert (action.upper(), "denied") == last_signal(worker_env)[:2]
+    assert [] == worker_env.rows("SELECT 1 FROM order_change")
+
+
+@pytest.mark.parametrize(
+    "fields", [{"action": "cancel"}, {"action": "move_stop", "stop_loss": 1}, {"action": "breakeven"}], ids=str
+)
+def test_the_receiver_takes_a_change_of_a_symbol_that_is_not_traded(
+    receiver: ReceiverProcess, fields: dict[str, Any]
+) -> None:
+    assert 202 == receiver.post(fields | {"symbol": "ES"}).status_code
+    assert [("critical", None, None)] == receiver.rows("SELECT queue, sequence_key, expires_at FROM job")

@@ -93,7 +93,7 @@ def run_during(worker_env: WorkerEnv, monkeypatch: pytest.MonkeyPatch) -> Callab
     ],
     ids=["a target that is held", "a smaller target", "no pyramiding", "agreement"],
 )
-def test_an_entry_waits_until_the_close_before_it_is_done(
+def test_nothing_is_decided_from_a_position_that_is_being_closed(
     worker_env: WorkerEnv,
     run_during: Callable[[Any, str, UUID, UUID], None],
     held: int,
@@ -192,7 +192,7 @@ def test_a_close_that_is_received_after_a_target_position_sent_later_closes_noth
     assert "nothing_to_do" in result_of(worker_env, late)
 
 
-def test_an_entry_waits_for_the_close_received_before_it(worker_env: WorkerEnv) -> None:
+def test_an_entry_whose_job_runs_before_that_of_an_earlier_close_waits(worker_env: WorkerEnv) -> None:
     """Its job may run first: exits and entries are on queues of their own."""
     hold(worker_env, -1)
     hook_id = worker_env.add_hook()

@@ -8,7 +8,7 @@ from uuid import UUID
 import pytest
 
 from shared.domain.alerts.hook_settings import HookSettings, SizeMode
-from tests.fixtures.alert_steps import ENTRIES, hold, result_of, run_until, time_ago
+from tests.fixtures.alert_steps import ENTRIES, hold, last_signal, result_of, run_until, strategy_fields, time_ago
 from tests.fixtures.worker_env import WorkerEnv
 
 
@@ -61,7 +61,7 @@ def test_a_stale_close_closes(worker_env: WorkerEnv) -> None:
     ],
     ids=str,
 )
-def test_a_hook_sizes_and_maps(
+def test_a_hook_trades_its_own_size_and_root(
     worker_env: WorkerEnv, settings: HookSettings, payload: dict[str, Any], position: int
 ) -> None:
     enter(worker_env, settings, **payload)
@@ -100,7 +100,7 @@ def test_without_pyramiding_a_hook_adds_to_no_position(worker_env: WorkerEnv) ->
     assert 1 == worker_env.venue.position()
 
 
-def test_a_cool_down_lets_a_hook_enter_once(worker_env: WorkerEnv) -> None:
+def test_a_hook_does_not_enter_a_contract_again_within_its_cooldown(worker_env: WorkerEnv) -> None:
     hook_id = worker_env.add_hook(HookSettings(cooldown_s=3600))
     first, second = worker_env.entry_alert(hook_id), worker_env.entry_alert(hook_id)
     other = worker_env.entry_alert()
@@ -128,6 +128,33 @@ def test_a_chart_and_an_account_that_agree_are_no_warning(worker_env: WorkerEnv)
     enter(worker_env, HookSettings(is_agreement_required=True), prev_market_position="flat")
 
     assert [(None,)] == worker_env.rows("SELECT reason FROM signal")
+
+
+@pytest.mark.parametrize(
+    ("held", "chart", "target", "is_denied"),
+    [
+        (0, "long", ("buy", "long", 2), True),
+        (0, "flat", ("buy", "long", 2), False),
+        (1, "long", ("buy", "long", 2), False),
+        (1, "flat", ("buy", "long", 2), False),
+        (1, "long", ("sell", "short", 1), False),
+        (0, "long", ("sell", "short", 1), True),
+    ],
+)
+def test_a_position_of_a_chart_that_the_account_does_not_hold_is_a_warning_or_no_entry(
+    worker_env: WorkerEnv, held: int, chart: str, target: tuple[str, str, int], *, is_denied: bool
+) -> None:
+    if held:
+        hold(worker_env, held)
+    action, position, size = target
+    fields = strategy_fields(action=action, market_position=position, market_position_size=size)
+    hook_id = worker_env.add_hook(HookSettings(is_agreement_required=True))
+    worker_env.entry_alert(hook_id, **fields, prev_market_position=chart)
+    run_until(worker_env, held if is_denied else size * (1 if position == "long" else -1))
+
+    _, verdict, reason = last_signal(worker_env)
+    assert ("denied" if is_denied else "accepted") == verdict
+    assert is_denied is ("chart and account disagree" in (reason or ""))
 
 
 def test_the_time_that_was_sent_is_stored(worker_env: WorkerEnv) -> None:

@@ -1,7 +1,5 @@
-"""Alerts that move stops, beside quotes that are missing, other alerts, other accounts and the receiver."""
+"""Alerts that move stops, beside a quote that is missing, other alerts and another account."""
 
-from dataclasses import replace
-from typing import Any
 from uuid import UUID
 
 import pytest
@@ -20,14 +18,11 @@ from tests.fixtures.alert_steps import (
     run_change,
     run_next,
     stop_prices,
+    time_ago,
 )
-from tests.fixtures.receiver_process import ReceiverProcess
 from tests.fixtures.venue import MNQ
 from tests.fixtures.worker_env import WorkerEnv
 from workers.alerts.root_state import WAIT_FOR
-from workers.wiring import open_runner
-
-pytest_plugins = ("tests.fixtures.receiver",)
 
 
 def test_without_a_fresh_quote_a_move_waits_and_is_then_refused(worker_env: WorkerEnv) -> None:
@@ -45,11 +40,11 @@ def test_without_a_fresh_quote_a_move_waits_and_is_then_refused(worker_env: Work
     assert [] == worker_env.venue.requests(MODIFY)
 
 
-@pytest.mark.parametrize("is_known_by", ["its receipt", "its own time"])
-def test_a_move_that_runs_after_a_later_one_does_not_undo_it(worker_env: WorkerEnv, is_known_by: str) -> None:
+@pytest.mark.parametrize("is_later", ["received", "sent"])
+def test_a_move_that_runs_after_a_later_one_does_not_undo_it(worker_env: WorkerEnv, is_later: str) -> None:
     hold(worker_env, 1)
     hook_id, first, second = worker_env.add_hook(), {"stop_loss_ticks": 200}, {"stop_loss_ticks": 100}
-    if is_known_by == "its receipt":
+    if is_later == "received":
         late = worker_env.critical_alert(hook_id, action="move_stop", **first)
         run_next(worker_env, worker_env.critical_alert(hook_id, action="move_stop", **second))
     else:
@@ -58,7 +53,17 @@ def test_a_move_that_runs_after_a_later_one_does_not_undo_it(worker_env: WorkerE
     worker_env.run_due_jobs()
 
     assert [average(worker_env) - 100 * TICK] == stop_prices(worker_env)
-    assert "an alert that was sent later has changed the stop" in result_of(worker_env, late)
+    assert f"an alert that was {is_later} later has changed the stop" in result_of(worker_env, late)
+
+
+def test_a_stop_move_that_was_refused_does_not_end_an_earlier_one(worker_env: WorkerEnv) -> None:
+    hold(worker_env, 1)
+    hook_id = worker_env.add_hook()
+    run_change(worker_env, hook_id, action="move_stop", stop_loss=90000, timenow=time_ago(1))
+    assert "denied" == last_signal(worker_env)[1]
+    run_change(worker_env, hook_id, action="move_stop", stop_loss_ticks=100, timenow=time_ago(5))
+
+    assert [average(worker_env) - 100 * TICK] == stop_prices(worker_env)
 
 
 def test_a_move_waits_for_the_entry_that_was_received_before_it(worker_env: WorkerEnv) -> None:
@@ -88,28 +93,3 @@ def test_a_follower_account_changes_as_the_first_does(worker_env: WorkerEnv, act
     assert "succeeded" == state, error
     assert (action == "cancel") is ("CANCELLED" == worker_env.rows(ENTRIES)[-1][3])
     assert (action == "breakeven") is ([paid] == stop_prices(worker_env))
-
-
-@pytest.mark.parametrize("action", ["cancel", "move_stop", "breakeven", "trail"])
-def test_an_account_whose_live_orders_were_never_on_is_refused(worker_env: WorkerEnv, action: str) -> None:
-    hold(worker_env, 1)
-    worker_env.entry_alert(action="buy", limit_price=20000)
-    worker_env.run_due_jobs()
-    real = replace(worker_env.settings, venue=replace(worker_env.settings.venue, is_simulator=False))
-    job_id = worker_env.critical_alert(action=action, stop_loss_ticks=100, trail_ticks=40)
-    with open_runner(real, "real/1", program="test") as runner:
-        runner.run(job_id)
-
-    assert "failed: RiskLimitError: live orders of account" in result_of(worker_env, job_id)
-    assert (action.upper(), "denied") == last_signal(worker_env)[:2]
-    assert [] == worker_env.rows("SELECT 1 FROM order_change")
-
-
-@pytest.mark.parametrize(
-    "fields", [{"action": "cancel"}, {"action": "move_stop", "stop_loss": 1}, {"action": "breakeven"}], ids=str
-)
-def test_the_receiver_takes_a_change_of_a_symbol_that_is_not_traded(
-    receiver: ReceiverProcess, fields: dict[str, Any]
-) -> None:
-    assert 202 == receiver.post(fields | {"symbol": "ES"}).status_code
-    assert [("critical", None, None)] == receiver.rows("SELECT queue, sequence_key, expires_at FROM job")

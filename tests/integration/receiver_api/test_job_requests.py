@@ -128,7 +128,7 @@ def test_a_body_above_the_limit_is_a_413(api: ApiClient) -> None:
     assert [202, 413] == [api.request(NOTHING, body).status_code for body in (fits, fits + b" ")]
 
 
-def test_the_same_key_and_request_replays_the_first_answer(api: ApiClient, receiver: ReceiverProcess) -> None:
+def test_the_same_key_and_request_returns_the_first_answer(api: ApiClient, receiver: ReceiverProcess) -> None:
     first = api.request(NOTHING, b'{"note": "a", "seconds": 1}', key='"nightly"')
     again = api.request(NOTHING, b'{ "seconds": 1, "note": "a" }', key="nightly")
 

@@ -118,7 +118,7 @@ def test_an_unknown_version_of_a_signature_does_not_count() -> None:
 
 
 @EVERY_SCHEME
-def test_a_near_miss_is_a_refusal(scheme: SignatureScheme) -> None:
+def test_a_signature_or_body_with_one_letter_changed_is_refused(scheme: SignatureScheme) -> None:
     key, headers, body = RIGHT[scheme]
     name = SIGNATURE_HEADERS[scheme]
 

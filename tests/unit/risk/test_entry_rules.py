@@ -12,7 +12,7 @@ from shared.domain.risk.account_risk import OpenEntry
 from shared.domain.risk.entry_rules import SizedEntry, check_entry_rules, only_reduces
 from shared.domain.risk.rule_changes import with_changes
 from tests.fixtures.account_risks import COMBINE, EXPRESS, NOON, chicago, contract, held, risk, rules_of
-from tests.unit.risk.entry_checks import BOOK, BUY, only_finding, rule_and_lift, violations_of
+from tests.fixtures.entry_rules import BOOK, BUY, only_finding, rule_and_lift, violations_of
 
 
 def test_an_entry_within_every_rule_passes() -> None:

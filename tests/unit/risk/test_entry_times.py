@@ -10,7 +10,7 @@ from shared.domain.risk.account_risk import OpenEntry
 from shared.domain.risk.rule_book import NewsWindow
 from shared.domain.risk.rule_changes import with_changes
 from tests.fixtures.account_risks import NOON, chicago, contract, risk, rules_of
-from tests.unit.risk.entry_checks import BOOK, BUY, rule_and_lift, violations_of
+from tests.fixtures.entry_rules import BOOK, BUY, rule_and_lift, violations_of
 
 
 @pytest.mark.parametrize(

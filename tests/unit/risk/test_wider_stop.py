@@ -10,7 +10,7 @@ from shared.domain.risk.entry_rules import SizedEntry, check_wider_stop
 from shared.domain.risk.rule_book import RuleBook
 from shared.domain.risk.rule_changes import with_changes
 from tests.fixtures.account_risks import NOON, contract, held, risk, rules_of
-from tests.unit.risk.entry_checks import BOOK
+from tests.fixtures.entry_rules import BOOK
 
 HELD = replace(risk(), holdings=(held("MNQ", 2),))
 

@@ -9,15 +9,10 @@ from shared.domain.alerts.hook_settings import HookSettings, SizeMode
 from shared.ledger.jobs.orders import ReducePosition
 from tests.fixtures.alert_steps import (
     ENTRIES,
-    TICK,
-    average,
     hold,
-    last_signal,
     result_of,
-    run_change,
     run_next,
     run_until,
-    stop_prices,
     strategy_fields,
     time_ago,
 )
@@ -135,43 +130,6 @@ def test_an_exit_whose_time_is_that_of_its_bar_is_not_late(worker_env: WorkerEnv
     run_until(worker_env, 1)
     worker_env.critical_alert(hook_id, timenow=time_ago(300), **fields)
     run_until(worker_env, 0)
-
-
-@pytest.mark.parametrize(
-    ("held", "chart", "target", "is_denied"),
-    [
-        (0, "long", ("buy", "long", 2), True),
-        (0, "flat", ("buy", "long", 2), False),
-        (1, "long", ("buy", "long", 2), False),
-        (1, "flat", ("buy", "long", 2), False),
-        (1, "long", ("sell", "short", 1), False),
-        (0, "long", ("sell", "short", 1), True),
-    ],
-)
-def test_a_position_of_a_chart_that_the_account_does_not_hold_is_a_warning_or_no_entry(
-    worker_env: WorkerEnv, held: int, chart: str, target: tuple[str, str, int], *, is_denied: bool
-) -> None:
-    if held:
-        hold(worker_env, held)
-    action, position, size = target
-    fields = strategy_fields(action=action, market_position=position, market_position_size=size)
-    hook_id = worker_env.add_hook(HookSettings(is_agreement_required=True))
-    worker_env.entry_alert(hook_id, **fields, prev_market_position=chart)
-    run_until(worker_env, held if is_denied else size * (1 if position == "long" else -1))
-
-    _, verdict, reason = last_signal(worker_env)
-    assert ("denied" if is_denied else "accepted") == verdict
-    assert is_denied is ("chart and account disagree" in (reason or ""))
-
-
-def test_a_stop_move_that_was_refused_does_not_end_an_earlier_one(worker_env: WorkerEnv) -> None:
-    hold(worker_env, 1)
-    hook_id = worker_env.add_hook()
-    run_change(worker_env, hook_id, action="move_stop", stop_loss=90000, timenow=time_ago(1))
-    assert "denied" == last_signal(worker_env)[1]
-    run_change(worker_env, hook_id, action="move_stop", stop_loss_ticks=100, timenow=time_ago(5))
-
-    assert [average(worker_env) - 100 * TICK] == stop_prices(worker_env)
 
 
 def test_an_entry_that_fills_before_its_cancel_is_closed_all_the_same(

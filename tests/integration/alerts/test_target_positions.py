@@ -1,11 +1,10 @@
-"""What the messages of real senders lead to: the position that their sender meant, or a refusal with its reason."""
+"""The position to which a target position or an exit leads, whatever is held and whatever rests."""
 
 from typing import Any
 
 import pytest
 
 from tests.fixtures.alert_steps import ENTRIES, hold, result_of, run_until, stop_quantities, strategy_fields
-from tests.fixtures.venue import MNQ
 from tests.fixtures.worker_env import WorkerEnv
 
 
@@ -117,22 +116,6 @@ def test_a_target_position_that_is_reached_is_recorded_as_nothing_to_do(worker_e
     assert ("accepted", "nothing to do: +1 is held, +1 is wanted") == tuple(signals[-1])
 
 
-def test_a_limit_entry_rests_at_its_price(worker_env: WorkerEnv) -> None:
-    worker_env.entry_alert(**strategy_fields(action="buy", order_type="limit", limit_price=20000))
-    worker_env.run_due_jobs()
-
-    assert [("BUY", "LIMIT", 1, "WORKING")] == worker_env.rows(ENTRIES)
-    assert [(20000,)] == worker_env.rows("SELECT limit_price FROM orders WHERE role = 'ENTRY'")
-
-
-def test_an_entry_in_a_month_that_is_not_active_is_refused_with_the_one_that_is(worker_env: WorkerEnv) -> None:
-    job_id = worker_env.entry_alert(**strategy_fields(action="buy", symbol="CME_MINI:MNQU2031"))
-    worker_env.run_due_jobs()
-
-    assert f"CME_MINI:MNQU2031 is not the active contract of MNQ, which is {MNQ}" in result_of(worker_env, job_id)
-    assert [] == worker_env.rows(ENTRIES)
-
-
 def test_a_close_of_a_month_that_is_not_held_closes_no_other(worker_env: WorkerEnv) -> None:
     hold(worker_env, 1)
     job_id = worker_env.critical_alert(symbol="MNQU2031")
@@ -151,14 +134,6 @@ def test_a_close_of_one_side_leaves_the_other(worker_env: WorkerEnv, held: int, 
     run_until(worker_env, left)
 
     assert ("an exit opens nothing" in result_of(worker_env, job_id)) is (left != 0)
-
-
-def test_a_test_alert_trades_nothing(worker_env: WorkerEnv) -> None:
-    job_id = worker_env.critical_alert(action="test")
-    worker_env.run_due_jobs()
-
-    assert 'succeeded: {"test": "received, and trades nothing"}' == result_of(worker_env, job_id)
-    assert [] == worker_env.rows("SELECT 1 FROM signal")
 
 
 def test_a_sell_with_market_position_long_leaves_a_short_alone(worker_env: WorkerEnv) -> None:
