@@ -117,7 +117,13 @@ class CheckContext:
         return self.rest.send(BARS, self.bars_body(self.market_now - timedelta(days=7), self.market_now, **changes))
 
     def open_hub(self, name: str) -> GatewayHub:
-        """Connect to a hub: `user` or `market`."""
+        """Connect to a hub: `user` or `market`; log in and try once more if the session of our token has ended."""
+        try:
+            return GatewayHub(self.options.hub_url, name, self.rest.token, self.samples)
+        except RefusedError as error:
+            if not str(error).startswith("401"):
+                raise
+        self.rest.renew_token()
         return GatewayHub(self.options.hub_url, name, self.rest.token, self.samples)
 
 
