@@ -10,8 +10,9 @@ import pytest
 from shared.errors import RefusedError, VenueDownError
 from simulator.conformance import order_session, rest
 from simulator.conformance.options import parse_options
-from simulator.conformance.order_session import FILLED, MARKET, SELL, OrderSession
+from simulator.conformance.order_session import FILLED, MARKET, OrderSession
 from simulator.conformance.order_steps import CANCEL, ask_first_order
+from simulator.conformance.own_orders import SELL
 from simulator.conformance.results import CheckVerdict, ask_safely
 from simulator.conformance.run import start_run
 from tests.fixtures.other_gateway import Document, OtherGateway
@@ -235,7 +236,7 @@ def test_an_order_that_fills_after_the_close_does_not_count_as_closed(
     with other_gateway(venue) as gateway:
         session = start_session(gateway.url)
         buy_one(session)
-        tags = [session.make_tag()]
+        tags = [session.own.make_tag()]
 
         def fill_another(document: Document) -> None:
             if not document["positions"] and tags:
