@@ -14,8 +14,8 @@ from simulator.conformance import (
 from simulator.conformance.budget import BARS
 from simulator.conformance.context import CheckContext
 from simulator.conformance.results import Check, CheckResult, CheckVerdict, Question, ask_safely
+from tests.fixtures.order_sessions import context_of
 from tests.fixtures.venue import RunningVenue, StartVenue
-from tests.integration.simulator.test_conformance_hubs import context_of
 
 MODULES = (login_checks, contract_checks, bar_checks, search_checks, leniency_checks)
 CHECKS: tuple[Check, ...] = (*(check for module in MODULES for check in module.CHECKS), hub_checks.ask_negotiation)
