@@ -59,7 +59,7 @@ def test_an_outage_is_no_difference(venue: RunningVenue, context: CheckContext, 
 def test_an_outage_in_the_middle_of_a_check_is_no_difference(venue: RunningVenue, context: CheckContext) -> None:
     """Each request fails now and then, so that in some of the rounds the first ones of a check pass."""
     venue.faults(kind="status", status=503, count=None, probability=0.3)
-    results = [row for _ in range(4) for row in ask_everything(context)]
+    results = [row for _ in range(6) for row in ask_everything(context)]
     failed = {row.id for row in results if row.is_failed}
 
     assert [] == differing(results)
