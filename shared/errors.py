@@ -36,7 +36,7 @@ TickworkError
 |   `-- LoggedOutError
 |-- MalformedRecordError           shared.gateway.hubs.protocol
 |-- BodyLateError                  web.receiver.body
-`-- simulator only                 ControlRequestError, BadFrameError, HandshakeRefusedError
+`-- simulator only                 CannotAskError, ControlRequestError, BadFrameError, HandshakeRefusedError
 """
 
 from datetime import datetime, timedelta

@@ -25,6 +25,7 @@ pytest_plugins = (
     "tests.fixtures.runner_env",
     "tests.fixtures.feeds",
     "tests.fixtures.books",
+    "tests.fixtures.order_sessions",
 )
 
 # The same examples on every machine, however slow it is; `make chaos` tries new ones.

@@ -30,7 +30,9 @@ def main() -> int:
         return _run(parse_options(None, environment()))
     except TickworkError as error:
         sys.stderr.write(f"tickwork: {mask_secrets(str(error))}\n")
-        return _FAILED
+    except KeyboardInterrupt:  # before the first question, or while the report is written
+        sys.stderr.write("interrupted\n")
+    return _FAILED
 
 
 def _run(options: ConformanceOptions) -> int:

@@ -8,12 +8,13 @@ from typing import Any
 
 from shared.clock import machine_now
 from shared.domain.market_data.contract import ROOTS
-from shared.errors import RefusedError
+from shared.errors import RefusedError, SettingsError
 from simulator.conformance.budget import BARS
 from simulator.conformance.hub_client import GatewayHub
 from simulator.conformance.options import ConformanceOptions
 from simulator.conformance.redaction import Redactor, SampleBook
 from simulator.conformance.rest import GatewayReply, GatewayRest
+from simulator.conformance.results import CannotAskError
 
 MINUTE, HOUR, DAY = 2, 3, 4  # units of bars
 _LONG_AGO, _FAR_AHEAD = datetime(2010, 1, 1, tzinfo=UTC), datetime(2040, 1, 1, tzinfo=UTC)
@@ -38,16 +39,12 @@ class CheckContext:
 
     @property
     def account(self) -> Row:
-        """The account to ask about; raise RefusedError if there is none."""
+        """The account to ask about; raise CannotAskError if the user has none."""
         wanted = self.options.account_id
         for row in self.accounts:
             if wanted in {None, row["id"]}:
                 return row
-        raise RefusedError(
-            "the user has no account"
-            if wanted is None
-            else f"the user has no account {wanted}: see `tickwork accounts`"
-        )
+        raise CannotAskError("the user has no account: run again with a user who has one")
 
     @property
     def account_id(self) -> int:
@@ -81,11 +78,19 @@ class CheckContext:
         return Decimal(self.contract["tickSize"])
 
     def load(self) -> None:
-        """Fetch accounts, contracts and the newest bar, which tells the time of the market."""
+        """Fetch accounts, contracts and the newest bar, which tells the time of the market.
+
+        Raise SettingsError if the user has no account of the wanted id.
+        """
         self.accounts = self.rest.rows("/api/Account/search", "accounts", onlyActiveAccounts=False)
         for row in self.accounts:
             self.redactor.hide(row["id"], "account")
             self.redactor.hide(row["name"], "account name")
+        wanted = self.options.account_id
+        if wanted is not None and wanted not in {row["id"] for row in self.accounts}:
+            raise SettingsError(
+                f"the user has no account {wanted}: see `tickwork accounts`, and give another --account"
+            )
         self.contracts = self.rest.rows("/api/Contract/available", "contracts", live=False)
         self.load_newest_bar()
 
@@ -117,7 +122,13 @@ class CheckContext:
         return self.rest.send(BARS, self.bars_body(self.market_now - timedelta(days=7), self.market_now, **changes))
 
     def open_hub(self, name: str) -> GatewayHub:
-        """Connect to a hub: `user` or `market`."""
+        """Connect to a hub: `user` or `market`; log in and try once more if the session of our token has ended."""
+        try:
+            return GatewayHub(self.options.hub_url, name, self.rest.token, self.samples)
+        except RefusedError as error:
+            if not str(error).startswith("401"):
+                raise
+        self.rest.renew_token()
         return GatewayHub(self.options.hub_url, name, self.rest.token, self.samples)
 
 

@@ -38,12 +38,7 @@ TOKEN_ENDS = Question("q4.hub_outlives_token", "Does a hub connection outlive it
 @asks(NEGOTIATE)
 def ask_negotiation(context: CheckContext) -> Iterator[CheckResult]:
     """Ask what a negotiation answers; the hubs may have another host than REST."""
-    rest, url = context.rest, context.rest.url
-    rest.url = context.options.hub_url
-    try:
-        reply = rest.send(_NEGOTIATE, raw=b"", content_type="text/plain")
-    finally:
-        rest.url = url
+    reply = context.rest.send(_NEGOTIATE, raw=b"", content_type="text/plain", url=context.options.hub_url)
     if not isinstance(reply.document, dict):
         yield NEGOTIATE.compare(reply.describe())
         return

@@ -11,6 +11,7 @@ from simulator.conformance.rest import GatewayReply
 from simulator.conformance.results import CheckResult, Question, asks
 
 _WINDOW_S, _MOST_TRIED, _WAITS = 31.0, 60, 45
+_LIMIT_S = 30.0  # the window of the limit
 
 PASSED = Question("q3.bars_limit", "How many requests for bars pass in 30 s? (4, 13.3)", "50")
 BODY = Question("q3.limited_answer", "What has the answer of a refused request? (4, 13.3)", "429 without a body")
@@ -34,16 +35,20 @@ def ask_limits(context: CheckContext) -> Iterator[CheckResult]:
     while passed < _MOST_TRIED and (reply := _send(context)).status == HTTPStatus.OK:
         passed += 1
     took = monotonic() - began
+    too_slow = f"{passed} requests took {took:.0f} s: run again where answers take less than half a second"
     if passed == _MOST_TRIED:
-        yield PASSED.judge(f"all {passed} in {took:.0f} s", is_same=False)
+        yield PASSED.skip(too_slow) if took > _LIMIT_S else PASSED.judge(f"all {passed} in {took:.0f} s", is_same=False)
         yield from (question.skip("no request was refused") for question in questions[1:])
         return
-    yield PASSED.compare(str(passed))
+    yield PASSED.skip(too_slow) if took > _LIMIT_S else PASSED.compare(str(passed))
     yield BODY.compare(reply.describe())
     names = sorted(f"{name}: {value}" for name, value in reply.headers.items() if "ratelimit" in _bare(name))
     names += [f"Retry-After: {reply.headers['Retry-After']}"] if "Retry-After" in reply.headers else []
     yield HEADERS.compare("; ".join(names) or "none")
     other = _send(context, f"Bearer {other_token}")
+    if monotonic() - began > _LIMIT_S:  # the window has moved on, so another request passes
+        yield from (question.skip(too_slow) for question in (SCOPE, WINDOW))
+        return
     yield SCOPE.compare("yes" if other.status == HTTPStatus.OK else "no")
     yield _judge_window(context, began)
 

@@ -7,8 +7,9 @@ from collections.abc import Iterator
 from shared.errors import RefusedError, SettingsError
 from simulator.conformance import bracket_steps, order_steps
 from simulator.conformance.context import CheckContext
-from simulator.conformance.order_session import WORKING, OrderSession
-from simulator.conformance.results import Check, CheckResult, Question, ask_safely, asks
+from simulator.conformance.order_session import OrderSession
+from simulator.conformance.own_orders import WORKING
+from simulator.conformance.results import Check, CheckResult, CheckVerdict, Question, ask_safely, asks
 
 _PRACTICE = re.compile(r"(?i)PRAC")
 _MICROS = ("MNQ", "MES", "MYM", "M2K", "MGC", "MCL")
@@ -72,12 +73,26 @@ def ask_order_questions(context: CheckContext) -> Iterator[CheckResult]:
             if stop_reason := session.stop_reason:
                 yield from (question.skip(stop_reason) for question in step.questions)
             else:
-                yield from ask_safely(step, session)
-                session.tidy()
+                yield from _ask_step(step, session)
     finally:
         session.clean_up()
     problems = session.problems
     yield CLEAN_UP.judge("; ".join(problems) or "yes", is_same=not problems)
+
+
+def _ask_step(step: Check, session: OrderSession) -> Iterator[CheckResult]:
+    """Yield the results of a step, and tidy; none differs once no plain order is taken any more, as near the close."""
+    differing = []
+    for result in ask_safely(step, session):
+        if result.verdict is CheckVerdict.DIFFERS:
+            differing.append(result)
+        else:
+            yield result
+    session.tidy()
+    reason = order_steps.find_refusal(session) if differing and session.stop_reason is None else None
+    session.stop_reason = reason or session.stop_reason
+    questions = {question.id: question for question in step.questions}
+    yield from (questions[result.id].skip(reason) if reason else result for result in differing)
 
 
 CHECKS = (ask_order_questions,)

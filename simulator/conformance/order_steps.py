@@ -4,22 +4,24 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from shared.clock import monotonic
+from shared.errors import TickworkError
 from simulator.conformance.order_session import (
     CANCELLED,
     DISTANCES,
     LIMIT,
     OPEN,
     REJECTED,
-    SELL,
     STOP_LIMIT,
     OrderSession,
 )
+from simulator.conformance.own_orders import SELL
 from simulator.conformance.rest import GatewayReply
 from simulator.conformance.results import CheckResult, Question, asks
 
 _CLOSED_TEXT, _CLOSED_CODE = "not in an active trading status", 5
 _CLOSED_REASON = "the market is closed: run again when it is open"
-_OUT_OF_RANGE = "outside allowed range"
+POSITION_BRACKETS = "Position Brackets"  # in the answer to an order with brackets
+SWITCH_TO_AUTO_OCO = "the account uses Position Brackets: switch it to Auto OCO Brackets and run again"
 _IN_USE = "200 code 2 'Specified custom tag is already in use'"
 _LENGTHS = (60, 128, 256, 512)
 _CHARACTERS = " ü€\"'/\\<&;"
@@ -43,14 +45,15 @@ LINK = Question("q14.linked_order_id", "Is linkedOrderId of Order/place honoured
 def ask_first_order(session: OrderSession) -> Iterator[CheckResult]:
     """Place one order, use its tag again, cancel it, and use its tag once more."""
     tag, reply = _place_first(session)
-    code, message = (reply.document or {}).get("errorCode"), str((reply.document or {}).get("errorMessage"))
-    if code == _CLOSED_CODE or _CLOSED_TEXT in message:
-        session.stop_reason = _CLOSED_REASON
-        yield CLOSED.judge(f"code {code}, {message!r}", is_same=code == 2)  # noqa: PLR2004
-        yield from (question.skip(_CLOSED_REASON) for question in (VISIBLE, IN_USE, CANCEL, AFTER_CANCEL, REJECTED_ROW))
+    if not reply.is_success:
+        reason = session.stop_reason = _explain(reply)
+        code, message = _read_error(reply)
+        observed = f"code {code}, {message!r}"
+        yield CLOSED.judge(observed, is_same=code == 2) if _is_closed(reply) else CLOSED.skip(reason)  # noqa: PLR2004
+        yield from (question.skip(reason) for question in (VISIBLE, IN_USE, CANCEL, AFTER_CANCEL, REJECTED_ROW))
         return
     yield CLOSED.skip("the market is open: run again while it is closed")
-    order_id = reply.document["orderId"] if reply.is_success else session.place_accepted()
+    order_id = reply.document["orderId"]
     yield VISIBLE.compare(_look_for(session, order_id))
     second = session.place(customTag=tag)
     yield IN_USE.compare(second.describe())
@@ -72,12 +75,12 @@ def ask_tags(session: OrderSession) -> Iterator[CheckResult]:
     """Place orders with long and odd tags."""
     observed = TAG_LENGTH.expected
     for length in _LENGTHS:
-        if problem := _try_tag(session, session.make_tag().ljust(length, "x")):
+        if problem := _try_tag(session, session.own.make_tag().ljust(length, "x")):
             observed = f"{length} characters: {problem}"
             break
     yield TAG_LENGTH.compare(observed)
-    yield TAG_CHARACTERS.compare(_try_tag(session, session.make_tag() + _CHARACTERS) or "yes")
-    tag = f"{session.make_tag()}-a"
+    yield TAG_CHARACTERS.compare(_try_tag(session, session.own.make_tag() + _CHARACTERS) or "yes")
+    tag = f"{session.own.make_tag()}-a"
     problem = _try_tag(session, tag) or _try_tag(session, f"{tag[:-1]}A")
     yield TAG_CASE.compare(problem or "yes")
 
@@ -123,8 +126,8 @@ def ask_refusals(session: OrderSession) -> Iterator[CheckResult]:
         reply = session.place(**changes)
         if reply.is_success:
             session.cancel(reply.document["orderId"])
-        if "Position Brackets" in reply.describe():
-            yield question.skip("the account uses Position Brackets: switch it to Auto OCO Brackets and run again")
+        if POSITION_BRACKETS in reply.describe():
+            yield question.skip(SWITCH_TO_AUTO_OCO)
         else:
             yield question.compare(reply.describe())
     price = session.far_price(SELL)
@@ -163,11 +166,40 @@ def _place_first(session: OrderSession) -> tuple[str, GatewayReply]:
     """Place a limit order as far from the market as the venue allows, and return its tag and the answer."""
     for distance in DISTANCES:
         session.distance = distance
-        tag = session.make_tag()
+        tag = session.own.make_tag()
         reply = session.place(customTag=tag)
-        if _OUT_OF_RANGE not in reply.describe():
+        if reply.is_success or _is_closed(reply):
             break
     return tag, reply
+
+
+def find_refusal(session: OrderSession) -> str | None:
+    """Return why a plain limit order far from the market is refused; None if it is not, or if an outage hides it."""
+    try:
+        reply = session.place()
+    except TickworkError:
+        reply = None
+    session.tidy()
+    return _explain(reply) if reply and not reply.is_success else None
+
+
+def _read_error(reply: GatewayReply) -> tuple[object, str]:
+    """Return the error code and message of an answer."""
+    document = reply.document if isinstance(reply.document, dict) else {}
+    return document.get("errorCode"), str(document.get("errorMessage"))
+
+
+def _is_closed(reply: GatewayReply) -> bool:
+    """Whether an answer to an order has one of the two known forms that say that the market is closed."""
+    code, message = _read_error(reply)
+    return code == _CLOSED_CODE or _CLOSED_TEXT in message
+
+
+def _explain(reply: GatewayReply) -> str:
+    """Return why nothing can be asked with orders after the refusal of a plain one."""
+    if _is_closed(reply):
+        return _CLOSED_REASON
+    return f"a plain limit order got {reply.describe()}: run again when the account may trade"
 
 
 def _look_for(session: OrderSession, order_id: int) -> str:

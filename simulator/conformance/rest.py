@@ -1,7 +1,7 @@
 """The REST client: it sends one request, keeps what came back, and decodes numbers without floats."""
 
 import secrets
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from decimal import Decimal
@@ -75,16 +75,23 @@ class _Wanted:
     """One request to send."""
 
     method: str
+    url: str
     path: str
     content_type: str
     authorization: str | None
     content: bytes | None
+    count_sent: Callable[[int], None]
+
+
+def _count_nothing(_: int) -> None:
+    pass
 
 
 class GatewayRest:
     """Sends requests within the budget; it follows no redirect.
 
-    It repeats a request only after a 429, once; what could act twice (a new order, a close) never.
+    It repeats a request only after a 429, once; what could act twice (a new order, a close) never. After a 401 to our
+    own token, whose session has ended, it logs in and repeats any request once: a 401 was not performed.
     """
 
     def __init__(self, url: str, user: str, key: str, samples: SampleBook, redactor: Redactor) -> None:
@@ -105,6 +112,13 @@ class GatewayRest:
             raise RefusedError(f"the login was refused ({reply.describe()}): check the user name and the key")
         self._redactor.hide(reply.document["token"], "token")
         return reply
+
+    def renew_token(self) -> None:
+        """Log in, as the session of our token has ended; raise VenueDownError if the gateway refuses it."""
+        try:
+            self.token = self.log_in().document["token"]
+        except RefusedError as error:
+            raise VenueDownError(f"the session has ended, and {error}") from None
 
     def post(self, path: str, **body: object) -> dict[str, Any]:
         """Post and return the JSON of a success; raise RefusedError for any other answer, and as `send` does."""
@@ -131,29 +145,44 @@ class GatewayRest:
         raw: bytes | None = None,
         content_type: str = "application/json",
         is_counted: bool = True,
+        url: str = "",
+        count_sent: Callable[[int], None] = _count_nothing,
     ) -> GatewayReply:
         """Send one request; `authorization` replaces our own header ("": none), `raw` the JSON of `body`.
 
         A 429, because another program spends the same limit, is waited out once. Raise RateLimitedError for another
-        429, and VenueDownError for another outage or if no answer comes. The answer to an order or a close is returned
-        whatever it is (see `is_refusal`), and so is any answer with `is_counted` False, which ignores the limits.
+        429, and VenueDownError for another outage, if no answer comes, or if a new token gets a 401 too. Other answers
+        to an order or a close are returned (see `is_refusal`), and so is any with `is_counted` False, which ignores the
+        limits and the end of a session. `count_sent` is given 1 just before the request is sent, from when on it may be
+        performed, and -1 when a 401 says that it was not. `url` replaces our own.
         """
-        wanted = _Wanted(
-            method, path, content_type, authorization, raw if raw is not None or body is None else _ENCODER.encode(body)
-        )
+        content = raw if raw is not None or body is None else _ENCODER.encode(body)
+        wanted = _Wanted(method, url or self.url, path, content_type, authorization, content, count_sent)
         if not is_counted:
             return self._send_once(wanted)
-        self.budget.wait_for_turn(path)
-        reply = self._send_once(wanted)
+        reply = self._send_in_session(wanted)
         if path.startswith(_UNREPEATED):
             return reply
         if reply.status == HTTPStatus.TOO_MANY_REQUESTS:
             self.budget.wait_for_window(path)
-            reply = self._send_once(wanted)
+            reply = self._send_in_session(wanted)
         if reply.status == HTTPStatus.TOO_MANY_REQUESTS:
             raise RateLimitedError(f"{path} answered 429: end the other programs that use this key", _LIMIT_WINDOW)
         if is_outage(reply.status):
             raise VenueDownError(f"{path} answered {reply.describe()}: run again once the gateway serves")
+        return reply
+
+    def _send_in_session(self, wanted: _Wanted) -> GatewayReply:
+        """Send a request; if our token has ended, log in and send it once more."""
+        self.budget.wait_for_turn(wanted.path)
+        reply = self._send_once(wanted)
+        if not _has_ended(wanted, reply):
+            return reply
+        self.renew_token()
+        self.budget.wait_for_turn(wanted.path)
+        reply = self._send_once(wanted)
+        if _has_ended(wanted, reply):
+            raise VenueDownError(f"{wanted.path} answered 401 to a new login too: the session has ended")
         return reply
 
     def _send_once(self, wanted: _Wanted) -> GatewayReply:
@@ -163,8 +192,9 @@ class GatewayRest:
         header = f"Bearer {self.token}" if wanted.authorization is None else wanted.authorization
         headers |= {"Authorization": header} if header else {}
         headers |= {"Content-Type": wanted.content_type} if wanted.content is not None else {}
-        url = f"{self.url}{wanted.path}"
+        url = f"{wanted.url}{wanted.path}"
         self.request_count += 1
+        wanted.count_sent(1)
         try:
             answer = self._session.request(
                 wanted.method, url, data=wanted.content, headers=headers, timeout=_TIMEOUT_S, allow_redirects=False
@@ -172,6 +202,8 @@ class GatewayRest:
         except requests.RequestException as error:
             raise VenueDownError(f"{url} gave no answer ({type(error).__name__})") from None
         self._used_at = monotonic()
+        if answer.status_code == HTTPStatus.UNAUTHORIZED:
+            wanted.count_sent(-1)
         return self._keep(wanted.path, answer)
 
     def _keep(self, path: str, answer: requests.Response) -> GatewayReply:
@@ -200,6 +232,11 @@ def is_refusal(reply: GatewayReply) -> bool:
     document = reply.document if isinstance(reply.document, dict) else {}
     is_failure = reply.status == HTTPStatus.OK and document.get("success") is False
     return is_failure and document.get("errorCode") not in {None, 0, *_UNCLEAR_CODES}
+
+
+def _has_ended(wanted: _Wanted, reply: GatewayReply) -> bool:
+    """Whether an answer says that the session of our own token has ended."""
+    return wanted.authorization is None and reply.status == HTTPStatus.UNAUTHORIZED
 
 
 def make_random_name() -> str:

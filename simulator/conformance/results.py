@@ -9,6 +9,10 @@ from shared.errors import RefusedError, TickworkError, VenueDownError
 from shared.log import mask_secrets
 
 
+class CannotAskError(TickworkError):
+    """The user has nothing to ask with, which says nothing about the gateway; the message says what to give."""
+
+
 class CheckVerdict(StrEnum):
     """How the gateway compares with the simulator; ANSWERED is a fact that the simulator has no counterpart of."""
 
@@ -53,6 +57,8 @@ class Question:
         """
         try:
             return self.compare(fetch())
+        except CannotAskError as error:
+            return self.skip(str(error))
         except VenueDownError as error:
             return self.fail(mask_secrets(str(error)))
 
@@ -108,6 +114,8 @@ def ask_safely(check: Check, given: object) -> Iterator[CheckResult]:
         for result in check.ask(given):
             left.pop(result.id, None)
             yield result
+    except CannotAskError as error:
+        yield from (question.skip(str(error)) for question in left.values())
     except RefusedError as error:  # the gateway answered, but not as the simulator does
         for question in left.values():
             yield question.judge(mask_secrets(str(error)), is_same=False)

@@ -75,15 +75,23 @@ def moves(market: Market, contract: Contract, span: Span) -> Iterator[Move]:
 
 def quote(market: Market, contract: Contract, at: datetime) -> Quote | None:
     """Return the quote at a market instant: inside a bar, or as the last bar left it; None before the first bar."""
+    move = find_move(market, contract, at)
+    return move.quote_at(at) if move else None
+
+
+def find_move(market: Market, contract: Contract, at: datetime) -> Move | None:
+    """Return the move that gives the quote at a market instant, or None before the first bar."""
     bar = next(market.bars_backwards(contract, Span(_LONG_AGO.replace(tzinfo=at.tzinfo), at)), None)
-    if bar is None:
-        return None
-    return quote_on(market.path(contract, bar), at)
+    return _move_on(market.path(contract, bar), at) if bar else None
 
 
 def quote_on(path: Sequence[Move], at: datetime) -> Quote:
     """Return the quote at an instant of a bar's path, or as the path left it."""
-    return next((move for move in path if at < move.end), path[-1]).quote_at(at)
+    return _move_on(path, at).quote_at(at)
+
+
+def _move_on(path: Sequence[Move], at: datetime) -> Move:
+    return next((move for move in path if at < move.end), path[-1])
 
 
 def forming_bar(market: Market, contract: Contract, at: datetime) -> Bar | None:

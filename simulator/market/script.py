@@ -101,9 +101,12 @@ def moves_until(path: Iterable[Move], minute: datetime, cut_at: datetime) -> Ite
             at = until
 
 
-def flat_leg(start: datetime, end: datetime, price: int) -> Leg:
-    """Return a step without a price change and without volume."""
-    return Leg((Move(start, end, price, price, is_rising=False),), 0)
+def flat_leg(start: datetime, end: datetime, price: int, *, is_rising: bool) -> Leg:
+    """Return a step without a price change and without volume; `is_rising` is that of the move before it.
+
+    It tells on which side of the quote the last trade was, so the best prices stay too.
+    """
+    return Leg((Move(start, end, price, price, is_rising=is_rising),), 0)
 
 
 def legs_of(script: Script, before: int) -> Iterator[Leg]:

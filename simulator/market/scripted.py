@@ -9,15 +9,15 @@ from shared.domain.market_data.calendar import Session
 from shared.domain.market_data.contract import Contract
 from shared.domain.market_data.coverage import Span
 from shared.domain.orders.matching import Move
-from simulator.market.market import Market, quote
+from simulator.market.market import Market, find_move
 from simulator.market.script import Leg, Script, bar_of, flat_leg, legs_of, moves_until
 
 
 class ScriptedMarket:
     """A market with scripts for some contracts. After the last step of a script the price stays until the next script.
 
-    A script replaces the base market from its start on, never the past: neither the minutes nor the whole seconds
-    before it change. The bars follow from the script's path, so REST, hubs and matching see the same market.
+    A script replaces the base market from its start on, never the past: neither the minutes nor the whole seconds nor
+    the quotes before it change. The bars follow from the script's path, so REST, hubs and matching see the same market.
 
     Threads read it while a script is played: each read takes the legs of a contract once, and `play` replaces their
     list. So a bar, a path or a volume is of the scripts before or after, never of both.
@@ -36,11 +36,12 @@ class ScriptedMarket:
         contract = self._base.contract(script.contract_id, starts)
         if contract is None:
             return
-        now = quote(self, contract, starts)
-        last = now.last if now else 0
+        move = find_move(self, contract, starts)
+        last, is_rising = (move.price_at(starts), move.is_rising) if move else (0, False)
         before = [leg.until(starts) for leg in self._legs.get(contract.id, []) if leg.start < starts]
-        pause = [flat_leg(before[-1].end, starts, last)] if before and before[-1].end < starts else []
-        legs = list(legs_of(script, last)) or [flat_leg(starts, starts + MINUTE, last)]
+        has_pause = bool(before) and before[-1].end < starts
+        pause = [flat_leg(before[-1].end, starts, last, is_rising=is_rising)] if has_pause else []
+        legs = list(legs_of(script, last)) or [flat_leg(starts, starts + MINUTE, last, is_rising=is_rising)]
         self._legs[contract.id] = [*before, *pause, *legs]
 
     def contracts(self, at: datetime) -> list[Contract]:

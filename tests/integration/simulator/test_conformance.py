@@ -1,6 +1,7 @@
 """`tickwork conformance` against a simulator: nothing differs, a changed behaviour does, and nothing is left behind."""
 
 import json
+import signal
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -14,13 +15,13 @@ import pytest
 
 from simulator.conformance.rest import decode_json
 from simulator.conformance.search_checks import describe_fees
-from tests.fixtures.processes import clean_environment, free_port
+from tests.fixtures.order_sessions import WITH_ORDERS
+from tests.fixtures.processes import clean_environment, free_port, until
 from tests.fixtures.venue import MNQ, RunningVenue, StartVenue
 
 PROGRAM = [sys.executable, "-m", "simulator.conformance"]
 COMMAND = [sys.executable, "-c", "from cli.commands.conformance import command; command(prog_name='tickwork')"]
 ON_SATURDAY = datetime(2026, 3, 14, 15, 0, tzinfo=UTC)
-WITH_ORDERS = ("--orders", "--yes", "--account", "20001")
 
 
 @dataclass
@@ -209,6 +210,19 @@ def test_bad_input_ends_with_2_before_anything_is_asked(
     assert message in found.errors
     assert (2, "", "") == (found.code, found.output, found.report)
     assert 1 == venue.get_status()["order_count"]
+
+
+def test_an_interruption_before_the_first_question_ends_with_2(venue: RunningVenue, tmp_path: Path) -> None:
+    venue.faults(path="/api/Auth/loginKey", kind="delay_before", seconds=60, count=1)
+    process = subprocess.Popen(
+        [*PROGRAM, *arguments_of(venue, tmp_path)], env=environment_of(venue), stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    until(lambda: venue.control("GET", "requests").json()["counts"].get("/api/Auth/loginKey"), what="the login")
+    process.send_signal(signal.SIGTERM)
+    output = process.communicate(timeout=60)
+
+    assert (2, ("", "interrupted\n")) == (process.returncode, output)
 
 
 def test_an_unreachable_gateway_ends_with_2(venue: RunningVenue, tmp_path: Path) -> None:

@@ -1,57 +1,25 @@
 """The clean-up of a conformance run at a gateway that answers otherwise: nothing is forgotten or sold twice."""
 
 import signal
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
 
 from shared.errors import RefusedError, VenueDownError
 from simulator.conformance import order_session, rest
-from simulator.conformance.options import parse_options
-from simulator.conformance.order_session import FILLED, MARKET, SELL, OrderSession
+from simulator.conformance.order_session import CANCELLED, MARKET
 from simulator.conformance.order_steps import CANCEL, ask_first_order
+from simulator.conformance.own_orders import SELL
 from simulator.conformance.results import CheckVerdict, ask_safely
-from simulator.conformance.run import start_run
-from tests.fixtures.other_gateway import Document, OtherGateway
+from tests.fixtures.order_sessions import StartSession, buy_one, other_gateway
+from tests.fixtures.other_gateway import Document
 from tests.fixtures.processes import until
 from tests.fixtures.venue import FaultDetails, RunningVenue
-from tests.integration.simulator.test_conformance import WITH_ORDERS, working_orders
+from tests.integration.simulator.test_conformance import working_orders
 from tests.integration.simulator.test_conformance_orders import start
 
 PLACE, CLOSE = "/api/Order/place", "/api/Position/closeContract"
-StartSession = Callable[..., OrderSession]
-
-
-@pytest.fixture
-def start_session(venue: RunningVenue) -> Iterator[StartSession]:
-    """Start the order session of a run, at the simulator or at a gateway in front of it."""
-    with ExitStack() as ending:
-
-        def start(url: str = "") -> OrderSession:
-            arguments = [
-                "--url", url or venue.url, "--hub-url", venue.url, "--user", venue.user, *WITH_ORDERS,
-                "--clean-up-seconds", "3",
-            ]  # fmt: skip
-            context = start_run(parse_options(arguments, {"TICKWORK_VENUE_KEY": venue.key}))
-            ending.enter_context(context.ending)
-            return OrderSession(context)
-
-        yield start
-
-
-@contextmanager
-def other_gateway(venue: RunningVenue) -> Iterator[OtherGateway]:
-    gateway = OtherGateway(venue)
-    try:
-        yield gateway
-    finally:
-        gateway.close()
-
-
-def buy_one(session: OrderSession) -> None:
-    session.wait_for_status(session.place_accepted(type=MARKET, limitPrice=None), FILLED)
 
 
 def bodies(venue: RunningVenue, path: str) -> list[Document]:
@@ -235,7 +203,7 @@ def test_an_order_that_fills_after_the_close_does_not_count_as_closed(
     with other_gateway(venue) as gateway:
         session = start_session(gateway.url)
         buy_one(session)
-        tags = [session.make_tag()]
+        tags = [session.own.make_tag()]
 
         def fill_another(document: Document) -> None:
             if not document["positions"] and tags:
@@ -289,3 +257,42 @@ def test_a_sale_of_the_clean_up_that_fills_late_is_not_sent_twice(
     assert 0 == venue.position()
     assert 1 == len([body for body in bodies(venue, PLACE) if body["side"] == SELL])
     assert [] == working_orders(venue)
+
+
+def test_a_clean_up_begins_no_wait_for_the_limit_that_is_longer_than_its_time(
+    venue: RunningVenue, start_session: StartSession, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    waits = list[float]()
+    session = start_session()
+    order_id = session.place_accepted()
+    monkeypatch.setattr(session.context.rest.budget, "wait", waits.append)
+    venue.faults(path="/api/Order/search", kind="status", status=429, count=None)
+    session.clean_up()
+
+    assert [] == waits
+    assert "RateLimitedError" in session.problems[0]
+    venue.remove_faults()
+    session.tidy()
+    assert CANCELLED == venue.order(order_id)["status"]
+
+
+def test_what_was_not_sent_yet_when_a_run_is_interrupted_is_not_looked_for(
+    venue: RunningVenue, start_session: StartSession
+) -> None:
+    """The signal comes while an order, or closeContract, waits for the limit of requests."""
+    session = start_session()
+    buy_one(session)
+    for send in (session.place, session.close_position):
+        with pytest.MonkeyPatch.context() as changing:
+            changing.setattr(session.context.rest.budget, "wait_for_turn", interrupt)
+            with pytest.raises(KeyboardInterrupt):
+                send()
+    session.clean_up()
+
+    assert [] == session.problems
+    assert 0 == venue.position()
+    assert [] == bodies(venue, CLOSE), "an order closes it, as no other may be closing it"
+
+
+def interrupt(_: str) -> None:
+    raise KeyboardInterrupt

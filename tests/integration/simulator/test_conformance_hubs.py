@@ -9,16 +9,10 @@ from simulator.conformance import hub_checks, limit_checks, market_checks
 from simulator.conformance.budget import BARS
 from simulator.conformance.context import CheckContext
 from simulator.conformance.hub_client import GatewayHub
-from simulator.conformance.options import parse_options
 from simulator.conformance.results import Check, CheckResult, CheckVerdict, ask_safely
-from simulator.conformance.run import start_run
+from tests.fixtures.order_sessions import context_of
 from tests.fixtures.processes import until
 from tests.fixtures.venue import RunningVenue, StartVenue
-
-
-def context_of(venue: RunningVenue, *options: str) -> CheckContext:
-    arguments = ["--url", venue.url, "--user", venue.user, "--seconds", "2", *options]
-    return start_run(parse_options(arguments, {"TICKWORK_VENUE_KEY": venue.key}))
 
 
 def close_hubs(venue: RunningVenue, context: CheckContext) -> None:

@@ -14,8 +14,8 @@ from simulator.conformance import (
 from simulator.conformance.budget import BARS
 from simulator.conformance.context import CheckContext
 from simulator.conformance.results import Check, CheckResult, CheckVerdict, Question, ask_safely
+from tests.fixtures.order_sessions import context_of
 from tests.fixtures.venue import RunningVenue, StartVenue
-from tests.integration.simulator.test_conformance_hubs import context_of
 
 MODULES = (login_checks, contract_checks, bar_checks, search_checks, leniency_checks)
 CHECKS: tuple[Check, ...] = (*(check for module in MODULES for check in module.CHECKS), hub_checks.ask_negotiation)
@@ -59,7 +59,7 @@ def test_an_outage_is_no_difference(venue: RunningVenue, context: CheckContext, 
 def test_an_outage_in_the_middle_of_a_check_is_no_difference(venue: RunningVenue, context: CheckContext) -> None:
     """Each request fails now and then, so that in some of the rounds the first ones of a check pass."""
     venue.faults(kind="status", status=503, count=None, probability=0.3)
-    results = [row for _ in range(4) for row in ask_everything(context)]
+    results = [row for _ in range(6) for row in ask_everything(context)]
     failed = {row.id for row in results if row.is_failed}
 
     assert [] == differing(results)

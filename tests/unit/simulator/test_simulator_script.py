@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from shared.domain.market_data.bar import MINUTE, Bar
 from shared.domain.market_data.contract import Contract
 from shared.domain.market_data.coverage import Span
-from shared.domain.orders.matching import Move, find_fill, trail_stop
+from shared.domain.orders.matching import Move, Quote, find_fill, trail_stop
 from shared.domain.orders.order import OrderType, Side
 from simulator.market.aggregate import second_bars
 from simulator.market.market import forming_bar, moves, quote
@@ -73,14 +73,16 @@ def test_a_second_script_continues_from_the_first_and_does_not_change_the_past()
 
 @given(
     st.lists(STEPS, min_size=1, max_size=4),
-    st.lists(st.tuples(st.integers(1, 200_000_000), STEPS), min_size=1, max_size=3),
+    st.lists(st.tuples(st.integers(1, 200_000_000), st.lists(STEPS, max_size=1)), min_size=1, max_size=3),
 )
-def test_no_script_changes_a_second_or_a_minute_before_it(steps: list[Step], later: list[tuple[int, Step]]) -> None:
+def test_no_script_changes_a_second_or_a_minute_or_a_quote_before_it(
+    steps: list[Step], later: list[tuple[int, list[Step]]]
+) -> None:
     market = ScriptedMarket(BASE)
     contract = market.contract(MNQ, START)
     assert contract is not None
     starts = START + timedelta(microseconds=123_457)  # within a second, of a minute of the base market
-    for away, script in ((0, steps), *((away, [step]) for away, step in later)):
+    for away, script in ((0, steps), *later):
         starts += timedelta(microseconds=away)
         before = history(market, contract, starts)
         market.play(Script(contract_id=MNQ, starts_market_at=starts, steps=script))
@@ -88,11 +90,29 @@ def test_no_script_changes_a_second_or_a_minute_before_it(steps: list[Step], lat
         assert before == history(market, contract, starts)
 
 
-def history(market: ScriptedMarket, contract: Contract, now: datetime) -> list[Bar | None]:
-    """Return the seconds that are over, the minutes that are over, and the forming one."""
+@pytest.mark.parametrize("rise", [50, -50])
+def test_a_script_without_steps_holds_the_best_prices_too(rise: int) -> None:
+    market = ScriptedMarket(BASE)
+    contract = market.contract(MNQ, START)
+    assert contract is not None
+    market.play(
+        Script(contract_id=MNQ, starts_market_at=START, steps=[Step(price=100_000, seconds=9, open=100_000 - rise)])
+    )
+    for starts in (START + timedelta(seconds=5), START + timedelta(seconds=90), START + 3 * MINUTE):
+        before = quote(market, contract, starts)
+        market.play(Script(contract_id=MNQ, starts_market_at=starts))
+
+        assert [before, before] == [quote(market, contract, starts + wait) for wait in (timedelta(0), 5 * MINUTE)]
+
+
+def history(market: ScriptedMarket, contract: Contract, now: datetime) -> list[Bar | Quote | None]:
+    """Return the seconds that are over, the minutes that are over, the forming one, and the quotes until now."""
     minutes = list(market.bars_backwards(contract, Span(START - MINUTE, now)))
     seconds = [second for minute in minutes for second in second_bars(market, contract, minute, now)]
-    return [*seconds, *(bar for bar in minutes if bar.start + MINUTE <= now), forming_bar(market, contract, now)]
+    whole = [bar for bar in minutes if bar.start + MINUTE <= now]
+    ends = [second.start + timedelta(seconds=1) for second in seconds]
+    quotes = [quote(market, contract, at) for at in ends if at < now]
+    return [*seconds, *whole, forming_bar(market, contract, now), *quotes]
 
 
 def test_a_script_replaced_within_a_step_keeps_the_price_and_volume_of_finished_minutes() -> None:

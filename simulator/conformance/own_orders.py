@@ -1,0 +1,97 @@
+"""The orders of a run: what their answers say of them, and what the gateway's searches show of them."""
+
+import contextlib
+from collections import Counter
+from datetime import timedelta
+
+from shared.errors import RefusedError, TickworkError
+from simulator.conformance.context import CheckContext, Row, format_instant
+from simulator.conformance.rest import GatewayReply, is_refusal, make_random_name
+
+BUY, SELL = 0, 1
+WORKING = [1, 6, 7, 8]
+
+
+class OwnOrders:
+    """Tells the orders of a run by their ids and tags, never by the contract, which a history may show otherwise."""
+
+    def __init__(self, context: CheckContext) -> None:
+        self.ids: set[int] = set()
+        self.unrefused: set[int] = set()  # those of them that no answer refused: a search must show them
+        self.unclear: Counter[str] = Counter()  # by tag: the orders without an id that no answer accepted or refused
+        self._context = context
+        self._prefix = make_random_name()
+        self._tags = 0
+        # Long before: the clocks of the two sides need not agree. The tags tell which rows are those of this run.
+        self._began = format_instant(context.market_now - timedelta(days=1))
+
+    def make_tag(self) -> str:
+        """Return a tag that no order has."""
+        self._tags += 1
+        return f"{self._prefix}-{self._tags}"
+
+    def count_sent(self, tag: str, change: int) -> None:
+        """Count an order that is sent, and may be placed from now on (1), or one that was not placed (-1)."""
+        self.unclear[tag] += change
+
+    def note_answer(self, tag: str, reply: GatewayReply) -> bool:
+        """Remember the answer to an order that was sent; return whether it clearly accepts or refuses the order."""
+        order_id = reply.document.get("orderId") if isinstance(reply.document, dict) else None
+        ids = {order_id} if isinstance(order_id, int) and order_id > 0 else set()
+        is_refused = is_refusal(reply)
+        self.ids |= ids
+        self.unrefused |= set() if is_refused else ids
+        if is_refused or ids:
+            self.unclear[tag] -= 1
+        return is_refused or (bool(ids) and reply.is_success)
+
+    def look_up(self, order_id: int) -> Row:
+        """Return an order as the gateway shows it now; raise RefusedError if it does not."""
+        document = self._context.rest.post(
+            "/api/Order/searchById", accountId=self._context.account_id, orderId=order_id
+        )
+        row = document.get("order")
+        if not isinstance(row, dict):
+            raise RefusedError(f"order {order_id} is not found by its id")
+        return row
+
+    def search_working(self) -> list[Row]:
+        """Return the working orders in the contract, suspended ones too."""
+        by = {"accountId": self._context.account_id, "statuses": WORKING, "contractId": self._context.contract_id}
+        return self._context.rest.rows("/api/Order/v2/query", "orders", filter=by, pageSize=100)
+
+    def search_trades(self, order_id: int) -> list[Row]:
+        """Return the fills of an order, oldest first."""
+        body = {"accountId": self._context.account_id, "startTimestamp": self._began}
+        rows = self._context.rest.rows("/api/Trade/search", "trades", **body)
+        return sorted((row for row in rows if row["orderId"] == order_id), key=lambda row: row["id"])
+
+    def search_all(self) -> list[Row]:
+        """Return the account's orders since the beginning, by every search that the gateway answers."""
+        body = {"accountId": self._context.account_id, "startTimestamp": self._began}
+        rows = self._context.rest.rows("/api/Order/search", "orders", **body)
+        with contextlib.suppress(TickworkError):
+            rows += self.search_working()
+        for order_id in self.ids - {row["id"] for row in rows}:
+            with contextlib.suppress(TickworkError):
+                rows.append(self.look_up(order_id))
+        return rows
+
+    def find_ids(self, rows: list[Row]) -> set[int]:
+        """Return the ids of this run's orders and of their legs, also of those whose answer was lost."""
+        own = self.ids | {row["id"] for row in rows if (row.get("customTag") or "").startswith(self._prefix)}
+        return own | {row["id"] for row in rows if row.get("parentOrderId") in own}
+
+    def sum_filled(self, rows: list[Row]) -> int:
+        """Return the net quantity that this run's orders have bought, negative if they have sold, by the orders' rows.
+
+        The trades may be listed later than the orders, so they are not asked.
+        """
+        own, shown = self.find_ids(rows), {row["id"]: row for row in rows}
+        return sum(row["fillVolume"] * (1 if row["side"] == BUY else -1) for row in shown.values() if row["id"] in own)
+
+    def find_lost(self, rows: list[Row]) -> list[str]:
+        """Return the tags of the orders without a clear answer that are in none of the rows."""
+        others = Counter(str(row.get("customTag")) for row in {row["id"]: row for row in rows}.values()
+                         if row["id"] not in self.ids)  # fmt: skip
+        return sorted(self.unclear - others)
