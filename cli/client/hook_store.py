@@ -37,6 +37,19 @@ def require_sender_url(settings: Settings) -> str:
     return settings.sender_url
 
 
+def describe_blind_hooks(connection: Connection, settings: Settings) -> list[str]:
+    """Return a line for each hook whose list of senders refuses every alert, as `require_visible_senders` says."""
+    if not settings.public_url or settings.proxy_count:
+        return []
+    found = [hooks.hook_of(row) for row in connection.execute(hooks.all_by_name())]
+    return [
+        f"Hook {hook.name} refuses every alert that comes through {settings.public_url}: its list of senders cannot be "
+        "checked while TICKWORK_PROXIES is 0. Set it to the number of your proxies, mostly 1, and restart the stack."
+        for hook in found
+        if hook.settings.senders and hook.removed_at is None
+    ]
+
+
 def require_visible_senders(settings: Settings, senders: Sequence[str]) -> None:
     """Raise click.ClickException if the receiver sees only the proxy's address.
 

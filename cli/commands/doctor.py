@@ -9,9 +9,10 @@ from functools import partial
 import click
 from sqlalchemy.exc import SQLAlchemyError
 
+from cli.client.hook_store import describe_blind_hooks
 from cli.client.receiver_check import send_test_alert
 from cli.client.spool_view import describe_spool, read_spool_figures
-from cli.client.stack import load_stack_settings
+from cli.client.stack import connect, load_stack_settings
 from cli.console.output import print_json, print_table
 from cli.console.params import json_option
 from cli.local.home.folder import Home
@@ -72,7 +73,8 @@ def _list_alert_checks() -> dict[str, Callable[[], str]]:
     """Return a check for each way by which alerts come in: on this computer, and from the internet."""
     settings = load_stack_settings()
     ways = {"receiver": settings.receiver_url, "public URL": settings.public_url}
-    return {name: partial(send_test_alert, settings, url) for name, url in ways.items() if url}
+    checks = {name: partial(send_test_alert, settings, url) for name, url in ways.items() if url}
+    return {"senders": _check_senders, **checks}
 
 
 def _run_check(name: str, check: Callable[[], str]) -> dict[str, str]:
@@ -121,6 +123,14 @@ def _check_database() -> str:
             f"the schema is at revision {revision}, this checkout needs {newest_revision()}: restart the stack"
         )
     return "answers, schema up to date"
+
+
+def _check_senders() -> str:
+    with connect() as connection:
+        blind = describe_blind_hooks(connection, load_stack_settings())
+    if blind:
+        raise SettingsError(" ".join(blind))
+    return "every list of senders can be checked"
 
 
 def _check_redis() -> str:

@@ -6,10 +6,11 @@ import click
 from sqlalchemy.exc import SQLAlchemyError
 
 from cli.client.feed_health import print_feed, read_feed_figures
+from cli.client.hook_store import describe_blind_hooks
 from cli.client.public_url import print_public_url, read_public_url_figures
 from cli.client.risk_view import describe_alarms
 from cli.client.spool_view import describe_spool, read_spool_figures
-from cli.client.stack import connect
+from cli.client.stack import connect, load_stack_settings
 from cli.console.output import print_json, print_table
 from cli.local.home.folder import Home
 from cli.local.home.lock import find_holder
@@ -91,7 +92,8 @@ def _read_market() -> dict[str, Any] | None:
 def _read_alarms(*, is_live: bool) -> list[str]:
     try:
         with connect() as connection:
-            return describe_alarms(accounts.list_all(connection), is_simulated=not is_live)
+            blind = describe_blind_hooks(connection, load_stack_settings())
+            return [*describe_alarms(accounts.list_all(connection), is_simulated=not is_live), *blind]
     except SQLAlchemyError:  # as above, or the schema is out of date
         return []
 

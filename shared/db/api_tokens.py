@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Connection, Row, Select, Text, bindparam, cast, func, or_, select, update
+from sqlalchemy import Connection, Row, Select, Text, and_, bindparam, cast, func, or_, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.sql.dml import ReturningInsert, ReturningUpdate, Update
 
@@ -34,10 +34,12 @@ class ApiToken:
 _COLUMNS = [api_token.c[name] for name in ApiToken.__dataclass_fields__]
 _IS_USE_DUE = or_(api_token.c.used_at.is_(None), api_token.c.used_at < func.now() - _USE_NOTED_EVERY)
 # Built once: it is on the path of every request.
-_VALID = select(*_COLUMNS, _IS_USE_DUE.label("is_use_due")).where(
-    api_token.c.token_hash == bindparam("hash"),
+_IS_VALID = and_(
     api_token.c.revoked_at.is_(None),
     or_(api_token.c.expires_at.is_(None), api_token.c.expires_at > func.now()),
+)
+_VALID = select(*_COLUMNS, _IS_USE_DUE.label("is_use_due")).where(
+    api_token.c.token_hash == bindparam("hash"), _IS_VALID
 )
 
 
@@ -52,6 +54,11 @@ def valid_with_hash(hash_of_token: bytes) -> tuple[Select[Any], dict[str, object
     Its further column `is_use_due` says whether `note_use` would note a use.
     """
     return _VALID, {"hash": hash_of_token}
+
+
+def valid_hashes() -> Select[tuple[bytes]]:
+    """Return the select of the hashes of all tokens that are valid now."""
+    return select(api_token.c.token_hash).where(_IS_VALID)
 
 
 def all_by_name() -> Select[Any]:

@@ -20,7 +20,7 @@ from web.receiver.counters import Counters
 from web.receiver.hook_cache import HookCache
 from web.receiver.incoming import Accepted, new_incoming
 from web.receiver.intake import Intake
-from web.receiver.limits import HookLimits, TokenBucket, make_miss_bucket
+from web.receiver.limits import HookLimits, MissBucket, TokenBucket
 from web.receiver.problem import not_found, problem, too_many_requests
 from web.receiver.scope import IS_STORING
 from web.receiver.sender import AddressReader, is_listed
@@ -66,7 +66,7 @@ class AlertRoute:
         self._receiver_url = receiver_url.rstrip("/")
         self._hook_limits = HookLimits()
         self._warnings = TokenBucket(1 / 60, 1)  # of each hook
-        self._wrong_senders = make_miss_bucket()
+        self._wrong_senders = MissBucket()
 
     async def post(self, request: Request) -> Response:
         """Answer 202 once the alert is durable; a wrong token gets a bare 404, and costs no database work."""

@@ -8,8 +8,7 @@ from typing import Any, TypeVar
 from web.receiver.deadline import with_timeout
 from web.receiver.problem import RETRY_AFTER_S, RefusedRequestError
 
-_MOST_AT_ONCE = 2  # of the connections of requests, so that one is left for a known token
-MOST_WAITING = 16
+MOST_WAITING = 16  # behind the one that is served: of the three connections one is left for a token that is known
 
 T = TypeVar("T")
 
@@ -22,12 +21,12 @@ class AnonymousWork:
     """
 
     def __init__(self) -> None:
-        self._places = asyncio.Semaphore(_MOST_AT_ONCE)
+        self._place = asyncio.Lock()
         self._count = 0
 
     async def run(self, work: Callable[[], Coroutine[Any, Any, T]]) -> T:
         """Return what `work` returns, as `with_timeout` does; raise RefusedRequestError if too many wait."""
-        if self._count >= _MOST_AT_ONCE + MOST_WAITING:
+        if self._count > MOST_WAITING:
             raise RefusedRequestError(
                 HTTPStatus.SERVICE_UNAVAILABLE,
                 "too many requests wait for the database",
@@ -41,5 +40,5 @@ class AnonymousWork:
             self._count -= 1
 
     async def _run_in_turn(self, work: Callable[[], Coroutine[Any, Any, T]]) -> T:
-        async with self._places:
+        async with self._place:
             return await work()

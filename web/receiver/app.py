@@ -23,7 +23,6 @@ from shared.log import set_up_logging
 from shared.spool_folder import spool_folder
 from web.receiver import spool_record
 from web.receiver.alerts import AlertRoute
-from web.receiver.anonymous_work import AnonymousWork
 from web.receiver.counters import Counters
 from web.receiver.deadline import TIMEOUT_S, DatabaseDownError
 from web.receiver.fast_path import FastPath
@@ -50,6 +49,7 @@ def make_app(settings: Settings) -> FastPath:
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
         await cache.start()
+        await tokens.start()
         intake.start()
         logging_counts = asyncio.create_task(counters.log_changes())
         yield
@@ -63,9 +63,9 @@ def make_app(settings: Settings) -> FastPath:
     cache, counters = HookCache(ledger.engine), Counters()
     spool = Spool(spool_folder(settings.home), spool_record.encode, spool_record.decode)
     intake = Intake(ledger, spool, settings.entry_ttl)
-    addresses, anonymous = AddressReader(settings.proxy_count), AnonymousWork()
+    addresses = AddressReader(settings.proxy_count)
     alerts = AlertRoute(cache, intake, addresses, counters, receiver_url=settings.receiver_url)
-    tokens = TokenAuthenticator(request_ledger, anonymous, addresses)
+    tokens = TokenAuthenticator(request_ledger, addresses)
     jobs = JobRequestRoute(request_ledger, tokens, entry_ttl=settings.entry_ttl, receiver_url=settings.receiver_url)
     app = Starlette(
         routes=[
@@ -73,7 +73,7 @@ def make_app(settings: Settings) -> FastPath:
             Route("/hooks/tv/{token}/", alerts.post, methods=["POST"]),
             Route("/hooks/v1/{hook_id}", alerts.post_signed, methods=["POST"]),
             Route("/hooks/v1/{hook_id}/", alerts.post_signed, methods=["POST"]),
-            Route("/jobs/{job_id}", JobRoute(request_ledger, anonymous, addresses).get, methods=["GET"]),
+            Route("/jobs/{job_id}", JobRoute(request_ledger, addresses).get, methods=["GET"]),
             Route("/v1/jobs/{job}", jobs.serve, methods=["GET", "POST"]),
             Route("/v1/openapi.json", OpenapiRoute(settings.receiver_url).get, methods=["GET"]),
             Route("/live", live, methods=["GET"]),

@@ -10,7 +10,7 @@ from shared.ledger.async_ledger import AsyncLedger, JobView
 from shared.ledger.job import Instant
 from web.receiver.anonymous_work import AnonymousWork
 from web.receiver.job_reason import describe_job
-from web.receiver.limits import make_miss_bucket
+from web.receiver.limits import MissBucket
 from web.receiver.problem import RefusedRequestError, not_found, too_many_requests
 from web.receiver.sender import AddressReader
 
@@ -30,11 +30,11 @@ class JobAnswer(msgspec.Struct, frozen=True, kw_only=True):
 class JobRoute:
     """The route that reads jobs from the ledger."""
 
-    def __init__(self, ledger: AsyncLedger, anonymous: AnonymousWork, addresses: AddressReader) -> None:
+    def __init__(self, ledger: AsyncLedger, addresses: AddressReader) -> None:
         self._ledger = ledger
-        self._anonymous = anonymous
+        self._anonymous = AnonymousWork()
         self._addresses = addresses
-        self._unknown = make_miss_bucket()
+        self._unknown = MissBucket()
 
     async def get(self, request: Request) -> Response:
         """Answer with the job's state, or 404; an address that asks for too many unknown jobs gets a 429."""

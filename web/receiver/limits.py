@@ -4,6 +4,7 @@ from collections import OrderedDict
 from collections.abc import Hashable
 
 from shared.clock import monotonic
+from web.receiver.sender import network_of
 
 WRONG_CREDENTIALS_PER_MINUTE = 30
 _MOST_KEYS = 10_000
@@ -48,6 +49,16 @@ class HookLimits:
         return bucket.take(hook)
 
 
-def make_miss_bucket() -> TokenBucket:
-    """Return the bucket of what addresses may send that is wrong or unknown: tokens, signatures, ids of jobs."""
-    return TokenBucket(WRONG_CREDENTIALS_PER_MINUTE / 60, WRONG_CREDENTIALS_PER_MINUTE)
+class MissBucket:
+    """What an address may send that is wrong or unknown: tokens, signatures, ids of jobs."""
+
+    def __init__(self) -> None:
+        self._bucket = TokenBucket(WRONG_CREDENTIALS_PER_MINUTE / 60, WRONG_CREDENTIALS_PER_MINUTE)
+
+    def has(self, address: str) -> bool:
+        """Whether an address may miss once more."""
+        return self._bucket.has(network_of(address))
+
+    def take(self, address: str) -> bool:
+        """Count a miss of an address, and return whether it was within its limit."""
+        return self._bucket.take(network_of(address))

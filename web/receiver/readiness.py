@@ -5,10 +5,13 @@ import asyncio
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
+from shared.clock import monotonic
 from shared.ledger.async_ledger import AsyncLedger
 from web.receiver.deadline import DatabaseDownError, with_timeout
 from web.receiver.hook_cache import HookCache
 from web.receiver.intake import Intake
+
+_VALID_FOR_S = 0.5
 
 
 async def live(_: Request) -> Response:
@@ -17,18 +20,19 @@ async def live(_: Request) -> Response:
 
 
 class ReadyRoute:
-    """The route that asks Postgres; however many senders ask at once, it is asked by one query at a time."""
+    """The route that asks Postgres; however many senders ask, it is asked by one query at a time, twice a second."""
 
     def __init__(self, ledger: AsyncLedger, intake: Intake, cache: HookCache) -> None:
         self._ledger = ledger
         self._intake = intake
         self._cache = cache
         self._query: asyncio.Task[bool] | None = None
+        self._asked_at = 0.0
 
     async def get(self, _: Request) -> Response:
         """Answer 200, with `spooling` while alerts go to the spool; raise DatabaseDownError, answered with a 503."""
-        if self._query is None or self._query.done():
-            self._query = asyncio.create_task(self._is_writable())
+        if self._query is None or (self._query.done() and monotonic() - self._asked_at > _VALID_FOR_S):
+            self._query, self._asked_at = asyncio.create_task(self._is_writable()), monotonic()
         query = self._query
         await asyncio.wait({query})
         if query.result() and not self._intake.is_spooling:

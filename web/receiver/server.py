@@ -17,7 +17,9 @@ HEADERS_TIMEOUT_S = 0.4  # with those of the body and of the database less than 
 _LAST_CHANCE_S = 0.01
 _WRITE_TIMEOUT_S = 2.0  # of a sender that does not read its answers
 MAX_HEADER_BYTES = 16 * 1024  # of the request line and all headers; also of what frames a body in chunks
+MAX_HEADERS = 100
 MAX_CHUNKS = 128  # of a body
+_AROUND_HEADER = 4  # bytes: a colon, a blank and the end of the line
 MAX_PIPELINED = 8  # requests that wait behind the one that is served
 MAX_CONNECTIONS = 512
 
@@ -28,6 +30,16 @@ class _Part(Enum):
     NONE = auto()  # between two requests
     HEADERS = auto()
     BODY = auto()
+
+
+class _Headers(list[tuple[bytes, bytes]]):
+    """The headers of a request, at most MAX_HEADERS: each costs time however small it is."""
+
+    def append(self, header: tuple[bytes, bytes]) -> None:
+        """Take a header, as the parser gives it; raise HttpParserError for one too many."""
+        if len(self) >= MAX_HEADERS:
+            raise HttpParserError("too many headers")
+        super().append(header)
 
 
 class _NoTrailers(list[tuple[bytes, bytes]]):
@@ -102,11 +114,12 @@ class ReceiverProtocol(HttpToolsProtocol):
         self._part = _Part.HEADERS
         self._waits_since = self.loop.time()
         super().on_message_begin()
+        self.headers = self.scope["headers"] = _Headers()
 
     def on_headers_complete(self) -> None:
         """Start the request unless its headers are too large, or too many others wait before it."""
         if self._header_bytes > MAX_HEADER_BYTES:
-            sizes = (len(name) + len(value) for name, value in self.headers)
+            sizes = (len(name) + len(value) + _AROUND_HEADER for name, value in self.headers)
             if len(self.url) + sum(sizes) > MAX_HEADER_BYTES:
                 self._refuse_headers()
                 raise HttpParserError("the headers are too large")  # ends the parsing of what follows
@@ -169,6 +182,9 @@ class ReceiverProtocol(HttpToolsProtocol):
         if self._part is _Part.BODY:
             self._refuse_framing()
             return
+        if self._part is _Part.HEADERS and len(self.headers) >= MAX_HEADERS:
+            self._refuse_headers()
+            return
         self._refuse(HTTPStatus.BAD_REQUEST, "this is no valid HTTP request", "send an alert with POST, as HTTP/1.1")
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
@@ -199,7 +215,7 @@ class ReceiverProtocol(HttpToolsProtocol):
     def _refuse_headers(self) -> None:
         self._refuse(
             HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE,
-            f"the URL and the headers are larger than {MAX_HEADER_BYTES} bytes",
+            f"the URL and the headers are larger than {MAX_HEADER_BYTES} bytes, or more than {MAX_HEADERS}",
             "send the alert in the body, and fewer or shorter headers",
         )
 

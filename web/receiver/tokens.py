@@ -2,6 +2,8 @@
 
 import hmac
 import re
+from collections.abc import Sequence
+from contextlib import suppress
 from http import HTTPStatus
 
 from starlette.requests import Request
@@ -11,8 +13,8 @@ from shared.db.api_tokens import ApiToken
 from shared.db.token_hash import hash_token
 from shared.ledger.async_ledger import AsyncLedger
 from web.receiver.anonymous_work import AnonymousWork
-from web.receiver.deadline import with_timeout
-from web.receiver.limits import make_miss_bucket
+from web.receiver.deadline import DatabaseDownError, with_timeout
+from web.receiver.limits import MissBucket
 from web.receiver.problem import RefusedRequestError, too_many_requests
 from web.receiver.sender import AddressReader
 
@@ -22,12 +24,21 @@ _BEARER = re.compile(r"[Bb][Ee][Aa][Rr][Ee][Rr] +(?P<token>tw_[A-Za-z0-9_-]{43})
 class TokenAuthenticator:
     """Finds the API token of a request; a token that was valid before does not wait behind those that never were."""
 
-    def __init__(self, ledger: AsyncLedger, anonymous: AnonymousWork, addresses: AddressReader) -> None:
+    def __init__(self, ledger: AsyncLedger, addresses: AddressReader) -> None:
         self._ledger = ledger
-        self._anonymous = anonymous
+        self._anonymous = AnonymousWork()
         self._addresses = addresses
-        self._wrong = make_miss_bucket()
+        self._wrong = MissBucket()
         self._known: set[bytes] = set()  # hashes that were valid the last time: no more than there are tokens
+
+    async def start(self) -> None:
+        """Read the tokens that are valid, so that a flood after a restart does not keep them out."""
+        with suppress(DatabaseDownError):
+            self._known |= set(await with_timeout(self._read_known()))
+
+    async def _read_known(self) -> Sequence[bytes]:
+        async with self._ledger.transaction() as tx:
+            return [row.token_hash for row in await tx.connection.execute(api_tokens.valid_hashes())]
 
     async def authenticate(self, request: Request) -> ApiToken:
         """Return the token; raise RefusedRequestError, the same for every way in which it is not valid."""

@@ -8,7 +8,7 @@ import pytest
 
 from tests.fixtures.receiver_process import ENTRY, ReceiverProcess
 from tests.integration.alerts.test_receiver_connections import connect, read_all, read_answer
-from web.receiver.server import MAX_CHUNKS
+from web.receiver.server import MAX_CHUNKS, MAX_HEADERS
 
 pytest_plugins = ("tests.fixtures.receiver",)
 
@@ -74,3 +74,14 @@ def test_a_trailer_after_the_answer_gets_no_second_one(receiver: ReceiverProcess
         assert read_answer(connection).startswith(b"HTTP/1.1 200 ")
         connection.sendall(b"0\r\nX: y\r\n\r\n")
         assert b"" == read_all(connection)
+
+
+@pytest.mark.parametrize(("count", "status"), [(MAX_HEADERS - 2, b"200"), (MAX_HEADERS, b"431"), (16_000, b"431")])
+def test_more_headers_than_a_sender_needs_are_a_431(receiver: ReceiverProcess, count: int, status: bytes) -> None:
+    """Each costs time however small it is."""
+    with closing(connect(receiver)) as connection:
+        connection.sendall(b"GET /live HTTP/1.1\r\nHost: x\r\n" + b"a:\r\n" * count + b"\r\n")
+        answer = read_answer(connection)
+
+    assert answer.startswith(b"HTTP/1.1 %s " % status), answer
+    assert (b"or more than 100" in answer) is (status == b"431")

@@ -6,9 +6,10 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from shared.ledger.jobs.upkeep import DeleteOldRows, ProbeReceiver
-from tests.fixtures.receiver_process import ENTRY, StartReceiver
+from tests.fixtures.receiver_process import ENTRY, UNLIMITED, StartReceiver
 from tests.fixtures.runner_env import RunnerEnv
 from tests.integration.cli.reach import PUBLIC_URL, Reach, open_reach, resolve_to
 from tests.integration.cli.shell import Shell
@@ -225,3 +226,13 @@ def test_old_test_alerts_and_their_jobs_are_deleted_and_status_still_knows_the_l
     tests = "SELECT count(*) FROM alert JOIN hook ON hook.id = hook_id WHERE hook.name = 'probe'"
     assert (1, 1) == (reach.receiver.rows(mine)[0][0], reach.receiver.rows(handled)[0][0])
     assert waiting == reach.receiver.rows(tests)[0][0]  # only those whose job has not run
+
+
+def test_a_list_of_senders_that_no_proxy_lets_be_checked_is_reported(reach: Reach) -> None:
+    """The setting may be missing after a restart, and a list may be older than the public URL."""
+    reach.receiver.add_hook("listed", replace(UNLIMITED, senders=("52.89.214.238",)))
+    refused = "Hook listed refuses every alert that comes through "
+    checks = reach.doctor(expected=1)
+
+    assert ("wrong", True) == (checks["senders"]["state"], checks["senders"]["detail"].startswith(refused))
+    assert [True] == [line.startswith(refused) for line in reach.shell.json("status", expected=0)["accounts"]]

@@ -12,7 +12,7 @@ from tests.fixtures.receiver_process import ReceiverProcess
 pytest_plugins = ("tests.fixtures.receiver",)
 
 WAITING = 3
-TAKEN = WAITING + 2  # those in work
+TAKEN = WAITING + 1  # the one that is served
 RECEIVER_CONSTANTS = {"web.receiver.anonymous_work:MOST_WAITING": WAITING}
 NOTHING = "upkeep.do_nothing"
 
@@ -40,3 +40,14 @@ def wait_for(futures: list[Future[requests.Response]], count: int) -> list[reque
         done, pending = wait(pending, timeout=100, return_when=FIRST_COMPLETED)
         assert done, "no further answer"
     return [one.result() for one in futures if one.done()]
+
+
+def test_a_crowd_at_the_open_route_keeps_no_new_token_waiting(receiver: ReceiverProcess, api: ApiClient) -> None:
+    with ThreadPoolExecutor(4 * TAKEN) as pool, psycopg.connect(receiver.database_url) as other:
+        other.execute("LOCK TABLE job")
+        asked = [pool.submit(requests.get, f"{receiver.url}/jobs/{uuid4()}", timeout=200) for _ in range(4 * TAKEN)]
+        wait_for(asked, 3 * TAKEN)
+
+        assert 403 == api.request("orders.poll_fills").status_code  # its first request
+        other.rollback()
+        wait_for(asked, len(asked))

@@ -5,7 +5,7 @@ from uuid import uuid4
 import requests
 
 from tests.fixtures.api_client import ApiClient
-from tests.fixtures.receiver_process import ENTRY, ReceiverProcess
+from tests.fixtures.receiver_process import ENTRY, ReceiverProcess, StartReceiver
 from tests.fixtures.wire_tap import WireTap
 
 pytest_plugins = ("tests.fixtures.receiver",)
@@ -51,3 +51,22 @@ def test_unknown_jobs_become_a_429_and_cost_no_database_work_then(
     assert_too_many(answers[-1], "unknown jobs asked for")
     assert to_postgres.heard[heard:].count(b"FROM job") < 25
     assert 202 == receiver.post(ENTRY).status_code
+
+
+def test_the_addresses_of_one_ipv6_line_share_their_limits(start_receiver: StartReceiver) -> None:
+    """Anyone has at least 2 ** 64 of them."""
+    receiver = start_receiver(proxy_count=1, constants=RECEIVER_CONSTANTS)
+    addresses = [f"2001:db8:0:1::{number:x}" for number in range(1, 3 * MISSES)]
+    headers = {"Authorization": f"Bearer {wrong_token()}"}
+    urls = {"GET": f"/jobs/{uuid4()}", "POST": f"/v1/jobs/{NOTHING}"}
+    for method, path in urls.items():
+        found = {
+            requests.request(
+                method, receiver.url + path, headers=headers | {"X-Forwarded-For": address}, timeout=200
+            ).status_code
+            for address in addresses
+        }
+        assert 429 in found, method
+    tokens = {receiver.post(ENTRY, "wrong", **{"X-Forwarded-For": address}).status_code for address in addresses}
+    assert {404, 429} == tokens
+    assert 404 == receiver.post(ENTRY, "wrong", **{"X-Forwarded-For": "2001:db8:0:2::1"}).status_code

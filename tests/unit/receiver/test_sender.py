@@ -4,7 +4,7 @@ import pytest
 from starlette.requests import Request
 
 from shared.domain.alerts.hook_settings import TRADINGVIEW_SENDERS
-from web.receiver.sender import AddressReader, is_listed
+from web.receiver.sender import AddressReader, is_listed, network_of
 
 
 def request_of(*forwarded: str) -> Request:
@@ -40,3 +40,18 @@ def test_the_address_is_counted_from_the_right(proxies: int, forwarded: tuple[st
 )
 def test_an_address_is_listed_alone_or_by_its_network(address: str, listed: tuple[str, ...], *, expected: bool) -> None:
     assert expected is is_listed(address, listed)
+
+
+@pytest.mark.parametrize(
+    ("address", "network"),
+    [
+        ("52.89.214.238", "52.89.214.238"),
+        ("2001:db8:0:1:2:3:4:5", "2001:db8:0:1::/64"),
+        ("2001:db8:0:1::", "2001:db8:0:1::/64"),
+        ("::ffff:52.89.214.238", "52.89.214.238"),
+        ("unknown", "unknown"),
+        ("", ""),
+    ],
+)
+def test_a_limit_per_address_counts_an_ipv4_address_or_an_ipv6_line(address: str, network: str) -> None:
+    assert network == network_of(address)
