@@ -48,7 +48,10 @@ def command(*, as_json: bool) -> None:
         "valkey program": lambda: str(find_valkey_server(home, unprivileged())),
     }
     if find_holder(home.root) is None:
-        checks["ports"] = _check_ports
+        checks |= {
+            "ports": _check_ports,
+            "stack": lambda: "none runs, so no alert is taken: start it with `tickwork up`",
+        }
         broker_url = settings.broker_url
     else:
         checks |= {"database": _check_database, "redis": _check_redis}

@@ -1,6 +1,7 @@
 """`tickwork hooks`: the webhooks that take alerts, each with its own URL, its accounts and its settings."""
 
 import secrets
+from collections.abc import Collection
 from threading import Event
 from typing import Unpack
 
@@ -70,7 +71,7 @@ def add(name: str, account_words: tuple[str, ...], *, as_json: bool, **options: 
     else:
         traded = ", then ".join(f"account {one.id} ({one.name})" for one in (trading, *followers))
         click.echo(f"Hook {name} trades {traded}. Its URL, shown only once:\n\n  {url}\n")
-        click.echo("\n".join(guidance(url, min(tracked, default=_EXAMPLE_ROOT), hook_settings.dialect)))
+        click.echo("\n".join(guidance(url, _example_root(hook_settings, tracked), hook_settings.dialect)))
 
 
 @command.command("list")
@@ -114,13 +115,23 @@ def list_hooks(*, as_json: bool) -> None:
 def template(name: str | None, root: str | None, *, as_json: bool) -> None:
     """Print the messages to paste into TradingView's alerts: of strategies and of indicators."""
     with connect() as connection:
-        dialect = "tickwork" if name is None else require_active_hook(connection, name).settings.dialect
-        symbol = root or min(contracts.tracked_roots(connection), default=_EXAMPLE_ROOT)
+        settings = HookSettings() if name is None else require_active_hook(connection, name).settings
+        tracked = contracts.tracked_roots(connection)
+    if root is not None and tracked and settings.traded_root(root.upper()) not in tracked:
+        taken = ", ".join(sorted(settings.symbols or tracked)) or "none yet"
+        raise click.ClickException(f"invalid --root {root!r}: no alert on it would trade; expected one of {taken}")
+    symbol, dialect = root or _example_root(settings, tracked), settings.dialect
     found = list(templates(symbol, dialect))
     if as_json:
         print_json({"templates": [{"for": purpose, "message": message} for purpose, message in found]})
     else:
         click.echo("\n".join(f"{purpose}:\n\n  {message}\n" for purpose, message in found))
+
+
+def _example_root(settings: HookSettings, tracked: Collection[str]) -> str:
+    """Return the root of the messages that are shown: one that the hook takes, and can trade if there is one."""
+    taken = sorted(settings.symbols) or sorted(tracked) or [_EXAMPLE_ROOT]
+    return next((root for root in taken if settings.traded_root(root) in tracked), taken[0])
 
 
 for changing in (

@@ -14,6 +14,8 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
+from shared.clock import machine_now
+
 _NUMBERS = (int, Decimal)
 
 
@@ -77,7 +79,8 @@ def _text(value: object) -> str:
         case None:
             return "-"
         case datetime():
-            return f"{value:%m-%d %H:%M:%S}"
+            is_this_year = value.year == machine_now().year
+            return f"{value:%m-%d %H:%M:%S}" if is_this_year else f"{value:%Y-%m-%d %H:%M}"
         case Decimal():
             return f"{value.normalize():f}"
         case str():

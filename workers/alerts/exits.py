@@ -32,6 +32,9 @@ from workers.alerts.root_state import (
 )
 from workers.context import Context
 
+_CLOSES_ALL = "a close covers the whole position of the contract"
+_CLOSES_NOTHING = "nothing to do, unless the venue knows more: nothing is held, and no order rests"
+
 
 def exit_position(ctx: Context, account_alert: AccountAlert, contract: Contract | None) -> dict[str, str]:
     """Close the contracts that the symbol means, or a part of the one that is held.
@@ -50,7 +53,8 @@ def exit_position(ctx: Context, account_alert: AccountAlert, contract: Contract 
     if alert.closes_all:
         if not named:
             raise RefusedError(f"nothing to close: no position and no order in {alert.symbol.text}")
-        return _close(ctx, account_alert, named)
+        is_known = bool(state.orders) or any(map(state.quantity, named))
+        return _close(ctx, account_alert, named, _CLOSES_ALL if is_known else _CLOSES_NOTHING)
     is_held = any(map(partial(_is_meant, state, alert), named))
     if is_awaited and not (is_held and has_waited(ctx)):
         raise PostponedError(f"an entry in {alert.symbol.text} that was received before is not made yet", RETRY_AFTER)
@@ -207,9 +211,10 @@ def cancel_first(ctx: Context, entries: Sequence[OrderRow], account_id: int) -> 
         request_cancels(tx, ctx, entries, "an alert wants a position without it")
 
 
-def _close(ctx: Context, account_alert: AccountAlert, contract_ids: Sequence[str]) -> dict[str, str]:
+def _close(
+    ctx: Context, account_alert: AccountAlert, contract_ids: Sequence[str], reason: str = _CLOSES_ALL
+) -> dict[str, str]:
     with ctx.transaction() as tx:
-        reason = "a close covers the whole position of the contract"
         result, denial = record_outcome(tx, ctx, account_alert, contract_ids[0], reason=reason)
         result["closes"] = ", ".join(contract_ids)
         if denial is None:

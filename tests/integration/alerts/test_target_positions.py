@@ -4,7 +4,15 @@ from typing import Any
 
 import pytest
 
-from tests.fixtures.alert_steps import ENTRIES, hold, result_of, run_until, stop_quantities, strategy_fields
+from tests.fixtures.alert_steps import (
+    ENTRIES,
+    hold,
+    last_signal,
+    result_of,
+    run_until,
+    stop_quantities,
+    strategy_fields,
+)
 from tests.fixtures.worker_env import WorkerEnv
 
 
@@ -15,6 +23,7 @@ def test_an_exit_after_the_stop_was_hit_opens_no_short(worker_env: WorkerEnv) ->
 
     assert result_of(worker_env, job_id).startswith("succeeded")
     assert [] == worker_env.rows(ENTRIES)
+    assert "nothing to do" in last_signal(worker_env)[2]
 
 
 def test_a_reversal_closes_first_and_enters_the_size_that_is_wanted(worker_env: WorkerEnv) -> None:

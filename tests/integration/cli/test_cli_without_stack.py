@@ -79,7 +79,7 @@ def test_read_only_commands_do_not_create_a_home(shell: Shell) -> None:
 def test_doctor_checks_this_computer_without_a_stack(shell: Shell) -> None:
     checks = shell.json("doctor", expected=0)["checks"]
 
-    names = ["python", "home", "disk", "spool", "postgres program", "valkey program", "ports"]
+    names = ["python", "home", "disk", "spool", "postgres program", "valkey program", "ports", "stack"]
     assert names == [one["name"] for one in checks]
     assert {"fine"} == {one["state"] for one in checks}
 

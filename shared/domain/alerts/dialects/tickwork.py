@@ -22,6 +22,9 @@ def _read(raw: bytes) -> dict[str, Json]:
         hint = f"{error.hint}; or give the hook the dialect {other}, which reads this body"
         raise RefusedAlertError(error.wrong, field=BODY, hint=hint) from None
     _apply_side(payload)
+    if "symbol" not in payload and (other := _dialect_of(raw)) is not None:
+        hint = f"send symbol, such as MNQ, or give the hook the dialect {other}, which reads this body"
+        raise RefusedAlertError("symbol is missing", field="symbol", hint=hint)
     return payload
 
 
