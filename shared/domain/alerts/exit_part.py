@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator, Mapping
 
+from shared.domain.alerts.field_names import plain_name
 from shared.domain.alerts.fields import CONTRACTS_HINT, invalid_value, read_unsigned
 from shared.domain.alerts.misspelling import is_one_edit_away
 from shared.domain.alerts.payload import Json, RefusedAlertError, quote_value, show_name
@@ -12,7 +13,7 @@ _NAME_HINT = "send quantity to close a part, or leave it out to close all"
 _PERCENT_HINT = "send the contracts to close as quantity, or leave percent out to close all"
 _REST_HINT = "send market_position with market_position_size, or quantity to close a part, or neither to close all"
 _ALL = 100
-# Names are compared in lower case and by their letters only.
+# Names are compared by their `_letters`.
 _SIZES = ("quantity", "qty", "contracts", "size")  # also at the end of a name, and misspelt
 _OTHER_SIZES = re.compile(r"(?:order|exit|close|trade)?(?:contract|lots?|units|shares|amount)")
 _SIZES_OF_ELSE = re.compile(
@@ -76,7 +77,8 @@ def _is_size(name: str) -> bool:
 
 
 def _letters(name: str) -> str:
-    return re.sub(r"[^a-z]", "", name.lower())
+    """Return the plain name without its digits: qty1 is a qty."""
+    return re.sub(r"[0-9]", "", plain_name(name))
 
 
 def _says_part(value: Json) -> bool:
