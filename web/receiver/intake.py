@@ -161,7 +161,7 @@ class Intake:
         )
 
     async def _store_spooled(self) -> None:
-        """Store what is in the spool, exits first, as often as it takes; then alerts go to Postgres again."""
+        """Store what is in the spool, closes of all first, as often as it takes; then alerts go to Postgres again."""
         log.warning("Postgres is away: alerts go to the spool")
         logged = ""
         try:

@@ -1,4 +1,4 @@
-"""Stores the alerts of the spool once Postgres is back: those that open nothing first, then the rest, file by file."""
+"""Stores the alerts of the spool once Postgres is back: closes of all first, then the rest, file by file."""
 
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass

@@ -4,7 +4,7 @@ from shared.db.alerts import precedence
 from shared.db.orders import changes
 from shared.domain.orders.order import ChangeKind, Role
 from shared.errors import PostponedError, RiskLimitError
-from workers.alerts.outcome import AccountAlert, find_denial, record_outcome, request_cancels
+from workers.alerts.outcome import AccountAlert, lock_and_find_denial, record_outcome, request_cancels
 from workers.alerts.root_state import RETRY_AFTER, read_root_state, rests
 from workers.context import Context
 
@@ -26,7 +26,7 @@ def cancel_entries(ctx: Context, account_alert: AccountAlert) -> dict[str, str]:
     resting = [row for row in entries if rests(row)]
     is_complete = not is_awaited and len(resting) == len(entries)
     with ctx.transaction() as tx:
-        denial = find_denial(tx, ctx, account_alert.account_id)
+        denial = lock_and_find_denial(tx, ctx, account_alert.account_id)
         if denial is None:
             request_cancels(tx, ctx, resting, "an alert cancels the entries")
         if denial is not None or is_complete:

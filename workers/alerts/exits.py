@@ -16,11 +16,11 @@ from shared.ledger.jobs.orders import Flatten, ReducePosition
 from shared.ledger.ledger import Transaction
 from workers.alerts.outcome import (
     AccountAlert,
-    find_denial,
+    lock_and_find_denial,
+    lock_and_require_may_exit,
     record_nothing_to_do,
     record_outcome,
     request_cancels,
-    require_may_exit,
 )
 from workers.alerts.root_state import (
     RETRY_AFTER,
@@ -104,7 +104,7 @@ def _cancel_unwanted(ctx: Context, account_alert: AccountAlert, state: RootState
 
 def _cancel_and_wait(ctx: Context, account_alert: AccountAlert, entries: Sequence[OrderRow]) -> NoReturn:
     with ctx.transaction() as tx:
-        denial = find_denial(tx, ctx, account_alert.account_id)
+        denial = lock_and_find_denial(tx, ctx, account_alert.account_id)
         if denial is None:
             request_cancels(tx, ctx, entries, "an alert closes what they would open")
         else:
@@ -198,7 +198,7 @@ def close_first(ctx: Context, contract_ids: Sequence[str], account_id: int) -> N
     Raise RiskLimitError for an account whose live orders were never on.
     """
     with ctx.transaction() as tx:
-        require_may_exit(tx, ctx, account_id)
+        lock_and_require_may_exit(tx, ctx, account_id)
         for contract_id in contract_ids:
             if flatten_requests.open_on(tx.connection, account_id, contract_id) is None:
                 tx.enqueue(Flatten(flatten_request_id=_request_flatten(tx, ctx, account_id, contract_id)))
@@ -207,7 +207,7 @@ def close_first(ctx: Context, contract_ids: Sequence[str], account_id: int) -> N
 def cancel_first(ctx: Context, entries: Sequence[OrderRow], account_id: int) -> None:
     """Request a cancel of each entry unless one is open; raise RiskLimitError as `close_first` does."""
     with ctx.transaction() as tx:
-        require_may_exit(tx, ctx, account_id)
+        lock_and_require_may_exit(tx, ctx, account_id)
         request_cancels(tx, ctx, entries, "an alert wants a position without it")
 
 

@@ -56,7 +56,7 @@ def record_outcome(
     It is denied with `refusal`, or for an account whose live orders were never on. What a target position
     closes is a CLOSE.
     """
-    denial = find_denial(tx, ctx, account_alert.account_id) or refusal
+    denial = lock_and_find_denial(tx, ctx, account_alert.account_id) or refusal
     signal_id = new_id()
     signals.add(
         tx.connection,
@@ -77,13 +77,13 @@ def record_outcome(
     return {"signal_id": str(signal_id)}, denial
 
 
-def require_may_exit(tx: Transaction, ctx: Context, account_id: int) -> None:
+def lock_and_require_may_exit(tx: Transaction, ctx: Context, account_id: int) -> None:
     """Lock the account; raise RiskLimitError if its live orders were never on."""
-    if denial := find_denial(tx, ctx, account_id):
+    if denial := lock_and_find_denial(tx, ctx, account_id):
         raise RiskLimitError(denial)
 
 
-def find_denial(tx: Transaction, ctx: Context, account_id: int) -> str | None:
+def lock_and_find_denial(tx: Transaction, ctx: Context, account_id: int) -> str | None:
     """Lock the account; return why nothing of it may be changed, or None."""
     account = accounts.lock(tx.connection, account_id)
     return None if account is not None and ctx.may_act_for(account) else _NEVER_LIVE.format(account_id)

@@ -14,7 +14,7 @@ from shared.errors import PostponedError, RefusedError, RiskLimitError
 from shared.hot.quotes import exit_price_from
 from shared.ledger.jobs.orders import ChangeOrder
 from shared.ledger.ledger import Transaction
-from workers.alerts.outcome import AccountAlert, find_denial, record_nothing_to_do, record_outcome
+from workers.alerts.outcome import AccountAlert, lock_and_find_denial, record_nothing_to_do, record_outcome
 from workers.alerts.root_state import RETRY_AFTER, WAIT_FOR, has_waited, read_root_state, require_certain
 from workers.alerts.wider_stop import require_may_widen
 from workers.context import Context
@@ -51,7 +51,7 @@ def change_stops(ctx: Context, account_alert: AccountAlert) -> dict[str, str]:
     if not held:
         return record_nothing_to_do(ctx, account_alert, named[0] if named else None, f"no position in {symbol.text}")
     with ctx.transaction() as tx:
-        refusal = find_denial(tx, ctx, account_id)
+        refusal = lock_and_find_denial(tx, ctx, account_id)
         decisions = [] if refusal else _decide_all(tx, ctx, account_alert, held)
         changed = "; ".join(each.text for each in decisions if each.is_change)
         errors = [each.error for each in decisions if each.error is not None]

@@ -1,4 +1,4 @@
-"""A drain of the spool stores exits first over all files, and no record keeps another one waiting."""
+"""A drain of the spool stores closes of all first over all files, and no record keeps another one waiting."""
 
 import asyncio
 import base64
@@ -76,7 +76,7 @@ def write_files(folder: Path, *files: Sequence[str]) -> None:
         (folder / f"{number}.spool").write_bytes(b"".join(encoded))
 
 
-def test_the_exits_of_every_file_are_stored_before_the_first_entry(tmp_path: Path) -> None:
+def test_the_closes_of_all_of_every_file_are_stored_before_the_first_entry(tmp_path: Path) -> None:
     write_files(tmp_path, ["1 entry", "2 exit"], ["3 entry", "4 exit"], ["5 exit", "6 entry"])
     store = Store()
 
