@@ -27,7 +27,6 @@ from tests.fixtures.wire_tap import WireTap
 from web.receiver.limits import WRONG_CREDENTIALS_PER_MINUTE
 from web.receiver.signatures import WINDOW_S
 
-RECEIVER_TIMEOUT_S = 1.0  # for the test in which Postgres is away
 pytest_plugins = ("tests.fixtures.receiver",)
 
 RAW = json.dumps(ENTRY).encode()

@@ -181,8 +181,7 @@ def test_an_account_that_fails_to_reconcile_delays_no_other(worker_env: WorkerEn
 
 def test_complaint_14_one_alert_trades_every_account_of_its_hook_each_with_its_outcome(worker_env: WorkerEnv) -> None:
     other = open_second_account(worker_env)
-    first = worker_env.entry_alert()
-    worker_env.execute(f"INSERT INTO hook_follower SELECT id, {other} FROM hook")
+    first = worker_env.entry_alert(worker_env.add_hook(None, other))
     worker_env.execute(
         f"UPDATE account SET halted_at = now(), halt_reason = 'by hand' WHERE id = {worker_env.venue.account_id}"
     )
