@@ -5,6 +5,7 @@ from uuid import UUID
 
 from uuid_utils.compat import uuid7
 
+CLOCK_SKEW = timedelta(minutes=1)  # between the programs, which make the ids, and Postgres: subtract it from a bound
 _MILLISECOND = timedelta(milliseconds=1)
 _EPOCH = datetime.fromisoformat("1970-01-01T00:00:00+00:00")
 

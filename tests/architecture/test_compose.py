@@ -74,3 +74,11 @@ def test_everything_a_program_imports_is_copied_into_the_image() -> None:
     packages = {folder.name for folder in ROOT.iterdir() if (folder / "__init__.py").exists()} - {"tests"}
 
     assert packages <= copied
+
+
+def test_what_the_installation_of_the_image_reads_is_copied_before_it() -> None:
+    before, found, _ = (ROOT / "deploy" / "Dockerfile").read_text().partition("RUN UV_PYTHON_DOWNLOADS")
+    copied = {word for line in before.splitlines() if line.startswith("COPY ") for word in line.split()}
+
+    assert found
+    assert {"pyproject.toml", "uv.lock", "README.md", *(file.name for file in ROOT.glob("*.py"))} <= copied

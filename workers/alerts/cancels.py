@@ -30,7 +30,9 @@ def cancel_entries(ctx: Context, account_alert: AccountAlert) -> dict[str, str]:
         if denial is None:
             request_cancels(tx, ctx, resting, "an alert cancels the entries")
         if denial is not None or is_complete:
-            caused = changes.list_caused_by(tx.connection, account_alert.account_id, ctx.job.correlation_id)
+            caused = changes.list_caused_by(
+                tx.connection, account_alert.account_id, ctx.job.correlation_id, ctx.job.enqueued_at
+            )
             cancelled = {row.id for row in resting} | {
                 change.order_id for change in caused if change.kind is ChangeKind.CANCEL
             }

@@ -101,7 +101,7 @@ def _is_on_the_way(ctx: Context, account_alert: AccountAlert, contract: Contract
         return True
     with ctx.autocommit() as connection:
         return flatten_requests.was_requested_by(
-            connection, account_alert.account_id, contract.id, ctx.job.correlation_id
+            connection, account_alert.account_id, contract.id, ctx.job.correlation_id, account_alert.stored.received_at
         )
 
 

@@ -120,7 +120,9 @@ def _record_nothing(ctx: Context, account_alert: AccountAlert, named: list[str])
     side = "" if alert.only_direction is None else f"{alert.only_direction} "
     why = f"no {side}position in {alert.symbol.text}, and an exit opens nothing"
     with ctx.autocommit() as connection:
-        caused = changes.list_caused_by(connection, account_alert.account_id, ctx.job.correlation_id)
+        caused = changes.list_caused_by(
+            connection, account_alert.account_id, ctx.job.correlation_id, ctx.job.enqueued_at
+        )
     cancelled = {change.order_id for change in caused if change.kind is ChangeKind.CANCEL}
     contract_id = named[0] if named else None
     if not cancelled:

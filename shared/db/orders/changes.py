@@ -12,7 +12,7 @@ from sqlalchemy.dialects.postgresql import insert
 
 from shared.db.tables.orders import IDS, order_change, orders
 from shared.domain.orders.order import ChangeKind, ChangeState, OrderState, Origin
-from shared.ids import new_id
+from shared.ids import CLOCK_SKEW, lowest_id_at, new_id
 
 _OPEN = [state.value for state in ChangeState if not state.is_final]
 _FINAL = [state.value for state in OrderState if state.is_final]
@@ -158,8 +158,12 @@ def note(connection: Connection, change_id: UUID, outcome: str) -> None:
     connection.execute(statement.values(outcome=outcome))
 
 
-def list_caused_by(connection: Connection, account_id: int, correlation_id: UUID) -> list[ChangeRow]:
-    """Return the changes of the account's orders that one cause requested, oldest first."""
+def list_caused_by(connection: Connection, account_id: int, correlation_id: UUID, since: datetime) -> list[ChangeRow]:
+    """Return the changes of the account's orders that one cause has requested after `since`, oldest first."""
     statement = select(*_COLUMNS).join(orders, orders.c.id == order_change.c.order_id)
-    found = statement.where(orders.c.account_id == account_id, order_change.c.correlation_id == correlation_id)
+    found = statement.where(
+        order_change.c.id >= lowest_id_at(since - CLOCK_SKEW),  # the table is never pruned
+        orders.c.account_id == account_id,
+        order_change.c.correlation_id == correlation_id,
+    )
     return [_row(row) for row in connection.execute(found.order_by(order_change.c.id))]

@@ -15,9 +15,7 @@ from shared.db.tables.alerts import alert
 from shared.db.tables.ledger import IS_UNFINISHED, job
 from shared.db.tables.orders import flatten_request
 from shared.domain.orders.order import Origin
-from shared.ids import lowest_id_at, new_id
-
-_CLOCK_SKEW = timedelta(minutes=1)  # between the programs, which make the ids, and Postgres
+from shared.ids import CLOCK_SKEW, lowest_id_at, new_id
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +91,7 @@ def has_later_close(
         .exists()
     )
     statement = select(flatten_request.c.id).where(
-        flatten_request.c.id >= lowest_id_at(stored.received_at - _CLOCK_SKEW),
+        flatten_request.c.id >= lowest_id_at(stored.received_at - CLOCK_SKEW),
         flatten_request.c.account_id == account_id,
         or_(flatten_request.c.contract_id.is_(None), flatten_request.c.contract_id == contract_id),
         flatten_request.c.correlation_id != correlation_id,
@@ -113,9 +111,12 @@ def open_on(connection: Connection, account_id: int, contract_id: str | None = N
     return None if row is None else FlattenRequestRow(*row)
 
 
-def was_requested_by(connection: Connection, account_id: int, contract_id: str, correlation_id: UUID) -> bool:
-    """Whether a close of the contract was requested by the same cause as another job, by their correlation id."""
+def was_requested_by(
+    connection: Connection, account_id: int, contract_id: str, correlation_id: UUID, since: datetime
+) -> bool:
+    """Whether a close of the contract was requested after `since` by the same cause as another job."""
     statement = select(flatten_request.c.id).where(
+        flatten_request.c.id >= lowest_id_at(since - CLOCK_SKEW),
         flatten_request.c.account_id == account_id,
         flatten_request.c.contract_id == contract_id,
         flatten_request.c.correlation_id == correlation_id,
