@@ -15,13 +15,12 @@ from shared.hot.feed_health import ContractHealth
 from shared.hot.feed_writer import FeedWriter
 from workers.feed.prices import Prices
 from workers.feed.silence import Silence
+from workers.feed.stall import Stall
 
 log = logging.getLogger(__name__)
 
 WRITE_EVERY_S = 0.05
 CHECK_CONTRACTS_EVERY_S = 5.0
-# After a stall this long, another feed may be the active one, and the data in the socket is of unknown age.
-STALLED_AFTER_S = 2.0
 _TOPICS = ("Quotes", "Trades")
 
 Contracts = Callable[[], Awaitable[Mapping[str, bool]]]
@@ -54,6 +53,7 @@ class MarketSide:
         self._has_traded = has_traded
         self._prices = Prices()
         self._silence = silence or Silence()
+        self._stall = Stall()
         self._check_every_s = check_every_s
         self._in_session: Mapping[str, bool] = {}
         self._received_at: dict[str, float] = {}  # the last data, or the subscription
@@ -63,6 +63,7 @@ class MarketSide:
         """Run until cancelled."""
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self.hub.run(), name="market hub")
+            tasks.create_task(self._stall.watch(), name="watch the event loop")
             tasks.create_task(self._write_prices(), name="write prices")
             tasks.create_task(self._follow_contracts(), name="follow contracts")
 
@@ -148,15 +149,13 @@ class MarketSide:
             self._contracts_with_data.add(contract_id)
 
     async def _write_prices(self) -> None:
-        wrote_at = monotonic()
         while True:
             await asyncio.sleep(WRITE_EVERY_S)
-            stalled_s, wrote_at = monotonic() - wrote_at, monotonic()
+            stalled_s = self._stall.take()
             self._prices.end_minutes(self._clock.now())
             updates = self._prices.take_updates()
-            if stalled_s > STALLED_AFTER_S:
+            if stalled_s:
                 log.warning("this feed stalled for %.1f s: discarding its unread data and reconnecting", stalled_s)
                 self.hub.drop()
             elif updates:
                 await self._writer.write_market(updates.quotes, updates.forming, updates.ended)
-                wrote_at = monotonic()

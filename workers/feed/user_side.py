@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from shared.clock import machine_now, monotonic
+from shared.clock import machine_now
 from shared.domain.orders.order import Direction
 from shared.errors import TickworkError
 from shared.gateway import wire
@@ -20,13 +20,13 @@ from shared.hot.feed_writer import FeedWriter
 from shared.hot.positions import HotPosition
 from shared.ledger.jobs.orders import ApplyExecutionReports
 from workers.feed.event_buffer import EventBuffer
+from workers.feed.stall import Stall
 
 log = logging.getLogger(__name__)
 
 CHECK_ACCOUNTS_EVERY_S = 5.0
 WRITE_EVERY_S = 0.05
 MOMENT_S = 0.025  # so that the acceptance and the fill of a market order share a job
-STALLED_AFTER_S = 2.0
 _MOST_READS = 5
 _TOPICS = ("Orders", "Positions", "Trades")
 
@@ -61,6 +61,7 @@ class UserSide:
         self._position_events: dict[int, int] = {}
         self._pending_events: dict[int, dict[str, list[dict[str, Any]]]] = {}
         self._has_events = asyncio.Event()
+        self._stall = Stall()
 
     async def run(self) -> None:
         """Run until cancelled."""
@@ -68,6 +69,7 @@ class UserSide:
             tasks.create_task(self.hub.run(), name="user hub")
             tasks.create_task(self._enqueue_events(), name="group events")
             tasks.create_task(self._event_buffer.run(), name="enqueue events")
+            tasks.create_task(self._stall.watch(), name="watch the event loop")
             tasks.create_task(self._write_positions(), name="write positions")
             tasks.create_task(self._follow_accounts(), name="follow accounts")
 
@@ -161,18 +163,15 @@ class UserSide:
                 self._event_buffer.put(f"report:{account_id}:{digest[:32]}", job)
 
     async def _write_positions(self) -> None:
-        wrote_at = monotonic()
         while True:
             await asyncio.sleep(WRITE_EVERY_S)
-            stalled_s, wrote_at = monotonic() - wrote_at, monotonic()
             unwritten, self._new_positions = self._new_positions, {}
-            if stalled_s > STALLED_AFTER_S:  # another feed may have written newer ones
+            if self._stall.take():  # another feed may have written newer ones
                 self.hub.drop()
                 continue
             for account_id, positions in unwritten.items():
                 if not await self._writer.write_positions(account_id, positions):
                     self._new_positions[account_id] = positions | self._new_positions.get(account_id, {})
-                wrote_at = monotonic()
 
 
 def _to_hot_position(position: VenuePosition) -> HotPosition | None:

@@ -16,7 +16,7 @@ from tests.fixtures.feeds import Feeds
 from tests.fixtures.ledger_env import without_database
 from tests.fixtures.processes import until
 from tests.fixtures.venue import MNQ
-from workers.feed.market_side import STALLED_AFTER_S
+from workers.feed.stall import STALLED_AFTER_S
 
 ACCEPTANCE = """
     SELECT 1 FROM job, jsonb_array_elements(arguments -> 'orders') AS reported
