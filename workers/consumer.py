@@ -50,6 +50,11 @@ class Consumer(consumer.Consumer):
         except AttributeError as error:  # as above
             log.warning("the lost connection could not be closed: %s", error)
 
+    def shutdown(self) -> None:
+        """Publish the last events, whose timer ended with the event loop, and close what is open."""
+        self._flush_events()
+        super().shutdown()
+
     def ensure_connected(self, conn: Any) -> Any:  # noqa: ANN401  # kombu's connection has no type
         """Return the connection once it is open; a shutdown requested meanwhile ends the wait."""
         connected = conn.ensure_connection(
