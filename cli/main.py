@@ -80,6 +80,10 @@ def _describe_database_error(error: Exception) -> str | None:
     # Compare class names: importing psycopg and SQLAlchemy here would slow down the commands that need neither.
     cause = getattr(error, "orig", error)
     kinds = {base.__name__ for base in type(cause).__mro__ if base.__module__.split(".")[0] == "psycopg"}
+    if "LockNotAvailable" in kinds:
+        from cli.client.locks import describe_locks  # noqa: PLC0415  # as above
+
+        return describe_locks()
     if "OperationalError" in kinds:
         return f"the database does not answer: {str(cause).strip()}"
     if kinds & {"UndefinedTable", "UndefinedColumn"}:

@@ -11,6 +11,7 @@ from sqlalchemy import Engine
 from shared.clock import monotonic
 from shared.config import Settings
 from shared.db.engine import DATABASE_ERRORS, driver, make_engine
+from shared.db.upkeep.blocking_sessions import end_blocking
 from shared.fleets import Queue, max_outstanding, slots_of
 from shared.heartbeat import touch
 from shared.ledger import queues, recovery, transitions
@@ -62,6 +63,7 @@ class Relay:
                 reclaimed = recovery.reclaim_expired_leases(driver(connection))
             if reclaimed:
                 log.warning("%s job(s) with an expired lease reclaimed", reclaimed)
+            end_blocking(self._engine)  # an exit must not wait for a person's open transaction
         with self._engine.begin() as connection:
             recovery.expire(driver(connection))
         if now >= self._check_queues_from:

@@ -14,7 +14,7 @@ import psycopg
 from sqlalchemy import Connection
 
 from shared.clock import monotonic
-from shared.db.engine import DATABASE_ERRORS, driver
+from shared.db.engine import DATABASE_ERRORS, driver, is_lock_timeout
 from shared.domain.upkeep.backoff import delay
 from shared.errors import HaltError, JobOutcomeUnknownError, LeaseLostError, PostponedError, RefusedError
 from shared.fleets import Queue
@@ -31,6 +31,7 @@ log = logging.getLogger(__name__)
 
 RETRY_BASE = timedelta(seconds=0.5)
 RETRY_CAP = timedelta(minutes=5)
+LOCK_RETRY_AFTER = timedelta(seconds=0.2)
 # A slot that works through a backlog stops after this long, so that a shutdown or another job name need not wait.
 BATCHES_FOR_S = 1.0
 
@@ -177,6 +178,8 @@ class Runner:
     def _record_failure(
         self, connection: transitions.LedgerConnection, job: ClaimedJob, context: Context, error: Exception
     ) -> Outcome:
+        if is_lock_timeout(error):  # it did nothing, and the relay ends a session that sits on the lock
+            error = PostponedError("another session holds a lock that this job needs", LOCK_RETRY_AFTER)
         match error:
             case LeaseLostError():
                 return Outcome("duplicate", error=str(error))

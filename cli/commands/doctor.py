@@ -10,6 +10,7 @@ import click
 from sqlalchemy.exc import SQLAlchemyError
 
 from cli.client.hook_store import describe_blind_hooks
+from cli.client.locks import IDLE_FOR
 from cli.client.receiver_check import send_test_alert
 from cli.client.spool_view import describe_spool, read_spool_figures
 from cli.client.stack import connect, load_stack_settings
@@ -24,6 +25,7 @@ from cli.local.servers.unix_user import unprivileged
 from cli.local.servers.valkey import check_version
 from shared.config import load_settings
 from shared.db.migrate import current_revision, newest_revision
+from shared.db.upkeep.blocking_sessions import list_idle
 from shared.errors import ProbeFailedError, SettingsError
 from shared.log import mask_secrets
 
@@ -54,7 +56,7 @@ def command(*, as_json: bool) -> None:
         }
         broker_url = settings.broker_url
     else:
-        checks |= {"database": _check_database, "redis": _check_redis}
+        checks |= {"database": _check_database, "transactions": _check_transactions, "redis": _check_redis}
         broker_url = load_stack_settings().broker_url
     if broker_url:
         checks["broker"] = lambda: f"{check_broker(broker_url)} answers, every queue is declared"
@@ -134,6 +136,19 @@ def _check_senders() -> str:
     if blind:
         raise SettingsError(" ".join(blind))
     return "every list of senders can be checked"
+
+
+def _check_transactions() -> str:
+    try:
+        with connect() as connection:
+            idle = list_idle(connection, IDLE_FOR)
+    except SQLAlchemyError:
+        raise SettingsError("not checked, as the database does not answer") from None
+    if idle:
+        raise SettingsError(
+            f"{'; '.join(map(str, idle))}: what waits for its locks, waits for it. Commit or roll back there"
+        )
+    return "no session sits in an open transaction"
 
 
 def _check_redis() -> str:

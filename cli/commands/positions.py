@@ -7,6 +7,7 @@ from sqlalchemy import Connection
 
 from cli.client.flatten import describe_holdings, flatten
 from cli.client.job_client import JobClient, open_client, wait_option
+from cli.client.locks import pass_locks
 from cli.client.lookup import resolve_account, resolve_contract
 from cli.client.order_changes import OrderChangeRequest, apply_changes
 from cli.client.risk_view import list_alarms, read_fresh_quotes
@@ -66,7 +67,7 @@ def close(
     symbol: str, quantity: int | None, account_word: str | None, wait_s: float, *, dry_run: bool, as_json: bool
 ) -> None:
     """Close a position and cancel its orders. With QUANTITY, close only so many contracts: `positions close MNQ 1`."""
-    with open_client() as client:
+    with pass_locks(), open_client() as client:
         with client.connect() as connection:
             account = resolve_account(connection, account_word)
             contract = resolve_contract(connection, [account.id], symbol)

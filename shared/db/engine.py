@@ -27,6 +27,12 @@ DATABASE_ERRORS = (SQLAlchemyError, psycopg.Error)
 # After these errors it is unknown whether a commit happened.
 CONNECTION_ERRORS = (OperationalError, InterfaceError, psycopg.OperationalError, psycopg.InterfaceError)
 
+
+def is_lock_timeout(error: BaseException) -> bool:
+    """Whether a statement gave up its wait for a lock: it did nothing, and its transaction is rolled back."""
+    return isinstance(getattr(error, "orig", error), psycopg.errors.LockNotAvailable)
+
+
 # The row violates the schema.
 UNFIT_ERRORS = (DataError, IntegrityError)
 
@@ -36,15 +42,15 @@ def _to_psycopg_url(url: str) -> URL:
     return make_url(url).set(drivername="postgresql+psycopg")
 
 
-def _engine_options(
-    program: str, pool_size: int, statement_timeout_s: float | None, idle_in_transaction_timeout_s: float | None = None
-) -> dict[str, Any]:
-    """Return the options of every engine."""
-    settings = "-c timezone=UTC"
-    if statement_timeout_s is not None:
-        settings += f" -c statement_timeout={int(statement_timeout_s * 1000)}"
-    if idle_in_transaction_timeout_s is not None:
-        settings += f" -c idle_in_transaction_session_timeout={int(idle_in_transaction_timeout_s * 1000)}"
+# No statement waits longer for a lock: a job is rescheduled and a command says who holds the lock. The relay has ended
+# a session that sits in a transaction by then.
+LOCK_TIMEOUT_S = 5.0
+
+
+def _engine_options(program: str, pool_size: int, limits_s: Mapping[str, float | None]) -> dict[str, Any]:
+    """Return the options of every engine; `limits_s` are time limits by Postgres' names for them."""
+    limits = [f" -c {name}={int(limit_s * 1000)}" for name, limit_s in limits_s.items() if limit_s is not None]
+    settings = f"-c timezone=UTC{''.join(limits)}"
     return {
         "pool_size": pool_size,
         "max_overflow": 2,
@@ -53,9 +59,18 @@ def _engine_options(
     }
 
 
-def make_engine(url: str, *, program: str, pool_size: int = 4, statement_timeout_s: float | None = None) -> Engine:
+def make_engine(
+    url: str,
+    *,
+    program: str,
+    pool_size: int = 4,
+    statement_timeout_s: float | None = None,
+    lock_timeout_s: float | None = LOCK_TIMEOUT_S,
+) -> Engine:
     """Return an engine on `url`; `pg_stat_activity` lists its connections as `tickwork PROGRAM`."""
-    engine = create_engine(_to_psycopg_url(url), **_engine_options(program, pool_size, statement_timeout_s))
+    limits_s = {"statement_timeout": statement_timeout_s, "lock_timeout": lock_timeout_s}
+    options = _engine_options(program, pool_size, limits_s)
+    engine = create_engine(_to_psycopg_url(url), **options)
     event.listen(engine, "do_connect", connect_unforked)
     event.listen(engine, "checkout", drop_if_dead)
     return engine
@@ -75,8 +90,12 @@ def make_async_engine(
     """
     from sqlalchemy.ext.asyncio import create_async_engine  # noqa: PLC0415  # costs a fifth of a second
 
-    options = _engine_options(program, pool_size, statement_timeout_s, idle_in_transaction_timeout_s)
-    options["pool_pre_ping"] = True
+    limits_s = {
+        "statement_timeout": statement_timeout_s,
+        "lock_timeout": LOCK_TIMEOUT_S,
+        "idle_in_transaction_session_timeout": idle_in_transaction_timeout_s,
+    }
+    options = _engine_options(program, pool_size, limits_s) | {"pool_pre_ping": True}
     return create_async_engine(_to_psycopg_url(url), **options)
 
 

@@ -1,11 +1,16 @@
 """Migrations of a database to the newest schema."""
 
+import logging
 from pathlib import Path
 
 from sqlalchemy import Connection, text
+from sqlalchemy.exc import ProgrammingError
 
 from shared.db.engine import make_engine
+from shared.db.upkeep.blocking_sessions import limit_idle_transactions
 from shared.errors import SettingsError
+
+log = logging.getLogger(__name__)
 
 OLDEST_POSTGRES = 15
 _SCRIPTS = Path(__file__).parent / "migrations"
@@ -16,7 +21,7 @@ def upgrade(url: str) -> None:
 
     Raise SettingsError if the server is too old or the schema of a version that we do not know.
     """
-    engine = make_engine(url, program="migrate", pool_size=1)
+    engine = make_engine(url, program="migrate", pool_size=1, lock_timeout_s=None)
     try:
         with engine.begin() as connection:
             version = connection.dialect.server_version_info
@@ -30,6 +35,11 @@ def upgrade(url: str) -> None:
                 raise SettingsError(f"unknown schema revision {found!r}: expected {expected}; {_hint(found)}")
             if found != newest_revision():
                 _run_migrations(connection)
+            try:
+                with connection.begin_nested():
+                    limit_idle_transactions(connection)
+            except ProgrammingError:
+                log.warning("this role does not own the database, so sessions may sit in a transaction without limit")
     finally:
         engine.dispose()
 

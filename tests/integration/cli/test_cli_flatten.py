@@ -4,6 +4,7 @@ import signal
 import subprocess
 import sys
 
+import psycopg
 import pytest
 
 from shared.clock import monotonic
@@ -191,3 +192,32 @@ def test_halt_with_flatten_halts_even_without_yes(operator: RunCommand, worker_e
     assert "account 7 is unknown" in operator("halt", "x", "--account", "7").error
     assert "REASON" in operator("halt", "--account", "20001").error
     assert "account 7 is unknown" in operator("resume", "x", "--account", "7").error
+
+
+@pytest.mark.parametrize(
+    "command", [("flatten", "--yes"), ("halt", "a", "test"), ("positions", "close", "MNQ")], ids=" ".join
+)
+def test_a_person_who_holds_the_account_in_psql_stops_no_command_that_ends_risk(
+    operator: RunCommand, worker_env: WorkerEnv, command: tuple[str, ...]
+) -> None:
+    hold_two(worker_env)
+    with psycopg.connect(worker_env.settings.require_database(), application_name="psql") as session:
+        session.execute("SELECT 1 FROM account WHERE id = %s FOR UPDATE", [worker_env.venue.account_id])
+        result = operator(*command)
+
+        assert 0 == result.status, result
+        with pytest.raises(psycopg.OperationalError):
+            session.execute("SELECT 1")
+    assert (2 if command[0] == "halt" else 0) == worker_env.venue.position(MNQ)
+
+
+def test_another_command_names_the_session_that_holds_the_lock(operator: RunCommand, worker_env: WorkerEnv) -> None:
+    assert 0 == operator("halt", "a", "test").status
+    with psycopg.connect(worker_env.settings.require_database(), application_name="psql") as session:
+        session.execute("SELECT 1 FROM account WHERE id = %s FOR UPDATE", [worker_env.venue.account_id])
+        pid = session.info.backend_pid
+        result = operator("resume", "a", "test")
+
+    assert 1 == result.status, result
+    assert f"session {pid} (psql, user" in result.error
+    assert "pg_terminate_backend" in result.error

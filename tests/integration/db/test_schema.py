@@ -46,3 +46,19 @@ def test_the_migrations_create_the_declared_tables(database_url: str) -> None:
 
     # Only Postgres needs the table of allowed transitions.
     assert [] == [change for change in found if "order_transition" not in repr(change)]
+
+
+def show_limit(database_url: str) -> str:
+    with psycopg.connect(database_url) as connection:
+        ((limit,),) = connection.execute("SHOW idle_in_transaction_session_timeout").fetchall()
+    return str(limit)
+
+
+def test_no_session_sits_in_a_transaction_for_more_than_a_minute_unless_the_database_says_so(database_url: str) -> None:
+    upgrade(database_url)
+    assert "1min" == show_limit(database_url)
+
+    with psycopg.connect(database_url, autocommit=True) as connection:
+        connection.execute(f"ALTER DATABASE {connection.info.dbname} SET idle_in_transaction_session_timeout = '2h'")
+    upgrade(database_url)
+    assert "2h" == show_limit(database_url)

@@ -1,8 +1,10 @@
 """The relay as a process: it publishes unclaimed jobs and reclaims expired leases."""
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from uuid import UUID
 
+import psycopg
 import pytest
 from sqlalchemy import text
 
@@ -204,3 +206,46 @@ def test_a_relay_exits_with_status_zero_on_sigterm(ledger_env: LedgerEnv) -> Non
     other.wait_until_running()
 
     assert 0 == other.stop()
+
+
+def wait_for_lock(url: str, program: str, job_id: UUID) -> None:
+    """Change a row that another session has locked."""
+    with psycopg.connect(url, application_name=program) as connection:
+        connection.execute("UPDATE job SET worker = 'changed' WHERE id = %s", [job_id])
+
+
+@pytest.mark.parametrize("holder", ["psql", "tickwork worker-critical"], ids=["a person", "a frozen program"])
+def test_a_session_that_sits_in_a_transaction_is_ended_once_a_program_waits_for_its_lock(
+    ledger_env: LedgerEnv, relay: StartedProgram, holder: str
+) -> None:
+    url = ledger_env.database_url
+    job_id = ledger_env.ledger.enqueue(DoNothing(), run_after=timedelta(hours=1)).job_id
+    with (
+        psycopg.connect(url, application_name=holder) as sits,
+        psycopg.connect(url, application_name="psql") as blocks_nothing,
+        ThreadPoolExecutor(1) as pool,
+    ):
+        blocks_nothing.execute("SELECT 1 FROM job")
+        pid = sits.info.backend_pid
+        sits.execute("SELECT 1 FROM job WHERE id = %s FOR UPDATE", [job_id])
+        pool.submit(wait_for_lock, url, "tickwork test", job_id).result(60)
+
+        with pytest.raises(psycopg.OperationalError):
+            sits.execute("SELECT 1")
+        blocks_nothing.execute("SELECT 1")
+    assert f"session {pid} ({holder}, user" in relay.log.read_text()
+
+
+def test_a_session_that_keeps_only_a_person_waiting_is_left(ledger_env: LedgerEnv) -> None:
+    url = ledger_env.database_url
+    job_ids = [ledger_env.ledger.enqueue(DoNothing(), run_after=timedelta(hours=1)).job_id for _ in range(2)]
+    with psycopg.connect(url) as first, psycopg.connect(url) as second, ThreadPoolExecutor(2) as pool:
+        for session, job_id in zip((first, second), job_ids, strict=True):
+            session.execute("SELECT 1 FROM job WHERE id = %s FOR UPDATE", [job_id])
+        waits = pool.submit(wait_for_lock, url, "psql", job_ids[0])
+        pool.submit(wait_for_lock, url, "tickwork test", job_ids[1]).result(60)
+        second.close()
+
+        assert not waits.done()
+        first.rollback()
+        waits.result(60)
