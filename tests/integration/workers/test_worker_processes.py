@@ -1,7 +1,5 @@
 """A fleet of real worker processes that loses its children, itself, Postgres or the broker."""
 
-import base64
-import json
 import os
 import signal
 from collections.abc import Callable, Iterator
@@ -11,7 +9,6 @@ from uuid import UUID
 
 import psutil
 import pytest
-from redis.client import PubSub
 
 from shared.fleets import Queue
 from shared.ledger.envelope import WakeUp
@@ -19,7 +16,6 @@ from shared.ledger.jobs.upkeep import DoNothing
 from tests.fixtures.ledger_env import LedgerEnv, StartedProgram, without_database
 from tests.fixtures.processes import until
 from tests.fixtures.trial.trials import HangOnce, Hold
-from tests.fixtures.with_constants import with_constants
 
 FLEET = "normal"  # one queue, four slots
 SLOTS = 4
@@ -208,60 +204,6 @@ def test_a_worker_that_shuts_down_finishes_its_running_jobs_and_leaves_the_rest(
     ended = ledger_env.wait_for("succeeded", *(row["id"] for row in started))
     assert [(row["worker"], 1) for row in started] == [(row["worker"], row["attempt"]) for row in ended]
     other.stop()
-
-
-def test_flower_gets_the_events_of_every_job_even_of_the_last_before_a_shutdown(
-    ledger_env: LedgerEnv, worker: StartedProgram, held: Held
-) -> None:
-    listening = listen_to_events(ledger_env)
-    before = [ledger_env.enqueue(DoNothing()) for _ in range(20)]
-    ledger_env.wait_for("succeeded", *before)
-    ask, file = held
-    (last,) = ask(1)
-    worker.terminate()
-    file.unlink()
-    assert 0 == worker.process.wait(60)
-
-    assert set() == expected_events(*before, last) - read_events(listening)
-
-
-def test_events_that_still_wait_for_their_batch_are_sent_at_a_shutdown(
-    ledger_env: LedgerEnv, worker: StartedProgram
-) -> None:
-    worker.stop()
-    listening = listen_to_events(ledger_env)
-    slow = ledger_env.start(*with_constants({"workers.consumer:EVENTS_EVERY_S": 600}, "tests.fixtures.trial", FLEET))
-    slow.wait_until_running()
-    jobs = [ledger_env.enqueue(DoNothing()) for _ in range(3)]
-    ledger_env.wait_for("succeeded", *jobs)
-    slow.terminate()
-    assert 0 == slow.process.wait(60)
-
-    assert set() == expected_events(*jobs) - read_events(listening)
-
-
-def listen_to_events(ledger_env: LedgerEnv) -> PubSub:
-    listening: PubSub = ledger_env.redis.pubsub()  # type: ignore[no-untyped-call]  # redis types its commands only
-    listening.psubscribe("*celeryev*")
-    subscribed = listening.get_message(timeout=60)
-    assert subscribed is not None
-    assert "psubscribe" == subscribed["type"]
-    return listening
-
-
-def expected_events(*job_ids: UUID) -> set[tuple[str, str]]:
-    return {(type_, str(job_id)) for type_ in ("task-started", "task-succeeded") for job_id in job_ids}
-
-
-def read_events(listening: PubSub) -> set[tuple[str, str]]:
-    """Return the events that Redis has sent by now, by type and job; the worker that sent them has ended."""
-    received: set[tuple[str, str]] = set()
-    while (message := listening.get_message(timeout=1)) is not None:
-        body = json.loads(base64.b64decode(json.loads(message["data"])["body"]))
-        received |= {
-            (one["type"], one["uuid"]) for one in (body if isinstance(body, list) else [body]) if "uuid" in one
-        }
-    return received
 
 
 def test_another_worker_runs_the_jobs_of_a_killed_and_a_frozen_one_and_late_results_change_nothing(
