@@ -37,7 +37,7 @@ class OrderSession:
         self._is_cleaned_up = False
         self._net_when_flat = 0  # the sum of our fills while flat: the orders of closeContract are not ours
         self._may_be_closing = False  # an order of closeContract may fill later
-        self._position_before = 0  # when the clean-up last looked
+        self._position_before: int | None = 0  # when the clean-up last looked, None if no positions were listed
         self._rest = context.rest
         context.load_newest_bar()
         if context.newest_bar is None:
@@ -173,47 +173,78 @@ class OrderSession:
         """Return what is left to do, after having tried to do it."""
         try:
             if self._may_be_closing:
-                self._note_flat()
-            rows = self.own.search_all()
-            own = self.own.find_ids(rows)
-            left = {row["id"] for row in rows if row["id"] in own and row["status"] in WORKING}
-            shown = {row["id"] for row in rows}
-            lost, hidden = self.own.find_lost(rows), self.own.unrefused - shown
-            for order_id in sorted(left | (self.own.ids - shown)):  # a cancel does nothing to an order that has ended
-                with contextlib.suppress(TickworkError):  # the order is looked at again
-                    self.cancel(order_id)
-            position = self.position()
+                with contextlib.suppress(Exception):  # the searches below tell what fails
+                    self._note_flat()
+            rows, unseen = self._search_orders()
+            own, shown = self.own.find_ids(rows), {row["id"] for row in rows}
+            at_work = [row for row in rows if row["id"] in own and row["status"] in WORKING]
+            left, hidden = {row["id"] for row in at_work}, self.own.unrefused - shown
+            unseen += [f"order {order_id} got an id, and no search shows it" for order_id in sorted(hidden)]
+            unseen += [
+                f"an order with the tag {tag} got no clear answer, and no search shows it"
+                for tag in self.own.find_lost(rows)
+            ]
+            self._cancel_all(left | (self.own.ids - shown))
             opened = self.own.sum_filled(rows) - self._net_when_flat
-            quantity = min(abs(position), abs(opened)) if position * opened > 0 else 0
-            if quantity:
-                at_work = [row for row in rows if row["id"] in left]
-                self._close(position, quantity, at_work, has_lost_orders=bool(lost or hidden))
-            self._position_before = position
+            problems = [f"order {order_id} is still working" for order_id in sorted(left)] + unseen
+            return problems + self._close_opened(opened, at_work, has_unseen=bool(unseen))
         except Exception as error:  # noqa: BLE001 - whatever it is, it is said and tried again
             return [f"the account could not be read ({type(error).__name__}: {error})"]
-        problems = [f"order {order_id} is still working" for order_id in sorted(left)]
-        problems += [f"order {order_id} got an id, and no search shows it" for order_id in sorted(hidden)]
-        problems += [f"an order with the tag {tag} got no clear answer, and no search shows it" for tag in lost]
+
+    def _search_orders(self) -> tuple[list[Row], list[str]]:
+        """Search as `search_any` does; if no list of orders comes, cancel the orders whose ids are known."""
+        try:
+            return self.own.search_any()
+        except Exception:
+            self._cancel_all(self.own.find_unended())
+            raise
+
+    def _cancel_all(self, order_ids: set[int]) -> None:
+        """Cancel orders; a cancel does nothing to one that has ended."""
+        for order_id in sorted(order_ids):
+            with contextlib.suppress(TickworkError):  # the order is looked at again
+                self.cancel(order_id)
+
+    def _close_opened(self, opened: int, at_work: list[Row], *, has_unseen: bool) -> list[str]:
+        """Close what our fills have opened, and return what is left of it.
+
+        If the positions are not listed twice in a row, send closeContract once, unless another order of ours may fill.
+        """
+        try:
+            position = self.position()
+        except TickworkError as error:
+            may_fill = self._may_be_closing or has_unseen or bool(at_work)
+            if opened and not may_fill and self._position_before is None:
+                with contextlib.suppress(TickworkError):  # the position is looked at again
+                    self._send_close()
+            self._position_before = None
+            return [f"Position/searchOpen gave no list of positions ({type(error).__name__}: {error})"]
+        quantity = min(abs(position), abs(opened)) if position * opened > 0 else 0
+        if quantity:
+            self._close(position, quantity, at_work, has_unseen=has_unseen)
+        self._position_before = position
         # The account was flat in the contract, so also a position that no fill of ours explains is a problem.
         if position:
-            problems.append(f"a position of {position} in {self.context.contract_id} is still open")
-        elif opened:
-            problems.append(f"our fills make {opened:+} in {self.context.contract_id}, and no position is listed")
-        return problems
+            return [f"a position of {position} in {self.context.contract_id} is still open"]
+        if opened and not has_unseen:
+            return [f"our fills make {opened:+} in {self.context.contract_id}, and no position is listed"]
+        return []
 
-    def _close(self, position: int, quantity: int, at_work: list[Row], *, has_lost_orders: bool) -> None:
+    def _close(self, position: int, quantity: int, at_work: list[Row], *, has_unseen: bool) -> None:
         """Close `quantity` of the position, which our fills have opened, but never sell what another order may close.
 
         While an order of ours that could close it is at work, wait. If one may fill that no search shows, or one of an
         earlier closeContract, wait until the position has settled, and use closeContract: it closes what is open.
+        Use it at once if our order is refused.
         """
         closing = SELL if position > 0 else BUY
         if any(row["side"] == closing for row in at_work):
             return
+        may_fill = self._may_be_closing or has_unseen
         with contextlib.suppress(TickworkError):  # the position is looked at again
-            if not self._may_be_closing and not has_lost_orders:
-                self.place(side=closing, type=MARKET, limitPrice=None, size=quantity)
-            elif position == self._position_before and quantity == abs(position):
+            if not may_fill and self.place(side=closing, type=MARKET, limitPrice=None, size=quantity).is_success:
+                return
+            if quantity == abs(position) and (not may_fill or position == self._position_before):
                 self.close_position()
 
     def _send_close(self) -> tuple[GatewayReply | None, str]:

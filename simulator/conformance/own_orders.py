@@ -10,6 +10,7 @@ from simulator.conformance.rest import GatewayReply, is_refusal, make_random_nam
 
 BUY, SELL = 0, 1
 WORKING = [1, 6, 7, 8]
+_ENDED = {2, 3, 4, 5}  # filled, cancelled, expired, rejected: such a row changes no more
 
 
 class OwnOrders:
@@ -19,6 +20,7 @@ class OwnOrders:
         self.ids: set[int] = set()
         self.unrefused: set[int] = set()  # those of them that no answer refused: a search must show them
         self.unclear: Counter[str] = Counter()  # by tag: the orders without an id that no answer accepted or refused
+        self._last_rows: dict[int, Row] = {}  # by id: how these orders, and their legs, were last shown
         self._context = context
         self._prefix = make_random_name()
         self._tags = 0
@@ -67,15 +69,44 @@ class OwnOrders:
         return sorted((row for row in rows if row["orderId"] == order_id), key=lambda row: row["id"])
 
     def search_all(self) -> list[Row]:
-        """Return the account's orders since the beginning, by every search that the gateway answers."""
+        """Return the account's orders since the beginning; raise TickworkError if Order/search does not list them."""
         body = {"accountId": self._context.account_id, "startTimestamp": self._began}
         rows = self._context.rest.rows("/api/Order/search", "orders", **body)
         with contextlib.suppress(TickworkError):
             rows += self.search_working()
-        for order_id in self.ids - {row["id"] for row in rows}:
+        return self._add_missing(rows)
+
+    def search_any(self) -> tuple[list[Row], list[str]]:
+        """Return the account's orders by every search that the gateway answers, and why they may not be all.
+
+        Without Order/search these are the working orders and those of which this run knows the id. Raise TickworkError
+        if v2/query does not list the working ones either.
+        """
+        try:
+            return self.search_all(), []
+        except TickworkError as error:
+            problem = f"Order/search gave no list of orders ({type(error).__name__}: {error})"
+            return self._add_missing(self.search_working()), [problem]
+
+    def find_unended(self) -> set[int]:
+        """Return the ids that an answer gave, without those of the orders that a search has shown as ended."""
+        return {id_ for id_ in self.ids if not self._has_ended(id_)}
+
+    def _add_missing(self, rows: list[Row]) -> list[Row]:
+        """Return the rows, and by their ids the orders and legs of this run that are not among them.
+
+        One that was shown as ended is not asked for again: many requests in each round would spend the limit.
+        """
+        for order_id in (self.ids | self._last_rows.keys()) - {row["id"] for row in rows}:
             with contextlib.suppress(TickworkError):
-                rows.append(self.look_up(order_id))
+                rows.append(self._last_rows[order_id] if self._has_ended(order_id) else self.look_up(order_id))
+        own = self.find_ids(rows)
+        self._last_rows |= {row["id"]: row for row in rows if row["id"] in own}
         return rows
+
+    def _has_ended(self, order_id: int) -> bool:
+        row = self._last_rows.get(order_id)
+        return row is not None and row["status"] in _ENDED
 
     def find_ids(self, rows: list[Row]) -> set[int]:
         """Return the ids of this run's orders and of their legs, also of those whose answer was lost."""
