@@ -9,7 +9,7 @@ from shared.clock import monotonic
 from shared.errors import RefusedError
 from simulator.conformance.context import Row
 from simulator.conformance.order_session import CANCELLED, FILLED, MARKET, OPEN, STOP, OrderSession
-from simulator.conformance.order_steps import POSITION_BRACKETS, SWITCH_TO_AUTO_OCO
+from simulator.conformance.order_steps import SWITCH_TO_AUTO_OCO, wants_auto_oco
 from simulator.conformance.own_orders import SELL
 from simulator.conformance.results import CheckResult, Question, asks
 from simulator.conformance.schema_check import describe_differences, find_differences
@@ -94,7 +94,7 @@ def ask_round_trip(session: OrderSession) -> Iterator[CheckResult]:
         yield BRACKET.compare("yes")
         yield from _judge_entry(session, seen, entry, tag)
     else:
-        is_setting = POSITION_BRACKETS in reply.describe()
+        is_setting = wants_auto_oco(reply)
         reason = SWITCH_TO_AUTO_OCO if is_setting else f"a market order with brackets got {reply.describe()}"
         yield BRACKET.skip(reason) if is_setting else BRACKET.compare(reply.describe())
         skipped = (LEG_IDS, LEG_TAGS, LEG_LINKS, LEG_PRICES, EVENT_ORDER, CANCEL_LEG, CLOSE_LEGS)
@@ -102,17 +102,19 @@ def ask_round_trip(session: OrderSession) -> Iterator[CheckResult]:
         session.cancel(session.place_accepted())  # no leg will be cancelled: for the event of a cancelled order
         entry = session.wait_for_status(session.place_accepted(type=MARKET, limitPrice=None), FILLED)
     yield from _judge_money(session, entry, balance)
-    stop, target = _find_legs(session, entry)
-    if stop is not None and target is not None:
-        session.cancel(target["id"])
-        session.hub.listen(_SEEN_WITHIN_S)
-        yield CANCEL_LEG.compare(_describe_stop(session, stop))
+    stop = None
+    if reply.is_success:
+        stop, target = _wait_for_legs(session, entry)
+        yield CANCEL_LEG.compare(_cancel_target(session, stop, target))
+        stop = session.order(stop["id"])
     session.close_position()
     session.hub.listen(_SEEN_WITHIN_S)
-    if stop is not None:
+    if stop is not None and stop["status"] == OPEN:
         yield CLOSE_LEGS.compare(_describe_stop(session, stop))
         session.cancel(stop["id"])
         session.hub.listen(1)
+    elif stop is not None:
+        yield CLOSE_LEGS.skip("the stop was no longer open before closeContract")
     yield _judge_closing(seen, entry)
     yield _judge_actions(seen)
     yield _judge_fields(seen)
@@ -225,6 +227,16 @@ def _find_legs(session: OrderSession, entry: Row) -> tuple[Row | None, Row | Non
     stops = [row for row in legs if row["type"] == STOP]
     targets = [row for row in legs if row["type"] != STOP]
     return (stops[0] if stops else None), (targets[0] if targets else None)
+
+
+def _cancel_target(session: OrderSession, stop: Row, target: Row) -> str:
+    """Cancel the target of an entry, and return what that does to the stop, or why it is not cancelled."""
+    reply = session.cancel(target["id"])
+    if not reply.is_success:
+        return f"the target is not cancelled: {reply.describe()}"
+    session.wait_for_status(target["id"], CANCELLED)
+    session.hub.listen(_SEEN_WITHIN_S)
+    return _describe_stop(session, stop)
 
 
 def _describe_stop(session: OrderSession, stop: Row) -> str:

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
+from http import HTTPStatus
 from typing import Any
 
 from simulator.conformance.budget import BARS
@@ -97,7 +98,7 @@ def ask_our_choices(context: CheckContext) -> Iterator[CheckResult]:
 def ask_problem(context: CheckContext) -> Iterator[CheckResult]:
     """Ask what the body of a 400 has."""
     reply = context.rest.send(_OPEN, {"accountId": "none"})
-    if not isinstance(reply.document, dict):
+    if reply.status != HTTPStatus.BAD_REQUEST or not isinstance(reply.document, dict):
         yield PROBLEM_FIELDS.compare(reply.describe())
         yield PROBLEM_ERRORS.answer(reply.describe())
         return

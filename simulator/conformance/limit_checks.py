@@ -28,8 +28,9 @@ def ask_limits(context: CheckContext) -> Iterator[CheckResult]:
         reason = "it spends the limit of every program with this key: run again with --rate-limits when no other runs"
         yield from (question.skip(reason) for question in questions)
         return
-    # Before the limit is spent: a login may have to wait for its own limit, and the window would be over then.
-    other_token = context.rest.log_in().document["token"]
+    # Before the limit is spent: a login may have to wait for its own limit, and the window would be over then. The new
+    # token measures the limit, as the login may have ended the first one.
+    other_token, context.rest.token = context.rest.token, context.rest.log_in().document["token"]
     wait_seconds(_WINDOW_S)
     began, passed = monotonic(), 0
     while passed < _MOST_TRIED and (reply := _send(context)).status == HTTPStatus.OK:
@@ -49,7 +50,10 @@ def ask_limits(context: CheckContext) -> Iterator[CheckResult]:
     if monotonic() - began > _LIMIT_S:  # the window has moved on, so another request passes
         yield from (question.skip(too_slow) for question in (SCOPE, WINDOW))
         return
-    yield SCOPE.compare("yes" if other.status == HTTPStatus.OK else "no")
+    if other.status == HTTPStatus.UNAUTHORIZED:
+        yield SCOPE.skip("the second login ended the first token")
+    else:
+        yield SCOPE.compare("yes" if other.status == HTTPStatus.OK else "no")
     yield _judge_window(context, began)
 
 
@@ -65,10 +69,14 @@ def _judge_window(context: CheckContext, began: float) -> CheckResult:
 
 
 def _send(context: CheckContext, authorization: str | None = None) -> GatewayReply:
-    """Ask for a bar and return the answer, a 200 or a 429; raise VenueDownError for any other, which tells nothing."""
+    """Ask for a bar and return the answer, a 200 or a 429, or a 401 to a token that is not our own.
+
+    Raise VenueDownError for any other answer, which tells nothing.
+    """
     body = context.bars_body(context.market_now, context.market_now, limit=1)
     reply = context.rest.send(BARS, body, authorization=authorization, is_counted=False)
-    if reply.status not in {HTTPStatus.OK, HTTPStatus.TOO_MANY_REQUESTS}:
+    answers = {HTTPStatus.OK, HTTPStatus.TOO_MANY_REQUESTS} | ({HTTPStatus.UNAUTHORIZED} if authorization else set())
+    if reply.status not in answers:
         raise VenueDownError(f"{BARS} answered {reply.describe()}, expected a 200 or a 429")
     return reply
 

@@ -2,6 +2,7 @@
 
 import base64
 from collections.abc import Iterator
+from http import HTTPStatus
 
 import msgspec
 
@@ -148,6 +149,8 @@ def ask_sessions(context: CheckContext) -> Iterator[CheckResult]:
         observed = f"logout was answered {reply.describe()}"
     elif second.is_success:
         observed = "not even its own token"
+    elif second.status != HTTPStatus.UNAUTHORIZED:
+        observed = f"its own token gets {second.describe()}"
     else:
         observed = "only its own token" if first.is_success else "every token of the user"
     yield LOGOUT.compare(observed)

@@ -1,10 +1,11 @@
 """The order questions: whether the account may be used, the confirmation, the steps, and the clean-up."""
 
+import contextlib
 import re
 import sys
 from collections.abc import Iterator
 
-from shared.errors import RefusedError, SettingsError
+from shared.errors import RefusedError, SettingsError, TickworkError
 from simulator.conformance import bracket_steps, order_steps
 from simulator.conformance.context import CheckContext
 from simulator.conformance.order_session import OrderSession
@@ -89,10 +90,18 @@ def _ask_step(step: Check, session: OrderSession) -> Iterator[CheckResult]:
         else:
             yield result
     session.tidy()
-    reason = order_steps.find_refusal(session) if differing and session.stop_reason is None else None
+    reason = _find_refusal(session) if differing and session.stop_reason is None else None
     session.stop_reason = reason or session.stop_reason
     questions = {question.id: question for question in step.questions}
     yield from (questions[result.id].skip(reason) if reason else result for result in differing)
+
+
+def _find_refusal(session: OrderSession) -> str | None:
+    """Return why no plain order is taken any more; None if one is, or if its answer does not explain it."""
+    with contextlib.suppress(TickworkError):
+        return order_steps.find_refusal(session)
+    session.tidy()
+    return None
 
 
 CHECKS = (ask_order_questions,)

@@ -1,10 +1,11 @@
 """Questions that resting orders answer: tags, refusals, visibility, links (venue.md sections 5.6 to 5.8, 13)."""
 
 from collections.abc import Iterator, Mapping
+from http import HTTPStatus
 from typing import Any
 
 from shared.clock import monotonic
-from shared.errors import TickworkError
+from shared.errors import RefusedError
 from simulator.conformance.order_session import (
     CANCELLED,
     DISTANCES,
@@ -20,7 +21,8 @@ from simulator.conformance.results import CheckResult, Question, asks
 
 _CLOSED_TEXT, _CLOSED_CODE = "not in an active trading status", 5
 _CLOSED_REASON = "the market is closed: run again when it is open"
-POSITION_BRACKETS = "Position Brackets"  # in the answer to an order with brackets
+_INVALID = 2  # the code of an order that no account may place
+_POSITION_BRACKETS = "Position Brackets"  # in the answer to an order with brackets
 SWITCH_TO_AUTO_OCO = "the account uses Position Brackets: switch it to Auto OCO Brackets and run again"
 _IN_USE = "200 code 2 'Specified custom tag is already in use'"
 _LENGTHS = (60, 128, 256, 512)
@@ -46,10 +48,11 @@ def ask_first_order(session: OrderSession) -> Iterator[CheckResult]:
     """Place one order, use its tag again, cancel it, and use its tag once more."""
     tag, reply = _place_first(session)
     if not reply.is_success:
-        reason = session.stop_reason = _explain(reply)
+        session.stop_reason = f"a plain limit order got {reply.describe()}: no more orders are placed"
+        reason = session.stop_reason = _explain(reply)  # it raises if the status is no 200
         code, message = _read_error(reply)
         observed = f"code {code}, {message!r}"
-        yield CLOSED.judge(observed, is_same=code == 2) if _is_closed(reply) else CLOSED.skip(reason)  # noqa: PLR2004
+        yield CLOSED.judge(observed, is_same=code == _INVALID) if _is_closed(reply) else CLOSED.skip(reason)
         yield from (question.skip(reason) for question in (VISIBLE, IN_USE, CANCEL, AFTER_CANCEL, REJECTED_ROW))
         return
     yield CLOSED.skip("the market is open: run again while it is closed")
@@ -126,7 +129,7 @@ def ask_refusals(session: OrderSession) -> Iterator[CheckResult]:
         reply = session.place(**changes)
         if reply.is_success:
             session.cancel(reply.document["orderId"])
-        if POSITION_BRACKETS in reply.describe():
+        if wants_auto_oco(reply):
             yield question.skip(SWITCH_TO_AUTO_OCO)
         else:
             yield question.compare(reply.describe())
@@ -137,8 +140,10 @@ def ask_refusals(session: OrderSession) -> Iterator[CheckResult]:
         session.cancel(row["id"])
         yield STOP_LIMITS.compare(f"yes, its row has type {row['type']} and status {row['status']}")
     else:
-        code = (reply.document or {}).get("errorCode")
-        yield STOP_LIMITS.judge(f"no, {reply.describe()}", is_same=code == 2)  # noqa: PLR2004
+        code, _ = _read_error(reply)
+        is_same = code == _INVALID
+        reason = find_refusal(session) if is_same else None  # once trading has ended, every order gets this code
+        yield STOP_LIMITS.skip(reason) if reason else STOP_LIMITS.judge(f"no, {reply.describe()}", is_same=is_same)
 
 
 @asks(LINK)
@@ -174,18 +179,24 @@ def _place_first(session: OrderSession) -> tuple[str, GatewayReply]:
 
 
 def find_refusal(session: OrderSession) -> str | None:
-    """Return why a plain limit order far from the market is refused; None if it is not, or if an outage hides it."""
-    try:
-        reply = session.place()
-    except TickworkError:
-        reply = None
+    """Return why a plain limit order far from the market is refused, None if it is accepted, and tidy.
+
+    Raise RefusedError if it is refused with another status than 200, VenueDownError if it gets no clear answer.
+    """
+    reply = session.place()
     session.tidy()
-    return _explain(reply) if reply and not reply.is_success else None
+    return None if reply.is_success else _explain(reply)
+
+
+def wants_auto_oco(reply: GatewayReply) -> bool:
+    """Whether an order with brackets is refused because the account uses Position Brackets."""
+    _, message = _read_error(reply)
+    return _POSITION_BRACKETS in message
 
 
 def _read_error(reply: GatewayReply) -> tuple[object, str]:
-    """Return the error code and message of an answer."""
-    document = reply.document if isinstance(reply.document, dict) else {}
+    """Return the error code and message of an answer, None and "None" of one that is no 200."""
+    document = reply.document if isinstance(reply.document, dict) and reply.status == HTTPStatus.OK else {}
     return document.get("errorCode"), str(document.get("errorMessage"))
 
 
@@ -196,7 +207,12 @@ def _is_closed(reply: GatewayReply) -> bool:
 
 
 def _explain(reply: GatewayReply) -> str:
-    """Return why nothing can be asked with orders after the refusal of a plain one."""
+    """Return why nothing can be asked with orders after the refusal of a plain one.
+
+    Raise RefusedError if its status is not 200: no hour and no account explains that.
+    """
+    if reply.status != HTTPStatus.OK:
+        raise RefusedError(f"a plain limit order got {reply.describe()}, expected a 200")
     if _is_closed(reply):
         return _CLOSED_REASON
     return f"a plain limit order got {reply.describe()}: run again when the account may trade"
