@@ -8,11 +8,12 @@ from shared.domain.market_data.calendar import CHICAGO
 from simulator.conformance.budget import BARS
 from simulator.conformance.context import DAY, HOUR, CheckContext, format_instant, parse_instant
 from simulator.conformance.results import CheckResult, Question, asks
-from simulator.conformance.schema_check import describe_differences, find_answer_differences
+from simulator.conformance.schema_check import find_answer_differences, judge_rows
 
 _MOST, _OBSERVED_CAP = 20_000, 1_000
 _WEEK, _MONTH, _TICK = 5, 6, 7
 _OPENS = "17:00"
+_NO_BAR = "no bar in the last week: give another --contract"
 
 FIELDS = Question("s5.bar_fields", "Have bars the documented fields? (5.5)", "as documented")
 ORDER = Question("s5.bar_order", "In which order do bars come? (5.5)", "newest first")
@@ -46,7 +47,7 @@ def ask_window(context: CheckContext) -> Iterator[CheckResult]:
     document = context.rest.post(BARS, **body)
     bars = document.get("bars") or []
     differences = find_answer_differences(BARS, document)
-    yield FIELDS.judge(describe_differences(differences, len(bars), "bars"), is_same=not differences)
+    yield judge_rows(FIELDS, differences, len(bars), "bars", if_none=_NO_BAR)
     if len(bars) < 3:  # noqa: PLR2004 - the first, one inside, the last
         reason = "fewer than three bars in the last week: give another --contract"
         yield from (question.skip(reason) for question in (ORDER, KEPT, START, END))
@@ -62,7 +63,7 @@ def ask_window(context: CheckContext) -> Iterator[CheckResult]:
     yield KEPT.judge("the newest" if is_newest else f"{len(bars)}, or not the newest", is_same=is_newest)
     found = {parse_instant(bar["t"]) for bar in context.bars(oldest, newest)}
     yield START.compare("yes" if oldest in found else "no")
-    yield END.compare("yes" if newest in found else "no")
+    yield END.compare("yes" if newest in found else "no") if found else END.skip("no bar between two bars came")
 
 
 @asks(MOST)
@@ -97,6 +98,8 @@ def ask_naive_time(context: CheckContext) -> Iterator[CheckResult]:
     bars = context.rest.rows(BARS, "bars", **body)
     if not reply.is_success:
         yield NAIVE.compare(reply.describe())
+    elif not bars:
+        yield NAIVE.skip(_NO_BAR)
     else:
         yield NAIVE.compare("yes" if reply.document.get("bars") == bars else "no")
 
@@ -106,7 +109,7 @@ def ask_partial_bar(context: CheckContext) -> Iterator[CheckResult]:
     """Ask for the forming hour."""
     context.load_newest_bar()
     if context.newest_bar is None:
-        yield PARTIAL.skip("no bar in the last week: give another --contract")
+        yield PARTIAL.skip(_NO_BAR)
         return
     newest_minute = parse_instant(context.newest_bar["t"])
     start, end = context.market_now - timedelta(days=4), context.market_now + timedelta(minutes=2)

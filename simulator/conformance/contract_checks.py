@@ -6,13 +6,14 @@ from collections.abc import Iterator
 from shared.domain.market_data.contract import ROOTS
 from simulator.conformance.context import CheckContext, Row
 from simulator.conformance.results import CheckResult, Question, asks
-from simulator.conformance.schema_check import describe_differences, find_answer_differences
+from simulator.conformance.schema_check import describe_differences, find_answer_differences, judge_rows
 
 _ACCOUNTS, _AVAILABLE = "/api/Account/search", "/api/Contract/available"
 _SEARCH, _BY_ID = "/api/Contract/search", "/api/Contract/searchById"
 _MOST = 20
 _FAMILY = re.compile(r"[A-Za-z0-9]*(?:-[A-Za-z]+[0-9]?)*")
 _FOLLOWED = ("MNQ", "MES", "MCLE", "MGC")
+_NO_CONTRACT = "no contract is listed: run again when some are"
 _PRODUCTS = {f"F.US.{root.product}": root for root in ROOTS.values()}
 
 ACCOUNT_FIELDS = Question("s5.account_fields", "Have account rows the documented fields? (5.1)", "as documented")
@@ -33,9 +34,9 @@ def ask_accounts(context: CheckContext) -> Iterator[CheckResult]:
     """Ask for the accounts."""
     document = context.rest.post(_ACCOUNTS, onlyActiveAccounts=False)
     differences = find_answer_differences(_ACCOUNTS, document)
-    yield ACCOUNT_FIELDS.judge(
-        describe_differences(differences, len(document.get("accounts") or []), "rows"), is_same=not differences
-    )
+    count = len(document.get("accounts") or [])
+    reason = "the user has no account: run again with a user who has one"
+    yield judge_rows(ACCOUNT_FIELDS, differences, count, "rows", if_none=reason)
     names = [str(row["name"]) for row in context.accounts]
     families = sorted({match[0] for name in names if (match := _FAMILY.match(name))})
     yield FAMILIES.answer(", ".join(re.sub(r"\d{5,}", "...", family) for family in families) or "no account")
@@ -47,12 +48,8 @@ def ask_available(context: CheckContext) -> Iterator[CheckResult]:
     document = context.rest.post(_AVAILABLE, live=False)
     rows = document.get("contracts") or []
     differences = find_answer_differences(_AVAILABLE, document)
-    yield CONTRACT_FIELDS.judge(describe_differences(differences, len(rows), "rows"), is_same=not differences)
-    differences = [problem for row in rows if (problem := _find_tick_problem(row))]
-    missing = sorted(root.name for symbol, root in _PRODUCTS.items() if symbol not in {row["symbolId"] for row in rows})
-    observed = describe_differences(differences, len(rows), "products")
-    # A product that is not listed is no difference: the simulator's market may be a recording of one contract.
-    yield PRODUCTS.judge(f"{observed}; not listed: {', '.join(missing) or 'none'}", is_same=not differences)
+    yield judge_rows(CONTRACT_FIELDS, differences, len(rows), "rows", if_none=_NO_CONTRACT)
+    yield _judge_products(rows)
     live = context.rest.send(_AVAILABLE, {"live": True})
     yield LIVE.compare(_describe_rows(live.describe(), live.document))
 
@@ -90,6 +87,16 @@ def ask_switch(context: CheckContext) -> Iterator[CheckResult]:
     yield SWITCH.skip(
         f"it needs days: run this once a day around an expiry and compare. Active now: {', '.join(active) or 'none'}"
     )
+
+
+def _judge_products(rows: list[Row]) -> CheckResult:
+    if not rows:
+        return PRODUCTS.skip(_NO_CONTRACT)
+    differences = [problem for row in rows if (problem := _find_tick_problem(row))]
+    missing = sorted(root.name for symbol, root in _PRODUCTS.items() if symbol not in {row["symbolId"] for row in rows})
+    observed = describe_differences(differences, len(rows), "products")
+    # A product that is not listed is no difference: the simulator's market may be a recording of one contract.
+    return PRODUCTS.judge(f"{observed}; not listed: {', '.join(missing) or 'none'}", is_same=not differences)
 
 
 def _find_tick_problem(row: Row) -> str | None:

@@ -54,8 +54,8 @@ def ask_market_hub(context: CheckContext) -> Iterator[CheckResult]:
         yield from _judge_arguments(hub, context.contract_id)
         yield from _judge_quotes(_payloads(hub, _QUOTE))
         yield from _judge_trades(_payloads(hub, _TRADE))
-        yield from _judge_depth(_payloads(hub, _DEPTH))
-        yield _judge_nulls(_payloads(hub, _TRADE) + _payloads(hub, _DEPTH))
+        yield from judge_depth(_payloads(hub, _DEPTH))
+        yield judge_nulls(_payloads(hub, _TRADE) + _payloads(hub, _DEPTH))
 
 
 @asks(UNKNOWN)
@@ -100,7 +100,8 @@ def _judge_trades(payloads: list[Any]) -> Iterator[CheckResult]:
     yield TRADE_FORM.compare(_form(payloads))
 
 
-def _judge_depth(payloads: list[Any]) -> Iterator[CheckResult]:
+def judge_depth(payloads: list[Any]) -> Iterator[CheckResult]:
+    """Judge the payloads of depth events."""
     entries = _flatten(payloads)
     if not entries:
         questions = (DEPTH_FIELDS, DEPTH_FORM, DEPTH_TYPES, DEPTH_START, DEPTH_VOLUME)
@@ -117,18 +118,22 @@ def _judge_depth(payloads: list[Any]) -> Iterator[CheckResult]:
     others = [entry for entry in entries if entry.get("volume") != entry.get("currentVolume")]
     types = {entry.get("type") for entry in others}
     observed = f"in {len(others)} of {len(entries)} entries, of types {', '.join(map(str, sorted(types, key=str)))}"
-    yield DEPTH_VOLUME.judge(observed if others else "for none", is_same=not types & {1, 2})
+    if counts.keys() & {1, 2}:
+        yield DEPTH_VOLUME.judge(observed if others else "for none", is_same=not types & {1, 2})
+    else:
+        yield DEPTH_VOLUME.skip(_no_events("depth entry of type 1 or 2"))
 
 
-def _judge_nulls(payloads: list[Any]) -> CheckResult:
+def judge_nulls(payloads: list[Any]) -> CheckResult:
+    """Judge the lengths of arrays; a power of two says nothing about the padding unless a null came."""
     arrays = [payload for payload in payloads if isinstance(payload, list)]
     if not arrays:
         return NULLS.skip("no array came")
-    powers = all(len(array).bit_count() == 1 for array in arrays)
-    if powers:
-        return NULLS.compare(NULLS.expected)
+    has_null = any(None in array for array in arrays)
+    if all(len(array).bit_count() == 1 for array in arrays):
+        return NULLS.compare(NULLS.expected) if has_null else NULLS.skip(_no_events("array with a null"))
     lengths = ", ".join(str(length) for length in sorted({len(array) for array in arrays})[:10])
-    return NULLS.compare(f"{'yes' if any(None in array for array in arrays) else 'no'}, lengths {lengths}")
+    return NULLS.compare(f"{'yes' if has_null else 'no'}, lengths {lengths}")
 
 
 def _payloads(hub: GatewayHub, target: str) -> list[Any]:

@@ -9,6 +9,7 @@ import msgspec
 from msgspec import inspect
 
 from simulator.conformance.redaction import mask_digits
+from simulator.conformance.results import CheckResult, Question
 from simulator.schemas import SCHEMAS, Model
 
 MAX_DECIMALS = 9
@@ -71,6 +72,16 @@ def find_differences(rows: Iterable[Any], model: type[Model], *, may_omit_null: 
 def describe_differences(differences: list[str], count: int, noun: str) -> str:
     """Return the text of an observation: the differences, or that there are none."""
     return f"{count} {noun}: {'; '.join(differences) if differences else 'as documented'}"
+
+
+def judge_rows(question: Question, differences: list[str], count: int, noun: str, *, if_none: str) -> CheckResult:
+    """Return the result of a question about the fields of rows; without any it is not asked, for the reason `if_none`.
+
+    Without rows the answer around them may differ all the same.
+    """
+    if not count and not differences:
+        return question.skip(if_none)
+    return question.judge(describe_differences(differences, count, noun), is_same=not differences)
 
 
 def count_decimals(value: Decimal | int) -> int:

@@ -9,7 +9,7 @@ from decimal import Decimal
 from shared.domain.market_data.contract import ROOTS, root_of_contract
 from simulator.conformance.context import CheckContext, Row, format_instant, parse_instant
 from simulator.conformance.results import CheckResult, Question, asks
-from simulator.conformance.schema_check import describe_differences, find_answer_differences
+from simulator.conformance.schema_check import find_answer_differences, judge_rows
 from simulator.venue.fees import fees_of
 
 _ORDERS, _OPEN, _QUERY = "/api/Order/search", "/api/Order/searchOpen", "/api/Order/v2/query"
@@ -17,6 +17,8 @@ _POSITIONS, _TRADES, _BY_ID = "/api/Position/searchOpen", "/api/Trade/search", "
 _BACK = timedelta(days=30)
 _UNKNOWN_ACCOUNT = 2**31 - 1
 _FEW = "fewer than two orders in 30 days: run again after some, or with --orders"
+_NO_ORDER = "no order in 30 days: run again after some, or with --orders"
+_NO_TRADE = "no trade in 30 days: run again after some, or with --orders"
 
 ORDER_FIELDS = Question("s5.order_fields", "Have order rows the documented fields? (5.12)", "as documented")
 ORDER_SORT = Question(
@@ -48,13 +50,17 @@ def ask_orders(context: CheckContext) -> Iterator[CheckResult]:
     document = context.rest.post(_ORDERS, accountId=context.account_id, startTimestamp=start)
     rows = document.get("orders") or []
     differences = find_answer_differences(_ORDERS, document)
-    yield ORDER_FIELDS.judge(describe_differences(differences, len(rows), "rows"), is_same=not differences)
+    yield judge_rows(ORDER_FIELDS, differences, len(rows), "rows", if_none=_NO_ORDER)
     yield ORDER_SORT.compare(_sort_of(rows)) if len(rows) > 1 else ORDER_SORT.skip(_FEW)
     document = context.rest.post(_OPEN, accountId=context.account_id)
     differences = find_answer_differences(_OPEN, document)
     statuses = sorted({row["status"] for row in document.get("orders") or []} - {1})
     differences += [f"status {status}" for status in statuses]
-    yield OPEN_STATUS.judge("; ".join(differences) or "no", is_same=not differences)
+    has_others = any(row["status"] != 1 for row in rows)
+    if not differences and not has_others:
+        yield OPEN_STATUS.skip("no order of 30 days has another status: run again after one, or with --orders")
+    else:
+        yield OPEN_STATUS.judge("; ".join(differences) or "no", is_same=not differences)
 
 
 @asks(QUERY_SORT, QUERY_SIZE, QUERY_MOST, QUERY_OFFSET, QUERY_TOTAL)
@@ -64,8 +70,9 @@ def ask_query(context: CheckContext) -> Iterator[CheckResult]:
     whole = context.rest.post(_QUERY, filter=by, includeTotalCount=True)
     differences = find_answer_differences(_QUERY, whole)
     rows, total = whole.get("orders") or [], whole.get("totalCount")
-    observed = "; ".join([_sort_of(rows), *differences])
-    yield QUERY_SORT.compare(observed) if len(rows) > 1 else QUERY_SORT.skip(_FEW)
+    sort = [_sort_of(rows)] if len(rows) > 1 else []
+    observed = "; ".join([*sort, *differences])
+    yield QUERY_SORT.compare(observed) if observed else QUERY_SORT.skip(_FEW)
     if type(total) is int and total > len(rows):
         yield QUERY_SIZE.compare(str(len(rows)))
     else:
@@ -91,7 +98,8 @@ def ask_positions(context: CheckContext) -> Iterator[CheckResult]:
     document = context.rest.post(_POSITIONS, accountId=context.account_id)
     differences = find_answer_differences(_POSITIONS, document)
     count = len(document.get("positions") or [])
-    yield POSITION_FIELDS.judge(describe_differences(differences, count, "rows"), is_same=not differences)
+    reason = "no position is open: run again while one is"
+    yield judge_rows(POSITION_FIELDS, differences, count, "rows", if_none=reason)
 
 
 @asks(TRADE_FIELDS, TRADE_SORT, FEES)
@@ -101,10 +109,9 @@ def ask_trades(context: CheckContext) -> Iterator[CheckResult]:
     document = context.rest.post(_TRADES, accountId=context.account_id, startTimestamp=start)
     rows = document.get("trades") or []
     differences = find_answer_differences(_TRADES, document)
-    yield TRADE_FIELDS.judge(describe_differences(differences, len(rows), "rows"), is_same=not differences)
+    yield judge_rows(TRADE_FIELDS, differences, len(rows), "rows", if_none=_NO_TRADE)
     if not rows:
-        reason = "no trade in 30 days: run again after some, or with --orders"
-        yield from (TRADE_SORT.skip(reason), FEES.skip(reason))
+        yield from (TRADE_SORT.skip(_NO_TRADE), FEES.skip(_NO_TRADE))
         return
     yield TRADE_SORT.compare(_sort_of(rows)) if len(rows) > 1 else TRADE_SORT.skip("only one trade in 30 days")
     yield describe_fees(rows)
