@@ -62,7 +62,7 @@ class Beat:
         """Enqueue the jobs of due slots; return the seconds until the next tick."""
         with self._ledger.engine.connect() as connection:
             entries = [entry for entry in schedules.entries(connection) if entry.is_enabled]
-            roots = contracts.tracked_roots(connection)
+            roots = contracts.list_tracked_roots(connection)
         machine = machine_now()
         wait = LONGEST_SLEEP_S
         for entry in entries:

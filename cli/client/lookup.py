@@ -57,7 +57,7 @@ def resolve_active_contract(connection: Connection, word: str) -> Contract:
     """Return the active contract of a symbol's root, for an entry; raise RefusedError."""
     symbol = _parse_symbol(word)
     root = symbol.root.name
-    found = contracts.active_of_root(connection, root)
+    found = contracts.find_active(connection, root)
     if found is None:
         raise RefusedError(f"no single active contract of {root} (symbol {word}): check that it is tracked")
     if not symbol.names(found.id):

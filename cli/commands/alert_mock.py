@@ -39,7 +39,7 @@ def mock(message: str | None, hook_name: str | None, *, watch: bool, as_json: bo
         raise click.UsageError("give MESSAGE, or --watch to read messages from stdin, not both")
     with connect() as connection:
         hook = None if hook_name is None else require_active_hook(connection, hook_name)
-        example = min(contracts.tracked_roots(connection), default=_EXAMPLE_ROOT)
+        example = min(contracts.list_tracked_roots(connection), default=_EXAMPLE_ROOT)
         connection.rollback()
         reader = connection.execution_options(isolation_level="AUTOCOMMIT")  # a watch holds no transaction open
         given = message if message is not None else json.dumps({"action": "test", "symbol": example})
@@ -78,7 +78,7 @@ def _show(connection: Connection, raw: bytes, hook: Hook | None, *, as_json: boo
 
 def _find_contract(connection: Connection, alert: Alert) -> tuple[str | None, dict[str, str] | None]:
     """Return the active contract that an alert means, and the problem for which the receiver refuses it, if any."""
-    active = contracts.active_of_root(connection, alert.root.name)
+    active = contracts.find_active(connection, alert.root.name)
     meant = active.id if active is not None and alert.symbol.names(active.id) else None
     try:
         require_receivable(alert, machine_now(), connection.execute(contracts.TRADED).scalars().all())

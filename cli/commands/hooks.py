@@ -65,7 +65,7 @@ def add(name: str, account_words: tuple[str, ...], *, as_json: bool, **options: 
         if connection.execute(statement).one_or_none() is None:
             raise click.ClickException(f"hook name {name!r} is already used: choose another name")
         hooks.add_followers(connection, hook_id, [one.id for one in followers])
-        tracked = contracts.tracked_roots(connection)
+        tracked = contracts.list_tracked_roots(connection)
     if as_json:
         print_json({"url": url})
     else:
@@ -116,7 +116,7 @@ def template(name: str | None, root: str | None, *, as_json: bool) -> None:
     """Print the messages to paste into TradingView's alerts: of strategies and of indicators."""
     with connect() as connection:
         settings = HookSettings() if name is None else require_active_hook(connection, name).settings
-        tracked = contracts.tracked_roots(connection)
+        tracked = contracts.list_tracked_roots(connection)
     if root is not None and tracked and settings.traded_root(root.upper()) not in tracked:
         taken = ", ".join(sorted(settings.symbols or tracked)) or "none yet"
         raise click.ClickException(f"invalid --root {root!r}: no alert on it would trade; expected one of {taken}")

@@ -57,7 +57,7 @@ def trade_alert(ctx: Context, stored: StoredAlert, account_id: int) -> dict[str,
     if alert.action in STOP_ACTIONS:
         return change_stops(ctx, account_alert)
     with ctx.autocommit() as connection:
-        contract = contracts.active_of_root(connection, alert.root.name)
+        contract = contracts.find_active(connection, alert.root.name)
     if alert.action is AlertAction.CLOSE:
         with ctx.autocommit() as connection:
             is_late = (

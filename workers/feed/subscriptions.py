@@ -41,7 +41,7 @@ class Subscriptions:
 
     async def contracts(self) -> dict[str, bool]:
         """Return the contracts that are tracked or held, each with whether it is in session now."""
-        self._contracts = await self._read_or_last(contracts.watched, self._contracts)
+        self._contracts = await self._read_or_last(contracts.list_watched, self._contracts)
         now = self._clock.now()
         return {one.id: assumed_calendar_of(ROOTS[one.root].group).is_open(now) for one in self._contracts}
 

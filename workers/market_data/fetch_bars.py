@@ -10,7 +10,7 @@ from workers.task import task
 def fetch_bars(job: FetchBars, ctx: Context) -> dict[str, int]:
     """Enqueue one fetch per tracked contract and minute; its idempotency key makes a second run do nothing."""
     with ctx.transaction() as tx:
-        tracked = contracts.tracked(tx.connection)
+        tracked = contracts.list_tracked(tx.connection)
         for contract in tracked:
             tx.enqueue(
                 FetchContractBars(contract_id=contract.id, closed_until=job.slot),

@@ -68,7 +68,7 @@ def _find_contract(ctx: Context, symbol: str) -> Contract:
     except ValueError as error:
         raise RefusedError(str(error)) from None
     with ctx.autocommit() as connection:
-        contract = contracts.active_of_root(connection, wanted.root.name)
+        contract = contracts.find_active(connection, wanted.root.name)
     if contract is None:
         raise RefusedError(f"the venue offers no single active contract of {wanted.root.name} (symbol {symbol})")
     if not wanted.names(contract.id):

@@ -12,7 +12,7 @@ def evaluate_due(_: EvaluateDue, ctx: Context) -> dict[str, int]:
     """Request evaluations of the newest closed bars of every tracked contract; a request is never made twice."""
     requested = 0
     with ctx.transaction() as tx:
-        for contract in contracts.tracked(tx.connection):
+        for contract in contracts.list_tracked(tx.connection):
             coverage = contracts.coverage(tx.connection, contract.id)
             if coverage:
                 requested += request_evaluations(tx, ctx.settings, contract, coverage[-1].end)

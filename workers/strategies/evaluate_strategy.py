@@ -83,7 +83,7 @@ def _read_inputs(connection: Connection, job: EvaluateStrategy) -> _Inputs:
     account = next((one for one in trading if one.id == job.account_id), None)
     return _Inputs(
         contract,
-        bars.within(connection, contract.id, Span(job.closed_until - HISTORY, job.closed_until)),
+        bars.list_within(connection, contract.id, Span(job.closed_until - HISTORY, job.closed_until)),
         account,
         positions.direction_of(connection, account.id, contract.id) if account else Direction.FLAT,
     )

@@ -45,7 +45,7 @@ def _book(connection: Connection, due: DueContract) -> int:
 def _measure(connection: Connection, trip: UnmeasuredTrip) -> bool:
     contract = contracts.require(connection, trip.key.contract_id)
     span = Span(start_of(trip.opened_market_at, MINUTE), trip.key.closed_market_at + MINUTE)
-    found = excursions(trip.direction, trip.lots, bars.within(connection, contract.id, span), contract)
+    found = excursions(trip.direction, trip.lots, bars.list_within(connection, contract.id, span), contract)
     if found is not None:
         round_trips.note_excursions(connection, trip.key, found)
     return found is not None

@@ -1,7 +1,6 @@
 """Closed one-minute bars in ticks, a row each; the view `bars` shows them in prices."""
 
 from collections.abc import Sequence
-from datetime import datetime
 
 from sqlalchemy import Connection, select
 
@@ -39,16 +38,9 @@ def store(connection: Connection, contract_id: str, bars: Sequence[Bar]) -> int:
     return new
 
 
-def within(connection: Connection, contract_id: str, span: Span) -> list[Bar]:
+def list_within(connection: Connection, contract_id: str, span: Span) -> list[Bar]:
     """Return the bars that start in `span`, oldest first."""
     statement = select(*_COLUMNS).where(
         bar_minute.c.contract_id == contract_id, bar_minute.c.start >= span.start, bar_minute.c.start < span.end
     )
     return [Bar(*row) for row in connection.execute(statement.order_by(bar_minute.c.start))]
-
-
-def newest(connection: Connection, contract_id: str, before: datetime) -> Bar | None:
-    """Return the newest bar that starts before `before`, or None."""
-    statement = select(*_COLUMNS).where(bar_minute.c.contract_id == contract_id, bar_minute.c.start < before)
-    row = connection.execute(statement.order_by(bar_minute.c.start.desc()).limit(1)).one_or_none()
-    return None if row is None else Bar(*row)

@@ -67,13 +67,13 @@ def require_all(connection: Connection, contract_id: str, more: Sequence[ColumnE
     return (*found[: len(more)], Contract(*found[len(more) :]))
 
 
-def active_of_root(connection: Connection, root: str) -> Contract | None:
+def find_active(connection: Connection, root: str) -> Contract | None:
     """Return the root's active contract; None if there is none or more than one."""
     rows = connection.execute(_ACTIVE, {"root": root}).all()
     return _contract(rows[0]) if len(rows) == 1 else None
 
 
-def tracked(connection: Connection) -> list[Contract]:
+def list_tracked(connection: Connection) -> list[Contract]:
     """Return the contracts we track."""
     return [
         _contract(row)
@@ -81,7 +81,7 @@ def tracked(connection: Connection) -> list[Contract]:
     ]
 
 
-def watched(connection: Connection) -> list[Contract]:
+def list_watched(connection: Connection) -> list[Contract]:
     """Return the contracts whose prices matter: tracked ones, and those with a position or an open order."""
     held = select(position.c.contract_id).where(position.c.direction != Direction.FLAT.value)
     with_open_order = select(orders.c.contract_id).where(
@@ -91,7 +91,7 @@ def watched(connection: Connection) -> list[Contract]:
     return [_contract(row) for row in connection.execute(select(*_COLUMNS).where(matters).order_by(contract.c.id))]
 
 
-def tracked_roots(connection: Connection) -> list[str]:
+def list_tracked_roots(connection: Connection) -> list[str]:
     """Return the roots of the contracts we track."""
     return list(connection.execute(select(contract.c.root).where(contract.c.is_tracked).distinct()).scalars())
 

@@ -65,7 +65,7 @@ def test_a_position_in_another_month_is_priced_and_closed_too(worker_env: Worker
         f"VALUES ({worker_env.venue.account_id}, '{old}', 'LONG', 1, 25000)"
     )
     with worker_env.ledger.engine.begin() as connection:
-        assert {MNQ, old} == {one.id for one in contracts.watched(connection)}
+        assert {MNQ, old} == {one.id for one in contracts.list_watched(connection)}
     closed = worker_env.critical_alert()
     worker_env.run_due_jobs()
 
