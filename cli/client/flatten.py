@@ -44,10 +44,10 @@ def describe_holdings(connection: Connection, chosen: Sequence[AccountRow], cont
 def _list_holdings(connection: Connection, account_id: int, contract_id: str | None) -> list[str]:
     held = [
         f"{direction_of(row.quantity)} {abs(row.quantity)} {row.contract_id}"
-        for row in positions.of_account(connection, account_id)
+        for row in positions.list_of_account(connection, account_id)
         if contract_id in {None, row.contract_id}
     ]
-    count = sum(contract_id in {None, order.contract_id} for order in orders.open_of(connection, account_id))
+    count = sum(contract_id in {None, order.contract_id} for order in orders.list_open(connection, account_id))
     return held + ([f"{count} order(s)"] if count else [])
 
 
@@ -106,7 +106,7 @@ def _request_flatten(tx: Transaction, account: AccountRow, contract_id: str | No
     Return the ids of the request and of its job.
     """
     accounts.lock(tx.connection, account.id)
-    open_request = flatten_requests.open_on(tx.connection, account.id, contract_id)
+    open_request = flatten_requests.find_open(tx.connection, account.id, contract_id)
     if open_request is not None:
         request_id, correlation_id = open_request.id, new_id()
         job_id = find_live_job(driver(tx.connection), Flatten.job_name(), "flatten_request_id", request_id)

@@ -75,8 +75,8 @@ def resolve_contract(connection: Connection, account_ids: Sequence[int], word: s
             )
         return found
     symbol = _parse_symbol(word)
-    ids = {row.contract_id for row in positions.in_accounts(connection, account_ids)}
-    ids |= {order.contract_id for one in account_ids for order in orders.open_of(connection, one)}
+    ids = {row.contract_id for row in positions.list_in_accounts(connection, account_ids)}
+    ids |= {order.contract_id for one in account_ids for order in orders.list_open(connection, one)}
     mine = sorted(filter(symbol.names, ids))
     if len(mine) > 1:
         raise RefusedError(f"symbol {word} is ambiguous ({', '.join(mine)}): give the contract's whole id")

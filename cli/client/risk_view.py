@@ -48,7 +48,7 @@ def read_risk_view(connection: Connection, settings: Settings) -> RiskView:
     all_accounts = accounts.list_all(connection)
     ids = [one.id for one in all_accounts]
     row = require_market(connection)
-    held = {position.contract_id for position in positions.in_accounts(connection, ids)}
+    held = {position.contract_id for position in positions.list_in_accounts(connection, ids)}
     quotes = read_fresh_quotes(settings, held)
     prices, max_quantity = exit_price_from(quotes), settings.max_quantity
     snapshots = risk_snapshots.read(connection, all_accounts, row.clock, lambda _: prices, max_quantity=max_quantity)

@@ -182,8 +182,8 @@ def _list_cancellable(connection: Connection, account_word: str | None, symbol: 
     chosen = resolve_accounts(connection, account_word)
     ids = [one.id for one in chosen]
     contract = None if symbol is None else resolve_contract(connection, ids, symbol).id
-    held = {(row.account_id, row.contract_id) for row in positions.in_accounts(connection, ids)}
-    found = [order for account_id in ids for order in orders.open_of(connection, account_id)]
+    held = {(row.account_id, row.contract_id) for row in positions.list_in_accounts(connection, ids)}
+    found = [order for account_id in ids for order in orders.list_open(connection, account_id)]
     return [
         order
         for order in found

@@ -168,7 +168,7 @@ def trail(symbol: str, ticks: str, account_word: str | None, *, as_json: bool) -
 def _list_positions(connection: Connection, settings: Settings) -> list[dict[str, Any]]:
     known = accounts.list_all(connection)
     names = {one.id: one.name for one in known}
-    held = positions.in_accounts(connection, list(names))
+    held = positions.list_in_accounts(connection, list(names))
     quotes = read_fresh_quotes(settings, {row.contract_id for row in held})
     guards = views.guards(connection)
     rows = []
@@ -205,7 +205,7 @@ def _find_protected_position(
     """Return a position with its contract and working stops; raise RefusedError without a position or a stop."""
     account = resolve_account(connection, account_word)
     contract = resolve_contract(connection, [account.id], symbol)
-    held = [row for row in positions.of_account(connection, account.id) if row.contract_id == contract.id]
+    held = [row for row in positions.list_of_account(connection, account.id) if row.contract_id == contract.id]
     if not held or held[0].average_price is None:
         raise RefusedError(
             f"{account.name} has no position in {contract.id}: `tickwork positions` lists the open positions"

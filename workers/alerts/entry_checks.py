@@ -36,7 +36,7 @@ def require_current(ctx: Context, account_alert: AccountAlert, contract: Contrac
         is_late = precedence.is_late(connection, stored, kinds)
         awaits_exit = precedence.awaits_exit(connection, stored, account_id)
         is_being_reduced = precedence.has_open_reduction(connection, account_id, contract.id)
-        flatten = flatten_requests.open_on(connection, account_id, contract.id)
+        flatten = flatten_requests.find_open(connection, account_id, contract.id)
         later_close = find_later_close(ctx, account_alert, contract, connection)
     if is_late:
         _deny(ctx, account_alert, contract, "late: an alert for the same symbol that was sent later was received first")

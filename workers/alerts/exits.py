@@ -202,7 +202,7 @@ def close_first(ctx: Context, contract_ids: Sequence[str], account_id: int) -> N
     with ctx.transaction() as tx:
         lock_and_require_may_exit(tx, ctx, account_id)
         for contract_id in contract_ids:
-            if flatten_requests.open_on(tx.connection, account_id, contract_id) is None:
+            if flatten_requests.find_open(tx.connection, account_id, contract_id) is None:
                 tx.enqueue(Flatten(flatten_request_id=_request_flatten(tx, ctx, account_id, contract_id)))
 
 

@@ -66,9 +66,9 @@ class RootState:
 def read_root_state(ctx: Context, account_id: int, root: Root) -> RootState:
     """Read what an account holds and has at work in a root: a fill that commits meanwhile shows whole or not at all."""
     with ctx.snapshot() as connection:
-        held = positions.of_account(connection, account_id)
-        at_work = orders.open_of(connection, account_id)
-        awaited = fills.awaited_in(connection, account_id)
+        held = positions.list_of_account(connection, account_id)
+        at_work = orders.list_open(connection, account_id)
+        awaited = fills.list_awaited_contracts(connection, account_id)
     return RootState(
         {row.contract_id: row.quantity for row in held if root_of_contract(row.contract_id) is root},
         [row for row in at_work if root_of_contract(row.contract_id) is root],

@@ -75,7 +75,9 @@ def _decide_all(tx: Transaction, ctx: Context, account_alert: AccountAlert, held
     if precedence.has_later_change(tx.connection, account_alert.stored, account_alert.account_id, group):
         return [_Decision("an alert that was received later has changed the stop")]
     exit_price = exit_price_from(ctx.quotes.read(held))
-    rows = [row for row in positions.of_account(tx.connection, account_alert.account_id) if row.contract_id in held]
+    rows = [
+        row for row in positions.list_of_account(tx.connection, account_alert.account_id) if row.contract_id in held
+    ]
     decisions = []
     for row in rows:
         try:

@@ -228,7 +228,7 @@ def _affordable_quantity(snapshot: RiskSnapshot, request: EntryRequest, bracket:
 def is_flat(connection: Connection, account_id: int, contract_id: str) -> bool:
     """Whether the account holds nothing of the contract and no entry in it is under way."""
     return positions.direction_of(connection, account_id, contract_id) is Direction.FLAT and not any(
-        order.role is Role.ENTRY for order in orders.open_in(connection, account_id, contract_id)
+        order.role is Role.ENTRY for order in orders.list_open_in_contract(connection, account_id, contract_id)
     )
 
 

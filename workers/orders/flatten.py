@@ -94,7 +94,7 @@ def _fetch_state(ctx: Context, request: FlattenRequestRow) -> _AccountState:
     # Our rows first: an order in flight now is then working, filled, or still in flight. Orders before positions: a leg
     # that starts to work while its entry fills is not mistaken for one without a position.
     with ctx.autocommit() as connection:
-        ours = orders.open_of(connection, request.account_id)
+        ours = orders.list_open(connection, request.account_id)
     working = [one for one in ctx.gateway.orders_working(request.account_id) if request.covers(one.contract_id)]
     held = [one for one in ctx.gateway.positions(request.account_id) if request.covers(one.contract_id)]
     shown = {one.tag for one in working}
@@ -111,7 +111,7 @@ def _sweep(ctx: Context, request: FlattenRequestRow, state: _AccountState, closi
     working = {one.id for one in state.working}
     with ctx.transaction() as tx:
         venue_state.apply_orders(tx, request.account_id, state.working)
-        rows = {row.venue_order_id: row for row in orders.open_of(tx.connection, request.account_id)}
+        rows = {row.venue_order_id: row for row in orders.list_open(tx.connection, request.account_id)}
         flatten_requests.count_sweep(tx.connection, request.id)
     for order in state.working:
         row = rows.get(order.id)

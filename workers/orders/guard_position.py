@@ -75,14 +75,14 @@ def guard_position(job: GuardPosition, ctx: Context) -> dict[str, str | int]:
         if account is None or not ctx.may_act_for(account):
             fills.note_guarded(tx.connection, job.account_id, job.contract_id, _NEVER_LIVE)
             return {"skipped": "live orders were never on"}
-        if flatten_requests.open_on(tx.connection, job.account_id, job.contract_id) is not None:
+        if flatten_requests.find_open(tx.connection, job.account_id, job.contract_id) is not None:
             return {"skipped": "a flatten request is open"}
         state = load_state(tx.connection, job.account_id, job.contract_id)
         if state.plan.is_covered:
             _record_protection(tx.connection, job, state)
         if state.plan.is_empty:
             return _build_result(state)
-        newest, unguarded = fills.unguarded_since(tx.connection, job.account_id, job.contract_id)
+        newest, unguarded = fills.find_unguarded_times(tx.connection, job.account_id, job.contract_id)
     now = machine_now()
     if newest is not None and now - newest < GRACE:
         raise PostponedError(f"{job.contract_id}: {_describe(state)}; the venue may still report it", POLL_EVERY)
@@ -102,12 +102,12 @@ def guard_position(job: GuardPosition, ctx: Context) -> dict[str, str | int]:
 
 def load_state(connection: Connection, account_id: int, contract_id: str) -> ProtectionState:
     """Return the position and the open orders of the contract, from our rows."""
-    held = [row for row in positions.of_account(connection, account_id) if row.contract_id == contract_id]
+    held = [row for row in positions.list_of_account(connection, account_id) if row.contract_id == contract_id]
     return ProtectionState(
         contracts.require(connection, contract_id),
         held[0].quantity if held else 0,
         held[0] if held else None,
-        orders.open_in(connection, account_id, contract_id),
+        orders.list_open_in_contract(connection, account_id, contract_id),
     )
 
 
@@ -166,7 +166,7 @@ def _has_stop_failed(ctx: Context, job: GuardPosition, state: ProtectionState, w
 
 def _find_last_stop(ctx: Context, job: GuardPosition) -> OrderRow | None:
     with ctx.autocommit() as connection:
-        return orders.newest_stop_of_ours(connection, job.account_id, job.contract_id, ctx.job.enqueued_at)
+        return orders.find_newest_stop_of_ours(connection, job.account_id, job.contract_id, ctx.job.enqueued_at)
 
 
 def _repair(ctx: Context, job: GuardPosition, state: ProtectionState) -> dict[str, str | int]:
@@ -256,7 +256,7 @@ def _stop_price(connection: Connection, job: GuardPosition, state: ProtectionSta
     PostponedError while no price of the position is known.
     """
     account = accounts.get(connection, job.account_id)
-    entry = orders.newest_entry(connection, job.account_id, job.contract_id)
+    entry = orders.find_newest_entry(connection, job.account_id, job.contract_id)
     ticks = entry.stop_loss_ticks if entry is not None else None
     ticks = ticks or (account.default_stop_ticks if account else None)
     if ticks is None:

@@ -51,7 +51,7 @@ def poll_fills(job: PollFills, ctx: Context) -> dict[str, str | int | None]:
     with ctx.transaction() as tx:
         venue_state.apply(tx, view)
         found = orders.get(tx.connection, order.id)
-        price = fills.average_price(tx.connection, order.id)
+        price = fills.average_price_of(tx.connection, order.id)
     state = found.state if found else OrderState.IN_DOUBT
     # The venue shows the order as filled before it lists the fill: poll again rather than miss it.
     is_complete = state.is_final and (state is not OrderState.FILLED or price is not None)
@@ -67,11 +67,11 @@ def _is_reported(ctx: Context, order: OrderRow) -> bool:
         return (
             order.state is OrderState.FILLED
             and fills.quantity_of(connection, order.id) == order.filled_quantity
-            and orders.working_leg_count(connection, order.id) >= leg_count
+            and orders.count_working_legs(connection, order.id) >= leg_count
         )
 
 
 def _build_result(ctx: Context, order: OrderRow) -> dict[str, str | int | None]:
     with ctx.autocommit() as connection:
-        price = fills.average_price(connection, order.id)
+        price = fills.average_price_of(connection, order.id)
     return {"order": order.state, "average_fill_price": None if price is None else str(price)}

@@ -91,7 +91,7 @@ def _has_just_moved(connection: Connection, ctx: Context, account: AccountRow, m
     """Whether a contract with a mismatch was ordered or filled moments ago: the venue may list its fill later."""
     since_market_at, since = ctx.market_now - _LISTED_WITHIN * ctx.clock.speed, machine_now() - _LISTED_WITHIN
     return any(
-        orders.moved_since(connection, account.id, mismatch.contract_id, since_market_at, since)
+        orders.has_moved_since(connection, account.id, mismatch.contract_id, since_market_at, since)
         for mismatch in mismatches
     )
 
@@ -121,7 +121,7 @@ def _find_mismatches(connection: Connection, view: venue_state.VenueView) -> lis
     readable = [one for one in view.positions if one.direction is not None]
     unreadable = {one.contract_id for one in view.positions} - {one.contract_id for one in readable}
     known = venue_state.known_contracts(connection, view.account_id, {one.contract_id for one in readable})
-    by_fills = {row.contract_id: row.quantity for row in positions.of_account(connection, view.account_id)}
+    by_fills = {row.contract_id: row.quantity for row in positions.list_of_account(connection, view.account_id)}
     found = []
     for contract_id in sorted((known | set(by_fills)) - unreadable):
         at_venue = venue_state.quantity_at_venue(view, contract_id)
@@ -154,7 +154,7 @@ def _adopt_venue_position(
             quantity=mismatch.at_venue,
             price=held.average_price if held else None,
             opened_market_at=held.opened_market_at if held else None,
-            until_fill_id=positions.newest_fill_id(connection, account_id, mismatch.contract_id),
+            until_fill_id=positions.find_newest_fill_id(connection, account_id, mismatch.contract_id),
         )
 
 
@@ -165,7 +165,7 @@ def _list_mismatches(mismatches: Sequence[_Mismatch]) -> str:
 def _resolve_pending(tx: Transaction, account_id: int) -> None:
     now = machine_now()
     minute = f"{now:%Y%m%d%H%M}"
-    for order in orders.open_of(tx.connection, account_id):
+    for order in orders.list_open(tx.connection, account_id):
         age = now - (order.submitted_at or now)
         if order.state is OrderState.SUBMITTING and age > SUBMITTING_AT_MOST:
             orders.change_state(
@@ -179,15 +179,15 @@ def _resolve_pending(tx: Transaction, account_id: int) -> None:
                 key=f"place:{order.id}:{minute}",
                 sequence_key=entries_key(account_id),
             )
-    for change in changes.open_of(tx.connection, account_id):
+    for change in changes.list_open(tx.connection, account_id):
         if now - change.created_at > SUBMITTING_AT_MOST:
             tx.enqueue(ChangeOrder(change_id=change.id), key=f"change:{change.id}:{minute}")
 
 
 def _guard_positions(tx: Transaction, ctx: Context, account_id: int) -> None:
     """Enqueue a guard for every contract in which a stop is missing or an order is left over."""
-    touched = {row.contract_id for row in positions.of_account(tx.connection, account_id)}
-    touched |= {row.contract_id for row in orders.open_of(tx.connection, account_id)}
+    touched = {row.contract_id for row in positions.list_of_account(tx.connection, account_id)}
+    touched |= {row.contract_id for row in orders.list_open(tx.connection, account_id)}
     for contract_id in sorted(touched):
         if not load_state(tx.connection, account_id, contract_id).plan.is_empty:
             request = GuardPosition(account_id=account_id, contract_id=contract_id)
@@ -203,8 +203,10 @@ def _search_start(ctx: Context, account: AccountRow) -> datetime:
     """
     day_began = ctx.clock.to_machine(trading_day_begins(trading_day_at(ctx.market_now)))
     with ctx.autocommit() as connection:
-        pending = orders.open_of(connection, account.id) + orders.given_up_since(connection, account.id, day_began)
-        newest_fill_at = fills.newest_at(connection, account.id)
+        pending = orders.list_open(connection, account.id) + orders.list_given_up_since(
+            connection, account.id, day_began
+        )
+        newest_fill_at = fills.find_newest_time(connection, account.id)
     watermark = newest_fill_at if account.reconciled_at is None else ctx.clock.to_market(account.reconciled_at)
     unseen = max(watermark or ctx.market_now - FIRST_LOOKBACK, ctx.market_now - MAX_LOOKBACK)
     submitted = [order.submitted_market_at for order in pending if order.venue_order_id is None]

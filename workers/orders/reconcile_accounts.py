@@ -35,8 +35,8 @@ def reconcile_accounts(_: ReconcileAccounts, ctx: Context) -> dict[str, int]:
             account
             for account in accounts.list_all(tx.connection)
             if account.can_trade
-            or positions.of_account(tx.connection, account.id)
-            or orders.open_of(tx.connection, account.id)
+            or positions.list_of_account(tx.connection, account.id)
+            or orders.list_open(tx.connection, account.id)
         ]
         spacing = min(_SPACING, _MAX_SPREAD / max(len(due), 1))
         for number, account in enumerate(due):

@@ -22,9 +22,9 @@ _CLOCK_SKEW = timedelta(seconds=5)  # between this computer and the venue, whose
 
 def _require_no_other_exit(connection: Connection, job: ReducePosition) -> None:
     """Raise PostponedError while another exit of ours may fill unseen: two at once could reverse the position."""
-    if flatten_requests.open_on(connection, job.account_id, job.contract_id) is not None:
+    if flatten_requests.find_open(connection, job.account_id, job.contract_id) is not None:
         raise PostponedError(f"{job.contract_id} is being flattened", _RETRY_AFTER)
-    if any(row.role is Role.EXIT for row in orders.open_in(connection, job.account_id, job.contract_id)):
+    if any(row.role is Role.EXIT for row in orders.list_open_in_contract(connection, job.account_id, job.contract_id)):
         raise PostponedError(f"another exit of {job.contract_id} is not confirmed yet", _RETRY_AFTER)
 
 

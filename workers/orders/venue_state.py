@@ -72,7 +72,7 @@ def fetch_current(ctx: Context, account_id: int) -> VenueView:
 def _add_vanished(ctx: Context, view: VenueView) -> VenueView:
     shown = {order.id for order in view.orders}
     with ctx.autocommit() as connection:
-        ours = orders.open_of(connection, view.account_id)
+        ours = orders.list_open(connection, view.account_id)
     vanished = [row.venue_order_id for row in ours if row.venue_order_id and row.venue_order_id not in shown]
     found = [ctx.gateway.order(view.account_id, order_id) for order_id in vanished[:MAX_VANISHED]]
     return replace(view, orders=[*view.orders, *(order for order in found if order is not None)])
@@ -141,7 +141,7 @@ def _apply_updates(
     connection = tx.connection
     known = known_contracts(connection, account_id, {order.contract_id for order in changed})
     tags = {order.tag for order in changed if order.tag}
-    ours = orders.of_tags(connection, account_id, tags | {tag[:-3] for tag in tags if tag[-3:] in _LEGS})
+    ours = orders.find_by_tags(connection, account_id, tags | {tag[:-3] for tag in tags if tag[-3:] in _LEGS})
     ended: list[VenueOrder] = []
     for order in changed:
         if order.contract_id not in known:
@@ -202,7 +202,7 @@ def _adopt_order(connection: Connection, account_id: int, order: VenueOrder, our
     parent_tag, role = (order.tag[:-3], _LEGS.get(order.tag[-3:], Role.OTHER)) if order.tag else ("", Role.OTHER)
     parent = ours.get(parent_tag)
     if parent is None and parent_tag:  # perhaps adopted a moment ago
-        parent = orders.of_tags(connection, account_id, [parent_tag]).get(parent_tag)
+        parent = orders.find_by_tags(connection, account_id, [parent_tag]).get(parent_tag)
     shown = _to_report(order)
     order_id = new_id()
     return venue_orders.adopt(
@@ -243,7 +243,7 @@ def apply_fills(tx: Transaction, account_id: int, shown: Sequence[VenueFill]) ->
     kept = [fill for fill in sorted(shown, key=lambda fill: fill.id) if fill.contract_id in known]
     for contract_id in sorted({fill.contract_id for fill in kept}):
         positions.lock(connection, account_id, contract_id)
-    ours = fills.order_ids(connection, account_id, [fill.order_id for fill in kept])
+    ours = fills.find_order_ids(connection, account_id, [fill.order_id for fill in kept])
     rows = []
     for fill in kept:
         if fill.side is None:

@@ -43,7 +43,7 @@ def watch_accounts(_: WatchAccounts, ctx: Context) -> dict[str, int]:
     """Check every account by itself, so that an error in one hides no other; a second check does not act again."""
     with ctx.autocommit() as connection:
         all_accounts = accounts.list_all(connection)
-        held = positions.in_accounts(connection, [account.id for account in all_accounts])
+        held = positions.list_in_accounts(connection, [account.id for account in all_accounts])
         quotes = ctx.quotes.read({row.contract_id for row in held})
         max_quantity = ctx.settings.max_quantity
         prices = exit_price_from(quotes)
@@ -120,7 +120,7 @@ def _cancel_barred_entries(ctx: Context, snapshot: RiskSnapshot, found: Sequence
     )
     market_now = ctx.market_now
     with ctx.transaction() as tx:
-        for order in orders.open_of(tx.connection, snapshot.account.id):
+        for order in orders.list_open(tx.connection, snapshot.account.id):
             if order.role is not Role.ENTRY or order.state is not OrderState.WORKING:
                 continue
             contract = contracts.require(tx.connection, order.contract_id)
@@ -156,7 +156,7 @@ def _find_time_violation(contract: Contract, snapshot: RiskSnapshot, market_now:
 
 
 def _flatten(tx: Transaction, ctx: Context, snapshot: RiskSnapshot, found: Sequence[Finding]) -> int:
-    if flatten_requests.open_on(tx.connection, snapshot.account.id) is not None:
+    if flatten_requests.find_open(tx.connection, snapshot.account.id) is not None:
         return 0
     reason = "; ".join(one.message for one in found if one.action is RuleAction.FLATTEN)
     accounts.record_event(tx.connection, snapshot.account.id, "flattened", reason)
@@ -194,7 +194,7 @@ def _trail_stops(ctx: Context, held: Sequence[PositionRow], quotes: Mapping[str,
         if price is None:
             continue
         with ctx.transaction() as tx:
-            entry = orders.newest_entry(tx.connection, position.account_id, position.contract_id)
+            entry = orders.find_newest_entry(tx.connection, position.account_id, position.contract_id)
             if entry is None or (entry.breakeven_ticks is None and entry.trail_ticks is None):
                 continue
             _move_stops(tx, position, price, entry.breakeven_ticks, entry.trail_ticks)
@@ -205,7 +205,7 @@ def _move_stops(
 ) -> None:
     contract = contracts.require(tx.connection, position.contract_id)
     side = Side.BUY if position.quantity > 0 else Side.SELL
-    for order in orders.open_in(tx.connection, position.account_id, position.contract_id):
+    for order in orders.list_open_in_contract(tx.connection, position.account_id, position.contract_id):
         is_stop = order.role is Role.STOP_LOSS and order.type is OrderType.STOP and order.state is OrderState.WORKING
         if not is_stop or order.stop_price is None or position.average_price is None:
             continue

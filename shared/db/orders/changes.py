@@ -145,7 +145,7 @@ def settle(connection: Connection, account_id: int, venue_order_ids: Sequence[in
         connection.execute(_SETTLE, {"account": account_id, "ids": list(venue_order_ids)})
 
 
-def open_of(connection: Connection, account_id: int) -> list[ChangeRow]:
+def list_open(connection: Connection, account_id: int) -> list[ChangeRow]:
     """Return the account's changes that are not settled, oldest first."""
     statement = select(*_COLUMNS).join(orders, orders.c.id == order_change.c.order_id)
     found = statement.where(orders.c.account_id == account_id, order_change.c.state.in_(_OPEN))

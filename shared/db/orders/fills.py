@@ -64,7 +64,7 @@ def store(connection: Connection, fills: Sequence[dict[str, Any]]) -> list[tuple
     ]
 
 
-def order_ids(connection: Connection, account_id: int, venue_order_ids: Sequence[int]) -> dict[int, Any]:
+def find_order_ids(connection: Connection, account_id: int, venue_order_ids: Sequence[int]) -> dict[int, Any]:
     """Return our ids of these orders, by the venue's ids."""
     found = connection.execute(_ORDER_IDS, {"account": account_id, "ids": list(venue_order_ids)})
     return {row.venue_order_id: row.id for row in found}
@@ -75,7 +75,7 @@ def link_to_orders(connection: Connection, account_id: int, venue_order_ids: Seq
     connection.execute(_LINK_TO_ORDERS, {"account": account_id, "ids": list(venue_order_ids)})
 
 
-def newest_at(connection: Connection, account_id: int) -> datetime | None:
+def find_newest_time(connection: Connection, account_id: int) -> datetime | None:
     """Return the market time of the account's newest fill."""
     found: datetime | None = connection.execute(
         select(func.max(fill.c.filled_market_at)).where(fill.c.account_id == account_id)
@@ -97,7 +97,7 @@ def quantity_of(connection: Connection, order_id: object) -> int:
     return int(connection.execute(select(total).where(fill.c.order_id == order_id, ~fill.c.is_voided)).scalar_one())
 
 
-def awaited_in(connection: Connection, account_id: int) -> set[str]:
+def list_awaited_contracts(connection: Connection, account_id: int) -> set[str]:
     """Return the contracts in which an order of ours, by its own report, has filled more than its stored fills say.
 
     The venue reports an order before its fills. They follow within moments, or with the reconcile of every 30 s; a
@@ -117,7 +117,7 @@ def awaited_in(connection: Connection, account_id: int) -> set[str]:
     return set(connection.execute(statement).scalars())
 
 
-def average_price(connection: Connection, order_id: object) -> Decimal | None:
+def average_price_of(connection: Connection, order_id: object) -> Decimal | None:
     """Return the volume-weighted price of an order's fills, or None if it has none."""
     weighted = func.sum(fill.c.price * fill.c.quantity) / func.nullif(func.sum(fill.c.quantity), 0)
     found = connection.execute(select(weighted).where(fill.c.order_id == order_id, ~fill.c.is_voided)).scalar_one()
@@ -132,7 +132,7 @@ def note_guarded(connection: Connection, account_id: int, contract_id: str, how:
     return connection.execute(statement.values(guarded_at=func.now(), guarded_by=how)).rowcount
 
 
-def unguarded_since(
+def find_unguarded_times(
     connection: Connection, account_id: int, contract_id: str
 ) -> tuple[datetime | None, datetime | None]:
     """Return when the newest and the oldest fill of the contract without proof of a working stop were recorded."""

@@ -3,14 +3,12 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
 from uuid import UUID
 
 from sqlalchemy import Connection, DateTime, Text, and_, cast, func, literal, or_, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from shared.db.alerts.alerts import StoredAlert
-from shared.db.tables.accounts import account
 from shared.db.tables.alerts import alert
 from shared.db.tables.ledger import IS_UNFINISHED, job
 from shared.db.tables.orders import flatten_request
@@ -101,7 +99,7 @@ def has_later_close(
     return connection.execute(statement.limit(1)).first() is not None
 
 
-def open_on(connection: Connection, account_id: int, contract_id: str | None = None) -> FlattenRequestRow | None:
+def find_open(connection: Connection, account_id: int, contract_id: str | None = None) -> FlattenRequestRow | None:
     """Return the oldest open request that covers the contract (or, for None, the whole account), or None."""
     covers = or_(flatten_request.c.contract_id.is_(None), flatten_request.c.contract_id == contract_id)
     statement = select(*_COLUMNS).where(
@@ -160,12 +158,3 @@ def finish(connection: Connection, flatten_request_id: UUID, venue_report: str) 
         flatten_request.c.id == flatten_request_id, flatten_request.c.flat_at.is_(None)
     )
     connection.execute(statement.values(flat_at=func.now(), progress=venue_report))
-
-
-def newest(connection: Connection, *, limit: int) -> list[dict[str, Any]]:
-    """Return the newest requests with the names of their accounts."""
-    statement = select(*_COLUMNS, account.c.name.label("account_name")).join(
-        account, account.c.id == flatten_request.c.account_id
-    )
-    rows = connection.execute(statement.order_by(flatten_request.c.id.desc()).limit(limit))
-    return [dict(row) for row in rows.mappings()]

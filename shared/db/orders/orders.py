@@ -191,18 +191,18 @@ def change_state(
     return done.rowcount == 1
 
 
-def open_of(connection: Connection, account_id: int) -> list[OrderRow]:
+def list_open(connection: Connection, account_id: int) -> list[OrderRow]:
     """Return the account's orders that are not final, oldest first."""
     return [_row(row) for row in connection.execute(_OPEN_OF_ACCOUNT, {"account": account_id})]
 
 
-def open_in(connection: Connection, account_id: int, contract_id: str) -> list[OrderRow]:
+def list_open_in_contract(connection: Connection, account_id: int, contract_id: str) -> list[OrderRow]:
     """Return the account's orders in one contract that are not final, oldest first."""
     values = {"account": account_id, "contract": contract_id}
     return [_row(row) for row in connection.execute(_OPEN_IN_CONTRACT, values)]
 
 
-def moved_since(
+def has_moved_since(
     connection: Connection, account_id: int, contract_id: str, since_market_at: datetime, since: datetime
 ) -> bool:
     """Whether an order of the contract was submitted or changed since `since_market_at`, in machine time `since`.
@@ -224,10 +224,10 @@ def version_of(connection: Connection, account_id: int, contract_id: str) -> tup
     totals = select(func.count(), func.sum(orders.c.filled_quantity)).where(
         orders.c.account_id == account_id, orders.c.contract_id == contract_id
     )
-    return (*connection.execute(totals).one(), *open_in(connection, account_id, contract_id))
+    return (*connection.execute(totals).one(), *list_open_in_contract(connection, account_id, contract_id))
 
 
-def newest_entry(connection: Connection, account_id: int, contract_id: str) -> OrderRow | None:
+def find_newest_entry(connection: Connection, account_id: int, contract_id: str) -> OrderRow | None:
     """Return the newest entry of the contract with a fill, or None."""
     statement = select(*_COLUMNS).where(
         orders.c.account_id == account_id,
@@ -239,7 +239,9 @@ def newest_entry(connection: Connection, account_id: int, contract_id: str) -> O
     return None if row is None else _row(row)
 
 
-def newest_stop_of_ours(connection: Connection, account_id: int, contract_id: str, since: datetime) -> OrderRow | None:
+def find_newest_stop_of_ours(
+    connection: Connection, account_id: int, contract_id: str, since: datetime
+) -> OrderRow | None:
     """Return the newest stop that the protector created in the contract since `since`, or None."""
     statement = select(*_COLUMNS).where(
         orders.c.account_id == account_id,
@@ -253,7 +255,7 @@ def newest_stop_of_ours(connection: Connection, account_id: int, contract_id: st
     return None if row is None else _row(row)
 
 
-def given_up_since(connection: Connection, account_id: int, since: datetime) -> list[OrderRow]:
+def list_given_up_since(connection: Connection, account_id: int, since: datetime) -> list[OrderRow]:
     """Return the orders created since `since` that were sent, never found at the venue and given up, oldest first."""
     statement = select(*_COLUMNS).where(orders.c.account_id == account_id, orders.c.created_at >= since, IS_GIVEN_UP)
     return [_row(row) for row in connection.execute(statement.order_by(orders.c.id))]
@@ -272,13 +274,13 @@ def cancel_created(
     return connection.execute(statement.values(**values)).rowcount
 
 
-def of_tags(connection: Connection, account_id: int, tags: Collection[str]) -> dict[str, OrderRow]:
+def find_by_tags(connection: Connection, account_id: int, tags: Collection[str]) -> dict[str, OrderRow]:
     """Return the orders with these tags, by tag."""
     found = connection.execute(_OF_TAGS, {"account": account_id, "tags": list(tags)}) if tags else ()
     return {row.client_order_id or "": row for row in map(_row, found)}
 
 
-def working_leg_count(connection: Connection, parent_id: UUID) -> int:
+def count_working_legs(connection: Connection, parent_id: UUID) -> int:
     """Return how many legs of an entry's bracket are or were at work, that is, not SUSPENDED."""
     statement = select(func.count()).where(orders.c.parent_id == parent_id, orders.c.state != OrderState.SUSPENDED)
     return connection.execute(statement.select_from(orders)).scalar_one()

@@ -91,7 +91,7 @@ def set_baseline(
     recompute(connection, account_id, contract)
 
 
-def newest_fill_id(connection: Connection, account_id: int, contract_id: str) -> int:
+def find_newest_fill_id(connection: Connection, account_id: int, contract_id: str) -> int:
     """Return the id of the contract's newest stored fill; 0 if there is none."""
     statement = select(func.max(fill.c.venue_fill_id)).where(
         fill.c.account_id == account_id, fill.c.contract_id == contract_id
@@ -99,12 +99,12 @@ def newest_fill_id(connection: Connection, account_id: int, contract_id: str) ->
     return connection.execute(statement).scalar_one() or 0
 
 
-def of_account(connection: Connection, account_id: int) -> list[PositionRow]:
+def list_of_account(connection: Connection, account_id: int) -> list[PositionRow]:
     """Return the account's positions that are not flat."""
-    return in_accounts(connection, [account_id])
+    return list_in_accounts(connection, [account_id])
 
 
-def in_accounts(connection: Connection, account_ids: Sequence[int]) -> list[PositionRow]:
+def list_in_accounts(connection: Connection, account_ids: Sequence[int]) -> list[PositionRow]:
     """Return the positions of these accounts that are not flat."""
     return [
         PositionRow(
@@ -120,7 +120,7 @@ def in_accounts(connection: Connection, account_ids: Sequence[int]) -> list[Posi
 
 def quantity_of(connection: Connection, account_id: int, contract_id: str) -> int:
     """Return the account's signed quantity of the contract, above zero when long."""
-    found = [row for row in of_account(connection, account_id) if row.contract_id == contract_id]
+    found = [row for row in list_of_account(connection, account_id) if row.contract_id == contract_id]
     return found[0].quantity if found else 0
 
 

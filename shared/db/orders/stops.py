@@ -20,7 +20,7 @@ def list_working(connection: Connection, position: PositionRow) -> list[OrderRow
     closing = Side.SELL if position.quantity > 0 else Side.BUY
     return [
         order
-        for order in orders.open_in(connection, position.account_id, position.contract_id)
+        for order in orders.list_open_in_contract(connection, position.account_id, position.contract_id)
         if order.role is Role.STOP_LOSS
         and order.type is OrderType.STOP
         and order.state is OrderState.WORKING
@@ -56,7 +56,7 @@ def set_trail(connection: Connection, position: PositionRow, ticks: int | None, 
     An account event records a change and who made it. Raise RefusedError for a position without an entry of ours.
     """
     account_id, contract_id = position.account_id, position.contract_id
-    entry = orders.newest_entry(connection, account_id, contract_id)
+    entry = orders.find_newest_entry(connection, account_id, contract_id)
     if entry is None:
         raise RefusedError(
             f"cannot trail the position in {contract_id}: it has no entry of ours that can store the distance; "
