@@ -106,7 +106,7 @@ def command(ctx: click.Context, /, limit: int, *, as_json: bool, **filters: Unpa
     chosen = _to_filter(**filters)
     with connect() as connection:
         _check_account(chosen, [account.id for account in accounts.list_all(connection)])
-        rows = round_trips.page(connection, chosen, limit=limit)
+        rows = round_trips.list_page(connection, chosen, limit=limit)
     if as_json:
         print_json({"round_trips": rows})
         return
@@ -131,7 +131,7 @@ def stats(ctx: click.Context, /, by: str | None, *, as_json: bool, **filters: Un
     chosen = _to_filter(**either)
     with connect() as connection:
         _check_account(chosen, [account.id for account in accounts.list_all(connection)])
-        results = round_trips.results(connection, chosen)
+        results = round_trips.list_results(connection, chosen)
     total, groups = statistics_of(results), group_statistics(results, by) if by else []
     if as_json or before.get("as_json"):
         found: dict[str, Any] = {"total": asdict(total)}

@@ -29,15 +29,15 @@ def book_round_trips(_: BookRoundTrips, ctx: Context) -> dict[str, int]:
             return {"booked": 0, "measured": 0}
         booked = sum(_book(tx.connection, due) for due in round_trips.take_due(tx.connection))
         measured = sum(
-            _measure(tx.connection, trip) for trip in round_trips.unmeasured(tx.connection, _MEASURED_AT_ONCE)
+            _measure(tx.connection, trip) for trip in round_trips.list_unmeasured(tx.connection, _MEASURED_AT_ONCE)
         )
         return {"booked": booked, "measured": measured}
 
 
 def _book(connection: Connection, due: DueContract) -> int:
-    flat = round_trips.last_flat(connection, due)
+    flat = round_trips.find_last_flat(connection, due)
     point_value = contracts.require(connection, due.contract_id).point_value
-    trips = build_round_trips(round_trips.fills_since(connection, due, flat), point_value).round_trips
+    trips = build_round_trips(round_trips.list_fills_since(connection, due, flat), point_value).round_trips
     round_trips.replace_since(connection, due, flat, trips)
     return len(trips)
 

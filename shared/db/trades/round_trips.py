@@ -92,7 +92,7 @@ def take_due(connection: Connection) -> list[DueContract]:
     )
 
 
-def last_flat(connection: Connection, due: DueContract) -> FlatPoint | None:
+def find_last_flat(connection: Connection, due: DueContract) -> FlatPoint | None:
     """Return the newest point before the change at which the account was flat; None means its beginning.
 
     A reversal is not such a point. Round trips that began before the change are still right up to their beginning.
@@ -105,7 +105,7 @@ def last_flat(connection: Connection, due: DueContract) -> FlatPoint | None:
     return None if row is None else FlatPoint(*row)
 
 
-def fills_since(connection: Connection, due: DueContract, flat: FlatPoint | None) -> list[Fill]:
+def list_fills_since(connection: Connection, due: DueContract, flat: FlatPoint | None) -> list[Fill]:
     """Return the fills of the account and contract from `flat` on, with the strategy or origin of their orders."""
     parent, parents_signal = orders.alias(), signal.alias()
     statement = (
@@ -142,7 +142,7 @@ def replace_since(connection: Connection, due: DueContract, flat: FlatPoint | No
         connection.execute(insert(round_trip), rows)
 
 
-def unmeasured(connection: Connection, limit: int) -> list[UnmeasuredTrip]:
+def list_unmeasured(connection: Connection, limit: int) -> list[UnmeasuredTrip]:
     """Return round trips whose excursions can be computed now, newest first."""
     minute = sql("'minute'")
     span = func.tstzrange(
@@ -171,7 +171,7 @@ def note_excursions(connection: Connection, key: Key, found: Excursions) -> None
     connection.execute(update(round_trip).where(*where).values(mae=found.mae, mfe=found.mfe))
 
 
-def page(
+def list_page(
     connection: Connection, wanted: RoundTripFilter, *, limit: int, before: Key | None = None
 ) -> list[dict[str, Any]]:
     """Return round trips, newest first; `before` is the last one of the previous page."""
@@ -181,7 +181,7 @@ def page(
     return [dict(row) for row in connection.execute(statement).mappings()]
 
 
-def results(connection: Connection, wanted: RoundTripFilter) -> list[TripResult]:
+def list_results(connection: Connection, wanted: RoundTripFilter) -> list[TripResult]:
     """Return the results of the round trips that pass the filter, for statistics, oldest first."""
     statement = select(*_RESULT).where(*_conditions_of(wanted)).order_by(_key)
     return [TripResult(*row) for row in connection.execute(statement)]

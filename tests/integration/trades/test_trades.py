@@ -203,7 +203,7 @@ def test_pages_follow_one_another_without_a_gap(books: Books) -> None:
     seen: list[int] = []
     with books.worker_env.ledger.engine.connect() as connection:
         before = None
-        while rows := round_trips.page(connection, RoundTripFilter(), limit=2, before=before):
+        while rows := round_trips.list_page(connection, RoundTripFilter(), limit=2, before=before):
             seen += [row["opening_fill_id"] for row in rows]
             before = Key(**{name: rows[-1][name] for name in Key._fields})
 
