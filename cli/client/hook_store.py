@@ -14,7 +14,7 @@ TOKEN_BYTES = 32
 
 def find_hook(connection: Connection, name: str) -> Hook:
     """Return the hook with this name, also a removed one; raise click.ClickException without one."""
-    known = [hooks.hook_of(row) for row in connection.execute(hooks.all_by_name())]
+    known = [hooks.hook_of(row) for row in connection.execute(hooks.select_all())]
     found = next((hook for hook in known if hook.name == name), None)
     if found is None:
         active = ", ".join(hook.name for hook in known if hook.removed_at is None) or "none yet"
@@ -41,7 +41,7 @@ def describe_blind_hooks(connection: Connection, settings: Settings) -> list[str
     """Return a line for each hook whose list of senders refuses every alert, as `require_visible_senders` says."""
     if not settings.public_url or settings.proxy_count:
         return []
-    found = [hooks.hook_of(row) for row in connection.execute(hooks.all_by_name())]
+    found = [hooks.hook_of(row) for row in connection.execute(hooks.select_all())]
     return [
         f"Hook {hook.name} refuses every alert that comes through {settings.public_url}: its list of senders cannot be "
         "checked while TICKWORK_PROXIES is 0. Set it to the number of your proxies, mostly 1, and restart the stack."

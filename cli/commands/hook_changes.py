@@ -24,7 +24,7 @@ def show(name: str, *, as_json: bool) -> None:
     with connect() as connection:
         hook = require_active_hook(connection, name)
         followers = hooks.list_followers(connection).get(hook.id, [])
-        received_at = hooks.last_received(connection).get(hook.id)
+        received_at = hooks.find_last_receipts(connection).get(hook.id)
     if as_json:
         print_json(
             {

@@ -79,9 +79,9 @@ def add(name: str, account_words: tuple[str, ...], *, as_json: bool, **options: 
 def list_hooks(*, as_json: bool) -> None:
     """List the webhooks, also removed ones, and when each was reached."""
     with connect() as connection:
-        found = [hooks.hook_of(row) for row in connection.execute(hooks.all_by_name())]
+        found = [hooks.hook_of(row) for row in connection.execute(hooks.select_all())]
         followers = hooks.list_followers(connection)
-        received = hooks.last_received(connection)
+        received = hooks.find_last_receipts(connection)
     columns = ("name", "account_id", "created_at", "paused_at", "removed_at")
     rows = [
         {column: getattr(hook, column) for column in columns}

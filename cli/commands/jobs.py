@@ -111,7 +111,7 @@ def show(job_id: str, *, as_json: bool) -> None:
     with connect() as connection:
         (found,) = _resolve_ids(driver(connection), [job_id])
         rows = views.one_job(connection, found)
-        requesters = api_tokens.requesters(connection, [row["id"] for row in rows])
+        requesters = api_tokens.find_requesters(connection, [row["id"] for row in rows])
     rows = [row | {"requested_by": requesters.get(row["id"])} for row in rows]
     if as_json:
         print_json({"jobs": rows})

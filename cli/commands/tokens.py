@@ -104,7 +104,7 @@ def add(name: str, scope: tuple[str, ...], valid_for: timedelta | None, *, as_js
 def list_tokens(*, as_json: bool) -> None:
     """List the API tokens, also revoked and expired ones."""
     with connect() as connection:
-        found = [api_tokens.token_of(row) for row in connection.execute(api_tokens.all_by_name())]
+        found = [api_tokens.token_of(row) for row in connection.execute(api_tokens.select_all())]
     rows = [{column: getattr(token, column) for column in _COLUMNS} for token in found]
     if as_json:
         print_json({"tokens": rows})

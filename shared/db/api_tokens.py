@@ -44,11 +44,11 @@ _VALID = select(*_COLUMNS, _IS_USE_DUE.label("is_use_due")).where(
 
 
 def token_of(row: Row[Any]) -> ApiToken:
-    """Return the token of a row of `valid_with_hash` or `all_by_name`."""
+    """Return the token of a row of `select_valid` or `select_all`."""
     return ApiToken(**{name: getattr(row, name) for name in ApiToken.__dataclass_fields__})
 
 
-def valid_with_hash(hash_of_token: bytes) -> tuple[Select[Any], dict[str, object]]:
+def select_valid(hash_of_token: bytes) -> tuple[Select[Any], dict[str, object]]:
     """Return the select, with its values, of the token that has this hash, unless it was revoked or has expired.
 
     Its further column `is_use_due` says whether `note_use` would note a use.
@@ -56,13 +56,13 @@ def valid_with_hash(hash_of_token: bytes) -> tuple[Select[Any], dict[str, object
     return _VALID, {"hash": hash_of_token}
 
 
-def valid_hashes() -> Select[tuple[bytes]]:
+def select_valid_hashes() -> Select[tuple[bytes]]:
     """Return the select of the hashes of all tokens that are valid now."""
     return select(api_token.c.token_hash).where(_IS_VALID)
 
 
-def all_by_name() -> Select[Any]:
-    """Return the select of every token, also those that are not valid."""
+def select_all() -> Select[Any]:
+    """Return the select of every token by name, also those that are not valid."""
     return select(*_COLUMNS).order_by(api_token.c.name)
 
 
@@ -96,7 +96,7 @@ def job_key_of(token_id: UUID, key: str) -> str:
     return f"{_KEY_PREFIX}{token_id}:{key}"
 
 
-def requesters(connection: Connection, job_ids: Sequence[UUID]) -> dict[UUID, str]:
+def find_requesters(connection: Connection, job_ids: Sequence[UUID]) -> dict[UUID, str]:
     """Return the names of the tokens that requested these jobs, as long as their idempotency keys are kept."""
     token_id = func.split_part(job_key.c.idempotency_key, ":", 2)
     statement = (

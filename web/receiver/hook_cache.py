@@ -145,8 +145,8 @@ class HookCache:
 
     async def _read(self) -> None:
         async with self._engine.connect() as connection:
-            rows = (await connection.execute(hooks.all_by_name())).all()
-            secrets = [hook_secrets.secret_of(row) for row in await connection.execute(hook_secrets.unexpired())]
+            rows = (await connection.execute(hooks.select_all())).all()
+            secrets = [hook_secrets.secret_of(row) for row in await connection.execute(hook_secrets.select_unexpired())]
             self.traded = (await connection.execute(contracts.TRADED)).scalars().all()
         found: dict[bytes, Hook] = {}
         signed: dict[UUID, tuple[Hook, Sequence[HookSecret]]] = {}

@@ -86,7 +86,7 @@ async def _resolve_outcomes(
     taken = {job.key: job for job in jobs.values() if job.id not in inserted and job.key is not None}
     if taken:
         holders = await holders_of(connection, list(taken))
-        first = await intake.first_deliveries(connection, list(holders.values()))
+        first = await intake.find_first_deliveries(connection, list(holders.values()))
         in_batch = {incoming.job_id: incoming for incoming in batch}  # of which no row is inserted yet
         for incoming in batch:
             job = jobs.get(incoming.job_id)

@@ -38,7 +38,7 @@ class TokenAuthenticator:
 
     async def _read_known(self) -> Sequence[bytes]:
         async with self._ledger.transaction() as tx:
-            return [row.token_hash for row in await tx.connection.execute(api_tokens.valid_hashes())]
+            return [row.token_hash for row in await tx.connection.execute(api_tokens.select_valid_hashes())]
 
     async def authenticate(self, request: Request) -> ApiToken:
         """Return the token; raise RefusedRequestError, the same for every way in which it is not valid."""
@@ -72,7 +72,7 @@ class TokenAuthenticator:
 
     async def _read(self, wanted: bytes) -> ApiToken | None:
         async with self._ledger.transaction() as tx:
-            row = (await tx.connection.execute(*api_tokens.valid_with_hash(wanted))).one_or_none()
+            row = (await tx.connection.execute(*api_tokens.select_valid(wanted))).one_or_none()
             if row is None or not hmac.compare_digest(row.token_hash, wanted):
                 return None
             found = api_tokens.token_of(row)

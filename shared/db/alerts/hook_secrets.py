@@ -33,20 +33,20 @@ _COLUMNS = [hook_secret.c[name] for name in HookSecret.__dataclass_fields__]
 _IS_UNEXPIRED = or_(hook_secret.c.expires_at.is_(None), hook_secret.c.expires_at > func.now())
 
 
-def unexpired() -> Select[Any]:
+def select_unexpired() -> Select[Any]:
     """Return the select of the secrets that have not expired, of every hook."""
     return select(*_COLUMNS).where(_IS_UNEXPIRED)
 
 
 def secret_of(row: Row[Any]) -> HookSecret:
-    """Return the secret of a row of `unexpired`."""
+    """Return the secret of a row of `select_unexpired`."""
     values = row._asdict()
     return HookSecret(**values | {"scheme": SignatureScheme(values["scheme"])})
 
 
 def list_of_hook(connection: Connection, hook_id: UUID) -> Sequence[HookSecret]:
     """Return the secrets of a hook that have not expired, oldest first."""
-    statement = unexpired().where(hook_secret.c.hook_id == hook_id).order_by(hook_secret.c.id)
+    statement = select_unexpired().where(hook_secret.c.hook_id == hook_id).order_by(hook_secret.c.id)
     return [secret_of(row) for row in connection.execute(statement)]
 
 

@@ -32,7 +32,7 @@ class Hook:
 
 
 def hook_of(row: Row[Any]) -> Hook:
-    """Return the hook of a row of `all_by_name`."""
+    """Return the hook of a row of `select_all`."""
     values = row._asdict()
     return Hook(**values | {"settings": decode_settings(values["settings"])})
 
@@ -49,8 +49,8 @@ _COLUMNS = [
 ]
 
 
-def all_by_name() -> Select[Any]:
-    """Return the select of every hook, also the removed ones."""
+def select_all() -> Select[Any]:
+    """Return the select of every hook by name, also the removed ones."""
     return select(*_COLUMNS).order_by(hook.c.name)
 
 
@@ -89,7 +89,7 @@ def rotate(hook_id: UUID, hash_of_token: bytes, keep: timedelta) -> ReturningUpd
     return update(hook).where(hook.c.id == hook_id).values(values).returning(hook.c.previous_token_until)
 
 
-def last_received(connection: Connection) -> dict[UUID, datetime]:
+def find_last_receipts(connection: Connection) -> dict[UUID, datetime]:
     """Return when each hook received its last alert, refused ones included; one that was never reached is missing."""
     newest = (
         select(alert.c.received_at)

@@ -86,7 +86,7 @@ async def insert_alerts(connection: psycopg.AsyncConnection[Any], new: Sequence[
     await connection.execute(_INSERT, values)
 
 
-async def first_deliveries(
+async def find_first_deliveries(
     connection: psycopg.AsyncConnection[Any], job_ids: Sequence[UUID]
 ) -> Mapping[UUID, FirstDelivery]:
     """Return stored alerts by the job that handles each."""
