@@ -61,7 +61,7 @@ class Beat:
     def tick(self) -> float:
         """Enqueue the jobs of due slots; return the seconds until the next tick."""
         with self._ledger.engine.connect() as connection:
-            entries = [entry for entry in schedules.entries(connection) if entry.is_enabled]
+            entries = [entry for entry in schedules.list_entries(connection) if entry.is_enabled]
             roots = contracts.list_tracked_roots(connection)
         machine = machine_now()
         wait = LONGEST_SLEEP_S

@@ -105,7 +105,11 @@ def read_accounts(connection: Connection, outcome: AlertOutcome) -> list[dict[st
     if record.job_id is None or record.correlation_id is None:
         return []
     names = {one.id: one.name for one in accounts.list_all(connection)}
-    jobs = {_account_of(row, record): row for row in views.one_job(connection, record.job_id) if _handles(row, record)}
+    jobs = {
+        _account_of(row, record): row
+        for row in views.list_related_jobs(connection, record.job_id)
+        if _handles(row, record)
+    }
     signals = {row["account_id"]: row for row in outcome.signals}
     orders = alert_history.list_orders(connection, [record.correlation_id])
     for request in outcome.flatten_requests:

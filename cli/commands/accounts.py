@@ -70,8 +70,8 @@ def show(account: str, *, as_json: bool) -> None:
     with connect() as connection:
         row = resolve_account(connection, account)
         found = read_risk_view(connection, settings)
-        events = accounts.events(connection, row.id, limit=_EVENTS_SHOWN)
-        days = [{"trading_day": str(day), "result": result} for day, result in accounts.days(connection, row.id)]
+        events = accounts.list_events(connection, row.id, limit=_EVENTS_SHOWN)
+        days = [{"trading_day": str(day), "result": result} for day, result in accounts.list_days(connection, row.id)]
     account_facts = facts(found, row)
     book = [] if found.snapshots.get(row.id) is None else rule_rows(row)
     findings = list_findings(found, row.id)

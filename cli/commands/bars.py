@@ -17,8 +17,8 @@ _COLUMNS = ("contract", "timeframe", "start", "open", "high", "low", "close", "v
 def command(contract: str | None, limit: int, *, as_json: bool) -> None:
     """Show the newest bars and the coverage. CONTRACT is the venue's id, or a product such as MNQ."""
     with connect() as connection:
-        rows = views.bars(connection, contract=contract, since=None, limit=limit)
-        coverage = views.coverage(connection)
+        rows = views.list_bars(connection, contract=contract, since=None, limit=limit)
+        coverage = views.count_bars(connection)
     if as_json:
         print_json({"bars": rows, "coverage": coverage})
         return

@@ -73,7 +73,7 @@ def command(
     if ctx.invoked_subcommand is not None:
         return
     with connect() as connection:
-        rows = views.jobs(
+        rows = views.list_jobs(
             connection, hidden=job_names_with("is_probe"), state=state, queue=queue, name=name, limit=limit
         )
     if as_json:
@@ -89,7 +89,7 @@ def command(
 def dead(name: str | None, limit: int, *, as_json: bool) -> None:
     """List the dead jobs. They used up their attempts and stay dead until you act."""
     with connect() as connection:
-        rows = views.jobs(
+        rows = views.list_jobs(
             connection, hidden=job_names_with("is_probe"), state="dead", queue=None, name=name, limit=limit
         )
     if as_json:
@@ -110,7 +110,7 @@ def show(job_id: str, *, as_json: bool) -> None:
     """Show a job and its related jobs. The first 8 characters of ID are enough."""
     with connect() as connection:
         (found,) = _resolve_ids(driver(connection), [job_id])
-        rows = views.one_job(connection, found)
+        rows = views.list_related_jobs(connection, found)
         requesters = api_tokens.find_requesters(connection, [row["id"] for row in rows])
     rows = [row | {"requested_by": requesters.get(row["id"])} for row in rows]
     if as_json:

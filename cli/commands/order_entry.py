@@ -194,7 +194,7 @@ def _to_text(number: Decimal | None) -> str | None:
 
 def _read_order(client: JobClient, order_id: UUID) -> dict[str, Any]:
     with client.connect() as connection:
-        return views.one_order(connection, order_id)
+        return views.read_order(connection, order_id)
 
 
 def _print_order(order: dict[str, Any], legs: list[dict[str, Any]]) -> None:

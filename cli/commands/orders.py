@@ -58,9 +58,9 @@ def command(ctx: click.Context, state: str | None, limit: int, *, as_json: bool)
     if ctx.invoked_subcommand is not None:
         return
     with connect() as connection:
-        found = views.orders_of(connection, state=state, limit=limit)
-        fills = views.fills(connection, limit=limit)
-        held = views.positions(connection)
+        found = views.list_orders(connection, state=state, limit=limit)
+        fills = views.list_fills(connection, limit=limit)
+        held = views.list_positions(connection)
         alarms = list_alarms(connection)
     if as_json:
         print_json({"positions": held, "orders": found, "fills": fills, "alarms": alarms})
@@ -82,7 +82,7 @@ for _command in order_entry.COMMANDS:
 def show(digits: str, *, as_json: bool) -> None:
     """Show an order in full. Print its legs, change requests and fills."""
     with connect() as connection:
-        found = views.one_order(connection, find_order(connection, digits).id)
+        found = views.read_order(connection, find_order(connection, digits).id)
     if as_json:
         print_json(found | {"order": found["order"][0]})
         return

@@ -170,7 +170,7 @@ def _list_positions(connection: Connection, settings: Settings) -> list[dict[str
     names = {one.id: one.name for one in known}
     held = positions.list_in_accounts(connection, list(names))
     quotes = read_fresh_quotes(settings, {row.contract_id for row in held})
-    guards = views.guards(connection)
+    guards = views.read_guards(connection)
     rows = []
     for row in held:
         contract = contracts.require(connection, row.contract_id)

@@ -39,9 +39,11 @@ def command(ctx: click.Context, *, as_json: bool) -> None:
     if ctx.invoked_subcommand is not None:
         return
     with connect() as connection:
-        newest = strategy_runs.newest(connection)
+        newest = strategy_runs.find_newest(connection)
         rows = [
-            row for one in STRATEGIES for row in _list_rows(one, strategy_accounts.shares(connection, one.name), newest)
+            row
+            for one in STRATEGIES
+            for row in _list_rows(one, strategy_accounts.list_shares(connection, one.name), newest)
         ]
         is_live = require_market(connection).kind == "live"
     if as_json:

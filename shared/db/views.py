@@ -20,7 +20,7 @@ def _fetch_all(connection: Connection, statement: Select[Any]) -> list[dict[str,
     return [dict(row) for row in connection.execute(statement).mappings()]
 
 
-def jobs(
+def list_jobs(
     connection: Connection, *, hidden: Sequence[str], state: str | None, queue: str | None, name: str | None, limit: int
 ) -> list[dict[str, Any]]:
     """Return jobs without their arguments and results, newest first; `hidden` are names to leave out."""
@@ -47,13 +47,13 @@ def jobs(
     return _fetch_all(connection, statement)
 
 
-def one_job(connection: Connection, job_id: UUID) -> list[dict[str, Any]]:
+def list_related_jobs(connection: Connection, job_id: UUID) -> list[dict[str, Any]]:
     """Return the job and every other with its correlation id, oldest first; empty if there is no such job."""
     correlation = select(job.c.correlation_id).where(job.c.id == job_id).scalar_subquery()
     return _fetch_all(connection, select(job).where(job.c.correlation_id == correlation).order_by(job.c.id))
 
 
-def orders_of(connection: Connection, *, state: str | None, limit: int) -> list[dict[str, Any]]:
+def list_orders(connection: Connection, *, state: str | None, limit: int) -> list[dict[str, Any]]:
     """Return orders with the names of their accounts, newest first."""
     statement = select(orders, account.c.name.label("account_name"))
     statement = statement.join(account, account.c.id == orders.c.account_id).order_by(orders.c.id.desc()).limit(limit)
@@ -62,7 +62,7 @@ def orders_of(connection: Connection, *, state: str | None, limit: int) -> list[
     return _fetch_all(connection, statement)
 
 
-def one_order(connection: Connection, order_id: UUID) -> dict[str, list[dict[str, Any]]]:
+def read_order(connection: Connection, order_id: UUID) -> dict[str, list[dict[str, Any]]]:
     """Return an order (with its entry, if it is a leg), its legs, the changes requested of it, and its fills."""
     statement = select(orders, account.c.name.label("account_name"))
     statement = statement.join(account, account.c.id == orders.c.account_id)
@@ -80,7 +80,7 @@ def one_order(connection: Connection, order_id: UUID) -> dict[str, list[dict[str
     }
 
 
-def guards(connection: Connection) -> dict[tuple[int, str], tuple[datetime | None, str | None]]:
+def read_guards(connection: Connection) -> dict[tuple[int, str], tuple[datetime | None, str | None]]:
     """Return when and how a working stop was proven after the newest fill of each open position."""
     columns = (fill.c.account_id, fill.c.contract_id, fill.c.guarded_at, fill.c.guarded_by)
     held = select(position.c.account_id).where(
@@ -95,14 +95,14 @@ def guards(connection: Connection) -> dict[tuple[int, str], tuple[datetime | Non
     }
 
 
-def fills(connection: Connection, *, limit: int) -> list[dict[str, Any]]:
+def list_fills(connection: Connection, *, limit: int) -> list[dict[str, Any]]:
     """Return fills, newest first."""
     return _fetch_all(
         connection, select(fill).order_by(fill.c.filled_market_at.desc(), fill.c.venue_fill_id.desc()).limit(limit)
     )
 
 
-def positions(connection: Connection) -> list[dict[str, Any]]:
+def list_positions(connection: Connection) -> list[dict[str, Any]]:
     """Return positions that are not flat, with the names of their accounts."""
     statement = select(position, account.c.name.label("account_name")).join(
         account, account.c.id == position.c.account_id
@@ -110,7 +110,9 @@ def positions(connection: Connection) -> list[dict[str, Any]]:
     return _fetch_all(connection, statement.where(position.c.direction != "FLAT").order_by(position.c.account_id))
 
 
-def bars(connection: Connection, *, contract: str | None, since: datetime | None, limit: int) -> list[dict[str, Any]]:
+def list_bars(
+    connection: Connection, *, contract: str | None, since: datetime | None, limit: int
+) -> list[dict[str, Any]]:
     """Return rows of the view `bars`, newest first; `contract` is the venue's id or part of it, such as MNQ."""
     statement = select(_BARS).order_by(_BARS.c.start.desc()).limit(limit)
     if contract is not None:
@@ -120,7 +122,7 @@ def bars(connection: Connection, *, contract: str | None, since: datetime | None
     return _fetch_all(connection, statement)
 
 
-def coverage(connection: Connection) -> list[dict[str, Any]]:
+def count_bars(connection: Connection) -> list[dict[str, Any]]:
     """Return the number of stored bars per contract, with the first and the newest start."""
     return [
         dict(row)

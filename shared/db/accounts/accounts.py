@@ -166,7 +166,7 @@ def _weekdays_between(first: date, last: date) -> int:
     return sum((first + timedelta(days=number)).weekday() < _SATURDAY for number in range((last - first).days))
 
 
-def days(connection: Connection, account_id: int) -> list[tuple[date, Decimal]]:
+def list_days(connection: Connection, account_id: int) -> list[tuple[date, Decimal]]:
     """Return the trading days that have ended, oldest first, each with its result in dollars."""
     result = account_day.c.closing_balance - account_day.c.opening_balance
     statement = select(account_day.c.trading_day, result).where(account_day.c.account_id == account_id)
@@ -229,7 +229,7 @@ def record_event(connection: Connection, account_id: int, kind: str, message: st
     connection.execute(insert(account_event).values(id=new_id(), account_id=account_id, kind=kind, message=message))
 
 
-def events(connection: Connection, account_id: int, *, limit: int) -> list[dict[str, Any]]:
+def list_events(connection: Connection, account_id: int, *, limit: int) -> list[dict[str, Any]]:
     """Return the events of an account, newest first."""
     columns = (account_event.c.happened_at, account_event.c.kind, account_event.c.message)
     statement = select(*columns).where(account_event.c.account_id == account_id)

@@ -62,7 +62,7 @@ def roll_up(connection: Connection, start: datetime, end: datetime) -> int:
     return connection.execute(_ROLL_UP, {"start": start, "end": end}).rowcount
 
 
-def rolled_up_until(connection: Connection) -> datetime | None:
+def find_newest_rollup(connection: Connection) -> datetime | None:
     """Return the start of the newest minute that was rolled up, or None."""
     found: datetime | None = connection.execute(text("SELECT max(period_start_at) FROM metric_rollup")).scalar_one()
     return found

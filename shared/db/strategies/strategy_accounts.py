@@ -19,7 +19,7 @@ class StrategyShare(NamedTuple):
     why: str
 
 
-def shares(connection: Connection, strategy: str) -> list[StrategyShare]:
+def list_shares(connection: Connection, strategy: str) -> list[StrategyShare]:
     """Return for every account whether it trades the strategy."""
     statement = select(strategy_account.c.account_id, strategy_account.c.is_on)
     rows = connection.execute(statement.where(strategy_account.c.strategy == strategy))
@@ -41,7 +41,7 @@ def _to_share(account: AccountRow, known: Sequence[AccountRow], switched: Mappin
 
 def list_trading(connection: Connection, strategy: str) -> list[AccountRow]:
     """Return the accounts that trade a strategy now."""
-    return [one.account for one in shares(connection, strategy) if one.trades]
+    return [one.account for one in list_shares(connection, strategy) if one.trades]
 
 
 def switch(connection: Connection, strategy: str, account_id: int, *, is_on: bool) -> None:

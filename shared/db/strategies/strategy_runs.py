@@ -50,7 +50,7 @@ def store(
     connection.execute(statement.on_conflict_do_nothing())
 
 
-def newest(connection: Connection) -> dict[tuple[str, int | None], dict[str, Any]]:
+def find_newest(connection: Connection) -> dict[tuple[str, int | None], dict[str, Any]]:
     """Return the newest evaluation per strategy and account, whatever the contract."""
     columns = (
         strategy_run.c.strategy,

@@ -33,7 +33,7 @@ def seed(connection: Connection, entries: Sequence[dict[str, Any]]) -> None:
     connection.execute(insert(schedule).on_conflict_do_nothing(), entries)
 
 
-def entries(connection: Connection) -> list[ScheduleRow]:
+def list_entries(connection: Connection) -> list[ScheduleRow]:
     """Return all entries."""
     return [ScheduleRow(**row) for row in connection.execute(select(schedule)).mappings()]
 
