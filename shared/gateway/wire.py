@@ -146,7 +146,7 @@ def parse_contract(found: Json) -> Contract:
 def parse_bar(found: Json, tick_size: Decimal) -> Bar:
     """Parse an AggregateBarModel; raise ValueError if it is not a bar in whole ticks."""
     open_, high, low, close = (to_ticks(_to_decimal(found[name]), tick_size) for name in "ohlc")
-    return Bar(instant(found["t"]), open_, high, low, close, found["v"])
+    return Bar(parse_instant(found["t"]), open_, high, low, close, found["v"])
 
 
 def parse_order(found: Json) -> VenueOrder:
@@ -169,8 +169,8 @@ def parse_order(found: Json) -> VenueOrder:
         tag=found.get("customTag") or None,
         parent_order_id=found.get("parentOrderId"),
         linked_order_id=found.get("linkedOrderId"),
-        created_market_at=instant(found["creationTimestamp"]),
-        updated_market_at=None if updated is None else instant(updated),
+        created_market_at=parse_instant(found["creationTimestamp"]),
+        updated_market_at=None if updated is None else parse_instant(updated),
     )
 
 
@@ -188,7 +188,7 @@ def parse_fill(found: Json) -> VenueFill:
         fees=_to_decimal(found.get("fees") or 0),
         commissions=_to_decimal(found.get("commissions") or 0),
         is_voided=bool(found.get("voided")),
-        filled_market_at=instant(found["creationTimestamp"]),
+        filled_market_at=parse_instant(found["creationTimestamp"]),
     )
 
 
@@ -201,7 +201,7 @@ def parse_position(found: Json) -> VenuePosition:
         direction=_translate_number(found, "type", _DIRECTIONS),
         quantity=found["size"],
         average_price=_to_decimal(found["averagePrice"]),
-        opened_market_at=instant(found["creationTimestamp"]),
+        opened_market_at=parse_instant(found["creationTimestamp"]),
     )
 
 
@@ -214,7 +214,7 @@ def _translate_number(found: Json, field: str, values: Mapping[int, W]) -> W | N
     return value
 
 
-def instant(text: str) -> datetime:
+def parse_instant(text: str) -> datetime:
     """Parse an instant from the venue into UTC; one without an offset is UTC already."""
     at = datetime.fromisoformat(text)
     return at.astimezone(UTC) if at.tzinfo else at.replace(tzinfo=UTC)

@@ -24,7 +24,7 @@ def serve_bars(scripted: ScriptedVenue, count: int, most: int) -> None:
     starts = [OPEN_AT - number * MINUTE for number in range(count + 1)]
 
     def answer(body: dict[str, Any]) -> tuple[int, dict[str, str], bytes]:
-        start, end = wire.instant(body["startTime"]), wire.instant(body["endTime"])
+        start, end = wire.parse_instant(body["startTime"]), wire.parse_instant(body["endTime"])
         found = [at for at in starts if start <= at <= end][: min(most, body["limit"])]
         rows = [{"t": at.isoformat(), "o": 25000.25, "h": 25001, "l": 25000, "c": 25000.5, "v": 3} for at in found]
         text = json.dumps({"success": True, "errorCode": 0, "errorMessage": None, "bars": rows})

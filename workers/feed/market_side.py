@@ -134,10 +134,10 @@ class MarketSide:
         try:
             if target == "GatewayQuote":
                 contract_id = messages.contract_of(arguments)
-                self._prices.take_quote(contract_id, messages.quote(arguments), machine_now())
+                self._prices.take_quote(contract_id, messages.parse_quote(arguments), machine_now())
             elif target == "GatewayTrade":
                 contract_id = messages.contract_of(arguments)
-                for trade in messages.trades(arguments):
+                for trade in messages.parse_trades(arguments):
                     self._prices.take_trade(contract_id, trade)
             else:
                 return

@@ -121,7 +121,7 @@ class UserSide:
 
     def _handle_event(self, target: str, arguments: list[msgspec.Raw]) -> None:
         try:
-            for entity in messages.entities(arguments):
+            for entity in messages.parse_entities(arguments):
                 self._handle_entity(target, entity)
         except (LookupError, TypeError, ValueError, ArithmeticError) as error:
             log.warning("cannot parse a %s, requesting a snapshot by REST: %s: %s", target, type(error).__name__, error)

@@ -26,7 +26,7 @@ class QuoteChange(msgspec.Struct, rename="camel", frozen=True):
     def changed_market_at(self) -> datetime | None:
         """The time of the change as the venue reports it, or None."""
         text = self.timestamp or self.last_updated
-        return None if text is None else wire.instant(text)
+        return None if text is None else wire.parse_instant(text)
 
 
 class _Trade(msgspec.Struct, rename="camel", frozen=True):
@@ -56,31 +56,31 @@ def contract_of(arguments: list[msgspec.Raw]) -> str:
     return _CONTRACT.decode(arguments[0])
 
 
-def quote(arguments: list[msgspec.Raw]) -> QuoteChange:
+def parse_quote(arguments: list[msgspec.Raw]) -> QuoteChange:
     """Parse a GatewayQuote."""
     return _QUOTE.decode(arguments[1])
 
 
-def trades(arguments: list[msgspec.Raw]) -> Iterator[Trade]:
+def parse_trades(arguments: list[msgspec.Raw]) -> Iterator[Trade]:
     """Yield the trades of a GatewayTrade: one object, or an array padded with nulls."""
     found = _TRADES.decode(arguments[1])
     for one in found if isinstance(found, list) else [found]:
         if one is not None and one.price is not None and one.volume is not None and one.timestamp is not None:
-            yield Trade(one.price, int(one.volume), wire.instant(one.timestamp), one.type == 0)
+            yield Trade(one.price, int(one.volume), wire.parse_instant(one.timestamp), one.type == 0)
 
 
-def entities(arguments: list[msgspec.Raw]) -> Iterator[dict[str, Any]]:
+def parse_entities(arguments: list[msgspec.Raw]) -> Iterator[dict[str, Any]]:
     """Yield the entities of a user hub event: wrapped in {action, data} or not, one or an array of them."""
     for argument in arguments:
-        yield from _unwrapped(json.loads(bytes(argument), parse_float=Decimal))
+        yield from _unwrap(json.loads(bytes(argument), parse_float=Decimal))
 
 
-def _unwrapped(found: object) -> Iterator[dict[str, Any]]:
+def _unwrap(found: object) -> Iterator[dict[str, Any]]:
     if isinstance(found, list):
         for one in found:
-            yield from _unwrapped(one)
+            yield from _unwrap(one)
     elif isinstance(found, dict):
         if "data" in found and "id" not in found:
-            yield from _unwrapped(found["data"])
+            yield from _unwrap(found["data"])
         else:
             yield found

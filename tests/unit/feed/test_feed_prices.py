@@ -48,8 +48,8 @@ def test_trap_11_a_sparse_quote_changes_only_what_it_names_and_never_becomes_zer
         "lastPrice": 25000.25,
         "timestamp": "2026-03-10T15:00:00Z",
     }
-    prices.take_quote(MNQ, messages.quote(raw(MNQ, whole)), NOW)
-    prices.take_quote(MNQ, messages.quote(raw(MNQ, {"symbol": "F.US.MNQ", "bestBid": 25000.0})), NOW)
+    prices.take_quote(MNQ, messages.parse_quote(raw(MNQ, whole)), NOW)
+    prices.take_quote(MNQ, messages.parse_quote(raw(MNQ, {"symbol": "F.US.MNQ", "bestBid": 25000.0})), NOW)
     quote = prices.take_updates().quotes[MNQ]
 
     assert (Decimal("25000.0"), Decimal("25000.5"), Decimal("25000.25")) == (quote.bid, quote.ask, quote.last)
@@ -60,7 +60,7 @@ def test_trap_11_quotes_are_separate_by_contract_though_their_symbol_is_the_same
     prices = Prices()
     for contract_id, bid in ((MNQ, 1), ("CON.F.US.MNQ.M26", 2)):
         arguments = raw(contract_id, {"symbol": "F.US.MNQ", "bestBid": bid})
-        prices.take_quote(messages.contract_of(arguments), messages.quote(arguments), NOW)
+        prices.take_quote(messages.contract_of(arguments), messages.parse_quote(arguments), NOW)
 
     assert [Decimal(1), Decimal(2)] == [quote.bid for quote in prices.take_updates().quotes.values()]
 
@@ -78,7 +78,7 @@ ONE = {
     ("payload", "count"), [(ONE, 1), ([ONE], 1), ([ONE, None, ONE, None], 2), ([None], 0), ([], 0)]
 )
 def test_trap_11_trades_come_as_object_or_array_padded_with_nulls(payload: object, count: int) -> None:
-    found = list(messages.trades(raw(MNQ, payload)))
+    found = list(messages.parse_trades(raw(MNQ, payload)))
 
     assert count == len(found)
     assert all((Decimal("25000.5"), 2) == (one.price, one.quantity) for one in found)
@@ -92,13 +92,13 @@ ENTITY = {"id": 1, "accountId": 7}
     [ENTITY, {"action": 1, "data": ENTITY}, [ENTITY], {"action": 0, "data": [ENTITY]}, [{"action": 2, "data": ENTITY}]],
 )
 def test_trap_12_entities_come_wrapped_unwrapped_or_in_arrays(payload: object) -> None:
-    assert [ENTITY] == list(messages.entities(raw(payload)))
+    assert [ENTITY] == list(messages.parse_entities(raw(payload)))
 
 
 def test_prices_are_decimals_to_the_last_digit() -> None:
     (argument,) = [msgspec.Raw(b'{"price":0.000000500000000001,"volume":1,"timestamp":"2026-03-10T15:00:00"}')]
 
-    assert [Decimal("0.000000500000000001")] == [one.price for one in messages.trades([argument, argument])]
+    assert [Decimal("0.000000500000000001")] == [one.price for one in messages.parse_trades([argument, argument])]
 
 
 def test_a_burst_of_quotes_is_one_write_of_the_newest() -> None:

@@ -27,7 +27,7 @@ def test_a_quote_that_names_its_contract_and_has_only_the_best_prices() -> None:
         {"symbol": "F.US.MNQ", "bestBid": 29547, "bestAsk": 29547.5, "lastUpdated": MOMENT, "timestamp": MOMENT,
          "contract": MNQ},
     )  # fmt: skip
-    change = messages.quote(found)
+    change = messages.parse_quote(found)
 
     assert MNQ == messages.contract_of(found)
     assert (Decimal(29547), Decimal("29547.5"), None) == (change.best_bid, change.best_ask, change.last_price)
@@ -39,7 +39,7 @@ def test_trades_that_carry_their_contract() -> None:
     trade = {"symbolId": "F.US.MES", "price": 7730.5, "timestamp": MOMENT, "type": 1, "volume": 1, "contractId": MNQ}
 
     assert [(Decimal("7730.5"), 1, False)] == [
-        (one.price, one.quantity, one.is_buy) for one in messages.trades(arguments(MNQ, [trade, None]))
+        (one.price, one.quantity, one.is_buy) for one in messages.parse_trades(arguments(MNQ, [trade, None]))
     ]
 
 
@@ -47,7 +47,7 @@ def test_trades_that_carry_their_contract() -> None:
 def test_a_closed_position_is_flat_whatever_average_price_it_still_names(average_price: float) -> None:
     closed = {"id": 825245547, "accountId": 26282486, "contractId": MNQ, "contractDisplayName": "MNQU26",
               "creationTimestamp": MOMENT, "type": 0, "size": 0, "averagePrice": average_price}  # fmt: skip
-    [entity] = messages.entities(arguments({"action": 2, "data": closed}))
+    [entity] = messages.parse_entities(arguments({"action": 2, "data": closed}))
     position = wire.parse_position(entity)
 
     assert (0, Direction.FLAT) == (position.quantity, position.direction)
@@ -62,7 +62,7 @@ def order(**changes: Any) -> dict[str, Any]:
 
 
 def test_an_order_whose_fill_left_its_update_time_at_the_acceptance() -> None:
-    [entity] = messages.entities(arguments({"action": 1, "data": order()}))
+    [entity] = messages.parse_entities(arguments({"action": 1, "data": order()}))
     found = wire.parse_order(entity)
 
     assert (OrderState.FILLED, OrderType.MARKET, Side.SELL) == (found.state, found.type, found.side)
