@@ -15,7 +15,7 @@ from sqlalchemy import Connection
 
 from shared.clock import monotonic
 from shared.db.engine import DATABASE_ERRORS, driver, is_lock_timeout
-from shared.domain.upkeep.backoff import delay
+from shared.domain.upkeep.backoff import compute_delay
 from shared.errors import HaltError, JobOutcomeUnknownError, LeaseLostError, PostponedError, RefusedError
 from shared.fleets import Queue
 from shared.ledger import queues, transitions
@@ -195,7 +195,7 @@ class Runner:
         if job.attempt >= job.max_attempts:
             log.error("%s %s is dead after %s attempts", job.name, job.id, job.attempt, exc_info=error)
             return self._finish(connection, job, "dead", error=_format_traceback(error))
-        pause = delay(job.attempt, base=RETRY_BASE, cap=RETRY_CAP, fraction=self._random.random())
+        pause = compute_delay(job.attempt, base=RETRY_BASE, cap=RETRY_CAP, fraction=self._random.random())
         return self._reschedule(connection, job, pause, error, is_counted=True)
 
     def _finish(

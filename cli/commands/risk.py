@@ -105,8 +105,8 @@ def _list_headroom(snapshot: RiskSnapshot) -> Iterator[dict[str, Any]]:
     if book.daily_loss_limit is not None:
         yield _limit_row("daily_loss_limit", used, book.daily_loss_limit)
     if opening is not None:
-        held = sum(book.micros(one.root, abs(one.quantity)) for one in risk.holdings)
-        working = sum(book.micros(one.root, one.quantity) for one in risk.open_entries)
+        held = sum(book.count_micros(one.root, abs(one.quantity)) for one in risk.holdings)
+        working = sum(book.count_micros(one.root, one.quantity) for one in risk.open_entries)
         yield _limit_row("contracts (micros)", Decimal(held + working), Decimal(book.max_micros(opening)))
     if book.max_trades_per_day is not None:
         trades = risk.trade_count_today + len(risk.open_entries)

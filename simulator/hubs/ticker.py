@@ -141,7 +141,7 @@ class Ticker:
             if bar == self._bar and path == self._path:
                 return
             since = max(bar.start, self.until)
-            path_left = [move.clipped(since, move.end) for move in path if move.end > since]
+            path_left = [move.clip(since, move.end) for move in path if move.end > since]
             self._prints = list(prints_on(path_left, max(0, bar.volume - self._reported_volume), self._density.prints))
         else:
             self._volume += self._bar.volume if self._bar else 0
@@ -248,4 +248,4 @@ def _price_quotes(move: Move, since: datetime, until: datetime, most: int) -> It
     prices = [*range(first + sign * skip, last, sign * skip), last] if last != first else []
     for price in prices:
         # The rounded instant may lie just before the move reaches the price.
-        yield min(move.when(price) + _MICROSECOND, until - _MICROSECOND), move.quote_of(price)
+        yield min(move.instant_of(price) + _MICROSECOND, until - _MICROSECOND), move.quote_of(price)

@@ -66,7 +66,7 @@ def second_bars(market: Market, contract: Contract, minute: Bar, now: datetime) 
     for number in range(min(MINUTE, now - minute.start) // _SECOND - 1, -1, -1):
         start = minute.start + number * _SECOND
         end = start + _SECOND
-        pieces = [move.clipped(start, end) for move in path if move.end > start and move.start < end]
+        pieces = [move.clip(start, end) for move in path if move.end > start and move.start < end]
         prices = [price for move in pieces for price in (move.start_price, move.end_price)]
         if prices:
             before, after = (market.volume_until(contract, minute, at) for at in (start, end))

@@ -70,7 +70,7 @@ def moves(market: Market, contract: Contract, span: Span) -> Iterator[Move]:
     for bar in reversed(list(market.bars_backwards(contract, around))):
         for move in market.path(contract, bar):
             if move.end > span.start and move.start < span.end:
-                yield move.clipped(span.start, span.end)
+                yield move.clip(span.start, span.end)
 
 
 def quote(market: Market, contract: Contract, at: datetime) -> Quote | None:
@@ -100,7 +100,7 @@ def forming_bar(market: Market, contract: Contract, at: datetime) -> Bar | None:
     whole = next(market.bars_backwards(contract, Span(minute, minute + MINUTE)), None)
     if whole is None or at == minute:
         return None
-    seen = [move.clipped(minute, at) for move in market.path(contract, whole) if move.start < at]
+    seen = [move.clip(minute, at) for move in market.path(contract, whole) if move.start < at]
     prices = [price for move in seen for price in (move.start_price, move.end_price)]
     volume = market.volume_until(contract, whole, at)
     return Bar(minute, prices[0], max(prices), min(prices), prices[-1], volume)

@@ -90,14 +90,14 @@ def moves_until(path: Iterable[Move], minute: datetime, cut_at: datetime) -> Ite
     for whole in path:
         if whole.end <= minute or whole.start >= min(end, cut_at):
             continue
-        move = whole.clipped(minute, end)
+        move = whole.clip(minute, end)
         if move.end <= cut_at:
             yield move
             continue
         at = move.start
         while at < cut_at:
             until = min(at.replace(microsecond=0) + _SECOND, cut_at)
-            yield move.clipped(at, until)
+            yield move.clip(at, until)
             at = until
 
 

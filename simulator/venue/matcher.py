@@ -112,7 +112,7 @@ class Matcher:
                 end = min(end, path[0].end)
             elif path:
                 end = min(end, path[0].start)
-        return end, {contract_id: move.clipped(start, end) for contract_id, move in found.items()}
+        return end, {contract_id: move.clip(start, end) for contract_id, move in found.items()}
 
     def _watched_contracts(self) -> set[str]:
         return {order.contract_id for order in self._state.alive.values()} | self._rule_enforcer.watched_contracts()
@@ -169,7 +169,7 @@ class Matcher:
         now = quote(self._market, self._contract(order.contract_id, at), at)
         if now is None:
             raise LookupError(f"no price of {order.contract_id} at {at} for the accepted order {order.id}")
-        self.fill(order, self._add_slippage(order, now.taken_by(order.side)), at)
+        self.fill(order, self._add_slippage(order, now.price_for(order.side)), at)
 
     def _add_slippage(self, order: OrderRecord, price: int) -> int:
         """Return the price worsened by `slippage_ticks`; limit orders have no slippage."""

@@ -183,4 +183,4 @@ def exit_order(id_: int, held: HoldingRecord, quantity: int, at: datetime) -> Or
 
 
 def _micros(contract_id: str, quantity: int) -> int:
-    return rules.micros(root_of_contract(contract_id).name, quantity)
+    return rules.count_micros(root_of_contract(contract_id).name, quantity)

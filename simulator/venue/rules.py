@@ -138,7 +138,7 @@ def _is_reached(balance: Decimal, least: int, scaling_plan: tuple[tuple[int, int
     return balance > least if least == scaling_plan[0][0] else balance >= least
 
 
-def micros(root: str, quantity: int) -> int:
+def count_micros(root: str, quantity: int) -> int:
     """Return the quantity of a root in micros; a mini counts as ten."""
     if root in _HEAVY_MICROS:
         return 2 * quantity

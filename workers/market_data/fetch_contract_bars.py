@@ -7,7 +7,7 @@ from shared.db.market_data import bars, contracts
 from shared.domain.market_data.bar import MINUTE, Bar
 from shared.domain.market_data.calendar import assumed_calendar_of
 from shared.domain.market_data.contract import ROOTS, Contract
-from shared.domain.market_data.coverage import Span, gaps
+from shared.domain.market_data.coverage import Span, find_gaps
 from shared.errors import RefusedError
 from shared.ledger.jobs.market_data import FetchContractBars
 from workers.context import Context
@@ -48,7 +48,7 @@ def store_missing(ctx: Context, contract: Contract, closed_until: datetime) -> B
     missing = [
         gap
         for session in calendar.open_spans(Span(closed_until - HISTORY, closed_until))
-        for gap in gaps(session, covered)
+        for gap in find_gaps(session, covered)
     ]
     if not missing:
         return BarsStored(0, 0)

@@ -9,7 +9,7 @@ from shared.domain.market_data.bar import MINUTE
 from shared.domain.market_data.coverage import Span
 from shared.domain.market_data.rollup import start_of
 from shared.domain.trades.round_trip import build_round_trips
-from shared.domain.trades.statistics import excursions
+from shared.domain.trades.statistics import measure_excursions
 from shared.ledger.jobs.trades import BookRoundTrips
 from workers.context import Context
 from workers.task import task
@@ -45,7 +45,7 @@ def _book(connection: Connection, due: DueContract) -> int:
 def _measure(connection: Connection, trip: UnmeasuredTrip) -> bool:
     contract = contracts.require(connection, trip.key.contract_id)
     span = Span(start_of(trip.opened_market_at, MINUTE), trip.key.closed_market_at + MINUTE)
-    found = excursions(trip.direction, trip.lots, bars.list_within(connection, contract.id, span), contract)
+    found = measure_excursions(trip.direction, trip.lots, bars.list_within(connection, contract.id, span), contract)
     if found is not None:
         round_trips.note_excursions(connection, trip.key, found)
     return found is not None

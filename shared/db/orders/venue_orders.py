@@ -81,7 +81,7 @@ class ReportedOrder:
     changed_market_at: datetime | None
     quantity: int | None
 
-    def completed_by(self, other: "ReportedOrder") -> "ReportedOrder":
+    def complete_with(self, other: "ReportedOrder") -> "ReportedOrder":
         """Return the report, completed with what `other` has and it leaves out."""
         return replace(self, quantity=self.quantity or other.quantity)
 
@@ -118,7 +118,7 @@ class StoredOrder:
         if self.is_external and may_find_parent:
             return False
         is_over = self.reported.state not in OPEN and not self.is_external
-        return is_over or self.reported == now.completed_by(self.reported)
+        return is_over or self.reported == now.complete_with(self.reported)
 
 
 _STORED = select(*(orders.c[name] for name in _REPORTED), orders.c.parent_id, orders.c.role).where(

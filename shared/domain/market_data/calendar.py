@@ -6,7 +6,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from functools import cache
 from zoneinfo import ZoneInfo
 
-from shared.domain.market_data.coverage import Span, gaps
+from shared.domain.market_data.coverage import Span, find_gaps
 from shared.domain.market_data.holidays import early_close_on, is_closed_on, require_covered
 
 CHICAGO = ZoneInfo("America/Chicago")
@@ -122,7 +122,7 @@ class Calendar:
             session = self.session_on(day)
             wanted = session and Span(session.opens, session.closes).overlap(span)
             if session and wanted:
-                yield from gaps(wanted, session.pauses)
+                yield from find_gaps(wanted, session.pauses)
             day += _DAY
 
     def _build_session(self, trading_day: date) -> Session | None:

@@ -23,7 +23,7 @@ class Span:
         return Span(start, end) if start < end else None
 
 
-def gaps(wanted: Span, held: Iterable[Span]) -> Iterator[Span]:
+def find_gaps(wanted: Span, held: Iterable[Span]) -> Iterator[Span]:
     """Yield the gaps: the parts of `wanted` that no span of `held` covers, oldest first."""
     covered_until = wanted.start
     for span in sorted(held):

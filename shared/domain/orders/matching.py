@@ -19,7 +19,7 @@ class Quote:
     ask: int
     last: int
 
-    def taken_by(self, side: Side) -> int:
+    def price_for(self, side: Side) -> int:
         """Return the price a market order gets: the ask for a buy, the bid for a sell."""
         return self.ask if side is Side.BUY else self.bid
 
@@ -50,12 +50,12 @@ class Move:
         """Return the quote at an instant of the move."""
         return self.quote_of(self.price_at(at))
 
-    def when(self, price: int) -> datetime:
+    def instant_of(self, price: int) -> datetime:
         """Return the first instant at which the move reaches `price`, which must lie between its ends."""
         way = abs(self.end_price - self.start_price)
         return self.start if way == 0 else self.start + (self.end - self.start) * abs(price - self.start_price) / way
 
-    def clipped(self, start: datetime, end: datetime) -> "Move":
+    def clip(self, start: datetime, end: datetime) -> "Move":
         """Return the part of the move inside [start, end)."""
         first, last = max(self.start, start), min(self.end, end)
         return replace(
@@ -100,7 +100,7 @@ def fill_price_on_arrival(type_: OrderType, side: Side, price: int | None, quote
 
     A market order takes the other side of the quote, and so does a limit that crosses it; a stop rests.
     """
-    taken = quote.taken_by(side)
+    taken = quote.price_for(side)
     if type_ is OrderType.MARKET:
         return taken
     if type_ is OrderType.LIMIT and price is not None and (price - taken) * side.sign >= 0:
@@ -140,8 +140,8 @@ def _hit_stop(side: Side, price: int, move: Move) -> PriceHit | None:
         last = price
     else:
         return None
-    at = move.when(last)
-    return PriceHit(at, move.quote_of(last).taken_by(side), last)
+    at = move.instant_of(last)
+    return PriceHit(at, move.quote_of(last).price_for(side), last)
 
 
 def _hit_limit(side: Side, price: int, through: int, move: Move) -> PriceHit | None:
@@ -151,4 +151,4 @@ def _hit_limit(side: Side, price: int, through: int, move: Move) -> PriceHit | N
         last = through
     else:
         return None
-    return PriceHit(move.when(last), price, last)
+    return PriceHit(move.instant_of(last), price, last)

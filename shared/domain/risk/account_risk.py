@@ -74,7 +74,7 @@ class AccountRisk:
         profit = open_profit(self.holdings)
         return None if self.balance is None or profit is None else self.balance + profit
 
-    def held(self, contract_id: str) -> int:
+    def quantity_of(self, contract_id: str) -> int:
         """Return the net quantity of a contract, above zero when long."""
         return sum(holding.quantity for holding in self.holdings if holding.contract_id == contract_id)
 

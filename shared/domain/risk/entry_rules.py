@@ -81,7 +81,7 @@ def check_wider_stop(
 
 def only_reduces(entry: SizedEntry, risk: AccountRisk) -> bool:
     """Whether an entry leaves a smaller position, even after all other working entries on its side have filled."""
-    against = -risk.held(entry.contract.id) * entry.side.sign
+    against = -risk.quantity_of(entry.contract.id) * entry.side.sign
     return entry.quantity <= against - _working_quantity(risk, entry.side, entry.contract.id)
 
 
@@ -95,9 +95,11 @@ def _size_findings(entry: SizedEntry, risk: AccountRisk, book: RuleBook, market_
     if only_reduces(entry, risk) or risk.day_opening_balance is None:
         return
     # Every position counts, long or short, and so do working entries on the entry's side. Source: venue.md section 9.
-    held = sum(book.micros(holding.root, abs(holding.quantity)) for holding in risk.holdings)
-    working = sum(book.micros(order.root, order.quantity) for order in risk.open_entries if order.side is entry.side)
-    requested = book.micros(entry.contract.root, entry.quantity)
+    held = sum(book.count_micros(holding.root, abs(holding.quantity)) for holding in risk.holdings)
+    working = sum(
+        book.count_micros(order.root, order.quantity) for order in risk.open_entries if order.side is entry.side
+    )
+    requested = book.count_micros(entry.contract.root, entry.quantity)
     most = book.max_micros(risk.day_opening_balance)
     if held + working + requested > most:
         yield _forbid(

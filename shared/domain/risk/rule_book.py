@@ -96,7 +96,7 @@ class RuleBook:
                 "expected a scaling_plan with a count of minis for every balance first, then rising balances"
             )
 
-    def micros(self, root: str, quantity: int) -> int:
+    def count_micros(self, root: str, quantity: int) -> int:
         """Return how many micros a quantity of a root counts as."""
         if root in self.heavy_micros:
             return self.heavy_micro_weight * quantity

@@ -165,7 +165,9 @@ def group_statistics(results: Iterable[TripResult], by: str) -> list[tuple[str, 
     return [(name, statistics_of(group)) for name, group in sorted(groups.items())]
 
 
-def excursions(direction: Direction, lots: Sequence[Lot], bars: Iterable[Bar], contract: Contract) -> Excursions | None:
+def measure_excursions(
+    direction: Direction, lots: Sequence[Lot], bars: Iterable[Bar], contract: Contract
+) -> Excursions | None:
     """Return the worst and the best open result of a round trip, minute by minute, before costs.
 
     In each minute the open result is that of the lots held then, each from its own entry: the quantity held times the

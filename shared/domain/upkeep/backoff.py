@@ -3,7 +3,7 @@
 from datetime import timedelta
 
 
-def delay(attempt: int, *, base: timedelta, cap: timedelta, fraction: float) -> timedelta:
+def compute_delay(attempt: int, *, base: timedelta, cap: timedelta, fraction: float) -> timedelta:
     """Return the pause after failed `attempt` (1 is the first): exponential with full jitter.
 
     `fraction` is a random number in [0, 1): the pause is that part of min(cap, base * 2**(attempt - 1)).

@@ -62,7 +62,7 @@ def test_a_quote_is_one_tick_wide_and_its_last_price_is_inside_the_bar(bar: Bar,
     assert 1 == quote.ask - quote.bid
     assert bar.low <= quote.last <= bar.high
     assert quote.last in {quote.bid, quote.ask}
-    assert (quote.ask if side is Side.BUY else quote.bid) == quote.taken_by(side)
+    assert (quote.ask if side is Side.BUY else quote.bid) == quote.price_for(side)
 
 
 def test_while_the_price_rises_the_last_trade_was_at_the_ask() -> None:
@@ -132,7 +132,7 @@ def test_splitting_a_move_changes_no_fill(
     whole: Move, price: int, side: Side, type_: OrderType, millisecond: int
 ) -> None:
     cut = START + timedelta(milliseconds=millisecond)
-    first, second = whole.clipped(START, cut), whole.clipped(cut, START + MINUTE)
+    first, second = whole.clip(START, cut), whole.clip(cut, START + MINUTE)
 
     expected, actual = (
         find_fill(type_, side, price, whole),

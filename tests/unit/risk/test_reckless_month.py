@@ -116,7 +116,7 @@ class Gambler:
         self.fill(Side.SELL if self.position.quantity > 0 else Side.BUY, quantity, quote)
 
     def fill(self, side: Side, quantity: int, quote: Quote) -> None:
-        price = quote.taken_by(side) + side.sign * SLIPPAGE
+        price = quote.price_for(side) + side.sign * SLIPPAGE
         self.position, parts = apply_fill(self.position, side, quantity, price)
         realised = sum((part.realised for part in parts if part.realised is not None), start=Fraction(0))
         assert self.now.balance is not None

@@ -108,7 +108,8 @@ def test_a_lower_count_of_minis_holds_on_every_step() -> None:
 
 def test_a_mini_counts_ten_micros_a_heavy_micro_two_and_an_unknown_root_as_a_mini() -> None:
     assert [50, 5, 10, 10, 30] == [
-        COMBINE.micros(root, quantity) for root, quantity in (("ES", 5), ("MNQ", 5), ("SIL", 5), ("QM", 1), ("XYZ", 3))
+        COMBINE.count_micros(root, quantity)
+        for root, quantity in (("ES", 5), ("MNQ", 5), ("SIL", 5), ("QM", 1), ("XYZ", 3))
     ]
 
 

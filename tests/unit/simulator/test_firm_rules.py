@@ -62,7 +62,7 @@ def test_first_touch_finds_the_same_instant_as_a_search_of_every_tick(
     touched = next((price for price in prices if quantity * (price - average) * TICK_VALUE <= least), None)
     assert (touched is None) == (found is None)
     if touched is not None and found is not None:
-        assert abs(found - move.when(touched)) <= timedelta(milliseconds=2)
+        assert abs(found - move.instant_of(touched)) <= timedelta(milliseconds=2)
 
 
 @given(st.lists(st.tuples(st.integers(-5, 5), st.integers(950, 1050), st.integers(950, 1050)), min_size=2, max_size=3))
@@ -101,7 +101,7 @@ def test_an_express_account_scales_with_the_balance_at_the_start_of_its_day(
 
 
 def test_a_mini_counts_as_ten_micros() -> None:
-    assert [50, 5, 10] == [rules.micros("ES", 5), rules.micros("MNQ", 5), rules.micros("SIL", 5)]
+    assert [50, 5, 10] == [rules.count_micros("ES", 5), rules.count_micros("MNQ", 5), rules.count_micros("SIL", 5)]
 
 
 def test_the_size_of_a_side_includes_its_working_orders_and_every_position() -> None:

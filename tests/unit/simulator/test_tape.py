@@ -80,7 +80,7 @@ def test_a_print_lies_on_the_path_of_the_price(bar: Bar) -> None:
 @given(paths(), st.integers(0, 2_000), st.integers(0, 59))
 def test_the_prints_of_the_rest_of_a_minute_add_up_to_its_volume(path: list[Move], volume: int, seconds: int) -> None:
     since = START + timedelta(seconds=seconds)
-    rest = [move.clipped(since, move.end) for move in path if move.end > since]
+    rest = [move.clip(since, move.end) for move in path if move.end > since]
 
     assert volume == sum(row.volume for row in prints_on(rest, volume, 240))
     assert rest[-1].end_price == list(prints_on(rest, volume, 240))[-1].price_ticks

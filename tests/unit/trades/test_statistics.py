@@ -16,8 +16,8 @@ from shared.domain.trades.statistics import (
     Drawdown,
     Excursions,
     TripResult,
-    excursions,
     group_statistics,
+    measure_excursions,
     statistics_of,
 )
 
@@ -117,8 +117,12 @@ def test_a_trading_day_begins_at_17_in_chicago_on_the_evening_before_in_winter_a
 def test_excursions_are_the_worst_and_best_open_result() -> None:
     bars = [bar(0, 99, 101), bar(1, 95, 100), bar(2, 98, 107), bar(3, 0, 200)]
 
-    assert Excursions(Decimal(-20), Decimal(28)) == excursions(Direction.LONG, [lot(2, 100, 0.5, 2.9)], bars, MNQ)
-    assert Excursions(Decimal(-28), Decimal(20)) == excursions(Direction.SHORT, [lot(2, 100, 0.5, 2.9)], bars, MNQ)
+    assert Excursions(Decimal(-20), Decimal(28)) == measure_excursions(
+        Direction.LONG, [lot(2, 100, 0.5, 2.9)], bars, MNQ
+    )
+    assert Excursions(Decimal(-28), Decimal(20)) == measure_excursions(
+        Direction.SHORT, [lot(2, 100, 0.5, 2.9)], bars, MNQ
+    )
 
 
 def test_excursions_count_the_lots_held_in_each_minute() -> None:
@@ -126,18 +130,18 @@ def test_excursions_count_the_lots_held_in_each_minute() -> None:
     bars = [bar(0, 98, 100), bar(1, 99, 102), bar(2, 101, 110)]
 
     # 0: one lot at -2 points; 1: two, of -1 and -3; 2: the second alone, at +8.
-    assert Excursions(Decimal(-8), Decimal(16)) == excursions(Direction.LONG, lots, bars, MNQ)
+    assert Excursions(Decimal(-8), Decimal(16)) == measure_excursions(Direction.LONG, lots, bars, MNQ)
 
 
 def test_a_trade_that_was_never_at_a_loss_has_an_adverse_excursion_of_zero() -> None:
-    assert Excursions(Decimal(0), Decimal(10)) == excursions(
+    assert Excursions(Decimal(0), Decimal(10)) == measure_excursions(
         Direction.LONG, [lot(1, 100, 0, 0.5)], [bar(0, 101, 105)], MNQ
     )
 
 
 def test_without_bars_or_a_known_entry_there_are_no_excursions() -> None:
-    assert excursions(Direction.LONG, [lot(1, 100, 0, 0.5)], [bar(1, 99, 101)], MNQ) is None
-    assert excursions(Direction.LONG, [lot(1, 100, 0, 0.5, None)], [bar(0, 99, 101)], MNQ) is None
+    assert measure_excursions(Direction.LONG, [lot(1, 100, 0, 0.5)], [bar(1, 99, 101)], MNQ) is None
+    assert measure_excursions(Direction.LONG, [lot(1, 100, 0, 0.5, None)], [bar(0, 99, 101)], MNQ) is None
 
 
 def test_average_excursions_are_over_the_round_trips_that_have_them() -> None:
