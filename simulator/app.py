@@ -31,7 +31,7 @@ ENDPOINTS = (
     Endpoint("/api/Account/search", request_bodies.AccountSearchBody, accounts.search),
     Endpoint("/api/Contract/search", request_bodies.ContractSearchBody, contracts.search),
     Endpoint("/api/Contract/searchById", request_bodies.ContractByIdBody, contracts.search_by_id),
-    Endpoint("/api/Contract/available", request_bodies.ContractsAvailableBody, contracts.available),
+    Endpoint("/api/Contract/available", request_bodies.ContractsAvailableBody, contracts.list_available),
     Endpoint("/api/History/retrieveBars", request_bodies.RetrieveBarsBody, bars.retrieve),
     Endpoint("/api/Order/place", request_bodies.PlaceOrderBody, orders.place),
     Endpoint("/api/Order/cancel", request_bodies.OrderByIdBody, orders.cancel),

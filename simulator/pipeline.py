@@ -98,8 +98,8 @@ class Pipeline:
         if not self.limits.may_pass(body.user_name, request.url.path):
             return Response(status_code=429)
         if not self._logins.is_valid_login(body.user_name, body.api_key):
-            return Response(wire.envelope(3, token=None), media_type=_JSON)
-        return Response(wire.envelope(token=self._logins.issue(body.user_name)), media_type=_JSON)
+            return Response(wire.encode_envelope(3, token=None), media_type=_JSON)
+        return Response(wire.encode_envelope(token=self._logins.issue(body.user_name)), media_type=_JSON)
 
     def log_in_by_app(self, request: Request, raw: bytes) -> Response:
         """Answer Auth/loginApp, the login of firms: no app exists here, so the answer is code 4, with status 200."""
@@ -109,18 +109,18 @@ class Pipeline:
             return problem_response(error)
         if not self.limits.may_pass(body.user_name, request.url.path):
             return Response(status_code=429)
-        return Response(wire.envelope(4, token=None), media_type=_JSON)
+        return Response(wire.encode_envelope(4, token=None), media_type=_JSON)
 
     def validate(self, request: Request, _: bytes) -> Response:
         """Answer Auth/validate with a new token for a valid one."""
-        return self._answer_for_user(request, lambda user: wire.envelope(newToken=self._logins.issue(user)))
+        return self._answer_for_user(request, lambda user: wire.encode_envelope(newToken=self._logins.issue(user)))
 
     def log_out(self, request: Request, _: bytes) -> Response:
         """Answer Auth/logout: end this token; others stay valid."""
 
         def end(_: str) -> bytes:
             self._logins.log_out(request.headers["authorization"])
-            return wire.envelope()
+            return wire.encode_envelope()
 
         return self._answer_for_user(request, end)
 
@@ -196,7 +196,7 @@ def _fault_response(fault: Fault, path: str) -> Response | None:
     """Return the answer of a fault that replaces the venue's, or None."""
     if fault.kind == "reject":
         nothing = dict.fromkeys(SCHEMAS[path].payload) if path in SCHEMAS else {}
-        return Response(wire.envelope(fault.error_code, fault.message, **nothing), media_type=_JSON)
+        return Response(wire.encode_envelope(fault.error_code, fault.message, **nothing), media_type=_JSON)
     return Response(status_code=fault.status, headers=_retry_after_headers(fault)) if fault.kind == "status" else None
 
 

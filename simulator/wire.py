@@ -30,7 +30,7 @@ _STOPS = {OrderType.STOP, OrderType.TRAILING_STOP}
 _ENCODER = msgspec.json.Encoder(decimal_format="number")  # prices are exact to the tick, never floats
 
 
-def envelope(code: int = 0, message: str | None = None, **payload: object) -> bytes:
+def encode_envelope(code: int = 0, message: str | None = None, **payload: object) -> bytes:
     """Encode an answer; any code but 0 is a failure, still with HTTP status 200."""
     return _ENCODER.encode({**payload, "success": code == 0, "errorCode": code, "errorMessage": message})
 

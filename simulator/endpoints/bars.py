@@ -34,13 +34,13 @@ def retrieve(user_view: UserView, body: request_bodies.RetrieveBarsBody) -> Long
     now = user_view.now()
     contract = user_view.venue.market.contract(body.contract_id, now)
     if contract is None:
-        return wire.envelope(1, bars=None)
+        return wire.encode_envelope(1, bars=None)
     if body.unit not in _UNITS:
-        return wire.envelope(2, bars=None)
+        return wire.encode_envelope(2, bars=None)
     if body.unit_number <= 0:
-        return wire.envelope(3, bars=None)
+        return wire.encode_envelope(3, bars=None)
     if not 1 <= body.limit <= _MAX_BARS:
-        return wire.envelope(4, bars=None)
+        return wire.encode_envelope(4, bars=None)
     oldest_start = _oldest_start(user_view, contract, body, now)
     yield  # what follows reads only the market of the past
     rows: list[msgspec.Raw] = []
@@ -55,7 +55,7 @@ def retrieve(user_view: UserView, body: request_bodies.RetrieveBarsBody) -> Long
             rows.append(wire.encode_bar(bar, contract.tick_size, prices))
             if len(rows) == body.limit:
                 break
-    return wire.envelope(bars=rows)
+    return wire.encode_envelope(bars=rows)
 
 
 def _oldest_start(

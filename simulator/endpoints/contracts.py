@@ -20,20 +20,20 @@ def search(user_view: UserView, body: request_bodies.ContractSearchBody) -> byte
         for model in _list_active(user_view, live=body.live)
         if text in f"{model['name']} {model['description']}".lower()
     ]
-    return wire.envelope(contracts=found[:_MAX_RESULTS])
+    return wire.encode_envelope(contracts=found[:_MAX_RESULTS])
 
 
 def search_by_id(user_view: UserView, body: request_bodies.ContractByIdBody) -> bytes:
     """Answer with one contract, active or not."""
     contract = user_view.venue.market.contract(body.contract_id, user_view.now())
     if contract is None:
-        return wire.envelope(1, contract=None)
-    return wire.envelope(contract=wire.contract_model(contract, _description(contract)))
+        return wire.encode_envelope(1, contract=None)
+    return wire.encode_envelope(contract=wire.contract_model(contract, _description(contract)))
 
 
-def available(user_view: UserView, body: request_bodies.ContractsAvailableBody) -> bytes:
+def list_available(user_view: UserView, body: request_bodies.ContractsAvailableBody) -> bytes:
     """Answer with every active contract; the live data tier is empty."""
-    return wire.envelope(contracts=_list_active(user_view, live=body.live))
+    return wire.encode_envelope(contracts=_list_active(user_view, live=body.live))
 
 
 def _list_active(user_view: UserView, *, live: bool) -> list[dict[str, object]]:

@@ -15,7 +15,7 @@ _ALIVE_STATUSES = {1, 6, 7, 8}
 def place(user_view: UserView, body: request_bodies.PlaceOrderBody) -> bytes:
     """Accept or reject an order."""
     if user_view.account(body.account_id) is None:
-        return wire.envelope(ACCOUNT_NOT_FOUND.code, orderId=None)
+        return wire.encode_envelope(ACCOUNT_NOT_FOUND.code, orderId=None)
     joined = wire.JOINS.get(body.type)
     type_ = OrderType.LIMIT if joined else wire.TYPES.get(body.type, OrderType.UNKNOWN)
     price = {OrderType.LIMIT: body.limit_price, OrderType.TRAILING_STOP: body.trail_price}.get(type_, body.stop_price)
@@ -33,20 +33,20 @@ def place(user_view: UserView, body: request_bodies.PlaceOrderBody) -> bytes:
             joined=joined,
         )
     )
-    return wire.envelope(verdict.code, verdict.message, orderId=verdict.order_id)
+    return wire.encode_envelope(verdict.code, verdict.message, orderId=verdict.order_id)
 
 
 def cancel(user_view: UserView, body: request_bodies.OrderByIdBody) -> bytes:
     """Cancel an order."""
     if user_view.account(body.account_id) is None:
-        return wire.envelope(ACCOUNT_NOT_FOUND.code)
+        return wire.encode_envelope(ACCOUNT_NOT_FOUND.code)
     return _encode_verdict(user_view.venue.cancel(body.account_id, body.order_id))
 
 
 def modify(user_view: UserView, body: request_bodies.ModifyOrderBody) -> bytes:
     """Change an order's size or price."""
     if user_view.account(body.account_id) is None:
-        return wire.envelope(ACCOUNT_NOT_FOUND.code)
+        return wire.encode_envelope(ACCOUNT_NOT_FOUND.code)
     wanted = Modification(quantity=body.size, limit=body.limit_price, stop=body.stop_price, trail=body.trail_price)
     return _encode_verdict(user_view.venue.modify(body.account_id, body.order_id, wanted))
 
@@ -55,7 +55,7 @@ def search(user_view: UserView, body: request_bodies.OrderSearchBody) -> bytes:
     """Answer with the orders created in a window, in any state, oldest first."""
     user_view.now()
     if user_view.account(body.account_id) is None:
-        return wire.envelope(ACCOUNT_NOT_FOUND.code, orders=None)
+        return wire.encode_envelope(ACCOUNT_NOT_FOUND.code, orders=None)
     start = wire.to_utc(body.start_timestamp)
     end = wire.to_utc(body.end_timestamp) if body.end_timestamp else None
     return _encode_orders(user_view.state.orders_of(body.account_id, start, end))
@@ -65,8 +65,10 @@ def search_open(user_view: UserView, body: request_bodies.AccountBody) -> bytes:
     """Answer with the working orders; suspended bracket children are not among them."""
     user_view.now()
     if user_view.account(body.account_id) is None:
-        return wire.envelope(ACCOUNT_NOT_FOUND.code, orders=None)
-    return _encode_orders([row for row in user_view.state.alive_of(body.account_id) if row.state is OrderState.WORKING])
+        return wire.encode_envelope(ACCOUNT_NOT_FOUND.code, orders=None)
+    return _encode_orders(
+        [row for row in user_view.state.list_alive(body.account_id) if row.state is OrderState.WORKING]
+    )
 
 
 def search_by_id(user_view: UserView, body: request_bodies.OrderByIdBody) -> bytes:
@@ -74,8 +76,8 @@ def search_by_id(user_view: UserView, body: request_bodies.OrderByIdBody) -> byt
     user_view.now()
     order = user_view.state.orders.get(body.order_id)
     if order is None or order.account_id != body.account_id or user_view.account(body.account_id) is None:
-        return wire.envelope(1, order=None)
-    return wire.envelope(order=wire.order_model(order))
+        return wire.encode_envelope(1, order=None)
+    return wire.encode_envelope(order=wire.order_model(order))
 
 
 def query(user_view: UserView, body: request_bodies.OrderQueryBody) -> bytes:
@@ -83,7 +85,7 @@ def query(user_view: UserView, body: request_bodies.OrderQueryBody) -> bytes:
     by = body.filter
     user_view.now()
     if user_view.account(by.account_id) is None:
-        return wire.envelope(ACCOUNT_NOT_FOUND.code, orders=None, totalCount=None)
+        return wire.encode_envelope(ACCOUNT_NOT_FOUND.code, orders=None, totalCount=None)
     # Ids follow the order of creation, so both sort fields give the same order, and rows come sorted.
     rows = [row for row in _candidates(user_view, by) if _matches(row, by)]
     is_newest_first = user_view.state.behaviour.query_order == "newest_first"
@@ -91,7 +93,7 @@ def query(user_view: UserView, body: request_bodies.OrderQueryBody) -> bytes:
         rows.reverse()
     first = body.page_offset or 0
     page = rows[first : first + (body.page_size or _PAGE_SIZE)]
-    return wire.envelope(
+    return wire.encode_envelope(
         orders=[wire.order_model(row) for row in page], totalCount=len(rows) if body.include_total_count else None
     )
 
@@ -102,7 +104,7 @@ def _candidates(user_view: UserView, by: request_bodies.OrderFilter) -> list[Ord
     before = wire.to_utc(by.created_before) if by.created_before else None
     if by.statuses is None or not _ALIVE_STATUSES.issuperset(by.statuses):
         return user_view.state.orders_of(by.account_id, after, before)
-    alive = sorted(user_view.state.alive_of(by.account_id), key=lambda row: row.id)
+    alive = sorted(user_view.state.list_alive(by.account_id), key=lambda row: row.id)
     return [
         row
         for row in alive
@@ -117,7 +119,7 @@ def _matches(row: OrderRecord, by: request_bodies.OrderFilter) -> bool:
 
 
 def _encode_orders(rows: list[OrderRecord]) -> bytes:
-    return wire.envelope(orders=[wire.order_model(row) for row in rows])
+    return wire.encode_envelope(orders=[wire.order_model(row) for row in rows])
 
 
 def _make_leg(bracket: request_bodies.WireBracket | None) -> BracketLeg | None:
@@ -125,4 +127,4 @@ def _make_leg(bracket: request_bodies.WireBracket | None) -> BracketLeg | None:
 
 
 def _encode_verdict(verdict: Verdict) -> bytes:
-    return wire.envelope(verdict.code, verdict.message)
+    return wire.encode_envelope(verdict.code, verdict.message)

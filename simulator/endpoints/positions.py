@@ -9,32 +9,34 @@ def search_open(user_view: UserView, body: request_bodies.AccountBody) -> bytes:
     """Answer with the open positions, one row per contract."""
     user_view.now()
     if user_view.account(body.account_id) is None:
-        return wire.envelope(ACCOUNT_NOT_FOUND.code, positions=None)
-    return wire.envelope(positions=[wire.position_model(row) for row in user_view.state.holdings(body.account_id)])
+        return wire.encode_envelope(ACCOUNT_NOT_FOUND.code, positions=None)
+    return wire.encode_envelope(
+        positions=[wire.position_model(row) for row in user_view.state.holdings(body.account_id)]
+    )
 
 
 def close(user_view: UserView, body: request_bodies.ClosePositionBody) -> bytes:
     """Close a position at market."""
     if user_view.account(body.account_id) is None:
-        return wire.envelope(ACCOUNT_NOT_FOUND.code)
+        return wire.encode_envelope(ACCOUNT_NOT_FOUND.code)
     verdict = user_view.venue.close(body.account_id, body.contract_id)
-    return wire.envelope(verdict.code, verdict.message)
+    return wire.encode_envelope(verdict.code, verdict.message)
 
 
 def close_part(user_view: UserView, body: request_bodies.PartialCloseBody) -> bytes:
     """Close a part of a position at market."""
     if user_view.account(body.account_id) is None:
-        return wire.envelope(ACCOUNT_NOT_FOUND.code)
+        return wire.encode_envelope(ACCOUNT_NOT_FOUND.code)
     verdict = user_view.venue.close(body.account_id, body.contract_id, body.size)
-    return wire.envelope(verdict.code, verdict.message)
+    return wire.encode_envelope(verdict.code, verdict.message)
 
 
 def search_trades(user_view: UserView, body: request_bodies.TradeSearchBody) -> bytes:
     """Answer with the fills of a window, newest first."""
     user_view.now()
     if user_view.account(body.account_id) is None:
-        return wire.envelope(ACCOUNT_NOT_FOUND.code, trades=None)
+        return wire.encode_envelope(ACCOUNT_NOT_FOUND.code, trades=None)
     start = wire.to_utc(body.start_timestamp) if body.start_timestamp else None
     end = wire.to_utc(body.end_timestamp) if body.end_timestamp else None
     rows = user_view.state.fills_of(body.account_id, start, end)
-    return wire.envelope(trades=[wire.fill_model(fill) for fill in reversed(rows)])
+    return wire.encode_envelope(trades=[wire.fill_model(fill) for fill in reversed(rows)])

@@ -58,7 +58,7 @@ class Connection:
         try:
             await self._read(invoke)
         except HandshakeRefusedError as error:
-            self.close_with(protocol.handshake_error(error))
+            self.close_with(protocol.encode_handshake_error(error))
         except (BadFrameError, TimeoutError):
             self.close_with(protocol.ENDED)
         except WebSocketDisconnect:

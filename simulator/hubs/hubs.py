@@ -20,7 +20,7 @@ from simulator.logins import Logins
 from simulator.pipeline import Pipeline
 
 _TRANSPORTS = [{"transport": "WebSockets", "transferFormats": ["Text", "Binary"]}]
-_LOGGED_OUT = protocol.invocation("GatewayLogout")
+_LOGGED_OUT = protocol.encode_invocation("GatewayLogout")
 
 
 class Hubs:

@@ -77,7 +77,7 @@ class MarketHub(HubServer):
         """Return what the subscribers want, and forget the subscriptions that have ended."""
         for subscription in [row for row in self._waiting if not self.topics.has(*row)]:
             del self._waiting[subscription]
-        targets = _group_by_contract(self.topics.all())
+        targets = _group_by_contract(self.topics.list_all())
         new_targets = _group_by_contract(topic for topic, _ in self._waiting)
         self._since = {id_: since for id_, since in self._since.items() if id_ in targets}
         return [

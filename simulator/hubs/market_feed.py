@@ -6,7 +6,7 @@ from datetime import datetime
 
 from shared.clock import monotonic
 from simulator.hubs.depth import make_changes, make_snapshot, pad_with_nulls
-from simulator.hubs.protocol import invocation
+from simulator.hubs.protocol import encode_invocation
 from simulator.hubs.ticker import Density, MarketUpdate, Ticker
 from simulator.market.market import Market
 from simulator.market.tape import Print
@@ -90,7 +90,7 @@ class _EventEncoder:
     is_array: bool
 
     def encode(self, target: str, payload: object) -> Record:
-        return target, invocation(target, self.contract_id, payload)
+        return target, encode_invocation(target, self.contract_id, payload)
 
     def encode_all(self, target: str, entries: Sequence[object | None]) -> Iterator[Record]:
         payloads = [entries] if self.is_array else [entry for entry in entries if entry is not None]

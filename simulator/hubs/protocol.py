@@ -105,12 +105,12 @@ def encode_record(content: object) -> str:
     return wire.encode(content).decode() + SEPARATOR
 
 
-def invocation(target: str, *arguments: object) -> str:
+def encode_invocation(target: str, *arguments: object) -> str:
     """Return an event: an invocation without an id."""
     return encode_record({"type": SentMessageType.INVOCATION, "target": target, "arguments": arguments})
 
 
-def completion(invocation_id: str, error: str | None) -> str:
+def encode_completion(invocation_id: str, error: str | None) -> str:
     """Return the answer to a call: success without a result, or an error."""
     answer: dict[str, object] = {"type": SentMessageType.COMPLETION, "invocationId": invocation_id}
     return encode_record(answer if error is None else {**answer, "error": error})
@@ -123,6 +123,6 @@ LOGGED_OUT = encode_record({"type": SentMessageType.CLOSE})
 GOODBYE = encode_record({"type": SentMessageType.CLOSE, "allowReconnect": True})
 
 
-def handshake_error(error: HandshakeRefusedError) -> str:
+def encode_handshake_error(error: HandshakeRefusedError) -> str:
     """Return the record that refuses a handshake."""
     return encode_record({"error": str(error)})

@@ -12,7 +12,7 @@ from shared.domain.market_data.contract import Contract, root_of_contract
 from shared.domain.market_data.coverage import Span
 from shared.domain.orders.matching import Move, Quote
 from simulator.hubs.depth import Ladder
-from simulator.market.market import Market, quote, quote_on
+from simulator.market.market import Market, find_quote, quote_on
 from simulator.market.tape import Print, prints_on
 
 _MIN_CATCH_UP_LIMIT = timedelta(minutes=15)  # market time an advance catches up on after a long pause, at least
@@ -107,7 +107,7 @@ class Ticker:
     def _load_day(self, now: datetime) -> None:
         """Load the current quote, and the day's open, high, low and volume."""
         last = next(self._market.bars_backwards(self.contract, Span(_LONG_AGO, now)), None)
-        current = quote(self._market, self.contract, now)
+        current = find_quote(self._market, self.contract, now)
         if last is None or current is None:
             return
         self._session, self._reported_volume = None, 0

@@ -8,7 +8,7 @@ import msgspec
 
 from simulator import request_bodies
 from simulator.hubs.connection import Connection
-from simulator.hubs.protocol import Invocation, SentMessageType, completion
+from simulator.hubs.protocol import Invocation, SentMessageType, encode_completion
 
 Subject = int | str | None  # an account id, a contract id, or None for a method without arguments
 Topic = tuple[str, Subject]  # the target of its events, and their subject
@@ -47,7 +47,7 @@ class Topics:
         """Whether a client is subscribed to a topic."""
         return connection in self._listeners.get(topic, ())
 
-    def all(self) -> set[Topic]:
+    def list_all(self) -> set[Topic]:
         """Return the topics that have a subscriber."""
         return set(self._listeners)
 
@@ -67,7 +67,7 @@ class HubServer:
         is_new = isinstance(topic, tuple) and call.target.startswith(_SUBSCRIBE)
         error = topic if isinstance(topic, str) else self.subscription_error(connection, topic) if is_new else None
         if call.invocation_id is not None:
-            connection.send(completion(call.invocation_id, error))
+            connection.send(encode_completion(call.invocation_id, error))
         if isinstance(topic, str) or error is not None:
             return
         if is_new:

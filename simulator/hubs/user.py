@@ -6,7 +6,7 @@ from typing import ClassVar
 from simulator.faults import Faults
 from simulator.hubs.connection import Connection
 from simulator.hubs.events import HubEvent, events_of
-from simulator.hubs.protocol import invocation
+from simulator.hubs.protocol import encode_invocation
 from simulator.hubs.topics import ACCOUNT_ARGUMENT, NO_ARGUMENTS, HubServer, Topic
 from simulator.venue.records import Change
 from simulator.venue.user_view import UserView
@@ -56,7 +56,9 @@ class UserHub(HubServer):
         if draw("event_lost"):
             return
         content = event.data if draw("event_unwrapped") else {"action": event.action, "data": event.data}
-        pending = _PendingEvent(invocation(event.target, content) * (2 if draw("event_duplicate") else 1), listeners)
+        pending = _PendingEvent(
+            encode_invocation(event.target, content) * (2 if draw("event_duplicate") else 1), listeners
+        )
         if late := draw("event_late"):
             asyncio.get_running_loop().call_later(late.seconds, pending.send)
         elif early := draw("event_reorder"):

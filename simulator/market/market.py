@@ -64,7 +64,7 @@ class SteadyPaths:
         return max(1, volume) if bar.volume and at > bar.start else volume
 
 
-def moves(market: Market, contract: Contract, span: Span) -> Iterator[Move]:
+def find_moves(market: Market, contract: Contract, span: Span) -> Iterator[Move]:
     """Yield the path of the last price inside `span`, oldest first; a minute without a bar has no moves."""
     around = Span(span.start - MINUTE, span.end)
     for bar in reversed(list(market.bars_backwards(contract, around))):
@@ -73,7 +73,7 @@ def moves(market: Market, contract: Contract, span: Span) -> Iterator[Move]:
                 yield move.clip(span.start, span.end)
 
 
-def quote(market: Market, contract: Contract, at: datetime) -> Quote | None:
+def find_quote(market: Market, contract: Contract, at: datetime) -> Quote | None:
     """Return the quote at a market instant: inside a bar, or as the last bar left it; None before the first bar."""
     move = find_move(market, contract, at)
     return move.quote_at(at) if move else None

@@ -61,7 +61,7 @@ class Leg:
         """The end of the step, which is the start of the next."""
         return self.cut_at or self.moves[-1].end
 
-    def until(self, at: datetime) -> "Leg":
+    def part_before(self, at: datetime) -> "Leg":
         """Return the part of the step before an instant after its start. Its prices and volumes stay as they are."""
         return self if self.end <= at else replace(self, cut_at=at)
 

@@ -38,7 +38,7 @@ class ScriptedMarket:
             return
         move = find_move(self, contract, starts)
         last, is_rising = (move.price_at(starts), move.is_rising) if move else (0, False)
-        before = [leg.until(starts) for leg in self._legs.get(contract.id, []) if leg.start < starts]
+        before = [leg.part_before(starts) for leg in self._legs.get(contract.id, []) if leg.start < starts]
         has_pause = bool(before) and before[-1].end < starts
         pause = [flat_leg(before[-1].end, starts, last, is_rising=is_rising)] if has_pause else []
         legs = list(legs_of(script, last)) or [flat_leg(starts, starts + MINUTE, last, is_rising=is_rising)]

@@ -106,7 +106,7 @@ def _update_bracket(state: VenueState, order: OrderRecord, execution: Execution)
 def _shrink_sibling(sibling: OrderRecord, leg: OrderRecord, execution: Execution) -> OrderRecord:
     left = sibling.quantity - execution.quantity
     if leg.state is OrderState.FILLED or left <= sibling.filled_quantity:
-        return as_cancelled(sibling, execution.at)
+        return to_cancelled(sibling, execution.at)
     return replace(sibling, quantity=left, updated_market_at=execution.at)
 
 
@@ -130,9 +130,9 @@ def _cancel_orphaned_legs(
     """Return the legs cancelled because the position is closed: none unless `close_cancels_legs` is set."""
     if order.role is not Role.EXIT or holding.quantity or not state.accounts[order.account_id].close_cancels_legs:
         return []
-    return [as_cancelled(row, at) for row in state.alive_of(order.account_id, order.contract_id) if is_leg(row)]
+    return [to_cancelled(row, at) for row in state.list_alive(order.account_id, order.contract_id) if is_leg(row)]
 
 
-def as_cancelled(order: OrderRecord, at: datetime) -> OrderRecord:
+def to_cancelled(order: OrderRecord, at: datetime) -> OrderRecord:
     """Return the order in the state CANCELLED."""
     return replace(order, state=OrderState.CANCELLED, resumes_market_at=None, updated_market_at=at)

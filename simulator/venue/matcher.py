@@ -10,8 +10,8 @@ from shared.domain.market_data.coverage import Span
 from shared.domain.orders.matching import Move, PriceHit, find_fill, trail_stop
 from shared.domain.orders.order import OrderState, OrderType, Role
 from simulator.faults import Fault
-from simulator.market.market import Market, moves, quote
-from simulator.venue.filling import Execution, as_cancelled, fill_change
+from simulator.market.market import Market, find_moves, find_quote
+from simulator.venue.filling import Execution, fill_change, to_cancelled
 from simulator.venue.records import Change, OrderRecord
 from simulator.venue.rule_enforcer import RuleEnforcer
 from simulator.venue.state import VenueState
@@ -120,7 +120,7 @@ class Matcher:
     def _path(self, contract_id: str, start: datetime, now: datetime) -> deque[Move]:
         if contract_id not in self._paths:
             contract = self._contract(contract_id, now)
-            self._paths[contract_id] = deque(moves(self._market, contract, Span(start, now)))
+            self._paths[contract_id] = deque(find_moves(self._market, contract, Span(start, now)))
         return self._paths[contract_id]
 
     def _first_hit(self, current: dict[str, Move], start: datetime) -> tuple[PriceHit, OrderRecord] | None:
@@ -163,10 +163,10 @@ class Matcher:
         if order.role is Role.EXIT:
             capped = self._cap_to_position(order)
             if not capped.open_quantity:
-                self._state.commit(Change(market_at=at, orders=[as_cancelled(order, at)]))
+                self._state.commit(Change(market_at=at, orders=[to_cancelled(order, at)]))
                 return
             order = capped
-        now = quote(self._market, self._contract(order.contract_id, at), at)
+        now = find_quote(self._market, self._contract(order.contract_id, at), at)
         if now is None:
             raise LookupError(f"no price of {order.contract_id} at {at} for the accepted order {order.id}")
         self.fill(order, self._add_slippage(order, now.price_for(order.side)), at)

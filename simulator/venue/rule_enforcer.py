@@ -7,9 +7,9 @@ from datetime import datetime
 from shared.domain.market_data.contract import root_of_contract
 from shared.domain.orders.matching import Move
 from shared.domain.orders.order import OrderState, OrderType, Role, Side
-from simulator.market.market import Market, quote
+from simulator.market.market import Market, find_quote
 from simulator.venue import rules
-from simulator.venue.filling import as_cancelled
+from simulator.venue.filling import to_cancelled
 from simulator.venue.placing import OrderTerms
 from simulator.venue.records import AccountRecord, Change, HoldingRecord, OrderRecord
 from simulator.venue.state import VenueState, is_leg
@@ -109,7 +109,7 @@ class RuleEnforcer:
         """Return the rejection of an order that is too large for its account, or None; bracket legs do not count."""
         held = {row.contract_id: _micros(row.contract_id, row.quantity) for row in self._state.holdings(account.id)}
         working: dict[str, int] = {}
-        for row in self._state.alive_of(account.id):
+        for row in self._state.list_alive(account.id):
             if row.side is wanted.side and not is_leg(row) and row.role is not Role.EXIT:
                 working[row.contract_id] = working.get(row.contract_id, 0) + _micros(row.contract_id, row.open_quantity)
         before = rules.micros_on_side(held, working, wanted.side)
@@ -123,8 +123,8 @@ class RuleEnforcer:
     def _close_out(self, account_id: int, contracts: set[str] | None, at: datetime) -> list[OrderRecord]:
         """Return an account's cancelled orders and its closing orders, in some contracts or all (None)."""
         ended = [
-            as_cancelled(row, at)
-            for row in self._state.alive_of(account_id)
+            to_cancelled(row, at)
+            for row in self._state.list_alive(account_id)
             if (contracts is None or row.contract_id in contracts) and row.role is not Role.EXIT
         ]
         held = [row for row in self._state.holdings(account_id) if contracts is None or row.contract_id in contracts]
@@ -160,7 +160,7 @@ class RuleEnforcer:
         move = current.get(row.contract_id)
         if move is None:
             contract = self._market.contract(row.contract_id, start)
-            now = quote(self._market, contract, start) if contract else None
+            now = find_quote(self._market, contract, start) if contract else None
             last = now.last if now else round(row.average_price)
             move = Move(start, end, last, last, is_rising=False)
         return rules.Stake(row.quantity, row.average_price, root_of_contract(row.contract_id).tick_value, move)

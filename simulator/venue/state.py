@@ -63,7 +63,7 @@ class VenueState:
         last = bisect_right(ids, end, key=self._creation_time) if end else len(ids)
         return [self.orders[id_] for id_ in ids[first:last]]
 
-    def alive_of(self, account_id: int, contract_id: str | None = None) -> list[OrderRecord]:
+    def list_alive(self, account_id: int, contract_id: str | None = None) -> list[OrderRecord]:
         """Return the account's orders that may still fill, oldest first, of one contract or of all."""
         return [
             row

@@ -9,12 +9,12 @@ from shared.domain.market_data.contract import Contract
 from shared.domain.orders.matching import Quote, fill_price_on_arrival
 from shared.domain.orders.order import OrderState, OrderType
 from simulator.market.clocks import Clock, SteppedClock
-from simulator.market.market import Market, quote
+from simulator.market.market import Market, find_quote
 from simulator.market.script import Script, Step
 from simulator.market.scripted import ScriptedMarket
 from simulator.venue.accounts import AccountKind, new_account
 from simulator.venue.behaviour import Behaviour
-from simulator.venue.filling import as_cancelled
+from simulator.venue.filling import to_cancelled
 from simulator.venue.journal import Journal
 from simulator.venue.matcher import DrawFault, Matcher
 from simulator.venue.placing import (
@@ -136,7 +136,7 @@ class Venue:
             return Verdict(3)
         suspended = [row for row in self.state.children(order.id) if row.state is OrderState.SUSPENDED]
         rows = [order] if is_leg(order) else [order, *suspended]
-        self.state.commit(Change(market_at=now, orders=[as_cancelled(row, now) for row in rows]))
+        self.state.commit(Change(market_at=now, orders=[to_cancelled(row, now) for row in rows]))
         return Verdict()
 
     def modify(self, account_id: int, order_id: int, wanted: Modification) -> Verdict:
@@ -229,7 +229,7 @@ class Venue:
 
     def _quote(self, contract: Contract, now: datetime) -> Quote | None:
         """Return the quote, or None while the market is closed."""
-        return quote(self.market, contract, now) if self.market.is_open(contract, now) else None
+        return find_quote(self.market, contract, now) if self.market.is_open(contract, now) else None
 
     def _find_close_rejection(
         self, account: AccountRecord, contract: Contract, held: HoldingRecord | None, quantity: int | None

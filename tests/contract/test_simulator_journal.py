@@ -11,7 +11,7 @@ import pytest
 from requests import RequestException
 
 from shared.domain.orders.order import Side
-from simulator.market.market import quote
+from simulator.market.market import find_quote
 from simulator.market.scripted import ScriptedMarket
 from simulator.market.seeded import SeededMarket
 from simulator.venue.journal import Journal
@@ -163,7 +163,7 @@ def test_accounts_orders_fills_and_scripts_survive_a_crash(venue_core: VenueCore
     venue_core.enter(quantity=3, stop_loss=-40, take_profit=80)
     venue_core.partial.append(60.0)
     venue_core.enter(side=Side.SELL, quantity=2)
-    state, price = venue_core.venue.state, quote(venue_core.venue.market, venue_core.contract(), venue_core.now())
+    state, price = venue_core.venue.state, find_quote(venue_core.venue.market, venue_core.contract(), venue_core.now())
     again = VenueState(Journal(copy_file(venue_core.folder / "journal.jsonl"), "seed 7"), venue_core.now())
 
     assert (state.accounts, state.orders, state.alive) == (again.accounts, again.orders, again.alive)
@@ -171,7 +171,7 @@ def test_accounts_orders_fills_and_scripts_survive_a_crash(venue_core: VenueCore
     market = ScriptedMarket(SeededMarket(7))
     for script in again.scripts:
         market.play(script)
-    assert price == quote(market, venue_core.contract(), venue_core.now())
+    assert price == find_quote(market, venue_core.contract(), venue_core.now())
 
 
 def copy_file(journal: Path) -> Path:

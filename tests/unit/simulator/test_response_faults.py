@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from simulator.response_faults import LISTS, RESPONSE_FAULTS, decode_answer
-from simulator.wire import envelope
+from simulator.wire import encode_envelope
 
 ORDERS, BARS = "/api/Order/searchOpen", "/api/History/retrieveBars"
 instants = st.datetimes(datetime(2020, 1, 1), datetime(2030, 1, 1), timezones=st.just(UTC))
@@ -23,7 +23,7 @@ orders = st.lists(
 
 
 def answer(rows: list[dict[str, Any]]) -> dict[str, Any]:
-    return decode_answer(envelope(orders=rows))
+    return decode_answer(encode_envelope(orders=rows))
 
 
 def apply_fault(kind: str, path: str, document: dict[str, Any], before: dict[str, Any] | None = None) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from shared.domain.market_data.coverage import Span
 from shared.domain.orders.matching import Move, Quote, find_fill, trail_stop
 from shared.domain.orders.order import OrderType, Side
 from simulator.market.aggregate import second_bars
-from simulator.market.market import forming_bar, moves, quote
+from simulator.market.market import find_moves, find_quote, forming_bar
 from simulator.market.script import Script, Step
 from simulator.market.scripted import ScriptedMarket
 from simulator.market.seeded import SeededMarket
@@ -47,11 +47,11 @@ def test_the_bars_of_a_script_match_its_path_and_its_volume(steps: list[Step]) -
     assert sum(step.volume for step in steps) + first.volume // 2 == sum(bar.volume for bar in bars)
     for bar in bars:
         prices = [
-            price for move in moves(market, contract, Span(bar.start, bar.start + MINUTE))
+            price for move in find_moves(market, contract, Span(bar.start, bar.start + MINUTE))
             for price in (move.start_price, move.end_price)
         ]  # fmt: skip
         assert (prices[0], max(prices), min(prices), prices[-1]) == (bar.open, bar.high, bar.low, bar.close)
-    now = quote(market, contract, end + 5 * MINUTE)
+    now = find_quote(market, contract, end + 5 * MINUTE)
     assert now is not None
     assert steps[-1].price == now.last
 
@@ -65,7 +65,7 @@ def test_a_second_script_continues_from_the_first_and_does_not_change_the_past()
     past = Span(START - 5 * MINUTE, later.replace(second=0))
     before = list(market.bars_backwards(contract, past))
     market.play(Script(contract_id=MNQ, starts_market_at=later, steps=[Step(price=100_050, seconds=60)]))
-    (first, *_) = moves(market, contract, Span(later, later + MINUTE))
+    (first, *_) = find_moves(market, contract, Span(later, later + MINUTE))
 
     assert before == list(market.bars_backwards(contract, past))
     assert (100_000, later) == (first.start_price, first.start)
@@ -99,10 +99,10 @@ def test_a_script_without_steps_holds_the_best_prices_too(rise: int) -> None:
         Script(contract_id=MNQ, starts_market_at=START, steps=[Step(price=100_000, seconds=9, open=100_000 - rise)])
     )
     for starts in (START + timedelta(seconds=5), START + timedelta(seconds=90), START + 3 * MINUTE):
-        before = quote(market, contract, starts)
+        before = find_quote(market, contract, starts)
         market.play(Script(contract_id=MNQ, starts_market_at=starts))
 
-        assert [before, before] == [quote(market, contract, starts + wait) for wait in (timedelta(0), 5 * MINUTE)]
+        assert [before, before] == [find_quote(market, contract, starts + wait) for wait in (timedelta(0), 5 * MINUTE)]
 
 
 def history(market: ScriptedMarket, contract: Contract, now: datetime) -> list[Bar | Quote | None]:
@@ -111,7 +111,7 @@ def history(market: ScriptedMarket, contract: Contract, now: datetime) -> list[B
     seconds = [second for minute in minutes for second in second_bars(market, contract, minute, now)]
     whole = [bar for bar in minutes if bar.start + MINUTE <= now]
     ends = [second.start + timedelta(seconds=1) for second in seconds]
-    quotes = [quote(market, contract, at) for at in ends if at < now]
+    quotes = [find_quote(market, contract, at) for at in ends if at < now]
     return [*seconds, *whole, forming_bar(market, contract, now), *quotes]
 
 

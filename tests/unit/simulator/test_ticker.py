@@ -12,7 +12,7 @@ from shared.domain.market_data.bar import MINUTE, Bar
 from shared.domain.market_data.coverage import Span
 from simulator.hubs.market import density_of
 from simulator.hubs.ticker import Ticker
-from simulator.market.market import Market, quote
+from simulator.market.market import Market, find_quote
 from simulator.market.replay import ReplayMarket
 from simulator.market.script import Script, Step
 from simulator.market.scripted import ScriptedMarket
@@ -74,7 +74,7 @@ def test_a_day_has_the_extremes_and_the_volume_of_its_bars() -> None:
     opened = MARKET.session_start(contract, OPEN_AT)
     bars, before = bars_of(opened, OPEN_AT), bars_of(opened - timedelta(days=4), opened)[-1]
     found = content_of([ticker_of(OPEN_AT).full_quote()])
-    now = quote(MARKET, contract, OPEN_AT)
+    now = find_quote(MARKET, contract, OPEN_AT)
     assert now is not None
 
     assert {
@@ -124,7 +124,7 @@ def test_every_price_on_the_path_is_published_with_the_venues_quote() -> None:
 
     assert path == [quoted["lastPrice"] for quoted in quotes]
     for quoted in quotes:
-        now = quote(market, ticker.contract, datetime.fromisoformat(quoted["timestamp"]))
+        now = find_quote(market, ticker.contract, datetime.fromisoformat(quoted["timestamp"]))
         assert now is not None
         assert quoted["lastPrice"] == now.last * TICK
 
@@ -197,7 +197,7 @@ def test_after_the_close_subscribers_have_the_last_quote_and_the_volume_of_the_d
     while at <= session.closes:
         at += timedelta(seconds=seconds)
         received += ticker.advance(at).quotes
-    closing = quote(MARKET, contract, at)
+    closing = find_quote(MARKET, contract, at)
     assert closing is not None
     found = content_of(received)
 
@@ -235,7 +235,7 @@ def test_every_advance_ends_with_the_venues_quote_also_when_a_price_is_reached_j
     while at < OPEN_AT + timedelta(seconds=6):
         at += timedelta(seconds=seconds)
         received += ticker.advance(at).quotes
-        now = quote(market, ticker.contract, at)
+        now = find_quote(market, ticker.contract, at)
         assert now is not None
 
         assert price_ticks(content_of(received)) == (now.bid, now.ask, now.last)
