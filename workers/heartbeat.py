@@ -13,12 +13,12 @@ _consumes_since: float | None = None
 _lost_at = monotonic() + _STARTING_S  # when this process lost its broker, if it does not consume
 
 
-def lost_for() -> float:
+def seconds_without_broker() -> float:
     """Return for how many seconds this worker has been without its broker, 0 or less while it consumes or starts."""
     return 0.0 if _consumes_since is not None else monotonic() - _lost_at
 
 
-def consumes_for() -> float:
+def seconds_connected() -> float:
     """Return for how many seconds this worker has been connected to its queues, 0 if it is not."""
     return 0.0 if _consumes_since is None else monotonic() - _consumes_since
 

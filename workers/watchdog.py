@@ -11,7 +11,7 @@ from sqlalchemy import Engine
 from shared.db.engine import DATABASE_ERRORS, driver
 from shared.fleets import Fleet
 from shared.ledger import queues, recovery
-from workers.heartbeat import consumes_for, lost_for
+from workers.heartbeat import seconds_connected, seconds_without_broker
 
 log = logging.getLogger(__name__)
 
@@ -47,14 +47,14 @@ class Watchdog(threading.Thread):
     def _reason_to_end(self) -> str | None:
         with self._engine.connect() as connection:
             ledger_connection = driver(connection)
-            if lost_for() > WITHOUT_BROKER_S:
+            if seconds_without_broker() > WITHOUT_BROKER_S:
                 # Running jobs do not need the broker: the worker waits for them.
                 return (
                     None
                     if recovery.workers_of(ledger_connection, self._node)
                     else f"without its broker for {WITHOUT_BROKER_S:.0f} s"
                 )
-            if timedelta(seconds=consumes_for()) < STUCK_AFTER:
+            if timedelta(seconds=seconds_connected()) < STUCK_AFTER:
                 return None
             if queues.is_stuck(ledger_connection, self._node, self._fleet.queues, self._fleet.slots, STUCK_AFTER):
                 return f"no job started for {STUCK_AFTER.total_seconds():.0f} s, though jobs are due and slots free"

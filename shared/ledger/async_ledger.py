@@ -52,7 +52,7 @@ class AsyncTransaction:
         job = new_job(request, **options)
         raw: psycopg.AsyncConnection[Any] = (await self.connection.get_raw_connection()).driver_connection  # type: ignore[assignment]  # typed as Any | None
         if (await raw.execute(*job.insert())).rowcount == 0:
-            return job.not_inserted(await (await raw.execute(*job.holder_of_key())).fetchall())
+            return job.require_holder(await (await raw.execute(*job.holder_of_key())).fetchall())
         if job.is_due_at_once:
             self.wake_ups.append(job.wake_up())
         else:

@@ -137,7 +137,7 @@ class NewJob:
         """Return the statement that reads the job holding the key."""
         return "SELECT job_id FROM job_key WHERE idempotency_key = %(key)s", {"key": self.key}
 
-    def not_inserted(self, holder: Sequence[Sequence[UUID]]) -> Enqueued:
+    def require_holder(self, holder: Sequence[Sequence[UUID]]) -> Enqueued:
         """Return the job that holds the key; raise QueueFullError if none does, as then the queue was full."""
         if holder:
             return Enqueued(holder[0][0], is_duplicate=True)

@@ -45,7 +45,7 @@ class Transaction:
         job = new_job(request, **options)
         raw = driver(self.connection)
         if raw.execute(*job.insert()).rowcount == 0:
-            return job.not_inserted(raw.execute(*job.holder_of_key()).fetchall())
+            return job.require_holder(raw.execute(*job.holder_of_key()).fetchall())
         if job.is_due_at_once:
             self.wake_ups.append(job.wake_up())
         else:
@@ -119,7 +119,7 @@ class Ledger:
         job = new_job(request, **options)
         connection = self.connection.open()
         if connection.execute(*job.insert()).rowcount == 0:
-            return job.not_inserted(connection.execute(*job.holder_of_key()).fetchall())
+            return job.require_holder(connection.execute(*job.holder_of_key()).fetchall())
         if job.is_due_at_once:
             self._publisher.publish([job.wake_up()])
         else:

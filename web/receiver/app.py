@@ -32,7 +32,7 @@ from web.receiver.job_requests import JobRequestRoute
 from web.receiver.jobs import JobRoute
 from web.receiver.openapi import OpenapiRoute
 from web.receiver.problem import RETRY_AFTER_S, not_found, problem
-from web.receiver.readiness import ReadyRoute, live
+from web.receiver.readiness import ReadyRoute, answer_live
 from web.receiver.sender import AddressReader
 from web.receiver.server import ReceiverProtocol
 from web.receiver.spool import Spool
@@ -76,7 +76,7 @@ def make_app(settings: Settings) -> FastPath:
             Route("/jobs/{job_id}", JobRoute(request_ledger, addresses).get, methods=["GET"]),
             Route("/v1/jobs/{job}", jobs.serve, methods=["GET", "POST"]),
             Route("/v1/openapi.json", OpenapiRoute(settings.receiver_url).get, methods=["GET"]),
-            Route("/live", live, methods=["GET"]),
+            Route("/live", answer_live, methods=["GET"]),
             Route("/ready", ReadyRoute(request_ledger, intake, cache).get, methods=["GET"]),
         ],
         exception_handlers={

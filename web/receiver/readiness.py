@@ -14,7 +14,7 @@ from web.receiver.intake import Intake
 _VALID_FOR_S = 0.5
 
 
-async def live(_: Request) -> Response:
+async def answer_live(_: Request) -> Response:
     """Answer 200."""
     return JSONResponse({"status": "live"})
 

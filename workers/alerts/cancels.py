@@ -5,7 +5,7 @@ from shared.db.orders import changes
 from shared.domain.orders.order import ChangeKind, Role
 from shared.errors import PostponedError, RiskLimitError
 from workers.alerts.outcome import AccountAlert, lock_and_find_denial, record_outcome, request_cancels
-from workers.alerts.root_state import RETRY_AFTER, read_root_state, rests
+from workers.alerts.root_state import RETRY_AFTER, is_resting, read_root_state
 from workers.context import Context
 
 
@@ -23,7 +23,7 @@ def cancel_entries(ctx: Context, account_alert: AccountAlert) -> dict[str, str]:
     with ctx.autocommit() as connection:
         later = precedence.list_later_orders(connection, account_alert.stored, [row.id for row in found])
     entries = [row for row in found if row.id not in later]
-    resting = [row for row in entries if rests(row)]
+    resting = [row for row in entries if is_resting(row)]
     is_complete = not is_awaited and len(resting) == len(entries)
     with ctx.transaction() as tx:
         denial = lock_and_find_denial(tx, ctx, account_alert.account_id)

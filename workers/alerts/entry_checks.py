@@ -70,7 +70,7 @@ def check_hook_settings(ctx: Context, account_alert: AccountAlert, contract: Con
         require_certain(state, [contract.id])
     if stored.is_hook_inactive:
         _deny(ctx, account_alert, contract, f"hook {stored.hook_name} is paused or removed, and enters nothing")
-    if not settings.has_pyramiding and (held * side.sign > 0 or state.planned(contract.id, side)):
+    if not settings.has_pyramiding and (held * side.sign > 0 or state.planned_quantity(contract.id, side)):
         _deny(
             ctx,
             account_alert,

@@ -121,7 +121,7 @@ def _trade_to_position(
     if surplus := state.surplus_entries(contract.id, target_position):
         cancel_first(ctx, surplus, account_alert.account_id)
         raise PostponedError(f"cancelling entries in {contract.id} that the target position does not want", RETRY_AFTER)
-    planned = state.planned(contract.id, side_of(target_position))
+    planned = state.planned_quantity(contract.id, side_of(target_position))
     if planned >= abs(target_position):
         return exit_to_position(ctx, account_alert, contract.id, held=held, target_position=target_position)
     warning = check_hook_settings(ctx, account_alert, contract, state)

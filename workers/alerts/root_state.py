@@ -41,22 +41,24 @@ class RootState:
     def is_uncertain(self, contract_id: str) -> bool:
         """Whether an entry or exit may have filled without our knowing, so that the position is not certain."""
         return contract_id in self.awaits_fills or any(
-            row.contract_id == contract_id and row.role in {Role.ENTRY, Role.EXIT} and not rests(row)
+            row.contract_id == contract_id and row.role in {Role.ENTRY, Role.EXIT} and not is_resting(row)
             for row in self.orders
         )
 
     def resting_entries(self, contract_id: str) -> list[OrderRow]:
         """Return the entries of a contract that wait at the venue for their price."""
-        return [row for row in self.orders if row.contract_id == contract_id and row.role is Role.ENTRY and rests(row)]
+        return [
+            row for row in self.orders if row.contract_id == contract_id and row.role is Role.ENTRY and is_resting(row)
+        ]
 
     def surplus_entries(self, contract_id: str, target_position: int) -> list[OrderRow]:
         """Return the resting entries against a target position: on the other side, or those that would exceed it."""
         resting, side = self.resting_entries(contract_id), side_of(target_position)
         same_side = [row for row in resting if row.side is side]
-        is_exceeded = self.planned(contract_id, side) > abs(target_position)
+        is_exceeded = self.planned_quantity(contract_id, side) > abs(target_position)
         return [row for row in resting if is_exceeded or row not in same_side]
 
-    def planned(self, contract_id: str, side: Side) -> int:
+    def planned_quantity(self, contract_id: str, side: Side) -> int:
         """Return the size of the position on a side once the entries that rest on it have filled."""
         held = self.quantity(contract_id)
         resting = [row for row in self.resting_entries(contract_id) if row.side is side]
@@ -104,7 +106,7 @@ def side_of(target_position: int) -> Side:
     return Side.BUY if target_position > 0 else Side.SELL
 
 
-def rests(row: OrderRow) -> bool:
+def is_resting(row: OrderRow) -> bool:
     """Whether an order waits at the venue for its price."""
     return row.state is OrderState.WORKING and row.type is not OrderType.MARKET
 

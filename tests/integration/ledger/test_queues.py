@@ -190,7 +190,7 @@ def test_a_second_redis_may_be_the_broker(ledger_env: LedgerEnv) -> None:
 
 def test_a_worker_that_starts_slowly_is_not_ended() -> None:
     finished = subprocess.run(
-        [sys.executable, "-c", "from workers.heartbeat import lost_for; print(lost_for())"],
+        [sys.executable, "-c", "from workers.heartbeat import seconds_without_broker; print(seconds_without_broker())"],
         capture_output=True,
         text=True,
         check=True,
