@@ -25,7 +25,7 @@ _COLUMNS = ("rule", "value", "source", "preset_value")
 @click.option("--preset", metavar="NAME", help=f"Use another preset: {', '.join(PRESETS)}.")
 @click.option("--reset", is_flag=True, help="Remove every change and the chosen preset.")
 @json_option
-def rules(account: str, changes: tuple[str, ...], preset: str | None, *, reset: bool, as_json: bool) -> None:
+def change_rules(account: str, changes: tuple[str, ...], preset: str | None, *, reset: bool, as_json: bool) -> None:
     """List or change the rules of an account. Example: `accounts rules 123 daily_loss_limit=800`.
 
     NAME=preset removes a change; NAME=none turns a rule off if the rule allows it.

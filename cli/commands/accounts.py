@@ -9,9 +9,9 @@ import click
 from cli.client.lookup import resolve_account
 from cli.client.risk_view import RiskView, list_findings, read_risk_view, require_market
 from cli.client.stack import begin, connect, load_stack_settings
-from cli.commands.account_rules import rule_rows, rules
+from cli.commands.account_rules import change_rules, rule_rows
 from cli.console.output import print_json, print_table
-from cli.console.params import MoneyType, json_option, ticks_or_none
+from cli.console.params import MoneyType, json_option, parse_ticks_or_none
 from shared.db.accounts import accounts
 from shared.db.accounts.accounts import AccountRow
 from shared.domain.accounts.stage import Stage, parse_stage
@@ -51,14 +51,14 @@ def command(ctx: click.Context, *, as_json: bool) -> None:
     settings = load_stack_settings()
     with connect() as connection:
         found = read_risk_view(connection, settings)
-    rows = [facts(found, one) for one in found.accounts]
+    rows = [to_row(found, one) for one in found.accounts]
     if as_json:
         print_json({"accounts": rows})
     else:
         print_table("Accounts", rows, _COLUMNS, empty="No account is known yet: `tickwork status` shows what runs.")
 
 
-command.add_command(rules)
+command.add_command(change_rules)
 
 
 @command.command("show")
@@ -72,7 +72,7 @@ def show(account: str, *, as_json: bool) -> None:
         found = read_risk_view(connection, settings)
         events = accounts.list_events(connection, row.id, limit=_EVENTS_SHOWN)
         days = [{"trading_day": str(day), "result": result} for day, result in accounts.list_days(connection, row.id)]
-    account_facts = facts(found, row)
+    account_facts = to_row(found, row)
     book = [] if found.snapshots.get(row.id) is None else rule_rows(row)
     findings = list_findings(found, row.id)
     if as_json:
@@ -93,7 +93,7 @@ def show(account: str, *, as_json: bool) -> None:
 @click.argument("switch", type=click.Choice(["on", "off"]))
 @click.option("--name", help="The account's exact name; without it, `on` asks for it.")
 @json_option
-def live(account: str, switch: str, name: str | None, *, as_json: bool) -> None:
+def switch_live(account: str, switch: str, name: str | None, *, as_json: bool) -> None:
     """Turn live orders on or off. `on` needs the account's exact name."""
     is_on = switch == "on"
     with connect() as connection:
@@ -129,9 +129,9 @@ def _confirm_name(row: AccountRow, name: str | None, *, as_json: bool) -> None:
 @click.argument("account")
 @click.argument("ticks", metavar="TICKS|none")
 @json_option
-def stop(account: str, ticks: str, *, as_json: bool) -> None:
+def set_default_stop(account: str, ticks: str, *, as_json: bool) -> None:
     """Set the default stop in ticks. It protects entries without a stop; with `none`, such entries are denied."""
-    distance = ticks_or_none(ticks)
+    distance = parse_ticks_or_none(ticks)
     with begin() as connection:
         row = resolve_account(connection, account)
         accounts.change(connection, row.id, default_stop_ticks=distance)
@@ -150,7 +150,7 @@ def stop(account: str, ticks: str, *, as_json: bool) -> None:
 @click.argument("account")
 @click.argument("balance", type=MoneyType())
 @json_option
-def high(account: str, balance: Decimal, *, as_json: bool) -> None:
+def set_high_water_mark(account: str, balance: Decimal, *, as_json: bool) -> None:
     """Set the high-water mark. It is the highest end-of-day balance, as the firm's dashboard shows it.
 
     The loss limit level follows it.
@@ -168,7 +168,7 @@ def high(account: str, balance: Decimal, *, as_json: bool) -> None:
         click.echo(f"`tickwork accounts show {row.id}` shows its loss limit level.")
 
 
-def facts(found: RiskView, row: AccountRow) -> dict[str, Any]:
+def to_row(found: RiskView, row: AccountRow) -> dict[str, Any]:
     """Return an account's identity, balances, limits and switches as one row."""
     snapshot = found.snapshots.get(row.id)
     equity = level = None

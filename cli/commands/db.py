@@ -56,7 +56,7 @@ def upgrade_schema(name: str | None) -> None:
 
 @command.command("psql", context_settings={"ignore_unknown_options": True, "help_option_names": []})
 @click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
-def psql(arguments: tuple[str, ...]) -> None:
+def open_psql(arguments: tuple[str, ...]) -> None:
     """Open psql on the stack's database. Pass ARGUMENTS on to it, such as -c "SELECT * FROM bars LIMIT 5"."""
     settings = load_stack_settings()
     url = urlsplit(settings.require_database())

@@ -21,7 +21,7 @@ from cli.local.home.lock import find_holder
 from cli.local.home.ports import DEFAULTS, is_free
 from cli.local.servers.binaries import find_postgres_folder, find_valkey_server
 from cli.local.servers.broker import check_broker
-from cli.local.servers.unix_user import unprivileged
+from cli.local.servers.unix_user import find_unprivileged_user
 from cli.local.servers.valkey import check_version
 from shared.config import load_settings
 from shared.db.migrate import current_revision, newest_revision
@@ -46,8 +46,8 @@ def command(*, as_json: bool) -> None:
         "home": lambda: _check_home(home),
         "disk": lambda: _check_disk(home),
         "spool": lambda: _check_spool(home),
-        "postgres program": lambda: str(find_postgres_folder(home, unprivileged())),
-        "valkey program": lambda: str(find_valkey_server(home, unprivileged())),
+        "postgres program": lambda: str(find_postgres_folder(home, find_unprivileged_user())),
+        "valkey program": lambda: str(find_valkey_server(home, find_unprivileged_user())),
     }
     if find_holder(home.root) is None:
         checks |= {

@@ -86,7 +86,7 @@ def command(
 @click.option("--name", help="Only jobs with this name.")
 @click.option("--limit", default=50, show_default=True, type=click.IntRange(1, 10_000), help="Most jobs to list.")
 @json_option
-def dead(name: str | None, limit: int, *, as_json: bool) -> None:
+def list_dead(name: str | None, limit: int, *, as_json: bool) -> None:
     """List the dead jobs. They used up their attempts and stay dead until you act."""
     with connect() as connection:
         rows = views.list_jobs(

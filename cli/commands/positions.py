@@ -13,7 +13,7 @@ from cli.client.order_changes import OrderChangeRequest, apply_changes
 from cli.client.risk_view import list_alarms, read_fresh_quotes
 from cli.client.stack import begin, connect, load_stack_settings
 from cli.console.output import print_json, print_table
-from cli.console.params import account_option, json_option, ticks_or_none
+from cli.console.params import account_option, json_option, parse_ticks_or_none
 from shared.config import Settings
 from shared.db import views
 from shared.db.accounts import accounts
@@ -119,7 +119,7 @@ def _reduce_position(
 @_dry_run_option
 @wait_option
 @json_option
-def breakeven(symbol: str, account_word: str | None, wait_s: float, *, dry_run: bool, as_json: bool) -> None:
+def move_to_breakeven(symbol: str, account_word: str | None, wait_s: float, *, dry_run: bool, as_json: bool) -> None:
     """Move the stop to the average price. Example: `positions breakeven MNQ`."""
     with open_client() as client:
         with client.connect() as connection:
@@ -153,7 +153,7 @@ def breakeven(symbol: str, account_word: str | None, wait_s: float, *, dry_run: 
 @json_option
 def trail(symbol: str, ticks: str, account_word: str | None, *, as_json: bool) -> None:
     """Trail the stop behind the best price. Example: `positions trail MNQ 40`; `none` ends the trailing."""
-    distance = ticks_or_none(ticks)
+    distance = parse_ticks_or_none(ticks)
     with begin() as connection:
         position, _, _ = _find_protected_position(connection, symbol, account_word)
         account = accounts.get(connection, position.account_id)

@@ -124,7 +124,7 @@ def command(ctx: click.Context, /, limit: int, *, as_json: bool, **filters: Unpa
 @click.option("--by", type=click.Choice(list(GROUPINGS)), help="Group the statistics by this.")
 @_add_filters
 @click.pass_context
-def stats(ctx: click.Context, /, by: str | None, *, as_json: bool, **filters: Unpack[_Filters]) -> None:
+def show_statistics(ctx: click.Context, /, by: str | None, *, as_json: bool, **filters: Unpack[_Filters]) -> None:
     """Show statistics of round trips. They cover every round trip that matches the filters."""
     before = ctx.parent.params if ctx.parent else {}
     either: dict[str, Any] = {name: before.get(name) if value is None else value for name, value in filters.items()}

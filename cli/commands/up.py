@@ -25,7 +25,7 @@ from cli.local.processes.supervisor import Child, Supervisor
 from cli.local.servers.broker import check_broker
 from cli.local.servers.database import choose_database
 from cli.local.servers.postgres import postgres_program, postgres_url
-from cli.local.servers.unix_user import unprivileged
+from cli.local.servers.unix_user import find_unprivileged_user
 from cli.local.servers.valkey import check_version, valkey_program, valkey_url
 from shared.config import Settings, load_settings
 from shared.db.migrate import upgrade
@@ -155,7 +155,7 @@ class _StackRun:
 
     def _start_servers(self, ports: dict[str, int], postgres_password: str, valkey_password: str) -> None:
         servers = []
-        unix_user = None if self._settings.database_url and self._settings.redis_url else unprivileged()
+        unix_user = None if self._settings.database_url and self._settings.redis_url else find_unprivileged_user()
         if not self._settings.redis_url:
             program = valkey_program(self._home, unix_user, ports["valkey"], valkey_password)
             servers.append(self._supervisor.add(program))

@@ -73,7 +73,7 @@ class SideType(click.ParamType[Side]):
         return side
 
 
-def ticks_or_none(word: str) -> int | None:
+def parse_ticks_or_none(word: str) -> int | None:
     """Return a distance in ticks, or None for the word `none`; raise RefusedError for anything else."""
     if word.lower() == "none":
         return None

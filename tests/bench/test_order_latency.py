@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 import requests
 
-from cli.local.processes.program import tied_to_us
+from cli.local.processes.program import tie_to_us
 from shared.config import environment, load_settings
 from shared.db.engine import make_engine
 from shared.fleets import Queue
@@ -56,7 +56,7 @@ def control(running: Stack) -> Iterator[str]:
     process = subprocess.Popen(
         [sys.executable, "-m", "tests.fixtures.direct", str(port), contract_id, str(account_id)],
         env=env,
-        preexec_fn=tied_to_us(signal.SIGKILL),  # noqa: PLW1509  # it only calls prctl
+        preexec_fn=tie_to_us(signal.SIGKILL),  # noqa: PLW1509  # it only calls prctl
     )
     url = f"http://127.0.0.1:{port}/"
 

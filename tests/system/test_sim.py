@@ -13,7 +13,7 @@ import psutil
 import pytest
 import requests
 
-from cli.local.processes.program import tied_to_us
+from cli.local.processes.program import tie_to_us
 from tests.fixtures.processes import clean_environment, free_port, until
 from tests.fixtures.stack import TICKWORK
 
@@ -32,7 +32,7 @@ class Sim:
             self.process = subprocess.Popen(
                 [*TICKWORK, "sim", "--port", str(self.port), "--control-port", str(self.control_port), *arguments],
                 env=clean_environment() | {"TICKWORK_HOME": str(home), "COLUMNS": "120"} | env, stdout=log, stderr=log,
-                preexec_fn=tied_to_us(signal.SIGKILL),  # noqa: PLW1509  # it only calls prctl
+                preexec_fn=tie_to_us(signal.SIGKILL),  # noqa: PLW1509  # it only calls prctl
             )  # fmt: skip
 
     @property

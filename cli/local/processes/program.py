@@ -46,12 +46,12 @@ def start_program(program: Program) -> "subprocess.Popen[bytes]":
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         start_new_session=True,
-        preexec_fn=tied_to_us(program.death_signal, program.niceness),  # noqa: PLW1509  # runs after the change of user, which would reset the death signal
+        preexec_fn=tie_to_us(program.death_signal, program.niceness),  # noqa: PLW1509  # runs after the change of user, which would reset the death signal
         **(program.unix_user.as_user() if program.unix_user else {}),
     )
 
 
-def tied_to_us(death_signal: signal.Signals, niceness: int = 0, parent: int | None = None) -> Callable[[], None]:
+def tie_to_us(death_signal: signal.Signals, niceness: int = 0, parent: int | None = None) -> Callable[[], None]:
     """Return a function for a new process: Linux then sends it `death_signal` when its parent dies.
 
     It also raises the niceness. `parent` is the process that starts the new one; default: this process.

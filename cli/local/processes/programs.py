@@ -8,10 +8,11 @@ from pathlib import Path
 from cli.local.home.folder import Home
 from cli.local.market import MarketChoice
 from cli.local.processes.program import Program
-from cli.local.processes.readiness import answers_http, beats
+from cli.local.processes.readiness import answers_http
 from shared.clock import MarketClock
 from shared.config import Settings, environment
 from shared.fleets import FLEETS
+from shared.heartbeat import is_fresh
 
 # `up` releases the jobs that still run this long after a worker's stop signal.
 WORKER_STOP_TIMEOUT_S = 10.0
@@ -121,7 +122,7 @@ def _heartbeat_program(stack: StackConfig, name: str, module: list[str], *, stop
         name,
         _python_command(module),
         _program_environment(stack) | {"TICKWORK_HEARTBEAT_FILE": str(heartbeat)},
-        lambda: beats(heartbeat),
+        lambda: is_fresh(heartbeat),
         heartbeat=heartbeat,
         stop_timeout_s=stop_timeout_s,
     )

@@ -1,14 +1,11 @@
-"""Readiness checks of programs from outside: by HTTP and by heartbeat."""
+"""Readiness checks of programs by HTTP."""
 
 import json
 import urllib.request
 from http import HTTPStatus
 from http.client import HTTPException
-from pathlib import Path
 from typing import Any
 from urllib.error import URLError
-
-from shared.heartbeat import is_fresh
 
 _TIMEOUT_S = 2.0
 
@@ -30,8 +27,3 @@ def answers_http(url: str) -> bool:
 
 def _opener() -> urllib.request.OpenerDirector:
     return urllib.request.build_opener(urllib.request.ProxyHandler({}))
-
-
-def beats(heartbeat: Path) -> bool:
-    """Whether the program that touches the file `heartbeat` has done so lately."""
-    return is_fresh(heartbeat)

@@ -11,7 +11,7 @@ from pathlib import Path
 import psycopg
 
 from cli.local.home.folder import Home
-from cli.local.processes.program import Program, tied_to_us
+from cli.local.processes.program import Program, tie_to_us
 from cli.local.servers.binaries import find_postgres_folder
 from cli.local.servers.stale_server import wait_for_old_server
 from cli.local.servers.unix_user import UnixUser
@@ -90,7 +90,7 @@ def _create_cluster(home: Home, unix_user: UnixUser | None, binaries: Path, pass
             capture_output=True,
             text=True,
             # An initdb that outlived this process would clean up in the folder of the next one.
-            preexec_fn=tied_to_us(signal.SIGKILL),  # runs after the change of user, which would reset the death signal
+            preexec_fn=tie_to_us(signal.SIGKILL),  # runs after the change of user, which would reset the death signal
             **(unix_user.as_user() if unix_user else {}),
         )
     except subprocess.CalledProcessError as error:

@@ -26,7 +26,7 @@ class UnixUser:
         return {"user": self.uid, "group": self.gid, "extra_groups": []}
 
 
-def unprivileged() -> UnixUser | None:
+def find_unprivileged_user() -> UnixUser | None:
     """Return the user of the servers: None, our own, unless we are root; then `postgres` or `nobody`.
 
     Raise SettingsError when there is no usable user.

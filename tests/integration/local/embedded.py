@@ -12,7 +12,7 @@ from cli.local.home.folder import Home
 from cli.local.processes.program import Program, kill_session, start_program
 from cli.local.servers.binaries import find_postgres_folder
 from cli.local.servers.postgres import postgres_program
-from cli.local.servers.unix_user import unprivileged
+from cli.local.servers.unix_user import find_unprivileged_user
 from cli.local.servers.valkey import valkey_program
 from tests.fixtures.processes import free_port, until
 
@@ -21,11 +21,11 @@ AS_ROOT = pytest.mark.skipif(os.geteuid() != 0, reason="servers run as another u
 
 
 def postgres(server_home: Home, port: int = 0) -> Program:
-    return postgres_program(server_home, unprivileged(), port or free_port(), PASSWORD)
+    return postgres_program(server_home, find_unprivileged_user(), port or free_port(), PASSWORD)
 
 
 def valkey(server_home: Home, port: int = 0) -> Program:
-    return valkey_program(server_home, unprivileged(), port or free_port(), PASSWORD)
+    return valkey_program(server_home, find_unprivileged_user(), port or free_port(), PASSWORD)
 
 
 @contextmanager
@@ -54,13 +54,13 @@ def find_cluster(server_home: Home) -> Path:
 def write_as_server_user(file: Path, text: str) -> None:
     """Write a file as the servers' user would."""
     file.write_text(text)
-    if unix_user := unprivileged():
+    if unix_user := find_unprivileged_user():
         unix_user.own(file)
 
 
 def create_fake_binaries(server_home: Home, initdb: str) -> Path:
     """Create a folder with the real postgres and a fake initdb, a script whose $data is the folder to fill."""
-    real = find_postgres_folder(server_home, unprivileged())
+    real = find_postgres_folder(server_home, find_unprivileged_user())
     folder = server_home.root / "binaries"
     folder.mkdir()
     for name, script in (("postgres", f'exec "{real}/postgres" "$@"'), ("initdb", f'data="$2"\n{initdb}')):

@@ -13,7 +13,7 @@ from redis.retry import Retry
 from cli.local.home.folder import Home
 from cli.local.servers.database import choose_database
 from cli.local.servers.postgres import postgres_url
-from cli.local.servers.unix_user import unprivileged
+from cli.local.servers.unix_user import find_unprivileged_user
 from cli.local.servers.valkey import valkey_url
 from tests.fixtures.processes import free_port
 from tests.integration.local.embedded import AS_ROOT, PASSWORD, find_cluster, postgres, run_server, valkey
@@ -21,7 +21,7 @@ from tests.integration.local.embedded import AS_ROOT, PASSWORD, find_cluster, po
 
 @AS_ROOT
 def test_links_planted_by_the_servers_user_never_change_a_file_outside(cluster_home: Home) -> None:
-    unix_user = unprivileged()
+    unix_user = find_unprivileged_user()
     assert unix_user is not None
     valkey(cluster_home)
     outside = cluster_home.root / "outside"
@@ -50,7 +50,7 @@ def test_links_planted_by_the_servers_user_never_change_a_file_outside(cluster_h
 
 @AS_ROOT
 def test_the_servers_user_can_write_only_in_its_own_folders(cluster_home: Home) -> None:
-    unix_user = unprivileged()
+    unix_user = find_unprivileged_user()
     assert unix_user is not None
     valkey(cluster_home)
     for folder in (cluster_home.root, cluster_home.root / "postgres", cluster_home.root / "valkey"):
@@ -61,7 +61,7 @@ def test_the_servers_user_can_write_only_in_its_own_folders(cluster_home: Home) 
 
 @AS_ROOT
 def test_a_change_of_owner_does_not_follow_a_link(tmp_path: Path) -> None:
-    unix_user = unprivileged()
+    unix_user = find_unprivileged_user()
     assert unix_user is not None
     (tmp_path / "precious").write_text("")
     (tmp_path / "link").symlink_to(tmp_path / "precious")

@@ -64,9 +64,9 @@ def test_an_initdb_ends_with_its_killed_parent(server_home: Home) -> None:
     binaries = create_fake_binaries(server_home, 'echo $$ > "$data/pid"; exec sleep 600')
     code = (
         "import sys; from pathlib import Path; from cli.local.home.folder import Home\n"
-        "from cli.local.servers.unix_user import unprivileged\n"
+        "from cli.local.servers.unix_user import find_unprivileged_user\n"
         "from cli.local.servers.postgres import postgres_program\n"
-        "postgres_program(Home(Path(sys.argv[1])), unprivileged(), 1, 'secret')"
+        "postgres_program(Home(Path(sys.argv[1])), find_unprivileged_user(), 1, 'secret')"
     )
     env = os.environ | {"PG_BINDIR": str(binaries)}
     with subprocess.Popen([sys.executable, "-c", code, str(server_home.root)], env=env) as starter:

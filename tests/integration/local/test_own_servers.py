@@ -14,7 +14,7 @@ from cli.local.home.folder import Home
 from cli.local.servers.binaries import find_postgres_folder, find_valkey_server
 from cli.local.servers.broker import check_broker
 from cli.local.servers.postgres import postgres_program
-from cli.local.servers.unix_user import UnixUser, unprivileged
+from cli.local.servers.unix_user import UnixUser, find_unprivileged_user
 from cli.local.servers.valkey import check_version
 from shared.db.migrate import upgrade
 from shared.errors import SettingsError
@@ -46,7 +46,7 @@ def test_a_missing_server_program_is_refused_with_the_variables_name(
     monkeypatch.setenv(variable, place)
 
     with pytest.raises(SettingsError, match=f"{variable} is {place}") as refused:
-        find(home, unprivileged())
+        find(home, find_unprivileged_user())
     assert "set DATABASE_URL and REDIS_URL" in str(refused.value)
 
 
@@ -58,7 +58,7 @@ def test_another_program_named_postgres_is_refused(home: Home, monkeypatch: pyte
     monkeypatch.setenv("PG_BINDIR", str(folder))
 
     with pytest.raises(SettingsError, match="is not PostgreSQL: its version is 'mysql 9'"):
-        postgres_program(home, unprivileged(), free_port(), PASSWORD)
+        postgres_program(home, find_unprivileged_user(), free_port(), PASSWORD)
 
 
 def test_a_too_old_database_is_refused_before_any_change(empty_database_url: str) -> None:
