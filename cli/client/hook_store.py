@@ -1,4 +1,4 @@
-"""What the commands of webhooks share: a hook by its name, and the URL that senders use."""
+"""The parts that the commands of webhooks share: a hook by its name, and the URL that senders use."""
 
 from collections.abc import Sequence
 

@@ -19,7 +19,7 @@ Record = tuple[str, str]  # the target of an event, and the event
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ContractRequest:
-    """What subscribers want of a contract: events of `targets`, and first a snapshot for those of `new_targets`."""
+    """A request of subscribers for a contract: events of `targets`, and first a snapshot for those of `new_targets`."""
 
     contract_id: str
     since: datetime  # the first subscription: it is followed from there

@@ -50,7 +50,7 @@ class HookLimits:
 
 
 class MissBucket:
-    """What an address may send that is wrong or unknown: tokens, signatures, ids of jobs."""
+    """The limit on wrong or unknown tokens, signatures and ids of jobs that an address may send."""
 
     def __init__(self) -> None:
         self._bucket = TokenBucket(WRONG_CREDENTIALS_PER_MINUTE / 60, WRONG_CREDENTIALS_PER_MINUTE)

@@ -23,7 +23,7 @@ RawHeaders = Sequence[tuple[bytes, bytes]]  # as ASGI has them: names in lower c
 
 @dataclass(frozen=True, slots=True)
 class Signed:
-    """What a signature proves: the id of the delivery, the same in every resend, and the Unix seconds of signing."""
+    """The signed facts: the id of the delivery, the same in every resend, and the Unix seconds of signing."""
 
     delivery_id: str
     signed_at: int | None

@@ -13,7 +13,7 @@ _MOST_LATE_IN_A_ROW = 10  # then it is Postgres that is late, and not a record
 
 
 class SpooledRecord(Protocol):
-    """What a drain knows of a record."""
+    """The part of a record that a drain needs."""
 
     @property
     def id(self) -> UUID:

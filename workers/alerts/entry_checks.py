@@ -1,4 +1,4 @@
-"""What keeps an entry of an alert from being made: its age, its precedence, and the settings of its hook."""
+"""The checks that keep an entry of an alert from being made: its age, its precedence, and the settings of its hook."""
 
 from datetime import timedelta
 from typing import NoReturn

@@ -1,4 +1,4 @@
-"""What became of an alert on one account: the signal that records it, and the denial that it may get."""
+"""The outcome of an alert on one account: the signal that records it, and the denial that it may get."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""What an account holds and has at work in the contracts of one root, as our rows show it at one moment."""
+"""The positions and working orders of an account in the contracts of one root, as our rows show them at one moment."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace

@@ -27,7 +27,7 @@ STOP_ACTIONS = frozenset((*_MOVES, *_TRAILS))
 
 @dataclass(frozen=True, slots=True)
 class _Decision:
-    """What became of one position: in words, whether something changes, and the error if it is refused."""
+    """The outcome for one position: in words, whether something changes, and the error if it is denied."""
 
     text: str
     is_change: bool = False

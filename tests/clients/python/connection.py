@@ -1,4 +1,4 @@
-"""What every program here needs: project-x-py pointed at the simulator, the control port, and a wait for a fact."""
+"""The common parts of the programs here: project-x-py pointed at the simulator, the control port, a wait for a fact."""
 
 import asyncio
 import json

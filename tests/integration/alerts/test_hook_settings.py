@@ -1,4 +1,4 @@
-"""What a hook's settings do to an entry, and its age: it is scaled, mapped, recorded or traded."""
+"""The effect of a hook's settings on an entry, and of its age: it is scaled, mapped, recorded or traded."""
 
 from datetime import datetime
 from decimal import Decimal

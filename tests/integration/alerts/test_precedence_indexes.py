@@ -1,4 +1,4 @@
-"""What an alert asks of the jobs before it is read by an index, as the table keeps the jobs of two weeks."""
+"""The questions of an alert about the jobs before it are read by an index, as the table keeps the jobs of two weeks."""
 
 from collections.abc import Callable
 from typing import Any

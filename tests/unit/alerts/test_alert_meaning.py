@@ -1,4 +1,4 @@
-"""What an alert means: exits that nothing can stop, target positions, limit and stop entries, misspelt fields."""
+"""The meaning of an alert: exits that nothing can stop, target positions, limit and stop entries, misspelt fields."""
 
 import json
 from decimal import Decimal

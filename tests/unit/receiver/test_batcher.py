@@ -1,4 +1,4 @@
-"""What arrives while a batch is written is the next batch; each waiter gets its result, or the error of its batch."""
+"""Batches: items that come while one is written are the next; each waiter gets its result, or its batch's error."""
 
 import asyncio
 from collections.abc import Sequence

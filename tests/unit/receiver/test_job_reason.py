@@ -1,4 +1,4 @@
-"""What anyone may read of a job: a fixed sentence, whatever its error and its result say."""
+"""The reason of a job that anyone may read: a fixed sentence, whatever its error and its result say."""
 
 import pytest
 from hypothesis import given

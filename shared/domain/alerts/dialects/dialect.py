@@ -1,4 +1,4 @@
-"""What a dialect is: a name, what it is for, and how its messages are read."""
+"""The type of a dialect: its name, its purpose, and the function that reads its messages."""
 
 from collections.abc import Callable
 from dataclasses import dataclass

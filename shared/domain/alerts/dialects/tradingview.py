@@ -1,4 +1,4 @@
-"""What people paste into TradingView's alerts: JSON with TradingView's own names, and its sentence of an order fill."""
+"""TradingView's messages, pasted into its alerts: JSON with its own names, and its sentence of an order fill."""
 
 import re
 from collections.abc import Iterator, Mapping

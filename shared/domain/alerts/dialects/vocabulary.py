@@ -35,7 +35,7 @@ _ZERO = re.compile(r"[+-]?(0+(\.0*)?|\.0*)?")
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Vocabulary:
-    """What a sender's words mean. Names of fields are compared without case, _ and other signs; ours are always taken.
+    """The meaning of a sender's words. Names of fields are compared without case and signs; ours are always taken.
 
     `refused`: a field of an entry that would make another trade, and that we cannot honour -> what to send instead.
     """

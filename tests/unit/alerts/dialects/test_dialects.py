@@ -1,4 +1,4 @@
-"""What holds for every dialect: no error but a refusal, no side but the one that is said, and exits that stay exits."""
+"""The rules of every dialect: no error but a refusal, no side but the one that is said, and exits that stay exits."""
 
 import json
 from itertools import product
