@@ -23,8 +23,24 @@ RETIRED = (
     "noted_at", "said_at", "handed back", "whose fate", "naked", "workshop", "the venue's word", "money depends on",
     "exposure", "is_overtaken", "is_undone", "is_superseded", "has_pending_exit", "alert_order", "only_side",
     "kept_side", "prev_position", "is_moving", "entry_gates", "require_timely", "require_wanted", "TokenGate",
-    "exit_alert",
+    "exit_alert", "hook_copy", "CopyAlert", "Unanswered", "Asker", "ticket", "grown", "handed", "hands", "last_words",
+    "intend", "look_at", "_prove", "Seen", "Submitted", "_take_their_word", "LOOKS", "_WATCH", "_NEVER_LATE", "PERSON",
+    "REFUSED", "CUT", "OrderState.UNKNOWN", "job.turn", "c.turn", "accounts.every", "contracts.held", "contracts.known",
+    "schedules.held", "positions.hold", "orders.like", "in_time", "patience", "_told", "_noted", "_hanging_up",
+    "leftovers", "spoiling", "visits", "desk", "habits", "referee", "Floor", "plant", "pit", "carried in",
+    "has met no market", "is no side", "stage we know", "needs to be committed", "attempts are spent", "waits for you",
+    "asks anew", "what hangs",
 )  # fmt: skip
+# Modules and folders, where their names are ordinary words elsewhere.
+RETIRED_MODULES = {
+    "cli": ("account", "alone", "ask", "begin", "changing", "chosen", "drain", "entries", "keys", "said", "stands"),
+    "shared/gateway": ("asker", "patience"),
+    "shared/hot": ("patience",),
+    "shared/ledger": ("following", "intake", "line", "mending", "rows"),
+    "simulator": ("answers", "book", "gate", "shapes"),
+    "web/receiver": ("patience", "unanswered"),
+    "workers": ("access", "books", "build", "calls", "intend", "progress", "run", "strangers", "sync"),
+}
 OTHER_FILES = (".importlinter", ".pre-commit-config.yaml", "Makefile", "docker-compose.yml", "pyproject.toml")
 
 
@@ -50,4 +66,13 @@ def test_no_file_has_a_retired_word() -> None:
         for file in files()
         for number, line in enumerate(file.read_text().splitlines(), 1)
         if WORD.search(line)
+    ]
+
+
+def test_no_module_has_a_retired_name() -> None:
+    assert [] == [
+        str(file.relative_to(ROOT))
+        for folder, names in RETIRED_MODULES.items()
+        for file in (ROOT / folder).rglob("*.py")
+        if {*names} & {*file.relative_to(ROOT / folder).with_suffix("").parts}
     ]

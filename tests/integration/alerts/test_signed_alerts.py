@@ -31,7 +31,7 @@ pytest_plugins = ("tests.fixtures.receiver",)
 
 RAW = json.dumps(ENTRY).encode()
 CLOSE = {"action": "close", "symbol": "MNQ"}
-REFUSED = (401, 429)  # the latter once other tests have sent many wrong signatures
+NOT_LET_IN = (401, 429)  # the latter once other tests have sent many wrong signatures
 SIGNERS: dict[SignatureScheme, Callable[[bytes], dict[str, str]]] = {
     STANDARD: sign_standard,
     GITHUB: sign_github,
@@ -198,7 +198,7 @@ def test_a_hook_takes_signatures_of_its_old_and_new_secret_until_the_old_one_end
     hook.receiver.execute(
         "UPDATE hook_secret SET expires_at = now() + interval '1 second' WHERE secret = :key", key=KEY
     )
-    until(lambda: hook.post(RAW).status_code in REFUSED, what="the end of the old secret")
+    until(lambda: hook.post(RAW).status_code in NOT_LET_IN, what="the end of the old secret")
     assert 202 == hook.post(RAW, key=new).status_code
 
 
@@ -209,7 +209,7 @@ def test_a_secret_that_is_deleted_signs_nothing(hook: SignedHook) -> None:
         connection.execute(delete(hook_secret))
     engine.dispose()
 
-    until(lambda: hook.post(RAW, id_="msg_2").status_code in REFUSED, what="a receiver that knows of the deletion")
+    until(lambda: hook.post(RAW, id_="msg_2").status_code in NOT_LET_IN, what="a receiver that knows of the deletion")
 
 
 def test_while_postgres_is_away_a_signed_alert_is_spooled_with_its_delivery_id(

@@ -113,9 +113,9 @@ def test_complaint_7_a_strategy_sees_closed_bars_only(worker_env: WorkerEnv, ope
 
     too_early = evaluate(worker_env, first, closed_until + timedelta(minutes=1))
     assert ("none", "nothing was traded in the bar") == (too_early["decision"], too_early["reason"])
-    in_time = evaluate(worker_env, first, closed_until)
-    assert "BUY" == in_time["decision"], "a rise after the bar's end is not seen"
-    assert "RSI 0.0" in in_time["reason"]
+    on_time = evaluate(worker_env, first, closed_until)
+    assert "BUY" == on_time["decision"], "a rise after the bar's end is not seen"
+    assert "RSI 0.0" in on_time["reason"]
 
 
 def test_a_halted_account_stops_a_strategy_on_no_other(worker_env: WorkerEnv, operator: RunCommand) -> None:

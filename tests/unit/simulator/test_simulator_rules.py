@@ -157,10 +157,10 @@ def test_a_day_that_closes_early_is_flat_15_minutes_before_the_close(open_venue_
         venue_core.venue.market.contracts(venue_core.now())[0], venue_core.now()
     ).closes
     venue_core.step_to(closes - timedelta(minutes=17, seconds=1))
-    in_time = venue_core.place(contract_id=mnq).code
+    on_time = venue_core.place(contract_id=mnq).code
     venue_core.step_to(closes - timedelta(minutes=15) + timedelta(seconds=1))
 
-    assert 0 == in_time
+    assert 0 == on_time
     assert 0 == venue_core.position(mnq)
 
 

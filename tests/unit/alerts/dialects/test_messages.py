@@ -31,7 +31,7 @@ MESSAGES: dict[str, list[Row]] = {
 }
 ROWS = [(dialect, *row) for dialect, rows in MESSAGES.items() for row in rows]
 ACCEPTED = [row for row in ROWS if not row[2].startswith(("refused ", "payload "))]
-REFUSED = [row for row in ROWS if row[2].startswith("refused ")]
+REFUSALS = [row for row in ROWS if row[2].startswith("refused ")]
 TRANSLATED = [row for row in ROWS if row[2].startswith("payload ")]
 
 
@@ -56,7 +56,7 @@ def test_an_accepted_message_is_the_alert_and_leads_to_the_position_in_the_table
     assert positions == " ".join(str(position_after(alert, held)) for held in HELD)
 
 
-@pytest.mark.parametrize(("dialect", "body", "expected"), [row[:3] for row in REFUSED])
+@pytest.mark.parametrize(("dialect", "body", "expected"), [row[:3] for row in REFUSALS])
 def test_a_refusal_names_the_field_and_shows_the_right_message(dialect: str, body: str, expected: str) -> None:
     field, _, hint = expected.removeprefix("refused ").partition(": ")
     with pytest.raises(RefusedAlertError) as caught:
