@@ -14,7 +14,7 @@ from sqlalchemy import Engine
 
 from shared.clock import machine_now, monotonic
 from shared.db.alerts import probe_hook
-from shared.db.token_hash import hash_token
+from shared.db.alerts.hooks import hash_token
 from shared.errors import ProbeFailedError
 from shared.ids import new_id
 from shared.private_file import write_private

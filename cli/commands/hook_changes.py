@@ -12,7 +12,7 @@ from cli.client.stack import begin, connect, load_stack_settings
 from cli.console.output import print_fields, print_json
 from cli.console.params import json_option
 from shared.db.alerts import hooks
-from shared.db.token_hash import hash_token
+from shared.db.alerts.hooks import hash_token
 from shared.domain.alerts.hook_settings import encode_settings
 
 

@@ -19,9 +19,9 @@ from shared.clock import monotonic
 from shared.db.accounts import accounts
 from shared.db.accounts.accounts import AccountRow
 from shared.db.alerts import hooks
+from shared.db.alerts.hooks import hash_token
 from shared.db.alerts.probe_hook import PROBE_HOOK_NAME
 from shared.db.market_data import contracts
-from shared.db.token_hash import hash_token
 from shared.domain.alerts.hook_settings import HookSettings
 from shared.ids import new_id
 

@@ -11,7 +11,7 @@ from cli.client.stack import begin, connect, load_stack_settings
 from cli.console.output import print_json, print_table
 from cli.console.params import json_option
 from shared.db import api_tokens
-from shared.db.token_hash import hash_token
+from shared.db.alerts.hooks import hash_token
 from shared.ids import new_id
 from shared.ledger.job_scope import list_jobs_in_scope
 

@@ -16,7 +16,7 @@ import requests
 from shared.config import environment
 from tests.fixtures.both_states import list_differences, read_our_state, read_venue_state
 from tests.fixtures.chaos_form import ALERT_STATES, ENTRY_TTL_S, IS_LONG, UNRESOLVED
-from tests.fixtures.job_states import TERMINAL
+from tests.fixtures.processes import TERMINAL
 from tests.fixtures.stack import ALERT, Stack, eventually
 from tests.fixtures.unprotected_watch import UnprotectedWatch
 

@@ -14,7 +14,7 @@ import pytest
 import requests
 
 from tests.fixtures.chaos_form import ENTRY_TTL_S, IS_LONG, RECONCILED, UNRESOLVED
-from tests.fixtures.job_states import TERMINAL
+from tests.fixtures.processes import TERMINAL
 from tests.fixtures.stack import ALERT, Stack, eventually
 
 ALERTS = 300 if IS_LONG else 24

@@ -11,7 +11,7 @@ import requests
 
 from tests.fixtures.both_states import list_differences, read_our_state, read_venue_state
 from tests.fixtures.chaos_form import ALERT_STATES, ENTRY_TTL_S, IS_LONG, RECONCILED, UNRESOLVED
-from tests.fixtures.job_states import TERMINAL
+from tests.fixtures.processes import TERMINAL
 from tests.fixtures.stack import ALERT, Stack, eventually
 
 SPEED = 60

@@ -11,8 +11,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from shared.clock import machine_now
-from shared.db.alerts.hooks import Hook
-from shared.db.token_hash import hash_token
+from shared.db.alerts.hooks import Hook, hash_token
 from shared.domain.alerts.payload import BODY
 from web.receiver.body import Body, BodyLateError, read_body
 from web.receiver.check import TOO_LARGE, Refusal, check_body

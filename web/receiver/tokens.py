@@ -9,8 +9,8 @@ from http import HTTPStatus
 from starlette.requests import Request
 
 from shared.db import api_tokens
+from shared.db.alerts.hooks import hash_token
 from shared.db.api_tokens import ApiToken
-from shared.db.token_hash import hash_token
 from shared.ledger.async_ledger import AsyncLedger
 from web.receiver.anonymous_work import AnonymousWork
 from web.receiver.deadline import DatabaseDownError, with_timeout

@@ -1,5 +1,6 @@
 """Webhooks: tokens that may post alerts, and their accounts; a token is stored only as its SHA-256."""
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -29,6 +30,11 @@ class Hook:
     paused_at: datetime | None  # while it is set, it enters nothing; exits still close
     removed_at: datetime | None
     follower_ids: Sequence[int] = ()  # accounts that trade its alerts too
+
+
+def hash_token(token: str) -> bytes:
+    """Return the SHA-256 of a token, of a hook or of a program: it is random, and needs no salt and no slow hash."""
+    return hashlib.sha256(token.encode()).digest()
 
 
 def hook_of(row: Row[Any]) -> Hook:

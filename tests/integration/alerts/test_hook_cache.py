@@ -7,9 +7,9 @@ import pytest
 from sqlalchemy import insert
 
 from shared.db.alerts import hooks
+from shared.db.alerts.hooks import hash_token
 from shared.db.engine import make_async_engine, make_engine
 from shared.db.tables.accounts import account
-from shared.db.token_hash import hash_token
 from shared.domain.alerts.hook_settings import HookSettings
 from shared.ids import new_id
 from tests.fixtures.receiver_process import ACCOUNT

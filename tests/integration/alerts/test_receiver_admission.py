@@ -3,7 +3,7 @@
 from datetime import timedelta
 
 from shared.clock import machine_now
-from shared.db.token_hash import hash_token
+from shared.db.alerts.hooks import hash_token
 from shared.domain.alerts.hook_settings import HookSettings
 from tests.fixtures.processes import until
 from tests.fixtures.receiver_process import ENTRY, ReceiverProcess, StartReceiver

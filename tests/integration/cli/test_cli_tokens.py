@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from shared.db.token_hash import hash_token
+from shared.db.alerts.hooks import hash_token
 from tests.fixtures.ledger_env import LedgerEnv
 from tests.fixtures.receiver_process import StartReceiver
 from tests.integration.cli.shell import Done, Shell

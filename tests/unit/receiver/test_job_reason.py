@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from shared import errors
 from shared.errors import OrderRejectedError, RiskLimitError
-from tests.fixtures.job_states import TERMINAL
+from tests.fixtures.processes import TERMINAL
 from web.receiver.job_reason import REFUSALS, RESULTS, RUNS_AGAIN, STATES, describe_job
 
 SECRET = "account 20001 (PRACTICE-77) holds 3 MNQ at 21500.25"
