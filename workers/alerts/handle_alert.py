@@ -41,9 +41,9 @@ def handle_alert(job: HandleAlert, ctx: Context) -> dict[str, str]:
 
 
 def trade_alert(ctx: Context, stored: StoredAlert, account_id: int) -> dict[str, str]:
-    """Enter, exit, cancel or move stops on one account as the alert requests, unless it was refused there before.
+    """Enter, exit, cancel or move stops on one account as the alert requests, unless it was denied there before.
 
-    Raise RiskLimitError for an alert that was or is refused, RefusedError without a single active contract, for a month
+    Raise RiskLimitError for an alert that was or is denied, RefusedError without a single active contract, for a month
     that is not active, or for an entry that is late or closed by a later request.
     """
     if stored.denial is not None:

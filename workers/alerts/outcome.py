@@ -49,14 +49,14 @@ def record_outcome(
     contract_id: str | None,
     *,
     reason: str,
-    refusal: str | None = None,
+    denial: str | None = None,
 ) -> tuple[dict[str, str], str | None]:
     """Record the signal of an alert that enters nothing; return the beginning of the job's result, and its denial.
 
-    It is denied with `refusal`, or for an account whose live orders were never on. What a target position
+    It is denied with `denial`, or for an account whose live orders were never on. What a target position
     closes is a CLOSE.
     """
-    denial = lock_and_find_denial(tx, ctx, account_alert.account_id) or refusal
+    denial = lock_and_find_denial(tx, ctx, account_alert.account_id) or denial
     signal_id = new_id()
     signals.add(
         tx.connection,

@@ -51,14 +51,14 @@ def change_stops(ctx: Context, account_alert: AccountAlert) -> dict[str, str]:
     if not held:
         return record_nothing_to_do(ctx, account_alert, named[0] if named else None, f"no position in {symbol.text}")
     with ctx.transaction() as tx:
-        refusal = lock_and_find_denial(tx, ctx, account_id)
-        decisions = [] if refusal else _decide_all(tx, ctx, account_alert, held)
+        denial = lock_and_find_denial(tx, ctx, account_id)
+        decisions = [] if denial else _decide_all(tx, ctx, account_alert, held)
         changed = "; ".join(each.text for each in decisions if each.is_change)
         errors = [each.error for each in decisions if each.error is not None]
         text = "; ".join(each.text for each in decisions)
-        refusal = refusal or (text if errors and not changed else None)
+        denial = denial or (text if errors and not changed else None)
         reason = text if changed else f"nothing to do: {text}"
-        result, denial = record_outcome(tx, ctx, account_alert, held[0], reason=reason, refusal=refusal)
+        result, denial = record_outcome(tx, ctx, account_alert, held[0], reason=reason, denial=denial)
         if denial is None:
             result |= {"changes": text} if changed else {"nothing_to_do": text}
             tx.finish(result)

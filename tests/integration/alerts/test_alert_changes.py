@@ -227,7 +227,7 @@ def test_a_second_run_of_a_change_does_nothing_more(worker_env: WorkerEnv) -> No
 
 
 @pytest.mark.parametrize("action", ["cancel", "move_stop", "breakeven", "trail"])
-def test_an_account_whose_live_orders_were_never_on_is_refused(worker_env: WorkerEnv, action: str) -> None:
+def test_an_account_whose_live_orders_were_never_on_is_denied(worker_env: WorkerEnv, action: str) -> None:
     hold(worker_env, 1)
     worker_env.entry_alert(action="buy", limit_price=20000)
     worker_env.run_due_jobs()

@@ -136,7 +136,7 @@ def postpone(*_: object) -> None:
     raise PostponedError("another exit", timedelta(seconds=0.2))
 
 
-def test_a_close_is_not_skipped_for_a_later_target_position_that_was_refused(worker_env: WorkerEnv) -> None:
+def test_a_close_is_not_skipped_for_a_later_target_position_that_was_denied(worker_env: WorkerEnv) -> None:
     hold(worker_env, 1)
     hook_id = worker_env.add_hook()
     worker_env.entry_alert(

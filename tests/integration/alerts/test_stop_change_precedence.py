@@ -56,7 +56,7 @@ def test_a_move_that_runs_after_a_later_one_does_not_undo_it(worker_env: WorkerE
     assert f"an alert that was {is_later} later has changed the stop" in result_of(worker_env, late)
 
 
-def test_a_stop_move_that_was_refused_does_not_end_an_earlier_one(worker_env: WorkerEnv) -> None:
+def test_a_stop_move_that_was_denied_does_not_end_an_earlier_one(worker_env: WorkerEnv) -> None:
     hold(worker_env, 1)
     hook_id = worker_env.add_hook()
     run_change(worker_env, hook_id, action="move_stop", stop_loss=90000, timenow=time_ago(1))
