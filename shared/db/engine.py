@@ -1,10 +1,12 @@
 """Pooled connections to Postgres; an engine connects on first use."""
 
+import logging
 import os
 import select
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any, LiteralString
 
 import psycopg
@@ -19,6 +21,8 @@ from sqlalchemy.exc import (
     SQLAlchemyError,
 )
 
+log = logging.getLogger(__name__)
+
 if TYPE_CHECKING:
     from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
@@ -31,6 +35,22 @@ CONNECTION_ERRORS = (OperationalError, InterfaceError, psycopg.OperationalError,
 def is_lock_timeout(error: BaseException) -> bool:
     """Whether a statement gave up its wait for a lock: it did nothing, and its transaction is rolled back."""
     return isinstance(getattr(error, "orig", error), psycopg.errors.LockNotAvailable)
+
+
+@contextmanager
+def suppress_lock_timeout(without: str) -> Iterator[None]:
+    """End the block quietly when a statement in it gave up its wait for a lock; the log says what goes on `without`."""
+    try:
+        yield
+    except OperationalError as error:
+        if not is_lock_timeout(error):
+            raise
+        log.warning("rows are locked: %s", without)
+
+
+def limit_lock_wait(connection: Connection, wait: timedelta) -> None:
+    """Let no statement of this transaction wait longer than `wait` for a lock."""
+    connection.execute(text("SELECT set_config('lock_timeout', :wait, true)"), {"wait": f"{wait.total_seconds()}s"})
 
 
 # The row violates the schema.

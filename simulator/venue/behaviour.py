@@ -24,8 +24,9 @@ class Behaviour:
     `minute_days`: second and minute bars go back this many days (None: no limit), and end with their contract.
     `market_payloads`: trades and depth come in arrays, or each as an object. `query_order`: the order in which
     Order/v2/query lists rows unless the request says it. `fills_update_orders`: a fill sets `updateTimestamp` of its
-    order, or leaves it at the acceptance, activation or last change. `events`: around them no new position in
-    equity index minis is accepted.
+    order, or leaves it at the acceptance, activation or last change. `serialises_closes`: the order of a close fills at
+    most the position left, or, with False, all of it, so that two at once reverse the position. `events`: around them
+    no new position in equity index minis is accepted.
     """
 
     limits_fill: Literal["through", "touch"] = "through"
@@ -35,4 +36,5 @@ class Behaviour:
     market_payloads: Literal["array", "object"] = "array"
     query_order: Literal["newest_first", "oldest_first"] = "newest_first"
     fills_update_orders: bool = False
+    serialises_closes: bool = True
     events: list[EconomicEvent] = field(default_factory=list)

@@ -160,7 +160,7 @@ class Matcher:
             self._state.commit(Change(market_at=at, orders=moved))
 
     def _fill_at_market(self, order: OrderRecord, at: datetime) -> None:
-        if order.role is Role.EXIT:
+        if order.role is Role.EXIT and self._state.behaviour.serialises_closes:
             capped = self._cap_to_position(order)
             if not capped.open_quantity:
                 self._state.commit(Change(market_at=at, orders=[to_cancelled(order, at)]))

@@ -98,13 +98,14 @@ def _check_account(ctx: Context, snapshot: RiskSnapshot) -> int:
     if not changed and reason == account.block_reason and action < RuleAction.REDUCE:
         return 0
     with ctx.transaction() as tx:
-        if accounts.lock(tx.connection, account.id) is None:
+        locked = accounts.lock(tx.connection, account.id)
+        if locked is None:
             return 0
         if reason != account.block_reason:
             changed["block_reason"] = reason
             if account.block_reason is None or reason is None:
                 accounts.record_event(tx.connection, account.id, "blocked" if reason else "unblocked", reason or "")
-        if action is RuleAction.REDUCE:
+        if action is RuleAction.REDUCE and locked.reduced_on != day:  # another watch may have, since the snapshot
             changed["reduced_on"] = day
             _reduce(tx, snapshot, blocking)
         if changed:

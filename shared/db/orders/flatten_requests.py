@@ -28,6 +28,7 @@ class FlattenRequestRow:
     sweep_count: int
     progress: str | None
     requested_at: datetime
+    swept_at: datetime | None
     flat_at: datetime | None
 
     def covers(self, contract_id: str) -> bool:
@@ -140,10 +141,12 @@ def list_orphaned(connection: Connection, longer_than: timedelta) -> list[Flatte
     return [FlattenRequestRow(*row) for row in connection.execute(statement.order_by(flatten_request.c.id))]
 
 
-def count_sweep(connection: Connection, flatten_request_id: UUID) -> None:
-    """Count a sweep of the request: one round of cancels and closes at the venue."""
+def begin_sweep(connection: Connection, flatten_request_id: UUID) -> datetime:
+    """Count a sweep of the request, one round of closes and cancels at the venue; return when it began, by Postgres."""
     statement = update(flatten_request).where(flatten_request.c.id == flatten_request_id)
-    connection.execute(statement.values(sweep_count=flatten_request.c.sweep_count + 1))
+    statement = statement.values(sweep_count=flatten_request.c.sweep_count + 1, swept_at=func.now())
+    began_at: datetime = connection.execute(statement.returning(flatten_request.c.swept_at)).scalar_one()
+    return began_at
 
 
 def record_progress(connection: Connection, flatten_request_id: UUID, progress: str) -> None:
@@ -152,9 +155,32 @@ def record_progress(connection: Connection, flatten_request_id: UUID, progress: 
     connection.execute(statement.values(progress=progress))
 
 
-def finish(connection: Connection, flatten_request_id: UUID, venue_report: str) -> None:
-    """Close the request: the venue has confirmed flat."""
+def find_leader(connection: Connection, request: FlattenRequestRow, within: timedelta) -> UUID | None:
+    """Return the oldest open request that includes all of this one and began a sweep `within` this time, or None."""
+    is_same = flatten_request.c.contract_id == request.contract_id  # never true for None
+    includes = or_(flatten_request.c.contract_id.is_(None), is_same)
+    statement = select(flatten_request.c.id).where(
+        flatten_request.c.account_id == request.account_id,
+        flatten_request.c.flat_at.is_(None),
+        flatten_request.c.id < request.id,
+        flatten_request.c.swept_at > func.now() - within,
+        includes,
+    )
+    return connection.execute(statement.order_by(flatten_request.c.id).limit(1)).scalar_one_or_none()
+
+
+def finish(connection: Connection, request: FlattenRequestRow, venue_report: str, read_from: datetime) -> None:
+    """Close the request, and those that it includes and that are older than `read_from`: the venue confirmed flat.
+
+    `read_from` is when the last sweep began, before the venue was asked.
+    """
+    is_included = and_(
+        flatten_request.c.requested_at < read_from,
+        *(() if request.contract_id is None else (flatten_request.c.contract_id == request.contract_id,)),
+    )
     statement = update(flatten_request).where(
-        flatten_request.c.id == flatten_request_id, flatten_request.c.flat_at.is_(None)
+        flatten_request.c.account_id == request.account_id,
+        flatten_request.c.flat_at.is_(None),
+        or_(flatten_request.c.id == request.id, is_included),
     )
     connection.execute(statement.values(flat_at=func.now(), progress=venue_report))

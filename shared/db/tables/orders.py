@@ -113,9 +113,20 @@ flatten_request = Table(
     Column("progress", Text),
     Column("correlation_id", Uuid, nullable=False),
     at_column("requested_at", nullable=False, now=True),
+    at_column("swept_at"),  # when its last sweep began
     at_column("flat_at"),
 )
 Index("ix_flatten_request_open", flatten_request.c.account_id, postgresql_where=text("flat_at IS NULL"))
+
+# No foreign keys: a lock that somebody holds on the account must not stop a close.
+contract_close = Table(
+    "contract_close",
+    metadata,
+    Column("account_id", BigInteger, primary_key=True),
+    Column("contract_id", Text, primary_key=True),
+    at_column("sent_at", nullable=False, now=True),
+    at_column("answered_at"),
+)
 
 fill = Table(
     "fill",

@@ -26,7 +26,7 @@ PARTS = (
 @pytest.mark.parametrize(
     ("revision", "hint"),
     [
-        ("0014", r"expected 0015; .* `tickwork up --fresh`.*DATABASE_URL"),
+        ("0015", r"expected 0016; .* `tickwork up --fresh`.*DATABASE_URL"),
         ("0099", "a newer version .* run that version"),
     ],
 )

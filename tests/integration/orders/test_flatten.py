@@ -3,7 +3,6 @@
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
 from uuid import UUID
 
 import pytest
@@ -12,6 +11,7 @@ from shared.db.accounts import accounts
 from shared.ledger.jobs.orders import PlaceOrder
 from shared.ledger.jobs.risk import WatchAccounts
 from tests.fixtures.program_env import make_program_env
+from tests.fixtures.resting_orders import list_working_orders, place_resting_limit
 from tests.fixtures.venue import MES, MNQ
 from tests.fixtures.worker_env import WorkerEnv
 
@@ -21,26 +21,10 @@ PLACE = "/api/Order/place"
 ENTRY = "SELECT state, reason FROM orders WHERE role = 'ENTRY' ORDER BY id"
 
 
-def list_working_orders(worker_env: WorkerEnv) -> list[dict[str, Any]]:
-    """Return every order that may still fill at the venue."""
-    body = {"filter": {"accountId": worker_env.venue.account_id, "statuses": [1, 6, 7, 8]}}
-    orders: list[dict[str, Any]] = worker_env.venue.post("/api/Order/v2/query", **body)["orders"]
-    return orders
-
-
 def is_flat(worker_env: WorkerEnv) -> bool:
     return 0 == worker_env.venue.position(MNQ) == worker_env.venue.position(MES) and [] == list_working_orders(
         worker_env
     )
-
-
-def place_resting_limit(worker_env: WorkerEnv) -> None:
-    """Place an external entry far below the market, with a bracket."""
-    price = float(worker_env.rows("SELECT close_ticks * 0.25 FROM bar_minute ORDER BY start DESC LIMIT 1")[0][0]) - 500
-    answer = worker_env.venue.place(
-        type=1, limitPrice=price, customTag="by-hand", stopLossBracket={"ticks": -40, "type": 4}
-    )
-    assert answer["success"], answer
 
 
 def test_flatten_closes_positions_and_cancels_orders_of_every_contract(worker_env: WorkerEnv) -> None:

@@ -1,12 +1,15 @@
 """The watch: equity against the rule book in real time, and the actions that follow."""
 
 from decimal import Decimal
+from threading import Thread
 
+import psycopg
 import pytest
 
 from shared.db.accounts import accounts
 from shared.db.risk.risk_snapshots import usable_book_of
 from shared.ledger.jobs.risk import WatchAccounts
+from tests.fixtures.processes import until
 from tests.fixtures.venue import MNQ
 from tests.fixtures.worker_env import WorkerEnv
 from workers.wiring import open_runner
@@ -101,6 +104,24 @@ def test_a_reduction_closes_half_once_a_day(long_two: WorkerEnv) -> None:
 
     assert 1 == long_two.venue.position(MNQ)
     assert [("protector",)] == long_two.rows("SELECT origin FROM orders WHERE role = 'EXIT'")
+
+
+def test_a_watch_that_judged_before_another_has_reduced_does_not_reduce_again(long_two: WorkerEnv) -> None:
+    long_two.execute("""UPDATE account SET rule_changes = '{"reduce_at": "0.80"}'""")
+    low = entry_price(long_two) - 420
+    watch_at(long_two, low)
+    ((day,),) = long_two.rows("SELECT reduced_on FROM account")
+    long_two.execute("UPDATE account SET reduced_on = NULL")
+    late = Thread(target=watch_at, args=(long_two, low))
+    with psycopg.connect(long_two.settings.require_database()) as other:
+        other.execute("UPDATE account SET reduced_on = %s", [day])
+        late.start()
+        waiting = "SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
+        until(lambda: long_two.rows(waiting) != [], 60, "the watch to wait for the account")
+        other.commit()
+    late.join()
+
+    assert [(1,)] == long_two.rows("SELECT count(*)::int FROM job WHERE name = 'orders.reduce_position'")
 
 
 def test_a_position_without_a_fresh_price_blocks_entries(long_two: WorkerEnv) -> None:

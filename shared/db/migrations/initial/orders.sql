@@ -88,6 +88,7 @@ CREATE TABLE flatten_request (
     progress text,
     correlation_id uuid NOT NULL,
     requested_at timestamptz DEFAULT now() NOT NULL,
+    swept_at timestamptz,
     flat_at timestamptz,
     CONSTRAINT pk_flatten_request PRIMARY KEY (id),
     CONSTRAINT fk_flatten_request_account_id FOREIGN KEY (account_id) REFERENCES account (id),
@@ -95,6 +96,14 @@ CREATE TABLE flatten_request (
 );
 
 CREATE INDEX ix_flatten_request_open ON flatten_request (account_id) WHERE flat_at IS NULL;
+
+CREATE TABLE contract_close (
+    account_id bigint NOT NULL,
+    contract_id text NOT NULL,
+    sent_at timestamptz DEFAULT now() NOT NULL,
+    answered_at timestamptz,
+    CONSTRAINT pk_contract_close PRIMARY KEY (account_id, contract_id)
+);
 
 CREATE TABLE fill (
     account_id bigint NOT NULL,
