@@ -22,7 +22,7 @@ from cli.local.home.ports import DEFAULTS, is_free
 from cli.local.servers.binaries import find_postgres_folder, find_valkey_server
 from cli.local.servers.broker import check_broker
 from cli.local.servers.unix_user import find_unprivileged_user
-from cli.local.servers.valkey import check_version
+from cli.local.servers.valkey import check_redis
 from shared.config import load_settings
 from shared.db.migrate import current_revision, newest_revision
 from shared.db.upkeep.blocking_sessions import list_idle
@@ -152,5 +152,5 @@ def _check_transactions() -> str:
 
 
 def _check_redis() -> str:
-    check_version(load_stack_settings().require_redis())
+    check_redis(load_stack_settings().require_redis())
     return "answers"

@@ -26,7 +26,7 @@ from cli.local.servers.broker import check_broker
 from cli.local.servers.database import choose_database
 from cli.local.servers.postgres import postgres_program, postgres_url
 from cli.local.servers.unix_user import find_unprivileged_user
-from cli.local.servers.valkey import check_version, valkey_program, valkey_url
+from cli.local.servers.valkey import check_redis, valkey_program, valkey_url
 from shared.config import Settings, load_settings
 from shared.db.migrate import upgrade
 from shared.domain.market_data.calendar import CHICAGO
@@ -123,7 +123,7 @@ class _StackRun:
         if self._is_stopping:
             return
         redis_url = self._settings.redis_url or valkey_url(ports["valkey"], credentials.valkey)
-        check_version(redis_url)
+        check_redis(redis_url)
         if self._settings.broker_url:
             check_broker(self._settings.broker_url)
         database, database_url = self._choose_database(ports, credentials.postgres, market.name)

@@ -1,6 +1,6 @@
 """The check of the broker that BROKER_URL names."""
 
-from cli.local.servers.valkey import check_version
+from cli.local.servers.valkey import check_redis
 from shared.errors import SettingsError
 from shared.ledger.publisher import is_amqp
 from shared.log import mask_secrets
@@ -11,7 +11,7 @@ OLDEST_RABBITMQ = (3, 10)
 def check_broker(url: str) -> str:
     """Declare our queues at `url` and return the broker's product and version; raise SettingsError if unusable."""
     if not is_amqp(url):
-        check_version(url, "BROKER_URL")
+        check_redis(url, "BROKER_URL")
         return "Redis"
     from shared.ledger.publisher_amqp import declare_queues  # noqa: PLC0415  # only a RabbitMQ needs kombu
 

@@ -72,11 +72,17 @@ def is_answering(url: str) -> bool:
     return False
 
 
-def check_version(url: str, variable: str = "REDIS_URL") -> None:
-    """Raise SettingsError, naming the variable, unless a Redis 7 or newer, or a Valkey, answers at `url`."""
+def check_redis(url: str, variable: str = "REDIS_URL") -> None:
+    """Raise SettingsError, naming the variable, unless a Redis 7 or newer, or a Valkey, answers and takes a write."""
     try:
         with redis.Redis.from_url(url, socket_timeout=3, socket_connect_timeout=3) as client:
             found = str(client.info("server")["redis_version"])
+            client.set("tickwork:write-check", "", ex=5)
+    except (redis.ResponseError, redis.exceptions.OutOfMemoryError) as error:
+        raise SettingsError(
+            f"{variable} {mask_secrets(url)} answers, but refuses writes: {error}. Jobs wait in Postgres: "
+            "free memory there, or raise its `maxmemory`"
+        ) from None
     except redis.RedisError as error:
         raise SettingsError(f"{variable} {mask_secrets(url)} does not answer: {error}") from None
     if int(found.split(".", maxsplit=1)[0]) < OLDEST_REDIS:

@@ -9,13 +9,14 @@ from uuid import uuid4
 
 import psycopg
 import pytest
+from redis import Redis
 
 from cli.local.home.folder import Home
 from cli.local.servers.binaries import find_postgres_folder, find_valkey_server
 from cli.local.servers.broker import check_broker
 from cli.local.servers.postgres import postgres_program
 from cli.local.servers.unix_user import UnixUser, find_unprivileged_user
-from cli.local.servers.valkey import check_version
+from cli.local.servers.valkey import check_redis
 from shared.db.migrate import upgrade
 from shared.errors import SettingsError
 from tests.fixtures.processes import free_port
@@ -76,8 +77,19 @@ def test_a_too_old_database_is_refused_before_any_change(empty_database_url: str
 
 def test_a_redis_that_does_not_answer_is_named_without_its_password() -> None:
     with pytest.raises(SettingsError, match=r"REDIS_URL redis://:\*\*\*@127\.0\.0\.1") as refused:
-        check_version(f"redis://:{PASSWORD}@127.0.0.1:{free_port()}/0")
+        check_redis(f"redis://:{PASSWORD}@127.0.0.1:{free_port()}/0")
     assert PASSWORD not in str(refused.value)
+
+
+def test_a_redis_that_refuses_writes_is_named_with_what_to_do(redis_url: str) -> None:
+    with Redis.from_url(redis_url) as client:
+        client.config_set("maxmemory", 1)
+        try:
+            with pytest.raises(SettingsError, match=r"refuses writes: .*raise its `maxmemory`"):
+                check_redis(redis_url)
+        finally:
+            client.config_set("maxmemory", 0)
+    check_redis(redis_url)
 
 
 @pytest.mark.parametrize("scheme", ["amqp", "redis"])
@@ -102,5 +114,5 @@ def test_a_too_old_redis_is_refused() -> None:
         old_redis = threading.Thread(target=answer)
         old_redis.start()
         with pytest.raises(SettingsError, match=r"Redis 6\.2\.14 at .* is too old: Tickwork needs 7 or newer"):
-            check_version(f"redis://127.0.0.1:{listener.getsockname()[1]}/0?protocol=2")
+            check_redis(f"redis://127.0.0.1:{listener.getsockname()[1]}/0?protocol=2")
         old_redis.join()
