@@ -104,7 +104,7 @@ def test_nothing_is_decided_from_a_position_that_is_being_closed(
     hold(worker_env, held)
     hook_id = worker_env.add_hook(settings)
     close, after = worker_env.critical_alert(hook_id), worker_env.entry_alert(hook_id, **entry)
-    run_during(flatten_module, "_fetch_state", close, after)
+    run_during(flatten_module, "sweep", close, after)
 
     run_until(worker_env, 1)
 

@@ -6,7 +6,7 @@ from uuid import UUID
 import pytest
 
 from shared.ids import new_id
-from tests.fixtures.alert_steps import hold, result_of, run_next, run_until, strategy_fields, time_ago
+from tests.fixtures.alert_steps import hold, move_average, result_of, run_next, run_until, strategy_fields, time_ago
 from tests.fixtures.worker_env import WorkerEnv
 from workers.orders import flatten as flatten_module
 from workers.wiring import open_runner
@@ -116,6 +116,7 @@ def test_a_follower_trades_while_the_first_account_of_its_hook_waits(worker_env:
     worker_env.run_due_jobs()
 
     assert 2 == worker_env.venue.position()
+    move_average(worker_env, -50)  # a stop at breakeven is then below the market
     for fields in ({"action": "breakeven"}, {"action": "close", "quantity": 1}):
         worker_env.execute(IN_AN_HOUR.format(worker_env.critical_alert(followed, **fields)))
         worker_env.run_due_jobs()
