@@ -25,6 +25,7 @@ BARS = "/api/History/retrieveBars"
 _CONNECT_TIMEOUT_S = 2.0
 _SHORTEST_RETRY_AFTER = timedelta(seconds=1)
 _LONGEST_RETRY_AFTER = timedelta(minutes=5)
+_CRITICAL_RETRY_AFTER = timedelta(seconds=2)  # exits keep a reserve while a 429 closes the window
 _BODY = msgspec.json.Encoder(decimal_format="number")  # a price is sent exactly, never as a float
 
 
@@ -157,6 +158,8 @@ class Transport:
 
     def _raise_too_many_requests(self, request: Request, answer: requests.Response) -> NoReturn:
         wait = self._limiter.record_refusal(request.budget, _parse_retry_after(answer))
+        if request.queue is Queue.CRITICAL:
+            wait = min(wait, _CRITICAL_RETRY_AFTER)
         if request.is_mutation:
             raise AmbiguousOutcomeError(f"{request.path}: sent, and the venue answered 429, too many requests")
         raise RateLimitedError(f"{request.path}: the venue answered 429, too many requests", wait)

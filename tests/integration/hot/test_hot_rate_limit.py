@@ -13,7 +13,7 @@ from shared.errors import RateLimitedError
 from shared.fleets import FLEETS, Queue
 from shared.hot import rate_limit
 from shared.hot.connection import connect
-from shared.hot.rate_limit import SLOW_BARS, WINDOWS, NoLimiter, RedisLimiter
+from shared.hot.rate_limit import CLOSED_RESERVE, CLOSED_RESERVE_SPAN, SLOW_BARS, WINDOWS, NoLimiter, RedisLimiter
 from tests.fixtures.processes import free_port
 
 VENUE = VenueSettings(url="https://venue.test", hubs_url="", user="a-trader", key="a-secret-key", is_simulator=False)
@@ -106,16 +106,38 @@ def test_a_place_in_the_window_is_free_a_whole_span_after_its_request_has_ended(
     assert try_request(limiter, "bars")
 
 
-def test_a_429_closes_the_window_for_every_process_and_queue_for_the_time_the_venue_names(
-    client: "redis.Redis",
-) -> None:
+def test_a_429_closes_the_window_for_every_process_for_the_time_the_venue_names(client: "redis.Redis") -> None:
     one, other = RedisLimiter(client, VENUE), RedisLimiter(client, VENUE)
     assert timedelta(seconds=107) == one.record_refusal("other", timedelta(seconds=107))
-    with pytest.raises(RateLimitedError) as caught, other.count_request("other", Queue.CRITICAL):
+    with pytest.raises(RateLimitedError) as caught, other.count_request("other", Queue.HIGH):
         pytest.fail("the venue refused")
 
     assert timedelta(seconds=70) < caught.value.retry_after <= timedelta(seconds=107)
     assert try_request(other, "bars")
+
+
+def test_critical_jobs_of_all_processes_keep_a_reserve_while_a_429_closes_the_window(client: "redis.Redis") -> None:
+    one, other = RedisLimiter(client, VENUE), RedisLimiter(client, VENUE)
+    one.record_refusal("other", timedelta(minutes=5))
+    assert try_request(one, "other", Queue.CRITICAL)
+    assert CLOSED_RESERVE - 1 == count_allowed(other, "other", Queue.CRITICAL)
+    with pytest.raises(RateLimitedError) as caught, other.count_request("other", Queue.CRITICAL):
+        pytest.fail("the reserve is used up")
+
+    assert timedelta(0) < caught.value.retry_after <= CLOSED_RESERVE_SPAN
+    client.delete(*list(client.keys("*:reserve")))  # as when that time is over
+    assert try_request(one, "other", Queue.CRITICAL)
+
+
+def test_a_critical_job_may_send_at_intervals_while_a_429_closes_the_window_and_redis_is_down(
+    limiter_without_redis: RedisLimiter,
+) -> None:
+    limiter_without_redis.record_refusal("other", timedelta(minutes=5))
+    assert try_request(limiter_without_redis, "other", Queue.CRITICAL)
+    with pytest.raises(RateLimitedError) as caught, limiter_without_redis.count_request("other", Queue.HIGH):
+        pytest.fail("the venue refused")
+
+    assert caught.value.retry_after > CLOSED_RESERVE_SPAN
 
 
 def test_a_429_without_retry_after_closes_it_longer_each_time_and_simultaneous_ones_count_once(

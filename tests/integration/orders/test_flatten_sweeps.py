@@ -122,6 +122,15 @@ def test_a_position_is_closed_while_somebody_locks_the_account_and_its_orders(ho
     assert "succeeded" == holding.job(job)[0]
 
 
+def test_a_429_that_names_minutes_does_not_keep_a_position_open(holding: WorkerEnv) -> None:
+    holding.venue.faults(path=POSITIONS, kind="status", status=429, retry_after=300)
+    holding.flatten()
+    holding.run_due_jobs()
+
+    assert 0 == holding.venue.position()
+    assert [("succeeded",)] == holding.rows("SELECT state FROM job WHERE name = 'orders.flatten'")
+
+
 def test_a_position_that_stays_open_costs_ever_fewer_requests(holding: WorkerEnv) -> None:
     holding.venue.faults(path=CLOSE, kind="reject", error_code=2, count=1_000)
     job = holding.flatten()
