@@ -13,7 +13,7 @@ import msgspec
 from shared.domain.alerts.dialects import DIALECTS
 from shared.domain.alerts.hook_settings import TRADINGVIEW_SENDERS, HookSettings, SizeMode
 from shared.domain.market_data.contract import ROOTS
-from shared.domain.orders.order import MAX_TICKS
+from shared.domain.orders.order import MAX_TICKS, MIN_TICKS
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -195,8 +195,10 @@ def _require_sizable(settings: HookSettings) -> None:
 def _parse_stop(text: str) -> int | None:
     if text == "none":
         return None
-    if not text.isdecimal() or not 1 <= int(text[:9]) <= MAX_TICKS:
-        raise click.ClickException(f"invalid --default-stop {text!r}: expected ticks from 1 to {MAX_TICKS}, or none")
+    if not text.isdecimal() or not MIN_TICKS <= int(text[:9]) <= MAX_TICKS:
+        raise click.ClickException(
+            f"invalid --default-stop {text!r}: expected ticks from {MIN_TICKS} to {MAX_TICKS}, or none"
+        )
     return int(text)
 
 

@@ -6,7 +6,7 @@ from decimal import Decimal
 import click
 
 from cli.client.lookup import SHORTEST_ID
-from shared.domain.orders.order import MAX_TICKS, Side
+from shared.domain.orders.order import MAX_TICKS, MIN_TICKS, Side
 from shared.errors import RefusedError
 
 _NUMERAL = re.compile(r"[0-9]{1,9}(\.[0-9]{1,9})?")
@@ -77,6 +77,6 @@ def parse_ticks_or_none(word: str) -> int | None:
     """Return a distance in ticks, or None for the word `none`; raise RefusedError for anything else."""
     if word.lower() == "none":
         return None
-    if not word.isdecimal() or not 1 <= int(word) <= MAX_TICKS:
-        raise RefusedError(f"invalid distance {word!r}: expected ticks from 1 to {MAX_TICKS}, or none")
+    if not word.isdecimal() or not MIN_TICKS <= int(word) <= MAX_TICKS:
+        raise RefusedError(f"invalid distance {word!r}: expected ticks from {MIN_TICKS} to {MAX_TICKS}, or none")
     return int(word)

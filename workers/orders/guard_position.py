@@ -13,7 +13,7 @@ from shared.db.orders import changes, fills, flatten_requests, orders, positions
 from shared.db.orders.orders import OrderRow
 from shared.db.orders.positions import PositionRow
 from shared.domain.market_data.contract import Contract
-from shared.domain.orders.order import ChangeKind, OrderState, OrderType, Origin, Role, Side
+from shared.domain.orders.order import MIN_TICKS, ChangeKind, OrderState, OrderType, Origin, Role, Side
 from shared.domain.orders.protection import ClosingOrder, ProtectionPlan, plan_protection
 from shared.errors import PostponedError, RetryableError
 from shared.ids import new_id
@@ -34,7 +34,6 @@ RETRY_WHEN_UNREACHABLE = timedelta(seconds=0.5)
 # For a position without a stop distance: this share of the smallest account's max loss limit.
 EXTERNAL_RISK_SHARE = Decimal("0.10")
 _EXTERNAL_RISK_BUDGET = Decimal(2_000)  # dollars
-_LEAST_TICKS = 4  # the venue accepts no stop nearer than this; source: venue.md section 5.6
 _NEVER_LIVE = "nothing: live orders were never on"
 _UNCONFIRMED = {OrderState.CREATED, OrderState.SUBMITTING, OrderState.IN_DOUBT}
 _WORKING = {OrderState.WORKING}
@@ -252,7 +251,7 @@ def _create_stop(ctx: Context, job: GuardPosition, state: ProtectionState, missi
 def _stop_price(connection: Connection, job: GuardPosition, state: ProtectionState) -> Decimal:
     """Return the stop price: as far from the average price as the newest entry, or else the account, sets.
 
-    Without either, the distance risks EXTERNAL_RISK_SHARE of the budget, and is at least _LEAST_TICKS. Raise
+    Without either, the distance risks EXTERNAL_RISK_SHARE of the budget, and is at least MIN_TICKS. Raise
     PostponedError while no price of the position is known.
     """
     account = accounts.get(connection, job.account_id)
@@ -261,7 +260,7 @@ def _stop_price(connection: Connection, job: GuardPosition, state: ProtectionSta
     ticks = ticks or (account.default_stop_ticks if account else None)
     if ticks is None:
         budget = _EXTERNAL_RISK_BUDGET * EXTERNAL_RISK_SHARE
-        ticks = max(_LEAST_TICKS, int(budget / (abs(state.quantity) * state.contract.tick_value)))
+        ticks = max(MIN_TICKS, int(budget / (abs(state.quantity) * state.contract.tick_value)))
     average = state.position.average_price if state.position else None
     basis = average if average is not None else (entry.average_fill_price if entry else None)
     if basis is None:

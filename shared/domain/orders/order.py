@@ -2,7 +2,8 @@
 
 from enum import StrEnum
 
-MAX_TICKS = 999_999  # between an entry and its stop or target
+# Between an entry and its stop or target. The venue rejects a nearer one; source: venue.md section 5.6.
+MIN_TICKS, MAX_TICKS = 4, 999_999
 
 
 class Side(StrEnum):

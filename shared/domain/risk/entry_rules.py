@@ -8,7 +8,7 @@ from decimal import Decimal
 from shared.domain.market_data.calendar import CHICAGO, Calendar, Session
 from shared.domain.market_data.contract import Contract
 from shared.domain.market_data.product_family import family_of, is_equity_index, is_micro
-from shared.domain.orders.order import Direction, Side
+from shared.domain.orders.order import MIN_TICKS, Direction, Side
 from shared.domain.risk.account_risk import AccountRisk, Holding, OpenEntry, loss_limit_level, next_day_end
 from shared.domain.risk.account_rules import Finding, RuleAction, chicago_time, limit_findings
 from shared.domain.risk.rule_book import RuleBook
@@ -184,8 +184,8 @@ def _side_findings(entry: SizedEntry, risk: AccountRisk, book: RuleBook) -> Iter
 
 def _stop_findings(entry: SizedEntry, risk: AccountRisk, book: RuleBook) -> Iterator[Finding]:
     stop_risk = entry.stop_risk
-    if stop_risk is None or entry.stop_loss_ticks is None or entry.stop_loss_ticks < 1:
-        yield _forbid("stop_loss", f"invalid stop of {entry.stop_loss_ticks} ticks: expected at least 1 tick")
+    if stop_risk is None or entry.stop_loss_ticks is None or entry.stop_loss_ticks < MIN_TICKS:
+        yield _forbid("stop_loss", f"invalid stop of {entry.stop_loss_ticks} ticks: expected at least {MIN_TICKS}")
         return
     yield from _trade_risk_findings(entry, book)
     if not only_reduces(entry, risk):

@@ -8,7 +8,7 @@ from shared.domain.accounts.stage import EXPECTED_NAMES, Stage, parse_stage
 from shared.domain.market_data.bar import to_ticks
 from shared.domain.market_data.calendar import Calendar
 from shared.domain.market_data.contract import Contract
-from shared.domain.orders.order import MAX_TICKS, OrderType, Side
+from shared.domain.orders.order import MAX_TICKS, MIN_TICKS, OrderType, Side
 from shared.errors import MarketClosedError, OutsideCalendarError, PostponedError, RiskLimitError
 
 _RETRY_AFTER = timedelta(seconds=0.5)
@@ -173,6 +173,11 @@ def _measure_distance(
         if ticks < 1:
             where = "above" if sign > 0 else "below"
             raise RiskLimitError(f"{field} {price} must lie {where} the entry at {basis} of {contract.id}")
-    if not 1 <= ticks <= MAX_TICKS:
-        raise RiskLimitError(f"{field}_ticks {ticks} must lie between 1 and {MAX_TICKS}")
+        if ticks < MIN_TICKS:
+            raise RiskLimitError(
+                f"{field} {price} is {ticks} ticks from the entry at {basis} of {contract.id}: the venue accepts none "
+                f"nearer than {MIN_TICKS}"
+            )
+    if not MIN_TICKS <= ticks <= MAX_TICKS:
+        raise RiskLimitError(f"{field}_ticks {ticks} must lie between {MIN_TICKS}, as the venue asks, and {MAX_TICKS}")
     return ticks

@@ -76,6 +76,13 @@ def test_a_price_becomes_its_distance_from_the_fill_of_the_entry(entry: EntryTer
         (FACTS, with_prices(SELL, stop_loss="20990"), "must lie above the entry"),
         (FACTS, replace(BUY, take_profit=Decimal(20999)), "take_profit 20999 must lie above"),
         (FACTS, replace(BUY, stop_loss_ticks=0), "stop_loss_ticks 0"),
+        (FACTS, replace(BUY, stop_loss_ticks=3), "stop_loss_ticks 3 must lie between 4, as the venue asks, and"),
+        (FACTS, replace(BUY, take_profit_ticks=1), "take_profit_ticks 1 must lie between 4"),
+        (
+            FACTS,
+            with_prices(SELL, stop_loss="21000.75"),
+            "21000.75 is 3 ticks from the entry at 21000 .* nearer than 4",
+        ),
         (FACTS, replace(BUY, type=OrderType.LIMIT), "a LIMIT order needs a limit_price"),
         (FACTS, replace(BUY, limit_price=Decimal(21000)), "a MARKET order must have no limit_price"),
         (FACTS, replace(BUY, type=OrderType.LIMIT, limit_price=Decimal("20999.9")), "20999.9 is not a multiple"),
