@@ -7,6 +7,7 @@ from uuid import UUID
 import psycopg
 import pytest
 
+from shared.ledger.jobs.orders import ReducePosition
 from tests.fixtures.program_env import make_program_env
 from tests.fixtures.resting_orders import list_working_orders, place_resting_limit
 from tests.fixtures.venue import MNQ
@@ -129,6 +130,22 @@ def test_a_429_that_names_minutes_does_not_keep_a_position_open(holding: WorkerE
 
     assert 0 == holding.venue.position()
     assert [("succeeded",)] == holding.rows("SELECT state FROM job WHERE name = 'orders.flatten'")
+
+
+def test_a_flatten_gives_an_exit_that_is_on_its_way_time_to_fill(holding: WorkerEnv) -> None:
+    holding.venue.faults(path="/api/Order/place", kind="lose_before")
+    account_id = holding.venue.account_id
+    reduction = holding.enqueue(ReducePosition(account_id=account_id, contract_id=MNQ, quantity=1))
+    holding.runner.run(reduction)
+    flatten = holding.flatten()
+    holding.runner.run(flatten)
+    assert f"an exit of {MNQ} is on its way" in (holding.job(flatten)[2] or "")
+    assert [] == holding.venue.requests(CLOSE)
+
+    holding.execute("UPDATE orders SET submitted_at = now() - interval '1 minute' WHERE role = 'EXIT'")
+    holding.execute("UPDATE job SET run_at = now() WHERE state = 'queued'")
+    holding.runner.run(flatten)
+    assert 0 == holding.venue.position()
 
 
 def test_a_position_that_stays_open_costs_ever_fewer_requests(holding: WorkerEnv) -> None:
