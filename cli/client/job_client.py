@@ -34,6 +34,7 @@ _CLAIM_TIMEOUT_NO_WORKER = timedelta(seconds=0.2)  # after a first job that no w
 _RESTART_DELAY_S = 1.0
 _MAX_ONE_SHOT_EXITS = 4  # exits of one-shot processes before their job ends
 _JOB_LABELS = {
+    "alerts.handle_alert": "the alert",
     "orders.enter_manually": "the entry",
     "orders.place_order": "the order",
     "orders.flatten": "the flatten request",
@@ -81,7 +82,21 @@ class JobOutcomes:
         """Return the first error, or the first unfinished job, in one line; None on success."""
         if self.failed:
             return _describe_failure(self.failed[0])
-        return _describe_unfinished(self.live) if self.live else None
+        return self.describe_unfinished() if self.live else None
+
+    def describe_unfinished(self) -> str:
+        """Return which job has not ended, and how to look at it later; only a job that was asked for can be cancelled.
+
+        The caller has checked that one is live. What is left of a job that has ended only looks after it, such as a
+        poll of fills.
+        """
+        asked_for = [job for job in self.live if job.id in self.roots]
+        job = next(iter(asked_for or self.live))
+        last = f" ({shorten_error(job.error)})" if job.error else ""
+        line = f"{_label(job)} is {job.state}{last}; the workers continue with it: `tickwork jobs show"
+        if asked_for:
+            return f"{line} {job.id}` shows the outcome, `tickwork jobs cancel {job.id}` cancels it"
+        return f"{line} {self.roots[0]}` shows the outcome"
 
     def require_success(self) -> None:
         """Raise ClickException with the first problem."""
@@ -96,15 +111,6 @@ def _describe_failure(job: JobProgress) -> str:
     if job.state == "cancelled":
         return f"{_label(job)} was cancelled: {shorten_error(job.error)}"
     return shorten_error(job.error)
-
-
-def _describe_unfinished(jobs: Sequence[JobProgress]) -> str:
-    job = jobs[0]
-    last = f" ({shorten_error(job.error)})" if job.error else ""
-    return (
-        f"{_label(job)} is {job.state}{last}; the workers continue with it: `tickwork jobs show {job.id}` shows the "
-        f"outcome, `tickwork jobs cancel {job.id}` cancels it"
-    )
 
 
 def _label(job: JobProgress) -> str:
@@ -165,9 +171,7 @@ class JobClient:
                     self._print_progress(outcomes, progress)
                 pause.wait(_POLL_EVERY_S)
         except KeyboardInterrupt:
-            click.echo(
-                f"\n{_describe_unfinished(outcomes.live)}" if outcomes.live else "\nThe jobs have ended.", err=True
-            )
+            click.echo(f"\n{outcomes.describe_unfinished()}" if outcomes.live else "\nThe jobs have ended.", err=True)
             raise click.exceptions.Abort from None
         finally:
             for process in self._one_shots.values():

@@ -7,7 +7,8 @@ import click
 from sqlalchemy import Connection
 
 from cli.client.alert_lookup import AlertIdType, find_alert
-from cli.client.alert_reading import describe_request, read_body
+from cli.client.alert_reading import describe_request, format_field, read_body
+from cli.client.alert_view import describe_outcome, read_outcomes, to_row
 from cli.client.job_client import JobClient, open_client, wait_option
 from cli.console.output import print_json
 from cli.console.params import json_option
@@ -42,10 +43,32 @@ def replay(digits: str, wait_s: float, *, yes: bool, as_json: bool) -> None:
         alert_id, job_id = _enqueue(client, record, alert, dialect)
         if not as_json:
             click.echo(f"Replayed as alert {alert_id}: `tickwork alerts show {alert_id}` shows what became of it.")
+        problem = _wait(client, alert_id, job_id, wait_s, as_json=as_json)
+        with client.connect() as connection:
+            (outcome,) = read_outcomes(connection, alert_history.list_by_ids(connection, [alert_id]))
+    row = to_row(outcome)
+    if as_json:
+        names = ("job", "signal", "order", "submitted_ms", "reason")
+        ids = {"alert_id": alert_id, "replay_of": record.id, "job_id": job_id}
+        print_json(ids | {name: row[name] for name in names} | {"error": problem})
+    else:
+        reason = f": {format_field(row['reason'])}" if row["reason"] and problem is None else ""
+        click.echo(f"{describe_request(alert)}: {describe_outcome(row)}{reason}")
+    if problem is not None:
+        if not as_json:
+            click.echo(f"tickwork: {problem}", err=True)
+        raise click.exceptions.Exit(1)
+
+
+def _wait(client: JobClient, alert_id: UUID, job_id: UUID, wait_s: float, *, as_json: bool) -> str | None:
+    """Wait until all that the alert caused has ended; return what went wrong, or that it goes on, None on success."""
+    try:
         outcomes = client.wait([job_id], wait_s, quiet=as_json)
-        if as_json and outcomes.describe_problem() is None:
-            print_json({"alert_id": alert_id, "replay_of": record.id, "job_id": job_id})
-        outcomes.require_success()
+    except click.ClickException as error:
+        return error.message
+    if outcomes.live and not outcomes.failed:
+        return f"it has not ended within {wait_s:g} s, and goes on: `tickwork alerts show {alert_id}` shows the outcome"
+    return outcomes.describe_problem()
 
 
 def _enqueue(client: JobClient, record: AlertRecord, alert: Alert, dialect: str) -> tuple[UUID, UUID]:

@@ -10,7 +10,7 @@ from sqlalchemy import Connection
 
 from cli.client.alert_lookup import AlertIdType, find_alert
 from cli.client.alert_reading import AlertReading, escape_body, format_field, list_fields, read_body
-from cli.client.alert_view import AlertOutcome, read_accounts, read_outcomes, to_row
+from cli.client.alert_view import AlertOutcome, describe_outcome, read_accounts, read_outcomes, to_row
 from cli.client.alert_watch import AlertWatch
 from cli.client.hook_store import find_hook
 from cli.client.lookup import short_id
@@ -109,10 +109,8 @@ def _print_line(row: dict[str, Any], *, as_json: bool) -> None:
         return
     size = f"to {row['target_position']:+}" if row["target_position"] is not None else row["quantity"]
     parts = [f"{row['received_at']:%m-%d %H:%M:%S}", row["id"], row["hook"], row["action"], size, row["root"]]
-    outcome = [f"{name} {row[name]}" for name in ("job", "signal", "order") if row[name]]
-    delay = [] if row["submitted_ms"] is None else [f"submitted after {row['submitted_ms']} ms"]
-    told = ", ".join([row["verdict"], *outcome, *delay]) + (f": {format_field(row['reason'])}" if row["reason"] else "")
-    click.echo(f"{' '.join(str(part) for part in parts if part is not None)}  {told}")
+    outcome = describe_outcome(row) + (f": {format_field(row['reason'])}" if row["reason"] else "")
+    click.echo(f"{' '.join(str(part) for part in parts if part is not None)}  {outcome}")
 
 
 @command.command("show")

@@ -1,5 +1,6 @@
 """`tickwork alerts replay`: the same body again, as a new alert of the same webhook."""
 
+from datetime import timedelta
 from uuid import UUID
 
 import pytest
@@ -72,6 +73,7 @@ def test_a_replay_says_that_it_trades_now_and_asks(operator: RunCommand, worker_
 
     assert 0 == yes.status, yes
     assert "Replayed as alert" in yes.out
+    assert "BUY 1 MNQ: accepted, job succeeded, signal accepted, order FILLED, submitted after " in yes.out
     assert 2 == worker_env.venue.position(MNQ)
 
 
@@ -121,8 +123,37 @@ def test_a_denied_replay_fails_with_the_reason(operator: RunCommand, worker_env:
     worker_env.execute("UPDATE account SET halted_at = now(), halt_reason = 'a test'")
 
     result = replay(operator, worker_env, str(filled), "--yes")
+    as_json = replay(operator, worker_env, str(filled), "--yes", "--json")
 
-    assert (1, True) == (result.status, "is halted: a test" in result.words)
+    assert (1, 1) == (result.status, as_json.status)
+    assert "signal denied, order DENIED" in result.out
+    assert "is halted: a test" in result.error
     newest = operator("alerts", "list", "--json").json["alerts"][0]
+    assert (newest["id"], "denied", True) == (
+        as_json.json["alert_id"],
+        as_json.json["signal"],
+        "is halted: a test" in as_json.json["error"],
+    )
     assert "denied" == newest["signal"]
     assert newest["reason"].endswith(f"; replay of {filled} by hand")
+
+
+def test_a_replay_that_goes_on_says_how_to_look_at_it_later(
+    operator: RunCommand, worker_env: WorkerEnv, filled: UUID, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("cli.client.job_client._CLAIM_TIMEOUT", timedelta(minutes=10))  # no worker of the command's own
+
+    text, as_json = (
+        operator("alerts", "replay", str(filled), "--yes", "--wait", "0.1", *more) for more in ((), ("--json",))
+    )
+
+    second, third = [row[0] for row in worker_env.rows(ALERTS)][1:]
+    goes_on = "it has not ended within 0.1 s, and goes on: `tickwork alerts show {}` shows the outcome"
+    assert (1, True) == (text.status, goes_on.format(second) in text.error)
+    assert "cancel" not in text.words
+    assert (1, str(third), "queued", goes_on.format(third)) == (
+        as_json.status,
+        as_json.json["alert_id"],
+        as_json.json["job"],
+        as_json.json["error"],
+    )
