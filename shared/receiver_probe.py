@@ -81,7 +81,8 @@ def _ensure_token(engine: Engine, home: Path) -> tuple[str, bool]:
 def _describe_missing_hook() -> str:
     return (
         "no test alert can be sent: either no account is known yet (see `tickwork accounts`), or a hook of yours is "
-        f"named {probe_hook.PROBE_HOOK_NAME}, which is the name of the stack's own"
+        f"named {probe_hook.PROBE_HOOK_NAME}, which is the name of the stack's own: "
+        f"`tickwork hooks remove {probe_hook.PROBE_HOOK_NAME}` frees it"
     )
 
 

@@ -1,6 +1,7 @@
 """The parts that the commands of webhooks share: a hook by its name, and the URL that senders use."""
 
 from collections.abc import Sequence
+from shlex import quote
 
 import click
 from sqlalchemy import Connection
@@ -26,7 +27,10 @@ def require_active_hook(connection: Connection, name: str) -> Hook:
     """Return the hook with this name; raise click.ClickException without one, and for a removed one."""
     hook = find_hook(connection, name)
     if hook.removed_at is not None:
-        raise click.ClickException(f"hook {name!r} is removed: add another one with `tickwork hooks add`")
+        raise click.ClickException(
+            f"hook {name!r} was removed at {hook.removed_at:%Y-%m-%d %H:%M:%S} UTC: `tickwork hooks add {quote(name)}` "
+            "adds another one of this name, with another URL"
+        )
     return hook
 
 

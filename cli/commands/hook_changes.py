@@ -7,7 +7,12 @@ from typing import Unpack
 import click
 
 from cli.client.hook_options import HookOptions, HookOptionValues, describe_settings, hook_options
-from cli.client.hook_store import TOKEN_BYTES, require_active_hook, require_sender_url, require_visible_senders
+from cli.client.hook_store import (
+    TOKEN_BYTES,
+    require_active_hook,
+    require_sender_url,
+    require_visible_senders,
+)
 from cli.client.stack import begin, connect, load_stack_settings
 from cli.console.output import print_fields, print_json
 from cli.console.params import json_option
@@ -121,14 +126,14 @@ def resume(name: str, *, as_json: bool) -> None:
 @click.argument("name")
 @json_option
 def remove(name: str, *, as_json: bool) -> None:
-    """Remove a webhook for good. Its URL then answers 404, like an unknown URL."""
+    """Remove a webhook for good. Its URL then answers 404, like an unknown URL; its name may be used again."""
     with begin() as connection:
         require_active_hook(connection, name)
         connection.execute(hooks.remove(name))
     if as_json:
         print_json({"removed": name})
     else:
-        click.echo(f"Hook {name} is removed.")
+        click.echo(f"Hook {name} is removed. Its name may be used again.")
 
 
 def _set_paused(name: str, *, is_paused: bool, as_json: bool) -> None:

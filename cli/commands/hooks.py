@@ -61,9 +61,12 @@ def add(name: str, account_words: tuple[str, ...], *, as_json: bool, **options: 
         {one.id: one for one in (match_account(known, word) for word in account_words or [None])}.values()
     )
     with begin() as connection:
+        connection.execute(hooks.free_name(name))
         statement = hooks.add(hook_id, name, hash_token(token), trading.id, hook_settings)
         if connection.execute(statement).one_or_none() is None:
-            raise click.ClickException(f"hook name {name!r} is already used: choose another name")
+            raise click.ClickException(
+                f"a hook is named {name!r} already: choose another name, or remove that hook first"
+            )
         hooks.add_followers(connection, hook_id, [one.id for one in followers])
         tracked = contracts.list_tracked_roots(connection)
     if as_json:

@@ -77,10 +77,13 @@ def add(name: str, scope: tuple[str, ...], valid_for: timedelta | None, *, as_js
     entries = [one.job_name() for one in jobs if one.is_entry]
     token = f"tw_{secrets.token_urlsafe(_TOKEN_BYTES)}"
     with begin() as connection:
+        connection.execute(api_tokens.free_name(name))
         statement = api_tokens.add(new_id(), name, hash_token(token), scope, valid_for)
         row = connection.execute(statement).one_or_none()
         if row is None:
-            raise click.ClickException(f"token name {name!r} is already used: choose another name")
+            raise click.ClickException(
+                f"a valid token is named {name!r} already: choose another name, or revoke that token first"
+            )
     url = f"{settings.receiver_url.rstrip('/')}/v1/jobs"
     if as_json:
         print_json(
@@ -128,7 +131,7 @@ def revoke(name: str, *, as_json: bool) -> None:
     if as_json:
         print_json({"revoked": name})
     else:
-        click.echo(f"Token {name} is revoked.")
+        click.echo(f"Token {name} is revoked. Its name may be used again.")
 
 
 def _list_advice(entries: Sequence[str], url: str, example: str) -> Iterator[str]:

@@ -6,10 +6,11 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Connection, Row, Select, Text, and_, bindparam, cast, func, or_, select, update
+from sqlalchemy import Connection, Row, Select, Text, and_, bindparam, case, cast, func, not_, or_, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.sql.dml import ReturningInsert, ReturningUpdate, Update
 
+from shared.db.ended_name import ended_name
 from shared.db.tables.alerts import api_token
 from shared.db.tables.ledger import job_key
 
@@ -69,7 +70,10 @@ def select_all() -> Select[Any]:
 def add(
     token_id: UUID, name: str, hash_of_token: bytes, job_names: Sequence[str], valid_for: timedelta | None
 ) -> ReturningInsert[datetime | None]:
-    """Return the insert of a token, which returns when it expires; it returns no row if the name is taken."""
+    """Return the insert of a token, which returns when it expires; it returns no row if the name is taken.
+
+    `free_name` frees that of a token that has ended.
+    """
     statement = insert(api_token).values(
         id=token_id,
         name=name,
@@ -78,6 +82,14 @@ def add(
         expires_at=None if valid_for is None else func.now() + valid_for,
     )
     return statement.on_conflict_do_nothing(index_elements=["name"]).returning(api_token.c.expires_at)
+
+
+def free_name(name: str) -> Update:
+    """Return the update that frees a name for another token, if the token that has it is no longer valid."""
+    how = case((api_token.c.revoked_at.is_not(None), "revoked"), else_="expired")
+    ended_at = func.coalesce(api_token.c.revoked_at, api_token.c.expires_at)
+    is_ended = and_(api_token.c.name == name, not_(_IS_VALID))
+    return update(api_token).where(is_ended).values(name=ended_name(name, how, ended_at))
 
 
 def revoke(name: str) -> ReturningUpdate[UUID]:

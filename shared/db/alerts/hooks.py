@@ -7,10 +7,11 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Connection, Row, Select, Update, func, null, select, update
+from sqlalchemy import Connection, Row, Select, Text, Update, and_, func, literal, null, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.sql.dml import ReturningInsert, ReturningUpdate
 
+from shared.db.ended_name import ended_name
 from shared.db.tables.alerts import alert, hook, hook_follower
 from shared.domain.alerts.hook_settings import HookSettings, decode_settings, encode_settings
 
@@ -63,7 +64,7 @@ def select_all() -> Select[Any]:
 def add(
     hook_id: UUID, name: str, hash_of_token: bytes, account_id: int, settings: HookSettings | None = None
 ) -> ReturningInsert[UUID]:
-    """Return the insert of a hook; it returns no row if the name is taken."""
+    """Return the insert of a hook; it returns no row if the name is taken: see `free_name`."""
     statement = insert(hook).values(
         id=hook_id,
         name=name,
@@ -72,6 +73,12 @@ def add(
         settings=encode_settings(settings or HookSettings()),
     )
     return statement.on_conflict_do_nothing(index_elements=["name"]).returning(hook.c.id)
+
+
+def free_name(name: str) -> Update:
+    """Return the update that frees a name for another hook, if the hook that has it was removed."""
+    is_ended = and_(hook.c.name == name, hook.c.removed_at.is_not(None))
+    return update(hook).where(is_ended).values(name=ended_name(name, literal("removed", Text), hook.c.removed_at))
 
 
 def set_settings(hook_id: UUID, settings: HookSettings) -> Update:

@@ -6,6 +6,7 @@ from sqlalchemy import Connection, exists, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from shared.db.accounts.accounts import record_event
+from shared.db.alerts import hooks
 from shared.db.tables.accounts import account, account_event
 from shared.db.tables.alerts import alert, hook
 from shared.domain.alerts.hook_settings import HookSettings, encode_settings
@@ -30,6 +31,7 @@ def lock(connection: Connection, first_token_hash: bytes) -> bool:
     account_id = connection.execute(select(func.min(account.c.id))).scalar_one()
     if account_id is None:
         return False
+    connection.execute(hooks.free_name(PROBE_HOOK_NAME).where(hook.c.id != PROBE_HOOK_ID))
     values = {
         "id": PROBE_HOOK_ID,
         "name": PROBE_HOOK_NAME,

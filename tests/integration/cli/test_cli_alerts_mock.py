@@ -125,7 +125,7 @@ def test_a_hook_that_takes_no_messages_is_refused(alerts: AlertsCommand) -> None
     assert "no hook is named 'absent': the hooks are first" in alerts.run("mock", "--hook", "absent").stderr
     alerts.receiver.remove_hook("first")
 
-    assert "hook 'first' is removed" in alerts.run("mock", "--hook", "first").stderr
+    assert "hook 'first' was removed at" in alerts.run("mock", "--hook", "first").stderr
     assert 2 == alerts.run("mock", "{}", "--watch").exit_code
 
 

@@ -123,7 +123,7 @@ def test_an_unknown_or_removed_hook_or_secret_is_named(receiver: ReceiverProcess
     receiver.remove_hook("first")
 
     for words in (("add", "first", "--scheme", "github"), ("list", "first"), ("remove", "first", str(unknown))):
-        assert "hook 'first' is removed" in hook_secret.json(*words, expected=1)["error"]
+        assert "hook 'first' was removed at" in hook_secret.json(*words, expected=1)["error"]
 
 
 def test_no_secrets_are_listed_with_the_command_that_adds_one(hook_secret: SecretShell) -> None:

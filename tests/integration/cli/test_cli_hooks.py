@@ -157,6 +157,32 @@ def test_a_hook_name_is_used_once(operator: Operator) -> None:
     assert (1, True) == (again.exit_code, "choose another name" in again.stderr)
 
 
+def test_the_name_of_a_removed_hook_is_free_and_its_alerts_keep_a_name_of_their_own(
+    start_receiver: StartReceiver, operator: Operator
+) -> None:
+    receiver = start_receiver()
+    urls = []
+    for _ in range(3):
+        urls.append(json.loads(operator.run("add", "mine", "--json", receiver_url=receiver.url).stdout)["url"])
+        until(lambda: receiver.post(ENTRY, urls[-1].rpartition("/")[2]).status_code == 202)
+        assert "Its name may be used again." in operator.run("remove", "mine").stdout
+
+    refused = operator.run("rotate", "mine").stderr
+    assert "hook 'mine' was removed at 20" in refused
+    assert "`tickwork hooks add mine` adds another one of this name" in refused
+    assert "no hook is named 'other': " in operator.run("rotate", "other").stderr
+    names = [
+        row[0] for row in receiver.rows("SELECT hook.name FROM alert JOIN hook ON hook.id = hook_id ORDER BY alert.id")
+    ]
+    first, second, third = names
+    removed = r"mine \(removed \d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d{3}\)"
+    assert re.fullmatch(removed, first)
+    assert re.fullmatch(removed, second)
+    assert "mine" == third
+    assert first != second
+    assert 404 == receiver.post(ENTRY, urls[0].rpartition("/")[2]).status_code
+
+
 @pytest.mark.parametrize("name", ["", " ", "a\nb", "\udcff"])
 def test_a_hook_name_must_be_printable(operator: Operator, name: str) -> None:
     refused = operator.run("add", name)

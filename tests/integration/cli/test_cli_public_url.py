@@ -193,13 +193,15 @@ def test_a_lost_token_or_hook_is_replaced_and_the_former_token_is_no_longer_vali
     assert 1 == len(reach.receiver.rows("SELECT 1 FROM hook WHERE name = 'probe'"))
 
 
-def test_a_hook_of_yours_called_probe_keeps_its_token(reach: Reach) -> None:
+def test_a_hook_of_yours_called_probe_keeps_its_token_until_you_remove_it(reach: Reach) -> None:
     token = reach.receiver.add_hook("probe")
 
     outcome = reach.run(ProbeReceiver())
 
     assert ("failed", True) == (outcome.state, "a hook of yours is named probe" in (outcome.error or ""))
     assert 202 == reach.receiver.post(ENTRY, token).status_code
+    assert {"removed": "probe"} == reach.shell.json("hooks", "remove", "probe", expected=0)
+    assert "succeeded" == reach.run(ProbeReceiver()).state
 
 
 def test_old_test_alerts_and_their_jobs_are_deleted_and_status_still_knows_the_last_ones(reach: Reach) -> None:

@@ -94,7 +94,21 @@ def test_an_unknown_job_name_or_lifetime_is_refused(tokens: Tokens) -> None:
         assert f"invalid lifetime '{lifetime}': expected 1 to 3650 days, or never" in refused["error"]
     tokens.json("add", "nightly", "--job", "upkeep.canary")
     taken = tokens.json("add", "nightly", "--job", "upkeep.canary", expected=1)["error"]
-    assert "token name 'nightly' is already used: choose another name" == taken
+    assert "a valid token is named 'nightly' already: choose another name, or revoke that token first" == taken
+
+
+@pytest.mark.parametrize(("column", "word"), [("revoked_at", "revoked"), ("expires_at", "expired")])
+def test_the_name_of_a_token_that_has_ended_is_free(
+    tokens: Tokens, ledger_env: LedgerEnv, column: str, word: str
+) -> None:
+    tokens.json("add", "nightly", "--job", "upkeep.canary")
+    ledger_env.execute(f"UPDATE api_token SET {column} = '2026-01-02 03:04:05.678+00'")
+
+    tokens.json("add", "nightly", "--job", "upkeep.canary")
+
+    former = f"nightly ({word} 2026-01-02 03:04:05.678)"
+    assert ["nightly", former] == [one["name"] for one in tokens.json("list")["tokens"]]
+    assert {"revoked": "nightly"} == tokens.json("revoke", "nightly")
 
 
 def test_no_tokens_are_listed_with_the_command_that_adds_one(tokens: Tokens) -> None:
