@@ -9,6 +9,7 @@ from sqlalchemy import Connection
 from shared.config import Settings
 from shared.db.alerts import hooks
 from shared.db.alerts.hooks import Hook
+from shared.db.alerts.probe_hook import PROBE_HOOK_ID
 
 TOKEN_BYTES = 32
 
@@ -30,6 +31,17 @@ def require_active_hook(connection: Connection, name: str) -> Hook:
         raise click.ClickException(
             f"hook {name!r} was removed at {hook.removed_at:%Y-%m-%d %H:%M:%S} UTC: `tickwork hooks add {quote(name)}` "
             "adds another one of this name, with another URL"
+        )
+    return hook
+
+
+def require_changeable_hook(connection: Connection, name: str) -> Hook:
+    """Return the hook as `require_active_hook` does; raise click.ClickException also for the stack's own."""
+    hook = require_active_hook(connection, name)
+    if hook.id == PROBE_HOOK_ID:
+        raise click.ClickException(
+            f"hook {name!r} is the stack's own, and is not changed or removed: through it `tickwork doctor` and the "
+            "schedule post the test alerts that show whether alerts arrive, and it takes no other alert"
         )
     return hook
 

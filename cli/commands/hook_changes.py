@@ -10,6 +10,7 @@ from cli.client.hook_options import HookOptions, HookOptionValues, describe_sett
 from cli.client.hook_store import (
     TOKEN_BYTES,
     require_active_hook,
+    require_changeable_hook,
     require_sender_url,
     require_visible_senders,
 )
@@ -68,7 +69,7 @@ def change(name: str, *, as_json: bool, **options: Unpack[HookOptionValues]) -> 
     if given.is_empty:
         raise click.ClickException("nothing to change: `tickwork hooks set --help` lists the settings")
     with begin() as connection:
-        hook = require_active_hook(connection, name)
+        hook = require_changeable_hook(connection, name)
         settings = given.apply(hook.settings)
         if given.senders:
             require_visible_senders(load_stack_settings(), settings.senders)
@@ -96,7 +97,7 @@ def rotate(name: str, keep_s: int, *, as_json: bool) -> None:
     token = secrets.token_urlsafe(TOKEN_BYTES)
     url = f"{require_sender_url(load_stack_settings())}/hooks/tv/{token}"
     with begin() as connection:
-        hook = require_active_hook(connection, name)
+        hook = require_changeable_hook(connection, name)
         statement = hooks.rotate(hook.id, hash_token(token), timedelta(seconds=keep_s))
         until = connection.execute(statement).scalar_one()
     if as_json:
@@ -128,7 +129,7 @@ def resume(name: str, *, as_json: bool) -> None:
 def remove(name: str, *, as_json: bool) -> None:
     """Remove a webhook for good. Its URL then answers 404, like an unknown URL; its name may be used again."""
     with begin() as connection:
-        require_active_hook(connection, name)
+        require_changeable_hook(connection, name)
         connection.execute(hooks.remove(name))
     if as_json:
         print_json({"removed": name})
@@ -138,7 +139,7 @@ def remove(name: str, *, as_json: bool) -> None:
 
 def _set_paused(name: str, *, is_paused: bool, as_json: bool) -> None:
     with begin() as connection:
-        hook = require_active_hook(connection, name)
+        hook = require_changeable_hook(connection, name)
         paused_at = connection.execute(hooks.set_paused(hook.id, is_paused=is_paused)).scalar_one()
     if as_json:
         print_json({"name": name, "paused_at": paused_at})

@@ -8,7 +8,7 @@ from uuid import UUID
 
 import click
 
-from cli.client.hook_store import require_active_hook, require_sender_url
+from cli.client.hook_store import require_active_hook, require_changeable_hook, require_sender_url
 from cli.client.stack import begin, connect, load_stack_settings
 from cli.console.output import print_json, print_table
 from cli.console.params import json_option
@@ -53,7 +53,7 @@ def add(name: str, scheme: str, secret_file: BinaryIO | None, *, as_json: bool) 
     written = secret_file.read(_LONGEST_FILE).rstrip(b"\r\n") if secret_file else (made or "").encode()
     key = read_signing_secret(kind, written)
     with begin() as connection:
-        hook_id = require_active_hook(connection, name).id
+        hook_id = require_changeable_hook(connection, name).id
         hook_secrets.add(connection, secret_id, hook_id, kind, key)
     url = f"{sender_url}/hooks/v1/{hook_id}"
     if as_json:

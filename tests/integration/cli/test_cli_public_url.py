@@ -204,6 +204,28 @@ def test_a_hook_of_yours_called_probe_keeps_its_token_until_you_remove_it(reach:
     assert "succeeded" == reach.run(ProbeReceiver()).state
 
 
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("remove",),
+        ("rotate",),
+        ("pause",),
+        ("resume",),
+        ("set", "--rate", "1"),
+        ("secret", "add", "--scheme", "github"),
+    ],
+)
+def test_the_stacks_own_hook_is_not_changed_or_removed(reach: Reach, words: tuple[str, ...]) -> None:
+    reach.run(ProbeReceiver())
+    command = ("hooks", *words[:-2], "probe", *words[-2:]) if len(words) > 1 else ("hooks", *words, "probe")
+
+    refused = reach.shell.json(*command, expected=1)["error"]
+
+    assert refused.startswith("hook 'probe' is the stack's own, and is not changed or removed: ")
+    assert "probe" == reach.shell.json("hooks", "show", "probe", expected=0)["name"]
+    assert "succeeded" == reach.run(ProbeReceiver()).state
+
+
 def test_old_test_alerts_and_their_jobs_are_deleted_and_status_still_knows_the_last_ones(reach: Reach) -> None:
     reach.receiver.post(ENTRY)  # an alert of a person's hook is kept for good
     for _ in range(3):
