@@ -127,7 +127,7 @@ class _StackRun:
         if self._settings.broker_url:
             check_broker(self._settings.broker_url)
         database, database_url = self._choose_database(ports, credentials.postgres, market.name)
-        upgrade(database_url)
+        upgrade(database_url, None if self._settings.database_url else self._home.root)
         row = resolve_market_row(market, read_market(database_url))
         check_speed(market, row.clock.speed, limits=self._limits)
         bootstrap(database_url, self._settings.broker_url or redis_url, row)

@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 from shared.clock import MarketClock, live_clock, machine_now
 from shared.config import Settings
 from shared.db.market_data.market_clock import MarketRow
+from shared.db.migrate import START_FRESH
 from shared.domain.market_data.calendar import CHICAGO, calendar_of
 from shared.domain.market_data.holidays import LAST_DAY, is_covered
 from shared.errors import OutsideCalendarError, SettingsError
@@ -170,7 +171,7 @@ def covered_time(at: datetime) -> datetime:
 def _past_the_table() -> SettingsError:
     return SettingsError(
         f"the time of this market has come to {LAST_DAY}, where the holiday table ends: start a new database with "
-        "--fresh"
+        f"{START_FRESH}"
     )
 
 

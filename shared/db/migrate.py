@@ -13,13 +13,15 @@ from shared.errors import SettingsError
 log = logging.getLogger(__name__)
 
 OLDEST_POSTGRES = 15
+START_FRESH = "`make up UP_ARGS=--fresh` (or `tickwork up --fresh`)"
 _SCRIPTS = Path(__file__).parent / "migrations"
 
 
-def upgrade(url: str) -> None:
+def upgrade(url: str, folder: Path | None = None) -> None:
     """Run the missing migrations on `url`; fast if there are none.
 
-    Raise SettingsError if the server is too old or the schema of a version that we do not know.
+    `folder` is the home of the embedded server, if it has the database. Raise SettingsError if the server is too old or
+    the schema of a version that we do not know.
     """
     engine = make_engine(url, program="migrate", pool_size=1, lock_timeout_s=None)
     try:
@@ -32,7 +34,10 @@ def upgrade(url: str) -> None:
             found = _read_revision(connection)
             if found is not None and found not in _revisions():
                 expected = " or ".join(sorted(_revisions()))
-                raise SettingsError(f"unknown schema revision {found!r}: expected {expected}; {_hint(found)}")
+                database = f"database {engine.url.database} {f'in {folder}' if folder else f'at {engine.url.host}'}"
+                raise SettingsError(
+                    f"unknown schema revision {found!r} of {database}: expected {expected}; {_hint(found, folder)}"
+                )
             if found != newest_revision():
                 _run_migrations(connection)
             try:
@@ -59,13 +64,11 @@ def newest_revision() -> str:
     return max(_revisions())
 
 
-def _hint(found: str) -> str:
+def _hint(found: str, folder: Path | None) -> str:
     if found > newest_revision():
         return "a newer version of Tickwork made this database: run that version, or a newer one"
-    return (
-        "an unreleased version made this database: start another one with `tickwork up --fresh`, or name an "
-        "empty one in DATABASE_URL"
-    )
+    another = "name an empty database in DATABASE_URL" if folder is None else f"start another one with {START_FRESH}"
+    return f"an unreleased version made this database: {another}, and this one is kept"
 
 
 def _revisions() -> set[str]:

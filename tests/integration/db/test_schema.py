@@ -1,5 +1,7 @@
 """The migrations create the tables that SQLAlchemy declares."""
 
+from pathlib import Path
+
 import psycopg
 import pytest
 from alembic.autogenerate import compare_metadata
@@ -24,18 +26,26 @@ PARTS = (
 
 
 @pytest.mark.parametrize(
-    ("revision", "hint"),
+    ("revision", "folder", "message"),
     [
-        ("0015", r"expected 0016; .* `tickwork up --fresh`.*DATABASE_URL"),
-        ("0099", "a newer version .* run that version"),
+        (
+            "0015",
+            Path("/home/me/tickwork"),
+            r"in /home/me/tickwork: expected 0016; .*`make up UP_ARGS=--fresh`.*is kept",
+        ),
+        ("0015", None, r"at 127\.0\.0\.1: expected 0016; .*name an empty database in DATABASE_URL.*is kept"),
+        ("0099", None, "a newer version .* run that version"),
     ],
 )
-def test_a_database_of_an_unknown_version_is_refused_with_a_hint(database_url: str, revision: str, hint: str) -> None:
+def test_a_database_of_an_unknown_version_is_refused_with_its_place_and_what_to_do(
+    database_url: str, revision: str, folder: Path | None, message: str
+) -> None:
     with psycopg.connect(database_url, autocommit=True) as connection:
         connection.execute("UPDATE alembic_version SET version_num = %s", [revision])
+        name = connection.info.dbname
 
-    with pytest.raises(SettingsError, match=f"unknown schema revision '{revision}': .*{hint}"):
-        upgrade(database_url)
+    with pytest.raises(SettingsError, match=f"unknown schema revision '{revision}' of database {name} .*{message}"):
+        upgrade(database_url, folder)
 
 
 def test_the_migrations_create_the_declared_tables(database_url: str) -> None:
