@@ -1,12 +1,14 @@
 """The parts that the commands of webhooks share: a hook by its name, and the URL that senders use."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from shlex import quote
 
 import click
 from sqlalchemy import Connection
 
-from shared.config import Settings
+from cli.client.stack import load_stack_settings
+from shared.config import Settings, load_settings
 from shared.db.alerts import hooks
 from shared.db.alerts.hooks import Hook
 from shared.db.alerts.probe_hook import PROBE_HOOK_ID
@@ -44,6 +46,30 @@ def require_changeable_hook(connection: Connection, name: str) -> Hook:
             "schedule post the test alerts that show whether alerts arrive, and it takes no other alert"
         )
     return hook
+
+
+def load_sender_settings() -> tuple[Settings, str | None]:
+    """Return the settings of the stack with the public URL of this shell, if it has one; and a warning if they differ.
+
+    A running stack keeps the settings that it was started with.
+    """
+    stack, typed = load_stack_settings(), load_settings().public_url
+    if not typed or typed == stack.public_url:
+        return stack, None
+    warning = (
+        f"TICKWORK_PUBLIC_URL is {typed} in this shell, and {stack.public_url or 'not set'} in the running stack: "
+        "restart the stack in this shell, so that its test alerts pass there too"
+    )
+    return replace(stack, public_url=typed), warning
+
+
+def report_warning(warning: str | None, *, as_json: bool) -> dict[str, str]:
+    """Return the warning as a part of a command's JSON; without `as_json` print it on stderr. Empty without one."""
+    if warning is None:
+        return {}
+    if not as_json:
+        click.echo(f"tickwork: {warning}", err=True)
+    return {"warning": warning}
 
 
 def require_sender_url(settings: Settings) -> str:

@@ -9,7 +9,7 @@ from functools import partial
 import click
 from sqlalchemy.exc import SQLAlchemyError
 
-from cli.client.hook_store import describe_blind_hooks
+from cli.client.hook_store import describe_blind_hooks, load_sender_settings
 from cli.client.locks import IDLE_FOR
 from cli.client.receiver_check import send_test_alert
 from cli.client.spool_view import describe_spool, read_spool_figures
@@ -76,10 +76,16 @@ def command(*, as_json: bool) -> None:
 
 def _list_alert_checks() -> dict[str, Callable[[], str]]:
     """Return a check for each way by which alerts come in: on this computer, and from the internet."""
-    settings = load_stack_settings()
+    settings, warning = load_sender_settings()
     ways = {"receiver": settings.receiver_url, "public URL": settings.public_url}
-    checks = {name: partial(send_test_alert, settings, url) for name, url in ways.items() if url}
-    return {"senders": _check_senders, **checks}
+    checks: dict[str, Callable[[], str]] = {
+        name: partial(send_test_alert, settings, url) for name, url in ways.items() if url
+    }
+    return {"senders": _check_senders, **checks, **({"settings": partial(_fail, warning)} if warning else {})}
+
+
+def _fail(message: str) -> str:
+    raise SettingsError(message)
 
 
 def _run_check(name: str, check: Callable[[], str]) -> dict[str, str]:

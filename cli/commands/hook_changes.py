@@ -9,12 +9,14 @@ import click
 from cli.client.hook_options import HookOptions, HookOptionValues, describe_settings, hook_options
 from cli.client.hook_store import (
     TOKEN_BYTES,
+    load_sender_settings,
+    report_warning,
     require_active_hook,
     require_changeable_hook,
     require_sender_url,
     require_visible_senders,
 )
-from cli.client.stack import begin, connect, load_stack_settings
+from cli.client.stack import begin, connect
 from cli.console.output import print_fields, print_json
 from cli.console.params import json_option
 from shared.db.alerts import hooks
@@ -72,7 +74,7 @@ def change(name: str, *, as_json: bool, **options: Unpack[HookOptionValues]) -> 
         hook = require_changeable_hook(connection, name)
         settings = given.apply(hook.settings)
         if given.senders:
-            require_visible_senders(load_stack_settings(), settings.senders)
+            require_visible_senders(load_sender_settings()[0], settings.senders)
         connection.execute(hooks.set_settings(hook.id, settings))
     if as_json:
         print_json({"name": name, "settings": encode_settings(settings)})
@@ -95,13 +97,15 @@ def change(name: str, *, as_json: bool, **options: Unpack[HookOptionValues]) -> 
 def rotate(name: str, keep_s: int, *, as_json: bool) -> None:
     """Give a webhook a new URL; the old one works for a while, so that no alert is lost meanwhile."""
     token = secrets.token_urlsafe(TOKEN_BYTES)
-    url = f"{require_sender_url(load_stack_settings())}/hooks/tv/{token}"
+    settings, warning = load_sender_settings()
+    url = f"{require_sender_url(settings)}/hooks/tv/{token}"
     with begin() as connection:
         hook = require_changeable_hook(connection, name)
         statement = hooks.rotate(hook.id, hash_token(token), timedelta(seconds=keep_s))
         until = connection.execute(statement).scalar_one()
+    shown = {"url": url, "previous_token_until": until} | report_warning(warning, as_json=as_json)
     if as_json:
-        print_json({"url": url, "previous_token_until": until})
+        print_json(shown)
     else:
         click.echo(f"The new URL of hook {name}, shown only once:\n\n  {url}\n")
         click.echo(f"The old one works until {until:%Y-%m-%d %H:%M:%S} UTC.")

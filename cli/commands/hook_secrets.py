@@ -8,8 +8,14 @@ from uuid import UUID
 
 import click
 
-from cli.client.hook_store import require_active_hook, require_changeable_hook, require_sender_url
-from cli.client.stack import begin, connect, load_stack_settings
+from cli.client.hook_store import (
+    load_sender_settings,
+    report_warning,
+    require_active_hook,
+    require_changeable_hook,
+    require_sender_url,
+)
+from cli.client.stack import begin, connect
 from cli.console.output import print_json, print_table
 from cli.console.params import json_option
 from shared.db.alerts import hook_secrets
@@ -46,7 +52,8 @@ def command() -> None:
 @click.option("--json", "as_json", is_flag=True, help='{"url": ..., "secret": ...} on stdout, for scripts.')
 def add(name: str, scheme: str, secret_file: BinaryIO | None, *, as_json: bool) -> None:
     """Add a secret to a webhook, and print it with the URL. It is shown only once; earlier ones stay valid."""
-    sender_url = require_sender_url(load_stack_settings())
+    settings, warning = load_sender_settings()
+    sender_url = require_sender_url(settings)
     kind, secret_id = SignatureScheme(scheme), new_id()
     made = _make_secret(kind) if secret_file is None else None
     # Editors end a file with a line's end, which is no part of the secret.
@@ -56,8 +63,8 @@ def add(name: str, scheme: str, secret_file: BinaryIO | None, *, as_json: bool) 
         hook_id = require_changeable_hook(connection, name).id
         hook_secrets.add(connection, secret_id, hook_id, kind, key)
     url = f"{sender_url}/hooks/v1/{hook_id}"
+    shown = {"id": secret_id, "scheme": scheme, "url": url} | report_warning(warning, as_json=as_json)
     if as_json:
-        shown = {"id": secret_id, "scheme": scheme, "url": url}
         print_json(shown if made is None else shown | {"secret": made})
     else:
         click.echo("\n".join(_describe_added(name, kind, url, made)))

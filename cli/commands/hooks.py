@@ -9,9 +9,16 @@ import click
 
 from cli.client.hook_messages import guidance, templates
 from cli.client.hook_options import HookOptions, HookOptionValues, hook_options
-from cli.client.hook_store import TOKEN_BYTES, require_active_hook, require_sender_url, require_visible_senders
+from cli.client.hook_store import (
+    TOKEN_BYTES,
+    load_sender_settings,
+    report_warning,
+    require_active_hook,
+    require_sender_url,
+    require_visible_senders,
+)
 from cli.client.lookup import match_account
-from cli.client.stack import begin, connect, load_stack_settings
+from cli.client.stack import begin, connect
 from cli.commands import hook_changes, hook_secrets
 from cli.console.output import print_json, print_table
 from cli.console.params import json_option
@@ -52,7 +59,7 @@ def add(name: str, account_words: tuple[str, ...], *, as_json: bool, **options: 
             f"invalid hook name {name!r}: expected printable text, such as tradingview, and not {PROBE_HOOK_NAME}"
         )
     hook_settings = HookOptions(**options).apply(HookSettings())
-    settings = load_stack_settings()
+    settings, warning = load_sender_settings()
     require_visible_senders(settings, hook_settings.senders)
     token = secrets.token_urlsafe(TOKEN_BYTES)
     url = f"{require_sender_url(settings)}/hooks/tv/{token}"
@@ -69,8 +76,9 @@ def add(name: str, account_words: tuple[str, ...], *, as_json: bool, **options: 
             )
         hooks.add_followers(connection, hook_id, [one.id for one in followers])
         tracked = contracts.list_tracked_roots(connection)
+    shown = {"url": url} | report_warning(warning, as_json=as_json)
     if as_json:
-        print_json({"url": url})
+        print_json(shown)
     else:
         traded = ", then ".join(f"account {one.id} ({one.name})" for one in (trading, *followers))
         click.echo(f"Hook {name} trades {traded}. Its URL, shown only once:\n\n  {url}\n")

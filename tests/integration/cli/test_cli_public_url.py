@@ -260,3 +260,33 @@ def test_a_list_of_senders_that_no_proxy_lets_be_checked_is_reported(reach: Reac
 
     assert ("wrong", True) == (checks["senders"]["state"], checks["senders"]["detail"].startswith(refused))
     assert [True] == [line.startswith(refused) for line in reach.shell.json("status", expected=0)["accounts"]]
+
+
+@pytest.mark.parametrize(
+    "words", [("add", "mine"), ("rotate", "first"), ("secret", "add", "first", "--scheme", "github")]
+)
+def test_a_hooks_url_begins_with_the_public_url_of_the_shell_and_a_warning_names_that_of_the_stack(
+    reach: Reach, words: tuple[str, ...]
+) -> None:
+    other = {"TICKWORK_PUBLIC_URL": "https://other.example.com"}
+    warning = f"TICKWORK_PUBLIC_URL is https://other.example.com in this shell, and {PUBLIC_URL} in the running stack: "
+
+    as_json = reach.shell.json("hooks", *words, expected=0, **other)
+    text = reach.shell.run("hooks", *("another" if word == "mine" else word for word in words), **other)
+    unset = reach.shell.json("hooks", *("third" if word == "mine" else word for word in words), expected=0)
+
+    assert as_json["url"].startswith("https://other.example.com/hooks/")
+    assert as_json["warning"].startswith(warning)
+    assert (0, True, True) == (text.status, "https://other.example.com/hooks/" in text.stdout, warning in text.stderr)
+    assert unset["url"].startswith(f"{PUBLIC_URL}/hooks/")
+    assert "warning" not in unset
+
+
+def test_doctor_posts_through_the_public_url_of_the_shell_and_names_that_of_the_stack(reach: Reach) -> None:
+    found = reach.shell.json("doctor", expected=1, TICKWORK_PUBLIC_URL=f"{PUBLIC_URL}/door")["checks"]
+    checks = {one["name"]: one for one in found}
+
+    assert checks["public URL"]["detail"].startswith(f"{PUBLIC_URL}/door answered 404")
+    assert "wrong" == checks["settings"]["state"]
+    assert f"and {PUBLIC_URL} in the running stack" in checks["settings"]["detail"]
+    assert "settings" not in reach.doctor(expected=0)
