@@ -8,7 +8,10 @@ import click
 
 from cli.console.output import print_json
 from cli.console.params import json_option
+from cli.local.home.folder import Home
 from cli.local.home.lock import find_holder
+from cli.local.home.state import read_state
+from cli.local.processes.left_open import describe_left_open
 from shared.config import load_settings
 
 _TIMEOUT_S = 60.0
@@ -17,7 +20,10 @@ _TIMEOUT_S = 60.0
 @click.command("down")
 @json_option
 def command(*, as_json: bool) -> None:
-    """Stop the stack. Stop its programs in order, and wait until all have ended."""
+    """Stop the stack. Stop its programs in order, and wait until all have ended.
+
+    Positions and orders stay open at the venue; they are named at the end.
+    """
     home = load_settings().home
     pid = find_holder(home)
     if pid is None:
@@ -39,7 +45,10 @@ def command(*, as_json: bool) -> None:
         if not as_json:
             click.echo(".", nl=False)
     seconds = time.monotonic() - started_at
+    left_open = (read_state(Home(home)) or {}).get("left_open")
     if as_json:
-        print_json({"stopped": True, "seconds": round(seconds, 1)})
+        print_json({"stopped": True, "seconds": round(seconds, 1), "left_open": left_open})
     else:
         click.echo(f" stopped after {seconds:.1f} s.")
+        if (warning := describe_left_open(left_open)) is not None:
+            click.echo(warning, err=True)

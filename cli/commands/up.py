@@ -18,6 +18,7 @@ from cli.local.home.ports import choose_ports
 from cli.local.home.state import Json, read_state, write_state
 from cli.local.market import MarketChoice, check_speed, choose_market, resolve_market_row
 from cli.local.processes.bootstrap import bootstrap, read_market
+from cli.local.processes.left_open import describe_left_open
 from cli.local.processes.output import show_on_terminal
 from cli.local.processes.programs import StackConfig, other_programs, receiver_program
 from cli.local.processes.shutdown import shut_down
@@ -103,11 +104,13 @@ class _StackRun:
                 time.sleep(_STEP_EVERY_S)  # noqa: TID251  # the supervisor's main loop
         finally:
             click.echo("Stopping: running jobs have 10 s to finish, then they are released.")
-            shut_down(self._supervisor, self._stack, show_on_terminal)
+            left_open = shut_down(self._supervisor, self._stack, show_on_terminal)
             self._supervisor.close()
             self._has_changed = True
-            self._write_state()
+            self._write_state(left_open=left_open)
             click.echo("Stopped.")
+            if self._stack is not None and (warning := describe_left_open(left_open)) is not None:
+                click.echo(warning, err=True)
 
     def _start(self) -> None:
         began, market = time.monotonic(), self._market
@@ -186,7 +189,7 @@ class _StackRun:
     def _mark_changed(self) -> None:
         self._has_changed = True
 
-    def _write_state(self) -> None:
+    def _write_state(self, **more: object) -> None:
         if not self._has_changed:
             return
         self._has_changed = False
@@ -203,6 +206,7 @@ class _StackRun:
             ],
             "urls": self._stack.urls if self._stack else {},
             "environment": self._stack.environment() if self._stack else {},
+            **more,
         }
         write_state(self._home, state)
 

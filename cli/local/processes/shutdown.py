@@ -3,26 +3,27 @@
 import socket
 from collections.abc import Callable
 
+from cli.local.home.state import Json
+from cli.local.processes.left_open import start_reading
 from cli.local.processes.programs import StackConfig
 from cli.local.processes.supervisor import Child, Supervisor
 from shared.db.engine import DATABASE_ERRORS, driver, make_engine
+from shared.domain.counting import count_of
 from shared.fleets import FLEETS
 from shared.ledger import recovery
 
 _FLEETS = {fleet.program: fleet.name for fleet in FLEETS}
-STOP_ORDER = (
-    ("receiver",),
-    ("beat", "relay", "flower"),
-    tuple(_FLEETS),
-    ("feed",),
-    ("simulator",),
-    ("valkey",),
-    ("postgres",),
-)
+_WORK = (("receiver",), ("beat", "relay", "flower"), tuple(_FLEETS))
+_MARKET = (("feed",), ("simulator",))
+_SERVERS = (("valkey",), ("postgres",))
+STOP_ORDER = (*_WORK, *_MARKET, *_SERVERS)
 
 
-def shut_down(supervisor: Supervisor, stack: StackConfig | None, show: Callable[[str], None]) -> None:
-    """Stop everything within 25 s; the jobs of killed workers are released to the queue."""
+def shut_down(supervisor: Supervisor, stack: StackConfig | None, show: Callable[[str], None]) -> list[Json] | None:
+    """Stop everything within 25 s; the jobs of killed workers are released to the queue.
+
+    Return what stays open at the venue after the last job, by account; None if it is not known.
+    """
 
     def release_on_shutdown(child: Child, pid: int) -> None:
         fleet = _FLEETS.get(child.program.name)
@@ -32,11 +33,18 @@ def shut_down(supervisor: Supervisor, stack: StackConfig | None, show: Callable[
         try:
             with engine.begin() as connection:
                 count = recovery.release_on_shutdown(driver(connection), f"{fleet}@{socket.gethostname()}.{pid}")
-            show(f"released {count} job(s) of {child.program.name}")
+            show(f"released {count_of(count, 'job')} of {child.program.name}")
         except DATABASE_ERRORS as error:
             show(f"the jobs of {child.program.name} are released when their leases expire: {error}")
         finally:
             engine.dispose()
 
-    for names in STOP_ORDER:
+    for names in _WORK:
         supervisor.stop(names, on_kill=release_on_shutdown)
+    finish_reading = None if stack is None else start_reading(stack.database_url)
+    for names in _MARKET:
+        supervisor.stop(names)
+    left_open = None if finish_reading is None else finish_reading()
+    for names in _SERVERS:
+        supervisor.stop(names)
+    return left_open

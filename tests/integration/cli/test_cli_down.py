@@ -1,0 +1,139 @@
+"""`tickwork down`: it names what stays open at the venue, and neither waits for Postgres nor needs it."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from socket import create_server
+from typing import Any
+
+import pytest
+
+from cli.local.home.folder import Home
+from cli.local.home.ports import DEFAULTS
+from cli.local.market import choose_market
+from cli.local.processes.left_open import describe_left_open
+from cli.local.processes.programs import StackConfig
+from cli.local.processes.shutdown import shut_down
+from cli.local.processes.supervisor import Supervisor
+from shared.clock import live_clock
+from shared.config import load_settings
+from tests.fixtures.alert_steps import hold
+from tests.fixtures.venue import MNQ
+from tests.fixtures.worker_env import WorkerEnv
+from tests.integration.cli.shell import Shell
+
+STACK = """
+import json, signal, sys
+from pathlib import Path
+from cli.local.home.folder import Home
+from cli.local.home.lock import Lock
+from cli.local.home.state import write_state
+
+home, more = Home(Path(sys.argv[1])), json.loads(sys.argv[2])
+home.prepare()
+lock = Lock(home.root)
+lock.acquire()
+
+def stop(*_):
+    write_state(home, {"programs": [], "urls": {}, "environment": {}, **more})
+    sys.exit()
+
+signal.signal(signal.SIGTERM, stop)
+print("runs", flush=True)
+signal.pause()
+"""
+LEFT_OPEN = {
+    "account_id": 20001,
+    "account": "PRAC-V2-1",
+    "positions": [{"contract_id": MNQ, "quantity": -2}],
+    "orders": [{"role": role} for role in ("STOP_LOSS", "ENTRY", "ENTRY")],
+}
+WARNING = (
+    "Warning: open at the venue, and nothing guards it until the next start: "
+    f"account 20001 (PRAC-V2-1): SHORT 2 {MNQ}, 1 stop loss order, 2 entry orders."
+)
+Start = Callable[[dict[str, Any]], None]
+
+
+@pytest.fixture
+def start_stack(shell: Shell) -> Iterator[Start]:
+    """Starts the place of an `up`, which writes more into its state when it is told to stop."""
+    started: list[subprocess.Popen[str]] = []
+
+    def start(more: dict[str, Any]) -> None:
+        command = [sys.executable, "-c", STACK, str(shell.home), json.dumps(more)]
+        process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+        started.append(process)
+        assert process.stdout is not None
+        assert "runs\n" == process.stdout.readline()
+
+    yield start
+    for process in started:
+        process.kill()
+        process.communicate()
+
+
+def stop_stack(folder: Path, database_url: str) -> list[dict[str, Any]] | None:
+    """Shut down a stack on this database that has no program left."""
+    lines: list[str] = []
+    settings = load_settings({"TICKWORK_HOME": str(folder)})
+    stack = StackConfig(
+        Home(folder), settings, choose_market(settings), live_clock(), dict(DEFAULTS), "test", database_url, "", "", "",
+        limits=True,
+    )  # fmt: skip
+    return shut_down(Supervisor(folder, lines.append, lambda: None), stack, lines.append)
+
+
+@pytest.mark.parametrize(
+    ("state", "warning"),
+    [
+        ({"left_open": [LEFT_OPEN]}, WARNING),
+        ({"left_open": []}, ""),
+        ({"left_open": None}, "Warning: what is open at the venue is not known: look there"),
+        ({}, "Warning: what is open at the venue is not known: look there"),
+    ],
+    ids=["open", "flat", "not known", "killed"],
+)
+def test_down_names_what_stays_open_at_the_venue(
+    shell: Shell, start_stack: Start, state: dict[str, Any], warning: str
+) -> None:
+    start_stack(state)
+    text = shell.run("down")
+    start_stack(state)
+    found = shell.json("down", expected=0)
+
+    assert (0, True) == (text.status, "stopped after" in text.stdout)
+    assert text.stderr.startswith(warning)
+    assert bool(warning) is bool(text.stderr)
+    assert (True, state.get("left_open")) == (found["stopped"], found["left_open"])
+
+
+def test_a_stack_that_stops_reads_the_positions_and_orders_that_stay(worker_env: WorkerEnv, tmp_path: Path) -> None:
+    assert [] == stop_stack(tmp_path, worker_env.settings.database_url)
+    hold(worker_env, 2)
+    worker_env.entry_alert(limit_price=20000)
+    worker_env.run_due_jobs()
+
+    found = stop_stack(tmp_path, worker_env.settings.database_url)
+
+    assert found is not None
+    (account,) = found
+    assert (worker_env.venue.account_id, [{"contract_id": MNQ, "quantity": 2}]) == (
+        account["account_id"],
+        account["positions"],
+    )
+    assert [("ENTRY", 1), ("STOP_LOSS", 2), ("TAKE_PROFIT", 2)] == sorted(
+        (row["role"], row["quantity"]) for row in account["orders"]
+    )
+    line = describe_left_open(json.loads(json.dumps(found))) or ""
+    assert all(part in line for part in (f"LONG 2 {MNQ}", "1 stop loss order", "1 take profit order", "1 entry order"))
+
+
+def test_a_stack_that_stops_does_not_wait_for_a_silent_postgres(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("cli.local.processes.left_open._TIMEOUT_S", 0.1)
+    with create_server(("127.0.0.1", 0)) as silent:
+        assert None is stop_stack(tmp_path, f"postgresql://me:secret@127.0.0.1:{silent.getsockname()[1]}/tickwork")
