@@ -8,6 +8,7 @@ import redis
 from cli.client.stack import load_stack_settings
 from cli.console.output import print_table
 from shared.clock import machine_now
+from shared.domain.counting import count_of
 from shared.hot.connection import connect
 from shared.hot.feed_health import FeedHealth, HubHealth, read_feed_health
 
@@ -37,8 +38,9 @@ def print_feed(figures: dict[str, Any] | None) -> None:
         return
     state = "active" if figures["age_s"] <= STALE_AFTER_S else f"SILENT for {figures['age_s']:.0f} s"
     hubs = ", ".join(_describe_hub(name, figures[name]) for name in ("market", "user"))
-    lost = f", {figures['job_lost_count']} jobs left to reconcile" if figures["job_lost_count"] else ""
-    click.echo(f"Feed: {state}; {hubs}; {figures['job_waiting_count']} jobs wait for Postgres{lost}.")
+    lost = f", {count_of(figures['job_lost_count'], 'job')} left to reconcile" if figures["job_lost_count"] else ""
+    waiting = count_of(figures["job_waiting_count"], "job")
+    click.echo(f"Feed: {state}; {hubs}; {waiting} waiting for Postgres{lost}.")
     print_table("Age of the last price by contract", figures["contracts"], _COLUMNS, empty="No prices yet.")
 
 

@@ -13,6 +13,7 @@ from shared.db.accounts import accounts
 from shared.db.accounts.accounts import AccountRow
 from shared.db.engine import driver
 from shared.db.orders import flatten_requests, orders, positions
+from shared.domain.counting import count_of
 from shared.domain.orders.order import Origin, direction_of
 from shared.errors import SettingsError
 from shared.ids import new_id
@@ -48,7 +49,7 @@ def _list_holdings(connection: Connection, account_id: int, contract_id: str | N
         if contract_id in {None, row.contract_id}
     ]
     count = sum(contract_id in {None, order.contract_id} for order in orders.list_open(connection, account_id))
-    return held + ([f"{count} order(s)"] if count else [])
+    return held + ([count_of(count, "order")] if count else [])
 
 
 def flatten(

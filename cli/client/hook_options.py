@@ -12,6 +12,7 @@ import msgspec
 
 from shared.domain.alerts.dialects import DIALECTS
 from shared.domain.alerts.hook_settings import TRADINGVIEW_SENDERS, HookSettings, SizeMode
+from shared.domain.counting import count_of
 from shared.domain.market_data.contract import ROOTS
 from shared.domain.orders.order import MAX_TICKS, MIN_TICKS
 
@@ -127,7 +128,7 @@ def hook_options(command: Command) -> Command:
 
 def describe_settings(settings: HookSettings) -> dict[str, str]:
     """Return the settings in the words of the options."""
-    size = {SizeMode.SENT: "as the alert says", SizeMode.FIXED: f"{settings.size_value} contracts"}
+    size = {SizeMode.SENT: "as the alert says", SizeMode.FIXED: count_of(int(settings.size_value or 0), "contract")}
     size |= {
         SizeMode.MULTIPLIER: f"x{settings.size_value} of the alert's",
         SizeMode.RISK: f"${settings.size_value} of risk",
@@ -140,9 +141,11 @@ def describe_settings(settings: HookSettings) -> dict[str, str]:
         "pyramiding": "yes" if settings.has_pyramiding else "no: it adds to no position",
         "cooldown": f"{settings.cooldown_s} s" if settings.cooldown_s else "none",
         "agreement": "required" if settings.is_agreement_required else "a warning if chart and account disagree",
-        "default stop": "none" if settings.default_stop_ticks is None else f"{settings.default_stop_ticks} ticks",
+        "default stop": "none"
+        if settings.default_stop_ticks is None
+        else count_of(settings.default_stop_ticks, "tick"),
         "max age": f"{settings.max_age_s} s, of an entry",
-        "rate": f"{settings.max_per_second} alerts a second",
+        "rate": f"{count_of(settings.max_per_second, 'alert')} a second",
         "senders": ", ".join(settings.senders) or "any address",
     }
 

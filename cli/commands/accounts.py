@@ -15,6 +15,7 @@ from cli.console.params import MoneyType, json_option, parse_ticks_or_none
 from shared.db.accounts import accounts
 from shared.db.accounts.accounts import AccountRow
 from shared.domain.accounts.stage import Stage, parse_stage
+from shared.domain.counting import count_of
 from shared.domain.risk.account_risk import loss_limit_level
 from shared.errors import RefusedError, SettingsError
 
@@ -143,7 +144,9 @@ def set_default_stop(account: str, ticks: str, *, as_json: bool) -> None:
     elif distance is None:
         click.echo(f"Entries of account {row.id} ({row.name}) without a stop are denied.")
     else:
-        click.echo(f"Entries of account {row.id} ({row.name}) without a stop get one {distance} ticks away.")
+        click.echo(
+            f"Entries of account {row.id} ({row.name}) without a stop get one {count_of(distance, 'tick')} away."
+        )
 
 
 @command.command("high-water-mark")

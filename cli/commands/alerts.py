@@ -17,7 +17,7 @@ from cli.client.lookup import short_id
 from cli.client.stack import connect
 from cli.commands import alert_mock, alert_replay
 from cli.console.errors import shorten_error
-from cli.console.output import print_json, print_json_line, print_table
+from cli.console.output import describe_none, print_json, print_json_line, print_table
 from cli.console.params import json_option
 from shared.db.alerts import alert_history
 from shared.db.alerts.alert_history import AlertFilter, AlertRecord
@@ -35,6 +35,7 @@ _FLATTENS = ("requested_at", "contract", "sweep_count", "progress", "flat_at")
 _TIMELINE = ("step", "time", "since_previous_ms", "since_received_ms")
 _POLL_EVERY_S = 0.5
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
+_SECONDS = {"d": 86_400, "h": 3_600, "m": 60, "s": 1}
 _LONGEST = timedelta(days=3_650)
 
 
@@ -52,6 +53,13 @@ class _Duration(click.ParamType[timedelta]):
         if duration is None or duration > _LONGEST:
             self.fail(f"invalid duration {value!r}: expected up to {_LONGEST.days} days, such as 30m or 2h", param, ctx)
         return duration
+
+
+def _describe_duration(duration: timedelta) -> str:
+    """Return a duration in its longest unit, such as `90s`, `30m`, `2h` or `1d`."""
+    seconds = int(duration.total_seconds())
+    unit, length = next((unit, length) for unit, length in _SECONDS.items() if not seconds % length)
+    return f"{seconds // length}{unit}"
 
 
 @click.group(name="alerts")
@@ -89,7 +97,9 @@ def list_alerts(
     if as_json:
         print_json({"alerts": rows})
     else:
-        print_table("Alerts", rows, _COLUMNS, empty="No such alerts.")
+        duration = None if since is None else _describe_duration(since)
+        empty = describe_none("alerts", hook=hook_name, verdict=verdict, since=duration)
+        print_table("Alerts", rows, _COLUMNS, empty=empty)
 
 
 def _watch(connection: Connection, chosen: AlertFilter, limit: int, *, as_json: bool) -> None:

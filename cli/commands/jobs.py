@@ -14,10 +14,11 @@ import click
 
 from cli.client.stack import connect
 from cli.console.errors import extract_headline
-from cli.console.output import print_json, print_outcome, print_table
+from cli.console.output import describe_none, print_json, print_outcome, print_table
 from cli.console.params import json_option
 from shared.db import api_tokens, views
 from shared.db.engine import driver
+from shared.domain.counting import count_of
 from shared.errors import RefusedError, SettingsError
 from shared.fleets import Queue
 from shared.ledger import operations
@@ -79,7 +80,8 @@ def command(
     if as_json:
         print_json({"jobs": rows})
     else:
-        print_table("Jobs", [_with_headline(row) for row in rows], _COLUMNS, empty="No such jobs.")
+        empty = describe_none("jobs", state=state, queue=queue, name=name)
+        print_table("Jobs", [_with_headline(row) for row in rows], _COLUMNS, empty=empty)
 
 
 @command.command("dead")
@@ -96,7 +98,8 @@ def list_dead(name: str | None, limit: int, *, as_json: bool) -> None:
         print_json({"jobs": rows})
         return
     shown = [_with_headline(row) | {"attempts": f"{row['attempt']} of {row['max_attempts']}"} for row in rows]
-    print_table("Dead jobs", shown, _DEAD_COLUMNS, empty="No such job is dead." if name else "No job is dead.")
+    empty = "No job is dead." if name is None else describe_none("dead jobs", name=name)
+    print_table("Dead jobs", shown, _DEAD_COLUMNS, empty=empty)
     if rows:
         click.echo(
             "`tickwork jobs show ID` shows why; then run `tickwork jobs requeue ID` or `tickwork jobs discard ID`."
@@ -173,8 +176,8 @@ def _open_ledger() -> Iterator[LedgerConnection]:
 
 def _confirm_requeue(count: int, *, may_ask: bool) -> None:
     if not (may_ask and sys.stdin.isatty()):
-        raise SettingsError(f"--all-dead would requeue {count} job(s): add --yes, or name them by ID")
-    if not click.confirm(f"Requeue {count} job(s)?", err=True):
+        raise SettingsError(f"--all-dead would requeue {count_of(count, 'job')}: add --yes, or name them by ID")
+    if not click.confirm(f"Requeue {count_of(count, 'job')}?", err=True):
         raise SettingsError("nothing was requeued")
 
 

@@ -13,7 +13,7 @@ from cli.client.risk_view import list_alarms
 from cli.client.stack import connect
 from cli.commands import order_entry
 from cli.commands.order_entry import describe_order
-from cli.console.output import print_json, print_table
+from cli.console.output import describe_none, print_json, print_table
 from cli.console.params import OrderIdType, PriceType, account_option, json_option
 from shared.db import views
 from shared.db.market_data import contracts
@@ -68,7 +68,7 @@ def command(ctx: click.Context, state: str | None, limit: int, *, as_json: bool)
     for line in alarms:
         click.echo(line)
     print_table("Positions", held, _POSITIONS, empty="Flat: no open position.")
-    print_table("Orders", [_to_table_row(row) for row in found], _ORDERS, empty="No such orders.")
+    print_table("Orders", [_to_table_row(row) for row in found], _ORDERS, empty=describe_none("orders", state=state))
     print_table("Fills (market time)", fills, _FILLS, empty="No fills.")
 
 

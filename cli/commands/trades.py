@@ -8,7 +8,7 @@ from typing import Any, TypedDict, Unpack
 import click
 
 from cli.client.stack import connect
-from cli.console.output import print_json, print_table
+from cli.console.output import describe_none, print_json, print_table
 from cli.console.params import json_option
 from shared.db.accounts import accounts
 from shared.db.trades import round_trips
@@ -110,9 +110,8 @@ def command(ctx: click.Context, /, limit: int, *, as_json: bool, **filters: Unpa
     if as_json:
         print_json({"round_trips": rows})
         return
-    print_table(
-        "Round trips (market time, UTC)", [_to_table_row(row) for row in rows], _COLUMNS, empty="No such round trips."
-    )
+    empty = _describe_none(**filters)
+    print_table("Round trips (market time, UTC)", [_to_table_row(row) for row in rows], _COLUMNS, empty=empty)
     if any(row["has_unknown_entry"] for row in rows):
         click.echo(
             "*: includes an opening position, held before the first known fill; its entry price is derived from the "
@@ -137,7 +136,7 @@ def show_statistics(ctx: click.Context, /, by: str | None, *, as_json: bool, **f
         found: dict[str, Any] = {"total": asdict(total)}
         print_json(found | ({"by": by, "groups": [{"name": name} | asdict(one) for name, one in groups]} if by else {}))
     elif not results:
-        click.echo("No such round trips.")
+        click.echo(_describe_none(**either))
     elif by:
         print_table(
             f"Round trips by {by}",
@@ -164,6 +163,10 @@ def _to_filter(
         since_market_at=trading_day_begins(since) if since else None,
         until_market_at=trading_day_begins(until + timedelta(days=1)) if until else None,
     )
+
+
+def _describe_none(*, account_id: int | None, **chosen: object) -> str:
+    return describe_none("round trips", account=account_id, **chosen)
 
 
 def _check_account(chosen: RoundTripFilter, known: list[int]) -> None:

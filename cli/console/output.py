@@ -106,6 +106,12 @@ def _text(value: object, width: int) -> str:
             return str(value)
 
 
+def describe_none(rows: str, **chosen: object) -> str:
+    """Return the sentence for an empty list of `rows`: it names the options that were given, which are not None."""
+    given = " ".join(f"--{name.replace('_', '-')} {value}" for name, value in chosen.items() if value is not None)
+    return f"No {rows} with {given}." if given else f"No {rows} yet."
+
+
 def print_fields(fields: Mapping[str, str]) -> None:
     """Print names and values in two aligned columns."""
     width = max(map(len, fields))

@@ -13,6 +13,7 @@ from starlette.responses import Response
 from shared.clock import machine_now
 from shared.db.alerts.hooks import Hook, hash_token
 from shared.domain.alerts.payload import BODY
+from shared.domain.counting import count_of
 from web.receiver.body import Body, BodyLateError, read_body
 from web.receiver.check import TOO_LARGE, Refusal, check_body
 from web.receiver.counters import Counters
@@ -101,7 +102,7 @@ class AlertRoute:
                 HTTPStatus.FORBIDDEN, "your address may not send alerts to this hook", hint="see `tickwork hooks show`"
             )
         if not self._hook_limits.take(hook.id, hook.settings.max_per_second):
-            self._warn(hook, f"more than {hook.settings.max_per_second} alerts a second")
+            self._warn(hook, f"more than {count_of(hook.settings.max_per_second, 'alert')} a second")
             return too_many_requests(
                 f"alerts: this hook takes {hook.settings.max_per_second} a second", 1
             ).to_response()

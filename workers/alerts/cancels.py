@@ -2,6 +2,7 @@
 
 from shared.db.alerts import precedence
 from shared.db.orders import changes
+from shared.domain.counting import count_of
 from shared.domain.orders.order import ChangeKind, Role
 from shared.errors import PostponedError, RiskLimitError
 from workers.alerts.outcome import AccountAlert, lock_and_find_denial, record_outcome, request_cancels
@@ -37,7 +38,8 @@ def cancel_entries(ctx: Context, account_alert: AccountAlert) -> dict[str, str]:
                 change.order_id for change in caused if change.kind is ChangeKind.CANCEL
             }
             idle = None if cancelled else f"no entry rests in {symbol.text}"
-            reason = f"nothing to do: {idle}" if idle else f"cancels {len(cancelled)} resting entries"
+            counted = count_of(len(cancelled), "resting entry", "resting entries")
+            reason = f"nothing to do: {idle}" if idle else f"cancels {counted}"
             contract_id = found[0].contract_id if found else None
             result, _ = record_outcome(tx, ctx, account_alert, contract_id, reason=reason)
             if denial is None:

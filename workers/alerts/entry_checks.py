@@ -11,6 +11,7 @@ from shared.db.alerts.signals import NewSignal
 from shared.db.orders import flatten_requests
 from shared.domain.market_data.contract import Contract
 from shared.domain.orders.order import OrderType, Origin, Side
+from shared.domain.orders.position import show_position
 from shared.errors import PostponedError, RefusedError
 from shared.ids import new_id
 from workers.alerts.outcome import AccountAlert
@@ -70,12 +71,12 @@ def check_hook_settings(ctx: Context, account_alert: AccountAlert, contract: Con
         require_certain(state, [contract.id])
     if stored.is_hook_inactive:
         _deny(ctx, account_alert, contract, f"hook {stored.hook_name} is paused or removed, and enters nothing")
-    if not settings.has_pyramiding and (held * side.sign > 0 or state.planned_quantity(contract.id, side)):
+    if not settings.has_pyramiding and (planned := state.planned_quantity(contract.id, side)):
         _deny(
             ctx,
             account_alert,
             contract,
-            f"{held:+} is held or about to be, and hook {stored.hook_name} adds to no position",
+            f"{planned * side.sign:+} is held or about to be, and hook {stored.hook_name} adds to no position",
         )
     if settings.cooldown_s:
         with ctx.autocommit() as connection:
@@ -86,7 +87,7 @@ def check_hook_settings(ctx: Context, account_alert: AccountAlert, contract: Con
             _deny(ctx, account_alert, contract, f"hook {stored.hook_name} enters once in {settings.cooldown_s} s")
     if chart is None or chart is state.direction(contract.id) or _is_on_the_way(ctx, account_alert, contract, state):
         return None
-    difference = f"chart and account disagree: the chart was {chart.lower()}, and {held:+} is held"
+    difference = f"chart and account disagree: the chart was {chart.lower()}, and {show_position(held)} is held"
     if settings.is_agreement_required:
         _deny(ctx, account_alert, contract, difference)
     return f"warning: {difference}"

@@ -9,8 +9,10 @@ from shared.db.alerts import precedence
 from shared.db.orders import changes, flatten_requests
 from shared.db.orders.orders import OrderRow
 from shared.domain.alerts.alert import Alert
+from shared.domain.counting import count_of
 from shared.domain.market_data.contract import Contract
 from shared.domain.orders.order import ChangeKind, Direction, Origin, Side
+from shared.domain.orders.position import show_position
 from shared.errors import PostponedError, RefusedError, RiskLimitError
 from shared.ledger.jobs.orders import Flatten, ReducePosition
 from shared.ledger.ledger import Transaction
@@ -111,7 +113,8 @@ def _cancel_and_wait(ctx: Context, account_alert: AccountAlert, entries: Sequenc
             record_outcome(tx, ctx, account_alert, entries[0].contract_id, reason=denial)
     if denial is not None:
         raise RiskLimitError(denial)
-    raise PostponedError(f"cancelling {len(entries)} resting entries in {account_alert.alert.symbol.text}", RETRY_AFTER)
+    counted = count_of(len(entries), "resting entry", "resting entries")
+    raise PostponedError(f"cancelling {counted} in {account_alert.alert.symbol.text}", RETRY_AFTER)
 
 
 def _record_nothing(ctx: Context, account_alert: AccountAlert, named: list[str]) -> dict[str, str]:
@@ -128,7 +131,8 @@ def _record_nothing(ctx: Context, account_alert: AccountAlert, named: list[str])
     if not cancelled:
         return record_nothing_to_do(ctx, account_alert, contract_id, why)
     with ctx.transaction() as tx:
-        reason = f"cancels {len(cancelled)} resting entries: {why}"
+        counted = count_of(len(cancelled), "resting entry", "resting entries")
+        reason = f"cancels {counted}: {why}"
         result, _ = record_outcome(tx, ctx, account_alert, contract_id, reason=reason)
         result["cancels"] = ", ".join(map(str, sorted(cancelled)))
         tx.finish(result)
@@ -191,7 +195,9 @@ def exit_to_position(
                 origin=Origin.ALERT,
             ),
         )
-    return record_nothing_to_do(ctx, account_alert, contract_id, f"{held:+} is held, {target_position:+} is wanted")
+    return record_nothing_to_do(
+        ctx, account_alert, contract_id, f"{show_position(held)} is held, {show_position(target_position)} is wanted"
+    )
 
 
 def close_first(ctx: Context, contract_ids: Sequence[str], account_id: int) -> None:
@@ -236,7 +242,7 @@ def _reduce(ctx: Context, account_alert: AccountAlert, contract_id: str, reducti
         part = (
             f"{reduction.quantity} of the position"
             if reduction.target_position is None
-            else f"down to {reduction.target_position:+}"
+            else f"down to {show_position(reduction.target_position)}"
         )
         result, denial = record_outcome(tx, ctx, account_alert, contract_id, reason=f"closes {part}")
         result["closes"] = f"{contract_id}: {part}"

@@ -9,6 +9,7 @@ from shared.db.engine import limit_lock_wait, suppress_lock_timeout
 from shared.db.orders import changes, contract_closes, orders, positions
 from shared.db.orders.flatten_requests import FlattenRequestRow
 from shared.db.orders.orders import OrderRow
+from shared.domain.counting import count_of
 from shared.domain.orders.order import ChangeKind, OrderState, Origin, Role
 from shared.errors import AmbiguousOutcomeError, RefusedError, RetryableError
 from shared.gateway.wire import VenueOrder, VenuePosition
@@ -53,8 +54,8 @@ class Sweep:
         return not (self.held or self.working_count or self.in_flight_count)
 
     def __str__(self) -> str:
-        waiting = f", {self.in_flight_count} order(s) not confirmed yet" if self.in_flight_count else ""
-        found = f"{', '.join(self.held) or 'no position'}, {self.working_count} order(s) working{waiting}"
+        waiting = f", {count_of(self.in_flight_count, 'order')} not confirmed yet" if self.in_flight_count else ""
+        found = f"{', '.join(self.held) or 'no position'}, {count_of(self.working_count, 'order')} working{waiting}"
         return "; ".join([found, *self.problems])
 
 

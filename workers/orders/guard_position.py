@@ -12,6 +12,7 @@ from shared.db.market_data import contracts
 from shared.db.orders import changes, fills, flatten_requests, orders, positions
 from shared.db.orders.orders import OrderRow
 from shared.db.orders.positions import PositionRow
+from shared.domain.counting import count_of
 from shared.domain.market_data.contract import Contract
 from shared.domain.orders.order import MIN_TICKS, ChangeKind, OrderState, OrderType, Origin, Role, Side
 from shared.domain.orders.protection import ClosingOrder, ProtectionPlan, plan_protection
@@ -292,6 +293,5 @@ def _build_result(state: ProtectionState) -> dict[str, str | int]:
 
 def _describe(state: ProtectionState) -> str:
     todo = state.plan
-    return (
-        f"{state.quantity} held, {todo.missing} without a stop, {len(todo.cancels) + len(todo.shrinks)} orders too many"
-    )
+    surplus = count_of(len(todo.cancels) + len(todo.shrinks), "order")
+    return f"{state.quantity} held, {todo.missing} without a stop, {surplus} too many"

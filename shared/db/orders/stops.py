@@ -10,6 +10,7 @@ from shared.db.market_data import contracts
 from shared.db.orders import orders
 from shared.db.orders.orders import OrderRow
 from shared.db.orders.positions import PositionRow
+from shared.domain.counting import count_of
 from shared.domain.orders.order import OrderState, OrderType, Role, Side
 from shared.domain.orders.stop_moves import StopLevel, StoppedPosition
 from shared.errors import RefusedError
@@ -62,7 +63,9 @@ def set_trail(connection: Connection, position: PositionRow, ticks: int | None, 
             f"cannot trail the position in {contract_id}: it has no entry of ours that can store the distance; "
             "move its stop with `tickwork orders modify ID --stop PRICE`"
         )
-    text = f"{contract_id}: the stop " + ("stays where it is" if ticks is None else f"follows by {ticks} ticks")
+    text = f"{contract_id}: the stop " + (
+        "stays where it is" if ticks is None else f"follows by {count_of(ticks, 'tick')}"
+    )
     is_new = entry.trail_ticks != ticks
     if is_new:
         orders.set_trail_ticks(connection, entry.id, ticks)

@@ -22,6 +22,11 @@ class Position:
         return direction_of(self.quantity)
 
 
+def show_position(quantity: int) -> str:
+    """Return a signed quantity as messages have it: `+2`, `-1`, or `nothing`."""
+    return f"{quantity:+}" if quantity else "nothing"
+
+
 @dataclass(frozen=True, slots=True)
 class Part:
     """The part of a fill that only opens (`realised` is None) or only closes.

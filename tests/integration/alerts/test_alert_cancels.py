@@ -45,7 +45,7 @@ def test_a_cancel_ends_an_entry_on_its_way_once_it_rests(worker_env: WorkerEnv, 
     run_until(worker_env, 0)
 
     assert [("BUY", "LIMIT", 1, "CANCELLED")] == worker_env.rows(ENTRIES)
-    assert ("CANCEL", "accepted", "cancels 1 resting entries") == last_signal(worker_env)
+    assert ("CANCEL", "accepted", "cancels 1 resting entry") == last_signal(worker_env)
 
 
 def test_a_cancel_leaves_an_entry_that_was_received_after_it(worker_env: WorkerEnv) -> None:

@@ -69,7 +69,9 @@ def shown(operator: RunCommand, alert_id: UUID) -> dict[str, Any]:
 def test_a_list_shows_the_newest_alerts_first_with_what_became_of_them(
     operator: RunCommand, worker_env: WorkerEnv
 ) -> None:
-    assert "No such alerts." in operator("alerts", "list").out
+    assert "No alerts yet.\n" == operator("alerts", "list").out
+    named = operator("alerts", "list", "--verdict", "refused", "--since", "90m").out
+    assert "No alerts with --verdict refused --since 90m.\n" == named
     worker_env.entry_alert(quantity=2)
     run_until(worker_env, 2)
     worker_env.execute("UPDATE account SET halted_at = now(), halt_reason = 'a test'")

@@ -49,7 +49,7 @@ def test_dead_jobs_are_filtered_by_name_and_limited(job_ledger: LedgerEnv, jobs:
 
     assert [str(other)] == [row["id"] for row in jobs("dead", "--name", "metrics.roll_up", "--json").json["jobs"]]
     assert [str(other), str(ours[2])] == [row["id"] for row in jobs("dead", "--limit", "2", "--json").json["jobs"]]
-    assert "No such job is dead.\n" == jobs("dead", "--name", "none.such").out
+    assert "No dead jobs with --name none.such.\n" == jobs("dead", "--name", "none.such").out
     assert {"jobs": []} == jobs("dead", "--name", "none.such", "--json").json
 
 

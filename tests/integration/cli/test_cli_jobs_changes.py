@@ -81,7 +81,7 @@ def test_all_dead_without_a_terminal_needs_yes(
     result = jobs("requeue", "--all-dead", *more, typed=typed)
 
     assert (1, "dead") == (result.status, read_state(job_ledger, dead))
-    assert "--all-dead would requeue 1 job(s): add --yes" in result.out + result.error
+    assert "--all-dead would requeue 1 job: add --yes" in result.out + result.error
 
 
 @pytest.mark.parametrize("arguments", [(), ("--name", "x"), (str(UNKNOWN), "--all-dead")], ids=" ".join)

@@ -130,5 +130,5 @@ def test_an_invalid_filter_fails_with_a_hint(trades: Run, command: tuple[str, ..
 
 
 def test_an_empty_result_is_reported(trades: Run) -> None:
-    assert "No such round trips." in trades("--contract", "ES").out
-    assert "No such round trips." in trades("stats", "--contract", "ES").out
+    assert "No round trips with --contract ES.\n" == trades("--contract", "ES").out
+    assert "No round trips with --contract ES.\n" == trades("stats", "--contract", "ES").out
