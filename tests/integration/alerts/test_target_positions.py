@@ -26,6 +26,18 @@ def test_an_exit_after_the_stop_was_hit_opens_no_short(worker_env: WorkerEnv) ->
     assert "nothing to do" in last_signal(worker_env)[2]
 
 
+def test_a_close_of_all_says_whether_it_found_something(worker_env: WorkerEnv) -> None:
+    worker_env.critical_alert()
+    run_until(worker_env, 0)
+    nothing = "nothing to do, unless the venue knows more: nothing is held, and no order rests"
+    assert ("CLOSE", "accepted", nothing) == last_signal(worker_env)
+    hold(worker_env, 1)
+    worker_env.critical_alert()
+    run_until(worker_env, 0)
+
+    assert ("CLOSE", "accepted", "a close covers the whole position of the contract") == last_signal(worker_env)
+
+
 def test_a_reversal_closes_first_and_enters_the_size_that_is_wanted(worker_env: WorkerEnv) -> None:
     hold(worker_env, 1)
     worker_env.entry_alert(**strategy_fields(quantity=2, market_position="short", market_position_size=1))

@@ -5,9 +5,12 @@ from typing import Any
 
 import pytest
 
+from shared.db.market_data import contracts
 from shared.domain.alerts.parse import parse_alert
+from shared.domain.market_data.contract import Contract, root_of_contract
 from tests.fixtures.processes import until
 from tests.fixtures.receiver_process import ENTRY, StartReceiver
+from tests.fixtures.venue import MNQ
 from tests.integration.cli.test_cli_hooks import URL, Operator, operator
 
 pytest_plugins = ("tests.fixtures.receiver",)
@@ -207,3 +210,46 @@ def test_the_template_of_another_dialect_is_its_senders_own(mine: Operator) -> N
     mine.run("set", "mine", "--dialect", "traderspost")
 
     assert "use the messages of that sender" in mine.run("template", "mine").stdout
+
+
+def track(operator: Operator, *contract_ids: str) -> None:
+    """Let these contracts be the ones that are traded."""
+    with operator.engine.begin() as connection:
+        roots = [(contract_id, root_of_contract(contract_id)) for contract_id in contract_ids]
+        contracts.store(
+            connection,
+            [Contract(id_, "", root.name, root.tick_size, root.tick_value, is_active=True) for id_, root in roots],
+        )
+        contracts.track_only(connection, list(contract_ids))
+
+
+def roots_of_templates(operator: Operator, *words: str) -> set[str]:
+    templates = json.loads(operator.run("template", *words, "--json").stdout)["templates"]
+    return {json.loads(template["message"])["symbol"] for template in templates}
+
+
+def test_a_template_names_a_root_that_its_hook_takes_and_trades(mine: Operator) -> None:
+    track(mine, MNQ, "CON.F.US.MGC.Z26")
+    mine.run("add", "mapped", "--map", "ES", "--map", "NQ=MNQ")
+    mine.run("add", "idle", "--map", "ES")
+
+    assert {"MGC"} == roots_of_templates(mine) == roots_of_templates(mine, "mine")
+    assert {"NQ"} == roots_of_templates(mine, "mapped")
+    assert {"ES"} == roots_of_templates(mine, "idle")
+    assert {"NQ"} == roots_of_templates(mine, "mapped", "--root", "NQ")
+    assert '"symbol": "NQ"' in mine.run("add", "another", "--map", "NQ=MNQ").stdout
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"), [(("mapped", "--root", "MNQ"), "ES, NQ"), (("--root", "MES"), "MGC, MNQ")], ids=str
+)
+def test_a_template_for_a_root_that_no_alert_trades_is_refused(
+    mine: Operator, words: tuple[str, ...], expected: str
+) -> None:
+    track(mine, MNQ, "CON.F.US.MGC.Z26")
+    mine.run("add", "mapped", "--map", "ES", "--map", "NQ=MNQ")
+
+    refused = mine.run("template", *words)
+
+    assert 1 == refused.exit_code
+    assert f"invalid --root '{words[-1]}': no alert on it would trade; expected one of {expected}" in refused.stderr

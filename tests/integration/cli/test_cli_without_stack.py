@@ -81,6 +81,7 @@ def test_doctor_checks_this_computer_without_a_stack(shell: Shell) -> None:
 
     names = ["python", "home", "disk", "spool", "postgres program", "valkey program", "ports", "stack"]
     assert names == [one["name"] for one in checks]
+    assert "none runs, so no alert is taken: start it with `tickwork up`" == checks[-1]["detail"]
     assert {"fine"} == {one["state"] for one in checks}
 
 
@@ -95,6 +96,7 @@ def test_doctor_names_a_missing_server_program_and_exits_with_1(shell: Shell) ->
 def test_doctor_reports_servers_that_do_not_answer(half_dead: Shell) -> None:
     checks = half_dead.json("doctor", expected=1)["checks"]
 
+    assert "stack" not in {one["name"] for one in checks}
     assert {"database", "redis"} == {one["name"] for one in checks if one["state"] == "wrong"}
     assert all("does not answer" in one["detail"] for one in checks if one["state"] == "wrong")
 

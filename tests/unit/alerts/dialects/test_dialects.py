@@ -200,3 +200,31 @@ def test_an_unknown_dialect_is_refused_with_the_names_of_all() -> None:
         read_payload_in("metatrader", b"{}")
 
     assert (BODY, True) == (caught.value.field, all(name in caught.value.hint for name in NAMES))
+
+
+@pytest.mark.parametrize(
+    ("body", "field", "hint"),
+    [
+        (
+            b'{"ticker": "MNQ1!", "action": "buy", "quantity": 1}',
+            "symbol",
+            "send symbol, such as MNQ, or give the hook",
+        ),
+        (b"order buy @ 1 filled on MNQ1!. New strategy position is 1", BODY, "expected one JSON object"),
+    ],
+    ids=["JSON", "text"],
+)
+def test_our_dialect_names_the_one_that_reads_a_body_of_tradingview(body: bytes, field: str, hint: str) -> None:
+    with pytest.raises(RefusedAlertError) as caught:
+        parse_alert(body)
+
+    assert (field, True) == (caught.value.field, caught.value.hint.startswith(hint))
+    assert caught.value.hint.endswith("give the hook the dialect tradingview, which reads this body")
+    assert "MNQ" == parse_alert(body, "tradingview").root.name
+
+
+def test_our_dialect_names_no_other_for_a_body_that_none_reads() -> None:
+    with pytest.raises(RefusedAlertError) as caught:
+        parse_alert(b'{"action": "buy", "quantity": 1}')
+
+    assert ("symbol", False) == (caught.value.field, "dialect" in caught.value.hint)
