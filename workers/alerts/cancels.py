@@ -2,11 +2,12 @@
 
 from shared.db.alerts import precedence
 from shared.db.orders import changes
+from shared.db.orders.root_state import is_resting
 from shared.domain.counting import count_of
 from shared.domain.orders.order import ChangeKind, Role
 from shared.errors import PostponedError, RiskLimitError
+from workers.alerts.current_state import RETRY_AFTER, read_root_state
 from workers.alerts.outcome import AccountAlert, lock_and_find_denial, record_outcome, request_cancels
-from workers.alerts.root_state import RETRY_AFTER, is_resting, read_root_state
 from workers.context import Context
 
 

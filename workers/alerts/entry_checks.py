@@ -9,13 +9,14 @@ from shared.db.alerts import precedence, signals
 from shared.db.alerts.precedence import ENTRY_KINDS
 from shared.db.alerts.signals import NewSignal
 from shared.db.orders import flatten_requests
+from shared.db.orders.root_state import RootState
 from shared.domain.market_data.contract import Contract
 from shared.domain.orders.order import OrderType, Origin, Side
 from shared.domain.orders.position import show_position
 from shared.errors import PostponedError, RefusedError
 from shared.ids import new_id
+from workers.alerts.current_state import require_certain
 from workers.alerts.outcome import AccountAlert
-from workers.alerts.root_state import RootState, require_certain
 from workers.context import Context
 
 _RETRY_AFTER = timedelta(seconds=0.05)

@@ -8,6 +8,7 @@ from uuid import UUID
 from shared.db.alerts import precedence
 from shared.db.orders import changes, flatten_requests
 from shared.db.orders.orders import OrderRow
+from shared.db.orders.root_state import RootState
 from shared.domain.alerts.alert import Alert
 from shared.domain.counting import count_of
 from shared.domain.market_data.contract import Contract
@@ -16,6 +17,13 @@ from shared.domain.orders.position import show_position
 from shared.errors import PostponedError, RefusedError, RiskLimitError
 from shared.ledger.jobs.orders import Flatten, ReducePosition
 from shared.ledger.ledger import Transaction
+from workers.alerts.current_state import (
+    RETRY_AFTER,
+    has_waited,
+    read_at_venue,
+    read_root_state,
+    require_certain,
+)
 from workers.alerts.outcome import (
     AccountAlert,
     lock_and_find_denial,
@@ -23,14 +31,6 @@ from workers.alerts.outcome import (
     record_nothing_to_do,
     record_outcome,
     request_cancels,
-)
-from workers.alerts.root_state import (
-    RETRY_AFTER,
-    RootState,
-    has_waited,
-    read_at_venue,
-    read_root_state,
-    require_certain,
 )
 from workers.context import Context
 

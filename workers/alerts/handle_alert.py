@@ -6,6 +6,7 @@ from functools import partial
 from shared.db.alerts import alerts, precedence
 from shared.db.alerts.alerts import StoredAlert
 from shared.db.market_data import contracts
+from shared.db.orders.root_state import RootState, side_of
 from shared.domain.alerts.alert import Alert, AlertAction
 from shared.domain.alerts.hook_rules import apply_settings
 from shared.domain.alerts.parse import parse_alert
@@ -15,10 +16,10 @@ from shared.domain.risk.preconditions import EntryTerms
 from shared.errors import PostponedError, RefusedError, RiskLimitError
 from shared.ledger.jobs.alerts import HandleAlert
 from workers.alerts.cancels import cancel_entries
+from workers.alerts.current_state import RETRY_AFTER, read_root_state, require_certain
 from workers.alerts.entry_checks import check_hook_settings, find_later_close, require_current
 from workers.alerts.exits import cancel_first, close_first, exit_position, exit_to_position, skip_exit
 from workers.alerts.outcome import AccountAlert
-from workers.alerts.root_state import RETRY_AFTER, RootState, read_root_state, require_certain, side_of
 from workers.alerts.stop_changes import STOP_ACTIONS, change_stops
 from workers.context import Context
 from workers.orders.entry import EntryRequest, require_open_session, submit_entry

@@ -14,8 +14,8 @@ from shared.errors import PostponedError, RefusedError, RiskLimitError
 from shared.hot.quotes import exit_price_from
 from shared.ledger.jobs.orders import ChangeOrder
 from shared.ledger.ledger import Transaction
+from workers.alerts.current_state import RETRY_AFTER, WAIT_FOR, has_waited, read_root_state, require_certain
 from workers.alerts.outcome import AccountAlert, lock_and_find_denial, record_nothing_to_do, record_outcome
-from workers.alerts.root_state import RETRY_AFTER, WAIT_FOR, has_waited, read_root_state, require_certain
 from workers.alerts.wider_stop import require_may_widen
 from workers.context import Context
 

@@ -1,20 +1,14 @@
 """The positions and working orders of an account in the contracts of one root, as our rows show them at one moment."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from datetime import timedelta
+from dataclasses import dataclass
 
-from shared.clock import machine_now
+from sqlalchemy import Connection
+
 from shared.db.orders import fills, orders, positions
 from shared.db.orders.orders import OrderRow
 from shared.domain.market_data.contract import Root, root_of_contract
 from shared.domain.orders.order import Direction, OrderState, OrderType, Role, Side, direction_of
-from shared.errors import PostponedError
-from workers.context import Context
-from workers.orders import venue_state
-
-WAIT_FOR = timedelta(seconds=15)  # for a fact that may still come, while something is held
-RETRY_AFTER = timedelta(seconds=0.1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,40 +59,19 @@ class RootState:
         return (abs(held) if held * side.sign > 0 else 0) + sum(row.quantity - row.filled_quantity for row in resting)
 
 
-def read_root_state(ctx: Context, account_id: int, root: Root) -> RootState:
-    """Read what an account holds and has at work in a root: a fill that commits meanwhile shows whole or not at all."""
-    with ctx.snapshot() as connection:
-        held = positions.list_of_account(connection, account_id)
-        at_work = orders.list_open(connection, account_id)
-        awaited = fills.list_awaited_contracts(connection, account_id)
+def read(connection: Connection, account_id: int, root: Root) -> RootState:
+    """Read what an account holds and has at work in a root.
+
+    In a snapshot a fill that commits meanwhile shows whole or not at all.
+    """
+    held = positions.list_of_account(connection, account_id)
+    at_work = orders.list_open(connection, account_id)
+    awaited = fills.list_awaited_contracts(connection, account_id)
     return RootState(
         {row.contract_id: row.quantity for row in held if root_of_contract(row.contract_id) is root},
         [row for row in at_work if root_of_contract(row.contract_id) is root],
         frozenset(awaited),
     )
-
-
-def read_at_venue(ctx: Context, account_id: int, state: RootState, root: Root) -> RootState:
-    """Return the state with the venue's positions, as a fill may not have been reported to us.
-
-    Raise PostponedError while the venue does not answer.
-    """
-    found = venue_state.fetch_positions(ctx, account_id)
-    held = {
-        one.contract_id: one.quantity * one.direction.sign
-        for one in found
-        if one.direction in {Direction.LONG, Direction.SHORT}
-    }
-    with ctx.ledger.engine.begin() as connection:
-        known = venue_state.known_contracts(connection, account_id, set(held))
-    return replace(state, positions={id_: held[id_] for id_ in known if root_of_contract(id_) is root})
-
-
-def require_certain(state: RootState, contract_ids: list[str]) -> list[str]:
-    """Return the contracts; raise PostponedError while the position in one of them is not certain."""
-    if uncertain := next(filter(state.is_uncertain, contract_ids), None):
-        raise PostponedError(f"an order in {uncertain} is not confirmed, so the position is not known", RETRY_AFTER)
-    return contract_ids
 
 
 def side_of(target_position: int) -> Side:
@@ -109,8 +82,3 @@ def side_of(target_position: int) -> Side:
 def is_resting(row: OrderRow) -> bool:
     """Whether an order waits at the venue for its price."""
     return row.state is OrderState.WORKING and row.type is not OrderType.MARKET
-
-
-def has_waited(ctx: Context) -> bool:
-    """Whether the job has waited as long as it may for a fact that may still come."""
-    return machine_now() - ctx.job.enqueued_at >= WAIT_FOR

@@ -1,0 +1,50 @@
+"""The state of a root when an alert is handled: by our rows, by the venue, and whether it is certain."""
+
+from dataclasses import replace
+from datetime import timedelta
+
+from shared.clock import machine_now
+from shared.db.orders import root_state
+from shared.db.orders.root_state import RootState
+from shared.domain.market_data.contract import Root, root_of_contract
+from shared.domain.orders.order import Direction
+from shared.errors import PostponedError
+from workers.context import Context
+from workers.orders import venue_state
+
+WAIT_FOR = timedelta(seconds=15)  # for a fact that may still come, while something is held
+RETRY_AFTER = timedelta(seconds=0.1)
+
+
+def read_root_state(ctx: Context, account_id: int, root: Root) -> RootState:
+    """Read what an account holds and has at work in a root: a fill that commits meanwhile shows whole or not at all."""
+    with ctx.snapshot() as connection:
+        return root_state.read(connection, account_id, root)
+
+
+def read_at_venue(ctx: Context, account_id: int, state: RootState, root: Root) -> RootState:
+    """Return the state with the venue's positions, as a fill may not have been reported to us.
+
+    Raise PostponedError while the venue does not answer.
+    """
+    found = venue_state.fetch_positions(ctx, account_id)
+    held = {
+        one.contract_id: one.quantity * one.direction.sign
+        for one in found
+        if one.direction in {Direction.LONG, Direction.SHORT}
+    }
+    with ctx.ledger.engine.begin() as connection:
+        known = venue_state.known_contracts(connection, account_id, set(held))
+    return replace(state, positions={id_: held[id_] for id_ in known if root_of_contract(id_) is root})
+
+
+def require_certain(state: RootState, contract_ids: list[str]) -> list[str]:
+    """Return the contracts; raise PostponedError while the position in one of them is not certain."""
+    if uncertain := next(filter(state.is_uncertain, contract_ids), None):
+        raise PostponedError(f"an order in {uncertain} is not confirmed, so the position is not known", RETRY_AFTER)
+    return contract_ids
+
+
+def has_waited(ctx: Context) -> bool:
+    """Whether the job has waited as long as it may for a fact that may still come."""
+    return machine_now() - ctx.job.enqueued_at >= WAIT_FOR
