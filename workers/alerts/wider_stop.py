@@ -6,12 +6,12 @@ from sqlalchemy import Connection
 
 from shared.db.accounts import accounts
 from shared.db.risk import risk_snapshots
+from shared.db.risk.entry_check import describe_finding
 from shared.domain.orders.stop_moves import StoppedPosition
 from shared.domain.risk.entry_rules import SizedEntry, check_wider_stop
 from shared.errors import RiskLimitError
 from shared.hot.quotes import exit_price_from
 from workers.context import Context
-from workers.orders.entry import describe_finding
 
 
 def require_may_widen(

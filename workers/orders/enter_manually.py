@@ -6,6 +6,7 @@ from typing import Any
 
 from shared.db.accounts import accounts
 from shared.db.market_data import contracts
+from shared.db.risk.entry_check import describe_finding
 from shared.domain.market_data.contract import Contract
 from shared.domain.market_data.symbol import parse_symbol
 from shared.domain.orders.order import Origin
@@ -13,7 +14,7 @@ from shared.domain.risk.preconditions import EntryTerms
 from shared.errors import RefusedError
 from shared.ledger.jobs.orders import EnterManually
 from workers.context import Context
-from workers.orders.entry import EntryRequest, check_entry, describe_finding, require_open_session, submit_entry
+from workers.orders.entry import EntryRequest, check_entry, require_open_session, submit_entry
 from workers.task import task
 
 _PRICES = ("limit_price", "stop_price", "trail_price", "stop_loss", "take_profit")

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from decimal import Decimal
 from uuid import UUID
 
@@ -14,24 +14,20 @@ from shared.db.accounts.accounts import AccountRow
 from shared.db.alerts.signals import NewSignal
 from shared.db.orders import orders, positions
 from shared.db.orders.orders import OrderRow
-from shared.db.risk import risk_snapshots
-from shared.db.risk.risk_snapshots import RiskSnapshot
+from shared.db.risk import entry_check
+from shared.db.risk.entry_check import EntryCheck
 from shared.domain.market_data.calendar import calendar_of
 from shared.domain.market_data.contract import ROOTS, Contract
 from shared.domain.market_data.product_family import family_of
-from shared.domain.orders.order import Direction, OrderState, Origin, Role, Side
-from shared.domain.risk.account_rules import Finding, chicago_time, quantity_for
-from shared.domain.risk.entry_rules import SizedEntry, check_entry_rules
-from shared.domain.risk.preconditions import Bracket, EntryFacts, EntryTerms, check_preconditions, check_session
-from shared.errors import PostponedError, RefusedError, RiskLimitError
-from shared.hot.quotes import HotQuote, exit_price_from
+from shared.domain.orders.order import Direction, OrderState, Origin, Role
+from shared.domain.risk.preconditions import EntryTerms, check_session
+from shared.errors import RefusedError, RiskLimitError
+from shared.hot.quotes import exit_price_from
 from shared.ids import new_id
 from shared.ledger.jobs.orders import PlaceOrder
 from shared.ledger.ledger import Transaction
 from workers.context import Context
 from workers.orders.submit import PreparedOrder
-
-_RETRY_AFTER = timedelta(seconds=0.5)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,16 +47,6 @@ class EntryRequest:
     reason: str | None = None
     risk: Decimal | None = None
     find_obstacle: Callable[[Connection], str | None] | None = None  # asked again once the account is locked
-
-
-@dataclass(frozen=True, slots=True)
-class EntryCheck:
-    """The result of the pre-trade checks: the entry with its final quantity, its bracket, and each violated rule."""
-
-    entry: EntryTerms
-    bracket: Bracket | None
-    findings: list[Finding]
-    denial: RiskLimitError | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,87 +157,20 @@ def _entry_expiry(ctx: Context, request: EntryRequest) -> datetime | None:
 
 def check_entry(connection: Connection, ctx: Context, request: EntryRequest, account: AccountRow) -> EntryCheck:
     """Check a request against every rule; raise PostponedError while a fact is missing that may still arrive."""
-    quotes: dict[str, HotQuote] = {}
-
-    def read_exit_prices(held: set[str]) -> risk_snapshots.ExitPrice:
-        quotes.update(ctx.quotes.read(held | {request.contract.id}))
-        return exit_price_from(quotes)
-
-    max_quantity = ctx.settings.max_quantity
-    snapshot = risk_snapshots.read(connection, [account], ctx.clock, read_exit_prices, max_quantity=max_quantity).get(
-        account.id
+    return entry_check.check(
+        connection,
+        account,
+        request.contract,
+        request.entry,
+        settings=ctx.settings,
+        clock=ctx.clock,
+        exit_prices=lambda held: exit_price_from(ctx.quotes.read(held)),
+        risk=request.risk,
     )
-    entry = request.entry
-    try:
-        bracket = check_preconditions(
-            entry, _gather_facts(ctx, account, request, snapshot, quotes.get(request.contract.id))
-        )
-    except RiskLimitError as denial:
-        return EntryCheck(entry, None, [], denial)
-    assert snapshot is not None  # noqa: S101  # an account without a stage was denied
-    if request.risk is not None:
-        entry = replace(entry, quantity=_affordable_quantity(snapshot, request, bracket))
-    market_now = ctx.market_now
-    calendar = calendar_of(ROOTS[request.contract.root].group)
-    findings = check_entry_rules(
-        SizedEntry(request.contract, entry.side, entry.quantity, bracket.stop_loss_ticks),
-        snapshot.risk,
-        snapshot.book,
-        market_now,
-        session=calendar.session_at(market_now),
-        calendar=calendar,
-    )
-    if any(finding.rule == "price" for finding in findings):
-        raise PostponedError(
-            "; ".join(finding.message for finding in findings if finding.rule == "price"), _RETRY_AFTER
-        )
-    if not findings:
-        return EntryCheck(entry, bracket, [], None)
-    return _deny(entry, bracket, findings, "; ".join(map(describe_finding, findings)))
-
-
-def describe_finding(finding: Finding) -> str:
-    """Return the rule's message, and the time at which it no longer applies, if there is one."""
-    lifts = finding.lifts_market_at
-    return finding.message if lifts is None else f"{finding.message} (lifts {chicago_time(lifts)})"
-
-
-def _deny(entry: EntryTerms, bracket: Bracket | None, findings: list[Finding], reason: str) -> EntryCheck:
-    return EntryCheck(entry, bracket, findings, RiskLimitError(reason))
-
-
-def _affordable_quantity(snapshot: RiskSnapshot, request: EntryRequest, bracket: Bracket) -> int:
-    costs = snapshot.book.costs_of(request.contract.root, 1)
-    return quantity_for(request.risk or Decimal(0), bracket.stop_loss_ticks, request.contract.tick_value, costs)
 
 
 def is_flat(connection: Connection, account_id: int, contract_id: str) -> bool:
     """Whether the account holds nothing of the contract and no entry in it is under way."""
     return positions.direction_of(connection, account_id, contract_id) is Direction.FLAT and not any(
         order.role is Role.ENTRY for order in orders.list_open_in_contract(connection, account_id, contract_id)
-    )
-
-
-def _gather_facts(
-    ctx: Context, account: AccountRow, request: EntryRequest, snapshot: RiskSnapshot | None, quote: HotQuote | None
-) -> EntryFacts:
-    price = None
-    if quote is not None:
-        price = quote.ask if request.entry.side is Side.BUY else quote.bid
-    flatten_requests = dict(snapshot.flatten_requests) if snapshot else {}
-    halt = account.halt
-    if halt is None and "" in flatten_requests:
-        halt = f"it is being flattened: {flatten_requests['']}"
-    return EntryFacts(
-        account_id=account.id,
-        account_name=account.name,
-        may_trade=account.can_trade,
-        is_live=ctx.settings.venue.is_simulator or account.live_orders,
-        halt_reason=halt,
-        is_reconciled=account.reconciled_at is not None,
-        has_in_doubt_order=snapshot is None or snapshot.has_in_doubt_order,
-        is_being_flattened=request.contract.id in flatten_requests,
-        contract=request.contract,
-        price=price,
-        default_stop_ticks=account.default_stop_ticks,
     )

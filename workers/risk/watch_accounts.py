@@ -13,6 +13,7 @@ from shared.db.orders import changes, fills, flatten_requests, orders, positions
 from shared.db.orders.orders import OrderRow
 from shared.db.orders.positions import PositionRow
 from shared.db.risk import risk_snapshots
+from shared.db.risk.entry_check import describe_finding
 from shared.db.risk.risk_snapshots import RiskSnapshot
 from shared.domain.market_data.calendar import assumed_calendar_of, trading_day_at
 from shared.domain.market_data.contract import ROOTS, Contract
@@ -27,7 +28,6 @@ from shared.ledger.jobs.orders import ChangeOrder, Flatten, GuardPosition, Reduc
 from shared.ledger.jobs.risk import WatchAccounts
 from shared.ledger.ledger import Transaction
 from workers.context import Context
-from workers.orders.entry import describe_finding
 from workers.task import task
 
 log = logging.getLogger(__name__)

@@ -1,0 +1,112 @@
+"""The pre-trade check of an entry on one account, as the rows and quotes are now: preconditions, then every rule."""
+
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from decimal import Decimal
+
+from sqlalchemy import Connection
+
+from shared.clock import MarketClock
+from shared.config import Settings
+from shared.db.accounts.accounts import AccountRow
+from shared.db.risk import risk_snapshots
+from shared.db.risk.risk_snapshots import ExitPrice, ExitPrices, RiskSnapshot
+from shared.domain.market_data.calendar import calendar_of
+from shared.domain.market_data.contract import ROOTS, Contract
+from shared.domain.risk.account_rules import Finding, chicago_time, quantity_for
+from shared.domain.risk.entry_rules import SizedEntry, check_entry_rules
+from shared.domain.risk.preconditions import Bracket, EntryFacts, EntryTerms, check_preconditions
+from shared.errors import PostponedError, RiskLimitError
+
+_RETRY_AFTER = timedelta(seconds=0.5)
+
+
+@dataclass(frozen=True, slots=True)
+class EntryCheck:
+    """The result of the pre-trade checks: the entry with its final quantity, its bracket, and each violated rule."""
+
+    entry: EntryTerms
+    bracket: Bracket | None
+    findings: list[Finding]
+    denial: RiskLimitError | None
+
+
+def check(
+    connection: Connection,
+    account: AccountRow,
+    contract: Contract,
+    entry: EntryTerms,
+    *,
+    settings: Settings,
+    clock: MarketClock,
+    exit_prices: ExitPrices,
+    risk: Decimal | None = None,
+) -> EntryCheck:
+    """Check an entry against every rule; raise PostponedError while a fact is missing that may still arrive.
+
+    With `risk`, in dollars, the quantity is the number of contracts whose loss at the stop it covers, rounded down.
+    `exit_prices` is called once, with every contract that matters.
+    """
+    known: list[ExitPrice] = []
+
+    def read_exit_prices(held: set[str]) -> ExitPrice:
+        known.append(exit_prices(held | {contract.id}))
+        return known[0]
+
+    snapshot = risk_snapshots.read(
+        connection, [account], clock, read_exit_prices, max_quantity=settings.max_quantity
+    ).get(account.id)
+    # The price at which the opposite position closes is that at which this one opens.
+    facts = _gather_facts(account, contract, snapshot, known[0](contract.id, -entry.side.sign), settings)
+    try:
+        bracket = check_preconditions(entry, facts)
+    except RiskLimitError as error:
+        return EntryCheck(entry, None, [], error)
+    assert snapshot is not None  # noqa: S101  # an account without a stage was denied
+    if risk is not None:
+        costs = snapshot.book.costs_of(contract.root, 1)
+        entry = replace(entry, quantity=quantity_for(risk, bracket.stop_loss_ticks, contract.tick_value, costs))
+    market_now = clock.now()
+    calendar = calendar_of(ROOTS[contract.root].group)
+    findings = check_entry_rules(
+        SizedEntry(contract, entry.side, entry.quantity, bracket.stop_loss_ticks),
+        snapshot.risk,
+        snapshot.book,
+        market_now,
+        session=calendar.session_at(market_now),
+        calendar=calendar,
+    )
+    if any(finding.rule == "price" for finding in findings):
+        raise PostponedError(
+            "; ".join(finding.message for finding in findings if finding.rule == "price"), _RETRY_AFTER
+        )
+    denial = RiskLimitError("; ".join(map(describe_finding, findings))) if findings else None
+    return EntryCheck(entry, bracket, findings, denial)
+
+
+def describe_finding(finding: Finding) -> str:
+    """Return the rule's message, and the time at which it no longer applies, if there is one."""
+    lifts = finding.lifts_market_at
+    return finding.message if lifts is None else f"{finding.message} (lifts {chicago_time(lifts)})"
+
+
+def _gather_facts(
+    account: AccountRow, contract: Contract, snapshot: RiskSnapshot | None, price: Decimal | None, settings: Settings
+) -> EntryFacts:
+    flatten_requests = dict(snapshot.flatten_requests) if snapshot else {}
+    halt = account.halt
+    if halt is None and "" in flatten_requests:
+        halt = f"it is being flattened: {flatten_requests['']}"
+    return EntryFacts(
+        account_id=account.id,
+        account_name=account.name,
+        may_trade=account.can_trade,
+        is_live=settings.venue.is_simulator or account.live_orders,
+        halt_reason=halt,
+        is_reconciled=account.reconciled_at is not None,
+        has_in_doubt_order=snapshot is None or snapshot.has_in_doubt_order,
+        is_being_flattened=contract.id in flatten_requests,
+        contract=contract,
+        price=price,
+        default_stop_ticks=account.default_stop_ticks,
+    )
