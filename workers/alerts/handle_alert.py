@@ -5,14 +5,15 @@ from functools import partial
 
 from shared.db.alerts import alerts, precedence
 from shared.db.alerts.alerts import StoredAlert
+from shared.db.alerts.entry_denials import describe_inactive
 from shared.db.market_data import contracts
 from shared.db.orders.root_state import RootState, side_of
-from shared.domain.alerts.alert import Alert, AlertAction
+from shared.domain.alerts.alert import AlertAction
+from shared.domain.alerts.entry_terms import build_entry_terms
 from shared.domain.alerts.hook_rules import apply_settings
 from shared.domain.alerts.parse import parse_alert
 from shared.domain.market_data.contract import Contract
-from shared.domain.orders.order import OrderType, Origin, Side
-from shared.domain.risk.preconditions import EntryTerms
+from shared.domain.orders.order import Origin
 from shared.errors import PostponedError, RefusedError, RiskLimitError
 from shared.ledger.jobs.alerts import HandleAlert
 from workers.alerts.cancels import cancel_entries
@@ -67,9 +68,10 @@ def trade_alert(ctx: Context, stored: StoredAlert, account_id: int) -> dict[str,
                 and precedence.is_late(connection, stored, ("TARGET",), acted_on_by=account_id)
             )
         return skip_exit(ctx, account_alert, contract) if is_late else exit_position(ctx, account_alert, contract)
-    if contract is None or not alert.symbol.names(contract.id):
+    inactive = describe_inactive(alert, contract)
+    if contract is None or inactive is not None:
         _close_opposite(ctx, account_alert)
-        raise RefusedError(_describe_inactive(alert, contract))
+        raise RefusedError(inactive)
     require_current(ctx, account_alert, contract)
     state = read_root_state(ctx, account_id, alert.root)
     if alert.target_position is not None:
@@ -81,13 +83,6 @@ def trade_alert(ctx: Context, stored: StoredAlert, account_id: int) -> dict[str,
 def _may_be_late(stored: StoredAlert) -> bool:
     """Whether the time of an exit can be that of its sending: a bar's start, or a local time, must not lose it."""
     return stored.sent_at is not None and stored.received_at - stored.sent_at <= _LATEST_RESEND
-
-
-def _describe_inactive(alert: Alert, contract: Contract | None) -> str:
-    symbol, root = alert.symbol.text, alert.root.name
-    if contract is None:
-        return f"the venue offers no single active contract of {root} (symbol {symbol})"
-    return f"{symbol} is not the active contract of {root}, which is {contract.id}: send {root} or {root}1!"
 
 
 def _close_opposite(ctx: Context, account_alert: AccountAlert) -> None:
@@ -142,18 +137,7 @@ def _enter(
     request = EntryRequest(
         account_alert.account_id,
         contract,
-        EntryTerms(
-            side=Side(alert.action),
-            quantity=quantity,
-            type=alert.type,
-            limit_price=alert.price if alert.type is OrderType.LIMIT else None,
-            stop_price=alert.price if alert.type is OrderType.STOP else None,
-            stop_loss_ticks=alert.stop_loss_ticks,
-            take_profit_ticks=alert.take_profit_ticks,
-            stop_loss=alert.stop_loss,
-            take_profit=alert.take_profit,
-            trail_ticks=alert.trail_ticks,
-        ),
+        build_entry_terms(alert, quantity),
         Origin.ALERT,
         expires_at=_expires_at(ctx),
         alert_id=account_alert.stored.id,
