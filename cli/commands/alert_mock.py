@@ -1,18 +1,21 @@
-"""`tickwork alerts mock`: reads a message as a webhook would, and sends nothing."""
+"""`tickwork alerts mock`: reads a message as a webhook would, says what would become of it, and sends nothing."""
 
 import json
 import sys
 from collections.abc import Iterable
+from dataclasses import asdict
 from typing import Any
 
 import click
 from sqlalchemy import Connection
 
+from cli.client.alert_forecast import Forecast, forecast
 from cli.client.alert_reading import describe_problem, describe_request, format_field, list_fields, read_body
 from cli.client.hook_store import require_active_hook
-from cli.client.stack import connect
+from cli.client.stack import connect, load_stack_settings
 from cli.console.output import print_json_line
 from shared.clock import machine_now
+from shared.config import Settings
 from shared.db.alerts.hooks import Hook
 from shared.db.market_data import contracts
 from shared.domain.alerts.alert import Alert
@@ -31,23 +34,26 @@ _EXAMPLE_ROOT = "MNQ"
 @click.option("--watch", is_flag=True, help="Read messages from stdin, one a line, until its end.")
 @click.option("--json", "as_json", is_flag=True, help="JSON on stdout, for scripts: one line for each message.")
 def mock(message: str | None, hook_name: str | None, *, watch: bool, as_json: bool) -> None:
-    """Show how MESSAGE would be read; send and store nothing.
+    """Show how MESSAGE would be read, and what each account would make of it now; send and store nothing.
 
-    Without MESSAGE it is a test alert. Exit with status 1 when a message is refused.
+    Without MESSAGE it is a test alert. Without --hook it is asked of the only tradable account. Exit with status 1 when
+    a message would be refused, or denied on an account.
     """
     if watch and message is not None:
         raise click.UsageError("give MESSAGE, or --watch to read messages from stdin, not both")
+    settings = load_stack_settings()
     with connect() as connection:
-        hook = None if hook_name is None else require_active_hook(connection, hook_name)
+        if hook_name is not None:
+            require_active_hook(connection, hook_name)
         example = min(contracts.list_tracked_roots(connection), default=_EXAMPLE_ROOT)
         connection.rollback()
         reader = connection.execution_options(isolation_level="AUTOCOMMIT")  # a watch holds no transaction open
         given = message if message is not None else json.dumps({"action": "test", "symbol": example})
-        readable = [
-            _show(reader, raw, hook, as_json=as_json)
+        traded = [
+            _show(reader, settings, raw, hook_name, as_json=as_json)
             for raw in (_read_lines() if watch else [given.encode(errors="surrogateescape")])
         ]
-    if not all(readable):
+    if not all(traded):
         raise click.exceptions.Exit(1)
 
 
@@ -55,25 +61,29 @@ def _read_lines() -> Iterable[bytes]:
     return (line.rstrip(b"\r\n") for line in sys.stdin.buffer if line.strip())
 
 
-def _show(connection: Connection, raw: bytes, hook: Hook | None, *, as_json: bool) -> bool:
-    """Print what one message would do; return whether it is taken."""
-    settings = HookSettings() if hook is None else hook.settings
-    reading = read_body(raw, settings.dialect, settings)
-    contract_id, problem = None, reading.problem
+def _show(connection: Connection, settings: Settings, raw: bytes, hook_name: str | None, *, as_json: bool) -> bool:
+    """Print what one message would do; return whether it is taken, and denied on no account."""
+    hook = None if hook_name is None else require_active_hook(connection, hook_name)  # it may have been changed
+    hook_settings = HookSettings() if hook is None else hook.settings
+    reading = read_body(raw, hook_settings.dialect, hook_settings)
+    contract_id, problem, forecasts = None, reading.problem, list[Forecast]()
     if reading.traded is not None:
         contract_id, problem = _find_contract(connection, reading.traded)
+        if problem is None:
+            forecasts = forecast(connection, settings, raw, reading.traded, hook)
     found = {
         "refused": problem,
         "reading": reading.alert and list_fields(reading.alert),
-        "trades": reading.traded and describe_request(reading.traded),
+        "request": reading.traded and describe_request(reading.traded),
         "contract": contract_id,
         "hook": hook and _describe_hook(hook),
+        "accounts": [asdict(one) | {"is_lost": one.is_lost} for one in forecasts],
     }
     if as_json:
         print_json_line(found)
     else:
         _print_found(found)
-    return problem is None
+    return problem is None and not any(one.is_lost for one in forecasts)
 
 
 def _find_contract(connection: Connection, alert: Alert) -> tuple[str | None, dict[str, str] | None]:
@@ -101,7 +111,7 @@ def _print_found(found: dict[str, Any]) -> None:
         line = f"refused: {refused['problem']} (field {refused['field']}): {refused['hint']}"
         click.echo(f"tickwork: {format_field(line)}", err=True)
         return
-    click.echo(f"  {'trades':18} {found['trades']}")
+    click.echo(f"  {'request':18} {found['request']}")
     click.echo(f"  {'contract':18} {found['contract'] or 'none is active'}")
     if hook is not None:
         click.echo(
@@ -109,4 +119,9 @@ def _print_found(found: dict[str, Any]) -> None:
         )
         for name, value in hook["settings"].items():
             click.echo(f"  {name.replace('_', ' '):18} {format_field(value)}")
-    click.echo("Readable. Nothing was sent.")
+    for one in found["accounts"]:
+        name = "account" if one["account_id"] is None else f"account {one['account_id']}"
+        click.echo(f"  {name:18} {one['outcome']}: {format_field(one['detail'])}")
+    lost = [one for one in found["accounts"] if one["is_lost"]]
+    where = "" if len(lost) == len(found["accounts"]) else " on every account"
+    click.echo(f"{f'Readable, but not traded{where}' if lost else 'Readable'}. Nothing was sent.")

@@ -17,10 +17,6 @@ from shared.ledger.jobs.orders import ChangeOrder
 from shared.ledger.ledger import Transaction
 from workers.context import Context
 
-_NEVER_LIVE = (
-    "live orders of account {0} were never on: run `tickwork accounts live {0} on` to let them reach the real venue"
-)
-
 
 @dataclass(frozen=True, slots=True)
 class AccountAlert:
@@ -86,7 +82,7 @@ def lock_and_require_may_exit(tx: Transaction, ctx: Context, account_id: int) ->
 def lock_and_find_denial(tx: Transaction, ctx: Context, account_id: int) -> str | None:
     """Lock the account; return why nothing of it may be changed, or None."""
     account = accounts.lock(tx.connection, account_id)
-    return None if account is not None and ctx.may_act_for(account) else _NEVER_LIVE.format(account_id)
+    return None if account is not None and ctx.may_act_for(account) else accounts.NEVER_LIVE.format(account_id)
 
 
 def request_cancels(tx: Transaction, ctx: Context, entries: Sequence[OrderRow], reason: str) -> None:

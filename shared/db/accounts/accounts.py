@@ -54,6 +54,9 @@ class AccountRow:
         return "LIVE" if self.live_orders else "off"
 
 
+NEVER_LIVE = (
+    "live orders of account {0} were never on: run `tickwork accounts live {0} on` to let them reach the real venue"
+)
 _SATURDAY = 5
 _COLUMNS = [account.c[name] for name in AccountRow.__dataclass_fields__]
 # Built once: they are on the path of an entry.

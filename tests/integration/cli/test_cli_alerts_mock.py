@@ -85,12 +85,28 @@ def test_a_message_that_would_be_refused_exits_with_1_its_field_and_a_hint(
     assert field == json.loads(as_json.stdout)["refused"]["field"]
 
 
-def test_a_target_position_of_another_month_is_readable_as_the_receiver_takes_it(alerts: AlertsCommand) -> None:
+def test_an_entry_of_another_month_is_accepted_by_the_receiver_and_denied_by_the_worker(alerts: AlertsCommand) -> None:
     body = {"symbol": "MNQU2031", "market_position": "short", "market_position_size": 1, "stop_loss_ticks": 40}
     result = alerts.run("mock", json.dumps(body))
 
     assert 202 == alerts.receiver.post(body).status_code
-    assert 0 == result.exit_code, result.output
+    assert 1 == result.exit_code, result.output
+    assert f"denied: MNQU2031 is not the active contract of MNQ, which is {MNQ}" in result.stdout
+    assert "Readable, but not traded. Nothing was sent." in result.stdout
+
+
+def test_a_stale_message_is_denied_also_without_an_account_to_ask(alerts: AlertsCommand) -> None:
+    alerts.receiver.execute("UPDATE account SET can_trade = false")
+    old = ENTRY | {"timenow": "2026-01-01T00:00:00Z"}
+
+    now, stale = (json.loads(alerts.run("mock", "--json", json.dumps(body)).stdout) for body in (ENTRY, old))
+
+    assert ["not known"] == [one["outcome"] for one in now["accounts"]]
+    assert [(None, "denied", True)] == [
+        (one["account_id"], one["outcome"], one["detail"].startswith("stale: it was sent "))
+        for one in stale["accounts"]
+    ]
+    assert (0, 1) == tuple(alerts.run("mock", json.dumps(body)).exit_code for body in (ENTRY, old))
 
 
 def test_a_hook_shows_its_mapping_and_size(alerts: AlertsCommand) -> None:
@@ -102,7 +118,7 @@ def test_a_hook_shows_its_mapping_and_size(alerts: AlertsCommand) -> None:
     assert 0 == mapped.exit_code, mapped.output
     assert all(
         part in mapped.stdout
-        for part in (MNQ, "hook               first", "NQ: MNQ", "fixed", "trades             BUY 2 MNQ")
+        for part in (MNQ, "hook               first", "NQ: MNQ", "fixed", "request            BUY 2 MNQ")
     )
     assert (1, True) == (
         other.exit_code,

@@ -1,0 +1,281 @@
+"""What an alert would lead to if it came now, on each account of its hook, by the questions that a worker asks."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from uuid import UUID
+
+from sqlalchemy import Connection
+
+from cli.client.alert_reading import describe_request
+from cli.client.risk_view import read_fresh_quotes
+from shared.clock import machine_now
+from shared.config import Settings
+from shared.db.accounts import accounts
+from shared.db.accounts.accounts import AccountRow
+from shared.db.alerts import hooks
+from shared.db.alerts.alerts import StoredAlert
+from shared.db.alerts.entry_denials import (
+    describe_disagreement,
+    describe_idle_hook,
+    describe_inactive,
+    describe_stale,
+    find_cooldown,
+    find_late,
+)
+from shared.db.alerts.hooks import Hook
+from shared.db.market_data import contracts, market_clock
+from shared.db.orders import root_state
+from shared.db.orders.root_state import RootState, side_of
+from shared.db.risk import entry_check
+from shared.domain.alerts.alert import Alert, AlertAction
+from shared.domain.alerts.entry_terms import build_entry_terms
+from shared.domain.alerts.hook_settings import HookSettings
+from shared.domain.counting import count_of
+from shared.domain.market_data.calendar import calendar_of
+from shared.domain.market_data.contract import ROOTS, Contract
+from shared.domain.orders.order import direction_of
+from shared.domain.orders.position import show_position
+from shared.domain.risk.preconditions import check_session
+from shared.errors import MarketClosedError, PostponedError, RefusedError, RiskLimitError
+from shared.hot.quotes import exit_price_from
+from shared.ids import new_id
+
+_NO_HOOK = UUID(int=0)
+_NO_ACCOUNT = "no account is chosen: --hook NAME shows what its accounts make of it"
+_NO_MARKET = "this database has no market yet: run `tickwork up`"
+
+
+class AlertOutlook(StrEnum):
+    """What an account would make of an alert."""
+
+    TRADES = "trades"
+    WAITS = "waits"  # for a fact that may still come, until the entry expires
+    NOTHING = "nothing to do"
+    EXPIRES = "expires"
+    DENIED = "denied"
+    UNKNOWN = "not known"
+
+
+@dataclass(frozen=True, slots=True)
+class Forecast:
+    """What one account would make of an alert; without an account only what holds for all."""
+
+    account_id: int | None
+    account: str | None
+    outcome: AlertOutlook
+    detail: str
+
+    @property
+    def is_lost(self) -> bool:
+        """Whether what the alert asks for would not be done."""
+        return self.outcome in {AlertOutlook.DENIED, AlertOutlook.EXPIRES}
+
+
+@dataclass(frozen=True, slots=True)
+class _Trial:
+    """An alert as if it had just been received, in one account or without one."""
+
+    connection: Connection
+    settings: Settings
+    stored: StoredAlert
+    alert: Alert
+    contract: Contract | None
+    account: AccountRow | None
+
+
+def forecast(
+    connection: Connection, settings: Settings, raw: bytes, traded: Alert, hook: Hook | None
+) -> list[Forecast]:
+    """Return what each account of the hook would make of the alert now; of a test alert nothing.
+
+    Without a hook it is the only tradable account, if there is just one. `traded` is the alert as the hook trades it.
+    """
+    if traded.action is AlertAction.TEST:
+        return []
+    now, root = machine_now(), traded.root.name
+    chosen = _choose_accounts(connection, hook)
+    stored = StoredAlert(
+        id=new_id(),
+        body=raw,
+        dialect="" if hook is None else hook.settings.dialect,
+        received_at=now,
+        sent_at=traded.sent_at,
+        root=root,
+        hook_id=_NO_HOOK if hook is None else hook.id,
+        hook_name="(none)" if hook is None else hook.name,
+        settings=HookSettings() if hook is None else hook.settings,
+        is_hook_inactive=hook is not None and hook.paused_at is not None,
+        account_id=0 if hook is None else hook.account_id,
+        denial=None,
+    )
+    contract = contracts.find_active(connection, root)
+    trials = [_Trial(connection, settings, stored, traded, contract, account) for account in chosen]
+    return list(map(_forecast, trials))
+
+
+def _choose_accounts(connection: Connection, hook: Hook | None) -> Sequence[AccountRow | None]:
+    """Return the accounts to ask: those of the hook, else the only tradable one, else None for what holds for all."""
+    known = accounts.list_all(connection)
+    if hook is None:
+        tradable = [one for one in known if one.can_trade]
+        return tradable if len(tradable) == 1 else [None]
+    ids = [hook.account_id, *hooks.list_followers(connection).get(hook.id, [])]
+    return [one for account_id in ids for one in known if one.id == account_id]
+
+
+def _forecast(trial: _Trial) -> Forecast:
+    try:
+        outcome, detail = _decide_entry(trial) if trial.alert.action.is_entry else _decide_exit(trial)
+    except MarketClosedError as error:
+        expires = error.retry_after > trial.settings.entry_ttl
+        outcome, detail = AlertOutlook.EXPIRES if expires else AlertOutlook.WAITS, str(error)
+    except PostponedError as error:
+        outcome, detail = AlertOutlook.WAITS, str(error)
+    except RefusedError as error:
+        outcome, detail = AlertOutlook.DENIED, str(error)
+    account = trial.account
+    if account is None:
+        return Forecast(None, None, outcome, detail)
+    return Forecast(account.id, account.name, outcome, detail)
+
+
+def _decide_entry(trial: _Trial) -> tuple[AlertOutlook, str]:
+    connection, alert, account, stored = trial.connection, trial.alert, trial.account, trial.stored
+    inactive = describe_inactive(alert, trial.contract)
+    if inactive is not None:
+        raise RefusedError(_after(_list_closed_anyway(trial), inactive))
+    _deny_if(describe_stale(stored))
+    _deny_if(find_late(connection, stored, alert))
+    if trial.contract is None or account is None:
+        _deny_if(describe_idle_hook(stored, alert, "", RootState({}, [], frozenset())))
+        return AlertOutlook.UNKNOWN, _NO_ACCOUNT
+    state = root_state.read(connection, account.id, alert.root)
+    if alert.target_position is None:
+        return _enter(trial, account, trial.contract, state, quantity=alert.quantity or 0)
+    return _trade_to_position(trial, account, trial.contract, state)
+
+
+def _list_closed_anyway(trial: _Trial) -> list[str]:
+    """Return what a target position in a contract that cannot be entered closes: what it reverses there."""
+    alert, account = trial.alert, trial.account
+    if alert.target_position is None or account is None:
+        return []
+    positions = root_state.read(trial.connection, account.id, alert.root).positions
+    named = filter(alert.symbol.names, positions)
+    return [f"closes {one}" for one in named if positions[one] * alert.target_position < 0]
+
+
+def _after(before: Sequence[str], denial: object) -> str:
+    return "".join([*(f"{one}, then " for one in before), "the entry is denied: " if before else "", str(denial)])
+
+
+def _trade_to_position(
+    trial: _Trial, account: AccountRow, contract: Contract, state: RootState
+) -> tuple[AlertOutlook, str]:
+    target_position, symbol = trial.alert.target_position or 0, trial.alert.symbol
+    held = state.quantity(contract.id)
+    to_close = [one for one in state.contract_ids if one != contract.id and symbol.names(one)]
+    to_close += [contract.id] if held * target_position < 0 else []
+    left = {one: quantity for one, quantity in state.positions.items() if one not in to_close}
+    state = replace(state, positions=left, orders=[row for row in state.orders if row.contract_id not in to_close])
+    surplus = state.surplus_entries(contract.id, target_position)
+    state = replace(state, orders=[row for row in state.orders if row not in surplus])
+    before = [f"closes {one}" for one in to_close]
+    before += [f"cancels {count_of(len(surplus), 'resting entry', 'resting entries')}"] if surplus else []
+    planned = state.planned_quantity(contract.id, side_of(target_position))
+    if planned < abs(target_position):
+        return _enter(trial, account, contract, state, quantity=abs(target_position) - planned, before=before)
+    if abs(state.quantity(contract.id)) > abs(target_position):
+        before.append(f"closes down to {show_position(target_position)}")
+    wanted = f"{show_position(held)} is held, {show_position(target_position)} is wanted"
+    return (AlertOutlook.TRADES, "; ".join([*before, wanted])) if before else (AlertOutlook.NOTHING, wanted)
+
+
+def _enter(
+    trial: _Trial,
+    account: AccountRow,
+    contract: Contract,
+    state: RootState,
+    *,
+    quantity: int,
+    before: Sequence[str] = (),
+) -> tuple[AlertOutlook, str]:
+    """Return what becomes of an entry of so many contracts, after what is done `before` it."""
+    try:
+        warning = _find_warning(trial, account, contract, state, has_closed=bool(before))
+        entered = _check(trial, account, contract, quantity, has_closed=bool(before))
+    except RefusedError as error:
+        raise RefusedError(_after(before, error)) from None
+    if entered is None:
+        return AlertOutlook.UNKNOWN, _NO_MARKET
+    first = "".join(f"{one}, then " for one in before)
+    return AlertOutlook.TRADES, f"{first}{trial.alert.action} {entered} {contract.id}{warning}"
+
+
+def _find_warning(trial: _Trial, account: AccountRow, contract: Contract, state: RootState, *, has_closed: bool) -> str:
+    stored, alert = trial.stored, trial.alert
+    _deny_if(describe_idle_hook(stored, alert, contract.id, state))
+    _deny_if(find_cooldown(trial.connection, stored, account.id, contract.id))
+    difference = None if has_closed else describe_disagreement(alert, contract.id, state)
+    if stored.settings.is_agreement_required:
+        _deny_if(difference)
+    return "" if difference is None else f"; warning: {difference}"
+
+
+def _check(trial: _Trial, account: AccountRow, contract: Contract, quantity: int, *, has_closed: bool) -> int | None:
+    """Return the quantity of an entry that passes the pre-trade check, None without a market; raise what it raises.
+
+    After a close the rules are asked of other positions than now, so they deny nothing here.
+    """
+    market = market_clock.read(trial.connection)
+    if market is None:
+        return None
+    clock, settings, by_risk = market.clock, trial.settings, trial.alert.quantity is None
+    check_session(calendar_of(ROOTS[contract.root].group), contract, clock.now(), speed=clock.speed)
+    checked = entry_check.check(
+        trial.connection,
+        account,
+        contract,
+        build_entry_terms(trial.alert, quantity),
+        settings=settings,
+        clock=clock,
+        exit_prices=lambda held: exit_price_from(read_fresh_quotes(settings, held)),
+        risk=trial.stored.settings.size_value if by_risk else None,
+    )
+    if checked.denial is not None and not (has_closed and checked.findings):
+        raise checked.denial
+    return checked.entry.quantity
+
+
+def _decide_exit(trial: _Trial) -> tuple[AlertOutlook, str]:
+    """Return what an exit, a cancel or a change of stops would find: it is denied only if live orders were never on."""
+    alert, account = trial.alert, trial.account
+    if account is None:
+        return AlertOutlook.UNKNOWN, _NO_ACCOUNT
+    if not trial.settings.venue.is_simulator and account.live_since_at is None:
+        raise RiskLimitError(accounts.NEVER_LIVE.format(account.id))
+    state = root_state.read(trial.connection, account.id, alert.root)
+    named = list(filter(alert.symbol.names, state.contract_ids))
+    held = [one for one in named if _is_meant(alert, state.quantity(one))]
+    resting = [row for one in named for row in state.resting_entries(one)]
+    found = [f"{show_position(state.quantity(one))} {one} is held" for one in held]
+    if alert.action is AlertAction.CANCEL:
+        found = []
+    if resting and alert.action in {AlertAction.CANCEL, AlertAction.CLOSE}:
+        found.append(f"{count_of(len(resting), 'entry', 'entries')} at rest")
+    if not found:
+        return AlertOutlook.NOTHING, f"nothing that it means is held or rests in {alert.symbol.text}"
+    return AlertOutlook.TRADES, f"{describe_request(alert)}: {', '.join(found)}"
+
+
+def _is_meant(alert: Alert, held: int) -> bool:
+    """Whether a position is on the side that is closed, and beyond the one that is wanted."""
+    target_position = alert.target_position
+    is_beyond = target_position is None or held * target_position < 0 or abs(held) > abs(target_position)
+    return held != 0 and is_beyond and alert.only_direction in {None, direction_of(held)}
+
+
+def _deny_if(reason: str | None) -> None:
+    if reason is not None:
+        raise RefusedError(reason)
