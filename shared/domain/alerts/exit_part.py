@@ -44,13 +44,18 @@ def refuse_unreadable_part(payload: Mapping[str, Json]) -> None:
         percent = read_unsigned(value)
         if _PERCENTS.fullmatch(_letters(name)) and (_is_unreadable(value) or percent not in {None, _ALL}):
             raise invalid_value(show_name(name), value, _PERCENT_HINT)
-    for name, value in _walk(dict(payload)):
+    for name, value in _walk({name: each for name, each in payload.items() if not _is_note(name, each)}):
         if _RESTS.fullmatch(_letters(name)):
             if _says_part(str(value).strip().lstrip("-\u2212")):
                 raise invalid_value(show_name(name), value, _REST_HINT)
         elif _is_size(name) and _says_part(value):
             wrong = f"unknown field {quote_value(name)} in an exit"
             raise RefusedAlertError(wrong, field=show_name(name), hint=_NAME_HINT)
+
+
+def _is_note(name: str, value: Json) -> bool:
+    """Whether a field is the object that TradersPost leaves to the sender: nothing in it is a part."""
+    return plain_name(name) == "extras" and isinstance(value, dict)
 
 
 def _walk(value: Json, path: str = "") -> Iterator[tuple[str, Json]]:

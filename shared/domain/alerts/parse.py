@@ -23,6 +23,7 @@ from shared.domain.alerts.fields import (
     parse_whole_number,
     read_field,
     read_instant,
+    read_unsigned,
 )
 from shared.domain.alerts.market_position import (
     is_flat,
@@ -144,16 +145,33 @@ def _parse_close(payload: Mapping[str, Json]) -> Alert:
         only_direction = chart_direction  # a sale of a chart that is long buys nothing back
     if quantity is None and may_be_part:
         refuse_unreadable_part(payload)
+        if is_reduction and chart_direction is not None:
+            _require_no_rest(payload, word, chart_direction)
     return Alert(
         action=AlertAction.CLOSE,
         symbol=parse_symbol_field(payload),
         quantity=quantity,
         target_position=target_position,
         only_direction=only_direction,
-        kept_direction=chart_direction if is_reduction or quantity is not None else None,
+        kept_direction=None if quantity is None else chart_direction,
         external_id=_read_or_none(parse_external_id, payload),
         **_parse_common(payload, is_strict=False),
     )
+
+
+def _require_no_rest(payload: Mapping[str, Json], word: str, chart: Direction) -> None:
+    """Raise RefusedAlertError for a reduction of unknown size: it would close a position of which the chart keeps some.
+
+    A `market_position_size` of 0 says that the chart keeps none.
+    """
+    if read_unsigned(payload.get("market_position_size")) == 0:
+        return
+    side = chart.value.lower()
+    hint = (
+        "send quantity, the part to close, or market_position_size, the position that stays; "
+        f"to close all, send close_{side} as the action"
+    )
+    raise RefusedAlertError(f"{word} without a size while market_position is {side}", field="quantity", hint=hint)
 
 
 def _parse_change(payload: Mapping[str, Json], action: AlertAction) -> Alert:

@@ -59,7 +59,7 @@ PARTS: list[tuple[dict[str, Any], int | None]] = [
     ({"action": "close", "market_position": "long"}, None),
     ({"action": "close", "quantity": 1, "market_position": "long"}, MAX_CONTRACTS),
     ({"action": "sell", "quantity": 1, "market_position": "long"}, MAX_CONTRACTS),
-    ({"action": "buy", "market_position": "short"}, -MAX_CONTRACTS),
+    ({"action": "buy", "quantity": 2, "market_position": "short"}, -MAX_CONTRACTS),
 ]
 
 

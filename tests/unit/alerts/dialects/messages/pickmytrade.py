@@ -50,7 +50,7 @@ ROWS: list[Row] = [
     (generated(data='"sell"', position='"long"'), "CLOSE LONG 1 MNQ", "-1 0 0 2"),
     (generated(data='"sell"', position='"Long"', quantity='"2"', trail="1"), "CLOSE LONG 2 MNQ", "-1 0 0 1"),
     (generated(data='"buy"', position='"short"'), "CLOSE SHORT 1 MNQ", "0 0 1 3"),
-    (generated(data='"sell"', position='"long"', quantity="0"), "CLOSE LONG MNQ", "-1 0 0 0"),
+    (generated(data='"sell"', position='"long"', quantity="0"), "refused quantity: close_long as the action", ""),
     (generated(data='"close_long"', quantity="0", contracts="1"), "refused contracts: quantity to close a part", ""),
     (generated(data='"sell"', position='"flat"'), "CLOSE MNQ", "0 0 0 0"),
     ('{"symbol": "MNQ1!", "data": "close", "token": "abc"}', "CLOSE MNQ", "0 0 0 0"),

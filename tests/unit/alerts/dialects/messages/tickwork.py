@@ -29,6 +29,18 @@ ROWS: list[Row] = [
     (('{"action": "sell", "symbol": "MNQ", "quantity": 1, "market_position_size": 0, '
      '"prev_market_position": "long"}'), "CLOSE MNQ", "0 0 0 0"),
     (BUY + ', "market_position_size": 2}', "refused market_position: market_position_size, or neither", ""),
+    # An action against the side of a chart: of how much, it must say.
+    ('{"action": "sell", "symbol": "MNQ", "market_position": "long"}', "refused quantity: close_long", ""),
+    ('{"action": "buy", "symbol": "MNQ", "market_position": "short", "quantity": "NaN", "market_position_size": "x"}',
+     "refused quantity: market_position_size, the position that stays", ""),
+    ('{"action": "sell", "symbol": "MNQ", "market_position": "long", "market_position_size": 1}',
+     "CLOSE MNQ to +1", "0 0 1 1"),
+    ('{"action": "sell", "symbol": "MNQ", "market_position": "long", "quantity": 2}', "CLOSE LONG 2 MNQ", "-1 0 0 1"),
+    ('{"action": "sell", "symbol": "MNQ", "market_position": "long", "market_position_size": 0}',
+     "CLOSE LONG MNQ", "-1 0 0 0"),
+    (CLOSE + ', "market_position": "long"}', "CLOSE MNQ", "0 0 0 0"),
+    ('{"action": "close_long", "symbol": "MNQ", "market_position": "long"}', "CLOSE LONG MNQ", "-1 0 0 0"),
+    (CLOSE + ', "extras": {"quantity": 1}}', "CLOSE MNQ", "0 0 0 0"),
     (CLOSE + ', "side": "short"}', "CLOSE SHORT MNQ", "0 0 1 3"),
     (BUY + ', "side": "short"}', "refused side: one of the two names of action", ""),
     ('{"symbol": "MNQ", "side": "close_long"}', "CLOSE LONG MNQ", "-1 0 0 0"),
