@@ -19,6 +19,7 @@ CHANGES = {
     "breakeven": "breakeven", "move_to_breakeven": "breakeven", "trail": "trail", "test": "test",
 }  # fmt: skip
 OUR_EXITS = {*EXITS.values()}
+OUR_CHANGES = {*CHANGES.values()}
 _SIDED_EXITS = {"long": "close_long", "short": "close_short"}  # by the side of the position
 
 

@@ -67,7 +67,7 @@ def _read(raw: bytes) -> dict[str, Json]:
     drop_unset(payload, _ZERO_FOR_NONE)
     if is_exit(payload):
         return _to_exit(payload, body)
-    WORDS.require_honoured(body)
+    WORDS.require_honoured(body, payload)
     _require_one_account(accounts)
     if is_set(payload.pop("update_sl", None)):
         return payload | {"action": "move_stop"}

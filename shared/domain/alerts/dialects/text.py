@@ -1,17 +1,21 @@
 """Alerts as text: pairs of key=value on lines or between semicolons or commas, or an HTML form's body."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from urllib.parse import unquote_plus
 
 from shared.domain.alerts.dialects.action_words import CHANGES, ENTRIES, EXITS
 from shared.domain.alerts.dialects.dialect import Dialect
-from shared.domain.alerts.dialects.vocabulary import Vocabulary, is_exit, set_position
+from shared.domain.alerts.dialects.vocabulary import POSITION_OF_ENTRY, Vocabulary, is_exit, is_set, set_position
+from shared.domain.alerts.entry_order import parse_order_type
 from shared.domain.alerts.field_names import plain_name
 from shared.domain.alerts.fields import invalid_value
 from shared.domain.alerts.payload import BODY, Json, RefusedAlertError, quote_value, read_text, show_name
+from shared.domain.orders.order import OrderType
 
 EXAMPLE = "action=buy;symbol=MNQ;quantity=1;stop_loss_ticks=40"
+_WINDOW = "leave it out: an alert trades when it comes, so send it only at the times at which it may trade"
+_STOP_LIMIT = "send stop_loss, the price of a stop order: a stop-limit order may not fill"
 WORDS = Vocabulary(
     fields={
         "action": "action",
@@ -33,6 +37,8 @@ WORDS = Vocabulary(
         "tp_ticks": "take_profit_ticks",
         "percent": "percent",  # of the position, in an exit
         "command": "command",  # see COMMANDS
+        "flatten_first": "flatten_first",  # an entry with it is a position
+        "cancel_after": "cancel_after",  # of an entry that rests
     },  # key, password and token are left out; account, tif and others are kept
     actions={**ENTRIES, **EXITS, **CHANGES},
     refused={
@@ -40,20 +46,27 @@ WORDS = Vocabulary(
         "max_positions": "set the limit of contracts on the account",
         "strategy_id": "an order belongs to no template: leave it out",
         "delay": "leave it out: an alert trades at once",
+        "rate_limit": "leave it out: every alert trades",
+        "start_time": _WINDOW,
+        "end_time": _WINDOW,
+        "closing_only_after": _WINDOW,
+        "stop_loss_limit": _STOP_LIMIT,
+        "stop_loss_stop": _STOP_LIMIT,
     },
     example=EXAMPLE,
 )
 COMMANDS = {  # CrossTrade's and NinjaTrader's command -> our action, or None where `action` is the side
     "place": None,
-    "flatplace": None,  # and reverseposition: be long or short by the quantity
-    "reverseposition": None,
+    "flatplace": None,  # be long or short by the quantity, as place with flatten_first
     "closeposition": "close",
     "flatten": "close",
     "cancel": "cancel",
     "cancelorders": "cancel",
     "cancelallorders": "cancel",
 }
-_TO_POSITION = {"flatplace", "reverseposition"}
+_REFUSED_COMMANDS = {
+    "reverseposition": "it does nothing while flat, which cannot be checked: send FLATPLACE to be long or short by qty",
+}
 _ORDER_TYPES = {"stopmarket": "stop", "stop_market": "stop"}
 _SEPARATOR = re.compile(r"[;\r\n]+|,(?=\s*[\"']?[A-Za-z_][\w.]*[\"']?\s*=)")  # a comma within a number is none
 _FORM = re.compile(r"[^\s;=&]+=[^\s;&]*(&[^\s;=&]+=[^\s;&]*)*&?")
@@ -66,16 +79,28 @@ def _read(raw: bytes) -> dict[str, Json]:
         _require_command(command, body)
     payload = WORDS.rename(body)
     payload.pop("command", None)
+    is_position = is_set(payload.pop("flatten_first", None)) or command == "flatplace"
     if is_exit(payload):
         return payload
-    WORDS.require_honoured(body)
+    WORDS.require_honoured(body, payload)
     order_type = str(payload.get("order_type", "")).strip().lower()
     if order_type in _ORDER_TYPES:
         payload["order_type"] = _ORDER_TYPES[order_type]
     _drop_zero_prices(payload)
-    if command in _TO_POSITION:
+    if is_set(payload.get("cancel_after")) and payload.get("action") in POSITION_OF_ENTRY:
+        _refuse_timeout(payload)
+    if is_position:
         set_position(payload)
     return payload
+
+
+def _refuse_timeout(payload: Mapping[str, Json]) -> None:
+    """Raise RefusedAlertError for an entry that rests and would have to be cancelled later."""
+    if parse_order_type(payload) is not OrderType.MARKET:
+        hint = "leave it out, and send command=CANCELORDERS to cancel the order"
+        raise RefusedAlertError(
+            f"cancel_after {quote_value(payload['cancel_after'])} cannot be honoured", field="cancel_after", hint=hint
+        )
 
 
 def _read_pairs(text: str) -> Iterator[tuple[str, Json]]:
@@ -104,6 +129,8 @@ def _read_pairs(text: str) -> Iterator[tuple[str, Json]]:
 
 def _require_command(command: str, body: dict[str, Json]) -> None:
     """Set the action of a command; raise RefusedAlertError for one that is not in the table."""
+    if command in _REFUSED_COMMANDS:
+        raise invalid_value("command", body["command"], _REFUSED_COMMANDS[command])
     if command not in COMMANDS:
         hint = f"expected one of {', '.join(COMMANDS)}, or no command and an action"
         raise invalid_value("command", body["command"], hint)

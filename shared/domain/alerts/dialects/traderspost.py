@@ -13,10 +13,12 @@ from shared.domain.alerts.dialects.vocabulary import (
     set_position,
     to_ticks,
 )
+from shared.domain.alerts.entry_order import parse_order_type
 from shared.domain.alerts.field_names import plain_name
 from shared.domain.alerts.fields import invalid_value, missing_field, read_instant
 from shared.domain.alerts.market_position import is_flat
 from shared.domain.alerts.payload import Json, RefusedAlertError, quote_value, show_name
+from shared.domain.orders.order import OrderType
 
 EXAMPLE = (
     '{"ticker": "MNQ1!", "action": "buy", "sentiment": "bullish", "quantity": 1, '
@@ -38,6 +40,8 @@ WORDS = Vocabulary(
         "quantityType": "quantityType",  # fixed_quantity
         "timeInForce": "timeInForce",  # day or gtc
         "trailAmount": "trailAmount",  # of an exit with orderType trailing_stop
+        "cancelAfter": "cancelAfter",  # of an entry that rests
+        "breakevenOffset": "breakevenOffset",  # of a breakeven
     },  # price, signalPrice, interval, extras and others are kept
     actions={
         **ENTRIES,  # be long, or short, by the quantity: the other side is closed first
@@ -66,6 +70,7 @@ _SIDED_EXITS = {  # an action against its sentiment closes one side and opens no
     ("buy", "flat"): "close_short", ("sell", "flat"): "close_long",
     ("buy", "short"): "close_short", ("sell", "long"): "close_long",
 }  # fmt: skip
+_CHANGES = {"cancel", "breakeven"}  # of which no sentiment counts
 _ORDER_TYPES = {"market", "limit", "stop"}
 _TIMES_IN_FORCE = {"day", "gtc"}
 _STOP = {"stopPrice": "stop_loss", "amount": "stop_loss_ticks"}
@@ -79,7 +84,8 @@ def _read(raw: bytes) -> dict[str, Json]:
     _apply_sentiment(payload)
     if has_exit_word(payload):
         return _to_exit(payload)
-    WORDS.require_honoured(body)
+    WORDS.require_honoured(body, payload)
+    _refuse_offset(payload)
     if payload.get("action") not in POSITION_OF_ENTRY:
         return payload
     _require_fixed_quantity(payload)
@@ -113,7 +119,9 @@ def _apply_sentiment(payload: dict[str, Json]) -> None:
     if position is None and action in POSITION_OF_ENTRY:
         raise invalid_value("sentiment", sentiment, f"expected one of {', '.join(_POSITIONS)}")
     exit_of_side = _SIDED_EXITS.get((action, str(position)))
-    if position == "flat":
+    if action in _CHANGES:
+        payload["action"] = action
+    elif position == "flat":
         payload["action"] = exit_of_side or "close"
         payload["market_position"] = "flat"  # it closes all, whatever the quantity
         payload.pop("quantity", None)
@@ -122,7 +130,12 @@ def _apply_sentiment(payload: dict[str, Json]) -> None:
 
 
 def _to_exit(payload: dict[str, Json]) -> dict[str, Json]:
-    """Return an exit: at the market, but for a trailing stop and a stop, which move the stop of the position."""
+    """Return an exit: at the market, but for a trailing stop and a stop, which move the stop of the position.
+
+    A flat sentiment closes whatever the type of the order.
+    """
+    if is_flat(payload):
+        return payload
     order_type = str(payload.get("order_type", "")).strip().lower()
     is_stop = order_type == "stop" and "stop_price" in payload
     if (is_stop or order_type == "trailing_stop") and is_set(payload.get("quantity")):
@@ -167,6 +180,19 @@ def _require_order(payload: Mapping[str, Json]) -> None:
     if isinstance(force, str) and force.strip().lower() not in _TIMES_IN_FORCE:
         hint = f"expected one of {', '.join(sorted(_TIMES_IN_FORCE))}, or leave it out"
         raise RefusedAlertError(f"timeInForce {quote_value(force)} cannot be honoured", field="timeInForce", hint=hint)
+
+    if is_set(payload.get("cancelAfter")) and parse_order_type(payload) is not OrderType.MARKET:
+        wrong = f"cancelAfter {quote_value(payload['cancelAfter'])} cannot be honoured"
+        hint = "leave it out, and send the action cancel to cancel the order"
+        raise RefusedAlertError(wrong, field="cancelAfter", hint=hint)
+
+
+def _refuse_offset(payload: Mapping[str, Json]) -> None:
+    """Raise RefusedAlertError for a breakeven away from the average price."""
+    if payload.get("action") == "breakeven" and is_set(payload.get("breakevenOffset")):
+        wrong = f"breakevenOffset {quote_value(payload['breakevenOffset'])} cannot be honoured"
+        hint = "leave it out to move the stop to the average price, or send an exit with orderType stop and stopPrice"
+        raise RefusedAlertError(wrong, field="breakevenOffset", hint=hint)
 
 
 def _expand(payload: dict[str, Json], name: str, ours: str, table: Mapping[str, str]) -> None:

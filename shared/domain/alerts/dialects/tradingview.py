@@ -2,11 +2,18 @@
 
 import re
 from collections.abc import Iterator, Mapping
+from decimal import Decimal
 
 from shared.domain.alerts.dialects.action_words import CHANGES, ENTRIES, EXITS
 from shared.domain.alerts.dialects.contradictions import plain_number
 from shared.domain.alerts.dialects.dialect import Dialect
-from shared.domain.alerts.dialects.vocabulary import Vocabulary, has_exit_word, is_exit, is_set
+from shared.domain.alerts.dialects.vocabulary import (
+    POSITION_OF_ENTRY,
+    Vocabulary,
+    has_exit_word,
+    is_exit,
+    is_exit_or_cancel,
+)
 from shared.domain.alerts.fields import invalid_value
 from shared.domain.alerts.market_position import is_flat
 from shared.domain.alerts.payload import BODY, Json, RefusedAlertError, read_text
@@ -74,6 +81,7 @@ _SENTENCE = re.compile(
     r"New strategy position is (?P<position>[-\u2212]?[0-9][0-9.,]*?)\.?\s*\Z"
 )
 _SENTENCE_EXAMPLE = "order buy @ 1 filled on MNQ1!. New strategy position is 1"
+_SIGNED = re.compile(r"-?[0-9]{1,20}(\.[0-9]{1,20})?")
 _EXCHANGE = re.compile(r"[A-Za-z_]{2,16}")
 
 
@@ -85,8 +93,7 @@ def _read(raw: bytes) -> dict[str, Json]:
     payload = WORDS.rename(body)
     _set_position(payload)
     _put_exchange_before(payload)
-    if not is_exit(payload):
-        WORDS.require_honoured(body)
+    WORDS.require_honoured(body, payload)
     return payload
 
 
@@ -116,25 +123,43 @@ def _flatten(body: Mapping[str, Json], prefix: str = "") -> Iterator[tuple[str, 
 def _set_position(payload: dict[str, Json]) -> None:
     """Replace a signed position_size by a market position, unless the message has its size.
 
-    Raise RefusedAlertError where it may be an order's size, and where it contradicts the market position. It stays
-    with an exit, which it may make one in part.
+    Raise RefusedAlertError where it may be an order's size, and for an entry whose size is no number or contradicts
+    the market position. It stays with an exit without a side, and with one that it contradicts: a part that cannot
+    be read.
     """
-    if has_exit_word(payload):
+    if is_flat(payload):
+        return
+    if payload.get("action", "buy") not in POSITION_OF_ENTRY and not has_exit_word(payload):
+        return  # a change of orders, of which no position counts
+    side = str(payload.get("market_position", "")).strip().lower()
+    text = _to_text(payload.get("position_size")).removeprefix("+")
+    is_contradiction = side == "long" and text.startswith("-")
+    if has_exit_word(payload) and (side not in POSITION_OF_ENTRY.values() or is_contradiction):
         return
     size = payload.pop("position_size", None)
-    position = payload.get("market_position")
-    if size is None or "market_position_size" in payload or is_flat(payload):
+    if size is None or "market_position_size" in payload:
         return
-    if position is None and "quantity" not in payload:
-        hint = "it may be an order or a position: send contracts, or market_position with market_position_size"
-        raise invalid_value("position_size", size, hint)
-    text = str(plain_number(size)).strip().removeprefix("+")
-    signed = ("short" if text.startswith("-") else "long") if is_set(size) else "flat"
-    if position is None:
-        payload["market_position"] = signed
-    elif text.startswith("-") and str(position).strip().lower() == "long" and not is_exit(payload):
+    if "market_position" not in payload:
+        payload["market_position"] = _read_side(payload, size, text)
+    elif is_contradiction and not is_exit(payload):
         raise invalid_value("position_size", size, "it contradicts market_position: leave out one of them")
     payload["market_position_size"] = text.removeprefix("-")
+
+
+def _read_side(payload: Mapping[str, Json], size: Json, text: str) -> str:
+    """Return the side that the sign of a position says; raise RefusedAlertError for one that is no number."""
+    if "quantity" not in payload:
+        hint = "it may be an order or a position: send contracts, or market_position with market_position_size"
+        raise invalid_value("position_size", size, hint)
+    if not _SIGNED.fullmatch(text):
+        hint = "expected the contracts of the position, negative for short and 0 for flat, or send market_position"
+        raise invalid_value("position_size", size, hint)
+    return "flat" if not Decimal(text) else "short" if text.startswith("-") else "long"
+
+
+def _to_text(size: Json) -> str:
+    number = plain_number(size)
+    return f"{number:f}" if isinstance(number, Decimal) else str(number).strip()
 
 
 def _put_exchange_before(payload: dict[str, Json]) -> None:
@@ -144,7 +169,7 @@ def _put_exchange_before(payload: dict[str, Json]) -> None:
         return
     if isinstance(exchange, str) and _EXCHANGE.fullmatch(exchange.strip()):
         payload["symbol"] = f"{exchange.strip()}:{symbol.strip()}"
-    elif not is_exit(payload):
+    elif not is_exit_or_cancel(payload):
         raise invalid_value("exchange", exchange, 'expected an exchange such as "CME_MINI", or leave it out')
 
 

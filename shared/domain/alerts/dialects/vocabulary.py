@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from functools import cached_property
 
-from shared.domain.alerts.dialects.action_words import OUR_EXITS, combine_actions, normalize_word
+from shared.domain.alerts.dialects.action_words import OUR_CHANGES, OUR_EXITS, combine_actions, normalize_word
 from shared.domain.alerts.dialects.contradictions import contradiction, means_the_same, plain_number
 from shared.domain.alerts.field_names import FIELDS, NUMBER_FIELDS, plain_name
 from shared.domain.alerts.fields import invalid_value, missing_field, parse_contracts, parse_price, parse_symbol_field
@@ -37,7 +37,8 @@ _ZERO = re.compile(r"[+-]?(0+(\.0*)?|\.0*)?")
 class Vocabulary:
     """The meaning of a sender's words. Names of fields are compared without case and signs; ours are always taken.
 
-    `refused`: a field of an entry that would make another trade, and that we cannot honour -> what to send instead.
+    `refused`: a field of an entry or of a move of the stop that would make another trade, and that we cannot honour
+    -> what to send instead.
     """
 
     fields: Mapping[str, str]  # the sender's name -> ours
@@ -60,8 +61,7 @@ class Vocabulary:
     def translate(self, body: Mapping[str, Json]) -> dict[str, Json]:
         """Return a body in our words; raise RefusedAlertError for one that we cannot read or honour."""
         payload = self.rename(body)
-        if not is_exit(payload):
-            self.require_honoured(body)
+        self.require_honoured(body, payload)
         return payload
 
     def rename(self, body: Mapping[str, Json]) -> dict[str, Json]:
@@ -90,8 +90,13 @@ class Vocabulary:
                 raise missing_field(self._name_of(required), self._shown_example)
         return payload
 
-    def require_honoured(self, body: Mapping[str, Json]) -> None:
-        """Raise RefusedAlertError for a field of an entry that we cannot honour, and for a misspelt one."""
+    def require_honoured(self, body: Mapping[str, Json], payload: Mapping[str, Json]) -> None:
+        """Raise RefusedAlertError for a field that we cannot honour, and for a misspelt one.
+
+        `payload` is the renamed body: if it is an exit or a cancel, nothing else in it counts.
+        """
+        if is_exit_or_cancel(payload):
+            return
         for name, value in body.items():
             plain = self._plain(name)
             if plain in self._hints and is_set(value):
@@ -138,8 +143,11 @@ class Vocabulary:
         words = {name: normalize_word(value) for name, value in said.items()}
         is_one_word = len(set(words.values())) == 1
         if not said or is_flat(payload):
+            change = self.actions.get(next(iter(words.values()), ""))
             if not is_one_word:
                 payload.pop("action", None)
+            elif change in OUR_CHANGES:
+                payload["action"] = change  # a position in it does not count
             return
         if is_one_word:
             payload["action"] = self._action_of(next(iter(words.values())), payload["action"])
@@ -183,6 +191,11 @@ def is_exit(payload: Mapping[str, Json]) -> bool:
     position = payload.get("market_position")
     side = position.strip().lower() if isinstance(position, str) else None
     return (payload.get("action"), side) in (("sell", "long"), ("buy", "short"))
+
+
+def is_exit_or_cancel(payload: Mapping[str, Json]) -> bool:
+    """Whether a renamed payload opens and moves nothing: a field of an entry in it does not count."""
+    return is_exit(payload) or payload.get("action") == "cancel"
 
 
 def is_set(value: Json) -> bool:

@@ -85,6 +85,39 @@ ROWS: list[Row] = [
      "LONG 3 MNQ", "3 3 3 3"),
     ('{"ticker": "MNQ1!", "action": "buy", "market_position": "long", "position_size": "-3"}',
      "refused position_size: contradicts", ""),
+    # Without a side it must be a number: only a zero is flat.
+    *(
+        (f'{{"ticker": "MNQ1!", "action": "buy", "contracts": 1, "position_size": {size}}}',
+         "refused position_size: negative for short", "")
+        for size in ('"{{strategy.position_size}}"', '"abc"', '"NaN"', "NaN", '""', '"none"', '"-"', "false", "true",
+                     "[]", '"1,5"')
+    ),
+    *(
+        (f'{{"ticker": "MNQ1!", "action": "sell", "contracts": 1, "position_size": {size}}}', "CLOSE MNQ", "0 0 0 0")
+        for size in ('"0"', '"0.00"', '"-0"', "0.0")
+    ),
+    ('{"ticker": "MNQ1!", "action": "buy", "contracts": 1, "position_size": "+2"}', "LONG 2 MNQ", "2 2 2 2"),
+    ('{"ticker": "MNQ1!", "action": "sell", "contracts": 1, "position_size": "-1,000"}',
+     "SHORT 1000 MNQ", "-1000 -1000 -1000 -1000"),
+    ('{"ticker": "MNQ1!", "action": "buy", "market_position": "long", "position_size": "{{strategy.position_size}}"}',
+     "refused market_position_size: whole number", ""),
+    # An exit of a chart that keeps a part has the size of that part.
+    ('{"action": "exit", "ticker": "MNQ1!", "market_position": "short", "position_size": "-1"}',
+     "CLOSE MNQ to -1", "-1 0 0 0"),
+    ('{"action": "close_long", "ticker": "MNQ1!", "market_position": "LONG", "position_size": 2}',
+     "CLOSE LONG MNQ to +2", "-1 0 1 2"),
+    ('{"action": "exit", "ticker": "MNQ1!", "contracts": 2, "market_position": "long", "position_size": "1"}',
+     "CLOSE MNQ to +1", "0 0 1 1"),
+    ('{"action": "exit", "ticker": "MNQ1!", "market_position": "long", "position_size": "-1"}',
+     "refused position_size: market_position_size", ""),
+    ('{"action": "exit", "ticker": "MNQ1!", "contracts": 1, "market_position": "long", "position_size": "-1"}',
+     "CLOSE 1 MNQ", "0 0 0 2"),
+    ('{"action": "exit", "ticker": "MNQ1!", "market_position": "flat", "position_size": "2"}',
+     "CLOSE MNQ", "0 0 0 0"),
+    (('{"action": "exit", "ticker": "MNQ1!", "market_position": "long", '
+      '"position_size": "{{strategy.position_size}}"}'), "CLOSE MNQ", "0 0 0 0"),
+    ('{"action": "exit", "ticker": "MNQ1!", "market_position": "{{strategy.market_position}}", "position_size": 0}',
+     "CLOSE MNQ", "0 0 0 0"),
     ('{"ticker": "MNQ1!", "action": "buy", "position_size": 1}', "refused position_size: order or a position", ""),
     ('{"ticker": "MNQ1!", "action": "buy", "contracts": 1, "market_position": "long"}',
      "refused market_position_size: whole number", ""),
@@ -136,6 +169,12 @@ ROWS: list[Row] = [
     ('{"ticker": "MNQ1!", "action": "buy", "contracts": 1, "sl": "1.480,25"}', "refused stop_loss: price above 0", ""),
     # Changes of what is held.
     ('{"ticker": "MNQ1!", "action": "breakeven"}', "payload action=breakeven symbol=MNQ1!", ""),
+    ('{"ticker": "MNQ1!", "action": "breakeven", "position_size": "{{strategy.position_size}}"}',
+     "payload action=breakeven symbol=MNQ1!", ""),
+    ('{"ticker": "MNQ1!", "action": "cancel_orders", "market_position": "flat"}',
+     "payload action=cancel symbol=MNQ1!", ""),
+    ('{"ticker": "MNQ1!", "action": "cancel", "exchange": "{{exchange}}"}', "payload action=cancel symbol=MNQ1!", ""),
+    ('{"ticker": "MNQ1!", "action": "cancel", "sl_percent": 1}', "payload action=cancel symbol=MNQ1!", ""),
     ('{"ticker": "MNQ1!", "action": "cancel"}', "payload action=cancel symbol=MNQ1!", ""),
     ('{"ticker": "MNQ1!", "action": "move_stop", "sl": 21480}', "payload action=move_stop stop_loss=21480", ""),
     ('{"ticker": "MNQ1!", "action": "test"}', "TEST MNQ", "-1 0 1 3"),
