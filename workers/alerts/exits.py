@@ -3,10 +3,9 @@
 from collections.abc import Sequence
 from functools import partial
 from typing import NoReturn
-from uuid import UUID
 
 from shared.db.alerts import precedence
-from shared.db.orders import changes, flatten_requests
+from shared.db.orders import changes
 from shared.db.orders.orders import OrderRow
 from shared.db.orders.root_state import RootState
 from shared.domain.alerts.alert import Alert
@@ -15,8 +14,7 @@ from shared.domain.market_data.contract import Contract
 from shared.domain.orders.order import ChangeKind, Direction, Origin, Side
 from shared.domain.orders.position import show_position
 from shared.errors import PostponedError, RefusedError, RiskLimitError
-from shared.ledger.jobs.orders import Flatten, ReducePosition
-from shared.ledger.ledger import Transaction
+from shared.ledger.jobs.orders import ReducePosition
 from workers.alerts.current_state import (
     RETRY_AFTER,
     has_waited,
@@ -24,17 +22,16 @@ from workers.alerts.current_state import (
     read_root_state,
     require_certain,
 )
+from workers.alerts.exit_requests import CLOSES_ALL, cancel_first, close, close_first, reduce, request_closes
 from workers.alerts.outcome import (
     AccountAlert,
     lock_and_find_denial,
-    lock_and_require_may_exit,
     record_nothing_to_do,
     record_outcome,
     request_cancels,
 )
 from workers.context import Context
 
-_CLOSES_ALL = "a close covers the whole position of the contract"
 _CLOSES_NOTHING = "nothing to do, unless the venue knows more: nothing is held, and no order rests"
 
 
@@ -44,7 +41,8 @@ def exit_position(ctx: Context, account_alert: AccountAlert, contract: Contract 
     `contract` is the active one of the root, None if there is none: then what is held can be closed all the same. A
     close of all does not wait: it drops an entry received before. Raise RefusedError if it finds nothing. A part or a
     side waits, by PostponedError, while the position is not certain, and for an entry received before: at most 15 s if
-    something is held. If nothing is, resting entries are cancelled, and the venue is asked, before it does nothing.
+    something is held. It is measured by the venue's positions, as ours may lag. If nothing is held, resting entries are
+    cancelled before it does nothing.
     """
     alert, account_id = account_alert.alert, account_alert.account_id
     with ctx.autocommit() as connection:  # before the position is read: an entry is in one of the two
@@ -53,24 +51,50 @@ def exit_position(ctx: Context, account_alert: AccountAlert, contract: Contract 
     active = None if contract is None else contract.id
     named = _list_named(state, alert, active)
     if alert.closes_all:
-        if not named:
-            raise RefusedError(f"nothing to close: no position and no order in {alert.symbol.text}")
-        is_known = bool(state.orders) or any(map(state.quantity, named))
-        return _close(ctx, account_alert, named, _CLOSES_ALL if is_known else _CLOSES_NOTHING)
+        return _close_all(ctx, account_alert, state, active)
     is_held = any(map(partial(_is_meant, state, alert), named))
     if is_awaited and not (is_held and has_waited(ctx)):
         raise PostponedError(f"an entry in {alert.symbol.text} that was received before is not made yet", RETRY_AFTER)
     require_certain(state, named)
     if not is_held:
         _cancel_unwanted(ctx, account_alert, state, named)
-        state = read_at_venue(ctx, account_alert.account_id, state, alert.root)
-        named = _list_named(state, alert, active)
+    state = _measure(ctx, account_alert, state, is_held=is_held)
+    named = _list_named(state, alert, active)
     held = list(filter(partial(_is_meant, state, alert), named))
     if not held:
+        _cancel_unwanted(ctx, account_alert, state, named)
         return _record_nothing(ctx, account_alert, named)
     if alert.target_position is None and alert.quantity is None:
-        return _close(ctx, account_alert, held)
+        return close(ctx, account_alert, held)
     return _exit_part(ctx, account_alert, state, held, active if active in held else held[0])
+
+
+def _measure(ctx: Context, account_alert: AccountAlert, state: RootState, *, is_held: bool) -> RootState:
+    """Return the state with the venue's positions; a close of a side that our rows show does not wait for them."""
+    alert = account_alert.alert
+    try:
+        return read_at_venue(ctx, account_alert.account_id, state, alert.root)
+    except PostponedError:
+        if not is_held or (alert.quantity, alert.target_position) != (None, None):
+            raise
+        return state
+
+
+def _close_all(ctx: Context, account_alert: AccountAlert, state: RootState, active: str | None) -> dict[str, str]:
+    """Close every contract that the symbol means; if our rows show no position in one, the venue is asked for others.
+
+    What is known without the venue is requested before it is asked.
+    """
+    alert = account_alert.alert
+    named = _list_named(state, alert, active)
+    if not any(map(state.quantity, named)):
+        request_closes(ctx, account_alert, named)
+        state = read_at_venue(ctx, account_alert.account_id, state, alert.root)
+        named = list(dict.fromkeys([*_list_named(state, alert, active), *named]))
+    if not named:
+        raise RefusedError(f"nothing to close: no position and no order in {alert.symbol.text}")
+    is_known = bool(state.orders) or any(map(state.quantity, named))
+    return close(ctx, account_alert, named, CLOSES_ALL if is_known else _CLOSES_NOTHING)
 
 
 def _list_named(state: RootState, alert: Alert, active: str | None) -> list[str]:
@@ -155,26 +179,35 @@ def _direction_of(entry: OrderRow) -> Direction:
 def _exit_part(
     ctx: Context, account_alert: AccountAlert, state: RootState, holding: list[str], part_of: str
 ) -> dict[str, str]:
-    """Close a part of one contract; with a target position, all of the other months."""
+    """Close a part of what the venue holds, `part_of` first; with a target position, all of the other months."""
     alert = account_alert.alert
-    held, quantity, target_position = state.quantity(part_of), alert.quantity, alert.target_position
+    held, quantity, target_position = state.quantity(part_of), alert.quantity or 0, alert.target_position
+    others = [contract_id for contract_id in holding if contract_id != part_of]
     if target_position is not None:
-        if others := [contract_id for contract_id in holding if contract_id != part_of]:
+        if others:
             close_first(ctx, others, account_alert.account_id)
         if surplus := state.surplus_entries(part_of, target_position):
             cancel_first(ctx, surplus, account_alert.account_id)
             raise PostponedError(f"cancelling entries in {part_of} that the target position does not want", RETRY_AFTER)
         return exit_to_position(ctx, account_alert, part_of, held=held, target_position=target_position)
-    if quantity is None or (quantity >= abs(held) and len(holding) == 1):
-        return _close(ctx, account_alert, [part_of])
-    reduction = ReducePosition(
+    if quantity >= sum(abs(state.quantity(contract_id)) for contract_id in holding):
+        return close(ctx, account_alert, holding)
+    reductions = []
+    for contract_id in (part_of, *others):
+        if part := min(quantity, abs(state.quantity(contract_id))):
+            reductions.append(_take_off(account_alert, contract_id, part, state.direction(contract_id)))
+            quantity -= part
+    return reduce(ctx, account_alert, *reductions)
+
+
+def _take_off(account_alert: AccountAlert, contract_id: str, quantity: int, direction: Direction) -> ReducePosition:
+    return ReducePosition(
         account_id=account_alert.account_id,
-        contract_id=part_of,
+        contract_id=contract_id,
         quantity=quantity,
-        direction=state.direction(part_of),
+        direction=direction,
         origin=Origin.ALERT,
     )
-    return _reduce(ctx, account_alert, part_of, reduction)
 
 
 def exit_to_position(
@@ -182,12 +215,11 @@ def exit_to_position(
 ) -> dict[str, str]:
     """Close what is held beyond the target position; an exit never opens or enlarges a position."""
     if held * target_position < 0:
-        return _close(ctx, account_alert, [contract_id])
+        return close(ctx, account_alert, [contract_id])
     if abs(held) > abs(target_position):
-        return _reduce(
+        return reduce(
             ctx,
             account_alert,
-            contract_id,
             ReducePosition(
                 account_id=account_alert.account_id,
                 contract_id=contract_id,
@@ -197,68 +229,4 @@ def exit_to_position(
         )
     return record_nothing_to_do(
         ctx, account_alert, contract_id, f"{show_position(held)} is held, {show_position(target_position)} is wanted"
-    )
-
-
-def close_first(ctx: Context, contract_ids: Sequence[str], account_id: int) -> None:
-    """Request a flatten of each contract unless one is open.
-
-    Raise RiskLimitError for an account whose live orders were never on.
-    """
-    with ctx.transaction() as tx:
-        lock_and_require_may_exit(tx, ctx, account_id)
-        for contract_id in contract_ids:
-            if flatten_requests.find_open(tx.connection, account_id, contract_id) is None:
-                tx.enqueue(Flatten(flatten_request_id=_request_flatten(tx, ctx, account_id, contract_id)))
-
-
-def cancel_first(ctx: Context, entries: Sequence[OrderRow], account_id: int) -> None:
-    """Request a cancel of each entry unless one is open; raise RiskLimitError as `close_first` does."""
-    with ctx.transaction() as tx:
-        lock_and_require_may_exit(tx, ctx, account_id)
-        request_cancels(tx, ctx, entries, "an alert wants a position without it")
-
-
-def _close(
-    ctx: Context, account_alert: AccountAlert, contract_ids: Sequence[str], reason: str = _CLOSES_ALL
-) -> dict[str, str]:
-    with ctx.transaction() as tx:
-        result, denial = record_outcome(tx, ctx, account_alert, contract_ids[0], reason=reason)
-        result["closes"] = ", ".join(contract_ids)
-        if denial is None:
-            request, *others = [
-                _request_flatten(tx, ctx, account_alert.account_id, contract_id) for contract_id in contract_ids
-            ]
-            for other in others:
-                tx.enqueue(Flatten(flatten_request_id=other))
-            tx.continue_with(result, Flatten(flatten_request_id=request))
-    if denial is not None:
-        raise RiskLimitError(denial)
-    return result
-
-
-def _reduce(ctx: Context, account_alert: AccountAlert, contract_id: str, reduction: ReducePosition) -> dict[str, str]:
-    with ctx.transaction() as tx:
-        part = (
-            f"{reduction.quantity} of the position"
-            if reduction.target_position is None
-            else f"down to {show_position(reduction.target_position)}"
-        )
-        result, denial = record_outcome(tx, ctx, account_alert, contract_id, reason=f"closes {part}")
-        result["closes"] = f"{contract_id}: {part}"
-        if denial is None:
-            tx.continue_with(result, reduction)
-    if denial is not None:
-        raise RiskLimitError(denial)
-    return result
-
-
-def _request_flatten(tx: Transaction, ctx: Context, account_id: int, contract_id: str) -> UUID:
-    return flatten_requests.create(
-        tx.connection,
-        account_id,
-        contract_id,
-        origin=Origin.ALERT,
-        reason="an alert requests a close",
-        correlation_id=ctx.job.correlation_id,
     )

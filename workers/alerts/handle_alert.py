@@ -19,7 +19,8 @@ from shared.ledger.jobs.alerts import HandleAlert
 from workers.alerts.cancels import cancel_entries
 from workers.alerts.current_state import RETRY_AFTER, read_root_state, require_certain
 from workers.alerts.entry_checks import check_hook_settings, find_later_close, require_current
-from workers.alerts.exits import cancel_first, close_first, exit_position, exit_to_position, skip_exit
+from workers.alerts.exit_requests import cancel_first, close_first
+from workers.alerts.exits import exit_position, exit_to_position, skip_exit
 from workers.alerts.outcome import AccountAlert
 from workers.alerts.stop_changes import STOP_ACTIONS, change_stops
 from workers.context import Context

@@ -159,6 +159,8 @@ def test_an_entry_that_is_decided_while_a_close_ends_is_not_made(
         def close_after_the_check(*arguments: Any) -> str | None:
             warning = check_hook_settings(*arguments)
             other.run(close)
+            ((flatten,),) = worker_env.rows("SELECT id FROM job WHERE name = 'orders.flatten'")
+            other.run(flatten)
             return warning
 
         monkeypatch.setattr("workers.alerts.handle_alert.check_hook_settings", close_after_the_check)
