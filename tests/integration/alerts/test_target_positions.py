@@ -4,16 +4,21 @@ from typing import Any
 
 import pytest
 
+from shared.ledger.jobs.orders import ReconcileAccounts
 from tests.fixtures.alert_steps import (
     ENTRIES,
     hold,
     last_signal,
     result_of,
+    run_next,
     run_until,
     stop_quantities,
     strategy_fields,
+    time_ago,
 )
 from tests.fixtures.worker_env import WorkerEnv
+
+TO_SHORT_1 = strategy_fields(quantity=2, market_position="short", market_position_size=1)
 
 
 def test_an_exit_after_the_stop_was_hit_opens_no_short(worker_env: WorkerEnv) -> None:
@@ -40,12 +45,63 @@ def test_a_close_of_all_says_whether_it_found_something(worker_env: WorkerEnv) -
 
 def test_a_reversal_closes_first_and_enters_the_size_that_is_wanted(worker_env: WorkerEnv) -> None:
     hold(worker_env, 1)
-    worker_env.entry_alert(**strategy_fields(quantity=2, market_position="short", market_position_size=1))
+    worker_env.entry_alert(**TO_SHORT_1)
     run_until(worker_env, -1)
 
     assert [("BUY", "MARKET", 1, "FILLED"), ("SELL", "MARKET", 1, "FILLED")] == worker_env.rows(ENTRIES)
     assert [(1,)] == stop_quantities(worker_env)
     assert 1 == len(worker_env.rows("SELECT 1 FROM flatten_request"))
+
+
+def test_a_stale_reversal_closes_what_is_held_against_it_and_enters_nothing(worker_env: WorkerEnv) -> None:
+    hold(worker_env, 1)
+    job_id = worker_env.entry_alert(**TO_SHORT_1, timenow=time_ago(45))
+    run_until(worker_env, 0)
+
+    assert "stale: it was sent 45 s before" in result_of(worker_env, job_id)
+    assert ("SELL", "denied") == last_signal(worker_env)[:2]
+    assert 1 == len(worker_env.rows(ENTRIES))
+
+
+def test_a_stale_reversal_waits_for_the_fill_of_an_entry_received_before(worker_env: WorkerEnv) -> None:
+    run_next(worker_env, worker_env.entry_alert())
+    job_id = worker_env.entry_alert(**TO_SHORT_1, timenow=time_ago(45))
+    run_next(worker_env, job_id)
+
+    assert result_of(worker_env, job_id).startswith("queued: PostponedError")
+    run_until(worker_env, 0)
+    assert "stale" in result_of(worker_env, job_id)
+
+
+def test_a_stale_reversal_does_not_close_what_an_alert_sent_later_has_opened(worker_env: WorkerEnv) -> None:
+    hook_id = worker_env.add_hook()
+    worker_env.entry_alert(hook_id, timenow=time_ago(1))
+    job_id = worker_env.entry_alert(hook_id, **TO_SHORT_1, timenow=time_ago(45))
+    run_until(worker_env, 1)
+
+    assert "stale" in result_of(worker_env, job_id)
+
+
+def test_a_stale_reversal_closes_nothing_after_a_later_close(worker_env: WorkerEnv) -> None:
+    """Somebody has closed the account while it waited, and has entered anew."""
+    job_id = worker_env.entry_alert(**TO_SHORT_1, timenow=time_ago(45))
+    worker_env.execute(f"UPDATE job SET run_at = now() + interval '1 hour' WHERE id = '{job_id}'")
+    worker_env.flatten()
+    worker_env.run_due_jobs()
+    worker_env.venue.trade(side=0, size=1)
+    worker_env.run(ReconcileAccounts())
+    run_next(worker_env, job_id)
+    run_until(worker_env, 1)
+
+    assert "stale" in result_of(worker_env, job_id)
+
+
+def test_a_stale_entry_without_a_position_closes_nothing(worker_env: WorkerEnv) -> None:
+    hold(worker_env, 1)
+    job_id = worker_env.entry_alert(action="sell", timenow=time_ago(45))
+    run_until(worker_env, 1)
+
+    assert "stale" in result_of(worker_env, job_id)
 
 
 def test_the_closing_part_of_a_reversal_passes_a_halt_that_denies_the_entry(worker_env: WorkerEnv) -> None:
