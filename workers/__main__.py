@@ -60,7 +60,7 @@ def main() -> None:
 
     @signals.task_unknown.connect(weak=False)
     def _refuse_unknown_task(name: str, id: str, **_: Any) -> None:  # noqa: A002, ANN401  # what Celery sends
-        keeper.refuse(
+        keeper.end_unknown_job(
             id, f"unknown task {name!r}: the sender has a newer version than this worker, or the name is wrong"
         )
 

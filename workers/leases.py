@@ -74,8 +74,8 @@ class LeaseKeeper(threading.Thread):
                 log.warning("child %s was lost, %s job(s) of it released", pid, released_count)
             self._lost.discard(pid)
 
-    def refuse(self, job_id: str, reason: str) -> None:
-        """End as dead a job that this worker cannot run, so that a person may requeue it; never raises."""
+    def end_unknown_job(self, job_id: str, reason: str) -> None:
+        """End as dead a job that this worker cannot run, so that the operator may requeue it; never raises."""
         try:
             with self._engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
                 job = transitions.claim(driver(connection), UUID(job_id), self._node)

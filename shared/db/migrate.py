@@ -60,7 +60,7 @@ def current_revision(url: str) -> str | None:
 
 
 def newest_revision() -> str:
-    """Return the revision of the newest migration; its file is named by it, as in 0013_initial_schema.py."""
+    """Return the revision of the newest migration; the name of its file begins with it."""
     return max(_revisions())
 
 
@@ -68,7 +68,7 @@ def _hint(found: str, folder: Path | None) -> str:
     if found > newest_revision():
         return "a newer version of Tickwork made this database: run that version, or a newer one"
     another = "name an empty database in DATABASE_URL" if folder is None else f"start another one with {START_FRESH}"
-    return f"an unreleased version made this database: {another}, and this one is kept"
+    return f"0.1.0 or an unreleased version made this database: {another}, and this one is kept"
 
 
 def _revisions() -> set[str]:

@@ -69,11 +69,11 @@ class AlertRoute:
         self._wrong_senders = MissBucket()
 
     async def post(self, request: Request) -> Response:
-        """Answer 202 once the alert is durable; a wrong token gets a bare 404, and costs no database work."""
+        """Answer 202 once the alert is durable; a wrong token gets a bare 404, and at most a shared read."""
         return await self._serve(request, self._find_by_token)
 
     async def post_signed(self, request: Request) -> Response:
-        """Answer 202 once the alert is durable; a wrong signature gets a 401, and costs no database work."""
+        """Answer 202 once the alert is durable; a wrong signature gets a 401, and at most a shared read."""
         return await self._serve(request, self._find_by_signature)
 
     async def _serve(self, request: Request, authenticate: Authenticate) -> Response:

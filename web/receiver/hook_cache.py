@@ -1,4 +1,4 @@
-"""The hooks and traded contracts in memory: a wrong token costs no database work, an alert no read."""
+"""The hooks and traded contracts in memory: an alert costs no read, and wrong tokens share at most one a second."""
 
 import asyncio
 import hmac
@@ -105,7 +105,7 @@ class HookCache:
         return None if proof is None else (hook, proof)
 
     async def _look_up(self, find: Callable[[], T | None], *, may_read: bool) -> T | None:
-        """Return what `find` finds, if need be, and if it may, after hooks and secrets were read again."""
+        """Return `find()`; while it is None and `may_read`, read hooks and secrets again, at most twice."""
         try:
             async with asyncio.timeout(TIMEOUT_S):
                 if not self._is_loaded:

@@ -88,9 +88,9 @@ def submit_entry(ctx: Context, request: EntryRequest) -> dict[str, str]:
 def record_entry(tx: Transaction, ctx: Context, request: EntryRequest, *, is_sent_next: bool = False) -> RecordedEntry:
     """Check the request and record its signal and order; a denied order is recorded as DENIED and is never sent.
 
-    With `is_sent_next` the order is SUBMITTING: no halt can come before this commits, and a flatten waits for it. Raise
-    PostponedError, with nothing written, while a fact is missing that may still arrive, and RefusedError for an account
-    that we do not know.
+    With `is_sent_next` the order is SUBMITTING: no halt can come before this commits, and a flatten waits 0.5 s for it.
+    Raise PostponedError, with nothing written, while a fact is missing that may still arrive, and RefusedError for an
+    account that we do not know.
     """
     account = accounts.lock_to_enter(tx.connection, request.account_id, family_of(request.contract.root))
     if account is None:

@@ -15,7 +15,7 @@ pytest_plugins = ("tests.fixtures.receiver",)
 UNKNOWN = (404, 429)  # the latter once other tests have sent many wrong tokens
 
 
-def test_wrong_tokens_cost_no_database_work_and_become_a_429(receiver: ReceiverProcess, to_postgres: WireTap) -> None:
+def test_wrong_tokens_share_few_reads_and_become_a_429(receiver: ReceiverProcess, to_postgres: WireTap) -> None:
     receiver.post(ENTRY)
     statuses = [
         receiver.post(ENTRY, f"wrong-{number}").status_code for number in range(10 * WRONG_CREDENTIALS_PER_MINUTE)

@@ -1,4 +1,4 @@
-"""The whole schema of 0.1; migrations/initial/ has one SQL file per subject."""
+"""The whole schema of 0.2; migrations/initial/ has one SQL file per subject."""
 
 from pathlib import Path
 
@@ -6,7 +6,7 @@ from alembic import op
 
 from shared.db.engine import driver
 
-revision = "0016"  # unreleased versions had 0001 to 0015: their databases are not brought to this schema
+revision = "0016"  # 0.1.0 and unreleased versions had 0001 to 0015: their databases are not brought to this schema
 SQL_DIGEST = "1da7a28b98c43c3d"  # of migrations/initial/; a test asks for another revision when they change
 down_revision = None
 
