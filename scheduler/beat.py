@@ -86,7 +86,7 @@ class Beat:
             newest = due.run or (due.skipped[-1] if due.skipped else None)
             if newest is None:
                 return
-            schedules.note_skipped(
+            schedules.record_skipped(
                 tx.connection, entry.name, (slot for slot in due.skipped if self._is_open(entry, slot, roots))
             )
             schedules.set_last_slot(tx.connection, entry.name, newest)
@@ -99,13 +99,13 @@ class Beat:
                 msgspec.ValidationError,
             ) as error:  # a person may edit rows; the others go on
                 log.error("schedule %s: %s; slot %s is skipped: correct its row", entry.name, error, due.run)  # noqa: TRY400  # the message says all
-                schedules.note_skipped(tx.connection, entry.name, [due.run])
+                schedules.record_skipped(tx.connection, entry.name, [due.run])
                 return
             try:
                 self._enqueue(tx, entry, due.run, request, machine)
             except QueueFullError as error:
                 log.warning("schedule %s: slot %s is skipped: %s", entry.name, due.run, error)
-                schedules.note_skipped(tx.connection, entry.name, [due.run])
+                schedules.record_skipped(tx.connection, entry.name, [due.run])
 
     def _enqueue(self, tx: Transaction, entry: ScheduleRow, slot: datetime, request: Job, machine: datetime) -> None:
         period = entry.every / self._clock.speed if entry.clock == "market" else entry.every
@@ -115,7 +115,7 @@ class Beat:
             expires_after=max(period, SHORTEST_EXPIRY),
             publish_on_commit=False,
         )
-        schedules.note_run(tx.connection, entry.name, slot, enqueued.job_id, machine)
+        schedules.record_run(tx.connection, entry.name, slot, enqueued.job_id, machine)
 
     def _is_open(self, entry: ScheduleRow, slot: datetime, roots: list[str]) -> bool:
         """Whether the entry ignores sessions, or the minute that closed at `slot` is in one of a tracked contract."""

@@ -94,7 +94,7 @@ class Relay:
             batched = sorted({batch.name.removesuffix(BATCH) for batch in batches})
             wake_ups, again = queues.take_due(raw, queue, capacity - len(batches), batched)
             if again:
-                queues.note_republished(raw, queue, again)
+                queues.record_republished(raw, queue, again)
             wake_ups += batches
         if wake_ups:
             self._publisher.publish(wake_ups)

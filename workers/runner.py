@@ -73,13 +73,13 @@ class Runner:
         except psycopg.Error as error:  # it may be claimed: our lease would then be renewed for ever
             raise JobOutcomeUnknownError(f"it is not known whether job {job_id} was claimed: {error}") from error
         if claimed is None:
-            self._note_duplicate(job_id)
+            self._record_duplicate(job_id)
             return Outcome("duplicate")
         return self._run_chain(claimed)
 
-    def _note_duplicate(self, job_id: UUID) -> None:
+    def _record_duplicate(self, job_id: UUID) -> None:
         with suppress(psycopg.Error, LedgerUnavailableError):  # only a count
-            queues.note_duplicate(self._ledger.connection.open(), job_id)
+            queues.record_duplicate(self._ledger.connection.open(), job_id)
 
     def _run_chain(self, first: ClaimedJob, handoff: object = None) -> Outcome:
         claimed: ClaimedJob | None = first

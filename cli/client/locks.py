@@ -1,4 +1,4 @@
-"""Locks that other sessions hold: who they are, and their end for a command that must pass."""
+"""Sessions that hold locks: describes them, and ends those that block a command."""
 
 import threading
 from collections.abc import Iterator
@@ -26,17 +26,17 @@ def describe_locks() -> str:
 
 
 @contextmanager
-def pass_locks() -> Iterator[None]:
+def end_blocking_sessions() -> Iterator[None]:
     """End, while the block runs, the sessions that keep ours waiting for a lock: the relay does, but it may be dead."""
     stopping = threading.Event()
     engine = make_engine(load_stack_settings().require_database(), program="cli", pool_size=1)
 
-    def look() -> None:
+    def end_blocking_until_stopped() -> None:
         while not stopping.wait(_EVERY_S):
             with suppress(*DATABASE_ERRORS):
                 end_blocking(engine)
 
-    thread = threading.Thread(target=look, name="locks", daemon=True)
+    thread = threading.Thread(target=end_blocking_until_stopped, name="locks", daemon=True)
     thread.start()
     try:
         yield

@@ -18,7 +18,7 @@ _POLL_EVERY_S = 0.05
 
 
 def send_test_alert(settings: Settings, url: str) -> str:
-    """Post a test alert to the receiver at `url` and return what became of it; raise ProbeFailedError if it was lost.
+    """Post a test alert to the receiver at `url` and return its outcome; raise ProbeFailedError if it was lost.
 
     A test alert trades nothing.
     """

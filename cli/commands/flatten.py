@@ -7,7 +7,7 @@ from sqlalchemy import Connection
 
 from cli.client.flatten import confirm, describe_holdings, flatten
 from cli.client.job_client import open_client
-from cli.client.locks import pass_locks
+from cli.client.locks import end_blocking_sessions
 from cli.client.lookup import resolve_accounts, resolve_contract
 from cli.client.risk_view import may_close, require_market
 from cli.console.params import json_option
@@ -38,7 +38,7 @@ def command(
     The command covers all accounts, or one, and ends when the venue confirms flat. No entry is submitted meanwhile.
     Without a live worker, the command runs the job in a process of its own.
     """
-    with pass_locks(), open_client() as client:
+    with end_blocking_sessions(), open_client() as client:
         with client.connect() as connection:
             chosen, left = select_closable(connection, account_word)
             ids = [one.id for one in chosen]

@@ -4,7 +4,7 @@ import click
 
 from cli.client.flatten import confirm, describe_holdings, flatten
 from cli.client.job_client import open_client
-from cli.client.locks import pass_locks
+from cli.client.locks import end_blocking_sessions
 from cli.client.lookup import resolve_accounts
 from cli.client.stack import begin
 from cli.commands.flatten import select_closable
@@ -24,7 +24,7 @@ def command(
 ) -> None:
     """Stop new entries at once. Store REASON with the halt; no worker is needed."""
     why = " ".join(reason)
-    with pass_locks(), begin() as connection:
+    with end_blocking_sessions(), begin() as connection:
         chosen = resolve_accounts(connection, account_word)
         if account_word is None:
             halted = accounts.halt(connection, why)
@@ -52,7 +52,7 @@ def command(
             )
             click.echo("`tickwork resume REASON` allows entries again.")
         return
-    with pass_locks(), open_client() as client:
+    with end_blocking_sessions(), open_client() as client:
         with client.connect() as connection:
             to_flatten, _ = select_closable(connection, account_word)
             found = describe_holdings(connection, to_flatten, None)

@@ -7,7 +7,7 @@ from sqlalchemy import Connection
 
 from cli.client.flatten import describe_holdings, flatten
 from cli.client.job_client import JobClient, open_client, wait_option
-from cli.client.locks import pass_locks
+from cli.client.locks import end_blocking_sessions
 from cli.client.lookup import resolve_account, resolve_contract
 from cli.client.order_changes import OrderChangeRequest, apply_changes
 from cli.client.risk_view import list_alarms, read_fresh_quotes
@@ -67,7 +67,7 @@ def close(
     symbol: str, quantity: int | None, account_word: str | None, wait_s: float, *, dry_run: bool, as_json: bool
 ) -> None:
     """Close a position and cancel its orders. With QUANTITY, close only so many contracts: `positions close MNQ 1`."""
-    with pass_locks(), open_client() as client:
+    with end_blocking_sessions(), open_client() as client:
         with client.connect() as connection:
             account = resolve_account(connection, account_word)
             contract = resolve_contract(connection, [account.id], symbol)
@@ -78,7 +78,7 @@ def close(
                 raise RefusedError(f"invalid quantity '{quantity}': {account.name} holds {abs(held)} of {contract.id}")
             _reduce_position(client, account, contract, quantity, wait_s, dry_run=dry_run, as_json=as_json)
         elif dry_run:
-            plan = f"cancel and close all of {contract.id}: {found}"
+            plan = f"close and cancel all of {contract.id}: {found}"
             if as_json:
                 print_json({"dry_run": "nothing was sent", "would": plan})
             else:

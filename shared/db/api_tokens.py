@@ -52,7 +52,7 @@ def token_of(row: Row[Any]) -> ApiToken:
 def select_valid(hash_of_token: bytes) -> tuple[Select[Any], dict[str, object]]:
     """Return the select, with its values, of the token that has this hash, unless it was revoked or has expired.
 
-    Its further column `is_use_due` says whether `note_use` would note a use.
+    Its further column `is_use_due` says whether `record_use` would record a use.
     """
     return _VALID, {"hash": hash_of_token}
 
@@ -98,13 +98,13 @@ def revoke(name: str) -> ReturningUpdate[UUID]:
     return of_name.values(revoked_at=func.now()).returning(api_token.c.id)
 
 
-def note_use(token_id: UUID) -> Update:
-    """Return the update that notes a use, unless one was noted within the last minute."""
+def record_use(token_id: UUID) -> Update:
+    """Return the update that records a use, unless one was recorded within the last minute."""
     return update(api_token).where(api_token.c.id == token_id, _IS_USE_DUE).values(used_at=func.now())
 
 
 def job_key_of(token_id: UUID, key: str) -> str:
-    """Return the idempotency key of a job that a token requests: it also tells who requested the job."""
+    """Return the idempotency key of a job that a token requests: it also identifies the requester."""
     return f"{_KEY_PREFIX}{token_id}:{key}"
 
 

@@ -38,14 +38,14 @@ def is_lock_timeout(error: BaseException) -> bool:
 
 
 @contextmanager
-def suppress_lock_timeout(without: str) -> Iterator[None]:
-    """End the block quietly when a statement in it gave up its wait for a lock; the log says what goes on `without`."""
+def suppress_lock_timeout(consequence: str) -> Iterator[None]:
+    """End the block quietly when a statement in it gave up its wait for a lock; the log names the `consequence`."""
     try:
         yield
     except OperationalError as error:
         if not is_lock_timeout(error):
             raise
-        log.warning("rows are locked: %s", without)
+        log.warning("rows are locked: %s", consequence)
 
 
 def limit_lock_wait(connection: Connection, wait: timedelta) -> None:

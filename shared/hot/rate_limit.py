@@ -156,7 +156,7 @@ class RedisLimiter:
             raise RateLimitedError(
                 f"the budget of {budget} requests is spent for {queue} jobs, and nothing was sent", wait
             )
-        self._local.note(budget)
+        self._local.record(budget)
         try:
             yield
         finally:
@@ -217,7 +217,7 @@ class _LocalLimiter:
         self._closed_until: dict[str, float] = {}
         self._lock = threading.Lock()
 
-    def note(self, budget: str) -> None:
+    def record(self, budget: str) -> None:
         with self._lock:
             self._made[budget].append(monotonic())
             self._forget(budget)

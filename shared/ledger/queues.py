@@ -22,21 +22,21 @@ def count_queued(connection: LedgerConnection) -> None:
     connection.execute(_COUNT)
 
 
-def note_republished(connection: LedgerConnection, queue: Queue, count: int) -> None:
+def record_republished(connection: LedgerConnection, queue: Queue, count: int) -> None:
     """Count wake-ups that had to be published again."""
     statement = "UPDATE queue_state SET republished_count = republished_count + %(count)s WHERE queue = %(queue)s"
     connection.execute(statement, {"queue": queue.value, "count": count})
 
 
-_NOTE_DUPLICATE = """
+_RECORD_DUPLICATE = """
     UPDATE queue_state SET duplicate_count = duplicate_count + 1
     WHERE queue = (SELECT queue FROM job WHERE id = %(job_id)s)
 """
 
 
-def note_duplicate(connection: LedgerConnection, job_id: UUID) -> None:
+def record_duplicate(connection: LedgerConnection, job_id: UUID) -> None:
     """Count a wake-up for a job that another worker had claimed, or that had ended."""
-    connection.execute(_NOTE_DUPLICATE, {"job_id": job_id})
+    connection.execute(_RECORD_DUPLICATE, {"job_id": job_id})
 
 
 _REQUEST_CANARIES = """

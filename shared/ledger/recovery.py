@@ -55,7 +55,7 @@ _RECLAIM = """
     UPDATE job SET state = CASE WHEN attempt >= max_attempts THEN 'dead' ELSE 'queued' END,
            finished_at = CASE WHEN attempt >= max_attempts THEN now() END,
            run_at = now(), lease_until = NULL, published_at = NULL,
-           error = 'lease ended: worker ' || coalesce(worker, '?') || ' went silent'
+           error = 'lease expired: worker ' || coalesce(worker, '?') || ' stopped renewing it'
     WHERE id IN (SELECT id FROM job WHERE state = 'running' AND lease_until < now() LIMIT 500 FOR UPDATE SKIP LOCKED)
 """
 

@@ -1,4 +1,4 @@
-"""Tells a resend of an alert from another alert: their idempotency keys, and what becomes of one whose key is taken."""
+"""Tells a resend of an alert from another alert: their idempotency keys, and the outcome of one whose key is taken."""
 
 import hashlib
 from collections.abc import Mapping, Sequence
@@ -25,8 +25,8 @@ _RESENT_WITHIN = timedelta(minutes=1)  # TradingView sends an alert again within
 
 
 @dataclass(frozen=True, slots=True)
-class _Another:
-    """Another alert than the one of the job that has its key."""
+class _KeyHeldByAnother:
+    """The key belongs to a different alert, whose job is `holder`."""
 
     holder: UUID
 
@@ -51,7 +51,7 @@ def idempotency_key(incoming: Incoming, alert: Alert) -> str:
 async def insert_alert_jobs(
     connection: psycopg.AsyncConnection[Any], batch: Sequence[Incoming], jobs: dict[UUID, NewJob]
 ) -> tuple[set[UUID], list[Outcome]]:
-    """Insert the jobs of a batch of alerts; return those inserted, and what becomes of each alert.
+    """Insert the jobs of a batch of alerts; return those inserted, and the outcome of each alert.
 
     An alert that is another one than the one with its key, and that may close, is never refused: it gets the key that
     follows that one, so that its own resend meets it. `jobs` are changed to have the keys that they are inserted with.
@@ -59,7 +59,7 @@ async def insert_alert_jobs(
     inserted = await insert_jobs(connection, list(jobs.values())) if jobs else set()
     outcomes = await _resolve_outcomes(connection, batch, jobs, inserted)
     for link in range(_MOST_LINKS):
-        others = {id_: outcome.holder for id_, outcome in outcomes.items() if isinstance(outcome, _Another)}
+        others = {id_: outcome.holder for id_, outcome in outcomes.items() if isinstance(outcome, _KeyHeldByAnother)}
         if not others:
             break
         for id_, holder in others.items():
@@ -70,7 +70,7 @@ async def insert_alert_jobs(
     resolved: list[Outcome] = []
     for incoming in batch:
         outcome = outcomes.get(incoming.job_id, incoming.checked)
-        assert not isinstance(outcome, Alert | _Another)  # noqa: S101  # the last link has a key that no other has
+        assert not isinstance(outcome, Alert | _KeyHeldByAnother)  # noqa: S101  # the last link has a key that no other has
         resolved.append(outcome)
     return inserted, resolved
 
@@ -80,9 +80,9 @@ async def _resolve_outcomes(
     batch: Sequence[Incoming],
     jobs: Mapping[UUID, NewJob],
     inserted: set[UUID],
-) -> dict[UUID, "Outcome | _Another"]:
-    """Return what becomes of each alert with a job, once the jobs with a free key are inserted."""
-    outcomes: dict[UUID, Outcome | _Another] = {job_id: Accepted(job_id) for job_id in inserted}
+) -> dict[UUID, "Outcome | _KeyHeldByAnother"]:
+    """Return the outcome of each alert with a job, once the jobs with a free key are inserted."""
+    outcomes: dict[UUID, Outcome | _KeyHeldByAnother] = {job_id: Accepted(job_id) for job_id in inserted}
     taken = {job.key: job for job in jobs.values() if job.id not in inserted and job.key is not None}
     if taken:
         holders = await holders_of(connection, list(taken))
@@ -112,14 +112,14 @@ def _find_first_body(incoming: Incoming, stored: FirstDelivery | None, same_batc
 
 def _resolve_duplicate(
     incoming: Incoming, alert: Alert, holder: UUID, first: bytes, age: timedelta
-) -> "Outcome | _Another":
-    """Return what becomes of an alert whose key the job of the `first` body has, which was received `age` ago."""
+) -> "Outcome | _KeyHeldByAnother":
+    """Return the outcome of an alert whose key is taken; `first` is the body that took it, received `age` ago."""
     if holder == incoming.job_id or _is_resend(incoming, alert, first, age):
         return Accepted(holder, is_duplicate=holder != incoming.job_id)
     if incoming.delivery_id is not None:
         return _describe_delivery_conflict(alert, incoming.delivery_id, age)
     if not alert.action.is_entry or alert.target_position is not None:
-        return _Another(holder)
+        return _KeyHeldByAnother(holder)
     return _describe_conflict(alert, age)
 
 

@@ -1,4 +1,4 @@
-"""An alert that comes in, and what becomes of it."""
+"""An alert that comes in, and its outcome."""
 
 from dataclasses import dataclass
 from datetime import datetime

@@ -118,7 +118,7 @@ class Intake:
             return _UNSTORABLE
 
     async def _commit(self, batch: Sequence[Incoming]) -> list[Outcome]:
-        """Commit the alerts and their jobs, and return what became of each."""
+        """Commit the alerts and their jobs, and return the outcome of each."""
         jobs = {
             incoming.job_id: self._make_job(incoming, incoming.checked)
             for incoming in batch

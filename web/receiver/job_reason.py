@@ -7,7 +7,7 @@ STATES = {
     "running": "a worker runs it",
     "succeeded": "it succeeded",
     "failed": "it was refused",
-    "dead": "it failed in every attempt, and waits for a person",
+    "dead": "it has used up its attempts and stays dead until the operator acts",
     "cancelled": "it was cancelled",
     "expired": "it did not start before it expired",
 }

@@ -107,7 +107,7 @@ def send_change(ctx: Context, change: ChangeRow, order: OrderRow) -> ChangeRow:
         state, outcome = ChangeState.IN_DOUBT, str(error)
     with ctx.ledger.engine.begin() as connection:
         if state is ChangeState.SUBMITTING:
-            changes.note(connection, change.id, outcome)
+            changes.record_answer(connection, change.id, outcome)
         else:
             changes.change_state(connection, change.id, state, outcome)
     return _reload_change(ctx, change)

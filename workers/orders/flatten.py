@@ -1,4 +1,4 @@
-"""Cancels orders and closes positions until the venue confirms that no position and no working order is left."""
+"""Closes positions and cancels orders until the venue confirms that no position and no working order is left."""
 
 from contextlib import suppress
 from datetime import datetime, timedelta
@@ -76,9 +76,9 @@ def _sweep_until_flat(ctx: Context, request: FlattenRequestRow) -> dict[str, str
 
 
 def _cancel_unsent(ctx: Context, request: FlattenRequestRow) -> None:
-    """Cancel our orders that were not sent yet; those whose rows somebody locks are denied when they would be sent."""
-    goes_on = f"account {request.account_id} is flattened without its own lock"
-    with suppress_lock_timeout(goes_on), ctx.transaction() as tx:
+    """Cancel our orders that were not sent yet; those that another session locks are denied when they would be sent."""
+    consequence = f"account {request.account_id} is flattened without its own lock"
+    with suppress_lock_timeout(consequence), ctx.transaction() as tx:
         limit_lock_wait(tx.connection, LOCK_WAIT)
         accounts.lock(tx.connection, request.account_id)
         reason = f"flattened: {request.reason}"
@@ -98,7 +98,7 @@ def _finish_if_flat(ctx: Context, request: FlattenRequestRow, began_at: datetime
         venue_state.apply(tx, view)
         touched = {one.contract_id for one in view.orders} | {one.contract_id for one in view.fills}
         for contract_id in sorted(filter(request.covers, touched)):
-            fills.note_guarded(tx.connection, request.account_id, contract_id, "flattened")
+            fills.record_guarded(tx.connection, request.account_id, contract_id, "flattened")
         flatten_requests.finish(tx.connection, request, status, began_at)
         tx.finish(result)
     return result

@@ -1,4 +1,4 @@
-"""One round of a flatten: closes positions and cancels orders at the venue first, and writes down the rest after."""
+"""One round of a flatten: closes positions and cancels orders at the venue, then records them."""
 
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -170,9 +170,9 @@ def _list_by_rows(ours: list[OrderRow]) -> list[_OpenOrder]:
 
 
 def _apply(ctx: Context, request: FlattenRequestRow, working: list[VenueOrder]) -> None:
-    """Bring our rows in line, so that a cancel of an external order is recorded too, unless somebody locks them."""
-    goes_on = f"orders of account {request.account_id} are cancelled before they are recorded"
-    with suppress_lock_timeout(goes_on), ctx.transaction() as tx:
+    """Update our rows, so that a cancel of an external order is recorded too, unless another session locks them."""
+    consequence = f"orders of account {request.account_id} are cancelled before they are recorded"
+    with suppress_lock_timeout(consequence), ctx.transaction() as tx:
         limit_lock_wait(tx.connection, LOCK_WAIT)
         venue_state.apply_orders(tx, request.account_id, working)
 

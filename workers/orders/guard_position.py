@@ -73,7 +73,7 @@ def guard_position(job: GuardPosition, ctx: Context) -> dict[str, str | int]:
         tx.supersede()
         account = accounts.get(tx.connection, job.account_id)
         if account is None or not ctx.may_act_for(account):
-            fills.note_guarded(tx.connection, job.account_id, job.contract_id, _NEVER_LIVE)
+            fills.record_guarded(tx.connection, job.account_id, job.contract_id, _NEVER_LIVE)
             return {"skipped": "live orders were never on"}
         if flatten_requests.find_open(tx.connection, job.account_id, job.contract_id) is not None:
             return {"skipped": "a flatten request is open"}
@@ -132,7 +132,7 @@ def _record_protection(connection: Connection, job: GuardPosition, state: Protec
             how = "a stop of the protector"
         else:
             how = "the bracket's stop" if stops else "an external stop"
-    fills.note_guarded(connection, job.account_id, job.contract_id, how)
+    fills.record_guarded(connection, job.account_id, job.contract_id, how)
 
 
 def _refresh_state(ctx: Context, job: GuardPosition, waited: timedelta) -> ProtectionState:

@@ -112,7 +112,7 @@ def _finish(
     halt_on_unknown_product(tx.connection, account, view)
     _resolve_pending(tx, account.id)
     _guard_positions(tx, ctx, account.id)
-    accounts.note_reconciled(tx.connection, account.id)
+    accounts.record_reconciled(tx.connection, account.id)
     tx.finish(result)
     return result
 

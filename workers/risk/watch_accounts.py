@@ -18,8 +18,8 @@ from shared.db.risk.risk_snapshots import RiskSnapshot
 from shared.domain.market_data.calendar import assumed_calendar_of, trading_day_at
 from shared.domain.market_data.contract import ROOTS, Contract
 from shared.domain.orders.order import ChangeKind, OrderState, OrderType, Origin, Role, Side, direction_of
-from shared.domain.orders.protection import trailed_stop
-from shared.domain.risk.account_risk import record_touches
+from shared.domain.orders.protection import compute_protective_stop
+from shared.domain.risk.account_risk import mark_touched_limits
 from shared.domain.risk.account_rules import Finding, RuleAction, check_account, session_of, strongest_action
 from shared.domain.risk.entry_rules import SizedEntry, only_reduces, time_findings
 from shared.errors import RefusedError
@@ -81,7 +81,7 @@ def _check_account(ctx: Context, snapshot: RiskSnapshot) -> int:
     market_now = ctx.market_now
     session = session_of(snapshot.risk, market_now)
     found = check_account(snapshot.risk, snapshot.book, market_now, session)
-    now_marked = record_touches(snapshot.risk, snapshot.book)
+    now_marked = mark_touched_limits(snapshot.risk, snapshot.book)
     blocking = [one for one in found if one.action >= RuleAction.BLOCK]
     reason = "; ".join(map(describe_finding, blocking)) or None
     account, day = snapshot.account, trading_day_at(market_now)
@@ -211,7 +211,7 @@ def _move_stops(
         if not is_stop or order.stop_price is None or position.average_price is None:
             continue
         now = _to_ticks(order.stop_price, contract)
-        wanted = trailed_stop(
+        wanted = compute_protective_stop(
             side,
             _to_ticks(position.average_price, contract),
             _to_ticks(price, contract),

@@ -47,5 +47,5 @@ def _measure(connection: Connection, trip: UnmeasuredTrip) -> bool:
     span = Span(start_of(trip.opened_market_at, MINUTE), trip.key.closed_market_at + MINUTE)
     found = measure_excursions(trip.direction, trip.lots, bars.list_within(connection, contract.id, span), contract)
     if found is not None:
-        round_trips.note_excursions(connection, trip.key, found)
+        round_trips.record_excursions(connection, trip.key, found)
     return found is not None

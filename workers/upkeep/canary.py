@@ -10,5 +10,5 @@ from workers.task import task
 def canary(_: Canary, ctx: Context) -> None:
     """Record that this queue's canary ran, and how long it waited; a second run records it twice."""
     with ctx.transaction() as tx:
-        metrics.note_canary(tx.connection, ctx.job.queue, ctx.job.enqueued_at)
+        metrics.record_canary(tx.connection, ctx.job.queue, ctx.job.enqueued_at)
         tx.finish(None)

@@ -186,7 +186,7 @@ def require_reconciliation(connection: Connection) -> None:
     connection.execute(update(account).values(reconciled_at=None))
 
 
-def note_reconciled(connection: Connection, account_id: int) -> None:
+def record_reconciled(connection: Connection, account_id: int) -> None:
     """Record that the account was compared with the venue just now."""
     values = {"reconciled_at": func.now(), "first_seen_at": func.coalesce(account.c.first_seen_at, func.now())}
     connection.execute(update(account).where(account.c.id == account_id).values(**values))

@@ -1,4 +1,4 @@
-"""Received alerts with what became of them, newest first, and the insert of a replay.
+"""Received alerts with their outcomes, newest first, and the insert of a replay.
 
 A list reads by `alert.id`, whose order is that of the ids' creation, or by the index of one hook, so that it reads only
 what it returns, or little more.

@@ -55,11 +55,13 @@ def get(connection: Connection, contract_id: str) -> Contract | None:
 
 def require(connection: Connection, contract_id: str) -> Contract:
     """Return the contract; raise LookupError if it is unknown."""
-    found: Contract = require_all(connection, contract_id, [])[-1]
+    found: Contract = require_with_columns(connection, contract_id, [])[-1]
     return found
 
 
-def require_all(connection: Connection, contract_id: str, more: Sequence[ColumnElement[Any]]) -> tuple[Any, ...]:
+def require_with_columns(
+    connection: Connection, contract_id: str, more: Sequence[ColumnElement[Any]]
+) -> tuple[Any, ...]:
     """Return the columns `more`, then the contract; if it is unknown raise LookupError and evaluate nothing."""
     found = connection.execute(select(*more, *_COLUMNS).where(contract.c.id == contract_id)).one_or_none()
     if found is None:

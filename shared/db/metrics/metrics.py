@@ -107,7 +107,7 @@ def strategy_summary(connection: Connection, window: timedelta) -> list[dict[str
     )
 
 
-def note_canary(connection: Connection, queue: Queue, enqueued_at: datetime) -> None:
+def record_canary(connection: Connection, queue: Queue, enqueued_at: datetime) -> None:
     """Record that a canary has passed through the queue."""
     values = {"canary_done_at": func.now(), "canary_wait": func.now() - literal(enqueued_at)}
     connection.execute(update(queue_state).where(queue_state.c.queue == queue.value).values(values))

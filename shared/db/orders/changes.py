@@ -152,7 +152,7 @@ def list_open(connection: Connection, account_id: int) -> list[ChangeRow]:
     return [_row(row) for row in connection.execute(found.order_by(order_change.c.id))]
 
 
-def note(connection: Connection, change_id: UUID, outcome: str) -> None:
+def record_answer(connection: Connection, change_id: UUID, outcome: str) -> None:
     """Record the venue's answer; the state of the change stays."""
     statement = update(order_change).where(order_change.c.id == change_id, order_change.c.state.in_(_OPEN))
     connection.execute(statement.values(outcome=outcome))

@@ -124,7 +124,7 @@ def average_price_of(connection: Connection, order_id: object) -> Decimal | None
     return None if found is None else Decimal(found)
 
 
-def note_guarded(connection: Connection, account_id: int, contract_id: str, how: str) -> int:
+def record_guarded(connection: Connection, account_id: int, contract_id: str, how: str) -> int:
     """Record how the position after these fills was proven protected; return how many fills waited for the proof."""
     statement = update(fill).where(
         fill.c.account_id == account_id, fill.c.contract_id == contract_id, fill.c.guarded_at.is_(None)

@@ -113,7 +113,7 @@ def find_open(connection: Connection, account_id: int, contract_id: str | None =
 def was_requested_by(
     connection: Connection, account_id: int, contract_id: str, correlation_id: UUID, since: datetime
 ) -> bool:
-    """Whether a close of the contract was requested after `since` by the same cause as another job."""
+    """Whether a job with this correlation id has requested a close of the contract after `since`."""
     statement = select(flatten_request.c.id).where(
         flatten_request.c.id >= lowest_id_at(since - CLOCK_SKEW),
         flatten_request.c.account_id == account_id,

@@ -173,7 +173,7 @@ def mark_submitting(
         func.submit_order(order.id, machine_now, market_now).label("result"),
         lease.scalar_subquery().label("lease_left"),
     ]
-    row = contracts.require_all(connection, order.contract_id, columns)
+    row = contracts.require_with_columns(connection, order.contract_id, columns)
     result, lease_left, contract = row
     return Submission(contract, None if result == "submitting" else result, lease_left or timedelta(0))
 

@@ -105,7 +105,7 @@ def usable_changes_of(account: AccountRow) -> dict[str, str]:
 
 
 def usable_book_of(account: AccountRow, *, max_quantity: int | None = None) -> RuleBook:
-    """Return the rules of an account as `book_of` does, with only the changes that apply; it names another's fault."""
+    """Return the rules as `book_of` does, with the changes that apply; `invalid_changes` says why the others do not."""
     try:
         return book_of(account, max_quantity=max_quantity)
     except RefusedError as error:

@@ -118,7 +118,7 @@ flatten_request = Table(
 )
 Index("ix_flatten_request_open", flatten_request.c.account_id, postgresql_where=text("flat_at IS NULL"))
 
-# No foreign keys: a lock that somebody holds on the account must not stop a close.
+# No foreign keys: a lock that another session holds on the account must not stop a close.
 contract_close = Table(
     "contract_close",
     metadata,

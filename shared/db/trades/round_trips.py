@@ -165,7 +165,7 @@ def list_unmeasured(connection: Connection, limit: int) -> list[UnmeasuredTrip]:
     ]
 
 
-def note_excursions(connection: Connection, key: Key, found: Excursions) -> None:
+def record_excursions(connection: Connection, key: Key, found: Excursions) -> None:
     """Store how far the price went for and against a round trip."""
     where = [round_trip.c[name] == value for name, value in key._asdict().items()]
     connection.execute(update(round_trip).where(*where).values(mae=found.mae, mfe=found.mfe))

@@ -1,4 +1,4 @@
-"""Sessions that keep our statements waiting for a lock: who they are, and the end of those that only sit there.
+"""Sessions that keep our statements waiting for a lock: finds them, and ends those that only sit there.
 
 An open transaction in psql must not stop an exit. A session that is idle in its transaction is ended after a grace, and
 so is a program of ours that was frozen in one; its work is rolled back, and done again by the worker that reclaims it.
@@ -54,7 +54,7 @@ _LIMITED = text("""
 
 @dataclass(frozen=True, slots=True)
 class DatabaseSession:
-    """A session of the database: who it is, and since when its transaction is open."""
+    """A session of the database: its program and user, and since when its transaction is open."""
 
     pid: int
     user: str

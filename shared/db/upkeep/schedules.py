@@ -49,14 +49,14 @@ def set_last_slot(connection: Connection, name: str, slot: datetime) -> None:
     connection.execute(update(schedule).where(schedule.c.name == name).values(last_slot=slot))
 
 
-def note_run(connection: Connection, name: str, slot: datetime, job_id: UUID, ran_at: datetime) -> None:
+def record_run(connection: Connection, name: str, slot: datetime, job_id: UUID, ran_at: datetime) -> None:
     """Record the job that runs for the slot, and the time of the run."""
     values = {"name": name, "slot": slot, "outcome": "enqueued", "job_id": job_id}
     connection.execute(insert(schedule_slot).values(values).on_conflict_do_nothing())
     connection.execute(update(schedule).where(schedule.c.name == name).values(ran_at=ran_at))
 
 
-def note_skipped(connection: Connection, name: str, slots: Iterable[datetime]) -> None:
+def record_skipped(connection: Connection, name: str, slots: Iterable[datetime]) -> None:
     """Record slots that no beat ran, so that the gap is visible."""
     values = [{"name": name, "slot": slot, "outcome": "skipped"} for slot in slots]
     if values:

@@ -78,7 +78,7 @@ def plan_protection(position: int, working: Sequence[ClosingOrder]) -> Protectio
     return ProtectionPlan(max(0, held - covered), tuple(cancels), tuple(shrinks))
 
 
-def trailed_stop(
+def compute_protective_stop(
     side: Side, entry: int, best: int, stop: int, *, breakeven_ticks: int | None, trail_ticks: int | None
 ) -> int:
     """Return the price for the stop of an entry, in ticks, once the price has been at `best`; it never moves back.

@@ -123,7 +123,7 @@ def day_result(risk: AccountRisk) -> Decimal | None:
     return risk.balance - risk.day_opening_balance
 
 
-def record_touches(risk: AccountRisk, book: RuleBook) -> AccountRisk:
+def mark_touched_limits(risk: AccountRisk, book: RuleBook) -> AccountRisk:
     """Return the risk with `is_breached` and `is_day_locked` set if its equity touches a limit now.
 
     Store the result before you decide anything else: a later, better price does not undo a touch.

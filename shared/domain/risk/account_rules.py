@@ -9,7 +9,7 @@ from enum import IntEnum
 from shared.domain.market_data.calendar import CHICAGO, Session, assumed_calendar_of
 from shared.domain.market_data.contract import ROOTS
 from shared.domain.market_data.holidays import LAST_DAY, is_covered
-from shared.domain.risk.account_risk import AccountRisk, day_result, loss_limit_level, next_day_end, record_touches
+from shared.domain.risk.account_risk import AccountRisk, day_result, loss_limit_level, mark_touched_limits, next_day_end
 from shared.domain.risk.rule_book import RuleBook
 
 # The firm begins to flatten about 10 s before its deadline; ours must be done by then. Source: venue.md section 9.
@@ -19,7 +19,7 @@ _LIMIT_NAMES = {"max_loss_limit": "max loss limit", "daily_loss_limit": "daily l
 
 
 class RuleAction(IntEnum):
-    """The action a rule demands, weakest first; REDUCE closes half, FLATTEN cancels and closes all."""
+    """The action a rule demands, weakest first; REDUCE closes half, FLATTEN closes and cancels all."""
 
     NONE = 0
     WARN = 1
@@ -59,7 +59,7 @@ def check_account(risk: AccountRisk, book: RuleBook, market_now: datetime, sessi
 
 def limit_findings(risk: AccountRisk, book: RuleBook, market_now: datetime) -> Iterator[Finding]:
     """Yield the findings of the loss limits, and the missing facts that prevent a check."""
-    risk = record_touches(risk, book)
+    risk = mark_touched_limits(risk, book)
     if book.invalid_changes is not None:
         yield Finding(
             "rules",

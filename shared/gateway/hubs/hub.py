@@ -118,11 +118,11 @@ class Hub:
             except CredentialsRefusedError:
                 raise
             except LoggedOutError:
-                self._session.note_logout(token)
+                self._session.record_logout(token)
             except InvalidStatus as error:
                 log.warning("hub %s: the venue answered %s", self.name, error.response.status_code)
                 if error.response.status_code == HTTPStatus.UNAUTHORIZED:
-                    self._session.note_refused(token)
+                    self._session.record_refused(token)
             except (TickworkError, OSError, WebSocketException) as error:
                 log.warning("hub %s lost: %s", self.name, mask_secrets(f"{type(error).__name__}: {error}"))
             failures = 0 if monotonic() - began > _LONGEST_PAUSE_S else failures + 1

@@ -61,7 +61,7 @@ class HubSession:
             token = await self._token_source.token()
             return token if token != old else await self._token_source.replace_token(old)
 
-    def note_refused(self, token: str) -> None:
+    def record_refused(self, token: str) -> None:
         """Record a 401: the next connection uses another token, unless `token` is new.
 
         A venue that refuses a token it has just issued does so for another reason: more logins only cost requests.
@@ -74,7 +74,7 @@ class HubSession:
         else:
             self._refused = token
 
-    def note_logout(self, token: str) -> None:
+    def record_logout(self, token: str) -> None:
         """Record that the venue ended the session of `token`: both hubs reconnect with another.
 
         Raise CredentialsRefusedError after more than `max_logouts` within `logouts_within`.

@@ -45,7 +45,7 @@ def document(receiver: ReceiverProcess) -> dict[str, Any]:
             "the risk rules of the account denied it",
         ),
         ("failed", "a text of another kind, about 21500.25", None, "it was refused"),
-        ("dead", TRACEBACK, None, "it failed in every attempt, and waits for a person"),
+        ("dead", TRACEBACK, None, "it has used up its attempts and stays dead until the operator acts"),
         ("succeeded", None, {"account": "PRACTICE-77", "price": 21500.25, "id": ACCOUNT}, "it succeeded"),
         ("succeeded", None, {"nothing_to_do": "+3 is held, 21500.25"}, "there was nothing to do"),
     ],

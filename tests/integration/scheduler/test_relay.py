@@ -143,7 +143,7 @@ def test_an_expired_lease_is_reclaimed_and_published_and_a_renewed_one_is_not(le
 
     row = ledger_env.row(expiring)
     assert ("queued", 1, None) == (row["state"], row["attempt"], row["lease_until"])
-    assert f"lease ended: worker {SILENT} went silent" == row["error"]
+    assert f"lease expired: worker {SILENT} stopped renewing it" == row["error"]
     assert claimed is not None
     with ledger_env.ledger.engine.begin() as connection:
         assert finish(driver(connection), claimed, "succeeded")

@@ -29,7 +29,7 @@ ALL_STATES = sorted({*TERMINAL, "queued", "running"})
             "dead",
             f"Traceback (most recent call last):\n{SECRET}",
             None,
-            "it failed in every attempt, and waits for a person",
+            "it has used up its attempts and stays dead until the operator acts",
         ),
         ("cancelled", f"cancelled by a person; before that: {SECRET}", None, "it was cancelled"),
         (

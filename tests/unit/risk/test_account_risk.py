@@ -13,9 +13,9 @@ from shared.domain.risk.account_risk import (
     OpenEntry,
     loss_limit_level,
     loss_limit_level_for,
+    mark_touched_limits,
     next_day_end,
     open_profit,
-    record_touches,
     start_next_day,
 )
 from shared.domain.risk.rule_book import PRESETS
@@ -88,24 +88,24 @@ def test_an_average_price_in_thirds_costs_no_cent() -> None:
 def test_open_losses_can_touch_the_loss_limit_level(points: str, expected: bool) -> None:  # noqa: FBT001
     at_risk = replace(risk(), holdings=(held("MNQ", 10, points),))
 
-    assert expected is record_touches(at_risk, COMBINE).is_breached
+    assert expected is mark_touched_limits(at_risk, COMBINE).is_breached
 
 
 @pytest.mark.parametrize(("balance", "expected"), [("48000.01", False), ("48000", True)])
 def test_a_breach_begins_exactly_at_the_loss_limit_level(balance: str, expected: bool) -> None:  # noqa: FBT001
-    assert expected is record_touches(risk(balance), COMBINE).is_breached
+    assert expected is mark_touched_limits(risk(balance), COMBINE).is_breached
 
 
 @pytest.mark.parametrize(("balance", "expected"), [("50500.01", False), ("50500", True)])
 def test_the_daily_loss_counts_from_the_days_opening_balance(balance: str, expected: bool) -> None:  # noqa: FBT001
     book = with_changes(COMBINE, {"daily_loss_limit": "1000"})
 
-    assert expected is record_touches(risk(balance, opening=51_500, highest=51_500), book).is_day_locked
+    assert expected is mark_touched_limits(risk(balance, opening=51_500, highest=51_500), book).is_day_locked
 
 
 def test_a_breach_stays_when_the_price_recovers() -> None:
-    touched = record_touches(replace(risk(), holdings=(held("MNQ", 10, "-100"),)), COMBINE)
-    recovered = record_touches(replace(touched, holdings=(held("MNQ", 10, "50"),)), COMBINE)
+    touched = mark_touched_limits(replace(risk(), holdings=(held("MNQ", 10, "-100"),)), COMBINE)
+    recovered = mark_touched_limits(replace(touched, holdings=(held("MNQ", 10, "50"),)), COMBINE)
 
     assert recovered.is_breached
 
@@ -113,11 +113,11 @@ def test_a_breach_stays_when_the_price_recovers() -> None:
 def test_an_unknown_equity_changes_no_mark() -> None:
     unpriced = replace(risk(), holdings=(replace(held("MNQ", 1), exit_price=None),), is_day_locked=True)
 
-    assert unpriced == record_touches(unpriced, COMBINE)
+    assert unpriced == mark_touched_limits(unpriced, COMBINE)
 
 
 def test_a_breach_is_recorded_without_the_opening_balance_of_the_day() -> None:
-    assert record_touches(replace(risk(48_000), day_opening_balance=None), COMBINE).is_breached
+    assert mark_touched_limits(replace(risk(48_000), day_opening_balance=None), COMBINE).is_breached
 
 
 def test_a_new_day_resets_the_lock_keeps_the_breach_and_adds_the_result() -> None:

@@ -8,7 +8,13 @@ import pytest
 
 from shared.domain.market_data.calendar import calendar_of
 from shared.domain.orders.order import Side
-from shared.domain.risk.account_risk import AccountRisk, loss_limit_level, next_day_end, record_touches, start_next_day
+from shared.domain.risk.account_risk import (
+    AccountRisk,
+    loss_limit_level,
+    mark_touched_limits,
+    next_day_end,
+    start_next_day,
+)
 from shared.domain.risk.account_rules import RuleAction, check_account, quantity_for, strongest_action
 from shared.domain.risk.entry_rules import SizedEntry, check_entry_rules
 from shared.domain.risk.rule_book import PRESETS, preset_for
@@ -29,7 +35,7 @@ def test_a_daily_loss_of_900_with_3000_allowed_locks_no_day() -> None:
     book = with_changes(PRESETS["combine-150k"], {"daily_loss_limit": "3000"})
     now, clock = risk(150_000, 150_000, 150_000), chicago("2026-11-16T10:00")
     for _ in range(4):
-        now = record_touches(replace(now, balance=(now.balance or Decimal(0)) - 900), book)
+        now = mark_touched_limits(replace(now, balance=(now.balance or Decimal(0)) - 900), book)
         assert not now.is_day_locked
         assert "daily_loss_limit" not in [finding.rule for finding in check_account(now, book, clock, TODAY)]
         now, clock = risk_at(now, clock, clock + timedelta(days=1)), clock + timedelta(days=1)

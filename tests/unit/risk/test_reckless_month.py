@@ -23,8 +23,8 @@ from shared.domain.risk.account_risk import (
     AccountRisk,
     Holding,
     loss_limit_level,
+    mark_touched_limits,
     next_day_end,
-    record_touches,
     start_next_day,
 )
 from shared.domain.risk.account_rules import RuleAction, check_account, quantity_for, strongest_action
@@ -85,7 +85,7 @@ class Gambler:
             return
         if not self.is_ruled:
             return
-        self.now = record_touches(self.now, BOOK)
+        self.now = mark_touched_limits(self.now, BOOK)
         action = strongest_action(check_account(self.now, BOOK, at, session))
         if action is RuleAction.FLATTEN:
             self.close(abs(self.position.quantity), quote)

@@ -16,8 +16,8 @@ from shared.domain.risk.account_risk import (
     AccountRisk,
     Holding,
     OpenEntry,
+    mark_touched_limits,
     next_day_end,
-    record_touches,
     start_next_day,
 )
 from shared.domain.risk.account_rules import RuleAction, check_account, strongest_action
@@ -209,7 +209,7 @@ class Ours:
             self.clock = until
         held = tuple(self._held(root, lots) for root, lots in self.lots.items() if lots)
         exact = Decimal(balance.numerator) / balance.denominator
-        self.now = record_touches(replace(self.now, balance=exact, holdings=held), self.book)
+        self.now = mark_touched_limits(replace(self.now, balance=exact, holdings=held), self.book)
 
     def _fill(self, fill: Fill) -> None:
         lots, way = self.lots[fill.root], 1 if fill.quantity > 0 else -1
