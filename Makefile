@@ -53,7 +53,7 @@ rabbitmq: .venv/.locked  ## the queues' tests with RabbitMQ as the broker
 	TICKWORK_TEST_BROKER=rabbitmq $(RUN)python -m pytest -m "not bench and not long" $(addprefix tests/, \
 		unit/local/test_broker_url.py \
 		$(addprefix integration/, ledger/test_envelope.py ledger/test_rabbitmq.py ledger/test_ledger.py ledger/test_queues.py \
-			ledger/test_batches.py scheduler/test_relay.py workers/test_worker_processes.py \
+			ledger/test_batches.py upkeep/test_canary.py scheduler/test_relay.py workers/test_worker_processes.py \
 			alerts/test_receiver_alerts.py alerts/test_receiver_refusals.py) \
 		system/test_up.py chaos/test_poison.py chaos/test_faults.py chaos/test_random_kills.py)
 

@@ -17,7 +17,7 @@ TickworkError
 |   |-- OrderRejectedError         by the venue
 |   |-- RiskLimitError             by our own rules
 |   |-- RefusedRequestError        web.receiver.problem: an HTTP request, answered with a 4xx
-|   |-- UnstorableAlertError       web.receiver.intake: Postgres refuses the row of an alert
+|   |-- UnstorableAlertError       web.receiver.alert_store: Postgres refuses the row of an alert
 |   |-- OutsideCalendarError       the holiday table does not reach the date
 |   |-- ProbeFailedError           a test alert was not accepted: the message says where it was lost
 |   `-- InvalidAlertError

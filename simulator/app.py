@@ -103,7 +103,7 @@ async def _advance_forever(venue: Venue, market_hub: MarketHub, hubs: Hubs) -> N
 
 
 def _stop_if_failed(advancing: "asyncio.Task[None]") -> None:
-    """End the program: a venue that no longer fills stops, or sends no market data, must not look healthy.
+    """End the program: a venue that no longer fills stops, or sends no market data, must not appear healthy.
 
     Hub clients get a close record that allows a reconnect. A restart replays the journal.
     """

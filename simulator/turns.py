@@ -7,10 +7,10 @@ from typing import TypeVar
 
 from shared.clock import monotonic
 
-Answer = TypeVar("Answer")
+T = TypeVar("T")
 # An answer that yields often while it computes, and returns itself at the end. Its first step runs in the event loop
 # and reads the state; the others run in the thread and read only what no longer changes: the market of the past.
-LongAnswer = Generator[None, None, Answer]
+LongAnswer = Generator[None, None, T]
 _TURN_S = 0.02
 SWITCH_INTERVAL_S = 0.001  # for sys.setswitchinterval: the event loop waits at most so long for the thread
 
@@ -22,7 +22,7 @@ class Turns:
         self._turn = asyncio.Lock()  # given in the order of waiting
         self._thread = ThreadPoolExecutor(1, "long answers")
 
-    async def finish(self, answer: "LongAnswer[Answer]") -> Answer:
+    async def finish(self, answer: "LongAnswer[T]") -> T:
         """Return the answer once it is computed."""
         found = _take_steps(answer, 0)
         while not found:
@@ -31,7 +31,7 @@ class Turns:
         return found[0]
 
 
-def _take_steps(answer: "LongAnswer[Answer]", seconds: float) -> list[Answer]:
+def _take_steps(answer: "LongAnswer[T]", seconds: float) -> list[T]:
     """Take steps of the answer for some time, at least one; return the answer in a list, empty if it is not done."""
     ends = monotonic() + seconds
     try:

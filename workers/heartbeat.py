@@ -26,7 +26,7 @@ def seconds_connected() -> float:
 class HeartbeatFile(bootsteps.StartStopStep):
     """Touches the heartbeat file from the worker's event loop while it is connected to its queues."""
 
-    # The last step: an earlier one may wait for ever for a lost broker, and such a worker must not look alive.
+    # The last step: an earlier one may wait for ever for a lost broker, and such a worker must not appear alive.
     requires = (
         "celery.worker.consumer.tasks:Tasks",
         "celery.worker.consumer.heart:Heart",

@@ -15,7 +15,6 @@ from sqlalchemy import Connection
 
 from shared.clock import monotonic
 from shared.db.engine import DATABASE_ERRORS, driver, is_lock_timeout
-from shared.domain.upkeep.backoff import compute_delay
 from shared.errors import HaltError, JobOutcomeUnknownError, LeaseLostError, PostponedError, RefusedError
 from shared.fleets import Queue
 from shared.ledger import queues, transitions
@@ -195,7 +194,7 @@ class Runner:
         if job.attempt >= job.max_attempts:
             log.error("%s %s is dead after %s attempts", job.name, job.id, job.attempt, exc_info=error)
             return self._finish(connection, job, "dead", error=_format_traceback(error))
-        pause = compute_delay(job.attempt, base=RETRY_BASE, cap=RETRY_CAP, fraction=self._random.random())
+        pause = compute_pause(job.attempt, base=RETRY_BASE, cap=RETRY_CAP, fraction=self._random.random())
         return self._reschedule(connection, job, pause, error, is_counted=True)
 
     def _finish(
@@ -238,6 +237,16 @@ def _finish_all(connection: Connection, contexts: Sequence[Context], outcomes: S
     ]
     if not transitions.finish_batch(driver(connection), done):
         raise LeaseLostError(f"this worker lost the lease of some of {len(done)} jobs")
+
+
+def compute_pause(attempt: int, *, base: timedelta, cap: timedelta, fraction: float) -> timedelta:
+    """Return the pause after failed `attempt` (1 is the first): exponential with full jitter.
+
+    `fraction` is a random number in [0, 1): the pause is that part of min(cap, base * 2**(attempt - 1)).
+    Source: Marc Brooker, "Exponential Backoff And Jitter", AWS Architecture Blog, 2015.
+    """
+    doublings = min(attempt - 1, 32)
+    return min(cap, base * (1 << doublings)) * fraction
 
 
 @contextmanager

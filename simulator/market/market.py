@@ -12,7 +12,7 @@ from shared.domain.orders.matching import Move, Quote, moves_of
 
 
 class Market(Protocol):
-    """Contracts and their one-minute bars. A bar exists before its minute is over: the caller must not look ahead."""
+    """Contracts and their one-minute bars. A bar exists before its minute is over: the caller must not read ahead."""
 
     name: str
     ends_market_at: datetime | None

@@ -29,8 +29,18 @@ RETIRED = (
     "schedules.held", "positions.hold", "orders.like", "in_time", "patience", "_told", "_noted", "_hanging_up",
     "leftovers", "spoiling", "visits", "desk", "habits", "referee", "Floor", "plant", "pit", "carried in",
     "has met no market", "is no side", "stage we know", "needs to be committed", "attempts are spent", "waits for you",
-    "asks anew", "what hangs",
+    "asks anew", "what hangs", "judge", "judges", "judged", "look", "Intake", "class Answer", "class Stand",
+    "class Line", "ladder", "understand", "daily_loss",
 )  # fmt: skip
+# Folders and files where a retired word is the field's own term, or is still in use.
+ALLOWED = {
+    "docs": ("judged", "look", "understand"),  # plain English there; retired as names in code
+    "simulator/conformance": ("judge", "judges", "judged", "look", "said_at", "seen"),  # to be renamed
+    "simulator/hubs": ("ladder",),  # the price levels of an order book
+    "tests/unit/simulator/test_ticker.py": ("ladder",),
+    "tests/contract/test_simulator_hubs_market.py": ("ladder",),
+    "tests/clients": ("daily_loss", "understand"),  # fields and messages of other people's clients
+}
 # Modules and folders, where their names are ordinary words elsewhere.
 RETIRED_MODULES = {
     "cli": ("account", "alone", "ask", "begin", "changing", "chosen", "drain", "entries", "keys", "said", "stands"),
@@ -38,7 +48,7 @@ RETIRED_MODULES = {
     "shared/hot": ("patience",),
     "shared/ledger": ("following", "intake", "line", "mending", "rows"),
     "simulator": ("answers", "book", "gate", "shapes"),
-    "web/receiver": ("patience", "unanswered"),
+    "web/receiver": ("intake", "patience", "unanswered"),
     "workers": ("access", "books", "build", "calls", "intend", "progress", "run", "strangers", "sync"),
 }
 OTHER_FILES = (".importlinter", ".pre-commit-config.yaml", "Makefile", "docker-compose.yml", "pyproject.toml")
@@ -49,7 +59,8 @@ def pattern_of(word: str) -> str:
     return re.escape(word) if word != word.lower() else f"(?i:{re.escape(word)})"
 
 
-WORD = re.compile(rf"(?<![A-Za-z0-9_])({'|'.join(map(pattern_of, RETIRED))})(?![A-Za-z0-9_])")
+# A private name is the word after an underscore.
+WORD = re.compile(rf"(?<![A-Za-z0-9_])_?({'|'.join(map(pattern_of, RETIRED))})(?![A-Za-z0-9_])")
 
 
 def files() -> list[Path]:
@@ -60,12 +71,17 @@ def files() -> list[Path]:
     return sorted({*found, *others, *ROOT.glob("*.md")} - {ROOT / name for name in EXEMPT})
 
 
+def words_allowed_in(file: Path) -> set[str]:
+    """Return the retired words that a file may have, in lower case."""
+    return {word for place, words in ALLOWED.items() if file.is_relative_to(ROOT / place) for word in words}
+
+
 def test_no_file_has_a_retired_word() -> None:
     assert [] == [
         f"{file.relative_to(ROOT)}:{number}: {line.strip()}"
         for file in files()
         for number, line in enumerate(file.read_text().splitlines(), 1)
-        if WORD.search(line)
+        if {word.lower() for word in WORD.findall(line)} - words_allowed_in(file)
     ]
 
 

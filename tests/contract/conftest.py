@@ -20,7 +20,7 @@ from shared.hot.rate_limit import WINDOWS, NoLimiter, RedisLimiter, Window
 from tests.fixtures.redis_client import LONG_TIMEOUT, connect_patiently
 from tests.fixtures.venue import RunningVenue
 
-Answer = Callable[[dict[str, Any]], tuple[int, dict[str, str], bytes]]
+MakeAnswer = Callable[[dict[str, Any]], tuple[int, dict[str, str], bytes]]
 OpenGateway = Callable[..., GatewayClient]
 # The windows of the limiter, but so long that no request leaves them during a test.
 LASTING: Mapping[str, Window] = {name: replace(window, span=timedelta(hours=1)) for name, window in WINDOWS.items()}
@@ -43,7 +43,7 @@ class ScriptedVenue:
     """A venue on a real socket that answers each path as scripted, and records the requests."""
 
     def __init__(self) -> None:
-        self.answers: dict[str, Answer] = {}
+        self.answers: dict[str, MakeAnswer] = {}
         self.asked: list[tuple[str, dict[str, Any]]] = []
         self.says("/api/Auth/loginKey", token="a.scripted.token")
         venue = self

@@ -14,12 +14,12 @@ from shared.clock import machine_now
 from shared.db.alerts.hooks import Hook, hash_token
 from shared.domain.alerts.payload import BODY
 from shared.domain.counting import count_of
+from web.receiver.alert_store import AlertStore
 from web.receiver.body import Body, BodyLateError, read_body
 from web.receiver.check import TOO_LARGE, Refusal, check_body
 from web.receiver.counters import Counters
 from web.receiver.hook_cache import HookCache
 from web.receiver.incoming import Accepted, new_incoming
-from web.receiver.intake import Intake
 from web.receiver.limits import HookLimits, MissBucket, TokenBucket
 from web.receiver.problem import not_found, problem, too_many_requests
 from web.receiver.scope import IS_STORING
@@ -57,10 +57,16 @@ class AlertRoute:
     """The routes that take alerts: address, size, token or signature, rate, meaning, then a durable row."""
 
     def __init__(
-        self, cache: HookCache, intake: Intake, addresses: AddressReader, counters: Counters, *, receiver_url: str
+        self,
+        cache: HookCache,
+        alert_store: AlertStore,
+        addresses: AddressReader,
+        counters: Counters,
+        *,
+        receiver_url: str,
     ) -> None:
         self._cache = cache
-        self._intake = intake
+        self._alert_store = alert_store
         self._addresses = addresses
         self._counters = counters
         self._receiver_url = receiver_url.rstrip("/")
@@ -108,7 +114,7 @@ class AlertRoute:
             ).to_response()
         checked = check_body(body.raw, hook.settings, machine_now(), self._cache.traded, is_too_large=body.is_too_large)
         request.scope[IS_STORING] = True
-        outcome = await self._intake.store(new_incoming(hook, body.raw, checked, authenticated.delivery_id))
+        outcome = await self._alert_store.add(new_incoming(hook, body.raw, checked, authenticated.delivery_id))
         _log_outcome(hook, outcome)
         return self._to_response(outcome)
 

@@ -22,12 +22,12 @@ from shared.ledger.publisher import open_async_publisher
 from shared.log import set_up_logging
 from shared.spool_folder import spool_folder
 from web.receiver import spool_record
+from web.receiver.alert_store import AlertStore
 from web.receiver.alerts import AlertRoute
 from web.receiver.counters import Counters
 from web.receiver.deadline import TIMEOUT_S, DatabaseDownError
 from web.receiver.fast_path import FastPath
 from web.receiver.hook_cache import HookCache
-from web.receiver.intake import Intake
 from web.receiver.job_requests import JobRequestRoute
 from web.receiver.jobs import JobRoute
 from web.receiver.openapi import OpenapiRoute
@@ -50,21 +50,21 @@ def make_app(settings: Settings) -> FastPath:
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
         await cache.start()
         await tokens.start()
-        intake.start()
+        alert_store.start()
         logging_counts = asyncio.create_task(counters.log_changes())
         yield
         logging_counts.cancel()
         await cache.stop()
-        await intake.stop()
+        await alert_store.stop()
         with suppress(TimeoutError):
             async with asyncio.timeout(TIMEOUT_S):
                 await asyncio.gather(ledger.close(), request_ledger.close())
 
     cache, counters = HookCache(ledger.engine), Counters()
     spool = Spool(spool_folder(settings.home), spool_record.encode, spool_record.decode)
-    intake = Intake(ledger, spool, settings.entry_ttl)
+    alert_store = AlertStore(ledger, spool, settings.entry_ttl)
     addresses = AddressReader(settings.proxy_count)
-    alerts = AlertRoute(cache, intake, addresses, counters, receiver_url=settings.receiver_url)
+    alerts = AlertRoute(cache, alert_store, addresses, counters, receiver_url=settings.receiver_url)
     tokens = TokenAuthenticator(request_ledger, addresses)
     jobs = JobRequestRoute(request_ledger, tokens, entry_ttl=settings.entry_ttl, receiver_url=settings.receiver_url)
     app = Starlette(
@@ -77,7 +77,7 @@ def make_app(settings: Settings) -> FastPath:
             Route("/v1/jobs/{job}", jobs.serve, methods=["GET", "POST"]),
             Route("/v1/openapi.json", OpenapiRoute(settings.receiver_url).get, methods=["GET"]),
             Route("/live", answer_live, methods=["GET"]),
-            Route("/ready", ReadyRoute(request_ledger, intake, cache).get, methods=["GET"]),
+            Route("/ready", ReadyRoute(request_ledger, alert_store, cache).get, methods=["GET"]),
         ],
         exception_handlers={
             HTTPException: _no_route,

@@ -7,9 +7,9 @@ from starlette.responses import JSONResponse, Response
 
 from shared.clock import monotonic
 from shared.ledger.async_ledger import AsyncLedger
+from web.receiver.alert_store import AlertStore
 from web.receiver.deadline import DatabaseDownError, with_timeout
 from web.receiver.hook_cache import HookCache
-from web.receiver.intake import Intake
 
 _VALID_FOR_S = 0.5
 
@@ -22,9 +22,9 @@ async def answer_live(_: Request) -> Response:
 class ReadyRoute:
     """The route that asks Postgres; however many senders ask, it is asked by one query at a time, twice a second."""
 
-    def __init__(self, ledger: AsyncLedger, intake: Intake, cache: HookCache) -> None:
+    def __init__(self, ledger: AsyncLedger, alert_store: AlertStore, cache: HookCache) -> None:
         self._ledger = ledger
-        self._intake = intake
+        self._alert_store = alert_store
         self._cache = cache
         self._query: asyncio.Task[bool] | None = None
         self._asked_at = 0.0
@@ -35,11 +35,11 @@ class ReadyRoute:
             self._query, self._asked_at = asyncio.create_task(self._is_writable()), monotonic()
         query = self._query
         await asyncio.wait({query})
-        if query.result() and not self._intake.is_spooling:
+        if query.result() and not self._alert_store.is_spooling:
             return JSONResponse({"status": "ready"})
         if not self._cache.is_loaded:
             raise DatabaseDownError("the hooks are not known yet, as the database takes no commits")
-        if not self._intake.may_spool:
+        if not self._alert_store.may_spool:
             raise DatabaseDownError("neither Postgres nor the spool can store an alert: the receiver's log says why")
         return JSONResponse({"status": "ready", "spooling": True})
 

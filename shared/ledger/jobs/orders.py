@@ -115,7 +115,7 @@ class ChangeOrder(Job):
 
 @dataclass(frozen=True, kw_only=True)
 class Flatten(Job):
-    """Cancel orders and close positions, repeatedly, until the venue confirms flat."""
+    """Close positions and cancel orders, repeatedly, until the venue confirms flat."""
 
     queue: ClassVar = Queue.CRITICAL
     is_internal: ClassVar = True

@@ -1,4 +1,4 @@
-"""Whole queues: limits, counts, canaries, and workers that end when they do not work."""
+"""Whole queues: limits, counts, and workers that end when they do not work."""
 
 import subprocess
 import sys
@@ -65,26 +65,6 @@ def test_the_relay_counts_queued_jobs_and_republished_wake_ups(ledger_env: Ledge
         return ledger_env.rows("SELECT queued, republished_count FROM queue_state WHERE queue = 'low'")[0]
 
     until(lambda: state()["queued"] >= 3 and state()["republished_count"] >= 3, 60, "three jobs, published again")
-
-
-def test_a_canary_passes_through_every_served_queue_and_shows_which_is_not_served(ledger_env: LedgerEnv) -> None:
-    ledger_env.start("scheduler", "relay")
-    ledger_env.start("workers", "critical")
-    ledger_env.start("workers", "bulk")
-    served = "SELECT queue FROM queue_state WHERE canary_done_at IS NOT NULL ORDER BY queue"
-    until(lambda: 3 == len(ledger_env.rows(served)), 300, "three canaries")  # the bulk fleet has the lowest priority
-
-    assert ["background", "critical", "low"] == [row["queue"] for row in ledger_env.rows(served)]
-    assert [] == ledger_env.rows("SELECT 1 FROM queue_state WHERE canary_done_at IS NOT NULL AND canary_wait IS NULL")
-
-
-def test_only_one_of_two_relays_requests_a_canary(ledger_env: LedgerEnv) -> None:
-    with ledger_env.ledger.engine.begin() as one, ledger_env.ledger.engine.connect() as other:
-        first = queues.request_canaries(driver(one), timedelta(seconds=10))
-        one.commit()
-        second = queues.request_canaries(driver(other), timedelta(seconds=10))
-
-    assert (set(Queue), []) == (set(first), second)
 
 
 def is_stuck(ledger_env: LedgerEnv) -> bool:

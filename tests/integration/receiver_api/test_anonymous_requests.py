@@ -35,7 +35,7 @@ def test_wrong_api_tokens_become_a_429_and_one_that_was_valid_before_is_still_se
 
     assert {401, 429} == set(statuses)
     assert_too_many(answers[-1], "wrong API tokens")
-    assert to_postgres.heard[heard:].count(b"FROM api_token") < 25  # no look-up for each of them
+    assert to_postgres.heard[heard:].count(b"FROM api_token") < 25  # no query for each of them
     assert 429 == api.request(NOTHING, token="malformed").status_code
     assert 202 == api.request(NOTHING).status_code
 

@@ -198,7 +198,7 @@ def test_a_close_that_is_refused_is_done_by_an_order(venue: RunningVenue, start_
 def test_an_order_that_fills_after_the_close_does_not_count_as_closed(
     venue: RunningVenue, start_session: StartSession, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It fills between the look at the position, which is flat, and the look at the orders, which have its fill."""
+    """It fills between the read of the position, which is flat, and the read of the orders, which have its fill."""
     monkeypatch.setattr(order_session, "_WITHIN_S", 1)
     with other_gateway(venue) as gateway:
         session = start_session(gateway.url)

@@ -16,7 +16,7 @@ from web.receiver.spool_drain import RejectedRecord, SpoolDrain
 
 
 @dataclass(frozen=True)
-class Line:
+class TextRecord:
     """A record such as `7 exit`."""
 
     text: str
@@ -44,7 +44,7 @@ class Store:
     kept: list[tuple[str, list[str]]] = field(default_factory=list)
     calls: int = 0
 
-    async def write(self, batch: Sequence[Line]) -> str | None:
+    async def write(self, batch: Sequence[TextRecord]) -> str | None:
         self.calls += 1
         texts = [one.text for one in batch]
         if self.is_away or self.late & set(texts):
@@ -58,15 +58,15 @@ class Store:
         if self.is_away:
             raise DatabaseDownError("away")
 
-    async def report(self, file: SpoolFile, rejected: Sequence[RejectedRecord[Line]]) -> None:
+    async def report(self, file: SpoolFile, rejected: Sequence[RejectedRecord[TextRecord]]) -> None:
         self.kept.append((file.kept_path.suffix, [one.record.text for one in rejected]))
 
 
-def open_spool(folder: Path) -> "Spool[Line]":
-    return Spool(folder, Line.encode, lambda line: Line(line.decode()))
+def open_spool(folder: Path) -> "Spool[TextRecord]":
+    return Spool(folder, TextRecord.encode, lambda line: TextRecord(line.decode()))
 
 
-def open_drain(opened: "Spool[Line]", store: Store) -> "SpoolDrain[Line]":
+def open_drain(opened: "Spool[TextRecord]", store: Store) -> "SpoolDrain[TextRecord]":
     return SpoolDrain(opened, store=store.write, ping=store.ping, report=store.report)
 
 
@@ -91,9 +91,9 @@ def test_an_exit_that_is_added_meanwhile_is_stored_before_the_entries_of_the_nex
     opened = open_spool(tmp_path)
 
     class Adding(Store):
-        async def write(self, batch: Sequence[Line]) -> str | None:
-            if [Line("1 entry")] == batch:
-                await opened.add(Line("3 exit"))
+        async def write(self, batch: Sequence[TextRecord]) -> str | None:
+            if [TextRecord("1 entry")] == batch:
+                await opened.add(TextRecord("3 exit"))
             return await super().write(batch)
 
     store = Adding()
@@ -107,16 +107,16 @@ def test_a_backlog_is_read_file_by_file(tmp_path: Path, monkeypatch: pytest.Monk
     monkeypatch.setattr(spool, "_MOST_BYTES_OF_FILE", 1)
     in_memory: list[int] = []
 
-    class Watched(Spool[Line]):
-        async def read(self, file: SpoolFile) -> Sequence[Line]:
+    class Watched(Spool[TextRecord]):
+        async def read(self, file: SpoolFile) -> Sequence[TextRecord]:
             records = await super().read(file)
             in_memory.append(len(records))
             return records
 
     async def run() -> None:
-        opened = Watched(tmp_path, Line.encode, lambda line: Line(line.decode()))
+        opened = Watched(tmp_path, TextRecord.encode, lambda line: TextRecord(line.decode()))
         for number in range(20):
-            await opened.add(Line(f"{number} entry"))
+            await opened.add(TextRecord(f"{number} entry"))
         store = Store()
         await open_drain(opened, store).run()
         assert [f"{number} entry" for number in range(20)] == store.stored

@@ -39,7 +39,7 @@ _UNSTORABLE = Refusal(
 )
 
 
-class Intake:
+class AlertStore:
     """Stores alerts durably: in Postgres, else in the spool, from which they are stored once it is back."""
 
     def __init__(self, ledger: AsyncLedger, spool: Spool[Incoming], entry_ttl: timedelta) -> None:
@@ -73,7 +73,7 @@ class Intake:
             with suppress(asyncio.CancelledError):
                 await self._recovery
 
-    async def store(self, incoming: Incoming) -> Outcome:
+    async def add(self, incoming: Incoming) -> Outcome:
         """Store one alert; raise DatabaseDownError if neither Postgres nor the spool can.
 
         A refused alert trades nothing and its sender is told so: it takes no room in the spool.

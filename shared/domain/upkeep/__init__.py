@@ -1,1 +1,0 @@
-"""Retries: the pause before each; pure."""
