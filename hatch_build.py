@@ -1,4 +1,4 @@
-"""Builds no wheel but the editable one: another would put `shared`, `web` and `cli` into somebody's site-packages."""
+"""Builds no wheel but the editable one: another would put `shared`, `web` and `cli` into a user's site-packages."""
 
 from typing import Any
 

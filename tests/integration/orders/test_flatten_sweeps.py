@@ -108,7 +108,7 @@ def test_a_position_is_closed_by_our_own_rows_while_the_venue_lists_no_positions
     assert "succeeded" == holding.job(job)[0]
 
 
-def test_a_position_is_closed_while_somebody_locks_the_account_and_its_orders(holding: WorkerEnv) -> None:
+def test_a_position_is_closed_while_another_session_locks_the_account_and_its_orders(holding: WorkerEnv) -> None:
     job = holding.flatten()
     with psycopg.connect(holding.settings.require_database(), application_name="psql") as session:
         session.execute("SELECT 1 FROM account FOR UPDATE")
