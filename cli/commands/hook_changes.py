@@ -75,7 +75,7 @@ def change(name: str, *, as_json: bool, **options: Unpack[HookOptionValues]) -> 
         settings = given.apply(hook.settings)
         if given.senders:
             require_visible_senders(load_sender_settings()[0], settings.senders)
-        connection.execute(hooks.set_settings(hook.id, settings))
+        connection.execute(hooks.build_settings_change(hook.id, settings))
     if as_json:
         print_json({"name": name, "settings": encode_settings(settings)})
     else:
@@ -101,7 +101,7 @@ def rotate(name: str, keep_s: int, *, as_json: bool) -> None:
     url = f"{require_sender_url(settings)}/hooks/tv/{token}"
     with begin() as connection:
         hook = require_changeable_hook(connection, name)
-        statement = hooks.rotate(hook.id, hash_token(token), timedelta(seconds=keep_s))
+        statement = hooks.build_rotation(hook.id, hash_token(token), timedelta(seconds=keep_s))
         until = connection.execute(statement).scalar_one()
     shown = {"url": url, "previous_token_until": until} | report_warning(warning, as_json=as_json)
     if as_json:
@@ -134,7 +134,7 @@ def remove(name: str, *, as_json: bool) -> None:
     """Remove a webhook for good. Its URL then answers 404, like an unknown URL; its name may be used again."""
     with begin() as connection:
         require_changeable_hook(connection, name)
-        connection.execute(hooks.remove(name))
+        connection.execute(hooks.build_removal(name))
     if as_json:
         print_json({"removed": name})
     else:
@@ -144,7 +144,7 @@ def remove(name: str, *, as_json: bool) -> None:
 def _set_paused(name: str, *, is_paused: bool, as_json: bool) -> None:
     with begin() as connection:
         hook = require_changeable_hook(connection, name)
-        paused_at = connection.execute(hooks.set_paused(hook.id, is_paused=is_paused)).scalar_one()
+        paused_at = connection.execute(hooks.build_pause(hook.id, is_paused=is_paused)).scalar_one()
     if as_json:
         print_json({"name": name, "paused_at": paused_at})
     else:

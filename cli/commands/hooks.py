@@ -68,8 +68,8 @@ def add(name: str, account_words: tuple[str, ...], *, as_json: bool, **options: 
         {one.id: one for one in (match_account(known, word) for word in account_words or [None])}.values()
     )
     with begin() as connection:
-        connection.execute(hooks.free_name(name))
-        statement = hooks.add(hook_id, name, hash_token(token), trading.id, hook_settings)
+        connection.execute(hooks.build_name_release(name))
+        statement = hooks.build_insert(hook_id, name, hash_token(token), trading.id, hook_settings)
         if connection.execute(statement).one_or_none() is None:
             raise click.ClickException(
                 f"a hook is named {name!r} already: choose another name, or remove that hook first"

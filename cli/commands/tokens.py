@@ -77,8 +77,8 @@ def add(name: str, scope: tuple[str, ...], valid_for: timedelta | None, *, as_js
     entries = [one.job_name() for one in jobs if one.is_entry]
     token = f"tw_{secrets.token_urlsafe(_TOKEN_BYTES)}"
     with begin() as connection:
-        connection.execute(api_tokens.free_name(name))
-        statement = api_tokens.add(new_id(), name, hash_token(token), scope, valid_for)
+        connection.execute(api_tokens.build_name_release(name))
+        statement = api_tokens.build_insert(new_id(), name, hash_token(token), scope, valid_for)
         row = connection.execute(statement).one_or_none()
         if row is None:
             raise click.ClickException(
@@ -124,7 +124,7 @@ def list_tokens(*, as_json: bool) -> None:
 def revoke(name: str, *, as_json: bool) -> None:
     """Revoke an API token for good. Requests with it are then refused at once."""
     with begin() as connection:
-        if connection.execute(api_tokens.revoke(name)).one_or_none() is None:
+        if connection.execute(api_tokens.build_revocation(name)).one_or_none() is None:
             raise click.ClickException(
                 f"no token named {name!r} is left to revoke: `tickwork tokens list` lists the tokens"
             )

@@ -52,7 +52,7 @@ def token_of(row: Row[Any]) -> ApiToken:
 def select_valid(hash_of_token: bytes) -> tuple[Select[Any], dict[str, object]]:
     """Return the select, with its values, of the token that has this hash, unless it was revoked or has expired.
 
-    Its further column `is_use_due` says whether `record_use` would record a use.
+    Its further column `is_use_due` says whether a use is to be recorded: see `build_use_update`.
     """
     return _VALID, {"hash": hash_of_token}
 
@@ -67,12 +67,12 @@ def select_all() -> Select[Any]:
     return select(*_COLUMNS).order_by(api_token.c.name)
 
 
-def add(
+def build_insert(
     token_id: UUID, name: str, hash_of_token: bytes, job_names: Sequence[str], valid_for: timedelta | None
 ) -> ReturningInsert[datetime | None]:
     """Return the insert of a token, which returns when it expires; it returns no row if the name is taken.
 
-    `free_name` frees that of a token that has ended.
+    `build_name_release` frees that of a token that has ended.
     """
     statement = insert(api_token).values(
         id=token_id,
@@ -84,7 +84,7 @@ def add(
     return statement.on_conflict_do_nothing(index_elements=["name"]).returning(api_token.c.expires_at)
 
 
-def free_name(name: str) -> Update:
+def build_name_release(name: str) -> Update:
     """Return the update that frees a name for another token, if the token that has it is no longer valid."""
     how = case((api_token.c.revoked_at.is_not(None), "revoked"), else_="expired")
     ended_at = func.coalesce(api_token.c.revoked_at, api_token.c.expires_at)
@@ -92,13 +92,13 @@ def free_name(name: str) -> Update:
     return update(api_token).where(is_ended).values(name=ended_name(name, how, ended_at))
 
 
-def revoke(name: str) -> ReturningUpdate[UUID]:
+def build_revocation(name: str) -> ReturningUpdate[UUID]:
     """Return the update that revokes the token called `name`; it returns no row if there is none to revoke."""
     of_name = update(api_token).where(api_token.c.name == name, api_token.c.revoked_at.is_(None))
     return of_name.values(revoked_at=func.now()).returning(api_token.c.id)
 
 
-def record_use(token_id: UUID) -> Update:
+def build_use_update(token_id: UUID) -> Update:
     """Return the update that records a use, unless one was recorded within the last minute."""
     return update(api_token).where(api_token.c.id == token_id, _IS_USE_DUE).values(used_at=func.now())
 

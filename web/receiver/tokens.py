@@ -77,7 +77,7 @@ class TokenAuthenticator:
                 return None
             found = api_tokens.token_of(row)
             if row.is_use_due:
-                await tx.connection.execute(api_tokens.record_use(found.id))
+                await tx.connection.execute(api_tokens.build_use_update(found.id))
         return found
 
 

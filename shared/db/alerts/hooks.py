@@ -61,10 +61,10 @@ def select_all() -> Select[Any]:
     return select(*_COLUMNS).order_by(hook.c.name)
 
 
-def add(
+def build_insert(
     hook_id: UUID, name: str, hash_of_token: bytes, account_id: int, settings: HookSettings | None = None
 ) -> ReturningInsert[UUID]:
-    """Return the insert of a hook; it returns no row if the name is taken: see `free_name`."""
+    """Return the insert of a hook; it returns no row if the name is taken: see `build_name_release`."""
     statement = insert(hook).values(
         id=hook_id,
         name=name,
@@ -75,24 +75,24 @@ def add(
     return statement.on_conflict_do_nothing(index_elements=["name"]).returning(hook.c.id)
 
 
-def free_name(name: str) -> Update:
+def build_name_release(name: str) -> Update:
     """Return the update that frees a name for another hook, if the hook that has it was removed."""
     is_ended = and_(hook.c.name == name, hook.c.removed_at.is_not(None))
     return update(hook).where(is_ended).values(name=ended_name(name, literal("removed", Text), hook.c.removed_at))
 
 
-def set_settings(hook_id: UUID, settings: HookSettings) -> Update:
+def build_settings_change(hook_id: UUID, settings: HookSettings) -> Update:
     """Return the update that gives a hook other settings."""
     return update(hook).where(hook.c.id == hook_id).values(settings=encode_settings(settings))
 
 
-def set_paused(hook_id: UUID, *, is_paused: bool) -> ReturningUpdate[datetime | None]:
+def build_pause(hook_id: UUID, *, is_paused: bool) -> ReturningUpdate[datetime | None]:
     """Return the update that pauses or resumes a hook; it returns since when it is paused."""
     paused_at = func.coalesce(hook.c.paused_at, func.now()) if is_paused else null()
     return update(hook).where(hook.c.id == hook_id).values(paused_at=paused_at).returning(hook.c.paused_at)
 
 
-def rotate(hook_id: UUID, hash_of_token: bytes, keep: timedelta) -> ReturningUpdate[datetime]:
+def build_rotation(hook_id: UUID, hash_of_token: bytes, keep: timedelta) -> ReturningUpdate[datetime]:
     """Return the update that gives a hook another token; it returns until when the former one is valid."""
     values = {
         "previous_token_hash": hook.c.token_hash,
@@ -115,7 +115,7 @@ def find_last_receipts(connection: Connection) -> dict[UUID, datetime]:
     return {row.id: row.received_at for row in rows}
 
 
-def remove(name: str) -> ReturningUpdate[UUID]:
+def build_removal(name: str) -> ReturningUpdate[UUID]:
     """Return the update that removes the hook called `name`; it returns no row if there is none to remove."""
     of_name = update(hook).where(hook.c.name == name, hook.c.removed_at.is_(None))
     return of_name.values(removed_at=func.now()).returning(hook.c.id)

@@ -31,7 +31,7 @@ def lock(connection: Connection, first_token_hash: bytes) -> bool:
     account_id = connection.execute(select(func.min(account.c.id))).scalar_one()
     if account_id is None:
         return False
-    connection.execute(hooks.free_name(PROBE_HOOK_NAME).where(hook.c.id != PROBE_HOOK_ID))
+    connection.execute(hooks.build_name_release(PROBE_HOOK_NAME).where(hook.c.id != PROBE_HOOK_ID))
     values = {
         "id": PROBE_HOOK_ID,
         "name": PROBE_HOOK_NAME,

@@ -23,7 +23,7 @@ HASH = hash_token("a-token")
 def add_hook(database_url: str, name: str, token_hash: bytes) -> None:
     engine = make_engine(database_url, program="test")
     with engine.begin() as connection:
-        connection.execute(hooks.add(new_id(), name, token_hash, ACCOUNT, HookSettings()))
+        connection.execute(hooks.build_insert(new_id(), name, token_hash, ACCOUNT, HookSettings()))
     engine.dispose()
 
 

@@ -46,7 +46,7 @@ def refuse(worker_env: WorkerEnv, body: bytes, reason: str = "422: invalid quant
     """Store a refused alert of a hook of its own, as the receiver does; return its id."""
     hook_id, alert_id = new_id(), new_id()
     with worker_env.ledger.engine.begin() as connection:
-        connection.execute(hooks.add(hook_id, f"hook {hook_id}", hook_id.bytes, worker_env.venue.account_id))
+        connection.execute(hooks.build_insert(hook_id, f"hook {hook_id}", hook_id.bytes, worker_env.venue.account_id))
         row = {"id": alert_id, "hook_id": hook_id, "body": body, "verdict": "refused", "reason": reason}
         connection.execute(insert(alert_table).values(row))
     return alert_id
@@ -257,7 +257,7 @@ def test_a_watch_prints_lines_until_it_is_interrupted(
 def test_a_list_reads_few_more_alerts_than_it_returns(worker_env: WorkerEnv) -> None:
     hook_id = new_id()
     with worker_env.ledger.engine.begin() as connection:
-        connection.execute(hooks.add(hook_id, "many", hook_id.bytes, worker_env.venue.account_id))
+        connection.execute(hooks.build_insert(hook_id, "many", hook_id.bytes, worker_env.venue.account_id))
     worker_env.execute(f"""
         INSERT INTO alert (id, hook_id, body, verdict, reason, received_at)
         SELECT (lpad(to_hex((extract(epoch FROM at) * 1000)::bigint), 12, '0') || lpad(n::text, 20, '0'))::uuid,
