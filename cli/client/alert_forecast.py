@@ -201,7 +201,7 @@ def _enter(
     quantity: int,
     before: Sequence[str] = (),
 ) -> tuple[AlertOutlook, str]:
-    """Return what becomes of an entry of so many contracts, after what is done `before` it."""
+    """Return the outcome of an entry of so many contracts, after what is done `before` it."""
     try:
         warning = _find_warning(trial, account, contract, state, has_closed=bool(before))
         entered = _check(trial, account, contract, quantity, has_closed=bool(before))

@@ -100,7 +100,7 @@ def to_row(outcome: AlertOutcome) -> dict[str, Any]:
 
 
 def describe_outcome(row: dict[str, Any]) -> str:
-    """Return what became of an alert, a row of `to_row`, in one line without its reason."""
+    """Return the outcome of an alert, a row of `to_row`, in one line without its reason."""
     states = [f"{name} {row[name]}" for name in ("job", "signal", "order") if row[name]]
     delay = [] if row["submitted_ms"] is None else [f"submitted after {row['submitted_ms']} ms"]
     return ", ".join([row["verdict"], *states, *delay])

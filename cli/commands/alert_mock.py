@@ -1,4 +1,4 @@
-"""`tickwork alerts mock`: reads a message as a webhook would, says what would become of it, and sends nothing."""
+"""`tickwork alerts mock`: reads a message as a webhook would, forecasts its outcome, and sends nothing."""
 
 import json
 import sys

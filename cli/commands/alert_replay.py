@@ -42,7 +42,7 @@ def replay(digits: str, wait_s: float, *, yes: bool, as_json: bool) -> None:
         _confirm(f"This trades now: {describe_request(alert)} on {traded}. Replay it?", yes=yes, as_json=as_json)
         alert_id, job_id = _enqueue(client, record, alert, dialect)
         if not as_json:
-            click.echo(f"Replayed as alert {alert_id}: `tickwork alerts show {alert_id}` shows what became of it.")
+            click.echo(f"Replayed as alert {alert_id}: `tickwork alerts show {alert_id}` shows its outcome.")
         problem = _wait(client, alert_id, job_id, wait_s, as_json=as_json)
         with client.connect() as connection:
             (outcome,) = read_outcomes(connection, alert_history.list_by_ids(connection, [alert_id]))

@@ -29,17 +29,17 @@ RETIRED = (
     "schedules.held", "positions.hold", "orders.like", "in_time", "patience", "_told", "_noted", "_hanging_up",
     "leftovers", "spoiling", "visits", "desk", "habits", "referee", "Floor", "plant", "pit", "carried in",
     "has met no market", "is no side", "stage we know", "needs to be committed", "attempts are spent", "waits for you",
-    "asks anew", "what hangs", "judge", "judges", "judged", "look", "Intake", "class Answer", "class Stand",
-    "class Line", "ladder", "understand", "daily_loss",
+    "asks anew", "what hangs", "judge", "judges", "judged", "def look", "def _look", "Intake", "class Answer",
+    "class Stand", "class Line", "ladder", "def understand", "daily_loss",
 )  # fmt: skip
 # Folders and files where a retired word is the field's own term, or is still in use.
 ALLOWED = {
-    "docs": ("judged", "look", "understand"),  # plain English there; retired as names in code
-    "simulator/conformance": ("judge", "judges", "judged", "look", "said_at", "seen"),  # to be renamed
+    "docs": ("judged",),  # plain English there; retired as a name in code
+    "simulator/conformance": ("judge", "judges", "judged", "said_at", "seen"),  # to be renamed
     "simulator/hubs": ("ladder",),  # the price levels of an order book
     "tests/unit/simulator/test_ticker.py": ("ladder",),
     "tests/contract/test_simulator_hubs_market.py": ("ladder",),
-    "tests/clients": ("daily_loss", "understand"),  # fields and messages of other people's clients
+    "tests/clients": ("daily_loss",),  # a field of other people's clients
 }
 # Modules and folders, where their names are ordinary words elsewhere.
 RETIRED_MODULES = {

@@ -1,4 +1,4 @@
-"""What `tickwork alerts mock` says would become of a message is what a worker then makes of it."""
+"""The outcome that `tickwork alerts mock` forecasts for a message is what a worker then makes of it."""
 
 import json
 from typing import Any

@@ -1,4 +1,4 @@
-"""`tickwork alerts list` and `show`: what became of each alert."""
+"""`tickwork alerts list` and `show`: the outcome of each alert."""
 
 import json
 from collections.abc import Iterator
