@@ -12,7 +12,7 @@ from shared.errors import HaltError, PostponedError, RateLimitedError, RefusedEr
 from shared.ledger.jobs.orders import Flatten
 from workers.context import Context
 from workers.orders import venue_state
-from workers.orders.flatten_sweep import LOCK_WAIT, Sweep, sweep
+from workers.orders.flatten_sweep import IN_FLIGHT, LOCK_WAIT, Sweep, sweep
 from workers.orders.resolve_in_doubt_order import OVERLAP
 from workers.orders.venue_state import RETRY_WHEN_REFUSED, RETRY_WHEN_UNREACHABLE
 from workers.task import task
@@ -95,6 +95,11 @@ def _finish_if_flat(ctx: Context, request: FlattenRequestRow, began_at: datetime
         return None
     result = {"venue_status": status}
     with ctx.transaction() as tx:
+        # An entry that was recorded before this request was seen has committed once the lock is held.
+        accounts.lock(tx.connection, request.account_id)
+        ours = orders.list_open(tx.connection, request.account_id)
+        if any(row.state in IN_FLIGHT and request.covers(row.contract_id) for row in ours):
+            return None
         venue_state.apply(tx, view)
         touched = {one.contract_id for one in view.orders} | {one.contract_id for one in view.fills}
         for contract_id in sorted(filter(request.covers, touched)):

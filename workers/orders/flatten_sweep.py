@@ -22,7 +22,7 @@ LOCK_WAIT = timedelta(seconds=0.5)  # what an exit waits for the rows of others 
 # An exit of ours on its way may reduce the position that was read: it is given this long to fill.
 _EXIT_FILLS_WITHIN = timedelta(seconds=2)
 _LEGS = {Role.STOP_LOSS, Role.TAKE_PROFIT}
-_IN_FLIGHT = {OrderState.SUBMITTING, OrderState.IN_DOUBT}
+IN_FLIGHT = {OrderState.SUBMITTING, OrderState.IN_DOUBT}
 _AT_VENUE = {OrderState.WORKING, OrderState.SUSPENDED}
 
 
@@ -89,7 +89,7 @@ def sweep(ctx: Context, request: FlattenRequestRow) -> Sweep:
         open_orders = _list_by_venue(working, ours)
     done.working_count = len(open_orders)
     shown = {one.venue_id for one in open_orders}
-    done.in_flight_count = sum(row.state in _IN_FLIGHT and row.venue_order_id not in shown for row in ours)
+    done.in_flight_count = sum(row.state in IN_FLIGHT and row.venue_order_id not in shown for row in ours)
     _cancel_all(ctx, request, open_orders, held, done)
     if failure is not None:
         raise failure
