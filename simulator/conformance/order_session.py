@@ -187,6 +187,9 @@ class OrderSession:
             self._cancel_all(left | (self.own.ids - shown))
             opened = self.own.sum_filled(rows) - self._net_when_flat
             problems = [f"order {order_id} is still working" for order_id in sorted(left)] + unseen
+            contract_id = self.context.contract_id
+            for row in self.own.find_external(rows):  # never cancelled: it may belong to a person
+                problems.append(f"order {row['id']} in {contract_id} is not of this run and still works")
             return problems + self._close_opened(opened, at_work, has_unseen=bool(unseen))
         except Exception as error:  # noqa: BLE001 - whatever it is, it is said and tried again
             return [f"the account could not be read ({type(error).__name__}: {error})"]

@@ -113,6 +113,15 @@ class OwnOrders:
         own = self.ids | {row["id"] for row in rows if (row.get("customTag") or "").startswith(self._prefix)}
         return own | {row["id"] for row in rows if row.get("parentOrderId") in own}
 
+    def find_external(self, rows: list[Row]) -> list[Row]:
+        """Return the working orders in the contract that are not of this run.
+
+        They are of closeContract, a bracket that the platform attached, or of a person or another program.
+        """
+        own, shown = self.find_ids(rows), {row["id"]: row for row in rows}
+        working = [row for row in shown.values() if row["status"] in WORKING and row["id"] not in own]
+        return [row for row in working if self._context.is_in_contract(row)]
+
     def sum_filled(self, rows: list[Row]) -> int:
         """Return the net quantity that this run's orders have bought, negative if they have sold, by the orders' rows.
 
