@@ -104,15 +104,15 @@ class OrderSession:
         """Close the position with closeContract, and wait until it is flat, also if no clear answer came.
 
         Raise RefusedError if it is refused, or accepted and not flat in time, VenueDownError if it got no clear answer
-        and is not flat in time.
+        and is not flat in time, or if another order that may close it still works.
         """
         reply, answer = self._send_close()
         end = monotonic() + _WITHIN_S
         while self.position() or not self._note_flat():
             if monotonic() > end:
                 is_accepted = reply is not None and reply.is_success
-                message = f"the position is not closed {_WITHIN_S:.0f} s after closeContract ({answer})"
-                raise RefusedError(message) if is_accepted else VenueDownError(message)
+                message = f"the position is not closed for certain {_WITHIN_S:.0f} s after closeContract ({answer})"
+                raise RefusedError(message) if is_accepted and self.position() else VenueDownError(message)
             self.hub.listen(_LOOK_EVERY_S)
 
     def balance(self) -> Decimal:
@@ -187,10 +187,12 @@ class OrderSession:
             self._cancel_all(left | (self.own.ids - shown))
             opened = self.own.sum_filled(rows) - self._net_when_flat
             problems = [f"order {order_id} is still working" for order_id in sorted(left)] + unseen
-            contract_id = self.context.contract_id
-            for row in self.own.find_external(rows):  # never cancelled: it may belong to a person
-                problems.append(f"order {row['id']} in {contract_id} is not of this run and still works")
-            return problems + self._close_opened(opened, at_work, has_unseen=bool(unseen))
+            external = self.own.find_external(rows)  # never cancelled: it may belong to a person
+            problems += [
+                f"order {row['id']} in {self.context.contract_id} is not of this run and still works"
+                for row in external
+            ]
+            return problems + self._close_opened(opened, at_work, external, has_unseen=bool(unseen))
         except Exception as error:  # noqa: BLE001 - whatever it is, it is said and tried again
             return [f"the account could not be read ({type(error).__name__}: {error})"]
 
@@ -208,15 +210,15 @@ class OrderSession:
             with contextlib.suppress(TickworkError):  # the order is looked at again
                 self.cancel(order_id)
 
-    def _close_opened(self, opened: int, at_work: list[Row], *, has_unseen: bool) -> list[str]:
+    def _close_opened(self, opened: int, at_work: list[Row], external: list[Row], *, has_unseen: bool) -> list[str]:
         """Close what our fills have opened, and return what is left of it.
 
-        If the positions are not listed twice in a row, send closeContract once, unless another order of ours may fill.
+        If the positions are not listed twice in a row, send closeContract once, unless another order may fill.
         """
         try:
             position = self.position()
         except TickworkError as error:
-            may_fill = self._may_be_closing or has_unseen or bool(at_work)
+            may_fill = self._may_be_closing or has_unseen or bool(at_work or external)
             if opened and not may_fill and self._position_before is None:
                 with contextlib.suppress(TickworkError):  # the position is looked at again
                     self._send_close()
@@ -224,7 +226,7 @@ class OrderSession:
             return [f"Position/searchOpen gave no list of positions ({type(error).__name__}: {error})"]
         quantity = min(abs(position), abs(opened)) if position * opened > 0 else 0
         if quantity:
-            self._close(position, quantity, at_work, has_unseen=has_unseen)
+            self._close(position, quantity, at_work, external, has_unseen=has_unseen)
         self._position_before = position
         # The account was flat in the contract, so also a position that no fill of ours explains is a problem.
         if position:
@@ -233,17 +235,19 @@ class OrderSession:
             return [f"our fills make {opened:+} in {self.context.contract_id}, and no position is listed"]
         return []
 
-    def _close(self, position: int, quantity: int, at_work: list[Row], *, has_unseen: bool) -> None:
+    def _close(
+        self, position: int, quantity: int, at_work: list[Row], external: list[Row], *, has_unseen: bool
+    ) -> None:
         """Close `quantity` of the position, which our fills have opened, but never sell what another order may close.
 
         While an order of ours that could close it is at work, wait. If one may fill that no search shows, or one of an
-        earlier closeContract, wait until the position has settled, and use closeContract: it closes what is open.
-        Use it at once if our order is refused.
+        earlier closeContract, wait until no order that is not ours could close it either and the position has settled,
+        and use closeContract: it closes what is open. Use it at once if our order is refused.
         """
         closing = SELL if position > 0 else BUY
-        if any(row["side"] == closing for row in at_work):
-            return
         may_fill = self._may_be_closing or has_unseen
+        if any(row["side"] == closing for row in (at_work + external if may_fill else at_work)):
+            return
         with contextlib.suppress(TickworkError):  # the position is looked at again
             if not may_fill and self.place(side=closing, type=MARKET, limitPrice=None, size=quantity).is_success:
                 return
@@ -270,11 +274,15 @@ class OrderSession:
     def _note_flat(self) -> bool:
         """Remember that the position is closed, if not by our orders then by those of closeContract.
 
-        Return False if it is open, or if an order of ours filled while we looked: its fill may have come before the
-        look at the position or after it.
+        Return False if it is open, if an order of ours filled while we looked (its fill may have come before the look
+        at the position or after it), or if an order of an earlier closeContract may be at work still.
         """
         filled = self.own.sum_filled(self.own.search_all())
-        if self.position() or filled != self.own.sum_filled(self.own.search_all()):
+        if self.position():
+            return False
+        rows = self.own.search_all()
+        closing = SELL if filled > self._net_when_flat else BUY
+        if filled != self.own.sum_filled(rows) or any(row["side"] == closing for row in self.own.find_external(rows)):
             return False
         self._may_be_closing, self._net_when_flat = False, filled
         return True

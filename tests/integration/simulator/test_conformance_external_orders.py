@@ -1,8 +1,20 @@
 """A conformance run and what is not its own: it cancels and closes none of it, and says that it is there."""
 
-from tests.fixtures.order_sessions import StartSession
+import pytest
+
+from shared.errors import VenueDownError
+from simulator.conformance import order_session
+from simulator.conformance.order_session import LIMIT
+from simulator.conformance.own_orders import SELL
+from tests.fixtures.order_sessions import StartSession, buy_one
 from tests.fixtures.venue import MNQ, RunningVenue
 from tests.integration.simulator.test_conformance import working_orders
+
+CLOSE = "/api/Position/closeContract"
+
+
+def external(order_id: int) -> str:
+    return f"order {order_id} in {MNQ} is not of this run and still works"
 
 
 def test_an_order_of_another_that_still_works_is_said_and_not_cancelled(
@@ -15,7 +27,32 @@ def test_an_order_of_another_that_still_works_is_said_and_not_cancelled(
     session.tidy()
     session.clean_up()
 
-    problem = f"order {order_id} in {MNQ} is not of this run and still works"
-    assert [problem] == session.problems
-    assert f"{problem}: no more orders are placed" == session.stop_reason
+    assert [external(order_id)] == session.problems
+    assert f"{external(order_id)}: no more orders are placed" == session.stop_reason
     assert [order_id] == [row["id"] for row in working_orders(venue)]
+
+
+def test_a_close_is_not_sent_again_while_the_order_of_the_first_may_still_fill(
+    venue: RunningVenue, start_session: StartSession, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It would sell twice once the first one fills, after the run has called the account clean."""
+    monkeypatch.setattr(order_session, "_WITHIN_S", 0.5)
+    session = start_session()
+    buy_one(session)
+    venue.faults(path=CLOSE, kind="reject", error_code=6, count=1)  # OrderPending
+    price = int(session.last_price) + 100
+    order_id = venue.place(type=LIMIT, side=SELL, limitPrice=price)["orderId"]  # in its place
+    with pytest.raises(VenueDownError, match="200 code 6"):
+        session.close_position()
+    session.tidy()
+    session.clean_up()
+
+    assert [external(order_id), f"a position of 1 in {MNQ} is still open"] == session.problems
+    assert 1 == len(venue.requests(CLOSE))
+    venue.close_position()
+    session.tidy()
+    assert f"{external(order_id)}: no more orders are placed" == session.stop_reason, "it may still fill"
+    venue.post("/api/Order/cancel", accountId=venue.account_id, orderId=order_id)
+    session.stop_reason = None
+    session.tidy()
+    assert session.stop_reason is None
