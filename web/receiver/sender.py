@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from functools import lru_cache
-from ipaddress import ip_address, ip_network
+from ipaddress import IPv6Address, ip_address, ip_network
 
 from starlette.requests import Request
 
@@ -18,13 +18,25 @@ class AddressReader:
         self._proxy_count = proxy_count
 
     def address_of(self, request: Request) -> str:
-        """Return the address of the sender, "" if it is not known."""
+        """Return the address of the sender, "" if it is not known; an IPv4 address never in the IPv6 form of it."""
         peer = request.client.host if request.client else ""
-        if not self._proxy_count:
-            return peer
+        return _unmap(self._forwarded_from(request, peer) if self._proxy_count else peer)
+
+    def _forwarded_from(self, request: Request, peer: str) -> str:
         headers = request.headers.getlist("x-forwarded-for")
         forwarded = [part.strip() for header in headers for part in header.split(",")]
         return forwarded[-self._proxy_count] if len(forwarded) >= self._proxy_count else peer
+
+
+@lru_cache(maxsize=4096)
+def _unmap(address: str) -> str:
+    """Return the IPv4 address that an IPv6 one such as ::ffff:10.0.0.1 stands for; any other text as it is."""
+    try:
+        known = ip_address(address)
+    except ValueError:
+        return address
+    mapped = known.ipv4_mapped if isinstance(known, IPv6Address) else None
+    return address if mapped is None else str(mapped)
 
 
 @lru_cache(maxsize=4096)
@@ -36,8 +48,7 @@ def network_of(address: str) -> str:
         return address
     if known.version == 4:  # noqa: PLR2004  # the version of IP
         return address
-    mapped = known.ipv4_mapped
-    return str(mapped) if mapped is not None else str(ip_network(f"{known}/64", strict=False))
+    return str(ip_network(f"{known}/64", strict=False))
 
 
 def is_listed(address: str, listed: Sequence[str]) -> bool:
