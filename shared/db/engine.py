@@ -75,6 +75,7 @@ def _engine_options(program: str, pool_size: int, limits_s: Mapping[str, float |
         "pool_size": pool_size,
         "max_overflow": 2,
         "pool_timeout": 5,
+        "hide_parameters": True,  # a signing secret is one: it must not stand in an error's text or a traceback
         "connect_args": {"application_name": f"tickwork {program}", "connect_timeout": 5, "options": settings},
     }
 
