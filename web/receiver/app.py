@@ -54,6 +54,7 @@ def make_app(settings: Settings) -> FastPath:
         logging_counts = asyncio.create_task(counters.log_changes())
         yield
         logging_counts.cancel()
+        await tokens.stop()
         await cache.stop()
         await alert_store.stop()
         with suppress(TimeoutError):

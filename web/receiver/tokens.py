@@ -1,5 +1,6 @@
 """Authenticates requests by API token: `Authorization: Bearer TOKEN`."""
 
+import asyncio
 import hmac
 import re
 from collections.abc import Sequence
@@ -19,6 +20,7 @@ from web.receiver.problem import RefusedRequestError, too_many_requests
 from web.receiver.sender import AddressReader
 
 _BEARER = re.compile(r"[Bb][Ee][Aa][Rr][Ee][Rr] +(?P<token>tw_[A-Za-z0-9_-]{43})")
+_RELOAD_EVERY_S, _RETRY_S = 30.0, 1.0  # tokens are added and revoked meanwhile; Postgres may be down at the start
 
 
 class TokenAuthenticator:
@@ -30,11 +32,32 @@ class TokenAuthenticator:
         self._addresses = addresses
         self._wrong = MissBucket()
         self._known: set[bytes] = set()  # hashes that were valid the last time: no more than there are tokens
+        self._reader: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
-        """Read the tokens that are valid, so that a flood after a restart does not keep them out."""
-        with suppress(DatabaseDownError):
-            self._known |= set(await with_timeout(self._read_known()))
+        """Read the tokens that are valid, so that a flood does not keep them out, and again now and then."""
+        is_read = await self._reload()
+        self._reader = asyncio.create_task(self._keep_reading(is_read=is_read))
+
+    async def stop(self) -> None:
+        """End reading."""
+        if self._reader is not None:
+            self._reader.cancel()
+            with suppress(asyncio.CancelledError):
+                await self._reader
+
+    async def _keep_reading(self, *, is_read: bool) -> None:
+        while True:
+            await asyncio.sleep(_RELOAD_EVERY_S if is_read else _RETRY_S)
+            is_read = await self._reload()
+
+    async def _reload(self) -> bool:
+        """Read the tokens that are valid; return whether Postgres answered."""
+        try:
+            self._known = set(await with_timeout(self._read_known()))
+        except DatabaseDownError:
+            return False
+        return True
 
     async def _read_known(self) -> Sequence[bytes]:
         async with self._ledger.transaction() as tx:
