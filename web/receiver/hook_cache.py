@@ -49,6 +49,7 @@ class HookCache:
         self._reading = asyncio.Lock()
         self._wanted = self._served = self._failed = 0  # calls for a read of the hooks, and those that one has answered
         self._follower: asyncio.Task[None] | None = None
+        self._logged_failure = ""  # of following, since it last succeeded: an outage is logged once, not every second
 
     @property
     def is_loaded(self) -> bool:
@@ -166,9 +167,10 @@ class HookCache:
             try:
                 await self._listen()
             except (*DATABASE_ERRORS, DatabaseDownError, OSError) as error:
-                log.warning(
-                    "changes of hooks are not followed: %s", (str(error) or type(error).__name__).splitlines()[0]
-                )
+                reason = (str(error) or type(error).__name__).splitlines()[0]
+                if reason != self._logged_failure:
+                    self._logged_failure = reason
+                    log.warning("changes of hooks are not followed: %s", reason)
                 await asyncio.sleep(_RETRY_S)
 
     async def _listen(self) -> None:
@@ -176,6 +178,7 @@ class HookCache:
             listener = await listen(connection, _CHANNEL)
             while True:
                 await self._reload()
+                self._logged_failure = ""
                 async for _ in listener.notifies(timeout=_RELOAD_EVERY_S, stop_after=1):
                     pass
 

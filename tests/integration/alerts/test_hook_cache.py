@@ -1,10 +1,11 @@
-"""The hooks are known before the receiver listens, and it starts without them while Postgres hangs."""
+"""The hooks are known before the receiver listens, and it starts without them while Postgres hangs or is down."""
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from itertools import pairwise
 
 import pytest
-from sqlalchemy import insert
+from sqlalchemy import event, insert
 
 from shared.db.alerts import hooks
 from shared.db.alerts.hooks import hash_token
@@ -100,3 +101,39 @@ def test_an_unknown_sender_leads_to_a_read_also_after_one_that_failed(
     found = asyncio.run(find_after_outage())
     assert found is not None
     assert "second" == found.name
+
+
+def test_an_outage_is_logged_once_and_again_after_a_recovery(
+    wire: WireTap, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(hook_cache, "_RETRY_S", 0.01)
+    tries = list[None]()
+
+    def count_try(*_: object) -> None:
+        tries.append(None)
+
+    async def wait(is_met: Callable[[], bool]) -> None:
+        async with asyncio.timeout(60):
+            while not is_met():  # noqa: ASYNC110  # another thread's socket decides it
+                await asyncio.sleep(0.01)
+
+    async def go_through_two_outages() -> None:
+        engine = make_async_engine(wire.url, program="test")
+        event.listen(engine.sync_engine, "do_connect", count_try)
+        wire.refuse()
+        cache = HookCache(engine)
+        await cache.start()
+        await wait(lambda: len(tries) > 5)
+        wire.restore()
+        await wait(lambda: cache.is_loaded)
+        seen = len(tries)
+        wire.refuse()
+        await wait(lambda: len(tries) > seen + 5)
+        await cache.stop()
+        await engine.dispose()
+
+    asyncio.run(go_through_two_outages())
+    reasons = [record.getMessage() for record in caplog.records if "not followed" in record.getMessage()]
+
+    assert all(first != second for first, second in pairwise(reasons)), "each text once in a row"
+    assert 2 <= len(reasons) <= 4
