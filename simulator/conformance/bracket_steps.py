@@ -124,6 +124,7 @@ def ask_round_trip(session: OrderSession) -> Iterator[CheckResult]:
 def ask_reversal(session: OrderSession) -> Iterator[CheckResult]:
     """Buy one contract, sell two, and close the one sold."""
     session.wait_for_status(session.place_accepted(type=MARKET, limitPrice=None), FILLED)
+    session.own_position.require_own()
     reversal = session.place_accepted(type=MARKET, limitPrice=None, side=SELL, size=2)
     session.wait_for_status(reversal, FILLED)
     session.hub.listen(_SEEN_WITHIN_S)

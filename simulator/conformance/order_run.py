@@ -9,7 +9,7 @@ from shared.errors import RefusedError, SettingsError, TickworkError
 from simulator.conformance import bracket_steps, order_steps
 from simulator.conformance.context import CheckContext
 from simulator.conformance.order_session import OrderSession
-from simulator.conformance.own_orders import WORKING
+from simulator.conformance.own_orders import require_empty_contract
 from simulator.conformance.results import Check, CheckResult, CheckVerdict, Question, ask_safely, asks
 
 _PRACTICE = re.compile(r"(?i)PRAC")
@@ -23,7 +23,7 @@ _QUESTIONS = tuple(question for step in _STEPS for question in step.questions)
 def require_order_account(context: CheckContext) -> None:
     """Raise SettingsError unless the account is a practice account, empty in the contract, and the user confirms."""
     try:
-        account, contract_id = context.account, context.contract_id
+        account, _ = context.account, context.contract_id
     except RefusedError as error:
         raise SettingsError(str(error)) from None
     if account.get("simulated") is not True or not _PRACTICE.match(account["name"]):
@@ -34,15 +34,7 @@ def require_order_account(context: CheckContext) -> None:
         raise SettingsError(f"account {account['id']} may not trade: choose another practice account")
     if context.options.root not in _MICROS:
         raise SettingsError(f"invalid --contract {context.options.root!r}: with --orders expected {', '.join(_MICROS)}")
-    body = {"accountId": account["id"]}
-    positions = context.rest.rows("/api/Position/searchOpen", "positions", **body)
-    by = body | {"statuses": WORKING, "contractId": contract_id}
-    orders = context.rest.rows("/api/Order/v2/query", "orders", filter=by)
-    if orders or any(context.is_in_contract(row) for row in positions):
-        raise SettingsError(
-            f"account {account['id']} has a position or a working order in {contract_id}: close and cancel them first, "
-            "or give another --contract"
-        )
+    require_empty_contract(context)
     if not context.options.is_confirmed:
         _confirm(context)
 

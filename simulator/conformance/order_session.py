@@ -13,8 +13,9 @@ from shared.errors import RefusedError, TickworkError, VenueDownError
 from simulator.conformance.budget import wait_seconds
 from simulator.conformance.context import CheckContext, Row
 from simulator.conformance.hub_client import GatewayHub
-from simulator.conformance.own_orders import BUY, SELL, WORKING, OwnOrders
-from simulator.conformance.rest import GatewayReply, is_refusal
+from simulator.conformance.own_orders import BUY, SELL, WORKING, OwnOrders, require_empty_contract
+from simulator.conformance.own_position import OwnPosition
+from simulator.conformance.rest import GatewayReply
 from simulator.conformance.results import CannotAskError
 
 LIMIT, MARKET, STOP_LIMIT, STOP = 1, 2, 3, 4
@@ -27,7 +28,10 @@ _LONGEST_PAUSE_S = 16.0
 
 
 class OrderSession:
-    """Places orders in one contract and remembers them. The account had nothing in that contract before."""
+    """Places orders in one contract and remembers them. The account had nothing in that contract before.
+
+    Raise SettingsError if it has something by now: the confirmation may have taken a while.
+    """
 
     def __init__(self, context: CheckContext) -> None:
         self.context = context
@@ -35,17 +39,17 @@ class OrderSession:
         self.stop_reason: str | None = None  # why no more orders are placed
         self.problems = ["the clean-up has not ended"]
         self._is_cleaned_up = False
-        self._net_when_flat = 0  # the sum of our fills while flat: the orders of closeContract are not ours
-        self._may_be_closing = False  # an order of closeContract may fill later
         self._position_before: int | None = 0  # when the clean-up last looked, None if no positions were listed
         self._rest = context.rest
         context.load_newest_bar()
         if context.newest_bar is None:
             raise CannotAskError("no bar in the last week, so no price to stay away from: give another --contract")
+        require_empty_contract(context)
         self.own = OwnOrders(context)
         self.last_price = Decimal(context.newest_bar["c"])
         self.hub: GatewayHub = context.ending.enter_context(context.open_hub("user"))
         self._rest.budget.wait = self.hub.listen
+        self.own_position = OwnPosition(context, self.own, self.hub.listen)
         context.ending.callback(self.clean_up)
         self.hub.invoke("SubscribeAccounts")
         for topic in ("Orders", "Positions", "Trades"):
@@ -96,24 +100,11 @@ class OrderSession:
 
     def position(self) -> int:
         """Return the net quantity in the contract, positive when long."""
-        rows = self._rest.rows("/api/Position/searchOpen", "positions", accountId=self.context.account_id)
-        own = [row for row in rows if self.context.is_in_contract(row)]
-        return sum(row["size"] * (1 if row["type"] == 1 else -1) for row in own)
+        return self.own_position.read()
 
     def close_position(self) -> None:
-        """Close the position with closeContract, and wait until it is flat, also if no clear answer came.
-
-        Raise RefusedError if it is refused, or accepted and not flat in time, VenueDownError if it got no clear answer
-        and is not flat in time, or if another order that may close it still works.
-        """
-        reply, answer = self._send_close()
-        end = monotonic() + _WITHIN_S
-        while self.position() or not self._note_flat():
-            if monotonic() > end:
-                is_accepted = reply is not None and reply.is_success
-                message = f"the position is not closed for certain {_WITHIN_S:.0f} s after closeContract ({answer})"
-                raise RefusedError(message) if is_accepted and self.position() else VenueDownError(message)
-            self.hub.listen(_LOOK_EVERY_S)
+        """Close the position as `OwnPosition.close` does."""
+        self.own_position.close()
 
     def balance(self) -> Decimal:
         """Return the balance of the account."""
@@ -172,9 +163,9 @@ class OrderSession:
     def _clean_up_once(self) -> list[str]:
         """Return what is left to do, after having tried to do it."""
         try:
-            if self._may_be_closing:
+            if self.own_position.may_be_closing:
                 with contextlib.suppress(Exception):  # the searches below tell what fails
-                    self._note_flat()
+                    self.own_position.note_flat()
             rows, unseen = self._search_orders()
             own, shown = self.own.find_ids(rows), {row["id"] for row in rows}
             at_work = [row for row in rows if row["id"] in own and row["status"] in WORKING]
@@ -185,7 +176,7 @@ class OrderSession:
                 for tag in self.own.find_lost(rows)
             ]
             self._cancel_all(left | (self.own.ids - shown))
-            opened = self.own.sum_filled(rows) - self._net_when_flat
+            opened = self.own_position.sum_opened(rows)
             problems = [f"order {order_id} is still working" for order_id in sorted(left)] + unseen
             external = self.own.find_external(rows)  # never cancelled: it may belong to a person
             problems += [
@@ -218,10 +209,10 @@ class OrderSession:
         try:
             position = self.position()
         except TickworkError as error:
-            may_fill = self._may_be_closing or has_unseen or bool(at_work or external)
+            may_fill = self.own_position.may_be_closing or has_unseen or bool(at_work or external)
             if opened and not may_fill and self._position_before is None:
                 with contextlib.suppress(TickworkError):  # the position is looked at again
-                    self._send_close()
+                    self.own_position.send_close()
             self._position_before = None
             return [f"Position/searchOpen gave no list of positions ({type(error).__name__}: {error})"]
         quantity = min(abs(position), abs(opened)) if position * opened > 0 else 0
@@ -245,44 +236,11 @@ class OrderSession:
         and use closeContract: it closes what is open. Use it at once if our order is refused.
         """
         closing = SELL if position > 0 else BUY
-        may_fill = self._may_be_closing or has_unseen
+        may_fill = self.own_position.may_be_closing or has_unseen
         if any(row["side"] == closing for row in (at_work + external if may_fill else at_work)):
             return
         with contextlib.suppress(TickworkError):  # the position is looked at again
             if not may_fill and self.place(side=closing, type=MARKET, limitPrice=None, size=quantity).is_success:
                 return
             if quantity == abs(position) and (not may_fill or position == self._position_before):
-                self.close_position()
-
-    def _send_close(self) -> tuple[GatewayReply | None, str]:
-        """Send closeContract; return its answer, None without one, and that in words. Raise RefusedError if refused."""
-        body = {"accountId": self.context.account_id, "contractId": self.context.contract_id}
-        before = self._may_be_closing
-
-        def count_sent(change: int) -> None:  # before the answer: a signal may end the wait for it
-            self._may_be_closing = before or change > 0
-
-        try:
-            reply = self._rest.send("/api/Position/closeContract", body, count_sent=count_sent)
-        except VenueDownError as error:
-            return None, str(error)
-        if is_refusal(reply):
-            self._may_be_closing = before
-            raise RefusedError(f"closeContract answered {reply.describe()}, expected a success")
-        return reply, reply.describe()
-
-    def _note_flat(self) -> bool:
-        """Remember that the position is closed, if not by our orders then by those of closeContract.
-
-        Return False if it is open, if an order of ours filled while we looked (its fill may have come before the look
-        at the position or after it), or if an order of an earlier closeContract may be at work still.
-        """
-        filled = self.own.sum_filled(self.own.search_all())
-        if self.position():
-            return False
-        rows = self.own.search_all()
-        closing = SELL if filled > self._net_when_flat else BUY
-        if filled != self.own.sum_filled(rows) or any(row["side"] == closing for row in self.own.find_external(rows)):
-            return False
-        self._may_be_closing, self._net_when_flat = False, filled
-        return True
+                self.own_position.close_everything()

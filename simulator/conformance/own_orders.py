@@ -4,13 +4,26 @@ import contextlib
 from collections import Counter
 from datetime import timedelta
 
-from shared.errors import RefusedError, TickworkError
+from shared.errors import RefusedError, SettingsError, TickworkError
 from simulator.conformance.context import CheckContext, Row, format_instant
 from simulator.conformance.rest import GatewayReply, is_refusal, make_random_name
 
 BUY, SELL = 0, 1
 WORKING = [1, 6, 7, 8]
 _ENDED = {2, 3, 4, 5}  # filled, cancelled, expired, rejected: such a row changes no more
+
+
+def require_empty_contract(context: CheckContext) -> None:
+    """Raise SettingsError if the account has a position or a working order in the contract."""
+    account_id, contract_id = context.account_id, context.contract_id
+    positions = context.rest.rows("/api/Position/searchOpen", "positions", accountId=account_id)
+    by = {"accountId": account_id, "statuses": WORKING, "contractId": contract_id}
+    orders = context.rest.rows("/api/Order/v2/query", "orders", filter=by)
+    if orders or any(context.is_in_contract(row) for row in positions):
+        raise SettingsError(
+            f"account {account_id} has a position or a working order in {contract_id}: close and cancel them first, "
+            "or give another --contract"
+        )
 
 
 class OwnOrders:

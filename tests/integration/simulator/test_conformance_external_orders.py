@@ -2,11 +2,13 @@
 
 import pytest
 
-from shared.errors import VenueDownError
-from simulator.conformance import order_session
-from simulator.conformance.order_session import LIMIT
+from shared.errors import SettingsError, VenueDownError
+from simulator.conformance import bracket_steps, own_position
+from simulator.conformance.order_session import FILLED, LIMIT
 from simulator.conformance.own_orders import SELL
+from simulator.conformance.results import Check, CheckVerdict, ask_safely
 from tests.fixtures.order_sessions import StartSession, buy_one
+from tests.fixtures.processes import until
 from tests.fixtures.venue import MNQ, RunningVenue
 from tests.integration.simulator.test_conformance import working_orders
 
@@ -36,7 +38,7 @@ def test_a_close_is_not_sent_again_while_the_order_of_the_first_may_still_fill(
     venue: RunningVenue, start_session: StartSession, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It would sell twice once the first one fills, after the run has called the account clean."""
-    monkeypatch.setattr(order_session, "_WITHIN_S", 0.5)
+    monkeypatch.setattr(own_position, "_WITHIN_S", 0.5)
     session = start_session()
     buy_one(session)
     venue.faults(path=CLOSE, kind="reject", error_code=6, count=1)  # OrderPending
@@ -56,3 +58,32 @@ def test_a_close_is_not_sent_again_while_the_order_of_the_first_may_still_fill(
     session.stop_reason = None
     session.tidy()
     assert session.stop_reason is None
+
+
+@pytest.mark.parametrize("step", bracket_steps.STEPS, ids=lambda step: step.name)
+def test_a_step_closes_no_position_that_is_not_its_own(
+    venue: RunningVenue, start_session: StartSession, monkeypatch: pytest.MonkeyPatch, step: Check
+) -> None:
+    monkeypatch.setattr(own_position, "_WITHIN_S", 1)
+    session = start_session()
+    venue.trade(size=3)  # by a person
+    results = list(ask_safely(step, session))
+    session.tidy()
+    session.clean_up()
+
+    assert [] == venue.requests(CLOSE)
+    assert (3, []) == (venue.position(), working_orders(venue))
+    assert [f"a position of 3 in {MNQ} is still open"] == session.problems
+    assert "our fills make" in results[-1].observed
+    assert CheckVerdict.NOT_ASKED is results[-1].verdict
+
+
+@pytest.mark.parametrize("order", [{}, {"type": LIMIT, "limitPrice": 20_000}], ids=["position", "order"])
+def test_no_session_begins_in_a_contract_that_is_no_longer_empty(
+    venue: RunningVenue, start_session: StartSession, order: dict[str, int]
+) -> None:
+    """It was empty when the run asked for a confirmation."""
+    order_id = venue.place(**order)["orderId"]
+    until(lambda: bool(order) or venue.order(order_id)["status"] == FILLED, what="the fill")
+    with pytest.raises(SettingsError, match=f"has a position or a working order in {MNQ}"):
+        start_session()

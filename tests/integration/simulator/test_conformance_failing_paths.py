@@ -3,7 +3,7 @@
 import pytest
 
 from shared.errors import VenueDownError
-from simulator.conformance import order_session
+from simulator.conformance import own_position
 from simulator.conformance.order_session import CANCELLED, FILLED, MARKET, OrderSession
 from simulator.conformance.own_orders import SELL
 from tests.fixtures.order_sessions import StartSession, buy_one, other_gateway
@@ -173,7 +173,7 @@ def test_orders_are_cancelled_though_the_rows_of_the_position_have_an_unknown_fo
     def make_unknown(document: Document) -> None:
         document["positions"] = [None]
 
-    monkeypatch.setattr(order_session, "_WITHIN_S", 0.5)
+    monkeypatch.setattr(own_position, "_WITHIN_S", 0.5)
     with other_gateway(venue) as gateway:
         session = start_session(gateway.url)
         buy_one(session)
