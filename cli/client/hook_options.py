@@ -214,9 +214,11 @@ def _parse_senders(senders: tuple[str, ...]) -> tuple[str, ...]:
             found += TRADINGVIEW_SENDERS
             continue
         try:
-            found.append(str(ip_network(sender)).removesuffix("/32").removesuffix("/128"))
+            network = ip_network(sender)
         except ValueError:
             raise click.ClickException(
                 f"invalid --sender {sender!r}: expected an address, a network such as 10.0.0.0/8, tradingview, or any"
             ) from None
+        is_one_address = network.prefixlen == network.max_prefixlen
+        found.append(str(network.network_address if is_one_address else network))
     return tuple(dict.fromkeys(found))
