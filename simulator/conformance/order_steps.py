@@ -66,7 +66,9 @@ def ask_first_order(session: OrderSession) -> Iterator[CheckResult]:
     yield CANCEL.compare(", ".join(reply.describe() for reply in replies))
     yield AFTER_CANCEL.compare(session.place(customTag=tag).describe())
     rejected_id = (second.document or {}).get("orderId")
-    if rejected_id is None:
+    if second.is_success:
+        yield REJECTED_ROW.skip("the tag of a working order was accepted again, so no order was refused")
+    elif rejected_id is None:
         yield REJECTED_ROW.compare("no id")
     else:
         status = session.order(rejected_id)["status"]

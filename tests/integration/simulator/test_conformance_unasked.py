@@ -20,7 +20,7 @@ from simulator.conformance.budget import BARS
 from simulator.conformance.results import CheckResult, CheckVerdict, ask_safely
 from tests.fixtures.order_sessions import WITH_ORDERS, StartSession, context_of, other_gateway
 from tests.fixtures.other_gateway import Document
-from tests.fixtures.venue import RunningVenue, StartVenue
+from tests.fixtures.venue import MES, RunningVenue, StartVenue
 
 PLACE, BY_ID = "/api/Order/place", "/api/Order/searchById"
 NEAR_THE_CLOSE = datetime(2026, 3, 10, 20, 20, tzinfo=UTC)  # 15:20 in Chicago: plain orders are refused, not "closed"
@@ -145,3 +145,61 @@ def test_requests_that_took_longer_than_the_window_say_nothing_about_the_limit(
     assert {} == differing(results)
     unknown = {limit_checks.PASSED.id, limit_checks.SCOPE.id, limit_checks.WINDOW.id}
     assert unknown <= with_verdict(results, CheckVerdict.NOT_ASKED).keys()
+
+
+def test_trades_that_are_listed_late_are_waited_for_and_are_no_difference(
+    venue: RunningVenue, start_session: StartSession, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bracket_steps, "_TRADES_WITHIN_S", 0.5)
+    with other_gateway(venue) as gateway:
+        session = start_session(gateway.url)
+        gateway.changes["/api/Trade/search"] = lambda document: document.update(trades=[])
+        results = [row for step in bracket_steps.STEPS for row in ask_safely(step, session)]
+        session.clean_up()
+
+    assert {} == differing(results)
+    late = {bracket_steps.REVERSAL.id, bracket_steps.DEBIT.id, bracket_steps.OPENING_PNL.id}
+    assert late == with_verdict(results, CheckVerdict.NOT_ASKED).keys()
+    assert [] == session.problems
+
+
+def test_a_used_tag_that_is_accepted_tells_nothing_about_refused_orders(
+    venue: RunningVenue, start_session: StartSession
+) -> None:
+    placed = list[int]()
+
+    def accept(document: Document) -> None:
+        if document["success"]:
+            placed.append(document["orderId"])
+        else:
+            document |= {"success": True, "errorCode": 0, "errorMessage": None, "orderId": placed[0]}
+
+    with other_gateway(venue) as gateway:
+        session = start_session(gateway.url)
+        gateway.changes[PLACE] = accept
+        results = list(ask_safely(order_steps.ask_first_order, session))
+        session.clean_up()
+
+    assert {order_steps.IN_USE.id, order_steps.AFTER_CANCEL.id} == differing(results).keys()
+    assert order_steps.REJECTED_ROW.id in with_verdict(results, CheckVerdict.NOT_ASKED)
+
+
+def test_events_of_another_contract_are_no_part_of_the_round_trip(
+    venue: RunningVenue, start_session: StartSession
+) -> None:
+    others = list[Document]()
+
+    def place_another(_: Document) -> None:
+        if not others:
+            others.append(venue.place(contractId=MES, type=1, limitPrice=4_000))
+
+    with other_gateway(venue) as gateway:
+        session = start_session(gateway.url)
+        gateway.changes["/api/Account/search"] = place_another
+        results = list(ask_safely(bracket_steps.ask_round_trip, session))
+        session.clean_up()
+
+    assert {} == differing(results)
+    assert others[0]["success"]
+    assert bracket_steps.EVENT_ORDER.id in with_verdict(results, CheckVerdict.SAME)
+    assert [] == session.problems
