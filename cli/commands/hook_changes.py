@@ -19,6 +19,7 @@ from cli.client.hook_store import (
 from cli.client.stack import begin, connect
 from cli.console.output import print_fields, print_json
 from cli.console.params import json_option
+from shared.clock import machine_now
 from shared.db.alerts import hooks
 from shared.db.alerts.hooks import hash_token
 from shared.domain.alerts.hook_settings import encode_settings
@@ -109,6 +110,9 @@ def rotate(name: str, keep_s: int, *, as_json: bool) -> None:
     else:
         click.echo(f"The new URL of hook {name}, shown only once:\n\n  {url}\n")
         click.echo(f"The old one works until {until:%Y-%m-%d %H:%M:%S} UTC.")
+        before = hook.previous_token_until
+        if before is not None and before > machine_now():
+            click.echo(f"The one before it, which was to work until {before:%Y-%m-%d %H:%M:%S} UTC, has ended.")
 
 
 @click.command("pause")

@@ -163,6 +163,14 @@ def test_a_rotated_url_works_beside_the_old_one(start_receiver: StartReceiver, o
     until(lambda: {receiver.post(ENTRY, token).status_code for token in tokens} <= {404, 429})
 
 
+def test_a_second_rotation_says_that_the_url_before_the_last_has_ended(mine: Operator) -> None:
+    first, second = mine.run("rotate", "mine").stdout, mine.run("rotate", "mine").stdout
+    until_then = first.partition("The old one works until ")[2].strip().removesuffix(".")
+
+    assert f"The one before it, which was to work until {until_then}, has ended." in second
+    assert "has ended" not in first
+
+
 def test_show_and_list_say_when_a_hook_was_reached(start_receiver: StartReceiver, operator: Operator) -> None:
     receiver = start_receiver()
     assert "never: no alert has come yet" in operator.run("show", "first").stdout
