@@ -43,6 +43,8 @@ def _confirm(context: CheckContext) -> None:
     sys.stderr.write(
         f"About 30 orders of one or two {context.options.root} will be placed on account {context.account_id} at "
         f"{context.options.url}; two positions of one contract are opened and closed.\n"
+        "Nothing else may trade there meanwhile: stop or halt a Tickwork stack with this account first, as its guard "
+        "would stop or flatten these positions.\n"
         "Type the account id to go on: "
     )
     sys.stderr.flush()
