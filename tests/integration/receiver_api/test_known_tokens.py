@@ -32,7 +32,7 @@ def empty_tokens(database_url: str) -> None:
 def add_token(database_url: str) -> None:
     engine = make_engine(database_url, program="test")
     with engine.begin() as connection:
-        connection.execute(api_tokens.add(new_id(), "program", hash_token(TOKEN), ["upkeep.*"], None))
+        connection.execute(api_tokens.build_insert(new_id(), "program", hash_token(TOKEN), ["upkeep.*"], None))
     engine.dispose()
 
 
