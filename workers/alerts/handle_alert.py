@@ -74,7 +74,7 @@ def trade_alert(ctx: Context, stored: StoredAlert, account_id: int) -> dict[str,
     if contract is None or inactive is not None:
         _close_opposite(ctx, account_alert)
         raise RefusedError(inactive)
-    if describe_stale(stored) is not None and not _is_overtaken(ctx, stored):
+    if describe_stale(stored) is not None and not _came_too_late(ctx, stored):
         _close_opposite(ctx, account_alert)
     require_current(ctx, account_alert, contract)
     state = read_root_state(ctx, account_id, alert.root)
@@ -89,7 +89,7 @@ def _may_be_late(stored: StoredAlert) -> bool:
     return stored.sent_at is not None and stored.received_at - stored.sent_at <= _LATEST_RESEND
 
 
-def _is_overtaken(ctx: Context, stored: StoredAlert) -> bool:
+def _came_too_late(ctx: Context, stored: StoredAlert) -> bool:
     """Whether an alert that was sent later was received first: what is held may be what that one has opened."""
     with ctx.autocommit() as connection:
         return precedence.is_late(connection, stored, (*precedence.ENTRY_KINDS, "CLOSE"))
