@@ -22,8 +22,8 @@ def wait_seconds(seconds: float) -> None:
 class RequestBudget:
     """Counts the requests of two sliding windows, and waits before one that would exceed them.
 
-    `wait` waits some seconds; a program with an open hub gives one that pings meanwhile. A wait beyond `ends_at` (as
-    `monotonic` counts) is not begun: RateLimitedError is raised at once.
+    `wait` waits some seconds; a program with an open hub gives one that pings meanwhile. No request is sent and no wait
+    begun beyond `ends_at` (as `monotonic` counts): RateLimitedError is raised at once.
     """
 
     def __init__(self) -> None:
@@ -40,6 +40,8 @@ class RequestBudget:
 
     def wait_for_turn(self, path: str) -> None:
         """Wait until a request for `path` is within the budget, and count it."""
+        if self.seconds_left <= 0:
+            raise RateLimitedError(f"no time is left: {path} was not sent", timedelta(0))
         most, window = _limit_of(path)
         times = self._times[path == BARS]
         if len(times) >= most:
@@ -49,6 +51,11 @@ class RequestBudget:
         times.append(monotonic())
         while len(times) > most:
             times.popleft()
+
+    @property
+    def seconds_left(self) -> float:
+        """The time until `ends_at`, infinite without one."""
+        return self.ends_at - monotonic()
 
     def _require_time(self, path: str, seconds: float) -> None:
         if monotonic() + seconds > self.ends_at:

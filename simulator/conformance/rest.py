@@ -18,7 +18,7 @@ from simulator.conformance.budget import RequestBudget
 from simulator.conformance.redaction import Redactor, SampleBook
 
 LOGIN = "/api/Auth/loginKey"
-_TIMEOUT_S = 30
+_TIMEOUT_S, _SHORTEST_TIMEOUT_S = 30.0, 0.5
 _UNCLEAR_CODES = {6, 7}  # of Order/place and Position/closeContract: OrderPending and UnknownError
 _UNREPEATED = ("/api/Order/place", "/api/Position/closeContract", "/api/Position/partialCloseContract")
 _LIMIT_WINDOW = timedelta(seconds=60)
@@ -195,9 +195,10 @@ class GatewayRest:
         url = f"{wanted.url}{wanted.path}"
         self.request_count += 1
         wanted.count_sent(1)
+        timeout_s = min(_TIMEOUT_S, max(self.budget.seconds_left, _SHORTEST_TIMEOUT_S))
         try:
             answer = self._session.request(
-                wanted.method, url, data=wanted.content, headers=headers, timeout=_TIMEOUT_S, allow_redirects=False
+                wanted.method, url, data=wanted.content, headers=headers, timeout=timeout_s, allow_redirects=False
             )
         except requests.RequestException as error:
             raise VenueDownError(f"{url} gave no answer ({type(error).__name__})") from None
