@@ -1,4 +1,4 @@
-"""`tickwork alerts`: the alerts that the webhooks received, what became of each, and a trial of a message."""
+"""`tickwork alerts`: the alerts that the webhooks received, the outcome of each, and a trial of a message."""
 
 import re
 from datetime import timedelta
@@ -64,7 +64,7 @@ def _describe_duration(duration: timedelta) -> str:
 
 @click.group(name="alerts")
 def command() -> None:
-    """Show received alerts and what became of them."""
+    """Show received alerts and their outcomes."""
 
 
 command.add_command(alert_replay.replay)

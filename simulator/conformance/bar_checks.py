@@ -8,7 +8,7 @@ from shared.domain.market_data.calendar import CHICAGO
 from simulator.conformance.budget import BARS
 from simulator.conformance.context import DAY, HOUR, CheckContext, format_instant, parse_instant
 from simulator.conformance.results import CheckResult, Question, asks
-from simulator.conformance.schema_check import find_answer_differences, judge_rows
+from simulator.conformance.schema_check import assess_rows, find_answer_differences
 
 _MOST, _OBSERVED_CAP = 20_000, 1_000
 _WEEK, _MONTH, _TICK = 5, 6, 7
@@ -47,7 +47,7 @@ def ask_window(context: CheckContext) -> Iterator[CheckResult]:
     document = context.rest.post(BARS, **body)
     bars = document.get("bars") or []
     differences = find_answer_differences(BARS, document)
-    yield judge_rows(FIELDS, differences, len(bars), "bars", if_none=_NO_BAR)
+    yield assess_rows(FIELDS, differences, len(bars), "bars", if_none=_NO_BAR)
     if len(bars) < 3:  # noqa: PLR2004 - the first, one inside, the last
         reason = "fewer than three bars in the last week: give another --contract"
         yield from (question.skip(reason) for question in (ORDER, KEPT, START, END))
@@ -60,7 +60,7 @@ def ask_window(context: CheckContext) -> Iterator[CheckResult]:
     oldest, newest = min(times), max(times)
     later = [bar for bar in context.bars(newest, end) if parse_instant(bar["t"]) > newest]
     is_newest = len(bars) == body["limit"] and len(later) <= 1  # the bar that was forming may be whole by now
-    yield KEPT.judge("the newest" if is_newest else f"{len(bars)}, or not the newest", is_same=is_newest)
+    yield KEPT.assess("the newest" if is_newest else f"{len(bars)}, or not the newest", is_same=is_newest)
     found = {parse_instant(bar["t"]) for bar in context.bars(oldest, newest)}
     yield START.compare("yes" if oldest in found else "no")
     yield END.compare("yes" if newest in found else "no") if found else END.skip("no bar between two bars came")
@@ -122,7 +122,7 @@ def ask_partial_bar(context: CheckContext) -> Iterator[CheckResult]:
     newest, newest_whole = parse_instant(with_partial[0]["t"]), parse_instant(whole[0]["t"])
     is_whole_over = newest_whole + timedelta(hours=1) <= context.market_now + MINUTE
     is_same = newest <= newest_minute < newest + timedelta(hours=1) and is_whole_over
-    yield PARTIAL.judge(
+    yield PARTIAL.assess(
         "yes" if is_same else f"newest hours {newest:%H:%M}, whole {newest_whole:%H:%M}", is_same=is_same
     )
 
@@ -150,7 +150,7 @@ def ask_depth(context: CheckContext) -> Iterator[CheckResult]:
     """Ask how far back minute bars go."""
     start = context.market_now - timedelta(days=74)
     bars = context.bars(start, start + timedelta(days=4), limit=5)
-    yield DEPTH.judge("yes" if bars else "no", is_same=bool(bars))
+    yield DEPTH.assess("yes" if bars else "no", is_same=bool(bars))
 
 
 def _describe(context: CheckContext, **changes: object) -> str:

@@ -95,13 +95,13 @@ class _EventsSince:
 def ask_round_trip(session: OrderSession) -> Iterator[CheckResult]:
     """Buy one contract with a bracket, cancel its target, and close it."""
     session.hub.listen(0.5)
-    seen, balance, tag = _EventsSince(session), session.balance(), session.own.make_tag()
+    events, balance, tag = _EventsSince(session), session.balance(), session.own.make_tag()
     brackets = {"stopLossBracket": {"ticks": -_TICKS, "type": 4}, "takeProfitBracket": {"ticks": _TICKS, "type": 1}}
     reply = session.place(type=MARKET, limitPrice=None, customTag=tag, **brackets)
     if reply.is_success:
         entry = session.wait_for_status(reply.document["orderId"], FILLED)
         yield BRACKET.compare("yes")
-        yield from _judge_entry(session, seen, entry, tag)
+        yield from _assess_entry(session, events, entry, tag)
     else:
         is_setting = wants_auto_oco(reply)
         reason = SWITCH_TO_AUTO_OCO if is_setting else f"a market order with brackets got {reply.describe()}"
@@ -110,7 +110,7 @@ def ask_round_trip(session: OrderSession) -> Iterator[CheckResult]:
         yield from (question.skip(reason) for question in skipped)
         session.cancel(session.place_accepted())  # no leg will be cancelled: for the event of a cancelled order
         entry = session.wait_for_status(session.place_accepted(type=MARKET, limitPrice=None), FILLED)
-    yield from _judge_money(session, entry, balance)
+    yield from _assess_money(session, entry, balance)
     stop = None
     if reply.is_success:
         stop, target = _wait_for_legs(session, entry)
@@ -124,9 +124,9 @@ def ask_round_trip(session: OrderSession) -> Iterator[CheckResult]:
         session.hub.listen(1)
     elif stop is not None:
         yield CLOSE_LEGS.skip("the stop was no longer open before closeContract")
-    yield _judge_closing(seen, entry)
-    yield _judge_actions(seen)
-    yield _judge_fields(seen)
+    yield _assess_closing(events, entry)
+    yield _assess_actions(events)
+    yield _assess_fields(events)
 
 
 @asks(REVERSAL)
@@ -149,7 +149,7 @@ def ask_reversal(session: OrderSession) -> Iterator[CheckResult]:
         yield REVERSAL.compare(f"{len(profits)}: {words}")
 
 
-def _judge_entry(session: OrderSession, seen: _EventsSince, entry: Row, tag: str) -> Iterator[CheckResult]:
+def _assess_entry(session: OrderSession, events: _EventsSince, entry: Row, tag: str) -> Iterator[CheckResult]:
     session.hub.listen(_SEEN_WITHIN_S)
     stop, target = _wait_for_legs(session, entry)
     id_ = entry["id"]
@@ -162,16 +162,16 @@ def _judge_entry(session: OrderSession, seen: _EventsSince, entry: Row, tag: str
     names = {id_: "the entry", stop["id"]: "the stop", target["id"]: "the target", None: "none"}
     observed = f"parents {'are the entry' if parents else 'are not both the entry'}; the stop's link is "
     observed += f"{names.get(links[0], 'another')}, the target's {names.get(links[1], 'another')}"
-    yield LEG_LINKS.judge(observed, is_same=is_same)
+    yield LEG_LINKS.assess(observed, is_same=is_same)
     away = _TICKS * session.context.tick_size
     prices = (stop.get("stopPrice"), target.get("limitPrice"))
     is_exact = prices == (entry["filledPrice"] - away, entry["filledPrice"] + away)
-    yield LEG_PRICES.judge("yes" if is_exact else "no", is_same=is_exact)
+    yield LEG_PRICES.assess("yes" if is_exact else "no", is_same=is_exact)
     names = {id_: "entry", stop["id"]: "SL", target["id"]: "TP"}
-    yield EVENT_ORDER.compare(", ".join(_name_event(names, *event) for event in seen.rows()) or "no event")
+    yield EVENT_ORDER.compare(", ".join(_name_event(names, *event) for event in events.rows()) or "no event")
 
 
-def _judge_money(session: OrderSession, entry: Row, before: Decimal) -> Iterator[CheckResult]:
+def _assess_money(session: OrderSession, entry: Row, before: Decimal) -> Iterator[CheckResult]:
     session.hub.listen(_SEEN_WITHIN_S)
     trades = _wait_for_trades(session, entry["id"], size=1)
     if not trades:
@@ -187,10 +187,10 @@ def _judge_money(session: OrderSession, entry: Row, before: Decimal) -> Iterator
     yield OPENING_PNL.compare(", ".join(sorted(profits)))
 
 
-def _judge_closing(seen: _EventsSince, entry: Row) -> CheckResult:
-    rows = [(action, row) for _, action, row in seen.rows(_POSITION) if row.get("size") == 0]
+def _assess_closing(events: _EventsSince, entry: Row) -> CheckResult:
+    rows = [(action, row) for _, action, row in events.rows(_POSITION) if row.get("size") == 0]
     if not rows:
-        return CLOSING.judge("no event with size 0", is_same=False)
+        return CLOSING.assess("no event with size 0", is_same=False)
     action, row = rows[-1]
     average = row.get("averagePrice")
     words = (
@@ -201,10 +201,10 @@ def _judge_closing(seen: _EventsSince, entry: Row) -> CheckResult:
     return CLOSING.compare(f"action {action}, type {row.get('type')}, size 0, {words}")
 
 
-def _judge_actions(seen: _EventsSince) -> CheckResult:
+def _assess_actions(events: _EventsSince) -> CheckResult:
     names = {_ACCOUNT: "account", _ORDER: "order", _POSITION: "position", _TRADE: "trade"}
     found = set()
-    for target, action, row in seen.rows():
+    for target, action, row in events.rows():
         name = names.get(target, target)
         if target == _ORDER and row.get("status") == CANCELLED:
             name += " cancelled"
@@ -214,15 +214,15 @@ def _judge_actions(seen: _EventsSince) -> CheckResult:
     return ACTIONS.compare(", ".join(sorted(found)))
 
 
-def _judge_fields(seen: _EventsSince) -> CheckResult:
+def _assess_fields(events: _EventsSince) -> CheckResult:
     differences, count = [], 0
     for target, model in _MODELS.items():
-        rows: list[Any] = [row for _, _, row in seen.rows(target)]
+        rows: list[Any] = [row for _, _, row in events.rows(target)]
         count += len(rows)
         found = find_differences(rows, model, may_omit_null=True)
         differences += [f"{target} {difference}" for difference in found]
         differences += [] if rows else [f"no {target} came"]
-    return EVENT_FIELDS.judge(describe_differences(differences, count, "events"), is_same=not differences)
+    return EVENT_FIELDS.assess(describe_differences(differences, count, "events"), is_same=not differences)
 
 
 def _wait_for_legs(session: OrderSession, entry: Row) -> tuple[Row, Row]:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from shared.domain.market_data.contract import ROOTS
 from simulator.conformance.context import CheckContext, Row
 from simulator.conformance.results import CheckResult, Question, asks
-from simulator.conformance.schema_check import describe_differences, find_answer_differences, judge_rows
+from simulator.conformance.schema_check import assess_rows, describe_differences, find_answer_differences
 
 _ACCOUNTS, _AVAILABLE = "/api/Account/search", "/api/Contract/available"
 _SEARCH, _BY_ID = "/api/Contract/search", "/api/Contract/searchById"
@@ -36,7 +36,7 @@ def ask_accounts(context: CheckContext) -> Iterator[CheckResult]:
     differences = find_answer_differences(_ACCOUNTS, document)
     count = len(document.get("accounts") or [])
     reason = "the user has no account: run again with a user who has one"
-    yield judge_rows(ACCOUNT_FIELDS, differences, count, "rows", if_none=reason)
+    yield assess_rows(ACCOUNT_FIELDS, differences, count, "rows", if_none=reason)
     names = [str(row["name"]) for row in context.accounts]
     families = sorted({match[0] for name in names if (match := _FAMILY.match(name))})
     yield FAMILIES.answer(", ".join(re.sub(r"\d{5,}", "...", family) for family in families) or "no account")
@@ -48,8 +48,8 @@ def ask_available(context: CheckContext) -> Iterator[CheckResult]:
     document = context.rest.post(_AVAILABLE, live=False)
     rows = document.get("contracts") or []
     differences = find_answer_differences(_AVAILABLE, document)
-    yield judge_rows(CONTRACT_FIELDS, differences, len(rows), "rows", if_none=_NO_CONTRACT)
-    yield _judge_products(rows)
+    yield assess_rows(CONTRACT_FIELDS, differences, len(rows), "rows", if_none=_NO_CONTRACT)
+    yield _assess_products(rows)
     live = context.rest.send(_AVAILABLE, {"live": True})
     yield LIVE.compare(_describe_rows(live.describe(), live.document))
 
@@ -60,18 +60,20 @@ def ask_search(context: CheckContext) -> Iterator[CheckResult]:
     rows = context.rest.rows(_SEARCH, "contracts", searchText="ES", live=False)
     products = {row["symbolId"] for row in rows}
     is_same = len(products) > 1 and len(rows) <= _MOST
-    yield FUZZY.judge(f"{len(rows)} rows of {len(products)} products", is_same=is_same)
+    yield FUZZY.assess(f"{len(rows)} rows of {len(products)} products", is_same=is_same)
     reply = context.rest.send(_SEARCH, {"live": False})
     count = min(_MOST, len(context.contracts))
     observed = _describe_rows(reply.describe(), reply.document)
-    yield NO_TEXT.judge(observed, is_same=observed == f"200 success, {count} rows")
+    yield NO_TEXT.assess(observed, is_same=observed == f"200 success, {count} rows")
 
 
 @asks(BY_ID, UNKNOWN, EXPIRED)
 def ask_by_id(context: CheckContext) -> Iterator[CheckResult]:
     """Ask for contracts by their ids."""
     found = context.rest.post(_BY_ID, contractId=context.contract_id).get("contract")
-    yield BY_ID.judge("the same row" if found == context.contract else "another row", is_same=found == context.contract)
+    yield BY_ID.assess(
+        "the same row" if found == context.contract else "another row", is_same=found == context.contract
+    )
     yield UNKNOWN.ask(lambda: context.rest.send(_BY_ID, {"contractId": "CON.F.US.NONE.Z20"}).describe())
     id_ = context.contract_id
     reply = context.rest.send(_BY_ID, {"contractId": f"{id_[:-2]}{int(id_[-2:]) - 1:02d}"})
@@ -89,14 +91,14 @@ def ask_switch(context: CheckContext) -> Iterator[CheckResult]:
     )
 
 
-def _judge_products(rows: list[Row]) -> CheckResult:
+def _assess_products(rows: list[Row]) -> CheckResult:
     if not rows:
         return PRODUCTS.skip(_NO_CONTRACT)
     differences = [problem for row in rows if (problem := _find_tick_problem(row))]
     missing = sorted(root.name for symbol, root in _PRODUCTS.items() if symbol not in {row["symbolId"] for row in rows})
     observed = describe_differences(differences, len(rows), "products")
     # A product that is not listed is no difference: the simulator's market may be a recording of one contract.
-    return PRODUCTS.judge(f"{observed}; not listed: {', '.join(missing) or 'none'}", is_same=not differences)
+    return PRODUCTS.assess(f"{observed}; not listed: {', '.join(missing) or 'none'}", is_same=not differences)
 
 
 def _find_tick_problem(row: Row) -> str | None:

@@ -75,8 +75,8 @@ def ask_user_hub(context: CheckContext) -> Iterator[CheckResult]:
     with context.open_hub("user") as hub:
         calls = [hub.invoke("SubscribeAccounts")]
         calls += [hub.invoke(f"Subscribe{topic}", context.account_id) for topic in _TOPICS]
-        seen = dict.fromkeys(describe_completion(call) for call in calls)
-        yield SUBSCRIBE.compare("; ".join(seen))
+        described = dict.fromkeys(describe_completion(call) for call in calls)
+        yield SUBSCRIBE.compare("; ".join(described))
         yield (
             ACCOUNTS.compare(_subscribe_others(context, hub))
             if len(context.accounts) > 1

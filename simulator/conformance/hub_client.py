@@ -62,7 +62,7 @@ class GatewayHub:
             raise RefusedError(f"{status} {body}") from None
         except (OSError, WebSocketException) as error:
             raise VenueDownError(f"the {name} hub gave no answer ({type(error).__name__})") from None
-        self._said_at = monotonic()
+        self._sent_at = monotonic()
         self.handshake = self._shake_hands()
 
     def __enter__(self) -> Self:
@@ -115,10 +115,10 @@ class GatewayHub:
             self._socket.send(msgspec.json.encode(record).decode() + _SEPARATOR)
         except ConnectionClosed:
             self.closed_with = self.closed_with or "a cut connection"
-        self._said_at = monotonic()
+        self._sent_at = monotonic()
 
     def _receive(self, seconds: float) -> None:
-        if monotonic() - self._said_at > _PING_EVERY_S:
+        if monotonic() - self._sent_at > _PING_EVERY_S:
             self._say({"type": _PING})
         for record in self._read(seconds):
             self._sort(record)

@@ -38,7 +38,9 @@ def ask_limits(context: CheckContext) -> Iterator[CheckResult]:
     took = monotonic() - began
     too_slow = f"{passed} requests took {took:.0f} s: run again where answers take less than half a second"
     if passed == _MOST_TRIED:
-        yield PASSED.skip(too_slow) if took > _LIMIT_S else PASSED.judge(f"all {passed} in {took:.0f} s", is_same=False)
+        yield (
+            PASSED.skip(too_slow) if took > _LIMIT_S else PASSED.assess(f"all {passed} in {took:.0f} s", is_same=False)
+        )
         yield from (question.skip("no request was refused") for question in questions[1:])
         return
     yield PASSED.skip(too_slow) if took > _LIMIT_S else PASSED.compare(str(passed))
@@ -54,18 +56,18 @@ def ask_limits(context: CheckContext) -> Iterator[CheckResult]:
         yield SCOPE.skip("the second login ended the first token")
     else:
         yield SCOPE.compare("yes" if other.status == HTTPStatus.OK else "no")
-    yield _judge_window(context, began)
+    yield _assess_window(context, began)
 
 
-def _judge_window(context: CheckContext, began: float) -> CheckResult:
+def _assess_window(context: CheckContext, began: float) -> CheckResult:
     """Try once a second; in a sliding window one request passes as soon as the first is 30 s old."""
     for _ in range(_WAITS):
         wait_seconds(1)
         if _send(context).status == HTTPStatus.OK:
             since = monotonic() - began
-            is_same = 29 <= since <= 33  # noqa: PLR2004 - 30 s, seen once a second
-            return WINDOW.judge(WINDOW.expected if is_same else f"after {since:.0f} s", is_same=is_same)
-    return WINDOW.judge(f"not within {_WAITS} s", is_same=False)
+            is_same = 29 <= since <= 33  # noqa: PLR2004 - 30 s, by a look each second
+            return WINDOW.assess(WINDOW.expected if is_same else f"after {since:.0f} s", is_same=is_same)
+    return WINDOW.assess(f"not within {_WAITS} s", is_same=False)
 
 
 def _send(context: CheckContext, authorization: str | None = None) -> GatewayReply:

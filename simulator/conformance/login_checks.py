@@ -58,9 +58,11 @@ def ask_unauthorized(context: CheckContext) -> Iterator[CheckResult]:
     header, _, _ = context.rest.token.rpartition(".")
     headers["with a wrong signature"] = f"Bearer {header}.{'A' * 43}"
     replies = {name: context.rest.send(_ACCOUNTS, _BODY, authorization=value) for name, value in headers.items()}
-    seen = {reply.describe() for reply in replies.values()}
+    answers = {reply.describe() for reply in replies.values()}
     observed = (
-        seen.pop() if len(seen) == 1 else ", ".join(f"{name}: {reply.describe()}" for name, reply in replies.items())
+        answers.pop()
+        if len(answers) == 1
+        else ", ".join(f"{name}: {reply.describe()}" for name, reply in replies.items())
     )
     yield UNAUTHORIZED.compare(observed)
 
@@ -82,14 +84,14 @@ def ask_paths(context: CheckContext) -> Iterator[CheckResult]:
     listed, known = set(reply.document["paths"]), {*SCHEMAS, _PING}
     differences = [f"lists {path}" for path in sorted(listed - known)]
     differences += [f"lacks {path}" for path in sorted(known - listed)]
-    yield PATHS.judge("; ".join(differences) or PATHS.expected, is_same=not differences)
+    yield PATHS.assess("; ".join(differences) or PATHS.expected, is_same=not differences)
 
 
 @asks(LOGIN_ANSWER, TOKEN_LIFE)
 def ask_login_answer(context: CheckContext) -> Iterator[CheckResult]:
     """Ask what the login of this run was answered with."""
     differences = find_answer_differences(LOGIN, context.login.document)
-    yield LOGIN_ANSWER.judge(describe_differences(differences, 1, "answer"), is_same=not differences)
+    yield LOGIN_ANSWER.assess(describe_differences(differences, 1, "answer"), is_same=not differences)
     token = str(context.login.document["token"])
     claims = _read_claims(token)
     ends = claims.get("exp") if claims else None
@@ -137,7 +139,7 @@ def ask_sessions(context: CheckContext) -> Iterator[CheckResult]:
         return
     own, header = f"Bearer {context.rest.token}", f"Bearer {context.rest.log_in().document['token']}"
     first = context.rest.send(_ACCOUNTS, _BODY, authorization=own)
-    yield SECOND_LOGIN.judge("it stays valid" if first.is_success else first.describe(), is_same=first.is_success)
+    yield SECOND_LOGIN.assess("it stays valid" if first.is_success else first.describe(), is_same=first.is_success)
     if not first.is_success:
         context.rest.send("/api/Auth/logout", authorization=header)
         yield LOGOUT.skip("the second login ended the first token, so nothing tells what the logout ended")

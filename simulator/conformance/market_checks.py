@@ -51,11 +51,11 @@ def ask_market_hub(context: CheckContext) -> Iterator[CheckResult]:
         yield SUBSCRIBE.compare("; ".join(dict.fromkeys(describe_completion(call) for call in calls)))
         hub.listen(context.options.listen_seconds)
         hub.require_open()
-        yield from _judge_arguments(hub, context.contract_id)
-        yield from _judge_quotes(_payloads(hub, _QUOTE))
-        yield from _judge_trades(_payloads(hub, _TRADE))
-        yield from judge_depth(_payloads(hub, _DEPTH))
-        yield judge_nulls(_payloads(hub, _TRADE) + _payloads(hub, _DEPTH))
+        yield from _assess_arguments(hub, context.contract_id)
+        yield from _assess_quotes(_payloads(hub, _QUOTE))
+        yield from _assess_trades(_payloads(hub, _TRADE))
+        yield from assess_depth(_payloads(hub, _DEPTH))
+        yield assess_nulls(_payloads(hub, _TRADE) + _payloads(hub, _DEPTH))
 
 
 @asks(UNKNOWN)
@@ -65,67 +65,67 @@ def ask_unknown_contract(context: CheckContext) -> Iterator[CheckResult]:
         yield UNKNOWN.compare(describe_completion(hub.invoke("SubscribeContractQuotes", "CON.F.US.NONE.Z20")))
 
 
-def _judge_arguments(hub: GatewayHub, contract_id: str) -> Iterator[CheckResult]:
+def _assess_arguments(hub: GatewayHub, contract_id: str) -> Iterator[CheckResult]:
     events = [event for event in hub.events if event.target in {_QUOTE, _TRADE, _DEPTH}]
     others = [event for event in events if len(event.arguments) != 2 or event.arguments[0] != contract_id]  # noqa: PLR2004
     if not events:
         yield ARGUMENTS.skip(_no_events("event"))
     else:
-        yield ARGUMENTS.judge(
+        yield ARGUMENTS.assess(
             f"{len(others)} of {len(events)} events have others" if others else ARGUMENTS.expected, is_same=not others
         )
 
 
-def _judge_quotes(payloads: list[Any]) -> Iterator[CheckResult]:
+def _assess_quotes(payloads: list[Any]) -> Iterator[CheckResult]:
     quotes = _flatten(payloads)
     if not quotes:
         yield from (question.skip(_no_events("quote")) for question in (QUOTE_FIELDS, QUOTE_SYMBOL, QUOTE_PRICE))
         yield FIRST_QUOTE.skip(_no_events("quote"))
         return
     differences = find_differences(quotes, QuoteMessage, may_omit_null=True)
-    yield QUOTE_FIELDS.judge(_describe(differences, quotes), is_same=not differences)
+    yield QUOTE_FIELDS.assess(_describe(differences, quotes), is_same=not differences)
     yield QUOTE_SYMBOL.compare(_count([quote for quote in quotes if "symbol" not in quote], quotes))
     yield QUOTE_PRICE.compare(_count([quote for quote in quotes if not _PRICES & set(quote)], quotes))
     missing = sorted(_FULL - set(quotes[0]))
-    yield FIRST_QUOTE.judge(f"no, without {', '.join(missing)}" if missing else "yes", is_same=not missing)
+    yield FIRST_QUOTE.assess(f"no, without {', '.join(missing)}" if missing else "yes", is_same=not missing)
 
 
-def _judge_trades(payloads: list[Any]) -> Iterator[CheckResult]:
+def _assess_trades(payloads: list[Any]) -> Iterator[CheckResult]:
     trades = _flatten(payloads)
     if not trades:
         yield from (question.skip(_no_events("trade")) for question in (TRADE_FIELDS, TRADE_FORM))
         return
     differences = find_differences(trades, TradeEntry)
-    yield TRADE_FIELDS.judge(_describe(differences, trades), is_same=not differences)
+    yield TRADE_FIELDS.assess(_describe(differences, trades), is_same=not differences)
     yield TRADE_FORM.compare(_form(payloads))
 
 
-def judge_depth(payloads: list[Any]) -> Iterator[CheckResult]:
-    """Judge the payloads of depth events."""
+def assess_depth(payloads: list[Any]) -> Iterator[CheckResult]:
+    """Assess the payloads of depth events."""
     entries = _flatten(payloads)
     if not entries:
         questions = (DEPTH_FIELDS, DEPTH_FORM, DEPTH_TYPES, DEPTH_START, DEPTH_VOLUME)
         yield from (question.skip(_no_events("depth entry")) for question in questions)
         return
     differences = find_differences(entries, DepthEntry, may_omit_null=True)
-    yield DEPTH_FIELDS.judge(_describe(differences, entries), is_same=not differences)
+    yield DEPTH_FIELDS.assess(_describe(differences, entries), is_same=not differences)
     yield DEPTH_FORM.compare(_form(payloads))
     counts = Counter(entry.get("type") for entry in entries)
     observed = ", ".join(f"{type_}: {count}" for type_, count in sorted(counts.items(), key=str))
-    yield DEPTH_TYPES.judge(observed, is_same=counts.keys() <= set(range(1, 12)))
+    yield DEPTH_TYPES.assess(observed, is_same=counts.keys() <= set(range(1, 12)))
     is_reset = entries[0].get("type") == _RESET
-    yield DEPTH_START.judge("yes" if is_reset else f"no, with type {entries[0].get('type')}", is_same=is_reset)
+    yield DEPTH_START.assess("yes" if is_reset else f"no, with type {entries[0].get('type')}", is_same=is_reset)
     others = [entry for entry in entries if entry.get("volume") != entry.get("currentVolume")]
     types = {entry.get("type") for entry in others}
     observed = f"in {len(others)} of {len(entries)} entries, of types {', '.join(map(str, sorted(types, key=str)))}"
     if counts.keys() & {1, 2}:
-        yield DEPTH_VOLUME.judge(observed if others else "for none", is_same=not types & {1, 2})
+        yield DEPTH_VOLUME.assess(observed if others else "for none", is_same=not types & {1, 2})
     else:
         yield DEPTH_VOLUME.skip(_no_events("depth entry of type 1 or 2"))
 
 
-def judge_nulls(payloads: list[Any]) -> CheckResult:
-    """Judge the lengths of arrays; a power of two says nothing about the padding unless a null came."""
+def assess_nulls(payloads: list[Any]) -> CheckResult:
+    """Assess the lengths of arrays; a power of two says nothing about the padding unless a null came."""
     arrays = [payload for payload in payloads if isinstance(payload, list)]
     if not arrays:
         return NULLS.skip("no array came")

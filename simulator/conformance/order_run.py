@@ -72,7 +72,7 @@ def ask_order_questions(context: CheckContext) -> Iterator[CheckResult]:
     finally:
         session.clean_up()
     problems = session.problems
-    yield CLEAN_UP.judge("; ".join(problems) or "yes", is_same=not problems)
+    yield CLEAN_UP.assess("; ".join(problems) or "yes", is_same=not problems)
 
 
 def _ask_step(step: Check, session: OrderSession) -> Iterator[CheckResult]:

@@ -52,7 +52,7 @@ def ask_first_order(session: OrderSession) -> Iterator[CheckResult]:
         reason = session.stop_reason = _explain(reply)  # it raises if the status is no 200
         code, message = _read_error(reply)
         observed = f"code {code}, {message!r}"
-        yield CLOSED.judge(observed, is_same=code == _INVALID) if _is_closed(reply) else CLOSED.skip(reason)
+        yield CLOSED.assess(observed, is_same=code == _INVALID) if _is_closed(reply) else CLOSED.skip(reason)
         yield from (question.skip(reason) for question in (VISIBLE, IN_USE, CANCEL, AFTER_CANCEL, REJECTED_ROW))
         return
     yield CLOSED.skip("the market is open: run again while it is closed")
@@ -145,7 +145,7 @@ def ask_refusals(session: OrderSession) -> Iterator[CheckResult]:
         code, _ = _read_error(reply)
         is_same = code == _INVALID
         reason = find_refusal(session) if is_same else None  # once trading has ended, every order gets this code
-        yield STOP_LIMITS.skip(reason) if reason else STOP_LIMITS.judge(f"no, {reply.describe()}", is_same=is_same)
+        yield STOP_LIMITS.skip(reason) if reason else STOP_LIMITS.assess(f"no, {reply.describe()}", is_same=is_same)
 
 
 @asks(LINK)

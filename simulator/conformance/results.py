@@ -42,13 +42,13 @@ class Question:
     text: str
     expected: str
 
-    def judge(self, observed: str, *, is_same: bool) -> CheckResult:
+    def assess(self, observed: str, *, is_same: bool) -> CheckResult:
         """Return the result of a question whose answer is `observed`."""
         return self._result(observed, CheckVerdict.SAME if is_same else CheckVerdict.DIFFERS)
 
     def compare(self, observed: str) -> CheckResult:
         """Return the result of a question whose answer must be the expected text."""
-        return self.judge(observed, is_same=observed == self.expected)
+        return self.assess(observed, is_same=observed == self.expected)
 
     def ask(self, fetch: Callable[[], str]) -> CheckResult:
         """Return the result of a question whose answer `fetch` returns; an outage leaves only this question open.
@@ -118,7 +118,7 @@ def ask_safely(check: Check, given: object) -> Iterator[CheckResult]:
         yield from (question.skip(str(error)) for question in left.values())
     except RefusedError as error:  # the gateway answered, but not as the simulator does
         for question in left.values():
-            yield question.judge(mask_secrets(str(error)), is_same=False)
+            yield question.assess(mask_secrets(str(error)), is_same=False)
     except TickworkError as error:
         for question in left.values():
             yield question.fail(mask_secrets(str(error)))

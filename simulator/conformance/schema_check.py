@@ -74,14 +74,14 @@ def describe_differences(differences: list[str], count: int, noun: str) -> str:
     return f"{count} {noun}: {'; '.join(differences) if differences else 'as documented'}"
 
 
-def judge_rows(question: Question, differences: list[str], count: int, noun: str, *, if_none: str) -> CheckResult:
+def assess_rows(question: Question, differences: list[str], count: int, noun: str, *, if_none: str) -> CheckResult:
     """Return the result of a question about the fields of rows; without any it is not asked, for the reason `if_none`.
 
     Without rows the answer around them may differ all the same.
     """
     if not count and not differences:
         return question.skip(if_none)
-    return question.judge(describe_differences(differences, count, noun), is_same=not differences)
+    return question.assess(describe_differences(differences, count, noun), is_same=not differences)
 
 
 def count_decimals(value: Decimal | int) -> int:

@@ -9,7 +9,7 @@ from decimal import Decimal
 from shared.domain.market_data.contract import ROOTS, root_of_contract
 from simulator.conformance.context import CheckContext, Row, format_instant, parse_instant
 from simulator.conformance.results import CheckResult, Question, asks
-from simulator.conformance.schema_check import find_answer_differences, judge_rows
+from simulator.conformance.schema_check import assess_rows, find_answer_differences
 from simulator.venue.fees import fees_of
 
 _ORDERS, _OPEN, _QUERY = "/api/Order/search", "/api/Order/searchOpen", "/api/Order/v2/query"
@@ -50,7 +50,7 @@ def ask_orders(context: CheckContext) -> Iterator[CheckResult]:
     document = context.rest.post(_ORDERS, accountId=context.account_id, startTimestamp=start)
     rows = document.get("orders") or []
     differences = find_answer_differences(_ORDERS, document)
-    yield judge_rows(ORDER_FIELDS, differences, len(rows), "rows", if_none=_NO_ORDER)
+    yield assess_rows(ORDER_FIELDS, differences, len(rows), "rows", if_none=_NO_ORDER)
     yield ORDER_SORT.compare(_sort_of(rows)) if len(rows) > 1 else ORDER_SORT.skip(_FEW)
     document = context.rest.post(_OPEN, accountId=context.account_id)
     differences = find_answer_differences(_OPEN, document)
@@ -60,7 +60,7 @@ def ask_orders(context: CheckContext) -> Iterator[CheckResult]:
     if not differences and not has_others:
         yield OPEN_STATUS.skip("no order of 30 days has another status: run again after one, or with --orders")
     else:
-        yield OPEN_STATUS.judge("; ".join(differences) or "no", is_same=not differences)
+        yield OPEN_STATUS.assess("; ".join(differences) or "no", is_same=not differences)
 
 
 @asks(QUERY_SORT, QUERY_SIZE, QUERY_MOST, QUERY_OFFSET, QUERY_TOTAL)
@@ -99,7 +99,7 @@ def ask_positions(context: CheckContext) -> Iterator[CheckResult]:
     differences = find_answer_differences(_POSITIONS, document)
     count = len(document.get("positions") or [])
     reason = "no position is open: run again while one is"
-    yield judge_rows(POSITION_FIELDS, differences, count, "rows", if_none=reason)
+    yield assess_rows(POSITION_FIELDS, differences, count, "rows", if_none=reason)
 
 
 @asks(TRADE_FIELDS, TRADE_SORT, FEES)
@@ -109,7 +109,7 @@ def ask_trades(context: CheckContext) -> Iterator[CheckResult]:
     document = context.rest.post(_TRADES, accountId=context.account_id, startTimestamp=start)
     rows = document.get("trades") or []
     differences = find_answer_differences(_TRADES, document)
-    yield judge_rows(TRADE_FIELDS, differences, len(rows), "rows", if_none=_NO_TRADE)
+    yield assess_rows(TRADE_FIELDS, differences, len(rows), "rows", if_none=_NO_TRADE)
     if not rows:
         yield from (TRADE_SORT.skip(_NO_TRADE), FEES.skip(_NO_TRADE))
         return
@@ -127,25 +127,25 @@ def ask_unknown(context: CheckContext) -> Iterator[CheckResult]:
 
 def describe_fees(rows: list[Row]) -> CheckResult:
     """Return the fees and commissions per contract of each product, compared with the simulator's."""
-    seen: defaultdict[str, set[tuple[Decimal, Decimal]]] = defaultdict(set)
+    pairs_by_product: defaultdict[str, set[tuple[Decimal, Decimal]]] = defaultdict(set)
     for row in rows:
         size = Decimal(row["size"])
-        seen[_find_product(row["contractId"])].add(
+        pairs_by_product[_find_product(row["contractId"])].add(
             (Decimal(row["fees"]) / size, Decimal(row.get("commissions") or 0) / size)
         )
     texts, is_same = [], True
-    for name, pairs in sorted(seen.items()):
+    for name, pairs in sorted(pairs_by_product.items()):
         is_same = is_same and name in ROOTS and pairs == {fees_of(name, 1)}
         texts.append(f"{name} " + " or ".join(f"{fees:f} + {commission:f}" for fees, commission in sorted(pairs)))
-    return FEES.judge("; ".join(texts), is_same=is_same)
+    return FEES.assess("; ".join(texts), is_same=is_same)
 
 
 def _describe_unknown_account(context: CheckContext) -> str:
     """Return what the searches get that do not get what is expected, or the expected text."""
     body = {"accountId": _UNKNOWN_ACCOUNT, "startTimestamp": format_instant(context.market_now)}
-    seen = {path: context.rest.send(path, body).describe() for path in (_ORDERS, _OPEN, _POSITIONS, _TRADES)}
-    seen[_QUERY] = context.rest.send(_QUERY, {"filter": {"accountId": _UNKNOWN_ACCOUNT}}).describe()
-    others = [f"{path} {text}" for path, text in seen.items() if text != "200 code 1"]
+    answers = {path: context.rest.send(path, body).describe() for path in (_ORDERS, _OPEN, _POSITIONS, _TRADES)}
+    answers[_QUERY] = context.rest.send(_QUERY, {"filter": {"accountId": _UNKNOWN_ACCOUNT}}).describe()
+    others = [f"{path} {text}" for path, text in answers.items() if text != "200 code 1"]
     return "; ".join(others) or NO_ACCOUNT.expected
 
 

@@ -35,7 +35,6 @@ RETIRED = (
 # Folders and files where a retired word is the field's own term, or is still in use.
 ALLOWED = {
     "docs": ("judged",),  # plain English there; retired as a name in code
-    "simulator/conformance": ("judge", "judges", "judged", "said_at", "seen"),  # to be renamed
     "simulator/hubs": ("ladder",),  # the price levels of an order book
     "tests/unit/simulator/test_ticker.py": ("ladder",),
     "tests/contract/test_simulator_hubs_market.py": ("ladder",),

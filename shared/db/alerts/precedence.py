@@ -24,7 +24,7 @@ def is_late(
     """Whether an alert of the same hook and symbol was received before this one although it was sent later.
 
     Only those of `kinds` count, and with `acted_on_by`, an account, only those that were accepted on that account; one
-    not handled yet does not count. Without the time when this alert was sent it is not known, and False.
+    not handled yet does not count. Return False for an alert without a sending time.
     """
     if stored.sent_at is None:
         return False

@@ -38,9 +38,10 @@ class Alert:
     `target_position`, negative for short, is the position that the sender wants, if the alert says it: then the
     difference to what is held is traded, and `quantity` is the size of that position. A CLOSE with one takes off what
     is held beyond it, and never opens. A CLOSE has no stop, target or type: what it does not use cannot stop it.
-    `only_direction` closes a position only if that is its direction, and `kept_direction` is that in which the chart
-    keeps a rest of a size that the alert does not say. `prev_direction` is that of the chart's position before the
-    alert, None if the alert does not say it. MOVE_STOP has a `stop_loss` or `stop_loss_ticks`, TRAIL `trail_ticks`.
+    `only_direction` closes a position only if that is its direction, and `kept_direction` is the direction in which the
+    chart stays after this exit, when the alert gives no remaining size. `prev_direction` is that of the chart's
+    position before the alert, None if the alert does not say it. MOVE_STOP has a `stop_loss` or `stop_loss_ticks`,
+    TRAIL `trail_ticks`.
     """
 
     action: AlertAction

@@ -19,7 +19,7 @@ from tests.fixtures.venue import FaultDetails, RunningVenue
 from tests.integration.simulator.test_conformance import working_orders
 from tests.integration.simulator.test_conformance_orders import start
 
-PLACE, CANCEL_PATH, CLOSE = "/api/Order/place", "/api/Order/cancel", "/api/Position/closeContract"
+PLACE, CLOSE = "/api/Order/place", "/api/Position/closeContract"
 
 
 def bodies(venue: RunningVenue, path: str) -> list[Document]:
@@ -50,20 +50,6 @@ def test_an_order_without_a_clear_answer_is_looked_for_by_its_tag(
     [problem] = session.problems
     assert "got no clear answer, and no search shows it" in problem
     assert 1 == len(bodies(venue, PLACE))
-
-
-def test_a_gateway_that_hangs_does_not_keep_a_clean_up_beyond_its_time(
-    venue: RunningVenue, start_session: StartSession
-) -> None:
-    with other_gateway(venue) as gateway:
-        session = start_session(gateway.url)
-        for _ in range(3):
-            session.place_accepted()
-        gateway.delays_s |= dict.fromkeys(("/api/Order/search", "/api/Order/v2/query", CANCEL_PATH), 600.0)
-        session.clean_up()
-
-    assert any("no time is left: /api/Order/v2/query was not sent" in problem for problem in session.problems)
-    assert [] == bodies(venue, CANCEL_PATH)
 
 
 def test_the_id_of_an_order_that_is_pending_is_looked_for(venue: RunningVenue, start_session: StartSession) -> None:

@@ -214,3 +214,17 @@ def test_an_order_that_may_be_at_work_is_never_doubled_by_a_second_one(
     assert [] == session.problems
     assert 0 == venue.position()
     assert 1 == len([body for body in venue.requests(PLACE) if body["side"] == SELL])
+
+
+def test_a_gateway_that_hangs_does_not_keep_a_clean_up_beyond_its_time(
+    venue: RunningVenue, start_session: StartSession
+) -> None:
+    with other_gateway(venue) as gateway:
+        session = start_session(gateway.url)
+        for _ in range(3):
+            session.place_accepted()
+        gateway.delays_s |= dict.fromkeys((ORDERS, QUERY, CANCEL), 600.0)
+        session.clean_up()
+
+    assert any("no time is left: /api/Order/v2/query was not sent" in problem for problem in session.problems)
+    assert [] == venue.requests(CANCEL)

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from simulator.conformance.market_checks import DEPTH_VOLUME, judge_depth, judge_nulls
+from simulator.conformance.market_checks import DEPTH_VOLUME, assess_depth, assess_nulls
 from simulator.conformance.results import CheckVerdict
 
 DIFFERS, SAME, NOT_ASKED = CheckVerdict.DIFFERS, CheckVerdict.SAME, CheckVerdict.NOT_ASKED
@@ -21,13 +21,13 @@ DIFFERS, SAME, NOT_ASKED = CheckVerdict.DIFFERS, CheckVerdict.SAME, CheckVerdict
     ],
 )
 def test_arrays_are_padded_only_if_a_null_came(payloads: list[Any], verdict: CheckVerdict) -> None:
-    assert verdict == judge_nulls(payloads).verdict
+    assert verdict == assess_nulls(payloads).verdict
 
 
 @pytest.mark.parametrize(
     ("type_", "current", "verdict"), [(1, 5, SAME), (2, 0, DIFFERS), (3, 5, NOT_ASKED), (4, 0, NOT_ASKED)]
 )
-def test_the_current_volume_is_judged_by_entries_of_the_book(type_: int, current: int, verdict: CheckVerdict) -> None:
-    results = {row.id: row.verdict for row in judge_depth([[{"type": type_, "volume": 5, "currentVolume": current}]])}
+def test_the_current_volume_is_assessed_by_entries_of_the_book(type_: int, current: int, verdict: CheckVerdict) -> None:
+    results = {row.id: row.verdict for row in assess_depth([[{"type": type_, "volume": 5, "currentVolume": current}]])}
 
     assert verdict == results[DEPTH_VOLUME.id]
