@@ -159,10 +159,10 @@ def test_without_pyramiding_the_second_of_two_entries_waits_for_the_fill_of_the_
 
 
 def test_a_limit_entry_received_after_a_cancel_sent_later_is_not_made(worker_env: WorkerEnv) -> None:
-    hook_id = worker_env.add_hook()
-    worker_env.critical_alert(hook_id, action="cancel", timenow=time_ago(1))
+    hook_id, earlier, later = worker_env.add_hook(), time_ago(3), time_ago(1)
+    worker_env.critical_alert(hook_id, action="cancel", timenow=later)
     worker_env.run_due_jobs()
-    late = worker_env.entry_alert(hook_id, limit_price=20000, timenow=time_ago(3))
+    late = worker_env.entry_alert(hook_id, limit_price=20000, timenow=earlier)
     worker_env.run_due_jobs()
 
     assert "late: an alert" in result_of(worker_env, late)
@@ -182,11 +182,11 @@ def test_an_entry_that_is_received_after_one_sent_later_is_not_traded(worker_env
 
 
 def test_a_close_that_is_received_after_a_target_position_sent_later_closes_nothing(worker_env: WorkerEnv) -> None:
-    hook_id = worker_env.add_hook()
+    hook_id, earlier, later = worker_env.add_hook(), time_ago(5), time_ago(1)
     target = strategy_fields(action="buy", market_position="long", market_position_size=1)
-    worker_env.entry_alert(hook_id, **target, timenow=time_ago(1))
+    worker_env.entry_alert(hook_id, **target, timenow=later)
     worker_env.run_due_jobs()
-    late = worker_env.critical_alert(hook_id, timenow=time_ago(5))
+    late = worker_env.critical_alert(hook_id, timenow=earlier)
     run_until(worker_env, 1)
 
     assert "nothing_to_do" in result_of(worker_env, late)

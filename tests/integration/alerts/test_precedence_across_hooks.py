@@ -22,11 +22,11 @@ def test_a_close_that_was_sent_before_a_newer_target_position_does_not_end_it(
 ) -> None:
     if held:
         hold(worker_env, held)
-    hook_id = worker_env.add_hook()
-    newer = worker_env.entry_alert(hook_id, **target, timenow=time_ago(1))
+    hook_id, earlier, later = worker_env.add_hook(), time_ago(5), time_ago(1)
+    newer = worker_env.entry_alert(hook_id, **target, timenow=later)
     if held:
         run_next(worker_env, newer)
-    older = worker_env.critical_alert(hook_id, timenow=time_ago(5))
+    older = worker_env.critical_alert(hook_id, timenow=earlier)
     run_next(worker_env, older)
     run_until(worker_env, left)
 

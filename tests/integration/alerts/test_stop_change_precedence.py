@@ -58,10 +58,10 @@ def test_a_move_that_runs_after_a_later_one_does_not_undo_it(worker_env: WorkerE
 
 def test_a_stop_move_that_was_denied_does_not_end_an_earlier_one(worker_env: WorkerEnv) -> None:
     hold(worker_env, 1)
-    hook_id = worker_env.add_hook()
-    run_change(worker_env, hook_id, action="move_stop", stop_loss=90000, timenow=time_ago(1))
+    hook_id, earlier, later = worker_env.add_hook(), time_ago(5), time_ago(1)
+    run_change(worker_env, hook_id, action="move_stop", stop_loss=90000, timenow=later)
     assert "denied" == last_signal(worker_env)[1]
-    run_change(worker_env, hook_id, action="move_stop", stop_loss_ticks=100, timenow=time_ago(5))
+    run_change(worker_env, hook_id, action="move_stop", stop_loss_ticks=100, timenow=earlier)
 
     assert [average(worker_env) - 100 * TICK] == stop_prices(worker_env)
 

@@ -147,8 +147,8 @@ def test_a_default_stop_allows_entries_without_a_stop(operator: RunCommand, work
 
     assert "without a stop are denied" in operator("accounts", "default-stop", "20001", "none").out
     assert (
-        "invalid distance '0': expected ticks from 1 to 999999, or none"
-        in operator("accounts", "default-stop", "20001", "0").error
+        "invalid distance '3': expected ticks from 4 to 999999, or none"
+        in operator("accounts", "default-stop", "20001", "3").error
     )
 
 
