@@ -187,12 +187,14 @@ def _cancel_all(
         for one in open_orders
         if not (one.is_leg and one.contract_id in held) and not (one.is_suspended and one.parent in ids)
     ]
-    if any(one.is_leg for one in wanted):
+    legs = [one for one in wanted if one.is_leg]
+    for one in wanted:
+        done.sent_count += not one.is_leg and _cancel(ctx, request, one, done)
+    if legs:
         # An entry may have filled since the positions were read: its legs protect it.
         held = {one.contract_id for one in _fetch_held(ctx, request)}
-        wanted = [one for one in wanted if not (one.is_leg and one.contract_id in held)]
-    for one in wanted:
-        done.sent_count += _cancel(ctx, request, one, done)
+    for one in legs:
+        done.sent_count += one.contract_id not in held and _cancel(ctx, request, one, done)
 
 
 def _cancel(ctx: Context, request: FlattenRequestRow, order: _OpenOrder, done: Sweep) -> bool:

@@ -108,6 +108,22 @@ def test_a_position_is_closed_by_our_own_rows_while_the_venue_lists_no_positions
     assert "succeeded" == holding.job(job)[0]
 
 
+def test_an_entry_is_cancelled_while_a_leg_waits_for_the_list_of_positions(holding: WorkerEnv) -> None:
+    place_resting_limit(holding)
+    holding.run_startup_jobs()  # which adopts the order
+    job = holding.flatten()
+    holding.execute("UPDATE position SET direction = 'FLAT', quantity = 0")  # our rows lag
+    holding.venue.faults(path=POSITIONS, kind="status", status=500, count=1_000)
+    holding.runner.run(job)
+    holding.venue.remove_faults()
+
+    working = list_working_orders(holding)
+    assert [] == [one for one in working if one["customTag"] == "by-hand"]
+    assert 2 == len(working)  # the stop and the target of the position
+    holding.run_due_jobs()
+    assert "succeeded" == holding.job(job)[0]
+
+
 def test_a_position_is_closed_while_another_session_locks_the_account_and_its_orders(holding: WorkerEnv) -> None:
     job = holding.flatten()
     with psycopg.connect(holding.settings.require_database(), application_name="psql") as session:
