@@ -16,7 +16,7 @@ log = logging.getLogger(__name__)
 
 IDLE_GRACE = timedelta(seconds=1)  # of a person's session that does nothing in its transaction
 FROZEN_GRACE = timedelta(seconds=4)  # of one of our programs
-BUSY_GRACE = timedelta(seconds=10)  # of a person's statement that runs
+BUSY_GRACE = timedelta(seconds=3)  # of a person's statement that runs; less than our programs wait for a lock
 # For the server itself: no session sits in a transaction for longer, whether it blocks one of ours or not.
 IDLE_LIMIT = timedelta(seconds=60)
 

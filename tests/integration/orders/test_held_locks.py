@@ -7,8 +7,8 @@ import psycopg
 import pytest
 
 from shared.db.accounts import accounts
-from shared.db.engine import make_engine
-from shared.db.upkeep.blocking_sessions import end_blocking
+from shared.db.engine import LOCK_TIMEOUT_S, make_engine
+from shared.db.upkeep.blocking_sessions import BUSY_GRACE, IDLE_GRACE, end_blocking
 from tests.fixtures.alert_steps import hold, result_of, run_until
 from tests.fixtures.worker_env import WorkerEnv
 
@@ -57,6 +57,10 @@ def test_a_flatten_passes(worker_env: WorkerEnv, held_account: psycopg.Connectio
     run_until(worker_env, 0)
 
     assert is_ended(held_account)
+
+
+def test_a_statement_that_runs_is_ended_before_ours_give_up_their_wait() -> None:
+    assert max(IDLE_GRACE, BUSY_GRACE).total_seconds() < LOCK_TIMEOUT_S
 
 
 def test_a_halt_passes(worker_env: WorkerEnv, held_account: psycopg.Connection) -> None:
