@@ -16,6 +16,7 @@ from shared.db.accounts.accounts import AccountRow
 from shared.db.alerts import hooks
 from shared.db.alerts.alerts import StoredAlert
 from shared.db.alerts.entry_denials import (
+    came_too_late,
     describe_disagreement,
     describe_idle_hook,
     describe_inactive,
@@ -145,7 +146,9 @@ def _decide_entry(trial: _Trial) -> tuple[AlertOutlook, str]:
     inactive = describe_inactive(alert, trial.contract)
     if inactive is not None:
         raise RefusedError(_after(_list_closed_anyway(trial), inactive))
-    _deny_if(describe_stale(stored))
+    if (stale := describe_stale(stored)) is not None:
+        closed = [] if came_too_late(connection, stored) else _list_closed_anyway(trial)
+        raise RefusedError(_after(closed, stale))
     _deny_if(find_late(connection, stored, alert))
     if trial.contract is None or account is None:
         _deny_if(describe_idle_hook(stored, alert, "", RootState({}, [], frozenset())))
@@ -157,7 +160,7 @@ def _decide_entry(trial: _Trial) -> tuple[AlertOutlook, str]:
 
 
 def _list_closed_anyway(trial: _Trial) -> list[str]:
-    """Return what a target position in a contract that cannot be entered closes: what it reverses there."""
+    """Return what a target position closes that is stale, or in a contract that is not active: what it reverses."""
     alert, account = trial.alert, trial.account
     if alert.target_position is None or account is None:
         return []

@@ -5,7 +5,7 @@ from functools import partial
 
 from shared.db.alerts import alerts, precedence
 from shared.db.alerts.alerts import StoredAlert
-from shared.db.alerts.entry_denials import describe_inactive, describe_stale
+from shared.db.alerts.entry_denials import came_too_late, describe_inactive, describe_stale
 from shared.db.market_data import contracts
 from shared.db.orders import flatten_requests
 from shared.db.orders.root_state import RootState, side_of
@@ -92,7 +92,7 @@ def _may_be_late(stored: StoredAlert) -> bool:
 def _came_too_late(ctx: Context, stored: StoredAlert) -> bool:
     """Whether an alert that was sent later was received first: what is held may be what that one has opened."""
     with ctx.autocommit() as connection:
-        return precedence.is_late(connection, stored, (*precedence.ENTRY_KINDS, "CLOSE"))
+        return came_too_late(connection, stored)
 
 
 def _close_opposite(ctx: Context, account_alert: AccountAlert) -> None:

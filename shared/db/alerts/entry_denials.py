@@ -36,6 +36,11 @@ def describe_stale(stored: StoredAlert) -> str | None:
     return f"stale: it was sent {age:,.0f} s before it was received, and {takes}"
 
 
+def came_too_late(connection: Connection, stored: StoredAlert) -> bool:
+    """Whether an entry or exit that was sent later was received first: what is held may be what that one has opened."""
+    return precedence.is_late(connection, stored, (*ENTRY_KINDS, "CLOSE"))
+
+
 def find_late(connection: Connection, stored: StoredAlert, alert: Alert) -> str | None:
     """Return that an alert that was sent later was received before this entry, None if none was."""
     kinds = (*ENTRY_KINDS, "CLOSE", *(["CANCEL"] if alert.type is not OrderType.MARKET else []))

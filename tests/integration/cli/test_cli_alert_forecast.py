@@ -158,6 +158,18 @@ def test_a_reversal_says_that_it_closes_and_why_it_does_not_enter(operator: RunC
     assert ("denied", 0) == (said["outcome"], worker_env.venue.position(MNQ))
 
 
+def test_a_stale_reversal_says_what_it_closes(operator: RunCommand, worker_env: WorkerEnv) -> None:
+    hold(worker_env, -1)
+    body = TO_LONG | {"market_position_size": 1, "timenow": "2026-01-01T00:00:00Z"}
+    hook_id = worker_env.add_hook()
+
+    said = mock(operator, worker_env, hook_id, body)
+    send(worker_env, hook_id, body)
+
+    assert said["detail"].startswith(f"closes {MNQ}, then the entry is denied: stale: it was sent ")
+    assert ("denied", 0) == (said["outcome"], worker_env.venue.position(MNQ))
+
+
 def test_an_entry_of_a_month_that_is_not_active_closes_what_it_reverses(
     operator: RunCommand, worker_env: WorkerEnv
 ) -> None:
