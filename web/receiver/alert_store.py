@@ -21,7 +21,7 @@ from shared.errors import RefusedError
 from shared.ledger.async_ledger import AsyncLedger
 from shared.ledger.batch_insert import insert_jobs
 from shared.ledger.enqueue import NewJob, new_job
-from shared.ledger.jobs.alerts import HandleAlert, alert_job_options, follower_jobs
+from shared.ledger.jobs.alerts import HandleAlert, alert_job_options, jobs_beside
 from web.receiver.batcher import Batcher
 from web.receiver.check import Refusal
 from web.receiver.deadline import TIMEOUT_S, DatabaseDownError, with_timeout
@@ -128,28 +128,25 @@ class AlertStore:
             async with self._ledger.engine.begin() as connection:
                 raw: psycopg.AsyncConnection[Any] = (await connection.get_raw_connection()).driver_connection  # type: ignore[assignment]  # typed as Any | None
                 inserted, outcomes = await insert_alert_jobs(raw, batch, jobs)
-                followers = [
-                    job
-                    for incoming in batch
-                    if incoming.job_id in inserted
-                    for job in self._make_follower_jobs(incoming)
+                beside = [
+                    job for incoming in batch if incoming.job_id in inserted for job in self._make_jobs_beside(incoming)
                 ]
-                if followers:
-                    await insert_jobs(raw, followers)
+                if beside:
+                    await insert_jobs(raw, beside)
                 stored = [_to_row(incoming, outcome) for incoming, outcome in zip(batch, outcomes, strict=True)]
                 await intake.insert_alerts(raw, [row for row in stored if row is not None])
         except (psycopg.DataError, psycopg.IntegrityError) as error:
             raise UnstorableAlertError(str(error).splitlines()[0]) from None
-        self._ledger.publish([job.wake_up() for job in [*(jobs[job_id] for job_id in inserted), *followers]])
+        self._ledger.publish([job.wake_up() for job in [*(jobs[job_id] for job_id in inserted), *beside]])
         return outcomes
 
-    def _make_follower_jobs(self, incoming: Incoming) -> list[NewJob]:
-        """Return the jobs of an accepted alert for the followers of its hook."""
+    def _make_jobs_beside(self, incoming: Incoming) -> list[NewJob]:
+        """Return the jobs of an accepted alert beside its own: for the followers of its hook, and what it reverses."""
         hook, alert = incoming.hook, incoming.checked
-        if not hook.follower_ids or not isinstance(alert, Alert):
+        if not isinstance(alert, Alert):
             return []
         ttl = self._entry_ttl - _waited(incoming)
-        requests = follower_jobs(incoming.job_id, incoming.id, alert, hook.follower_ids, ttl)
+        requests = jobs_beside(incoming.job_id, incoming.id, alert, (hook.account_id, *hook.follower_ids), ttl)
         return [new_job(request, **options) for request, options in requests]
 
     def _make_job(self, incoming: Incoming, alert: Alert) -> NewJob:

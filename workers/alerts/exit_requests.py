@@ -27,6 +27,8 @@ def close_first(ctx: Context, contract_ids: Sequence[str], account_id: int) -> N
 
     Raise RiskLimitError for an account whose live orders were never on.
     """
+    if not contract_ids:
+        return
     with ctx.transaction() as tx:
         lock_and_require_may_exit(tx, ctx, account_id)
         for contract_id in contract_ids:

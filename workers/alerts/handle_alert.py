@@ -5,9 +5,8 @@ from functools import partial
 
 from shared.db.alerts import alerts, precedence
 from shared.db.alerts.alerts import StoredAlert
-from shared.db.alerts.entry_denials import came_too_late, describe_inactive, describe_stale
+from shared.db.alerts.entry_denials import describe_inactive, describe_stale
 from shared.db.market_data import contracts
-from shared.db.orders import flatten_requests
 from shared.db.orders.root_state import RootState, side_of
 from shared.domain.alerts.alert import AlertAction
 from shared.domain.alerts.entry_terms import build_entry_terms
@@ -18,11 +17,12 @@ from shared.domain.orders.order import Origin
 from shared.errors import PostponedError, RefusedError, RiskLimitError
 from shared.ledger.jobs.alerts import HandleAlert
 from workers.alerts.cancels import cancel_entries
-from workers.alerts.current_state import RETRY_AFTER, has_waited, read_root_state, require_certain
+from workers.alerts.current_state import RETRY_AFTER, read_root_state, require_certain
 from workers.alerts.entry_checks import check_hook_settings, find_later_close, require_current
 from workers.alerts.exit_requests import cancel_first, close_first
 from workers.alerts.exits import exit_position, exit_to_position, skip_exit
 from workers.alerts.outcome import AccountAlert
+from workers.alerts.reversals import list_reversed
 from workers.alerts.stop_changes import STOP_ACTIONS, change_stops
 from workers.context import Context
 from workers.orders.entry import EntryRequest, require_open_session, submit_entry
@@ -72,10 +72,10 @@ def trade_alert(ctx: Context, stored: StoredAlert, account_id: int) -> dict[str,
         return skip_exit(ctx, account_alert, contract) if is_late else exit_position(ctx, account_alert, contract)
     inactive = describe_inactive(alert, contract)
     if contract is None or inactive is not None:
-        _close_opposite(ctx, account_alert)
+        close_first(ctx, list_reversed(ctx, account_alert), account_id)
         raise RefusedError(inactive)
-    if describe_stale(stored) is not None and not _came_too_late(ctx, stored):
-        _close_opposite(ctx, account_alert)
+    if describe_stale(stored) is not None:
+        close_first(ctx, list_reversed(ctx, account_alert), account_id)
     require_current(ctx, account_alert, contract)
     state = read_root_state(ctx, account_id, alert.root)
     if alert.target_position is not None:
@@ -87,37 +87,6 @@ def trade_alert(ctx: Context, stored: StoredAlert, account_id: int) -> dict[str,
 def _may_be_late(stored: StoredAlert) -> bool:
     """Whether the time of an exit can be that of its sending: a bar's start, or a local time, must not lose it."""
     return stored.sent_at is not None and stored.received_at - stored.sent_at <= _LATEST_RESEND
-
-
-def _came_too_late(ctx: Context, stored: StoredAlert) -> bool:
-    """Whether an alert that was sent later was received first: what is held may be what that one has opened."""
-    with ctx.autocommit() as connection:
-        return came_too_late(connection, stored)
-
-
-def _close_opposite(ctx: Context, account_alert: AccountAlert) -> None:
-    """Close what a target position reverses, of an alert that enters nothing: that needs no entry.
-
-    What a later request has closed is left. Raise PostponedError for at most 15 s while it is not certain what is held.
-    """
-    stored, account_id, alert = account_alert.stored, account_alert.account_id, account_alert.alert
-    if alert.target_position is None:
-        return
-    state = read_root_state(ctx, account_id, alert.root)
-    named = list(filter(alert.symbol.names, state.contract_ids))
-    if not has_waited(ctx):
-        require_certain(state, named)
-    with ctx.autocommit() as connection:
-        opposite = [
-            contract_id
-            for contract_id in named
-            if state.quantity(contract_id) * alert.target_position < 0
-            and not flatten_requests.has_later_close(
-                connection, account_id, contract_id, ctx.job.correlation_id, stored
-            )
-        ]
-    if opposite:
-        close_first(ctx, opposite, account_id)
 
 
 def _trade_to_position(

@@ -11,6 +11,7 @@ from shared.db.tables.alerts import alert, hook, signal
 from shared.db.tables.ledger import IS_UNFINISHED, job
 from shared.db.tables.orders import orders
 from shared.domain.alerts.alert import AlertAction
+from shared.domain.orders.order import OrderState, Role
 from shared.fleets import Queue
 from shared.ids import lowest_id_at
 
@@ -112,6 +113,25 @@ def has_open_reduction(connection: Connection, account_id: int, contract_id: str
         job.c.arguments["contract_id"].astext == contract_id,
     )
     return connection.execute(statement.limit(1)).first() is not None
+
+
+def list_entered_later(connection: Connection, stored: StoredAlert, account_id: int) -> set[str]:
+    """Return the contracts of an account in which an entry was requested after an alert was received.
+
+    An entry of another alert counts from the receipt of that alert, one that was denied not at all.
+    """
+    statement = (
+        select(orders.c.contract_id)
+        .outerjoin(signal, signal.c.id == orders.c.signal_id)
+        .where(
+            orders.c.account_id == account_id,
+            orders.c.created_at > stored.received_at,
+            orders.c.role == Role.ENTRY.value,
+            orders.c.state != OrderState.DENIED.value,
+            func.coalesce(signal.c.alert_id > stored.id, True),
+        )
+    )
+    return set(connection.execute(statement).scalars())
 
 
 def list_later_orders(connection: Connection, stored: StoredAlert, order_ids: Collection[UUID]) -> set[UUID]:

@@ -44,6 +44,12 @@ def add(connection: Connection, new: NewSignal) -> None:
     connection.execute(ADD, new.values())
 
 
+def is_recorded(connection: Connection, alert_id: UUID, account_id: int) -> bool:
+    """Whether an alert has a signal for an account: then its job there has done what it requests."""
+    statement = select(signal.c.id).where(signal.c.alert_id == alert_id, signal.c.account_id == account_id)
+    return connection.execute(statement).first() is not None
+
+
 def has_entered_within(
     connection: Connection, stored: StoredAlert, account_id: int, contract_id: str, seconds: int
 ) -> bool:

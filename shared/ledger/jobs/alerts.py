@@ -36,6 +36,17 @@ class HandleFollowerAlert(Job):
     account_id: int
 
 
+@dataclass(frozen=True, kw_only=True)
+class CloseReversed(Job):
+    """Close what a target position reverses on one account: an exit waits for no entry, as the alert's own job may."""
+
+    queue: ClassVar = Queue.CRITICAL
+    is_internal: ClassVar = True
+    attempts: ClassVar = 5
+    alert_id: UUID
+    account_id: int
+
+
 class AlertJobOptions(TypedDict):
     """How the job of an alert is enqueued, beside its id and its key."""
 
@@ -54,19 +65,27 @@ def alert_job_options(alert: Alert, account_id: int, entry_ttl: timedelta) -> Al
     return {"queue": Queue.HIGH, "sequence_key": entries_key(account_id), "expires_after": entry_ttl}
 
 
-def follower_jobs(
-    job_id: UUID, alert_id: UUID, alert: Alert, follower_ids: Sequence[int], entry_ttl: timedelta
-) -> Iterator[tuple[HandleFollowerAlert, EnqueueOptions]]:
-    """Yield a job for each follower account, and how it is enqueued: in one commit with `job_id`, that of the alert.
+def jobs_beside(
+    job_id: UUID, alert_id: UUID, alert: Alert, account_ids: Sequence[int], entry_ttl: timedelta
+) -> Iterator[tuple[HandleFollowerAlert | CloseReversed, EnqueueOptions]]:
+    """Yield the jobs of an alert beside its own, `job_id`, and how each is enqueued: all in one commit.
 
-    So no account waits for the one before it. Each has the place in its account's order that the alert has.
+    `account_ids` are those of its hook, its own first. Each follower account has a job, with the place in the
+    account's order that the alert has, so no account waits for the one before it. What a target position reverses has
+    a job for each account, which waits for no entry.
     """
-    for account_id in follower_ids:
-        options = alert_job_options(alert, account_id, entry_ttl)
+    if alert.target_position is not None and alert.action.is_entry:
+        for closed_id in account_ids:
+            yield (
+                CloseReversed(alert_id=alert_id, account_id=closed_id),
+                {"key": f"reversed:{alert_id}:{closed_id}", "correlation_id": job_id, "parent_id": job_id},
+            )
+    for follower_id in account_ids[1:]:
+        options = alert_job_options(alert, follower_id, entry_ttl)
         yield (
-            HandleFollowerAlert(alert_id=alert_id, account_id=account_id),
+            HandleFollowerAlert(alert_id=alert_id, account_id=follower_id),
             {
-                "key": f"follower:{alert_id}:{account_id}",
+                "key": f"follower:{alert_id}:{follower_id}",
                 "correlation_id": job_id,
                 "parent_id": job_id,
                 "sequence_id": job_id,

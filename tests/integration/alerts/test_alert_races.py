@@ -15,6 +15,7 @@ from tests.fixtures.alert_steps import (
     run_until,
     stop_quantities,
     strategy_fields,
+    time_ago,
 )
 from tests.fixtures.venue import MNQ
 from tests.fixtures.worker_env import WorkerEnv
@@ -25,6 +26,8 @@ from workers.wiring import open_runner
 PLACE = "/api/Order/place"
 EXITS = "SELECT side, quantity, state FROM orders WHERE role = 'EXIT' ORDER BY created_at"
 LONG_ONE = strategy_fields(action="buy", market_position="long", market_position_size=1)
+
+SHORT_ONE = strategy_fields(market_position="short", market_position_size=1)
 
 
 def poll_fills(worker_env: WorkerEnv) -> None:
@@ -117,6 +120,69 @@ def test_a_close_drops_the_waiting_entry_of_a_reversal(worker_env: WorkerEnv) ->
     assert "was closed by a later request" in result_of(worker_env, reversal)
     assert result_of(worker_env, flat).startswith("succeeded")
     assert 1 == len(worker_env.rows(ENTRIES))
+
+
+def test_the_closing_part_of_a_reversal_does_not_wait_for_an_earlier_entry(worker_env: WorkerEnv) -> None:
+    """The earlier entry finds no fresh quote: the close drops it, as a close of all does, and the reversal goes on."""
+    hold(worker_env, 1)
+    hook_id = worker_env.add_hook()
+    earlier = worker_env.entry_alert(hook_id)
+    worker_env.execute(f"UPDATE job SET run_at = now() + interval '1 hour' WHERE id = '{earlier}'")
+    reversal = worker_env.entry_alert(hook_id, **SHORT_ONE)
+    worker_env.run_due_jobs()
+
+    assert 0 == worker_env.venue.position()
+    assert result_of(worker_env, reversal).startswith("queued")
+    run_next(worker_env, earlier)
+    run_until(worker_env, -1)
+    assert "was closed by a later request" in result_of(worker_env, earlier)
+
+
+def test_the_closing_part_of_a_reversal_closes_nothing_once_the_alert_has_ended(worker_env: WorkerEnv) -> None:
+    hold(worker_env, 1)
+    hook_id = worker_env.add_hook()
+    reversal = worker_env.entry_alert(hook_id, **SHORT_ONE)
+    worker_env.execute("UPDATE job SET run_at = now() + interval '1 hour' WHERE name = 'alerts.close_reversed'")
+    worker_env.run_due_jobs()
+    worker_env.entry_alert(hook_id, **LONG_ONE)
+    worker_env.execute("UPDATE job SET run_at = now() + interval '1 hour' WHERE name = 'alerts.close_reversed'")
+    worker_env.run_due_jobs()
+    worker_env.execute("UPDATE job SET run_at = now() WHERE name = 'alerts.close_reversed'")
+    run_until(worker_env, 1)
+
+    assert result_of(worker_env, reversal).startswith("succeeded")
+
+
+@pytest.mark.parametrize("is_entered_later", [False, True])
+def test_a_reversal_whose_entry_has_expired_closes_what_was_not_entered_after_it(
+    worker_env: WorkerEnv, *, is_entered_later: bool
+) -> None:
+    if not is_entered_later:
+        hold(worker_env, 1)
+    reversal = worker_env.entry_alert(**SHORT_ONE)
+    worker_env.execute(f"UPDATE job SET expires_at = now() WHERE id = '{reversal}'")
+    worker_env.execute("UPDATE job SET run_at = now() + interval '1 hour' WHERE name = 'alerts.close_reversed'")
+    if is_entered_later:
+        hold(worker_env, 1)
+    worker_env.execute("UPDATE job SET run_at = now() WHERE name = 'alerts.close_reversed'")
+    worker_env.run_due_jobs()
+
+    assert int(is_entered_later) == worker_env.venue.position()
+
+
+@pytest.mark.parametrize(("sent", "left"), [(5, 1), (0, 0)], ids=["received last", "in order"])
+def test_the_closing_part_of_a_reversal_that_waits_respects_an_alert_sent_later(
+    worker_env: WorkerEnv, sent: int, left: int
+) -> None:
+    hook_id = worker_env.add_hook()
+    worker_env.entry_alert(hook_id, timenow=time_ago(2))
+    run_until(worker_env, 1)
+    waiting = worker_env.entry_alert()
+    worker_env.execute(f"UPDATE job SET run_at = now() + interval '1 hour' WHERE id = '{waiting}'")
+    worker_env.entry_alert(hook_id, **SHORT_ONE, timenow=time_ago(sent))
+    worker_env.run_due_jobs()
+
+    assert left == worker_env.venue.position()
 
 
 def test_a_smaller_target_position_cancels_the_entries_that_exceed_it(worker_env: WorkerEnv) -> None:

@@ -1,0 +1,32 @@
+"""Closes what a target position reverses on one account, also while its entry waits for an earlier one."""
+
+from shared.db.alerts import alerts, signals
+from shared.domain.alerts.hook_rules import apply_settings
+from shared.domain.alerts.parse import parse_alert
+from shared.errors import RefusedError
+from shared.ledger.jobs.alerts import CloseReversed
+from workers.alerts.exit_requests import close_first
+from workers.alerts.outcome import AccountAlert
+from workers.alerts.reversals import list_reversed
+from workers.context import Context
+from workers.task import task
+
+
+@task(CloseReversed)
+def close_reversed(job: CloseReversed, ctx: Context) -> dict[str, str]:
+    """Request a flatten of what an alert reverses; its entry and its signal are left to its own job.
+
+    Nothing is closed once that job has recorded its signal.
+    """
+    with ctx.autocommit() as connection:
+        stored = alerts.read_alert(connection, job.alert_id, job.account_id)
+        if stored is None:
+            raise RefusedError(f"alert {job.alert_id} does not exist")
+        if signals.is_recorded(connection, job.alert_id, job.account_id):
+            return {"nothing_to_do": "the job of the alert has closed what it reverses"}
+    alert = apply_settings(parse_alert(stored.body, stored.dialect), stored.settings)
+    contract_ids = list_reversed(ctx, AccountAlert(stored, job.account_id, alert))
+    if not contract_ids:
+        return {"nothing_to_do": f"nothing in {alert.symbol.text} is held against it"}
+    close_first(ctx, contract_ids, job.account_id)
+    return {"closes": ", ".join(contract_ids)}
