@@ -13,10 +13,9 @@ from shared.clock import machine_now
 from shared.config import Settings
 from shared.db.accounts import accounts
 from shared.db.accounts.accounts import AccountRow
-from shared.db.alerts import hooks
+from shared.db.alerts import hooks, reversals
 from shared.db.alerts.alerts import StoredAlert
 from shared.db.alerts.entry_denials import (
-    came_too_late,
     describe_disagreement,
     describe_idle_hook,
     describe_inactive,
@@ -147,8 +146,7 @@ def _decide_entry(trial: _Trial) -> tuple[AlertOutlook, str]:
     if inactive is not None:
         raise RefusedError(_after(_list_closed_anyway(trial), inactive))
     if (stale := describe_stale(stored)) is not None:
-        closed = [] if came_too_late(connection, stored) else _list_closed_anyway(trial)
-        raise RefusedError(_after(closed, stale))
+        raise RefusedError(_after(_list_closed_anyway(trial), stale))
     _deny_if(find_late(connection, stored, alert))
     if trial.contract is None or account is None:
         _deny_if(describe_idle_hook(stored, alert, "", RootState({}, [], frozenset())))
@@ -161,12 +159,12 @@ def _decide_entry(trial: _Trial) -> tuple[AlertOutlook, str]:
 
 def _list_closed_anyway(trial: _Trial) -> list[str]:
     """Return what a target position closes that is stale, or in a contract that is not active: what it reverses."""
-    alert, account = trial.alert, trial.account
-    if alert.target_position is None or account is None:
+    connection, alert, account, stored = trial.connection, trial.alert, trial.account, trial.stored
+    if account is None:
         return []
-    positions = root_state.read(trial.connection, account.id, alert.root).positions
-    named = filter(alert.symbol.names, positions)
-    return [f"closes {one}" for one in named if positions[one] * alert.target_position < 0]
+    state = root_state.read(connection, account.id, alert.root)
+    reversed_ = reversals.list_reversed(connection, stored, account.id, alert, state, correlation_id=stored.id)
+    return [f"closes {contract_id}" for contract_id in reversed_]
 
 
 def _after(before: Sequence[str], denial: object) -> str:
@@ -260,7 +258,9 @@ def _decide_exit(trial: _Trial) -> tuple[AlertOutlook, str]:
         raise RiskLimitError(accounts.NEVER_LIVE.format(account.id))
     state = root_state.read(trial.connection, account.id, alert.root)
     named = list(filter(alert.symbol.names, state.contract_ids))
-    held = [one for one in named if _is_meant(alert, state.quantity(one))]
+    held = [one for one in named if state.quantity(one)]
+    main = trial.contract.id if trial.contract is not None and trial.contract.id in held else next(iter(held), None)
+    held = [one for one in held if _is_meant(alert, state.quantity(one), is_main=one == main)]
     resting = [row for one in named for row in state.resting_entries(one)]
     found = [f"{show_position(state.quantity(one))} {one} is held" for one in held]
     if alert.action is AlertAction.CANCEL:
@@ -272,11 +272,11 @@ def _decide_exit(trial: _Trial) -> tuple[AlertOutlook, str]:
     return AlertOutlook.TRADES, f"{describe_request(alert)}: {', '.join(found)}"
 
 
-def _is_meant(alert: Alert, held: int) -> bool:
-    """Whether a position is on the side that is closed, and beyond the one that is wanted."""
+def _is_meant(alert: Alert, held: int, *, is_main: bool) -> bool:
+    """Whether a position is on the side that is closed, and beyond the one that is wanted, in the main month."""
     target_position = alert.target_position
     is_beyond = target_position is None or held * target_position < 0 or abs(held) > abs(target_position)
-    return held != 0 and is_beyond and alert.only_direction in {None, direction_of(held)}
+    return (is_beyond or not is_main) and alert.only_direction in {None, direction_of(held)}
 
 
 def _deny_if(reason: str | None) -> None:

@@ -71,10 +71,11 @@ class Transaction:
         """Cancel the queued jobs with the running job's name and sequence key: one run brings about the state."""
         return transitions.supersede(driver(self.connection), self._running_job())
 
-    def continue_with(self, result: object, request: Job, handoff: object = None) -> None:
+    def continue_with(self, result: object, request: Job, handoff: object = None, queue: Queue | None = None) -> None:
         """End the running job and insert `request` as claimed by the same worker, which runs it at once.
 
         `handoff` reaches that run only through the memory of this process, so it proves that the run is the first.
+        `queue` is by default that of the request's type.
         Raise LeaseLostError if the lease of the running job was lost.
         """
         job = self._running_job()
@@ -85,6 +86,7 @@ class Transaction:
             correlation_id=job.correlation_id,
             parent_id=job.id,
             publish_on_commit=False,
+            queue=queue or request.queue,
         )
         self.follow_up = transitions.continue_with(driver(self.connection), job, result, follow_up)
         if self.follow_up is None:

@@ -5,9 +5,8 @@ from shared.domain.alerts.hook_rules import apply_settings
 from shared.domain.alerts.parse import parse_alert
 from shared.errors import RefusedError
 from shared.ledger.jobs.alerts import CloseReversed
-from workers.alerts.exit_requests import close_first
 from workers.alerts.outcome import AccountAlert
-from workers.alerts.reversals import list_reversed
+from workers.alerts.reversals import close_reversed_positions
 from workers.context import Context
 from workers.task import task
 
@@ -25,8 +24,7 @@ def close_reversed(job: CloseReversed, ctx: Context) -> dict[str, str]:
         if signals.is_recorded(connection, job.alert_id, job.account_id):
             return {"nothing_to_do": "the job of the alert has closed what it reverses"}
     alert = apply_settings(parse_alert(stored.body, stored.dialect), stored.settings)
-    contract_ids = list_reversed(ctx, AccountAlert(stored, job.account_id, alert))
-    if not contract_ids:
+    closed = close_reversed_positions(ctx, AccountAlert(stored, job.account_id, alert))
+    if not closed:
         return {"nothing_to_do": f"nothing in {alert.symbol.text} is held against it"}
-    close_first(ctx, contract_ids, job.account_id)
-    return {"closes": ", ".join(contract_ids)}
+    return {"closes": ", ".join(closed)}

@@ -82,9 +82,10 @@ def _has_closed_first(ctx: Context, account_alert: AccountAlert, contract: Contr
     if account_alert.alert.target_position is None:
         return False
     with ctx.autocommit() as connection:
-        return flatten_requests.was_requested_by(
-            connection, account_alert.account_id, contract.id, ctx.job.correlation_id, account_alert.stored.received_at
+        closed = flatten_requests.list_contracts_requested_by(
+            connection, account_alert.account_id, ctx.job.correlation_id, account_alert.stored.received_at
         )
+    return contract.id in closed
 
 
 def _deny_if(ctx: Context, account_alert: AccountAlert, contract: Contract, reason: str | None) -> None:

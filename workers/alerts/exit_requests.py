@@ -27,8 +27,6 @@ def close_first(ctx: Context, contract_ids: Sequence[str], account_id: int) -> N
 
     Raise RiskLimitError for an account whose live orders were never on.
     """
-    if not contract_ids:
-        return
     with ctx.transaction() as tx:
         lock_and_require_may_exit(tx, ctx, account_id)
         for contract_id in contract_ids:
@@ -100,13 +98,14 @@ def _request_flattens(
     tx: Transaction, ctx: Context, account_alert: AccountAlert, contract_ids: Sequence[str]
 ) -> list[Flatten]:
     """Request a flatten of each contract for which the alert has requested none yet; return their jobs."""
-    account_id, received_at = account_alert.account_id, account_alert.stored.received_at
+    account_id = account_alert.account_id
+    requested = flatten_requests.list_contracts_requested_by(
+        tx.connection, account_id, ctx.job.correlation_id, account_alert.stored.received_at
+    )
     return [
         Flatten(flatten_request_id=_request_flatten(tx, ctx, account_id, contract_id))
         for contract_id in contract_ids
-        if not flatten_requests.was_requested_by(
-            tx.connection, account_id, contract_id, ctx.job.correlation_id, received_at
-        )
+        if contract_id not in requested
     ]
 
 

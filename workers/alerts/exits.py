@@ -5,7 +5,7 @@ from functools import partial
 from typing import NoReturn
 
 from shared.db.alerts import precedence
-from shared.db.orders import changes
+from shared.db.orders import changes, flatten_requests
 from shared.db.orders.orders import OrderRow
 from shared.db.orders.root_state import RootState
 from shared.domain.alerts.alert import Alert
@@ -227,6 +227,20 @@ def exit_to_position(
                 origin=Origin.ALERT,
             ),
         )
-    return record_nothing_to_do(
-        ctx, account_alert, contract_id, f"{show_position(held)} is held, {show_position(target_position)} is wanted"
-    )
+    why = f"{show_position(held)} is held, {show_position(target_position)} is wanted"
+    closed = _list_closed(ctx, account_alert)
+    if not closed:
+        return record_nothing_to_do(ctx, account_alert, contract_id, why)
+    with ctx.transaction() as tx:
+        result, _ = record_outcome(tx, ctx, account_alert, contract_id, reason=f"closes {', '.join(closed)}: {why}")
+        result["closes"] = ", ".join(closed)
+        tx.finish(result)
+    return result
+
+
+def _list_closed(ctx: Context, account_alert: AccountAlert) -> list[str]:
+    """Return the contracts whose close the alert has requested: other months, or what it reverses."""
+    with ctx.autocommit() as connection:
+        return flatten_requests.list_contracts_requested_by(
+            connection, account_alert.account_id, ctx.job.correlation_id, account_alert.stored.received_at
+        )

@@ -22,7 +22,7 @@ from workers.alerts.entry_checks import check_hook_settings, find_later_close, r
 from workers.alerts.exit_requests import cancel_first, close_first
 from workers.alerts.exits import exit_position, exit_to_position, skip_exit
 from workers.alerts.outcome import AccountAlert
-from workers.alerts.reversals import list_reversed
+from workers.alerts.reversals import close_reversed_positions
 from workers.alerts.stop_changes import STOP_ACTIONS, change_stops
 from workers.context import Context
 from workers.orders.entry import EntryRequest, require_open_session, submit_entry
@@ -72,10 +72,10 @@ def trade_alert(ctx: Context, stored: StoredAlert, account_id: int) -> dict[str,
         return skip_exit(ctx, account_alert, contract) if is_late else exit_position(ctx, account_alert, contract)
     inactive = describe_inactive(alert, contract)
     if contract is None or inactive is not None:
-        close_first(ctx, list_reversed(ctx, account_alert), account_id)
+        close_reversed_positions(ctx, account_alert)
         raise RefusedError(inactive)
     if describe_stale(stored) is not None:
-        close_first(ctx, list_reversed(ctx, account_alert), account_id)
+        close_reversed_positions(ctx, account_alert)
     require_current(ctx, account_alert, contract)
     state = read_root_state(ctx, account_id, alert.root)
     if alert.target_position is not None:

@@ -1,20 +1,22 @@
 """Sends a created order to the venue; only a search that finds no such order lets it be sent again, under its tag."""
 
 from datetime import timedelta
-from uuid import UUID
 
+from shared.clock import machine_now
 from shared.db.orders import orders
 from shared.db.orders.orders import OrderRow
-from shared.domain.orders.order import Direction, OrderState, Role, Side
-from shared.errors import RefusedError, RetryableError
-from shared.ledger.jobs.orders import PlaceOrder, PollFills, ReducePosition, ResolveInDoubtOrder
+from shared.domain.orders.order import OrderState, Role
+from shared.errors import HaltError, RefusedError, RetryableError, SettingsError
+from shared.ledger.jobs.orders import PlaceOrder, PollFills, ResolveInDoubtOrder
 from workers.context import Context
+from workers.orders.exit_retry import request_exit_again
 from workers.orders.poll_fills import FIRST_POLL_AFTER
 from workers.orders.resolve_in_doubt_order import POLLS
 from workers.orders.submit import PreparedOrder, SubmitResult, send_order, submit_order
 from workers.task import task
 
 _RETRY_EXIT_AFTER = timedelta(seconds=0.5)
+_LATEST_EXIT = timedelta(seconds=5)  # an exit is sent by the process that recorded it, or measured again
 
 
 @task(PlaceOrder)
@@ -27,27 +29,27 @@ def place_order(job: PlaceOrder, ctx: Context) -> dict[str, str | None]:
     if isinstance(ctx.handoff, PreparedOrder) and ctx.handoff.order.id == job.order_id:
         prepared = ctx.handoff
         return _record_result(
-            ctx, prepared.order, send_order(ctx, prepared.order, prepared.contract, prepared.lease_left)
+            ctx, job, prepared.order, send_order(ctx, prepared.order, prepared.contract, prepared.lease_left)
         )
     with ctx.autocommit() as connection:
         order = orders.get(connection, job.order_id)
     if order is None:
         raise RefusedError(f"order {job.order_id} does not exist")
     if order.state is OrderState.SUBMITTING:
-        return mark_in_doubt(ctx, order.id, "the process that sent it was lost")
+        return _mark_in_doubt(ctx, job, "the process that sent it was lost")
     if order.state is not OrderState.CREATED:
         return {"order": order.state}
-    if order.role is Role.EXIT and ctx.job.attempt > 1:
+    if order.role is Role.EXIT and (ctx.job.attempt > 1 or machine_now() - order.created_at > _LATEST_EXIT):
         return _retry_exit(ctx, order, job.target_position, "its first sender was lost", timedelta(0))
     try:
         answer = submit_order(ctx, order)
-    except RetryableError as error:
+    except (RetryableError, HaltError, SettingsError) as error:  # certainly not sent
         if order.role is not Role.EXIT:
             raise
         return _retry_exit(
             ctx, order, job.target_position, str(error), getattr(error, "retry_after", _RETRY_EXIT_AFTER)
         )
-    return _record_result(ctx, order, answer)
+    return _record_result(ctx, job, order, answer)
 
 
 def _retry_exit(
@@ -58,25 +60,16 @@ def _retry_exit(
     with ctx.transaction() as tx:
         outcome = f"not sent, the position is read again: {reason}"
         if orders.change_state(tx.connection, order.id, [OrderState.CREATED], OrderState.CANCELLED, reason=outcome):
-            request = ReducePosition(
-                account_id=order.account_id,
-                contract_id=order.contract_id,
-                quantity=order.quantity,
-                target_position=target_position,
-                direction=Direction.LONG if order.side is Side.SELL else Direction.SHORT,
-                requested_at=ctx.job.enqueued_at,
-                origin=order.origin,
-            )
-            tx.enqueue(request, run_after=pause)
+            request_exit_again(tx, order, target_position, pause)
         tx.finish(result)
     return result
 
 
-def _record_result(ctx: Context, order: OrderRow, answer: SubmitResult) -> dict[str, str | None]:
+def _record_result(ctx: Context, job: PlaceOrder, order: OrderRow, answer: SubmitResult) -> dict[str, str | None]:
     if answer.refusal is not None:
         raise answer.refusal
     if answer.state is OrderState.IN_DOUBT:
-        return mark_in_doubt(ctx, order.id, answer.reason or "")
+        return _mark_in_doubt(ctx, job, answer.reason or "")
     if answer.state is not OrderState.WORKING:
         return {"order": answer.state, "reason": answer.reason}
     result: dict[str, str | None] = {"order": OrderState.WORKING, "venue_order_id": str(answer.venue_order_id)}
@@ -94,11 +87,14 @@ def _record_result(ctx: Context, order: OrderRow, answer: SubmitResult) -> dict[
     return result
 
 
-def mark_in_doubt(ctx: Context, order_id: UUID, reason: str) -> dict[str, str | None]:
+def _mark_in_doubt(ctx: Context, job: PlaceOrder, reason: str) -> dict[str, str | None]:
     """Mark an order as in doubt, enqueue its resolution, and end the job that sent it."""
     result: dict[str, str | None] = {"order": OrderState.IN_DOUBT, "reason": reason}
     with ctx.transaction() as tx:
-        if orders.change_state(tx.connection, order_id, [OrderState.SUBMITTING], OrderState.IN_DOUBT, reason=reason):
-            tx.enqueue(ResolveInDoubtOrder(order_id=order_id), run_after=POLLS[0])
+        if orders.change_state(
+            tx.connection, job.order_id, [OrderState.SUBMITTING], OrderState.IN_DOUBT, reason=reason
+        ):
+            request = ResolveInDoubtOrder(order_id=job.order_id, target_position=job.target_position)
+            tx.enqueue(request, run_after=POLLS[0])
         tx.finish(result)
     return result

@@ -12,8 +12,9 @@ from shared.db.accounts.accounts import AccountRow
 from shared.db.market_data import contracts
 from shared.db.orders import changes, fills, orders, positions
 from shared.domain.market_data.calendar import trading_day_at, trading_day_begins
-from shared.domain.orders.order import OrderState
+from shared.domain.orders.order import OrderState, Role
 from shared.errors import PositionMismatchError, PostponedError, RefusedError
+from shared.fleets import Queue
 from shared.ledger.jobs.orders import (
     ChangeOrder,
     GuardPosition,
@@ -179,6 +180,13 @@ def _resolve_pending(tx: Transaction, account_id: int) -> None:
                 key=f"place:{order.id}:{minute}",
                 sequence_key=entries_key(account_id),
             )
+        if (
+            order.state is OrderState.CREATED
+            and order.role is Role.EXIT
+            and now - order.created_at > SUBMITTING_AT_MOST
+        ):
+            request = PlaceOrder(order_id=order.id)  # finds that its sender was lost, and requests the exit again
+            tx.enqueue(request, key=f"place:{order.id}:{minute}", queue=Queue.CRITICAL)
     for change in changes.list_open(tx.connection, account_id):
         if now - change.created_at > SUBMITTING_AT_MOST:
             tx.enqueue(ChangeOrder(change_id=change.id), key=f"change:{change.id}:{minute}")

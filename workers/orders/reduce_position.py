@@ -9,6 +9,7 @@ from shared.db.market_data import contracts
 from shared.db.orders import fills, flatten_requests, orders
 from shared.domain.orders.order import Direction, Role, Side
 from shared.errors import PostponedError, RefusedError
+from shared.fleets import Queue
 from shared.gateway.wire import VenuePosition
 from shared.ids import new_id
 from shared.ledger.jobs.orders import PlaceOrder, ReducePosition
@@ -32,6 +33,8 @@ def _quantity_beyond(job: ReducePosition, held: VenuePosition) -> int:
     """Return how much is to close; nothing on the other side of a target position, which a later alert has opened."""
     if job.target_position is None:
         return job.quantity
+    if job.target_position == 0:
+        return held.quantity
     is_same_side = (job.target_position > 0) is (held.direction is Direction.LONG)
     return held.quantity - abs(job.target_position) if is_same_side else 0
 
@@ -97,5 +100,6 @@ def reduce_position(job: ReducePosition, ctx: Context) -> dict[str, str | int]:
             correlation_id=ctx.job.correlation_id,
         )
         result["order_id"] = str(order_id)
-        tx.continue_with(result, PlaceOrder(order_id=order_id, target_position=job.target_position))
+        place = PlaceOrder(order_id=order_id, target_position=job.target_position)
+        tx.continue_with(result, place, queue=Queue.CRITICAL)
     return result

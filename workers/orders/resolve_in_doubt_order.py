@@ -11,6 +11,7 @@ from shared.gateway.wire import VenueOrder
 from shared.ledger.jobs.orders import PlaceOrder, PollFills, ResolveInDoubtOrder, entries_key
 from workers.context import Context
 from workers.orders import venue_state
+from workers.orders.exit_retry import request_exit_again
 from workers.task import task
 
 # When to fetch, in machine time from the call; after the last, the order counts as never sent. Source: venue.md 11.1.
@@ -25,8 +26,9 @@ def resolve_in_doubt_order(job: ResolveInDoubtOrder, ctx: Context) -> dict[str, 
 
     Found: apply its state. Not found until the last poll: the venue never received it, so an entry that has not expired
     is sent again under the same tag (the venue rejects a second order of one tag, for ever), and an expired one becomes
-    EXPIRED. Exits and stops also become EXPIRED and are never sent again: their sender reads the position first and
-    places a new order. Every reconcile of the trading day still searches for a tag that was given up.
+    EXPIRED. Exits and stops also become EXPIRED and are never sent again: an exit is requested again, which reads the
+    position first, and the guard places a new stop. Every reconcile of the trading day still searches for a tag that
+    was given up.
     """
     with ctx.autocommit() as connection:
         order = orders.get(connection, job.order_id)
@@ -56,7 +58,11 @@ def resolve_in_doubt_order(job: ResolveInDoubtOrder, ctx: Context) -> dict[str, 
     with ctx.transaction() as tx:
         if order.role is not Role.ENTRY or (order.expires_at is not None and order.expires_at <= now):
             reason = f"never seen at the venue within {POLLS[-1].total_seconds():.0f} s, and not to be sent again"
-            orders.change_state(tx.connection, order.id, [OrderState.IN_DOUBT], OrderState.EXPIRED, reason=reason)
+            is_changed = orders.change_state(
+                tx.connection, order.id, [OrderState.IN_DOUBT], OrderState.EXPIRED, reason=reason
+            )
+            if is_changed and order.role is Role.EXIT:
+                request_exit_again(tx, order, job.target_position, pause=timedelta(0))
             return {"order": OrderState.EXPIRED}
         orders.change_state(tx.connection, order.id, [OrderState.IN_DOUBT], OrderState.CREATED)
         tx.enqueue(PlaceOrder(order_id=order.id), sequence_key=entries_key(order.account_id), sequence_id=order.id)

@@ -16,7 +16,7 @@ from shared.fleets import Queue
 from shared.ids import lowest_id_at
 
 ENTRY_KINDS = ("BUY", "SELL", "TARGET")
-_LOOK_BACK = timedelta(minutes=10)  # an alert is late by seconds: those received longer before are not compared
+_LOOK_BACK = timedelta(minutes=10)  # before an alert was sent: senders' clocks differ, so one sent later may be there
 
 
 def is_late(
@@ -36,7 +36,7 @@ def is_late(
         alert.c.hook_id == stored.hook_id,
         alert.c.root == stored.root,
         alert.c.verdict == "accepted",
-        alert.c.id.between(lowest_id_at(stored.received_at - _LOOK_BACK), stored.id),
+        alert.c.id.between(lowest_id_at(min(stored.sent_at, stored.received_at) - _LOOK_BACK), stored.id),
         alert.c.id != stored.id,
         alert.c.sent_at > stored.sent_at,
         alert.c.action.in_(kinds),

@@ -110,17 +110,22 @@ def find_open(connection: Connection, account_id: int, contract_id: str | None =
     return None if row is None else FlattenRequestRow(*row)
 
 
-def was_requested_by(
-    connection: Connection, account_id: int, contract_id: str, correlation_id: UUID, since: datetime
-) -> bool:
-    """Whether a job with this correlation id has requested a close of the contract after `since`."""
-    statement = select(flatten_request.c.id).where(
-        flatten_request.c.id >= lowest_id_at(since - CLOCK_SKEW),
-        flatten_request.c.account_id == account_id,
-        flatten_request.c.contract_id == contract_id,
-        flatten_request.c.correlation_id == correlation_id,
+def list_contracts_requested_by(
+    connection: Connection, account_id: int, correlation_id: UUID, since: datetime
+) -> list[str]:
+    """Return the contracts of which a job with this correlation id has requested a close after `since`."""
+    statement = (
+        select(flatten_request.c.contract_id)
+        .distinct()
+        .where(
+            flatten_request.c.id >= lowest_id_at(since - CLOCK_SKEW),
+            flatten_request.c.account_id == account_id,
+            flatten_request.c.contract_id.is_not(None),
+            flatten_request.c.correlation_id == correlation_id,
+        )
+        .order_by(flatten_request.c.contract_id)
     )
-    return connection.execute(statement.limit(1)).first() is not None
+    return list(connection.execute(statement).scalars())
 
 
 def list_by_ids(connection: Connection, flatten_request_ids: Sequence[UUID]) -> list[FlattenRequestRow]:

@@ -55,6 +55,7 @@ class OrderRow:
     average_fill_price: Decimal | None
     correlation_id: UUID
     expires_at: datetime | None
+    created_at: datetime
     submitted_at: datetime | None
     submitted_market_at: datetime | None
 

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator, Mapping
+from decimal import Decimal
 
 from shared.domain.alerts.field_names import plain_name
 from shared.domain.alerts.fields import CONTRACTS_HINT, invalid_value, read_unsigned
@@ -13,6 +14,7 @@ _NAME_HINT = "send quantity to close a part, or leave it out to close all"
 _PERCENT_HINT = "send the contracts to close as quantity, or leave percent out to close all"
 _REST_HINT = "send market_position with market_position_size, or quantity to close a part, or neither to close all"
 _ALL = 100
+_MORE_THAN_HELD = 1_000
 # Names are compared by their `_letters`.
 _SIZES = ("quantity", "qty", "contracts", "size")  # also at the end of a name, and misspelt
 _OTHER_SIZES = re.compile(r"(?:order|exit|close|trade)?(?:contract|lots?|units|shares|amount)")
@@ -30,6 +32,7 @@ _WORDED = re.compile(
     r"half|[0-9.,/]{0,20}[1-9][0-9.,/]{0,20}\s*(?:x|(?:lot|contract|ct|unit|share|mini|micro)s?|of [0-9]{1,4})",
     re.IGNORECASE,
 )
+_EXPONENT = re.compile(r"\+?[1-9][0-9]{0,3}(?:\.[0-9]{1,20})?e[+-]?[0-9]{1,3}", re.IGNORECASE)
 _PERCENT_WORD = re.compile(r"\s*(?:percent|pct)\Z", re.IGNORECASE)
 
 
@@ -38,7 +41,7 @@ def refuse_unreadable_part(payload: Mapping[str, Json]) -> None:
 
     `quantity` has been read in vain: zero, a negative number, NaN, text or nothing in it says no part.
     """
-    if _is_unreadable(payload.get("quantity")):
+    if _is_unreadable(payload.get("quantity")) or _is_number_of_contracts(payload.get("quantity")):
         raise invalid_value("quantity", payload["quantity"], _HINT)
     for name, value in payload.items():
         percent = read_unsigned(value)
@@ -88,6 +91,13 @@ def _letters(name: str) -> str:
 
 def _says_part(value: Json) -> bool:
     return _is_unreadable(value) or bool(read_unsigned(value))
+
+
+def _is_number_of_contracts(value: Json) -> bool:
+    """Whether a size that was read in vain is a part: +1, 1., 1e0; not 100 %, nor more than anyone may hold."""
+    text = str(value).strip()
+    number = Decimal(text) if _EXPONENT.fullmatch(text) else read_unsigned(value)
+    return number is not None and 0 < number < _MORE_THAN_HELD and not text.endswith("%")
 
 
 def _is_unreadable(value: Json) -> bool:

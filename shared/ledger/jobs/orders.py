@@ -46,12 +46,13 @@ class PollFills(Job):
 
 @dataclass(frozen=True, kw_only=True)
 class ResolveInDoubtOrder(Job):
-    """Resolve an order in doubt: its submission had no clear answer."""
+    """Resolve an order in doubt: its submission had no clear answer. `target_position` is that of its PlaceOrder."""
 
     queue: ClassVar = Queue.CRITICAL
     is_internal: ClassVar = True
     attempts: ClassVar = 50
     order_id: UUID
+    target_position: int | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -87,8 +88,9 @@ class EnterManually(Job):
 class ReducePosition(Job):
     """Close a part of a position with a market order: `quantity` contracts, at most as many as are held.
 
-    With a `target_position`, negative for short, instead: close what is held beyond it. A position in another
-    `direction`, or one that was opened after `requested_at` (by default when the job was enqueued), is left.
+    With a `target_position`, negative for short, instead: close what is held beyond it; 0 closes all. A position in
+    another `direction`, or one that was opened after `requested_at` (by default when the job was enqueued), is left.
+    Raise ValueError without either.
     """
 
     queue: ClassVar = Queue.CRITICAL
@@ -101,6 +103,10 @@ class ReducePosition(Job):
     requested_at: Instant | None = None
     origin: Origin = Origin.MANUAL
     is_dry_run: bool = False
+
+    def __post_init__(self) -> None:
+        if self.target_position is None and self.quantity < 1:
+            raise ValueError(f"quantity is {self.quantity}: give 1 or more contracts to close, or target_position")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -153,6 +153,20 @@ def test_the_closing_part_of_a_reversal_closes_nothing_once_the_alert_has_ended(
     assert result_of(worker_env, reversal).startswith("succeeded")
 
 
+def test_the_closing_part_of_a_reversal_waits_at_most_15_s_for_an_order_in_doubt(worker_env: WorkerEnv) -> None:
+    hold(worker_env, 1)
+    worker_env.venue.faults(path=PLACE, kind="lose_before")
+    run_next(worker_env, worker_env.entry_alert())
+    worker_env.entry_alert(**SHORT_ONE)
+    ((job_id,),) = worker_env.rows("SELECT id FROM job WHERE name = 'alerts.close_reversed' AND state = 'queued'")
+    run_next(worker_env, job_id)
+    assert [] == requested_flattens(worker_env)
+    worker_env.execute(f"UPDATE job SET enqueued_at = now() - interval '16 seconds' WHERE id = '{job_id}'")
+    run_next(worker_env, job_id)
+
+    assert [MNQ] == requested_flattens(worker_env)
+
+
 @pytest.mark.parametrize("is_entered_later", [False, True])
 def test_a_reversal_whose_entry_has_expired_closes_what_was_not_entered_after_it(
     worker_env: WorkerEnv, *, is_entered_later: bool
@@ -160,7 +174,7 @@ def test_a_reversal_whose_entry_has_expired_closes_what_was_not_entered_after_it
     if not is_entered_later:
         hold(worker_env, 1)
     reversal = worker_env.entry_alert(**SHORT_ONE)
-    worker_env.execute(f"UPDATE job SET expires_at = now() WHERE id = '{reversal}'")
+    worker_env.execute(f"UPDATE job SET state = 'expired', finished_at = now() WHERE id = '{reversal}'")
     worker_env.execute("UPDATE job SET run_at = now() + interval '1 hour' WHERE name = 'alerts.close_reversed'")
     if is_entered_later:
         hold(worker_env, 1)
@@ -202,6 +216,19 @@ def test_a_target_position_that_names_the_active_month_leaves_the_others(worker_
 
     assert [] == requested_flattens(worker_env)
     assert f"{OTHER_MONTH} is held without a fresh price" in result_of(worker_env, job_id)  # so it came to the entry
+
+
+def test_a_target_position_that_closes_another_month_says_so(worker_env: WorkerEnv) -> None:
+    hold(worker_env, 1)
+    hold_other_month(worker_env)
+    job_id = worker_env.entry_alert(**LONG_ONE)
+    run_next(worker_env, job_id)
+    assert [OTHER_MONTH] == requested_flattens(worker_env)
+    worker_env.execute(f"DELETE FROM position WHERE contract_id = '{OTHER_MONTH}'")  # as its close does
+    run_until(worker_env, 1)
+
+    reason = f"closes {OTHER_MONTH}: +1 is held, +1 is wanted"
+    assert [("accepted", reason)] == worker_env.rows("SELECT verdict, reason FROM signal WHERE action = 'CLOSE'")
 
 
 def test_a_reversal_in_a_month_that_is_no_longer_active_closes_it(worker_env: WorkerEnv) -> None:

@@ -1,9 +1,13 @@
 """The position to which a target position or an exit leads, whatever is held and whatever rests."""
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
+from sqlalchemy import text
 
+from shared.clock import machine_now
+from shared.ids import lowest_id_at
 from shared.ledger.jobs.orders import ReconcileAccounts
 from tests.fixtures.alert_steps import (
     ENTRIES,
@@ -73,10 +77,19 @@ def test_a_stale_reversal_waits_for_the_fill_of_an_entry_received_before(worker_
     assert "stale" in result_of(worker_env, job_id)
 
 
-def test_a_stale_reversal_does_not_close_what_an_alert_sent_later_has_opened(worker_env: WorkerEnv) -> None:
+@pytest.mark.parametrize("received_min", [0, 30], ids=["just before", "half an hour before"])
+def test_a_stale_reversal_does_not_close_what_an_alert_sent_later_has_opened(
+    worker_env: WorkerEnv, received_min: int
+) -> None:
     hook_id = worker_env.add_hook()
     worker_env.entry_alert(hook_id, timenow=time_ago(1))
-    job_id = worker_env.entry_alert(hook_id, **TO_SHORT_1, timenow=time_ago(45))
+    run_until(worker_env, 1)
+    before = timedelta(minutes=received_min)
+    change = "UPDATE alert SET id = :new, received_at = received_at - :before, sent_at = sent_at - :before"
+    with worker_env.ledger.engine.begin() as connection:
+        connection.execute(text("SET LOCAL session_replication_role = replica"))  # its signal keeps the old id
+        connection.execute(text(change), {"new": lowest_id_at(machine_now() - before), "before": before})
+    job_id = worker_env.entry_alert(hook_id, **TO_SHORT_1, timenow=time_ago(45 + 60 * received_min))
     run_until(worker_env, 1)
 
     assert "stale" in result_of(worker_env, job_id)

@@ -6,7 +6,8 @@ import pytest
 
 from shared.clock import machine_now
 from shared.domain.orders.order import Direction
-from shared.ledger.jobs.orders import ReducePosition
+from shared.errors import HaltError
+from shared.ledger.jobs.orders import ReconcileAccounts, ReducePosition
 from tests.fixtures.venue import MNQ
 from tests.fixtures.worker_env import WorkerEnv
 
@@ -44,7 +45,10 @@ def test_a_partial_exit_that_is_late_takes_nothing_of_a_later_position(
     assert ("opened after" if direction is Direction.LONG else "is LONG by now") in result["nothing_to_do"]
 
 
-def test_an_exit_in_doubt_is_never_sent_again(worker_env: WorkerEnv) -> None:
+@pytest.mark.parametrize("is_closed_meanwhile", [False, True])
+def test_an_exit_that_the_venue_never_received_is_made_after_the_position_is_read(
+    worker_env: WorkerEnv, *, is_closed_meanwhile: bool
+) -> None:
     worker_env.entry_alert(quantity=2)
     worker_env.run_due_jobs()
     worker_env.venue.faults(path=PLACE, kind="lose_before")
@@ -52,12 +56,89 @@ def test_an_exit_in_doubt_is_never_sent_again(worker_env: WorkerEnv) -> None:
         worker_env.enqueue(ReducePosition(account_id=worker_env.venue.account_id, contract_id=MNQ, quantity=1))
     )
     worker_env.execute("UPDATE orders SET submitted_at = submitted_at - interval '16 seconds' WHERE role = 'EXIT'")
-    sent = len(worker_env.venue.requests(PLACE))
+    if is_closed_meanwhile:
+        worker_env.venue.close_position()
     worker_env.run_due_jobs()
 
-    assert [("EXPIRED",)] == worker_env.rows("SELECT state FROM orders WHERE role = 'EXIT'")
-    assert sent == len(worker_env.venue.requests(PLACE))
-    assert 2 == worker_env.venue.position(MNQ)
+    exits = worker_env.rows("SELECT state FROM orders WHERE role = 'EXIT' ORDER BY id")
+    assert ([("EXPIRED",)] if is_closed_meanwhile else [("EXPIRED",), ("FILLED",)]) == exits
+    assert (0 if is_closed_meanwhile else 1) == worker_env.venue.position(MNQ)
+
+
+def test_an_exit_that_finds_no_login_blocks_no_later_exit(
+    worker_env: WorkerEnv, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    worker_env.entry_alert(quantity=3)
+    worker_env.run_due_jobs()
+    reduction = ReducePosition(account_id=worker_env.venue.account_id, contract_id=MNQ, quantity=1)
+
+    def refuse(*_: object) -> None:
+        raise HaltError("the venue refuses the API key")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("workers.orders.place_order.submit_order", refuse)
+        worker_env.runner.run(worker_env.enqueue(reduction))
+    assert [("CANCELLED",)] == worker_env.rows("SELECT state FROM orders WHERE role = 'EXIT'")
+    worker_env.run(reduction)
+
+    assert 1 == worker_env.venue.position(MNQ)
+
+
+def test_an_exit_whose_sender_was_lost_is_found_by_a_reconcile_and_measured_again(
+    worker_env: WorkerEnv, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    worker_env.entry_alert(quantity=2)
+    worker_env.run_due_jobs()
+    job_id = worker_env.enqueue(ReducePosition(account_id=worker_env.venue.account_id, contract_id=MNQ, quantity=1))
+    with monkeypatch.context() as patch:
+        patch.setattr("workers.orders.place_order.submit_order", _lose)
+        worker_env.runner.run(job_id)
+    ended = "state = 'dead', error = 'lost', lease_until = NULL, finished_at = now()"
+    worker_env.execute(f"UPDATE job SET {ended} WHERE name = 'orders.place_order' AND state <> 'succeeded'")
+    with monkeypatch.context() as patch:
+        patch.setattr("workers.orders.reconcile_account.SUBMITTING_AT_MOST", timedelta(0))
+        patch.setattr("workers.orders.place_order._LATEST_EXIT", timedelta(0))
+        worker_env.runner.run(worker_env.enqueue(ReconcileAccounts()))
+        reconcile = "SELECT id FROM job WHERE name = 'orders.reconcile_account' ORDER BY id DESC LIMIT 1"
+        worker_env.runner.run(worker_env.rows(reconcile)[0][0])
+        (place,) = worker_env.rows("SELECT id, queue FROM job WHERE name = 'orders.place_order' AND state = 'queued'")
+        worker_env.runner.run(place[0])
+    assert "critical" == place[1]
+    worker_env.run_due_jobs()
+
+    assert ["CANCELLED", "FILLED"] == [
+        row[0] for row in worker_env.rows("SELECT state FROM orders WHERE role = 'EXIT' ORDER BY id")
+    ]
+    assert 1 == worker_env.venue.position(MNQ)
+
+
+def _lose(*_: object) -> None:
+    raise RuntimeError("a test")
+
+
+def test_an_exit_is_sent_as_a_critical_job(worker_env: WorkerEnv) -> None:
+    """Its requests are then counted in the reserve that no entry may use."""
+    worker_env.entry_alert(quantity=2)
+    worker_env.run_due_jobs()
+    worker_env.run(ReducePosition(account_id=worker_env.venue.account_id, contract_id=MNQ, quantity=1))
+
+    placed = worker_env.rows("SELECT queue FROM job WHERE name = 'orders.place_order' ORDER BY id DESC LIMIT 1")
+    assert [("critical",)] == placed
+
+
+@pytest.mark.parametrize("quantity", [1, -1], ids=["long", "short"])
+def test_an_exit_to_nothing_closes_all(worker_env: WorkerEnv, quantity: int) -> None:
+    worker_env.entry_alert(action="buy" if quantity > 0 else "sell", quantity=2)
+    worker_env.run_due_jobs()
+    worker_env.run(ReducePosition(account_id=worker_env.venue.account_id, contract_id=MNQ, target_position=0))
+
+    assert 0 == worker_env.venue.position(MNQ)
+
+
+@pytest.mark.parametrize("quantity", [0, -1])
+def test_an_exit_without_a_size_is_refused(quantity: int) -> None:
+    with pytest.raises(ValueError, match=f"quantity is {quantity}: give 1 or more contracts"):
+        ReducePosition(account_id=1, contract_id=MNQ, quantity=quantity)
 
 
 def test_an_unsent_exit_is_placed_again_only_after_the_position_is_read(worker_env: WorkerEnv) -> None:

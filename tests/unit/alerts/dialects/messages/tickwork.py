@@ -47,6 +47,13 @@ ROWS: list[Row] = [
     ('{"symbol": "MNQ", "action": "exit_short", "side": "buy"}', "CLOSE SHORT MNQ", "0 0 1 3"),
     (BUY + ', "order_type": "limit", "limit_price": 21450.25}', "BUY 1 MNQ limit 21450.25", "0 1 2 4"),
     (BUY + ', "take_profit_tick": 80}', "refused take_profit_tick: take_profit_ticks", ""),
+    (BUY + ', "reduce_only": true}', "refused reduce_only: close_long", ""),
+    (BUY + ', "reduceOnly": false}', "BUY 1 MNQ", "0 1 2 4"),
+    (CLOSE + ', "quantity": "+1"}', "refused quantity: to close a part", ""),
+    (CLOSE + ', "quantity": "1."}', "refused quantity: to close a part", ""),
+    (CLOSE + ', "quantity": "1e0"}', "refused quantity: to close a part", ""),
+    (CLOSE + ', "quantity": "100%"}', "CLOSE MNQ", "0 0 0 0"),
+    (CLOSE + ', "quantity": 10000}', "CLOSE MNQ", "0 0 0 0"),
     ('{"action": "buy", "symbol": "NYSE:CL", "quantity": 1}', "refused symbol: NYMEX", ""),
     ('{"action": "buy", "symbol": "MNQ2!", "quantity": 1}', "refused symbol: MNQ1!", ""),
     # What another dialect reads: the hint names it, or shows the right message.

@@ -1,0 +1,47 @@
+"""What a target position reverses: what is held on the other side, which an exit closes even if nothing is entered.
+
+The worker asks it of an alert that was received, and `tickwork alerts mock` of a message that was not sent.
+"""
+
+from uuid import UUID
+
+from sqlalchemy import Connection
+
+from shared.db.alerts import precedence
+from shared.db.alerts.alerts import StoredAlert
+from shared.db.alerts.entry_denials import came_too_late
+from shared.db.orders import flatten_requests
+from shared.db.orders.root_state import RootState
+from shared.domain.alerts.alert import Alert
+
+
+def list_opposite(alert: Alert, state: RootState) -> list[str]:
+    """Return the contracts that the symbol means and that are held against the target position, if it has one."""
+    held = filter(alert.symbol.names, state.positions)
+    return [contract_id for contract_id in held if state.quantity(contract_id) * (alert.target_position or 0) < 0]
+
+
+def list_reversed(
+    connection: Connection,
+    stored: StoredAlert,
+    account_id: int,
+    alert: Alert,
+    state: RootState,
+    *,
+    correlation_id: UUID,
+) -> list[str]:
+    """Return the contracts that are closed for an alert whatever becomes of its entry; none for another alert.
+
+    What a later request has closed or entered is left, and all of it if an alert that was sent later was received
+    first, as that one may have entered it. `correlation_id` is that of the alert's own closes, which do not count.
+    """
+    opposite = list_opposite(alert, state)
+    if not opposite or came_too_late(connection, stored):
+        return []
+    entered_later = precedence.list_entered_later(connection, stored, account_id)
+    return [
+        contract_id
+        for contract_id in opposite
+        if contract_id not in entered_later
+        and not flatten_requests.has_later_close(connection, account_id, contract_id, correlation_id, stored)
+    ]
