@@ -162,7 +162,7 @@ class Submission:
 def mark_submitting(
     connection: Connection, order: OrderRow, job_id: UUID, fence: int, *, machine_now: datetime, market_now: datetime
 ) -> Submission:
-    """Make a CREATED order SUBMITTING with the function submit_order of Postgres, in one round trip.
+    """Make a CREATED order SUBMITTING with the Postgres function of this name, in one round trip.
 
     An entry becomes DENIED if its account is halted or being flattened; neither can begin before this commits. Raise
     LookupError if the contract is unknown.
@@ -171,7 +171,7 @@ def mark_submitting(
         job.c.id == job_id, job.c.fence == fence, job.c.state == "running"
     )
     columns = [
-        func.submit_order(order.id, machine_now, market_now).label("result"),
+        func.mark_submitting(order.id, machine_now, market_now).label("result"),
         lease.scalar_subquery().label("lease_left"),
     ]
     row = contracts.require_with_columns(connection, order.contract_id, columns)

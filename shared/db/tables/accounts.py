@@ -55,7 +55,6 @@ account_day = Table(
     Column("trading_day", Date, primary_key=True),
     Column("opening_balance", Numeric, nullable=False),
     Column("closing_balance", Numeric, nullable=False),
-    Column("loss_limit_level", Numeric),
     at_column("closed_at", nullable=False, now=True),
 )
 

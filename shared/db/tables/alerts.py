@@ -1,4 +1,4 @@
-"""The tables of alerts: webhooks, the alerts they received, and the signals to trade."""
+"""The tables of alerts: webhooks and their secrets, API tokens, the alerts received, and the signals to trade."""
 
 from sqlalchemy import (
     BigInteger,

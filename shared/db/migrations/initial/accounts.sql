@@ -32,7 +32,6 @@ CREATE TABLE account_day (
     trading_day date NOT NULL,
     opening_balance numeric NOT NULL,
     closing_balance numeric NOT NULL,
-    loss_limit_level numeric,
     closed_at timestamptz DEFAULT now() NOT NULL,
     CONSTRAINT pk_account_day PRIMARY KEY (account_id, trading_day),
     CONSTRAINT fk_account_day_account_id FOREIGN KEY (account_id) REFERENCES account (id)

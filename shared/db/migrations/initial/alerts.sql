@@ -1,4 +1,5 @@
--- The tables of alerts: webhooks, the alerts they received, and the signals made from them.
+-- The tables of alerts: webhooks and their secrets, the API tokens with which programs request jobs, the alerts received,
+-- and the signals made from them.
 
 CREATE TABLE hook (
     id uuid NOT NULL,

@@ -178,8 +178,9 @@ END $$;
 CREATE TRIGGER order_transition BEFORE UPDATE OF state ON orders
 FOR EACH ROW WHEN (OLD.state IS DISTINCT FROM NEW.state) EXECUTE FUNCTION check_order_transition();
 
--- The checks before an order is sent, in one round trip; each statement sees the rows as they are after the lock.
-CREATE FUNCTION submit_order(wanted uuid, machine_now timestamptz, market_now timestamptz) RETURNS text
+-- The checks before an order is sent, in one round trip: it becomes SUBMITTING, or DENIED with the obstacle. Each
+-- statement sees the rows as they are after the lock.
+CREATE FUNCTION mark_submitting(wanted uuid, machine_now timestamptz, market_now timestamptz) RETURNS text
 LANGUAGE plpgsql AS $$
 DECLARE
     it orders;
