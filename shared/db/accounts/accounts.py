@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
@@ -10,8 +10,9 @@ from sqlalchemy import Connection, Row, Text, bindparam, func, select, true, upd
 from sqlalchemy.dialects.postgresql import insert
 
 from shared.db.tables.accounts import account, account_day, account_event, account_snapshot
-from shared.domain.accounts.stage import Stage, parse_stage
-from shared.domain.market_data.calendar import trading_day_at
+from shared.domain.accounts.stage import parse_stage
+from shared.domain.market_data.calendar import count_trading_days, trading_day_at
+from shared.domain.risk.account_risk import AccountRisk, start_next_day
 from shared.domain.risk.rule_book import initial_high_water_mark
 from shared.ids import new_id
 
@@ -57,7 +58,6 @@ class AccountRow:
 NEVER_LIVE = (
     "live orders of account {0} were never on: run `tickwork accounts live {0} on` to let them reach the real venue"
 )
-_SATURDAY = 5
 _COLUMNS = [account.c[name] for name in AccountRow.__dataclass_fields__]
 # Built once: they are on the path of an entry.
 _GET = select(*_COLUMNS).where(account.c.id == bindparam("account"))
@@ -131,7 +131,7 @@ def store(
         values |= {"trading_day": today, "day_opening_balance": balance}
         values["high_water_mark"] = initial_high_water_mark(name, balance)
     elif before.trading_day < today:
-        values |= _start_day(connection, before, today, balance)
+        values |= _start_day(connection, before, before.trading_day, today, balance)
     statement = insert(account).values(id=account_id, **values)
     connection.execute(
         statement.on_conflict_do_update(index_elements=["id"], set_={**values, "updated_at": func.now()})
@@ -142,31 +142,26 @@ def store(
     connection.execute(snapshot.on_conflict_do_nothing())
 
 
-def _start_day(connection: Connection, before: AccountRow, today: date, balance: Decimal) -> dict[str, Any]:
-    """Store the trading day that ended; return the columns of the new day.
-
-    The level of the loss limit follows the last balance of the day. A balance that changed since the last report
-    changed unseen: the higher of the two counts as the day's last. If more than one day ended unseen, the high-water
-    mark is not known, and a person must set it, except for a practice account.
-    """
+def _start_day(
+    connection: Connection, before: AccountRow, ended: date, today: date, balance: Decimal
+) -> dict[str, Any]:
+    """Store the trading day that ended; return the columns of the new day, by the rule of `start_next_day`."""
     opening = before.balance if before.day_opening_balance is None else before.day_opening_balance
-    ended = insert(account_day).values(
-        account_id=before.id,
-        trading_day=before.trading_day,
-        opening_balance=opening,
-        closing_balance=before.balance,
+    day = insert(account_day).values(
+        account_id=before.id, trading_day=ended, opening_balance=opening, closing_balance=before.balance
     )
-    connection.execute(ended.on_conflict_do_nothing())
-    last = max(before.balance, balance)
-    highest = None if before.high_water_mark is None else max(before.high_water_mark, last)
-    was_unseen = balance != before.balance and _weekdays_between(before.trading_day or today, today) > 1
-    if was_unseen and parse_stage(before.name) is not Stage.PRACTICE:
-        highest = None
-    return {"trading_day": today, "day_opening_balance": last, "high_water_mark": highest}
-
-
-def _weekdays_between(first: date, last: date) -> int:
-    return sum((first + timedelta(days=number)).weekday() < _SATURDAY for number in range((last - first).days))
+    connection.execute(day.on_conflict_do_nothing())
+    risk = start_next_day(
+        AccountRisk(balance=before.balance, day_opening_balance=opening, high_water_mark=before.high_water_mark),
+        balance,
+        ended_day_count=count_trading_days(ended, today),
+        stage=parse_stage(before.name),
+    )
+    return {
+        "trading_day": today,
+        "day_opening_balance": risk.day_opening_balance,
+        "high_water_mark": risk.high_water_mark,
+    }
 
 
 def list_days(connection: Connection, account_id: int) -> list[tuple[date, Decimal]]:

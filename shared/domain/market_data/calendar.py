@@ -164,5 +164,10 @@ def trading_day_at(at: datetime) -> date:
     return day + _DAY * max(0, 7 - day.weekday()) if day.weekday() > _FRIDAY else day
 
 
+def count_trading_days(first: date, last: date) -> int:
+    """Return how many trading days end from the day `first` until the day `last` begins."""
+    return sum((first + _DAY * number).weekday() <= _FRIDAY for number in range((last - first).days))
+
+
 def _chicago_instant(day: date, clock: time) -> datetime:
     return datetime.combine(day, clock, CHICAGO).astimezone(UTC)

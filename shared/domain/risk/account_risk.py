@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, time, timedelta
 from decimal import ROUND_HALF_EVEN, Decimal
 
+from shared.domain.accounts.stage import Stage
 from shared.domain.market_data.calendar import CHICAGO
 from shared.domain.market_data.contract import ROOTS
 from shared.domain.orders.order import Direction, Side
@@ -140,21 +141,27 @@ def mark_touched_limits(risk: AccountRisk, book: RuleBook) -> AccountRisk:
     )
 
 
-def start_next_day(risk: AccountRisk) -> AccountRisk:
+def start_next_day(risk: AccountRisk, reported: Decimal, *, ended_day_count: int, stage: Stage) -> AccountRisk:
     """Return the risk of an account after its trading day has ended, at 17:00 in Chicago.
 
-    The marks of the day are reset, a breach stays, and the balance may be a new high-water mark. A day without a
-    result, such as a Saturday, adds none. If the balance is missing, the day's opening balance is unknown.
+    `reported` is the first balance of the new day, `ended_day_count` how many trading days ended since the balance of
+    `risk`. A balance that changed in between changed unseen: the higher of the two counts as the day's last, which is
+    the opening balance of the new day and may be a new high-water mark. If it changed while more than one day ended,
+    the high-water mark is unknown, and a person must set it, except for a practice account. The marks of the day are
+    reset, and a breach stays.
     """
-    result, balance, highest = day_result(risk), risk.balance, risk.high_water_mark
+    result, highest = day_result(risk), risk.high_water_mark
+    last = reported if risk.balance is None else max(risk.balance, reported)
+    was_unseen = reported != risk.balance and ended_day_count > 1 and stage is not Stage.PRACTICE
     return replace(
         risk,
-        day_opening_balance=balance,
-        high_water_mark=highest if highest is None or balance is None else max(highest, balance),
+        balance=reported,
+        day_opening_balance=last,
+        high_water_mark=None if highest is None or was_unseen else max(highest, last),
         is_day_locked=False,
         is_reduced=False,
         trade_count_today=0,
-        days=(*risk.days, result) if result else risk.days,
+        days=risk.days if result is None else (*risk.days, result),
     )
 
 

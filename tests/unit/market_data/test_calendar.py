@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.domain.market_data.bar import MINUTE
-from shared.domain.market_data.calendar import CHICAGO, calendar_of
+from shared.domain.market_data.calendar import CHICAGO, calendar_of, count_trading_days
 from shared.domain.market_data.coverage import Span
 
 GROUPS = ["equity", "metals", "energy", "currency", "rates", "crypto", "grains", "livestock"]
@@ -104,6 +104,19 @@ def test_open_spans_are_sorted_disjoint_and_open(at: datetime, minutes: int, gro
     assert all(one.end <= two.start for one, two in itertools.pairwise(spans))
     assert all((calendar.is_open(span.start) and not calendar.is_open(span.end)) or span.end == wanted.end
                for span in spans)  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("first", "last", "expected"),
+    [
+        ("2026-11-23", "2026-11-23", 0),
+        ("2026-11-23", "2026-11-24", 1),
+        ("2026-11-27", "2026-11-30", 1),
+        ("2026-11-23", "2026-11-30", 5),
+    ],
+)
+def test_a_weekend_is_no_trading_day_and_a_holiday_is_one(first: str, last: str, expected: int) -> None:
+    assert expected == count_trading_days(date.fromisoformat(first), date.fromisoformat(last))
 
 
 @pytest.mark.parametrize("name", ["mgcm2-1m-2022-04", "mgcg5-1m-2024-12"])

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from shared.domain.accounts.stage import Stage
 from shared.domain.orders.order import Side
 from shared.domain.risk.account_risk import (
     OpenEntry,
@@ -20,7 +21,7 @@ from shared.domain.risk.account_risk import (
 )
 from shared.domain.risk.rule_book import PRESETS
 from shared.domain.risk.rule_changes import with_changes
-from tests.fixtures.account_risks import COMBINE, EXPRESS, chicago, held, risk
+from tests.fixtures.account_risks import COMBINE, EXPRESS, chicago, held, next_day, risk
 
 CENT = Decimal("0.01")
 
@@ -125,7 +126,7 @@ def test_a_new_day_resets_the_lock_keeps_the_breach_and_adds_the_result() -> Non
         risk(51_000, opening=50_400, highest=50_700),
         is_breached=True, is_day_locked=True, is_reduced=True, trade_count_today=7, days=(Decimal(400),),
     )  # fmt: skip
-    started = start_next_day(ended)
+    started = next_day(ended)
 
     balance = Decimal(51_000)
     assert (balance, balance, (Decimal(400), Decimal(600))) == (
@@ -137,21 +138,56 @@ def test_a_new_day_resets_the_lock_keeps_the_breach_and_adds_the_result() -> Non
         started.is_reduced,
         started.trade_count_today,
     )
-    assert started == start_next_day(started), "a Saturday adds no result"
 
 
-def test_after_a_day_that_ends_without_a_balance_the_opening_balance_is_unknown() -> None:
-    started = start_next_day(replace(risk(highest=52_000), balance=None))
+@pytest.mark.parametrize(("reported", "last"), [("51500", 51_500), ("49000", 50_000), ("50000", 50_000)])
+def test_of_a_balance_that_changed_unseen_the_higher_one_is_the_days_last(reported: str, last: int) -> None:
+    started = start_next_day(risk(), Decimal(reported), ended_day_count=1, stage=Stage.COMBINE)
 
-    assert (None, Decimal(52_000)) == (started.day_opening_balance, started.high_water_mark)
-    assert start_next_day(replace(risk(), high_water_mark=None)).high_water_mark is None
+    assert (Decimal(reported), Decimal(last), Decimal(last)) == (
+        started.balance,
+        started.day_opening_balance,
+        started.high_water_mark,
+    )
+    assert (Decimal(0),) == started.days, "the change belongs to no day that was seen"
+
+
+@pytest.mark.parametrize(
+    ("reported", "ended_day_count", "stage", "highest"),
+    [
+        ("50100", 1, Stage.COMBINE, 52_000),
+        ("50100", 2, Stage.COMBINE, None),  # it may have been higher on a day between
+        ("50100", 2, Stage.EXPRESS, None),
+        ("50000", 2, Stage.COMBINE, 52_000),  # nothing was traded
+        ("50100", 2, Stage.PRACTICE, 52_000),  # no loss ends it
+    ],
+)
+def test_the_high_water_mark_is_unknown_if_the_balance_changed_while_more_than_one_day_ended(
+    reported: str, ended_day_count: int, stage: Stage, highest: int | None
+) -> None:
+    before = risk(highest=52_000)
+    started = start_next_day(before, Decimal(reported), ended_day_count=ended_day_count, stage=stage)
+
+    assert highest == started.high_water_mark
+
+
+def test_a_missing_balance_or_high_water_mark_is_not_invented_by_a_new_day() -> None:
+    assert next_day(replace(risk(), high_water_mark=None)).high_water_mark is None
+    unknown = replace(risk(highest=52_000), balance=None)
+    started = start_next_day(unknown, Decimal(50_100), ended_day_count=1, stage=Stage.COMBINE)
+
+    assert (Decimal(50_100), Decimal(52_000), ()) == (
+        started.day_opening_balance,
+        started.high_water_mark,
+        started.days,
+    )
 
 
 @given(st.lists(st.integers(-5_000_00, 20_000_00), min_size=1, max_size=20))
 def test_the_loss_limit_level_never_falls_from_day_to_day(cents: list[int]) -> None:
     now, levels = risk(), [loss_limit_level_for(COMBINE, Decimal(50_000))]
     for cent in cents:
-        now = start_next_day(replace(now, balance=Decimal(50_000) + cent * CENT))
+        now = next_day(replace(now, balance=Decimal(50_000) + cent * CENT))
         levels.append(loss_limit_level(now, COMBINE))
 
     assert sorted(level for level in levels if level is not None) == levels

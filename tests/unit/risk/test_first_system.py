@@ -13,21 +13,20 @@ from shared.domain.risk.account_risk import (
     loss_limit_level,
     mark_touched_limits,
     next_day_end,
-    start_next_day,
 )
 from shared.domain.risk.account_rules import RuleAction, check_account, quantity_for, strongest_action
 from shared.domain.risk.entry_rules import SizedEntry, check_entry_rules
 from shared.domain.risk.rule_book import PRESETS, preset_for
 from shared.domain.risk.rule_changes import with_changes
 from shared.errors import RefusedError
-from tests.fixtures.account_risks import COMBINE, NOON, TODAY, chicago, contract, held, risk
+from tests.fixtures.account_risks import COMBINE, NOON, TODAY, chicago, contract, held, next_day, risk
 
 
 def risk_at(now: AccountRisk, was: datetime, at: datetime) -> AccountRisk:
     """Return the risk at `at`: a new day is started for each day that ended since `was`."""
     while next_day_end(was) <= at:
         was = next_day_end(was)
-        now = start_next_day(now)
+        now = next_day(now)
     return now
 
 
@@ -55,8 +54,8 @@ def test_midnight_in_utc_ends_no_trading_day(midnight: str) -> None:
 
 
 def test_an_account_keeps_its_high_water_mark_and_is_blocked_without_one() -> None:
-    risen = start_next_day(risk(51_500))
-    fallen = start_next_day(replace(risen, balance=Decimal(49_900)))
+    risen = next_day(risk(51_500))
+    fallen = next_day(replace(risen, balance=Decimal(49_900)))
 
     assert 49_500 == loss_limit_level(fallen, COMBINE), "not 49,900 - 2,000"
     unmarked = replace(fallen, high_water_mark=None)

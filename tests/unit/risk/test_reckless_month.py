@@ -25,12 +25,12 @@ from shared.domain.risk.account_risk import (
     loss_limit_level,
     mark_touched_limits,
     next_day_end,
-    start_next_day,
 )
 from shared.domain.risk.account_rules import RuleAction, check_account, quantity_for, strongest_action
 from shared.domain.risk.entry_rules import SizedEntry, check_entry_rules
 from shared.domain.risk.rule_book import PRESETS
 from shared.domain.risk.rule_changes import with_changes
+from tests.fixtures.account_risks import next_day
 
 MGC = ROOTS["MGC"]
 METALS = calendar_of("metals")
@@ -179,7 +179,7 @@ def test_an_account_traded_without_sense_for_a_month_is_never_breached(recorded_
         one.stop_ticks = STOPS[number % len(STOPS)]
         one.trade(bars, session)
         assert not one.position.quantity, "flat over night"
-        one.now = start_next_day(one.now)
+        one.now = next_day(one.now)
 
     assert one.entry_count > 20
     assert not one.now.is_breached

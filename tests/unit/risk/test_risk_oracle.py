@@ -18,13 +18,12 @@ from shared.domain.risk.account_risk import (
     OpenEntry,
     mark_touched_limits,
     next_day_end,
-    start_next_day,
 )
 from shared.domain.risk.account_rules import RuleAction, check_account, strongest_action
 from shared.domain.risk.entry_rules import SizedEntry, check_entry_rules
 from shared.domain.risk.rule_book import PRESETS, RuleBook
 from shared.domain.risk.rule_changes import with_changes
-from tests.fixtures.account_risks import contract
+from tests.fixtures.account_risks import contract, next_day
 
 CHICAGO = ZoneInfo("America/Chicago")
 ROOTS = ("NQ", "MNQ", "MES", "MBT")
@@ -205,7 +204,7 @@ class Ours:
             until = self.clock + timedelta(minutes=step.minutes)
             while next_day_end(self.clock) <= until:
                 self.clock = next_day_end(self.clock)
-                self.now = start_next_day(self.now)
+                self.now = next_day(self.now)
             self.clock = until
         held = tuple(self._held(root, lots) for root, lots in self.lots.items() if lots)
         exact = Decimal(balance.numerator) / balance.denominator
