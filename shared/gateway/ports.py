@@ -56,7 +56,10 @@ class Limiter(Protocol):
         """
 
     def record_refusal(self, budget: Budget, retry_after: timedelta | None) -> timedelta:
-        """Record a 429: block the budget for all processes, for `retry_after` or a pause of ours; return how long."""
+        """Record a 429: close the budget for all processes, for `retry_after` or a pause of ours; return how long.
+
+        A closed budget keeps a small reserve for critical jobs.
+        """
 
 
 class CallLog(Protocol):

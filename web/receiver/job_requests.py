@@ -174,7 +174,7 @@ def _find_job_type(name: str, token: ApiToken) -> type[Job]:
 
 
 def _sequence_key_of(request: Job) -> str | None:
-    """Return the sequence key that the programs of Tickwork give such a job too."""
+    """Return the key of the guard of a position, or of the entries of an account; None for any other job."""
     if isinstance(request, GuardPosition):
         return guard_key(request.account_id, request.contract_id)
     account_id = getattr(request, "account_id", None)
