@@ -18,7 +18,7 @@ from shared.domain.risk.account_risk import loss_limit_level
 from shared.domain.risk.account_rules import RuleAction, chicago_time
 
 _BAR_WIDTH = 20
-_COLUMNS = ("rule", "used", "limit", "left", "headroom")
+_COLUMNS = ("rule", "used", "allowance", "headroom", "of_allowance")
 
 
 @click.command("risk")
@@ -35,10 +35,10 @@ def command(account_word: str | None, *, as_json: bool) -> None:
         print_json({"accounts": rows_by_account})
         return
     for one in rows_by_account:
-        click.echo(f"{one['name']} ({one['id']}, {one['live_orders']}): {one['verdict']}")
+        click.echo(f"{one['name']} ({one['id']}, {one['live_orders']}): {one['summary']}")
         for contract_id in one["contracts_being_flattened"]:
             click.echo(f"No entry in {contract_id}: it is being flattened")
-        rows = [row | {"headroom": _draw_bar(row["left"], row["limit"])} for row in one["rules"]]
+        rows = [row | {"of_allowance": _draw_bar(row["headroom"], row["allowance"])} for row in one["rules"]]
         print_table("Headroom by rule", rows, _COLUMNS, empty="No rules: the account's stage is unknown.")
         print_findings(one["findings"])
 
@@ -52,7 +52,7 @@ def _to_row(found: RiskView, row: AccountRow) -> dict[str, Any]:
         "name": row.name,
         "live_orders": row.live_status(is_simulated=found.is_simulated),
         "may_enter": not obstacles,
-        "verdict": "entries are allowed" if not obstacles else f"NO ENTRY: {'; '.join(obstacles)}",
+        "summary": "entries are allowed" if not obstacles else f"NO ENTRY: {'; '.join(obstacles)}",
         "obstacles": obstacles,
         "contracts_being_flattened": _contracts_being_flattened(snapshot),
         "equity": None if snapshot is None else snapshot.risk.equity,
@@ -96,32 +96,39 @@ def _contracts_being_flattened(snapshot: RiskSnapshot | None) -> list[str]:
 
 
 def _list_headroom(snapshot: RiskSnapshot) -> Iterator[dict[str, Any]]:
-    """Yield a row for each rule with figures: used, limit and left."""
+    """Yield a row for each rule with figures: used, allowance and headroom."""
     risk, book = snapshot.risk, snapshot.book
     equity, opening, least = risk.equity, risk.day_opening_balance, loss_limit_level(risk, book)
-    used = None if equity is None or opening is None else max(Decimal(0), opening - equity)
+    lost = None if equity is None or opening is None else opening - equity
     if least is not None and opening is not None:
-        yield _limit_row("max_loss_limit", used, opening - least)
+        yield _rule_row("max_loss_limit", lost, opening - least)
     if book.daily_loss_limit is not None:
-        yield _limit_row("daily_loss_limit", used, book.daily_loss_limit)
+        yield _rule_row("daily_loss_limit", lost, book.daily_loss_limit)
     if opening is not None:
         held = sum(book.count_micros(one.root, abs(one.quantity)) for one in risk.holdings)
         working = sum(book.count_micros(one.root, one.quantity) for one in risk.open_entries)
-        yield _limit_row("contracts (micros)", Decimal(held + working), Decimal(book.max_micros(opening)))
+        yield _rule_row("contracts (micros)", Decimal(held + working), Decimal(book.max_micros(opening)))
     if book.max_trades_per_day is not None:
         trades = risk.trade_count_today + len(risk.open_entries)
-        yield _limit_row("trades a day", Decimal(trades), Decimal(book.max_trades_per_day))
-    yield _limit_row("orders a minute", Decimal(risk.order_count_last_minute), Decimal(book.max_orders_per_minute))
+        yield _rule_row("trades a day", Decimal(trades), Decimal(book.max_trades_per_day))
+    yield _rule_row("orders a minute", Decimal(risk.order_count_last_minute), Decimal(book.max_orders_per_minute))
 
 
-def _limit_row(rule: str, used: Decimal | None, limit: Decimal) -> dict[str, Any]:
-    return {"rule": rule, "used": used, "limit": limit, "left": None if used is None else limit - used}
+def _rule_row(rule: str, used: Decimal | None, allowance: Decimal) -> dict[str, Any]:
+    """Return one row; a day's profit uses nothing and adds to the headroom."""
+    headroom = None if used is None else allowance - used
+    return {
+        "rule": rule,
+        "used": None if used is None else max(Decimal(0), used),
+        "allowance": allowance,
+        "headroom": headroom,
+    }
 
 
-def _draw_bar(left: Decimal | None, limit: Decimal) -> str:
-    """Return the headroom as a bar and a percentage of the limit; a full bar is the whole limit."""
-    if left is None:
+def _draw_bar(headroom: Decimal | None, allowance: Decimal) -> str:
+    """Return the headroom as a bar and a percentage of the allowance, which are full also with more."""
+    if headroom is None:
         return "unknown"
-    share = max(Decimal(0), min(Decimal(1), left / limit)) if limit > 0 else Decimal(0)
+    share = max(Decimal(0), min(Decimal(1), headroom / allowance)) if allowance > 0 else Decimal(0)
     full = int((share * _BAR_WIDTH).to_integral_value())
     return f"{'█' * full}{'░' * (_BAR_WIDTH - full)} {share:.0%}"

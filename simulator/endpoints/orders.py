@@ -5,7 +5,7 @@ from simulator import request_bodies, wire
 from simulator.venue.placing import BracketLeg, OrderTerms
 from simulator.venue.records import OrderRecord
 from simulator.venue.user_view import UserView
-from simulator.venue.venue import ACCOUNT_NOT_FOUND, Modification, Verdict
+from simulator.venue.venue import ACCOUNT_NOT_FOUND, Modification, VenueAnswer
 
 _PAGE_SIZE = 50
 _DESCENDING = 1
@@ -19,7 +19,7 @@ def place(user_view: UserView, body: request_bodies.PlaceOrderBody) -> bytes:
     joined = wire.JOINS.get(body.type)
     type_ = OrderType.LIMIT if joined else wire.TYPES.get(body.type, OrderType.UNKNOWN)
     price = {OrderType.LIMIT: body.limit_price, OrderType.TRAILING_STOP: body.trail_price}.get(type_, body.stop_price)
-    verdict = user_view.venue.place(
+    answer = user_view.venue.place(
         OrderTerms(
             account_id=body.account_id,
             contract_id=body.contract_id,
@@ -33,14 +33,14 @@ def place(user_view: UserView, body: request_bodies.PlaceOrderBody) -> bytes:
             joined=joined,
         )
     )
-    return wire.encode_envelope(verdict.code, verdict.message, orderId=verdict.order_id)
+    return wire.encode_envelope(answer.code, answer.message, orderId=answer.order_id)
 
 
 def cancel(user_view: UserView, body: request_bodies.OrderByIdBody) -> bytes:
     """Cancel an order."""
     if user_view.account(body.account_id) is None:
         return wire.encode_envelope(ACCOUNT_NOT_FOUND.code)
-    return _encode_verdict(user_view.venue.cancel(body.account_id, body.order_id))
+    return _encode_answer(user_view.venue.cancel(body.account_id, body.order_id))
 
 
 def modify(user_view: UserView, body: request_bodies.ModifyOrderBody) -> bytes:
@@ -48,7 +48,7 @@ def modify(user_view: UserView, body: request_bodies.ModifyOrderBody) -> bytes:
     if user_view.account(body.account_id) is None:
         return wire.encode_envelope(ACCOUNT_NOT_FOUND.code)
     wanted = Modification(quantity=body.size, limit=body.limit_price, stop=body.stop_price, trail=body.trail_price)
-    return _encode_verdict(user_view.venue.modify(body.account_id, body.order_id, wanted))
+    return _encode_answer(user_view.venue.modify(body.account_id, body.order_id, wanted))
 
 
 def search(user_view: UserView, body: request_bodies.OrderSearchBody) -> bytes:
@@ -126,5 +126,5 @@ def _make_leg(bracket: request_bodies.WireBracket | None) -> BracketLeg | None:
     return BracketLeg(ticks=bracket.ticks, type=wire.TYPES.get(bracket.type, OrderType.UNKNOWN)) if bracket else None
 
 
-def _encode_verdict(verdict: Verdict) -> bytes:
-    return wire.encode_envelope(verdict.code, verdict.message)
+def _encode_answer(answer: VenueAnswer) -> bytes:
+    return wire.encode_envelope(answer.code, answer.message)

@@ -19,16 +19,16 @@ def close(user_view: UserView, body: request_bodies.ClosePositionBody) -> bytes:
     """Close a position at market."""
     if user_view.account(body.account_id) is None:
         return wire.encode_envelope(ACCOUNT_NOT_FOUND.code)
-    verdict = user_view.venue.close(body.account_id, body.contract_id)
-    return wire.encode_envelope(verdict.code, verdict.message)
+    answer = user_view.venue.close(body.account_id, body.contract_id)
+    return wire.encode_envelope(answer.code, answer.message)
 
 
 def close_part(user_view: UserView, body: request_bodies.PartialCloseBody) -> bytes:
     """Close a part of a position at market."""
     if user_view.account(body.account_id) is None:
         return wire.encode_envelope(ACCOUNT_NOT_FOUND.code)
-    verdict = user_view.venue.close(body.account_id, body.contract_id, body.size)
-    return wire.encode_envelope(verdict.code, verdict.message)
+    answer = user_view.venue.close(body.account_id, body.contract_id, body.size)
+    return wire.encode_envelope(answer.code, answer.message)
 
 
 def search_trades(user_view: UserView, body: request_bodies.TradeSearchBody) -> bytes:

@@ -39,7 +39,7 @@ _LATENCY = timedelta(milliseconds=10)  # machine time from acceptance to the fil
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class VenueAnswer:
     """An answer: code 0 is success; the meaning of other codes depends on the endpoint."""
 
     code: int = 0
@@ -57,7 +57,7 @@ class Modification:
     trail: Decimal | None = None
 
 
-ACCOUNT_NOT_FOUND = Verdict(1)
+ACCOUNT_NOT_FOUND = VenueAnswer(1)
 _REJECTED = 2
 _VIOLATED = "The account has violated its maximum loss limit."
 _NOT_ALLOWED = "Account is not allowed to trade."
@@ -88,7 +88,7 @@ class Venue:
         """Draw the faults of fills from `draw_fault`: see Matcher.fill."""
         self._matcher.draw_fault = draw_fault
 
-    def place(self, wanted: OrderTerms) -> Verdict:
+    def place(self, wanted: OrderTerms) -> VenueAnswer:
         """Accept or reject an order (PlaceOrderErrorCode); code 2 leaves a rejected order and uses up the tag."""
         now = self.now()
         account = self.state.accounts.get(wanted.account_id)
@@ -105,18 +105,18 @@ class Venue:
         )
         reason = find_rejection(wanted, account, contract, self.state, context)
         if reason == CLOSED and self.state.behaviour.closed_code != _REJECTED:
-            return Verdict(self.state.behaviour.closed_code, reason)
+            return VenueAnswer(self.state.behaviour.closed_code, reason)
         if reason is not None or current is None:
             row = make_rejected_row(wanted, self.state, now)
             self.state.commit(Change(market_at=now, orders=[row]))
-            return Verdict(_REJECTED, reason, row.id)
+            return VenueAnswer(_REJECTED, reason, row.id)
         rows = make_accepted_rows(wanted, contract, current, self.state, now)
         self.state.commit(Change(market_at=now, orders=rows))
         entry = next(row for row in rows if row.parent_order_id is None)
         self._fill_if_crossing(entry, contract, now)
-        return Verdict(order_id=entry.id)
+        return VenueAnswer(order_id=entry.id)
 
-    def cancel(self, account_id: int, order_id: int) -> Verdict:
+    def cancel(self, account_id: int, order_id: int) -> VenueAnswer:
         """Cancel an order that has not filled, and its suspended bracket children (CancelOrderErrorCode).
 
         The legs that protect a partial fill stay. [SIM] Cancelling one leg leaves the other alone.
@@ -127,19 +127,19 @@ class Venue:
             return ACCOUNT_NOT_FOUND
         order = self.state.orders.get(order_id)
         if order is None or order.account_id != account_id:
-            return Verdict(2)
+            return VenueAnswer(2)
         if account.is_follower or account.is_live:
-            return Verdict(6, _FOLLOWER if account.is_follower else _LIVE)
+            return VenueAnswer(6, _FOLLOWER if account.is_follower else _LIVE)
         if order.state.is_final:
-            return Verdict(5)
+            return VenueAnswer(5)
         if order.state is OrderState.SUBMITTING:
-            return Verdict(3)
+            return VenueAnswer(3)
         suspended = [row for row in self.state.children(order.id) if row.state is OrderState.SUSPENDED]
         rows = [order] if is_leg(order) else [order, *suspended]
         self.state.commit(Change(market_at=now, orders=[to_cancelled(row, now) for row in rows]))
-        return Verdict()
+        return VenueAnswer()
 
-    def modify(self, account_id: int, order_id: int, wanted: Modification) -> Verdict:
+    def modify(self, account_id: int, order_id: int, wanted: Modification) -> VenueAnswer:
         """Modify a resting order (ModifyOrderErrorCode); one leg of a bracket leaves the other alone.
 
         [SIM] A suspended leg cannot be modified, and the new quantity must exceed the filled quantity.
@@ -149,22 +149,22 @@ class Venue:
         if account is None:
             return ACCOUNT_NOT_FOUND
         if order is None or order.account_id != account_id:
-            return Verdict(2)
+            return VenueAnswer(2)
         contract = self.market.contract(order.contract_id, now)
         if not account.may_trade or contract is None:
-            return Verdict(6, _trading_barred(account).message) if contract else Verdict(7)
+            return VenueAnswer(6, _trading_barred(account).message) if contract else VenueAnswer(7)
         quantity = order.quantity if wanted.quantity is None else wanted.quantity
         if order.state is not OrderState.WORKING or quantity <= order.filled_quantity:
-            return Verdict(3)
+            return VenueAnswer(3)
         changed = self._change_price(order, wanted, contract, now)
-        if isinstance(changed, Verdict):
+        if isinstance(changed, VenueAnswer):
             return changed
         changed = replace(changed, quantity=quantity, updated_market_at=now)
         self.state.commit(Change(market_at=now, orders=[changed]))
         self._fill_if_crossing(changed, contract, now)
-        return Verdict()
+        return VenueAnswer()
 
-    def close(self, account_id: int, contract_id: str, quantity: int | None = None) -> Verdict:
+    def close(self, account_id: int, contract_id: str, quantity: int | None = None) -> VenueAnswer:
         """Close a position, or `quantity` of it, with a market order without a tag.
 
         Resting orders stay, unless the account's `close_cancels_legs` cancels the legs once the position is flat. The
@@ -177,14 +177,14 @@ class Venue:
         if account is None:
             return ACCOUNT_NOT_FOUND
         if contract is None:
-            return Verdict(3)
+            return VenueAnswer(3)
         held = self.state.holding(account_id, contract_id)
         reason = self._find_close_rejection(account, contract, held, quantity)
         if reason is not None or held is None:
-            return reason or Verdict(2)
+            return reason or VenueAnswer(2)
         order = exit_order(self.state.new_order_ids(1)[0], held, quantity or abs(held.quantity), now)
         self.state.commit(Change(market_at=now, orders=[order]))
-        return Verdict()
+        return VenueAnswer()
 
     def add_account(self, user: str, kind: AccountKind, *, balance: Decimal | None = None) -> AccountRecord:
         """Open an account for a user ("" is the user of the settings)."""
@@ -233,42 +233,42 @@ class Venue:
 
     def _find_close_rejection(
         self, account: AccountRecord, contract: Contract, held: HoldingRecord | None, quantity: int | None
-    ) -> Verdict | None:
+    ) -> VenueAnswer | None:
         offset = 0 if quantity is None else 1
         if account.is_live:
-            return Verdict(8 + offset, _LIVE)
+            return VenueAnswer(8 + offset, _LIVE)
         if held is None or not contract.is_active:
-            return Verdict(2 if contract.is_active else 4)
+            return VenueAnswer(2 if contract.is_active else 4)
         if quantity is not None and not 0 < quantity <= abs(held.quantity):
-            return Verdict(5)
+            return VenueAnswer(5)
         if not self.market.is_open(contract, self._matcher.matched_until):
-            return Verdict(5 + offset, None if offset else CLOSED)
+            return VenueAnswer(5 + offset, None if offset else CLOSED)
         return None
 
     def _change_price(
         self, order: OrderRecord, wanted: Modification, contract: Contract, now: datetime
-    ) -> OrderRecord | Verdict:
+    ) -> OrderRecord | VenueAnswer:
         """Return the order at the requested price, or the refusal."""
         if order.type is OrderType.TRAILING_STOP:
             return self._change_trail(order, wanted.trail, contract, now)
         if wanted.trail is not None:
-            return Verdict(3, NO_TRAIL)
+            return VenueAnswer(3, NO_TRAIL)
         price = wanted.limit if order.type is OrderType.LIMIT else wanted.stop
         if price is None:
             return order
         current = self._quote(contract, now)
         reason = find_price_rejection(order.type, order.side, price, contract, current) if current else CLOSED
-        return Verdict(3, reason) if reason else replace(order, price=to_ticks(price, contract.tick_size))
+        return VenueAnswer(3, reason) if reason else replace(order, price=to_ticks(price, contract.tick_size))
 
     def _change_trail(
         self, order: OrderRecord, price: Decimal | None, contract: Contract, now: datetime
-    ) -> OrderRecord | Verdict:
+    ) -> OrderRecord | VenueAnswer:
         if price is None:
             return order
         current = self._quote(contract, now)
         reason = find_trail_rejection(price, contract, current, most=None) if current else NO_LAST
         if current is None or reason:
-            return Verdict(3, reason)
+            return VenueAnswer(3, reason)
         return with_trail(order, trail_ticks(price, contract, current), current)
 
     def _fill_if_crossing(self, order: OrderRecord, contract: Contract, now: datetime) -> None:
@@ -279,17 +279,17 @@ class Venue:
                 self._matcher.fill(order, price, now)
 
 
-def _refuse_without_row(wanted: OrderTerms, account: AccountRecord, contract: Contract | None) -> Verdict:
+def _refuse_without_row(wanted: OrderTerms, account: AccountRecord, contract: Contract | None) -> VenueAnswer:
     """Return the refusal of an order that leaves no row and whose tag stays free."""
     if not account.may_trade:
         return _trading_barred(account)
     if contract is None:
-        return Verdict(8, f"Contract {wanted.contract_id} was not found.")
-    return Verdict(9, f"Contract {wanted.contract_id} is not active.")
+        return VenueAnswer(8, f"Contract {wanted.contract_id} was not found.")
+    return VenueAnswer(9, f"Contract {wanted.contract_id} is not active.")
 
 
-def _trading_barred(account: AccountRecord) -> Verdict:
+def _trading_barred(account: AccountRecord) -> VenueAnswer:
     """Return the refusal for an account that may not trade. [SIM] The code of a daily lock is not known."""
     if account.loss_state.is_violated:
-        return Verdict(4, _VIOLATED)
-    return Verdict(10, _LOCKED if account.loss_state.is_locked else _NOT_ALLOWED)
+        return VenueAnswer(4, _VIOLATED)
+    return VenueAnswer(10, _LOCKED if account.loss_state.is_locked else _NOT_ALLOWED)

@@ -1,5 +1,6 @@
 """`tickwork accounts`, `risk`, `hooks add`, and the alarms of `status`: limits, rules and live orders."""
 
+from decimal import Decimal
 from typing import Any
 
 from cli.local.home.folder import Home
@@ -207,8 +208,10 @@ def test_risk_shows_the_headroom_and_the_accounts_that_would_be_denied(
     first, second = operator("risk", "--json").json["accounts"]
     rules = {row["rule"]: row for row in first["rules"]}
 
-    assert (True, "entries are allowed") == (first["may_enter"], first["verdict"])
+    assert (True, "entries are allowed") == (first["may_enter"], first["summary"])
     assert ("2", 1) == (rules["contracts (micros)"]["used"], int(rules["orders a minute"]["used"]))
+    headroom = Decimal(first["equity"]) - Decimal(first["loss_limit_level"])
+    assert headroom == Decimal(rules["max_loss_limit"]["headroom"]), "as `accounts` shows it"
     assert second["obstacles"] == ["not reconciled with the venue since the start"]
     text = operator("risk", "--account", "20001").out
     assert "█" in text

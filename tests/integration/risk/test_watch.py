@@ -30,7 +30,7 @@ def watch_at(worker_env: WorkerEnv, bid: Decimal) -> None:
 
 @pytest.fixture
 def long_two(worker_env: WorkerEnv) -> WorkerEnv:
-    """Long two MNQ, 4 dollars a point, under rules with 2,000 dollars of headroom and no daily loss limit."""
+    """Long two MNQ, 4 dollars a point, under rules with an allowance of 2,000 dollars and no daily loss limit."""
     worker_env.execute(
         """UPDATE account SET preset = 'combine-50k', day_opening_balance = 50000, high_water_mark = 50000"""
     )
@@ -40,14 +40,14 @@ def long_two(worker_env: WorkerEnv) -> WorkerEnv:
     return worker_env
 
 
-def test_half_the_headroom_used_blocks_no_entries(long_two: WorkerEnv) -> None:
+def test_half_the_allowance_used_blocks_no_entries(long_two: WorkerEnv) -> None:
     watch_at(long_two, entry_price(long_two) - 270)
 
     assert [] == long_two.rows("SELECT 1 FROM flatten_request")
     assert [(None,)] == long_two.rows("SELECT block_reason FROM account")
 
 
-def test_three_quarters_of_the_headroom_used_block_entries_with_rule_figures_and_end(
+def test_three_quarters_of_the_allowance_used_block_entries_with_rule_figures_and_end(
     long_two: WorkerEnv,
 ) -> None:
     low = entry_price(long_two) - 400
@@ -64,7 +64,7 @@ def test_three_quarters_of_the_headroom_used_block_entries_with_rule_figures_and
     assert "lifts 2026-03-10 17:00:00 Chicago" in error
 
 
-def test_ninety_percent_of_the_headroom_used_flatten_before_the_loss_limit(long_two: WorkerEnv) -> None:
+def test_ninety_percent_of_the_allowance_used_flatten_before_the_loss_limit(long_two: WorkerEnv) -> None:
     watch_at(long_two, entry_price(long_two) - 460)
     long_two.run_due_jobs()
 
@@ -106,7 +106,7 @@ def test_a_reduction_closes_half_once_a_day(long_two: WorkerEnv) -> None:
     assert [("protector",)] == long_two.rows("SELECT origin FROM orders WHERE role = 'EXIT'")
 
 
-def test_a_watch_that_judged_before_another_has_reduced_does_not_reduce_again(long_two: WorkerEnv) -> None:
+def test_a_watch_that_read_before_another_has_reduced_does_not_reduce_again(long_two: WorkerEnv) -> None:
     long_two.execute("""UPDATE account SET rule_changes = '{"reduce_at": "0.80"}'""")
     low = entry_price(long_two) - 420
     watch_at(long_two, low)

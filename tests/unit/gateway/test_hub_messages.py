@@ -76,10 +76,10 @@ def test_a_reversal_reports_two_trades_and_one_position(venue_core: VenueCore) -
 
 def test_a_rejected_order_is_reported_with_its_status_and_no_reason(venue_core: VenueCore) -> None:
     venue_core.changes.clear()
-    verdict = venue_core.place(stop_loss=40)
+    answer = venue_core.place(stop_loss=40)
     [change] = venue_core.changes
 
-    assert [(ORDER, (verdict.order_id, 5))] == take_events(venue_core)
+    assert [(ORDER, (answer.order_id, 5))] == take_events(venue_core)
     assert not {"reason", "errorMessage", "message"} & set(events_of(change)[0].data)
 
 

@@ -53,7 +53,7 @@ def test_an_account_without_losses_has_no_findings() -> None:
         ("2000", RuleAction.FLATTEN),
     ],
 )
-def test_the_used_share_of_the_days_headroom_decides_the_action(loss: str, expected: RuleAction) -> None:
+def test_the_used_share_of_the_days_allowance_decides_the_action(loss: str, expected: RuleAction) -> None:
     assert expected is strongest_action(findings_of(with_open_loss(loss)))
 
 
@@ -70,7 +70,7 @@ def test_half_is_closed_once_a_day_if_reduce_at_is_set() -> None:
     )
 
 
-def test_the_headroom_is_the_loss_possible_when_the_day_opened() -> None:
+def test_the_allowance_is_the_loss_possible_when_the_day_opened() -> None:
     halfway = replace(risk(49_000, opening=49_000), holdings=(held("MNQ", 1, "-375"),))
 
     (finding,) = findings_of(halfway)
@@ -89,7 +89,7 @@ def test_a_breach_demands_flattening_and_blocks_a_flat_account_for_good() -> Non
     assert ("max_loss_limit", RuleAction.BLOCK) == (finding.rule, finding.action)
 
 
-def test_the_daily_loss_limit_has_its_own_headroom_and_lifts_at_1700() -> None:
+def test_the_daily_loss_limit_has_its_own_allowance_and_lifts_at_1700() -> None:
     book = with_changes(COMBINE, {"daily_loss_limit": "1000"})
 
     for loss, action in {

@@ -125,7 +125,7 @@ class PlainFirm:
         if self.daily is not None and equity - self.ends[-1] <= -self.daily:
             self.is_locked = True
 
-    def verdict(self) -> str:
+    def limit_status(self) -> str:
         return "breached" if self.is_breached else "locked" if self.is_locked else "ok"
 
     def takes_entries_now(self) -> bool:
@@ -222,7 +222,7 @@ class Ours:
         average = Decimal(sum(price for _, price in lots)) / len(lots)
         return Holding(contract(root).id, root, sum(way for way, _ in lots), average, Decimal(self.prices[root]))
 
-    def verdict(self) -> str:
+    def limit_status(self) -> str:
         return "breached" if self.now.is_breached else "locked" if self.now.is_day_locked else "ok"
 
     def broken_rules(self, probe: Order) -> set[str]:
@@ -279,10 +279,10 @@ def test_our_rules_and_the_plain_reading_agree_after_every_step(
         ours.apply(step, plain.balance)
 
         forbidden = ours.broken_rules(probe)
-        assert (index, plain.verdict()) == (index, ours.verdict())
+        assert (index, plain.limit_status()) == (index, ours.limit_status())
         assert plain.takes_entries_now() == (not {"session", "last_entry"} & forbidden)
         assert plain.allows(*probe) == ("contracts" not in forbidden)
-        if plain.verdict() != "ok":
+        if plain.limit_status() != "ok":
             assert plain.is_exit(*probe) != bool({"max_loss_limit", "daily_loss_limit"} & forbidden)
             session = calendar_of("equity").session_at(ours.clock)
             least = RuleAction.BLOCK if ours.now.is_flat else RuleAction.FLATTEN
