@@ -1,4 +1,4 @@
-"""`tickwork flatten`: cancels every order, closes every position, and waits until the venue confirms flat."""
+"""`tickwork flatten`: closes every position, cancels every order, and waits until the venue confirms flat."""
 
 from collections.abc import Sequence
 
@@ -33,7 +33,7 @@ wait_option = click.option(
 def command(
     account_word: str | None, symbol: str | None, reason: str, wait_s: float | None, *, yes: bool, as_json: bool
 ) -> None:
-    """Cancel all orders, close all positions.
+    """Close all positions, then cancel all orders.
 
     The command covers all accounts, or one, and ends when the venue confirms flat. No entry is submitted meanwhile.
     Without a live worker, the command runs the job in a process of its own.

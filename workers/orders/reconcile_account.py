@@ -108,7 +108,7 @@ def _finish(
             accounts.halt(
                 tx.connection, f"{PositionMismatchError.__name__}: {_list_mismatches(mismatches)}", account.id
             )
-        kind = "position baseline" if account.first_seen_at is None else "position mismatch"
+        kind = "position_baseline" if account.first_seen_at is None else "position_mismatch"
         accounts.record_event(tx.connection, account.id, kind, _list_mismatches(mismatches))
     halt_on_unknown_product(tx.connection, account, view)
     _resolve_pending(tx, account.id)
