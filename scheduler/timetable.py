@@ -26,6 +26,7 @@ class ScheduleEntry:
     only_when_open: bool = False
 
 
+# Each start of beat adds the entries that the table lacks and changes none: the table wins, also after an edit here.
 TIMETABLE: tuple[ScheduleEntry, ...] = (
     ScheduleEntry("fetch_bars", FetchBars, "market", timedelta(minutes=1), only_when_open=True),
     ScheduleEntry("evaluate_strategies", EvaluateDue, "market", timedelta(minutes=5), only_when_open=True),

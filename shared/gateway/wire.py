@@ -1,4 +1,4 @@
-"""Translation of the venue's JSON into our types: the only place that knows the venue's field names and codes."""
+"""Translation of the venue's JSON into our types: fields and codes of accounts, contracts, bars, orders and fills."""
 
 import logging
 from collections.abc import Mapping

@@ -31,16 +31,7 @@ def ended_bar_key(contract_id: str) -> str:
     return f"tickwork:ended_bar:{contract_id}"
 
 
-def read_forming_bar(client: "redis.Redis", contract_id: str) -> FormingBar | None:
-    """Return the bar of the newest minute with a trade, or None; redis.RedisError if Redis does not answer."""
-    return _read(client, forming_bar_key(contract_id))
-
-
 def read_ended_bar(client: "redis.Redis", contract_id: str) -> FormingBar | None:
     """Return the bar of the last ended minute with trades, or None; redis.RedisError if Redis does not answer."""
-    return _read(client, ended_bar_key(contract_id))
-
-
-def _read(client: "redis.Redis", key: str) -> FormingBar | None:
-    found = client.get(key)
+    found = client.get(ended_bar_key(contract_id))
     return None if found is None else msgspec.json.decode(str(found), type=FormingBar)

@@ -1,4 +1,4 @@
-"""Turns a stored alert into a signal, and the signal into an order or an exit."""
+"""Acts on a stored alert for one account: an entry, an exit, a cancel or a stop change, with its signal."""
 
 from datetime import datetime, timedelta
 from functools import partial

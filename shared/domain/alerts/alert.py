@@ -13,7 +13,11 @@ from shared.domain.orders.order import Direction, OrderType
 
 
 class AlertAction(StrEnum):
-    """The action that an alert requests."""
+    """The action that an alert requests.
+
+    The column `alert.action` has TARGET for a BUY or SELL with a target position (`Alert.kind`): it says all that the
+    sender wants to hold, so it may also close, and an exit that arrives after it can be late.
+    """
 
     BUY = "BUY"
     SELL = "SELL"

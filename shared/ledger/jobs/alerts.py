@@ -15,7 +15,7 @@ from shared.ledger.jobs.orders import entries_key
 
 @dataclass(frozen=True, kw_only=True)
 class HandleAlert(Job):
-    """Turn a stored alert into a signal, and the signal into an order or an exit."""
+    """Act on a stored alert for its hook's account: enter, exit, cancel or move stops; a test alert trades nothing."""
 
     queue: ClassVar = Queue.HIGH
     is_internal: ClassVar = True

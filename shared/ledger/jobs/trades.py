@@ -1,4 +1,4 @@
-"""Job types about round trips."""
+"""Requests about round trips."""
 
 from dataclasses import dataclass
 from typing import ClassVar

@@ -1,4 +1,4 @@
-"""Requests for maintenance."""
+"""Requests for upkeep."""
 
 from dataclasses import dataclass
 from typing import ClassVar
