@@ -1,7 +1,10 @@
 """Retired words stay away: each has a standard term in docs/glossary.md."""
 
 import re
+from collections.abc import Iterable
 from pathlib import Path
+
+import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 FOLDERS = ("cli", "docs", "scheduler", "shared", "simulator", "strategies", "tests", "web", "workers")
@@ -32,6 +35,10 @@ RETIRED = (
     "asks anew", "what hangs", "judge", "judges", "judged", "def look", "def _look", "Intake", "class Answer",
     "class Stand", "class Line", "ladder", "def understand", "daily_loss",
 )  # fmt: skip
+# Plain English, or a term of a protocol, as a part of a longer name: retired as a name of its own.
+ORDINARY_IN_NAMES = ("in_time", "look_at", "hands", "def look", "def _look", "REFUSED")
+# Terms in force that have a retired one in them.
+IN_FORCE = re.compile(r"daily_loss_limit", re.IGNORECASE)
 # Folders and files where a retired word is the field's own term, or is still in use.
 ALLOWED = {
     "docs": ("judged",),  # plain English there; retired as a name in code
@@ -58,8 +65,20 @@ def pattern_of(word: str) -> str:
     return re.escape(word) if word != word.lower() else f"(?i:{re.escape(word)})"
 
 
-# A private name is the word after an underscore.
-WORD = re.compile(rf"(?<![A-Za-z0-9_])_?({'|'.join(map(pattern_of, RETIRED))})(?![A-Za-z0-9_])")
+def any_of(words: Iterable[str], part: str) -> re.Pattern[str]:
+    """Return the pattern of any of the words without a `part` before or after it; a private name has a `_` before."""
+    return re.compile(rf"(?<![{part}])_?({'|'.join(map(pattern_of, words))})(?![{part}])")
+
+
+# An underscore ends a word: one inside a longer name is as retired as the name alone.
+WORD = any_of([word for word in RETIRED if word not in ORDINARY_IN_NAMES], "A-Za-z0-9")
+NAME = any_of(ORDINARY_IN_NAMES, "A-Za-z0-9_")
+
+
+def retired_in(line: str) -> set[str]:
+    """Return the retired words of a line, in lower case."""
+    plain = IN_FORCE.sub("", line)
+    return {word.lower() for word in (*WORD.findall(plain), *NAME.findall(plain))}
 
 
 def files() -> list[Path]:
@@ -75,12 +94,29 @@ def words_allowed_in(file: Path) -> set[str]:
     return {word for place, words in ALLOWED.items() if file.is_relative_to(ROOT / place) for word in words}
 
 
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        ("old_order_key = None", {"order_key"}),
+        ("def settle_order_again() -> None:", {"settle_order"}),
+        ("def test_a_watch_that_judged_first() -> None:", {"judged"}),
+        ("self._order_key", {"order_key"}),
+        ("Nobody waits.", {"nobody"}),
+        ("daily_loss_limit, daily_losses, border_keys, the order key", set()),
+        ("answered_in_time, shake_hands", set()),
+        ("with in_time():", {"in_time"}),
+    ],
+)
+def test_a_retired_word_is_found_inside_a_name_too(line: str, expected: set[str]) -> None:
+    assert expected == retired_in(line)
+
+
 def test_no_file_has_a_retired_word() -> None:
     assert [] == [
         f"{file.relative_to(ROOT)}:{number}: {line.strip()}"
         for file in files()
         for number, line in enumerate(file.read_text().splitlines(), 1)
-        if {word.lower() for word in WORD.findall(line)} - words_allowed_in(file)
+        if retired_in(line) - words_allowed_in(file)
     ]
 
 

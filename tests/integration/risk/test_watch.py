@@ -84,7 +84,7 @@ def test_a_breached_loss_limit_is_permanent(long_two: WorkerEnv) -> None:
     assert "breached for good" in (long_two.job(refused)[2] or "")
 
 
-def test_a_daily_loss_locks_the_day_and_flattens(long_two: WorkerEnv) -> None:
+def test_a_touched_daily_loss_limit_locks_the_day_and_flattens(long_two: WorkerEnv) -> None:
     long_two.execute("""UPDATE account SET rule_changes = '{"daily_loss_limit": "1000"}'""")
     watch_at(long_two, entry_price(long_two) - 260)
     long_two.run_due_jobs()

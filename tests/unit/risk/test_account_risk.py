@@ -98,7 +98,7 @@ def test_a_breach_begins_exactly_at_the_loss_limit_level(balance: str, expected:
 
 
 @pytest.mark.parametrize(("balance", "expected"), [("50500.01", False), ("50500", True)])
-def test_the_daily_loss_counts_from_the_days_opening_balance(balance: str, expected: bool) -> None:  # noqa: FBT001
+def test_the_daily_loss_limit_counts_from_the_days_opening_balance(balance: str, expected: bool) -> None:  # noqa: FBT001
     book = with_changes(COMBINE, {"daily_loss_limit": "1000"})
 
     assert expected is mark_touched_limits(risk(balance, opening=51_500, highest=51_500), book).is_day_locked

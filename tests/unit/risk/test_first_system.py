@@ -30,7 +30,7 @@ def risk_at(now: AccountRisk, was: datetime, at: datetime) -> AccountRisk:
     return now
 
 
-def test_a_daily_loss_of_900_with_3000_allowed_locks_no_day() -> None:
+def test_a_loss_of_900_with_a_daily_loss_limit_of_3000_locks_no_day() -> None:
     book = with_changes(PRESETS["combine-150k"], {"daily_loss_limit": "3000"})
     now, clock = risk(150_000, 150_000, 150_000), chicago("2026-11-16T10:00")
     for _ in range(4):

@@ -244,7 +244,7 @@ def test_a_described_book_can_be_parsed_again(book: RuleBook) -> None:
         assert all(source for *_, source in describe_rules(each))
 
 
-def test_the_maximum_loss_of_a_practice_account_is_described_as_our_assumption() -> None:
+def test_the_max_loss_limit_of_a_practice_account_is_described_as_our_assumption() -> None:
     sources = {rule: source for rule, _, source in describe_rules(PRESETS["practice-50k"])}
 
     assert "our cautious assumption" in sources["max_loss_limit"]
