@@ -1,6 +1,6 @@
 """The clock protocol of a market, and a clock that moves only in steps."""
 
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Protocol
 
 
@@ -37,7 +37,3 @@ class SteppedClock:
         if market_at < self._market_at:
             raise ValueError(f"market time cannot go back from {self._market_at} to {market_at}")
         self._market_at = market_at
-
-    def advance_by(self, duration: timedelta) -> None:
-        """Advance by a duration."""
-        self.advance_to(self._market_at + duration)

@@ -4,8 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from shared.domain.market_data.bar import Bar
-from shared.domain.orders.matching import Move, moves_of
+from shared.domain.orders.matching import Move
 
 PRINTS_A_MINUTE = 240
 _MICROSECOND = timedelta(microseconds=1)
@@ -21,17 +20,12 @@ class Print:
     is_buyer: bool
 
 
-def prints_of(bar: Bar, path: Sequence[Move] | None = None, most: int = PRINTS_A_MINUTE) -> Iterator[Print]:
-    """Yield the prints of a bar, oldest first; aggregated they give the bar.
-
-    `path` is the path of the price through the bar, by default that of `moves_of`. There are about `most` prints, and
-    no more than the volume of the bar; each turning point has one, with volume 0 if the volume is too small for all.
-    """
-    return prints_on(path or tuple(moves_of(bar)), bar.volume, most)
-
-
 def prints_on(path: Sequence[Move], volume: int, most: int) -> Iterator[Print]:
-    """Yield the prints of a price path, along which `volume` is traded evenly."""
+    """Yield the prints of a price path, oldest first, along which `volume` is traded evenly.
+
+    There are about `most`, and no more than the volume; each turning point has one, with volume 0 if the volume is too
+    small for all.
+    """
     turns = _turning_marks(path)
     between = list(_evenly_spaced_marks(path, min(most, volume) - len(turns)))
     # At the same instant the turning point comes last, so that the last print is at the end of the path.

@@ -62,10 +62,6 @@ class Move:
             self, start=first, end=last, start_price=self.price_at(first), end_price=self.price_at(last)
         )  # fmt: skip
 
-    def remainder_after(self, hit: "PriceHit") -> "Move":
-        """Return the rest of the move after a fill on it."""
-        return replace(self, start=hit.at, start_price=hit.last)
-
     def quote_of(self, last: int) -> Quote:
         """Return the quote while the last price of this move is `last`."""
         return Quote(last - 1, last, last) if self.is_rising else Quote(last, last + 1, last)

@@ -147,14 +147,3 @@ def test_the_price_of_a_move_stays_between_its_ends(start: int, end: int, millis
     at = START + timedelta(milliseconds=millisecond)
 
     assert min(start, end) <= move(start, end).price_at(at) <= max(start, end)
-
-
-@given(PRICES, PRICES)
-def test_the_remainder_of_a_move_begins_at_the_fill(start: int, end: int) -> None:
-    whole = move(start, end)
-    hit = find_fill(OrderType.STOP, Side.BUY, max(start, end), whole)
-    assert hit is not None
-
-    rest = whole.remainder_after(hit)
-
-    assert (hit.at, hit.last, end) == (rest.start, rest.start_price, rest.end_price)

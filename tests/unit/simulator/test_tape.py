@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from shared.domain.market_data.bar import MINUTE, Bar
 from shared.domain.orders.matching import Move, moves_of
 from simulator.market.script import bar_of
-from simulator.market.tape import Print, prints_of, prints_on
+from simulator.market.tape import PRINTS_A_MINUTE, Print, prints_on
 
 START = datetime(2026, 3, 10, 15, 0, tzinfo=UTC)
 
@@ -39,16 +39,20 @@ def bar_of_prints(prints: list[Print]) -> Bar:
     return Bar(START, prices[0], max(prices), min(prices), prices[-1], sum(row.volume for row in prints))
 
 
+def prints_of(bar: Bar, most: int = PRINTS_A_MINUTE) -> list[Print]:
+    return list(prints_on(list(moves_of(bar)), bar.volume, most))
+
+
 @given(bars(), st.integers(1, 1_000))
 def test_the_prints_of_any_bar_add_up_to_the_bar(bar: Bar, most: int) -> None:
-    assert bar == bar_of_prints(list(prints_of(bar, most=most)))
+    assert bar == bar_of_prints(prints_of(bar, most))
 
 
 @given(paths(), st.integers(0, 2_000))
 def test_the_prints_of_any_path_add_up_to_its_bar(path: list[Move], volume: int) -> None:
     bar = bar_of(START, path, volume)
 
-    assert bar == bar_of_prints(list(prints_of(bar, path)))
+    assert bar == bar_of_prints(list(prints_on(path, volume, PRINTS_A_MINUTE)))
 
 
 @given(bars())
@@ -62,7 +66,7 @@ def test_prints_are_in_order_and_inside_the_minute(bar: Bar) -> None:
 
 @given(bars())
 def test_a_bar_has_at_most_240_prints_and_none_without_volume_if_there_is_enough(bar: Bar) -> None:
-    prints = list(prints_of(bar))
+    prints = prints_of(bar)
 
     assert max(min(240, bar.volume), 4) >= len(prints)
     assert bar.volume < 4 or all(row.volume > 0 for row in prints)
