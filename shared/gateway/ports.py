@@ -49,7 +49,7 @@ class TokenStore(Protocol):
 class Limiter(Protocol):
     """Counts requests, to stay below the venue's limits."""
 
-    def count_request(self, budget: Budget, queue: Queue) -> AbstractContextManager[None]:
+    def count_request(self, budget: Budget, queue: Queue, *, is_mutation: bool = False) -> AbstractContextManager[None]:
         """Count the request made inside the block, from its start to its end.
 
         Raise RateLimitedError, with the time until the next try, if jobs of `queue` may make none now; never wait.

@@ -67,8 +67,9 @@ _LONGEST_REQUEST = timedelta(seconds=8)
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 1.0, 30.0
 _MEMORY_OF_REFUSALS = timedelta(minutes=2)
 # What critical jobs may still send while a 429 keeps the window closed, which may be for minutes: an exit must try. It
-# is enough to read positions, close one and list orders, and less than a fifth of the documented rate.
-CLOSED_RESERVE, CLOSED_RESERVE_SPAN = 3, timedelta(seconds=5)
+# is half of the documented rate. Reads leave half of it to mutations, so that a close or a cancel passes however many
+# accounts are read.
+CLOSED_RESERVE, CLOSED_RESERVE_OF_READS, CLOSED_RESERVE_SPAN = 8, 4, timedelta(seconds=5)
 
 # Redis' own clock, so that all processes agree on the time of a request. KEYS: requests, closed, slow, reserve.
 # ARGV: limit, limit when slow, window and longest request in microseconds, the request's id, the requests that may pass
@@ -76,12 +77,12 @@ CLOSED_RESERVE, CLOSED_RESERVE_SPAN = 3, timedelta(seconds=5)
 _COUNT = """
 local closed = redis.call('PTTL', KEYS[2])
 if closed > 0 then
-  if tonumber(ARGV[6]) == 0 then return string.format('%.0f', closed * 1000) end
-  local passed = redis.call('INCR', KEYS[4])
-  if passed == 1 then redis.call('PEXPIRE', KEYS[4], ARGV[7]) end
-  if passed > tonumber(ARGV[6]) then
+  local reserve = tonumber(ARGV[6])
+  if reserve == 0 then return string.format('%.0f', closed * 1000) end
+  if tonumber(redis.call('GET', KEYS[4]) or '0') >= reserve then
     return string.format('%.0f', math.max(math.min(redis.call('PTTL', KEYS[4]), closed), 1) * 1000)
   end
+  if redis.call('INCR', KEYS[4]) == 1 then redis.call('PEXPIRE', KEYS[4], ARGV[7]) end
 end
 local most = tonumber(ARGV[1])
 if redis.call('EXISTS', KEYS[3]) == 1 then most = tonumber(ARGV[2]) end
@@ -145,13 +146,13 @@ class RedisLimiter:
         self._random = Random()  # noqa: S311  # spreads retries; guards no secret
 
     @contextmanager
-    def count_request(self, budget: str, queue: Queue) -> Iterator[None]:
+    def count_request(self, budget: str, queue: Queue, *, is_mutation: bool = False) -> Iterator[None]:
         """Count the request made inside the block; without budget raise RateLimitedError, with the time to wait."""
         request = new_id().hex
         try:
-            wait = self._count_in_redis(budget, queue, request)
+            wait = self._count_in_redis(budget, queue, request, _reserve_of(queue, is_mutation=is_mutation))
         except RedisUnavailableError:
-            wait = self._local.wait(budget, queue)
+            wait = self._local.wait(budget, queue, _reserve_of(queue, is_mutation=is_mutation))
         if wait > timedelta(0):
             raise RateLimitedError(
                 f"the budget of {budget} requests is spent for {queue} jobs, and nothing was sent", wait
@@ -166,7 +167,7 @@ class RedisLimiter:
     def record_refusal(self, budget: str, retry_after: timedelta | None) -> timedelta:
         """Close the window for all processes, for `retry_after` or 1, 2, 4 ... 30 s plus jitter; return the pause.
 
-        Critical jobs may send CLOSED_RESERVE requests in CLOSED_RESERVE_SPAN all the same.
+        Critical jobs may send CLOSED_RESERVE requests in CLOSED_RESERVE_SPAN all the same, half of them reads.
         """
         retry_after_ms = -1 if retry_after is None else _milliseconds(retry_after)
         pause = timedelta(seconds=_FIRST_PAUSE_S) if retry_after is None else retry_after
@@ -185,12 +186,11 @@ class RedisLimiter:
         self._local.close(budget, pause)
         return pause
 
-    def _count_in_redis(self, budget: str, queue: Queue, request: str) -> timedelta:
+    def _count_in_redis(self, budget: str, queue: Queue, request: str, reserve: int) -> timedelta:
         window = self._windows[budget]
         slow = min(window.share_of(queue), SLOW_BARS.share_of(queue))
         span, under_way = _microseconds(window.span + _MARGIN), _microseconds(_LONGEST_REQUEST)
         keys = [self._key(budget, suffix) for suffix in ("made", "closed", "slow", "reserve")]
-        reserve = CLOSED_RESERVE if queue is Queue.CRITICAL else 0
         arguments = (
             window.share_of(queue),
             slow,
@@ -214,7 +214,7 @@ class _LocalLimiter:
     def __init__(self, windows: Mapping[str, Window]) -> None:
         self._windows = windows
         self._made: defaultdict[str, deque[float]] = defaultdict(deque)
-        self._closed_until: dict[str, float] = {}
+        self._closed: dict[str, tuple[float, float]] = {}  # budget -> from when until when
         self._lock = threading.Lock()
 
     def record(self, budget: str) -> None:
@@ -223,19 +223,23 @@ class _LocalLimiter:
             self._forget(budget)
 
     def close(self, budget: str, pause: timedelta) -> None:
-        self._closed_until[budget] = monotonic() + pause.total_seconds()
+        self._closed[budget] = (monotonic(), monotonic() + pause.total_seconds())
 
-    def wait(self, budget: str, queue: Queue) -> timedelta:
-        """Return the time a job of `queue` must wait before its next request; zero if it may send one now."""
+    def wait(self, budget: str, queue: Queue, reserve: int) -> timedelta:
+        """Return the time a job of `queue` must wait before its next request; zero if it may send one now.
+
+        `reserve` is how many requests may pass in CLOSED_RESERVE_SPAN while the window is closed.
+        """
         now, window = monotonic(), self._windows[budget]
         with self._lock:
             self._forget(budget)
             made, most = self._made[budget], window.local_share_of(queue)
             leaves_at = made[len(made) - most] + _retention_s(window) if len(made) >= most else now
-            closed_until = self._closed_until.get(budget, now)
-            if queue is Queue.CRITICAL:
-                each_s = CLOSED_RESERVE_SPAN.total_seconds() / CLOSED_RESERVE
-                closed_until = min(closed_until, made[-1] + each_s if made else now)
+            closed_at, closed_until = self._closed.get(budget, (now, now))
+            span_s = CLOSED_RESERVE_SPAN.total_seconds()
+            recent = [at for at in made if at > max(closed_at, now - span_s)]
+            if reserve:
+                closed_until = min(closed_until, recent[-reserve] + span_s if len(recent) >= reserve else now)
         return timedelta(seconds=max(leaves_at, closed_until) - now)
 
     def _forget(self, budget: str) -> None:
@@ -248,13 +252,20 @@ class NoLimiter:
     """Allows every request, for benchmarks against a simulator that has no limits either."""
 
     @contextmanager
-    def count_request(self, _budget: str, _queue: Queue) -> Iterator[None]:
+    def count_request(self, _budget: str, _queue: Queue, *, is_mutation: bool = False) -> Iterator[None]:  # noqa: ARG002  # as Limiter
         """Do nothing."""
         yield
 
     def record_refusal(self, _budget: str, retry_after: timedelta | None) -> timedelta:
         """Return `retry_after`, or a second."""
         return timedelta(seconds=_FIRST_PAUSE_S) if retry_after is None else retry_after
+
+
+def _reserve_of(queue: Queue, *, is_mutation: bool) -> int:
+    """Return how many requests may pass in CLOSED_RESERVE_SPAN while a 429 keeps the window closed."""
+    if queue is not Queue.CRITICAL:
+        return 0
+    return CLOSED_RESERVE if is_mutation else CLOSED_RESERVE_OF_READS
 
 
 def _retention_s(window: Window) -> float:

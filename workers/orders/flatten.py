@@ -19,7 +19,7 @@ from workers.task import task
 
 SWEEPS_PER_RUN = 3
 # The wait after a run doubles with every second sweep: a position that stays open must not use up the request budget.
-WAIT_FIRST, WAIT_LONGEST = timedelta(seconds=0.1), timedelta(seconds=5)
+WAIT_FIRST, WAIT_LONGEST = timedelta(seconds=0.1), timedelta(seconds=15)
 # A request joins an older one that includes it and that began a sweep within this time.
 JOIN_WITHIN = timedelta(seconds=2)
 _JOINED_WAIT = timedelta(seconds=0.2)
@@ -97,6 +97,7 @@ def _finish_if_flat(ctx: Context, request: FlattenRequestRow, began_at: datetime
     with ctx.transaction() as tx:
         # An entry that was recorded before this request was seen has committed once the lock is held.
         accounts.lock(tx.connection, request.account_id)
+        orders.cancel_created(tx.connection, request.account_id, request.contract_id, f"flattened: {request.reason}")
         ours = orders.list_open(tx.connection, request.account_id)
         if any(row.state in IN_FLIGHT and request.covers(row.contract_id) for row in ours):
             return None

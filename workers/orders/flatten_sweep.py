@@ -1,41 +1,29 @@
 """One round of a flatten: closes positions and cancels orders at the venue, then records them."""
 
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
-from datetime import timedelta
-from uuid import UUID
+from datetime import datetime, timedelta
+from functools import partial
 
-from shared.clock import machine_now
+from shared.clock import machine_now, monotonic
 from shared.db.engine import limit_lock_wait, suppress_lock_timeout
 from shared.db.orders import changes, contract_closes, orders, positions
+from shared.db.orders.contract_closes import ENDS_WITHIN
 from shared.db.orders.flatten_requests import FlattenRequestRow
 from shared.db.orders.orders import OrderRow
 from shared.domain.counting import count_of
-from shared.domain.orders.order import ChangeKind, OrderState, Origin, Role
-from shared.errors import AmbiguousOutcomeError, RefusedError, RetryableError
+from shared.domain.orders.order import ChangeKind, OrderState, Origin, direction_of
+from shared.errors import AmbiguousOutcomeError, HaltError, RefusedError, RetryableError
 from shared.gateway.wire import VenueOrder, VenuePosition
 from workers.context import Context
 from workers.orders import venue_state
 from workers.orders.change_order import RESEND_AFTER, send_change
+from workers.orders.open_orders import Held, OpenOrder, is_exit_on_its_way, list_by_rows, list_by_venue
 from workers.orders.submit import require_lease
 
 LOCK_WAIT = timedelta(seconds=0.5)  # what an exit waits for the rows of others before it acts without them
-# An exit of ours on its way may reduce the position that was read: it is given this long to fill.
-_EXIT_FILLS_WITHIN = timedelta(seconds=2)
-_LEGS = {Role.STOP_LOSS, Role.TAKE_PROFIT}
+_EXIT_ENDS_WITHIN = timedelta(seconds=2)  # the call of an exit of ours: then it is listed, or it never arrived
 IN_FLIGHT = {OrderState.SUBMITTING, OrderState.IN_DOUBT}
-_AT_VENUE = {OrderState.WORKING, OrderState.SUSPENDED}
-
-
-@dataclass(frozen=True, slots=True)
-class _OpenOrder:
-    """An order that is open at the venue, by the venue or, while it lists none, by our rows."""
-
-    venue_id: int
-    contract_id: str
-    is_suspended: bool
-    is_leg: bool
-    parent: int | UUID | None
-    row: OrderRow | None
 
 
 @dataclass(slots=True)
@@ -43,6 +31,7 @@ class Sweep:
     """What one round found at the venue and what it did."""
 
     held: list[str] = field(default_factory=list)  # in words
+    not_closed: list[str] = field(default_factory=list)  # contracts of which a close or an exit may be on its way
     working_count: int = 0
     in_flight_count: int = 0
     sent_count: int = 0
@@ -62,31 +51,38 @@ class Sweep:
 def sweep(ctx: Context, request: FlattenRequestRow) -> Sweep:
     """Close what is held, then cancel what works, by what the venue lists or, where it fails, by our own rows.
 
-    A position is closed while its stops still protect it; its bracket legs are cancelled once it is flat. Raise the
-    error of a list that failed after acting on our rows, and HaltError if the venue refuses the login.
+    A position is closed while its stops still protect it; its bracket legs are cancelled once it is flat. What one
+    close has left is closed again only if the venue lists no order that still closes it, or, while it lists none at
+    all, once the close is over: two closing orders at work reverse a position. Raise the error of a list that failed
+    after acting on our rows, and HaltError if the venue refuses the login.
     """
     done = Sweep()
-    with ctx.autocommit() as connection:
-        ours = [row for row in orders.list_open(connection, request.account_id) if request.covers(row.contract_id)]
+    ours = _list_ours(ctx, request)
     failure: RetryableError | RefusedError | None = None
+    held: Held
     try:
         found = _fetch_held(ctx, request)
-        held = {one.contract_id for one in found}
+        held = {one.contract_id: one.direction for one in found}
         done.held = [f"{one.direction} {one.quantity} {one.contract_id}" for one in found]
     except (RetryableError, RefusedError) as error:
         failure, held = error, _read_held(ctx, request)
         done.held = sorted(held)
     for contract_id in sorted(held):
-        _close(ctx, request, contract_id, ours, done)
+        if not is_exit_on_its_way(ours, contract_id, ENDS_WITHIN):
+            _close(ctx, request, contract_id, done, since=request.requested_at)
+        else:
+            done.not_closed.append(contract_id)
+    listed_at = monotonic()
     try:
         working = [one for one in ctx.gateway.orders_working(request.account_id) if request.covers(one.contract_id)]
     except (RetryableError, RefusedError) as error:
-        failure, open_orders = failure or error, _list_by_rows(ours)
+        failure, open_orders = failure or error, list_by_rows(ours, held)
+        _close_again(ctx, request, ours, open_orders, done, listed_at=None)
     else:
         _apply(ctx, request, working)
-        with ctx.autocommit() as connection:
-            ours = [row for row in orders.list_open(connection, request.account_id) if request.covers(row.contract_id)]
-        open_orders = _list_by_venue(working, ours)
+        ours = _list_ours(ctx, request)
+        open_orders = list_by_venue(working, ours, held)
+        _close_again(ctx, request, ours, open_orders, done, listed_at=listed_at)
     done.working_count = len(open_orders)
     shown = {one.venue_id for one in open_orders}
     done.in_flight_count = sum(row.state in IN_FLIGHT and row.venue_order_id not in shown for row in ours)
@@ -100,30 +96,61 @@ def _fetch_held(ctx: Context, request: FlattenRequestRow) -> list[VenuePosition]
     return [one for one in ctx.gateway.positions(request.account_id) if request.covers(one.contract_id)]
 
 
-def _read_held(ctx: Context, request: FlattenRequestRow) -> set[str]:
+def _read_held(ctx: Context, request: FlattenRequestRow) -> Held:
     with ctx.autocommit() as connection:
         rows = positions.list_in_accounts(connection, [request.account_id])
-    return {row.contract_id for row in rows if row.quantity and request.covers(row.contract_id)}
+    return {
+        row.contract_id: direction_of(row.quantity) for row in rows if row.quantity and request.covers(row.contract_id)
+    }
 
 
-def _close(ctx: Context, request: FlattenRequestRow, contract_id: str, ours: list[OrderRow], done: Sweep) -> None:
-    """Close the contract at the venue, unless a close or an exit of it is still on its way."""
-    now = machine_now()
-    if any(
-        row.role is Role.EXIT
-        and row.contract_id == contract_id
-        and row.state is not OrderState.CREATED
-        and row.submitted_at is not None
-        and now - row.submitted_at < _EXIT_FILLS_WITHIN
-        for row in ours
-    ):
-        done.problems.append(f"an exit of {contract_id} is on its way")
-        return
+def _list_ours(ctx: Context, request: FlattenRequestRow) -> list[OrderRow]:
+    with ctx.autocommit() as connection:
+        return [row for row in orders.list_open(connection, request.account_id) if request.covers(row.contract_id)]
+
+
+def _close_again(
+    ctx: Context,
+    request: FlattenRequestRow,
+    ours: list[OrderRow],
+    open_orders: list[OpenOrder],
+    done: Sweep,
+    *,
+    listed_at: float | None,
+) -> None:
+    """Close what an earlier close or exit has left; `listed_at` is when the venue's list was requested, if it came."""
+    closing = {one.contract_id for one in open_orders if one.is_closing}
+    exit_ends = ENDS_WITHIN if listed_at is None else _EXIT_ENDS_WITHIN
+    for contract_id in list(done.not_closed):
+        if contract_id in closing:
+            done.problems.append(f"an order that closes {contract_id} is working")
+        elif is_exit_on_its_way(ours, contract_id, exit_ends):
+            done.problems.append(f"an exit of {contract_id} is on its way")
+        else:
+            done.not_closed.remove(contract_id)
+            listed_ago = None if listed_at is None else timedelta(seconds=monotonic() - listed_at)
+            _close(ctx, request, contract_id, done, listed_ago=listed_ago)
+            if contract_id in done.not_closed:
+                done.problems.append(f"a close of {contract_id} is on its way")
+
+
+def _close(
+    ctx: Context,
+    request: FlattenRequestRow,
+    contract_id: str,
+    done: Sweep,
+    *,
+    since: datetime | None = None,
+    listed_ago: timedelta | None = None,
+) -> None:
+    """Close the contract at the venue, unless a close of it may be in flight; see `contract_closes.claim`."""
     with ctx.ledger.engine.begin() as connection:
         limit_lock_wait(connection, LOCK_WAIT)
-        is_ours = contract_closes.claim(connection, request.account_id, contract_id)
-    if not is_ours:
-        done.problems.append(f"a close of {contract_id} is on its way")
+        claimed_at = contract_closes.claim(
+            connection, request.account_id, contract_id, since=since, listed_ago=listed_ago
+        )
+    if claimed_at is None:
+        done.not_closed.append(contract_id)
         return
     try:
         require_lease(ctx)
@@ -132,41 +159,16 @@ def _close(ctx: Context, request: FlattenRequestRow, contract_id: str, ours: lis
     except (RefusedError, AmbiguousOutcomeError) as error:  # the next sweep reads the result
         done.sent_count += 1
         done.problems.append(f"closing {contract_id}: {error}")
-    finally:
-        with ctx.ledger.engine.begin() as connection:
-            limit_lock_wait(connection, LOCK_WAIT)
-            contract_closes.record_answer(connection, request.account_id, contract_id)
+    except (RetryableError, HaltError):  # certainly not sent
+        _record(ctx, partial(contract_closes.withdraw, sent_at=claimed_at), request, contract_id)
+        raise
+    _record(ctx, partial(contract_closes.record_end, sent_at=claimed_at), request, contract_id)
 
 
-def _list_by_venue(working: list[VenueOrder], ours: list[OrderRow]) -> list[_OpenOrder]:
-    rows = {row.venue_order_id: row for row in ours}
-    return [
-        _OpenOrder(
-            one.id,
-            one.contract_id,
-            is_suspended=one.state is OrderState.SUSPENDED,
-            is_leg=one.parent_order_id is not None or ((row := rows.get(one.id)) is not None and row.role in _LEGS),
-            parent=one.parent_order_id,
-            row=rows.get(one.id),
-        )
-        for one in working
-    ]
-
-
-def _list_by_rows(ours: list[OrderRow]) -> list[_OpenOrder]:
-    ids = {row.id: row.venue_order_id for row in ours}
-    return [
-        _OpenOrder(
-            row.venue_order_id,
-            row.contract_id,
-            is_suspended=row.state is OrderState.SUSPENDED,
-            is_leg=row.role in _LEGS,
-            parent=None if row.parent_id is None else ids.get(row.parent_id),
-            row=row,
-        )
-        for row in ours
-        if row.venue_order_id is not None and row.state in _AT_VENUE
-    ]
+def _record(ctx: Context, record: Callable[..., None], request: FlattenRequestRow, contract_id: str) -> None:
+    with ctx.ledger.engine.begin() as connection:
+        limit_lock_wait(connection, LOCK_WAIT)
+        record(connection, request.account_id, contract_id)
 
 
 def _apply(ctx: Context, request: FlattenRequestRow, working: list[VenueOrder]) -> None:
@@ -178,14 +180,17 @@ def _apply(ctx: Context, request: FlattenRequestRow, working: list[VenueOrder]) 
 
 
 def _cancel_all(
-    ctx: Context, request: FlattenRequestRow, open_orders: list[_OpenOrder], held: set[str], done: Sweep
+    ctx: Context, request: FlattenRequestRow, open_orders: list[OpenOrder], held: Collection[str], done: Sweep
 ) -> None:
-    """Cancel every order but the legs of a position that is held, and those that end with their parent."""
+    """Cancel every order but those that close, for 15 s, the legs of what is held, and those that end with a parent."""
     ids = {one.venue_id for one in open_orders}
+    spared = {one.venue_id for one in open_orders if one.is_closing and _is_young(ctx, request, one)}
     wanted = [
         one
         for one in open_orders
-        if not (one.is_leg and one.contract_id in held) and not (one.is_suspended and one.parent in ids)
+        if one.venue_id not in spared
+        and not (one.is_leg and one.contract_id in held)
+        and not (one.is_suspended and one.parent in ids)
     ]
     legs = [one for one in wanted if one.is_leg]
     for one in wanted:
@@ -197,7 +202,15 @@ def _cancel_all(
         done.sent_count += one.contract_id not in held and _cancel(ctx, request, one, done)
 
 
-def _cancel(ctx: Context, request: FlattenRequestRow, order: _OpenOrder, done: Sweep) -> bool:
+def _is_young(ctx: Context, request: FlattenRequestRow, order: OpenOrder) -> bool:
+    """Whether an order that closes was sent less than 15 s ago."""
+    if order.row is not None and is_exit_on_its_way([order.row], order.contract_id, ENDS_WITHIN):
+        return True
+    with ctx.autocommit() as connection:
+        return order.contract_id in contract_closes.list_recent(connection, request.account_id)
+
+
+def _cancel(ctx: Context, request: FlattenRequestRow, order: OpenOrder, done: Sweep) -> bool:
     """Cancel the order and return whether a request was sent; without a record if its row is locked or unknown."""
     if order.row is not None:
         with suppress_lock_timeout(f"order {order.row.id} is cancelled without a record"):

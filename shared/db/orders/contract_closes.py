@@ -1,37 +1,66 @@
 """Closes in flight: at most one per account and contract, so that no two closing orders can reverse a position."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
-from sqlalchemy import Connection, bindparam, func, or_, update
-from sqlalchemy.dialects.postgresql import INTERVAL, insert
+from sqlalchemy import ColumnElement, Connection, and_, bindparam, delete, func, literal, or_, select, update
+from sqlalchemy.dialects.postgresql import insert
 
 from shared.db.tables.orders import contract_close
 
-FILLS_WITHIN = timedelta(seconds=0.5)  # an answered close has filled by then
-ENDS_WITHIN = timedelta(seconds=15)  # a call without an answer by then has none: longer than any timeout of a request
+FILLS_WITHIN = timedelta(seconds=0.5)  # a close whose call has ended has filled by then, or is listed as working
+ENDS_WITHIN = timedelta(seconds=15)  # a close that is not known to have ended or filled counts as over after it
 
 _NEW = insert(contract_close).values(account_id=bindparam("account"), contract_id=bindparam("contract"))
-_CLAIM = _NEW.on_conflict_do_update(
-    index_elements=[contract_close.c.account_id, contract_close.c.contract_id],
-    set_={"sent_at": func.clock_timestamp(), "answered_at": None},
-    where=or_(
-        contract_close.c.answered_at < func.clock_timestamp() - bindparam("fills", type_=INTERVAL),
-        contract_close.c.sent_at < func.clock_timestamp() - bindparam("ends", type_=INTERVAL),
-    ),
-).returning(contract_close.c.account_id)
-_RECORD_ANSWER = (
-    update(contract_close)
-    .where(contract_close.c.account_id == bindparam("account"), contract_close.c.contract_id == bindparam("contract"))
-    .values(answered_at=func.clock_timestamp())
-)
 
 
-def claim(connection: Connection, account_id: int, contract_id: str) -> bool:
-    """Claim the close of a contract, which the caller commits before it sends it; False while another is in flight."""
-    values = {"account": account_id, "contract": contract_id, "fills": FILLS_WITHIN, "ends": ENDS_WITHIN}
-    return connection.execute(_CLAIM, values).first() is not None
+def claim(
+    connection: Connection, account_id: int, contract_id: str, *, since: datetime | None, listed_ago: timedelta | None
+) -> datetime | None:
+    """Claim the close of a contract, which the caller commits before it sends it; None while another is in flight.
+
+    Return when it was claimed, by the database's clock. With `since`, when the closing was requested, the first
+    close after it needs no proof. Any other needs a list of orders without a closing one, requested `listed_ago`, by
+    when the call of the one before had ended. Without such a list (None) it is claimed ENDS_WITHIN after that one.
+    """
+    now, sent_at, ended_at = func.clock_timestamp(), contract_close.c.sent_at, contract_close.c.ended_at
+    is_over = [sent_at < now - ENDS_WITHIN, sent_at > now + ENDS_WITHIN]
+    if since is not None:
+        is_over.append(sent_at < since - ENDS_WITHIN)
+    if listed_ago is not None:
+        is_over.append(ended_at < now - literal(FILLS_WITHIN + listed_ago))
+    statement = _NEW.on_conflict_do_update(
+        index_elements=[contract_close.c.account_id, contract_close.c.contract_id],
+        set_={"sent_at": now, "ended_at": None},
+        where=or_(*is_over),
+    )
+    values = {"account": account_id, "contract": contract_id}
+    return connection.execute(statement.returning(sent_at), values).scalar()
 
 
-def record_answer(connection: Connection, account_id: int, contract_id: str) -> None:
-    """Record that the venue has answered the close, or that it was not sent."""
-    connection.execute(_RECORD_ANSWER, {"account": account_id, "contract": contract_id})
+def record_end(connection: Connection, account_id: int, contract_id: str, sent_at: datetime) -> None:
+    """Record that the call of the close claimed at `sent_at` has ended, whatever its answer."""
+    statement = update(contract_close).where(_is_claim(account_id, contract_id, sent_at))
+    connection.execute(statement.values(ended_at=func.clock_timestamp()))
+
+
+def withdraw(connection: Connection, account_id: int, contract_id: str, sent_at: datetime) -> None:
+    """Withdraw the claim made at `sent_at`: the close was certainly not sent."""
+    connection.execute(delete(contract_close).where(_is_claim(account_id, contract_id, sent_at)))
+
+
+def _is_claim(account_id: int, contract_id: str, sent_at: datetime) -> ColumnElement[bool]:
+    return and_(
+        contract_close.c.account_id == account_id,
+        contract_close.c.contract_id == contract_id,
+        contract_close.c.sent_at == sent_at,
+    )
+
+
+def list_recent(connection: Connection, account_id: int) -> set[str]:
+    """Return the contracts of which a close was sent less than ENDS_WITHIN ago, also by a clock that has stepped."""
+    now = func.clock_timestamp()
+    statement = select(contract_close.c.contract_id).where(
+        contract_close.c.account_id == account_id,
+        contract_close.c.sent_at.between(now - ENDS_WITHIN, now + ENDS_WITHIN),
+    )
+    return set(connection.execute(statement).scalars())

@@ -125,7 +125,7 @@ contract_close = Table(
     Column("account_id", BigInteger, primary_key=True),
     Column("contract_id", Text, primary_key=True),
     at_column("sent_at", nullable=False, now=True),
-    at_column("answered_at"),
+    at_column("ended_at"),
 )
 
 fill = Table(

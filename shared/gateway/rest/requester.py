@@ -21,6 +21,7 @@ TIMEOUT = timedelta(seconds=6)
 # A worker slot does not wait for longer: the job is rescheduled instead.
 _LONGEST_WAIT = timedelta(seconds=0.5)
 _MOST_ATTEMPTS = 3
+_LATEST_ATTEMPT = timedelta(seconds=2)  # after a read that has hung, the caller goes on without it
 _TAG_IN_USE = "custom tag is already in use"
 _jitter = tenacity.wait_random_exponential(multiplier=0.05, max=0.3)
 
@@ -55,7 +56,7 @@ class Requester:
 
     @tenacity.retry(
         retry=tenacity.retry_if_exception(_is_worth_retrying),
-        stop=tenacity.stop_after_attempt(_MOST_ATTEMPTS),
+        stop=tenacity.stop_after_attempt(_MOST_ATTEMPTS) | tenacity.stop_after_delay(_LATEST_ATTEMPT),
         wait=_retry_delay_s,
         reraise=True,
     )

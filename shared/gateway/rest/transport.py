@@ -73,7 +73,8 @@ class Transport:
         NotSentError when no connection was made, RefusedError on another 4xx. Without a clear answer raise
         AmbiguousOutcomeError for a mutation (on a 429 too: it was sent) and VenueDownError for a read.
         """
-        with self._limiter.count_request(request.budget, request.queue), self._record_call("POST", request) as call:
+        counted = self._limiter.count_request(request.budget, request.queue, is_mutation=request.is_mutation)
+        with counted, self._record_call("POST", request) as call:
             answer = self._send(request)
             call.status = answer.status_code
             document = self._parse_answer(request, answer)

@@ -101,7 +101,7 @@ CREATE TABLE contract_close (
     account_id bigint NOT NULL,
     contract_id text NOT NULL,
     sent_at timestamptz DEFAULT now() NOT NULL,
-    answered_at timestamptz,
+    ended_at timestamptz,
     CONSTRAINT pk_contract_close PRIMARY KEY (account_id, contract_id)
 );
 
