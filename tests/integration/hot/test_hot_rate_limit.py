@@ -13,7 +13,14 @@ from shared.errors import RateLimitedError
 from shared.fleets import FLEETS, Queue
 from shared.hot import rate_limit
 from shared.hot.connection import connect
-from shared.hot.rate_limit import CLOSED_RESERVE, CLOSED_RESERVE_SPAN, SLOW_BARS, WINDOWS, NoLimiter, RedisLimiter
+from shared.hot.rate_limit import (
+    CLOSED_RESERVE,
+    CLOSED_RESERVE_OF_READS,
+    SLOW_BARS,
+    WINDOWS,
+    NoLimiter,
+    RedisLimiter,
+)
 from tests.fixtures.processes import free_port
 
 VENUE = VenueSettings(url="https://venue.test", hubs_url="", user="a-trader", key="a-secret-key", is_simulator=False)
@@ -35,18 +42,18 @@ def limiter_without_redis() -> Iterator[RedisLimiter]:
     client.close()
 
 
-def try_request(limiter: RedisLimiter, budget: str, queue: Queue = Queue.NORMAL) -> bool:
+def try_request(limiter: RedisLimiter, budget: str, queue: Queue = Queue.NORMAL, *, is_mutation: bool = False) -> bool:
     try:
-        with limiter.count_request(budget, queue):
+        with limiter.count_request(budget, queue, is_mutation=is_mutation):
             return True
     except RateLimitedError:
         return False
 
 
-def count_allowed(limiter: RedisLimiter, budget: str, queue: Queue) -> int:
+def count_allowed(limiter: RedisLimiter, budget: str, queue: Queue, *, is_mutation: bool = False) -> int:
     """Send requests until one is refused; return how many were allowed."""
     count = 0
-    while try_request(limiter, budget, queue):
+    while try_request(limiter, budget, queue, is_mutation=is_mutation):
         count += 1
     return count
 
@@ -116,28 +123,40 @@ def test_a_429_closes_the_window_for_every_process_for_the_time_the_venue_names(
     assert try_request(other, "bars")
 
 
-def test_critical_jobs_of_all_processes_keep_a_reserve_while_a_429_closes_the_window(client: "redis.Redis") -> None:
+@pytest.fixture
+def long_reserve(monkeypatch: pytest.MonkeyPatch) -> timedelta:
+    """Count the reserve in a time that no slow computer exceeds within a test; return it."""
+    monkeypatch.setattr(rate_limit, "CLOSED_RESERVE_SPAN", timedelta(minutes=2))
+    return rate_limit.CLOSED_RESERVE_SPAN
+
+
+def test_critical_jobs_of_all_processes_keep_a_reserve_while_a_429_closes_the_window(
+    client: "redis.Redis", long_reserve: timedelta
+) -> None:
     one, other = RedisLimiter(client, VENUE), RedisLimiter(client, VENUE)
     one.record_refusal("other", timedelta(minutes=5))
     assert try_request(one, "other", Queue.CRITICAL)
-    assert CLOSED_RESERVE - 1 == count_allowed(other, "other", Queue.CRITICAL)
-    with pytest.raises(RateLimitedError) as caught, other.count_request("other", Queue.CRITICAL):
+    assert CLOSED_RESERVE_OF_READS - 1 == count_allowed(other, "other", Queue.CRITICAL)
+    assert CLOSED_RESERVE - CLOSED_RESERVE_OF_READS == count_allowed(one, "other", Queue.CRITICAL, is_mutation=True)
+    with pytest.raises(RateLimitedError) as caught, other.count_request("other", Queue.CRITICAL, is_mutation=True):
         pytest.fail("the reserve is used up")
 
-    assert timedelta(0) < caught.value.retry_after <= CLOSED_RESERVE_SPAN
+    assert timedelta(0) < caught.value.retry_after <= long_reserve
     client.delete(*list(client.keys("*:reserve")))  # as when that time is over
     assert try_request(one, "other", Queue.CRITICAL)
 
 
-def test_a_critical_job_may_send_at_intervals_while_a_429_closes_the_window_and_redis_is_down(
-    limiter_without_redis: RedisLimiter,
+def test_critical_jobs_of_a_process_keep_the_reserve_while_a_429_closes_the_window_and_redis_is_down(
+    limiter_without_redis: RedisLimiter, long_reserve: timedelta
 ) -> None:
     limiter_without_redis.record_refusal("other", timedelta(minutes=5))
-    assert try_request(limiter_without_redis, "other", Queue.CRITICAL)
+    assert CLOSED_RESERVE_OF_READS == count_allowed(limiter_without_redis, "other", Queue.CRITICAL)
+    closes = count_allowed(limiter_without_redis, "other", Queue.CRITICAL, is_mutation=True)
+    assert CLOSED_RESERVE - CLOSED_RESERVE_OF_READS == closes
     with pytest.raises(RateLimitedError) as caught, limiter_without_redis.count_request("other", Queue.HIGH):
         pytest.fail("the venue refused")
 
-    assert caught.value.retry_after > CLOSED_RESERVE_SPAN
+    assert caught.value.retry_after > long_reserve
 
 
 def test_a_429_without_retry_after_closes_it_longer_each_time_and_simultaneous_ones_count_once(

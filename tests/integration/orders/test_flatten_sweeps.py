@@ -153,6 +153,7 @@ def test_a_flatten_gives_an_exit_that_is_on_its_way_time_to_fill(holding: Worker
     account_id = holding.venue.account_id
     reduction = holding.enqueue(ReducePosition(account_id=account_id, contract_id=MNQ, quantity=1))
     holding.runner.run(reduction)
+    holding.execute("UPDATE orders SET submitted_at = now() + interval '1 second' WHERE role = 'EXIT'")
     flatten = holding.flatten()
     holding.runner.run(flatten)
     assert f"an exit of {MNQ} is on its way" in (holding.job(flatten)[2] or "")
