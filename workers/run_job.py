@@ -1,23 +1,16 @@
 """Runs one job to its end in a process of its own, without Celery or broker: `python -m workers.run_job JOB_ID`."""
 
-import logging
 import os
 import socket
 import sys
-import threading
 from uuid import UUID
 
-from shared.clock import machine_now
 from shared.config import Settings, load_settings
-from shared.db.engine import DATABASE_ERRORS, driver, make_engine
-from shared.ledger import recovery, transitions
 from shared.log import set_up_logging
 from workers.app import import_tasks
-from workers.leases import RENEW_EVERY_S
+from workers.lease_renewer import LeaseRenewer
 from workers.runner import Outcome
 from workers.wiring import open_runner
-
-log = logging.getLogger(__name__)
 
 _LONGEST_PAUSE_S = 0.5
 
@@ -30,7 +23,7 @@ def run_to_end(settings: Settings, job_id: UUID) -> Outcome:
     """
     import_tasks()
     worker = f"one_shot@{socket.gethostname()}.{os.getpid()}/{os.getpid()}"
-    renewer = _LeaseRenewer(settings, worker)
+    renewer = LeaseRenewer(settings, worker, program="one_shot leases")
     renewer.start()
     try:
         with open_runner(settings, worker, program="one_shot") as runner:
@@ -44,40 +37,6 @@ def run_to_end(settings: Settings, job_id: UUID) -> Outcome:
                 renewer.wait(min(max(seen[1], 0.01), _LONGEST_PAUSE_S))
     finally:
         renewer.stop()
-
-
-class _LeaseRenewer(threading.Thread):
-    """The thread that renews this process's leases, as the parent of a worker does for its children."""
-
-    def __init__(self, settings: Settings, worker: str) -> None:
-        super().__init__(name="lease renewer", daemon=True)
-        self._engine = make_engine(settings.require_database(), program="one_shot leases", pool_size=2)
-        self._worker = worker
-        self._stopping = threading.Event()
-
-    def run(self) -> None:
-        """Renew every three seconds until stopped."""
-        while not self._stopping.wait(RENEW_EVERY_S):
-            try:
-                with self._engine.begin() as connection:
-                    recovery.renew(driver(connection), [self._worker])
-            except DATABASE_ERRORS as error:
-                log.warning("leases of %s not renewed, retrying: %s", self._worker, error)
-
-    def read_state(self, job_id: UUID) -> tuple[str, float] | None:
-        """Return the job's state and the seconds until it is due; None when there is no such job."""
-        with self._engine.connect() as connection:
-            found = transitions.read_state(driver(connection), job_id)
-        return None if found is None else (found[0], (found[1] - machine_now()).total_seconds())
-
-    def wait(self, seconds: float) -> None:
-        """Wait `seconds`, or until stopped."""
-        self._stopping.wait(seconds)
-
-    def stop(self) -> None:
-        """End the thread and close its connections."""
-        self._stopping.set()
-        self._engine.dispose()
 
 
 def main() -> int:

@@ -109,6 +109,22 @@ def take_due(
     return [_to_wake_up(row[:4]) for row in found], sum(row[4] for row in found)
 
 
+_UNCLAIMED = f"""
+    SELECT name, id FROM job
+    WHERE state = 'queued' AND queue = %(queue)s AND run_at <= now() - %(longer_than)s::interval
+      AND (expires_at IS NULL OR expires_at > now()) AND {IS_NEXT_IN_SEQUENCE}
+    ORDER BY run_at, id LIMIT %(most)s
+"""  # noqa: S608  # no value enters the text
+
+
+def list_unclaimed(
+    connection: LedgerConnection, queue: Queue, longer_than: timedelta, most: int
+) -> list[tuple[str, UUID]]:
+    """Return the names and ids of jobs that were due `longer_than` ago and that nothing has claimed, oldest first."""
+    values = {"queue": queue.value, "longer_than": longer_than, "most": most}
+    return connection.execute(_UNCLAIMED, values).fetchall()
+
+
 # Queue by queue, in the order of the index, so that the due backlog is not scanned.
 _NEXT_DUE_IN = """
     SELECT min(next.run_at) - clock_timestamp()

@@ -17,7 +17,7 @@ from shared.fleets import FLEETS
 from tests.fixtures.rabbitmq import is_wanted
 from tests.fixtures.stack import ALERT, Stack, eventually
 
-PROGRAMS = {"postgres", "valkey", "simulator", "feed", "receiver", "beat", "relay", "flower"} | {
+PROGRAMS = {"postgres", "valkey", "simulator", "feed", "receiver", "beat", "relay", "flower", "worker-direct"} | {
     fleet.program for fleet in FLEETS
 }
 

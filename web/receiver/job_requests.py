@@ -17,7 +17,7 @@ from shared.ledger.async_ledger import AsyncLedger
 from shared.ledger.enqueue import Enqueued
 from shared.ledger.job import Instant, Job, job_type
 from shared.ledger.job_scope import is_in_scope
-from shared.ledger.jobs.orders import GuardPosition, entries_key, guard_key
+from shared.ledger.jobs.orders import GuardPosition, guard_key
 from web.receiver.body import MAX_BYTES, BodyLateError, read_body
 from web.receiver.deadline import with_timeout
 from web.receiver.job_arguments import IDEMPOTENCY_KEY, read_arguments, read_idempotency_key
@@ -174,8 +174,5 @@ def _find_job_type(name: str, token: ApiToken) -> type[Job]:
 
 
 def _sequence_key_of(request: Job) -> str | None:
-    """Return the key of the guard of a position, or of the entries of an account; None for any other job."""
-    if isinstance(request, GuardPosition):
-        return guard_key(request.account_id, request.contract_id)
-    account_id = getattr(request, "account_id", None)
-    return entries_key(account_id) if request.is_entry and account_id is not None else None
+    """Return the key of the guard of a position; None for any other job."""
+    return guard_key(request.account_id, request.contract_id) if isinstance(request, GuardPosition) else None

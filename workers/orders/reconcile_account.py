@@ -12,6 +12,7 @@ from shared.db.accounts.accounts import AccountRow
 from shared.db.market_data import contracts
 from shared.db.orders import changes, fills, orders, positions
 from shared.domain.market_data.calendar import trading_day_at, trading_day_begins
+from shared.domain.market_data.contract import root_of_contract
 from shared.domain.orders.order import OrderState, Role
 from shared.errors import PositionMismatchError, PostponedError, RefusedError
 from shared.fleets import Queue
@@ -178,7 +179,7 @@ def _resolve_pending(tx: Transaction, account_id: int) -> None:
             tx.enqueue(
                 PlaceOrder(order_id=order.id),  # finds it expired and records that
                 key=f"place:{order.id}:{minute}",
-                sequence_key=entries_key(account_id),
+                sequence_key=entries_key(account_id, root_of_contract(order.contract_id)),
             )
         if (
             order.state is OrderState.CREATED

@@ -5,6 +5,7 @@ from uuid import UUID
 
 from shared.clock import machine_now
 from shared.db.orders import orders
+from shared.domain.market_data.contract import root_of_contract
 from shared.domain.orders.order import OrderState, Role
 from shared.errors import PostponedError, RefusedError
 from shared.gateway.wire import VenueOrder
@@ -65,7 +66,8 @@ def resolve_in_doubt_order(job: ResolveInDoubtOrder, ctx: Context) -> dict[str, 
                 request_exit_again(tx, order, job.target_position, pause=timedelta(0))
             return {"order": OrderState.EXPIRED}
         orders.change_state(tx.connection, order.id, [OrderState.IN_DOUBT], OrderState.CREATED)
-        tx.enqueue(PlaceOrder(order_id=order.id), sequence_key=entries_key(order.account_id), sequence_id=order.id)
+        key = entries_key(order.account_id, root_of_contract(order.contract_id))
+        tx.enqueue(PlaceOrder(order_id=order.id), sequence_key=key, sequence_id=order.id)
     return {"order": OrderState.CREATED, "reason": "absent at the venue: to be sent again under the same tag"}
 
 

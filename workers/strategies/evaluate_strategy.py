@@ -13,7 +13,7 @@ from shared.db.market_data import bars, contracts
 from shared.db.orders import positions
 from shared.db.strategies import strategy_accounts, strategy_runs
 from shared.domain.market_data.bar import Bar
-from shared.domain.market_data.contract import Contract
+from shared.domain.market_data.contract import ROOTS, Contract
 from shared.domain.market_data.coverage import Span
 from shared.domain.market_data.product_family import family_of
 from shared.domain.market_data.rollup import roll_up
@@ -146,7 +146,8 @@ def _trade(
     recorded = record_entry(tx, ctx, request)
     if recorded.denial is not None:
         return Evaluated(side, _explain_not_traded(reason, str(recorded.denial))), recorded.signal_id
-    tx.enqueue(PlaceOrder(order_id=recorded.order.id), sequence_key=entries_key(request.account_id))
+    key = entries_key(request.account_id, ROOTS[request.contract.root])
+    tx.enqueue(PlaceOrder(order_id=recorded.order.id), sequence_key=key)
     return Evaluated(side, reason), recorded.signal_id
 
 

@@ -5,15 +5,15 @@ from collections.abc import Callable
 
 from cli.local.home.state import Json
 from cli.local.processes.left_open import start_reading
-from cli.local.processes.programs import StackConfig
+from cli.local.processes.programs import DIRECT_WORKER, StackConfig
 from cli.local.processes.supervisor import Child, Supervisor
 from shared.db.engine import DATABASE_ERRORS, driver, make_engine
 from shared.domain.counting import count_of
 from shared.fleets import FLEETS
 from shared.ledger import recovery
 
-_FLEETS = {fleet.program: fleet.name for fleet in FLEETS}
-_WORK = (("receiver",), ("beat", "relay", "flower"), tuple(_FLEETS))
+_WORKERS = {fleet.program: fleet.name for fleet in FLEETS} | {DIRECT_WORKER: "direct"}  # -> the name in its jobs
+_WORK = (("receiver",), ("beat", "relay", "flower"), tuple(_WORKERS))
 _MARKET = (("feed",), ("simulator",))
 _SERVERS = (("valkey",), ("postgres",))
 STOP_ORDER = (*_WORK, *_MARKET, *_SERVERS)
@@ -26,13 +26,13 @@ def shut_down(supervisor: Supervisor, stack: StackConfig | None, show: Callable[
     """
 
     def release_on_shutdown(child: Child, pid: int) -> None:
-        fleet = _FLEETS.get(child.program.name)
-        if fleet is None or stack is None:
+        worker = _WORKERS.get(child.program.name)
+        if worker is None or stack is None:
             return
         engine = make_engine(stack.database_url, program="up", pool_size=1)
         try:
             with engine.begin() as connection:
-                count = recovery.release_on_shutdown(driver(connection), f"{fleet}@{socket.gethostname()}.{pid}")
+                count = recovery.release_on_shutdown(driver(connection), f"{worker}@{socket.gethostname()}.{pid}")
             show(f"released {count_of(count, 'job')} of {child.program.name}")
         except DATABASE_ERRORS as error:
             show(f"the jobs of {child.program.name} are released when their leases expire: {error}")

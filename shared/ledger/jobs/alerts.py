@@ -56,13 +56,13 @@ class AlertJobOptions(TypedDict):
 
 
 def alert_job_options(alert: Alert, account_id: int, entry_ttl: timedelta) -> AlertJobOptions:
-    """Return how the job of an alert is enqueued: an entry in the order of its account, until its TTL is over.
+    """Return how the job of an alert is enqueued: an entry in the order of its account and root, until its TTL is over.
 
     Anything else opens nothing, and waits for no entry.
     """
     if not alert.action.is_entry:
         return {"queue": Queue.CRITICAL, "sequence_key": None, "expires_after": None}
-    return {"queue": Queue.HIGH, "sequence_key": entries_key(account_id), "expires_after": entry_ttl}
+    return {"queue": Queue.HIGH, "sequence_key": entries_key(account_id, alert.root), "expires_after": entry_ttl}
 
 
 def jobs_beside(

@@ -5,14 +5,18 @@ from dataclasses import dataclass, field
 from typing import Any, ClassVar
 from uuid import UUID
 
+from shared.domain.market_data.contract import Root
 from shared.domain.orders.order import Direction, OrderType, Origin, Side
 from shared.fleets import Queue
 from shared.ledger.job import Instant, Job
 
 
-def entries_key(account_id: int) -> str:
-    """Return the sequence_key that entries by alert or strategy of one account share: one at a time, in order."""
-    return f"account:{account_id}:entries"
+def entries_key(account_id: int, root: Root) -> str:
+    """Return the sequence_key that entries of one account and root by alert or strategy share: one at a time, in order.
+
+    One that waits, for a quote or a session, keeps no entry of another root waiting.
+    """
+    return f"entries:{account_id}:{root.name}"
 
 
 def guard_key(account_id: int, contract_id: str) -> str:

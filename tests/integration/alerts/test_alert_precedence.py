@@ -192,6 +192,17 @@ def test_a_close_that_is_received_after_a_target_position_sent_later_closes_noth
     assert "nothing_to_do" in result_of(worker_env, late)
 
 
+def test_an_entry_that_waits_keeps_no_entry_of_another_product_waiting(worker_env: WorkerEnv) -> None:
+    hook_id = worker_env.add_hook()
+    waiting = worker_env.entry_alert(hook_id)
+    worker_env.execute(f"UPDATE job SET run_at = now() + interval '1 hour' WHERE id = '{waiting}'")
+    same, other = worker_env.entry_alert(hook_id), worker_env.entry_alert(hook_id, symbol="MES")
+    run_next(worker_env, same)
+    run_next(worker_env, other)
+
+    assert ["queued", "queued", "succeeded"] == [worker_env.job(each)[0] for each in (waiting, same, other)]
+
+
 def test_an_entry_whose_job_runs_before_that_of_an_earlier_close_waits(worker_env: WorkerEnv) -> None:
     """Its job may run first: exits and entries are on queues of their own."""
     hold(worker_env, -1)

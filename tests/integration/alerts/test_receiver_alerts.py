@@ -37,7 +37,7 @@ def test_entries_have_a_sequence_and_an_expiry_and_a_close_has_neither(receiver:
 
     jobs = receiver.rows("SELECT queue, sequence_key, expires_at - enqueued_at FROM job ORDER BY id")
     expected: list[tuple[Any, ...]] = [
-        ("high", f"account:{ACCOUNT}:entries", timedelta(seconds=90)),
+        ("high", f"entries:{ACCOUNT}:MNQ", timedelta(seconds=90)),
         ("critical", None, None),
     ]
     assert expected == jobs
@@ -184,8 +184,8 @@ def test_every_follower_of_a_hook_has_a_job_from_the_commit_of_the_alert_on(rece
         job=job_id,
     )
     assert [
-        (True, "alerts.handle_alert", f"account:{ACCOUNT}:entries", True, True, True),
-        (False, "alerts.handle_follower_alert", f"account:{follower}:entries", True, True, True),
+        (True, "alerts.handle_alert", f"entries:{ACCOUNT}:MNQ", True, True, True),
+        (False, "alerts.handle_follower_alert", f"entries:{follower}:MNQ", True, True, True),
     ] == rows
     receiver.post({"action": "close", "symbol": "MNQ"})
     assert [("critical", None)] * 2 == receiver.rows("SELECT queue, sequence_key FROM job WHERE expires_at IS NULL")

@@ -209,7 +209,7 @@ def test_a_requested_entry_expires_and_waits_for_its_turn(api: ApiClient, receiv
 
     jobs = receiver.rows("SELECT name, sequence_key, expires_at - enqueued_at FROM job ORDER BY id")
     assert [
-        ("orders.enter_manually", "account:7:entries", timedelta(seconds=90)),
+        ("orders.enter_manually", None, timedelta(seconds=90)),
         ("orders.guard_position", f"guard:7:{CONTRACT}", None),
     ] == jobs
 

@@ -1,0 +1,83 @@
+"""Runs critical jobs that no worker has claimed, by Postgres alone: `python -m workers.direct`.
+
+Exits and the watch of the rules go on while Redis refuses writes, the broker is away or the critical workers hang.
+"""
+
+import logging
+import os
+import signal
+import socket
+import threading
+from datetime import timedelta
+from uuid import UUID
+
+from sqlalchemy import Engine
+
+from shared.config import Settings, load_settings
+from shared.db.engine import DATABASE_ERRORS, driver, make_engine
+from shared.fleets import Queue
+from shared.heartbeat import touch
+from shared.ledger import queues
+from shared.log import set_up_logging
+from workers.app import import_tasks
+from workers.lease_renewer import LeaseRenewer
+from workers.runner import Runner
+from workers.wiring import open_runner
+
+log = logging.getLogger(__name__)
+
+UNCLAIMED_FOR = timedelta(seconds=2)  # a wake-up that was lost is published again after one
+_POLL_S = 0.5
+_MOST = 20  # read at once; a job that is claimed meanwhile is not run twice
+
+
+def run(settings: Settings, stopping: threading.Event) -> None:
+    """Run what is unclaimed, one job at a time and the oldest first, until `stopping` is set.
+
+    Raise JobOutcomeUnknownError when the database was lost during a job: the process must then end, and be restarted.
+    """
+    import_tasks()
+    worker = f"direct@{socket.gethostname()}.{os.getpid()}/{os.getpid()}"
+    renewer = LeaseRenewer(settings, worker, program="direct leases")
+    renewer.start()
+    engine = make_engine(settings.require_database(), program="direct", pool_size=1)
+    try:
+        with open_runner(settings, worker, program="direct") as runner:
+            touch()
+            while not stopping.wait(_POLL_S):
+                _run_due(runner, engine, stopping)
+    finally:
+        renewer.stop()
+        engine.dispose()
+
+
+def _run_due(runner: Runner, engine: Engine, stopping: threading.Event) -> None:
+    for name, job_id in _list_unclaimed(engine):
+        if stopping.is_set():
+            return
+        outcome = runner.run(job_id)
+        if outcome.state != "duplicate":
+            log.warning("%s %s, which no worker had claimed, ran here: %s", name, job_id, outcome.state)
+
+
+def _list_unclaimed(engine: Engine) -> list[tuple[str, UUID]]:
+    try:
+        with engine.connect() as connection:
+            return queues.list_unclaimed(driver(connection), Queue.CRITICAL, UNCLAIMED_FOR, _MOST)
+    except DATABASE_ERRORS as error:
+        log.warning("the ledger does not answer, trying again: %s", error)
+        return []
+
+
+def main() -> None:
+    """Run until SIGTERM or SIGINT; the job that runs then is finished first."""
+    settings = load_settings()
+    set_up_logging(settings.log_level)
+    stopping = threading.Event()
+    for name in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(name, lambda *_: stopping.set())
+    run(settings, stopping)
+
+
+if __name__ == "__main__":
+    main()
