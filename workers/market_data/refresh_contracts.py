@@ -3,7 +3,9 @@
 from collections import Counter
 
 from shared.db.market_data import contracts
+from shared.domain.market_data.active_month import keep_active
 from shared.domain.market_data.bar import MINUTE
+from shared.domain.market_data.calendar import trading_day_at
 from shared.domain.market_data.rollup import start_of
 from shared.errors import RefusedError
 from shared.ledger.jobs.market_data import FetchContractBars, RefreshContracts
@@ -15,9 +17,12 @@ from workers.task import task
 def refresh_contracts(_: RefreshContracts, ctx: Context) -> dict[str, list[str]]:
     """Store the venue's contracts and enqueue a fetch of the tracked ones' bars; a second run stores nothing new.
 
-    Raise RefusedError when the venue has not exactly one active contract of a root in TICKWORK_CONTRACTS.
+    The active month of a root is that of the first run of a trading day, until the day ends. Raise
+    RefusedError when the venue has not exactly one active contract of a root in TICKWORK_CONTRACTS.
     """
-    available = ctx.gateway.contracts_available()
+    found, today = ctx.gateway.contracts_available(), trading_day_at(ctx.market_now)
+    with ctx.autocommit() as connection:
+        available = keep_active(found, contracts.list_active_on(connection, today))
     per_root = Counter(contract.root for contract in available if contract.is_active)
     roots = ctx.settings.contracts or tuple(per_root)
     tracked = [contract for contract in available if contract.is_active and contract.root in roots]
@@ -32,6 +37,7 @@ def refresh_contracts(_: RefreshContracts, ctx: Context) -> dict[str, list[str]]
         contracts.store(tx.connection, available)
         contracts.deactivate_all_but(tx.connection, [contract.id for contract in available])
         contracts.track_only(tx.connection, [contract.id for contract in tracked])
+        contracts.record_active_day(tx.connection, today)
         for contract in tracked:
             tx.enqueue(FetchContractBars(contract_id=contract.id, closed_until=closed_until))
     return {"tracked": [contract.id for contract in tracked]}

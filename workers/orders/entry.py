@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
+from functools import partial
 from uuid import UUID
 
 from sqlalchemy import Connection
@@ -12,7 +13,7 @@ from shared.clock import machine_now, monotonic
 from shared.db.accounts import accounts
 from shared.db.accounts.accounts import AccountRow
 from shared.db.alerts.signals import NewSignal
-from shared.db.orders import orders, positions
+from shared.db.orders import flatten_requests, orders, positions
 from shared.db.orders.orders import OrderRow
 from shared.db.risk import entry_check
 from shared.db.risk.entry_check import EntryCheck
@@ -46,7 +47,7 @@ class EntryRequest:
     strategy: str | None = None
     reason: str | None = None
     risk: Decimal | None = None
-    find_obstacle: Callable[[Connection], str | None] | None = None  # asked again once the account is locked
+    find_obstacle: Callable[[Connection], str | None] | None = None  # asked once the account is locked
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +97,8 @@ def record_entry(tx: Transaction, ctx: Context, request: EntryRequest, *, is_sen
     if account is None:
         raise RefusedError(f"unknown account {request.account_id}: accounts.snapshot_accounts has not seen it")
     check = check_entry(tx.connection, ctx, request, account)
-    obstacle = None if request.find_obstacle is None else request.find_obstacle(tx.connection)
+    find_obstacle = request.find_obstacle or partial(_find_later_close, ctx=ctx, request=request)
+    obstacle = find_obstacle(tx.connection)
     if obstacle is not None:
         check = replace(check, denial=RiskLimitError(obstacle))
     entry, bracket = check.entry, check.bracket
@@ -146,6 +148,15 @@ def record_entry(tx: Transaction, ctx: Context, request: EntryRequest, *, is_sen
         **extra,
     )
     return RecordedEntry(order, signal_id, check.denial)
+
+
+def _find_later_close(connection: Connection, ctx: Context, request: EntryRequest) -> str | None:
+    """Return why the entry is not made, if a close of its contract was requested after the job of the entry."""
+    account_id, contract_id = request.account_id, request.contract.id
+    was_closed = flatten_requests.was_closed_since(
+        connection, account_id, contract_id, ctx.job.correlation_id, ctx.job.enqueued_at
+    )
+    return f"{contract_id} was closed by a later request, so this entry is not made" if was_closed else None
 
 
 def _entry_expiry(ctx: Context, request: EntryRequest) -> datetime | None:

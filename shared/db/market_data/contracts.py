@@ -1,6 +1,7 @@
 """Contracts: their facts, which of them we track, and the coverage of their bars."""
 
 from collections.abc import Sequence
+from datetime import date
 from typing import Any
 
 from psycopg.types.multirange import TimestamptzMultirange
@@ -45,6 +46,22 @@ def track_only(connection: Connection, contract_ids: Sequence[str]) -> None:
 def deactivate_all_but(connection: Connection, contract_ids: Sequence[str]) -> None:
     """Mark every other contract as not active."""
     connection.execute(update(contract).where(contract.c.id.not_in(contract_ids)).values(is_active=False))
+
+
+def list_active_on(connection: Connection, trading_day: date) -> dict[str, str]:
+    """Return the ids of the contracts that were active on a trading day, by root; of two of one root none."""
+    statement = (
+        select(contract.c.root, func.min(contract.c.id).label("id"))
+        .where(contract.c.is_active, contract.c.active_day == trading_day)
+        .group_by(contract.c.root)
+        .having(func.count() == 1)
+    )
+    return {row.root: row.id for row in connection.execute(statement)}
+
+
+def record_active_day(connection: Connection, trading_day: date) -> None:
+    """Record that the active contracts are those of a trading day."""
+    connection.execute(update(contract).where(contract.c.is_active).values(active_day=trading_day))
 
 
 def get(connection: Connection, contract_id: str) -> Contract | None:

@@ -100,6 +100,20 @@ def has_later_close(
     return connection.execute(statement.limit(1)).first() is not None
 
 
+def was_closed_since(
+    connection: Connection, account_id: int, contract_id: str, correlation_id: UUID, since: datetime
+) -> bool:
+    """Whether a close of the contract, or of the account, was requested after `since` by another cause."""
+    statement = select(flatten_request.c.id).where(
+        flatten_request.c.id >= lowest_id_at(since - CLOCK_SKEW),
+        flatten_request.c.account_id == account_id,
+        or_(flatten_request.c.contract_id.is_(None), flatten_request.c.contract_id == contract_id),
+        flatten_request.c.correlation_id != correlation_id,
+        flatten_request.c.requested_at > since,
+    )
+    return connection.execute(statement.limit(1)).first() is not None
+
+
 def find_open(connection: Connection, account_id: int, contract_id: str | None = None) -> FlattenRequestRow | None:
     """Return the oldest open request that covers the contract (or, for None, the whole account), or None."""
     covers = or_(flatten_request.c.contract_id.is_(None), flatten_request.c.contract_id == contract_id)

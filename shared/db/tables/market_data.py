@@ -5,6 +5,7 @@ from sqlalchemy import (
     Boolean,
     CheckConstraint,
     Column,
+    Date,
     DateTime,
     ForeignKey,
     Index,
@@ -42,6 +43,7 @@ contract = Table(
     Column("tick_size", Numeric, nullable=False),
     Column("tick_value", Numeric, nullable=False),
     Column("is_active", Boolean, nullable=False),
+    Column("active_day", Date),  # the trading day on which it was seen active last: it stays so for that day
     Column("is_tracked", Boolean, nullable=False, server_default=text("false")),
     Column("coverage", TSTZMULTIRANGE, nullable=False, server_default=text("'{}'")),
     at_column("updated_at", nullable=False, now=True),

@@ -12,6 +12,7 @@ from shared.domain.orders.order import TRANSITIONS, ChangeKind, OrderType, Origi
 from shared.ids import new_id
 from shared.ledger.jobs.orders import ChangeOrder, EnterManually, ReconcileAccounts
 from shared.ledger.jobs.risk import WatchAccounts
+from tests.fixtures.venue import MNQ
 from tests.fixtures.worker_env import WorkerEnv
 
 CANCEL, MODIFY, PLACE = "/api/Order/cancel", "/api/Order/modify", "/api/Order/place"
@@ -260,3 +261,13 @@ def test_a_quantity_from_risk_is_never_rounded_up_to_one(worker_env: WorkerEnv) 
     assert "failed" == status
     assert "quantity 0 is not between 1 and 5" in (error or "")
     assert [] == worker_env.venue.requests(PLACE)
+
+
+def test_an_entry_by_hand_that_waited_is_not_made_after_a_close_that_was_requested_later(worker_env: WorkerEnv) -> None:
+    waiting = worker_env.enqueue(make_manual_entry(worker_env))
+    worker_env.flatten(MNQ)
+    worker_env.run_due_jobs()
+
+    state, _, error = worker_env.job(waiting)
+    assert ("failed", True) == (state, "was closed by a later request" in (error or ""))
+    assert [("DENIED",)] == worker_env.rows("SELECT state FROM orders WHERE role = 'ENTRY'")

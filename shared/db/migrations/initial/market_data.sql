@@ -21,6 +21,7 @@ CREATE TABLE contract (
     tick_size numeric NOT NULL,
     tick_value numeric NOT NULL,
     is_active boolean NOT NULL,
+    active_day date,
     is_tracked boolean DEFAULT false NOT NULL,
     coverage tstzmultirange DEFAULT '{}' NOT NULL,
     updated_at timestamptz DEFAULT now() NOT NULL,
