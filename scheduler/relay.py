@@ -3,15 +3,18 @@
 import logging
 import signal
 import threading
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 
 import psycopg
-from sqlalchemy import Engine
+from sqlalchemy import Connection, Engine
 
 from shared.clock import monotonic
 from shared.config import Settings
-from shared.db.engine import DATABASE_ERRORS, driver, make_engine
-from shared.db.upkeep.blocking_sessions import end_blocking
+from shared.db.engine import DATABASE_ERRORS, driver, limit_lock_wait, make_engine, suppress_lock_timeout
+from shared.db.upkeep.session_ender import SessionEnder
 from shared.fleets import Queue, max_outstanding, slots_of
 from shared.heartbeat import touch
 from shared.ledger import queues, recovery, transitions
@@ -33,8 +36,12 @@ BATCHED = (Queue.LOW, Queue.BACKGROUND)
 LEASES_EVERY_S = 1.0
 QUEUES_EVERY_S = 3.0
 CANARY_EVERY = timedelta(seconds=10)
-# After a pause of the relay (Postgres was away), workers get time to renew before their leases are reclaimed.
+# After a pause of the relay (Postgres was away), workers get time to renew before their leases are reclaimed; and after
+# a lock on the whole table, which keeps them from it too. So a reclaim hardly waits: it would be first when that ends.
 GRACE_AFTER_PAUSE_S = 5.0
+SHORT_LOCK_WAIT = timedelta(milliseconds=50)
+# A lock that is in the way of one part of a step must not keep the others waiting for long.
+LOCK_TIMEOUT_S = 1.0
 
 
 class Relay:
@@ -44,43 +51,66 @@ class Relay:
         self._engine = engine
         self._publisher = publisher
         self._ledger = Ledger(engine, publisher)
-        self._stepped_at = monotonic()
+        self._answered_at = monotonic()  # when Postgres last did
         self._reclaim_from = monotonic() + GRACE_AFTER_PAUSE_S
         self._check_queues_from = 0.0
         self._filled_at = dict.fromkeys(Queue, monotonic())  # when each queue was last full
+        self._republished: Counter[Queue] = Counter()  # not yet recorded
 
     def step(self) -> float:
-        """Run one step; return the seconds until the next.
+        """Run one step; return the seconds until the next. A part that meets a lock is left for a later step.
 
         Raise one of DATABASE_ERRORS or LedgerUnavailableError if Postgres does not answer.
         """
         now = monotonic()
-        if now - self._stepped_at > transitions.LEASE.total_seconds() / 2:
+        if now - self._answered_at > transitions.LEASE.total_seconds() / 2:
             self._reclaim_from = now + GRACE_AFTER_PAUSE_S
-        if now >= self._reclaim_from:
-            self._reclaim_from = now + LEASES_EVERY_S
-            with self._engine.begin() as connection:
-                reclaimed = recovery.reclaim_expired_leases(driver(connection))
-            if reclaimed:
-                log.warning("%s job(s) with an expired lease reclaimed", reclaimed)
-            end_blocking(self._engine)  # an exit must not wait for a person's open transaction
-        with self._engine.begin() as connection:
+        with self._part("jobs expire later") as connection:
             recovery.expire(driver(connection))
+        if now >= self._reclaim_from:
+            self._reclaim()
+        waits = [self._publish(queue) for queue in Queue]
         if now >= self._check_queues_from:
             self._check_queues_from = now + QUEUES_EVERY_S
             self._check_queues()
-        waits = [self._publish(queue) for queue in Queue]
-        with self._engine.connect() as connection:
+            self._record_republished()
+        with self._part("the next job is found by polling") as connection:
             next_due_in = queues.next_due_in(driver(connection))
-        self._stepped_at = monotonic()
-        return min(*waits, POLL_S if next_due_in is None else max(next_due_in.total_seconds(), 0.005))
+            if next_due_in is not None:
+                waits.append(max(next_due_in.total_seconds(), 0.005))
+        return min(*waits, POLL_S)
+
+    @contextmanager
+    def _part(self, consequence: str) -> Iterator[Connection]:
+        """Commit one part of a step, or leave it for later if it meets a lock."""
+        with suppress_lock_timeout(consequence), self._engine.begin() as connection:
+            yield connection
+        self._answered_at = monotonic()
+
+    def _reclaim(self) -> None:
+        self._reclaim_from = monotonic() + GRACE_AFTER_PAUSE_S
+        with self._part("expired leases are reclaimed later") as connection:
+            limit_lock_wait(connection, SHORT_LOCK_WAIT)
+            reclaimed = recovery.reclaim_expired_leases(driver(connection))
+            self._reclaim_from = monotonic() + LEASES_EVERY_S
+            if reclaimed:
+                log.warning("%s job(s) with an expired lease reclaimed", reclaimed)
 
     def _check_queues(self) -> None:
-        with self._engine.begin() as connection:
+        due: list[Queue] = []
+        with self._part("queues are counted later") as connection:
             queues.count_queued(driver(connection))
             due = queues.request_canaries(driver(connection), CANARY_EVERY)
-        for queue in due:
-            self._ledger.enqueue(Canary(), queue=queue, expires_after=3 * CANARY_EVERY)
+        with suppress_lock_timeout("canaries are sent later"):
+            for queue in due:
+                self._ledger.enqueue(Canary(), queue=queue, expires_after=3 * CANARY_EVERY)
+
+    def _record_republished(self) -> None:
+        for queue, count in list(self._republished.items()):
+            with self._part("wake-ups that were published again are counted later") as connection:
+                limit_lock_wait(connection, SHORT_LOCK_WAIT)
+                queues.record_republished(driver(connection), queue, count)
+                del self._republished[queue]
 
     def _publish(self, queue: Queue) -> float:
         """Fill the queue with wake-ups; return the seconds until it may have capacity for the rest of the backlog."""
@@ -88,13 +118,14 @@ class Relay:
         if capacity == 0:
             self._filled_at[queue] = monotonic()
             return POLL_S
-        with self._engine.begin() as connection:
+        wake_ups: list[WakeUp] = []
+        with self._part(f"jobs of the queue {queue} are published later") as connection:
             raw = driver(connection)
             batches = self._plan_batches(raw, queue, capacity)
             batched = sorted({batch.name.removesuffix(BATCH) for batch in batches})
             wake_ups, again = queues.take_due(raw, queue, capacity - len(batches), batched)
             if again:
-                queues.record_republished(raw, queue, again)
+                self._republished[queue] += again
             wake_ups += batches
         if wake_ups:
             self._publisher.publish(wake_ups)
@@ -146,14 +177,16 @@ def run(settings: Settings) -> None:
     signal.signal(signal.SIGTERM, stop)
     signal.signal(signal.SIGINT, stop)
     url = settings.require_database()
-    relay = Relay(make_engine(url, program="relay", pool_size=2), open_publisher(settings.require_broker()))
+    engine = make_engine(url, program="relay", pool_size=2, lock_timeout_s=LOCK_TIMEOUT_S)
+    relay = Relay(engine, open_publisher(settings.require_broker()))
     threading.Thread(target=listen, args=(url, changed, stopping), name="listener", daemon=True).start()
-    while not stopping.is_set():
-        wait = 0.5
-        try:
-            wait = relay.step()
-            touch()
-        except (*DATABASE_ERRORS, LedgerUnavailableError) as error:
-            log.warning("the ledger does not answer, trying again: %s", error)
-        changed.wait(wait)
-        changed.clear()
+    with SessionEnder(url, "relay"):  # an exit must not wait for a person's open transaction
+        while not stopping.is_set():
+            wait = 0.5
+            try:
+                wait = relay.step()
+                touch()
+            except (*DATABASE_ERRORS, LedgerUnavailableError) as error:
+                log.warning("the ledger does not answer, trying again: %s", error)
+            changed.wait(wait)
+            changed.clear()

@@ -42,7 +42,7 @@ def suppress_lock_timeout(consequence: str) -> Iterator[None]:
     """End the block quietly when a statement in it gave up its wait for a lock; the log names the `consequence`."""
     try:
         yield
-    except OperationalError as error:
+    except (OperationalError, psycopg.errors.LockNotAvailable) as error:
         if not is_lock_timeout(error):
             raise
         log.warning("rows are locked: %s", consequence)

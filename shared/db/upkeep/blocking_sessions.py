@@ -1,18 +1,15 @@
-"""Sessions that keep our statements waiting for a lock: finds them, and ends those that only sit there.
+"""Sessions that keep our statements waiting for a lock, and those that only sit in a transaction.
 
-An open transaction in psql must not stop an exit. A session that is idle in its transaction is ended after a grace, and
-so is a program of ours that was frozen in one; its work is rolled back, and done again by the worker that reclaims it.
-Source of the columns: PostgreSQL's pages on pg_stat_activity and pg_blocking_pids.
+A role sees the state of its own sessions, and of others only with `pg_read_all_stats`; it ends others only with
+`pg_signal_backend`, and those of a superuser never. A session that blocks counts all the same when its state is hidden.
+Source of the columns and privileges: PostgreSQL's pages on pg_stat_activity, pg_blocking_pids, pg_terminate_backend and
+predefined roles.
 """
 
-import logging
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import Connection, Engine, text
-from sqlalchemy.exc import ProgrammingError
-
-log = logging.getLogger(__name__)
+from sqlalchemy import Connection, text
 
 IDLE_GRACE = timedelta(seconds=1)  # of a person's session that does nothing in its transaction
 FROZEN_GRACE = timedelta(seconds=4)  # of one of our programs
@@ -20,23 +17,22 @@ BUSY_GRACE = timedelta(seconds=3)  # of a person's statement that runs; less tha
 # For the server itself: no session sits in a transaction for longer, whether it blocks one of ours or not.
 IDLE_LIMIT = timedelta(seconds=60)
 
-_OURS = "tickwork %"
-_COLUMNS = """
-    other.pid, other.usename, other.application_name, other.state, other.xact_start
-"""
+_OURS = "tickwork "
+_COLUMNS = "other.pid, other.usename, other.application_name, other.state, other.xact_start"
 _BLOCKING = text(f"""
     WITH waiting AS MATERIALIZED (
-        SELECT pid FROM pg_stat_activity
-        WHERE datname = current_database() AND application_name LIKE '{_OURS}' AND wait_event_type = 'Lock'
+        SELECT pid, application_name FROM pg_stat_activity
+        WHERE datname = current_database() AND starts_with(application_name, '{_OURS}') AND wait_event_type = 'Lock'
     ), blocking AS MATERIALIZED (
-        SELECT DISTINCT unnest(pg_blocking_pids(pid)) AS pid FROM waiting
+        SELECT blocker AS pid, array_agg(DISTINCT application_name) AS waiting
+        FROM waiting, unnest(pg_blocking_pids(waiting.pid)) AS blocker GROUP BY blocker
     )
-    SELECT {_COLUMNS} FROM blocking JOIN pg_stat_activity other USING (pid)
-    WHERE clock_timestamp() - other.state_change > CASE
-        WHEN other.state NOT LIKE 'idle in transaction%' THEN
-            CASE WHEN other.application_name LIKE '{_OURS}' THEN NULL ELSE :busy END
-        WHEN other.application_name LIKE '{_OURS}' THEN :frozen
-        ELSE :idle END
+    SELECT {_COLUMNS}, waiting, clock_timestamp() - other.state_change, coalesce(holder.rolsuper, false),
+           coalesce(ours.rolsuper OR NOT holder.rolsuper AND (
+               pg_has_role(holder.oid, 'USAGE') OR pg_has_role('pg_signal_backend', 'USAGE')), false)
+    FROM blocking JOIN pg_stat_activity other USING (pid) LEFT JOIN pg_roles holder ON holder.oid = other.usesysid
+         JOIN pg_roles ours ON ours.rolname = current_user
+    ORDER BY other.xact_start NULLS LAST
 """)  # noqa: S608  # constants of this file
 _IDLE = text(f"""
     SELECT {_COLUMNS} FROM pg_stat_activity other
@@ -44,59 +40,75 @@ _IDLE = text(f"""
       AND clock_timestamp() - state_change > :idle AND pid <> pg_backend_pid()
     ORDER BY xact_start
 """)  # noqa: S608  # constants of this file
-_END = text("SELECT pg_terminate_backend(:pid)")
 _LIMITED = text("""
     SELECT 1 FROM pg_db_role_setting JOIN pg_database ON pg_database.oid = setdatabase
     WHERE datname = current_database() AND setrole = 0
       AND EXISTS (SELECT 1 FROM unnest(setconfig) AS one WHERE one LIKE 'idle_in_transaction_session_timeout=%')
 """)
+_MISSING_PRIVILEGES = text("""
+    SELECT one FROM unnest(ARRAY['pg_read_all_stats', 'pg_signal_backend']) AS one
+    WHERE NOT pg_has_role(one::name, 'USAGE')
+""")
 
 
 @dataclass(frozen=True, slots=True)
 class DatabaseSession:
-    """A session of the database: its program and user, and since when its transaction is open."""
+    """A session of the database: its program and user, and since when its transaction is open, if our role may know."""
 
     pid: int
     user: str
     program: str
-    state: str
-    since: datetime
+    state: str | None
+    since: datetime | None
 
     def __str__(self) -> str:
-        return (
-            f"session {self.pid} ({self.program or 'no name'}, user {self.user}), {self.state} since "
-            f"{self.since:%H:%M:%S} UTC"
-        )
+        name = f"session {self.pid} ({self.program or 'no name'}, user {self.user})"
+        if self.state is None or self.since is None:
+            return f"{name}, whose state this role may not see"
+        return f"{name}, {self.state} since {self.since:%H:%M:%S} UTC"
 
 
-def find_blocking(
-    connection: Connection,
-    *,
-    idle: timedelta = IDLE_GRACE,
-    frozen: timedelta = FROZEN_GRACE,
-    busy: timedelta = BUSY_GRACE,
-) -> list[DatabaseSession]:
-    """Return the sessions that keep one of ours waiting for a lock, and are past their grace."""
-    rows = connection.execute(_BLOCKING, {"idle": idle, "frozen": frozen, "busy": busy})
-    return [DatabaseSession(*row) for row in rows]
+@dataclass(frozen=True, slots=True)
+class BlockingSession:
+    """A session that keeps programs of ours, by their application names, waiting for a lock."""
+
+    session: DatabaseSession
+    waiting: tuple[str, ...]
+    unchanged_for: timedelta | None  # None: our role may not see its state
+    is_superuser: bool
+    may_be_ended: bool
+
+    @property
+    def grace(self) -> timedelta | None:
+        """For how long it may do what it does; None is without end: a statement of ours ends by itself."""
+        is_ours = self.session.program.startswith(_OURS)
+        if (self.session.state or "").startswith("idle in transaction"):
+            return FROZEN_GRACE if is_ours else IDLE_GRACE
+        return None if is_ours else BUSY_GRACE
+
+
+def find_blocking(connection: Connection) -> list[BlockingSession]:
+    """Return the sessions that keep one of ours waiting for a lock, the oldest transaction first."""
+    return [
+        BlockingSession(DatabaseSession(*row[:5]), tuple(row[5]), *row[6:]) for row in connection.execute(_BLOCKING)
+    ]
 
 
 def list_idle(connection: Connection, idle: timedelta) -> list[DatabaseSession]:
-    """Return the sessions that have done nothing in an open transaction for `idle`, the longest first."""
+    """Return the sessions that have done nothing in an open transaction for `idle`, the longest first.
+
+    Other roles' sessions are among them only if our role may see their state.
+    """
     return [DatabaseSession(*row) for row in connection.execute(_IDLE, {"idle": idle})]
 
 
-def end_blocking(engine: Engine) -> None:
-    """End the sessions that keep one of ours waiting for a lock, and are past their grace; the log names each."""
-    with engine.connect() as connection:
-        found = find_blocking(connection)
-    for session in found:
-        try:
-            with engine.begin() as connection:
-                connection.execute(_END, {"pid": session.pid})
-            log.warning("ended, as programs waited for its locks: %s", session)
-        except ProgrammingError:
-            log.error("programs wait for its locks, and this role may not end it: %s", session)  # noqa: TRY400  # its traceback says no more
+def find_missing_grant(connection: Connection) -> str | None:
+    """Return the statement that lets our role see and end the sessions of other roles, or None if it may."""
+    missing = connection.execute(_MISSING_PRIVILEGES).scalars().all()
+    if not missing:
+        return None
+    role = connection.execute(text("SELECT current_user")).scalar_one()
+    return f"GRANT {', '.join(missing)} TO {connection.dialect.identifier_preparer.quote(role)}"
 
 
 def limit_idle_transactions(connection: Connection) -> None:

@@ -1,18 +1,18 @@
 """A person's open transaction holds the account's row: exits, flatten and halt pass all the same."""
 
-import threading
 from collections.abc import Iterator
 
 import psycopg
 import pytest
 
 from shared.db.accounts import accounts
-from shared.db.engine import LOCK_TIMEOUT_S, make_engine
-from shared.db.upkeep.blocking_sessions import BUSY_GRACE, IDLE_GRACE, end_blocking
+from shared.db.engine import LOCK_TIMEOUT_S
+from shared.db.upkeep.blocking_sessions import BUSY_GRACE, IDLE_GRACE
+from shared.db.upkeep.session_ender import SessionEnder
 from tests.fixtures.alert_steps import hold, result_of, run_until
 from tests.fixtures.worker_env import WorkerEnv
 
-EVERY_S = 0.1
+LOCK_ACCOUNT = "SELECT 1 FROM account WHERE id = %s FOR UPDATE"
 
 
 @pytest.fixture
@@ -20,21 +20,9 @@ def held_account(worker_env: WorkerEnv) -> Iterator[psycopg.Connection]:
     """Hold the account's row in a transaction that is left open, while a relay looks for such sessions."""
     url = worker_env.settings.require_database()
     hold(worker_env, 1)
-    stopping = threading.Event()
-
-    def relay() -> None:
-        engine = make_engine(url, program="relay", pool_size=1)
-        while not stopping.wait(EVERY_S):
-            end_blocking(engine)
-        engine.dispose()
-
-    thread = threading.Thread(target=relay)
-    with psycopg.connect(url, application_name="psql") as session:
-        session.execute("SELECT 1 FROM account WHERE id = %s FOR UPDATE", [worker_env.venue.account_id])
-        thread.start()
+    with psycopg.connect(url, application_name="psql") as session, SessionEnder(url, "relay"):
+        session.execute(LOCK_ACCOUNT, [worker_env.venue.account_id])
         yield session
-        stopping.set()
-        thread.join()
 
 
 def is_ended(session: psycopg.Connection) -> bool:
