@@ -69,6 +69,9 @@ class Runner:
             claimed = self._ledger.claim(job_id, self._worker)
         except LedgerUnavailableError as error:
             return Outcome("rescheduled", error=str(error))
+        except psycopg.errors.LockNotAvailable as error:
+            log.warning("job %s is not claimed now, the relay publishes it again: %s", job_id, error)
+            return Outcome("rescheduled", error=_describe(error))
         except psycopg.Error as error:  # it may be claimed: our lease would then be renewed for ever
             raise JobOutcomeUnknownError(f"it is not known whether job {job_id} was claimed: {error}") from error
         if claimed is None:
@@ -103,7 +106,8 @@ class Runner:
         while monotonic() - began < BATCHES_FOR_S:
             try:
                 jobs = self._ledger.claim_batch(name, queue, self._worker, most)
-            except LedgerUnavailableError:
+            except (LedgerUnavailableError, psycopg.errors.LockNotAvailable) as error:
+                log.warning("%s jobs are not claimed now, the relay publishes them again: %s", name, error)
                 break
             except psycopg.Error as error:
                 raise JobOutcomeUnknownError(f"it is not known whether {name} jobs were claimed: {error}") from error
