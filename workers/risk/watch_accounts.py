@@ -2,12 +2,14 @@
 
 import logging
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import datetime, timedelta
 from decimal import Decimal
 
 from shared.clock import machine_now
 from shared.db.accounts import accounts
+from shared.db.engine import limit_lock_wait, suppress_lock_timeout
 from shared.db.market_data import contracts
 from shared.db.orders import changes, fills, flatten_requests, orders, positions
 from shared.db.orders.orders import OrderRow
@@ -34,13 +36,17 @@ log = logging.getLogger(__name__)
 
 UNGUARDED_FOR = timedelta(seconds=1)
 ORPHANED_AFTER = timedelta(seconds=3)
+LOCK_WAIT = timedelta(seconds=0.5)  # for rows that another session locks; what needs them waits for the next run
 _REPEAT_AFTER_S = 5
 _LOSSES = {"max_loss_limit", "daily_loss_limit"}
 
 
 @task(WatchAccounts)
 def watch_accounts(_: WatchAccounts, ctx: Context) -> dict[str, int]:
-    """Check every account by itself, so that an error in one hides no other; a second check does not act again."""
+    """Check every account by itself, so that an error or a lock in one hides no other.
+
+    A second check does not act again.
+    """
     with ctx.autocommit() as connection:
         all_accounts = accounts.list_all(connection)
         held = positions.list_in_accounts(connection, [account.id for account in all_accounts])
@@ -65,9 +71,17 @@ def watch_accounts(_: WatchAccounts, ctx: Context) -> dict[str, int]:
     return {"accounts": len(snapshots), "acted": acted}
 
 
+@contextmanager
+def _transaction(ctx: Context, consequence: str) -> Iterator[Transaction]:
+    """Commit as ctx.transaction does; or nothing, with the `consequence` in the log, if another session has a lock."""
+    with suppress_lock_timeout(consequence), ctx.transaction() as tx:
+        limit_lock_wait(tx.connection, LOCK_WAIT)
+        yield tx
+
+
 def _enqueue_missing_jobs(ctx: Context) -> None:
     """Enqueue a guard for each fill still unprotected, and a job for each flatten request that has none."""
-    with ctx.transaction() as tx:
+    with _transaction(ctx, "guards and flattenings without a job get one in the next watch") as tx:
         for account_id, contract_id in fills.list_unguarded(tx.connection, UNGUARDED_FOR):
             window = int(machine_now().timestamp()) // _REPEAT_AFTER_S
             request = GuardPosition(account_id=account_id, contract_id=contract_id)
@@ -81,15 +95,10 @@ def _check_account(ctx: Context, snapshot: RiskSnapshot) -> int:
     market_now = ctx.market_now
     session = session_of(snapshot.risk, market_now)
     found = check_account(snapshot.risk, snapshot.book, market_now, session)
-    now_marked = mark_touched_limits(snapshot.risk, snapshot.book)
     blocking = [one for one in found if one.action >= RuleAction.BLOCK]
     reason = "; ".join(map(describe_finding, blocking)) or None
     account, day = snapshot.account, trading_day_at(market_now)
-    changed: dict[str, object] = {}
-    if now_marked.is_breached and account.breached_market_at is None:
-        changed["breached_market_at"] = market_now
-    if now_marked.is_day_locked and account.locked_on != day:
-        changed["locked_on"] = day
+    changed = _find_touched_limits(snapshot, market_now)
     # A closed market accepts no orders, and an account that is not ours to trade is not ours to close.
     may_act = session is not None and ctx.may_act_for(account)
     action = strongest_action(found) if may_act else RuleAction.NONE
@@ -97,7 +106,8 @@ def _check_account(ctx: Context, snapshot: RiskSnapshot) -> int:
         _cancel_barred_entries(ctx, snapshot, found)
     if not changed and reason == account.block_reason and action < RuleAction.REDUCE:
         return 0
-    with ctx.transaction() as tx:
+    acted = 0
+    with _transaction(ctx, f"the rules of account {account.id} are enforced in the next watch") as tx:
         locked = accounts.lock(tx.connection, account.id)
         if locked is None:
             return 0
@@ -110,7 +120,21 @@ def _check_account(ctx: Context, snapshot: RiskSnapshot) -> int:
             _reduce(tx, snapshot, blocking)
         if changed:
             accounts.change(tx.connection, account.id, **changed)
-        return _flatten(tx, ctx, snapshot, blocking) if action is RuleAction.FLATTEN else 0
+        if action is RuleAction.FLATTEN:
+            acted = _flatten(tx, ctx, snapshot, blocking)
+    return acted
+
+
+def _find_touched_limits(snapshot: RiskSnapshot, market_now: datetime) -> dict[str, object]:
+    """Return the changes of the account's row that lock it for good, or for the day."""
+    account, day = snapshot.account, trading_day_at(market_now)
+    now_marked = mark_touched_limits(snapshot.risk, snapshot.book)
+    changed: dict[str, object] = {}
+    if now_marked.is_breached and account.breached_market_at is None:
+        changed["breached_market_at"] = market_now
+    if now_marked.is_day_locked and account.locked_on != day:
+        changed["locked_on"] = day
+    return changed
 
 
 def _cancel_barred_entries(ctx: Context, snapshot: RiskSnapshot, found: Sequence[Finding]) -> None:
@@ -120,7 +144,7 @@ def _cancel_barred_entries(ctx: Context, snapshot: RiskSnapshot, found: Sequence
         (describe_finding(one) for one in found if one.action >= RuleAction.BLOCK and one.rule in _LOSSES), None
     )
     market_now = ctx.market_now
-    with ctx.transaction() as tx:
+    with _transaction(ctx, f"barred entries of account {snapshot.account.id} are cancelled in the next watch") as tx:
         for order in orders.list_open(tx.connection, snapshot.account.id):
             if order.role is not Role.ENTRY or order.state is not OrderState.WORKING:
                 continue
@@ -194,7 +218,7 @@ def _trail_stops(ctx: Context, held: Sequence[PositionRow], quotes: Mapping[str,
         price = exit_price_from(quotes)(position.contract_id, position.quantity)
         if price is None:
             continue
-        with ctx.transaction() as tx:
+        with _transaction(ctx, f"stops of account {position.account_id} are moved in the next watch") as tx:
             entry = orders.find_newest_entry(tx.connection, position.account_id, position.contract_id)
             if entry is None or (entry.breakeven_ticks is None and entry.trail_ticks is None):
                 continue
