@@ -22,7 +22,7 @@ from cli.local.home.folder import Home
 from cli.local.processes.one_shot import LOG, detach_one_shot, start_one_shot
 from shared.clock import monotonic
 from shared.config import Settings
-from shared.db.engine import driver, make_engine
+from shared.db.engine import DATABASE_ERRORS, driver, is_lock_timeout, make_engine
 from shared.ledger import recovery
 from shared.ledger.ledger import Ledger, Transaction
 from shared.ledger.progress import JobProgress, read_progress
@@ -164,11 +164,16 @@ class JobClient:
         pause, started_at, outcomes = Event(), monotonic(), JobOutcomes(list(job_ids), [])
         try:
             while True:
-                outcomes = JobOutcomes(list(job_ids), self._read_jobs(job_ids, with_caused=with_caused))
-                if not outcomes.live or (longest_s is not None and monotonic() - started_at > longest_s):
-                    return outcomes
-                if not quiet:
-                    self._print_progress(outcomes, progress)
+                is_over = longest_s is not None and monotonic() - started_at > longest_s
+                try:
+                    outcomes = JobOutcomes(list(job_ids), self._read_jobs(job_ids, with_caused=with_caused))
+                    if is_over or not outcomes.live:
+                        return outcomes
+                    if not quiet:
+                        self._print_progress(outcomes, progress)
+                except DATABASE_ERRORS as error:  # a lock on their rows does not end the jobs
+                    if is_over or not is_lock_timeout(error):
+                        raise
                 pause.wait(_POLL_EVERY_S)
         except KeyboardInterrupt:
             click.echo(f"\n{outcomes.describe_unfinished()}" if outcomes.live else "\nThe jobs have ended.", err=True)

@@ -1,46 +1,61 @@
-"""Sessions that hold locks: describes them, and ends those that block a command."""
+"""Locks that other sessions hold: ends the sessions that block a command, and says what to do about them."""
 
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from datetime import timedelta
 
 from cli.client.stack import connect, load_stack_settings
-from shared.db.engine import DATABASE_ERRORS, make_engine
-from shared.db.upkeep.blocking_sessions import end_blocking, list_idle
+from shared.db.engine import DATABASE_ERRORS, LOCK_TIMEOUT_S, is_lock_timeout
+from shared.db.upkeep.blocking_sessions import (
+    BlockingSession,
+    DatabaseSession,
+    find_blocking,
+    find_missing_grant,
+    list_idle,
+)
+from shared.db.upkeep.session_ender import SessionEnder, describe_remedy
+from shared.errors import RefusedError
 
 IDLE_FOR = timedelta(seconds=2)
-_EVERY_S = 0.5
-
-
-def describe_locks() -> str:
-    """Return what to do about a lock that another session holds, with the sessions that sit in a transaction."""
-    with connect() as connection:
-        found = list_idle(connection, IDLE_FOR)
-    if not found:
-        return "nothing was changed: another session holds a lock, and no session is idle in a transaction. Try again"
-    return (
-        f"nothing was changed: rows are locked, perhaps by {'; '.join(map(str, found))}. Commit or roll back there, or "
-        f"end it: `tickwork db psql -c 'SELECT pg_terminate_backend({found[0].pid})'`. A relay that runs does so itself"
-    )
+_ROLLED_BACK = "what waited for it was rolled back, and what the command did before stands"
 
 
 @contextmanager
-def end_blocking_sessions() -> Iterator[None]:
-    """End, while the block runs, the sessions that keep ours waiting for a lock: the relay does, but it may be dead."""
-    stopping = threading.Event()
-    engine = make_engine(load_stack_settings().require_database(), program="cli", pool_size=1)
+def end_blocking_sessions(consequence: str = _ROLLED_BACK) -> Iterator[None]:
+    """End, while the block runs, the sessions that keep ours waiting for a lock: the relay does, but it may be dead.
 
-    def end_blocking_until_stopped() -> None:
-        while not stopping.wait(_EVERY_S):
-            with suppress(*DATABASE_ERRORS):
-                end_blocking(engine)
+    Raise RefusedError with the `consequence` and the sessions that held the lock when a statement gave up its wait.
+    """
+    with SessionEnder(load_stack_settings().require_database(), "cli") as ender:
+        try:
+            yield
+        except DATABASE_ERRORS as error:
+            if not is_lock_timeout(error):
+                raise
+            raise RefusedError(describe_locks(consequence, ender.holders)) from error
 
-    thread = threading.Thread(target=end_blocking_until_stopped, name="locks", daemon=True)
-    thread.start()
-    try:
-        yield
-    finally:
-        stopping.set()
-        thread.join()
-        engine.dispose()
+
+def describe_locks(consequence: str = _ROLLED_BACK, holders: Sequence[BlockingSession] = ()) -> str:
+    """Return what a lock that another session holds has led to, which sessions hold it if known, and what to do."""
+    with connect() as connection:
+        # Another program of ours may wait for the same lock now.
+        holders = holders or find_blocking(connection)
+        idle = list_idle(connection, IDLE_FOR)
+        grant = find_missing_grant(connection)
+    lines = [f"another session held a lock for more than {LOCK_TIMEOUT_S:g} s: {consequence}"]
+    if holders:
+        lines += [f"{_describe_holder(one, grant)}. Then try again" for one in holders]
+    else:
+        lines.append("It is not known which one. Try again")
+        lines += [_describe_bystanders(idle)] if idle else []
+        lines += [f"Sessions of other roles show once a superuser has run `{grant}`"] if grant else []
+    return ". ".join(lines)
+
+
+def _describe_holder(one: BlockingSession, grant: str | None) -> str:
+    remedy = "Commit or roll back there" if one.may_be_ended else describe_remedy(one, grant)
+    return f"The lock is held by {one.session}. {remedy}"
+
+
+def _describe_bystanders(idle: Sequence[DatabaseSession]) -> str:
+    return f"Open transactions, each perhaps innocent: {'; '.join(map(str, idle))}"

@@ -25,11 +25,15 @@ from cli.local.servers.unix_user import find_unprivileged_user
 from cli.local.servers.valkey import check_redis
 from shared.config import load_settings
 from shared.db.migrate import current_revision, newest_revision
-from shared.db.upkeep.blocking_sessions import list_idle
+from shared.db.upkeep.blocking_sessions import find_blocking, find_missing_grant, list_idle
 from shared.errors import ProbeFailedError, SettingsError
 from shared.log import mask_secrets
 
 _MIN_FREE_BYTES = 1_000_000_000
+
+
+class _PrivilegeMissingError(Exception):
+    """Nothing is wrong yet, but this role may not do what it will have to: a check that raises it is a warning."""
 
 
 @click.command("doctor")
@@ -68,7 +72,7 @@ def command(*, as_json: bool) -> None:
     else:
         print_table("Checks", found, ("name", "state", "detail"), empty="Nothing was checked.")
         for one in found:
-            if one["state"] == "wrong":  # the table may cut what to do
+            if one["state"] != "fine":  # the table may cut what to do
                 click.echo(f"{one['name']}: {one['detail']}")
     if any(one["state"] == "wrong" for one in found):
         raise SystemExit(1)
@@ -91,6 +95,8 @@ def _fail(message: str) -> str:
 def _run_check(name: str, check: Callable[[], str]) -> dict[str, str]:
     try:
         return {"name": name, "state": "fine", "detail": check()}
+    except _PrivilegeMissingError as error:
+        return {"name": name, "state": "warning", "detail": str(error)}
     except (SettingsError, ProbeFailedError) as error:
         return {"name": name, "state": "wrong", "detail": str(error)}
 
@@ -147,13 +153,19 @@ def _check_senders() -> str:
 def _check_transactions() -> str:
     try:
         with connect() as connection:
-            idle = list_idle(connection, IDLE_FOR)
+            found = {one.pid: one for one in list_idle(connection, IDLE_FOR)}
+            found |= {one.session.pid: one.session for one in find_blocking(connection) if one.grace is not None}
+            grant = find_missing_grant(connection)
     except SQLAlchemyError:
         return "not checked, as the database does not answer"
-    if idle:
-        raise SettingsError(
-            f"{'; '.join(map(str, idle))}: what waits for its locks, waits for it. Commit or roll back there"
+    to_grant = f"run `{grant}` as a superuser, so that this role sees and ends what other roles' sessions lock"
+    if found:
+        message = (
+            f"{'; '.join(map(str, found.values()))}: what waits for its locks, waits for it. Commit or roll back there"
         )
+        raise SettingsError(f"{message}; {to_grant}" if grant else message)
+    if grant:
+        raise _PrivilegeMissingError(f"no session of this role sits in an open transaction; {to_grant}")
     return "no session sits in an open transaction"
 
 

@@ -12,6 +12,10 @@ from cli.console.output import print_json
 from cli.console.params import json_option
 from shared.db.accounts import accounts
 
+_ENTRIES_ARE_HALTED = (
+    "entries are halted, and the flattening is not confirmed: run `tickwork flatten`, which joins one under way"
+)
+
 
 @click.command("halt")
 @click.argument("reason", nargs=-1, required=True)
@@ -24,7 +28,7 @@ def command(
 ) -> None:
     """Stop new entries at once. Store REASON with the halt; no worker is needed."""
     why = " ".join(reason)
-    with end_blocking_sessions(), begin() as connection:
+    with end_blocking_sessions("no account was halted"), begin() as connection:
         chosen = resolve_accounts(connection, account_word)
         if account_word is None:
             halted = accounts.halt(connection, why)
@@ -52,7 +56,7 @@ def command(
             )
             click.echo("`tickwork resume REASON` allows entries again.")
         return
-    with end_blocking_sessions(), open_client() as client:
+    with end_blocking_sessions(_ENTRIES_ARE_HALTED), open_client() as client:
         with client.connect() as connection:
             to_flatten, _ = select_closable(connection, account_word)
             found = describe_holdings(connection, to_flatten, None)

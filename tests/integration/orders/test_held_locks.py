@@ -10,6 +10,9 @@ from shared.db.engine import LOCK_TIMEOUT_S
 from shared.db.upkeep.blocking_sessions import BUSY_GRACE, IDLE_GRACE
 from shared.db.upkeep.session_ender import SessionEnder
 from tests.fixtures.alert_steps import hold, result_of, run_until
+from tests.fixtures.held_locks import running_statement
+from tests.fixtures.operator import RunCommand, worker_at
+from tests.fixtures.venue import MNQ
 from tests.fixtures.worker_env import WorkerEnv
 
 LOCK_ACCOUNT = "SELECT 1 FROM account WHERE id = %s FOR UPDATE"
@@ -45,6 +48,17 @@ def test_a_flatten_passes(worker_env: WorkerEnv, held_account: psycopg.Connectio
     run_until(worker_env, 0)
 
     assert is_ended(held_account)
+
+
+def test_a_flatten_passes_beside_a_statement_that_runs(worker_env: WorkerEnv, operator: RunCommand) -> None:
+    hold(worker_env, 1)
+    url, account_id = worker_env.settings.require_database(), worker_env.venue.account_id
+    with running_statement(url, LOCK_ACCOUNT % account_id, "psql") as pid:
+        with worker_at(worker_env):
+            result = operator("flatten", "--yes")
+
+        assert (0, 0) == (result.status, worker_env.venue.position(MNQ)), result
+        assert [] == worker_env.rows("SELECT 1 FROM pg_stat_activity WHERE pid = %s", pid)
 
 
 def test_a_statement_that_runs_is_ended_before_ours_give_up_their_wait() -> None:

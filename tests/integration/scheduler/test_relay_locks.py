@@ -1,13 +1,10 @@
 """The relay beside locks of other sessions: it ends them, or goes on with everything that they do not lock."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-from threading import Thread
-
 import psycopg
 import pytest
 
 from shared.ledger.jobs.upkeep import DoNothing
+from tests.fixtures.held_locks import running_statement
 from tests.fixtures.ledger_env import LedgerEnv, StartedProgram
 from tests.fixtures.processes import until
 
@@ -32,7 +29,7 @@ def test_a_session_that_keeps_the_relay_itself_waiting_is_ended(
 ) -> None:
     with psycopg.connect(ledger_env.database_url, application_name="psql") as sits:
         pid = sits.info.backend_pid
-        sits.execute(lock)  # type: ignore[arg-type]  # a constant of this file
+        sits.execute(lock)
 
         until(lambda: not has_session(ledger_env, pid), 30, "the end of the session")
         with pytest.raises(psycopg.OperationalError):
@@ -42,32 +39,12 @@ def test_a_session_that_keeps_the_relay_itself_waiting_is_ended(
     assert f"ended, as tickwork relay waited for its locks: session {pid} (psql, user" in relay.log.read_text()
 
 
-@contextmanager
-def running_statement(ledger_env: LedgerEnv, statement: str) -> Iterator[None]:
-    """Lock rows in a statement of a program of ours, which is never ended, until the body ends."""
-    with psycopg.connect(ledger_env.database_url, application_name="tickwork test") as connection:
-
-        def hold() -> None:
-            with pytest.raises(psycopg.errors.QueryCanceled):
-                connection.execute(f"{statement}; SELECT pg_sleep(600)")  # type: ignore[arg-type]  # a constant
-
-        thread = Thread(target=hold)
-        thread.start()
-        sleeps = f"SELECT 1 FROM pg_stat_activity WHERE pid = {connection.info.backend_pid} AND wait_event = 'PgSleep'"
-        try:
-            until(lambda: ledger_env.rows(sleeps) != [], 30, "the lock")
-            yield
-        finally:
-            connection.cancel()
-            thread.join()
-
-
 def test_a_lock_on_the_counts_of_queues_keeps_no_job_from_being_published_or_reclaimed(
     ledger_env: LedgerEnv, relay: StartedProgram
 ) -> None:
     lost = ledger_env.enqueue(DoNothing())
     assert ledger_env.ledger.claim(lost, "normal@elsewhere.1/2") is not None
-    with running_statement(ledger_env, LOCKS[1]):
+    with running_statement(ledger_env.database_url, LOCKS[1]):
         ledger_env.broker.forget()
         waiting = {lost, ledger_env.enqueue(DoNothing(), publish_on_commit=False)}
 
