@@ -14,7 +14,7 @@ from scheduler.slots import Missed, SlotPlan, plan, slot_at
 from scheduler.timetable import TIMETABLE
 from shared.clock import MarketClock, machine_now
 from shared.config import Settings
-from shared.db.engine import DATABASE_ERRORS, make_engine
+from shared.db.engine import DATABASE_ERRORS, limit_lock_wait, make_engine, suppress_lock_timeout
 from shared.db.market_data import contracts, market_clock
 from shared.db.upkeep import schedules
 from shared.db.upkeep.schedules import ScheduleRow
@@ -33,6 +33,7 @@ LONGEST_SLEEP_S = 0.5
 SHORTEST_EXPIRY = timedelta(seconds=10)
 # At most one run of an entry per machine second, however fast the market clock runs and however many beats run.
 MIN_RUN_INTERVAL = timedelta(seconds=0.95)
+LOCK_WAIT = timedelta(seconds=0.2)  # for an entry that a person edits; the others go on
 
 
 class Beat:
@@ -78,7 +79,8 @@ class Beat:
         return plan(now, entry.every, entry.last_slot, Missed(entry.missed))
 
     def _process(self, name: str, machine: datetime, roots: list[str]) -> None:
-        with self._ledger.transaction() as tx:
+        with suppress_lock_timeout(f"schedule {name} is processed later"), self._ledger.transaction() as tx:
+            limit_lock_wait(tx.connection, LOCK_WAIT)
             entry = schedules.lock(tx.connection, name)
             if entry is None or not entry.is_enabled:
                 return

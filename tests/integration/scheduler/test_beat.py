@@ -11,6 +11,7 @@ from scheduler.timetable import TIMETABLE
 from shared.clock import MarketClock, machine_now
 from shared.db.market_data import contracts
 from shared.domain.market_data.contract import Contract
+from tests.fixtures.held_locks import running_statement
 from tests.fixtures.ledger_env import LedgerEnv, OpenLedgerEnv, without_database
 from tests.fixtures.processes import until
 
@@ -261,3 +262,14 @@ def test_a_beat_on_a_database_without_a_market_ends_with_a_hint(open_ledger_env:
 
     assert 0 != beat.process.wait(60)
     assert "this database has no market yet: run `tickwork up`" in beat.log.read_text()
+
+
+def test_a_locked_entry_keeps_no_other_from_running(ledger_env: LedgerEnv) -> None:
+    for name in ("a locked one", "another"):
+        schedule(ledger_env, name, "1 second")
+    lock = "SELECT 1 FROM schedule WHERE name = 'a locked one' FOR UPDATE"
+    with running_statement(ledger_env.database_url, lock):
+        ledger_env.start("scheduler", "beat")
+        wait_for_slots(ledger_env, "another", 3)
+        assert [] == slots(ledger_env, "a locked one")
+    wait_for_slots(ledger_env, "a locked one", 1)
