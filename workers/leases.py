@@ -53,14 +53,14 @@ class LeaseKeeper(threading.Thread):
             if not self._lost and not is_renewal_due:
                 continue
             try:
-                self._release_lost()
-                if is_renewal_due:
+                if is_renewal_due:  # first: a release may wait for a lock
                     with self._engine.begin() as connection:
                         recovery.renew(driver(connection), [self._worker_name(pid) for pid in alive])
                         workers = recovery.workers_of(driver(connection), self._node)
                     running = {int(worker.rpartition("/")[2]) for worker in workers}
                     self._lost |= {pid for pid in running - alive if _has_ended(pid)}  # ended between checks
                     renewed_at = monotonic()
+                self._release_lost()
             except DATABASE_ERRORS as error:
                 log.warning("leases of %s not renewed, retrying: %s", self._node, error)
 

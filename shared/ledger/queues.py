@@ -28,8 +28,10 @@ def record_republished(connection: LedgerConnection, queue: Queue, count: int) -
     connection.execute(statement, {"queue": queue.value, "count": count})
 
 
+# A worker must not wait for a lock to count.
 _RECORD_DUPLICATE = """
-    UPDATE queue_state SET duplicate_count = duplicate_count + 1
+    WITH brief AS MATERIALIZED (SELECT set_config('lock_timeout', '50ms', true))
+    UPDATE queue_state SET duplicate_count = duplicate_count + 1 FROM brief
     WHERE queue = (SELECT queue FROM job WHERE id = %(job_id)s)
 """
 

@@ -4,9 +4,11 @@ from collections.abc import Sequence
 
 from shared.ledger.transitions import LEASE, LedgerConnection, clean_error
 
-_RENEW = (
-    "UPDATE job SET lease_until = now() + %(lease)s::interval WHERE state = 'running' AND worker = ANY(%(workers)s)"
-)
+# A job whose row another session locks keeps no other from being renewed; it cannot be reclaimed meanwhile either.
+_RENEW = """
+    UPDATE job SET lease_until = now() + %(lease)s::interval
+    WHERE id IN (SELECT id FROM job WHERE state = 'running' AND worker = ANY(%(workers)s) FOR UPDATE SKIP LOCKED)
+"""
 
 
 def renew(connection: LedgerConnection, workers: Sequence[str]) -> int:
