@@ -2,16 +2,18 @@
 
 import sys
 from collections.abc import Sequence
+from datetime import timedelta
 from uuid import UUID
 
 import click
 from sqlalchemy import Connection
 
 from cli.client.job_client import JobClient
+from cli.client.locks import require_unlocked, visit_accounts
 from cli.console.output import print_json, print_table
 from shared.db.accounts import accounts
 from shared.db.accounts.accounts import AccountRow
-from shared.db.engine import driver
+from shared.db.engine import driver, limit_lock_wait
 from shared.db.orders import flatten_requests, orders, positions
 from shared.domain.counting import count_of
 from shared.domain.orders.order import Origin, direction_of
@@ -61,11 +63,21 @@ def flatten(
     *,
     as_json: bool,
 ) -> None:
-    """Flatten the accounts, or one contract of them, in one commit; then wait until the venue confirms flat."""
-    with client.transaction() as tx:
-        job_by_request = dict(
-            _request_flatten(tx, one, contract_id, reason) for one in sorted(chosen, key=lambda one: one.id)
-        )
+    """Flatten the accounts, or one contract of them, each by itself; then wait until the venue confirms flat.
+
+    Raise RefusedError at the end for accounts that another session locks, within end_blocking_sessions.
+    """
+    job_by_request: dict[UUID, UUID] = {}
+
+    def request(account: AccountRow, wait: timedelta) -> None:
+        with client.transaction() as tx:
+            limit_lock_wait(tx.connection, wait)
+            request_id, job_id = _request_flatten(tx, account, contract_id, reason)
+        job_by_request[request_id] = job_id
+
+    locked = visit_accounts(chosen, request)
+    if not job_by_request:
+        require_unlocked(locked, chosen, "flattened")
     names = {one.id: one.name for one in chosen}
 
     def progress(connection: Connection) -> str:
@@ -92,13 +104,14 @@ def flatten(
         }
         for request in requests
     ]
-    if as_json and all(row["is_flat"] for row in rows):
+    if as_json and not locked and all(row["is_flat"] for row in rows):
         print_json({"flattened": rows})
         return
     if not as_json:
         shown = [row | {"contract": row["contract"] or "everything", "venue": row["venue_status"]} for row in rows]
         print_table("Flatten requests", shown, _COLUMNS, empty="No accounts.")
     outcomes.require_success()
+    require_unlocked(locked, chosen, "flattened")
 
 
 def _request_flatten(tx: Transaction, account: AccountRow, contract_id: str | None, reason: str) -> tuple[UUID, UUID]:

@@ -1,10 +1,11 @@
 """Locks that other sessions hold: ends the sessions that block a command, and says what to do about them."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
 
 from cli.client.stack import connect, load_stack_settings
+from shared.db.accounts.accounts import AccountRow
 from shared.db.engine import DATABASE_ERRORS, LOCK_TIMEOUT_S, is_lock_timeout
 from shared.db.upkeep.blocking_sessions import (
     BlockingSession,
@@ -17,7 +18,13 @@ from shared.db.upkeep.session_ender import SessionEnder, describe_remedy
 from shared.errors import RefusedError
 
 IDLE_FOR = timedelta(seconds=2)
+# An account that is locked comes last, so that no other waits for it.
+_WAITS = (timedelta(seconds=0.5), timedelta(seconds=LOCK_TIMEOUT_S))
 _ROLLED_BACK = "what waited for it was rolled back, and what the command did before stands"
+
+
+class _AccountsLockedError(RefusedError):
+    """A command has done its work, but for accounts that another session locks."""
 
 
 @contextmanager
@@ -29,10 +36,43 @@ def end_blocking_sessions(consequence: str = _ROLLED_BACK) -> Iterator[None]:
     with SessionEnder(load_stack_settings().require_database(), "cli") as ender:
         try:
             yield
+        except _AccountsLockedError as error:
+            raise RefusedError(describe_locks(str(error), ender.holders)) from error
         except DATABASE_ERRORS as error:
             if not is_lock_timeout(error):
                 raise
             raise RefusedError(describe_locks(consequence, ender.holders)) from error
+
+
+def visit_accounts(chosen: Sequence[AccountRow], visit: Callable[[AccountRow, timedelta], None]) -> list[AccountRow]:
+    """Call `visit` for each account, with how long it may wait for a lock; return those that stayed locked.
+
+    An account that is locked is visited again, after the others.
+    """
+    for wait in _WAITS:
+        locked = []
+        for one in chosen:
+            try:
+                visit(one, wait)
+            except DATABASE_ERRORS as error:
+                if not is_lock_timeout(error):
+                    raise
+                locked.append(one)
+        chosen = locked
+    return list(chosen)
+
+
+def require_unlocked(locked: Sequence[AccountRow], chosen: Sequence[AccountRow], wanted: str) -> None:
+    """Raise an error for accounts that were locked, and so are not what was `wanted`, within end_blocking_sessions."""
+    if len(locked) == len(chosen):
+        raise _AccountsLockedError(f"no account was {wanted}")
+    if locked:
+        raise _AccountsLockedError(f"every account was {wanted} but {list_names(locked)}")
+
+
+def list_names(accounts: Sequence[AccountRow]) -> str:
+    """Return names and ids of accounts, as one line."""
+    return ", ".join(f"{one.name} ({one.id})" for one in accounts)
 
 
 def describe_locks(consequence: str = _ROLLED_BACK, holders: Sequence[BlockingSession] = ()) -> str:

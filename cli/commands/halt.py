@@ -1,20 +1,22 @@
 """`tickwork halt`: stops new entries on one account or all until `tickwork resume`; exits always pass."""
 
+from dataclasses import dataclass, field
+from datetime import timedelta
+
 import click
 
 from cli.client.flatten import confirm, describe_holdings, flatten
 from cli.client.job_client import open_client
-from cli.client.locks import end_blocking_sessions
+from cli.client.locks import end_blocking_sessions, list_names, require_unlocked, visit_accounts
 from cli.client.lookup import resolve_accounts
-from cli.client.stack import begin
+from cli.client.stack import connect
 from cli.commands.flatten import select_closable
 from cli.console.output import print_json
 from cli.console.params import json_option
 from shared.db.accounts import accounts
-
-_ENTRIES_ARE_HALTED = (
-    "entries are halted, and the flattening is not confirmed: run `tickwork flatten`, which joins one under way"
-)
+from shared.db.accounts.accounts import AccountRow
+from shared.db.engine import limit_lock_wait
+from shared.errors import RefusedError
 
 
 @click.command("halt")
@@ -28,37 +30,78 @@ def command(
 ) -> None:
     """Stop new entries at once. Store REASON with the halt; no worker is needed."""
     why = " ".join(reason)
-    with end_blocking_sessions("no account was halted"), begin() as connection:
-        chosen = resolve_accounts(connection, account_word)
-        if account_word is None:
-            halted = accounts.halt(connection, why)
-        else:
-            halted = accounts.halt(connection, why, chosen[0].id)
-    already = [one for one in chosen if one.id not in halted]
+    halted = _halt(account_word, why)
     if as_json and not also_flattens:
+        halted.require_all()
         print_json(
             {
-                "halted": [{"id": one.id, "name": one.name, "reason": why} for one in chosen if one.id in halted],
-                "already_halted": [{"id": one.id, "name": one.name, "reason": one.halt} for one in already],
+                "halted": [{"id": one.id, "name": one.name, "reason": why} for one in halted.now],
+                "already_halted": [{"id": one.id, "name": one.name, "reason": one.halt} for one in halted.before],
             }
         )
     if not as_json:
-        for one in chosen:
-            click.echo(
-                f"Account {one.id} ({one.name}) is halted: {why}"
-                if one.id in halted
-                else f"Account {one.id} ({one.name}) was already halted: {one.halt}"
-            )
+        _print(halted, why)
     if not also_flattens:
         if not as_json:
             click.echo(
                 "The account watch cancels working entries, which needs a worker; positions stay open, exits pass."
             )
             click.echo("`tickwork resume REASON` allows entries again.")
+        halted.require_all()
         return
-    with end_blocking_sessions(_ENTRIES_ARE_HALTED), open_client() as client:
+    state = f"entries are halted{f', but of {list_names(halted.locked)}' if halted.locked else ''}"
+    unconfirmed = f"{state}; the flattening is not confirmed: run `tickwork flatten`, which joins one under way"
+    with end_blocking_sessions(unconfirmed), open_client() as client:
         with client.connect() as connection:
             to_flatten, _ = select_closable(connection, account_word)
             found = describe_holdings(connection, to_flatten, None)
-        confirm(f"Entries are halted. Flatten everything: {found}?", yes=yes, as_json=as_json)
+        confirm(f"{state.capitalize()}. Flatten everything: {found}?", yes=yes, as_json=as_json)
         flatten(client, to_flatten, None, f"halted: {why}", None, as_json=as_json)
+    halted.require_all()
+
+
+@dataclass
+class _Halted:
+    """The accounts that were halted now, and before, and those that another session locks, with the error."""
+
+    now: list[AccountRow] = field(default_factory=list)
+    before: list[AccountRow] = field(default_factory=list)
+    locked: list[AccountRow] = field(default_factory=list)
+    error: RefusedError | None = None
+
+    def require_all(self) -> None:
+        """Raise the error if an account is locked."""
+        if self.error is not None:
+            raise self.error
+
+
+def _halt(account_word: str | None, reason: str) -> _Halted:
+    """Halt one account or all, each by itself, so that a lock on one leaves no other trading."""
+    done = _Halted()
+    try:
+        with end_blocking_sessions("no account was halted"), connect() as connection:
+            chosen = resolve_accounts(connection, account_word)
+            connection.commit()
+
+            def halt(one: AccountRow, wait: timedelta) -> None:
+                with connection.begin():
+                    limit_lock_wait(connection, wait)
+                    is_new = bool(accounts.halt(connection, reason, one.id))
+                (done.now if is_new else done.before).append(one)
+
+            done.locked = visit_accounts(chosen, halt)
+            require_unlocked(done.locked, chosen, "halted")
+    except RefusedError as error:
+        if not done.locked:
+            raise
+        done.error = error
+    return done
+
+
+def _print(halted: _Halted, reason: str) -> None:
+    for one in halted.now:
+        click.echo(f"Account {one.id} ({one.name}) is halted: {reason}")
+    for one in halted.before:
+        click.echo(f"Account {one.id} ({one.name}) was already halted: {one.halt}")
+    for one in halted.locked:
+        click.echo(f"Account {one.id} ({one.name}) is NOT halted: another session locks it.")

@@ -211,7 +211,7 @@ def test_a_person_who_holds_the_account_in_psql_stops_no_command_that_ends_risk(
     assert (2 if command[0] == "halt" else 0) == worker_env.venue.position(MNQ)
 
 
-def test_another_command_names_the_session_that_holds_the_lock(operator: RunCommand, worker_env: WorkerEnv) -> None:
+def test_another_command_names_the_session_that_may_hold_the_lock(operator: RunCommand, worker_env: WorkerEnv) -> None:
     assert 0 == operator("halt", "a", "test").status
     with psycopg.connect(worker_env.settings.require_database(), application_name="psql") as session:
         session.execute("SELECT 1 FROM account WHERE id = %s FOR UPDATE", [worker_env.venue.account_id])
@@ -219,5 +219,4 @@ def test_another_command_names_the_session_that_holds_the_lock(operator: RunComm
         result = operator("resume", "a", "test")
 
     assert 1 == result.status, result
-    assert f"session {pid} (psql, user" in result.error
-    assert "pg_terminate_backend" in result.error
+    assert f"perhaps innocent: session {pid} (psql, user" in result.error

@@ -30,7 +30,8 @@ def test_halt_with_flatten_says_that_entries_are_halted_and_names_only_the_sessi
         result = operator("halt", "enough", "--flatten", "--yes")
 
     assert 1 == result.status
-    assert "entries are halted, and the flattening is not confirmed" in result.words
+    assert "no account was flattened" in result.words
+    assert "is halted: enough" in result.words
     assert "nothing was" not in result.words
     assert f"The lock is held by session {pid} (tickwork test, user" in result.words
     assert "innocent" not in result.words
@@ -43,8 +44,9 @@ def test_a_halt_that_a_lock_stops_says_that_no_account_was_halted(operator: RunC
     with running_statement(worker_env.settings.require_database(), "SELECT 1 FROM account FOR UPDATE") as pid:
         result = operator("halt", "enough")
 
-    assert (1, "") == (result.status, result.out)
-    assert "no account was halted" in result.words
+    assert 1 == result.status
+    assert "is NOT halted" in result.out
+    assert "no account was halted" in result.error
     assert f"session {pid} (tickwork test, user" in result.words
     assert "innocent" not in result.words
 

@@ -4,6 +4,7 @@ import pytest
 
 from shared.ledger.jobs.orders import ReconcileAccounts
 from shared.ledger.jobs.trades import BookRoundTrips
+from tests.fixtures.held_locks import running_statement
 from tests.fixtures.operator import RunCommand, worker_at
 from tests.fixtures.venue import MNQ, RunningVenue, StartVenue
 from tests.fixtures.worker_env import WorkerEnv
@@ -64,3 +65,21 @@ def test_complaint_10_one_view_shows_every_account_side_by_side(operator: RunCom
     for request in (ReconcileAccounts(), BookRoundTrips()):  # without a feed and a beat
         worker_env.run(request)
     assert both == sorted(row["account_id"] for row in operator("trades", "--json").json["round_trips"])
+
+
+def test_a_locked_account_keeps_no_other_from_being_flattened_or_halted(
+    operator: RunCommand, worker_env: WorkerEnv
+) -> None:
+    first, second = [row[0] for row in worker_env.rows("SELECT id FROM account ORDER BY id")]
+    worker_env.venue.trade(accountId=second)
+    lock = f"SELECT 1 FROM account WHERE id = {first} FOR UPDATE"
+    with running_statement(worker_env.settings.require_database(), lock) as pid, worker_at(worker_env):
+        flattened = operator("flatten", "--yes")
+        halted = operator("halt", "enough")
+
+    assert [(second, True)] == worker_env.rows("SELECT account_id, flat_at IS NOT NULL FROM flatten_request")
+    assert [(second,)] == worker_env.rows("SELECT id FROM account WHERE halt_reason = 'enough'")
+    for result, done in ((flattened, "flattened"), (halted, "halted")):
+        assert 1 == result.status
+        assert f"every account was {done} but " in result.error
+        assert f"({first}). The lock is held by session {pid} " in result.error
