@@ -212,11 +212,10 @@ class OrderSession:
             may_fill = self.own_position.may_be_closing or has_unseen or bool(at_work or external)
             if opened and not may_fill and self._position_before is None:
                 with contextlib.suppress(TickworkError):  # the position is looked at again
-                    self.own_position.send_close()
+                    self.own_position.send_close(opened)
             self._position_before = None
             return [f"Position/searchOpen gave no list of positions ({type(error).__name__}: {error})"]
-        quantity = min(abs(position), abs(opened)) if position * opened > 0 else 0
-        if quantity:
+        if quantity := abs(self.own_position.find_own_part(position, opened)):
             self._close(position, quantity, at_work, external, has_unseen=has_unseen)
         self._position_before = position
         # The account was flat in the contract, so also a position that no fill of ours explains is a problem.
@@ -243,4 +242,4 @@ class OrderSession:
             if not may_fill and self.place(side=closing, type=MARKET, limitPrice=None, size=quantity).is_success:
                 return
             if quantity == abs(position) and (not may_fill or position == self._position_before):
-                self.own_position.close_everything()
+                self.own_position.close_everything(position)

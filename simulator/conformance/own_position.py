@@ -16,10 +16,15 @@ class OwnPosition:
     """Reads and closes the position. `listen` waits some seconds while the hub is served."""
 
     def __init__(self, context: CheckContext, own: OwnOrders, listen: Callable[[float], None]) -> None:
-        self.may_be_closing = False  # an order of closeContract may fill later
+        self._closing: list[int] = []  # what the orders of closeContract that may fill later add to the position
         self._net_when_flat = 0  # the sum of our fills while flat: the orders of closeContract are not ours
         self._context, self._own, self._listen = context, own, listen
         self._rest = context.rest
+
+    @property
+    def may_be_closing(self) -> bool:
+        """Whether an order of closeContract may fill later."""
+        return bool(self._closing)
 
     def read(self) -> int:
         """Return the net quantity in the contract, positive when long."""
@@ -34,11 +39,13 @@ class OwnPosition:
         close what is not ours. Raise RefusedError if it is refused, or accepted and not flat in time, VenueDownError if
         it got no clear answer and is not flat in time, or if another order that may close it still works.
         """
-        self.require_own()
-        self.close_everything()
+        position = self.require_own()
+        if not position:
+            raise CannotAskError("the position was closed before closeContract was sent: run again")
+        self.close_everything(position)
 
-    def require_own(self) -> None:
-        """Raise CannotAskError if the position does not become the one that our fills make."""
+    def require_own(self) -> int:
+        """Return the position; raise CannotAskError if it does not become the one that our fills make."""
         end = monotonic() + _WITHIN_S
         while (position := self.read()) != (opened := self.sum_opened(self._own.search_all())):
             if monotonic() > end:
@@ -47,14 +54,25 @@ class OwnPosition:
                     "nothing else trade there, and run again"
                 )
             self._listen(_LOOK_EVERY_S)
+        return position
+
+    def find_own_part(self, position: int, opened: int) -> int:
+        """Return how much of a position is the run's, whose fills make `opened`.
+
+        A position that an order of closeContract may have opened, because it filled after another order had closed what
+        it was sent for, is the run's too.
+        """
+        lowest = opened + sum(change for change in self._closing if change < 0)
+        highest = opened + sum(change for change in self._closing if change > 0)
+        return max(min(position, max(highest, 0)), min(lowest, 0))
 
     def sum_opened(self, rows: list[Row]) -> int:
         """Return the net quantity that our fills have opened and no closeContract has closed, by the orders' rows."""
         return self._own.sum_filled(rows) - self._net_when_flat
 
-    def close_everything(self) -> None:
+    def close_everything(self, position: int) -> None:
         """Send closeContract and wait as `close` does, without asking which fills opened the position."""
-        reply, answer = self.send_close()
+        reply, answer = self.send_close(position)
         end = monotonic() + _WITHIN_S
         while self.read() or not self.note_flat():
             if monotonic() > end:
@@ -63,20 +81,23 @@ class OwnPosition:
                 raise RefusedError(message) if is_accepted and self.read() else VenueDownError(message)
             self._listen(_LOOK_EVERY_S)
 
-    def send_close(self) -> tuple[GatewayReply | None, str]:
-        """Send closeContract; return its answer, None without one, and that in words. Raise RefusedError if refused."""
+    def send_close(self, position: int) -> tuple[GatewayReply | None, str]:
+        """Send closeContract; return its answer, None without one, and that in words. Raise RefusedError if refused.
+
+        Its order closes `position`, on the other side; whatever closes that first, it is still expected there.
+        """
         body = {"accountId": self._context.account_id, "contractId": self._context.contract_id}
-        before = self.may_be_closing
+        before = self._closing
 
         def count_sent(change: int) -> None:  # before the answer: a signal may end the wait for it
-            self.may_be_closing = before or change > 0
+            self._closing = [*before, -position] if change > 0 else before
 
         try:
             reply = self._rest.send("/api/Position/closeContract", body, count_sent=count_sent)
         except VenueDownError as error:
             return None, str(error)
         if is_refusal(reply):
-            self.may_be_closing = before
+            self._closing = before
             raise RefusedError(f"closeContract answered {reply.describe()}, expected a success")
         return reply, reply.describe()
 
@@ -90,8 +111,8 @@ class OwnPosition:
         if self.read():
             return False
         rows = self._own.search_all()
-        closing = SELL if filled > self._net_when_flat else BUY
-        if filled != self._own.sum_filled(rows) or any(row["side"] == closing for row in self._own.find_external(rows)):
+        sides = {SELL if change < 0 else BUY for change in self._closing}
+        if filled != self._own.sum_filled(rows) or any(row["side"] in sides for row in self._own.find_external(rows)):
             return False
-        self.may_be_closing, self._net_when_flat = False, filled
+        self._closing, self._net_when_flat = [], filled
         return True

@@ -4,7 +4,7 @@ import pytest
 
 from shared.errors import SettingsError, VenueDownError
 from simulator.conformance import bracket_steps, own_position
-from simulator.conformance.order_session import FILLED, LIMIT
+from simulator.conformance.order_session import FILLED, LIMIT, MARKET
 from simulator.conformance.own_orders import SELL
 from simulator.conformance.results import Check, CheckVerdict, ask_safely
 from tests.fixtures.order_sessions import StartSession, buy_one
@@ -58,6 +58,32 @@ def test_a_close_is_not_sent_again_while_the_order_of_the_first_may_still_fill(
     session.stop_reason = None
     session.tidy()
     assert session.stop_reason is None
+
+
+def test_an_order_of_close_contract_that_fills_after_our_own_stop_is_closed_as_ours(
+    venue: RunningVenue, start_session: StartSession, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Our stop has closed the position, so the order, which was sent to close it, opens another one."""
+    monkeypatch.setattr(own_position, "_WITHIN_S", 0.5)
+    session = start_session()
+    buy_one(session)
+    venue.faults(path=CLOSE, kind="reject", error_code=6, count=1)  # OrderPending
+    price = int(session.last_price) + 100
+    order_id = venue.place(type=LIMIT, side=SELL, limitPrice=price)["orderId"]  # in its place
+    with pytest.raises(VenueDownError, match="200 code 6"):
+        session.close_position()
+    session.wait_for_status(session.place_accepted(type=MARKET, limitPrice=None, side=SELL), FILLED)  # our stop
+    session.tidy()
+    assert f"{external(order_id)}: no more orders are placed" == session.stop_reason
+    low = int(session.last_price) - 100
+    venue.post("/api/Order/modify", accountId=venue.account_id, orderId=order_id, limitPrice=low)
+    until(lambda: venue.position() == -1, what="the late fill")
+    session.stop_reason = None
+    session.tidy()
+
+    assert session.stop_reason is None
+    assert (0, []) == (venue.position(), working_orders(venue))
+    assert 2 == len(venue.requests(CLOSE))
 
 
 @pytest.mark.parametrize("step", bracket_steps.STEPS, ids=lambda step: step.name)
