@@ -145,6 +145,7 @@ class OrderSession:
             wait_seconds(1)  # for an order whose answer was lost a moment ago
             ends, pause = monotonic() + self.context.options.clean_up_seconds, 1.0
             self._rest.budget.ends_at = ends
+            self._cancel_all(self.own.find_unended())  # first: a search may hang until no time is left
             while True:
                 self.problems = self._clean_up_once()
                 if not self.problems or monotonic() + pause > ends:
@@ -198,7 +199,7 @@ class OrderSession:
     def _cancel_all(self, order_ids: set[int]) -> None:
         """Cancel orders; a cancel does nothing to one that has ended."""
         for order_id in sorted(order_ids):
-            with contextlib.suppress(TickworkError):  # the order is looked at again
+            with contextlib.suppress(Exception):  # whatever it is, the order is looked at again
                 self.cancel(order_id)
 
     def _close_opened(self, opened: int, at_work: list[Row], external: list[Row], *, has_unseen: bool) -> list[str]:

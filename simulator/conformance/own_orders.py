@@ -102,8 +102,8 @@ class OwnOrders:
             return self._add_missing(self.search_working()), [problem]
 
     def find_unended(self) -> set[int]:
-        """Return the ids that an answer gave, without those of the orders that a search has shown as ended."""
-        return {id_ for id_ in self.ids if not self._has_ended(id_)}
+        """Return the ids that an answer or a search gave, without those of the orders that were shown as ended."""
+        return {id_ for id_ in self.ids | self._last_rows.keys() if not self._has_ended(id_)}
 
     def _add_missing(self, rows: list[Row]) -> list[Row]:
         """Return the rows, and by their ids the orders and legs of this run that are not among them.

@@ -19,6 +19,7 @@ from simulator.conformance.redaction import Redactor, SampleBook
 
 LOGIN = "/api/Auth/loginKey"
 _TIMEOUT_S, _SHORTEST_TIMEOUT_S = 30.0, 0.5
+_SHARE_OF_TIME = 4  # one of so many parts of the time that is left, for a request that may hang and be repeated
 _UNCLEAR_CODES = {6, 7}  # of Order/place and Position/closeContract: OrderPending and UnknownError
 _UNREPEATED = ("/api/Order/place", "/api/Position/closeContract", "/api/Position/partialCloseContract")
 _LIMIT_WINDOW = timedelta(seconds=60)
@@ -195,7 +196,8 @@ class GatewayRest:
         url = f"{wanted.url}{wanted.path}"
         self.request_count += 1
         wanted.count_sent(1)
-        timeout_s = min(_TIMEOUT_S, max(self.budget.seconds_left, _SHORTEST_TIMEOUT_S))
+        left = self.budget.seconds_left / (1 if wanted.path.startswith(_UNREPEATED) else _SHARE_OF_TIME)
+        timeout_s = min(_TIMEOUT_S, max(left, _SHORTEST_TIMEOUT_S))
         try:
             answer = self._session.request(
                 wanted.method, url, data=wanted.content, headers=headers, timeout=timeout_s, allow_redirects=False
