@@ -96,6 +96,7 @@ def _pong(_: Request, __: bytes) -> Response:
 async def _advance_forever(venue: Venue, market_hub: MarketHub, hubs: Hubs) -> None:
     """Fill due orders and publish market data soon after they are due, also while no request comes."""
     for advance in itertools.count(1):
+        await venue.catch_up()
         await market_hub.publish(venue.now())
         if advance % _ADVANCES_PER_CONNECTION_FAULT_DRAW == 0:
             hubs.apply_connection_faults()

@@ -45,7 +45,7 @@ FindAnswer = Callable[[Request, bytes], Response | LongAnswer[Response]]
 
 
 class Pipeline:
-    """Handles requests. Only a long answer awaits, between its turns, so each request sees a consistent state."""
+    """Handles requests. Only a long answer awaits, after its first step, so each request sees a consistent state."""
 
     def __init__(self, venue: Venue, logins: Logins, limits: Limits, faults: Faults) -> None:
         self.request_log = RequestLog()
@@ -82,6 +82,7 @@ class Pipeline:
         async def handle(request: Request) -> Response:
             raw = await request.body()
             self.request_log.record(request.url.path, raw)
+            await self._venue.catch_up()
             fault = self.faults.draw(request.url.path)
             if fault is None:
                 return self._remember_open_rows(request, raw, await self._finish(answer(request, raw)))

@@ -9,7 +9,8 @@ from shared.clock import monotonic
 
 T = TypeVar("T")
 # An answer that yields often while it computes, and returns itself at the end. Its first step runs in the event loop
-# and reads the state; the others run in the thread and read only what no longer changes: the market of the past.
+# and reads the state; the others run in the thread and read only what no longer changes: the market of the past, and
+# the rows that the first step took.
 LongAnswer = Generator[None, None, T]
 _TURN_S = 0.02
 SWITCH_INTERVAL_S = 0.001  # for sys.setswitchinterval: the event loop waits at most so long for the thread

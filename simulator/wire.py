@@ -40,6 +40,11 @@ def encode(value: object) -> bytes:
     return _ENCODER.encode(value)
 
 
+def encode_raw(value: object) -> msgspec.Raw:
+    """Encode a value once, as a part of a later answer."""
+    return msgspec.Raw(_ENCODER.encode(value))
+
+
 def to_utc(at: datetime) -> datetime:
     """Return an instant of a request in UTC; the venue reads one without an offset as UTC."""
     return at.astimezone(UTC) if at.tzinfo else at.replace(tzinfo=UTC)

@@ -2,10 +2,13 @@
 
 from shared.domain.orders.order import OrderState, OrderType
 from simulator import request_bodies, wire
+from simulator.endpoints.rows import MOST_AT_ONCE, encode_rows
+from simulator.turns import LongAnswer
+from simulator.venue.answers import ACCOUNT_NOT_FOUND, VenueAnswer
 from simulator.venue.placing import BracketLeg, OrderTerms
 from simulator.venue.records import OrderRecord
 from simulator.venue.user_view import UserView
-from simulator.venue.venue import ACCOUNT_NOT_FOUND, Modification, VenueAnswer
+from simulator.venue.venue import Modification
 
 _PAGE_SIZE = 50
 _DESCENDING = 1
@@ -51,24 +54,24 @@ def modify(user_view: UserView, body: request_bodies.ModifyOrderBody) -> bytes:
     return _encode_answer(user_view.venue.modify(body.account_id, body.order_id, wanted))
 
 
-def search(user_view: UserView, body: request_bodies.OrderSearchBody) -> bytes:
+def search(user_view: UserView, body: request_bodies.OrderSearchBody) -> LongAnswer[bytes]:
     """Answer with the orders created in a window, in any state, oldest first."""
     user_view.now()
     if user_view.account(body.account_id) is None:
         return wire.encode_envelope(ACCOUNT_NOT_FOUND.code, orders=None)
     start = wire.to_utc(body.start_timestamp)
     end = wire.to_utc(body.end_timestamp) if body.end_timestamp else None
-    return _encode_orders(user_view.state.orders_of(body.account_id, start, end))
+    rows = user_view.state.orders_of(body.account_id, start, end)
+    return (yield from encode_rows("orders", rows, wire.order_model))
 
 
-def search_open(user_view: UserView, body: request_bodies.AccountBody) -> bytes:
+def search_open(user_view: UserView, body: request_bodies.AccountBody) -> LongAnswer[bytes]:
     """Answer with the working orders; suspended bracket children are not among them."""
     user_view.now()
     if user_view.account(body.account_id) is None:
         return wire.encode_envelope(ACCOUNT_NOT_FOUND.code, orders=None)
-    return _encode_orders(
-        [row for row in user_view.state.list_alive(body.account_id) if row.state is OrderState.WORKING]
-    )
+    rows = [row for row in user_view.state.list_alive(body.account_id) if row.state is OrderState.WORKING]
+    return (yield from encode_rows("orders", rows, wire.order_model))
 
 
 def search_by_id(user_view: UserView, body: request_bodies.OrderByIdBody) -> bytes:
@@ -80,22 +83,24 @@ def search_by_id(user_view: UserView, body: request_bodies.OrderByIdBody) -> byt
     return wire.encode_envelope(order=wire.order_model(order))
 
 
-def query(user_view: UserView, body: request_bodies.OrderQueryBody) -> bytes:
+def query(user_view: UserView, body: request_bodies.OrderQueryBody) -> LongAnswer[bytes]:
     """Answer with a page of the orders that match a filter; the offset counts rows."""
     by = body.filter
     user_view.now()
     if user_view.account(by.account_id) is None:
         return wire.encode_envelope(ACCOUNT_NOT_FOUND.code, orders=None, totalCount=None)
     # Ids follow the order of creation, so both sort fields give the same order, and rows come sorted.
-    rows = [row for row in _candidates(user_view, by) if _matches(row, by)]
+    candidates = _candidates(user_view, by)
     is_newest_first = user_view.state.behaviour.query_order == "newest_first"
+    if len(candidates) > MOST_AT_ONCE:
+        yield  # what follows reads only these rows, which do not change
+    rows = [row for row in candidates if _matches(row, by)]
     if body.sort_direction == _DESCENDING or (body.sort_direction is None and is_newest_first):
         rows.reverse()
     first = body.page_offset or 0
     page = rows[first : first + (body.page_size or _PAGE_SIZE)]
-    return wire.encode_envelope(
-        orders=[wire.order_model(row) for row in page], totalCount=len(rows) if body.include_total_count else None
-    )
+    total = len(rows) if body.include_total_count else None
+    return (yield from encode_rows("orders", page, wire.order_model, totalCount=total))
 
 
 def _candidates(user_view: UserView, by: request_bodies.OrderFilter) -> list[OrderRecord]:
@@ -116,10 +121,6 @@ def _matches(row: OrderRecord, by: request_bodies.OrderFilter) -> bool:
     return by.contract_id in {None, row.contract_id} and (
         by.statuses is None or wire.STATUSES[row.state] in by.statuses
     )
-
-
-def _encode_orders(rows: list[OrderRecord]) -> bytes:
-    return wire.encode_envelope(orders=[wire.order_model(row) for row in rows])
 
 
 def _make_leg(bracket: request_bodies.WireBracket | None) -> BracketLeg | None:

@@ -1,18 +1,18 @@
 """Position/searchOpen, closeContract and partialCloseContract, and Trade/search."""
 
 from simulator import request_bodies, wire
+from simulator.endpoints.rows import encode_rows
+from simulator.turns import LongAnswer
+from simulator.venue.answers import ACCOUNT_NOT_FOUND
 from simulator.venue.user_view import UserView
-from simulator.venue.venue import ACCOUNT_NOT_FOUND
 
 
-def search_open(user_view: UserView, body: request_bodies.AccountBody) -> bytes:
+def search_open(user_view: UserView, body: request_bodies.AccountBody) -> LongAnswer[bytes]:
     """Answer with the open positions, one row per contract."""
     user_view.now()
     if user_view.account(body.account_id) is None:
         return wire.encode_envelope(ACCOUNT_NOT_FOUND.code, positions=None)
-    return wire.encode_envelope(
-        positions=[wire.position_model(row) for row in user_view.state.holdings(body.account_id)]
-    )
+    return (yield from encode_rows("positions", user_view.state.holdings(body.account_id), wire.position_model))
 
 
 def close(user_view: UserView, body: request_bodies.ClosePositionBody) -> bytes:
@@ -31,7 +31,7 @@ def close_part(user_view: UserView, body: request_bodies.PartialCloseBody) -> by
     return wire.encode_envelope(answer.code, answer.message)
 
 
-def search_trades(user_view: UserView, body: request_bodies.TradeSearchBody) -> bytes:
+def search_trades(user_view: UserView, body: request_bodies.TradeSearchBody) -> LongAnswer[bytes]:
     """Answer with the fills of a window, newest first."""
     user_view.now()
     if user_view.account(body.account_id) is None:
@@ -39,4 +39,4 @@ def search_trades(user_view: UserView, body: request_bodies.TradeSearchBody) -> 
     start = wire.to_utc(body.start_timestamp) if body.start_timestamp else None
     end = wire.to_utc(body.end_timestamp) if body.end_timestamp else None
     rows = user_view.state.fills_of(body.account_id, start, end)
-    return wire.encode_envelope(trades=[wire.fill_model(fill) for fill in reversed(rows)])
+    return (yield from encode_rows("trades", rows[::-1], wire.fill_model))

@@ -1,5 +1,6 @@
 """The venue: the requests of an account, answered with the error codes of the API."""
 
+import asyncio
 from dataclasses import dataclass, fields, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -13,6 +14,7 @@ from simulator.market.market import Market, find_quote
 from simulator.market.script import Script, Step
 from simulator.market.scripted import ScriptedMarket
 from simulator.venue.accounts import AccountKind, new_account
+from simulator.venue.answers import ACCOUNT_NOT_FOUND, VenueAnswer, refuse_trading, refuse_without_row
 from simulator.venue.behaviour import Behaviour
 from simulator.venue.filling import to_cancelled
 from simulator.venue.journal import Journal
@@ -35,16 +37,8 @@ from simulator.venue.records import AccountRecord, AccountSettings, Change, Hold
 from simulator.venue.rule_enforcer import RuleEnforcer, exit_order
 from simulator.venue.state import VenueState, is_leg
 
+_AT_ONCE = timedelta(minutes=10)  # of market time: matching it takes a few milliseconds
 _LATENCY = timedelta(milliseconds=10)  # machine time from acceptance to the fill of a market order
-
-
-@dataclass(frozen=True, slots=True)
-class VenueAnswer:
-    """An answer: code 0 is success; the meaning of other codes depends on the endpoint."""
-
-    code: int = 0
-    message: str | None = None
-    order_id: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,11 +51,7 @@ class Modification:
     trail: Decimal | None = None
 
 
-ACCOUNT_NOT_FOUND = VenueAnswer(1)
 _REJECTED = 2
-_VIOLATED = "The account has violated its maximum loss limit."
-_NOT_ALLOWED = "Account is not allowed to trade."
-_LOCKED = "The account has reached its daily loss limit and is locked until 17:00 CT."
 _FOLLOWER = "Follower accounts cannot cancel orders"
 _LIVE = "Live accounts not supported"
 
@@ -84,6 +74,15 @@ class Venue:
         self._matcher.advance(now)
         return now
 
+    async def catch_up(self) -> None:
+        """Match the due orders up to some minutes ago, and let others be served meanwhile.
+
+        After a pause of days `now` would match all of them at once.
+        """
+        while self.clock.now() - self._matcher.matched_until > _AT_ONCE:
+            self._matcher.advance(self._matcher.matched_until + _AT_ONCE)
+            await asyncio.sleep(0)
+
     def draw_fill_faults_from(self, draw_fault: DrawFault) -> None:
         """Draw the faults of fills from `draw_fault`: see Matcher.fill."""
         self._matcher.draw_fault = draw_fault
@@ -96,7 +95,7 @@ class Venue:
             return ACCOUNT_NOT_FOUND
         contract = self.market.contract(wanted.contract_id, now)
         if not account.may_trade or contract is None or not contract.is_active:
-            return _refuse_without_row(wanted, account, contract)
+            return refuse_without_row(wanted, account, contract)
         current = self._quote(contract, now)
         context = PlacingContext(
             quote=current,
@@ -152,7 +151,7 @@ class Venue:
             return VenueAnswer(2)
         contract = self.market.contract(order.contract_id, now)
         if not account.may_trade or contract is None:
-            return VenueAnswer(6, _trading_barred(account).message) if contract else VenueAnswer(7)
+            return VenueAnswer(6, refuse_trading(account).message) if contract else VenueAnswer(7)
         quantity = order.quantity if wanted.quantity is None else wanted.quantity
         if order.state is not OrderState.WORKING or quantity <= order.filled_quantity:
             return VenueAnswer(3)
@@ -277,19 +276,3 @@ class Venue:
             price = fill_price_on_arrival(order.type, order.side, order.price, current)
             if price is not None:
                 self._matcher.fill(order, price, now)
-
-
-def _refuse_without_row(wanted: OrderTerms, account: AccountRecord, contract: Contract | None) -> VenueAnswer:
-    """Return the refusal of an order that leaves no row and whose tag stays free."""
-    if not account.may_trade:
-        return _trading_barred(account)
-    if contract is None:
-        return VenueAnswer(8, f"Contract {wanted.contract_id} was not found.")
-    return VenueAnswer(9, f"Contract {wanted.contract_id} is not active.")
-
-
-def _trading_barred(account: AccountRecord) -> VenueAnswer:
-    """Return the refusal for an account that may not trade. [SIM] The code of a daily lock is not known."""
-    if account.loss_state.is_violated:
-        return VenueAnswer(4, _VIOLATED)
-    return VenueAnswer(10, _LOCKED if account.loss_state.is_locked else _NOT_ALLOWED)
