@@ -47,6 +47,8 @@ def _run(options: ConformanceOptions) -> int:
                 results.append(result)  # noqa: PERF402 - what was asked until an interruption must stay
     except KeyboardInterrupt:
         is_interrupted = True
+        known = {result.id for result in results}
+        results += [result for result in context.held if result.id not in known]
     finally:
         context.rest.close()
     results = clean_results(context, results)

@@ -1,28 +1,26 @@
 """Questions that positions answer: brackets, events, balance, reversal (venue.md sections 5.6, 7.2, 7.6, 13)."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
 
 from shared.clock import monotonic
-from shared.errors import RefusedError
 from simulator.conformance.context import Row
 from simulator.conformance.order_session import CANCELLED, FILLED, MARKET, OPEN, STOP, OrderSession
 from simulator.conformance.order_steps import SWITCH_TO_AUTO_OCO, wants_auto_oco
 from simulator.conformance.own_orders import SELL
-from simulator.conformance.results import CheckResult, Question, asks
+from simulator.conformance.results import CannotAskError, CheckResult, Question, asks
 from simulator.conformance.schema_check import describe_differences, find_differences
+from simulator.conformance.user_events import ACCOUNT, ORDER, POSITION, TRADE, BeforeEntry, EventsSince, ask_events
 from simulator.schemas import HalfTradeModel, Model, OrderModel, PositionModel, TradingAccountModel
 
 _TICKS = 400  # of each bracket: far enough that no leg fills during the run
-_ACCOUNT, _ORDER = "GatewayUserAccount", "GatewayUserOrder"
-_POSITION, _TRADE = "GatewayUserPosition", "GatewayUserTrade"
 _MODELS: dict[str, type[Model]] = {
-    _ACCOUNT: TradingAccountModel, _ORDER: OrderModel, _POSITION: PositionModel, _TRADE: HalfTradeModel,
+    ACCOUNT: TradingAccountModel, ORDER: OrderModel, POSITION: PositionModel, TRADE: HalfTradeModel,
 }  # fmt: skip
 _SEEN_WITHIN_S = 2
 _LEGS_WITHIN_S = _TRADES_WITHIN_S = 10.0
+_OTHERS_TRADED = "a fill on the account is not of this run: let nothing else trade on the account, and run again"
 _LATE_TRADES = "Trade/search does not list the fills in time: run again later"
 
 BRACKET = Question("s5.bracket_accepted", "Does the account accept brackets? (5.6)", "yes")
@@ -56,52 +54,19 @@ REVERSAL = Question(
 )
 
 
-@dataclass
-class _EventsSince:
-    """The events of the user hub since a point of the run, of the account and contract alone."""
-
-    session: OrderSession
-    start: int = field(init=False)
-
-    def __post_init__(self) -> None:
-        self.start = len(self.session.hub.events)
-
-    def rows(self, target: str = "") -> list[tuple[str, object, Row]]:
-        """Return the target, the action ("none" without one) and the row of each event.
-
-        Raise VenueDownError if the hub has closed meanwhile.
-        """
-        self.session.hub.require_open()
-        found = []
-        for event in self.session.hub.events[self.start :]:
-            payload = event.arguments[0] if event.arguments else None
-            for part in payload if isinstance(payload, list) else [payload]:
-                if isinstance(part, dict) and target in {"", event.target}:
-                    is_wrapped = isinstance(part.get("data"), dict)
-                    row = part["data"] if is_wrapped else part
-                    if self._is_own(event.target, row):
-                        found.append((event.target, part.get("action", "none"), row))
-        return found
-
-    def _is_own(self, target: str, row: Row) -> bool:
-        """Whether a row is of the account and contract; one that does not say so is."""
-        context = self.session.context
-        account_id = row.get("id" if target == _ACCOUNT else "accountId", context.account_id)
-        return account_id == context.account_id and ("contractId" not in row or context.is_in_contract(row))
-
-
 @asks(BRACKET, LEG_IDS, LEG_TAGS, LEG_LINKS, LEG_PRICES, EVENT_ORDER, DEBIT, OPENING_PNL, CANCEL_LEG, CLOSE_LEGS,
       CLOSING, ACTIONS, EVENT_FIELDS)  # fmt: skip
 def ask_round_trip(session: OrderSession) -> Iterator[CheckResult]:
     """Buy one contract with a bracket, cancel its target, and close it."""
     session.hub.listen(0.5)
-    events, balance, tag = _EventsSince(session), session.balance(), session.own.make_tag()
+    before = BeforeEntry(session)
+    events, tag = EventsSince(session), session.own.make_tag()
     brackets = {"stopLossBracket": {"ticks": -_TICKS, "type": 4}, "takeProfitBracket": {"ticks": _TICKS, "type": 1}}
     reply = session.place(type=MARKET, limitPrice=None, customTag=tag, **brackets)
     if reply.is_success:
         entry = session.wait_for_status(reply.document["orderId"], FILLED)
         yield BRACKET.compare("yes")
-        yield from _assess_entry(session, events, entry, tag)
+        yield from _assess_entry(session, events, before, entry, tag)
     else:
         is_setting = wants_auto_oco(reply)
         reason = SWITCH_TO_AUTO_OCO if is_setting else f"a market order with brackets got {reply.describe()}"
@@ -110,7 +75,7 @@ def ask_round_trip(session: OrderSession) -> Iterator[CheckResult]:
         yield from (question.skip(reason) for question in skipped)
         session.cancel(session.place_accepted())  # no leg will be cancelled: for the event of a cancelled order
         entry = session.wait_for_status(session.place_accepted(type=MARKET, limitPrice=None), FILLED)
-    yield from _assess_money(session, entry, balance)
+    yield from _assess_money(session, entry, before)
     stop = None
     if reply.is_success:
         stop, target = _wait_for_legs(session, entry)
@@ -124,9 +89,9 @@ def ask_round_trip(session: OrderSession) -> Iterator[CheckResult]:
         session.hub.listen(1)
     elif stop is not None:
         yield CLOSE_LEGS.skip("the stop was no longer open before closeContract")
-    yield _assess_closing(events, entry)
-    yield _assess_actions(events)
-    yield _assess_fields(events)
+    yield ask_events(CLOSING, lambda: _assess_closing(events, entry))
+    yield ask_events(ACTIONS, lambda: _assess_actions(events))
+    yield ask_events(EVENT_FIELDS, lambda: _assess_fields(events))
 
 
 @asks(REVERSAL)
@@ -149,9 +114,15 @@ def ask_reversal(session: OrderSession) -> Iterator[CheckResult]:
         yield REVERSAL.compare(f"{len(profits)}: {words}")
 
 
-def _assess_entry(session: OrderSession, events: _EventsSince, entry: Row, tag: str) -> Iterator[CheckResult]:
+def _assess_entry(
+    session: OrderSession, events: EventsSince, before: BeforeEntry, entry: Row, tag: str
+) -> Iterator[CheckResult]:
     session.hub.listen(_SEEN_WITHIN_S)
-    stop, target = _wait_for_legs(session, entry)
+    try:
+        stop, target = _wait_for_legs(session, entry)
+    except CannotAskError as error:
+        yield LEG_IDS.compare(str(error))
+        raise
     id_ = entry["id"]
     yield LEG_IDS.compare(f"stop n+{stop['id'] - id_}, target n+{target['id'] - id_}".replace("+-", "-"))
     tags = [str(leg.get("customTag")).replace(tag, "T") for leg in (stop, target)]
@@ -168,27 +139,32 @@ def _assess_entry(session: OrderSession, events: _EventsSince, entry: Row, tag: 
     is_exact = prices == (entry["filledPrice"] - away, entry["filledPrice"] + away)
     yield LEG_PRICES.assess("yes" if is_exact else "no", is_same=is_exact)
     names = {id_: "entry", stop["id"]: "SL", target["id"]: "TP"}
-    yield EVENT_ORDER.compare(", ".join(_name_event(names, *event) for event in events.rows()) or "no event")
+    yield ask_events(EVENT_ORDER, lambda: _assess_order(events, before, names))
 
 
-def _assess_money(session: OrderSession, entry: Row, before: Decimal) -> Iterator[CheckResult]:
+def _assess_order(events: EventsSince, before: BeforeEntry, names: dict[Any, str]) -> CheckResult:
+    observed = ", ".join(_name_event(names, *event) for event in events.rows()) or "no event"
+    return EVENT_ORDER.skip(_OTHERS_TRADED) if before.have_others_traded() else EVENT_ORDER.compare(observed)
+
+
+def _assess_money(session: OrderSession, entry: Row, before: BeforeEntry) -> Iterator[CheckResult]:
     session.hub.listen(_SEEN_WITHIN_S)
     trades = _wait_for_trades(session, entry["id"], size=1)
     if not trades:
         yield from (question.skip(_LATE_TRADES) for question in (DEBIT, OPENING_PNL))
         return
     costs = sum((Decimal(row["fees"]) + Decimal(row.get("commissions") or 0) for row in trades), start=Decimal(0))
-    paid = before - session.balance()
+    paid = before.balance - session.balance()
     observed = (
         "at the opening fill" if costs and paid == costs else "later" if paid == 0 else "another amount at the fill"
     )
-    yield DEBIT.compare(observed)
+    yield DEBIT.skip(_OTHERS_TRADED) if before.have_others_traded() else DEBIT.compare(observed)
     profits = {"null" if row.get("profitAndLoss") is None else "a number" for row in trades}
     yield OPENING_PNL.compare(", ".join(sorted(profits)))
 
 
-def _assess_closing(events: _EventsSince, entry: Row) -> CheckResult:
-    rows = [(action, row) for _, action, row in events.rows(_POSITION) if row.get("size") == 0]
+def _assess_closing(events: EventsSince, entry: Row) -> CheckResult:
+    rows = [(action, row) for _, action, row in events.rows(POSITION) if row.get("size") == 0]
     if not rows:
         return CLOSING.assess("no event with size 0", is_same=False)
     action, row = rows[-1]
@@ -201,20 +177,20 @@ def _assess_closing(events: _EventsSince, entry: Row) -> CheckResult:
     return CLOSING.compare(f"action {action}, type {row.get('type')}, size 0, {words}")
 
 
-def _assess_actions(events: _EventsSince) -> CheckResult:
-    names = {_ACCOUNT: "account", _ORDER: "order", _POSITION: "position", _TRADE: "trade"}
+def _assess_actions(events: EventsSince) -> CheckResult:
+    names = {ACCOUNT: "account", ORDER: "order", POSITION: "position", TRADE: "trade"}
     found = set()
     for target, action, row in events.rows():
         name = names.get(target, target)
-        if target == _ORDER and row.get("status") == CANCELLED:
+        if target == ORDER and row.get("status") == CANCELLED:
             name += " cancelled"
-        if target == _POSITION and row.get("size") == 0:
+        if target == POSITION and row.get("size") == 0:
             name += " closed"
         found.add(f"{name} {action}")
     return ACTIONS.compare(", ".join(sorted(found)))
 
 
-def _assess_fields(events: _EventsSince) -> CheckResult:
+def _assess_fields(events: EventsSince) -> CheckResult:
     differences, count = [], 0
     for target, model in _MODELS.items():
         rows: list[Any] = [row for _, _, row in events.rows(target)]
@@ -226,14 +202,16 @@ def _assess_fields(events: _EventsSince) -> CheckResult:
 
 
 def _wait_for_legs(session: OrderSession, entry: Row) -> tuple[Row, Row]:
-    """Return the working stop and target of an entry; raise RefusedError if they are not shown in time."""
+    """Return the working stop and target of an entry; raise CannotAskError if they are not shown in time."""
     end = monotonic() + _LEGS_WITHIN_S
     while True:
         stop, target = _find_legs(session, entry)
         if stop is not None and target is not None:
             return stop, target
         if monotonic() > end:
-            raise RefusedError("a filled entry has no working stop and target in v2/query")
+            raise CannotAskError(
+                f"v2/query shows no working stop and target of a filled entry within {_LEGS_WITHIN_S:.0f} s"
+            )
         session.hub.listen(0.2)
 
 
@@ -271,9 +249,9 @@ def _describe_stop(session: OrderSession, stop: Row) -> str:
 
 
 def _name_event(names: dict[Any, str], target: str, action: object, row: Row) -> str:  # noqa: ARG001 - one of three
-    if target == _ORDER:
+    if target == ORDER:
         return f"{names.get(row.get('id'), 'another')} {row.get('status')}"
-    return {_TRADE: "trade", _POSITION: "position", _ACCOUNT: "account"}.get(target, target)
+    return {TRADE: "trade", POSITION: "position", ACCOUNT: "account"}.get(target, target)
 
 
 STEPS = (ask_round_trip, ask_reversal)

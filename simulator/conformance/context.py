@@ -14,7 +14,7 @@ from simulator.conformance.hub_client import GatewayHub
 from simulator.conformance.options import ConformanceOptions
 from simulator.conformance.redaction import Redactor, SampleBook
 from simulator.conformance.rest import GatewayReply, GatewayRest
-from simulator.conformance.results import CannotAskError
+from simulator.conformance.results import CannotAskError, CheckResult
 
 MINUTE, HOUR, DAY = 2, 3, 4  # units of bars
 _LONG_AGO, _FAR_AHEAD = datetime(2010, 1, 1, tzinfo=UTC), datetime(2040, 1, 1, tzinfo=UTC)
@@ -36,6 +36,7 @@ class CheckContext:
     newest_bar: Row | None = None
     market_now: datetime = field(default_factory=machine_now)
     ending: ExitStack = field(default_factory=ExitStack)  # what must happen at the end of the run, however it ends
+    held: list[CheckResult] = field(default_factory=list)  # results that come later, and stay if the run is interrupted
 
     @property
     def account(self) -> Row:

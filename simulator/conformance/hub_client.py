@@ -43,6 +43,7 @@ class GatewayHub:
         self.events: list[StreamEvent] = []
         self.ping_count = 0
         self.closed_with: str | None = None
+        self._unreadable: str | None = None  # what was wrong with a record
         self._samples = samples
         self._completions: dict[str, dict[str, Any]] = {}
         self._incomplete = ""
@@ -96,18 +97,25 @@ class GatewayHub:
         wait_seconds(end - monotonic())
 
     def require_open(self) -> None:
-        """Raise VenueDownError once the connection has ended: what came on it is not all that there was."""
+        """Raise VenueDownError once the connection has ended: what came on it is not all that there was.
+
+        Raise RefusedError if a record could not be read.
+        """
+        if self._unreadable is not None:
+            raise RefusedError(self._unreadable)
         if self.closed_with is not None:
             raise VenueDownError(f"the hub closed: {self.closed_with}")
 
     def _shake_hands(self) -> dict[str, Any]:
         self._say({"protocol": "json", "version": 1})
         end = monotonic() + _ANSWER_WITHIN_S
-        while monotonic() < end and self.closed_with is None:
+        while monotonic() < end and self.closed_with is None and self._unreadable is None:
             if records := self._read(0.5):
                 for record in records[1:]:
                     self._sort(record)
                 return records[0]
+        if self._unreadable is not None:
+            raise RefusedError(self._unreadable)
         raise VenueDownError("the hub did not answer the handshake")
 
     def _say(self, record: object) -> None:
@@ -124,7 +132,7 @@ class GatewayHub:
             self._sort(record)
 
     def _read(self, seconds: float) -> list[dict[str, Any]]:
-        """Return the records of the next message; none after `seconds` or when the connection has ended."""
+        """Return the records of the next message; none after `seconds`, of one that is no JSON, or after the end."""
         try:
             message = self._socket.recv(timeout=seconds)
         except TimeoutError:
@@ -137,9 +145,16 @@ class GatewayHub:
             *whole, self._incomplete = (self._incomplete + text).split(_SEPARATOR)
             return [decode_json(record.encode()) for record in whole]
         except (msgspec.DecodeError, UnicodeDecodeError):
-            raise RefusedError("a record of the hub is not JSON") from None
+            self._unreadable = "a record of the hub is not JSON"
+            return []
 
     def _sort(self, record: dict[str, Any]) -> None:
+        try:
+            self._sort_known(record)
+        except (AttributeError, KeyError, TypeError):
+            self._unreadable = "a record of the hub has an unknown form"
+
+    def _sort_known(self, record: dict[str, Any]) -> None:
         match record.get("type"):
             case 1:
                 self._samples.record(f"hub {record['target']}", record)

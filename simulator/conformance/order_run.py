@@ -35,18 +35,23 @@ def require_order_account(context: CheckContext) -> None:
     if context.options.root not in _MICROS:
         raise SettingsError(f"invalid --contract {context.options.root!r}: with --orders expected {', '.join(_MICROS)}")
     require_empty_contract(context)
+    _warn(context)
     if not context.options.is_confirmed:
         _confirm(context)
 
 
-def _confirm(context: CheckContext) -> None:
+def _warn(context: CheckContext) -> None:
     sys.stderr.write(
         f"About 30 orders of one or two {context.options.root} will be placed on account {context.account_id} at "
-        f"{context.options.url}; two positions of one contract are opened and closed.\n"
-        "Nothing else may trade there meanwhile: stop or halt a Tickwork stack with this account first, as its guard "
+        f"{context.options.url}; three positions of one contract are opened and closed: long, long, and the short one "
+        "that a reversal leaves.\n"
+        "Nothing else may trade on the account meanwhile: stop or halt a Tickwork stack with it first, as its guard "
         "would stop or flatten these positions.\n"
-        "Type the account id to go on: "
     )
+
+
+def _confirm(context: CheckContext) -> None:
+    sys.stderr.write("Type the account id to go on: ")
     sys.stderr.flush()
     if not sys.stdin.isatty():
         raise SettingsError("--orders needs a confirmation at a terminal: give --yes to go on without one")
@@ -71,23 +76,30 @@ def ask_order_questions(context: CheckContext) -> Iterator[CheckResult]:
                 yield from _ask_step(step, session)
     finally:
         session.clean_up()
-    problems = session.problems
-    yield CLEAN_UP.assess("; ".join(problems) or "yes", is_same=not problems)
+    left = "; ".join(session.problems)
+    if not left or session.is_left_by_gateway:
+        yield CLEAN_UP.assess(left or "yes", is_same=not left)
+    else:  # an outage, or orders of others, say nothing about the gateway
+        yield CLEAN_UP.fail(f"not cleaned up: {left}")
 
 
 def _ask_step(step: Check, session: OrderSession) -> Iterator[CheckResult]:
     """Yield the results of a step, and tidy; none differs once no plain order is taken any more, as near the close."""
-    differing = []
+    held = session.context.held
     for result in ask_safely(step, session):
         if result.verdict is CheckVerdict.DIFFERS:
-            differing.append(result)
+            held.append(result)
         else:
             yield result
     session.tidy()
-    reason = _find_refusal(session) if differing and session.stop_reason is None else None
+    reason = _find_refusal(session) if held and session.stop_reason is None else None
     session.stop_reason = reason or session.stop_reason
     questions = {question.id: question for question in step.questions}
-    yield from (questions[result.id].skip(reason) if reason else result for result in differing)
+    if reason:
+        held[:] = [questions[result.id].skip(reason) for result in held]
+    while held:
+        yield held[0]
+        held.pop(0)
 
 
 def _find_refusal(session: OrderSession) -> str | None:

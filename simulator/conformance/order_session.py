@@ -38,7 +38,8 @@ class OrderSession:
         self.distance = DISTANCES[0]
         self.stop_reason: str | None = None  # why no more orders are placed
         self.problems = ["the clean-up has not ended"]
-        self._is_cleaned_up = False
+        self.is_left_by_gateway = False  # it served the whole clean-up, and all that is left is of this run
+        self._is_cleaned_up = self._is_only_own = False
         self._position_before: int | None = 0  # when the clean-up last looked, None if no positions were listed
         self._rest = context.rest
         context.load_newest_bar()
@@ -91,11 +92,11 @@ class OrderSession:
         return self._rest.send("/api/Order/cancel", {"accountId": self.context.account_id, "orderId": order_id})
 
     def order(self, order_id: int) -> Row:
-        """Return an order once the gateway shows it; raise RefusedError if it does not in time."""
+        """Return an order once the gateway shows it; raise CannotAskError if it does not in time."""
         return self._wait_for_order(order_id, None)
 
     def wait_for_status(self, order_id: int, status: int) -> Row:
-        """Return an order once it has a status; raise RefusedError if it does not get it in time."""
+        """Return an order once it has a status; raise CannotAskError if it is not shown with it in time."""
         return self._wait_for_order(order_id, status)
 
     def position(self) -> int:
@@ -115,16 +116,12 @@ class OrderSession:
         """Look again until an order is shown, with a status if one is given: a new one may not be shown at once."""
         end = monotonic() + _WITHIN_S
         while True:
-            try:
-                row = self.own.look_up(order_id)
-            except RefusedError as error:
-                problem = str(error)
-            else:
-                if status in {None, row["status"]}:
-                    return row
-                problem = f"an order has status {row['status']}, expected {status}"
+            row = self.own.look_up(order_id)
+            if row is not None and status in {None, row["status"]}:
+                return row
             if monotonic() > end:
-                raise RefusedError(f"{problem}, after {_WITHIN_S:.0f} s")
+                shown = "is not found by its id" if row is None else f"has status {row['status']}, expected {status}"
+                raise CannotAskError(f"order {order_id} {shown}, after {_WITHIN_S:.0f} s: run again later")
             self.hub.listen(_LOOK_EVERY_S)
 
     def tidy(self) -> None:
@@ -144,6 +141,7 @@ class OrderSession:
         try:
             wait_seconds(1)  # for an order whose answer was lost a moment ago
             ends, pause = monotonic() + self.context.options.clean_up_seconds, 1.0
+            outages = self._rest.outage_count
             self._rest.budget.ends_at = ends
             self._cancel_all(self.own.find_unended())  # first: a search may hang until no time is left
             while True:
@@ -152,6 +150,7 @@ class OrderSession:
                     break
                 wait_seconds(pause)
                 pause = min(2 * pause, _LONGEST_PAUSE_S)
+            self.is_left_by_gateway = self._is_only_own and outages == self._rest.outage_count
             self._is_cleaned_up = True
         finally:
             self._rest.budget.ends_at = math.inf
@@ -163,6 +162,7 @@ class OrderSession:
 
     def _clean_up_once(self) -> list[str]:
         """Return what is left to do, after having tried to do it."""
+        self._is_only_own = False
         try:
             if self.own_position.may_be_closing:
                 with contextlib.suppress(Exception):  # the searches below tell what fails
@@ -216,7 +216,9 @@ class OrderSession:
                     self.own_position.send_close(opened)
             self._position_before = None
             return [f"Position/searchOpen gave no list of positions ({type(error).__name__}: {error})"]
-        if quantity := abs(self.own_position.find_own_part(position, opened)):
+        quantity = abs(self.own_position.find_own_part(position, opened))
+        self._is_only_own = bool(position or at_work) and quantity == abs(position) and not (external or has_unseen)
+        if quantity:
             self._close(position, quantity, at_work, external, has_unseen=has_unseen)
         self._position_before = position
         # The account was flat in the contract, so also a position that no fill of ours explains is a problem.

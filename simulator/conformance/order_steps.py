@@ -17,7 +17,7 @@ from simulator.conformance.order_session import (
 )
 from simulator.conformance.own_orders import SELL
 from simulator.conformance.rest import GatewayReply
-from simulator.conformance.results import CheckResult, Question, asks
+from simulator.conformance.results import CannotAskError, CheckResult, Question, asks
 
 _CLOSED_TEXT, _CLOSED_CODE = "not in an active trading status", 5
 _CLOSED_REASON = "the market is closed: run again when it is open"
@@ -71,8 +71,7 @@ def ask_first_order(session: OrderSession) -> Iterator[CheckResult]:
     elif rejected_id is None:
         yield REJECTED_ROW.compare("no id")
     else:
-        status = session.order(rejected_id)["status"]
-        yield REJECTED_ROW.compare("yes" if status == REJECTED else f"status {status}")
+        yield REJECTED_ROW.compare(_describe_refused(session, rejected_id))
 
 
 @asks(TAG_LENGTH, TAG_CHARACTERS, TAG_CASE)
@@ -138,9 +137,9 @@ def ask_refusals(session: OrderSession) -> Iterator[CheckResult]:
     price = session.far_price(SELL)
     reply = session.place(type=STOP_LIMIT, stopPrice=price, limitPrice=price)
     if reply.is_success:
-        row = session.order(reply.document["orderId"])
-        session.cancel(row["id"])
-        yield STOP_LIMITS.compare(f"yes, its row has type {row['type']} and status {row['status']}")
+        observed = _describe_stop_limit(session, reply.document["orderId"])
+        session.cancel(reply.document["orderId"])
+        yield STOP_LIMITS.compare(observed)
     else:
         code, _ = _read_error(reply)
         is_same = code == _INVALID
@@ -230,6 +229,24 @@ def _look_for(session: OrderSession, order_id: int) -> str:
             return _FIRST_LOOK if looks == 1 else f"after {(monotonic() - began) * 1000:.0f} ms"
         session.hub.listen(0.05)
     return f"not within {_VISIBLE_WITHIN_S:.0f} s"
+
+
+def _describe_refused(session: OrderSession, order_id: int) -> str:
+    """Return what the row of a refused order says, or that there is none in time."""
+    try:
+        status = session.order(order_id)["status"]
+    except CannotAskError as error:
+        return f"an id without a row ({error})"
+    return "yes" if status == REJECTED else f"status {status}"
+
+
+def _describe_stop_limit(session: OrderSession, order_id: int) -> str:
+    """Return what the row of an accepted stop-limit order says, or that there is none in time."""
+    try:
+        row = session.order(order_id)
+    except CannotAskError as error:
+        return f"yes, without a row ({error})"
+    return f"yes, its row has type {row['type']} and status {row['status']}"
 
 
 def _try_tag(session: OrderSession, tag: str) -> str:

@@ -3,6 +3,7 @@
 import contextlib
 from collections import Counter
 from datetime import timedelta
+from http import HTTPStatus
 
 from shared.errors import RefusedError, SettingsError, TickworkError
 from simulator.conformance.context import CheckContext, Row, format_instant
@@ -60,15 +61,16 @@ class OwnOrders:
             self.unclear[tag] -= 1
         return is_refused or (bool(ids) and reply.is_success)
 
-    def look_up(self, order_id: int) -> Row:
-        """Return an order as the gateway shows it now; raise RefusedError if it does not."""
-        document = self._context.rest.post(
-            "/api/Order/searchById", accountId=self._context.account_id, orderId=order_id
-        )
-        row = document.get("order")
-        if not isinstance(row, dict):
-            raise RefusedError(f"order {order_id} is not found by its id")
-        return row
+    def look_up(self, order_id: int) -> Row | None:
+        """Return an order as the gateway shows it now, None if it does not; raise RefusedError for another answer."""
+        body = {"accountId": self._context.account_id, "orderId": order_id}
+        reply = self._context.rest.send("/api/Order/searchById", body)
+        row = reply.document.get("order") if reply.is_success else None
+        if isinstance(row, dict):
+            return row
+        if reply.status not in {HTTPStatus.OK, HTTPStatus.NOT_FOUND}:
+            raise RefusedError(f"/api/Order/searchById answered {reply.describe()}, expected a success")
+        return None
 
     def search_working(self) -> list[Row]:
         """Return the working orders in the contract, suspended ones too."""
@@ -77,9 +79,17 @@ class OwnOrders:
 
     def search_trades(self, order_id: int) -> list[Row]:
         """Return the fills of an order, oldest first."""
+        rows = [row for row in self._search_all_trades() if row["orderId"] == order_id]
+        return sorted(rows, key=lambda row: row["id"])
+
+    def search_other_trades(self) -> set[int]:
+        """Return the ids of the account's fills, in any contract, that are not of this run's orders and legs."""
+        own = self.find_ids(list(self._last_rows.values()))
+        return {row["id"] for row in self._search_all_trades() if row["orderId"] not in own}
+
+    def _search_all_trades(self) -> list[Row]:
         body = {"accountId": self._context.account_id, "startTimestamp": self._began}
-        rows = self._context.rest.rows("/api/Trade/search", "trades", **body)
-        return sorted((row for row in rows if row["orderId"] == order_id), key=lambda row: row["id"])
+        return self._context.rest.rows("/api/Trade/search", "trades", **body)
 
     def search_all(self) -> list[Row]:
         """Return the account's orders since the beginning; raise TickworkError if Order/search does not list them."""
@@ -112,7 +122,8 @@ class OwnOrders:
         """
         for order_id in (self.ids | self._last_rows.keys()) - {row["id"] for row in rows}:
             with contextlib.suppress(TickworkError):
-                rows.append(self._last_rows[order_id] if self._has_ended(order_id) else self.look_up(order_id))
+                row = self._last_rows[order_id] if self._has_ended(order_id) else self.look_up(order_id)
+                rows += [] if row is None else [row]
         own = self.find_ids(rows)
         self._last_rows |= {row["id"]: row for row in rows if row["id"] in own}
         return rows

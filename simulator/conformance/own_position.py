@@ -36,8 +36,9 @@ class OwnPosition:
         """Close the position with closeContract, and wait until it is flat, also if no clear answer came.
 
         Raise CannotAskError, and send nothing, if the position is not the one that our fills make: closeContract would
-        close what is not ours. Raise RefusedError if it is refused, or accepted and not flat in time, VenueDownError if
-        it got no clear answer and is not flat in time, or if another order that may close it still works.
+        close what is not ours. Raise CannotAskError too if it is accepted and the position is shown as open all the
+        same, RefusedError if it is refused, VenueDownError if it got no clear answer and the position is not flat in
+        time, or if another order that may close it still works.
         """
         position = self.require_own()
         if not position:
@@ -78,7 +79,8 @@ class OwnPosition:
             if monotonic() > end:
                 is_accepted = reply is not None and reply.is_success
                 message = f"the position is not closed for certain {_WITHIN_S:.0f} s after closeContract ({answer})"
-                raise RefusedError(message) if is_accepted and self.read() else VenueDownError(message)
+                is_late = is_accepted and self.read() != 0
+                raise CannotAskError(f"{message}: run again later") if is_late else VenueDownError(message)
             self._listen(_LOOK_EVERY_S)
 
     def send_close(self, position: int) -> tuple[GatewayReply | None, str]:

@@ -99,6 +99,7 @@ class GatewayRest:
         self.url = url
         self.token = ""
         self.request_count = 0
+        self.outage_count = 0  # the requests that got no answer, or one that says that the gateway cannot serve
         self._user, self._key = user, key
         self._samples, self._redactor = samples, redactor
         self.budget = RequestBudget()
@@ -203,8 +204,10 @@ class GatewayRest:
                 wanted.method, url, data=wanted.content, headers=headers, timeout=timeout_s, allow_redirects=False
             )
         except requests.RequestException as error:
+            self.outage_count += 1
             raise VenueDownError(f"{url} gave no answer ({type(error).__name__})") from None
         self._used_at = monotonic()
+        self.outage_count += is_outage(answer.status_code)
         if answer.status_code == HTTPStatus.UNAUTHORIZED:
             wanted.count_sent(-1)
         return self._keep(wanted.path, answer)

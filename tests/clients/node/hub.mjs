@@ -5,7 +5,7 @@ export const signalR = createRequire(import.meta.url)("@microsoft/signalr"); // 
 export const where = JSON.parse(process.argv[2]);
 export const args = process.argv.slice(3);
 const GIVE_UP_MS = 60_000;
-const NEW_CONNECTION = { Connection: "close" }; // the simulator closes one that was idle for 5 s, perhaps at that moment
+const NEW_CONNECTION = { Connection: "close" }; // the simulator closes one that was idle for 130 s, perhaps at that moment
 
 export async function post(path, body, token) {
   const authorization = token && { Authorization: `Bearer ${token}` };

@@ -84,6 +84,7 @@ def test_nothing_differs_with_orders_and_nothing_is_left_behind(start_venue: Sta
     assert set() == found.ids("differs"), found.output
     assert [] == [row for row in found.rows if row["is_failed"]]
     assert 0 == found.code
+    assert "stop or halt a Tickwork stack" in found.errors, "--yes skips the question, not the warning"
     assert {"q1.tag_in_use", "q5.actions", "q6.cancel_one_leg", "q13.reversal", "q15.several_accounts"} <= found.ids(
         "same"
     )

@@ -11,7 +11,7 @@ from simulator.conformance import own_position, rest
 from simulator.conformance.order_session import CANCELLED, MARKET
 from simulator.conformance.order_steps import CANCEL, ask_first_order
 from simulator.conformance.own_orders import SELL
-from simulator.conformance.results import CheckVerdict, ask_safely
+from simulator.conformance.results import CannotAskError, CheckVerdict, ask_safely
 from tests.fixtures.order_sessions import StartSession, buy_one, other_gateway
 from tests.fixtures.other_gateway import Document
 from tests.fixtures.processes import until
@@ -210,7 +210,7 @@ def test_an_order_that_fills_after_the_close_does_not_count_as_closed(
                 venue.trade(customTag=tags.pop())
 
         gateway.changes["/api/Position/searchOpen"] = fill_another
-        with pytest.raises(RefusedError, match="not closed"):
+        with pytest.raises(CannotAskError, match="not closed"):
             session.close_position()
         session.tidy()
 

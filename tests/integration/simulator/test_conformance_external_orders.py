@@ -3,11 +3,11 @@
 import pytest
 
 from shared.errors import SettingsError, VenueDownError
-from simulator.conformance import bracket_steps, own_position
+from simulator.conformance import bracket_steps, order_run, own_position
 from simulator.conformance.order_session import FILLED, LIMIT, MARKET
 from simulator.conformance.own_orders import SELL
 from simulator.conformance.results import Check, CheckVerdict, ask_safely
-from tests.fixtures.order_sessions import StartSession, buy_one
+from tests.fixtures.order_sessions import WITH_ORDERS, StartSession, buy_one, context_of
 from tests.fixtures.processes import until
 from tests.fixtures.venue import MNQ, RunningVenue
 from tests.integration.simulator.test_conformance import working_orders
@@ -113,3 +113,20 @@ def test_no_session_begins_in_a_contract_that_is_no_longer_empty(
     until(lambda: bool(order) or venue.order(order_id)["status"] == FILLED, what="the fill")
     with pytest.raises(SettingsError, match=f"has a position or a working order in {MNQ}"):
         start_session()
+
+
+@pytest.mark.parametrize("is_others", [True, False], ids=["order_of_a_person", "cancel_that_does_nothing"])
+def test_what_is_left_differs_only_if_the_gateway_has_left_it(venue: RunningVenue, *, is_others: bool) -> None:
+    context = context_of(venue, *WITH_ORDERS, "--clean-up-seconds", "3")
+    with context.ending:
+        asking = ask_safely(order_run.ask_order_questions, context)
+        next(asking)
+        if is_others:
+            venue.place(type=LIMIT, limitPrice=20_000)
+        else:
+            venue.faults(path="/api/Order/cancel", kind="reject", error_code=5, count=None)
+        *_, last = asking
+
+    assert order_run.CLEAN_UP.id == last.id
+    assert "still work" in last.observed
+    assert (CheckVerdict.NOT_ASKED if is_others else CheckVerdict.DIFFERS, is_others) == (last.verdict, last.is_failed)

@@ -3,6 +3,7 @@
 import threading
 
 import pytest
+from websockets.sync.server import ServerConnection, serve
 
 from shared.errors import RefusedError, VenueDownError
 from simulator.conformance import hub_checks, limit_checks, market_checks
@@ -51,6 +52,30 @@ def test_a_hub_that_refuses_a_token_has_answered(venue: RunningVenue) -> None:
     close_hubs(venue, context)
     with pytest.raises(VenueDownError, match="503"):
         context.open_hub("user")
+
+
+@pytest.mark.parametrize("text", ["no JSON", '{"type": 1}', "[]"])
+def test_a_record_that_cannot_be_read_is_told_by_those_who_ask_for_events_and_hurts_no_listener(
+    venue: RunningVenue, text: str
+) -> None:
+    """Clean-ups and waits for the limit of requests listen too."""
+
+    def speak(connection: ServerConnection) -> None:
+        connection.recv()
+        connection.send("{}\x1e")
+        connection.send(f"{text}\x1e" + '{"type": 6}\x1e')
+        connection.recv()
+
+    with serve(speak, "127.0.0.1", 0) as server:
+        serving = threading.Thread(target=server.serve_forever)
+        serving.start()
+        host, port = server.socket.getsockname()
+        with GatewayHub(f"http://{host}:{port}", "user", "a token", context_of(venue).samples) as hub:
+            hub.listen(1)
+            with pytest.raises(RefusedError, match="a record of the hub"):
+                hub.require_open()
+        server.shutdown()
+        serving.join()
 
 
 def test_a_hub_that_closes_while_it_is_listened_to_leaves_only_the_pings_open(venue: RunningVenue) -> None:

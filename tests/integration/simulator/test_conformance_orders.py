@@ -4,13 +4,15 @@ import json
 import signal
 import subprocess
 from pathlib import Path
+from threading import Event
 
 import pytest
 
 from shared.clock import monotonic
 from simulator.conformance import budget
 from simulator.conformance.order_session import OrderSession
-from tests.fixtures.order_sessions import WITH_ORDERS, context_of
+from tests.fixtures.order_sessions import WITH_ORDERS, context_of, other_gateway
+from tests.fixtures.other_gateway import Document
 from tests.fixtures.processes import until
 from tests.fixtures.venue import MNQ, RunningVenue
 from tests.integration.simulator.test_conformance import (
@@ -131,11 +133,44 @@ def test_after_an_order_that_the_rate_limit_may_have_refused_no_more_are_placed(
 
     found = run(venue, tmp_path, *WITH_ORDERS, *SOON, "--json")
 
-    assert {"orders.clean_up"} == found.ids("differs"), "a 429 says nothing about how a question is answered"
+    assert set() == found.ids("differs"), "a 429 says nothing about how a question is answered"
+    assert 2 == found.code
     assert "got no clear answer (429 without a body)" in found.observed("q1.visibility")
     assert "no more orders are placed" in found.observed("q2.tag_length")
     assert "got no clear answer, and no search shows it" in found.observed("orders.clean_up")
     assert 1 == len(venue.requests("/api/Order/place"))
+
+
+def test_a_difference_stays_in_the_report_though_its_step_is_interrupted(venue: RunningVenue, tmp_path: Path) -> None:
+    """It waits until its step has ended: only then is it known that orders are still taken."""
+    is_reached = Event()
+
+    def answer_otherwise(document: Document) -> None:
+        if not document["success"]:
+            document["errorMessage"] = "Another text."
+
+    with other_gateway(venue) as gateway:
+
+        def wait_for_the_signal(_: Document) -> None:
+            is_reached.set()
+            gateway.is_over.wait(60)
+
+        gateway.changes |= {"/api/Order/place": answer_otherwise, "/api/Order/cancel": wait_for_the_signal}
+        urls = ("--url", gateway.url, "--hub-url", venue.url)
+        process = start(venue, tmp_path, *urls, *SOON, "--json")
+        try:
+            until(is_reached.is_set, what="the cancel after the tag was used again")
+            process.send_signal(signal.SIGINT)
+            gateway.changes.clear()
+            output, _ = process.communicate(timeout=120)
+        finally:
+            process.kill()
+
+    document, _ = json.JSONDecoder().raw_decode(output, output.index("{\n"))
+    assert {"q1.tag_in_use": "200 code 2 'Another text.'"} == {
+        row["id"]: row["observed"] for row in document["rows"] if row["verdict"] == "differs"
+    }
+    assert "Another text." in (tmp_path / "report.md").read_text()
 
 
 def test_a_hub_that_closes_and_a_session_that_ends_while_a_position_is_open_are_no_difference(

@@ -203,3 +203,25 @@ def test_events_of_another_contract_are_no_part_of_the_round_trip(
     assert others[0]["success"]
     assert bracket_steps.EVENT_ORDER.id in with_verdict(results, CheckVerdict.SAME)
     assert [] == session.problems
+
+
+def test_a_fill_of_another_contract_tells_nothing_about_the_balance_and_the_account_events(
+    venue: RunningVenue, start_session: StartSession
+) -> None:
+    others = list[Document]()
+
+    def trade_another(_: Document) -> None:
+        if not others:
+            others.append(venue.trade(contractId=MES))
+
+    with other_gateway(venue) as gateway:
+        session = start_session(gateway.url)
+        gateway.changes["/api/Account/search"] = trade_another
+        results = list(ask_safely(bracket_steps.ask_round_trip, session))
+        session.clean_up()
+
+    assert {} == differing(results)
+    skipped = with_verdict(results, CheckVerdict.NOT_ASKED)
+    assert {bracket_steps.DEBIT.id, bracket_steps.EVENT_ORDER.id} == skipped.keys()
+    assert all("a fill on the account is not of this run" in observed for observed in skipped.values())
+    assert [] == session.problems
