@@ -51,13 +51,13 @@ class MarketHub(HubServer):
 
     def subscription_error(self, connection: Connection, topic: Topic) -> str | None:  # noqa: ARG002 - the same for all users
         """Return an error for a contract the market does not know [SIM]."""
-        contract = self._venue.market.contract(str(topic[1]), self._venue.now())
+        contract = self._venue.market.contract(str(topic[1]), self._venue.read_clock())
         return None if contract else _CONTRACT_NOT_FOUND
 
     def send_snapshot(self, connection: Connection, topic: Topic) -> None:
         """Let the next publication send a new subscriber the full quote or order book, if the contract has a price."""
         target, contract_id = topic
-        self._since.setdefault(str(contract_id), self._venue.now())
+        self._since.setdefault(str(contract_id), self._venue.read_clock())
         if target != TRADE:
             self._waiting[topic, connection] += 1
 

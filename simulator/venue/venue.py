@@ -70,9 +70,13 @@ class Venue:
 
     def now(self) -> datetime:
         """Match the due orders and return the market time, which never goes back."""
-        now = max(self.clock.now(), self._matcher.matched_until)
+        now = self.read_clock()
         self._matcher.advance(now)
         return now
+
+    def read_clock(self) -> datetime:
+        """Return the market time without matching anything."""
+        return max(self.clock.now(), self._matcher.matched_until)
 
     async def catch_up(self) -> None:
         """Match the due orders up to some minutes ago, and let others be served meanwhile.
