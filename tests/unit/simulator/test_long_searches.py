@@ -93,7 +93,7 @@ def test_after_a_pause_of_days_others_are_served_while_orders_are_matched(open_v
     limit = paused.place(type=OrderType.LIMIT, price="20000").order_id
     clock = paused.venue.clock
     assert isinstance(clock, SteppedClock)
-    clock.advance_by(timedelta(days=3))
+    clock.advance_to(clock.now() + timedelta(days=3))
 
     async def serve_others() -> None:
         nonlocal served
