@@ -4,11 +4,11 @@ from shared.domain.orders.order import OrderState, OrderType
 from simulator import request_bodies, wire
 from simulator.endpoints.rows import MOST_AT_ONCE, encode_rows
 from simulator.turns import LongAnswer
-from simulator.venue.answers import ACCOUNT_NOT_FOUND, VenueAnswer
 from simulator.venue.placing import BracketLeg, OrderTerms
 from simulator.venue.records import OrderRecord
 from simulator.venue.user_view import UserView
 from simulator.venue.venue import Modification
+from simulator.venue.venue_answer import ACCOUNT_NOT_FOUND, VenueAnswer
 
 _PAGE_SIZE = 50
 _DESCENDING = 1

@@ -3,8 +3,8 @@
 from simulator import request_bodies, wire
 from simulator.endpoints.rows import encode_rows
 from simulator.turns import LongAnswer
-from simulator.venue.answers import ACCOUNT_NOT_FOUND
 from simulator.venue.user_view import UserView
+from simulator.venue.venue_answer import ACCOUNT_NOT_FOUND
 
 
 def search_open(user_view: UserView, body: request_bodies.AccountBody) -> LongAnswer[bytes]:

@@ -14,7 +14,6 @@ from simulator.market.market import Market, find_quote
 from simulator.market.script import Script, Step
 from simulator.market.scripted import ScriptedMarket
 from simulator.venue.accounts import AccountKind, new_account
-from simulator.venue.answers import ACCOUNT_NOT_FOUND, VenueAnswer, refuse_trading, refuse_without_row
 from simulator.venue.behaviour import Behaviour
 from simulator.venue.filling import to_cancelled
 from simulator.venue.journal import Journal
@@ -36,6 +35,7 @@ from simulator.venue.placing import (
 from simulator.venue.records import AccountRecord, AccountSettings, Change, HoldingRecord, OrderRecord
 from simulator.venue.rule_enforcer import RuleEnforcer, exit_order
 from simulator.venue.state import VenueState, is_leg
+from simulator.venue.venue_answer import ACCOUNT_NOT_FOUND, VenueAnswer, refuse_trading, refuse_without_row
 
 _AT_ONCE = timedelta(minutes=10)  # of market time: matching it takes a few milliseconds
 _LATENCY = timedelta(milliseconds=10)  # machine time from acceptance to the fill of a market order

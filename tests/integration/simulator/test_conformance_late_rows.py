@@ -14,7 +14,7 @@ DIFFERS, NOT_ASKED = CheckVerdict.DIFFERS, CheckVerdict.NOT_ASKED
 
 
 @pytest.fixture(autouse=True)
-def no_patience(monkeypatch: pytest.MonkeyPatch) -> None:
+def short_waits(monkeypatch: pytest.MonkeyPatch) -> None:
     """Give up soon."""
     monkeypatch.setattr(order_session, "_WITHIN_S", 0.5)
     monkeypatch.setattr(own_position, "_WITHIN_S", 0.5)
