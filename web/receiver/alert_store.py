@@ -17,6 +17,7 @@ from shared.db.alerts.intake import NewAlert
 from shared.db.engine import ping
 from shared.domain.alerts.alert import Alert
 from shared.domain.alerts.payload import BODY
+from shared.domain.counting import count_of
 from shared.errors import RefusedError
 from shared.ledger.async_ledger import AsyncLedger
 from shared.ledger.batch_insert import insert_jobs
@@ -34,6 +35,8 @@ from web.receiver.spool_drain import RejectedRecord, SpoolDrain
 log = logging.getLogger("receiver")
 
 _RECOVER_EVERY_S = 0.5
+_RETRY_FILES_EVERY_S = 60.0
+_AWAY = "Postgres is away or late: alerts go to the spool"
 _UNSTORABLE = Refusal(
     HTTPStatus.UNPROCESSABLE_ENTITY, "the alert cannot be stored", BODY, "send plain text: the receiver's log says more"
 )
@@ -47,8 +50,11 @@ class AlertStore:
         self._spool = spool
         self._entry_ttl = entry_ttl
         self._batcher: Batcher[Incoming, Outcome] = Batcher(self._write)
+        self._without_spool: Batcher[Incoming, Outcome] = Batcher(self._write_to_postgres)
         self._drain = SpoolDrain(spool, store=self._store_again, ping=self._ping, report=self._report_rejected)
         self._recovery: asyncio.Task[None] | None = None
+        self._retrying: asyncio.Task[None] | None = None
+        self._logged_failure = ""  # of a drain, since one last succeeded: it is logged once, not at every attempt
         self._spool_warnings = TokenBucket(1 / 60, 1)
 
     @property
@@ -62,23 +68,26 @@ class AlertStore:
         return self._spool.is_writable()
 
     def start(self) -> None:
-        """Store what an earlier process has left in the spool."""
+        """Store what an earlier process has left in the spool, and try again now and then what cannot be stored yet."""
         if not self._spool.is_empty:
-            self._recover()
+            self._recover("an earlier process has left alerts in the spool: until they are stored, others go there too")
+        self._retrying = asyncio.create_task(self._retry_files_set_aside())
 
     async def stop(self) -> None:
         """End a recovery that is under way; what it has not stored stays in the spool."""
-        if self._recovery is not None:
-            self._recovery.cancel()
-            with suppress(asyncio.CancelledError):
-                await self._recovery
+        for task in (self._retrying, self._recovery):
+            if task is not None:
+                task.cancel()
+                with suppress(asyncio.CancelledError):
+                    await task
 
     async def add(self, incoming: Incoming) -> Outcome:
         """Store one alert; raise DatabaseDownError if neither Postgres nor the spool can.
 
         A refused alert trades nothing and its sender is told so: it takes no room in the spool.
         """
-        if self._recovery is None:
+        is_tried = self._recovery is None
+        if is_tried:
             # It is not known whether an alert that is late is stored: the spool has the same ids.
             with suppress(DatabaseDownError, TimeoutError):
                 async with asyncio.timeout(TIMEOUT_S):  # for the batch before and its own together
@@ -91,24 +100,33 @@ class AlertStore:
         except OSError as error:
             if self._spool_warnings.take(None):
                 log.warning("the spool takes no alert: %s", error)
+            if not is_tried:  # during a recovery Postgres may be back already
+                with suppress(DatabaseDownError, TimeoutError):
+                    async with asyncio.timeout(TIMEOUT_S):
+                        return await self._without_spool.submit(incoming)
             raise DatabaseDownError("neither Postgres nor the spool can store the alert") from None
-        self._recover()
+        self._recover(_AWAY)
         return Accepted(incoming.job_id, is_spooled=True)
 
-    def _recover(self) -> None:
+    def _recover(self, why: str) -> None:
         if self._recovery is None:
+            log.warning(why)
             self._recovery = asyncio.create_task(self._store_spooled())
 
     async def _write(self, batch: Sequence[Incoming]) -> list[Outcome]:
         if self._recovery is not None:
             raise DatabaseDownError("Postgres is away")
         try:
+            return await self._write_to_postgres(batch)
+        except DatabaseDownError:
+            self._recover(_AWAY)
+            raise
+
+    async def _write_to_postgres(self, batch: Sequence[Incoming]) -> list[Outcome]:
+        try:
             return await with_timeout(self._commit(batch))
         except UnstorableAlertError:
             return [await self._write_alone(incoming) for incoming in batch]
-        except DatabaseDownError:
-            self._recover()
-            raise
 
     async def _write_alone(self, incoming: Incoming) -> Outcome:
         try:
@@ -158,27 +176,46 @@ class AlertStore:
         )
 
     async def _store_spooled(self) -> None:
-        """Store what is in the spool, closes of all first, as often as it takes; then alerts go to Postgres again."""
-        log.warning("Postgres is away: alerts go to the spool")
-        logged = ""
+        """Store what is in the spool, closes of all first, as often as it takes; then alerts go to Postgres again.
+
+        A file that cannot be read or taken away does not prolong it.
+        """
         try:
             while True:
                 await asyncio.sleep(_RECOVER_EVERY_S)
-                try:
-                    await self._ping()
-                    await self._drain.run()
-                except DatabaseDownError:
+                if not await self._drain_spool() or not self._spool.is_empty:
                     continue
-                except Exception as error:  # what is in the spool must not wait for the next outage
-                    if repr(error) != logged:
-                        log.exception("the spool could not be stored yet")
-                    logged = repr(error)
-                    continue
-                if self._spool.is_empty:
-                    log.info("Postgres is back: every spooled alert is stored")
-                    return
+                if self._spool.aside_count:
+                    files = count_of(self._spool.aside_count, "file")
+                    log.warning("alerts go to Postgres again, but %s of the spool cannot be read or taken away", files)
+                else:
+                    log.info("every spooled alert is stored: alerts go to Postgres again")
+                return
         finally:
             self._recovery = None
+
+    async def _retry_files_set_aside(self) -> None:
+        """Try files again that could not be read or taken away; meanwhile alerts go to Postgres."""
+        while True:
+            await asyncio.sleep(_RETRY_FILES_EVERY_S)
+            await self._spool.retry()
+            if self._recovery is None and not self._spool.is_empty:
+                await self._drain_spool()
+
+    async def _drain_spool(self) -> bool:
+        """Store what waits in the spool, but for records that are late; return False if that fails."""
+        try:
+            await self._ping()
+            await self._drain.run()
+        except DatabaseDownError:
+            return False
+        except Exception as error:  # what is in the spool must not wait for the next outage
+            if repr(error) != self._logged_failure:
+                log.exception("the spool could not be stored yet")
+            self._logged_failure = repr(error)
+            return False
+        self._logged_failure = ""
+        return True
 
     async def _store_again(self, batch: Sequence[Incoming]) -> str | None:
         """Store spooled alerts, and return why Postgres refuses one of them; None once all are stored."""

@@ -35,7 +35,8 @@ class ReadyRoute:
             self._query, self._asked_at = asyncio.create_task(self._is_writable()), monotonic()
         query = self._query
         await asyncio.wait({query})
-        if query.result() and not self._alert_store.is_spooling:
+        is_writable = query.result()
+        if is_writable and not (self._alert_store.is_spooling and self._alert_store.may_spool):
             return JSONResponse({"status": "ready"})
         if not self._cache.is_loaded:
             raise DatabaseDownError("the hooks are not known yet, as the database takes no commits")

@@ -1,5 +1,6 @@
 """Stores the alerts of the spool once Postgres is back: closes of all first, then the rest, file by file."""
 
+import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Generic, Protocol, TypeVar
@@ -67,29 +68,45 @@ class SpoolDrain(Generic[Record]):
         self._spool = spool
         self._store, self._ping, self._report = store, ping, report
         self._late_in_a_row = 0
+        self._running = asyncio.Lock()
 
     async def run(self) -> None:
         """Store the records of every file, also of those that are added meanwhile; raise DatabaseDownError.
 
         Before the next file the records of all files that come first are stored. A record for which Postgres is late,
         perhaps because another transaction holds its key, keeps no other one waiting; its file waits for the next run.
+        Nor does a file that cannot be read or taken away: the spool sets it aside.
         """
+        async with self._running:
+            await self._store_files()
+
+    async def _store_files(self) -> None:
         self._late_in_a_row = 0
         seen, waiting = set[SpoolFile](), set[SpoolFile]()
         unstored_first = set[UUID]()
         while files := [file for file in await self._spool.list_files() if file not in waiting]:
             for file in files:
-                if file not in seen:
-                    found = [one for one in await self._spool.read(file) if one.comes_first]
+                if file not in seen and (records := await self._read(file)) is not None:
+                    found = [one for one in records if one.comes_first]
                     unstored_first |= (await self._store_in_order(found)).ids
                     seen.add(file)
-            first = files[0]
-            if not await self._store_rest(first, unstored_first):
-                waiting.add(first)
+            read = [file for file in files if file in seen]
+            if read and not await self._store_rest(read[0], unstored_first):
+                waiting.add(read[0])
+
+    async def _read(self, file: SpoolFile) -> Sequence[Record] | None:
+        """Return the records of a file; None for one that cannot be read, which is set aside."""
+        try:
+            return await self._spool.read(file)
+        except Exception as error:  # noqa: BLE001  # whatever is wrong with one file, the others are stored
+            await self._spool.set_aside(file, str(error) or type(error).__name__)
+            return None
 
     async def _store_rest(self, file: SpoolFile, unstored_first: set[UUID]) -> bool:
         """Store what of a file is not stored yet; return whether the file need not wait any more."""
-        records = await self._spool.read(file)
+        records = await self._read(file)
+        if records is None:
+            return False
         unstored = await self._store_in_order(
             [one for one in records if not one.comes_first or one.id in unstored_first]
         )

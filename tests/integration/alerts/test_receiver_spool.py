@@ -23,6 +23,7 @@ from web.receiver.incoming import Incoming
 from web.receiver.spool_record import encode
 
 RECEIVER_TIMEOUT_S = 1.0  # instead of 1.5, for a quick test
+RECEIVER_CONSTANTS = {"web.receiver.alert_store:_RETRY_FILES_EVERY_S": 0.2}
 STORED = "every spooled alert is stored"
 VERDICTS = "SELECT external_id, verdict FROM alert ORDER BY id"
 pytest_plugins = ("tests.fixtures.receiver",)
@@ -100,26 +101,50 @@ def test_a_full_spool_asks_for_a_resend_and_a_refused_alert_fills_none(
         assert 202 == receiver.post(ENTRY | {"id": "after"}).status_code
 
 
-def test_a_failure_to_store_the_spool_is_logged_once_and_not_at_every_attempt(
+def test_alerts_go_to_postgres_again_though_the_disk_takes_no_changes(
     receiver: ReceiverProcess, to_postgres: WireTap
 ) -> None:
-    spool, failed = receiver.home / "spool", "the spool could not be stored yet"
+    spool, failed = receiver.home / "spool", "cannot be taken away"
     receiver.post(ENTRY)
     to_postgres.refuse()
     assert receiver.post(ENTRY | {"id": "spooled"}).json()["spooled"]
     spool.rename(spool.with_name("gone"))
-    spool.touch()  # so no file can be removed from it
+    spool.touch()  # so no file can be removed from it, or added to it
     try:
         to_postgres.restore()
-        until(lambda: failed in receiver.log(), 100, "a failure to store the spool")
-        attempts = to_postgres.heard.count(b"INTO job_key")
-        until(lambda: to_postgres.heard.count(b"INTO job_key") >= attempts + 3, 100, "further attempts")
+        until(lambda: receiver.count("job") == 2, 100, "the spooled alert in Postgres")
+        commits = to_postgres.heard.count(b"INTO job_key")
+        answer = receiver.post(ENTRY | {"id": "later"})
+        assert (202, False) == (answer.status_code, answer.json().get("spooled", False))
+        until(lambda: receiver.get("/ready").json() == {"status": "ready"}, 100, "a receiver that spools no more")
+        assert 202 == receiver.post(ENTRY | {"id": "last"}).status_code
+        assert (4, commits + 2) == (receiver.count("job"), to_postgres.heard.count(b"INTO job_key"))
         assert 1 == receiver.log().count(failed)
     finally:
         spool.unlink()
         spool.with_name("gone").rename(spool)
-    until(lambda: STORED in receiver.log(), 100, "an empty spool")
-    assert 2 == receiver.count("job")
+    until(lambda: not list(spool.iterdir()), 100, "an empty spool")
+    assert commits + 2 == to_postgres.heard.count(b"INTO job_key")
+
+
+def test_a_file_of_the_spool_that_cannot_be_read_keeps_no_alert_out_of_postgres(
+    start_receiver: StartReceiver,
+) -> None:
+    receiver = start_receiver(constants=RECEIVER_CONSTANTS)
+    hook_id = hook_id_of(receiver)
+    receiver.kill()
+    unread = receiver.home / "spool" / f"{new_id()}.spool"
+    unread.mkdir()
+    leave_in_spool(receiver, hook_id, machine_now())
+
+    receiver.start_again()
+
+    until(lambda: receiver.get("/ready").json() == {"status": "ready"}, 100, "a receiver that spools no more")
+    assert [("Long", "accepted")] == receiver.rows(VERDICTS)
+    assert not receiver.post(ENTRY | {"id": "later"}).json().get("spooled", False)
+    assert "an earlier process has left alerts in the spool" in receiver.log()
+    assert "Postgres is away" not in receiver.log()
+    assert 1 == receiver.log().count(f"{unread.name} in the spool")
 
 
 @pytest.mark.parametrize(

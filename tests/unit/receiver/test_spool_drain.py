@@ -2,6 +2,7 @@
 
 import asyncio
 import base64
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -162,6 +163,81 @@ def test_a_file_of_which_a_line_cannot_be_read_is_reported_and_kept(tmp_path: Pa
     asyncio.run(open_drain(open_spool(tmp_path), store).run())
 
     assert (["1 entry"], [(".rejected", [])]) == (store.stored, store.kept)
+
+
+def test_a_file_that_cannot_be_read_keeps_no_other_one_waiting_and_is_stored_after_a_retry(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    write_files(tmp_path, ["1 entry", "2 exit"], ["3 entry", "4 exit"])
+    store, opened = Store(), open_spool(tmp_path)
+    unread, pread = opened._closed[0].descriptor, os.pread  # noqa: SLF001
+
+    def fail(descriptor: int, size: int, offset: int) -> bytes:
+        if descriptor == unread:
+            raise OSError("the disk fails")
+        return pread(descriptor, size, offset)
+
+    async def run() -> None:
+        drain = open_drain(opened, store)
+        with monkeypatch.context() as patch:
+            patch.setattr(os, "pread", fail)
+            for _ in range(3):
+                await opened.retry()
+                await drain.run()
+                assert opened.is_empty
+        assert (["4 exit", "3 entry"], 1) == (store.stored, opened.aside_count)
+        await opened.retry()
+        await drain.run()
+
+    asyncio.run(run())
+    assert ["4 exit", "3 entry", "2 exit", "1 entry"] == store.stored
+    assert [] == list(tmp_path.iterdir())
+    assert 1 == caplog.text.count("the disk fails")
+
+
+def test_a_file_that_cannot_be_read_a_second_time_is_stored_whole_after_a_retry(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_files(tmp_path, ["1 entry", "2 exit"])
+    store, opened, pread, calls = Store(), open_spool(tmp_path), os.pread, [0]
+
+    def fail_second(descriptor: int, size: int, offset: int) -> bytes:
+        calls[0] += 1
+        if calls[0] == 2:
+            raise OSError("the disk fails")
+        return pread(descriptor, size, offset)
+
+    async def run() -> None:
+        monkeypatch.setattr(os, "pread", fail_second)
+        drain = open_drain(opened, store)
+        await drain.run()
+        assert (["2 exit"], 1) == (store.stored, opened.aside_count)
+        await opened.retry()
+        await drain.run()
+
+    asyncio.run(run())
+    assert (["2 exit", "1 entry"], []) == (store.stored, list(tmp_path.iterdir()))
+
+
+def test_a_file_that_cannot_be_removed_is_stored_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_files(tmp_path, ["1 entry"], ["2 entry"])
+    store, opened = Store(), open_spool(tmp_path)
+
+    def refuse(*_: object) -> None:
+        raise OSError("the disk is read-only")
+
+    async def run() -> None:
+        drain = open_drain(opened, store)
+        with monkeypatch.context() as patch:
+            patch.setattr(os, "unlink", refuse)
+            for _ in range(3):
+                await opened.retry()
+                await drain.run()
+        assert (2, True) == (store.calls, opened.is_empty)
+        await opened.retry()
+
+    asyncio.run(run())
+    assert [] == list(tmp_path.iterdir())
 
 
 def test_while_postgres_is_away_nothing_is_tried_one_by_one(tmp_path: Path) -> None:
