@@ -46,7 +46,7 @@ class HookCache:
         # An unknown token or signature may belong to a hook or secret just added; a scanner must not make us read all
         # the time.
         self._unknown_reloads = TokenBucket(rate=1, burst=10)
-        self._reading = asyncio.Lock()
+        self._reader: asyncio.Task[None] | None = None
         self._wanted = self._served = self._failed = 0  # calls for a read of the hooks, and those that one has answered
         self._follower: asyncio.Task[None] | None = None
         self._logged_failure = ""  # of following, since it last succeeded: an outage is logged once, not every second
@@ -64,11 +64,12 @@ class HookCache:
         self._follower = asyncio.create_task(self._follow())
 
     async def stop(self) -> None:
-        """End following."""
-        if self._follower is not None:
-            self._follower.cancel()
-            with suppress(asyncio.CancelledError):
-                await self._follower
+        """End following, and a read that is under way."""
+        for task in (self._follower, self._reader):
+            if task is not None:
+                task.cancel()
+                with suppress(asyncio.CancelledError):
+                    await task
 
     async def find(self, token_hash: bytes, *, may_read: bool = True) -> Hook | None:
         """Return the hook whose current or previous token has this hash, or None.
@@ -128,21 +129,29 @@ class HookCache:
                 await self._reload()
 
     async def _reload(self, wanted: int | None = None) -> None:
-        """Return once the hooks were read after this call, or for the `wanted`-th call; calls share a read."""
+        """Return once the hooks were read after this call, or for the `wanted`-th call; raise DatabaseDownError.
+
+        Calls share a read. It goes on when its callers have given up, so that those that come meanwhile wait for it and
+        begin no other.
+        """
         if wanted is None:
             wanted = self._wanted = self._wanted + 1
-        async with self._reading:
-            if self._served >= wanted:
-                return
-            if self._failed >= wanted:  # a read that failed answers everyone who waited for it
-                raise DatabaseDownError("the hooks could not be read")
-            serves = self._wanted
-            try:
-                await with_timeout(self._read())
-            except DatabaseDownError:
-                self._failed = serves
-                raise
-            self._served = serves
+        while max(self._served, self._failed) < wanted:
+            if self._reader is None or self._reader.done():
+                self._reader = asyncio.create_task(self._read_for_callers())
+            await asyncio.shield(self._reader)
+        if self._served < wanted:  # a read that failed answers everyone who waited for it
+            raise DatabaseDownError("the hooks could not be read")
+
+    async def _read_for_callers(self) -> None:
+        """Read the hooks for every call until now; it ends in time."""
+        wanted = self._wanted
+        try:
+            await with_timeout(self._read())
+        except DatabaseDownError:
+            self._failed = wanted
+        else:
+            self._served = wanted
 
     async def _read(self) -> None:
         async with self._engine.connect() as connection:

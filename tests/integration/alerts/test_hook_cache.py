@@ -137,3 +137,31 @@ def test_an_outage_is_logged_once_and_again_after_a_recovery(
 
     assert all(first != second for first, second in pairwise(reasons)), "each text once in a row"
     assert 2 <= len(reasons) <= 4
+
+
+def test_unknown_tokens_share_few_reads_while_postgres_hangs(wire: WireTap, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(hook_cache, "_FIRST_READ_S", 100)
+    monkeypatch.setattr(hook_cache, "TIMEOUT_S", 0.05)  # of a sender, which ends before that of a read
+    monkeypatch.setattr(hook_cache, "_RELOAD_EVERY_S", 1000)
+    reads = list[None]()
+
+    class CountingCache(HookCache):
+        async def _read(self) -> None:
+            reads.append(None)
+            await super()._read()
+
+    async def find_unknown() -> None:
+        engine = make_async_engine(wire.url, program="test")
+        cache = CountingCache(engine)
+        await cache.start()
+        wire.block()
+        reads.clear()
+        for number in range(20):
+            found = await asyncio.gather(*(cache.find(hash_token(f"{number} {one}")) for one in range(10)))
+            assert [None] * 10 == found
+        wire.restore()
+        await cache.stop()
+        await engine.dispose()
+
+    asyncio.run(find_unknown())
+    assert 1 <= len(reads) <= 2  # one of them is the follower's
