@@ -14,7 +14,10 @@ from shared.db.alerts.alert_history import AlertFilter, AlertRecord
 from shared.ids import lowest_id_at
 
 _PAGE = 1_000
-_COMMITTED_WITHIN = timedelta(seconds=10)  # an alert may be committed after one with a later id
+_STORED_WITHIN = timedelta(
+    days=7
+)  # of its receipt, which makes its id: an alert of the spool is stored after an outage
+_MOST_KNOWN = 20_000  # alerts by which a later poll tells the new ones, the newest
 
 
 class AlertWatch:
@@ -24,24 +27,34 @@ class AlertWatch:
         self._chosen = chosen
         self._printed: dict[UUID, dict[str, Any]] = {}
         self._may_change: set[UUID] = set()
-        self._after = lowest_id_at(machine_now() - _COMMITTED_WITHIN)
+        self._known: set[UUID] = set()
+        self._after = lowest_id_at(machine_now() - _STORED_WITHIN)
 
     def start(self, connection: Connection, limit: int) -> list[dict[str, Any]]:
         """Return the newest alerts, oldest first."""
+        self._list_unknown(connection)
         return self._changed_rows(connection, alert_history.list_newest(connection, self._chosen, limit)[::-1])
 
     def poll(self, connection: Connection) -> Iterator[dict[str, Any]]:
-        """Yield each alert that is new, or has another outcome than when it was yielded last."""
+        """Yield each alert that is new, or has another outcome than when it was yielded last.
+
+        New is one whose row was not there before, also if it was received before others that were.
+        """
         followed = alert_history.list_by_ids(connection, self._may_change) if self._may_change else []
         yield from self._changed_rows(connection, followed)
-        floor, after = lowest_id_at(machine_now() - _COMMITTED_WITHIN), self._after
-        while page := alert_history.list_after(connection, self._chosen, after, _PAGE):
-            yield from self._changed_rows(connection, [one for one in page if one.id not in self._printed])
-            after = page[-1].id
-        self._after = floor
-        self._printed = {
-            alert_id: row for alert_id, row in self._printed.items() if alert_id > floor or alert_id in self._may_change
-        }
+        unknown = self._list_unknown(connection)
+        for start in range(0, len(unknown), _PAGE):
+            page = alert_history.list_by_ids(connection, unknown[start : start + _PAGE])
+            yield from self._changed_rows(connection, page)
+        self._printed = {alert_id: row for alert_id, row in self._printed.items() if alert_id in self._may_change}
+
+    def _list_unknown(self, connection: Connection) -> list[UUID]:
+        """Return the ids of the alerts that were not there before, oldest first; they are known from then on."""
+        ids = alert_history.list_ids_after(connection, self._chosen, self._after)
+        unknown = sorted(set(ids) - self._known)
+        self._after = max(self._after, lowest_id_at(machine_now() - _STORED_WITHIN), *ids[_MOST_KNOWN:][:1])
+        self._known = {alert_id for alert_id in ids if alert_id > self._after}
+        return unknown
 
     def _changed_rows(self, connection: Connection, records: Sequence[AlertRecord]) -> list[dict[str, Any]]:
         changed = []

@@ -4,7 +4,7 @@ A list reads by `alert.id`, whose order is that of the ids' creation, or by the 
 what it returns, or little more.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -89,12 +89,12 @@ def list_newest(connection: Connection, chosen: AlertFilter, limit: int) -> list
     return _read(connection, page.limit(limit), is_newest_first=True)
 
 
-def list_after(connection: Connection, chosen: AlertFilter, after: UUID, limit: int) -> list[AlertRecord]:
-    """Return the alerts whose ids are above `after`, oldest first."""
-    page = _restrict(select(alert), chosen).where(alert.c.id > after)
+def list_ids_after(connection: Connection, chosen: AlertFilter, after: UUID) -> Sequence[UUID]:
+    """Return the ids above `after`, highest first, at most MAX_SEARCHED."""
+    page = _restrict(select(alert.c.id), chosen).where(alert.c.id > after)
     if chosen.verdict is not None:
         page = page.where(alert.c.verdict == chosen.verdict)
-    return _read(connection, page.order_by(alert.c.id).limit(limit), is_newest_first=False)
+    return connection.execute(page.order_by(alert.c.id.desc()).limit(MAX_SEARCHED)).scalars().all()
 
 
 def list_by_ids(connection: Connection, alert_ids: Collection[UUID]) -> list[AlertRecord]:

@@ -10,13 +10,14 @@ from uuid import UUID
 import pytest
 from sqlalchemy import Connection, insert
 
+from cli.client import alert_watch
 from cli.client.alert_watch import AlertWatch
 from shared.clock import machine_now
 from shared.db.alerts import alert_history, hooks
 from shared.db.alerts.alert_history import AlertFilter
 from shared.db.engine import autocommit
 from shared.db.tables.alerts import alert as alert_table
-from shared.ids import new_id
+from shared.ids import lowest_id_at, new_id
 from tests.fixtures.alert_steps import run_until
 from tests.fixtures.operator import RunCommand
 from tests.fixtures.venue import RunningVenue, StartVenue
@@ -42,12 +43,20 @@ def alert_of(worker_env: WorkerEnv, job_id: UUID) -> UUID:
     return found
 
 
-def refuse(worker_env: WorkerEnv, body: bytes, reason: str = "422: invalid quantity '0'") -> UUID:
-    """Store a refused alert of a hook of its own, as the receiver does; return its id."""
+def refuse(
+    worker_env: WorkerEnv,
+    body: bytes,
+    reason: str = "422: invalid quantity '0'",
+    received: timedelta = timedelta(0),
+) -> UUID:
+    """Store a refused alert of a hook of its own, as the receiver does `received` ago; return its id."""
     hook_id, alert_id = new_id(), new_id()
+    if received:
+        alert_id = UUID(int=lowest_id_at(machine_now() - received).int + new_id().int % 2**64)
     with worker_env.ledger.engine.begin() as connection:
         connection.execute(hooks.build_insert(hook_id, f"hook {hook_id}", hook_id.bytes, worker_env.venue.account_id))
         row = {"id": alert_id, "hook_id": hook_id, "body": body, "verdict": "refused", "reason": reason}
+        row["received_at"] = machine_now() - received
         connection.execute(insert(alert_table).values(row))
     return alert_id
 
@@ -235,6 +244,27 @@ def test_a_watch_tells_each_new_alert_and_each_change_of_its_outcome_once(
     assert [] == list(watch.poll(reading))
 
 
+def test_a_watch_tells_an_alert_of_the_spool_once_however_long_ago_it_was_received(
+    worker_env: WorkerEnv, reading: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    refuse(worker_env, SHORT_BODY, received=timedelta(hours=3))
+    watch = AlertWatch(AlertFilter())
+    before = refuse(worker_env, SHORT_BODY)
+    watch.start(reading, 1)
+    assert [] == list(watch.poll(reading))
+
+    spooled = [refuse(worker_env, SHORT_BODY, received=timedelta(hours=hours)) for hours in (2, 50)]
+    assert spooled[::-1] == [row["id"] for row in watch.poll(reading)]
+    assert [] == list(watch.poll(reading))
+
+    monkeypatch.setattr(alert_watch, "_MOST_KNOWN", 1)
+    assert [] == list(watch.poll(reading))
+    assert {before} >= watch._known  # noqa: SLF001  # it is bounded
+    newest = refuse(worker_env, SHORT_BODY)
+    assert [newest] == [row["id"] for row in watch.poll(reading)]
+    assert [] == list(watch.poll(reading))
+
+
 def test_a_watch_prints_lines_until_it_is_interrupted(
     operator: RunCommand, worker_env: WorkerEnv, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -295,6 +325,6 @@ def test_every_read_of_an_outcome_has_an_index(worker_env: WorkerEnv) -> None:
         ):
             assert [] == read(connection, ids)
         assert [] == alert_history.list_closing_orders(connection, request)
-        assert [] == alert_history.list_after(connection, AlertFilter(verdict="refused"), new_id(), 10)
+        assert [] == alert_history.list_ids_after(connection, AlertFilter(verdict="refused"), new_id())
         after = connection.exec_driver_sql(SCANS).all()
     assert before == after
