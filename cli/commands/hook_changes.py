@@ -20,7 +20,7 @@ from cli.client.stack import begin, connect
 from cli.console.output import print_fields, print_json
 from cli.console.params import json_option
 from shared.clock import machine_now
-from shared.db.alerts import hooks
+from shared.db.alerts import hook_secrets, hooks
 from shared.db.alerts.hooks import hash_token
 from shared.domain.alerts.hook_settings import encode_settings
 
@@ -135,10 +135,11 @@ def resume(name: str, *, as_json: bool) -> None:
 @click.argument("name")
 @json_option
 def remove(name: str, *, as_json: bool) -> None:
-    """Remove a webhook for good. Its URL then answers 404, like an unknown URL; its name may be used again."""
+    """Remove a webhook for good, with its secrets. Its URL then answers 404; its name may be used again."""
     with begin() as connection:
-        require_changeable_hook(connection, name)
+        hook = require_changeable_hook(connection, name)
         connection.execute(hooks.build_removal(name))
+        hook_secrets.delete_of_hook(connection, hook.id)
     if as_json:
         print_json({"removed": name})
     else:

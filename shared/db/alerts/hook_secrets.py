@@ -68,3 +68,8 @@ def remove(connection: Connection, secret_id: UUID, after: timedelta | None) -> 
 def delete_expired(connection: Connection, hook_id: UUID) -> None:
     """Delete the expired secrets of a hook."""
     connection.execute(delete(hook_secret).where(hook_secret.c.hook_id == hook_id, ~_IS_UNEXPIRED))
+
+
+def delete_of_hook(connection: Connection, hook_id: UUID) -> None:
+    """Delete every secret of a hook."""
+    connection.execute(delete(hook_secret).where(hook_secret.c.hook_id == hook_id))

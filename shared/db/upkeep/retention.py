@@ -32,6 +32,7 @@ _IS_TEST_ALERT = (
     f"{_OF_PROBE_HOOK} AND NOT EXISTS (SELECT 1 FROM job WHERE job.id = job_id) "  # noqa: S608  # a constant of ours
     "AND NOT EXISTS (SELECT 1 FROM signal WHERE alert_id = alert.id)"
 )
+_SIGNS_NO_MORE = "expires_at < now() - :kept OR hook_id IN (SELECT id FROM hook WHERE removed_at IS NOT NULL)"
 
 
 def delete_old(engine: Engine, probes: Sequence[str]) -> Iterator[tuple[str, int]]:
@@ -56,6 +57,7 @@ def delete_old(engine: Engine, probes: Sequence[str]) -> Iterator[tuple[str, int
         "slots of probes",
         _delete(engine, "schedule_slot", f"recorded_at < now() - :kept AND {of_probes}", _PROBE_RETENTION, probes),
     )
+    yield "hook_secret", _delete(engine, "hook_secret", _SIGNS_NO_MORE, timedelta(0))
     for table, column, kept in _RETENTION:
         exemption = " AND state <> 'dead'" if table == "job" else ""
         yield table, _delete(engine, table, f"{column} < now() - :kept{exemption}", kept)

@@ -9,6 +9,8 @@ from uuid import uuid4
 
 import pytest
 
+from shared.db.engine import make_engine
+from shared.db.upkeep.retention import delete_old
 from shared.domain.alerts.signing_secret import SignatureScheme, read_signing_secret
 from tests.fixtures.processes import until
 from tests.fixtures.receiver_process import ENTRY, ReceiverProcess
@@ -115,6 +117,35 @@ def test_a_secret_that_ends_later_is_listed_with_its_end_and_then_deleted(
     assert [] == hook_secret.json("list", "first")["secrets"]
     new = hook_secret.json("add", "first", "--scheme", "github")
     assert [(new["id"],)] == receiver.rows("SELECT id::text FROM hook_secret")
+
+
+def test_a_secret_ends_with_its_hook(receiver: ReceiverProcess, hook_secret: SecretShell, shell: Shell) -> None:
+    receiver.add_hook("other")
+    for name in ("first", "other"):
+        hook_secret.json("add", name, "--scheme", "github")
+
+    assert 0 == shell.run("hooks", "remove", "first", DATABASE_URL=receiver.database_url).status
+
+    assert [("other",)] == receiver.rows("SELECT name FROM hook_secret JOIN hook ON hook.id = hook_id")
+
+
+def test_the_upkeep_deletes_secrets_that_no_request_can_be_signed_with_any_more(
+    receiver: ReceiverProcess, hook_secret: SecretShell
+) -> None:
+    receiver.add_hook("removed")
+    for name in ("first", "first", "first", "removed"):
+        hook_secret.json("add", name, "--scheme", "github")
+    expired, ending, valid = (one["id"] for one in hook_secret.json("list", "first")["secrets"])
+    receiver.execute(f"UPDATE hook_secret SET expires_at = now() - interval '1 s' WHERE id = '{expired}'")
+    receiver.execute(f"UPDATE hook_secret SET expires_at = now() + interval '1 h' WHERE id = '{ending}'")
+    receiver.remove_hook("removed")
+    engine = make_engine(receiver.database_url, program="test")
+
+    deleted = dict(delete_old(engine, ["upkeep.canary"]))
+
+    engine.dispose()
+    assert 2 == deleted["hook_secret"]
+    assert [(ending,), (valid,)] == receiver.rows("SELECT id::text FROM hook_secret ORDER BY id")
 
 
 def test_an_unknown_or_removed_hook_or_secret_is_named(receiver: ReceiverProcess, hook_secret: SecretShell) -> None:
