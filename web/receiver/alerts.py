@@ -18,6 +18,7 @@ from web.receiver.alert_store import AlertStore
 from web.receiver.body import Body, BodyLateError, read_body
 from web.receiver.check import TOO_LARGE, Refusal, check_body
 from web.receiver.counters import Counters
+from web.receiver.deadline import DatabaseDownError
 from web.receiver.hook_cache import HookCache
 from web.receiver.incoming import Accepted, new_incoming
 from web.receiver.limits import HookLimits, MissBucket, TokenBucket
@@ -90,9 +91,20 @@ class AlertRoute:
             answer = problem(HTTPStatus.REQUEST_TIMEOUT, str(error), field=BODY, hint="send the alert at once")
         else:
             is_whole = body.is_whole
-            answer = await self._answer(request, body, authenticate)
+            answer = await self._answer_or_count(request, body, authenticate)
         self._counters.count(answer.status_code)
         return answer if is_whole else _with_connection_close(answer)
+
+    async def _answer_or_count(self, request: Request, body: Body, authenticate: Authenticate) -> Response:
+        """Return the answer; count one that is made of an error further up."""
+        try:
+            return await self._answer(request, body, authenticate)
+        except DatabaseDownError:
+            self._counters.count(HTTPStatus.SERVICE_UNAVAILABLE)
+            raise
+        except Exception:
+            self._counters.count(HTTPStatus.INTERNAL_SERVER_ERROR)
+            raise
 
     async def _answer(self, request: Request, body: Body, authenticate: Authenticate) -> Response:
         address = self._addresses.address_of(request)
