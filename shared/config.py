@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from ipaddress import ip_address
 from pathlib import Path
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from shared.errors import SettingsError
 
@@ -118,12 +118,13 @@ def _parse_venue(values: Mapping[str, str]) -> VenueSettings:
     url = values.get("TICKWORK_VENUE_URL", "").rstrip("/")
     hubs_url = values.get("TICKWORK_VENUE_HUBS_URL", "").rstrip("/")
     for name, value in (("TICKWORK_VENUE_URL", url), ("TICKWORK_VENUE_HUBS_URL", hubs_url)):
-        parts = urlsplit(value)
-        if value and (parts.scheme not in {"http", "https", "ws", "wss"} or not parts.hostname):
-            raise SettingsError(f"invalid {name} {value!r}: expected a URL such as https://api.topstepx.com")
+        shown, parts = _mask_password(value), _split_url(name, value)
+        _require_port(name, parts)
+        if value and (parts.scheme not in {"http", "https", "ws", "wss"} or not _is_host(parts.hostname)):
+            raise SettingsError(f"invalid {name} {shown!r}: expected a URL such as https://api.topstepx.com")
         if parts.scheme in {"http", "ws"} and parts.hostname not in _LOOPBACK:
             raise SettingsError(
-                f"invalid {name} {value!r}: expected https, as only the simulator on this computer may use http"
+                f"invalid {name} {shown!r}: expected https, as only the simulator on this computer may use http"
             )
     return VenueSettings(
         url=url,
@@ -173,7 +174,15 @@ def _is_plain_url(value: str) -> bool:
     except ValueError:
         return False
     has_more = "@" in parts.netloc or "?" in value or "#" in value or not _PRINTABLE.fullmatch(value)
-    return is_port_valid and parts.scheme in _PORTS and bool(parts.hostname) and not has_more
+    return is_port_valid and parts.scheme in _PORTS and _is_host(parts.hostname) and not has_more
+
+
+def _is_host(host: str | None) -> bool:
+    """Whether a connection can be made to this name: no part of it is empty, or longer than 63 characters."""
+    try:
+        return bool((host or "").encode("idna"))
+    except UnicodeError:
+        return False
 
 
 def _is_public(host: str) -> bool:
@@ -188,22 +197,37 @@ def _parse_url(values: Mapping[str, str], name: str, schemes: tuple[str, ...]) -
     value = values.get(name, "")
     if not value:
         return ""
-    try:
-        parts = urlsplit(value)
-        is_port_valid = parts.port != 0
-    except ValueError:  # its message would quote the URL, password and all
-        is_port_valid = False
-    if not is_port_valid:
-        raise SettingsError(f"invalid port in {name}: expected a number from 1 to 65535")
+    parts = _split_url(name, value)
+    _require_port(name, parts)
     if parts.scheme.split("+")[0] not in schemes:
         expected = " or ".join(f"{scheme}://" for scheme in schemes)
         raise SettingsError(f"invalid {name}: expected a URL that starts with {expected}")
     return value
 
 
+def _split_url(name: str, value: str) -> SplitResult:
+    """Return the parts of a URL; an error does not quote it, as urlsplit's own would, password and all."""
+    try:
+        return urlsplit(value)
+    except ValueError:
+        raise SettingsError(
+            f"invalid {name}: expected a URL in which [ and ] stand only around an IPv6 address; write them as %5B "
+            "and %5D in a password"
+        ) from None
+
+
+def _require_port(name: str, parts: SplitResult) -> None:
+    try:
+        is_port_valid = parts.port != 0
+    except ValueError:
+        is_port_valid = False
+    if not is_port_valid:
+        raise SettingsError(f"invalid port in {name}: expected a number from 1 to 65535")
+
+
 def _parse_broker_url(values: Mapping[str, str]) -> str:
     value = values.get("BROKER_URL", "")
-    if value and urlsplit(value).scheme not in _BROKERS:
+    if value and _split_url("BROKER_URL", value).scheme not in _BROKERS:
         raise SettingsError(
             f"invalid BROKER_URL {_mask_password(value)!r}: expected a RabbitMQ URL such as "
             "amqp://user:password@127.0.0.1:5672/vhost, a Redis or Valkey URL such as "
@@ -214,8 +238,8 @@ def _parse_broker_url(values: Mapping[str, str]) -> str:
 
 def _mask_password(url: str) -> str:
     scheme, separator, rest = url.partition("://") if "://" in url else ("", "", url)
-    credentials, at, host = rest.partition("?")[0].rpartition("@")
-    return scheme + separator + (f"***{at}" if credentials else "") + host
+    credentials, at, host = rest.rpartition("@")
+    return scheme + separator + (f"***{at}" if credentials else "") + host.partition("?")[0]
 
 
 def _parse_switch(values: Mapping[str, str], name: str, *, default: bool) -> bool:

@@ -4,10 +4,10 @@ import logging
 import re
 import sys
 
-# A password in a URL, a bearer or API token, any JWT, a webhook token in a path, a secret that signs webhooks, the
-# venue's key: none may be logged.
+# A password in a URL, up to the last @ before a slash; a bearer or API token, any JWT, a webhook token in a path, a
+# secret that signs webhooks, the venue's key: none may be logged.
 _SECRETS = re.compile(
-    r"(?<=://)([^\s:/@]*):[^\s@]+@|(?i:bearer )\S+|(?<=/hooks/tv/)[\w-]+|(access_token=)[^&\s]+"
+    r"(?<=://)([^\s:/]*):[^\s@]+@(?:[^\s/@\"']*@)*|(?i:bearer )\S+|(?<=/hooks/tv/)[\w%-]+|(access_token=)[^&\s]+"
     r"|\beyJ[\w-]+\.[\w-]+\.[\w-]*|\btw_[\w-]{43}|\bwhsec_[\w+/=-]+|(\bapiKey\W{1,5})[^\s\"',}]+"
 )
 

@@ -109,7 +109,7 @@ def _post(url: str, token: str) -> tuple[int, bytes, float]:
         )
         answer = connection.getresponse()
         return answer.status, answer.read(_LONGEST_ANSWER), monotonic() - began
-    except (OSError, HTTPException) as error:
+    except (OSError, HTTPException, UnicodeError) as error:  # UnicodeError: a host that no name can be
         reason = str(error) or type(error).__name__
         raise ProbeFailedError(f"{url} does not answer over IPv4: {reason}") from None
     finally:

@@ -62,6 +62,13 @@ def test_a_run_in_which_everything_fails_reveals_no_secret(worker_env: WorkerEnv
     assert [] == [secret for secret in secrets if secret in everything]
 
 
+def test_what_stands_behind_a_masked_password_is_shown() -> None:
+    line = "redis://:p@ss@127.0.0.1:6379/0 failed: see me@example.com or https://example.com/@me"
+
+    assert "redis://:***@127.0.0.1:6379/0 failed: see me@example.com or https://example.com/@me" == mask_secrets(line)
+    assert "['redis://:***@h', 'a@b']" == mask_secrets("['redis://:hush@h', 'a@b']")
+
+
 @pytest.mark.parametrize(
     "line",
     [
@@ -71,6 +78,11 @@ def test_a_run_in_which_everything_fails_reveals_no_secret(worker_env: WorkerEnv
         "apiKey=SECRET",
         "the token eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJhIn0.SECRET was refused",
         "redis://:SECRET@127.0.0.1/0",
+        "redis://:p@SECRET@127.0.0.1/0",
+        "redis://:p@@SECRET@@127.0.0.1/0",
+        "amqp://me@example.com:SECRET@127.0.0.1/v",
+        "amqp://me:p/SECRET@127.0.0.1/v",
+        "POST /hooks/tv/%41SECRET- failed",
         f"the API token tw_SECRET{'x' * 37} is wrong",
         "the signing secret whsec_SECRET+SECRET/SECRET= is wrong",
     ],

@@ -34,6 +34,7 @@ def test_without_broker_url_redis_is_the_broker(env: dict[str, str]) -> None:
         ("pyamqp://me:hu/sh@host", "'pyamqp://***@host'"),
         ("sqs://host/x?password=hush", "'sqs://host/x'"),
         ("127.0.0.1:5672", "'127.0.0.1:5672'"),
+        ("kafka://me:hu?hush@host/x", "'kafka://***@host/x'"),
     ],
 )
 def test_another_scheme_is_refused_with_the_value_but_without_the_password(url: str, shown: str) -> None:
@@ -44,6 +45,24 @@ def test_another_scheme_is_refused_with_the_value_but_without_the_password(url: 
     assert shown in str(refused.value)
     assert "hush" not in str(refused.value)
     assert "hu/sh" not in str(refused.value)
+
+
+@pytest.mark.parametrize("name", ["BROKER_URL", "DATABASE_URL", "REDIS_URL", "TICKWORK_VENUE_URL"])
+@pytest.mark.parametrize("url", ["amqp://me:[hush]@host/v", "amqp://me:hu[sh@host/v", "amqp://me:hush@[::1/v"])
+def test_a_bracket_in_a_password_is_an_error_that_does_not_quote_it(name: str, url: str) -> None:
+    with pytest.raises(
+        SettingsError, match=rf"invalid {name}: expected a URL in which \[ and \] stand only"
+    ) as refused:
+        settings(**{name: url})
+    assert refused.value.__suppress_context__
+    assert "hu" not in str(refused.value)
+
+
+@pytest.mark.parametrize("url", ["ftp://me:hush@host", "http://me:hush@host", "https://me:hush@a..b"])
+def test_a_password_in_the_address_of_the_venue_is_not_quoted(url: str) -> None:
+    with pytest.raises(SettingsError, match="invalid TICKWORK_VENUE_URL") as refused:
+        settings(TICKWORK_VENUE_URL=url)
+    assert "hush" not in str(refused.value)
 
 
 @pytest.mark.parametrize("url", [RABBIT, "amqps://me:hush@h/", "redis://h", "rediss://h"])

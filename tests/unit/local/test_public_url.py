@@ -1,5 +1,7 @@
 """TICKWORK_PUBLIC_URL: an address that TradingView can post to, or an error that names it."""
 
+import re
+
 import pytest
 
 from shared.config import Settings, load_settings
@@ -41,6 +43,9 @@ def test_without_a_public_url_senders_post_to_the_receivers_own_address() -> Non
         ("https://alerts.example.com/#a", "nothing behind it"),
         ("https://alerts.example.com:99999", "expected an address such as"),
         ("https://ex ample.com", "expected an address such as"),
+        ("https://alerts..example.com", "expected an address such as"),
+        ("https://.example.com", "expected an address such as"),
+        (f"https://{'a' * 64}.example.com", "expected an address such as"),
         ("https://alerts.example.com:8443", "https on port 443, or http on port 80"),
         ("https://alerts.example.com:80", "https on port 443, or http on port 80"),
         ("http://alerts.example.com:443", "https on port 443, or http on port 80"),
@@ -67,6 +72,7 @@ def test_a_password_in_the_address_is_not_repeated() -> None:
     assert "secret" not in str(refused.value)
 
 
-def test_the_receivers_own_address_must_be_one() -> None:
-    with pytest.raises(SettingsError, match=r"invalid TICKWORK_RECEIVER_URL '127\.0\.0\.1:8700'"):
-        settings("", receiver_url="127.0.0.1:8700")
+@pytest.mark.parametrize("given", ["127.0.0.1:8700", "http://receiver..local:8700"])
+def test_the_receivers_own_address_must_be_one(given: str) -> None:
+    with pytest.raises(SettingsError, match=rf"invalid TICKWORK_RECEIVER_URL '{re.escape(given)}'"):
+        settings("", receiver_url=given)
