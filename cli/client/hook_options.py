@@ -4,7 +4,6 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from decimal import Decimal
-from ipaddress import ip_network
 from typing import Any, TypedDict, TypeVar
 
 import click
@@ -12,6 +11,7 @@ import msgspec
 
 from shared.domain.alerts.dialects import DIALECTS
 from shared.domain.alerts.hook_settings import TRADINGVIEW_SENDERS, HookSettings, SizeMode
+from shared.domain.alerts.senders import parse_network
 from shared.domain.counting import count_of
 from shared.domain.market_data.contract import ROOTS
 from shared.domain.orders.order import MAX_TICKS, MIN_TICKS
@@ -214,7 +214,7 @@ def _parse_senders(senders: tuple[str, ...]) -> tuple[str, ...]:
             found += TRADINGVIEW_SENDERS
             continue
         try:
-            network = ip_network(sender)
+            network = parse_network(sender)
         except ValueError:
             raise click.ClickException(
                 f"invalid --sender {sender!r}: expected an address, a network such as 10.0.0.0/8, tradingview, or any"

@@ -6,6 +6,8 @@ from ipaddress import IPv6Address, ip_address, ip_network
 
 from starlette.requests import Request
 
+from shared.domain.alerts.senders import parse_network
+
 
 class AddressReader:
     """Reads addresses. `proxy_count` is how many proxies of ours are in front of the receiver.
@@ -57,4 +59,7 @@ def is_listed(address: str, listed: Sequence[str]) -> bool:
         known = ip_address(address)
     except ValueError:
         return False
-    return any(known in ip_network(one) for one in listed)
+    return any(known in _network_of_list(one) for one in listed)
+
+
+_network_of_list = lru_cache(maxsize=4096)(parse_network)

@@ -60,7 +60,7 @@ def test_settings_are_given_when_a_hook_is_added(operator: Operator) -> None:
             {"senders": ["52.89.214.238", "34.212.75.30", "54.218.53.128", "52.32.178.7", "10.0.0.0/8"]},
         ),
         (
-            ("--sender", "2001:db8::/32", "--sender", "2001:db8::1/128", "--sender", "10.0.0.1/32"),
+            ("--sender", "2001:db8::/32", "--sender", "2001:db8::1/128", "--sender", "::ffff:10.0.0.1"),
             {"senders": ["2001:db8::/32", "2001:db8::1", "10.0.0.1"]},
         ),
         (("--sender", "any", "--map", "any"), {}),
