@@ -14,7 +14,8 @@ def guidance(url: str, root: str, dialect: str) -> Iterator[str]:
     """Yield examples for a first alert: with curl, and from TradingView."""
     if dialect == "tickwork":
         by_hand = {"action": "buy", "symbol": root, "quantity": 1, "stop_loss_ticks": 40, "id": "try-1"}
-        yield f"Try it:\n\n  curl -sS '{url}' -d '{json.dumps(by_hand)}'\n"
+        yield "Try it; `-K -` keeps the URL out of the list of processes:\n"
+        yield f"  echo 'url = {url}' | curl -sS -K - -d '{json.dumps(by_hand)}'\n"
         yield f"TradingView message of a strategy's alert:\n\n  {tradingview_message(root)}\n"
         close = {"action": "close", "symbol": root}
         yield f"TradingView message of an alert that closes everything in {root}:\n\n  {json.dumps(close)}\n"

@@ -90,8 +90,11 @@ def test_hooks_add_prints_the_url_with_working_examples(operator: Operator) -> N
     output = operator.run("add", "mine").stdout
 
     assert "account 7 (no. 7)" in output
-    example = re.search(r"curl -sS '(https://alerts.example.com/hooks/tv/[\w-]{43})' -d '(.*)'", output)
+    example = re.search(
+        r"echo 'url = (https://alerts.example.com/hooks/tv/[\w-]{43})' \| curl -sS -K - -d '(.*)'", output
+    )
     assert example is not None
+    assert 1 == output.count("| curl")
     assert "MGC" == parse_alert(example[2].encode()).root.name
     assert tradingview_message("MGC") in output
     assert "put a proxy" not in output
@@ -103,7 +106,7 @@ def test_the_url_of_a_hook_begins_with_the_public_url(operator: Operator) -> Non
 
     output = operator.run("add", "mine", receiver_url="http://127.0.0.1:8700", public_url=f"{URL}/door/").stdout
 
-    assert re.search(rf"curl -sS '{URL}/door/hooks/tv/[\w-]{{43}}'", output)
+    assert re.search(rf"'url = {URL}/door/hooks/tv/[\w-]{{43}}' \| curl", output)
     assert "127.0.0.1" not in output
     assert "put a proxy" not in output
 
