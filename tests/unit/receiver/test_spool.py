@@ -2,7 +2,6 @@
 
 import asyncio
 import base64
-import fcntl
 import os
 import threading
 from pathlib import Path
@@ -210,91 +209,6 @@ def test_a_first_write_that_fails_leaves_a_file_that_a_read_clears(
 
     asyncio.run(run())
     assert [] == list(tmp_path.iterdir())
-
-
-@pytest.mark.parametrize("end", ["remove", "keep"])
-def test_a_file_that_cannot_be_taken_away_is_set_aside_and_not_read_again(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, end: str
-) -> None:
-    def refuse(*_: object) -> None:
-        raise OSError("the disk is read-only")
-
-    async def run() -> None:
-        spool = open_spool(tmp_path)
-        await spool.add("stored")
-        (file,) = await spool.list_files()
-        with monkeypatch.context() as patch:
-            patch.setattr(os, "unlink", refuse)
-            patch.setattr(os, "rename", refuse)
-            await getattr(spool, end)(file)
-            await spool.retry()
-            assert (True, 1, []) == (spool.is_empty, spool.aside_count, await read_all(spool))
-        await spool.retry()
-        assert (True, 0) == (spool.is_empty, spool.aside_count)
-
-    asyncio.run(run())
-    assert [] == list(tmp_path.glob("*.spool"))
-    assert 1 == caplog.text.count("the disk is read-only")
-
-
-def test_a_file_that_is_set_aside_waits_for_a_retry_and_fills_the_spool_meanwhile(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    async def run() -> None:
-        spool = open_spool(tmp_path)
-        await spool.add("unread")
-        (file,) = await spool.list_files()
-        await spool.set_aside(file, "the disk fails")
-        assert (True, 1, []) == (spool.is_empty, spool.aside_count, await read_all(spool))
-        monkeypatch.setattr(spool_module, "_MOST_BYTES", 5)
-        assert not spool.is_writable()
-        await spool.retry()
-        assert (False, 0, ["unread"]) == (spool.is_empty, spool.aside_count, await read_all(spool))
-
-    asyncio.run(run())
-
-
-def test_a_file_that_cannot_be_opened_is_logged_once_and_claimed_once_it_can(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture
-) -> None:
-    link, target = tmp_path / "0.spool", tmp_path / "moved"
-    link.symlink_to(target)
-    (tmp_path / "1.spool").write_bytes(base64.b64encode(b"other") + b"\n")
-
-    async def run() -> None:
-        spool = open_spool(tmp_path)
-        await spool.retry()
-        assert ["other"] == await read_all(spool)
-        target.write_bytes(base64.b64encode(b"left") + b"\n")
-        await spool.retry()
-        assert ["other", "left"] == await read_all(spool)
-
-    asyncio.run(run())
-    assert 1 == caplog.text.count("0.spool in the spool: its alerts wait, as it cannot be opened")
-
-
-def test_a_retry_claims_what_a_receiver_has_left_that_has_ended_since(tmp_path: Path) -> None:
-    ended, alive = open_spool(tmp_path), open_spool(tmp_path)
-    asyncio.run(ended.add("left"))
-    asyncio.run(alive.retry())
-    assert alive.is_empty
-    for file in asyncio.run(ended.list_files()):
-        os.close(file.descriptor)
-
-    asyncio.run(alive.retry())
-
-    assert ["left"] == asyncio.run(read_all(alive))
-
-
-def test_a_lock_that_the_disk_refuses_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuse(*_: object) -> None:
-        raise OSError("no locks available")
-
-    spool = open_spool(tmp_path)
-    monkeypatch.setattr(fcntl, "flock", refuse)
-
-    with pytest.raises(OSError, match="no locks available"):
-        asyncio.run(spool.add("lost"))
 
 
 def test_what_cannot_be_stored_is_kept_for_a_person(tmp_path: Path) -> None:
