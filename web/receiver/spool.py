@@ -142,7 +142,10 @@ class Spool(Generic[Record]):
                 self._bytes += file.size
 
     def _claim(self, path: Path, flags: int) -> SpoolFile | None:
-        """Open and lock a file; return None if a receiver that is alive, perhaps this one, has it. Raise OSError."""
+        """Open and lock a file; return None if a receiver that is alive, perhaps this one, has or had it.
+
+        Raise OSError if that fails.
+        """
         descriptor = os.open(path, flags, 0o600)
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -151,7 +154,11 @@ class Spool(Generic[Record]):
             if isinstance(error, BlockingIOError):
                 return None
             raise
-        return SpoolFile(path, descriptor, os.fstat(descriptor).st_size)
+        status = os.fstat(descriptor)
+        if not status.st_nlink:  # another receiver has locked and removed it before us
+            os.close(descriptor)
+            return None
+        return SpoolFile(path, descriptor, status.st_size)
 
     async def _append(self, lines: Sequence[bytes]) -> Sequence[None]:
         await asyncio.to_thread(self._write, b"".join(lines))

@@ -101,6 +101,27 @@ def test_a_full_spool_asks_for_a_resend_and_a_refused_alert_fills_none(
         assert 202 == receiver.post(ENTRY | {"id": "after"}).status_code
 
 
+def test_an_alert_that_the_spool_does_not_take_while_it_is_stored_goes_to_postgres(
+    start_receiver: StartReceiver,
+) -> None:
+    receiver = start_receiver(timeout_s=1.0, constants={"web.receiver.spool:_MOST_BYTES": 1.0})
+    key = f"alert:{hook_id_of(receiver)}:id:held"
+    with psycopg.connect(receiver.database_url) as other:
+        other.execute(
+            "INSERT INTO job_key (idempotency_key, job_id, kept_until) VALUES (%s, %s, now() + interval '1 day')",
+            (key, new_id()),
+        )
+        assert receiver.post(ENTRY | {"id": "held"}).json()["spooled"]
+
+        answer = receiver.post(ENTRY | {"id": "free"})
+        assert (202, False) == (answer.status_code, answer.json().get("spooled", False))
+        assert {"status": "ready"} == receiver.get("/ready").json()
+        assert [("free", "accepted")] == receiver.rows(VERDICTS)
+        other.rollback()
+
+    until(lambda: receiver.count("job") == 2, 100, "the alert whose key was held")
+
+
 def test_alerts_go_to_postgres_again_though_the_disk_takes_no_changes(
     receiver: ReceiverProcess, to_postgres: WireTap
 ) -> None:

@@ -95,3 +95,20 @@ def test_a_lock_that_the_disk_refuses_is_an_error(tmp_path: Path, monkeypatch: p
 
     with pytest.raises(OSError, match="no locks available"):
         asyncio.run(spool.add("lost"))
+
+
+def test_a_file_that_another_receiver_removes_before_it_is_locked_takes_no_record(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spool, flock = open_spool(tmp_path), fcntl.flock
+
+    def lock_removed(descriptor: int, operation: int) -> None:
+        monkeypatch.setattr(fcntl, "flock", flock)
+        for path in tmp_path.iterdir():
+            path.unlink()
+        flock(descriptor, operation)
+
+    monkeypatch.setattr(fcntl, "flock", lock_removed)
+    asyncio.run(spool.add("kept"))
+
+    assert [base64.b64encode(b"kept") + b"\n"] == [path.read_bytes() for path in tmp_path.iterdir()]
