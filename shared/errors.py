@@ -19,6 +19,7 @@ TickworkError
 |   |-- RefusedRequestError        web.receiver.problem: an HTTP request, answered with a 4xx
 |   |-- UnstorableAlertError       web.receiver.alert_store: Postgres refuses the row of an alert
 |   |-- OutsideCalendarError       the holiday table does not reach the date
+|   |-- _AccountsLockedError       cli.client.locks: done, but for accounts that another session locks
 |   |-- ProbeFailedError           a test alert was not accepted: the message says where it was lost
 |   `-- InvalidAlertError
 |       `-- RefusedAlertError      shared.domain.alerts.payload
@@ -36,6 +37,7 @@ TickworkError
 |   `-- LoggedOutError
 |-- MalformedRecordError           shared.gateway.hubs.protocol
 |-- BodyLateError                  web.receiver.body
+|-- _PrivilegeMissingError         cli.commands.doctor: a warning
 `-- simulator only                 CannotAskError, ControlRequestError, BadFrameError, HandshakeRefusedError
 """
 

@@ -26,13 +26,13 @@ from cli.local.servers.valkey import check_redis
 from shared.config import load_settings
 from shared.db.migrate import current_revision, newest_revision
 from shared.db.upkeep.blocking_sessions import find_blocking, find_missing_grant, list_idle
-from shared.errors import ProbeFailedError, SettingsError
+from shared.errors import ProbeFailedError, SettingsError, TickworkError
 from shared.log import mask_secrets
 
 _MIN_FREE_BYTES = 1_000_000_000
 
 
-class _PrivilegeMissingError(Exception):
+class _PrivilegeMissingError(TickworkError):
     """Nothing is wrong yet, but this role may not do what it will have to: a check that raises it is a warning."""
 
 

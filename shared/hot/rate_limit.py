@@ -51,7 +51,7 @@ class Window:
 
 # A tenth below the documented limits, 50 and 200. Source: venue.md section 4. Local: the 16 slots of the fleets that
 # are not critical, and the feed, share 140 and 45. A critical slot may use all that is reserved for the four of them:
-# without Redis no wake-up arrives, so a worker only finishes the jobs it holds, and an exit must not wait.
+# without Redis no wake-up arrives: a worker finishes the jobs it holds, `worker-direct` runs critical ones one by one.
 WINDOWS: Mapping[str, Window] = {
     "bars": Window(45, timedelta(seconds=30), trading=45, bulk=30, local=2, local_critical=8),
     "other": Window(180, timedelta(seconds=60), trading=140, bulk=120, local=8, local_critical=40),

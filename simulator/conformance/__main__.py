@@ -48,7 +48,7 @@ def _run(options: ConformanceOptions) -> int:
     except KeyboardInterrupt:
         is_interrupted = True
         known = {result.id for result in results}
-        results += [result for result in context.held if result.id not in known]
+        results += [result for result in context.deferred if result.id not in known]
     finally:
         context.rest.close()
     results = clean_results(context, results)

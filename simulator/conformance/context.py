@@ -36,7 +36,9 @@ class CheckContext:
     newest_bar: Row | None = None
     market_now: datetime = field(default_factory=machine_now)
     ending: ExitStack = field(default_factory=ExitStack)  # what must happen at the end of the run, however it ends
-    held: list[CheckResult] = field(default_factory=list)  # results that come later, and stay if the run is interrupted
+    deferred: list[CheckResult] = field(
+        default_factory=list
+    )  # results that come later, and stay if the run is interrupted
 
     @property
     def account(self) -> Row:

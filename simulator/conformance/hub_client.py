@@ -2,6 +2,7 @@
 
 from contextlib import ExitStack
 from dataclasses import dataclass
+from enum import IntEnum
 from http import HTTPStatus
 from types import TracebackType
 from typing import Any, Self
@@ -21,7 +22,15 @@ _SEPARATOR = "\x1e"
 _MAX_FRAME = 16 * 2**20
 _ANSWER_WITHIN_S, _PING_EVERY_S = 15.0, 10.0
 _REFUSALS = {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN, HTTPStatus.NOT_FOUND}
-_INVOCATION, _COMPLETION, _PING, _CLOSE = 1, 3, 6, 7
+
+
+class RecordType(IntEnum):
+    """The types of SignalR's records that the run reads or writes. Source: the hub protocol of SignalR."""
+
+    INVOCATION = 1
+    COMPLETION = 3
+    PING = 6
+    CLOSE = 7
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +87,7 @@ class GatewayHub:
         """Call a method and return its completion; raise VenueDownError if none comes."""
         self._calls += 1
         id_ = str(self._calls)
-        self._say({"type": _INVOCATION, "target": target, "arguments": arguments, "invocationId": id_})
+        self._say({"type": RecordType.INVOCATION, "target": target, "arguments": arguments, "invocationId": id_})
         end = monotonic() + _ANSWER_WITHIN_S
         while id_ not in self._completions:
             self.require_open()
@@ -127,7 +136,7 @@ class GatewayHub:
 
     def _receive(self, seconds: float) -> None:
         if monotonic() - self._sent_at > _PING_EVERY_S:
-            self._say({"type": _PING})
+            self._say({"type": RecordType.PING})
         for record in self._read(seconds):
             self._sort(record)
 
@@ -156,14 +165,14 @@ class GatewayHub:
 
     def _sort_known(self, record: dict[str, Any]) -> None:
         match record.get("type"):
-            case 1:
+            case RecordType.INVOCATION:
                 self._samples.record(f"hub {record['target']}", record)
                 self.events.append(StreamEvent(record["target"], record["arguments"]))
-            case 3:
+            case RecordType.COMPLETION:
                 self._completions[record["invocationId"]] = record
-            case 6:
+            case RecordType.PING:
                 self.ping_count += 1
-            case 7:
+            case RecordType.CLOSE:
                 self._samples.record("hub close", record)
                 self.closed_with = record.get("error") or "a close record without an error"
 

@@ -85,21 +85,21 @@ def ask_order_questions(context: CheckContext) -> Iterator[CheckResult]:
 
 def _ask_step(step: Check, session: OrderSession) -> Iterator[CheckResult]:
     """Yield the results of a step, and tidy; none differs once no plain order is taken any more, as near the close."""
-    held = session.context.held
+    deferred = session.context.deferred
     for result in ask_safely(step, session):
         if result.verdict is CheckVerdict.DIFFERS:
-            held.append(result)
+            deferred.append(result)
         else:
             yield result
     session.tidy()
-    reason = _find_refusal(session) if held and session.stop_reason is None else None
+    reason = _find_refusal(session) if deferred and session.stop_reason is None else None
     session.stop_reason = reason or session.stop_reason
     questions = {question.id: question for question in step.questions}
     if reason:
-        held[:] = [questions[result.id].skip(reason) for result in held]
-    while held:
-        yield held[0]
-        held.pop(0)
+        deferred[:] = [questions[result.id].skip(reason) for result in deferred]
+    while deferred:
+        yield deferred[0]
+        deferred.pop(0)
 
 
 def _find_refusal(session: OrderSession) -> str | None:

@@ -14,13 +14,12 @@ from simulator.conformance.budget import wait_seconds
 from simulator.conformance.context import CheckContext, Row
 from simulator.conformance.hub_client import GatewayHub
 from simulator.conformance.own_orders import BUY, SELL, WORKING, OwnOrders, require_empty_contract
-from simulator.conformance.own_position import OwnPosition
+from simulator.conformance.own_position import LOOK_EVERY_S, SHOWN_WITHIN_S, OwnPosition
 from simulator.conformance.rest import GatewayReply
 from simulator.conformance.results import CannotAskError
 
 LIMIT, MARKET, STOP_LIMIT, STOP = 1, 2, 3, 4
 OPEN, FILLED, CANCELLED, REJECTED, SUSPENDED = 1, 2, 3, 5, 8
-_WITHIN_S, _LOOK_EVERY_S = 10.0, 0.2
 DISTANCES = (Decimal("0.05"), Decimal("0.02"), Decimal("0.01"))  # of a far limit from the last price, as a fraction
 ENDINGS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)  # signals that end a run
 _TIDY_ROUNDS = 4
@@ -114,15 +113,15 @@ class OrderSession:
 
     def _wait_for_order(self, order_id: int, status: int | None) -> Row:
         """Look again until an order is shown, with a status if one is given: a new one may not be shown at once."""
-        end = monotonic() + _WITHIN_S
+        end = monotonic() + SHOWN_WITHIN_S
         while True:
             row = self.own.look_up(order_id)
             if row is not None and status in {None, row["status"]}:
                 return row
             if monotonic() > end:
                 shown = "is not found by its id" if row is None else f"has status {row['status']}, expected {status}"
-                raise CannotAskError(f"order {order_id} {shown}, after {_WITHIN_S:.0f} s: run again later")
-            self.hub.listen(_LOOK_EVERY_S)
+                raise CannotAskError(f"order {order_id} {shown}, after {SHOWN_WITHIN_S:.0f} s: run again later")
+            self.hub.listen(LOOK_EVERY_S)
 
     def tidy(self) -> None:
         """Cancel and close what a step has left; place no more orders if that is not possible."""

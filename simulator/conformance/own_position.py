@@ -9,7 +9,7 @@ from simulator.conformance.own_orders import BUY, SELL, OwnOrders
 from simulator.conformance.rest import GatewayReply, is_refusal
 from simulator.conformance.results import CannotAskError
 
-_WITHIN_S, _LOOK_EVERY_S = 10.0, 0.2
+SHOWN_WITHIN_S, LOOK_EVERY_S = 10.0, 0.2  # what was accepted is to be shown by then
 
 
 class OwnPosition:
@@ -47,14 +47,14 @@ class OwnPosition:
 
     def require_own(self) -> int:
         """Return the position; raise CannotAskError if it does not become the one that our fills make."""
-        end = monotonic() + _WITHIN_S
+        end = monotonic() + SHOWN_WITHIN_S
         while (position := self.read()) != (opened := self.sum_opened(self._own.search_all())):
             if monotonic() > end:
                 raise CannotAskError(
                     f"the position in {self._context.contract_id} is {position:+}, and our fills make {opened:+}: let "
                     "nothing else trade there, and run again"
                 )
-            self._listen(_LOOK_EVERY_S)
+            self._listen(LOOK_EVERY_S)
         return position
 
     def find_own_part(self, position: int, opened: int) -> int:
@@ -74,14 +74,16 @@ class OwnPosition:
     def close_everything(self, position: int) -> None:
         """Send closeContract and wait as `close` does, without asking which fills opened the position."""
         reply, answer = self.send_close(position)
-        end = monotonic() + _WITHIN_S
+        end = monotonic() + SHOWN_WITHIN_S
         while self.read() or not self.note_flat():
             if monotonic() > end:
                 is_accepted = reply is not None and reply.is_success
-                message = f"the position is not closed for certain {_WITHIN_S:.0f} s after closeContract ({answer})"
+                message = (
+                    f"the position is not closed for certain {SHOWN_WITHIN_S:.0f} s after closeContract ({answer})"
+                )
                 is_late = is_accepted and self.read() != 0
                 raise CannotAskError(f"{message}: run again later") if is_late else VenueDownError(message)
-            self._listen(_LOOK_EVERY_S)
+            self._listen(LOOK_EVERY_S)
 
     def send_close(self, position: int) -> tuple[GatewayReply | None, str]:
         """Send closeContract; return its answer, None without one, and that in words. Raise RefusedError if refused.

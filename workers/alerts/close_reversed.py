@@ -22,7 +22,7 @@ def close_reversed(job: CloseReversed, ctx: Context) -> dict[str, str]:
         if stored is None:
             raise RefusedError(f"alert {job.alert_id} does not exist")
         if signals.is_recorded(connection, job.alert_id, job.account_id):
-            return {"nothing_to_do": "the job of the alert has closed what it reverses"}
+            return {"nothing_to_do": "the job of the alert has decided already"}
     alert = apply_settings(parse_alert(stored.body, stored.dialect), stored.settings)
     closed = close_reversed_positions(ctx, AccountAlert(stored, job.account_id, alert))
     if not closed:

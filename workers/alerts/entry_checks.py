@@ -4,7 +4,7 @@ from datetime import timedelta
 
 from sqlalchemy import Connection
 
-from shared.db.alerts import precedence, signals
+from shared.db.alerts import hooks, precedence, reversals, signals
 from shared.db.alerts.entry_denials import (
     describe_disagreement,
     describe_idle_hook,
@@ -13,13 +13,13 @@ from shared.db.alerts.entry_denials import (
     find_late,
 )
 from shared.db.alerts.signals import NewSignal
-from shared.db.orders import flatten_requests
+from shared.db.orders import flatten_requests, root_state
 from shared.db.orders.root_state import RootState
 from shared.domain.market_data.contract import Contract
 from shared.domain.orders.order import Origin
 from shared.errors import PostponedError, RefusedError
 from shared.ids import new_id
-from workers.alerts.current_state import require_certain
+from workers.alerts.current_state import has_waited, require_certain
 from workers.alerts.outcome import AccountAlert
 from workers.context import Context
 
@@ -27,8 +27,9 @@ _RETRY_AFTER = timedelta(seconds=0.05)
 
 
 def require_current(ctx: Context, account_alert: AccountAlert, contract: Contract) -> None:
-    """Raise RefusedError, after recording it, for an entry that is stale, or late: received after one sent later.
+    """Raise RefusedError, after recording it, for an entry that is stale, late, or closed by a later request.
 
+    It is late if it was received after one that was sent later.
     Raise PostponedError while an exit that was received before is not done, so that the position is about to change.
     """
     stored, account_id = account_alert.stored, account_alert.account_id
@@ -52,7 +53,23 @@ def find_later_close(
     has_later_close = flatten_requests.has_later_close(
         connection, account_alert.account_id, contract.id, ctx.job.correlation_id, account_alert.stored
     )
-    return f"{contract.id} was closed by a later request, so this entry is not made" if has_later_close else None
+    return flatten_requests.describe_later_close(contract.id) if has_later_close else None
+
+
+def await_copies(ctx: Context, account_alert: AccountAlert) -> None:
+    """Raise PostponedError, for at most 15 s, while another account of the hook holds what the alert reverses there.
+
+    Its own job closes that. The firm closes accounts that hold opposite sides, so a copy would be denied meanwhile.
+    """
+    stored, alert = account_alert.stored, account_alert.alert
+    if has_waited(ctx):
+        return
+    with ctx.autocommit() as connection:
+        followers = hooks.list_followers(connection).get(stored.hook_id, [])
+        for account_id in {stored.account_id, *followers} - {account_alert.account_id}:
+            opposite = reversals.list_opposite(alert, root_state.read(connection, account_id, alert.root))
+            if opposite:
+                raise PostponedError(f"account {account_id} still closes {', '.join(opposite)}", _RETRY_AFTER)
 
 
 def check_hook_settings(ctx: Context, account_alert: AccountAlert, contract: Contract, state: RootState) -> str | None:

@@ -18,7 +18,7 @@ from shared.errors import PostponedError, RefusedError, RiskLimitError
 from shared.ledger.jobs.alerts import HandleAlert
 from workers.alerts.cancels import cancel_entries
 from workers.alerts.current_state import RETRY_AFTER, read_root_state, require_certain
-from workers.alerts.entry_checks import check_hook_settings, find_later_close, require_current
+from workers.alerts.entry_checks import await_copies, check_hook_settings, find_later_close, require_current
 from workers.alerts.exit_requests import cancel_first, close_first
 from workers.alerts.exits import exit_position, exit_to_position, skip_exit
 from workers.alerts.outcome import AccountAlert
@@ -112,6 +112,7 @@ def _trade_to_position(
     if planned >= abs(target_position):
         return exit_to_position(ctx, account_alert, contract.id, held=held, target_position=target_position)
     warning = check_hook_settings(ctx, account_alert, contract, state)
+    await_copies(ctx, account_alert)
     return _enter(ctx, account_alert, contract, quantity=abs(target_position) - planned, reason=warning)
 
 

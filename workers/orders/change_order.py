@@ -7,7 +7,7 @@ from shared.db.market_data import contracts
 from shared.db.orders import changes, orders
 from shared.db.orders.changes import ChangeRow
 from shared.db.orders.orders import OrderRow
-from shared.domain.orders.order import ChangeKind, ChangeState, OrderState
+from shared.domain.orders.order import NOT_CONFIRMED, ChangeKind, ChangeState, OrderState
 from shared.errors import AmbiguousOutcomeError, PostponedError, RefusedError, RetryableError
 from shared.gateway.orders.order_request import OrderChange
 from shared.ledger.jobs.orders import ChangeOrder
@@ -20,7 +20,6 @@ POLL_EVERY = timedelta(seconds=0.1)
 RESEND_AFTER = timedelta(seconds=1)
 MODIFY_WITHIN = timedelta(seconds=15)
 CANCEL_WITHIN = timedelta(minutes=10)
-_NOT_CONFIRMED = {OrderState.SUBMITTING, OrderState.IN_DOUBT}
 
 
 @task(ChangeOrder)
@@ -65,7 +64,7 @@ def _advance_change(ctx: Context, change: ChangeRow, order: OrderRow) -> ChangeR
             changes.change_state(connection, change.id, target, f"the order is {order.state}")
         return _reload_change(ctx, change)
     is_just_sent = change.submitted_at is not None and machine_now() - change.submitted_at < RESEND_AFTER
-    if order.venue_order_id is None or order.state in _NOT_CONFIRMED or is_just_sent:
+    if order.venue_order_id is None or order.state in NOT_CONFIRMED or is_just_sent:
         return change
     return send_change(ctx, change, order)
 

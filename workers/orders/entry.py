@@ -156,7 +156,7 @@ def _find_later_close(connection: Connection, ctx: Context, request: EntryReques
     was_closed = flatten_requests.was_closed_since(
         connection, account_id, contract_id, ctx.job.correlation_id, ctx.job.enqueued_at
     )
-    return f"{contract_id} was closed by a later request, so this entry is not made" if was_closed else None
+    return flatten_requests.describe_later_close(contract_id) if was_closed else None
 
 
 def _entry_expiry(ctx: Context, request: EntryRequest) -> datetime | None:

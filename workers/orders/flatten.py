@@ -7,12 +7,12 @@ from shared.db.accounts import accounts
 from shared.db.engine import DATABASE_ERRORS, limit_lock_wait, suppress_lock_timeout
 from shared.db.orders import fills, flatten_requests, orders
 from shared.db.orders.flatten_requests import FlattenRequestRow
-from shared.domain.orders.order import OrderState
+from shared.domain.orders.order import NOT_CONFIRMED, OPEN_AT_VENUE
 from shared.errors import HaltError, PostponedError, RateLimitedError, RefusedError, RetryableError
 from shared.ledger.jobs.orders import Flatten
 from workers.context import Context
 from workers.orders import venue_state
-from workers.orders.flatten_sweep import IN_FLIGHT, LOCK_WAIT, Sweep, sweep
+from workers.orders.flatten_sweep import LOCK_WAIT, Sweep, sweep
 from workers.orders.resolve_in_doubt_order import OVERLAP
 from workers.orders.venue_state import RETRY_WHEN_REFUSED, RETRY_WHEN_UNREACHABLE
 from workers.task import task
@@ -23,7 +23,6 @@ WAIT_FIRST, WAIT_LONGEST = timedelta(seconds=0.1), timedelta(seconds=15)
 # A request joins an older one that includes it and that began a sweep within this time.
 JOIN_WITHIN = timedelta(seconds=2)
 _JOINED_WAIT = timedelta(seconds=0.2)
-_OPEN_AT_VENUE = {OrderState.WORKING, OrderState.SUSPENDED}
 
 
 @task(Flatten)
@@ -90,7 +89,7 @@ def _finish_if_flat(ctx: Context, request: FlattenRequestRow, began_at: datetime
     status = "flat: no position, no working order"
     view = venue_state.fetch_complete(ctx, request.account_id, ctx.clock.to_market(request.requested_at) - OVERLAP)
     if any(request.covers(one.contract_id) for one in view.positions) or any(
-        request.covers(one.contract_id) and (one.state is None or one.state in _OPEN_AT_VENUE) for one in view.orders
+        request.covers(one.contract_id) and (one.state is None or one.state in OPEN_AT_VENUE) for one in view.orders
     ):
         return None
     result = {"venue_status": status}
@@ -99,7 +98,7 @@ def _finish_if_flat(ctx: Context, request: FlattenRequestRow, began_at: datetime
         accounts.lock(tx.connection, request.account_id)
         orders.cancel_created(tx.connection, request.account_id, request.contract_id, f"flattened: {request.reason}")
         ours = orders.list_open(tx.connection, request.account_id)
-        if any(row.state in IN_FLIGHT and request.covers(row.contract_id) for row in ours):
+        if any(row.state in NOT_CONFIRMED and request.covers(row.contract_id) for row in ours):
             return None
         venue_state.apply(tx, view)
         touched = {one.contract_id for one in view.orders} | {one.contract_id for one in view.fills}

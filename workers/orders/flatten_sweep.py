@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import timedelta
 from functools import partial
 
 from shared.clock import machine_now, monotonic
@@ -12,7 +12,7 @@ from shared.db.orders.contract_closes import ENDS_WITHIN
 from shared.db.orders.flatten_requests import FlattenRequestRow
 from shared.db.orders.orders import OrderRow
 from shared.domain.counting import count_of
-from shared.domain.orders.order import ChangeKind, OrderState, Origin, direction_of
+from shared.domain.orders.order import NOT_CONFIRMED, ChangeKind, Origin, direction_of
 from shared.errors import AmbiguousOutcomeError, HaltError, RefusedError, RetryableError
 from shared.gateway.wire import VenueOrder, VenuePosition
 from workers.context import Context
@@ -23,7 +23,6 @@ from workers.orders.submit import require_lease
 
 LOCK_WAIT = timedelta(seconds=0.5)  # what an exit waits for the rows of others before it acts without them
 _EXIT_ENDS_WITHIN = timedelta(seconds=2)  # the call of an exit of ours: then it is listed, or it never arrived
-IN_FLIGHT = {OrderState.SUBMITTING, OrderState.IN_DOUBT}
 
 
 @dataclass(slots=True)
@@ -69,7 +68,7 @@ def sweep(ctx: Context, request: FlattenRequestRow) -> Sweep:
         done.held = sorted(held)
     for contract_id in sorted(held):
         if not is_exit_on_its_way(ours, contract_id, ENDS_WITHIN):
-            _close(ctx, request, contract_id, done, since=request.requested_at)
+            _close(ctx, request, contract_id, done)
         else:
             done.not_closed.append(contract_id)
     listed_at = monotonic()
@@ -85,7 +84,7 @@ def sweep(ctx: Context, request: FlattenRequestRow) -> Sweep:
         _close_again(ctx, request, ours, open_orders, done, listed_at=listed_at)
     done.working_count = len(open_orders)
     shown = {one.venue_id for one in open_orders}
-    done.in_flight_count = sum(row.state in IN_FLIGHT and row.venue_order_id not in shown for row in ours)
+    done.in_flight_count = sum(row.state in NOT_CONFIRMED and row.venue_order_id not in shown for row in ours)
     _cancel_all(ctx, request, open_orders, held, done)
     if failure is not None:
         raise failure
@@ -129,7 +128,7 @@ def _close_again(
         else:
             done.not_closed.remove(contract_id)
             listed_ago = None if listed_at is None else timedelta(seconds=monotonic() - listed_at)
-            _close(ctx, request, contract_id, done, listed_ago=listed_ago)
+            _close(ctx, request, contract_id, done, listed_ago)
             if contract_id in done.not_closed:
                 done.problems.append(f"a close of {contract_id} is on its way")
 
@@ -139,16 +138,12 @@ def _close(
     request: FlattenRequestRow,
     contract_id: str,
     done: Sweep,
-    *,
-    since: datetime | None = None,
     listed_ago: timedelta | None = None,
 ) -> None:
     """Close the contract at the venue, unless a close of it may be in flight; see `contract_closes.claim`."""
     with ctx.ledger.engine.begin() as connection:
         limit_lock_wait(connection, LOCK_WAIT)
-        claimed_at = contract_closes.claim(
-            connection, request.account_id, contract_id, since=since, listed_ago=listed_ago
-        )
+        claimed_at = contract_closes.claim(connection, request.account_id, contract_id, listed_ago)
     if claimed_at is None:
         done.not_closed.append(contract_id)
         return

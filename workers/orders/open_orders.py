@@ -7,12 +7,11 @@ from uuid import UUID
 
 from shared.clock import machine_now
 from shared.db.orders.orders import OrderRow
-from shared.domain.orders.order import Direction, OrderState, OrderType, Role, Side
+from shared.domain.orders.order import OPEN_AT_VENUE, Direction, OrderState, OrderType, Role, Side
 from shared.gateway.wire import VenueOrder
 
 Held = Mapping[str, Direction | None]  # contract -> the direction of its position, None if the venue names none
 _LEGS = {Role.STOP_LOSS, Role.TAKE_PROFIT}
-_AT_VENUE = {OrderState.WORKING, OrderState.SUSPENDED}
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,5 +73,5 @@ def list_by_rows(ours: list[OrderRow], held: Held) -> list[OpenOrder]:
             row=row,
         )
         for row in ours
-        if row.venue_order_id is not None and row.state in _AT_VENUE
+        if row.venue_order_id is not None and row.state in OPEN_AT_VENUE
     ]

@@ -13,7 +13,7 @@ from shared.domain.counting import count_of
 from shared.domain.orders.order import OrderState, direction_of
 
 _TIMEOUT_S = 1.0
-_AT_VENUE = {OrderState.WORKING, OrderState.SUBMITTING, OrderState.IN_DOUBT}
+_MAY_FILL = {OrderState.WORKING, OrderState.SUBMITTING, OrderState.IN_DOUBT}
 
 
 def start_reading(database_url: str) -> Callable[[], list[Json] | None]:
@@ -79,7 +79,7 @@ def _read_accounts(connection: Connection) -> list[Json]:
                     "state": row.state,
                 }
                 for row in orders.list_open(connection, one.id)
-                if row.state in _AT_VENUE
+                if row.state in _MAY_FILL
             ],
         }
         for one in accounts.list_all(connection)

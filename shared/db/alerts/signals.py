@@ -45,7 +45,7 @@ def add(connection: Connection, new: NewSignal) -> None:
 
 
 def is_recorded(connection: Connection, alert_id: UUID, account_id: int) -> bool:
-    """Whether an alert has a signal for an account: then its job there has done what it requests."""
+    """Whether an alert has a signal for an account: then its job there has decided what it does."""
     statement = select(signal.c.id).where(signal.c.alert_id == alert_id, signal.c.account_id == account_id)
     return connection.execute(statement).first() is not None
 

@@ -13,19 +13,15 @@ ENDS_WITHIN = timedelta(seconds=15)  # a close that is not known to have ended o
 _NEW = insert(contract_close).values(account_id=bindparam("account"), contract_id=bindparam("contract"))
 
 
-def claim(
-    connection: Connection, account_id: int, contract_id: str, *, since: datetime | None, listed_ago: timedelta | None
-) -> datetime | None:
+def claim(connection: Connection, account_id: int, contract_id: str, listed_ago: timedelta | None) -> datetime | None:
     """Claim the close of a contract, which the caller commits before it sends it; None while another is in flight.
 
-    Return when it was claimed, by the database's clock. With `since`, when the closing was requested, the first
-    close after it needs no proof. Any other needs a list of orders without a closing one, requested `listed_ago`, by
-    when the call of the one before had ended. Without such a list (None) it is claimed ENDS_WITHIN after that one.
+    Return when it was claimed, by the database's clock. It is claimed at once unless a close of the contract was sent
+    less than ENDS_WITHIN ago: then it needs a list of orders without a closing one, requested `listed_ago`, by when the
+    call of that close had ended. Without such a list (None) it waits until ENDS_WITHIN after that close.
     """
     now, sent_at, ended_at = func.clock_timestamp(), contract_close.c.sent_at, contract_close.c.ended_at
     is_over = [sent_at < now - ENDS_WITHIN, sent_at > now + ENDS_WITHIN]
-    if since is not None:
-        is_over.append(sent_at < since - ENDS_WITHIN)
     if listed_ago is not None:
         is_over.append(ended_at < now - literal(FILLS_WITHIN + listed_ago))
     statement = _NEW.on_conflict_do_update(

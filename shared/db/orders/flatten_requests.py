@@ -100,6 +100,11 @@ def has_later_close(
     return connection.execute(statement.limit(1)).first() is not None
 
 
+def describe_later_close(contract_id: str) -> str:
+    """Return why an entry is not made whose contract was closed after it was requested."""
+    return f"{contract_id} was closed by a later request, so this entry is not made"
+
+
 def was_closed_since(
     connection: Connection, account_id: int, contract_id: str, correlation_id: UUID, since: datetime
 ) -> bool:

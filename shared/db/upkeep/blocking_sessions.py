@@ -95,7 +95,7 @@ def find_blocking(connection: Connection) -> list[BlockingSession]:
 
 
 def list_idle(connection: Connection, idle: timedelta) -> list[DatabaseSession]:
-    """Return the sessions that have done nothing in an open transaction for `idle`, the longest first.
+    """Return the sessions that have done nothing in an open transaction for `idle`, the oldest transaction first.
 
     Other roles' sessions are among them only if our role may see their state.
     """

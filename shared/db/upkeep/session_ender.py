@@ -1,8 +1,8 @@
 """Ends the sessions that keep our statements waiting for a lock, in a thread and on a connection of its own.
 
 An open transaction in psql must not stop an exit. A session that is idle in its transaction is ended after a grace, and
-so is a program of ours that was frozen in one; its work is rolled back, and done again by the worker that reclaims it.
-The thread takes no lock itself, so what it ends cannot keep it waiting.
+so is a program of ours that was frozen in one: its work is rolled back, and the worker that claims the job next does it
+again. The thread takes no lock itself, so what it ends cannot keep it waiting.
 """
 
 import logging

@@ -83,6 +83,9 @@ _FINAL = frozenset(
 _ENDS_AT_VENUE = frozenset({OrderState.FILLED, OrderState.CANCELLED, OrderState.EXPIRED, OrderState.REJECTED})
 _AT_VENUE = _ENDS_AT_VENUE | {OrderState.WORKING}
 
+NOT_CONFIRMED = frozenset({OrderState.SUBMITTING, OrderState.IN_DOUBT})  # it may be at the venue, or not
+OPEN_AT_VENUE = frozenset({OrderState.WORKING, OrderState.SUSPENDED})
+
 # Every transition. The venue is the authority: it may report any state of its own at any time before an order ends.
 # An EXPIRED order may be one that we gave up and that the venue reports after all.
 TRANSITIONS: dict[OrderState, frozenset[OrderState]] = {

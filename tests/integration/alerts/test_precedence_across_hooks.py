@@ -108,6 +108,28 @@ def test_a_follower_keeps_the_place_of_its_alert_among_those_of_its_own_hooks(wo
     assert ["BUY", "SELL", "BUY"] == sides
 
 
+def test_a_copied_reversal_is_entered_once_every_account_has_closed(worker_env: WorkerEnv) -> None:
+    """Before that it would be denied: the firm closes accounts that hold opposite sides."""
+    hold(worker_env, 1)
+    followed = add_leader(worker_env)
+    record = "(jsonb_populate_record(p, jsonb_build_object('account_id', p.account_id + 1000)))"
+    worker_env.execute(f"INSERT INTO position SELECT {record}.* FROM position p")
+    first = worker_env.entry_alert(followed, **strategy_fields(market_position="short", market_position_size=1))
+    worker_env.execute(IN_AN_HOUR.format(first))
+    worker_env.execute("UPDATE job SET run_at = now() + interval '1 hour' WHERE name = 'alerts.close_reversed'")
+    ((copy,),) = worker_env.rows("SELECT id FROM job WHERE name = 'alerts.handle_follower_alert' AND state = 'queued'")
+    run_next(worker_env, copy)
+    while worker_env.venue.position() != 0 or "still closes" not in (worker_env.job(copy)[2] or ""):
+        worker_env.execute(IN_AN_HOUR.format(copy))
+        worker_env.run_due_jobs()
+        run_next(worker_env, copy)
+    worker_env.execute(f"DELETE FROM position WHERE account_id <> {worker_env.venue.account_id}")
+    worker_env.run_due_jobs()
+
+    assert -1 == worker_env.venue.position()
+    assert "succeeded" == worker_env.job(copy)[0]
+
+
 def test_a_follower_trades_while_the_first_account_of_its_hook_waits(worker_env: WorkerEnv) -> None:
     """Entries, partial exits and stop moves of the follower wait for its own alerts only."""
     followed = add_leader(worker_env)
