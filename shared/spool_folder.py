@@ -22,7 +22,7 @@ class SpoolFiles:
 
 @dataclass(frozen=True, slots=True)
 class SpoolContents:
-    """The files whose alerts wait for Postgres, and those that are left to a person, as not all could be stored."""
+    """The files that wait to be stored or removed, and those left to a person, of which not all could be stored."""
 
     waiting: SpoolFiles
     rejected: SpoolFiles

@@ -14,9 +14,8 @@ from shared.db.alerts.alert_history import AlertFilter, AlertRecord
 from shared.ids import lowest_id_at
 
 _PAGE = 1_000
-_STORED_WITHIN = timedelta(
-    days=7
-)  # of its receipt, which makes its id: an alert of the spool is stored after an outage
+# Of its receipt, which makes its id: an alert of the spool is stored after an outage.
+_STORED_WITHIN = timedelta(days=7)
 _MOST_KNOWN = 20_000  # alerts by which a later poll tells the new ones, the newest
 
 
@@ -40,17 +39,17 @@ class AlertWatch:
 
         New is one whose row was not there before, also if it was received before others that were.
         """
-        followed = alert_history.list_by_ids(connection, self._may_change) if self._may_change else []
+        followed = alert_history.list_by_ids(connection, self._may_change, self._chosen) if self._may_change else []
         yield from self._changed_rows(connection, followed)
         unknown = self._list_unknown(connection)
         for start in range(0, len(unknown), _PAGE):
-            page = alert_history.list_by_ids(connection, unknown[start : start + _PAGE])
+            page = alert_history.list_by_ids(connection, unknown[start : start + _PAGE], self._chosen)
             yield from self._changed_rows(connection, page)
         self._printed = {alert_id: row for alert_id, row in self._printed.items() if alert_id in self._may_change}
 
     def _list_unknown(self, connection: Connection) -> list[UUID]:
-        """Return the ids of the alerts that were not there before, oldest first; they are known from then on."""
-        ids = alert_history.list_ids_after(connection, self._chosen, self._after)
+        """Return the ids of the alerts of any kind that were not there before, oldest first; they are known then."""
+        ids = alert_history.list_ids_after(connection, self._after, 2 * _MOST_KNOWN)
         unknown = sorted(set(ids) - self._known)
         self._after = max(self._after, lowest_id_at(machine_now() - _STORED_WITHIN), *ids[_MOST_KNOWN:][:1])
         self._known = {alert_id for alert_id in ids if alert_id > self._after}

@@ -25,7 +25,7 @@ def describe_spool(figures: dict[str, Any]) -> str | None:
     found = []
     if figures["waiting_files"]:
         files = _describe_files(figures["waiting_files"], figures["waiting_since"])
-        found.append(f"{files} with alerts that wait for Postgres")
+        found.append(f"{files} with alerts to be stored, see the log of the receiver")
     if figures["rejected_files"]:
         files = _describe_files(figures["rejected_files"], figures["rejected_since"])
         found.append(f"{files} with ACCEPTED ALERTS THAT WERE NEVER STORED, see docs/howto/recover.md")

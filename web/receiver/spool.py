@@ -134,6 +134,8 @@ class Spool(Generic[Record]):
         for path in paths:
             try:
                 file = self._claim(path, os.O_RDONLY)  # also on a disk that takes no writes
+            except FileNotFoundError:
+                continue  # another receiver has stored and removed it
             except OSError as error:
                 self._report(path, f"its alerts wait, as it cannot be opened: {error}")
                 continue
@@ -155,7 +157,7 @@ class Spool(Generic[Record]):
                 return None
             raise
         status = os.fstat(descriptor)
-        if not status.st_nlink:  # another receiver has locked and removed it before us
+        if not _is_same_file(path, status):  # another receiver has locked it, and removed or renamed it, before us
             os.close(descriptor)
             return None
         return SpoolFile(path, descriptor, status.st_size)
@@ -234,6 +236,14 @@ class Spool(Generic[Record]):
         if path not in self._reported:
             self._reported.add(path)
             log.error("%s in the spool: %s", path.name, what)
+
+
+def _is_same_file(path: Path, status: os.stat_result) -> bool:
+    """Whether a path still names the file that was opened there."""
+    try:
+        return os.path.samestat(path.stat(), status)
+    except FileNotFoundError:
+        return False
 
 
 def _append_synced(descriptor: int, data: bytes) -> None:

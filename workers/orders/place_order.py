@@ -2,7 +2,6 @@
 
 from datetime import timedelta
 
-from shared.clock import machine_now
 from shared.db.orders import orders
 from shared.db.orders.orders import OrderRow
 from shared.domain.orders.order import OrderState, Role
@@ -16,7 +15,6 @@ from workers.orders.submit import PreparedOrder, SubmitResult, send_order, submi
 from workers.task import task
 
 _RETRY_EXIT_AFTER = timedelta(seconds=0.5)
-_LATEST_EXIT = timedelta(seconds=5)  # an exit is sent by the process that recorded it, or measured again
 
 
 @task(PlaceOrder)
@@ -39,7 +37,7 @@ def place_order(job: PlaceOrder, ctx: Context) -> dict[str, str | None]:
         return _mark_in_doubt(ctx, job, "the process that sent it was lost")
     if order.state is not OrderState.CREATED:
         return {"order": order.state}
-    if order.role is Role.EXIT and (ctx.job.attempt > 1 or machine_now() - order.created_at > _LATEST_EXIT):
+    if order.role is Role.EXIT and (ctx.job.attempt > 1 or job.is_orphaned):
         return _retry_exit(ctx, order, job.target_position, "its first sender was lost", timedelta(0))
     try:
         answer = submit_order(ctx, order)

@@ -12,17 +12,16 @@ from shared.db.accounts.accounts import AccountRow
 from shared.db.market_data import contracts
 from shared.db.orders import changes, fills, orders, positions
 from shared.domain.market_data.calendar import trading_day_at, trading_day_begins
-from shared.domain.market_data.contract import root_of_contract
 from shared.domain.orders.order import OrderState, Role
 from shared.errors import PositionMismatchError, PostponedError, RefusedError
 from shared.fleets import Queue
+from shared.ids import CLOCK_SKEW
 from shared.ledger.jobs.orders import (
     ChangeOrder,
     GuardPosition,
     PlaceOrder,
     ReconcileAccount,
     ResolveInDoubtOrder,
-    entries_key,
     guard_key,
 )
 from shared.ledger.ledger import Transaction
@@ -179,14 +178,13 @@ def _resolve_pending(tx: Transaction, account_id: int) -> None:
             tx.enqueue(
                 PlaceOrder(order_id=order.id),  # finds it expired and records that
                 key=f"place:{order.id}:{minute}",
-                sequence_key=entries_key(account_id, root_of_contract(order.contract_id)),
             )
         if (
             order.state is OrderState.CREATED
             and order.role is Role.EXIT
-            and now - order.created_at > SUBMITTING_AT_MOST
+            and now - order.created_at > SUBMITTING_AT_MOST + CLOCK_SKEW
         ):
-            request = PlaceOrder(order_id=order.id)  # finds that its sender was lost, and requests the exit again
+            request = PlaceOrder(order_id=order.id, is_orphaned=True)
             tx.enqueue(request, key=f"place:{order.id}:{minute}", queue=Queue.CRITICAL)
     for change in changes.list_open(tx.connection, account_id):
         if now - change.created_at > SUBMITTING_AT_MOST:

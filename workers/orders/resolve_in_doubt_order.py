@@ -5,11 +5,10 @@ from uuid import UUID
 
 from shared.clock import machine_now
 from shared.db.orders import orders
-from shared.domain.market_data.contract import root_of_contract
 from shared.domain.orders.order import OrderState, Role
 from shared.errors import PostponedError, RefusedError
 from shared.gateway.wire import VenueOrder
-from shared.ledger.jobs.orders import PlaceOrder, PollFills, ResolveInDoubtOrder, entries_key
+from shared.ledger.jobs.orders import PlaceOrder, PollFills, ResolveInDoubtOrder
 from workers.context import Context
 from workers.orders import venue_state
 from workers.orders.exit_retry import request_exit_again
@@ -66,8 +65,7 @@ def resolve_in_doubt_order(job: ResolveInDoubtOrder, ctx: Context) -> dict[str, 
                 request_exit_again(tx, order, job.target_position, pause=timedelta(0))
             return {"order": OrderState.EXPIRED}
         orders.change_state(tx.connection, order.id, [OrderState.IN_DOUBT], OrderState.CREATED)
-        key = entries_key(order.account_id, root_of_contract(order.contract_id))
-        tx.enqueue(PlaceOrder(order_id=order.id), sequence_key=key, sequence_id=order.id)
+        tx.enqueue(PlaceOrder(order_id=order.id))  # behind no alert: those received later wait for it
     return {"order": OrderState.CREATED, "reason": "absent at the venue: to be sent again under the same tag"}
 
 

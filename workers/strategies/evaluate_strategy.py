@@ -13,7 +13,7 @@ from shared.db.market_data import bars, contracts
 from shared.db.orders import positions
 from shared.db.strategies import strategy_accounts, strategy_runs
 from shared.domain.market_data.bar import Bar
-from shared.domain.market_data.contract import ROOTS, Contract
+from shared.domain.market_data.contract import Contract
 from shared.domain.market_data.coverage import Span
 from shared.domain.market_data.product_family import family_of
 from shared.domain.market_data.rollup import roll_up
@@ -21,7 +21,7 @@ from shared.domain.orders.order import Direction, Origin
 from shared.domain.risk.preconditions import EntryTerms
 from shared.domain.strategies.decision import Decision
 from shared.errors import MarketClosedError, OutsideCalendarError
-from shared.ledger.jobs.orders import PlaceOrder, entries_key
+from shared.ledger.jobs.orders import PlaceOrder
 from shared.ledger.jobs.strategies import EvaluateStrategy
 from shared.ledger.ledger import Transaction
 from strategies.registry import strategy_named
@@ -146,8 +146,7 @@ def _trade(
     recorded = record_entry(tx, ctx, request)
     if recorded.denial is not None:
         return Evaluated(side, _explain_not_traded(reason, str(recorded.denial))), recorded.signal_id
-    key = entries_key(request.account_id, ROOTS[request.contract.root])
-    tx.enqueue(PlaceOrder(order_id=recorded.order.id), sequence_key=key)
+    tx.enqueue(PlaceOrder(order_id=recorded.order.id))  # behind no alert: those received later wait for it
     return Evaluated(side, reason), recorded.signal_id
 
 

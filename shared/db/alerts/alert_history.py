@@ -78,6 +78,9 @@ class AlertRecord:
     has_live_jobs: bool  # whether a job that it caused has not ended
 
 
+_ALL_ALERTS = AlertFilter()
+
+
 def list_newest(connection: Connection, chosen: AlertFilter, limit: int) -> list[AlertRecord]:
     """Return alerts, newest first; with a verdict, those among the newest MAX_SEARCHED."""
     order = ("id",) if chosen.hook_id is None else ("received_at", "id")  # each has an index
@@ -89,17 +92,19 @@ def list_newest(connection: Connection, chosen: AlertFilter, limit: int) -> list
     return _read(connection, page.limit(limit), is_newest_first=True)
 
 
-def list_ids_after(connection: Connection, chosen: AlertFilter, after: UUID) -> Sequence[UUID]:
-    """Return the ids above `after`, highest first, at most MAX_SEARCHED."""
-    page = _restrict(select(alert.c.id), chosen).where(alert.c.id > after)
+def list_ids_after(connection: Connection, after: UUID, limit: int) -> Sequence[UUID]:
+    """Return the ids above `after` of alerts of any kind, highest first, at most `limit`."""
+    page = select(alert.c.id).where(alert.c.id > after)
+    return connection.execute(page.order_by(alert.c.id.desc()).limit(limit)).scalars().all()
+
+
+def list_by_ids(
+    connection: Connection, alert_ids: Collection[UUID], chosen: AlertFilter = _ALL_ALERTS
+) -> list[AlertRecord]:
+    """Return those of these alerts that are chosen, oldest first."""
+    page = _restrict(select(alert), chosen).where(alert.c.id == _one_of("alerts", alert_ids))
     if chosen.verdict is not None:
         page = page.where(alert.c.verdict == chosen.verdict)
-    return connection.execute(page.order_by(alert.c.id.desc()).limit(MAX_SEARCHED)).scalars().all()
-
-
-def list_by_ids(connection: Connection, alert_ids: Collection[UUID]) -> list[AlertRecord]:
-    """Return these alerts, oldest first."""
-    page = select(alert).where(alert.c.id == _one_of("alerts", alert_ids))
     return _read(connection, page, is_newest_first=False)
 
 

@@ -11,7 +11,7 @@ from shared.db.tables.alerts import alert, hook, signal
 from shared.db.tables.ledger import IS_UNFINISHED, job
 from shared.db.tables.orders import orders
 from shared.domain.alerts.alert import AlertAction
-from shared.domain.orders.order import OrderState, Role
+from shared.domain.orders.order import OrderState, Origin, Role, Side
 from shared.fleets import Queue
 from shared.ids import lowest_id_at
 
@@ -115,23 +115,24 @@ def has_open_reduction(connection: Connection, account_id: int, contract_id: str
     return connection.execute(statement.limit(1)).first() is not None
 
 
-def list_entered_later(connection: Connection, stored: StoredAlert, account_id: int) -> set[str]:
-    """Return the contracts of an account in which an entry was requested after an alert was received.
+def list_entered_later(connection: Connection, stored: StoredAlert, account_id: int) -> set[tuple[str, Side]]:
+    """Return contract and side of the entries of an account that were requested after an alert was received.
 
-    An entry of another alert counts from the receipt of that alert, one that was denied not at all.
+    An order made elsewhere counts as one, from when we knew it. An entry of another alert counts from the receipt of
+    that alert, one that was denied not at all.
     """
     statement = (
-        select(orders.c.contract_id)
+        select(orders.c.contract_id, orders.c.side)
         .outerjoin(signal, signal.c.id == orders.c.signal_id)
         .where(
             orders.c.account_id == account_id,
             orders.c.created_at > stored.received_at,
-            orders.c.role == Role.ENTRY.value,
+            or_(orders.c.role == Role.ENTRY.value, orders.c.origin == Origin.EXTERNAL.value),
             orders.c.state != OrderState.DENIED.value,
             func.coalesce(signal.c.alert_id > stored.id, True),
         )
     )
-    return set(connection.execute(statement).scalars())
+    return {(row.contract_id, Side(row.side)) for row in connection.execute(statement)}
 
 
 def list_later_orders(connection: Connection, stored: StoredAlert, order_ids: Collection[UUID]) -> set[UUID]:

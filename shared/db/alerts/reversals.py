@@ -11,7 +11,7 @@ from shared.db.alerts import precedence
 from shared.db.alerts.alerts import StoredAlert
 from shared.db.alerts.entry_denials import came_too_late
 from shared.db.orders import flatten_requests
-from shared.db.orders.root_state import RootState
+from shared.db.orders.root_state import RootState, side_of
 from shared.domain.alerts.alert import Alert
 
 
@@ -42,6 +42,6 @@ def list_reversed(
     return [
         contract_id
         for contract_id in opposite
-        if contract_id not in entered_later
+        if (contract_id, side_of(state.quantity(contract_id))) not in entered_later
         and not flatten_requests.has_later_close(connection, account_id, contract_id, correlation_id, stored)
     ]

@@ -12,7 +12,7 @@ from shared.ledger.job import Instant, Job
 
 
 def entries_key(account_id: int, root: Root) -> str:
-    """Return the sequence_key that entries of one account and root by alert or strategy share: one at a time, in order.
+    """Return the sequence_key that the entries of one account and root by alert share: one at a time, in order.
 
     One that waits, for a quote or a session, keeps no entry of another root waiting.
     """
@@ -29,6 +29,7 @@ class PlaceOrder(Job):
     """Submit a created order to the venue.
 
     `target_position` is what an exit was to leave, if it had one: an exit that was not sent is measured again.
+    So is one that `is_orphaned`: its first job was lost.
     """
 
     queue: ClassVar = Queue.HIGH
@@ -37,6 +38,7 @@ class PlaceOrder(Job):
     is_entry: ClassVar = True
     order_id: UUID
     target_position: int | None = None
+    is_orphaned: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -5,6 +5,7 @@ from uuid import UUID
 
 import pytest
 
+from shared.ledger.jobs.orders import ReconcileAccounts
 from tests.fixtures.alert_steps import (
     ENTRIES,
     OTHER_MONTH,
@@ -182,6 +183,31 @@ def test_a_reversal_whose_entry_has_expired_closes_what_was_not_entered_after_it
     worker_env.run_due_jobs()
 
     assert int(is_entered_later) == worker_env.venue.position()
+
+
+def test_a_reversal_whose_entry_has_expired_leaves_a_position_made_elsewhere_after_it(worker_env: WorkerEnv) -> None:
+    reversal = worker_env.entry_alert(**SHORT_ONE)
+    worker_env.execute(f"UPDATE job SET state = 'expired', finished_at = now() WHERE id = '{reversal}'")
+    ((job_id,),) = worker_env.rows("SELECT id FROM job WHERE name = 'alerts.close_reversed' AND state = 'queued'")
+    worker_env.execute(f"UPDATE job SET run_at = now() + interval '1 hour' WHERE id = '{job_id}'")
+    worker_env.venue.trade(side=0, size=1)
+    worker_env.run(ReconcileAccounts())
+    run_next(worker_env, job_id)
+    worker_env.run_due_jobs()
+
+    assert 1 == worker_env.venue.position()
+
+
+def test_an_entry_to_be_sent_again_does_not_wait_for_an_alert_that_waits_for_it(worker_env: WorkerEnv) -> None:
+    worker_env.venue.faults(path=PLACE, kind="lose_before")
+    run_next(worker_env, worker_env.entry_alert(**LONG_ONE))
+    waiting = worker_env.entry_alert(**LONG_ONE | {"market_position_size": 2})
+    run_next(worker_env, waiting)
+    assert "is not confirmed" in (worker_env.job(waiting)[2] or "")
+    worker_env.execute("UPDATE orders SET submitted_at = submitted_at - interval '16 seconds' WHERE state = 'IN_DOUBT'")
+    run_until(worker_env, 2)
+
+    assert "succeeded" == worker_env.job(waiting)[0]
 
 
 @pytest.mark.parametrize(("sent", "left"), [(5, 1), (0, 0)], ids=["received last", "in order"])

@@ -249,7 +249,6 @@ def test_every_read_of_an_outcome_has_an_index(worker_env: WorkerEnv) -> None:
         connection.exec_driver_sql("SET LOCAL enable_seqscan = off")
         before = connection.exec_driver_sql(SCANS).all()
         for read in (
-            alert_history.list_by_ids,
             alert_history.list_signals,
             alert_history.list_orders,
             alert_history.list_flatten_requests,
@@ -257,6 +256,7 @@ def test_every_read_of_an_outcome_has_an_index(worker_env: WorkerEnv) -> None:
         ):
             assert [] == read(connection, ids)
         assert [] == alert_history.list_closing_orders(connection, request)
-        assert [] == alert_history.list_ids_after(connection, AlertFilter(verdict="refused"), new_id())
+        assert [] == alert_history.list_by_ids(connection, ids, AlertFilter(verdict="refused"))
+        assert [] == alert_history.list_ids_after(connection, new_id(), 10)
         after = connection.exec_driver_sql(SCANS).all()
     assert before == after

@@ -35,7 +35,8 @@ def test_status_without_a_stack_shows_the_alerts_that_wait_and_those_that_were_n
     leave_file(spool, ".spool", timedelta(minutes=5))
     leave_file(spool, ".spool", timedelta(hours=1))
     assert (
-        f"Spool {spool}: 2 files, up to 60 min old, with alerts that wait for Postgres.\n" in shell.run("status").stdout
+        f"Spool {spool}: 2 files, up to 60 min old, with alerts to be stored, see the log of the receiver.\n"
+        in shell.run("status").stdout
     )
 
     leave_file(spool, ".rejected", timedelta(hours=2))

@@ -97,7 +97,7 @@ def test_an_exit_whose_sender_was_lost_is_found_by_a_reconcile_and_measured_agai
     worker_env.execute(f"UPDATE job SET {ended} WHERE name = 'orders.place_order' AND state <> 'succeeded'")
     with monkeypatch.context() as patch:
         patch.setattr("workers.orders.reconcile_account.SUBMITTING_AT_MOST", timedelta(0))
-        patch.setattr("workers.orders.place_order._LATEST_EXIT", timedelta(0))
+        patch.setattr("workers.orders.reconcile_account.CLOCK_SKEW", timedelta(0))
         worker_env.runner.run(worker_env.enqueue(ReconcileAccounts()))
         reconcile = "SELECT id FROM job WHERE name = 'orders.reconcile_account' ORDER BY id DESC LIMIT 1"
         worker_env.runner.run(worker_env.rows(reconcile)[0][0])

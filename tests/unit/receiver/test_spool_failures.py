@@ -4,6 +4,7 @@ import asyncio
 import base64
 import fcntl
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -57,15 +58,16 @@ def test_a_file_that_is_set_aside_waits_for_a_retry_and_fills_the_spool_meanwhil
 def test_a_file_that_cannot_be_opened_is_logged_once_and_claimed_once_it_can(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    link, target = tmp_path / "0.spool", tmp_path / "moved"
-    link.symlink_to(target)
+    link = tmp_path / "0.spool"
+    link.symlink_to(tmp_path / "1.spool" / "in a file")
     (tmp_path / "1.spool").write_bytes(base64.b64encode(b"other") + b"\n")
 
     async def run() -> None:
         spool = open_spool(tmp_path)
         await spool.retry()
         assert ["other"] == await read_all(spool)
-        target.write_bytes(base64.b64encode(b"left") + b"\n")
+        link.unlink()
+        link.write_bytes(base64.b64encode(b"left") + b"\n")
         await spool.retry()
         assert ["other", "left"] == await read_all(spool)
 
@@ -97,18 +99,19 @@ def test_a_lock_that_the_disk_refuses_is_an_error(tmp_path: Path, monkeypatch: p
         asyncio.run(spool.add("lost"))
 
 
-def test_a_file_that_another_receiver_removes_before_it_is_locked_takes_no_record(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("take_away", [Path.unlink, lambda path: path.rename(path.with_suffix(".rejected"))])
+def test_a_file_that_another_receiver_takes_away_before_it_is_locked_takes_no_record(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, take_away: Callable[[Path], object]
 ) -> None:
     spool, flock = open_spool(tmp_path), fcntl.flock
 
     def lock_removed(descriptor: int, operation: int) -> None:
         monkeypatch.setattr(fcntl, "flock", flock)
-        for path in tmp_path.iterdir():
-            path.unlink()
+        for path in list(tmp_path.iterdir()):
+            take_away(path)
         flock(descriptor, operation)
 
     monkeypatch.setattr(fcntl, "flock", lock_removed)
     asyncio.run(spool.add("kept"))
 
-    assert [base64.b64encode(b"kept") + b"\n"] == [path.read_bytes() for path in tmp_path.iterdir()]
+    assert [base64.b64encode(b"kept") + b"\n"] == [path.read_bytes() for path in tmp_path.glob("*.spool")]
