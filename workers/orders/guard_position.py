@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass, replace
 from datetime import timedelta
-from decimal import Decimal
 
 from sqlalchemy import Connection
 
@@ -14,7 +13,7 @@ from shared.db.orders.orders import OrderRow
 from shared.db.orders.positions import PositionRow
 from shared.domain.counting import count_of
 from shared.domain.market_data.contract import Contract
-from shared.domain.orders.order import MIN_TICKS, ChangeKind, OrderState, OrderType, Origin, Role, Side
+from shared.domain.orders.order import ChangeKind, OrderState, OrderType, Origin, Role, Side
 from shared.domain.orders.protection import ClosingOrder, ProtectionPlan, plan_protection
 from shared.errors import PostponedError, RetryableError
 from shared.ids import new_id
@@ -22,6 +21,7 @@ from shared.ledger.jobs.orders import Flatten, GuardPosition
 from workers.context import Context
 from workers.orders import venue_state
 from workers.orders.change_order import send_change
+from workers.orders.protective_stop import find_stop_price
 from workers.orders.resolve_in_doubt_order import OVERLAP
 from workers.orders.submit import submit_order
 from workers.task import task
@@ -32,9 +32,6 @@ POLL_EVERY = timedelta(seconds=0.1)
 # A position without a working stop of our own by then is flattened.
 FLATTEN_AFTER = timedelta(seconds=1.4)
 RETRY_WHEN_UNREACHABLE = timedelta(seconds=0.5)
-# For a position without a stop distance: this share of the smallest account's max loss limit.
-EXTERNAL_RISK_SHARE = Decimal("0.10")
-_EXTERNAL_RISK_BUDGET = Decimal(2_000)  # dollars
 _NEVER_LIVE = "nothing: live orders were never on"
 _UNCONFIRMED = {OrderState.CREATED, OrderState.SUBMITTING, OrderState.IN_DOUBT}
 _WORKING = {OrderState.WORKING}
@@ -148,12 +145,21 @@ def _refresh_state(ctx: Context, job: GuardPosition, waited: timedelta) -> Prote
         state = replace(load_state(tx.connection, job.account_id, job.contract_id), shown=shown)
         by_fills = state.quantity
         if by_fills != at_venue and waited >= FLATTEN_AFTER:
-            state = replace(state, quantity=at_venue)  # the venue is right; reconcile finds the reason
+            held = _find_at_venue(view, job.contract_id)
+            state = replace(state, quantity=at_venue, position=held)  # the venue is right; reconcile finds the reason
         if state.quantity == at_venue and state.plan.is_covered:
             _record_protection(tx.connection, job, state)
     if state.quantity != at_venue:
         raise PostponedError(f"{job.contract_id}: the venue holds {at_venue}, our fills make {by_fills}", POLL_EVERY)
     return state
+
+
+def _find_at_venue(view: venue_state.VenueView, contract_id: str) -> PositionRow | None:
+    for one in view.positions:
+        if one.contract_id == contract_id and one.direction is not None:
+            quantity = one.quantity * one.direction.sign
+            return PositionRow(view.account_id, contract_id, quantity, one.average_price, one.opened_market_at)
+    return None
 
 
 def _has_stop_failed(ctx: Context, job: GuardPosition, state: ProtectionState, waited: timedelta) -> bool:
@@ -233,7 +239,9 @@ def _cancel_unsent_stops(ctx: Context, job: GuardPosition) -> None:
 
 def _create_stop(ctx: Context, job: GuardPosition, state: ProtectionState, missing: int) -> OrderRow:
     with ctx.ledger.engine.begin() as connection:
-        price = _stop_price(connection, job, state)
+        price = None if state.position is None else find_stop_price(connection, ctx, state.position, state.contract)
+        if price is None:
+            raise PostponedError(f"{job.contract_id}: the price of the position is not known yet", POLL_EVERY)
         return orders.create(
             connection,
             order_id=new_id(),
@@ -247,27 +255,6 @@ def _create_stop(ctx: Context, job: GuardPosition, state: ProtectionState, missi
             type_=OrderType.STOP,
             stop_price=price,
         )
-
-
-def _stop_price(connection: Connection, job: GuardPosition, state: ProtectionState) -> Decimal:
-    """Return the stop price: as far from the average price as the newest entry, or else the account, sets.
-
-    Without either, the distance risks EXTERNAL_RISK_SHARE of the budget, and is at least MIN_TICKS. Raise
-    PostponedError while no price of the position is known.
-    """
-    account = accounts.get(connection, job.account_id)
-    entry = orders.find_newest_entry(connection, job.account_id, job.contract_id)
-    ticks = entry.stop_loss_ticks if entry is not None else None
-    ticks = ticks or (account.default_stop_ticks if account else None)
-    if ticks is None:
-        budget = _EXTERNAL_RISK_BUDGET * EXTERNAL_RISK_SHARE
-        ticks = max(MIN_TICKS, int(budget / (abs(state.quantity) * state.contract.tick_value)))
-    average = state.position.average_price if state.position else None
-    basis = average if average is not None else (entry.average_fill_price if entry else None)
-    if basis is None:
-        raise PostponedError(f"{job.contract_id}: the price of the position is not known yet", POLL_EVERY)
-    nearest = int((basis / state.contract.tick_size).to_integral_value())
-    return (nearest - ticks * (1 if state.quantity > 0 else -1)) * state.contract.tick_size
 
 
 def _flatten(ctx: Context, job: GuardPosition, reason: str) -> dict[str, str | int]:

@@ -14,6 +14,7 @@ from shared.db.market_data import contracts
 from shared.db.orders import changes, fills, flatten_requests, orders, positions
 from shared.db.orders.orders import OrderRow
 from shared.db.orders.positions import PositionRow
+from shared.db.orders.stops import find_newest_entry
 from shared.db.risk import risk_snapshots
 from shared.db.risk.entry_check import describe_finding
 from shared.db.risk.risk_snapshots import RiskSnapshot
@@ -219,7 +220,7 @@ def _trail_stops(ctx: Context, held: Sequence[PositionRow], quotes: Mapping[str,
         if price is None:
             continue
         with _transaction(ctx, f"stops of account {position.account_id} are moved in the next watch") as tx:
-            entry = orders.find_newest_entry(tx.connection, position.account_id, position.contract_id)
+            entry = find_newest_entry(tx.connection, position)
             if entry is None or (entry.breakeven_ticks is None and entry.trail_ticks is None):
                 continue
             _move_stops(tx, position, price, entry.breakeven_ticks, entry.trail_ticks)

@@ -228,18 +228,6 @@ def version_of(connection: Connection, account_id: int, contract_id: str) -> tup
     return (*connection.execute(totals).one(), *list_open_in_contract(connection, account_id, contract_id))
 
 
-def find_newest_entry(connection: Connection, account_id: int, contract_id: str) -> OrderRow | None:
-    """Return the newest entry of the contract with a fill, or None."""
-    statement = select(*_COLUMNS).where(
-        orders.c.account_id == account_id,
-        orders.c.contract_id == contract_id,
-        orders.c.role == Role.ENTRY.value,
-        orders.c.filled_quantity > 0,
-    )
-    row = connection.execute(statement.order_by(orders.c.id.desc()).limit(1)).one_or_none()
-    return None if row is None else _row(row)
-
-
 def find_newest_stop_of_ours(
     connection: Connection, account_id: int, contract_id: str, since: datetime
 ) -> OrderRow | None:

@@ -1,15 +1,17 @@
-"""The stops of a position: those that work, and the distance at which they trail."""
+"""The stops of a position: those that work, the entry whose rules move them, and the distance at which they trail."""
 
 from dataclasses import dataclass
 from decimal import Decimal
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, select
 
 from shared.db.accounts import accounts
 from shared.db.market_data import contracts
 from shared.db.orders import orders
 from shared.db.orders.orders import OrderRow
 from shared.db.orders.positions import PositionRow
+from shared.db.tables.orders import fill
+from shared.db.tables.orders import orders as order_table
 from shared.domain.counting import count_of
 from shared.domain.orders.order import OrderState, OrderType, Role, Side
 from shared.domain.orders.stop_moves import StopLevel, StoppedPosition
@@ -42,6 +44,32 @@ def read_stopped_position(connection: Connection, position: PositionRow, exit_pr
     )
 
 
+def find_newest_entry(connection: Connection, position: PositionRow) -> OrderRow | None:
+    """Return the newest entry of ours that built the position, whose rules move its stops; None if there is none.
+
+    That is an entry on the position's side with a fill at or after the instant at which the position was opened. An
+    entry of an earlier position moves no stop of this one, nor does any while the instant is not known.
+    """
+    if position.opened_market_at is None:
+        return None
+    statement = (
+        select(order_table.c.id)
+        .join(fill, fill.c.order_id == order_table.c.id)
+        .where(
+            fill.c.account_id == position.account_id,
+            fill.c.contract_id == position.contract_id,
+            fill.c.filled_market_at >= position.opened_market_at,
+            ~fill.c.is_voided,
+            order_table.c.role == Role.ENTRY.value,
+            order_table.c.side == (Side.BUY if position.quantity > 0 else Side.SELL).value,
+        )
+        .order_by(order_table.c.id.desc())
+        .limit(1)
+    )
+    found = connection.execute(statement).scalar_one_or_none()
+    return None if found is None else orders.get(connection, found)
+
+
 @dataclass(frozen=True, slots=True)
 class TrailChange:
     """The entry that stores a trailing distance, what changes in words, and whether anything did."""
@@ -57,7 +85,7 @@ def set_trail(connection: Connection, position: PositionRow, ticks: int | None, 
     An account event records a change and who made it. Raise RefusedError for a position without an entry of ours.
     """
     account_id, contract_id = position.account_id, position.contract_id
-    entry = orders.find_newest_entry(connection, account_id, contract_id)
+    entry = find_newest_entry(connection, position)
     if entry is None:
         raise RefusedError(
             f"cannot trail the position in {contract_id}: it has no entry of ours that can store the distance; "

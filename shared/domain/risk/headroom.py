@@ -1,0 +1,41 @@
+"""The loss that a position may still make before the equity touches a loss limit."""
+
+from decimal import ROUND_CEILING, Decimal
+
+from shared.domain.market_data.contract import ROOTS
+from shared.domain.risk.account_risk import AccountRisk, Holding, OpenEntry, loss_limit_level
+from shared.domain.risk.rule_book import RuleBook
+
+
+def headroom_of_position(risk: AccountRisk, book: RuleBook, contract_id: str) -> Decimal | None:
+    """Return the dollars that a position may lose from its average price until the equity touches a loss limit.
+
+    The nearer of the max loss limit and the daily loss limit counts, less the losses at the stops of all other
+    positions and open entries, and less the assumed fees of everything. It is not above zero once nothing is left, and
+    None if the account has no limit, or a balance is missing.
+    """
+    if risk.balance is None:
+        return None
+    others = [one for one in risk.holdings if one.contract_id != contract_id]
+    worst = risk.balance + sum((_profit_at_stop(one) for one in others), start=Decimal(0))
+    worst -= sum((entry.stop_risk for entry in risk.open_entries), start=Decimal(0))
+    parts: tuple[Holding | OpenEntry, ...] = (*risk.holdings, *risk.open_entries)
+    worst -= sum((book.costs_of(part.root, abs(part.quantity)) for part in parts), start=Decimal(0))
+    levels = [loss_limit_level(risk, book)]
+    if book.daily_loss_limit is not None and risk.day_opening_balance is not None:
+        levels.append(risk.day_opening_balance - book.daily_loss_limit)
+    return min((worst - level for level in levels if level is not None), default=None)
+
+
+def most_stop_ticks(headroom: Decimal, tick_value: Decimal, quantity: int) -> int:
+    """Return the widest stop, in ticks, whose loss stays below the headroom; zero or less if none does."""
+    return int((headroom / (tick_value * quantity)).to_integral_value(ROUND_CEILING)) - 1
+
+
+def _profit_at_stop(holding: Holding) -> Decimal:
+    """Return the result of a position at its stop, in dollars, without the part of a profit that needs a price."""
+    root = ROOTS[holding.root]
+    if holding.exit_price is None:
+        return -holding.stop_risk
+    profit = (holding.exit_price - holding.average_price) * holding.quantity * root.tick_value / root.tick_size
+    return profit - holding.stop_risk
