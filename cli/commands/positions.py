@@ -22,7 +22,7 @@ from shared.db.market_data import contracts
 from shared.db.orders import positions
 from shared.db.orders.orders import OrderRow
 from shared.db.orders.positions import PositionRow
-from shared.db.orders.stops import list_working, read_stopped_position, set_trail
+from shared.db.orders.stops import has_external_stop, list_working, read_stopped_position, set_trail
 from shared.domain.market_data.contract import Contract
 from shared.domain.orders.order import ChangeKind, direction_of
 from shared.domain.orders.stop_moves import plan_breakeven, require_to_rest
@@ -211,6 +211,8 @@ def _find_protected_position(
             f"{account.name} has no position in {contract.id}: `tickwork positions` lists the open positions"
         )
     stops = list_working(connection, held[0])
+    if not stops and has_external_stop(connection, held[0]):
+        raise RefusedError(f"the stop of {contract.id} was placed elsewhere: move it there")
     if not stops:
         raise RefusedError(f"no stop is working for the position in {contract.id}: the guard places one within seconds")
     return held[0], contract, stops

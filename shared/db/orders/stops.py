@@ -31,6 +31,18 @@ def list_working(connection: Connection, position: PositionRow) -> list[OrderRow
     ]
 
 
+def has_external_stop(connection: Connection, position: PositionRow) -> bool:
+    """Whether a working stop that was placed elsewhere closes the position; it is counted, and never changed."""
+    closing = Side.SELL if position.quantity > 0 else Side.BUY
+    return any(
+        order.role is Role.OTHER
+        and order.type in {OrderType.STOP, OrderType.TRAILING_STOP}
+        and order.state is OrderState.WORKING
+        and order.side is closing
+        for order in orders.list_open_in_contract(connection, position.account_id, position.contract_id)
+    )
+
+
 def read_stopped_position(connection: Connection, position: PositionRow, exit_price: Decimal | None) -> StoppedPosition:
     """Return the position with its working stops; raise RefusedError while its average price is not known."""
     if position.average_price is None:

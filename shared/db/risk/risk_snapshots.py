@@ -16,6 +16,7 @@ from shared.domain.market_data.calendar import trading_day_at, trading_day_begin
 from shared.domain.market_data.contract import ROOTS, root_of_contract
 from shared.domain.market_data.product_family import family_of
 from shared.domain.orders.order import Direction, Side, direction_of
+from shared.domain.orders.protection import ExternalOrder, mark_protection
 from shared.domain.risk.account_risk import AccountRisk, Holding, OpenEntry
 from shared.domain.risk.rule_book import PRESETS, RuleBook, preset_for
 from shared.domain.risk.rule_changes import with_changes
@@ -31,7 +32,11 @@ _FACTS = text("""
     FROM position WHERE quantity > 0
     UNION ALL
     SELECT 'entry', account_id, contract_id, quantity - filled_quantity, NULL, stop_loss_ticks, side, NULL
-    FROM orders WHERE state IN ('CREATED', 'SUBMITTING', 'IN_DOUBT', 'WORKING') AND role IN ('ENTRY', 'OTHER')
+    FROM orders WHERE state IN ('CREATED', 'SUBMITTING', 'IN_DOUBT', 'WORKING') AND role = 'ENTRY'
+    UNION ALL
+    SELECT CASE WHEN type IN ('STOP', 'TRAILING_STOP') THEN 'external_stop' ELSE 'external_limit' END, account_id,
+           contract_id, quantity - filled_quantity, coalesce(stop_price, limit_price), NULL, side, NULL
+    FROM orders WHERE state IN ('CREATED', 'SUBMITTING', 'IN_DOUBT', 'WORKING') AND role = 'OTHER'
     UNION ALL
     SELECT 'stop', account_id, contract_id, quantity - filled_quantity, stop_price, NULL, side, NULL
     FROM orders WHERE state = 'WORKING' AND role = 'STOP_LOSS' AND stop_price IS NOT NULL
@@ -73,11 +78,29 @@ class _Facts:
     held: list[Row[Any]] = field(default_factory=list)
     entry: list[Row[Any]] = field(default_factory=list)
     stop: list[Row[Any]] = field(default_factory=list)
+    external_stop: list[Row[Any]] = field(default_factory=list)
+    external_limit: list[Row[Any]] = field(default_factory=list)
     traded: list[Row[Any]] = field(default_factory=list)
     sent: list[Row[Any]] = field(default_factory=list)
     in_doubt: list[Row[Any]] = field(default_factory=list)
     flatten_request: list[Row[Any]] = field(default_factory=list)
     day: list[Row[Any]] = field(default_factory=list)
+
+    def sort_external_orders(self) -> None:
+        """Add each order that was placed elsewhere to the stops or the entries, or to neither if it is a target.
+
+        The position as it is now decides: one that has changed since makes an entry of an order that protected it.
+        """
+        external = [*self.external_stop, *self.external_limit]
+        for contract_id in sorted({row.contract_id for row in external}):
+            rows = [row for row in external if row.contract_id == contract_id]
+            position = sum(row.n for row in self.held if row.contract_id == contract_id)
+            resting = [ExternalOrder(row.kind == "external_stop", Side(row.side), row.n, row.price) for row in rows]
+            for row, order, protects in zip(rows, resting, mark_protection(position, resting), strict=True):
+                if not protects:
+                    self.entry.append(row)
+                elif order.is_stop and row.price is not None:
+                    self.stop.append(row)
 
 
 def book_of(account: AccountRow, *, max_quantity: int | None = None) -> RuleBook:
@@ -139,6 +162,8 @@ def read(
     values = {"day_began": trading_day_begins(day), "accounts": [one.id for one in accounts]}
     for row in connection.execute(_FACTS, values):
         getattr(facts[row.account_id], row.kind).append(row)
+    for found in facts.values():
+        found.sort_external_orders()
     exit_price = exit_prices({row.contract_id for one in accounts for row in facts[one.id].held})
     # Accounts of one owner may not lie on opposite sides, also those that are not in `accounts`.
     directions = {account_id: _directions_by_family(found) for account_id, found in facts.items()}

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from uuid import UUID
 
 from shared.domain.orders.order import OrderType, Role, Side
@@ -76,6 +77,36 @@ def plan_protection(position: int, working: Sequence[ClosingOrder]) -> Protectio
                 shrinks.append((one.id, kept))
     covered = sum(one.quantity for one in stops) + external
     return ProtectionPlan(max(0, held - covered), tuple(cancels), tuple(shrinks))
+
+
+@dataclass(frozen=True, slots=True)
+class ExternalOrder:
+    """A working order that was placed elsewhere; `quantity` is the open one, `price` None if the venue names none."""
+
+    is_stop: bool
+    side: Side
+    quantity: int
+    price: Decimal | None
+
+
+def mark_protection(position: int, orders: Sequence[ExternalOrder]) -> list[bool]:
+    """Return for each external order whether it protects a position or could open one; `position` is signed.
+
+    An order protects that rests on the closing side and is no larger than what is held. All stops together protect as
+    many contracts as are held, those nearest to the market first, and so do all other orders: of a stop and a target,
+    only one fills.
+    """
+    closing = Side.SELL if position > 0 else Side.BUY
+    protects = [False] * len(orders)
+    for is_stop in (True, False):
+        # Nearest to the market first: for a long, the highest sell stop and the lowest sell limit.
+        direction = closing.sign if is_stop else -closing.sign
+        found = [(index, one) for index, one in enumerate(orders) if one.is_stop is is_stop and one.side is closing]
+        remaining = abs(position)
+        for index, one in sorted(found, key=lambda each: (each[1].price or Decimal(0)) * direction):
+            protects[index] = one.quantity <= remaining
+            remaining -= one.quantity if protects[index] else 0
+    return protects
 
 
 def compute_protective_stop(
