@@ -16,7 +16,6 @@ from shared.db.accounts import accounts
 from shared.db.accounts.accounts import AccountRow
 from shared.domain.accounts.stage import Stage, parse_stage
 from shared.domain.counting import count_of
-from shared.domain.orders.order import MIN_TICKS
 from shared.domain.risk.account_risk import loss_limit_level
 from shared.errors import RefusedError, SettingsError
 
@@ -133,7 +132,7 @@ def _confirm_name(row: AccountRow, name: str | None, *, as_json: bool) -> None:
 @json_option
 def set_default_stop(account: str, ticks: str, *, as_json: bool) -> None:
     """Set the default stop in ticks. It protects entries without a stop; with `none`, such entries are denied."""
-    distance = parse_ticks_or_none(ticks, MIN_TICKS)
+    distance = parse_ticks_or_none(ticks)
     with begin() as connection:
         row = resolve_account(connection, account)
         accounts.change(connection, row.id, default_stop_ticks=distance)

@@ -6,7 +6,7 @@ from decimal import Decimal
 import click
 
 from cli.client.lookup import SHORTEST_ID
-from shared.domain.orders.order import MAX_TICKS, Side
+from shared.domain.orders.order import MAX_TICKS, MIN_TICKS, Side
 from shared.errors import RefusedError
 
 _NUMERAL = re.compile(r"[0-9]{1,9}(\.[0-9]{1,9})?")
@@ -73,10 +73,10 @@ class SideType(click.ParamType[Side]):
         return side
 
 
-def parse_ticks_or_none(word: str, least: int = 1) -> int | None:
-    """Return a distance of at least `least` ticks, or None for `none`; raise RefusedError for anything else."""
+def parse_ticks_or_none(word: str) -> int | None:
+    """Return the distance of a stop, as the venue accepts it, or None for `none`; else raise RefusedError."""
     if word.lower() == "none":
         return None
-    if not word.isdecimal() or not least <= int(word) <= MAX_TICKS:
-        raise RefusedError(f"invalid distance {word!r}: expected ticks from {least} to {MAX_TICKS}, or none")
+    if not word.isdecimal() or not MIN_TICKS <= int(word) <= MAX_TICKS:
+        raise RefusedError(f"invalid distance {word!r}: expected ticks from {MIN_TICKS} to {MAX_TICKS}, or none")
     return int(word)

@@ -5,7 +5,6 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime, timedelta
-from decimal import Decimal
 
 from shared.clock import machine_now
 from shared.db.accounts import accounts
@@ -14,14 +13,12 @@ from shared.db.market_data import contracts
 from shared.db.orders import changes, fills, flatten_requests, orders, positions
 from shared.db.orders.orders import OrderRow
 from shared.db.orders.positions import PositionRow
-from shared.db.orders.stops import find_newest_entry
 from shared.db.risk import risk_snapshots
 from shared.db.risk.entry_check import describe_finding
 from shared.db.risk.risk_snapshots import RiskSnapshot
 from shared.domain.market_data.calendar import assumed_calendar_of, trading_day_at
 from shared.domain.market_data.contract import ROOTS, Contract
-from shared.domain.orders.order import ChangeKind, OrderState, OrderType, Origin, Role, Side, direction_of
-from shared.domain.orders.protection import compute_protective_stop
+from shared.domain.orders.order import ChangeKind, OrderState, Origin, Role, direction_of
 from shared.domain.risk.account_risk import mark_touched_limits
 from shared.domain.risk.account_rules import Finding, RuleAction, check_account, session_of, strongest_action
 from shared.domain.risk.entry_rules import SizedEntry, only_reduces, time_findings
@@ -31,6 +28,7 @@ from shared.ledger.jobs.orders import ChangeOrder, Flatten, GuardPosition, Reduc
 from shared.ledger.jobs.risk import WatchAccounts
 from shared.ledger.ledger import Transaction
 from workers.context import Context
+from workers.risk.trail_stops import move_stops
 from workers.task import task
 
 log = logging.getLogger(__name__)
@@ -158,9 +156,7 @@ def _cancel_barred_entries(ctx: Context, snapshot: RiskSnapshot, found: Sequence
                 _request_change(tx, order, ChangeKind.CANCEL, reason)
 
 
-def _request_change(
-    tx: Transaction, order: OrderRow, kind: ChangeKind, reason: str, stop_price: Decimal | None = None
-) -> None:
+def _request_change(tx: Transaction, order: OrderRow, kind: ChangeKind, reason: str) -> None:
     change = changes.create(
         tx.connection,
         order.id,
@@ -168,7 +164,6 @@ def _request_change(
         origin=Origin.PROTECTOR,
         reason=reason,
         correlation_id=order.correlation_id,
-        stop_price=stop_price,
     )
     tx.enqueue(ChangeOrder(change_id=change.id), correlation_id=order.correlation_id)
 
@@ -220,34 +215,4 @@ def _trail_stops(ctx: Context, held: Sequence[PositionRow], quotes: Mapping[str,
         if price is None:
             continue
         with _transaction(ctx, f"stops of account {position.account_id} are moved in the next watch") as tx:
-            entry = find_newest_entry(tx.connection, position)
-            if entry is None or (entry.breakeven_ticks is None and entry.trail_ticks is None):
-                continue
-            _move_stops(tx, position, price, entry.breakeven_ticks, entry.trail_ticks)
-
-
-def _move_stops(
-    tx: Transaction, position: PositionRow, price: Decimal, breakeven_ticks: int | None, trail_ticks: int | None
-) -> None:
-    contract = contracts.require(tx.connection, position.contract_id)
-    side = Side.BUY if position.quantity > 0 else Side.SELL
-    for order in orders.list_open_in_contract(tx.connection, position.account_id, position.contract_id):
-        is_stop = order.role is Role.STOP_LOSS and order.type is OrderType.STOP and order.state is OrderState.WORKING
-        if not is_stop or order.stop_price is None or position.average_price is None:
-            continue
-        now = _to_ticks(order.stop_price, contract)
-        wanted = compute_protective_stop(
-            side,
-            _to_ticks(position.average_price, contract),
-            _to_ticks(price, contract),
-            now,
-            breakeven_ticks=breakeven_ticks,
-            trail_ticks=trail_ticks,
-        )
-        if wanted == now or changes.has_open(tx.connection, order.id):
-            continue
-        _request_change(tx, order, ChangeKind.MODIFY, f"the price is {price}", wanted * contract.tick_size)
-
-
-def _to_ticks(price: Decimal, contract: Contract) -> int:
-    return int((price / contract.tick_size).to_integral_value())
+            move_stops(tx, position, price)

@@ -4,17 +4,25 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
+from itertools import takewhile
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Connection, Row, Update, any_, bindparam, case, func, or_, select, update
+from sqlalchemy import Connection, Row, Update, and_, any_, bindparam, case, func, or_, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from shared.db.tables.orders import IDS, order_change, orders
 from shared.domain.orders.order import ChangeKind, ChangeState, OrderState, Origin
+from shared.domain.orders.stop_pace import StopMoves
 from shared.ids import CLOCK_SKEW, lowest_id_at, new_id
 
 _OPEN = [state.value for state in ChangeState if not state.is_final]
+_REJECTIONS_COUNTED = 10
+_IS_STOP_MOVE = and_(
+    order_change.c.kind == ChangeKind.MODIFY.value,
+    order_change.c.origin == Origin.PROTECTOR.value,
+    order_change.c.stop_price.is_not(None),
+)
 _FINAL = [state.value for state in OrderState if state.is_final]
 
 
@@ -99,6 +107,26 @@ def has_open(connection: Connection, order_id: UUID, kind: ChangeKind | None = N
     if kind is not None:
         statement = statement.where(order_change.c.kind == kind.value)
     return connection.execute(statement.limit(1)).one_or_none() is not None
+
+
+def find_stop_moves(connection: Connection, order_id: UUID) -> StopMoves:
+    """Return when the stop last moved by itself, and how many such moves the venue has rejected in a row since."""
+    statement = select(order_change.c.state, order_change.c.created_at).where(
+        order_change.c.order_id == order_id, _IS_STOP_MOVE
+    )
+    newest = connection.execute(statement.order_by(order_change.c.id.desc()).limit(_REJECTIONS_COUNTED)).all()
+    rejected = list(takewhile(lambda row: row.state == ChangeState.REJECTED.value, newest))
+    return StopMoves(newest[0].created_at if newest else None, len(rejected))
+
+
+def count_stop_moves(connection: Connection, since: datetime) -> int:
+    """Return how many moves of stops by themselves were requested after `since`, over all accounts."""
+    statement = select(func.count()).where(
+        order_change.c.id >= lowest_id_at(since - CLOCK_SKEW),  # the table is never pruned
+        order_change.c.created_at > since,
+        _IS_STOP_MOVE,
+    )
+    return connection.execute(statement).scalar_one()
 
 
 def change_state(connection: Connection, change_id: UUID, target: ChangeState, outcome: str | None = None) -> None:

@@ -13,7 +13,7 @@ from shared.db.orders.positions import PositionRow
 from shared.db.tables.orders import fill
 from shared.db.tables.orders import orders as order_table
 from shared.domain.counting import count_of
-from shared.domain.orders.order import OrderState, OrderType, Role, Side
+from shared.domain.orders.order import MIN_TICKS, OrderState, OrderType, Role, Side
 from shared.domain.orders.stop_moves import StopLevel, StoppedPosition
 from shared.errors import RefusedError
 
@@ -94,8 +94,11 @@ class TrailChange:
 def set_trail(connection: Connection, position: PositionRow, ticks: int | None, *, by: str) -> TrailChange:
     """Make the stop of a position trail behind the best price; None ends it.
 
-    An account event records a change and who made it. Raise RefusedError for a position without an entry of ours.
+    An account event records a change and who made it. Raise RefusedError for a position without an entry of ours, and
+    for a distance that the venue does not accept.
     """
+    if ticks is not None and ticks < MIN_TICKS:
+        raise RefusedError(f"invalid trail of {count_of(ticks, 'tick')}: expected at least {MIN_TICKS}")
     account_id, contract_id = position.account_id, position.contract_id
     entry = find_newest_entry(connection, position)
     if entry is None:

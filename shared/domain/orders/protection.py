@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from decimal import Decimal
 from uuid import UUID
 
-from shared.domain.orders.order import OrderType, Role, Side
+from shared.domain.orders.order import MIN_TICKS, OrderType, Role, Side
+from shared.domain.orders.stop_pace import step_of
 
 _STOPS = frozenset({OrderType.STOP, OrderType.TRAILING_STOP})
 _CLOSERS = frozenset({Role.STOP_LOSS, Role.TAKE_PROFIT, Role.EXIT})
@@ -114,11 +115,15 @@ def compute_protective_stop(
 ) -> int:
     """Return the price for the stop of an entry, in ticks, once the price has been at `best`; it never moves back.
 
-    From `breakeven_ticks` of profit it is at the entry's price; it follows `trail_ticks` behind the best price.
+    From `breakeven_ticks` of profit it is at the entry's price; it follows `trail_ticks` behind the best price, a step
+    at a time. Both are at least MIN_TICKS from the best price.
     """
     candidates = [stop]
-    if breakeven_ticks is not None and (best - entry) * side.sign >= breakeven_ticks:
+    if breakeven_ticks is not None and (best - entry) * side.sign >= max(breakeven_ticks, MIN_TICKS):
         candidates.append(entry)
     if trail_ticks is not None:
-        candidates.append(best - side.sign * trail_ticks)
+        distance = max(trail_ticks, MIN_TICKS)
+        trailed = best - side.sign * distance
+        if (trailed - stop) * side.sign >= step_of(distance):
+            candidates.append(trailed)
     return max(candidates) if side is Side.BUY else min(candidates)

@@ -5,7 +5,7 @@ from decimal import Decimal
 from uuid import UUID
 
 from shared.domain.market_data.contract import Contract
-from shared.domain.orders.order import Side
+from shared.domain.orders.order import MIN_TICKS, Side
 from shared.errors import RefusedError
 
 
@@ -84,18 +84,28 @@ def plan_stop_move(position: StoppedPosition, *, price: Decimal | None, ticks: i
 
 
 def require_to_rest(position: StoppedPosition, price: Decimal) -> None:
-    """Raise RefusedError if a stop at `price` would fill at once, or if no fresh quote can tell."""
+    """Raise RefusedError if a stop at `price` would fill at once or is nearer to the market than the venue accepts.
+
+    Raise it also if no fresh quote can tell.
+    """
     contract_id, now = position.contract.id, position.exit_price
     if now is None:
         raise RefusedError(
             f"no fresh quote of {contract_id}: cannot tell whether the market is already through {price}"
         )
+    nearest = now - position.side.sign * MIN_TICKS * position.contract.tick_size
+    what = "breakeven" if price == position.breakeven_price else str(price)
+    side = "below" if position.side is Side.BUY else "above"
     if not position.protects_more(now, price):
-        what = "breakeven" if price == position.breakeven_price else str(price)
-        side = "below" if position.side is Side.BUY else "above"
         raise RefusedError(
             f"a stop at {what} would fill at once: {contract_id} could be closed at {now}, and the average price is "
-            f"{position.average_price} ({position.breakeven_price} to the tick): expected a price {side} {now}"
+            f"{position.average_price} ({position.breakeven_price} to the tick): "
+            f"expected {nearest}, or a price {side} it"
+        )
+    if position.protects_more(price, nearest):
+        raise RefusedError(
+            f"a stop at {what} is nearer than the {MIN_TICKS} ticks that the venue accepts: {contract_id} could be "
+            f"closed at {now}: expected {nearest}, or a price {side} it"
         )
 
 

@@ -84,7 +84,7 @@ def test_a_trailing_distance_is_stored_on_the_entry_and_reported(
     assert [(60,)] == worker_env.rows("SELECT trail_ticks FROM orders WHERE role = 'ENTRY'")
     operator("positions", "trail", "MNQ", "none")
     assert [(None,)] == worker_env.rows("SELECT trail_ticks FROM orders WHERE role = 'ENTRY'")
-    assert "invalid distance 'x': expected ticks from 1 to 999999" in operator("positions", "trail", "MNQ", "x").error
+    assert "invalid distance 'x': expected ticks from 4 to 999999" in operator("positions", "trail", "MNQ", "x").error
 
 
 @pytest.mark.parametrize("verb", [("breakeven", "MNQ"), ("trail", "MNQ", "40")], ids=" ".join)

@@ -92,7 +92,14 @@ def test_a_stop_that_the_market_has_reached_would_fill_at_once(quantity: int, pr
         require_to_rest(position(quantity, 50), Decimal(price))
 
 
-@pytest.mark.parametrize(("quantity", "price"), [(1, "99.75"), (-1, "100.25")])
+@pytest.mark.parametrize(("quantity", "price"), [(1, "99.75"), (1, "99.25"), (-1, "100.25"), (-1, "100.75")])
+def test_a_stop_of_one_to_three_ticks_is_refused_with_the_nearest_price(quantity: int, price: str) -> None:
+    expected = "99.00, or a price below it" if quantity > 0 else "101.00, or a price above it"
+    with pytest.raises(RefusedError, match=f"a stop at {price} is nearer than the 4 ticks .* expected {expected}"):
+        require_to_rest(position(quantity, 50), Decimal(price))
+
+
+@pytest.mark.parametrize(("quantity", "price"), [(1, "99"), (-1, "101")])
 def test_a_stop_behind_the_market_rests(quantity: int, price: str) -> None:
     require_to_rest(position(quantity, 50), Decimal(price))
 
