@@ -22,7 +22,7 @@ from shared.db.market_data import contracts
 from shared.db.orders import positions
 from shared.db.orders.orders import OrderRow
 from shared.db.orders.positions import PositionRow
-from shared.db.orders.stops import has_external_stop, list_working, read_stopped_position, set_trail
+from shared.db.orders.stops import list_external, list_working, read_stopped_position, set_trail
 from shared.domain.market_data.contract import Contract
 from shared.domain.orders.order import ChangeKind, direction_of
 from shared.domain.orders.stop_moves import plan_breakeven, require_to_rest
@@ -175,7 +175,8 @@ def _list_positions(connection: Connection, settings: Settings) -> list[dict[str
     for row in held:
         contract = contracts.require(connection, row.contract_id)
         price = exit_price_from(quotes)(row.contract_id, row.quantity)
-        stops = list_working(connection, row)
+        stops = [f"{stop.quantity} at {stop.stop_price}" for stop in list_working(connection, row)]
+        stops += [f"{stop.quantity} at {stop.stop_price}, external" for stop in list_external(connection, row)]
         at, how = guards.get((row.account_id, row.contract_id), (None, None))
         profit = None
         if row.average_price is not None:
@@ -190,7 +191,7 @@ def _list_positions(connection: Connection, settings: Settings) -> list[dict[str
                 "average": row.average_price,
                 "price": price,
                 "open_profit": profit,
-                "stop": ", ".join(f"{stop.quantity} at {stop.stop_price}" for stop in stops) or "NONE",
+                "stop": ", ".join(stops) or "NONE",
                 "guarded_at": at,
                 "guarded_by": how if at is not None else "NOT PROVEN",
                 "opened_market_at": row.opened_market_at,
@@ -211,7 +212,7 @@ def _find_protected_position(
             f"{account.name} has no position in {contract.id}: `tickwork positions` lists the open positions"
         )
     stops = list_working(connection, held[0])
-    if not stops and has_external_stop(connection, held[0]):
+    if not stops and list_external(connection, held[0]):
         raise RefusedError(f"the stop of {contract.id} was placed elsewhere: move it there")
     if not stops:
         raise RefusedError(f"no stop is working for the position in {contract.id}: the guard places one within seconds")

@@ -6,7 +6,7 @@ from decimal import Decimal
 from shared.db.alerts import precedence
 from shared.db.orders import changes, positions
 from shared.db.orders.positions import PositionRow
-from shared.db.orders.stops import has_external_stop, read_stopped_position, set_trail
+from shared.db.orders.stops import list_external, read_stopped_position, set_trail
 from shared.domain.alerts.alert import AlertAction
 from shared.domain.orders.order import ChangeKind, Origin
 from shared.domain.orders.stop_moves import StopMove, StoppedPosition, plan_breakeven, plan_stop_move, require_to_rest
@@ -94,7 +94,7 @@ def _decide(
         trail = set_trail(tx.connection, row, account_alert.alert.trail_ticks, by="by an alert")
         return _Decision(trail.text, is_change=trail.is_new)
     position = read_stopped_position(tx.connection, row, exit_price)
-    if not position.stops and has_external_stop(tx.connection, row):
+    if not position.stops and list_external(tx.connection, row):
         raise RefusedError(f"the stop of {row.contract_id} was placed elsewhere: move it there")
     if not position.stops:
         raise _not_yet(ctx, f"no stop is working for the position in {row.contract_id}")

@@ -11,7 +11,8 @@ from shared.db.orders.positions import PositionRow
 from shared.db.orders.stops import find_newest_entry
 from shared.db.risk import risk_snapshots
 from shared.domain.market_data.contract import Contract
-from shared.domain.orders.order import MIN_TICKS
+from shared.domain.orders.order import MIN_TICKS, Side
+from shared.domain.orders.stop_moves import keep_off_market, round_to_tick
 from shared.domain.risk.headroom import headroom_of_position, most_stop_ticks
 from shared.errors import RefusedError
 from shared.hot.quotes import exit_price_from
@@ -41,13 +42,10 @@ def find_stop_price(connection: Connection, ctx: Context, position: PositionRow,
     ticks = entry.stop_loss_ticks if entry is not None else None
     if ticks is None:
         ticks = _find_external_distance(connection, ctx, position, contract)
-    sign = 1 if position.quantity > 0 else -1
-    nearest = int((basis / contract.tick_size).to_integral_value())
-    price = (nearest - ticks * sign) * contract.tick_size
+    side = Side.BUY if position.quantity > 0 else Side.SELL
+    price = round_to_tick(basis, contract) - side.sign * ticks * contract.tick_size
     exit_price = exit_price_from(ctx.quotes.read([contract.id]))(contract.id, position.quantity)
-    if exit_price is not None and 0 < (exit_price - price) * sign < MIN_TICKS * contract.tick_size:
-        return exit_price - MIN_TICKS * sign * contract.tick_size
-    return price
+    return keep_off_market(price, exit_price, side, contract)
 
 
 def _find_external_distance(connection: Connection, ctx: Context, position: PositionRow, contract: Contract) -> int:

@@ -1,5 +1,6 @@
 """The stops of a position: those that work, the entry whose rules move them, and the distance at which they trail."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from decimal import Decimal
 
@@ -19,28 +20,24 @@ from shared.errors import RefusedError
 
 
 def list_working(connection: Connection, position: PositionRow) -> list[OrderRow]:
-    """Return the working stops that close the position, oldest first."""
+    """Return the working stops of ours that close the position, oldest first."""
+    return _list_closing(connection, position, Role.STOP_LOSS, {OrderType.STOP})
+
+
+def list_external(connection: Connection, position: PositionRow) -> list[OrderRow]:
+    """Return the working stops that close the position and were placed elsewhere: they count, and are never changed."""
+    return _list_closing(connection, position, Role.OTHER, {OrderType.STOP, OrderType.TRAILING_STOP})
+
+
+def _list_closing(
+    connection: Connection, position: PositionRow, role: Role, types: Collection[OrderType]
+) -> list[OrderRow]:
     closing = Side.SELL if position.quantity > 0 else Side.BUY
     return [
         order
         for order in orders.list_open_in_contract(connection, position.account_id, position.contract_id)
-        if order.role is Role.STOP_LOSS
-        and order.type is OrderType.STOP
-        and order.state is OrderState.WORKING
-        and order.side is closing
+        if order.role is role and order.type in types and order.state is OrderState.WORKING and order.side is closing
     ]
-
-
-def has_external_stop(connection: Connection, position: PositionRow) -> bool:
-    """Whether a working stop that was placed elsewhere closes the position; it is counted, and never changed."""
-    closing = Side.SELL if position.quantity > 0 else Side.BUY
-    return any(
-        order.role is Role.OTHER
-        and order.type in {OrderType.STOP, OrderType.TRAILING_STOP}
-        and order.state is OrderState.WORKING
-        and order.side is closing
-        for order in orders.list_open_in_contract(connection, position.account_id, position.contract_id)
-    )
 
 
 def read_stopped_position(connection: Connection, position: PositionRow, exit_price: Decimal | None) -> StoppedPosition:

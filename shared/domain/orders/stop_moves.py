@@ -109,6 +109,18 @@ def require_to_rest(position: StoppedPosition, price: Decimal) -> None:
         )
 
 
+def keep_off_market(price: Decimal, exit_price: Decimal | None, side: Side, contract: Contract) -> Decimal:
+    """Return the price of a new stop, or the nearest that the venue accepts if it is nearer to the market than that.
+
+    `side` is that of the entries of the position. A price that the market is through stays: such a stop cannot rest.
+    """
+    if exit_price is None:
+        return price
+    nearest = exit_price - side.sign * MIN_TICKS * contract.tick_size
+    is_too_near = (price - nearest) * side.sign > 0 and (exit_price - price) * side.sign > 0
+    return nearest if is_too_near else price
+
+
 def round_to_tick(price: Decimal, contract: Contract) -> Decimal:
     """Return the price to the nearest tick."""
     return (price / contract.tick_size).to_integral_value() * contract.tick_size

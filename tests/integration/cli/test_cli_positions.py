@@ -4,6 +4,7 @@ from decimal import Decimal
 
 import pytest
 
+from shared.ledger.jobs.orders import ReconcileAccounts
 from tests.fixtures.operator import RunCommand
 from tests.fixtures.venue import MNQ
 from tests.fixtures.worker_env import WorkerEnv
@@ -29,6 +30,18 @@ def test_positions_show_open_profit_stop_and_protection(operator: RunCommand) ->
     assert gain == Decimal(row["open_profit"])
     assert row["stop"].startswith("2 at ")
     assert "LONG" in operator("positions").out
+
+
+def test_a_stop_that_was_placed_elsewhere_is_shown_and_not_moved(operator: RunCommand, worker_env: WorkerEnv) -> None:
+    price = newest_close(worker_env) - 100
+    worker_env.venue.trade()
+    assert worker_env.venue.place(type=4, side=1, stopPrice=float(price))["success"]
+    worker_env.run(ReconcileAccounts())
+
+    (row,) = operator("positions", "--json").json["positions"]
+    stop, quantity = row["stop"], row["quantity"]
+    assert ("1 at", Decimal(price), "external", 1) == (stop[:4], Decimal(stop[5:].split(",")[0]), stop[-8:], quantity)
+    assert f"the stop of {MNQ} was placed elsewhere" in operator("positions", "trail", "MNQ", "40").error
 
 
 @pytest.mark.usefixtures("long")

@@ -5,9 +5,11 @@ from decimal import Decimal
 import pytest
 
 from shared.domain.market_data.contract import Contract
+from shared.domain.orders.order import Side
 from shared.domain.orders.stop_moves import (
     StopLevel,
     StoppedPosition,
+    keep_off_market,
     plan_breakeven,
     plan_stop_move,
     require_to_rest,
@@ -107,3 +109,16 @@ def test_a_stop_behind_the_market_rests(quantity: int, price: str) -> None:
 def test_without_a_quote_no_stop_is_sure_to_rest() -> None:
     with pytest.raises(RefusedError, match="no fresh quote"):
         require_to_rest(position(1, 50, price=None), Decimal(90))
+
+
+@pytest.mark.parametrize(
+    ("price", "expected"), [(90, 90), (99, 99), ("99.25", 99), ("99.75", 99), (100, 100), (105, 105)]
+)
+def test_a_new_stop_keeps_the_least_distance_from_a_market_that_is_not_through_it(
+    price: int | str, expected: int
+) -> None:
+    wanted, now = Decimal(price), Decimal(100)
+
+    assert expected == keep_off_market(wanted, now, Side.BUY, MNQ)
+    assert 200 - expected == keep_off_market(200 - wanted, now, Side.SELL, MNQ)
+    assert wanted == keep_off_market(wanted, None, Side.BUY, MNQ)
