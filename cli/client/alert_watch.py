@@ -39,7 +39,7 @@ class AlertWatch:
 
         New is one whose row was not there before, also if it was received before others that were.
         """
-        followed = alert_history.list_by_ids(connection, self._may_change, self._chosen) if self._may_change else []
+        followed = alert_history.list_by_ids(connection, self._may_change) if self._may_change else []
         yield from self._changed_rows(connection, followed)
         unknown = self._list_unknown(connection)
         for start in range(0, len(unknown), _PAGE):

@@ -21,8 +21,9 @@ _RETRY_EXIT_AFTER = timedelta(seconds=0.5)
 def place_order(job: PlaceOrder, ctx: Context) -> dict[str, str | None]:
     """Place the order if it was certainly never sent.
 
-    A run that finds the order SUBMITTING, without a handoff from the job that recorded it, does not send: it marks the
-    order IN_DOUBT and enqueues its resolution. Raise RefusedError when the order does not exist, is denied or rejected.
+    A run without a handoff from the job that recorded the order sends no exit, which lets the position be read again,
+    and nothing that it finds SUBMITTING: it marks the order IN_DOUBT and enqueues its resolution. Raise RefusedError
+    when the order does not exist, is denied or rejected.
     """
     if isinstance(ctx.handoff, PreparedOrder) and ctx.handoff.order.id == job.order_id:
         prepared = ctx.handoff
@@ -37,7 +38,7 @@ def place_order(job: PlaceOrder, ctx: Context) -> dict[str, str | None]:
         return _mark_in_doubt(ctx, job, "the process that sent it was lost")
     if order.state is not OrderState.CREATED:
         return {"order": order.state}
-    if order.role is Role.EXIT and (ctx.job.attempt > 1 or job.is_orphaned):
+    if order.role is Role.EXIT and ctx.handoff != order.id:  # not the run that follows the reading of the position
         return _retry_exit(ctx, order, job.target_position, "its first sender was lost", timedelta(0))
     try:
         answer = submit_order(ctx, order)

@@ -184,7 +184,7 @@ def _resolve_pending(tx: Transaction, account_id: int) -> None:
             and order.role is Role.EXIT
             and now - order.created_at > SUBMITTING_AT_MOST + CLOCK_SKEW
         ):
-            request = PlaceOrder(order_id=order.id, is_orphaned=True)
+            request = PlaceOrder(order_id=order.id)  # lets the position be read again
             tx.enqueue(request, key=f"place:{order.id}:{minute}", queue=Queue.CRITICAL)
     for change in changes.list_open(tx.connection, account_id):
         if now - change.created_at > SUBMITTING_AT_MOST:

@@ -101,5 +101,5 @@ def reduce_position(job: ReducePosition, ctx: Context) -> dict[str, str | int]:
         )
         result["order_id"] = str(order_id)
         place = PlaceOrder(order_id=order_id, target_position=job.target_position)
-        tx.continue_with(result, place, queue=Queue.CRITICAL)
+        tx.continue_with(result, place, handoff=order_id, queue=Queue.CRITICAL)
     return result

@@ -29,7 +29,6 @@ class PlaceOrder(Job):
     """Submit a created order to the venue.
 
     `target_position` is what an exit was to leave, if it had one: an exit that was not sent is measured again.
-    So is one that `is_orphaned`: its first job was lost.
     """
 
     queue: ClassVar = Queue.HIGH
@@ -38,7 +37,6 @@ class PlaceOrder(Job):
     is_entry: ClassVar = True
     order_id: UUID
     target_position: int | None = None
-    is_orphaned: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,15 +1,21 @@
 """Exits that close a part of a position: never more than is held, and never sent twice."""
 
 from datetime import timedelta
+from uuid import UUID
 
 import pytest
 
 from shared.clock import machine_now
+from shared.db.engine import driver
+from shared.db.orders.orders import OrderRow
 from shared.domain.orders.order import Direction
 from shared.errors import HaltError
+from shared.ledger import recovery
 from shared.ledger.jobs.orders import ReconcileAccounts, ReducePosition
 from tests.fixtures.venue import MNQ
 from tests.fixtures.worker_env import WorkerEnv
+from workers.context import Context
+from workers.orders.submit import SubmitResult, submit_order
 
 PLACE = "/api/Order/place"
 
@@ -87,9 +93,7 @@ def test_an_exit_that_finds_no_login_blocks_no_later_exit(
 def test_an_exit_whose_sender_was_lost_is_found_by_a_reconcile_and_measured_again(
     worker_env: WorkerEnv, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    worker_env.entry_alert(quantity=2)
-    worker_env.run_due_jobs()
-    job_id = worker_env.enqueue(ReducePosition(account_id=worker_env.venue.account_id, contract_id=MNQ, quantity=1))
+    job_id = hold_and_reduce(worker_env)
     with monkeypatch.context() as patch:
         patch.setattr("workers.orders.place_order.submit_order", _lose)
         worker_env.runner.run(job_id)
@@ -110,6 +114,57 @@ def test_an_exit_whose_sender_was_lost_is_found_by_a_reconcile_and_measured_agai
         row[0] for row in worker_env.rows("SELECT state FROM orders WHERE role = 'EXIT' ORDER BY id")
     ]
     assert 1 == worker_env.venue.position(MNQ)
+
+
+def test_an_exit_of_a_worker_that_a_shutdown_killed_is_measured_again(
+    worker_env: WorkerEnv, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its attempt is given back, so the next run is the first again; by then the position was closed elsewhere."""
+    job_id = hold_and_reduce(worker_env)
+
+    def die(*_: object) -> None:
+        raise SystemExit
+
+    with monkeypatch.context() as patch:
+        patch.setattr("workers.orders.place_order.submit_order", die)
+        with pytest.raises(SystemExit):
+            worker_env.runner.run(job_id)
+    ((worker,),) = worker_env.rows("SELECT worker FROM job WHERE name = 'orders.place_order' AND state = 'running'")
+    with worker_env.ledger.engine.begin() as connection:
+        assert 1 == recovery.release_on_shutdown(driver(connection), worker.split("/")[0])
+    close_elsewhere_and_go_on(worker_env)
+
+
+def test_an_exit_that_a_lock_has_delayed_is_measured_again(
+    worker_env: WorkerEnv, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A wait for a lock costs no attempt, so the next run is the first again."""
+    job_id = hold_and_reduce(worker_env)
+    with worker_env.ledger.engine.connect() as other, monkeypatch.context() as patch:
+
+        def submit_locked(ctx: Context, order: OrderRow) -> SubmitResult:
+            other.exec_driver_sql(f"SELECT 1 FROM orders WHERE id = '{order.id}' FOR UPDATE")
+            return submit_order(ctx, order)
+
+        patch.setattr("workers.orders.place_order.submit_order", submit_locked)
+        worker_env.runner.run(job_id)
+        other.rollback()
+    close_elsewhere_and_go_on(worker_env)
+
+
+def hold_and_reduce(worker_env: WorkerEnv) -> UUID:
+    """Hold two contracts and request the exit of one; return the job."""
+    worker_env.entry_alert(quantity=2)
+    worker_env.run_due_jobs()
+    return worker_env.enqueue(ReducePosition(account_id=worker_env.venue.account_id, contract_id=MNQ, quantity=1))
+
+
+def close_elsewhere_and_go_on(worker_env: WorkerEnv) -> None:
+    """Close the position in the firm's own screen, run what is due, and expect that no exit was sent."""
+    worker_env.venue.close_position()
+    worker_env.run_due_jobs()
+    assert [("CANCELLED",)] == worker_env.rows("SELECT state FROM orders WHERE role = 'EXIT'")
+    assert 0 == worker_env.venue.position(MNQ)
 
 
 def _lose(*_: object) -> None:
