@@ -14,7 +14,7 @@ from cli.console.output import print_json, print_table
 from cli.console.params import MoneyType, json_option, parse_ticks_or_none
 from shared.db.accounts import accounts
 from shared.db.accounts.accounts import AccountRow
-from shared.domain.accounts.stage import Stage, parse_stage
+from shared.domain.accounts.stage import Stage, describe_unknown, parse_stage
 from shared.domain.counting import count_of
 from shared.domain.risk.account_risk import loss_limit_level
 from shared.errors import RefusedError, SettingsError
@@ -57,6 +57,9 @@ def command(ctx: click.Context, *, as_json: bool) -> None:
         print_json({"accounts": rows})
     else:
         print_table("Accounts", rows, _COLUMNS, empty="No account is known yet: `tickwork status` shows what runs.")
+        for one in found.accounts:
+            if parse_stage(one.name) is Stage.UNKNOWN:
+                click.echo(describe_unknown(one.name))
 
 
 command.add_command(change_rules)

@@ -24,22 +24,24 @@ from cli.local.servers.broker import check_broker
 from cli.local.servers.unix_user import find_unprivileged_user
 from cli.local.servers.valkey import check_redis
 from shared.config import load_settings
+from shared.db.accounts import accounts
 from shared.db.migrate import current_revision, newest_revision
 from shared.db.upkeep.blocking_sessions import find_blocking, find_missing_grant, list_idle
+from shared.domain.accounts.stage import Stage, describe_unknown, parse_stage
 from shared.errors import ProbeFailedError, SettingsError, TickworkError
 from shared.log import mask_secrets
 
 _MIN_FREE_BYTES = 1_000_000_000
 
 
-class _PrivilegeMissingError(TickworkError):
-    """Nothing is wrong yet, but this role may not do what it will have to: a check that raises it is a warning."""
+class _WarningError(TickworkError):
+    """Nothing is wrong, but a person should know it: a check that raises it is a warning."""
 
 
 @click.command("doctor")
 @json_option
 def command(*, as_json: bool) -> None:
-    """Check this computer and the running stack. Exit with status 1 if a check fails.
+    """Check this computer and the running stack. Exit with status 1 if a check fails; a warning is no failure.
 
     It posts a test alert, which trades nothing, to the receiver and through TICKWORK_PUBLIC_URL.
     """
@@ -66,7 +68,7 @@ def command(*, as_json: bool) -> None:
         checks["broker"] = lambda: f"{check_broker(broker_url)} answers, every queue is declared"
     found = [_run_check(name, check) for name, check in checks.items()]
     if any(one["name"] == "database" and one["state"] == "fine" for one in found):
-        found += [_run_check(name, check) for name, check in _list_alert_checks().items()]
+        found += [_run_check(name, check) for name, check in _list_stack_checks().items()]
     if as_json:
         print_json({"checks": found})
     else:
@@ -78,13 +80,14 @@ def command(*, as_json: bool) -> None:
         raise SystemExit(1)
 
 
-def _list_alert_checks() -> dict[str, Callable[[], str]]:
-    """Return a check for each way by which alerts come in: on this computer, and from the internet."""
+def _list_stack_checks() -> dict[str, Callable[[], str]]:
+    """Return the checks that need the database, among them each way by which alerts come in."""
     settings, warning = load_sender_settings()
     ways = {"receiver": settings.receiver_url, "public URL": settings.public_url}
     checks: dict[str, Callable[[], str]] = {
         name: partial(send_test_alert, settings, url) for name, url in ways.items() if url
     }
+    checks |= {"account names": _check_account_names}
     return {"senders": _check_senders, **checks, **({"settings": partial(_fail, warning)} if warning else {})}
 
 
@@ -95,7 +98,7 @@ def _fail(message: str) -> str:
 def _run_check(name: str, check: Callable[[], str]) -> dict[str, str]:
     try:
         return {"name": name, "state": "fine", "detail": check()}
-    except _PrivilegeMissingError as error:
+    except _WarningError as error:
         return {"name": name, "state": "warning", "detail": str(error)}
     except (SettingsError, ProbeFailedError) as error:
         return {"name": name, "state": "wrong", "detail": str(error)}
@@ -150,6 +153,15 @@ def _check_senders() -> str:
     return "every list of senders can be checked"
 
 
+def _check_account_names() -> str:
+    with connect() as connection:
+        known = accounts.list_all(connection)
+    unknown = [one.name for one in known if parse_stage(one.name) is Stage.UNKNOWN]
+    if unknown:
+        raise _WarningError("; ".join(map(describe_unknown, unknown)))
+    return "the stage of every account is known" if known else "no account is known yet"
+
+
 def _check_transactions() -> str:
     try:
         with connect() as connection:
@@ -165,7 +177,7 @@ def _check_transactions() -> str:
         )
         raise SettingsError(f"{message}; {to_grant}" if grant else message)
     if grant:
-        raise _PrivilegeMissingError(f"no session of this role sits in an open transaction; {to_grant}")
+        raise _WarningError(f"no session of this role sits in an open transaction; {to_grant}")
     return "no session sits in an open transaction"
 
 
