@@ -23,7 +23,7 @@ _COLUMNS = ("rule", "value", "source", "preset_value")
 @click.argument("account")
 @click.argument("changes", metavar="[NAME=VALUE]...", nargs=-1)
 @click.option("--preset", metavar="NAME", help=f"Use another preset: {', '.join(PRESETS)}.")
-@click.option("--reset", is_flag=True, help="Remove every change and the chosen preset.")
+@click.option("--reset", is_flag=True, help="Remove every change and return to the preset of first sight.")
 @json_option
 def change_rules(account: str, changes: tuple[str, ...], preset: str | None, *, reset: bool, as_json: bool) -> None:
     """List or change the rules of an account. Example: `accounts rules 123 daily_loss_limit=800`.
@@ -103,6 +103,10 @@ def _print_rules(row: AccountRow, *, as_json: bool) -> None:
         print_json(about | {"invalid_changes": book.invalid_changes, "rules": rows})
         return
     click.echo(f"Account {row.id} ({row.name}) uses the rule book {book.name} of {book.version}; {book.source}.")
+    if row.preset is None:
+        click.echo(
+            "It follows from the name and the balance on first sight; change it with --preset NAME if it is wrong."
+        )
     if book.invalid_changes is not None:
         click.echo(f"Nothing is entered, as a change does not apply: {book.invalid_changes}; remove it: NAME=preset.")
     print_table("Rules", rows, _COLUMNS, empty="")

@@ -13,13 +13,16 @@ from shared.db.tables.accounts import account, account_day, account_event, accou
 from shared.domain.accounts.stage import parse_stage
 from shared.domain.market_data.calendar import count_trading_days, trading_day_at
 from shared.domain.risk.account_risk import AccountRisk, start_next_day
-from shared.domain.risk.rule_book import initial_high_water_mark
+from shared.domain.risk.rule_book import first_preset, initial_high_water_mark
 from shared.ids import new_id
 
 
 @dataclass(frozen=True, slots=True)
 class AccountRow:
-    """A row of the table `account`; `preset` names that of its rules, `rule_changes` a person's changes to it."""
+    """A row of the table `account`; `rule_changes` are a person's changes to its rules.
+
+    `preset` is the one that a person chose; without one, `first_preset` counts.
+    """
 
     id: int
     name: str
@@ -33,6 +36,7 @@ class AccountRow:
     live_orders: bool
     live_since_at: datetime | None
     preset: str | None
+    first_preset: str | None
     rule_changes: Mapping[str, str]
     default_stop_ticks: int | None
     trading_day: date | None
@@ -119,6 +123,7 @@ def store(
 ) -> None:
     """Store the venue's report of one account, a snapshot of it, and the trading day that ended since the last report.
 
+    On first sight the balance at which the day opened is not known: see `record_opening`.
     `reported_at` is when the venue reported it (a balance has no time of its own); an older report is ignored.
     """
     before = lock(connection, account_id)
@@ -128,8 +133,7 @@ def store(
     values: dict[str, Any] = {"name": name, "balance": balance, "can_trade": can_trade, "is_simulated": is_simulated}
     values["reported_at"] = reported_at
     if before is None or before.trading_day is None:
-        values |= {"trading_day": today, "day_opening_balance": balance}
-        values["high_water_mark"] = initial_high_water_mark(name, balance)
+        values["trading_day"] = today
     elif before.trading_day < today:
         values |= _start_day(connection, before, before.trading_day, today, balance)
     statement = insert(account).values(id=account_id, **values)
@@ -146,7 +150,9 @@ def _start_day(
     connection: Connection, before: AccountRow, ended: date, today: date, balance: Decimal
 ) -> dict[str, Any]:
     """Store the trading day that ended; return the columns of the new day, by the rule of `start_next_day`."""
-    opening = before.balance if before.day_opening_balance is None else before.day_opening_balance
+    opening = before.day_opening_balance
+    if opening is None:
+        return {"trading_day": today, **_values_of_first_opening(before.name, max(before.balance, balance))}
     day = insert(account_day).values(
         account_id=before.id, trading_day=ended, opening_balance=opening, closing_balance=before.balance
     )
@@ -161,6 +167,38 @@ def _start_day(
         "trading_day": today,
         "day_opening_balance": risk.day_opening_balance,
         "high_water_mark": risk.high_water_mark,
+    }
+
+
+def list_without_opening(connection: Connection) -> list[AccountRow]:
+    """Return the accounts that were first seen today and whose opening balance is not known yet."""
+    statement = select(*_COLUMNS).where(account.c.day_opening_balance.is_(None)).order_by(account.c.id)
+    return [_row(row) for row in connection.execute(statement)]
+
+
+def record_opening(connection: Connection, before: AccountRow, opening: Decimal) -> None:
+    """Record the opening balance of an account that has none, and what follows from it: high-water mark and preset.
+
+    It is computed from `before`; if its balance has changed or its day has ended since, nothing is recorded.
+    """
+    unchanged = (
+        account.c.id == before.id,
+        account.c.balance == before.balance,
+        account.c.trading_day == before.trading_day,
+    )
+    values = _values_of_first_opening(before.name, opening)
+    connection.execute(
+        update(account)
+        .where(*unchanged, account.c.day_opening_balance.is_(None))
+        .values(**values, updated_at=func.now())
+    )
+
+
+def _values_of_first_opening(name: str, opening: Decimal) -> dict[str, Any]:
+    return {
+        "day_opening_balance": opening,
+        "high_water_mark": initial_high_water_mark(name, opening),
+        "first_preset": first_preset(name, opening),
     }
 
 

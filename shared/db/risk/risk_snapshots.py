@@ -104,12 +104,15 @@ class _Facts:
 
 
 def book_of(account: AccountRow, *, max_quantity: int | None = None) -> RuleBook:
-    """Return the rules of an account: the preset that its row names or its name implies, with a person's changes.
+    """Return the rules of an account: its preset, with a person's changes.
 
-    `max_quantity`, the setting TICKWORK_MAX_QUANTITY, replaces that of the preset unless a person changed it. Raise
-    RefusedError for changes that do not apply, such as of a rule that another version had.
+    The preset is the one that a person chose, else that of first sight: it does not follow the balance. `max_quantity`,
+    the setting TICKWORK_MAX_QUANTITY, replaces that of the preset unless a person changed it. Raise RefusedError for
+    changes that do not apply, such as of a rule that another version had.
     """
-    preset = PRESETS[account.preset] if account.preset in PRESETS else preset_for(account.name, account.balance)
+    preset = next((PRESETS[name] for name in (account.preset, account.first_preset) if name in PRESETS), None)
+    if preset is None:
+        preset = preset_for(account.name, account.balance)
     if max_quantity is not None:
         preset = replace(preset, max_quantity=max_quantity)
     return with_changes(preset, account.rule_changes)

@@ -35,11 +35,12 @@ account = Table(
     at_column("first_seen_at"),  # first comparison with the venue
     Column("live_orders", Boolean, nullable=False, server_default=text("false")),  # to the real venue
     at_column("live_since_at"),
-    Column("preset", Text),  # of its rules; None: the one that the account's name implies
+    Column("preset", Text),  # of its rules, chosen by a person; None: first_preset
+    Column("first_preset", Text),  # by the account's name and the balance at which it was first seen
     Column("rule_changes", JSONB, nullable=False, server_default=text("'{}'")),
     Column("default_stop_ticks", Integer, CheckConstraint("default_stop_ticks > 0", name="default_stop_ticks")),
     Column("trading_day", Date),  # of day_opening_balance
-    Column("day_opening_balance", Numeric),
+    Column("day_opening_balance", Numeric),  # None: first seen in the middle of the day, and not computed yet
     Column("high_water_mark", Numeric),
     at_column("breached_market_at"),
     Column("locked_on", Date),  # the trading day on which the daily loss limit was reached

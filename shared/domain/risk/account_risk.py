@@ -124,6 +124,14 @@ def day_result(risk: AccountRisk) -> Decimal | None:
     return risk.balance - risk.day_opening_balance
 
 
+def opening_balance_from(balance: Decimal, fills: Iterable[tuple[Decimal | None, Decimal]]) -> Decimal:
+    """Return the balance at which the trading day opened: the present one without the day's fills.
+
+    A fill is its result before costs (None when it opened a position), and its costs.
+    """
+    return balance - sum(((gross or Decimal(0)) - costs for gross, costs in fills), start=Decimal(0))
+
+
 def mark_touched_limits(risk: AccountRisk, book: RuleBook) -> AccountRisk:
     """Return the risk with `is_breached` and `is_day_locked` set if its equity touches a limit now.
 

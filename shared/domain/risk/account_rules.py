@@ -144,7 +144,10 @@ def _missing_facts(risk: AccountRisk) -> Iterator[Finding]:
         "day_opening_balance": risk.day_opening_balance,
         "high_water_mark": risk.high_water_mark,
     }
-    hints = {"high_water_mark": "set it from the firm's dashboard: `tickwork accounts high-water-mark ACCOUNT BALANCE`"}
+    hints = {
+        "high_water_mark": "set it from the firm's dashboard: `tickwork accounts high-water-mark ACCOUNT BALANCE`",
+        "day_opening_balance": "it is computed from the fills of the day with the next snapshot, within a minute",
+    }
     for name, value in facts.items():
         if value is None:
             hint = hints.get(name, "read it again")

@@ -189,13 +189,18 @@ def initial_high_water_mark(account_name: str, balance: Decimal) -> Decimal | No
     return None
 
 
+def first_preset(account_name: str, balance: Decimal) -> str | None:
+    """Return the name of the preset that an account gets on first sight and keeps; None for an unknown stage."""
+    return None if parse_stage(account_name) is Stage.UNKNOWN else preset_for(account_name, balance).name
+
+
 def preset_for(account_name: str, balance: Decimal) -> RuleBook:
     """Return the book for an account by its name and balance; raise RefusedError for an unknown stage.
 
     The name of most Combines gives the size; any other Combine and a practice account get the largest size that the
     balance does not breach. A name with -DLL- is one with the daily loss limit that the firm sells.
-    An Express account begins at zero in every size, so it gets the smallest and strictest, until a person names
-    another preset.
+    An Express account begins at zero in every size, so it gets the smallest and strictest that its balance does not
+    breach, until a person names another preset.
     """
     stage = parse_stage(account_name)
     if stage is Stage.UNKNOWN:
@@ -205,7 +210,7 @@ def preset_for(account_name: str, balance: Decimal) -> RuleBook:
         )
     size = parse_size(account_name)
     if size is None and stage is Stage.EXPRESS:
-        size = SIZES[0]
+        size = min((size for size in SIZES if -_MAX_LOSS_LIMIT[size] < balance), default=SIZES[-1])
     elif size is None:
         size = max((size for size in SIZES if size - _MAX_LOSS_LIMIT[size] < balance), default=SIZES[0])
     suffix = "-dll" if stage is not Stage.PRACTICE and has_daily_loss_limit(account_name) else ""

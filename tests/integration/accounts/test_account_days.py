@@ -1,46 +1,15 @@
 """The basis of the maximum loss limit: the balance at the end of each trading day, even of an unwatched one."""
 
-from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from decimal import Decimal
 
 import pytest
 from sqlalchemy import Connection
 
 from shared.db.accounts import accounts
-from shared.db.engine import make_engine
 from shared.domain.risk.account_risk import loss_limit_level_for
 from shared.domain.risk.rule_book import PRESETS
-
-MONDAY = datetime(2026, 3, 9, 15, 0, tzinfo=UTC)  # 10:00 in Chicago
-DAY = timedelta(days=1)
-
-
-@pytest.fixture
-def connection(database_url: str) -> Iterator[Connection]:
-    engine = make_engine(database_url, program="test", pool_size=1)
-    with engine.connect() as connection:
-        yield connection
-    engine.dispose()
-
-
-def report_balance(
-    connection: Connection, at: datetime, balance: str, name: str = "50KTC-V2-1", account_id: int = 1
-) -> accounts.AccountRow:
-    """Store a balance as the venue reports it, and return the account's row."""
-    accounts.store(
-        connection,
-        at,
-        account_id=account_id,
-        name=name,
-        balance=Decimal(balance),
-        can_trade=True,
-        is_simulated=True,
-        reported_at=at,
-    )
-    row = accounts.get(connection, account_id)
-    assert row is not None
-    return row
+from tests.integration.accounts.reports import DAY, MONDAY, report_balance
 
 
 def loss_limit_level(row: accounts.AccountRow) -> Decimal | None:

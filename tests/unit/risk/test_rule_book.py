@@ -65,6 +65,9 @@ def test_consistency_is_55_percent_in_a_combine_40_in_an_express_account_and_non
         ("S1FEB2400000001", 98_000, "combine-100k"),  # no size in the name: the largest that this does not breach
         ("S1FEB2400000001", 50_000, "combine-50k"),
         ("EXPRESS-V2-1", 9_000, "express-50k"),  # no size in the name: the strictest
+        ("EXPRESS-V2-1", -1_999, "express-50k"),
+        ("EXPRESS-V2-1", -2_000, "express-100k"),  # a 50K would be breached here
+        ("EXPRESS-V2-1", -9_000, "express-150k"),
         ("EXPRESS-V2-CT-DLL-1", 9_000, "express-50k-dll"),
         ("PRACTICEJUL2400000001", 150_000, "practice-150k"),
         ("PRAC-V2-1", 150_000, "practice-150k"),

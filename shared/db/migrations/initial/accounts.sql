@@ -14,6 +14,7 @@ CREATE TABLE account (
     live_orders boolean DEFAULT false NOT NULL,
     live_since_at timestamptz,
     preset text,
+    first_preset text,
     rule_changes jsonb DEFAULT '{}' NOT NULL,
     default_stop_ticks integer CONSTRAINT ck_account_default_stop_ticks CHECK (default_stop_ticks > 0),
     trading_day date,
